@@ -1,0 +1,269 @@
+//! How an attempt failed, in words that group: kind, stage, normalised message, fingerprint. Which provider answer means
+//! which kind is decided in `providers::errors`.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+use std::fmt;
+
+/// What went wrong, as operators act on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// The key, role or permission is wrong or missing.
+    Auth,
+    /// The account has no credit, is over its spend limit or has no payment method.
+    Billing,
+    /// Too many requests or tokens for now; waiting helps.
+    RateLimit,
+    /// The provider does not serve this model to this account.
+    HardModel,
+    /// The model refuses something that was asked of it (a parameter, an API family).
+    HardCapability,
+    /// The provider failed or is overloaded; the same request may work later.
+    TransientProvider,
+    /// DNS, TCP or TLS failed, or the connection broke.
+    Network,
+    /// A deadline passed: connect, first byte, gap or total.
+    Timeout,
+    /// The whole output budget went into reasoning; nothing visible came. An outcome of the profile, not an error.
+    BudgetExhausted,
+    /// The stream ended without a finish reason, or was cut.
+    Truncated,
+    /// The answer is not what the protocol allows (HTML, broken JSON, no tokens at all).
+    Protocol,
+    /// None of the above.
+    Unknown,
+}
+
+impl Kind {
+    /// Every kind, in the order in which people read them.
+    pub const ALL: [Kind; 12] = [
+        Kind::Auth,
+        Kind::Billing,
+        Kind::RateLimit,
+        Kind::HardModel,
+        Kind::HardCapability,
+        Kind::TransientProvider,
+        Kind::Network,
+        Kind::Timeout,
+        Kind::BudgetExhausted,
+        Kind::Truncated,
+        Kind::Protocol,
+        Kind::Unknown,
+    ];
+
+    /// The word stored in `error_kind`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Auth => "auth",
+            Kind::Billing => "billing",
+            Kind::RateLimit => "rate_limit",
+            Kind::HardModel => "hard_model",
+            Kind::HardCapability => "hard_capability",
+            Kind::TransientProvider => "transient_provider",
+            Kind::Network => "network",
+            Kind::Timeout => "timeout",
+            Kind::BudgetExhausted => "budget_exhausted",
+            Kind::Truncated => "truncated",
+            Kind::Protocol => "protocol",
+            Kind::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How far the attempt had come when it failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Before the clock started: key, token, request building.
+    Prepare,
+    /// DNS, TCP, TLS.
+    Connect,
+    /// The request was being written, or no answer head came back.
+    Request,
+    /// The answer's head came, and it was no success.
+    Response,
+    /// A 200 whose stream failed.
+    Stream,
+    /// The stream was whole, and what it held is no sample.
+    Validate,
+}
+
+impl Stage {
+    /// The word stored in `stage`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Stage::Prepare => "prepare",
+            Stage::Connect => "connect",
+            Stage::Request => "request",
+            Stage::Response => "response",
+            Stage::Stream => "stream",
+            Stage::Validate => "validate",
+        }
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What failed, before it is known which attempt it belongs to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fault {
+    /// What went wrong.
+    pub kind: Kind,
+    /// How far it had come.
+    pub stage: Stage,
+    /// For people, with secrets already removed. At most 4,000 characters are stored.
+    pub message: String,
+    /// The HTTP status, where an answer came.
+    pub http_status: Option<u16>,
+    /// The provider's own code or type, for example `model_not_found`.
+    pub provider_code: Option<String>,
+    /// How long the provider asks to wait, in seconds.
+    pub retry_after_seconds: Option<f64>,
+}
+
+impl Fault {
+    /// A fault that no HTTP answer explains.
+    pub fn new(kind: Kind, stage: Stage, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            stage,
+            message: message.into(),
+            http_status: None,
+            provider_code: None,
+            retry_after_seconds: None,
+        }
+    }
+}
+
+/// One failed attempt: a document of `errors_cloud`. Field names are the data contract's; unknown ones survive in `extra`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The attempt's id (a ULID); `_id` in MongoDB.
+    #[serde(rename = "_id")]
+    pub id: String,
+    /// The provider's name.
+    pub provider: String,
+    /// The provider's id for the model (`model_name` on rows, `model_id` in the catalogue).
+    pub model_name: String,
+    /// When the attempt failed.
+    pub ts: DateTime<Utc>,
+    /// How far it had come.
+    pub stage: Stage,
+    /// The message, for people.
+    pub message: String,
+    /// What went wrong.
+    pub error_kind: Kind,
+    /// The HTTP status, where an answer came.
+    pub http_status: Option<u16>,
+    /// The provider's own code.
+    pub provider_error_code: Option<String>,
+    /// The message without what changes from one occurrence to the next.
+    pub normalized_message: String,
+    /// Groups equal failures: see [`fingerprint`].
+    pub fingerprint: String,
+    /// Kept for readers of the predecessor's rows; always null here.
+    pub traceback: Option<String>,
+    /// Everything else the attempt knows: run_ts, profile, stamps, quality, fields of other writers.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+/// The longest stored message, in characters, as the predecessor cut it.
+pub const MESSAGE_LIMIT: usize = 4000;
+
+/// `sha256(provider \n model \n stage \n kind \n normalised message)` in hex: the grouping key of `error_rollups`.
+pub fn fingerprint(provider: &str, model: &str, stage: Stage, kind: Kind, normalized: &str) -> String {
+    let text = [provider, model, stage.as_str(), kind.as_str(), normalized].join("\n");
+    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Lower-cases a message and replaces what differs between two occurrences of one failure: ids, hashes, numbers of three
+/// digits or more. Short numbers stay, because `error code: 404` and `error code: 500` are not the same failure.
+pub fn normalize(message: &str) -> String {
+    let lower = message.to_lowercase();
+    let words = lower.split_whitespace().map(normalize_word);
+    let joined = words.collect::<Vec<_>>().join(" ");
+    joined.chars().take(500).collect()
+}
+
+fn normalize_word(word: &str) -> String {
+    let mut out = String::with_capacity(word.len());
+    let mut token = String::new();
+    for ch in word.chars().chain(std::iter::once('\0')) {
+        if ch.is_ascii_alphanumeric() || ch == '-' || ch == '_' {
+            token.push(ch);
+            continue;
+        }
+        out.push_str(normalize_token(&token));
+        token.clear();
+        if ch != '\0' {
+            out.push(ch);
+        }
+    }
+    out
+}
+
+fn normalize_token(token: &str) -> &str {
+    let digits = token.bytes().filter(u8::is_ascii_digit).count();
+    let hex = token.bytes().filter(|b| b.is_ascii_hexdigit() || *b == b'-').count();
+    let all_digits = digits == token.len();
+    if all_digits && digits > 3 {
+        "<n>"
+    } else if (token.len() >= 16 && digits >= 4 && hex == token.len()) || is_request_id(token) {
+        "<id>"
+    } else {
+        token
+    }
+}
+
+/// `req_…`, `chatcmpl-…` and their like: a word, a separator, then a long run that mixes letters and digits.
+fn is_request_id(token: &str) -> bool {
+    let Some(tail) = token.rsplit(['_', '-']).next() else { return false };
+    let digits = tail.bytes().filter(u8::is_ascii_digit).count();
+    tail.len() >= 16 && digits >= 3 && digits < tail.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fingerprint_is_the_predecessors() {
+        let message = "output_tokens 30 not within 10% of requested 64";
+        assert_eq!(
+            Sha256::digest(format!("cerebras\nfake-ttft50-gap2-n30-stop\nvalidate\nunknown\n{message}"))
+                .iter()
+                .map(|b| format!("{b:02x}"))
+                .collect::<String>(),
+            "0348d71847c270dfce1e3adffd86b981c69503d24d1a9f796827d64d72ff6e0c"
+        );
+        let ours =
+            fingerprint("cerebras", "fake-ttft50-gap2-n30-stop", Stage::Validate, Kind::Unknown, message);
+        assert_eq!(ours, "0348d71847c270dfce1e3adffd86b981c69503d24d1a9f796827d64d72ff6e0c");
+    }
+
+    #[test]
+    fn two_occurrences_of_one_failure_are_one_text() {
+        let a = normalize("Rate limit. Request req_011CSHoEeqs5C35K2UUqR7Fy, limit 30000, retry in 12s");
+        let b = normalize("Rate limit. Request req_011CTJpFfrt6D46L3VVrS8Gz, limit 45000, retry in 12s");
+        assert_eq!(a, b);
+        assert_ne!(normalize("error code: 404"), normalize("error code: 500"));
+        assert_eq!(
+            normalize("the model `llama-3.1-8b-instant` is gone"),
+            "the model `llama-3.1-8b-instant` is gone"
+        );
+    }
+}

@@ -1,0 +1,87 @@
+//! Wire formats without I/O: a question becomes a JSON body, recorded events become deltas. One file a format.
+
+use serde_json::{Map, Value};
+use std::time::Duration;
+
+/// What a delta holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Channel {
+    /// Text that a user would see.
+    Visible,
+    /// Reasoning ("thinking") text.
+    Reasoning,
+}
+
+/// A piece of text that a stream delivered; never empty.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Delta {
+    /// When its event had been read, from t0.
+    pub at: Duration,
+    /// Visible or reasoning.
+    pub channel: Channel,
+    /// The text.
+    pub text: String,
+    /// How many tokens it holds, where the provider says so for each chunk.
+    pub tokens: Option<u32>,
+}
+
+/// Token counts as the provider reported them, before any normalisation. The last report wins, field by field.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Usage {
+    /// Prompt tokens, cached ones included.
+    pub input: Option<u64>,
+    /// Of these, answered by a cache.
+    pub cached_input: Option<u64>,
+    /// Output tokens as reported.
+    pub output: Option<u64>,
+    /// Reasoning tokens as reported.
+    pub reasoning: Option<u64>,
+    /// Total as reported.
+    pub total: Option<u64>,
+    /// True where `output` does not include `reasoning` (Gemini, some hosts).
+    pub output_excludes_reasoning: bool,
+    /// The label of the source: `provider_usage_completion_tokens`, `provider_usage_output_tokens`, ….
+    pub source: &'static str,
+}
+
+/// An error that a stream carried after its 200.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StreamError {
+    /// The provider's code or type.
+    pub code: Option<String>,
+    /// The provider's message.
+    pub message: String,
+    /// A status, where the event names one.
+    pub status: Option<u16>,
+}
+
+/// Everything that a decoder found in one recorded stream.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Answer {
+    /// Text in order of arrival.
+    pub deltas: Vec<Delta>,
+    /// Counts, if any came.
+    pub usage: Option<Usage>,
+    /// The provider's word for why generation ended.
+    pub finish_reason: Option<String>,
+    /// The provider's id for the answer.
+    pub response_id: Option<String>,
+    /// The provider's status word (Responses API).
+    pub response_status: Option<String>,
+    /// The model that the stream names.
+    pub response_model: Option<String>,
+    /// The service tier that the stream names.
+    pub service_tier: Option<String>,
+    /// Who served, on routed providers.
+    pub observed_provider: Option<String>,
+    /// The provider's own clock, values in seconds under the provider's own names.
+    pub provider_timing: Map<String, Value>,
+    /// An error inside the stream.
+    pub error: Option<StreamError>,
+    /// When the first event had been read, whatever it held.
+    pub first_event: Option<Duration>,
+    /// How many events came.
+    pub events: usize,
+    /// Why the bytes are not this protocol, if they are not.
+    pub malformed: Option<String>,
+}

@@ -1,0 +1,72 @@
+//! What is sent, and how long and how much may come back. Plain data; sending is `wire::connection`.
+
+use bytes::Bytes;
+use std::fmt;
+use std::time::Duration;
+
+/// Where a request goes: a host that was configured for it, never one that an answer names.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Target {
+    /// TLS or plain.
+    pub tls: bool,
+    /// Host name or address, without brackets.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+}
+
+/// One HTTP request, ready to be written.
+#[derive(Clone, PartialEq)]
+pub struct Request {
+    /// `POST` or `GET`.
+    pub method: &'static str,
+    /// Host to connect to.
+    pub target: Target,
+    /// Path and query as they go on the wire, percent-encoded.
+    pub path: String,
+    /// Headers without Host, Content-Length and Connection, which the wire adds. Values may be secrets.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl fmt::Debug for Request {
+    /// Header values stay out: some are keys.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("target", &self.target)
+            .field("path", &self.path)
+            .field("headers", &names)
+            .field("body_bytes", &self.body.len())
+            .finish()
+    }
+}
+
+/// Deadlines and caps of one exchange. They stack: the first to pass ends it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Limits {
+    /// DNS, TCP and TLS together.
+    pub connect: Duration,
+    /// From the request's last byte to the answer's first body byte.
+    pub first_byte: Duration,
+    /// Between two reads that bring bytes.
+    pub gap: Duration,
+    /// The whole exchange, from t0.
+    pub total: Duration,
+    /// Bytes of body, after chunk framing.
+    pub body_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            first_byte: Duration::from_secs(60),
+            gap: Duration::from_secs(30),
+            total: Duration::from_secs(120),
+            body_bytes: 8 * 1024 * 1024,
+        }
+    }
+}

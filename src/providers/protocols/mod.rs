@@ -3,6 +3,38 @@
 use serde_json::{Map, Value};
 use std::time::Duration;
 
+/// A wire format. Which one a model takes is the table's business (`providers::hosts`), corrected by what the API answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// OpenAI Chat Completions, and everybody who copies it.
+    Chat,
+    /// OpenAI Responses.
+    Responses,
+    /// OpenAI's legacy Completions.
+    Completions,
+    /// Anthropic Messages.
+    Messages,
+    /// Gemini `streamGenerateContent`.
+    Gemini,
+    /// Bedrock `ConverseStream` (binary event stream).
+    Converse,
+}
+
+/// How a host departs from its dialect, as data.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Quirks {
+    /// Send the budget as `max_tokens` where the dialect's own word is `max_completion_tokens`.
+    pub max_tokens_field: bool,
+    /// Do not send `stream_options.include_usage`.
+    pub no_usage_option: bool,
+    /// Reported output counts leave reasoning out.
+    pub output_excludes_reasoning: bool,
+    /// Never send a temperature.
+    pub omit_temperature: bool,
+    /// Fields put into every request body, for example `{"perf_metrics_in_response": true}`.
+    pub body: Map<String, Value>,
+}
+
 /// What a delta holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Channel {

@@ -224,6 +224,6 @@ impl Run {
     pub fn is_published(&self, published_profiles: &[String]) -> bool {
         self.sample_role == "published"
             && !self.quality.suspect
-            && published_profiles.iter().any(|id| *id == self.benchmark_profile_id)
+            && published_profiles.contains(&self.benchmark_profile_id)
     }
 }

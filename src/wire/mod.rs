@@ -5,9 +5,14 @@
 //! DNS, TCP, TLS and the answer's head apart. HTTP/1.1 on purpose: one connection carries one answer, so no other stream
 //! can delay it, and chunk borders are the server's own writes.
 
+pub mod connect;
+pub mod exchange;
+pub mod framing;
 pub mod recording;
 pub mod request;
 pub mod sse;
+pub mod stream;
+pub mod tls;
 
 pub use recording::{Ending, Head, Marks, Read, Recording};
 pub use request::{Limits, Request, Target};

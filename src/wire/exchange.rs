@@ -1,0 +1,328 @@
+//! One exchange on an open or new connection: write the request, stamp every read, stop at the body's end or at a
+//! deadline. Nothing here looks into the body beyond a search for the protocol's end marker.
+
+use crate::domain::run::Connection;
+use crate::wire::connect::{ConnectError, ConnectMarks, connect};
+use crate::wire::framing::Framing;
+use crate::wire::recording::{Ending, Head, Marks, Read, Recording};
+use crate::wire::request::{Limits, Request};
+use crate::wire::stream::Stream;
+use bytes::Bytes;
+use chrono::Utc;
+use rustls::ClientConfig;
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Poll, ready};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
+
+/// The largest answer head that is accepted.
+const HEAD_LIMIT: usize = 64 * 1024;
+/// One read's size. All streams of a thread share one buffer: a read is emptied before anything else runs.
+const READ_SIZE: usize = 64 * 1024;
+/// How long a warm connection may take to deliver the last bytes of its framing after the end marker.
+const DRAIN: Duration = Duration::from_millis(250);
+
+thread_local! {
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_SIZE]);
+}
+
+/// What an exchange needs besides the request.
+pub struct Plan<'a> {
+    /// What to send.
+    pub request: &'a Request,
+    /// Deadlines and caps.
+    pub limits: &'a Limits,
+    /// A byte sequence that, at the start of a line, ends the answer although the connection may stay open.
+    pub end_marker: Option<&'static [u8]>,
+    /// TLS settings.
+    pub tls: &'a Arc<ClientConfig>,
+}
+
+/// An exchange that may still be running: its zero, its bytes so far, its stamps.
+struct Tape {
+    zero: Instant,
+    marks: Marks,
+    head: Option<Head>,
+    head_bytes: Vec<u8>,
+    framing: Option<Framing>,
+    body: Vec<u8>,
+    reads: Vec<Read>,
+    /// How far the search for the end marker has come.
+    searched: usize,
+}
+
+/// Runs one exchange. `warm` is a connection opened beforehand; without one, connecting is inside the clock. Gives the
+/// recording, and the connection if it can carry another request.
+pub async fn exchange(plan: Plan<'_>, warm: Option<Stream>) -> (Recording, Option<Stream>) {
+    let connection = if warm.is_some() { Connection::Warm } else { Connection::Cold };
+    let bytes = request_bytes(plan.request);
+    let started_at = Utc::now();
+    let mut tape = Tape::new(Instant::now());
+    let (ending, stream) = tape.run(&plan, warm, &bytes).await;
+    let recording = tape.finish(started_at, connection, ending);
+    (recording, stream)
+}
+
+/// The request as it goes on the wire.
+fn request_bytes(request: &Request) -> Vec<u8> {
+    let target = &request.target;
+    let default_port = if target.tls { 443 } else { 80 };
+    let bracketed = if target.host.contains(':') { format!("[{}]", target.host) } else { target.host.clone() };
+    let host = if target.port == default_port { bracketed } else { format!("{bracketed}:{}", target.port) };
+    let mut head = format!("{} {} HTTP/1.1\r\nhost: {host}\r\n", request.method, request.path);
+    for (name, value) in &request.headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    head.push_str(&format!("content-length: {}\r\n\r\n", request.body.len()));
+    let mut bytes = head.into_bytes();
+    bytes.extend_from_slice(&request.body);
+    bytes
+}
+
+impl Tape {
+    fn new(zero: Instant) -> Self {
+        Self {
+            zero,
+            marks: Marks::default(),
+            head: None,
+            head_bytes: Vec::new(),
+            framing: None,
+            body: Vec::new(),
+            reads: Vec::new(),
+            searched: 0,
+        }
+    }
+
+    async fn run(&mut self, plan: &Plan<'_>, warm: Option<Stream>, bytes: &[u8]) -> (Ending, Option<Stream>) {
+        let mut stream = match self.connected(plan, warm).await {
+            Ok(stream) => stream,
+            Err(ending) => return (ending, None),
+        };
+        if let Err(ending) = self.send(plan, &mut stream, bytes).await {
+            return (ending, None);
+        }
+        let ending = self.receive(plan, &mut stream).await;
+        let reusable = ending == Ending::Complete && self.settle(&mut stream).await;
+        (ending, reusable.then_some(stream))
+    }
+
+    async fn connected(&mut self, plan: &Plan<'_>, warm: Option<Stream>) -> Result<Stream, Ending> {
+        if let Some(stream) = warm {
+            return Ok(stream);
+        }
+        let deadline = plan.limits.connect.min(plan.limits.total);
+        let (marks, opened) = connect(&plan.request.target, plan.tls, deadline).await;
+        self.note_connect(marks);
+        opened.map_err(|error| {
+            self.marks.end = self.zero.elapsed();
+            match error {
+                ConnectError::Failed(sentence) => Ending::ConnectFailed(sentence),
+                ConnectError::TimedOut => Ending::TimedOut("connect"),
+            }
+        })
+    }
+
+    fn note_connect(&mut self, marks: ConnectMarks) {
+        let since = |at: Option<Instant>| at.map(|at| at.duration_since(self.zero));
+        (self.marks.dns, self.marks.tcp, self.marks.tls) = (since(marks.dns), since(marks.tcp), since(marks.tls));
+    }
+
+    async fn send(&mut self, plan: &Plan<'_>, stream: &mut Stream, bytes: &[u8]) -> Result<(), Ending> {
+        let left = plan.limits.total.saturating_sub(self.zero.elapsed());
+        let written = tokio::time::timeout(left, async {
+            stream.write_all(bytes).await?;
+            stream.flush().await
+        })
+        .await;
+        let now = self.zero.elapsed();
+        self.marks.end = now;
+        match written {
+            Ok(Ok(())) => {
+                self.marks.sent = Some(now);
+                Ok(())
+            }
+            Ok(Err(error)) => Err(Ending::SendFailed(error.to_string())),
+            Err(_) => Err(Ending::TimedOut("total")),
+        }
+    }
+
+    /// Reads until the body is complete, the end marker came, a deadline passed or the connection ended. The timer is
+    /// moved only when it fires, not at every read.
+    async fn receive(&mut self, plan: &Plan<'_>, stream: &mut Stream) -> Ending {
+        let timer = tokio::time::sleep_until((self.zero + self.deadline(plan.limits).0).into());
+        tokio::pin!(timer);
+        loop {
+            let step = tokio::select! {
+                biased;
+                read = poll_fn(|cx| self.poll_read(cx, stream)) => read,
+                () = timer.as_mut() => {
+                    let (due, name) = self.deadline(plan.limits);
+                    if self.zero.elapsed() >= due {
+                        self.marks.end = self.zero.elapsed();
+                        return Ending::TimedOut(name);
+                    }
+                    timer.as_mut().reset((self.zero + due).into());
+                    continue;
+                }
+            };
+            match step {
+                Ok(0) => return self.ended_by_close(),
+                Ok(_) => {}
+                Err(error) => {
+                    self.marks.end = self.zero.elapsed();
+                    return if error.kind() == io::ErrorKind::InvalidData {
+                        Ending::Malformed(error.to_string())
+                    } else {
+                        Ending::Cut(error.to_string())
+                    };
+                }
+            }
+            if self.body.len() > plan.limits.body_bytes {
+                return Ending::TooLarge;
+            }
+            if self.framing.as_ref().is_some_and(Framing::is_complete) || self.marker_found(plan.end_marker) {
+                return Ending::Complete;
+            }
+        }
+    }
+
+    /// The next deadline from zero, and its name.
+    fn deadline(&self, limits: &Limits) -> (Duration, &'static str) {
+        let (due, name) = match self.reads.last() {
+            Some(read) => (read.at + limits.gap, "gap"),
+            None => (self.marks.sent.unwrap_or_default() + limits.first_byte, "first byte"),
+        };
+        if due < limits.total { (due, name) } else { (limits.total, "total") }
+    }
+
+    /// One read, stamped before its bytes are looked at. Gives how many bytes came; 0 is the connection's end.
+    fn poll_read(&mut self, cx: &mut std::task::Context<'_>, stream: &mut Stream) -> Poll<io::Result<usize>> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let mut buffer = ReadBuf::new(scratch);
+            ready!(Pin::new(&mut *stream).poll_read(cx, &mut buffer))?;
+            let at = stream.last_read().saturating_duration_since(self.zero);
+            let filled = buffer.filled();
+            self.marks.end = at;
+            if !filled.is_empty() {
+                self.take(filled, at).map_err(|reason| io::Error::new(io::ErrorKind::InvalidData, reason))?;
+            }
+            Poll::Ready(Ok(filled.len()))
+        })
+    }
+
+    fn take(&mut self, bytes: &[u8], at: Duration) -> Result<(), String> {
+        let before = self.body.len();
+        if let Some(framing) = &mut self.framing {
+            framing.feed(bytes, &mut self.body)?;
+        } else {
+            self.head_bytes.extend_from_slice(bytes);
+            self.take_head(at)?;
+        }
+        if self.body.len() > before {
+            self.reads.push(Read { body_end: self.body.len(), at });
+        }
+        Ok(())
+    }
+
+    /// Parses the head once it is complete; bytes behind it are the body's first.
+    fn take_head(&mut self, at: Duration) -> Result<(), String> {
+        while let Some((length, head)) = parse_head(&self.head_bytes)? {
+            let rest = self.head_bytes.split_off(length);
+            self.head_bytes = rest;
+            if head.status < 200 {
+                // 100 Continue and its like announce the real head.
+                continue;
+            }
+            let bodiless = matches!(head.status, 204 | 304);
+            let mut framing = if bodiless { Framing::Length(0) } else { Framing::of_head(&head.headers)? };
+            framing.feed(&self.head_bytes, &mut self.body)?;
+            self.head_bytes = Vec::new();
+            self.marks.head = Some(at);
+            self.head = Some(head);
+            self.framing = Some(framing);
+            return Ok(());
+        }
+        if self.head_bytes.len() > HEAD_LIMIT {
+            return Err("the answer's head is larger than 64 KiB".to_owned());
+        }
+        Ok(())
+    }
+
+    fn ended_by_close(&self) -> Ending {
+        match &self.framing {
+            Some(framing) if framing.may_end_here() => Ending::Complete,
+            Some(_) => Ending::Cut("the connection ended inside the answer".to_owned()),
+            None if self.head_bytes.is_empty() => Ending::Cut("the connection ended without an answer".to_owned()),
+            None => Ending::Cut("the connection ended inside the answer's head".to_owned()),
+        }
+    }
+
+    /// Whether the end marker stands at the start of a line of the body. Only success streams have one.
+    fn marker_found(&mut self, marker: Option<&'static [u8]>) -> bool {
+        let Some(marker) = marker else { return false };
+        let from = self.searched.saturating_sub(marker.len());
+        self.searched = self.body.len();
+        memchr::memmem::find_iter(&self.body[from..], marker)
+            .any(|found| from + found == 0 || matches!(self.body[from + found - 1], b'\n' | b'\r'))
+    }
+
+    /// Outside the clock: whether the connection can carry another request.
+    async fn settle(&mut self, stream: &mut Stream) -> bool {
+        let closes = self.head.as_ref().and_then(|head| head.header("connection"));
+        if closes.is_some_and(|value| value.eq_ignore_ascii_case("close")) {
+            return false;
+        }
+        let end = self.marks.end;
+        let length = self.body.len();
+        let drained = tokio::time::timeout(DRAIN, async {
+            while !self.framing.as_ref().is_some_and(Framing::is_complete) {
+                if !matches!(poll_fn(|cx| self.poll_read(cx, stream)).await, Ok(read) if read > 0) {
+                    return false;
+                }
+            }
+            true
+        })
+        .await;
+        self.marks.end = end;
+        self.body.truncate(length);
+        self.reads.retain(|read| read.body_end <= length);
+        drained.unwrap_or(false)
+    }
+
+    fn finish(self, started_at: chrono::DateTime<Utc>, connection: Connection, ending: Ending) -> Recording {
+        let late = self.zero.elapsed().saturating_sub(self.marks.end);
+        Recording {
+            started_at,
+            ended_at: Utc::now() - chrono::Duration::from_std(late).unwrap_or_default(),
+            connection,
+            marks: self.marks,
+            head: self.head,
+            body: Bytes::from(self.body),
+            reads: self.reads,
+            ending,
+            loop_lag: Duration::ZERO,
+            dispatch_delay: Duration::ZERO,
+        }
+    }
+}
+
+/// The head and its length, once all of it is there.
+fn parse_head(bytes: &[u8]) -> Result<Option<(usize, Head)>, String> {
+    let mut headers = [httparse::EMPTY_HEADER; 128];
+    let mut response = httparse::Response::new(&mut headers);
+    let length = match response.parse(bytes) {
+        Ok(httparse::Status::Complete(length)) => length,
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(error) => return Err(format!("the answer is no HTTP/1.1 ({error})")),
+    };
+    let headers = response
+        .headers
+        .iter()
+        .map(|header| (header.name.to_ascii_lowercase(), String::from_utf8_lossy(header.value).into_owned()))
+        .collect();
+    Ok(Some((length, Head { status: response.code.unwrap_or(0), headers })))
+}

@@ -90,9 +90,9 @@ pub struct Speeds {
 pub struct Phases {
     /// Name resolved.
     pub dns_seconds: Option<f64>,
-    /// TCP and TLS done: subtract it from a cold TTFT to compare with a warm one.
+    /// DNS, TCP and TLS done: subtract it from a cold TTFT to compare with a warm one.
     pub connect_seconds: Option<f64>,
-    /// TLS alone: its share of `connect_seconds`.
+    /// TLS alone, as a duration: its share of `connect_seconds`.
     pub tls_seconds: Option<f64>,
     /// The request's last byte handed to the kernel.
     pub sent_seconds: Option<f64>,

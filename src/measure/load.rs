@@ -1,0 +1,289 @@
+//! Load shapes: when requests start. Closed loop keeps so many in flight; open loop starts them on a schedule that no slow
+//! answer can delay, and counts those that could not start on time. What a request is, is the caller's business.
+
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+use std::cell::Cell;
+use std::future::Future;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// How arrivals of an open loop are spread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrivals {
+    /// Exponential gaps: as independent users arrive.
+    Poisson,
+    /// Equal gaps.
+    Constant,
+}
+
+/// An open loop's schedule.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rate {
+    /// Requests per second, > 0.
+    pub per_second: f64,
+    /// How they are spread.
+    pub arrivals: Arrivals,
+}
+
+/// How much load one lane makes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shape {
+    /// At most so many requests; `None` leaves the end to `duration`.
+    pub requests: Option<u64>,
+    /// No request starts after this; those in flight are awaited.
+    pub duration: Option<Duration>,
+    /// Closed loop: requests in flight. Open loop: the most that may be in flight.
+    pub concurrency: usize,
+    /// Open loop, if set.
+    pub rate: Option<Rate>,
+    /// Stop once the share of failed requests passes this (0 to 1).
+    pub max_error_rate: Option<f64>,
+}
+
+/// One request's place in the load.
+#[derive(Debug, Clone, Copy)]
+pub struct Start {
+    /// 0, 1, 2, … within the lane.
+    pub index: u64,
+    /// Open loop: when it is due.
+    pub due: Option<Instant>,
+}
+
+/// Why and when a lane ended.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Tally {
+    /// Requests that were started.
+    pub started: u64,
+    /// Requests that failed.
+    pub failed: u64,
+    /// Set where the lane stopped before its end, and why.
+    pub stopped_early: Option<String>,
+}
+
+/// An error rate says nothing before so many requests have ended.
+const RATE_NEEDS: u64 = 5;
+/// A request of a schedule is handed over this long before it is due, so that the handing over is not its delay.
+const AHEAD: Duration = Duration::from_millis(20);
+
+/// What the requests of one lane share while it runs.
+struct Lane {
+    shape: Shape,
+    begun: Instant,
+    next: Cell<u64>,
+    ended: Cell<u64>,
+    failed: Cell<u64>,
+    too_many_errors: Cell<bool>,
+    stop: CancellationToken,
+}
+
+impl Lane {
+    /// The next index, or `None` where no request may start any more.
+    fn take(&self) -> Option<u64> {
+        let index = self.next.get();
+        let over = self.shape.requests.is_some_and(|most| index >= most)
+            || self.shape.duration.is_some_and(|most| self.begun.elapsed() >= most)
+            || self.too_many_errors.get()
+            || self.stop.is_cancelled();
+        if over {
+            return None;
+        }
+        self.next.set(index + 1);
+        Some(index)
+    }
+
+    fn note(&self, failed: bool) {
+        self.ended.set(self.ended.get() + 1);
+        self.failed.set(self.failed.get() + u64::from(failed));
+        let Some(most) = self.shape.max_error_rate else { return };
+        let ended = self.ended.get();
+        let enough = ended >= RATE_NEEDS.min(self.shape.requests.unwrap_or(u64::MAX));
+        if enough && self.failed.get() as f64 / ended as f64 > most {
+            self.too_many_errors.set(true);
+        }
+    }
+
+    fn tally(&self) -> Tally {
+        let stopped_early = if self.too_many_errors.get() {
+            Some(format!("{} of {} requests failed, more than the error rate allowed", self.failed.get(), self.ended.get()))
+        } else if self.stop.is_cancelled() {
+            Some("interrupted".to_owned())
+        } else {
+            None
+        };
+        Tally { started: self.next.get(), failed: self.failed.get(), stopped_early }
+    }
+}
+
+/// Runs one lane to its end. `work` makes one request and says whether it failed. Must run inside a `LocalSet`.
+pub async fn drive<W, F>(shape: Shape, stop: CancellationToken, work: W) -> Tally
+where
+    W: Fn(Start) -> F + 'static,
+    F: Future<Output = bool> + 'static,
+{
+    let lane = Rc::new(Lane {
+        shape,
+        begun: Instant::now(),
+        next: Cell::new(0),
+        ended: Cell::new(0),
+        failed: Cell::new(0),
+        too_many_errors: Cell::new(false),
+        stop,
+    });
+    match lane.shape.rate {
+        None => closed(&lane, Rc::new(work)).await,
+        Some(rate) => open(&lane, rate, work).await,
+    }
+    lane.tally()
+}
+
+async fn closed<W, F>(lane: &Rc<Lane>, work: Rc<W>)
+where
+    W: Fn(Start) -> F + 'static,
+    F: Future<Output = bool> + 'static,
+{
+    let mut workers = JoinSet::new();
+    for _ in 0..lane.shape.concurrency.max(1) {
+        let (lane, work) = (Rc::clone(lane), Rc::clone(&work));
+        workers.spawn_local(async move {
+            while let Some(index) = lane.take() {
+                let failed = work(Start { index, due: None }).await;
+                lane.note(failed);
+            }
+        });
+    }
+    while workers.join_next().await.is_some() {}
+}
+
+async fn open<W, F>(lane: &Rc<Lane>, rate: Rate, work: W)
+where
+    W: Fn(Start) -> F + 'static,
+    F: Future<Output = bool> + 'static,
+{
+    let places = Arc::new(Semaphore::new(lane.shape.concurrency.max(1)));
+    let mut schedule = Schedule::new(rate, rand::rng().random());
+    let mut requests = JoinSet::new();
+    loop {
+        let due = lane.begun + AHEAD + schedule.next_offset();
+        if lane.shape.duration.is_some_and(|most| due > lane.begun + AHEAD + most) {
+            break;
+        }
+        tokio::select! {
+            () = tokio::time::sleep_until((due - AHEAD).into()) => {}
+            () = lane.stop.cancelled() => break,
+        }
+        // Held back by slow answers, a request starts late; its due moment stays, so the delay is measured.
+        let place = tokio::select! {
+            place = Arc::clone(&places).acquire_owned() => place,
+            () = lane.stop.cancelled() => break,
+        };
+        let Some(index) = lane.take() else { break };
+        let request = work(Start { index, due: Some(due) });
+        let lane = Rc::clone(lane);
+        requests.spawn_local(async move {
+            lane.note(request.await);
+            drop(place);
+        });
+        while requests.try_join_next().is_some() {}
+    }
+    while requests.join_next().await.is_some() {}
+}
+
+/// Offsets from the beginning at which requests are due.
+struct Schedule {
+    rate: Rate,
+    at: f64,
+    random: SmallRng,
+}
+
+impl Schedule {
+    fn new(rate: Rate, seed: u64) -> Self {
+        Self { rate, at: 0.0, random: SmallRng::seed_from_u64(seed) }
+    }
+
+    fn next_offset(&mut self) -> Duration {
+        let offset = Duration::from_secs_f64(self.at);
+        let mean = 1.0 / self.rate.per_second;
+        self.at += match self.rate.arrivals {
+            Arrivals::Constant => mean,
+            // Inverse transform; 1 − u is never 0.
+            Arrivals::Poisson => -mean * (1.0 - self.random.random::<f64>()).ln(),
+        };
+        offset
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+    use tokio::task::LocalSet;
+
+    fn shape() -> Shape {
+        Shape { requests: Some(20), duration: None, concurrency: 4, rate: None, max_error_rate: None }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_closed_loop_keeps_its_number_in_flight() {
+        let (now, most) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+        let work = {
+            let (now, most) = (Rc::clone(&now), Rc::clone(&most));
+            move |_| {
+                let (now, most) = (Rc::clone(&now), Rc::clone(&most));
+                async move {
+                    now.set(now.get() + 1);
+                    most.set(most.get().max(now.get()));
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                    now.set(now.get() - 1);
+                    false
+                }
+            }
+        };
+        let tally = LocalSet::new().run_until(drive(shape(), CancellationToken::new(), work)).await;
+        assert_eq!(tally, Tally { started: 20, failed: 0, stopped_early: None });
+        assert_eq!(most.get(), 4);
+    }
+
+    #[tokio::test]
+    async fn too_many_errors_stop_the_lane() {
+        let limited = Shape { requests: Some(1000), concurrency: 1, max_error_rate: Some(0.5), ..shape() };
+        let work = |start: Start| async move { start.index % 4 != 0 };
+        let tally = LocalSet::new().run_until(drive(limited, CancellationToken::new(), work)).await;
+        assert!(tally.started < 20, "{tally:?}");
+        assert!(tally.stopped_early.unwrap().contains("requests failed"));
+    }
+
+    #[tokio::test]
+    async fn an_open_loop_keeps_the_due_moments_of_late_requests() {
+        let late = Rc::new(RefCell::new(Vec::new()));
+        let rate = Rate { per_second: 200.0, arrivals: Arrivals::Constant };
+        let squeezed = Shape { requests: Some(5), concurrency: 1, rate: Some(rate), ..shape() };
+        let seen = Rc::clone(&late);
+        let work = move |start: Start| {
+            seen.borrow_mut().push(start.due.unwrap());
+            tokio::time::sleep(Duration::from_millis(30))
+        };
+        let work = move |start| {
+            let request = work(start);
+            async move {
+                request.await;
+                false
+            }
+        };
+        LocalSet::new().run_until(drive(squeezed, CancellationToken::new(), work)).await;
+        let due = late.borrow();
+        let gaps: Vec<u128> = due.windows(2).map(|pair| (pair[1] - pair[0]).as_micros()).collect();
+        assert_eq!(gaps, [5000; 4], "the schedule must not slip with the answers");
+    }
+
+    #[test]
+    fn poisson_gaps_have_the_mean_of_the_rate() {
+        let mut schedule = Schedule::new(Rate { per_second: 100.0, arrivals: Arrivals::Poisson }, 7);
+        let last = (0..20_000).map(|_| schedule.next_offset()).last().unwrap();
+        assert!((last.as_secs_f64() / 200.0 - 1.0).abs() < 0.05, "{last:?}");
+    }
+}

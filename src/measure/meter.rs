@@ -1,0 +1,169 @@
+//! The measuring thread: a thread of its own with an event loop that does nothing but connect, write, read and stamp.
+//! Parsing, storing, drawing and everything else happen elsewhere, so they cannot be inside anybody's TTFT.
+
+use crate::measure::lag::{LagLog, TICK};
+use crate::wire::connect::connect;
+use crate::wire::exchange::{Plan, exchange};
+use crate::wire::request::{Limits, Request, Target};
+use crate::wire::stream::Stream;
+use crate::wire::Recording;
+use rustls::ClientConfig;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::LocalSet;
+
+/// How many exchanges may start within one millisecond when no schedule says otherwise. Five hundred requests handed over
+/// at once would otherwise wait for each other's connects, inside each other's clocks.
+const LAUNCHES_PER_MS: u32 = 4;
+/// An idle warm connection older than this is not trusted: most hosts close theirs after 5 to 60 s.
+const IDLE_LIMIT: Duration = Duration::from_secs(4);
+
+/// One exchange to make.
+pub struct Job {
+    /// What to send; keys and tokens settled.
+    pub request: Request,
+    /// Deadlines and caps.
+    pub limits: Limits,
+    /// Ends the answer although the connection may stay open.
+    pub end_marker: Option<&'static [u8]>,
+    /// Open the connection before the clock starts, or take one that is open.
+    pub warm: bool,
+    /// Open loop: the moment at which the request is due. `None` starts it as soon as possible.
+    pub due: Option<Instant>,
+}
+
+struct Order {
+    job: Job,
+    since: Instant,
+    reply: oneshot::Sender<Recording>,
+}
+
+/// A handle to the measuring thread. The thread ends when the last handle is dropped.
+#[derive(Clone)]
+pub struct Meter {
+    orders: mpsc::UnboundedSender<Order>,
+}
+
+/// The measuring thread ended before it answered; only a panic inside it does that.
+#[derive(Debug, thiserror::Error)]
+#[error("the measuring thread ended")]
+pub struct MeterGone;
+
+impl Meter {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// The operating system's, where no thread or event loop can be had.
+    pub fn start(tls: Arc<ClientConfig>) -> std::io::Result<Self> {
+        let (orders, inbox) = mpsc::unbounded_channel();
+        // A low event interval: readiness is asked for after every few polls, so a burst of tasks cannot hold up stamps.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().event_interval(7).build()?;
+        std::thread::Builder::new().name("measure".to_owned()).spawn(move || {
+            let local = LocalSet::new();
+            local.block_on(&runtime, serve(inbox, tls));
+        })?;
+        Ok(Self { orders })
+    }
+
+    /// Makes one exchange and gives its recording. Dropping the future does not stop the exchange.
+    ///
+    /// # Errors
+    /// [`MeterGone`].
+    pub async fn measure(&self, job: Job) -> Result<Recording, MeterGone> {
+        let (reply, answer) = oneshot::channel();
+        let order = Order { since: job.due.unwrap_or_else(Instant::now), job, reply };
+        self.orders.send(order).map_err(|_| MeterGone)?;
+        answer.await.map_err(|_| MeterGone)
+    }
+}
+
+/// What the exchanges of the thread share.
+struct Bench {
+    tls: Arc<ClientConfig>,
+    lag: RefCell<LagLog>,
+    running: Cell<usize>,
+    idle: RefCell<HashMap<Target, Vec<(Stream, Instant)>>>,
+}
+
+async fn serve(mut inbox: mpsc::UnboundedReceiver<Order>, tls: Arc<ClientConfig>) {
+    let bench = Rc::new(Bench {
+        tls,
+        lag: RefCell::default(),
+        running: Cell::new(0),
+        idle: RefCell::default(),
+    });
+    let mut launched = 0;
+    while let Some(order) = inbox.recv().await {
+        let paced = order.job.due.is_none();
+        if bench.running.replace(bench.running.get() + 1) == 0 {
+            tokio::task::spawn_local(watch(Rc::clone(&bench)));
+            launched = 0;
+        }
+        tokio::task::spawn_local(Rc::clone(&bench).carry_out(order));
+        if paced {
+            launched += 1;
+            if launched % LAUNCHES_PER_MS == 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
+    }
+}
+
+/// Notes late wake-ups while anything is being measured.
+async fn watch(bench: Rc<Bench>) {
+    while bench.running.get() > 0 {
+        let due = Instant::now() + TICK;
+        tokio::time::sleep_until(due.into()).await;
+        bench.lag.borrow_mut().note(due, Instant::now());
+    }
+}
+
+impl Bench {
+    async fn carry_out(self: Rc<Self>, order: Order) {
+        let Order { job, since, reply } = order;
+        if let Some(due) = job.due {
+            tokio::time::sleep_until(due.into()).await;
+        }
+        let warm = if job.warm { self.open_beforehand(&job).await } else { None };
+        let zero = Instant::now();
+        let plan = Plan {
+            request: &job.request,
+            limits: &job.limits,
+            end_marker: job.end_marker,
+            tls: &self.tls,
+        };
+        let (mut recording, stream) = exchange(plan, warm).await;
+        recording.loop_lag = self.lag.borrow().longest(zero, zero + recording.marks.end);
+        recording.dispatch_delay = zero.saturating_duration_since(since);
+        if let (true, Some(stream)) = (job.warm, stream) {
+            let mut idle = self.idle.borrow_mut();
+            idle.entry(job.request.target).or_default().push((stream, Instant::now()));
+        }
+        self.running.set(self.running.get() - 1);
+        // Nobody waits any more: the run was given up, and so is its recording.
+        let _ = reply.send(recording);
+    }
+
+    /// An open connection: an idle one that still lives, else a new one. `None` where none can be had: then the exchange
+    /// itself connects, and its failure is recorded.
+    async fn open_beforehand(&self, job: &Job) -> Option<Stream> {
+        let target = &job.request.target;
+        let kept = self.idle.borrow_mut().get_mut(target).map(std::mem::take).unwrap_or_default();
+        let mut usable: Vec<_> = kept
+            .into_iter()
+            .filter(|(stream, since)| since.elapsed() < IDLE_LIMIT && stream.is_idle())
+            .collect();
+        let taken = usable.pop();
+        if !usable.is_empty() {
+            self.idle.borrow_mut().entry(target.clone()).or_default().append(&mut usable);
+        }
+        match taken {
+            Some((stream, _)) => Some(stream),
+            None => connect(target, &self.tls, job.limits.connect).await.1.ok(),
+        }
+    }
+}

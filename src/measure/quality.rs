@@ -1,0 +1,78 @@
+//! What the client did to a sample. The rule by which a sample is `suspect` stands here and nowhere else.
+
+use crate::domain::run::Quality;
+use crate::wire::Recording;
+
+/// A loop that was late by less than this is never suspect: the figures are given in milliseconds.
+const LAG_FLOOR: f64 = 0.010;
+/// A loop that was late by more than this always is.
+const LAG_CEILING: f64 = 0.050;
+/// In between, lateness matters by its share of what was measured.
+const LAG_SHARE: f64 = 0.05;
+/// A wall clock that stepped by more than this dates the row wrongly.
+const STEP_LIMIT: f64 = 1.0;
+
+/// The quality stamps of one exchange. `ttft` is the first token's time, if one came.
+pub fn of(recording: &Recording, ttft: Option<f64>) -> Quality {
+    let wall = (recording.ended_at - recording.started_at).as_seconds_f64();
+    let step = wall - recording.marks.end.as_secs_f64();
+    let lag = recording.loop_lag.as_secs_f64();
+    let mut reasons = Vec::new();
+    let allowed = ttft.map_or(LAG_CEILING, |ttft| (ttft * LAG_SHARE).clamp(LAG_FLOOR, LAG_CEILING));
+    if lag > allowed {
+        reasons.push(format!("the measuring loop was late by {:.0} ms", lag * 1000.0));
+    }
+    if step.abs() > STEP_LIMIT {
+        reasons.push(format!("the wall clock stepped by {step:.1} s"));
+    }
+    Quality {
+        suspect: !reasons.is_empty(),
+        suspect_reasons: reasons,
+        loop_lag_seconds: lag,
+        dispatch_delay_seconds: recording.dispatch_delay.as_secs_f64(),
+        wall_clock_step_seconds: step,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::run::Connection;
+    use crate::wire::{Ending, Marks};
+    use chrono::{DateTime, TimeDelta};
+    use std::time::Duration;
+
+    fn judge(lag_ms: u64, wall_ms: i64, ttft: Option<f64>) -> Quality {
+        of(
+            &Recording {
+                started_at: DateTime::UNIX_EPOCH,
+                ended_at: DateTime::UNIX_EPOCH + TimeDelta::milliseconds(wall_ms),
+                connection: Connection::Cold,
+                marks: Marks { end: Duration::from_secs(1), ..Marks::default() },
+                head: None,
+                body: bytes::Bytes::new(),
+                reads: Vec::new(),
+                ending: Ending::Complete,
+                loop_lag: Duration::from_millis(lag_ms),
+                dispatch_delay: Duration::ZERO,
+            },
+            ttft,
+        )
+    }
+
+    #[test]
+    fn lateness_counts_by_its_share_between_floor_and_ceiling() {
+        assert!(!judge(9, 1000, Some(0.05)).suspect);
+        assert!(judge(11, 1000, Some(0.05)).suspect);
+        assert!(!judge(40, 1000, Some(0.9)).suspect);
+        assert!(judge(60, 1000, Some(30.0)).suspect);
+        assert!(!judge(40, 1000, None).suspect);
+    }
+
+    #[test]
+    fn a_stepped_clock_is_said() {
+        let quality = judge(0, 3_601_000, Some(0.2));
+        assert_eq!(quality.suspect_reasons, ["the wall clock stepped by 3600.0 s"]);
+        assert!((quality.wall_clock_step_seconds - 3600.0).abs() < 1e-9);
+    }
+}

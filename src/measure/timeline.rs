@@ -1,0 +1,241 @@
+//! From stamps to figures: the one place where TTFT, inter-token latency and tokens per second are defined. Pure, and
+//! tested against streams whose truth is known.
+
+use crate::domain::run::{Phases, Speeds, StreamShape, Tokens};
+use crate::providers::protocols::{Answer, Channel, Delta};
+use crate::wire::Recording;
+use std::time::Duration;
+
+/// Fewer visible chunks than this say nothing about the pace of decoding.
+const BURST_CHUNKS: u64 = 8;
+
+/// The visible part of an answer, as its figures need it.
+struct Visible<'a> {
+    deltas: Vec<&'a Delta>,
+    tokens: u64,
+}
+
+impl<'a> Visible<'a> {
+    fn new(answer: &'a Answer, tokens: &Tokens) -> Self {
+        Self {
+            deltas: answer.deltas.iter().filter(|delta| delta.channel == Channel::Visible).collect(),
+            tokens: tokens.visible_output_tokens.unwrap_or(0),
+        }
+    }
+
+    fn first(&self) -> Option<Duration> {
+        self.deltas.first().map(|delta| delta.at)
+    }
+
+    fn last(&self) -> Option<Duration> {
+        self.deltas.last().map(|delta| delta.at)
+    }
+
+    /// Seconds from the first to the last visible chunk; `None` where all came at one moment: no pace was seen.
+    fn span(&self) -> Option<f64> {
+        let span = self.last()?.checked_sub(self.first()?)?;
+        (span > Duration::ZERO).then_some(span.as_secs_f64())
+    }
+
+    fn gaps(&self) -> Vec<f64> {
+        self.deltas.windows(2).map(|pair| pair[1].at.saturating_sub(pair[0].at).as_secs_f64()).collect()
+    }
+
+    /// Tokens in each chunk: the provider's own counts where every chunk has one, else the chunk's share of the text.
+    fn tokens_by_chunk(&self) -> Vec<f64> {
+        let counted: Option<Vec<f64>> = self.deltas.iter().map(|delta| delta.tokens.map(f64::from)).collect();
+        counted.unwrap_or_else(|| {
+            let lengths: Vec<f64> = self.deltas.iter().map(|delta| delta.text.chars().count() as f64).collect();
+            let whole: f64 = lengths.iter().sum();
+            lengths.iter().map(|length| length / whole * self.tokens as f64).collect()
+        })
+    }
+
+    /// t0 to the chunk that holds the `n`th visible token.
+    fn time_to_token(&self, n: u64) -> Option<f64> {
+        if self.tokens < n {
+            return None;
+        }
+        let mut seen = 0.0;
+        for (delta, tokens) in self.deltas.iter().zip(self.tokens_by_chunk()) {
+            seen += tokens;
+            // Shares of text are fractions; their sum may miss a whole number by rounding.
+            if seen + 1e-6 >= n as f64 {
+                return Some(delta.at.as_secs_f64());
+            }
+        }
+        None
+    }
+}
+
+/// The speeds of one complete answer.
+pub fn speeds(recording: &Recording, answer: &Answer, tokens: &Tokens) -> Speeds {
+    let visible = Visible::new(answer, tokens);
+    let total = recording.marks.end.as_secs_f64();
+    let generated = tokens.generated_output_tokens.unwrap_or(0) as f64 / total;
+    let first = visible.first().map(|at| at.as_secs_f64());
+    let reasoning = answer.deltas.iter().find(|delta| delta.channel == Channel::Reasoning);
+    let gaps = visible.gaps();
+    let steps = visible.tokens.saturating_sub(1) as f64;
+    let paced = visible.span().filter(|_| steps >= 1.0);
+    Speeds {
+        generate_time: total,
+        tokens_per_second: generated,
+        generated_tokens_per_second: Some(generated),
+        visible_tokens_per_second: tokens.visible_output_tokens.map(|count| count as f64 / total),
+        decode_tokens_per_second: paced.map(|span| steps / span),
+        time_to_first_token: first,
+        time_to_first_reasoning_token: reasoning.map(|delta| delta.at.as_secs_f64()),
+        ttft_available: first.is_some(),
+        max_stall_seconds: gaps.iter().copied().reduce(f64::max),
+        times_between_tokens: gaps,
+        inter_token_latency: paced.map(|span| span / steps),
+        time_to_64_visible_tokens_seconds: visible.time_to_token(64),
+    }
+}
+
+/// The phases of one exchange, as far as it came.
+pub fn phases(recording: &Recording, answer: Option<&Answer>) -> Phases {
+    let seconds = |mark: Option<Duration>| mark.map(|at| at.as_secs_f64());
+    let marks = &recording.marks;
+    let connected = marks.tls.or(marks.tcp);
+    let last_visible = answer.and_then(|answer| {
+        answer.deltas.iter().rev().find(|delta| delta.channel == Channel::Visible).map(|delta| delta.at)
+    });
+    Phases {
+        dns_seconds: seconds(marks.dns),
+        connect_seconds: seconds(connected),
+        tls_seconds: seconds(marks.tls.zip(marks.tcp).map(|(tls, tcp)| tls.saturating_sub(tcp))),
+        sent_seconds: seconds(marks.sent),
+        headers_seconds: seconds(marks.head),
+        first_event_seconds: seconds(answer.and_then(|answer| answer.first_event)),
+        last_visible_seconds: seconds(last_visible),
+    }
+}
+
+/// Whether the stream is fine enough to time generation.
+pub fn shape(answer: &Answer, tokens: &Tokens) -> StreamShape {
+    let visible = Visible::new(answer, tokens);
+    let chunks = visible.deltas.len() as u64;
+    let largest = visible.tokens_by_chunk().into_iter().reduce(f64::max);
+    let resolution = match chunks {
+        0 => None,
+        _ if chunks * 2 >= visible.tokens => Some("token"),
+        _ if chunks < BURST_CHUNKS || chunks * 16 < visible.tokens => Some("burst"),
+        _ => Some("coarse"),
+    };
+    StreamShape {
+        stream_resolution: resolution.map(str::to_owned),
+        visible_stream_chunks: chunks,
+        max_tokens_per_chunk: largest.map(|tokens| tokens.ceil() as u64),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::run::Connection;
+    use crate::wire::{Ending, Marks};
+    use bytes::Bytes;
+    use chrono::DateTime;
+
+    fn recording(end_ms: u64) -> Recording {
+        Recording {
+            started_at: DateTime::UNIX_EPOCH,
+            ended_at: DateTime::UNIX_EPOCH,
+            connection: Connection::Cold,
+            marks: Marks { end: Duration::from_millis(end_ms), ..Marks::default() },
+            head: None,
+            body: Bytes::new(),
+            reads: Vec::new(),
+            ending: Ending::Complete,
+            loop_lag: Duration::ZERO,
+            dispatch_delay: Duration::ZERO,
+        }
+    }
+
+    fn delta(ms: u64, channel: Channel, text: &str, tokens: Option<u32>) -> Delta {
+        Delta { at: Duration::from_millis(ms), channel, text: text.to_owned(), tokens }
+    }
+
+    fn counts(visible: u64, reasoning: u64) -> Tokens {
+        Tokens {
+            output_tokens: Some(visible + reasoning),
+            generated_output_tokens: Some(visible + reasoning),
+            visible_output_tokens: Some(visible),
+            ..Tokens::default()
+        }
+    }
+
+    fn steady(tokens: u64) -> Answer {
+        let deltas = (0..tokens).map(|i| delta(200 + 20 * i, Channel::Visible, "word", None)).collect();
+        Answer { deltas, ..Answer::default() }
+    }
+
+    #[test]
+    fn a_steady_stream_of_64() {
+        let figures = speeds(&recording(1460), &steady(64), &counts(64, 0));
+        assert_eq!(figures.time_to_first_token, Some(0.2));
+        assert!((figures.inter_token_latency.unwrap() - 0.02).abs() < 1e-9);
+        assert!((figures.decode_tokens_per_second.unwrap() - 50.0).abs() < 1e-6);
+        assert!((figures.tokens_per_second - 64.0 / 1.46).abs() < 1e-9);
+        assert_eq!(figures.time_to_64_visible_tokens_seconds, Some(1.46));
+        assert_eq!(figures.times_between_tokens.len(), 63);
+        assert!((figures.max_stall_seconds.unwrap() - 0.02).abs() < 1e-9);
+    }
+
+    #[test]
+    fn reasoning_is_no_first_token_and_never_advances_the_64() {
+        let mut answer = steady(64);
+        answer.deltas.insert(0, delta(50, Channel::Reasoning, "hm", None));
+        let figures = speeds(&recording(1460), &answer, &counts(64, 40));
+        assert_eq!(figures.time_to_first_reasoning_token, Some(0.05));
+        assert_eq!(figures.time_to_first_token, Some(0.2));
+        assert_eq!(figures.time_to_64_visible_tokens_seconds, Some(1.46));
+        assert!((figures.tokens_per_second - 104.0 / 1.46).abs() < 1e-9);
+    }
+
+    #[test]
+    fn nothing_visible_is_null_everywhere() {
+        let answer = Answer { deltas: vec![delta(50, Channel::Reasoning, "hm", None)], ..Answer::default() };
+        let figures = speeds(&recording(100), &answer, &counts(0, 9));
+        assert_eq!(figures.time_to_first_token, None);
+        assert!(!figures.ttft_available);
+        assert_eq!(figures.inter_token_latency, None);
+        assert_eq!(figures.max_stall_seconds, None);
+        assert_eq!(shape(&answer, &counts(0, 9)).stream_resolution, None);
+    }
+
+    #[test]
+    fn one_chunk_shows_no_pace() {
+        let answer = Answer { deltas: vec![delta(90, Channel::Visible, "all at once", None)], ..Answer::default() };
+        let figures = speeds(&recording(100), &answer, &counts(70, 0));
+        assert_eq!((figures.inter_token_latency, figures.decode_tokens_per_second), (None, None));
+        assert_eq!(figures.time_to_64_visible_tokens_seconds, Some(0.09));
+        assert_eq!(shape(&answer, &counts(70, 0)).stream_resolution.as_deref(), Some("burst"));
+    }
+
+    #[test]
+    fn the_64th_token_lies_in_the_chunk_that_holds_it() {
+        let chunk = |ms, tokens| delta(ms, Channel::Visible, "0123456789", tokens);
+        let counted = Answer {
+            deltas: vec![chunk(10, Some(63)), chunk(20, Some(1)), chunk(30, Some(36))],
+            ..Answer::default()
+        };
+        let figures = speeds(&recording(40), &counted, &counts(100, 0));
+        assert_eq!(figures.time_to_64_visible_tokens_seconds, Some(0.02));
+        let shared = Answer { deltas: vec![chunk(10, None), chunk(20, None), chunk(30, None)], ..Answer::default() };
+        let figures = speeds(&recording(40), &shared, &counts(90, 0));
+        assert_eq!(figures.time_to_64_visible_tokens_seconds, Some(0.03));
+        assert_eq!(shape(&shared, &counts(90, 0)).max_tokens_per_chunk, Some(30));
+    }
+
+    #[test]
+    fn resolution_follows_chunks_per_token() {
+        let of = |chunks: u64, tokens| shape(&steady(chunks), &counts(tokens, 0)).stream_resolution.unwrap();
+        assert_eq!(of(64, 64), "token");
+        assert_eq!(of(20, 64), "coarse");
+        assert_eq!(of(13, 256), "burst");
+        assert_eq!(of(3, 64), "burst");
+    }
+}

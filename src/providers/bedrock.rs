@@ -1,0 +1,250 @@
+//! Bedrock's requests: the AWS SDK finds credentials and region, serialises `ConverseStream` and signs it; the signed
+//! request is then taken from it and sent by the same wire as everybody else's, so that the clock and the stamps are
+//! ours and no retry of the SDK can hide in them. Not here: decoding (`protocols::converse`) and id rules
+//! (`bedrock_ids`).
+//!
+//! API: <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html>
+//! Signatures stay valid for five minutes, far longer than the way from here to the wire.
+
+use crate::domain::Ask;
+use crate::domain::failure::{Fault, Kind, Stage};
+use crate::wire::{Request, Target};
+use aws_config::{BehaviorVersion, Region};
+use aws_sdk_bedrockruntime::Client;
+use aws_sdk_bedrockruntime::config::Config;
+use aws_sdk_bedrockruntime::types::{ContentBlock, ConversationRole, InferenceConfiguration, Message};
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::{Document, Number};
+use bytes::Bytes;
+use serde_json::Value;
+use std::sync::{Arc, Mutex};
+
+/// Headers that the wire writes itself.
+const WIRE_HEADERS: [&str; 3] = ["host", "content-length", "connection"];
+
+/// Signs requests for one account and region.
+#[derive(Debug, Clone)]
+pub struct Signer {
+    client: Client,
+}
+
+/// What the configuration may say instead of the AWS environment.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Overrides {
+    /// Region; else AWS_REGION, AWS_DEFAULT_REGION, the profile, the instance.
+    pub region: Option<String>,
+    /// Profile; else AWS_PROFILE.
+    pub profile: Option<String>,
+    /// Another endpoint, for example a local one.
+    pub endpoint: Option<String>,
+}
+
+impl Signer {
+    /// Reads the AWS configuration: environment, profiles, container and instance roles, `AWS_BEARER_TOKEN_BEDROCK`.
+    pub async fn new(overrides: &Overrides) -> Self {
+        let http = aws_smithy_http_client::Builder::new()
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .build_https();
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http)
+            .retry_config(RetryConfig::disabled());
+        if let Some(region) = &overrides.region {
+            loader = loader.region(Region::new(region.clone()));
+        }
+        if let Some(profile) = &overrides.profile {
+            loader = loader.profile_name(profile);
+        }
+        let shared = loader.load().await;
+        let mut config = aws_sdk_bedrockruntime::config::Builder::from(&shared);
+        if let Some(endpoint) = &overrides.endpoint {
+            config = config.endpoint_url(endpoint);
+        }
+        Self { client: Client::from_conf(config.build()) }
+    }
+
+    /// The region in use, if any was found.
+    pub fn region(&self) -> Option<String> {
+        self.client.config().region().map(ToString::to_string)
+    }
+
+    /// The signed request for one question. Credentials are fetched or taken from the SDK's cache: before the clock.
+    ///
+    /// # Errors
+    /// Kind `auth`, stage `prepare`, where no credentials, no region or no such profile can be found.
+    pub async fn sign(&self, ask: &Ask) -> Result<Request, Fault> {
+        let taken = Taken::default();
+        let outcome = self
+            .client
+            .converse_stream()
+            .model_id(&ask.model_id)
+            .messages(user_message(&ask.prompt)?)
+            .inference_config(inference(ask))
+            .set_additional_model_request_fields(ask.metadata.get("additional_model_request_fields").map(document))
+            .customize()
+            .config_override(Config::builder().http_client(taken.clone()))
+            .send()
+            .await;
+        let signed = taken.0.lock().ok().and_then(|mut slot| slot.take());
+        match (signed, outcome) {
+            (Some(request), _) => wire_request(&request),
+            (None, Err(error)) => Err(explain(&error)),
+            (None, Ok(_)) => Err(prepare_fault("the AWS SDK built no request".to_owned())),
+        }
+    }
+}
+
+/// A connector that keeps the signed request instead of sending it.
+#[derive(Debug, Clone, Default)]
+struct Taken(Arc<Mutex<Option<HttpRequest>>>);
+
+impl HttpConnector for Taken {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        if let Ok(mut slot) = self.0.lock() {
+            *slot = Some(request);
+        }
+        HttpConnectorFuture::ready(Err(ConnectorError::user("taken over by the wire".into())))
+    }
+}
+
+impl HttpClient for Taken {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+fn user_message(prompt: &str) -> Result<Message, Fault> {
+    Message::builder()
+        .role(ConversationRole::User)
+        .content(ContentBlock::Text(prompt.to_owned()))
+        .build()
+        .map_err(|error| prepare_fault(error.to_string()))
+}
+
+fn inference(ask: &Ask) -> InferenceConfiguration {
+    InferenceConfiguration::builder()
+        .max_tokens(i32::try_from(ask.max_output_tokens).unwrap_or(i32::MAX))
+        .set_temperature(ask.temperature.map(|temperature| temperature as f32))
+        .build()
+}
+
+/// A JSON value as the SDK's document type.
+fn document(value: &Value) -> Document {
+    match value {
+        Value::Null => Document::Null,
+        Value::Bool(flag) => Document::Bool(*flag),
+        Value::Number(number) => Document::Number(match (number.as_u64(), number.as_i64()) {
+            (Some(positive), _) => Number::PosInt(positive),
+            (None, Some(negative)) => Number::NegInt(negative),
+            _ => Number::Float(number.as_f64().unwrap_or(0.0)),
+        }),
+        Value::String(text) => Document::String(text.clone()),
+        Value::Array(items) => Document::Array(items.iter().map(document).collect()),
+        Value::Object(fields) => {
+            Document::Object(fields.iter().map(|(key, value)| (key.clone(), document(value))).collect())
+        }
+    }
+}
+
+fn wire_request(signed: &HttpRequest) -> Result<Request, Fault> {
+    let url = url::Url::parse(signed.uri()).map_err(|error| prepare_fault(error.to_string()))?;
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+    let port = url.port_or_known_default().unwrap_or(443);
+    // The path as it was signed: parsing it again would decode what the signature covers encoded.
+    let after_host = signed.uri().splitn(4, '/').nth(3).unwrap_or_default();
+    let headers = signed
+        .headers()
+        .iter()
+        .filter(|(name, _)| !WIRE_HEADERS.contains(&name.to_ascii_lowercase().as_str()))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    Ok(Request {
+        method: "POST",
+        target: Target { tls: url.scheme() == "https", host, port },
+        path: format!("/{after_host}"),
+        headers,
+        body: Bytes::copy_from_slice(signed.body().bytes().unwrap_or_default()),
+    })
+}
+
+fn prepare_fault(message: String) -> Fault {
+    Fault::new(Kind::Auth, Stage::Prepare, message)
+}
+
+/// The whole chain of an SDK error: its outermost sentence alone says only "dispatch failure".
+fn explain(error: &(dyn std::error::Error + 'static)) -> Fault {
+    let mut sentence = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let text = cause.to_string();
+        if !sentence.contains(&text) {
+            sentence = format!("{sentence}: {text}");
+        }
+        source = cause.source();
+    }
+    prepare_fault(format!(
+        "no AWS request could be signed: {sentence}. Check AWS_PROFILE, AWS_REGION and the credentials (`aws sts get-caller-identity`)"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_bedrockruntime::config::{Credentials, Region};
+    use serde_json::{Map, json};
+
+    fn signer(endpoint: &str) -> Signer {
+        let config = Config::builder()
+            .behavior_version_latest()
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::for_tests())
+            .endpoint_url(endpoint)
+            .build();
+        Signer { client: Client::from_conf(config) }
+    }
+
+    fn ask(metadata: Map<String, Value>) -> Ask {
+        Ask {
+            model_id: "us.amazon.nova-pro-v1:0".to_owned(),
+            prompt: "Tell".to_owned(),
+            max_output_tokens: 64,
+            temperature: Some(0.1),
+            reasoning_effort: None,
+            metadata,
+        }
+    }
+
+    #[tokio::test]
+    async fn the_signed_request_is_taken_over_whole() {
+        let fields = json!({"additional_model_request_fields": {"thinking": {"type": "enabled", "budget_tokens": 1024}}});
+        let metadata = fields.as_object().unwrap().clone();
+        let request = signer("http://127.0.0.1:8123").sign(&ask(metadata)).await.unwrap();
+        assert_eq!(request.target, Target { tls: false, host: "127.0.0.1".to_owned(), port: 8123 });
+        assert_eq!(request.path, "/model/us.amazon.nova-pro-v1%3A0/converse-stream");
+        let header = |wanted: &str| request.headers.iter().find(|(name, _)| name == wanted).map(|(_, v)| v.clone());
+        assert!(header("authorization").unwrap().contains("/us-east-1/bedrock/aws4_request"));
+        assert!(header("host").is_none());
+        let body: Value = serde_json::from_slice(&request.body).unwrap();
+        assert_eq!(body["messages"][0]["content"][0]["text"], "Tell");
+        assert_eq!(body["inferenceConfig"]["maxTokens"], 64);
+        assert_eq!(body["additionalModelRequestFields"]["thinking"]["budget_tokens"], 1024);
+    }
+
+    #[test]
+    fn the_debug_view_of_a_request_holds_no_signature() {
+        let request = Request {
+            method: "POST",
+            target: Target { tls: true, host: "h".to_owned(), port: 443 },
+            path: "/".to_owned(),
+            headers: vec![("authorization".to_owned(), "Bearer secret".to_owned())],
+            body: Bytes::new(),
+        };
+        assert!(!format!("{request:?}").contains("secret"));
+    }
+}

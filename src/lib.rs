@@ -2,12 +2,17 @@
 //!
 //! The layers, in the order in which a run passes through them:
 //!
-//! - [`domain`]: the words (model, profile, run, failure); no I/O
-//! - [`wire`]: one HTTP exchange, recorded with stamps
+//! - [`cli`]: every command and flag; no behaviour
+//! - [`settings`]: who wins: flag, environment, file, default; secrets that cannot print
+//! - [`commands`]: what each word does: settings in, exit status out
+//! - [`output`]: results to stdout, notes and progress to stderr
 //! - [`measure`]: one request, one outcome: timeline, verdict, load shapes, statistics
 //! - [`providers`]: hosts, wire formats, keys, errors, the simulator
+//! - [`wire`]: one HTTP exchange, recorded with stamps
 //! - [`storage`]: SQLite and MongoDB behind one trait
+//! - [`domain`]: the words (model, profile, run, failure); no I/O
 
+pub mod cli;
 pub mod domain;
 pub mod measure;
 pub mod providers;

@@ -1,0 +1,26 @@
+//! `llmbench db`: preparing a store.
+
+use clap::{Args, Subcommand};
+
+/// The store's tables, collections and indexes
+#[derive(Debug, Args)]
+pub struct DbArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: DbCommand,
+}
+
+/// What to do with the store.
+#[derive(Debug, Subcommand)]
+pub enum DbCommand {
+    /// Create what is missing, after printing it; what exists is left alone
+    Init(InitArgs),
+}
+
+/// Create what is missing, after printing it
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// Print what would be created, and create nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}

@@ -1,0 +1,126 @@
+//! `llmbench run`: which models, what is asked, how much, and what people and scripts see.
+
+use crate::cli::values;
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Measure models: one request, one outcome, one row
+#[derive(Debug, Args)]
+#[command(after_help = DEFINITIONS)]
+pub struct RunArgs {
+    /// Model as provider:model_id, split at the first colon; a bare id is looked up in the catalogue (repeatable)
+    #[arg(short, long = "model", value_name = "MODEL", help_heading = "Which models")]
+    pub models: Vec<String>,
+    /// Every enabled model of this provider (repeatable)
+    #[arg(short, long = "provider", value_name = "NAME", help_heading = "Which models")]
+    pub providers: Vec<String>,
+    /// Every enabled model of the store
+    #[arg(long, conflicts_with_all = ["models", "providers"], help_heading = "Which models")]
+    pub all: bool,
+
+    /// Question: default (64 tokens), long (512), reasoning (2048), or one from the configuration [default: default]
+    #[arg(long, value_name = "NAME", help_heading = "What is asked")]
+    pub profile: Option<String>,
+    /// Prompt of your own instead of the profile's
+    #[arg(long, value_name = "TEXT", conflicts_with = "prompt_file", help_heading = "What is asked")]
+    pub prompt: Option<String>,
+    /// Prompt from a file, - for standard input
+    #[arg(long, value_name = "FILE", help_heading = "What is asked")]
+    pub prompt_file: Option<PathBuf>,
+    /// Output budget in tokens, reasoning included
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "What is asked")]
+    pub max_tokens: Option<u32>,
+    /// Sampling temperature, 0 to 2, sent where the model accepts one
+    #[arg(long, value_name = "T", value_parser = values::temperature, help_heading = "What is asked")]
+    pub temperature: Option<f64>,
+    /// Reasoning effort in the provider's own word
+    #[arg(long, value_name = "WORD", help_heading = "What is asked")]
+    pub reasoning_effort: Option<String>,
+    /// Put a nonce at the head of each prompt, so that no prefix cache answers (default outside the published profile)
+    #[arg(long, overrides_with = "no_cache_bust", help_heading = "What is asked")]
+    pub cache_bust: bool,
+    /// Send every prompt as it is
+    #[arg(long, help_heading = "What is asked")]
+    pub no_cache_bust: bool,
+
+    /// Requests per model [default: 1, or without end with --duration]
+    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "How much")]
+    pub requests: Option<u64>,
+    /// Requests in flight at once per provider; with --rate the most that may be [default: 1, with --rate 1000]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = "How much")]
+    pub concurrency: Option<u16>,
+    /// Open loop: start N requests a second per provider, whether or not earlier ones have ended
+    #[arg(long, value_name = "N", value_parser = values::positive, help_heading = "How much")]
+    pub rate: Option<f64>,
+    /// How the starts of an open loop are spread
+    #[arg(long, value_enum, default_value_t = ArrivalsArg::Poisson, requires = "rate", help_heading = "How much")]
+    pub arrivals: ArrivalsArg,
+    /// Start no request after this long (30s, 5m)
+    #[arg(long, value_name = "TIME", value_parser = values::duration, help_heading = "How much")]
+    pub duration: Option<Duration>,
+    /// Requests per model that are made first and neither counted nor stored
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "How much")]
+    pub warmup: u64,
+    /// Deadline of a whole request [default: 120s, more for more than 512 tokens]
+    #[arg(long, value_name = "TIME", value_parser = values::duration, help_heading = "How much")]
+    pub timeout: Option<Duration>,
+    /// Stop a provider once this share of its requests failed (20%), to save money
+    #[arg(long, value_name = "SHARE", value_parser = values::share, help_heading = "How much")]
+    pub max_error_rate: Option<f64>,
+    /// Take a connection that is open before the clock starts
+    #[arg(long, conflicts_with = "cold", help_heading = "How much")]
+    pub warm: bool,
+    /// Connect anew inside the clock (the default, as in the published series)
+    #[arg(long, help_heading = "How much")]
+    pub cold: bool,
+
+    /// One JSON document on standard output
+    #[arg(long, conflicts_with = "ndjson", help_heading = "What comes out")]
+    pub json: bool,
+    /// One JSON line per run, as it ends
+    #[arg(long, help_heading = "What comes out")]
+    pub ndjson: bool,
+    /// One line per run into a CSV file
+    #[arg(long, value_name = "FILE", help_heading = "What comes out")]
+    pub csv: Option<PathBuf>,
+    /// No progress, no notes, no table; errors still appear
+    #[arg(short, long, conflicts_with = "verbose", help_heading = "What comes out")]
+    pub quiet: bool,
+    /// Phases, the provider's own clock, quality
+    #[arg(short, long, help_heading = "What comes out")]
+    pub verbose: bool,
+    /// Store nothing
+    #[arg(long, help_heading = "What comes out")]
+    pub no_store: bool,
+    /// Role of the rows [default: published where exactly the published question is asked of an enabled model,
+    /// else manual]
+    #[arg(long, value_name = "NAME", help_heading = "What comes out")]
+    pub role: Option<String>,
+    /// Exit 1 if this holds for any model, for example 'ttft_p95>2s' or 'error_rate>5%' (repeatable)
+    #[arg(long = "fail-if", value_name = "CONDITION", help_heading = "What comes out")]
+    pub fail_if: Vec<String>,
+}
+
+/// How the starts of an open loop are spread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ArrivalsArg {
+    /// Exponential gaps, as independent users arrive
+    Poisson,
+    /// Equal gaps
+    Constant,
+}
+
+/// The definitions of the figures, as `--help` and the man page print them.
+const DEFINITIONS: &str = "\
+Figures, all from the moment t0 at which the request is handed to the network, credentials settled:
+  TTFT         t0 to the first visible text; a role, an empty string or a ping is no token
+  first reasoning token  t0 to the first reasoning text
+  ITL          (last visible - first visible) / (visible tokens - 1)
+  tok/s e2e    generated tokens, reasoning included / whole request
+  tok/s visible  visible tokens / whole request
+  tok/s decode (visible tokens - 1) / (last visible - first visible)
+  total        t0 to the end of the stream
+
+A cold run connects inside the clock; -v shows the connection apart. Failures are counted beside the figures, never
+inside them. Nothing is ever retried inside the clock.";

@@ -1,1 +1,3 @@
+//! Arguments → settings → command → exit status.
+
 fn main() {}

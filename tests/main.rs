@@ -1,1 +1,6 @@
-fn main() {}
+//! Behaviour, through the binary and over real sockets. One binary for all of it: each further one would link every
+//! dependency again.
+#![allow(clippy::disallowed_methods, reason = "tests read the environment to find peers and to bless files")]
+
+mod boundaries;
+mod generated;

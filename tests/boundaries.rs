@@ -1,0 +1,116 @@
+//! Holds the architecture: which folder may name which crate, and which layer may use which.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A name, and the places under `src/` where it may appear.
+const CRATES: &[(&str, &[&str])] = &[
+    ("clap::", &["cli/", "main.rs"]),
+    ("mongodb::", &["storage/mongo/"]),
+    ("rusqlite::", &["storage/sqlite/"]),
+    ("aws_config::", &["providers/bedrock.rs"]),
+    ("aws_sdk_bedrockruntime::", &["providers/bedrock.rs"]),
+    ("aws_smithy_eventstream::", &["providers/protocols/", "providers/sim/"]),
+    ("gcp_auth::", &["providers/vertex.rs"]),
+    ("hyper::", &["providers/sim/"]),
+    ("comfy_table::", &["output/"]),
+    ("indicatif::", &["output/"]),
+    ("std::env::", &["settings/env.rs", "settings/names.rs"]),
+    ("io::stdout", &["output/"]),
+    ("io::stderr", &["output/"]),
+    ("tokio::signal", &["commands/interrupt.rs"]),
+    ("toml::", &["settings/"]),
+];
+
+/// A layer, and the layers that it may use. Arrows point one way.
+const LAYERS: &[(&str, &[&str])] = &[
+    ("domain", &[]),
+    ("wire", &["domain"]),
+    ("providers", &["domain", "wire"]),
+    ("storage", &["domain"]),
+    ("measure", &["domain", "wire", "providers"]),
+    ("output", &["domain", "measure"]),
+    ("cli", &[]),
+    ("settings", &["cli", "domain", "providers", "storage", "wire"]),
+    ("commands", &["cli", "settings", "output", "measure", "providers", "storage", "wire", "domain"]),
+];
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|ext| ext == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// Every source file with its path below `src/` and its code: comments left out, and the test module at its end.
+fn code() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    assert!(files.len() > 20, "the sources were not found");
+    let read = |path: PathBuf| {
+        let text = fs::read_to_string(&path).unwrap();
+        let text = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default().to_owned();
+        let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let code = lines.collect::<Vec<_>>().join("\n");
+        (path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned(), code)
+    };
+    files.into_iter().map(read).collect()
+}
+
+#[test]
+fn each_crate_stays_in_its_folder() {
+    let mut wrong = Vec::new();
+    for (path, code) in code() {
+        for (name, places) in CRATES {
+            if code.contains(name) && !places.iter().any(|place| path.starts_with(place)) {
+                wrong.push(format!("src/{path} names {name}, which belongs into {places:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn arrows_point_one_way() {
+    let mut wrong = Vec::new();
+    for (path, code) in code() {
+        let Some((layer, _)) = path.split_once('/') else { continue };
+        let allowed = LAYERS.iter().find(|(name, _)| *name == layer).map(|(_, uses)| *uses);
+        let Some(allowed) = allowed else {
+            wrong.push(format!("src/{layer}/ is no layer that this test knows"));
+            continue;
+        };
+        for (other, _) in LAYERS {
+            let uses = code.contains(&format!("crate::{other}::"));
+            if uses && *other != layer && !allowed.contains(other) {
+                wrong.push(format!("src/{path} uses {other}, which is not below {layer}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_file_says_what_it_is_for_and_stays_readable() {
+    const LONGEST: usize = 400;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    let mut wrong = Vec::new();
+    for path in files {
+        let text = fs::read_to_string(&path).unwrap();
+        if !text.starts_with("//!") {
+            wrong.push(format!("{} does not open with its purpose", path.display()));
+        }
+        let product = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default().lines().count();
+        if product > LONGEST {
+            wrong.push(format!("{} has {product} lines; split it by meaning", path.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

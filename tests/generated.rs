@@ -1,0 +1,78 @@
+//! Man pages and completions are committed, rendered from the command definition: this test fails when they are stale and
+//! rewrites them under `BLESS=1`.
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+use llmbench::cli::Cli;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The pages of a command and of everything below it.
+fn pages(command: &clap::Command, name: &str, pages: &mut BTreeMap<PathBuf, Vec<u8>>) {
+    let mut page = Vec::new();
+    // clap wants a name that lives as long as the program.
+    let static_name: &'static str = Box::leak(name.to_owned().into_boxed_str());
+    let named = command.clone().name(static_name).display_name(static_name).version(None::<&'static str>);
+    // No date and no version: a release does not rewrite every page.
+    clap_mangen::Man::new(named).date("").source("llmbench").render(&mut page).unwrap();
+    pages.insert(PathBuf::from(format!("man/{name}.1")), page);
+    for below in command.get_subcommands().filter(|below| below.get_name() != "help") {
+        self::pages(below, &format!("{name}-{}", below.get_name()), pages);
+    }
+}
+
+fn rendered() -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    let mut command = Cli::command();
+    command.build();
+    pages(&command, "llmbench", &mut files);
+    for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Cli::command(), "llmbench", &mut script);
+        let name = match shell {
+            Shell::Zsh => "completions/_llmbench",
+            Shell::Fish => "completions/llmbench.fish",
+            _ => "completions/llmbench.bash",
+        };
+        files.insert(PathBuf::from(name), script);
+    }
+    files
+}
+
+fn committed(root: &Path) -> Vec<PathBuf> {
+    let list = |folder: &str| fs::read_dir(root.join(folder)).into_iter().flatten().flatten().collect::<Vec<_>>();
+    let entries = list("man").into_iter().chain(list("completions"));
+    entries.map(|entry| entry.path().strip_prefix(root).unwrap().to_owned()).collect()
+}
+
+#[test]
+fn man_pages_and_completions_are_fresh() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files = rendered();
+    let bless = std::env::var_os("BLESS").is_some();
+    let mut stale = Vec::new();
+    for (path, content) in &files {
+        if fs::read(root.join(path)).ok().as_ref() != Some(content) {
+            stale.push(path.clone());
+            if bless {
+                fs::create_dir_all(root.join(path).parent().unwrap()).unwrap();
+                fs::write(root.join(path), content).unwrap();
+            }
+        }
+    }
+    for path in committed(root) {
+        if !files.contains_key(&path) {
+            stale.push(path.clone());
+            if bless {
+                fs::remove_file(root.join(path)).unwrap();
+            }
+        }
+    }
+    assert!(bless || stale.is_empty(), "stale: {stale:?}; rewrite them with BLESS=1 cargo test generated");
+}
+
+#[test]
+fn the_command_definition_is_sound() {
+    Cli::command().debug_assert();
+}

@@ -41,7 +41,8 @@ fn rendered() -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 fn committed(root: &Path) -> Vec<PathBuf> {
-    let list = |folder: &str| fs::read_dir(root.join(folder)).into_iter().flatten().flatten().collect::<Vec<_>>();
+    let list =
+        |folder: &str| fs::read_dir(root.join(folder)).into_iter().flatten().flatten().collect::<Vec<_>>();
     let entries = list("man").into_iter().chain(list("completions"));
     entries.map(|entry| entry.path().strip_prefix(root).unwrap().to_owned()).collect()
 }

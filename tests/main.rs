@@ -4,3 +4,5 @@
 
 mod boundaries;
 mod generated;
+mod raw_server;
+mod wire;

@@ -41,7 +41,10 @@ impl Desk {
     ///
     /// # Errors
     /// [`NoResult`], where the work panicked.
-    pub async fn work<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, NoResult> {
+    pub async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, NoResult> {
         let (done, result) = oneshot::channel();
         let task: Task = Box::new(move || {
             let _ = done.send(work());

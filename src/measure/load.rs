@@ -109,7 +109,11 @@ impl Lane {
 
     fn tally(&self) -> Tally {
         let stopped_early = if self.too_many_errors.get() {
-            Some(format!("{} of {} requests failed, more than the error rate allowed", self.failed.get(), self.ended.get()))
+            Some(format!(
+                "{} of {} requests failed, more than the error rate allowed",
+                self.failed.get(),
+                self.ended.get()
+            ))
         } else if self.stop.is_cancelled() {
             Some("interrupted".to_owned())
         } else {

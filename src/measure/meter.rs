@@ -2,11 +2,11 @@
 //! Parsing, storing, drawing and everything else happen elsewhere, so they cannot be inside anybody's TTFT.
 
 use crate::measure::lag::{LagLog, TICK};
+use crate::wire::Recording;
 use crate::wire::connect::connect;
 use crate::wire::exchange::{Plan, exchange};
 use crate::wire::request::{Limits, Request, Target};
 use crate::wire::stream::Stream;
-use crate::wire::Recording;
 use rustls::ClientConfig;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -90,12 +90,8 @@ struct Bench {
 }
 
 async fn serve(mut inbox: mpsc::UnboundedReceiver<Order>, tls: Arc<ClientConfig>) {
-    let bench = Rc::new(Bench {
-        tls,
-        lag: RefCell::default(),
-        running: Cell::new(0),
-        idle: RefCell::default(),
-    });
+    let bench =
+        Rc::new(Bench { tls, lag: RefCell::default(), running: Cell::new(0), idle: RefCell::default() });
     let mut launched = 0;
     while let Some(order) = inbox.recv().await {
         let paced = order.job.due.is_none();
@@ -130,12 +126,8 @@ impl Bench {
         }
         let warm = if job.warm { self.open_beforehand(&job).await } else { None };
         let zero = Instant::now();
-        let plan = Plan {
-            request: &job.request,
-            limits: &job.limits,
-            end_marker: job.end_marker,
-            tls: &self.tls,
-        };
+        let plan =
+            Plan { request: &job.request, limits: &job.limits, end_marker: job.end_marker, tls: &self.tls };
         let (mut recording, stream) = exchange(plan, warm).await;
         recording.loop_lag = self.lag.borrow().longest(zero, zero + recording.marks.end);
         recording.dispatch_delay = zero.saturating_duration_since(since);

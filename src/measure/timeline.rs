@@ -45,7 +45,8 @@ impl<'a> Visible<'a> {
     fn tokens_by_chunk(&self) -> Vec<f64> {
         let counted: Option<Vec<f64>> = self.deltas.iter().map(|delta| delta.tokens.map(f64::from)).collect();
         counted.unwrap_or_else(|| {
-            let lengths: Vec<f64> = self.deltas.iter().map(|delta| delta.text.chars().count() as f64).collect();
+            let lengths: Vec<f64> =
+                self.deltas.iter().map(|delta| delta.text.chars().count() as f64).collect();
             let whole: f64 = lengths.iter().sum();
             lengths.iter().map(|length| length / whole * self.tokens as f64).collect()
         })
@@ -208,7 +209,8 @@ mod tests {
 
     #[test]
     fn one_chunk_shows_no_pace() {
-        let answer = Answer { deltas: vec![delta(90, Channel::Visible, "all at once", None)], ..Answer::default() };
+        let answer =
+            Answer { deltas: vec![delta(90, Channel::Visible, "all at once", None)], ..Answer::default() };
         let figures = speeds(&recording(100), &answer, &counts(70, 0));
         assert_eq!((figures.inter_token_latency, figures.decode_tokens_per_second), (None, None));
         assert_eq!(figures.time_to_64_visible_tokens_seconds, Some(0.09));
@@ -224,7 +226,8 @@ mod tests {
         };
         let figures = speeds(&recording(40), &counted, &counts(100, 0));
         assert_eq!(figures.time_to_64_visible_tokens_seconds, Some(0.02));
-        let shared = Answer { deltas: vec![chunk(10, None), chunk(20, None), chunk(30, None)], ..Answer::default() };
+        let shared =
+            Answer { deltas: vec![chunk(10, None), chunk(20, None), chunk(30, None)], ..Answer::default() };
         let figures = speeds(&recording(40), &shared, &counts(90, 0));
         assert_eq!(figures.time_to_64_visible_tokens_seconds, Some(0.03));
         assert_eq!(shape(&shared, &counts(90, 0)).max_tokens_per_chunk, Some(30));

@@ -86,7 +86,9 @@ impl Signer {
             .model_id(&ask.model_id)
             .messages(user_message(&ask.prompt)?)
             .inference_config(inference(ask))
-            .set_additional_model_request_fields(ask.metadata.get("additional_model_request_fields").map(document))
+            .set_additional_model_request_fields(
+                ask.metadata.get("additional_model_request_fields").map(document),
+            )
             .customize()
             .config_override(Config::builder().http_client(taken.clone()))
             .send()
@@ -227,7 +229,8 @@ mod tests {
         let request = signer("http://127.0.0.1:8123").sign(&ask(metadata)).await.unwrap();
         assert_eq!(request.target, Target { tls: false, host: "127.0.0.1".to_owned(), port: 8123 });
         assert_eq!(request.path, "/model/us.amazon.nova-pro-v1%3A0/converse-stream");
-        let header = |wanted: &str| request.headers.iter().find(|(name, _)| name == wanted).map(|(_, v)| v.clone());
+        let header =
+            |wanted: &str| request.headers.iter().find(|(name, _)| name == wanted).map(|(_, v)| v.clone());
         assert!(header("authorization").unwrap().contains("/us-east-1/bedrock/aws4_request"));
         assert!(header("host").is_none());
         let body: Value = serde_json::from_slice(&request.body).unwrap();

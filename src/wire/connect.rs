@@ -48,9 +48,9 @@ pub async fn connect(
 
 async fn steps(target: &Target, tls: &Arc<ClientConfig>, marks: &mut ConnectMarks) -> Result<Stream, String> {
     let addresses = resolve(target, marks).await?;
-    let tcp = first_that_answers(&addresses).await.map_err(|reason| {
-        format!("cannot connect to {}:{}: {reason}", target.host, target.port)
-    })?;
+    let tcp = first_that_answers(&addresses)
+        .await
+        .map_err(|reason| format!("cannot connect to {}:{}: {reason}", target.host, target.port))?;
     // A request must leave at once, and a small write must not wait for an acknowledgement.
     tcp.set_nodelay(true).map_err(|error| error.to_string())?;
     marks.tcp = Some(Instant::now());

@@ -71,7 +71,8 @@ pub async fn exchange(plan: Plan<'_>, warm: Option<Stream>) -> (Recording, Optio
 fn request_bytes(request: &Request) -> Vec<u8> {
     let target = &request.target;
     let default_port = if target.tls { 443 } else { 80 };
-    let bracketed = if target.host.contains(':') { format!("[{}]", target.host) } else { target.host.clone() };
+    let bracketed =
+        if target.host.contains(':') { format!("[{}]", target.host) } else { target.host.clone() };
     let host = if target.port == default_port { bracketed } else { format!("{bracketed}:{}", target.port) };
     let mut head = format!("{} {} HTTP/1.1\r\nhost: {host}\r\n", request.method, request.path);
     for (name, value) in &request.headers {
@@ -128,7 +129,8 @@ impl Tape {
 
     fn note_connect(&mut self, marks: ConnectMarks) {
         let since = |at: Option<Instant>| at.map(|at| at.duration_since(self.zero));
-        (self.marks.dns, self.marks.tcp, self.marks.tls) = (since(marks.dns), since(marks.tcp), since(marks.tls));
+        (self.marks.dns, self.marks.tcp, self.marks.tls) =
+            (since(marks.dns), since(marks.tcp), since(marks.tls));
     }
 
     async fn send(&mut self, plan: &Plan<'_>, stream: &mut Stream, bytes: &[u8]) -> Result<(), Ending> {
@@ -256,7 +258,9 @@ impl Tape {
         match &self.framing {
             Some(framing) if framing.may_end_here() => Ending::Complete,
             Some(_) => Ending::Cut("the connection ended inside the answer".to_owned()),
-            None if self.head_bytes.is_empty() => Ending::Cut("the connection ended without an answer".to_owned()),
+            None if self.head_bytes.is_empty() => {
+                Ending::Cut("the connection ended without an answer".to_owned())
+            }
             None => Ending::Cut("the connection ended inside the answer's head".to_owned()),
         }
     }

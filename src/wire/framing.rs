@@ -194,7 +194,8 @@ mod tests {
 
     #[test]
     fn chunks_with_extensions_and_trailers() {
-        let (body, framing) = decode(&[b"4;x=y\r\nWiki\r\n", b"5\r\npedia\r\n0\r\nA: b\r\n\r\nmore"]).unwrap();
+        let (body, framing) =
+            decode(&[b"4;x=y\r\nWiki\r\n", b"5\r\npedia\r\n0\r\nA: b\r\n\r\nmore"]).unwrap();
         assert_eq!(body, b"Wikipedia");
         assert!(framing.is_complete());
     }

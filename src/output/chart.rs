@@ -57,17 +57,20 @@ fn chart(metric: &Metric, sorted: &[f64], unicode: bool) -> Option<Vec<String>> 
     let counts = bins(sorted, low, high);
     let most = counts.iter().copied().max().unwrap_or(1).max(1);
     let edge = |place: usize| low + (high - low) * place as f64 / BINS as f64;
+    let has_tail = sorted.last().is_some_and(|largest| *largest > high);
     let mut lines = vec![metric.title.to_owned()];
     for (place, count) in counts.iter().enumerate() {
-        let label = units::cell(metric.unit, edge(place), unicode);
-        let bar = bar(*count, most, unicode);
-        lines.push(format!("{label:>9} {bar} {count}"));
+        let mut label = units::cell(metric.unit, edge(place), unicode);
+        label.push_str(if has_tail && place == BINS - 1 { "+" } else { " " });
+        let mut bar = bar(*count, most, unicode);
+        bar.push_str(if bar.is_empty() { "" } else { " " });
+        lines.push(format!("{label:>9} {bar}{count}"));
     }
     Some(lines)
 }
 
 /// From the smallest sample to the largest, or to where a long tail starts: three times the distance between the 10th and
-/// the 90th percentile above the median. What lies beyond is counted in the last bin.
+/// the 90th percentile above the median. What lies beyond is counted in the last bin, whose label ends in `+` then.
 fn range(sorted: &[f64]) -> Option<(f64, f64)> {
     let (low, high) = (*sorted.first()?, *sorted.last()?);
     let spread = percentile(sorted, 90.0) - percentile(sorted, 10.0);
@@ -93,7 +96,7 @@ fn bar(count: usize, most: usize, unicode: bool) -> String {
         return "#".repeat(eighths.div_ceil(8));
     }
     let mut bar = "█".repeat(eighths / 8);
-    if eighths % 8 > 0 {
+    if !eighths.is_multiple_of(8) {
         bar.push(EIGHTHS[eighths % 8]);
     }
     bar
@@ -112,6 +115,9 @@ mod tests {
         let counts = bins(&samples, low, high);
         assert_eq!(counts.iter().sum::<usize>(), 51);
         assert!(counts[BINS - 1] >= 1);
+        let drawn = chart(&METRICS[0], &samples, true).unwrap();
+        assert!(drawn[BINS].contains(" ms+ "), "{drawn:?}");
+        assert!(!chart(&METRICS[0], &samples[..50], true).unwrap()[BINS].contains('+'));
     }
 
     #[test]

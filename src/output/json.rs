@@ -149,4 +149,12 @@ mod tests {
         assert_eq!(document["models"][1]["failures"]["rate_limit"]["count"], 2);
         assert_eq!(document["started_at"], "2026-08-23T12:00:00.250Z");
     }
+
+    #[test]
+    fn the_text_is_one_document_and_a_line_break() {
+        let report = testing::report();
+        let text = text(&report, &[]);
+        assert!(text.ends_with("}\n") && !text.ends_with("\n\n"));
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap()["schema"], SCHEMA);
+    }
 }

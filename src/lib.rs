@@ -15,6 +15,7 @@
 pub mod cli;
 pub mod domain;
 pub mod measure;
+pub mod output;
 pub mod providers;
 pub mod storage;
 pub mod wire;

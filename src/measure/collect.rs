@@ -1,0 +1,207 @@
+//! Many outcomes folded into one report a model, one by one and in any order. Keeps numbers, not runs, so that a million
+//! runs fit.
+//!
+//! Suspect samples (measured by a starved client) are counted apart and stay out of the figures. Only where a model has no
+//! other success do the figures show the suspect ones, and say so.
+
+use crate::domain::{Kind, ModelRef, Outcome, Run};
+use crate::measure::metrics::{METRIC_COUNT, METRICS};
+use crate::measure::report::{DISTINCT, FailureGroup, Figure, Labels, ModelReport};
+use std::collections::{BTreeMap, HashMap};
+
+impl ModelReport {
+    /// The report over the outcomes of one model; outcomes of other models are left out.
+    pub fn from_outcomes(model: &ModelRef, outcomes: &[Outcome]) -> Self {
+        let mut tally = Tally::new(model.clone());
+        let ours = |outcome: &&Outcome| model_of(outcome) == *model;
+        outcomes.iter().filter(ours).for_each(|outcome| tally.add(outcome));
+        tally.finish()
+    }
+}
+
+/// Takes outcomes one by one, in any order.
+#[derive(Debug, Default)]
+pub struct Collector {
+    places: HashMap<ModelRef, usize>,
+    tallies: Vec<Tally>,
+}
+
+impl Collector {
+    /// A collector that reports on these models in this order, even on those that nothing is heard of. Outcomes of others
+    /// are added at the end.
+    pub fn expecting<'a>(models: impl IntoIterator<Item = &'a ModelRef>) -> Self {
+        let mut collector = Self::default();
+        for model in models {
+            collector.place(model.clone());
+        }
+        collector
+    }
+
+    /// Counts one outcome.
+    pub fn add(&mut self, outcome: &Outcome) {
+        let place = self.place(model_of(outcome));
+        self.tallies[place].add(outcome);
+    }
+
+    /// The reports, one a model.
+    pub fn finish(self) -> Vec<ModelReport> {
+        self.tallies.into_iter().map(Tally::finish).collect()
+    }
+
+    fn place(&mut self, model: ModelRef) -> usize {
+        let next = self.tallies.len();
+        let tallies = &mut self.tallies;
+        *self.places.entry(model).or_insert_with_key(|model| {
+            tallies.push(Tally::new(model.clone()));
+            next
+        })
+    }
+}
+
+fn model_of(outcome: &Outcome) -> ModelRef {
+    match outcome {
+        Outcome::Success(run) => ModelRef::new(&run.provider, &run.model_name),
+        Outcome::Failure(failure) => ModelRef::new(&failure.provider, &failure.model_name),
+    }
+}
+
+/// Samples of runs that are counted together.
+#[derive(Debug, Default)]
+struct Bank {
+    runs: u64,
+    samples: [Vec<f64>; METRIC_COUNT],
+    provider_timing: BTreeMap<String, Vec<f64>>,
+}
+
+impl Bank {
+    fn add(&mut self, run: &Run) {
+        self.runs += 1;
+        for (metric, samples) in METRICS.iter().zip(&mut self.samples) {
+            samples.extend((metric.read)(run).filter(|value| value.is_finite()));
+        }
+        for (name, value) in run.provider_timing.iter().flatten() {
+            let known = self.provider_timing.contains_key(name) || self.provider_timing.len() < DISTINCT;
+            if let (true, Some(value)) = (known, value.as_f64()) {
+                self.provider_timing.entry(name.clone()).or_default().push(value);
+            }
+        }
+    }
+}
+
+/// What is remembered of one model while runs come in.
+#[derive(Debug)]
+struct Tally {
+    model: ModelRef,
+    sound: Bank,
+    suspect: Bank,
+    failures: BTreeMap<Kind, FailureGroup>,
+    labels: Labels,
+}
+
+impl Tally {
+    fn new(model: ModelRef) -> Self {
+        Self {
+            model,
+            sound: Bank::default(),
+            suspect: Bank::default(),
+            failures: BTreeMap::new(),
+            labels: Labels::default(),
+        }
+    }
+
+    fn add(&mut self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Success(run) => {
+                let bank = if run.quality.suspect { &mut self.suspect } else { &mut self.sound };
+                bank.add(run);
+                self.labels.add(run);
+            }
+            Outcome::Failure(failure) => self.failures.entry(failure.error_kind).or_default().add(failure),
+        }
+    }
+
+    fn finish(self) -> ModelReport {
+        let (successes, suspects) = (self.sound.runs + self.suspect.runs, self.suspect.runs);
+        let figures_are_suspect = self.sound.runs == 0 && suspects > 0;
+        let bank = if figures_are_suspect { self.suspect } else { self.sound };
+        let timing = bank.provider_timing.into_iter();
+        ModelReport {
+            model: self.model,
+            successes,
+            suspects,
+            figures_are_suspect,
+            failures: self.failures,
+            figures: bank.samples.into_iter().map(Figure::new).collect(),
+            provider_timing: timing
+                .filter_map(|(name, samples)| Some((name, Figure::new(samples).summary?)))
+                .collect(),
+            labels: self.labels,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::testing::{failure, run, suspect};
+
+    fn success(run: Run) -> Outcome {
+        Outcome::Success(Box::new(run))
+    }
+
+    #[test]
+    fn failures_are_beside_the_figures_never_inside() {
+        let model = ModelRef::new("groq", "m");
+        let outcomes = [
+            success(run("groq", "m", 0.2)),
+            success(run("groq", "m", 0.4)),
+            failure("groq", "m", Kind::RateLimit, "slow down, request 12345678"),
+            failure("groq", "m", Kind::RateLimit, "slow down, request 87654321"),
+            failure("groq", "m", Kind::BudgetExhausted, "64 tokens of reasoning"),
+            success(run("groq", "other", 9.0)),
+        ];
+        let report = ModelReport::from_outcomes(&model, &outcomes);
+        assert_eq!((report.successes, report.failed()), (2, 3));
+        assert_eq!(report.error_rate(), Some(0.6));
+        assert_eq!(report.figure("ttft").unwrap().sorted, [0.2, 0.4]);
+        let limited = &report.failures[&Kind::RateLimit];
+        assert_eq!((limited.count, limited.samples.len()), (2, 1));
+        assert_eq!(limited.typical().unwrap().message, "slow down, request 12345678");
+    }
+
+    #[test]
+    fn suspects_stay_out_unless_there_is_nothing_else() {
+        let model = ModelRef::new("groq", "m");
+        let starved = || success(suspect(run("groq", "m", 5.0), "the loop was late"));
+        let mixed = ModelReport::from_outcomes(&model, &[success(run("groq", "m", 0.2)), starved()]);
+        assert_eq!(mixed.figure("ttft").unwrap().sorted, [0.2]);
+        assert_eq!((mixed.successes, mixed.suspects, mixed.figures_are_suspect), (2, 1, false));
+        let only = ModelReport::from_outcomes(&model, &[starved(), starved()]);
+        assert_eq!(only.figure("ttft").unwrap().sorted, [5.0, 5.0]);
+        assert!(only.figures_are_suspect);
+        assert_eq!(only.labels.suspect_reason["the loop was late"], 2);
+    }
+
+    #[test]
+    fn a_figure_that_did_not_happen_is_none_and_not_zero() {
+        let mut silent = run("groq", "m", 0.2);
+        silent.speeds.time_to_first_token = None;
+        silent.speeds.tokens_per_second = f64::NAN;
+        let report = ModelReport::from_outcomes(&ModelRef::new("groq", "m"), &[success(silent)]);
+        assert_eq!(report.figure("ttft").unwrap().summary, None);
+        assert_eq!(report.figure("tps").unwrap().summary, None);
+        assert_eq!(report.figure("total").unwrap().summary.unwrap().n, 1);
+    }
+
+    #[test]
+    fn models_keep_their_order_and_silent_ones_are_listed() {
+        let (a, b) = (ModelRef::new("z", "1"), ModelRef::new("a", "2"));
+        let mut collector = Collector::expecting([&a, &b]);
+        collector.add(&success(run("new", "3", 0.1)));
+        collector.add(&success(run("a", "2", 0.1)));
+        let reports = collector.finish();
+        let names: Vec<String> = reports.iter().map(|report| report.model.to_string()).collect();
+        assert_eq!(names, ["z:1", "a:2", "new:3"]);
+        assert_eq!(reports[0].error_rate(), None);
+    }
+}

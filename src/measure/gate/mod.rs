@@ -1,0 +1,194 @@
+//! Thresholds that make an invocation fail: `ttft_p95>2s` trips where the 95th percentile of the TTFT is above two seconds.
+//! Pure; what a tripped gate does to the exit status is decided by the command.
+//!
+//! A gate is a subject, one of `>`, `>=`, `<`, `<=`, and a number with a unit. Subjects are `METRIC_STATISTIC` for every
+//! metric of [`METRICS`] and every statistic (`min`, `mean`, any `pNN`, `max`, `n`), and the counts in [`Subject`].
+//! A gate with nothing to look at trips too: "could not look" is not "all fine".
+
+use crate::domain::ModelRef;
+use crate::measure::metrics::{METRICS, Metric};
+use crate::measure::report::{ModelReport, Report};
+use crate::measure::stats::Statistic;
+use std::fmt;
+
+mod parse;
+
+pub use parse::GateError;
+
+/// What a gate looks at.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Subject {
+    /// A statistic of a metric; the number is the metric's place in [`METRICS`].
+    Figure(usize, Statistic),
+    /// `error_rate`: failures / attempts.
+    ErrorRate,
+    /// `failures`: how many attempts failed.
+    Failures,
+    /// `successes`: how many succeeded.
+    Successes,
+    /// `suspects`: how many successes a starved client measured.
+    Suspects,
+}
+
+const COUNTS: [(&str, Subject); 4] = [
+    ("error_rate", Subject::ErrorRate),
+    ("failures", Subject::Failures),
+    ("successes", Subject::Successes),
+    ("suspects", Subject::Suspects),
+];
+
+/// How the observed value is compared with the threshold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Comparison {
+    /// `>`
+    Above,
+    /// `>=`
+    AtLeast,
+    /// `<`
+    Below,
+    /// `<=`
+    AtMost,
+}
+
+/// Longer signs first, so that `>=` is not read as `>`.
+const COMPARISONS: [(&str, Comparison); 4] = [
+    (">=", Comparison::AtLeast),
+    ("<=", Comparison::AtMost),
+    (">", Comparison::Above),
+    ("<", Comparison::Below),
+];
+
+/// A threshold.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Gate {
+    subject: Subject,
+    comparison: Comparison,
+    /// As it was written, so that it is shown as it was written.
+    number: f64,
+    unit: &'static str,
+    /// In seconds, tokens per second, a share of 1, or a plain number.
+    threshold: f64,
+}
+
+impl Subject {
+    /// The metric it is a statistic of, if it is one.
+    pub fn metric(self) -> Option<(&'static Metric, Statistic)> {
+        match self {
+            Subject::Figure(place, statistic) => Some((&METRICS[place], statistic)),
+            _ => None,
+        }
+    }
+
+    fn observe(self, report: &ModelReport) -> Option<f64> {
+        match self {
+            Subject::Figure(place, statistic) => statistic.of_sorted(&report.figures[place].sorted),
+            Subject::ErrorRate => report.error_rate(),
+            Subject::Failures => Some(report.failed() as f64),
+            Subject::Successes => Some(report.successes as f64),
+            Subject::Suspects => Some(report.suspects as f64),
+        }
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some((metric, statistic)) = self.metric() {
+            return write!(f, "{}_{statistic}", metric.key);
+        }
+        let name = COUNTS.iter().find(|(_, subject)| subject == self).map_or("", |(name, _)| name);
+        f.write_str(name)
+    }
+}
+
+impl fmt::Display for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = COMPARISONS.iter().find(|(_, is)| *is == self.comparison).map_or("", |(sign, _)| sign);
+        write!(f, "{}{sign}{}{}", self.subject, self.number, self.unit)
+    }
+}
+
+/// What a gate found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Verdict {
+    /// It looked, and the condition does not hold.
+    Passed(f64),
+    /// It looked, and the condition holds.
+    Tripped(f64),
+    /// There was nothing to look at: counts as tripped.
+    NoData,
+}
+
+impl Verdict {
+    /// Whether the invocation fails because of it.
+    pub fn trips(self) -> bool {
+        !matches!(self, Verdict::Passed(_))
+    }
+
+    /// What it saw, in base units.
+    pub fn observed(self) -> Option<f64> {
+        match self {
+            Verdict::Passed(value) | Verdict::Tripped(value) => Some(value),
+            Verdict::NoData => None,
+        }
+    }
+
+    /// `passed`, `tripped` or `no_data`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Verdict::Passed(_) => "passed",
+            Verdict::Tripped(_) => "tripped",
+            Verdict::NoData => "no_data",
+        }
+    }
+}
+
+impl Gate {
+    /// What it looks at.
+    pub fn subject(&self) -> Subject {
+        self.subject
+    }
+
+    /// The threshold in seconds, tokens per second, a share of 1, or a plain number.
+    pub fn threshold(&self) -> f64 {
+        self.threshold
+    }
+
+    /// Looks at one model.
+    pub fn check(&self, report: &ModelReport) -> Verdict {
+        let Some(value) = self.subject.observe(report) else { return Verdict::NoData };
+        let holds = match self.comparison {
+            Comparison::Above => value > self.threshold,
+            Comparison::AtLeast => value >= self.threshold,
+            Comparison::Below => value < self.threshold,
+            Comparison::AtMost => value <= self.threshold,
+        };
+        if holds { Verdict::Tripped(value) } else { Verdict::Passed(value) }
+    }
+}
+
+/// One gate on one model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checked {
+    /// The gate.
+    pub gate: Gate,
+    /// The model.
+    pub model: ModelRef,
+    /// What it found.
+    pub verdict: Verdict,
+}
+
+/// Every gate on every model, gate by gate.
+pub fn check_all(gates: &[Gate], report: &Report) -> Vec<Checked> {
+    let on_models = |gate: &Gate| {
+        let gate = *gate;
+        report.models.iter().map(move |model| Checked {
+            gate,
+            model: model.model.clone(),
+            verdict: gate.check(model),
+        })
+    };
+    gates.iter().flat_map(on_models).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,170 @@
+//! How a gate is written, and what a mistake in it is answered with.
+
+use super::{COMPARISONS, COUNTS, Gate, Subject};
+use crate::measure::metrics::{METRICS, Unit, position};
+use crate::measure::stats::Statistic;
+use std::str::FromStr;
+
+/// What a threshold was written in: its name, what one divides by to reach the base unit, and what it can measure.
+struct Scale {
+    name: &'static str,
+    divisor: f64,
+    measures: Quantity,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Quantity {
+    Time,
+    Share,
+    Number,
+}
+
+/// No unit is seconds for times, a share (0 to 1) for rates of error, and a plain number for everything else.
+const SCALES: [Scale; 5] = [
+    Scale { name: "ms", divisor: 1e3, measures: Quantity::Time },
+    Scale { name: "us", divisor: 1e6, measures: Quantity::Time },
+    Scale { name: "µs", divisor: 1e6, measures: Quantity::Time },
+    Scale { name: "s", divisor: 1.0, measures: Quantity::Time },
+    Scale { name: "%", divisor: 100.0, measures: Quantity::Share },
+];
+
+/// Why a text is no gate.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum GateError {
+    /// No comparison sign.
+    #[error("`{0}` compares nothing: write for example ttft_p95>2s")]
+    NoComparison(String),
+    /// A name that is neither a metric nor a count.
+    #[error("unknown metric `{name}`{}", suggestion(.nearest))]
+    UnknownMetric {
+        /// What was written.
+        name: String,
+        /// What may have been meant.
+        nearest: Vec<String>,
+    },
+    /// A metric without a statistic, or with one that does not exist.
+    #[error("{}", statistic_wanted(.metric, .name))]
+    UnknownStatistic {
+        /// The metric.
+        metric: String,
+        /// What was written for the statistic; empty where nothing was.
+        name: String,
+    },
+    /// No finite number, or one that cannot be right.
+    #[error(
+        "`{0}` is no threshold: write a number of 0 or more with its unit, for example 2s, 1500ms, 5% or 30"
+    )]
+    BadNumber(String),
+    /// A unit that does not fit what is measured.
+    #[error("`{subject}` is not measured in `{unit}`: {expected}")]
+    BadUnit {
+        /// The subject.
+        subject: String,
+        /// The unit that was written.
+        unit: String,
+        /// What it is measured in.
+        expected: &'static str,
+    },
+}
+
+fn suggestion(nearest: &[String]) -> String {
+    if nearest.is_empty() {
+        let keys: Vec<&str> = METRICS.iter().map(|m| m.key).chain(COUNTS.map(|c| c.0)).collect();
+        return format!("; there are {}", keys.join(", "));
+    }
+    format!(": did you mean {}?", nearest.join(" or "))
+}
+
+fn statistic_wanted(metric: &str, name: &str) -> String {
+    let names = Statistic::NAMES.map(|name| format!("{metric}_{name}")).join(", ");
+    if name.is_empty() {
+        return format!("`{metric}` needs a statistic: {names}");
+    }
+    format!("`{metric}` has no statistic `{name}`: there are {names}")
+}
+
+impl FromStr for Gate {
+    type Err = GateError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let none = || GateError::NoComparison(text.to_owned());
+        let at = text.find(['<', '>']).ok_or_else(none)?;
+        let (name, rest) = text.split_at(at);
+        let signs = COMPARISONS.iter().find_map(|(sign, is)| Some((rest.strip_prefix(sign)?, *is)));
+        let (written, comparison) = signs.ok_or_else(none)?;
+        let subject = parse_subject(name.trim())?;
+        let (number, unit, threshold) = parse_threshold(subject, written.trim())?;
+        Ok(Self { subject, comparison, number, unit, threshold })
+    }
+}
+
+fn parse_subject(name: &str) -> Result<Subject, GateError> {
+    if let Some((_, subject)) = COUNTS.iter().find(|(known, _)| *known == name) {
+        return Ok(*subject);
+    }
+    let missing =
+        |metric: &str, name: &str| GateError::UnknownStatistic { metric: metric.into(), name: name.into() };
+    if position(name).is_some() {
+        return Err(missing(name, ""));
+    }
+    let (key, statistic) = name.rsplit_once('_').unwrap_or((name, ""));
+    let Some(place) = position(key) else {
+        return Err(GateError::UnknownMetric { name: name.to_owned(), nearest: nearest(name) });
+    };
+    let statistic = Statistic::parse(statistic).ok_or_else(|| missing(key, statistic))?;
+    Ok(Subject::Figure(place, statistic))
+}
+
+/// Up to three names that look like `name`: counts as a whole, metrics by the part before the statistic.
+fn nearest(name: &str) -> Vec<String> {
+    let (key, statistic) = match name.rsplit_once('_') {
+        Some((key, end)) if Statistic::parse(end).is_some() => (key, end),
+        _ => (name, "p95"),
+    };
+    let counts = COUNTS.iter().map(|(known, _)| (strsim::jaro_winkler(name, known), (*known).to_owned()));
+    let metrics =
+        METRICS.iter().map(|m| (strsim::jaro_winkler(key, m.key), format!("{}_{statistic}", m.key)));
+    let mut scored: Vec<(f64, String)> = counts.chain(metrics).filter(|(score, _)| *score > 0.75).collect();
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0));
+    scored.into_iter().take(3).map(|(_, name)| name).collect()
+}
+
+fn parse_threshold(subject: Subject, written: &str) -> Result<(f64, &'static str, f64), GateError> {
+    let split = written.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(written.len());
+    let (digits, unit) = (&written[..split], written[split..].trim());
+    let bad = || GateError::BadNumber(written.to_owned());
+    let number: f64 = digits.parse().ok().filter(|n: &f64| n.is_finite()).ok_or_else(bad)?;
+    let (quantity, expected) = subject.quantity();
+    let (name, threshold) = if unit.is_empty() {
+        ("", number)
+    } else {
+        let fits = |scale: &&Scale| scale.name == unit && scale.measures == quantity;
+        let scale = SCALES.iter().find(fits).ok_or_else(|| GateError::BadUnit {
+            subject: subject.to_string(),
+            unit: unit.to_owned(),
+            expected,
+        })?;
+        (scale.name, number / scale.divisor)
+    };
+    if quantity == Quantity::Share && threshold > 1.0 {
+        return Err(bad());
+    }
+    Ok((number, name, threshold))
+}
+
+impl Subject {
+    fn quantity(self) -> (Quantity, &'static str) {
+        match self {
+            Subject::Figure(_, Statistic::Count)
+            | Subject::Failures
+            | Subject::Successes
+            | Subject::Suspects => (Quantity::Number, "write a plain number"),
+            Subject::ErrorRate => (Quantity::Share, "write 5% or 0.05"),
+            Subject::Figure(place, _) => match METRICS[place].unit {
+                Unit::Seconds => (Quantity::Time, "write s, ms or us"),
+                Unit::Rate => (Quantity::Number, "write a plain number of tokens per second"),
+                Unit::Count => (Quantity::Number, "write a plain number"),
+            },
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! The table of metrics: one row each, from which statistics, JSON keys, gates and table columns all follow. What the
+//! figures of a run mean, and how they come about, is not decided here: that is `measure::timeline`.
+
+use crate::domain::Run;
+use serde_json::{Map, Value};
+
+/// What a figure is counted in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Seconds.
+    Seconds,
+    /// Tokens per second.
+    Rate,
+    /// A plain number.
+    Count,
+}
+
+impl Unit {
+    /// The word in machine-readable output: `seconds`, `tokens_per_second`, `count`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Unit::Seconds => "seconds",
+            Unit::Rate => "tokens_per_second",
+            Unit::Count => "count",
+        }
+    }
+}
+
+/// Which direction is good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Better {
+    /// Less is better: delays.
+    Lower,
+    /// More is better: rates.
+    Higher,
+    /// Neither: a count that explains other figures.
+    Neither,
+}
+
+/// Where people see a metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Section {
+    /// Always.
+    Figures,
+    /// With `-v`, among the figures.
+    MoreFigures,
+    /// With `-v`, as a phase of the exchange.
+    Phases,
+    /// With `-v`, beside the provider's own clock.
+    Provider,
+    /// With `-v`, as what the client did to the sample.
+    Quality,
+}
+
+/// One metric of a successful run.
+#[derive(Debug)]
+pub struct Metric {
+    /// The name in JSON and in gates.
+    pub key: &'static str,
+    /// The name in tables.
+    pub title: &'static str,
+    /// The name in tables of narrow terminals; at most 11 characters.
+    pub short: &'static str,
+    /// What it is counted in.
+    pub unit: Unit,
+    /// Which direction is good.
+    pub better: Better,
+    /// Where people see it.
+    pub section: Section,
+    /// Its value in one run; `None` where it did not happen.
+    pub read: fn(&Run) -> Option<f64>,
+}
+
+const fn seconds(
+    section: Section,
+    key: &'static str,
+    title: &'static str,
+    short: &'static str,
+    read: fn(&Run) -> Option<f64>,
+) -> Metric {
+    Metric { key, title, short, unit: Unit::Seconds, better: Better::Lower, section, read }
+}
+
+const fn rate(
+    key: &'static str,
+    title: &'static str,
+    short: &'static str,
+    read: fn(&Run) -> Option<f64>,
+) -> Metric {
+    Metric { key, title, short, unit: Unit::Rate, better: Better::Higher, section: Section::Figures, read }
+}
+
+const fn count(
+    key: &'static str,
+    title: &'static str,
+    short: &'static str,
+    read: fn(&Run) -> Option<f64>,
+) -> Metric {
+    let section = Section::MoreFigures;
+    Metric { key, title, short, unit: Unit::Count, better: Better::Neither, section, read }
+}
+
+/// How many metrics there are.
+pub const METRIC_COUNT: usize = 25;
+
+/// Every metric, in the order in which people read them.
+pub static METRICS: [Metric; METRIC_COUNT] = {
+    use Section::{Figures, MoreFigures, Phases, Provider, Quality};
+    [
+        seconds(Figures, "ttft", "TTFT", "TTFT", |r| r.speeds.time_to_first_token),
+        seconds(Figures, "ttfrt", "first reasoning token", "reasoning", |r| {
+            r.speeds.time_to_first_reasoning_token
+        }),
+        seconds(Figures, "itl", "inter-token latency", "inter-token", |r| r.speeds.inter_token_latency),
+        rate("tps", "tokens/s, end to end", "tok/s", |r| Some(r.speeds.tokens_per_second)),
+        rate("visible_tps", "tokens/s, visible", "tok/s vis.", |r| r.speeds.visible_tokens_per_second),
+        rate("decode_tps", "tokens/s, decode", "tok/s dec.", |r| r.speeds.decode_tokens_per_second),
+        seconds(Figures, "total", "total", "total", |r| Some(r.speeds.generate_time)),
+        seconds(MoreFigures, "time_to_64", "64th visible token", "64th token", |r| {
+            r.speeds.time_to_64_visible_tokens_seconds
+        }),
+        seconds(MoreFigures, "chunk_gap", "median chunk gap", "chunk gap", median_gap),
+        seconds(MoreFigures, "max_stall", "longest stall", "stall", |r| r.speeds.max_stall_seconds),
+        seconds(MoreFigures, "ttft_from_schedule", "TTFT from schedule", "TTFT sched.", ttft_from_schedule),
+        count("tokens", "output tokens", "tokens", |r| as_number(r.tokens.output_tokens)),
+        count("visible_tokens", "visible tokens", "visible", |r| as_number(r.tokens.visible_output_tokens)),
+        count("reasoning_tokens", "reasoning tokens", "reasoned", |r| as_number(r.tokens.reasoning_tokens)),
+        seconds(Phases, "dns", "DNS done", "DNS", |r| r.phases.dns_seconds),
+        seconds(Phases, "connect", "TCP and TLS done", "connected", |r| r.phases.connect_seconds),
+        seconds(Phases, "tls", "of this TLS", "of this TLS", |r| r.phases.tls_seconds),
+        seconds(Phases, "sent", "request sent", "sent", |r| r.phases.sent_seconds),
+        seconds(Phases, "headers", "headers", "headers", |r| r.phases.headers_seconds),
+        seconds(Phases, "first_event", "first event", "first event", |r| r.phases.first_event_seconds),
+        seconds(Provider, "provider_ttft", "TTFT, provider's clock", "theirs", provider_ttft),
+        seconds(Provider, "ttft_beyond_provider", "TTFT, ours minus theirs", "difference", |r| {
+            Some(r.speeds.time_to_first_token? - provider_ttft(r)?)
+        }),
+        seconds(Quality, "dispatch_delay", "dispatch delay", "dispatch", |r| {
+            Some(r.quality.dispatch_delay_seconds)
+        }),
+        seconds(Quality, "loop_lag", "loop lag", "loop lag", |r| Some(r.quality.loop_lag_seconds)),
+        seconds(Quality, "clock_step", "wall clock step", "clock step", |r| {
+            Some(r.quality.wall_clock_step_seconds.abs())
+        }),
+    ]
+};
+
+/// The place of a metric in [`METRICS`], by key.
+pub fn position(key: &str) -> Option<usize> {
+    METRICS.iter().position(|metric| metric.key == key)
+}
+
+fn as_number(count: Option<u64>) -> Option<f64> {
+    count.map(|count| count as f64)
+}
+
+/// The median gap between visible chunks of one run: what a stream usually does, where `max_stall` is its worst.
+fn median_gap(run: &Run) -> Option<f64> {
+    let mut gaps = run.speeds.times_between_tokens.clone();
+    if gaps.is_empty() {
+        return None;
+    }
+    let middle = gaps.len() / 2;
+    Some(*gaps.select_nth_unstable_by(middle, f64::total_cmp).1)
+}
+
+/// TTFT as somebody sees it who asked when the schedule said: without it, a client that falls behind looks fast.
+fn ttft_from_schedule(run: &Run) -> Option<f64> {
+    Some(run.quality.dispatch_delay_seconds + run.speeds.time_to_first_token?)
+}
+
+/// The provider's own time to the first token, in seconds: Fireworks names it (`perf_metrics`), Bedrock's
+/// `firstByteLatency` is it, and on Groq and Cerebras it is queue plus prompt (their totals differ: Groq's leaves the
+/// queue out).
+fn provider_ttft(run: &Run) -> Option<f64> {
+    let timing = run.provider_timing.as_ref()?;
+    let named = ["server-time-to-first-token", "firstByteLatency"];
+    named.iter().find_map(|name| number(timing, name)).or_else(|| {
+        let prompt = number(timing, "prompt_time")?;
+        Some(prompt + number(timing, "queue_time").unwrap_or(0.0))
+    })
+}
+
+fn number(timing: &Map<String, Value>, name: &str) -> Option<f64> {
+    timing.get(name)?.as_f64()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::testing::run;
+    use serde_json::json;
+
+    #[test]
+    fn keys_are_unique_and_short_names_fit() {
+        for (place, metric) in METRICS.iter().enumerate() {
+            assert_eq!(position(metric.key), Some(place));
+            assert!(metric.short.chars().count() <= 11, "{}", metric.short);
+        }
+    }
+
+    #[test]
+    fn delay_is_part_of_what_the_schedule_sees() {
+        let mut late = run("groq", "m", 0.2);
+        late.quality.dispatch_delay_seconds = 1.5;
+        assert_eq!(ttft_from_schedule(&late), Some(1.7));
+        late.speeds.time_to_first_token = None;
+        assert_eq!(ttft_from_schedule(&late), None);
+    }
+
+    #[test]
+    fn the_providers_clock_is_found_under_its_own_names() {
+        let with = |timing: Value| {
+            let mut run = run("any", "m", 0.5);
+            run.provider_timing = timing.as_object().cloned();
+            provider_ttft(&run)
+        };
+        assert_eq!(with(json!({"queue_time": 0.25, "prompt_time": 0.5, "total_time": 3.0})), Some(0.75));
+        assert_eq!(with(json!({"prompt_time": 0.5})), Some(0.5));
+        assert_eq!(with(json!({"server-time-to-first-token": 0.125})), Some(0.125));
+        assert_eq!(with(json!({"latencyMs": 2.0})), None);
+        assert_eq!(with(Value::Null), None);
+    }
+
+    #[test]
+    fn the_median_gap_is_not_moved_by_one_stall() {
+        let mut stalled = run("any", "m", 0.5);
+        stalled.speeds.times_between_tokens = vec![0.01, 9.0, 0.02];
+        assert_eq!(median_gap(&stalled), Some(0.02));
+        stalled.speeds.times_between_tokens.clear();
+        assert_eq!(median_gap(&stalled), None);
+    }
+}

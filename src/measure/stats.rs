@@ -1,0 +1,273 @@
+//! Figures from samples: percentiles, summary, a bootstrap interval. Pure arithmetic over `f64`; which samples count is
+//! decided in `measure::report`.
+//!
+//! Percentiles interpolate linearly between the two nearest order statistics (Hyndman and Fan's type 7, the default of
+//! NumPy and R): the p-th lies at position `p / 100 × (n − 1)` of the sorted samples. With few samples a high percentile
+//! is therefore close to the maximum; that is why `n` stands beside every one.
+
+use serde::Serialize;
+use std::fmt;
+
+/// What is known about a set of samples. Units are the samples'.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Summary {
+    /// How many samples.
+    pub n: usize,
+    /// Arithmetic mean.
+    pub mean: f64,
+    /// Smallest sample.
+    pub min: f64,
+    /// Median.
+    pub p50: f64,
+    /// 90th percentile.
+    pub p90: f64,
+    /// 95th percentile.
+    pub p95: f64,
+    /// 99th percentile.
+    pub p99: f64,
+    /// Largest sample.
+    pub max: f64,
+    /// Sample standard deviation (divisor n − 1); 0 for one sample.
+    pub stddev: f64,
+}
+
+impl Summary {
+    /// The summary of samples in ascending order; `None` where there are none.
+    pub fn of_sorted(sorted: &[f64]) -> Option<Self> {
+        let (min, max) = (*sorted.first()?, *sorted.last()?);
+        let at = |p| percentile(sorted, p);
+        let mean = mean(sorted);
+        let stddev = standard_deviation(sorted, mean);
+        Some(Self {
+            n: sorted.len(),
+            mean,
+            min,
+            p50: at(50.0),
+            p90: at(90.0),
+            p95: at(95.0),
+            p99: at(99.0),
+            max,
+            stddev,
+        })
+    }
+}
+
+/// One number out of many.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Statistic {
+    /// Smallest sample.
+    Min,
+    /// Arithmetic mean.
+    Mean,
+    /// Percentile, 0 to 100.
+    Percentile(f64),
+    /// Largest sample.
+    Max,
+    /// How many samples there are.
+    Count,
+}
+
+impl Statistic {
+    /// The names that people can write; `pNN` stands for any percentile, `p99.9` too.
+    pub const NAMES: [&'static str; 8] = ["min", "mean", "p50", "p90", "p95", "p99", "max", "n"];
+
+    /// Reads `min`, `mean`, `max`, `n` or `p` with a number from 0 to 100.
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "min" => Some(Statistic::Min),
+            "mean" => Some(Statistic::Mean),
+            "max" => Some(Statistic::Max),
+            "n" => Some(Statistic::Count),
+            _ => {
+                let digits = name.strip_prefix('p')?;
+                let plain = digits.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+                let rank = digits.parse().ok().filter(|rank| (0.0..=100.0).contains(rank))?;
+                plain.then_some(Statistic::Percentile(rank))
+            }
+        }
+    }
+
+    /// Its value over samples in ascending order; `None` where there are none (a count is 0 then).
+    pub fn of_sorted(self, sorted: &[f64]) -> Option<f64> {
+        if let Statistic::Count = self {
+            return Some(sorted.len() as f64);
+        }
+        let (min, max) = (*sorted.first()?, *sorted.last()?);
+        Some(match self {
+            Statistic::Min => min,
+            Statistic::Mean => mean(sorted),
+            Statistic::Percentile(rank) => percentile(sorted, rank),
+            Statistic::Max => max,
+            Statistic::Count => sorted.len() as f64,
+        })
+    }
+}
+
+impl fmt::Display for Statistic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Statistic::Min => f.write_str("min"),
+            Statistic::Mean => f.write_str("mean"),
+            Statistic::Percentile(rank) => write!(f, "p{rank}"),
+            Statistic::Max => f.write_str("max"),
+            Statistic::Count => f.write_str("n"),
+        }
+    }
+}
+
+/// The percentile `rank` (0 to 100) of samples in ascending order, interpolated; NaN where there are none.
+pub fn percentile(sorted: &[f64], rank: f64) -> f64 {
+    let Some(last) = sorted.len().checked_sub(1) else { return f64::NAN };
+    let position = (rank.clamp(0.0, 100.0) / 100.0) * last as f64;
+    let below = position.floor() as usize;
+    let above = (below + 1).min(last);
+    sorted[below] + (sorted[above] - sorted[below]) * (position - below as f64)
+}
+
+/// The mean of samples in ascending order, kept between the extremes: rounding would otherwise put the mean of equal samples
+/// a little above their maximum.
+fn mean(sorted: &[f64]) -> f64 {
+    let mean = sorted.iter().sum::<f64>() / sorted.len() as f64;
+    mean.clamp(sorted[0], sorted[sorted.len() - 1])
+}
+
+fn standard_deviation(samples: &[f64], mean: f64) -> f64 {
+    if samples.len() < 2 {
+        return 0.0;
+    }
+    let squares: f64 = samples.iter().map(|sample| (sample - mean).powi(2)).sum();
+    (squares / (samples.len() - 1) as f64).sqrt()
+}
+
+/// Where a statistic probably lies, had more been measured.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Interval {
+    /// Lower end.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+}
+
+/// Samples below which no interval is given: resampling four values says nothing.
+pub const INTERVAL_MINIMUM: usize = 5;
+
+/// The percentile-bootstrap interval of `statistic` at `confidence` (between 0 and 1) over samples in ascending order. The
+/// same samples and seed give the same interval on every machine. `None` below [`INTERVAL_MINIMUM`] samples. Large sets are
+/// resampled less often (1,000 times, falling to 100): their interval is narrow anyway.
+pub fn bootstrap_interval(
+    sorted: &[f64],
+    statistic: Statistic,
+    confidence: f64,
+    seed: u64,
+) -> Option<Interval> {
+    if sorted.len() < INTERVAL_MINIMUM {
+        return None;
+    }
+    let rounds = (4_000_000 / sorted.len()).clamp(100, 1_000);
+    let mut state = seed;
+    let mut drawn = Vec::with_capacity(sorted.len());
+    let mut values = Vec::with_capacity(rounds);
+    for _ in 0..rounds {
+        resample(sorted, &mut drawn, &mut state);
+        values.extend(statistic.of_sorted(&drawn));
+    }
+    values.sort_unstable_by(f64::total_cmp);
+    let tail = (1.0 - confidence.clamp(0.0, 1.0)) * 50.0;
+    Some(Interval { low: percentile(&values, tail), high: percentile(&values, 100.0 - tail) })
+}
+
+/// As many samples as there are, drawn with replacement, in ascending order: how often each was drawn is counted, because
+/// sorting a million samples a hundred times would take minutes.
+fn resample(sorted: &[f64], drawn: &mut Vec<f64>, state: &mut u64) {
+    let mut times = vec![0_u32; sorted.len()];
+    for _ in sorted {
+        times[draw(state, sorted.len())] += 1;
+    }
+    drawn.clear();
+    for (sample, times) in sorted.iter().zip(times) {
+        drawn.extend(std::iter::repeat_n(*sample, times as usize));
+    }
+}
+
+/// A number below `limit` by SplitMix64 (Steele, Lea, Flood 2014). Written out because a generator of a library may change
+/// between versions, and a stored interval has to come out again.
+fn draw(state: &mut u64, limit: usize) -> usize {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut mixed = *state;
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^= mixed >> 31;
+    ((u128::from(mixed) * limit as u128) >> 64) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn percentiles_interpolate_as_numpy_does() {
+        let sorted = [1.0, 2.0, 3.0, 4.0];
+        assert_eq!(percentile(&sorted, 50.0), 2.5);
+        assert_eq!(percentile(&sorted, 90.0), 3.7);
+        assert_eq!(percentile(&sorted, 0.0), 1.0);
+        assert_eq!(percentile(&sorted, 100.0), 4.0);
+        assert_eq!(percentile(&[7.0], 99.0), 7.0);
+        assert!(percentile(&[], 50.0).is_nan());
+    }
+
+    #[test]
+    fn a_summary_of_nothing_is_none() {
+        assert_eq!(Summary::of_sorted(&[]), None);
+        let equal = Summary::of_sorted(&[0.016; 20]).unwrap();
+        assert_eq!((equal.mean, equal.stddev), (0.016, 0.0));
+        let one = Summary::of_sorted(&[3.0]).unwrap();
+        assert_eq!((one.n, one.mean, one.stddev, one.max), (1, 3.0, 0.0, 3.0));
+    }
+
+    #[test]
+    fn mean_and_deviation_are_the_textbooks() {
+        let summary = Summary::of_sorted(&[2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]).unwrap();
+        assert_eq!(summary.mean, 5.0);
+        assert!((summary.stddev - 2.138_089_935_299_395).abs() < 1e-12);
+    }
+
+    #[test]
+    fn an_interval_is_repeatable_and_holds_the_median() {
+        let samples: Vec<f64> = (1..=40).map(f64::from).collect();
+        let first = bootstrap_interval(&samples, Statistic::Percentile(50.0), 0.95, 7).unwrap();
+        assert_eq!(bootstrap_interval(&samples, Statistic::Percentile(50.0), 0.95, 7), Some(first));
+        assert!(first.low < 20.5 && 20.5 < first.high && first.high - first.low < 25.0);
+        let wider = bootstrap_interval(&samples, Statistic::Percentile(50.0), 0.99, 7).unwrap();
+        assert!(wider.low <= first.low && wider.high >= first.high);
+        assert_eq!(bootstrap_interval(&samples[..4], Statistic::Mean, 0.95, 7), None);
+    }
+
+    #[test]
+    fn statistics_are_read_by_name_and_nothing_else_is() {
+        for name in Statistic::NAMES {
+            assert_eq!(Statistic::parse(name).unwrap().to_string(), name);
+        }
+        assert_eq!(Statistic::parse("p99.9"), Some(Statistic::Percentile(99.9)));
+        for wrong in ["p101", "p", "p-1", "p1e1", "pinf", "pnan", "median", ""] {
+            assert_eq!(Statistic::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn percentiles_stay_in_order(mut samples in prop::collection::vec(-1e6..1e6_f64, 1..60)) {
+            samples.sort_unstable_by(f64::total_cmp);
+            let s = Summary::of_sorted(&samples).unwrap();
+            prop_assert!(s.min <= s.p50 && s.p50 <= s.p90 && s.p90 <= s.p95 && s.p95 <= s.p99 && s.p99 <= s.max);
+        }
+
+        #[test]
+        fn an_interval_lies_between_the_extremes(mut samples in prop::collection::vec(0.0..10.0_f64, 5..30), seed: u64) {
+            samples.sort_unstable_by(f64::total_cmp);
+            let interval = bootstrap_interval(&samples, Statistic::Percentile(50.0), 0.9, seed).unwrap();
+            prop_assert!(interval.low <= interval.high);
+            prop_assert!(samples.iter().any(|s| *s <= interval.low) && samples.iter().any(|s| *s >= interval.high));
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! What people and programs see: the only place that writes to stdout and stderr. Data goes to stdout, notes and progress
+//! to stderr. Everything but [`print`] and [`progress`] is pure: a report and a [`Terminal`] in, text out.
+
+pub mod advice;
+pub mod chart;
+pub mod csv;
+pub mod failures;
+pub mod json;
+pub mod ndjson;
+pub mod paint;
+pub mod print;
+pub mod progress;
+pub mod table;
+pub mod terminal;
+pub mod text;
+pub mod units;
+pub mod view;
+
+#[cfg(test)]
+mod schema_check;
+#[cfg(test)]
+mod snapshots;
+
+pub use progress::Progress;
+pub use terminal::Terminal;
+pub use view::View;

@@ -1,0 +1,58 @@
+//! Colour, where it is wanted. It only repeats what the words say.
+
+/// Puts colours around text, or leaves it alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Paint {
+    /// Whether escape sequences may be written.
+    pub on: bool,
+}
+
+impl Paint {
+    /// Names and headings.
+    pub fn heading(self, text: &str) -> String {
+        self.with("1", text)
+    }
+
+    /// Failures and tripped gates.
+    pub fn bad(self, text: &str) -> String {
+        self.with("31", text)
+    }
+
+    /// What deserves a second look.
+    pub fn doubtful(self, text: &str) -> String {
+        self.with("33", text)
+    }
+
+    /// Passed gates.
+    pub fn good(self, text: &str) -> String {
+        self.with("32", text)
+    }
+
+    /// Advice and explanations.
+    pub fn quiet(self, text: &str) -> String {
+        self.with("2", text)
+    }
+
+    /// Indentation stays outside, so that only words are coloured.
+    fn with(self, code: &str, text: &str) -> String {
+        let words = text.trim_start();
+        if !self.on || words.is_empty() {
+            return text.to_owned();
+        }
+        let indent = &text[..text.len() - words.len()];
+        format!("{indent}\x1b[{code}m{words}\x1b[0m")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn off_means_not_one_escape() {
+        let (on, off) = (Paint { on: true }, Paint { on: false });
+        assert_eq!(off.bad("  x"), "  x");
+        assert_eq!(on.bad("  x"), "  \x1b[31mx\x1b[0m");
+        assert_eq!(on.heading("  "), "  ");
+    }
+}

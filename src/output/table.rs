@@ -1,0 +1,269 @@
+//! The table of figures: one block a model, one line a metric, the same columns throughout. Columns are dropped until the
+//! table fits; nothing ever wraps.
+
+use super::paint::Paint;
+use super::{text, units, view::View};
+use crate::measure::metrics::{METRICS, Section, Unit};
+use crate::measure::report::{Labels, ModelReport, Words};
+use crate::measure::stats::{Statistic, Summary, bootstrap_interval};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+
+/// A column of figures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Column {
+    N,
+    Mean,
+    Min,
+    P50,
+    P90,
+    P95,
+    P99,
+    Max,
+}
+
+/// A choice of columns, and whether titles are the long ones.
+struct Layout {
+    long: bool,
+    gap: u16,
+    columns: &'static [Column],
+}
+
+/// From the widest to the narrowest; the first that fits is taken.
+const LAYOUTS: [Layout; 5] = {
+    use Column::{Max, Mean, Min, N, P50, P90, P95, P99};
+    [
+        Layout { long: true, gap: 3, columns: &[N, Mean, Min, P50, P90, P95, P99, Max] },
+        Layout { long: true, gap: 3, columns: &[N, P50, P90, P99] },
+        Layout { long: false, gap: 1, columns: &[N, P50, P90, P99] },
+        Layout { long: false, gap: 1, columns: &[P50, P90, P99] },
+        Layout { long: false, gap: 1, columns: &[P50] },
+    ]
+};
+
+/// Narrower terminals get no wide table even where it would just fit: four columns read better than eight.
+const WIDE_TABLE: usize = 100;
+
+/// One line of figures.
+struct Row {
+    title: String,
+    short: String,
+    unit: Unit,
+    summary: Option<Summary>,
+}
+
+/// A line of a block: words across the table, or a row of figures.
+enum Line {
+    Words(String),
+    Figures(Row),
+}
+
+/// The whole table, a line each, no wider than the terminal.
+pub fn lines(models: &[ModelReport], view: &View) -> Vec<String> {
+    let blocks: Vec<Line> = models.iter().flat_map(|model| block(model, view)).collect();
+    let rows: Vec<&Row> = blocks.iter().filter_map(Line::row).collect();
+    let mut figures = if rows.is_empty() { Vec::new() } else { fit(&rows, view) }.into_iter();
+    let mut lines: Vec<String> = figures.next().into_iter().collect();
+    for line in blocks {
+        match line {
+            Line::Words(words) => lines.push(words),
+            Line::Figures(_) => lines.extend(figures.next()),
+        }
+    }
+    lines
+}
+
+impl Line {
+    fn row(&self) -> Option<&Row> {
+        match self {
+            Line::Figures(row) => Some(row),
+            Line::Words(_) => None,
+        }
+    }
+}
+
+/// The header and the rows, in the richest layout that fits.
+fn fit(rows: &[&Row], view: &View) -> Vec<String> {
+    let width = view.terminal.width;
+    let layouts = LAYOUTS.iter().skip(usize::from(width < WIDE_TABLE));
+    let mut rendered = Vec::new();
+    for layout in layouts {
+        rendered = render(rows, layout, view.terminal.unicode);
+        if rendered.iter().all(|line| text::width(line) <= width) {
+            break;
+        }
+    }
+    rendered.iter().map(|line| text::cut(line, width, view.terminal.unicode)).collect()
+}
+
+fn render(rows: &[&Row], layout: &Layout, unicode: bool) -> Vec<String> {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    let names = layout.columns.iter().map(|column| column.name().to_owned());
+    table.set_header(std::iter::once(String::new()).chain(names));
+    for row in rows {
+        let indent = if layout.long { "  " } else { " " };
+        let title = format!("{indent}{}", if layout.long { &row.title } else { &row.short });
+        let cells = layout.columns.iter().map(|column| column.cell(row, unicode));
+        table.add_row(std::iter::once(title).chain(cells));
+    }
+    for (place, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((if place == 0 { 0 } else { layout.gap }, 0));
+        if place > 0 {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table.lines().map(|line| line.trim_end().to_owned()).collect()
+}
+
+impl Column {
+    fn name(self) -> &'static str {
+        match self {
+            Column::N => "n",
+            Column::Mean => "mean",
+            Column::Min => "min",
+            Column::P50 => "p50",
+            Column::P90 => "p90",
+            Column::P95 => "p95",
+            Column::P99 => "p99",
+            Column::Max => "max",
+        }
+    }
+
+    /// A dash where nothing was seen: never a zero.
+    fn cell(self, row: &Row, unicode: bool) -> String {
+        let Some(summary) = row.summary else {
+            return if self == Column::N { "0" } else { "-" }.to_owned();
+        };
+        let value = match self {
+            Column::N => return summary.n.to_string(),
+            Column::Mean => summary.mean,
+            Column::Min => summary.min,
+            Column::P50 => summary.p50,
+            Column::P90 => summary.p90,
+            Column::P95 => summary.p95,
+            Column::P99 => summary.p99,
+            Column::Max => summary.max,
+        };
+        units::cell(row.unit, value, unicode)
+    }
+}
+
+fn block(model: &ModelReport, view: &View) -> Vec<Line> {
+    let mut block = heading(model, view);
+    if model.successes > 0 {
+        block.extend(section(model, Section::Figures).map(Line::Figures));
+        if view.verbose {
+            block.extend(details(model, view));
+        }
+    }
+    block
+}
+
+fn heading(model: &ModelReport, view: &View) -> Vec<Line> {
+    let name = text::escape(&model.model.to_string());
+    let paint = view.paint();
+    let named = text::wrap(&name, view.terminal.width, 0).into_iter().map(|line| paint.heading(&line));
+    let counted = text::wrap(&counts(model), view.terminal.width, 2);
+    let counted = counted.into_iter().map(|line| paint_counts(paint, model, &line));
+    named.chain(counted).map(Line::Words).collect()
+}
+
+fn paint_counts(paint: Paint, model: &ModelReport, line: &str) -> String {
+    match (model.failed(), model.suspects) {
+        (0, 0) => line.to_owned(),
+        (0, _) => paint.doubtful(line),
+        _ => paint.bad(line),
+    }
+}
+
+/// How many succeeded, were suspect, and failed, by kind.
+fn counts(model: &ModelReport) -> String {
+    let mut out = format!("{} ok", model.successes);
+    if model.figures_are_suspect {
+        out.push_str(" (all suspect: the figures are theirs)");
+    } else if model.suspects > 0 {
+        out.push_str(&format!(" ({} suspect, left out of the figures)", model.suspects));
+    }
+    out.push_str(&format!(", {} failed", model.failed()));
+    let kinds: Vec<String> =
+        model.failures.iter().map(|(kind, group)| format!("{kind} {}", group.count)).collect();
+    if !kinds.is_empty() {
+        out.push_str(&format!(": {}", kinds.join(", ")));
+    }
+    out
+}
+
+fn section(model: &ModelReport, section: Section) -> impl Iterator<Item = Row> {
+    let figures = METRICS.iter().zip(&model.figures);
+    figures.filter(move |(metric, _)| metric.section == section).map(|(metric, figure)| Row {
+        title: metric.title.to_owned(),
+        short: metric.short.to_owned(),
+        unit: metric.unit,
+        summary: figure.summary,
+    })
+}
+
+/// What `-v` adds: sections with something in them, then what the runs say in words.
+fn details(model: &ModelReport, view: &View) -> Vec<Line> {
+    let seen = |which| section(model, which).filter(|row| row.summary.is_some()).collect::<Vec<_>>();
+    let mut theirs = seen(Section::Provider);
+    theirs.extend(model.provider_timing.iter().map(|(name, summary)| provider_row(name, summary, view)));
+    let sections = [
+        ("more figures", seen(Section::MoreFigures)),
+        ("phases, from the start of the request", seen(Section::Phases)),
+        ("the provider's own clock", theirs),
+        ("quality: what the client did to the samples", seen(Section::Quality)),
+    ];
+    let mut lines = Vec::new();
+    for (title, rows) in sections.into_iter().filter(|(_, rows)| !rows.is_empty()) {
+        lines.extend(quiet(title, view));
+        lines.extend(rows.into_iter().map(Line::Figures));
+    }
+    lines.extend(in_words(model, view));
+    lines
+}
+
+fn quiet(words: &str, view: &View) -> impl Iterator<Item = Line> {
+    let paint = view.paint();
+    let lines = text::wrap(words, view.terminal.width, 2).into_iter();
+    lines.map(move |line| Line::Words(paint.quiet(&line)))
+}
+
+fn provider_row(name: &str, summary: &Summary, view: &View) -> Row {
+    let name = text::escape(name);
+    let unicode = view.terminal.unicode;
+    Row {
+        title: text::cut(&name, 28, unicode),
+        short: text::cut(&name, 11, unicode),
+        unit: Unit::Seconds,
+        summary: Some(*summary),
+    }
+}
+
+fn in_words(model: &ModelReport, view: &View) -> Vec<Line> {
+    let Labels { token_source, finish_reason, stream_resolution, suspect_reason } = &model.labels;
+    let named = [
+        ("tokens counted by", token_source),
+        ("finish reason", finish_reason),
+        ("stream", stream_resolution),
+        ("suspect because", suspect_reason),
+    ];
+    let mut lines: Vec<String> = median_interval(model, view.terminal.unicode).into_iter().collect();
+    lines.extend(
+        named.iter().filter(|(_, words)| !words.is_empty()).map(|(title, words)| listed(title, words)),
+    );
+    lines.iter().flat_map(|line| quiet(line, view)).collect()
+}
+
+fn listed(title: &str, words: &Words) -> String {
+    let each: Vec<String> =
+        words.iter().map(|(word, count)| format!("{} {count}", text::one_line(word))).collect();
+    format!("{title}: {}", each.join(", "))
+}
+
+fn median_interval(model: &ModelReport, unicode: bool) -> Option<String> {
+    let median = Statistic::Percentile(50.0);
+    let interval = bootstrap_interval(&model.figure("ttft")?.sorted, median, 0.95, 0)?;
+    let (low, high) = (units::seconds(interval.low, unicode), units::seconds(interval.high, unicode));
+    Some(format!("median TTFT between {low} and {high} (95 % bootstrap interval)"))
+}

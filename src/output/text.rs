@@ -1,0 +1,127 @@
+//! Text from elsewhere made safe for a terminal, and cut or wrapped to its columns. Widths are columns, not characters.
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// How many columns a text takes.
+pub fn width(text: &str) -> usize {
+    text.width()
+}
+
+/// One line with nothing in it that could move a cursor, change a colour or reverse the reading direction: such characters
+/// are written out (`\u{1b}`). Line breaks too: a model's name must not be able to forge a row.
+pub fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for ch in text.chars() {
+        if is_unsafe(ch) { out.extend(ch.escape_default()) } else { out.push(ch) }
+    }
+    out
+}
+
+/// A message as one line: white space of any kind becomes a single space, the rest as [`escape`].
+pub fn one_line(text: &str) -> String {
+    escape(&text.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// Each line escaped, line breaks kept.
+pub fn escape_lines(text: &str) -> String {
+    text.lines().map(escape).collect::<Vec<_>>().join("\n")
+}
+
+/// Control characters, and the invisible ones that reorder or hide text (Unicode's bidirectional and zero-width formats).
+fn is_unsafe(ch: char) -> bool {
+    ch.is_control()
+        || matches!(ch, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// At most `columns` columns, an ellipsis at the end where something is missing. `unicode` false writes `...`.
+pub fn cut(text: &str, columns: usize, unicode: bool) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let mark = if unicode { "…" } else { "..." };
+    let room = columns.saturating_sub(width(mark));
+    let mut out = take_columns(text, room).to_owned();
+    out.push_str(if columns < width(mark) { "" } else { mark });
+    out
+}
+
+/// The longest start of `text` that fits into `columns`.
+fn take_columns(text: &str, columns: usize) -> &str {
+    let mut used = 0;
+    for (at, ch) in text.char_indices() {
+        used += ch.width().unwrap_or(0);
+        if used > columns {
+            return &text[..at];
+        }
+    }
+    text
+}
+
+/// Lines of at most `columns` columns, each behind `indent` spaces, broken at spaces; a word that is longer than a line is
+/// broken where it must be.
+pub fn wrap(text: &str, columns: usize, indent: usize) -> Vec<String> {
+    let room = columns.saturating_sub(indent).max(8);
+    let mut lines: Vec<String> = Vec::new();
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        if !line.is_empty() && width(&line) + 1 + width(word) > room {
+            lines.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+        while width(&line) > room {
+            let head = take_columns(&line, room).len();
+            let rest = line.split_off(head);
+            lines.push(std::mem::replace(&mut line, rest));
+        }
+    }
+    lines.push(line);
+    lines.into_iter().map(|line| format!("{:indent$}{line}", "")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn nothing_that_moves_a_cursor_survives() {
+        assert_eq!(escape("a\x1b[2Jb\u{202e}c\nd"), "a\\u{1b}[2Jb\\u{202e}c\\nd");
+        assert_eq!(escape("Modell-größe 模型"), "Modell-größe 模型");
+        assert_eq!(one_line("two\r\n  lines\tof\x07text"), "two lines of\\u{7}text");
+        assert_eq!(escape_lines("a\x1bb\nc"), "a\\u{1b}b\nc");
+    }
+
+    #[test]
+    fn cutting_counts_columns() {
+        assert_eq!(cut("abcdef", 6, true), "abcdef");
+        assert_eq!(cut("abcdef", 4, true), "abc…");
+        assert_eq!(cut("abcdef", 4, false), "a...");
+        assert_eq!(cut("模型模型", 5, true), "模型…");
+        assert_eq!(cut("abcdef", 2, false), "");
+    }
+
+    #[test]
+    fn wrapping_breaks_at_spaces_and_long_words_anywhere() {
+        assert_eq!(wrap("one two three", 9, 1), [" one two", " three"]);
+        assert_eq!(wrap("abcdefghijkl", 8, 0), ["abcdefgh", "ijkl"]);
+        assert_eq!(wrap("", 8, 2), ["  "]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_is_wider_than_asked(text in "\\PC{0,80}", columns in 10..60_usize) {
+            prop_assert!(width(&cut(&text, columns, true)) <= columns);
+            for line in wrap(&escape(&text), columns, 2) {
+                prop_assert!(width(&line) <= columns, "{line:?}");
+            }
+        }
+
+        #[test]
+        fn escaped_text_holds_no_control_character(text in any::<String>()) {
+            prop_assert!(!escape(&text).chars().any(char::is_control));
+        }
+    }
+}

@@ -14,6 +14,8 @@ pub struct Event<'a> {
     pub data: Cow<'a, [u8]>,
     /// Offset in the body of the last byte of the last data line (its line end not counted).
     pub end: usize,
+    /// Whether a blank line ended it; false where the body's end did, so that it may be half an event.
+    pub closed: bool,
 }
 
 /// Cuts a body into events. Differs from the standard in one point, as provider SDKs do: an event that ends with the body
@@ -65,14 +67,14 @@ impl<'a> Iterator for Events<'a> {
                 }
                 Field::Name(value) => name = (!value.is_empty()).then(|| String::from_utf8_lossy(value)),
                 Field::Blank => match data {
-                    Some(data) => return Some(Event { name, data, end }),
+                    Some(data) => return Some(Event { name, data, end, closed: true }),
                     None => name = None,
                 },
                 Field::Ignored => {}
                 Field::Stray => self.stray = self.stray.or(Some(start)),
             }
         }
-        data.map(|data| Event { name, data, end })
+        data.map(|data| Event { name, data, end, closed: false })
     }
 }
 
@@ -161,6 +163,8 @@ mod tests {
     fn the_body_end_delivers_what_is_pending() {
         assert_eq!(texts(b"data: a\n\ndata: b"), unnamed(&["a", "b"]));
         assert_eq!(texts(b"data: a\n\nevent: x"), unnamed(&["a"]));
+        let closed: Vec<bool> = events(b"data: a\n\ndata: b\n").map(|event| event.closed).collect();
+        assert_eq!(closed, [true, false]);
     }
 
     #[test]

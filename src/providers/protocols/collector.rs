@@ -95,7 +95,7 @@ pub(super) fn decode(recording: &Recording, mut format: impl Format) -> Answer {
         if data == b"[DONE]" {
             break;
         }
-        let whole = event.end + 1 < recording.body.len() || !out.may_be_cut();
+        let whole = event.closed || !out.may_be_cut();
         if let Err(problem) = take(&mut format, event.name.as_deref(), data, &mut out) {
             if whole {
                 let number = out.answer.events;

@@ -1,7 +1,7 @@
 //! Every stream under tests/cassettes, decoded, as people would tell it: one snapshot a cassette. A cassette is a body as
 //! the provider's documentation and recordings of it show; `.cut.` in its name means that the connection broke at its end.
 
-use super::entries::{assert_sound, recording};
+use super::entries::{assert_sound, recording, without_stamps};
 use aws_smithy_eventstream::frame::write_message_to;
 use aws_smithy_types::event_stream::{Header, HeaderValue, Message};
 use llmbench::providers::protocols::{Answer, Channel, Dialect, Quirks};
@@ -50,12 +50,24 @@ pub fn body(dialect: Dialect, file: &Path) -> Vec<u8> {
     frames
 }
 
+/// One read an event.
+fn event_ends(body: &[u8]) -> Vec<usize> {
+    let blank = |end: &usize| body[..*end].ends_with(b"\n\n") || body[..*end].ends_with(b"\n\r\n");
+    (1..body.len()).filter(blank).chain([body.len()]).collect()
+}
+
+/// One read a frame, which begins with its length.
+fn frame_ends(body: &[u8]) -> Vec<usize> {
+    let mut ends = vec![0];
+    while let Some(length) = body[ends[ends.len() - 1]..].first_chunk() {
+        ends.push(ends[ends.len() - 1] + u32::from_be_bytes(*length) as usize);
+    }
+    ends.split_off(1)
+}
+
 fn decoded(dialect: Dialect, file: &Path) -> Answer {
     let body = body(dialect, file);
-    let mut ends: Vec<usize> = (1..body.len())
-        .filter(|end| body[..*end].ends_with(b"\n\n") || body[..*end].ends_with(b"\n\r\n"))
-        .collect();
-    ends.push(body.len());
+    let ends = if body.first() == Some(&0) { frame_ends(&body) } else { event_ends(&body) };
     let name = file.file_name().unwrap().to_string_lossy();
     let ending = if name.contains(".cut.") { Ending::Cut("reset by peer".into()) } else { Ending::Complete };
     dialect.decode(&recording(&body, ends, ending), &Quirks::default())
@@ -146,4 +158,26 @@ fn headers_tell_the_providers_clock_and_bedrocks_id() {
         let expected = (dialect == Dialect::Converse).then_some("7f-1");
         assert_eq!(answer.response_id.as_deref(), expected);
     }
+}
+
+/// A reader that stops at the end marker, because the host leaves the connection open, loses nothing.
+#[test]
+fn nothing_that_counts_comes_after_the_end_marker() {
+    let mut stopped = 0;
+    for dialect in Dialect::ALL {
+        let Some(marker) = dialect.end_marker() else { continue };
+        for file in files(&folder(dialect)) {
+            let body = body(dialect, &file);
+            let line = body.windows(marker.len() + 1).position(|w| w[0] == b'\n' && &w[1..] == marker);
+            let Some(line) = line else { continue };
+            let end = line + 1 + marker.len();
+            let read = |end: usize| {
+                let recorded = recording(&body[..end], vec![end], Ending::Complete);
+                Answer { events: 0, ..without_stamps(dialect.decode(&recorded, &Quirks::default())) }
+            };
+            assert_eq!(read(end), read(body.len()), "{}", file.display());
+            stopped += 1;
+        }
+    }
+    assert!(stopped > 20, "{stopped}");
 }

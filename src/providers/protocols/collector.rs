@@ -166,9 +166,16 @@ pub(super) fn foreign(body: &[u8], out: &mut Collector<'_>) {
 pub(super) fn shown(bytes: &[u8]) -> String {
     let head = &bytes[..bytes.len().min(4 * SHOWN)];
     let text = String::from_utf8_lossy(head);
-    let mut escaped = text.chars().flat_map(char::escape_debug);
+    let mut escaped = text.chars().flat_map(escaped);
     let shown: String = escaped.by_ref().take(SHOWN).collect();
     if escaped.next().is_some() { shown + "…" } else { shown }
+}
+
+/// Control characters as escapes, so that foreign bytes cannot move a terminal's cursor; quotes stay readable.
+fn escaped(c: char) -> impl Iterator<Item = char> {
+    let escape = (c.is_control() || c == '\\').then(|| c.escape_default());
+    let plain = escape.is_none().then_some(c);
+    escape.into_iter().flatten().chain(plain)
 }
 
 #[cfg(test)]
@@ -177,7 +184,7 @@ mod tests {
 
     #[test]
     fn foreign_bytes_are_shown_escaped_and_short() {
-        assert_eq!(shown(b"a\n\"\xFF"), "a\\n\\\"\u{FFFD}");
+        assert_eq!(shown(b"a\n\"\x1B\xFF"), "a\\n\"\\u{1b}\u{FFFD}");
         assert_eq!(shown(&[b'x'; 500]).chars().count(), SHOWN + 1);
     }
 

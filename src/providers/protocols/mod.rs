@@ -98,7 +98,7 @@ pub struct Usage {
     pub source: &'static str,
 }
 
-/// An error as a provider words it: inside a stream after its 200, or as the body of another status ([`error_body`]).
+/// An error as a provider words it: inside a stream after its 200, or as the body of another status ([`error_body()`]).
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct StreamError {
     /// The provider's code: its `code` where that is a word, else its `type`, else its `status`.

@@ -4,5 +4,6 @@
 
 mod boundaries;
 mod generated;
+mod protocols;
 mod raw_server;
 mod wire;

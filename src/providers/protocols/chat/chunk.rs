@@ -1,0 +1,201 @@
+//! The shapes of a Chat Completions chunk, with what each host adds. Fields that nobody needs are not read; text is
+//! borrowed from the recording.
+
+use super::super::Usage;
+use super::super::lenient::{Count, First, Length, Word, or_default};
+use super::joined;
+use serde::Deserialize;
+use serde_json::Value;
+use std::borrow::Cow;
+
+/// One chunk.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Chunk<'a> {
+    #[serde(borrow)]
+    pub id: Word<'a>,
+    #[serde(borrow)]
+    pub model: Word<'a>,
+    #[serde(borrow)]
+    pub service_tier: Word<'a>,
+    /// OpenRouter: who serves.
+    #[serde(borrow)]
+    pub provider: Word<'a>,
+    #[serde(borrow)]
+    pub choices: First<Choice<'a>>,
+    pub usage: Option<Box<ChatUsage>>,
+    /// Groq: the same usage again, or an error.
+    pub x_groq: Option<Box<GroqExtra>>,
+    pub error: Option<Value>,
+    /// Cerebras: beside `error`.
+    pub status_code: Option<Value>,
+    /// Cerebras: seconds.
+    pub time_info: Option<Value>,
+    /// Fireworks: numbers or texts.
+    pub perf_metrics: Option<Value>,
+}
+
+impl Chunk<'_> {
+    /// True where nothing says that this is a chunk at all.
+    pub fn is_bare(&self) -> bool {
+        self.id.is_empty() && self.usage.is_none() && self.error.is_none()
+    }
+}
+
+/// What Groq adds.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct GroqExtra {
+    pub usage: Option<Box<ChatUsage>>,
+    pub error: Option<Value>,
+}
+
+/// One choice; only the first is asked for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Choice<'a> {
+    #[serde(borrow, deserialize_with = "or_default")]
+    pub delta: ChunkDelta<'a>,
+    /// Legacy Completions.
+    #[serde(borrow)]
+    pub text: Word<'a>,
+    #[serde(borrow)]
+    finish_reason: Word<'a>,
+    /// OpenRouter: the upstream's own word.
+    #[serde(borrow)]
+    native_finish_reason: Word<'a>,
+    /// Where `return_token_ids` was asked for.
+    token_ids: Length,
+}
+
+/// What a chunk adds to the message.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ChunkDelta<'a> {
+    #[serde(borrow)]
+    pub content: Word<'a>,
+    #[serde(borrow)]
+    pub refusal: Word<'a>,
+    /// Fireworks, DeepInfra.
+    #[serde(borrow)]
+    reasoning_content: Word<'a>,
+    /// Groq, Cerebras, Together, OpenRouter.
+    #[serde(borrow)]
+    reasoning: Word<'a>,
+    /// OpenRouter: the same text once more, and sometimes the only one.
+    #[serde(borrow, deserialize_with = "or_default")]
+    reasoning_details: Vec<ReasoningDetail<'a>>,
+    #[serde(borrow, deserialize_with = "or_default")]
+    tool_calls: Vec<ToolCall<'a>>,
+    #[serde(borrow, deserialize_with = "or_default")]
+    function_call: Function<'a>,
+    /// Cerebras: the ids of the chunk's tokens.
+    tokens: Length,
+    token_ids: Length,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ReasoningDetail<'a> {
+    #[serde(borrow)]
+    text: Word<'a>,
+    #[serde(borrow)]
+    summary: Word<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ToolCall<'a> {
+    #[serde(borrow, deserialize_with = "or_default")]
+    function: Function<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Function<'a> {
+    #[serde(borrow)]
+    arguments: Word<'a>,
+}
+
+impl<'a> Choice<'a> {
+    /// Why generation ended, in the host's word, else in the upstream's.
+    pub fn ended(&self) -> Option<&str> {
+        self.finish_reason.get().or(self.native_finish_reason.get())
+    }
+
+    /// How many tokens the chunk holds, where the host lists them.
+    pub fn tokens(&self) -> Option<u32> {
+        let lists = [self.delta.tokens, self.delta.token_ids, self.token_ids];
+        lists.iter().find_map(|list| list.0).filter(|length| *length > 0)
+    }
+
+    /// Reasoning text; hosts that send it under several names mean the same text.
+    pub fn reasoning(&self) -> Cow<'a, str> {
+        let delta = &self.delta;
+        let plain = [&delta.reasoning_content, &delta.reasoning].into_iter().find(|word| !word.is_empty());
+        match plain {
+            Some(word) => word.clone().into_text(),
+            None => joined(delta.reasoning_details.iter().map(|detail| {
+                let word = if detail.text.is_empty() { &detail.summary } else { &detail.text };
+                word.clone().into_text()
+            })),
+        }
+    }
+
+    /// Arguments of tool calls: output that somebody waits for.
+    pub fn calls(&self) -> Cow<'a, str> {
+        let listed = self.delta.tool_calls.iter().map(|call| &call.function);
+        joined(
+            listed.chain([&self.delta.function_call]).map(|function| function.arguments.clone().into_text()),
+        )
+    }
+}
+
+/// Counts, with Groq's times in seconds among them.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ChatUsage {
+    prompt_tokens: Count,
+    pub completion_tokens: Count,
+    total_tokens: Count,
+    #[serde(deserialize_with = "or_default")]
+    prompt_tokens_details: Details,
+    #[serde(deserialize_with = "or_default")]
+    completion_tokens_details: Details,
+    queue_time: Option<f64>,
+    prompt_time: Option<f64>,
+    completion_time: Option<f64>,
+    total_time: Option<f64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Details {
+    cached_tokens: Count,
+    reasoning_tokens: Count,
+}
+
+impl ChatUsage {
+    /// Groq's times, in seconds; the total leaves the queue out.
+    pub fn times(&self) -> [(&'static str, Option<f64>); 4] {
+        [
+            ("queue_time", self.queue_time),
+            ("prompt_time", self.prompt_time),
+            ("completion_time", self.completion_time),
+            ("total_time", self.total_time),
+        ]
+    }
+}
+
+impl From<&ChatUsage> for Usage {
+    fn from(usage: &ChatUsage) -> Self {
+        Usage {
+            input: usage.prompt_tokens.0,
+            cached_input: usage.prompt_tokens_details.cached_tokens.0,
+            output: usage.completion_tokens.0,
+            reasoning: usage.completion_tokens_details.reasoning_tokens.0,
+            total: usage.total_tokens.0,
+            ..Usage::default()
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Walks the events of a recorded stream and gathers an `Answer`: what every event-stream format shares, errors and foreign
+//! bytes included. What an event of one format says is that format's file.
+
+use super::{Answer, Channel, Delta, StreamError, Usage, error_body, repair, timing};
+use crate::wire::{Ending, Recording, sse};
+use std::borrow::Cow;
+use std::time::Duration;
+
+/// How much of foreign bytes a message shows, in characters.
+const SHOWN: usize = 120;
+
+/// One format's reader of events. It must change nothing where it returns an error: the event may be tried again.
+pub(super) trait Format {
+    /// Takes one event whose data is a JSON object.
+    fn event(&mut self, name: Option<&str>, data: &[u8], out: &mut Collector<'_>) -> serde_json::Result<()>;
+
+    /// Takes the end of the stream.
+    fn end(&mut self, _out: &mut Collector<'_>) {}
+}
+
+/// An answer in the making.
+pub(super) struct Collector<'r> {
+    recording: &'r Recording,
+    /// What is known so far.
+    pub answer: Answer,
+    /// When the current event had been read.
+    pub at: Duration,
+}
+
+impl<'r> Collector<'r> {
+    /// An empty answer, but for what the head tells.
+    pub fn new(recording: &'r Recording) -> Self {
+        let mut answer = Answer::default();
+        if let Some(head) = &recording.head {
+            timing::from_head(head, &mut answer.provider_timing);
+        }
+        Self { recording, answer, at: Duration::ZERO }
+    }
+
+    /// Begins an event whose last byte stands at `offset` of the body.
+    pub fn begin(&mut self, offset: usize) {
+        self.at = self.recording.stamp(offset);
+        self.answer.events += 1;
+        self.answer.first_event.get_or_insert(self.at);
+    }
+
+    /// A delta of the current event.
+    pub fn delta(&self, channel: Channel, text: impl Into<String>, tokens: Option<u32>) -> Delta {
+        Delta { at: self.at, channel, text: text.into(), tokens }
+    }
+
+    /// Keeps text of the current event; empty text is none.
+    pub fn text(&mut self, channel: Channel, text: Cow<'_, str>) {
+        if !text.is_empty() {
+            let delta = self.delta(channel, text, None);
+            self.answer.deltas.push(delta);
+        }
+    }
+
+    /// Keeps an error; the first one says what went wrong, later ones are its echo.
+    pub fn error(&mut self, error: StreamError) {
+        self.answer.error.get_or_insert(error);
+    }
+
+    /// Keeps why the bytes are not this protocol.
+    pub fn malformed(&mut self, why: String) {
+        self.answer.malformed.get_or_insert(why);
+    }
+
+    /// Adds a report of counts.
+    pub fn usage(&mut self, report: Usage) {
+        self.answer.usage.get_or_insert_default().absorb(report);
+    }
+
+    /// True where bytes may be missing at the body's end, so that half an event there is no sign of a wrong protocol.
+    pub fn may_be_cut(&self) -> bool {
+        self.recording.ending != Ending::Complete
+    }
+}
+
+/// Keeps a word under `slot`, unless it is there already; a later one replaces an earlier one.
+pub(super) fn keep(slot: &mut Option<String>, word: Option<&str>) {
+    if let Some(word) = word.filter(|word| slot.as_deref() != Some(*word)) {
+        *slot = Some(word.to_owned());
+    }
+}
+
+/// Decodes a whole recording with one format's reader.
+pub(super) fn decode(recording: &Recording, mut format: impl Format) -> Answer {
+    let mut out = Collector::new(recording);
+    let mut events = sse::events(&recording.body);
+    for event in events.by_ref() {
+        out.begin(event.end);
+        let data = event.data.trim_ascii();
+        if data == b"[DONE]" {
+            break;
+        }
+        let whole = event.closed || !out.may_be_cut();
+        if let Err(problem) = take(&mut format, event.name.as_deref(), data, &mut out) {
+            if whole {
+                let number = out.answer.events;
+                out.malformed(format!("event {number} {problem}: {}", shown(data)));
+            }
+            break;
+        }
+    }
+    let stray = events.stray();
+    format.end(&mut out);
+    if let Some(offset) = stray {
+        judge_stray(&recording.body[offset..], &mut out);
+    }
+    out.answer
+}
+
+fn take(
+    format: &mut impl Format,
+    name: Option<&str>,
+    data: &[u8],
+    out: &mut Collector<'_>,
+) -> Result<(), String> {
+    if data.is_empty() {
+        return Ok(());
+    }
+    if name == Some("error") {
+        let message = || StreamError { message: String::from_utf8_lossy(data).into(), ..Default::default() };
+        out.error(error_body(data).unwrap_or_else(message));
+        return Ok(());
+    }
+    if !data.starts_with(b"{") {
+        let error = error_body(data).filter(|_| data.starts_with(b"["));
+        return error.map(|error| out.error(error)).ok_or_else(|| "is no JSON object".to_owned());
+    }
+    format
+        .event(name, data, out)
+        .or_else(|error| match repair::repaired(data) {
+            Some(text) => format.event(name, text.as_bytes(), out),
+            None => Err(error),
+        })
+        .map_err(|error| match error.is_data() {
+            true => format!("has another shape than the protocol's ({error})"),
+            false => format!("is no JSON ({error})"),
+        })
+}
+
+/// Lines that are no event stream: an error as bare JSON (Gemini writes them so), or a body of another kind altogether.
+fn judge_stray(stray: &[u8], out: &mut Collector<'_>) {
+    if let Some(error) = error_body(stray) {
+        out.error(error);
+    } else if out.answer.events == 0 && !(out.may_be_cut() && memchr::memchr2(b'\n', b'\r', stray).is_none())
+    {
+        foreign(stray, out);
+    }
+}
+
+/// Says what a body is that is no stream at all.
+pub(super) fn foreign(body: &[u8], out: &mut Collector<'_>) {
+    let what = match body.trim_ascii_start().first() {
+        Some(b'<') => "HTML or XML",
+        Some(b'{' | b'[') => "JSON",
+        _ => "something else",
+    };
+    out.malformed(format!("{what} instead of an event stream: {}", shown(body)));
+}
+
+/// The beginning of some bytes, escaped, for a message.
+pub(super) fn shown(bytes: &[u8]) -> String {
+    let head = &bytes[..bytes.len().min(4 * SHOWN)];
+    let text = String::from_utf8_lossy(head);
+    let mut escaped = text.chars().flat_map(escaped);
+    let shown: String = escaped.by_ref().take(SHOWN).collect();
+    if escaped.next().is_some() { shown + "…" } else { shown }
+}
+
+/// Control characters as escapes, so that foreign bytes cannot move a terminal's cursor; quotes stay readable.
+fn escaped(c: char) -> impl Iterator<Item = char> {
+    let escape = (c.is_control() || c == '\\').then(|| c.escape_default());
+    let plain = escape.is_none().then_some(c);
+    escape.into_iter().flatten().chain(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_bytes_are_shown_escaped_and_short() {
+        assert_eq!(shown(b"a\n\"\x1B\xFF"), "a\\n\"\\u{1b}\u{FFFD}");
+        assert_eq!(shown(&[b'x'; 500]).chars().count(), SHOWN + 1);
+    }
+
+    #[test]
+    fn a_word_is_kept_until_a_later_one_comes() {
+        let mut slot = None;
+        keep(&mut slot, Some("a"));
+        keep(&mut slot, None);
+        assert_eq!(slot.as_deref(), Some("a"));
+        keep(&mut slot, Some("b"));
+        assert_eq!(slot.as_deref(), Some("b"));
+    }
+}

@@ -1,0 +1,228 @@
+//! Bedrock `ConverseStream`: the request body, and the binary frames of the answer
+//! (`application/vnd.amazon.eventstream`). The frames are read from the recording, because an SDK's own reader shows no
+//! stamps; checksums are the SDK's.
+
+use super::collector::{Collector, foreign, keep, shown};
+use super::lenient::{Count, Word, or_default};
+use super::{Answer, Channel, Quirks, StreamError, Usage, error_body, repair, request, timing};
+use crate::domain::Ask;
+use crate::wire::Recording;
+use aws_smithy_eventstream::frame::read_message_from;
+use aws_smithy_types::event_stream::Message;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+/// The longest frame that the format allows, in bytes.
+const LONGEST_FRAME: usize = 16 * 1024 * 1024;
+
+/// The request body; the model stands in the URL. A model's own fields have a place of their own in this format.
+pub(super) fn body(ask: &Ask, quirks: &Quirks) -> Value {
+    let mut inference = Map::new();
+    inference.insert("maxTokens".into(), json!(ask.max_output_tokens));
+    if let Some(temperature) = request::temperature(ask, quirks) {
+        inference.insert("temperature".into(), json!(temperature));
+    }
+    let mut body = Map::new();
+    body.insert("messages".into(), json!([{"role": "user", "content": [{"text": ask.prompt}]}]));
+    body.insert("inferenceConfig".into(), Value::Object(inference));
+    if let Some(effort) = request::effort(ask) {
+        body.insert("outputConfig".into(), json!({"effort": effort}));
+    }
+    request::merge(&mut body, &quirks.body);
+    if let Some(fields) = request::extra_fields(ask) {
+        body.insert("additionalModelRequestFields".into(), Value::Object(fields.clone()));
+    }
+    Value::Object(body)
+}
+
+/// Reads a recorded stream. The metadata frame comes after `messageStop`, so reading goes on to the body's end.
+pub(super) fn decode(recording: &Recording) -> Answer {
+    let mut out = Collector::new(recording);
+    let head = recording.head.as_ref();
+    keep(&mut out.answer.response_id, head.and_then(|head| head.header("x-amzn-requestid")));
+    let body = &recording.body;
+    if body.first().is_some_and(|first| *first > 1) {
+        // A frame begins with its length, at most 16 MiB: this is another kind of body.
+        match error_body(body) {
+            Some(error) => out.error(error),
+            None => foreign(body, &mut out),
+        }
+        return out.answer;
+    }
+    let mut position = 0;
+    while position < body.len() {
+        let Some(length) = frame_length(&body[position..]) else {
+            if !out.may_be_cut() {
+                out.malformed(format!("frame {} is not whole", out.answer.events + 1));
+            }
+            break;
+        };
+        out.begin(position + length - 1);
+        if let Err(problem) = frame(body.slice(position..position + length), &mut out) {
+            out.malformed(format!("frame {} {problem}", out.answer.events));
+            break;
+        }
+        position += length;
+    }
+    out.answer
+}
+
+/// How long the frame at the head of `rest` is; `None` where it is not whole or says nonsense.
+fn frame_length(rest: &[u8]) -> Option<usize> {
+    let length = u32::from_be_bytes(*rest.first_chunk()?);
+    let length = usize::try_from(length).ok()?;
+    (length > 0 && length <= rest.len().min(LONGEST_FRAME)).then_some(length)
+}
+
+fn frame(bytes: bytes::Bytes, out: &mut Collector<'_>) -> Result<(), String> {
+    let message = read_message_from(bytes).map_err(|error| format!("is damaged ({error})"))?;
+    let payload = message.payload();
+    match header(&message, ":message-type") {
+        Some("exception") => exception(header(&message, ":exception-type"), payload, out),
+        Some("error") => out.error(StreamError {
+            code: header(&message, ":error-code").map(str::to_owned),
+            message: header(&message, ":error-message").unwrap_or("error").to_owned(),
+            ..StreamError::default()
+        }),
+        _ => {
+            let kind = header(&message, ":event-type").unwrap_or_default();
+            let taken = match repair::repaired(payload) {
+                Some(text) => event(kind, text.as_bytes(), out),
+                None => event(kind, payload, out),
+            };
+            return taken.map_err(|error| format!("is no JSON as expected ({error}): {}", shown(payload)));
+        }
+    }
+    Ok(())
+}
+
+fn header<'a>(message: &'a Message, name: &str) -> Option<&'a str> {
+    let header = message.headers().iter().find(|header| header.name().as_str() == name)?;
+    header.value().as_string().ok().map(|text| text.as_str())
+}
+
+/// `throttlingException`, `modelStreamErrorException`, …: the type is the code.
+fn exception(kind: Option<&str>, payload: &[u8], out: &mut Collector<'_>) {
+    let shape = error_body(payload).unwrap_or_else(|| StreamError {
+        message: String::from_utf8_lossy(payload).into(),
+        ..StreamError::default()
+    });
+    out.error(StreamError { code: kind.map(str::to_owned).or(shape.code.clone()), ..shape });
+}
+
+/// What any frame may hold; each kind has some of it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Payload<'a> {
+    #[serde(borrow, deserialize_with = "or_default")]
+    delta: ContentDelta<'a>,
+    #[serde(borrow)]
+    stop_reason: Word<'a>,
+    usage: Option<TokenUsage>,
+    metrics: Option<Metrics>,
+    #[serde(borrow, deserialize_with = "or_default")]
+    service_tier: ServiceTier<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct ContentDelta<'a> {
+    #[serde(borrow)]
+    text: Word<'a>,
+    #[serde(borrow, deserialize_with = "or_default")]
+    reasoning_content: TextDelta<'a>,
+    #[serde(borrow, deserialize_with = "or_default")]
+    tool_use: ToolDelta<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct TextDelta<'a> {
+    #[serde(borrow)]
+    text: Word<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ToolDelta<'a> {
+    #[serde(borrow)]
+    input: Word<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ServiceTier<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Word<'a>,
+}
+
+/// Counts; the input is reported without what a cache answered or took in, as Anthropic does. No count of reasoning.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct TokenUsage {
+    input_tokens: Count,
+    output_tokens: Count,
+    total_tokens: Count,
+    cache_read_input_tokens: Count,
+    cache_write_input_tokens: Count,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Metrics {
+    latency_ms: Option<f64>,
+}
+
+fn event(kind: &str, data: &[u8], out: &mut Collector<'_>) -> serde_json::Result<()> {
+    if !matches!(kind, "contentBlockDelta" | "messageStop" | "metadata") {
+        return Ok(());
+    }
+    let payload: Payload<'_> = serde_json::from_slice(data)?;
+    out.text(Channel::Reasoning, payload.delta.reasoning_content.text.into_text());
+    out.text(Channel::Visible, payload.delta.text.into_text());
+    out.text(Channel::Visible, payload.delta.tool_use.input.into_text());
+    keep(&mut out.answer.finish_reason, payload.stop_reason.get());
+    keep(&mut out.answer.service_tier, payload.service_tier.kind.get());
+    if let Some(usage) = payload.usage {
+        out.usage(Usage::from(&usage));
+    }
+    // `latencyMs`, the whole request; kept in seconds, so without the unit.
+    let latency = payload.metrics.and_then(|metrics| metrics.latency_ms).map(|value| value / 1000.0);
+    timing::put(&mut out.answer.provider_timing, "latency", latency);
+    Ok(())
+}
+
+impl From<&TokenUsage> for Usage {
+    fn from(usage: &TokenUsage) -> Self {
+        let caches = [usage.cache_read_input_tokens.0, usage.cache_write_input_tokens.0];
+        let cached = caches.into_iter().flatten().fold(0, u64::saturating_add);
+        Usage {
+            input: usage.input_tokens.0.map(|fresh| fresh.saturating_add(cached)),
+            cached_input: usage.cache_read_input_tokens.0,
+            output: usage.output_tokens.0,
+            total: usage.total_tokens.0,
+            ..Usage::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::request::tests::ask;
+    use super::*;
+
+    #[test]
+    fn the_models_own_fields_have_their_own_place() {
+        assert_eq!(
+            body(
+                &ask(json!({"additional_model_request_fields": {"a": 1}, "reasoning_effort": null})),
+                &Quirks::default()
+            ),
+            json!({
+                "messages": [{"role": "user", "content": [{"text": "Tell."}]}],
+                "inferenceConfig": {"maxTokens": 64, "temperature": 0.1},
+                "additionalModelRequestFields": {"a": 1},
+            })
+        );
+    }
+}

@@ -1,0 +1,130 @@
+//! What a dialect is called, where it posts, how it ends, and which file reads it: one table a question.
+
+use super::{Answer, Dialect, Quirks, chat, completions, converse, gemini, messages, responses};
+use crate::domain::Ask;
+use crate::wire::Recording;
+use serde_json::Value;
+
+impl Dialect {
+    /// Every dialect.
+    pub const ALL: [Dialect; 6] = [
+        Dialect::Chat,
+        Dialect::Responses,
+        Dialect::Completions,
+        Dialect::Messages,
+        Dialect::Gemini,
+        Dialect::Converse,
+    ];
+
+    /// The label that rows carry: `openai_responses_stream`, `groq_chat_completions_stream`, ….
+    pub fn request_mode(self, provider: &str) -> String {
+        let family = match self {
+            Dialect::Chat => "chat_completions",
+            Dialect::Responses => "responses",
+            Dialect::Completions => "completions",
+            Dialect::Messages => "messages",
+            Dialect::Gemini => "gemini",
+            Dialect::Converse => "converse",
+        };
+        format!("{provider}_{family}_stream")
+    }
+
+    /// The path to post to, below a host's base path, percent-encoded.
+    pub fn path(self, model_id: &str) -> String {
+        match self {
+            Dialect::Chat => "/chat/completions".to_owned(),
+            Dialect::Responses => "/responses".to_owned(),
+            Dialect::Completions => "/completions".to_owned(),
+            Dialect::Messages => "/messages".to_owned(),
+            Dialect::Gemini => format!("/models/{}:streamGenerateContent?alt=sse", percent_encoded(model_id)),
+            Dialect::Converse => format!("/model/{}/converse-stream", percent_encoded(model_id)),
+        }
+    }
+
+    /// The request body that asks for a stream. A provider's SDK builds the real one for Converse; this is its twin.
+    pub fn body(self, ask: &Ask, quirks: &Quirks) -> Value {
+        match self {
+            Dialect::Chat => chat::body(ask, quirks),
+            Dialect::Responses => responses::body(ask, quirks),
+            Dialect::Completions => completions::body(ask, quirks),
+            Dialect::Messages => messages::body(ask, quirks),
+            Dialect::Gemini => gemini::body(ask, quirks),
+            Dialect::Converse => converse::body(ask, quirks),
+        }
+    }
+
+    /// Bytes that end a stream where they stand at the start of a line, whether or not the host then closes; `None` where
+    /// the end of the HTTP body is the only end. They cannot stand there inside an answer: JSON holds no raw line feed.
+    /// Responses has none, because the line that names its last event comes before that event's data.
+    pub fn end_marker(self) -> Option<&'static [u8]> {
+        match self {
+            Dialect::Chat | Dialect::Completions => Some(b"data: [DONE]"),
+            Dialect::Messages => Some(b"event: message_stop"),
+            Dialect::Responses | Dialect::Gemini | Dialect::Converse => None,
+        }
+    }
+
+    /// The `token_source` of a row whose output count the provider reported.
+    pub fn usage_label(self) -> &'static str {
+        match self {
+            Dialect::Chat | Dialect::Completions => "provider_usage_completion_tokens",
+            Dialect::Responses | Dialect::Messages | Dialect::Converse => "provider_usage_output_tokens",
+            Dialect::Gemini => "provider_usage_candidates_tokens",
+        }
+    }
+
+    /// Reads a recorded answer to a 200. Never fails: what is wrong with it stands in the answer.
+    pub fn decode(self, recording: &Recording, quirks: &Quirks) -> Answer {
+        let mut answer = match self {
+            Dialect::Chat | Dialect::Completions => chat::decode(recording),
+            Dialect::Responses => responses::decode(recording),
+            Dialect::Messages => messages::decode(recording),
+            Dialect::Gemini => gemini::decode(recording),
+            Dialect::Converse => converse::decode(recording),
+        };
+        if let Some(usage) = &mut answer.usage {
+            usage.source = self.usage_label();
+            usage.output_excludes_reasoning |= quirks.output_excludes_reasoning || usage.counts_disagree();
+        }
+        answer
+    }
+}
+
+/// Percent-encodes everything but RFC 3986's unreserved characters, as AWS signs paths.
+fn percent_encoded(text: &str) -> String {
+    text.bytes().fold(String::with_capacity(text.len()), |mut path, byte| {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                path.push(char::from(byte))
+            }
+            _ => path.push_str(&format!("%{byte:02X}")),
+        }
+        path
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_the_contracts() {
+        assert_eq!(Dialect::Responses.request_mode("openai"), "openai_responses_stream");
+        assert_eq!(Dialect::Chat.request_mode("groq"), "groq_chat_completions_stream");
+        assert_eq!(Dialect::Messages.request_mode("anthropic"), "anthropic_messages_stream");
+        assert_eq!(Dialect::Converse.request_mode("bedrock"), "bedrock_converse_stream");
+    }
+
+    #[test]
+    fn model_ids_in_paths_are_encoded() {
+        assert_eq!(
+            Dialect::Converse.path("us.amazon.nova-pro-v1:0"),
+            "/model/us.amazon.nova-pro-v1%3A0/converse-stream"
+        );
+        assert_eq!(
+            Dialect::Gemini.path("gemini-2.5-pro"),
+            "/models/gemini-2.5-pro:streamGenerateContent?alt=sse"
+        );
+        assert_eq!(Dialect::Converse.path("é/?"), "/model/%C3%A9%2F%3F/converse-stream");
+    }
+}

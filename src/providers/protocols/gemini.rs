@@ -1,0 +1,165 @@
+//! Gemini `streamGenerateContent` with `alt=sse`: the request body, and the chunks of the stream. There are no event names
+//! and no end marker; counts come with every chunk and are cumulative.
+
+use super::collector::{Collector, Format, decode as decode_events, keep};
+use super::lenient::{Count, First, Word, or_default};
+use super::{Answer, Channel, Quirks, Usage, error_body, request};
+use crate::domain::Ask;
+use crate::wire::Recording;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+/// The request body; the model stands in the URL.
+pub(super) fn body(ask: &Ask, quirks: &Quirks) -> Value {
+    let mut generation = Map::new();
+    generation.insert("maxOutputTokens".into(), json!(ask.max_output_tokens));
+    if let Some(temperature) = request::temperature(ask, quirks) {
+        generation.insert("temperature".into(), json!(temperature));
+    }
+    if let Some(effort) = request::effort(ask) {
+        generation.insert("thinkingConfig".into(), thinking(effort));
+    }
+    let mut body = Map::new();
+    body.insert("contents".into(), json!([{"role": "user", "parts": [{"text": ask.prompt}]}]));
+    body.insert("generationConfig".into(), Value::Object(generation));
+    request::finished(body, ask, quirks)
+}
+
+/// Gemini 2.5 takes a budget in tokens (0 off, -1 automatic), Gemini 3 a level in capitals: a number is a budget.
+fn thinking(effort: &str) -> Value {
+    match effort.parse::<i64>() {
+        Ok(budget) => json!({"thinkingBudget": budget}),
+        Err(_) => json!({"thinkingLevel": effort.to_uppercase()}),
+    }
+}
+
+/// Reads a recorded stream.
+pub(super) fn decode(recording: &Recording) -> Answer {
+    decode_events(recording, GeminiFormat)
+}
+
+struct GeminiFormat;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Chunk<'a> {
+    #[serde(borrow)]
+    candidates: First<Candidate<'a>>,
+    usage_metadata: Option<Box<UsageMetadata>>,
+    #[serde(borrow)]
+    model_version: Word<'a>,
+    #[serde(borrow)]
+    response_id: Word<'a>,
+    #[serde(borrow, deserialize_with = "or_default")]
+    prompt_feedback: PromptFeedback<'a>,
+    error: Option<Value>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Candidate<'a> {
+    #[serde(borrow, deserialize_with = "or_default")]
+    content: Content<'a>,
+    #[serde(borrow)]
+    finish_reason: Word<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Content<'a> {
+    #[serde(borrow, deserialize_with = "or_default")]
+    parts: Vec<Part<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Part<'a> {
+    #[serde(borrow)]
+    text: Word<'a>,
+    thought: Option<bool>,
+    function_call: Option<Value>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct PromptFeedback<'a> {
+    #[serde(borrow)]
+    block_reason: Word<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct UsageMetadata {
+    prompt_token_count: Count,
+    candidates_token_count: Count,
+    thoughts_token_count: Count,
+    cached_content_token_count: Count,
+    total_token_count: Count,
+    traffic_type: Option<String>,
+}
+
+impl Format for GeminiFormat {
+    fn event(&mut self, _: Option<&str>, data: &[u8], out: &mut Collector<'_>) -> serde_json::Result<()> {
+        let chunk: Chunk<'_> = serde_json::from_slice(data)?;
+        keep(&mut out.answer.response_id, chunk.response_id.get());
+        keep(&mut out.answer.response_model, chunk.model_version.get());
+        keep(&mut out.answer.finish_reason, chunk.prompt_feedback.block_reason.get());
+        if let Some(candidate) = chunk.candidates.0 {
+            keep(&mut out.answer.finish_reason, candidate.finish_reason.get());
+            candidate.content.parts.into_iter().for_each(|part| note_part(part, out));
+        }
+        if let Some(usage) = chunk.usage_metadata {
+            keep(&mut out.answer.service_tier, usage.traffic_type.as_deref());
+            out.usage(Usage::from(&*usage));
+        }
+        if let Some(error) = chunk.error.filter(error_body::is_truthy) {
+            out.error(error_body::from_value(&error, &Value::Null));
+        }
+        Ok(())
+    }
+}
+
+fn note_part(part: Part<'_>, out: &mut Collector<'_>) {
+    let channel = if part.thought == Some(true) { Channel::Reasoning } else { Channel::Visible };
+    out.text(channel, part.text.into_text());
+    if let Some(call) = part.function_call {
+        out.text(Channel::Visible, call.to_string().into());
+    }
+}
+
+impl From<&UsageMetadata> for Usage {
+    /// `candidatesTokenCount` counts visible text alone.
+    fn from(usage: &UsageMetadata) -> Self {
+        Usage {
+            input: usage.prompt_token_count.0,
+            cached_input: usage.cached_content_token_count.0,
+            output: usage.candidates_token_count.0,
+            reasoning: usage.thoughts_token_count.0,
+            total: usage.total_token_count.0,
+            output_excludes_reasoning: true,
+            source: "",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::request::tests::ask;
+    use super::*;
+
+    #[test]
+    fn the_body_nests_what_shapes_generation() {
+        assert_eq!(
+            body(&ask(json!({})), &Quirks::default()),
+            json!({
+                "contents": [{"role": "user", "parts": [{"text": "Tell."}]}],
+                "generationConfig": {
+                    "maxOutputTokens": 64,
+                    "temperature": 0.1,
+                    "thinkingConfig": {"thinkingLevel": "LOW"},
+                },
+            })
+        );
+        assert_eq!(thinking("-1"), json!({"thinkingBudget": -1}));
+    }
+}

@@ -1,0 +1,184 @@
+//! Field types that forgive: a null or a value of another type reads as absent, because one odd field that nobody needs
+//! must not void a paid answer. Text is borrowed from the recording wherever JSON escapes allow it.
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+
+/// A string, if it is one.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Word<'a>(Option<Cow<'a, str>>);
+
+impl<'a> Word<'a> {
+    /// The text; `None` where it is empty or no string.
+    pub fn get(&self) -> Option<&str> {
+        self.0.as_deref().filter(|text| !text.is_empty())
+    }
+
+    /// The text to keep; empty where there is none.
+    pub fn into_text(self) -> Cow<'a, str> {
+        self.0.unwrap_or_default()
+    }
+
+    /// True where there is no text.
+    pub fn is_empty(&self) -> bool {
+        self.get().is_none()
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Word<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(WordVisitor).map(Word)
+    }
+}
+
+struct WordVisitor;
+
+impl<'de> Visitor<'de> for WordVisitor {
+    type Value = Option<Cow<'de, str>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("anything")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Some(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Some(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
+}
+
+/// The first element of a list, read without keeping the others; nothing for null and for an empty list.
+#[derive(Debug)]
+pub(super) struct First<T>(pub Option<T>);
+
+impl<T> Default for First<T> {
+    fn default() -> Self {
+        First(None)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for First<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(FirstVisitor(PhantomData)).map(First)
+    }
+}
+
+struct FirstVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for FirstVisitor<T> {
+    type Value = Option<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let first = seq.next_element()?;
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(first)
+    }
+}
+
+/// A count: a whole number of zero or more.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Count(pub Option<u64>);
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        let float = value.as_f64().filter(|number| (0.0..1e15).contains(number) && number.fract() == 0.0);
+        Ok(Count(value.as_u64().or(float.map(|number| number as u64))))
+    }
+}
+
+/// How long a list is.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Length(pub Option<u32>);
+
+impl<'de> Deserialize<'de> for Length {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        Ok(Length(value.as_array().and_then(|list| u32::try_from(list.len()).ok())))
+    }
+}
+
+/// A field that reads as its default where it is null.
+pub(super) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_borrowed_and_anything_else_is_absent() {
+        let word: Word = serde_json::from_str(r#""plain""#).unwrap();
+        assert!(matches!(word.0, Some(Cow::Borrowed("plain"))));
+        let word: Word = serde_json::from_str(r#""a\nb""#).unwrap();
+        assert_eq!(word.get(), Some("a\nb"));
+        for other in ["null", "1", "-1", "1.5", "true", "[1,{}]", r#"{"a":[1]}"#, r#""""#] {
+            assert!(serde_json::from_str::<Word>(other).unwrap().is_empty(), "{other}");
+        }
+    }
+
+    #[test]
+    fn only_the_first_element_is_kept() {
+        assert_eq!(serde_json::from_str::<First<u8>>("[1,2,3]").unwrap().0, Some(1));
+        assert_eq!(serde_json::from_str::<First<u8>>("[]").unwrap().0, None);
+        assert_eq!(serde_json::from_str::<First<u8>>("null").unwrap().0, None);
+        assert!(serde_json::from_str::<First<u8>>("{}").is_err());
+    }
+
+    #[test]
+    fn counts_are_whole_and_not_negative() {
+        let count = |text: &str| serde_json::from_str::<Count>(text).unwrap().0;
+        assert_eq!((count("7"), count("7.0"), count("0")), (Some(7), Some(7), Some(0)));
+        assert_eq!((count("-7"), count("7.5"), count("null"), count(r#""7""#)), (None, None, None, None));
+        assert_eq!(serde_json::from_str::<Length>("[1,2]").unwrap().0, Some(2));
+        assert_eq!(serde_json::from_str::<Length>("5").unwrap().0, None);
+    }
+}

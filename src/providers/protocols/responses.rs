@@ -1,0 +1,174 @@
+//! OpenAI Responses: the request body, and the typed events of the stream. There is no `[DONE]`; the last event is
+//! `response.completed`, `.incomplete` or `.failed` and carries the counts.
+
+use super::collector::{Collector, Format, decode as decode_events, keep};
+use super::lenient::{Count, Word, or_default};
+use super::{Answer, Channel, Quirks, StreamError, Usage, error_body, request};
+use crate::domain::Ask;
+use crate::wire::Recording;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// The API refuses a smaller budget.
+const SMALLEST_BUDGET: u32 = 16;
+
+/// The request body. Nothing is stored at the provider; counts always come, so there is no option for them.
+pub(super) fn body(ask: &Ask, quirks: &Quirks) -> Value {
+    let mut body = serde_json::Map::new();
+    body.insert("model".into(), json!(ask.model_id));
+    body.insert("input".into(), json!(ask.prompt));
+    body.insert("stream".into(), json!(true));
+    body.insert("max_output_tokens".into(), json!(ask.max_output_tokens.max(SMALLEST_BUDGET)));
+    body.insert("store".into(), json!(false));
+    if let Some(temperature) = request::temperature(ask, quirks) {
+        body.insert("temperature".into(), json!(temperature));
+    }
+    if let Some(effort) = request::effort(ask) {
+        body.insert("reasoning".into(), json!({"effort": effort}));
+    }
+    request::finished(body, ask, quirks)
+}
+
+/// Reads a recorded stream.
+pub(super) fn decode(recording: &Recording) -> Answer {
+    decode_events(recording, ResponsesFormat)
+}
+
+struct ResponsesFormat;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Event<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Word<'a>,
+    #[serde(borrow)]
+    delta: Word<'a>,
+    response: Option<Box<Response>>,
+    error: Option<Value>,
+}
+
+/// The response object as far as it is read. Owned: it comes three times a stream.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Response {
+    id: Option<String>,
+    model: Option<String>,
+    status: Option<String>,
+    service_tier: Option<String>,
+    error: Option<Value>,
+    incomplete_details: Option<Value>,
+    usage: Option<ResponseUsage>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ResponseUsage {
+    input_tokens: Count,
+    output_tokens: Count,
+    total_tokens: Count,
+    #[serde(deserialize_with = "or_default")]
+    input_tokens_details: Details,
+    #[serde(deserialize_with = "or_default")]
+    output_tokens_details: Details,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Details {
+    cached_tokens: Count,
+    reasoning_tokens: Count,
+}
+
+impl Format for ResponsesFormat {
+    fn event(&mut self, name: Option<&str>, data: &[u8], out: &mut Collector<'_>) -> serde_json::Result<()> {
+        let event: Event<'_> = serde_json::from_slice(data)?;
+        let kind = event.kind.get().or(name).unwrap_or_default();
+        if let Some(channel) = channel(kind) {
+            out.text(channel, event.delta.into_text());
+        } else if kind == "error" || event.error.as_ref().is_some_and(error_body::is_truthy) {
+            // Documented flat, seen nested.
+            let unknown = || StreamError { message: "error".into(), ..StreamError::default() };
+            out.error(error_body(data).unwrap_or_else(unknown));
+        } else if let Some(response) = event.response {
+            note_response(kind, *response, out);
+        }
+        Ok(())
+    }
+}
+
+/// Which events carry text, and whose.
+fn channel(kind: &str) -> Option<Channel> {
+    match kind {
+        "response.output_text.delta"
+        | "response.refusal.delta"
+        | "response.function_call_arguments.delta"
+        | "response.custom_tool_call_input.delta" => Some(Channel::Visible),
+        "response.reasoning_text.delta" | "response.reasoning_summary_text.delta" => Some(Channel::Reasoning),
+        _ => None,
+    }
+}
+
+fn note_response(kind: &str, response: Response, out: &mut Collector<'_>) {
+    keep(&mut out.answer.response_id, response.id.as_deref());
+    keep(&mut out.answer.response_model, response.model.as_deref());
+    keep(&mut out.answer.response_status, response.status.as_deref());
+    keep(&mut out.answer.service_tier, response.service_tier.as_deref());
+    if let Some(usage) = &response.usage {
+        out.usage(Usage::from(usage));
+    }
+    match kind {
+        "response.completed" => keep(&mut out.answer.finish_reason, Some("completed")),
+        "response.incomplete" => {
+            let reason =
+                response.incomplete_details.as_ref().and_then(|details| details.get("reason")?.as_str());
+            keep(&mut out.answer.finish_reason, reason.or(Some("incomplete")));
+        }
+        "response.failed" => {
+            let unknown = json!("the response failed without saying why");
+            let error = response.error.filter(error_body::is_truthy).unwrap_or(unknown);
+            out.error(error_body::from_value(&error, &Value::Null));
+        }
+        _ => {}
+    }
+}
+
+impl From<&ResponseUsage> for Usage {
+    fn from(usage: &ResponseUsage) -> Self {
+        Usage {
+            input: usage.input_tokens.0,
+            cached_input: usage.input_tokens_details.cached_tokens.0,
+            output: usage.output_tokens.0,
+            reasoning: usage.output_tokens_details.reasoning_tokens.0,
+            total: usage.total_tokens.0,
+            ..Usage::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::request::tests::ask;
+    use super::*;
+
+    #[test]
+    fn the_body_stores_nothing_and_nests_the_effort() {
+        assert_eq!(
+            body(&ask(json!({})), &Quirks::default()),
+            json!({
+                "model": "m",
+                "input": "Tell.",
+                "stream": true,
+                "max_output_tokens": 64,
+                "store": false,
+                "temperature": 0.1,
+                "reasoning": {"effort": "low"},
+            })
+        );
+    }
+
+    #[test]
+    fn the_budget_is_never_below_the_apis_minimum() {
+        let small = Ask { max_output_tokens: 1, ..ask(json!({})) };
+        assert_eq!(body(&small, &Quirks::default())["max_output_tokens"], json!(16));
+    }
+}

@@ -1,0 +1,91 @@
+//! The provider's own clock, from headers and bodies, into one map: seconds, under the provider's own names. Names that end
+//! in a unit of milliseconds lose it, because the value is in seconds here. Comparing it with ours is `measure`.
+
+use crate::wire::Head;
+use serde_json::{Map, Number, Value};
+
+/// Headers in milliseconds and the names under which their seconds are kept. OpenAI documents the first; the second is
+/// Envoy's, seen on Anthropic.
+const MILLISECOND_HEADERS: [(&str, &str); 2] = [
+    ("openai-processing-ms", "openai-processing"),
+    ("x-envoy-upstream-service-time", "x-envoy-upstream-service-time"),
+];
+
+/// Headers seen on Together. What they mean is not documented: numbers are kept as numbers, other values as text.
+const TOGETHER_HEADERS: [&str; 3] = ["x-api-received", "x-api-call-start", "x-api-call-end"];
+
+/// Takes what the answer's head tells.
+pub(super) fn from_head(head: &Head, timing: &mut Map<String, Value>) {
+    for (header, name) in MILLISECOND_HEADERS {
+        let milliseconds = head.header(header).and_then(|text| text.trim().parse::<f64>().ok());
+        put(timing, name, milliseconds.map(|value| value / 1000.0));
+    }
+    for (name, value) in TOGETHER_HEADERS.iter().filter_map(|name| Some((*name, head.header(name)?))) {
+        match value.trim().parse::<f64>() {
+            Ok(number) => put(timing, name, Some(number)),
+            Err(_) => drop(timing.insert(name.to_owned(), Value::from(value))),
+        }
+    }
+}
+
+/// Takes named durations in seconds from an object: Groq's usage, Cerebras's `time_info`.
+pub(super) fn from_fields(fields: &Value, names: &[&str], timing: &mut Map<String, Value>) {
+    for name in names {
+        put(timing, name, fields.get(name).and_then(number));
+    }
+}
+
+/// Takes the durations of Fireworks's `perf_metrics`, whose values are numbers or strings; its token counts are no times.
+pub(super) fn from_perf_metrics(metrics: &Value, timing: &mut Map<String, Value>) {
+    for (name, value) in metrics.as_object().into_iter().flatten() {
+        if name.contains("time") || name.contains("duration") {
+            put(timing, name, number(value));
+        }
+    }
+}
+
+/// Keeps a duration in seconds, if it is one.
+pub(super) fn put(timing: &mut Map<String, Value>, name: &str, seconds: Option<f64>) {
+    if let Some(number) = seconds.filter(|seconds| *seconds >= 0.0).and_then(Number::from_f64) {
+        timing.insert(name.to_owned(), Value::Number(number));
+    }
+}
+
+fn number(value: &Value) -> Option<f64> {
+    value.as_f64().or_else(|| value.as_str()?.trim().parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn headers_become_seconds() {
+        let headers = [
+            ("openai-processing-ms", "250"),
+            ("x-envoy-upstream-service-time", "soon"),
+            ("x-api-call-start", "2026-01-01T00:00:00Z"),
+            ("x-api-received", "1.5"),
+        ];
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        let mut timing = Map::new();
+        from_head(&Head { status: 200, headers }, &mut timing);
+        assert_eq!(
+            Value::Object(timing),
+            json!({"openai-processing": 0.25, "x-api-call-start": "2026-01-01T00:00:00Z", "x-api-received": 1.5})
+        );
+    }
+
+    #[test]
+    fn perf_metrics_may_be_text_and_counts_stay_out() {
+        let metrics =
+            json!({"server-time-to-first-token": "0.125", "prefill-duration": 0.5, "prompt-tokens": 9});
+        let mut timing = Map::new();
+        from_perf_metrics(&metrics, &mut timing);
+        assert_eq!(
+            Value::Object(timing),
+            json!({"server-time-to-first-token": 0.125, "prefill-duration": 0.5})
+        );
+    }
+}

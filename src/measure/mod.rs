@@ -10,11 +10,13 @@ pub mod meter;
 pub mod metrics;
 pub mod quality;
 pub mod report;
+pub mod rows;
 pub mod stats;
 #[cfg(test)]
 pub mod testing;
 pub mod timeline;
 pub mod tokens;
+pub mod verdict;
 
 pub use collect::Collector;
 pub use gate::Gate;

@@ -31,7 +31,10 @@ pub struct Quirks {
     pub output_excludes_reasoning: bool,
     /// Never send a temperature.
     pub omit_temperature: bool,
-    /// Fields put into every request body, for example `{"perf_metrics_in_response": true}`.
+    /// The model stands in the URL alone, not in the body (Claude on Vertex).
+    pub model_in_url: bool,
+    /// Fields put into every request body, for example `{"perf_metrics_in_response": true}`: merged as RFC 7386 says, so
+    /// objects merge and a null takes a field out.
     pub body: Map<String, Value>,
 }
 
@@ -76,15 +79,17 @@ pub struct Usage {
     pub source: &'static str,
 }
 
-/// An error that a stream carried after its 200.
-#[derive(Debug, Clone, PartialEq)]
+/// An error as a provider words it: inside a stream after its 200, or as the body of another status ([`error_body`]).
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct StreamError {
-    /// The provider's code or type.
+    /// The provider's code: its `code` where that is a word, else its `type`, else its `status`.
     pub code: Option<String>,
     /// The provider's message.
     pub message: String,
-    /// A status, where the event names one.
+    /// An HTTP status, where the JSON names one.
     pub status: Option<u16>,
+    /// The request parameter that was refused, where the JSON names one.
+    pub param: Option<String>,
 }
 
 /// Everything that a decoder found in one recorded stream.

@@ -1,7 +1,14 @@
 //! Who is called and in which words: the table of hosts, their quirks as data, wire protocols without I/O, keys and
 //! tokens, and the meaning of errors. Nothing here holds a clock.
 
+pub mod adapt;
+pub mod auth;
+pub mod bedrock_ids;
+pub mod errors;
 pub mod hosts;
+pub mod prepare;
 pub mod protocols;
+pub mod retry_after;
 pub mod rules;
 pub mod table;
+pub mod vertex;

@@ -78,12 +78,13 @@ fn bedrock() -> Host {
 }
 
 /// <https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference>. The endpoint follows from the
-/// location. Partner models know `max_tokens`.
+/// location. Partner models know `max_tokens`. An API key serves where no project is named (express mode).
 fn vertex() -> Host {
+    let express = KeyVar { name: names::GOOGLE_API_KEY.into(), auth: Auth::Header("x-goog-api-key".into()) };
     Host {
         base_url_vars: vec![url_var(names::VERTEX_BASE_URL, ""), url_var(names::GOOGLE_VERTEX_BASE_URL, "")],
         dialects: DialectRule::Vertex,
-        keys: Keys { auth: Auth::GoogleAdc, ..keys(&[]) },
+        keys: Keys { vars: vec![express], auth: Auth::GoogleAdc, ..keys(&[]) },
         quirks: Quirks { max_tokens_field: true, ..Quirks::default() },
         temperature: TemperatureRule::Claude,
         excludes_reasoning: vec!["xai/"],
@@ -222,8 +223,8 @@ mod tests {
     #[test]
     fn every_host_that_needs_a_key_says_where_it_comes_from() {
         for host in built_in() {
-            let chained = matches!(host.keys.auth, Auth::None | Auth::AwsChain | Auth::GoogleAdc);
-            assert_eq!(chained, host.keys.vars.is_empty(), "{}", host.name);
+            let keyless = matches!(host.keys.auth, Auth::None | Auth::AwsChain);
+            assert_eq!(keyless, host.keys.vars.is_empty(), "{}", host.name);
             assert_eq!(host.keys.auth == Auth::None, host.name == "sim");
         }
     }

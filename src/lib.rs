@@ -17,5 +17,6 @@ pub mod domain;
 pub mod measure;
 pub mod output;
 pub mod providers;
+pub mod settings;
 pub mod storage;
 pub mod wire;

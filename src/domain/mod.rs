@@ -3,8 +3,13 @@
 pub mod ask;
 pub mod failure;
 pub mod model;
+pub mod names;
+pub mod nearest;
 pub mod profile;
+pub mod redact;
 pub mod run;
+pub mod secret;
+pub mod sourced;
 
 pub use ask::Ask;
 pub use failure::{Failure, Kind, Stage};

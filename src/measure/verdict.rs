@@ -1,52 +1,90 @@
 //! Success or failure: what an ended exchange was, judged in the order in which things can go wrong. Pure. What a
 //! provider's error means is asked of `providers::errors`.
 
+use crate::domain::ModelRef;
 use crate::domain::failure::{Fault, Kind, Stage};
-use crate::providers::errors::classify;
-use crate::providers::protocols::{Answer, Channel, Dialect, error_body};
+use crate::domain::redact::Redactor;
+use crate::providers::errors::{ErrorAnswer, classify};
+use crate::providers::protocols::{Answer, Channel, StreamError, error_body};
 use crate::wire::{Ending, Head, Recording};
 
 /// Finish reasons that mean "the output budget was used up", in every provider's words.
 const BUDGET_WORDS: [&str; 5] =
     ["length", "max_tokens", "MAX_TOKENS", "max_output_tokens", "model_context_window_exceeded"];
 
-/// The fault of an exchange, or `None` where it is a sample. `answer` is what a success stream decoded to.
-pub fn fault(recording: &Recording, answer: Option<&Answer>, provider: &str, dialect: Dialect) -> Option<Fault> {
-    let streamed_error = answer.and_then(|answer| answer.error.as_ref());
-    match (&recording.head, streamed_error) {
-        (Some(head), _) if head.status != 200 => return Some(refused(recording, head, provider, dialect)),
-        // An error that the stream names explains more than the way in which the stream then ended.
-        (Some(head), Some(error)) => {
-            let status = error.status.unwrap_or(head.status);
-            let fault = classify(provider, dialect, status, head, error);
-            return Some(Fault { stage: Stage::Stream, http_status: Some(head.status), ..fault });
+/// Who was asked, as far as the meaning of an error depends on it.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The model.
+    pub model: &'a ModelRef,
+    /// The region (Bedrock).
+    pub region: Option<&'a str>,
+    /// Takes secrets out of messages.
+    pub redactor: &'a Redactor,
+}
+
+/// Why an exchange is no sample, and the error that the provider named, if it named one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refusal {
+    /// What went wrong.
+    pub fault: Fault,
+    /// The provider's own words: what an adaptation is learned from.
+    pub said: Option<StreamError>,
+}
+
+/// `None` where the exchange is a sample. `answer` is what a success stream decoded to.
+pub fn refusal(recording: &Recording, answer: Option<&Answer>, asked: Asked<'_>) -> Option<Refusal> {
+    let streamed = answer.and_then(|answer| answer.error.clone());
+    match (&recording.head, streamed) {
+        (Some(head), _) if head.status != 200 && recording.ending == Ending::Complete => {
+            Some(not_ok(recording, head, asked))
         }
-        _ => {}
+        // An error that the stream names explains more than the way in which the stream then ended.
+        (Some(head), Some(error)) => Some(explained(recording, head, Some(error), asked)),
+        _ => ending_fault(recording)
+            .or_else(|| answer.and_then(unusable))
+            .map(|fault| Refusal { fault: redacted(fault, asked.redactor), said: None }),
     }
-    ending_fault(recording).or_else(|| answer.and_then(unusable))
+}
+
+fn redacted(fault: Fault, redactor: &Redactor) -> Fault {
+    Fault { message: redactor.redact(&fault.message), ..fault }
 }
 
 /// An answer that is no 200.
-fn refused(recording: &Recording, head: &Head, provider: &str, dialect: Dialect) -> Fault {
-    let fault = if (300..400).contains(&head.status) {
-        let to = head.header("location").unwrap_or("nowhere").chars().take(200).collect::<String>();
-        Fault::new(
-            Kind::Protocol,
-            Stage::Response,
-            format!("HTTP {} to {}: redirects are never followed, so that no key reaches another host", head.status, to.escape_debug()),
-        )
-    } else {
-        let error = error_body(&recording.body).unwrap_or_else(|| plain_error(recording, head));
-        classify(provider, dialect, head.status, head, &error)
-    };
-    Fault { stage: Stage::Response, http_status: Some(head.status), ..fault }
+fn not_ok(recording: &Recording, head: &Head, asked: Asked<'_>) -> Refusal {
+    if !(300..400).contains(&head.status) {
+        let mut error = error_body(&recording.body);
+        // Bedrock names the kind of its error in a header, `ThrottlingException:http://…`.
+        if let (Some(error), Some(kind)) = (&mut error, head.header("x-amzn-errortype")) {
+            error.code = kind.split(':').next().map(str::to_owned);
+        }
+        return explained(recording, head, error, asked);
+    }
+    let to: String = head.header("location").unwrap_or("nowhere").chars().take(200).collect();
+    let message = format!(
+        "HTTP {} to {}: redirects are never followed, so that no key reaches another host",
+        head.status,
+        to.escape_debug()
+    );
+    let fault = Fault::new(Kind::Protocol, Stage::Response, message);
+    let fault = Fault { http_status: Some(head.status), ..fault };
+    Refusal { fault: redacted(fault, asked.redactor), said: None }
 }
 
-/// An error whose body is in no known shape: its first characters are the message.
-fn plain_error(recording: &Recording, head: &Head) -> crate::providers::protocols::StreamError {
-    let text = String::from_utf8_lossy(&recording.body[..recording.body.len().min(800)]).trim().to_owned();
-    let message = if text.is_empty() { format!("HTTP {} without a body", head.status) } else { text };
-    crate::providers::protocols::StreamError { code: None, message, status: None, param: None }
+/// What the provider's own error means.
+fn explained(recording: &Recording, head: &Head, error: Option<StreamError>, asked: Asked<'_>) -> Refusal {
+    let answer = ErrorAnswer {
+        provider: &asked.model.provider,
+        model_id: &asked.model.model_id,
+        region: asked.region,
+        status: head.status,
+        headers: &head.headers,
+        error: error.as_ref(),
+        body: &recording.body,
+        now: recording.ended_at,
+    };
+    Refusal { fault: classify(&answer, asked.redactor), said: error }
 }
 
 /// What the way in which the exchange ended says.
@@ -56,7 +94,9 @@ fn ending_fault(recording: &Recording) -> Option<Fault> {
     let (kind, stage, message) = match &recording.ending {
         Ending::Complete => return None,
         Ending::ConnectFailed(reason) => (Kind::Network, Stage::Connect, reason.clone()),
-        Ending::SendFailed(reason) => (Kind::Network, Stage::Request, format!("the request could not be sent: {reason}")),
+        Ending::SendFailed(reason) => {
+            (Kind::Network, Stage::Request, format!("the request could not be sent: {reason}"))
+        }
         Ending::Cut(reason) if answered => (Kind::Truncated, stage, reason.clone()),
         Ending::Cut(reason) => (Kind::Network, stage, reason.clone()),
         Ending::TimedOut("connect") => {
@@ -66,9 +106,8 @@ fn ending_fault(recording: &Recording) -> Option<Fault> {
         Ending::Malformed(reason) => (Kind::Protocol, stage, reason.clone()),
         Ending::TooLarge => (Kind::Protocol, stage, "the answer passed the size limit".to_owned()),
     };
-    let mut fault = Fault::new(kind, stage, message);
-    fault.http_status = recording.head.as_ref().map(|head| head.status);
-    Some(fault)
+    let http_status = recording.head.as_ref().map(|head| head.status);
+    Some(Fault { http_status, ..Fault::new(kind, stage, message) })
 }
 
 /// Why a stream that HTTP calls complete is no sample.
@@ -90,5 +129,6 @@ fn unusable(answer: &Answer) -> Option<Fault> {
             "the whole output budget went into reasoning, nothing visible came".to_owned(),
         );
     }
-    fault(Kind::Protocol, Stage::Validate, format!("no visible text came (finish reason `{}`)", finish.escape_debug()))
+    let message = format!("no visible text came (finish reason `{}`)", finish.escape_debug());
+    fault(Kind::Protocol, Stage::Validate, message)
 }

@@ -2,4 +2,14 @@
 //! tokens, and the meaning of errors. Nothing here holds a clock.
 
 pub mod bedrock;
+pub mod adapt;
+pub mod auth;
+pub mod bedrock_ids;
+pub mod errors;
+pub mod hosts;
+pub mod prepare;
 pub mod protocols;
+pub mod retry_after;
+pub mod rules;
+pub mod table;
+pub mod vertex;

@@ -1,0 +1,141 @@
+//! The name of every environment variable that is read, once each. How a value is used is said where the constant is
+//! used; values are read through [`super::Env`] alone.
+
+/// Where outcomes are kept: `sqlite:PATH`, `mongodb://…`.
+pub const LLMBENCH_STORE: &str = "LLMBENCH_STORE";
+/// Path of the configuration file.
+pub const LLMBENCH_CONFIG: &str = "LLMBENCH_CONFIG";
+/// Base URL of a running simulator, for example `http://127.0.0.1:8080/v1`.
+pub const LLMBENCH_SIM_URL: &str = "LLMBENCH_SIM_URL";
+
+/// Connection string of the MongoDB store; used where no store is named otherwise.
+pub const MONGODB_URI: &str = "MONGODB_URI";
+/// Database of the MongoDB store; without it the path of the connection string, then `llm-bench`.
+pub const MONGODB_DB: &str = "MONGODB_DB";
+/// Collection of the catalogue of measured models (`models`).
+pub const MONGODB_COLLECTION_MODELS: &str = "MONGODB_COLLECTION_MODELS";
+/// Collection of published runs (`metrics_cloud_v2`).
+pub const MONGODB_COLLECTION_CLOUD: &str = "MONGODB_COLLECTION_CLOUD";
+/// Collection of all other runs (`metrics_cloud_probe`).
+pub const MONGODB_COLLECTION_CLOUD_PROBE: &str = "MONGODB_COLLECTION_CLOUD_PROBE";
+/// Collection of failed attempts (`errors_cloud`).
+pub const MONGODB_COLLECTION_ERRORS: &str = "MONGODB_COLLECTION_ERRORS";
+/// Collection of failures grouped by fingerprint (`error_rollups`).
+pub const MONGODB_COLLECTION_ERROR_ROLLUPS: &str = "MONGODB_COLLECTION_ERROR_ROLLUPS";
+/// Collection of the queue (`bench_jobs`).
+pub const MONGODB_COLLECTION_BENCH_JOBS: &str = "MONGODB_COLLECTION_BENCH_JOBS";
+/// Collection of freshness by model (`bench_model_health`).
+pub const MONGODB_COLLECTION_MODEL_HEALTH: &str = "MONGODB_COLLECTION_MODEL_HEALTH";
+/// Collection of signs of life (`bench_scheduler_heartbeats`).
+pub const MONGODB_COLLECTION_SCHEDULER_HEARTBEATS: &str = "MONGODB_COLLECTION_SCHEDULER_HEARTBEATS";
+/// Collection of self-checks (`bench_check_runs`).
+pub const MONGODB_COLLECTION_CHECK_RUNS: &str = "MONGODB_COLLECTION_CHECK_RUNS";
+/// Collection of reads of what providers list (`bench_discovery_runs`).
+pub const MONGODB_COLLECTION_DISCOVERY_RUNS: &str = "MONGODB_COLLECTION_DISCOVERY_RUNS";
+
+/// Key of OpenAI.
+pub const OPENAI_API_KEY: &str = "OPENAI_API_KEY";
+/// Base URL of OpenAI, path included: `https://api.openai.com/v1`.
+pub const OPENAI_BASE_URL: &str = "OPENAI_BASE_URL";
+/// Organization that OpenAI bills.
+pub const OPENAI_ORG_ID: &str = "OPENAI_ORG_ID";
+/// Project that OpenAI bills.
+pub const OPENAI_PROJECT_ID: &str = "OPENAI_PROJECT_ID";
+
+/// Key of Anthropic, sent as `x-api-key`.
+pub const ANTHROPIC_API_KEY: &str = "ANTHROPIC_API_KEY";
+/// Token of Anthropic, sent as `Authorization: Bearer`; used where there is no key.
+pub const ANTHROPIC_AUTH_TOKEN: &str = "ANTHROPIC_AUTH_TOKEN";
+/// Base URL of Anthropic without `/v1`: `https://api.anthropic.com`.
+pub const ANTHROPIC_BASE_URL: &str = "ANTHROPIC_BASE_URL";
+
+/// Key of Groq.
+pub const GROQ_API_KEY: &str = "GROQ_API_KEY";
+/// Base URL of Groq without `/openai/v1`: `https://api.groq.com`.
+pub const GROQ_BASE_URL: &str = "GROQ_BASE_URL";
+/// Key of Together.
+pub const TOGETHER_API_KEY: &str = "TOGETHER_API_KEY";
+/// Key of Together as litellm calls it.
+pub const TOGETHERAI_API_KEY: &str = "TOGETHERAI_API_KEY";
+/// Base URL of Together, path included.
+pub const TOGETHER_BASE_URL: &str = "TOGETHER_BASE_URL";
+/// Key of Cerebras.
+pub const CEREBRAS_API_KEY: &str = "CEREBRAS_API_KEY";
+/// Base URL of Cerebras without `/v1`: `https://api.cerebras.ai`.
+pub const CEREBRAS_BASE_URL: &str = "CEREBRAS_BASE_URL";
+/// Key of Fireworks.
+pub const FIREWORKS_API_KEY: &str = "FIREWORKS_API_KEY";
+/// Base URL of Fireworks without `/inference/v1`: `https://api.fireworks.ai`.
+pub const FIREWORKS_BASE_URL: &str = "FIREWORKS_BASE_URL";
+/// Key of DeepInfra.
+pub const DEEPINFRA_API_KEY: &str = "DEEPINFRA_API_KEY";
+/// Key of DeepInfra as some of its own pages call it.
+pub const DEEPINFRA_TOKEN: &str = "DEEPINFRA_TOKEN";
+/// Base URL of DeepInfra, path included.
+pub const DEEPINFRA_BASE_URL: &str = "DEEPINFRA_BASE_URL";
+/// Key of OpenRouter.
+pub const OPENROUTER_API_KEY: &str = "OPENROUTER_API_KEY";
+/// Base URL of OpenRouter, path included.
+pub const OPENROUTER_BASE_URL: &str = "OPENROUTER_BASE_URL";
+
+/// Key of Vertex in express mode (Gemini alone, no project).
+pub const GOOGLE_API_KEY: &str = "GOOGLE_API_KEY";
+/// Path of a service account's JSON file.
+pub const GOOGLE_APPLICATION_CREDENTIALS: &str = "GOOGLE_APPLICATION_CREDENTIALS";
+/// Google Cloud project of Vertex.
+pub const GOOGLE_CLOUD_PROJECT: &str = "GOOGLE_CLOUD_PROJECT";
+/// Location of Vertex: `global`, `us`, `eu` or a region.
+pub const GOOGLE_CLOUD_LOCATION: &str = "GOOGLE_CLOUD_LOCATION";
+/// Project of Vertex as Anthropic's SDK calls it.
+pub const ANTHROPIC_VERTEX_PROJECT_ID: &str = "ANTHROPIC_VERTEX_PROJECT_ID";
+/// Location of Vertex as Anthropic's SDK calls it.
+pub const CLOUD_ML_REGION: &str = "CLOUD_ML_REGION";
+/// Project of Vertex as Vercel's SDK calls it.
+pub const GOOGLE_VERTEX_PROJECT: &str = "GOOGLE_VERTEX_PROJECT";
+/// Location of Vertex as Vercel's SDK calls it.
+pub const GOOGLE_VERTEX_LOCATION: &str = "GOOGLE_VERTEX_LOCATION";
+/// Project of Vertex as litellm calls it.
+pub const VERTEXAI_PROJECT: &str = "VERTEXAI_PROJECT";
+/// Location of Vertex as litellm calls it.
+pub const VERTEXAI_LOCATION: &str = "VERTEXAI_LOCATION";
+/// Base URL of Vertex without `/v1`, for all of its models.
+pub const VERTEX_BASE_URL: &str = "VERTEX_BASE_URL";
+/// Base URL of Vertex as Google's SDK calls it.
+pub const GOOGLE_VERTEX_BASE_URL: &str = "GOOGLE_VERTEX_BASE_URL";
+/// Base URL of Vertex for Claude alone, `/v1` included, as Anthropic's SDK reads it.
+pub const ANTHROPIC_VERTEX_BASE_URL: &str = "ANTHROPIC_VERTEX_BASE_URL";
+
+/// Region of Bedrock.
+pub const AWS_REGION: &str = "AWS_REGION";
+/// Region of Bedrock where `AWS_REGION` is unset.
+pub const AWS_DEFAULT_REGION: &str = "AWS_DEFAULT_REGION";
+/// Secret half of an AWS key: read by the AWS SDK, kept out of messages by us.
+pub const AWS_SECRET_ACCESS_KEY: &str = "AWS_SECRET_ACCESS_KEY";
+/// Session token of a temporary AWS key: read by the AWS SDK, kept out of messages by us.
+pub const AWS_SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
+/// Bedrock's own API key: read by the AWS SDK, kept out of messages by us.
+pub const AWS_BEARER_TOKEN_BEDROCK: &str = "AWS_BEARER_TOKEN_BEDROCK";
+
+/// No colours where it is set (no-color.org).
+pub const NO_COLOR: &str = "NO_COLOR";
+/// Width of the terminal in columns.
+pub const COLUMNS: &str = "COLUMNS";
+
+/// The variables whose values are secrets: kept out of every message and out of the environment of child processes.
+pub const SECRETS: &[&str] = &[
+    OPENAI_API_KEY,
+    ANTHROPIC_API_KEY,
+    ANTHROPIC_AUTH_TOKEN,
+    GROQ_API_KEY,
+    TOGETHER_API_KEY,
+    TOGETHERAI_API_KEY,
+    CEREBRAS_API_KEY,
+    FIREWORKS_API_KEY,
+    DEEPINFRA_API_KEY,
+    DEEPINFRA_TOKEN,
+    OPENROUTER_API_KEY,
+    GOOGLE_API_KEY,
+    AWS_SECRET_ACCESS_KEY,
+    AWS_SESSION_TOKEN,
+    AWS_BEARER_TOKEN_BEDROCK,
+];

@@ -1,0 +1,100 @@
+//! A text that cannot print itself: keys, tokens, connection strings. A leaf that every layer may use; where secrets come
+//! from is `settings`, how they are kept out of messages is [`super::redact`].
+
+use std::fmt;
+
+/// A secret. `Debug` shows `[redacted]`, there is no `Display`, and its memory is overwritten when it is dropped.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+/// Why a text cannot be a key. Says where, never what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadKey {
+    /// Nothing there.
+    #[error("it is empty")]
+    Empty,
+    /// A character that no HTTP header can carry, or that no key holds.
+    #[error("character {position} is {what}, which no key can hold: was it copied whole and without quotes?")]
+    Character {
+        /// Counted from 1.
+        position: usize,
+        /// `white space`, `a control character`, `not ASCII`.
+        what: &'static str,
+    },
+}
+
+impl Secret {
+    /// A secret of any content, for example a connection string.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// A key that is going to be an HTTP header: visible ASCII, at least one character.
+    ///
+    /// # Errors
+    /// [`BadKey`], which does not repeat the text.
+    pub fn key(text: impl Into<String>) -> Result<Self, BadKey> {
+        let secret = Self(text.into());
+        if secret.0.is_empty() {
+            return Err(BadKey::Empty);
+        }
+        match secret.0.chars().position(|ch| !ch.is_ascii_graphic()) {
+            None => Ok(secret),
+            Some(index) => {
+                Err(BadKey::Character { position: index + 1, what: defect(secret.0.chars().nth(index)) })
+            }
+        }
+    }
+
+    /// The text itself. To be called where it goes on the wire, and nowhere else.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+fn defect(ch: Option<char>) -> &'static str {
+    match ch {
+        Some(ch) if ch.is_whitespace() => "white space",
+        Some(ch) if ch.is_ascii_control() => "a control character",
+        _ => "not ASCII",
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+impl Drop for Secret {
+    /// Overwrites this copy. Copies that the operating system or a library made are out of reach.
+    fn drop(&mut self) {
+        let mut bytes = std::mem::take(&mut self.0).into_bytes();
+        bytes.fill(0);
+        std::hint::black_box(&bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn does_not_print() {
+        let secret = Secret::key("canary-key").unwrap();
+        assert_eq!(format!("{secret:?} {:?}", Some(&secret)), "[redacted] Some([redacted])");
+        assert_eq!(secret.expose(), "canary-key");
+    }
+
+    #[test]
+    fn says_where_a_key_is_broken_and_not_what_it_is() {
+        for (text, what) in
+            [("ab c", "white space"), ("ab\u{1}", "a control character"), ("ab“c", "not ASCII")]
+        {
+            let error = Secret::key(text).unwrap_err();
+            assert_eq!(error, BadKey::Character { position: 3, what });
+            assert!(!error.to_string().contains(text));
+        }
+        assert_eq!(Secret::key(""), Err(BadKey::Empty));
+    }
+}

@@ -1,0 +1,220 @@
+//! What can be learned from a refusal: the one change after which the same question fits the model's API. Pure: measuring
+//! afresh and remembering what helped are others' business. Nothing is suggested for failures that waiting, money or
+//! another key would mend.
+
+use super::prepare::Plan;
+use super::protocols::{Dialect, Quirks, StreamError};
+use crate::domain::Ask;
+use crate::domain::failure::Fault;
+use serde_json::Value;
+use std::fmt;
+use std::str::FromStr;
+
+/// A change to the requests of one model. Stored by its word ([`Adaptation::as_str`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Adaptation {
+    /// Send no temperature.
+    OmitTemperature,
+    /// Send the budget as `max_tokens`.
+    UseMaxTokens,
+    /// Send the budget as `max_completion_tokens`.
+    UseMaxCompletionTokens,
+    /// Send no `stream_options`.
+    OmitStreamOptions,
+    /// Send no `stream_options.include_obfuscation`.
+    OmitIncludeObfuscation,
+    /// Send no reasoning effort.
+    OmitReasoningEffort,
+    /// Ask in the Responses API.
+    UseResponses,
+    /// Ask in the legacy Completions API.
+    UseCompletions,
+    /// Ask in the Chat Completions API.
+    UseChat,
+}
+
+use Adaptation::{
+    OmitIncludeObfuscation, OmitReasoningEffort, OmitStreamOptions, OmitTemperature, UseChat, UseCompletions,
+    UseMaxCompletionTokens, UseMaxTokens, UseResponses,
+};
+
+/// Every adaptation and its stored word.
+const WORDS: [(Adaptation, &str); 9] = [
+    (OmitTemperature, "omit_temperature"),
+    (UseMaxTokens, "use_max_tokens"),
+    (UseMaxCompletionTokens, "use_max_completion_tokens"),
+    (OmitStreamOptions, "omit_stream_options"),
+    (OmitIncludeObfuscation, "omit_include_obfuscation"),
+    (OmitReasoningEffort, "omit_reasoning_effort"),
+    (UseResponses, "use_responses"),
+    (UseCompletions, "use_completions"),
+    (UseChat, "use_chat"),
+];
+
+/// What OpenAI says where a model lives in another API family (404 or 400), in lower case, most telling first.
+const FAMILIES: [(&str, Adaptation); 4] = [
+    ("this is a chat model", UseChat),
+    ("not a chat model", UseCompletions),
+    ("only supported in v1/responses", UseResponses),
+    ("use the responses api", UseResponses),
+];
+
+/// Names under which APIs refuse a parameter, in lower case, most particular first, and what to try.
+const PARAMETERS: [(&str, Adaptation); 10] = [
+    ("include_obfuscation", OmitIncludeObfuscation),
+    ("include_usage", OmitStreamOptions),
+    ("continuous_usage_stats", OmitStreamOptions),
+    ("stream_options", OmitStreamOptions),
+    ("max_completion_tokens", UseMaxTokens),
+    ("max_tokens", UseMaxCompletionTokens),
+    ("temperature", OmitTemperature),
+    ("reasoning_effort", OmitReasoningEffort),
+    ("reasoning.effort", OmitReasoningEffort),
+    ("reasoning", OmitReasoningEffort),
+];
+
+/// Words (lower case) with which a parameter is refused as such, and not its value's size or the length of a prompt.
+const REFUSALS: [&str; 14] = [
+    "unsupported",
+    "not supported",
+    "does not support",
+    "doesn't support",
+    "not permitted",
+    "not allowed",
+    "not accepted",
+    "deprecated",
+    "unrecognized",
+    "unknown",
+    "unexpected",
+    "may only be",
+    "only the default",
+    "property is invalid",
+];
+
+/// Codes of the same meaning: OpenAI, and pydantic behind many hosts.
+const REFUSAL_CODES: [&str; 4] =
+    ["unsupported_parameter", "unsupported_value", "unknown_parameter", "extra_forbidden"];
+
+impl Adaptation {
+    /// The word under which it is stored; it never changes.
+    pub fn as_str(self) -> &'static str {
+        WORDS.iter().find(|(own, _)| *own == self).map_or("", |(_, word)| word)
+    }
+
+    /// The dialect that it asks for.
+    pub fn dialect(self) -> Option<Dialect> {
+        match self {
+            UseResponses => Some(Dialect::Responses),
+            UseCompletions => Some(Dialect::Completions),
+            UseChat => Some(Dialect::Chat),
+            _ => None,
+        }
+    }
+
+    /// Whether a request would be another one with it. What a request does not send cannot be what was refused.
+    fn changes(self, plan: &Plan) -> bool {
+        let chat = plan.dialect == Dialect::Chat;
+        let openai = matches!(plan.dialect, Dialect::Chat | Dialect::Responses | Dialect::Completions);
+        let options = plan.quirks.body.get("stream_options");
+        match self {
+            OmitTemperature => plan.ask.temperature.is_some() && !plan.quirks.omit_temperature,
+            UseMaxTokens => chat && !plan.quirks.max_tokens_field,
+            UseMaxCompletionTokens => chat && plan.quirks.max_tokens_field,
+            OmitStreamOptions => {
+                let usage = plan.dialect != Dialect::Responses && !plan.quirks.no_usage_option;
+                openai && (usage || options.is_some())
+            }
+            OmitIncludeObfuscation => {
+                options.is_some_and(|options| options.get("include_obfuscation").is_some())
+            }
+            OmitReasoningEffort => {
+                let own = plan.ask.metadata.get("reasoning_effort");
+                own.map_or(plan.ask.reasoning_effort.is_some(), Value::is_string)
+            }
+            UseResponses | UseCompletions | UseChat => openai && self.dialect() != Some(plan.dialect),
+        }
+    }
+}
+
+/// What to try after a refusal; `None` where nothing is known that could help.
+pub fn suggest(fault: &Fault, error: &StreamError, plan: &Plan) -> Option<Adaptation> {
+    if !matches!(fault.http_status, Some(400 | 404 | 422)) {
+        return None;
+    }
+    let text = error.message.to_lowercase();
+    let family = FAMILIES.iter().filter(|(said, _)| text.contains(said)).map(|(_, change)| *change);
+    let parameter =
+        PARAMETERS.iter().filter(|(name, _)| refuses(error, &text, name)).map(|(_, change)| *change);
+    family.chain(parameter).find(|change| change.changes(plan))
+}
+
+/// Whether an error refuses the parameter of that name. Where the error names one itself, no other counts.
+fn refuses(error: &StreamError, text: &str, name: &str) -> bool {
+    let refused = error.code.as_deref().is_some_and(|code| REFUSAL_CODES.contains(&code))
+        || REFUSALS.iter().any(|word| text.contains(word));
+    let named = match error.param.as_deref() {
+        Some(param) => param.to_lowercase().split(['.', '/']).any(|part| part == name) || param == name,
+        None => holds_word(text, name),
+    };
+    refused && named
+}
+
+/// Whether a name stands in a text as a word of its own: `max_tokens` is not in `max_tokens_to_sample`.
+fn holds_word(text: &str, name: &str) -> bool {
+    let part = |ch: char| ch.is_ascii_alphanumeric() || ch == '_';
+    text.match_indices(name)
+        .any(|(start, _)| !text[..start].ends_with(part) && !text[start + name.len()..].starts_with(part))
+}
+
+/// Changes a request as everything learned says. Dialects come first in [`super::prepare::plan`], because quirks depend on
+/// them; here they are set alike.
+pub fn apply(adaptations: &[Adaptation], ask: &mut Ask, quirks: &mut Quirks, dialect: &mut Dialect) {
+    for adaptation in adaptations {
+        match adaptation {
+            OmitTemperature => quirks.omit_temperature = true,
+            UseMaxTokens => quirks.max_tokens_field = true,
+            UseMaxCompletionTokens => quirks.max_tokens_field = false,
+            OmitStreamOptions => {
+                quirks.no_usage_option = true;
+                quirks.body.shift_remove("stream_options");
+            }
+            OmitIncludeObfuscation => omit_obfuscation(quirks),
+            OmitReasoningEffort => {
+                ask.reasoning_effort = None;
+                ask.metadata.shift_remove("reasoning_effort");
+            }
+            UseResponses | UseCompletions | UseChat => *dialect = adaptation.dialect().unwrap_or(*dialect),
+        }
+    }
+}
+
+fn omit_obfuscation(quirks: &mut Quirks) {
+    let Some(Value::Object(options)) = quirks.body.get_mut("stream_options") else { return };
+    options.shift_remove("include_obfuscation");
+    if options.is_empty() {
+        quirks.body.shift_remove("stream_options");
+    }
+}
+
+impl fmt::Display for Adaptation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A stored word that this version does not know.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown adaptation `{0}`")]
+pub struct UnknownAdaptation(pub String);
+
+impl FromStr for Adaptation {
+    type Err = UnknownAdaptation;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let known = WORDS.iter().find(|(_, word)| *word == text);
+        known.map(|(adaptation, _)| *adaptation).ok_or_else(|| UnknownAdaptation(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

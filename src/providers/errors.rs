@@ -1,0 +1,120 @@
+//! What a provider's error means: kind, code, wait, and what to do about it. First what the message says, then the
+//! provider's code, then the status, because providers reuse statuses (Bedrock's 404, OpenAI's 429, Anthropic's 400).
+//! Reading an error out of bytes is `protocols::error_body`; what can be learned from one is `providers::adapt`.
+
+use super::protocols::StreamError;
+use super::{bedrock_ids, retry_after};
+use crate::domain::failure::{Fault, Kind, MESSAGE_LIMIT, Stage};
+use crate::domain::redact::Redactor;
+use chrono::{DateTime, Utc};
+
+mod rules;
+
+/// The longest piece of an unreadable answer that a message quotes, in characters.
+const EXCERPT: usize = 200;
+
+/// How much of an unreadable answer is looked at for an excerpt, in bytes.
+const READ_FOR_EXCERPT: usize = 16 * 1024;
+
+/// An answer that is no success, as far as it is known.
+#[derive(Debug, Clone, Copy)]
+pub struct ErrorAnswer<'a> {
+    /// The host's name in the table.
+    pub provider: &'a str,
+    /// The model that was asked.
+    pub model_id: &'a str,
+    /// The region that was asked (Bedrock).
+    pub region: Option<&'a str>,
+    /// HTTP status; 200 where the error came inside a stream.
+    pub status: u16,
+    /// Response headers, names in lower case.
+    pub headers: &'a [(String, String)],
+    /// The error that was read out of it, if it could be read.
+    pub error: Option<&'a StreamError>,
+    /// The body, quoted where no error could be read out of it.
+    pub body: &'a [u8],
+    /// When the answer came: dates in Retry-After count from here.
+    pub now: DateTime<Utc>,
+}
+
+/// What an error answer means. The message is free of secrets, holds a hint where one is known, and is at most
+/// [`MESSAGE_LIMIT`] characters long.
+pub fn classify(answer: &ErrorAnswer<'_>, redactor: &Redactor) -> Fault {
+    let said = message(answer, redactor);
+    let code = answer.error.and_then(|error| error.code.as_deref());
+    let kind = kind(answer, code, &said.to_lowercase());
+    let text = match hint(answer, kind, &said) {
+        Some(hint) => format!("{said} (hint: {hint})"),
+        None => said,
+    };
+    Fault {
+        kind,
+        stage: if answer.status < 300 { Stage::Stream } else { Stage::Response },
+        message: redactor.redact(&text).chars().take(MESSAGE_LIMIT).collect(),
+        http_status: Some(answer.status),
+        provider_code: code.map(|code| redactor.redact(code).chars().take(EXCERPT).collect()),
+        retry_after_seconds: retry_after::seconds(answer.headers, answer.now),
+    }
+}
+
+fn kind(answer: &ErrorAnswer<'_>, code: Option<&str>, lower: &str) -> Kind {
+    let status = effective_status(answer, code);
+    if (300..400).contains(&status) {
+        return Kind::Protocol;
+    }
+    let param = answer.error.and_then(|error| error.param.as_deref());
+    rules::by_message(answer.provider, status, lower)
+        .or_else(|| code.and_then(rules::by_code))
+        .or_else(|| rules::by_status(status, param.is_some()))
+        .unwrap_or(Kind::Unknown)
+}
+
+/// The status that counts: HTTP's where it is an error, else the one that the error itself names, else its code as a
+/// number (OpenRouter writes `502` into a 200).
+fn effective_status(answer: &ErrorAnswer<'_>, code: Option<&str>) -> u16 {
+    let own = answer.error.and_then(|error| error.status);
+    if answer.status >= 300 {
+        return answer.status;
+    }
+    own.or_else(|| code.and_then(|code| code.parse().ok())).unwrap_or(answer.status)
+}
+
+fn message(answer: &ErrorAnswer<'_>, redactor: &Redactor) -> String {
+    if let Some(error) = answer.error.filter(|error| !error.message.trim().is_empty()) {
+        return error.message.trim().to_owned();
+    }
+    let code = answer.error.and_then(|error| error.code.as_deref()).map(|code| format!(" {code}"));
+    let head = format!("HTTP {}{}", answer.status, code.unwrap_or_default());
+    let quoted = excerpt(answer.body, redactor);
+    if quoted.is_empty() { format!("{head} without a message") } else { format!("{head}: {quoted}") }
+}
+
+/// The beginning of a body as one line of text, secrets removed before it is cut; a web page is named, not quoted.
+fn excerpt(body: &[u8], redactor: &Redactor) -> String {
+    let text = redactor.redact(&String::from_utf8_lossy(&body[..body.len().min(READ_FOR_EXCERPT)]));
+    let words = text.split(|ch: char| ch.is_whitespace() || ch.is_control()).filter(|word| !word.is_empty());
+    let line = words.collect::<Vec<_>>().join(" ");
+    let start: String = line.chars().take(15).collect::<String>().to_lowercase();
+    if start.starts_with("<!doctype html") || start.starts_with("<html") {
+        return "a web page came where the API should have answered".to_owned();
+    }
+    line.chars().take(EXCERPT).collect()
+}
+
+/// What to do about it, where that is known.
+fn hint(answer: &ErrorAnswer<'_>, kind: Kind, said: &str) -> Option<String> {
+    if answer.provider == "bedrock" && bedrock_ids::needs_profile(said) {
+        return Some(bedrock_ids::hint(answer.region, answer.model_id));
+    }
+    if (300..400).contains(&answer.status) {
+        return Some(
+            "redirects are not followed, because they could carry the key elsewhere: correct the base URL"
+                .into(),
+        );
+    }
+    let lower = said.to_lowercase();
+    rules::hint(&lower).or_else(|| rules::hint_for(answer.provider, kind)).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests;

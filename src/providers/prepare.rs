@@ -1,0 +1,222 @@
+//! From host, question and login to a request that the wire can send. Pure: nothing is looked up, no key is fetched, no
+//! clock runs.
+
+use super::adapt::{self, Adaptation};
+use super::auth::Credential;
+use super::hosts::Host;
+use super::protocols::{Dialect, Quirks};
+use super::rules::DialectRule;
+use super::vertex;
+use crate::domain::Ask;
+use crate::domain::failure::{Fault, Kind, Stage};
+use crate::wire::{Request, Target};
+use bytes::Bytes;
+use url::{Host as UrlHost, Url};
+
+/// How one model is going to be asked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// The question, defaults and adaptations included.
+    pub ask: Ask,
+    /// The wire format.
+    pub dialect: Dialect,
+    /// The host's, the model's and the learned quirks together.
+    pub quirks: Quirks,
+}
+
+/// Why no request can be built. All of them are mended in configuration or environment, none by trying again.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PrepareError {
+    /// The host's address is not known.
+    #[error("provider `{0}` has no base URL: set base_url under [providers.{0}]")]
+    NoBaseUrl(String),
+    /// It cannot be read, or holds what it must not.
+    #[error("the base URL of provider `{host}` is unusable: {reason}")]
+    BadBaseUrl {
+        /// The host's name.
+        host: String,
+        /// Why.
+        reason: String,
+    },
+    /// It would send a key in the clear.
+    #[error(
+        "the base URL of provider `{0}` is plain http to another machine: use https, or set allow_plain_http = true"
+    )]
+    PlainHttp(String),
+    /// Vertex needs a project here.
+    #[error(
+        "Vertex needs a Google Cloud project for this model: set GOOGLE_CLOUD_PROJECT, or project under [providers.vertex]"
+    )]
+    NoProject,
+    /// A project or location that cannot be one.
+    #[error("`{value}` cannot be a Google Cloud {what}")]
+    BadPlace {
+        /// `project` or `location`.
+        what: &'static str,
+        /// As it was given.
+        value: String,
+    },
+    /// A header that HTTP cannot carry.
+    #[error(
+        "provider `{host}`: header `{name}` cannot be sent: it holds a character that HTTP does not allow"
+    )]
+    BadHeader {
+        /// The host's name.
+        host: String,
+        /// The header's name.
+        name: String,
+    },
+}
+
+impl From<PrepareError> for Fault {
+    fn from(error: PrepareError) -> Self {
+        let kind = if error == PrepareError::NoProject { Kind::Auth } else { Kind::Unknown };
+        Fault::new(kind, Stage::Prepare, error.to_string())
+    }
+}
+
+/// How a model is asked: the host's rules for its name, then everything that was learned about it.
+pub fn plan(host: &Host, mut ask: Ask, learned: &[Adaptation]) -> Plan {
+    let chosen = host.dialects.choose(&ask.model_id);
+    let mut dialect = learned.iter().rev().find_map(|adaptation| adaptation.dialect()).unwrap_or(chosen);
+    if ask.reasoning_effort.is_none() {
+        ask.reasoning_effort = host.default_effort(&ask.model_id, dialect).map(str::to_owned);
+    }
+    let mut quirks = host.quirks(&ask.model_id, dialect);
+    adapt::apply(learned, &mut ask, &mut quirks, &mut dialect);
+    Plan { ask, dialect, quirks }
+}
+
+/// The request that asks. `path` is the dialect's own path below a base URL, percent-encoded, with its query.
+///
+/// # Errors
+/// [`PrepareError`] where host, project or headers are unusable.
+pub fn request(
+    host: &Host,
+    plan: &Plan,
+    path: &str,
+    body: Bytes,
+    credential: &Credential,
+) -> Result<Request, PrepareError> {
+    let (target, path) = endpoint(host, plan, path, credential)?;
+    let headers = headers(host, credential)?;
+    Ok(Request { method: "POST", target, path, headers, body })
+}
+
+/// Where a request goes: the machine, and path with query.
+///
+/// # Errors
+/// As [`request`].
+pub fn endpoint(
+    host: &Host,
+    plan: &Plan,
+    path: &str,
+    credential: &Credential,
+) -> Result<(Target, String), PrepareError> {
+    if host.dialects == DialectRule::Vertex {
+        return vertex_endpoint(host, plan, path, credential);
+    }
+    let base = host.base_url.as_ref().ok_or_else(|| PrepareError::NoBaseUrl(host.name.clone()))?;
+    join(host, &base.value, path)
+}
+
+fn vertex_endpoint(
+    host: &Host,
+    plan: &Plan,
+    path: &str,
+    credential: &Credential,
+) -> Result<(Target, String), PrepareError> {
+    let location = host.region.as_ref().map_or(vertex::DEFAULT_LOCATION, |region| region.value.as_str());
+    let path = vertex::path(plan.dialect, &plan.ask.model_id, project(host, credential), location, path)?;
+    let own = host.messages_base_url.as_ref().filter(|_| plan.dialect == Dialect::Messages);
+    match own.or(host.base_url.as_ref()) {
+        Some(base) => join(host, &vertex::versioned(&base.value), &path),
+        None if vertex::is_name(location) => join(host, &vertex::base_url(location), &path),
+        None => Err(PrepareError::BadPlace { what: "location", value: location.to_owned() }),
+    }
+}
+
+/// The project in whose name Vertex is called. An API key has none: its requests name no project.
+fn project<'a>(host: &'a Host, credential: &'a Credential) -> Option<&'a str> {
+    match credential {
+        Credential::Header(..) => None,
+        Credential::Google { project: own, .. } => {
+            host.project.as_ref().map(|project| project.value.as_str()).or(own.as_deref())
+        }
+        _ => host.project.as_ref().map(|project| project.value.as_str()),
+    }
+}
+
+/// Base URL and path as the wire wants them. The path is appended as text, so that nothing in it can climb out.
+fn join(host: &Host, base: &str, path: &str) -> Result<(Target, String), PrepareError> {
+    let url = checked(host, base)?;
+    let tls = url.scheme() == "https";
+    let name = match url.host() {
+        Some(UrlHost::Ipv6(address)) => address.to_string(),
+        Some(name) => name.to_string(),
+        None => return Err(unusable(host, "it names no machine")),
+    };
+    let port = url.port_or_known_default().unwrap_or(if tls { 443 } else { 80 });
+    Ok((Target { tls, host: name, port }, format!("{}{path}", url.path().trim_end_matches('/'))))
+}
+
+/// A base URL that requests may be sent to.
+///
+/// # Errors
+/// [`PrepareError`] where it is no URL, is neither https nor loopback nor allowed, or holds a user, a query or a fragment.
+pub fn checked(host: &Host, base: &str) -> Result<Url, PrepareError> {
+    let url = Url::parse(base).map_err(|error| unusable(host, &error.to_string()))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(unusable(host, "it holds a user or password: keys have their own settings"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(unusable(host, "it has a query or a fragment"));
+    }
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if host.allow_plain_http || is_loopback(&url) => Ok(url),
+        "http" => Err(PrepareError::PlainHttp(host.name.clone())),
+        other => Err(unusable(host, &format!("its scheme is `{other}`, not https"))),
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(UrlHost::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(UrlHost::Ipv4(address)) => address.is_loopback(),
+        Some(UrlHost::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+fn unusable(host: &Host, reason: &str) -> PrepareError {
+    PrepareError::BadBaseUrl { host: host.name.clone(), reason: reason.to_owned() }
+}
+
+/// All headers but those that the wire adds. No Accept-Encoding: a compressed stream comes in lumps.
+fn headers(host: &Host, credential: &Credential) -> Result<Vec<(String, String)>, PrepareError> {
+    let mut headers = vec![
+        ("Content-Type".to_owned(), "application/json".to_owned()),
+        ("Accept".to_owned(), "text/event-stream".to_owned()),
+        ("User-Agent".to_owned(), concat!("llmbench/", env!("CARGO_PKG_VERSION")).to_owned()),
+    ];
+    headers.extend(host.headers.iter().cloned());
+    if let (Credential::Google { user: true, .. }, Some(project)) = (credential, project(host, credential)) {
+        headers.push(("x-goog-user-project".to_owned(), project.to_owned()));
+    }
+    headers.extend(credential.headers());
+    match headers.iter().find(|(name, value)| !is_header(name, value)) {
+        Some((name, _)) => Err(PrepareError::BadHeader { host: host.name.clone(), name: name.clone() }),
+        None => Ok(headers),
+    }
+}
+
+/// Whether HTTP can carry a header: a token as its name, visible ASCII, spaces and tabs as its value.
+pub fn is_header(name: &str, value: &str) -> bool {
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    let visible = |byte: u8| byte == b'\t' || (0x20..0x7f).contains(&byte);
+    !name.is_empty() && name.bytes().all(token) && value.bytes().all(visible)
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@
 pub mod collect;
 pub mod desk;
 pub mod gate;
+pub mod laboratory;
 pub mod lag;
 pub mod load;
 pub mod meter;

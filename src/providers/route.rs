@@ -1,0 +1,72 @@
+//! One host made ready: its login settled or able to be settled, its requests built one by one. Everything here happens
+//! before a clock starts.
+
+use super::adapt::Adaptation;
+use super::auth::Credential;
+use super::bedrock::Signer;
+use super::google::Tokens;
+use super::hosts::Host;
+use super::prepare::{self, Plan};
+use crate::domain::Ask;
+use crate::domain::failure::Fault;
+use crate::wire::Request;
+use bytes::Bytes;
+
+/// How a host is shown who is calling.
+#[derive(Debug, Clone)]
+pub enum Access {
+    /// With what is known already.
+    Known(Credential),
+    /// With a token that Google gives and renews.
+    Google(Tokens),
+    /// With a signature of the AWS SDK.
+    Aws(Signer),
+}
+
+/// A host and the access to it.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// The row of the table.
+    pub host: Host,
+    /// How it is shown who is calling.
+    pub access: Access,
+}
+
+/// A request, and how it was arrived at.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prepared {
+    /// The question as it is asked.
+    pub plan: Plan,
+    /// The bytes to send.
+    pub request: Request,
+}
+
+impl Route {
+    /// The request for one question, tokens and signatures included.
+    ///
+    /// # Errors
+    /// A [`Fault`] of stage `prepare`: unusable address, no token, no credentials.
+    pub async fn prepare(&self, ask: Ask, learned: &[Adaptation]) -> Result<Prepared, Fault> {
+        let plan = prepare::plan(&self.host, ask, learned);
+        let credential = match &self.access {
+            Access::Aws(signer) => {
+                let request = signer.sign(&plan).await?;
+                return Ok(Prepared { plan, request });
+            }
+            Access::Google(tokens) => tokens.credential().await?,
+            Access::Known(credential) => credential.clone(),
+        };
+        let body = Bytes::from(plan.dialect.body(&plan.ask, &plan.quirks).to_string());
+        let path = plan.dialect.path(&plan.ask.model_id);
+        let request = prepare::request(&self.host, &plan, &path, body, &credential)?;
+        Ok(Prepared { plan, request })
+    }
+
+    /// The region that requests go to, where the host has regions.
+    pub fn region(&self) -> Option<String> {
+        match &self.access {
+            Access::Aws(signer) => signer.region(),
+            _ => self.host.region.as_ref().map(|region| region.value.clone()),
+        }
+    }
+}

@@ -1,1 +1,3 @@
-fn main() {}
+//! Behaviour, through real sockets and the binary: one module a part.
+
+mod simulator;

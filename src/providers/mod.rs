@@ -2,3 +2,4 @@
 //! tokens, and the meaning of errors. Nothing here holds a clock.
 
 pub mod protocols;
+pub mod sim;

@@ -7,7 +7,7 @@
 //! it with the help of `timer`, `tap` sees the bytes leave, `truth` remembers.
 
 mod ask;
-mod clock;
+pub mod clock;
 mod listing;
 mod playback;
 mod presets;
@@ -35,12 +35,14 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tap::{Tap, Wire};
 use timer::Timer;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// How long open connections may go on after shutdown.
 const GRACE: Duration = Duration::from_millis(250);
+/// Connections that may wait to be accepted by a simulator in this process.
+const ACCEPT_QUEUE: u32 = 4096;
 /// How long to wait when the system has no connection to give (too many open files).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -72,8 +74,8 @@ pub async fn serve(listener: TcpListener, shutdown: impl Future<Output = ()>) ->
     };
     stop.cancel();
     let drained = async { while connections.join_next().await.is_some() {} };
-    // Whoever is not done is dropped with the set, which closes the connection.
     let _ = tokio::time::timeout(GRACE, drained).await;
+    connections.shutdown().await;
     clock.abort();
     ended
 }
@@ -98,6 +100,14 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>, stop: CancellationTo
             let _ = serving.await;
         }
     }
+}
+
+/// A free port of 127.0.0.1. The usual queue of 128 connections is too short for 500 streams that start at once: the rest
+/// would come a second later.
+fn listen() -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+    socket.listen(ACCEPT_QUEUE)
 }
 
 /// A simulator on a thread of its own; dropping it stops it.
@@ -131,18 +141,14 @@ impl Drop for Running {
 /// # Errors
 /// No port, no thread or no event loop to be had.
 pub fn start_in_process() -> io::Result<Running> {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0))?;
-    listener.set_nonblocking(true)?;
-    let addr = listener.local_addr()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let listener = runtime.block_on(async { listen() })?;
+    let addr = listener.local_addr()?;
     let stop = CancellationToken::new();
     let stopped = stop.clone();
     let work = move || {
         // Its only failures are the system's; whoever measures sees them as refused connections.
-        let _ = runtime.block_on(async {
-            let listener = TcpListener::from_std(listener)?;
-            serve(listener, stopped.cancelled_owned()).await
-        });
+        let _ = runtime.block_on(serve(listener, stopped.cancelled_owned()));
     };
     let thread = std::thread::Builder::new().name("simulator".to_owned()).spawn(work)?;
     Ok(Running { addr, stop, thread: Some(thread) })

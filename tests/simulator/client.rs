@@ -16,8 +16,8 @@ pub struct Reply {
     pub complete: bool,
     /// How the socket ended, where it did not end well.
     pub broken: Option<ErrorKind>,
-    /// Bytes of each read.
-    pub reads: Vec<Vec<u8>>,
+    /// The body as the server cut it: one entry a chunk.
+    pub chunks: Vec<Vec<u8>>,
 }
 
 impl Reply {
@@ -65,41 +65,39 @@ pub fn exchange(addr: SocketAddr, method: &str, path: &str, body: &str, patience
         body.len()
     );
     stream.write_all(request.as_bytes()).unwrap();
-    let (mut all, mut reads, mut buffer) = (Vec::new(), Vec::new(), vec![0_u8; 1 << 16]);
+    let (mut all, mut buffer) = (Vec::new(), vec![0_u8; 1 << 16]);
     let broken = loop {
         match stream.read(&mut buffer) {
             Ok(0) => break None,
-            Ok(count) => {
-                all.extend_from_slice(&buffer[..count]);
-                reads.push(buffer[..count].to_vec());
-            }
+            Ok(count) => all.extend_from_slice(&buffer[..count]),
             Err(error) => break Some(error.kind()),
         }
     };
-    reply(&all, reads, broken)
+    reply(&all, broken)
 }
 
-pub fn reply(all: &[u8], reads: Vec<Vec<u8>>, broken: Option<ErrorKind>) -> Reply {
+pub fn reply(all: &[u8], broken: Option<ErrorKind>) -> Reply {
     let end = all.windows(4).position(|window| window == b"\r\n\r\n").map_or(all.len(), |at| at + 4);
     let head = String::from_utf8(all[..end].to_vec()).unwrap();
     let status = head.get(9..12).map_or(0, |status| status.parse().unwrap());
     let chunked = head.to_lowercase().contains("transfer-encoding: chunked");
-    let (body, complete) = if chunked { dechunked(&all[end..]) } else { (all[end..].to_vec(), true) };
-    Reply { status, head, body, complete, broken, reads }
+    let (chunks, complete) = if chunked { dechunked(&all[end..]) } else { (vec![all[end..].to_vec()], true) };
+    let body = chunks.concat();
+    Reply { status, head, body, complete, broken, chunks }
 }
 
-pub fn dechunked(mut rest: &[u8]) -> (Vec<u8>, bool) {
-    let mut body = Vec::new();
+pub fn dechunked(mut rest: &[u8]) -> (Vec<Vec<u8>>, bool) {
+    let mut chunks = Vec::new();
     while let Some(line) = rest.windows(2).position(|window| window == b"\r\n") {
         let size = usize::from_str_radix(std::str::from_utf8(&rest[..line]).unwrap(), 16).unwrap();
         rest = &rest[line + 2..];
         if size == 0 {
-            return (body, true);
+            return (chunks, true);
         }
-        body.extend_from_slice(&rest[..size.min(rest.len())]);
+        chunks.push(rest[..size.min(rest.len())].to_vec());
         rest = rest.get(size + 2..).unwrap_or_default();
     }
-    (body, false)
+    (chunks, false)
 }
 
 pub const PATIENCE: Duration = Duration::from_secs(20);

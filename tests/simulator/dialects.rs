@@ -51,16 +51,18 @@ fn hosts_have_their_own_chat() {
     assert_eq!(openai[openai.len() - 2]["usage"]["completion_tokens_details"]["reasoning_tokens"], 3);
     assert!(openai[1]["obfuscation"].is_string());
 
-    let groq = events("/groq/openai");
+    let reply = chat(&server, "/groq/openai", model, 64);
+    let groq = reply.events();
     assert_eq!(delta_text(&groq, "reasoning"), "The user wants");
     let finish = &groq[groq.len() - 3];
     assert_eq!(finish["x_groq"]["usage"], finish["usage"]);
-    let times =
-        ["prompt_time", "completion_time", "total_time"].map(|key| finish["usage"][key].as_f64().unwrap());
-    assert!(
-        times[0] > 0.007 && times[1] > 0.005 && (times[0] + times[1] - times[2]).abs() < 1e-9,
-        "{times:?}"
-    );
+    let truth = get(&server, &format!("/truth/{}", reply.header("x-sim-id").unwrap())).json();
+    let told = |key: &str| finish["usage"][key].as_f64().unwrap();
+    let seen = |key: &str| truth["seconds"][key].as_f64().unwrap();
+    let same = |one: f64, other: f64| assert!((one - other).abs() < 1e-9, "{one} is not {other}");
+    same(told("queue_time") + told("prompt_time"), seen("first_reasoning"));
+    same(told("completion_time"), seen("last_visible") - seen("first_reasoning"));
+    same(told("total_time"), told("prompt_time") + told("completion_time"));
 
     let cerebras = events("/cerebras");
     let last = &cerebras[cerebras.len() - 2];

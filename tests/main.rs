@@ -6,4 +6,5 @@ mod boundaries;
 mod generated;
 mod protocols;
 mod raw_server;
+mod simulator;
 mod wire;

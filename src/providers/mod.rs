@@ -1,9 +1,9 @@
 //! Who is called and in which words: the table of hosts, their quirks as data, wire protocols without I/O, keys and
 //! tokens, and the meaning of errors. Nothing here holds a clock.
 
-pub mod bedrock;
 pub mod adapt;
 pub mod auth;
+pub mod bedrock;
 pub mod bedrock_ids;
 pub mod errors;
 pub mod hosts;
@@ -11,5 +11,6 @@ pub mod prepare;
 pub mod protocols;
 pub mod retry_after;
 pub mod rules;
+pub mod sim;
 pub mod table;
 pub mod vertex;

@@ -1,0 +1,88 @@
+//! What the simulator tells besides streams: its models in the shapes of providers, what a record is about, headers that
+//! name a request.
+
+use super::clock;
+use super::route::Host;
+use super::scenario::{PRESETS, Scenario};
+use super::script::Plan;
+use crate::providers::protocols::Dialect;
+use hyper::HeaderMap;
+use hyper::header::{HeaderName, HeaderValue};
+use serde_json::{Value, json};
+
+/// What a captive portal or a wrong base URL answers.
+pub const WEB_PAGE: &str =
+    "<!DOCTYPE html>\n<html><head><title>Welcome</title></head><body><h1>Welcome</h1></body></html>\n";
+
+/// A fixed date for models that were never made.
+const CREATED: i64 = 1_735_689_600;
+
+/// The list of presets as a host would list its models.
+pub fn models(host: Host, anthropic: bool) -> Value {
+    if anthropic {
+        return anthropic_models();
+    }
+    let model =
+        |name: &str| json!({"id": name, "object": "model", "created": CREATED, "owned_by": "simulator"});
+    let mut all: Vec<Value> = PRESETS.iter().map(|preset| model(preset.name)).collect();
+    if host == Host::Together {
+        all.iter_mut().for_each(|model| model["type"] = json!("chat"));
+        return Value::Array(all);
+    }
+    json!({"object": "list", "data": all})
+}
+
+fn anthropic_models() -> Value {
+    let model = |name: &str, about: &str| json!({"type": "model", "id": name, "display_name": about, "created_at": "2025-01-01T00:00:00Z"});
+    let all: Vec<Value> = PRESETS.iter().map(|preset| model(preset.name, preset.about)).collect();
+    let (first, last) = (PRESETS.first(), PRESETS.last());
+    json!({
+        "data": all,
+        "has_more": false,
+        "first_id": first.map(|preset| preset.name),
+        "last_id": last.map(|preset| preset.name),
+    })
+}
+
+/// What a scenario was asked to do, seconds and tokens. The seconds are plans; what happened stands beside them.
+pub fn about(model: &str, scenario: &Scenario, plan: &Plan) -> Value {
+    let ttft = scenario.ttft.as_secs_f64();
+    json!({
+        "model": model,
+        "planned": {
+            "ttft_seconds": ttft,
+            "gap_seconds": scenario.gap.as_secs_f64(),
+            "jitter_seconds": scenario.jitter.as_secs_f64(),
+            "first_visible_seconds": ttft + plan.reasoning as f64 * scenario.gap.as_secs_f64(),
+            "reasoning_tokens": plan.reasoning,
+            "visible_tokens": (plan.visible != u64::MAX).then_some(plan.visible),
+            "tokens_per_event": scenario.tokens_per_event,
+            "events_a_write": scenario.burst,
+            "twist": format!("{:?}", scenario.twist),
+        },
+    })
+}
+
+/// Puts the request's id into the answer's head, in our words and in the provider's.
+pub fn mark(headers: &mut HeaderMap, id: &str, dialect: Dialect, host: Host, received: u64) {
+    let Ok(value) = HeaderValue::from_str(id) else { return };
+    let own = match (dialect, host) {
+        (Dialect::Messages, _) => "request-id",
+        (Dialect::Converse, _) => "x-amzn-requestid",
+        (_, Host::OpenRouter) => "x-generation-id",
+        _ => "x-request-id",
+    };
+    for name in ["x-request-id", "x-sim-id", own] {
+        headers.insert(HeaderName::from_static(name), value.clone());
+    }
+    if matches!(host, Host::Plain | Host::OpenAi) && matches!(dialect, Dialect::Chat | Dialect::Responses) {
+        let millis = clock::now().saturating_sub(received) / 1_000_000;
+        headers.insert("openai-processing-ms", HeaderValue::from(millis));
+    }
+}
+
+/// A number of a query string.
+pub fn query_number(query: &str, key: &str) -> Option<usize> {
+    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.find(|(name, _)| *name == key)?.1.parse().ok()
+}

@@ -1,0 +1,155 @@
+//! A server that speaks every provider's wire format over real HTTP/1.1, with timing and faults chosen by the model's name,
+//! and that tells the truth about itself at `/truth`. It is the demo, the test bench and the calibrator. It generates
+//! nothing and judges nobody: comparing its truth with a measurement is somebody else's work.
+//!
+//! In the order in which a request passes through: `server` reads it, `route` and `ask` understand it, `scenario`
+//! says what to do, `refusal` refuses or `script` writes a timetable with the words of a `voice`, `playback` keeps
+//! it with the help of `timer`, `tap` sees the bytes leave, `truth` remembers.
+
+mod ask;
+pub mod clock;
+mod listing;
+mod playback;
+mod presets;
+mod refusal;
+mod route;
+pub mod scenario;
+mod script;
+mod server;
+mod tap;
+mod timer;
+mod truth;
+mod voice;
+mod words;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use server::Shared;
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tap::{Tap, Wire};
+use timer::Timer;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// How long open connections may go on after shutdown.
+const GRACE: Duration = Duration::from_millis(250);
+/// Connections that may wait to be accepted by a simulator in this process.
+const ACCEPT_QUEUE: u32 = 4096;
+/// How long to wait when the system has no connection to give (too many open files).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves until `shutdown` is ready; open connections then have a quarter of a second. Needs a tokio runtime with I/O and
+/// time.
+///
+/// # Errors
+/// The timer cannot be made, or fails.
+pub async fn serve(listener: TcpListener, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+    let timer = Timer::new()?;
+    let shared = Arc::new(Shared::new(timer.clone()));
+    let stop = CancellationToken::new();
+    let mut connections = JoinSet::new();
+    let mut clock = tokio::spawn(timer.run());
+    tokio::pin!(shutdown);
+    let ended = loop {
+        tokio::select! {
+            () = &mut shutdown => break Ok(()),
+            failed = &mut clock => break failed.unwrap_or_else(|error| Err(io::Error::other(error))),
+            Some(_) = connections.join_next() => {}
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(connection(stream, shared.clone(), stop.clone()));
+                }
+                // One connection failed, or there are too many: the server lives on.
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            },
+        }
+    };
+    stop.cancel();
+    let drained = async { while connections.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(GRACE, drained).await;
+    connections.shutdown().await;
+    clock.abort();
+    ended
+}
+
+async fn connection(stream: TcpStream, shared: Arc<Shared>, stop: CancellationToken) {
+    // A token must not wait for the acknowledgement of the one before.
+    if stream.set_nodelay(true).is_err() {
+        return;
+    }
+    let wire = Wire::default();
+    let service = service_fn(|request| {
+        let (shared, wire) = (shared.clone(), wire.clone());
+        async move { Ok::<_, Infallible>(shared.answer(wire, request).await) }
+    });
+    let tapped = TokioIo::new(Tap::new(stream, wire.clone()));
+    let mut serving = std::pin::pin!(http1::Builder::new().serve_connection(tapped, service));
+    // How a connection ends is in the truth; an error here is a scenario or a client that left.
+    tokio::select! {
+        _ = &mut serving => {}
+        () = stop.cancelled() => {
+            serving.as_mut().graceful_shutdown();
+            let _ = serving.await;
+        }
+    }
+}
+
+/// A free port of 127.0.0.1. The usual queue of 128 connections is too short for 500 streams that start at once: the rest
+/// would come a second later.
+fn listen() -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+    socket.listen(ACCEPT_QUEUE)
+}
+
+/// A simulator on a thread of its own; dropping it stops it.
+pub struct Running {
+    /// Where it listens.
+    pub addr: SocketAddr,
+    stop: CancellationToken,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Running {
+    /// `http://127.0.0.1:PORT`, without a path.
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        if let Some(thread) = self.thread.take() {
+            // A panic there has been told on stderr already.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Starts a simulator on a free port of 127.0.0.1, with its own thread and event loop, so that it shares neither with
+/// whoever measures it.
+///
+/// # Errors
+/// No port, no thread or no event loop to be had.
+pub fn start_in_process() -> io::Result<Running> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let listener = runtime.block_on(async { listen() })?;
+    let addr = listener.local_addr()?;
+    let stop = CancellationToken::new();
+    let stopped = stop.clone();
+    let work = move || {
+        // Its only failures are the system's; whoever measures sees them as refused connections.
+        let _ = runtime.block_on(serve(listener, stopped.cancelled_owned()));
+    };
+    let thread = std::thread::Builder::new().name("simulator".to_owned()).spawn(work)?;
+    Ok(Running { addr, stop, thread: Some(thread) })
+}

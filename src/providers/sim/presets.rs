@@ -1,0 +1,100 @@
+//! The table of the simulator's models: a name, what it does in a line, and its numbers. How a name is taken apart is
+//! `scenario`.
+
+use super::scenario::{RetryHint, Scenario, Twist};
+use std::time::Duration;
+
+/// A named scenario.
+pub struct Preset {
+    /// What a model name starts with.
+    pub name: &'static str,
+    /// One line for people.
+    pub about: &'static str,
+    /// What the name stands for without modifiers.
+    pub scenario: Scenario,
+}
+
+const STEADY: Scenario = Scenario {
+    ttft: Duration::from_millis(200),
+    gap: Duration::from_millis(20),
+    jitter: Duration::ZERO,
+    tokens: 64,
+    reasoning: 0,
+    tokens_per_event: 1,
+    burst: 1,
+    after: None,
+    twist: Twist::None,
+    retry: RetryHint::Seconds(1),
+    quota: false,
+};
+
+const fn preset(name: &'static str, about: &'static str, scenario: Scenario) -> Preset {
+    Preset { name, about, scenario }
+}
+
+const fn twisted(name: &'static str, about: &'static str, twist: Twist) -> Preset {
+    Preset { name, about, scenario: Scenario { twist, ..STEADY } }
+}
+
+/// Every preset, in the order in which help lists them.
+pub const PRESETS: [Preset; 43] = [
+    preset("steady", "TTFT 200 ms, a token every 20 ms, 64 tokens", STEADY),
+    preset("burst", "16 tokens at once, then a pause, and again", Scenario { burst: 16, ..STEADY }),
+    preset(
+        "slow-first",
+        "two seconds to the first token",
+        Scenario { ttft: Duration::from_secs(2), ..STEADY },
+    ),
+    preset("jitter", "gaps vary by up to 15 ms", Scenario { jitter: Duration::from_millis(15), ..STEADY }),
+    preset("reasoning", "40 reasoning tokens before the visible ones", Scenario { reasoning: 40, ..STEADY }),
+    preset("chunky", "4 tokens in an event", Scenario { tokens_per_event: 4, ..STEADY }),
+    preset(
+        "flood",
+        "1,000 tokens without a pause",
+        Scenario { ttft: Duration::ZERO, gap: Duration::ZERO, tokens: 1000, ..STEADY },
+    ),
+    preset("early-stop", "stops by itself after 12 tokens", Scenario { tokens: 12, ..STEADY }),
+    preset("length", "always cut by the budget", Scenario { tokens: 1_000_000, ..STEADY }),
+    twisted("no-usage", "no token counts", Twist::NoUsage),
+    twisted("budget", "the whole budget goes into reasoning, nothing visible", Twist::Budget),
+    twisted("first-role-late", "the opening event comes with the first token", Twist::FirstRoleLate),
+    twisted("empty-choices", "events without content in between", Twist::EmptyChoices),
+    twisted("error401", "401, wrong key", Twist::Status(401)),
+    twisted("error402", "402, no credit", Twist::Status(402)),
+    twisted("error404", "404, no such model", Twist::Status(404)),
+    twisted(
+        "error429",
+        "429; -seconds3, -ms1500, -date30, -garbage, -none choose the wait, -quota means money",
+        Twist::Status(429),
+    ),
+    twisted("error500", "500, internal error", Twist::Status(500)),
+    twisted("error503", "503, overloaded", Twist::Status(503)),
+    twisted("error529", "529, overloaded", Twist::Status(529)),
+    twisted("rejects-temperature", "400 if a temperature is sent", Twist::RejectsTemperature),
+    twisted("rejects-max-tokens", "400 if max_tokens is sent", Twist::RejectsMaxTokens),
+    twisted(
+        "rejects-max-completion-tokens",
+        "400 if max_completion_tokens is sent",
+        Twist::RejectsMaxCompletionTokens,
+    ),
+    twisted("responses-only", "404 on chat: only on the Responses API", Twist::ResponsesOnly),
+    twisted("completions-only", "404 on chat: only on the Completions API", Twist::CompletionsOnly),
+    twisted("redirect", "307 to another host", Twist::Redirect),
+    twisted("html", "200 with a web page", Twist::Html),
+    twisted("hang", "never answers", Twist::Hang),
+    twisted("error-in-stream", "an error event after half of the tokens", Twist::ErrorInStream),
+    twisted("cut", "the connection ends after half of the tokens", Twist::Cut),
+    twisted("reset", "the connection is reset after half of the tokens", Twist::Reset),
+    twisted("stall", "goes silent after half of the tokens", Twist::Stall),
+    twisted("no-finish", "ends without a finish reason", Twist::NoFinish),
+    twisted("endless", "never stops, whatever the budget", Twist::Endless),
+    twisted("malformed", "one event is broken", Twist::Malformed),
+    twisted("drip", "one byte a write", Twist::Drip),
+    twisted("long-line", "one event of 10 MB", Twist::LongLine),
+    twisted("bad-utf8", "one event with bytes that are no UTF-8", Twist::BadUtf8),
+    twisted("split-utf8", "writes end inside a character", Twist::SplitUtf8),
+    twisted("crlf", "lines end with CR LF", Twist::Crlf),
+    twisted("cr", "lines end with CR", Twist::Cr),
+    twisted("bom", "the stream starts with a byte order mark", Twist::Bom),
+    twisted("no-content-type", "no Content-Type header", Twist::NoContentType),
+];

@@ -1,0 +1,185 @@
+//! Which wire format a path means, and whose dressing. Any prefix before the known tail is allowed, so that every
+//! provider's base URL can point here. Pure.
+
+use crate::providers::protocols::Dialect;
+
+/// Whose manners a stream has; chosen by the first segment of the path, for example `/groq/openai/v1/chat/completions`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Host {
+    /// Nobody's in particular: reasoning in `reasoning_content`, usage where it is asked for.
+    Plain,
+    /// Hidden reasoning, obfuscation.
+    OpenAi,
+    /// `x_groq`, times in the usage.
+    Groq,
+    /// `time_info`, flat errors.
+    Cerebras,
+    /// `perf_metrics`.
+    Fireworks,
+    /// Usage by default, or on every chunk.
+    DeepInfra,
+    /// Comments while waiting, cost, the name of who served.
+    OpenRouter,
+    /// Usage on the last chunk, a bare model list.
+    Together,
+}
+
+const HOSTS: [(&str, Host); 7] = [
+    ("openai", Host::OpenAi),
+    ("groq", Host::Groq),
+    ("cerebras", Host::Cerebras),
+    ("fireworks", Host::Fireworks),
+    ("deepinfra", Host::DeepInfra),
+    ("openrouter", Host::OpenRouter),
+    ("together", Host::Together),
+];
+
+impl Host {
+    /// The path segment that chooses it; `sim` for nobody's.
+    pub fn name(self) -> &'static str {
+        HOSTS.iter().find(|(_, host)| *host == self).map_or("sim", |(name, _)| name)
+    }
+
+    fn of(path: &str) -> Self {
+        let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+        HOSTS.iter().find(|(name, _)| *name == first).map_or(Host::Plain, |(_, host)| *host)
+    }
+}
+
+/// What a request wants.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Route {
+    /// Text.
+    Generate {
+        /// In which words.
+        dialect: Dialect,
+        /// With whose manners.
+        host: Host,
+        /// The model, where the path names it.
+        model: Option<String>,
+    },
+    /// The list of models.
+    Models(Host),
+    /// Whether the server lives.
+    Health,
+    /// What was really sent for recent requests.
+    Truth,
+    /// What was really sent for one request.
+    TruthOf(String),
+    /// Nothing that is known.
+    Unknown,
+}
+
+/// The tails of POST paths whose body names the model; the longer of two that fit comes first.
+const TAILS: [(&str, Dialect); 4] = [
+    ("/chat/completions", Dialect::Chat),
+    ("/completions", Dialect::Completions),
+    ("/responses", Dialect::Responses),
+    ("/messages", Dialect::Messages),
+];
+
+/// Reads a method and a path without its query.
+pub fn route(method: &str, path: &str) -> Route {
+    match method {
+        "POST" => generate(path).unwrap_or(Route::Unknown),
+        "GET" => get(path),
+        _ => Route::Unknown,
+    }
+}
+
+fn get(path: &str) -> Route {
+    match path {
+        "/health" => Route::Health,
+        "/truth" => Route::Truth,
+        _ => match path.strip_prefix("/truth/") {
+            Some(id) => Route::TruthOf(id.to_owned()),
+            None if path.ends_with("/models") => Route::Models(Host::of(path)),
+            None => Route::Unknown,
+        },
+    }
+}
+
+fn generate(path: &str) -> Option<Route> {
+    let host = Host::of(path);
+    if let Some((_, dialect)) = TAILS.iter().find(|(tail, _)| path.ends_with(tail)) {
+        return Some(Route::Generate { dialect: *dialect, host, model: None });
+    }
+    let (before, last) = path.rsplit_once('/')?;
+    let (dialect, model) = if last == "converse-stream" {
+        (Dialect::Converse, before.rsplit_once("/model/")?.1)
+    } else {
+        let (model, verb) = last.rsplit_once(':')?;
+        let dialect = match verb {
+            "streamGenerateContent" => Dialect::Gemini,
+            "streamRawPredict" => Dialect::Messages,
+            _ => return None,
+        };
+        (dialect, before.ends_with("/models").then_some(model)?)
+    };
+    Some(Route::Generate { dialect, host, model: Some(percent_decoded(model)) })
+}
+
+/// Undoes `%3A` and its like; what is no such escape stays.
+fn percent_decoded(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, tail)) = rest.split_first() {
+        let escape = tail.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
+        let decoded = escape.filter(|_| byte == b'%').and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        out.push(decoded.unwrap_or(byte));
+        rest = if decoded.is_some() { &tail[2..] } else { tail };
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn generates(path: &str) -> (Dialect, Host, Option<String>) {
+        match route("POST", path) {
+            Route::Generate { dialect, host, model } => (dialect, host, model),
+            other => panic!("{path}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_base_url_can_point_here() {
+        let plain = |path| generates(path).0;
+        assert_eq!(plain("/v1/chat/completions"), Dialect::Chat);
+        assert_eq!(plain("/v1/completions"), Dialect::Completions);
+        assert_eq!(plain("/v1/responses"), Dialect::Responses);
+        assert_eq!(plain("/v1/messages"), Dialect::Messages);
+        let groq = generates("/groq/openai/v1/chat/completions");
+        assert_eq!(groq, (Dialect::Chat, Host::Groq, None));
+        assert_eq!(generates("/deepinfra/v1/openai/chat/completions").1, Host::DeepInfra);
+    }
+
+    #[test]
+    fn some_paths_name_the_model() {
+        let gemini =
+            "/v1/projects/p/locations/global/publishers/google/models/steady-n5:streamGenerateContent";
+        assert_eq!(generates(gemini), (Dialect::Gemini, Host::Plain, Some("steady-n5".into())));
+        let claude = "/v1/projects/p/locations/l/publishers/anthropic/models/steady:streamRawPredict";
+        assert_eq!(generates(claude), (Dialect::Messages, Host::Plain, Some("steady".into())));
+        let bedrock = "/model/steady%3A0/converse-stream";
+        assert_eq!(generates(bedrock), (Dialect::Converse, Host::Plain, Some("steady:0".into())));
+    }
+
+    #[test]
+    fn the_truth_is_behind_get() {
+        assert_eq!(route("GET", "/truth/sim-1"), Route::TruthOf("sim-1".into()));
+        assert_eq!(route("GET", "/together/v1/models"), Route::Models(Host::Together));
+        assert_eq!(route("POST", "/truth"), Route::Unknown);
+        assert_eq!(route("GET", "/v1/chat/completions"), Route::Unknown);
+    }
+
+    proptest! {
+        #[test]
+        fn any_path_is_a_route(path in "[/a-z:%0-9é]{0,60}") {
+            let _ = route("POST", &path);
+            let _ = route("POST", &format!("/model/{path}/converse-stream"));
+        }
+    }
+}

@@ -31,6 +31,11 @@ pub enum LocationError {
         "`{0}` is no store URL: write sqlite:PATH (a bare path must end in .db or .sqlite) or mongodb://…"
     )]
     Bare(String),
+    /// No store URL, and an `@` in it: perhaps a password before it.
+    #[error(
+        "this is no store URL (and not shown, for there is an @ in it): write mongodb://… or sqlite:PATH"
+    )]
+    Hidden,
     /// A database that would be gone with the process, or a path that only a shell can read.
     #[error("`{0}` names no file that lasts: write sqlite:PATH")]
     NoFile(String),
@@ -59,7 +64,7 @@ impl Location {
         match text.split_once("://") {
             Some((scheme, _)) => Err(LocationError::Scheme(scheme.to_owned())),
             None if [".db", ".sqlite", ".sqlite3"].iter().any(|end| text.ends_with(end)) => file(text),
-            None if text.contains('@') => Err(LocationError::Scheme("(none)".to_owned())),
+            None if text.contains('@') => Err(LocationError::Hidden),
             None => Err(LocationError::Bare(text.to_owned())),
         }
     }
@@ -159,6 +164,7 @@ mod tests {
     fn names_what_is_wrong() {
         assert_eq!(Location::parse(" "), Err(LocationError::Empty));
         assert_eq!(Location::parse("postgres://u:pw@h"), Err(LocationError::Scheme("postgres".into())));
+        assert_eq!(Location::parse("u:pw@h"), Err(LocationError::Hidden));
         assert_eq!(Location::parse("runs"), Err(LocationError::Bare("runs".into())));
         assert_eq!(Location::parse("sqlite::memory:"), Err(LocationError::NoFile(":memory:".into())));
         assert_eq!(Location::parse("sqlite:"), Err(LocationError::NoFile(String::new())));

@@ -28,6 +28,15 @@ pub struct Pending {
     pub outcome: Outcome,
 }
 
+/// A file that was not delivered and will not be, until somebody looks at it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bad {
+    /// The file, as it is called now.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub why: String,
+}
+
 /// What a delivery came to.
 #[derive(Debug, Default)]
 pub struct Delivered {
@@ -35,12 +44,12 @@ pub struct Delivered {
     pub stored: usize,
     /// Rows that it had already.
     pub duplicate: usize,
-    /// Files left for the next time, with why the first of them was not taken.
+    /// Files left for the next time.
     pub kept: Vec<PathBuf>,
     /// Why the store took no more, if it did not.
     pub stopped: Option<StoreError>,
-    /// Files set aside, as they are called now, with the reason: damaged, or refused for good.
-    pub bad: Vec<(PathBuf, String)>,
+    /// Files damaged or refused for good, and so set aside, or not readable for this user.
+    pub bad: Vec<Bad>,
     /// Files meant for another store, left alone.
     pub elsewhere: usize,
 }
@@ -57,6 +66,13 @@ impl Spill {
     /// # Errors
     /// Those of the file system, and [`io::ErrorKind::InvalidData`] for an outcome that a file cannot hold (a NaN).
     pub fn keep(&self, store: &str, outcome: &Outcome) -> io::Result<PathBuf> {
+        self.write(store, outcome).map_err(|error| {
+            let directory = self.directory.display();
+            io::Error::new(error.kind(), format!("nothing can be kept in {directory}: {error}"))
+        })
+    }
+
+    fn write(&self, store: &str, outcome: &Outcome) -> io::Result<PathBuf> {
         if !self.directory.is_dir() {
             create_private_dir(&self.directory)?;
             file::sync_directory(self.directory.parent())?;
@@ -71,16 +87,18 @@ impl Spill {
     ///
     /// # Errors
     /// Those of the file system. A missing directory is an empty one.
-    pub fn pending(&self) -> io::Result<(Vec<Pending>, Vec<(PathBuf, String)>)> {
+    pub fn pending(&self) -> io::Result<(Vec<Pending>, Vec<Bad>)> {
         let (mut waiting, mut bad) = (Vec::new(), Vec::new());
         for path in self.files()? {
             match fs::read_to_string(&path) {
                 // Another process has delivered it meanwhile.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) if error.kind() != io::ErrorKind::InvalidData => return Err(error),
+                Err(error) if error.kind() != io::ErrorKind::InvalidData => {
+                    bad.push(Bad { path, why: format!("it cannot be read: {error}") });
+                }
                 read => match read.map_err(|error| error.to_string()).and_then(|text| Content::read(&text)) {
                     Ok((store, outcome)) => waiting.push(Pending { path, store, outcome }),
-                    Err(why) => bad.push((set_aside(&path)?, why)),
+                    Err(why) => bad.push(Bad { path: set_aside(&path)?, why }),
                 },
             }
         }
@@ -137,7 +155,7 @@ impl Delivered {
                 return remove(&path);
             }
             Err(error @ (StoreError::Conflict(_) | StoreError::Rejected(_))) => {
-                self.bad.push((set_aside(&path)?, error.to_string()));
+                self.bad.push(Bad { path: set_aside(&path)?, why: error.to_string() });
             }
             Err(error) => {
                 self.stopped = Some(error);
@@ -155,10 +173,14 @@ fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Renames a file so that it is no outcome any more, to a name that is free.
 fn set_aside(path: &Path) -> io::Result<PathBuf> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".bad");
-    let aside = PathBuf::from(name);
+    let named = |number: u32| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(if number == 1 { ".bad".to_owned() } else { format!(".{number}.bad") });
+        PathBuf::from(name)
+    };
+    let aside = (1..).map(named).find(|name| !name.exists()).unwrap_or_else(|| named(1));
     fs::rename(path, &aside)?;
     Ok(aside)
 }

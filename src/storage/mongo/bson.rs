@@ -85,7 +85,7 @@ mod tests {
             1_785_585_600_123
         );
         assert!(document.get_str("note").is_ok());
-        assert!(document.is_null("null"));
+        assert_eq!(document.get("null"), Some(&Bson::Null));
     }
 
     #[test]

@@ -32,16 +32,15 @@ fn home(shared: &Shared, place: Place) -> &str {
 /// Looks for the id in the other collections: a row kept from an earlier attempt may be delivered after the published
 /// profiles have changed, and must not be counted in both.
 async fn elsewhere(shared: &Shared, row: &Row, document: &Document) -> Result<Option<Recorded>, Trouble> {
-    for place in [Place::Published, Place::Probe, Place::Errors] {
-        if place == row.place {
-            continue;
-        }
-        let found = read_back(&shared.collection(home(shared, place)), row.text("_id")).await?;
-        if let Some(found) = found {
-            return same(&found, document, row.text("_id")).map(Some);
-        }
-    }
-    Ok(None)
+    let id = row.text("_id");
+    let others = match row.place {
+        Place::Published => [Place::Probe, Place::Errors],
+        Place::Probe => [Place::Published, Place::Errors],
+        Place::Errors => [Place::Published, Place::Probe],
+    };
+    let [one, other] = others.map(|place| shared.collection(home(shared, place)));
+    let found = tokio::try_join!(read_back(&one, id), read_back(&other, id))?;
+    found.0.or(found.1).map(|found| same(&found, document, id)).transpose()
 }
 
 /// `$setOnInsert` and not an insert: on a row that is there already the server still waits for the majority, where a

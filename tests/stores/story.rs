@@ -4,6 +4,7 @@ use super::backend::{Backend, Kind};
 use crate::support::samples::{failed, failure, now, run, success};
 use chrono::{SecondsFormat, TimeDelta};
 use llmbench::domain::{ModelRef, Outcome};
+use llmbench::storage::spill::Spill;
 use llmbench::storage::{Recorded, Store, StoreError};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -34,6 +35,7 @@ async fn tell(backend: &Backend) {
     errors_are_counted_by_kind(backend, &*store).await;
     health_follows_the_rows(backend, &*store).await;
     what_is_unsound_is_refused(backend, &*store).await;
+    what_was_kept_is_delivered(backend, &*store).await;
 }
 
 async fn the_catalogue(store: &dyn Store) {
@@ -217,4 +219,21 @@ async fn what_is_unsound_is_refused(backend: &Backend, store: &dyn Store) {
     let error = store.record(&success(&run)).await.unwrap_err();
     assert!(matches!(&error, StoreError::Rejected(text) if text.contains("tokens_per_second")), "{error}");
     assert!(backend.row(Kind::Published, "_id", "unsound").await.is_none());
+}
+
+async fn what_was_kept_is_delivered(backend: &Backend, store: &dyn Store) {
+    let home = tempfile::tempdir().unwrap();
+    let spill = Spill::in_state_dir(home.path());
+    let run = run("kept", "nobody", "m");
+    store.record(&failed(&failure("kept-twice", "nobody", "m"))).await.unwrap();
+    let stored = backend.row(Kind::Errors, "_id", "kept-twice").await.unwrap();
+    let again = serde_json::from_value(Value::Object(stored)).unwrap();
+    for outcome in [success(&run), failed(&again)] {
+        spill.keep(&store.describe(), &outcome).unwrap();
+    }
+    let delivered = spill.deliver(store).await.unwrap();
+    assert_eq!((delivered.stored, delivered.duplicate), (1, 1), "{delivered:?}");
+    let there = backend.row(Kind::Published, "_id", "kept").await.unwrap();
+    assert_eq!(Value::Object(there), sent(&run));
+    assert!(spill.pending().unwrap().0.is_empty());
 }

@@ -7,7 +7,7 @@ mod process;
 use mongodb::bson::{Document, doc};
 use mongodb::{Client, Database};
 use process::Process;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -89,12 +89,37 @@ impl Mongod {
         self.until_primary();
     }
 
+    /// A port that was free a moment ago may be taken now, so more than one attempt.
     fn launch(mode: Mode) -> Mongod {
+        let mut log = String::new();
+        for _ in 0..3 {
+            let mongod = Mongod::attempt(mode);
+            if mongod.listens() {
+                return mongod;
+            }
+            log = mongod.log_tail();
+        }
+        panic!("mongod did not start:\n{log}");
+    }
+
+    fn attempt(mode: Mode) -> Mongod {
         let directory = process::fresh_directory();
         std::fs::create_dir_all(directory.join("data")).unwrap();
         let port = free_port();
         let process = Process::start(command(&directory, port, mode), &directory);
         Mongod { process, port, directory, mode }
+    }
+
+    /// Waits until it accepts connections, or has ended.
+    fn listens(&self) -> bool {
+        let start = Instant::now();
+        while self.process.is_running() && start.elapsed() < START {
+            if TcpStream::connect(self.address()).is_ok() {
+                return self.process.is_running();
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        false
     }
 
     fn initiate(&self) {

@@ -1,5 +1,27 @@
 //! Where outcomes are kept and the catalogue is read: SQLite and MongoDB behind two traits. [`Sink`] is all that a remote
 //! runner may do; [`Store`] adds what an operator does.
+//!
+//! An outcome becomes a row in [`document`] (types by the table in [`contract`]), and the row goes to the store that
+//! [`open()`] made of a [`Location`]. What no store took is kept by [`spill`] until one does.
+//!
+//! Nothing is counted beside a row: rollups and health are derived from rows after each one, the same way for a new row
+//! and for one that was there already. So a crash between a row and its rollup is healed by the next delivery of that row.
+
+pub mod contract;
+pub mod document;
+pub mod health;
+pub mod location;
+pub mod mongo;
+pub mod names;
+mod open;
+#[cfg(test)]
+mod samples;
+pub mod spill;
+pub mod sqlite;
+
+pub use location::{Location, LocationError, MongoUri};
+pub use names::Names;
+pub use open::{create_private_dir, open};
 
 use crate::domain::{ModelRef, Outcome};
 use async_trait::async_trait;
@@ -69,6 +91,12 @@ pub trait Store: Sink {
 
     /// Creates tables, collections and indexes that are missing. Twice is once.
     async fn init(&self) -> Result<(), StoreError>;
+
+    /// Puts a model into the catalogue, or changes its name and whether it is measured.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] where a model whose id differs in case alone is enabled already: both would be measured.
+    async fn put_model(&self, model: &ModelRef, display_name: &str, enabled: bool) -> Result<(), StoreError>;
 
     /// Finds catalogue models by bare id, enabled or not.
     async fn find_by_id(&self, model_id: &str) -> Result<Vec<ModelRef>, StoreError>;

@@ -1,0 +1,266 @@
+//! Which type each known field of the data contract has, whatever collection it stands in. Existing readers break on a date
+//! that is a string or a rate that is not a double, so a row is brought into these types before any store sees it. Which
+//! fields exist is decided by the models in `domain`; a field that is not in the table keeps its natural type.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::{Number, Value};
+
+/// The type of a known field. Null is allowed everywhere and stays null.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FieldType {
+    /// A string.
+    Text,
+    /// An instant in UTC with milliseconds: RFC 3339 text in JSON, a date in BSON.
+    Date,
+    /// A 64-bit float, also where the number happens to be whole.
+    Double,
+    /// An array of 64-bit floats, none of them null.
+    DoubleList,
+    /// A whole number that fits into 64 signed bits.
+    Integer,
+    /// True or false.
+    Flag,
+    /// A document.
+    Object,
+    /// An array of strings.
+    TextList,
+}
+
+use FieldType::{Date, Double, DoubleList, Flag, Integer, Object, Text, TextList};
+
+const TEXT: &[&str] = &[
+    "_id",
+    "provider",
+    "model_name",
+    "model_id",
+    "token_source",
+    "request_mode",
+    "finish_reason",
+    "response_id",
+    "response_status",
+    "response_model",
+    "reasoning_effort",
+    "validation_policy",
+    "connection",
+    "sample_role",
+    "benchmark_profile_id",
+    "attempt_group",
+    "transport_provider",
+    "observed_provider",
+    "route_endpoint_tag",
+    "quantization",
+    "service_tier",
+    "stream_resolution",
+    "measured_by",
+    "stage",
+    "message",
+    "error_kind",
+    "provider_error_code",
+    "normalized_message",
+    "fingerprint",
+    "traceback",
+    "freshness_status",
+    "last_error_kind",
+    "last_error_message",
+];
+
+const DATES: &[&str] = &[
+    "run_ts",
+    "gen_ts",
+    "ts",
+    "first_seen",
+    "last_seen",
+    "last_success_at",
+    "last_attempt_at",
+    "last_error_at",
+    "updated_at",
+    "created_at",
+];
+
+const DOUBLES: &[&str] = &[
+    "tokens_per_second",
+    "generated_tokens_per_second",
+    "visible_tokens_per_second",
+    "decode_tokens_per_second",
+    "time_to_first_token",
+    "time_to_first_reasoning_token",
+    "time_to_64_visible_tokens_seconds",
+    "generate_time",
+    "inter_token_latency",
+    "max_stall_seconds",
+    "temperature",
+    "dns_seconds",
+    "connect_seconds",
+    "tls_seconds",
+    "sent_seconds",
+    "headers_seconds",
+    "first_event_seconds",
+    "last_visible_seconds",
+    "loop_lag_seconds",
+    "dispatch_delay_seconds",
+    "wall_clock_step_seconds",
+    "retry_after_seconds",
+];
+
+const INTEGERS: &[&str] = &[
+    "output_tokens",
+    "generated_output_tokens",
+    "visible_output_tokens",
+    "reasoning_tokens",
+    "input_tokens",
+    "cached_input_tokens",
+    "total_tokens",
+    "requested_tokens",
+    "max_output_tokens_attempted",
+    "metrics_schema_version",
+    "protocol_version",
+    "attempt",
+    "visible_stream_chunks",
+    "max_tokens_per_chunk",
+    "http_status",
+    "count",
+    "cadence_seconds",
+    "consecutive_failures",
+    "successes_24h",
+    "failures_24h",
+    "deadline_misses_24h",
+    "staleness_seconds",
+];
+
+const TABLE: &[(FieldType, &[&str])] = &[
+    (Text, TEXT),
+    (Date, DATES),
+    (Double, DOUBLES),
+    (DoubleList, &["times_between_tokens"]),
+    (Integer, INTEGERS),
+    (Flag, &["ttft_available", "visible_text_empty", "suspect", "enabled"]),
+    (Object, &["misc", "provider_timing"]),
+    (TextList, &["adaptations", "suspect_reasons", "sample_messages"]),
+];
+
+/// The type of a field that the contract knows.
+pub fn field_type(name: &str) -> Option<FieldType> {
+    TABLE.iter().find(|(_, names)| names.contains(&name)).map(|(field_type, _)| *field_type)
+}
+
+/// Brings the value of a top-level field into its type: `1` in a double field becomes `1.0`, a date loses what is finer
+/// than a millisecond (BSON has no more, and a row must compare equal with what is read back).
+///
+/// # Errors
+/// One sentence without the value, where the value does not have the type of the field.
+pub fn coerce(name: &str, value: Value) -> Result<Value, String> {
+    let Some(wanted) = field_type(name) else { return Ok(value) };
+    if value.is_null() {
+        return Ok(value);
+    }
+    typed(wanted, value).ok_or_else(|| format!("field `{name}` must be {}", spoken(wanted)))
+}
+
+fn typed(wanted: FieldType, value: Value) -> Option<Value> {
+    match wanted {
+        Text => value.is_string().then_some(value),
+        Flag => value.is_boolean().then_some(value),
+        Object => value.is_object().then_some(value),
+        Date => value.as_str().and_then(parse_date).map(date_value),
+        Double => double(&value),
+        Integer => integer(&value),
+        DoubleList => value.as_array()?.iter().map(double).collect::<Option<Vec<_>>>().map(Value::Array),
+        TextList => value.as_array()?.iter().all(Value::is_string).then_some(value),
+    }
+}
+
+fn double(value: &Value) -> Option<Value> {
+    value.as_f64().and_then(Number::from_f64).map(Value::Number)
+}
+
+/// The largest whole number up to which a double counts without gaps.
+const EXACT_DOUBLE: f64 = 9_007_199_254_740_992.0;
+
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "checked: a whole number within the exact range of a double"
+)]
+fn integer(value: &Value) -> Option<Value> {
+    if let Some(whole) = value.as_i64() {
+        return Some(whole.into());
+    }
+    let float = value.as_f64().filter(|float| float.fract() == 0.0 && float.abs() <= EXACT_DOUBLE)?;
+    Some((float as i64).into())
+}
+
+/// An instant as every store keeps it in JSON: `2026-08-01T12:00:00.123Z`.
+pub fn date_value(instant: DateTime<Utc>) -> Value {
+    Value::String(instant.to_rfc3339_opts(SecondsFormat::Millis, true))
+}
+
+/// Reads RFC 3339 with an offset. A local time without one is refused: nobody could tell what it means.
+pub fn parse_date(text: &str) -> Option<DateTime<Utc>> {
+    DateTime::parse_from_rfc3339(text).ok().map(|instant| instant.to_utc())
+}
+
+fn spoken(wanted: FieldType) -> &'static str {
+    match wanted {
+        Text => "a string",
+        Date => "a date in RFC 3339 with an offset",
+        Double => "a finite number",
+        DoubleList => "an array of finite numbers",
+        Integer => "a whole number",
+        Flag => "true or false",
+        Object => "an object",
+        TextList => "an array of strings",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    #[test]
+    fn no_field_has_two_types() {
+        let mut names: Vec<_> = TABLE.iter().flat_map(|(_, names)| names.iter()).collect();
+        names.sort_unstable();
+        let total = names.len();
+        names.dedup();
+        assert_eq!(names.len(), total);
+    }
+
+    #[test]
+    fn values_take_the_type_of_their_field() {
+        assert_eq!(coerce("temperature", json!(0)).unwrap().to_string(), "0.0");
+        assert_eq!(coerce("output_tokens", json!(64.0)).unwrap().to_string(), "64");
+        assert_eq!(coerce("time_to_first_token", Value::Null), Ok(Value::Null));
+        assert_eq!(coerce("times_between_tokens", json!([1, 0.5])).unwrap().to_string(), "[1.0,0.5]");
+        let date = coerce("run_ts", json!("2026-08-01T14:00:00.123456+02:00")).unwrap();
+        assert_eq!(date, json!("2026-08-01T12:00:00.123Z"));
+        assert_eq!(coerce("nobody_knows", json!(1)).unwrap().to_string(), "1");
+    }
+
+    #[test]
+    fn a_wrong_type_is_named_without_its_value() {
+        for (name, value) in [
+            ("run_ts", json!("2026-08-01 12:00:00")),
+            ("tokens_per_second", json!("secret")),
+            ("output_tokens", json!(1.5)),
+            ("times_between_tokens", json!([0.1, null])),
+            ("misc", json!([])),
+        ] {
+            let error = coerce(name, value).unwrap_err();
+            assert!(error.contains(name) && !error.contains("secret"), "{error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn coercing_twice_is_coercing_once(float: f64, whole: i64, text: String) {
+            for name in ["run_ts", "temperature", "output_tokens", "provider", "times_between_tokens"] {
+                for value in [json!(float), json!(whole), json!(text), json!([float, whole])] {
+                    if let Ok(once) = coerce(name, value) {
+                        prop_assert_eq!(coerce(name, once.clone()), Ok(once));
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! From an outcome to the row that a store keeps: one flat document in the types of the contract, and the collection where
+//! it belongs. Pure. How a store writes it is `sqlite` and `mongo`.
+
+use crate::domain::{Failure, Outcome, Run};
+use crate::storage::{StoreError, contract};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// Where a row belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// `metrics_cloud_v2`: every row in it is published.
+    Published,
+    /// `metrics_cloud_probe`: other roles, other profiles, suspect samples.
+    Probe,
+    /// `errors_cloud`, whatever the role.
+    Errors,
+}
+
+/// A row, ready for a store.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// Where it belongs.
+    pub place: Place,
+    /// All fields in the types of the contract, `_id` among them.
+    pub fields: Map<String, Value>,
+    /// Whether the model's health moves with it: role `published` under a published profile.
+    pub moves_health: bool,
+}
+
+impl Row {
+    /// A text field; empty where it is missing or null.
+    pub fn text(&self, name: &str) -> &str {
+        self.fields.get(name).and_then(Value::as_str).unwrap_or_default()
+    }
+}
+
+/// The deepest nesting that a row may have; MongoDB stops at 100, most drivers and shells earlier.
+const DEEPEST: usize = 32;
+
+/// Turns an outcome into its row.
+///
+/// # Errors
+/// [`StoreError::Rejected`] where the row cannot be kept as it is: no id, provider or model; a rate that is no finite
+/// positive number; a number that JSON or BSON cannot hold; a field of the wrong type; a field that is there twice.
+pub fn row(outcome: &Outcome, published_profiles: &[String]) -> Result<Row, StoreError> {
+    let (fields, place) = match outcome {
+        Outcome::Success(run) => (run_fields(run), run_place(run, published_profiles)),
+        Outcome::Failure(failure) => (failure_fields(failure), Place::Errors),
+    };
+    let fields = fields
+        .and_then(typed)
+        .map_err(|why| StoreError::Rejected(format!("row `{}` cannot be stored: {why}", outcome.id())))?;
+    let moves_health = moves_health(&fields, published_profiles);
+    Ok(Row { place, fields, moves_health })
+}
+
+fn run_place(run: &Run, published_profiles: &[String]) -> Place {
+    if run.is_published(published_profiles) { Place::Published } else { Place::Probe }
+}
+
+fn moves_health(fields: &Map<String, Value>, published_profiles: &[String]) -> bool {
+    let text = |name: &str| fields.get(name).and_then(Value::as_str);
+    let profile_counts =
+        text("benchmark_profile_id").is_none_or(|id| published_profiles.iter().any(|known| known == id));
+    text("sample_role") == Some("published") && profile_counts
+}
+
+fn run_fields(run: &Run) -> Result<Map<String, Value>, String> {
+    for (name, value) in numbers(run) {
+        if value.is_some_and(|number| !number.is_finite()) {
+            return Err(format!("field `{name}` is not a finite number"));
+        }
+    }
+    for (name, value) in
+        [("tokens_per_second", run.speeds.tokens_per_second), ("generate_time", run.speeds.generate_time)]
+    {
+        if value <= 0.0 {
+            return Err(format!("field `{name}` must be more than 0"));
+        }
+    }
+    let known = serialised(&Run { extra: Map::new(), ..run.clone() })?;
+    joined(known, &run.extra)
+}
+
+/// Every number of a run that is no count. JSON has no NaN: serialising one would turn it into a silent null.
+fn numbers(run: &Run) -> Vec<(&'static str, Option<f64>)> {
+    let (speeds, phases, quality) = (&run.speeds, &run.phases, &run.quality);
+    let gaps = speeds.times_between_tokens.iter().map(|gap| ("times_between_tokens", Some(*gap)));
+    let single = [
+        ("temperature", run.temperature),
+        ("generate_time", Some(speeds.generate_time)),
+        ("tokens_per_second", Some(speeds.tokens_per_second)),
+        ("generated_tokens_per_second", speeds.generated_tokens_per_second),
+        ("visible_tokens_per_second", speeds.visible_tokens_per_second),
+        ("decode_tokens_per_second", speeds.decode_tokens_per_second),
+        ("time_to_first_token", speeds.time_to_first_token),
+        ("time_to_first_reasoning_token", speeds.time_to_first_reasoning_token),
+        ("inter_token_latency", speeds.inter_token_latency),
+        ("time_to_64_visible_tokens_seconds", speeds.time_to_64_visible_tokens_seconds),
+        ("max_stall_seconds", speeds.max_stall_seconds),
+        ("dns_seconds", phases.dns_seconds),
+        ("connect_seconds", phases.connect_seconds),
+        ("tls_seconds", phases.tls_seconds),
+        ("sent_seconds", phases.sent_seconds),
+        ("headers_seconds", phases.headers_seconds),
+        ("first_event_seconds", phases.first_event_seconds),
+        ("last_visible_seconds", phases.last_visible_seconds),
+        ("loop_lag_seconds", Some(quality.loop_lag_seconds)),
+        ("dispatch_delay_seconds", Some(quality.dispatch_delay_seconds)),
+        ("wall_clock_step_seconds", Some(quality.wall_clock_step_seconds)),
+    ];
+    single.into_iter().chain(gaps).collect()
+}
+
+fn failure_fields(failure: &Failure) -> Result<Map<String, Value>, String> {
+    let known = serialised(&Failure { extra: Map::new(), ..failure.clone() })?;
+    joined(known, &failure.extra)
+}
+
+fn serialised(model: &impl Serialize) -> Result<Map<String, Value>, String> {
+    match serde_json::to_value(model) {
+        Ok(Value::Object(fields)) => Ok(fields),
+        Ok(_) => Err("it is no document".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Adds the fields that this version does not know. One that it does know would overwrite the measured value.
+fn joined(mut known: Map<String, Value>, extra: &Map<String, Value>) -> Result<Map<String, Value>, String> {
+    for (name, value) in extra {
+        if known.contains_key(name) {
+            return Err(format!("field `{name}` is there twice"));
+        }
+        known.insert(name.clone(), value.clone());
+    }
+    Ok(known)
+}
+
+fn typed(fields: Map<String, Value>) -> Result<Map<String, Value>, String> {
+    let mut out = Map::with_capacity(fields.len());
+    for (name, value) in fields {
+        holdable(&name, &value, 1)?;
+        let value = contract::coerce(&name, value)?;
+        out.insert(name, value);
+    }
+    for name in ["_id", "provider", "model_name"] {
+        let text = out.get(name).and_then(Value::as_str).unwrap_or_default();
+        if text.trim().is_empty() || text.chars().any(char::is_control) {
+            return Err(format!("field `{name}` must be a text without control characters"));
+        }
+    }
+    Ok(out)
+}
+
+/// Checks what every store can hold: whole numbers within 64 signed bits, and no bottomless nesting.
+fn holdable(name: &str, value: &Value, depth: usize) -> Result<(), String> {
+    if depth > DEEPEST {
+        return Err(format!("field `{name}` is nested deeper than {DEEPEST} levels"));
+    }
+    match value {
+        Value::Number(number) if number.is_u64() && number.as_i64().is_none() => {
+            Err(format!("field `{name}` holds a number above {}", i64::MAX))
+        }
+        Value::Array(items) => items.iter().try_for_each(|item| holdable(name, item, depth + 1)),
+        Value::Object(fields) => fields.values().try_for_each(|item| holdable(name, item, depth + 1)),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::samples;
+    use serde_json::json;
+
+    fn published() -> Vec<String> {
+        vec!["cloud-default-v1".to_owned()]
+    }
+
+    fn success(change: impl FnOnce(&mut Run)) -> Outcome {
+        let mut run = samples::run("01A", "groq", "m");
+        change(&mut run);
+        Outcome::Success(Box::new(run))
+    }
+
+    #[test]
+    fn only_a_sound_published_run_is_published() {
+        let place = |change: fn(&mut Run)| row(&success(change), &published()).unwrap().place;
+        assert_eq!(place(|_| ()), Place::Published);
+        assert_eq!(place(|run| run.quality.suspect = true), Place::Probe);
+        assert_eq!(place(|run| run.sample_role = "manual".into()), Place::Probe);
+        assert_eq!(place(|run| run.benchmark_profile_id = "cloud-long-v1".into()), Place::Probe);
+    }
+
+    #[test]
+    fn health_moves_for_the_published_role_alone() {
+        let mut failure = samples::failure("01F", "groq", "m");
+        let moves = |failure: &Failure| {
+            row(&Outcome::Failure(Box::new(failure.clone())), &published()).unwrap().moves_health
+        };
+        assert!(moves(&failure));
+        failure.extra.insert("benchmark_profile_id".into(), json!("cloud-long-v1"));
+        assert!(!moves(&failure));
+        failure.extra.insert("sample_role".into(), json!("manual"));
+        assert!(!moves(&failure));
+    }
+
+    #[test]
+    fn what_no_store_can_hold_is_refused_by_name() {
+        let refused = |change: fn(&mut Run), name: &str| {
+            let error = row(&success(change), &published()).unwrap_err();
+            assert!(matches!(&error, StoreError::Rejected(text) if text.contains(name)), "{error}");
+        };
+        refused(|run| run.speeds.tokens_per_second = f64::NAN, "tokens_per_second");
+        refused(|run| run.speeds.tokens_per_second = 0.0, "tokens_per_second");
+        refused(|run| run.speeds.time_to_first_token = Some(f64::INFINITY), "time_to_first_token");
+        refused(|run| run.speeds.times_between_tokens.push(f64::NAN), "times_between_tokens");
+        refused(|run| run.tokens.input_tokens = Some(u64::MAX), "input_tokens");
+        refused(|run| run.provider.clear(), "provider");
+        refused(|run| run.model_name = "a\0b".into(), "model_name");
+        refused(|run| drop(run.extra.insert("provider".into(), json!("other"))), "provider");
+        refused(|run| drop(run.extra.insert("count".into(), json!("three"))), "count");
+        let deep = (0..40).fold(json!(1), |inner, _| json!([inner]));
+        let error = row(&success(|run| drop(run.misc.insert("deep".into(), deep))), &published());
+        assert!(matches!(error, Err(StoreError::Rejected(_))));
+    }
+
+    #[test]
+    fn every_number_of_a_run_is_checked() {
+        let fields = run_fields(&samples::run("01A", "groq", "m")).unwrap();
+        let checked: Vec<_> =
+            numbers(&samples::run("01A", "groq", "m")).into_iter().map(|(name, _)| name).collect();
+        for name in fields.keys() {
+            let number = matches!(
+                contract::field_type(name),
+                Some(contract::FieldType::Double | contract::FieldType::DoubleList)
+            );
+            assert!(!number || checked.contains(&name.as_str()), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_field_of_the_models_has_a_type_in_the_table() {
+        let run = run_fields(&Run { extra: Map::new(), ..samples::run("01A", "groq", "m") }).unwrap();
+        let failure =
+            failure_fields(&Failure { extra: Map::new(), ..samples::failure("01F", "groq", "m") }).unwrap();
+        for name in run.keys().chain(failure.keys()) {
+            assert!(contract::field_type(name).is_some(), "{name}");
+        }
+    }
+}

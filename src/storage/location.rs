@@ -1,0 +1,186 @@
+//! Where a store is, read from the text of a store URL. The only parser of store URLs; it opens nothing.
+
+use mongodb::options::ConnectionString;
+use std::fmt;
+use std::path::PathBuf;
+
+/// Where a store is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// A file.
+    Sqlite(PathBuf),
+    /// A server.
+    Mongo(MongoUri),
+}
+
+/// A MongoDB connection string. Printing it in any way shows no user and no password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct MongoUri(String);
+
+/// Why a text is no store URL. No variant holds what could be a password.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LocationError {
+    /// Nothing there.
+    #[error("the store URL is empty: write sqlite:PATH or mongodb://HOST/DATABASE")]
+    Empty,
+    /// A scheme that no store has.
+    #[error("no store has the scheme `{0}`: write sqlite:PATH, mongodb://… or mongodb+srv://…")]
+    Scheme(String),
+    /// A bare path that does not look like a database file.
+    #[error(
+        "`{0}` is no store URL: write sqlite:PATH (a bare path must end in .db or .sqlite) or mongodb://…"
+    )]
+    Bare(String),
+    /// No store URL, and an `@` in it: perhaps a password before it.
+    #[error(
+        "this is no store URL (and not shown, for there is an @ in it): write mongodb://… or sqlite:PATH"
+    )]
+    Hidden,
+    /// A database that would be gone with the process, or a path that only a shell can read.
+    #[error("`{0}` names no file that lasts: write sqlite:PATH")]
+    NoFile(String),
+    /// The driver cannot read the connection string.
+    #[error("the MongoDB connection string cannot be read: {0}")]
+    Mongo(String),
+}
+
+impl Location {
+    /// Reads `sqlite:PATH` (also `sqlite://PATH`), a bare path that ends in `.db`, `.sqlite` or `.sqlite3`,
+    /// `mongodb://…` or `mongodb+srv://…`.
+    ///
+    /// # Errors
+    /// [`LocationError`], which never repeats a user or password.
+    pub fn parse(text: &str) -> Result<Self, LocationError> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(LocationError::Empty);
+        }
+        if text.starts_with("mongodb://") || text.starts_with("mongodb+srv://") {
+            return MongoUri::parse(text).map(Location::Mongo);
+        }
+        if let Some(path) = text.strip_prefix("sqlite:") {
+            return file(path.strip_prefix("//").unwrap_or(path));
+        }
+        match text.split_once("://") {
+            Some((scheme, _)) => Err(LocationError::Scheme(scheme.to_owned())),
+            None if [".db", ".sqlite", ".sqlite3"].iter().any(|end| text.ends_with(end)) => file(text),
+            None if text.contains('@') => Err(LocationError::Hidden),
+            None => Err(LocationError::Bare(text.to_owned())),
+        }
+    }
+}
+
+fn file(path: &str) -> Result<Location, LocationError> {
+    let lasting = !path.is_empty() && !path.starts_with([':', '~']) && !path.starts_with("file:");
+    if lasting {
+        Ok(Location::Sqlite(PathBuf::from(path)))
+    } else {
+        Err(LocationError::NoFile(path.to_owned()))
+    }
+}
+
+impl MongoUri {
+    fn parse(text: &str) -> Result<Self, LocationError> {
+        match ConnectionString::parse(text) {
+            Ok(_) => Ok(Self(text.to_owned())),
+            // The driver quotes what it cannot read, and that can be a piece of the password.
+            Err(_) if text.contains('@') => Err(LocationError::Mongo(
+                "write mongodb://USER:PASSWORD@HOST:PORT/DATABASE, with every special character of user and \
+                 password percent-encoded"
+                    .to_owned(),
+            )),
+            Err(error) => Err(LocationError::Mongo(error.kind.to_string())),
+        }
+    }
+
+    /// The connection string itself, secrets included: for the driver alone.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// The text with every piece of this string's user and password taken out.
+    pub fn redact(&self, text: &str) -> String {
+        let mut clean = text.replace(self.0.as_str(), &self.to_string());
+        for secret in self.secrets() {
+            clean = clean.replace(&secret, "***");
+        }
+        clean
+    }
+
+    /// `USER:PASSWORD`, and the password as written and as decoded; longest first.
+    fn secrets(&self) -> Vec<String> {
+        let Some((_, rest)) = self.0.split_once("://") else { return Vec::new() };
+        let Some((userinfo, _)) = rest.rsplit_once('@') else { return Vec::new() };
+        let password = userinfo.split_once(':').map_or("", |(_, password)| password);
+        let decoded = ConnectionString::parse(&self.0)
+            .ok()
+            .and_then(|parsed| parsed.credential)
+            .and_then(|credential| credential.password)
+            .unwrap_or_default();
+        let all = [userinfo.to_owned(), password.to_owned(), decoded];
+        all.into_iter().filter(|secret| !secret.is_empty()).collect()
+    }
+}
+
+/// Scheme and hosts; neither user, password, path nor options.
+impl fmt::Display for MongoUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, rest) = self.0.split_once("://").unwrap_or(("mongodb", ""));
+        let hosts = rest.rsplit_once('@').map_or(rest, |(_, hosts)| hosts);
+        let end = hosts.find(['/', '?']).unwrap_or(hosts.len());
+        write!(f, "{scheme}://{}", &hosts[..end])
+    }
+}
+
+impl fmt::Debug for MongoUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MongoUri({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn reads_files_and_servers() {
+        for (text, path) in [
+            ("sqlite:/var/lib/x.db", "/var/lib/x.db"),
+            ("sqlite:///var/lib/x", "/var/lib/x"),
+            ("sqlite:runs", "runs"),
+            ("./runs.sqlite", "./runs.sqlite"),
+            ("runs.db", "runs.db"),
+        ] {
+            assert_eq!(Location::parse(text), Ok(Location::Sqlite(path.into())), "{text}");
+        }
+        let Ok(Location::Mongo(uri)) = Location::parse("mongodb://u:p%40ss@a:1,b:2/db?w=1") else { panic!() };
+        assert_eq!(uri.to_string(), "mongodb://a:1,b:2");
+        assert_eq!(uri.expose(), "mongodb://u:p%40ss@a:1,b:2/db?w=1");
+        assert_eq!(uri.redact("login u:p%40ss and p@ss"), "login *** and ***");
+    }
+
+    #[test]
+    fn names_what_is_wrong() {
+        assert_eq!(Location::parse(" "), Err(LocationError::Empty));
+        assert_eq!(Location::parse("postgres://u:pw@h"), Err(LocationError::Scheme("postgres".into())));
+        assert_eq!(Location::parse("u:pw@h"), Err(LocationError::Hidden));
+        assert_eq!(Location::parse("runs"), Err(LocationError::Bare("runs".into())));
+        assert_eq!(Location::parse("sqlite::memory:"), Err(LocationError::NoFile(":memory:".into())));
+        assert_eq!(Location::parse("sqlite:"), Err(LocationError::NoFile(String::new())));
+        assert!(matches!(Location::parse("mongodb://"), Err(LocationError::Mongo(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn no_password_is_ever_printed(tail in "[ -~]{0,12}", head in "(mongodb://|mongodb\\+srv://|postgres://|)") {
+            let text = format!("{head}user:Hunter2{tail}@host/db");
+            let shown = match Location::parse(&text) {
+                Ok(location) => format!("{location:?}"),
+                Err(error) => format!("{error} {error:?}"),
+            };
+            let path = matches!(Location::parse(&text), Ok(Location::Sqlite(_)));
+            prop_assert!(path || !shown.contains("Hunter2"), "{}", shown);
+        }
+    }
+}

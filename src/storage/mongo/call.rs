@@ -1,0 +1,84 @@
+//! One call of the driver: on a task of its own, with a deadline for whoever waits. The driver has no socket timeout, and
+//! dropping one of its futures half-way may leave a connection in a wrong state; so a call that is too late is left to end
+//! by itself, and only the waiting ends.
+
+use super::errors::{self, Trouble};
+use crate::storage::{MongoUri, StoreError};
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+/// Longer than a write may take on the server ([`super::connect::WRITE_TIMEOUT`]) and than a frozen server takes to be
+/// noticed (about 6 s), so that in the usual case the driver says what is wrong.
+const DEADLINE: Duration = Duration::from_secs(15);
+
+/// Building an index on a collection of years takes a while.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// How many calls may be under way, late ones included. Late calls must not pile up behind a frozen server.
+const CALLS: usize = 32;
+
+/// Runs calls and turns what went wrong into the store's words.
+pub struct Caller {
+    uri: MongoUri,
+    permits: Arc<Semaphore>,
+}
+
+impl Caller {
+    /// A caller whose errors show nothing secret of `uri`.
+    pub fn new(uri: MongoUri) -> Self {
+        Self { uri, permits: Arc::new(Semaphore::new(CALLS)) }
+    }
+
+    /// Runs `work`, and waits for it until the deadline.
+    pub async fn call<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Trouble>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.within(DEADLINE, work).await
+    }
+
+    /// The same for work that may take minutes.
+    pub async fn patiently<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Trouble>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.within(PATIENCE, work).await
+    }
+
+    async fn within<T: Send + 'static>(
+        &self,
+        deadline: Duration,
+        work: impl Future<Output = Result<T, Trouble>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let permit = self.permit().await?;
+        let task = tokio::spawn(async move {
+            let _permit = permit;
+            work.await
+        });
+        match timeout(deadline, task).await {
+            Ok(Ok(result)) => result.map_err(|trouble| errors::explain(trouble, &self.uri)),
+            Ok(Err(_)) => {
+                Err(StoreError::Broken(format!("the call to {} ended without an answer", self.uri)))
+            }
+            Err(_) => Err(self.silent(deadline)),
+        }
+    }
+
+    async fn permit(&self) -> Result<OwnedSemaphorePermit, StoreError> {
+        match timeout(DEADLINE, Arc::clone(&self.permits).acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            _ => Err(StoreError::Unavailable(format!("{CALLS} calls to {} are still unanswered", self.uri))),
+        }
+    }
+
+    fn silent(&self, deadline: Duration) -> StoreError {
+        StoreError::Unavailable(format!(
+            "{} did not answer within {} s: what was asked of it may or may not have happened",
+            self.uri,
+            deadline.as_secs()
+        ))
+    }
+}

@@ -1,0 +1,125 @@
+//! The catalogue of models, and what was learned about their requests.
+
+use super::Shared;
+use super::errors::{Trouble, is_duplicate};
+use super::record::upsert;
+use crate::domain::ModelRef;
+use crate::storage::{StoreError, WorkItem};
+use chrono::Utc;
+use mongodb::bson::{self, Bson, Document, doc};
+use mongodb::options::{Collation, CollationStrength};
+use serde_json::{Map, Value};
+
+/// Enabled models that are not deprecated.
+pub async fn work_list(shared: &Shared, provider: Option<&str>) -> Result<Vec<WorkItem>, Trouble> {
+    let mut filter = doc! { "enabled": true, "deprecated": { "$ne": true } };
+    if let Some(provider) = provider {
+        filter.insert("provider", provider);
+    }
+    let found = models(shared, filter).await?;
+    Ok(found.iter().filter_map(work_item).collect())
+}
+
+/// Models with this bare id, enabled or not.
+pub async fn find_by_id(shared: &Shared, model_id: &str) -> Result<Vec<ModelRef>, Trouble> {
+    let found = models(shared, doc! { "model_id": model_id }).await?;
+    Ok(found.iter().filter_map(model).collect())
+}
+
+async fn models(shared: &Shared, filter: Document) -> Result<Vec<Document>, Trouble> {
+    let sort = doc! { "provider": 1, "model_id": 1 };
+    let mut cursor = shared.collection(&shared.names.models).find(filter).sort(sort).await?;
+    let mut found = Vec::new();
+    while cursor.advance().await? {
+        found.push(cursor.deserialize_current()?);
+    }
+    Ok(found)
+}
+
+fn model(entry: &Document) -> Option<ModelRef> {
+    Some(ModelRef::new(entry.get_str("provider").ok()?, entry.get_str("model_id").ok()?))
+}
+
+fn work_item(entry: &Document) -> Option<WorkItem> {
+    let model = model(entry)?;
+    let name = entry.get_str("display_name").ok().filter(|name| !name.trim().is_empty());
+    Some(WorkItem {
+        display_name: name.unwrap_or(&model.model_id).to_owned(),
+        metadata: metadata(entry),
+        model,
+    })
+}
+
+/// Request quirks: the object `metadata`, and the two keys that runners of the predecessor act on wherever they stand at
+/// the top of the entry.
+fn metadata(entry: &Document) -> Map<String, Value> {
+    let mut out = match entry.get_document("metadata").ok().cloned().map(json) {
+        Some(Some(Value::Object(fields))) => fields,
+        _ => Map::new(),
+    };
+    for name in ["omit_temperature", "additional_model_request_fields"] {
+        if let (false, Some(value)) = (out.contains_key(name), entry.get(name).cloned().and_then(json)) {
+            out.insert(name.to_owned(), value);
+        }
+    }
+    out
+}
+
+fn json(value: impl Into<Bson>) -> Option<Value> {
+    bson::deserialize_from_bson(value.into()).ok()
+}
+
+/// Adds or changes a model. A database without the index of `init` is asked whether the id is free in every spelling.
+pub async fn put_model(shared: &Shared, model: &ModelRef, name: &str, enabled: bool) -> Result<(), Trouble> {
+    if enabled && other_spelling(shared, model).await? {
+        return Err(other_is_enabled(model));
+    }
+    let filter = doc! { "provider": &model.provider, "model_id": &model.model_id };
+    let update = doc! {
+        "$set": { "display_name": name, "enabled": enabled },
+        "$setOnInsert": { "created_at": super::bson::date(Utc::now()) },
+    };
+    match upsert(&shared.collection(&shared.names.models), filter, update).await {
+        Err(error) if is_duplicate(&error) => Err(other_is_enabled(model)),
+        other => Ok(other.map(drop)?),
+    }
+}
+
+async fn other_spelling(shared: &Shared, model: &ModelRef) -> Result<bool, Trouble> {
+    let same = doc! { "provider": &model.provider, "model_id": &model.model_id, "enabled": true };
+    let any_case = Collation::builder().locale("en").strength(CollationStrength::Secondary).build();
+    let mut cursor = shared.collection(&shared.names.models).find(same).collation(any_case).await?;
+    while cursor.advance().await? {
+        let entry: Document = cursor.deserialize_current()?;
+        if self::model(&entry).is_some_and(|found| found != *model) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn other_is_enabled(model: &ModelRef) -> Trouble {
+    let text = format!(
+        "a model whose id differs from `{model}` in case alone is enabled already: disable that one first"
+    );
+    StoreError::Conflict(text).into()
+}
+
+/// Adaptations in the order in which they were learned.
+pub async fn learned(shared: &Shared, model: &ModelRef) -> Result<Vec<String>, Trouble> {
+    let rows = shared.collection(&shared.names.model_adaptations);
+    let Some(row) = rows.find_one(doc! { "_id": model.to_string() }).await? else { return Ok(Vec::new()) };
+    let learned = row.get_array("adaptations").map(Vec::as_slice).unwrap_or_default();
+    Ok(learned.iter().filter_map(Bson::as_str).map(str::to_owned).collect())
+}
+
+/// Remembers an adaptation once.
+pub async fn learn(shared: &Shared, model: &ModelRef, adaptation: &str) -> Result<(), Trouble> {
+    let update = doc! {
+        "$setOnInsert": { "provider": &model.provider, "model_id": &model.model_id },
+        "$addToSet": { "adaptations": adaptation },
+        "$max": { "updated_at": super::bson::date(Utc::now()) },
+    };
+    let rows = shared.collection(&shared.names.model_adaptations);
+    Ok(upsert(&rows, doc! { "_id": model.to_string() }, update).await.map(drop)?)
+}

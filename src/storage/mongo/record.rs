@@ -1,0 +1,86 @@
+//! One outcome under its `_id`, at most once, and what is derived from it. Safe to repeat at any point: a repetition finds
+//! the row, compares, and derives again.
+
+use super::errors::{Trouble, is_duplicate};
+use super::{Shared, bson, derive};
+use crate::storage::document::{Place, Row};
+use crate::storage::{Recorded, StoreError};
+use mongodb::bson::{Document, doc};
+use mongodb::options::ReadConcern;
+use mongodb::results::UpdateResult;
+use mongodb::{Collection, error::Error};
+
+/// Keeps a row and brings rollup and health up to date.
+pub async fn record(shared: &Shared, row: &Row) -> Result<Recorded, Trouble> {
+    let document = bson::to_document(&row.fields);
+    let recorded = match elsewhere(shared, row, &document).await? {
+        Some(found) => found,
+        None => put(&shared.collection(home(shared, row.place)), row.text("_id"), document).await?,
+    };
+    derive::after(shared, row).await?;
+    Ok(recorded)
+}
+
+fn home(shared: &Shared, place: Place) -> &str {
+    match place {
+        Place::Published => &shared.names.cloud,
+        Place::Probe => &shared.names.cloud_probe,
+        Place::Errors => &shared.names.errors,
+    }
+}
+
+/// Looks for the id in the other collections: a row kept from an earlier attempt may be delivered after the published
+/// profiles have changed, and must not be counted in both.
+async fn elsewhere(shared: &Shared, row: &Row, document: &Document) -> Result<Option<Recorded>, Trouble> {
+    let id = row.text("_id");
+    let others = match row.place {
+        Place::Published => [Place::Probe, Place::Errors],
+        Place::Probe => [Place::Published, Place::Errors],
+        Place::Errors => [Place::Published, Place::Probe],
+    };
+    let [one, other] = others.map(|place| shared.collection(home(shared, place)));
+    let found = tokio::try_join!(read_back(&one, id), read_back(&other, id))?;
+    found.0.or(found.1).map(|found| same(&found, document, id)).transpose()
+}
+
+/// `$setOnInsert` and not an insert: on a row that is there already the server still waits for the majority, where a
+/// second insert would report the taken key and hide that the first write is not yet safe.
+async fn put(collection: &Collection<Document>, id: &str, document: Document) -> Result<Recorded, Trouble> {
+    let mut fields = document.clone();
+    fields.remove("_id");
+    let update = doc! { "$setOnInsert": fields };
+    let result = upsert(collection, doc! { "_id": id }, update).await?;
+    if result.upserted_id.is_some() {
+        return Ok(Recorded::Stored);
+    }
+    match read_back(collection, id).await? {
+        Some(found) => same(&found, &document, id),
+        None => Err(StoreError::Unavailable(format!(
+            "the row `{id}` is there and not yet confirmed by a majority: try again"
+        ))
+        .into()),
+    }
+}
+
+/// An upsert that loses the race for a new key finds the winner's row the second time.
+pub async fn upsert(
+    collection: &Collection<Document>,
+    filter: Document,
+    update: Document,
+) -> Result<UpdateResult, Error> {
+    match collection.update_one(filter.clone(), update.clone()).upsert(true).await {
+        Err(error) if is_duplicate(&error) => collection.update_one(filter, update).upsert(true).await,
+        other => other,
+    }
+}
+
+async fn read_back(collection: &Collection<Document>, id: &str) -> Result<Option<Document>, Error> {
+    collection.find_one(doc! { "_id": id }).read_concern(ReadConcern::majority()).await
+}
+
+fn same(found: &Document, sent: &Document, id: &str) -> Result<Recorded, Trouble> {
+    if found == sent {
+        return Ok(Recorded::Duplicate);
+    }
+    Err(StoreError::Conflict(format!("the id `{id}` is stored already with other content")).into())
+}

@@ -1,0 +1,35 @@
+//! From a location to an open store. The store is reached and, where it has a login, let in, before this returns: a store
+//! that cannot work should be known before a paid request is sent.
+
+use crate::storage::{Location, Names, Store, StoreError, mongo::MongoStore, sqlite::SqliteStore};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Opens the store at `location`. Rows of the profiles named in `published_profiles` (ids such as `cloud-default-v1`) can
+/// reach the published collection; `names` counts for MongoDB alone.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] where a server does not answer, [`StoreError::Denied`] where it refuses the login,
+/// [`StoreError::Broken`] where a file or a configuration cannot work; each says what to do.
+pub async fn open(
+    location: &Location,
+    names: &Names,
+    published_profiles: &[String],
+) -> Result<Arc<dyn Store>, StoreError> {
+    match location {
+        Location::Sqlite(path) => Ok(Arc::new(SqliteStore::open(path, published_profiles).await?)),
+        Location::Mongo(uri) => Ok(Arc::new(MongoStore::open(uri, names, published_profiles).await?)),
+    }
+}
+
+/// Creates a directory and its missing parents, readable by the user alone (0700). An existing one is left as it is.
+///
+/// # Errors
+/// Those of the file system.
+pub fn create_private_dir(path: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}

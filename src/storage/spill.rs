@@ -1,0 +1,189 @@
+//! Outcomes that no store took, one file each, until one does. A file is whole or not there, carries a checksum and the
+//! store that it was meant for, and goes only after that store has confirmed the row. A damaged file is set aside, never
+//! deleted.
+
+mod file;
+
+use crate::domain::Outcome;
+use crate::storage::{Recorded, Store, StoreError, create_private_dir};
+use file::Content;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A directory of undelivered outcomes.
+#[derive(Debug, Clone)]
+pub struct Spill {
+    directory: PathBuf,
+}
+
+/// One undelivered outcome.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pending {
+    /// Its file.
+    pub path: PathBuf,
+    /// The store it was meant for, as [`Store::describe`] says it.
+    pub store: String,
+    /// The outcome.
+    pub outcome: Outcome,
+}
+
+/// A file that was not delivered and will not be, until somebody looks at it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bad {
+    /// The file, as it is called now.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+/// What a delivery came to.
+#[derive(Debug, Default)]
+pub struct Delivered {
+    /// Rows that the store has now.
+    pub stored: usize,
+    /// Rows that it had already.
+    pub duplicate: usize,
+    /// Files left for the next time.
+    pub kept: Vec<PathBuf>,
+    /// Why the store took no more, if it did not.
+    pub stopped: Option<StoreError>,
+    /// Files damaged or refused for good, and so set aside, or not readable for this user.
+    pub bad: Vec<Bad>,
+    /// Files meant for another store, left alone.
+    pub elsewhere: usize,
+}
+
+impl Spill {
+    /// The directory `undelivered` under the user's state directory. Created with the first outcome.
+    pub fn in_state_dir(state_dir: &Path) -> Self {
+        Self { directory: state_dir.join("undelivered") }
+    }
+
+    /// Keeps an outcome that was meant for `store` ([`Store::describe`]) and returns its file, which is on the disk then,
+    /// name included. The same outcome twice is one file.
+    ///
+    /// # Errors
+    /// Those of the file system, and [`io::ErrorKind::InvalidData`] for an outcome that a file cannot hold (a NaN).
+    pub fn keep(&self, store: &str, outcome: &Outcome) -> io::Result<PathBuf> {
+        self.write(store, outcome).map_err(|error| {
+            let directory = self.directory.display();
+            io::Error::new(error.kind(), format!("nothing can be kept in {directory}: {error}"))
+        })
+    }
+
+    fn write(&self, store: &str, outcome: &Outcome) -> io::Result<PathBuf> {
+        if !self.directory.is_dir() {
+            create_private_dir(&self.directory)?;
+            file::sync_directory(self.directory.parent())?;
+        }
+        let content = Content::of(store, outcome)?;
+        let path = self.directory.join(content.file_name(outcome.id()));
+        file::write_whole(&path, &content.to_text())?;
+        Ok(path)
+    }
+
+    /// The outcomes that wait, oldest id first, and the damaged files, set aside under their new names.
+    ///
+    /// # Errors
+    /// Those of the file system. A missing directory is an empty one.
+    pub fn pending(&self) -> io::Result<(Vec<Pending>, Vec<Bad>)> {
+        let (mut waiting, mut bad) = (Vec::new(), Vec::new());
+        for path in self.files()? {
+            match fs::read_to_string(&path) {
+                // Another process has delivered it meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) if error.kind() != io::ErrorKind::InvalidData => {
+                    bad.push(Bad { path, why: format!("it cannot be read: {error}") });
+                }
+                read => match read.map_err(|error| error.to_string()).and_then(|text| Content::read(&text)) {
+                    Ok((store, outcome)) => waiting.push(Pending { path, store, outcome }),
+                    Err(why) => bad.push(Bad { path: set_aside(&path)?, why }),
+                },
+            }
+        }
+        Ok((waiting, bad))
+    }
+
+    /// Brings what waits for this store to it. A file goes only after the store has confirmed its row; the first
+    /// [`StoreError`] that time can heal ends the delivery and keeps the rest.
+    ///
+    /// # Errors
+    /// Those of the file system; the store's are in the answer.
+    pub async fn deliver(&self, store: &dyn Store) -> io::Result<Delivered> {
+        let (waiting, bad) = self.pending()?;
+        let mut delivered = Delivered { bad, ..Delivered::default() };
+        let destination = store.describe();
+        for pending in waiting {
+            if pending.store != destination {
+                delivered.elsewhere += 1;
+            } else if delivered.stopped.is_some() {
+                delivered.kept.push(pending.path);
+            } else {
+                let answer = store.record(&pending.outcome).await;
+                delivered.note(pending.path, answer)?;
+            }
+        }
+        Ok(delivered)
+    }
+
+    fn files(&self) -> io::Result<Vec<PathBuf>> {
+        let entries = match fs::read_dir(&self.directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let mut files = Vec::new();
+        for entry in entries {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == file::EXTENSION) {
+                files.push(path);
+            }
+        }
+        files.sort_unstable();
+        Ok(files)
+    }
+}
+
+impl Delivered {
+    fn note(&mut self, path: PathBuf, answer: Result<Recorded, StoreError>) -> io::Result<()> {
+        match answer {
+            Ok(recorded) => {
+                match recorded {
+                    Recorded::Stored => self.stored += 1,
+                    Recorded::Duplicate => self.duplicate += 1,
+                }
+                return remove(&path);
+            }
+            Err(error @ (StoreError::Conflict(_) | StoreError::Rejected(_))) => {
+                self.bad.push(Bad { path: set_aside(&path)?, why: error.to_string() });
+            }
+            Err(error) => {
+                self.stopped = Some(error);
+                self.kept.push(path);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Renames a file so that it is no outcome any more, to a name that is free.
+fn set_aside(path: &Path) -> io::Result<PathBuf> {
+    let named = |number: u32| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(if number == 1 { ".bad".to_owned() } else { format!(".{number}.bad") });
+        PathBuf::from(name)
+    };
+    let aside = (1..).map(named).find(|name| !name.exists()).unwrap_or_else(|| named(1));
+    fs::rename(path, &aside)?;
+    Ok(aside)
+}
+
+#[cfg(test)]
+mod tests;

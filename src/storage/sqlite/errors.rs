@@ -1,0 +1,60 @@
+//! What SQLite's result codes mean to whoever asked. Codes: https://sqlite.org/rescode.html
+
+use crate::storage::StoreError;
+use rusqlite::ErrorCode;
+use std::path::Path;
+
+/// What can go wrong on the thread that owns the connection.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    /// SQLite's own words.
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    /// Already said in the store's words.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A write beyond a quota comes as an I/O error of writing (`SQLITE_IOERR_WRITE`), not as a full disk.
+const IOERR_WRITE: i32 = 778;
+
+/// Says it in the store's words.
+pub fn explain(trouble: Trouble, path: &Path) -> StoreError {
+    let error = match trouble {
+        Trouble::Store(error) => return error,
+        Trouble::Sqlite(error) => error,
+    };
+    let shown = path.display();
+    let code = error.sqlite_error().map(|error| (error.code, error.extended_code));
+    match code {
+        Some((ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked, _)) => {
+            StoreError::Unavailable(format!("the database {shown} is locked by another process: try again"))
+        }
+        Some((ErrorCode::TooBig, _)) => StoreError::Rejected(format!("the row is too big for {shown}")),
+        Some((ErrorCode::ConstraintViolation, _)) => StoreError::Conflict(format!("{shown}: {error}")),
+        Some((code, extended)) => StoreError::Broken(broken(&shown.to_string(), code, extended, &error)),
+        None => StoreError::Broken(format!("the database {shown} cannot be used: {error}")),
+    }
+}
+
+fn broken(shown: &str, code: ErrorCode, extended: i32, error: &rusqlite::Error) -> String {
+    match code {
+        ErrorCode::DiskFull => format!("no room for {shown}: the disk is full"),
+        _ if extended == IOERR_WRITE => {
+            format!("{shown} cannot be written: the disk or its quota is full, or it fails ({error})")
+        }
+        ErrorCode::NotADatabase => format!("{shown} is not an SQLite database: name another file"),
+        ErrorCode::DatabaseCorrupt => {
+            format!("the database {shown} is damaged ({error}): keep the file, and name another one")
+        }
+        ErrorCode::ReadOnly | ErrorCode::PermissionDenied => {
+            format!("{shown} cannot be written: the file or its directory is read-only for this user")
+        }
+        ErrorCode::CannotOpen => {
+            format!(
+                "{shown} cannot be opened: it or its directory is read-only for this user, or it is no file"
+            )
+        }
+        _ => format!("the database {shown} cannot be used: {error}"),
+    }
+}

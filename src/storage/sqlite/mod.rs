@@ -1,0 +1,86 @@
+//! The store in one SQLite file. One thread owns the connection and takes work over a bounded queue; other processes may
+//! have the same file open. Each outcome is one transaction: its row, its rollup and the model's health.
+
+mod catalogue;
+mod derive;
+mod errors;
+mod file;
+mod owner;
+mod record;
+mod schema;
+#[cfg(test)]
+mod tests;
+
+use crate::domain::{ModelRef, Outcome};
+use crate::storage::{Recorded, Sink, Store, StoreError, WorkItem, document};
+use async_trait::async_trait;
+use owner::Owner;
+use std::path::{Path, PathBuf};
+
+/// A store in one file.
+pub struct SqliteStore {
+    path: PathBuf,
+    published_profiles: Vec<String>,
+    owner: Owner,
+}
+
+impl SqliteStore {
+    /// Opens the file at `path`, creating it (0600) in an existing directory, and brings its tables up to date.
+    ///
+    /// # Errors
+    /// [`StoreError::Broken`] where the directory is missing or read-only, the disk is full, the file is no database or
+    /// comes from a newer version, or the SQLite library is too old; [`StoreError::Unavailable`] where it is locked.
+    pub async fn open(path: &Path, published_profiles: &[String]) -> Result<Self, StoreError> {
+        let path = file::prepare(path)?;
+        let owner = Owner::start(path.clone()).await?;
+        Ok(Self { path, published_profiles: published_profiles.to_vec(), owner })
+    }
+}
+
+#[async_trait]
+impl Sink for SqliteStore {
+    async fn work_list(&self, provider: Option<&str>) -> Result<Vec<WorkItem>, StoreError> {
+        let provider = provider.map(str::to_owned);
+        self.owner.ask(move |connection| catalogue::work_list(connection, provider.as_deref())).await
+    }
+
+    async fn record(&self, outcome: &Outcome) -> Result<Recorded, StoreError> {
+        let row = document::row(outcome, &self.published_profiles)?;
+        self.owner.ask(move |connection| record::record(connection, &row)).await
+    }
+
+    async fn learned(&self, model: &ModelRef) -> Result<Vec<String>, StoreError> {
+        let model = model.clone();
+        self.owner.ask(move |connection| catalogue::learned(connection, &model)).await
+    }
+
+    async fn learn(&self, model: &ModelRef, adaptation: &str) -> Result<(), StoreError> {
+        let (model, adaptation) = (model.clone(), adaptation.to_owned());
+        self.owner.ask(move |connection| catalogue::learn(connection, &model, &adaptation)).await
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    fn init_plan(&self) -> Vec<String> {
+        schema::plan()
+    }
+
+    async fn init(&self) -> Result<(), StoreError> {
+        self.owner.ask(schema::migrate).await
+    }
+
+    async fn put_model(&self, model: &ModelRef, display_name: &str, enabled: bool) -> Result<(), StoreError> {
+        let (model, name) = (model.clone(), display_name.to_owned());
+        self.owner.ask(move |connection| catalogue::put_model(connection, &model, &name, enabled)).await
+    }
+
+    async fn find_by_id(&self, model_id: &str) -> Result<Vec<ModelRef>, StoreError> {
+        let model_id = model_id.to_owned();
+        self.owner.ask(move |connection| catalogue::find_by_id(connection, &model_id)).await
+    }
+
+    fn describe(&self) -> String {
+        format!("sqlite:{}", self.path.display())
+    }
+}

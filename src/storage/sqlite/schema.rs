@@ -1,0 +1,160 @@
+//! Tables and indexes, and how an older file becomes a newer one. Each row keeps its whole document in `doc`; the columns
+//! beside it are what is searched by.
+
+use super::errors::Trouble;
+use crate::storage::StoreError;
+use rusqlite::{Connection, TransactionBehavior};
+
+/// The steps from an empty file to the present, one an entry; `user_version` counts those done. Never change one that
+/// was released: add another.
+const STEPS: &[&str] = &["
+    CREATE TABLE runs (
+        id TEXT PRIMARY KEY,
+        published INTEGER NOT NULL,
+        provider TEXT NOT NULL,
+        model_name TEXT NOT NULL,
+        run_ts_ms INTEGER NOT NULL,
+        gen_ts_ms INTEGER NOT NULL,
+        benchmark_profile_id TEXT NOT NULL,
+        sample_role TEXT NOT NULL,
+        tokens_per_second REAL NOT NULL,
+        visible_tokens_per_second REAL,
+        time_to_first_token REAL,
+        doc TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX runs_by_model ON runs (published, provider, model_name, run_ts_ms);
+    CREATE INDEX runs_by_time ON runs (run_ts_ms);
+
+    CREATE TABLE errors (
+        id TEXT PRIMARY KEY,
+        provider TEXT NOT NULL,
+        model_name TEXT NOT NULL,
+        ts_ms INTEGER NOT NULL,
+        stage TEXT NOT NULL,
+        error_kind TEXT NOT NULL,
+        http_status INTEGER,
+        fingerprint TEXT NOT NULL,
+        moves_health INTEGER NOT NULL,
+        message TEXT NOT NULL,
+        doc TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX errors_by_model ON errors (provider, model_name, ts_ms, error_kind);
+    CREATE INDEX errors_by_time ON errors (ts_ms);
+    CREATE INDEX errors_by_fingerprint ON errors (fingerprint);
+
+    CREATE TABLE error_rollups (
+        fingerprint TEXT PRIMARY KEY,
+        provider TEXT NOT NULL,
+        model_name TEXT NOT NULL,
+        stage TEXT NOT NULL,
+        error_kind TEXT NOT NULL,
+        first_seen_ms INTEGER NOT NULL,
+        last_seen_ms INTEGER NOT NULL,
+        count INTEGER NOT NULL,
+        sample_messages TEXT NOT NULL
+    ) STRICT;
+
+    CREATE TABLE models (
+        provider TEXT NOT NULL,
+        model_id TEXT NOT NULL,
+        display_name TEXT NOT NULL,
+        enabled INTEGER NOT NULL,
+        deprecated INTEGER NOT NULL DEFAULT 0,
+        created_at_ms INTEGER NOT NULL,
+        metadata TEXT NOT NULL DEFAULT '{}',
+        doc TEXT NOT NULL DEFAULT '{}',
+        UNIQUE (provider, model_id)
+    ) STRICT;
+    CREATE UNIQUE INDEX models_enabled_once ON models (lower(provider), lower(model_id)) WHERE enabled = 1;
+    CREATE INDEX models_by_id ON models (model_id);
+
+    CREATE TABLE model_health (
+        id TEXT PRIMARY KEY,
+        provider TEXT NOT NULL,
+        model_id TEXT NOT NULL,
+        enabled INTEGER NOT NULL,
+        freshness_status TEXT NOT NULL,
+        updated_at_ms INTEGER NOT NULL,
+        doc TEXT NOT NULL,
+        UNIQUE (provider, model_id)
+    ) STRICT;
+
+    CREATE TABLE model_adaptations (
+        position INTEGER PRIMARY KEY AUTOINCREMENT,
+        provider TEXT NOT NULL,
+        model_id TEXT NOT NULL,
+        adaptation TEXT NOT NULL,
+        UNIQUE (provider, model_id, adaptation)
+    ) STRICT;
+"];
+
+/// What [`migrate`] creates, for people.
+pub fn plan() -> Vec<String> {
+    let statements = STEPS.iter().flat_map(|step| step.split(';')).map(str::trim);
+    let heads = statements.filter_map(|statement| statement.strip_prefix("CREATE "));
+    heads.map(|head| head.split_once(" (").map_or(head, |(name, _)| name)).map(spoken).collect()
+}
+
+fn spoken(head: &str) -> String {
+    match head.split_once(" ON ") {
+        Some((index, table)) => format!("{table}: {}", lowered(index)),
+        None => lowered(head),
+    }
+}
+
+/// `TABLE runs` as people read it: `table runs`.
+fn lowered(head: &str) -> String {
+    head.replace("TABLE", "table").replace("UNIQUE", "unique").replace("INDEX", "index")
+}
+
+/// Does the steps that the file lacks, all in one transaction.
+pub fn migrate(connection: &mut Connection) -> Result<(), Trouble> {
+    if done(connection)? == STEPS.len() {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Asked again under the lock: another process may have been faster.
+    let done = done(&transaction)?;
+    for step in &STEPS[done..] {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "user_version", STEPS.len() as i64)?;
+    Ok(transaction.commit()?)
+}
+
+fn done(connection: &Connection) -> Result<usize, Trouble> {
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    match usize::try_from(version) {
+        Ok(done) if done <= STEPS.len() => Ok(done),
+        _ => Err(Trouble::Store(StoreError::Broken(format!(
+            "the database has version {version} and this program knows {}: use a newer llmbench, or another file",
+            STEPS.len()
+        )))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_plan_names_every_table_and_index() {
+        let plan = plan();
+        assert!(plan.contains(&"table runs".to_owned()), "{plan:?}");
+        assert!(plan.contains(&"models: unique index models_enabled_once".to_owned()), "{plan:?}");
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection).unwrap();
+        let sql = "SELECT count(*) FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'";
+        let there: i64 = connection.query_row(sql, [], |row| row.get(0)).unwrap();
+        assert_eq!(plan.len() as i64, there);
+    }
+
+    #[test]
+    fn migrating_twice_is_once_and_a_newer_file_is_left_alone() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection).unwrap();
+        migrate(&mut connection).unwrap();
+        connection.pragma_update(None, "user_version", 99).unwrap();
+        assert!(matches!(migrate(&mut connection), Err(Trouble::Store(StoreError::Broken(_)))));
+    }
+}

@@ -1,0 +1,135 @@
+//! A store under test, and a look into it that does not go through the store.
+
+use crate::support::peers::{Mongod, fresh_name};
+use llmbench::storage::{self, Location, Names, Store};
+use mongodb::Database;
+use mongodb::bson::{Bson, Document, doc};
+use rusqlite::Connection;
+use serde_json::{Map, Value, json};
+use std::path::PathBuf;
+use std::sync::Arc;
+use tempfile::TempDir;
+
+/// Where a store keeps its rows.
+pub enum Backend {
+    Sqlite(TempDir),
+    Mongo(Database),
+}
+
+/// What to look into.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    Published,
+    Probe,
+    Errors,
+    Rollups,
+    Health,
+}
+
+impl Backend {
+    pub fn sqlite() -> Self {
+        Backend::Sqlite(tempfile::tempdir().unwrap())
+    }
+
+    pub async fn mongo() -> Self {
+        Backend::Mongo(Mongod::start().database(&fresh_name()).await)
+    }
+
+    /// Opens the store; more than once for more than one writer.
+    pub async fn open(&self, published_profiles: &[&str]) -> Arc<dyn Store> {
+        let profiles: Vec<_> = published_profiles.iter().map(|id| (*id).to_owned()).collect();
+        let location = Location::parse(&self.url()).unwrap();
+        storage::open(&location, &Names::default(), &profiles).await.unwrap()
+    }
+
+    fn url(&self) -> String {
+        match self {
+            Backend::Sqlite(directory) => format!("sqlite:{}", file(directory).display()),
+            Backend::Mongo(database) => Mongod::start().uri(database.name()),
+        }
+    }
+
+    /// Every row, as JSON with dates as RFC 3339 and keys as they were sent.
+    pub async fn rows(&self, kind: Kind) -> Vec<Map<String, Value>> {
+        match self {
+            Backend::Sqlite(directory) => sqlite_rows(&Connection::open(file(directory)).unwrap(), kind),
+            Backend::Mongo(database) => mongo_rows(database, kind).await,
+        }
+    }
+
+    /// The row with this value in this field.
+    pub async fn row(&self, kind: Kind, field: &str, value: &str) -> Option<Map<String, Value>> {
+        let rows = self.rows(kind).await;
+        let mut found = rows.into_iter().filter(|row| row.get(field).is_some_and(|there| there == value));
+        let first = found.next();
+        assert!(found.next().is_none(), "two rows with {field} {value} in {kind:?}");
+        first
+    }
+}
+
+fn file(directory: &TempDir) -> PathBuf {
+    directory.path().join("runs.db")
+}
+
+fn sqlite_rows(connection: &Connection, kind: Kind) -> Vec<Map<String, Value>> {
+    let sql = match kind {
+        Kind::Published => "SELECT doc FROM runs WHERE published = 1",
+        Kind::Probe => "SELECT doc FROM runs WHERE published = 0",
+        Kind::Errors => "SELECT doc FROM errors",
+        Kind::Rollups => {
+            "SELECT json_object('fingerprint', fingerprint, 'provider', provider, 'model_name', model_name,
+                'stage', stage, 'error_kind', error_kind, 'count', count, 'sample_messages', json(sample_messages),
+                'first_seen', strftime('%Y-%m-%dT%H:%M:%fZ', first_seen_ms / 1000.0, 'unixepoch'),
+                'last_seen', strftime('%Y-%m-%dT%H:%M:%fZ', last_seen_ms / 1000.0, 'unixepoch')) FROM error_rollups"
+        }
+        Kind::Health => "SELECT doc FROM model_health",
+    };
+    let mut statement = connection.prepare(sql).unwrap();
+    let rows = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
+    rows.map(|doc| serde_json::from_str(&doc.unwrap()).unwrap()).collect()
+}
+
+async fn mongo_rows(database: &Database, kind: Kind) -> Vec<Map<String, Value>> {
+    let name = match kind {
+        Kind::Published => "metrics_cloud_v2",
+        Kind::Probe => "metrics_cloud_probe",
+        Kind::Errors => "errors_cloud",
+        Kind::Rollups => "error_rollups",
+        Kind::Health => "bench_model_health",
+    };
+    let mut cursor = database.collection::<Document>(name).find(doc! {}).await.unwrap();
+    let mut rows = Vec::new();
+    while cursor.advance().await.unwrap() {
+        rows.push(object(cursor.deserialize_current().unwrap()));
+    }
+    rows
+}
+
+fn object(document: Document) -> Map<String, Value> {
+    document.into_iter().map(|(key, value)| (unescaped(&key), plain(value))).collect()
+}
+
+fn unescaped(key: &str) -> String {
+    if key == "%" {
+        return String::new();
+    }
+    key.replace("%24", "$").replace("%2E", ".").replace("%25", "%")
+}
+
+fn plain(value: Bson) -> Value {
+    match value {
+        Bson::Null => Value::Null,
+        Bson::Boolean(flag) => json!(flag),
+        Bson::Int32(number) => json!(number),
+        Bson::Int64(number) => json!(number),
+        Bson::Double(number) => json!(number),
+        Bson::String(text) => json!(text),
+        Bson::Array(items) => items.into_iter().map(plain).collect(),
+        Bson::Document(document) => Value::Object(object(document)),
+        Bson::DateTime(instant) => {
+            let instant = chrono::DateTime::from_timestamp_millis(instant.timestamp_millis()).unwrap();
+            json!(instant.to_rfc3339_opts(chrono::SecondsFormat::Millis, true))
+        }
+        other => panic!("no row holds {other:?}"),
+    }
+}

@@ -1,4 +1,4 @@
-//! Bedrock's requests: the AWS SDK finds credentials and region, serialises `ConverseStream` and signs it; the signed
+//! Bedrock's requests: the AWS SDK finds credentials, region and endpoint and signs `ConverseStream`; the signed
 //! request is then taken from it and sent by the same wire as everybody else's, so that the clock and the stamps are
 //! ours and no retry of the SDK can hide in them. Not here: decoding (`protocols::converse`) and id rules
 //! (`bedrock_ids`).
@@ -6,13 +6,12 @@
 //! API: <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html>
 //! Signatures stay valid for five minutes, far longer than the way from here to the wire.
 
-use crate::domain::Ask;
 use crate::domain::failure::{Fault, Kind, Stage};
+use super::prepare::Plan;
 use crate::wire::{Request, Target};
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_bedrockruntime::Client;
 use aws_sdk_bedrockruntime::config::Config;
-use aws_sdk_bedrockruntime::types::{ContentBlock, ConversationRole, InferenceConfiguration, Message};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
@@ -21,9 +20,8 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::retry::RetryConfig;
-use aws_smithy_types::{Document, Number};
+use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
-use serde_json::Value;
 use std::sync::{Arc, Mutex};
 
 /// Headers that the wire writes itself.
@@ -74,22 +72,24 @@ impl Signer {
         self.client.config().region().map(ToString::to_string)
     }
 
-    /// The signed request for one question. Credentials are fetched or taken from the SDK's cache: before the clock.
+    /// The signed request for one question. Credentials are fetched or taken from the SDK's cache: before the clock. The
+    /// body is the dialect's own, so that Bedrock's quirks and adaptations are those of everybody else; it is put in
+    /// before the SDK signs.
     ///
     /// # Errors
     /// Kind `auth`, stage `prepare`, where no credentials, no region or no such profile can be found.
-    pub async fn sign(&self, ask: &Ask) -> Result<Request, Fault> {
+    pub async fn sign(&self, plan: &Plan) -> Result<Request, Fault> {
         let taken = Taken::default();
+        let body = Bytes::from(plan.dialect.body(&plan.ask, &plan.quirks).to_string());
         let outcome = self
             .client
             .converse_stream()
-            .model_id(&ask.model_id)
-            .messages(user_message(&ask.prompt)?)
-            .inference_config(inference(ask))
-            .set_additional_model_request_fields(
-                ask.metadata.get("additional_model_request_fields").map(document),
-            )
+            .model_id(&plan.ask.model_id)
             .customize()
+            .mutate_request(move |request| {
+                request.headers_mut().insert("content-length", body.len().to_string());
+                *request.body_mut() = SdkBody::from(body.clone());
+            })
             .config_override(Config::builder().http_client(taken.clone()))
             .send()
             .await;
@@ -118,39 +118,6 @@ impl HttpConnector for Taken {
 impl HttpClient for Taken {
     fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
         SharedHttpConnector::new(self.clone())
-    }
-}
-
-fn user_message(prompt: &str) -> Result<Message, Fault> {
-    Message::builder()
-        .role(ConversationRole::User)
-        .content(ContentBlock::Text(prompt.to_owned()))
-        .build()
-        .map_err(|error| prepare_fault(error.to_string()))
-}
-
-fn inference(ask: &Ask) -> InferenceConfiguration {
-    InferenceConfiguration::builder()
-        .max_tokens(i32::try_from(ask.max_output_tokens).unwrap_or(i32::MAX))
-        .set_temperature(ask.temperature.map(|temperature| temperature as f32))
-        .build()
-}
-
-/// A JSON value as the SDK's document type.
-fn document(value: &Value) -> Document {
-    match value {
-        Value::Null => Document::Null,
-        Value::Bool(flag) => Document::Bool(*flag),
-        Value::Number(number) => Document::Number(match (number.as_u64(), number.as_i64()) {
-            (Some(positive), _) => Number::PosInt(positive),
-            (None, Some(negative)) => Number::NegInt(negative),
-            _ => Number::Float(number.as_f64().unwrap_or(0.0)),
-        }),
-        Value::String(text) => Document::String(text.clone()),
-        Value::Array(items) => Document::Array(items.iter().map(document).collect()),
-        Value::Object(fields) => {
-            Document::Object(fields.iter().map(|(key, value)| (key.clone(), document(value))).collect())
-        }
     }
 }
 
@@ -199,7 +166,9 @@ fn explain(error: &(dyn std::error::Error + 'static)) -> Fault {
 mod tests {
     use super::*;
     use aws_sdk_bedrockruntime::config::{Credentials, Region};
-    use serde_json::{Map, json};
+    use crate::domain::Ask;
+    use crate::providers::protocols::{Dialect, Quirks};
+    use serde_json::{Value, json};
 
     fn signer(endpoint: &str) -> Signer {
         let config = Config::builder()
@@ -211,32 +180,47 @@ mod tests {
         Signer { client: Client::from_conf(config) }
     }
 
-    fn ask(metadata: Map<String, Value>) -> Ask {
-        Ask {
+    fn plan(metadata: Value) -> Plan {
+        let ask = Ask {
             model_id: "us.amazon.nova-pro-v1:0".to_owned(),
             prompt: "Tell".to_owned(),
             max_output_tokens: 64,
             temperature: Some(0.1),
             reasoning_effort: None,
-            metadata,
-        }
+            metadata: metadata.as_object().unwrap().clone(),
+        };
+        Plan { ask, dialect: Dialect::Converse, quirks: Quirks::default() }
     }
 
     #[tokio::test]
     async fn the_signed_request_is_taken_over_whole() {
         let fields = json!({"additional_model_request_fields": {"thinking": {"type": "enabled", "budget_tokens": 1024}}});
-        let metadata = fields.as_object().unwrap().clone();
-        let request = signer("http://127.0.0.1:8123").sign(&ask(metadata)).await.unwrap();
+        let request = signer("http://127.0.0.1:8123").sign(&plan(fields)).await.unwrap();
         assert_eq!(request.target, Target { tls: false, host: "127.0.0.1".to_owned(), port: 8123 });
         assert_eq!(request.path, "/model/us.amazon.nova-pro-v1%3A0/converse-stream");
-        let header =
-            |wanted: &str| request.headers.iter().find(|(name, _)| name == wanted).map(|(_, v)| v.clone());
+        let header = |wanted: &str| request.headers.iter().find(|(name, _)| name == wanted).map(|(_, v)| v.clone());
         assert!(header("authorization").unwrap().contains("/us-east-1/bedrock/aws4_request"));
         assert!(header("host").is_none());
         let body: Value = serde_json::from_slice(&request.body).unwrap();
         assert_eq!(body["messages"][0]["content"][0]["text"], "Tell");
-        assert_eq!(body["inferenceConfig"]["maxTokens"], 64);
+        assert_eq!(body["inferenceConfig"], json!({"maxTokens": 64, "temperature": 0.1}));
         assert_eq!(body["additionalModelRequestFields"]["thinking"]["budget_tokens"], 1024);
+    }
+
+    #[tokio::test]
+    async fn the_signature_covers_the_body_that_is_sent() {
+        let hash = |request: &Request| {
+            use sha2::Digest;
+            sha2::Sha256::digest(&request.body).iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+        };
+        let one = signer("http://127.0.0.1:8123").sign(&plan(json!({}))).await.unwrap();
+        let other = signer("http://127.0.0.1:8123").sign(&plan(json!({"omit_temperature": true}))).await.unwrap();
+        let signature = |request: &Request| {
+            let found = request.headers.iter().find(|(name, _)| name == "authorization");
+            found.unwrap().1.rsplit("Signature=").next().unwrap().to_owned()
+        };
+        assert_ne!(hash(&one), hash(&other));
+        assert_ne!(signature(&one), signature(&other), "another body must have another signature");
     }
 
     #[test]

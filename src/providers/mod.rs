@@ -5,6 +5,7 @@ pub mod adapt;
 pub mod auth;
 pub mod bedrock_ids;
 pub mod errors;
+pub mod google;
 pub mod hosts;
 pub mod prepare;
 pub mod protocols;

@@ -6,6 +6,7 @@ pub mod auth;
 pub mod bedrock;
 pub mod bedrock_ids;
 pub mod errors;
+pub mod google;
 pub mod hosts;
 pub mod prepare;
 pub mod protocols;

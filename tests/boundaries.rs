@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 /// A name, and the places under `src/` where it may appear.
 const CRATES: &[(&str, &[&str])] = &[
     ("clap::", &["cli/", "main.rs"]),
-    ("mongodb::", &["storage/mongo/"]),
+    ("mongodb::", &["storage/mongo/", "storage/location.rs"]),
     ("rusqlite::", &["storage/sqlite/"]),
     ("aws_config::", &["providers/bedrock.rs"]),
     ("aws_sdk_bedrockruntime::", &["providers/bedrock.rs"]),
     ("aws_smithy_eventstream::", &["providers/protocols/", "providers/sim/"]),
-    ("gcp_auth::", &["providers/vertex.rs"]),
+    ("gcp_auth::", &["providers/google.rs"]),
     ("hyper::", &["providers/sim/"]),
     ("comfy_table::", &["output/"]),
     ("indicatif::", &["output/"]),

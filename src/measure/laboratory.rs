@@ -21,7 +21,7 @@ use std::time::Instant;
 const MOST_ATTEMPTS: u32 = 4;
 
 /// A model that is measured.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Subject {
     /// Which.
     pub model: ModelRef,
@@ -75,7 +75,12 @@ struct Judged {
 
 impl Laboratory {
     /// Makes one measurement and gives its attempts in order; the last one counts. `due` is the open loop's moment.
-    pub async fn measure(&self, subject: &Subject, question: &Question, due: Option<Instant>) -> Vec<Attempted> {
+    pub async fn measure(
+        &self,
+        subject: &Subject,
+        question: &Question,
+        due: Option<Instant>,
+    ) -> Vec<Attempted> {
         let mut learned = subject.learned.clone();
         let mut attempts = Vec::new();
         let group = new_id();
@@ -94,7 +99,14 @@ impl Laboratory {
         attempts
     }
 
-    fn sheet(&self, subject: &Subject, question: &Question, group: &str, number: u32, learned: &[Adaptation]) -> Attempt {
+    fn sheet(
+        &self,
+        subject: &Subject,
+        question: &Question,
+        group: &str,
+        number: u32,
+        learned: &[Adaptation],
+    ) -> Attempt {
         Attempt {
             id: new_id(),
             model: subject.model.clone(),
@@ -136,11 +148,14 @@ impl Laboratory {
         };
         let region = subject.route.region();
         let (redactor, judged_sheet, judged_plan) = (Arc::clone(&self.redactor), sheet.clone(), plan.clone());
-        let judged =
-            self.desk.work(move || judge(&recording, judged_sheet, &judged_plan, region.as_deref(), &redactor)).await;
+        let judged = self
+            .desk
+            .work(move || judge(&recording, judged_sheet, &judged_plan, region.as_deref(), &redactor))
+            .await;
         match judged {
             Ok(Judged { outcome, refusal }) => {
-                let lesson = refusal.and_then(|refusal| adapt::suggest(&refusal.fault, &refusal.said?, &plan));
+                let lesson =
+                    refusal.and_then(|refusal| adapt::suggest(&refusal.fault, &refusal.said?, &plan));
                 (outcome, lesson)
             }
             Err(no_result) => (self.never_sent(&sheet, broken(&no_result)), None),
@@ -155,7 +170,13 @@ impl Laboratory {
 }
 
 /// Decodes and judges one recording: the desk's work.
-fn judge(recording: &Recording, sheet: Attempt, plan: &Plan, region: Option<&str>, redactor: &Redactor) -> Judged {
+fn judge(
+    recording: &Recording,
+    sheet: Attempt,
+    plan: &Plan,
+    region: Option<&str>,
+    redactor: &Redactor,
+) -> Judged {
     let streamed = recording.head.as_ref().is_some_and(|head| head.status == 200);
     let answer = streamed.then(|| plan.dialect.decode(recording, &plan.quirks));
     let asked = Asked { model: &sheet.model, region, redactor };
@@ -191,7 +212,7 @@ fn with_nonce(prompt: &str) -> String {
 
 /// A new id: 26 characters, sorted by time.
 fn new_id() -> String {
-    ulid::Ulid::new().to_string()
+    ulid::Ulid::generate().to_string()
 }
 
 fn broken(error: &impl std::fmt::Display) -> Fault {

@@ -255,7 +255,7 @@ mod tests {
     #[tokio::test]
     async fn too_many_errors_stop_the_lane() {
         let limited = Shape { requests: Some(1000), concurrency: 1, max_error_rate: Some(0.5), ..shape() };
-        let work = |start: Start| async move { start.index % 4 != 0 };
+        let work = |start: Start| async move { !start.index.is_multiple_of(4) };
         let tally = LocalSet::new().run_until(drive(limited, CancellationToken::new(), work)).await;
         assert!(tally.started < 20, "{tally:?}");
         assert!(tally.stopped_early.unwrap().contains("requests failed"));

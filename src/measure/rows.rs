@@ -94,7 +94,12 @@ pub fn run(attempt: &Attempt, recording: &Recording, answer: Answer) -> Outcome 
 }
 
 /// The row of a failure. `recording` is `None` where the attempt failed before a request could be sent.
-pub fn failure(attempt: &Attempt, fault: Fault, recording: Option<&Recording>, answer: Option<&Answer>) -> Outcome {
+pub fn failure(
+    attempt: &Attempt,
+    fault: Fault,
+    recording: Option<&Recording>,
+    answer: Option<&Answer>,
+) -> Outcome {
     let message: String = fault.message.chars().take(failure::MESSAGE_LIMIT).collect();
     let normalized = failure::normalize(&message);
     let (provider, model) = (&attempt.model.provider, &attempt.model.model_id);

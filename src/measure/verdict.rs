@@ -112,7 +112,9 @@ fn ending_fault(recording: &Recording) -> Option<Fault> {
 
 /// Why a stream that HTTP calls complete is no sample.
 fn unusable(answer: &Answer) -> Option<Fault> {
-    let fault = |kind, stage, message: String| Some(Fault { http_status: Some(200), ..Fault::new(kind, stage, message) });
+    let fault = |kind, stage, message: String| {
+        Some(Fault { http_status: Some(200), ..Fault::new(kind, stage, message) })
+    };
     if let Some(reason) = &answer.malformed {
         return fault(Kind::Protocol, Stage::Stream, reason.clone());
     }

@@ -6,8 +6,8 @@
 //! API: <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html>
 //! Signatures stay valid for five minutes, far longer than the way from here to the wire.
 
-use crate::domain::failure::{Fault, Kind, Stage};
 use super::prepare::Plan;
+use crate::domain::failure::{Fault, Kind, Stage};
 use crate::wire::{Request, Target};
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_bedrockruntime::Client;
@@ -19,8 +19,8 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::retry::RetryConfig;
 use bytes::Bytes;
 use std::sync::{Arc, Mutex};
 
@@ -165,9 +165,9 @@ fn explain(error: &(dyn std::error::Error + 'static)) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aws_sdk_bedrockruntime::config::{Credentials, Region};
     use crate::domain::Ask;
     use crate::providers::protocols::{Dialect, Quirks};
+    use aws_sdk_bedrockruntime::config::{Credentials, Region};
     use serde_json::{Value, json};
 
     fn signer(endpoint: &str) -> Signer {
@@ -198,7 +198,8 @@ mod tests {
         let request = signer("http://127.0.0.1:8123").sign(&plan(fields)).await.unwrap();
         assert_eq!(request.target, Target { tls: false, host: "127.0.0.1".to_owned(), port: 8123 });
         assert_eq!(request.path, "/model/us.amazon.nova-pro-v1%3A0/converse-stream");
-        let header = |wanted: &str| request.headers.iter().find(|(name, _)| name == wanted).map(|(_, v)| v.clone());
+        let header =
+            |wanted: &str| request.headers.iter().find(|(name, _)| name == wanted).map(|(_, v)| v.clone());
         assert!(header("authorization").unwrap().contains("/us-east-1/bedrock/aws4_request"));
         assert!(header("host").is_none());
         let body: Value = serde_json::from_slice(&request.body).unwrap();
@@ -214,7 +215,8 @@ mod tests {
             sha2::Sha256::digest(&request.body).iter().map(|byte| format!("{byte:02x}")).collect::<String>()
         };
         let one = signer("http://127.0.0.1:8123").sign(&plan(json!({}))).await.unwrap();
-        let other = signer("http://127.0.0.1:8123").sign(&plan(json!({"omit_temperature": true}))).await.unwrap();
+        let other =
+            signer("http://127.0.0.1:8123").sign(&plan(json!({"omit_temperature": true}))).await.unwrap();
         let signature = |request: &Request| {
             let found = request.headers.iter().find(|(name, _)| name == "authorization");
             found.unwrap().1.rsplit("Signature=").next().unwrap().to_owned()

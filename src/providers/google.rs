@@ -3,8 +3,8 @@
 //! metadata server, and last the gcloud command.
 
 use super::auth::Credential;
-use crate::settings::names::GOOGLE_APPLICATION_CREDENTIALS;
-use crate::settings::secret::Secret;
+use crate::domain::names::GOOGLE_APPLICATION_CREDENTIALS;
+use crate::domain::secret::Secret;
 use gcp_auth::{
     ConfigDefaultCredentials, CustomServiceAccount, GCloudAuthorizedUser, MetadataServiceAccount,
     TokenProvider,

@@ -11,7 +11,7 @@ pub mod hosts;
 pub mod prepare;
 pub mod protocols;
 pub mod retry_after;
-//pub mod route;
+pub mod route;
 pub mod rules;
 pub mod sim;
 pub mod table;

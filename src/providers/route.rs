@@ -4,27 +4,28 @@
 use super::adapt::Adaptation;
 use super::auth::Credential;
 use super::bedrock::Signer;
-use super::google::Tokens;
+use super::google::{GoogleError, GoogleLogin};
 use super::hosts::Host;
 use super::prepare::{self, Plan};
 use crate::domain::Ask;
-use crate::domain::failure::Fault;
+use crate::domain::failure::{Fault, Kind, Stage};
 use crate::wire::Request;
 use bytes::Bytes;
+use std::sync::Arc;
 
 /// How a host is shown who is calling.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum Access {
     /// With what is known already.
     Known(Credential),
     /// With a token that Google gives and renews.
-    Google(Tokens),
+    Google(Arc<GoogleLogin>),
     /// With a signature of the AWS SDK.
     Aws(Signer),
 }
 
 /// A host and the access to it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Route {
     /// The row of the table.
     pub host: Host,
@@ -53,7 +54,7 @@ impl Route {
                 let request = signer.sign(&plan).await?;
                 return Ok(Prepared { plan, request });
             }
-            Access::Google(tokens) => tokens.credential().await?,
+            Access::Google(login) => login.credential().await.map_err(no_token)?,
             Access::Known(credential) => credential.clone(),
         };
         let body = Bytes::from(plan.dialect.body(&plan.ask, &plan.quirks).to_string());
@@ -69,4 +70,8 @@ impl Route {
             _ => self.host.region.as_ref().map(|region| region.value.clone()),
         }
     }
+}
+
+fn no_token(error: GoogleError) -> Fault {
+    Fault::new(Kind::Auth, Stage::Prepare, error.to_string())
 }

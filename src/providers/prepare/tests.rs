@@ -1,11 +1,11 @@
 //! Requests as they go out, host by host.
 
 use super::*;
-use crate::providers::hosts::Hosts;
-use crate::providers::table;
-use crate::domain::sourced::{Source, Sourced};
 use crate::domain::names;
 use crate::domain::secret::Secret;
+use crate::domain::sourced::{Source, Sourced};
+use crate::providers::hosts::Hosts;
+use crate::providers::table;
 
 fn ask(model_id: &str) -> Ask {
     Ask {

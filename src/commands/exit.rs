@@ -47,9 +47,10 @@ impl CommandError {
         Self { exit: Exit::Usage, message: message.to_string(), hint: None }
     }
 
-    /// The store cannot be reached now.
-    pub fn not_stored(message: impl fmt::Display) -> Self {
-        Self { exit: Exit::NotStored, message: message.to_string(), hint: None }
+    /// The same, with another status.
+    #[must_use]
+    pub fn exit(self, exit: Exit) -> Self {
+        Self { exit, ..self }
     }
 
     /// The same, with a way out.

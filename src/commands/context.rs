@@ -1,0 +1,93 @@
+//! What every command starts from: settings, terminal, store. Opened once, passed as a value.
+
+use crate::cli::Global;
+use crate::commands::exit::{CommandError, Exit};
+use crate::domain::names::{SSL_CERT_FILE, XDG_STATE_HOME};
+use crate::domain::secret::Secret;
+use crate::domain::sourced::Source;
+use crate::output::print;
+use crate::output::terminal::{Terminal, Wishes};
+use crate::settings::{Env, Overrides, Settings, resolve};
+use crate::storage::{Location, Names, Store, StoreError, create_private_dir, open, spill::Spill};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Settings and terminal of one invocation.
+pub struct Context {
+    /// Resolved settings.
+    pub settings: Settings,
+    /// What is known about the terminal.
+    pub terminal: Terminal,
+}
+
+impl Context {
+    /// From the global flags, what the command overrides, and the environment.
+    ///
+    /// # Errors
+    /// [`CommandError`] of status 2, where a value of any source cannot be used.
+    pub fn new(global: Global, overrides: Overrides, env: Env) -> Result<Self, CommandError> {
+        let terminal = Terminal::detect(Wishes::read(|name| env.get(name).map(str::to_owned)));
+        let overrides = Overrides { config: global.config, store: global.store.map(Secret::new), ..overrides };
+        let settings = resolve(&overrides, env).map_err(CommandError::usage)?;
+        Ok(Self { settings, terminal })
+    }
+
+    /// A note for people, unless they want none.
+    pub fn note(&self, quiet: bool, text: &str) {
+        if !quiet {
+            print::note(text);
+        }
+    }
+
+    /// Opens the store that the settings name. The default directory is created; a named one has to exist.
+    ///
+    /// # Errors
+    /// Status 2 where the store is unusable as configured, 75 where it cannot be reached now.
+    pub async fn open_store(&self) -> Result<Arc<dyn Store>, CommandError> {
+        let named = self.settings.store().map_err(CommandError::usage)?;
+        let location = Location::parse(named.value.expose())
+            .map_err(|error| CommandError::usage(format!("store ({}): {error}", named.source)))?;
+        if let (Location::Sqlite(path), Source::Default) = (&location, &named.source)
+            && let Some(directory) = path.parent()
+        {
+            create_private_dir(directory).map_err(|error| {
+                CommandError::usage(format!("cannot create {}: {error}", directory.display())).hint(OTHER_STORE)
+            })?;
+        }
+        let names = Names::from_lookup(|name| self.settings.env().get(name).map(str::to_owned));
+        open(&location, &names, &self.settings.profiles.published.value)
+            .await
+            .map_err(|error| store_error(&format!("store ({})", named.source), error))
+    }
+
+    /// Where outcomes wait that no store took.
+    ///
+    /// # Errors
+    /// Status 2 where there is no home directory and XDG_STATE_HOME is not set.
+    pub fn spill(&self) -> Result<Spill, CommandError> {
+        let named = self.settings.env().get(XDG_STATE_HOME).map(|home| PathBuf::from(home).join("llmbench"));
+        let own = || {
+            let directories = directories::ProjectDirs::from("", "", "llmbench")?;
+            Some(directories.state_dir().unwrap_or_else(|| directories.data_dir()).to_owned())
+        };
+        let directory = named.or_else(own).ok_or_else(|| {
+            CommandError::usage("there is no home directory for results that cannot be stored")
+                .hint("set HOME or XDG_STATE_HOME")
+        })?;
+        Ok(Spill::in_state_dir(&directory))
+    }
+
+    /// Certificate authorities of the operator's own.
+    pub fn extra_ca(&self) -> Option<PathBuf> {
+        self.settings.env().get(SSL_CERT_FILE).map(PathBuf::from)
+    }
+}
+
+/// What to do where a store cannot be used.
+const OTHER_STORE: &str = "name another store with --store sqlite:FILE, or measure without one with --no-store";
+
+/// A store's error as a command's: unreachable is 75, everything else needs a change.
+pub fn store_error(what: &str, error: StoreError) -> CommandError {
+    let exit = if matches!(error, StoreError::Unavailable(_)) { Exit::NotStored } else { Exit::Usage };
+    CommandError { exit, message: format!("{what}: {error}"), hint: Some(OTHER_STORE.to_owned()) }
+}

@@ -1,0 +1,187 @@
+//! Where each outcome goes as it ends: store, or a local file where the store fails; ndjson, CSV, progress, statistics.
+
+use crate::commands::exit::CommandError;
+use crate::domain::{ModelRef, Outcome};
+use crate::measure::collect::Collector;
+use crate::measure::laboratory::Attempted;
+use crate::measure::report::ModelReport;
+use crate::output::print::{self, Written};
+use crate::output::progress::Progress;
+use crate::output::{csv::Rows, ndjson};
+use crate::storage::Store;
+use crate::storage::spill::Spill;
+use std::cell::{Cell, RefCell};
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A request of a schedule that starts later than this was late.
+const LATE: f64 = 0.010;
+
+/// Where outcomes go.
+pub struct Sinks {
+    /// The store, unless `--no-store`.
+    pub store: Option<Arc<dyn Store>>,
+    /// Where they wait if it fails.
+    pub spill: Spill,
+    /// A line each on standard output.
+    pub ndjson: bool,
+    /// A line each in a file.
+    pub csv: Option<Rows<BufWriter<File>>>,
+}
+
+/// What became of the outcomes besides figures.
+#[derive(Debug, Clone, Default)]
+pub struct Fate {
+    /// Files in which outcomes wait, and why the store did not take the first of them.
+    pub waiting: Vec<PathBuf>,
+    /// Why the store failed first.
+    pub store_error: Option<String>,
+    /// Outcomes that neither the store nor a file took; printed on standard error.
+    pub lost: u64,
+    /// Outcomes that count as failed.
+    pub failed: u64,
+    /// Starts later than the schedule allows.
+    pub late_starts: u64,
+    /// The longest delay, seconds.
+    pub max_delay: f64,
+    /// Why an output file or standard output took no more.
+    pub output_error: Option<String>,
+}
+
+/// Takes outcomes as they end.
+pub struct Ledger {
+    store: Option<Arc<dyn Store>>,
+    spill: Spill,
+    ndjson: Cell<bool>,
+    csv: RefCell<Option<Rows<BufWriter<File>>>>,
+    progress: Progress,
+    collector: RefCell<Collector>,
+    fate: RefCell<Fate>,
+}
+
+/// Opens the CSV file.
+///
+/// # Errors
+/// Status 2, where it cannot be created.
+pub fn csv(path: Option<&Path>) -> Result<Option<Rows<BufWriter<File>>>, CommandError> {
+    let Some(path) = path else { return Ok(None) };
+    let fail = |error: std::io::Error| CommandError::usage(format!("--csv {}: {error}", path.display()));
+    let file = File::create(path).map_err(fail)?;
+    Rows::new(BufWriter::new(file)).map(Some).map_err(fail)
+}
+
+/// Delivers what earlier invocations could not store.
+pub async fn deliver(spill: &Spill, store: &dyn Store, note: impl Fn(&str)) {
+    let delivered = spill.deliver(store).await;
+    let arrived = delivered.stored + delivered.duplicate;
+    if arrived > 0 {
+        note(&format!("delivered {arrived} results of an earlier run to {}", store.describe()));
+    }
+    for bad in &delivered.bad {
+        note(&format!("cannot deliver {}: {}", bad.path.display(), bad.why));
+    }
+    if let Some(error) = &delivered.stopped {
+        note(&format!("{} results of an earlier run still wait: {error}", delivered.kept.len()));
+    }
+}
+
+impl Ledger {
+    /// A ledger that reports on these models.
+    pub fn new(sinks: Sinks, progress: Progress, models: &[ModelRef]) -> Self {
+        Self {
+            store: sinks.store,
+            spill: sinks.spill,
+            ndjson: Cell::new(sinks.ndjson),
+            csv: RefCell::new(sinks.csv),
+            progress,
+            collector: RefCell::new(Collector::expecting(models)),
+            fate: RefCell::default(),
+        }
+    }
+
+    /// Records the attempts at one measurement; true if the last one failed. Attempts that taught something are rows, and
+    /// no failures of the measurement.
+    pub async fn record(&self, model: &ModelRef, attempts: Vec<Attempted>) -> bool {
+        let mut failed = false;
+        for attempted in attempts {
+            self.keep(&attempted.outcome).await;
+            self.write(&attempted.outcome);
+            if let Some(lesson) = attempted.learned {
+                self.progress.note(&format!("{model}: the API refused a parameter; measured afresh with {}", lesson.as_str()));
+                if let Some(store) = &self.store {
+                    // What is not remembered is learned again; the row says which adaptations were in force.
+                    let _ = store.learn(model, lesson.as_str()).await;
+                }
+                continue;
+            }
+            failed = matches!(attempted.outcome, Outcome::Failure(_));
+            self.count(&attempted.outcome, failed);
+        }
+        failed
+    }
+
+    fn count(&self, outcome: &Outcome, failed: bool) {
+        self.collector.borrow_mut().add(outcome);
+        self.progress.finished(outcome);
+        let delay = match outcome {
+            Outcome::Success(run) => run.quality.dispatch_delay_seconds,
+            Outcome::Failure(failure) => {
+                failure.extra.get("dispatch_delay_seconds").and_then(serde_json::Value::as_f64).unwrap_or(0.0)
+            }
+        };
+        let mut fate = self.fate.borrow_mut();
+        fate.failed += u64::from(failed);
+        fate.late_starts += u64::from(delay > LATE);
+        fate.max_delay = fate.max_delay.max(delay);
+    }
+
+    /// The store, else a file, else standard error: an outcome is never dropped.
+    async fn keep(&self, outcome: &Outcome) {
+        let Some(store) = &self.store else { return };
+        let Err(error) = store.record(outcome).await else { return };
+        let kept = self.spill.keep(&store.describe(), outcome);
+        let mut fate = self.fate.borrow_mut();
+        fate.store_error.get_or_insert_with(|| error.to_string());
+        match kept {
+            Ok(path) => fate.waiting.push(path),
+            Err(reason) => {
+                fate.lost += 1;
+                let line = ndjson::line(outcome).unwrap_or_default();
+                self.progress.note(&format!("neither the store nor a file took this row ({reason}): {}", line.trim_end()));
+            }
+        }
+    }
+
+    fn write(&self, outcome: &Outcome) {
+        if self.ndjson.get() {
+            let written = ndjson::line(outcome)
+                .map_err(std::io::Error::other)
+                .and_then(|line| self.progress.aside(|| print::data(&line)));
+            if !matches!(written, Ok(Written::Whole)) {
+                self.ndjson.set(false);
+            }
+            self.note_output(written.err(), "standard output");
+        }
+        let mut rows = self.csv.borrow_mut();
+        let error = rows.as_mut().and_then(|rows| rows.write(outcome).err());
+        if error.is_some() {
+            *rows = None;
+        }
+        self.note_output(error, "the CSV file");
+    }
+
+    fn note_output(&self, error: Option<std::io::Error>, what: &str) {
+        if let Some(error) = error {
+            let mut fate = self.fate.borrow_mut();
+            fate.output_error.get_or_insert_with(|| format!("{what} takes no more: {error}"));
+        }
+    }
+
+    /// Takes the progress bar away and gives the reports and what became of the rows.
+    pub fn close(self) -> (Vec<ModelReport>, Fate) {
+        self.progress.done();
+        (self.collector.into_inner().finish(), self.fate.into_inner())
+    }
+}

@@ -1,0 +1,80 @@
+//! `llmbench run`: opens what is needed before money is spent, measures, records each outcome as it ends, reports, and
+//! says in its exit status whether the answer is yes.
+
+mod access;
+mod lanes;
+mod ledger;
+mod question;
+mod report;
+mod selection;
+
+use crate::cli::run::RunArgs;
+use crate::commands::context::Context;
+use crate::commands::exit::{CommandError, Exit};
+use crate::commands::interrupt::Interrupt;
+use crate::measure::Gate;
+use crate::measure::desk::Desk;
+use crate::measure::laboratory::Laboratory;
+use crate::measure::meter::Meter;
+use crate::output::progress::Progress;
+use crate::wire::tls::client_config;
+use ledger::{Ledger, Sinks};
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// Runs the command.
+///
+/// # Errors
+/// [`CommandError`], where nothing could be measured: usage, configuration, keys, a store that cannot be opened.
+pub async fn run(args: RunArgs, context: Context) -> Result<Exit, CommandError> {
+    let gates = gates(&args.fail_if)?;
+    let interrupt = Interrupt::listen().map_err(CommandError::usage)?;
+    let store = if args.no_store { None } else { Some(context.open_store().await?) };
+    let spill = context.spill()?;
+    if let Some(store) = &store {
+        ledger::deliver(&spill, store.as_ref(), |note| context.note(args.quiet, note)).await;
+    }
+    let settled = selection::settle(&args, &context, store.as_deref()).await?;
+    let asked = question::settle(&args, &context)?;
+    let load = question::load(&args);
+    let subjects = &settled.subjects;
+    let models: Vec<_> = subjects.iter().map(|subject| subject.subject.model.clone()).collect();
+    let planned = load.requests.map(|each| each * models.len() as u64);
+    let started_at = chrono::Utc::now();
+    let progress = Progress::start(planned, &context.terminal, args.quiet);
+    let sinks = Sinks { store, spill, ndjson: args.ndjson, csv: ledger::csv(args.csv.as_deref())? };
+    let ledger = Rc::new(Ledger::new(sinks, progress, &models));
+    let laboratory = laboratory(&context, &settled.secrets)?;
+    let tallies = lanes::run(laboratory, settled, &asked, &load, args.warmup, &ledger, &interrupt).await;
+    report::finish(report::Ended {
+        ledger,
+        tallies,
+        started_at,
+        planned,
+        asked,
+        load,
+        gates,
+        interrupted: interrupt.stop.is_cancelled(),
+        view: report::Wanted { json: args.json, ndjson: args.ndjson, quiet: args.quiet, verbose: args.verbose },
+        terminal: context.terminal,
+    })
+}
+
+fn gates(conditions: &[String]) -> Result<Vec<Gate>, CommandError> {
+    let parse = |text: &String| {
+        text.parse::<Gate>()
+            .map_err(|error| CommandError::usage(format!("--fail-if '{}': {error}", text.escape_debug())))
+    };
+    conditions.iter().map(parse).collect()
+}
+
+fn laboratory(context: &Context, secrets: &[crate::domain::secret::Secret]) -> Result<Laboratory, CommandError> {
+    let mut redactor = context.settings.redactor();
+    for secret in secrets {
+        redactor.add(secret);
+    }
+    let tls = client_config(context.extra_ca().as_deref()).map_err(CommandError::usage)?;
+    let start = || Ok::<_, std::io::Error>((Meter::start(tls)?, Desk::start()?));
+    let (meter, desk) = start().map_err(|error| CommandError::usage(format!("no thread can be had: {error}")))?;
+    Ok(Laboratory { meter, desk, redactor: Arc::new(redactor) })
+}

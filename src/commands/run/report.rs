@@ -1,0 +1,149 @@
+//! The end of a run: the report, the gates, what became of the rows, and the exit status that follows from all of it.
+
+use super::ledger::{Fate, Ledger};
+use super::question::AskedOf;
+use crate::commands::exit::{CommandError, Exit};
+use crate::measure::gate::{Checked, check_all};
+use crate::measure::load::{Shape, Tally};
+use crate::measure::report::{Asked, LoadReport, Report};
+use crate::measure::{Gate, ModelReport};
+use crate::output::terminal::Terminal;
+use crate::output::view::{self, View};
+use crate::output::{json, print};
+use chrono::{DateTime, Utc};
+use std::rc::Rc;
+
+/// What people or scripts want to see.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted {
+    /// One JSON document.
+    pub json: bool,
+    /// Lines were written as runs ended.
+    pub ndjson: bool,
+    /// Nothing but errors.
+    pub quiet: bool,
+    /// Phases, clocks, quality.
+    pub verbose: bool,
+}
+
+/// A run that has ended.
+pub struct Ended {
+    /// Where its outcomes went.
+    pub ledger: Rc<Ledger>,
+    /// How its lanes ended.
+    pub tallies: Vec<Tally>,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// Requests that were planned.
+    pub planned: Option<u64>,
+    /// What was asked.
+    pub asked: AskedOf,
+    /// How much.
+    pub load: Shape,
+    /// Its gates.
+    pub gates: Vec<Gate>,
+    /// Whether a signal ended it.
+    pub interrupted: bool,
+    /// What is shown.
+    pub view: Wanted,
+    /// Where.
+    pub terminal: Terminal,
+}
+
+/// Reports and judges.
+///
+/// # Errors
+/// Standard output or a file that takes no more.
+pub fn finish(ended: Ended) -> Result<Exit, CommandError> {
+    let ledger = Rc::into_inner(ended.ledger)
+        .ok_or_else(|| CommandError::usage("interrupted twice: requests were still running").exit(Exit::Interrupted))?;
+    let (models, fate) = ledger.close();
+    let ended_at = Utc::now();
+    let seconds = (ended_at - ended.started_at).as_seconds_f64();
+    let report = Report {
+        started_at: ended.started_at,
+        ended_at,
+        asked: asked(&ended.asked, &ended.load),
+        load: load(&ended.load, &ended.tallies, &fate, ended.planned, seconds),
+        models,
+    };
+    let checked = check_all(&ended.gates, &report);
+    show(&report, &checked, ended.view, ended.terminal)?;
+    tell_fate(&fate);
+    if let Some(error) = fate.output_error {
+        return Err(CommandError::usage(error).exit(Exit::No));
+    }
+    Ok(status(&report.models, &checked, fate.failed, ended.interrupted, fate.waiting.len() as u64 + fate.lost))
+}
+
+fn asked(asked: &AskedOf, load: &Shape) -> Asked {
+    Asked {
+        profile: asked.profile.id.clone(),
+        max_output_tokens: asked.profile.max_output_tokens,
+        connection: asked.connection,
+        concurrency: u32::try_from(load.concurrency).ok(),
+        rate: load.rate.map(|rate| rate.per_second),
+    }
+}
+
+fn load(shape: &Shape, tallies: &[Tally], fate: &Fate, planned: Option<u64>, seconds: f64) -> LoadReport {
+    let started = tallies.iter().map(|tally| tally.started).sum();
+    let stopped: Vec<&str> = tallies.iter().filter_map(|tally| tally.stopped_early.as_deref()).collect();
+    LoadReport {
+        planned,
+        started,
+        late_starts: if shape.rate.is_some() { fate.late_starts } else { 0 },
+        max_delay: fate.max_delay,
+        rate_requested: shape.rate.map(|rate| rate.per_second),
+        rate_achieved: shape.rate.filter(|_| seconds > 0.0).map(|_| started as f64 / seconds),
+        stopped_early: stopped.first().map(|reason| (*reason).to_owned()),
+    }
+}
+
+fn show(report: &Report, checked: &[Checked], wanted: Wanted, terminal: Terminal) -> Result<(), CommandError> {
+    let text = if wanted.json {
+        json::text(report, checked)
+    } else if wanted.ndjson || wanted.quiet {
+        String::new()
+    } else {
+        view::report(report, checked, &View::new(terminal, wanted.verbose))
+    };
+    print::data(&text)
+        .map_err(|error| CommandError::usage(format!("cannot write the report: {error}")).exit(Exit::No))?;
+    if text.is_empty() || wanted.json {
+        // Without the table, a gate that tripped would explain nothing.
+        let plain = View::new(Terminal { colour: false, ..terminal }, false);
+        let tripped: Vec<Checked> = checked.iter().filter(|checked| checked.verdict.trips()).cloned().collect();
+        view::gates(&tripped, &plain).iter().for_each(|line| print::note(line));
+    }
+    Ok(())
+}
+
+/// Where rows wait is an error, not a note: it is said however quiet the run was.
+fn tell_fate(fate: &Fate) {
+    if let Some(first) = fate.waiting.first() {
+        let why = fate.store_error.as_deref().unwrap_or("unknown");
+        let more = match fate.waiting.len() {
+            1 => String::new(),
+            n => format!(" and {} more beside it", n - 1),
+        };
+        print::note(&format!(
+            "error: the store took not every result ({why})\nThey wait in {}{more}; the next run delivers them",
+            first.display()
+        ));
+    }
+}
+
+fn status(models: &[ModelReport], checked: &[Checked], failed: u64, interrupted: bool, unstored: u64) -> Exit {
+    let nothing = models.iter().any(|model| model.successes == 0);
+    let tripped = checked.iter().any(|checked| checked.verdict.trips());
+    if interrupted {
+        Exit::Interrupted
+    } else if unstored > 0 {
+        Exit::NotStored
+    } else if tripped || failed > 0 || nothing {
+        Exit::No
+    } else {
+        Exit::Yes
+    }
+}

@@ -1,0 +1,171 @@
+//! Which models are measured: flags and catalogue in, subjects with open routes out. A provider that cannot be called is
+//! an error where its model was named, and skipped visibly where everything was asked for.
+
+use super::access::{self, Opened};
+use crate::cli::run::RunArgs;
+use crate::commands::context::{Context, store_error};
+use crate::commands::exit::CommandError;
+use crate::domain::ModelRef;
+use crate::domain::model::ModelRefError;
+use crate::domain::secret::Secret;
+use crate::measure::laboratory::Subject;
+use crate::providers::adapt::Adaptation;
+use crate::providers::sim::Running;
+use crate::storage::{Store, WorkItem};
+use serde_json::Map;
+use std::collections::BTreeMap;
+
+/// A subject, and whether the catalogue has it enabled: only then may its rows be published.
+pub struct Selected {
+    /// The model and the way to it.
+    pub subject: Subject,
+    /// Enabled in the catalogue.
+    pub enabled: bool,
+}
+
+/// Everything that is measured, and what has to live meanwhile.
+pub struct Settled {
+    /// The models, in the order in which they were named.
+    pub subjects: Vec<Selected>,
+    /// Secrets for the redactor.
+    pub secrets: Vec<Secret>,
+    /// The simulator, if this process runs it.
+    pub simulators: Vec<Running>,
+}
+
+/// A model to be measured, before its host was opened.
+struct Wanted {
+    item: WorkItem,
+    enabled: bool,
+    named: bool,
+}
+
+/// Settles what is measured.
+///
+/// # Errors
+/// Unknown or ambiguous models, unknown providers, missing keys of named models, nothing to measure.
+pub async fn settle(
+    args: &RunArgs,
+    context: &Context,
+    store: Option<&dyn Store>,
+) -> Result<Settled, CommandError> {
+    let catalogue = match store {
+        Some(store) => store.work_list(None).await.map_err(|error| store_error("reading the catalogue", error))?,
+        None => Vec::new(),
+    };
+    let wanted = wanted(args, context, store, catalogue).await?;
+    let mut settled = Settled { subjects: Vec::new(), secrets: Vec::new(), simulators: Vec::new() };
+    for (provider, models) in by_provider(wanted) {
+        let host = context.settings.hosts.find(&provider).map_err(CommandError::usage)?;
+        match access::open(host, context).await {
+            Ok(opened) => add(&mut settled, opened, models, store).await,
+            Err(reason) if models.iter().any(|wanted| wanted.named) => return Err(CommandError::usage(reason)),
+            Err(reason) => {
+                context.note(args.quiet, &format!("skipping {provider} ({} models): {reason}", models.len()));
+            }
+        }
+    }
+    if settled.subjects.is_empty() {
+        return Err(CommandError::usage("no provider could be called").hint(SIMULATED));
+    }
+    Ok(settled)
+}
+
+/// What works with nothing set up.
+const SIMULATED: &str = "this works with no key and no server: llmbench run --model sim:steady";
+
+async fn add(settled: &mut Settled, opened: Opened, models: Vec<Wanted>, store: Option<&dyn Store>) {
+    settled.secrets.extend(opened.secret);
+    settled.simulators.extend(opened.simulator);
+    for Wanted { item, enabled, .. } in models {
+        let learned = match store {
+            // What was learned only saves an attempt: without it the refusal teaches it again.
+            Some(store) => store.learned(&item.model).await.unwrap_or_default(),
+            None => Vec::new(),
+        };
+        let learned: Vec<Adaptation> = learned.iter().filter_map(|word| word.parse().ok()).collect();
+        let route = std::sync::Arc::clone(&opened.route);
+        let subject = Subject { model: item.model, route, metadata: item.metadata, learned };
+        settled.subjects.push(Selected { subject, enabled });
+    }
+}
+
+async fn wanted(
+    args: &RunArgs,
+    context: &Context,
+    store: Option<&dyn Store>,
+    catalogue: Vec<WorkItem>,
+) -> Result<Vec<Wanted>, CommandError> {
+    let mut wanted: Vec<Wanted> = Vec::new();
+    for text in &args.models {
+        let model = reference(text, store).await?;
+        let known = catalogue.iter().find(|item| item.model == model).cloned();
+        let enabled = known.is_some();
+        let bare = WorkItem { display_name: model.model_id.clone(), model, metadata: Map::new() };
+        wanted.push(Wanted { item: known.unwrap_or(bare), enabled, named: true });
+    }
+    for provider in &args.providers {
+        context.settings.hosts.find(provider).map_err(CommandError::usage)?;
+        let before = wanted.len();
+        let own = catalogue.iter().filter(|item| item.model.provider == *provider).cloned();
+        wanted.extend(own.map(|item| Wanted { item, enabled: true, named: true }));
+        if wanted.len() == before {
+            return Err(CommandError::usage(format!("the catalogue has no enabled model of {provider}"))
+                .hint(format!("name one: llmbench run --model {provider}:MODEL_ID")));
+        }
+    }
+    if args.all {
+        wanted.extend(catalogue.iter().cloned().map(|item| Wanted { item, enabled: true, named: false }));
+    }
+    let mut seen = std::collections::HashSet::new();
+    wanted.retain(|wanted| seen.insert(wanted.item.model.clone()));
+    if wanted.is_empty() { Err(nothing_to_measure(args, &catalogue)) } else { Ok(wanted) }
+}
+
+fn nothing_to_measure(args: &RunArgs, catalogue: &[WorkItem]) -> CommandError {
+    if catalogue.is_empty() {
+        let asked = if args.all { "the catalogue has no enabled model" } else { "no model was named, and the catalogue has no enabled one" };
+        return CommandError::usage(asked).hint(SIMULATED);
+    }
+    CommandError::usage("no model was named").hint(format!(
+        "--all measures the {} enabled models of the catalogue, --model PROVIDER:MODEL_ID any one",
+        catalogue.len()
+    ))
+}
+
+/// A model as a person wrote it: with its provider, or a bare id that the catalogue knows once.
+async fn reference(text: &str, store: Option<&dyn Store>) -> Result<ModelRef, CommandError> {
+    match text.parse::<ModelRef>() {
+        Ok(model) => Ok(model),
+        Err(ModelRefError::Empty(_)) => Err(CommandError::usage(format!("--model {text}: provider or id is empty"))),
+        Err(error @ ModelRefError::Bare(_)) => {
+            let Some(store) = store else { return Err(CommandError::usage(format!("--model: {error}"))) };
+            let found = store.find_by_id(text).await.map_err(|error| store_error("reading the catalogue", error))?;
+            match found.as_slice() {
+                [only] => Ok(only.clone()),
+                [] => Err(CommandError::usage(format!("the catalogue knows no model `{}`", text.escape_debug()))
+                    .hint("write provider:model_id")),
+                several => {
+                    let names: Vec<String> = several.iter().map(ToString::to_string).collect();
+                    Err(CommandError::usage(format!("`{text}` is not unique: {}", names.join(", ")))
+                        .hint("write provider:model_id"))
+                }
+            }
+        }
+    }
+}
+
+/// The models of each provider, providers in the order in which they were first named.
+fn by_provider(wanted: Vec<Wanted>) -> Vec<(String, Vec<Wanted>)> {
+    let mut order: BTreeMap<String, usize> = BTreeMap::new();
+    let mut groups: Vec<(String, Vec<Wanted>)> = Vec::new();
+    for one in wanted {
+        let provider = one.item.model.provider.clone();
+        let place = *order.entry(provider.clone()).or_insert(groups.len());
+        if place == groups.len() {
+            groups.push((provider, Vec::new()));
+        }
+        groups[place].1.push(one);
+    }
+    groups
+}

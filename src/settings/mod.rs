@@ -1,15 +1,30 @@
-//! Who wins: flag, environment, file, default. The only reader of the environment and of the configuration file.
+//! Who wins: flag, environment, file, default. The only reader of the environment and of the configuration file; what
+//! comes out is one struct of values that know where they came from.
 //!
 //! `env`, `names`, `secret`, `redact`, `sourced` and `nearest` are leaves that every layer may use.
 
 pub mod env;
+pub mod error;
+pub mod file;
+mod file_error;
+mod hosts;
+mod key_command;
+pub mod keys;
+mod limits;
 pub mod names;
 pub mod nearest;
+pub mod profiles;
 pub mod redact;
+mod resolve;
 pub mod secret;
 pub mod sourced;
+mod store;
 
 pub use env::Env;
+pub use error::{KeyError, SettingsError};
+pub use limits::{Deadlines, LimitFlags};
+pub use profiles::Profiles;
 pub use redact::Redactor;
+pub use resolve::{Overrides, Settings, resolve};
 pub use secret::Secret;
 pub use sourced::{Source, Sourced};

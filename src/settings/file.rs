@@ -3,7 +3,7 @@
 
 use super::names::LLMBENCH_CONFIG;
 use super::sourced::{Source, Sourced};
-use super::{Env, SettingsError, file_error};
+use super::{Env, Secret, SettingsError, file_error};
 use crate::providers::protocols::Dialect;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ConfigFile {
-    /// Where outcomes are kept.
-    pub store: Option<String>,
+    /// Where outcomes are kept; may hold a password.
+    pub store: Option<Secret>,
     /// Ids of the profiles whose rows go to the public collection.
     pub published_profiles: Option<Vec<String>>,
     /// `[defaults]`.
@@ -84,8 +84,8 @@ pub struct ProviderEntry {
     pub key_command: Option<String>,
     /// Header in which the key is sent alone, instead of `Authorization: Bearer`.
     pub key_header: Option<String>,
-    /// Headers sent with every request.
-    pub headers: BTreeMap<String, String>,
+    /// Headers sent with every request; may hold keys of gateways.
+    pub headers: BTreeMap<String, Secret>,
     /// Google Cloud project.
     pub project: Option<String>,
     /// AWS region or Google Cloud location.
@@ -186,7 +186,7 @@ mod tests {
              [providers.local]\ndialect = 'chat'\nbody = { top_k = 1 }\nheaders = { x-a = 'b' }",
         )
         .unwrap();
-        assert_eq!((file.store.as_deref(), file.defaults.gap), (Some("sqlite:x.db"), Some(5.0)));
+        assert_eq!((file.store, file.defaults.gap), (Some(Secret::new("sqlite:x.db")), Some(5.0)));
         assert_eq!(file.providers["local"].dialect, Some(DialectWord::Chat));
         assert_eq!(file.providers["local"].body["top_k"], 1);
     }

@@ -4,7 +4,7 @@ use super::file::{ConfigFile, ProviderEntry};
 use super::profiles::beside;
 use super::sourced::{Source, Sourced};
 use super::{Env, SettingsError, names};
-use crate::providers::hosts::{Auth, Host, Hosts, KeyVar};
+use crate::providers::hosts::{Auth, Header, Host, Hosts, KeyVar};
 use crate::providers::prepare::{checked, is_header};
 use crate::providers::protocols::Dialect;
 use crate::providers::rules::{DialectRule, TemperatureRule};
@@ -97,7 +97,7 @@ fn own(name: &str, entry: &ProviderEntry) -> Result<Host, String> {
     host.quirks.max_tokens_field = true;
     if dialect == Dialect::Messages {
         host.temperature = TemperatureRule::Claude;
-        host.headers.push(("anthropic-version".into(), "2023-06-01".into()));
+        host.headers.push(Header::new("anthropic-version", "2023-06-01"));
     }
     Ok(host)
 }
@@ -164,11 +164,11 @@ fn change_headers(host: &mut Host, entry: &ProviderEntry) -> Result<(), String> 
                 "header `{name}` is not for this table: keys have key_env, key_file and key_command"
             ));
         }
-        if !is_header(name, value) {
+        if !is_header(name, value.expose()) {
             return Err(format!("header `{name}` holds a character that HTTP does not allow"));
         }
-        host.headers.retain(|(own, _)| !own.eq_ignore_ascii_case(name));
-        host.headers.push((name.clone(), value.clone()));
+        host.headers.retain(|own| !own.name.eq_ignore_ascii_case(name));
+        host.headers.push(Header::new(name, value.expose()));
     }
     Ok(())
 }
@@ -190,7 +190,7 @@ fn from_env(host: &mut Host, env: &Env) -> Result<(), SettingsError> {
             let reason = "it holds a character that HTTP does not allow".to_owned();
             return Err(SettingsError::Value { what: header.into(), source_name: variable.into(), reason });
         }
-        host.headers.push((header.to_owned(), value.to_owned()));
+        host.headers.push(Header::new(header, value));
     }
     if host.dialects == DialectRule::Vertex {
         host.project = set(PROJECTS).or(host.project.take());

@@ -6,6 +6,9 @@
 pub mod env;
 pub mod error;
 pub mod file;
+
+#[cfg(test)]
+mod example;
 mod file_error;
 mod hosts;
 mod key_command;

@@ -17,7 +17,7 @@ pub struct Overrides {
     /// `--config`.
     pub config: Option<PathBuf>,
     /// `--store`.
-    pub store: Option<String>,
+    pub store: Option<Secret>,
     /// `--profile`.
     pub profile: Option<String>,
     /// Deadlines.
@@ -38,8 +38,8 @@ pub struct Settings {
     /// All hosts.
     pub hosts: Hosts,
     env: Env,
-    store_flag: Option<String>,
-    store_in_file: Option<String>,
+    store_flag: Option<Secret>,
+    store_in_file: Option<Secret>,
 }
 
 /// Settings from flags, environment and the configuration file that they name.
@@ -97,10 +97,10 @@ impl Settings {
     /// [`SettingsError`] where it is a bridge's, or nothing is named and there is no home directory.
     pub fn store(&self) -> Result<Sourced<Secret>, SettingsError> {
         let path = self.config.as_ref().map_or(Path::new(""), |config| &config.value);
-        let in_file = self.store_in_file.as_deref().map(|text| (text, path));
+        let in_file = self.store_in_file.as_ref().map(|text| (text, path));
         let directories = directories::ProjectDirs::from("", "", "llmbench");
         let data_dir = directories.as_ref().map(|directories| directories.data_dir());
-        store::resolve(self.store_flag.as_deref(), &self.env, in_file, data_dir)
+        store::resolve(self.store_flag.as_ref(), &self.env, in_file, data_dir)
     }
 
     /// How a host is called: see [`keys::login`]. May run the host's key command.
@@ -118,6 +118,11 @@ impl Settings {
         if let Some(password) = self.store().ok().and_then(|store| password(store.value.expose())) {
             redactor.add(&password);
         }
+        for header in
+            self.hosts.iter().flat_map(|host| &host.headers).filter(|header| is_telling(&header.name))
+        {
+            redactor.add(&Secret::new(&header.value));
+        }
         redactor
     }
 
@@ -125,6 +130,12 @@ impl Settings {
     pub fn env(&self) -> &Env {
         &self.env
     }
+}
+
+/// Whether a header's name says that its value is a secret.
+fn is_telling(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    ["key", "token", "secret", "auth", "password"].iter().any(|word| lower.contains(word))
 }
 
 /// The password of a connection string.
@@ -177,9 +188,13 @@ mod tests {
 
     #[test]
     fn passwords_and_keys_are_kept_out_of_messages() {
-        let env = [("OPENAI_API_KEY", "canary-one"), ("MONGODB_URI", "mongodb://u:canary-two@h/db")];
-        let found = settings("", &Overrides::default(), &env).unwrap();
-        assert_eq!(found.redactor().redact("canary-one canary-two"), "[redacted] [redacted]");
+        let env = [("OPENAI_API_KEY", "canary-one")];
+        let file = "store = 'mongodb://v:canary-three@h/db'\n[providers.groq.headers]\nx-gateway-key = 'canary-four'";
+        let found = settings(file, &Overrides::default(), &env).unwrap();
+        assert_eq!(
+            found.redactor().redact("canary-one canary-three canary-four"),
+            "[redacted] [redacted] [redacted]"
+        );
         assert!(!format!("{found:?}").contains("canary"));
     }
 

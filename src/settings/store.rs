@@ -12,31 +12,31 @@ use std::path::Path;
 /// # Errors
 /// [`SettingsError`] where the URL is a bridge's, or nothing is named and there is no home directory.
 pub(super) fn resolve(
-    flag: Option<&str>,
+    flag: Option<&Secret>,
     env: &Env,
-    file: Option<(&str, &Path)>,
+    file: Option<(&Secret, &Path)>,
     data_dir: Option<&Path>,
 ) -> Result<Sourced<Secret>, SettingsError> {
     let from_env =
-        |name: &str| env.get(name).map(|value| Sourced::new(value.to_owned(), Source::Env(name.into())));
+        |name: &str| env.get(name).map(|value| Sourced::new(Secret::new(value), Source::Env(name.into())));
     let named = flag
-        .map(|text| Sourced::new(text.to_owned(), Source::Flag("--store")))
+        .map(|text| Sourced::new(text.clone(), Source::Flag("--store")))
         .or_else(|| from_env(LLMBENCH_STORE))
-        .or_else(|| file.map(|(text, path)| Sourced::new(text.to_owned(), Source::File(path.to_owned()))))
+        .or_else(|| file.map(|(text, path)| Sourced::new(text.clone(), Source::File(path.to_owned()))))
         .or_else(|| from_env(MONGODB_URI));
     let found = match named {
         Some(found) => found,
         None => {
             let path = data_dir.ok_or(SettingsError::NoHome)?.join("llmbench.db");
-            Sourced::new(format!("sqlite:{}", path.display()), Source::Default)
+            Sourced::new(Secret::new(format!("sqlite:{}", path.display())), Source::Default)
         }
     };
     refuse_bridge(&found)?;
-    Ok(found.map(Secret::new))
+    Ok(found)
 }
 
-fn refuse_bridge(found: &Sourced<String>) -> Result<(), SettingsError> {
-    let text = found.value.trim();
+fn refuse_bridge(found: &Sourced<Secret>) -> Result<(), SettingsError> {
+    let text = found.value.expose().trim();
     if !text.starts_with("https://") && !text.starts_with("http://") {
         return Ok(());
     }
@@ -55,8 +55,9 @@ mod tests {
 
     fn found(flag: Option<&str>, env: &[(&str, &str)], file: Option<&str>) -> String {
         let env = Env::from_pairs(env.iter().copied());
-        let file = file.map(|text| (text, Path::new("c.toml")));
-        match resolve(flag, &env, file, Some(Path::new("/data"))) {
+        let (flag, file) = (flag.map(Secret::new), file.map(Secret::new));
+        let file = file.as_ref().map(|text| (text, Path::new("c.toml")));
+        match resolve(flag.as_ref(), &env, file, Some(Path::new("/data"))) {
             Ok(store) => format!("{} from {}", store.value.expose(), store.source),
             Err(error) => error.to_string(),
         }

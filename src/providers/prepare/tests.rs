@@ -1,7 +1,7 @@
 //! Requests as they go out, host by host.
 
 use super::*;
-use crate::providers::hosts::Hosts;
+use crate::providers::hosts::{Header, Hosts};
 use crate::providers::table;
 use crate::settings::sourced::{Source, Sourced};
 use crate::settings::{Secret, names};
@@ -85,7 +85,7 @@ fn a_host_without_address_says_so() {
 #[test]
 fn headers_that_http_cannot_carry_are_refused() {
     for (name, value) in [("x-a", "a\r\nx-b: c"), ("x a", "b"), ("", "b"), ("x-a", "\u{e9}")] {
-        let host = Host { headers: vec![(name.into(), value.into())], ..host("groq") };
+        let host = Host { headers: vec![Header::new(name, value)], ..host("groq") };
         assert!(matches!(sent(&host, "m", "/x", &key()), Err(PrepareError::BadHeader { .. })), "{name}");
     }
 }

@@ -62,7 +62,7 @@ fn a_provider_of_ones_own() {
     let keyed =
         host("c", "[providers.c]\ndialect = 'messages'\nbase_url = 'https://h/v1'\nkey_env = 'C_KEY'", &[]);
     assert_eq!(keyed.keys.vars, [KeyVar { name: "C_KEY".into(), auth: Auth::Header("x-api-key".into()) }]);
-    assert_eq!(keyed.headers, [("anthropic-version".to_owned(), "2023-06-01".to_owned())]);
+    assert_eq!(keyed.headers, [Header::new("anthropic-version", "2023-06-01")]);
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn a_built_in_provider_changed() {
         (Some("/c/key"), Auth::Header("x-k".into()))
     );
     let version = "[providers.anthropic.headers]\nAnthropic-Version = 'x'";
-    assert_eq!(host("anthropic", version, &[]).headers, [("Anthropic-Version".to_owned(), "x".to_owned())]);
+    assert_eq!(host("anthropic", version, &[]).headers, [Header::new("Anthropic-Version", "x")]);
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn places_of_google_and_aws() {
 #[test]
 fn account_headers_come_from_the_environment() {
     let env = [("OPENAI_ORG_ID", "org-1"), ("OPENAI_PROJECT_ID", "")];
-    assert_eq!(host("openai", "", &env).headers, [("OpenAI-Organization".to_owned(), "org-1".to_owned())]);
+    assert_eq!(host("openai", "", &env).headers, [Header::new("OpenAI-Organization", "org-1")]);
     assert!(hosts("", &[("OPENAI_ORG_ID", "a\nb")]).is_err());
 }
 

@@ -1,6 +1,7 @@
 //! A text that cannot print itself: keys, tokens, connection strings. A leaf that every layer may use; where secrets come
 //! from is `settings`, how they are kept out of messages is [`super::redact`].
 
+use serde::{Deserialize, Deserializer};
 use std::fmt;
 
 /// A secret. `Debug` shows `[redacted]`, there is no `Display`, and its memory is overwritten when it is dropped.
@@ -57,6 +58,12 @@ fn defect(ch: Option<char>) -> &'static str {
         Some(ch) if ch.is_whitespace() => "white space",
         Some(ch) if ch.is_ascii_control() => "a control character",
         _ => "not ASCII",
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self)
     }
 }
 

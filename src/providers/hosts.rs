@@ -5,6 +5,7 @@ use super::protocols::{Dialect, Quirks};
 use super::rules::{DialectRule, TemperatureRule, published_effort};
 use crate::domain::nearest::did_you_mean;
 use crate::domain::sourced::Sourced;
+use std::fmt;
 use std::path::PathBuf;
 
 /// How a key is shown to a host.
@@ -53,6 +54,28 @@ pub struct BaseUrlVar {
     pub suffix: &'static str,
 }
 
+/// A header sent with every request. Its value may be the key of a gateway, so printing shows the name alone.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Header {
+    /// Name, in any case.
+    pub name: String,
+    /// Value.
+    pub value: String,
+}
+
+impl Header {
+    /// A header from its two parts.
+    pub fn new(name: &str, value: &str) -> Self {
+        Self { name: name.to_owned(), value: value.to_owned() }
+    }
+}
+
+impl fmt::Debug for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: [redacted]", self.name)
+    }
+}
+
 /// One row of the table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Host {
@@ -73,7 +96,7 @@ pub struct Host {
     /// Where its key comes from.
     pub keys: Keys,
     /// Headers sent with every request, besides the key.
-    pub headers: Vec<(String, String)>,
+    pub headers: Vec<Header>,
     /// Headers whose value is an environment variable's, where that is set: `(header, variable)`.
     pub header_vars: Vec<(&'static str, &'static str)>,
     /// How it departs from its dialect.

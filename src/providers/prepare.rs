@@ -200,7 +200,7 @@ fn headers(host: &Host, credential: &Credential) -> Result<Vec<(String, String)>
         ("Accept".to_owned(), "text/event-stream".to_owned()),
         ("User-Agent".to_owned(), concat!("llmbench/", env!("CARGO_PKG_VERSION")).to_owned()),
     ];
-    headers.extend(host.headers.iter().cloned());
+    headers.extend(host.headers.iter().map(|header| (header.name.clone(), header.value.clone())));
     if let (Credential::Google { user: true, .. }, Some(project)) = (credential, project(host, credential)) {
         headers.push(("x-goog-user-project".to_owned(), project.to_owned()));
     }

@@ -1,7 +1,7 @@
 //! The built-in rows of the table of hosts. Adding a provider of a known dialect is adding a row. Each row links to its
 //! vendor's documentation; the configuration can change any of them.
 
-use super::hosts::{Auth, BaseUrlVar, Host, KeyVar, Keys};
+use super::hosts::{Auth, BaseUrlVar, Header, Host, KeyVar, Keys};
 use super::protocols::{Dialect, Quirks};
 use super::rules::{DialectRule, TemperatureRule};
 use crate::domain::names;
@@ -61,7 +61,7 @@ fn anthropic() -> Host {
             command: None,
             auth: header,
         },
-        headers: vec![("anthropic-version".into(), "2023-06-01".into())],
+        headers: vec![Header::new("anthropic-version", "2023-06-01")],
         temperature: TemperatureRule::Claude,
         ..Host::new("anthropic", "Anthropic", Dialect::Messages)
     }
@@ -160,7 +160,7 @@ fn openrouter() -> Host {
         base_url: url("https://openrouter.ai/api/v1"),
         base_url_vars: vec![url_var(names::OPENROUTER_BASE_URL, "")],
         keys: keys(&[names::OPENROUTER_API_KEY]),
-        headers: vec![("X-OpenRouter-Title".into(), "llmbench".into())],
+        headers: vec![Header::new("X-OpenRouter-Title", "llmbench")],
         quirks: Quirks { max_tokens_field: true, ..Quirks::default() },
         ..Host::new("openrouter", "OpenRouter", Dialect::Chat)
     }

@@ -1,5 +1,23 @@
-//! Who wins: flag, environment, file, default. The only reader of the environment and of the configuration file.
+//! Who wins: flag, environment, file, default. The only reader of the environment and of the configuration file; what
+//! comes out is one struct of values that know where they came from.
 
 pub mod env;
+pub mod error;
+pub mod file;
+
+#[cfg(test)]
+mod example;
+mod file_error;
+mod hosts;
+mod key_command;
+pub mod keys;
+mod limits;
+pub mod profiles;
+mod resolve;
+mod store;
 
 pub use env::Env;
+pub use error::{KeyError, SettingsError};
+pub use limits::{Deadlines, LimitFlags};
+pub use profiles::Profiles;
+pub use resolve::{Overrides, Settings, resolve};

@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::names;
 use crate::domain::secret::Secret;
 use crate::domain::sourced::{Source, Sourced};
-use crate::providers::hosts::Hosts;
+use crate::providers::hosts::{Header, Hosts};
 use crate::providers::table;
 
 fn ask(model_id: &str) -> Ask {
@@ -86,7 +86,7 @@ fn a_host_without_address_says_so() {
 #[test]
 fn headers_that_http_cannot_carry_are_refused() {
     for (name, value) in [("x-a", "a\r\nx-b: c"), ("x a", "b"), ("", "b"), ("x-a", "\u{e9}")] {
-        let host = Host { headers: vec![(name.into(), value.into())], ..host("groq") };
+        let host = Host { headers: vec![Header::new(name, value)], ..host("groq") };
         assert!(matches!(sent(&host, "m", "/x", &key()), Err(PrepareError::BadHeader { .. })), "{name}");
     }
 }

@@ -1,0 +1,229 @@
+//! The configuration file as it is written: its tables and keys, typed, unknown keys refused. What they add up to with
+//! flags and environment is `settings::resolve`; where the file is looked for is here too.
+
+use super::{Env, SettingsError, file_error};
+use crate::domain::names::LLMBENCH_CONFIG;
+use crate::domain::secret::Secret;
+use crate::domain::sourced::{Source, Sourced};
+use crate::providers::protocols::Dialect;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The whole file.
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConfigFile {
+    /// Where outcomes are kept; may hold a password.
+    pub store: Option<Secret>,
+    /// Ids of the profiles whose rows go to the public collection.
+    pub published_profiles: Option<Vec<String>>,
+    /// `[defaults]`.
+    pub defaults: Defaults,
+    /// `[profiles.NAME]`.
+    pub profiles: BTreeMap<String, ProfileEntry>,
+    /// `[providers.NAME]`.
+    pub providers: BTreeMap<String, ProviderEntry>,
+}
+
+/// What applies where a flag says nothing.
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Defaults {
+    /// Name of a profile.
+    pub profile: Option<String>,
+    /// DNS, TCP and TLS together, seconds.
+    pub connect: Option<f64>,
+    /// From the request's last byte to the first byte of the answer's body, seconds.
+    pub first_byte: Option<f64>,
+    /// Between two reads that bring bytes, seconds.
+    pub gap: Option<f64>,
+    /// The whole exchange, seconds.
+    pub total: Option<f64>,
+}
+
+/// A profile of one's own.
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ProfileEntry {
+    /// What rows carry. Required; a change of anything below wants a new one.
+    pub id: Option<String>,
+    /// The one user message; without it, that of the published profile.
+    pub prompt: Option<String>,
+    /// A file that holds it, relative to the configuration file.
+    pub prompt_file: Option<PathBuf>,
+    /// Output budget in tokens, reasoning included; 64 without it.
+    pub max_output_tokens: Option<u32>,
+    /// Sampling temperature, 0 to 2.
+    pub temperature: Option<f64>,
+    /// Reasoning effort in the provider's own word.
+    pub reasoning_effort: Option<String>,
+    /// Rows go to the public collection.
+    pub published: bool,
+    /// A nonce at the head of every prompt; without it, yes for profiles that are not published.
+    pub cache_bust: Option<bool>,
+}
+
+/// Changes to a built-in provider, or a provider of one's own.
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ProviderEntry {
+    /// What people call it.
+    pub title: Option<String>,
+    /// Wire format of all of its models; required for a provider of one's own.
+    pub dialect: Option<DialectWord>,
+    /// Base URL, path included.
+    pub base_url: Option<String>,
+    /// Plain http to another machine is allowed.
+    pub allow_plain_http: bool,
+    /// Name of the environment variable that holds the key.
+    pub key_env: Option<String>,
+    /// File that holds the key, relative to the configuration file.
+    pub key_file: Option<PathBuf>,
+    /// Shell command that prints the key.
+    pub key_command: Option<String>,
+    /// Header in which the key is sent alone, instead of `Authorization: Bearer`.
+    pub key_header: Option<String>,
+    /// Headers sent with every request; may hold keys of gateways.
+    pub headers: BTreeMap<String, Secret>,
+    /// Google Cloud project.
+    pub project: Option<String>,
+    /// AWS region or Google Cloud location.
+    pub region: Option<String>,
+    /// The budget is sent as `max_tokens`.
+    pub max_tokens_field: Option<bool>,
+    /// `stream_options.include_usage` is not sent.
+    pub no_usage_option: Option<bool>,
+    /// No temperature is sent.
+    pub omit_temperature: Option<bool>,
+    /// Reported output counts leave reasoning out.
+    pub output_excludes_reasoning: Option<bool>,
+    /// Fields put into every request body.
+    pub body: Map<String, Value>,
+}
+
+/// A dialect as the file calls it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DialectWord {
+    /// OpenAI Chat Completions.
+    Chat,
+    /// OpenAI Responses.
+    Responses,
+    /// OpenAI's legacy Completions.
+    Completions,
+    /// Anthropic Messages.
+    Messages,
+    /// Gemini.
+    Gemini,
+}
+
+impl From<DialectWord> for Dialect {
+    fn from(word: DialectWord) -> Self {
+        match word {
+            DialectWord::Chat => Dialect::Chat,
+            DialectWord::Responses => Dialect::Responses,
+            DialectWord::Completions => Dialect::Completions,
+            DialectWord::Messages => Dialect::Messages,
+            DialectWord::Gemini => Dialect::Gemini,
+        }
+    }
+}
+
+/// Reads a configuration.
+///
+/// # Errors
+/// [`SettingsError::File`] with file, line, and the known key nearest to an unknown one. Values are not repeated.
+pub fn parse(text: &str, path: &Path) -> Result<ConfigFile, SettingsError> {
+    toml::from_str(text).map_err(|error| file_error::explained(&error, text, path))
+}
+
+/// The file that counts: the flag's, else the variable's, else the user's own if it is there.
+pub fn locate(flag: Option<&Path>, env: &Env) -> Option<Sourced<PathBuf>> {
+    if let Some(path) = flag {
+        return Some(Sourced::new(path.to_owned(), Source::Flag("--config")));
+    }
+    if let Some(path) = env.get(LLMBENCH_CONFIG) {
+        return Some(Sourced::new(path.into(), Source::Env(LLMBENCH_CONFIG.into())));
+    }
+    let own = directories::ProjectDirs::from("", "", "llmbench")?.config_dir().join("config.toml");
+    own.exists().then(|| Sourced::new(own, Source::Default))
+}
+
+/// Reads the file that counts; an empty configuration where there is none.
+///
+/// # Errors
+/// [`SettingsError`] where a file was named and cannot be read, or holds mistakes.
+pub fn load(located: Option<&Sourced<PathBuf>>) -> Result<ConfigFile, SettingsError> {
+    let Some(Sourced { value: path, source }) = located else { return Ok(ConfigFile::default()) };
+    let text = std::fs::read_to_string(path).map_err(|error| SettingsError::Unreadable {
+        path: path.clone(),
+        named_by: source.to_string(),
+        reason: error.to_string(),
+    })?;
+    parse(&text, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(text: &str) -> Result<ConfigFile, SettingsError> {
+        parse(text, Path::new("c.toml"))
+    }
+
+    #[test]
+    fn an_empty_file_says_nothing() {
+        assert_eq!(read("").unwrap(), ConfigFile::default());
+        assert_eq!(load(None).unwrap(), ConfigFile::default());
+    }
+
+    #[test]
+    fn tables_are_read() {
+        let file = read(
+            "store = 'sqlite:x.db'\n[defaults]\ngap = 5\n[profiles.a]\nid = 'a-v1'\n\
+             [providers.local]\ndialect = 'chat'\nbody = { top_k = 1 }\nheaders = { x-a = 'b' }",
+        )
+        .unwrap();
+        assert_eq!((file.store, file.defaults.gap), (Some(Secret::new("sqlite:x.db")), Some(5.0)));
+        assert_eq!(file.providers["local"].dialect, Some(DialectWord::Chat));
+        assert_eq!(file.providers["local"].body["top_k"], 1);
+    }
+
+    #[test]
+    fn the_flag_wins_over_the_variable() {
+        let env = Env::from_pairs([(LLMBENCH_CONFIG, "/env.toml")]);
+        let flag = locate(Some(Path::new("/flag.toml")), &env).unwrap();
+        assert_eq!((flag.value, flag.source), ("/flag.toml".into(), Source::Flag("--config")));
+        assert_eq!(locate(None, &env).unwrap().source, Source::Env(LLMBENCH_CONFIG.into()));
+    }
+
+    #[test]
+    fn a_named_file_has_to_be_there() {
+        let named = Sourced::new(PathBuf::from("/nonexistent/c.toml"), Source::Flag("--config"));
+        let said = load(Some(&named)).unwrap_err().to_string();
+        assert!(said.starts_with("/nonexistent/c.toml (named by flag --config) cannot be read: "), "{said}");
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(text in "(\\[|\\]|=|\n|\"|store|providers|defaults|gap|[a-z.]{1,5}|[0-9]| |\u{e9}){0,60}") {
+            let _ = read(&text);
+        }
+
+        #[test]
+        fn a_planted_key_is_never_repeated(
+            key in "[A-Za-z0-9]{16,40}",
+            place in prop::sample::select(vec![
+                "[defaults]\ngap = \"{}\"", "[providers]\nopenai = \"{}\"", "[providers.openai]\nheaders = \"{}\"",
+                "[providers.openai]\ndialect = \"{}\"", "[providers.openai]\napi_key = \"{}\"", "store = [\"{}\"]",
+                "[providers.openai]\nkey_env = \"{}", "[providers.openai]\nkey = {}",
+            ]),
+        ) {
+            let error = read(&place.replace("{}", &key)).unwrap_err();
+            prop_assert!(!error.to_string().contains(&key), "{}", error);
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Mistakes in the configuration file, told so that they can be mended: where, what, and what was probably meant. Values
+//! are never repeated: one of them may be a key.
+
+use super::SettingsError;
+use crate::domain::nearest::did_you_mean;
+use crate::domain::redact::Redactor;
+use std::path::Path;
+
+/// Words that look like a key being put into the file itself.
+const KEY_WORDS: [&str; 6] = ["key", "api_key", "apikey", "token", "secret", "password"];
+
+/// The parser's error with file, line and the nearest known key.
+pub(super) fn explained(error: &toml::de::Error, text: &str, path: &Path) -> SettingsError {
+    SettingsError::File {
+        path: path.to_owned(),
+        line: error.span().map(|span| line(text, span.start)),
+        message: Redactor::new().redact(&message(error.message())),
+    }
+}
+
+/// Line of a byte, from 1.
+fn line(text: &str, offset: usize) -> usize {
+    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
+}
+
+fn message(raw: &str) -> String {
+    if let Some((unknown, known)) = unknown(raw, "unknown field `") {
+        if KEY_WORDS.contains(&unknown) {
+            return format!(
+                "`{unknown}` does not belong into this file: use key_env, key_file or key_command"
+            );
+        }
+        return format!("unknown key `{unknown}`{}", meant(unknown, &known));
+    }
+    if let Some((_, known)) = unknown(raw, "unknown variant `") {
+        return format!("unknown word; known are {}", known.join(", "));
+    }
+    without_values(raw)
+}
+
+/// The name that serde does not know, and those that it does: ``unknown field `a`, expected one of `b`, `c` ``.
+fn unknown<'a>(raw: &'a str, start: &str) -> Option<(&'a str, Vec<&'a str>)> {
+    let (name, rest) = raw.strip_prefix(start)?.split_once('`')?;
+    let known = rest.split('`').skip(1).step_by(2).collect();
+    Some((name, known))
+}
+
+fn meant(unknown: &str, known: &[&str]) -> String {
+    let near = did_you_mean(unknown, known.iter().copied());
+    if near.is_empty() { format!("; known are {}", known.join(", ")) } else { near }
+}
+
+/// A message without the text, number or list that it quotes from the file.
+fn without_values(raw: &str) -> String {
+    let quoted = ["string \"", "invalid value: ", "literal string "];
+    let cut = quoted.iter().filter_map(|mark| Some((raw.find(mark)?, mark))).min_by_key(|(start, _)| *start);
+    let Some((start, mark)) = cut else { return raw.lines().next().unwrap_or(raw).to_owned() };
+    let expected = raw.rfind(", expected ").filter(|end| *end > start).map_or("", |end| &raw[end..]);
+    let mark = mark.trim_end_matches(['"', ' ', ':']);
+    format!("{}{mark}{expected}", &raw[..start])
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::settings::file::parse;
+    use std::path::Path;
+
+    fn said(text: &str) -> String {
+        parse(text, Path::new("c.toml")).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn names_place_key_and_neighbour() {
+        assert_eq!(said("\nstroe = 'x'"), "c.toml:2: unknown key `stroe`: did you mean store?");
+        assert_eq!(
+            said("[defaults]\n\nfirst_bite = 1"),
+            "c.toml:3: unknown key `first_bite`: did you mean first_byte?"
+        );
+        assert_eq!(
+            said("[defaults]\nbananas = 1"),
+            "c.toml:2: unknown key `bananas`; known are profile, connect, first_byte, gap, total"
+        );
+        assert_eq!(
+            said("[providers.x]\ndialect = 'smoke'"),
+            "c.toml:2: unknown word; known are chat, responses, completions, messages, gemini"
+        );
+    }
+
+    #[test]
+    fn keys_do_not_belong_into_the_file() {
+        assert_eq!(
+            said("[providers.openai]\napi_key = 'sk-canary'"),
+            "c.toml:2: `api_key` does not belong into this file: use key_env, key_file or key_command"
+        );
+    }
+
+    #[test]
+    fn types_are_named_and_values_are_not() {
+        assert_eq!(
+            said("[defaults]\ngap = 'soon, expected later'"),
+            "c.toml:2: invalid type: string, expected f64"
+        );
+        assert!(said("store = 'x").starts_with("c.toml:1: "));
+    }
+}

@@ -1,0 +1,239 @@
+//! The table of hosts as environment and configuration change it. What a row holds is `providers::hosts`.
+
+use super::file::{ConfigFile, ProviderEntry};
+use super::profiles::beside;
+use super::{Env, SettingsError};
+use crate::domain::names;
+use crate::domain::sourced::{Source, Sourced};
+use crate::providers::hosts::{Auth, Header, Host, Hosts, KeyVar};
+use crate::providers::prepare::{checked, is_header};
+use crate::providers::protocols::Dialect;
+use crate::providers::rules::{DialectRule, TemperatureRule};
+use crate::providers::{table, vertex};
+use std::path::Path;
+
+/// Variables of Vertex's project, in order: Google's own first.
+const PROJECTS: &[&str] = &[
+    names::GOOGLE_CLOUD_PROJECT,
+    names::ANTHROPIC_VERTEX_PROJECT_ID,
+    names::GOOGLE_VERTEX_PROJECT,
+    names::VERTEXAI_PROJECT,
+];
+
+/// Variables of Vertex's location, in the same order.
+const LOCATIONS: &[&str] = &[
+    names::GOOGLE_CLOUD_LOCATION,
+    names::CLOUD_ML_REGION,
+    names::GOOGLE_VERTEX_LOCATION,
+    names::VERTEXAI_LOCATION,
+];
+
+/// Variables of Bedrock's region, as the AWS SDK reads them.
+const REGIONS: &[&str] = &[names::AWS_REGION, names::AWS_DEFAULT_REGION];
+
+/// Headers that the wire or the login sets: a second one of its name would confuse servers, or carry a key past its rules.
+const RESERVED: &[&str] = &[
+    "host",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "accept-encoding",
+    "authorization",
+    "x-api-key",
+    "x-goog-api-key",
+];
+
+/// The built-in rows, changed and joined by the file's, changed by the environment.
+///
+/// # Errors
+/// [`SettingsError`] where a row of the file cannot be used, or a base URL must not be.
+pub(super) fn resolve(file: &ConfigFile, path: &Path, env: &Env) -> Result<Hosts, SettingsError> {
+    let mut rows = table::built_in();
+    for (name, entry) in &file.providers {
+        let wrong = |reason: String| SettingsError::File {
+            path: path.to_owned(),
+            line: None,
+            message: format!("[providers.{name}]: {reason}"),
+        };
+        let index = match rows.iter().position(|host| host.name == *name) {
+            Some(index) => index,
+            None => {
+                rows.push(own(name, entry).map_err(wrong)?);
+                rows.len() - 1
+            }
+        };
+        change(&mut rows[index], entry, path).map_err(wrong)?;
+    }
+    for host in &mut rows {
+        from_env(host, env)?;
+        check(host)?;
+    }
+    Ok(Hosts::new(rows))
+}
+
+/// A provider that the table does not know.
+fn own(name: &str, entry: &ProviderEntry) -> Result<Host, String> {
+    let fits = |ch: char| ch.is_ascii_lowercase() || ch.is_ascii_digit() || ch == '-' || ch == '_';
+    if name.is_empty() || !name.chars().all(fits) {
+        return Err(
+            "its name may hold a-z, 0-9, - and _ alone: it stands before the colon of provider:model".into(),
+        );
+    }
+    let Some(dialect) = entry.dialect.map(Dialect::from) else {
+        return Err("it is no built-in provider, so it needs a dialect: chat, responses, completions, messages or gemini".into());
+    };
+    if entry.base_url.is_none() {
+        return Err("it is no built-in provider, so it needs a base_url".into());
+    }
+    let mut host = Host::new(name, name, dialect);
+    host.keys.auth = match dialect {
+        Dialect::Messages => Auth::Header("x-api-key".into()),
+        Dialect::Gemini => Auth::Header("x-goog-api-key".into()),
+        _ => Auth::Bearer,
+    };
+    if entry.key_env.is_none() && entry.key_file.is_none() && entry.key_command.is_none() {
+        host.keys.auth = Auth::None;
+    }
+    // Servers that people run themselves know the older word, and often that alone.
+    host.quirks.max_tokens_field = true;
+    if dialect == Dialect::Messages {
+        host.temperature = TemperatureRule::Claude;
+        host.headers.push(Header::new("anthropic-version", "2023-06-01"));
+    }
+    Ok(host)
+}
+
+/// Changes a row as its entry says.
+fn change(host: &mut Host, entry: &ProviderEntry, path: &Path) -> Result<(), String> {
+    let given =
+        |text: &Option<String>| text.clone().map(|text| Sourced::new(text, Source::File(path.to_owned())));
+    if let Some(dialect) = entry.dialect {
+        if host.dialects == DialectRule::Vertex || host.keys.auth == Auth::AwsChain {
+            return Err("its dialects follow from its models: dialect cannot be set".into());
+        }
+        host.dialects = DialectRule::Fixed(dialect.into());
+    }
+    if let Some(title) = &entry.title {
+        host.title.clone_from(title);
+    }
+    host.allow_plain_http |= entry.allow_plain_http;
+    host.base_url = given(&entry.base_url).or(host.base_url.take());
+    host.project = given(&entry.project).or(host.project.take());
+    host.region = given(&entry.region).or(host.region.take());
+    change_keys(host, entry, path)?;
+    change_headers(host, entry)?;
+    let quirks = &mut host.quirks;
+    quirks.max_tokens_field = entry.max_tokens_field.unwrap_or(quirks.max_tokens_field);
+    quirks.no_usage_option = entry.no_usage_option.unwrap_or(quirks.no_usage_option);
+    quirks.omit_temperature = entry.omit_temperature.unwrap_or(quirks.omit_temperature);
+    quirks.output_excludes_reasoning =
+        entry.output_excludes_reasoning.unwrap_or(quirks.output_excludes_reasoning);
+    quirks.body.extend(entry.body.clone());
+    Ok(())
+}
+
+fn change_keys(host: &mut Host, entry: &ProviderEntry, path: &Path) -> Result<(), String> {
+    let given = entry.key_env.is_some() || entry.key_file.is_some() || entry.key_command.is_some();
+    if given && host.keys.auth == Auth::AwsChain {
+        return Err("its login is the AWS SDK's: use AWS_PROFILE, or AWS_BEARER_TOKEN_BEDROCK".into());
+    }
+    if entry.key_file.is_some() && entry.key_command.is_some() {
+        return Err("key_file and key_command exclude each other".into());
+    }
+    if let Some(header) = &entry.key_header {
+        if !is_header(header, "") {
+            return Err(format!("key_header: `{header}` is no header name"));
+        }
+        host.keys.auth = Auth::Header(header.clone());
+        host.keys.vars.iter_mut().for_each(|var| var.auth = Auth::Header(header.clone()));
+    }
+    if given && host.keys.auth == Auth::None {
+        host.keys.auth = Auth::Bearer;
+    }
+    if let Some(name) = &entry.key_env {
+        host.keys.vars = vec![KeyVar { name: name.clone(), auth: host.keys.auth.clone() }];
+    }
+    host.keys.file = entry.key_file.as_deref().map(|file| beside(path, file));
+    host.keys.command.clone_from(&entry.key_command);
+    Ok(())
+}
+
+fn change_headers(host: &mut Host, entry: &ProviderEntry) -> Result<(), String> {
+    for (name, value) in &entry.headers {
+        if RESERVED.contains(&name.to_ascii_lowercase().as_str()) {
+            return Err(format!(
+                "header `{name}` is not for this table: keys have key_env, key_file and key_command"
+            ));
+        }
+        if !is_header(name, value.expose()) {
+            return Err(format!("header `{name}` holds a character that HTTP does not allow"));
+        }
+        host.headers.retain(|own| !own.name.eq_ignore_ascii_case(name));
+        host.headers.push(Header::new(name, value.expose()));
+    }
+    Ok(())
+}
+
+/// The environment wins over the file.
+fn from_env(host: &mut Host, env: &Env) -> Result<(), SettingsError> {
+    let set = |names: &[&str]| {
+        env.first(names).map(|(name, value)| Sourced::new(value.to_owned(), Source::Env(name.into())))
+    };
+    for var in host.base_url_vars.clone() {
+        if let Some(value) = env.get(var.name) {
+            host.base_url = Some(Sourced::new(with_suffix(value, var.suffix), Source::Env(var.name.into())));
+            break;
+        }
+    }
+    for (header, variable) in host.header_vars.clone() {
+        let Some(value) = env.get(variable) else { continue };
+        if !is_header(header, value) {
+            let reason = "it holds a character that HTTP does not allow".to_owned();
+            return Err(SettingsError::Value { what: header.into(), source_name: variable.into(), reason });
+        }
+        host.headers.push(Header::new(header, value));
+    }
+    if host.dialects == DialectRule::Vertex {
+        host.project = set(PROJECTS).or(host.project.take());
+        host.region = set(LOCATIONS).or(host.region.take());
+        host.messages_base_url = set(&[names::ANTHROPIC_VERTEX_BASE_URL]);
+    }
+    if host.keys.auth == Auth::AwsChain {
+        host.region = set(REGIONS).or(host.region.take());
+    }
+    Ok(())
+}
+
+/// What a vendor's SDK makes of its variable: the path appended, unless it is there already.
+fn with_suffix(value: &str, suffix: &str) -> String {
+    let bare = value.trim_end_matches('/');
+    if bare.ends_with(suffix) { bare.to_owned() } else { format!("{bare}{suffix}") }
+}
+
+/// Refuses base URLs that no request may go to, before anything is measured.
+fn check(host: &Host) -> Result<(), SettingsError> {
+    for base in [&host.base_url, &host.messages_base_url].into_iter().flatten() {
+        checked(host, &base.value).map_err(|error| value(host, "base URL", base, error.to_string()))?;
+    }
+    let places =
+        if host.dialects == DialectRule::Vertex { [&host.project, &host.region] } else { [&None, &None] };
+    for place in places.into_iter().flatten() {
+        if !vertex::is_name(&place.value) {
+            return Err(value(
+                host,
+                "project or location",
+                place,
+                "it holds a character that none can hold".into(),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn value(host: &Host, what: &str, of: &Sourced<String>, reason: String) -> SettingsError {
+    let what = format!("{what} of provider `{}`", host.name);
+    SettingsError::Value { what, source_name: of.source.to_string(), reason }
+}
+
+#[cfg(test)]
+mod tests;

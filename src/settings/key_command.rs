@@ -1,0 +1,103 @@
+//! Runs the command that prints a key: `pass show …`, `op read …`, `gcloud auth print-access-token`. It gets no terminal,
+//! no key of another provider, and little time.
+
+use super::keys::without_newline;
+use crate::domain::names::SECRETS;
+use crate::domain::redact::Redactor;
+use std::io::Read;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+/// How long a command may take.
+pub(super) const DEADLINE: Duration = Duration::from_secs(10);
+
+/// The longest output that is read, bytes.
+const LARGEST_OUTPUT: u64 = 64 * 1024;
+
+/// How much of what a failed command says is repeated, characters.
+const REPEATED: usize = 200;
+
+/// What the command prints, without one line break at its end.
+///
+/// # Errors
+/// Why it gave nothing, as the end of a sentence that begins with the command's name; what it printed is not repeated.
+pub(super) fn run(command: &str, deadline: Duration) -> Result<String, String> {
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg(command).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // AWS's own variables stay: `aws secretsmanager get-secret-value` is such a command.
+    for name in SECRETS.iter().filter(|name| !name.starts_with("AWS_")) {
+        shell.env_remove(name);
+    }
+    let mut child = shell.spawn().map_err(|error| format!("cannot be run: {error}"))?;
+    let stdout = collected(child.stdout.take());
+    let stderr = collected(child.stderr.take());
+    let ends = Instant::now() + deadline;
+    let output = stdout.recv_timeout(deadline).map_err(|_| stopped(&mut child, deadline))?;
+    let status = wait(&mut child, ends).ok_or_else(|| stopped(&mut child, deadline))?;
+    if !status.success() {
+        let said = stderr.recv_timeout(Duration::from_millis(200)).unwrap_or_default();
+        let said: String =
+            Redactor::new().redact(&String::from_utf8_lossy(&said)).trim().chars().take(REPEATED).collect();
+        return Err(format!("failed ({status}): {said}"));
+    }
+    let text = String::from_utf8(output).map_err(|_| "printed what is no text".to_owned())?;
+    Ok(without_newline(text))
+}
+
+/// Reads a pipe to its end on a thread of its own, so that neither pipe can block the other and a deadline can pass.
+fn collected(pipe: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let read = pipe.map(|pipe| pipe.take(LARGEST_OUTPUT).read_to_end(&mut bytes));
+        if matches!(read, Some(Ok(_))) {
+            // Nobody is listening any more where the deadline has passed.
+            let _ = sender.send(bytes);
+        }
+    });
+    receiver
+}
+
+fn wait(child: &mut Child, ends: Instant) -> Option<std::process::ExitStatus> {
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => return Some(status),
+            Ok(None) if Instant::now() < ends => std::thread::sleep(Duration::from_millis(5)),
+            _ => return None,
+        }
+    }
+}
+
+fn stopped(child: &mut Child, deadline: Duration) -> String {
+    // It may have ended by itself meanwhile: then there is nothing to kill.
+    let _ = child.kill();
+    let _ = child.wait();
+    format!("did not end within {} s", deadline.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_line_break_is_taken_off() {
+        assert_eq!(run("printf 'a\\n\\n'", DEADLINE).unwrap(), "a\n");
+        assert_eq!(run("printf a", DEADLINE).unwrap(), "a");
+    }
+
+    #[test]
+    fn a_command_that_does_not_end_is_stopped() {
+        for command in ["sleep 9", "sleep 9 >/dev/null", "echo a; exec >/dev/null; sleep 9"] {
+            assert_eq!(run(command, Duration::from_millis(50)), Err("did not end within 0.05 s".into()));
+        }
+    }
+
+    #[test]
+    fn what_it_says_is_cut_and_freed_of_keys() {
+        let said =
+            run("echo Bearer abcdefgh1234 >&2; yes x | head -c 999 >&2; exit 1", DEADLINE).unwrap_err();
+        assert!(said.starts_with("failed (exit status: 1): Bearer [redacted]"), "{said}");
+        assert!(said.chars().count() < 240);
+    }
+}

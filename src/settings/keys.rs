@@ -1,0 +1,110 @@
+//! Where a host's key comes from: the environment, a file, a command. How it is shown to the host is `providers::auth`.
+
+use super::error::KeyError;
+use super::{Env, key_command};
+use crate::domain::names::{GOOGLE_APPLICATION_CREDENTIALS, SECRETS};
+use crate::domain::redact::Redactor;
+use crate::domain::secret::{BadKey, Secret};
+use crate::providers::auth::{Credential, Login};
+use crate::providers::hosts::{Auth, Host};
+use std::io::Read;
+use std::path::Path;
+
+/// The largest key file that is read, bytes.
+const LARGEST_FILE: u64 = 64 * 1024;
+
+/// The login of a host: environment, then file, then command, then what the host has instead of a key.
+///
+/// # Errors
+/// [`KeyError`], which names the variables where no key is found, and never repeats a key.
+pub fn login(host: &Host, env: &Env) -> Result<Login, KeyError> {
+    let ready = |auth: &Auth, key| Credential::from_key(auth, key).map_or(Login::AwsChain, Login::Ready);
+    if let Some(found) = from_env(host, env)? {
+        return Ok(Login::Ready(found));
+    }
+    if let Some(path) = &host.keys.file {
+        let place = format!("the file {}", path.display());
+        return Ok(ready(&host.keys.auth, key(host, &place, read_file(path)?)?));
+    }
+    if let Some(command) = &host.keys.command {
+        let said = key_command::run(command, key_command::DEADLINE)
+            .map_err(|reason| KeyError::Command { provider: host.name.clone(), reason })?;
+        return Ok(ready(&host.keys.auth, key(host, "its command", said)?));
+    }
+    match host.keys.auth {
+        Auth::None => Ok(Login::Ready(Credential::None)),
+        Auth::AwsChain => Ok(Login::AwsChain),
+        Auth::GoogleAdc => Ok(Login::GoogleAdc(env.get(GOOGLE_APPLICATION_CREDENTIALS).map(Into::into))),
+        Auth::Bearer | Auth::Header(_) => Err(KeyError::Missing {
+            provider: host.name.clone(),
+            vars: host.key_names().into_iter().map(str::to_owned).collect(),
+        }),
+    }
+}
+
+/// The first variable that is set. Vertex's API key serves where no project is named: with one, a login is meant.
+fn from_env(host: &Host, env: &Env) -> Result<Option<Credential>, KeyError> {
+    if host.keys.auth == Auth::GoogleAdc && host.project.is_some() {
+        return Ok(None);
+    }
+    for var in &host.keys.vars {
+        if let Some(value) = env.get(&var.name) {
+            return Ok(Credential::from_key(&var.auth, key(host, &var.name, value.to_owned())?));
+        }
+    }
+    Ok(None)
+}
+
+fn key(host: &Host, place: &str, text: String) -> Result<Secret, KeyError> {
+    let unusable =
+        |reason: BadKey| KeyError::Unusable { provider: host.name.clone(), place: place.to_owned(), reason };
+    Secret::key(text).map_err(unusable)
+}
+
+/// The content of a key file without one line break at its end. Files that others can read are refused.
+fn read_file(path: &Path) -> Result<String, KeyError> {
+    let unreadable = |reason: String| KeyError::Unreadable { path: path.to_owned(), reason };
+    let file = std::fs::File::open(path).map_err(|error| unreadable(error.to_string()))?;
+    let metadata = file.metadata().map_err(|error| unreadable(error.to_string()))?;
+    if !metadata.is_file() {
+        return Err(unreadable("it is no file".into()));
+    }
+    refuse_exposed(path, &metadata)?;
+    let mut text = String::new();
+    file.take(LARGEST_FILE).read_to_string(&mut text).map_err(|error| unreadable(error.to_string()))?;
+    Ok(without_newline(text))
+}
+
+#[cfg(unix)]
+fn refuse_exposed(path: &Path, metadata: &std::fs::Metadata) -> Result<(), KeyError> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o077 == 0 { Ok(()) } else { Err(KeyError::Exposed { path: path.to_owned(), mode }) }
+}
+
+#[cfg(not(unix))]
+fn refuse_exposed(_: &Path, _: &std::fs::Metadata) -> Result<(), KeyError> {
+    Ok(())
+}
+
+/// One line break at the end is the editor's, not the key's.
+pub(super) fn without_newline(mut text: String) -> String {
+    let kept = text.strip_suffix("\r\n").or_else(|| text.strip_suffix('\n')).map_or(text.len(), str::len);
+    text.truncate(kept);
+    text
+}
+
+/// A redactor that knows every secret of the environment: those with known names, and those that hosts look for.
+pub fn redactor<'a>(hosts: impl IntoIterator<Item = &'a Host>, env: &Env) -> Redactor {
+    let mut redactor = Redactor::new();
+    let own = hosts.into_iter().flat_map(Host::key_names).collect::<Vec<_>>();
+    for name in SECRETS.iter().copied().chain(own) {
+        if let Some(value) = env.get(name) {
+            redactor.add(&Secret::new(value));
+        }
+    }
+    redactor
+}
+
+#[cfg(test)]
+mod tests;

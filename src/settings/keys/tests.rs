@@ -1,0 +1,144 @@
+//! Keys from each place, and every way in which a place can fail.
+
+use super::*;
+use crate::domain::sourced::{Source, Sourced};
+use crate::providers::hosts::Hosts;
+use crate::providers::table;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+fn host(name: &str) -> Host {
+    Hosts::new(table::built_in()).find(name).unwrap().clone()
+}
+
+fn with_file(path: PathBuf) -> Host {
+    let mut host = host("groq");
+    host.keys.file = Some(path);
+    host
+}
+
+fn with_command(command: &str) -> Host {
+    let mut host = host("groq");
+    host.keys.command = Some(command.into());
+    host
+}
+
+fn no_env() -> Env {
+    Env::default()
+}
+
+fn bearer(text: &str) -> Login {
+    Login::Ready(Credential::Bearer(Secret::new(text)))
+}
+
+fn header(name: &str, text: &str) -> Login {
+    Login::Ready(Credential::Header(name.into(), Secret::new(text)))
+}
+
+#[test]
+fn variables_in_order() {
+    let both = Env::from_pairs([("ANTHROPIC_AUTH_TOKEN", "token"), ("ANTHROPIC_API_KEY", "key")]);
+    assert_eq!(login(&host("anthropic"), &both), Ok(header("x-api-key", "key")));
+    let token = Env::from_pairs([("ANTHROPIC_AUTH_TOKEN", "token"), ("ANTHROPIC_API_KEY", "")]);
+    assert_eq!(login(&host("anthropic"), &token), Ok(bearer("token")));
+}
+
+#[test]
+fn a_host_never_gets_another_hosts_key() {
+    let env = Env::from_pairs([("OPENAI_API_KEY", "canary")]);
+    for host in table::built_in().iter().filter(|host| host.name != "openai") {
+        let found = login(host, &env);
+        assert!(
+            !matches!(found, Ok(Login::Ready(Credential::Bearer(_) | Credential::Header(..)))),
+            "{}",
+            host.name
+        );
+    }
+}
+
+#[test]
+fn a_missing_key_names_where_it_could_stand() {
+    let said = login(&host("deepinfra"), &no_env()).unwrap_err().to_string();
+    let expected = "no key for provider `deepinfra`: set DEEPINFRA_API_KEY or DEEPINFRA_TOKEN, or key_file or key_command \
+                    under [providers.deepinfra]";
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn hosts_without_keys() {
+    assert_eq!(login(&host("sim"), &no_env()), Ok(Login::Ready(Credential::None)));
+    assert_eq!(login(&host("bedrock"), &no_env()), Ok(Login::AwsChain));
+    let env = Env::from_pairs([(GOOGLE_APPLICATION_CREDENTIALS, "/k.json")]);
+    assert_eq!(login(&host("vertex"), &env), Ok(Login::GoogleAdc(Some("/k.json".into()))));
+}
+
+#[test]
+fn vertex_takes_an_api_key_where_no_project_is_named() {
+    let env = Env::from_pairs([("GOOGLE_API_KEY", "k")]);
+    assert_eq!(login(&host("vertex"), &env), Ok(header("x-goog-api-key", "k")));
+    let named = Host { project: Some(Sourced::new("p".into(), Source::Default)), ..host("vertex") };
+    assert_eq!(login(&named, &env), Ok(Login::GoogleAdc(None)));
+}
+
+#[test]
+fn a_broken_key_is_not_repeated() {
+    let env = Env::from_pairs([("GROQ_API_KEY", "canary canary")]);
+    let said = login(&host("groq"), &env).unwrap_err().to_string();
+    assert!(
+        said.starts_with(
+            "the key of provider `groq` from GROQ_API_KEY is unusable: character 7 is white space"
+        )
+    );
+    assert!(!said.contains("canary"));
+}
+
+#[test]
+fn key_files() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("key");
+    let write = |text: &str, mode: u32| {
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        login(&with_file(path.clone()), &no_env())
+    };
+    assert_eq!(write("canary\n", 0o600), Ok(bearer("canary")));
+    assert_eq!(write("canary\r\n", 0o400), Ok(bearer("canary")));
+    assert!(matches!(write("canary\n\n", 0o600), Err(KeyError::Unusable { .. })));
+    assert!(matches!(write("", 0o600), Err(KeyError::Unusable { reason: BadKey::Empty, .. })));
+    for mode in [0o640, 0o604, 0o644] {
+        let said = write("canary\n", mode).unwrap_err().to_string();
+        assert!(
+            said.ends_with(&format!("run `chmod 600 {}`", path.display())) && !said.contains("canary"),
+            "{said}"
+        );
+    }
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let env = Env::from_pairs([("GROQ_API_KEY", "environment")]);
+    assert_eq!(login(&with_file(path.clone()), &env), Ok(bearer("environment")));
+    assert!(matches!(
+        login(&with_file(directory.path().into()), &no_env()),
+        Err(KeyError::Unreadable { .. })
+    ));
+    assert!(matches!(login(&with_file("/nonexistent".into()), &no_env()), Err(KeyError::Unreadable { .. })));
+}
+
+#[test]
+fn key_commands() {
+    assert_eq!(login(&with_command("echo canary"), &no_env()), Ok(bearer("canary")));
+    assert!(matches!(login(&with_command("true"), &no_env()), Err(KeyError::Unusable { .. })));
+    let said = login(&with_command("echo gone >&2; exit 3"), &no_env()).unwrap_err().to_string();
+    assert_eq!(said, "the key command of provider `groq` failed (exit status: 3): gone");
+}
+
+#[test]
+fn the_redactor_knows_the_environments_secrets() {
+    let mut own = host("groq");
+    own.keys.vars[0].name = "MY_KEY".into();
+    let env = Env::from_pairs([
+        ("MY_KEY", "canary-one"),
+        ("AWS_SECRET_ACCESS_KEY", "canary-two"),
+        ("HOME", "/home/x"),
+    ]);
+    let redactor = redactor([&own], &env);
+    assert_eq!(redactor.redact("canary-one canary-two /home/x"), "[redacted] [redacted] /home/x");
+}

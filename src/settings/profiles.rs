@@ -1,0 +1,224 @@
+//! Which profiles there are, and which of them are published: the built-in ones and those of the configuration file.
+
+use super::SettingsError;
+use super::file::{ConfigFile, ProfileEntry};
+use crate::domain::Profile;
+use crate::domain::nearest::did_you_mean;
+use crate::domain::profile::{PUBLISHED_PROMPT, built_in};
+use crate::domain::sourced::{Source, Sourced};
+use std::path::Path;
+
+/// Output budget of a profile that names none: that of the published one.
+const DEFAULT_BUDGET: u32 = 64;
+
+/// The profiles of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Profiles {
+    rows: Vec<Profile>,
+    /// Ids of the profiles whose rows go to the public collection.
+    pub published: Sourced<Vec<String>>,
+}
+
+impl Profiles {
+    /// The profile of that name or id.
+    ///
+    /// # Errors
+    /// [`SettingsError::Value`] with the nearest name and all known ones.
+    pub fn find(&self, name: &Sourced<String>) -> Result<&Profile, SettingsError> {
+        let asked = name.value.as_str();
+        let found = self.rows.iter().find(|profile| profile.name == asked || profile.id == asked);
+        found.ok_or_else(|| {
+            let names: Vec<&str> = self.rows.iter().map(|profile| profile.name.as_str()).collect();
+            SettingsError::Value {
+                what: "profile".into(),
+                source_name: name.source.to_string(),
+                reason: format!(
+                    "no profile `{asked}`{}; known are {}",
+                    did_you_mean(asked, names.iter().copied()),
+                    names.join(", ")
+                ),
+            }
+        })
+    }
+
+    /// All profiles: built-in ones first.
+    pub fn iter(&self) -> impl Iterator<Item = &Profile> {
+        self.rows.iter()
+    }
+}
+
+/// Built-in profiles and those of the file. A series must not change under its id, so names and ids of built-in profiles
+/// cannot be taken.
+///
+/// # Errors
+/// [`SettingsError`] where a profile lacks its id, takes another's, or holds a number out of range.
+pub(super) fn resolve(file: &ConfigFile, path: &Path) -> Result<Profiles, SettingsError> {
+    let mut rows: Vec<Profile> = built_in().into();
+    for (name, entry) in &file.profiles {
+        let profile = profile(name, entry, path)?;
+        if let Some(other) = rows.iter().find(|row| row.name == profile.name || row.id == profile.id) {
+            return Err(mistake(
+                path,
+                name,
+                &format!("name and id must differ from those of profile `{}`", other.name),
+            ));
+        }
+        rows.push(profile);
+    }
+    let published = published(file, path, &rows)?;
+    for row in &mut rows {
+        row.published = published.value.contains(&row.id);
+    }
+    Ok(Profiles { rows, published })
+}
+
+fn profile(name: &str, entry: &ProfileEntry, path: &Path) -> Result<Profile, SettingsError> {
+    let wrong = |reason: &str| mistake(path, name, reason);
+    let id = entry.id.clone().filter(|id| !id.trim().is_empty());
+    let max_output_tokens = entry.max_output_tokens.unwrap_or(DEFAULT_BUDGET);
+    if max_output_tokens == 0 {
+        return Err(wrong("max_output_tokens must be 1 or more"));
+    }
+    if entry.temperature.is_some_and(|value| !(0.0..=2.0).contains(&value)) {
+        return Err(wrong("temperature must be from 0 to 2"));
+    }
+    Ok(Profile {
+        name: name.to_owned(),
+        id: id.ok_or_else(|| wrong("it needs an id, which its rows carry"))?,
+        prompt: prompt(name, entry, path)?,
+        max_output_tokens,
+        temperature: entry.temperature,
+        reasoning_effort: entry.reasoning_effort.clone(),
+        published: entry.published,
+        cache_bust: entry.cache_bust.unwrap_or(!entry.published),
+    })
+}
+
+fn prompt(name: &str, entry: &ProfileEntry, path: &Path) -> Result<String, SettingsError> {
+    let text = match (&entry.prompt, &entry.prompt_file) {
+        (Some(_), Some(_)) => return Err(mistake(path, name, "prompt and prompt_file exclude each other")),
+        (Some(text), None) => text.clone(),
+        (None, Some(file)) => {
+            let file = beside(path, file);
+            let unreadable =
+                |error| mistake(path, name, &format!("{} cannot be read: {error}", file.display()));
+            std::fs::read_to_string(&file).map_err(unreadable)?
+        }
+        (None, None) => PUBLISHED_PROMPT.to_owned(),
+    };
+    if text.trim().is_empty() { Err(mistake(path, name, "its prompt is empty")) } else { Ok(text) }
+}
+
+/// A path of the configuration file: `~/` is the home directory, a relative one starts beside the file.
+pub(super) fn beside(config: &Path, path: &Path) -> std::path::PathBuf {
+    let home = path.strip_prefix("~").ok().zip(directories::BaseDirs::new());
+    match home {
+        Some((rest, home)) => home.home_dir().join(rest),
+        None => config.parent().unwrap_or(Path::new("")).join(path),
+    }
+}
+
+/// The list of the file and the profiles that call themselves published; without either, the built-in answer.
+fn published(
+    file: &ConfigFile,
+    path: &Path,
+    rows: &[Profile],
+) -> Result<Sourced<Vec<String>>, SettingsError> {
+    let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+    let own = || file.profiles.values().filter(|entry| entry.published).filter_map(|entry| entry.id.clone());
+    let built = || built_in().into_iter().filter(|profile| profile.published).map(|profile| profile.id);
+    let source = if file.published_profiles.is_none() && own().next().is_none() {
+        Source::Default
+    } else {
+        Source::File(path.to_owned())
+    };
+    let mut all = file.published_profiles.clone().unwrap_or_else(|| built().collect());
+    if let Some(unknown) = all.iter().find(|id| !ids.contains(&id.as_str())) {
+        let near = did_you_mean(unknown, ids.iter().copied());
+        let message = format!("published_profiles: no profile has the id `{unknown}`{near}");
+        return Err(SettingsError::File { path: path.to_owned(), line: None, message });
+    }
+    for id in own() {
+        if !all.contains(&id) {
+            all.push(id);
+        }
+    }
+    Ok(Sourced::new(all, source))
+}
+
+fn mistake(path: &Path, name: &str, reason: &str) -> SettingsError {
+    SettingsError::File { path: path.to_owned(), line: None, message: format!("[profiles.{name}]: {reason}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::file::parse;
+
+    fn read(text: &str) -> Result<Profiles, SettingsError> {
+        let path = Path::new("/c/c.toml");
+        resolve(&parse(text, path).unwrap(), path)
+    }
+
+    fn find<'a>(profiles: &'a Profiles, name: &str) -> Result<&'a Profile, SettingsError> {
+        profiles.find(&Sourced::new(name.into(), Source::Flag("--profile")))
+    }
+
+    fn published(profiles: &Profiles) -> Vec<&str> {
+        profiles.iter().filter(|profile| profile.published).map(|profile| profile.id.as_str()).collect()
+    }
+
+    #[test]
+    fn without_a_file_one_is_published() {
+        let profiles = read("").unwrap();
+        assert_eq!(published(&profiles), ["cloud-default-v1"]);
+        assert_eq!(profiles.published.source, Source::Default);
+        assert_eq!(find(&profiles, "long").unwrap().max_output_tokens, 512);
+    }
+
+    #[test]
+    fn one_of_ones_own() {
+        let profiles = read("[profiles.short]\nid = 's-v1'\nmax_output_tokens = 8").unwrap();
+        let short = find(&profiles, "short").unwrap();
+        assert_eq!(
+            (short.max_output_tokens, short.prompt.as_str(), short.temperature),
+            (8, PUBLISHED_PROMPT, None)
+        );
+        assert!(short.cache_bust && !short.published);
+        assert_eq!(find(&profiles, "s-v1").unwrap(), short);
+    }
+
+    #[test]
+    fn publishing_is_said_in_either_way() {
+        let listed = read("published_profiles = ['cloud-default-v1', 'cloud-long-v1']").unwrap();
+        assert_eq!(published(&listed), ["cloud-default-v1", "cloud-long-v1"]);
+        let marked = read("[profiles.a]\nid = 'a-v1'\npublished = true").unwrap();
+        assert_eq!(published(&marked), ["cloud-default-v1", "a-v1"]);
+        assert!(!find(&marked, "a").unwrap().cache_bust);
+        assert_eq!(published(&read("published_profiles = []").unwrap()), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let cases = [
+            ("[profiles.a]", "it needs an id"),
+            ("[profiles.default]\nid = 'x'", "differ from those of profile `default`"),
+            ("[profiles.a]\nid = 'cloud-long-v1'", "differ from those of profile `long`"),
+            ("[profiles.a]\nid = 'x'\nmax_output_tokens = 0", "1 or more"),
+            ("[profiles.a]\nid = 'x'\ntemperature = 3", "from 0 to 2"),
+            ("[profiles.a]\nid = 'x'\nprompt = ' '", "prompt is empty"),
+            ("[profiles.a]\nid = 'x'\nprompt = 'p'\nprompt_file = 'f'", "exclude each other"),
+            ("[profiles.a]\nid = 'x'\nprompt_file = 'nonexistent'", "/c/nonexistent cannot be read"),
+            ("published_profiles = ['cloud-defualt-v1']", "did you mean cloud-default-v1?"),
+        ];
+        for (text, expected) in cases {
+            let said = read(text).unwrap_err().to_string();
+            assert!(said.starts_with("/c/c.toml: ") && said.contains(expected), "{said}");
+        }
+        let said = find(&read("").unwrap(), "lomg").unwrap_err().to_string();
+        assert_eq!(
+            said,
+            "profile (flag --profile): no profile `lomg`: did you mean long?; known are default, long, reasoning"
+        );
+    }
+}

@@ -1,0 +1,209 @@
+//! One struct from flags, environment and file, before any work is done. Nothing is opened and no key is fetched here.
+
+use super::file::{self, ConfigFile};
+use super::keys;
+use super::limits::{self, Deadlines, LimitFlags};
+use super::profiles::{self, Profiles};
+use super::{Env, KeyError, SettingsError, hosts, store};
+use crate::domain::Profile;
+use crate::domain::redact::Redactor;
+use crate::domain::secret::Secret;
+use crate::domain::sourced::{Source, Sourced};
+use crate::providers::auth::Login;
+use crate::providers::hosts::{Host, Hosts};
+use std::path::{Path, PathBuf};
+
+/// What flags said; the default says nothing.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Overrides {
+    /// `--config`.
+    pub config: Option<PathBuf>,
+    /// `--store`.
+    pub store: Option<Secret>,
+    /// `--profile`.
+    pub profile: Option<String>,
+    /// Deadlines.
+    pub limits: LimitFlags,
+}
+
+/// All settings of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// The configuration file that was read, if there is one, and who named it.
+    pub config: Option<Sourced<PathBuf>>,
+    /// Deadlines.
+    pub deadlines: Deadlines,
+    /// The name of the profile that is asked.
+    pub profile: Sourced<String>,
+    /// All profiles, and which of them are published.
+    pub profiles: Profiles,
+    /// All hosts.
+    pub hosts: Hosts,
+    env: Env,
+    store_flag: Option<Secret>,
+    store_in_file: Option<Secret>,
+}
+
+/// Settings from flags, environment and the configuration file that they name.
+///
+/// # Errors
+/// [`SettingsError`] where the file cannot be read, or a value of any source cannot be used.
+pub fn resolve(overrides: &Overrides, env: Env) -> Result<Settings, SettingsError> {
+    let located = file::locate(overrides.config.as_deref(), &env);
+    let file = file::load(located.as_ref())?;
+    combine(overrides, env, located, file)
+}
+
+fn combine(
+    overrides: &Overrides,
+    env: Env,
+    config: Option<Sourced<PathBuf>>,
+    file: ConfigFile,
+) -> Result<Settings, SettingsError> {
+    let path = config.as_ref().map_or(Path::new(""), |config| &config.value);
+    let profiles = profiles::resolve(&file, path)?;
+    let profile = overrides
+        .profile
+        .clone()
+        .map(|name| Sourced::new(name, Source::Flag("--profile")))
+        .or_else(|| {
+            file.defaults.profile.clone().map(|name| Sourced::new(name, Source::File(path.to_owned())))
+        })
+        .unwrap_or_else(|| Sourced::new("default".to_owned(), Source::Default));
+    profiles.find(&profile)?;
+    Ok(Settings {
+        deadlines: limits::resolve(overrides.limits, &file.defaults, path)?,
+        hosts: hosts::resolve(&file, path, &env)?,
+        profile,
+        profiles,
+        store_flag: overrides.store.clone(),
+        store_in_file: file.store,
+        config,
+        env,
+    })
+}
+
+impl Settings {
+    /// The profile that is asked.
+    ///
+    /// # Errors
+    /// [`SettingsError`] where there is none of that name, which [`resolve`] has ruled out.
+    pub fn profile(&self) -> Result<&Profile, SettingsError> {
+        self.profiles.find(&self.profile)
+    }
+
+    /// The URL of the store: flag, `LLMBENCH_STORE`, file, `MONGODB_URI`, the user's data directory. Commands without a
+    /// store need not ask.
+    ///
+    /// # Errors
+    /// [`SettingsError`] where it is a bridge's, or nothing is named and there is no home directory.
+    pub fn store(&self) -> Result<Sourced<Secret>, SettingsError> {
+        let path = self.config.as_ref().map_or(Path::new(""), |config| &config.value);
+        let in_file = self.store_in_file.as_ref().map(|text| (text, path));
+        let directories = directories::ProjectDirs::from("", "", "llmbench");
+        let data_dir = directories.as_ref().map(|directories| directories.data_dir());
+        store::resolve(self.store_flag.as_ref(), &self.env, in_file, data_dir)
+    }
+
+    /// How a host is called: see [`keys::login`]. May run the host's key command.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn login(&self, host: &Host) -> Result<Login, KeyError> {
+        keys::login(host, &self.env)
+    }
+
+    /// A redactor that knows every secret of the environment and of the store's URL. Keys from files and commands are
+    /// added by whoever fetches them.
+    pub fn redactor(&self) -> Redactor {
+        let mut redactor = keys::redactor(self.hosts.iter(), &self.env);
+        if let Some(password) = self.store().ok().and_then(|store| password(store.value.expose())) {
+            redactor.add(&password);
+        }
+        for header in
+            self.hosts.iter().flat_map(|host| &host.headers).filter(|header| is_telling(&header.name))
+        {
+            redactor.add(&Secret::new(&header.value));
+        }
+        redactor
+    }
+
+    /// The environment, for names of collections and the terminal's width.
+    pub fn env(&self) -> &Env {
+        &self.env
+    }
+}
+
+/// Whether a header's name says that its value is a secret.
+fn is_telling(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    ["key", "token", "secret", "auth", "password"].iter().any(|word| lower.contains(word))
+}
+
+/// The password of a connection string.
+fn password(uri: &str) -> Option<Secret> {
+    let (authority, _) = uri.split_once("://")?.1.rsplit_once('@')?;
+    Some(Secret::new(authority.split_once(':')?.1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(text: &str, overrides: &Overrides, env: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        let config = Sourced::new(PathBuf::from("c.toml"), Source::Flag("--config"));
+        let file = file::parse(text, &config.value)?;
+        combine(overrides, Env::from_pairs(env.iter().copied()), Some(config), file)
+    }
+
+    #[test]
+    fn everything_has_a_default() {
+        let found = settings("", &Overrides::default(), &[]).unwrap();
+        assert_eq!(found.profile().unwrap().id, "cloud-default-v1");
+        assert_eq!(found.deadlines.limits(), crate::wire::Limits::default());
+        assert!(found.hosts.find("groq").is_ok());
+        assert!(found.env().get("HOME").is_none());
+    }
+
+    #[test]
+    fn the_profile_by_flag_by_file() {
+        let file = "[defaults]\nprofile = 'long'";
+        let flag = Overrides { profile: Some("reasoning".into()), ..Overrides::default() };
+        assert_eq!(settings(file, &Overrides::default(), &[]).unwrap().profile.value, "long");
+        assert_eq!(settings(file, &flag, &[]).unwrap().profile.source, Source::Flag("--profile"));
+        let said =
+            settings("[defaults]\nprofile = 'lomg'", &Overrides::default(), &[]).unwrap_err().to_string();
+        assert!(said.starts_with("profile (file c.toml): no profile `lomg`: did you mean long?"), "{said}");
+    }
+
+    #[test]
+    fn a_file_is_found_and_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("c.toml");
+        std::fs::write(&path, "store = 'sqlite:x.db'").unwrap();
+        let found =
+            resolve(&Overrides { config: Some(path.clone()), ..Overrides::default() }, Env::default())
+                .unwrap();
+        let store = found.store().unwrap();
+        assert_eq!((store.value.expose(), store.source), ("sqlite:x.db", Source::File(path)));
+    }
+
+    #[test]
+    fn passwords_and_keys_are_kept_out_of_messages() {
+        let env = [("OPENAI_API_KEY", "canary-one")];
+        let file = "store = 'mongodb://v:canary-three@h/db'\n[providers.groq.headers]\nx-gateway-key = 'canary-four'";
+        let found = settings(file, &Overrides::default(), &env).unwrap();
+        assert_eq!(
+            found.redactor().redact("canary-one canary-three canary-four"),
+            "[redacted] [redacted] [redacted]"
+        );
+        assert!(!format!("{found:?}").contains("canary"));
+    }
+
+    #[test]
+    fn a_login_from_the_environment() {
+        let found = settings("", &Overrides::default(), &[("GROQ_API_KEY", "k")]).unwrap();
+        assert!(matches!(found.login(found.hosts.find("groq").unwrap()), Ok(Login::Ready(_))));
+        assert!(matches!(found.login(found.hosts.find("openai").unwrap()), Err(KeyError::Missing { .. })));
+    }
+}

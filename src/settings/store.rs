@@ -1,0 +1,87 @@
+//! Which store is meant. What its URL means, and whether it can be opened, is `storage`'s to say.
+
+use super::{Env, SettingsError};
+use crate::domain::names::{LLMBENCH_STORE, MONGODB_URI};
+use crate::domain::secret::Secret;
+use crate::domain::sourced::{Source, Sourced};
+use std::path::Path;
+
+/// The store that counts: flag, `LLMBENCH_STORE`, file, `MONGODB_URI`, a file in the user's data directory. The text may
+/// hold a password.
+///
+/// # Errors
+/// [`SettingsError`] where the URL is a bridge's, or nothing is named and there is no home directory.
+pub(super) fn resolve(
+    flag: Option<&Secret>,
+    env: &Env,
+    file: Option<(&Secret, &Path)>,
+    data_dir: Option<&Path>,
+) -> Result<Sourced<Secret>, SettingsError> {
+    let from_env =
+        |name: &str| env.get(name).map(|value| Sourced::new(Secret::new(value), Source::Env(name.into())));
+    let named = flag
+        .map(|text| Sourced::new(text.clone(), Source::Flag("--store")))
+        .or_else(|| from_env(LLMBENCH_STORE))
+        .or_else(|| file.map(|(text, path)| Sourced::new(text.clone(), Source::File(path.to_owned()))))
+        .or_else(|| from_env(MONGODB_URI));
+    let found = match named {
+        Some(found) => found,
+        None => {
+            let path = data_dir.ok_or(SettingsError::NoHome)?.join("llmbench.db");
+            Sourced::new(Secret::new(format!("sqlite:{}", path.display())), Source::Default)
+        }
+    };
+    refuse_bridge(&found)?;
+    Ok(found)
+}
+
+fn refuse_bridge(found: &Sourced<Secret>) -> Result<(), SettingsError> {
+    let text = found.value.expose().trim();
+    if !text.starts_with("https://") && !text.starts_with("http://") {
+        return Ok(());
+    }
+    Err(SettingsError::Value {
+        what: "store".into(),
+        source_name: found.source.to_string(),
+        reason: "a bridge (https://) comes with `ingest serve`, which this version does not have: name sqlite:PATH (or a \
+                 path that ends in .db or .sqlite), mongodb://… or mongodb+srv://…"
+            .into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(flag: Option<&str>, env: &[(&str, &str)], file: Option<&str>) -> String {
+        let env = Env::from_pairs(env.iter().copied());
+        let (flag, file) = (flag.map(Secret::new), file.map(Secret::new));
+        let file = file.as_ref().map(|text| (text, Path::new("c.toml")));
+        match resolve(flag.as_ref(), &env, file, Some(Path::new("/data"))) {
+            Ok(store) => format!("{} from {}", store.value.expose(), store.source),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn precedence() {
+        let env = [(LLMBENCH_STORE, "e.db"), (MONGODB_URI, "mongodb://m")];
+        assert_eq!(found(Some("f.db"), &env, Some("c.db")), "f.db from flag --store");
+        assert_eq!(found(None, &env, Some("c.db")), "e.db from environment variable LLMBENCH_STORE");
+        assert_eq!(found(None, &env[1..], Some("c.db")), "c.db from file c.toml");
+        assert_eq!(found(None, &env[1..], None), "mongodb://m from environment variable MONGODB_URI");
+        assert_eq!(found(None, &[], None), "sqlite:/data/llmbench.db from default");
+    }
+
+    #[test]
+    fn without_a_home_a_store_has_to_be_named() {
+        let error = resolve(None, &Env::default(), None, None).unwrap_err();
+        assert!(error.to_string().contains("--store sqlite:PATH"));
+    }
+
+    #[test]
+    fn a_bridge_is_refused_without_repeating_it() {
+        let said = found(Some("https://user:canary@ingest.example"), &[], None);
+        assert!(said.starts_with("store (flag --store): a bridge") && !said.contains("canary"), "{said}");
+    }
+}

@@ -13,6 +13,7 @@
 //! - [`domain`]: the words (model, profile, run, failure); no I/O
 
 pub mod cli;
+pub mod commands;
 pub mod domain;
 pub mod measure;
 pub mod output;

@@ -27,7 +27,8 @@ impl Context {
     /// [`CommandError`] of status 2, where a value of any source cannot be used.
     pub fn new(global: Global, overrides: Overrides, env: Env) -> Result<Self, CommandError> {
         let terminal = Terminal::detect(Wishes::read(|name| env.get(name).map(str::to_owned)));
-        let overrides = Overrides { config: global.config, store: global.store.map(Secret::new), ..overrides };
+        let overrides =
+            Overrides { config: global.config, store: global.store.map(Secret::new), ..overrides };
         let settings = resolve(&overrides, env).map_err(CommandError::usage)?;
         Ok(Self { settings, terminal })
     }
@@ -51,7 +52,8 @@ impl Context {
             && let Some(directory) = path.parent()
         {
             create_private_dir(directory).map_err(|error| {
-                CommandError::usage(format!("cannot create {}: {error}", directory.display())).hint(OTHER_STORE)
+                CommandError::usage(format!("cannot create {}: {error}", directory.display()))
+                    .hint(OTHER_STORE)
             })?;
         }
         let names = Names::from_lookup(|name| self.settings.env().get(name).map(str::to_owned));
@@ -84,7 +86,8 @@ impl Context {
 }
 
 /// What to do where a store cannot be used.
-const OTHER_STORE: &str = "name another store with --store sqlite:FILE, or measure without one with --no-store";
+const OTHER_STORE: &str =
+    "name another store with --store sqlite:FILE, or measure without one with --no-store";
 
 /// A store's error as a command's: unreachable is 75, everything else needs a change.
 pub fn store_error(what: &str, error: StoreError) -> CommandError {

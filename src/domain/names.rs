@@ -120,6 +120,10 @@ pub const AWS_BEARER_TOKEN_BEDROCK: &str = "AWS_BEARER_TOKEN_BEDROCK";
 pub const NO_COLOR: &str = "NO_COLOR";
 /// Width of the terminal in columns.
 pub const COLUMNS: &str = "COLUMNS";
+/// PEM file of certificate authorities that are trusted besides the public ones.
+pub const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
+/// Where state lives that is no configuration: results that no store took.
+pub const XDG_STATE_HOME: &str = "XDG_STATE_HOME";
 
 /// The variables whose values are secrets: kept out of every message and out of the environment of child processes.
 pub const SECRETS: &[&str] = &[

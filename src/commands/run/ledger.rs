@@ -74,7 +74,10 @@ pub fn csv(path: Option<&Path>) -> Result<Option<Rows<BufWriter<File>>>, Command
 
 /// Delivers what earlier invocations could not store.
 pub async fn deliver(spill: &Spill, store: &dyn Store, note: impl Fn(&str)) {
-    let delivered = spill.deliver(store).await;
+    let delivered = match spill.deliver(store).await {
+        Ok(delivered) => delivered,
+        Err(error) => return note(&format!("results of an earlier run cannot be read: {error}")),
+    };
     let arrived = delivered.stored + delivered.duplicate;
     if arrived > 0 {
         note(&format!("delivered {arrived} results of an earlier run to {}", store.describe()));
@@ -109,7 +112,10 @@ impl Ledger {
             self.keep(&attempted.outcome).await;
             self.write(&attempted.outcome);
             if let Some(lesson) = attempted.learned {
-                self.progress.note(&format!("{model}: the API refused a parameter; measured afresh with {}", lesson.as_str()));
+                self.progress.note(&format!(
+                    "{model}: the API refused a parameter; measured afresh with {}",
+                    lesson.as_str()
+                ));
                 if let Some(store) = &self.store {
                     // What is not remembered is learned again; the row says which adaptations were in force.
                     let _ = store.learn(model, lesson.as_str()).await;
@@ -149,7 +155,10 @@ impl Ledger {
             Err(reason) => {
                 fate.lost += 1;
                 let line = ndjson::line(outcome).unwrap_or_default();
-                self.progress.note(&format!("neither the store nor a file took this row ({reason}): {}", line.trim_end()));
+                self.progress.note(&format!(
+                    "neither the store nor a file took this row ({reason}): {}",
+                    line.trim_end()
+                ));
             }
         }
     }

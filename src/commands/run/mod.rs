@@ -55,7 +55,12 @@ pub async fn run(args: RunArgs, context: Context) -> Result<Exit, CommandError> 
         load,
         gates,
         interrupted: interrupt.stop.is_cancelled(),
-        view: report::Wanted { json: args.json, ndjson: args.ndjson, quiet: args.quiet, verbose: args.verbose },
+        view: report::Wanted {
+            json: args.json,
+            ndjson: args.ndjson,
+            quiet: args.quiet,
+            verbose: args.verbose,
+        },
         terminal: context.terminal,
     })
 }
@@ -68,13 +73,17 @@ fn gates(conditions: &[String]) -> Result<Vec<Gate>, CommandError> {
     conditions.iter().map(parse).collect()
 }
 
-fn laboratory(context: &Context, secrets: &[crate::domain::secret::Secret]) -> Result<Laboratory, CommandError> {
+fn laboratory(
+    context: &Context,
+    secrets: &[crate::domain::secret::Secret],
+) -> Result<Laboratory, CommandError> {
     let mut redactor = context.settings.redactor();
     for secret in secrets {
         redactor.add(secret);
     }
     let tls = client_config(context.extra_ca().as_deref()).map_err(CommandError::usage)?;
     let start = || Ok::<_, std::io::Error>((Meter::start(tls)?, Desk::start()?));
-    let (meter, desk) = start().map_err(|error| CommandError::usage(format!("no thread can be had: {error}")))?;
+    let (meter, desk) =
+        start().map_err(|error| CommandError::usage(format!("no thread can be had: {error}")))?;
     Ok(Laboratory { meter, desk, redactor: Arc::new(redactor) })
 }

@@ -101,7 +101,8 @@ fn change(profile: &mut Profile, args: &RunArgs) -> Result<bool, CommandError> {
 }
 
 fn read_prompt(file: &Path) -> Result<String, CommandError> {
-    let fail = |error: std::io::Error| CommandError::usage(format!("--prompt-file {}: {error}", file.display()));
+    let fail =
+        |error: std::io::Error| CommandError::usage(format!("--prompt-file {}: {error}", file.display()));
     let mut text = String::new();
     if file == Path::new("-") {
         std::io::stdin().read_to_string(&mut text).map_err(fail)?;

@@ -55,8 +55,9 @@ pub struct Ended {
 /// # Errors
 /// Standard output or a file that takes no more.
 pub fn finish(ended: Ended) -> Result<Exit, CommandError> {
-    let ledger = Rc::into_inner(ended.ledger)
-        .ok_or_else(|| CommandError::usage("interrupted twice: requests were still running").exit(Exit::Interrupted))?;
+    let ledger = Rc::into_inner(ended.ledger).ok_or_else(|| {
+        CommandError::usage("interrupted twice: requests were still running").exit(Exit::Interrupted)
+    })?;
     let (models, fate) = ledger.close();
     let ended_at = Utc::now();
     let seconds = (ended_at - ended.started_at).as_seconds_f64();
@@ -73,7 +74,13 @@ pub fn finish(ended: Ended) -> Result<Exit, CommandError> {
     if let Some(error) = fate.output_error {
         return Err(CommandError::usage(error).exit(Exit::No));
     }
-    Ok(status(&report.models, &checked, fate.failed, ended.interrupted, fate.waiting.len() as u64 + fate.lost))
+    Ok(status(
+        &report.models,
+        &checked,
+        fate.failed,
+        ended.interrupted,
+        fate.waiting.len() as u64 + fate.lost,
+    ))
 }
 
 fn asked(asked: &AskedOf, load: &Shape) -> Asked {
@@ -100,7 +107,12 @@ fn load(shape: &Shape, tallies: &[Tally], fate: &Fate, planned: Option<u64>, sec
     }
 }
 
-fn show(report: &Report, checked: &[Checked], wanted: Wanted, terminal: Terminal) -> Result<(), CommandError> {
+fn show(
+    report: &Report,
+    checked: &[Checked],
+    wanted: Wanted,
+    terminal: Terminal,
+) -> Result<(), CommandError> {
     let text = if wanted.json {
         json::text(report, checked)
     } else if wanted.ndjson || wanted.quiet {
@@ -113,7 +125,8 @@ fn show(report: &Report, checked: &[Checked], wanted: Wanted, terminal: Terminal
     if text.is_empty() || wanted.json {
         // Without the table, a gate that tripped would explain nothing.
         let plain = View::new(Terminal { colour: false, ..terminal }, false);
-        let tripped: Vec<Checked> = checked.iter().filter(|checked| checked.verdict.trips()).cloned().collect();
+        let tripped: Vec<Checked> =
+            checked.iter().filter(|checked| checked.verdict.trips()).cloned().collect();
         view::gates(&tripped, &plain).iter().for_each(|line| print::note(line));
     }
     Ok(())
@@ -134,7 +147,13 @@ fn tell_fate(fate: &Fate) {
     }
 }
 
-fn status(models: &[ModelReport], checked: &[Checked], failed: u64, interrupted: bool, unstored: u64) -> Exit {
+fn status(
+    models: &[ModelReport],
+    checked: &[Checked],
+    failed: u64,
+    interrupted: bool,
+    unstored: u64,
+) -> Exit {
     let nothing = models.iter().any(|model| model.successes == 0);
     let tripped = checked.iter().any(|checked| checked.verdict.trips());
     if interrupted {

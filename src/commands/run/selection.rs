@@ -50,7 +50,9 @@ pub async fn settle(
     store: Option<&dyn Store>,
 ) -> Result<Settled, CommandError> {
     let catalogue = match store {
-        Some(store) => store.work_list(None).await.map_err(|error| store_error("reading the catalogue", error))?,
+        Some(store) => {
+            store.work_list(None).await.map_err(|error| store_error("reading the catalogue", error))?
+        }
         None => Vec::new(),
     };
     let wanted = wanted(args, context, store, catalogue).await?;
@@ -59,7 +61,9 @@ pub async fn settle(
         let host = context.settings.hosts.find(&provider).map_err(CommandError::usage)?;
         match access::open(host, context).await {
             Ok(opened) => add(&mut settled, opened, models, store).await,
-            Err(reason) if models.iter().any(|wanted| wanted.named) => return Err(CommandError::usage(reason)),
+            Err(reason) if models.iter().any(|wanted| wanted.named) => {
+                return Err(CommandError::usage(reason));
+            }
             Err(reason) => {
                 context.note(args.quiet, &format!("skipping {provider} ({} models): {reason}", models.len()));
             }
@@ -124,7 +128,11 @@ async fn wanted(
 
 fn nothing_to_measure(args: &RunArgs, catalogue: &[WorkItem]) -> CommandError {
     if catalogue.is_empty() {
-        let asked = if args.all { "the catalogue has no enabled model" } else { "no model was named, and the catalogue has no enabled one" };
+        let asked = if args.all {
+            "the catalogue has no enabled model"
+        } else {
+            "no model was named, and the catalogue has no enabled one"
+        };
         return CommandError::usage(asked).hint(SIMULATED);
     }
     CommandError::usage("no model was named").hint(format!(
@@ -137,14 +145,20 @@ fn nothing_to_measure(args: &RunArgs, catalogue: &[WorkItem]) -> CommandError {
 async fn reference(text: &str, store: Option<&dyn Store>) -> Result<ModelRef, CommandError> {
     match text.parse::<ModelRef>() {
         Ok(model) => Ok(model),
-        Err(ModelRefError::Empty(_)) => Err(CommandError::usage(format!("--model {text}: provider or id is empty"))),
+        Err(ModelRefError::Empty(_)) => {
+            Err(CommandError::usage(format!("--model {text}: provider or id is empty")))
+        }
         Err(error @ ModelRefError::Bare(_)) => {
             let Some(store) = store else { return Err(CommandError::usage(format!("--model: {error}"))) };
-            let found = store.find_by_id(text).await.map_err(|error| store_error("reading the catalogue", error))?;
+            let found =
+                store.find_by_id(text).await.map_err(|error| store_error("reading the catalogue", error))?;
             match found.as_slice() {
                 [only] => Ok(only.clone()),
-                [] => Err(CommandError::usage(format!("the catalogue knows no model `{}`", text.escape_debug()))
-                    .hint("write provider:model_id")),
+                [] => Err(CommandError::usage(format!(
+                    "the catalogue knows no model `{}`",
+                    text.escape_debug()
+                ))
+                .hint("write provider:model_id")),
                 several => {
                     let names: Vec<String> = several.iter().map(ToString::to_string).collect();
                     Err(CommandError::usage(format!("`{text}` is not unique: {}", names.join(", ")))

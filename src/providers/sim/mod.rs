@@ -102,11 +102,15 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>, stop: CancellationTo
     }
 }
 
-/// A free port of 127.0.0.1. The usual queue of 128 connections is too short for 500 streams that start at once: the rest
-/// would come a second later.
-fn listen() -> io::Result<TcpListener> {
-    let socket = TcpSocket::new_v4()?;
-    socket.bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+/// Listens on an address; port 0 takes a free one. The usual queue of 128 connections is too short for 500 streams that
+/// start at once: the rest would come a second later. Needs a Tokio runtime.
+///
+/// # Errors
+/// The operating system's, where the address is taken or not this machine's.
+pub fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
     socket.listen(ACCEPT_QUEUE)
 }
 
@@ -142,7 +146,11 @@ impl Drop for Running {
 /// No port, no thread or no event loop to be had.
 pub fn start_in_process() -> io::Result<Running> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let listener = runtime.block_on(async { listen() })?;
+    // Not `block_on`: the caller may be inside an event loop of its own.
+    let listener = {
+        let _guard = runtime.enter();
+        listen_on(SocketAddr::from(([127, 0, 0, 1], 0)))?
+    };
     let addr = listener.local_addr()?;
     let stop = CancellationToken::new();
     let stopped = stop.clone();

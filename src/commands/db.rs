@@ -1,0 +1,22 @@
+//! `llmbench db init`: prints what a store needs, then creates what is missing.
+
+use crate::cli::db::{DbArgs, DbCommand, InitArgs};
+use crate::commands::context::{Context, store_error};
+use crate::commands::exit::{CommandError, Exit};
+use crate::output::print;
+
+/// Runs the command.
+///
+/// # Errors
+/// A store that cannot be opened or changed.
+pub async fn run(args: DbArgs, context: Context) -> Result<Exit, CommandError> {
+    let DbCommand::Init(InitArgs { dry_run }) = args.command;
+    let store = context.open_store().await?;
+    let plan: String = store.init_plan().iter().map(|line| format!("{line}\n")).collect();
+    print::data(&plan).map_err(CommandError::usage)?;
+    if !dry_run {
+        store.init().await.map_err(|error| store_error("db init", error))?;
+        print::note(&format!("{} has all of it", store.describe()));
+    }
+    Ok(Exit::Yes)
+}

@@ -1,0 +1,38 @@
+//! `llmbench sim`: the simulated provider as a server, and the list of what it can be.
+
+use crate::cli::sim::{ServeArgs, SimArgs, SimCommand};
+use crate::commands::exit::{CommandError, Exit};
+use crate::commands::interrupt::Interrupt;
+use crate::output::print;
+use crate::providers::sim::{self, scenario::PRESETS};
+
+/// Runs the command.
+///
+/// # Errors
+/// An address that cannot be listened on.
+pub async fn run(args: SimArgs) -> Result<Exit, CommandError> {
+    match args.command {
+        SimCommand::Serve(args) => serve(args).await,
+        SimCommand::Models => models(),
+    }
+}
+
+async fn serve(args: ServeArgs) -> Result<Exit, CommandError> {
+    let fail =
+        |error: std::io::Error| CommandError::usage(format!("cannot listen on {}: {error}", args.listen));
+    let interrupt = Interrupt::listen().map_err(fail)?;
+    let listener = sim::listen_on(args.listen).map_err(fail)?;
+    let address = listener.local_addr().map_err(fail)?;
+    // The address is data: with port 0 a script reads it from here.
+    print::data(&format!("http://{address}\n")).map_err(fail)?;
+    sim::serve(listener, interrupt.stop.cancelled_owned()).await.map_err(fail)?;
+    Ok(Exit::Yes)
+}
+
+fn models() -> Result<Exit, CommandError> {
+    let width = PRESETS.iter().map(|preset| preset.name.len()).max().unwrap_or(0);
+    let lines: String =
+        PRESETS.iter().map(|preset| format!("{:width$}  {}\n", preset.name, preset.about)).collect();
+    print::data(&lines).map_err(CommandError::usage)?;
+    Ok(Exit::Yes)
+}

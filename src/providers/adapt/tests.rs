@@ -43,6 +43,7 @@ fn words_are_stable_and_read_back() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table of cases")]
 fn refusals_teach() {
     let cases = [
         (

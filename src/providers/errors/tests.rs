@@ -29,6 +29,7 @@ fn meaning(provider: &str, status: u16, code: &str, message: &str) -> Fault {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table of cases")]
 fn meanings() {
     let cases = [
         ("openai", 401, "invalid_api_key", "Incorrect API key provided", Auth),

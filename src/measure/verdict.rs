@@ -36,9 +36,8 @@ pub struct Refusal {
 pub fn refusal(recording: &Recording, answer: Option<&Answer>, asked: Asked<'_>) -> Option<Refusal> {
     let streamed = answer.and_then(|answer| answer.error.clone());
     match (&recording.head, streamed) {
-        (Some(head), _) if head.status != 200 && recording.ending == Ending::Complete => {
-            Some(not_ok(recording, head, asked))
-        }
+        // Its status explains an error answer, even one whose body then broke off.
+        (Some(head), _) if head.status != 200 => Some(not_ok(recording, head, asked)),
         // An error that the stream names explains more than the way in which the stream then ended.
         (Some(head), Some(error)) => Some(explained(recording, head, Some(error), asked)),
         _ => ending_fault(recording)
@@ -133,4 +132,81 @@ fn unusable(answer: &Answer) -> Option<Fault> {
     }
     let message = format!("no visible text came (finish reason `{}`)", finish.escape_debug());
     fault(Kind::Protocol, Stage::Validate, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::run::Connection;
+    use crate::wire::Marks;
+    use bytes::Bytes;
+    use chrono::DateTime;
+    use std::time::Duration;
+
+    fn recording(status: Option<u16>, body: &'static str, ending: Ending) -> Recording {
+        Recording {
+            started_at: DateTime::UNIX_EPOCH,
+            ended_at: DateTime::UNIX_EPOCH,
+            connection: Connection::Cold,
+            marks: Marks { end: Duration::from_millis(5), ..Marks::default() },
+            head: status.map(|status| Head {
+                status,
+                headers: vec![("location".into(), "https://evil.example/\x1b".into())],
+            }),
+            body: Bytes::from_static(body.as_bytes()),
+            reads: Vec::new(),
+            ending,
+            loop_lag: Duration::ZERO,
+            dispatch_delay: Duration::ZERO,
+        }
+    }
+
+    fn judged(recording: &Recording, answer: Option<&Answer>) -> Option<(Kind, Stage)> {
+        let asked = Asked { model: &ModelRef::new("openai", "m"), region: None, redactor: &Redactor::new() };
+        refusal(recording, answer, asked).map(|refusal| (refusal.fault.kind, refusal.fault.stage))
+    }
+
+    fn ended(ending: Ending, answered: bool) -> (Kind, Stage) {
+        judged(&recording(answered.then_some(200), "", ending), None).unwrap()
+    }
+
+    #[test]
+    fn each_ending_has_its_kind_and_stage() {
+        let cut = || Ending::Cut("gone".to_owned());
+        assert_eq!(ended(Ending::ConnectFailed("no".to_owned()), false), (Kind::Network, Stage::Connect));
+        assert_eq!(ended(Ending::TimedOut("connect"), false), (Kind::Timeout, Stage::Connect));
+        assert_eq!(ended(Ending::TimedOut("first byte"), false), (Kind::Timeout, Stage::Request));
+        assert_eq!(ended(Ending::TimedOut("gap"), true), (Kind::Timeout, Stage::Stream));
+        assert_eq!(ended(cut(), false), (Kind::Network, Stage::Request));
+        assert_eq!(ended(cut(), true), (Kind::Truncated, Stage::Stream));
+        assert_eq!(ended(Ending::TooLarge, true), (Kind::Protocol, Stage::Stream));
+    }
+
+    #[test]
+    fn an_error_status_counts_even_if_its_body_broke_off() {
+        let cut = recording(Some(429), "{\"error\":", Ending::Cut("gone".to_owned()));
+        assert_eq!(judged(&cut, None), Some((Kind::RateLimit, Stage::Response)));
+    }
+
+    #[test]
+    fn a_redirect_is_told_and_never_followed() {
+        let asked = Asked { model: &ModelRef::new("openai", "m"), region: None, redactor: &Redactor::new() };
+        let refusal = refusal(&recording(Some(307), "", Ending::Complete), None, asked).unwrap();
+        assert_eq!(refusal.fault.kind, Kind::Protocol);
+        assert!(
+            refusal
+                .fault
+                .message
+                .starts_with("HTTP 307 to https://evil.example/\\u{1b}: redirects are never")
+        );
+    }
+
+    #[test]
+    fn a_whole_stream_can_still_be_no_sample() {
+        let whole = recording(Some(200), "", Ending::Complete);
+        let finished = |reason: &str| Answer { finish_reason: Some(reason.to_owned()), ..Answer::default() };
+        assert_eq!(judged(&whole, Some(&Answer::default())), Some((Kind::Truncated, Stage::Stream)));
+        assert_eq!(judged(&whole, Some(&finished("length"))), Some((Kind::BudgetExhausted, Stage::Validate)));
+        assert_eq!(judged(&whole, Some(&finished("stop"))), Some((Kind::Protocol, Stage::Validate)));
+    }
 }

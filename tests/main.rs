@@ -6,6 +6,7 @@
 mod boundaries;
 mod documents;
 mod generated;
+mod newcomer;
 mod protocols;
 mod raw_server;
 mod readme;

@@ -61,7 +61,7 @@ complete -c llmbench -n "__fish_llmbench_using_subcommand run" -l warm -d 'Take 
 complete -c llmbench -n "__fish_llmbench_using_subcommand run" -l cold -d 'Connect anew inside the clock (the default, as in the published series)'
 complete -c llmbench -n "__fish_llmbench_using_subcommand run" -l json -d 'One JSON document on standard output'
 complete -c llmbench -n "__fish_llmbench_using_subcommand run" -l ndjson -d 'One JSON line per run, as it ends'
-complete -c llmbench -n "__fish_llmbench_using_subcommand run" -s q -l quiet -d 'No progress, no notes, no table; errors still appear'
+complete -c llmbench -n "__fish_llmbench_using_subcommand run" -s q -l quiet -d 'No progress, no notes, no table; failures, tripped gates and errors still appear, on standard error'
 complete -c llmbench -n "__fish_llmbench_using_subcommand run" -s v -l verbose -d 'Phases, the provider\'s own clock, quality'
 complete -c llmbench -n "__fish_llmbench_using_subcommand run" -l no-store -d 'Store nothing'
 complete -c llmbench -n "__fish_llmbench_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'

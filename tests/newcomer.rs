@@ -48,6 +48,19 @@ fn a_model_without_its_provider_is_answered_with_the_providers() {
 }
 
 #[test]
+fn a_quiet_run_says_nothing_unless_it_failed() {
+    let quiet = |model| llmbench(&["run", "--model", model, "--no-store", "--quiet", "-n", "2"]);
+    let fine = quiet("sim:steady-ttft1-gap1-n2");
+    assert_eq!((fine.status.code(), said(&fine), fine.stdout.len()), (Some(0), String::new(), 0));
+    let failed = quiet("sim:error401");
+    assert_eq!((failed.status.code(), failed.stdout.len()), (Some(1), 0));
+    assert_eq!(
+        said(&failed),
+        "error: sim:error401: auth 2, stage response, HTTP 401, invalid_api_key: Incorrect API key provided.\n"
+    );
+}
+
+#[test]
 fn the_rate_that_was_reached_leaves_out_the_wait_for_the_last_answers() {
     let run = ["run", "--model", "sim:steady-ttft3000-n1", "--no-store", "--json"];
     let load = ["--rate", "20", "--arrivals", "constant", "--duration", "500ms"];

@@ -84,7 +84,7 @@ pub struct RunArgs {
     /// One line per run into a CSV file; an existing one is replaced
     #[arg(long, value_name = "FILE", help_heading = "What comes out")]
     pub csv: Option<PathBuf>,
-    /// No progress, no notes, no table; errors still appear
+    /// No progress, no notes, no table; failures, tripped gates and errors still appear, on standard error
     #[arg(short, long, conflicts_with = "verbose", help_heading = "What comes out")]
     pub quiet: bool,
     /// Phases, the provider's own clock, quality

@@ -9,7 +9,7 @@ use crate::measure::report::{Asked, LoadReport, Report};
 use crate::measure::{Gate, ModelReport};
 use crate::output::terminal::Terminal;
 use crate::output::view::{self, View};
-use crate::output::{json, print};
+use crate::output::{failures, json, print};
 use chrono::{DateTime, Utc};
 use std::rc::Rc;
 
@@ -121,6 +121,9 @@ fn show(
     };
     print::data(&text)
         .map_err(|error| CommandError::usage(format!("cannot write the report: {error}")).exit(Exit::No))?;
+    if wanted.quiet {
+        failures::brief(&report.models).iter().for_each(|line| print::note(line));
+    }
     if text.is_empty() || wanted.json {
         // Without the table, a gate that tripped would explain nothing.
         let plain = View::new(Terminal { colour: false, ..terminal }, false);

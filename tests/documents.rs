@@ -10,6 +10,7 @@ use llmbench::measure::METRICS;
 use llmbench::output::csv::COLUMNS;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
+use std::path::Path;
 
 /// Every document for users.
 const DOCUMENTS: [&str; 4] = ["README.md", "TROUBLESHOOTING.md", "CHANGELOG.md", "docs/output.md"];
@@ -142,4 +143,34 @@ fn the_json_document_has_the_fields_that_are_documented() {
     let top: BTreeSet<&str> =
         documented.iter().map(String::as_str).filter(|name| !metrics.contains(name)).collect();
     assert_eq!(found.keys().map(String::as_str).collect::<BTreeSet<_>>(), top);
+}
+
+/// Variables that the documents name and that others read: the AWS SDK; nobody.
+const FOREIGN_VARIABLES: [&str; 2] = ["AWS_PROFILE", "HTTPS_PROXY"];
+
+#[test]
+fn every_variable_that_is_named_is_read() {
+    let read = document("src/domain/names.rs") + &document("src/output/terminal.rs");
+    for name in DOCUMENTS {
+        for span in spans(&document(name)) {
+            let variable = span.split('=').next().unwrap_or_default().trim_start_matches('$');
+            let fits = |ch: char| ch.is_ascii_uppercase() || ch.is_ascii_digit() || ch == '_';
+            if variable.contains('_') && variable.chars().all(fits) && variable != "NAME_STATISTIC" {
+                let known = read.contains(&format!("\"{variable}\""));
+                assert!(known || FOREIGN_VARIABLES.contains(&variable), "{name} names `{span}`");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_link_between_documents_leads_somewhere() {
+    for name in DOCUMENTS.into_iter().chain(["ARCHITECTURE.md"]) {
+        let text = document(name);
+        let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let there = target.contains("://") || beside.with_file_name(target).exists();
+            assert!(there, "{name} links to {target}");
+        }
+    }
 }

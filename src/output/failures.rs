@@ -26,17 +26,6 @@ pub fn lines(models: &[ModelReport], view: &View) -> Vec<String> {
     lines
 }
 
-/// One plain line a model and kind, for whoever wanted no report and gets a failed run: cron's mail.
-pub fn brief(models: &[ModelReport]) -> Vec<String> {
-    let groups = models.iter().flat_map(|model| model.failures.iter().map(move |group| (model, group)));
-    let line = |(model, (kind, group)): (&ModelReport, (&Kind, &FailureGroup))| {
-        let message = group.typical().map_or("", |sample| sample.message.as_str());
-        let model = text::escape(&model.model.to_string());
-        format!("error: {model}: {}: {}", title(*kind, group), text::one_line(message))
-    };
-    groups.map(line).collect()
-}
-
 fn group_lines(kind: Kind, group: &FailureGroup, view: &View) -> Vec<String> {
     let (paint, terminal) = (view.paint(), view.terminal);
     let title = text::wrap(&title(kind, group), terminal.width, 2);

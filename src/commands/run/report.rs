@@ -9,7 +9,7 @@ use crate::measure::report::{Asked, LoadReport, Report};
 use crate::measure::{Gate, ModelReport};
 use crate::output::terminal::Terminal;
 use crate::output::view::{self, View};
-use crate::output::{failures, json, print};
+use crate::output::{json, print};
 use chrono::{DateTime, Utc};
 use std::rc::Rc;
 
@@ -112,6 +112,7 @@ fn show(
     wanted: Wanted,
     terminal: Terminal,
 ) -> Result<(), CommandError> {
+    let plain = View::new(Terminal { colour: false, ..terminal }, false);
     let text = if wanted.json {
         json::text(report, checked)
     } else if wanted.ndjson || wanted.quiet {
@@ -121,15 +122,14 @@ fn show(
     };
     print::data(&text)
         .map_err(|error| CommandError::usage(format!("cannot write the report: {error}")).exit(Exit::No))?;
-    if wanted.quiet {
-        failures::brief(&report.models).iter().for_each(|line| print::note(line));
-    }
     if text.is_empty() || wanted.json {
-        // Without the table, a gate that tripped would explain nothing.
-        let plain = View::new(Terminal { colour: false, ..terminal }, false);
+        // Without the table, an exit status would explain nothing: neither a gate that tripped nor a run that failed.
         let tripped: Vec<Checked> =
             checked.iter().filter(|checked| checked.verdict.trips()).cloned().collect();
         view::gates(&tripped, &plain).iter().for_each(|line| print::note(line));
+    }
+    if wanted.quiet && !wanted.json && !wanted.ndjson {
+        view::failures(report, &plain).iter().for_each(|line| print::note(line));
     }
     Ok(())
 }

@@ -49,7 +49,7 @@ complete -c llmbench -n "__fish_llmbench_using_subcommand run" -l duration -d 'S
 complete -c llmbench -n "__fish_llmbench_using_subcommand run" -l warmup -d 'Requests per model that are made first and neither counted nor stored' -r
 complete -c llmbench -n "__fish_llmbench_using_subcommand run" -l timeout -d 'Deadline of a whole request [default: 120s, more for more than 512 tokens]' -r
 complete -c llmbench -n "__fish_llmbench_using_subcommand run" -l max-error-rate -d 'Stop a provider once this share of its requests failed (20%), to save money' -r
-complete -c llmbench -n "__fish_llmbench_using_subcommand run" -l csv -d 'One line per run into a CSV file' -r -F
+complete -c llmbench -n "__fish_llmbench_using_subcommand run" -l csv -d 'One line per run into a CSV file; an existing one is replaced' -r -F
 complete -c llmbench -n "__fish_llmbench_using_subcommand run" -l role -d 'Role of the rows [default: published where exactly the published question is asked of an enabled model, else manual]' -r
 complete -c llmbench -n "__fish_llmbench_using_subcommand run" -l fail-if -d 'Exit 1 if this holds for any model, for example \'ttft_p95>2s\' or \'error_rate>5%\' (repeatable)' -r
 complete -c llmbench -n "__fish_llmbench_using_subcommand run" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
@@ -61,7 +61,7 @@ complete -c llmbench -n "__fish_llmbench_using_subcommand run" -l warm -d 'Take 
 complete -c llmbench -n "__fish_llmbench_using_subcommand run" -l cold -d 'Connect anew inside the clock (the default, as in the published series)'
 complete -c llmbench -n "__fish_llmbench_using_subcommand run" -l json -d 'One JSON document on standard output'
 complete -c llmbench -n "__fish_llmbench_using_subcommand run" -l ndjson -d 'One JSON line per run, as it ends'
-complete -c llmbench -n "__fish_llmbench_using_subcommand run" -s q -l quiet -d 'No progress, no notes, no table; errors still appear'
+complete -c llmbench -n "__fish_llmbench_using_subcommand run" -s q -l quiet -d 'No progress, no notes, no table; failures, tripped gates and errors still appear, on standard error'
 complete -c llmbench -n "__fish_llmbench_using_subcommand run" -s v -l verbose -d 'Phases, the provider\'s own clock, quality'
 complete -c llmbench -n "__fish_llmbench_using_subcommand run" -l no-store -d 'Store nothing'
 complete -c llmbench -n "__fish_llmbench_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -93,7 +93,7 @@ complete -c llmbench -n "__fish_llmbench_using_subcommand db; and not __fish_see
 complete -c llmbench -n "__fish_llmbench_using_subcommand db; and not __fish_seen_subcommand_from init help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c llmbench -n "__fish_llmbench_using_subcommand db; and __fish_seen_subcommand_from init" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
 complete -c llmbench -n "__fish_llmbench_using_subcommand db; and __fish_seen_subcommand_from init" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
-complete -c llmbench -n "__fish_llmbench_using_subcommand db; and __fish_seen_subcommand_from init" -l dry-run -d 'Print what would be created, and create nothing'
+complete -c llmbench -n "__fish_llmbench_using_subcommand db; and __fish_seen_subcommand_from init" -l dry-run -d 'Print what a store of this kind needs; open and create nothing'
 complete -c llmbench -n "__fish_llmbench_using_subcommand db; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help'
 complete -c llmbench -n "__fish_llmbench_using_subcommand db; and __fish_seen_subcommand_from init" -s V -l version -d 'Print version'
 complete -c llmbench -n "__fish_llmbench_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "init" -d 'Create what is missing, after printing it; what exists is left alone'

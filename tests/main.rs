@@ -4,9 +4,12 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "the whole binary is tests")]
 
 mod boundaries;
+mod documents;
 mod generated;
+mod newcomer;
 mod protocols;
 mod raw_server;
+mod readme;
 mod simulator;
 mod stores;
 mod support;

@@ -20,7 +20,7 @@ pub enum DbCommand {
 /// Create what is missing, after printing it
 #[derive(Debug, Args)]
 pub struct InitArgs {
-    /// Print what would be created, and create nothing
+    /// Print what a store of this kind needs; open and create nothing
     #[arg(long)]
     pub dry_run: bool,
 }

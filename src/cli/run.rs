@@ -81,10 +81,10 @@ pub struct RunArgs {
     /// One JSON line per run, as it ends
     #[arg(long, help_heading = "What comes out")]
     pub ndjson: bool,
-    /// One line per run into a CSV file
+    /// One line per run into a CSV file; an existing one is replaced
     #[arg(long, value_name = "FILE", help_heading = "What comes out")]
     pub csv: Option<PathBuf>,
-    /// No progress, no notes, no table; errors still appear
+    /// No progress, no notes, no table; failures, tripped gates and errors still appear, on standard error
     #[arg(short, long, conflicts_with = "verbose", help_heading = "What comes out")]
     pub quiet: bool,
     /// Phases, the provider's own clock, quality
@@ -111,16 +111,21 @@ pub enum ArrivalsArg {
     Constant,
 }
 
-/// The definitions of the figures, as `--help` and the man page print them.
-const DEFINITIONS: &str = "\
-Figures, all from the moment t0 at which the request is handed to the network, credentials settled:
-  TTFT         t0 to the first visible text; a role, an empty string or a ping is no token
-  first reasoning token  t0 to the first reasoning text
-  ITL          (last visible - first visible) / (visible tokens - 1)
-  tok/s e2e    generated tokens, reasoning included / whole request
-  tok/s visible  visible tokens / whole request
-  tok/s decode (visible tokens - 1) / (last visible - first visible)
-  total        t0 to the end of the stream
+/// The definitions of the figures, as `--help`, the man page and the README print them: the title in tables, the name in
+/// `--fail-if` and JSON, the meaning.
+pub const DEFINITIONS: &str = "\
+Figures, from t0, the moment at which the request is handed to the network, credentials settled:
+  TTFT                   ttft         t0 to the first visible text
+  first reasoning token  ttfrt        t0 to the first reasoning text
+  inter-token latency    itl          (last visible - first visible) / (visible tokens - 1)
+  tokens/s, end to end   tps          generated tokens, reasoning included / total
+  tokens/s, visible      visible_tps  visible tokens / total
+  tokens/s, decode       decode_tps   (visible tokens - 1) / (last visible - first visible)
+  total                  total        t0 to the end of the answer
 
-A cold run connects inside the clock; -v shows the connection apart. Failures are counted beside the figures, never
-inside them. Nothing is ever retried inside the clock.";
+A role, an empty string or a ping is no token. A cold run connects inside the clock; -v shows the
+connection apart. Failures are counted beside the figures, never inside them. Nothing is ever
+retried inside the clock.
+
+--fail-if takes NAME_STATISTIC with min, mean, max, n or any percentile (ttft_p99.9>2s, tps_p50<30),
+and error_rate, failures, successes, suspects. A gate that finds nothing to look at trips too.";

@@ -15,8 +15,10 @@ pub struct SimArgs {
 #[derive(Debug, Subcommand)]
 pub enum SimCommand {
     /// Serve every wire format over HTTP until interrupted; the model's name chooses timing and faults
+    #[command(after_help = PATHS)]
     Serve(ServeArgs),
     /// List the simulated models
+    #[command(after_help = MODIFIERS)]
     Models,
 }
 
@@ -27,3 +29,21 @@ pub struct ServeArgs {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8099")]
     pub listen: SocketAddr,
 }
+
+/// Which numbers of a model its name can change, as `--help` and the man page print it.
+const MODIFIERS: &str = "\
+Numbers of a model are changed in its name, in any combination: steady-ttft50-gap5-n16
+  ttft, gap, jitter  milliseconds
+  n, r               visible and reasoning tokens
+  k, b               tokens in one event; events that leave together
+  after              visible tokens before something goes wrong";
+
+/// Where each wire format is found, as `--help` and the man page print it.
+const PATHS: &str = "\
+Base URLs for clients, ADDR being the address that is printed:
+  http://ADDR/v1  chat/completions, completions, responses, messages, models
+  http://ADDR/v1  publishers/google/models/MODEL:streamGenerateContent (also below projects/…)
+  http://ADDR     model/MODEL/converse-stream (Bedrock)
+  http://ADDR     truth: what was sent, and when
+
+llmbench itself is pointed at it with LLMBENCH_SIM_URL=http://ADDR/v1.";

@@ -4,7 +4,7 @@ use crate::cli::Global;
 use crate::commands::exit::{CommandError, Exit};
 use crate::domain::names::{SSL_CERT_FILE, XDG_STATE_HOME};
 use crate::domain::secret::Secret;
-use crate::domain::sourced::Source;
+use crate::domain::sourced::{Source, Sourced};
 use crate::output::print;
 use crate::output::terminal::{Terminal, Wishes};
 use crate::settings::{Env, Overrides, Settings, resolve};
@@ -40,15 +40,29 @@ impl Context {
         }
     }
 
+    /// Where the store is that the settings name, and who named it. Opens nothing.
+    ///
+    /// # Errors
+    /// Status 2 where it is no store's URL.
+    pub fn store_location(&self) -> Result<Sourced<Location>, CommandError> {
+        let named = self.settings.store().map_err(CommandError::usage)?;
+        let location = Location::parse(named.value.expose())
+            .map_err(|error| CommandError::usage(format!("store ({}): {error}", named.source)))?;
+        Ok(Sourced::new(location, named.source))
+    }
+
+    /// What the collections of a MongoDB store are called.
+    pub fn names(&self) -> Names {
+        Names::from_lookup(|name| self.settings.env().get(name).map(str::to_owned))
+    }
+
     /// Opens the store that the settings name. The default directory is created; a named one has to exist.
     ///
     /// # Errors
     /// Status 2 where the store is unusable as configured, 75 where it cannot be reached now.
     pub async fn open_store(&self) -> Result<Arc<dyn Store>, CommandError> {
-        let named = self.settings.store().map_err(CommandError::usage)?;
-        let location = Location::parse(named.value.expose())
-            .map_err(|error| CommandError::usage(format!("store ({}): {error}", named.source)))?;
-        if let (Location::Sqlite(path), Source::Default) = (&location, &named.source)
+        let Sourced { value: location, source } = self.store_location()?;
+        if let (Location::Sqlite(path), Source::Default) = (&location, &source)
             && let Some(directory) = path.parent()
         {
             create_private_dir(directory).map_err(|error| {
@@ -56,10 +70,9 @@ impl Context {
                     .hint(OTHER_STORE)
             })?;
         }
-        let names = Names::from_lookup(|name| self.settings.env().get(name).map(str::to_owned));
-        open(&location, &names, &self.settings.profiles.published.value)
+        open(&location, &self.names(), &self.settings.profiles.published.value)
             .await
-            .map_err(|error| store_error(&format!("store ({})", named.source), error))
+            .map_err(|error| store_error(&format!("store ({source})"), error))
     }
 
     /// Where outcomes wait that no store took.
@@ -86,8 +99,8 @@ impl Context {
 }
 
 /// What to do where a store cannot be used.
-const OTHER_STORE: &str =
-    "name another store with --store sqlite:FILE, or measure without one with --no-store";
+const OTHER_STORE: &str = "TROUBLESHOOTING.md, \"The store\"; --store sqlite:FILE names another one, and `run` measures \
+                           without one under --no-store";
 
 /// A store's error as a command's: unreachable is 75, everything else needs a change.
 pub fn store_error(what: &str, error: StoreError) -> CommandError {

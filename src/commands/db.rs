@@ -4,6 +4,7 @@ use crate::cli::db::{DbArgs, DbCommand, InitArgs};
 use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
 use crate::output::print;
+use crate::storage::init_plan;
 
 /// Runs the command.
 ///
@@ -11,10 +12,12 @@ use crate::output::print;
 /// A store that cannot be opened or changed.
 pub async fn run(args: DbArgs, context: Context) -> Result<Exit, CommandError> {
     let DbCommand::Init(InitArgs { dry_run }) = args.command;
-    let store = context.open_store().await?;
-    let plan: String = store.init_plan().iter().map(|line| format!("{line}\n")).collect();
-    print::data(&plan).map_err(CommandError::usage)?;
-    if !dry_run {
+    let location = context.store_location()?.value;
+    let store = if dry_run { None } else { Some(context.open_store().await?) };
+    let plan = init_plan(&location, &context.names());
+    let lines: String = plan.iter().map(|line| format!("{line}\n")).collect();
+    print::data(&lines).map_err(CommandError::usage)?;
+    if let Some(store) = store {
         store.init().await.map_err(|error| store_error("db init", error))?;
         print::note(&format!("{} has all of it", store.describe()));
     }

@@ -5,7 +5,7 @@
 pub const LLMBENCH_STORE: &str = "LLMBENCH_STORE";
 /// Path of the configuration file.
 pub const LLMBENCH_CONFIG: &str = "LLMBENCH_CONFIG";
-/// Base URL of a running simulator, for example `http://127.0.0.1:8080/v1`.
+/// Base URL of a running simulator, for example `http://127.0.0.1:8099/v1`.
 pub const LLMBENCH_SIM_URL: &str = "LLMBENCH_SIM_URL";
 
 /// Connection string of the MongoDB store; used where no store is named otherwise.

@@ -61,8 +61,18 @@ pub struct Tally {
     pub started: u64,
     /// Requests that failed.
     pub failed: u64,
+    /// How long requests were started; null in a closed loop, whose starts wait for answers.
+    pub starting: Option<Duration>,
     /// Set where the lane stopped before its end, and why.
     pub stopped_early: Option<String>,
+}
+
+impl Tally {
+    /// Starts a second of an open loop. The time in which the last answers were awaited is no part of it.
+    pub fn rate(&self) -> Option<f64> {
+        let seconds = self.starting?.as_secs_f64();
+        (seconds > 0.0).then(|| self.started as f64 / seconds)
+    }
 }
 
 /// An error rate says nothing before so many requests have ended.
@@ -107,7 +117,7 @@ impl Lane {
         }
     }
 
-    fn tally(&self) -> Tally {
+    fn tally(&self, starting: Option<Duration>) -> Tally {
         let stopped_early = if self.too_many_errors.get() {
             Some(format!(
                 "{} of {} requests failed, more than the error rate allowed",
@@ -119,7 +129,7 @@ impl Lane {
         } else {
             None
         };
-        Tally { started: self.next.get(), failed: self.failed.get(), stopped_early }
+        Tally { started: self.next.get(), failed: self.failed.get(), starting, stopped_early }
     }
 }
 
@@ -138,11 +148,14 @@ where
         too_many_errors: Cell::new(false),
         stop,
     });
-    match lane.shape.rate {
-        None => closed(&lane, Rc::new(work)).await,
-        Some(rate) => open(&lane, rate, work).await,
-    }
-    lane.tally()
+    let starting = match lane.shape.rate {
+        None => {
+            closed(&lane, Rc::new(work)).await;
+            None
+        }
+        Some(rate) => Some(open(&lane, rate, work).await),
+    };
+    lane.tally(starting)
 }
 
 async fn closed<W, F>(lane: &Rc<Lane>, work: Rc<W>)
@@ -163,7 +176,8 @@ where
     while workers.join_next().await.is_some() {}
 }
 
-async fn open<W, F>(lane: &Rc<Lane>, rate: Rate, work: W)
+/// Starts requests on their schedule, awaits the last of them, and says how long it started them.
+async fn open<W, F>(lane: &Rc<Lane>, rate: Rate, work: W) -> Duration
 where
     W: Fn(Start) -> F + 'static,
     F: Future<Output = bool> + 'static,
@@ -171,21 +185,22 @@ where
     let places = Arc::new(Semaphore::new(lane.shape.concurrency.max(1)));
     let mut schedule = Schedule::new(rate, rand::rng().random());
     let mut requests = JoinSet::new();
-    loop {
-        let due = lane.begun + AHEAD + schedule.next_offset();
-        if lane.shape.duration.is_some_and(|most| due > lane.begun + AHEAD + most) {
-            break;
+    let starting = loop {
+        let offset = schedule.next_offset();
+        if let Some(most) = lane.shape.duration.filter(|most| offset >= *most) {
+            break most.max(lane.begun.elapsed());
         }
+        let due = lane.begun + AHEAD + offset;
         tokio::select! {
             () = tokio::time::sleep_until((due - AHEAD).into()) => {}
-            () = lane.stop.cancelled() => break,
+            () = lane.stop.cancelled() => break lane.begun.elapsed(),
         }
         // Held back by slow answers, a request starts late; its due moment stays, so the delay is measured.
         let place = tokio::select! {
             place = Arc::clone(&places).acquire_owned() => place,
-            () = lane.stop.cancelled() => break,
+            () = lane.stop.cancelled() => break lane.begun.elapsed(),
         };
-        let Some(index) = lane.take() else { break };
+        let Some(index) = lane.take() else { break lane.begun.elapsed() };
         let request = work(Start { index, due: Some(due) });
         let lane = Rc::clone(lane);
         requests.spawn_local(async move {
@@ -193,8 +208,9 @@ where
             drop(place);
         });
         while requests.try_join_next().is_some() {}
-    }
+    };
     while requests.join_next().await.is_some() {}
+    starting
 }
 
 /// Offsets from the beginning at which requests are due.
@@ -248,7 +264,7 @@ mod tests {
             }
         };
         let tally = LocalSet::new().run_until(drive(shape(), CancellationToken::new(), work)).await;
-        assert_eq!(tally, Tally { started: 20, failed: 0, stopped_early: None });
+        assert_eq!(tally, Tally { started: 20, failed: 0, starting: None, stopped_early: None });
         assert_eq!(most.get(), 4);
     }
 
@@ -282,6 +298,24 @@ mod tests {
         let due = late.borrow();
         let gaps: Vec<u128> = due.windows(2).map(|pair| (pair[1] - pair[0]).as_micros()).collect();
         assert_eq!(gaps, [5000; 4], "the schedule must not slip with the answers");
+    }
+
+    #[tokio::test]
+    async fn awaiting_the_last_answers_is_no_time_of_starting() {
+        let rate = Rate { per_second: 100.0, arrivals: Arrivals::Constant };
+        let duration = Some(Duration::from_millis(100));
+        let shape = Shape { requests: None, duration, concurrency: 100, rate: Some(rate), ..shape() };
+        let (begun, answer) = (Instant::now(), Duration::from_millis(300));
+        let work = move |_| async move {
+            tokio::time::sleep(answer).await;
+            false
+        };
+        let tally = LocalSet::new().run_until(drive(shape, CancellationToken::new(), work)).await;
+        assert!(tally.starting.unwrap() < begun.elapsed());
+        assert!(tally.started <= 10, "no request starts after the duration: {tally:?}");
+        let known = Tally { started: 40, starting: Some(Duration::from_secs(2)), ..Tally::default() };
+        assert_eq!(known.rate(), Some(20.0));
+        assert_eq!(Tally { started: 40, ..Tally::default() }.rate(), None);
     }
 
     #[test]

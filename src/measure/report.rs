@@ -40,7 +40,7 @@ pub struct LoadReport {
     pub max_delay: f64,
     /// Requests per second that were asked for; `None` in a closed loop.
     pub rate_requested: Option<f64>,
-    /// Requests per second that were started.
+    /// Requests per second that were started, by the slowest provider, while requests were started at all.
     pub rate_achieved: Option<f64>,
     /// Why the load ended before its plan, if it did.
     pub stopped_early: Option<String>,
@@ -99,6 +99,11 @@ impl FailureGroup {
 /// Words and how often each was seen; the seventeenth different word and all after it are counted under `other`.
 pub type Words = BTreeMap<String, u64>;
 
+/// A reason without its amount, which differs from sample to sample; the amounts are metrics of their own.
+fn cause(reason: &str) -> &str {
+    reason.rsplit_once(" by ").map_or(reason, |(cause, _)| cause)
+}
+
 fn count_word(words: &mut Words, word: &str) {
     let known = words.contains_key(word) || words.len() < DISTINCT;
     *words.entry(if known { word } else { "other" }.to_owned()).or_default() += 1;
@@ -125,7 +130,7 @@ impl Labels {
             count_word(&mut self.stream_resolution, resolution);
         }
         for reason in &run.quality.suspect_reasons {
-            count_word(&mut self.suspect_reason, reason);
+            count_word(&mut self.suspect_reason, cause(reason));
         }
     }
 }

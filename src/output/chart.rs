@@ -57,12 +57,16 @@ fn chart(metric: &Metric, sorted: &[f64], unicode: bool) -> Option<Vec<String>> 
     let counts = bins(sorted, low, high);
     let most = counts.iter().copied().max().unwrap_or(1).max(1);
     let edge = |place: usize| low + (high - low) * place as f64 / BINS as f64;
+    let labels: Vec<String> = (0..BINS).map(|place| units::cell(metric.unit, edge(place), unicode)).collect();
+    // Samples closer together than figures are written: the table has said all there is.
+    if labels.windows(2).any(|pair| pair[0] == pair[1]) {
+        return None;
+    }
     let has_tail = sorted.last().is_some_and(|largest| *largest > high);
     let mut lines = vec![metric.title.to_owned()];
-    for (place, count) in counts.iter().enumerate() {
-        let mut label = units::cell(metric.unit, edge(place), unicode);
+    for (place, (count, mut label)) in std::iter::zip(counts, labels).enumerate() {
         label.push_str(if has_tail && place == BINS - 1 { "+" } else { " " });
-        let mut bar = bar(*count, most, unicode);
+        let mut bar = bar(count, most, unicode);
         bar.push_str(if bar.is_empty() { "" } else { " " });
         lines.push(format!("{label:>9} {bar}{count}"));
     }
@@ -126,6 +130,8 @@ mod tests {
         assert_eq!(chart(metric, &[0.3; 9], true), None);
         assert_eq!(chart(metric, &[0.1, 0.2, 0.3, 0.4], true), None);
         assert!(chart(metric, &[0.1, 0.2, 0.3, 0.4, 0.5], true).is_some());
+        let closer_than_written = [0.201_1, 0.201_2, 0.201_3, 0.201_4, 0.201_45];
+        assert_eq!(chart(metric, &closer_than_written, true), None);
     }
 
     #[test]

@@ -5,6 +5,9 @@ use super::{text, view::View};
 use crate::domain::Kind;
 use crate::measure::report::{FailureGroup, ModelReport};
 
+/// Where people read on.
+const MORE: &str = "TROUBLESHOOTING.md has a section for each of these kinds.";
+
 /// The lines of all failures; none where nothing failed.
 pub fn lines(models: &[ModelReport], view: &View) -> Vec<String> {
     let mut lines = Vec::new();
@@ -15,6 +18,10 @@ pub fn lines(models: &[ModelReport], view: &View) -> Vec<String> {
         for (kind, group) in &model.failures {
             lines.extend(group_lines(*kind, group, view));
         }
+    }
+    if !lines.is_empty() {
+        let more = text::wrap(MORE, view.terminal.width, 0);
+        lines.extend(more.iter().map(|line| view.paint().quiet(line)));
     }
     lines
 }

@@ -165,7 +165,16 @@ fn heading(model: &ModelReport, view: &View) -> Vec<Line> {
     let named = text::wrap(&name, view.terminal.width, 0).into_iter().map(|line| paint.heading(&line));
     let counted = text::wrap(&counts(model), view.terminal.width, 2);
     let counted = counted.into_iter().map(|line| paint_counts(paint, model, &line));
-    named.chain(counted).map(Line::Words).collect()
+    named.chain(counted).map(Line::Words).chain(why_suspect(model, view)).collect()
+}
+
+/// Nobody should have to ask for `-v` to learn why figures are doubtful.
+fn why_suspect(model: &ModelReport, view: &View) -> Vec<Line> {
+    let reasons = &model.labels.suspect_reason;
+    if reasons.is_empty() {
+        return Vec::new();
+    }
+    quiet(&listed("suspect because", reasons), view).collect()
 }
 
 fn paint_counts(paint: Paint, model: &ModelReport, line: &str) -> String {
@@ -241,12 +250,11 @@ fn provider_row(name: &str, summary: &Summary, view: &View) -> Row {
 }
 
 fn in_words(model: &ModelReport, view: &View) -> Vec<Line> {
-    let Labels { token_source, finish_reason, stream_resolution, suspect_reason } = &model.labels;
+    let Labels { token_source, finish_reason, stream_resolution, .. } = &model.labels;
     let named = [
         ("tokens counted by", token_source),
         ("finish reason", finish_reason),
         ("stream", stream_resolution),
-        ("suspect because", suspect_reason),
     ];
     let mut lines: Vec<String> = median_interval(model, view.terminal.unicode).into_iter().collect();
     lines.extend(
@@ -257,7 +265,7 @@ fn in_words(model: &ModelReport, view: &View) -> Vec<Line> {
 
 fn listed(title: &str, words: &Words) -> String {
     let each: Vec<String> =
-        words.iter().map(|(word, count)| format!("{} {count}", text::one_line(word))).collect();
+        words.iter().map(|(word, count)| format!("{} ({count})", text::one_line(word))).collect();
     format!("{title}: {}", each.join(", "))
 }
 

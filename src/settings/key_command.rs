@@ -39,6 +39,7 @@ pub(super) fn run(command: &str, deadline: Duration) -> Result<String, String> {
         let said = stderr.recv_timeout(Duration::from_millis(200)).unwrap_or_default();
         let said: String =
             Redactor::new().redact(&String::from_utf8_lossy(&said)).trim().chars().take(REPEATED).collect();
+        let said = if said.is_empty() { "it said nothing".to_owned() } else { said };
         return Err(format!("failed ({status}): {said}"));
     }
     let text = String::from_utf8(output).map_err(|_| "printed what is no text".to_owned())?;
@@ -99,5 +100,6 @@ mod tests {
             run("echo Bearer abcdefgh1234 >&2; yes x | head -c 999 >&2; exit 1", DEADLINE).unwrap_err();
         assert!(said.starts_with("failed (exit status: 1): Bearer [redacted]"), "{said}");
         assert!(said.chars().count() < 240);
+        assert_eq!(run("exit 3", DEADLINE), Err("failed (exit status: 3): it said nothing".into()));
     }
 }

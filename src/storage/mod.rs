@@ -21,7 +21,7 @@ pub mod sqlite;
 
 pub use location::{Location, LocationError, MongoUri};
 pub use names::Names;
-pub use open::{create_private_dir, open};
+pub use open::{create_private_dir, init_plan, open};
 
 use crate::domain::{ModelRef, Outcome};
 use async_trait::async_trait;
@@ -86,9 +86,6 @@ pub trait Sink: Send + Sync {
 /// What an operator may do besides.
 #[async_trait]
 pub trait Store: Sink {
-    /// What [`Store::init`] would create, one line each, for people.
-    fn init_plan(&self) -> Vec<String>;
-
     /// Creates tables, collections and indexes that are missing. Twice is once.
     async fn init(&self) -> Result<(), StoreError>;
 

@@ -1,7 +1,8 @@
 //! From a location to an open store. The store is reached and, where it has a login, let in, before this returns: a store
 //! that cannot work should be known before a paid request is sent.
 
-use crate::storage::{Location, Names, Store, StoreError, mongo::MongoStore, sqlite::SqliteStore};
+use crate::storage::{Location, Names, Store, StoreError};
+use crate::storage::{mongo, mongo::MongoStore, sqlite, sqlite::SqliteStore};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -19,6 +20,14 @@ pub async fn open(
     match location {
         Location::Sqlite(path) => Ok(Arc::new(SqliteStore::open(path, published_profiles).await?)),
         Location::Mongo(uri) => Ok(Arc::new(MongoStore::open(uri, names, published_profiles).await?)),
+    }
+}
+
+/// What [`Store::init`] creates where it is missing, one line each, for people. Opens nothing.
+pub fn init_plan(location: &Location, names: &Names) -> Vec<String> {
+    match location {
+        Location::Sqlite(_) => sqlite::schema::plan(),
+        Location::Mongo(_) => mongo::indexes::plan(names),
     }
 }
 

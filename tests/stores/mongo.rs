@@ -176,7 +176,8 @@ async fn init_accepts_the_indexes_that_others_made() {
     }
     let store = open(&Mongod::start().uri(&name)).await.unwrap();
     store.init().await.unwrap();
-    let planned = store.init_plan().len();
+    let location = Location::parse(&Mongod::start().uri(&name)).unwrap();
+    let planned = storage::init_plan(&location, &Names::default()).len();
     let mut there = 0;
     for collection in database.list_collection_names().await.unwrap() {
         there += index_specs(&database, &collection).await.len() - 1;

@@ -1,8 +1,10 @@
 //! What tests share: real peers, a scrubbed home for the binary, sample outcomes.
 
+pub mod markdown;
 pub mod peers;
 pub mod samples;
 
+use std::path::Path;
 use std::process::{Command, Output};
 use tempfile::TempDir;
 
@@ -18,9 +20,20 @@ impl Home {
 
     /// The binary in this home, with an environment that holds nothing else.
     pub fn llmbench(&self, arguments: &[&str]) -> Command {
-        let home = self.0.path();
         let mut command = Command::new(env!("CARGO_BIN_EXE_llmbench"));
-        command.args(arguments).env_clear().current_dir(home).env("HOME", home);
+        self.scrub(command.args(arguments).env_clear());
+        command
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Makes it the home and the working directory of a command.
+    pub fn scrub(&self, command: &mut Command) {
+        let home = self.0.path();
+        command.current_dir(home).env("HOME", home);
         for (variable, directory) in [
             ("XDG_CONFIG_HOME", "config"),
             ("XDG_DATA_HOME", "data"),
@@ -29,7 +42,6 @@ impl Home {
         ] {
             command.env(variable, home.join(directory));
         }
-        command
     }
 }
 

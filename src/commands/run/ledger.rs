@@ -113,7 +113,7 @@ impl Ledger {
             self.write(&attempted.outcome);
             if let Some(lesson) = attempted.learned {
                 self.progress.note(&format!(
-                    "{model}: the API refused a parameter; measured afresh with {}",
+                    "{model}: the API refused the request as it was; measured afresh with {}",
                     lesson.as_str()
                 ));
                 if let Some(store) = &self.store {

@@ -81,7 +81,8 @@ fn laboratory(
     for secret in secrets {
         redactor.add(secret);
     }
-    let tls = client_config(context.extra_ca().as_deref()).map_err(CommandError::usage)?;
+    let tls = client_config(context.extra_ca().as_deref())
+        .map_err(|error| CommandError::usage(error).hint("SSL_CERT_FILE names a PEM file, or is unset"))?;
     let start = || Ok::<_, std::io::Error>((Meter::start(tls)?, Desk::start()?));
     let (meter, desk) =
         start().map_err(|error| CommandError::usage(format!("no thread can be had: {error}")))?;

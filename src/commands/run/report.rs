@@ -60,12 +60,11 @@ pub fn finish(ended: Ended) -> Result<Exit, CommandError> {
     })?;
     let (models, fate) = ledger.close();
     let ended_at = Utc::now();
-    let seconds = (ended_at - ended.started_at).as_seconds_f64();
     let report = Report {
         started_at: ended.started_at,
         ended_at,
         asked: asked(&ended.asked, &ended.load),
-        load: load(&ended.load, &ended.tallies, &fate, ended.planned, seconds),
+        load: load(&ended.load, &ended.tallies, &fate, ended.planned),
         models,
     };
     let checked = check_all(&ended.gates, &report);
@@ -93,7 +92,7 @@ fn asked(asked: &AskedOf, load: &Shape) -> Asked {
     }
 }
 
-fn load(shape: &Shape, tallies: &[Tally], fate: &Fate, planned: Option<u64>, seconds: f64) -> LoadReport {
+fn load(shape: &Shape, tallies: &[Tally], fate: &Fate, planned: Option<u64>) -> LoadReport {
     let started = tallies.iter().map(|tally| tally.started).sum();
     let stopped: Vec<&str> = tallies.iter().filter_map(|tally| tally.stopped_early.as_deref()).collect();
     LoadReport {
@@ -102,7 +101,7 @@ fn load(shape: &Shape, tallies: &[Tally], fate: &Fate, planned: Option<u64>, sec
         late_starts: if shape.rate.is_some() { fate.late_starts } else { 0 },
         max_delay: fate.max_delay,
         rate_requested: shape.rate.map(|rate| rate.per_second),
-        rate_achieved: shape.rate.filter(|_| seconds > 0.0).map(|_| started as f64 / seconds),
+        rate_achieved: tallies.iter().filter_map(Tally::rate).reduce(f64::min),
         stopped_early: stopped.first().map(|reason| (*reason).to_owned()),
     }
 }
@@ -113,6 +112,7 @@ fn show(
     wanted: Wanted,
     terminal: Terminal,
 ) -> Result<(), CommandError> {
+    let plain = View::new(Terminal { colour: false, ..terminal }, false);
     let text = if wanted.json {
         json::text(report, checked)
     } else if wanted.ndjson || wanted.quiet {
@@ -123,11 +123,13 @@ fn show(
     print::data(&text)
         .map_err(|error| CommandError::usage(format!("cannot write the report: {error}")).exit(Exit::No))?;
     if text.is_empty() || wanted.json {
-        // Without the table, a gate that tripped would explain nothing.
-        let plain = View::new(Terminal { colour: false, ..terminal }, false);
+        // Without the table, an exit status would explain nothing: neither a gate that tripped nor a run that failed.
         let tripped: Vec<Checked> =
             checked.iter().filter(|checked| checked.verdict.trips()).cloned().collect();
         view::gates(&tripped, &plain).iter().for_each(|line| print::note(line));
+    }
+    if wanted.quiet && !wanted.json && !wanted.ndjson {
+        view::failures(report, &plain).iter().for_each(|line| print::note(line));
     }
     Ok(())
 }

@@ -4,7 +4,7 @@
 use super::access::{self, Opened};
 use crate::cli::run::RunArgs;
 use crate::commands::context::{Context, store_error};
-use crate::commands::exit::CommandError;
+use crate::commands::exit::{CommandError, Exit};
 use crate::domain::ModelRef;
 use crate::domain::model::ModelRefError;
 use crate::domain::secret::Secret;
@@ -102,7 +102,7 @@ async fn wanted(
 ) -> Result<Vec<Wanted>, CommandError> {
     let mut wanted: Vec<Wanted> = Vec::new();
     for text in &args.models {
-        let model = reference(text, store).await?;
+        let model = reference(text, context, store).await?;
         let known = catalogue.iter().find(|item| item.model == model).cloned();
         let enabled = known.is_some();
         let bare = WorkItem { display_name: model.model_id.clone(), model, metadata: Map::new() };
@@ -115,6 +115,7 @@ async fn wanted(
         wanted.extend(own.map(|item| Wanted { item, enabled: true, named: true }));
         if wanted.len() == before {
             return Err(CommandError::usage(format!("the catalogue has no enabled model of {provider}"))
+                .exit(Exit::No)
                 .hint(format!("name one: llmbench run --model {provider}:MODEL_ID")));
         }
     }
@@ -128,12 +129,12 @@ async fn wanted(
 
 fn nothing_to_measure(args: &RunArgs, catalogue: &[WorkItem]) -> CommandError {
     if catalogue.is_empty() {
-        let asked = if args.all {
-            "the catalogue has no enabled model"
+        let empty = if args.all {
+            CommandError::usage("the catalogue has no enabled model").exit(Exit::No)
         } else {
-            "no model was named, and the catalogue has no enabled one"
+            CommandError::usage("no model was named, and the catalogue has no enabled one")
         };
-        return CommandError::usage(asked).hint(SIMULATED);
+        return empty.hint(SIMULATED);
     }
     CommandError::usage("no model was named").hint(format!(
         "--all measures the {} enabled models of the catalogue, --model PROVIDER:MODEL_ID any one",
@@ -142,7 +143,11 @@ fn nothing_to_measure(args: &RunArgs, catalogue: &[WorkItem]) -> CommandError {
 }
 
 /// A model as a person wrote it: with its provider, or a bare id that the catalogue knows once.
-async fn reference(text: &str, store: Option<&dyn Store>) -> Result<ModelRef, CommandError> {
+async fn reference(
+    text: &str,
+    context: &Context,
+    store: Option<&dyn Store>,
+) -> Result<ModelRef, CommandError> {
     match text.parse::<ModelRef>() {
         Ok(model) => Ok(model),
         Err(ModelRefError::Empty(_)) => {
@@ -158,7 +163,16 @@ async fn reference(text: &str, store: Option<&dyn Store>) -> Result<ModelRef, Co
                     "the catalogue knows no model `{}`",
                     text.escape_debug()
                 ))
-                .hint("write provider:model_id")),
+                .hint(format!(
+                    "write provider:model_id, for example sim:steady; providers are {}",
+                    context
+                        .settings
+                        .hosts
+                        .iter()
+                        .map(|host| host.name.as_str())
+                        .collect::<Vec<_>>()
+                        .join(", ")
+                ))),
                 several => {
                     let names: Vec<String> = several.iter().map(ToString::to_string).collect();
                     Err(CommandError::usage(format!("`{text}` is not unique: {}", names.join(", ")))

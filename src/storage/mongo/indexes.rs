@@ -92,7 +92,7 @@ pub fn plan(names: &Names) -> Vec<String> {
 }
 
 /// Creates the indexes that are missing, and with them their collections.
-pub async fn create(shared: &Shared) -> Result<(), Trouble> {
+pub(super) async fn create(shared: &Shared) -> Result<(), Trouble> {
     for index in &INDEXES {
         let collection = shared.collection((index.collection)(&shared.names));
         collection.create_index(index.model()).await?;

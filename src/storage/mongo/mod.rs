@@ -7,7 +7,7 @@ mod catalogue;
 mod connect;
 mod derive;
 mod errors;
-mod indexes;
+pub(super) mod indexes;
 mod record;
 
 use crate::domain::{ModelRef, Outcome};
@@ -91,10 +91,6 @@ impl Sink for MongoStore {
 
 #[async_trait]
 impl Store for MongoStore {
-    fn init_plan(&self) -> Vec<String> {
-        indexes::plan(&self.shared.names)
-    }
-
     async fn init(&self) -> Result<(), StoreError> {
         let shared = Arc::clone(&self.shared);
         self.caller.patiently(async move { indexes::create(&shared).await }).await

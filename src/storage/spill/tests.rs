@@ -39,9 +39,6 @@ impl Sink for Answers {
 
 #[async_trait::async_trait]
 impl Store for Answers {
-    fn init_plan(&self) -> Vec<String> {
-        Vec::new()
-    }
     async fn init(&self) -> Result<(), StoreError> {
         Ok(())
     }

@@ -7,7 +7,7 @@ mod errors;
 mod file;
 mod owner;
 mod record;
-mod schema;
+pub(super) mod schema;
 #[cfg(test)]
 mod tests;
 
@@ -62,10 +62,6 @@ impl Sink for SqliteStore {
 
 #[async_trait]
 impl Store for SqliteStore {
-    fn init_plan(&self) -> Vec<String> {
-        schema::plan()
-    }
-
     async fn init(&self) -> Result<(), StoreError> {
         self.owner.ask(schema::migrate).await
     }

@@ -1,0 +1,176 @@
+//! The documents tell the truth: the commands that they show are accepted, the flags that they name exist, every kind of
+//! failure has its section, every field its line.
+
+use crate::support::markdown::{blocks, document, first_column, section, spans, words};
+use crate::support::{Home, llmbench};
+use clap::{CommandFactory, Parser};
+use llmbench::cli::{Cli, EXIT_STATUS};
+use llmbench::domain::Kind;
+use llmbench::measure::METRICS;
+use llmbench::output::csv::COLUMNS;
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// Every document for users.
+const DOCUMENTS: [&str; 4] = ["README.md", "TROUBLESHOOTING.md", "CHANGELOG.md", "docs/output.md"];
+
+/// The commands that a text shows, each without what stands before `llmbench`: variables, a cron schedule.
+fn commands(text: &str) -> Vec<Vec<String>> {
+    let shown = blocks(text).into_iter().filter(|block| block.info.starts_with("sh") || block.info == "text");
+    let lines: Vec<String> =
+        shown.flat_map(|block| block.text.lines().map(str::to_owned).collect::<Vec<_>>()).collect();
+    let after_cargo = |line: &String| line.replace("cargo run --release -- run", "llmbench run");
+    lines
+        .iter()
+        .map(after_cargo)
+        .filter_map(|line| {
+            let words = words(&line);
+            let is_prefix = |word: &String| word.contains('=') || word == "*" || word.parse::<u8>().is_ok();
+            let start = words.iter().position(|word| !is_prefix(word))?;
+            (words[start] == "llmbench").then(|| words[start..].to_vec())
+        })
+        .collect()
+}
+
+#[test]
+fn every_command_that_is_shown_is_accepted() {
+    for (name, least) in [("README.md", 12), ("TROUBLESHOOTING.md", 15), ("docs/output.md", 2)] {
+        let commands = commands(&document(name));
+        assert!(commands.len() >= least, "{name}: only {} commands were found", commands.len());
+        for command in commands {
+            let parsed = Cli::try_parse_from(&command);
+            assert!(parsed.is_ok(), "{name}: {}\n{}", command.join(" "), parsed.unwrap_err());
+        }
+    }
+}
+
+#[test]
+fn every_flag_that_is_named_exists() {
+    let mut command = Cli::command();
+    command.build();
+    let mut known = BTreeSet::new();
+    collect_flags(&command, &mut known);
+    for name in DOCUMENTS {
+        for span in spans(&document(name)) {
+            let flag = span.split([' ', '=']).next().unwrap_or_default();
+            if flag.starts_with('-') {
+                assert!(known.contains(flag), "{name} names `{span}`");
+            }
+        }
+    }
+}
+
+fn collect_flags(command: &clap::Command, known: &mut BTreeSet<String>) {
+    for argument in command.get_arguments() {
+        known.extend(argument.get_long().map(|long| format!("--{long}")));
+        known.extend(argument.get_short().map(|short| format!("-{short}")));
+    }
+    command.get_subcommands().for_each(|below| collect_flags(below, known));
+}
+
+#[test]
+fn every_kind_of_failure_has_its_section() {
+    let text = document("TROUBLESHOOTING.md");
+    for kind in Kind::ALL {
+        let section = section(&text, &format!("### {kind}"));
+        assert!(section.trim().len() > 80, "the section of {kind} says nothing");
+    }
+    let statuses = EXIT_STATUS.split_once('\n').unwrap().1;
+    assert!(section(&text, "## Exit statuses").contains(statuses));
+}
+
+#[test]
+fn what_the_program_points_at_is_there() {
+    let text = document("TROUBLESHOOTING.md");
+    section(&text, "### suspect");
+    let refused = llmbench(&["run", "--model", "sim:steady", "--store", "sqlite:/nonexistent/x.db"]);
+    let said = String::from_utf8(refused.stderr).unwrap();
+    let heading = said.split("TROUBLESHOOTING.md, \"").nth(1).and_then(|rest| rest.split('"').next());
+    section(&text, &format!("## {}", heading.unwrap_or_else(|| panic!("no pointer in: {said}"))));
+}
+
+/// The fields of every line that a run of these models prints.
+fn lines(models: &[&str]) -> Vec<Map<String, Value>> {
+    let mut arguments = vec!["run", "--no-store", "--ndjson", "--timeout", "20s"];
+    arguments.extend(models.iter().flat_map(|model| ["--model", model]));
+    let output = Home::new().llmbench(&arguments).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<Map<String, Value>> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), models.len(), "{text}");
+    lines
+}
+
+fn fields(lines: &[Map<String, Value>]) -> BTreeSet<String> {
+    lines.iter().flat_map(|line| line.keys().cloned()).collect()
+}
+
+fn documented(heading: &str) -> BTreeSet<String> {
+    first_column(section(&document("docs/output.md"), heading)).into_iter().collect()
+}
+
+#[test]
+fn the_fields_of_lines_are_those_that_are_documented() {
+    assert_eq!(fields(&lines(&["sim:steady-ttft10-gap1-n8"])), documented("### A success"));
+    // One that got no stream, and one whose stream was cut.
+    let failures = lines(&["sim:error429", "sim:cut-ttft10-gap1-n8"]);
+    assert_eq!(fields(&failures), documented("### A failure"));
+}
+
+#[test]
+fn columns_and_metrics_are_those_that_are_documented() {
+    let lines: BTreeSet<String> =
+        documented("### A success").union(&documented("### A failure")).cloned().collect();
+    for column in COLUMNS {
+        assert!(lines.contains(column), "docs/output.md does not know the column {column}");
+    }
+    let in_json = documented("## The JSON document (`--json`)");
+    for metric in &METRICS {
+        assert!(in_json.contains(metric.key), "docs/output.md does not know the metric {}", metric.key);
+    }
+}
+
+#[test]
+fn the_json_document_has_the_fields_that_are_documented() {
+    let output = Home::new()
+        .llmbench(&["run", "--no-store", "--json", "-m", "sim:steady-ttft10-gap1-n8"])
+        .output()
+        .unwrap();
+    let found: Map<String, Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let documented = documented("## The JSON document (`--json`)");
+    let metrics: BTreeSet<&str> = METRICS.iter().map(|metric| metric.key).collect();
+    let top: BTreeSet<&str> =
+        documented.iter().map(String::as_str).filter(|name| !metrics.contains(name)).collect();
+    assert_eq!(found.keys().map(String::as_str).collect::<BTreeSet<_>>(), top);
+}
+
+/// Variables that the documents name and that others read: the AWS SDK; nobody.
+const FOREIGN_VARIABLES: [&str; 2] = ["AWS_PROFILE", "HTTPS_PROXY"];
+
+#[test]
+fn every_variable_that_is_named_is_read() {
+    let read = document("src/domain/names.rs") + &document("src/output/terminal.rs");
+    for name in DOCUMENTS {
+        for span in spans(&document(name)) {
+            let variable = span.split('=').next().unwrap_or_default().trim_start_matches('$');
+            let fits = |ch: char| ch.is_ascii_uppercase() || ch.is_ascii_digit() || ch == '_';
+            if variable.contains('_') && variable.chars().all(fits) && variable != "NAME_STATISTIC" {
+                let known = read.contains(&format!("\"{variable}\""));
+                assert!(known || FOREIGN_VARIABLES.contains(&variable), "{name} names `{span}`");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_link_between_documents_leads_somewhere() {
+    for name in DOCUMENTS.into_iter().chain(["ARCHITECTURE.md"]) {
+        let text = document(name);
+        let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let there = target.contains("://") || beside.with_file_name(target).exists();
+            assert!(there, "{name} links to {target}");
+        }
+    }
+}

@@ -6,6 +6,7 @@
 mod boundaries;
 mod generated;
 mod protocols;
+mod providers;
 mod raw_server;
 mod simulator;
 mod stores;

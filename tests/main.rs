@@ -5,6 +5,7 @@
 
 mod boundaries;
 mod generated;
+mod llama;
 mod protocols;
 mod providers;
 mod raw_server;

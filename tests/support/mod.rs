@@ -1,5 +1,6 @@
 //! What tests share: real peers, a scrubbed home for the binary, sample outcomes.
 
+pub mod llama;
 pub mod peers;
 pub mod samples;
 

@@ -3,7 +3,7 @@
 
 use super::collector::{Collector, Format, decode as decode_events, keep};
 use super::lenient::{Count, Word, or_default};
-use super::{Answer, Channel, Quirks, StreamError, Usage, error_body, request};
+use super::{Answer, Channel, Quirks, StreamError, Usage, error_body, request, timing};
 use crate::domain::Ask;
 use crate::wire::Recording;
 use serde::Deserialize;
@@ -45,6 +45,8 @@ struct Event<'a> {
     delta: Word<'a>,
     response: Option<Box<Response>>,
     error: Option<Value>,
+    /// llama.cpp: milliseconds, beside the response.
+    timings: Option<Value>,
 }
 
 /// The response object as far as it is read. Owned: it comes three times a stream.
@@ -91,6 +93,9 @@ impl Format for ResponsesFormat {
             out.error(error_body(data).unwrap_or_else(unknown));
         } else if let Some(response) = event.response {
             note_response(kind, *response, out);
+            if let Some(timings) = &event.timings {
+                timing::from_llama(timings, &mut out.answer.provider_timing);
+            }
         }
         Ok(())
     }

@@ -1,7 +1,10 @@
 //! Every provider through the binary: what is asked of it, byte for byte where it matters, and the row that comes of it.
 
+mod bedrock;
 mod bench;
 mod cases;
+mod corrections;
 mod http;
+mod own_hosts;
 mod requests;
 mod rows;

@@ -41,11 +41,27 @@ fn refused(variables: &[(&str, &str)]) -> Value {
     row
 }
 
+/// Whatever else there is: measuring under another account than the one that was named would be wrong.
 #[test]
-fn a_missing_profile_is_named() {
-    let row = refused(&[("AWS_PROFILE", "nosuch"), ("AWS_REGION", "eu-west-1")]);
-    let said = row["message"].as_str().unwrap();
-    assert!(said.contains("nosuch") && said.contains("AWS_PROFILE"), "{said}");
+fn a_missing_profile_is_named_and_never_passed_over() {
+    let (empty, filled) = (Home::new(), Home::new());
+    profile(&filled, "bench");
+    let (metadata, asked) = http::serve(metadata_server);
+    let endpoint = format!("http://{metadata}");
+    for home in [empty, filled] {
+        let role = [("AWS_PROFILE", "nosuch"), ("AWS_EC2_METADATA_SERVICE_ENDPOINT", &endpoint)];
+        let measured = run_simulated(&home, &role);
+        assert_eq!(
+            (measured.output.status.code(), measured.rows.len(), measured.requests.len()),
+            (Some(2), 0, 0)
+        );
+        let said = measured.stderr();
+        assert!(
+            said.contains("AWS_PROFILE names the profile `nosuch`") && said.contains("list-profiles"),
+            "{said}"
+        );
+    }
+    assert_eq!(asked.all().len(), 0);
 }
 
 #[test]
@@ -70,15 +86,20 @@ fn a_bearer_token_takes_the_place_of_signatures() {
     assert_eq!(measured.request().header("authorization"), Some(format!("Bearer {KEY}").as_str()));
 }
 
+/// Writes the usual files, with this profile in them.
+fn profile(home: &Home, name: &str) {
+    let directory = home.path().join(".aws");
+    std::fs::create_dir(&directory).unwrap();
+    let config = format!("[profile {name}]\nregion = ap-northeast-1\n");
+    let credentials = format!("[{name}]\naws_access_key_id = AKIAPROFILE\naws_secret_access_key = {KEY}\n");
+    std::fs::write(directory.join("config"), config).unwrap();
+    std::fs::write(directory.join("credentials"), credentials).unwrap();
+}
+
 #[test]
 fn a_profile_brings_key_and_region() {
     let home = Home::new();
-    let directory = home.path().join(".aws");
-    std::fs::create_dir(&directory).unwrap();
-    let config = "[profile bench]\nregion = ap-northeast-1\n";
-    let credentials = format!("[bench]\naws_access_key_id = AKIAPROFILE\naws_secret_access_key = {KEY}\n");
-    std::fs::write(directory.join("config"), config).unwrap();
-    std::fs::write(directory.join("credentials"), credentials).unwrap();
+    profile(&home, "bench");
     let measured = run_simulated(&home, &[("AWS_PROFILE", "bench")]);
     measured.row();
     signed_by(&measured, "AKIAPROFILE", "ap-northeast-1");

@@ -3,6 +3,7 @@
 mod bedrock;
 mod bench;
 mod cases;
+mod contract;
 mod corrections;
 mod http;
 mod own_hosts;

@@ -54,6 +54,14 @@ fn openai_responses_stores_nothing_and_sends_no_temperature() {
 }
 
 #[test]
+fn a_row_tells_the_budget_that_was_sent() {
+    let measured = OPENAI_RESPONSES.measure_with(QUICK, &["--no-store", "--max-tokens", "5"], &[]);
+    let (row, body) = (measured.row(), measured.request().json());
+    assert_eq!((&row["requested_tokens"], &row["max_output_tokens_attempted"]), (&json!(5), &json!(16)));
+    assert_eq!(body["max_output_tokens"], 16);
+}
+
+#[test]
 fn openai_completions() {
     let (measured, body) = asked(&OPENAI_COMPLETIONS);
     bearer(&measured);

@@ -86,6 +86,18 @@ impl Case {
         measured(command.output().unwrap(), &kept)
     }
 
+    /// Measures it once against a server that gives exactly this answer.
+    pub fn measure_answer(&self, answer: &str) -> Measured {
+        let answer = answer.to_owned();
+        let (address, kept) =
+            http::serve(move |request| token_server(request).unwrap_or_else(|| answer.clone()));
+        let home = Home::new();
+        let name = format!("{}:{}", self.provider, self.model);
+        let mut command = home.llmbench(&["run", "--ndjson", "--no-store", "--model", &name]);
+        command.envs(self.environment(&format!("http://{address}"), home.path()));
+        measured(command.output().unwrap(), &kept)
+    }
+
     /// The document of `--json` for one measurement.
     pub fn report(&self, scenario: &str) -> Value {
         let simulator = sim::start_in_process().unwrap();

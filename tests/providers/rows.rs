@@ -2,6 +2,7 @@
 
 use super::bench::{Case, Measured};
 use super::cases::*;
+use super::http;
 use serde_json::{Value, json};
 
 /// 64 tokens, the first after 30 ms.
@@ -146,6 +147,35 @@ fn a_missing_usage_is_counted_here_and_says_so() {
         assert_eq!(row["token_source"], "tiktoken_visible_text", "{}", case.request_mode);
         assert!(number(row, "output_tokens") > 0.0);
         assert_eq!(row["reasoning_tokens"], Value::Null);
+    }
+}
+
+/// A chat stream whose counts are these.
+fn counted(completion: u64, reasoning: u64) -> String {
+    let usage = json!({"prompt_tokens": 9, "completion_tokens": completion, "total_tokens": 9 + completion,
+        "completion_tokens_details": {"reasoning_tokens": reasoning}});
+    let events = [
+        json!({"id": "c", "choices": [{"index": 0, "delta": {"content": "Once upon a time"}}]}),
+        json!({"id": "c", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}),
+        json!({"id": "c", "choices": [], "usage": usage}),
+    ];
+    let data: String = events.iter().map(|event| format!("data: {event}\n\n")).collect();
+    http::answer("200 OK", "content-type: text/event-stream\r\n", &format!("{data}data: [DONE]\n\n"))
+}
+
+#[test]
+fn counts_that_leave_reasoning_out_are_made_whole() {
+    let gemma = Case { model: "google/gemma-4-31b", ..DEEPINFRA };
+    let grok = Case { model: "xai/grok-4.20-reasoning", ..VERTEX_MAAS };
+    // Reasoning that exceeds its whole was left out, whoever says so.
+    for (case, completion, reasoning, output) in
+        [(&gemma, 20, 6, 26), (&grok, 20, 6, 26), (&DEEPINFRA, 20, 6, 20), (&DEEPINFRA, 5, 9, 14)]
+    {
+        let measured = case.measure_answer(&counted(completion, reasoning));
+        let row = measured.row();
+        assert_eq!(row["output_tokens"], output, "{}", case.model);
+        let split = (&row["reasoning_tokens"], &row["visible_output_tokens"]);
+        assert_eq!(split, (&json!(reasoning), &json!(output - reasoning)), "{}", case.model);
     }
 }
 

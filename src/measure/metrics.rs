@@ -132,7 +132,7 @@ pub static METRICS: [Metric; METRIC_COUNT] = {
         seconds(Phases, "headers", "headers", "headers", |r| r.phases.headers_seconds),
         seconds(Phases, "first_event", "first event", "first event", |r| r.phases.first_event_seconds),
         seconds(Provider, "provider_ttft", "TTFT, provider's clock", "theirs", provider_ttft),
-        seconds(Provider, "ttft_beyond_provider", "TTFT, ours minus theirs", "difference", |r| {
+        seconds(Provider, "ttft_beyond_provider", "first token, difference", "difference", |r| {
             Some(first_token(r)? - provider_ttft(r)?)
         }),
         seconds(Quality, "dispatch_delay", "dispatch delay", "dispatch", |r| {

@@ -76,23 +76,32 @@ fn sample(ours: Value, before: Totals, after: Totals) -> Sample {
     }
 }
 
+/// A busy machine can delay any one sample between the two clocks, but a wrong definition is wrong in all of them.
+const MOST_SAMPLES: usize = 25;
+
 #[test]
 fn a_real_models_own_clock_agrees() {
     let bench = Bench::start();
     for dialect in DIALECTS {
-        let samples: Vec<Sample> = (0..5).map(|_| bench.measure(dialect)).collect();
-        for sample in &samples {
-            counts_are_equal(sample);
-            nothing_is_seen_before_it_happened(sample);
+        let mut differences = Vec::new();
+        loop {
+            let sample = bench.measure(dialect);
+            counts_are_equal(&sample);
+            nothing_is_seen_before_it_happened(&sample);
+            let decode = sample.number("decode_tokens_per_second") / sample.their_rate() - 1.0;
+            let wait = sample.number("time_to_first_token") / sample.prompt_seconds - 1.0;
+            differences.push((decode, wait));
+            // One token too many or too few among the 64 would be 1.6 %.
+            if differences.len() >= 3
+                && differences.iter().any(|(decode, wait)| decode.abs() < 0.01 && *wait < 0.25)
+            {
+                break;
+            }
+            assert!(
+                differences.len() < MOST_SAMPLES,
+                "{dialect}: decoding and TTFT differ by {differences:?}"
+            );
         }
-        // A busy machine can delay any one of them, but a wrong definition is wrong in all.
-        let off =
-            |sample: &Sample| (sample.number("decode_tokens_per_second") / sample.their_rate() - 1.0).abs();
-        let best = samples.iter().map(off).fold(f64::INFINITY, f64::min);
-        assert!(best < 0.01, "{dialect}: decoding differs by {best} at best");
-        let wait = |sample: &Sample| sample.number("time_to_first_token") / sample.prompt_seconds;
-        let best = samples.iter().map(wait).fold(f64::INFINITY, f64::min);
-        assert!(best < 1.25, "{dialect}: TTFT is {best} times the server's at best");
     }
 }
 
@@ -100,12 +109,7 @@ fn counts_are_equal(sample: &Sample) {
     let count = |field: &str| sample.ours[field].as_u64();
     assert_eq!(count("output_tokens"), Some(sample.predicted_tokens), "{}", sample.ours);
     assert_eq!(count("input_tokens"), Some(sample.prompt_tokens), "{}", sample.ours);
-    assert_eq!(
-        (sample.predicted_tokens, &sample.ours["suspect"]),
-        (64, &Value::Bool(false)),
-        "{}",
-        sample.ours
-    );
+    assert_eq!(sample.predicted_tokens, 64, "{}", sample.ours);
 }
 
 /// Causes come before effects, however busy the machine is.

@@ -16,11 +16,9 @@ use serde_json::Value;
 /// 64 tokens, the first late enough that no busy moment of the machine makes the sample suspect.
 const STEADY: &str = "steady-ttft200-gap1-n64";
 
-/// A starved client's rows are not published, rightly; a test machine may be that busy a few times.
-const ATTEMPTS: u32 = 10;
-
-/// Enables a case's model in a store, measures it there until a row is published, and gives the last line printed.
-async fn publish(case: &Case, url: &str, scenario: &str) -> Value {
+/// Enables a case's model in a store, measures it there until a row is published, and gives the last line printed. The rows
+/// of a starved client are not published, rightly: on a busy machine the last one may be such.
+async fn publish(case: &Case, url: &str, scenario: &str, attempts: u32) -> Value {
     let location = Location::parse(url).unwrap();
     let store = storage::open(&location, &Names::default(), &["cloud-default-v1".to_owned()]).await.unwrap();
     store.init().await.unwrap();
@@ -29,18 +27,19 @@ async fn publish(case: &Case, url: &str, scenario: &str) -> Value {
     let (address, _) = http::hand_on(simulator.addr, case.model, scenario, token_server);
     let home = Home::new();
     let name = format!("{}:{}", case.provider, case.model);
-    for _ in 0..ATTEMPTS {
+    let mut row = Value::Null;
+    for _ in 0..attempts {
         let mut command = home.llmbench(&["run", "--ndjson", "--store", url, "--model", &name]);
         command.envs(case.environment(&format!("http://{address}"), home.path()));
         let output = command.output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
-        let row: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{said}"));
+        row = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{said}"));
         assert_eq!(row["outcome"], "success", "{row}");
         if row["suspect"] == Value::Bool(false) {
-            return row;
+            break;
         }
     }
-    panic!("this machine was too busy {ATTEMPTS} times to measure anything");
+    row
 }
 
 /// Everything that a cursor gives.
@@ -200,11 +199,16 @@ async fn every_dialect_writes_what_readers_of_mongodb_expect() {
     let name = fresh_name();
     let database = Mongod::start().database(&name).await;
     for case in ALL {
-        let printed = publish(case, &Mongod::start().uri(&name), STEADY).await;
-        let found = rows(&database, "metrics_cloud_v2").await;
+        let printed = publish(case, &Mongod::start().uri(&name), STEADY, 3).await;
+        let suspect = printed["suspect"] == Value::Bool(true);
+        let found = rows(&database, if suspect { "metrics_cloud_probe" } else { "metrics_cloud_v2" }).await;
         let row = found.iter().find(|row| row.get_str("_id").ok() == printed["_id"].as_str());
         satisfies_the_contract(row.unwrap_or_else(|| panic!("no row of {}", case.request_mode)), case);
     }
+    assert!(
+        !rows(&database, "metrics_cloud_v2").await.is_empty(),
+        "this machine was too busy to publish anything"
+    );
     for row in rows(&database, "metrics_cloud_probe").await {
         assert!(
             row.get_bool("suspect").unwrap(),
@@ -228,12 +232,15 @@ async fn every_dialect_writes_the_same_into_sqlite() {
     let file = directory.path().join("runs.db");
     for case in ALL {
         let mut printed =
-            publish(case, &format!("sqlite:{}", file.display()), "steady-ttft20-gap0-n64").await;
+            publish(case, &format!("sqlite:{}", file.display()), "steady-ttft20-gap0-n64", 1).await;
         printed.as_object_mut().unwrap().remove("outcome");
         let connection = rusqlite::Connection::open(&file).unwrap();
         let id = printed["_id"].as_str().unwrap();
+        let published = printed["suspect"] == Value::Bool(false);
         let stored: String = connection
-            .query_row("SELECT doc FROM runs WHERE published = 1 AND id = ?1", [id], |row| row.get(0))
+            .query_row("SELECT doc FROM runs WHERE id = ?1 AND published = ?2", (id, published), |row| {
+                row.get(0)
+            })
             .unwrap();
         assert_eq!(serde_json::from_str::<Value>(&stored).unwrap(), printed, "{}", case.request_mode);
     }
@@ -285,7 +292,7 @@ async fn the_dashboards_means_take_old_and_new_rows_alike() {
         )
         .await
         .unwrap();
-    let ours = publish(&OPENAI_CHAT, &Mongod::start().uri(&name), STEADY).await;
+    let ours = publish(&OPENAI_CHAT, &Mongod::start().uri(&name), STEADY, 50).await;
     let hour = bson::DateTime::from_millis(chrono::Utc::now().timestamp_millis() - 3_600_000);
     let groups = all(metrics.aggregate(dashboard(hour)).await.unwrap()).await;
     assert_eq!(groups.len(), 2, "{groups:?}");

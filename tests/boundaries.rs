@@ -9,6 +9,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("mongodb::", &["storage/mongo/", "storage/location.rs"]),
     ("rusqlite::", &["storage/sqlite/"]),
     ("aws_config::", &["providers/bedrock.rs"]),
+    ("aws_types::", &["providers/bedrock.rs"]),
     ("aws_sdk_bedrockruntime::", &["providers/bedrock.rs"]),
     ("aws_smithy_eventstream::", &["providers/protocols/", "providers/sim/"]),
     ("gcp_auth::", &["providers/google.rs"]),

@@ -3,11 +3,14 @@
 #![allow(clippy::disallowed_methods, reason = "tests read the environment to find peers and to bless files")]
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "the whole binary is tests")]
 
+mod aimock;
 mod boundaries;
 mod documents;
 mod generated;
+mod llama;
 mod newcomer;
 mod protocols;
+mod providers;
 mod raw_server;
 mod readme;
 mod simulator;

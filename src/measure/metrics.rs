@@ -132,8 +132,8 @@ pub static METRICS: [Metric; METRIC_COUNT] = {
         seconds(Phases, "headers", "headers", "headers", |r| r.phases.headers_seconds),
         seconds(Phases, "first_event", "first event", "first event", |r| r.phases.first_event_seconds),
         seconds(Provider, "provider_ttft", "TTFT, provider's clock", "theirs", provider_ttft),
-        seconds(Provider, "ttft_beyond_provider", "TTFT, ours minus theirs", "difference", |r| {
-            Some(r.speeds.time_to_first_token? - provider_ttft(r)?)
+        seconds(Provider, "ttft_beyond_provider", "first token, difference", "difference", |r| {
+            Some(first_token(r)? - provider_ttft(r)?)
         }),
         seconds(Quality, "dispatch_delay", "dispatch delay", "dispatch", |r| {
             Some(r.quality.dispatch_delay_seconds)
@@ -169,12 +169,23 @@ fn ttft_from_schedule(run: &Run) -> Option<f64> {
     Some(run.quality.dispatch_delay_seconds + run.speeds.time_to_first_token?)
 }
 
+/// The first token of either kind, because a provider's clock does not tell reasoning from visible text. `None` where
+/// reasoning came first and was not shown: then nobody here knows when.
+fn first_token(run: &Run) -> Option<f64> {
+    let hidden = run.tokens.reasoning_tokens.is_some_and(|tokens| tokens > 0);
+    let visible = run.speeds.time_to_first_token;
+    match run.speeds.time_to_first_reasoning_token {
+        Some(reasoning) => Some(visible.map_or(reasoning, |visible| visible.min(reasoning))),
+        None => visible.filter(|_| !hidden),
+    }
+}
+
 /// The provider's own time to the first token, in seconds: Fireworks names it (`perf_metrics`), Bedrock's
-/// `firstByteLatency` is it, and on Groq and Cerebras it is queue plus prompt (their totals differ: Groq's leaves the
-/// queue out).
+/// `firstByteLatency` is it, on Groq and Cerebras it is queue plus prompt (their totals differ: Groq's leaves the queue
+/// out), and llama.cpp counts its `prompt` until the first token is drawn, without the wait for a slot.
 fn provider_ttft(run: &Run) -> Option<f64> {
     let timing = run.provider_timing.as_ref()?;
-    let named = ["server-time-to-first-token", "firstByteLatency"];
+    let named = ["server-time-to-first-token", "firstByteLatency", "prompt"];
     named.iter().find_map(|name| number(timing, name)).or_else(|| {
         let prompt = number(timing, "prompt_time")?;
         Some(prompt + number(timing, "queue_time").unwrap_or(0.0))
@@ -218,8 +229,22 @@ mod tests {
         assert_eq!(with(json!({"queue_time": 0.25, "prompt_time": 0.5, "total_time": 3.0})), Some(0.75));
         assert_eq!(with(json!({"prompt_time": 0.5})), Some(0.5));
         assert_eq!(with(json!({"server-time-to-first-token": 0.125})), Some(0.125));
+        assert_eq!(with(json!({"prompt": 0.25, "predicted": 1.5})), Some(0.25));
         assert_eq!(with(json!({"latencyMs": 2.0})), None);
         assert_eq!(with(Value::Null), None);
+    }
+
+    #[test]
+    fn the_difference_of_the_clocks_is_that_of_the_first_token_of_either_kind() {
+        let mut run = run("any", "m", 0.5);
+        (run.speeds.time_to_first_reasoning_token, run.tokens.reasoning_tokens) = (None, None);
+        assert_eq!(first_token(&run), Some(0.5));
+        run.tokens.reasoning_tokens = Some(9);
+        assert_eq!(first_token(&run), None);
+        run.speeds.time_to_first_reasoning_token = Some(0.2);
+        assert_eq!(first_token(&run), Some(0.2));
+        run.speeds.time_to_first_reasoning_token = Some(0.7);
+        assert_eq!(first_token(&run), Some(0.5));
     }
 
     #[test]

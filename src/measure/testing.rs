@@ -143,6 +143,8 @@ pub fn report() -> Report {
     outcomes.extend((0..3).map(|place| {
         let mut run = run("cerebras", slow, 1.5 + f64::from(place));
         run.speeds.time_to_first_reasoning_token = Some(0.9);
+        // A provider's clock stops at the first token, and that is one of reasoning here.
+        run.provider_timing = json!({"queue_time": 0.25, "prompt_time": 0.5}).as_object().cloned();
         Outcome::Success(Box::new(run))
     }));
     let reason = "the measuring loop was late by 61 ms";

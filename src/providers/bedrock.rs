@@ -21,6 +21,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::RetryConfig;
+use aws_types::os_shim_internal::{Env, Fs};
 use bytes::Bytes;
 use std::sync::{Arc, Mutex};
 
@@ -33,12 +34,26 @@ pub struct Signer {
     client: Client,
 }
 
+/// Why the AWS configuration cannot be used as it is.
+#[derive(Debug, thiserror::Error)]
+pub enum AwsError {
+    /// The SDK would go on to the role of the machine, and measure under another account than the one that was named.
+    #[error(
+        "AWS_PROFILE names the profile `{0}`, which the AWS configuration does not have: see `aws configure \
+         list-profiles`, or unset it"
+    )]
+    NoProfile(String),
+    /// Its files cannot be read.
+    #[error("the AWS configuration cannot be read: {0}")]
+    Unreadable(String),
+}
+
 /// What the configuration may say instead of the AWS environment.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Overrides {
     /// Region; else AWS_REGION, AWS_DEFAULT_REGION, the profile, the instance.
     pub region: Option<String>,
-    /// Profile; else AWS_PROFILE.
+    /// Profile, as AWS_PROFILE names it.
     pub profile: Option<String>,
     /// Another endpoint, for example a local one.
     pub endpoint: Option<String>,
@@ -46,7 +61,13 @@ pub struct Overrides {
 
 impl Signer {
     /// Reads the AWS configuration: environment, profiles, container and instance roles, `AWS_BEARER_TOKEN_BEDROCK`.
-    pub async fn new(overrides: &Overrides) -> Self {
+    ///
+    /// # Errors
+    /// [`AwsError`], where a profile is named that does not exist.
+    pub async fn new(overrides: &Overrides) -> Result<Self, AwsError> {
+        if let Some(profile) = &overrides.profile {
+            require(profile).await?;
+        }
         let http = aws_smithy_http_client::Builder::new()
             .tls_provider(Provider::Rustls(CryptoMode::Ring))
             .build_https();
@@ -64,7 +85,7 @@ impl Signer {
         if let Some(endpoint) = &overrides.endpoint {
             config = config.endpoint_url(endpoint);
         }
-        Self { client: Client::from_conf(config.build()) }
+        Ok(Self { client: Client::from_conf(config.build()) })
     }
 
     /// The region in use, if any was found.
@@ -77,7 +98,7 @@ impl Signer {
     /// before the SDK signs.
     ///
     /// # Errors
-    /// Kind `auth`, stage `prepare`, where no credentials, no region or no such profile can be found.
+    /// Kind `auth`, stage `prepare`, where no credentials or no region can be found.
     pub async fn sign(&self, plan: &Plan) -> Result<Request, Fault> {
         let taken = Taken::default();
         let body = Bytes::from(plan.dialect.body(&plan.ask, &plan.quirks).to_string());
@@ -99,6 +120,17 @@ impl Signer {
             (None, Err(error)) => Err(explain(&error)),
             (None, Ok(_)) => Err(prepare_fault("the AWS SDK built no request".to_owned())),
         }
+    }
+}
+
+/// Looks for a profile in the files that the SDK reads.
+async fn require(profile: &str) -> Result<(), AwsError> {
+    let known = aws_config::profile::load(&Fs::real(), &Env::real(), &Default::default(), None)
+        .await
+        .map_err(|error| AwsError::Unreadable(error.to_string()))?;
+    match known.get_profile(profile) {
+        Some(_) => Ok(()),
+        None => Err(AwsError::NoProfile(profile.to_owned())),
     }
 }
 
@@ -146,7 +178,7 @@ fn prepare_fault(message: String) -> Fault {
     Fault::new(Kind::Auth, Stage::Prepare, message)
 }
 
-/// The whole chain of an SDK error: its outermost sentence alone says only "dispatch failure".
+/// The whole chain of an SDK error on one line: its outermost sentence alone says only "dispatch failure".
 fn explain(error: &(dyn std::error::Error + 'static)) -> Fault {
     let mut sentence = error.to_string();
     let mut source = error.source();
@@ -157,8 +189,10 @@ fn explain(error: &(dyn std::error::Error + 'static)) -> Fault {
         }
         source = cause.source();
     }
+    let sentence = sentence.split_whitespace().collect::<Vec<_>>().join(" ");
     prepare_fault(format!(
-        "no AWS request could be signed: {sentence}. Check AWS_PROFILE, AWS_REGION and the credentials (`aws sts get-caller-identity`)"
+        "no AWS request could be signed: {sentence}. Check AWS_PROFILE, AWS_REGION and the credentials (`aws sts \
+         get-caller-identity`)"
     ))
 }
 

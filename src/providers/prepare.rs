@@ -84,6 +84,7 @@ pub fn plan(host: &Host, mut ask: Ask, learned: &[Adaptation]) -> Plan {
     }
     let mut quirks = host.quirks(&ask.model_id, dialect);
     adapt::apply(learned, &mut ask, &mut quirks, &mut dialect);
+    ask.max_output_tokens = ask.max_output_tokens.max(dialect.smallest_budget());
     Plan { ask, dialect, quirks }
 }
 

@@ -20,6 +20,7 @@ params.n_ctx = 4096
 params.n_parallel = 1
 params.cpuparams.n_threads = 1
 params.cache_prompt = False
+params.endpoint_metrics = True
 params.ui = False
 server = xllamacpp.Server(params)
 print(server.listening_address, flush=True)

@@ -1,5 +1,6 @@
 //! What tests share: real peers, a scrubbed home for the binary, sample outcomes.
 
+pub mod llama;
 pub mod markdown;
 pub mod peers;
 pub mod samples;
@@ -18,16 +19,16 @@ impl Home {
         Self(tempfile::tempdir().unwrap())
     }
 
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
     /// The binary in this home, with an environment that holds nothing else.
     pub fn llmbench(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_llmbench"));
         self.scrub(command.args(arguments).env_clear());
         command
-    }
-
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        self.0.path()
     }
 
     /// Makes it the home and the working directory of a command.

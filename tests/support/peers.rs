@@ -1,8 +1,8 @@
 //! Real servers to test against. Each is found or fetched by itself; one that cannot be had fails the test with a hint,
 //! and never skips it.
 
-mod fetch;
-mod process;
+pub mod fetch;
+pub mod process;
 
 use mongodb::bson::{Document, doc};
 use mongodb::{Client, Database};

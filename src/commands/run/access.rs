@@ -1,6 +1,7 @@
 //! From a host of the table to a route: key, token or signer settled, the simulator started where it is asked.
 
 use crate::commands::context::Context;
+use crate::domain::names::AWS_PROFILE;
 use crate::domain::secret::Secret;
 use crate::domain::sourced::{Source, Sourced};
 use crate::providers::auth::Login;
@@ -41,7 +42,10 @@ pub async fn open(host: &Host, context: &Context) -> Result<Opened, String> {
             let login = GoogleLogin::open(file.as_deref()).await.map_err(|error| error.to_string())?;
             (Access::Google(Arc::new(login)), None)
         }
-        Login::AwsChain => (Access::Aws(Signer::new(&aws(&host)).await), None),
+        Login::AwsChain => {
+            let signer = Signer::new(&aws(&host, context)).await.map_err(|error| error.to_string())?;
+            (Access::Aws(signer), None)
+        }
     };
     Ok(Opened { route: Arc::new(Route { host, access }), secret, simulator })
 }
@@ -56,7 +60,8 @@ fn start_simulator(host: &mut Host) -> Result<Option<Running>, String> {
     Ok(Some(running))
 }
 
-fn aws(host: &Host) -> Overrides {
+fn aws(host: &Host, context: &Context) -> Overrides {
     let value = |sourced: &Option<Sourced<String>>| sourced.as_ref().map(|sourced| sourced.value.clone());
-    Overrides { region: value(&host.region), profile: None, endpoint: value(&host.base_url) }
+    let profile = context.settings.env().get(AWS_PROFILE).map(str::to_owned);
+    Overrides { region: value(&host.region), profile, endpoint: value(&host.base_url) }
 }

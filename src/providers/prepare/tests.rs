@@ -154,3 +154,10 @@ fn efforts_of_the_profile_and_the_catalogue_win_over_the_default() {
     let high = Ask { reasoning_effort: Some("high".into()), ..ask("gpt-5") };
     assert_eq!(plan(&openai, high, &[]).ask.reasoning_effort.as_deref(), Some("high"));
 }
+
+#[test]
+fn the_budget_is_never_below_the_apis_minimum() {
+    let small = |model: &str| plan(&host("openai"), Ask { max_output_tokens: 1, ..ask(model) }, &[]);
+    assert_eq!(small("gpt-5").ask.max_output_tokens, 16);
+    assert_eq!(small("gpt-4o").ask.max_output_tokens, 1);
+}

@@ -129,6 +129,9 @@ fn note_usage(chunk: &Chunk<'_>, out: &mut Collector<'_>) {
     if let Some(metrics) = &chunk.perf_metrics {
         timing::from_perf_metrics(metrics, clock);
     }
+    if let Some(timings) = &chunk.timings {
+        timing::from_llama(timings, clock);
+    }
 }
 
 fn note_errors(chunk: Chunk<'_>, out: &mut Collector<'_>) {

@@ -53,6 +53,11 @@ impl Dialect {
         }
     }
 
+    /// The smallest output budget that the API accepts.
+    pub fn smallest_budget(self) -> u32 {
+        if self == Dialect::Responses { responses::SMALLEST_BUDGET } else { 1 }
+    }
+
     /// Bytes that end a stream where they stand at the start of a line, whether or not the host then closes; `None` where
     /// the end of the HTTP body is the only end. They cannot stand there inside an answer: JSON holds no raw line feed.
     /// Responses has none, because the line that names its last event comes before that event's data.

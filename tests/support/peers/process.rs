@@ -19,11 +19,12 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts it, with its output in the file `output` of `directory`.
+    /// Starts it, with its output in the file `output` of `directory`. Its standard input stays open and silent as long as
+    /// it runs: some programs end with it.
     pub fn start(mut command: Command, directory: &Path) -> Self {
         clean_up_at_exit();
         let output = File::create(directory.join("output")).unwrap();
-        command.stdin(Stdio::null()).stdout(output.try_clone().unwrap()).stderr(output);
+        command.stdin(Stdio::piped()).stdout(output.try_clone().unwrap()).stderr(output);
         die_with_parent(&mut command);
         let gone = Arc::new(AtomicBool::new(false));
         let (tell, pid) = mpsc::channel();
@@ -32,6 +33,8 @@ impl Process {
             let mut child =
                 command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
             tell.send(i32::try_from(child.id()).unwrap()).unwrap();
+            // Waiting would close it.
+            let _input = child.stdin.take();
             child.wait().unwrap();
             flag.store(true, Ordering::SeqCst);
         });

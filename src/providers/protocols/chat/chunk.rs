@@ -33,6 +33,8 @@ pub(super) struct Chunk<'a> {
     pub time_info: Option<Value>,
     /// Fireworks: numbers or texts.
     pub perf_metrics: Option<Value>,
+    /// llama.cpp: milliseconds, counts and rates.
+    pub timings: Option<Value>,
 }
 
 impl Chunk<'_> {

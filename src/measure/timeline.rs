@@ -118,7 +118,10 @@ pub fn phases(recording: &Recording, answer: Option<&Answer>) -> Phases {
 pub fn shape(answer: &Answer, tokens: &Tokens) -> StreamShape {
     let visible = Visible::new(answer, tokens);
     let chunks = visible.deltas.len() as u64;
+    // Shares of text are estimates: where there is a chunk for every token, a long word is still one token.
+    let counted = visible.deltas.iter().all(|delta| delta.tokens.is_some());
     let largest = visible.tokens_by_chunk().into_iter().reduce(f64::max);
+    let largest = if !counted && chunks >= visible.tokens { largest.map(|_| 1.0) } else { largest };
     let resolution = match chunks {
         0 => None,
         _ if chunks * 2 >= visible.tokens => Some("token"),
@@ -128,7 +131,7 @@ pub fn shape(answer: &Answer, tokens: &Tokens) -> StreamShape {
     StreamShape {
         stream_resolution: resolution.map(str::to_owned),
         visible_stream_chunks: chunks,
-        max_tokens_per_chunk: largest.map(|tokens| tokens.ceil() as u64),
+        max_tokens_per_chunk: largest.map(|tokens| tokens.round().max(1.0) as u64),
     }
 }
 

@@ -102,7 +102,8 @@ fn reasoning_that_is_shown_is_split_off() {
         sound(case, &measured, 0.042);
         let row = measured.row();
         let reasoning = number(row, "time_to_first_reasoning_token");
-        assert!(0.030 <= reasoning && reasoning < number(row, "time_to_first_token"), "{}", case.provider);
+        // On a busy machine one read may bring both: never later, not always earlier.
+        assert!(0.030 <= reasoning && reasoning <= number(row, "time_to_first_token"), "{}", case.provider);
         assert_eq!((&row["output_tokens"], &row["reasoning_tokens"]), (&json!(26), &json!(counted)));
         assert_eq!(row["visible_stream_chunks"], 20);
         if counted.is_some() {

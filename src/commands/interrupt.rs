@@ -1,5 +1,6 @@
 //! Ctrl-C and SIGTERM, for all commands; nothing else handles signals.
 
+use rustix::process::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -13,13 +14,15 @@ pub struct Interrupt {
 }
 
 impl Interrupt {
-    /// Listens for SIGINT and SIGTERM from now on.
+    /// Listens for SIGINT and SIGTERM from now on. A file that may not grow (`ulimit -f`) becomes an error of the write
+    /// that met the limit, which by default ends the process.
     ///
     /// # Errors
     /// The operating system's, where no handler can be set.
     pub fn listen() -> std::io::Result<Self> {
         let interrupt = Self::default();
         let (mut int, mut term) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        drop(signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?);
         let tokens = [interrupt.stop.clone(), interrupt.abort.clone()];
         tokio::spawn(async move {
             for token in tokens {

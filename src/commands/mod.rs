@@ -4,6 +4,7 @@
 pub mod context;
 pub mod db;
 pub mod exit;
+pub mod hardening;
 pub mod interrupt;
 pub mod run;
 pub mod sim;

@@ -55,6 +55,11 @@ pub fn report(report: &Report, checked: &[Checked], view: &View) -> String {
     shown.collect::<Vec<_>>().join("\n\n") + "\n"
 }
 
+/// What failed and why; for stderr, where there is no report.
+pub fn failures(report: &Report, view: &View) -> Vec<String> {
+    failures::lines(&report.models, view)
+}
+
 fn header(report: &Report, view: &View) -> Vec<String> {
     let unicode = view.terminal.unicode;
     let asked = &report.asked;

@@ -40,7 +40,8 @@ pub enum PrepareError {
     },
     /// It would send a key in the clear.
     #[error(
-        "the base URL of provider `{0}` is plain http to another machine: use https, or set allow_plain_http = true"
+        "the base URL of provider `{0}` is plain http to another machine: use https, or set \
+         allow_plain_http = true under [providers.{0}]"
     )]
     PlainHttp(String),
     /// Vertex needs a project here.

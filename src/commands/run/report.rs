@@ -55,9 +55,8 @@ pub struct Ended {
 /// # Errors
 /// Standard output or a file that takes no more.
 pub fn finish(ended: Ended) -> Result<Exit, CommandError> {
-    let ledger = Rc::into_inner(ended.ledger).ok_or_else(|| {
-        CommandError::usage("interrupted twice: requests were still running").exit(Exit::Interrupted)
-    })?;
+    let ledger = Rc::into_inner(ended.ledger)
+        .ok_or_else(|| CommandError::usage("requests are still running").exit(Exit::Interrupted))?;
     let (models, fate) = ledger.close();
     let ended_at = Utc::now();
     let seconds = (ended_at - ended.started_at).as_seconds_f64();
@@ -113,6 +112,7 @@ fn show(
     wanted: Wanted,
     terminal: Terminal,
 ) -> Result<(), CommandError> {
+    let plain = View::new(Terminal { colour: false, ..terminal }, false);
     let text = if wanted.json {
         json::text(report, checked)
     } else if wanted.ndjson || wanted.quiet {
@@ -123,25 +123,30 @@ fn show(
     print::data(&text)
         .map_err(|error| CommandError::usage(format!("cannot write the report: {error}")).exit(Exit::No))?;
     if text.is_empty() || wanted.json {
-        // Without the table, a gate that tripped would explain nothing.
-        let plain = View::new(Terminal { colour: false, ..terminal }, false);
+        // Without the table, an exit status would explain nothing: neither a gate that tripped nor a run that failed.
         let tripped: Vec<Checked> =
             checked.iter().filter(|checked| checked.verdict.trips()).cloned().collect();
         view::gates(&tripped, &plain).iter().for_each(|line| print::note(line));
+    }
+    if wanted.quiet && !wanted.json && !wanted.ndjson {
+        view::failures(report, &plain).iter().for_each(|line| print::note(line));
     }
     Ok(())
 }
 
 /// Where rows wait is an error, not a note: it is said however quiet the run was.
 fn tell_fate(fate: &Fate) {
+    let why = fate.store_error.as_deref().unwrap_or("unknown");
+    if fate.lost > 0 {
+        print::note(&format!("error: {} results are nowhere but above ({why})", fate.lost));
+    }
     if let Some(first) = fate.waiting.first() {
-        let why = fate.store_error.as_deref().unwrap_or("unknown");
         let more = match fate.waiting.len() {
             1 => String::new(),
             n => format!(" and {} more beside it", n - 1),
         };
         print::note(&format!(
-            "error: the store took not every result ({why})\nThey wait in {}{more}; the next run delivers them",
+            "error: the store did not take every result ({why})\nThey wait in {}{more}; the next run delivers them",
             first.display()
         ));
     }

@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM, for all commands; nothing else handles signals.
+//! Ctrl-C, SIGTERM and limits on the size of files, for all commands; nothing else handles signals.
 
 use rustix::process::Signal;
 use tokio::signal::unix::{SignalKind, signal};
@@ -14,15 +14,13 @@ pub struct Interrupt {
 }
 
 impl Interrupt {
-    /// Listens for SIGINT and SIGTERM from now on. A file that may not grow (`ulimit -f`) becomes an error of the write
-    /// that met the limit, which by default ends the process.
+    /// Listens for SIGINT and SIGTERM from now on.
     ///
     /// # Errors
     /// The operating system's, where no handler can be set.
     pub fn listen() -> std::io::Result<Self> {
         let interrupt = Self::default();
         let (mut int, mut term) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        drop(signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?);
         let tokens = [interrupt.stop.clone(), interrupt.abort.clone()];
         tokio::spawn(async move {
             for token in tokens {
@@ -35,4 +33,11 @@ impl Interrupt {
         });
         Ok(interrupt)
     }
+}
+
+/// Makes a file that may not grow (`ulimit -f`) an error of the write that meets the limit: by default it ends the process,
+/// and with it rows that could still be kept elsewhere.
+pub fn outlive_file_limits() {
+    // Where no handler can be had, the default stays.
+    drop(signal(SignalKind::from_raw(Signal::XFSZ.as_raw())));
 }

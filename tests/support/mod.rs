@@ -1,6 +1,9 @@
 //! What tests share: real peers, a scrubbed home for the binary, sample outcomes.
 
+pub mod answers;
 pub mod peers;
+pub mod pty;
+pub mod ran;
 pub mod samples;
 
 use std::process::{Command, Output};

@@ -173,8 +173,10 @@ impl Ledger {
             Err(reason) => {
                 fate.lost += 1;
                 let row = ndjson::line(outcome).unwrap_or_default();
-                let text =
-                    format!("error: neither the store nor a file took this row ({reason}): {}", row.trim_end());
+                let text = format!(
+                    "error: neither the store nor a file took this row ({reason}): {}",
+                    row.trim_end()
+                );
                 self.progress.aside(|| print::note(&text));
             }
         }

@@ -51,8 +51,10 @@ pub async fn settle(
 ) -> Result<Settled, CommandError> {
     if store.is_none() && (args.all || !args.providers.is_empty()) {
         let flag = if args.all { "--all" } else { "--provider" };
-        return Err(CommandError::usage(format!("{flag} reads the store's catalogue, and --no-store opens none"))
-            .hint("leave out --no-store, or name models with --model"));
+        return Err(CommandError::usage(format!(
+            "{flag} reads the store's catalogue, and --no-store opens none"
+        ))
+        .hint("leave out --no-store, or name models with --model"));
     }
     let catalogue = match store {
         Some(store) => {

@@ -128,7 +128,7 @@ fn a_line_of_ten_megabytes_is_refused_and_not_kept() {
 fn a_stream_without_end_ends_at_the_deadline() {
     let home = Home::new();
     let limited = |model: &str| {
-        let ran = home.ran(&["run", "--ndjson", "--no-store", "--timeout", "600ms", "--model", model]);
+        let ran = home.ran(&["run", "--ndjson", "--no-store", "--timeout", "2s", "--model", model]);
         assert_eq!(ran.code, 1);
         ran.line()
     };
@@ -138,7 +138,7 @@ fn a_stream_without_end_ends_at_the_deadline() {
         let line = limited(model);
         assert_eq!((&line["error_kind"], &line["stage"]), (&"timeout".into(), &stage.into()), "{model}");
         let elapsed = line["elapsed_seconds"].as_f64().unwrap();
-        assert!((0.6..30.0).contains(&elapsed), "{model}: {elapsed}");
+        assert!((2.0..60.0).contains(&elapsed), "{model}: {elapsed}");
     }
 }
 
@@ -147,7 +147,7 @@ fn one_byte_a_minute_ends_at_the_deadline() {
     let mut acts = vec![send(STREAM_HEAD), chunk("d"), wait_ms(60_000), chunk("a"), Act::Hold];
     let home = Home::new();
     let dripping =
-        |acts: Vec<Act>| ran(&mut calling(&home, play(acts), &["--ndjson", "--timeout", "700ms"])).line();
+        |acts: Vec<Act>| ran(&mut calling(&home, play(acts), &["--ndjson", "--timeout", "2s"])).line();
     let line = dripping(acts.clone());
     assert_eq!(failed(&line), ("timeout", "stream", Some(200)));
     acts.splice(0..1, [send("H"), wait_ms(60_000)]);

@@ -91,7 +91,7 @@ fn a_read_only_home_is_told_before_anything_is_measured() {
     let way_out = ran(unprivileged(command.arg("--no-store")));
     assert_eq!(way_out.code, 0, "the hint helps: {way_out:?}");
 
-    let file = locked.join("runs.db");
+    let file = home.path().join("runs.db");
     fs::write(&file, "").unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o400)).unwrap();
     let mut named = home.llmbench(&["run", "--model", QUICK, "--store", file.to_str().unwrap()]);

@@ -2,11 +2,12 @@
 
 use clap::Parser;
 use llmbench::cli::Cli;
-use llmbench::commands::dispatch;
+use llmbench::commands::{dispatch, hardening};
 use llmbench::settings::Env;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    hardening::harden();
     let cli = Cli::parse();
     let env = Env::from_process();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {

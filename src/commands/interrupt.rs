@@ -1,5 +1,6 @@
-//! Ctrl-C and SIGTERM, for all commands; nothing else handles signals.
+//! Ctrl-C, SIGTERM and limits on the size of files, for all commands; nothing else handles signals.
 
+use rustix::process::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -32,4 +33,11 @@ impl Interrupt {
         });
         Ok(interrupt)
     }
+}
+
+/// Makes a file that may not grow (`ulimit -f`) an error of the write that meets the limit: by default it ends the process,
+/// and with it rows that could still be kept elsewhere.
+pub fn outlive_file_limits() {
+    // Where no handler can be had, the default stays.
+    drop(signal(SignalKind::from_raw(Signal::XFSZ.as_raw())));
 }

@@ -4,6 +4,7 @@
 pub mod context;
 pub mod db;
 pub mod exit;
+pub mod hardening;
 pub mod interrupt;
 pub mod run;
 pub mod sim;
@@ -16,6 +17,7 @@ use exit::{CommandError, Exit};
 
 /// Runs one command to its exit status. What went wrong is told on standard error.
 pub async fn dispatch(cli: Cli, env: Env) -> Exit {
+    interrupt::outlive_file_limits();
     let ended = match cli.command {
         Command::Sim(args) => sim::run(args).await,
         Command::Db(args) => match context(cli.global, Overrides::default(), env) {

@@ -6,6 +6,7 @@ use crate::domain::redact::Redactor;
 use crate::domain::run::Outcome;
 use crate::domain::{Ask, ModelRef, Profile};
 use crate::measure::desk::Desk;
+use crate::measure::foreign::without_secrets;
 use crate::measure::meter::{Job, Meter};
 use crate::measure::rows::{self, Attempt};
 use crate::measure::verdict::{Asked, Refusal, refusal};
@@ -180,17 +181,17 @@ fn judge(
     let streamed = recording.head.as_ref().is_some_and(|head| head.status == 200);
     let answer = streamed.then(|| plan.dialect.decode(recording, &plan.quirks));
     let asked = Asked { model: &sheet.model, region, redactor };
-    match (refusal(recording, answer.as_ref(), asked), answer) {
-        (None, Some(answer)) => Judged { outcome: rows::run(&sheet, recording, answer), refusal: None },
+    let (outcome, refusal) = match (refusal(recording, answer.as_ref(), asked), answer) {
+        (None, Some(answer)) => (rows::run(&sheet, recording, answer), None),
         (refusal, answer) => {
             let fault = match &refusal {
                 Some(refusal) => refusal.fault.clone(),
                 None => Fault::new(Kind::Protocol, Stage::Response, "the answer had no head"),
             };
-            let outcome = rows::failure(&sheet, fault, Some(recording), answer.as_ref());
-            Judged { outcome, refusal }
+            (rows::failure(&sheet, fault, Some(recording), answer.as_ref()), refusal)
         }
-    }
+    };
+    Judged { outcome: without_secrets(outcome, redactor), refusal }
 }
 
 /// The question as this model is asked it.

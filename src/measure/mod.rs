@@ -3,6 +3,7 @@
 
 pub mod collect;
 pub mod desk;
+pub mod foreign;
 pub mod gate;
 pub mod laboratory;
 pub mod lag;

@@ -11,7 +11,7 @@ use crate::domain::Ask;
 use crate::domain::failure::{Fault, Kind, Stage};
 use crate::wire::{Request, Target};
 use bytes::Bytes;
-use url::{Host as UrlHost, Url};
+use url::{Host as UrlHost, ParseError, Url};
 
 /// How one model is going to be asked.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,7 +40,8 @@ pub enum PrepareError {
     },
     /// It would send a key in the clear.
     #[error(
-        "the base URL of provider `{0}` is plain http to another machine: use https, or set allow_plain_http = true"
+        "the base URL of provider `{0}` is plain http to another machine: use https, or set \
+         allow_plain_http = true under [providers.{0}]"
     )]
     PlainHttp(String),
     /// Vertex needs a project here.
@@ -166,7 +167,10 @@ fn join(host: &Host, base: &str, path: &str) -> Result<(Target, String), Prepare
 /// # Errors
 /// [`PrepareError`] where it is no URL, is neither https nor loopback nor allowed, or holds a user, a query or a fragment.
 pub fn checked(host: &Host, base: &str) -> Result<Url, PrepareError> {
-    let url = Url::parse(base).map_err(|error| unusable(host, &error.to_string()))?;
+    let url = Url::parse(base).map_err(|error| match error {
+        ParseError::RelativeUrlWithoutBase => unusable(host, "it must begin with https://"),
+        error => unusable(host, &error.to_string()),
+    })?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(unusable(host, "it holds a user or password: keys have their own settings"));
     }

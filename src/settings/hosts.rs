@@ -213,26 +213,22 @@ fn with_suffix(value: &str, suffix: &str) -> String {
 /// Refuses base URLs that no request may go to, before anything is measured.
 fn check(host: &Host) -> Result<(), SettingsError> {
     for base in [&host.base_url, &host.messages_base_url].into_iter().flatten() {
-        checked(host, &base.value).map_err(|error| value(host, "base URL", base, error.to_string()))?;
+        // The reason names the provider.
+        checked(host, &base.value).map_err(|error| value("base URL", base, error.to_string()))?;
     }
     let places =
         if host.dialects == DialectRule::Vertex { [&host.project, &host.region] } else { [&None, &None] };
     for place in places.into_iter().flatten() {
         if !vertex::is_name(&place.value) {
-            return Err(value(
-                host,
-                "project or location",
-                place,
-                "it holds a character that none can hold".into(),
-            ));
+            let what = format!("project or location of provider `{}`", host.name);
+            return Err(value(&what, place, "it holds a character that none can hold".into()));
         }
     }
     Ok(())
 }
 
-fn value(host: &Host, what: &str, of: &Sourced<String>, reason: String) -> SettingsError {
-    let what = format!("{what} of provider `{}`", host.name);
-    SettingsError::Value { what, source_name: of.source.to_string(), reason }
+fn value(what: &str, of: &Sourced<String>, reason: String) -> SettingsError {
+    SettingsError::Value { what: what.to_owned(), source_name: of.source.to_string(), reason }
 }
 
 #[cfg(test)]

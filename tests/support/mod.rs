@@ -1,8 +1,11 @@
 //! What tests share: real peers, a scrubbed home for the binary, sample outcomes.
 
+pub mod answers;
 pub mod llama;
 pub mod markdown;
 pub mod peers;
+pub mod pty;
+pub mod ran;
 pub mod samples;
 
 use std::path::Path;

@@ -47,10 +47,8 @@ pub async fn run(
             tallies.extend(ended);
         }
     };
-    tokio::select! {
-        () = local.run_until(all) => {}
-        () = interrupt.abort.cancelled() => {}
-    }
+    // Both signals reach the lanes: the first ends their requests, the second their waiting for the store.
+    local.run_until(all).await;
     drop(simulators);
     tallies
 }

@@ -8,6 +8,7 @@ use crate::measure::report::ModelReport;
 use crate::output::print::{self, Written};
 use crate::output::progress::Progress;
 use crate::output::{csv::Rows, ndjson};
+use crate::providers::adapt::Adaptation;
 use crate::storage::Store;
 use crate::storage::spill::Spill;
 use std::cell::{Cell, RefCell};
@@ -15,16 +16,23 @@ use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 /// A request of a schedule that starts later than this was late.
 const LATE: f64 = 0.010;
 
-/// Where outcomes go.
-pub struct Sinks {
-    /// The store, unless `--no-store`.
-    pub store: Option<Arc<dyn Store>>,
+/// Where outcomes are kept.
+pub struct Keeper {
+    /// The store.
+    pub store: Arc<dyn Store>,
     /// Where they wait if it fails.
     pub spill: Spill,
+}
+
+/// Where outcomes go.
+pub struct Sinks {
+    /// Unless `--no-store`.
+    pub keeper: Option<Keeper>,
     /// A line each on standard output.
     pub ndjson: bool,
     /// A line each in a file.
@@ -52,8 +60,8 @@ pub struct Fate {
 
 /// Takes outcomes as they end.
 pub struct Ledger {
-    store: Option<Arc<dyn Store>>,
-    spill: Spill,
+    keeper: Option<Keeper>,
+    abort: CancellationToken,
     ndjson: Cell<bool>,
     csv: RefCell<Option<Rows<BufWriter<File>>>>,
     progress: Progress,
@@ -91,11 +99,11 @@ pub async fn deliver(spill: &Spill, store: &dyn Store, note: impl Fn(&str)) {
 }
 
 impl Ledger {
-    /// A ledger that reports on these models.
-    pub fn new(sinks: Sinks, progress: Progress, models: &[ModelRef]) -> Self {
+    /// A ledger that reports on these models. After `abort` it waits for no store.
+    pub fn new(sinks: Sinks, progress: Progress, models: &[ModelRef], abort: CancellationToken) -> Self {
         Self {
-            store: sinks.store,
-            spill: sinks.spill,
+            keeper: sinks.keeper,
+            abort,
             ndjson: Cell::new(sinks.ndjson),
             csv: RefCell::new(sinks.csv),
             progress,
@@ -116,10 +124,7 @@ impl Ledger {
                     "{model}: the API refused the request as it was; measured afresh with {}",
                     lesson.as_str()
                 ));
-                if let Some(store) = &self.store {
-                    // What is not remembered is learned again; the row says which adaptations were in force.
-                    let _ = store.learn(model, lesson.as_str()).await;
-                }
+                self.remember(model, lesson).await;
                 continue;
             }
             failed = matches!(attempted.outcome, Outcome::Failure(_));
@@ -143,22 +148,36 @@ impl Ledger {
         fate.max_delay = fate.max_delay.max(delay);
     }
 
-    /// The store, else a file, else standard error: an outcome is never dropped.
+    /// What is not remembered is learned again; the row says which adaptations were in force.
+    async fn remember(&self, model: &ModelRef, lesson: Adaptation) {
+        let Some(keeper) = &self.keeper else { return };
+        tokio::select! {
+            _ = keeper.store.learn(model, lesson.as_str()) => {}
+            () = self.abort.cancelled() => {}
+        }
+    }
+
+    /// The store, else a file, else standard error, however quiet the run is: an outcome is never dropped.
     async fn keep(&self, outcome: &Outcome) {
-        let Some(store) = &self.store else { return };
-        let Err(error) = store.record(outcome).await else { return };
-        let kept = self.spill.keep(&store.describe(), outcome);
+        let Some(Keeper { store, spill }) = &self.keeper else { return };
+        let stored = tokio::select! {
+            stored = store.record(outcome) => stored.map_err(|error| error.to_string()),
+            () = self.abort.cancelled() => Err("interrupted twice, the store was not waited for".to_owned()),
+        };
+        let Err(error) = stored else { return };
+        let kept = spill.keep(&store.describe(), outcome);
         let mut fate = self.fate.borrow_mut();
-        fate.store_error.get_or_insert_with(|| error.to_string());
+        fate.store_error.get_or_insert(error);
         match kept {
             Ok(path) => fate.waiting.push(path),
             Err(reason) => {
                 fate.lost += 1;
-                let line = ndjson::line(outcome).unwrap_or_default();
-                self.progress.note(&format!(
-                    "neither the store nor a file took this row ({reason}): {}",
-                    line.trim_end()
-                ));
+                let row = ndjson::line(outcome).unwrap_or_default();
+                let text = format!(
+                    "error: neither the store nor a file took this row ({reason}): {}",
+                    row.trim_end()
+                );
+                self.progress.aside(|| print::note(&text));
             }
         }
     }

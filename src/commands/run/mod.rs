@@ -18,7 +18,7 @@ use crate::measure::laboratory::Laboratory;
 use crate::measure::meter::Meter;
 use crate::output::progress::Progress;
 use crate::wire::tls::client_config;
-use ledger::{Ledger, Sinks};
+use ledger::{Keeper, Ledger, Sinks};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -28,23 +28,20 @@ use std::sync::Arc;
 /// [`CommandError`], where nothing could be measured: usage, configuration, keys, a store that cannot be opened.
 pub async fn run(args: RunArgs, context: Context) -> Result<Exit, CommandError> {
     let gates = gates(&args.fail_if)?;
-    let interrupt = Interrupt::listen().map_err(CommandError::usage)?;
-    let store = if args.no_store { None } else { Some(context.open_store().await?) };
-    let spill = context.spill()?;
-    if let Some(store) = &store {
-        ledger::deliver(&spill, store.as_ref(), |note| context.note(args.quiet, note)).await;
-    }
-    let settled = selection::settle(&args, &context, store.as_deref()).await?;
     let asked = question::settle(&args, &context)?;
     let load = question::load(&args);
+    let keeper = if args.no_store { None } else { Some(keeper(&args, &context).await?) };
+    let settled = selection::settle(&args, &context, keeper.as_ref().map(|keeper| &*keeper.store)).await?;
     let subjects = &settled.subjects;
     let models: Vec<_> = subjects.iter().map(|subject| subject.subject.model.clone()).collect();
     let planned = load.requests.map(|each| each * models.len() as u64);
     let started_at = chrono::Utc::now();
     let progress = Progress::start(planned, &context.terminal, args.quiet);
-    let sinks = Sinks { store, spill, ndjson: args.ndjson, csv: ledger::csv(args.csv.as_deref())? };
-    let ledger = Rc::new(Ledger::new(sinks, progress, &models));
     let laboratory = laboratory(&context, &settled.secrets)?;
+    // Until here there is nothing to lose, and a signal ends the process as it ends any other.
+    let interrupt = Interrupt::listen().map_err(CommandError::usage)?;
+    let sinks = Sinks { keeper, ndjson: args.ndjson, csv: ledger::csv(args.csv.as_deref())? };
+    let ledger = Rc::new(Ledger::new(sinks, progress, &models, interrupt.abort.clone()));
     let tallies = lanes::run(laboratory, settled, &asked, &load, args.warmup, &ledger, &interrupt).await;
     report::finish(report::Ended {
         ledger,
@@ -63,6 +60,14 @@ pub async fn run(args: RunArgs, context: Context) -> Result<Exit, CommandError> 
         },
         terminal: context.terminal,
     })
+}
+
+/// The store, and the place for what it does not take; what waits there from earlier runs is delivered first.
+async fn keeper(args: &RunArgs, context: &Context) -> Result<Keeper, CommandError> {
+    let spill = context.spill()?;
+    let store = context.open_store().await?;
+    ledger::deliver(&spill, store.as_ref(), |note| context.note(args.quiet, note)).await;
+    Ok(Keeper { store, spill })
 }
 
 fn gates(conditions: &[String]) -> Result<Vec<Gate>, CommandError> {

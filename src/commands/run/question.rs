@@ -73,6 +73,9 @@ pub fn settle(args: &RunArgs, context: &Context) -> Result<AskedOf, CommandError
 fn change(profile: &mut Profile, args: &RunArgs) -> Result<bool, CommandError> {
     let before = profile.clone();
     if let Some(prompt) = &args.prompt {
+        if prompt.trim().is_empty() {
+            return Err(CommandError::usage("--prompt is empty"));
+        }
         profile.prompt.clone_from(prompt);
     }
     if let Some(file) = &args.prompt_file {

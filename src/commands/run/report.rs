@@ -55,9 +55,8 @@ pub struct Ended {
 /// # Errors
 /// Standard output or a file that takes no more.
 pub fn finish(ended: Ended) -> Result<Exit, CommandError> {
-    let ledger = Rc::into_inner(ended.ledger).ok_or_else(|| {
-        CommandError::usage("interrupted twice: requests were still running").exit(Exit::Interrupted)
-    })?;
+    let ledger = Rc::into_inner(ended.ledger)
+        .ok_or_else(|| CommandError::usage("requests are still running").exit(Exit::Interrupted))?;
     let (models, fate) = ledger.close();
     let ended_at = Utc::now();
     let report = Report {
@@ -136,14 +135,17 @@ fn show(
 
 /// Where rows wait is an error, not a note: it is said however quiet the run was.
 fn tell_fate(fate: &Fate) {
+    let why = fate.store_error.as_deref().unwrap_or("unknown");
+    if fate.lost > 0 {
+        print::note(&format!("error: {} results are nowhere but above ({why})", fate.lost));
+    }
     if let Some(first) = fate.waiting.first() {
-        let why = fate.store_error.as_deref().unwrap_or("unknown");
         let more = match fate.waiting.len() {
             1 => String::new(),
             n => format!(" and {} more beside it", n - 1),
         };
         print::note(&format!(
-            "error: the store took not every result ({why})\nThey wait in {}{more}; the next run delivers them",
+            "error: the store did not take every result ({why})\nThey wait in {}{more}; the next run delivers them",
             first.display()
         ));
     }

@@ -49,6 +49,13 @@ pub async fn settle(
     context: &Context,
     store: Option<&dyn Store>,
 ) -> Result<Settled, CommandError> {
+    if store.is_none() && (args.all || !args.providers.is_empty()) {
+        let flag = if args.all { "--all" } else { "--provider" };
+        return Err(CommandError::usage(format!(
+            "{flag} reads the store's catalogue, and --no-store opens none"
+        ))
+        .hint("leave out --no-store, or name models with --model"));
+    }
     let catalogue = match store {
         Some(store) => {
             store.work_list(None).await.map_err(|error| store_error("reading the catalogue", error))?
@@ -151,7 +158,8 @@ async fn reference(
     match text.parse::<ModelRef>() {
         Ok(model) => Ok(model),
         Err(ModelRefError::Empty(_)) => {
-            Err(CommandError::usage(format!("--model {text}: provider or id is empty")))
+            Err(CommandError::usage(format!("--model {}: provider or id is empty", text.escape_debug()))
+                .hint("write provider:model_id"))
         }
         Err(error @ ModelRefError::Bare(_)) => {
             let Some(store) = store else { return Err(CommandError::usage(format!("--model: {error}"))) };

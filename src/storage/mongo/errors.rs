@@ -90,8 +90,19 @@ fn code_and_words(error: &Error) -> (Option<i32>, String) {
         ErrorKind::Write(WriteFailure::WriteConcernError(concern)) => {
             (Some(concern.code), format!("not confirmed by a majority: {}", concern.message))
         }
+        ErrorKind::ServerSelection { message, .. } => (None, without_topology(message)),
         other => (None, other.to_string()),
     }
+}
+
+/// Why no server could be chosen, without the driver's picture of the whole cluster.
+fn without_topology(message: &str) -> String {
+    let mut reasons: Vec<&str> = message.split("Error: Kind: ").skip(1).collect();
+    for reason in &mut reasons {
+        *reason = reason.split(", labels:").next().unwrap_or(reason);
+    }
+    reasons.dedup();
+    if reasons.is_empty() { message.to_owned() } else { reasons.join("; ") }
 }
 
 #[cfg(test)]
@@ -102,6 +113,14 @@ mod tests {
     fn uri() -> MongoUri {
         let Ok(Location::Mongo(uri)) = Location::parse("mongodb://ann:s3cret@h:1/db") else { panic!() };
         uri
+    }
+
+    #[test]
+    fn the_reason_is_told_without_the_topology() {
+        let message = "Server selection timeout: No available servers. Topology: { Type: Unknown, Servers: [ { Address: \
+            h:1, Type: Unknown, Error: Kind: I/O error: refused, labels: {\"RetryableError\"}, source: None } ] }";
+        assert_eq!(without_topology(message), "I/O error: refused");
+        assert_eq!(without_topology("no primary"), "no primary");
     }
 
     #[test]

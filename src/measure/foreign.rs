@@ -1,0 +1,46 @@
+//! Words of a provider that a row keeps as they came: ids, names, its own clock. A host could write the key that it was
+//! sent into any of them. Messages are redacted where they are made, in `verdict` and `providers::errors`.
+
+use crate::domain::redact::Redactor;
+use crate::domain::{Failure, Outcome, Run};
+use serde_json::Value;
+
+/// The outcome with every known secret taken out of what the provider named.
+pub fn without_secrets(mut outcome: Outcome, redactor: &Redactor) -> Outcome {
+    match &mut outcome {
+        Outcome::Success(run) => clean_run(run, redactor),
+        Outcome::Failure(failure) => clean_failure(failure, redactor),
+    }
+    outcome
+}
+
+fn clean_run(run: &mut Run, redactor: &Redactor) {
+    let named = [
+        &mut run.finish_reason,
+        &mut run.response_id,
+        &mut run.response_status,
+        &mut run.response_model,
+        &mut run.observed_provider,
+        &mut run.service_tier,
+    ];
+    for text in named.into_iter().flatten() {
+        *text = redactor.redact_known(text);
+    }
+    run.provider_timing
+        .iter_mut()
+        .flat_map(|timing| timing.values_mut())
+        .for_each(|value| clean(value, redactor));
+}
+
+fn clean_failure(failure: &mut Failure, redactor: &Redactor) {
+    failure.extra.values_mut().for_each(|value| clean(value, redactor));
+}
+
+fn clean(value: &mut Value, redactor: &Redactor) {
+    match value {
+        Value::String(text) => *text = redactor.redact_known(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| clean(item, redactor)),
+        Value::Object(fields) => fields.values_mut().for_each(|field| clean(field, redactor)),
+        _ => {}
+    }
+}

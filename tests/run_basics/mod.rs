@@ -1,0 +1,6 @@
+//! `llmbench run` as people and scripts use it: what is measured, how much, what comes out, with which exit status.
+
+mod load;
+mod output;
+mod question;
+mod selection;

@@ -1,0 +1,47 @@
+//! A terminal: a pseudo-terminal of a chosen width, and what a program draws on it.
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
+use std::fs::{File, OpenOptions};
+use std::io::Read;
+use std::process::Stdio;
+use std::thread::JoinHandle;
+
+/// The terminal.
+pub struct Pty {
+    slave: File,
+    reader: JoinHandle<String>,
+}
+
+impl Pty {
+    /// A terminal of so many columns.
+    pub fn new(columns: u16) -> Self {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        tcsetwinsize(&master, Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+        let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
+        let slave = OpenOptions::new().read(true).write(true).open(name).unwrap();
+        let mut master = File::from(master);
+        let reader = std::thread::spawn(move || {
+            let (mut drawn, mut part) = (Vec::new(), [0; 4096]);
+            // The read fails once nobody holds the other side any more.
+            while let Ok(read @ 1..) = master.read(&mut part) {
+                drawn.extend_from_slice(&part[..read]);
+            }
+            String::from_utf8_lossy(&drawn).into_owned()
+        });
+        Self { slave, reader }
+    }
+
+    /// An end for a child. The command must be dropped before [`Pty::drawn`].
+    pub fn end(&self) -> Stdio {
+        Stdio::from(self.slave.try_clone().unwrap())
+    }
+
+    /// Everything that was drawn, once nobody holds the terminal any more.
+    pub fn drawn(self) -> String {
+        drop(self.slave);
+        self.reader.join().unwrap()
+    }
+}

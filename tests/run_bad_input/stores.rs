@@ -84,7 +84,8 @@ fn a_read_only_home_is_told_before_anything_is_measured() {
     let directory = locked.join(".local/share/llmbench");
     let said = format!(
         "error: cannot create {}: Permission denied (os error 13)\n\
-         hint: name another store with --store sqlite:FILE, or measure without one with --no-store\n",
+         hint: TROUBLESHOOTING.md, \"The store\"; --store sqlite:FILE names another one, and `run` measures without one \
+         under --no-store\n",
         directory.display()
     );
     assert_eq!(refused.err, said);
@@ -123,7 +124,7 @@ fn a_database_that_is_down_is_told_in_time() {
         let said =
             format!("error: store (environment variable MONGODB_URI): mongodb://{address} cannot be reached");
         assert!(down.err.starts_with(&said), "{}", down.err);
-        assert!(down.err.contains("\nhint: name another store with --store sqlite:FILE"), "{}", down.err);
+        assert!(down.err.contains("--store sqlite:FILE names another one"), "{}", down.err);
         assert!(!down.err.contains("s3cretpw") && !down.err.contains("Topology"), "{}", down.err);
     }
 }

@@ -140,7 +140,7 @@ fn what_a_refusal_taught_is_an_attempt_of_its_own_and_remembered() {
     assert_eq!((&lines[0]["attempt"], &lines[1]["attempt"]), (&1.into(), &2.into()));
     assert_eq!(lines[0]["attempt_group"], lines[1]["attempt_group"]);
     assert_eq!(lines[1]["adaptations"], serde_json::json!(["omit_temperature"]));
-    assert!(first.err.contains("the API refused a parameter"), "{}", first.err);
+    assert!(first.err.contains("measured afresh with omit_temperature"), "{}", first.err);
     assert_eq!((home.rows("runs").len(), home.rows("errors").len()), (1, 1));
 
     let second = home.ran(&["run", "--ndjson", "--model", model]);

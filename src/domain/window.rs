@@ -16,7 +16,8 @@ pub struct Window {
 pub const DAY: Duration = Duration::hours(24);
 
 /// The forms that [`moment`] accepts, as its errors and `--help` name them.
-pub const FORMS: &str = "write 24h, 7d, 2w, today, yesterday, 2026-11-01, '2026-11-01 13:00' or 2026-11-01T13:00:00Z";
+pub const FORMS: &str =
+    "write 24h, 7d, 2w, today, yesterday, 2026-11-01, '2026-11-01 13:00' or 2026-11-01T13:00:00Z";
 
 impl Window {
     /// The window from one text to another, each as [`moment`] reads it. Without a beginning it is `length` long; without
@@ -149,7 +150,9 @@ mod tests {
 
     #[test]
     fn nonsense_names_the_forms() {
-        for text in ["", "h", "-3h", "1.5d", "tomorrowish", "2026-13-01", "99999999999999d", "24 h", "٣h", "1\u{1b}h"] {
+        for text in
+            ["", "h", "-3h", "1.5d", "tomorrowish", "2026-13-01", "99999999999999d", "24 h", "٣h", "1\u{1b}h"]
+        {
             let said = read(text);
             assert!(said.contains("is no time: write 24h") && !said.contains('\u{1b}'), "{text}: {said}");
         }

@@ -68,6 +68,8 @@ pub struct Cell {
     pub last: Option<DateTime<Utc>>,
     /// The beginning of the newest one's message.
     pub message: Option<String>,
+    /// The newest one's `model_name`, also where models are not told apart.
+    pub newest_model: Option<String>,
 }
 
 /// How often a provider or model succeeded.

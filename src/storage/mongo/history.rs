@@ -25,7 +25,7 @@ pub async fn error_cells(shared: &Shared, scope: &Scope, grain: Grain) -> Result
     Ok(found.iter().map(cell).collect())
 }
 
-/// The newest message of a group is the greatest pair of time and message: no sort is needed for it.
+/// The newest message of a group is in the greatest pair of time and message: no sort is needed for it.
 fn cells_pipeline(scope: &Scope, grain: Grain) -> Vec<Document> {
     let message = doc! { "$cond": [
         { "$eq": [{ "$type": "$message" }, "string"] },
@@ -37,7 +37,7 @@ fn cells_pipeline(scope: &Scope, grain: Grain) -> Vec<Document> {
         "count": { "$sum": 1 },
         "first": { "$min": "$ts" },
         "last": { "$max": "$ts" },
-        "newest": { "$max": { "ts": "$ts", "message": message } },
+        "newest": { "$max": { "ts": "$ts", "message": message, "model": "$model_name" } },
     };
     vec![
         doc! { "$match": filter(scope, "ts") },
@@ -79,6 +79,7 @@ fn cell(group: &Document) -> Cell {
         first: at("first"),
         last: at("last"),
         message: newest.and_then(|newest| plain::words(newest.get("message"))),
+        newest_model: newest.and_then(|newest| plain::words(newest.get("model"))),
     }
 }
 

@@ -104,6 +104,7 @@ fn newest(row: &Row<'_>, grain: Grain) -> Cell {
         first: None,
         last: None,
         message: Some(text(row, 6).chars().take(SAMPLE).collect()),
+        newest_model: Some(text(row, 2).into_owned()).filter(|name| !name.is_empty()),
     }
 }
 

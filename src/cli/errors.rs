@@ -109,7 +109,7 @@ pub struct ShowArgs {
     /// provider:model_id, or a fingerprint or its beginning as `errors summary --by fingerprint` prints it
     #[arg(value_name = "FINGERPRINT|MODEL")]
     pub what: String,
-    /// When [default since: 7d].
+    /// When [default: ever].
     #[command(flatten)]
     pub window: WindowArgs,
     /// How many of the newest errors are told in full

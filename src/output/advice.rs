@@ -40,7 +40,7 @@ pub fn kind(word: &str) -> Option<Kind> {
 pub fn command(kind: Kind, provider: &str, model: &str) -> String {
     let named = quoted(&format!("{provider}:{model}"));
     match kind {
-        Kind::Auth | Kind::Network | Kind::Protocol => {
+        Kind::Auth | Kind::Network | Kind::Protocol | Kind::Unknown => {
             format!("llmbench run --model {named} --no-store --verbose")
         }
         Kind::Billing => {
@@ -53,11 +53,11 @@ pub fn command(kind: Kind, provider: &str, model: &str) -> String {
                 "llmbench models disable {named} --class hard_model --reason 'the provider does not serve it'"
             )
         }
-        Kind::TransientProvider => format!("llmbench run --model {named}"),
+        // A run learns what the model refuses, and stores it for the next one.
+        Kind::TransientProvider | Kind::HardCapability => format!("llmbench run --model {named}"),
         Kind::Timeout => format!("llmbench run --model {named} --timeout 5m"),
         Kind::BudgetExhausted => format!("llmbench run --model {named} --profile reasoning"),
         Kind::Truncated => format!("llmbench run --model {named} --requests 5 --verbose"),
-        Kind::HardCapability | Kind::Unknown => format!("llmbench errors show {named}"),
     }
 }
 

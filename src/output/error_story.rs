@@ -125,7 +125,7 @@ fn forms(groups: &[Group], view: &View) -> Vec<String> {
 }
 
 /// One occurrence with its whole message.
-fn occurrence(row: &Map<String, Value>, view: &View) -> Vec<String> {
+pub(super) fn occurrence(row: &Map<String, Value>, view: &View) -> Vec<String> {
     let mut words = vec![
         stored::time(row, "ts", view.zone),
         stored::word(row, "error_kind"),

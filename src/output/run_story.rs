@@ -1,7 +1,7 @@
 //! One run, or one error, with everything that is stored about it. A run's phases are drawn to scale, and so are the gaps
 //! between its chunks.
 
-use super::{errors, stored, text, units, view::View};
+use super::{error_story, errors, stored, text, units, view::View};
 use crate::measure::stats::percentile;
 use serde_json::{Map, Value, json};
 
@@ -30,8 +30,7 @@ const WIDEST: usize = 100;
 
 /// A run for people, ending in a line break.
 pub fn run(run: &Map<String, Value>, view: &View) -> String {
-    let mut lines =
-        view.wrap(&stored::model(run)).iter().map(|line| view.paint().heading(line)).collect::<Vec<_>>();
+    let mut lines = heading(run, view);
     lines.extend(view.wrap(&about(run, view)));
     lines.extend(view.wrap(&figures(run, view)));
     lines.extend(section(timeline(run, view)));
@@ -44,7 +43,8 @@ pub fn run(run: &Map<String, Value>, view: &View) -> String {
 
 /// An error for people, ending in a line break.
 pub fn error(error: &Map<String, Value>, view: &View) -> String {
-    let mut lines = vec![view.paint().bad(&errors::line(error, &View { verbose: true, ..*view }))];
+    let mut lines = heading(error, view);
+    lines.extend(error_story::occurrence(error, view));
     if view.verbose {
         lines.extend(section(everything(error, view)));
     }
@@ -54,6 +54,10 @@ pub fn error(error: &Map<String, Value>, view: &View) -> String {
 /// A run or an error for programs: the row as it is stored.
 pub fn document(outcome: &str, row: &Map<String, Value>) -> Value {
     json!({ "schema": SHOW, "outcome": outcome, "row": row })
+}
+
+fn heading(row: &Map<String, Value>, view: &View) -> Vec<String> {
+    view.wrap(&stored::model(row)).iter().map(|line| view.paint().heading(line)).collect()
 }
 
 fn section(lines: Vec<String>) -> Vec<String> {
@@ -188,7 +192,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn view(columns: usize, unicode: bool) -> View {
-        let wishes = Wishes { columns: Some(columns), unicode, ..Wishes::default() };
+        let wishes = Wishes { columns: Some(columns), no_colour: true, unicode, ..Wishes::default() };
         View {
             terminal: Terminal::new(wishes, true, true, None),
             verbose: true,

@@ -43,6 +43,16 @@ fn place(cell: &Cell) -> Place {
     (cell.provider.clone(), cell.model.clone())
 }
 
+/// Cells in an order of their own, so that every store's answer is told in the same words.
+pub fn in_order(mut cells: Vec<Cell>) -> Vec<Cell> {
+    let key = |cell: &Cell| {
+        let Cell { provider, model, kind, stage, fingerprint, .. } = cell.clone();
+        [provider, model, kind, stage, fingerprint]
+    };
+    cells.sort_by_cached_key(key);
+    cells
+}
+
 /// The groups, the largest first.
 pub fn groups(cells: &[Cell], attempts: &Attempts, by: By) -> Vec<Group> {
     let mut groups: BTreeMap<Vec<Option<String>>, (Group, BTreeSet<Place>)> = BTreeMap::new();

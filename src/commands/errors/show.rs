@@ -9,13 +9,10 @@ use crate::domain::nearest::did_you_mean;
 use crate::domain::{ModelRef, Window};
 use crate::output::error_story::{self, Story};
 use crate::output::errors::By;
+use crate::output::text;
 use crate::storage::history::{Grain, Scope, Series, Stored};
 use crate::storage::{Store, StoreError};
-use chrono::Duration;
 use serde_json::Value;
-
-/// How far the story goes back where nobody says.
-const WEEK: Duration = Duration::days(7);
 
 /// How many fingerprints with the same beginning are named.
 const NAMED: u32 = 5;
@@ -33,7 +30,7 @@ struct Subject {
 /// # Errors
 /// As [`super::run`]; status 1 where there is nothing to tell.
 pub async fn run(args: ShowArgs, context: Context) -> Result<Exit, CommandError> {
-    let window = window(&args.window, Some(WEEK))?;
+    let window = window(&args.window, None)?;
     let store = context.open_store().await?;
     let failed = |error| read_error("reading errors", error);
     let subject = match args.what.parse::<ModelRef>() {
@@ -47,7 +44,7 @@ pub async fn run(args: ShowArgs, context: Context) -> Result<Exit, CommandError>
     };
     let story = tell(subject, window, args.lines, &*store).await.map_err(failed)?;
     if story.errors == 0 && story.rollup.is_none() && story.last_success.is_none() {
-        return Err(nothing(&args.what, &*store).await.map_err(failed)?);
+        return Err(nothing(&args.what, window, &*store).await.map_err(failed)?);
     }
     if args.json {
         super::document(&error_story::story_document(&story))?;
@@ -94,13 +91,14 @@ fn unknown(text: &str) -> CommandError {
         .hint("write provider:model_id, or take a fingerprint from: llmbench errors summary --by fingerprint")
 }
 
-fn ambiguous(text: &str, several: &[Stored]) -> CommandError {
+fn ambiguous(asked: &str, several: &[Stored]) -> CommandError {
     let named = several.iter().take(NAMED as usize).filter_map(|row| row.get("fingerprint")?.as_str());
-    let named: Vec<String> = named.map(|name| name.chars().take(16).collect()).collect();
+    let named: Vec<String> =
+        named.map(|name| text::escape(&name.chars().take(16).collect::<String>())).collect();
     let more = if several.len() > NAMED as usize { " and more" } else { "" };
     CommandError::usage(format!(
         "`{}` is the beginning of several fingerprints: {}{more}",
-        text.escape_debug(),
+        asked.escape_debug(),
         named.join(", ")
     ))
 }
@@ -121,6 +119,7 @@ async fn tell(subject: Subject, window: Window, lines: u32, store: &dyn Store) -
         store.runs(&model, Series::Published, 1),
         store.work_list(subject.provider.as_deref()),
     )?;
+    let cells = fold::in_order(cells);
     let attempts = fold::Attempts::count(&cells, &successes);
     let (errors, successes) = attempts.total();
     Ok(Story {
@@ -143,9 +142,11 @@ async fn tell(subject: Subject, window: Window, lines: u32, store: &dyn Store) -
 }
 
 /// Nothing is stored about this model: perhaps another one is meant.
-async fn nothing(text: &str, store: &dyn Store) -> Result<CommandError, StoreError> {
-    let known: Vec<String> = store.work_list(None).await?.iter().map(|item| item.model.to_string()).collect();
-    let meant = did_you_mean(text, known.iter().map(String::as_str).filter(|name| *name != text));
-    Ok(CommandError::usage(format!("nothing is stored about `{}`{meant}", text.escape_debug()))
-        .exit(Exit::No))
+async fn nothing(asked: &str, window: Window, store: &dyn Store) -> Result<CommandError, StoreError> {
+    let known: Vec<String> =
+        store.work_list(None).await?.iter().map(|item| text::escape(&item.model.to_string())).collect();
+    let meant = did_you_mean(asked, known.iter().map(String::as_str).filter(|name| *name != asked));
+    let when = if window == Window::default() { "" } else { " in this window" };
+    let said = format!("nothing is stored about `{}`{when}{meant}", asked.escape_debug());
+    Ok(CommandError::usage(said).exit(Exit::No))
 }

@@ -7,7 +7,7 @@ use crate::commands::exit::{CommandError, Exit};
 use crate::commands::scope::{read_error, scope, window};
 use crate::domain::window::DAY;
 use crate::output::errors::{self, By, Limit, Summary};
-use crate::output::{print, units};
+use crate::output::{print, text, units};
 use crate::storage::history::{Grain, MOST_CELLS, Scope, Series};
 use crate::storage::{Store, StoreError};
 use std::collections::HashSet;
@@ -36,7 +36,9 @@ fn judge(limit: &Limit) -> Exit {
     let allowed = units::share(limit.share);
     for (name, rate) in &limit.over {
         print::note(&match rate {
-            Some(rate) => format!("{name}: error rate {} is above {allowed}", units::share(*rate)),
+            Some(rate) => {
+                format!("{}: error rate {} is above {allowed}", text::escape(name), units::share(*rate))
+            }
             None => "no attempt in the window: there is no error rate to judge".to_owned(),
         });
     }
@@ -50,7 +52,8 @@ async fn summarise(args: &SummaryArgs, scope: &Scope, store: &dyn Store) -> Resu
         if args.probe { &[Series::Published, Series::Probe] } else { &[Series::Published] };
     let errors = store.error_cells(scope, grain);
     let successes = store.successes(scope, grain > Grain::Provider, series);
-    let (mut cells, mut successes) = tokio::try_join!(errors, successes)?;
+    let (cells, mut successes) = tokio::try_join!(errors, successes)?;
+    let mut cells = fold::in_order(cells);
     let truncated = cells.len() >= MOST_CELLS;
     if args.enabled {
         let enabled = store.work_list(scope.provider.as_deref()).await?;

@@ -88,7 +88,11 @@ impl Tail {
             print::note("the store answers again");
         }
         let ids: HashSet<String> = rows.iter().map(id).collect();
-        let new = rows.into_iter().filter(|row| !self.shown.contains(&id(row))).collect();
+        let whole = rows.len();
+        let new: Vec<Stored> = rows.into_iter().filter(|row| !self.shown.contains(&id(row))).collect();
+        if new.len() == whole && whole >= MOST as usize {
+            print::note(&format!("more than {MOST} new errors at once: the oldest of them are left out"));
+        }
         // What has left the window will not come back.
         self.shown.retain(|id| ids.contains(id));
         Ok(new)

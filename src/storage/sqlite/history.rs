@@ -15,6 +15,9 @@ pub const INDEXES: &str = "
     CREATE INDEX runs_by_window ON runs (published, run_ts_ms, provider, model_name);
 ";
 
+/// The most groups that are counted at once: messages that are all different must not fill the memory.
+const MOST_GROUPS: usize = 5 * MOST_CELLS;
+
 /// A condition and its parameters. The text is ours throughout.
 struct Condition {
     text: String,
@@ -68,8 +71,10 @@ pub fn error_cells(connection: &mut Connection, scope: &Scope, grain: Grain) -> 
             key.push('\0');
         }
         let at = DateTime::from_timestamp_millis(row.get(5)?);
+        let room = groups.len() < MOST_GROUPS;
         match groups.get_mut(&key) {
             Some(cell) => (cell.count, cell.first) = (cell.count + 1, at),
+            None if !room => {}
             None => drop(groups.insert(key.clone(), Cell { first: at, last: at, ..newest(row, grain) })),
         }
     }

@@ -104,8 +104,8 @@ complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and not __fish
 complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and not __fish_seen_subcommand_from summary show tail help" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
 complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and not __fish_seen_subcommand_from summary show tail help" -s h -l help -d 'Print help'
 complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and not __fish_seen_subcommand_from summary show tail help" -s V -l version -d 'Print version'
-complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and not __fish_seen_subcommand_from summary show tail help" -f -a "summary" -d 'Count the errors of a window in groups, with the successes beside them and what to do'
-complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and not __fish_seen_subcommand_from summary show tail help" -f -a "show" -d 'Tell everything about the errors of one model, or about one fingerprint'
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and not __fish_seen_subcommand_from summary show tail help" -f -a "summary" -d 'Count errors in groups, with the successes beside them and what to do; of the last 24 hours unless --since says else'
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and not __fish_seen_subcommand_from summary show tail help" -f -a "show" -d 'Tell everything about the errors of one model, or about one fingerprint; of all time unless --since says else'
 complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and not __fish_seen_subcommand_from summary show tail help" -f -a "tail" -d 'Print errors as they happen, until interrupted'
 complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and not __fish_seen_subcommand_from summary show tail help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from summary" -l since -l from -d 'From when on: 24h, 7d, 2w, today, yesterday, 2026-11-01, \'2026-11-01 13:00\' or RFC 3339; local time where no offset is given' -r
@@ -146,8 +146,8 @@ complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_see
 complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from tail" -l wide -d 'Whole messages, however wide the terminal is'
 complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from tail" -s h -l help -d 'Print help'
 complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from tail" -s V -l version -d 'Print version'
-complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from help" -f -a "summary" -d 'Count the errors of a window in groups, with the successes beside them and what to do'
-complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from help" -f -a "show" -d 'Tell everything about the errors of one model, or about one fingerprint'
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from help" -f -a "summary" -d 'Count errors in groups, with the successes beside them and what to do; of the last 24 hours unless --since says else'
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from help" -f -a "show" -d 'Tell everything about the errors of one model, or about one fingerprint; of all time unless --since says else'
 complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from help" -f -a "tail" -d 'Print errors as they happen, until interrupted'
 complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c llmbench -n "__fish_llmbench_using_subcommand results; and not __fish_seen_subcommand_from list show help" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
@@ -188,8 +188,8 @@ complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_s
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from sim" -f -a "serve" -d 'Serve every wire format over HTTP until interrupted; the model\'s name chooses timing and faults'
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from sim" -f -a "models" -d 'List the simulated models'
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from db" -f -a "init" -d 'Create what is missing, after printing it; what exists is left alone'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from errors" -f -a "summary" -d 'Count the errors of a window in groups, with the successes beside them and what to do'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from errors" -f -a "show" -d 'Tell everything about the errors of one model, or about one fingerprint'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from errors" -f -a "summary" -d 'Count errors in groups, with the successes beside them and what to do; of the last 24 hours unless --since says else'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from errors" -f -a "show" -d 'Tell everything about the errors of one model, or about one fingerprint; of all time unless --since says else'
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from errors" -f -a "tail" -d 'Print errors as they happen, until interrupted'
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from results" -f -a "list" -d 'The newest runs, newest first'
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from results" -f -a "show" -d 'One run with its timeline, or one error'

@@ -14,9 +14,9 @@ pub struct ErrorsArgs {
 /// What to do with errors.
 #[derive(Debug, Subcommand)]
 pub enum ErrorsCommand {
-    /// Count the errors of a window in groups, with the successes beside them and what to do
+    /// Count errors in groups, with the successes beside them and what to do; of the last 24 hours unless --since says else
     Summary(SummaryArgs),
-    /// Tell everything about the errors of one model, or about one fingerprint
+    /// Tell everything about the errors of one model, or about one fingerprint; of all time unless --since says else
     Show(ShowArgs),
     /// Print errors as they happen, until interrupted
     Tail(TailArgs),
@@ -60,11 +60,11 @@ pub struct ModelArgs {
     pub model: Option<String>,
 }
 
-/// Count the errors of a window in groups, with the successes beside them and what to do
+/// Count errors in groups, with the successes beside them and what to do; of the last 24 hours unless --since says else
 #[derive(Debug, Args)]
 #[command(after_help = DEFINITIONS)]
 pub struct SummaryArgs {
-    /// When [default since: 24h].
+    /// When.
     #[command(flatten)]
     pub window: WindowArgs,
     /// Which models.
@@ -103,13 +103,13 @@ SHARE is the group's part of all errors shown. SUCCESS is the share of successes
 providers or models that the group struck: it tells a model that fails now and then from one that does nothing else.
 Successes are those of the published series; errors are those of every run.";
 
-/// Tell everything about the errors of one model, or about one fingerprint
+/// Tell everything about the errors of one model, or about one fingerprint; of all time unless --since says else
 #[derive(Debug, Args)]
 pub struct ShowArgs {
     /// provider:model_id, or a fingerprint or its beginning as `errors summary --by fingerprint` prints it
     #[arg(value_name = "FINGERPRINT|MODEL")]
     pub what: String,
-    /// When [default: ever].
+    /// When.
     #[command(flatten)]
     pub window: WindowArgs,
     /// How many of the newest errors are told in full

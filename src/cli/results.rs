@@ -26,7 +26,7 @@ pub struct ListArgs {
     /// Which models.
     #[command(flatten)]
     pub of: ModelArgs,
-    /// When [default: ever].
+    /// When.
     #[command(flatten)]
     pub window: WindowArgs,
     /// How many

@@ -31,6 +31,8 @@ complete -c llmbench -n "__fish_llmbench_needs_command" -s V -l version -d 'Prin
 complete -c llmbench -n "__fish_llmbench_needs_command" -f -a "run" -d 'Measure models: one request, one outcome, one row'
 complete -c llmbench -n "__fish_llmbench_needs_command" -f -a "sim" -d 'The built-in simulated provider'
 complete -c llmbench -n "__fish_llmbench_needs_command" -f -a "db" -d 'The store\'s tables, collections and indexes'
+complete -c llmbench -n "__fish_llmbench_needs_command" -f -a "errors" -d 'What failed: in groups, one by one, as it happens'
+complete -c llmbench -n "__fish_llmbench_needs_command" -f -a "results" -d 'Stored runs: the newest, and one with its timeline'
 complete -c llmbench -n "__fish_llmbench_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c llmbench -n "__fish_llmbench_using_subcommand run" -s m -l model -d 'Model as provider:model_id, split at the first colon; a bare id is looked up in the catalogue (repeatable)' -r
 complete -c llmbench -n "__fish_llmbench_using_subcommand run" -s p -l provider -d 'Every enabled model of this provider (repeatable)' -r
@@ -98,10 +100,96 @@ complete -c llmbench -n "__fish_llmbench_using_subcommand db; and __fish_seen_su
 complete -c llmbench -n "__fish_llmbench_using_subcommand db; and __fish_seen_subcommand_from init" -s V -l version -d 'Print version'
 complete -c llmbench -n "__fish_llmbench_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "init" -d 'Create what is missing, after printing it; what exists is left alone'
 complete -c llmbench -n "__fish_llmbench_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run sim db help" -f -a "run" -d 'Measure models: one request, one outcome, one row'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run sim db help" -f -a "sim" -d 'The built-in simulated provider'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run sim db help" -f -a "db" -d 'The store\'s tables, collections and indexes'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run sim db help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and not __fish_seen_subcommand_from summary show tail help" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and not __fish_seen_subcommand_from summary show tail help" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and not __fish_seen_subcommand_from summary show tail help" -s h -l help -d 'Print help'
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and not __fish_seen_subcommand_from summary show tail help" -s V -l version -d 'Print version'
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and not __fish_seen_subcommand_from summary show tail help" -f -a "summary" -d 'Count errors in groups, with the successes beside them and what to do; of the last 24 hours unless --since says else'
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and not __fish_seen_subcommand_from summary show tail help" -f -a "show" -d 'Tell everything about the errors of one model, or about one fingerprint; of all time unless --since says else'
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and not __fish_seen_subcommand_from summary show tail help" -f -a "tail" -d 'Print errors as they happen, until interrupted'
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and not __fish_seen_subcommand_from summary show tail help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from summary" -l since -l from -d 'From when on: 24h, 7d, 2w, today, yesterday, 2026-11-01, \'2026-11-01 13:00\' or RFC 3339; local time where no offset is given' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from summary" -l to -d 'Up to when, in the same forms; that moment itself is outside [default: without end]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from summary" -s p -l provider -d 'Only this provider' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from summary" -s m -l model -d 'Only this model: provider:model_id, or a model_id beside --provider' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from summary" -l by -d 'What errors are grouped by [default: provider; model with --model, --only-failing or --enabled]' -r -f -a "provider\t'Provider'
+model\t'Provider and model'
+kind\t'What went wrong'
+stage\t'How far the attempt had come'
+fingerprint\t'The same failure of the same model'"
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from summary" -l max-error-rate -d 'Exit 1 where a larger share (5%) of attempts failed: of any line with --by provider or model, else of all; also where there was no attempt to judge by' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from summary" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from summary" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from summary" -l only-failing -d 'Only models that failed and never succeeded in the window'
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from summary" -l enabled -d 'Only models that the catalogue still has enabled'
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from summary" -l probe -d 'Count the successes outside the published series, too'
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from summary" -l json -d 'One JSON document on standard output'
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from summary" -l csv -d 'CSV on standard output'
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from summary" -l wide -d 'Every column and whole messages, however wide the terminal is'
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from summary" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from summary" -s V -l version -d 'Print version'
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from show" -l since -l from -d 'From when on: 24h, 7d, 2w, today, yesterday, 2026-11-01, \'2026-11-01 13:00\' or RFC 3339; local time where no offset is given' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from show" -l to -d 'Up to when, in the same forms; that moment itself is outside [default: without end]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from show" -s n -l lines -d 'How many of the newest errors are told in full' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from show" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from show" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from show" -l json -d 'One JSON document on standard output'
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from show" -l wide -d 'Every column and whole messages, however wide the terminal is'
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from tail" -s p -l provider -d 'Only this provider' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from tail" -s m -l model -d 'Only this model: provider:model_id, or a model_id beside --provider' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from tail" -s n -l lines -d 'How many earlier errors are printed first' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from tail" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from tail" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from tail" -l json -d 'One JSON line an error: the row as it is stored'
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from tail" -l wide -d 'Whole messages, however wide the terminal is'
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from tail" -s h -l help -d 'Print help'
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from tail" -s V -l version -d 'Print version'
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from help" -f -a "summary" -d 'Count errors in groups, with the successes beside them and what to do; of the last 24 hours unless --since says else'
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from help" -f -a "show" -d 'Tell everything about the errors of one model, or about one fingerprint; of all time unless --since says else'
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from help" -f -a "tail" -d 'Print errors as they happen, until interrupted'
+complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and not __fish_seen_subcommand_from list show help" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and not __fish_seen_subcommand_from list show help" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and not __fish_seen_subcommand_from list show help" -s h -l help -d 'Print help'
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and not __fish_seen_subcommand_from list show help" -s V -l version -d 'Print version'
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and not __fish_seen_subcommand_from list show help" -f -a "list" -d 'The newest runs, newest first'
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and not __fish_seen_subcommand_from list show help" -f -a "show" -d 'One run with its timeline, or one error'
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and not __fish_seen_subcommand_from list show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from list" -s p -l provider -d 'Only this provider' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from list" -s m -l model -d 'Only this model: provider:model_id, or a model_id beside --provider' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from list" -l since -l from -d 'From when on: 24h, 7d, 2w, today, yesterday, 2026-11-01, \'2026-11-01 13:00\' or RFC 3339; local time where no offset is given' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from list" -l to -d 'Up to when, in the same forms; that moment itself is outside [default: without end]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from list" -s n -l lines -d 'How many' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from list" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from list" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from list" -l probe -d 'Runs outside the published series instead'
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from list" -l json -d 'One JSON document on standard output'
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from list" -l csv -d 'CSV on standard output, in the columns of `run --csv`'
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from list" -l wide -d 'Every column, however wide the terminal is'
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from show" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from show" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from show" -l json -d 'One JSON document on standard output: the row as it is stored'
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Every stored field, too'
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from help" -f -a "list" -d 'The newest runs, newest first'
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from help" -f -a "show" -d 'One run with its timeline, or one error'
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run sim db errors results help" -f -a "run" -d 'Measure models: one request, one outcome, one row'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run sim db errors results help" -f -a "sim" -d 'The built-in simulated provider'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run sim db errors results help" -f -a "db" -d 'The store\'s tables, collections and indexes'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run sim db errors results help" -f -a "errors" -d 'What failed: in groups, one by one, as it happens'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run sim db errors results help" -f -a "results" -d 'Stored runs: the newest, and one with its timeline'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run sim db errors results help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from sim" -f -a "serve" -d 'Serve every wire format over HTTP until interrupted; the model\'s name chooses timing and faults'
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from sim" -f -a "models" -d 'List the simulated models'
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from db" -f -a "init" -d 'Create what is missing, after printing it; what exists is left alone'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from errors" -f -a "summary" -d 'Count errors in groups, with the successes beside them and what to do; of the last 24 hours unless --since says else'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from errors" -f -a "show" -d 'Tell everything about the errors of one model, or about one fingerprint; of all time unless --since says else'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from errors" -f -a "tail" -d 'Print errors as they happen, until interrupted'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from results" -f -a "list" -d 'The newest runs, newest first'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from results" -f -a "show" -d 'One run with its timeline, or one error'

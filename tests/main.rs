@@ -6,6 +6,7 @@
 mod aimock;
 mod boundaries;
 mod documents;
+mod errors;
 mod generated;
 mod llama;
 mod newcomer;

@@ -1,6 +1,8 @@
 //! Every command and flag. Reading this folder is reading `--help`; nothing here does anything.
 
 pub mod db;
+pub mod errors;
+pub mod results;
 pub mod run;
 pub mod sim;
 pub mod values;
@@ -53,4 +55,8 @@ pub enum Command {
     Sim(sim::SimArgs),
     /// The store's tables, collections and indexes
     Db(db::DbArgs),
+    /// What failed: in groups, one by one, as it happens
+    Errors(errors::ErrorsArgs),
+    /// Stored runs: the newest, and one with its timeline
+    Results(results::ResultsArgs),
 }

@@ -3,10 +3,13 @@
 
 pub mod context;
 pub mod db;
+pub mod errors;
 pub mod exit;
 pub mod hardening;
 pub mod interrupt;
+pub mod results;
 pub mod run;
+pub mod scope;
 pub mod sim;
 
 use crate::cli::{Cli, Command, Global};
@@ -22,6 +25,14 @@ pub async fn dispatch(cli: Cli, env: Env) -> Exit {
         Command::Sim(args) => sim::run(args).await,
         Command::Db(args) => match context(cli.global, Overrides::default(), env) {
             Ok(context) => db::run(args, context).await,
+            Err(error) => Err(error),
+        },
+        Command::Errors(args) => match context(cli.global, Overrides::default(), env) {
+            Ok(context) => errors::run(args, context).await,
+            Err(error) => Err(error),
+        },
+        Command::Results(args) => match context(cli.global, Overrides::default(), env) {
+            Ok(context) => results::run(args, context).await,
             Err(error) => Err(error),
         },
         Command::Run(args) => {

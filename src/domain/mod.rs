@@ -1,4 +1,4 @@
-//! The words of the project: model, profile, ask, run, failure. Data and pure rules; no I/O, no clock, no environment.
+//! The words of the project: model, profile, ask, run, failure, window. Data and pure rules; no I/O, no clock, no environment.
 
 pub mod ask;
 pub mod failure;
@@ -10,9 +10,11 @@ pub mod redact;
 pub mod run;
 pub mod secret;
 pub mod sourced;
+pub mod window;
 
 pub use ask::Ask;
 pub use failure::{Failure, Kind, Stage};
 pub use model::ModelRef;
 pub use profile::Profile;
 pub use run::{Outcome, Run};
+pub use window::Window;

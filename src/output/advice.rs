@@ -1,5 +1,6 @@
-//! What to do about a failure, one sentence a kind.
+//! What to do about a failure: one sentence and one command a kind.
 
+use super::text;
 use crate::domain::Kind;
 
 /// What an operator can do about failures of this kind.
@@ -27,5 +28,61 @@ pub fn advice(kind: Kind) -> &'static str {
         }
         Kind::Protocol => "The answer was no such protocol: check the base URL and what stands in between.",
         Kind::Unknown => "Nobody has named this failure yet: its message is all there is.",
+    }
+}
+
+/// The kind that this stored word means, where it is one of ours.
+pub fn kind(word: &str) -> Option<Kind> {
+    Kind::ALL.into_iter().find(|kind| kind.as_str() == word)
+}
+
+/// What to type first about failures of this kind of this model.
+pub fn command(kind: Kind, provider: &str, model: &str) -> String {
+    let named = quoted(&format!("{provider}:{model}"));
+    match kind {
+        Kind::Auth | Kind::Network | Kind::Protocol | Kind::Unknown => {
+            format!("llmbench run --model {named} --no-store --verbose")
+        }
+        Kind::Billing => {
+            let all = quoted(&format!("{provider}:*"));
+            format!("llmbench models disable {all} --class billing --reason 'the account has no credit'")
+        }
+        Kind::RateLimit => format!("llmbench run --model {named} --requests 5 --concurrency 1"),
+        Kind::HardModel => {
+            format!(
+                "llmbench models disable {named} --class hard_model --reason 'the provider does not serve it'"
+            )
+        }
+        // A run learns what the model refuses, and stores it for the next one.
+        Kind::TransientProvider | Kind::HardCapability => format!("llmbench run --model {named}"),
+        Kind::Timeout => format!("llmbench run --model {named} --timeout 5m"),
+        Kind::BudgetExhausted => format!("llmbench run --model {named} --profile reasoning"),
+        Kind::Truncated => format!("llmbench run --model {named} --requests 5 --verbose"),
+    }
+}
+
+/// A word as a shell takes it, in one line whatever it holds.
+fn quoted(word: &str) -> String {
+    let plain = |ch: char| ch.is_ascii_alphanumeric() || "._:/@%+=,-".contains(ch);
+    let word = text::escape(word);
+    if word.chars().all(plain) { word } else { format!("'{}'", word.replace('\'', "'\\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_become_a_command_of_its_own() {
+        assert_eq!(quoted("bedrock:us.amazon.nova-pro-v1:0"), "bedrock:us.amazon.nova-pro-v1:0");
+        assert_eq!(quoted("x; rm -rf ~"), "'x; rm -rf ~'");
+        assert_eq!(quoted("it's"), "'it'\\''s'");
+        assert_eq!(quoted("a\nb"), "'a\\nb'");
+    }
+
+    #[test]
+    fn every_kind_is_known_by_its_word() {
+        assert!(Kind::ALL.into_iter().all(|one| kind(one.as_str()) == Some(one)));
+        assert_eq!(kind("quota"), None);
     }
 }

@@ -3,7 +3,7 @@
 
 use super::ndjson;
 use crate::domain::Outcome;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::io::{self, Write};
 
 /// The header: the names of the data contract. Nested fields (`misc`, `provider_timing`) stay out; lists are joined with
@@ -52,6 +52,17 @@ impl<W: Write> Rows<W> {
             .write_record(COLUMNS.iter().map(|name| fields.get(*name).map_or_else(String::new, cell)))?;
         self.writer.flush()
     }
+}
+
+/// Rows of any kind: one header, then the fields of these names.
+pub fn text<'a>(columns: &[&str], rows: impl Iterator<Item = &'a Map<String, Value>>) -> io::Result<String> {
+    let mut writer = ::csv::Writer::from_writer(Vec::new());
+    writer.write_record(columns)?;
+    for row in rows {
+        writer.write_record(columns.iter().map(|name| row.get(*name).map_or_else(String::new, cell)))?;
+    }
+    let bytes = writer.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
+    String::from_utf8(bytes).map_err(io::Error::other)
 }
 
 fn cell(value: &Value) -> String {

@@ -31,6 +31,11 @@ pub fn rate(value: f64) -> String {
     format!("{} tok/s", significant(value))
 }
 
+/// A rate without its unit, for a column whose title names it: `38.4`.
+pub fn short_rate(value: f64) -> String {
+    significant(value)
+}
+
 /// A value of a metric as it stands in a table cell, where the row's title names what a rate is counted in.
 pub fn cell(unit: Unit, value: f64, unicode: bool) -> String {
     match unit {

@@ -30,8 +30,13 @@ impl View {
         Paint { on: self.terminal.colour }
     }
 
+    /// How wide a line of a list may be; whole where it goes into a file, or where everything is wanted.
+    pub(super) fn limit(&self) -> Option<usize> {
+        self.terminal.text_limit().filter(|_| !self.verbose)
+    }
+
     /// Lines of at most the terminal's width.
-    fn wrap(&self, line: &str) -> Vec<String> {
+    pub(super) fn wrap(&self, line: &str) -> Vec<String> {
         text::wrap(line, self.terminal.width, 0)
     }
 }

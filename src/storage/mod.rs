@@ -1,5 +1,5 @@
 //! Where outcomes are kept and the catalogue is read: SQLite and MongoDB behind two traits. [`Sink`] is all that a remote
-//! runner may do; [`Store`] adds what an operator does.
+//! runner may do; [`Store`] adds what an operator does, [`History`] what an operator may ask.
 //!
 //! An outcome becomes a row in [`document`] (types by the table in [`contract`]), and the row goes to the store that
 //! [`open()`] made of a [`Location`]. What no store took is kept by [`spill`] until one does.
@@ -10,6 +10,7 @@
 pub mod contract;
 pub mod document;
 pub mod health;
+pub mod history;
 pub mod location;
 pub mod mongo;
 pub mod names;
@@ -19,6 +20,7 @@ mod samples;
 pub mod spill;
 pub mod sqlite;
 
+pub use history::History;
 pub use location::{Location, LocationError, MongoUri};
 pub use names::Names;
 pub use open::{create_private_dir, init_plan, open};
@@ -85,7 +87,7 @@ pub trait Sink: Send + Sync {
 
 /// What an operator may do besides.
 #[async_trait]
-pub trait Store: Sink {
+pub trait Store: Sink + History {
     /// Creates tables, collections and indexes that are missing. Twice is once.
     async fn init(&self) -> Result<(), StoreError>;
 

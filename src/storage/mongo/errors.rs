@@ -45,6 +45,11 @@ pub fn is_duplicate(error: &Error) -> bool {
     code_and_words(error).0 == Some(DUPLICATE)
 }
 
+/// The server's own number for what went wrong.
+pub fn code(error: &Error) -> Option<i32> {
+    code_and_words(error).0
+}
+
 /// Says it in the store's words.
 pub fn explain(trouble: Trouble, uri: &MongoUri) -> StoreError {
     match trouble {

@@ -35,9 +35,10 @@ const fn index(
 }
 
 const BY_MODEL_AND_TIME: &[(&str, i32)] = &[("provider", 1), ("model_name", 1), ("run_ts", -1)];
+const BY_RUN_TIME: &[(&str, i32)] = &[("run_ts", -1), ("provider", 1), ("model_name", 1)];
 const BY_MODEL: &[(&str, i32)] = &[("provider", 1), ("model_id", 1)];
 
-static INDEXES: [Index; 16] = [
+static INDEXES: [Index; 19] = [
     index(|n| &n.cloud, "provider_1_model_name_1_run_ts_-1", BY_MODEL_AND_TIME, Kind::Plain),
     index(
         |n| &n.cloud,
@@ -45,13 +46,16 @@ static INDEXES: [Index; 16] = [
         &[("provider", 1), ("gen_ts", -1), ("run_ts", -1)],
         Kind::Plain,
     ),
+    index(|n| &n.cloud, "run_ts_-1_provider_1_model_name_1", BY_RUN_TIME, Kind::Plain),
     index(|n| &n.cloud_probe, "provider_1_model_name_1_run_ts_-1", BY_MODEL_AND_TIME, Kind::Plain),
+    index(|n| &n.cloud_probe, "run_ts_-1_provider_1_model_name_1", BY_RUN_TIME, Kind::Plain),
     index(
         |n| &n.errors,
         "provider_1_model_name_1_ts_-1_error_kind_1",
         &[("provider", 1), ("model_name", 1), ("ts", -1), ("error_kind", 1)],
         Kind::Plain,
     ),
+    index(|n| &n.errors, "ts_-1", &[("ts", -1)], Kind::Plain),
     index(|n| &n.errors, "fingerprint_1", &[("fingerprint", 1)], Kind::Plain),
     index(|n| &n.error_rollups, "fingerprint_1", &[("fingerprint", 1)], Kind::Unique),
     index(|n| &n.models, "provider_1_model_id_1", BY_MODEL, Kind::Unique),

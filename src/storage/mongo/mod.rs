@@ -7,10 +7,13 @@ mod catalogue;
 mod connect;
 mod derive;
 mod errors;
+mod history;
 pub(super) mod indexes;
+mod plain;
 mod record;
 
 use crate::domain::{ModelRef, Outcome};
+use crate::storage::history::{Cell, Grain, History, Scope, Series, Stored, Successes};
 use crate::storage::{MongoUri, Names, Recorded, Sink, Store, StoreError, WorkItem, document};
 use async_trait::async_trait;
 use call::Caller;
@@ -108,5 +111,48 @@ impl Store for MongoStore {
 
     fn describe(&self) -> String {
         self.shown.clone()
+    }
+}
+
+#[async_trait]
+impl History for MongoStore {
+    async fn error_cells(&self, scope: &Scope, grain: Grain) -> Result<Vec<Cell>, StoreError> {
+        let (shared, scope) = (Arc::clone(&self.shared), scope.clone());
+        self.caller.call(async move { history::error_cells(&shared, &scope, grain).await }).await
+    }
+
+    async fn successes(
+        &self,
+        scope: &Scope,
+        by_model: bool,
+        series: &[Series],
+    ) -> Result<Vec<Successes>, StoreError> {
+        let (shared, scope, series) = (Arc::clone(&self.shared), scope.clone(), series.to_vec());
+        self.caller.call(async move { history::successes(&shared, &scope, by_model, &series).await }).await
+    }
+
+    async fn errors(&self, scope: &Scope, limit: u32) -> Result<Vec<Stored>, StoreError> {
+        let (shared, scope) = (Arc::clone(&self.shared), scope.clone());
+        self.caller.call(async move { history::errors(&shared, &scope, limit).await }).await
+    }
+
+    async fn runs(&self, scope: &Scope, series: Series, limit: u32) -> Result<Vec<Stored>, StoreError> {
+        let (shared, scope) = (Arc::clone(&self.shared), scope.clone());
+        self.caller.call(async move { history::runs(&shared, &scope, series, limit).await }).await
+    }
+
+    async fn run(&self, id: &str) -> Result<Option<Stored>, StoreError> {
+        let (shared, id) = (Arc::clone(&self.shared), id.to_owned());
+        self.caller.call(async move { history::run(&shared, &id).await }).await
+    }
+
+    async fn error(&self, id: &str) -> Result<Option<Stored>, StoreError> {
+        let (shared, id) = (Arc::clone(&self.shared), id.to_owned());
+        self.caller.call(async move { history::error(&shared, &id).await }).await
+    }
+
+    async fn rollups(&self, fingerprint: &str, limit: u32) -> Result<Vec<Stored>, StoreError> {
+        let (shared, fingerprint) = (Arc::clone(&self.shared), fingerprint.to_owned());
+        self.caller.call(async move { history::rollups(&shared, &fingerprint, limit).await }).await
     }
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::ModelRef;
+use crate::storage::history::{Cell, Grain, History, Scope as Asked, Series, Stored, Successes};
 use crate::storage::{Sink, WorkItem, samples};
 use proptest::prelude::*;
 use serde_json::json;
@@ -155,5 +156,30 @@ proptest! {
     #[test]
     fn no_text_breaks_the_reader(text: String) {
         prop_assert!(Content::read(&text).is_err());
+    }
+}
+
+#[async_trait::async_trait]
+impl History for Answers {
+    async fn error_cells(&self, _: &Asked, _: Grain) -> Result<Vec<Cell>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn successes(&self, _: &Asked, _: bool, _: &[Series]) -> Result<Vec<Successes>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn errors(&self, _: &Asked, _: u32) -> Result<Vec<Stored>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn runs(&self, _: &Asked, _: Series, _: u32) -> Result<Vec<Stored>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn run(&self, _: &str) -> Result<Option<Stored>, StoreError> {
+        Ok(None)
+    }
+    async fn error(&self, _: &str) -> Result<Option<Stored>, StoreError> {
+        Ok(None)
+    }
+    async fn rollups(&self, _: &str, _: u32) -> Result<Vec<Stored>, StoreError> {
+        Ok(Vec::new())
     }
 }

@@ -5,6 +5,7 @@ mod catalogue;
 mod derive;
 mod errors;
 mod file;
+mod history;
 mod owner;
 mod record;
 pub(super) mod schema;
@@ -12,6 +13,7 @@ pub(super) mod schema;
 mod tests;
 
 use crate::domain::{ModelRef, Outcome};
+use crate::storage::history::{Cell, Grain, History, Scope, Series, Stored, Successes};
 use crate::storage::{Recorded, Sink, Store, StoreError, WorkItem, document};
 use async_trait::async_trait;
 use owner::Owner;
@@ -78,5 +80,48 @@ impl Store for SqliteStore {
 
     fn describe(&self) -> String {
         format!("sqlite:{}", self.path.display())
+    }
+}
+
+#[async_trait]
+impl History for SqliteStore {
+    async fn error_cells(&self, scope: &Scope, grain: Grain) -> Result<Vec<Cell>, StoreError> {
+        let scope = scope.clone();
+        self.owner.ask(move |connection| history::error_cells(connection, &scope, grain)).await
+    }
+
+    async fn successes(
+        &self,
+        scope: &Scope,
+        by_model: bool,
+        series: &[Series],
+    ) -> Result<Vec<Successes>, StoreError> {
+        let (scope, series) = (scope.clone(), series.to_vec());
+        self.owner.ask(move |connection| history::successes(connection, &scope, by_model, &series)).await
+    }
+
+    async fn errors(&self, scope: &Scope, limit: u32) -> Result<Vec<Stored>, StoreError> {
+        let scope = scope.clone();
+        self.owner.ask(move |connection| history::errors(connection, &scope, limit)).await
+    }
+
+    async fn runs(&self, scope: &Scope, series: Series, limit: u32) -> Result<Vec<Stored>, StoreError> {
+        let scope = scope.clone();
+        self.owner.ask(move |connection| history::runs(connection, &scope, series, limit)).await
+    }
+
+    async fn run(&self, id: &str) -> Result<Option<Stored>, StoreError> {
+        let id = id.to_owned();
+        self.owner.ask(move |connection| history::run(connection, &id)).await
+    }
+
+    async fn error(&self, id: &str) -> Result<Option<Stored>, StoreError> {
+        let id = id.to_owned();
+        self.owner.ask(move |connection| history::error(connection, &id)).await
+    }
+
+    async fn rollups(&self, fingerprint: &str, limit: u32) -> Result<Vec<Stored>, StoreError> {
+        let fingerprint = fingerprint.to_owned();
+        self.owner.ask(move |connection| history::rollups(connection, &fingerprint, limit)).await
     }
 }

@@ -2,12 +2,14 @@
 //! beside it are what is searched by.
 
 use super::errors::Trouble;
+use super::history;
 use crate::storage::StoreError;
 use rusqlite::{Connection, TransactionBehavior};
 
 /// The steps from an empty file to the present, one an entry; `user_version` counts those done. Never change one that
 /// was released: add another.
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
     CREATE TABLE runs (
         id TEXT PRIMARY KEY,
         published INTEGER NOT NULL,
@@ -86,7 +88,9 @@ const STEPS: &[&str] = &["
         adaptation TEXT NOT NULL,
         UNIQUE (provider, model_id, adaptation)
     ) STRICT;
-"];
+",
+    history::INDEXES,
+];
 
 /// What [`migrate`] creates, for people.
 pub fn plan() -> Vec<String> {

@@ -1,0 +1,152 @@
+//! `llmbench errors show`: everything about the errors of one model, or about one fingerprint.
+
+use super::fold;
+use crate::cli::errors::ShowArgs;
+use crate::commands::context::Context;
+use crate::commands::exit::{CommandError, Exit};
+use crate::commands::scope::{read_error, window};
+use crate::domain::nearest::did_you_mean;
+use crate::domain::{ModelRef, Window};
+use crate::output::error_story::{self, Story};
+use crate::output::errors::By;
+use crate::output::text;
+use crate::storage::history::{Grain, Scope, Series, Stored};
+use crate::storage::{Store, StoreError};
+use serde_json::Value;
+
+/// How many fingerprints with the same beginning are named.
+const NAMED: u32 = 5;
+
+/// What the story is about.
+struct Subject {
+    provider: Option<String>,
+    model: Option<String>,
+    fingerprint: Option<String>,
+    rollup: Option<Stored>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// As [`super::run`]; status 1 where there is nothing to tell.
+pub async fn run(args: ShowArgs, context: Context) -> Result<Exit, CommandError> {
+    let window = window(&args.window, None)?;
+    let store = context.open_store().await?;
+    let failed = |error| read_error("reading errors", error);
+    let subject = match args.what.parse::<ModelRef>() {
+        Ok(model) => Subject {
+            provider: Some(model.provider),
+            model: Some(model.model_id),
+            fingerprint: None,
+            rollup: None,
+        },
+        Err(_) => by_fingerprint(&args.what, &*store).await?,
+    };
+    let story = tell(subject, window, args.lines, &*store).await.map_err(failed)?;
+    if story.errors == 0 && story.rollup.is_none() && story.last_success.is_none() {
+        return Err(nothing(&args.what, window, &*store).await.map_err(failed)?);
+    }
+    if args.json {
+        super::document(&error_story::story_document(&story))?;
+    } else {
+        super::data(&error_story::story(&story, &super::view(&context, args.wide)))?;
+    }
+    Ok(Exit::Yes)
+}
+
+/// The one fingerprint that begins like this, by its rollup or, where another writer made none, by its errors.
+async fn by_fingerprint(text: &str, store: &dyn Store) -> Result<Subject, CommandError> {
+    let failed = |error| read_error("reading errors", error);
+    let rollups = store.rollups(text, NAMED + 1).await.map_err(failed)?;
+    let found = match rollups.as_slice() {
+        [only] => only.clone(),
+        [] => {
+            let scope = Scope { fingerprint: Some(text.to_owned()), ..Scope::default() };
+            let newest = store.errors(&scope, 1).await.map_err(failed)?;
+            let Some(error) = newest.into_iter().next() else { return Err(unknown(text)) };
+            return Ok(subject(&error, None));
+        }
+        several => return Err(ambiguous(text, several)),
+    };
+    Ok(subject(&found, Some(found.clone())))
+}
+
+fn subject(row: &Stored, rollup: Option<Stored>) -> Subject {
+    let word = |name: &str| match row.get(name) {
+        None | Some(Value::Null) => None,
+        Some(Value::String(word)) => Some(word.clone()),
+        Some(other) => Some(other.to_string()),
+    };
+    Subject {
+        provider: word("provider"),
+        model: word("model_name"),
+        fingerprint: word("fingerprint"),
+        rollup,
+    }
+}
+
+fn unknown(text: &str) -> CommandError {
+    CommandError::usage(format!("no error has a fingerprint that begins with `{}`", text.escape_debug()))
+        .exit(Exit::No)
+        .hint("write provider:model_id, or take a fingerprint from: llmbench errors summary --by fingerprint")
+}
+
+fn ambiguous(asked: &str, several: &[Stored]) -> CommandError {
+    let named = several.iter().take(NAMED as usize).filter_map(|row| row.get("fingerprint")?.as_str());
+    let named: Vec<String> =
+        named.map(|name| text::escape(&name.chars().take(16).collect::<String>())).collect();
+    let more = if several.len() > NAMED as usize { " and more" } else { "" };
+    CommandError::usage(format!(
+        "`{}` is the beginning of several fingerprints: {}{more}",
+        asked.escape_debug(),
+        named.join(", ")
+    ))
+}
+
+async fn tell(subject: Subject, window: Window, lines: u32, store: &dyn Store) -> Result<Story, StoreError> {
+    let model =
+        Scope { provider: subject.provider.clone(), model: subject.model.clone(), ..Scope::default() };
+    let scope = Scope { window, fingerprint: subject.fingerprint.clone(), ..model.clone() };
+    // A fingerprint says everything by itself: its rows may spell their provider in other types.
+    let errors = match subject.fingerprint {
+        Some(_) => Scope { provider: None, model: None, ..scope.clone() },
+        None => scope.clone(),
+    };
+    let (cells, successes, recent, last, enabled) = tokio::try_join!(
+        store.error_cells(&errors, Grain::Fingerprint),
+        store.successes(&scope, true, &[Series::Published]),
+        store.errors(&errors, lines),
+        store.runs(&model, Series::Published, 1),
+        store.work_list(subject.provider.as_deref()),
+    )?;
+    let cells = fold::in_order(cells);
+    let attempts = fold::Attempts::count(&cells, &successes);
+    let (errors, successes) = attempts.total();
+    Ok(Story {
+        enabled: enabled.iter().any(|item| {
+            Some(&item.model.provider) == subject.provider.as_ref()
+                && Some(&item.model.model_id) == subject.model.as_ref()
+        }),
+        provider: subject.provider,
+        model: subject.model,
+        fingerprint: subject.fingerprint,
+        window,
+        errors,
+        successes,
+        last_success: last.into_iter().next(),
+        rollup: subject.rollup,
+        groups: fold::groups(&cells, &attempts, By::Fingerprint),
+        recent,
+        advised: fold::advised(&cells),
+    })
+}
+
+/// Nothing is stored about this model: perhaps another one is meant.
+async fn nothing(asked: &str, window: Window, store: &dyn Store) -> Result<CommandError, StoreError> {
+    let known: Vec<String> =
+        store.work_list(None).await?.iter().map(|item| text::escape(&item.model.to_string())).collect();
+    let meant = did_you_mean(asked, known.iter().map(String::as_str).filter(|name| *name != asked));
+    let when = if window == Window::default() { "" } else { " in this window" };
+    let said = format!("nothing is stored about `{}`{when}{meant}", asked.escape_debug());
+    Ok(CommandError::usage(said).exit(Exit::No))
+}

@@ -1,0 +1,105 @@
+//! `llmbench errors summary`: three questions at once (errors, successes, the catalogue), folded into groups.
+
+use super::fold::{self, Attempts};
+use crate::cli::errors::{ByArg, SummaryArgs};
+use crate::commands::context::Context;
+use crate::commands::exit::{CommandError, Exit};
+use crate::commands::scope::{read_error, scope, window};
+use crate::domain::window::DAY;
+use crate::output::errors::{self, By, Limit, Summary};
+use crate::output::{print, text, units};
+use crate::storage::history::{Grain, MOST_CELLS, Scope, Series};
+use crate::storage::{Store, StoreError};
+use std::collections::HashSet;
+
+/// Runs the command.
+///
+/// # Errors
+/// As [`super::run`].
+pub async fn run(args: SummaryArgs, context: Context) -> Result<Exit, CommandError> {
+    let scope = scope(&args.of, window(&args.window, Some(DAY))?)?;
+    let store = context.open_store().await?;
+    let summary =
+        summarise(&args, &scope, &*store).await.map_err(|error| read_error("reading errors", error))?;
+    if args.json {
+        super::document(&errors::summary_document(&summary))?;
+    } else if args.csv {
+        super::data(&errors::summary_csv(&summary).map_err(CommandError::usage)?)?;
+    } else {
+        super::data(&errors::summary(&summary, &super::view(&context, args.wide)))?;
+    }
+    Ok(summary.limit.as_ref().map_or(Exit::Yes, judge))
+}
+
+/// Says what is above the limit, and whether anything is.
+fn judge(limit: &Limit) -> Exit {
+    let allowed = units::share(limit.share);
+    for (name, rate) in &limit.over {
+        print::note(&match rate {
+            Some(rate) => {
+                format!("{}: error rate {} is above {allowed}", text::escape(name), units::share(*rate))
+            }
+            None => "no attempt in the window: there is no error rate to judge".to_owned(),
+        });
+    }
+    if limit.over.is_empty() { Exit::Yes } else { Exit::No }
+}
+
+async fn summarise(args: &SummaryArgs, scope: &Scope, store: &dyn Store) -> Result<Summary, StoreError> {
+    let by = by(args);
+    let grain = grain(args, by);
+    let series: &[Series] =
+        if args.probe { &[Series::Published, Series::Probe] } else { &[Series::Published] };
+    let errors = store.error_cells(scope, grain);
+    let successes = store.successes(scope, grain > Grain::Provider, series);
+    let (cells, mut successes) = tokio::try_join!(errors, successes)?;
+    let mut cells = fold::in_order(cells);
+    let truncated = cells.len() >= MOST_CELLS;
+    if args.enabled {
+        let enabled = store.work_list(scope.provider.as_deref()).await?;
+        let enabled: HashSet<_> =
+            enabled.into_iter().map(|item| (Some(item.model.provider), Some(item.model.model_id))).collect();
+        cells.retain(|cell| enabled.contains(&(cell.provider.clone(), cell.model.clone())));
+        successes.retain(|one| enabled.contains(&(one.provider.clone(), one.model.clone())));
+    }
+    if args.only_failing {
+        let attempts = Attempts::count(&cells, &successes);
+        cells.retain(|cell| attempts.only_failing(cell));
+        successes.clear();
+    }
+    let attempts = Attempts::count(&cells, &successes);
+    let groups = fold::groups(&cells, &attempts, by);
+    let (errors, successes) = attempts.total();
+    Ok(Summary {
+        window: scope.window,
+        by,
+        errors,
+        successes,
+        limit: args.max_error_rate.map(|share| fold::limit(share, &groups, by, &attempts)),
+        advised: fold::advised(&cells),
+        groups,
+        truncated,
+    })
+}
+
+fn by(args: &SummaryArgs) -> By {
+    match args.by {
+        Some(ByArg::Provider) => By::Provider,
+        Some(ByArg::Model) => By::Model,
+        Some(ByArg::Kind) => By::Kind,
+        Some(ByArg::Stage) => By::Stage,
+        Some(ByArg::Fingerprint) => By::Fingerprint,
+        None if args.only_failing || args.enabled || args.of.model.is_some() => By::Model,
+        None => By::Provider,
+    }
+}
+
+/// How finely the store must group. Models are told apart wherever it matters which of them succeeded.
+fn grain(args: &SummaryArgs, by: By) -> Grain {
+    match by {
+        By::Provider if !args.only_failing && !args.enabled => Grain::Provider,
+        By::Provider | By::Model | By::Kind => Grain::Model,
+        By::Stage => Grain::Stage,
+        By::Fingerprint => Grain::Fingerprint,
+    }
+}

@@ -1,0 +1,120 @@
+//! `llmbench errors tail`: the newest errors, then each new one, until Ctrl-C. Rows come late and out of order, and some are
+//! dated in the future: so the last minutes are asked for again and again, and what was shown is remembered by its id.
+
+use crate::cli::errors::TailArgs;
+use crate::commands::context::Context;
+use crate::commands::exit::{CommandError, Exit};
+use crate::commands::interrupt::Interrupt;
+use crate::commands::scope::{read_error, scope};
+use crate::domain::Window;
+use crate::output::print::{self, Written};
+use crate::output::{View, errors};
+use crate::storage::history::{Scope, Stored};
+use crate::storage::{Store, StoreError};
+use chrono::{DateTime, TimeDelta, Utc};
+use std::collections::HashSet;
+use std::time::Duration;
+
+/// How often the store is asked.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How late a row may arrive and still be shown.
+const LATE: TimeDelta = TimeDelta::minutes(2);
+
+/// The most rows that one question returns.
+const MOST: u32 = 2_000;
+
+/// Runs the command.
+///
+/// # Errors
+/// As [`super::run`].
+pub async fn run(args: TailArgs, context: Context) -> Result<Exit, CommandError> {
+    let scope = scope(&args.of, Window::default())?;
+    let store = context.open_store().await?;
+    let interrupt = Interrupt::listen().map_err(CommandError::usage)?;
+    let view = super::view(&context, args.wide);
+    let mut tail = Tail { json: args.json, view, scope, shown: HashSet::new(), silent: false };
+    let failed = |error| read_error("reading errors", error);
+    // What is there already is known before the first lines are read: a row in between is shown, not lost.
+    let known = store.errors(&tail.recent(Utc::now()), MOST).await.map_err(failed)?;
+    let first = store.errors(&tail.scope, args.lines).await.map_err(failed)?;
+    if tail.show(&first)? == Written::Closed {
+        return Ok(Exit::Yes);
+    }
+    tail.shown.extend(known.iter().map(id));
+    loop {
+        tokio::select! {
+            () = interrupt.stop.cancelled() => return Ok(Exit::Yes),
+            () = tokio::time::sleep(PAUSE) => {}
+        }
+        let next = tokio::select! {
+            () = interrupt.stop.cancelled() => return Ok(Exit::Yes),
+            next = tail.next(&*store) => next?,
+        };
+        if tail.show(&next)? == Written::Closed {
+            return Ok(Exit::Yes);
+        }
+    }
+}
+
+/// What is followed, and what was shown of it.
+struct Tail {
+    json: bool,
+    view: View,
+    scope: Scope,
+    shown: HashSet<String>,
+    silent: bool,
+}
+
+impl Tail {
+    /// The rows among which new ones may be.
+    fn recent(&self, now: DateTime<Utc>) -> Scope {
+        Scope { window: Window { from: Some(now - LATE), to: None }, ..self.scope.clone() }
+    }
+
+    /// Rows that were not shown, newest first. A store that is away for a while is waited for.
+    async fn next(&mut self, store: &dyn Store) -> Result<Vec<Stored>, CommandError> {
+        let rows = match store.errors(&self.recent(Utc::now()), MOST).await {
+            Ok(rows) => rows,
+            Err(StoreError::Unavailable(why)) => {
+                if !std::mem::replace(&mut self.silent, true) {
+                    print::note(&format!("waiting for the store: {why}"));
+                }
+                return Ok(Vec::new());
+            }
+            Err(error) => return Err(read_error("reading errors", error)),
+        };
+        if std::mem::replace(&mut self.silent, false) {
+            print::note("the store answers again");
+        }
+        let ids: HashSet<String> = rows.iter().map(id).collect();
+        let whole = rows.len();
+        let new: Vec<Stored> = rows.into_iter().filter(|row| !self.shown.contains(&id(row))).collect();
+        if new.len() == whole && whole >= MOST as usize {
+            print::note(&format!("more than {MOST} new errors at once: the oldest of them are left out"));
+        }
+        // What has left the window will not come back.
+        self.shown.retain(|id| ids.contains(id));
+        Ok(new)
+    }
+
+    /// Shows rows that came newest first, oldest first.
+    fn show(&mut self, rows: &[Stored]) -> Result<Written, CommandError> {
+        let line = |row: &Stored| match self.json {
+            true => serde_json::Value::Object(row.clone()).to_string() + "\n",
+            false => errors::line(row, &self.view) + "\n",
+        };
+        let text: String = rows.iter().rev().map(line).collect();
+        self.shown.extend(rows.iter().map(id));
+        if text.is_empty() {
+            return Ok(Written::Whole);
+        }
+        print::data(&text)
+            .map_err(|error| CommandError::usage(format!("cannot write: {error}")).exit(Exit::No))
+    }
+}
+
+/// What tells a row from all others.
+fn id(row: &Stored) -> String {
+    row.get("_id").map_or_else(|| serde_json::Value::Object(row.clone()).to_string(), ToString::to_string)
+}

@@ -1,0 +1,61 @@
+//! `llmbench results`: stored runs, the newest ones or one of them.
+
+use crate::cli::results::{ListArgs, ResultsArgs, ResultsCommand, ShowArgs};
+use crate::commands::context::Context;
+use crate::commands::errors::{data, document, view};
+use crate::commands::exit::{CommandError, Exit};
+use crate::commands::scope::{read_error, scope, window};
+use crate::output::{print, run_story, runs};
+use crate::storage::history::Series;
+
+/// Runs the command.
+///
+/// # Errors
+/// A store that cannot be read, a window that is none, standard output that takes no more; status 1 for an unknown id.
+pub async fn run(args: ResultsArgs, context: Context) -> Result<Exit, CommandError> {
+    match args.command {
+        ResultsCommand::List(args) => list(args, context).await,
+        ResultsCommand::Show(args) => show(args, context).await,
+    }
+}
+
+async fn list(args: ListArgs, context: Context) -> Result<Exit, CommandError> {
+    let scope = scope(&args.of, window(&args.window, None)?)?;
+    let store = context.open_store().await?;
+    let series = if args.probe { Series::Probe } else { Series::Published };
+    let found = store.runs(&scope, series, args.lines).await;
+    let found = found.map_err(|error| read_error("reading runs", error))?;
+    if args.json {
+        document(&runs::document(&found))?;
+    } else if args.csv {
+        data(&runs::sheet(&found).map_err(CommandError::usage)?)?;
+    } else if found.is_empty() {
+        let hint = if args.probe { "" } else { "; --probe lists those outside the published series" };
+        print::note(&format!("no run is stored that fits{hint}"));
+    } else {
+        data(&runs::list(&found, &view(&context, args.wide)))?;
+    }
+    Ok(Exit::Yes)
+}
+
+async fn show(args: ShowArgs, context: Context) -> Result<Exit, CommandError> {
+    let store = context.open_store().await?;
+    let failed = |error| read_error("reading runs", error);
+    let view = view(&context, args.verbose);
+    if let Some(run) = store.run(&args.id).await.map_err(failed)? {
+        match args.json {
+            true => document(&run_story::document("success", &run))?,
+            false => data(&run_story::run(&run, &view))?,
+        }
+    } else if let Some(error) = store.error(&args.id).await.map_err(failed)? {
+        match args.json {
+            true => document(&run_story::document("failure", &error))?,
+            false => data(&run_story::error(&error, &view))?,
+        }
+    } else {
+        return Err(CommandError::usage(format!("no run or error has the id `{}`", args.id.escape_debug()))
+            .exit(Exit::No)
+            .hint("take one from: llmbench results list"));
+    }
+    Ok(Exit::Yes)
+}

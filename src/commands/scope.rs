@@ -1,0 +1,65 @@
+//! From flags to the rows that are meant: a window of time, a provider, a model.
+
+use crate::cli::errors::{ModelArgs, WindowArgs};
+use crate::commands::exit::{CommandError, Exit};
+use crate::domain::{ModelRef, Window};
+use crate::storage::StoreError;
+use crate::storage::history::Scope;
+use chrono::{Duration, Local};
+
+/// The window that the flags name; without a beginning it is `length` long.
+///
+/// # Errors
+/// Status 2 with the accepted forms.
+pub fn window(args: &WindowArgs, length: Option<Duration>) -> Result<Window, CommandError> {
+    Window::parse(args.since.as_deref(), args.to.as_deref(), length, &Local::now())
+        .map_err(CommandError::usage)
+}
+
+/// The rows of this window and of these models.
+///
+/// # Errors
+/// Status 2 where a model names another provider than `--provider`.
+pub fn scope(args: &ModelArgs, window: Window) -> Result<Scope, CommandError> {
+    let mut scope =
+        Scope { window, provider: args.provider.clone(), model: args.model.clone(), fingerprint: None };
+    // Beside --provider a model is a bare id, which may hold colons of its own; it may also be written in full.
+    let full = args.model.as_deref().and_then(|text| text.parse::<ModelRef>().ok());
+    match (full, &args.provider) {
+        (Some(model), None) => (scope.provider, scope.model) = (Some(model.provider), Some(model.model_id)),
+        (Some(model), Some(provider)) if model.provider == *provider => scope.model = Some(model.model_id),
+        _ => {}
+    }
+    if scope.model.as_deref().is_some_and(|model| model.trim().is_empty()) {
+        return Err(CommandError::usage("--model is empty").hint("write provider:model_id"));
+    }
+    Ok(scope)
+}
+
+/// A store's error while something is read: unreachable is 75, everything else needs a change.
+pub fn read_error(what: &str, error: StoreError) -> CommandError {
+    let exit = if matches!(error, StoreError::Unavailable(_)) { Exit::NotStored } else { Exit::Usage };
+    CommandError::usage(format!("{what}: {error}")).exit(exit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(provider: Option<&str>, model: &str) -> (Option<String>, Option<String>) {
+        let args = ModelArgs { provider: provider.map(str::to_owned), model: Some(model.to_owned()) };
+        let scope = scope(&args, Window::default()).unwrap();
+        (scope.provider, scope.model)
+    }
+
+    #[test]
+    fn a_model_is_found_however_it_is_written() {
+        let nova = |provider: &str| (Some(provider.to_owned()), Some("amazon.nova-pro-v1:0".to_owned()));
+        assert_eq!(named(None, "bedrock:amazon.nova-pro-v1:0"), nova("bedrock"));
+        assert_eq!(named(Some("bedrock"), "bedrock:amazon.nova-pro-v1:0"), nova("bedrock"));
+        assert_eq!(named(Some("bedrock"), "amazon.nova-pro-v1:0"), nova("bedrock"));
+        assert_eq!(named(None, "gpt-4o"), (None, Some("gpt-4o".to_owned())));
+        let empty = ModelArgs { provider: None, model: Some(" ".to_owned()) };
+        assert!(scope(&empty, Window::default()).is_err());
+    }
+}

@@ -1,0 +1,170 @@
+//! The whole story of a model's errors, or of one fingerprint: how often, since when, in which forms, the last occurrences
+//! with their full messages, and what to do.
+
+use super::errors::{Advised, Group, advice_document, advised, counted, document, error_rate, window};
+use super::grid::{self, Column};
+use super::{json, stored, text, units, view::View};
+use crate::domain::Window;
+use serde_json::{Map, Value, json};
+
+/// The name and version of the story's document.
+pub const STORY: &str = "llmbench.errors.show/1";
+
+/// What is known about the errors of one model or fingerprint.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Story {
+    /// The provider.
+    pub provider: Option<String>,
+    /// The model.
+    pub model: Option<String>,
+    /// The fingerprint, where the story is of one.
+    pub fingerprint: Option<String>,
+    /// Whether the catalogue has the model enabled.
+    pub enabled: bool,
+    /// The window.
+    pub window: Window,
+    /// Errors in the window.
+    pub errors: u64,
+    /// Successes of the model in the window.
+    pub successes: u64,
+    /// The model's newest success ever.
+    pub last_success: Option<Map<String, Value>>,
+    /// What is counted under the fingerprint since the beginning.
+    pub rollup: Option<Map<String, Value>>,
+    /// The errors by fingerprint.
+    pub groups: Vec<Group>,
+    /// The newest errors, newest first, as they are stored.
+    pub recent: Vec<Map<String, Value>>,
+    /// Known kinds.
+    pub advised: Vec<Advised>,
+}
+
+/// The story for people, ending in a line break.
+pub fn story(story: &Story, view: &View) -> String {
+    let mut lines = heading(story, view);
+    lines.extend(story.rollup.iter().flat_map(|rollup| whole_life(rollup, view)));
+    if story.groups.len() > usize::from(story.fingerprint.is_some()) {
+        lines.push(String::new());
+        lines.extend(forms(&story.groups, view));
+    }
+    if !story.recent.is_empty() {
+        lines.push(String::new());
+        lines.push(view.paint().heading("Newest"));
+        lines.extend(story.recent.iter().flat_map(|row| occurrence(row, view)));
+    }
+    if !story.advised.is_empty() {
+        lines.push(String::new());
+        lines.extend(advised(&story.advised, view));
+    }
+    lines.join("\n") + "\n"
+}
+
+fn heading(story: &Story, view: &View) -> Vec<String> {
+    let word = |word: &Option<String>| word.as_deref().map_or_else(|| "-".to_owned(), text::escape);
+    let enabled = if story.enabled { "enabled" } else { "not enabled" };
+    let name = format!("{}:{} ({enabled})", word(&story.provider), word(&story.model));
+    let mut lines: Vec<String> = view.wrap(&name).iter().map(|line| view.paint().heading(line)).collect();
+    if let Some(fingerprint) = &story.fingerprint {
+        lines.extend(view.wrap(&format!("fingerprint {}", text::escape(fingerprint))));
+    }
+    let rate = error_rate(story.successes, story.errors);
+    let rate = rate.map(|rate| format!(", success rate {}", units::share(rate))).unwrap_or_default();
+    let figures = match story.fingerprint {
+        // The model's other errors are not in this story, so neither is its rate.
+        Some(_) => counted(story.errors, "error"),
+        None => format!("{}, {}{rate}", counted(story.errors, "error"), counted(story.successes, "success")),
+    };
+    lines.extend(view.wrap(&format!("{}: {figures}", window(&story.window, view))));
+    let last = story.last_success.as_ref().map(|run| stored::time(run, "run_ts", view.zone));
+    lines.extend(view.wrap(&format!("last success: {}", last.as_deref().unwrap_or("never"))));
+    lines
+}
+
+/// What the rollup remembers beyond the window.
+fn whole_life(rollup: &Map<String, Value>, view: &View) -> Vec<String> {
+    view.wrap(&format!(
+        "{} in {}, {} times since {}, last {}",
+        stored::word(rollup, "error_kind"),
+        stored::word(rollup, "stage"),
+        stored::word(rollup, "count"),
+        stored::time(rollup, "first_seen", view.zone),
+        stored::time(rollup, "last_seen", view.zone),
+    ))
+}
+
+const FORMS: [Column; 7] = [
+    Column::new("FINGERPRINT").rank(3),
+    Column::new("KIND"),
+    Column::new("STAGE").rank(5),
+    Column::number("ERRORS"),
+    Column::new("FIRST SEEN").rank(4),
+    Column::new("LAST SEEN").rank(2),
+    Column::new("NEWEST MESSAGE").free().rank(1),
+];
+
+fn forms(groups: &[Group], view: &View) -> Vec<String> {
+    let word = |word: &Option<String>| word.as_deref().map_or_else(|| "-".to_owned(), text::one_line);
+    let time = |at: Option<_>| at.map_or_else(|| "-".to_owned(), |at| stored::short_time(at, view.zone));
+    let row = |group: &Group| {
+        vec![
+            word(&group.fingerprint).chars().take(12).collect(),
+            word(&group.kind),
+            word(&group.stage),
+            group.count.to_string(),
+            time(group.first),
+            time(group.last),
+            word(&group.message),
+        ]
+    };
+    let rows: Vec<_> = groups.iter().map(row).collect();
+    let mut lines = grid::lines(&FORMS, &rows, view.limit(), view.terminal.unicode);
+    if let Some(header) = lines.first_mut() {
+        *header = view.paint().heading(header);
+    }
+    lines
+}
+
+/// One occurrence with its whole message.
+pub(super) fn occurrence(row: &Map<String, Value>, view: &View) -> Vec<String> {
+    let mut words = vec![
+        stored::time(row, "ts", view.zone),
+        stored::word(row, "error_kind"),
+        format!("in {}", stored::word(row, "stage")),
+    ];
+    for (name, title) in [("http_status", "HTTP "), ("provider_error_code", ""), ("sample_role", "role ")] {
+        let word = stored::word(row, name);
+        words.extend((word != "-").then(|| format!("{title}{word}")));
+    }
+    words.push(format!("id {}", stored::word(row, "_id")));
+    let mut lines = text::wrap(&words.join(", "), view.terminal.width, 2);
+    let message = row
+        .get("message")
+        .and_then(Value::as_str)
+        .map_or_else(|| stored::word(row, "message"), text::one_line);
+    lines.extend(text::wrap(&message, view.terminal.width, 4));
+    let traceback = row.get("traceback").and_then(Value::as_str).unwrap_or_default();
+    lines.extend(traceback.lines().map(|line| format!("    {}", text::escape(line))));
+    lines
+}
+
+/// The story for programs.
+pub fn story_document(story: &Story) -> Value {
+    let groups: Vec<_> = story.groups.iter().map(|group| document(group, story.errors)).collect();
+    let last = story.last_success.as_ref().and_then(|run| run.get("run_ts"));
+    json!({
+        "schema": STORY,
+        "provider": story.provider,
+        "model": story.model,
+        "fingerprint": story.fingerprint,
+        "enabled": story.enabled,
+        "from": story.window.from.map(json::time),
+        "to": story.window.to.map(json::time),
+        "errors": story.errors,
+        "successes": story.successes,
+        "last_success_at": last,
+        "rollup": story.rollup,
+        "groups": groups,
+        "recent": story.recent,
+        "advice": advice_document(&story.advised),
+    })
+}

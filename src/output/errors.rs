@@ -1,0 +1,365 @@
+//! Errors of a window in groups: the table for people with what to do about each kind, the document and the rows for
+//! programs. How rows become groups is `commands::errors`.
+
+use super::advice::{self, advice};
+use super::grid::{self, Column};
+use super::{json, stored, text, units, view::View};
+use crate::domain::{Kind, Window};
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value, json};
+
+/// The name and version of the summary's document.
+pub const SUMMARY: &str = "llmbench.errors.summary/1";
+
+/// What errors are grouped by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// `provider`.
+    Provider,
+    /// `provider` and `model_name`.
+    Model,
+    /// `error_kind`.
+    Kind,
+    /// `stage`.
+    Stage,
+    /// `fingerprint`.
+    Fingerprint,
+}
+
+/// Errors that have something in common. What they were not grouped by, or do not have, is `None`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Group {
+    /// The provider.
+    pub provider: Option<String>,
+    /// The model.
+    pub model: Option<String>,
+    /// The kind.
+    pub kind: Option<String>,
+    /// The stage.
+    pub stage: Option<String>,
+    /// The fingerprint.
+    pub fingerprint: Option<String>,
+    /// How many.
+    pub count: u64,
+    /// All errors of the providers or models that these errors struck.
+    pub errors_there: u64,
+    /// All successes of the same.
+    pub successes_there: u64,
+    /// The oldest.
+    pub first: Option<DateTime<Utc>>,
+    /// The newest.
+    pub last: Option<DateTime<Utc>>,
+    /// The newest one's message.
+    pub message: Option<String>,
+}
+
+/// A kind that occurred, and the model that it struck most.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Advised {
+    /// The kind.
+    pub kind: Kind,
+    /// How many.
+    pub count: u64,
+    /// Its provider.
+    pub provider: String,
+    /// The model.
+    pub model: String,
+}
+
+/// A limit on the share of errors.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Limit {
+    /// The highest share that is well.
+    pub share: f64,
+    /// What is above it, with its share; `None` where there was no attempt to judge by.
+    pub over: Vec<(String, Option<f64>)>,
+}
+
+/// The errors of a window.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Summary {
+    /// The window.
+    pub window: Window,
+    /// What they are grouped by.
+    pub by: By,
+    /// How many.
+    pub errors: u64,
+    /// Successes beside them.
+    pub successes: u64,
+    /// The groups, the largest first.
+    pub groups: Vec<Group>,
+    /// Known kinds, the most frequent first.
+    pub advised: Vec<Advised>,
+    /// Whether groups were left out because there are too many.
+    pub truncated: bool,
+    /// The limit, if there is one.
+    pub limit: Option<Limit>,
+}
+
+/// The share of errors among attempts.
+pub fn error_rate(errors: u64, successes: u64) -> Option<f64> {
+    let all = errors + successes;
+    (all > 0).then(|| errors as f64 / all as f64)
+}
+
+impl By {
+    /// The word on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            By::Provider => "provider",
+            By::Model => "model",
+            By::Kind => "kind",
+            By::Stage => "stage",
+            By::Fingerprint => "fingerprint",
+        }
+    }
+}
+
+impl Group {
+    /// The share of successes among the attempts at what these errors struck.
+    pub fn success_rate(&self) -> Option<f64> {
+        error_rate(self.successes_there, self.errors_there)
+    }
+
+    /// `provider`, or `provider:model`, with a dash for what is missing.
+    pub fn subject(&self, by: By) -> String {
+        let provider = self.provider.as_deref().unwrap_or("-");
+        match by {
+            By::Provider => provider.to_owned(),
+            _ => format!("{provider}:{}", self.model.as_deref().unwrap_or("-")),
+        }
+    }
+}
+
+/// The summary for people, ending in a line break.
+pub fn summary(summary: &Summary, view: &View) -> String {
+    let mut lines = view.wrap(&heading(summary, view));
+    if !summary.groups.is_empty() {
+        lines.push(String::new());
+        lines.extend(table(summary, view));
+    }
+    if summary.truncated {
+        lines.push("More groups than can be shown: ask about less, with --provider or --since.".to_owned());
+    }
+    if !summary.advised.is_empty() {
+        lines.push(String::new());
+        lines.extend(advised(&summary.advised, view));
+    }
+    lines.join("\n") + "\n"
+}
+
+fn heading(summary: &Summary, view: &View) -> String {
+    let rate = error_rate(summary.errors, summary.successes);
+    let rate = rate.map(|rate| format!(", error rate {}", units::share(rate))).unwrap_or_default();
+    format!(
+        "{}: {}, {}{rate}",
+        window(&summary.window, view),
+        counted(summary.errors, "error"),
+        counted(summary.successes, "success")
+    )
+}
+
+/// A window in words.
+pub(super) fn window(window: &Window, view: &View) -> String {
+    let time = |at| super::view::time(at, view.zone);
+    match (window.from, window.to) {
+        (Some(from), Some(to)) => format!("From {} to {}", time(from), time(to)),
+        (Some(from), None) => format!("Since {}", time(from)),
+        (None, Some(to)) => format!("Until {}", time(to)),
+        (None, None) => "Of all time".to_owned(),
+    }
+}
+
+/// `1 error`, `2 errors`, `3 successes`.
+pub(super) fn counted(count: u64, noun: &str) -> String {
+    match (count, noun.ends_with('s')) {
+        (1, _) => format!("1 {noun}"),
+        (_, true) => format!("{count} {noun}es"),
+        (_, false) => format!("{count} {noun}s"),
+    }
+}
+
+fn table(summary: &Summary, view: &View) -> Vec<String> {
+    let keys: &[Column] = match summary.by {
+        By::Provider => &[Column::new("PROVIDER")],
+        By::Model => &[Column::new("MODEL").free()],
+        By::Kind => &[Column::new("KIND")],
+        By::Stage => &[Column::new("STAGE")],
+        By::Fingerprint => &[
+            Column::new("FINGERPRINT"),
+            Column::new("MODEL").free(),
+            Column::new("KIND"),
+            Column::new("STAGE").rank(5),
+        ],
+    };
+    let columns: Vec<Column> = keys.iter().copied().chain(FIGURES).collect();
+    let row =
+        |group: &Group| key(group, summary.by).into_iter().chain(figures(group, summary, view)).collect();
+    let rows: Vec<Vec<String>> = summary.groups.iter().map(row).collect();
+    let mut lines = grid::lines(&columns, &rows, view.limit(), view.terminal.unicode);
+    if let Some(header) = lines.first_mut() {
+        *header = view.paint().heading(header);
+    }
+    lines
+}
+
+const FIGURES: [Column; 6] = [
+    Column::number("ERRORS"),
+    Column::number("SHARE"),
+    Column::number("SUCCESS").rank(1),
+    Column::new("FIRST SEEN").rank(4),
+    Column::new("LAST SEEN").rank(2),
+    Column::new("NEWEST MESSAGE").free().rank(3),
+];
+
+/// How much of a fingerprint tells it from all others.
+const FINGERPRINT: usize = 12;
+
+fn key(group: &Group, by: By) -> Vec<String> {
+    let word = |word: &Option<String>| word.as_deref().map_or_else(|| "-".to_owned(), text::escape);
+    match by {
+        By::Provider | By::Model => vec![text::escape(&group.subject(by))],
+        By::Kind => vec![word(&group.kind)],
+        By::Stage => vec![word(&group.stage)],
+        By::Fingerprint => vec![
+            word(&group.fingerprint).chars().take(FINGERPRINT).collect(),
+            text::escape(&group.subject(by)),
+            word(&group.kind),
+            word(&group.stage),
+        ],
+    }
+}
+
+fn figures(group: &Group, summary: &Summary, view: &View) -> [String; 6] {
+    let time =
+        |at: Option<DateTime<Utc>>| at.map_or_else(|| "-".to_owned(), |at| stored::short_time(at, view.zone));
+    let share = group.count as f64 / summary.errors.max(1) as f64;
+    [
+        group.count.to_string(),
+        units::share(rounded(share)),
+        group.success_rate().map_or_else(|| "-".to_owned(), |rate| units::share(rounded(rate))),
+        time(group.first),
+        time(group.last),
+        group.message.as_deref().map_or_else(|| "-".to_owned(), text::one_line),
+    ]
+}
+
+/// To a tenth of a percent; what is neither all nor nothing never looks like it.
+fn rounded(share: f64) -> f64 {
+    let rounded = (share * 1e3).round() / 1e3;
+    if share > 0.0 && share < 1.0 { rounded.clamp(0.001, 0.999) } else { rounded }
+}
+
+/// What to do about each kind: a sentence and a command.
+pub(super) fn advised(kinds: &[Advised], view: &View) -> Vec<String> {
+    let paint = view.paint();
+    let mut lines = vec![paint.heading("What to do")];
+    for Advised { kind, count, provider, model } in kinds {
+        let sentence = format!("{kind}, {}: {}", counted(*count, "error"), advice(*kind));
+        lines.extend(text::wrap(&sentence, view.terminal.width, 2));
+        // A command is copied: it is never cut or broken by us.
+        lines.push(format!("    {}", paint.quiet(&advice::command(*kind, provider, model))));
+    }
+    lines
+}
+
+/// The summary for programs.
+pub fn summary_document(summary: &Summary) -> Value {
+    json!({
+        "schema": SUMMARY,
+        "from": summary.window.from.map(json::time),
+        "to": summary.window.to.map(json::time),
+        "by": summary.by.as_str(),
+        "errors": summary.errors,
+        "successes": summary.successes,
+        "error_rate": error_rate(summary.errors, summary.successes),
+        "truncated": summary.truncated,
+        "groups": summary.groups.iter().map(|group| document(group, summary.errors)).collect::<Vec<_>>(),
+        "advice": advice_document(&summary.advised),
+        "limit": summary.limit.as_ref().map(limit_document),
+    })
+}
+
+fn limit_document(limit: &Limit) -> Value {
+    let over = |(name, rate): &(String, Option<f64>)| json!({ "name": name, "error_rate": rate });
+    json!({ "max_error_rate": limit.share, "over": limit.over.iter().map(over).collect::<Vec<_>>() })
+}
+
+/// One group for programs.
+pub(super) fn document(group: &Group, errors: u64) -> Map<String, Value> {
+    let document = json!({
+        "provider": group.provider,
+        "model": group.model,
+        "kind": group.kind,
+        "stage": group.stage,
+        "fingerprint": group.fingerprint,
+        "errors": group.count,
+        "share": group.count as f64 / errors.max(1) as f64,
+        "successes": group.successes_there,
+        "success_rate": group.success_rate(),
+        "first_seen": group.first.map(json::time),
+        "last_seen": group.last.map(json::time),
+        "message": group.message,
+    });
+    let Value::Object(fields) = document else { return Map::new() };
+    fields
+}
+
+/// Advice for programs.
+pub(super) fn advice_document(kinds: &[Advised]) -> Value {
+    let one = |advised: &Advised| {
+        json!({
+            "kind": advised.kind.as_str(),
+            "errors": advised.count,
+            "advice": advice(advised.kind),
+            "command": advice::command(advised.kind, &advised.provider, &advised.model),
+        })
+    };
+    kinds.iter().map(one).collect()
+}
+
+/// The columns of the summary as CSV: the fields of a group.
+pub const COLUMNS: [&str; 12] = [
+    "provider",
+    "model",
+    "kind",
+    "stage",
+    "fingerprint",
+    "errors",
+    "share",
+    "successes",
+    "success_rate",
+    "first_seen",
+    "last_seen",
+    "message",
+];
+
+/// The groups as CSV, under one header whatever they are grouped by.
+///
+/// # Errors
+/// None that a group can cause; passed on from the writer.
+pub fn summary_csv(summary: &Summary) -> std::io::Result<String> {
+    let rows: Vec<_> = summary.groups.iter().map(|group| document(group, summary.errors)).collect();
+    super::csv::text(&COLUMNS, rows.iter())
+}
+
+/// One stored error as a line of `errors tail`.
+pub fn line(row: &Map<String, Value>, view: &View) -> String {
+    let status = stored::word(row, "http_status");
+    let status = if status == "-" { String::new() } else { format!(" HTTP {status}") };
+    let message = row
+        .get("message")
+        .and_then(Value::as_str)
+        .map_or_else(|| stored::word(row, "message"), text::one_line);
+    let line = format!(
+        "{}  {}  {} in {}{status}  {message}",
+        stored::time(row, "ts", view.zone),
+        stored::model(row),
+        stored::word(row, "error_kind"),
+        stored::word(row, "stage"),
+    );
+    match view.limit() {
+        Some(limit) => text::cut(&line, limit, view.terminal.unicode),
+        None => line,
+    }
+}

@@ -1,0 +1,165 @@
+//! Lists for people: a header and rows in columns that fit the terminal. Columns of lesser rank give way first; the column
+//! of free text takes what room is left. Nothing wraps.
+
+use super::text;
+
+/// The gap between two columns.
+const GAP: usize = 2;
+
+/// The least room for free text; below it another column gives way.
+const LEAST: usize = 16;
+
+/// One column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Column {
+    /// Its title.
+    pub title: &'static str,
+    /// Numbers stand at the right.
+    pub right: bool,
+    /// Columns of the highest rank give way first; those of rank 0 never.
+    pub rank: u8,
+    /// Whether its text may be cut.
+    pub free: bool,
+}
+
+impl Column {
+    /// A column of words that stays.
+    pub const fn new(title: &'static str) -> Self {
+        Self { title, right: false, rank: 0, free: false }
+    }
+
+    /// A column of numbers that stays.
+    pub const fn number(title: &'static str) -> Self {
+        Self { title, right: true, rank: 0, free: false }
+    }
+
+    /// The same, giving way at this rank.
+    #[must_use]
+    pub const fn rank(self, rank: u8) -> Self {
+        Self { rank, ..self }
+    }
+
+    /// The same, cut where there is no room.
+    #[must_use]
+    pub const fn free(self) -> Self {
+        Self { free: true, ..self }
+    }
+}
+
+/// The header and the rows, a line each. `limit` is the terminal's width; without one every column stays whole. Cells are
+/// one line each and safe for a terminal already.
+pub fn lines(columns: &[Column], rows: &[Vec<String>], limit: Option<usize>, unicode: bool) -> Vec<String> {
+    let natural: Vec<usize> = (0..columns.len()).map(|place| natural(columns, rows, place)).collect();
+    let shown = shown(columns, &natural, limit);
+    let widths = widths(columns, &natural, &shown, limit);
+    let header: Vec<String> = columns.iter().map(|column| column.title.to_owned()).collect();
+    let line = |cells: &Vec<String>| {
+        let cells = shown.iter().zip(&widths).map(|(place, width)| {
+            let cell = cells.get(*place).map_or("", String::as_str);
+            padded(&text::cut(cell, *width, unicode), *width, columns[*place].right)
+        });
+        let whole = cells.collect::<Vec<_>>().join(&" ".repeat(GAP));
+        let whole = whole.trim_end();
+        limit.map_or_else(|| whole.to_owned(), |limit| text::cut(whole, limit, unicode))
+    };
+    std::iter::once(&header).chain(rows).map(line).collect()
+}
+
+fn natural(columns: &[Column], rows: &[Vec<String>], place: usize) -> usize {
+    let cells = rows.iter().filter_map(|row| row.get(place)).map(|cell| text::width(cell));
+    cells.chain([text::width(columns[place].title)]).max().unwrap_or(0)
+}
+
+/// The columns that there is room for.
+fn shown(columns: &[Column], natural: &[usize], limit: Option<usize>) -> Vec<usize> {
+    let mut shown: Vec<usize> = (0..columns.len()).collect();
+    let Some(limit) = limit else { return shown };
+    let least =
+        |place: &usize| if columns[*place].free { natural[*place].min(LEAST) } else { natural[*place] };
+    while shown.iter().map(least).sum::<usize>() + GAP * (shown.len() - 1) > limit {
+        let last = shown.iter().enumerate().max_by_key(|(at, place)| (columns[**place].rank, *at));
+        match last {
+            Some((at, place)) if columns[*place].rank > 0 => drop(shown.remove(at)),
+            _ => break,
+        }
+    }
+    shown
+}
+
+/// Free columns share what the others leave, the first ones first.
+fn widths(columns: &[Column], natural: &[usize], shown: &[usize], limit: Option<usize>) -> Vec<usize> {
+    let mut widths: Vec<usize> = shown.iter().map(|place| natural[*place]).collect();
+    let Some(limit) = limit else { return widths };
+    let mut over = (widths.iter().sum::<usize>() + GAP * shown.len().saturating_sub(1)).saturating_sub(limit);
+    for at in (0..shown.len()).rev().filter(|at| columns[shown[*at]].free) {
+        let less = over.min(widths[at].saturating_sub(LEAST));
+        widths[at] -= less;
+        over -= less;
+    }
+    widths
+}
+
+fn padded(cell: &str, width: usize, right: bool) -> String {
+    let room = " ".repeat(width.saturating_sub(text::width(cell)));
+    if right { room + cell } else { cell.to_owned() + &room }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const COLUMNS: [Column; 4] = [
+        Column::new("MODEL").free(),
+        Column::number("ERRORS"),
+        Column::new("FIRST SEEN").rank(1),
+        Column::new("MESSAGE").free().rank(2),
+    ];
+
+    fn rows() -> Vec<Vec<String>> {
+        let row = |cells: [&str; 4]| cells.map(str::to_owned).to_vec();
+        vec![
+            row([
+                "groq:llama-3.3-70b-versatile",
+                "12",
+                "2026-11-01 13:00",
+                "rate limit reached for this model",
+            ]),
+            row(["openai:gpt", "3", "2026-11-01 12:00", "no"]),
+        ]
+    }
+
+    #[test]
+    fn columns_give_way_by_rank_and_text_is_cut_last() {
+        let at = |limit| lines(&COLUMNS, &rows(), limit, true).join("\n");
+        assert_eq!(
+            at(None),
+            "MODEL                         ERRORS  FIRST SEEN        MESSAGE\n\
+             groq:llama-3.3-70b-versatile      12  2026-11-01 13:00  rate limit reached for this model\n\
+             openai:gpt                         3  2026-11-01 12:00  no"
+        );
+        assert_eq!(
+            at(Some(74)),
+            "MODEL                         ERRORS  FIRST SEEN        MESSAGE\n\
+             groq:llama-3.3-70b-versatile      12  2026-11-01 13:00  rate limit reache…\n\
+             openai:gpt                         3  2026-11-01 12:00  no"
+        );
+        assert_eq!(
+            at(Some(36)),
+            "MODEL                         ERRORS\n\
+             groq:llama-3.3-70b-versatile      12\n\
+             openai:gpt                         3"
+        );
+        assert_eq!(at(Some(24)).lines().nth(1), Some("groq:llama-3.3-…      12"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_is_wider_than_asked(cells in prop::collection::vec("[a-z 模]{0,40}", 8), limit in 1..120_usize) {
+            let rows: Vec<Vec<String>> = cells.chunks(4).map(<[String]>::to_vec).collect();
+            for line in lines(&COLUMNS, &rows, Some(limit), true) {
+                prop_assert!(text::width(&line) <= limit, "{line:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! Questions about stored runs and errors, as aggregations: bounded, without files on the server's disk, and with a limit
+//! on the server's time, so that a question without its index cannot weigh on whoever writes.
+
+use super::errors::{Trouble, code};
+use super::{Shared, bson::date, plain};
+use crate::storage::StoreError;
+use crate::storage::history::{Cell, Grain, MOST_CELLS, MOST_ROWS, SAMPLE, Scope, Series, Stored, Successes};
+use mongodb::bson::{Bson, Document, doc, oid::ObjectId};
+use mongodb::error::Error;
+use std::time::Duration;
+
+/// The server's time for one question; shorter than the deadline of a call, so that the server is the one that says it.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// `MaxTimeMSExpired`.
+const TOO_SLOW: i32 = 50;
+
+/// `QueryExceededMemoryLimitNoDiskUseAllowed`.
+const TOO_BIG: i32 = 292;
+
+/// Errors in groups, the largest first.
+pub async fn error_cells(shared: &Shared, scope: &Scope, grain: Grain) -> Result<Vec<Cell>, Trouble> {
+    let pipeline = cells_pipeline(scope, grain);
+    let found = aggregate(shared, &shared.names.errors, pipeline).await?;
+    Ok(found.iter().map(cell).collect())
+}
+
+/// The newest message of a group is in the greatest pair of time and message: no sort is needed for it.
+fn cells_pipeline(scope: &Scope, grain: Grain) -> Vec<Document> {
+    let message = doc! { "$cond": [
+        { "$eq": [{ "$type": "$message" }, "string"] },
+        { "$substrCP": ["$message", 0, SAMPLE as i64] },
+        "$message",
+    ] };
+    let group = doc! {
+        "_id": key(grain),
+        "count": { "$sum": 1 },
+        "first": { "$min": "$ts" },
+        "last": { "$max": "$ts" },
+        "newest": { "$max": { "ts": "$ts", "message": message, "model": "$model_name" } },
+    };
+    vec![
+        doc! { "$match": filter(scope, "ts") },
+        doc! { "$group": group },
+        doc! { "$sort": { "count": -1, "last": -1 } },
+        doc! { "$limit": MOST_CELLS as i64 },
+    ]
+}
+
+fn key(grain: Grain) -> Document {
+    let mut key = doc! { "kind": "$error_kind", "provider": "$provider" };
+    for (from, name, field) in [
+        (Grain::Model, "model", "$model_name"),
+        (Grain::Stage, "stage", "$stage"),
+        (Grain::Fingerprint, "fingerprint", "$fingerprint"),
+    ] {
+        if grain >= from {
+            key.insert(name, field);
+        }
+    }
+    key
+}
+
+fn cell(group: &Document) -> Cell {
+    let key = group.get_document("_id").cloned().unwrap_or_default();
+    let part = |name: &str| plain::words(key.get(name));
+    let at = |name: &str| match group.get(name) {
+        Some(Bson::DateTime(at)) => chrono::DateTime::from_timestamp_millis(at.timestamp_millis()),
+        _ => None,
+    };
+    let newest = group.get_document("newest").ok();
+    Cell {
+        provider: part("provider"),
+        model: part("model"),
+        kind: part("kind"),
+        stage: part("stage"),
+        fingerprint: part("fingerprint"),
+        count: count(group),
+        first: at("first"),
+        last: at("last"),
+        message: newest.and_then(|newest| plain::words(newest.get("message"))),
+        newest_model: newest.and_then(|newest| plain::words(newest.get("model"))),
+    }
+}
+
+/// A sum of ones: 32 or 64 bits, as the server sees fit.
+fn count(group: &Document) -> u64 {
+    let whole = match group.get("count") {
+        Some(Bson::Int32(number)) => i64::from(*number),
+        Some(Bson::Int64(number)) => *number,
+        _ => 0,
+    };
+    u64::try_from(whole).unwrap_or_default()
+}
+
+/// Successes by provider, or by provider and model.
+pub async fn successes(
+    shared: &Shared,
+    scope: &Scope,
+    by_model: bool,
+    series: &[Series],
+) -> Result<Vec<Successes>, Trouble> {
+    let mut all = Vec::new();
+    for series in series {
+        let found = aggregate(shared, runs_of(shared, *series), successes_pipeline(scope, by_model)).await?;
+        all.extend(found.iter().map(|group| {
+            let key = group.get_document("_id").cloned().unwrap_or_default();
+            Successes {
+                provider: plain::words(key.get("provider")),
+                model: plain::words(key.get("model")),
+                count: count(group),
+            }
+        }));
+    }
+    Ok(all)
+}
+
+fn successes_pipeline(scope: &Scope, by_model: bool) -> Vec<Document> {
+    let mut key = doc! { "provider": "$provider" };
+    if by_model {
+        key.insert("model", "$model_name");
+    }
+    let scope = Scope { fingerprint: None, ..scope.clone() };
+    vec![
+        doc! { "$match": filter(&scope, "run_ts") },
+        doc! { "$group": { "_id": key, "count": { "$sum": 1 } } },
+        doc! { "$limit": MOST_CELLS as i64 },
+    ]
+}
+
+fn runs_of(shared: &Shared, series: Series) -> &str {
+    match series {
+        Series::Published => &shared.names.cloud,
+        Series::Probe => &shared.names.cloud_probe,
+    }
+}
+
+fn filter(scope: &Scope, time: &str) -> Document {
+    let mut filter = Document::new();
+    for (field, wanted) in
+        [("provider", &scope.provider), ("model_name", &scope.model), ("fingerprint", &scope.fingerprint)]
+    {
+        if let Some(wanted) = wanted {
+            filter.insert(field, doc! { "$eq": wanted });
+        }
+    }
+    let mut range = Document::new();
+    range.extend(scope.window.from.map(|from| ("$gte".to_owned(), date(from))));
+    range.extend(scope.window.to.map(|to| ("$lt".to_owned(), date(to))));
+    if !range.is_empty() {
+        filter.insert(time, range);
+    }
+    filter
+}
+
+/// The newest errors, newest first.
+pub async fn errors(shared: &Shared, scope: &Scope, limit: u32) -> Result<Vec<Stored>, Trouble> {
+    page(shared, &shared.names.errors, filter(scope, "ts"), "ts", limit).await
+}
+
+/// The newest runs, newest first.
+pub async fn runs(
+    shared: &Shared,
+    scope: &Scope,
+    series: Series,
+    limit: u32,
+) -> Result<Vec<Stored>, Trouble> {
+    let scope = Scope { fingerprint: None, ..scope.clone() };
+    page(shared, runs_of(shared, series), filter(&scope, "run_ts"), "run_ts", limit).await
+}
+
+async fn page(
+    shared: &Shared,
+    collection: &str,
+    filter: Document,
+    time: &str,
+    limit: u32,
+) -> Result<Vec<Stored>, Trouble> {
+    let most = i64::from(limit.min(MOST_ROWS));
+    let mut newest = Document::new();
+    newest.insert(time, -1);
+    let rows = shared.collection(collection);
+    let find = rows.find(filter).sort(newest).limit(most);
+    let mut cursor = find.allow_disk_use(false).max_time(PATIENCE).await.map_err(slow)?;
+    let mut found = Vec::new();
+    while cursor.advance().await.map_err(slow)? {
+        found.push(plain::document(cursor.deserialize_current()?));
+    }
+    Ok(found)
+}
+
+/// The run with this id, of either series.
+pub async fn run(shared: &Shared, id: &str) -> Result<Option<Stored>, Trouble> {
+    match one(shared, &shared.names.cloud, id).await? {
+        Some(found) => Ok(Some(found)),
+        None => one(shared, &shared.names.cloud_probe, id).await,
+    }
+}
+
+/// The error with this id.
+pub async fn error(shared: &Shared, id: &str) -> Result<Option<Stored>, Trouble> {
+    one(shared, &shared.names.errors, id).await
+}
+
+/// Our ids are texts, the predecessor's are the server's own.
+async fn one(shared: &Shared, collection: &str, id: &str) -> Result<Option<Stored>, Trouble> {
+    let mut ids = vec![Bson::String(id.to_owned())];
+    ids.extend(ObjectId::parse_str(id).ok().map(Bson::ObjectId));
+    let rows = shared.collection(collection);
+    let find = rows.find_one(doc! { "_id": { "$in": ids } }).max_time(PATIENCE);
+    Ok(find.await.map_err(slow)?.map(plain::document))
+}
+
+/// Rollups whose fingerprint begins like this.
+pub async fn rollups(shared: &Shared, fingerprint: &str, limit: u32) -> Result<Vec<Stored>, Trouble> {
+    let range = doc! { "$gte": fingerprint, "$lt": format!("{fingerprint}\u{10ffff}") };
+    let collection = shared.collection(&shared.names.error_rollups);
+    let find = collection.find(doc! { "fingerprint": range }).sort(doc! { "fingerprint": 1 });
+    let mut cursor = find.limit(i64::from(limit)).max_time(PATIENCE).await.map_err(slow)?;
+    let mut found = Vec::new();
+    while cursor.advance().await.map_err(slow)? {
+        found.push(plain::document(cursor.deserialize_current()?));
+    }
+    Ok(found)
+}
+
+async fn aggregate(
+    shared: &Shared,
+    collection: &str,
+    pipeline: Vec<Document>,
+) -> Result<Vec<Document>, Trouble> {
+    let rows = shared.collection(collection);
+    let asked = rows.aggregate(pipeline).allow_disk_use(false).max_time(PATIENCE);
+    let mut cursor = asked.await.map_err(slow)?;
+    let mut found = Vec::new();
+    while cursor.advance().await.map_err(slow)? {
+        found.push(cursor.deserialize_current()?);
+    }
+    Ok(found)
+}
+
+/// What the server could not answer in time or in memory is said with the way out.
+fn slow(error: Error) -> Trouble {
+    match code(&error) {
+        Some(TOO_SLOW | TOO_BIG) => StoreError::Unavailable(format!(
+            "the question took more than {} s or too much of the server's memory: `llmbench db init` creates the indexes \
+             that it needs; or ask about less, with --since or --provider",
+            PATIENCE.as_secs()
+        ))
+        .into(),
+        _ => error.into(),
+    }
+}

@@ -1,5 +1,5 @@
-//! Where outcomes are kept and the catalogue is read: SQLite and MongoDB behind two traits. [`Sink`] is all that a remote
-//! runner may do; [`Store`] adds what an operator does.
+//! Where outcomes are kept and the catalogue is read: SQLite and MongoDB behind three traits. [`Sink`] is all that a remote
+//! runner may do; [`Catalogue`] and [`Store`] add what an operator does.
 //!
 //! An outcome becomes a row in [`document`] (types by the table in [`contract`]), and the row goes to the store that
 //! [`open()`] made of a [`Location`]. What no store took is kept by [`spill`] until one does.
@@ -7,6 +7,7 @@
 //! Nothing is counted beside a row: rollups and health are derived from rows after each one, the same way for a new row
 //! and for one that was there already. So a crash between a row and its rollup is healed by the next delivery of that row.
 
+pub mod catalogue;
 pub mod contract;
 pub mod document;
 pub mod health;
@@ -19,6 +20,7 @@ mod samples;
 pub mod spill;
 pub mod sqlite;
 
+pub use catalogue::Catalogue;
 pub use location::{Location, LocationError, MongoUri};
 pub use names::Names;
 pub use open::{create_private_dir, open};
@@ -85,7 +87,7 @@ pub trait Sink: Send + Sync {
 
 /// What an operator may do besides.
 #[async_trait]
-pub trait Store: Sink {
+pub trait Store: Sink + Catalogue {
     /// What [`Store::init`] would create, one line each, for people.
     fn init_plan(&self) -> Vec<String>;
 

@@ -37,7 +37,7 @@ const fn index(
 const BY_MODEL_AND_TIME: &[(&str, i32)] = &[("provider", 1), ("model_name", 1), ("run_ts", -1)];
 const BY_MODEL: &[(&str, i32)] = &[("provider", 1), ("model_id", 1)];
 
-static INDEXES: [Index; 16] = [
+static INDEXES: [Index; 20] = [
     index(|n| &n.cloud, "provider_1_model_name_1_run_ts_-1", BY_MODEL_AND_TIME, Kind::Plain),
     index(
         |n| &n.cloud,
@@ -45,6 +45,7 @@ static INDEXES: [Index; 16] = [
         &[("provider", 1), ("gen_ts", -1), ("run_ts", -1)],
         Kind::Plain,
     ),
+    index(|n| &n.cloud, "run_ts_-1", &[("run_ts", -1)], Kind::Plain),
     index(|n| &n.cloud_probe, "provider_1_model_name_1_run_ts_-1", BY_MODEL_AND_TIME, Kind::Plain),
     index(
         |n| &n.errors,
@@ -52,6 +53,7 @@ static INDEXES: [Index; 16] = [
         &[("provider", 1), ("model_name", 1), ("ts", -1), ("error_kind", 1)],
         Kind::Plain,
     ),
+    index(|n| &n.errors, "ts_-1", &[("ts", -1)], Kind::Plain),
     index(|n| &n.errors, "fingerprint_1", &[("fingerprint", 1)], Kind::Plain),
     index(|n| &n.error_rollups, "fingerprint_1", &[("fingerprint", 1)], Kind::Unique),
     index(|n| &n.models, "provider_1_model_id_1", BY_MODEL, Kind::Unique),
@@ -84,6 +86,13 @@ static INDEXES: [Index; 16] = [
         Kind::Plain,
     ),
     index(|n| &n.scheduler_heartbeats, "component_1", &[("component", 1)], Kind::Unique),
+    index(
+        |n| &n.catalog_changes,
+        "provider_1_model_id_1_changed_at_-1",
+        &[("provider", 1), ("model_id", 1), ("changed_at", -1)],
+        Kind::Plain,
+    ),
+    index(|n| &n.catalog_changes, "batch_1_changed_at_1", &[("batch", 1), ("changed_at", 1)], Kind::Plain),
 ];
 
 /// What [`create`] creates, one line an index.

@@ -7,7 +7,8 @@ use rusqlite::{Connection, TransactionBehavior};
 
 /// The steps from an empty file to the present, one an entry; `user_version` counts those done. Never change one that
 /// was released: add another.
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
     CREATE TABLE runs (
         id TEXT PRIMARY KEY,
         published INTEGER NOT NULL,
@@ -86,7 +87,37 @@ const STEPS: &[&str] = &["
         adaptation TEXT NOT NULL,
         UNIQUE (provider, model_id, adaptation)
     ) STRICT;
-"];
+",
+    "
+    CREATE TABLE catalog_batches (
+        id TEXT PRIMARY KEY,
+        at_ms INTEGER NOT NULL,
+        who TEXT NOT NULL,
+        action TEXT NOT NULL,
+        why TEXT,
+        planned INTEGER NOT NULL,
+        undoes TEXT,
+        undone_by TEXT,
+        finished_at_ms INTEGER
+    ) STRICT;
+
+    CREATE TABLE catalog_changes (
+        position INTEGER PRIMARY KEY AUTOINCREMENT,
+        batch TEXT NOT NULL,
+        provider TEXT NOT NULL,
+        model_id TEXT NOT NULL,
+        at_ms INTEGER NOT NULL,
+        before TEXT,
+        after TEXT NOT NULL,
+        UNIQUE (batch, provider, model_id)
+    ) STRICT;
+    CREATE INDEX catalog_changes_by_model ON catalog_changes (provider, model_id, position);
+
+    CREATE INDEX runs_of_day ON runs (published, run_ts_ms, provider, model_name, gen_ts_ms, time_to_first_token,
+        tokens_per_second, visible_tokens_per_second);
+    CREATE INDEX errors_of_day ON errors (moves_health, ts_ms, provider, model_name);
+",
+];
 
 /// What [`migrate`] creates, for people.
 pub fn plan() -> Vec<String> {

@@ -1,6 +1,7 @@
 //! Every command and flag. Reading this folder is reading `--help`; nothing here does anything.
 
 pub mod db;
+pub mod models;
 pub mod run;
 pub mod sim;
 pub mod values;
@@ -49,6 +50,8 @@ pub struct Global {
 pub enum Command {
     /// Measure models: one request, one outcome, one row
     Run(Box<run::RunArgs>),
+    /// The catalogue: which models are measured
+    Models(models::ModelsArgs),
     /// The built-in simulated provider
     Sim(sim::SimArgs),
     /// The store's tables, collections and indexes

@@ -5,6 +5,7 @@ pub mod context;
 pub mod db;
 pub mod exit;
 pub mod interrupt;
+pub mod models;
 pub mod run;
 pub mod sim;
 
@@ -20,6 +21,10 @@ pub async fn dispatch(cli: Cli, env: Env) -> Exit {
         Command::Sim(args) => sim::run(args).await,
         Command::Db(args) => match context(cli.global, Overrides::default(), env) {
             Ok(context) => db::run(args, context).await,
+            Err(error) => Err(error),
+        },
+        Command::Models(args) => match context(cli.global, Overrides::default(), env) {
+            Ok(context) => models::run(args, context).await,
             Err(error) => Err(error),
         },
         Command::Run(args) => {

@@ -116,6 +116,10 @@ pub const AWS_SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
 /// Bedrock's own API key: read by the AWS SDK, kept out of messages by us.
 pub const AWS_BEARER_TOKEN_BEDROCK: &str = "AWS_BEARER_TOKEN_BEDROCK";
 
+/// Who is logged in, for the history of the catalogue.
+pub const USER: &str = "USER";
+/// The same where `USER` is unset.
+pub const LOGNAME: &str = "LOGNAME";
 /// No colours where it is set (no-color.org).
 pub const NO_COLOR: &str = "NO_COLOR";
 /// Width of the terminal in columns.

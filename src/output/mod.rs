@@ -2,10 +2,13 @@
 //! to stderr. Everything but [`print`] and [`progress`] is pure: a report and a [`Terminal`] in, text out.
 
 pub mod advice;
+pub mod ask;
 pub mod chart;
 pub mod csv;
 pub mod failures;
+pub mod history;
 pub mod json;
+pub mod models;
 pub mod ndjson;
 pub mod paint;
 pub mod print;

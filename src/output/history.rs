@@ -139,13 +139,18 @@ fn names(batch: &BatchView) -> String {
     }
 }
 
-fn change_lines(change: &ChangeView, view: &View) -> Vec<String> {
-    let model = ModelRef::new(&change.provider, &change.model);
-    let became = match change.became.as_str() {
+/// What became of a change that was not simply made.
+fn became(change: &ChangeView) -> &'static str {
+    match change.became.as_str() {
         "done" => "",
         "not_done" => " (not done)",
         _ => " (interrupted; changed by others since)",
-    };
+    }
+}
+
+fn change_lines(change: &ChangeView, view: &View) -> Vec<String> {
+    let model = ModelRef::new(&change.provider, &change.model);
+    let became = became(change);
     let line = format!("{}{became}", planned(&model, change.before.as_ref(), &change.after));
     text::wrap(&line, view.terminal.width, 2)
 }
@@ -156,15 +161,16 @@ pub fn of_model(changes: &[ChangeView], view: &View) -> Vec<String> {
     let line = |change: &ChangeView| {
         let why = change.why.as_ref().map_or_else(String::new, |why| format!(", {}", text::one_line(why)));
         format!(
-            "{}  {} by {}{why}: {} (batch {})",
+            "{}  {} by {}{why}: {}{} (batch {})",
             view::time(change.at, view.zone),
             words(&change.action),
             words(&change.who),
             difference(change.before.as_ref(), Some(&change.after)),
+            became(change),
             text::escape(&change.batch)
         )
     };
-    changes.iter().flat_map(|change| text::wrap(&line(change), view.terminal.width, 2)).collect()
+    changes.iter().flat_map(|change| text::wrap(&line(change), view.terminal.width, 4)).collect()
 }
 
 /// The document, indented, ending in a line break.

@@ -20,6 +20,8 @@ pub mod units;
 pub mod view;
 
 #[cfg(test)]
+mod models_snapshots;
+#[cfg(test)]
 mod schema_check;
 #[cfg(test)]
 mod snapshots;

@@ -89,7 +89,7 @@ const FIGURES: &[Column] = &[Provider, Model, Name, Freshness, LastSuccess, Succ
 const OFF: &[Column] = &[Provider, Model, Name, Since, By, Class, Reason];
 
 /// What narrow terminals do without, in this order.
-const SPARED: &[Column] = &[Name, Reason, By, Provider, LastSuccess, Rate, Success, Class, Since, Ttft];
+const SPARED: &[Column] = &[Name, Reason, By, LastSuccess, Rate, Class, Since, Success, Ttft, Provider];
 const SPARED_OFF: &[Column] = &[Name, By, Provider, Since, Class];
 
 /// Texts of these columns are cut where the table is too wide; so short they may become.
@@ -188,7 +188,7 @@ impl Column {
             Model => "model",
             Name => "display name",
             Freshness => "freshness",
-            LastSuccess => "last success",
+            LastSuccess => "last ok",
             Success => "ok 24h",
             Ttft => "TTFT",
             Rate => "tok/s",
@@ -205,7 +205,8 @@ impl Column {
         match self {
             Provider => text::escape(&row.provider),
             Model => text::escape(&row.model),
-            Name => words(&row.display_name),
+            // A name that is the id says nothing new.
+            Name => words(&row.display_name.clone().filter(|name| *name != row.model)),
             Freshness => state(row),
             LastSuccess => row.last_success_at.map_or_else(|| "-".to_owned(), |at| ago(at, now)),
             Success => row.success_rate_24h.map_or_else(|| "-".to_owned(), units::share),
@@ -331,7 +332,7 @@ fn story_lines(story: &ModelStory, now: DateTime<Utc>, view: &View) -> Vec<Strin
     }
     if !story.changes.is_empty() {
         lines.push("  changes:".to_owned());
-        lines.extend(history::of_model(&story.changes, view).iter().map(|line| format!("  {line}")));
+        lines.extend(history::of_model(&story.changes, view));
     }
     lines
 }

@@ -1,10 +1,10 @@
 //! `llmbench models add`: checks, consent, one real call each, and one batch that says what became of every model.
 
 use super::candidates::{Candidate, candidates};
-use super::change::{Desk, Intent, Planned, ask_about};
+use super::change::{Desk, Intent, Planned, ask_about, count};
 use super::check::{Checked, Verdict, check};
 use super::probe::{Answer, Probed, probe};
-use super::switch::{Off, count, off, on};
+use super::switch::{Off, off, on};
 use crate::cli::models::AddArgs;
 use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};

@@ -229,18 +229,28 @@ struct Told {
 
 impl Told {
     fn say(&self, intent: &Intent, batch: &Batch) {
-        let of =
-            if self.done == intent.changes.len() { String::new() } else { format!(" of {}", batch.planned) };
+        let whole = self.done == intent.changes.len();
+        let changed = if whole {
+            count(self.done)
+        } else {
+            format!("{} of {}", self.done, count(intent.changes.len()))
+        };
         let jobs = match self.cancelled_jobs {
             0 => String::new(),
+            1 => ", 1 queued job cancelled".to_owned(),
             jobs => format!(", {jobs} queued jobs cancelled"),
         };
         let undo = match self.done {
             0 => String::new(),
             _ => format!("; to undo: llmbench models undo {}", batch.id),
         };
-        print::note(&format!("{}: {}{of} models changed{jobs}{undo}", intent.action, self.done));
+        print::note(&format!("{}: {changed} changed{jobs}{undo}", intent.action));
     }
+}
+
+/// `1 model`, `2 models`.
+pub fn count(models: usize) -> String {
+    if models == 1 { "1 model".to_owned() } else { format!("{models} models") }
 }
 
 /// Asks without holding up what else this process does: a store's connections want their heartbeats.

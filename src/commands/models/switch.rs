@@ -1,6 +1,6 @@
 //! `llmbench models disable` and `enable`: which values change, and who is left out because there is nothing to change.
 
-use super::change::{Desk, Intent, Planned};
+use super::change::{Desk, Intent, Planned, count};
 use super::select::{Selection, select};
 use crate::cli::models::{DisableArgs, EnableArgs};
 use crate::commands::context::{Context, store_error};
@@ -109,11 +109,6 @@ async fn ask_and_do(desk: &Desk<'_>, intent: Intent, must_ask: bool) -> Result<E
         return Ok(Exit::Yes);
     }
     desk.carry_out(intent).await
-}
-
-/// `1 model`, `2 models`.
-pub fn count(models: usize) -> String {
-    if models == 1 { "1 model".to_owned() } else { format!("{models} models") }
 }
 
 fn say_already(already: &[Entry], state: &str) {

@@ -1,8 +1,8 @@
 //! `llmbench models undo`: a batch of its own that gives the values back. A model that the batch added is disabled: nothing
 //! is ever deleted.
 
-use super::change::{Desk, Intent, Planned};
-use super::switch::{Off, count, off};
+use super::change::{Desk, Intent, Planned, count};
+use super::switch::{Off, off};
 use crate::cli::models::UndoArgs;
 use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};

@@ -5,6 +5,7 @@
 
 mod boundaries;
 mod generated;
+mod models;
 mod protocols;
 mod raw_server;
 mod simulator;

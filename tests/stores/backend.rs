@@ -42,7 +42,8 @@ impl Backend {
         storage::open(&location, &Names::default(), &profiles).await.unwrap()
     }
 
-    fn url(&self) -> String {
+    /// What `--store` takes.
+    pub fn url(&self) -> String {
         match self {
             Backend::Sqlite(directory) => format!("sqlite:{}", file(directory).display()),
             Backend::Mongo(database) => Mongod::start().uri(database.name()),

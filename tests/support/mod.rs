@@ -16,6 +16,11 @@ impl Home {
         Self(tempfile::tempdir().unwrap())
     }
 
+    /// Its directory, in which the binary starts.
+    pub fn path(&self) -> &std::path::Path {
+        self.0.path()
+    }
+
     /// The binary in this home, with an environment that holds nothing else.
     pub fn llmbench(&self, arguments: &[&str]) -> Command {
         let home = self.0.path();

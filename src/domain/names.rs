@@ -32,6 +32,10 @@ pub const MONGODB_COLLECTION_SCHEDULER_HEARTBEATS: &str = "MONGODB_COLLECTION_SC
 pub const MONGODB_COLLECTION_CHECK_RUNS: &str = "MONGODB_COLLECTION_CHECK_RUNS";
 /// Collection of reads of what providers list (`bench_discovery_runs`).
 pub const MONGODB_COLLECTION_DISCOVERY_RUNS: &str = "MONGODB_COLLECTION_DISCOVERY_RUNS";
+/// Collection of batches of changes of the catalogue (`bench_catalog_batches`).
+pub const MONGODB_COLLECTION_CATALOG_BATCHES: &str = "MONGODB_COLLECTION_CATALOG_BATCHES";
+/// Collection of the values before and after each change (`bench_catalog_changes`).
+pub const MONGODB_COLLECTION_CATALOG_CHANGES: &str = "MONGODB_COLLECTION_CATALOG_CHANGES";
 
 /// Key of OpenAI.
 pub const OPENAI_API_KEY: &str = "OPENAI_API_KEY";

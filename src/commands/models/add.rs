@@ -108,7 +108,7 @@ async fn probed(
     context: &Context,
     desk: &Desk<'_>,
 ) -> Result<(Vec<Planned>, usize), CommandError> {
-    let candidates: Vec<Candidate> = going.iter().map(|checked| with_its_metadata(checked)).collect();
+    let candidates: Vec<Candidate> = going.iter().map(with_its_metadata).collect();
     let all = probe(&candidates, context, desk.store, &desk.interrupt.stop).await?;
     let (mut changes, mut silent) = (Vec::new(), 0);
     for checked in going {

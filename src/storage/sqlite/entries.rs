@@ -117,16 +117,28 @@ impl Window<'_> {
         self.rows(&sql, |row| Ok((model(row)?, object(&row.get::<_, String>(2)?))))
     }
 
-    fn samples(&self) -> rusqlite::Result<HashMap<ModelRef, Samples>> {
+    /// Model by model, each a short stretch of one index.
+    fn samples(&self) -> rusqlite::Result<Vec<(ModelRef, Samples)>> {
         let sql = format!(
-            "SELECT provider, model_name, gen_ts_ms, time_to_first_token, tokens_per_second,
-                visible_tokens_per_second FROM runs
-                WHERE published = 1 AND run_ts_ms >= ?1 AND run_ts_ms <= ?2 AND {}",
-            self.condition("model_name")
+            "SELECT runs.provider, runs.model_name, gen_ts_ms, time_to_first_token, tokens_per_second,
+                visible_tokens_per_second
+                FROM (SELECT provider, model_id FROM models WHERE {}) AS entry CROSS JOIN runs
+                ON published = 1 AND runs.provider = entry.provider AND runs.model_name = entry.model_id
+                AND run_ts_ms >= ?1 AND run_ts_ms <= ?2",
+            self.condition("model_id")
         );
-        let mut all: HashMap<ModelRef, Samples> = HashMap::new();
+        let mut all: Vec<(ModelRef, Samples)> = Vec::new();
         self.rows(&sql, |row| {
-            let samples = all.entry(model(row)?).or_default();
+            let same = match all.last() {
+                Some((last, _)) => {
+                    row.get_ref(1)?.as_str()? == last.model_id && row.get_ref(0)?.as_str()? == last.provider
+                }
+                None => false,
+            };
+            if !same {
+                all.push((model(row)?, Samples::default()));
+            }
+            let Some((_, samples)) = all.last_mut() else { return Ok(()) };
             samples.runs += 1;
             samples.newest = samples.newest.max(DateTime::from_timestamp_millis(row.get(2)?));
             samples.ttft.extend(row.get::<_, Option<f64>>(3)?);

@@ -29,6 +29,7 @@ complete -c llmbench -n "__fish_llmbench_needs_command" -l store -d 'Where resul
 complete -c llmbench -n "__fish_llmbench_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llmbench -n "__fish_llmbench_needs_command" -s V -l version -d 'Print version'
 complete -c llmbench -n "__fish_llmbench_needs_command" -f -a "run" -d 'Measure models: one request, one outcome, one row'
+complete -c llmbench -n "__fish_llmbench_needs_command" -f -a "models" -d 'The catalogue: which models are measured'
 complete -c llmbench -n "__fish_llmbench_needs_command" -f -a "sim" -d 'The built-in simulated provider'
 complete -c llmbench -n "__fish_llmbench_needs_command" -f -a "db" -d 'The store\'s tables, collections and indexes'
 complete -c llmbench -n "__fish_llmbench_needs_command" -f -a "errors" -d 'What failed: in groups, one by one, as it happens'
@@ -68,6 +69,86 @@ complete -c llmbench -n "__fish_llmbench_using_subcommand run" -s v -l verbose -
 complete -c llmbench -n "__fish_llmbench_using_subcommand run" -l no-store -d 'Store nothing'
 complete -c llmbench -n "__fish_llmbench_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llmbench -n "__fish_llmbench_using_subcommand run" -s V -l version -d 'Print version'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and not __fish_seen_subcommand_from list add disable enable show history undo help" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and not __fish_seen_subcommand_from list add disable enable show history undo help" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and not __fish_seen_subcommand_from list add disable enable show history undo help" -s h -l help -d 'Print help'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and not __fish_seen_subcommand_from list add disable enable show history undo help" -s V -l version -d 'Print version'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and not __fish_seen_subcommand_from list add disable enable show history undo help" -f -a "list" -d 'List models with the figures of their last day; enabled ones by default'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and not __fish_seen_subcommand_from list add disable enable show history undo help" -f -a "add" -d 'Add models: checks first, then one real call each before it is enabled'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and not __fish_seen_subcommand_from list add disable enable show history undo help" -f -a "disable" -d 'Stop measuring models, with a reason; nothing is deleted'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and not __fish_seen_subcommand_from list add disable enable show history undo help" -f -a "enable" -d 'Measure models again'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and not __fish_seen_subcommand_from list add disable enable show history undo help" -f -a "show" -d 'All that is known about models'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and not __fish_seen_subcommand_from list add disable enable show history undo help" -f -a "history" -d 'Who changed what, when and why'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and not __fish_seen_subcommand_from list add disable enable show history undo help" -f -a "undo" -d 'Give every model of a batch the values back that it had before'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and not __fish_seen_subcommand_from list add disable enable show history undo help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from list" -s p -l provider -d 'Only those of this provider (repeatable)' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from list" -l match -d 'Only those whose provider:model_id is as this pattern says (repeatable)' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from list" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from list" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from list" -l all -d 'Disabled and deprecated ones too'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from list" -l disabled -d 'Only those that are not measured: why, since when, by whom'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from list" -l stale -d 'Only those whose newest success is older than 1.5 times their cadence, or that have none'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from list" -l failing -d 'Only those that failed in the last 24 hours and never succeeded'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from list" -l wide -d 'Every column, whole, however wide'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from list" -l json -d 'One JSON document'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from list" -l csv -d 'CSV with a header'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from list" -l ids -d 'provider:model_id alone, one a line, for xargs'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from add" -l from-file -d 'More of them from a file, - for standard input: provider:model_id a line, or a JSON object with provider, model_id and, if wanted, display_name and metadata' -r -F
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from add" -l display-name -d 'What people read instead of the id; for one model' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from add" -l metadata -d 'Request quirk such as omit_temperature=true; the value is JSON or else text (repeatable)' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from add" -l reason -d 'Why, for the history' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from add" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from add" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from add" -l no-probe -d 'Put them into the catalogue disabled, with the status probing, and call nobody'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from add" -s y -l yes -d 'Do not ask'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from add" -l dry-run -d 'Show what would change, and change nothing'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from add" -s V -l version -d 'Print version'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from disable" -l reason -d 'Why, for everybody who wonders later' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from disable" -l class -d 'Kind of reason, one word: hard_model, billing, unsuitable, quota, …' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from disable" -l until -d 'Day (UTC) or instant until which it is meant to be off; `models list --disabled` shows it, nothing enables by itself' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from disable" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from disable" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from disable" -s y -l yes -d 'Do not ask'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from disable" -l dry-run -d 'Show what would change, and change nothing'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from disable" -s h -l help -d 'Print help'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from disable" -s V -l version -d 'Print version'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from enable" -l reason -d 'Why, for the history' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from enable" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from enable" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from enable" -s y -l yes -d 'Do not ask'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from enable" -l dry-run -d 'Show what would change, and change nothing'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from enable" -s h -l help -d 'Print help'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from enable" -s V -l version -d 'Print version'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from show" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from show" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from show" -l json -d 'One JSON document'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from history" -l batch -d 'One batch, with every value before and after' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from history" -s n -l limit -d 'At most so many batches, or changes a model' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from history" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from history" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from history" -l json -d 'One JSON document'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from history" -s h -l help -d 'Print help'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from history" -s V -l version -d 'Print version'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from undo" -l reason -d 'Why, for the history' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from undo" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from undo" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from undo" -s y -l yes -d 'Do not ask'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from undo" -l dry-run -d 'Show what would change, and change nothing'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from undo" -s h -l help -d 'Print help'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from undo" -s V -l version -d 'Print version'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from help" -f -a "list" -d 'List models with the figures of their last day; enabled ones by default'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from help" -f -a "add" -d 'Add models: checks first, then one real call each before it is enabled'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from help" -f -a "disable" -d 'Stop measuring models, with a reason; nothing is deleted'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from help" -f -a "enable" -d 'Measure models again'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from help" -f -a "show" -d 'All that is known about models'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from help" -f -a "history" -d 'Who changed what, when and why'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from help" -f -a "undo" -d 'Give every model of a batch the values back that it had before'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c llmbench -n "__fish_llmbench_using_subcommand sim; and not __fish_seen_subcommand_from serve models help" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
 complete -c llmbench -n "__fish_llmbench_using_subcommand sim; and not __fish_seen_subcommand_from serve models help" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
 complete -c llmbench -n "__fish_llmbench_using_subcommand sim; and not __fish_seen_subcommand_from serve models help" -s h -l help -d 'Print help'
@@ -179,12 +260,20 @@ complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_se
 complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from help" -f -a "list" -d 'The newest runs, newest first'
 complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from help" -f -a "show" -d 'One run with its timeline, or one error'
 complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run sim db errors results help" -f -a "run" -d 'Measure models: one request, one outcome, one row'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run sim db errors results help" -f -a "sim" -d 'The built-in simulated provider'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run sim db errors results help" -f -a "db" -d 'The store\'s tables, collections and indexes'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run sim db errors results help" -f -a "errors" -d 'What failed: in groups, one by one, as it happens'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run sim db errors results help" -f -a "results" -d 'Stored runs: the newest, and one with its timeline'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run sim db errors results help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models sim db errors results help" -f -a "run" -d 'Measure models: one request, one outcome, one row'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models sim db errors results help" -f -a "models" -d 'The catalogue: which models are measured'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models sim db errors results help" -f -a "sim" -d 'The built-in simulated provider'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models sim db errors results help" -f -a "db" -d 'The store\'s tables, collections and indexes'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models sim db errors results help" -f -a "errors" -d 'What failed: in groups, one by one, as it happens'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models sim db errors results help" -f -a "results" -d 'Stored runs: the newest, and one with its timeline'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models sim db errors results help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from models" -f -a "list" -d 'List models with the figures of their last day; enabled ones by default'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from models" -f -a "add" -d 'Add models: checks first, then one real call each before it is enabled'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from models" -f -a "disable" -d 'Stop measuring models, with a reason; nothing is deleted'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from models" -f -a "enable" -d 'Measure models again'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from models" -f -a "show" -d 'All that is known about models'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from models" -f -a "history" -d 'Who changed what, when and why'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from models" -f -a "undo" -d 'Give every model of a batch the values back that it had before'
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from sim" -f -a "serve" -d 'Serve every wire format over HTTP until interrupted; the model\'s name chooses timing and faults'
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from sim" -f -a "models" -d 'List the simulated models'
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from db" -f -a "init" -d 'Create what is missing, after printing it; what exists is left alone'

@@ -15,6 +15,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("gcp_auth::", &["providers/google.rs"]),
     ("hyper::", &["providers/sim/"]),
     ("comfy_table::", &["output/"]),
+    ("dialoguer::", &["output/"]),
     ("indicatif::", &["output/"]),
     ("std::env::", &["settings/env.rs", "settings/names.rs"]),
     ("io::stdout", &["output/"]),

@@ -9,6 +9,7 @@ mod documents;
 mod errors;
 mod generated;
 mod llama;
+mod models;
 mod newcomer;
 mod protocols;
 mod providers;

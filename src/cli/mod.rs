@@ -2,6 +2,7 @@
 
 pub mod db;
 pub mod errors;
+pub mod models;
 pub mod results;
 pub mod run;
 pub mod sim;
@@ -51,6 +52,8 @@ pub struct Global {
 pub enum Command {
     /// Measure models: one request, one outcome, one row
     Run(Box<run::RunArgs>),
+    /// The catalogue: which models are measured
+    Models(models::ModelsArgs),
     /// The built-in simulated provider
     Sim(sim::SimArgs),
     /// The store's tables, collections and indexes

@@ -1,5 +1,6 @@
 //! How people write durations and shares on the command line. Pure.
 
+use chrono::{DateTime, NaiveDate, Utc};
 use std::time::Duration;
 
 /// `500ms`, `30s`, `2m`, `1h`, or a plain number of seconds.
@@ -61,6 +62,41 @@ pub fn temperature(text: &str) -> Result<f64, String> {
     }
 }
 
+/// A day (`2026-12-01`, its beginning in UTC) or an instant in RFC 3339 (`2026-12-01T09:00:00Z`).
+///
+/// # Errors
+/// A sentence with the accepted forms.
+pub fn instant(text: &str) -> Result<DateTime<Utc>, String> {
+    if let Ok(instant) = DateTime::parse_from_rfc3339(text) {
+        return Ok(instant.to_utc());
+    }
+    let day = NaiveDate::parse_from_str(text, "%Y-%m-%d");
+    let start = day.ok().and_then(|day| day.and_hms_opt(0, 0, 0));
+    start.map(|start| start.and_utc()).ok_or_else(|| "write 2026-12-01 or 2026-12-01T09:00:00Z".to_owned())
+}
+
+/// A word that groups reasons: small letters, digits and underscores, such as `hard_model`.
+///
+/// # Errors
+/// A sentence.
+pub fn class(text: &str) -> Result<String, String> {
+    let fits = |ch: char| ch.is_ascii_lowercase() || ch.is_ascii_digit() || ch == '_';
+    if !text.is_empty() && text.len() <= 40 && text.chars().all(fits) {
+        Ok(text.to_owned())
+    } else {
+        Err("write a word of small letters, digits and underscores, such as hard_model".to_owned())
+    }
+}
+
+/// A text that says something.
+///
+/// # Errors
+/// A sentence.
+pub fn reason(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() { Err("say why in a few words".to_owned()) } else { Ok(text.to_owned()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,9 +120,29 @@ mod tests {
         assert!(share("5").is_err());
     }
 
+    #[test]
+    fn days_begin_in_utc() {
+        assert_eq!(instant("2026-12-01").unwrap().to_rfc3339(), "2026-12-01T00:00:00+00:00");
+        assert_eq!(instant("2026-12-01T01:00:00+01:00"), instant("2026-12-01"));
+        for wrong in ["", "tomorrow", "2026-13-01", "2026-02-30", "01.12.2026"] {
+            assert!(instant(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn reasons_say_something_and_classes_are_words() {
+        assert_eq!(reason(" gone "), Ok("gone".to_owned()));
+        assert!(reason(" ").is_err());
+        assert_eq!(class("hard_model"), Ok("hard_model".to_owned()));
+        for wrong in ["", "Hard", "a b", "a-b"] {
+            assert!(class(wrong).is_err(), "{wrong}");
+        }
+    }
+
     proptest! {
         #[test]
         fn no_text_panics(text in ".{0,20}") {
+            let _ = (instant(&text), class(&text), reason(&text));
             let _ = (duration(&text), share(&text), positive(&text), temperature(&text));
         }
     }

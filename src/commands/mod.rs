@@ -7,6 +7,7 @@ pub mod errors;
 pub mod exit;
 pub mod hardening;
 pub mod interrupt;
+pub mod models;
 pub mod results;
 pub mod run;
 pub mod scope;
@@ -33,6 +34,10 @@ pub async fn dispatch(cli: Cli, env: Env) -> Exit {
         },
         Command::Results(args) => match context(cli.global, Overrides::default(), env) {
             Ok(context) => results::run(args, context).await,
+            Err(error) => Err(error),
+        },
+        Command::Models(args) => match context(cli.global, Overrides::default(), env) {
+            Ok(context) => models::run(args, context).await,
             Err(error) => Err(error),
         },
         Command::Run(args) => {

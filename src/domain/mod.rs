@@ -2,6 +2,7 @@
 
 pub mod ask;
 pub mod failure;
+pub mod glob;
 pub mod model;
 pub mod names;
 pub mod nearest;

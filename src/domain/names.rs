@@ -32,6 +32,10 @@ pub const MONGODB_COLLECTION_SCHEDULER_HEARTBEATS: &str = "MONGODB_COLLECTION_SC
 pub const MONGODB_COLLECTION_CHECK_RUNS: &str = "MONGODB_COLLECTION_CHECK_RUNS";
 /// Collection of reads of what providers list (`bench_discovery_runs`).
 pub const MONGODB_COLLECTION_DISCOVERY_RUNS: &str = "MONGODB_COLLECTION_DISCOVERY_RUNS";
+/// Collection of batches of changes of the catalogue (`bench_catalog_batches`).
+pub const MONGODB_COLLECTION_CATALOG_BATCHES: &str = "MONGODB_COLLECTION_CATALOG_BATCHES";
+/// Collection of the values before and after each change (`bench_catalog_changes`).
+pub const MONGODB_COLLECTION_CATALOG_CHANGES: &str = "MONGODB_COLLECTION_CATALOG_CHANGES";
 
 /// Key of OpenAI.
 pub const OPENAI_API_KEY: &str = "OPENAI_API_KEY";
@@ -118,6 +122,10 @@ pub const AWS_SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
 /// Bedrock's own API key: read by the AWS SDK, kept out of messages by us.
 pub const AWS_BEARER_TOKEN_BEDROCK: &str = "AWS_BEARER_TOKEN_BEDROCK";
 
+/// Who is logged in, for the history of the catalogue.
+pub const USER: &str = "USER";
+/// The same where `USER` is unset.
+pub const LOGNAME: &str = "LOGNAME";
 /// No colours where it is set (no-color.org).
 pub const NO_COLOR: &str = "NO_COLOR";
 /// Width of the terminal in columns.

@@ -11,6 +11,23 @@ pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
         .map(|(_, name)| name)
 }
 
+/// Names that may be meant where one alone would be a guess: those that hold the text, then those that are spelt like it or
+/// like the part after its first colon, nearest first and at most `most`.
+pub fn nearest_names<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>, most: usize) -> Vec<&'a str> {
+    let wrong = wrong.to_lowercase();
+    let id = |text: &str| text.split_once(':').map_or_else(|| text.to_owned(), |(_, id)| id.to_owned());
+    let ranked = known.into_iter().filter_map(|name| {
+        let lower = name.to_lowercase();
+        let apart = strsim::damerau_levenshtein(&wrong, &lower)
+            .min(strsim::damerau_levenshtein(&id(&wrong), &id(&lower)));
+        let holds = wrong.len() > 2 && lower.contains(&wrong);
+        (holds || apart <= (id(&wrong).len() / 3).max(1)).then_some((!holds, apart, name))
+    });
+    let mut ranked: Vec<_> = ranked.collect();
+    ranked.sort_unstable();
+    ranked.into_iter().map(|(_, _, name)| name).take(most).collect()
+}
+
 /// `: did you mean groq?`, or nothing where no name is near.
 pub fn did_you_mean<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     nearest(wrong, known).map(|name| format!(": did you mean {name}?")).unwrap_or_default()
@@ -29,5 +46,13 @@ mod tests {
         assert_eq!(nearest("bananas", known), None);
         assert_eq!(did_you_mean("grok", known), ": did you mean groq?");
         assert_eq!(did_you_mean("bananas", known), "");
+    }
+
+    #[test]
+    fn several_names_may_be_meant() {
+        let known = ["groq:llama-70b", "together:llama-70b", "openai:gpt-4o"];
+        assert_eq!(nearest_names("groq:lama-70b", known, 3), ["groq:llama-70b", "together:llama-70b"]);
+        assert_eq!(nearest_names("llama", known, 1), ["groq:llama-70b"]);
+        assert_eq!(nearest_names("bananas", known, 3), Vec::<&str>::new());
     }
 }

@@ -2,13 +2,16 @@
 //! to stderr. Everything but [`print`] and [`progress`] is pure: a report and a [`Terminal`] in, text out.
 
 pub mod advice;
+pub mod ask;
 pub mod chart;
 pub mod csv;
 pub mod error_story;
 pub mod errors;
 pub mod failures;
 pub mod grid;
+pub mod history;
 pub mod json;
+pub mod models;
 pub mod ndjson;
 pub mod paint;
 pub mod print;
@@ -22,6 +25,8 @@ pub mod text;
 pub mod units;
 pub mod view;
 
+#[cfg(test)]
+mod models_snapshots;
 #[cfg(test)]
 mod schema_check;
 #[cfg(test)]

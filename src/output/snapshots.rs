@@ -8,7 +8,7 @@ use crate::measure::report::Report;
 use crate::measure::testing;
 use chrono::FixedOffset;
 
-fn view(columns: usize, colour: bool, verbose: bool) -> View {
+pub(super) fn view(columns: usize, colour: bool, verbose: bool) -> View {
     let wishes = Wishes { columns: Some(columns), no_colour: !colour, force_colour: colour, unicode: true };
     let zone = FixedOffset::east_opt(2 * 3600).unwrap();
     View { terminal: Terminal::new(wishes, true, true, None), verbose, zone }
@@ -20,7 +20,7 @@ fn shown(view: &View) -> String {
     view::report(&report, &check_all(&gates, &report), view)
 }
 
-fn assert_picture(name: &str, picture: &str) {
+pub(super) fn assert_picture(name: &str, picture: &str) {
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("../../tests/snapshots");
     settings.set_prepend_module_to_snapshot(false);

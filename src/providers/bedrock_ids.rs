@@ -36,6 +36,12 @@ pub fn needs_profile(message: &str) -> bool {
     plain.contains("on-demand throughput isn't supported")
 }
 
+/// Whether a bare id belongs to a family whose newer models are reached through a profile alone. Older ones are not, so it
+/// is no more than likely.
+pub fn likely_needs_profile(model_id: &str) -> bool {
+    ["anthropic.", "meta."].iter().any(|vendor| model_id.starts_with(vendor))
+}
+
 /// Profile ids to try for a bare model id in a region, likeliest first; empty where the id is no bare one.
 pub fn suggestions(region: Option<&str>, model_id: &str) -> Vec<String> {
     if model_id.starts_with("arn:") || prefix(model_id).is_some() {
@@ -68,6 +74,14 @@ mod tests {
         assert_eq!(prefix("anthropic.claude-opus-4-7"), None);
         assert_eq!(prefix("ai21.jamba-1-5-large-v1:0"), None);
         assert_eq!(prefix("plain"), None);
+    }
+
+    #[test]
+    fn families_behind_profiles() {
+        assert!(
+            likely_needs_profile("anthropic.claude-opus-4-7") && likely_needs_profile("meta.llama4-x-v1:0")
+        );
+        assert!(!likely_needs_profile("us.anthropic.claude-x") && !likely_needs_profile("mistral.large"));
     }
 
     #[test]

@@ -14,5 +14,6 @@ pub mod retry_after;
 pub mod route;
 pub mod rules;
 pub mod sim;
+pub mod suitability;
 pub mod table;
 pub mod vertex;

@@ -75,6 +75,8 @@ const DATES: &[&str] = &[
     "last_error_at",
     "updated_at",
     "created_at",
+    "disabled_at",
+    "disabled_until",
 ];
 
 const DOUBLES: &[&str] = &[

@@ -83,7 +83,8 @@ pub fn fields(model: &ModelRef, facts: &Facts, now: DateTime<Utc>) -> Map<String
     fields
 }
 
-fn freshness(enabled: bool, staleness_seconds: Option<i64>, cadence: i64) -> &'static str {
+/// The word for a model whose newest success is so old.
+pub fn freshness(enabled: bool, staleness_seconds: Option<i64>, cadence: i64) -> &'static str {
     match staleness_seconds {
         _ if !enabled => "disabled",
         None => "never_run",

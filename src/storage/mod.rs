@@ -1,5 +1,6 @@
-//! Where outcomes are kept and the catalogue is read: SQLite and MongoDB behind two traits. [`Sink`] is all that a remote
-//! runner may do; [`Store`] adds what an operator does, [`History`] what an operator may ask.
+//! Where outcomes are kept and the catalogue is read and changed: SQLite and MongoDB behind the same traits. [`Sink`] is
+//! all that a remote runner may do; [`Catalogue`] and [`Store`] add what an operator does, [`History`] what an operator
+//! may ask.
 //!
 //! An outcome becomes a row in [`document`] (types by the table in [`contract`]), and the row goes to the store that
 //! [`open()`] made of a [`Location`]. What no store took is kept by [`spill`] until one does.
@@ -7,6 +8,7 @@
 //! Nothing is counted beside a row: rollups and health are derived from rows after each one, the same way for a new row
 //! and for one that was there already. So a crash between a row and its rollup is healed by the next delivery of that row.
 
+pub mod catalogue;
 pub mod contract;
 pub mod document;
 pub mod health;
@@ -20,6 +22,7 @@ mod samples;
 pub mod spill;
 pub mod sqlite;
 
+pub use catalogue::Catalogue;
 pub use history::History;
 pub use location::{Location, LocationError, MongoUri};
 pub use names::Names;
@@ -87,7 +90,7 @@ pub trait Sink: Send + Sync {
 
 /// What an operator may do besides.
 #[async_trait]
-pub trait Store: Sink + History {
+pub trait Store: Sink + Catalogue + History {
     /// Creates tables, collections and indexes that are missing. Twice is once.
     async fn init(&self) -> Result<(), StoreError>;
 

@@ -30,6 +30,10 @@ pub struct Names {
     pub provider_catalog: String,
     /// What was learned about a model's requests.
     pub model_adaptations: String,
+    /// Who changed the catalogue when and why, one row a batch.
+    pub catalog_batches: String,
+    /// The values before and after, one row a batch and model.
+    pub catalog_changes: String,
 }
 
 /// The database where neither `MONGODB_DB` nor the URI names one.
@@ -58,6 +62,8 @@ impl Names {
             discovery_runs: named("DISCOVERY_RUNS", "bench_discovery_runs"),
             provider_catalog: named("PROVIDER_CATALOG", "provider_catalog"),
             model_adaptations: named("MODEL_ADAPTATIONS", "bench_model_adaptations"),
+            catalog_batches: named("CATALOG_BATCHES", "bench_catalog_batches"),
+            catalog_changes: named("CATALOG_CHANGES", "bench_catalog_changes"),
         }
     }
 
@@ -76,6 +82,8 @@ impl Names {
             &self.discovery_runs,
             &self.provider_catalog,
             &self.model_adaptations,
+            &self.catalog_batches,
+            &self.catalog_changes,
         ];
         all.sort_unstable();
         all.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0].as_str())

@@ -22,7 +22,7 @@ impl Home {
         Self(tempfile::tempdir().unwrap())
     }
 
-    /// Where it is.
+    /// Where it is, and where the binary starts.
     pub fn path(&self) -> &Path {
         self.0.path()
     }

@@ -1,7 +1,7 @@
 //! `llmbench run`: opens what is needed before money is spent, measures, records each outcome as it ends, reports, and
 //! says in its exit status whether the answer is yes.
 
-mod access;
+pub(super) mod access;
 mod lanes;
 mod ledger;
 mod question;
@@ -78,7 +78,11 @@ fn gates(conditions: &[String]) -> Result<Vec<Gate>, CommandError> {
     conditions.iter().map(parse).collect()
 }
 
-fn laboratory(
+/// The threads that measure and decode, and a redactor that knows these secrets besides those of the settings.
+///
+/// # Errors
+/// [`CommandError`] where a certificate cannot be read or no thread can be had.
+pub(super) fn laboratory(
     context: &Context,
     secrets: &[crate::domain::secret::Secret],
 ) -> Result<Laboratory, CommandError> {

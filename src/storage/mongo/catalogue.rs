@@ -85,7 +85,8 @@ pub async fn put_model(shared: &Shared, model: &ModelRef, name: &str, enabled: b
     }
 }
 
-async fn other_spelling(shared: &Shared, model: &ModelRef) -> Result<bool, Trouble> {
+/// Whether a model whose id differs in case alone is enabled.
+pub async fn other_spelling(shared: &Shared, model: &ModelRef) -> Result<bool, Trouble> {
     let same = doc! { "provider": &model.provider, "model_id": &model.model_id, "enabled": true };
     let any_case = Collation::builder().locale("en").strength(CollationStrength::Secondary).build();
     let mut cursor = shared.collection(&shared.names.models).find(same).collation(any_case).await?;
@@ -98,7 +99,8 @@ async fn other_spelling(shared: &Shared, model: &ModelRef) -> Result<bool, Troub
     Ok(false)
 }
 
-fn other_is_enabled(model: &ModelRef) -> Trouble {
+/// What the index on enabled models refuses.
+pub fn other_is_enabled(model: &ModelRef) -> Trouble {
     let text = format!(
         "a model whose id differs from `{model}` in case alone is enabled already: disable that one first"
     );

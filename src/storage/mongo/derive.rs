@@ -17,7 +17,8 @@ pub async fn after(shared: &Shared, row: &Row) -> Result<(), Trouble> {
         rollup(shared, row).await.map_err(|source| Trouble::Derived { what: "its error rollup", source })?;
     }
     if row.moves_health {
-        health(shared, row)
+        let model = ModelRef::new(row.text("provider"), row.text("model_name"));
+        health(shared, &model)
             .await
             .map_err(|source| Trouble::Derived { what: "the model's health", source })?;
     }
@@ -51,19 +52,20 @@ fn fields(row: &Row, names: &[&str]) -> Document {
     names.iter().map(|name| ((*name).to_owned(), row.text(name).into())).collect()
 }
 
+/// Derives the health of a model again, where the catalogue has the model.
+///
 /// Of two writers the one that began to count later has seen more: its time stands in `updated_at`, and the filter keeps
 /// the other from overwriting it (its upsert then finds the `_id` taken).
-async fn health(shared: &Shared, row: &Row) -> Result<(), Error> {
-    let model = ModelRef::new(row.text("provider"), row.text("model_name"));
+pub async fn health(shared: &Shared, model: &ModelRef) -> Result<(), Error> {
     let catalogued = doc! { "provider": &model.provider, "model_id": &model.model_id };
     let Some(entry) = shared.collection(&shared.names.models).find_one(catalogued).await? else {
         return Ok(());
     };
     let enabled = is_true(&entry, "enabled") && !is_true(&entry, "deprecated");
     let now = Utc::now();
-    let facts = Facts { enabled, ..facts(shared, &model, now).await? };
-    let document = bson::to_document(&health::fields(&model, &facts, now));
-    let filter = doc! { "_id": health::id(&model), "updated_at": { "$not": { "$gt": bson::date(now) } } };
+    let facts = Facts { enabled, ..facts(shared, model, now).await? };
+    let document = bson::to_document(&health::fields(model, &facts, now));
+    let filter = doc! { "_id": health::id(model), "updated_at": { "$not": { "$gt": bson::date(now) } } };
     let rows = shared.collection(&shared.names.model_health);
     match rows.update_one(filter, doc! { "$set": document }).upsert(true).await {
         Err(error) if is_duplicate(&error) => Ok(()),

@@ -38,7 +38,7 @@ const BY_MODEL_AND_TIME: &[(&str, i32)] = &[("provider", 1), ("model_name", 1), 
 const BY_RUN_TIME: &[(&str, i32)] = &[("run_ts", -1), ("provider", 1), ("model_name", 1)];
 const BY_MODEL: &[(&str, i32)] = &[("provider", 1), ("model_id", 1)];
 
-static INDEXES: [Index; 19] = [
+static INDEXES: [Index; 21] = [
     index(|n| &n.cloud, "provider_1_model_name_1_run_ts_-1", BY_MODEL_AND_TIME, Kind::Plain),
     index(
         |n| &n.cloud,
@@ -88,6 +88,13 @@ static INDEXES: [Index; 19] = [
         Kind::Plain,
     ),
     index(|n| &n.scheduler_heartbeats, "component_1", &[("component", 1)], Kind::Unique),
+    index(
+        |n| &n.catalog_changes,
+        "provider_1_model_id_1_changed_at_-1",
+        &[("provider", 1), ("model_id", 1), ("changed_at", -1)],
+        Kind::Plain,
+    ),
+    index(|n| &n.catalog_changes, "batch_1_changed_at_1", &[("batch", 1), ("changed_at", 1)], Kind::Plain),
 ];
 
 /// What [`create`] creates, one line an index.

@@ -4,8 +4,10 @@
 mod bson;
 mod call;
 mod catalogue;
+mod changes;
 mod connect;
 mod derive;
+mod entries;
 mod errors;
 mod history;
 pub(super) mod indexes;
@@ -13,11 +15,16 @@ mod plain;
 mod record;
 
 use crate::domain::{ModelRef, Outcome};
+use crate::storage::catalogue::{
+    Batch, Change, ChangesOf, Entry, Figures, Order, Ordered, Scope as ModelScope,
+};
 use crate::storage::history::{Cell, Grain, History, Scope, Series, Stored, Successes};
-use crate::storage::{MongoUri, Names, Recorded, Sink, Store, StoreError, WorkItem, document};
+use crate::storage::{Catalogue, MongoUri, Names, Recorded, Sink, Store, StoreError, WorkItem, document};
 use async_trait::async_trait;
 use call::Caller;
+use chrono::{DateTime, Utc};
 use mongodb::{Collection, Database, bson::Document};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// A store on a server.
@@ -89,6 +96,53 @@ impl Sink for MongoStore {
     async fn learn(&self, model: &ModelRef, adaptation: &str) -> Result<(), StoreError> {
         let (shared, model, adaptation) = (Arc::clone(&self.shared), model.clone(), adaptation.to_owned());
         self.caller.call(async move { catalogue::learn(&shared, &model, &adaptation).await }).await
+    }
+}
+
+#[async_trait]
+impl Catalogue for MongoStore {
+    async fn entries(&self, provider: Option<&str>) -> Result<Vec<Entry>, StoreError> {
+        let (shared, provider) = (Arc::clone(&self.shared), provider.map(str::to_owned));
+        self.caller.call(async move { entries::entries(&shared, provider.as_deref()).await }).await
+    }
+
+    async fn figures(
+        &self,
+        scope: &ModelScope,
+        now: DateTime<Utc>,
+    ) -> Result<HashMap<ModelRef, Figures>, StoreError> {
+        let (shared, scope) = (Arc::clone(&self.shared), scope.clone());
+        self.caller.call(async move { entries::figures(&shared, &scope, now).await }).await
+    }
+
+    async fn begin_batch(&self, batch: &Batch) -> Result<(), StoreError> {
+        let (shared, batch) = (Arc::clone(&self.shared), batch.clone());
+        self.caller.call(async move { changes::begin(&shared, &batch).await }).await
+    }
+
+    async fn change(&self, order: &Order) -> Result<Ordered, StoreError> {
+        let (shared, order) = (Arc::clone(&self.shared), order.clone());
+        self.caller.call(async move { changes::change(&shared, &order).await }).await
+    }
+
+    async fn finish_batch(&self, id: &str, at: DateTime<Utc>) -> Result<(), StoreError> {
+        let (shared, id) = (Arc::clone(&self.shared), id.to_owned());
+        self.caller.call(async move { changes::finish(&shared, &id, at).await }).await
+    }
+
+    async fn batches(&self, limit: u32) -> Result<Vec<Batch>, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        self.caller.call(async move { changes::batches(&shared, limit).await }).await
+    }
+
+    async fn batch(&self, id: &str) -> Result<Option<Batch>, StoreError> {
+        let (shared, id) = (Arc::clone(&self.shared), id.to_owned());
+        self.caller.call(async move { changes::batch(&shared, &id).await }).await
+    }
+
+    async fn changes(&self, of: &ChangesOf) -> Result<Vec<Change>, StoreError> {
+        let (shared, of) = (Arc::clone(&self.shared), of.clone());
+        self.caller.call(async move { changes::changes(&shared, &of).await }).await
     }
 }
 

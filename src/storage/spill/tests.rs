@@ -2,10 +2,13 @@
 
 use super::*;
 use crate::domain::ModelRef;
+use crate::storage::catalogue::{Batch, Catalogue, Change, ChangesOf, Entry, Figures, Order, Ordered, Scope};
 use crate::storage::history::{Cell, Grain, History, Scope as Asked, Series, Stored, Successes};
 use crate::storage::{Sink, WorkItem, samples};
+use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 use serde_json::json;
+use std::collections::HashMap;
 use std::sync::Mutex;
 
 /// A store that gives the answers it was made with, and remembers what it was asked to keep.
@@ -35,6 +38,34 @@ impl Sink for Answers {
     }
     async fn learn(&self, _: &ModelRef, _: &str) -> Result<(), StoreError> {
         Ok(())
+    }
+}
+
+#[async_trait::async_trait]
+impl Catalogue for Answers {
+    async fn entries(&self, _: Option<&str>) -> Result<Vec<Entry>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn figures(&self, _: &Scope, _: DateTime<Utc>) -> Result<HashMap<ModelRef, Figures>, StoreError> {
+        Ok(HashMap::new())
+    }
+    async fn begin_batch(&self, _: &Batch) -> Result<(), StoreError> {
+        Ok(())
+    }
+    async fn change(&self, _: &Order) -> Result<Ordered, StoreError> {
+        Ok(Ordered::Overtaken(None))
+    }
+    async fn finish_batch(&self, _: &str, _: DateTime<Utc>) -> Result<(), StoreError> {
+        Ok(())
+    }
+    async fn batches(&self, _: u32) -> Result<Vec<Batch>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn batch(&self, _: &str) -> Result<Option<Batch>, StoreError> {
+        Ok(None)
+    }
+    async fn changes(&self, _: &ChangesOf) -> Result<Vec<Change>, StoreError> {
+        Ok(Vec::new())
     }
 }
 

@@ -54,13 +54,18 @@ pub fn put_model(
         connection.prepare_cached(sql)?.execute(params![model.provider, model.model_id, name, enabled, now]);
     match done {
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
-            Err(StoreError::Conflict(format!(
-                "a model whose id differs from `{model}` in case alone is enabled already: disable that one first"
-            ))
-            .into())
+            Err(other_is_enabled(model))
         }
         other => Ok(other.map(drop)?),
     }
+}
+
+/// What the index on enabled models refuses.
+pub fn other_is_enabled(model: &ModelRef) -> Trouble {
+    let text = format!(
+        "a model whose id differs from `{model}` in case alone is enabled already: disable that one first"
+    );
+    StoreError::Conflict(text).into()
 }
 
 /// Adaptations in the order in which they were learned.

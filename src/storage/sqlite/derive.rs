@@ -27,9 +27,8 @@ pub fn rollup(transaction: &Transaction<'_>, row: &Row) -> rusqlite::Result<()> 
     Ok(())
 }
 
-/// Derives the health of the row's model again, where the catalogue has the model.
-pub fn health(transaction: &Transaction<'_>, row: &Row) -> rusqlite::Result<()> {
-    let model = ModelRef::new(row.text("provider"), row.text("model_name"));
+/// Derives the health of a model again, where the catalogue has the model.
+pub fn health(transaction: &Transaction<'_>, model: &ModelRef) -> rusqlite::Result<()> {
     let sql = "SELECT enabled AND NOT deprecated FROM models WHERE provider = ? AND model_id = ?";
     let enabled = transaction
         .prepare_cached(sql)?
@@ -37,8 +36,8 @@ pub fn health(transaction: &Transaction<'_>, row: &Row) -> rusqlite::Result<()> 
         .optional()?;
     let Some(enabled) = enabled else { return Ok(()) };
     let now = Utc::now();
-    let facts = Facts { enabled, ..facts(transaction, &model, now)? };
-    put_health(transaction, &model, &health::fields(&model, &facts, now), now)
+    let facts = Facts { enabled, ..facts(transaction, model, now)? };
+    put_health(transaction, model, &health::fields(model, &facts, now), now)
 }
 
 fn facts(transaction: &Transaction<'_>, model: &ModelRef, now: DateTime<Utc>) -> rusqlite::Result<Facts> {

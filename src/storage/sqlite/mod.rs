@@ -2,7 +2,9 @@
 //! have the same file open. Each outcome is one transaction: its row, its rollup and the model's health.
 
 mod catalogue;
+mod changes;
 mod derive;
+mod entries;
 mod errors;
 mod file;
 mod history;
@@ -13,10 +15,15 @@ pub(super) mod schema;
 mod tests;
 
 use crate::domain::{ModelRef, Outcome};
+use crate::storage::catalogue::{
+    Batch, Change, ChangesOf, Entry, Figures, Order, Ordered, Scope as ModelScope,
+};
 use crate::storage::history::{Cell, Grain, History, Scope, Series, Stored, Successes};
-use crate::storage::{Recorded, Sink, Store, StoreError, WorkItem, document};
+use crate::storage::{Catalogue, Recorded, Sink, Store, StoreError, WorkItem, document};
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use owner::Owner;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// A store in one file.
@@ -59,6 +66,52 @@ impl Sink for SqliteStore {
     async fn learn(&self, model: &ModelRef, adaptation: &str) -> Result<(), StoreError> {
         let (model, adaptation) = (model.clone(), adaptation.to_owned());
         self.owner.ask(move |connection| catalogue::learn(connection, &model, &adaptation)).await
+    }
+}
+
+#[async_trait]
+impl Catalogue for SqliteStore {
+    async fn entries(&self, provider: Option<&str>) -> Result<Vec<Entry>, StoreError> {
+        let provider = provider.map(str::to_owned);
+        self.owner.ask(move |connection| entries::entries(connection, provider.as_deref())).await
+    }
+
+    async fn figures(
+        &self,
+        scope: &ModelScope,
+        now: DateTime<Utc>,
+    ) -> Result<HashMap<ModelRef, Figures>, StoreError> {
+        let scope = scope.clone();
+        self.owner.ask(move |connection| entries::figures(connection, &scope, now)).await
+    }
+
+    async fn begin_batch(&self, batch: &Batch) -> Result<(), StoreError> {
+        let batch = batch.clone();
+        self.owner.ask(move |connection| changes::begin(connection, &batch)).await
+    }
+
+    async fn change(&self, order: &Order) -> Result<Ordered, StoreError> {
+        let order = order.clone();
+        self.owner.ask(move |connection| changes::change(connection, &order)).await
+    }
+
+    async fn finish_batch(&self, id: &str, at: DateTime<Utc>) -> Result<(), StoreError> {
+        let id = id.to_owned();
+        self.owner.ask(move |connection| changes::finish(connection, &id, at)).await
+    }
+
+    async fn batches(&self, limit: u32) -> Result<Vec<Batch>, StoreError> {
+        self.owner.ask(move |connection| changes::batches(connection, limit)).await
+    }
+
+    async fn batch(&self, id: &str) -> Result<Option<Batch>, StoreError> {
+        let id = id.to_owned();
+        self.owner.ask(move |connection| changes::batch(connection, &id)).await
+    }
+
+    async fn changes(&self, of: &ChangesOf) -> Result<Vec<Change>, StoreError> {
+        let of = of.clone();
+        self.owner.ask(move |connection| changes::changes(connection, &of)).await
     }
 }
 

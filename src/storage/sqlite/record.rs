@@ -2,6 +2,7 @@
 
 use super::derive;
 use super::errors::Trouble;
+use crate::domain::ModelRef;
 use crate::storage::document::{Place, Row};
 use crate::storage::{Recorded, StoreError, contract};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, named_params, params};
@@ -21,7 +22,8 @@ pub fn record(connection: &mut Connection, row: &Row) -> Result<Recorded, Troubl
         }
     }
     if row.moves_health {
-        derive::health(&transaction, row)?;
+        let model = ModelRef::new(row.text("provider"), row.text("model_name"));
+        derive::health(&transaction, &model)?;
     }
     transaction.commit()?;
     Ok(Recorded::Stored)

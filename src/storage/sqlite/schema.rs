@@ -89,14 +89,48 @@ const STEPS: &[&str] = &[
         UNIQUE (provider, model_id, adaptation)
     ) STRICT;
 ",
+    "
+    CREATE TABLE catalog_batches (
+        id TEXT PRIMARY KEY,
+        at_ms INTEGER NOT NULL,
+        who TEXT NOT NULL,
+        action TEXT NOT NULL,
+        why TEXT,
+        planned INTEGER NOT NULL,
+        undoes TEXT,
+        undone_by TEXT,
+        finished_at_ms INTEGER
+    ) STRICT;
+
+    CREATE TABLE catalog_changes (
+        position INTEGER PRIMARY KEY AUTOINCREMENT,
+        batch TEXT NOT NULL,
+        provider TEXT NOT NULL,
+        model_id TEXT NOT NULL,
+        at_ms INTEGER NOT NULL,
+        before TEXT,
+        after TEXT NOT NULL,
+        UNIQUE (batch, provider, model_id)
+    ) STRICT;
+    CREATE INDEX catalog_changes_by_model ON catalog_changes (provider, model_id, position);
+
+    CREATE INDEX runs_with_figures ON runs (published, provider, model_name, run_ts_ms, gen_ts_ms, time_to_first_token,
+        tokens_per_second, visible_tokens_per_second);
+    DROP INDEX runs_by_model;
+    CREATE INDEX errors_of_day ON errors (moves_health, ts_ms, provider, model_name);
+",
     history::INDEXES,
 ];
 
 /// What [`migrate`] creates, for people.
 pub fn plan() -> Vec<String> {
-    let statements = STEPS.iter().flat_map(|step| step.split(';')).map(str::trim);
-    let heads = statements.filter_map(|statement| statement.strip_prefix("CREATE "));
-    heads.map(|head| head.split_once(" (").map_or(head, |(name, _)| name)).map(spoken).collect()
+    let statements = || STEPS.iter().flat_map(|step| step.split(';')).map(str::trim);
+    let dropped: Vec<&str> =
+        statements().filter_map(|statement| statement.strip_prefix("DROP INDEX ")).collect();
+    let heads = statements().filter_map(|statement| statement.strip_prefix("CREATE "));
+    let heads = heads.map(|head| head.split_once(" (").map_or(head, |(name, _)| name));
+    let kept = heads.filter(|head| !dropped.iter().any(|name| head.starts_with(&format!("INDEX {name} "))));
+    kept.map(spoken).collect()
 }
 
 fn spoken(head: &str) -> String {
@@ -151,6 +185,30 @@ mod tests {
         let sql = "SELECT count(*) FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'";
         let there: i64 = connection.query_row(sql, [], |row| row.get(0)).unwrap();
         assert_eq!(plan.len() as i64, there);
+    }
+
+    #[test]
+    fn a_file_of_every_older_version_becomes_the_present_one() {
+        let names = |connection: &Connection| -> Vec<String> {
+            let sql = "SELECT name FROM sqlite_master ORDER BY name";
+            let mut statement = connection.prepare(sql).unwrap();
+            let found = statement.query_map([], |row| row.get(0)).unwrap();
+            found.map(Result::unwrap).collect()
+        };
+        let mut fresh = Connection::open_in_memory().unwrap();
+        migrate(&mut fresh).unwrap();
+        for version in 1..STEPS.len() {
+            let mut older = Connection::open_in_memory().unwrap();
+            older.execute_batch(&STEPS[..version].concat()).unwrap();
+            older.pragma_update(None, "user_version", version as i64).unwrap();
+            let row = "INSERT INTO models (provider, model_id, display_name, enabled, created_at_ms)
+                VALUES ('groq', 'm', 'M', 1, 0)";
+            older.execute_batch(row).unwrap();
+            migrate(&mut older).unwrap();
+            assert_eq!(names(&older), names(&fresh), "from version {version}");
+            let kept: i64 = older.query_row("SELECT count(*) FROM models", [], |row| row.get(0)).unwrap();
+            assert_eq!(kept, 1);
+        }
     }
 
     #[test]

@@ -1,0 +1,198 @@
+//! `llmbench models`: the catalogue of what is measured, read and changed.
+
+use crate::cli::values;
+use chrono::{DateTime, Utc};
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+/// The catalogue: which models are measured
+#[derive(Debug, Args)]
+#[command(after_help = SELECTORS)]
+pub struct ModelsArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: ModelsCommand,
+}
+
+/// What to do with the catalogue.
+#[derive(Debug, Subcommand)]
+pub enum ModelsCommand {
+    /// List models with the figures of their last day; enabled ones by default
+    List(ListArgs),
+    /// Add models: checks first, then one real call each before it is enabled
+    Add(AddArgs),
+    /// Stop measuring models, with a reason; nothing is deleted
+    Disable(DisableArgs),
+    /// Measure models again
+    Enable(EnableArgs),
+    /// All that is known about models
+    Show(ShowArgs),
+    /// Who changed what, when and why
+    History(HistoryArgs),
+    /// Give every model of a batch the values back that it had before
+    Undo(UndoArgs),
+}
+
+/// What a selector is, and how changes behave, as `--help` and the man pages print it.
+const SELECTORS: &str = "\
+A selector is an exact provider:model_id, or a pattern in which * stands for any text and ? for any character; quote
+patterns, or the shell reads them first. A change by a pattern, or of more than one model, shows what will change and
+asks; in scripts --yes answers. Every change belongs to a batch with who, when, why and the values before. Its id is
+printed on standard output, and `llmbench models undo` takes it back.";
+
+/// List models with the figures of their last day
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Disabled and deprecated ones too
+    #[arg(long, conflicts_with = "disabled", help_heading = "Which models")]
+    pub all: bool,
+    /// Only those that are not measured: why, since when, by whom
+    #[arg(long, help_heading = "Which models")]
+    pub disabled: bool,
+    /// Only those of this provider (repeatable)
+    #[arg(short, long = "provider", value_name = "NAME", help_heading = "Which models")]
+    pub providers: Vec<String>,
+    /// Only those whose provider:model_id is as this pattern says (repeatable)
+    #[arg(long = "match", value_name = "PATTERN", help_heading = "Which models")]
+    pub patterns: Vec<String>,
+    /// Only those whose newest success is older than 1.5 times their cadence, or that have none
+    #[arg(long, help_heading = "Which models")]
+    pub stale: bool,
+    /// Only those that failed in the last 24 hours and never succeeded
+    #[arg(long, help_heading = "Which models")]
+    pub failing: bool,
+
+    /// Every column, whole, however wide
+    #[arg(long, conflicts_with_all = ["json", "csv", "ids"], help_heading = "What comes out")]
+    pub wide: bool,
+    /// One JSON document
+    #[arg(long, conflicts_with_all = ["csv", "ids"], help_heading = "What comes out")]
+    pub json: bool,
+    /// CSV with a header
+    #[arg(long, conflicts_with = "ids", help_heading = "What comes out")]
+    pub csv: bool,
+    /// provider:model_id alone, one a line, for xargs
+    #[arg(long, help_heading = "What comes out")]
+    pub ids: bool,
+}
+
+/// Whether a change is asked for, shown or made.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Consent {
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Show what would change, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Add models: checks first, then one real call each before it is enabled
+#[derive(Debug, Args)]
+#[command(after_help = ADDING)]
+pub struct AddArgs {
+    /// Models as provider:model_id, split at the first colon
+    #[arg(value_name = "MODEL")]
+    pub models: Vec<String>,
+    /// More of them from a file, - for standard input: provider:model_id a line, or a JSON object with provider, model_id
+    /// and, if wanted, display_name and metadata
+    #[arg(long, value_name = "FILE")]
+    pub from_file: Option<PathBuf>,
+    /// Put them into the catalogue disabled, with the status probing, and call nobody
+    #[arg(long)]
+    pub no_probe: bool,
+    /// What people read instead of the id; for one model
+    #[arg(long, value_name = "NAME")]
+    pub display_name: Option<String>,
+    /// Request quirk such as omit_temperature=true; the value is JSON or else text (repeatable)
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub metadata: Vec<String>,
+    /// Why, for the history
+    #[arg(long, value_name = "TEXT", value_parser = values::reason)]
+    pub reason: Option<String>,
+    /// Whether to ask.
+    #[command(flatten)]
+    pub consent: Consent,
+}
+
+/// What a probe is, as `--help` and the man page print it.
+const ADDING: &str = "\
+A provider's list proves nothing: a model is enabled only after it has answered one real call. One that has not stays in
+the catalogue disabled, with the status probing and what the provider said as its reason; the same command tries it
+again. A name that looks like embeddings, speech, images or video is warned of, and the call decides.";
+
+/// Stop measuring models, with a reason; nothing is deleted
+#[derive(Debug, Args)]
+pub struct DisableArgs {
+    /// Which
+    #[arg(value_name = "SELECTOR", required = true)]
+    pub selectors: Vec<String>,
+    /// Why, for everybody who wonders later
+    #[arg(long, value_name = "TEXT", value_parser = values::reason)]
+    pub reason: String,
+    /// Kind of reason, one word: hard_model, billing, unsuitable, quota, …
+    #[arg(long, value_name = "WORD", value_parser = values::class, default_value = "manual")]
+    pub class: String,
+    /// Day (UTC) or instant until which it is meant to be off; `models list --disabled` shows it, nothing enables by itself
+    #[arg(long, value_name = "DATE", value_parser = values::instant)]
+    pub until: Option<DateTime<Utc>>,
+    /// Whether to ask.
+    #[command(flatten)]
+    pub consent: Consent,
+}
+
+/// Measure models again
+#[derive(Debug, Args)]
+pub struct EnableArgs {
+    /// Which
+    #[arg(value_name = "SELECTOR", required = true)]
+    pub selectors: Vec<String>,
+    /// Why, for the history
+    #[arg(long, value_name = "TEXT", value_parser = values::reason)]
+    pub reason: Option<String>,
+    /// Whether to ask.
+    #[command(flatten)]
+    pub consent: Consent,
+}
+
+/// All that is known about models
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// Which
+    #[arg(value_name = "SELECTOR", required = true)]
+    pub selectors: Vec<String>,
+    /// One JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Who changed what, when and why
+#[derive(Debug, Args)]
+pub struct HistoryArgs {
+    /// Changes of these models alone
+    #[arg(value_name = "SELECTOR")]
+    pub selectors: Vec<String>,
+    /// One batch, with every value before and after
+    #[arg(long, value_name = "ID", conflicts_with = "selectors")]
+    pub batch: Option<String>,
+    /// At most so many batches, or changes a model
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub limit: u32,
+    /// One JSON document
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Give every model of a batch the values back that it had before
+#[derive(Debug, Args)]
+pub struct UndoArgs {
+    /// The batch, as `llmbench models history` shows it
+    #[arg(value_name = "BATCH")]
+    pub batch: String,
+    /// Why, for the history
+    #[arg(long, value_name = "TEXT", value_parser = values::reason)]
+    pub reason: Option<String>,
+    /// Whether to ask.
+    #[command(flatten)]
+    pub consent: Consent,
+}

@@ -1,0 +1,184 @@
+//! `llmbench models add`: checks, consent, one real call each, and one batch that says what became of every model.
+
+use super::candidates::{Candidate, candidates};
+use super::change::{Desk, Intent, Planned, ask_about, count};
+use super::check::{Checked, Verdict, check};
+use super::probe::{Answer, Probed, probe};
+use super::switch::{Off, off, on};
+use crate::cli::models::AddArgs;
+use crate::commands::context::{Context, store_error};
+use crate::commands::exit::{CommandError, Exit};
+use crate::domain::{Failure, ModelRef};
+use crate::output::{advice::advice, ask, print, units};
+use crate::storage::catalogue::{Entry, PROBING};
+use serde_json::{Map, Value, json};
+
+/// Runs the command.
+///
+/// # Errors
+/// Unknown providers, unreadable files, missing keys, nobody to ask, a store that fails.
+pub async fn run(args: &AddArgs, context: &Context) -> Result<Exit, CommandError> {
+    let wanted = candidates(args)?;
+    let store = context.open_store().await?;
+    let entries = store.entries(None).await.map_err(|error| store_error("reading the catalogue", error))?;
+    let desk = Desk::new(store.as_ref(), context, args.consent)?;
+    let mut checked = Vec::new();
+    for candidate in wanted {
+        let found = check(candidate, &context.settings.hosts, &entries).map_err(CommandError::usage)?;
+        checked.push(offered(found, &desk, context, &entries).await?);
+    }
+    let refused = tell(&checked);
+    let going: Vec<Checked> =
+        checked.into_iter().filter(|checked| checked.verdict == Verdict::Goes).collect();
+    let ended = if going.is_empty() { Exit::Yes } else { admit(going, args, context, &desk).await? };
+    Ok(if refused && ended == Exit::Yes { Exit::No } else { ended })
+}
+
+/// Offers the inference profile instead of a bare Bedrock id, where there is somebody to take it.
+async fn offered(
+    checked: Checked,
+    desk: &Desk<'_>,
+    context: &Context,
+    entries: &[Entry],
+) -> Result<Checked, CommandError> {
+    let can_ask = ask::possible() && !desk.consent.yes && !desk.consent.dry_run;
+    let (true, Some(profile)) = (can_ask, checked.profiles.first()) else { return Ok(checked) };
+    let model = &checked.candidate.model;
+    let better = ModelRef::new(&model.provider, profile);
+    if !ask_about(format!("{model}: add {better} instead?")).await? {
+        return Ok(checked);
+    }
+    let candidate = Candidate { model: better, ..checked.candidate };
+    check(candidate, &context.settings.hosts, entries).map_err(CommandError::usage)
+}
+
+/// Says what the checks found, and whether any model was refused.
+fn tell(checked: &[Checked]) -> bool {
+    let mut refused = false;
+    for Checked { candidate, verdict, notes, .. } in checked {
+        let model = &candidate.model;
+        match verdict {
+            Verdict::Goes => notes.iter().for_each(|note| print::note(&format!("{model}: {note}"))),
+            Verdict::There => print::note(&format!("{model} is enabled already and stays as it is")),
+            Verdict::Refused(why) => {
+                refused = true;
+                print::note(&format!("error: {model}: {why}"));
+            }
+        }
+    }
+    refused
+}
+
+async fn admit(
+    going: Vec<Checked>,
+    args: &AddArgs,
+    context: &Context,
+    desk: &Desk<'_>,
+) -> Result<Exit, CommandError> {
+    let how = if args.no_probe { "disabled, with the status probing" } else { "after one real call each" };
+    let heading = format!("add {}, {how}", count(going.len()));
+    let lines: Vec<String> = going.iter().map(|checked| checked.candidate.model.to_string()).collect();
+    if !desk.agreed(&heading, &lines, going.len() > 1).await? {
+        return Ok(Exit::Yes);
+    }
+    let (changes, silent) = if args.no_probe {
+        (going.iter().map(|checked| planned(checked, staged())).collect(), 0)
+    } else {
+        probed(&going, context, desk).await?
+    };
+    let interrupted = desk.interrupt.stop.is_cancelled();
+    if changes.is_empty() && interrupted {
+        return Err(CommandError::usage("interrupted: nothing was added").exit(Exit::Interrupted));
+    }
+    // Calls that ended are paid for: what they said is kept, interrupted or not.
+    let desk =
+        Desk { interrupt: crate::commands::interrupt::Interrupt::default(), who: desk.who.clone(), ..*desk };
+    let ended =
+        desk.carry_out(Intent { action: "add", why: args.reason.clone(), undoes: None, changes }).await?;
+    Ok(match ended {
+        _ if interrupted => Exit::Interrupted,
+        Exit::Yes if silent > 0 => Exit::No,
+        other => other,
+    })
+}
+
+/// Calls every model, and gives the changes that follow and how many models did not answer.
+async fn probed(
+    going: &[Checked],
+    context: &Context,
+    desk: &Desk<'_>,
+) -> Result<(Vec<Planned>, usize), CommandError> {
+    let candidates: Vec<Candidate> = going.iter().map(with_its_metadata).collect();
+    let all = probe(&candidates, context, desk.store, &desk.interrupt.stop).await?;
+    let (mut changes, mut silent) = (Vec::new(), 0);
+    for checked in going {
+        let model = &checked.candidate.model;
+        let Some(Probed { answer, .. }) = all.iter().find(|probed| probed.model == *model) else { continue };
+        match answer {
+            Ok(answer) => {
+                print::note(&format!("{model} answered: {}", spoken(*answer, context.terminal.unicode)));
+                changes.push(planned(checked, on(checked.entry.as_ref())));
+            }
+            Err(failure) => {
+                silent += 1;
+                print::note(&format!("error: {model} did not answer: {}", why(failure)));
+                print::note(&format!("hint: {}", advice(failure.error_kind)));
+                changes.push(planned(checked, failed(failure, &desk.who)));
+            }
+        }
+    }
+    Ok((changes, silent))
+}
+
+/// A staged model keeps the quirks that it was staged with.
+fn with_its_metadata(checked: &Checked) -> Candidate {
+    let mut candidate = checked.candidate.clone();
+    let staged = checked.entry.as_ref().and_then(|entry| entry.fields.get("metadata")?.as_object().cloned());
+    let mut metadata = staged.unwrap_or_default();
+    metadata.extend(candidate.metadata);
+    candidate.metadata = metadata;
+    candidate
+}
+
+fn spoken(answer: Answer, unicode: bool) -> String {
+    let first = answer
+        .ttft
+        .map_or_else(String::new, |ttft| format!("first token after {}, ", units::seconds(ttft, unicode)));
+    let tokens = answer.tokens.map_or_else(String::new, |tokens| format!("{tokens} tokens in "));
+    format!("{first}{tokens}{}", units::seconds(answer.total, unicode))
+}
+
+fn why(failure: &Failure) -> String {
+    format!("{}: {}", failure.error_kind, failure.message)
+}
+
+/// The values of a model that nobody has called.
+fn staged() -> Map<String, Value> {
+    Map::from_iter([("enabled".to_owned(), json!(false)), ("status".to_owned(), json!(PROBING))])
+}
+
+/// The values of a model that did not answer.
+fn failed(failure: &Failure, who: &str) -> Map<String, Value> {
+    let reason = format!("did not answer when it was added: {}", why(failure));
+    let class = failure.error_kind.as_str();
+    let mut set = off(&Off { reason: &reason, class, who, until: None });
+    set.insert("status".to_owned(), json!(PROBING));
+    set
+}
+
+/// The change of one model: the values above, and name and quirks where they are new.
+fn planned(checked: &Checked, mut set: Map<String, Value>) -> Planned {
+    let Candidate { model, display_name, .. } = &checked.candidate;
+    let named = checked.entry.as_ref().and_then(|entry| entry.text("display_name"));
+    if display_name.is_some() || named.is_none() {
+        set.insert("display_name".to_owned(), json!(display_name.as_ref().unwrap_or(&model.model_id)));
+    }
+    let Candidate { metadata, .. } = with_its_metadata(checked);
+    if !metadata.is_empty() {
+        set.insert("metadata".to_owned(), Value::Object(metadata));
+    }
+    match &checked.entry {
+        Some(entry) => Planned::of(entry, set),
+        None => Planned { model: model.clone(), before: None, set },
+    }
+}

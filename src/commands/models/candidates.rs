@@ -1,0 +1,164 @@
+//! The models that somebody wants to add, from arguments and a file.
+
+use crate::cli::models::AddArgs;
+use crate::commands::exit::CommandError;
+use crate::domain::ModelRef;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use std::collections::HashSet;
+use std::io::Read;
+use std::path::Path;
+
+/// A model that is to be added.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Candidate {
+    /// Which.
+    pub model: ModelRef,
+    /// What people read instead of the id.
+    pub display_name: Option<String>,
+    /// Request quirks.
+    pub metadata: Map<String, Value>,
+}
+
+/// A line of a file that is an object.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    provider: String,
+    model_id: String,
+    #[serde(default)]
+    display_name: Option<String>,
+    #[serde(default)]
+    metadata: Map<String, Value>,
+}
+
+/// All of them, each once, in the order in which they were named.
+///
+/// # Errors
+/// Status 2: none, a name without provider, a file that cannot be read, a display name for more than one model.
+pub fn candidates(args: &AddArgs) -> Result<Vec<Candidate>, CommandError> {
+    let metadata = metadata(&args.metadata)?;
+    let mut found = Vec::new();
+    for text in &args.models {
+        found.push(Candidate { model: model(text)?, display_name: None, metadata: Map::new() });
+    }
+    if let Some(file) = &args.from_file {
+        found.extend(in_file(&read(file)?, file)?);
+    }
+    let mut seen = HashSet::new();
+    found.retain(|candidate| seen.insert(candidate.model.clone()));
+    if found.is_empty() {
+        return Err(CommandError::usage("no model was named")
+            .hint("llmbench models add PROVIDER:MODEL_ID… or --from-file FILE"));
+    }
+    if args.display_name.is_some() && found.len() > 1 {
+        return Err(CommandError::usage("--display-name is for one model")
+            .hint("give each its own in a file: {\"provider\": …, \"model_id\": …, \"display_name\": …}"));
+    }
+    for candidate in &mut found {
+        candidate.metadata.extend(metadata.clone());
+        candidate.display_name = args.display_name.clone().or(candidate.display_name.take());
+    }
+    Ok(found)
+}
+
+/// A model whose parts hold nothing that would forge a line somewhere.
+fn model(text: &str) -> Result<ModelRef, CommandError> {
+    let model: ModelRef = text.parse().map_err(|error| CommandError::usage(format!("{error}")))?;
+    sound(&model)?;
+    Ok(model)
+}
+
+fn sound(model: &ModelRef) -> Result<(), CommandError> {
+    if model.to_string().chars().any(char::is_control) {
+        let shown = model.to_string().escape_debug().to_string();
+        return Err(CommandError::usage(format!("`{shown}` holds a control character: no model id does")));
+    }
+    Ok(())
+}
+
+/// `KEY=VALUE`; the value is JSON where it can be, else text.
+fn metadata(pairs: &[String]) -> Result<Map<String, Value>, CommandError> {
+    let pair = |text: &String| {
+        let wrong = || {
+            CommandError::usage(format!("--metadata {}: write KEY=VALUE", text.escape_debug()))
+                .hint("for example --metadata omit_temperature=true")
+        };
+        let (key, value) = text.split_once('=').ok_or_else(wrong)?;
+        let plain = |ch: char| ch.is_ascii_alphanumeric() || ch == '_';
+        if key.is_empty() || !key.chars().all(plain) {
+            return Err(wrong());
+        }
+        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
+        Ok((key.to_owned(), value))
+    };
+    pairs.iter().map(pair).collect()
+}
+
+fn read(file: &Path) -> Result<String, CommandError> {
+    let mut text = String::new();
+    let read = if file == Path::new("-") {
+        std::io::stdin().read_to_string(&mut text).map(|_| text)
+    } else {
+        std::fs::read_to_string(file)
+    };
+    read.map_err(|error| CommandError::usage(format!("--from-file {}: {error}", file.display())))
+}
+
+fn in_file(text: &str, file: &Path) -> Result<Vec<Candidate>, CommandError> {
+    let lines = text.lines().enumerate().map(|(place, line)| (place + 1, line.trim()));
+    let meant = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+    let parsed = meant.map(|(place, line)| {
+        let found = if line.starts_with('{') { object(line) } else { plain(line) };
+        found.map_err(|error| {
+            CommandError::usage(format!("--from-file {} line {place}: {}", file.display(), error.message))
+        })
+    });
+    parsed.collect()
+}
+
+fn plain(line: &str) -> Result<Candidate, CommandError> {
+    Ok(Candidate { model: model(line)?, display_name: None, metadata: Map::new() })
+}
+
+fn object(line: &str) -> Result<Candidate, CommandError> {
+    let line: Line = serde_json::from_str(line).map_err(CommandError::usage)?;
+    let model = self::model(&format!("{}:{}", line.provider, line.model_id))?;
+    Ok(Candidate { model, display_name: line.display_name, metadata: line.metadata })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_file_holds_names_and_objects() {
+        let text = "# new ones\n\ngroq:a\n {\"provider\": \"bedrock\", \"model_id\": \"us.x-v1:0\", \"display_name\": \"X\"}\r\n";
+        let found = in_file(text, Path::new("f")).unwrap();
+        assert_eq!(found[0].model, ModelRef::new("groq", "a"));
+        assert_eq!(found[1].model, ModelRef::new("bedrock", "us.x-v1:0"));
+        assert_eq!(found[1].display_name.as_deref(), Some("X"));
+        for (wrong, place) in
+            [("groq", "line 1"), ("groq:a\n{\"provider\": 1}", "line 2"), ("{\"a\":1}", "line 1")]
+        {
+            let error = in_file(wrong, Path::new("f")).unwrap_err();
+            assert!(error.message.contains(place), "{}", error.message);
+        }
+    }
+
+    #[test]
+    fn values_are_json_or_text() {
+        let pairs = ["omit_temperature=true", "reasoning_effort=low", "n=1"].map(str::to_owned);
+        let found = Value::Object(metadata(&pairs).unwrap());
+        assert_eq!(found, json!({"omit_temperature": true, "reasoning_effort": "low", "n": 1}));
+        for wrong in ["x", "=1", "a.b=1", "$set=1"] {
+            assert!(metadata(&[wrong.to_owned()]).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn no_name_forges_a_line() {
+        assert!(model("groq:a\nb").is_err() && model("groq:\u{1b}[2J").is_err());
+    }
+}

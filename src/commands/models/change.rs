@@ -1,0 +1,274 @@
+//! A change of the catalogue from plan to history: shown and asked for where it must be, made model by model, each with its
+//! values before. Who was faster meanwhile is seen and asked about, never overwritten.
+
+use super::data;
+use crate::cli::models::Consent;
+use crate::commands::context::{Context, store_error};
+use crate::commands::exit::{CommandError, Exit};
+use crate::commands::interrupt::Interrupt;
+use crate::domain::ModelRef;
+use crate::domain::names::{LOGNAME, USER};
+use crate::output::{ask, history, print};
+use crate::storage::catalogue::{Batch, ChangesOf, Entry, Order, Ordered};
+use crate::storage::{Store, StoreError};
+use chrono::Utc;
+use serde_json::{Map, Value};
+use std::io;
+
+/// What is going to happen to one model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Planned {
+    /// The model.
+    pub model: ModelRef,
+    /// The values that were seen; `None` where it is not in the catalogue.
+    pub before: Option<Map<String, Value>>,
+    /// The new values; null takes a field away.
+    pub set: Map<String, Value>,
+}
+
+impl Planned {
+    /// A change of an entry as it was read.
+    pub fn of(entry: &Entry, set: Map<String, Value>) -> Self {
+        Self { model: entry.model.clone(), before: Some(entry.values(set.keys())), set }
+    }
+
+    fn line(&self) -> String {
+        history::planned(&self.model, self.before.as_ref(), &self.set)
+    }
+}
+
+/// A batch before it is one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Intent {
+    /// `add`, `disable`, `enable`, `undo`.
+    pub action: &'static str,
+    /// The reason that was given.
+    pub why: Option<String>,
+    /// The batch that it undoes.
+    pub undoes: Option<String>,
+    /// The models.
+    pub changes: Vec<Planned>,
+}
+
+impl Intent {
+    /// The plan for people, one line a model.
+    pub fn lines(&self) -> Vec<String> {
+        self.changes.iter().map(Planned::line).collect()
+    }
+}
+
+/// The store, the signals, and whether questions may be asked: what every change needs.
+pub struct Desk<'a> {
+    /// Where the catalogue is.
+    pub store: &'a dyn Store,
+    /// Who changes it.
+    pub who: String,
+    /// The user's signals.
+    pub interrupt: Interrupt,
+    /// What the flags said.
+    pub consent: Consent,
+}
+
+impl<'a> Desk<'a> {
+    /// A desk on this store.
+    ///
+    /// # Errors
+    /// The operating system's, where no signal handler can be set.
+    pub fn new(store: &'a dyn Store, context: &Context, consent: Consent) -> Result<Self, CommandError> {
+        let interrupt = Interrupt::listen().map_err(CommandError::usage)?;
+        Ok(Self { store, who: who(context), interrupt, consent })
+    }
+
+    /// Whether a plan may be carried out: shown with `--dry-run`, agreed to where it `must` be asked for.
+    ///
+    /// # Errors
+    /// Status 2 where nobody can be asked, 1 where the answer is no, 130 where it is Ctrl-C.
+    pub async fn agreed(&self, heading: &str, lines: &[String], must: bool) -> Result<bool, CommandError> {
+        let shown =
+            || std::iter::once(format!("{heading}:")).chain(lines.iter().map(|line| format!("  {line}")));
+        if self.consent.dry_run {
+            data(&shown().map(|line| line + "\n").collect::<String>())?;
+            return Ok(false);
+        }
+        if !must || self.consent.yes {
+            return Ok(true);
+        }
+        if !ask::possible() {
+            return Err(CommandError::usage(format!(
+                "this would {heading}, and nobody can be asked: there is no terminal"
+            ))
+            .hint("--dry-run shows it, --yes does it"));
+        }
+        shown().for_each(|line| print::note(&line));
+        if ask_about("Go on?".to_owned()).await? {
+            return Ok(true);
+        }
+        Err(CommandError::usage("nothing was changed").exit(Exit::No))
+    }
+
+    /// Makes the changes, and prints the id of the batch.
+    ///
+    /// # Errors
+    /// A store that fails; what was changed until then is said, and is in the batch.
+    pub async fn carry_out(&self, intent: Intent) -> Result<Exit, CommandError> {
+        let batch = self.begin(&intent).await?;
+        let mut told = Told::default();
+        for planned in &intent.changes {
+            if self.interrupt.stop.is_cancelled() {
+                break;
+            }
+            let ended = self.one(&batch.id, planned, &mut told).await;
+            if let Err(error) = ended {
+                told.say(&intent, &batch);
+                return Err(error);
+            }
+        }
+        let interrupted = self.interrupt.stop.is_cancelled() && told.seen < intent.changes.len();
+        if !interrupted {
+            let finished = self.store.finish_batch(&batch.id, Utc::now()).await;
+            finished.map_err(|error| store_error("writing the history", error))?;
+        }
+        told.say(&intent, &batch);
+        data(&format!("{}\n", batch.id))?;
+        Ok(match (interrupted, told.left) {
+            (true, _) => Exit::Interrupted,
+            (false, 0) => Exit::Yes,
+            _ => Exit::No,
+        })
+    }
+
+    async fn begin(&self, intent: &Intent) -> Result<Batch, CommandError> {
+        let batch = Batch {
+            id: ulid::Ulid::generate().to_string(),
+            at: Utc::now(),
+            who: self.who.clone(),
+            action: intent.action.to_owned(),
+            why: intent.why.clone(),
+            planned: intent.changes.len() as u64,
+            undoes: intent.undoes.clone(),
+            undone_by: None,
+            finished_at: None,
+        };
+        let begun = self.store.begin_batch(&batch).await;
+        begun.map_err(|error| store_error("writing the history", error))?;
+        Ok(batch)
+    }
+
+    /// One model: made, refused, or asked about again for as long as somebody else is faster.
+    async fn one(&self, batch: &str, planned: &Planned, told: &mut Told) -> Result<(), CommandError> {
+        told.seen += 1;
+        let mut order = Order {
+            batch: batch.to_owned(),
+            model: planned.model.clone(),
+            expected: planned.before.clone(),
+            set: planned.set.clone(),
+        };
+        loop {
+            let present = match self.store.change(&order).await {
+                Ok(Ordered::Done { cancelled_jobs }) => {
+                    told.done += 1;
+                    told.cancelled_jobs += cancelled_jobs;
+                    return Ok(());
+                }
+                Err(StoreError::Conflict(why)) => {
+                    print::note(&format!("error: {}: {why}", order.model));
+                    told.left += 1;
+                    return Ok(());
+                }
+                Err(error) => return Err(store_error(&format!("changing {}", order.model), error)),
+                Ok(Ordered::Overtaken(present)) => present,
+            };
+            let Some(expected) = self.again(&order, present.as_deref()).await? else {
+                told.left += 1;
+                return Ok(());
+            };
+            order.expected = expected;
+        }
+    }
+
+    /// What is expected next time, if whoever decided wants it all the same.
+    async fn again(
+        &self,
+        order: &Order,
+        present: Option<&Entry>,
+    ) -> Result<Option<Option<Map<String, Value>>>, CommandError> {
+        let model = &order.model;
+        let now = present.map(|entry| entry.values(order.set.keys()));
+        let seen = history::difference(order.expected.as_ref(), now.as_ref());
+        print::note(&format!("{model} was changed meanwhile{}: {seen}", self.by_whom(model).await?));
+        if self.consent.yes || !ask::possible() {
+            print::note(&format!("error: {model} was left as it is; see: llmbench models history {model}"));
+            return Ok(None);
+        }
+        let question =
+            format!("Change it all the same ({})?", history::planned(model, now.as_ref(), &order.set));
+        Ok(ask_about(question).await?.then_some(now))
+    }
+
+    /// Who made the newest change of a model, if it was made here.
+    async fn by_whom(&self, model: &ModelRef) -> Result<String, CommandError> {
+        let read = |error| store_error("reading the history", error);
+        let newest = self.store.changes(&ChangesOf::Model(model.clone(), 1)).await.map_err(read)?;
+        let Some(change) = newest.first() else { return Ok(String::new()) };
+        let batch = self.store.batch(&change.batch).await.map_err(read)?;
+        Ok(batch.map_or_else(String::new, |batch| format!(" by {} (batch {})", batch.who, batch.id)))
+    }
+}
+
+/// What a batch came to.
+#[derive(Debug, Default)]
+struct Told {
+    /// Models that were looked at.
+    seen: usize,
+    /// Models that were changed.
+    done: usize,
+    /// Models that were left as they are, for a reason that was said.
+    left: usize,
+    cancelled_jobs: u64,
+}
+
+impl Told {
+    fn say(&self, intent: &Intent, batch: &Batch) {
+        let whole = self.done == intent.changes.len();
+        let changed = if whole {
+            count(self.done)
+        } else {
+            format!("{} of {}", self.done, count(intent.changes.len()))
+        };
+        let jobs = match self.cancelled_jobs {
+            0 => String::new(),
+            1 => ", 1 queued job cancelled".to_owned(),
+            jobs => format!(", {jobs} queued jobs cancelled"),
+        };
+        let undo = match self.done {
+            0 => String::new(),
+            _ => format!("; to undo: llmbench models undo {}", batch.id),
+        };
+        print::note(&format!("{}: {changed} changed{jobs}{undo}", intent.action));
+    }
+}
+
+/// `1 model`, `2 models`.
+pub fn count(models: usize) -> String {
+    if models == 1 { "1 model".to_owned() } else { format!("{models} models") }
+}
+
+/// Asks without holding up what else this process does: a store's connections want their heartbeats.
+pub async fn ask_about(question: String) -> Result<bool, CommandError> {
+    let answer = tokio::task::spawn_blocking(move || ask::confirm(&question)).await;
+    match answer.unwrap_or_else(|_| Err(io::Error::other("the question ended without an answer"))) {
+        Ok(answer) => Ok(answer),
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+            Err(CommandError::usage("interrupted at the question").exit(Exit::Interrupted))
+        }
+        Err(error) => Err(CommandError::usage(format!("no answer can be read: {error}"))),
+    }
+}
+
+/// `user@host`.
+fn who(context: &Context) -> String {
+    let env = context.settings.env();
+    let user = env.first(&[USER, LOGNAME]).map(|(_, name)| name.to_owned());
+    let user = user.unwrap_or_else(|| format!("uid{}", rustix::process::getuid().as_raw()));
+    format!("{user}@{}", rustix::system::uname().nodename().to_string_lossy())
+}

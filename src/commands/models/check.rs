@@ -1,0 +1,161 @@
+//! What can be said about a candidate before anybody is called. Pure: the table of hosts and the catalogue in, findings out.
+
+use super::candidates::Candidate;
+use crate::domain::ModelRef;
+use crate::domain::sourced::Sourced;
+use crate::providers::bedrock_ids;
+use crate::providers::hosts::{Auth, Hosts, UnknownHost};
+use crate::providers::suitability::{self, Hint};
+use crate::storage::catalogue::{Entry, PROBING};
+
+/// What a candidate's checks came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checked {
+    /// The candidate.
+    pub candidate: Candidate,
+    /// Its entry, where it has one that is still on probation.
+    pub entry: Option<Entry>,
+    /// Whether it is added, and why not.
+    pub verdict: Verdict,
+    /// What has to be known about it.
+    pub notes: Vec<String>,
+    /// Ids of inference profiles that are likelier to work.
+    pub profiles: Vec<String>,
+}
+
+/// Whether a candidate is added.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is.
+    Goes,
+    /// It is measured already: there is nothing to do.
+    There,
+    /// It is not, for this reason.
+    Refused(String),
+}
+
+/// Checks one candidate.
+///
+/// # Errors
+/// [`UnknownHost`] where nobody has that name.
+pub fn check(candidate: Candidate, hosts: &Hosts, entries: &[Entry]) -> Result<Checked, UnknownHost> {
+    let host = hosts.find(&candidate.model.provider)?;
+    let id = candidate.model.model_id.clone();
+    let mut notes = Vec::new();
+    let mut profiles = Vec::new();
+    if host.keys.auth == Auth::AwsChain && bedrock_ids::likely_needs_profile(&id) {
+        let region: Option<&str> = host.region.as_ref().map(|Sourced { value, .. }| value.as_str());
+        profiles = bedrock_ids::suggestions(region, &id);
+        notes.push(format!(
+            "Bedrock serves newer models through a profile alone; {}",
+            bedrock_ids::hint(region, &id)
+        ));
+    }
+    notes.extend(suitability::hint(&id).map(spoken));
+    let entry = entries.iter().find(|entry| entry.sound && entry.model == candidate.model).cloned();
+    let twin = twin(&candidate.model, entries);
+    let verdict = match (&entry, twin) {
+        (Some(entry), _) if entry.is_enabled() => Verdict::There,
+        (_, Some(twin)) if twin.is_enabled() => {
+            Verdict::Refused(format!("`{}` is enabled already and differs in case alone", twin.model))
+        }
+        (Some(entry), _) if entry.text("status").as_deref() != Some(PROBING) => {
+            Verdict::Refused(format!("{}: llmbench models enable {}", off(entry), entry.model))
+        }
+        (_, Some(twin)) => {
+            notes.push(format!(
+                "`{}` is in the catalogue too, disabled, and differs in case alone",
+                twin.model
+            ));
+            Verdict::Goes
+        }
+        _ => Verdict::Goes,
+    };
+    Ok(Checked { candidate, entry, verdict, notes, profiles })
+}
+
+/// An entry whose name differs in case alone, an enabled one first.
+fn twin<'a>(model: &ModelRef, entries: &'a [Entry]) -> Option<&'a Entry> {
+    let lower = model.to_string().to_lowercase();
+    let twins = entries.iter().filter(|entry| {
+        entry.sound && entry.model != *model && entry.model.to_string().to_lowercase() == lower
+    });
+    twins.max_by_key(|entry| entry.is_enabled())
+}
+
+fn spoken(hint: Hint) -> String {
+    match hint {
+        Hint::OtherKind(kind) => {
+            format!("the name looks like {kind}, which cannot be measured; a real call decides")
+        }
+        Hint::Guard => "a guard model: it answers in one or two tokens, so its rates say little".to_owned(),
+        Hint::Compound => "a compound system: its answers can be a thousand tokens and more".to_owned(),
+    }
+}
+
+fn off(entry: &Entry) -> String {
+    let reason = entry.text("disabled_reason").map_or_else(String::new, |reason| format!(" ({reason})"));
+    let state = if entry.flag("deprecated") { "deprecated" } else { "disabled" };
+    format!("it is in the catalogue and {state}{reason}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::providers::table;
+    use serde_json::{Map, Value, json};
+
+    fn checked(name: &str, catalogue: &[Value]) -> Checked {
+        let entries: Vec<Entry> =
+            catalogue.iter().map(|fields| Entry::new(fields.as_object().unwrap().clone())).collect();
+        let candidate = Candidate { model: name.parse().unwrap(), display_name: None, metadata: Map::new() };
+        check(candidate, &Hosts::new(table::built_in()), &entries).unwrap()
+    }
+
+    #[test]
+    fn bedrock_ids_get_their_profile_offered() {
+        let bare = checked("bedrock:anthropic.claude-opus-4-7", &[]);
+        assert_eq!(bare.verdict, Verdict::Goes);
+        assert_eq!(bare.profiles, ["global.anthropic.claude-opus-4-7"]);
+        assert!(bare.notes[0].contains("global.anthropic.claude-opus-4-7"), "{:?}", bare.notes);
+        assert!(checked("bedrock:us.anthropic.claude-opus-4-7", &[]).notes.is_empty());
+        assert!(checked("anthropic:anthropic.x", &[]).notes.is_empty());
+    }
+
+    #[test]
+    fn names_are_warned_of_and_allowed() {
+        for name in ["openai:text-embedding-3-small", "groq:llama-guard-4", "groq:groq/compound"] {
+            let found = checked(name, &[]);
+            assert_eq!((found.verdict, found.notes.len()), (Verdict::Goes, 1), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_there_already() {
+        let row = |id: &str, enabled: bool, status: Value| {
+            json!({"provider": "groq", "model_id": id, "enabled": enabled, "status": status,
+                "disabled_reason": "broken"})
+        };
+        assert_eq!(checked("groq:m", &[row("m", true, Value::Null)]).verdict, Verdict::There);
+        let Verdict::Refused(why) = checked("groq:m", &[row("m", false, Value::Null)]).verdict else {
+            panic!()
+        };
+        assert!(why.contains("broken") && why.contains("models enable groq:m"), "{why}");
+        let staged = checked("groq:m", &[row("m", false, json!("probing"))]);
+        assert!(staged.verdict == Verdict::Goes && staged.entry.is_some());
+        let Verdict::Refused(why) = checked("groq:m", &[row("M", true, Value::Null)]).verdict else {
+            panic!()
+        };
+        assert!(why.contains("groq:M"), "{why}");
+        let beside = checked("groq:m", &[row("M", false, Value::Null)]);
+        assert_eq!((beside.verdict, beside.notes.len()), (Verdict::Goes, 1));
+    }
+
+    #[test]
+    fn nobody_of_that_name() {
+        let candidate =
+            Candidate { model: ModelRef::new("grok", "m"), display_name: None, metadata: Map::new() };
+        let error = check(candidate, &Hosts::new(table::built_in()), &[]).unwrap_err();
+        assert!(error.to_string().contains("did you mean groq?"));
+    }
+}

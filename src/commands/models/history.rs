@@ -1,0 +1,129 @@
+//! `llmbench models history`: batches newest first, or the changes of some models, or one batch with every value.
+
+use super::data;
+use super::select::select;
+use crate::cli::models::HistoryArgs;
+use crate::commands::context::{Context, store_error};
+use crate::commands::exit::{CommandError, Exit};
+use crate::output::View;
+use crate::output::history::{self, BatchView, ChangeView};
+use crate::storage::Store;
+use crate::storage::catalogue::{Batch, Change, ChangesOf};
+use std::collections::BTreeMap;
+
+/// Runs the command.
+///
+/// # Errors
+/// Selectors that match nothing, a batch that is not there, a store that fails.
+pub async fn run(args: &HistoryArgs, context: &Context) -> Result<Exit, CommandError> {
+    let store = context.open_store().await?;
+    let found = match &args.batch {
+        Some(id) => vec![one(id, store.as_ref()).await?],
+        None if args.selectors.is_empty() => newest(args.limit, store.as_ref()).await?,
+        None => of_models(args, store.as_ref()).await?,
+    };
+    let text = if args.json {
+        history::json(&found)
+    } else {
+        let whole = args.batch.is_some() || !args.selectors.is_empty();
+        history::text(&found, whole, &View::new(context.terminal, whole))
+    };
+    data(&text)?;
+    if found.is_empty() {
+        context.note(false, "nothing was changed yet");
+    }
+    Ok(Exit::Yes)
+}
+
+async fn one(id: &str, store: &dyn Store) -> Result<BatchView, CommandError> {
+    let id = id.trim().to_uppercase();
+    let batch = store.batch(&id).await.map_err(read)?.ok_or_else(|| {
+        CommandError::usage(format!("there is no batch `{}`", id.escape_debug()))
+            .exit(Exit::No)
+            .hint("`llmbench models history` shows the batches")
+    })?;
+    with_changes(batch, store).await
+}
+
+async fn newest(limit: u32, store: &dyn Store) -> Result<Vec<BatchView>, CommandError> {
+    let mut found = Vec::new();
+    for batch in store.batches(limit).await.map_err(read)? {
+        found.push(with_changes(batch, store).await?);
+    }
+    Ok(found)
+}
+
+async fn with_changes(batch: Batch, store: &dyn Store) -> Result<BatchView, CommandError> {
+    let changes = store.changes(&ChangesOf::Batch(batch.id.clone())).await.map_err(read)?;
+    let changes = changes.iter().map(|change| change_view(change, Some(&batch))).collect();
+    Ok(batch_view(batch, changes))
+}
+
+/// The batches that changed these models, with their part of each, newest first.
+async fn of_models(args: &HistoryArgs, store: &dyn Store) -> Result<Vec<BatchView>, CommandError> {
+    let entries = store.entries(None).await.map_err(|error| store_error("reading the catalogue", error))?;
+    let selection = select(&args.selectors, entries)?;
+    let mut changes: Vec<Change> = Vec::new();
+    for entry in selection.entries {
+        let of = ChangesOf::Model(entry.model, args.limit);
+        changes.extend(store.changes(&of).await.map_err(read)?);
+    }
+    let batches = batches_of(&changes, store).await?;
+    let views = batches.into_values().rev().map(|batch| {
+        let own = changes.iter().filter(|change| change.batch == batch.id);
+        let own = own.map(|change| change_view(change, Some(&batch))).collect();
+        batch_view(batch, own)
+    });
+    Ok(views.collect())
+}
+
+/// The batches that these changes belong to, by id, which is by time.
+pub async fn batches_of(
+    changes: &[Change],
+    store: &dyn Store,
+) -> Result<BTreeMap<String, Batch>, CommandError> {
+    let mut batches = BTreeMap::new();
+    for change in changes {
+        if !batches.contains_key(&change.batch)
+            && let Some(batch) = store.batch(&change.batch).await.map_err(read)?
+        {
+            batches.insert(change.batch.clone(), batch);
+        }
+    }
+    Ok(batches)
+}
+
+/// A change as it is shown.
+pub fn change_view(change: &Change, batch: Option<&Batch>) -> ChangeView {
+    ChangeView {
+        batch: change.batch.clone(),
+        action: batch.map(|batch| batch.action.clone()),
+        who: batch.map(|batch| batch.who.clone()),
+        why: batch.and_then(|batch| batch.why.clone()),
+        provider: change.model.provider.clone(),
+        model: change.model.model_id.clone(),
+        at: change.at,
+        before: change.before.clone(),
+        after: change.after.clone(),
+        became: change.became.as_str().to_owned(),
+    }
+}
+
+fn batch_view(batch: Batch, changes: Vec<ChangeView>) -> BatchView {
+    BatchView {
+        id: batch.id,
+        at: batch.at,
+        who: batch.who,
+        action: batch.action,
+        why: batch.why,
+        planned: batch.planned,
+        undoes: batch.undoes,
+        undone_by: batch.undone_by,
+        finished_at: batch.finished_at,
+        changes,
+    }
+}
+
+fn read(error: crate::storage::StoreError) -> CommandError {
+    store_error("reading the history", error)
+}

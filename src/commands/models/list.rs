@@ -1,0 +1,116 @@
+//! `llmbench models list`: entries and figures joined, filtered, and handed to whoever shows them.
+
+use super::data;
+use crate::cli::models::ListArgs;
+use crate::commands::context::{Context, store_error};
+use crate::commands::exit::{CommandError, Exit};
+use crate::domain::glob;
+use crate::output::View;
+use crate::output::models::{self, ModelRow};
+use crate::storage::catalogue::{Entry, Figures, Scope};
+use chrono::{DateTime, Utc};
+
+/// Runs the command.
+///
+/// # Errors
+/// A provider that nobody knows, a store that fails.
+pub async fn run(args: &ListArgs, context: &Context) -> Result<Exit, CommandError> {
+    let store = context.open_store().await?;
+    let now = Utc::now();
+    let (provider, scope) = match args.providers.as_slice() {
+        [one] => (Some(one.as_str()), Scope::Provider(one.clone())),
+        _ => (None, Scope::All),
+    };
+    let read = |error| store_error("reading the catalogue", error);
+    let entries = store.entries(provider).await.map_err(read)?;
+    known(args, context, &entries)?;
+    let entries: Vec<Entry> = entries.into_iter().filter(|entry| wanted(args, entry)).collect();
+    let figures = if args.ids && !args.stale && !args.failing {
+        std::collections::HashMap::new()
+    } else {
+        store.figures(&scope, now).await.map_err(read)?
+    };
+    let nothing = Figures::default();
+    let of = |entry: &Entry| figures.get(&entry.model).unwrap_or(&nothing).clone();
+    let rows: Vec<ModelRow> = entries
+        .iter()
+        .map(|entry| (entry, of(entry)))
+        .filter(|(entry, figures)| {
+            let freshness = figures.freshness(entry.is_enabled(), now);
+            let stale = matches!(freshness, "stale" | "critical" | "never_run");
+            (!args.stale || stale) && (!args.failing || figures.only_fails())
+        })
+        .map(|(entry, figures)| row(entry, figures, now))
+        .collect();
+    data(&text(args, context, &rows, now)?)?;
+    Ok(Exit::Yes)
+}
+
+fn text(
+    args: &ListArgs,
+    context: &Context,
+    rows: &[ModelRow],
+    now: DateTime<Utc>,
+) -> Result<String, CommandError> {
+    if args.ids {
+        return Ok(models::ids(rows));
+    }
+    if args.json {
+        return Ok(models::json(rows, now));
+    }
+    if args.csv {
+        return models::csv(rows).map_err(|error| CommandError::usage(format!("CSV: {error}")));
+    }
+    let view = View::new(context.terminal, args.wide);
+    let wanted = models::Wanted { off: args.disabled, wide: args.wide };
+    if rows.is_empty() {
+        context.note(false, "no model is as asked; `llmbench models list --all` shows all of them");
+    }
+    Ok(models::table(rows, wanted, now, &view))
+}
+
+/// A provider that neither the table of hosts nor the catalogue knows is a slip.
+fn known(args: &ListArgs, context: &Context, entries: &[Entry]) -> Result<(), CommandError> {
+    for provider in &args.providers {
+        if !entries.iter().any(|entry| entry.model.provider == *provider) {
+            context.settings.hosts.find(provider).map_err(CommandError::usage)?;
+        }
+    }
+    Ok(())
+}
+
+fn wanted(args: &ListArgs, entry: &Entry) -> bool {
+    let name = entry.model.to_string();
+    let state = args.all || entry.is_enabled() != args.disabled;
+    let provider = args.providers.is_empty() || args.providers.contains(&entry.model.provider);
+    let pattern =
+        args.patterns.is_empty() || args.patterns.iter().any(|pattern| glob::matches(pattern, &name));
+    state && provider && pattern
+}
+
+/// An entry and its figures as they are shown.
+pub fn row(entry: &Entry, figures: Figures, now: DateTime<Utc>) -> ModelRow {
+    let enabled = entry.is_enabled();
+    ModelRow {
+        provider: entry.model.provider.clone(),
+        model: entry.model.model_id.clone(),
+        display_name: entry.text("display_name"),
+        enabled,
+        deprecated: entry.flag("deprecated"),
+        status: entry.text("status"),
+        freshness: figures.freshness(enabled, now).to_owned(),
+        last_success_at: figures.last_success_at,
+        successes_24h: figures.successes_24h,
+        failures_24h: figures.failures_24h,
+        success_rate_24h: figures.success_rate(),
+        ttft_median_24h: figures.ttft_median,
+        tokens_per_second_median_24h: figures.rate_median,
+        last_error_kind: figures.last_error_kind,
+        last_error_message: figures.last_error_message,
+        disabled_reason: entry.text("disabled_reason"),
+        disabled_class: entry.text("disabled_class"),
+        disabled_at: entry.text("disabled_at"),
+        disabled_by: entry.text("disabled_by"),
+        disabled_until: entry.text("disabled_until"),
+    }
+}

@@ -1,0 +1,40 @@
+//! `llmbench models`: the catalogue of what is measured. Reading is `list`, `show` and `history`; every change is a plan of
+//! values before and after, made and written down by `change`.
+
+mod add;
+mod candidates;
+mod change;
+mod check;
+mod history;
+mod list;
+mod probe;
+mod select;
+mod show;
+mod switch;
+mod undo;
+
+use crate::cli::models::{ModelsArgs, ModelsCommand};
+use crate::commands::context::Context;
+use crate::commands::exit::{CommandError, Exit};
+
+/// Runs the command.
+///
+/// # Errors
+/// A store that cannot be used, selectors that match nothing, a change that nobody agreed to.
+pub async fn run(args: ModelsArgs, context: Context) -> Result<Exit, CommandError> {
+    match args.command {
+        ModelsCommand::List(args) => list::run(&args, &context).await,
+        ModelsCommand::Add(args) => add::run(&args, &context).await,
+        ModelsCommand::Disable(args) => switch::disable(&args, &context).await,
+        ModelsCommand::Enable(args) => switch::enable(&args, &context).await,
+        ModelsCommand::Show(args) => show::run(&args, &context).await,
+        ModelsCommand::History(args) => history::run(&args, &context).await,
+        ModelsCommand::Undo(args) => undo::run(&args, &context).await,
+    }
+}
+
+/// Writes data, and says so where standard output takes no more.
+fn data(text: &str) -> Result<(), CommandError> {
+    let written = crate::output::print::data(text);
+    written.map(drop).map_err(|error| CommandError::usage(format!("standard output takes no more: {error}")))
+}

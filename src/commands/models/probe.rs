@@ -1,0 +1,154 @@
+//! One real call of each candidate, through the same laboratory as any measurement. Its rows are kept in a role of their own
+//! and never published.
+
+use super::candidates::Candidate;
+use crate::commands::context::Context;
+use crate::commands::exit::CommandError;
+use crate::commands::run::access::{self, Opened};
+use crate::commands::run::laboratory;
+use crate::domain::{Failure, ModelRef, Outcome};
+use crate::measure::laboratory::{Attempted, Laboratory, Question, Subject};
+use crate::output::print;
+use crate::providers::adapt::Adaptation;
+use crate::storage::Store;
+use crate::storage::spill::Spill;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// The role of the rows of a probe.
+const ROLE: &str = "admission";
+
+/// How many candidates are called at once.
+const AT_ONCE: usize = 8;
+
+/// What a probe came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Probed {
+    /// Which model.
+    pub model: ModelRef,
+    /// What it answered: figures in words, or how it failed.
+    pub answer: Result<Answer, Box<Failure>>,
+}
+
+/// A model that answered.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Answer {
+    /// Seconds to the first visible text.
+    pub ttft: Option<f64>,
+    /// Seconds to the end.
+    pub total: f64,
+    /// Tokens that were generated.
+    pub tokens: Option<u64>,
+}
+
+/// Calls every candidate once. Those that were not finished when `stop` came are left out.
+///
+/// # Errors
+/// A provider that cannot be called at all: no key, no address.
+pub async fn probe(
+    candidates: &[Candidate],
+    context: &Context,
+    store: &dyn Store,
+    stop: &CancellationToken,
+) -> Result<Vec<Probed>, CommandError> {
+    let opened = open(candidates, context).await?;
+    let secrets: Vec<_> = opened.values().filter_map(|opened| opened.secret.clone()).collect();
+    let laboratory = laboratory(context, &secrets)?;
+    let question = Question {
+        profile: context.settings.profile().map_err(CommandError::usage)?.clone(),
+        role: ROLE.to_owned(),
+        limits: context.settings.deadlines.limits(),
+        warm: false,
+    };
+    let (places, mut calls) = (Arc::new(Semaphore::new(AT_ONCE)), JoinSet::new());
+    for candidate in candidates {
+        let Some(opened) = opened.get(&candidate.model.provider) else { continue };
+        let subject = subject(candidate, opened, store).await;
+        let (laboratory, question) = (laboratory.clone(), question.clone());
+        calls.spawn(call(laboratory, subject, question, Arc::clone(&places)));
+    }
+    let spill = context.spill()?;
+    let mut probed = Vec::new();
+    loop {
+        let ended = tokio::select! {
+            ended = calls.join_next() => ended,
+            () = stop.cancelled() => None,
+        };
+        let Some(ended) = ended else { break };
+        let Ok((model, attempts)) = ended else { continue };
+        keep(&model, &attempts, store, &spill).await;
+        probed.extend(attempts.into_iter().next_back().map(|last| judged(model, last.outcome)));
+    }
+    Ok(probed)
+}
+
+async fn call(
+    laboratory: Laboratory,
+    subject: Subject,
+    question: Question,
+    places: Arc<Semaphore>,
+) -> (ModelRef, Vec<Attempted>) {
+    let _place = places.acquire_owned().await;
+    let attempts = laboratory.measure(&subject, &question, None).await;
+    (subject.model, attempts)
+}
+
+async fn open(candidates: &[Candidate], context: &Context) -> Result<BTreeMap<String, Opened>, CommandError> {
+    let mut opened = BTreeMap::new();
+    for candidate in candidates {
+        let provider = &candidate.model.provider;
+        if !opened.contains_key(provider) {
+            let host = context.settings.hosts.find(provider).map_err(CommandError::usage)?;
+            let route = access::open(host, context).await.map_err(|reason| {
+                CommandError::usage(reason).hint("--no-probe adds models disabled, without a call")
+            })?;
+            opened.insert(provider.clone(), route);
+        }
+    }
+    Ok(opened)
+}
+
+async fn subject(candidate: &Candidate, opened: &Opened, store: &dyn Store) -> Subject {
+    // What was learned only saves an attempt: without it the refusal teaches it again.
+    let learned = store.learned(&candidate.model).await.unwrap_or_default();
+    let learned: Vec<Adaptation> = learned.iter().filter_map(|word| word.parse().ok()).collect();
+    Subject {
+        model: candidate.model.clone(),
+        route: Arc::clone(&opened.route),
+        metadata: candidate.metadata.clone(),
+        learned,
+    }
+}
+
+/// Keeps the rows and what they taught; what the store does not take waits in a file, as after a run.
+async fn keep(model: &ModelRef, attempts: &[Attempted], store: &dyn Store, spill: &Spill) {
+    for attempt in attempts {
+        if let Some(lesson) = attempt.learned {
+            print::note(&format!(
+                "{model}: the API refused a parameter; asked again with {}",
+                lesson.as_str()
+            ));
+            let _ = store.learn(model, lesson.as_str()).await;
+        }
+        let Err(error) = store.record(&attempt.outcome).await else { continue };
+        match spill.keep(&store.describe(), &attempt.outcome) {
+            Ok(path) => print::note(&format!("{model}: {error}; the row waits in {}", path.display())),
+            Err(lost) => print::note(&format!("{model}: {error}; the row is lost: {lost}")),
+        }
+    }
+}
+
+fn judged(model: ModelRef, outcome: Outcome) -> Probed {
+    let answer = match outcome {
+        Outcome::Success(run) => Ok(Answer {
+            ttft: run.speeds.time_to_first_token,
+            total: run.speeds.generate_time,
+            tokens: run.tokens.output_tokens,
+        }),
+        Outcome::Failure(failure) => Err(failure),
+    };
+    Probed { model, answer }
+}

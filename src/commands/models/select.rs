@@ -1,0 +1,131 @@
+//! From selectors to entries: an exact `provider:model_id`, a bare id that the catalogue has once, or a pattern. A selector
+//! that matches nothing ends the command before anything is changed.
+
+use crate::commands::exit::{CommandError, Exit};
+use crate::domain::glob;
+use crate::domain::nearest::nearest_names;
+use crate::storage::catalogue::Entry;
+use std::collections::BTreeSet;
+
+/// How many names are offered instead of one that nobody has.
+const MOST_OFFERED: usize = 5;
+
+/// What selectors came to.
+#[derive(Debug, PartialEq)]
+pub struct Selection {
+    /// The entries, each once, in the order of the catalogue.
+    pub entries: Vec<Entry>,
+    /// A pattern was used, or more than one model is meant: a change is asked for first.
+    pub must_ask: bool,
+}
+
+/// Finds the entries that the selectors mean. Entries without provider or id are never meant.
+///
+/// # Errors
+/// Status 1 with the nearest names where a selector matches nothing; status 2 where a bare id is not unique.
+pub fn select(selectors: &[String], entries: Vec<Entry>) -> Result<Selection, CommandError> {
+    let entries: Vec<Entry> = entries.into_iter().filter(|entry| entry.sound).collect();
+    let names: Vec<String> = entries.iter().map(|entry| entry.model.to_string()).collect();
+    let mut chosen = BTreeSet::new();
+    let mut by_pattern = false;
+    for selector in selectors {
+        let (places, pattern) = places(selector, &entries, &names)?;
+        by_pattern |= pattern;
+        chosen.extend(places);
+    }
+    let meant = entries.into_iter().enumerate().filter(|(place, _)| chosen.contains(place));
+    let entries: Vec<Entry> = meant.map(|(_, entry)| entry).collect();
+    Ok(Selection { must_ask: by_pattern || entries.len() > 1, entries })
+}
+
+/// The places of the entries that one selector means, and whether it is a pattern.
+fn places(selector: &str, entries: &[Entry], names: &[String]) -> Result<(Vec<usize>, bool), CommandError> {
+    let selector = selector.trim();
+    if let Some(place) = names.iter().position(|name| name == selector) {
+        return Ok((vec![place], false));
+    }
+    let pattern = glob::is_glob(selector);
+    let fits = |place: &usize| {
+        if pattern {
+            glob::matches(selector, &names[*place])
+        } else {
+            entries[*place].model.model_id == selector
+        }
+    };
+    let found: Vec<usize> = (0..entries.len()).filter(fits).collect();
+    match found.len() {
+        0 => Err(nothing(selector, names)),
+        1 => Ok((found, pattern)),
+        _ if pattern => Ok((found, pattern)),
+        _ => {
+            let named: Vec<&str> = found.iter().map(|place| names[*place].as_str()).collect();
+            Err(CommandError::usage(format!(
+                "`{}` is not unique: {}",
+                selector.escape_debug(),
+                named.join(", ")
+            ))
+            .hint("write provider:model_id"))
+        }
+    }
+}
+
+fn nothing(selector: &str, names: &[String]) -> CommandError {
+    let error = CommandError::usage(format!("the catalogue has no model `{}`", selector.escape_debug()));
+    let near = nearest_names(selector, names.iter().map(String::as_str), MOST_OFFERED);
+    let hint = if near.is_empty() {
+        "`llmbench models list --all` shows all of them".to_owned()
+    } else {
+        format!("near to it: {}", near.join(", "))
+    };
+    error.exit(Exit::No).hint(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Map, Value, json};
+
+    fn entry(value: &Value) -> Entry {
+        Entry::new(value.as_object().cloned().unwrap_or_else(Map::new))
+    }
+
+    fn catalogue() -> Vec<Entry> {
+        [("groq", "a"), ("groq", "b*"), ("groq", "b1"), ("together", "a"), ("vertex", "only")]
+            .map(|(provider, model_id)| entry(&json!({"provider": provider, "model_id": model_id})))
+            .into_iter()
+            .chain([entry(&json!({"model_id": "homeless"}))])
+            .collect()
+    }
+
+    fn meant(selectors: &[&str]) -> Result<(Vec<String>, bool), CommandError> {
+        let selectors: Vec<String> = selectors.iter().map(|text| (*text).to_owned()).collect();
+        let selection = select(&selectors, catalogue())?;
+        Ok((selection.entries.iter().map(|entry| entry.model.to_string()).collect(), selection.must_ask))
+    }
+
+    #[test]
+    fn exact_names_patterns_and_bare_ids() {
+        let said = |selectors: &[&str]| meant(selectors).unwrap();
+        assert_eq!(said(&["groq:a"]), (vec!["groq:a".to_owned()], false));
+        assert_eq!(said(&["only"]), (vec!["vertex:only".to_owned()], false));
+        // A name that looks like a pattern is a name first.
+        assert_eq!(said(&["groq:b*"]), (vec!["groq:b*".to_owned()], false));
+        assert_eq!(said(&["*:a"]).0, ["groq:a", "together:a"]);
+        assert_eq!(said(&["vertex:*"]), (vec!["vertex:only".to_owned()], true));
+        assert_eq!(said(&["groq:a", "groq:a"]), (vec!["groq:a".to_owned()], false));
+        assert_eq!(
+            said(&["together:a", "groq:a"]),
+            (vec!["groq:a".to_owned(), "together:a".to_owned()], true)
+        );
+    }
+
+    #[test]
+    fn what_is_not_there_is_named_with_its_neighbours() {
+        let error = meant(&["groq:a", "grok:a"]).unwrap_err();
+        assert_eq!(error.exit, Exit::No);
+        assert!(error.hint.unwrap().contains("groq:a"));
+        assert_eq!(meant(&["a"]).unwrap_err().exit, Exit::Usage);
+        assert_eq!(meant(&["homeless"]).unwrap_err().exit, Exit::No);
+        assert_eq!(meant(&["nothing*"]).unwrap_err().exit, Exit::No);
+    }
+}

@@ -1,0 +1,53 @@
+//! `llmbench models show`: every field of the entry, the figures of its last day, and its newest changes.
+
+use super::data;
+use super::history::{batches_of, change_view};
+use super::list::row;
+use super::select::select;
+use crate::cli::models::ShowArgs;
+use crate::commands::context::{Context, store_error};
+use crate::commands::exit::{CommandError, Exit};
+use crate::output::View;
+use crate::output::models::{self, ModelStory};
+use crate::storage::Store;
+use crate::storage::catalogue::{ChangesOf, Entry, Scope};
+use chrono::Utc;
+
+/// How many of its newest changes a model is shown with.
+const CHANGES: u32 = 10;
+
+/// Runs the command.
+///
+/// # Errors
+/// Selectors that match nothing, a store that fails.
+pub async fn run(args: &ShowArgs, context: &Context) -> Result<Exit, CommandError> {
+    let store = context.open_store().await?;
+    let entries = store.entries(None).await.map_err(|error| store_error("reading the catalogue", error))?;
+    let selection = select(&args.selectors, entries)?;
+    let now = Utc::now();
+    let mut stories = Vec::new();
+    for entry in &selection.entries {
+        stories.push(story(entry, store.as_ref(), now).await?);
+    }
+    let text = if args.json {
+        models::stories_json(&stories, now)
+    } else {
+        models::stories(&stories, now, &View::new(context.terminal, true))
+    };
+    data(&text)?;
+    Ok(Exit::Yes)
+}
+
+async fn story(
+    entry: &Entry,
+    store: &dyn Store,
+    now: chrono::DateTime<Utc>,
+) -> Result<ModelStory, CommandError> {
+    let read = |error| store_error("reading the catalogue", error);
+    let scope = Scope::Model(entry.model.clone());
+    let figures = store.figures(&scope, now).await.map_err(read)?.remove(&entry.model).unwrap_or_default();
+    let changes = store.changes(&ChangesOf::Model(entry.model.clone(), CHANGES)).await.map_err(read)?;
+    let batches = batches_of(&changes, store).await?;
+    let changes = changes.iter().map(|change| change_view(change, batches.get(&change.batch))).collect();
+    Ok(ModelStory { row: row(entry, figures, now), entry: entry.fields.clone(), changes })
+}

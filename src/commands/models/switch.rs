@@ -1,0 +1,124 @@
+//! `llmbench models disable` and `enable`: which values change, and who is left out because there is nothing to change.
+
+use super::change::{Desk, Intent, Planned, count};
+use super::select::{Selection, select};
+use crate::cli::models::{DisableArgs, EnableArgs};
+use crate::commands::context::{Context, store_error};
+use crate::commands::exit::{CommandError, Exit};
+use crate::domain::ModelRef;
+use crate::output::print;
+use crate::storage::Store;
+use crate::storage::catalogue::{Entry, PROBING};
+use crate::storage::contract::date_value;
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value, json};
+
+/// Why, of which kind, by whom and until when a model is off.
+pub struct Off<'a> {
+    /// In words.
+    pub reason: &'a str,
+    /// In one word.
+    pub class: &'a str,
+    /// `user@host`.
+    pub who: &'a str,
+    /// Until when it is meant to be off.
+    pub until: Option<DateTime<Utc>>,
+}
+
+/// The fields that say why a model is off, by the data contract and, for who and until when, beside it.
+const OFF: [&str; 5] = ["disabled_reason", "disabled_class", "disabled_at", "disabled_by", "disabled_until"];
+
+/// The values of a model that is off.
+pub fn off(off: &Off<'_>) -> Map<String, Value> {
+    let values = [
+        json!(off.reason),
+        json!(off.class),
+        date_value(Utc::now()),
+        json!(off.who),
+        off.until.map_or(Value::Null, date_value),
+    ];
+    let fields = OFF.iter().map(|name| (*name).to_owned()).zip(values);
+    std::iter::once(("enabled".to_owned(), Value::Bool(false))).chain(fields).collect()
+}
+
+/// The values of a model that is on, whatever kept it off before.
+pub fn on(entry: Option<&Entry>) -> Map<String, Value> {
+    let mut set = Map::from_iter([("enabled".to_owned(), Value::Bool(true))]);
+    let Some(entry) = entry else { return set };
+    set.extend(OFF.iter().map(|name| ((*name).to_owned(), Value::Null)));
+    if entry.flag("deprecated") {
+        set.insert("deprecated".to_owned(), Value::Bool(false));
+    }
+    if entry.text("status").as_deref() == Some(PROBING) {
+        set.insert("status".to_owned(), Value::Null);
+    }
+    set
+}
+
+/// Runs `disable`.
+///
+/// # Errors
+/// Selectors that match nothing, a date that has passed, nobody to ask, a store that fails.
+pub async fn disable(args: &DisableArgs, context: &Context) -> Result<Exit, CommandError> {
+    if args.until.is_some_and(|until| until <= Utc::now()) {
+        return Err(
+            CommandError::usage("--until has passed already").hint("name a day in the future, or none")
+        );
+    }
+    let store = context.open_store().await?;
+    let selection = chosen(&args.selectors, store.as_ref()).await?;
+    let desk = Desk::new(store.as_ref(), context, args.consent)?;
+    let set = off(&Off { reason: &args.reason, class: &args.class, who: &desk.who, until: args.until });
+    let is_off = |entry: &Entry| entry.fields.get("enabled") == Some(&Value::Bool(false));
+    let (already, entries): (Vec<Entry>, Vec<Entry>) = selection.entries.into_iter().partition(is_off);
+    say_already(&already, "disabled");
+    let changes: Vec<Planned> = entries.iter().map(|entry| Planned::of(entry, set.clone())).collect();
+    let why = Some(format!("{} ({})", args.reason, args.class));
+    let intent = Intent { action: "disable", why, undoes: None, changes };
+    ask_and_do(&desk, intent, selection.must_ask).await
+}
+
+/// Runs `enable`.
+///
+/// # Errors
+/// As [`disable`].
+pub async fn enable(args: &EnableArgs, context: &Context) -> Result<Exit, CommandError> {
+    let store = context.open_store().await?;
+    let selection = chosen(&args.selectors, store.as_ref()).await?;
+    let desk = Desk::new(store.as_ref(), context, args.consent)?;
+    let (already, entries): (Vec<Entry>, Vec<Entry>) =
+        selection.entries.into_iter().partition(Entry::is_enabled);
+    say_already(&already, "enabled");
+    let changes: Vec<Planned> = entries.iter().map(|entry| Planned::of(entry, on(Some(entry)))).collect();
+    let intent = Intent { action: "enable", why: args.reason.clone(), undoes: None, changes };
+    ask_and_do(&desk, intent, selection.must_ask).await
+}
+
+async fn chosen(selectors: &[String], store: &dyn Store) -> Result<Selection, CommandError> {
+    let entries = store.entries(None).await.map_err(|error| store_error("reading the catalogue", error))?;
+    select(selectors, entries)
+}
+
+async fn ask_and_do(desk: &Desk<'_>, intent: Intent, must_ask: bool) -> Result<Exit, CommandError> {
+    if intent.changes.is_empty() {
+        print::note("nothing to change");
+        return Ok(Exit::Yes);
+    }
+    let heading = format!("{} {}", intent.action, count(intent.changes.len()));
+    if !desk.agreed(&heading, &intent.lines(), must_ask).await? {
+        return Ok(Exit::Yes);
+    }
+    desk.carry_out(intent).await
+}
+
+fn say_already(already: &[Entry], state: &str) {
+    match already {
+        [] => {}
+        [Entry { model: ModelRef { provider, model_id }, .. }] => {
+            print::note(&format!("{provider}:{model_id} is {state} already and stays as it is"));
+        }
+        several => {
+            print::note(&format!("{} models are {state} already and stay as they are", several.len()));
+        }
+    }
+}

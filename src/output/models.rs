@@ -1,0 +1,362 @@
+//! Models of the catalogue for people and programs: a table as wide as there is room, JSON, CSV, bare ids, and the whole
+//! story of one.
+
+use super::history::{self, ChangeView};
+use super::{csv as cells, json as document, text, units, view, view::View};
+use chrono::{DateTime, Utc};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use std::io;
+
+/// The name and version of the list's form; described by `docs/schema/models.schema.json`.
+pub const SCHEMA: &str = "llmbench.models/1";
+/// The same of the form of whole stories.
+pub const STORY_SCHEMA: &str = "llmbench.model_stories/1";
+
+/// A model with the figures of its last day. The names of its fields are those of JSON and CSV.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[allow(missing_docs, reason = "the names are the contract's and the schema's")]
+pub struct ModelRow {
+    pub provider: String,
+    pub model: String,
+    pub display_name: Option<String>,
+    pub enabled: bool,
+    pub deprecated: bool,
+    pub status: Option<String>,
+    pub freshness: String,
+    #[serde(serialize_with = "instant")]
+    pub last_success_at: Option<DateTime<Utc>>,
+    pub successes_24h: u64,
+    pub failures_24h: u64,
+    pub success_rate_24h: Option<f64>,
+    pub ttft_median_24h: Option<f64>,
+    pub tokens_per_second_median_24h: Option<f64>,
+    pub last_error_kind: Option<String>,
+    pub last_error_message: Option<String>,
+    pub disabled_reason: Option<String>,
+    pub disabled_class: Option<String>,
+    pub disabled_at: Option<String>,
+    pub disabled_by: Option<String>,
+    pub disabled_until: Option<String>,
+}
+
+fn instant<S: serde::Serializer>(at: &Option<DateTime<Utc>>, out: S) -> Result<S::Ok, S::Error> {
+    at.map(document::time).serialize(out)
+}
+
+/// All that is known about a model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelStory {
+    /// The row of the list.
+    pub row: ModelRow,
+    /// Every field of the entry.
+    pub entry: Map<String, Value>,
+    /// Its newest changes.
+    pub changes: Vec<ChangeView>,
+}
+
+/// Which table.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted {
+    /// Models that are off: why and since when, instead of figures.
+    pub off: bool,
+    /// Every column, whole.
+    pub wide: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Column {
+    Provider,
+    Model,
+    Name,
+    Freshness,
+    LastSuccess,
+    Success,
+    Ttft,
+    Rate,
+    Since,
+    By,
+    Class,
+    Reason,
+}
+
+use Column::{By, Class, Freshness, LastSuccess, Model, Name, Provider, Rate, Reason, Since, Success, Ttft};
+
+const EVERY: &[Column] =
+    &[Provider, Model, Name, Freshness, LastSuccess, Success, Ttft, Rate, Since, By, Class, Reason];
+const FIGURES: &[Column] = &[Provider, Model, Name, Freshness, LastSuccess, Success, Ttft, Rate, Reason];
+const OFF: &[Column] = &[Provider, Model, Name, Since, By, Class, Reason];
+
+/// What narrow terminals do without, in this order.
+const SPARED: &[Column] = &[Name, Reason, By, LastSuccess, Rate, Class, Since, Success, Ttft, Provider];
+const SPARED_OFF: &[Column] = &[Name, By, Provider, Since, Class];
+
+/// Texts of these columns are cut where the table is too wide; so short they may become.
+const FLEXIBLE: &[(Column, usize)] = &[(Reason, 20), (Name, 16), (Model, 24)];
+
+/// Between two columns.
+const GAP: usize = 2;
+
+/// The table, no wider than the terminal where somebody looks at one; nothing where there is no row.
+pub fn table(rows: &[ModelRow], wanted: Wanted, now: DateTime<Utc>, view: &View) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
+    let columns = if wanted.wide {
+        EVERY
+    } else if wanted.off {
+        OFF
+    } else {
+        FIGURES
+    };
+    let cells: Vec<Vec<String>> =
+        rows.iter().map(|row| columns.iter().map(|column| column.cell(row, now, view)).collect()).collect();
+    let limit = view.terminal.text_limit().filter(|_| !wanted.wide);
+    let widths = fit(columns, &cells, limit, wanted.off);
+    let kept = || widths.iter().enumerate().filter_map(|(place, width)| width.map(|width| (place, width)));
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(kept().map(|(place, _)| columns[place].title()));
+    for row in &cells {
+        let unicode = view.terminal.unicode;
+        table.add_row(kept().map(|(place, width)| text::cut(&row[place], width, unicode)));
+    }
+    let aligned: Vec<Column> = kept().map(|(place, _)| columns[place]).collect();
+    for (place, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((if place == 0 { 0 } else { GAP as u16 }, 0));
+        if matches!(aligned[place], Success | Ttft | Rate) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    let lines = table.lines().map(|line| line.trim_end().to_owned());
+    let lines =
+        lines.map(|line| limit.map_or(line.clone(), |most| text::cut(&line, most, view.terminal.unicode)));
+    lines.map(|line| line + "\n").collect()
+}
+
+/// The width of each column, `None` for those that are left out.
+fn fit(columns: &[Column], cells: &[Vec<String>], limit: Option<usize>, off: bool) -> Vec<Option<usize>> {
+    let natural = |place: usize| {
+        let widest = cells.iter().map(|row| text::width(&row[place])).max().unwrap_or(0);
+        // A column without any content says nothing.
+        let empty = cells.iter().all(|row| row[place].is_empty() || row[place] == "-");
+        let needed = matches!(columns[place], Provider | Model | Freshness);
+        (needed || !empty).then(|| widest.max(text::width(columns[place].title())))
+    };
+    let mut widths: Vec<Option<usize>> = (0..columns.len()).map(natural).collect();
+    let Some(limit) = limit else { return widths };
+    let mut spared = (if off { SPARED_OFF } else { SPARED }).iter();
+    loop {
+        let over = total(&widths).saturating_sub(limit);
+        if over == 0 {
+            return widths;
+        }
+        if let Some(shrunk) = shrink(columns, &widths, over) {
+            return shrunk;
+        }
+        let Some(next) = spared.next() else { return widths };
+        if let Some(place) = columns.iter().position(|column| column == next) {
+            widths[place] = None;
+        }
+    }
+}
+
+fn total(widths: &[Option<usize>]) -> usize {
+    let kept: Vec<usize> = widths.iter().copied().flatten().collect();
+    kept.iter().sum::<usize>() + GAP * kept.len().saturating_sub(1)
+}
+
+/// Takes `over` columns from the flexible ones, if they have them.
+fn shrink(columns: &[Column], widths: &[Option<usize>], mut over: usize) -> Option<Vec<Option<usize>>> {
+    let mut widths = widths.to_vec();
+    for (flexible, least) in FLEXIBLE {
+        let Some(place) = columns.iter().position(|column| column == flexible) else { continue };
+        if let Some(width) = widths[place] {
+            let given = width.saturating_sub(*least).min(over);
+            widths[place] = Some(width - given);
+            over -= given;
+        }
+    }
+    (over == 0).then_some(widths)
+}
+
+impl Column {
+    fn title(self) -> &'static str {
+        match self {
+            Provider => "provider",
+            Model => "model",
+            Name => "display name",
+            Freshness => "freshness",
+            LastSuccess => "last ok",
+            Success => "ok 24h",
+            Ttft => "TTFT",
+            Rate => "tok/s",
+            Since => "since",
+            By => "by",
+            Class => "class",
+            Reason => "reason",
+        }
+    }
+
+    fn cell(self, row: &ModelRow, now: DateTime<Utc>, view: &View) -> String {
+        let unicode = view.terminal.unicode;
+        let words = |text: &Option<String>| text.as_deref().map_or_else(|| "-".to_owned(), text::one_line);
+        match self {
+            Provider => text::escape(&row.provider),
+            Model => text::escape(&row.model),
+            // A name that is the id says nothing new.
+            Name => words(&row.display_name.clone().filter(|name| *name != row.model)),
+            Freshness => state(row),
+            LastSuccess => row.last_success_at.map_or_else(|| "-".to_owned(), |at| ago(at, now)),
+            Success => row.success_rate_24h.map_or_else(|| "-".to_owned(), units::share),
+            Ttft => {
+                row.ttft_median_24h.map_or_else(|| "-".to_owned(), |value| units::seconds(value, unicode))
+            }
+            Rate => row
+                .tokens_per_second_median_24h
+                .map_or_else(|| "-".to_owned(), |value| units::rate(value).replace(" tok/s", "")),
+            Since => day(row.disabled_at.as_ref()),
+            By => words(&row.disabled_by),
+            Class => words(&row.disabled_class),
+            Reason => reason(row),
+        }
+    }
+}
+
+/// The freshness; of a model that is off, in which way.
+fn state(row: &ModelRow) -> String {
+    match (&row.status, row.deprecated, row.enabled) {
+        (_, _, true) => row.freshness.clone(),
+        (Some(status), _, false) => text::one_line(status),
+        (None, true, false) => "deprecated".to_owned(),
+        (None, false, false) => row.freshness.clone(),
+    }
+}
+
+/// Why a model is off, or why one that is on fails.
+fn reason(row: &ModelRow) -> String {
+    let until = row.disabled_until.as_ref().map(|_| format!(" (until {})", day(row.disabled_until.as_ref())));
+    match (&row.disabled_reason, &row.last_error_kind) {
+        (Some(reason), _) => text::one_line(reason) + &until.unwrap_or_default(),
+        (None, Some(kind)) if row.enabled => {
+            let message = row.last_error_message.as_deref().unwrap_or_default();
+            text::one_line(&format!("{kind}: {message}"))
+        }
+        _ => "-".to_owned(),
+    }
+}
+
+/// The day of an instant; whatever else stands there as it is.
+fn day(at: Option<&String>) -> String {
+    match at.map(|text| (text, DateTime::parse_from_rfc3339(text))) {
+        None => "-".to_owned(),
+        Some((_, Ok(at))) => at.to_utc().format("%Y-%m-%d").to_string(),
+        Some((text, Err(_))) => text::one_line(text),
+    }
+}
+
+/// `40 s ago`, `3 min ago`, `5 h ago`, `12 d ago`.
+fn ago(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    let seconds = (now - at).num_seconds().max(0);
+    match seconds {
+        0..100 => format!("{seconds} s ago"),
+        100..6000 => format!("{} min ago", seconds / 60),
+        6000..172_800 => format!("{} h ago", seconds / 3600),
+        _ => format!("{} d ago", seconds / 86_400),
+    }
+}
+
+/// `provider:model_id`, one a line. Names that would forge a line are left out: nobody could pass them on.
+pub fn ids(rows: &[ModelRow]) -> String {
+    let names = rows.iter().map(|row| format!("{}:{}", row.provider, row.model));
+    names.filter(|name| !name.chars().any(char::is_control)).map(|name| name + "\n").collect()
+}
+
+/// The list as one document, indented, ending in a line break.
+pub fn json(rows: &[ModelRow], now: DateTime<Utc>) -> String {
+    format!("{:#}\n", json!({ "schema": SCHEMA, "as_of": document::time(now), "models": rows }))
+}
+
+/// The list as CSV with a header, cells disarmed as in every CSV.
+///
+/// # Errors
+/// What the writer says.
+pub fn csv(rows: &[ModelRow]) -> io::Result<String> {
+    let mut writer = ::csv::Writer::from_writer(Vec::new());
+    let header = json!(ModelRow::default());
+    writer.write_record(header.as_object().into_iter().flat_map(Map::keys))?;
+    for row in rows {
+        let fields = json!(row);
+        writer.write_record(fields.as_object().into_iter().flat_map(Map::values).map(
+            |value| match value {
+                Value::Null => String::new(),
+                Value::String(text) => cells::disarm(text),
+                other => other.to_string(),
+            },
+        ))?;
+    }
+    let bytes = writer.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
+    String::from_utf8(bytes).map_err(io::Error::other)
+}
+
+/// All that is known about these models, for people.
+pub fn stories(stories: &[ModelStory], now: DateTime<Utc>, view: &View) -> String {
+    let shown: Vec<String> = stories.iter().map(|story| story_lines(story, now, view).join("\n")).collect();
+    shown.join("\n\n") + "\n"
+}
+
+fn story_lines(story: &ModelStory, now: DateTime<Utc>, view: &View) -> Vec<String> {
+    let row = &story.row;
+    let width = view.terminal.width;
+    let name = text::escape(&format!("{}:{}", row.provider, row.model));
+    let mut lines: Vec<String> =
+        text::wrap(&name, width, 0).iter().map(|line| view.paint().heading(line)).collect();
+    let freshness = [("state", state(row)), ("last success", last_success(row, now, view))];
+    let figure = |column: Column| column.cell(row, now, view);
+    let counted = format!("{} ok, {} failed", row.successes_24h, row.failures_24h);
+    let figures = [
+        ("last 24 hours", counted),
+        ("median TTFT", figure(Ttft)),
+        ("median tok/s", figure(Rate)),
+        (
+            "last error",
+            if row.last_error_kind.is_some() && row.enabled { last_error(row) } else { "-".to_owned() },
+        ),
+    ];
+    let fields = story.entry.iter().filter(|(name, _)| !matches!(name.as_str(), "provider" | "model_id"));
+    let fields: Vec<(&str, String)> =
+        fields.map(|(name, value)| (name.as_str(), text::one_line(&plain(value)))).collect();
+    for (title, value) in freshness.into_iter().chain(figures).chain(fields) {
+        lines.extend(text::wrap(&format!("{}: {value}", text::escape(title)), width, 2));
+    }
+    if !story.changes.is_empty() {
+        lines.push("  changes:".to_owned());
+        lines.extend(history::of_model(&story.changes, view));
+    }
+    lines
+}
+
+fn last_success(row: &ModelRow, now: DateTime<Utc>, view: &View) -> String {
+    row.last_success_at
+        .map_or_else(|| "-".to_owned(), |at| format!("{} ({})", view::time(at, view.zone), ago(at, now)))
+}
+
+fn last_error(row: &ModelRow) -> String {
+    let words = |text: &Option<String>| text.as_deref().map_or_else(String::new, text::one_line);
+    format!("{}: {}", words(&row.last_error_kind), words(&row.last_error_message))
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// The same as one document.
+pub fn stories_json(stories: &[ModelStory], now: DateTime<Utc>) -> String {
+    let story = |story: &ModelStory| {
+        let changes: Vec<Value> = story.changes.iter().map(history::change).collect();
+        json!({ "model": story.row, "entry": story.entry, "changes": changes })
+    };
+    let stories: Vec<Value> = stories.iter().map(story).collect();
+    format!("{:#}\n", json!({ "schema": STORY_SCHEMA, "as_of": document::time(now), "models": stories }))
+}

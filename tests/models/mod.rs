@@ -1,0 +1,64 @@
+//! `llmbench models`, through the binary, on both stores.
+
+mod operator;
+mod terminal;
+
+use crate::stores::backend::Backend;
+use crate::support::Home;
+use serde_json::Value;
+
+/// A home and a store in which somebody operates the catalogue.
+pub struct Office {
+    home: Home,
+    backend: Backend,
+}
+
+/// What an invocation came to.
+#[derive(Debug)]
+pub struct Said {
+    pub status: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl Office {
+    pub fn new(backend: Backend) -> Self {
+        Self { home: Home::new(), backend }
+    }
+
+    /// An invocation that has not begun.
+    pub fn command(&self, arguments: &[&str]) -> std::process::Command {
+        let url = self.backend.url();
+        let arguments = [&["models"], arguments, &["--store", &url]].concat();
+        let mut command = self.home.llmbench(&arguments);
+        command.env("USER", "ann");
+        command
+    }
+
+    pub fn say(&self, arguments: &[&str]) -> Said {
+        let output = self.command(arguments).stdin(std::process::Stdio::null()).output().unwrap();
+        Said {
+            status: output.status.code().unwrap(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// An invocation that has to succeed; gives its standard output.
+    pub fn done(&self, arguments: &[&str]) -> String {
+        let said = self.say(arguments);
+        assert_eq!(said.status, 0, "{arguments:?}: {said:?}");
+        said.out.trim_end().to_owned()
+    }
+
+    /// The JSON that an invocation prints.
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        serde_json::from_str(&self.done(arguments)).unwrap()
+    }
+
+    /// The ids that a list shows.
+    pub fn ids(&self, arguments: &[&str]) -> Vec<String> {
+        let out = self.done(&[&["list", "--ids"], arguments].concat());
+        out.lines().map(str::to_owned).collect()
+    }
+}

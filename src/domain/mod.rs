@@ -2,7 +2,10 @@
 
 pub mod ask;
 pub mod failure;
+pub mod glob;
+pub mod listing;
 pub mod model;
+pub mod moment;
 pub mod names;
 pub mod nearest;
 pub mod profile;

@@ -52,7 +52,8 @@ mod tests {
 
         #[test]
         fn many_stars_are_no_trap(stars in 1..30_usize) {
-            prop_assert!(!matches(&format!("{}b", "a*".repeat(stars)), &"a".repeat(200)));
+            let pattern = "a*".repeat(stars) + "b";
+            prop_assert!(!matches(&pattern, &"a".repeat(200)));
         }
     }
 }

@@ -10,6 +10,7 @@
 pub mod contract;
 pub mod document;
 pub mod health;
+pub mod listings;
 pub mod location;
 pub mod mongo;
 pub mod names;
@@ -19,6 +20,7 @@ mod samples;
 pub mod spill;
 pub mod sqlite;
 
+pub use listings::Listings;
 pub use location::{Location, LocationError, MongoUri};
 pub use names::Names;
 pub use open::{create_private_dir, open};
@@ -85,7 +87,7 @@ pub trait Sink: Send + Sync {
 
 /// What an operator may do besides.
 #[async_trait]
-pub trait Store: Sink {
+pub trait Store: Sink + Listings {
     /// What [`Store::init`] would create, one line each, for people.
     fn init_plan(&self) -> Vec<String>;
 

@@ -8,9 +8,12 @@ mod connect;
 mod derive;
 mod errors;
 mod indexes;
+mod listings;
 mod record;
 
+use crate::domain::listing::{CatalogRow, Listing, ReadRow};
 use crate::domain::{ModelRef, Outcome};
+use crate::storage::listings::{Kept, Listings, MeasuredModel};
 use crate::storage::{MongoUri, Names, Recorded, Sink, Store, StoreError, WorkItem, document};
 use async_trait::async_trait;
 use call::Caller;
@@ -112,5 +115,28 @@ impl Store for MongoStore {
 
     fn describe(&self) -> String {
         self.shown.clone()
+    }
+}
+
+#[async_trait]
+impl Listings for MongoStore {
+    async fn keep_listing(&self, listing: &Listing) -> Result<Kept, StoreError> {
+        let (shared, listing) = (Arc::clone(&self.shared), listing.clone());
+        self.caller.patiently(async move { listings::keep(&shared, &listing).await }).await
+    }
+
+    async fn listed(&self, provider: Option<&str>) -> Result<Vec<CatalogRow>, StoreError> {
+        let (shared, provider) = (Arc::clone(&self.shared), provider.map(str::to_owned));
+        self.caller.call(async move { listings::listed(&shared, provider.as_deref()).await }).await
+    }
+
+    async fn list_reads(&self, provider: Option<&str>) -> Result<Vec<ReadRow>, StoreError> {
+        let (shared, provider) = (Arc::clone(&self.shared), provider.map(str::to_owned));
+        self.caller.call(async move { listings::reads(&shared, provider.as_deref()).await }).await
+    }
+
+    async fn measured_models(&self) -> Result<Vec<MeasuredModel>, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        self.caller.call(async move { listings::measured(&shared).await }).await
     }
 }

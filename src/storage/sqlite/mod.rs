@@ -5,13 +5,16 @@ mod catalogue;
 mod derive;
 mod errors;
 mod file;
+mod listings;
 mod owner;
 mod record;
 mod schema;
 #[cfg(test)]
 mod tests;
 
+use crate::domain::listing::{CatalogRow, Listing, ReadRow};
 use crate::domain::{ModelRef, Outcome};
+use crate::storage::listings::{Kept, Listings, MeasuredModel};
 use crate::storage::{Recorded, Sink, Store, StoreError, WorkItem, document};
 use async_trait::async_trait;
 use owner::Owner;
@@ -82,5 +85,27 @@ impl Store for SqliteStore {
 
     fn describe(&self) -> String {
         format!("sqlite:{}", self.path.display())
+    }
+}
+
+#[async_trait]
+impl Listings for SqliteStore {
+    async fn keep_listing(&self, listing: &Listing) -> Result<Kept, StoreError> {
+        let listing = listing.clone();
+        self.owner.ask(move |connection| listings::keep(connection, &listing)).await
+    }
+
+    async fn listed(&self, provider: Option<&str>) -> Result<Vec<CatalogRow>, StoreError> {
+        let provider = provider.map(str::to_owned);
+        self.owner.ask(move |connection| listings::listed(connection, provider.as_deref())).await
+    }
+
+    async fn list_reads(&self, provider: Option<&str>) -> Result<Vec<ReadRow>, StoreError> {
+        let provider = provider.map(str::to_owned);
+        self.owner.ask(move |connection| listings::reads(connection, provider.as_deref())).await
+    }
+
+    async fn measured_models(&self) -> Result<Vec<MeasuredModel>, StoreError> {
+        self.owner.ask(listings::measured).await
     }
 }

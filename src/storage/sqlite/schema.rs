@@ -2,6 +2,7 @@
 //! beside it are what is searched by.
 
 use super::errors::Trouble;
+use super::listings;
 use crate::storage::StoreError;
 use rusqlite::{Connection, TransactionBehavior};
 
@@ -86,7 +87,7 @@ const STEPS: &[&str] = &["
         adaptation TEXT NOT NULL,
         UNIQUE (provider, model_id, adaptation)
     ) STRICT;
-"];
+", listings::TABLES];
 
 /// What [`migrate`] creates, for people.
 pub fn plan() -> Vec<String> {

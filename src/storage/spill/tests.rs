@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::domain::ModelRef;
+use crate::domain::listing::{CatalogRow, Listing, ReadRow};
+use crate::storage::listings::{Kept, Listings, MeasuredModel};
 use crate::storage::{Sink, WorkItem, samples};
 use proptest::prelude::*;
 use serde_json::json;
@@ -34,6 +36,22 @@ impl Sink for Answers {
     }
     async fn learn(&self, _: &ModelRef, _: &str) -> Result<(), StoreError> {
         Ok(())
+    }
+}
+
+#[async_trait::async_trait]
+impl Listings for Answers {
+    async fn keep_listing(&self, _: &Listing) -> Result<Kept, StoreError> {
+        Ok(Kept::default())
+    }
+    async fn listed(&self, _: Option<&str>) -> Result<Vec<CatalogRow>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn list_reads(&self, _: Option<&str>) -> Result<Vec<ReadRow>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn measured_models(&self) -> Result<Vec<MeasuredModel>, StoreError> {
+        Ok(Vec::new())
     }
 }
 

@@ -107,6 +107,31 @@ impl Diff {
     }
 }
 
+/// A model as it stands in the catalogue of lists.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Standing {
+    /// What is kept about it.
+    pub row: CatalogRow,
+    /// When it counted as gone, if it did.
+    pub gone_at: Option<DateTime<Utc>>,
+    /// It is measured.
+    pub measured: bool,
+}
+
+/// Everything that was ever listed, and how it stands now.
+pub fn inventory(question: &Question<'_>) -> Vec<Standing> {
+    let complete = complete_reads(question.reads);
+    let measured = question.measured.iter().filter(|entry| entry.measured);
+    let measured: HashSet<(&str, &str)> =
+        measured.map(|entry| (entry.model.provider.as_str(), id(entry))).collect();
+    let standing = |row: &CatalogRow| {
+        let reads = complete.get(row.provider.as_str()).map(Vec::as_slice).unwrap_or_default();
+        let measured = measured.contains(&(row.provider.as_str(), row.model_id.as_str()));
+        Standing { row: row.clone(), gone_at: gone_at(row, reads, question.absent_reads), measured }
+    };
+    question.rows.iter().map(standing).collect()
+}
+
 /// Compares.
 pub fn diff(question: &Question<'_>) -> Diff {
     let complete = complete_reads(question.reads);
@@ -156,7 +181,8 @@ impl Diff {
 
     /// What a model that is listed now has of news.
     fn listed(&mut self, row: &CatalogRow, reads: &[&ReadRow], since: DateTime<Utc>) {
-        let after_the_first = |seen: DateTime<Utc>| reads.first().is_some_and(|first| seen > first.finished_at);
+        let after_the_first =
+            |seen: DateTime<Utc>| reads.first().is_some_and(|first| seen > first.finished_at);
         if row.first_seen_at.is_some_and(|seen| seen >= since && after_the_first(seen)) {
             self.new.push(row.clone());
         }

@@ -137,7 +137,8 @@ impl Reader {
 /// Where it went wrong, as far as there is more than one place.
 fn placed(part: &Part, number: usize, reason: &str) -> String {
     let page = if number > 1 { format!("page {number}") } else { String::new() };
-    let places: Vec<&str> = [part.label.as_str(), &page].into_iter().filter(|place| !place.is_empty()).collect();
+    let places: Vec<&str> =
+        [part.label.as_str(), &page].into_iter().filter(|place| !place.is_empty()).collect();
     if places.is_empty() { reason.to_owned() } else { format!("{}: {reason}", places.join(", ")) }
 }
 
@@ -188,7 +189,10 @@ mod tests {
         let at = now();
         let judged = |got| listing_of("groq".to_owned(), at, at, got, &Redactor::new());
         let nothing = judged(Got::default());
-        assert_eq!((nothing.status, nothing.error.as_deref()), (ReadStatus::Failed, Some("its list is empty")));
+        assert_eq!(
+            (nothing.status, nothing.error.as_deref()),
+            (ReadStatus::Failed, Some("its list is empty"))
+        );
         let useless = judged(Got { raw_count: 3, ..Got::default() });
         assert_eq!(useless.status, ReadStatus::Failed);
         assert!(useless.error.unwrap().starts_with("none of the 3 entries"));

@@ -1,5 +1,6 @@
 //! Every command and flag. Reading this folder is reading `--help`; nothing here does anything.
 
+pub mod catalog;
 pub mod db;
 pub mod run;
 pub mod sim;
@@ -49,6 +50,8 @@ pub struct Global {
 pub enum Command {
     /// Measure models: one request, one outcome, one row
     Run(Box<run::RunArgs>),
+    /// What providers list, against what is measured
+    Catalog(catalog::CatalogArgs),
     /// The built-in simulated provider
     Sim(sim::SimArgs),
     /// The store's tables, collections and indexes

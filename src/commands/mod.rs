@@ -1,6 +1,7 @@
 //! What each word does: settings in, exit status out. The place where measuring, storing and showing are joined; no
 //! layer below knows that there is a command line.
 
+pub mod catalog;
 pub mod context;
 pub mod db;
 pub mod exit;
@@ -20,6 +21,10 @@ pub async fn dispatch(cli: Cli, env: Env) -> Exit {
         Command::Sim(args) => sim::run(args).await,
         Command::Db(args) => match context(cli.global, Overrides::default(), env) {
             Ok(context) => db::run(args, context).await,
+            Err(error) => Err(error),
+        },
+        Command::Catalog(args) => match context(cli.global, Overrides::default(), env) {
+            Ok(context) => catalog::run(args, context).await,
             Err(error) => Err(error),
         },
         Command::Run(args) => {

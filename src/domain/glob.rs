@@ -33,7 +33,9 @@ mod tests {
 
     #[test]
     fn stars_and_question_marks() {
-        for (pattern, text) in [("*", ""), ("a*c", "abbbc"), ("*b?", "abc"), ("groq:*", "groq:x"), ("a*b*c", "aXbYbZc")] {
+        for (pattern, text) in
+            [("*", ""), ("a*c", "abbbc"), ("*b?", "abc"), ("groq:*", "groq:x"), ("a*b*c", "aXbYbZc")]
+        {
             assert!(matches(pattern, text), "{pattern} {text}");
         }
         for (pattern, text) in [("", "a"), ("a?", "a"), ("a*c", "abcd"), ("A", "a"), ("[a]", "a")] {

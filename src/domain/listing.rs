@@ -157,7 +157,8 @@ mod tests {
     #[test]
     fn what_differs_is_named_with_both_sides() {
         let before = Facts { context_length: Some(8192), input_price: Some(0.5), ..Facts::default() };
-        let after = Facts { context_length: Some(8192), ends_on: Some("2026-10-01".into()), ..Facts::default() };
+        let after =
+            Facts { context_length: Some(8192), ends_on: Some("2026-10-01".into()), ..Facts::default() };
         let at = DateTime::UNIX_EPOCH;
         let change = |fact: &str, from, to| Change { at, fact: fact.to_owned(), from, to };
         let expected = [

@@ -86,7 +86,9 @@ mod tests {
 
     #[test]
     fn nonsense_is_answered_with_the_forms() {
-        for text in ["", "soon", "h", "24", "24x", "-3d", "2026-13-01", "99999999999999999999d", "9999999999999d"] {
+        for text in
+            ["", "soon", "h", "24", "24x", "-3d", "2026-13-01", "99999999999999999999d", "9999999999999d"]
+        {
             assert!(at(text).unwrap_err().contains("write 90m, 24h"), "{text}");
         }
     }

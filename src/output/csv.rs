@@ -68,7 +68,7 @@ fn cell(value: &Value) -> String {
 
 /// An apostrophe before text that a spreadsheet would take for a formula (OWASP, "CSV injection"). Numbers are no text and
 /// keep their sign.
-fn disarm(text: &str) -> String {
+pub(super) fn disarm(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
         format!("'{text}")
     } else {

@@ -2,7 +2,9 @@
 //! to stderr. Everything but [`print`] and [`progress`] is pure: a report and a [`Terminal`] in, text out.
 
 pub mod advice;
+pub mod catalog;
 pub mod chart;
+pub mod columns;
 pub mod csv;
 pub mod failures;
 pub mod json;
@@ -10,6 +12,7 @@ pub mod ndjson;
 pub mod paint;
 pub mod print;
 pub mod progress;
+pub mod steps;
 pub mod table;
 pub mod terminal;
 pub mod text;

@@ -275,11 +275,16 @@ mod tests {
 
     #[test]
     fn the_control_plane_has_its_own_name_at_aws_alone() {
-        let root = control_plane("https://bedrock-runtime.eu-west-1.amazonaws.com/model/none/converse-stream");
+        let root =
+            control_plane("https://bedrock-runtime.eu-west-1.amazonaws.com/model/none/converse-stream");
         assert_eq!(root, "https://bedrock.eu-west-1.amazonaws.com");
-        let fips = control_plane("https://bedrock-runtime-fips.us-east-1.amazonaws.com/model/none/converse-stream");
+        let fips =
+            control_plane("https://bedrock-runtime-fips.us-east-1.amazonaws.com/model/none/converse-stream");
         assert_eq!(fips, "https://bedrock-fips.us-east-1.amazonaws.com");
-        assert_eq!(control_plane("http://127.0.0.1:1/aws/model/none/converse-stream"), "http://127.0.0.1:1/aws");
+        assert_eq!(
+            control_plane("http://127.0.0.1:1/aws/model/none/converse-stream"),
+            "http://127.0.0.1:1/aws"
+        );
     }
 
     #[tokio::test]

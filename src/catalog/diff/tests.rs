@@ -54,7 +54,8 @@ fn the_first_complete_read_is_where_comparing_begins() {
 #[test]
 fn gone_takes_three_complete_reads_and_is_told_once() {
     let rows = [row("groq", "a", 0, 0), row("groq", "b", 0, 9)];
-    let complete = |hours: &[i64]| -> Vec<ReadRow> { hours.iter().map(|hour| read("groq", *hour, true)).collect() };
+    let complete =
+        |hours: &[i64]| -> Vec<ReadRow> { hours.iter().map(|hour| read("groq", *hour, true)).collect() };
     assert_eq!(compare(&rows, &complete(&[0, 1, 2]), &[], 0).gone, []);
     let reads = complete(&[0, 1, 2, 3, 4]);
     let gone = compare(&rows, &reads, &[], 0).gone;
@@ -72,12 +73,20 @@ fn partial_reads_make_nothing_look_gone() {
     let found = compare(&rows, &reads, &measured, 0);
     assert!(found.is_same(), "{found:?}");
     let state = &found.providers["groq"];
-    assert_eq!((state.complete_at, state.error.as_deref()), (Some(reads[0].finished_at), Some("page 2: HTTP 500")));
+    assert_eq!(
+        (state.complete_at, state.error.as_deref()),
+        (Some(reads[0].finished_at), Some("page 2: HTTP 500"))
+    );
 }
 
 #[test]
 fn lists_against_what_is_measured() {
-    let rows = [row("groq", "known", 0, 5), row("groq", "off", 0, 5), row("groq", "unknown", 0, 5), row("groq", "went", 0, 0)];
+    let rows = [
+        row("groq", "known", 0, 5),
+        row("groq", "off", 0, 5),
+        row("groq", "unknown", 0, 5),
+        row("groq", "went", 0, 0),
+    ];
     let reads: Vec<ReadRow> = [0, 3, 4, 5].map(|hour| read("groq", hour, true)).into();
     let measured = [
         model("groq", "known", true),

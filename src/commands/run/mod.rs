@@ -1,7 +1,7 @@
 //! `llmbench run`: opens what is needed before money is spent, measures, records each outcome as it ends, reports, and
 //! says in its exit status whether the answer is yes.
 
-mod access;
+pub(super) mod access;
 mod lanes;
 mod ledger;
 mod question;

@@ -14,7 +14,8 @@ pub fn page(document: &Value) -> Result<Page, String> {
 
 fn read(raw: &Value) -> Option<Entry> {
     let mut found = facts::common(raw);
-    found.max_output_tokens = raw.pointer("/metadata/max_tokens").and_then(Value::as_u64).filter(|most| *most > 0);
+    found.max_output_tokens =
+        raw.pointer("/metadata/max_tokens").and_then(Value::as_u64).filter(|most| *most > 0);
     found.input_price = facts::price(raw.pointer("/metadata/pricing/input_tokens"), 1.0);
     found.output_price = facts::price(raw.pointer("/metadata/pricing/output_tokens"), 1.0);
     let mut entry = entry(raw, raw.get("id")?.as_str()?, None, found)?;

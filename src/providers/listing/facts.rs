@@ -25,8 +25,13 @@ const OUTPUT: &[&str] = &[
     "/max_output_tokens",
 ];
 
-const ENDS: &[&str] =
-    &["/shutdown_date", "/deprecation_date", "/deprecationDate", "/expiration_date", "/modelLifecycle/endOfLifeTime"];
+const ENDS: &[&str] = &[
+    "/shutdown_date",
+    "/deprecation_date",
+    "/deprecationDate",
+    "/expiration_date",
+    "/modelLifecycle/endOfLifeTime",
+];
 
 /// The facts whose names mean the same wherever they stand. Prices are the shape's own to read.
 pub fn common(entry: &Value) -> Facts {
@@ -104,7 +109,15 @@ mod tests {
         ] {
             assert_eq!(day(&stated).as_deref(), Some("2026-10-01"), "{stated}");
         }
-        for none in [json!(null), json!(""), json!("soon"), json!("ä2026-10-01"), json!({"year": 2026}), json!(0), json!(1e300)] {
+        for none in [
+            json!(null),
+            json!(""),
+            json!("soon"),
+            json!("ä2026-10-01"),
+            json!({"year": 2026}),
+            json!(0),
+            json!(1e300),
+        ] {
             assert_eq!(day(&none), None, "{none}");
         }
     }
@@ -123,6 +136,9 @@ mod tests {
     fn zero_is_unknown() {
         assert_eq!(common(&json!({"max_input_tokens": 0})).context_length, None);
         assert_eq!(common(&json!({"context_window": "8192"})).context_length, Some(8192));
-        assert_eq!(common(&json!({"deprecated": true, "active": false})).lifecycle.as_deref(), Some("deprecated"));
+        assert_eq!(
+            common(&json!({"deprecated": true, "active": false})).lifecycle.as_deref(),
+            Some("deprecated")
+        );
     }
 }

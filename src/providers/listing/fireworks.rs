@@ -11,7 +11,12 @@ const OTHER_KINDS: &[&str] = &["EMBEDDING_MODEL", "FLUMINA_BASE_MODEL", "FLUMINA
 pub fn part(base: &str) -> Option<Part> {
     let root = base.strip_suffix("/inference/v1")?;
     let label = String::new();
-    Some(Part { shape: Shape::Fireworks, base: format!("{root}/v1"), path: "/accounts/fireworks/models", label })
+    Some(Part {
+        shape: Shape::Fireworks,
+        base: format!("{root}/v1"),
+        path: "/accounts/fireworks/models",
+        label,
+    })
 }
 
 /// A page of the largest size.
@@ -24,7 +29,11 @@ pub fn query(cursor: Option<&str>) -> String {
 pub fn page(document: &Value) -> Result<Page, String> {
     let next = super::token(document, "nextPageToken");
     // An empty last page leaves the list away.
-    if next.is_none() && document.as_object().is_some_and(|fields| fields.get("models").is_none() && fields.get("data").is_none()) {
+    if next.is_none()
+        && document
+            .as_object()
+            .is_some_and(|fields| fields.get("models").is_none() && fields.get("data").is_none())
+    {
         return Ok(super::page(&[], None, read));
     }
     Ok(super::page(items(document, &["models", "data"])?, next, read))

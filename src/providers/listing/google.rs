@@ -38,11 +38,20 @@ pub fn vertex_parts(host: &Host) -> Vec<Part> {
     let bases = match &host.base_url {
         Some(base) => vec![(String::new(), listing_base(&vertex::versioned(&base.value)))],
         None => {
-            let own = host.region.as_ref().map(|region| region.value.as_str()).filter(|name| vertex::is_name(name));
+            let own =
+                host.region.as_ref().map(|region| region.value.as_str()).filter(|name| vertex::is_name(name));
             let mut locations: Vec<&str> = own.into_iter().chain(LOCATIONS.iter().copied()).collect();
             let mut seen = Vec::new();
-            locations.retain(|location| !seen.contains(location) && { seen.push(*location); true });
-            locations.iter().map(|place| ((*place).to_owned(), listing_base(&vertex::base_url(place)))).collect()
+            locations.retain(|location| {
+                !seen.contains(location) && {
+                    seen.push(*location);
+                    true
+                }
+            });
+            locations
+                .iter()
+                .map(|place| ((*place).to_owned(), listing_base(&vertex::base_url(place))))
+                .collect()
         }
     };
     let part = |(place, base): &(String, String), publisher: &'static str| Part {
@@ -115,6 +124,7 @@ fn gemini_entry(raw: &Value) -> Option<Entry> {
     let id = path.strip_prefix("models/").unwrap_or(path);
     let mut entry = entry(raw, id, raw.get("displayName").and_then(Value::as_str), facts::common(raw))?;
     let methods = raw.get("supportedGenerationMethods").and_then(Value::as_array);
-    entry.writes_text = methods.is_none_or(|methods| methods.iter().any(|method| method == "generateContent"));
+    entry.writes_text =
+        methods.is_none_or(|methods| methods.iter().any(|method| method == "generateContent"));
     Some(entry)
 }

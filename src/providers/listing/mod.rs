@@ -189,7 +189,9 @@ fn document(body: &[u8]) -> Result<Value, String> {
 /// The entries under the first of the names that holds a list; a bare array is one itself.
 fn items<'a>(document: &'a Value, names: &[&str]) -> Result<&'a [Value], String> {
     let found = names.iter().find_map(|name| document.get(*name)?.as_array()).or_else(|| document.as_array());
-    found.map(Vec::as_slice).ok_or_else(|| format!("its answer holds no list of models (`{}`)", names.join("` or `")))
+    found
+        .map(Vec::as_slice)
+        .ok_or_else(|| format!("its answer holds no list of models (`{}`)", names.join("` or `")))
 }
 
 /// A page of the entries that `read` makes something of.
@@ -226,7 +228,11 @@ const DEEPEST_RAW: usize = 60;
 /// The entry, or a word about its size where no store should hold it.
 fn bounded(raw: &Value) -> Value {
     let bytes = raw.to_string().len();
-    if bytes > LARGEST_RAW || depth(raw) > DEEPEST_RAW { json!({ "omitted_bytes": bytes }) } else { raw.clone() }
+    if bytes > LARGEST_RAW || depth(raw) > DEEPEST_RAW {
+        json!({ "omitted_bytes": bytes })
+    } else {
+        raw.clone()
+    }
 }
 
 fn depth(value: &Value) -> usize {

@@ -1,10 +1,10 @@
 //! What providers list. The models of a read go out in a few `update` commands of many upserts each, in every version's
 //! own words: one call a model would take seconds where each waits for the journal.
 
+use super::Shared;
 use super::bson::{date, fields_of, natural};
 use super::connect::WRITE_TIMEOUT;
 use super::errors::Trouble;
-use super::Shared;
 use crate::domain::ModelRef;
 use crate::domain::listing::{CatalogRow, Change, Facts, ListedModel, Listing, ReadRow};
 use crate::storage::StoreError;

@@ -81,7 +81,8 @@ fn put(
     changes: &str,
 ) -> Result<(), Trouble> {
     // A read that took long must not set the clock back that a later one has set.
-    let sql = "INSERT INTO provider_catalog (provider, model_id, name, first_seen_at_ms, last_seen_at_ms, facts,
+    let sql =
+        "INSERT INTO provider_catalog (provider, model_id, name, first_seen_at_ms, last_seen_at_ms, facts,
             changes, raw) VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7)
         ON CONFLICT (provider, model_id) DO UPDATE SET name = excluded.name, facts = excluded.facts,
             changes = excluded.changes, raw = excluded.raw,
@@ -120,7 +121,8 @@ pub fn listed(connection: &mut Connection, provider: Option<&str>) -> Result<Vec
 
 /// Every read.
 pub fn reads(connection: &mut Connection, provider: Option<&str>) -> Result<Vec<ReadRow>, Trouble> {
-    let sql = "SELECT provider, started_at_ms, finished_at_ms, status = 'completed' AND pagination_complete, error
+    let sql =
+        "SELECT provider, started_at_ms, finished_at_ms, status = 'completed' AND pagination_complete, error
         FROM discovery_runs WHERE ?1 IS NULL OR provider = ?1 ORDER BY started_at_ms, position";
     let read = |found: &Row<'_>| {
         Ok(ReadRow {

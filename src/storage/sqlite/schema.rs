@@ -8,7 +8,8 @@ use rusqlite::{Connection, TransactionBehavior};
 
 /// The steps from an empty file to the present, one an entry; `user_version` counts those done. Never change one that
 /// was released: add another.
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
     CREATE TABLE runs (
         id TEXT PRIMARY KEY,
         published INTEGER NOT NULL,
@@ -87,7 +88,9 @@ const STEPS: &[&str] = &["
         adaptation TEXT NOT NULL,
         UNIQUE (provider, model_id, adaptation)
     ) STRICT;
-", listings::TABLES];
+",
+    listings::TABLES,
+];
 
 /// What [`migrate`] creates, for people.
 pub fn plan() -> Vec<String> {

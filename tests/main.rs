@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "the whole binary is tests")]
 
 mod boundaries;
+mod catalog;
 mod generated;
 mod protocols;
 mod raw_server;

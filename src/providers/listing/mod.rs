@@ -244,9 +244,9 @@ fn depth(value: &Value) -> usize {
     1 + below.unwrap_or(0)
 }
 
-/// A cursor as it stands in a query.
+/// A cursor as it stands in a query: a space is `%20`, because signatures know no `+`.
 fn encoded(cursor: &str) -> String {
-    url::form_urlencoded::byte_serialize(cursor.as_bytes()).collect()
+    url::form_urlencoded::byte_serialize(cursor.as_bytes()).collect::<String>().replace('+', "%20")
 }
 
 /// A token that names a next page.

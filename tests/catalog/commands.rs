@@ -125,7 +125,7 @@ fn tell(store: &str) {
     );
     let diff = |arguments: &[&str]| bench.run(&[&["catalog", "diff", "--json"], arguments].concat());
     let nothing = diff(&[]);
-    assert_eq!((nothing.code, nothing.notes.contains("never read whole")), (2, true), "{nothing:?}");
+    assert_eq!((nothing.code, nothing.notes.contains("ever read whole")), (2, true), "{nothing:?}");
     assert_eq!(bench.run(&["catalog", "list"]).code, 1);
 
     assert_eq!(bench.sync(), (0, "completed".to_owned()));
@@ -281,9 +281,11 @@ fn each_failure_is_named_and_stays_alone() {
         ("silent", "failed", "the first byte deadline passed"),
         ("huge", "failed", "the answer passed the size limit"),
     ];
-    assert_eq!(said["providers"].as_array().unwrap().len(), expected.len());
-    for (one, (name, status, words)) in said["providers"].as_array().unwrap().iter().zip(expected) {
-        assert_eq!((one["provider"].as_str(), one["status"].as_str()), (Some(name), Some(status)), "{one}");
+    let providers = said["providers"].as_array().unwrap();
+    assert_eq!(providers.len(), expected.len());
+    for (name, status, words) in expected {
+        let one = providers.iter().find(|one| one["provider"] == name).unwrap();
+        assert_eq!(one["status"].as_str(), Some(status), "{one}");
         assert!(one["error"].as_str().unwrap_or_default().contains(words), "{one}");
         assert_eq!(one["stored"], true);
     }

@@ -3,6 +3,7 @@
 use super::servers::{Answer, Gate, Server, json};
 use crate::support::Home;
 use serde_json::Value;
+use std::process::Output;
 
 /// Requests of the first round: nine hosts with one address each, Bedrock's two lists, Vertex' eleven publishers.
 const FIRST_ROUND: usize = 9 + 2 + 11;
@@ -49,6 +50,40 @@ fn all_providers_are_read_side_by_side() {
     let server = Server::start(move |path| {
         if gate.pass() { recorded(path) } else { Answer::Whole(500, b"one after another".to_vec()) }
     });
+    let output = sync_everybody(&server);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let said: Value = serde_json::from_str(&text).unwrap();
+    let notes = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), said["whole"].as_bool()), (Some(0), Some(true)), "{text}{notes}");
+    let counts: Vec<(&str, u64, u64)> = said["providers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| {
+            let count = |name: &str| one[name].as_u64().unwrap();
+            (one["provider"].as_str().unwrap(), count("raw_count"), count("new_count"))
+        })
+        .collect();
+    let expected = [
+        ("openai", 4, 4),
+        ("anthropic", 3, 3),
+        ("bedrock", 7, 3),
+        ("vertex", 7, 4),
+        ("groq", 3, 3),
+        ("together", 5, 2),
+        ("cerebras", 2, 2),
+        ("fireworks", 4, 2),
+        ("deepinfra", 3, 1),
+        ("openrouter", 3, 3),
+        ("vllm", 1, 1),
+    ];
+    assert_eq!(counts, expected);
+    assert!(!format!("{text}{notes}").contains("canary"));
+    keys_went_where_they_belong(&server.heads());
+}
+
+/// One sync without `--provider`, every provider configured to be found at the server.
+fn sync_everybody(server: &Server) -> Output {
     let home = Home::new();
     let config = format!(
         "[providers.bedrock]\nbase_url = '{}'\nregion = 'us-east-1'\n[providers.vllm]\ndialect = 'chat'\nbase_url = '{}'\n",
@@ -86,36 +121,7 @@ fn all_providers_are_read_side_by_side() {
     ] {
         command.env(variable, format!("canary-{variable}"));
     }
-    let output = command.env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE").output().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    let said: Value = serde_json::from_str(&text).unwrap();
-    let notes = String::from_utf8(output.stderr).unwrap();
-    assert_eq!((output.status.code(), said["whole"].as_bool()), (Some(0), Some(true)), "{text}{notes}");
-    let counts: Vec<(&str, u64, u64)> = said["providers"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|one| {
-            let count = |name: &str| one[name].as_u64().unwrap();
-            (one["provider"].as_str().unwrap(), count("raw_count"), count("new_count"))
-        })
-        .collect();
-    let expected = [
-        ("openai", 4, 4),
-        ("anthropic", 3, 3),
-        ("bedrock", 7, 3),
-        ("vertex", 7, 4),
-        ("groq", 3, 3),
-        ("together", 5, 2),
-        ("cerebras", 2, 2),
-        ("fireworks", 4, 2),
-        ("deepinfra", 3, 1),
-        ("openrouter", 3, 3),
-        ("vllm", 1, 1),
-    ];
-    assert_eq!(counts, expected);
-    assert!(!format!("{text}{notes}").contains("canary"));
-    keys_went_where_they_belong(&server.heads());
+    command.env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE").output().unwrap()
 }
 
 /// Each request shows its own provider's key, in that provider's way, and no other.

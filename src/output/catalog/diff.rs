@@ -33,10 +33,9 @@ pub fn text(diff: &Diff, since: DateTime<Utc>, wide: bool, view: &View) -> Strin
         rows.iter().map(|row| model(row, at(row), wide, view)).collect()
     };
     let gone = |gone: &Gone| short(&gone.row, format!("last listed {}", moment(gone.row.last_seen_at, view)));
-    let changed = |changed: &Changed| {
-        let words: Vec<String> =
-            newest(&changed.changes).into_iter().map(|one| change(one, unicode)).collect();
-        short(&changed.row, words.join(", "))
+    // A line for each change: of several on one line the last would be cut away.
+    let changed = |changed: &Changed| -> Vec<Vec<String>> {
+        newest(&changed.changes).into_iter().map(|one| short(&changed.row, change(one, unicode))).collect()
     };
     let unlisted = |one: &Unlisted| {
         let seen = one.last_seen_at.map(|at| format!("last listed {}", moment(Some(at), view)));
@@ -47,14 +46,25 @@ pub fn text(diff: &Diff, since: DateTime<Utc>, wide: bool, view: &View) -> Strin
             seen.unwrap_or_else(|| "never listed".to_owned()),
         ]
     };
-    for (title, columns, rows) in [
-        ("New", &MODEL[..], models(&diff.new, |row| row.first_seen_at)),
-        ("Gone", &SHORT[..], diff.gone.iter().map(gone).collect()),
-        ("Changed", &SHORT[..], diff.changed.iter().map(changed).collect()),
-        ("Measured, not listed", &SHORT[..], diff.not_listed.iter().map(unlisted).collect()),
-        ("Listed, not measured", &MODEL[..], models(&diff.not_measured, |row| row.first_seen_at)),
+    for (title, count, columns, rows) in [
+        ("New", diff.new.len(), &MODEL[..], models(&diff.new, |row| row.first_seen_at)),
+        ("Gone", diff.gone.len(), &SHORT[..], diff.gone.iter().map(gone).collect()),
+        ("Changed", diff.changed.len(), &SHORT[..], diff.changed.iter().flat_map(changed).collect()),
+        (
+            "Measured, not listed",
+            diff.not_listed.len(),
+            &SHORT[..],
+            diff.not_listed.iter().map(unlisted).collect(),
+        ),
+        (
+            "Listed, not measured",
+            diff.not_measured.len(),
+            &MODEL[..],
+            models(&diff.not_measured, |row| row.first_seen_at),
+        ),
     ] {
-        out.extend(section(title, columns, &rows, wide, view));
+        let title = format!("{title} ({})", grouped(count as u64));
+        out.extend(section(&title, columns, &rows, wide, view));
     }
     out.iter().map(|line| format!("{line}\n")).collect()
 }
@@ -74,10 +84,13 @@ fn newest(changes: &[Change]) -> Vec<&Change> {
 fn headline(diff: &Diff, since: DateTime<Utc>, view: &View) -> String {
     if diff.is_same() {
         let listed = diff.providers.values().map(|state| state.listed).sum();
-        return format!(
-            "Nothing differs since {}: {} listed",
-            moment(Some(since), view),
-            counted(listed, "model")
+        return folded(
+            &format!(
+                "Nothing differs since {}: {} listed",
+                moment(Some(since), view),
+                counted(listed, "model")
+            ),
+            view,
         );
     }
     let count = |number: usize, word: &str| format!("{} {word}", grouped(number as u64));
@@ -88,7 +101,12 @@ fn headline(diff: &Diff, since: DateTime<Utc>, view: &View) -> String {
         count(diff.not_measured.len(), "listed and not measured"),
     ];
     let line = format!("Since {}: {}. Now: {}", moment(Some(since), view), words.join(", "), now.join(", "));
-    text::wrap(&line, view.terminal.text_limit().unwrap_or(usize::MAX), 0).join("\n")
+    folded(&line, view)
+}
+
+/// A sentence in lines of the terminal's width.
+fn folded(sentence: &str, view: &View) -> String {
+    text::wrap(sentence, view.terminal.text_limit().unwrap_or(usize::MAX), 0).join("\n")
 }
 
 fn section(title: &str, columns: &[Column], rows: &[Vec<String>], wide: bool, view: &View) -> Vec<String> {
@@ -96,11 +114,14 @@ fn section(title: &str, columns: &[Column], rows: &[Vec<String>], wide: bool, vi
         return Vec::new();
     }
     let shown = if wide { rows.len() } else { rows.len().min(FIRST) };
-    let mut out =
-        vec![String::new(), view.paint().heading(&format!("{title} ({})", grouped(rows.len() as u64)))];
+    let mut out = vec![
+        String::new(),
+        view.paint().heading(&text::cut(title, view.terminal.width, view.terminal.unicode)),
+    ];
     out.extend(lines(columns, &rows[..shown], view.terminal.text_limit(), view.terminal.unicode));
     if shown < rows.len() {
-        out.push(format!("and {} more: --wide shows all", grouped((rows.len() - shown) as u64)));
+        let more = format!("and {} more: --wide shows all", grouped((rows.len() - shown) as u64));
+        out.extend(text::wrap(&more, view.terminal.width, 0));
     }
     out
 }

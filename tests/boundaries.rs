@@ -29,7 +29,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("providers", &["domain", "wire"]),
     ("storage", &["domain"]),
     ("measure", &["domain", "wire", "providers"]),
-    ("catalog", &["domain", "wire", "providers", "storage", "measure"]),
+    ("catalog", &["domain", "wire", "providers", "measure"]),
     ("output", &["domain", "measure", "catalog"]),
     ("cli", &[]),
     ("settings", &["cli", "domain", "providers", "storage", "wire"]),

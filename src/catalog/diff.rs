@@ -4,9 +4,8 @@
 //! A read counts only if it is complete. A model is gone when it was missing from so many complete reads in a row, because
 //! lists flicker; it is new when it came after its provider's first complete read, which is where comparing begins.
 
-use crate::domain::listing::{CatalogRow, Change, ReadRow};
+use crate::domain::listing::{CatalogRow, Change, MeasuredModel, ReadRow};
 use crate::providers::listing::listed_id;
-use crate::storage::listings::MeasuredModel;
 use chrono::{DateTime, Utc};
 use std::collections::{BTreeMap, HashMap, HashSet};
 

@@ -4,8 +4,7 @@
 pub mod diff;
 pub mod reading;
 
-use crate::domain::listing::Listing;
-use crate::storage::listings::Kept;
+use crate::domain::listing::{Kept, Listing};
 
 /// What became of one provider's list.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,6 +1,7 @@
 //! What providers list: a model with the facts that its provider states, one read of a list, and what stores keep of both.
 //! Listing is not serving: nothing here says that a model answers.
 
+use crate::domain::ModelRef;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -147,6 +148,26 @@ pub struct ReadRow {
     pub complete: bool,
     /// Why it is not complete.
     pub error: Option<String>,
+}
+
+/// What became of a read that was kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Models that had never been listed.
+    pub new: u64,
+    /// Models of which a stated fact is another now.
+    pub changed: u64,
+}
+
+/// A model of the catalogue of what is measured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MeasuredModel {
+    /// Provider and model.
+    pub model: ModelRef,
+    /// What people read.
+    pub display_name: String,
+    /// It is measured: enabled and not deprecated.
+    pub measured: bool,
 }
 
 #[cfg(test)]

@@ -1,31 +1,10 @@
 //! What providers list, as stores keep it: `provider_catalog` and `bench_discovery_runs` of the data contract. Comparing
 //! is `catalog`.
 
-use crate::domain::ModelRef;
-use crate::domain::listing::{CatalogRow, Change, Facts, ListedModel, Listing, ReadRow};
+use crate::domain::listing::{CatalogRow, Change, Facts, Kept, ListedModel, Listing, MeasuredModel, ReadRow};
 use crate::storage::StoreError;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-
-/// What became of a read that was kept.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Kept {
-    /// Models that had never been listed.
-    pub new: u64,
-    /// Models of which a stated fact is another now.
-    pub changed: u64,
-}
-
-/// A model of the catalogue of what is measured.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MeasuredModel {
-    /// Provider and model.
-    pub model: ModelRef,
-    /// What people read.
-    pub display_name: String,
-    /// It is measured: enabled and not deprecated.
-    pub measured: bool,
-}
 
 /// What a store keeps about lists.
 #[async_trait]

@@ -1,5 +1,5 @@
-//! Where outcomes are kept and the catalogue is read: SQLite and MongoDB behind two traits. [`Sink`] is all that a remote
-//! runner may do; [`Store`] adds what an operator does.
+//! Where outcomes are kept and the catalogue is read: SQLite and MongoDB behind a few traits. [`Sink`] is all that a remote
+//! runner may do; [`Store`] adds what an operator does, [`Listings`] what providers list among it.
 //!
 //! An outcome becomes a row in [`document`] (types by the table in [`contract`]), and the row goes to the store that
 //! [`open()`] made of a [`Location`]. What no store took is kept by [`spill`] until one does.

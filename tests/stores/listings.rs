@@ -3,9 +3,8 @@
 use super::backend::{Backend, Kind};
 use crate::support::samples::now;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use llmbench::domain::listing::{Facts, ListedModel, Listing, ReadStatus};
+use llmbench::domain::listing::{Facts, Kept, ListedModel, Listing, ReadStatus};
 use llmbench::storage::Store;
-use llmbench::storage::listings::Kept;
 use serde_json::{Value, json};
 use std::sync::Arc;
 

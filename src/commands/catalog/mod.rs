@@ -7,10 +7,9 @@ mod sync;
 use crate::cli::catalog::{CatalogArgs, CatalogCommand};
 use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
-use crate::domain::listing::{CatalogRow, ReadRow};
+use crate::domain::listing::{CatalogRow, MeasuredModel, ReadRow};
 use crate::output::print;
 use crate::storage::Store;
-use crate::storage::listings::MeasuredModel;
 use serde_json::Value;
 
 /// Runs the command.

@@ -4,11 +4,10 @@ use super::*;
 use crate::catalog::Synced;
 use crate::catalog::diff::{ABSENT_READS, Question, inventory};
 use crate::domain::ModelRef;
-use crate::domain::listing::{CatalogRow, ListedModel, Listing, ReadRow, ReadStatus};
+use crate::domain::listing::{CatalogRow, Kept, ListedModel, Listing, MeasuredModel, ReadRow, ReadStatus};
 use crate::output::schema_check::violations;
 use crate::output::terminal::{Terminal, Wishes};
 use crate::output::{text, view};
-use crate::storage::listings::{Kept, MeasuredModel};
 use chrono::{FixedOffset, TimeDelta};
 
 fn at(hour: i64) -> DateTime<Utc> {

@@ -11,10 +11,9 @@ mod indexes;
 mod listings;
 mod record;
 
-use crate::domain::listing::{CatalogRow, Listing, ReadRow};
+use crate::domain::listing::{CatalogRow, Kept, Listing, MeasuredModel, ReadRow};
 use crate::domain::{ModelRef, Outcome};
-use crate::storage::listings::{Kept, Listings, MeasuredModel};
-use crate::storage::{MongoUri, Names, Recorded, Sink, Store, StoreError, WorkItem, document};
+use crate::storage::{Listings, MongoUri, Names, Recorded, Sink, Store, StoreError, WorkItem, document};
 use async_trait::async_trait;
 use call::Caller;
 use mongodb::{Collection, Database, bson::Document};

@@ -2,9 +2,8 @@
 
 use super::*;
 use crate::domain::ModelRef;
-use crate::domain::listing::{CatalogRow, Listing, ReadRow};
-use crate::storage::listings::{Kept, Listings, MeasuredModel};
-use crate::storage::{Sink, WorkItem, samples};
+use crate::domain::listing::{CatalogRow, Kept, Listing, MeasuredModel, ReadRow};
+use crate::storage::{Listings, Sink, WorkItem, samples};
 use proptest::prelude::*;
 use serde_json::json;
 use std::sync::Mutex;

@@ -2,8 +2,8 @@
 
 use super::errors::Trouble;
 use crate::domain::ModelRef;
-use crate::domain::listing::{CatalogRow, Facts, ListedModel, Listing, ReadRow};
-use crate::storage::listings::{Before, Kept, MeasuredModel, SOURCE_VERSION, changes_after};
+use crate::domain::listing::{CatalogRow, Facts, Kept, ListedModel, Listing, MeasuredModel, ReadRow};
+use crate::storage::listings::{Before, SOURCE_VERSION, changes_after};
 use chrono::{DateTime, Utc};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};

@@ -12,10 +12,9 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
-use crate::domain::listing::{CatalogRow, Listing, ReadRow};
+use crate::domain::listing::{CatalogRow, Kept, Listing, MeasuredModel, ReadRow};
 use crate::domain::{ModelRef, Outcome};
-use crate::storage::listings::{Kept, Listings, MeasuredModel};
-use crate::storage::{Recorded, Sink, Store, StoreError, WorkItem, document};
+use crate::storage::{Listings, Recorded, Sink, Store, StoreError, WorkItem, document};
 use async_trait::async_trait;
 use owner::Owner;
 use std::path::{Path, PathBuf};

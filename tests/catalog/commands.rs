@@ -307,6 +307,26 @@ fn the_simulator_lists_itself() {
 }
 
 #[test]
+fn the_simulator_lists_in_the_manners_of_providers() {
+    let simulator = llmbench::providers::sim::start_in_process().unwrap();
+    let home = Home::new();
+    let providers = ["anthropic", "together", "groq", "fireworks", "openrouter"];
+    let mut command = home.llmbench(&["catalog", "sync", "--json"]);
+    for (provider, path) in providers.iter().zip(["", "/v1", "", "", "/api/v1"]) {
+        let name = provider.to_uppercase();
+        command.env(format!("{name}_BASE_URL"), format!("{}/{provider}{path}", simulator.base_url()));
+        command.env(format!("{name}_API_KEY"), KEY);
+    }
+    let output = command.output().unwrap();
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let read = said["providers"].as_array().unwrap();
+    let all = llmbench::providers::sim::scenario::PRESETS.len();
+    assert_eq!(read.len(), providers.len());
+    assert!(read.iter().all(|one| one["new_count"] == all), "{said}");
+}
+
+#[test]
 fn wrong_usage_says_what_is_right() {
     let home = Home::new();
     let said = |arguments: &[&str]| {

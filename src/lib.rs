@@ -6,12 +6,14 @@
 //! - [`settings`]: who wins: flag, environment, file, default; secrets that cannot print
 //! - [`commands`]: what each word does: settings in, exit status out
 //! - [`output`]: results to stdout, notes and progress to stderr
+//! - [`catalog`]: what providers list, against what is measured
 //! - [`measure`]: one request, one outcome: timeline, verdict, load shapes, statistics
 //! - [`providers`]: hosts, wire formats, keys, errors, the simulator
 //! - [`wire`]: one HTTP exchange, recorded with stamps
 //! - [`storage`]: SQLite and MongoDB behind one trait
 //! - [`domain`]: the words (model, profile, run, failure); no I/O
 
+pub mod catalog;
 pub mod cli;
 pub mod commands;
 pub mod domain;

@@ -31,10 +31,14 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("providers", &["domain", "wire"]),
     ("storage", &["domain"]),
     ("measure", &["domain", "wire", "providers"]),
-    ("output", &["domain", "measure"]),
+    ("catalog", &["domain", "wire", "providers", "measure"]),
+    ("output", &["domain", "measure", "catalog"]),
     ("cli", &[]),
     ("settings", &["cli", "domain", "providers", "storage", "wire"]),
-    ("commands", &["cli", "settings", "output", "measure", "providers", "storage", "wire", "domain"]),
+    (
+        "commands",
+        &["cli", "settings", "output", "catalog", "measure", "providers", "storage", "wire", "domain"],
+    ),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

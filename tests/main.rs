@@ -5,6 +5,7 @@
 
 mod aimock;
 mod boundaries;
+mod catalog;
 mod documents;
 mod errors;
 mod generated;

@@ -1,5 +1,6 @@
 //! Every command and flag. Reading this folder is reading `--help`; nothing here does anything.
 
+pub mod catalog;
 pub mod db;
 pub mod errors;
 pub mod models;
@@ -54,6 +55,8 @@ pub enum Command {
     Run(Box<run::RunArgs>),
     /// The catalogue: which models are measured
     Models(models::ModelsArgs),
+    /// What providers list, against what is measured
+    Catalog(catalog::CatalogArgs),
     /// The built-in simulated provider
     Sim(sim::SimArgs),
     /// The store's tables, collections and indexes

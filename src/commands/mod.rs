@@ -1,6 +1,7 @@
 //! What each word does: settings in, exit status out. The place where measuring, storing and showing are joined; no
 //! layer below knows that there is a command line.
 
+pub mod catalog;
 pub mod context;
 pub mod db;
 pub mod errors;
@@ -38,6 +39,10 @@ pub async fn dispatch(cli: Cli, env: Env) -> Exit {
         },
         Command::Models(args) => match context(cli.global, Overrides::default(), env) {
             Ok(context) => models::run(args, context).await,
+            Err(error) => Err(error),
+        },
+        Command::Catalog(args) => match context(cli.global, Overrides::default(), env) {
+            Ok(context) => catalog::run(args, context).await,
             Err(error) => Err(error),
         },
         Command::Run(args) => {

@@ -3,7 +3,9 @@
 pub mod ask;
 pub mod failure;
 pub mod glob;
+pub mod listing;
 pub mod model;
+pub mod moment;
 pub mod names;
 pub mod nearest;
 pub mod profile;

@@ -113,7 +113,7 @@ pub const ANTHROPIC_VERTEX_BASE_URL: &str = "ANTHROPIC_VERTEX_BASE_URL";
 pub const AWS_REGION: &str = "AWS_REGION";
 /// Region of Bedrock where `AWS_REGION` is unset.
 pub const AWS_DEFAULT_REGION: &str = "AWS_DEFAULT_REGION";
-/// Profile of the AWS configuration.
+/// Profile of the AWS configuration: read by the AWS SDK, looked at by us to know whether Bedrock is meant.
 pub const AWS_PROFILE: &str = "AWS_PROFILE";
 /// Secret half of an AWS key: read by the AWS SDK, kept out of messages by us.
 pub const AWS_SECRET_ACCESS_KEY: &str = "AWS_SECRET_ACCESS_KEY";

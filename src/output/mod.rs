@@ -3,7 +3,9 @@
 
 pub mod advice;
 pub mod ask;
+pub mod catalog;
 pub mod chart;
+pub mod columns;
 pub mod csv;
 pub mod error_story;
 pub mod errors;
@@ -18,6 +20,7 @@ pub mod print;
 pub mod progress;
 pub mod run_story;
 pub mod runs;
+pub mod steps;
 pub mod stored;
 pub mod table;
 pub mod terminal;

@@ -28,6 +28,9 @@ use std::sync::{Arc, Mutex};
 /// Headers that the wire writes itself.
 const WIRE_HEADERS: [&str; 3] = ["host", "content-length", "connection"];
 
+/// The model in whose name the client is asked to sign what is not about a model.
+const PLACEHOLDER: &str = "none";
+
 /// Signs requests for one account and region.
 #[derive(Debug, Clone)]
 pub struct Signer {
@@ -114,13 +117,46 @@ impl Signer {
             .config_override(Config::builder().http_client(taken.clone()))
             .send()
             .await;
-        let signed = taken.0.lock().ok().and_then(|mut slot| slot.take());
-        match (signed, outcome) {
-            (Some(request), _) => wire_request(&request),
-            (None, Err(error)) => Err(explain(&error)),
-            (None, Ok(_)) => Err(prepare_fault("the AWS SDK built no request".to_owned())),
-        }
+        let outcome = outcome.map(drop).map_err(|error| explain(&error));
+        wire_request("POST", &taken.request(outcome)?)
     }
+
+    /// The signed request for a page of the control plane's lists. The SDK's client for the control plane would take
+    /// minutes to build for two GETs, so the same client signs them: credentials, region and signing name are the same, and
+    /// method, address and body are put in before it signs.
+    ///
+    /// # Errors
+    /// As [`Signer::sign`].
+    pub async fn sign_list(&self, path_and_query: &str) -> Result<Request, Fault> {
+        let taken = Taken::default();
+        let path = path_and_query.to_owned();
+        let outcome = self
+            .client
+            .converse_stream()
+            .model_id(PLACEHOLDER)
+            .customize()
+            .mutate_request(move |request| {
+                let uri = format!("{}{path}", control_plane(request.uri()));
+                // An address that cannot be read stays what it was, and is answered with an error.
+                let _ = request.set_uri(uri);
+                let _ = request.set_method("GET");
+                request.headers_mut().remove("content-length");
+                request.headers_mut().remove("content-type");
+                *request.body_mut() = SdkBody::empty();
+            })
+            .config_override(Config::builder().http_client(taken.clone()))
+            .send()
+            .await;
+        let outcome = outcome.map(drop).map_err(|error| explain(&error));
+        wire_request("GET", &taken.request(outcome)?)
+    }
+}
+
+/// The root of the control plane, from the address of a [`PLACEHOLDER`]'s request: another host name of AWS's own, the same
+/// address where one is configured.
+fn control_plane(data_plane: &str) -> String {
+    let root = data_plane.split("/model/").next().unwrap_or(data_plane);
+    root.replacen("://bedrock-runtime", "://bedrock", 1)
 }
 
 /// Looks for a profile in the files that the SDK reads.
@@ -138,6 +174,18 @@ async fn require(profile: &str) -> Result<(), AwsError> {
 #[derive(Debug, Clone, Default)]
 struct Taken(Arc<Mutex<Option<HttpRequest>>>);
 
+impl Taken {
+    /// The request, or why there is none.
+    fn request(&self, outcome: Result<(), Fault>) -> Result<HttpRequest, Fault> {
+        let signed = self.0.lock().ok().and_then(|mut slot| slot.take());
+        match (signed, outcome) {
+            (Some(request), _) => Ok(request),
+            (None, Err(fault)) => Err(fault),
+            (None, Ok(())) => Err(prepare_fault("the AWS SDK built no request".to_owned())),
+        }
+    }
+}
+
 impl HttpConnector for Taken {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         if let Ok(mut slot) = self.0.lock() {
@@ -153,7 +201,7 @@ impl HttpClient for Taken {
     }
 }
 
-fn wire_request(signed: &HttpRequest) -> Result<Request, Fault> {
+fn wire_request(method: &'static str, signed: &HttpRequest) -> Result<Request, Fault> {
     let url = url::Url::parse(signed.uri()).map_err(|error| prepare_fault(error.to_string()))?;
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
     let port = url.port_or_known_default().unwrap_or(443);
@@ -166,7 +214,7 @@ fn wire_request(signed: &HttpRequest) -> Result<Request, Fault> {
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
     Ok(Request {
-        method: "POST",
+        method,
         target: Target { tls: url.scheme() == "https", host, port },
         path: format!("/{after_host}"),
         headers,
@@ -240,6 +288,37 @@ mod tests {
         assert_eq!(body["messages"][0]["content"][0]["text"], "Tell");
         assert_eq!(body["inferenceConfig"], json!({"maxTokens": 64, "temperature": 0.1}));
         assert_eq!(body["additionalModelRequestFields"]["thinking"]["budget_tokens"], 1024);
+    }
+
+    #[tokio::test]
+    async fn lists_are_signed_gets_of_the_control_plane() {
+        let path = "/inference-profiles?maxResults=1000&nextToken=a%2Bb&type=SYSTEM_DEFINED";
+        let request = signer("http://127.0.0.1:8123/aws").sign_list(path).await.unwrap();
+        assert_eq!((request.method, request.path.as_str()), ("GET", format!("/aws{path}").as_str()));
+        assert!(request.body.is_empty());
+        let header = |wanted: &str| request.headers.iter().find(|(name, _)| name == wanted);
+        assert!(header("authorization").unwrap().1.contains("/us-east-1/bedrock/aws4_request"));
+        assert!(header("content-type").is_none());
+        let other = signer("http://127.0.0.1:8123/aws").sign_list("/foundation-models").await.unwrap();
+        let signature = |request: &Request| {
+            let found = request.headers.iter().find(|(name, _)| name == "authorization");
+            found.unwrap().1.rsplit("Signature=").next().unwrap().to_owned()
+        };
+        assert_ne!(signature(&request), signature(&other), "the address is signed");
+    }
+
+    #[test]
+    fn the_control_plane_has_its_own_name_at_aws_alone() {
+        let root =
+            control_plane("https://bedrock-runtime.eu-west-1.amazonaws.com/model/none/converse-stream");
+        assert_eq!(root, "https://bedrock.eu-west-1.amazonaws.com");
+        let fips =
+            control_plane("https://bedrock-runtime-fips.us-east-1.amazonaws.com/model/none/converse-stream");
+        assert_eq!(fips, "https://bedrock-fips.us-east-1.amazonaws.com");
+        assert_eq!(
+            control_plane("http://127.0.0.1:1/aws/model/none/converse-stream"),
+            "http://127.0.0.1:1/aws"
+        );
     }
 
     #[tokio::test]

@@ -8,6 +8,7 @@ pub mod bedrock_ids;
 pub mod errors;
 pub mod google;
 pub mod hosts;
+pub mod listing;
 pub mod prepare;
 pub mod protocols;
 pub mod retry_after;

@@ -105,6 +105,25 @@ pub fn request(
     Ok(Request { method: "POST", target, path, headers, body })
 }
 
+/// The request that asks for a page of a list of models. `path` holds its query.
+///
+/// # Errors
+/// As [`request`].
+pub fn list_request(
+    host: &Host,
+    base: &str,
+    path: &str,
+    credential: &Credential,
+) -> Result<Request, PrepareError> {
+    let (target, path) = join(host, base, path)?;
+    let mut headers = headers(host, credential)?;
+    headers.retain(|(name, _)| name != "Content-Type");
+    for (_, value) in headers.iter_mut().filter(|(name, _)| name == "Accept") {
+        "application/json".clone_into(value);
+    }
+    Ok(Request { method: "GET", target, path, headers, body: Bytes::new() })
+}
+
 /// Where a request goes: the machine, and path with query.
 ///
 /// # Errors

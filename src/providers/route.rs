@@ -6,6 +6,7 @@ use super::auth::Credential;
 use super::bedrock::Signer;
 use super::google::{GoogleError, GoogleLogin};
 use super::hosts::Host;
+use super::listing::Part;
 use super::prepare::{self, Plan};
 use crate::domain::Ask;
 use crate::domain::failure::{Fault, Kind, Stage};
@@ -61,6 +62,20 @@ impl Route {
         let path = plan.dialect.path(&plan.ask.model_id);
         let request = prepare::request(&self.host, &plan, &path, body, &credential)?;
         Ok(Prepared { plan, request })
+    }
+
+    /// The request for one page of a list of models; see [`super::listing`].
+    ///
+    /// # Errors
+    /// As [`Route::prepare`].
+    pub async fn prepare_page(&self, part: &Part, cursor: Option<&str>) -> Result<Request, Fault> {
+        let path = part.page_path(cursor);
+        let credential = match &self.access {
+            Access::Aws(signer) => return signer.sign_list(&path).await,
+            Access::Google(login) => login.credential().await.map_err(no_token)?,
+            Access::Known(credential) => credential.clone(),
+        };
+        Ok(prepare::list_request(&self.host, &part.base, &path, &credential)?)
     }
 
     /// The region that requests go to, where the host has regions.

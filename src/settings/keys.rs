@@ -2,7 +2,9 @@
 
 use super::error::KeyError;
 use super::{Env, key_command};
-use crate::domain::names::{GOOGLE_APPLICATION_CREDENTIALS, SECRETS};
+use crate::domain::names::{
+    AWS_BEARER_TOKEN_BEDROCK, AWS_PROFILE, AWS_SECRET_ACCESS_KEY, GOOGLE_APPLICATION_CREDENTIALS, SECRETS,
+};
 use crate::domain::redact::Redactor;
 use crate::domain::secret::{BadKey, Secret};
 use crate::providers::auth::{Credential, Login};
@@ -39,6 +41,23 @@ pub fn login(host: &Host, env: &Env) -> Result<Login, KeyError> {
             provider: host.name.clone(),
             vars: host.key_names().into_iter().map(str::to_owned).collect(),
         }),
+    }
+}
+
+/// Whether anything says that a host is meant to be called: a key where it takes one, else a sign of a login that the
+/// vendor's own library would find.
+pub fn is_configured(host: &Host, env: &Env) -> bool {
+    let set = |names: &[&str]| env.first(names).is_some();
+    if set(&host.key_names()) || host.keys.file.is_some() || host.keys.command.is_some() {
+        return true;
+    }
+    match host.keys.auth {
+        Auth::None => true,
+        Auth::Bearer | Auth::Header(_) => false,
+        Auth::GoogleAdc => host.project.is_some() || set(&[GOOGLE_APPLICATION_CREDENTIALS]),
+        Auth::AwsChain => {
+            host.region.is_some() || set(&[AWS_PROFILE, AWS_SECRET_ACCESS_KEY, AWS_BEARER_TOKEN_BEDROCK])
+        }
     }
 }
 

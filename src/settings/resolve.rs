@@ -113,6 +113,11 @@ impl Settings {
         keys::login(host, &self.env)
     }
 
+    /// Whether anything says that a host is meant to be called: a key, where one is needed, or a sign of a login. Asks nobody.
+    pub fn is_configured(&self, host: &Host) -> bool {
+        keys::is_configured(host, &self.env)
+    }
+
     /// A redactor that knows every secret of the environment and of the store's URL. Keys from files and commands are
     /// added by whoever fetches them.
     pub fn redactor(&self) -> Redactor {

@@ -24,6 +24,8 @@ pub enum Kind {
     Errors,
     Rollups,
     Health,
+    Catalog,
+    Reads,
 }
 
 impl Backend {
@@ -84,6 +86,18 @@ fn sqlite_rows(connection: &Connection, kind: Kind) -> Vec<Map<String, Value>> {
                 'last_seen', strftime('%Y-%m-%dT%H:%M:%fZ', last_seen_ms / 1000.0, 'unixepoch')) FROM error_rollups"
         }
         Kind::Health => "SELECT doc FROM model_health",
+        Kind::Catalog => {
+            "SELECT json_object('provider', provider, 'model_id', model_id, 'name', name, 'raw', json(raw),
+                'first_seen_at', strftime('%Y-%m-%dT%H:%M:%fZ', first_seen_at_ms / 1000.0, 'unixepoch'),
+                'last_seen_at', strftime('%Y-%m-%dT%H:%M:%fZ', last_seen_at_ms / 1000.0, 'unixepoch')) FROM provider_catalog"
+        }
+        Kind::Reads => {
+            "SELECT json_object('provider', provider, 'status', status, 'error', error, 'raw_count', raw_count,
+                'started_at', strftime('%Y-%m-%dT%H:%M:%fZ', started_at_ms / 1000.0, 'unixepoch'),
+                'finished_at', strftime('%Y-%m-%dT%H:%M:%fZ', finished_at_ms / 1000.0, 'unixepoch'),
+                'accepted_count', accepted_count, 'new_count', new_count, 'source_version', source_version,
+                'pagination_complete', json(iif(pagination_complete, 'true', 'false'))) FROM discovery_runs"
+        }
     };
     let mut statement = connection.prepare(sql).unwrap();
     let rows = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
@@ -97,6 +111,8 @@ async fn mongo_rows(database: &Database, kind: Kind) -> Vec<Map<String, Value>> 
         Kind::Errors => "errors_cloud",
         Kind::Rollups => "error_rollups",
         Kind::Health => "bench_model_health",
+        Kind::Catalog => "provider_catalog",
+        Kind::Reads => "bench_discovery_runs",
     };
     let mut cursor = database.collection::<Document>(name).find(doc! {}).await.unwrap();
     let mut rows = Vec::new();
@@ -131,6 +147,7 @@ fn plain(value: Bson) -> Value {
             let instant = chrono::DateTime::from_timestamp_millis(instant.timestamp_millis()).unwrap();
             json!(instant.to_rfc3339_opts(chrono::SecondsFormat::Millis, true))
         }
+        Bson::ObjectId(id) => json!(id.to_hex()),
         other => panic!("no row holds {other:?}"),
     }
 }

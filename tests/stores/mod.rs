@@ -2,6 +2,7 @@
 
 pub mod backend;
 mod catalogue;
+mod listings;
 mod mongo;
 mod sqlite;
 mod story;

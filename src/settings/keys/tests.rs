@@ -142,3 +142,16 @@ fn the_redactor_knows_the_environments_secrets() {
     let redactor = redactor([&own], &env);
     assert_eq!(redactor.redact("canary-one canary-two /home/x"), "[redacted] [redacted] /home/x");
 }
+
+#[test]
+fn a_host_is_configured_where_something_says_so() {
+    let configured =
+        |name: &str, env: &[(&str, &str)]| is_configured(&host(name), &Env::from_pairs(env.iter().copied()));
+    assert!(!configured("groq", &[("OPENAI_API_KEY", "k")]));
+    assert!(configured("groq", &[("GROQ_API_KEY", "k")]));
+    assert!(is_configured(&with_file("/nonexistent".into()), &no_env()));
+    assert!(is_configured(&with_command("true"), &no_env()));
+    assert!(configured("sim", &[]));
+    assert!(!configured("bedrock", &[]) && configured("bedrock", &[("AWS_PROFILE", "bench")]));
+    assert!(!configured("vertex", &[]) && configured("vertex", &[("GOOGLE_APPLICATION_CREDENTIALS", "/f")]));
+}

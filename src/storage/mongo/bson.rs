@@ -21,28 +21,32 @@ fn top_level(name: &str, value: &Value) -> Bson {
     }
 }
 
+/// The fields of a document inside a row, where nothing is a date.
+pub fn fields_of(fields: &Map<String, Value>) -> Document {
+    fields.iter().map(|(name, value)| (escape_key(name), natural(value))).collect()
+}
+
 /// An instant as a BSON date.
 pub fn date(instant: chrono::DateTime<chrono::Utc>) -> Bson {
     Bson::DateTime(DateTime::from_millis(instant.timestamp_millis()))
 }
 
-fn natural(value: &Value) -> Bson {
+/// A value inside a row, with the type that it has already.
+pub fn natural(value: &Value) -> Bson {
     match value {
         Value::Null => Bson::Null,
         Value::Bool(flag) => Bson::Boolean(*flag),
         Value::String(text) => Bson::String(text.clone()),
         Value::Number(number) => numeric(number),
         Value::Array(items) => Bson::Array(items.iter().map(natural).collect()),
-        Value::Object(fields) => {
-            Bson::Document(fields.iter().map(|(name, value)| (escape_key(name), natural(value))).collect())
-        }
+        Value::Object(fields) => Bson::Document(fields_of(fields)),
     }
 }
 
 fn numeric(number: &Number) -> Bson {
     match number.as_i64() {
         Some(whole) => i32::try_from(whole).map_or(Bson::Int64(whole), Bson::Int32),
-        // Whole numbers above 63 bits were refused when the row was made.
+        // Whole numbers above 63 bits: refused when a row of ours was made, doubles in a provider's own entry.
         None => Bson::Double(number.as_f64().unwrap_or(f64::NAN)),
     }
 }

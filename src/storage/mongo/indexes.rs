@@ -38,7 +38,7 @@ const BY_MODEL_AND_TIME: &[(&str, i32)] = &[("provider", 1), ("model_name", 1), 
 const BY_RUN_TIME: &[(&str, i32)] = &[("run_ts", -1), ("provider", 1), ("model_name", 1)];
 const BY_MODEL: &[(&str, i32)] = &[("provider", 1), ("model_id", 1)];
 
-static INDEXES: [Index; 21] = [
+static INDEXES: [Index; 23] = [
     index(|n| &n.cloud, "provider_1_model_name_1_run_ts_-1", BY_MODEL_AND_TIME, Kind::Plain),
     index(
         |n| &n.cloud,
@@ -85,6 +85,13 @@ static INDEXES: [Index; 21] = [
         |n| &n.bench_jobs,
         "status_1_last_attempt_error_kind_1_updated_at_-1",
         &[("status", 1), ("last_attempt_error_kind", 1), ("updated_at", -1)],
+        Kind::Plain,
+    ),
+    index(|n| &n.provider_catalog, "provider_1_model_id_1", BY_MODEL, Kind::Unique),
+    index(
+        |n| &n.discovery_runs,
+        "provider_1_started_at_-1",
+        &[("provider", 1), ("started_at", -1)],
         Kind::Plain,
     ),
     index(|n| &n.scheduler_heartbeats, "component_1", &[("component", 1)], Kind::Unique),

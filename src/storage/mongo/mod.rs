@@ -11,15 +11,19 @@ mod entries;
 mod errors;
 mod history;
 pub(super) mod indexes;
+mod listings;
 mod plain;
 mod record;
 
+use crate::domain::listing::{CatalogRow, Kept, Listing, MeasuredModel, ReadRow};
 use crate::domain::{ModelRef, Outcome};
 use crate::storage::catalogue::{
     Batch, Change, ChangesOf, Entry, Figures, Order, Ordered, Scope as ModelScope,
 };
 use crate::storage::history::{Cell, Grain, History, Scope, Series, Stored, Successes};
-use crate::storage::{Catalogue, MongoUri, Names, Recorded, Sink, Store, StoreError, WorkItem, document};
+use crate::storage::{
+    Catalogue, Listings, MongoUri, Names, Recorded, Sink, Store, StoreError, WorkItem, document,
+};
 use async_trait::async_trait;
 use call::Caller;
 use chrono::{DateTime, Utc};
@@ -208,5 +212,28 @@ impl History for MongoStore {
     async fn rollups(&self, fingerprint: &str, limit: u32) -> Result<Vec<Stored>, StoreError> {
         let (shared, fingerprint) = (Arc::clone(&self.shared), fingerprint.to_owned());
         self.caller.call(async move { history::rollups(&shared, &fingerprint, limit).await }).await
+    }
+}
+
+#[async_trait]
+impl Listings for MongoStore {
+    async fn keep_listing(&self, listing: &Listing) -> Result<Kept, StoreError> {
+        let (shared, listing) = (Arc::clone(&self.shared), listing.clone());
+        self.caller.patiently(async move { listings::keep(&shared, &listing).await }).await
+    }
+
+    async fn listed(&self, provider: Option<&str>) -> Result<Vec<CatalogRow>, StoreError> {
+        let (shared, provider) = (Arc::clone(&self.shared), provider.map(str::to_owned));
+        self.caller.call(async move { listings::listed(&shared, provider.as_deref()).await }).await
+    }
+
+    async fn list_reads(&self, provider: Option<&str>) -> Result<Vec<ReadRow>, StoreError> {
+        let (shared, provider) = (Arc::clone(&self.shared), provider.map(str::to_owned));
+        self.caller.call(async move { listings::reads(&shared, provider.as_deref()).await }).await
+    }
+
+    async fn measured_models(&self) -> Result<Vec<MeasuredModel>, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        self.caller.call(async move { listings::measured(&shared).await }).await
     }
 }

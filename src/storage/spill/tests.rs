@@ -2,9 +2,10 @@
 
 use super::*;
 use crate::domain::ModelRef;
+use crate::domain::listing::{CatalogRow, Kept, Listing, MeasuredModel, ReadRow};
 use crate::storage::catalogue::{Batch, Catalogue, Change, ChangesOf, Entry, Figures, Order, Ordered, Scope};
 use crate::storage::history::{Cell, Grain, History, Scope as Asked, Series, Stored, Successes};
-use crate::storage::{Sink, WorkItem, samples};
+use crate::storage::{Listings, Sink, WorkItem, samples};
 use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 use serde_json::json;
@@ -38,6 +39,22 @@ impl Sink for Answers {
     }
     async fn learn(&self, _: &ModelRef, _: &str) -> Result<(), StoreError> {
         Ok(())
+    }
+}
+
+#[async_trait::async_trait]
+impl Listings for Answers {
+    async fn keep_listing(&self, _: &Listing) -> Result<Kept, StoreError> {
+        Ok(Kept::default())
+    }
+    async fn listed(&self, _: Option<&str>) -> Result<Vec<CatalogRow>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn list_reads(&self, _: Option<&str>) -> Result<Vec<ReadRow>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn measured_models(&self) -> Result<Vec<MeasuredModel>, StoreError> {
+        Ok(Vec::new())
     }
 }
 

@@ -8,18 +8,20 @@ mod entries;
 mod errors;
 mod file;
 mod history;
+mod listings;
 mod owner;
 mod record;
 pub(super) mod schema;
 #[cfg(test)]
 mod tests;
 
+use crate::domain::listing::{CatalogRow, Kept, Listing, MeasuredModel, ReadRow};
 use crate::domain::{ModelRef, Outcome};
 use crate::storage::catalogue::{
     Batch, Change, ChangesOf, Entry, Figures, Order, Ordered, Scope as ModelScope,
 };
 use crate::storage::history::{Cell, Grain, History, Scope, Series, Stored, Successes};
-use crate::storage::{Catalogue, Recorded, Sink, Store, StoreError, WorkItem, document};
+use crate::storage::{Catalogue, Listings, Recorded, Sink, Store, StoreError, WorkItem, document};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use owner::Owner;
@@ -176,5 +178,27 @@ impl History for SqliteStore {
     async fn rollups(&self, fingerprint: &str, limit: u32) -> Result<Vec<Stored>, StoreError> {
         let fingerprint = fingerprint.to_owned();
         self.owner.ask(move |connection| history::rollups(connection, &fingerprint, limit)).await
+    }
+}
+
+#[async_trait]
+impl Listings for SqliteStore {
+    async fn keep_listing(&self, listing: &Listing) -> Result<Kept, StoreError> {
+        let listing = listing.clone();
+        self.owner.ask(move |connection| listings::keep(connection, &listing)).await
+    }
+
+    async fn listed(&self, provider: Option<&str>) -> Result<Vec<CatalogRow>, StoreError> {
+        let provider = provider.map(str::to_owned);
+        self.owner.ask(move |connection| listings::listed(connection, provider.as_deref())).await
+    }
+
+    async fn list_reads(&self, provider: Option<&str>) -> Result<Vec<ReadRow>, StoreError> {
+        let provider = provider.map(str::to_owned);
+        self.owner.ask(move |connection| listings::reads(connection, provider.as_deref())).await
+    }
+
+    async fn measured_models(&self) -> Result<Vec<MeasuredModel>, StoreError> {
+        self.owner.ask(listings::measured).await
     }
 }

@@ -3,6 +3,7 @@
 
 use super::errors::Trouble;
 use super::history;
+use super::listings;
 use crate::storage::StoreError;
 use rusqlite::{Connection, TransactionBehavior};
 
@@ -120,6 +121,7 @@ const STEPS: &[&str] = &[
     CREATE INDEX errors_of_day ON errors (moves_health, ts_ms, provider, model_name);
 ",
     history::INDEXES,
+    listings::TABLES,
 ];
 
 /// What [`migrate`] creates, for people.

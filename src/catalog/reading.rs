@@ -1,0 +1,215 @@
+//! One provider's list, read whole: its parts side by side, the pages of each after one another on one connection. The
+//! exchanges are those of `wire`, so redirects are never followed, no proxy stands between, every step has a deadline and
+//! a body has an end. Whatever goes wrong ends in the [`Listing`], never in an error: one provider must not stop another.
+
+use crate::domain::ModelRef;
+use crate::domain::listing::{Listing, ReadStatus};
+use crate::domain::redact::Redactor;
+use crate::measure::verdict::{Asked, refusal};
+use crate::providers::listing::{self, Entry, Page, Part};
+use crate::providers::route::Route;
+use crate::wire::exchange::{Plan, exchange};
+use crate::wire::stream::Stream;
+use crate::wire::{Limits, Recording};
+use chrono::{DateTime, SubsecRound, Utc};
+use rustls::ClientConfig;
+use std::sync::Arc;
+use tokio::task::JoinSet;
+
+/// The largest page, bytes. The longest list that is known has 2 MB.
+pub const PAGE_BYTES: usize = 32 * 1024 * 1024;
+
+/// More pages than any list has: a server that always names a next one must end.
+const MOST_PAGES: usize = 500;
+
+/// What reading needs besides a route.
+#[derive(Clone)]
+pub struct Reader {
+    /// TLS settings.
+    pub tls: Arc<ClientConfig>,
+    /// Deadlines of each page; its size is [`PAGE_BYTES`].
+    pub limits: Limits,
+    /// Takes secrets out of messages.
+    pub redactor: Arc<Redactor>,
+}
+
+/// What came of one part.
+#[derive(Debug, Default)]
+struct Got {
+    raw_count: u64,
+    entries: Vec<Entry>,
+    error: Option<String>,
+}
+
+impl Reader {
+    /// Reads the list behind a route.
+    pub async fn read(&self, route: Arc<Route>) -> Listing {
+        let provider = route.host.name.clone();
+        let started_at = now();
+        let got = match listing::parts(&route.host) {
+            Ok(parts) => self.parts(&route, parts).await,
+            Err(reason) => Got { error: Some(reason), ..Got::default() },
+        };
+        listing_of(provider, started_at, now(), got, &self.redactor)
+    }
+
+    /// Reads parts side by side. Their entries keep the order of the parts, because the first of two with one id counts.
+    async fn parts(&self, route: &Arc<Route>, parts: Vec<Part>) -> Got {
+        let mut reads = JoinSet::new();
+        for (place, part) in parts.into_iter().enumerate() {
+            let (reader, route) = (self.clone(), Arc::clone(route));
+            reads.spawn(async move { (place, reader.part(&route, &part).await) });
+        }
+        let mut gots = reads.join_all().await;
+        gots.sort_by_key(|(place, _)| *place);
+        let mut all = Got::default();
+        for (_, got) in gots {
+            all.raw_count += got.raw_count;
+            all.entries.extend(got.entries);
+            // The first error is told: the others are mostly the same.
+            all.error = all.error.or(got.error);
+        }
+        all
+    }
+
+    async fn part(&self, route: &Route, part: &Part) -> Got {
+        let mut got = Got::default();
+        let mut cursor: Option<String> = None;
+        let mut connection = None;
+        for number in 1..=MOST_PAGES {
+            match self.page(route, part, cursor.as_deref(), &mut connection).await {
+                Err(reason) => {
+                    got.error = Some(placed(part, number, &reason));
+                    return got;
+                }
+                Ok(page) => {
+                    got.raw_count += page.raw_count;
+                    got.entries.extend(page.entries);
+                    cursor = page.next;
+                }
+            }
+            if cursor.is_none() {
+                return got;
+            }
+        }
+        got.error = Some(placed(part, MOST_PAGES, "it still names a next page"));
+        got
+    }
+
+    async fn page(
+        &self,
+        route: &Route,
+        part: &Part,
+        cursor: Option<&str>,
+        connection: &mut Option<Stream>,
+    ) -> Result<Page, String> {
+        let request = route.prepare_page(part, cursor).await.map_err(|fault| fault.message)?;
+        let limits = Limits { body_bytes: PAGE_BYTES, ..self.limits };
+        let plan = || Plan { request: &request, limits: &limits, end_marker: None, tls: &self.tls };
+        let kept = connection.take();
+        let was_kept = kept.is_some();
+        let (mut recording, mut open) = exchange(plan(), kept).await;
+        if was_kept && recording.head.is_none() {
+            // The server had closed the connection between two pages, as it may.
+            (recording, open) = exchange(plan(), None).await;
+        }
+        *connection = open;
+        match self.fault(route, &recording) {
+            Some(reason) => Err(reason),
+            None => part.page(cursor, &recording.body),
+        }
+    }
+
+    fn fault(&self, route: &Route, recording: &Recording) -> Option<String> {
+        let model = ModelRef::new(&route.host.name, "");
+        let region = route.region();
+        let asked = Asked { model: &model, region: region.as_deref(), redactor: &self.redactor };
+        refusal(recording, None, asked).map(|refusal| {
+            let status = refusal.fault.http_status.filter(|status| *status != 200);
+            match status {
+                Some(status) => format!("HTTP {status}: {}", refusal.fault.message),
+                None => refusal.fault.message,
+            }
+        })
+    }
+}
+
+/// Where it went wrong, as far as there is more than one place.
+fn placed(part: &Part, number: usize, reason: &str) -> String {
+    let page = if number > 1 { format!("page {number}") } else { String::new() };
+    let places: Vec<&str> =
+        [part.label.as_str(), &page].into_iter().filter(|place| !place.is_empty()).collect();
+    if places.is_empty() { reason.to_owned() } else { format!("{}: {reason}", places.join(", ")) }
+}
+
+/// The time in the milliseconds that stores keep.
+fn now() -> DateTime<Utc> {
+    Utc::now().trunc_subsecs(3)
+}
+
+/// The longest error that is kept, in characters.
+const LONGEST_ERROR: usize = 1000;
+
+/// Judges what came. An empty list is a failure: no provider has nothing to offer, and every model would look gone.
+fn listing_of(
+    provider: String,
+    started_at: DateTime<Utc>,
+    finished_at: DateTime<Utc>,
+    got: Got,
+    redactor: &Redactor,
+) -> Listing {
+    let models = listing::settle(got.entries);
+    let empty = match got.raw_count {
+        0 => "its list is empty".to_owned(),
+        count => format!("none of the {count} entries of its list is a model that writes text"),
+    };
+    let error = got.error.or_else(|| models.is_empty().then_some(empty));
+    let status = match &error {
+        None => ReadStatus::Completed,
+        Some(_) if models.is_empty() => ReadStatus::Failed,
+        Some(_) => ReadStatus::Partial,
+    };
+    let error = error.map(|error| redactor.redact(&error).chars().take(LONGEST_ERROR).collect());
+    Listing { provider, started_at, finished_at, status, error, raw_count: got.raw_count, models }
+}
+
+/// The record of a read that could not even begin, for example without a key.
+pub fn not_begun(provider: &str, reason: &str, redactor: &Redactor) -> Listing {
+    let got = Got { error: Some(reason.to_owned()), ..Got::default() };
+    listing_of(provider.to_owned(), now(), now(), got, redactor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::providers::listing::Shape;
+
+    #[test]
+    fn nothing_is_never_complete() {
+        let at = now();
+        let judged = |got| listing_of("groq".to_owned(), at, at, got, &Redactor::new());
+        let nothing = judged(Got::default());
+        assert_eq!(
+            (nothing.status, nothing.error.as_deref()),
+            (ReadStatus::Failed, Some("its list is empty"))
+        );
+        let useless = judged(Got { raw_count: 3, ..Got::default() });
+        assert_eq!(useless.status, ReadStatus::Failed);
+        assert!(useless.error.unwrap().starts_with("none of the 3 entries"));
+    }
+
+    #[test]
+    fn errors_say_where() {
+        let part = |label: &str| Part {
+            shape: Shape::Plain,
+            base: String::new(),
+            path: "/models",
+            label: label.to_owned(),
+        };
+        assert_eq!(placed(&part(""), 1, "no"), "no");
+        assert_eq!(placed(&part(""), 2, "no"), "page 2: no");
+        assert_eq!(placed(&part("meta us"), 2, "no"), "meta us, page 2: no");
+        let secret = not_begun("groq", "key sk-abcdefghijklmnop is bad", &Redactor::new());
+        assert!(!secret.error.unwrap().contains("abcdefgh"));
+    }
+}

@@ -1,0 +1,77 @@
+//! `llmbench catalog diff`: what the stored lists say, like diff(1).
+
+use super::{Known, check_providers, print_json, print_text};
+use crate::catalog::diff::{Diff, Question, diff};
+use crate::cli::catalog::DiffArgs;
+use crate::commands::context::Context;
+use crate::commands::exit::{CommandError, Exit};
+use crate::domain::moment;
+use crate::output::catalog::{diff as shown, json};
+use crate::output::{View, print};
+use chrono::{DateTime, SubsecRound, Utc};
+
+/// Runs the command.
+///
+/// # Errors
+/// Whatever keeps it from comparing.
+pub async fn run(args: DiffArgs, context: Context) -> Result<Exit, CommandError> {
+    let view = View::new(context.terminal, args.wide);
+    let now = Utc::now();
+    let since = since(&args.since, now, &view)?;
+    let store = context.open_store().await?;
+    let known = Known::load(&*store, &args.providers).await?;
+    check_providers(&args.providers, &known, &context)?;
+    let absent_reads = usize::from(args.absent);
+    let question =
+        Question { rows: &known.rows, reads: &known.reads, measured: &known.measured, since, absent_reads };
+    let found = diff(&question);
+    check_ground(&found, &args.providers)?;
+    tell_gaps(&found, since);
+    if args.json {
+        print_json(&json::diff(&found, since, absent_reads))?;
+    } else {
+        print_text(&shown::text(&found, since, args.wide, &view))?;
+    }
+    Ok(if found.is_same() { Exit::Yes } else { Exit::No })
+}
+
+fn since(text: &str, now: DateTime<Utc>, view: &View) -> Result<DateTime<Utc>, CommandError> {
+    let since = moment::parse(text, now, view.zone)
+        .map_err(|reason| CommandError::usage(format!("--since: {reason}")))?;
+    if since > now {
+        return Err(CommandError::usage(format!("--since: `{}` lies in the future", text.escape_debug())));
+    }
+    Ok(since.trunc_subsecs(3))
+}
+
+/// Without a complete read nothing can be said, and silence would look like "nothing differs".
+fn check_ground(found: &Diff, providers: &[String]) -> Result<(), CommandError> {
+    let hint = "llmbench catalog sync reads the lists, and says what keeps it from it";
+    if !found.has_ground() {
+        return Err(CommandError::usage("no provider's list was ever read whole").hint(hint));
+    }
+    let read = |name: &&String| found.providers.get(*name).is_some_and(|state| state.complete_at.is_some());
+    match providers.iter().find(|name| !read(name)) {
+        Some(name) => {
+            Err(CommandError::usage(format!("the list of `{name}` was never read whole")).hint(hint))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Says of which providers the answer knows less than it seems.
+fn tell_gaps(found: &Diff, since: DateTime<Utc>) {
+    for (provider, state) in &found.providers {
+        let why = state.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
+        match state.complete_at {
+            None => print::note(&format!("{provider}: its list was never read whole{why}")),
+            Some(at) if at < since => {
+                print::note(&format!("{provider}: its list was last read whole before that time{why}"));
+            }
+            Some(_) if state.error.is_some() => {
+                print::note(&format!("{provider}: the newest read of its list is not whole{why}"));
+            }
+            Some(_) => {}
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! `llmbench catalog sync`: every provider's own list, read side by side and stored as each ends.
+
+use super::{print_json, print_text};
+use crate::catalog::Synced;
+use crate::catalog::reading::{Reader, not_begun};
+use crate::cli::catalog::SyncArgs;
+use crate::commands::context::Context;
+use crate::commands::exit::{CommandError, Exit};
+use crate::commands::interrupt::Interrupt;
+use crate::commands::run::access::{self, SIMULATOR};
+use crate::domain::listing::Listing;
+use crate::output::catalog::{json, sync as shown};
+use crate::output::steps::Steps;
+use crate::output::{View, print};
+use crate::providers::hosts::Host;
+use crate::storage::{Store, StoreError};
+use crate::wire::tls::client_config;
+use std::sync::Arc;
+use tokio::runtime::Handle;
+use tokio::task::JoinSet;
+
+/// A provider's list, and what the store made of it.
+struct Ended {
+    synced: Synced,
+    /// The store could not be reached: worth trying again.
+    unavailable: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Wrong usage, or a store that cannot be used.
+pub async fn run(args: SyncArgs, context: Context) -> Result<Exit, CommandError> {
+    let (hosts, skipped) = choose(&args.providers, &context)?;
+    let store = context.open_store().await?;
+    let interrupt = Interrupt::listen()
+        .map_err(|error| CommandError::usage(format!("no signal handler can be set: {error}")))?;
+    let tls = client_config(context.extra_ca().as_deref()).map_err(CommandError::usage)?;
+    let redactor = Arc::new(context.settings.redactor());
+    let reader = Reader { tls, limits: context.settings.deadlines.limits(), redactor };
+    let names: Vec<String> = hosts.iter().map(|host| host.name.clone()).collect();
+    let steps = Steps::start(&names, &context.terminal, args.quiet);
+    let view = View::new(context.terminal, false);
+    let context = Arc::new(context);
+    let mut reads = JoinSet::new();
+    for host in hosts {
+        let (reader, context, store) = (reader.clone(), Arc::clone(&context), Arc::clone(&store));
+        reads.spawn(async move { sync_one(host, reader, context, store).await });
+    }
+    let mut ended = Vec::new();
+    let interrupted = loop {
+        tokio::select! {
+            () = interrupt.stop.cancelled() => break true,
+            read = reads.join_next() => match read {
+                None => break false,
+                Some(Ok(one)) => {
+                    steps.ended(&one.synced.listing.provider, &shown::note(&one.synced));
+                    ended.push(one);
+                }
+                Some(Err(error)) => return Err(CommandError::usage(error).exit(Exit::No)),
+            },
+        }
+    };
+    reads.shutdown().await;
+    steps.done();
+    ended.sort_by_key(|one| names.iter().position(|name| *name == one.synced.listing.provider));
+    finish(&ended, &skipped, interrupted, &args, &view)
+}
+
+/// The providers that are read, and those that are not because nothing says that they are meant.
+fn choose(wanted: &[String], context: &Context) -> Result<(Vec<Host>, Vec<String>), CommandError> {
+    let hosts = &context.settings.hosts;
+    if !wanted.is_empty() {
+        let mut chosen: Vec<Host> = Vec::new();
+        for name in wanted {
+            let host = hosts.find(name).map_err(CommandError::usage)?;
+            if chosen.iter().all(|there| there.name != host.name) {
+                chosen.push(host.clone());
+            }
+        }
+        return Ok((chosen, Vec::new()));
+    }
+    let real = hosts.iter().filter(|host| host.name != SIMULATOR);
+    let (chosen, skipped): (Vec<&Host>, Vec<&Host>) =
+        real.partition(|host| context.settings.is_configured(host));
+    if chosen.is_empty() {
+        return Err(CommandError::usage("there is no provider to ask: none has a key").exit(Exit::No).hint(
+            "set a key, for example GROQ_API_KEY, or name a provider: llmbench catalog sync --provider sim",
+        ));
+    }
+    Ok((chosen.into_iter().cloned().collect(), skipped.into_iter().map(|host| host.name.clone()).collect()))
+}
+
+/// Reads one list and stores it. Its failures are its own.
+async fn sync_one(host: Host, reader: Reader, context: Arc<Context>, store: Arc<dyn Store>) -> Ended {
+    let listing = read(host, reader, context).await;
+    let kept = store.keep_listing(&listing).await;
+    let unavailable = matches!(kept, Err(StoreError::Unavailable(_)));
+    let kept = kept.map_err(|error| format!("its list could not be stored: {error}"));
+    Ended { synced: Synced { listing, kept }, unavailable }
+}
+
+async fn read(host: Host, mut reader: Reader, context: Arc<Context>) -> Listing {
+    let name = host.name.clone();
+    // A key command may take seconds, during which no other provider should wait.
+    let handle = Handle::current();
+    let opening = move || handle.block_on(access::open(&host, &context));
+    let opened = match tokio::task::spawn_blocking(opening).await {
+        Ok(Ok(opened)) => opened,
+        Ok(Err(reason)) => return not_begun(&name, &reason, &reader.redactor),
+        Err(error) => return not_begun(&name, &error.to_string(), &reader.redactor),
+    };
+    if let Some(secret) = &opened.secret {
+        let mut redactor = (*reader.redactor).clone();
+        redactor.add(secret);
+        reader.redactor = Arc::new(redactor);
+    }
+    // The simulator, where there is one, lives as long as `opened`.
+    reader.read(Arc::clone(&opened.route)).await
+}
+
+fn finish(
+    ended: &[Ended],
+    skipped: &[String],
+    interrupted: bool,
+    args: &SyncArgs,
+    view: &View,
+) -> Result<Exit, CommandError> {
+    let synced: Vec<Synced> = ended.iter().map(|one| one.synced.clone()).collect();
+    if args.json {
+        print_json(&json::sync(&synced, skipped))?;
+    } else if !args.quiet {
+        print_text(&shown::table(&synced, view))?;
+    }
+    for one in synced.iter().filter(|one| !one.is_whole()) {
+        let why = one.trouble().unwrap_or("no reason is known");
+        print::note(&format!("error: {}: {why}", one.listing.provider));
+    }
+    if !skipped.is_empty() && !args.quiet {
+        print::note(&format!("no key, not read: {}", skipped.join(", ")));
+    }
+    Ok(if interrupted {
+        print::note("interrupted: lists that were still being read are not stored");
+        Exit::Interrupted
+    } else if ended.iter().any(|one| one.unavailable) {
+        Exit::NotStored
+    } else if synced.iter().all(Synced::is_whole) {
+        Exit::Yes
+    } else {
+        Exit::No
+    })
+}

@@ -1,0 +1,73 @@
+//! Providers' lists as people and programs see them: a sync, a diff, the inventory. Pure: findings in, text out.
+
+pub mod diff;
+pub mod json;
+pub mod list;
+pub mod sync;
+
+#[cfg(test)]
+mod tests;
+
+use super::View;
+use crate::domain::listing::{Change, Facts};
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+/// A whole number with a comma at every thousand.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A moment in the view's time zone; nothing where there is none.
+fn moment(at: Option<DateTime<Utc>>, view: &View) -> String {
+    at.map(|at| at.with_timezone(&view.zone).format("%Y-%m-%d %H:%M").to_string()).unwrap_or_default()
+}
+
+/// Tokens of context; nothing where they are not stated.
+fn context(facts: &Facts) -> String {
+    facts.context_length.map(grouped).unwrap_or_default()
+}
+
+/// What a million tokens cost, `$0.59 / $0.79`.
+fn price(facts: &Facts) -> String {
+    let dollars = |price: Option<f64>| price.map_or_else(|| "?".to_owned(), |price| format!("${price}"));
+    match (facts.input_price, facts.output_price) {
+        (None, None) => String::new(),
+        (input, output) => format!("{} / {}", dollars(input), dollars(output)),
+    }
+}
+
+/// A change in words: `context 8,192 → 131,072`.
+fn change(change: &Change, unicode: bool) -> String {
+    let arrow = if unicode { "→" } else { "->" };
+    let word = match change.fact.as_str() {
+        "context_length" => "context",
+        "max_output_tokens" => "longest answer",
+        "input_price" => "input price",
+        "output_price" => "output price",
+        "lifecycle" => "stage",
+        "ends_on" => "ends on",
+        other => other,
+    };
+    let value = |value: &Value| match value {
+        Value::Null => "not stated".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Number(number) if change.fact.ends_with("price") => format!("${number}"),
+        number => number.as_u64().map_or_else(|| number.to_string(), grouped),
+    };
+    format!("{word} {} {arrow} {}", value(&change.from), value(&change.to))
+}
+
+/// `1 model`, `2 models`.
+fn counted(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", grouped(number as u64))
+}

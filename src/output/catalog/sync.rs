@@ -1,0 +1,47 @@
+//! What came of reading lists: a line a provider.
+
+use super::grouped;
+use crate::catalog::Synced;
+use crate::output::columns::{Align, Column, lines};
+use crate::output::{View, units};
+
+const COLUMNS: [Column; 6] = [
+    Column { title: "provider", align: Align::Left },
+    Column { title: "read", align: Align::Left },
+    Column { title: "models", align: Align::Right },
+    Column { title: "new", align: Align::Right },
+    Column { title: "changed", align: Align::Right },
+    Column { title: "took", align: Align::Right },
+];
+
+/// The table, ending in a line break.
+pub fn table(synced: &[Synced], view: &View) -> String {
+    let row = |one: &Synced| {
+        let listing = &one.listing;
+        let seconds = (listing.finished_at - listing.started_at).as_seconds_f64();
+        let kept = one.kept.as_ref().ok();
+        let status = if one.kept.is_err() { "not stored" } else { listing.status.as_str() };
+        vec![
+            listing.provider.clone(),
+            status.to_owned(),
+            grouped(listing.models.len() as u64),
+            kept.map(|kept| grouped(kept.new)).unwrap_or_default(),
+            kept.map(|kept| grouped(kept.changed)).unwrap_or_default(),
+            units::seconds(seconds, view.terminal.unicode),
+        ]
+    };
+    let rows: Vec<Vec<String>> = synced.iter().map(row).collect();
+    let lines = lines(&COLUMNS, &rows, view.terminal.text_limit(), view.terminal.unicode);
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// One provider's end as a note: `groq: completed, 23 models, 2 new`.
+pub fn note(one: &Synced) -> String {
+    let mut words =
+        vec![one.listing.status.as_str().to_owned(), super::counted(one.listing.models.len(), "model")];
+    if let Ok(kept) = &one.kept {
+        words.push(format!("{} new", grouped(kept.new)));
+    }
+    words.extend(one.trouble().map(str::to_owned));
+    words.join(", ")
+}

@@ -1,0 +1,27 @@
+//! DeepInfra: OpenAI's shape with a `metadata` that is null for what is no chat model; prices are for a million tokens.
+//! <https://deepinfra.com/docs/openai_api>
+
+use super::{Entry, Page, entry, facts, items};
+use serde_json::Value;
+
+/// Tags of models that write no text.
+const OTHER_TAGS: &[&str] = &["image-gen", "video-gen", "embeddings", "tts", "asr"];
+
+/// Reads the page.
+pub fn page(document: &Value) -> Result<Page, String> {
+    Ok(super::page(items(document, &["data"])?, None, read))
+}
+
+fn read(raw: &Value) -> Option<Entry> {
+    let mut found = facts::common(raw);
+    found.max_output_tokens =
+        raw.pointer("/metadata/max_tokens").and_then(Value::as_u64).filter(|most| *most > 0);
+    found.input_price = facts::price(raw.pointer("/metadata/pricing/input_tokens"), 1.0);
+    found.output_price = facts::price(raw.pointer("/metadata/pricing/output_tokens"), 1.0);
+    let mut entry = entry(raw, raw.get("id")?.as_str()?, None, found)?;
+    let tags = raw.pointer("/metadata/tags").and_then(Value::as_array);
+    let other = tags.into_iter().flatten().filter_map(Value::as_str).any(|tag| OTHER_TAGS.contains(&tag));
+    // Absent is another server's list; null is DeepInfra's word for "no chat model".
+    entry.writes_text = !other && raw.get("metadata").is_none_or(|metadata| !metadata.is_null());
+    Some(entry)
+}

@@ -1,0 +1,255 @@
+//! What providers answer when they are asked for their models: which addresses, how pages follow each other, and a page's
+//! bytes as models. Pure; sending is `catalog`. One file for each shape of answer.
+//!
+//! An entry counts as a model unless its provider itself says that it writes no text (a type, a modality, a kind). Names
+//! decide nothing: a real call does, later.
+
+mod anthropic;
+mod bedrock;
+mod deepinfra;
+mod facts;
+mod fireworks;
+mod google;
+mod openrouter;
+mod plain;
+
+use super::hosts::{Auth, Host};
+use super::protocols::{Dialect, error_body};
+use super::rules::DialectRule;
+use crate::domain::listing::{Facts, ListedModel};
+use serde_json::{Value, json};
+use std::collections::HashSet;
+
+/// How a list is asked for and answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// OpenAI's `data[]`, or a bare array, on one page: most hosts.
+    Plain,
+    /// The same with a `metadata` that is null for what is no chat model.
+    DeepInfra,
+    /// Pages by `after_id`.
+    Anthropic,
+    /// Gemini's own API: `models[]`, pages by token.
+    Gemini,
+    /// One publisher of Vertex's Model Garden, pages by token.
+    Publisher(&'static str),
+    /// Bedrock's foundation models on one page.
+    FoundationModels,
+    /// Bedrock's inference profiles, pages by token.
+    InferenceProfiles,
+    /// The models of Fireworks' own account, pages by token.
+    Fireworks,
+    /// Pages by offset.
+    OpenRouter,
+}
+
+/// One address of a list. Some lists stand at several, which are read side by side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// How it is asked for and answered.
+    pub shape: Shape,
+    /// Base URL; empty where the AWS SDK knows it.
+    pub base: String,
+    /// Path below it, without a query.
+    pub path: &'static str,
+    /// The publisher's or the location's name, where a provider has several parts, for messages.
+    pub label: String,
+}
+
+/// An entry of a page.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// The model.
+    pub model: ListedModel,
+    /// Its provider does not say that it writes no text.
+    pub writes_text: bool,
+    /// It can be called under this id, as far as the provider says.
+    pub callable: bool,
+    /// The ids of the models behind it, where it is a way to others (Bedrock's profiles).
+    pub stands_for: Vec<String>,
+}
+
+/// One page.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page {
+    /// Entries that came, usable or not.
+    pub raw_count: u64,
+    /// Those that have an id.
+    pub entries: Vec<Entry>,
+    /// What to ask for next; `None` where this was the last page.
+    pub next: Option<String>,
+}
+
+/// The addresses of a host's list.
+///
+/// # Errors
+/// A sentence where the host has no base URL.
+pub fn parts(host: &Host) -> Result<Vec<Part>, String> {
+    if host.keys.auth == Auth::AwsChain {
+        return Ok(bedrock::parts());
+    }
+    if host.dialects == DialectRule::Vertex {
+        return Ok(google::vertex_parts(host));
+    }
+    let base = host.base_url.as_ref().map(|base| base.value.clone());
+    let base = base.ok_or_else(|| {
+        format!("provider `{0}` has no base URL: set base_url under [providers.{0}]", host.name)
+    })?;
+    let part = |shape| Part { shape, base: base.clone(), path: "/models", label: String::new() };
+    Ok(vec![match (host.name.as_str(), host.dialects) {
+        ("fireworks", _) => fireworks::part(&base).unwrap_or_else(|| part(Shape::Plain)),
+        ("openrouter", _) => part(Shape::OpenRouter),
+        ("deepinfra", _) => part(Shape::DeepInfra),
+        (_, DialectRule::Fixed(Dialect::Messages)) => part(Shape::Anthropic),
+        (_, DialectRule::Fixed(Dialect::Gemini)) => part(Shape::Gemini),
+        _ => part(Shape::Plain),
+    }])
+}
+
+impl Part {
+    /// Path and query of a page. `cursor` is what the page before named.
+    pub fn page_path(&self, cursor: Option<&str>) -> String {
+        let query = match self.shape {
+            Shape::Plain | Shape::DeepInfra | Shape::FoundationModels => String::new(),
+            Shape::Anthropic => anthropic::query(cursor),
+            Shape::Gemini => google::gemini_query(cursor),
+            Shape::Publisher(_) => google::publisher_query(cursor),
+            Shape::InferenceProfiles => bedrock::profiles_query(cursor),
+            Shape::Fireworks => fireworks::query(cursor),
+            Shape::OpenRouter => openrouter::query(cursor),
+        };
+        let publisher = match self.shape {
+            Shape::Publisher(name) => format!("/publishers/{name}"),
+            _ => String::new(),
+        };
+        format!("{publisher}{}{query}", self.path)
+    }
+
+    /// Reads a page that was asked for with `cursor`.
+    ///
+    /// # Errors
+    /// A sentence that says what the bytes are instead of a page of this shape.
+    pub fn page(&self, cursor: Option<&str>, body: &[u8]) -> Result<Page, String> {
+        let document = document(body)?;
+        let page = match self.shape {
+            Shape::Plain => plain::page(&document),
+            Shape::DeepInfra => deepinfra::page(&document),
+            Shape::Anthropic => anthropic::page(&document),
+            Shape::Gemini => google::gemini_page(&document),
+            Shape::Publisher(name) => google::publisher_page(&document, name),
+            Shape::FoundationModels => bedrock::models_page(&document),
+            Shape::InferenceProfiles => bedrock::profiles_page(&document),
+            Shape::Fireworks => fireworks::page(&document),
+            Shape::OpenRouter => openrouter::page(&document, cursor),
+        }?;
+        if page.next.is_some() && page.next.as_deref() == cursor {
+            return Err("its next page is the page itself".to_owned());
+        }
+        Ok(page)
+    }
+}
+
+/// The models among the entries of all parts, each id once; the first of two wins.
+pub fn settle(mut entries: Vec<Entry>) -> Vec<ListedModel> {
+    bedrock::join(&mut entries);
+    let mut seen = HashSet::new();
+    let kept = entries.into_iter().filter(|entry| entry.writes_text && entry.callable);
+    kept.filter(|entry| seen.insert(entry.model.model_id.clone())).map(|entry| entry.model).collect()
+}
+
+/// The id under which a measured model is listed: Vertex dates ids behind an `@`, OpenRouter appends ways of routing.
+pub fn listed_id<'a>(provider: &str, model_id: &'a str) -> &'a str {
+    match provider {
+        "vertex" => model_id.split('@').next().unwrap_or(model_id),
+        "openrouter" => [":nitro", ":floor", ":online", ":exacto"]
+            .iter()
+            .find_map(|suffix| model_id.strip_suffix(suffix))
+            .unwrap_or(model_id),
+        _ => model_id,
+    }
+}
+
+/// The answer as JSON.
+fn document(body: &[u8]) -> Result<Value, String> {
+    let parsed: Result<Value, _> = serde_json::from_slice(body);
+    match parsed {
+        Ok(document) if document.get("error").is_some_and(|error| !error.is_null()) => {
+            let said = error_body(body).map(|error| error.message).unwrap_or_default();
+            Err(format!("it answers with an error: {}", said.chars().take(300).collect::<String>()))
+        }
+        Ok(document) => Ok(document),
+        Err(_) if body.iter().all(u8::is_ascii_whitespace) => Err("it answers nothing".to_owned()),
+        Err(_) if body.trim_ascii_start().starts_with(b"<") => {
+            Err("it answers with a web page instead of JSON: is the base URL right?".to_owned())
+        }
+        Err(error) => Err(format!("its answer is no JSON ({error})")),
+    }
+}
+
+/// The entries under the first of the names that holds a list; a bare array is one itself.
+fn items<'a>(document: &'a Value, names: &[&str]) -> Result<&'a [Value], String> {
+    let found = names.iter().find_map(|name| document.get(*name)?.as_array()).or_else(|| document.as_array());
+    found
+        .map(Vec::as_slice)
+        .ok_or_else(|| format!("its answer holds no list of models (`{}`)", names.join("` or `")))
+}
+
+/// A page of the entries that `read` makes something of.
+fn page(items: &[Value], next: Option<String>, read: impl Fn(&Value) -> Option<Entry>) -> Page {
+    Page { raw_count: items.len() as u64, entries: items.iter().filter_map(read).collect(), next }
+}
+
+/// The longest id that is kept, in bytes.
+const LONGEST_ID: usize = 512;
+/// The longest name that is kept, in characters.
+const LONGEST_NAME: usize = 300;
+
+/// An entry, unless its id is none.
+fn entry(raw: &Value, id: &str, name: Option<&str>, facts: Facts) -> Option<Entry> {
+    let id = id.trim();
+    if id.is_empty() || id.len() > LONGEST_ID {
+        return None;
+    }
+    let name = name.map(str::trim).filter(|name| !name.is_empty()).unwrap_or(id);
+    let model = ListedModel {
+        model_id: id.to_owned(),
+        name: name.chars().take(LONGEST_NAME).collect(),
+        facts,
+        raw: bounded(raw),
+    };
+    Some(Entry { model, writes_text: true, callable: true, stands_for: Vec::new() })
+}
+
+/// The largest raw entry that is kept, in bytes.
+const LARGEST_RAW: usize = 128 * 1024;
+/// The deepest, in levels: MongoDB ends at a hundred.
+const DEEPEST_RAW: usize = 60;
+
+/// The entry, or a word about its size where no store should hold it.
+fn bounded(raw: &Value) -> Value {
+    let bytes = raw.to_string().len();
+    if bytes > LARGEST_RAW || depth(raw) > DEEPEST_RAW {
+        json!({ "omitted_bytes": bytes })
+    } else {
+        raw.clone()
+    }
+}
+
+fn depth(value: &Value) -> usize {
+    let below = match value {
+        Value::Array(items) => items.iter().map(depth).max(),
+        Value::Object(fields) => fields.values().map(depth).max(),
+        _ => return 0,
+    };
+    1 + below.unwrap_or(0)
+}
+
+/// A cursor as it stands in a query: a space is `%20`, because signatures know no `+`.
+fn encoded(cursor: &str) -> String {
+    url::form_urlencoded::byte_serialize(cursor.as_bytes()).collect::<String>().replace('+', "%20")
+}
+
+/// A token that names a next page.
+fn token(document: &Value, name: &str) -> Option<String> {
+    document.get(name)?.as_str().filter(|token| !token.is_empty()).map(str::to_owned)
+}

@@ -1,0 +1,35 @@
+//! OpenRouter: OpenAI's shape by offset, with a total. Prices are for a token. Without a question about modalities it lists
+//! what writes text. <https://openrouter.ai/docs/api-reference/list-available-models>
+
+use super::{Entry, Page, entry, facts, items};
+use serde_json::Value;
+
+/// The largest page.
+const LIMIT: u64 = 1000;
+
+/// A page of the largest size.
+pub fn query(cursor: Option<&str>) -> String {
+    format!("?limit={LIMIT}&offset={}", cursor.unwrap_or("0"))
+}
+
+/// Reads the page at `cursor`. Without a total the list came whole, as it did before there were pages.
+pub fn page(document: &Value, cursor: Option<&str>) -> Result<Page, String> {
+    let items = items(document, &["data"])?;
+    let offset: u64 = cursor.unwrap_or("0").parse().unwrap_or(0);
+    let end = offset.saturating_add(items.len() as u64);
+    let total = document.get("total_count").and_then(Value::as_u64).unwrap_or(end);
+    if items.is_empty() && end < total {
+        return Err(format!("it says that it lists {total} models, and the page at {offset} is empty"));
+    }
+    Ok(super::page(items, (end < total).then(|| end.to_string()), read))
+}
+
+fn read(raw: &Value) -> Option<Entry> {
+    let mut found = facts::common(raw);
+    found.input_price = facts::price(raw.pointer("/pricing/prompt"), 1e6);
+    found.output_price = facts::price(raw.pointer("/pricing/completion"), 1e6);
+    let mut entry = entry(raw, raw.get("id")?.as_str()?, raw.get("name").and_then(Value::as_str), found)?;
+    let written = raw.pointer("/architecture/output_modalities").and_then(Value::as_array);
+    entry.writes_text = written.is_none_or(|kinds| kinds.iter().any(|kind| kind == "text"));
+    Some(entry)
+}

@@ -1,0 +1,234 @@
+//! What providers list. The models of a read go out in a few `update` commands of many upserts each, in every version's
+//! own words: one call a model would take seconds where each waits for the journal.
+
+use super::Shared;
+use super::bson::{date, fields_of, natural};
+use super::connect::WRITE_TIMEOUT;
+use super::errors::Trouble;
+use crate::domain::ModelRef;
+use crate::domain::listing::{CatalogRow, Change, Facts, Kept, ListedModel, Listing, MeasuredModel, ReadRow};
+use crate::storage::StoreError;
+use crate::storage::listings::{Before, SOURCE_VERSION, changes_after};
+use chrono::{DateTime, Utc};
+use mongodb::Collection;
+use mongodb::bson::{self, Bson, Document, doc};
+use std::collections::HashMap;
+
+/// Upserts in one command. A raw entry has at most 128 KiB, so a command stays far below the server's 48 MB.
+const BATCH: usize = 200;
+
+/// `DuplicateKey`: another writer has put the same model first.
+const DUPLICATE: i32 = 11000;
+
+/// Keeps a read.
+pub async fn keep(shared: &Shared, listing: &Listing) -> Result<Kept, Trouble> {
+    let before = before(shared, &listing.provider).await?;
+    let mut kept = Kept::default();
+    let mut updates = Vec::with_capacity(listing.models.len());
+    for model in &listing.models {
+        let (changes, changed) = changes_after(before.get(&model.model_id), model, listing.finished_at);
+        kept.changed += u64::from(changed);
+        updates.push(upsert(listing, model, &changes));
+    }
+    for batch in updates.chunks(BATCH) {
+        kept.new += write(shared, batch).await?;
+    }
+    let count = |count: u64| Bson::Int32(i32::try_from(count).unwrap_or(i32::MAX));
+    let row = doc! {
+        "provider": &listing.provider,
+        "started_at": date(listing.started_at),
+        "finished_at": date(listing.finished_at),
+        "status": listing.status.as_str(),
+        "error": listing.error.clone(),
+        "raw_count": count(listing.raw_count),
+        "accepted_count": count(listing.models.len() as u64),
+        "new_count": count(kept.new),
+        "pagination_complete": listing.status.is_complete(),
+        "source_version": SOURCE_VERSION,
+    };
+    shared.collection(&shared.names.discovery_runs).insert_one(row).await?;
+    Ok(kept)
+}
+
+/// One model as a statement of the `update` command. The fields of the contract, and beside them what is compared.
+fn upsert(listing: &Listing, model: &ListedModel, changes: &[Change]) -> Document {
+    let at = date(listing.finished_at);
+    let change = |change: &Change| {
+        Bson::Document(doc! {
+            "at": date(change.at), "fact": &change.fact, "from": natural(&change.from), "to": natural(&change.to),
+        })
+    };
+    doc! {
+        "q": { "provider": &listing.provider, "model_id": &model.model_id },
+        "u": {
+            "$set": {
+                "name": &model.name,
+                "raw": natural(&model.raw),
+                "facts": fields_of(&model.facts.named()),
+                "changes": changes.iter().map(change).collect::<Vec<_>>(),
+            },
+            "$max": { "last_seen_at": at.clone() },
+            "$setOnInsert": { "first_seen_at": at },
+        },
+        "upsert": true,
+    }
+}
+
+/// Sends upserts, again where another writer was first, and gives how many rows are new.
+async fn write(shared: &Shared, batch: &[Document]) -> Result<u64, Trouble> {
+    let answer = send(shared, batch).await?;
+    let lost: Vec<Document> = array(&answer, "writeErrors")
+        .iter()
+        .filter_map(Bson::as_document)
+        .filter(|error| is_duplicate(error))
+        .filter_map(|error| batch.get(usize::try_from(error.get_i32("index").ok()?).ok()?).cloned())
+        .collect();
+    refuse_errors(&answer, |error| !is_duplicate(error))?;
+    let mut new = array(&answer, "upserted").len();
+    if !lost.is_empty() {
+        let answer = send(shared, &lost).await?;
+        refuse_errors(&answer, |_| true)?;
+        new += array(&answer, "upserted").len();
+    }
+    Ok(new as u64)
+}
+
+fn is_duplicate(error: &Document) -> bool {
+    error.get_i32("code").is_ok_and(|code| code == DUPLICATE)
+}
+
+async fn send(shared: &Shared, batch: &[Document]) -> Result<Document, Trouble> {
+    let timeout = i32::try_from(WRITE_TIMEOUT.as_millis()).unwrap_or(i32::MAX);
+    let command = doc! {
+        "update": &shared.names.provider_catalog,
+        "updates": batch.to_vec(),
+        "ordered": false,
+        "writeConcern": { "w": "majority", "j": true, "wtimeout": timeout },
+    };
+    Ok(shared.database.run_command(command).await?)
+}
+
+/// A command that came through says in its answer what of it did not.
+fn refuse_errors(answer: &Document, counts: impl Fn(&Document) -> bool) -> Result<(), Trouble> {
+    let said = |error: &Document| error.get_str("errmsg").unwrap_or("no reason given").to_owned();
+    let mut errors = array(answer, "writeErrors").iter().filter_map(Bson::as_document);
+    if let Some(error) = errors.find(|error| counts(error)) {
+        return Err(StoreError::Rejected(format!("a listed model cannot be stored: {}", said(error))).into());
+    }
+    if let Ok(error) = answer.get_document("writeConcernError") {
+        let text = format!("the list is not confirmed by a majority: {}", said(error));
+        return Err(StoreError::Unavailable(text).into());
+    }
+    Ok(())
+}
+
+fn array<'a>(document: &'a Document, name: &str) -> &'a [Bson] {
+    document.get_array(name).map(Vec::as_slice).unwrap_or_default()
+}
+
+async fn before(shared: &Shared, provider: &str) -> Result<HashMap<String, Before>, Trouble> {
+    let rows = shared.collection(&shared.names.provider_catalog);
+    let found = all(&rows, doc! { "provider": provider }, doc! {}, doc! { "raw": 0 }).await?;
+    let entry = |row: &Document| {
+        let before = Before { facts: facts(row), changes: changes(row) };
+        Some((row.get_str("model_id").ok()?.to_owned(), before))
+    };
+    Ok(found.iter().filter_map(entry).collect())
+}
+
+/// Every model that was ever listed.
+pub async fn listed(shared: &Shared, provider: Option<&str>) -> Result<Vec<CatalogRow>, Trouble> {
+    let rows = shared.collection(&shared.names.provider_catalog);
+    let sort = doc! { "provider": 1, "model_id": 1 };
+    let found = all(&rows, of(provider), sort, doc! { "raw": 0 }).await?;
+    Ok(found.iter().filter_map(catalog_row).collect())
+}
+
+fn catalog_row(row: &Document) -> Option<CatalogRow> {
+    let model_id = row.get_str("model_id").ok()?;
+    Some(CatalogRow {
+        provider: row.get_str("provider").ok()?.to_owned(),
+        model_id: model_id.to_owned(),
+        name: row.get_str("name").unwrap_or(model_id).to_owned(),
+        first_seen_at: instant(row, "first_seen_at"),
+        last_seen_at: instant(row, "last_seen_at"),
+        facts: facts(row).unwrap_or_default(),
+        changes: changes(row),
+    })
+}
+
+/// Every read.
+pub async fn reads(shared: &Shared, provider: Option<&str>) -> Result<Vec<ReadRow>, Trouble> {
+    let rows = shared.collection(&shared.names.discovery_runs);
+    let found = all(&rows, of(provider), doc! { "started_at": 1, "_id": 1 }, doc! {}).await?;
+    Ok(found.iter().filter_map(read_row).collect())
+}
+
+fn read_row(row: &Document) -> Option<ReadRow> {
+    let paged = row.get_bool("pagination_complete").unwrap_or(false);
+    Some(ReadRow {
+        provider: row.get_str("provider").ok()?.to_owned(),
+        started_at: instant(row, "started_at")?,
+        finished_at: instant(row, "finished_at")?,
+        complete: paged && row.get_str("status").is_ok_and(|status| status == "completed"),
+        error: row.get_str("error").ok().map(str::to_owned),
+    })
+}
+
+/// Every model of the catalogue of what is measured.
+pub async fn measured(shared: &Shared) -> Result<Vec<MeasuredModel>, Trouble> {
+    let rows = shared.collection(&shared.names.models);
+    let fields = doc! { "provider": 1, "model_id": 1, "display_name": 1, "enabled": 1, "deprecated": 1 };
+    let found = all(&rows, doc! {}, doc! { "provider": 1, "model_id": 1 }, fields).await?;
+    let model = |row: &Document| {
+        let model = ModelRef::new(row.get_str("provider").ok()?, row.get_str("model_id").ok()?);
+        let flag = |name: &str| row.get_bool(name).unwrap_or(false);
+        Some(MeasuredModel {
+            display_name: row.get_str("display_name").unwrap_or(&model.model_id).to_owned(),
+            measured: flag("enabled") && !flag("deprecated"),
+            model,
+        })
+    };
+    Ok(found.iter().filter_map(model).collect())
+}
+
+fn of(provider: Option<&str>) -> Document {
+    provider.map_or_else(Document::new, |provider| doc! { "provider": provider })
+}
+
+async fn all(
+    rows: &Collection<Document>,
+    filter: Document,
+    sort: Document,
+    fields: Document,
+) -> Result<Vec<Document>, Trouble> {
+    let mut cursor = rows.find(filter).sort(sort).projection(fields).await?;
+    let mut found = Vec::new();
+    while cursor.advance().await? {
+        found.push(cursor.deserialize_current()?);
+    }
+    Ok(found)
+}
+
+fn instant(row: &Document, name: &str) -> Option<DateTime<Utc>> {
+    row.get_datetime(name).ok().and_then(|date| DateTime::from_timestamp_millis(date.timestamp_millis()))
+}
+
+/// `None` where another program wrote the row, or wrote other facts into it.
+fn facts(row: &Document) -> Option<Facts> {
+    let facts = row.get_document("facts").ok()?.clone();
+    let json: serde_json::Value = bson::deserialize_from_document(facts).ok()?;
+    serde_json::from_value(json).ok()
+}
+
+fn changes(row: &Document) -> Vec<Change> {
+    let change = |change: &Document| {
+        let value = |name: &str| {
+            let value = change.get(name).cloned().unwrap_or(Bson::Null);
+            bson::deserialize_from_bson::<serde_json::Value>(value).unwrap_or_default()
+        };
+        let fact = change.get_str("fact").ok()?.to_owned();
+        Some(Change { at: instant(change, "at")?, fact, from: value("from"), to: value("to") })
+    };
+    array(row, "changes").iter().filter_map(Bson::as_document).filter_map(change).collect()
+}

@@ -30,6 +30,7 @@ complete -c llmbench -n "__fish_llmbench_needs_command" -s h -l help -d 'Print h
 complete -c llmbench -n "__fish_llmbench_needs_command" -s V -l version -d 'Print version'
 complete -c llmbench -n "__fish_llmbench_needs_command" -f -a "run" -d 'Measure models: one request, one outcome, one row'
 complete -c llmbench -n "__fish_llmbench_needs_command" -f -a "models" -d 'The catalogue: which models are measured'
+complete -c llmbench -n "__fish_llmbench_needs_command" -f -a "catalog" -d 'What providers list, against what is measured'
 complete -c llmbench -n "__fish_llmbench_needs_command" -f -a "sim" -d 'The built-in simulated provider'
 complete -c llmbench -n "__fish_llmbench_needs_command" -f -a "db" -d 'The store\'s tables, collections and indexes'
 complete -c llmbench -n "__fish_llmbench_needs_command" -f -a "errors" -d 'What failed: in groups, one by one, as it happens'
@@ -149,6 +150,44 @@ complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_see
 complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from help" -f -a "history" -d 'Who changed what, when and why'
 complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from help" -f -a "undo" -d 'Give every model of a batch the values back that it had before'
 complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and not __fish_seen_subcommand_from sync diff list help" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
+complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and not __fish_seen_subcommand_from sync diff list help" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and not __fish_seen_subcommand_from sync diff list help" -s h -l help -d 'Print help'
+complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and not __fish_seen_subcommand_from sync diff list help" -s V -l version -d 'Print version'
+complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and not __fish_seen_subcommand_from sync diff list help" -f -a "sync" -d 'Read the providers\' own lists of models, all pages, side by side, and store them'
+complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and not __fish_seen_subcommand_from sync diff list help" -f -a "diff" -d 'Show what is new, gone or changed, listed and not measured, measured and not listed'
+complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and not __fish_seen_subcommand_from sync diff list help" -f -a "list" -d 'Show what was listed, as it is stored'
+complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and not __fish_seen_subcommand_from sync diff list help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from sync" -s p -l provider -d 'Read this provider\'s list (repeatable) [default: every provider with a key]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from sync" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
+complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from sync" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from sync" -l json -d 'One JSON document on standard output'
+complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from sync" -s q -l quiet -d 'No progress, no notes, no table; errors still appear'
+complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from sync" -s h -l help -d 'Print help'
+complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from sync" -s V -l version -d 'Print version'
+complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from diff" -l since -d 'New, gone and changed since then: 24h, 7d, yesterday, 2026-11-01' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from diff" -s p -l provider -d 'This provider alone (repeatable)' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from diff" -l absent -d 'Complete reads in a row from which a model has to be missing before it is gone' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from diff" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
+complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from diff" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from diff" -l json -d 'One JSON document on standard output'
+complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from diff" -l wide -d 'Every finding, not the first ten of a kind, and what providers state about each'
+complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from diff" -s h -l help -d 'Print help'
+complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from diff" -s V -l version -d 'Print version'
+complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from list" -s p -l provider -d 'This provider alone (repeatable)' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from list" -l match -d 'Only models whose id, or provider:id, fits this pattern: * is any text, ? one character' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from list" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
+complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from list" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from list" -l json -d 'One JSON document on standard output'
+complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from list" -l csv -d 'Comma-separated values'
+complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from list" -l ids -d 'provider:model_id, one a line'
+complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from list" -l counts -d 'How many there are, by provider, and how old the lists are (also with --json)'
+complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
+complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from help" -f -a "sync" -d 'Read the providers\' own lists of models, all pages, side by side, and store them'
+complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from help" -f -a "diff" -d 'Show what is new, gone or changed, listed and not measured, measured and not listed'
+complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from help" -f -a "list" -d 'Show what was listed, as it is stored'
+complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c llmbench -n "__fish_llmbench_using_subcommand sim; and not __fish_seen_subcommand_from serve models help" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
 complete -c llmbench -n "__fish_llmbench_using_subcommand sim; and not __fish_seen_subcommand_from serve models help" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
 complete -c llmbench -n "__fish_llmbench_using_subcommand sim; and not __fish_seen_subcommand_from serve models help" -s h -l help -d 'Print help'
@@ -260,13 +299,14 @@ complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_se
 complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from help" -f -a "list" -d 'The newest runs, newest first'
 complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from help" -f -a "show" -d 'One run with its timeline, or one error'
 complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models sim db errors results help" -f -a "run" -d 'Measure models: one request, one outcome, one row'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models sim db errors results help" -f -a "models" -d 'The catalogue: which models are measured'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models sim db errors results help" -f -a "sim" -d 'The built-in simulated provider'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models sim db errors results help" -f -a "db" -d 'The store\'s tables, collections and indexes'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models sim db errors results help" -f -a "errors" -d 'What failed: in groups, one by one, as it happens'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models sim db errors results help" -f -a "results" -d 'Stored runs: the newest, and one with its timeline'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models sim db errors results help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db errors results help" -f -a "run" -d 'Measure models: one request, one outcome, one row'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db errors results help" -f -a "models" -d 'The catalogue: which models are measured'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db errors results help" -f -a "catalog" -d 'What providers list, against what is measured'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db errors results help" -f -a "sim" -d 'The built-in simulated provider'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db errors results help" -f -a "db" -d 'The store\'s tables, collections and indexes'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db errors results help" -f -a "errors" -d 'What failed: in groups, one by one, as it happens'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db errors results help" -f -a "results" -d 'Stored runs: the newest, and one with its timeline'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db errors results help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from models" -f -a "list" -d 'List models with the figures of their last day; enabled ones by default'
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from models" -f -a "add" -d 'Add models: checks first, then one real call each before it is enabled'
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from models" -f -a "disable" -d 'Stop measuring models, with a reason; nothing is deleted'
@@ -274,6 +314,9 @@ complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from models" -f -a "show" -d 'All that is known about models'
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from models" -f -a "history" -d 'Who changed what, when and why'
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from models" -f -a "undo" -d 'Give every model of a batch the values back that it had before'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from catalog" -f -a "sync" -d 'Read the providers\' own lists of models, all pages, side by side, and store them'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from catalog" -f -a "diff" -d 'Show what is new, gone or changed, listed and not measured, measured and not listed'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from catalog" -f -a "list" -d 'Show what was listed, as it is stored'
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from sim" -f -a "serve" -d 'Serve every wire format over HTTP until interrupted; the model\'s name chooses timing and faults'
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from sim" -f -a "models" -d 'List the simulated models'
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from db" -f -a "init" -d 'Create what is missing, after printing it; what exists is left alone'

@@ -26,13 +26,14 @@ pub(super) struct Chunk<'a> {
     pub usage: Option<Box<ChatUsage>>,
     /// Groq: the same usage again, or an error.
     pub x_groq: Option<Box<GroqExtra>>,
-    pub error: Option<Value>,
+    // Boxed, as everything that few chunks have: a chunk is moved several times while it is read.
+    pub error: Option<Box<Value>>,
     /// Cerebras: beside `error`.
-    pub status_code: Option<Value>,
+    pub status_code: Option<Box<Value>>,
     /// Cerebras: seconds.
-    pub time_info: Option<Value>,
+    pub time_info: Option<Box<Value>>,
     /// Fireworks: numbers or texts.
-    pub perf_metrics: Option<Value>,
+    pub perf_metrics: Option<Box<Value>>,
 }
 
 impl Chunk<'_> {
@@ -47,7 +48,7 @@ impl Chunk<'_> {
 #[serde(default)]
 pub(super) struct GroqExtra {
     pub usage: Option<Box<ChatUsage>>,
-    pub error: Option<Value>,
+    pub error: Option<Box<Value>>,
 }
 
 /// One choice; only the first is asked for.

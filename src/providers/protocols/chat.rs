@@ -68,7 +68,7 @@ impl Format for ChatFormat {
 }
 
 impl ChatFormat {
-    fn choice(&mut self, choice: Choice<'_>, usage: Option<&ChatUsage>, out: &mut Collector<'_>) {
+    fn choice(&mut self, choice: Box<Choice<'_>>, usage: Option<&ChatUsage>, out: &mut Collector<'_>) {
         keep(&mut out.answer.finish_reason, choice.ended());
         let told = choice.tokens();
         let reasoning = choice.reasoning();

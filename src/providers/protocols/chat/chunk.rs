@@ -22,7 +22,7 @@ pub(super) struct Chunk<'a> {
     #[serde(borrow)]
     pub provider: Word<'a>,
     #[serde(borrow)]
-    pub choices: First<Choice<'a>>,
+    pub choices: First<Box<Choice<'a>>>,
     pub usage: Option<Box<ChatUsage>>,
     /// Groq: the same usage again, or an error.
     pub x_groq: Option<Box<GroqExtra>>,

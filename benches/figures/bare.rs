@@ -2,7 +2,9 @@
 //! until all streams have ended. It is what any client could measure at best.
 
 use crate::Failed;
+use std::cell::RefCell;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -84,8 +86,10 @@ async fn all(address: SocketAddr, ask: Ask) -> Result<Vec<Stream>, Failed> {
     );
     let request: &'static [u8] = request.leak().as_bytes();
     let mut streams = JoinSet::new();
+    // All streams of the thread share one buffer: nothing waits between a read and the next.
+    let buffer = Rc::new(RefCell::new(vec![0; READ_SIZE]));
     for place in 1..=ask.streams {
-        streams.spawn_local(one(address, request, ask.keep));
+        streams.spawn_local(one(address, request, ask.keep, Rc::clone(&buffer)));
         if ask.starts_a_millisecond > 0 && place % ask.starts_a_millisecond == 0 {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
@@ -94,15 +98,20 @@ async fn all(address: SocketAddr, ask: Ask) -> Result<Vec<Stream>, Failed> {
     Ok(ended?)
 }
 
-async fn one(address: SocketAddr, request: &'static [u8], keep: bool) -> std::io::Result<Stream> {
+async fn one(
+    address: SocketAddr,
+    request: &'static [u8],
+    keep: bool,
+    buffer: Rc<RefCell<Vec<u8>>>,
+) -> std::io::Result<Stream> {
     let begun = Instant::now();
     let mut tcp = TcpStream::connect(address).await?;
     tcp.set_nodelay(true)?;
     tcp.write_all(request).await?;
     let mut stream = Stream { begun, bytes: Vec::new(), reads: Vec::new(), end: begun };
-    let mut buffer = vec![0; READ_SIZE];
     loop {
         tcp.readable().await?;
+        let mut buffer = buffer.borrow_mut();
         match tcp.try_read(&mut buffer) {
             Ok(0) => break,
             Ok(read) if keep => {

@@ -5,6 +5,7 @@ use crate::commands::exit::{CommandError, Exit};
 use crate::commands::interrupt::Interrupt;
 use crate::output::print;
 use crate::providers::sim::{self, scenario::PRESETS};
+use crate::wire::descriptors;
 
 /// Runs the command.
 ///
@@ -20,6 +21,7 @@ pub async fn run(args: SimArgs) -> Result<Exit, CommandError> {
 async fn serve(args: ServeArgs) -> Result<Exit, CommandError> {
     let fail =
         |error: std::io::Error| CommandError::usage(format!("cannot listen on {}: {error}", args.listen));
+    descriptors::make_room();
     let interrupt = Interrupt::listen().map_err(fail)?;
     let listener = sim::listen_on(args.listen).map_err(fail)?;
     let address = listener.local_addr().map_err(fail)?;

@@ -175,6 +175,8 @@ pub struct Run {
     pub finish_reason: Option<String>,
     /// The provider's id for the answer.
     pub response_id: Option<String>,
+    /// The provider's id for the request, as the answer's head names it: what its support asks for.
+    pub provider_request_id: Option<String>,
     /// The provider's status word (Responses API).
     pub response_status: Option<String>,
     /// The model that the provider says it served.

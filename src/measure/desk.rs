@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 type Task = Box<dyn FnOnce() + Send>;
 
 /// How much the desk yields to everything else (19 is the most). On a busy machine its work waits; the stamps do not.
+#[cfg(target_os = "linux")]
 const NICENESS: i32 = 10;
 
 /// A handle to the desk; its thread ends when the last handle is dropped.
@@ -28,7 +29,9 @@ impl Desk {
     pub fn start() -> std::io::Result<Self> {
         let (tasks, inbox) = mpsc::channel::<Task>();
         std::thread::Builder::new().name("decode".to_owned()).spawn(move || {
-            // Where the system refuses, the desk works at normal priority.
+            // Where the system refuses, the desk works at normal priority; so it does where a priority belongs to a whole
+            // process.
+            #[cfg(target_os = "linux")]
             let _ = rustix::process::setpriority_process(None, NICENESS);
             for task in inbox {
                 let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(task));

@@ -18,6 +18,7 @@ fn clean_run(run: &mut Run, redactor: &Redactor) {
     let named = [
         &mut run.finish_reason,
         &mut run.response_id,
+        &mut run.provider_request_id,
         &mut run.response_status,
         &mut run.response_model,
         &mut run.observed_provider,

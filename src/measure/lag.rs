@@ -15,13 +15,18 @@ const KEEP: usize = 4096;
 #[derive(Debug, Default)]
 pub struct LagLog {
     late: VecDeque<(Instant, Duration)>,
+    due: Option<Instant>,
 }
 
 impl LagLog {
-    /// Notes one wake-up that was due at `due` and came at `now`.
-    pub fn note(&mut self, due: Instant, now: Instant) {
-        let lag = now.saturating_duration_since(due);
-        if lag > GRANULARITY {
+    /// Awaits a wake-up that is due at `due`.
+    pub fn expect(&mut self, due: Instant) {
+        self.due = Some(due);
+    }
+
+    /// Notes that the awaited wake-up came at `now`.
+    pub fn came(&mut self, now: Instant) {
+        if let Some(lag) = self.due.take().and_then(|due| lateness(due, now)) {
             if self.late.len() == KEEP {
                 self.late.pop_front();
             }
@@ -29,11 +34,18 @@ impl LagLog {
         }
     }
 
-    /// The longest lateness that overlaps the span from `from` to `to`; zero if the loop was on time.
+    /// The longest lateness that overlaps the span from `from` to `to`; zero if the loop was on time. A wake-up that is
+    /// still awaited counts as far as `to`: what held the loop up may have ended with the span itself.
     pub fn longest(&self, from: Instant, to: Instant) -> Duration {
         let overlapping = self.late.iter().rev().take_while(|(at, _)| *at >= from);
-        overlapping.filter(|(at, lag)| *at - *lag <= to).map(|(_, lag)| *lag).max().unwrap_or_default()
+        let past = overlapping.filter(|(at, lag)| *at - *lag <= to).map(|(_, lag)| *lag);
+        past.chain(self.due.and_then(|due| lateness(due, to))).max().unwrap_or_default()
     }
+}
+
+/// By how much a wake-up was late, if it was.
+fn lateness(due: Instant, now: Instant) -> Option<Duration> {
+    Some(now.saturating_duration_since(due)).filter(|lag| *lag > GRANULARITY)
 }
 
 #[cfg(test)]
@@ -45,12 +57,25 @@ mod tests {
         let zero = Instant::now();
         let at = |ms: u64| zero + Duration::from_millis(ms);
         let mut log = LagLog::default();
-        log.note(at(10), at(11));
-        log.note(at(20), at(80));
-        log.note(at(200), at(210));
+        for (due, now) in [(10, 11), (20, 80), (200, 210)] {
+            log.expect(at(due));
+            log.came(at(now));
+        }
         assert_eq!(log.longest(at(0), at(15)), Duration::ZERO);
         assert_eq!(log.longest(at(50), at(60)), Duration::from_millis(60));
         assert_eq!(log.longest(at(90), at(300)), Duration::from_millis(10));
         assert_eq!(log.longest(at(0), at(300)), Duration::from_millis(60));
+    }
+
+    #[test]
+    fn a_wake_up_that_has_not_come_is_late_already() {
+        let zero = Instant::now();
+        let at = |ms: u64| zero + Duration::from_millis(ms);
+        let mut log = LagLog::default();
+        log.expect(at(5));
+        assert_eq!(log.longest(at(0), at(6)), Duration::ZERO);
+        assert_eq!(log.longest(at(0), at(45)), Duration::from_millis(40));
+        log.came(at(6));
+        assert_eq!(log.longest(at(0), at(45)), Duration::ZERO);
     }
 }

@@ -86,17 +86,16 @@ struct Bench {
     tls: Arc<ClientConfig>,
     lag: RefCell<LagLog>,
     running: Cell<usize>,
+    watched: Cell<bool>,
     idle: RefCell<HashMap<Target, Vec<(Stream, Instant)>>>,
 }
 
 async fn serve(mut inbox: mpsc::UnboundedReceiver<Order>, tls: Arc<ClientConfig>) {
-    let bench =
-        Rc::new(Bench { tls, lag: RefCell::default(), running: Cell::new(0), idle: RefCell::default() });
+    let bench = Rc::new(Bench::new(tls));
     let mut launched = 0;
     while let Some(order) = inbox.recv().await {
         let paced = order.job.due.is_none();
-        if bench.running.replace(bench.running.get() + 1) == 0 {
-            tokio::task::spawn_local(watch(Rc::clone(&bench)));
+        if bench.begin() {
             launched = 0;
         }
         tokio::task::spawn_local(Rc::clone(&bench).carry_out(order));
@@ -113,12 +112,32 @@ async fn serve(mut inbox: mpsc::UnboundedReceiver<Order>, tls: Arc<ClientConfig>
 async fn watch(bench: Rc<Bench>) {
     while bench.running.get() > 0 {
         let due = Instant::now() + TICK;
+        bench.lag.borrow_mut().expect(due);
         tokio::time::sleep_until(due.into()).await;
-        bench.lag.borrow_mut().note(due, Instant::now());
+        bench.lag.borrow_mut().came(Instant::now());
     }
+    bench.watched.set(false);
 }
 
 impl Bench {
+    fn new(tls: Arc<ClientConfig>) -> Self {
+        Self {
+            tls,
+            lag: RefCell::default(),
+            running: Cell::new(0),
+            watched: Cell::new(false),
+            idle: RefCell::default(),
+        }
+    }
+
+    /// Counts an exchange that begins; true if no other is running. One watch at a time: the one before may still sleep.
+    fn begin(self: &Rc<Self>) -> bool {
+        if !self.watched.replace(true) {
+            tokio::task::spawn_local(watch(Rc::clone(self)));
+        }
+        self.running.replace(self.running.get() + 1) == 0
+    }
+
     async fn carry_out(self: Rc<Self>, order: Order) {
         let Order { job, since, reply } = order;
         if let Some(due) = job.due {
@@ -157,5 +176,30 @@ impl Bench {
             Some((stream, _)) => Some(stream),
             None => connect(target, &self.tls, job.limits.connect).await.1.ok(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::tls::client_config;
+
+    #[tokio::test]
+    async fn one_watch_however_closely_exchanges_follow_each_other() {
+        let bench = Rc::new(Bench::new(client_config(None).unwrap()));
+        let watched = Rc::clone(&bench);
+        let follow = async move {
+            for _ in 0..100 {
+                watched.begin();
+                tokio::time::sleep(TICK / 4).await;
+                watched.running.set(0);
+            }
+        };
+        let local = LocalSet::new();
+        local.run_until(follow).await;
+        assert!(Rc::strong_count(&bench) <= 2, "{} watches", Rc::strong_count(&bench) - 1);
+        // Ends with what it watches, or this test never does.
+        local.await;
+        assert_eq!((Rc::strong_count(&bench), bench.watched.get()), (1, false));
     }
 }

@@ -70,6 +70,7 @@ pub fn run(attempt: &Attempt, recording: &Recording, answer: Answer) -> Outcome 
         request_mode: attempt.request_mode.clone(),
         finish_reason: answer.finish_reason,
         response_id: answer.response_id,
+        provider_request_id: request_id(recording).map(str::to_owned),
         response_status: answer.response_status,
         response_model: answer.response_model,
         reasoning_effort: attempt.ask.reasoning_effort.clone(),
@@ -146,15 +147,18 @@ fn failure_extra(
     extra.insert("connection".to_owned(), json!(recording.connection));
     extra.append(&mut serialized(&phases(recording, answer)));
     extra.append(&mut serialized(&quality));
-    let request_id = recording.head.as_ref().and_then(|head| {
-        ["x-request-id", "request-id", "x-amzn-requestid"].iter().find_map(|name| head.header(name))
-    });
-    extra.insert("provider_request_id".to_owned(), json!(request_id));
+    extra.insert("provider_request_id".to_owned(), json!(request_id(recording)));
     if let Some(answer) = answer {
         extra.insert("finish_reason".to_owned(), json!(answer.finish_reason));
         extra.insert("response_id".to_owned(), json!(answer.response_id));
     }
     extra
+}
+
+/// The provider's id for the request, under whichever name the answer's head has it.
+fn request_id(recording: &Recording) -> Option<&str> {
+    let head = recording.head.as_ref()?;
+    ["x-request-id", "request-id", "x-amzn-requestid"].iter().find_map(|name| head.header(name))
 }
 
 fn serialized(value: &impl serde::Serialize) -> Map<String, Value> {

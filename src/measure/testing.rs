@@ -38,6 +38,7 @@ pub fn run(provider: &str, model: &str, ttft: f64) -> Run {
         request_mode: format!("{provider}_chat_completions_stream"),
         finish_reason: Some("length".into()),
         response_id: Some("chatcmpl-1".into()),
+        provider_request_id: Some("req-1".into()),
         response_status: None,
         response_model: Some(model.into()),
         reasoning_effort: None,

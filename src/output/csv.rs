@@ -9,7 +9,7 @@ use std::io::{self, Write};
 /// The header: the names of the data contract. Nested fields (`misc`, `provider_timing`) stay out; lists are joined with
 /// spaces (numbers) or semicolons (sentences).
 #[rustfmt::skip]
-pub const COLUMNS: [&str; 68] = [
+pub const COLUMNS: [&str; 69] = [
     "outcome", "_id", "provider", "model_name", "run_ts", "gen_ts", "connection", "benchmark_profile_id", "sample_role",
     "time_to_first_token", "ttft_available", "time_to_first_reasoning_token", "inter_token_latency",
     "tokens_per_second", "generated_tokens_per_second", "visible_tokens_per_second", "decode_tokens_per_second",
@@ -20,8 +20,8 @@ pub const COLUMNS: [&str; 68] = [
     "last_visible_seconds", "stream_resolution", "visible_stream_chunks", "max_tokens_per_chunk",
     "suspect", "suspect_reasons", "loop_lag_seconds", "dispatch_delay_seconds", "wall_clock_step_seconds",
     "requested_tokens", "max_output_tokens_attempted", "temperature", "reasoning_effort", "adaptations",
-    "request_mode", "finish_reason", "response_id", "response_status", "response_model", "service_tier",
-    "transport_provider", "observed_provider", "attempt_group", "attempt", "measured_by",
+    "request_mode", "finish_reason", "response_id", "provider_request_id", "response_status", "response_model",
+    "service_tier", "transport_provider", "observed_provider", "attempt_group", "attempt", "measured_by",
     "ts", "stage", "error_kind", "http_status", "provider_error_code", "message", "normalized_message", "fingerprint",
 ];
 

@@ -37,6 +37,7 @@ const TEXT: &[&str] = &[
     "request_mode",
     "finish_reason",
     "response_id",
+    "provider_request_id",
     "response_status",
     "response_model",
     "reasoning_effort",

@@ -6,6 +6,7 @@
 //! can delay it, and chunk borders are the server's own writes.
 
 pub mod connect;
+pub mod descriptors;
 pub mod exchange;
 pub mod framing;
 pub mod recording;

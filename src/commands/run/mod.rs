@@ -17,6 +17,7 @@ use crate::measure::desk::Desk;
 use crate::measure::laboratory::Laboratory;
 use crate::measure::meter::Meter;
 use crate::output::progress::Progress;
+use crate::wire::descriptors;
 use crate::wire::tls::client_config;
 use ledger::{Keeper, Ledger, Sinks};
 use std::rc::Rc;
@@ -28,6 +29,8 @@ use std::sync::Arc;
 /// [`CommandError`], where nothing could be measured: usage, configuration, keys, a store that cannot be opened.
 pub async fn run(args: RunArgs, context: Context) -> Result<Exit, CommandError> {
     let gates = gates(&args.fail_if)?;
+    // Before the first thread: see there.
+    descriptors::make_room();
     let asked = question::settle(&args, &context)?;
     let load = question::load(&args);
     let keeper = if args.no_store { None } else { Some(keeper(&args, &context).await?) };

@@ -68,7 +68,7 @@ impl Format for ChatFormat {
 }
 
 impl ChatFormat {
-    fn choice(&mut self, choice: Choice<'_>, usage: Option<&ChatUsage>, out: &mut Collector<'_>) {
+    fn choice(&mut self, choice: Box<Choice<'_>>, usage: Option<&ChatUsage>, out: &mut Collector<'_>) {
         keep(&mut out.answer.finish_reason, choice.ended());
         let told = choice.tokens();
         let reasoning = choice.reasoning();
@@ -136,7 +136,7 @@ fn note_usage(chunk: &Chunk<'_>, out: &mut Collector<'_>) {
 
 fn note_errors(chunk: Chunk<'_>, out: &mut Collector<'_>) {
     let groq = chunk.x_groq.and_then(|extra| extra.error);
-    for error in [chunk.error, groq].into_iter().flatten().filter(error_body::is_truthy) {
+    for error in [chunk.error, groq].into_iter().flatten().filter(|error| error_body::is_truthy(error)) {
         let around = json!({"status_code": chunk.status_code});
         out.error(error_body::from_value(&error, &around));
     }

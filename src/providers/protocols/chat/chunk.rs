@@ -22,19 +22,20 @@ pub(super) struct Chunk<'a> {
     #[serde(borrow)]
     pub provider: Word<'a>,
     #[serde(borrow)]
-    pub choices: First<Choice<'a>>,
+    pub choices: First<Box<Choice<'a>>>,
     pub usage: Option<Box<ChatUsage>>,
     /// Groq: the same usage again, or an error.
     pub x_groq: Option<Box<GroqExtra>>,
-    pub error: Option<Value>,
+    // Boxed, as everything that few chunks have: a chunk is moved several times while it is read.
+    pub error: Option<Box<Value>>,
     /// Cerebras: beside `error`.
-    pub status_code: Option<Value>,
+    pub status_code: Option<Box<Value>>,
     /// Cerebras: seconds.
-    pub time_info: Option<Value>,
+    pub time_info: Option<Box<Value>>,
     /// Fireworks: numbers or texts.
-    pub perf_metrics: Option<Value>,
+    pub perf_metrics: Option<Box<Value>>,
     /// llama.cpp: milliseconds, counts and rates.
-    pub timings: Option<Value>,
+    pub timings: Option<Box<Value>>,
 }
 
 impl Chunk<'_> {
@@ -49,7 +50,7 @@ impl Chunk<'_> {
 #[serde(default)]
 pub(super) struct GroqExtra {
     pub usage: Option<Box<ChatUsage>>,
-    pub error: Option<Value>,
+    pub error: Option<Box<Value>>,
 }
 
 /// One choice; only the first is asked for.

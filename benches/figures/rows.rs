@@ -1,0 +1,18 @@
+//! The rows of the table: each part makes its measurements and gives its lines.
+
+pub mod build;
+pub mod cold;
+pub mod flood;
+pub mod memory;
+pub mod start;
+pub mod streams;
+
+/// `0.00123` s as `1.23 ms`.
+fn milliseconds(seconds: f64) -> String {
+    format!("{:.2} ms", seconds * 1000.0)
+}
+
+/// `0.00123` as `0.12 %`.
+fn percent(share: f64) -> String {
+    format!("{:.2} %", share * 100.0)
+}

@@ -1,0 +1,53 @@
+//! What the simulator saw itself do: `/truth`, by request id.
+
+use crate::Failed;
+use serde_json::Value;
+use std::collections::HashMap;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+
+/// One answer as its server saw it leave; seconds since the request had been received.
+#[derive(Debug, Clone, Copy)]
+pub struct Truth {
+    /// The first visible token.
+    pub first: f64,
+    /// The last one.
+    pub last: f64,
+    /// The end of the answer.
+    pub end: f64,
+    /// Visible tokens.
+    pub tokens: f64,
+}
+
+impl Truth {
+    /// Seconds a token.
+    pub fn inter_token_latency(&self) -> f64 {
+        (self.last - self.first) / (self.tokens - 1.0)
+    }
+}
+
+/// The newest `count` answers by request id.
+pub fn newest(simulator: SocketAddr, count: usize) -> Result<HashMap<String, Truth>, Failed> {
+    let mut stream = TcpStream::connect(simulator)?;
+    write!(stream, "GET /truth?recent={count} HTTP/1.1\r\nhost: sim\r\nconnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let (_, body) = answer.split_once("\r\n\r\n").ok_or("the truth has no body")?;
+    let document: Value = serde_json::from_str(body)?;
+    let requests = document["requests"].as_array().ok_or("the truth tells no requests")?;
+    requests
+        .iter()
+        .map(|request| read(request).ok_or_else(|| format!("an odd truth: {request}").into()))
+        .collect()
+}
+
+fn read(request: &Value) -> Option<(String, Truth)> {
+    let seconds = |name: &str| request["seconds"][name].as_f64();
+    let truth = Truth {
+        first: seconds("first_visible")?,
+        last: seconds("last_visible")?,
+        end: seconds("end")?,
+        tokens: request["visible_tokens"].as_f64()?,
+    };
+    Some((request["id"].as_str()?.to_owned(), truth))
+}

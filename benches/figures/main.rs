@@ -1,16 +1,17 @@
 //! The figures that the README shows, measured afresh by one command:
 //!
 //! ```text
-//! cargo bench --bench figures                     all of it, about two minutes
+//! cargo bench --bench figures                     all of it, about one minute
 //! cargo bench --bench figures -- streams flood    some of it: cold, streams, flood, memory, start
 //! cargo bench --bench figures -- --build          also a release build from scratch, some minutes more
 //! ```
 //!
 //! Everything runs as its own process, as users run it: a simulator of known timing on loopback, and `llmbench run` that
 //! measures it. What a sample says is held against what the simulator saw itself do (`/truth`, joined by the request's id)
-//! and against a bare socket client (`bare`), which parses nothing, in the same minutes on the same simulator. Each line is
-//! the median of five measurements. The exit status is 1 where a figure is missed. Not a test: figures depend on the
-//! machine and on what else it does, so both are printed.
+//! and against a bare socket client (`bare`), which parses nothing, in the same minutes on the same simulator: as many
+//! streams and, where lateness is compared, started at the same pace. Each line is the median of five measurements. The
+//! exit status is 1 where a figure is missed. Not a test: figures depend on the machine and on what else it does, so both
+//! are printed.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a table is what this program is for")]
 
 mod bare;

@@ -5,7 +5,6 @@ pub mod failure;
 pub mod glob;
 pub mod listing;
 pub mod model;
-pub mod moment;
 pub mod names;
 pub mod nearest;
 pub mod profile;

@@ -5,7 +5,7 @@ use crate::catalog::diff::{Diff, Question, diff};
 use crate::cli::catalog::DiffArgs;
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
-use crate::domain::moment;
+use crate::domain::window::moment;
 use crate::output::catalog::{diff as shown, json};
 use crate::output::{View, print};
 use chrono::{DateTime, SubsecRound, Utc};
@@ -36,7 +36,7 @@ pub async fn run(args: DiffArgs, context: Context) -> Result<Exit, CommandError>
 }
 
 fn since(text: &str, now: DateTime<Utc>, view: &View) -> Result<DateTime<Utc>, CommandError> {
-    let since = moment::parse(text, now, view.zone)
+    let since = moment(text, &now.with_timezone(&view.zone))
         .map_err(|reason| CommandError::usage(format!("--since: {reason}")))?;
     if since > now {
         return Err(CommandError::usage(format!("--since: `{}` lies in the future", text.escape_debug())));

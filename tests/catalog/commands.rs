@@ -339,7 +339,7 @@ fn wrong_usage_says_what_is_right() {
         (&["catalog", "sync", "-p", "groq"], 1, "error: groq: no key for provider `groq`: set GROQ_API_KEY"),
         (&["catalog", "list", "-p", "grok"], 2, "did you mean groq?"),
         (&["catalog", "diff", "-p", "grok"], 2, "did you mean groq?"),
-        (&["catalog", "diff", "--since", "soon"], 2, "write 90m, 24h"),
+        (&["catalog", "diff", "--since", "soon"], 2, "write 24h, 7d, 2w"),
         (&["catalog", "diff", "--since", "2199-01-01"], 2, "lies in the future"),
         (&["catalog", "diff", "--store", "mongodb://127.0.0.1:1/x"], 2, "127.0.0.1:1"),
         (&["catalog", "list", "--store", "mongodb://127.0.0.1:1/x"], 75, "127.0.0.1:1"),

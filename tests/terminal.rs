@@ -5,7 +5,7 @@ use crate::raw_server::{Act, read_request};
 use crate::support::Home;
 use crate::support::answers::{calling, sound};
 use crate::support::peers::{Mongod, fresh_name};
-use crate::support::pty::Pty;
+use crate::support::pty::{Pty, heed_interrupts};
 use crate::support::ran::{QUICK, ran};
 use rusqlite::{Connection, OpenFlags};
 use rustix::process::{Pid, Signal, kill_process};
@@ -203,6 +203,7 @@ fn ctrl_c_ends_a_request_that_hangs_and_still_reports() {
 fn ctrl_c_works_while_a_prompt_is_typed() {
     let home = Home::new();
     let mut command = home.llmbench(&["run", "--model", QUICK, "--prompt-file", "-"]);
+    heed_interrupts(&mut command);
     let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
     // It waits for standard input, whose other end stays open in this process.
     let wchan = format!("/proc/{}/syscall", child.id());

@@ -4,7 +4,8 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 use std::fs::{File, OpenOptions};
 use std::io::Read;
-use std::process::Stdio;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
 use std::thread::JoinHandle;
 
 /// The terminal.
@@ -44,4 +45,19 @@ impl Pty {
         drop(self.slave);
         self.reader.join().unwrap()
     }
+}
+
+/// Gives a command the default effect of SIGINT, as a terminal does. A shell that runs tests in its background has them
+/// ignore it, and what is ignored stays ignored in a child.
+#[allow(unsafe_code, reason = "only the child itself can change what a signal does to it")]
+pub fn heed_interrupts(command: &mut Command) {
+    let heed = || {
+        // SAFETY: a system call without memory, allowed between fork and exec.
+        match unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) } {
+            libc::SIG_ERR => Err(std::io::Error::last_os_error()),
+            _ => Ok(()),
+        }
+    };
+    // SAFETY: the closure only makes the system call above.
+    unsafe { command.pre_exec(heed) };
 }

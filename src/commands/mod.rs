@@ -14,7 +14,8 @@ pub mod run;
 pub mod scope;
 pub mod sim;
 
-use crate::cli::{Cli, Command, Global};
+use crate::cli::run::RunArgs;
+use crate::cli::{Cli, Command};
 use crate::output::print;
 use crate::settings::{Env, LimitFlags, Overrides};
 use context::Context;
@@ -23,48 +24,36 @@ use exit::{CommandError, Exit};
 /// Runs one command to its exit status. What went wrong is told on standard error.
 pub async fn dispatch(cli: Cli, env: Env) -> Exit {
     interrupt::outlive_file_limits();
-    let ended = match cli.command {
-        Command::Sim(args) => sim::run(args).await,
-        Command::Db(args) => match context(cli.global, Overrides::default(), env) {
-            Ok(context) => db::run(args, context).await,
-            Err(error) => Err(error),
-        },
-        Command::Errors(args) => match context(cli.global, Overrides::default(), env) {
-            Ok(context) => errors::run(args, context).await,
-            Err(error) => Err(error),
-        },
-        Command::Results(args) => match context(cli.global, Overrides::default(), env) {
-            Ok(context) => results::run(args, context).await,
-            Err(error) => Err(error),
-        },
-        Command::Models(args) => match context(cli.global, Overrides::default(), env) {
-            Ok(context) => models::run(args, context).await,
-            Err(error) => Err(error),
-        },
-        Command::Catalog(args) => match context(cli.global, Overrides::default(), env) {
-            Ok(context) => catalog::run(args, context).await,
-            Err(error) => Err(error),
-        },
-        Command::Run(args) => {
-            let overrides = Overrides {
-                profile: args.profile.clone(),
-                limits: LimitFlags {
-                    total: args.timeout.map(|timeout| timeout.as_secs_f64()),
-                    ..LimitFlags::default()
-                },
-                ..Overrides::default()
-            };
-            match context(cli.global, overrides, env) {
-                Ok(context) => run::run(*args, context).await,
-                Err(error) => Err(error),
-            }
-        }
-    };
-    ended.unwrap_or_else(|error| tell(&error))
+    carry_out(cli, env).await.unwrap_or_else(|error| tell(&error))
 }
 
-fn context(global: Global, overrides: Overrides, env: Env) -> Result<Context, CommandError> {
-    Context::new(global, overrides, env)
+async fn carry_out(cli: Cli, env: Env) -> Result<Exit, CommandError> {
+    let Cli { command, global } = cli;
+    let context = |overrides| Context::new(global, overrides, env);
+    let plain = Overrides::default;
+    match command {
+        Command::Run(args) => {
+            let context = context(overrides(&args))?;
+            run::run(*args, context).await
+        }
+        Command::Models(args) => models::run(args, context(plain())?).await,
+        Command::Catalog(args) => catalog::run(args, context(plain())?).await,
+        Command::Errors(args) => errors::run(args, context(plain())?).await,
+        Command::Results(args) => results::run(args, context(plain())?).await,
+        Command::Db(args) => db::run(args, context(plain())?).await,
+        // Needs neither a configuration nor a store.
+        Command::Sim(args) => sim::run(args).await,
+    }
+}
+
+/// What flags of `run` say instead of settings.
+fn overrides(args: &RunArgs) -> Overrides {
+    let total = args.timeout.map(|timeout| timeout.as_secs_f64());
+    Overrides {
+        profile: args.profile.clone(),
+        limits: LimitFlags { total, ..LimitFlags::default() },
+        ..Overrides::default()
+    }
 }
 
 fn tell(error: &CommandError) -> Exit {

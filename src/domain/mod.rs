@@ -1,6 +1,7 @@
 //! The words of the project: model, profile, ask, run, failure, window. Data and pure rules; no I/O, no clock, no environment.
 
 pub mod ask;
+pub mod batch;
 pub mod failure;
 pub mod glob;
 pub mod listing;
@@ -15,6 +16,7 @@ pub mod sourced;
 pub mod window;
 
 pub use ask::Ask;
+pub use batch::Batch;
 pub use failure::{Failure, Kind, Stage};
 pub use model::ModelRef;
 pub use profile::Profile;

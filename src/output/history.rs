@@ -1,7 +1,7 @@
 //! Changes of the catalogue for people and programs: what is going to change, what has changed, who did it and why.
 
 use super::{json as document, text, view, view::View};
-use crate::domain::ModelRef;
+use crate::domain::{Batch, ModelRef};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
@@ -11,24 +11,8 @@ pub const SCHEMA: &str = "llmbench.model_history/1";
 /// A batch as it is shown.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BatchView {
-    /// Its id.
-    pub id: String,
-    /// When it began.
-    pub at: DateTime<Utc>,
-    /// `user@host`.
-    pub who: String,
-    /// What was done.
-    pub action: String,
-    /// Why.
-    pub why: Option<String>,
-    /// How many models it was going to change.
-    pub planned: u64,
-    /// The batch that it undoes.
-    pub undoes: Option<String>,
-    /// The batch that undoes it.
-    pub undone_by: Option<String>,
-    /// When it ended; `None` where it was interrupted, or still runs.
-    pub finished_at: Option<DateTime<Utc>>,
+    /// Who, when and why.
+    pub batch: Batch,
     /// Its changes, or those that were asked for.
     pub changes: Vec<ChangeView>,
 }
@@ -99,7 +83,8 @@ pub fn text(batches: &[BatchView], whole: bool, view: &View) -> String {
     lines.iter().map(|line| format!("{line}\n")).collect()
 }
 
-fn heading(batch: &BatchView, view: &View) -> Vec<String> {
+fn heading(shown: &BatchView, view: &View) -> Vec<String> {
+    let batch = &shown.batch;
     let mut words = format!(
         "{}  {}  {} by {}",
         text::escape(&batch.id),
@@ -115,7 +100,7 @@ fn heading(batch: &BatchView, view: &View) -> Vec<String> {
         lines.extend(text::wrap(&text::one_line(why), view.terminal.width, 2));
     }
     if batch.finished_at.is_none() {
-        let said = format!("did not come to its end: {} of {} models changed", done(batch), batch.planned);
+        let said = format!("did not come to its end: {} of {} models changed", done(shown), batch.planned);
         lines
             .extend(text::wrap(&said, view.terminal.width, 2).iter().map(|line| view.paint().doubtful(line)));
     }
@@ -175,7 +160,8 @@ pub fn of_model(changes: &[ChangeView], view: &View) -> Vec<String> {
 
 /// The document, indented, ending in a line break.
 pub fn json(batches: &[BatchView]) -> String {
-    let batch = |batch: &BatchView| {
+    let batch = |shown: &BatchView| {
+        let batch = &shown.batch;
         json!({
             "id": batch.id,
             "at": document::time(batch.at),
@@ -183,11 +169,11 @@ pub fn json(batches: &[BatchView]) -> String {
             "action": batch.action,
             "why": batch.why,
             "planned": batch.planned,
-            "done": done(batch),
+            "done": done(shown),
             "finished_at": batch.finished_at.map(document::time),
             "undoes": batch.undoes,
             "undone_by": batch.undone_by,
-            "changes": batch.changes.iter().map(change).collect::<Vec<_>>(),
+            "changes": shown.changes.iter().map(change).collect::<Vec<_>>(),
         })
     };
     let batches: Vec<Value> = batches.iter().map(batch).collect();

@@ -5,6 +5,7 @@ use super::models::{self, ModelRow, ModelStory, Wanted};
 use super::schema_check::violations;
 use super::snapshots::{assert_picture, view};
 use super::text;
+use crate::domain::Batch;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 
@@ -99,7 +100,7 @@ fn changes() -> Vec<ChangeView> {
 }
 
 fn batches() -> Vec<BatchView> {
-    let whole = BatchView {
+    let whole = Batch {
         id: "01M843W2EVZHSAJRP6TYV7XVBT".into(),
         at: now() - TimeDelta::hours(1),
         who: "ann@ops-1".into(),
@@ -109,18 +110,16 @@ fn batches() -> Vec<BatchView> {
         undoes: None,
         undone_by: Some("01M843W2EVZHSAJRP6TYV7XVBX".into()),
         finished_at: None,
-        changes: changes(),
     };
-    let empty = BatchView {
+    let empty = Batch {
         id: "01M843W2EVZHSAJRP6TYV7XVBS".into(),
         action: "add".into(),
         why: None,
         undone_by: None,
         finished_at: Some(now()),
-        changes: Vec::new(),
         ..whole.clone()
     };
-    vec![whole, empty]
+    vec![BatchView { batch: whole, changes: changes() }, BatchView { batch: empty, changes: Vec::new() }]
 }
 
 fn story() -> ModelStory {

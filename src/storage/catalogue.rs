@@ -2,6 +2,7 @@
 //! a change means and who may make it is decided in `commands::models`; a store applies one order at a time, and only where
 //! the entry still holds the values that were looked at.
 
+pub use crate::domain::Batch;
 use crate::domain::ModelRef;
 use crate::storage::StoreError;
 use crate::storage::contract::parse_date;
@@ -165,29 +166,6 @@ pub enum Scope {
     Provider(String),
     /// Those of one model.
     Model(ModelRef),
-}
-
-/// A set of changes that were made together, for one reason.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Batch {
-    /// Its id, sorted by time.
-    pub id: String,
-    /// When it began.
-    pub at: DateTime<Utc>,
-    /// `user@host`.
-    pub who: String,
-    /// `add`, `disable`, `enable`, `undo`.
-    pub action: String,
-    /// The reason that was given.
-    pub why: Option<String>,
-    /// How many models it was going to change.
-    pub planned: u64,
-    /// The batch that it undoes.
-    pub undoes: Option<String>,
-    /// The batch that undoes it.
-    pub undone_by: Option<String>,
-    /// When it came to its end; `None` where it was interrupted, or still runs.
-    pub finished_at: Option<DateTime<Utc>>,
 }
 
 /// What became of a planned change.

@@ -56,7 +56,7 @@ async fn newest(limit: u32, store: &dyn Store) -> Result<Vec<BatchView>, Command
 async fn with_changes(batch: Batch, store: &dyn Store) -> Result<BatchView, CommandError> {
     let changes = store.changes(&ChangesOf::Batch(batch.id.clone())).await.map_err(read)?;
     let changes = changes.iter().map(|change| change_view(change, Some(&batch))).collect();
-    Ok(batch_view(batch, changes))
+    Ok(BatchView { batch, changes })
 }
 
 /// The batches that changed these models, with their part of each, newest first.
@@ -71,8 +71,8 @@ async fn of_models(args: &HistoryArgs, store: &dyn Store) -> Result<Vec<BatchVie
     let batches = batches_of(&changes, store).await?;
     let views = batches.into_values().rev().map(|batch| {
         let own = changes.iter().filter(|change| change.batch == batch.id);
-        let own = own.map(|change| change_view(change, Some(&batch))).collect();
-        batch_view(batch, own)
+        let changes = own.map(|change| change_view(change, Some(&batch))).collect();
+        BatchView { batch, changes }
     });
     Ok(views.collect())
 }
@@ -106,21 +106,6 @@ pub fn change_view(change: &Change, batch: Option<&Batch>) -> ChangeView {
         before: change.before.clone(),
         after: change.after.clone(),
         became: change.became.as_str().to_owned(),
-    }
-}
-
-fn batch_view(batch: Batch, changes: Vec<ChangeView>) -> BatchView {
-    BatchView {
-        id: batch.id,
-        at: batch.at,
-        who: batch.who,
-        action: batch.action,
-        why: batch.why,
-        planned: batch.planned,
-        undoes: batch.undoes,
-        undone_by: batch.undone_by,
-        finished_at: batch.finished_at,
-        changes,
     }
 }
 

@@ -9,9 +9,11 @@ pub mod model;
 pub mod names;
 pub mod nearest;
 pub mod profile;
+pub mod pulse;
 pub mod redact;
 pub mod run;
 pub mod secret;
+pub mod slot;
 pub mod sourced;
 pub mod window;
 
@@ -21,4 +23,5 @@ pub use failure::{Failure, Kind, Stage};
 pub use model::ModelRef;
 pub use profile::Profile;
 pub use run::{Outcome, Run};
+pub use slot::{Series, Slot};
 pub use window::Window;

@@ -1,0 +1,133 @@
+//! What a daemon says of itself: its lanes, its outbox, its store, each with the moments that only real work can move. It
+//! is a file beside the outbox, a heartbeat in the store, and what `status` and the health check read.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// Version of the shape below; a reader refuses a newer one in a sentence.
+pub const PULSE_FORMAT: u32 = 1;
+
+/// A daemon at one moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pulse {
+    /// [`PULSE_FORMAT`].
+    pub format: u32,
+    /// The program: `llmbench/0.1.0`.
+    pub program: String,
+    /// Host, boot, process and a random part: unlike that of any other process, ever.
+    pub owner: String,
+    /// Where it measures from.
+    pub vantage: String,
+    /// Its process id.
+    pub pid: u32,
+    /// The kernel's id of this boot; a pulse of another boot says nothing about a process id.
+    pub boot_id: String,
+    /// When the daemon started.
+    pub started_at: DateTime<Utc>,
+    /// When this was written.
+    pub written_at: DateTime<Utc>,
+    /// It was told to stop and finishes what runs.
+    pub stopping: bool,
+    /// Where rows go.
+    pub store: StorePulse,
+    /// Rows that wait to go there.
+    pub outbox: OutboxPulse,
+    /// How late the control loop was at its worst since the last pulse, seconds.
+    pub loop_lag_seconds: f64,
+    /// Log lines that nobody took.
+    pub log_lines_dropped: u64,
+    /// One a provider, sorted by provider.
+    pub lanes: Vec<LanePulse>,
+}
+
+/// The store as the daemon last saw it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct StorePulse {
+    /// Without any secret: `sqlite:/path`, `mongodb://host/db`.
+    pub name: String,
+    /// When it last confirmed a row.
+    pub stored_at: Option<DateTime<Utc>>,
+    /// When it last answered anything.
+    pub answered_at: Option<DateTime<Utc>>,
+    /// What it said last, if that was an error.
+    pub error: Option<String>,
+}
+
+/// The outbox.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct OutboxPulse {
+    /// Rows that wait.
+    pub pending: u64,
+    /// Rows set aside for good reasons, until somebody looks.
+    pub quarantined: u64,
+    /// When the oldest waiting row was measured.
+    pub oldest_at: Option<DateTime<Utc>>,
+    /// Bytes on the disk.
+    pub bytes: u64,
+    /// No room: no paid call is started.
+    pub full: bool,
+}
+
+/// What a lane is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LaneState {
+    /// Nothing is due.
+    Idle,
+    /// Work ends in time, and well.
+    Producing,
+    /// Work ends, and only in failures.
+    Failing,
+    /// It waits on purpose: a key, a bill, a rate limit, a budget, a full outbox.
+    Held,
+    /// Work is due and none ends.
+    Stalled,
+    /// The machine is too busy for samples that can be believed.
+    Starved,
+    /// It panicked, and starts again soon.
+    Restarting,
+}
+
+/// One provider's lane.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LanePulse {
+    /// The provider.
+    pub provider: String,
+    /// What it is doing.
+    pub state: LaneState,
+    /// Why, where the state needs a reason.
+    pub reason: Option<String>,
+    /// Until when, where that is known.
+    pub until: Option<DateTime<Utc>>,
+    /// Series in its care.
+    pub series: u64,
+    /// Of these, how many are due.
+    pub due: u64,
+    /// Measurements that run.
+    pub running: u64,
+    /// Measurements that may run at once.
+    pub concurrency: u64,
+    /// Since when something has been due.
+    pub due_at: Option<DateTime<Utc>>,
+    /// When a measurement last began.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When one last ended.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// When one last succeeded.
+    pub succeeded_at: Option<DateTime<Utc>>,
+    /// When the store last confirmed a row of the lane.
+    pub stored_at: Option<DateTime<Utc>>,
+    /// What is left of today's budget; nothing where there is none.
+    pub budget: Option<BudgetPulse>,
+}
+
+/// What is left of a day's budget (UTC); nothing where that is not limited.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct BudgetPulse {
+    /// Requests.
+    pub runs_left: Option<u64>,
+    /// Tokens, input and output.
+    pub tokens_left: Option<u64>,
+    /// US dollars.
+    pub dollars_left: Option<f64>,
+}

@@ -1,0 +1,76 @@
+//! One turn of one model: which model, asked what, from where, in which stretch of time. At most one counted row exists
+//! for a slot, whoever measured and however often, because the slot names the row. When a slot is due is the daemon's.
+
+use crate::domain::ModelRef;
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+
+/// The vantage of those who name none.
+pub const DEFAULT_VANTAGE: &str = "main";
+
+/// What is measured again and again: a model under a profile, seen from one place.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Series {
+    /// Provider and model.
+    pub model: ModelRef,
+    /// The profile's id, for example `cloud-default-v1`.
+    pub profile_id: String,
+    /// Where it is measured from; daemons that share a catalogue and a vantage take turns.
+    pub vantage: String,
+}
+
+/// One turn of a series.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Slot {
+    /// Whose turn it is.
+    pub series: Series,
+    /// When the turn begins, UTC: a multiple of the cadence since 1970.
+    pub starts_at: DateTime<Utc>,
+}
+
+impl Series {
+    /// The turn that `now` falls into. `cadence_seconds` is at least 1.
+    pub fn slot_at(&self, now: DateTime<Utc>, cadence_seconds: u32) -> Slot {
+        let cadence = i64::from(cadence_seconds.max(1));
+        let into = now.timestamp().rem_euclid(cadence);
+        let starts_at =
+            now - TimeDelta::seconds(into) - TimeDelta::nanoseconds(now.timestamp_subsec_nanos().into());
+        Slot { series: self.clone(), starts_at }
+    }
+}
+
+impl Slot {
+    /// The id of the slot's one counted row: readable, the same for everybody, never taken apart again.
+    pub fn id(&self) -> String {
+        let Series { model: ModelRef { provider, model_id }, profile_id, vantage } = &self.series;
+        let at = self.starts_at.to_rfc3339_opts(SecondsFormat::Secs, true);
+        format!("{provider}/{model_id}/{profile_id}/{vantage}/{at}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn series() -> Series {
+        Series {
+            model: ModelRef::new("groq", "meta/llama-3"),
+            profile_id: "cloud-default-v1".to_owned(),
+            vantage: DEFAULT_VANTAGE.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_slot_begins_at_a_multiple_of_its_cadence() {
+        let now: DateTime<Utc> = "2026-11-01T10:44:59.999Z".parse().unwrap();
+        let slot = series().slot_at(now, 1800);
+        assert_eq!(slot.id(), "groq/meta/llama-3/cloud-default-v1/main/2026-11-01T10:30:00Z");
+        assert_eq!(series().slot_at(slot.starts_at, 1800), slot);
+        assert_ne!(series().slot_at(slot.starts_at + TimeDelta::seconds(1800), 1800), slot);
+    }
+
+    #[test]
+    fn before_1970_slots_begin_before_their_moment_too() {
+        let now: DateTime<Utc> = "1969-12-31T23:59:59.5Z".parse().unwrap();
+        assert_eq!(series().slot_at(now, 60).starts_at.timestamp(), -60);
+    }
+}

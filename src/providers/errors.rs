@@ -1,5 +1,5 @@
 //! What a provider's error means: kind, code, wait, and what to do about it. First what the message says, then the
-//! provider's code, then the status, because providers reuse statuses (Bedrock's 404, OpenAI's 429, Anthropic's 400).
+//! provider's code, then its type, then the status, because providers reuse statuses (Bedrock's 404, OpenAI's 429, Anthropic's 400).
 //! Reading an error out of bytes is `protocols::error_body`; what can be learned from one is `providers::adapt`.
 
 use super::protocols::StreamError;
@@ -63,8 +63,10 @@ fn kind(answer: &ErrorAnswer<'_>, code: Option<&str>, lower: &str) -> Kind {
         return Kind::Protocol;
     }
     let param = answer.error.and_then(|error| error.param.as_deref());
+    let family = answer.error.and_then(|error| error.family.as_deref());
     rules::by_message(answer.provider, status, lower)
         .or_else(|| code.and_then(rules::by_code))
+        .or_else(|| family.and_then(rules::by_code))
         .or_else(|| rules::by_status(status, param.is_some()))
         .unwrap_or(Kind::Unknown)
 }

@@ -25,7 +25,7 @@ fn planned(provider: &str, model_id: &str, learned: &[Adaptation]) -> Plan {
 
 fn refusal(code: &str, param: &str, message: &str) -> StreamError {
     let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-    StreamError { code: some(code), param: some(param), message: message.into(), status: None }
+    StreamError { code: some(code), param: some(param), message: message.into(), ..StreamError::default() }
 }
 
 fn learn(plan: &Plan, status: u16, error: &StreamError) -> Option<Adaptation> {

@@ -173,6 +173,8 @@ pub(super) fn by_code(code: &str) -> Option<Kind> {
 /// The meaning of a status alone. `named` tells whether the error names a parameter.
 pub(super) fn by_status(status: u16, named: bool) -> Option<Kind> {
     Some(match status {
+        // A success that is no stream: 204 without a body, 202 with a promise.
+        201..=299 => Kind::Protocol,
         401 | 403 | 407 => Kind::Auth,
         402 => Kind::Billing,
         404 | 410 => Kind::HardModel,

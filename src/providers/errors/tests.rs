@@ -29,6 +29,21 @@ fn meaning(provider: &str, status: u16, code: &str, message: &str) -> Fault {
 }
 
 #[test]
+fn a_new_code_of_a_known_type_means_what_its_type_means() {
+    let error = StreamError { family: Some("authentication_error".into()), ..error("key_on_leave", "No.") };
+    assert_eq!(classify(&answer("openai", 400, Some(&error)), &Redactor::new()).kind, Auth);
+    let unknown = StreamError { family: Some("invalid_request_error".into()), ..error };
+    assert_eq!(classify(&answer("openai", 400, Some(&unknown)), &Redactor::new()).kind, Unknown);
+}
+
+#[test]
+fn a_success_without_a_stream_breaks_the_protocol() {
+    for status in [202, 204] {
+        assert_eq!(classify(&answer("openai", status, None), &Redactor::new()).kind, Protocol);
+    }
+}
+
+#[test]
 #[allow(clippy::too_many_lines, reason = "a table of cases")]
 fn meanings() {
     let cases = [

@@ -37,8 +37,11 @@ pub(super) fn from_document(document: &Value) -> Option<StreamError> {
 
 /// Reads an error object or text; `around` is what it stood in, for a `status_code` beside it.
 pub(super) fn from_value(error: &Value, around: &Value) -> StreamError {
+    let code = code(error);
+    let family = word(error, "type").filter(|kind| Some(*kind) != code.as_deref() && *kind != "error");
     StreamError {
-        code: code(error),
+        family: family.map(str::to_owned),
+        code,
         message: message(error),
         status: [error.get("status_code"), error.get("code"), error.get("status"), around.get("status_code")]
             .into_iter()
@@ -68,6 +71,7 @@ fn from_validation(list: &[Value]) -> StreamError {
     let place = first.get("loc").and_then(Value::as_array).and_then(|path| path.last());
     StreamError {
         code: word(first, "type").map(str::to_owned),
+        family: None,
         message: if messages.is_empty() { Value::from(list).to_string() } else { messages.join("; ") },
         status: None,
         param: place.and_then(Value::as_str).map(str::to_owned),

@@ -103,6 +103,8 @@ pub struct Usage {
 pub struct StreamError {
     /// The provider's code: its `code` where that is a word, else its `type`, else its `status`.
     pub code: Option<String>,
+    /// Its `type`, where that is another word than the code: it says more where the code is new.
+    pub family: Option<String>,
     /// The provider's message.
     pub message: String,
     /// An HTTP status, where the JSON names one.

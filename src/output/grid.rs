@@ -1,5 +1,5 @@
-//! Lists for people: a header and rows in columns that fit the terminal. Columns of lesser rank give way first; the column
-//! of free text takes what room is left. Nothing wraps.
+//! Lists for people: a header and rows in columns that fit the terminal. Columns of lesser rank give way first, then free
+//! text is cut, the widest first. Nothing wraps, and no cell can move a cursor or forge a row.
 
 use super::text;
 
@@ -47,36 +47,39 @@ impl Column {
 }
 
 /// The header and the rows, a line each. `limit` is the terminal's width; without one every column stays whole. Cells are
-/// one line each and safe for a terminal already.
+/// cleaned of what could move a cursor. A column whose cells are all empty is left out.
 pub fn lines(columns: &[Column], rows: &[Vec<String>], limit: Option<usize>, unicode: bool) -> Vec<String> {
-    let natural: Vec<usize> = (0..columns.len()).map(|place| natural(columns, rows, place)).collect();
-    let shown = shown(columns, &natural, limit);
+    let cell =
+        |row: &Vec<String>, place: usize| row.get(place).map_or(String::new(), |cell| text::escape(cell));
+    let rows: Vec<Vec<String>> =
+        rows.iter().map(|row| (0..columns.len()).map(|place| cell(row, place)).collect()).collect();
+    let natural: Vec<usize> = (0..columns.len()).map(|place| natural(columns, &rows, place)).collect();
+    let filled = (0..columns.len()).filter(|place| rows.iter().any(|row| !row[*place].is_empty()));
+    let shown = shown(columns, &natural, filled.collect(), limit);
     let widths = widths(columns, &natural, &shown, limit);
     let header: Vec<String> = columns.iter().map(|column| column.title.to_owned()).collect();
     let line = |cells: &Vec<String>| {
         let cells = shown.iter().zip(&widths).map(|(place, width)| {
-            let cell = cells.get(*place).map_or("", String::as_str);
-            padded(&text::cut(cell, *width, unicode), *width, columns[*place].right)
+            padded(&text::cut(&cells[*place], *width, unicode), *width, columns[*place].right)
         });
         let whole = cells.collect::<Vec<_>>().join(&" ".repeat(GAP));
         let whole = whole.trim_end();
         limit.map_or_else(|| whole.to_owned(), |limit| text::cut(whole, limit, unicode))
     };
-    std::iter::once(&header).chain(rows).map(line).collect()
+    std::iter::once(&header).chain(&rows).map(line).collect()
 }
 
 fn natural(columns: &[Column], rows: &[Vec<String>], place: usize) -> usize {
-    let cells = rows.iter().filter_map(|row| row.get(place)).map(|cell| text::width(cell));
+    let cells = rows.iter().map(|row| text::width(&row[place]));
     cells.chain([text::width(columns[place].title)]).max().unwrap_or(0)
 }
 
-/// The columns that there is room for.
-fn shown(columns: &[Column], natural: &[usize], limit: Option<usize>) -> Vec<usize> {
-    let mut shown: Vec<usize> = (0..columns.len()).collect();
+/// Of those columns, the ones that there is room for.
+fn shown(columns: &[Column], natural: &[usize], mut shown: Vec<usize>, limit: Option<usize>) -> Vec<usize> {
     let Some(limit) = limit else { return shown };
     let least =
         |place: &usize| if columns[*place].free { natural[*place].min(LEAST) } else { natural[*place] };
-    while shown.iter().map(least).sum::<usize>() + GAP * (shown.len() - 1) > limit {
+    while shown.iter().map(least).sum::<usize>() + GAP * shown.len().saturating_sub(1) > limit {
         let last = shown.iter().enumerate().max_by_key(|(at, place)| (columns[**place].rank, *at));
         match last {
             Some((at, place)) if columns[*place].rank > 0 => drop(shown.remove(at)),
@@ -86,15 +89,15 @@ fn shown(columns: &[Column], natural: &[usize], limit: Option<usize>) -> Vec<usi
     shown
 }
 
-/// Free columns share what the others leave, the first ones first.
+/// Free columns share what the others leave: the widest gives way until all fit.
 fn widths(columns: &[Column], natural: &[usize], shown: &[usize], limit: Option<usize>) -> Vec<usize> {
     let mut widths: Vec<usize> = shown.iter().map(|place| natural[*place]).collect();
     let Some(limit) = limit else { return widths };
-    let mut over = (widths.iter().sum::<usize>() + GAP * shown.len().saturating_sub(1)).saturating_sub(limit);
-    for at in (0..shown.len()).rev().filter(|at| columns[shown[*at]].free) {
-        let less = over.min(widths[at].saturating_sub(LEAST));
-        widths[at] -= less;
-        over -= less;
+    let total = widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1);
+    for _ in limit..total {
+        let free = (0..shown.len()).filter(|at| columns[shown[*at]].free && widths[*at] > LEAST);
+        let Some(widest) = free.max_by_key(|at| widths[*at]) else { break };
+        widths[widest] -= 1;
     }
     widths
 }
@@ -130,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_give_way_by_rank_and_text_is_cut_last() {
+    fn columns_give_way_by_rank_and_the_widest_text_is_cut() {
         let at = |limit| lines(&COLUMNS, &rows(), limit, true).join("\n");
         assert_eq!(
             at(None),
@@ -140,9 +143,9 @@ mod tests {
         );
         assert_eq!(
             at(Some(74)),
-            "MODEL                         ERRORS  FIRST SEEN        MESSAGE\n\
-             groq:llama-3.3-70b-versatile      12  2026-11-01 13:00  rate limit reache…\n\
-             openai:gpt                         3  2026-11-01 12:00  no"
+            "MODEL                    ERRORS  FIRST SEEN        MESSAGE\n\
+             groq:llama-3.3-70b-ver…      12  2026-11-01 13:00  rate limit reached for…\n\
+             openai:gpt                    3  2026-11-01 12:00  no"
         );
         assert_eq!(
             at(Some(36)),
@@ -153,12 +156,23 @@ mod tests {
         assert_eq!(at(Some(24)).lines().nth(1), Some("groq:llama-3.3-…      12"));
     }
 
+    #[test]
+    fn columns_without_a_cell_are_left_out() {
+        let rows = [["a", "", "", "x"], ["longer", "", "", ""]].map(|row| row.map(str::to_owned).to_vec());
+        assert_eq!(lines(&COLUMNS, &rows, Some(80), true), ["MODEL   MESSAGE", "a       x", "longer"]);
+    }
+
     proptest! {
         #[test]
-        fn no_line_is_wider_than_asked(cells in prop::collection::vec("[a-z 模]{0,40}", 8), limit in 1..120_usize) {
+        fn no_cell_forges_a_row_and_no_line_is_too_wide(
+            cells in prop::collection::vec(prop_oneof![any::<String>(), "[a-z 模]{0,40}"], 0..9),
+            limit in 1..120_usize,
+        ) {
             let rows: Vec<Vec<String>> = cells.chunks(4).map(<[String]>::to_vec).collect();
-            for line in lines(&COLUMNS, &rows, Some(limit), true) {
-                prop_assert!(text::width(&line) <= limit, "{line:?}");
+            let shown = lines(&COLUMNS, &rows, Some(limit), true);
+            prop_assert_eq!(shown.len(), rows.len() + 1);
+            for line in shown {
+                prop_assert!(text::width(&line) <= limit && !line.contains(char::is_control), "{line:?}");
             }
         }
     }

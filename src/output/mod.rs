@@ -5,7 +5,6 @@ pub mod advice;
 pub mod ask;
 pub mod catalog;
 pub mod chart;
-pub mod columns;
 pub mod csv;
 pub mod error_story;
 pub mod errors;

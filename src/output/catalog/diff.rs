@@ -3,7 +3,7 @@
 use super::{change, context, counted, grouped, moment, price};
 use crate::catalog::diff::{Changed, Diff, Gone, Unlisted};
 use crate::domain::listing::{CatalogRow, Change};
-use crate::output::columns::{Align, Column, lines};
+use crate::output::grid::{Column, lines};
 use crate::output::{View, text};
 use chrono::{DateTime, Utc};
 
@@ -11,19 +11,15 @@ use chrono::{DateTime, Utc};
 const FIRST: usize = 10;
 
 const MODEL: [Column; 6] = [
-    Column { title: "provider", align: Align::Left },
-    Column { title: "model", align: Align::Yields },
-    Column { title: "context", align: Align::Right },
-    Column { title: "per million", align: Align::Left },
-    Column { title: "ends", align: Align::Left },
-    Column { title: "since", align: Align::Left },
+    Column::new("provider"),
+    Column::new("model").free(),
+    Column::number("context"),
+    Column::new("per million"),
+    Column::new("ends"),
+    Column::new("since"),
 ];
 
-const SHORT: [Column; 3] = [
-    Column { title: "provider", align: Align::Left },
-    Column { title: "model", align: Align::Yields },
-    Column { title: "", align: Align::Yields },
-];
+const SHORT: [Column; 3] = [Column::new("provider"), Column::new("model").free(), Column::new("").free()];
 
 /// The whole of it, ending in a line break. `wide` shows every finding.
 pub fn text(diff: &Diff, since: DateTime<Utc>, wide: bool, view: &View) -> String {

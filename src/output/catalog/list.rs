@@ -2,21 +2,21 @@
 
 use super::{context, grouped, moment, price};
 use crate::catalog::diff::{ProviderState, Standing};
-use crate::output::columns::{Align, Column, lines};
+use crate::output::grid::{Column, lines};
 use crate::output::{View, csv::disarm, json::time};
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 use std::io;
 
 const COLUMNS: [Column; 8] = [
-    Column { title: "provider", align: Align::Left },
-    Column { title: "model", align: Align::Yields },
-    Column { title: "measured", align: Align::Left },
-    Column { title: "context", align: Align::Right },
-    Column { title: "per million", align: Align::Left },
-    Column { title: "ends", align: Align::Left },
-    Column { title: "listed since", align: Align::Left },
-    Column { title: "state", align: Align::Left },
+    Column::new("provider"),
+    Column::new("model").free(),
+    Column::new("measured"),
+    Column::number("context"),
+    Column::new("per million"),
+    Column::new("ends"),
+    Column::new("listed since"),
+    Column::new("state"),
 ];
 
 /// Terminals narrower than this do without the least important columns.
@@ -44,12 +44,12 @@ pub fn table(standings: &[Standing], view: &View) -> String {
 }
 
 const COUNTS: [Column; 6] = [
-    Column { title: "provider", align: Align::Left },
-    Column { title: "listed", align: Align::Right },
-    Column { title: "measured", align: Align::Right },
-    Column { title: "gone", align: Align::Right },
-    Column { title: "read whole", align: Align::Left },
-    Column { title: "last attempt", align: Align::Yields },
+    Column::new("provider"),
+    Column::number("listed"),
+    Column::number("measured"),
+    Column::number("gone"),
+    Column::new("read whole"),
+    Column::new("last attempt").free(),
 ];
 
 /// How many models each provider lists, and how old the lists are.

@@ -2,16 +2,16 @@
 
 use super::grouped;
 use crate::catalog::Synced;
-use crate::output::columns::{Align, Column, lines};
+use crate::output::grid::{Column, lines};
 use crate::output::{View, units};
 
 const COLUMNS: [Column; 6] = [
-    Column { title: "provider", align: Align::Left },
-    Column { title: "read", align: Align::Left },
-    Column { title: "models", align: Align::Right },
-    Column { title: "new", align: Align::Right },
-    Column { title: "changed", align: Align::Right },
-    Column { title: "took", align: Align::Right },
+    Column::new("provider"),
+    Column::new("read"),
+    Column::number("models"),
+    Column::number("new"),
+    Column::number("changed"),
+    Column::number("took"),
 ];
 
 /// The table, ending in a line break.

@@ -94,18 +94,14 @@ impl Beat {
 }
 
 impl Fleet {
-    /// Leaves what is about these providers, where there are any names.
-    #[must_use]
-    pub fn only(mut self, providers: &[String]) -> Self {
-        self.providers.retain(|state| providers.is_empty() || providers.contains(&state.provider));
-        self
-    }
-
-    /// What is wrong, the worst first; empty where all is well.
-    pub fn troubles(&self, now: DateTime<Utc>) -> Vec<Trouble> {
+    /// What is wrong, the worst first; empty where all is well. A daemon whose newer pulse somebody has at hand is left to
+    /// whoever has it.
+    pub fn troubles(&self, now: DateTime<Utc>, at_hand: Option<&Pulse>) -> Vec<Trouble> {
         let mut troubles: Vec<Trouble> = self.no_work().into_iter().chain(self.silent(now)).collect();
         troubles.extend(self.providers.iter().filter_map(not_fresh));
-        troubles.extend(self.pulses(now).iter().flat_map(|pulse| pulse.troubles(now)));
+        let pulses = self.pulses(now);
+        let others = pulses.iter().filter(|pulse| at_hand.is_none_or(|known| known.owner != pulse.owner));
+        troubles.extend(others.flat_map(|pulse| pulse.troubles(now)));
         troubles.extend(self.failed_checks(now));
         worst_first(&mut troubles);
         troubles
@@ -125,6 +121,11 @@ impl Fleet {
             pulse
         };
         recent().filter_map(Beat::pulse).map(with_lanes).collect()
+    }
+
+    /// The lanes that spoke lately.
+    pub fn lanes(&self, now: DateTime<Utc>) -> Vec<LanePulse> {
+        self.beats.iter().filter(|beat| beat.is_recent(now)).filter_map(Beat::lane).collect()
     }
 
     fn no_work(&self) -> Option<Trouble> {
@@ -228,7 +229,7 @@ mod tests {
     }
 
     fn told(fleet: &Fleet) -> Vec<(Severity, String)> {
-        fleet.troubles(now()).into_iter().map(|one| (one.severity, one.sentence)).collect()
+        fleet.troubles(now(), None).into_iter().map(|one| (one.severity, one.sentence)).collect()
     }
 
     use Severity::{Degraded, Unhealthy};
@@ -255,7 +256,6 @@ mod tests {
                 (Degraded, "x: 1 of 6 enabled models are not measured in time (1 stale)".to_owned()),
             ]
         );
-        assert!(told(&fleet.only(&["groq".to_owned()])).is_empty());
     }
 
     #[test]
@@ -289,7 +289,7 @@ mod tests {
             beats: vec![beat("daemon:main:o", 0, pulse), beat("worker:groq:main", 0, lane)],
             check: None,
         };
-        let causes: Vec<Cause> = fleet.troubles(now()).iter().map(|one| one.cause).collect();
+        let causes: Vec<Cause> = fleet.troubles(now(), None).iter().map(|one| one.cause).collect();
         assert_eq!(causes, [Cause::OutboxFull, Cause::LaneStalled]);
     }
 
@@ -304,7 +304,7 @@ mod tests {
         assert_eq!(said.len(), 3);
         assert_eq!(said[0], "the self-check b failed: 3 violate it");
         assert!(said[1].ends_with("c could not look") && said[2].contains("without a name"));
-        assert!(fleet.troubles(now() + TimeDelta::days(3)).is_empty());
+        assert!(fleet.troubles(now() + TimeDelta::days(3), None).is_empty());
     }
 
     proptest! {
@@ -315,7 +315,7 @@ mod tests {
             let check = json!({"checked_at": component, "results": [details]}).as_object().cloned();
             let beats = vec![Beat { component, updated_at, details }];
             let fleet = Fleet { providers: vec![state("x", counts.map(u64::from))], beats, check };
-            prop_assert_eq!(fleet.troubles(now()), fleet.troubles(now()));
+            prop_assert_eq!(fleet.troubles(now(), None), fleet.troubles(now(), None));
         }
     }
 }

@@ -137,15 +137,15 @@ fn colour(paint: Paint, severity: Severity, line: &str) -> String {
 
 const PROVIDERS: [Column; 13] = [
     Column::new("PROVIDER").free(),
-    Column::number("ENABLED"),
+    Column::number("ON"),
     Column::number("FRESH"),
-    Column::number("STALE").rank(2),
+    Column::number("STALE").rank(3),
     Column::number("CRITICAL"),
-    Column::number("NEVER").rank(2),
+    Column::number("NEVER").rank(3),
     Column::number("PROBING").rank(6),
-    Column::number("DISABLED").rank(5),
-    Column::new("LAST SUCCESS").rank(3),
-    Column::number("RUNS").rank(4),
+    Column::number("OFF").rank(4),
+    Column::new("LAST OK").rank(2),
+    Column::number("RUNS").rank(5),
     Column::number("FAILED"),
     Column::new("LANE").rank(1),
     Column::new("REASON").free().rank(7),
@@ -236,7 +236,7 @@ fn daemon(report: &StatusReport, view: &View) -> Vec<String> {
     if let Some(pulse) = &report.pulse {
         let doing = if pulse.stopping { ", stopping" } else { "" };
         lines.push(format!(
-            "Daemon  {}, process {}, vantage {}, started {}, heard {}{doing}",
+            "Daemon: {}, process {}, vantage {}, started {}, heard {}{doing}",
             text::one_line(&pulse.program),
             pulse.pid,
             text::one_line(&pulse.vantage),
@@ -245,7 +245,7 @@ fn daemon(report: &StatusReport, view: &View) -> Vec<String> {
         ));
         let oldest = pulse.outbox.oldest_at.map(|at| format!(", the oldest for {}", span(now - at)));
         lines.push(format!(
-            "Outbox  {} rows wait{}, {} in quarantine",
+            "Outbox: {} wait{}, {} in quarantine",
             pulse.outbox.pending,
             oldest.unwrap_or_default(),
             pulse.outbox.quarantined,
@@ -254,7 +254,7 @@ fn daemon(report: &StatusReport, view: &View) -> Vec<String> {
     if let Some(store) = &report.store {
         let stored = report.pulse.as_ref().and_then(|pulse| pulse.store.stored_at);
         let stored = stored.map(|at| format!(", stored a row {}", ago(at, now))).unwrap_or_default();
-        lines.push(format!("Store   {}{stored}", text::one_line(store)));
+        lines.push(format!("Store: {}{stored}", text::one_line(store)));
     }
     lines.iter().flat_map(|line| view.wrap(line)).collect()
 }
@@ -297,7 +297,7 @@ fn says(beat: &Beat) -> String {
     }
     if let Some(pulse) = beat.pulse() {
         return format!(
-            "{}: {} rows wait, {} in quarantine, started {}",
+            "{}: {} wait in the outbox, {} in quarantine, started {}",
             text::one_line(&pulse.program),
             pulse.outbox.pending,
             pulse.outbox.quarantined,

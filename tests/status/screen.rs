@@ -201,3 +201,38 @@ async fn a_store_that_is_not_there_is_the_first_finding() {
     assert_eq!((slip.code, slip.out.as_str()), (2, ""));
     assert!(slip.err.contains("unknown provider"), "{slip:?}");
 }
+
+/// All keys of a document, apart from those of rows and pulses, which stand elsewhere.
+fn keys(value: &Value, found: &mut std::collections::BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                found.insert(name.clone());
+                if !["lane", "daemon", "details", "check_run"].contains(&name.as_str()) {
+                    keys(field, found);
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| keys(item, found)),
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn every_key_and_every_heading_is_documented() {
+    let [world, _] = worlds().await;
+    world.enable("groq:a").await;
+    world.beat("planner", 1, json!({})).await;
+    let mut found = std::collections::BTreeSet::new();
+    keys(&world.document(&[]), &mut found);
+    let page = include_str!("../../docs/output-operate.md");
+    let (_, section) = page.split_once("## `status --json`").unwrap();
+    let missing: Vec<_> = found.iter().filter(|key| !section.contains(&format!("`{key}`"))).collect();
+    assert!(found.len() > 25 && missing.is_empty(), "{missing:?}");
+
+    let troubleshooting = include_str!("../../TROUBLESHOOTING.md");
+    for cause in llmbench::domain::pulse::Cause::all() {
+        let heading = format!("\n### {}\n", cause.heading());
+        assert!(troubleshooting.contains(&heading), "no section {heading:?} for {cause:?}");
+    }
+}

@@ -35,6 +35,7 @@ complete -c llmbench -n "__fish_llmbench_needs_command" -f -a "sim" -d 'The buil
 complete -c llmbench -n "__fish_llmbench_needs_command" -f -a "db" -d 'The store\'s tables, collections and indexes'
 complete -c llmbench -n "__fish_llmbench_needs_command" -f -a "errors" -d 'What failed: in groups, one by one, as it happens'
 complete -c llmbench -n "__fish_llmbench_needs_command" -f -a "results" -d 'Stored runs: the newest, and one with its timeline'
+complete -c llmbench -n "__fish_llmbench_needs_command" -f -a "status" -d 'How measuring goes: what is wrong first, then every provider, daemons and lanes'
 complete -c llmbench -n "__fish_llmbench_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c llmbench -n "__fish_llmbench_using_subcommand run" -s m -l model -d 'Model as provider:model_id, split at the first colon; a bare id is looked up in the catalogue (repeatable)' -r
 complete -c llmbench -n "__fish_llmbench_using_subcommand run" -s p -l provider -d 'Every enabled model of this provider (repeatable)' -r
@@ -299,14 +300,25 @@ complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_se
 complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from help" -f -a "list" -d 'The newest runs, newest first'
 complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from help" -f -a "show" -d 'One run with its timeline, or one error'
 complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db errors results help" -f -a "run" -d 'Measure models: one request, one outcome, one row'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db errors results help" -f -a "models" -d 'The catalogue: which models are measured'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db errors results help" -f -a "catalog" -d 'What providers list, against what is measured'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db errors results help" -f -a "sim" -d 'The built-in simulated provider'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db errors results help" -f -a "db" -d 'The store\'s tables, collections and indexes'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db errors results help" -f -a "errors" -d 'What failed: in groups, one by one, as it happens'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db errors results help" -f -a "results" -d 'Stored runs: the newest, and one with its timeline'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db errors results help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c llmbench -n "__fish_llmbench_using_subcommand status" -s p -l provider -d 'This provider alone (repeatable)' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand status" -l watch -d 'Refresh every 2 seconds, or as often as said, until interrupted' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand status" -l state-dir -d 'Where this machine\'s daemon keeps its pulse [env: LLMBENCH_STATE_DIR] [default: the user\'s state directory]' -r -F
+complete -c llmbench -n "__fish_llmbench_using_subcommand status" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
+complete -c llmbench -n "__fish_llmbench_using_subcommand status" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand status" -l json -d 'One JSON document on standard output; with --watch one line each time'
+complete -c llmbench -n "__fish_llmbench_using_subcommand status" -l check -d 'Judge and print the reasons alone, one a line: the health check of a container. Where a daemon\'s pulse is in the state directory it alone is judged, and the store is not asked'
+complete -c llmbench -n "__fish_llmbench_using_subcommand status" -l wide -d 'Every column and every heartbeat, whole, however wide the terminal is'
+complete -c llmbench -n "__fish_llmbench_using_subcommand status" -s h -l help -d 'Print help'
+complete -c llmbench -n "__fish_llmbench_using_subcommand status" -s V -l version -d 'Print version'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db errors results status help" -f -a "run" -d 'Measure models: one request, one outcome, one row'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db errors results status help" -f -a "models" -d 'The catalogue: which models are measured'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db errors results status help" -f -a "catalog" -d 'What providers list, against what is measured'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db errors results status help" -f -a "sim" -d 'The built-in simulated provider'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db errors results status help" -f -a "db" -d 'The store\'s tables, collections and indexes'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db errors results status help" -f -a "errors" -d 'What failed: in groups, one by one, as it happens'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db errors results status help" -f -a "results" -d 'Stored runs: the newest, and one with its timeline'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db errors results status help" -f -a "status" -d 'How measuring goes: what is wrong first, then every provider, daemons and lanes'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db errors results status help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from models" -f -a "list" -d 'List models with the figures of their last day; enabled ones by default'
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from models" -f -a "add" -d 'Add models: checks first, then one real call each before it is enabled'
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from models" -f -a "disable" -d 'Stop measuring models, with a reason; nothing is deleted'

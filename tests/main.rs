@@ -19,6 +19,7 @@ mod readme;
 mod run_bad_input;
 mod run_basics;
 mod simulator;
+mod status;
 mod stores;
 mod support;
 mod terminal;

@@ -7,6 +7,7 @@ pub mod models;
 pub mod results;
 pub mod run;
 pub mod sim;
+pub mod status;
 pub mod values;
 
 use clap::{Args, Parser, Subcommand};
@@ -33,6 +34,7 @@ Exit status:
   0    it worked, and the answer is yes
   1    no: a run failed, a gate tripped, or there was nothing to measure
   2    wrong usage or configuration
+  3    unhealthy: `status --check` printed why, or nothing could be known
   75   not stored yet: results wait in a local file, or the store could not be reached
   130  interrupted; what was finished is stored";
 
@@ -65,4 +67,6 @@ pub enum Command {
     Errors(errors::ErrorsArgs),
     /// Stored runs: the newest, and one with its timeline
     Results(results::ResultsArgs),
+    /// How measuring goes: what is wrong first, then every provider, daemons and lanes
+    Status(status::StatusArgs),
 }

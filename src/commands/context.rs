@@ -2,7 +2,7 @@
 
 use crate::cli::Global;
 use crate::commands::exit::{CommandError, Exit};
-use crate::domain::names::{SSL_CERT_FILE, XDG_STATE_HOME};
+use crate::domain::names::SSL_CERT_FILE;
 use crate::domain::secret::Secret;
 use crate::domain::sourced::{Source, Sourced};
 use crate::output::print;
@@ -78,18 +78,10 @@ impl Context {
     /// Where outcomes wait that no store took.
     ///
     /// # Errors
-    /// Status 2 where there is no home directory and XDG_STATE_HOME is not set.
+    /// Status 2 where there is no state directory.
     pub fn spill(&self) -> Result<Spill, CommandError> {
-        let named = self.settings.env().get(XDG_STATE_HOME).map(|home| PathBuf::from(home).join("llmbench"));
-        let own = || {
-            let directories = directories::ProjectDirs::from("", "", "llmbench")?;
-            Some(directories.state_dir().unwrap_or_else(|| directories.data_dir()).to_owned())
-        };
-        let directory = named.or_else(own).ok_or_else(|| {
-            CommandError::usage("there is no home directory for results that cannot be stored")
-                .hint("set HOME or XDG_STATE_HOME")
-        })?;
-        Ok(Spill::in_state_dir(&directory))
+        let directory = self.settings.state_dir().map_err(CommandError::usage)?;
+        Ok(Spill::in_state_dir(&directory.value))
     }
 
     /// Certificate authorities of the operator's own.

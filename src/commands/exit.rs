@@ -11,6 +11,8 @@ pub enum Exit {
     No,
     /// Wrong usage or configuration.
     Usage,
+    /// Measuring does not go as it should, or nobody can tell: the answer of a health check.
+    Unhealthy,
     /// Not stored yet: results wait locally, or the store cannot be reached.
     NotStored,
     /// Interrupted; what was finished is stored.
@@ -24,6 +26,7 @@ impl Exit {
             Exit::Yes => 0,
             Exit::No => 1,
             Exit::Usage => 2,
+            Exit::Unhealthy => 3,
             Exit::NotStored => 75,
             Exit::Interrupted => 130,
         }

@@ -13,6 +13,7 @@ pub mod results;
 pub mod run;
 pub mod scope;
 pub mod sim;
+pub mod status;
 
 use crate::cli::run::RunArgs;
 use crate::cli::{Cli, Command};
@@ -40,6 +41,10 @@ async fn carry_out(cli: Cli, env: Env) -> Result<Exit, CommandError> {
         Command::Catalog(args) => catalog::run(args, context(plain())?).await,
         Command::Errors(args) => errors::run(args, context(plain())?).await,
         Command::Results(args) => results::run(args, context(plain())?).await,
+        Command::Status(args) => {
+            let state_dir = args.state_dir.clone();
+            status::run(args, context(Overrides { state_dir, ..plain() })?).await
+        }
         Command::Db(args) => db::run(args, context(plain())?).await,
         // Needs neither a configuration nor a store.
         Command::Sim(args) => sim::run(args).await,

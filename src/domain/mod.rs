@@ -3,6 +3,7 @@
 pub mod ask;
 pub mod batch;
 pub mod failure;
+pub mod fleet;
 pub mod glob;
 pub mod listing;
 pub mod model;

@@ -19,6 +19,7 @@ pub mod print;
 pub mod progress;
 pub mod run_story;
 pub mod runs;
+pub mod status;
 pub mod steps;
 pub mod stored;
 pub mod table;

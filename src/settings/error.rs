@@ -42,6 +42,11 @@ pub enum SettingsError {
         "no store: there is no home directory to keep one in, so name one with --store sqlite:PATH or LLMBENCH_STORE"
     )]
     NoHome,
+    /// No state directory is named and there is no home directory to have one in.
+    #[error(
+        "no state directory: there is no home directory to have one in, so set LLMBENCH_STATE_DIR, XDG_STATE_HOME or HOME"
+    )]
+    NoStateDir,
 }
 
 /// Why there is no key for a provider.

@@ -14,6 +14,7 @@ pub mod keys;
 mod limits;
 pub mod profiles;
 mod resolve;
+mod state_dir;
 mod store;
 
 pub use env::Env;

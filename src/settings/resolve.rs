@@ -4,7 +4,7 @@ use super::file::{self, ConfigFile};
 use super::keys;
 use super::limits::{self, Deadlines, LimitFlags};
 use super::profiles::{self, Profiles};
-use super::{Env, KeyError, SettingsError, hosts, store};
+use super::{Env, KeyError, SettingsError, hosts, state_dir, store};
 use crate::domain::Profile;
 use crate::domain::redact::Redactor;
 use crate::domain::secret::Secret;
@@ -20,6 +20,8 @@ pub struct Overrides {
     pub config: Option<PathBuf>,
     /// `--store`.
     pub store: Option<Secret>,
+    /// `--state-dir`.
+    pub state_dir: Option<PathBuf>,
     /// `--profile`.
     pub profile: Option<String>,
     /// Deadlines.
@@ -41,6 +43,7 @@ pub struct Settings {
     pub hosts: Hosts,
     env: Env,
     store_flag: Option<Secret>,
+    state_dir_flag: Option<PathBuf>,
     store_in_file: Option<Secret>,
 }
 
@@ -77,6 +80,7 @@ fn combine(
         profile,
         profiles,
         store_flag: overrides.store.clone(),
+        state_dir_flag: overrides.state_dir.clone(),
         store_in_file: file.store,
         config,
         env,
@@ -103,6 +107,15 @@ impl Settings {
         let directories = directories::ProjectDirs::from("", "", "llmbench");
         let data_dir = directories.as_ref().map(|directories| directories.data_dir());
         store::resolve(self.store_flag.as_ref(), &self.env, in_file, data_dir)
+    }
+
+    /// Where this machine keeps what no store has: flag, `LLMBENCH_STATE_DIR`, `XDG_STATE_HOME`, the user's own. Nothing is
+    /// created.
+    ///
+    /// # Errors
+    /// [`SettingsError::NoStateDir`].
+    pub fn state_dir(&self) -> Result<Sourced<PathBuf>, SettingsError> {
+        state_dir::resolve(self.state_dir_flag.as_deref(), &self.env)
     }
 
     /// How a host is called: see [`keys::login`]. May run the host's key command.

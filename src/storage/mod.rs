@@ -1,6 +1,6 @@
 //! Where outcomes are kept and the catalogue is read and changed: SQLite and MongoDB behind the same traits. [`Sink`] is
 //! all that a remote runner may do; [`Catalogue`] and [`Store`] add what an operator does, [`History`] what an operator
-//! may ask, and [`Listings`] keeps what providers list.
+//! may ask, [`Listings`] keeps what providers list, and [`Overview`] tells how all of it is.
 //!
 //! An outcome becomes a row in [`document`] (types by the table in [`contract`]), and the row goes to the store that
 //! [`open()`] made of a [`Location`]. What no store took is kept by [`spill`] until one does.
@@ -18,6 +18,7 @@ pub mod location;
 pub mod mongo;
 pub mod names;
 mod open;
+pub mod overview;
 pub mod pulse_file;
 #[cfg(test)]
 mod samples;
@@ -30,6 +31,7 @@ pub use listings::Listings;
 pub use location::{Location, LocationError, MongoUri};
 pub use names::Names;
 pub use open::{create_private_dir, init_plan, open};
+pub use overview::Overview;
 
 use crate::domain::{ModelRef, Outcome};
 use async_trait::async_trait;
@@ -93,7 +95,7 @@ pub trait Sink: Send + Sync {
 
 /// What an operator may do besides.
 #[async_trait]
-pub trait Store: Sink + Catalogue + History + Listings {
+pub trait Store: Sink + Catalogue + History + Listings + Overview {
     /// Creates tables, collections and indexes that are missing. Twice is once.
     async fn init(&self) -> Result<(), StoreError>;
 

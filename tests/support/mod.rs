@@ -4,6 +4,7 @@ pub mod answers;
 pub mod llama;
 pub mod markdown;
 pub mod peers;
+pub mod predecessor;
 pub mod pty;
 pub mod ran;
 pub mod samples;

@@ -6,12 +6,15 @@ use std::fs::{File, OpenOptions};
 use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 /// The terminal.
 pub struct Pty {
     slave: File,
-    reader: JoinHandle<String>,
+    drawn: Arc<Mutex<Vec<u8>>>,
+    reader: JoinHandle<()>,
 }
 
 impl Pty {
@@ -24,15 +27,29 @@ impl Pty {
         let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
         let slave = OpenOptions::new().read(true).write(true).open(name).unwrap();
         let mut master = File::from(master);
+        let drawn = Arc::new(Mutex::new(Vec::new()));
+        let shared = Arc::clone(&drawn);
         let reader = std::thread::spawn(move || {
-            let (mut drawn, mut part) = (Vec::new(), [0; 4096]);
+            let mut part = [0; 4096];
             // The read fails once nobody holds the other side any more.
             while let Ok(read @ 1..) = master.read(&mut part) {
-                drawn.extend_from_slice(&part[..read]);
+                shared.lock().unwrap().extend_from_slice(&part[..read]);
             }
-            String::from_utf8_lossy(&drawn).into_owned()
         });
-        Self { slave, reader }
+        Self { slave, drawn, reader }
+    }
+
+    /// Waits until what was drawn so far is as wanted.
+    pub fn wait_until(&self, wanted: impl Fn(&str) -> bool) {
+        let start = Instant::now();
+        loop {
+            let drawn = String::from_utf8_lossy(&self.drawn.lock().unwrap()).into_owned();
+            if wanted(&drawn) {
+                return;
+            }
+            assert!(start.elapsed() < Duration::from_secs(60), "drawn so far: {drawn:?}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// An end for a child. The command must be dropped before [`Pty::drawn`].
@@ -43,7 +60,8 @@ impl Pty {
     /// Everything that was drawn, once nobody holds the terminal any more.
     pub fn drawn(self) -> String {
         drop(self.slave);
-        self.reader.join().unwrap()
+        self.reader.join().unwrap();
+        String::from_utf8_lossy(&self.drawn.lock().unwrap()).into_owned()
     }
 }
 

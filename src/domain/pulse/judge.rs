@@ -131,8 +131,10 @@ impl Pulse {
 
     fn outbox_full(&self) -> Option<Trouble> {
         let trouble = || {
-            let sentence =
-                format!("the outbox is full ({} rows wait): nothing new is measured", self.outbox.pending);
+            let sentence = format!(
+                "the outbox is full (rows that wait: {}): nothing new is measured",
+                self.outbox.pending
+            );
             let trouble = Trouble::new(Cause::OutboxFull, Severity::Unhealthy, "outbox", sentence);
             trouble.command("llmbench outbox list")
         };
@@ -143,7 +145,7 @@ impl Pulse {
         let waits = self.written_at - self.outbox.oldest_at.filter(|_| self.outbox.pending > 0)?;
         let trouble = || {
             let sentence =
-                format!("{} rows wait for the store, the oldest for {}", self.outbox.pending, span(waits));
+                format!("rows wait for the store: {}, the oldest for {}", self.outbox.pending, span(waits));
             let trouble = Trouble::new(Cause::OutboxStuck, Severity::Unhealthy, "outbox", sentence);
             trouble.command("llmbench outbox list")
         };
@@ -154,7 +156,7 @@ impl Pulse {
         let rows = self.outbox.quarantined;
         let severity = if self.unstored().is_some() { Severity::Unhealthy } else { Severity::Degraded };
         let trouble = || {
-            let sentence = format!("{rows} rows were refused for good and wait for somebody to look");
+            let sentence = format!("rows were refused for good and wait for somebody to look: {rows}");
             let trouble = Trouble::new(Cause::Quarantine, severity, "outbox", sentence);
             trouble.command("llmbench outbox list")
         };
@@ -208,7 +210,7 @@ impl Pulse {
     fn log_dropped(&self) -> Option<Trouble> {
         let lines = self.log_lines_dropped;
         let trouble = || {
-            let sentence = format!("{lines} log lines were lost: whoever reads the log is too slow");
+            let sentence = format!("log lines were lost because whoever reads the log is too slow: {lines}");
             Trouble::new(Cause::LogDropped, Severity::Degraded, "daemon", sentence)
         };
         (lines > 0).then(trouble)
@@ -230,9 +232,7 @@ impl Pulse {
             trouble.command_about("llmbench errors summary --by kind", name)
         };
         let waits = lane.due > 0 && still > LANE_HORIZON;
-        let stalled = || {
-            format!("{name}: {} models are due and no measurement has ended for {}", lane.due, span(still))
-        };
+        let stalled = || format!("{name}: no measurement has ended for {} (due: {})", span(still), lane.due);
         let trouble = match lane.state {
             LaneState::Held if since(lane.succeeded_at) > LANE_HORIZON => {
                 let until = lane.until.map(|until| format!(" until {}", until.format("%Y-%m-%d %H:%M UTC")));

@@ -17,6 +17,9 @@ use std::collections::HashMap;
 /// day of a model that is measured all the time would not fit into.
 const BLOCK: i64 = 6 * 3600 * 1000;
 
+/// So many groups come in one answer: those of a catalogue of thousands are one journey and not fifty.
+pub(super) const ANSWER: u32 = 20_000;
+
 /// All entries, of one provider or of all.
 pub async fn entries(shared: &Shared, provider: Option<&str>) -> Result<Vec<Entry>, Trouble> {
     let filter = provider.map_or_else(Document::new, |name| doc! { "provider": name });
@@ -65,7 +68,7 @@ pub async fn figures(
     scope: &Scope,
     now: DateTime<Utc>,
 ) -> Result<HashMap<ModelRef, Figures>, Trouble> {
-    let window = Window { shared, scope, now };
+    let window = Window { shared, scope, since: now - WINDOW, now };
     let (health, samples, failures) = tokio::try_join!(window.health(), window.samples(), window.failures())?;
     let mut all: HashMap<ModelRef, Figures> = HashMap::new();
     for row in health {
@@ -82,11 +85,12 @@ pub async fn figures(
     Ok(all)
 }
 
-/// The last day of the models in scope.
-struct Window<'a> {
-    shared: &'a Shared,
-    scope: &'a Scope,
-    now: DateTime<Utc>,
+/// The attempts of the models in scope, from a moment to the present.
+pub(super) struct Window<'a> {
+    pub shared: &'a Shared,
+    pub scope: &'a Scope,
+    pub since: DateTime<Utc>,
+    pub now: DateTime<Utc>,
 }
 
 impl Window<'_> {
@@ -100,7 +104,7 @@ impl Window<'_> {
 
     fn of_day(&self, time_field: &str) -> Document {
         let mut filter = self.scoped("model_name");
-        let (since, until) = (date(self.now - WINDOW), date(self.now + CLOCK_SLACK));
+        let (since, until) = (date(self.since), date(self.now + CLOCK_SLACK));
         filter.insert(time_field, doc! { "$gte": since, "$lte": until });
         filter
     }
@@ -146,8 +150,30 @@ impl Window<'_> {
         Ok(all)
     }
 
+    /// How many runs, and when the newest began: read from an index alone.
+    pub async fn runs(&self) -> Result<Vec<(ModelRef, u64, Option<DateTime<Utc>>)>, Error> {
+        let group = doc! {
+            "_id": { "provider": "$provider", "model_name": "$model_name" },
+            "runs": { "$sum": 1 },
+            "newest": { "$max": "$run_ts" },
+        };
+        let runs = self.shared.collection(&self.shared.names.cloud);
+        let stages = [doc! { "$match": self.of_day("run_ts") }, doc! { "$group": group }];
+        let mut cursor = runs.aggregate(stages).allow_disk_use(true).batch_size(ANSWER).await?;
+        let mut found = Vec::new();
+        while cursor.advance().await? {
+            let group: Document = cursor.deserialize_current()?;
+            if let Some(model) = group.get_document("_id").ok().and_then(|id| model(id, "model_name")) {
+                let newest = group.get_datetime("newest").ok();
+                let newest = newest.and_then(|at| DateTime::from_timestamp_millis(at.timestamp_millis()));
+                found.push((model, count(&group, "runs"), newest));
+            }
+        }
+        Ok(found)
+    }
+
     /// Failures of the published series; the predecessor's carry neither role nor profile, and all of them counted.
-    async fn failures(&self) -> Result<Vec<(ModelRef, u64)>, Error> {
+    pub async fn failures(&self) -> Result<Vec<(ModelRef, u64)>, Error> {
         let profiles = self.shared.published_profiles.iter().cloned().map(Bson::String);
         let profiles: Vec<Bson> = profiles.chain([Bson::Null]).collect();
         let mut filter = self.of_day("ts");
@@ -159,7 +185,7 @@ impl Window<'_> {
         };
         let errors = self.shared.collection(&self.shared.names.errors);
         let stages = [doc! { "$match": filter }, doc! { "$group": group }];
-        let mut cursor = errors.aggregate(stages).allow_disk_use(true).await?;
+        let mut cursor = errors.aggregate(stages).allow_disk_use(true).batch_size(ANSWER).await?;
         let mut found = Vec::new();
         while cursor.advance().await? {
             let group: Document = cursor.deserialize_current()?;

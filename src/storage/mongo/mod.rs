@@ -12,9 +12,11 @@ mod errors;
 mod history;
 pub(super) mod indexes;
 mod listings;
+mod overview;
 mod plain;
 mod record;
 
+use crate::domain::fleet::Fleet;
 use crate::domain::listing::{CatalogRow, Kept, Listing, MeasuredModel, ReadRow};
 use crate::domain::{ModelRef, Outcome};
 use crate::storage::catalogue::{
@@ -22,7 +24,7 @@ use crate::storage::catalogue::{
 };
 use crate::storage::history::{Cell, Grain, History, Scope, Series, Stored, Successes};
 use crate::storage::{
-    Catalogue, Listings, MongoUri, Names, Recorded, Sink, Store, StoreError, WorkItem, document,
+    Catalogue, Listings, MongoUri, Names, Overview, Recorded, Sink, Store, StoreError, WorkItem, document,
 };
 use async_trait::async_trait;
 use call::Caller;
@@ -235,5 +237,13 @@ impl Listings for MongoStore {
     async fn measured_models(&self) -> Result<Vec<MeasuredModel>, StoreError> {
         let shared = Arc::clone(&self.shared);
         self.caller.call(async move { listings::measured(&shared).await }).await
+    }
+}
+
+#[async_trait]
+impl Overview for MongoStore {
+    async fn overview(&self, since: DateTime<Utc>, now: DateTime<Utc>) -> Result<Fleet, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        self.caller.call(async move { overview::overview(&shared, since, now).await }).await
     }
 }

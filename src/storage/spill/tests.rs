@@ -87,6 +87,17 @@ impl Catalogue for Answers {
 }
 
 #[async_trait::async_trait]
+impl crate::storage::Overview for Answers {
+    async fn overview(
+        &self,
+        _: DateTime<Utc>,
+        _: DateTime<Utc>,
+    ) -> Result<crate::domain::fleet::Fleet, StoreError> {
+        Ok(Default::default())
+    }
+}
+
+#[async_trait::async_trait]
 impl Store for Answers {
     async fn init(&self) -> Result<(), StoreError> {
         Ok(())

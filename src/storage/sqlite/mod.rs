@@ -9,19 +9,21 @@ mod errors;
 mod file;
 mod history;
 mod listings;
+mod overview;
 mod owner;
 mod record;
 pub(super) mod schema;
 #[cfg(test)]
 mod tests;
 
+use crate::domain::fleet::Fleet;
 use crate::domain::listing::{CatalogRow, Kept, Listing, MeasuredModel, ReadRow};
 use crate::domain::{ModelRef, Outcome};
 use crate::storage::catalogue::{
     Batch, Change, ChangesOf, Entry, Figures, Order, Ordered, Scope as ModelScope,
 };
 use crate::storage::history::{Cell, Grain, History, Scope, Series, Stored, Successes};
-use crate::storage::{Catalogue, Listings, Recorded, Sink, Store, StoreError, WorkItem, document};
+use crate::storage::{Catalogue, Listings, Overview, Recorded, Sink, Store, StoreError, WorkItem, document};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use owner::Owner;
@@ -200,5 +202,12 @@ impl Listings for SqliteStore {
 
     async fn measured_models(&self) -> Result<Vec<MeasuredModel>, StoreError> {
         self.owner.ask(listings::measured).await
+    }
+}
+
+#[async_trait]
+impl Overview for SqliteStore {
+    async fn overview(&self, since: DateTime<Utc>, now: DateTime<Utc>) -> Result<Fleet, StoreError> {
+        self.owner.ask(move |connection| overview::overview(connection, since, now)).await
     }
 }

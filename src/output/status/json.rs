@@ -1,0 +1,83 @@
+//! The same for programs: documents described by `docs/schema/status.schema.json`.
+
+use super::StatusReport;
+use crate::domain::fleet::{Beat, ProviderState};
+use crate::domain::pulse::{LanePulse, Trouble};
+use crate::output::json::time;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// The name and version of the whole form.
+pub const SCHEMA: &str = "llmbench.status/1";
+/// The same of the answer of a check.
+pub const CHECK_SCHEMA: &str = "llmbench.status_check/1";
+
+/// All that was found.
+pub fn document(report: &StatusReport) -> Value {
+    let providers = report.rows();
+    let providers = providers.iter().map(|(state, lane, name)| provider(*state, lane.as_ref(), name));
+    let fleet = report.fleet.as_ref();
+    json!({
+        "schema": SCHEMA,
+        "as_of": time(report.as_of),
+        "healthy": report.healthy(),
+        "troubles": report.troubles.iter().map(trouble).collect::<Vec<_>>(),
+        "store": report.store,
+        "providers": providers.collect::<Vec<_>>(),
+        "daemon": report.pulse,
+        "heartbeats": fleet.map(|fleet| fleet.beats.iter().map(beat).collect::<Vec<_>>()),
+        "check_run": fleet.and_then(|fleet| fleet.check.as_ref()),
+    })
+}
+
+/// The answer of a check.
+pub fn check(troubles: &[Trouble], healthy: bool) -> Value {
+    json!({
+        "schema": CHECK_SCHEMA,
+        "healthy": healthy,
+        "troubles": troubles.iter().map(trouble).collect::<Vec<_>>(),
+    })
+}
+
+fn trouble(trouble: &Trouble) -> Value {
+    json!({
+        "severity": trouble.severity,
+        "fatal": trouble.fatal,
+        "cause": trouble.cause,
+        "subject": trouble.subject,
+        "sentence": trouble.sentence,
+        "command": trouble.command,
+        "heading": trouble.cause.heading(),
+    })
+}
+
+fn provider(state: Option<&ProviderState>, lane: Option<&LanePulse>, name: &str) -> Value {
+    json!({
+        "provider": name,
+        "enabled": state.map(|state| state.enabled),
+        "fresh": state.map(|state| state.fresh),
+        "stale": state.map(|state| state.stale),
+        "critical": state.map(|state| state.critical),
+        "never_run": state.map(|state| state.never_run),
+        "probing": state.map(|state| state.probing),
+        "disabled": state.map(|state| state.disabled),
+        "last_success_at": state.and_then(|state| state.last_success_at).map(time),
+        "successes_24h": state.map(|state| state.successes),
+        "failures_24h": state.map(|state| state.failures),
+        "error_rate_24h": state.and_then(ProviderState::error_rate),
+        "lane": lane,
+    })
+}
+
+fn beat(beat: &Beat) -> Value {
+    json!({
+        "component": beat.component,
+        "updated_at": beat.updated_at.map(time),
+        "details": beat.details,
+    })
+}
+
+/// A word of a pulse as its documents spell it.
+pub(super) fn word(word: &impl Serialize) -> String {
+    json!(word).as_str().unwrap_or_default().to_owned()
+}

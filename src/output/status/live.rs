@@ -1,0 +1,76 @@
+//! A screen that is drawn again and again: in place where somebody looks at it, else one block after the other.
+
+use crate::output::print::{self, Written};
+use std::io;
+
+/// The terminal's second screen, without a cursor.
+const ENTER: &str = "\x1b[?1049h\x1b[?25l";
+/// The first one as it was.
+const LEAVE: &str = "\x1b[?25h\x1b[?1049l";
+/// To the upper left corner.
+const HOME: &str = "\x1b[H";
+/// Nothing to the right of here, and nothing below.
+const CLEAR_LINE: &str = "\x1b[K";
+const CLEAR_BELOW: &str = "\x1b[J";
+
+/// Where the screen is drawn.
+#[derive(Debug)]
+pub struct Live {
+    in_place: bool,
+    last: Option<String>,
+}
+
+impl Live {
+    /// In place, or in blocks.
+    pub fn new(in_place: bool) -> Self {
+        Self { in_place, last: None }
+    }
+
+    /// Draws a text that ends in a line break.
+    ///
+    /// # Errors
+    /// What the operating system says of standard output.
+    pub fn show(&mut self, text: String) -> io::Result<Written> {
+        let first = self.last.is_none();
+        let out = match (self.in_place, first) {
+            (true, true) => format!("{ENTER}{}", frame(&text, rows())),
+            (true, false) => frame(&text, rows()),
+            (false, _) => text.clone(),
+        };
+        self.last = Some(text);
+        print::data(&out)
+    }
+
+    /// Gives the terminal back, with what was drawn last.
+    ///
+    /// # Errors
+    /// As [`Live::show`].
+    pub fn end(self) -> io::Result<Written> {
+        match self.last {
+            Some(last) if self.in_place => print::data(&format!("{LEAVE}{last}")),
+            _ => Ok(Written::Whole),
+        }
+    }
+}
+
+fn rows() -> Option<usize> {
+    terminal_size::terminal_size().map(|(_, rows)| usize::from(rows.0))
+}
+
+/// A picture over the one before. One that is too high would scroll: its end is left out.
+fn frame(text: &str, rows: Option<usize>) -> String {
+    let lines: Vec<&str> = text.lines().take(rows.unwrap_or(usize::MAX).max(1)).collect();
+    let lines = lines.join(&format!("{CLEAR_LINE}\r\n"));
+    format!("{HOME}{lines}{CLEAR_LINE}{CLEAR_BELOW}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_covers_the_one_before_and_never_scrolls() {
+        assert_eq!(frame("a\nb\nc\n", Some(2)), "\x1b[Ha\x1b[K\r\nb\x1b[K\x1b[J");
+        assert_eq!(frame("a\n", None), "\x1b[Ha\x1b[K\x1b[J");
+    }
+}

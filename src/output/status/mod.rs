@@ -1,0 +1,319 @@
+//! How measuring goes, for people: what is wrong first, then each provider, the daemon, and what every part said last.
+//! Text only: what was found goes in.
+
+pub mod json;
+pub mod live;
+
+#[cfg(test)]
+mod tests;
+
+use super::grid::{self, Column};
+use super::paint::Paint;
+use super::{View, stored, text, units};
+use crate::domain::fleet::{Beat, Fleet, ProviderState};
+use crate::domain::pulse::{LanePulse, Pulse, Severity, Trouble};
+use crate::domain::window::span;
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// How many heartbeats are shown where not all are wanted.
+const MOST_BEATS: usize = 16;
+
+/// How many of the reasons for trouble.
+const MOST_TROUBLES: usize = 12;
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StatusReport {
+    /// When.
+    pub as_of: DateTime<Utc>,
+    /// The worst first.
+    pub troubles: Vec<Trouble>,
+    /// The store without any secret, where it was opened.
+    pub store: Option<String>,
+    /// What the store knows, where it answered.
+    pub fleet: Option<Fleet>,
+    /// The pulse of this machine's daemon, where there is one.
+    pub pulse: Option<Pulse>,
+}
+
+impl StatusReport {
+    /// Leaves what is about these providers, or about none; all of it where there are no names.
+    #[must_use]
+    pub fn only(mut self, providers: &[String]) -> Self {
+        let wanted = |name: &String| providers.is_empty() || providers.contains(name);
+        self.troubles.retain(|trouble| {
+            wanted(&trouble.subject) || ["daemon", "store", "outbox"].contains(&trouble.subject.as_str())
+        });
+        if let Some(fleet) = &mut self.fleet {
+            fleet.providers.retain(|state| wanted(&state.provider));
+        }
+        if let Some(pulse) = &mut self.pulse {
+            pulse.lanes.retain(|lane| wanted(&lane.provider));
+        }
+        self
+    }
+
+    /// Whether it does what it is there for.
+    pub fn healthy(&self) -> bool {
+        self.troubles.iter().all(|trouble| trouble.severity < Severity::Unhealthy)
+    }
+
+    /// Every provider that anybody knows, with its lane: of this machine's daemon, else of another one.
+    fn rows(&self) -> Vec<(Option<&ProviderState>, Option<LanePulse>, String)> {
+        let mut lanes: BTreeMap<String, LanePulse> = BTreeMap::new();
+        let elsewhere = self.fleet.iter().flat_map(|fleet| fleet.lanes(self.as_of));
+        for lane in elsewhere.chain(self.pulse.iter().flat_map(|pulse| pulse.lanes.clone())) {
+            lanes.insert(lane.provider.clone(), lane);
+        }
+        let states = self.fleet.iter().flat_map(|fleet| &fleet.providers);
+        let mut rows: Vec<_> = states
+            .map(|state| (Some(state), lanes.remove(&state.provider), state.provider.clone()))
+            .collect();
+        // Where the store does not answer, lanes are all there is.
+        let alone = self.fleet.is_none();
+        rows.extend(lanes.into_iter().filter(|_| alone).map(|(name, lane)| (None, Some(lane), name)));
+        rows
+    }
+}
+
+/// The whole screen, ending in a line break.
+pub fn screen(report: &StatusReport, view: &View) -> String {
+    let parts =
+        [troubles(report, view), providers(report, view), daemon(report, view), heartbeats(report, view)];
+    let shown = parts.iter().filter(|lines| !lines.is_empty()).map(|lines| lines.join("\n"));
+    shown.collect::<Vec<_>>().join("\n\n") + "\n"
+}
+
+/// The reasons alone, one a line.
+pub fn reasons(troubles: &[Trouble]) -> String {
+    let line = |trouble: &Trouble| {
+        format!(
+            "{}: {} ({})\n",
+            trouble.severity.as_str(),
+            text::one_line(&trouble.sentence),
+            way_out(trouble)
+        )
+    };
+    troubles.iter().map(line).collect()
+}
+
+/// What to type, and where to read on.
+fn way_out(trouble: &Trouble) -> String {
+    let heading = format!("TROUBLESHOOTING.md, \"{}\"", trouble.cause.heading());
+    trouble.command.as_ref().map_or(heading.clone(), |command| format!("{command}; {heading}"))
+}
+
+fn troubles(report: &StatusReport, view: &View) -> Vec<String> {
+    let paint = view.paint();
+    let most = if view.verbose { usize::MAX } else { MOST_TROUBLES };
+    let mut lines: Vec<String> = match report.troubles.len() {
+        0 => return vec![paint.good("All is well.")],
+        1 => vec![paint.heading("One thing is wrong:")],
+        several => vec![paint.heading(&format!("{several} things are wrong:"))],
+    };
+    for trouble in report.troubles.iter().take(most) {
+        let head = format!("{}: {}", trouble.severity.as_str(), text::one_line(&trouble.sentence));
+        let painted = |line: String| colour(paint, trouble.severity, &line);
+        lines.extend(text::wrap(&head, view.terminal.width, 2).into_iter().map(painted));
+        lines.extend(
+            text::wrap(&way_out(trouble), view.terminal.width, 4).iter().map(|line| paint.quiet(line)),
+        );
+    }
+    let left = report.troubles.len().saturating_sub(most);
+    if left > 0 {
+        lines.push(format!("  and {left} more: llmbench status --wide"));
+    }
+    lines
+}
+
+fn colour(paint: Paint, severity: Severity, line: &str) -> String {
+    match severity {
+        Severity::Unhealthy => paint.bad(line),
+        Severity::Degraded => paint.doubtful(line),
+    }
+}
+
+const PROVIDERS: [Column; 13] = [
+    Column::new("PROVIDER").free(),
+    Column::number("ON"),
+    Column::number("FRESH"),
+    Column::number("STALE").rank(3),
+    Column::number("CRITICAL"),
+    Column::number("NEVER").rank(3),
+    Column::number("PROBING").rank(6),
+    Column::number("OFF").rank(4),
+    Column::new("LAST OK").rank(2),
+    Column::number("RUNS").rank(5),
+    Column::number("FAILED"),
+    Column::new("LANE").rank(1),
+    Column::new("REASON").free().rank(7),
+];
+
+fn providers(report: &StatusReport, view: &View) -> Vec<String> {
+    let rows = report.rows();
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let mut total = ProviderState { provider: "all".to_owned(), ..ProviderState::default() };
+    for (state, ..) in &rows {
+        add(&mut total, state.unwrap_or(&ProviderState::default()));
+    }
+    let mut cells: Vec<Vec<String>> =
+        rows.iter().map(|(state, lane, name)| row(*state, lane.as_ref(), name, report.as_of)).collect();
+    if rows.len() > 1 && report.fleet.is_some() {
+        cells.push(row(Some(&total), None, &total.provider, report.as_of));
+    }
+    // A column that says nothing anywhere takes no room.
+    let says = |place: usize| cells.iter().any(|cells| !["", "0", "-"].contains(&cells[place].as_str()));
+    let kept: Vec<usize> =
+        (0..PROVIDERS.len()).filter(|place| PROVIDERS[*place].rank == 0 || says(*place)).collect();
+    let columns: Vec<Column> = kept.iter().map(|place| PROVIDERS[*place]).collect();
+    let cells: Vec<Vec<String>> =
+        cells.iter().map(|row| kept.iter().map(|place| row[*place].clone()).collect()).collect();
+    let mut lines = grid::lines(&columns, &cells, view.limit(), view.terminal.unicode);
+    lines[0] = view.paint().heading(&lines[0]);
+    lines
+}
+
+fn add(total: &mut ProviderState, state: &ProviderState) {
+    total.enabled += state.enabled;
+    total.fresh += state.fresh;
+    total.stale += state.stale;
+    total.critical += state.critical;
+    total.never_run += state.never_run;
+    total.probing += state.probing;
+    total.disabled += state.disabled;
+    total.successes += state.successes;
+    total.failures += state.failures;
+    total.last_success_at = total.last_success_at.max(state.last_success_at);
+}
+
+fn row(
+    state: Option<&ProviderState>,
+    lane: Option<&LanePulse>,
+    name: &str,
+    now: DateTime<Utc>,
+) -> Vec<String> {
+    let count = |count: fn(&ProviderState) -> u64| {
+        state.map_or_else(|| "-".to_owned(), |state| count(state).to_string())
+    };
+    let rate = state.and_then(ProviderState::error_rate);
+    let until = lane.and_then(|lane| lane.until).filter(|until| *until > now);
+    let reason = lane.and_then(|lane| lane.reason.as_deref()).map(text::one_line);
+    let until = until.map(|until| format!("for {}", span(until - now)));
+    vec![
+        if name.is_empty() { "-".to_owned() } else { text::escape(name) },
+        count(|state| state.enabled),
+        count(|state| state.fresh),
+        count(|state| state.stale),
+        count(|state| state.critical),
+        count(|state| state.never_run),
+        count(|state| state.probing),
+        count(|state| state.disabled),
+        state.and_then(|state| state.last_success_at).map_or_else(|| "-".to_owned(), |at| ago(at, now)),
+        count(|state| state.successes + state.failures),
+        rate.map_or_else(|| "-".to_owned(), |rate| units::share((rate * 1e3).round() / 1e3)),
+        lane.map_or_else(|| "-".to_owned(), |lane| json::word(&lane.state)),
+        reason.into_iter().chain(until).collect::<Vec<_>>().join(", "),
+    ]
+}
+
+/// `3 min ago`; what is dated in the future says so.
+fn ago(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    if at - now > chrono::TimeDelta::minutes(5) {
+        format!("in {}", span(at - now))
+    } else {
+        format!("{} ago", span(now - at))
+    }
+}
+
+/// The daemon of this machine, its store and its outbox.
+fn daemon(report: &StatusReport, view: &View) -> Vec<String> {
+    let now = report.as_of;
+    let mut lines = Vec::new();
+    if let Some(pulse) = &report.pulse {
+        let doing = if pulse.stopping { ", stopping" } else { "" };
+        lines.push(format!(
+            "Daemon: {}, process {}, vantage {}, started {}, heard {}{doing}",
+            text::one_line(&pulse.program),
+            pulse.pid,
+            text::one_line(&pulse.vantage),
+            ago(pulse.started_at, now),
+            ago(pulse.written_at, now),
+        ));
+        let oldest = pulse.outbox.oldest_at.map(|at| format!(", the oldest for {}", span(now - at)));
+        lines.push(format!(
+            "Outbox: {} wait{}, {} in quarantine",
+            pulse.outbox.pending,
+            oldest.unwrap_or_default(),
+            pulse.outbox.quarantined,
+        ));
+    }
+    if let Some(store) = &report.store {
+        let stored = report.pulse.as_ref().and_then(|pulse| pulse.store.stored_at);
+        let stored = stored.map(|at| format!(", stored a row {}", ago(at, now))).unwrap_or_default();
+        lines.push(format!("Store: {}{stored}", text::one_line(store)));
+    }
+    lines.iter().flat_map(|line| view.wrap(line)).collect()
+}
+
+const BEATS: [Column; 3] =
+    [Column::new("COMPONENT").free(), Column::new("LAST HEARD"), Column::new("SAYS").free()];
+
+fn heartbeats(report: &StatusReport, view: &View) -> Vec<String> {
+    let mut beats: Vec<&Beat> = report.fleet.iter().flat_map(|fleet| &fleet.beats).collect();
+    if beats.is_empty() {
+        return Vec::new();
+    }
+    // Lanes are many and stand in the table above.
+    beats.sort_by_key(|beat| beat.component.starts_with("worker:"));
+    let most = if view.verbose { usize::MAX } else { MOST_BEATS };
+    let row = |beat: &&Beat| {
+        let heard = beat.updated_at.map_or_else(|| "-".to_owned(), |at| ago(at, report.as_of));
+        vec![text::escape(&beat.component), heard, says(beat)]
+    };
+    let rows: Vec<Vec<String>> = beats.iter().take(most).map(row).collect();
+    let mut lines = grid::lines(&BEATS, &rows, view.limit(), view.terminal.unicode);
+    lines[0] = view.paint().heading(&lines[0]);
+    let left = beats.len().saturating_sub(most);
+    if left > 0 {
+        lines.push(format!("and {left} more: llmbench status --wide"));
+    }
+    lines
+}
+
+/// Details as they are, in a line: names and plain values, what is inside of others counted.
+fn says(beat: &Beat) -> String {
+    if let Some(lane) = beat.lane() {
+        return format!(
+            "{}: {} series, {} due, {} running",
+            json::word(&lane.state),
+            lane.series,
+            lane.due,
+            lane.running
+        );
+    }
+    if let Some(pulse) = beat.pulse() {
+        return format!(
+            "{}: {} wait in the outbox, {} in quarantine, started {}",
+            text::one_line(&pulse.program),
+            pulse.outbox.pending,
+            pulse.outbox.quarantined,
+            ago(pulse.started_at, beat.updated_at.unwrap_or(pulse.written_at)),
+        );
+    }
+    match &beat.details {
+        Value::Object(fields) => {
+            let one = |(name, value): (&String, &Value)| match value {
+                Value::Object(inner) => format!("{}: {} fields", text::one_line(name), inner.len()),
+                Value::Array(items) => format!("{}: {} items", text::one_line(name), items.len()),
+                plain => format!("{}: {}", text::one_line(name), stored::value(plain)),
+            };
+            fields.iter().map(one).collect::<Vec<_>>().join(", ")
+        }
+        Value::Null => String::new(),
+        other => stored::value(other),
+    }
+}

@@ -1,0 +1,199 @@
+//! What people see of it, and that programs get what the schema says.
+
+use super::*;
+use crate::domain::pulse::{Cause, LaneState, OutboxPulse, PULSE_FORMAT, StorePulse};
+use crate::output::schema_check::violations;
+use crate::output::snapshots::{assert_picture, view};
+use chrono::TimeDelta;
+use proptest::prelude::*;
+use serde_json::json;
+
+fn now() -> DateTime<Utc> {
+    "2026-11-23T12:00:00Z".parse().unwrap()
+}
+
+fn ago(minutes: i64) -> Option<DateTime<Utc>> {
+    Some(now() - TimeDelta::minutes(minutes))
+}
+
+fn lane(provider: &str, state: LaneState, reason: Option<&str>) -> LanePulse {
+    LanePulse {
+        provider: provider.to_owned(),
+        state,
+        reason: reason.map(str::to_owned),
+        until: reason.map(|_| now() + TimeDelta::minutes(20)),
+        series: 9,
+        due: 2,
+        running: 1,
+        concurrency: 2,
+        due_at: ago(1),
+        started_at: ago(1),
+        finished_at: ago(2),
+        succeeded_at: ago(40),
+        stored_at: ago(2),
+        budget: None,
+    }
+}
+
+fn pulse() -> Pulse {
+    Pulse {
+        format: PULSE_FORMAT,
+        program: "llmbench/0.1.0".to_owned(),
+        owner: "host-1".to_owned(),
+        vantage: "main".to_owned(),
+        pid: 4711,
+        boot_id: "b".to_owned(),
+        started_at: now() - TimeDelta::hours(30),
+        written_at: now() - TimeDelta::seconds(4),
+        stopping: false,
+        store: StorePulse {
+            name: "mongodb://db/llm-bench".to_owned(),
+            stored_at: ago(2),
+            answered_at: ago(0),
+            error: None,
+        },
+        outbox: OutboxPulse { pending: 12, quarantined: 1, oldest_at: ago(16), bytes: 40_960, full: false },
+        loop_lag_seconds: 0.001,
+        log_lines_dropped: 0,
+        lanes: vec![
+            lane("groq", LaneState::Producing, None),
+            lane("openai", LaneState::Held, Some("the key is refused (401)")),
+        ],
+    }
+}
+
+fn fleet() -> Fleet {
+    let groq = ProviderState {
+        provider: "groq".to_owned(),
+        enabled: 9,
+        fresh: 8,
+        stale: 1,
+        probing: 2,
+        disabled: 4,
+        last_success_at: ago(2),
+        successes: 412,
+        failures: 3,
+        ..ProviderState::default()
+    };
+    let openai = ProviderState {
+        provider: "openai".to_owned(),
+        enabled: 30,
+        critical: 29,
+        never_run: 1,
+        disabled: 117,
+        last_success_at: ago(400),
+        successes: 41,
+        failures: 1_360,
+        ..ProviderState::default()
+    };
+    let odd = ProviderState { provider: "x\u{1b}[2J\ny".to_owned(), disabled: 1, ..ProviderState::default() };
+    let beat = |component: &str, minutes, details| Beat {
+        component: component.to_owned(),
+        updated_at: ago(minutes),
+        details,
+    };
+    let beats = vec![
+        beat("daemon:main:host-1", 0, json!(pulse())),
+        beat("reaper", 1, json!({"expired": 0, "requeued_dead_letters": 0})),
+        beat(
+            "runner:bedrock-eu",
+            3,
+            json!({"last_stored": "2026-11-23T11:57:00Z", "key": "k7", "list": [1, 2]}),
+        ),
+        Beat { component: "odd\u{1b}]0;x".to_owned(), updated_at: None, details: json!("a\u{7}b") },
+        beat("worker:cerebras:0", 1, json!({"idle": true, "worker_id": "vm:cerebras:0:d2fc34b0"})),
+        beat("worker:groq:main", 0, json!(lane("groq", LaneState::Producing, None))),
+    ];
+    let check = json!({"checked_at": "2026-11-23T11:55:00.000Z", "results": [
+        {"name": "discovery_is_recent", "ok": false, "evaluated": true, "violation_count": 2}]});
+    Fleet { providers: vec![groq, openai, odd], beats, check: check.as_object().cloned() }
+}
+
+fn report() -> StatusReport {
+    let (fleet, pulse) = (fleet(), pulse());
+    let mut troubles = pulse.troubles(now());
+    troubles.extend(fleet.troubles(now(), Some(&pulse)));
+    crate::domain::pulse::trouble::worst_first(&mut troubles);
+    StatusReport {
+        as_of: now(),
+        troubles,
+        store: Some("mongodb://db/llm-bench".to_owned()),
+        fleet: Some(fleet),
+        pulse: Some(pulse),
+    }
+}
+
+#[test]
+fn the_screen_at_every_width() {
+    for columns in [40, 80, 140] {
+        assert_picture(&format!("status_{columns}"), &screen(&report(), &view(columns, false, false)));
+    }
+    assert_picture("status_wide", &screen(&report(), &view(80, false, true)));
+}
+
+#[test]
+fn the_store_alone_and_the_pulse_alone() {
+    let store = StatusReport { pulse: None, troubles: Vec::new(), ..report() };
+    assert_picture("status_80_store_alone", &screen(&store, &view(80, false, false)));
+    let pulse = StatusReport { fleet: None, store: None, ..report() };
+    assert_picture("status_80_pulse_alone", &screen(&pulse, &view(80, false, false)));
+}
+
+#[test]
+fn one_provider_is_told_without_the_others() {
+    let one = report().only(&["groq".to_owned()]);
+    let shown = screen(&one, &view(140, false, false));
+    assert!(!shown.contains("openai") && shown.contains("rows wait for the store"), "{shown}");
+    assert_eq!(report().only(&[]), report());
+}
+
+#[test]
+fn reasons_are_one_line_each() {
+    let mut odd = Trouble::new(Cause::StoreDown, Severity::Degraded, "store", "two\nlines\u{1b}[1m");
+    assert_eq!(
+        reasons(&[odd.clone()]),
+        "degraded: two lines\\u{1b}[1m (TROUBLESHOOTING.md, \"The store cannot be reached\")\n"
+    );
+    odd.command = Some("llmbench doctor".to_owned());
+    assert!(reasons(&[odd]).contains("(llmbench doctor; TROUBLESHOOTING.md, "));
+}
+
+#[test]
+fn programs_get_what_the_schema_says() {
+    let schema: Value =
+        serde_json::from_str(include_str!("../../../docs/schema/status.schema.json")).unwrap();
+    let dark = StatusReport { fleet: None, store: None, ..report() };
+    let bare = StatusReport { pulse: None, troubles: Vec::new(), ..report() };
+    let documents = [
+        json::document(&report()),
+        json::document(&dark),
+        json::document(&bare),
+        json::check(&report().troubles, false),
+        json::check(&[], true),
+    ];
+    for document in documents {
+        assert_eq!(violations(&schema, &document), Vec::<String>::new());
+        let mut broken = document.clone();
+        broken["healthy"] = json!("maybe");
+        assert_eq!(violations(&schema, &broken).len(), 1);
+    }
+    let causes = schema["$defs"]["trouble"]["properties"]["cause"]["enum"].as_array().unwrap();
+    assert_eq!(causes.len(), Cause::all().count());
+}
+
+proptest! {
+    #[test]
+    fn nothing_is_too_wide_and_nothing_moves_the_cursor(name in any::<String>(), columns in 20..160_usize) {
+        let mut odd = report();
+        if let Some(fleet) = &mut odd.fleet {
+            fleet.providers[0].provider.clone_from(&name);
+            fleet.beats[1].component.clone_from(&name);
+            fleet.beats[2].details = json!({ &*name: name });
+        }
+        odd.troubles[0].sentence.clone_from(&name);
+        for line in screen(&odd, &view(columns, false, false)).lines() {
+            prop_assert!(text::width(line) <= columns, "{line:?}");
+            prop_assert!(!line.contains(char::is_control), "{line:?}");
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! `llmbench status` through the binary, on both stores, with and without a daemon's pulse.
+
+mod check;
+mod screen;
+mod watch;
+mod world;

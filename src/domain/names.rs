@@ -5,6 +5,8 @@
 pub const LLMBENCH_STORE: &str = "LLMBENCH_STORE";
 /// Path of the configuration file.
 pub const LLMBENCH_CONFIG: &str = "LLMBENCH_CONFIG";
+/// Where a daemon keeps its outbox and its pulse, and `run` what could not be stored.
+pub const LLMBENCH_STATE_DIR: &str = "LLMBENCH_STATE_DIR";
 /// Base URL of a running simulator, for example `http://127.0.0.1:8099/v1`.
 pub const LLMBENCH_SIM_URL: &str = "LLMBENCH_SIM_URL";
 

@@ -14,6 +14,7 @@ pub mod keys;
 mod limits;
 pub mod profiles;
 mod resolve;
+mod state_dir;
 mod store;
 
 pub use env::Env;
@@ -21,3 +22,4 @@ pub use error::{KeyError, SettingsError};
 pub use limits::{Deadlines, LimitFlags};
 pub use profiles::Profiles;
 pub use resolve::{Overrides, Settings, resolve};
+pub use state_dir::state_dir;

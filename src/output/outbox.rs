@@ -77,7 +77,7 @@ const COLUMNS: [Column; 9] = [
     Column::number("TRIES").rank(1),
     Column::new("NEXT").rank(3),
     Column::new("SAID").free(),
-    Column::new("ID").free().rank(5),
+    Column::new("ID").rank(5),
 ];
 
 /// The table, no wider than the terminal where somebody looks at one.
@@ -107,6 +107,9 @@ fn until(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
         seconds => format!("in {} min", seconds / 60),
     }
 }
+
+/// How wide the names of a row's facts are.
+const LABELS: usize = 15;
 
 /// One sentence on how full it is.
 pub fn summary(depth: &Depth, now: DateTime<Utc>) -> String {
@@ -144,10 +147,11 @@ pub fn shown(shown: &[Shown], view: &View) -> String {
         ];
         for (name, value) in facts {
             if let Some(value) = value {
-                let line = format!("{name:14}{}", text::one_line(&value));
-                for part in text::wrap(&line, view.terminal.width, 0) {
-                    out.push_str(&part);
-                    out.push('\n');
+                for (at, line) in
+                    text::wrap(&text::one_line(&value), view.terminal.width, LABELS).iter().enumerate()
+                {
+                    let label = if at == 0 { name } else { "" };
+                    out.push_str(&format!("{label:LABELS$}{}\n", line.trim_start()));
                 }
             }
         }

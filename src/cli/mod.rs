@@ -4,6 +4,7 @@ pub mod catalog;
 pub mod db;
 pub mod errors;
 pub mod models;
+pub mod outbox;
 pub mod results;
 pub mod run;
 pub mod sim;
@@ -65,6 +66,8 @@ pub enum Command {
     Db(db::DbArgs),
     /// What failed: in groups, one by one, as it happens
     Errors(errors::ErrorsArgs),
+    /// Rows between measuring and storing
+    Outbox(outbox::OutboxArgs),
     /// Stored runs: the newest, and one with its timeline
     Results(results::ResultsArgs),
     /// How measuring goes: what is wrong first, then every provider, daemons and lanes

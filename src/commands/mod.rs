@@ -9,6 +9,7 @@ pub mod exit;
 pub mod hardening;
 pub mod interrupt;
 pub mod models;
+pub mod outbox;
 pub mod results;
 pub mod run;
 pub mod scope;
@@ -40,6 +41,10 @@ async fn carry_out(cli: Cli, env: Env) -> Result<Exit, CommandError> {
         Command::Models(args) => models::run(args, context(plain())?).await,
         Command::Catalog(args) => catalog::run(args, context(plain())?).await,
         Command::Errors(args) => errors::run(args, context(plain())?).await,
+        Command::Outbox(args) => {
+            let state_dir = args.state_dir.clone();
+            outbox::run(args, context(Overrides { state_dir, ..plain() })?).await
+        }
         Command::Results(args) => results::run(args, context(plain())?).await,
         Command::Status(args) => {
             let state_dir = args.state_dir.clone();

@@ -14,6 +14,7 @@ pub mod history;
 pub mod json;
 pub mod models;
 pub mod ndjson;
+pub mod outbox;
 pub mod paint;
 pub mod print;
 pub mod progress;

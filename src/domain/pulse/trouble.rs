@@ -132,7 +132,7 @@ const CAUSES: [(Cause, &str, &str); 19] = [
     (Cause::NothingProduced, "nothing_produced", "Nothing is produced"),
     (Cause::OutboxStuck, "outbox_stuck", "The outbox does not empty"),
     (Cause::OutboxFull, "outbox_full", "The outbox is full"),
-    (Cause::Quarantine, "quarantine", "Rows in quarantine"),
+    (Cause::Quarantine, "quarantine", "Rows are quarantined"),
     (Cause::StoreDown, "store_down", "The store cannot be reached"),
     (Cause::NotStored, "not_stored", "The outbox does not empty"),
     (Cause::LogDropped, "log_dropped", "Log lines were lost"),

@@ -4,6 +4,7 @@
 pub mod catalog;
 pub mod context;
 pub mod db;
+pub mod doctor;
 pub mod errors;
 pub mod exit;
 pub mod hardening;
@@ -40,6 +41,7 @@ async fn carry_out(cli: Cli, env: Env) -> Result<Exit, CommandError> {
         Command::Catalog(args) => catalog::run(args, context(plain())?).await,
         Command::Errors(args) => errors::run(args, context(plain())?).await,
         Command::Results(args) => results::run(args, context(plain())?).await,
+        Command::Doctor(args) => doctor::run(args, context(plain())?).await,
         Command::Db(args) => db::run(args, context(plain())?).await,
         // Needs neither a configuration nor a store.
         Command::Sim(args) => sim::run(args).await,

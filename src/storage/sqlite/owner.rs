@@ -21,6 +21,12 @@ const BUSY: Duration = Duration::from_secs(5);
 /// (https://sqlite.org/wal.html#walresetbug): 3.51.3.
 const OLDEST_LIBRARY: i32 = 3_051_003;
 
+/// The same for people.
+pub const OLDEST: &str = "3.51.3";
+
+/// How a connection comes about.
+type Connect = fn(&Path) -> Result<Connection, Trouble>;
+
 /// A handle to the thread. The thread ends when the last handle is gone and its queue is empty.
 pub struct Owner {
     path: PathBuf,
@@ -28,8 +34,8 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// Starts the thread and waits until it has the file open and its tables up to date.
-    pub async fn start(path: PathBuf) -> Result<Self, StoreError> {
+    /// Starts the thread and waits until it has the file open.
+    pub async fn start(path: PathBuf, connect: Connect) -> Result<Self, StoreError> {
         check_library(rusqlite::version_number(), rusqlite::version())?;
         let (jobs, mut queue) = mpsc::channel::<Job>(QUEUE);
         let (opened, answer) = oneshot::channel();
@@ -77,10 +83,11 @@ fn check_library(number: i32, version: &str) -> Result<(), StoreError> {
     if number >= OLDEST_LIBRARY {
         return Ok(());
     }
-    Err(StoreError::Broken(format!("SQLite {version} can lose commits: build with 3.51.3 or newer")))
+    Err(StoreError::Broken(format!("SQLite {version} can lose commits: build with {OLDEST} or newer")))
 }
 
-fn connect(path: &Path) -> Result<Connection, Trouble> {
+/// A connection for work, tables up to date.
+pub fn connect(path: &Path) -> Result<Connection, Trouble> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY)?;
@@ -88,6 +95,18 @@ fn connect(path: &Path) -> Result<Connection, Trouble> {
     // In WAL mode only FULL syncs each commit.
     connection.pragma_update(None, "synchronous", "FULL")?;
     schema::migrate(&mut connection)?;
+    Ok(connection)
+}
+
+/// A connection that only reads. Opened for writing where that is allowed, because whoever may not write cannot clear away
+/// the files that SQLite puts beside the database.
+pub fn look(path: &Path) -> Result<Connection, Trouble> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "query_only", true)?;
+    // The first look at the content: what is no database says so here.
+    schema::outdated(&connection)?;
     Ok(connection)
 }
 

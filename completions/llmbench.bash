@@ -22,6 +22,9 @@ _llmbench() {
             llmbench,db)
                 cmd="llmbench__subcmd__db"
                 ;;
+            llmbench,doctor)
+                cmd="llmbench__subcmd__doctor"
+                ;;
             llmbench,errors)
                 cmd="llmbench__subcmd__errors"
                 ;;
@@ -105,6 +108,9 @@ _llmbench() {
                 ;;
             llmbench__subcmd__help,db)
                 cmd="llmbench__subcmd__help__subcmd__db"
+                ;;
+            llmbench__subcmd__help,doctor)
+                cmd="llmbench__subcmd__help__subcmd__doctor"
                 ;;
             llmbench__subcmd__help,errors)
                 cmd="llmbench__subcmd__help__subcmd__errors"
@@ -269,7 +275,7 @@ _llmbench() {
 
     case "${cmd}" in
         llmbench)
-            opts="-h -V --config --store --help --version run models catalog sim db errors results help"
+            opts="-h -V --config --store --help --version run models catalog sim db doctor errors results help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -570,6 +576,36 @@ _llmbench() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        llmbench__subcmd__doctor)
+            opts="-p -h -V --provider --offline --json --config --store --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --provider)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         llmbench__subcmd__errors)
             opts="-h -V --config --store --help --version summary show tail help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -809,7 +845,7 @@ _llmbench() {
             return 0
             ;;
         llmbench__subcmd__help)
-            opts="run models catalog sim db errors results help"
+            opts="run models catalog sim db doctor errors results help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -895,6 +931,20 @@ _llmbench() {
         llmbench__subcmd__help__subcmd__db__subcmd__init)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__help__subcmd__doctor)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

@@ -74,11 +74,46 @@ fn problem(one: &Finding, view: &View) -> Vec<String> {
     let indented = |words: &str| text::wrap(words, view.terminal.width, 2);
     lines.extend(indented(&text::one_line(&one.sentence)));
     if let Some(fix) = &one.fix {
-        lines.extend(indented(&format!("mended by: {}", text::one_line(fix))));
+        lines.extend(unbroken(&format!("mended by: {}", text::one_line(fix)), view.terminal.width, 2));
     }
     if let Some(heading) = one.heading {
         let more = indented(&format!("more: TROUBLESHOOTING.md, \"{heading}\""));
         lines.extend(more.iter().map(|line| paint.quiet(line)));
+    }
+    lines
+}
+
+/// Wraps words, but not what stands between backticks: a command is copied, so it is never broken by us.
+fn unbroken(words: &str, width: usize, indent: usize) -> Vec<String> {
+    let parts: Vec<&str> = words.split('`').collect();
+    let mut whole: Vec<String> = Vec::new();
+    let mut glued = false;
+    for (at, part) in parts.iter().enumerate() {
+        let command = at % 2 == 1 && at + 1 < parts.len();
+        let pieces: Vec<String> = if command {
+            vec![format!("`{part}`")]
+        } else {
+            part.split_whitespace().map(str::to_owned).collect()
+        };
+        for (place, piece) in pieces.into_iter().enumerate() {
+            match whole.last_mut() {
+                Some(last) if place == 0 && glued && !part.starts_with(char::is_whitespace) => {
+                    last.push_str(&piece)
+                }
+                _ => whole.push(piece),
+            }
+        }
+        glued = !part.ends_with(char::is_whitespace);
+    }
+    let mut lines: Vec<String> = Vec::new();
+    for word in whole {
+        match lines.last_mut() {
+            Some(line) if text::width(line) + 1 + text::width(&word) <= width => {
+                line.push(' ');
+                line.push_str(&word);
+            }
+            _ => lines.push(format!("{:indent$}{word}", "")),
+        }
     }
     lines
 }
@@ -222,10 +257,17 @@ mod tests {
     fn nothing_is_wider_than_the_terminal_and_ascii_is_enough() {
         for columns in 20..160 {
             let picture = text(&found(), &view(columns, false));
-            let wide = picture.lines().find(|line| text::width(line) > columns);
+            let wide = picture.lines().find(|line| text::width(line) > columns && !line.contains('`'));
             assert_eq!(wide, None, "at {columns} columns");
             assert!(picture.is_ascii() && !picture.contains('\x1b'));
         }
+    }
+
+    #[test]
+    fn a_command_stays_in_one_piece() {
+        let lines = unbroken("do it: `one two three`, then (`four`) or not", 20, 2);
+        assert_eq!(lines, ["  do it:", "  `one two three`,", "  then (`four`) or", "  not"]);
+        assert_eq!(unbroken("a `b", 20, 0), ["a b"]);
     }
 
     #[test]

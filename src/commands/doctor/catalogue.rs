@@ -4,7 +4,7 @@ use super::store::{Seen, Sight};
 use crate::domain::ModelRef;
 use crate::domain::finding::{Finding, Section};
 use crate::domain::headings;
-use crate::output::advice::quoted;
+use crate::output::{advice::quoted, text};
 use crate::providers::bedrock_ids;
 use crate::providers::hosts::{Auth, Hosts};
 use crate::storage::catalogue::{Entry, Figures, PROBING};
@@ -88,9 +88,8 @@ impl<'a> Look<'a> {
         let twins: Vec<Vec<&Entry>> = groups.into_values().filter(|group| group.len() > 1).collect();
         let enabled = |group: &&Vec<&Entry>| group.iter().filter(|entry| entry.is_enabled()).count() > 1;
         let both: Vec<&Vec<&Entry>> = twins.iter().filter(enabled).collect();
-        let spoken = |group: &Vec<&Entry>| {
-            group.iter().map(|entry| entry.model.to_string()).collect::<Vec<_>>().join(" = ")
-        };
+        let spoken =
+            |group: &Vec<&Entry>| group.iter().map(|entry| shown(entry)).collect::<Vec<_>>().join(" = ");
         if let Some(first) = both.first().and_then(|group| group.last()) {
             let names: Vec<String> = both.iter().map(|group| spoken(group)).collect();
             let sentence = format!("enabled twice, differing in case alone: {}", some(&names));
@@ -187,9 +186,14 @@ fn wrong<'a>(
     fix: &str,
     heading: &'static str,
 ) -> Option<Finding> {
-    let names: Vec<String> = models.map(|entry| entry.model.to_string()).collect();
+    let names: Vec<String> = models.map(shown).collect();
     let sentence = format!("{} {what}: {}", names.len(), some(&names));
     (!names.is_empty()).then(|| Finding::wrong(HERE, subject, sentence, fix, heading))
+}
+
+/// A model's name, whatever is in it, on one line.
+fn shown(entry: &Entry) -> String {
+    text::escape(&entry.model.to_string())
 }
 
 fn disable(name: &str, why: &str) -> String {

@@ -16,13 +16,15 @@ use crate::cli::doctor::DoctorArgs;
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::run::access::SIMULATOR;
-use crate::domain::finding::Finding;
+use crate::domain::finding::{Finding, Section};
+use crate::domain::{headings, names::SSL_CERT_FILE};
 use crate::output::steps::Steps;
 use crate::output::{View, doctor as shown, print};
 use crate::providers::hosts::{Auth, Host};
 use crate::storage::catalogue::Entry;
 use crate::wire::tls::client_config;
 use chrono::{DateTime, Utc};
+use rustls::ClientConfig;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,22 +39,35 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Runs the command.
 ///
 /// # Errors
-/// Wrong usage: a provider that nobody knows, certificate authorities that cannot be read.
+/// Wrong usage: a provider that nobody knows.
 pub async fn run(args: DoctorArgs, context: Context) -> Result<Exit, CommandError> {
     let wanted = wanted(&args.providers, &context)?;
-    let tls = client_config(context.extra_ca().as_deref()).map_err(CommandError::usage)?;
+    let (tls, untrusted) = trust(&context)?;
     let redactor = Arc::new(context.settings.redactor());
     let limits = providers::limits(context.settings.deadlines.limits());
     let reader = Reader { tls, limits, redactor };
     let now = Utc::now();
     let checks = Checks { context: Arc::new(context), reader, offline: args.offline, now };
     let sights = checks.all(&wanted, args.providers.is_empty()).await;
-    let found = said(&checks, &wanted, &sights);
+    let found: Vec<Finding> = untrusted.into_iter().chain(said(&checks, &wanted, &sights)).collect();
     let view = View::new(checks.context.terminal, false);
     let text = if args.json { shown::json(&found, now) } else { shown::text(&found, &view) };
     print::data(&text)
         .map_err(|error| CommandError::usage(format!("standard output: {error}")).exit(Exit::No))?;
     Ok(if found.iter().any(Finding::is_open) { Exit::No } else { Exit::Yes })
+}
+
+/// Whom to trust. Where the operator's own authorities cannot be read that is a finding, and the public ones are taken.
+fn trust(context: &Context) -> Result<(Arc<ClientConfig>, Option<Finding>), CommandError> {
+    match client_config(context.extra_ca().as_deref()) {
+        Ok(tls) => Ok((tls, None)),
+        Err(error) => {
+            let fix = format!("name a readable PEM file, or `unset {SSL_CERT_FILE}`");
+            let found =
+                Finding::wrong(Section::Configuration, SSL_CERT_FILE, error.to_string(), fix, headings::TLS);
+            Ok((client_config(None).map_err(CommandError::usage)?, Some(found)))
+        }
+    }
 }
 
 /// Waits for work, but not for ever.

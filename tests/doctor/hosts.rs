@@ -71,7 +71,8 @@ fn nobody_there() {
 
 #[test]
 fn certificates_that_nobody_can_trust() {
-    for (name, year, word) in [("localhost", 2001, "Expired"), ("elsewhere.example", 2100, "NotValidForName")]
+    for (name, year, word) in
+        [("localhost", 2001, "expired"), ("elsewhere.example", 2100, "not valid for name")]
     {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         (params.not_before, params.not_after) = (date_time_ymd(2000, 1, 1), date_time_ymd(year, 1, 1));
@@ -85,11 +86,7 @@ fn certificates_that_nobody_can_trust() {
         let check = said.about("providers", "groq");
         assert_eq!(check["heading"], "TLS failed", "{check}");
         let sentence = check["sentence"].as_str().unwrap();
-        assert!(
-            sentence.contains("TLS with localhost")
-                && sentence.to_lowercase().contains(&word.to_lowercase()[..7]),
-            "{sentence}"
-        );
+        assert!(sentence.contains("TLS with localhost") && sentence.contains(word), "{sentence}");
     }
 }
 

@@ -79,7 +79,7 @@ fn results_that_wait_are_counted_and_left_alone() {
     let home = Home::new();
     let directory = home.path().join("state/llmbench/undelivered");
     fs::create_dir_all(&directory).unwrap();
-    for name in ["a.json", "b.json", "c.json.bad"] {
+    for name in ["a.jsonl", "b.jsonl", "c.jsonl.bad"] {
         fs::write(directory.join(name), "no outcome").unwrap();
     }
     let said = asked(&mut doctor(&home, &["--offline"], &[]));

@@ -6,7 +6,6 @@ use crate::support::Home;
 use crate::support::peers::{Mongod, fresh_name};
 use crate::support::ran::{ran, unprivileged};
 use crate::support::samples::{run, success};
-use llmbench::storage::inspect::Inspect;
 use mongodb::Client;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use std::os::unix::fs::PermissionsExt;
@@ -21,8 +20,8 @@ async fn a_new_store_is_in_order_on_both() {
     for backend in [Backend::sqlite(), Backend::mongo().await] {
         let store = backend.open(&["cloud-default-v1"]).await;
         store.init().await.unwrap();
-        store.record(&success(&run("r1", "groq", "m"))).await.unwrap();
-        store.put_model(&"groq:m".parse().unwrap(), "M", true).await.unwrap();
+        store.put_model(&"sim:m".parse().unwrap(), "M", true).await.unwrap();
+        store.record(&success(&run("r1", "sim", "m"))).await.unwrap();
         let facts = store.facts().await.unwrap();
         assert!(
             facts.outdated.is_none() && facts.clock.is_none_or(|clock| !clock.is_beyond(2.0)),

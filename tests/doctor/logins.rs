@@ -23,7 +23,7 @@ fn amazon(request: &Request) -> String {
     http::json(&json!({"modelSummaries": [model]}))
 }
 
-fn bedrock<'a>(home: &'a Home, address: &str, variables: &[(&str, &str)]) -> Command {
+fn bedrock(home: &Home, address: &str, variables: &[(&str, &str)]) -> Command {
     let mut command = doctor(home, &["-p", "bedrock"], variables);
     command.env("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", address).env("AWS_ENDPOINT_URL_STS", address);
     command

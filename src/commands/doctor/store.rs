@@ -295,11 +295,11 @@ fn of_rows(census: &Census) -> Vec<Finding> {
         return vec![could_not(&subject, why)];
     }
     if census.odd.is_empty() {
-        return vec![Finding::ok(
-            HERE,
-            subject,
-            format!("the newest {} are as they should be", census.looked_at),
-        )];
+        let sentence = match census.looked_at {
+            0 => "none yet".to_owned(),
+            rows => format!("the newest {rows} are as they should be"),
+        };
+        return vec![Finding::ok(HERE, subject, sentence)];
     }
     let one = |odd: &storage::inspect::Odd| {
         let is = if odd.is == "missing" { "missing".to_owned() } else { format!("{} there", odd.is) };

@@ -35,6 +35,16 @@ pub struct SqliteStore {
     path: PathBuf,
     published_profiles: Vec<String>,
     owner: Owner,
+    /// Opened by [`SqliteStore::look`]: nothing may stay behind.
+    only_looks: bool,
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        if self.only_looks {
+            self.owner.close();
+        }
+    }
 }
 
 impl SqliteStore {
@@ -46,7 +56,7 @@ impl SqliteStore {
     pub async fn open(path: &Path, published_profiles: &[String]) -> Result<Self, StoreError> {
         let path = file::prepare(path)?;
         let owner = Owner::start(path.clone(), owner::connect).await?;
-        Ok(Self { path, published_profiles: published_profiles.to_vec(), owner })
+        Ok(Self { path, published_profiles: published_profiles.to_vec(), owner, only_looks: false })
     }
 
     /// Opens the file at `path` to look at it: it is neither created nor brought up to date, and nothing can be written.
@@ -56,7 +66,7 @@ impl SqliteStore {
     pub async fn look(path: &Path, published_profiles: &[String]) -> Result<Self, StoreError> {
         let path = file::existing(path)?;
         let owner = Owner::start(path.clone(), owner::look).await?;
-        Ok(Self { path, published_profiles: published_profiles.to_vec(), owner })
+        Ok(Self { path, published_profiles: published_profiles.to_vec(), owner, only_looks: true })
     }
 }
 

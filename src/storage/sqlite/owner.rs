@@ -6,6 +6,8 @@ use super::schema;
 use crate::storage::StoreError;
 use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
@@ -27,10 +29,15 @@ pub const OLDEST: &str = "3.51.3";
 /// How a connection comes about.
 type Connect = fn(&Path) -> Result<Connection, Trouble>;
 
+/// How long to wait for the thread of a file that was only looked at: it takes away what SQLite put beside the file.
+const CLEARING: Duration = Duration::from_millis(500);
+
 /// A handle to the thread. The thread ends when the last handle is gone and its queue is empty.
 pub struct Owner {
     path: PathBuf,
     jobs: mpsc::Sender<Job>,
+    /// Hears of the thread's end.
+    ended: Mutex<Receiver<()>>,
 }
 
 impl Owner {
@@ -40,6 +47,7 @@ impl Owner {
         let (jobs, mut queue) = mpsc::channel::<Job>(QUEUE);
         let (opened, answer) = oneshot::channel();
         let of_thread = path.clone();
+        let (ends, ended) = channel();
         let work = move || match connect(&of_thread) {
             Err(trouble) => drop(opened.send(Err(explain(trouble, &of_thread)))),
             Ok(mut connection) => {
@@ -49,6 +57,9 @@ impl Owner {
                 while let Some(job) = queue.blocking_recv() {
                     job(&mut connection);
                 }
+                drop(connection);
+                // Mostly nobody listens.
+                let _ = ends.send(());
             }
         };
         std::thread::Builder::new()
@@ -56,7 +67,15 @@ impl Owner {
             .spawn(work)
             .map_err(|error| StoreError::Broken(format!("no thread for the database: {error}")))?;
         answer.await.map_err(|_| gone(&path))??;
-        Ok(Self { path, jobs })
+        Ok(Self { path, jobs, ended: Mutex::new(ended) })
+    }
+
+    /// Ends the thread and waits a moment until the file is closed.
+    pub fn close(&mut self) {
+        // The only sender: without it the queue ends.
+        self.jobs = mpsc::channel(1).0;
+        let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let _ = ended.recv_timeout(CLEARING);
     }
 
     /// Has `work` done on the connection.

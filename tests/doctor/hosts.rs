@@ -126,8 +126,10 @@ fn a_host_with_another_clock_is_noticed() {
 #[test]
 fn a_key_command_that_fails_is_told_and_not_run_offline() {
     let home = Home::new();
-    let config = "[providers.groq]\nkey_command = 'touch ran; echo canary-4be1c09d77 >&2; exit 3'\n";
+    let config = "[providers.groq]\nkey_command = 'touch ran; echo api_key=canary-4be1c09d77 >&2; exit 3'\n";
     std::fs::write(home.path().join("c.toml"), config).unwrap();
     let offline = asked(&mut doctor(&home, &["-p", "groq", "--offline", "--config", "c.toml"], &[]));
     assert_eq!((offline.told("providers", "groq").0, home.path().join("ran").exists()), ("note", false));
+    let said = asked(&mut doctor(&home, &["-p", "groq", "--config", "c.toml"], &[]));
+    assert_eq!(said.about("providers", "groq")["heading"], "The key command failed", "{:#}", said.document);
 }

@@ -6,6 +6,7 @@
 mod aimock;
 mod boundaries;
 mod catalog;
+mod doctor;
 mod documents;
 mod errors;
 mod generated;

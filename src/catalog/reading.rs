@@ -2,16 +2,17 @@
 //! exchanges are those of `wire`, so redirects are never followed, no proxy stands between, every step has a deadline and
 //! a body has an end. Whatever goes wrong ends in the [`Listing`], never in an error: one provider must not stop another.
 
-use crate::domain::ModelRef;
 use crate::domain::listing::{Listing, ReadStatus};
+use crate::domain::offset::Offset;
 use crate::domain::redact::Redactor;
+use crate::domain::{Kind, ModelRef};
 use crate::measure::verdict::{Asked, refusal};
 use crate::providers::listing::{self, Entry, Page, Part};
 use crate::providers::route::Route;
 use crate::wire::exchange::{Plan, exchange};
 use crate::wire::stream::Stream;
-use crate::wire::{Limits, Recording};
-use chrono::{DateTime, SubsecRound, Utc};
+use crate::wire::{Limits, Marks, Recording};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use rustls::ClientConfig;
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -33,24 +34,84 @@ pub struct Reader {
     pub redactor: Arc<Redactor>,
 }
 
+/// A list, and how the way to it was.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Look {
+    /// The list.
+    pub listing: Listing,
+    /// The kind of what went wrong first.
+    pub kind: Option<Kind>,
+    /// The first page's exchange, where it came to one.
+    pub touch: Option<Touch>,
+}
+
+/// What an exchange says about the way to a host.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Touch {
+    /// When name, TCP, TLS and the answer's head were there.
+    pub marks: Marks,
+    /// The host's clock by its `Date` header.
+    pub clock: Option<Offset>,
+}
+
+impl Touch {
+    fn of(recording: &Recording) -> Self {
+        let date = recording.head.as_ref().and_then(|head| head.header("date"));
+        let theirs = date.and_then(|text| DateTime::parse_from_rfc2822(text).ok());
+        let head = recording.marks.head.and_then(|at| TimeDelta::from_std(at).ok());
+        let sent = recording.marks.sent.and_then(|at| TimeDelta::from_std(at).ok());
+        let clock = theirs.zip(sent.zip(head)).map(|(theirs, (sent, head))| {
+            let (from, to) = (recording.started_at + sent, recording.started_at + head);
+            Offset::between(from, to, theirs.to_utc(), TimeDelta::seconds(1))
+        });
+        Self { marks: recording.marks, clock }
+    }
+}
+
+/// What went wrong.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wrong {
+    /// Of which kind.
+    pub kind: Kind,
+    /// In words.
+    pub reason: String,
+}
+
 /// What came of one part.
 #[derive(Debug, Default)]
 struct Got {
     raw_count: u64,
     entries: Vec<Entry>,
     error: Option<String>,
+    kind: Option<Kind>,
+    touch: Option<Touch>,
 }
 
 impl Reader {
     /// Reads the list behind a route.
     pub async fn read(&self, route: Arc<Route>) -> Listing {
+        self.look(route).await.listing
+    }
+
+    /// The same, and how the way to it was.
+    pub async fn look(&self, route: Arc<Route>) -> Look {
         let provider = route.host.name.clone();
         let started_at = now();
         let got = match listing::parts(&route.host) {
             Ok(parts) => self.parts(&route, parts).await,
             Err(reason) => Got { error: Some(reason), ..Got::default() },
         };
-        listing_of(provider, started_at, now(), got, &self.redactor)
+        let (kind, touch) = (got.kind, got.touch);
+        Look { listing: listing_of(provider, started_at, now(), got, &self.redactor), kind, touch }
+    }
+
+    /// Asks for one page and looks at nothing but whether it is given.
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub async fn prove(&self, route: &Route, part: &Part) -> Result<(), Wrong> {
+        let recording = self.fetch(route, part, None, &mut None).await?;
+        self.fault(route, &recording).map_or(Ok(()), Err)
     }
 
     /// Reads parts side by side. Their entries keep the order of the parts, because the first of two with one id counts.
@@ -67,7 +128,10 @@ impl Reader {
             all.raw_count += got.raw_count;
             all.entries.extend(got.entries);
             // The first error is told: the others are mostly the same.
-            all.error = all.error.or(got.error);
+            if all.error.is_none() {
+                (all.error, all.kind) = (got.error, got.kind);
+            }
+            all.touch = all.touch.or(got.touch);
         }
         all
     }
@@ -77,9 +141,10 @@ impl Reader {
         let mut cursor: Option<String> = None;
         let mut connection = None;
         for number in 1..=MOST_PAGES {
-            match self.page(route, part, cursor.as_deref(), &mut connection).await {
-                Err(reason) => {
-                    got.error = Some(placed(part, number, &reason));
+            let page = self.page(route, part, cursor.as_deref(), &mut connection, &mut got.touch).await;
+            match page {
+                Err(wrong) => {
+                    (got.error, got.kind) = (Some(placed(part, number, &wrong.reason)), Some(wrong.kind));
                     return got;
                 }
                 Ok(page) => {
@@ -102,8 +167,27 @@ impl Reader {
         part: &Part,
         cursor: Option<&str>,
         connection: &mut Option<Stream>,
-    ) -> Result<Page, String> {
-        let request = route.prepare_page(part, cursor).await.map_err(|fault| fault.message)?;
+        touch: &mut Option<Touch>,
+    ) -> Result<Page, Wrong> {
+        let recording = self.fetch(route, part, cursor, connection).await?;
+        touch.get_or_insert_with(|| Touch::of(&recording));
+        match self.fault(route, &recording) {
+            Some(wrong) => Err(wrong),
+            None => {
+                part.page(cursor, &recording.body).map_err(|reason| Wrong { kind: Kind::Protocol, reason })
+            }
+        }
+    }
+
+    async fn fetch(
+        &self,
+        route: &Route,
+        part: &Part,
+        cursor: Option<&str>,
+        connection: &mut Option<Stream>,
+    ) -> Result<Recording, Wrong> {
+        let prepared = route.prepare_page(part, cursor).await;
+        let request = prepared.map_err(|fault| Wrong { kind: fault.kind, reason: fault.message })?;
         let limits = Limits { body_bytes: PAGE_BYTES, ..self.limits };
         let plan = || Plan { request: &request, limits: &limits, end_marker: None, tls: &self.tls };
         let kept = connection.take();
@@ -114,22 +198,20 @@ impl Reader {
             (recording, open) = exchange(plan(), None).await;
         }
         *connection = open;
-        match self.fault(route, &recording) {
-            Some(reason) => Err(reason),
-            None => part.page(cursor, &recording.body),
-        }
+        Ok(recording)
     }
 
-    fn fault(&self, route: &Route, recording: &Recording) -> Option<String> {
+    fn fault(&self, route: &Route, recording: &Recording) -> Option<Wrong> {
         let model = ModelRef::new(&route.host.name, "");
         let region = route.region();
         let asked = Asked { model: &model, region: region.as_deref(), redactor: &self.redactor };
         refusal(recording, None, asked).map(|refusal| {
             let status = refusal.fault.http_status.filter(|status| *status != 200);
-            match status {
+            let reason = match status {
                 Some(status) => format!("HTTP {status}: {}", refusal.fault.message),
                 None => refusal.fault.message,
-            }
+            };
+            Wrong { kind: refusal.fault.kind, reason }
         })
     }
 }

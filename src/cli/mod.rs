@@ -2,6 +2,7 @@
 
 pub mod catalog;
 pub mod db;
+pub mod doctor;
 pub mod errors;
 pub mod models;
 pub mod outbox;
@@ -64,6 +65,8 @@ pub enum Command {
     Sim(sim::SimArgs),
     /// The store's tables, collections and indexes
     Db(db::DbArgs),
+    /// Look whether everything is in order, and say how to mend what is not
+    Doctor(doctor::DoctorArgs),
     /// What failed: in groups, one by one, as it happens
     Errors(errors::ErrorsArgs),
     /// Rows between measuring and storing

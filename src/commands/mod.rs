@@ -4,6 +4,7 @@
 pub mod catalog;
 pub mod context;
 pub mod db;
+pub mod doctor;
 pub mod errors;
 pub mod exit;
 pub mod hardening;
@@ -50,6 +51,7 @@ async fn carry_out(cli: Cli, env: Env) -> Result<Exit, CommandError> {
             let state_dir = args.state_dir.clone();
             status::run(args, context(Overrides { state_dir, ..plain() })?).await
         }
+        Command::Doctor(args) => doctor::run(args, context(plain())?).await,
         Command::Db(args) => db::run(args, context(plain())?).await,
         // Needs neither a configuration nor a store.
         Command::Sim(args) => sim::run(args).await,

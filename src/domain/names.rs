@@ -38,6 +38,10 @@ pub const MONGODB_COLLECTION_DISCOVERY_RUNS: &str = "MONGODB_COLLECTION_DISCOVER
 pub const MONGODB_COLLECTION_CATALOG_BATCHES: &str = "MONGODB_COLLECTION_CATALOG_BATCHES";
 /// Collection of the values before and after each change (`bench_catalog_changes`).
 pub const MONGODB_COLLECTION_CATALOG_CHANGES: &str = "MONGODB_COLLECTION_CATALOG_CHANGES";
+/// Collection of what providers list (`provider_catalog`).
+pub const MONGODB_COLLECTION_PROVIDER_CATALOG: &str = "MONGODB_COLLECTION_PROVIDER_CATALOG";
+/// Collection of what was learned about models (`bench_model_adaptations`).
+pub const MONGODB_COLLECTION_MODEL_ADAPTATIONS: &str = "MONGODB_COLLECTION_MODEL_ADAPTATIONS";
 
 /// Key of OpenAI.
 pub const OPENAI_API_KEY: &str = "OPENAI_API_KEY";
@@ -155,3 +159,85 @@ pub const SECRETS: &[&str] = &[
     AWS_SESSION_TOKEN,
     AWS_BEARER_TOKEN_BEDROCK,
 ];
+
+/// Every variable that is read, for whoever looks for misspelt ones.
+pub const ALL: &[&str] = &[
+    LLMBENCH_STORE,
+    LLMBENCH_CONFIG,
+    LLMBENCH_SIM_URL,
+    MONGODB_URI,
+    MONGODB_DB,
+    MONGODB_COLLECTION_MODELS,
+    MONGODB_COLLECTION_CLOUD,
+    MONGODB_COLLECTION_CLOUD_PROBE,
+    MONGODB_COLLECTION_ERRORS,
+    MONGODB_COLLECTION_ERROR_ROLLUPS,
+    MONGODB_COLLECTION_BENCH_JOBS,
+    MONGODB_COLLECTION_MODEL_HEALTH,
+    MONGODB_COLLECTION_SCHEDULER_HEARTBEATS,
+    MONGODB_COLLECTION_CHECK_RUNS,
+    MONGODB_COLLECTION_DISCOVERY_RUNS,
+    MONGODB_COLLECTION_CATALOG_BATCHES,
+    MONGODB_COLLECTION_CATALOG_CHANGES,
+    MONGODB_COLLECTION_PROVIDER_CATALOG,
+    MONGODB_COLLECTION_MODEL_ADAPTATIONS,
+    OPENAI_API_KEY,
+    OPENAI_BASE_URL,
+    OPENAI_ORG_ID,
+    OPENAI_PROJECT_ID,
+    ANTHROPIC_API_KEY,
+    ANTHROPIC_AUTH_TOKEN,
+    ANTHROPIC_BASE_URL,
+    GROQ_API_KEY,
+    GROQ_BASE_URL,
+    TOGETHER_API_KEY,
+    TOGETHERAI_API_KEY,
+    TOGETHER_BASE_URL,
+    CEREBRAS_API_KEY,
+    CEREBRAS_BASE_URL,
+    FIREWORKS_API_KEY,
+    FIREWORKS_BASE_URL,
+    DEEPINFRA_API_KEY,
+    DEEPINFRA_TOKEN,
+    DEEPINFRA_BASE_URL,
+    OPENROUTER_API_KEY,
+    OPENROUTER_BASE_URL,
+    GOOGLE_API_KEY,
+    GOOGLE_APPLICATION_CREDENTIALS,
+    GOOGLE_CLOUD_PROJECT,
+    GOOGLE_CLOUD_LOCATION,
+    ANTHROPIC_VERTEX_PROJECT_ID,
+    CLOUD_ML_REGION,
+    GOOGLE_VERTEX_PROJECT,
+    GOOGLE_VERTEX_LOCATION,
+    VERTEXAI_PROJECT,
+    VERTEXAI_LOCATION,
+    VERTEX_BASE_URL,
+    GOOGLE_VERTEX_BASE_URL,
+    ANTHROPIC_VERTEX_BASE_URL,
+    AWS_REGION,
+    AWS_DEFAULT_REGION,
+    AWS_PROFILE,
+    AWS_SECRET_ACCESS_KEY,
+    AWS_SESSION_TOKEN,
+    AWS_BEARER_TOKEN_BEDROCK,
+    USER,
+    LOGNAME,
+    NO_COLOR,
+    COLUMNS,
+    SSL_CERT_FILE,
+    XDG_STATE_HOME,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_has_every_name() {
+        let written = include_str!("names.rs").lines().filter_map(|line| line.strip_prefix("pub const "));
+        let named = written.filter_map(|rest| rest.split_once(": &str = ")).map(|(name, _)| name);
+        let missing: Vec<&str> = named.filter(|name| !ALL.contains(name)).collect();
+        assert_eq!(missing, Vec::<&str>::new(), "to be put into ALL");
+    }
+}

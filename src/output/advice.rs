@@ -34,6 +34,11 @@ pub fn advice(kind: Kind) -> &'static str {
     }
 }
 
+/// The same, and where people read on: every kind has a heading of its own in TROUBLESHOOTING.md.
+pub fn told(kind: Kind) -> String {
+    format!("{} More: TROUBLESHOOTING.md, \"{kind}\"", advice(kind))
+}
+
 /// The kind that this stored word means, where it is one of ours.
 pub fn kind(word: &str) -> Option<Kind> {
     Kind::ALL.into_iter().find(|kind| kind.as_str() == word)
@@ -67,7 +72,7 @@ pub fn command(kind: Kind, provider: &str, model: &str) -> String {
 }
 
 /// A word as a shell takes it, in one line whatever it holds.
-fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     let plain = |ch: char| ch.is_ascii_alphanumeric() || "._:/@%+=,-".contains(ch);
     let word = text::escape(word);
     if word.chars().all(plain) { word } else { format!("'{}'", word.replace('\'', "'\\''")) }

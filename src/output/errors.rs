@@ -255,7 +255,7 @@ pub(super) fn advised(kinds: &[Advised], view: &View) -> Vec<String> {
     let paint = view.paint();
     let mut lines = vec![paint.heading("What to do")];
     for Advised { kind, count, provider, model } in kinds {
-        let sentence = format!("{kind}, {}: {}", counted(*count, "error"), advice(*kind));
+        let sentence = format!("{kind}, {}: {}", counted(*count, "error"), advice::told(*kind));
         lines.extend(text::wrap(&sentence, view.terminal.width, 2));
         // A command is copied: it is never cut or broken by us.
         lines.push(format!("    {}", paint.quiet(&advice::command(*kind, provider, model))));

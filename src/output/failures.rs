@@ -1,12 +1,9 @@
 //! Failures for people: per model and kind how many, a sample message, and what to do about it.
 
-use super::advice::advice;
+use super::advice::told;
 use super::{text, view::View};
 use crate::domain::Kind;
 use crate::measure::report::{FailureGroup, ModelReport};
-
-/// Where people read on.
-const MORE: &str = "TROUBLESHOOTING.md has a section for each of these kinds.";
 
 /// The lines of all failures; none where nothing failed.
 pub fn lines(models: &[ModelReport], view: &View) -> Vec<String> {
@@ -18,10 +15,6 @@ pub fn lines(models: &[ModelReport], view: &View) -> Vec<String> {
         for (kind, group) in &model.failures {
             lines.extend(group_lines(*kind, group, view));
         }
-    }
-    if !lines.is_empty() {
-        let more = text::wrap(MORE, view.terminal.width, 0);
-        lines.extend(more.iter().map(|line| view.paint().quiet(line)));
     }
     lines
 }
@@ -37,7 +30,7 @@ fn group_lines(kind: Kind, group: &FailureGroup, view: &View) -> Vec<String> {
             None => message,
         });
     }
-    let hint = text::wrap(advice(kind), terminal.width, 4);
+    let hint = text::wrap(&told(kind), terminal.width, 4);
     lines.extend(hint.iter().map(|line| paint.quiet(line)));
     lines
 }

@@ -6,6 +6,7 @@ pub mod ask;
 pub mod catalog;
 pub mod chart;
 pub mod csv;
+pub mod doctor;
 pub mod error_story;
 pub mod errors;
 pub mod failures;

@@ -6,10 +6,11 @@
 //! API: <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html>
 //! Signatures stay valid for five minutes, far longer than the way from here to the wire.
 
+use super::aws::{self, AwsError, Identity};
 use super::prepare::Plan;
 use crate::domain::failure::{Fault, Kind, Stage};
 use crate::wire::{Request, Target};
-use aws_config::{BehaviorVersion, Region};
+use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_bedrockruntime::Client;
 use aws_sdk_bedrockruntime::config::Config;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
@@ -20,8 +21,6 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
-use aws_smithy_types::retry::RetryConfig;
-use aws_types::os_shim_internal::{Env, Fs};
 use bytes::Bytes;
 use std::sync::{Arc, Mutex};
 
@@ -35,20 +34,6 @@ const PLACEHOLDER: &str = "none";
 #[derive(Debug, Clone)]
 pub struct Signer {
     client: Client,
-}
-
-/// Why the AWS configuration cannot be used as it is.
-#[derive(Debug, thiserror::Error)]
-pub enum AwsError {
-    /// The SDK would go on to the role of the machine, and measure under another account than the one that was named.
-    #[error(
-        "AWS_PROFILE names the profile `{0}`, which the AWS configuration does not have: see `aws configure \
-         list-profiles`, or unset it"
-    )]
-    NoProfile(String),
-    /// Its files cannot be read.
-    #[error("the AWS configuration cannot be read: {0}")]
-    Unreadable(String),
 }
 
 /// What the configuration may say instead of the AWS environment.
@@ -68,27 +53,21 @@ impl Signer {
     /// # Errors
     /// [`AwsError`], where a profile is named that does not exist.
     pub async fn new(overrides: &Overrides) -> Result<Self, AwsError> {
-        if let Some(profile) = &overrides.profile {
-            require(profile).await?;
-        }
-        let http = aws_smithy_http_client::Builder::new()
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .build_https();
-        let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http)
-            .retry_config(RetryConfig::disabled());
-        if let Some(region) = &overrides.region {
-            loader = loader.region(Region::new(region.clone()));
-        }
-        if let Some(profile) = &overrides.profile {
-            loader = loader.profile_name(profile);
-        }
-        let shared = loader.load().await;
+        let shared = shared(overrides).await?;
         let mut config = aws_sdk_bedrockruntime::config::Builder::from(&shared);
         if let Some(endpoint) = &overrides.endpoint {
             config = config.endpoint_url(endpoint);
         }
         Ok(Self { client: Client::from_conf(config.build()) })
+    }
+
+    /// Who would sign, without signing: see [`Identity`].
+    ///
+    /// # Errors
+    /// The profile's, or what keeps the SDK from finding credentials, in a sentence.
+    pub async fn identity(overrides: &Overrides) -> Result<Identity, String> {
+        let shared = shared(overrides).await.map_err(|error| error.to_string())?;
+        Identity::find(shared).await.map_err(|fault| fault.message)
     }
 
     /// The region in use, if any was found.
@@ -152,6 +131,16 @@ impl Signer {
     }
 }
 
+/// The SDK's settings for a profile that exists.
+async fn shared(overrides: &Overrides) -> Result<SdkConfig, AwsError> {
+    if let Some(profile) = &overrides.profile {
+        aws::require(profile).await?;
+    }
+    let http =
+        aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    Ok(aws::load(aws_config::defaults(BehaviorVersion::latest()).http_client(http), overrides).await)
+}
+
 /// The root of the control plane, from the address of a [`PLACEHOLDER`]'s request: another host name of AWS's own, the same
 /// address where one is configured.
 fn control_plane(data_plane: &str) -> String {
@@ -159,24 +148,13 @@ fn control_plane(data_plane: &str) -> String {
     root.replacen("://bedrock-runtime", "://bedrock", 1)
 }
 
-/// Looks for a profile in the files that the SDK reads.
-async fn require(profile: &str) -> Result<(), AwsError> {
-    let known = aws_config::profile::load(&Fs::real(), &Env::real(), &Default::default(), None)
-        .await
-        .map_err(|error| AwsError::Unreadable(error.to_string()))?;
-    match known.get_profile(profile) {
-        Some(_) => Ok(()),
-        None => Err(AwsError::NoProfile(profile.to_owned())),
-    }
-}
-
 /// A connector that keeps the signed request instead of sending it.
 #[derive(Debug, Clone, Default)]
-struct Taken(Arc<Mutex<Option<HttpRequest>>>);
+pub(super) struct Taken(Arc<Mutex<Option<HttpRequest>>>);
 
 impl Taken {
     /// The request, or why there is none.
-    fn request(&self, outcome: Result<(), Fault>) -> Result<HttpRequest, Fault> {
+    pub(super) fn request(&self, outcome: Result<(), Fault>) -> Result<HttpRequest, Fault> {
         let signed = self.0.lock().ok().and_then(|mut slot| slot.take());
         match (signed, outcome) {
             (Some(request), _) => Ok(request),
@@ -201,7 +179,7 @@ impl HttpClient for Taken {
     }
 }
 
-fn wire_request(method: &'static str, signed: &HttpRequest) -> Result<Request, Fault> {
+pub(super) fn wire_request(method: &'static str, signed: &HttpRequest) -> Result<Request, Fault> {
     let url = url::Url::parse(signed.uri()).map_err(|error| prepare_fault(error.to_string()))?;
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
     let port = url.port_or_known_default().unwrap_or(443);
@@ -222,12 +200,12 @@ fn wire_request(method: &'static str, signed: &HttpRequest) -> Result<Request, F
     })
 }
 
-fn prepare_fault(message: String) -> Fault {
+pub(super) fn prepare_fault(message: String) -> Fault {
     Fault::new(Kind::Auth, Stage::Prepare, message)
 }
 
 /// The whole chain of an SDK error on one line: its outermost sentence alone says only "dispatch failure".
-fn explain(error: &(dyn std::error::Error + 'static)) -> Fault {
+pub(super) fn explain(error: &(dyn std::error::Error + 'static)) -> Fault {
     let mut sentence = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -3,6 +3,7 @@
 
 pub mod adapt;
 pub mod auth;
+pub mod aws;
 pub mod bedrock;
 pub mod bedrock_ids;
 pub mod errors;

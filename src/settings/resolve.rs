@@ -146,6 +146,17 @@ impl Settings {
         redactor
     }
 
+    /// What of the configuration file is a secret, in words; the file should be its owner's alone then.
+    pub fn secrets_in_file(&self) -> Vec<String> {
+        let store = self.store_in_file.as_ref().and_then(|store| password(store.expose()));
+        let store = store.map(|_| "the password of the store".to_owned());
+        let telling = |host: &Host| -> Vec<String> {
+            let named = host.headers.iter().filter(|header| is_telling(&header.name));
+            named.map(|header| format!("the header `{}` of provider {}", header.name, host.name)).collect()
+        };
+        store.into_iter().chain(self.hosts.iter().flat_map(telling)).collect()
+    }
+
     /// The environment, for names of collections and the terminal's width.
     pub fn env(&self) -> &Env {
         &self.env

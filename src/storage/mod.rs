@@ -1,6 +1,7 @@
 //! Where outcomes are kept and the catalogue is read and changed: SQLite and MongoDB behind the same traits. [`Sink`] is
 //! all that a remote runner may do; [`Catalogue`] and [`Store`] add what an operator does, [`History`] what an operator
-//! may ask, [`Listings`] keeps what providers list, and [`Overview`] tells how all of it is.
+//! may ask, [`Listings`] keeps what providers list, [`Overview`] tells how all of it is, and [`Inspect`] looks whether the
+//! store itself is in order.
 //!
 //! An outcome becomes a row in [`document`] (types by the table in [`contract`]), and the row goes to the store that
 //! [`open()`] made of a [`Location`]. What no store took is kept by [`spill`] until one does; a daemon's rows
@@ -14,6 +15,7 @@ pub mod contract;
 pub mod document;
 pub mod health;
 pub mod history;
+pub mod inspect;
 pub mod listings;
 pub mod location;
 pub mod mongo;
@@ -30,10 +32,11 @@ pub mod sqlite;
 
 pub use catalogue::Catalogue;
 pub use history::History;
+pub use inspect::Inspect;
 pub use listings::Listings;
 pub use location::{Location, LocationError, MongoUri};
 pub use names::Names;
-pub use open::{create_private_dir, init_plan, open};
+pub use open::{create_private_dir, init_plan, look, open};
 pub use overview::Overview;
 
 use crate::domain::{ModelRef, Outcome};
@@ -98,7 +101,7 @@ pub trait Sink: Send + Sync {
 
 /// What an operator may do besides.
 #[async_trait]
-pub trait Store: Sink + Catalogue + History + Listings + Overview {
+pub trait Store: Sink + Catalogue + History + Listings + Overview + Inspect {
     /// Creates tables, collections and indexes that are missing. Twice is once.
     async fn init(&self) -> Result<(), StoreError>;
 

@@ -67,9 +67,9 @@ impl Names {
         }
     }
 
-    /// A name that two collections share, if there is one: probe rows in the published collection would be published.
-    pub fn shared(&self) -> Option<&str> {
-        let mut all = [
+    /// The names of all collections.
+    pub fn all(&self) -> [&str; 14] {
+        [
             &self.models,
             &self.cloud,
             &self.cloud_probe,
@@ -84,9 +84,14 @@ impl Names {
             &self.model_adaptations,
             &self.catalog_batches,
             &self.catalog_changes,
-        ];
+        ]
+    }
+
+    /// A name that two collections share, if there is one: probe rows in the published collection would be published.
+    pub fn shared(&self) -> Option<&str> {
+        let mut all = self.all();
         all.sort_unstable();
-        all.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0].as_str())
+        all.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
     }
 }
 

@@ -23,6 +23,21 @@ pub async fn open(
     }
 }
 
+/// Opens the store at `location` to look at it. Nothing is created, brought up to date or written.
+///
+/// # Errors
+/// As [`open`], and where there is no file.
+pub async fn look(
+    location: &Location,
+    names: &Names,
+    published_profiles: &[String],
+) -> Result<Arc<dyn Store>, StoreError> {
+    match location {
+        Location::Sqlite(path) => Ok(Arc::new(SqliteStore::look(path, published_profiles).await?)),
+        Location::Mongo(_) => open(location, names, published_profiles).await,
+    }
+}
+
 /// What [`Store::init`] creates where it is missing, one line each, for people. Opens nothing.
 pub fn init_plan(location: &Location, names: &Names) -> Vec<String> {
     match location {

@@ -60,6 +60,29 @@ impl Spill {
         Self { directory: state_dir.join("undelivered") }
     }
 
+    /// Where it is.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// How many files wait, and how many were set aside. Opens none of them.
+    ///
+    /// # Errors
+    /// Those of the file system. A missing directory is an empty one.
+    pub fn counts(&self) -> io::Result<(usize, usize)> {
+        let entries = match fs::read_dir(&self.directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((0, 0)),
+            entries => entries?,
+        };
+        let (mut waiting, mut bad) = (0, 0);
+        for entry in entries {
+            let path = entry?.path();
+            waiting += usize::from(path.extension().is_some_and(|end| end == file::EXTENSION));
+            bad += usize::from(path.extension().is_some_and(|end| end == "bad"));
+        }
+        Ok((waiting, bad))
+    }
+
     /// Keeps an outcome that was meant for `store` ([`Store::describe`]) and returns its file, which is on the disk then,
     /// name included. The same outcome twice is one file.
     ///

@@ -1,6 +1,6 @@
 //! Providers' lists: every documented shape, and the commands against servers that page, fail, lie and wait.
 
 mod commands;
-mod servers;
+pub mod servers;
 mod shapes;
 mod together;

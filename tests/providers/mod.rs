@@ -1,11 +1,11 @@
 //! Every provider through the binary: what is asked of it, byte for byte where it matters, and the row that comes of it.
 
 mod bedrock;
-mod bench;
+pub mod bench;
 mod cases;
 mod contract;
 mod corrections;
-mod http;
+pub mod http;
 mod own_hosts;
 mod requests;
 mod rows;

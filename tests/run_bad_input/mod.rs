@@ -3,7 +3,7 @@
 
 mod hosts;
 mod keys;
-mod network;
+pub mod network;
 mod said;
 mod stores;
 mod streams;

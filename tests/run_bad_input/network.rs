@@ -36,7 +36,7 @@ fn an_unreachable_host_is_named_with_the_reason() {
 }
 
 /// A TLS server with this certificate that answers every request soundly.
-fn tls_server(certified: &CertifiedKey<rcgen::KeyPair>) -> SocketAddr {
+pub fn tls_server(certified: &CertifiedKey<rcgen::KeyPair>) -> SocketAddr {
     let key = PrivateKeyDer::try_from(certified.signing_key.serialize_der()).unwrap();
     let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()

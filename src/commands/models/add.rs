@@ -9,7 +9,7 @@ use crate::cli::models::AddArgs;
 use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
 use crate::domain::{Failure, ModelRef};
-use crate::output::{advice::advice, ask, print, units};
+use crate::output::{advice::told, ask, print, units};
 use crate::storage::catalogue::{Entry, PROBING};
 use serde_json::{Map, Value, json};
 
@@ -122,7 +122,7 @@ async fn probed(
             Err(failure) => {
                 silent += 1;
                 print::note(&format!("error: {model} did not answer: {}", why(failure)));
-                print::note(&format!("hint: {}", advice(failure.error_kind)));
+                print::note(&format!("hint: {}", told(failure.error_kind)));
                 changes.push(planned(checked, failed(failure, &desk.who)));
             }
         }

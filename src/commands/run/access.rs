@@ -30,9 +30,17 @@ pub struct Opened {
 /// # Errors
 /// A sentence that names the variable, file or command that is missing or wrong.
 pub async fn open(host: &Host, context: &Context) -> Result<Opened, String> {
+    let login = context.settings.login(host).map_err(|error| error.to_string())?;
+    enter(host, login, context).await
+}
+
+/// The same with a login that is known already.
+///
+/// # Errors
+/// As [`open`].
+pub async fn enter(host: &Host, login: Login, context: &Context) -> Result<Opened, String> {
     let mut host = host.clone();
     let simulator = start_simulator(&mut host)?;
-    let login = context.settings.login(&host).map_err(|error| error.to_string())?;
     let (access, secret) = match login {
         Login::Ready(credential) => {
             let secret = credential.secret().cloned();
@@ -60,7 +68,8 @@ fn start_simulator(host: &mut Host) -> Result<Option<Running>, String> {
     Ok(Some(running))
 }
 
-fn aws(host: &Host, context: &Context) -> Overrides {
+/// What the configuration says about AWS.
+pub fn aws(host: &Host, context: &Context) -> Overrides {
     let value = |sourced: &Option<Sourced<String>>| sourced.as_ref().map(|sourced| sourced.value.clone());
     let profile = context.settings.env().get(AWS_PROFILE).map(str::to_owned);
     Overrides { region: value(&host.region), profile, endpoint: value(&host.base_url) }

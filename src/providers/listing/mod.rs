@@ -106,6 +106,23 @@ pub fn parts(host: &Host) -> Result<Vec<Part>, String> {
     }])
 }
 
+/// An address that only a good key is answered at, of the hosts whose list anybody may read. Costs no token.
+/// <https://openrouter.ai/docs/api-reference/limits>, <https://deepinfra.com/docs/api-reference>
+pub fn key_proof(host: &Host) -> Option<Part> {
+    let base = &host.base_url.as_ref()?.value;
+    let (base, path) = match host.name.as_str() {
+        "openrouter" => (base.as_str(), "/key"),
+        "deepinfra" => (base.strip_suffix("/openai")?, "/me"),
+        _ => return None,
+    };
+    Some(Part { shape: Shape::Plain, base: base.to_owned(), path, label: String::new() })
+}
+
+/// Whether anybody may read a host's list, so that it says nothing about the key.
+pub fn is_public(host: &Host) -> bool {
+    matches!(host.name.as_str(), "openrouter" | "deepinfra")
+}
+
 impl Part {
     /// Path and query of a page. `cursor` is what the page before named.
     pub fn page_path(&self, cursor: Option<&str>) -> String {

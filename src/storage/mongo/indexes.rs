@@ -109,6 +109,11 @@ pub fn plan(names: &Names) -> Vec<String> {
     INDEXES.iter().map(|index| index.spoken(names)).collect()
 }
 
+/// Every index with its collection, as [`create`] makes it.
+pub(super) fn wanted(names: &Names) -> Vec<(&str, IndexModel)> {
+    INDEXES.iter().map(|index| ((index.collection)(names), index.model())).collect()
+}
+
 /// Creates the indexes that are missing, and with them their collections.
 pub(super) async fn create(shared: &Shared) -> Result<(), Trouble> {
     for index in &INDEXES {

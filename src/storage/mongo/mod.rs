@@ -11,6 +11,7 @@ mod entries;
 mod errors;
 mod history;
 pub(super) mod indexes;
+mod inspect;
 mod listings;
 mod overview;
 mod plain;
@@ -23,6 +24,7 @@ use crate::storage::catalogue::{
     Batch, Change, ChangesOf, Entry, Figures, Order, Ordered, Scope as ModelScope,
 };
 use crate::storage::history::{Cell, Grain, History, Scope, Series, Stored, Successes};
+use crate::storage::inspect::{Census, Facts, IndexFault, Inspect, Rights};
 use crate::storage::{
     Catalogue, Listings, MongoUri, Names, Overview, Recorded, Sink, Store, StoreError, WorkItem, document,
 };
@@ -245,5 +247,28 @@ impl Overview for MongoStore {
     async fn overview(&self, since: DateTime<Utc>, now: DateTime<Utc>) -> Result<Fleet, StoreError> {
         let shared = Arc::clone(&self.shared);
         self.caller.call(async move { overview::overview(&shared, since, now).await }).await
+    }
+}
+
+#[async_trait]
+impl Inspect for MongoStore {
+    async fn facts(&self) -> Result<Facts, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        self.caller.call(async move { inspect::facts(&shared).await }).await
+    }
+
+    async fn index_faults(&self) -> Result<Vec<IndexFault>, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        self.caller.call(async move { inspect::index_faults(&shared).await }).await
+    }
+
+    async fn rights(&self) -> Result<Rights, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        self.caller.call(async move { inspect::rights(&shared).await }).await
+    }
+
+    async fn census(&self) -> Result<Vec<Census>, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        self.caller.call(async move { inspect::census(&shared).await }).await
     }
 }

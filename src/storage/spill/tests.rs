@@ -5,6 +5,7 @@ use crate::domain::ModelRef;
 use crate::domain::listing::{CatalogRow, Kept, Listing, MeasuredModel, ReadRow};
 use crate::storage::catalogue::{Batch, Catalogue, Change, ChangesOf, Entry, Figures, Order, Ordered, Scope};
 use crate::storage::history::{Cell, Grain, History, Scope as Asked, Series, Stored, Successes};
+use crate::storage::inspect::{Census, Facts, IndexFault, Inspect, Rights};
 use crate::storage::{Listings, Sink, WorkItem, samples};
 use chrono::{DateTime, Utc};
 use proptest::prelude::*;
@@ -94,6 +95,25 @@ impl crate::storage::Overview for Answers {
         _: DateTime<Utc>,
     ) -> Result<crate::domain::fleet::Fleet, StoreError> {
         Ok(Default::default())
+    }
+}
+
+#[async_trait::async_trait]
+impl Inspect for Answers {
+    async fn facts(&self) -> Result<Facts, StoreError> {
+        unimplemented!()
+    }
+
+    async fn index_faults(&self) -> Result<Vec<IndexFault>, StoreError> {
+        unimplemented!()
+    }
+
+    async fn rights(&self) -> Result<Rights, StoreError> {
+        unimplemented!()
+    }
+
+    async fn census(&self) -> Result<Vec<Census>, StoreError> {
+        unimplemented!()
     }
 }
 

@@ -29,6 +29,16 @@ pub fn prepare(path: &Path) -> Result<PathBuf, StoreError> {
     }
 }
 
+/// The absolute path of a file that is there.
+///
+/// # Errors
+/// [`StoreError::Broken`] where there is none.
+pub fn existing(path: &Path) -> Result<PathBuf, StoreError> {
+    path.canonicalize().map_err(|error| {
+        StoreError::Broken(format!("the database {} cannot be opened: {error}", path.display()))
+    })
+}
+
 fn no_directory(parent: &Path, error: &std::io::Error) -> StoreError {
     let shown = parent.display();
     StoreError::Broken(match error.kind() {

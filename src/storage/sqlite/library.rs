@@ -2,7 +2,10 @@
 
 /// The first library without the bug that loses commits when two connections write and checkpoint at once
 /// (https://sqlite.org/wal.html#walresetbug): 3.51.3.
-const OLDEST: i32 = 3_051_003;
+const OLDEST_NUMBER: i32 = 3_051_003;
+
+/// The same for people.
+pub const OLDEST: &str = "3.51.3";
 
 /// Refuses a library that can lose commits: a lock file can bring an old one back without anybody noticing.
 ///
@@ -13,10 +16,10 @@ pub fn check() -> Result<(), String> {
 }
 
 fn judge(number: i32, version: &str) -> Result<(), String> {
-    if number >= OLDEST {
+    if number >= OLDEST_NUMBER {
         return Ok(());
     }
-    Err(format!("SQLite {version} can lose commits: build with 3.51.3 or newer"))
+    Err(format!("SQLite {version} can lose commits: build with {OLDEST} or newer"))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod entries;
 mod errors;
 mod file;
 mod history;
+mod inspect;
 pub(super) mod library;
 mod listings;
 mod overview;
@@ -24,6 +25,7 @@ use crate::storage::catalogue::{
     Batch, Change, ChangesOf, Entry, Figures, Order, Ordered, Scope as ModelScope,
 };
 use crate::storage::history::{Cell, Grain, History, Scope, Series, Stored, Successes};
+use crate::storage::inspect::{Census, Facts, IndexFault, Inspect, Rights};
 use crate::storage::{Catalogue, Listings, Overview, Recorded, Sink, Store, StoreError, WorkItem, document};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -36,6 +38,16 @@ pub struct SqliteStore {
     path: PathBuf,
     published_profiles: Vec<String>,
     owner: Owner,
+    /// Opened by [`SqliteStore::look`]: nothing may stay behind.
+    only_looks: bool,
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        if self.only_looks {
+            self.owner.close();
+        }
+    }
 }
 
 impl SqliteStore {
@@ -46,8 +58,18 @@ impl SqliteStore {
     /// comes from a newer version, or the SQLite library is too old; [`StoreError::Unavailable`] where it is locked.
     pub async fn open(path: &Path, published_profiles: &[String]) -> Result<Self, StoreError> {
         let path = file::prepare(path)?;
-        let owner = Owner::start(path.clone()).await?;
-        Ok(Self { path, published_profiles: published_profiles.to_vec(), owner })
+        let owner = Owner::start(path.clone(), owner::connect).await?;
+        Ok(Self { path, published_profiles: published_profiles.to_vec(), owner, only_looks: false })
+    }
+
+    /// Opens the file at `path` to look at it: it is neither created nor brought up to date, and nothing can be written.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`], and where there is no file.
+    pub async fn look(path: &Path, published_profiles: &[String]) -> Result<Self, StoreError> {
+        let path = file::existing(path)?;
+        let owner = Owner::start(path.clone(), owner::look).await?;
+        Ok(Self { path, published_profiles: published_profiles.to_vec(), owner, only_looks: true })
     }
 }
 
@@ -210,5 +232,25 @@ impl Listings for SqliteStore {
 impl Overview for SqliteStore {
     async fn overview(&self, since: DateTime<Utc>, now: DateTime<Utc>) -> Result<Fleet, StoreError> {
         self.owner.ask(move |connection| overview::overview(connection, since, now)).await
+    }
+}
+
+#[async_trait]
+impl Inspect for SqliteStore {
+    async fn facts(&self) -> Result<Facts, StoreError> {
+        self.owner.ask(inspect::facts).await
+    }
+
+    async fn index_faults(&self) -> Result<Vec<IndexFault>, StoreError> {
+        self.owner.ask(inspect::index_faults).await
+    }
+
+    async fn rights(&self) -> Result<Rights, StoreError> {
+        let path = self.path.clone();
+        self.owner.ask(move |connection| inspect::rights(connection, &path)).await
+    }
+
+    async fn census(&self) -> Result<Vec<Census>, StoreError> {
+        self.owner.ask(inspect::census).await
     }
 }

@@ -6,6 +6,8 @@ use super::{library, schema};
 use crate::storage::StoreError;
 use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
@@ -17,19 +19,28 @@ const QUEUE: usize = 64;
 /// How long to wait for another process that holds the file.
 const BUSY: Duration = Duration::from_secs(5);
 
+/// How a connection comes about.
+type Connect = fn(&Path) -> Result<Connection, Trouble>;
+
+/// How long to wait for the thread of a file that was only looked at: it takes away what SQLite put beside the file.
+const CLEARING: Duration = Duration::from_millis(500);
+
 /// A handle to the thread. The thread ends when the last handle is gone and its queue is empty.
 pub struct Owner {
     path: PathBuf,
     jobs: mpsc::Sender<Job>,
+    /// Hears of the thread's end.
+    ended: Mutex<Receiver<()>>,
 }
 
 impl Owner {
-    /// Starts the thread and waits until it has the file open and its tables up to date.
-    pub async fn start(path: PathBuf) -> Result<Self, StoreError> {
+    /// Starts the thread and waits until it has the file open.
+    pub async fn start(path: PathBuf, connect: Connect) -> Result<Self, StoreError> {
         library::check().map_err(StoreError::Broken)?;
         let (jobs, mut queue) = mpsc::channel::<Job>(QUEUE);
         let (opened, answer) = oneshot::channel();
         let of_thread = path.clone();
+        let (ends, ended) = channel();
         let work = move || match connect(&of_thread) {
             Err(trouble) => drop(opened.send(Err(explain(trouble, &of_thread)))),
             Ok(mut connection) => {
@@ -39,6 +50,9 @@ impl Owner {
                 while let Some(job) = queue.blocking_recv() {
                     job(&mut connection);
                 }
+                drop(connection);
+                // Mostly nobody listens.
+                let _ = ends.send(());
             }
         };
         std::thread::Builder::new()
@@ -46,7 +60,15 @@ impl Owner {
             .spawn(work)
             .map_err(|error| StoreError::Broken(format!("no thread for the database: {error}")))?;
         answer.await.map_err(|_| gone(&path))??;
-        Ok(Self { path, jobs })
+        Ok(Self { path, jobs, ended: Mutex::new(ended) })
+    }
+
+    /// Ends the thread and waits a moment until the file is closed.
+    pub fn close(&mut self) {
+        // The only sender: without it the queue ends.
+        self.jobs = mpsc::channel(1).0;
+        let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let _ = ended.recv_timeout(CLEARING);
     }
 
     /// Has `work` done on the connection.
@@ -68,7 +90,8 @@ fn gone(path: &Path) -> StoreError {
     StoreError::Broken(format!("the thread of the database {} has ended", path.display()))
 }
 
-fn connect(path: &Path) -> Result<Connection, Trouble> {
+/// A connection for work, tables up to date.
+pub fn connect(path: &Path) -> Result<Connection, Trouble> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY)?;
@@ -76,5 +99,17 @@ fn connect(path: &Path) -> Result<Connection, Trouble> {
     // In WAL mode only FULL syncs each commit.
     connection.pragma_update(None, "synchronous", "FULL")?;
     schema::migrate(&mut connection)?;
+    Ok(connection)
+}
+
+/// A connection that only reads. Opened for writing where that is allowed, because whoever may not write cannot clear away
+/// the files that SQLite puts beside the database.
+pub fn look(path: &Path) -> Result<Connection, Trouble> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "query_only", true)?;
+    // The first look at the content: what is no database says so here.
+    schema::outdated(&connection)?;
     Ok(connection)
 }

@@ -164,6 +164,16 @@ pub fn migrate(connection: &mut Connection) -> Result<(), Trouble> {
     Ok(transaction.commit()?)
 }
 
+/// What the tables of a file are where they are not those of this program.
+///
+/// # Errors
+/// Where they are of a newer one.
+pub fn outdated(connection: &Connection) -> Result<Option<String>, Trouble> {
+    let done = done(connection)?;
+    let all = STEPS.len();
+    Ok((done < all).then(|| format!("the tables have version {done}, and this program works with {all}")))
+}
+
 fn done(connection: &Connection) -> Result<usize, Trouble> {
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     match usize::try_from(version) {

@@ -1,0 +1,200 @@
+//! The configuration as it was resolved: each value and who said it, keys as set or unset, variables that nobody reads,
+//! files with keys that others can read.
+
+use super::files;
+use super::lookalikes::look_alikes;
+use crate::commands::context::Context;
+use crate::domain::finding::{Finding, Section};
+use crate::domain::headings;
+use crate::domain::names;
+use crate::domain::sourced::{Source, Sourced};
+use crate::providers::hosts::{Auth, Host};
+use crate::settings::{Env, Settings};
+use crate::storage::Location;
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+
+const HERE: Section = Section::Configuration;
+
+/// Variables of the AWS SDK that say who is calling; shown as set or unset alone.
+const AWS: [&str; 4] =
+    [names::AWS_PROFILE, "AWS_ACCESS_KEY_ID", names::AWS_SECRET_ACCESS_KEY, names::AWS_BEARER_TOKEN_BEDROCK];
+
+/// Everything about the configuration. `hosts` are those that are looked at.
+pub fn findings(context: &Context, hosts: &[Host]) -> Vec<Finding> {
+    let settings = &context.settings;
+    let mut found = values(context);
+    found.extend(hosts.iter().flat_map(|host| of_host(host, settings.env())));
+    found.extend(not_read(settings));
+    found.extend(exposed(settings));
+    found
+}
+
+fn values(context: &Context) -> Vec<Finding> {
+    let settings = &context.settings;
+    let mut found = Vec::new();
+    found.push(match &settings.config {
+        Some(config) => value("configuration file", config.value.display(), &config.source),
+        None => Finding::ok(HERE, "configuration file", "none"),
+    });
+    found.push(match context.store_location() {
+        Ok(location) => value("store", place(&location.value), &location.source),
+        Err(error) => Finding::wrong(
+            HERE,
+            "store",
+            error.message,
+            "write sqlite:PATH or mongodb://HOST/DATABASE into --store, LLMBENCH_STORE or the configuration file",
+            headings::STORE,
+        ),
+    });
+    found.push(value("profile", &settings.profile.value, &settings.profile.source));
+    let published = &settings.profiles.published;
+    found.push(value("published profiles", published.value.join(", "), &published.source));
+    let deadlines = &settings.deadlines;
+    for (name, deadline) in [
+        ("deadline connect", &deadlines.connect),
+        ("deadline first byte", &deadlines.first_byte),
+        ("deadline gap", &deadlines.gap),
+        ("deadline total", &deadlines.total),
+    ] {
+        found.push(value(name, format!("{} s", deadline.value.as_secs_f64()), &deadline.source));
+    }
+    let renamed =
+        names::ALL.iter().filter(|name| name.starts_with("MONGODB_") && **name != names::MONGODB_URI);
+    for name in renamed.chain([&names::SSL_CERT_FILE, &names::XDG_STATE_HOME]) {
+        if let Some(text) = settings.env().get(name) {
+            found.push(value(name, text, &Source::Env((*name).to_owned())));
+        }
+    }
+    found
+}
+
+fn value(subject: &str, value: impl Display, source: &Source) -> Finding {
+    Finding::ok(HERE, subject, format!("{value} ({source})"))
+}
+
+/// A store's place without user and password.
+fn place(location: &Location) -> String {
+    match location {
+        Location::Sqlite(path) => format!("sqlite:{}", path.display()),
+        Location::Mongo(uri) => uri.to_string(),
+    }
+}
+
+fn of_host(host: &Host, env: &Env) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let said = |what: &str, sourced: &Option<Sourced<String>>| {
+        let sourced = sourced.as_ref().filter(|sourced| sourced.source != Source::Default)?;
+        Some(value(&format!("{what} of {}", host.name), &sourced.value, &sourced.source))
+    };
+    found.extend(said("base URL", &host.base_url));
+    found.extend(said("base URL of Claude", &host.messages_base_url));
+    found.extend(said("project", &host.project));
+    found.extend(said("region", &host.region));
+    if host.keys.auth != Auth::None || !host.keys.vars.is_empty() {
+        found.push(key(host, env));
+    }
+    found.extend(shadowed(host, env));
+    found
+}
+
+/// Where a host's key comes from: never the key, nor how long it is.
+fn key(host: &Host, env: &Env) -> Finding {
+    let subject = format!("key of {}", host.name);
+    let sentence = match (env.first(&host.key_names()), &host.keys.file, &host.keys.command) {
+        (Some((name, _)), _, _) => format!("set (environment variable {name})"),
+        (None, Some(file), _) => format!("set (file {})", file.display()),
+        (None, None, Some(_)) => "set (key_command)".to_owned(),
+        (None, None, None) if host.keys.auth == Auth::AwsChain => {
+            let one =
+                |name: &str| format!("{name} {}", if env.get(name).is_some() { "set" } else { "unset" });
+            format!("the AWS SDK's own search: {}", AWS.map(one).join(", "))
+        }
+        (None, None, None) if host.keys.auth == Auth::GoogleAdc => {
+            let name = names::GOOGLE_APPLICATION_CREDENTIALS;
+            let file = env.get(name).map_or("unset".to_owned(), str::to_owned);
+            format!("Google's own search: {name} {file}, {} unset", host.key_names().join(", "))
+        }
+        (None, None, None) => format!("unset ({})", host.key_names().join(", ")),
+    };
+    Finding::ok(HERE, subject, sentence)
+}
+
+/// A second place that names a key and is not looked at.
+fn shadowed(host: &Host, env: &Env) -> Option<Finding> {
+    let set: Vec<&str> = host.key_names().into_iter().filter(|name| env.get(name).is_some()).collect();
+    let (first, rest) = set.split_first()?;
+    let mut others: Vec<String> = rest.iter().map(|name| (*name).to_owned()).collect();
+    others.extend(host.keys.file.as_ref().map(|_| "key_file".to_owned()));
+    others.extend(host.keys.command.as_ref().map(|_| "key_command".to_owned()));
+    if others.is_empty() {
+        return None;
+    }
+    let sentence = format!("{first} is set and wins over {}", others.join(" and "));
+    let note = Finding::note(HERE, format!("key of {}", host.name), sentence);
+    Some(note.fix(format!("if that key is stale: `unset {first}`")).heading("auth"))
+}
+
+fn not_read(settings: &Settings) -> Vec<Finding> {
+    let env = settings.env();
+    let own: Vec<&str> = settings.hosts.iter().flat_map(Host::key_names).collect();
+    let alike = look_alikes(env.names(), &own).into_iter().map(|alike| {
+        let Some(meant) = alike.meant else {
+            let sentence = "nobody reads this variable: no setting has that name";
+            let fix = format!("`unset {}`, or correct its name: the README lists them", alike.name);
+            return Finding::wrong(HERE, &alike.name, sentence, fix, headings::LOOK_ALIKE);
+        };
+        if env.get(&meant).is_some() {
+            let sentence = format!("nobody reads this variable; {meant} is read, and set");
+            return Finding::note(HERE, &alike.name, sentence).heading(headings::LOOK_ALIKE);
+        }
+        let sentence = format!("nobody reads this variable; {meant} is probably meant, and unset");
+        let fix = format!("rename it: `export {meant}=\"${}\"; unset {}`", alike.name, alike.name);
+        Finding::wrong(HERE, &alike.name, sentence, fix, headings::LOOK_ALIKE)
+    });
+    alike.collect()
+}
+
+/// Files with keys in them, and what is in them.
+fn key_files(settings: &Settings) -> Vec<(PathBuf, String)> {
+    let env = settings.env();
+    let mut all = Vec::new();
+    let secrets = settings.secrets_in_file();
+    if let (Some(config), false) = (&settings.config, secrets.is_empty()) {
+        all.push((config.value.clone(), secrets.join(", ")));
+    }
+    for host in settings.hosts.iter() {
+        all.extend(host.keys.file.clone().map(|file| (file, format!("the key of {}", host.name))));
+    }
+    let home = env.get("HOME").map(PathBuf::from);
+    let below = |path: &str| home.as_ref().map(|home| home.join(path));
+    let named = |variable: &str| env.get(variable).map(PathBuf::from);
+    let aws = named("AWS_SHARED_CREDENTIALS_FILE").or_else(|| below(".aws/credentials"));
+    all.extend(aws.map(|file| (file, "AWS credentials".to_owned())));
+    let google = named(names::GOOGLE_APPLICATION_CREDENTIALS)
+        .or_else(|| below(".config/gcloud/application_default_credentials.json"));
+    all.extend(google.map(|file| (file, "Google credentials".to_owned())));
+    all
+}
+
+fn exposed(settings: &Settings) -> Vec<Finding> {
+    let look = |(path, what): (PathBuf, String)| -> Option<Finding> {
+        let mode = files::mode(&path)?;
+        let shown = path.display().to_string();
+        if !files::is_open_to_others(mode) {
+            return Some(Finding::ok(
+                HERE,
+                shown,
+                format!("holds {what}; its owner's alone (mode {mode:03o})"),
+            ));
+        }
+        let sentence = format!("holds {what}, and others can read it (mode {mode:03o})");
+        let fix = format!("`chmod 600 {}`", quoted(&path));
+        Some(Finding::wrong(HERE, shown, sentence, fix, headings::EXPOSED_FILE))
+    };
+    key_files(settings).into_iter().filter_map(look).collect()
+}
+
+fn quoted(path: &Path) -> String {
+    crate::output::advice::quoted(&path.display().to_string())
+}

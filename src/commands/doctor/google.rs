@@ -1,0 +1,179 @@
+//! Who calls Vertex: which credentials, project and location, and whether Google gives a token.
+
+use super::bounded;
+use crate::catalog::reading::Reader;
+use crate::commands::context::Context;
+use crate::domain::finding::{Finding, Section};
+use crate::domain::headings;
+use crate::domain::names::{GOOGLE_API_KEY, GOOGLE_APPLICATION_CREDENTIALS};
+use crate::domain::sourced::Sourced;
+use crate::providers::auth::{Credential, Login};
+use crate::providers::google::{GoogleError, GoogleLogin};
+use crate::providers::hosts::Host;
+use crate::providers::vertex::DEFAULT_LOCATION;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+const HERE: Section = Section::Google;
+
+/// What was found out.
+#[derive(Debug)]
+pub struct Sight {
+    /// Project and location as configured.
+    pub project: Option<Sourced<String>>,
+    /// The same.
+    pub location: Option<Sourced<String>>,
+    /// How the login is looked for.
+    pub login: LoginKind,
+    /// What came of a question for a token; `None` where nobody asked.
+    pub token: Option<Result<Token, Refused>>,
+}
+
+/// How the login is looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LoginKind {
+    /// `GOOGLE_API_KEY`.
+    ApiKey,
+    /// A token from `key_file` or `key_command`, or a key that cannot be used: told by the section of providers.
+    Own,
+    /// The file that the environment names.
+    File(PathBuf),
+    /// gcloud's file, the metadata server, gcloud itself.
+    Search,
+}
+
+/// A token that was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    /// The project that belongs to the login.
+    pub project: Option<String>,
+    /// It is a person's login.
+    pub user: bool,
+}
+
+/// Why there is none.
+#[derive(Debug)]
+pub enum Refused {
+    /// Google's words.
+    Google(GoogleError),
+    /// It did not end in time.
+    Late(String),
+}
+
+/// Finds out.
+pub async fn look(host: Host, reader: Reader, context: Arc<Context>, offline: bool) -> Sight {
+    let own = host.keys.file.is_some() || host.keys.command.is_some();
+    let login = match (own, (!own).then(|| context.settings.login(&host))) {
+        (false, Some(Ok(Login::GoogleAdc(Some(path))))) => LoginKind::File(path),
+        (false, Some(Ok(Login::GoogleAdc(None)))) => LoginKind::Search,
+        (false, Some(Ok(Login::Ready(_)))) => LoginKind::ApiKey,
+        _ => LoginKind::Own,
+    };
+    let file = match &login {
+        LoginKind::File(path) => Some(Some(path.clone())),
+        LoginKind::Search => Some(None),
+        _ => None,
+    };
+    let token = match file.filter(|_| !offline) {
+        None => None,
+        Some(file) => {
+            let asking = async move { GoogleLogin::open(file.as_deref()).await?.credential().await };
+            Some(match bounded("asking Google", asking).await {
+                Ok(Ok(Credential::Google { project, user, .. })) => Ok(Token { project, user }),
+                Ok(Ok(_)) => Ok(Token { project: None, user: false }),
+                Ok(Err(GoogleError::Refused(words))) => {
+                    Err(Refused::Google(GoogleError::Refused(reader.redactor.redact(&words))))
+                }
+                Ok(Err(error)) => Err(Refused::Google(error)),
+                Err(late) => Err(Refused::Late(late)),
+            })
+        }
+    };
+    Sight { project: host.project, location: host.region, login, token }
+}
+
+/// What is to be said.
+pub fn findings(sight: &Sight) -> Vec<Finding> {
+    let source = match &sight.login {
+        LoginKind::ApiKey => format!("an API key ({GOOGLE_API_KEY}): Gemini alone, no project"),
+        LoginKind::Own => "a token from key_file or key_command".to_owned(),
+        LoginKind::File(path) => format!("{} ({GOOGLE_APPLICATION_CREDENTIALS})", path.display()),
+        LoginKind::Search => "gcloud's login, else the metadata server".to_owned(),
+    };
+    let mut found = vec![Finding::ok(HERE, "credentials", source)];
+    found.extend(token(sight));
+    found.extend(project(sight));
+    found.push(match &sight.location {
+        Some(location) => Finding::ok(HERE, "location", format!("{} ({})", location.value, location.source)),
+        None => Finding::ok(HERE, "location", format!("{DEFAULT_LOCATION} (default)")),
+    });
+    found
+}
+
+fn token(sight: &Sight) -> Option<Finding> {
+    match sight.token.as_ref()? {
+        Ok(token) => {
+            let whose = if token.user { "a person's login" } else { "a service account" };
+            Some(Finding::ok(HERE, "token", format!("Google gives one to {whose}")))
+        }
+        Err(Refused::Late(late)) => Some(Finding::unknown(HERE, "token", late)),
+        Err(Refused::Google(GoogleError::Late)) => {
+            Some(Finding::unknown(HERE, "token", GoogleError::Late.to_string()))
+        }
+        Err(Refused::Google(error)) => {
+            let fix = match error {
+                GoogleError::NoLogin => {
+                    "`gcloud auth application-default login`, or GOOGLE_APPLICATION_CREDENTIALS=FILE".to_owned()
+                }
+                GoogleError::Unreadable { path, .. } => {
+                    format!("name a file that is there, or `unset {GOOGLE_APPLICATION_CREDENTIALS}`; `ls -l {}`", path.display())
+                }
+                GoogleError::WrongType { .. } | GoogleError::Broken { .. } => {
+                    "name the JSON key file of a service account, or unset the variable and `gcloud auth application-default login`".to_owned()
+                }
+                GoogleError::Refused(_) | GoogleError::Late => {
+                    "a new key of the service account, or `gcloud auth application-default login`; look at this machine's clock, too".to_owned()
+                }
+            };
+            Some(Finding::wrong(HERE, "token", error.to_string(), fix, headings::GOOGLE_LOGIN))
+        }
+    }
+}
+
+fn project(sight: &Sight) -> Option<Finding> {
+    let own = match &sight.token {
+        Some(Ok(token)) => token.project.as_deref(),
+        _ => None,
+    };
+    match (&sight.project, own) {
+        (Some(project), _) => {
+            Some(Finding::ok(HERE, "project", format!("{} ({})", project.value, project.source)))
+        }
+        (None, Some(own)) => Some(Finding::ok(HERE, "project", format!("{own} (the login's own)"))),
+        (None, None) if matches!(sight.token, Some(Ok(_))) => {
+            let fix = "`export GOOGLE_CLOUD_PROJECT=PROJECT`, or project under [providers.vertex]";
+            let sentence = "none is configured and the login has none of its own";
+            Some(Finding::wrong(HERE, "project", sentence, fix, headings::GOOGLE_PROJECT))
+        }
+        (None, None) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::finding::Severity;
+
+    fn sight(token: Result<Token, Refused>) -> Sight {
+        Sight { project: None, location: None, login: LoginKind::Search, token: Some(token) }
+    }
+
+    #[test]
+    fn what_is_missing_is_a_finding_and_silence_is_not() {
+        let worst = |token| findings(&sight(token)).iter().map(|one| one.severity).min().unwrap();
+        assert_eq!(worst(Ok(Token { project: Some("p".into()), user: true })), Severity::Ok);
+        assert_eq!(worst(Ok(Token { project: None, user: true })), Severity::Finding);
+        assert_eq!(worst(Err(Refused::Google(GoogleError::NoLogin))), Severity::Finding);
+        assert_eq!(worst(Err(Refused::Late("late".into()))), Severity::Unknown);
+    }
+}

@@ -1,0 +1,307 @@
+//! Each host: is there a key, is it reached and how fast, and does it take the key. It is asked for its list of models over
+//! the wire that measures: cheap, and without a token. A list says nothing about whether a model answers.
+
+use super::{DEADLINE, bounded};
+use crate::catalog::reading::{Look, Reader, Touch, Wrong};
+use crate::commands::context::Context;
+use crate::commands::run::access::{self, Opened};
+use crate::domain::finding::{Finding, Section};
+use crate::domain::offset::Offset;
+use crate::domain::{Kind, headings};
+use crate::output::{advice::advice, units};
+use crate::providers::auth::Login;
+use crate::providers::hosts::{Auth, Host};
+use crate::providers::listing;
+use crate::settings::KeyError;
+use crate::wire::Limits;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::runtime::Handle;
+
+const HERE: Section = Section::Providers;
+
+/// What came of asking one host.
+#[derive(Debug)]
+pub struct Sight {
+    /// The host.
+    pub host: Host,
+    /// What was seen.
+    pub seen: Seen,
+}
+
+/// How far it came.
+#[derive(Debug)]
+pub enum Seen {
+    /// Nobody asked, because nobody wanted it.
+    NotAsked,
+    /// There is no key, or none that can be used.
+    NoKey(KeyError),
+    /// The vendor's own search for a login found none, or it cannot be used: told by the section of that vendor.
+    NoLogin,
+    /// It did not end in time, or could not begin.
+    Failed(String),
+    /// It was asked.
+    Asked {
+        /// The list, and the way to it.
+        look: Box<Look>,
+        /// What a host with a public list says about the key.
+        proof: Option<Result<(), Wrong>>,
+    },
+}
+
+impl Sight {
+    /// The host's clock, where its answer said what it shows.
+    pub fn clock(&self) -> Option<Offset> {
+        match &self.seen {
+            Seen::Asked { look, .. } => look.touch?.clock,
+            _ => None,
+        }
+    }
+}
+
+/// Deadlines of a check: those that are configured, but never longer than a check may last.
+pub fn limits(configured: Limits) -> Limits {
+    let most = DEADLINE.saturating_sub(Duration::from_secs(1));
+    Limits {
+        connect: configured.connect.min(DEADLINE / 2),
+        first_byte: configured.first_byte.min(most),
+        gap: configured.gap.min(most),
+        total: configured.total.min(most),
+        ..configured
+    }
+}
+
+/// Asks one host.
+pub async fn look(host: Host, reader: Reader, context: Arc<Context>, offline: bool) -> Sight {
+    if offline {
+        return Sight { seen: offline_look(&host, &context), host };
+    }
+    let seen = bounded("asking it", ask(host.clone(), reader, context)).await.unwrap_or_else(Seen::Failed);
+    Sight { host, seen }
+}
+
+/// What can be said without asking anybody: key commands may go over the network.
+fn offline_look(host: &Host, context: &Context) -> Seen {
+    if host.keys.command.is_some() {
+        return Seen::NotAsked;
+    }
+    context.settings.login(host).map_or_else(Seen::NoKey, |_| Seen::NotAsked)
+}
+
+async fn ask(host: Host, mut reader: Reader, context: Arc<Context>) -> Seen {
+    let opened = match open(host, context).await {
+        Ok(opened) => opened,
+        Err(seen) => return seen,
+    };
+    if let Some(secret) = &opened.secret {
+        let mut redactor = (*reader.redactor).clone();
+        redactor.add(secret);
+        reader.redactor = Arc::new(redactor);
+    }
+    let look = reader.look(Arc::clone(&opened.route)).await;
+    let proof = match listing::key_proof(&opened.route.host) {
+        Some(part) if look.kind.is_none() => Some(reader.prove(&opened.route, &part).await),
+        _ => None,
+    };
+    Seen::Asked { look: Box::new(look), proof }
+}
+
+/// A key command may take seconds, during which no other check should wait.
+async fn open(host: Host, context: Arc<Context>) -> Result<Opened, Seen> {
+    let handle = Handle::current();
+    let opening = move || {
+        let login = context.settings.login(&host).map_err(Seen::NoKey)?;
+        let vendors = matches!(login, Login::AwsChain | Login::GoogleAdc(_));
+        let opened = handle.block_on(access::enter(&host, login, &context));
+        opened.map_err(|reason| if vendors { Seen::NoLogin } else { Seen::Failed(reason) })
+    };
+    tokio::task::spawn_blocking(opening).await.unwrap_or_else(|error| Err(Seen::Failed(error.to_string())))
+}
+
+/// What is to be said about one host. `enabled` is how many of its models the catalogue has enabled, where that is known.
+pub fn findings(sight: &Sight, enabled: Option<usize>, unicode: bool) -> Vec<Finding> {
+    let name = sight.host.name.as_str();
+    match &sight.seen {
+        Seen::NotAsked => vec![Finding::note(HERE, name, "has a key or login; not asked (--offline)")],
+        Seen::NoKey(error) => vec![no_key(name, error, enabled)],
+        Seen::NoLogin => {
+            let section = if sight.host.keys.auth == Auth::AwsChain { "aws" } else { "google" };
+            vec![Finding::note(HERE, name, format!("not asked: it has no login, see {section}"))]
+        }
+        Seen::Failed(reason) => vec![Finding::unknown(HERE, name, reason)],
+        Seen::Asked { look, proof } => asked(&sight.host, look, proof.as_ref(), unicode),
+    }
+}
+
+fn no_key(name: &str, error: &KeyError, enabled: Option<usize>) -> Finding {
+    let KeyError::Missing { vars, .. } = error else {
+        let (fix, heading) = mend(name, error);
+        return Finding::wrong(HERE, name, error.to_string(), fix, heading);
+    };
+    match enabled {
+        Some(0) => {
+            Finding::ok(HERE, name, format!("no key ({} unset), and no enabled model", vars.join(", ")))
+        }
+        Some(enabled) => {
+            let plural = if enabled == 1 { "" } else { "s" };
+            let sentence = format!("no key, and {enabled} enabled model{plural} in the catalogue");
+            let disable = format!("llmbench models disable '{name}:*' --reason 'no key'");
+            let fix = format!("`export {}=…`, or `{disable}`", vars.first().map_or("KEY", String::as_str));
+            Finding::wrong(HERE, name, sentence, fix, headings::NO_KEY)
+        }
+        None => {
+            let why = "no key; whether it has enabled models could not be looked up";
+            Finding::unknown(HERE, name, why)
+        }
+    }
+}
+
+fn mend(name: &str, error: &KeyError) -> (String, &'static str) {
+    match error {
+        KeyError::Missing { .. } => ("set the variable".to_owned(), headings::NO_KEY),
+        KeyError::Unusable { place, .. } => (
+            format!("copy the key again, whole and without quotes, to where it comes from: {place}"),
+            headings::UNUSABLE_KEY,
+        ),
+        KeyError::Unreadable { path, .. } => {
+            let fix = format!("correct key_file under [providers.{name}], or `ls -l {}`", path.display());
+            (fix, headings::NO_KEY)
+        }
+        KeyError::Exposed { path, .. } => (format!("`chmod 600 {}`", path.display()), headings::EXPOSED_FILE),
+        KeyError::Command { .. } => {
+            ("run the command by hand with `sh -c 'COMMAND' < /dev/null`".to_owned(), headings::KEY_COMMAND)
+        }
+    }
+}
+
+fn asked(host: &Host, look: &Look, proof: Option<&Result<(), Wrong>>, unicode: bool) -> Vec<Finding> {
+    let name = host.name.as_str();
+    let mut found = Vec::new();
+    // A lookup that failed took its time, too: that is no way.
+    if let Some(touch) = look.touch.as_ref().filter(|touch| touch.marks.tcp.is_some()) {
+        found.push(Finding::ok(HERE, format!("{name}, the way there"), way(touch, unicode)));
+    }
+    let count = look.listing.models.len();
+    let plural = if count == 1 { "" } else { "s" };
+    let error = look.listing.error.as_deref();
+    match (look.kind, error, proof) {
+        (Some(kind), error, _) => {
+            found.extend(refused(host, kind, error.unwrap_or("no reason is known"), look))
+        }
+        (None, Some(error), _) => {
+            let fix = "check its base URL, and what stands between here and there";
+            found.push(Finding::wrong(HERE, name, error, fix, Kind::Protocol.as_str()));
+        }
+        (None, None, Some(Err(wrong))) => found.extend(refused(host, wrong.kind, &wrong.reason, look)),
+        (None, None, None) if listing::is_public(host) => {
+            let sentence =
+                format!("lists {count} model{plural} to anybody, so this says nothing about the key");
+            found.push(
+                Finding::note(HERE, name, sentence)
+                    .fix("a run shows it: `llmbench run --provider ".to_owned() + name + "`"),
+            );
+        }
+        (None, None, _) => {
+            let key = if host.keys.auth == Auth::None { "answers" } else { "takes the key" };
+            found.push(Finding::ok(HERE, name, format!("{key}, and lists {count} model{plural}")));
+        }
+    }
+    found
+}
+
+/// Why it does not answer as it should, and what to do.
+fn refused(host: &Host, kind: Kind, reason: &str, look: &Look) -> Option<Finding> {
+    let name = host.name.as_str();
+    let signs = host.keys.auth == Auth::AwsChain || host.keys.auth == Auth::GoogleAdc;
+    if kind == Kind::Auth && signs && look.touch.is_none() {
+        // Told in full by the section of that vendor.
+        return Some(Finding::note(HERE, name, "not asked: no request could be signed, see below"));
+    }
+    let source = || match (host.key_names().first(), &host.keys.file, &host.keys.command) {
+        (_, Some(file), _) => file.display().to_string(),
+        (_, None, Some(_)) => "the key command's place".to_owned(),
+        (Some(name), None, None) => (*name).to_owned(),
+        (None, None, None) => "the AWS or Google login".to_owned(),
+    };
+    let finding = match kind {
+        Kind::Auth => {
+            let sentence = format!("refuses the key: {reason}");
+            let fix = format!("put a key that is valid for {} into {}, or unset it", host.title, source());
+            Finding::wrong(HERE, name, sentence, fix, kind.as_str())
+        }
+        Kind::Network if reason.contains("TLS with") => {
+            let fix = "mend the certificate or this machine's clock, or name a company's authority in SSL_CERT_FILE";
+            Finding::wrong(HERE, name, reason, fix, headings::TLS)
+        }
+        // A server of one's own need not have a list.
+        Kind::HardModel if look.touch.is_some() => {
+            let why =
+                format!("is reached, and has no list of models there, so its key is not proven: {reason}");
+            Finding::unknown(HERE, name, why)
+                .fix(format!("a run shows it: `llmbench run --model {name}:MODEL_ID --no-store`"))
+        }
+        kind => Finding::wrong(HERE, name, reason, advice(kind), kind.as_str()),
+    };
+    Some(finding)
+}
+
+/// `name 2 ms, TCP 12 ms, TLS 25 ms, answer 80 ms`, each for itself.
+fn way(touch: &Touch, unicode: bool) -> String {
+    let marks = &touch.marks;
+    let steps = [("name", marks.dns), ("TCP", marks.tcp), ("TLS", marks.tls), ("answer", marks.head)];
+    let mut before = Duration::ZERO;
+    let mut words = Vec::new();
+    for (step, at) in steps {
+        if let Some(at) = at {
+            words
+                .push(format!("{step} {}", units::seconds(at.saturating_sub(before).as_secs_f64(), unicode)));
+            before = at;
+        }
+    }
+    words.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::reading::not_begun;
+    use crate::domain::finding::Severity;
+    use crate::domain::redact::Redactor;
+    use crate::providers::table;
+
+    fn host(name: &str) -> Host {
+        table::built_in().into_iter().find(|host| host.name == name).unwrap()
+    }
+
+    fn said(name: &str, kind: Kind, reason: &str) -> Finding {
+        let listing = not_begun(name, reason, &Redactor::new());
+        let touch = Some(Touch { marks: Default::default(), clock: None });
+        let look = Look { listing, kind: Some(kind), touch };
+        let sight = Sight { host: host(name), seen: Seen::Asked { look: Box::new(look), proof: None } };
+        findings(&sight, Some(1), true).pop().unwrap()
+    }
+
+    #[test]
+    fn every_kind_has_a_way_out_and_a_heading() {
+        for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::HardModel) {
+            let found = said("groq", kind, "HTTP 401: no");
+            assert_eq!(found.severity, Severity::Finding);
+            assert!(found.fix.is_some() && found.heading.is_some(), "{kind}");
+        }
+        assert!(said("groq", Kind::Auth, "no").fix.unwrap().contains("GROQ_API_KEY"));
+        assert_eq!(said("groq", Kind::Network, "TLS with h failed: Expired").heading, Some(headings::TLS));
+        assert_eq!(said("groq", Kind::HardModel, "HTTP 404").severity, Severity::Unknown);
+    }
+
+    #[test]
+    fn a_missing_key_counts_where_models_are_enabled() {
+        let error = || KeyError::Missing { provider: "groq".into(), vars: vec!["GROQ_API_KEY".into()] };
+        let severity = |enabled| {
+            let sight = Sight { host: host("groq"), seen: Seen::NoKey(error()) };
+            findings(&sight, enabled, true)[0].severity
+        };
+        assert_eq!(severity(Some(0)), Severity::Ok);
+        assert_eq!(severity(Some(2)), Severity::Finding);
+        assert_eq!(severity(None), Severity::Unknown);
+    }
+}

@@ -1,0 +1,151 @@
+//! Files of this machine: results that wait, room, rights.
+
+use super::files;
+use crate::commands::context::Context;
+use crate::domain::finding::{Finding, Section};
+use crate::domain::headings;
+use crate::output::advice::quoted;
+use crate::storage::Location;
+use std::path::{Path, PathBuf};
+
+const HERE: Section = Section::State;
+
+/// Less room than this is a finding, bytes: SQLite needs room for its log before a row can be stored.
+const LEAST_ROOM: u64 = 100 * 1024 * 1024;
+
+/// What was seen.
+#[derive(Debug, Clone, Default)]
+pub struct Sight {
+    /// The directory of results that wait; `None` where there can be none.
+    pub directory: Option<PathBuf>,
+    /// How many wait and how many were set aside, or why nobody could look.
+    pub counts: Option<Result<(usize, usize), String>>,
+    /// Its permission bits, where it is there.
+    pub mode: Option<u32>,
+    /// Whether this user may write into it, or create it.
+    pub writable: bool,
+    /// Free bytes, by what is kept there: name and path.
+    pub rooms: Vec<(&'static str, PathBuf, Option<u64>)>,
+}
+
+/// Looks.
+pub fn look(context: &Context) -> Sight {
+    let Ok(spill) = context.spill() else { return Sight::default() };
+    let directory = spill.directory().to_owned();
+    let mut rooms = vec![("room for results that wait", directory.clone(), files::free_bytes(&directory))];
+    if let Ok(Location::Sqlite(path)) = context.store_location().map(|location| location.value) {
+        let room = files::free_bytes(&path);
+        rooms.push(("room for the database", path, room));
+    }
+    Sight {
+        counts: Some(spill.counts().map_err(|error| error.to_string())),
+        mode: files::mode(&directory),
+        writable: files::is_writable(&files::nearest(&directory)),
+        directory: Some(directory),
+        rooms,
+    }
+}
+
+/// What is to be said.
+pub fn findings(sight: &Sight) -> Vec<Finding> {
+    let Some(directory) = &sight.directory else {
+        let sentence = "there is no home directory, so nothing could be kept where a store fails";
+        let fix = "`export XDG_STATE_HOME=DIRECTORY`, or set HOME";
+        return vec![Finding::wrong(HERE, "state directory", sentence, fix, headings::STATE_DIRECTORY)];
+    };
+    let mut found = vec![of_directory(directory, sight)];
+    found.extend(sight.counts.as_ref().map(|counts| of_counts(directory, counts)).into_iter().flatten());
+    found.extend(sight.rooms.iter().map(|(what, path, room)| of_room(what, path, *room)));
+    found
+}
+
+fn of_directory(directory: &Path, sight: &Sight) -> Finding {
+    let shown = directory.display();
+    if !sight.writable {
+        let nearest = files::nearest(directory);
+        let sentence = format!("{} is read-only for this user", nearest.display());
+        let fix =
+            format!("`chmod u+rwx {}`, or another XDG_STATE_HOME", quoted(&nearest.display().to_string()));
+        return Finding::wrong(HERE, "state directory", sentence, fix, headings::STATE_DIRECTORY);
+    }
+    match sight.mode {
+        None => Finding::ok(
+            HERE,
+            "state directory",
+            format!("{shown} is created with the first result that waits"),
+        ),
+        Some(mode) if mode & 0o077 != 0 => {
+            let sentence = format!("{shown} is open to others (mode {mode:03o}); no key is in it");
+            let fix = format!("`chmod 700 {}`", quoted(&shown.to_string()));
+            Finding::note(HERE, "state directory", sentence).fix(fix)
+        }
+        Some(mode) => Finding::ok(HERE, "state directory", format!("{shown} (mode {mode:03o})")),
+    }
+}
+
+fn of_counts(directory: &Path, counts: &Result<(usize, usize), String>) -> Vec<Finding> {
+    let (waiting, bad) = match counts {
+        Ok(counts) => *counts,
+        Err(why) => {
+            let sentence = format!("{} could not be read: {why}", directory.display());
+            return vec![Finding::unknown(HERE, "undelivered results", sentence)];
+        }
+    };
+    let mut found = Vec::new();
+    if waiting > 0 {
+        let sentence = format!("{waiting} wait in {}", directory.display());
+        let fix = "the next run with the store that they were meant for delivers them: `llmbench run --all`";
+        found.push(Finding::wrong(HERE, "undelivered results", sentence, fix, headings::UNDELIVERED));
+    }
+    if bad > 0 {
+        let sentence = format!("{bad} were set aside as damaged or refused, in {}", directory.display());
+        let fix = format!("look at them: `ls -l {}`", quoted(&directory.display().to_string()));
+        found.push(Finding::wrong(HERE, "results set aside", sentence, fix, headings::UNDELIVERED));
+    }
+    if found.is_empty() {
+        found.push(Finding::ok(HERE, "undelivered results", "none"));
+    }
+    found
+}
+
+fn of_room(what: &str, path: &Path, room: Option<u64>) -> Finding {
+    let Some(room) = room else {
+        return Finding::unknown(HERE, what, format!("{} could not be asked", path.display()));
+    };
+    let sentence = format!("{} free at {}", bytes(room), path.display());
+    if room >= LEAST_ROOM {
+        return Finding::ok(HERE, what, sentence);
+    }
+    Finding::wrong(HERE, what, sentence, "`df -h` shows the disks: make room", headings::DISK)
+}
+
+/// `1.5 GB`, `90 MB`.
+fn bytes(bytes: u64) -> String {
+    let tenths = |unit: u64| format!("{}.{}", bytes / unit, bytes % unit * 10 / unit);
+    match bytes {
+        1_000_000_000.. => format!("{} GB", tenths(1_000_000_000)),
+        _ => format!("{} MB", bytes / 1_000_000),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::finding::Severity;
+
+    #[test]
+    fn what_waits_and_what_is_full_is_said() {
+        let sight = Sight {
+            directory: Some("/s/undelivered".into()),
+            counts: Some(Ok((3, 1))),
+            mode: Some(0o755),
+            writable: true,
+            rooms: vec![("room", "/s".into(), Some(90_000_000)), ("room", "/s".into(), None)],
+        };
+        let severities: Vec<_> = findings(&sight).iter().map(|one| one.severity).collect();
+        let (finding, unknown) = (Severity::Finding, Severity::Unknown);
+        assert_eq!(severities, [Severity::Note, finding, finding, finding, unknown]);
+        assert_eq!(bytes(1_540_000_000), "1.5 GB");
+        assert_eq!(findings(&Sight::default())[0].heading, Some(headings::STATE_DIRECTORY));
+    }
+}

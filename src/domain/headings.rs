@@ -1,0 +1,115 @@
+//! Headings of TROUBLESHOOTING.md that the program points at, besides the kinds of failure, whose word is their heading.
+//! A test holds that each of them is there.
+
+/// A check ended without an answer.
+pub const COULD_NOT_LOOK: &str = "A check could not look";
+/// A variable that nobody reads.
+pub const LOOK_ALIKE: &str = "A variable that nobody reads";
+/// A file with a key in it is open to others.
+pub const EXPOSED_FILE: &str = "The key file can be read by others";
+/// No key where one is needed.
+pub const NO_KEY: &str = "No key for provider";
+/// A key that no header can carry.
+pub const UNUSABLE_KEY: &str = "The key is unusable";
+/// The command that prints a key failed.
+pub const KEY_COMMAND: &str = "The key command failed";
+/// Certificates.
+pub const TLS: &str = "TLS failed";
+/// `AWS_PROFILE` names nothing.
+pub const AWS_PROFILE: &str = "The AWS profile does not exist";
+/// No credentials, no region, or expired ones.
+pub const AWS_LOGIN: &str = "No AWS request could be signed";
+/// Google's login.
+pub const GOOGLE_LOGIN: &str = "No Google credentials were found";
+/// Vertex without a project.
+pub const GOOGLE_PROJECT: &str = "Vertex needs a Google Cloud project";
+/// The store does not answer.
+pub const STORE_AWAY: &str = "The store cannot be reached";
+/// The store refuses the login or a right.
+pub const STORE_DENIES: &str = "The store refuses the login";
+/// A file that cannot be written, or is not there.
+pub const STORE_FILE: &str = "The database file cannot be written";
+/// Anything else that keeps a store from working.
+pub const STORE: &str = "The store";
+/// Indexes are missing or others than expected.
+pub const INDEXES: &str = "Indexes are missing or differ";
+/// Tables of an older or a newer version.
+pub const VERSION: &str = "The store is of another version";
+/// Clocks disagree.
+pub const CLOCK: &str = "Clocks disagree";
+/// Rows with missing or odd-typed fields.
+pub const ODD_ROWS: &str = "Rows with missing or odd-typed fields";
+/// Ids that differ in case alone.
+pub const CASE_TWINS: &str = "Two entries differ in case alone";
+/// No name for people.
+pub const NO_NAME: &str = "Models are shown by their raw ids";
+/// Measured and never answered.
+pub const ONLY_FAILS: &str = "An enabled model only fails";
+/// Bedrock wants a profile before the id.
+pub const ON_DEMAND: &str = "On-demand throughput isn't supported";
+/// The catalogue names nobody that is known.
+pub const UNKNOWN_PROVIDER: &str = "Unknown provider or model";
+/// Staged, and never decided about.
+pub const PROBING: &str = "A model stays in probing";
+/// Characters that no name should hold.
+pub const ODD_NAME: &str = "Names with control characters";
+/// Rows that wait on this machine.
+pub const UNDELIVERED: &str = "Undelivered results";
+/// No room.
+pub const DISK: &str = "The disk is full";
+/// A directory that cannot be used.
+pub const STATE_DIRECTORY: &str = "The state directory cannot be used";
+
+/// Rules of the data contract, each with the heading of what is seen where it is broken.
+pub const CONTRACT: &[(&str, &str)] = &[
+    ("provider and model_name are on every row", "The dashboard answers 500 for every model"),
+    ("run_ts and gen_ts are dates in UTC", "The status page breaks, or rows miss their window"),
+    ("tokens_per_second is a finite double of 1 or more", "Means are missing or NaN"),
+    ("a time to first token is null where there was none", "TTFT is 0 or missing"),
+    ("a row of the published collection is published", "Rows do not appear on the dashboard"),
+    ("X and x are one model", CASE_TWINS),
+    ("without display_name the raw id is shown", NO_NAME),
+    ("Bedrock ids need an inference-profile prefix", ON_DEMAND),
+    ("o-series and gpt-5 need the Responses API", "Only supported in v1/responses"),
+    ("embeddings, speech, images and video cannot be measured", "Models that cannot be measured"),
+    ("guard and compound models answer in other lengths", "Guard and compound models"),
+    ("names do not decide, listing is not serving", "A listed model does not answer"),
+    ("a model is disabled, never deleted", "A model has to go"),
+    ("a partial read never looks complete", "A list was read in part"),
+    ("evaluated is not ok", COULD_NOT_LOOK),
+    ("local wall time is not UTC", CLOCK),
+    ("unknown fields survive", ODD_ROWS),
+];
+
+/// Every heading above.
+pub const ALL: &[&str] = &[
+    COULD_NOT_LOOK,
+    LOOK_ALIKE,
+    EXPOSED_FILE,
+    NO_KEY,
+    UNUSABLE_KEY,
+    KEY_COMMAND,
+    TLS,
+    AWS_PROFILE,
+    AWS_LOGIN,
+    GOOGLE_LOGIN,
+    GOOGLE_PROJECT,
+    STORE_AWAY,
+    STORE_DENIES,
+    STORE_FILE,
+    STORE,
+    INDEXES,
+    VERSION,
+    CLOCK,
+    ODD_ROWS,
+    CASE_TWINS,
+    NO_NAME,
+    ONLY_FAILS,
+    ON_DEMAND,
+    UNKNOWN_PROVIDER,
+    PROBING,
+    ODD_NAME,
+    UNDELIVERED,
+    DISK,
+    STATE_DIRECTORY,
+];

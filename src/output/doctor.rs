@@ -1,0 +1,282 @@
+//! What `doctor` found, for people and for programs: what is wrong first, with what to do and where to read on, then what
+//! was looked at, section by section.
+
+use super::{View, json::time, text};
+use crate::domain::finding::{Finding, Section, Severity};
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+
+/// The longest column of subjects, in columns of the terminal.
+const SUBJECT: usize = 32;
+
+/// The whole of it, ending in a line break.
+pub fn text(found: &[Finding], view: &View) -> String {
+    let mut lines = view.wrap(&headline(found));
+    let open = || found.iter().filter(|one| one.is_open());
+    for severity in [Severity::Finding, Severity::Unknown] {
+        for one in open().filter(|one| one.severity == severity) {
+            lines.push(String::new());
+            lines.extend(problem(one, view));
+        }
+    }
+    for section in Section::ALL {
+        let rest: Vec<&Finding> =
+            found.iter().filter(|one| one.section == section && !one.is_open()).collect();
+        if !rest.is_empty() {
+            lines.push(String::new());
+            lines.push(view.paint().heading(title(section)));
+            lines.extend(rows(&rest, view));
+        }
+    }
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// `2 findings, 1 not known, 30 fine`.
+fn headline(found: &[Finding]) -> String {
+    let count = |severity| found.iter().filter(|one| one.severity == severity).count();
+    let (wrong, unknown, notes) = (count(Severity::Finding), count(Severity::Unknown), count(Severity::Note));
+    let plural = |number: usize| if number == 1 { "" } else { "s" };
+    let mut words = vec![match wrong {
+        0 => "nothing found".to_owned(),
+        wrong => format!("{wrong} finding{}", plural(wrong)),
+    }];
+    if unknown > 0 {
+        words.push(format!("{unknown} could not be looked at"));
+    }
+    if notes > 0 {
+        words.push(format!("{notes} note{}", plural(notes)));
+    }
+    words.push(format!("{} fine", count(Severity::Ok)));
+    words.join(", ")
+}
+
+fn title(section: Section) -> &'static str {
+    match section {
+        Section::Configuration => "Configuration",
+        Section::Providers => "Providers",
+        Section::Aws => "AWS",
+        Section::Google => "Google Cloud",
+        Section::Store => "Store",
+        Section::Catalogue => "Catalogue",
+        Section::State => "This machine",
+    }
+}
+
+/// Something that is open, in full: nothing of it is cut.
+fn problem(one: &Finding, view: &View) -> Vec<String> {
+    let paint = view.paint();
+    let word = if one.severity == Severity::Finding { "FINDING" } else { "UNKNOWN" };
+    let head = format!("{word} {}: {}", title(one.section), text::escape(&one.subject));
+    let coloured = |line: &String| {
+        if one.severity == Severity::Finding { paint.bad(line) } else { paint.doubtful(line) }
+    };
+    let mut lines: Vec<String> = view.wrap(&head).iter().map(coloured).collect();
+    let indented = |words: &str| text::wrap(words, view.terminal.width, 2);
+    lines.extend(indented(&text::one_line(&one.sentence)));
+    if let Some(fix) = &one.fix {
+        lines.extend(unbroken(&format!("mended by: {}", text::one_line(fix)), view.terminal.width, 2));
+    }
+    if let Some(heading) = one.heading {
+        let more = indented(&format!("more: TROUBLESHOOTING.md, \"{heading}\""));
+        lines.extend(more.iter().map(|line| paint.quiet(line)));
+    }
+    lines
+}
+
+/// Wraps words, but not what stands between backticks: a command is copied, so it is never broken by us.
+fn unbroken(words: &str, width: usize, indent: usize) -> Vec<String> {
+    let parts: Vec<&str> = words.split('`').collect();
+    let mut whole: Vec<String> = Vec::new();
+    let mut glued = false;
+    for (at, part) in parts.iter().enumerate() {
+        let command = at % 2 == 1 && at + 1 < parts.len();
+        let pieces: Vec<String> = if command {
+            vec![format!("`{part}`")]
+        } else {
+            part.split_whitespace().map(str::to_owned).collect()
+        };
+        for (place, piece) in pieces.into_iter().enumerate() {
+            match whole.last_mut() {
+                Some(last) if place == 0 && glued && !part.starts_with(char::is_whitespace) => {
+                    last.push_str(&piece)
+                }
+                _ => whole.push(piece),
+            }
+        }
+        glued = !part.ends_with(char::is_whitespace);
+    }
+    let mut lines: Vec<String> = Vec::new();
+    for word in whole {
+        match lines.last_mut() {
+            Some(line) if text::width(line) + 1 + text::width(&word) <= width => {
+                line.push(' ');
+                line.push_str(&word);
+            }
+            _ => lines.push(format!("{:indent$}{word}", "")),
+        }
+    }
+    lines
+}
+
+/// What is fine or worth knowing: a line each. A note is to be read whole, with its way out.
+fn rows(found: &[&Finding], view: &View) -> Vec<String> {
+    let (paint, terminal) = (view.paint(), view.terminal);
+    let subjects: Vec<String> = found.iter().map(|one| text::escape(&one.subject)).collect();
+    let widest = subjects.iter().map(|subject| text::width(subject)).max().unwrap_or(0).min(SUBJECT);
+    let mut lines = Vec::new();
+    for (one, subject) in found.iter().zip(&subjects) {
+        let note = one.severity == Severity::Note;
+        let room = " ".repeat(widest.saturating_sub(text::width(subject)));
+        let mark = if note { "note" } else { "ok" };
+        let (head, sentence) = (format!("  {mark:4}  {subject}{room}  "), text::one_line(&one.sentence));
+        if note {
+            let fix = one.fix.iter().map(|fix| text::one_line(fix));
+            let words = std::iter::once(sentence).chain(fix).collect::<Vec<_>>().join("; ");
+            lines.extend(hanging(&head, &words, terminal.width).iter().map(|line| paint.doubtful(line)));
+        } else {
+            let line = head + &sentence;
+            let limit = terminal.text_limit();
+            lines.push(limit.map_or(line.clone(), |limit| text::cut(&line, limit, terminal.unicode)));
+        }
+    }
+    lines
+}
+
+/// Words behind a head, their further lines below the first; where the head leaves too little room, below the head.
+fn hanging(head: &str, words: &str, width: usize) -> Vec<String> {
+    const LEAST: usize = 24;
+    let indent = text::width(head);
+    if indent + LEAST > width {
+        let mut lines = text::wrap(head, width, 2);
+        lines.extend(text::wrap(words, width, 8.min(width / 2)));
+        return lines;
+    }
+    let mut lines = text::wrap(words, width, indent);
+    if let Some(first) = lines.first_mut() {
+        *first = format!("{head}{}", first.trim_start());
+    }
+    lines
+}
+
+/// One document, described by `docs/schema/doctor.schema.json`.
+pub fn json(found: &[Finding], now: DateTime<Utc>) -> String {
+    let count = |severity| found.iter().filter(|one| one.severity == severity).count();
+    let document = json!({
+        "schema": "llmbench.doctor/1",
+        "checked_at": time(now),
+        "version": env!("CARGO_PKG_VERSION"),
+        "fine": !found.iter().any(Finding::is_open),
+        "findings": count(Severity::Finding),
+        "unknown": count(Severity::Unknown),
+        "checks": found.iter().map(check).collect::<Vec<_>>(),
+    });
+    format!("{document:#}\n")
+}
+
+fn check(one: &Finding) -> Value {
+    json!({
+        "section": one.section.as_str(),
+        "severity": one.severity.as_str(),
+        "subject": one.subject,
+        "sentence": one.sentence,
+        "fix": one.fix,
+        "heading": one.heading,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::headings;
+    use crate::output::schema_check::violations;
+    use crate::output::snapshots::assert_picture;
+    use crate::output::terminal::{Terminal, Wishes};
+    use chrono::{FixedOffset, TimeZone};
+
+    fn view(columns: usize, unicode: bool) -> View {
+        let wishes = Wishes { columns: Some(columns), no_colour: true, force_colour: false, unicode };
+        let zone = FixedOffset::east_opt(0).unwrap();
+        View { terminal: Terminal::new(wishes, true, true, None), verbose: false, zone }
+    }
+
+    fn found() -> Vec<Finding> {
+        let here = Section::Configuration;
+        vec![
+            Finding::ok(
+                here,
+                "store",
+                "mongodb://db.internal.example:27017 (environment variable MONGODB_URI)",
+            ),
+            Finding::ok(here, "key of groq", "set (environment variable GROQ_API_KEY)"),
+            Finding::note(
+                here,
+                "key of anthropic",
+                "ANTHROPIC_API_KEY is set and wins over ANTHROPIC_AUTH_TOKEN",
+            )
+            .fix("if that key is stale: `unset ANTHROPIC_API_KEY`"),
+            Finding::wrong(
+                here,
+                "OPENAI_APIKEY",
+                "nobody reads this variable; OPENAI_API_KEY is probably meant, and unset",
+                "rename it: `export OPENAI_API_KEY=\"$OPENAI_APIKEY\"; unset OPENAI_APIKEY`",
+                headings::LOOK_ALIKE,
+            ),
+            Finding::ok(
+                Section::Providers,
+                "groq, the way there",
+                "name 2.00 ms, TCP 12.0 ms, TLS 25.0 ms, answer 80.1 ms",
+            ),
+            Finding::ok(Section::Providers, "groq", "takes the key, and lists 23 models"),
+            Finding::wrong(
+                Section::Providers,
+                "together",
+                "refuses the key: HTTP 401: Invalid API key provided\u{1b}[2J, you can find yours in the settings",
+                "put a key that is valid for Together AI into TOGETHER_API_KEY, or unset it",
+                "auth",
+            ),
+            Finding::unknown(
+                Section::Providers,
+                "own-server-with-a-long-name",
+                "asking it did not end within 10 s",
+            ),
+            Finding::ok(Section::Store, "reached", "mongodb://db.internal.example:27017/llm-bench"),
+            Finding::ok(Section::State, "undelivered results", "none"),
+        ]
+    }
+
+    #[test]
+    fn what_people_see() {
+        for columns in [80, 140] {
+            assert_picture(&format!("doctor_{columns}"), &text(&found(), &view(columns, true)));
+        }
+        let fine: Vec<Finding> = found().into_iter().filter(|one| !one.is_open()).collect();
+        assert_picture("doctor_fine_80", &text(&fine, &view(80, true)));
+    }
+
+    #[test]
+    fn nothing_is_wider_than_the_terminal_and_ascii_is_enough() {
+        for columns in 20..160 {
+            let picture = text(&found(), &view(columns, false));
+            let wide = picture.lines().find(|line| text::width(line) > columns && !line.contains('`'));
+            assert_eq!(wide, None, "at {columns} columns");
+            assert!(picture.is_ascii() && !picture.contains('\x1b'));
+        }
+    }
+
+    #[test]
+    fn a_command_stays_in_one_piece() {
+        let lines = unbroken("do it: `one two three`, then (`four`) or not", 20, 2);
+        assert_eq!(lines, ["  do it:", "  `one two three`,", "  then (`four`) or", "  not"]);
+        assert_eq!(unbroken("a `b", 20, 0), ["a b"]);
+    }
+
+    #[test]
+    fn the_document_is_what_its_schema_says() {
+        let schema: Value =
+            serde_json::from_str(include_str!("../../docs/schema/doctor.schema.json")).unwrap();
+        let at = Utc.timestamp_opt(1_790_000_000, 0).unwrap();
+        let document: Value = serde_json::from_str(&json(&found(), at)).unwrap();
+        assert_eq!(violations(&schema, &document), Vec::<String>::new());
+        assert_eq!((&document["fine"], &document["findings"]), (&json!(false), &json!(2)));
+    }
+}

@@ -1,0 +1,159 @@
+//! Who calls AWS, as its SDK finds it out: which profiles there are, where the credentials came from, and whose they are.
+//! Signing requests to Bedrock is `providers::bedrock`.
+
+use super::bedrock::{Overrides, Taken, explain, wire_request};
+use crate::domain::failure::Fault;
+use crate::wire::Request;
+use aws_config::{ConfigLoader, Region, SdkConfig};
+use aws_sdk_sts::Client;
+use aws_sdk_sts::config::{Credentials, ProvideCredentials};
+use aws_smithy_types::retry::RetryConfig;
+use aws_types::os_shim_internal::{Env, Fs};
+
+/// Where AWS tools keep their settings unless these variables say otherwise.
+const FILES: [(&str, &str); 2] =
+    [("AWS_CONFIG_FILE", "~/.aws/config"), ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")];
+
+/// How many profiles a message names.
+const NAMED: usize = 12;
+
+/// Why the AWS configuration cannot be used as it is.
+#[derive(Debug, thiserror::Error)]
+pub enum AwsError {
+    /// The SDK would go on to the role of the machine, and measure under another account than the one that was named.
+    #[error(
+        "AWS_PROFILE names the profile `{name}`, which {files} do not have ({}): name one that exists, see `aws configure \
+         list-profiles`; or, on a machine with an IAM role, `unset AWS_PROFILE`, and the role is used",
+        known(profiles)
+    )]
+    NoProfile {
+        /// The name.
+        name: String,
+        /// The names that there are.
+        profiles: Vec<String>,
+        /// Where they were looked for.
+        files: String,
+    },
+    /// Its files cannot be read.
+    #[error("the AWS configuration cannot be read: {0}")]
+    Unreadable(String),
+}
+
+fn known(profiles: &[String]) -> String {
+    if profiles.is_empty() {
+        return "they have no profile at all".to_owned();
+    }
+    let more = profiles.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("they have {}{more}", profiles[..profiles.len().min(NAMED)].join(", "))
+}
+
+/// Looks for a profile in the files that the SDK reads.
+///
+/// # Errors
+/// [`AwsError`], with the profiles that there are.
+pub async fn require(profile: &str) -> Result<(), AwsError> {
+    let known = aws_config::profile::load(&Fs::real(), &Env::real(), &Default::default(), None)
+        .await
+        .map_err(|error| AwsError::Unreadable(error.to_string()))?;
+    if known.get_profile(profile).is_some() {
+        return Ok(());
+    }
+    let mut profiles: Vec<String> = known.profiles().map(str::to_owned).collect();
+    profiles.sort_unstable();
+    let home = Env::real().get("HOME").unwrap_or("~".to_owned());
+    let file = |(variable, default): (&str, &str)| {
+        Env::real().get(variable).unwrap_or_else(|_| default.replacen('~', &home, 1))
+    };
+    let files = FILES.map(file).join(" and ");
+    Err(AwsError::NoProfile { name: profile.to_owned(), profiles, files })
+}
+
+/// The SDK's settings, with what the configuration says instead of the AWS environment.
+pub(super) async fn load(loader: ConfigLoader, overrides: &Overrides) -> SdkConfig {
+    let mut loader = loader.retry_config(RetryConfig::disabled());
+    if let Some(region) = &overrides.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    if let Some(profile) = &overrides.profile {
+        loader = loader.profile_name(profile);
+    }
+    loader.load().await
+}
+
+/// Who calls.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    config: SdkConfig,
+    /// Where the SDK found the credentials, in its own word: `EnvironmentVariable`, `ProfileFile`, `IMDSv2`.
+    pub source: String,
+}
+
+impl Identity {
+    /// Finds credentials.
+    ///
+    /// # Errors
+    /// [`Fault`] with the SDK's words where there are none.
+    pub(super) async fn find(config: SdkConfig) -> Result<Self, Fault> {
+        let provider = config.credentials_provider().ok_or_else(|| {
+            super::bedrock::prepare_fault("the AWS SDK has no provider of credentials".to_owned())
+        })?;
+        let credentials = provider.provide_credentials().await.map_err(|error| explain(&error))?;
+        Ok(Self { source: source(&credentials), config })
+    }
+
+    /// The signed question whose credentials these are (STS `GetCallerIdentity`, which needs no permission).
+    ///
+    /// # Errors
+    /// [`Fault`] where it cannot be signed: mostly because no region is known.
+    pub async fn question(&self) -> Result<Request, Fault> {
+        let taken = Taken::default();
+        let config = aws_sdk_sts::config::Builder::from(&self.config).http_client(taken.clone()).build();
+        let outcome = Client::from_conf(config).get_caller_identity().send().await;
+        wire_request("POST", &taken.request(outcome.map(drop).map_err(|error| explain(&error)))?)
+    }
+}
+
+/// The account's role or user in an answer to [`Identity::question`].
+pub fn arn(body: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(body);
+    let (_, rest) = text.split_once("<Arn>")?;
+    let (arn, _) = rest.split_once("</Arn>")?;
+    (arn.starts_with("arn:") && arn.len() <= 2048).then(|| arn.to_owned())
+}
+
+/// The SDK tells its source in the debug view alone, which keeps the secret half out.
+fn source(credentials: &Credentials) -> String {
+    let shown = format!("{credentials:?}");
+    let word = shown.split("provider_name: \"").nth(1).and_then(|rest| rest.split('"').next());
+    word.unwrap_or("unknown").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_source_is_told() {
+        let credentials = Credentials::new("AKIA", "canary", None, None, "ProfileFile");
+        assert_eq!(source(&credentials), "ProfileFile");
+    }
+
+    #[test]
+    fn the_arn_is_found_and_nothing_else() {
+        let body = b"<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:iam::1:user/b</Arn><UserId>A</UserId>";
+        assert_eq!(arn(body).as_deref(), Some("arn:aws:iam::1:user/b"));
+        assert_eq!((arn(b"<Arn>x</Arn>"), arn(b"<html>"), arn(b"\xff<Arn>arn:")), (None, None, None));
+    }
+
+    #[test]
+    fn a_missing_profile_names_those_that_are_there() {
+        let error = |profiles: &[&str]| {
+            let profiles = profiles.iter().map(|name| (*name).to_owned()).collect();
+            AwsError::NoProfile { name: "x".to_owned(), profiles, files: "F and G".to_owned() }.to_string()
+        };
+        assert!(error(&["a", "b"]).contains("which F and G do not have (they have a, b)"));
+        assert!(error(&[]).contains("no profile at all") && error(&[]).contains("`unset AWS_PROFILE`"));
+        assert!(error(&["p"; 14]).contains("and 2 more"));
+    }
+}

@@ -1,0 +1,90 @@
+//! Facts about the file: asked of SQLite, or compared with a file that has just been made.
+
+use super::errors::Trouble;
+use super::library::OLDEST;
+use super::{entries, schema};
+use crate::storage::inspect::{Census, Facts, IndexFault, Lack, NEWEST, Rights, Rows, Seen, Tally};
+use rusqlite::{Connection, MAIN_DB};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Version and shape.
+pub fn facts(connection: &mut Connection) -> Result<Facts, Trouble> {
+    let journal: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+    Ok(Facts {
+        product: "SQLite",
+        version: rusqlite::version().to_owned(),
+        oldest: OLDEST,
+        shape: format!("one file, journal {journal}"),
+        outdated: schema::outdated(connection)?,
+        clock: None,
+    })
+}
+
+/// What is missing or other than in a new file. Tables of an older version are missing, too.
+pub fn index_faults(connection: &mut Connection) -> Result<Vec<IndexFault>, Trouble> {
+    let mut new = Connection::open_in_memory()?;
+    schema::migrate(&mut new)?;
+    let (wanted, there) = (objects(&new)?, objects(connection)?);
+    let fault = |(name, (table, sql)): (String, (String, String))| {
+        let other = match there.get(&name) {
+            Some((_, own)) if same(own, &sql) => return None,
+            Some((_, own)) => Some((name.clone(), own.split_whitespace().collect::<Vec<_>>().join(" "))),
+            None => None,
+        };
+        Some(IndexFault { collection: table, name, other })
+    };
+    Ok(wanted.into_iter().filter_map(fault).collect())
+}
+
+/// Tables and indexes that somebody made, by name: their table and their definition.
+fn objects(connection: &Connection) -> rusqlite::Result<BTreeMap<String, (String, String)>> {
+    let sql =
+        "SELECT name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'";
+    let mut statement = connection.prepare(sql)?;
+    let found = statement.query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))?;
+    found.collect()
+}
+
+fn same(one: &str, other: &str) -> bool {
+    one.split_whitespace().eq(other.split_whitespace())
+}
+
+/// Whether the file can be written. Files have no logins.
+pub fn rights(connection: &mut Connection, path: &Path) -> Result<Rights, Trouble> {
+    let lack = Lack { action: "write", places: vec![path.display().to_string()], for_init_alone: false };
+    let lacking = if connection.is_readonly(MAIN_DB)? { vec![lack] } else { Vec::new() };
+    Ok(Rights { login: None, open_to_all: false, lacking })
+}
+
+/// Documents of the newest rows. Columns have their types from SQLite itself.
+pub fn census(connection: &mut Connection) -> Result<Vec<Census>, Trouble> {
+    let mut all = Vec::new();
+    for (rows, table, sql) in [
+        (Rows::Published, "runs", "SELECT id, doc FROM runs ORDER BY run_ts_ms DESC LIMIT ?"),
+        (Rows::Errors, "errors", "SELECT id, doc FROM errors ORDER BY ts_ms DESC LIMIT ?"),
+        (Rows::Health, "model_health", "SELECT id, doc FROM model_health ORDER BY id LIMIT ?"),
+    ] {
+        let mut tally = Tally::default();
+        let mut statement = connection.prepare(sql)?;
+        let mut found = statement.query([NEWEST])?;
+        while let Some(row) = found.next()? {
+            let (id, document): (String, String) = (row.get(0)?, row.get(1)?);
+            look(&mut tally, rows, &id, &entries::object(&document));
+        }
+        all.push(tally.census(table));
+    }
+    let mut tally = Tally::default();
+    for entry in entries::entries(connection, None)?.iter().take(NEWEST as usize) {
+        look(&mut tally, Rows::Models, &entry.model.to_string(), &entry.fields);
+    }
+    all.push(tally.census("models"));
+    Ok(all)
+}
+
+fn look(tally: &mut Tally, rows: Rows, id: &str, fields: &Map<String, Value>) {
+    let seen: Vec<(&str, Seen)> =
+        fields.iter().map(|(name, value)| (name.as_str(), Seen::of_json(name, value))).collect();
+    tally.look(rows, id, &seen);
+}

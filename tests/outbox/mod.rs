@@ -2,6 +2,7 @@
 
 mod commands;
 mod crash;
+mod full_disk;
 mod sending;
 
 use crate::support::samples::{run, success};

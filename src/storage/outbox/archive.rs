@@ -3,11 +3,10 @@
 
 use super::desk::Trouble;
 use super::rows::{self, moment, unsigned};
-use super::words::{Capacity, Item, Key, State};
+use super::words::{Capacity, Document, Item, Key, State};
 use crate::domain::Window;
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{Connection, Row, Transaction, params};
-use serde_json::Value;
 
 /// The most delivered rows that one confirmation throws away: none should have to wait for a thousand.
 const PRUNED_AT_ONCE: u32 = 400;
@@ -34,7 +33,7 @@ fn number(name: &str) -> Option<i64> {
 }
 
 /// Every row of this name, with its payload, or what is wrong with it.
-pub fn show(transaction: &Transaction<'_>, id: &str) -> Result<Vec<(Item, Result<Value, String>)>, Trouble> {
+pub fn show(transaction: &Transaction<'_>, id: &str) -> Result<Vec<(Item, Document)>, Trouble> {
     let sql = format!(
         "SELECT {COLUMNS}, state, sha256, format, body FROM items LEFT JOIN payloads USING (seq) WHERE {NAMED} ORDER BY seq"
     );

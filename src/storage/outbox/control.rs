@@ -3,7 +3,7 @@
 //! open asks [`answer`] directly, so both ways say the same.
 
 use super::Outbox;
-use super::words::{Depth, Item, OutboxError, State};
+use super::words::{Depth, Document, Item, OutboxError, State};
 use crate::domain::Window;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -113,7 +113,7 @@ pub async fn answer(outbox: &Outbox, request: Request) -> Result<Vec<Line>, Outb
             lines
         }
         Request::Show { id } => {
-            let shown = |(item, read): (Item, Result<Value, String>)| {
+            let shown = |(item, read): (Item, Document)| {
                 let (document, damage) = match read {
                     Ok(document) => (Some(document), None),
                     Err(damage) => (None, Some(damage)),

@@ -124,11 +124,26 @@ impl Desk {
         self.lay_ballast();
         let Some(mut why) = self.short()? else { return Ok(()) };
         while archive::shrink(&mut self.connection, MAKE_ROOM).map_err(|trouble| self.explain(trouble))? > 0 {
+            self.lay_ballast();
             match self.short()? {
                 None => return Ok(()),
                 Some(still) => why = still,
             }
         }
+        Err(OutboxError::Full { path: self.place.database(), why })
+    }
+
+    /// Refuses where the ballast is given up and half of what it gave is used: the rest is for rows that leave. Without
+    /// it what is accepted at the end would make the disk so full that nothing could be marked as delivered.
+    ///
+    /// # Errors
+    /// [`OutboxError::Full`].
+    pub fn must_not_take_the_last(&mut self) -> Result<(), OutboxError> {
+        let pages = self.pages().map_err(|error| self.explain(error.into()))?;
+        if self.ballast || pages.free + self.place.disk_room() >= self.capacity.ballast_bytes / 2 {
+            return Ok(());
+        }
+        let why = "the disk is full, and what is left is for rows that leave".to_owned();
         Err(OutboxError::Full { path: self.place.database(), why })
     }
 
@@ -185,14 +200,19 @@ impl Desk {
         drop(archive::shrink(&mut self.connection, MAKE_ROOM));
     }
 
+    /// Puts the ballast back where the low-water mark is kept beside it, on the disk or inside the file.
     fn lay_ballast(&mut self) {
         let rested = self.ballast_tried.is_none_or(|at| at.elapsed() >= BALLAST_PAUSE);
-        let bytes = self.capacity.ballast_bytes;
-        if self.ballast || !rested || self.place.disk_room() < bytes.saturating_add(self.capacity.low_water) {
+        if self.ballast || !rested {
             return;
         }
-        self.ballast_tried = Some(Instant::now());
-        self.ballast = self.place.lay_ballast(bytes).is_ok();
+        let bytes = self.capacity.ballast_bytes;
+        let free = self.pages().map_or(0, |pages| pages.free);
+        let beside = self.capacity.low_water.saturating_sub(free);
+        if self.place.disk_room() >= bytes.saturating_add(beside) {
+            self.ballast_tried = Some(Instant::now());
+            self.ballast = self.place.lay_ballast(bytes).is_ok();
+        }
     }
 
     fn explain(&mut self, trouble: Trouble) -> OutboxError {

@@ -19,12 +19,11 @@ pub mod sender;
 mod tests;
 mod words;
 
-pub use words::{Capacity, Depth, Intent, Item, Key, Opening, OutboxError, Parcel, Spend, State};
+pub use words::{Capacity, Depth, Document, Intent, Item, Key, Opening, OutboxError, Parcel, Spend, State};
 
 use crate::domain::{Outcome, Window};
 use chrono::{DateTime, NaiveDate, Utc};
 use owner::Owner;
-use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -80,6 +79,9 @@ impl Outbox {
         let id = intent_id.to_owned();
         let now = Utc::now();
         let work = move |desk: &mut desk::Desk| {
+            if !packed.is_empty() {
+                desk.must_not_take_the_last()?;
+            }
             desk.transact(|transaction| rows::accept(transaction, &id, &packed, spent, now))
         };
         let done = self.owner.ask(work).await;
@@ -196,7 +198,7 @@ impl Outbox {
     ///
     /// # Errors
     /// Final ones: [`OutboxError::is_fatal`].
-    pub async fn show(&self, id: &str) -> Result<Vec<(Item, Result<Value, String>)>, OutboxError> {
+    pub async fn show(&self, id: &str) -> Result<Vec<(Item, Document)>, OutboxError> {
         let id = id.to_owned();
         let work = move |desk: &mut desk::Desk| desk.transact(|transaction| archive::show(transaction, &id));
         self.owner.ask(work).await

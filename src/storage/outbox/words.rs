@@ -140,6 +140,9 @@ pub struct Item {
     pub bytes: u64,
 }
 
+/// A row's document as it is kept, or what is wrong with it.
+pub type Document = Result<Value, String>;
+
 /// How full the outbox is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Depth {

@@ -1,9 +1,14 @@
+//! The outbox as a whole: rows, money, room, damage. What any order of actions does is `machine`, what any content becomes
+//! is `content`.
+
+mod content;
+mod machine;
+
 use super::*;
-use crate::domain::{Failure, Kind, ModelRef, Run, Series};
+use crate::domain::{Kind, ModelRef, Series};
 use crate::storage::samples;
 use chrono::TimeDelta;
-use proptest::prelude::*;
-use serde_json::{Map, json};
+use serde_json::json;
 use std::fs;
 use tempfile::TempDir;
 
@@ -238,7 +243,7 @@ async fn the_archive_keeps_within_its_days_and_its_size() {
 #[tokio::test]
 async fn without_its_ballast_no_intent_is_taken() {
     let directory = tempfile::tempdir().unwrap();
-    let more_than_any_disk = Capacity { ballast_bytes: u64::MAX / 4, ..SMALL };
+    let more_than_any_disk = Capacity { low_water: u64::MAX / 4, ..SMALL };
     let (outbox, _) = Outbox::open(directory.path(), more_than_any_disk).await.unwrap();
     assert!(matches!(outbox.intend(&intent("a")).await, Err(OutboxError::Full { .. })));
     assert!(outbox.depth().await.unwrap().full);
@@ -312,235 +317,6 @@ async fn a_newer_file_is_left_alone_and_a_nan_is_refused() {
     assert!(said.contains("newer llmbench"), "{said}");
 }
 
-fn value() -> impl Strategy<Value = serde_json::Value> {
-    let leaf = prop_oneof![
-        Just(json!(null)),
-        any::<bool>().prop_map(|flag| json!(flag)),
-        any::<i64>().prop_map(|number| json!(number)),
-        any::<u64>().prop_map(|number| json!(number)),
-        proptest::num::f64::NORMAL.prop_map(|number| json!(number)),
-        proptest::num::f64::SUBNORMAL.prop_map(|number| json!(number)),
-        any::<String>().prop_map(|text| json!(text)),
-    ];
-    leaf.prop_recursive(3, 12, 4, |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..4).prop_map(|items| json!(items)),
-            prop::collection::btree_map("[a-z$.\\PC]{1,6}", inner, 0..4).prop_map(|fields| json!(fields)),
-        ]
-    })
-}
-
-fn extra() -> impl Strategy<Value = Map<String, serde_json::Value>> {
-    // No field of ours has such a name.
-    prop::collection::btree_map("x_\\PC{0,8}", value(), 0..6).prop_map(|fields| fields.into_iter().collect())
-}
-
 fn run_async<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
-
-    #[test]
-    fn what_comes_out_is_what_went_in(
-        (extra, rate, gaps) in (extra(), proptest::num::f64::NORMAL, prop::collection::vec(proptest::num::f64::NORMAL, 0..9)),
-    ) {
-        let mut run = Run { extra: extra.clone(), ..samples::run("r", "groq", "m") };
-        (run.speeds.tokens_per_second, run.speeds.times_between_tokens) = (rate, gaps);
-        let failure = Failure { extra, ..samples::failure("f", "groq", "m") };
-        let outcomes = [Outcome::Success(Box::new(run)), Outcome::Failure(Box::new(failure))];
-        let found: Vec<Outcome> = run_async(async {
-            let (directory, outbox) = fresh().await;
-            outbox.accept("i", &outcomes, COST).await.unwrap();
-            let copy = killed(directory.path());
-            let (after, _) = open(copy.path()).await;
-            due(&after).await.into_iter().map(|parcel| parcel.outcome).collect()
-        });
-        prop_assert_eq!(&found[..], &outcomes[..]);
-    }
-}
-
-mod machine {
-    //! Any order of actions and crashes, against a model that is a map from content to state.
-
-    use super::*;
-    use std::collections::{BTreeMap, BTreeSet};
-
-    #[derive(Debug, Clone)]
-    enum Action {
-        Intend(u8),
-        Accept(u8, bool),
-        Confirm(usize),
-        Postpone(usize),
-        Quarantine(usize),
-        Retry,
-        Replay,
-        Crash,
-        Close,
-    }
-
-    fn action() -> impl Strategy<Value = Action> {
-        prop_oneof![
-            3 => (0..12_u8).prop_map(Action::Intend),
-            6 => (0..12_u8, any::<bool>()).prop_map(|(id, other)| Action::Accept(id, other)),
-            3 => (1..4_usize).prop_map(Action::Confirm),
-            2 => (1..4_usize).prop_map(Action::Postpone),
-            1 => (0..3_usize).prop_map(Action::Quarantine),
-            1 => Just(Action::Retry),
-            1 => Just(Action::Replay),
-            2 => Just(Action::Crash),
-            1 => Just(Action::Close),
-        ]
-    }
-
-    /// An outcome's id, and which of two contents it has.
-    type Name = (String, String);
-
-    #[derive(Default)]
-    struct Model {
-        rows: BTreeMap<Name, State>,
-        intents: BTreeSet<String>,
-    }
-
-    struct World {
-        directory: TempDir,
-        outbox: Outbox,
-        model: Model,
-    }
-
-    fn content(id: u8, other: bool) -> Outcome {
-        let model = if other { "other" } else { "m" };
-        Outcome::Success(Box::new(samples::run(&format!("r{id}"), "groq", model)))
-    }
-
-    fn name(outcome: &Outcome) -> Name {
-        match outcome {
-            Outcome::Success(run) => (run.id.clone(), run.model_name.clone()),
-            Outcome::Failure(failure) => (failure.id.clone(), failure.model_name.clone()),
-        }
-    }
-
-    impl World {
-        async fn act(&mut self, action: &Action) {
-            match action {
-                Action::Intend(id) => {
-                    self.outbox.intend(&intent(&format!("r{id}"))).await.unwrap();
-                    self.model.intents.insert(format!("r{id}"));
-                }
-                Action::Accept(id, other) => {
-                    let outcome = content(*id, *other);
-                    let spent = Spend::default();
-                    self.outbox.accept(&format!("r{id}"), &[outcome.clone()], spent).await.unwrap();
-                    self.model.intents.remove(&format!("r{id}"));
-                    self.model.rows.entry(name(&outcome)).or_insert(State::Pending);
-                }
-                Action::Confirm(most) => {
-                    let (keys, names) = self.first(*most).await;
-                    self.outbox.confirm(&keys).await.unwrap();
-                    self.set(names, State::Delivered);
-                }
-                Action::Postpone(most) => {
-                    let (keys, _) = self.first(*most).await;
-                    let at = Utc::now() + TimeDelta::milliseconds(500);
-                    self.outbox.postpone(&keys, at, "later").await.unwrap();
-                }
-                Action::Quarantine(which) => {
-                    let (keys, names) = self.first(which + 1).await;
-                    if let Some(key) = keys.get(*which) {
-                        self.outbox.quarantine(*key, "never").await.unwrap();
-                        self.set(names.into_iter().skip(*which), State::Quarantined);
-                    }
-                }
-                Action::Retry => {
-                    self.outbox.retry(None).await.unwrap();
-                    self.change(State::Quarantined);
-                }
-                Action::Replay => {
-                    self.outbox.replay(Window::default()).await.unwrap();
-                    self.change(State::Delivered);
-                }
-                Action::Crash => {
-                    let copy = killed(self.directory.path());
-                    self.reopen(copy).await;
-                }
-                Action::Close => {
-                    self.outbox.close().await.unwrap();
-                    let copy = killed(self.directory.path());
-                    self.reopen(copy).await;
-                }
-            }
-        }
-
-        async fn reopen(&mut self, directory: TempDir) {
-            let (outbox, opening) = open(directory.path()).await;
-            (self.directory, self.outbox) = (directory, outbox);
-            let found: BTreeSet<String> = opening.interrupted.into_iter().map(|intent| intent.id).collect();
-            assert_eq!(found, self.model.intents);
-            for id in std::mem::take(&mut self.model.intents) {
-                let name = (format!("interrupted-{id}"), "m".to_owned());
-                self.model.rows.entry(name).or_insert(State::Pending);
-            }
-        }
-
-        /// The first rows that are due or will be.
-        async fn first(&self, most: usize) -> (Vec<Key>, Vec<Name>) {
-            let soon = Utc::now() + TimeDelta::minutes(1);
-            let parcels = self.outbox.due(soon, most as u32, u64::MAX).await.unwrap();
-            parcels.iter().map(|parcel| (parcel.key, name(&parcel.outcome))).unzip()
-        }
-
-        fn set(&mut self, names: impl IntoIterator<Item = Name>, state: State) {
-            for name in names {
-                self.model.rows.insert(name, state);
-            }
-        }
-
-        fn change(&mut self, from: State) {
-            for state in self.model.rows.values_mut().filter(|state| **state == from) {
-                *state = State::Pending;
-            }
-        }
-
-        /// Nothing is lost, nothing is there twice, nothing is in a state that nobody put it into, no count is off.
-        async fn check(&self) {
-            let mut found = BTreeMap::new();
-            for state in State::ALL {
-                for item in self.outbox.list(state, 1_000).await.unwrap() {
-                    let twice = found.insert((item.id, item.model), state);
-                    assert_eq!(twice, None);
-                }
-            }
-            assert_eq!(found, self.model.rows);
-            let (_, mut due) = self.first(1_000).await;
-            due.sort_unstable();
-            let state = |wanted| {
-                let rows = self.model.rows.iter().filter(move |(_, state)| **state == wanted);
-                rows.map(|(name, _)| name.clone()).collect::<Vec<_>>()
-            };
-            assert_eq!(due, state(State::Pending));
-            let depth = self.outbox.depth().await.unwrap();
-            let counts = [depth.pending, depth.quarantined, depth.delivered];
-            assert_eq!(counts, State::ALL.map(|wanted| state(wanted).len() as u64));
-            assert_eq!(self.outbox.open_intents().await.unwrap().len(), self.model.intents.len());
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(40))]
-
-        #[test]
-        fn accepted_rows_are_pending_quarantined_or_delivered_and_never_twice(
-            actions in prop::collection::vec(action(), 1..40),
-        ) {
-            run_async(async {
-                let (directory, outbox) = fresh().await;
-                let mut world = World { directory, outbox, model: Model::default() };
-                for action in &actions {
-                    world.act(action).await;
-                    world.check().await;
-                }
-            });
-        }
-    }
 }

@@ -1,0 +1,83 @@
+//! A disk that is really full, which needs a small one: see the command at the test. What a full outbox does on a disk with
+//! room is a unit test that runs everywhere.
+
+use super::{COST, intent, outcome};
+use chrono::Utc;
+use llmbench::storage::outbox::{Capacity, Key, Outbox, OutboxError, State};
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+
+const DISK: &str = "LLMBENCH_TEST_SMALL_DISK";
+
+const SMALL: Capacity = Capacity {
+    max_bytes: 1 << 30,
+    ballast_bytes: 8 << 20,
+    low_water: 4 << 20,
+    archive_days: 7,
+    archive_bytes: 1 << 30,
+};
+
+/// Takes the last byte of the disk.
+fn fill(directory: &Path) {
+    let mut file = OpenOptions::new().create(true).append(true).open(directory.join("filler")).unwrap();
+    for size in [1 << 16, 1 << 12, 1 << 8, 1] {
+        let block = vec![7_u8; size];
+        while file.write_all(&block).is_ok() {}
+    }
+}
+
+async fn open(directory: &Path) -> Outbox {
+    Outbox::open(&directory.join("outbox"), SMALL).await.unwrap().0
+}
+
+/// mount -t tmpfs -o size=40m none /mnt/small
+/// LLMBENCH_TEST_SMALL_DISK=/mnt/small cargo test --test it outbox::full_disk -- --ignored
+#[tokio::test]
+#[ignore = "wants a small, empty disk of its own: see its comment"]
+#[allow(clippy::disallowed_methods, reason = "which disk")]
+async fn a_full_disk_stops_paid_calls_loses_nothing_and_empties() {
+    let disk = std::env::var(DISK).expect("the directory of a small disk");
+    let disk = Path::new(&disk);
+    let outbox = open(disk).await;
+    let mut taken = 0_usize;
+    let refused = loop {
+        let id = format!("r{taken}");
+        match outbox.intend(&intent(&id)).await {
+            Err(error) => break error,
+            Ok(()) => outbox.accept(&id, &[outcome(&id)], COST).await.unwrap(),
+        }
+        taken += 1;
+    };
+    assert!(matches!(refused, OutboxError::Full { .. }), "{refused}");
+    fill(disk);
+    // What was under way still finds room, in the ballast's place.
+    for late in 0..100 {
+        outbox.accept("late", &[outcome(&format!("late{late}"))], COST).await.unwrap();
+    }
+    taken += 100;
+    let full = loop {
+        match outbox.accept("last", &[outcome(&format!("last{taken}"))], COST).await {
+            Ok(()) => taken += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(full, OutboxError::Full { .. }), "{full}");
+    assert!(outbox.depth().await.unwrap().full);
+    let mut sent = 0;
+    while let parcels @ [_, ..] = &outbox.due(Utc::now(), 50, u64::MAX).await.unwrap()[..] {
+        let keys: Vec<Key> = parcels.iter().map(|parcel| parcel.key).collect();
+        sent += outbox.confirm(&keys).await.unwrap();
+    }
+    assert_eq!(sent, taken);
+    outbox.close().await.unwrap();
+    // It opens on the full disk, and works again when there is room.
+    let outbox = open(disk).await;
+    assert_eq!(outbox.depth().await.unwrap().pending, 0);
+    outbox.close().await.unwrap();
+    std::fs::remove_file(disk.join("filler")).unwrap();
+    let outbox = open(disk).await;
+    outbox.intend(&intent("after")).await.unwrap();
+    outbox.accept("after", &[outcome("after")], COST).await.unwrap();
+    assert_eq!(outbox.list(State::Pending, 9).await.unwrap().len(), 1);
+}

@@ -18,6 +18,7 @@ pub mod ndjson;
 pub mod paint;
 pub mod print;
 pub mod progress;
+pub mod run_counts;
 pub mod run_story;
 pub mod runs;
 pub mod steps;

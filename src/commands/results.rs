@@ -57,7 +57,10 @@ async fn counts(
         .map(|one| RunCount { provider: one.provider, model: one.model, runs: one.count, newest: one.newest })
         .collect();
     found.sort_by(|one, other| {
-        other.runs.cmp(&one.runs).then_with(|| (&one.provider, &one.model).cmp(&(&other.provider, &other.model)))
+        other
+            .runs
+            .cmp(&one.runs)
+            .then_with(|| (&one.provider, &one.model).cmp(&(&other.provider, &other.model)))
     });
     if args.json {
         document(&run_counts::document(&found))?;

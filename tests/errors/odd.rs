@@ -3,38 +3,12 @@
 
 use super::world::{World, at, errors, text, worlds};
 use crate::stores::backend::Backend;
+use crate::support::predecessor::documents;
 use mongodb::Database;
-use mongodb::bson::{Bson, DateTime, Document, doc, oid::ObjectId};
-use serde_json::{Value, json};
+use mongodb::bson::{Bson, DateTime, Document, doc};
+use serde_json::json;
 
 const ODD_NAME: &str = "ev\nil\u{1b}[2J\u{202e}";
-
-/// Canonical extended JSON as BSON.
-fn bson(value: &Value) -> Bson {
-    let Value::Object(fields) = value else {
-        return match value {
-            Value::Null => Bson::Null,
-            Value::Bool(flag) => Bson::Boolean(*flag),
-            Value::String(text) => Bson::String(text.clone()),
-            Value::Array(items) => Bson::Array(items.iter().map(bson).collect()),
-            other => panic!("no bare {other} in canonical extended JSON"),
-        };
-    };
-    let tagged = |tag: &str| fields.get(tag).and_then(Value::as_str);
-    if let Some(id) = tagged("$oid") {
-        Bson::ObjectId(ObjectId::parse_str(id).unwrap())
-    } else if let Some(number) = tagged("$numberInt") {
-        Bson::Int32(number.parse().unwrap())
-    } else if let Some(number) = tagged("$numberLong") {
-        Bson::Int64(number.parse().unwrap())
-    } else if let Some(number) = tagged("$numberDouble") {
-        Bson::Double(number.parse().unwrap())
-    } else if let Some(date) = fields.get("$date") {
-        Bson::DateTime(DateTime::from_millis(bson(date).as_i64().unwrap()))
-    } else {
-        Bson::Document(fields.iter().map(|(name, value)| (name.clone(), bson(value))).collect())
-    }
-}
 
 async fn insert(database: &Database, collection: &str, rows: Vec<Document>) {
     database.collection::<Document>(collection).insert_many(rows).await.unwrap();
@@ -44,20 +18,15 @@ async fn insert(database: &Database, collection: &str, rows: Vec<Document>) {
 async fn the_predecessors_rows_are_ours_to_read() {
     let [_, world] = worlds().await;
     let Backend::Mongo(database) = &world.backend else { panic!("the second world is on MongoDB") };
-    let samples: Value = serde_json::from_str(include_str!("../data/predecessor-documents.json")).unwrap();
     for collection in ["errors_cloud", "error_rollups", "metrics_cloud_v2", "metrics_cloud_probe"] {
-        let rows = samples[collection].as_array().unwrap().iter().map(|row| match bson(row) {
-            Bson::Document(row) => row,
-            other => panic!("{other}"),
-        });
-        insert(database, collection, rows.collect()).await;
+        insert(database, collection, documents(collection)).await;
     }
     // The samples are of one evening.
     let evening = ["--from", "2026-11-23", "--to", "2026-11-24"];
     let summary = world.document(&[
         "errors", "summary", "--json", "--by", "model", evening[0], evening[1], evening[2], evening[3],
     ]);
-    assert_eq!(summary["errors"], json!(samples["errors_cloud"].as_array().unwrap().len()));
+    assert_eq!(summary["errors"], json!(documents("errors_cloud").len()));
     let story = world.told(&["errors", "show", "0348d71847c2", "--since", "2026-11-01"]);
     assert!(story.contains("cerebras:fake-ttft50-gap2-n30-stop (not enabled)"), "{story}");
     assert!(story.contains("output_tokens 30 not within 10% of requested 64"), "{story}");

@@ -3,7 +3,9 @@
 pub mod answers;
 pub mod llama;
 pub mod markdown;
+pub mod mongosh;
 pub mod peers;
+pub mod predecessor;
 pub mod pty;
 pub mod ran;
 pub mod samples;

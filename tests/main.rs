@@ -14,6 +14,7 @@ mod llama;
 mod models;
 mod newcomer;
 mod outbox;
+mod parity;
 mod protocols;
 mod providers;
 mod raw_server;

@@ -31,6 +31,8 @@ pub enum ByArg {
     Model,
     /// What went wrong
     Kind,
+    /// What the message is about, whoever wrote it: aws_profile, rate_limit, token_mismatch, not_found, other
+    Cause,
     /// How far the attempt had come
     Stage,
     /// The same failure of the same model

@@ -49,6 +49,9 @@ pub struct ListArgs {
     /// Only those that are not measured: why, since when, by whom
     #[arg(long, help_heading = "Which models")]
     pub disabled: bool,
+    /// Only those that were disabled since then, newest first: 24h, 7d, yesterday, 2026-11-01
+    #[arg(long, value_name = "TIME", requires = "disabled", help_heading = "Which models")]
+    pub since: Option<String>,
     /// Only those of this provider (repeatable)
     #[arg(short, long = "provider", value_name = "NAME", help_heading = "Which models")]
     pub providers: Vec<String>,

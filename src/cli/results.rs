@@ -32,6 +32,9 @@ pub struct ListArgs {
     /// How many
     #[arg(short = 'n', long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub lines: u32,
+    /// How many runs each model has and its newest instead, most first
+    #[arg(long, conflicts_with = "lines")]
+    pub counts: bool,
     /// Runs outside the published series instead
     #[arg(long)]
     pub probe: bool,

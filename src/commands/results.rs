@@ -5,8 +5,10 @@ use crate::commands::context::Context;
 use crate::commands::errors::{data, document, view};
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::scope::{read_error, scope, window};
+use crate::output::run_counts::{self, RunCount};
 use crate::output::{print, run_story, runs};
-use crate::storage::history::Series;
+use crate::storage::Store;
+use crate::storage::history::{Scope, Series};
 
 /// Runs the command.
 ///
@@ -23,6 +25,9 @@ async fn list(args: ListArgs, context: Context) -> Result<Exit, CommandError> {
     let scope = scope(&args.of, window(&args.window, None)?)?;
     let store = context.open_store().await?;
     let series = if args.probe { Series::Probe } else { Series::Published };
+    if args.counts {
+        return counts(&args, &scope, series, &*store, &context).await;
+    }
     let found = store.runs(&scope, series, args.lines).await;
     let found = found.map_err(|error| read_error("reading runs", error))?;
     if args.json {
@@ -34,6 +39,37 @@ async fn list(args: ListArgs, context: Context) -> Result<Exit, CommandError> {
         print::note(&format!("no run is stored that fits{hint}"));
     } else {
         data(&runs::list(&found, &view(&context, args.wide)))?;
+    }
+    Ok(Exit::Yes)
+}
+
+async fn counts(
+    args: &ListArgs,
+    scope: &Scope,
+    series: Series,
+    store: &dyn Store,
+    context: &Context,
+) -> Result<Exit, CommandError> {
+    let found = store.successes(scope, true, &[series]).await;
+    let mut found: Vec<RunCount> = found
+        .map_err(|error| read_error("counting runs", error))?
+        .into_iter()
+        .map(|one| RunCount { provider: one.provider, model: one.model, runs: one.count, newest: one.newest })
+        .collect();
+    found.sort_by(|one, other| {
+        other
+            .runs
+            .cmp(&one.runs)
+            .then_with(|| (&one.provider, &one.model).cmp(&(&other.provider, &other.model)))
+    });
+    if args.json {
+        document(&run_counts::document(&found))?;
+    } else if args.csv {
+        data(&run_counts::sheet(&found).map_err(CommandError::usage)?)?;
+    } else if found.is_empty() {
+        print::note("no run is stored that fits");
+    } else {
+        data(&run_counts::list(&found, &view(context, args.wide)))?;
     }
     Ok(Exit::Yes)
 }

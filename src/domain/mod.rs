@@ -2,6 +2,7 @@
 
 pub mod ask;
 pub mod batch;
+pub mod cause;
 pub mod failure;
 pub mod finding;
 pub mod fleet;

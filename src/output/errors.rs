@@ -20,6 +20,8 @@ pub enum By {
     Model,
     /// `error_kind`.
     Kind,
+    /// What the message is about.
+    Cause,
     /// `stage`.
     Stage,
     /// `fingerprint`.
@@ -35,6 +37,8 @@ pub struct Group {
     pub model: Option<String>,
     /// The kind.
     pub kind: Option<String>,
+    /// What the message is about.
+    pub cause: Option<String>,
     /// The stage.
     pub stage: Option<String>,
     /// The fingerprint.
@@ -109,6 +113,7 @@ impl By {
             By::Provider => "provider",
             By::Model => "model",
             By::Kind => "kind",
+            By::Cause => "cause",
             By::Stage => "stage",
             By::Fingerprint => "fingerprint",
         }
@@ -184,6 +189,7 @@ fn table(summary: &Summary, view: &View) -> Vec<String> {
         By::Provider => &[Column::new("PROVIDER")],
         By::Model => &[Column::new("MODEL").free()],
         By::Kind => &[Column::new("KIND")],
+        By::Cause => &[Column::new("CAUSE")],
         By::Stage => &[Column::new("STAGE")],
         By::Fingerprint => &[
             Column::new("FINGERPRINT"),
@@ -220,6 +226,7 @@ fn key(group: &Group, by: By) -> Vec<String> {
     match by {
         By::Provider | By::Model => vec![text::escape(&group.subject(by))],
         By::Kind => vec![word(&group.kind)],
+        By::Cause => vec![word(&group.cause)],
         By::Stage => vec![word(&group.stage)],
         By::Fingerprint => vec![
             word(&group.fingerprint).chars().take(FINGERPRINT).collect(),
@@ -291,6 +298,7 @@ pub(super) fn document(group: &Group, errors: u64) -> Map<String, Value> {
         "provider": group.provider,
         "model": group.model,
         "kind": group.kind,
+        "cause": group.cause,
         "stage": group.stage,
         "fingerprint": group.fingerprint,
         "errors": group.count,
@@ -319,10 +327,11 @@ pub(super) fn advice_document(kinds: &[Advised]) -> Value {
 }
 
 /// The columns of the summary as CSV: the fields of a group.
-pub const COLUMNS: [&str; 12] = [
+pub const COLUMNS: [&str; 13] = [
     "provider",
     "model",
     "kind",
+    "cause",
     "stage",
     "fingerprint",
     "errors",

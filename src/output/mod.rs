@@ -19,6 +19,7 @@ pub mod outbox;
 pub mod paint;
 pub mod print;
 pub mod progress;
+pub mod run_counts;
 pub mod run_story;
 pub mod runs;
 pub mod status;

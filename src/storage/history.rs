@@ -41,6 +41,8 @@ pub enum Grain {
     Provider,
     /// By provider and model.
     Model,
+    /// By provider, model and what the message is about ([`crate::domain::cause`]).
+    Cause,
     /// By provider, model and stage.
     Stage,
     /// By provider, model, stage and fingerprint.
@@ -56,6 +58,8 @@ pub struct Cell {
     pub model: Option<String>,
     /// `error_kind`, in whatever word it was stored.
     pub kind: Option<String>,
+    /// What the message is about.
+    pub cause: Option<String>,
     /// `stage`.
     pub stage: Option<String>,
     /// `fingerprint`.
@@ -81,6 +85,8 @@ pub struct Successes {
     pub model: Option<String>,
     /// How many.
     pub count: u64,
+    /// The newest start of one.
+    pub newest: Option<DateTime<Utc>>,
 }
 
 /// Which runs are meant.

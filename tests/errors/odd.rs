@@ -3,7 +3,7 @@
 
 use super::world::{World, at, errors, text, worlds};
 use crate::stores::backend::Backend;
-use crate::support::predecessor;
+use crate::support::predecessor::documents;
 use mongodb::Database;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use serde_json::json;
@@ -19,14 +19,14 @@ async fn the_predecessors_rows_are_ours_to_read() {
     let [_, world] = worlds().await;
     let Backend::Mongo(database) = &world.backend else { panic!("the second world is on MongoDB") };
     for collection in ["errors_cloud", "error_rollups", "metrics_cloud_v2", "metrics_cloud_probe"] {
-        insert(database, collection, predecessor::documents(collection)).await;
+        insert(database, collection, documents(collection)).await;
     }
     // The samples are of one evening.
     let evening = ["--from", "2026-11-23", "--to", "2026-11-24"];
     let summary = world.document(&[
         "errors", "summary", "--json", "--by", "model", evening[0], evening[1], evening[2], evening[3],
     ]);
-    assert_eq!(summary["errors"], json!(predecessor::documents("errors_cloud").len()));
+    assert_eq!(summary["errors"], json!(documents("errors_cloud").len()));
     let story = world.told(&["errors", "show", "0348d71847c2", "--since", "2026-11-01"]);
     assert!(story.contains("cerebras:fake-ttft50-gap2-n30-stop (not enabled)"), "{story}");
     assert!(story.contains("output_tokens 30 not within 10% of requested 64"), "{story}");

@@ -3,6 +3,7 @@
 pub mod answers;
 pub mod llama;
 pub mod markdown;
+pub mod mongosh;
 pub mod peers;
 pub mod predecessor;
 pub mod pty;

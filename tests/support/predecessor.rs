@@ -1,17 +1,16 @@
-//! Documents as the predecessor's own code wrote them.
+//! Documents as the predecessor's own code wrote them, from `tests/data/predecessor-documents.json`.
 
 use mongodb::bson::{Bson, DateTime, Document, oid::ObjectId};
 use serde_json::Value;
 
-/// Those of a collection.
+/// The documents of a collection.
 pub fn documents(collection: &str) -> Vec<Document> {
     let samples: Value = serde_json::from_str(include_str!("../data/predecessor-documents.json")).unwrap();
-    let rows = samples[collection].as_array().unwrap().iter();
-    rows.map(|row| match bson(row) {
+    let row = |row: &Value| match bson(row) {
         Bson::Document(row) => row,
         other => panic!("{other}"),
-    })
-    .collect()
+    };
+    samples[collection].as_array().unwrap().iter().map(row).collect()
 }
 
 /// Canonical extended JSON as BSON.

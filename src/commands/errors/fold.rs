@@ -46,8 +46,8 @@ fn place(cell: &Cell) -> Place {
 /// Cells in an order of their own, so that every store's answer is told in the same words.
 pub fn in_order(mut cells: Vec<Cell>) -> Vec<Cell> {
     let key = |cell: &Cell| {
-        let Cell { provider, model, kind, stage, fingerprint, .. } = cell.clone();
-        [provider, model, kind, stage, fingerprint]
+        let Cell { provider, model, kind, cause, stage, fingerprint, .. } = cell.clone();
+        [provider, model, kind, cause, stage, fingerprint]
     };
     cells.sort_by_cached_key(key);
     cells
@@ -85,6 +85,7 @@ fn key(cell: &Cell, by: By) -> Vec<Option<String>> {
         By::Provider => vec![cell.provider.clone()],
         By::Model => model.to_vec(),
         By::Kind => vec![cell.kind.clone()],
+        By::Cause => vec![cell.cause.clone()],
         By::Stage => vec![cell.stage.clone()],
         By::Fingerprint => {
             let rest = [cell.kind.clone(), cell.stage.clone(), cell.fingerprint.clone()];
@@ -100,6 +101,7 @@ fn bare(cell: &Cell, by: By) -> Group {
         provider: keep(&[By::Provider, By::Model, By::Fingerprint], &cell.provider),
         model: keep(&[By::Model, By::Fingerprint], &cell.model),
         kind: keep(&[By::Kind, By::Fingerprint], &cell.kind),
+        cause: keep(&[By::Cause], &cell.cause),
         stage: keep(&[By::Stage, By::Fingerprint], &cell.stage),
         fingerprint: keep(&[By::Fingerprint], &cell.fingerprint),
         ..Group::default()
@@ -169,7 +171,7 @@ mod tests {
     }
 
     fn success(provider: &str, model: &str, count: u64) -> Successes {
-        Successes { provider: Some(provider.to_owned()), model: Some(model.to_owned()), count }
+        Successes { provider: Some(provider.to_owned()), model: Some(model.to_owned()), count, newest: None }
     }
 
     fn cells() -> Vec<Cell> {

@@ -87,6 +87,7 @@ fn by(args: &SummaryArgs) -> By {
         Some(ByArg::Provider) => By::Provider,
         Some(ByArg::Model) => By::Model,
         Some(ByArg::Kind) => By::Kind,
+        Some(ByArg::Cause) => By::Cause,
         Some(ByArg::Stage) => By::Stage,
         Some(ByArg::Fingerprint) => By::Fingerprint,
         None if args.only_failing || args.enabled || args.of.model.is_some() => By::Model,
@@ -99,6 +100,7 @@ fn grain(args: &SummaryArgs, by: By) -> Grain {
     match by {
         By::Provider if !args.only_failing && !args.enabled => Grain::Provider,
         By::Provider | By::Model | By::Kind => Grain::Model,
+        By::Cause => Grain::Cause,
         By::Stage => Grain::Stage,
         By::Fingerprint => Grain::Fingerprint,
     }

@@ -5,18 +5,20 @@ use crate::cli::models::ListArgs;
 use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
 use crate::domain::glob;
+use crate::domain::window::moment;
 use crate::output::View;
 use crate::output::models::{self, ModelRow};
 use crate::storage::catalogue::{Entry, Figures, Scope};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Local, Utc};
 
 /// Runs the command.
 ///
 /// # Errors
 /// A provider that nobody knows, a store that fails.
 pub async fn run(args: &ListArgs, context: &Context) -> Result<Exit, CommandError> {
-    let store = context.open_store().await?;
     let now = Utc::now();
+    let since = since(args)?;
+    let store = context.open_store().await?;
     let (provider, scope) = match args.providers.as_slice() {
         [one] => (Some(one.as_str()), Scope::Provider(one.clone())),
         _ => (None, Scope::All),
@@ -24,7 +26,12 @@ pub async fn run(args: &ListArgs, context: &Context) -> Result<Exit, CommandErro
     let read = |error| store_error("reading the catalogue", error);
     let entries = store.entries(provider).await.map_err(read)?;
     known(args, context, &entries)?;
-    let entries: Vec<Entry> = entries.into_iter().filter(|entry| wanted(args, entry)).collect();
+    let mut entries: Vec<Entry> = entries.into_iter().filter(|entry| wanted(args, entry)).collect();
+    if let Some(since) = since {
+        let disabled_at = |entry: &Entry| entry.instant("disabled_at");
+        entries.retain(|entry| disabled_at(entry) >= Some(since));
+        entries.sort_by_key(|entry| std::cmp::Reverse(disabled_at(entry)));
+    }
     let figures = if args.ids && !args.stale && !args.failing {
         std::collections::HashMap::new()
     } else {
@@ -44,6 +51,13 @@ pub async fn run(args: &ListArgs, context: &Context) -> Result<Exit, CommandErro
         .collect();
     data(&text(args, context, &rows, now)?)?;
     Ok(Exit::Yes)
+}
+
+/// The moment since which models were disabled.
+fn since(args: &ListArgs) -> Result<Option<DateTime<Utc>>, CommandError> {
+    let read = |text: &String| moment(text, &Local::now());
+    let since = args.since.as_ref().map(read).transpose();
+    since.map_err(|reason| CommandError::usage(format!("--since: {reason}")))
 }
 
 fn text(

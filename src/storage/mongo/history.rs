@@ -3,8 +3,10 @@
 
 use super::errors::{Trouble, code};
 use super::{Shared, bson::date, plain};
+use crate::domain::cause::{CAUSES, OTHER};
 use crate::storage::StoreError;
 use crate::storage::history::{Cell, Grain, MOST_CELLS, MOST_ROWS, SAMPLE, Scope, Series, Stored, Successes};
+use chrono::{DateTime, Utc};
 use mongodb::bson::{Bson, Document, doc, oid::ObjectId};
 use mongodb::error::Error;
 use std::time::Duration;
@@ -58,29 +60,51 @@ fn key(grain: Grain) -> Document {
             key.insert(name, field);
         }
     }
+    if grain == Grain::Cause {
+        key.insert("cause", cause());
+    }
     key
+}
+
+/// `domain::cause::cause` in the server's words.
+fn cause() -> Document {
+    let message = doc! { "$cond": [{ "$eq": [{ "$type": "$message" }, "string"] }, "$message", ""] };
+    let branch = |(word, pieces): &(&str, &[&str])| {
+        let pieces: Vec<String> = pieces.iter().map(|piece| literal(piece)).collect();
+        let fits = doc! { "$regexMatch": { "input": &message, "regex": pieces.join("|"), "options": "i" } };
+        doc! { "case": fits, "then": word }
+    };
+    let branches: Vec<Document> = CAUSES.iter().map(branch).collect();
+    doc! { "$switch": { "branches": branches, "default": OTHER } }
+}
+
+/// A text as a regular expression that matches it alone.
+fn literal(text: &str) -> String {
+    let escaped = |ch: char| if ch.is_ascii_punctuation() { format!("\\{ch}") } else { ch.to_string() };
+    text.chars().map(escaped).collect()
 }
 
 fn cell(group: &Document) -> Cell {
     let key = group.get_document("_id").cloned().unwrap_or_default();
     let part = |name: &str| plain::words(key.get(name));
-    let at = |name: &str| match group.get(name) {
-        Some(Bson::DateTime(at)) => chrono::DateTime::from_timestamp_millis(at.timestamp_millis()),
-        _ => None,
-    };
     let newest = group.get_document("newest").ok();
     Cell {
         provider: part("provider"),
         model: part("model"),
         kind: part("kind"),
+        cause: part("cause"),
         stage: part("stage"),
         fingerprint: part("fingerprint"),
         count: count(group),
-        first: at("first"),
-        last: at("last"),
+        first: instant(group, "first"),
+        last: instant(group, "last"),
         message: newest.and_then(|newest| plain::words(newest.get("message"))),
         newest_model: newest.and_then(|newest| plain::words(newest.get("model"))),
     }
+}
+
+fn instant(group: &Document, name: &str) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp_millis(group.get_datetime(name).ok()?.timestamp_millis())
 }
 
 /// A sum of ones: 32 or 64 bits, as the server sees fit.
@@ -109,6 +133,7 @@ pub async fn successes(
                 provider: plain::words(key.get("provider")),
                 model: plain::words(key.get("model")),
                 count: count(group),
+                newest: instant(group, "newest"),
             }
         }));
     }
@@ -123,7 +148,7 @@ fn successes_pipeline(scope: &Scope, by_model: bool) -> Vec<Document> {
     let scope = Scope { fingerprint: None, ..scope.clone() };
     vec![
         doc! { "$match": filter(&scope, "run_ts") },
-        doc! { "$group": { "_id": key, "count": { "$sum": 1 } } },
+        doc! { "$group": { "_id": key, "count": { "$sum": 1 }, "newest": { "$max": "$run_ts" } } },
         doc! { "$limit": MOST_CELLS as i64 },
     ]
 }

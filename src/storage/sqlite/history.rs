@@ -2,6 +2,7 @@
 //! so that the first of a group has its sample message and nothing is sorted.
 
 use super::errors::Trouble;
+use crate::domain::cause::cause;
 use crate::storage::contract::date_value;
 use crate::storage::history::{Cell, Grain, MOST_CELLS, MOST_ROWS, SAMPLE, Scope, Series, Stored, Successes};
 use chrono::DateTime;
@@ -70,6 +71,9 @@ pub fn error_cells(connection: &mut Connection, scope: &Scope, grain: Grain) -> 
             key.push_str(&text(row, place));
             key.push('\0');
         }
+        if grain == Grain::Cause {
+            key.push_str(cause(&text(row, 6)));
+        }
         let at = DateTime::from_timestamp_millis(row.get(5)?);
         let room = groups.len() < MOST_GROUPS;
         match groups.get_mut(&key) {
@@ -88,7 +92,7 @@ pub fn error_cells(connection: &mut Connection, scope: &Scope, grain: Grain) -> 
 fn columns(grain: Grain) -> usize {
     match grain {
         Grain::Provider => 2,
-        Grain::Model => 3,
+        Grain::Model | Grain::Cause => 3,
         Grain::Stage => 4,
         Grain::Fingerprint => 5,
     }
@@ -102,6 +106,7 @@ fn newest(row: &Row<'_>, grain: Grain) -> Cell {
     Cell {
         provider: field(0),
         kind: field(1),
+        cause: (grain == Grain::Cause).then(|| cause(&text(row, 6)).to_owned()),
         model: field(2),
         stage: field(3),
         fingerprint: field(4),
@@ -134,14 +139,15 @@ pub fn successes(
         ("provider, NULL", "provider")
     };
     let sql = format!(
-        "SELECT {columns}, count(*) FROM runs WHERE published IN ({}) AND {} GROUP BY {keys}",
+        "SELECT {columns}, count(*), max(run_ts_ms) FROM runs WHERE published IN ({}) AND {} GROUP BY {keys}",
         published.join(", "),
         condition.text
     );
     let mut statement = connection.prepare_cached(&sql)?;
     let found = statement.query_map(params_from_iter(condition.parameters), |row| {
         let count = u64::try_from(row.get::<_, i64>(2)?).unwrap_or_default();
-        Ok(Successes { provider: row.get(0)?, model: row.get(1)?, count })
+        let newest = row.get::<_, Option<i64>>(3)?.and_then(DateTime::from_timestamp_millis);
+        Ok(Successes { provider: row.get(0)?, model: row.get(1)?, count, newest })
     })?;
     Ok(found.collect::<rusqlite::Result<_>>()?)
 }

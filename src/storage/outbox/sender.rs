@@ -95,7 +95,8 @@ impl Sender {
         (Self { outbox, sink, calls, pulse, failed: BTreeSet::new(), vain: 0 }, seen)
     }
 
-    /// Sends until `stop`; what is under way then is waited for.
+    /// Sends until `stop`. Calls that are under way then end by themselves; rows whose answer nobody heard stay where they
+    /// are, and are sent again.
     ///
     /// # Errors
     /// A final error of the outbox. The store's are never one.
@@ -110,7 +111,10 @@ impl Sender {
                 () = sleep(pause) => {}
                 () = self.outbox.news(), if wakes_early => {}
             }
-            let round = self.round().await?;
+            let round = tokio::select! {
+                () = stop.cancelled() => break,
+                round = self.round() => round?,
+            };
             self.look().await?;
             wakes_early = round.wait.is_none();
             pause = match round.wait {

@@ -6,6 +6,8 @@ pub mod ask;
 pub mod catalog;
 pub mod chart;
 pub mod columns;
+pub mod compare;
+pub mod counter;
 pub mod csv;
 pub mod error_story;
 pub mod errors;

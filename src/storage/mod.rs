@@ -1,6 +1,6 @@
 //! Where outcomes are kept and the catalogue is read and changed: SQLite and MongoDB behind the same traits. [`Sink`] is
 //! all that a remote runner may do; [`Catalogue`] and [`Store`] add what an operator does, [`History`] what an operator
-//! may ask, and [`Listings`] keeps what providers list.
+//! may ask, [`Rows`] reads many rows, and [`Listings`] keeps what providers list.
 //!
 //! An outcome becomes a row in [`document`] (types by the table in [`contract`]), and the row goes to the store that
 //! [`open()`] made of a [`Location`]. What no store took is kept by [`spill`] until one does.
@@ -18,6 +18,7 @@ pub mod location;
 pub mod mongo;
 pub mod names;
 mod open;
+pub mod rows;
 #[cfg(test)]
 mod samples;
 pub mod spill;
@@ -29,6 +30,7 @@ pub use listings::Listings;
 pub use location::{Location, LocationError, MongoUri};
 pub use names::Names;
 pub use open::{create_private_dir, init_plan, open};
+pub use rows::Rows;
 
 use crate::domain::{ModelRef, Outcome};
 use async_trait::async_trait;
@@ -92,7 +94,7 @@ pub trait Sink: Send + Sync {
 
 /// What an operator may do besides.
 #[async_trait]
-pub trait Store: Sink + Catalogue + History + Listings {
+pub trait Store: Sink + Catalogue + History + Rows + Listings {
     /// Creates tables, collections and indexes that are missing. Twice is once.
     async fn init(&self) -> Result<(), StoreError>;
 

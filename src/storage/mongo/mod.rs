@@ -14,6 +14,7 @@ pub(super) mod indexes;
 mod listings;
 mod plain;
 mod record;
+mod rows;
 
 use crate::domain::listing::{CatalogRow, Kept, Listing, MeasuredModel, ReadRow};
 use crate::domain::{ModelRef, Outcome};
@@ -21,6 +22,7 @@ use crate::storage::catalogue::{
     Batch, Change, ChangesOf, Entry, Figures, Order, Ordered, Scope as ModelScope,
 };
 use crate::storage::history::{Cell, Grain, History, Scope, Series, Stored, Successes};
+use crate::storage::rows::{Pages, Question, Rows};
 use crate::storage::{
     Catalogue, Listings, MongoUri, Names, Recorded, Sink, Store, StoreError, WorkItem, document,
 };
@@ -212,6 +214,12 @@ impl History for MongoStore {
     async fn rollups(&self, fingerprint: &str, limit: u32) -> Result<Vec<Stored>, StoreError> {
         let (shared, fingerprint) = (Arc::clone(&self.shared), fingerprint.to_owned());
         self.caller.call(async move { history::rollups(&shared, &fingerprint, limit).await }).await
+    }
+}
+
+impl Rows for MongoStore {
+    fn pages(&self, question: Question) -> Box<dyn Pages + '_> {
+        Box::new(rows::MongoPages::new(&self.shared, &self.caller, question))
     }
 }
 

@@ -11,6 +11,7 @@ mod history;
 mod listings;
 mod owner;
 mod record;
+mod rows;
 pub(super) mod schema;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use crate::storage::catalogue::{
     Batch, Change, ChangesOf, Entry, Figures, Order, Ordered, Scope as ModelScope,
 };
 use crate::storage::history::{Cell, Grain, History, Scope, Series, Stored, Successes};
+use crate::storage::rows::{Pages, Question, Rows};
 use crate::storage::{Catalogue, Listings, Recorded, Sink, Store, StoreError, WorkItem, document};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -178,6 +180,12 @@ impl History for SqliteStore {
     async fn rollups(&self, fingerprint: &str, limit: u32) -> Result<Vec<Stored>, StoreError> {
         let fingerprint = fingerprint.to_owned();
         self.owner.ask(move |connection| history::rollups(connection, &fingerprint, limit)).await
+    }
+}
+
+impl Rows for SqliteStore {
+    fn pages(&self, question: Question) -> Box<dyn Pages + '_> {
+        Box::new(rows::SqlitePages::new(&self.owner, question))
     }
 }
 

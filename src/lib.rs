@@ -5,6 +5,7 @@
 //! - [`cli`]: every command and flag; no behaviour
 //! - [`settings`]: who wins: flag, environment, file, default; secrets that cannot print
 //! - [`commands`]: what each word does: settings in, exit status out
+//! - [`export`]: stored rows as files: CSV, JSON, Parquet
 //! - [`output`]: results to stdout, notes and progress to stderr
 //! - [`catalog`]: what providers list, against what is measured
 //! - [`measure`]: one request, one outcome: timeline, verdict, load shapes, statistics
@@ -17,6 +18,7 @@ pub mod catalog;
 pub mod cli;
 pub mod commands;
 pub mod domain;
+pub mod export;
 pub mod measure;
 pub mod output;
 pub mod providers;

@@ -22,6 +22,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("io::stdout", &["output/"]),
     ("io::stderr", &["output/"]),
     ("tokio::signal", &["commands/interrupt.rs"]),
+    ("snap::", &["export/"]),
     ("toml::", &["settings/"]),
 ];
 
@@ -34,11 +35,23 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("measure", &["domain", "wire", "providers"]),
     ("catalog", &["domain", "wire", "providers", "measure"]),
     ("output", &["domain", "measure", "catalog"]),
+    ("export", &["domain", "storage", "output"]),
     ("cli", &[]),
     ("settings", &["cli", "domain", "providers", "storage", "wire"]),
     (
         "commands",
-        &["cli", "settings", "output", "catalog", "measure", "providers", "storage", "wire", "domain"],
+        &[
+            "cli",
+            "settings",
+            "export",
+            "output",
+            "catalog",
+            "measure",
+            "providers",
+            "storage",
+            "wire",
+            "domain",
+        ],
     ),
 ];
 

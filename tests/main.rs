@@ -19,6 +19,7 @@ mod protocols;
 mod providers;
 mod raw_server;
 mod readme;
+mod results;
 mod run_bad_input;
 mod run_basics;
 mod simulator;

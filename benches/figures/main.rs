@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo bench --bench figures                     all of it, about one minute
-//! cargo bench --bench figures -- streams flood    some of it: cold, streams, flood, memory, start
+//! cargo bench --bench figures -- streams flood    some of it: cold, streams, flood, memory, start, export
 //! cargo bench --bench figures -- --build          also a release build from scratch, some minutes more
 //! ```
 //!
@@ -39,12 +39,13 @@ struct Line {
 /// A part of the table, chosen by its name.
 type Part = (&'static str, fn() -> Result<Vec<Line>, Failed>);
 
-const PARTS: [Part; 5] = [
+const PARTS: [Part; 6] = [
     ("cold", rows::cold::measure),
     ("streams", rows::streams::measure),
     ("flood", rows::flood::measure),
     ("memory", rows::memory::measure),
     ("start", rows::start::measure),
+    ("export", rows::export::measure),
 ];
 
 fn main() -> ExitCode {

@@ -1,7 +1,9 @@
 //! `llmbench results`: stored runs.
 
 use crate::cli::errors::{ModelArgs, WindowArgs};
-use clap::{Args, Subcommand};
+use crate::cli::values;
+use clap::{Args, Subcommand, ValueEnum};
+use std::path::PathBuf;
 
 /// Stored runs
 #[derive(Debug, Args)]
@@ -18,6 +20,10 @@ pub enum ResultsCommand {
     List(ListArgs),
     /// One run with its timeline, or one error
     Show(ShowArgs),
+    /// Write stored rows as CSV, JSON or Parquet, oldest first; of all time unless --since says else
+    Export(ExportArgs),
+    /// Tell whether two models, providers or windows differ; of the last 7 days unless --since says else
+    Compare(CompareArgs),
 }
 
 /// The newest runs, newest first
@@ -62,3 +68,137 @@ pub struct ShowArgs {
     #[arg(short, long)]
     pub verbose: bool,
 }
+
+/// In which form rows are exported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FormatArg {
+    /// One header, one row a line
+    Csv,
+    /// One JSON document
+    Json,
+    /// One JSON document a line
+    Ndjson,
+    /// Columns for analysis, binary
+    Parquet,
+}
+
+/// Which rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SeriesArg {
+    /// Runs of the published series
+    Published,
+    /// All other runs
+    Probe,
+    /// Failed attempts, of every run
+    Errors,
+}
+
+/// Write stored rows as CSV, JSON or Parquet, oldest first; of all time unless --since says else
+#[derive(Debug, Args)]
+#[command(after_help = EXPORTED)]
+pub struct ExportArgs {
+    /// When.
+    #[command(flatten)]
+    pub window: WindowArgs,
+    /// Which models.
+    #[command(flatten)]
+    pub of: ModelArgs,
+    /// Which rows
+    #[arg(long, value_enum, value_name = "WHICH", default_value_t = SeriesArg::Published)]
+    pub series: SeriesArg,
+    /// In which form [default: by the ending of FILE (.csv, .json, .ndjson, .jsonl, .parquet), else csv]
+    #[arg(short, long, value_enum, value_name = "FORM")]
+    pub format: Option<FormatArg>,
+    /// Where to; - is standard output. The file appears when it is whole, and not before
+    #[arg(short, long, value_name = "FILE", default_value = "-")]
+    pub output: PathBuf,
+    /// Replace FILE where it exists
+    #[arg(long)]
+    pub force: bool,
+    /// No progress and no notes; errors still appear, on standard error
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// What comes out, as `--help` and the man page print it.
+const EXPORTED: &str = "\
+Every field of every row comes out. JSON is what is stored, with times as RFC 3339. CSV and Parquet have a column for each
+field of the data contract, in its type; other fields, and values of another type than their column's, stand in the last
+column `extra` as one JSON object. Rows that are stored meanwhile may or may not be in it.";
+
+/// A figure that is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum MetricArg {
+    /// Every one of the others
+    All,
+    /// Start to the first visible text
+    Ttft,
+    /// Generated tokens, reasoning included, over the whole request
+    TokensPerSecond,
+    /// Visible tokens over the whole request
+    VisibleTokensPerSecond,
+    /// Time between visible tokens
+    InterTokenLatency,
+    /// The whole request
+    GenerateTime,
+}
+
+/// Which runs are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RunsArg {
+    /// The published series
+    Published,
+    /// All other runs
+    Probe,
+}
+
+/// Tell whether two models, providers or windows differ; of the last 7 days unless --since says else
+#[derive(Debug, Args)]
+#[command(after_help = COMPARED)]
+pub struct CompareArgs {
+    /// What B is held against: provider:model_id, a provider, or one of them or nothing with a window of its own behind it,
+    /// WHAT@FROM..TO, where FROM and TO are times as --since takes them, either may be missing
+    #[arg(value_name = "A")]
+    pub a: String,
+    /// The same for the other side
+    #[arg(value_name = "B")]
+    pub b: String,
+    /// When, for a side without a window of its own.
+    #[command(flatten)]
+    pub window: WindowArgs,
+    /// Which figures (repeatable, or with commas between)
+    #[arg(short, long, value_enum, value_name = "NAME", value_delimiter = ',', default_values_t = [MetricArg::All])]
+    pub metric: Vec<MetricArg>,
+    /// Which runs
+    #[arg(long, value_enum, value_name = "WHICH", default_value_t = RunsArg::Published)]
+    pub series: RunsArg,
+    /// How sure an answer has to be: 0.95 or 95%
+    #[arg(long, value_name = "SHARE", default_value = "0.95", value_parser = values::confidence)]
+    pub confidence: f64,
+    /// A smaller difference (5% or 0.05) is none, however sure it is
+    #[arg(long, value_name = "SHARE", default_value = "0", value_parser = values::share)]
+    pub min_difference: f64,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Every model, however many there are, and every column
+    #[arg(long)]
+    pub wide: bool,
+}
+
+/// How it is done, as `--help` and the man page print it.
+const COMPARED: &str = "\
+The difference is that of the medians, B against A. Two models are compared as they are. Providers are compared by the
+models that both have under one name, and windows by the models that both have: the ratio of the medians of each model,
+and of these the geometric mean, every model counting the same. So another mix of models is no difference in speed. The
+interval is a percentile bootstrap: each model's runs are drawn anew on either side, the same draws for the same rows.
+Where several figures are asked for, the chance of a false alarm is shared among them. Suspect runs are left out. A
+difference is real where the interval does not hold zero and the difference is no smaller than --min-difference.
+
+  llmbench results compare groq:llama-3.3-70b-versatile cerebras:llama-3.3-70b
+  llmbench results compare together fireworks --since 30d --min-difference 5%
+  llmbench results compare groq@14d..7d groq@7d..
+  llmbench results compare @2026-11-01..2026-11-08 @2026-11-08..2026-11-15 --metric ttft
+
+Exit status: 0 no real difference, 1 a real difference, 2 trouble, or too few runs to tell";

@@ -40,6 +40,15 @@ pub fn share(text: &str) -> Result<f64, String> {
     if (0.0..=1.0).contains(&share) { Ok(share) } else { Err("must lie between 0% and 100%".to_owned()) }
 }
 
+/// A share from 0.5 to 0.9999: how sure something has to be.
+///
+/// # Errors
+/// A sentence with the accepted forms.
+pub fn confidence(text: &str) -> Result<f64, String> {
+    let sure = share(text).map_err(|_| "write 95% or 0.95".to_owned())?;
+    if (0.5..=0.9999).contains(&sure) { Ok(sure) } else { Err("must lie between 50% and 99.99%".to_owned()) }
+}
+
 /// A number above 0.
 ///
 /// # Errors
@@ -118,6 +127,10 @@ mod tests {
         assert_eq!(share("0.25"), Ok(0.25));
         assert!(share("120%").is_err());
         assert!(share("5").is_err());
+        assert_eq!(confidence("99%"), Ok(0.99));
+        for wrong in ["100%", "0.4", "95", "sure"] {
+            assert!(confidence(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! then many outcomes: statistics and gates. Knows providers; does not know storage, the command line or the terminal.
 
 pub mod collect;
+pub mod compare;
 pub mod desk;
 pub mod foreign;
 pub mod gate;

@@ -191,7 +191,7 @@ fn resample(sorted: &[f64], drawn: &mut Vec<f64>, state: &mut u64) {
 
 /// A number below `limit` by SplitMix64 (Steele, Lea, Flood 2014). Written out because a generator of a library may change
 /// between versions, and a stored interval has to come out again.
-fn draw(state: &mut u64, limit: usize) -> usize {
+pub(super) fn draw(state: &mut u64, limit: usize) -> usize {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut mixed = *state;
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -79,12 +79,13 @@ fn cell(value: &Value) -> String {
 
 /// An apostrophe before text that a spreadsheet would take for a formula (OWASP, "CSV injection"). Numbers are no text and
 /// keep their sign.
-pub(super) fn disarm(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
-        format!("'{text}")
-    } else {
-        text.to_owned()
-    }
+pub fn disarm(text: &str) -> String {
+    if is_formula(text) { format!("'{text}") } else { text.to_owned() }
+}
+
+/// Whether a spreadsheet would take it for a formula.
+pub fn is_formula(text: &str) -> bool {
+    text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n'])
 }
 
 #[cfg(test)]

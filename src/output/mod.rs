@@ -5,6 +5,8 @@ pub mod advice;
 pub mod ask;
 pub mod catalog;
 pub mod chart;
+pub mod compare;
+pub mod counter;
 pub mod csv;
 pub mod doctor;
 pub mod error_story;

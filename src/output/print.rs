@@ -20,6 +20,11 @@ pub fn data(text: &str) -> io::Result<Written> {
     write_all(&mut io::stdout().lock(), text.as_bytes())
 }
 
+/// Standard output for data that is written piece by piece.
+pub fn sink() -> impl Write + Send {
+    io::stdout()
+}
+
 /// Writes a note to stderr, on lines of its own and with control characters made visible. Whether it can be written
 /// changes nothing about the outcome, so a failure is not reported.
 pub fn note(text: &str) {

@@ -103,6 +103,7 @@ const DOUBLES: &[&str] = &[
     "dispatch_delay_seconds",
     "wall_clock_step_seconds",
     "retry_after_seconds",
+    "elapsed_seconds",
 ];
 
 const INTEGERS: &[&str] = &[

@@ -1,7 +1,7 @@
 //! Where outcomes are kept and the catalogue is read and changed: SQLite and MongoDB behind the same traits. [`Sink`] is
 //! all that a remote runner may do; [`Catalogue`] and [`Store`] add what an operator does, [`History`] what an operator
-//! may ask, [`Listings`] keeps what providers list, [`Overview`] tells how all of it is, and [`Inspect`] looks whether the
-//! store itself is in order.
+//! may ask, [`Rows`] reads many rows, [`Listings`] keeps what providers list, [`Overview`] tells how all of it is, and
+//! [`Inspect`] looks whether the store itself is in order.
 //!
 //! An outcome becomes a row in [`document`] (types by the table in [`contract`]), and the row goes to the store that
 //! [`open()`] made of a [`Location`]. What no store took is kept by [`spill`] until one does; a daemon's rows
@@ -25,6 +25,7 @@ pub mod outbox;
 pub mod overview;
 mod payload;
 pub mod pulse_file;
+pub mod rows;
 #[cfg(test)]
 mod samples;
 pub mod spill;
@@ -38,6 +39,7 @@ pub use location::{Location, LocationError, MongoUri};
 pub use names::Names;
 pub use open::{create_private_dir, init_plan, look, open};
 pub use overview::Overview;
+pub use rows::Rows;
 
 use crate::domain::{ModelRef, Outcome};
 use async_trait::async_trait;
@@ -101,7 +103,7 @@ pub trait Sink: Send + Sync {
 
 /// What an operator may do besides.
 #[async_trait]
-pub trait Store: Sink + Catalogue + History + Listings + Overview + Inspect {
+pub trait Store: Sink + Catalogue + History + Rows + Listings + Overview + Inspect {
     /// Creates tables, collections and indexes that are missing. Twice is once.
     async fn init(&self) -> Result<(), StoreError>;
 

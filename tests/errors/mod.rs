@@ -2,9 +2,9 @@
 
 mod advice;
 mod documents;
-mod odd;
+pub mod odd;
 mod plans;
 mod statuses;
 mod story;
 mod tail;
-mod world;
+pub mod world;

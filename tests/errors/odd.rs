@@ -8,9 +8,9 @@ use mongodb::Database;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use serde_json::json;
 
-const ODD_NAME: &str = "ev\nil\u{1b}[2J\u{202e}";
+pub const ODD_NAME: &str = "ev\nil\u{1b}[2J\u{202e}";
 
-async fn insert(database: &Database, collection: &str, rows: Vec<Document>) {
+pub async fn insert(database: &Database, collection: &str, rows: Vec<Document>) {
     database.collection::<Document>(collection).insert_many(rows).await.unwrap();
 }
 
@@ -39,7 +39,7 @@ async fn the_predecessors_rows_are_ours_to_read() {
 }
 
 /// Rows with fields missing, odd, or made to harm.
-async fn spoil(world: &World) {
+pub async fn spoil(world: &World) {
     match &world.backend {
         Backend::Mongo(database) => {
             let ts = DateTime::from_millis(at(100).timestamp_millis());

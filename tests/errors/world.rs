@@ -82,6 +82,11 @@ async fn world(backend: Backend) -> World {
 }
 
 impl World {
+    /// Whether it is on a server.
+    pub fn is_mongo(&self) -> bool {
+        matches!(self.backend, Backend::Mongo(_))
+    }
+
     /// Asks the binary in a terminal of so many columns.
     pub fn at_columns(&self, columns: u32, arguments: &[&str]) -> Output {
         let mut command = self.home.llmbench(arguments);

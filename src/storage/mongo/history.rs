@@ -153,14 +153,14 @@ fn successes_pipeline(scope: &Scope, by_model: bool) -> Vec<Document> {
     ]
 }
 
-fn runs_of(shared: &Shared, series: Series) -> &str {
+pub(super) fn runs_of(shared: &Shared, series: Series) -> &str {
     match series {
         Series::Published => &shared.names.cloud,
         Series::Probe => &shared.names.cloud_probe,
     }
 }
 
-fn filter(scope: &Scope, time: &str) -> Document {
+pub(super) fn filter(scope: &Scope, time: &str) -> Document {
     let mut filter = Document::new();
     for (field, wanted) in
         [("provider", &scope.provider), ("model_name", &scope.model), ("fingerprint", &scope.fingerprint)]

@@ -38,7 +38,11 @@ const BY_MODEL_AND_TIME: &[(&str, i32)] = &[("provider", 1), ("model_name", 1), 
 const BY_RUN_TIME: &[(&str, i32)] = &[("run_ts", -1), ("provider", 1), ("model_name", 1)];
 const BY_MODEL: &[(&str, i32)] = &[("provider", 1), ("model_id", 1)];
 
-static INDEXES: [Index; 23] = [
+/// The order in which rows are exported. Provider and model are in it so that rows of others are passed over unread.
+const RUNS_IN_ORDER: &[(&str, i32)] = &[("run_ts", 1), ("_id", 1), ("provider", 1), ("model_name", 1)];
+const ERRORS_IN_ORDER: &[(&str, i32)] = &[("ts", 1), ("_id", 1), ("provider", 1), ("model_name", 1)];
+
+static INDEXES: [Index; 26] = [
     index(|n| &n.cloud, "provider_1_model_name_1_run_ts_-1", BY_MODEL_AND_TIME, Kind::Plain),
     index(
         |n| &n.cloud,
@@ -49,6 +53,9 @@ static INDEXES: [Index; 23] = [
     index(|n| &n.cloud, "run_ts_-1_provider_1_model_name_1", BY_RUN_TIME, Kind::Plain),
     index(|n| &n.cloud_probe, "provider_1_model_name_1_run_ts_-1", BY_MODEL_AND_TIME, Kind::Plain),
     index(|n| &n.cloud_probe, "run_ts_-1_provider_1_model_name_1", BY_RUN_TIME, Kind::Plain),
+    index(|n| &n.cloud, "run_ts_1__id_1_provider_1_model_name_1", RUNS_IN_ORDER, Kind::Plain),
+    index(|n| &n.cloud_probe, "run_ts_1__id_1_provider_1_model_name_1", RUNS_IN_ORDER, Kind::Plain),
+    index(|n| &n.errors, "ts_1__id_1_provider_1_model_name_1", ERRORS_IN_ORDER, Kind::Plain),
     index(
         |n| &n.errors,
         "provider_1_model_name_1_ts_-1_error_kind_1",

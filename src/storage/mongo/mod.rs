@@ -16,6 +16,7 @@ mod listings;
 mod overview;
 mod plain;
 mod record;
+mod rows;
 
 use crate::domain::fleet::Fleet;
 use crate::domain::listing::{CatalogRow, Kept, Listing, MeasuredModel, ReadRow};
@@ -25,6 +26,7 @@ use crate::storage::catalogue::{
 };
 use crate::storage::history::{Cell, Grain, History, Scope, Series, Stored, Successes};
 use crate::storage::inspect::{Census, Facts, IndexFault, Inspect, Rights};
+use crate::storage::rows::{Pages, Question, Rows};
 use crate::storage::{
     Catalogue, Listings, MongoUri, Names, Overview, Recorded, Sink, Store, StoreError, WorkItem, document,
 };
@@ -216,6 +218,12 @@ impl History for MongoStore {
     async fn rollups(&self, fingerprint: &str, limit: u32) -> Result<Vec<Stored>, StoreError> {
         let (shared, fingerprint) = (Arc::clone(&self.shared), fingerprint.to_owned());
         self.caller.call(async move { history::rollups(&shared, &fingerprint, limit).await }).await
+    }
+}
+
+impl Rows for MongoStore {
+    fn pages(&self, question: Question) -> Box<dyn Pages + '_> {
+        Box::new(rows::MongoPages::new(&self.shared, &self.caller, question))
     }
 }
 

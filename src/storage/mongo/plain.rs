@@ -44,7 +44,7 @@ pub fn words(value: Option<&Bson>) -> Option<String> {
 }
 
 /// What `super::bson` did to a key, undone. Keys of other writers hold no percent sign to speak of.
-fn unescape_key(key: &str) -> String {
+pub(super) fn unescape_key(key: &str) -> String {
     if key == "%" {
         return String::new();
     }

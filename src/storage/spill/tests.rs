@@ -43,6 +43,12 @@ impl Sink for Answers {
     }
 }
 
+impl crate::storage::Rows for Answers {
+    fn pages(&self, _: crate::storage::rows::Question) -> Box<dyn crate::storage::rows::Pages + '_> {
+        unreachable!("undelivered results are written, not read")
+    }
+}
+
 #[async_trait::async_trait]
 impl Listings for Answers {
     async fn keep_listing(&self, _: &Listing) -> Result<Kept, StoreError> {

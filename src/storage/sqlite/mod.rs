@@ -14,6 +14,7 @@ mod listings;
 mod overview;
 mod owner;
 mod record;
+mod rows;
 pub(super) mod schema;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ use crate::storage::catalogue::{
 };
 use crate::storage::history::{Cell, Grain, History, Scope, Series, Stored, Successes};
 use crate::storage::inspect::{Census, Facts, IndexFault, Inspect, Rights};
+use crate::storage::rows::{Pages, Question, Rows};
 use crate::storage::{Catalogue, Listings, Overview, Recorded, Sink, Store, StoreError, WorkItem, document};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -203,6 +205,12 @@ impl History for SqliteStore {
     async fn rollups(&self, fingerprint: &str, limit: u32) -> Result<Vec<Stored>, StoreError> {
         let fingerprint = fingerprint.to_owned();
         self.owner.ask(move |connection| history::rollups(connection, &fingerprint, limit)).await
+    }
+}
+
+impl Rows for SqliteStore {
+    fn pages(&self, question: Question) -> Box<dyn Pages + '_> {
+        Box::new(rows::SqlitePages::new(&self.owner, question))
     }
 }
 

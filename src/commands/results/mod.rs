@@ -1,4 +1,9 @@
-//! `llmbench results`: stored runs, the newest ones or one of them.
+//! `llmbench results`: stored runs: the newest ones, one of them, many of them, two sides of them.
+
+mod compare;
+mod export;
+mod samples;
+mod sides;
 
 use crate::cli::results::{ListArgs, ResultsArgs, ResultsCommand, ShowArgs};
 use crate::commands::context::Context;
@@ -18,6 +23,8 @@ pub async fn run(args: ResultsArgs, context: Context) -> Result<Exit, CommandErr
     match args.command {
         ResultsCommand::List(args) => list(args, context).await,
         ResultsCommand::Show(args) => show(args, context).await,
+        ResultsCommand::Export(args) => export::run(args, context).await,
+        ResultsCommand::Compare(args) => compare::run(args, context).await,
     }
 }
 

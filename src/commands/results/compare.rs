@@ -1,0 +1,175 @@
+//! `llmbench results compare`: two models, providers or windows held against each other. What is read is in
+//! [`super::samples`], the arithmetic in `measure::compare`, what people see in `output::compare`.
+
+use super::samples::{self, Blocks, Counted, Naming};
+use super::sides::{self, Side, What};
+use crate::cli::results::{CompareArgs, MetricArg, RunsArg};
+use crate::commands::context::Context;
+use crate::commands::errors::{data, document, view};
+use crate::commands::exit::{CommandError, Exit};
+use crate::commands::scope::window;
+use crate::measure::compare::{Block, FIGURES, Figure, ROUGH, SEED, compare};
+use crate::output::compare as shown;
+use crate::output::print;
+use crate::storage::Store;
+use crate::storage::history::Series;
+use chrono::{Duration, Local};
+
+/// How far back sides reach that name no window.
+const WEEK: Duration = Duration::days(7);
+
+/// Runs the command.
+///
+/// # Errors
+/// Status 2 for sides that cannot be held against each other or have too few runs, 75 for a store that is away.
+pub async fn run(args: CompareArgs, context: Context) -> Result<Exit, CommandError> {
+    let (a, b) = both(&args)?;
+    let store = context.open_store().await?;
+    let series = match args.series {
+        RunsArg::Published => Series::Published,
+        RunsArg::Probe => Series::Probe,
+    };
+    let (counted, blocks) = read(&*store, [&a, &b], series).await?;
+    let figures = chosen(&args.metric);
+    let asked = shown::Asked {
+        series: if series == Series::Published { "published" } else { "probe" },
+        confidence: args.confidence,
+        // Each of several figures may raise its share of the false alarms that the whole may raise.
+        confidence_each: 1.0 - (1.0 - args.confidence) / figures.len() as f64,
+        min_difference: args.min_difference,
+        seed: SEED,
+    };
+    let comparison = shown::Comparison {
+        a: described(&args.a, &a, counted[0]),
+        b: described(&args.b, &b, counted[1]),
+        paired: !matches!(a.what, What::Model(_)),
+        figures: judged(&figures, &blocks, &asked),
+        models: models(&figures, blocks),
+        asked,
+    };
+    if args.json {
+        document(&shown::document(&comparison))?;
+    } else {
+        data(&shown::report(&comparison, &view(&context, args.wide)))?;
+    }
+    warn(&comparison);
+    verdict(&comparison)
+}
+
+/// The two sides, which fit to each other.
+fn both(args: &CompareArgs) -> Result<(Side, Side), CommandError> {
+    let general = window(&args.window, Some(WEEK))?;
+    let side = |name: &str, text: &str| {
+        Side::parse(text, general, &Local::now())
+            .map_err(|error| CommandError::usage(format!("{name}: {error}")))
+    };
+    let (a, b) = (side("A", &args.a)?, side("B", &args.b)?);
+    sides::check(&a, &b).map_err(|error| {
+        CommandError::usage(error).hint("llmbench results compare --help shows how sides are written")
+    })?;
+    if a.own_window && b.own_window && (args.window.since.is_some() || args.window.to.is_some()) {
+        return Err(CommandError::usage(
+            "--since and --to mean nothing where both sides have a window of their own",
+        ));
+    }
+    Ok((a, b))
+}
+
+async fn read(
+    store: &dyn Store,
+    [a, b]: [&Side; 2],
+    series: Series,
+) -> Result<([Counted; 2], Blocks), CommandError> {
+    let naming = Naming::of(store, a, b).await?;
+    let mut blocks = Blocks::new();
+    let of_a = samples::read(store, a, series, &naming, &mut blocks, |block| &mut block.a).await?;
+    let of_b = samples::read(store, b, series, &naming, &mut blocks, |block| &mut block.b).await?;
+    for block in blocks.values_mut().flatten() {
+        block.a.sort_unstable_by(f64::total_cmp);
+        block.b.sort_unstable_by(f64::total_cmp);
+    }
+    Ok(([of_a, of_b], blocks))
+}
+
+/// Places in [`FIGURES`], each once, in their order.
+fn chosen(metrics: &[MetricArg]) -> Vec<usize> {
+    let named = |metric: MetricArg| match metric {
+        MetricArg::All => None,
+        MetricArg::Ttft => Some("ttft"),
+        MetricArg::TokensPerSecond => Some("tokens_per_second"),
+        MetricArg::VisibleTokensPerSecond => Some("visible_tokens_per_second"),
+        MetricArg::InterTokenLatency => Some("inter_token_latency"),
+        MetricArg::GenerateTime => Some("generate_time"),
+    };
+    let wanted =
+        |figure: &Figure| metrics.iter().any(|metric| named(*metric).is_none_or(|name| name == figure.name));
+    (0..FIGURES.len()).filter(|place| wanted(&FIGURES[*place])).collect()
+}
+
+fn described(text: &str, side: &Side, counted: Counted) -> shown::Side {
+    let Counted { runs, suspect, odd, odd_values } = counted;
+    let model = match &side.what {
+        What::Model(model) => Some(model.model_id.clone()),
+        _ => None,
+    };
+    let provider = side.provider().map(str::to_owned);
+    shown::Side {
+        text: text.to_owned(),
+        provider,
+        model,
+        window: side.window,
+        runs,
+        suspect,
+        odd,
+        odd_values,
+    }
+}
+
+fn judged(figures: &[usize], blocks: &Blocks, asked: &shown::Asked) -> Vec<shown::Judged> {
+    let judge = |place: &usize| {
+        let of_figure: Vec<Block> = blocks.values().map(|blocks| blocks[*place].clone()).collect();
+        let found = compare(&of_figure, asked.confidence_each, asked.seed);
+        let real = found.map(|found| found.is_real(asked.min_difference));
+        shown::Judged { figure: &FIGURES[*place], found, real }
+    };
+    figures.iter().map(judge).collect()
+}
+
+fn models(figures: &[usize], blocks: Blocks) -> Vec<shown::Model> {
+    let model = |(name, mut blocks): (String, Vec<Block>)| {
+        let figures = figures.iter().map(|place| std::mem::take(&mut blocks[*place])).collect();
+        shown::Model { name, figures }
+    };
+    blocks.into_iter().map(model).collect()
+}
+
+/// What weakens the answer.
+fn warn(comparison: &shown::Comparison) {
+    let few: Vec<String> = comparison
+        .figures
+        .iter()
+        .filter_map(|judged| {
+            Some((judged.figure, judged.found.filter(|found| found.n_a.min(found.n_b) < ROUGH)?))
+        })
+        .map(|(figure, found)| format!("{} ({} and {} runs)", figure.title, found.n_a, found.n_b))
+        .collect();
+    if !few.is_empty() {
+        print::note(&format!("fewer than {ROUGH} runs on a side make a rough interval: {}", few.join(", ")));
+    }
+    let odd: u64 = [&comparison.a, &comparison.b].iter().map(|side| side.odd + side.odd_values).sum();
+    if odd > 0 {
+        print::note(&format!("{odd} rows or values are not what the data contract says, and left out"));
+    }
+}
+
+fn verdict(comparison: &shown::Comparison) -> Result<Exit, CommandError> {
+    let judged: Vec<bool> = comparison.figures.iter().filter_map(|judged| judged.real).collect();
+    match (judged.is_empty(), judged.contains(&true)) {
+        (true, _) => Err(CommandError::usage(
+            "too few runs to tell: a model counts with 5 runs on either side, suspect ones left out",
+        )
+        .hint("widen the window with --since, or see what is stored: llmbench results list")),
+        (_, true) => Ok(Exit::No),
+        _ => Ok(Exit::Yes),
+    }
+}

@@ -1,0 +1,253 @@
+//! `llmbench results export`: stored rows as files. The store is read page by page here; a thread beside encodes and writes
+//! what was read, so that neither waits for the other and no more than a few pages are in memory.
+
+use crate::cli::results::{ExportArgs, FormatArg, SeriesArg};
+use crate::commands::context::Context;
+use crate::commands::exit::{CommandError, Exit};
+use crate::commands::interrupt::Interrupt;
+use crate::commands::scope::{read_error, scope, window};
+use crate::export::file::{NewFile, Refused};
+use crate::export::{Encoder, Format, Written, encoder};
+use crate::output::counter::Counter;
+use crate::output::{json, print};
+use crate::storage::Store;
+use crate::storage::history::{Scope, Series};
+use crate::storage::rows::{Page, Question, Table};
+use serde_json::{Map, Value};
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
+use tokio::sync::{mpsc, oneshot};
+
+/// The name and version of the JSON document.
+const DOCUMENT: &str = "llmbench.results.export/1";
+
+/// How many pages may wait for the writer.
+const AHEAD: usize = 2;
+
+/// Runs the command.
+///
+/// # Errors
+/// Status 2 for a file that may not be replaced and for Parquet on a terminal, 1 where the file cannot be written, 75 where
+/// the store cannot be reached, 130 where it was interrupted. None of them leaves a file.
+pub async fn run(args: ExportArgs, context: Context) -> Result<Exit, CommandError> {
+    let scope = scope(&args.of, window(&args.window, None)?)?;
+    let (table, what) = match args.series {
+        SeriesArg::Published => (Table::Runs(Series::Published), "runs"),
+        SeriesArg::Probe => (Table::Runs(Series::Probe), "runs"),
+        SeriesArg::Errors => (Table::Errors, "errors"),
+    };
+    let format = format(&args)?;
+    let to_file = args.output != Path::new("-");
+    if format == Format::Parquet && !to_file && context.terminal.stdout_tty {
+        return Err(CommandError::usage("Parquet is binary and standard output is a terminal")
+            .hint("name a file: --output runs.parquet"));
+    }
+    let store = context.open_store().await?;
+    let interrupt = Interrupt::listen()
+        .map_err(|error| CommandError::usage(format!("no signal handler can be set: {error}")))?;
+    let target = if to_file { Target::File(Box::new(create(&args)?)) } else { Target::Standard };
+    let job = Job { format, table, head: head(args.series, &scope) };
+    let mut counter = Counter::start(what, &context.terminal, args.quiet);
+    let question = Question { table, scope, fields: None };
+    let ended = copy(&*store, question, job, target, &mut counter, &interrupt).await;
+    counter.done();
+    let (written, kept) = ended?;
+    if !args.quiet {
+        tell(what, written, kept.map(|bytes| (args.output.as_path(), bytes)), args.series);
+    }
+    Ok(Exit::Yes)
+}
+
+/// What the flag says, else what the file's name says.
+fn format(args: &ExportArgs) -> Result<Format, CommandError> {
+    let ending = args.output.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
+    Ok(match (args.format, ending.as_deref()) {
+        (Some(FormatArg::Csv), _) | (None, Some("csv") | None) => Format::Csv,
+        (Some(FormatArg::Json), _) | (None, Some("json")) => Format::Json,
+        (Some(FormatArg::Ndjson), _) | (None, Some("ndjson" | "jsonl")) => Format::Ndjson,
+        (Some(FormatArg::Parquet), _) | (None, Some("parquet")) => Format::Parquet,
+        (None, Some(ending)) => {
+            let said = format!("`.{}` names no form", ending.escape_debug());
+            return Err(CommandError::usage(said).hint("add --format csv, json, ndjson or parquet"));
+        }
+    })
+}
+
+/// What stands at the top of the JSON document.
+fn head(series: SeriesArg, scope: &Scope) -> Map<String, Value> {
+    let series = match series {
+        SeriesArg::Published => "published",
+        SeriesArg::Probe => "probe",
+        SeriesArg::Errors => "errors",
+    };
+    let at = |at: Option<_>| at.map_or(Value::Null, |at| json::time(at).into());
+    let fields = [
+        ("schema", DOCUMENT.into()),
+        ("series", series.into()),
+        ("from", at(scope.window.from)),
+        ("to", at(scope.window.to)),
+        ("provider", scope.provider.clone().into()),
+        ("model", scope.model.clone().into()),
+    ];
+    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+fn create(args: &ExportArgs) -> Result<NewFile, CommandError> {
+    NewFile::create(&args.output, args.force).map_err(|error| {
+        let said = CommandError::usage(&error);
+        match error {
+            Refused::Exists(_) => said.hint("--force replaces it"),
+            Refused::NoFile(_) => said.hint("name a file, or write to standard output: --output -"),
+            Refused::Io(..) => said,
+        }
+    })
+}
+
+/// Where rows go.
+enum Target {
+    Standard,
+    File(Box<NewFile>),
+}
+
+/// How rows are written.
+struct Job {
+    format: Format,
+    table: Table,
+    head: Map<String, Value>,
+}
+
+/// What was written, and how many bytes a kept file has.
+type Done = (Written, Option<u64>);
+
+/// Reads all pages and has them written.
+async fn copy(
+    store: &dyn Store,
+    question: Question,
+    job: Job,
+    target: Target,
+    counter: &mut Counter,
+    interrupt: &Interrupt,
+) -> Result<Done, CommandError> {
+    let (pages, queue) = mpsc::channel(AHEAD);
+    let (reply, done) = oneshot::channel();
+    let to_file = matches!(target, Target::File(_));
+    // A thread of its own: the disk or a reader may take its time, and Ctrl-C is heard all the same.
+    let writing = move || drop(reply.send(write(&job, target, queue)));
+    std::thread::Builder::new()
+        .name("export".to_owned())
+        .spawn(writing)
+        .map_err(|error| CommandError::usage(format!("no thread to write: {error}")))?;
+    let read = tokio::select! {
+        read = read(store, question, &pages, counter) => read,
+        () = interrupt.stop.cancelled() => Err(CommandError::usage("interrupted").exit(Exit::Interrupted)),
+    };
+    drop(pages);
+    if let Err(error) = read {
+        // The writer takes away what it began; whoever reads standard output may never come to it.
+        if to_file {
+            tokio::select! {
+                _ = done => {}
+                () = interrupt.abort.cancelled() => {}
+            }
+        }
+        return Err(error.hint("the export is not whole; no file is kept"));
+    }
+    tokio::select! {
+        ended = done => match ended {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(error)) => Err(unwritten(&error)),
+            Err(_) => Err(CommandError::usage("the writer has ended without a word").exit(Exit::No)),
+        },
+        // All is read; what is left to write of a file is little.
+        () = if to_file { interrupt.abort.cancelled() } else { interrupt.stop.cancelled() } => {
+            Err(CommandError::usage("interrupted").exit(Exit::Interrupted))
+        }
+    }
+}
+
+/// Reads pages and hands them on, their end too: a queue that just ends is a reader that failed.
+async fn read(
+    store: &dyn Store,
+    question: Question,
+    pages: &mpsc::Sender<Option<Page>>,
+    counter: &mut Counter,
+) -> Result<(), CommandError> {
+    let mut reading = store.pages(question);
+    while let Some(page) = reading.next().await.map_err(|error| read_error("reading rows", error))? {
+        let rows = page.len() as u64;
+        if pages.send(Some(page)).await.is_err() {
+            // The writer has ended and says why itself.
+            return Ok(());
+        }
+        counter.more(rows);
+    }
+    drop(pages.send(None).await);
+    Ok(())
+}
+
+/// Writes pages until the last one. `None` is the end.
+fn write(job: &Job, target: Target, mut queue: mpsc::Receiver<Option<Page>>) -> io::Result<Done> {
+    let mut next = move || queue.blocking_recv();
+    match target {
+        Target::File(mut file) => {
+            let written = encode(job, &mut file, &mut next)?.ok_or(ErrorKind::Interrupted)?;
+            Ok((written, Some(file.keep()?)))
+        }
+        Target::Standard => {
+            match encode(job, &mut io::BufWriter::with_capacity(1 << 16, print::sink()), &mut next) {
+                // A reader that has gone has seen what it wanted.
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok((Written::default(), None)),
+                ended => Ok((ended?.unwrap_or_default(), None)),
+            }
+        }
+    }
+}
+
+/// Encodes pages; `None` where they ended without their end.
+fn encode(
+    job: &Job,
+    out: &mut (impl Write + Send),
+    next: &mut impl FnMut() -> Option<Option<Page>>,
+) -> io::Result<Option<Written>> {
+    let mut rows: Box<dyn Encoder + '_> = encoder(job.format, job.table, &job.head, out)?;
+    let mut written = Written::default();
+    while let Some(page) = next() {
+        let Some(page) = page else {
+            rows.finish()?;
+            return Ok(Some(written));
+        };
+        for row in page.rows() {
+            written.odd += u64::from(!rows.row(row)?);
+            written.rows += 1;
+        }
+    }
+    Ok(None)
+}
+
+fn unwritten(error: &io::Error) -> CommandError {
+    let said = match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+            format!("no room for the export: the disk, its quota or the limit on files is full ({error})")
+        }
+        _ => format!("cannot write: {error}"),
+    };
+    CommandError::usage(said).exit(Exit::No).hint("nothing is kept; --output names another place")
+}
+
+fn tell(what: &str, written: Written, file: Option<(&Path, u64)>, series: SeriesArg) {
+    let Written { rows, odd } = written;
+    if let Some((path, bytes)) = file {
+        let megabytes = bytes as f64 / 1e6;
+        print::note(&format!("{rows} {what} in {} ({megabytes:.1} MB)", path.display()));
+        if rows == 0 && series == SeriesArg::Published {
+            print::note(
+                "no run is stored that fits; --series probe exports those outside the published series",
+            );
+        }
+    }
+    if odd > 0 {
+        print::note(&format!(
+            "{odd} of them hold values of another type than the data contract gives them; they are in it as they are"
+        ));
+    }
+}

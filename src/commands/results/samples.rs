@@ -1,0 +1,198 @@
+//! The samples of a comparison: stored runs, sorted into one block a model and figure.
+
+use super::sides::{Side, What};
+use crate::commands::exit::CommandError;
+use crate::commands::scope::read_error;
+use crate::domain::ModelRef;
+use crate::export::{fields, scalar};
+use crate::measure::compare::{Block, FIGURES};
+use crate::storage::Store;
+use crate::storage::history::{Scope, Series};
+use crate::storage::rows::{Question, Table};
+use serde_json::Value;
+use std::collections::{BTreeMap, HashMap};
+
+/// The fields that are read.
+const FIELDS: &[&str] = &[
+    "provider",
+    "model_name",
+    "suspect",
+    FIGURES[0].field,
+    FIGURES[1].field,
+    FIGURES[2].field,
+    FIGURES[3].field,
+    FIGURES[4].field,
+];
+
+/// What was read of a side.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Runs, those left out included.
+    pub runs: u64,
+    /// Left out because they are suspect.
+    pub suspect: u64,
+    /// Left out because they name no provider and model as texts, or are no documents.
+    pub odd: u64,
+    /// Values left out because they are no number above 0.
+    pub odd_values: u64,
+}
+
+/// A model's samples: one block a figure.
+pub type Blocks = BTreeMap<String, Vec<Block>>;
+
+/// What models are called on both sides, so that the same ones stand against each other.
+pub struct Naming {
+    single: bool,
+    by_provider: bool,
+    canonical: HashMap<ModelRef, String>,
+}
+
+impl Naming {
+    /// By what the sides have in common: two models are one block; models of two providers have the same id, or the same
+    /// `canonical_id` in the catalogue; else models are themselves.
+    ///
+    /// # Errors
+    /// A catalogue that cannot be read.
+    pub async fn of(store: &dyn Store, a: &Side, b: &Side) -> Result<Self, CommandError> {
+        let single = matches!(a.what, What::Model(_));
+        let by_provider = !single && a.provider() != b.provider();
+        let mut canonical = HashMap::new();
+        for provider in [a, b].iter().filter_map(|side| side.provider()).filter(|_| by_provider) {
+            let entries = store.entries(Some(provider)).await;
+            let entries = entries.map_err(|error| read_error("reading the catalogue", error))?;
+            canonical.extend(
+                entries
+                    .into_iter()
+                    .filter_map(|entry| Some((entry.model.clone(), entry.text("canonical_id")?))),
+            );
+        }
+        Ok(Self { single, by_provider, canonical })
+    }
+
+    fn name(&self, model: ModelRef) -> String {
+        match (self.single, self.by_provider) {
+            (true, _) => String::new(),
+            (_, true) => self.canonical.get(&model).cloned().unwrap_or(model.model_id),
+            _ => model.to_string(),
+        }
+    }
+}
+
+/// Reads a side's runs into `blocks`; `pick` says which half of a block is meant. Samples come in no order.
+///
+/// # Errors
+/// A store that cannot be read.
+pub async fn read(
+    store: &dyn Store,
+    side: &Side,
+    series: Series,
+    naming: &Naming,
+    blocks: &mut Blocks,
+    pick: fn(&mut Block) -> &mut Vec<f64>,
+) -> Result<Counted, CommandError> {
+    let model = match &side.what {
+        What::Model(model) => Some(model.model_id.clone()),
+        _ => None,
+    };
+    let scope =
+        Scope { window: side.window, provider: side.provider().map(str::to_owned), model, fingerprint: None };
+    let mut pages = store.pages(Question { table: Table::Runs(series), scope, fields: Some(FIELDS) });
+    let mut counted = Counted::default();
+    while let Some(page) = pages.next().await.map_err(|error| read_error("reading runs", error))? {
+        for text in page.rows() {
+            let run = Run::read(text);
+            counted.runs += 1;
+            counted.suspect += u64::from(run.suspect);
+            match run.model() {
+                _ if run.suspect => {}
+                None => counted.odd += 1,
+                Some(model) => {
+                    counted.odd_values += run.odd_values;
+                    let block = blocks
+                        .entry(naming.name(model))
+                        .or_insert_with(|| vec![Block::default(); FIGURES.len()]);
+                    for (block, value) in block.iter_mut().zip(run.values) {
+                        pick(block).extend(value);
+                    }
+                }
+            }
+        }
+    }
+    Ok(counted)
+}
+
+/// A row as far as it is compared.
+#[derive(Debug, Default, PartialEq)]
+struct Run {
+    provider: Option<String>,
+    model: Option<String>,
+    suspect: bool,
+    values: [Option<f64>; FIGURES.len()],
+    odd_values: u64,
+}
+
+impl Run {
+    /// Reads a row of any writer; what cannot be read is missing.
+    fn read(text: &str) -> Self {
+        let mut run = Self::default();
+        let words = |text| match scalar(text) {
+            Some(Value::String(words)) if !words.trim().is_empty() => Some(words),
+            _ => None,
+        };
+        // A row that is cut off has neither provider nor model to speak of: none of it is taken.
+        let whole = fields(text, |name, value| match name.as_ref() {
+            "provider" => run.provider = words(value),
+            "model_name" => run.model = words(value),
+            "suspect" => run.suspect = value == "true",
+            name => {
+                if let Some(place) = FIGURES.iter().position(|figure| figure.field == name) {
+                    run.values[place] = number(value);
+                    run.odd_values += u64::from(run.values[place].is_none() && value != "null");
+                }
+            }
+        });
+        if whole.is_ok() { run } else { Self::default() }
+    }
+
+    fn model(&self) -> Option<ModelRef> {
+        Some(ModelRef::new(self.provider.clone()?, self.model.clone()?))
+    }
+}
+
+/// Every figure is above 0 wherever it was measured; ratios need that.
+fn number(text: &str) -> Option<f64> {
+    scalar(text)?.as_f64().filter(|number| number.is_finite() && *number > 0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_any_writer_are_read_as_far_as_they_go() {
+        let run = Run::read(
+            r#"{"provider":"groq","model_name":"m","time_to_first_token":"fast","tokens_per_second":48,
+            "visible_tokens_per_second":null,"inter_token_latency":0,"generate_time":{"a":1},"misc":{}}"#,
+        );
+        assert_eq!(run.model(), Some(ModelRef::new("groq", "m")));
+        assert_eq!((run.values, run.odd_values), ([None, Some(48.0), None, None, None], 3));
+        assert!(Run::read(r#"{"suspect":true}"#).suspect);
+        for text in [
+            "{}",
+            "no document",
+            "[]",
+            r#"{"provider":7,"model_name":"m"}"#,
+            r#"{"provider":"groq","model_name":"#,
+        ] {
+            assert_eq!(Run::read(text).model(), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_figure_has_its_field() {
+        for figure in &FIGURES {
+            assert!(FIELDS.contains(&figure.field));
+        }
+        assert_eq!(FIELDS.len(), 3 + FIGURES.len());
+    }
+}

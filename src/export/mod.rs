@@ -1,0 +1,74 @@
+//! Stored rows as files that other programs read: CSV, JSON, one JSON line a row, Parquet. A row comes in as the JSON text
+//! that a store keeps and goes out at once; nothing here grows with the number of rows. Which rows, and where the bytes go
+//! to, is decided by the command.
+
+mod cell;
+mod columns;
+mod csv;
+pub mod file;
+mod json;
+mod parquet;
+mod row;
+
+pub use columns::names;
+pub use row::{fields, scalar};
+
+use crate::storage::rows::Table;
+use serde_json::{Map, Value};
+use std::io::{self, Write};
+
+/// In which form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// One header, one row a line.
+    Csv,
+    /// One document.
+    Json,
+    /// One JSON document a line.
+    Ndjson,
+    /// Columns in groups of rows, for analysis; binary.
+    Parquet,
+}
+
+/// What was written so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Rows.
+    pub rows: u64,
+    /// Those among them that were no documents, or had a known field of another type than the contract says.
+    pub odd: u64,
+}
+
+/// Writes rows in one form.
+pub trait Encoder: Send {
+    /// Writes a row; says whether it was a sound one.
+    ///
+    /// # Errors
+    /// What the writer says.
+    fn row(&mut self, text: &str) -> io::Result<bool>;
+
+    /// Writes what comes last, and flushes. Before that the file is not whole.
+    ///
+    /// # Errors
+    /// What the writer says.
+    fn finish(&mut self) -> io::Result<()>;
+}
+
+/// An encoder that writes rows of a table to `out`. `head` stands at the top of the JSON document; others have no place
+/// for it.
+///
+/// # Errors
+/// What the writer says.
+pub fn encoder<'a>(
+    format: Format,
+    table: Table,
+    head: &Map<String, Value>,
+    out: impl Write + Send + 'a,
+) -> io::Result<Box<dyn Encoder + 'a>> {
+    Ok(match format {
+        Format::Csv => Box::new(csv::Csv::new(table, out)?),
+        Format::Json => Box::new(json::Document::new(head, out)?),
+        Format::Ndjson => Box::new(json::Lines::new(out)),
+        Format::Parquet => Box::new(parquet::Parquet::new(table, out)?),
+    })
+}

@@ -1,0 +1,401 @@
+//! Two sides held against each other: a table with intervals drawn to scale, and the document for programs.
+
+use super::grid::{self, Column};
+use super::{json, stored, text, units, view::View};
+use crate::domain::Window;
+use crate::measure::compare::{Block, Figure, Found};
+use crate::measure::metrics::Better;
+use serde_json::{Value, json};
+
+/// The name and version of the document.
+pub const COMPARISON: &str = "llmbench.results.compare/1";
+
+/// How many models are listed where nobody asks for all.
+const LISTED: usize = 20;
+
+/// Columns of an interval's drawing; odd, so that "the same" has a column of its own.
+const SCALE: usize = 25;
+
+/// What was asked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asked {
+    /// `published` or `probe`.
+    pub series: &'static str,
+    /// How sure the whole answer is.
+    pub confidence: f64,
+    /// How sure each figure's interval is, so that the whole is.
+    pub confidence_each: f64,
+    /// What is too small to be a difference, as a share.
+    pub min_difference: f64,
+    /// Of the resampling.
+    pub seed: u64,
+}
+
+/// One side and what was read of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Side {
+    /// As it was typed.
+    pub text: String,
+    /// Its provider, if it names one.
+    pub provider: Option<String>,
+    /// Its model, if it names one.
+    pub model: Option<String>,
+    /// Its window.
+    pub window: Window,
+    /// Runs in it.
+    pub runs: u64,
+    /// Suspect ones among them.
+    pub suspect: u64,
+    /// Rows among them that name no model.
+    pub odd: u64,
+    /// Values that are no figure.
+    pub odd_values: u64,
+}
+
+/// A figure and the answer; both `None` where there are too few runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judged {
+    /// Which.
+    pub figure: &'static Figure,
+    /// What was found.
+    pub found: Option<Found>,
+    /// Whether it is a real difference.
+    pub real: Option<bool>,
+}
+
+/// A model of both sides.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Model {
+    /// What it is called on both sides; empty where two models are compared.
+    pub name: String,
+    /// Its samples, a block for each figure.
+    pub figures: Vec<Block>,
+}
+
+/// The whole comparison.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Comparison {
+    /// What was asked.
+    pub asked: Asked,
+    /// The side that is the measure.
+    pub a: Side,
+    /// The side that is held against it.
+    pub b: Side,
+    /// Whether models stand against themselves, and not one against another.
+    pub paired: bool,
+    /// The answers.
+    pub figures: Vec<Judged>,
+    /// All models that either side has.
+    pub models: Vec<Model>,
+}
+
+impl Comparison {
+    /// How many models count on both sides, and how many on one alone or too seldom.
+    fn models_counted(&self) -> (usize, usize) {
+        let both = self.models.iter().filter(|model| model.figures.iter().any(Block::counts)).count();
+        (both, self.models.len() - both)
+    }
+}
+
+/// The report for people, ending in a line break.
+pub fn report(comparison: &Comparison, view: &View) -> String {
+    let mut parts = vec![head(comparison, view), figures(comparison, view)];
+    if comparison.paired {
+        parts.push(models(comparison, view));
+    }
+    let shown = parts.iter().filter(|lines| !lines.is_empty()).map(|lines| lines.join("\n"));
+    shown.collect::<Vec<_>>().join("\n\n") + "\n"
+}
+
+fn head(comparison: &Comparison, view: &View) -> Vec<String> {
+    let mut lines = vec![side("A", &comparison.a, view), side("B", &comparison.b, view)];
+    let sure = units::share(comparison.asked.confidence);
+    let mut words =
+        vec![format!("medians, B against A, {} runs, {sure} sure in all", comparison.asked.series)];
+    if comparison.paired {
+        let (both, rest) = comparison.models_counted();
+        words.push(format!("over the {both} models that both have"));
+        words.extend((rest > 0).then(|| format!("{rest} others left out")));
+    }
+    if comparison.asked.min_difference > 0.0 {
+        words.push(format!("less than {} is no difference", units::share(comparison.asked.min_difference)));
+    }
+    lines.extend(view.wrap(&words.join("; ")));
+    lines
+}
+
+fn side(name: &str, side: &Side, view: &View) -> String {
+    let at = |at: Option<_>, open: &str| {
+        at.map_or_else(|| open.to_owned(), |at| stored::short_time(at, view.zone))
+    };
+    let what = match (&side.provider, &side.model) {
+        (Some(provider), Some(model)) => format!("{provider}:{model}"),
+        (Some(provider), None) => provider.clone(),
+        _ => "all models".to_owned(),
+    };
+    let mut line = format!("{name}  {}, {} runs", text::escape(&what), side.runs);
+    if side.suspect > 0 {
+        line.push_str(&format!(" ({} suspect, left out)", side.suspect));
+    }
+    line.push_str(&format!(", {} to {}", at(side.window.from, "the first"), at(side.window.to, "now")));
+    view.limit().map_or_else(|| line.clone(), |limit| text::cut(&line, limit, view.terminal.unicode))
+}
+
+const COLUMNS: [Column; 8] = [
+    Column::new("FIGURE"),
+    Column::number("A"),
+    Column::number("B"),
+    Column::number("B - A").rank(3),
+    Column::number("CHANGE"),
+    Column::number("INTERVAL").rank(1),
+    Column::new("").rank(2),
+    Column::new("ANSWER"),
+];
+
+fn figures(comparison: &Comparison, view: &View) -> Vec<String> {
+    let unicode = view.terminal.unicode;
+    let found = comparison.figures.iter().filter_map(|judged| judged.found);
+    let reach = found.flat_map(|found| [found.ratio_interval.low - 1.0, found.ratio_interval.high - 1.0]);
+    let reach = reach.map(f64::abs).fold(0.0, f64::max);
+    let row = |judged: &Judged| {
+        let Some(found) = judged.found else {
+            let dash = || "-".to_owned();
+            return [
+                judged.figure.title.to_owned(),
+                dash(),
+                dash(),
+                dash(),
+                dash(),
+                dash(),
+                String::new(),
+                answer(judged),
+            ]
+            .to_vec();
+        };
+        let value = |value| units::cell(judged.figure.unit, value, unicode);
+        vec![
+            judged.figure.title.to_owned(),
+            value(found.median_a),
+            value(found.median_b),
+            value(found.difference),
+            change(found.ratio),
+            format!("{} to {}", change(found.ratio_interval.low), change(found.ratio_interval.high)),
+            drawing(&found, reach, unicode),
+            answer(judged),
+        ]
+    };
+    let rows: Vec<Vec<String>> = comparison.figures.iter().map(row).collect();
+    let mut lines = grid::lines(&COLUMNS, &rows, view.limit(), unicode);
+    for (line, judged) in lines.iter_mut().skip(1).zip(&comparison.figures) {
+        if judged.real == Some(true) {
+            *line = view.paint().heading(line);
+        }
+    }
+    lines
+}
+
+fn answer(judged: &Judged) -> String {
+    let Some(found) = judged.found else { return "too few runs".to_owned() };
+    let less = found.ratio < 1.0;
+    match (judged.real, judged.figure.better == Better::Lower) {
+        (Some(true), lower) if less == lower => "B is faster",
+        (Some(true), _) => "B is slower",
+        _ => "no real difference",
+    }
+    .to_owned()
+}
+
+/// A ratio as a change: `+12.3 %`, `−4.0 %`; a multiple where percents would be long.
+fn change(ratio: f64) -> String {
+    let percent = (ratio - 1.0) * 100.0;
+    if percent >= 999.5 { format!("x {}", units::short_rate(ratio)) } else { format!("{percent:+.1} %") }
+}
+
+/// An interval to scale: its ends, the ratio itself, and a line where nothing changes.
+fn drawing(found: &Found, reach: f64, unicode: bool) -> String {
+    let place = |ratio: f64| {
+        let share = if reach > 0.0 { (ratio - 1.0) / reach } else { 0.0 };
+        let middle = (SCALE / 2) as f64;
+        (middle + share * middle).round().clamp(0.0, (SCALE - 1) as f64) as usize
+    };
+    let [empty, same, line, low, high, dot] =
+        if unicode { ['·', '│', '─', '├', '┤', '●'] } else { ['.', '|', '-', '[', ']', 'o'] };
+    let mut drawn = [empty; SCALE];
+    let (from, to) = (place(found.ratio_interval.low), place(found.ratio_interval.high));
+    drawn[from..=to].fill(line);
+    drawn[SCALE / 2] = same;
+    (drawn[from], drawn[to]) = (low, high);
+    drawn[place(found.ratio)] = dot;
+    drawn.iter().collect()
+}
+
+fn models(comparison: &Comparison, view: &View) -> Vec<String> {
+    let counted: Vec<&Model> =
+        comparison.models.iter().filter(|model| model.figures.iter().any(Block::counts)).collect();
+    let listed = if view.verbose { counted.len() } else { counted.len().min(LISTED) };
+    let mut columns = vec![Column::new("MODEL").free(), Column::number("RUNS A"), Column::number("RUNS B")];
+    let titles = ["TTFT", "TOK/S", "VISIBLE", "INTER-TOKEN", "TOTAL"];
+    let place = |figure: &Figure| crate::measure::compare::FIGURES.iter().position(|known| known == figure);
+    let ranked =
+        comparison.figures.iter().zip(0..).filter_map(|(judged, rank)| Some((place(judged.figure)?, rank)));
+    columns.extend(ranked.map(|(place, rank)| Column::number(titles[place]).rank(rank)));
+    let row = |model: &&Model| {
+        let most = |side: fn(&Block) -> usize| model.figures.iter().map(side).max().unwrap_or(0).to_string();
+        let mut cells =
+            vec![text::escape(&model.name), most(|block| block.a.len()), most(|block| block.b.len())];
+        cells.extend(model.figures.iter().map(|block| match block.medians().filter(|_| block.counts()) {
+            Some((a, b)) => change(b / a),
+            None => "-".to_owned(),
+        }));
+        cells
+    };
+    let rows: Vec<Vec<String>> = counted[..listed].iter().map(row).collect();
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = grid::lines(&columns, &rows, view.limit(), view.terminal.unicode);
+    if let Some(header) = lines.first_mut() {
+        *header = view.paint().heading(header);
+    }
+    if counted.len() > listed {
+        lines.push(format!("and {} more: --wide lists them all", counted.len() - listed));
+    }
+    lines
+}
+
+/// The document for programs.
+pub fn document(comparison: &Comparison) -> Value {
+    let asked = &comparison.asked;
+    let (both, rest) = comparison.models_counted();
+    let real: Vec<bool> = comparison.figures.iter().filter_map(|judged| judged.real).collect();
+    let resamples =
+        comparison.figures.iter().filter_map(|judged| judged.found).map(|found| found.resamples).min();
+    let models = comparison.models.iter().map(|model| {
+        let figures = model.figures.iter().zip(&comparison.figures);
+        let figures: Vec<Value> = figures.map(|(block, judged)| model_figure(block, judged.figure)).collect();
+        json!({ "model": (!model.name.is_empty()).then_some(&model.name), "figures": figures })
+    });
+    json!({
+        "schema": COMPARISON,
+        "a": side_document(&comparison.a),
+        "b": side_document(&comparison.b),
+        "series": asked.series,
+        "paired_by_model": comparison.paired,
+        "models_in_both": both,
+        "models_left_out": rest,
+        "confidence": asked.confidence,
+        "confidence_each": asked.confidence_each,
+        "min_difference": asked.min_difference,
+        "method": "percentile bootstrap of medians",
+        "resamples": resamples,
+        "seed": asked.seed,
+        "real": (!real.is_empty()).then(|| real.contains(&true)),
+        "figures": comparison.figures.iter().map(figure_document).collect::<Vec<_>>(),
+        "models": models.collect::<Vec<_>>(),
+    })
+}
+
+fn side_document(side: &Side) -> Value {
+    json!({
+        "asked": side.text,
+        "provider": side.provider,
+        "model": side.model,
+        "from": side.window.from.map(json::time),
+        "to": side.window.to.map(json::time),
+        "runs": side.runs,
+        "suspect": side.suspect,
+        "odd_rows": side.odd,
+        "odd_values": side.odd_values,
+    })
+}
+
+fn figure_document(judged: &Judged) -> Value {
+    let found = judged.found.as_ref();
+    json!({
+        "metric": judged.figure.name,
+        "field": judged.figure.field,
+        "unit": judged.figure.unit.as_str(),
+        "better": if judged.figure.better == Better::Lower { "lower" } else { "higher" },
+        "n_a": found.map_or(0, |found| found.n_a),
+        "n_b": found.map_or(0, |found| found.n_b),
+        "models": found.map_or(0, |found| found.blocks),
+        "median_a": found.map(|found| found.median_a),
+        "median_b": found.map(|found| found.median_b),
+        "difference": found.map(|found| found.difference),
+        "difference_low": found.map(|found| found.difference_interval.low),
+        "difference_high": found.map(|found| found.difference_interval.high),
+        "ratio": found.map(|found| found.ratio),
+        "ratio_low": found.map(|found| found.ratio_interval.low),
+        "ratio_high": found.map(|found| found.ratio_interval.high),
+        "real": judged.real,
+    })
+}
+
+fn model_figure(block: &Block, figure: &Figure) -> Value {
+    let medians = block.medians();
+    json!({
+        "metric": figure.name,
+        "n_a": block.a.len(),
+        "n_b": block.b.len(),
+        "median_a": medians.map(|(a, _)| a),
+        "median_b": medians.map(|(_, b)| b),
+        "ratio": medians.map(|(a, b)| b / a),
+        "counts": block.counts(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::stats::Interval;
+
+    fn found(low: f64, ratio: f64, high: f64) -> Found {
+        let interval = Interval { low, high };
+        Found {
+            n_a: 9,
+            n_b: 9,
+            blocks: 1,
+            median_a: 1.0,
+            median_b: ratio,
+            ratio,
+            ratio_interval: interval,
+            difference: ratio - 1.0,
+            difference_interval: Interval { low: low - 1.0, high: high - 1.0 },
+            resamples: 2_000,
+        }
+    }
+
+    #[test]
+    fn intervals_are_drawn_to_scale() {
+        assert_eq!(drawing(&found(0.5, 0.75, 1.0), 0.5, true), "├─────●─────┤············");
+        assert_eq!(drawing(&found(1.1, 1.2, 1.5), 0.5, true), "············│·├──●──────┤"[..].to_owned());
+        assert_eq!(drawing(&found(0.9, 1.0, 1.1), 0.5, false), "..........[-o-]..........");
+        assert_eq!(drawing(&found(1.0, 1.0, 1.0), 0.0, false), "............o............");
+    }
+
+    #[test]
+    fn changes_are_short() {
+        assert_eq!(change(1.0), "+0.0 %");
+        assert_eq!(change(0.5), "-50.0 %");
+        assert_eq!(change(10.9), "+990.0 %");
+        assert_eq!(change(25.0), "x 25.0");
+    }
+
+    #[test]
+    fn faster_means_less_time_or_more_tokens() {
+        let figures = &crate::measure::compare::FIGURES;
+        let said = |place: usize, ratio: f64, real| {
+            answer(&Judged {
+                figure: &crate::measure::compare::FIGURES[place],
+                found: Some(found(ratio, ratio, ratio)),
+                real,
+            })
+        };
+        assert_eq!(figures[1].better, Better::Higher);
+        assert_eq!(said(0, 0.5, Some(true)), "B is faster");
+        assert_eq!(said(0, 1.5, Some(true)), "B is slower");
+        assert_eq!(said(1, 1.5, Some(true)), "B is faster");
+        assert_eq!(said(1, 0.5, Some(true)), "B is slower");
+        assert_eq!(said(1, 0.5, Some(false)), "no real difference");
+    }
+}

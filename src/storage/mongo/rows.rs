@@ -1,0 +1,198 @@
+//! Rows in bulk: one cursor along an index, a batch a call, and from BSON to JSON without documents in between.
+
+use super::call::Caller;
+use super::errors::{Trouble, code};
+use super::history::{filter, runs_of};
+use super::{Shared, plain};
+use crate::storage::StoreError;
+use crate::storage::contract::date_value;
+use crate::storage::history::Scope;
+use crate::storage::rows::{PAGE_ROWS, Page, Pages, Question, Table};
+use async_trait::async_trait;
+use mongodb::Cursor;
+use mongodb::bson::{Bson, Document, RawArray, RawBsonRef, RawDocument, RawDocumentBuf, doc};
+use mongodb::error::{Error, Result};
+use mongodb::options::Hint;
+use serde_json::{Number, Value};
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The server's time for one question, all of its pages together. Time in which nobody asks does not count.
+const PATIENCE: Duration = Duration::from_secs(1_800);
+
+/// `BadValue`: what a server says to a hint that names no index.
+const NO_SUCH_INDEX: i32 = 2;
+
+/// Pages of one question.
+pub struct MongoPages<'a> {
+    shared: &'a Arc<Shared>,
+    caller: &'a Caller,
+    state: State,
+}
+
+/// How far a question has come.
+enum State {
+    Asked(Question),
+    Reading(Cursor<RawDocumentBuf>),
+    Ended,
+}
+
+impl<'a> MongoPages<'a> {
+    /// Pages from the first row on.
+    pub fn new(shared: &'a Arc<Shared>, caller: &'a Caller, question: Question) -> Self {
+        Self { shared, caller, state: State::Asked(question) }
+    }
+}
+
+#[async_trait]
+impl Pages for MongoPages<'_> {
+    async fn next(&mut self) -> std::result::Result<Option<Page>, StoreError> {
+        let shared = Arc::clone(self.shared);
+        let state = std::mem::replace(&mut self.state, State::Ended);
+        let (page, state) = self.caller.call(async move { page(&shared, state).await }).await?;
+        self.state = state;
+        Ok((!page.is_empty()).then_some(page))
+    }
+}
+
+async fn page(shared: &Shared, state: State) -> std::result::Result<(Page, State), Trouble> {
+    let mut page = Page::default();
+    let mut cursor = match state {
+        State::Asked(question) => ask(shared, question).await?,
+        State::Reading(cursor) => cursor,
+        State::Ended => return Ok((page, State::Ended)),
+    };
+    while !page.is_full() {
+        if !cursor.advance().await? {
+            return Ok((page, State::Ended));
+        }
+        let row = cursor.current();
+        let mut written = Ok(());
+        page.add(|text| written = write_document(text, row));
+        written?;
+    }
+    Ok((page, State::Reading(cursor)))
+}
+
+async fn ask(shared: &Shared, question: Question) -> std::result::Result<Cursor<RawDocumentBuf>, Trouble> {
+    let Question { table, scope, fields } = question;
+    let scope = Scope { fingerprint: None, ..scope };
+    let name = match table {
+        Table::Runs(series) => runs_of(shared, series),
+        Table::Errors => &shared.names.errors,
+    };
+    let time = table.time();
+    let index = format!("{time}_1__id_1_provider_1_model_name_1");
+    let rows = shared.database.collection::<RawDocumentBuf>(name);
+    let find = rows.find(filter(&scope, time)).sort(doc! { time: 1, "_id": 1 }).hint(Hint::Name(index));
+    let find = find.batch_size(PAGE_ROWS as u32).max_time(PATIENCE);
+    let find = match fields {
+        Some(fields) => find.projection(
+            fields.iter().map(|field| ((*field).to_owned(), Bson::Int32(1))).collect::<Document>(),
+        ),
+        None => find,
+    };
+    find.await.map_err(|error| match code(&error) {
+        Some(NO_SUCH_INDEX) => StoreError::Broken(format!(
+            "{name} lacks the index by {time} and id that rows are read by: `llmbench db init` creates it"
+        ))
+        .into(),
+        _ => error.into(),
+    })
+}
+
+/// Appends a document, as [`plain::document`] has it.
+fn write_document(text: &mut String, document: &RawDocument) -> Result<()> {
+    text.push('{');
+    let mut first = true;
+    for field in document {
+        let (key, value) = field.map_err(Error::custom)?;
+        separate(text, &mut first);
+        let key = key.as_str();
+        // What `super::bson` escaped holds a percent sign.
+        if key.contains('%') {
+            write_text(text, &plain::unescape_key(key))
+        } else {
+            write_text(text, key)
+        }
+        text.push(':');
+        write_value(text, value)?;
+    }
+    text.push('}');
+    Ok(())
+}
+
+fn write_array(text: &mut String, array: &RawArray) -> Result<()> {
+    text.push('[');
+    let mut first = true;
+    for item in array {
+        separate(text, &mut first);
+        write_value(text, item.map_err(Error::custom)?)?;
+    }
+    text.push(']');
+    Ok(())
+}
+
+fn separate(text: &mut String, first: &mut bool) {
+    if !std::mem::replace(first, false) {
+        text.push(',');
+    }
+}
+
+/// Appends a value, as [`plain::plain`] has it: the usual types without a detour.
+fn write_value(text: &mut String, value: RawBsonRef<'_>) -> Result<()> {
+    match value {
+        RawBsonRef::Null => text.push_str("null"),
+        RawBsonRef::Boolean(flag) => text.push_str(if flag { "true" } else { "false" }),
+        RawBsonRef::Int32(number) => append(text, number),
+        RawBsonRef::Int64(number) => append(text, number),
+        RawBsonRef::String(words) => write_text(text, words),
+        RawBsonRef::Array(items) => return write_array(text, items),
+        RawBsonRef::Document(fields) => return write_document(text, fields),
+        RawBsonRef::Double(number) if number.is_finite() => {
+            append(text, Number::from_f64(number).map_or(Value::Null, Value::Number));
+        }
+        RawBsonRef::DateTime(at) => match chrono::DateTime::from_timestamp_millis(at.timestamp_millis()) {
+            Some(at) => append(text, date_value(at)),
+            None => append(text, plain::plain(Bson::DateTime(at))),
+        },
+        other => append(text, plain::plain(Bson::try_from(other).map_err(Error::custom)?)),
+    }
+    Ok(())
+}
+
+fn append(text: &mut String, value: impl std::fmt::Display) {
+    // Writing to a string does not fail.
+    let _ = write!(text, "{value}");
+}
+
+fn write_text(text: &mut String, words: &str) {
+    if words.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+        append(text, Value::from(words));
+    } else {
+        text.push('"');
+        text.push_str(words);
+        text.push('"');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mongodb::bson::{DateTime, oid::ObjectId};
+
+    #[test]
+    fn a_row_is_written_as_it_is_shown() {
+        let odd = doc! {
+            "plain": "words", "quoted": "a\"b\\c\nd\u{1f600}", "id": ObjectId::from_bytes([7; 12]), "gone": null,
+            "at": DateTime::from_millis(1_700_000_000_123), "never": DateTime::MAX, "nan": f64::NAN,
+            "tiny": 1e-300, "huge": 1e300, "whole": 48.0, "minus": -0.0, "int": 7, "long": i64::MIN, "yes": true,
+            "gaps": [0.017_715_215_682_982_9, 1.0, [], {}], "deep": { "%24x%2Ey": [null], "%": 1, "q\"": 2 },
+            "decimal": Bson::Decimal128("1.5".parse().unwrap()), "regex": Bson::MinKey,
+        };
+        let mut text = String::new();
+        write_document(&mut text, &RawDocumentBuf::try_from(&odd).unwrap()).unwrap();
+        assert_eq!(text, Value::Object(plain::document(odd)).to_string());
+    }
+}

@@ -1,0 +1,156 @@
+//! Rows in bulk. A page is two short statements: which rows are next, by an index, and then their documents, so that no
+//! sort carries documents and the thread is free for others between two pages.
+
+use super::errors::Trouble;
+use super::owner::Owner;
+use crate::storage::StoreError;
+use crate::storage::history::Series;
+use crate::storage::rows::{PAGE_ROWS, Page, Pages, Question, Table};
+use async_trait::async_trait;
+use rusqlite::types::Value as Parameter;
+use rusqlite::{Connection, params_from_iter};
+
+/// Where a page ended: time and id of its last row.
+type Mark = (i64, String);
+
+/// Pages of one question.
+pub struct SqlitePages<'a> {
+    owner: &'a Owner,
+    question: Question,
+    mark: Option<Mark>,
+}
+
+impl<'a> SqlitePages<'a> {
+    /// Pages from the first row on.
+    pub fn new(owner: &'a Owner, question: Question) -> Self {
+        Self { owner, question, mark: None }
+    }
+}
+
+#[async_trait]
+impl Pages for SqlitePages<'_> {
+    async fn next(&mut self) -> Result<Option<Page>, StoreError> {
+        let (question, mark) = (self.question.clone(), self.mark.clone());
+        let (page, last) = self.owner.ask(move |connection| page(connection, &question, mark)).await?;
+        self.mark = last;
+        Ok((!page.is_empty()).then_some(page))
+    }
+}
+
+/// The rows behind `mark`, and the mark behind them.
+fn page(
+    connection: &mut Connection,
+    question: &Question,
+    mark: Option<Mark>,
+) -> Result<(Page, Option<Mark>), Trouble> {
+    let (sql, parameters) = next_rows(question, mark.as_ref());
+    let mut statement = connection.prepare_cached(&sql)?;
+    let found = statement
+        .query_map(params_from_iter(parameters), |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))?;
+    let found: Vec<(i64, Mark)> = found.collect::<rusqlite::Result<_>>()?;
+    let sql = format!("SELECT doc FROM {} WHERE rowid = ?", name(question.table));
+    let mut statement = connection.prepare_cached(&sql)?;
+    let (mut page, mut last) = (Page::default(), mark);
+    for (number, at) in found {
+        let mut rows = statement.query([number])?;
+        // A row that is gone by now is passed over.
+        if let Some(row) = rows.next()? {
+            let bytes = row.get_ref(0)?.as_bytes_or_null().ok().flatten().unwrap_or_default();
+            page.add(|text| text.push_str(&String::from_utf8_lossy(bytes)));
+        }
+        last = Some(at);
+        if page.is_full() {
+            break;
+        }
+    }
+    Ok((page, last))
+}
+
+fn name(table: Table) -> &'static str {
+    match table {
+        Table::Runs(_) => "runs",
+        Table::Errors => "errors",
+    }
+}
+
+/// The statement that finds the next row numbers, and its parameters. The index is named, because the planner would sort a
+/// whole window where one of a provider looks narrower to it; rows of one millisecond alone are sorted, by id.
+fn next_rows(question: &Question, mark: Option<&Mark>) -> (String, Vec<Parameter>) {
+    let scope = &question.scope;
+    let (time, index) = match (question.table, &scope.provider, &scope.model) {
+        (Table::Runs(_), Some(_), Some(_)) => ("run_ts_ms", "runs_with_figures"),
+        (Table::Runs(_), ..) => ("run_ts_ms", "runs_by_window"),
+        (Table::Errors, Some(_), Some(_)) => ("ts_ms", "errors_by_model"),
+        (Table::Errors, ..) => ("ts_ms", "errors_by_time"),
+    };
+    let mut conditions = Vec::new();
+    let mut parameters = Vec::new();
+    let mut and = |condition: String, parameter: Parameter| {
+        conditions.push(condition);
+        parameters.push(parameter);
+    };
+    if let Table::Runs(series) = question.table {
+        and("published = ?".to_owned(), i64::from(series == Series::Published).into());
+    }
+    for (column, wanted) in [("provider", &scope.provider), ("model_name", &scope.model)] {
+        if let Some(wanted) = wanted {
+            and(format!("{column} = ?"), wanted.clone().into());
+        }
+    }
+    if let Some(from) = scope.window.from {
+        and(format!("{time} >= ?"), from.timestamp_millis().into());
+    }
+    if let Some(to) = scope.window.to {
+        and(format!("{time} < ?"), to.timestamp_millis().into());
+    }
+    if let Some((at, id)) = mark {
+        and(format!("({time}, id) > (?, ?)"), (*at).into());
+        parameters.push(id.clone().into());
+    }
+    conditions.push("1".to_owned());
+    let sql = format!(
+        "SELECT rowid, {time}, id FROM {} INDEXED BY {index} WHERE {} ORDER BY {time}, id LIMIT {PAGE_ROWS}",
+        name(question.table),
+        conditions.join(" AND ")
+    );
+    (sql, parameters)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Window;
+    use crate::storage::history::Scope;
+    use crate::storage::sqlite::schema;
+    use chrono::DateTime;
+
+    #[test]
+    fn every_page_begins_where_the_last_one_ended_by_an_index() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        schema::migrate(&mut connection).unwrap();
+        let from = DateTime::from_timestamp_millis(0);
+        let mark = (7, "id".to_owned());
+        for table in [Table::Runs(Series::Published), Table::Runs(Series::Probe), Table::Errors] {
+            for (window, mark) in [
+                (Window::default(), None),
+                (Window::default(), Some(&mark)),
+                (Window { from, to: from }, Some(&mark)),
+            ] {
+                for (provider, model) in
+                    [(None, None), (Some("groq"), None), (Some("groq"), Some("m")), (None, Some("m"))]
+                {
+                    let [provider, model] = [provider, model].map(|name| name.map(str::to_owned));
+                    let scope = Scope { window, provider, model, fingerprint: None };
+                    let (sql, parameters) = next_rows(&Question { table, scope, fields: None }, mark);
+                    let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+                    let plan =
+                        statement.query_map(params_from_iter(parameters), |row| row.get::<_, String>(3));
+                    let plan = plan.unwrap().collect::<rusqlite::Result<Vec<_>>>().unwrap().join("; ");
+                    let sorts_ties_alone = plan.contains("LAST TERM OF ORDER BY");
+                    let seeks = mark.is_none() || plan.contains("_ms>?") || plan.contains("_ms,");
+                    assert!(sorts_ties_alone && seeks, "{sql}\n{plan}");
+                }
+            }
+        }
+    }
+}

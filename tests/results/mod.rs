@@ -1,0 +1,8 @@
+//! `llmbench results export` and `llmbench results compare` through the binary, on both stores.
+
+mod bulk;
+mod compare;
+mod endings;
+mod export;
+mod pages;
+mod parquet;

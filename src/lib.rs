@@ -18,6 +18,7 @@ pub mod cli;
 pub mod commands;
 pub mod domain;
 pub mod measure;
+pub mod notify;
 pub mod output;
 pub mod providers;
 pub mod settings;

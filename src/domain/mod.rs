@@ -8,6 +8,7 @@ pub mod listing;
 pub mod model;
 pub mod names;
 pub mod nearest;
+pub mod notice;
 pub mod profile;
 pub mod pulse;
 pub mod redact;

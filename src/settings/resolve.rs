@@ -1,14 +1,15 @@
 //! One struct from flags, environment and file, before any work is done. Nothing is opened and no key is fetched here.
 
-use super::file::{self, ConfigFile};
+use super::file::{self, ConfigFile, NotifyEntry};
 use super::keys;
 use super::limits::{self, Deadlines, LimitFlags};
 use super::profiles::{self, Profiles};
-use super::{Env, KeyError, SettingsError, hosts, store};
+use super::{Env, KeyError, SettingsError, hosts, notify, store};
 use crate::domain::Profile;
 use crate::domain::redact::Redactor;
 use crate::domain::secret::Secret;
 use crate::domain::sourced::{Source, Sourced};
+use crate::notify::Notify;
 use crate::providers::auth::Login;
 use crate::providers::hosts::{Host, Hosts};
 use std::path::{Path, PathBuf};
@@ -42,6 +43,7 @@ pub struct Settings {
     env: Env,
     store_flag: Option<Secret>,
     store_in_file: Option<Secret>,
+    notify_in_file: NotifyEntry,
 }
 
 /// Settings from flags, environment and the configuration file that they name.
@@ -78,6 +80,7 @@ fn combine(
         profiles,
         store_flag: overrides.store.clone(),
         store_in_file: file.store,
+        notify_in_file: file.notify,
         config,
         env,
     })
@@ -103,6 +106,15 @@ impl Settings {
         let directories = directories::ProjectDirs::from("", "", "llmbench");
         let data_dir = directories.as_ref().map(|directories| directories.data_dir());
         store::resolve(self.store_flag.as_ref(), &self.env, in_file, data_dir)
+    }
+
+    /// Who is told what is new: environment, then `[notify]` of the file. Reads the file of a password.
+    ///
+    /// # Errors
+    /// [`SettingsError`] where a part is missing or cannot be used. Commands that tell nobody need not ask.
+    pub fn notify(&self) -> Result<Notify, SettingsError> {
+        let path = self.config.as_ref().map_or(Path::new(""), |config| &config.value);
+        notify::resolve(&self.notify_in_file, path, &self.env)
     }
 
     /// How a host is called: see [`keys::login`]. May run the host's key command.

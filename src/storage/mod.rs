@@ -1,6 +1,6 @@
 //! Where outcomes are kept and the catalogue is read and changed: SQLite and MongoDB behind the same traits. [`Sink`] is
 //! all that a remote runner may do; [`Catalogue`] and [`Store`] add what an operator does, [`History`] what an operator
-//! may ask, and [`Listings`] keeps what providers list.
+//! may ask, [`Listings`] keeps what providers list, and [`Notices`] what was told about it.
 //!
 //! An outcome becomes a row in [`document`] (types by the table in [`contract`]), and the row goes to the store that
 //! [`open()`] made of a [`Location`]. What no store took is kept by [`spill`] until one does.
@@ -17,6 +17,7 @@ pub mod listings;
 pub mod location;
 pub mod mongo;
 pub mod names;
+pub mod notices;
 mod open;
 #[cfg(test)]
 mod samples;
@@ -28,6 +29,7 @@ pub use history::History;
 pub use listings::Listings;
 pub use location::{Location, LocationError, MongoUri};
 pub use names::Names;
+pub use notices::Notices;
 pub use open::{create_private_dir, init_plan, open};
 
 use crate::domain::{ModelRef, Outcome};
@@ -92,7 +94,7 @@ pub trait Sink: Send + Sync {
 
 /// What an operator may do besides.
 #[async_trait]
-pub trait Store: Sink + Catalogue + History + Listings {
+pub trait Store: Sink + Catalogue + History + Listings + Notices {
     /// Creates tables, collections and indexes that are missing. Twice is once.
     async fn init(&self) -> Result<(), StoreError>;
 

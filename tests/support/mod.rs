@@ -7,6 +7,7 @@ pub mod peers;
 pub mod pty;
 pub mod ran;
 pub mod samples;
+pub mod smtp;
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -2,6 +2,7 @@
 
 mod diff;
 mod list;
+pub mod notify;
 mod sync;
 
 use crate::cli::catalog::{CatalogArgs, CatalogCommand};
@@ -20,9 +21,13 @@ pub async fn run(args: CatalogArgs, context: Context) -> Result<Exit, CommandErr
     match args.command {
         CatalogCommand::Sync(args) => sync::run(args, context).await,
         // Like diff(1): whatever keeps it from comparing is trouble.
-        CatalogCommand::Diff(args) => diff::run(args, context).await.map_err(|error| error.exit(Exit::Usage)),
+        CatalogCommand::Diff(args) => diff::run(args, context).await.map_err(trouble),
         CatalogCommand::List(args) => list::run(args, context).await,
     }
+}
+
+fn trouble(error: CommandError) -> CommandError {
+    if error.exit == Exit::Interrupted { error } else { error.exit(Exit::Usage) }
 }
 
 /// All that a store knows about lists, of some providers or of all.

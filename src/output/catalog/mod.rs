@@ -3,6 +3,7 @@
 pub mod diff;
 pub mod json;
 pub mod list;
+pub mod notice;
 pub mod sync;
 
 #[cfg(test)]

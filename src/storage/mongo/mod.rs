@@ -12,6 +12,7 @@ mod errors;
 mod history;
 pub(super) mod indexes;
 mod listings;
+mod notices;
 mod plain;
 mod record;
 

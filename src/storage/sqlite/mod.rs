@@ -9,6 +9,7 @@ mod errors;
 mod file;
 mod history;
 mod listings;
+mod notices;
 mod owner;
 mod record;
 pub(super) mod schema;

@@ -4,6 +4,7 @@
 use super::errors::Trouble;
 use super::history;
 use super::listings;
+use super::notices;
 use crate::storage::StoreError;
 use rusqlite::{Connection, TransactionBehavior};
 
@@ -122,6 +123,7 @@ const STEPS: &[&str] = &[
 ",
     history::INDEXES,
     listings::TABLES,
+    notices::TABLE,
 ];
 
 /// What [`migrate`] creates, for people.

@@ -68,11 +68,8 @@ pub struct DiffArgs {
     pub wide: bool,
 
     /// Tell what is new, gone, changed or no longer listed, by mail and webhook as [notify] says; each finding once
-    #[arg(long, help_heading = "Telling")]
+    #[arg(long, group = "acts", help_heading = "Telling and adding")]
     pub notify: bool,
-    /// With --notify: show what would be sent, and send and remember nothing
-    #[arg(long, requires = "notify", conflicts_with = "json", help_heading = "Telling")]
-    pub dry_run: bool,
 
     /// Choose among the models that are listed and not measured, and add them as `models add` does; = and their names, or
     /// patterns, with commas between them, choose without asking
@@ -82,15 +79,19 @@ pub struct DiffArgs {
         num_args = 0..=1,
         require_equals = true,
         default_missing_value = "",
-        conflicts_with_all = ["json", "wide", "notify"],
-        help_heading = "Adding"
+        conflicts_with_all = ["json", "wide"],
+        group = "acts",
+        help_heading = "Telling and adding"
     )]
     pub pick: Option<String>,
+    /// Show what would be told or added, and tell, add and remember nothing
+    #[arg(long, requires = "acts", conflicts_with = "json", help_heading = "Telling and adding")]
+    pub dry_run: bool,
     /// With --pick: do not ask before they are called and added
-    #[arg(short, long, requires = "pick", help_heading = "Adding")]
+    #[arg(short, long, requires = "pick", help_heading = "Telling and adding")]
     pub yes: bool,
     /// With --pick: put them into the catalogue disabled, with the status probing, and call nobody
-    #[arg(long, requires = "pick", help_heading = "Adding")]
+    #[arg(long, requires = "pick", help_heading = "Telling and adding")]
     pub no_probe: bool,
 }
 

@@ -15,6 +15,7 @@ pub mod json;
 pub mod models;
 pub mod ndjson;
 pub mod paint;
+pub mod pick;
 pub mod print;
 pub mod progress;
 pub mod run_story;

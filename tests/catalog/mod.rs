@@ -2,6 +2,6 @@
 
 mod commands;
 mod notify;
-mod servers;
+pub mod servers;
 mod shapes;
 mod together;

@@ -46,7 +46,7 @@ class Sink:
 
 def authenticate(server, session, envelope, mechanism, login):
     right = [login.login.decode(), login.password.decode()] == after("auth", 2)
-    return AuthResult(success=right, auth_data=login)
+    return AuthResult(success=right, handled=False, auth_data=login)
 
 
 def serve():

@@ -1,6 +1,6 @@
 //! `llmbench catalog diff`: what the stored lists say, like diff(1).
 
-use super::{Known, check_providers, notify, print_json, print_text};
+use super::{Known, check_providers, notify, pick, print_json, print_text};
 use crate::catalog::diff::{Diff, Question, diff};
 use crate::catalog::findings::findings;
 use crate::cli::catalog::DiffArgs;
@@ -31,6 +31,9 @@ pub async fn run(args: DiffArgs, context: Context) -> Result<Exit, CommandError>
     let found = diff(&question);
     check_ground(&found, &args.providers)?;
     tell_gaps(&found, since);
+    if args.pick.is_some() {
+        return pick::run(&args, &found, &context, &*store).await;
+    }
     let exit = if found.is_same() { Exit::Yes } else { Exit::No };
     match &notify {
         Some(notify) if args.dry_run => {

@@ -1,8 +1,8 @@
 //! Findings as a letter: the text of a mail, and the document of a webhook. Every name is cut and escaped, and long lists
 //! end in a count, so that neither a hostile list nor a first day makes a letter of more than some kilobytes.
 
-use super::{change, context, counted, grouped, price};
-use crate::domain::listing::{Change, Facts};
+use super::{change, counted, grouped, stated};
+use crate::domain::listing::Change;
 use crate::domain::notice::{Finding, Kind, Letter, letter_id};
 use crate::output::json::time;
 use crate::output::text;
@@ -97,7 +97,7 @@ fn sections(findings: &[&Finding], most: usize) -> Vec<(Kind, Vec<String>)> {
 fn line(finding: &Finding) -> String {
     let Finding { kind, model, at, fact, from, to } = finding;
     let words = match kind {
-        Kind::New => stated(to),
+        Kind::New => stated(&serde_json::from_value(to.clone()).unwrap_or_default()),
         Kind::Unlisted | Kind::Gone => {
             at.map_or_else(|| "never listed".to_owned(), |at| format!("last listed {}", minute(at)))
         }
@@ -109,17 +109,6 @@ fn line(finding: &Finding) -> String {
     };
     let gap = if words.is_empty() { "" } else { "  " };
     text::cut(&text::escape(&format!("{model}{gap}{words}")), WIDEST, true)
-}
-
-/// What a provider states about a new model, as far as it does.
-fn stated(facts: &Value) -> String {
-    let facts: Facts = serde_json::from_value(facts.clone()).unwrap_or_default();
-    let tokens = context(&facts);
-    let tokens = if tokens.is_empty() { tokens } else { format!("context {tokens}") };
-    let price = price(&facts);
-    let price = if price.is_empty() { price } else { format!("{price} per million") };
-    let ends = facts.ends_on.map(|day| format!("ends {day}")).unwrap_or_default();
-    [tokens, price, ends].into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
 /// Recipients may be anywhere, so the hour is that of UTC.
@@ -229,7 +218,7 @@ mod tests {
     #[test]
     fn no_name_forges_a_line_or_calls_a_channel() {
         let letter = letter(&some());
-        assert_eq!(letter.text.lines().count(), 21, "{}", letter.text);
+        assert_eq!(letter.text.lines().count(), 19, "{}", letter.text);
         assert!(!letter.subject.contains(char::is_control) && !letter.text.contains('\u{1b}'));
         assert!(!letter.document["text"].as_str().unwrap().contains("<!channel>"));
         assert_eq!(letter.id, super::letter(&some().into_iter().rev().collect::<Vec<_>>()).id);

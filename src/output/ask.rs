@@ -1,7 +1,7 @@
 //! Questions to whoever sits at the terminal. They are asked on stderr, so that stdout stays data.
 
 use super::pick::{Choice, Picker, Step};
-use super::{text, units};
+use super::text;
 use dialoguer::Confirm;
 use dialoguer::console::Term;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
@@ -49,7 +49,11 @@ pub fn choose(title: &str, choices: &[Choice], many: bool) -> io::Result<Vec<usi
     };
     wipe(&terminal, &drawn)?;
     if let Ok(taken) = &answer {
-        let what = if taken.is_empty() { "none".to_owned() } else { units::count(taken.len() as f64) };
+        let what = match taken.as_slice() {
+            [] => "none".to_owned(),
+            [one] => text::one_line(&choices[*one].name),
+            several => format!("{} chosen", several.len()),
+        };
         terminal.write_line(&format!("{} {what}", text::one_line(title)))?;
     }
     answer

@@ -12,6 +12,8 @@ use crate::commands::models::change::Desk;
 use crate::commands::models::choose::{candidate, from_list};
 use crate::domain::listing::CatalogRow;
 use crate::domain::nearest::nearest_names;
+use crate::output::catalog::stated;
+use crate::output::pick::Choice;
 use crate::output::{ask, print};
 use crate::storage::Store;
 use std::collections::HashSet;
@@ -37,8 +39,11 @@ pub async fn run(
     }
     let named = args.pick.as_deref().unwrap_or_default();
     let desk = Desk::new(store, context, Consent { yes: args.yes, dry_run: args.dry_run })?;
-    let wanted =
-        if named.is_empty() { chosen(&rows, &desk.interrupt.stop).await? } else { by_name(named, &rows)? };
+    let wanted = if named.is_empty() {
+        chosen(&rows, found, &desk.interrupt.stop).await?
+    } else {
+        by_name(named, &rows)?
+    };
     if wanted.is_empty() {
         return Err(CommandError::usage("nothing was chosen; nothing was changed").exit(Exit::No));
     }
@@ -50,21 +55,29 @@ pub async fn run(
 /// What is new stands first.
 fn newest_first(found: &Diff) -> Vec<CatalogRow> {
     let mut rows = found.not_measured.clone();
-    rows.sort_by_key(|row| !found.new.iter().any(|new| is_same(new, row)));
+    rows.sort_by_key(|row| !is_new(row, found));
     rows
 }
 
-fn is_same(one: &CatalogRow, other: &CatalogRow) -> bool {
-    (&one.provider, &one.model_id) == (&other.provider, &other.model_id)
+fn is_new(row: &CatalogRow, found: &Diff) -> bool {
+    found.new.iter().any(|new| (&new.provider, &new.model_id) == (&row.provider, &row.model_id))
 }
 
-async fn chosen(rows: &[CatalogRow], stop: &CancellationToken) -> Result<Vec<Candidate>, CommandError> {
+async fn chosen(
+    rows: &[CatalogRow],
+    found: &Diff,
+    stop: &CancellationToken,
+) -> Result<Vec<Candidate>, CommandError> {
     if !ask::possible() {
         return Err(CommandError::usage("--pick asks which models are meant, and there is no terminal")
             .hint("--pick=PROVIDER:MODEL_ID,… --yes names them, and patterns do; so does models add --from-file FILE"));
     }
-    let name = |row: &CatalogRow| format!("{}:{}", row.provider, row.model_id);
-    from_list("Which models are to be measured?".to_owned(), rows, name, stop).await
+    let choice = |row: &CatalogRow| {
+        let new = is_new(row, found).then(|| "new".to_owned());
+        let words: Vec<String> = new.into_iter().chain([stated(&row.facts)]).collect();
+        Choice { name: format!("{}:{}", row.provider, row.model_id), note: words.join("  ") }
+    };
+    from_list("Which models are to be measured?".to_owned(), rows, choice, stop).await
 }
 
 /// Names and patterns with commas between them; each has to fit something.

@@ -58,17 +58,18 @@ pub async fn choose(
         .exit(Exit::No)
         .hint("`llmbench models enable` measures again what was disabled"));
     }
-    from_list(format!("Which models of {}?", host.name), &rows, |row| row.model_id.clone(), stop).await
+    let choice = |row: &CatalogRow| Choice { name: row.model_id.clone(), note: stated(&row.facts) };
+    from_list(format!("Which models of {}?", host.name), &rows, choice, stop).await
 }
 
-/// Asks which of these are wanted. `name` is what is shown and searched by.
+/// Asks which of these are wanted. `choice` is how one is shown.
 ///
 /// # Errors
 /// Status 130 after Ctrl-C.
 pub async fn from_list(
     title: String,
     rows: &[CatalogRow],
-    name: impl Fn(&CatalogRow) -> String,
+    choice: impl Fn(&CatalogRow) -> Choice,
     stop: &CancellationToken,
 ) -> Result<Vec<Candidate>, CommandError> {
     let model = |row: &CatalogRow| ModelRef::new(&row.provider, &row.model_id);
@@ -77,7 +78,7 @@ pub async fn from_list(
     if !odd.is_empty() {
         print::note(&format!("{} listed with a name that no model can have, not offered", odd.len()));
     }
-    let choices = addable.iter().map(|row| Choice { name: name(row), note: stated(&row.facts) }).collect();
+    let choices = addable.iter().map(|row| choice(row)).collect();
     let chosen = choose_many(title, choices, stop).await?;
     Ok(chosen.into_iter().map(|place| candidate(addable[place])).collect())
 }

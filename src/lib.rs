@@ -8,6 +8,7 @@
 //! - [`export`]: stored rows as files: CSV, JSON, Parquet
 //! - [`output`]: results to stdout, notes and progress to stderr
 //! - [`catalog`]: what providers list, against what is measured
+//! - [`notify`]: mail and webhooks
 //! - [`measure`]: one request, one outcome: timeline, verdict, load shapes, statistics
 //! - [`providers`]: hosts, wire formats, keys, errors, the simulator
 //! - [`wire`]: one HTTP exchange, recorded with stamps
@@ -20,6 +21,7 @@ pub mod commands;
 pub mod domain;
 pub mod export;
 pub mod measure;
+pub mod notify;
 pub mod output;
 pub mod providers;
 pub mod settings;

@@ -18,6 +18,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("comfy_table::", &["output/"]),
     ("dialoguer::", &["output/"]),
     ("indicatif::", &["output/"]),
+    ("lettre::", &["notify/mail.rs"]),
     ("std::env::", &["settings/env.rs", "settings/names.rs"]),
     ("io::stdout", &["output/"]),
     ("io::stderr", &["output/"]),
@@ -34,10 +35,11 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("storage", &["domain"]),
     ("measure", &["domain", "wire", "providers"]),
     ("catalog", &["domain", "wire", "providers", "measure"]),
+    ("notify", &["domain", "wire"]),
     ("output", &["domain", "measure", "catalog"]),
     ("export", &["domain", "storage", "output"]),
     ("cli", &[]),
-    ("settings", &["cli", "domain", "providers", "storage", "wire"]),
+    ("settings", &["cli", "domain", "notify", "providers", "storage", "wire"]),
     (
         "commands",
         &[
@@ -45,6 +47,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "settings",
             "export",
             "output",
+            "notify",
             "catalog",
             "measure",
             "providers",

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -48,21 +49,28 @@ pub fn last_chunk() -> Act {
 
 /// Starts a server that plays `acts` on every connection after it has read a request's head and body.
 pub fn play(acts: Vec<Act>) -> SocketAddr {
+    play_to(acts, Arc::default())
+}
+
+/// The heads and bodies that a server was sent.
+pub type Heard = Arc<Mutex<Vec<(String, Vec<u8>)>>>;
+
+/// The same, and keeps what it is sent.
+pub fn play_to(acts: Vec<Act>, heard: Heard) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         for connection in listener.incoming().flatten() {
-            let acts = acts.clone();
-            thread::spawn(move || perform(connection, &acts));
+            let (acts, heard) = (acts.clone(), Arc::clone(&heard));
+            thread::spawn(move || perform(connection, &acts, &heard));
         }
     });
     address
 }
 
-fn perform(mut connection: TcpStream, acts: &[Act]) {
-    if read_request(&mut connection).is_none() {
-        return;
-    }
+fn perform(mut connection: TcpStream, acts: &[Act], heard: &Heard) {
+    let Some(request) = read_whole(&mut connection) else { return };
+    heard.lock().unwrap().push(request);
     for act in acts {
         let done = match act {
             Act::Send(bytes) => connection.write_all(bytes).and_then(|()| connection.flush()),
@@ -88,6 +96,10 @@ fn perform(mut connection: TcpStream, acts: &[Act]) {
 
 /// Reads one request and gives its head.
 pub fn read_request(connection: &mut TcpStream) -> Option<String> {
+    read_whole(connection).map(|(head, _)| head)
+}
+
+fn read_whole(connection: &mut TcpStream) -> Option<(String, Vec<u8>)> {
     let mut bytes = Vec::new();
     let mut part = [0; 4096];
     loop {
@@ -98,7 +110,7 @@ pub fn read_request(connection: &mut TcpStream) -> Option<String> {
         let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
         let wanted = end + 4 + length.and_then(|text| text.parse::<usize>().ok()).unwrap_or(0);
         if bytes.len() >= wanted {
-            return Some(head);
+            return Some((head, bytes.split_off(end + 4)));
         }
     }
 }

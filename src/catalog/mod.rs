@@ -2,6 +2,7 @@
 //! Nothing here enables a model: a listing proves nothing.
 
 pub mod diff;
+pub mod findings;
 pub mod reading;
 
 use crate::domain::listing::{Kept, Listing};

@@ -51,9 +51,9 @@ Exit status: 0 every list was read whole and stored, 1 one was not, or there was
 #[derive(Debug, Args)]
 #[command(after_help = DIFF_STATUS)]
 pub struct DiffArgs {
-    /// New, gone and changed since then: 24h, 7d, yesterday, 2026-11-01
-    #[arg(long, value_name = "TIME", default_value = "24h")]
-    pub since: String,
+    /// New, gone and changed since then: 24h, 7d, yesterday, 2026-11-01 [default: 24h; with --notify 7d]
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
     /// This provider alone (repeatable)
     #[arg(short, long = "provider", value_name = "NAME")]
     pub providers: Vec<String>,
@@ -66,10 +66,39 @@ pub struct DiffArgs {
     /// Every finding, not the first ten of a kind, and what providers state about each
     #[arg(long)]
     pub wide: bool,
+
+    /// Tell what is new, gone, changed or no longer listed, by mail and webhook as [notify] says; each finding once
+    #[arg(long, group = "acts", help_heading = "Telling and adding")]
+    pub notify: bool,
+
+    /// Choose among the models that are listed and not measured, and add them as `models add` does; = and their names, or
+    /// patterns, with commas between them, choose without asking
+    #[arg(
+        long,
+        value_name = "MODEL,…",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "",
+        conflicts_with_all = ["json", "wide"],
+        group = "acts",
+        help_heading = "Telling and adding"
+    )]
+    pub pick: Option<String>,
+    /// Show what would be told or added, and tell, add and remember nothing
+    #[arg(long, requires = "acts", conflicts_with = "json", help_heading = "Telling and adding")]
+    pub dry_run: bool,
+    /// With --pick: do not ask before they are called and added
+    #[arg(short, long, requires = "pick", help_heading = "Telling and adding")]
+    pub yes: bool,
+    /// With --pick: put them into the catalogue disabled, with the status probing, and call nobody
+    #[arg(long, requires = "pick", help_heading = "Telling and adding")]
+    pub no_probe: bool,
 }
 
 const DIFF_STATUS: &str = "\
-Exit status, like diff(1): 0 nothing differs, 1 something differs, 2 trouble: no complete list, no store, wrong usage";
+Exit status, like diff(1): 0 nothing differs, 1 something differs, 2 trouble: no complete list, no store, wrong usage, or
+a notice that was not taken: it is kept and sent next time. With --pick that of `models add`: 0 all that were chosen are
+added, 1 one did not answer or nothing was agreed to";
 
 /// Show what was listed, as it is stored
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! What each word does: settings in, exit status out. The place where measuring, storing and showing are joined; no
 //! layer below knows that there is a command line.
 
+mod asking;
 pub mod catalog;
 pub mod context;
 pub mod db;

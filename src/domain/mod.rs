@@ -12,6 +12,7 @@ pub mod listing;
 pub mod model;
 pub mod names;
 pub mod nearest;
+pub mod notice;
 pub mod offset;
 pub mod profile;
 pub mod pulse;

@@ -42,6 +42,19 @@ pub const MONGODB_COLLECTION_CATALOG_CHANGES: &str = "MONGODB_COLLECTION_CATALOG
 pub const MONGODB_COLLECTION_PROVIDER_CATALOG: &str = "MONGODB_COLLECTION_PROVIDER_CATALOG";
 /// Collection of what was learned about models (`bench_model_adaptations`).
 pub const MONGODB_COLLECTION_MODEL_ADAPTATIONS: &str = "MONGODB_COLLECTION_MODEL_ADAPTATIONS";
+/// Collection of what was told to whom about providers' lists (`bench_notices`).
+pub const MONGODB_COLLECTION_NOTICES: &str = "MONGODB_COLLECTION_NOTICES";
+
+/// Mail server of notices: `smtp://USER@HOST:PORT` or `smtps://…`; may hold a password.
+pub const LLMBENCH_SMTP_URL: &str = "LLMBENCH_SMTP_URL";
+/// Password of the mail server's user.
+pub const LLMBENCH_SMTP_PASSWORD: &str = "LLMBENCH_SMTP_PASSWORD";
+/// Address from which notices are sent.
+pub const LLMBENCH_NOTIFY_FROM: &str = "LLMBENCH_NOTIFY_FROM";
+/// Addresses to which notices are sent, with commas between them.
+pub const LLMBENCH_NOTIFY_TO: &str = "LLMBENCH_NOTIFY_TO";
+/// Webhook that gets notices as JSON; a secret as a whole.
+pub const LLMBENCH_WEBHOOK_URL: &str = "LLMBENCH_WEBHOOK_URL";
 
 /// Key of OpenAI.
 pub const OPENAI_API_KEY: &str = "OPENAI_API_KEY";
@@ -158,6 +171,9 @@ pub const SECRETS: &[&str] = &[
     AWS_SECRET_ACCESS_KEY,
     AWS_SESSION_TOKEN,
     AWS_BEARER_TOKEN_BEDROCK,
+    LLMBENCH_SMTP_URL,
+    LLMBENCH_SMTP_PASSWORD,
+    LLMBENCH_WEBHOOK_URL,
 ];
 
 /// Every variable that is read, for whoever looks for misspelt ones.
@@ -181,6 +197,12 @@ pub const ALL: &[&str] = &[
     MONGODB_COLLECTION_CATALOG_CHANGES,
     MONGODB_COLLECTION_PROVIDER_CATALOG,
     MONGODB_COLLECTION_MODEL_ADAPTATIONS,
+    MONGODB_COLLECTION_NOTICES,
+    LLMBENCH_SMTP_URL,
+    LLMBENCH_SMTP_PASSWORD,
+    LLMBENCH_NOTIFY_FROM,
+    LLMBENCH_NOTIFY_TO,
+    LLMBENCH_WEBHOOK_URL,
     OPENAI_API_KEY,
     OPENAI_BASE_URL,
     OPENAI_ORG_ID,

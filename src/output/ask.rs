@@ -1,9 +1,12 @@
 //! Questions to whoever sits at the terminal. They are asked on stderr, so that stdout stays data.
 
+use super::pick::{Choice, Picker, Step};
 use super::text;
 use dialoguer::Confirm;
 use dialoguer::console::Term;
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use std::io::{self, IsTerminal};
+use std::sync::{Mutex, PoisonError};
 
 /// Whether there is somebody to ask: both stdin and stderr are terminals.
 pub fn possible() -> bool {
@@ -15,6 +18,7 @@ pub fn possible() -> bool {
 /// # Errors
 /// [`io::ErrorKind::Interrupted`] after Ctrl-C, or what the terminal says.
 pub fn confirm(question: &str) -> io::Result<bool> {
+    let _quiet = Quiet::begin()?;
     let terminal = Term::stderr();
     let answer = Confirm::new().with_prompt(text::one_line(question)).default(false).interact_on(&terminal);
     answer.map_err(|dialoguer::Error::IO(error)| {
@@ -22,4 +26,85 @@ pub fn confirm(question: &str) -> io::Result<bool> {
         drop(terminal.show_cursor());
         error
     })
+}
+
+/// Asks for one of the choices, or for `many`; none where the answer is Escape. The list is searched by typing.
+///
+/// # Errors
+/// [`io::ErrorKind::Interrupted`] after Ctrl-C, or what the terminal says. The list is taken from the screen in any case.
+pub fn choose(title: &str, choices: &[Choice], many: bool) -> io::Result<Vec<usize>> {
+    let _quiet = Quiet::begin()?;
+    let terminal = Term::stderr();
+    let mut picker = Picker::new(title, choices, many);
+    let mut drawn = Vec::new();
+    let answer = loop {
+        redraw(&terminal, &picker, &mut drawn)?;
+        match terminal.read_key_raw().map(|key| picker.press(&key)) {
+            Ok(Step::On) => {}
+            Ok(Step::Taken) => break Ok(picker.taken()),
+            Ok(Step::Left) => break Ok(Vec::new()),
+            Ok(Step::Interrupted) => break Err(io::ErrorKind::Interrupted.into()),
+            Err(error) => break Err(error),
+        }
+    };
+    wipe(&terminal, &drawn)?;
+    if let Ok(taken) = &answer {
+        let what = match taken.as_slice() {
+            [] => "none".to_owned(),
+            [one] => text::one_line(&choices[*one].name),
+            several => format!("{} chosen", several.len()),
+        };
+        terminal.write_line(&format!("{} {what}", text::one_line(title)))?;
+    }
+    answer
+}
+
+fn redraw(terminal: &Term, picker: &Picker<'_>, drawn: &mut Vec<String>) -> io::Result<()> {
+    let (rows, columns) = terminal.size();
+    wipe(terminal, drawn)?;
+    *drawn = picker.lines(usize::from(rows), usize::from(columns));
+    drawn.iter().try_for_each(|line| terminal.write_line(line))
+}
+
+/// Takes lines from the screen, as many as they are at its present width: it may have been changed since.
+fn wipe(terminal: &Term, drawn: &[String]) -> io::Result<()> {
+    let columns = usize::from(terminal.size().1).max(1);
+    let rows = drawn.iter().map(|line| text::width(line).div_ceil(columns).max(1)).sum();
+    terminal.clear_last_lines(rows)
+}
+
+/// The modes that the terminal had before the question that stands, if one does.
+static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
+
+/// While a question stands, keys are not shown and Ctrl-C is a key like others: between two reads of a key it would be a
+/// signal, and the question would not know. Ends with its value.
+struct Quiet;
+
+impl Quiet {
+    fn begin() -> io::Result<Self> {
+        let before = tcgetattr(io::stdin())?;
+        let mut during = before.clone();
+        during.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG);
+        tcsetattr(io::stdin(), OptionalActions::Drain, &during)?;
+        *BEFORE.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
+        Ok(Self)
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        give_back();
+    }
+}
+
+/// Leaves a question that nobody is going to answer: the terminal gets its modes and its cursor back.
+pub fn leave() {
+    give_back();
+    drop(Term::stderr().show_cursor());
+}
+
+fn give_back() {
+    let before = BEFORE.lock().unwrap_or_else(PoisonError::into_inner).take();
+    // A terminal that has gone takes no modes, and needs none.
+    let _ = before.map(|before| tcsetattr(io::stdin(), OptionalActions::Drain, &before));
 }

@@ -19,6 +19,7 @@ pub mod models;
 pub mod ndjson;
 pub mod outbox;
 pub mod paint;
+pub mod pick;
 pub mod print;
 pub mod progress;
 pub mod run_counts;

@@ -1,6 +1,6 @@
 //! Progress of several things at once on stderr, a line each: only where somebody looks at it.
 
-use super::{Terminal, text};
+use super::{Terminal, print, text};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -35,6 +35,18 @@ impl Steps {
         };
         let lines = names.iter().map(line).collect();
         Self { all, lines, width: terminal.width, unicode: terminal.unicode }
+    }
+
+    /// One of them is so far.
+    pub fn says(&self, name: &str, how: &str) {
+        if let Some(bar) = self.lines.get(name) {
+            bar.set_message(text::cut(&text::one_line(how), self.width, self.unicode));
+        }
+    }
+
+    /// Writes a note above the lines.
+    pub fn note(&self, text: &str) {
+        self.all.suspend(|| print::note(text));
     }
 
     /// One of them has ended so.

@@ -1,7 +1,7 @@
 //! The example file is true: it parses as it stands and with every option switched on, and it shows every option.
 
 use super::file::parse;
-use super::{Env, hosts, profiles};
+use super::{Env, hosts, notify, profiles};
 use std::path::Path;
 
 const EXAMPLE: &str = include_str!("../../llmbench.example.toml");
@@ -40,6 +40,12 @@ fn it_works_as_it_stands_and_switched_on() {
         let file = parse(&text, path).unwrap();
         profiles::resolve(&file, path).unwrap();
         hosts::resolve(&file, path, &Env::default()).unwrap();
+        let env = Env::from_pairs([
+            ("MAIL_PASSWORD", "p"),
+            ("SLACK_WEBHOOK_URL", "https://hooks.slack.com/services/x"),
+        ]);
+        let told = notify::resolve(&file.notify, path, &env).unwrap().destinations().len();
+        assert_eq!(told, if text == EXAMPLE { 0 } else { 3 });
     }
 }
 
@@ -49,9 +55,9 @@ fn it_shows_every_option() {
         .lines()
         .filter_map(|line| line.trim_start_matches("# ").split_once(" = "))
         .map(|(key, _)| key)
-        .chain(["profiles", "providers", "defaults", "headers", "body"])
+        .chain(["profiles", "providers", "defaults", "notify", "headers", "body"])
         .collect();
-    for table in ["", "[defaults]", "[profiles.x]", "[providers.x]"] {
+    for table in ["", "[defaults]", "[notify]", "[profiles.x]", "[providers.x]"] {
         for key in known_keys(table) {
             assert!(shown.contains(&key.as_str()), "{table} {key} is missing from llmbench.example.toml");
         }

@@ -25,6 +25,28 @@ pub struct ConfigFile {
     pub profiles: BTreeMap<String, ProfileEntry>,
     /// `[providers.NAME]`.
     pub providers: BTreeMap<String, ProviderEntry>,
+    /// `[notify]`.
+    pub notify: NotifyEntry,
+}
+
+/// Who is told what is new in providers' lists.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NotifyEntry {
+    /// Mail server: `smtp://USER@HOST:PORT` or `smtps://…`; may hold a password.
+    pub smtp_url: Option<Secret>,
+    /// Name of the environment variable that holds the password.
+    pub smtp_password_env: Option<String>,
+    /// File that holds the password, relative to the configuration file.
+    pub smtp_password_file: Option<PathBuf>,
+    /// Sender.
+    pub from: Option<String>,
+    /// Recipients.
+    pub to: Vec<String>,
+    /// Where notices are posted as JSON; a secret as a whole.
+    pub webhook_url: Option<Secret>,
+    /// Name of the environment variable that holds that URL.
+    pub webhook_url_env: Option<String>,
 }
 
 /// What applies where a flag says nothing.

@@ -81,7 +81,7 @@ fn key(host: &Host, place: &str, text: String) -> Result<Secret, KeyError> {
 }
 
 /// The content of a key file without one line break at its end. Files that others can read are refused.
-fn read_file(path: &Path) -> Result<String, KeyError> {
+pub(super) fn read_file(path: &Path) -> Result<String, KeyError> {
     let unreadable = |reason: String| KeyError::Unreadable { path: path.to_owned(), reason };
     let file = std::fs::File::open(path).map_err(|error| unreadable(error.to_string()))?;
     let metadata = file.metadata().map_err(|error| unreadable(error.to_string()))?;

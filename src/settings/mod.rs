@@ -12,6 +12,7 @@ mod hosts;
 mod key_command;
 pub mod keys;
 mod limits;
+mod notify;
 pub mod profiles;
 mod resolve;
 mod state_dir;

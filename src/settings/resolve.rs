@@ -1,14 +1,15 @@
 //! One struct from flags, environment and file, before any work is done. Nothing is opened and no key is fetched here.
 
-use super::file::{self, ConfigFile};
+use super::file::{self, ConfigFile, NotifyEntry};
 use super::keys;
 use super::limits::{self, Deadlines, LimitFlags};
 use super::profiles::{self, Profiles};
-use super::{Env, KeyError, SettingsError, hosts, state_dir, store};
+use super::{Env, KeyError, SettingsError, hosts, notify, state_dir, store};
 use crate::domain::Profile;
 use crate::domain::redact::Redactor;
 use crate::domain::secret::Secret;
 use crate::domain::sourced::{Source, Sourced};
+use crate::notify::Notify;
 use crate::providers::auth::Login;
 use crate::providers::hosts::{Host, Hosts};
 use std::path::{Path, PathBuf};
@@ -45,6 +46,7 @@ pub struct Settings {
     store_flag: Option<Secret>,
     state_dir_flag: Option<PathBuf>,
     store_in_file: Option<Secret>,
+    notify_in_file: NotifyEntry,
 }
 
 /// Settings from flags, environment and the configuration file that they name.
@@ -82,6 +84,7 @@ fn combine(
         store_flag: overrides.store.clone(),
         state_dir_flag: overrides.state_dir.clone(),
         store_in_file: file.store,
+        notify_in_file: file.notify,
         config,
         env,
     })
@@ -116,6 +119,15 @@ impl Settings {
     /// [`SettingsError::NoStateDir`].
     pub fn state_dir(&self) -> Result<Sourced<PathBuf>, SettingsError> {
         state_dir::resolve(self.state_dir_flag.as_deref(), &self.env)
+    }
+
+    /// Who is told what is new: environment, then `[notify]` of the file. Reads the file of a password.
+    ///
+    /// # Errors
+    /// [`SettingsError`] where a part is missing or cannot be used. Commands that tell nobody need not ask.
+    pub fn notify(&self) -> Result<Notify, SettingsError> {
+        let path = self.config.as_ref().map_or(Path::new(""), |config| &config.value);
+        notify::resolve(&self.notify_in_file, path, &self.env)
     }
 
     /// How a host is called: see [`keys::login`]. May run the host's key command.

@@ -1,7 +1,7 @@
 //! Where outcomes are kept and the catalogue is read and changed: SQLite and MongoDB behind the same traits. [`Sink`] is
 //! all that a remote runner may do; [`Catalogue`] and [`Store`] add what an operator does, [`History`] what an operator
-//! may ask, [`Rows`] reads many rows, [`Listings`] keeps what providers list, [`Overview`] tells how all of it is, and
-//! [`Inspect`] looks whether the store itself is in order.
+//! may ask, [`Rows`] reads many rows, [`Listings`] keeps what providers list and [`Notices`] what was told about it,
+//! [`Overview`] tells how all of it is, and [`Inspect`] looks whether the store itself is in order.
 //!
 //! An outcome becomes a row in [`document`] (types by the table in [`contract`]), and the row goes to the store that
 //! [`open()`] made of a [`Location`]. What no store took is kept by [`spill`] until one does; a daemon's rows
@@ -20,6 +20,7 @@ pub mod listings;
 pub mod location;
 pub mod mongo;
 pub mod names;
+pub mod notices;
 mod open;
 pub mod outbox;
 pub mod overview;
@@ -37,6 +38,7 @@ pub use inspect::Inspect;
 pub use listings::Listings;
 pub use location::{Location, LocationError, MongoUri};
 pub use names::Names;
+pub use notices::Notices;
 pub use open::{create_private_dir, init_plan, look, open};
 pub use overview::Overview;
 pub use rows::Rows;
@@ -103,7 +105,7 @@ pub trait Sink: Send + Sync {
 
 /// What an operator may do besides.
 #[async_trait]
-pub trait Store: Sink + Catalogue + History + Rows + Listings + Overview + Inspect {
+pub trait Store: Sink + Catalogue + History + Rows + Listings + Notices + Overview + Inspect {
     /// Creates tables, collections and indexes that are missing. Twice is once.
     async fn init(&self) -> Result<(), StoreError>;
 

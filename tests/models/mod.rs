@@ -1,5 +1,6 @@
 //! `llmbench models`, through the binary, on both stores.
 
+mod choosing;
 mod operator;
 mod terminal;
 
@@ -26,22 +27,21 @@ impl Office {
         Self { home: Home::new(), backend }
     }
 
-    /// An invocation that has not begun.
+    /// An invocation of `models` that has not begun.
     pub fn command(&self, arguments: &[&str]) -> std::process::Command {
+        self.any(&[&["models"], arguments].concat())
+    }
+
+    /// An invocation of any command that has not begun.
+    pub fn any(&self, arguments: &[&str]) -> std::process::Command {
         let url = self.backend.url();
-        let arguments = [&["models"], arguments, &["--store", &url]].concat();
-        let mut command = self.home.llmbench(&arguments);
+        let mut command = self.home.llmbench(&[arguments, &["--store", &url]].concat());
         command.env("USER", "ann");
         command
     }
 
     pub fn say(&self, arguments: &[&str]) -> Said {
-        let output = self.command(arguments).stdin(std::process::Stdio::null()).output().unwrap();
-        Said {
-            status: output.status.code().unwrap(),
-            out: String::from_utf8(output.stdout).unwrap(),
-            err: String::from_utf8(output.stderr).unwrap(),
-        }
+        Said::of(self.command(arguments))
     }
 
     /// An invocation that has to succeed; gives its standard output.
@@ -60,5 +60,17 @@ impl Office {
     pub fn ids(&self, arguments: &[&str]) -> Vec<String> {
         let out = self.done(&[&["list", "--ids"], arguments].concat());
         out.lines().map(str::to_owned).collect()
+    }
+}
+
+impl Said {
+    /// What an invocation comes to where there is nobody to ask.
+    pub fn of(mut command: std::process::Command) -> Self {
+        let output = command.stdin(std::process::Stdio::null()).output().unwrap();
+        Said {
+            status: output.status.code().unwrap(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
     }
 }

@@ -4,5 +4,6 @@ pub mod backend;
 mod catalogue;
 mod listings;
 mod mongo;
+mod notices;
 mod sqlite;
 mod story;

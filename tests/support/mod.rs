@@ -9,6 +9,7 @@ pub mod predecessor;
 pub mod pty;
 pub mod ran;
 pub mod samples;
+pub mod smtp;
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -1,11 +1,12 @@
-//! A terminal: a pseudo-terminal of a chosen width, and what a program draws on it.
+//! A terminal: a pseudo-terminal of a chosen width, what a program draws on it, and somebody who types.
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{Winsize, tcsetwinsize};
+use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 use std::fs::{File, OpenOptions};
-use std::io::Read;
+use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -20,13 +21,8 @@ pub struct Pty {
 impl Pty {
     /// A terminal of so many columns.
     pub fn new(columns: u16) -> Self {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-        grantpt(&master).unwrap();
-        unlockpt(&master).unwrap();
-        tcsetwinsize(&master, Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
-        let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
+        let (mut master, name) = terminal(columns);
         let slave = OpenOptions::new().read(true).write(true).open(name).unwrap();
-        let mut master = File::from(master);
         let drawn = Arc::new(Mutex::new(Vec::new()));
         let shared = Arc::clone(&drawn);
         let reader = std::thread::spawn(move || {
@@ -63,6 +59,109 @@ impl Pty {
         self.reader.join().unwrap();
         String::from_utf8_lossy(&self.drawn.lock().unwrap()).into_owned()
     }
+}
+
+/// An invocation at a terminal.
+pub struct Session {
+    child: Child,
+    master: File,
+    seen: Arc<Mutex<String>>,
+}
+
+impl Session {
+    /// Starts it on the slave side of a new pseudo-terminal.
+    #[allow(unsafe_code, reason = "the child has to make the terminal its own before it starts")]
+    pub fn start(mut command: Command) -> Self {
+        let (master, name) = terminal(80);
+        let slave =
+            || OpenOptions::new().read(true).write(true).custom_flags(libc::O_NOCTTY).open(&name).unwrap();
+        command.env("TERM", "xterm").stdin(Stdio::from(slave())).stdout(Stdio::from(slave()));
+        command.stderr(Stdio::from(slave()));
+        // SAFETY: both are system calls that allocate nothing.
+        unsafe {
+            command.pre_exec(|| {
+                rustix::process::setsid()?;
+                rustix::process::ioctl_tiocsctty(rustix::stdio::stdin())?;
+                Ok(())
+            });
+        }
+        let child = command.spawn().unwrap();
+        drop(command);
+        let (seen, mut reader) = (Arc::new(Mutex::new(String::new())), master.try_clone().unwrap());
+        let shown = Arc::clone(&seen);
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(read @ 1..) = reader.read(&mut buffer) {
+                shown.lock().unwrap().push_str(&String::from_utf8_lossy(&buffer[..read]));
+            }
+        });
+        Self { child, master, seen }
+    }
+
+    /// The process.
+    pub fn id(&self) -> i32 {
+        i32::try_from(self.child.id()).unwrap()
+    }
+
+    /// Waits until the screen has shown this so many times.
+    pub fn until(&self, words: &str, times: usize) {
+        let start = Instant::now();
+        while self.seen().matches(words).count() < times {
+            assert!(start.elapsed() < Duration::from_secs(60), "no {words:?} in {}", self.seen());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Everything that was drawn so far.
+    pub fn seen(&self) -> String {
+        self.seen.lock().unwrap().clone()
+    }
+
+    /// Presses keys.
+    pub fn types(&mut self, keys: &str) {
+        self.master.write_all(keys.as_bytes()).unwrap();
+    }
+
+    /// Gives the terminal another width.
+    pub fn resize(&self, columns: u16) {
+        tcsetwinsize(&self.master, size(columns)).unwrap();
+    }
+
+    /// Whether whoever uses the terminal next sees what they type, line by line.
+    pub fn is_sane(&self) -> bool {
+        let modes = tcgetattr(&self.master).unwrap().local_modes;
+        modes.contains(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG)
+    }
+
+    /// The exit status, and everything that was seen.
+    pub fn ended(&mut self) -> (Option<i32>, String) {
+        let status = self.child.wait().unwrap();
+        // What was written before the end may still be on its way through the terminal.
+        let start = Instant::now();
+        let mut before = self.seen();
+        while start.elapsed() < Duration::from_secs(2) {
+            std::thread::sleep(Duration::from_millis(20));
+            if self.seen() == before {
+                break;
+            }
+            before = self.seen();
+        }
+        (status.code(), self.seen())
+    }
+}
+
+/// The master's side of a new pseudo-terminal, and the name of the other.
+fn terminal(columns: u16) -> (File, String) {
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    tcsetwinsize(&master, size(columns)).unwrap();
+    let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
+    (File::from(master), name)
+}
+
+fn size(columns: u16) -> Winsize {
+    Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }
 }
 
 /// Gives a command the default effect of SIGINT, as a terminal does. A shell that runs tests in its background has them

@@ -1,10 +1,12 @@
 //! `llmbench catalog diff`: what the stored lists say, like diff(1).
 
-use super::{Known, check_providers, print_json, print_text};
+use super::{Known, check_providers, notify, pick, print_json, print_text};
 use crate::catalog::diff::{Diff, Question, diff};
+use crate::catalog::findings::findings;
 use crate::cli::catalog::DiffArgs;
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
+use crate::commands::interrupt::Interrupt;
 use crate::domain::window::moment;
 use crate::output::catalog::{diff as shown, json};
 use crate::output::{View, print};
@@ -17,7 +19,9 @@ use chrono::{DateTime, SubsecRound, Utc};
 pub async fn run(args: DiffArgs, context: Context) -> Result<Exit, CommandError> {
     let view = View::new(context.terminal, args.wide);
     let now = Utc::now();
-    let since = since(&args.since, now, &view)?;
+    let since = since(&args, now, &view)?;
+    // Before anything is read: whoever wants to tell has to be able to.
+    let notify = if args.notify { Some(notify::configured(&context)?) } else { None };
     let store = context.open_store().await?;
     let known = Known::load(&*store, &args.providers).await?;
     check_providers(&args.providers, &known, &context)?;
@@ -27,15 +31,32 @@ pub async fn run(args: DiffArgs, context: Context) -> Result<Exit, CommandError>
     let found = diff(&question);
     check_ground(&found, &args.providers)?;
     tell_gaps(&found, since);
-    if args.json {
-        print_json(&json::diff(&found, since, absent_reads))?;
-    } else {
-        print_text(&shown::text(&found, since, args.wide, &view))?;
+    if args.pick.is_some() {
+        return pick::run(&args, &found, &context, &*store).await;
     }
-    Ok(if found.is_same() { Exit::Yes } else { Exit::No })
+    let exit = if found.is_same() { Exit::Yes } else { Exit::No };
+    match &notify {
+        Some(notify) if args.dry_run => {
+            let shown = notify::preview(notify, &findings(&found), &*store).await?;
+            print_text(&shown)?;
+            return Ok(exit);
+        }
+        _ if args.json => print_json(&json::diff(&found, since, absent_reads))?,
+        _ => print_text(&shown::text(&found, since, args.wide, &view))?,
+    }
+    let Some(notify) = notify else { return Ok(exit) };
+    let interrupt = Interrupt::listen().map_err(CommandError::usage)?;
+    let told = notify::tell(&notify, &findings(&found), &context, &store, &interrupt.stop).await?;
+    Ok(notify::say(&told, &interrupt.stop).unwrap_or(exit))
 }
 
-fn since(text: &str, now: DateTime<Utc>, view: &View) -> Result<DateTime<Utc>, CommandError> {
+/// How far back is looked where nobody says. Telling may look further: what was told already is not told again, and a day
+/// on which nobody told anybody is made up for.
+const SINCE: &str = "24h";
+const SINCE_TO_TELL: &str = "7d";
+
+fn since(args: &DiffArgs, now: DateTime<Utc>, view: &View) -> Result<DateTime<Utc>, CommandError> {
+    let text = args.since.as_deref().unwrap_or(if args.notify { SINCE_TO_TELL } else { SINCE });
     let since = moment(text, &now.with_timezone(&view.zone))
         .map_err(|reason| CommandError::usage(format!("--since: {reason}")))?;
     if since > now {

@@ -1,14 +1,12 @@
 //! `llmbench catalog list`: what was ever listed, as it is stored.
 
-use super::{Known, check_providers, print_json, print_text};
-use crate::catalog::diff::{ABSENT_READS, Question, Standing, diff, inventory};
+use super::{Known, check_providers, fits, print_json, print_text};
+use crate::catalog::diff::{diff, inventory};
 use crate::cli::catalog::ListArgs;
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
-use crate::domain::glob;
 use crate::output::catalog::{json, list as shown};
 use crate::output::{View, print};
-use chrono::Utc;
 
 /// Runs the command.
 ///
@@ -19,13 +17,7 @@ pub async fn run(args: ListArgs, context: Context) -> Result<Exit, CommandError>
     let store = context.open_store().await?;
     let known = Known::load(&*store, &args.providers).await?;
     check_providers(&args.providers, &known, &context)?;
-    let question = Question {
-        rows: &known.rows,
-        reads: &known.reads,
-        measured: &known.measured,
-        since: Utc::now(),
-        absent_reads: ABSENT_READS,
-    };
+    let question = known.now();
     if args.counts {
         let states = diff(&question).providers;
         let there = states.values().any(|state| state.listed + state.gone > 0);
@@ -38,7 +30,7 @@ pub async fn run(args: ListArgs, context: Context) -> Result<Exit, CommandError>
     }
     let mut standings = inventory(&question);
     if let Some(pattern) = &args.pattern {
-        standings.retain(|one| fits(pattern, one));
+        standings.retain(|one| fits(pattern, &one.row));
     }
     if args.json {
         print_json(&json::list(&standings))?;
@@ -50,11 +42,6 @@ pub async fn run(args: ListArgs, context: Context) -> Result<Exit, CommandError>
         print_text(&shown::table(&standings, &view))?;
     }
     Ok(ended(!standings.is_empty(), args.pattern.as_deref().filter(|_| !known.rows.is_empty())))
-}
-
-fn fits(pattern: &str, one: &Standing) -> bool {
-    let full = format!("{}:{}", one.row.provider, one.row.model_id);
-    glob::matches(pattern, &one.row.model_id) || glob::matches(pattern, &full)
 }
 
 /// The exit status, and a note where there is nothing to see.

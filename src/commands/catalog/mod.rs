@@ -2,14 +2,19 @@
 
 mod diff;
 mod list;
-mod sync;
+pub mod notify;
+mod pick;
+pub mod sync;
 
+use crate::catalog::diff::{ABSENT_READS, Question};
 use crate::cli::catalog::{CatalogArgs, CatalogCommand};
 use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
+use crate::domain::glob;
 use crate::domain::listing::{CatalogRow, MeasuredModel, ReadRow};
 use crate::output::print;
 use crate::storage::Store;
+use chrono::Utc;
 use serde_json::Value;
 
 /// Runs the command.
@@ -20,20 +25,32 @@ pub async fn run(args: CatalogArgs, context: Context) -> Result<Exit, CommandErr
     match args.command {
         CatalogCommand::Sync(args) => sync::run(args, context).await,
         // Like diff(1): whatever keeps it from comparing is trouble.
-        CatalogCommand::Diff(args) => diff::run(args, context).await.map_err(|error| error.exit(Exit::Usage)),
+        CatalogCommand::Diff(args) if args.pick.is_some() => diff::run(args, context).await,
+        CatalogCommand::Diff(args) => diff::run(args, context).await.map_err(trouble),
         CatalogCommand::List(args) => list::run(args, context).await,
     }
 }
 
+fn trouble(error: CommandError) -> CommandError {
+    if error.exit == Exit::Interrupted { error } else { error.exit(Exit::Usage) }
+}
+
 /// All that a store knows about lists, of some providers or of all.
-struct Known {
-    rows: Vec<CatalogRow>,
-    reads: Vec<ReadRow>,
-    measured: Vec<MeasuredModel>,
+pub struct Known {
+    /// What is listed.
+    pub rows: Vec<CatalogRow>,
+    /// Reads of lists.
+    pub reads: Vec<ReadRow>,
+    /// What is measured.
+    pub measured: Vec<MeasuredModel>,
 }
 
 impl Known {
-    async fn load(store: &dyn Store, providers: &[String]) -> Result<Self, CommandError> {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn load(store: &dyn Store, providers: &[String]) -> Result<Self, CommandError> {
         // One provider is asked for in the database; a choice of several is made here.
         let one = if let [one] = providers { Some(one.as_str()) } else { None };
         let loaded = async {
@@ -50,6 +67,17 @@ impl Known {
         known.measured.retain(|entry| wanted(&entry.model.provider));
         Ok(known)
     }
+
+    /// The question what is different, with the present as its beginning.
+    pub fn now(&self) -> Question<'_> {
+        Question {
+            rows: &self.rows,
+            reads: &self.reads,
+            measured: &self.measured,
+            since: Utc::now(),
+            absent_reads: ABSENT_READS,
+        }
+    }
 }
 
 /// Refuses providers that neither the table of hosts nor the store knows.
@@ -61,6 +89,12 @@ fn check_providers(providers: &[String], known: &Known, context: &Context) -> Re
         }
     }
     Ok(())
+}
+
+/// Whether a listed model is meant by a pattern of its id, or of `provider:id`.
+fn fits(pattern: &str, row: &CatalogRow) -> bool {
+    let full = format!("{}:{}", row.provider, row.model_id);
+    glob::matches(pattern, &row.model_id) || glob::matches(pattern, &full)
 }
 
 fn print_json(document: &Value) -> Result<(), CommandError> {

@@ -7,7 +7,7 @@ use crate::cli::catalog::SyncArgs;
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::interrupt::Interrupt;
-use crate::commands::run::access::{self, SIMULATOR};
+use crate::commands::run::access::{self, Opened, SIMULATOR};
 use crate::domain::listing::Listing;
 use crate::output::catalog::{json, sync as shown};
 use crate::output::steps::Steps;
@@ -35,9 +35,7 @@ pub async fn run(args: SyncArgs, context: Context) -> Result<Exit, CommandError>
     let store = context.open_store().await?;
     let interrupt = Interrupt::listen()
         .map_err(|error| CommandError::usage(format!("no signal handler can be set: {error}")))?;
-    let tls = client_config(context.extra_ca().as_deref()).map_err(CommandError::usage)?;
-    let redactor = Arc::new(context.settings.redactor());
-    let reader = Reader { tls, limits: context.settings.deadlines.limits(), redactor };
+    let reader = reader(&context)?;
     let names: Vec<String> = hosts.iter().map(|host| host.name.clone()).collect();
     let steps = Steps::start(&names, &context.terminal, args.quiet);
     let view = View::new(context.terminal, false);
@@ -67,6 +65,22 @@ pub async fn run(args: SyncArgs, context: Context) -> Result<Exit, CommandError>
     finish(&ended, &skipped, interrupted, &args, &view)
 }
 
+/// Reads one provider's list and stores it, for commands that need a fresh one.
+///
+/// # Errors
+/// Certificates that cannot be read. What went wrong with the list is in the result.
+pub async fn one(host: &Host, context: &Context, store: &dyn Store) -> Result<Synced, CommandError> {
+    let reader = reader(context)?;
+    let listing = listed(&host.name, access::open(host, context).await, reader).await;
+    Ok(keep(listing, store).await.synced)
+}
+
+fn reader(context: &Context) -> Result<Reader, CommandError> {
+    let tls = client_config(context.extra_ca().as_deref()).map_err(CommandError::usage)?;
+    let redactor = Arc::new(context.settings.redactor());
+    Ok(Reader { tls, limits: context.settings.deadlines.limits(), redactor })
+}
+
 /// The providers that are read, and those that are not because nothing says that they are meant.
 fn choose(wanted: &[String], context: &Context) -> Result<(Vec<Host>, Vec<String>), CommandError> {
     let hosts = &context.settings.hosts;
@@ -94,21 +108,29 @@ fn choose(wanted: &[String], context: &Context) -> Result<(Vec<Host>, Vec<String
 /// Reads one list and stores it. Its failures are its own.
 async fn sync_one(host: Host, reader: Reader, context: Arc<Context>, store: Arc<dyn Store>) -> Ended {
     let listing = read(host, reader, context).await;
+    keep(listing, &*store).await
+}
+
+async fn keep(listing: Listing, store: &dyn Store) -> Ended {
     let kept = store.keep_listing(&listing).await;
     let unavailable = matches!(kept, Err(StoreError::Unavailable(_)));
     let kept = kept.map_err(|error| format!("its list could not be stored: {error}"));
     Ended { synced: Synced { listing, kept }, unavailable }
 }
 
-async fn read(host: Host, mut reader: Reader, context: Arc<Context>) -> Listing {
+async fn read(host: Host, reader: Reader, context: Arc<Context>) -> Listing {
     let name = host.name.clone();
     // A key command may take seconds, during which no other provider should wait.
     let handle = Handle::current();
     let opening = move || handle.block_on(access::open(&host, &context));
-    let opened = match tokio::task::spawn_blocking(opening).await {
-        Ok(Ok(opened)) => opened,
-        Ok(Err(reason)) => return not_begun(&name, &reason, &reader.redactor),
-        Err(error) => return not_begun(&name, &error.to_string(), &reader.redactor),
+    let opened = tokio::task::spawn_blocking(opening).await;
+    listed(&name, opened.unwrap_or_else(|error| Err(error.to_string())), reader).await
+}
+
+async fn listed(name: &str, opened: Result<Opened, String>, mut reader: Reader) -> Listing {
+    let opened = match opened {
+        Ok(opened) => opened,
+        Err(reason) => return not_begun(name, &reason, &reader.redactor),
     };
     if let Some(secret) = &opened.secret {
         let mut redactor = (*reader.redactor).clone();

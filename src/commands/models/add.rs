@@ -1,11 +1,13 @@
 //! `llmbench models add`: checks, consent, one real call each, and one batch that says what became of every model.
 
-use super::candidates::{Candidate, candidates};
-use super::change::{Desk, Intent, Planned, ask_about, count};
+use super::candidates::{Candidate, named, settled};
+use super::change::{Desk, Intent, Planned, count};
 use super::check::{Checked, Verdict, check};
+use super::choose::choose;
 use super::probe::{Answer, Probed, probe};
 use super::switch::{Off, off, on};
 use crate::cli::models::AddArgs;
+use crate::commands::asking::ask_about;
 use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
 use crate::domain::{Failure, ModelRef};
@@ -13,24 +15,61 @@ use crate::output::{advice::told, ask, print, units};
 use crate::storage::catalogue::{Entry, PROBING};
 use serde_json::{Map, Value, json};
 
+/// How models are added.
+#[derive(Debug, Clone)]
+pub struct Adding {
+    /// Without a call, disabled.
+    pub no_probe: bool,
+    /// Why, for the history.
+    pub reason: Option<String>,
+    /// One model alone is asked about too: it was chosen from a list, not typed.
+    pub must_ask: bool,
+}
+
 /// Runs the command.
 ///
 /// # Errors
 /// Unknown providers, unreadable files, missing keys, nobody to ask, a store that fails.
 pub async fn run(args: &AddArgs, context: &Context) -> Result<Exit, CommandError> {
-    let wanted = candidates(args)?;
+    let mut wanted = named(args)?;
+    let chooses = wanted.is_empty() && args.from_file.is_none() && !args.consent.yes && ask::possible();
+    if !chooses {
+        wanted = settled(wanted, args)?;
+    }
     let store = context.open_store().await?;
-    let entries = store.entries(None).await.map_err(|error| store_error("reading the catalogue", error))?;
     let desk = Desk::new(store.as_ref(), context, args.consent)?;
+    if chooses {
+        let chosen = choose(context, store.as_ref(), &desk.interrupt.stop).await?;
+        if chosen.is_empty() {
+            return Err(CommandError::usage("nothing was chosen; nothing was changed").exit(Exit::No));
+        }
+        wanted = settled(chosen, args)?;
+    }
+    let adding = Adding { no_probe: args.no_probe, reason: args.reason.clone(), must_ask: chooses };
+    add(wanted, &adding, context, &desk).await
+}
+
+/// Adds models: checks, consent, calls, one batch.
+///
+/// # Errors
+/// As [`run`].
+pub async fn add(
+    wanted: Vec<Candidate>,
+    adding: &Adding,
+    context: &Context,
+    desk: &Desk<'_>,
+) -> Result<Exit, CommandError> {
+    let entries =
+        desk.store.entries(None).await.map_err(|error| store_error("reading the catalogue", error))?;
     let mut checked = Vec::new();
     for candidate in wanted {
         let found = check(candidate, &context.settings.hosts, &entries).map_err(CommandError::usage)?;
-        checked.push(offered(found, &desk, context, &entries).await?);
+        checked.push(offered(found, desk, context, &entries).await?);
     }
     let refused = tell(&checked);
     let going: Vec<Checked> =
         checked.into_iter().filter(|checked| checked.verdict == Verdict::Goes).collect();
-    let ended = if going.is_empty() { Exit::Yes } else { admit(going, args, context, &desk).await? };
+    let ended = if going.is_empty() { Exit::Yes } else { admit(going, adding, context, desk).await? };
     Ok(if refused && ended == Exit::Yes { Exit::No } else { ended })
 }
 
@@ -45,7 +84,7 @@ async fn offered(
     let (true, Some(profile)) = (can_ask, checked.profiles.first()) else { return Ok(checked) };
     let model = &checked.candidate.model;
     let better = ModelRef::new(&model.provider, profile);
-    if !ask_about(format!("{model}: add {better} instead?")).await? {
+    if !ask_about(format!("{model}: add {better} instead?"), &desk.interrupt.stop).await? {
         return Ok(checked);
     }
     let candidate = Candidate { model: better, ..checked.candidate };
@@ -71,17 +110,17 @@ fn tell(checked: &[Checked]) -> bool {
 
 async fn admit(
     going: Vec<Checked>,
-    args: &AddArgs,
+    adding: &Adding,
     context: &Context,
     desk: &Desk<'_>,
 ) -> Result<Exit, CommandError> {
-    let how = if args.no_probe { "disabled, with the status probing" } else { "after one real call each" };
+    let how = if adding.no_probe { "disabled, with the status probing" } else { "after one real call each" };
     let heading = format!("add {}, {how}", count(going.len()));
     let lines: Vec<String> = going.iter().map(|checked| checked.candidate.model.to_string()).collect();
-    if !desk.agreed(&heading, &lines, going.len() > 1).await? {
+    if !desk.agreed(&heading, &lines, adding.must_ask || going.len() > 1).await? {
         return Ok(Exit::Yes);
     }
-    let (changes, silent) = if args.no_probe {
+    let (changes, silent) = if adding.no_probe {
         (going.iter().map(|checked| planned(checked, staged())).collect(), 0)
     } else {
         probed(&going, context, desk).await?
@@ -94,7 +133,7 @@ async fn admit(
     let desk =
         Desk { interrupt: crate::commands::interrupt::Interrupt::default(), who: desk.who.clone(), ..*desk };
     let ended =
-        desk.carry_out(Intent { action: "add", why: args.reason.clone(), undoes: None, changes }).await?;
+        desk.carry_out(Intent { action: "add", why: adding.reason.clone(), undoes: None, changes }).await?;
     Ok(match ended {
         _ if interrupted => Exit::Interrupted,
         Exit::Yes if silent > 0 => Exit::No,

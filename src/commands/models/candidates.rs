@@ -32,24 +32,39 @@ struct Line {
     metadata: Map<String, Value>,
 }
 
-/// All of them, each once, in the order in which they were named.
+impl Candidate {
+    /// A model of which nothing else is known.
+    pub fn new(model: ModelRef) -> Self {
+        Self { model, display_name: None, metadata: Map::new() }
+    }
+}
+
+/// Those that arguments and a file name, in their order.
 ///
 /// # Errors
-/// Status 2: none, a name without provider, a file that cannot be read, a display name for more than one model.
-pub fn candidates(args: &AddArgs) -> Result<Vec<Candidate>, CommandError> {
-    let metadata = metadata(&args.metadata)?;
+/// Status 2: a name without provider, a file that cannot be read.
+pub fn named(args: &AddArgs) -> Result<Vec<Candidate>, CommandError> {
     let mut found = Vec::new();
     for text in &args.models {
-        found.push(Candidate { model: model(text)?, display_name: None, metadata: Map::new() });
+        found.push(Candidate::new(model(text)?));
     }
     if let Some(file) = &args.from_file {
         found.extend(in_file(&read(file)?, file)?);
     }
+    Ok(found)
+}
+
+/// Each once, with what the flags say about all of them.
+///
+/// # Errors
+/// Status 2: none, a display name for more than one model, a quirk that is none.
+pub fn settled(mut found: Vec<Candidate>, args: &AddArgs) -> Result<Vec<Candidate>, CommandError> {
+    let metadata = metadata(&args.metadata)?;
     let mut seen = HashSet::new();
     found.retain(|candidate| seen.insert(candidate.model.clone()));
     if found.is_empty() {
         return Err(CommandError::usage("no model was named")
-            .hint("llmbench models add PROVIDER:MODEL_ID… or --from-file FILE"));
+            .hint("llmbench models add PROVIDER:MODEL_ID… or --from-file FILE; at a terminal, and without --yes, it asks"));
     }
     if args.display_name.is_some() && found.len() > 1 {
         return Err(CommandError::usage("--display-name is for one model")
@@ -69,7 +84,11 @@ fn model(text: &str) -> Result<ModelRef, CommandError> {
     Ok(model)
 }
 
-fn sound(model: &ModelRef) -> Result<(), CommandError> {
+/// Refuses a name that would forge a line somewhere.
+///
+/// # Errors
+/// Status 2.
+pub fn sound(model: &ModelRef) -> Result<(), CommandError> {
     if model.to_string().chars().any(char::is_control) {
         let shown = model.to_string().escape_debug().to_string();
         return Err(CommandError::usage(format!("`{shown}` holds a control character: no model id does")));
@@ -118,7 +137,7 @@ fn in_file(text: &str, file: &Path) -> Result<Vec<Candidate>, CommandError> {
 }
 
 fn plain(line: &str) -> Result<Candidate, CommandError> {
-    Ok(Candidate { model: model(line)?, display_name: None, metadata: Map::new() })
+    model(line).map(Candidate::new)
 }
 
 fn object(line: &str) -> Result<Candidate, CommandError> {

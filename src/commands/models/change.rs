@@ -3,6 +3,7 @@
 
 use super::data;
 use crate::cli::models::Consent;
+use crate::commands::asking::ask_about;
 use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::interrupt::Interrupt;
@@ -13,7 +14,6 @@ use crate::storage::catalogue::{Batch, ChangesOf, Entry, Order, Ordered};
 use crate::storage::{Store, StoreError};
 use chrono::Utc;
 use serde_json::{Map, Value};
-use std::io;
 
 /// What is going to happen to one model.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,7 +100,7 @@ impl<'a> Desk<'a> {
             .hint("--dry-run shows it, --yes does it"));
         }
         shown().for_each(|line| print::note(&line));
-        if ask_about("Go on?".to_owned()).await? {
+        if ask_about("Go on?".to_owned(), &self.interrupt.stop).await? {
             return Ok(true);
         }
         Err(CommandError::usage("nothing was changed").exit(Exit::No))
@@ -202,7 +202,7 @@ impl<'a> Desk<'a> {
         }
         let question =
             format!("Change it all the same ({})?", history::planned(model, now.as_ref(), &order.set));
-        Ok(ask_about(question).await?.then_some(now))
+        Ok(ask_about(question, &self.interrupt.stop).await?.then_some(now))
     }
 
     /// Who made the newest change of a model, if it was made here.
@@ -251,18 +251,6 @@ impl Told {
 /// `1 model`, `2 models`.
 pub fn count(models: usize) -> String {
     if models == 1 { "1 model".to_owned() } else { format!("{models} models") }
-}
-
-/// Asks without holding up what else this process does: a store's connections want their heartbeats.
-pub async fn ask_about(question: String) -> Result<bool, CommandError> {
-    let answer = tokio::task::spawn_blocking(move || ask::confirm(&question)).await;
-    match answer.unwrap_or_else(|_| Err(io::Error::other("the question ended without an answer"))) {
-        Ok(answer) => Ok(answer),
-        Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-            Err(CommandError::usage("interrupted at the question").exit(Exit::Interrupted))
-        }
-        Err(error) => Err(CommandError::usage(format!("no answer can be read: {error}"))),
-    }
 }
 
 /// `user@host`.

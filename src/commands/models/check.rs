@@ -103,12 +103,12 @@ fn off(entry: &Entry) -> String {
 mod tests {
     use super::*;
     use crate::providers::table;
-    use serde_json::{Map, Value, json};
+    use serde_json::{Value, json};
 
     fn checked(name: &str, catalogue: &[Value]) -> Checked {
         let entries: Vec<Entry> =
             catalogue.iter().map(|fields| Entry::new(fields.as_object().unwrap().clone())).collect();
-        let candidate = Candidate { model: name.parse().unwrap(), display_name: None, metadata: Map::new() };
+        let candidate = Candidate::new(name.parse().unwrap());
         check(candidate, &Hosts::new(table::built_in()), &entries).unwrap()
     }
 
@@ -153,8 +153,7 @@ mod tests {
 
     #[test]
     fn nobody_of_that_name() {
-        let candidate =
-            Candidate { model: ModelRef::new("grok", "m"), display_name: None, metadata: Map::new() };
+        let candidate = Candidate::new(ModelRef::new("grok", "m"));
         let error = check(candidate, &Hosts::new(table::built_in()), &[]).unwrap_err();
         assert!(error.to_string().contains("did you mean groq?"));
     }

@@ -1,10 +1,11 @@
 //! `llmbench models`: the catalogue of what is measured. Reading is `list`, `show` and `history`; every change is a plan of
 //! values before and after, made and written down by `change`.
 
-mod add;
-mod candidates;
-mod change;
+pub mod add;
+pub mod candidates;
+pub mod change;
 mod check;
+pub mod choose;
 mod history;
 mod list;
 mod probe;

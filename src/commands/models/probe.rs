@@ -8,7 +8,7 @@ use crate::commands::run::access::{self, Opened};
 use crate::commands::run::laboratory;
 use crate::domain::{Failure, ModelRef, Outcome};
 use crate::measure::laboratory::{Attempted, Laboratory, Question, Subject};
-use crate::output::print;
+use crate::output::steps::Steps;
 use crate::providers::adapt::Adaptation;
 use crate::storage::Store;
 use crate::storage::spill::Spill;
@@ -21,8 +21,8 @@ use tokio_util::sync::CancellationToken;
 /// The role of the rows of a probe.
 const ROLE: &str = "admission";
 
-/// How many candidates are called at once.
-const AT_ONCE: usize = 8;
+/// How many candidates of one provider are called at once: providers limit rates, and they do not know each other.
+const AT_ONCE: usize = 4;
 
 /// What a probe came to.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,14 +63,17 @@ pub async fn probe(
         limits: context.settings.deadlines.limits(),
         warm: false,
     };
-    let (places, mut calls) = (Arc::new(Semaphore::new(AT_ONCE)), JoinSet::new());
+    let mut calls = JoinSet::new();
+    let places: BTreeMap<&String, Arc<Semaphore>> =
+        opened.keys().map(|provider| (provider, Arc::new(Semaphore::new(AT_ONCE)))).collect();
     for candidate in candidates {
-        let Some(opened) = opened.get(&candidate.model.provider) else { continue };
+        let provider = &candidate.model.provider;
+        let (Some(opened), Some(places)) = (opened.get(provider), places.get(provider)) else { continue };
         let subject = subject(candidate, opened, store).await;
-        let (laboratory, question) = (laboratory.clone(), question.clone());
-        calls.spawn(call(laboratory, subject, question, Arc::clone(&places)));
+        calls.spawn(call(laboratory.clone(), subject, question.clone(), Arc::clone(places)));
     }
     let spill = context.spill()?;
+    let mut progress = Progress::start(candidates, context);
     let mut probed = Vec::new();
     loop {
         let ended = tokio::select! {
@@ -79,10 +82,43 @@ pub async fn probe(
         };
         let Some(ended) = ended else { break };
         let Ok((model, attempts)) = ended else { continue };
-        keep(&model, &attempts, store, &spill).await;
-        probed.extend(attempts.into_iter().next_back().map(|last| judged(model, last.outcome)));
+        keep(&model, &attempts, store, &spill, &progress.steps).await;
+        if let Some(last) = attempts.into_iter().next_back() {
+            let one = judged(model, last.outcome);
+            progress.ended(&one);
+            probed.push(one);
+        }
     }
+    progress.steps.done();
     Ok(probed)
+}
+
+/// How far the calls of each provider are, a line each.
+struct Progress {
+    steps: Steps,
+    /// Called and failed, of how many.
+    counts: BTreeMap<String, (usize, usize, usize)>,
+}
+
+impl Progress {
+    fn start(candidates: &[Candidate], context: &Context) -> Self {
+        let mut counts: BTreeMap<String, (usize, usize, usize)> = BTreeMap::new();
+        for candidate in candidates {
+            counts.entry(candidate.model.provider.clone()).or_default().2 += 1;
+        }
+        let names: Vec<String> = counts.keys().cloned().collect();
+        Self { steps: Steps::start(&names, &context.terminal, false), counts }
+    }
+
+    fn ended(&mut self, one: &Probed) {
+        let provider = &one.model.provider;
+        let Some((called, failed, all)) = self.counts.get_mut(provider) else { return };
+        *called += 1;
+        *failed += usize::from(one.answer.is_err());
+        let failures = if *failed > 0 { format!(", {failed} did not answer") } else { String::new() };
+        let how = format!("{called} of {all} called{failures}");
+        if called == all { self.steps.ended(provider, &how) } else { self.steps.says(provider, &how) }
+    }
 }
 
 async fn call(
@@ -124,19 +160,17 @@ async fn subject(candidate: &Candidate, opened: &Opened, store: &dyn Store) -> S
 }
 
 /// Keeps the rows and what they taught; what the store does not take waits in a file, as after a run.
-async fn keep(model: &ModelRef, attempts: &[Attempted], store: &dyn Store, spill: &Spill) {
+async fn keep(model: &ModelRef, attempts: &[Attempted], store: &dyn Store, spill: &Spill, steps: &Steps) {
     for attempt in attempts {
         if let Some(lesson) = attempt.learned {
-            print::note(&format!(
-                "{model}: the API refused a parameter; asked again with {}",
-                lesson.as_str()
-            ));
+            steps
+                .note(&format!("{model}: the API refused a parameter; asked again with {}", lesson.as_str()));
             let _ = store.learn(model, lesson.as_str()).await;
         }
         let Err(error) = store.record(&attempt.outcome).await else { continue };
         match spill.keep(&store.describe(), &attempt.outcome) {
-            Ok(path) => print::note(&format!("{model}: {error}; the row waits in {}", path.display())),
-            Err(lost) => print::note(&format!("{model}: {error}; the row is lost: {lost}")),
+            Ok(path) => steps.note(&format!("{model}: {error}; the row waits in {}", path.display())),
+            Err(lost) => steps.note(&format!("{model}: {error}; the row is lost: {lost}")),
         }
     }
 }

@@ -3,6 +3,7 @@
 pub mod diff;
 pub mod json;
 pub mod list;
+pub mod notice;
 pub mod sync;
 
 #[cfg(test)]
@@ -27,7 +28,7 @@ pub(super) fn grouped(number: u64) -> String {
 }
 
 /// A moment in the view's time zone; nothing where there is none.
-fn moment(at: Option<DateTime<Utc>>, view: &View) -> String {
+pub fn moment(at: Option<DateTime<Utc>>, view: &View) -> String {
     at.map(|at| at.with_timezone(&view.zone).format("%Y-%m-%d %H:%M").to_string()).unwrap_or_default()
 }
 
@@ -43,6 +44,20 @@ fn price(facts: &Facts) -> String {
         (None, None) => String::new(),
         (input, output) => format!("{} / {}", dollars(input), dollars(output)),
     }
+}
+
+/// What a provider states, in words, as far as it does: `context 131,072, $0.11 / $0.34 per million`.
+pub fn stated(facts: &Facts) -> String {
+    let words = |before: &str, words: String, after: &str| {
+        if words.is_empty() { words } else { format!("{before}{words}{after}") }
+    };
+    let ends = facts.ends_on.clone().unwrap_or_default();
+    let all = [
+        words("context ", context(facts), ""),
+        words("", price(facts), " per million"),
+        words("ends ", ends, ""),
+    ];
+    all.into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
 /// A change in words: `context 8,192 → 131,072`.

@@ -3,6 +3,7 @@
 use super::*;
 use crate::catalog::Synced;
 use crate::catalog::diff::{ABSENT_READS, Question, inventory};
+use crate::catalog::findings::findings;
 use crate::domain::ModelRef;
 use crate::domain::listing::{CatalogRow, Kept, ListedModel, Listing, MeasuredModel, ReadRow, ReadStatus};
 use crate::output::schema_check::violations;
@@ -194,6 +195,7 @@ fn documents_are_what_their_schema_says() {
         json::diff(&diff, at(49), 3),
         json::list(&with(inventory)),
         json::counts(&diff.providers),
+        notice::letter(&findings(&diff)).document,
     ] {
         let name = document["schema"].as_str().unwrap();
         let definition = name.trim_start_matches("llmbench.catalog-").trim_end_matches("/1");

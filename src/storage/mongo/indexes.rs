@@ -42,7 +42,7 @@ const BY_MODEL: &[(&str, i32)] = &[("provider", 1), ("model_id", 1)];
 const RUNS_IN_ORDER: &[(&str, i32)] = &[("run_ts", 1), ("_id", 1), ("provider", 1), ("model_name", 1)];
 const ERRORS_IN_ORDER: &[(&str, i32)] = &[("ts", 1), ("_id", 1), ("provider", 1), ("model_name", 1)];
 
-static INDEXES: [Index; 26] = [
+static INDEXES: [Index; 27] = [
     index(|n| &n.cloud, "provider_1_model_name_1_run_ts_-1", BY_MODEL_AND_TIME, Kind::Plain),
     index(
         |n| &n.cloud,
@@ -108,6 +108,7 @@ static INDEXES: [Index; 26] = [
         &[("provider", 1), ("model_id", 1), ("changed_at", -1)],
         Kind::Plain,
     ),
+    index(|n| &n.notices, "destination_1_sent_at_1", &[("destination", 1), ("sent_at", 1)], Kind::Plain),
     index(|n| &n.catalog_changes, "batch_1_changed_at_1", &[("batch", 1), ("changed_at", 1)], Kind::Plain),
 ];
 

@@ -196,7 +196,7 @@ fn of(provider: Option<&str>) -> Document {
     provider.map_or_else(Document::new, |provider| doc! { "provider": provider })
 }
 
-async fn all(
+pub(super) async fn all(
     rows: &Collection<Document>,
     filter: Document,
     sort: Document,
@@ -210,7 +210,7 @@ async fn all(
     Ok(found)
 }
 
-fn instant(row: &Document, name: &str) -> Option<DateTime<Utc>> {
+pub(super) fn instant(row: &Document, name: &str) -> Option<DateTime<Utc>> {
     row.get_datetime(name).ok().and_then(|date| DateTime::from_timestamp_millis(date.timestamp_millis()))
 }
 

@@ -13,6 +13,7 @@ mod history;
 pub(super) mod indexes;
 mod inspect;
 mod listings;
+mod notices;
 mod overview;
 mod plain;
 mod record;

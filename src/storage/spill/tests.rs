@@ -3,10 +3,12 @@
 use super::*;
 use crate::domain::ModelRef;
 use crate::domain::listing::{CatalogRow, Kept, Listing, MeasuredModel, ReadRow};
+use crate::domain::notice::Finding;
 use crate::storage::catalogue::{Batch, Catalogue, Change, ChangesOf, Entry, Figures, Order, Ordered, Scope};
 use crate::storage::history::{Cell, Grain, History, Scope as Asked, Series, Stored, Successes};
 use crate::storage::inspect::{Census, Facts, IndexFault, Inspect, Rights};
-use crate::storage::{Listings, Sink, WorkItem, samples};
+use crate::storage::notices::{Claim, Holder, Notice, Sending};
+use crate::storage::{Listings, Notices, Sink, WorkItem, samples};
 use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 use serde_json::json;
@@ -120,6 +122,28 @@ impl Inspect for Answers {
 
     async fn census(&self) -> Result<Vec<Census>, StoreError> {
         unimplemented!()
+    }
+}
+
+#[async_trait::async_trait]
+impl Notices for Answers {
+    async fn note_findings(&self, _: &str, _: &[Finding], _: DateTime<Utc>) -> Result<(), StoreError> {
+        Ok(())
+    }
+    async fn claim_notices(&self, _: &str, _: &Holder) -> Result<Claim, StoreError> {
+        Ok(Claim::default())
+    }
+    async fn settle_notices(
+        &self,
+        _: &str,
+        _: &str,
+        _: DateTime<Utc>,
+        _: &Sending,
+    ) -> Result<(), StoreError> {
+        Ok(())
+    }
+    async fn notices(&self, _: &str) -> Result<Vec<Notice>, StoreError> {
+        Ok(Vec::new())
     }
 }
 

@@ -11,6 +11,7 @@ mod history;
 mod inspect;
 pub(super) mod library;
 mod listings;
+mod notices;
 mod overview;
 mod owner;
 mod record;

@@ -4,7 +4,7 @@
 use super::errors::Trouble;
 use super::history;
 use super::listings;
-use super::overview;
+use super::{notices, overview};
 use crate::storage::StoreError;
 use rusqlite::{Connection, TransactionBehavior};
 
@@ -124,6 +124,7 @@ const STEPS: &[&str] = &[
     history::INDEXES,
     listings::TABLES,
     overview::SIGNS,
+    notices::TABLE,
 ];
 
 /// What [`migrate`] creates, for people.

@@ -1,0 +1,179 @@
+//! Telling what is new in providers' lists, each finding once for each destination: written down, held, sent, marked. What
+//! nobody took is kept and sent next time. A crash after the other side took a letter and before that was marked costs one
+//! repeat, which carries the same Message-ID. Called by `catalog diff --notify`, and by whoever runs it on a schedule.
+
+use crate::commands::context::{Context, store_error};
+use crate::commands::exit::{CommandError, Exit};
+use crate::domain::names::{LLMBENCH_SMTP_URL, LLMBENCH_WEBHOOK_URL};
+use crate::domain::notice::Finding;
+use crate::domain::redact::Redactor;
+use crate::notify::{Destination, Means, Notify};
+use crate::output::catalog::notice;
+use crate::output::print;
+use crate::storage::notices::{Holder, Sending};
+use crate::storage::{Store, StoreError};
+use crate::wire::tls::client_config;
+use chrono::{SubsecRound, TimeDelta, Utc};
+use std::collections::HashSet;
+use std::sync::Arc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// What became of one destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// Where, without secrets.
+    pub destination: String,
+    /// How many findings it was sent.
+    pub findings: usize,
+    /// How many others another process holds.
+    pub elsewhere: u64,
+    /// Why it did not take them.
+    pub refused: Option<String>,
+}
+
+/// Who is told, as configured.
+///
+/// # Errors
+/// Status 2 where nobody is configured, or a part of it cannot be used.
+pub fn configured(context: &Context) -> Result<Notify, CommandError> {
+    let notify = context.settings.notify().map_err(CommandError::usage)?;
+    if notify.destinations().is_empty() {
+        return Err(CommandError::usage("there is nobody to tell: neither mail nor a webhook is configured")
+            .hint(format!(
+                "set {LLMBENCH_WEBHOOK_URL}, or {LLMBENCH_SMTP_URL} with sender and recipients, or [notify] in the \
+                 configuration file; TROUBLESHOOTING.md, \"No mail came\""
+            )));
+    }
+    Ok(notify)
+}
+
+/// Tells every destination what it was not told yet, side by side. `stop` gives up what is under way; it is kept.
+///
+/// # Errors
+/// A store that fails, certificates that cannot be read. A destination that fails is no error: see [`Told::refused`].
+pub async fn tell(
+    notify: &Notify,
+    findings: &[Finding],
+    context: &Context,
+    store: &Arc<dyn Store>,
+    stop: &CancellationToken,
+) -> Result<Vec<Told>, CommandError> {
+    let extra_ca = context.extra_ca();
+    let tls = client_config(extra_ca.as_deref()).map_err(CommandError::usage)?;
+    let limits = context.settings.deadlines.limits();
+    let mut redactor = context.settings.redactor();
+    notify.secrets().iter().for_each(|secret| redactor.add(secret));
+    let sender = Arc::new(Sender {
+        means: Means { tls, extra_ca, limits },
+        redactor,
+        findings: findings.to_vec(),
+        store: Arc::clone(store),
+        stop: stop.clone(),
+    });
+    let mut sendings = JoinSet::new();
+    for (place, destination) in notify.destinations().into_iter().enumerate() {
+        let sender = Arc::clone(&sender);
+        sendings.spawn(async move { (place, sender.tell(&destination).await) });
+    }
+    let mut ended = sendings.join_all().await;
+    ended.sort_by_key(|(place, _)| *place);
+    let told: Result<Vec<Told>, StoreError> = ended.into_iter().map(|(_, told)| told).collect();
+    told.map_err(|error| store_error("notices", error))
+}
+
+/// What all destinations have in common.
+struct Sender {
+    means: Means,
+    redactor: Redactor,
+    findings: Vec<Finding>,
+    store: Arc<dyn Store>,
+    stop: CancellationToken,
+}
+
+impl Sender {
+    async fn tell(&self, destination: &Destination) -> Result<Told, StoreError> {
+        let (name, now) = (destination.name(), Utc::now().trunc_subsecs(3));
+        self.store.note_findings(&name, &self.findings, now).await?;
+        // Longer than a sending may take, so that nobody else begins while it is under way.
+        let longest =
+            TimeDelta::from_std(self.means.limits.total).unwrap_or_default() + TimeDelta::minutes(1);
+        let holder = Holder { id: ulid::Ulid::generate().to_string(), at: now, until: now + longest };
+        let claim = self.store.claim_notices(&name, &holder).await?;
+        let mut told = Told {
+            destination: destination.shown(),
+            findings: claim.findings.len(),
+            elsewhere: claim.elsewhere,
+            refused: None,
+        };
+        if claim.findings.is_empty() {
+            return Ok(told);
+        }
+        let letter = notice::letter(&claim.findings);
+        let sent = tokio::select! {
+            sent = destination.send(&letter, &self.means) => sent,
+            () = self.stop.cancelled() => Err("interrupted".to_owned()),
+        };
+        told.refused = sent.err().map(|why| self.redactor.redact(&why));
+        let sending = told.refused.clone().map_or(Sending::Taken, Sending::Kept);
+        self.store.settle_notices(&name, &holder.id, Utc::now(), &sending).await?;
+        Ok(told)
+    }
+}
+
+/// Says on stderr what became of each destination. The status, where it is not that of the diff.
+pub fn say(told: &[Told], stop: &CancellationToken) -> Option<Exit> {
+    for Told { destination, findings, elsewhere, refused } in told {
+        match refused {
+            Some(why) => {
+                print::note(&format!("error: {destination}: {why}"));
+                print::note(&format!("{} kept, and sent next time", count(*findings)));
+            }
+            None if *findings > 0 => print::note(&format!("{destination}: {} told", count(*findings))),
+            None if *elsewhere == 0 => {
+                print::note(&format!("{destination}: nothing that it was not told already"));
+            }
+            None => {}
+        }
+        if *elsewhere > 0 {
+            print::note(&format!(
+                "error: {destination}: {} in the hands of another llmbench, which is sending or ended without a word; \
+                 they are sent next time if it has not",
+                count(usize::try_from(*elsewhere).unwrap_or(usize::MAX))
+            ));
+        }
+    }
+    if stop.is_cancelled() {
+        return Some(Exit::Interrupted);
+    }
+    told.iter().any(|told| told.refused.is_some() || told.elsewhere > 0).then_some(Exit::Usage)
+}
+
+fn count(findings: usize) -> String {
+    if findings == 1 { "1 finding".to_owned() } else { format!("{findings} findings") }
+}
+
+/// What every destination would get now. Nothing is sent, and nothing is written down.
+///
+/// # Errors
+/// A store that cannot be read.
+pub async fn preview(
+    notify: &Notify,
+    findings: &[Finding],
+    store: &dyn Store,
+) -> Result<String, CommandError> {
+    let mut shown = Vec::new();
+    for destination in notify.destinations() {
+        let known =
+            store.notices(&destination.name()).await.map_err(|error| store_error("notices", error))?;
+        let prints: HashSet<String> = known.iter().map(|notice| notice.finding.fingerprint()).collect();
+        let pending =
+            known.into_iter().filter(|notice| notice.sent_at.is_none()).map(|notice| notice.finding);
+        let new = findings.iter().filter(|finding| !prints.contains(&finding.fingerprint())).cloned();
+        let all: Vec<Finding> = pending.chain(new).collect();
+        let letter = (!all.is_empty()).then(|| notice::letter(&all));
+        let is_mail = matches!(destination, Destination::Mail(..));
+        shown.push(notice::preview(&destination.shown(), letter.as_ref(), is_mail));
+    }
+    Ok(shown.join("\n"))
+}

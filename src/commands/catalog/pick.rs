@@ -1,0 +1,110 @@
+//! `llmbench catalog diff --pick`: what is listed and not measured becomes `models add`, chosen from a list or by name.
+
+use super::fits;
+use crate::catalog::diff::Diff;
+use crate::cli::catalog::DiffArgs;
+use crate::cli::models::Consent;
+use crate::commands::context::Context;
+use crate::commands::exit::{CommandError, Exit};
+use crate::commands::models::add::{Adding, add};
+use crate::commands::models::candidates::Candidate;
+use crate::commands::models::change::Desk;
+use crate::commands::models::choose::{candidate, from_list};
+use crate::domain::listing::CatalogRow;
+use crate::domain::nearest::nearest_names;
+use crate::output::catalog::stated;
+use crate::output::pick::Choice;
+use crate::output::{ask, print};
+use crate::storage::Store;
+use std::collections::HashSet;
+use tokio_util::sync::CancellationToken;
+
+/// How many names are offered instead of one that nobody lists.
+const MOST_OFFERED: usize = 5;
+
+/// Runs it on what differs.
+///
+/// # Errors
+/// Status 2 where nobody can be asked, 1 where nothing is chosen or a name fits nothing, and those of `models add`.
+pub async fn run(
+    args: &DiffArgs,
+    found: &Diff,
+    context: &Context,
+    store: &dyn Store,
+) -> Result<Exit, CommandError> {
+    let rows = newest_first(found);
+    if rows.is_empty() {
+        print::note("every listed model is in the catalogue: nothing to choose from");
+        return Ok(Exit::Yes);
+    }
+    let named = args.pick.as_deref().unwrap_or_default();
+    let desk = Desk::new(store, context, Consent { yes: args.yes, dry_run: args.dry_run })?;
+    let wanted = if named.is_empty() {
+        chosen(&rows, found, &desk.interrupt.stop).await?
+    } else {
+        by_name(named, &rows)?
+    };
+    if wanted.is_empty() {
+        return Err(CommandError::usage("nothing was chosen; nothing was changed").exit(Exit::No));
+    }
+    let reason = Some("picked from catalog diff".to_owned());
+    let adding = Adding { no_probe: args.no_probe, reason, must_ask: true };
+    add(wanted, &adding, context, &desk).await
+}
+
+/// What is new stands first.
+fn newest_first(found: &Diff) -> Vec<CatalogRow> {
+    let mut rows = found.not_measured.clone();
+    rows.sort_by_key(|row| !is_new(row, found));
+    rows
+}
+
+fn is_new(row: &CatalogRow, found: &Diff) -> bool {
+    found.new.iter().any(|new| (&new.provider, &new.model_id) == (&row.provider, &row.model_id))
+}
+
+async fn chosen(
+    rows: &[CatalogRow],
+    found: &Diff,
+    stop: &CancellationToken,
+) -> Result<Vec<Candidate>, CommandError> {
+    if !ask::possible() {
+        return Err(CommandError::usage("--pick asks which models are meant, and there is no terminal")
+            .hint("--pick=PROVIDER:MODEL_ID,… --yes names them, and patterns do; so does models add --from-file FILE"));
+    }
+    let choice = |row: &CatalogRow| {
+        let new = is_new(row, found).then(|| "new".to_owned());
+        let words: Vec<String> = new.into_iter().chain([stated(&row.facts)]).collect();
+        Choice { name: format!("{}:{}", row.provider, row.model_id), note: words.join("  ") }
+    };
+    from_list("Which models are to be measured?".to_owned(), rows, choice, stop).await
+}
+
+/// Names and patterns with commas between them; each has to fit something.
+fn by_name(named: &str, rows: &[CatalogRow]) -> Result<Vec<Candidate>, CommandError> {
+    let mut wanted: Vec<Candidate> = Vec::new();
+    for pattern in named.split(',').map(str::trim).filter(|pattern| !pattern.is_empty()) {
+        let fitting: Vec<Candidate> = rows.iter().filter(|row| fits(pattern, row)).map(candidate).collect();
+        if fitting.is_empty() {
+            return Err(nothing(pattern, rows));
+        }
+        wanted.extend(fitting);
+    }
+    let mut seen = HashSet::new();
+    wanted.retain(|candidate| seen.insert(candidate.model.clone()));
+    Ok(wanted)
+}
+
+fn nothing(pattern: &str, rows: &[CatalogRow]) -> CommandError {
+    let names: Vec<String> = rows.iter().map(|row| format!("{}:{}", row.provider, row.model_id)).collect();
+    let near = nearest_names(pattern, names.iter().map(String::as_str), MOST_OFFERED);
+    let hint = if near.is_empty() {
+        "`llmbench catalog diff --wide` shows what is listed and not measured".to_owned()
+    } else {
+        format!("near to it: {}", near.join(", "))
+    };
+    let pattern = pattern.escape_debug();
+    CommandError::usage(format!("no model that is listed and not measured fits `{pattern}`"))
+        .exit(Exit::No)
+        .hint(hint)
+}

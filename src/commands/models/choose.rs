@@ -1,0 +1,161 @@
+//! `models add` without arguments, at a terminal: which provider, then which of the models that it lists and nobody
+//! measures. The lists are those of the store; one that is missing or old can be read first.
+
+use super::candidates::{Candidate, sound};
+use crate::catalog::diff::{ProviderState, Standing, diff, inventory};
+use crate::commands::asking::{ask_about, choose_many, choose_one};
+use crate::commands::catalog::{Known, sync};
+use crate::commands::context::{Context, store_error};
+use crate::commands::exit::{CommandError, Exit};
+use crate::commands::run::access::SIMULATOR;
+use crate::domain::ModelRef;
+use crate::domain::listing::CatalogRow;
+use crate::output::catalog::{moment, stated};
+use crate::output::pick::Choice;
+use crate::output::{View, print};
+use crate::providers::hosts::Host;
+use crate::storage::Store;
+use crate::storage::catalogue::PROBING;
+use chrono::{TimeDelta, Utc};
+use std::collections::{BTreeMap, HashSet};
+use tokio_util::sync::CancellationToken;
+
+/// From which age on a list is offered to be read again.
+const OLD: TimeDelta = TimeDelta::hours(24);
+
+/// The models that somebody chooses; none where they want none.
+///
+/// # Errors
+/// Status 130 after Ctrl-C, 1 where there is nothing to choose from, and the store's.
+pub async fn choose(
+    context: &Context,
+    store: &dyn Store,
+    stop: &CancellationToken,
+) -> Result<Vec<Candidate>, CommandError> {
+    let view = View::new(context.terminal, false);
+    let states = diff(&Known::load(store, &[]).await?.now()).providers;
+    let hosts = offered(context, &states);
+    let choices = hosts.iter().map(|host| provider(host, states.get(&host.name), &view)).collect();
+    let Some(place) = choose_one("Models of which provider?".to_owned(), choices, stop).await? else {
+        return Ok(Vec::new());
+    };
+    let host = hosts[place];
+    if wants_new(host, states.get(&host.name), stop, &view).await? {
+        refresh(host, context, store, stop).await?;
+    }
+    let known = Known::load(store, std::slice::from_ref(&host.name)).await?;
+    let staged = staged(store, &host.name).await?;
+    let rows: Vec<CatalogRow> = inventory(&known.now())
+        .into_iter()
+        .filter(|one| is_free(one, &known, &staged))
+        .map(|one| one.row)
+        .collect();
+    if rows.is_empty() {
+        return Err(CommandError::usage(format!(
+            "{} lists no model that is not in the catalogue",
+            host.name
+        ))
+        .exit(Exit::No)
+        .hint("`llmbench models enable` measures again what was disabled"));
+    }
+    let choice = |row: &CatalogRow| Choice { name: row.model_id.clone(), note: stated(&row.facts) };
+    from_list(format!("Which models of {}?", host.name), &rows, choice, stop).await
+}
+
+/// Asks which of these are wanted. `choice` is how one is shown.
+///
+/// # Errors
+/// Status 130 after Ctrl-C.
+pub async fn from_list(
+    title: String,
+    rows: &[CatalogRow],
+    choice: impl Fn(&CatalogRow) -> Choice,
+    stop: &CancellationToken,
+) -> Result<Vec<Candidate>, CommandError> {
+    let model = |row: &CatalogRow| ModelRef::new(&row.provider, &row.model_id);
+    let (addable, odd): (Vec<&CatalogRow>, Vec<&CatalogRow>) =
+        rows.iter().partition(|row| sound(&model(row)).is_ok());
+    if !odd.is_empty() {
+        print::note(&format!("{} listed with a name that no model can have, not offered", odd.len()));
+    }
+    let choices = addable.iter().map(|row| choice(row)).collect();
+    let chosen = choose_many(title, choices, stop).await?;
+    Ok(chosen.into_iter().map(|place| candidate(addable[place])).collect())
+}
+
+/// A listed model as one to be added, under the provider's name for it.
+pub fn candidate(row: &CatalogRow) -> Candidate {
+    let model = ModelRef::new(&row.provider, &row.model_id);
+    Candidate { display_name: Some(row.name.clone()), ..Candidate::new(model) }
+}
+
+/// The providers that can be called, and those that have a list.
+fn offered<'a>(context: &'a Context, states: &BTreeMap<String, ProviderState>) -> Vec<&'a Host> {
+    let hosts = context.settings.hosts.iter();
+    let is_listed = |host: &Host| states.get(&host.name).is_some_and(|state| state.listed > 0);
+    let is_meant = |host: &Host| host.name != SIMULATOR && context.settings.is_configured(host);
+    hosts.filter(|host| is_listed(host) || is_meant(host)).collect()
+}
+
+fn provider(host: &Host, state: Option<&ProviderState>, view: &View) -> Choice {
+    let note = match state.filter(|state| state.complete_at.is_some()) {
+        Some(state) => format!(
+            "{} listed, {} measured, read {}",
+            state.listed,
+            state.measured,
+            moment(state.complete_at, view)
+        ),
+        None => "its list was never read whole".to_owned(),
+    };
+    Choice { name: host.name.clone(), note }
+}
+
+/// Offers to read a list that is missing or old.
+async fn wants_new(
+    host: &Host,
+    state: Option<&ProviderState>,
+    stop: &CancellationToken,
+    view: &View,
+) -> Result<bool, CommandError> {
+    let name = &host.name;
+    let question = match state.and_then(|state| state.complete_at) {
+        Some(at) if Utc::now() - at < OLD => return Ok(false),
+        Some(at) => format!("The list of {name} was read {}. Read it again?", moment(Some(at), view)),
+        None => format!("The list of {name} was never read whole. Read it now?"),
+    };
+    ask_about(question, stop).await
+}
+
+/// Reads a list and stores it. Where that fails, what is stored is what can be chosen from.
+async fn refresh(
+    host: &Host,
+    context: &Context,
+    store: &dyn Store,
+    stop: &CancellationToken,
+) -> Result<(), CommandError> {
+    let name = &host.name;
+    print::note(&format!("reading the list of {name}"));
+    let synced = tokio::select! {
+        synced = sync::one(host, context, store) => synced?,
+        () = stop.cancelled() => return Err(CommandError::usage("interrupted").exit(Exit::Interrupted)),
+    };
+    if let Some(why) = synced.trouble() {
+        print::note(&format!("error: {name}: {why}"));
+    }
+    Ok(())
+}
+
+/// The models that are in the catalogue on probation: they may be tried again.
+async fn staged(store: &dyn Store, provider: &str) -> Result<HashSet<String>, CommandError> {
+    let entries = store.entries(Some(provider)).await;
+    let entries = entries.map_err(|error| store_error("reading the catalogue", error))?;
+    let staged = entries.into_iter().filter(|entry| entry.text("status").as_deref() == Some(PROBING));
+    Ok(staged.map(|entry| entry.model.model_id).collect())
+}
+
+/// Listed now, and either unknown to the catalogue or on probation there.
+fn is_free(one: &Standing, known: &Known, staged: &HashSet<String>) -> bool {
+    let id = &one.row.model_id;
+    let is_known = known.measured.iter().any(|entry| entry.model.model_id == *id);
+    one.gone_at.is_none() && !one.measured && (!is_known || staged.contains(id))
+}

@@ -1,0 +1,78 @@
+//! What was told to whom about providers' lists, as stores keep it. A finding is written down before it is sent, and marked
+//! when the other side has taken it; so what could not be sent is sent next time, and a crash in between costs one repeat.
+
+use crate::domain::notice::Finding;
+use crate::storage::StoreError;
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+/// A finding that was written down for a destination.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Notice {
+    /// What there is to tell.
+    pub finding: Finding,
+    /// When it was written down.
+    pub noted_at: DateTime<Utc>,
+    /// When the destination took it; `None` while it is pending.
+    pub sent_at: Option<DateTime<Utc>>,
+    /// How often it was sent in vain.
+    pub failures: u64,
+    /// Why, the last time.
+    pub error: Option<String>,
+}
+
+/// Notices that one sender holds.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Claim {
+    /// What the sender holds now, oldest first.
+    pub findings: Vec<Finding>,
+    /// How many other pending ones another sender holds.
+    pub elsewhere: u64,
+}
+
+/// Who holds notices, and until when nobody else may: a sender that ends without a word must not keep them for ever.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// Unique to one sending.
+    pub id: String,
+    /// Now.
+    pub at: DateTime<Utc>,
+    /// The end of the hold.
+    pub until: DateTime<Utc>,
+}
+
+/// How a sending ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sending {
+    /// The destination took it.
+    Taken,
+    /// It did not, for this reason.
+    Kept(String),
+}
+
+/// What a store keeps about notices. A destination is one recipient of mail (`mail:ADDRESS`) or the `webhook`.
+#[async_trait]
+pub trait Notices: Send + Sync {
+    /// Writes findings down as pending. One that is there already, pending or sent, stays as it is.
+    async fn note_findings(
+        &self,
+        destination: &str,
+        findings: &[Finding],
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError>;
+
+    /// Takes every pending notice that nobody holds, so that two senders at once do not tell the same.
+    async fn claim_notices(&self, destination: &str, holder: &Holder) -> Result<Claim, StoreError>;
+
+    /// Marks what a holder has as sent, or gives it back.
+    async fn settle_notices(
+        &self,
+        destination: &str,
+        holder: &str,
+        at: DateTime<Utc>,
+        sending: &Sending,
+    ) -> Result<(), StoreError>;
+
+    /// All that was ever written down for a destination, oldest first.
+    async fn notices(&self, destination: &str) -> Result<Vec<Notice>, StoreError>;
+}

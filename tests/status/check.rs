@@ -35,7 +35,8 @@ async fn a_pulse_alone_is_judged_and_the_store_is_not_asked() {
         assert_eq!((code, said.lines().count(), said.contains("is gone")), (3, 1, true), "{said}");
         let (code, said) = checked(&world, |pulse| {
             let lane = &mut pulse.lanes[0];
-            (lane.due, lane.due_at, lane.finished_at) = (4, Some(ago(40)), Some(ago(30)));
+            (lane.due, lane.due_at) = (4, Some(ago(40)));
+            (lane.started_at, lane.finished_at) = (Some(ago(31)), Some(ago(30)));
         });
         assert_eq!(
             (code, said.contains("groq: no measurement has ended for 30 min (due: 4)")),
@@ -127,7 +128,7 @@ async fn the_state_directory_is_named_by_flag_or_variable() {
     llmbench::storage::pulse_file::write(there.path(), &broken).unwrap();
     let mut command = world.home.llmbench(&["status", "--check"]);
     command.env("LLMBENCH_STATE_DIR", there.path());
-    assert_eq!(command.status().unwrap().code(), Some(3));
+    assert_eq!(command.output().unwrap().status.code(), Some(3));
     command.arg("--state-dir").arg(here.path());
-    assert_eq!(command.status().unwrap().code(), Some(0));
+    assert_eq!(command.output().unwrap().status.code(), Some(0));
 }

@@ -1,6 +1,7 @@
 //! `llmbench status` through the binary, on both stores, with and without a daemon's pulse.
 
 mod check;
+mod plans;
 mod screen;
 mod watch;
 mod world;

@@ -223,7 +223,8 @@ impl Pulse {
         let since = |moment: Option<DateTime<Utc>>| {
             at - moment.map_or(self.started_at, |moment| moment.max(self.started_at))
         };
-        let still = since(lane.finished_at.max(lane.due_at));
+        // What began lately has its own deadline: after a suspended machine wakes, everything is due at once.
+        let still = since(lane.finished_at.max(lane.due_at).max(lane.started_at));
         let barren = lane.succeeded_at.is_none() && self.uptime() > FIRST_SUCCESS;
         let name = &lane.provider;
         let why = lane.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();

@@ -111,7 +111,8 @@ fn a_lane_that_should_work_and_ends_nothing_stands_still() {
         judged(|pulse| {
             let lane = &mut pulse.lanes[0];
             (lane.due, lane.due_at, lane.state) = (1, Some(at(NOW - minutes)), state);
-            (lane.finished_at, lane.stored_at) = (Some(at(NOW - 90)), Some(at(NOW - 90)));
+            (lane.started_at, lane.finished_at) = (Some(at(NOW - 91)), Some(at(NOW - 90)));
+            lane.stored_at = lane.finished_at;
         })
     };
     assert_eq!(due(14, LaneState::Producing), []);
@@ -121,6 +122,11 @@ fn a_lane_that_should_work_and_ends_nothing_stands_still() {
     assert_eq!(due(1, LaneState::Restarting), [(Cause::LaneRestarting, Degraded, false)]);
     assert_eq!(due(16, LaneState::Restarting), [(Cause::LaneRestarting, Unhealthy, false)]);
     assert_eq!(due(16, LaneState::Held), []);
+    let woken = judged(|pulse| {
+        let lane = &mut pulse.lanes[0];
+        (lane.due, lane.due_at, lane.started_at) = (3, Some(at(NOW - 400)), Some(at(NOW)));
+    });
+    assert_eq!(woken, [], "what began just now is waited for");
 }
 
 #[test]

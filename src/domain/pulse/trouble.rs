@@ -28,7 +28,8 @@ impl Severity {
 pub struct Trouble {
     /// How bad it is.
     pub severity: Severity,
-    /// Only a fresh start of the daemon can mend it: the watchdog ends the process.
+    /// Only a fresh start of the daemon can mend it. Whoever ends a process for that waits until it was so for a while by a
+    /// clock that nobody sets: moments here are of the wall clock, and a machine may have slept.
     pub fatal: bool,
     /// What kind of thing it is.
     pub cause: Cause,

@@ -1,6 +1,7 @@
 //! Every command and flag. Reading this folder is reading `--help`; nothing here does anything.
 
 pub mod catalog;
+pub mod complete;
 pub mod db;
 pub mod errors;
 pub mod models;
@@ -65,4 +66,7 @@ pub enum Command {
     Errors(errors::ErrorsArgs),
     /// Stored runs: the newest, and one with its timeline
     Results(results::ResultsArgs),
+    /// What may stand at the cursor; the completions of shells ask
+    #[command(name = "__complete", hide = true)]
+    Complete(complete::CompleteArgs),
 }

@@ -22,13 +22,15 @@ mod open;
 mod samples;
 pub mod spill;
 pub mod sqlite;
+pub mod suggestions;
 
 pub use catalogue::Catalogue;
 pub use history::History;
 pub use listings::Listings;
 pub use location::{Location, LocationError, MongoUri};
 pub use names::Names;
-pub use open::{create_private_dir, init_plan, open};
+pub use open::{create_private_dir, init_plan, look, open};
+pub use suggestions::Suggestions;
 
 use crate::domain::{ModelRef, Outcome};
 use async_trait::async_trait;

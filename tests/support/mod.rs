@@ -9,6 +9,7 @@ pub mod predecessor;
 pub mod pty;
 pub mod ran;
 pub mod samples;
+pub mod session;
 
 use std::path::Path;
 use std::process::{Command, Output};

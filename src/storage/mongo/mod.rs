@@ -14,6 +14,7 @@ pub(super) mod indexes;
 mod listings;
 mod plain;
 mod record;
+mod suggestions;
 
 use crate::domain::listing::{CatalogRow, Kept, Listing, MeasuredModel, ReadRow};
 use crate::domain::{ModelRef, Outcome};
@@ -30,6 +31,7 @@ use chrono::{DateTime, Utc};
 use mongodb::{Collection, Database, bson::Document};
 use std::collections::HashMap;
 use std::sync::Arc;
+pub use suggestions::Onlooker;
 
 /// A store on a server.
 pub struct MongoStore {

@@ -12,6 +12,7 @@ mod listings;
 mod owner;
 mod record;
 pub(super) mod schema;
+mod suggestions;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +28,7 @@ use chrono::{DateTime, Utc};
 use owner::Owner;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+pub use suggestions::Onlooker;
 
 /// A store in one file.
 pub struct SqliteStore {

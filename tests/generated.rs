@@ -1,8 +1,7 @@
-//! Man pages and completions are committed, rendered from the command definition: this test fails when they are stale and
+//! Man pages are committed, rendered from the command definition: this test fails when they are stale and
 //! rewrites them under `BLESS=1`.
 
 use clap::CommandFactory;
-use clap_complete::Shell;
 use llmbench::cli::Cli;
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,7 +16,8 @@ fn pages(command: &clap::Command, name: &str, pages: &mut BTreeMap<PathBuf, Vec<
     // No date and no version: a release does not rewrite every page.
     clap_mangen::Man::new(named).date("").source("llmbench").render(&mut page).unwrap();
     pages.insert(PathBuf::from(format!("man/{name}.1")), page);
-    for below in command.get_subcommands().filter(|below| below.get_name() != "help") {
+    for below in command.get_subcommands().filter(|below| below.get_name() != "help" && !below.is_hide_set())
+    {
         self::pages(below, &format!("{name}-{}", below.get_name()), pages);
     }
 }
@@ -27,28 +27,17 @@ fn rendered() -> BTreeMap<PathBuf, Vec<u8>> {
     let mut command = Cli::command();
     command.build();
     pages(&command, "llmbench", &mut files);
-    for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
-        let mut script = Vec::new();
-        clap_complete::generate(shell, &mut Cli::command(), "llmbench", &mut script);
-        let name = match shell {
-            Shell::Zsh => "completions/_llmbench",
-            Shell::Fish => "completions/llmbench.fish",
-            _ => "completions/llmbench.bash",
-        };
-        files.insert(PathBuf::from(name), script);
-    }
     files
 }
 
 fn committed(root: &Path) -> Vec<PathBuf> {
     let list =
         |folder: &str| fs::read_dir(root.join(folder)).into_iter().flatten().flatten().collect::<Vec<_>>();
-    let entries = list("man").into_iter().chain(list("completions"));
-    entries.map(|entry| entry.path().strip_prefix(root).unwrap().to_owned()).collect()
+    list("man").into_iter().map(|entry| entry.path().strip_prefix(root).unwrap().to_owned()).collect()
 }
 
 #[test]
-fn man_pages_and_completions_are_fresh() {
+fn man_pages_are_fresh() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let files = rendered();
     let bless = std::env::var_os("BLESS").is_some();

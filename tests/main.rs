@@ -6,6 +6,7 @@
 mod aimock;
 mod boundaries;
 mod catalog;
+mod completions;
 mod doctor;
 mod documents;
 mod errors;

@@ -1,21 +1,37 @@
 //! The figures that the README shows, measured afresh by one command:
 //!
 //! ```text
-//! cargo bench --bench figures                     all of it, about one minute
-//! cargo bench --bench figures -- streams flood    some of it: cold, streams, flood, memory, start, export
+//! cargo bench --bench figures                     all of it, some minutes
+//! cargo bench --bench figures -- streams flood    some of it: cold, streams, flood, memory, start, export, sync, sqlite, mongodb
+//! cargo bench --bench figures -- --full           sqlite and mongodb at ten times their size: 3 GB of disk, ten minutes
 //! cargo bench --bench figures -- --build          also a release build from scratch, some minutes more
 //! ```
 //!
 //! Everything runs as its own process, as users run it: a simulator of known timing on loopback, and `llmbench run` that
 //! measures it. What a sample says is held against what the simulator saw itself do (`/truth`, joined by the request's id)
 //! and against a bare socket client (`bare`), which parses nothing, in the same minutes on the same simulator: as many
-//! streams and, where lateness is compared, started at the same pace. Each line is the median of five measurements. The
+//! streams and, where lateness is compared, started at the same pace. What operators ask is asked of months of rows (`ground`)
+//! and compared with mongosh and a snippet that asks the same. Each line is the median of five measurements. The
 //! exit status is 1 where a figure is missed. Not a test: figures depend on the machine and on what else it does, so both
 //! are printed.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a table is what this program is for")]
 
 mod bare;
+#[allow(clippy::unwrap_used, clippy::disallowed_methods, dead_code, reason = "the peers of the tests")]
+#[path = "../../tests/support/peers/fetch.rs"]
+mod fetch;
+mod ground;
 mod machine;
+#[allow(clippy::unwrap_used, clippy::disallowed_methods, dead_code, reason = "the peers of the tests")]
+#[path = "../../tests/support/mongosh.rs"]
+mod mongosh;
+/// Where the peers of the tests look for each other.
+mod peers {
+    pub(crate) use crate::fetch;
+}
+#[allow(clippy::unwrap_used, dead_code, reason = "the peers of the tests")]
+#[path = "../../tests/support/peers/process.rs"]
+mod process;
 mod rows;
 mod stats;
 mod subject;
@@ -31,21 +47,24 @@ struct Line {
     what: &'static str,
     least: &'static str,
     measured: String,
-    /// The same of the bare socket, and what the ratio of the two is.
-    bare: Option<(String, f64)>,
+    /// The same of what it is compared with (the bare socket, mongosh), and what the ratio of the two is.
+    beside: Option<(String, f64)>,
     met: bool,
 }
 
 /// A part of the table, chosen by its name.
 type Part = (&'static str, fn() -> Result<Vec<Line>, Failed>);
 
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 9] = [
     ("cold", rows::cold::measure),
     ("streams", rows::streams::measure),
     ("flood", rows::flood::measure),
     ("memory", rows::memory::measure),
     ("start", rows::start::measure),
     ("export", rows::export::measure),
+    ("sync", rows::sync::measure),
+    ("sqlite", rows::operate::sqlite),
+    ("mongodb", rows::operate::mongodb),
 ];
 
 fn main() -> ExitCode {
@@ -66,13 +85,14 @@ fn main() -> ExitCode {
 
 /// Prints the table and says whether every figure is met.
 fn table(wanted: &[String]) -> Result<bool, Failed> {
-    let known = |word: &str| word == "--build" || PARTS.iter().any(|(name, _)| *name == word);
+    let known =
+        |word: &str| ["--build", "--full"].contains(&word) || PARTS.iter().any(|(name, _)| *name == word);
     if let Some(stranger) = wanted.iter().find(|word| !known(word)) {
         return Err(format!("no such part: {stranger}").into());
     }
     let all = wanted.iter().all(|word| word.starts_with("--"));
-    println!("{}\n", machine::describe()?);
-    println!("| what | at least | measured | bare socket | ratio | |");
+    println!("{}; stores of {}\n", machine::describe()?, ground::Size::asked().spoken());
+    println!("| what | at least | measured | beside it: bare socket, mongosh | ratio | |");
     println!("|---|---|---|---|---|---|");
     let mut met = true;
     let parts = PARTS.iter().filter(|(name, _)| all || wanted.iter().any(|word| word == name));
@@ -89,10 +109,10 @@ fn table(wanted: &[String]) -> Result<bool, Failed> {
 }
 
 fn print(line: &Line) {
-    let (bare, ratio) = match &line.bare {
-        Some((bare, ratio)) => (bare.as_str(), format!("{ratio:.2}")),
+    let (beside, ratio) = match &line.beside {
+        Some((beside, ratio)) => (beside.as_str(), format!("{ratio:.2}")),
         None => ("", String::new()),
     };
     let met = if line.met { "met" } else { "missed" };
-    println!("| {} | {} | {} | {bare} | {ratio} | {met} |", line.what, line.least, line.measured);
+    println!("| {} | {} | {} | {beside} | {ratio} | {met} |", line.what, line.least, line.measured);
 }

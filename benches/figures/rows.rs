@@ -5,8 +5,15 @@ pub mod cold;
 pub mod export;
 pub mod flood;
 pub mod memory;
+pub mod operate;
 pub mod start;
 pub mod streams;
+pub mod sync;
+
+/// `0.123` s as `123 ms`.
+fn whole_milliseconds(seconds: f64) -> String {
+    format!("{:.0} ms", seconds * 1000.0)
+}
 
 /// `0.00123` s as `1.23 ms`.
 fn milliseconds(seconds: f64) -> String {

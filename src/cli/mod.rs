@@ -1,6 +1,7 @@
 //! Every command and flag. Reading this folder is reading `--help`; nothing here does anything.
 
 pub mod catalog;
+pub mod complete;
 pub mod db;
 pub mod doctor;
 pub mod errors;
@@ -75,4 +76,7 @@ pub enum Command {
     Results(results::ResultsArgs),
     /// How measuring goes: what is wrong first, then every provider, daemons and lanes
     Status(status::StatusArgs),
+    /// What may stand at the cursor; the completions of shells ask
+    #[command(name = "__complete", hide = true)]
+    Complete(complete::CompleteArgs),
 }

@@ -3,6 +3,7 @@
 
 mod asking;
 pub mod catalog;
+pub mod complete;
 pub mod context;
 pub mod db;
 pub mod doctor;
@@ -33,7 +34,7 @@ pub async fn dispatch(cli: Cli, env: Env) -> Exit {
 
 async fn carry_out(cli: Cli, env: Env) -> Result<Exit, CommandError> {
     let Cli { command, global } = cli;
-    let context = |overrides| Context::new(global, overrides, env);
+    let context = |overrides| Context::new(global, overrides, env.clone());
     let plain = Overrides::default;
     match command {
         Command::Run(args) => {
@@ -54,6 +55,8 @@ async fn carry_out(cli: Cli, env: Env) -> Result<Exit, CommandError> {
         }
         Command::Doctor(args) => doctor::run(args, context(plain())?).await,
         Command::Db(args) => db::run(args, context(plain())?).await,
+        // Opens what it needs itself, and says nothing where that cannot be had.
+        Command::Complete(args) => Ok(complete::run(args, env.clone()).await),
         // Needs neither a configuration nor a store.
         Command::Sim(args) => sim::run(args).await,
     }

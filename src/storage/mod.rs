@@ -31,6 +31,7 @@ pub mod rows;
 mod samples;
 pub mod spill;
 pub mod sqlite;
+pub mod suggestions;
 
 pub use catalogue::Catalogue;
 pub use history::History;
@@ -39,9 +40,10 @@ pub use listings::Listings;
 pub use location::{Location, LocationError, MongoUri};
 pub use names::Names;
 pub use notices::Notices;
-pub use open::{create_private_dir, init_plan, look, open};
+pub use open::{create_private_dir, init_plan, look, onlooker, open};
 pub use overview::Overview;
 pub use rows::Rows;
+pub use suggestions::Suggestions;
 
 use crate::domain::{ModelRef, Outcome};
 use async_trait::async_trait;

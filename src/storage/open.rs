@@ -1,7 +1,7 @@
 //! From a location to an open store. The store is reached and, where it has a login, let in, before this returns: a store
 //! that cannot work should be known before a paid request is sent.
 
-use crate::storage::{Location, Names, Store, StoreError};
+use crate::storage::{Location, Names, Store, StoreError, Suggestions};
 use crate::storage::{mongo, mongo::MongoStore, sqlite, sqlite::SqliteStore};
 use std::path::Path;
 use std::sync::Arc;
@@ -35,6 +35,17 @@ pub async fn look(
     match location {
         Location::Sqlite(path) => Ok(Arc::new(SqliteStore::look(path, published_profiles).await?)),
         Location::Mongo(_) => open(location, names, published_profiles).await,
+    }
+}
+
+/// Opens the store at `location` for suggestions alone: nothing is created, brought up to date or waited for.
+///
+/// # Errors
+/// [`StoreError`] where a connection string cannot be read.
+pub async fn onlooker(location: &Location, names: &Names) -> Result<Box<dyn Suggestions>, StoreError> {
+    match location {
+        Location::Sqlite(path) => Ok(Box::new(sqlite::Onlooker::new(path))),
+        Location::Mongo(uri) => Ok(Box::new(mongo::Onlooker::open(uri, names).await?)),
     }
 }
 

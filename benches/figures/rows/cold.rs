@@ -32,14 +32,14 @@ pub fn measure() -> Result<Vec<Line>, Failed> {
             what: "one cold run, TTFT 200 ms, 20 ms × 64: error of TTFT, against the plan (against the server's own clock)",
             least: "2 ms",
             measured: format!("{} ({})", milliseconds(planned), milliseconds(really)),
-            bare: Some((milliseconds(bare), planned / bare)),
+            beside: Some((milliseconds(bare), planned / bare)),
             met: planned < 0.002 && really < 0.002,
         },
         Line {
             what: "the same run: error of tokens/s, against the plan (against the server's own clock)",
             least: "0.5 %",
             measured: format!("{} ({})", percent(rate_planned), percent(rate_true)),
-            bare: None,
+            beside: None,
             met: rate_planned < 0.005 && rate_true < 0.005,
         },
     ])

@@ -36,7 +36,7 @@ pub fn measure() -> Result<Vec<Line>, Failed> {
     ] {
         let (seconds, peak) = export(&home, &store, form)?;
         let rate = f64::from(ROWS) / seconds;
-        let line = |what, least, measured, met| Line { what, least, measured, bare: None, met };
+        let line = |what, least, measured, met| Line { what, least, measured, beside: None, met };
         lines.push(line(whats[0], "100,000 rows/s", format!("{rate:.0} rows/s"), rate >= 100_000.0));
         lines.push(line(whats[1], "60 MB", format!("{peak:.0} MB"), peak <= 60.0));
     }

@@ -32,7 +32,7 @@ pub fn measure() -> Result<Vec<Line>, Failed> {
         what,
         least: "500,000 events/s",
         measured: thousands(rate),
-        bare: Some((thousands(bare), rate / bare)),
+        beside: Some((thousands(bare), rate / bare)),
         met: rate >= LEAST,
     };
     Ok(vec![

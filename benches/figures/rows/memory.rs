@@ -17,7 +17,7 @@ pub fn measure() -> Result<Vec<Line>, Failed> {
         what: "1,000 open streams: peak memory (samples marked suspect)",
         least: "120 MB",
         measured: format!("{peak:.0} MB ({suspects:.0})"),
-        bare: None,
+        beside: None,
         met: peak <= 120.0,
     }])
 }

@@ -18,7 +18,7 @@ pub fn measure() -> Result<Vec<Line>, Failed> {
         what,
         least,
         measured: milliseconds(seconds),
-        bare: None,
+        beside: None,
         met: seconds <= limit,
     };
     Ok(vec![

@@ -52,7 +52,7 @@ pub fn measure() -> Result<Vec<Line>, Failed> {
             what,
             least,
             measured: shown(ours),
-            bare: Some((shown(bare), ours / bare)),
+            beside: Some((shown(bare), ours / bare)),
             met: ours <= limit,
         }
     };
@@ -73,7 +73,7 @@ pub fn measure() -> Result<Vec<Line>, Failed> {
             what: "samples of the 500 marked suspect",
             least: "0",
             measured: format!("{suspects:.0}"),
-            bare: None,
+            beside: None,
             met: suspects == 0.0,
         },
     ])

@@ -10,6 +10,7 @@ use crate::output::View;
 use crate::output::models::{self, ModelRow};
 use crate::storage::catalogue::{Entry, Figures, Scope};
 use chrono::{DateTime, Local, Utc};
+use std::collections::HashMap;
 
 /// Runs the command.
 ///
@@ -24,7 +25,13 @@ pub async fn run(args: &ListArgs, context: &Context) -> Result<Exit, CommandErro
         _ => (None, Scope::All),
     };
     let read = |error| store_error("reading the catalogue", error);
-    let entries = store.entries(provider).await.map_err(read)?;
+    let figures = async {
+        if args.ids && !args.stale && !args.failing {
+            return Ok(HashMap::new());
+        }
+        store.figures(&scope, now).await
+    };
+    let (entries, figures) = tokio::try_join!(store.entries(provider), figures).map_err(read)?;
     known(args, context, &entries)?;
     let mut entries: Vec<Entry> = entries.into_iter().filter(|entry| wanted(args, entry)).collect();
     if let Some(since) = since {
@@ -32,11 +39,6 @@ pub async fn run(args: &ListArgs, context: &Context) -> Result<Exit, CommandErro
         entries.retain(|entry| disabled_at(entry) >= Some(since));
         entries.sort_by_key(|entry| std::cmp::Reverse(disabled_at(entry)));
     }
-    let figures = if args.ids && !args.stale && !args.failing {
-        std::collections::HashMap::new()
-    } else {
-        store.figures(&scope, now).await.map_err(read)?
-    };
     let nothing = Figures::default();
     let of = |entry: &Entry| figures.get(&entry.model).unwrap_or(&nothing).clone();
     let rows: Vec<ModelRow> = entries

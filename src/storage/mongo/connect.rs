@@ -17,14 +17,19 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const HEARTBEAT: Duration = Duration::from_secs(1);
 const SERVER_SELECTION: Duration = Duration::from_secs(3);
 
-/// Connects and asks for a sign of life. The database is `named`, else that of the URI, else the contract's.
+/// Connects and asks for a sign of life.
 pub async fn database(uri: &MongoUri, named: Option<&str>) -> Result<Database, Trouble> {
+    let database = handle(uri, named).await?;
+    database.run_command(doc! { "ping": 1 }).await?;
+    Ok(database)
+}
+
+/// The database, which nobody has asked anything yet: `named`, else that of the URI, else the contract's.
+pub async fn handle(uri: &MongoUri, named: Option<&str>) -> Result<Database, Trouble> {
     let options = options(ClientOptions::parse(uri.expose()).await?);
     let name = named.map(str::to_owned).or_else(|| options.default_database.clone());
     let name = name.unwrap_or_else(|| DEFAULT_DATABASE.to_owned());
-    let database = Client::with_options(options)?.database(&name);
-    database.run_command(doc! { "ping": 1 }).await?;
-    Ok(database)
+    Ok(Client::with_options(options)?.database(&name))
 }
 
 /// A standalone server acknowledges by default what a crash can still take back, so the concern is always sent. Reading

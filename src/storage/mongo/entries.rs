@@ -3,28 +3,26 @@
 use super::Shared;
 use super::bson::date;
 use super::errors::Trouble;
+use super::history::{PATIENCE, slow};
 use crate::domain::ModelRef;
 use crate::storage::catalogue::{Entry, Figures, Samples, Scope};
 use crate::storage::contract::date_value;
 use crate::storage::health::{CLOCK_SLACK, WINDOW};
 use chrono::{DateTime, Utc};
-use mongodb::bson::{Bson, Document, doc};
-use mongodb::error::Error;
+use mongodb::bson::{Bson, Document, RawBsonRef, RawDocument, doc};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 
-/// The hours that one group of samples covers, in milliseconds. A group is one document of at most 16 MB, which a whole
-/// day of a model that is measured all the time would not fit into.
-const BLOCK: i64 = 6 * 3600 * 1000;
-
-/// So many groups come in one answer: those of a catalogue of thousands are one journey and not fifty.
-pub(super) const ANSWER: u32 = 20_000;
+/// How many rows come with one answer of the server: thousands of models need no second round.
+pub(super) const BATCH: u32 = 50_000;
 
 /// All entries, of one provider or of all.
 pub async fn entries(shared: &Shared, provider: Option<&str>) -> Result<Vec<Entry>, Trouble> {
     let filter = provider.map_or_else(Document::new, |name| doc! { "provider": name });
     let sort = doc! { "provider": 1, "model_id": 1 };
-    let mut cursor = shared.collection(&shared.names.models).find(filter).sort(sort).await?;
+    let models = shared.collection(&shared.names.models);
+    let find = models.find(filter).sort(sort).batch_size(BATCH).max_time(PATIENCE);
+    let mut cursor = find.await.map_err(slow)?;
     let mut found = Vec::new();
     while cursor.advance().await? {
         found.push(entry(cursor.deserialize_current()?));
@@ -109,9 +107,14 @@ impl Window<'_> {
         filter
     }
 
-    async fn health(&self) -> Result<Vec<Document>, Error> {
+    async fn health(&self) -> Result<Vec<Document>, Trouble> {
         let rows = self.shared.collection(&self.shared.names.model_health);
-        let mut cursor = rows.find(self.scoped("model_id")).await?;
+        let fields = doc! {
+            "_id": 0, "provider": 1, "model_id": 1, "last_success_at": 1, "cadence_seconds": 1, "last_error_kind": 1,
+            "last_error_message": 1,
+        };
+        let find = rows.find(self.scoped("model_id")).projection(fields).batch_size(BATCH);
+        let mut cursor = find.max_time(PATIENCE).await.map_err(slow)?;
         let mut found = Vec::new();
         while cursor.advance().await? {
             found.push(cursor.deserialize_current()?);
@@ -119,39 +122,35 @@ impl Window<'_> {
         Ok(found)
     }
 
-    async fn samples(&self) -> Result<HashMap<ModelRef, Samples>, Error> {
-        let block = doc! { "$floor": { "$divide": [{ "$toLong": "$run_ts" }, BLOCK] } };
-        let group = doc! {
-            "_id": { "provider": "$provider", "model_name": "$model_name", "block": block },
-            "runs": { "$sum": 1 },
-            "newest": { "$max": "$gen_ts" },
-            "ttft": { "$push": "$time_to_first_token" },
-            "rate": { "$push": "$tokens_per_second" },
-            "visible_rate": { "$push": "$visible_tokens_per_second" },
+    /// Row by row, the few fields that count: grouping on the server takes several times as long as sending them.
+    async fn samples(&self) -> Result<HashMap<ModelRef, Samples>, Trouble> {
+        let fields = doc! {
+            "_id": 0, "provider": 1, "model_name": 1, "gen_ts": 1, "time_to_first_token": 1, "tokens_per_second": 1,
+            "visible_tokens_per_second": 1,
         };
-        let stages = [doc! { "$match": self.of_day("run_ts") }, doc! { "$group": group }];
         let runs = self.shared.collection(&self.shared.names.cloud);
-        let mut cursor = runs.aggregate(stages).allow_disk_use(true).await?;
+        let find = runs.find(self.of_day("run_ts")).projection(fields).batch_size(BATCH);
+        let mut cursor = find.max_time(PATIENCE).await.map_err(slow)?;
         let mut all: HashMap<ModelRef, Samples> = HashMap::new();
         while cursor.advance().await? {
-            let group: Document = cursor.deserialize_current()?;
-            let Some(model) = group.get_document("_id").ok().and_then(|id| model(id, "model_name")) else {
+            let row = cursor.current();
+            let (Ok(provider), Ok(model)) = (row.get_str("provider"), row.get_str("model_name")) else {
                 continue;
             };
-            let samples = all.entry(model).or_default();
-            samples.runs += count(&group, "runs");
-            let newest = group.get_datetime("newest").ok();
+            let samples = all.entry(ModelRef::new(provider, model)).or_default();
+            samples.runs += 1;
+            let newest = row.get_datetime("gen_ts").ok();
             let newest = newest.and_then(|at| DateTime::from_timestamp_millis(at.timestamp_millis()));
             samples.newest = samples.newest.max(newest);
-            samples.ttft.extend(numbers(&group, "ttft"));
-            samples.rate.extend(numbers(&group, "rate"));
-            samples.visible_rate.extend(numbers(&group, "visible_rate"));
+            samples.ttft.extend(number(row, "time_to_first_token"));
+            samples.rate.extend(number(row, "tokens_per_second"));
+            samples.visible_rate.extend(number(row, "visible_tokens_per_second"));
         }
         Ok(all)
     }
 
     /// How many runs, and when the newest began: read from an index alone.
-    pub async fn runs(&self) -> Result<Vec<(ModelRef, u64, Option<DateTime<Utc>>)>, Error> {
+    pub async fn runs(&self) -> Result<Vec<(ModelRef, u64, Option<DateTime<Utc>>)>, Trouble> {
         let group = doc! {
             "_id": { "provider": "$provider", "model_name": "$model_name" },
             "runs": { "$sum": 1 },
@@ -159,7 +158,7 @@ impl Window<'_> {
         };
         let runs = self.shared.collection(&self.shared.names.cloud);
         let stages = [doc! { "$match": self.of_day("run_ts") }, doc! { "$group": group }];
-        let mut cursor = runs.aggregate(stages).allow_disk_use(true).batch_size(ANSWER).await?;
+        let mut cursor = runs.aggregate(stages).allow_disk_use(true).batch_size(BATCH).await?;
         let mut found = Vec::new();
         while cursor.advance().await? {
             let group: Document = cursor.deserialize_current()?;
@@ -173,7 +172,7 @@ impl Window<'_> {
     }
 
     /// Failures of the published series; the predecessor's carry neither role nor profile, and all of them counted.
-    pub async fn failures(&self) -> Result<Vec<(ModelRef, u64)>, Error> {
+    pub async fn failures(&self) -> Result<Vec<(ModelRef, u64)>, Trouble> {
         let profiles = self.shared.published_profiles.iter().cloned().map(Bson::String);
         let profiles: Vec<Bson> = profiles.chain([Bson::Null]).collect();
         let mut filter = self.of_day("ts");
@@ -185,7 +184,8 @@ impl Window<'_> {
         };
         let errors = self.shared.collection(&self.shared.names.errors);
         let stages = [doc! { "$match": filter }, doc! { "$group": group }];
-        let mut cursor = errors.aggregate(stages).allow_disk_use(true).batch_size(ANSWER).await?;
+        let asked = errors.aggregate(stages).allow_disk_use(true).batch_size(BATCH).max_time(PATIENCE);
+        let mut cursor = asked.await.map_err(slow)?;
         let mut found = Vec::new();
         while cursor.advance().await? {
             let group: Document = cursor.deserialize_current()?;
@@ -209,12 +209,11 @@ fn count(group: &Document, name: &str) -> u64 {
     }
 }
 
-/// The numbers of an array. What is none in an old row is passed over.
-fn numbers<'a>(group: &'a Document, name: &str) -> impl Iterator<Item = f64> + 'a {
-    let values = group.get_array(name).map(Vec::as_slice).unwrap_or_default();
-    values.iter().filter_map(|value| match value {
-        Bson::Double(number) => Some(*number),
-        Bson::Int32(number) => Some(f64::from(*number)),
+/// A field that is a number. What is none in an old row is passed over.
+fn number(row: &RawDocument, name: &str) -> Option<f64> {
+    match row.get(name).ok()?? {
+        RawBsonRef::Double(number) => Some(number),
+        RawBsonRef::Int32(number) => Some(f64::from(number)),
         _ => None,
-    })
+    }
 }

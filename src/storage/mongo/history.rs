@@ -12,7 +12,7 @@ use mongodb::error::Error;
 use std::time::Duration;
 
 /// The server's time for one question; shorter than the deadline of a call, so that the server is the one that says it.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// `MaxTimeMSExpired`.
 const TOO_SLOW: i32 = 50;
@@ -255,7 +255,8 @@ async fn aggregate(
     pipeline: Vec<Document>,
 ) -> Result<Vec<Document>, Trouble> {
     let rows = shared.collection(collection);
-    let asked = rows.aggregate(pipeline).allow_disk_use(false).max_time(PATIENCE);
+    let asked =
+        rows.aggregate(pipeline).allow_disk_use(false).batch_size(MOST_CELLS as u32).max_time(PATIENCE);
     let mut cursor = asked.await.map_err(slow)?;
     let mut found = Vec::new();
     while cursor.advance().await.map_err(slow)? {
@@ -265,7 +266,7 @@ async fn aggregate(
 }
 
 /// What the server could not answer in time or in memory is said with the way out.
-fn slow(error: Error) -> Trouble {
+pub(super) fn slow(error: Error) -> Trouble {
     match code(&error) {
         Some(TOO_SLOW | TOO_BIG) => StoreError::Unavailable(format!(
             "the question took more than {} s or too much of the server's memory: `llmbench db init` creates the indexes \

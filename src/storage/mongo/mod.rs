@@ -18,6 +18,7 @@ mod overview;
 mod plain;
 mod record;
 mod rows;
+mod suggestions;
 
 use crate::domain::fleet::Fleet;
 use crate::domain::listing::{CatalogRow, Kept, Listing, MeasuredModel, ReadRow};
@@ -37,6 +38,7 @@ use chrono::{DateTime, Utc};
 use mongodb::{Collection, Database, bson::Document};
 use std::collections::HashMap;
 use std::sync::Arc;
+pub use suggestions::Onlooker;
 
 /// A store on a server.
 pub struct MongoStore {

@@ -1,7 +1,7 @@
 //! Everything at a glance: the catalogue, its health, the attempts of the window, heartbeats and the newest self-checks.
 //! Six questions side by side, each bounded by the catalogue or answered from an index on time; joined here.
 
-use super::entries::{ANSWER, Window};
+use super::entries::{BATCH, Window};
 use super::errors::Trouble;
 use super::{Shared, plain};
 use crate::domain::ModelRef;
@@ -10,7 +10,6 @@ use crate::storage::catalogue::{Figures, PROBING, Scope};
 use crate::storage::overview::{Standing, by_provider, moment};
 use chrono::{DateTime, Utc};
 use mongodb::bson::{Bson, Document, doc};
-use mongodb::error::Error;
 use serde_json::Value;
 use std::collections::HashMap;
 
@@ -55,11 +54,11 @@ pub async fn overview(shared: &Shared, since: DateTime<Utc>, now: DateTime<Utc>)
 }
 
 /// These fields of every row of a collection that the catalogue bounds.
-async fn found(shared: &Shared, collection: &str, fields: &[&str]) -> Result<Vec<Document>, Error> {
+async fn found(shared: &Shared, collection: &str, fields: &[&str]) -> Result<Vec<Document>, Trouble> {
     let mut wanted: Document = fields.iter().map(|field| ((*field).to_owned(), Bson::Int32(1))).collect();
     wanted.insert("_id", 0);
     let rows = shared.collection(collection);
-    let mut cursor = rows.find(Document::new()).projection(wanted).batch_size(ANSWER).await?;
+    let mut cursor = rows.find(Document::new()).projection(wanted).batch_size(BATCH).await?;
     let mut found = Vec::new();
     while cursor.advance().await? {
         found.push(cursor.deserialize_current()?);
@@ -68,7 +67,7 @@ async fn found(shared: &Shared, collection: &str, fields: &[&str]) -> Result<Vec
 }
 
 /// The newest self-checks. The server's own ids grow with time, and have an index everywhere.
-async fn check(shared: &Shared) -> Result<Option<serde_json::Map<String, Value>>, Error> {
+async fn check(shared: &Shared) -> Result<Option<serde_json::Map<String, Value>>, Trouble> {
     let rows = shared.collection(&shared.names.check_runs);
     let newest = rows.find_one(Document::new()).sort(doc! { "_id": -1 }).await?;
     Ok(newest.map(plain::document))

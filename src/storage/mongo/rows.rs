@@ -32,6 +32,7 @@ pub struct MongoPages<'a> {
 }
 
 /// How far a question has come.
+#[allow(clippy::large_enum_variant, reason = "one of them exists, and it lives where it is made")]
 enum State {
     Asked(Question),
     Reading(Cursor<RawDocumentBuf>),

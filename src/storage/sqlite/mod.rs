@@ -17,6 +17,7 @@ mod owner;
 mod record;
 mod rows;
 pub(super) mod schema;
+mod suggestions;
 #[cfg(test)]
 mod tests;
 
@@ -35,6 +36,7 @@ use chrono::{DateTime, Utc};
 use owner::Owner;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+pub use suggestions::Onlooker;
 
 /// A store in one file.
 pub struct SqliteStore {

@@ -1,0 +1,342 @@
+//! What may stand where somebody pressed TAB, read off the command definition. Pure: names of models, runs and the like
+//! come from `commands::complete`.
+
+use super::Cli;
+use clap::{Arg, Args, Command, CommandFactory};
+
+/// What may stand at the cursor; the completions of shells ask
+#[derive(Debug, Args)]
+pub struct CompleteArgs {
+    /// The line is bash's, the only word below, up to the cursor; these characters cut its words (COMP_WORDBREAKS)
+    #[arg(long, value_name = "CHARACTERS", allow_hyphen_values = true)]
+    pub bash: Option<String>,
+    /// The words behind `llmbench`, the last as far as it is typed
+    #[arg(last = true, value_name = "WORD")]
+    pub words: Vec<String>,
+}
+
+/// Names that the definition does not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Names {
+    /// Of providers.
+    Providers,
+    /// Of models in the catalogue, enabled or not.
+    Models,
+    /// The same, and the simulator's.
+    Measurable,
+    /// Of models that providers list and nobody has enabled.
+    Listed,
+    /// Of models, and fingerprints of errors.
+    Troubles,
+    /// Ids of runs.
+    Runs,
+    /// Ids of batches of changes.
+    Batches,
+    /// Of profiles.
+    Profiles,
+}
+
+/// Which argument takes which names: its id, and the command that it belongs to where another one's means something else.
+/// The first that fits counts.
+const NAMES: &[(Option<&str>, &str, Names)] = &[
+    (Some("add"), "models", Names::Listed),
+    (Some("run"), "models", Names::Measurable),
+    (None, "models", Names::Models),
+    (None, "model", Names::Models),
+    (None, "selectors", Names::Models),
+    (None, "providers", Names::Providers),
+    (None, "provider", Names::Providers),
+    (None, "what", Names::Troubles),
+    (None, "id", Names::Runs),
+    (None, "batch", Names::Batches),
+    (None, "profile", Names::Profiles),
+];
+
+/// A word that the definition holds, and what it is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Word {
+    /// The word.
+    pub text: String,
+    /// In a few words; may be empty.
+    pub about: String,
+}
+
+/// What may stand at the cursor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// One of these.
+    Words(Vec<Word>),
+    /// One of these names.
+    Names(Names),
+    /// A file.
+    Files,
+    /// Anything: nothing can be offered.
+    Nothing,
+}
+
+/// The cursor's place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// What may stand there.
+    pub wanted: Wanted,
+    /// The part of the cursor's word that stands before it: `--model=`, or nothing.
+    pub before: String,
+    /// What is typed of it.
+    pub typed: String,
+    /// `--config`, where an earlier word says it.
+    pub config: Option<String>,
+    /// `--store`, where an earlier word says it.
+    pub store: Option<String>,
+}
+
+/// Reads the words behind the program's name. The last is the cursor's, as far as it is typed.
+pub fn place(words: &[String]) -> Place {
+    let mut definition = Cli::command();
+    definition.build();
+    let (typed, earlier) = words.split_last().map_or(("", &[][..]), |(last, rest)| (last.as_str(), rest));
+    let mut walk = Walk::new(&definition);
+    earlier.iter().for_each(|word| walk.pass(word));
+    let (wanted, before) = walk.at(typed);
+    let typed = typed[before.len()..].to_owned();
+    Place { wanted, before, typed, config: walk.config, store: walk.store }
+}
+
+/// How far the words lead into the definition.
+struct Walk<'a> {
+    command: &'a Command,
+    /// The flag whose value comes next.
+    waiting: Option<&'a Arg>,
+    /// Words that were no flag and no command.
+    positionals: usize,
+    /// `--` was passed: no word is a flag any more.
+    plain: bool,
+    config: Option<String>,
+    store: Option<String>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(command: &'a Command) -> Self {
+        Self { command, waiting: None, positionals: 0, plain: false, config: None, store: None }
+    }
+
+    fn pass(&mut self, word: &str) {
+        if let Some(flag) = self.waiting.take() {
+            self.keep(flag, word);
+        } else if word == "--" && !self.plain {
+            self.plain = true;
+        } else if let Some((flag, value)) = self.flag(word) {
+            match value {
+                Some(value) => self.keep(flag, value),
+                None if takes_value(flag) => self.waiting = Some(flag),
+                None => {}
+            }
+        } else if word.starts_with('-') && !self.plain {
+            // A flag that nobody knows: its value, if it has one, cannot be told from what follows.
+        } else if let Some(below) = self.below(word) {
+            self.command = below;
+        } else {
+            self.positionals += 1;
+        }
+    }
+
+    /// The flag that a word is, and the value that it brings along.
+    fn flag<'w>(&self, word: &'w str) -> Option<(&'a Arg, Option<&'w str>)> {
+        if self.plain {
+            return None;
+        }
+        let find = |fits: &dyn Fn(&Arg) -> bool| self.command.get_arguments().find(|arg| fits(arg));
+        if let Some(long) = word.strip_prefix("--") {
+            let (name, value) =
+                long.split_once('=').map_or((long, None), |(name, value)| (name, Some(value)));
+            let named = |arg: &Arg| {
+                arg.get_long() == Some(name)
+                    || arg.get_visible_aliases().is_some_and(|all| all.contains(&name))
+            };
+            return Some((find(&named)?, value));
+        }
+        let mut shorts = word.strip_prefix('-')?.char_indices();
+        loop {
+            let (at, short) = shorts.next()?;
+            let flag = find(&|arg: &Arg| arg.get_short() == Some(short))?;
+            let rest = &word[1 + at + short.len_utf8()..];
+            if rest.is_empty() || takes_value(flag) {
+                return Some((flag, Some(rest).filter(|rest| !rest.is_empty())));
+            }
+        }
+    }
+
+    fn keep(&mut self, flag: &Arg, value: &str) {
+        match flag.get_id().as_str() {
+            "config" => self.config = Some(value.to_owned()),
+            "store" => self.store = Some(value.to_owned()),
+            _ => {}
+        }
+    }
+
+    /// The command below that a word names; none once something else was named.
+    fn below(&self, word: &str) -> Option<&'a Command> {
+        let below = self.command.find_subcommand(word).filter(|below| !below.is_hide_set());
+        below.filter(|_| self.positionals == 0 && !self.plain)
+    }
+
+    /// What may stand here, and which part of the cursor's word stands before it.
+    fn at(&self, typed: &str) -> (Wanted, String) {
+        if let Some(flag) = self.waiting {
+            return (self.value(flag), String::new());
+        }
+        if let (Some((flag, Some(value))), true) = (self.flag(typed), typed.starts_with("--")) {
+            return (self.value(flag), typed[..typed.len() - value.len()].to_owned());
+        }
+        if typed.starts_with('-') && !self.plain {
+            return (self.flags(), String::new());
+        }
+        if self.command.has_subcommands() && self.positionals == 0 && !self.plain {
+            return (self.commands(), String::new());
+        }
+        let positionals: Vec<&Arg> = self.command.get_positionals().collect();
+        let many =
+            |arg: &&&Arg| repeats(arg) || arg.get_num_args().is_some_and(|range| range.max_values() > 1);
+        let next = positionals.get(self.positionals).or_else(|| positionals.iter().find(many));
+        match next {
+            Some(next) => (self.value(next), String::new()),
+            None => (self.flags(), String::new()),
+        }
+    }
+
+    fn value(&self, argument: &Arg) -> Wanted {
+        let known = argument.get_possible_values();
+        if !known.is_empty() {
+            let word = |value: &clap::builder::PossibleValue| Word {
+                text: value.get_name().to_owned(),
+                about: value.get_help().map(ToString::to_string).unwrap_or_default(),
+            };
+            return Wanted::Words(known.iter().map(word).collect());
+        }
+        let (command, id) = (self.command.get_name(), argument.get_id().as_str());
+        let fits =
+            |(of, name, _): &&(Option<&str>, &str, Names)| *name == id && of.is_none_or(|of| of == command);
+        if let Some((_, _, names)) = NAMES.iter().find(fits) {
+            return Wanted::Names(*names);
+        }
+        let value = argument.get_value_names().and_then(|names| names.first()).map(ToString::to_string);
+        if value.as_deref() == Some("FILE") { Wanted::Files } else { Wanted::Nothing }
+    }
+
+    fn flags(&self) -> Wanted {
+        let shown = self.command.get_arguments().filter(|arg| !arg.is_hide_set());
+        let word = |arg: &Arg| {
+            let about = arg.get_help().map(ToString::to_string).unwrap_or_default();
+            Some(Word { text: format!("--{}", arg.get_long()?), about })
+        };
+        Wanted::Words(shown.filter_map(word).collect())
+    }
+
+    fn commands(&self) -> Wanted {
+        let shown = self.command.get_subcommands().filter(|below| !below.is_hide_set());
+        let about = |below: &Command| below.get_about().map(ToString::to_string).unwrap_or_default();
+        let word = |below: &Command| Word { text: below.get_name().to_owned(), about: about(below) };
+        Wanted::Words(shown.map(word).collect())
+    }
+}
+
+fn takes_value(flag: &Arg) -> bool {
+    flag.get_action().takes_values()
+}
+
+fn repeats(argument: &Arg) -> bool {
+    matches!(argument.get_action(), clap::ArgAction::Append)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn at(line: &str) -> Place {
+        let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        place(&words)
+    }
+
+    fn words(line: &str) -> Vec<String> {
+        match at(line).wanted {
+            Wanted::Words(words) => words.into_iter().map(|word| word.text).collect(),
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn commands_flags_and_values_come_from_the_definition() {
+        assert!(words("").contains(&"models".to_owned()) && !words("").contains(&"__complete".to_owned()));
+        assert!(words("models ").contains(&"undo".to_owned()));
+        assert!(words("errors summary --").contains(&"--only-failing".to_owned()));
+        assert!(words("db init ").contains(&"--dry-run".to_owned()));
+        assert_eq!(words("run --arrivals "), ["poisson", "constant"]);
+        assert!(words("errors summary --by=").contains(&"fingerprint".to_owned()));
+        assert_eq!(at("run --csv ").wanted, Wanted::Files);
+        assert_eq!(at("run --prompt ").wanted, Wanted::Nothing);
+        assert_eq!(at("models disable x --reason ").wanted, Wanted::Nothing);
+    }
+
+    #[test]
+    fn names_are_asked_for_where_they_belong() {
+        for (line, names) in [
+            ("run --model ", Names::Measurable),
+            ("run -m ", Names::Measurable),
+            ("run -n 3 --model groq:x -m gr", Names::Measurable),
+            ("run --provider ", Names::Providers),
+            ("run --profile ", Names::Profiles),
+            ("models list -p ", Names::Providers),
+            ("models disable ", Names::Models),
+            ("models disable --yes groq:a ", Names::Models),
+            ("models disable -- ", Names::Models),
+            ("models add ", Names::Listed),
+            ("models undo ", Names::Batches),
+            ("models history --batch ", Names::Batches),
+            ("errors show ", Names::Troubles),
+            ("errors summary -p groq -m ", Names::Models),
+            ("results show ", Names::Runs),
+            ("catalog sync --provider ", Names::Providers),
+            ("--store x.db results show ", Names::Runs),
+        ] {
+            assert_eq!(at(line).wanted, Wanted::Names(names), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_store_of_the_line_is_the_one_that_is_asked() {
+        let found = at("--config=c.toml run --store mongodb://h/db --model=gr");
+        assert_eq!(
+            (found.config.as_deref(), found.store.as_deref()),
+            (Some("c.toml"), Some("mongodb://h/db"))
+        );
+        assert_eq!((found.before.as_str(), found.typed.as_str()), ("--model=", "gr"));
+    }
+
+    #[test]
+    fn every_argument_that_takes_a_name_is_in_the_table() {
+        let mut missed = Vec::new();
+        let mut all = vec![Cli::command()];
+        while let Some(command) = all.pop() {
+            for argument in command.get_arguments() {
+                let value = argument.get_value_names().and_then(|names| names.first());
+                let named = matches!(
+                    value.map(|name| name.as_str()),
+                    Some("MODEL" | "SELECTOR" | "BATCH" | "ID" | "FINGERPRINT|MODEL")
+                );
+                if named && !NAMES.iter().any(|(_, id, _)| *id == argument.get_id().as_str()) {
+                    missed.push(format!("{} {}", command.get_name(), argument.get_id()));
+                }
+            }
+            all.extend(command.get_subcommands().cloned());
+        }
+        assert!(missed.is_empty(), "no names are completed for: {missed:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_words_are_too_odd(words in prop::collection::vec("[-=a-z:é ]{0,6}|models|run|--model|--", 0..6)) {
+            let found = place(&words);
+            prop_assert!(words.last().is_none_or(|last| *last == found.before + &found.typed));
+        }
+    }
+}

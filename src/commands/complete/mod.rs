@@ -1,0 +1,76 @@
+//! `llmbench __complete`: what may stand at the cursor, for the completions of shells. Whatever goes wrong, it is silent and
+//! has nothing to offer: nobody who presses TAB wants to read an error. It asks no provider, reads no key and creates
+//! nothing; a store that does not answer at once is as good as none.
+//!
+//! The first line says how the others are meant: `words`, `unfinished` (no space after the one that is taken), or `files`
+//! (the shell knows). Then a word a line, for all shells but bash with what it is behind a tab.
+
+mod bash;
+mod names;
+
+use crate::cli::Global;
+use crate::cli::complete::{CompleteArgs, Place, Wanted, Word, place};
+use crate::commands::context::Context;
+use crate::commands::exit::Exit;
+use crate::output::print;
+use crate::settings::{Env, Overrides};
+use std::time::Duration;
+
+/// How long names may take, so that the whole answer is there within 300 ms.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// Answers, always with status 0.
+pub async fn run(args: CompleteArgs, env: Env) -> Exit {
+    let line = args.bash.as_ref().map(|breaks| bash::read(args.words.last().map_or("", |line| line), breaks));
+    let words = match &line {
+        // The first is the program.
+        Some(line) => line.words.get(1..).unwrap_or_default(),
+        None => &args.words,
+    };
+    let place = place(words);
+    let offered = offered(&place, env).await;
+    let text = match (&place.wanted, line) {
+        (Wanted::Files, _) => "files\n".to_owned(),
+        (_, Some(line)) => {
+            let answers = offered.iter().filter_map(|word| line.answer(&(place.before.clone() + &word.text)));
+            lines(answers.collect())
+        }
+        (_, None) => {
+            let before = &place.before;
+            let full = |word: &Word| format!("{before}{}\t{}", word.text, clean(&word.about));
+            lines(offered.iter().map(full).collect())
+        }
+    };
+    // A shell that has gone is no concern of ours.
+    let _ = print::data(&text);
+    Exit::Yes
+}
+
+/// The words that fit what is typed.
+async fn offered(place: &Place, env: Env) -> Vec<Word> {
+    let mut words = match &place.wanted {
+        Wanted::Words(words) => words.clone(),
+        Wanted::Names(names) => {
+            let global = Global { config: place.config.as_ref().map(Into::into), store: place.store.clone() };
+            let Ok(context) = Context::new(global, Overrides::default(), env) else { return Vec::new() };
+            let asked = names::found(*names, &place.typed, &context);
+            tokio::time::timeout(PATIENCE, asked).await.unwrap_or_default()
+        }
+        Wanted::Files | Wanted::Nothing => Vec::new(),
+    };
+    // Nobody could type the others, and they would forge lines.
+    words.retain(|word| word.text.starts_with(&place.typed) && !word.text.contains(char::is_control));
+    words
+}
+
+fn lines(words: Vec<String>) -> String {
+    let ends = |word: &String| word.split('\t').next().is_some_and(|text| text.ends_with([':', '=']));
+    let head = if !words.is_empty() && words.iter().all(ends) { "unfinished" } else { "words" };
+    std::iter::once(head.to_owned()).chain(words).map(|line| line + "\n").collect()
+}
+
+/// On one line, and short.
+fn clean(about: &str) -> String {
+    let first = about.split(['\n', '\t', '\r']).next().unwrap_or_default();
+    first.chars().filter(|letter| !letter.is_control()).take(80).collect()
+}

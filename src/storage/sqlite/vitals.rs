@@ -68,6 +68,8 @@ pub fn latest_check_run(connection: &mut Connection) -> Result<Option<CheckRun>,
     Ok(connection.prepare_cached(sql)?.query_row([], read).optional()?)
 }
 
+type HealthRow = (ModelRef, bool, Map<String, Value>);
+
 /// Brings every model's freshness up to date.
 pub fn refresh_health(connection: &mut Connection, cadences: &Cadences) -> Result<u64, Trouble> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -81,7 +83,8 @@ pub fn refresh_health(connection: &mut Connection, cadences: &Cadences) -> Resul
     Ok(rows.len() as u64)
 }
 
-fn health_rows(transaction: &Transaction<'_>) -> rusqlite::Result<Vec<(ModelRef, bool, Map<String, Value>)>> {
+/// Every model of the catalogue, whether it is wanted, and its row so far.
+fn health_rows(transaction: &Transaction<'_>) -> rusqlite::Result<Vec<HealthRow>> {
     let sql = "SELECT m.provider, m.model_id, m.enabled AND NOT m.deprecated, h.doc FROM models AS m
         LEFT JOIN model_health AS h ON h.provider = m.provider AND h.model_id = m.model_id";
     let read = |row: &Row<'_>| {

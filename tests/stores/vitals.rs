@@ -6,7 +6,7 @@ use crate::support::samples::{self, now};
 use chrono::TimeDelta;
 use llmbench::domain::ModelRef;
 use llmbench::storage::Store;
-use llmbench::storage::vitals::{Beat, Cadences, CheckResult, CheckRun, ModelStatus};
+use llmbench::storage::vitals::{Baseline, Beat, Cadences, CheckResult, CheckRun, ModelStatus};
 use mongodb::bson::{Document, doc};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
@@ -60,6 +60,7 @@ async fn check_runs(store: &dyn Store) {
         checked_at: now() - TimeDelta::minutes(minutes),
         threshold_version: 1,
         cadence_seconds: 1800,
+        baseline: ok.then(|| Baseline { models: 500, at: now() }),
         results: vec![CheckResult {
             name: "none_starved".to_owned(),
             ok,
@@ -69,8 +70,8 @@ async fn check_runs(store: &dyn Store) {
             subjects: vec!["groq:m".to_owned()],
         }],
     };
-    let newest = run(1, false);
-    for run in [&newest, &run(60, true)] {
+    let newest = run(1, true);
+    for run in [&newest, &run(60, false)] {
         store.keep_check_run(run).await.unwrap();
     }
     assert_eq!(store.latest_check_run().await.unwrap(), Some(newest));
@@ -105,6 +106,11 @@ async fn freshness(backend: &Backend, store: &dyn Store) {
         let age = row["staleness_seconds"].as_i64().unwrap();
         assert!((30 * 3600..31 * 3600).contains(&age), "{age}");
     }
+    let health = store.health().await.unwrap();
+    let told: Vec<_> =
+        health.iter().map(|row| (row.model.model_id.as_str(), row.last_success_at.is_some())).collect();
+    assert_eq!(told, [("fresh", true), ("late", true), ("never", false), ("off", false)]);
+    assert_eq!((health[1].cadence_seconds, health[1].enabled, health[3].enabled), (Some(60), true, false));
     let never = backend.row(Kind::Health, "model_id", "never").await.unwrap();
     let fields = [
         "provider",

@@ -52,6 +52,8 @@ pub const TABLES: &str = "
         checked_at_ms INTEGER NOT NULL,
         threshold_version INTEGER NOT NULL,
         cadence_seconds INTEGER NOT NULL,
+        baseline_models INTEGER,
+        baseline_at_ms INTEGER,
         results TEXT NOT NULL
     ) STRICT;
     CREATE INDEX check_runs_by_time ON check_runs (checked_at_ms);

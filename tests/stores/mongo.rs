@@ -94,8 +94,13 @@ async fn sign_of_life(store: &dyn Store) {
         error: None,
         subjects: Vec::new(),
     };
-    let run =
-        CheckRun { checked_at: now(), threshold_version: 5, cadence_seconds: 1800, baseline: None, results: vec![result] };
+    let run = CheckRun {
+        checked_at: now(),
+        threshold_version: 5,
+        cadence_seconds: 1800,
+        baseline: None,
+        results: vec![result],
+    };
     store.keep_check_run(&run).await.unwrap();
     store.refresh_health(&Cadences::default()).await.unwrap();
 }

@@ -13,6 +13,7 @@ pub mod results;
 pub mod run;
 pub mod scope;
 pub mod sim;
+pub mod standstill;
 
 use crate::cli::run::RunArgs;
 use crate::cli::{Cli, Command};

@@ -27,5 +27,6 @@ mod simulator;
 mod status;
 mod stores;
 mod support;
+mod telemetry;
 mod terminal;
 mod wire;

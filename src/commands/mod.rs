@@ -17,6 +17,7 @@ pub mod results;
 pub mod run;
 pub mod scope;
 pub mod sim;
+pub mod standstill;
 pub mod status;
 
 use crate::cli::run::RunArgs;

@@ -1,7 +1,8 @@
 //! Where outcomes are kept and the catalogue is read and changed: SQLite and MongoDB behind the same traits. [`Sink`] is
 //! all that a remote runner may do; [`Catalogue`] and [`Store`] add what an operator does, [`History`] what an operator
 //! may ask, [`Rows`] reads many rows, [`Listings`] keeps what providers list and [`Notices`] what was told about it,
-//! [`Overview`] tells how all of it is, and [`Inspect`] looks whether the store itself is in order.
+//! [`Overview`] tells how all of it is, and [`Inspect`] looks whether the store itself is in order. [`Jobs`] says who
+//! measures what now, and [`Vitals`] keeps signs of life.
 //!
 //! An outcome becomes a row in [`document`] (types by the table in [`contract`]), and the row goes to the store that
 //! [`open()`] made of a [`Location`]. What no store took is kept by [`spill`] until one does; a daemon's rows
@@ -16,6 +17,7 @@ pub mod document;
 pub mod health;
 pub mod history;
 pub mod inspect;
+pub mod jobs;
 pub mod listings;
 pub mod location;
 pub mod mongo;
@@ -32,10 +34,12 @@ mod samples;
 pub mod spill;
 pub mod sqlite;
 pub mod suggestions;
+pub mod vitals;
 
 pub use catalogue::Catalogue;
 pub use history::History;
 pub use inspect::Inspect;
+pub use jobs::Jobs;
 pub use listings::Listings;
 pub use location::{Location, LocationError, MongoUri};
 pub use names::Names;
@@ -44,6 +48,7 @@ pub use open::{create_private_dir, init_plan, look, onlooker, open};
 pub use overview::Overview;
 pub use rows::Rows;
 pub use suggestions::Suggestions;
+pub use vitals::Vitals;
 
 use crate::domain::{ModelRef, Outcome};
 use async_trait::async_trait;
@@ -107,7 +112,9 @@ pub trait Sink: Send + Sync {
 
 /// What an operator may do besides.
 #[async_trait]
-pub trait Store: Sink + Catalogue + History + Rows + Listings + Notices + Overview + Inspect {
+pub trait Store:
+    Sink + Catalogue + History + Rows + Listings + Notices + Overview + Inspect + Jobs + Vitals
+{
     /// Creates tables, collections and indexes that are missing. Twice is once.
     async fn init(&self) -> Result<(), StoreError>;
 

@@ -2,8 +2,10 @@
 
 pub mod backend;
 mod catalogue;
+mod jobs;
 mod listings;
 mod mongo;
 mod notices;
 mod sqlite;
 mod story;
+mod vitals;

@@ -7,13 +7,16 @@ use crate::domain::notice::Finding;
 use crate::storage::catalogue::{Batch, Catalogue, Change, ChangesOf, Entry, Figures, Order, Ordered, Scope};
 use crate::storage::history::{Cell, Grain, History, Scope as Asked, Series, Stored, Successes};
 use crate::storage::inspect::{Census, Facts, IndexFault, Inspect, Rights};
-use crate::storage::notices::{Claim, Holder, Notice, Sending};
-use crate::storage::{Listings, Notices, Sink, WorkItem, samples};
+use crate::storage::jobs::{Claim, Claimed, Ending, Grant, JobState};
+use crate::storage::notices::{Claim as NoticeClaim, Holder, Notice, Sending};
+use crate::storage::vitals::{Beat, Cadences, CheckRun, Health, Heartbeat, ModelStatus};
+use crate::storage::{Jobs, Listings, Notices, Sink, Vitals, WorkItem, samples};
 use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 use serde_json::json;
 use std::collections::HashMap;
 use std::sync::Mutex;
+use std::time::Duration;
 
 /// A store that gives the answers it was made with, and remembers what it was asked to keep.
 struct Answers {
@@ -130,8 +133,8 @@ impl Notices for Answers {
     async fn note_findings(&self, _: &str, _: &[Finding], _: DateTime<Utc>) -> Result<(), StoreError> {
         Ok(())
     }
-    async fn claim_notices(&self, _: &str, _: &Holder) -> Result<Claim, StoreError> {
-        Ok(Claim::default())
+    async fn claim_notices(&self, _: &str, _: &Holder) -> Result<NoticeClaim, StoreError> {
+        Ok(NoticeClaim::default())
     }
     async fn settle_notices(
         &self,
@@ -144,6 +147,53 @@ impl Notices for Answers {
     }
     async fn notices(&self, _: &str) -> Result<Vec<Notice>, StoreError> {
         Ok(Vec::new())
+    }
+}
+
+#[async_trait::async_trait]
+impl Jobs for Answers {
+    async fn jobs(&self, _: Option<&[String]>) -> Result<Vec<JobState>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn claim(&self, _: &Claim) -> Result<Claimed, StoreError> {
+        Ok(Claimed::Finished)
+    }
+    async fn renew(&self, _: &Grant, _: Duration) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+    async fn settle(&self, _: &Grant, _: &Ending) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+    async fn release(&self, _: &Grant) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+}
+
+#[async_trait::async_trait]
+impl Vitals for Answers {
+    async fn beat(&self, _: &[Beat]) -> Result<(), StoreError> {
+        Ok(())
+    }
+    async fn heartbeats(&self) -> Result<Vec<Heartbeat>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn keep_check_run(&self, _: &CheckRun) -> Result<(), StoreError> {
+        Ok(())
+    }
+    async fn latest_check_run(&self) -> Result<Option<CheckRun>, StoreError> {
+        Ok(None)
+    }
+    async fn refresh_health(&self, _: &Cadences) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+    async fn health(&self) -> Result<Vec<Health>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn keep_model_status(&self, _: &[ModelStatus]) -> Result<(), StoreError> {
+        Ok(())
+    }
+    async fn server_time(&self) -> Result<DateTime<Utc>, StoreError> {
+        Ok(Utc::now())
     }
 }
 

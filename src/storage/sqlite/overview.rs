@@ -13,25 +13,6 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
-
-/// What parts of daemons said last, and self-checks.
-pub const SIGNS: &str = "
-    CREATE TABLE heartbeats (
-        component TEXT PRIMARY KEY,
-        updated_at_ms INTEGER NOT NULL,
-        details TEXT NOT NULL
-    ) STRICT;
-
-    CREATE TABLE check_runs (
-        position INTEGER PRIMARY KEY AUTOINCREMENT,
-        checked_at_ms INTEGER NOT NULL,
-        threshold_version INTEGER NOT NULL,
-        cadence_seconds INTEGER NOT NULL,
-        results TEXT NOT NULL
-    ) STRICT;
-    CREATE INDEX check_runs_by_time ON check_runs (checked_at_ms);
-";
-
 /// Models with their health row and the runs of the window: for each model one stretch of an index.
 const MODELS: &str = "
     SELECT entry.provider, entry.model_id, enabled = 1 AND deprecated = 0, entry.doc, health.doc,

@@ -3,8 +3,9 @@
 
 use super::errors::Trouble;
 use super::history;
+use super::jobs;
 use super::listings;
-use super::{notices, overview};
+use super::notices;
 use crate::storage::StoreError;
 use rusqlite::{Connection, TransactionBehavior};
 
@@ -123,8 +124,8 @@ const STEPS: &[&str] = &[
 ",
     history::INDEXES,
     listings::TABLES,
-    overview::SIGNS,
     notices::TABLE,
+    jobs::TABLES,
 ];
 
 /// What [`migrate`] creates, for people.

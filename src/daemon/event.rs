@@ -1,0 +1,100 @@
+//! What happens in a daemon, said once by whoever does it. Counts and log lines both follow from these, so they cannot tell
+//! different stories.
+
+use crate::domain::{Outcome, Slot};
+use chrono::{DateTime, Utc};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Something that happened.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// The daemon has its catalogue and its lanes, and works.
+    Ready {
+        /// Enabled models in its care.
+        models: u64,
+        /// Lanes.
+        lanes: u64,
+    },
+    /// A paid request begins.
+    Started {
+        /// For which turn.
+        slot: Slot,
+        /// Which attempt at it, from 1.
+        attempt: u32,
+    },
+    /// It ended, one way or the other, and its row is safe in the outbox.
+    Finished {
+        /// Which turn it was.
+        slot: Slot,
+        /// Its row.
+        outcome: Arc<Outcome>,
+        /// From the start to the outbox.
+        took: Duration,
+    },
+    /// The store confirmed rows of a lane.
+    Stored {
+        /// The lane.
+        provider: String,
+        /// How many.
+        rows: u64,
+    },
+    /// A row was set aside because no store will ever take it.
+    SetAside {
+        /// Its id.
+        id: String,
+        /// Why.
+        why: String,
+    },
+    /// A lane waits on purpose.
+    Held {
+        /// The lane.
+        provider: String,
+        /// Why.
+        reason: String,
+        /// Until when, where that is known.
+        until: Option<DateTime<Utc>>,
+    },
+    /// A lane that waited works again.
+    Released {
+        /// The lane.
+        provider: String,
+    },
+    /// A lane ended unexpectedly and begins again.
+    Restarted {
+        /// The lane.
+        provider: String,
+        /// What it said.
+        reason: String,
+        /// How long it rests first.
+        pause: Duration,
+    },
+    /// The store does not work, since now.
+    StoreLost {
+        /// What it said.
+        error: String,
+    },
+    /// The store works again.
+    StoreBack,
+    /// The self-checks were made.
+    Checked {
+        /// Names of those that are violated.
+        violated: Vec<String>,
+        /// Names of those that could not look.
+        blind: Vec<String>,
+    },
+    /// No new calls: somebody asked the daemon to stop.
+    Stopping {
+        /// Measurements that still run.
+        running: u64,
+    },
+    /// It has stopped.
+    Stopped {
+        /// Measurements that ended well since the start.
+        measured: u64,
+        /// Measurements that failed since the start.
+        failed: u64,
+        /// Rows that wait in the outbox, safe.
+        waiting: u64,
+    },
+}

@@ -7,6 +7,7 @@
 //! - [`commands`]: what each word does: settings in, exit status out
 //! - [`output`]: results to stdout, notes and progress to stderr
 //! - [`catalog`]: what providers list, against what is measured
+//! - [`daemon`]: measuring around the clock: what is due, claims, pace, budgets, lanes
 //! - [`measure`]: one request, one outcome: timeline, verdict, load shapes, statistics
 //! - [`providers`]: hosts, wire formats, keys, errors, the simulator
 //! - [`wire`]: one HTTP exchange, recorded with stamps
@@ -16,6 +17,7 @@
 pub mod catalog;
 pub mod cli;
 pub mod commands;
+pub mod daemon;
 pub mod domain;
 pub mod measure;
 pub mod output;

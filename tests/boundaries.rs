@@ -32,12 +32,24 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("storage", &["domain"]),
     ("measure", &["domain", "wire", "providers"]),
     ("catalog", &["domain", "wire", "providers", "measure"]),
+    ("daemon", &["domain", "wire", "providers", "measure", "catalog", "storage"]),
     ("output", &["domain", "measure", "catalog"]),
     ("cli", &[]),
     ("settings", &["cli", "domain", "providers", "storage", "wire"]),
     (
         "commands",
-        &["cli", "settings", "output", "catalog", "measure", "providers", "storage", "wire", "domain"],
+        &[
+            "cli",
+            "settings",
+            "output",
+            "catalog",
+            "daemon",
+            "measure",
+            "providers",
+            "storage",
+            "wire",
+            "domain",
+        ],
     ),
 ];
 

@@ -53,6 +53,18 @@ fn shown(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
+/// How long something lasted, in the unit that reads best: `40 s`, `3 min`, `5 h`, `12 d`. What ended before it began
+/// lasted no time.
+pub fn span(length: Duration) -> String {
+    let seconds = length.num_seconds().max(0);
+    match seconds {
+        0..100 => format!("{seconds} s"),
+        100..6000 => format!("{} min", seconds / 60),
+        6000..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
 /// A moment as people write it: so long ago (`90s`, `30m`, `24h`, `7d`, `2w`), `now`, `today` or `yesterday` (their
 /// first moment), a date (its first moment), a date and time, or RFC 3339. What has no offset is meant in the zone of `now`.
 ///

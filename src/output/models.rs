@@ -3,6 +3,7 @@
 
 use super::history::{self, ChangeView};
 use super::{csv as cells, json as document, text, units, view, view::View};
+use crate::domain::window::span;
 use chrono::{DateTime, Utc};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
@@ -258,13 +259,7 @@ fn day(at: Option<&String>) -> String {
 
 /// `40 s ago`, `3 min ago`, `5 h ago`, `12 d ago`.
 fn ago(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
-    let seconds = (now - at).num_seconds().max(0);
-    match seconds {
-        0..100 => format!("{seconds} s ago"),
-        100..6000 => format!("{} min ago", seconds / 60),
-        6000..172_800 => format!("{} h ago", seconds / 3600),
-        _ => format!("{} d ago", seconds / 86_400),
-    }
+    format!("{} ago", span(now - at))
 }
 
 /// `provider:model_id`, one a line. Names that would forge a line are left out: nobody could pass them on.

@@ -18,6 +18,7 @@ pub mod location;
 pub mod mongo;
 pub mod names;
 mod open;
+pub mod pulse_file;
 #[cfg(test)]
 mod samples;
 pub mod spill;

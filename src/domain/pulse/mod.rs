@@ -1,5 +1,14 @@
 //! What a daemon says of itself: its lanes, its outbox, its store, each with the moments that only real work can move. It
-//! is a file beside the outbox, a heartbeat in the store, and what `status` and the health check read.
+//! is a file beside the outbox, a heartbeat in the store, and what `status` and the health check read. Whether it is a
+//! healthy one is [`judge`]'s to say, in the words of [`trouble`].
+
+mod judge;
+#[cfg(test)]
+mod judge_tests;
+pub mod trouble;
+
+pub use judge::{LANE_HORIZON, PULSE_LIMIT, Witness};
+pub use trouble::{Cause, Severity, Trouble};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};

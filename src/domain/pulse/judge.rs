@@ -1,0 +1,267 @@
+//! Whether a daemon is well, from its own pulse: the one judge that `status`, its `--check`, `/readyz` and the watchdog
+//! share. Pure. Lanes are judged by the moments that only finished work moves, and as of the moment when the pulse was
+//! written: how long ago that was is a trouble of its own.
+
+use super::trouble::{Cause, Severity, Trouble, worst_first};
+use super::{LanePulse, LaneState, Pulse};
+use crate::domain::window::span;
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// How old a pulse may be. A daemon writes one at least every 15 seconds.
+pub const PULSE_LIMIT: TimeDelta = TimeDelta::seconds(60);
+
+/// How long a lane may have work that is due and end none of it, and how long a row may wait for the store.
+pub const LANE_HORIZON: TimeDelta = TimeDelta::minutes(15);
+
+/// How long a fresh daemon may take to read its catalogue.
+const START: TimeDelta = TimeDelta::seconds(60);
+
+/// How long a lane may run without any success before that is an alarm.
+const FIRST_SUCCESS: TimeDelta = TimeDelta::hours(1);
+
+/// How long nothing at all may be measured, whatever the cadences say.
+const QUIET: TimeDelta = TimeDelta::hours(26);
+
+/// How long the store may say nothing.
+const STORE_SILENCE: TimeDelta = TimeDelta::minutes(5);
+
+/// How long a row may take from the end of its measurement to the store, while none waits.
+const HANDOVER: TimeDelta = TimeDelta::seconds(60);
+
+/// How late the control loop may be, in seconds.
+const LATE_LOOP: f64 = 5.0;
+
+/// What the machine says about the process that wrote a pulse; `None` where it says nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Witness {
+    /// The id of the present boot.
+    pub boot_id: Option<String>,
+    /// Whether there is a process of that id.
+    pub alive: Option<bool>,
+}
+
+impl Pulse {
+    /// What is wrong, the worst first; empty where all is well. `now` is the reader's clock.
+    pub fn troubles(&self, now: DateTime<Utc>) -> Vec<Trouble> {
+        let mut troubles: Vec<Trouble> = [
+            self.silent(now),
+            self.no_work(),
+            self.unproductive(),
+            self.outbox_full(),
+            self.outbox_stuck(),
+            self.quarantine(),
+            self.store_down(),
+            self.not_stored(),
+            self.starved(),
+            self.log_dropped(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        // A daemon that stops begins nothing.
+        let lanes = self.lanes.iter().filter(|lane| lane.series > 0 && !self.stopping);
+        troubles.extend(lanes.filter_map(|lane| self.lane(lane)));
+        worst_first(&mut troubles);
+        troubles
+    }
+
+    /// That the process which wrote this is gone, where the machine can tell.
+    pub fn gone(&self, witness: &Witness) -> Option<Trouble> {
+        let gone = |sentence: String| {
+            let trouble = Trouble::new(Cause::DaemonGone, Severity::Unhealthy, "daemon", sentence);
+            Some(trouble.command("llmbench daemon"))
+        };
+        if witness.boot_id.as_ref().is_some_and(|boot| *boot != self.boot_id) {
+            return gone("the machine was started again after the daemon's last pulse".to_owned());
+        }
+        if witness.alive == Some(false) {
+            return gone(format!("the daemon's process {} is gone", self.pid));
+        }
+        None
+    }
+
+    fn silent(&self, now: DateTime<Utc>) -> Option<Trouble> {
+        let age = now - self.written_at;
+        let sentence = if age > PULSE_LIMIT {
+            format!("the daemon has said nothing for {}", span(age))
+        } else if -age > PULSE_LIMIT {
+            format!("the daemon's pulse is dated {} in the future: a clock was set", span(-age))
+        } else {
+            return None;
+        };
+        let trouble = Trouble::new(Cause::DaemonSilent, Severity::Unhealthy, "daemon", sentence);
+        Some(trouble.command("llmbench daemon").fatal(age > PULSE_LIMIT))
+    }
+
+    fn uptime(&self) -> TimeDelta {
+        self.written_at - self.started_at
+    }
+
+    fn no_work(&self) -> Option<Trouble> {
+        let none = self.lanes.iter().all(|lane| lane.series == 0);
+        let trouble = || {
+            let sentence = "no model is enabled for this daemon: it measures nothing";
+            let trouble = Trouble::new(Cause::NoWork, Severity::Unhealthy, "daemon", sentence);
+            trouble.command("llmbench models list --all")
+        };
+        (none && !self.stopping && self.uptime() > START).then(trouble)
+    }
+
+    /// Everything waits, fails or stands still; or nothing was due for so long that nobody can mean it.
+    fn unproductive(&self) -> Option<Trouble> {
+        let lanes = || self.lanes.iter().filter(|lane| lane.series > 0);
+        lanes().next()?;
+        let newest = |moment: fn(&LanePulse) -> Option<DateTime<Utc>>| lanes().filter_map(moment).max();
+        let since = |at: Option<DateTime<Utc>>| {
+            self.written_at - at.map_or(self.started_at, |at| at.max(self.started_at))
+        };
+        let (finished, succeeded) =
+            (since(newest(|lane| lane.finished_at)), since(newest(|lane| lane.succeeded_at)));
+        let works = |lane: &LanePulse| matches!(lane.state, LaneState::Idle | LaneState::Producing);
+        let sentence = if !lanes().any(works) && succeeded > LANE_HORIZON {
+            format!("no lane produces: nothing has succeeded for {}", span(succeeded))
+        } else if finished > QUIET {
+            format!("nothing was measured for {}", span(finished))
+        } else {
+            return None;
+        };
+        let trouble = Trouble::new(Cause::NothingProduced, Severity::Unhealthy, "daemon", sentence);
+        (!self.stopping).then(|| trouble.command("llmbench errors summary"))
+    }
+
+    fn outbox_full(&self) -> Option<Trouble> {
+        let trouble = || {
+            let sentence =
+                format!("the outbox is full ({} rows wait): nothing new is measured", self.outbox.pending);
+            let trouble = Trouble::new(Cause::OutboxFull, Severity::Unhealthy, "outbox", sentence);
+            trouble.command("llmbench outbox list")
+        };
+        self.outbox.full.then(trouble)
+    }
+
+    fn outbox_stuck(&self) -> Option<Trouble> {
+        let waits = self.written_at - self.outbox.oldest_at.filter(|_| self.outbox.pending > 0)?;
+        let trouble = || {
+            let sentence =
+                format!("{} rows wait for the store, the oldest for {}", self.outbox.pending, span(waits));
+            let trouble = Trouble::new(Cause::OutboxStuck, Severity::Unhealthy, "outbox", sentence);
+            trouble.command("llmbench outbox list")
+        };
+        (waits > LANE_HORIZON).then(trouble)
+    }
+
+    fn quarantine(&self) -> Option<Trouble> {
+        let rows = self.outbox.quarantined;
+        let severity = if self.unstored().is_some() { Severity::Unhealthy } else { Severity::Degraded };
+        let trouble = || {
+            let sentence = format!("{rows} rows were refused for good and wait for somebody to look");
+            let trouble = Trouble::new(Cause::Quarantine, severity, "outbox", sentence);
+            trouble.command("llmbench outbox list")
+        };
+        (rows > 0).then(trouble)
+    }
+
+    /// The outbox keeps what is measured meanwhile, so this alone is no alarm, and a fresh start mends nothing.
+    fn store_down(&self) -> Option<Trouble> {
+        let silent =
+            self.store.answered_at.map(|at| self.written_at - at).filter(|silent| *silent > STORE_SILENCE);
+        let sentence = match (&self.store.error, silent) {
+            (Some(error), _) => format!("the store {} does not work: {error}", self.store.name),
+            (None, Some(silent)) => {
+                format!("the store {} has not answered for {}", self.store.name, span(silent))
+            }
+            (None, None) => return None,
+        };
+        let trouble = Trouble::new(Cause::StoreDown, Severity::Degraded, "store", sentence);
+        Some(trouble.command("llmbench doctor"))
+    }
+
+    /// Rows that were measured are stored, or wait, or are in quarantine. Anything else is a leak.
+    fn not_stored(&self) -> Option<Trouble> {
+        let ago = self.unstored().filter(|_| self.outbox.quarantined == 0)?;
+        let sentence = format!(
+            "a measurement ended {} ago, none was stored since, and none waits in the outbox",
+            span(ago)
+        );
+        let trouble = Trouble::new(Cause::NotStored, Severity::Unhealthy, "outbox", sentence);
+        Some(trouble.command("llmbench outbox list"))
+    }
+
+    /// How long ago a measurement ended after which nothing was stored, though nothing waits to be.
+    fn unstored(&self) -> Option<TimeDelta> {
+        let stored = self.lanes.iter().filter_map(|lane| lane.stored_at).chain(self.store.stored_at).max();
+        let ended = self.lanes.iter().filter_map(|lane| lane.finished_at);
+        let here = ended.filter(|at| *at > self.started_at && self.written_at - *at > HANDOVER);
+        let newest = here.max().filter(|at| stored.is_none_or(|stored| stored < *at))?;
+        (self.outbox.pending == 0).then(|| self.written_at - newest)
+    }
+
+    fn starved(&self) -> Option<Trouble> {
+        let trouble = || {
+            let sentence =
+                format!("the machine is too busy: the daemon was {:.0} s late", self.loop_lag_seconds);
+            Trouble::new(Cause::Starved, Severity::Degraded, "daemon", sentence)
+        };
+        (self.loop_lag_seconds >= LATE_LOOP).then(trouble)
+    }
+
+    fn log_dropped(&self) -> Option<Trouble> {
+        let lines = self.log_lines_dropped;
+        let trouble = || {
+            let sentence = format!("{lines} log lines were lost: whoever reads the log is too slow");
+            Trouble::new(Cause::LogDropped, Severity::Degraded, "daemon", sentence)
+        };
+        (lines > 0).then(trouble)
+    }
+
+    /// The worst that can be said of one lane. A lane that waits on purpose says why; one that neither works nor says why
+    /// is an alarm.
+    fn lane(&self, lane: &LanePulse) -> Option<Trouble> {
+        let at = self.written_at;
+        let since = |moment: Option<DateTime<Utc>>| {
+            at - moment.map_or(self.started_at, |moment| moment.max(self.started_at))
+        };
+        let still = since(lane.finished_at.max(lane.due_at));
+        let barren = lane.succeeded_at.is_none() && self.uptime() > FIRST_SUCCESS;
+        let name = &lane.provider;
+        let why = lane.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        let told = |cause, severity, sentence: String| {
+            let trouble = Trouble::new(cause, severity, name, sentence + &why);
+            trouble.command_about("llmbench errors summary --by kind", name)
+        };
+        let waits = lane.due > 0 && still > LANE_HORIZON;
+        let stalled = || {
+            format!("{name}: {} models are due and no measurement has ended for {}", lane.due, span(still))
+        };
+        let trouble = match lane.state {
+            LaneState::Held if since(lane.succeeded_at) > LANE_HORIZON => {
+                let until = lane.until.map(|until| format!(" until {}", until.format("%Y-%m-%d %H:%M UTC")));
+                let sentence = format!("{name} waits{}", until.unwrap_or_default());
+                told(Cause::LaneHeld, Severity::Degraded, sentence)
+            }
+            LaneState::Held => return None,
+            LaneState::Stalled => told(Cause::LaneStalled, Severity::Unhealthy, stalled()).fatal(waits),
+            LaneState::Restarting => {
+                let severity = if waits { Severity::Unhealthy } else { Severity::Degraded };
+                told(Cause::LaneRestarting, severity, format!("{name} broke and starts again"))
+            }
+            LaneState::Starved => {
+                let severity = if waits { Severity::Unhealthy } else { Severity::Degraded };
+                told(Cause::Starved, severity, format!("{name}: the machine is too busy to measure"))
+            }
+            _ if waits => told(Cause::LaneStalled, Severity::Unhealthy, stalled()).fatal(true),
+            _ if barren && (lane.due > 0 || lane.finished_at.is_some()) => {
+                let sentence = format!(
+                    "{name}: nothing has succeeded since the daemon started {} ago",
+                    span(self.uptime())
+                );
+                told(Cause::LaneNeverRan, Severity::Unhealthy, sentence)
+            }
+            LaneState::Failing => {
+                told(Cause::LaneFailing, Severity::Degraded, format!("{name}: every measurement fails"))
+            }
+            LaneState::Idle | LaneState::Producing => return None,
+        };
+        Some(trouble)
+    }
+}

@@ -1,0 +1,165 @@
+//! What can be wrong with measuring around the clock, in words: one cause, one sentence, one way out. Who finds it out is
+//! `judge` (a daemon's pulse) and `fleet` (what the store knows).
+
+use serde::Serialize;
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// It measures, and somebody should look.
+    Degraded,
+    /// It does not do what it is there for.
+    Unhealthy,
+}
+
+impl Severity {
+    /// As documents and people spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Severity::Degraded => "degraded",
+            Severity::Unhealthy => "unhealthy",
+        }
+    }
+}
+
+/// Something that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// How bad it is.
+    pub severity: Severity,
+    /// Only a fresh start of the daemon can mend it: the watchdog ends the process.
+    pub fatal: bool,
+    /// What kind of thing it is.
+    pub cause: Cause,
+    /// What it is about: `daemon`, `store`, `outbox`, or a provider's name, which may hold anything.
+    pub subject: String,
+    /// One sentence without its full stop. May hold text from elsewhere: shown escaped.
+    pub sentence: String,
+    /// What to type first, where a command shows or mends it.
+    pub command: Option<String>,
+}
+
+impl Trouble {
+    /// A trouble that a fresh start does not mend and for which there is no command.
+    pub fn new(cause: Cause, severity: Severity, subject: &str, sentence: impl Into<String>) -> Self {
+        let (subject, sentence) = (subject.to_owned(), sentence.into());
+        Self { severity, fatal: false, cause, subject, sentence, command: None }
+    }
+
+    /// The same, with what to type first.
+    #[must_use]
+    pub fn command(mut self, command: impl Into<String>) -> Self {
+        self.command = Some(command.into());
+        self
+    }
+
+    /// The same, with ` --provider NAME` behind the command. A name that a shell would take apart is left out.
+    #[must_use]
+    pub fn command_about(self, command: &str, provider: &str) -> Self {
+        let plain = |ch: char| ch.is_ascii_alphanumeric() || "._-".contains(ch);
+        let named = !provider.is_empty() && !provider.starts_with('-') && provider.chars().all(plain);
+        let about = if named { format!(" --provider {provider}") } else { String::new() };
+        self.command(format!("{command}{about}"))
+    }
+
+    /// The same, mended by a fresh start or not.
+    #[must_use]
+    pub fn fatal(self, fatal: bool) -> Self {
+        Self { fatal, ..self }
+    }
+}
+
+/// The worst first; what is equally bad stays in its order.
+pub fn worst_first(troubles: &mut [Trouble]) {
+    troubles.sort_by_key(|trouble| std::cmp::Reverse(trouble.severity));
+}
+
+/// What kind of thing is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// The daemon says nothing any more.
+    DaemonSilent,
+    /// The process that spoke is gone.
+    DaemonGone,
+    /// There is nothing to measure.
+    NoWork,
+    /// Something is due and nothing ends.
+    LaneStalled,
+    /// Not one measurement has succeeded.
+    LaneNeverRan,
+    /// Every measurement fails.
+    LaneFailing,
+    /// It waits on purpose, and has for long.
+    LaneHeld,
+    /// It panicked.
+    LaneRestarting,
+    /// No lane produces.
+    NothingProduced,
+    /// Rows wait for too long.
+    OutboxStuck,
+    /// No room for another row.
+    OutboxFull,
+    /// Rows are set aside.
+    Quarantine,
+    /// The store does not answer.
+    StoreDown,
+    /// What was measured is neither stored nor waiting.
+    NotStored,
+    /// Log lines were lost.
+    LogDropped,
+    /// The machine is too busy.
+    Starved,
+    /// Enabled models are not measured in time.
+    NotFresh,
+    /// A self-check of the store failed, or could not be made.
+    CheckFailed,
+    /// Nothing can be known.
+    CouldNotLook,
+}
+
+/// Each cause, its word in documents, and the heading of TROUBLESHOOTING.md that tells more.
+const CAUSES: [(Cause, &str, &str); 19] = [
+    (Cause::DaemonSilent, "daemon_silent", "The daemon is silent"),
+    (Cause::DaemonGone, "daemon_gone", "The daemon is silent"),
+    (Cause::NoWork, "no_work", "Nothing to measure"),
+    (Cause::LaneStalled, "lane_stalled", "A lane stands still"),
+    (Cause::LaneNeverRan, "lane_never_ran", "A lane only fails"),
+    (Cause::LaneFailing, "lane_failing", "A lane only fails"),
+    (Cause::LaneHeld, "lane_held", "A lane waits"),
+    (Cause::LaneRestarting, "lane_restarting", "A lane stands still"),
+    (Cause::NothingProduced, "nothing_produced", "Nothing is produced"),
+    (Cause::OutboxStuck, "outbox_stuck", "The outbox does not empty"),
+    (Cause::OutboxFull, "outbox_full", "The outbox is full"),
+    (Cause::Quarantine, "quarantine", "Rows in quarantine"),
+    (Cause::StoreDown, "store_down", "The store cannot be reached"),
+    (Cause::NotStored, "not_stored", "The outbox does not empty"),
+    (Cause::LogDropped, "log_dropped", "Log lines were lost"),
+    (Cause::Starved, "starved", "suspect"),
+    (Cause::NotFresh, "not_fresh", "Models are not measured in time"),
+    (Cause::CheckFailed, "check_failed", "A self-check failed"),
+    (Cause::CouldNotLook, "could_not_look", "Nothing can be known"),
+];
+
+impl Cause {
+    /// Every cause.
+    pub fn all() -> impl Iterator<Item = Cause> {
+        CAUSES.iter().map(|(cause, ..)| *cause)
+    }
+
+    fn row(self) -> &'static (Cause, &'static str, &'static str) {
+        // Every cause has its row: a test says so.
+        CAUSES.iter().find(|(cause, ..)| *cause == self).unwrap_or(&CAUSES[CAUSES.len() - 1])
+    }
+
+    /// The word in documents.
+    pub fn as_str(self) -> &'static str {
+        self.row().1
+    }
+
+    /// The heading of TROUBLESHOOTING.md.
+    pub fn heading(self) -> &'static str {
+        self.row().2
+    }
+}

@@ -11,6 +11,7 @@ pub mod nearest;
 pub mod profile;
 pub mod pulse;
 pub mod redact;
+pub mod regime;
 pub mod run;
 pub mod secret;
 pub mod slot;

@@ -1,6 +1,7 @@
 //! Who wins: flag, environment, file, default. The only reader of the environment and of the configuration file; what
 //! comes out is one struct of values that know where they came from.
 
+pub mod daemon;
 pub mod env;
 pub mod error;
 pub mod file;
@@ -16,6 +17,7 @@ pub mod profiles;
 mod resolve;
 mod store;
 
+pub use daemon::DaemonFlags;
 pub use env::Env;
 pub use error::{KeyError, SettingsError};
 pub use limits::{Deadlines, LimitFlags};

@@ -4,9 +4,10 @@ use super::file::{self, ConfigFile};
 use super::keys;
 use super::limits::{self, Deadlines, LimitFlags};
 use super::profiles::{self, Profiles};
-use super::{Env, KeyError, SettingsError, hosts, store};
+use super::{DaemonFlags, Env, KeyError, SettingsError, daemon, hosts, store};
 use crate::domain::Profile;
 use crate::domain::redact::Redactor;
+use crate::domain::regime::Regime;
 use crate::domain::secret::Secret;
 use crate::domain::sourced::{Source, Sourced};
 use crate::providers::auth::Login;
@@ -24,6 +25,8 @@ pub struct Overrides {
     pub profile: Option<String>,
     /// Deadlines.
     pub limits: LimitFlags,
+    /// The daemon's.
+    pub daemon: DaemonFlags,
 }
 
 /// All settings of a run.
@@ -39,6 +42,10 @@ pub struct Settings {
     pub profiles: Profiles,
     /// All hosts.
     pub hosts: Hosts,
+    /// By which rules a daemon measures.
+    pub regime: Regime,
+    /// Where a daemon keeps its state, where somebody said it.
+    pub state_dir: Option<Sourced<PathBuf>>,
     env: Env,
     store_flag: Option<Secret>,
     store_in_file: Option<Secret>,
@@ -71,9 +78,14 @@ fn combine(
         })
         .unwrap_or_else(|| Sourced::new("default".to_owned(), Source::Default));
     profiles.find(&profile)?;
+    let hosts = hosts::resolve(&file, path, &env)?;
+    let (flags, file_ref) = (&overrides.daemon, &file);
+    let given = daemon::Given { flags, env: &env, file: file_ref, path, hosts: &hosts, profiles: &profiles };
     Ok(Settings {
         deadlines: limits::resolve(overrides.limits, &file.defaults, path)?,
-        hosts: hosts::resolve(&file, path, &env)?,
+        regime: daemon::regime(&given)?,
+        state_dir: daemon::state_dir(flags.state_dir.as_deref(), &env, &file.daemon, path),
+        hosts,
         profile,
         profiles,
         store_flag: overrides.store.clone(),

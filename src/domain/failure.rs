@@ -33,13 +33,15 @@ pub enum Kind {
     Truncated,
     /// The answer is not what the protocol allows (HTML, broken JSON, no tokens at all).
     Protocol,
+    /// The measuring process ended during the call, or before its outcome was kept: what the provider did is not known.
+    Interrupted,
     /// None of the above.
     Unknown,
 }
 
 impl Kind {
     /// Every kind, in the order in which people read them.
-    pub const ALL: [Kind; 12] = [
+    pub const ALL: [Kind; 13] = [
         Kind::Auth,
         Kind::Billing,
         Kind::RateLimit,
@@ -51,6 +53,7 @@ impl Kind {
         Kind::BudgetExhausted,
         Kind::Truncated,
         Kind::Protocol,
+        Kind::Interrupted,
         Kind::Unknown,
     ];
 
@@ -68,6 +71,7 @@ impl Kind {
             Kind::BudgetExhausted => "budget_exhausted",
             Kind::Truncated => "truncated",
             Kind::Protocol => "protocol",
+            Kind::Interrupted => "interrupted",
             Kind::Unknown => "unknown",
         }
     }

@@ -27,6 +27,9 @@ pub fn advice(kind: Kind) -> &'static str {
             "The stream was cut: measure again; if it stays, a proxy or the provider cuts streams."
         }
         Kind::Protocol => "The answer was no such protocol: check the base URL and what stands in between.",
+        Kind::Interrupted => {
+            "The daemon ended during the call: see in its log why. The model is measured again at its next turn."
+        }
         Kind::Unknown => "Nobody has named this failure yet: its message is all there is.",
     }
 }
@@ -54,7 +57,9 @@ pub fn command(kind: Kind, provider: &str, model: &str) -> String {
             )
         }
         // A run learns what the model refuses, and stores it for the next one.
-        Kind::TransientProvider | Kind::HardCapability => format!("llmbench run --model {named}"),
+        Kind::TransientProvider | Kind::HardCapability | Kind::Interrupted => {
+            format!("llmbench run --model {named}")
+        }
         Kind::Timeout => format!("llmbench run --model {named} --timeout 5m"),
         Kind::BudgetExhausted => format!("llmbench run --model {named} --profile reasoning"),
         Kind::Truncated => format!("llmbench run --model {named} --requests 5 --verbose"),

@@ -3,7 +3,8 @@
 //! may ask, and [`Listings`] keeps what providers list.
 //!
 //! An outcome becomes a row in [`document`] (types by the table in [`contract`]), and the row goes to the store that
-//! [`open()`] made of a [`Location`]. What no store took is kept by [`spill`] until one does.
+//! [`open()`] made of a [`Location`]. What no store took is kept by [`spill`] until one does; a daemon's rows
+//! all go through [`outbox`].
 //!
 //! Nothing is counted beside a row: rollups and health are derived from rows after each one, the same way for a new row
 //! and for one that was there already. So a crash between a row and its rollup is healed by the next delivery of that row.
@@ -18,6 +19,8 @@ pub mod location;
 pub mod mongo;
 pub mod names;
 mod open;
+pub mod outbox;
+mod payload;
 pub mod pulse_file;
 #[cfg(test)]
 mod samples;

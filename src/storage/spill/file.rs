@@ -1,8 +1,8 @@
 //! One file: a head of JSON with checksum, kind and destination on the first line, the outcome as JSON on the second.
 
-use crate::domain::{Failure, Outcome, Run};
+use crate::domain::Outcome;
+use crate::storage::payload::{self, Kind};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
@@ -13,13 +13,6 @@ static WRITTEN: AtomicU64 = AtomicU64::new(0);
 
 /// Files with another extension (temporary ones, those set aside) are no outcomes.
 pub const EXTENSION: &str = "jsonl";
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Kind {
-    Run,
-    Failure,
-}
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Head {
@@ -38,13 +31,8 @@ pub struct Content {
 impl Content {
     /// Writes an outcome down and reads it back: what would not come back as it was must not count as kept.
     pub fn of(store: &str, outcome: &Outcome) -> io::Result<Self> {
-        let (kind, text) = match outcome {
-            Outcome::Success(run) => (Kind::Run, serde_json::to_string(run)?),
-            Outcome::Failure(failure) => (Kind::Failure, serde_json::to_string(failure)?),
-        };
-        if read_outcome(kind, &text).as_ref() != Ok(outcome) {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "a file cannot hold this outcome"));
-        }
+        let (kind, text) =
+            payload::write(outcome).map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why))?;
         let sha256 = checksum(kind, store, &text);
         Ok(Self { head: Head { format: 1, sha256, kind, store: store.to_owned() }, outcome: text })
     }
@@ -54,7 +42,7 @@ impl Content {
         let plain = !id.is_empty()
             && id.len() <= 64
             && id.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
-        let stem = if plain { id.to_owned() } else { hex(&Sha256::digest(id.as_bytes())) };
+        let stem = if plain { id.to_owned() } else { payload::sha256(id) };
         format!("{stem}.{}.{EXTENSION}", &self.head.sha256[..16])
     }
 
@@ -76,27 +64,12 @@ impl Content {
         if checksum(head.kind, &head.store, outcome) != head.sha256 {
             return Err("its checksum is wrong".to_owned());
         }
-        Ok((head.store, read_outcome(head.kind, outcome)?))
+        Ok((head.store, payload::read(head.kind, outcome)?))
     }
 }
 
-fn read_outcome(kind: Kind, text: &str) -> Result<Outcome, String> {
-    let outcome = match kind {
-        Kind::Run => serde_json::from_str::<Run>(text).map(|run| Outcome::Success(Box::new(run))),
-        Kind::Failure => {
-            serde_json::from_str::<Failure>(text).map(|failure| Outcome::Failure(Box::new(failure)))
-        }
-    };
-    outcome.map_err(|error| format!("its outcome cannot be read: {error}"))
-}
-
 fn checksum(kind: Kind, store: &str, outcome: &str) -> String {
-    let text = format!("{kind:?}\n{store}\n{outcome}");
-    hex(&Sha256::digest(text.as_bytes()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    payload::sha256(&format!("{kind:?}\n{store}\n{outcome}"))
 }
 
 /// Writes beside, syncs, renames, and syncs the directory, so that a crash leaves the whole file or none.

@@ -8,6 +8,7 @@ mod entries;
 mod errors;
 mod file;
 mod history;
+pub(super) mod library;
 mod listings;
 mod owner;
 mod record;

@@ -2,7 +2,7 @@
 //! does not stop the work. An own thread and not the runtime's pool for blocking work, because that pool also resolves names.
 
 use super::errors::{Trouble, explain};
-use super::schema;
+use super::{library, schema};
 use crate::storage::StoreError;
 use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
@@ -17,10 +17,6 @@ const QUEUE: usize = 64;
 /// How long to wait for another process that holds the file.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// The first library without the bug that loses commits when two connections write and checkpoint at once
-/// (https://sqlite.org/wal.html#walresetbug): 3.51.3.
-const OLDEST_LIBRARY: i32 = 3_051_003;
-
 /// A handle to the thread. The thread ends when the last handle is gone and its queue is empty.
 pub struct Owner {
     path: PathBuf,
@@ -30,7 +26,7 @@ pub struct Owner {
 impl Owner {
     /// Starts the thread and waits until it has the file open and its tables up to date.
     pub async fn start(path: PathBuf) -> Result<Self, StoreError> {
-        check_library(rusqlite::version_number(), rusqlite::version())?;
+        library::check().map_err(StoreError::Broken)?;
         let (jobs, mut queue) = mpsc::channel::<Job>(QUEUE);
         let (opened, answer) = oneshot::channel();
         let of_thread = path.clone();
@@ -72,14 +68,6 @@ fn gone(path: &Path) -> StoreError {
     StoreError::Broken(format!("the thread of the database {} has ended", path.display()))
 }
 
-/// Refuses a library that can lose commits: a lock file can bring an old one back without anybody noticing.
-fn check_library(number: i32, version: &str) -> Result<(), StoreError> {
-    if number >= OLDEST_LIBRARY {
-        return Ok(());
-    }
-    Err(StoreError::Broken(format!("SQLite {version} can lose commits: build with 3.51.3 or newer")))
-}
-
 fn connect(path: &Path) -> Result<Connection, Trouble> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
@@ -89,15 +77,4 @@ fn connect(path: &Path) -> Result<Connection, Trouble> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     schema::migrate(&mut connection)?;
     Ok(connection)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_library_is_new_enough_to_keep_commits() {
-        check_library(rusqlite::version_number(), rusqlite::version()).unwrap();
-        assert!(matches!(check_library(3_046_000, "3.46.0"), Err(StoreError::Broken(_))));
-    }
 }

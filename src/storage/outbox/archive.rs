@@ -1,0 +1,143 @@
+//! What people ask of the outbox: lists, one row with its payload, another try, delivered rows once more. And the end of
+//! delivered rows: by age, by size, or where room is short.
+
+use super::desk::Trouble;
+use super::rows::{self, moment, unsigned};
+use super::words::{Capacity, Item, Key, State};
+use crate::domain::Window;
+use chrono::{DateTime, TimeDelta, Utc};
+use rusqlite::{Connection, Row, Transaction, params};
+use serde_json::Value;
+
+/// The most delivered rows that one confirmation throws away: none should have to wait for a thousand.
+const PRUNED_AT_ONCE: u32 = 400;
+
+const COLUMNS: &str = "seq, id, kind, provider, model, measured_at_ms, accepted_at_ms, attempts, next_at_ms,
+    delivered_at_ms, error, bytes";
+
+/// The newest rows in a state, newest first, and how many there are.
+pub fn list(transaction: &Transaction<'_>, state: State, limit: u32) -> Result<Vec<Item>, Trouble> {
+    // The state stands in the text, or the index on it would not be taken.
+    let order = if state == State::Delivered { "delivered_at_ms DESC, seq DESC" } else { "seq DESC" };
+    let sql =
+        format!("SELECT {COLUMNS} FROM items WHERE state = '{}' ORDER BY {order} LIMIT ?", state.as_str());
+    let mut statement = transaction.prepare_cached(&sql)?;
+    let found = statement.query_map([limit], |row| item(row, state))?;
+    Ok(found.collect::<Result<_, _>>()?)
+}
+
+/// Every row under an outcome's id, with its payload, or what is wrong with it.
+pub fn show(transaction: &Transaction<'_>, id: &str) -> Result<Vec<(Item, Result<Value, String>)>, Trouble> {
+    let sql = format!(
+        "SELECT {COLUMNS}, state, sha256, format, body FROM items LEFT JOIN payloads USING (seq) WHERE id = ? ORDER BY seq"
+    );
+    let mut statement = transaction.prepare_cached(&sql)?;
+    let found = statement.query_map([id], |row| {
+        let state: String = row.get("state")?;
+        let state = State::ALL.into_iter().find(|one| one.as_str() == state).unwrap_or(State::Quarantined);
+        let item = item(row, state)?;
+        let body: Option<Vec<u8>> = row.get("body")?;
+        let sha256: String = row.get("sha256")?;
+        let sound = rows::open(&item.kind, &sha256, row.get("format")?, body.clone());
+        let document = sound.and_then(|_| {
+            serde_json::from_slice(&body.unwrap_or_default()).map_err(|error| error.to_string())
+        });
+        Ok((item, document))
+    })?;
+    Ok(found.collect::<Result<_, _>>()?)
+}
+
+fn item(row: &Row<'_>, state: State) -> rusqlite::Result<Item> {
+    let next_at = (state == State::Pending).then(|| row.get("next_at_ms")).transpose()?;
+    let delivered_at: Option<i64> = row.get("delivered_at_ms")?;
+    Ok(Item {
+        key: Key(row.get("seq")?),
+        id: row.get("id")?,
+        kind: row.get("kind")?,
+        provider: row.get("provider")?,
+        model: row.get("model")?,
+        state,
+        measured_at: moment(row.get("measured_at_ms")?),
+        accepted_at: moment(row.get("accepted_at_ms")?),
+        attempts: row.get("attempts")?,
+        next_at: next_at.map(moment),
+        delivered_at: delivered_at.filter(|_| state == State::Delivered).map(moment),
+        error: row.get("error")?,
+        bytes: unsigned(row.get("bytes")?)?,
+    })
+}
+
+/// Makes rows due now: the quarantined ones under these ids and the waiting ones too, or all that are quarantined.
+/// Returns how many.
+pub fn retry(
+    transaction: &Transaction<'_>,
+    ids: Option<&[String]>,
+    now: DateTime<Utc>,
+) -> Result<u64, Trouble> {
+    let change = |filter: &str, id: Option<&String>| -> Result<u64, Trouble> {
+        let sql = format!("UPDATE items SET state = 'pending', next_at_ms = ?1 WHERE {filter}");
+        let mut statement = transaction.prepare_cached(&sql)?;
+        let changed = match id {
+            Some(id) => statement.execute(params![now.timestamp_millis(), id])?,
+            None => statement.execute([now.timestamp_millis()])?,
+        };
+        Ok(changed as u64)
+    };
+    match ids {
+        None => change("state = 'quarantined'", None),
+        Some(ids) => ids.iter().map(|id| change("id = ?2 AND state <> 'delivered'", Some(id))).sum(),
+    }
+}
+
+/// Makes delivered rows due again that the store confirmed in the window. Returns how many.
+pub fn replay(transaction: &Transaction<'_>, window: Window, now: DateTime<Utc>) -> Result<u64, Trouble> {
+    let from = window.from.map_or(i64::MIN, |at| at.timestamp_millis());
+    let to = window.to.map_or(i64::MAX, |at| at.timestamp_millis());
+    let sql = "UPDATE items SET state = 'pending', attempts = 0, next_at_ms = ?1, delivered_at_ms = NULL
+        WHERE state = 'delivered' AND delivered_at_ms >= ?2 AND delivered_at_ms < ?3";
+    Ok(transaction.prepare_cached(sql)?.execute(params![now.timestamp_millis(), from, to])? as u64)
+}
+
+/// Throws delivered rows away that are too old or too many, some at a time: called with every confirmation.
+pub fn prune(transaction: &Transaction<'_>, capacity: &Capacity, now: DateTime<Utc>) -> Result<(), Trouble> {
+    let oldest = now - TimeDelta::days(i64::from(capacity.archive_days));
+    let aged = "delivered_at_ms <= ?2";
+    let gone = discard(transaction, aged, Some(oldest.timestamp_millis()), PRUNED_AT_ONCE)?;
+    let sql = "SELECT bytes FROM tally WHERE state = 'delivered'";
+    let bytes: i64 = transaction.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+    if unsigned(bytes)? > capacity.archive_bytes {
+        discard(transaction, "1", None, PRUNED_AT_ONCE.saturating_sub(gone))?;
+    }
+    Ok(())
+}
+
+/// Throws the oldest delivered rows away, in a transaction of its own. Returns how many went.
+pub fn shrink(connection: &mut Connection, most: u32) -> Result<u32, Trouble> {
+    let transaction = connection.transaction()?;
+    let gone = discard(&transaction, "1", None, most)?;
+    transaction.commit()?;
+    Ok(gone)
+}
+
+fn discard(
+    transaction: &Transaction<'_>,
+    filter: &str,
+    until: Option<i64>,
+    most: u32,
+) -> Result<u32, Trouble> {
+    let sql = format!(
+        "DELETE FROM items WHERE seq IN (SELECT seq FROM items WHERE state = 'delivered' AND {filter}
+            ORDER BY delivered_at_ms LIMIT ?1) RETURNING seq"
+    );
+    let mut statement = transaction.prepare_cached(&sql)?;
+    let seq = |row: &Row<'_>| row.get::<_, i64>(0);
+    let found: Vec<i64> = match until {
+        Some(until) => statement.query_map(params![most, until], seq)?.collect::<Result<_, _>>()?,
+        None => statement.query_map([most], seq)?.collect::<Result<_, _>>()?,
+    };
+    let mut payload = transaction.prepare_cached("DELETE FROM payloads WHERE seq = ?")?;
+    for seq in &found {
+        payload.execute([seq])?;
+    }
+    Ok(found.len() as u32)
+}

@@ -1,0 +1,253 @@
+//! What the owner thread works on: the one connection, the room that is left, and the ballast. Every change is one
+//! transaction on the disk before it is answered; a full disk is met by giving room back, a failing one ends everything.
+
+use super::place::{Lock, Place};
+use super::words::{Capacity, Depth, OutboxError, State};
+use super::{archive, rows};
+use rusqlite::{Connection, ErrorCode, Transaction};
+use std::time::{Duration, Instant};
+
+/// What can go wrong on the thread.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    /// SQLite's own words.
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    /// Already said in the outbox's words.
+    #[error(transparent)]
+    Said(#[from] OutboxError),
+}
+
+/// A write beyond a quota, or on some full disks, comes as an I/O error of writing (`SQLITE_IOERR_WRITE`).
+const IOERR_WRITE: i32 = 778;
+
+/// How long to wait before a ballast that found no room is written again.
+const BALLAST_PAUSE: Duration = Duration::from_secs(30);
+
+/// Delivered rows that go at once where room is short.
+const MAKE_ROOM: u32 = 1_000;
+
+/// How far beyond its limit the database may go while it becomes emptier, bytes.
+const SLACK: u64 = 1024 * 1024;
+
+/// The connection and what surrounds it.
+pub struct Desk {
+    connection: Connection,
+    place: Place,
+    capacity: Capacity,
+    /// Tells the intents of this process from those of the dead.
+    session: String,
+    lock: Lock,
+    fatal: Option<OutboxError>,
+    ballast: bool,
+    ballast_tried: Option<Instant>,
+}
+
+impl Desk {
+    /// A desk over an open database.
+    pub fn new(
+        connection: Connection,
+        place: Place,
+        capacity: Capacity,
+        session: String,
+        lock: Lock,
+    ) -> Self {
+        let ballast = place.has_ballast(capacity.ballast_bytes);
+        let mut desk =
+            Self { connection, place, capacity, session, lock, fatal: None, ballast, ballast_tried: None };
+        desk.lay_ballast();
+        desk
+    }
+
+    /// The capacity.
+    pub fn capacity(&self) -> Capacity {
+        self.capacity
+    }
+
+    /// Whose intents are not those of the dead.
+    pub fn session(&self) -> &str {
+        &self.session
+    }
+
+    /// Runs `work` in a transaction and answers after its COMMIT. Where there is no room, room is made and the work is
+    /// tried once more; after an error of the disk nothing is believed any more.
+    ///
+    /// # Errors
+    /// [`OutboxError`]; nothing of the work is kept then.
+    pub fn transact<T>(
+        &mut self,
+        work: impl Fn(&Transaction<'_>) -> Result<T, Trouble>,
+    ) -> Result<T, OutboxError> {
+        if let Some(fatal) = &self.fatal {
+            return Err(fatal.clone());
+        }
+        let mut done = self.attempt(&work);
+        if let Err(Trouble::Sqlite(error)) = &done
+            && is_full(error)
+        {
+            let disk = error.sqlite_error().is_some_and(|error| error.extended_code == IOERR_WRITE);
+            self.make_room(disk);
+            done = self.attempt(&work);
+        }
+        done.map_err(|trouble| self.explain(trouble))
+    }
+
+    /// The same for work that makes room in the end: it may go a little beyond the outbox's own limit, or a full outbox
+    /// could never become empty, because marking a row as delivered can take a page before it gives one.
+    ///
+    /// # Errors
+    /// As [`Desk::transact`].
+    pub fn drain<T>(
+        &mut self,
+        work: impl Fn(&Transaction<'_>) -> Result<T, Trouble>,
+    ) -> Result<T, OutboxError> {
+        let limit = |desk: &Self, more: u64| limit_pages(&desk.connection, desk.capacity.max_bytes + more);
+        limit(self, SLACK).map_err(|error| self.explain(error.into()))?;
+        let done = self.transact(work);
+        limit(self, 0).map_err(|error| self.explain(error.into()))?;
+        done
+    }
+
+    fn attempt<T>(&mut self, work: impl Fn(&Transaction<'_>) -> Result<T, Trouble>) -> Result<T, Trouble> {
+        let transaction = self.connection.transaction()?;
+        let done = work(&transaction)?;
+        transaction.commit()?;
+        Ok(done)
+    }
+
+    /// Refuses where less than the low-water mark is left: what is measured must still find room. Delivered rows give
+    /// theirs first.
+    ///
+    /// # Errors
+    /// [`OutboxError::Full`].
+    pub fn must_have_room(&mut self) -> Result<(), OutboxError> {
+        self.lay_ballast();
+        let Some(mut why) = self.short()? else { return Ok(()) };
+        while archive::shrink(&mut self.connection, MAKE_ROOM).map_err(|trouble| self.explain(trouble))? > 0 {
+            match self.short()? {
+                None => return Ok(()),
+                Some(still) => why = still,
+            }
+        }
+        Err(OutboxError::Full { path: self.place.database(), why })
+    }
+
+    /// Which room is missing, if any is. Free pages inside the file are room on the fullest of disks.
+    fn short(&mut self) -> Result<Option<String>, OutboxError> {
+        if !self.ballast {
+            return Ok(Some("the disk has no room for its ballast file".to_owned()));
+        }
+        let pages = self.pages().map_err(|error| self.explain(error.into()))?;
+        let disk = self.place.disk_room();
+        let room = pages.free + pages.growth.min(disk);
+        if room >= self.capacity.low_water {
+            return Ok(None);
+        }
+        let limit = if pages.growth <= disk { "its own limit is reached" } else { "the disk is full" };
+        Ok(Some(format!("{limit}, {room} bytes are left of the {} that it needs", self.capacity.low_water)))
+    }
+
+    fn pages(&self) -> rusqlite::Result<Pages> {
+        let ask =
+            |name: &str| self.connection.pragma_query_value(None, name, |row| rows::unsigned(row.get(0)?));
+        let size = ask("page_size")?;
+        let growth = ask("max_page_count")?.saturating_sub(ask("page_count")?);
+        Ok(Pages { free: ask("freelist_count")? * size, growth: growth * size })
+    }
+
+    /// How full it is. Puts the ballast back where there is room again, so it is asked regularly.
+    ///
+    /// # Errors
+    /// [`OutboxError`].
+    pub fn depth(&mut self) -> Result<Depth, OutboxError> {
+        self.lay_ballast();
+        let (tally, oldest_at) =
+            self.transact(|transaction| Ok((rows::tally(transaction)?, rows::oldest(transaction)?)))?;
+        let count = |state: State| tally.iter().find(|(of, _)| *of == state).map_or(0, |(_, rows)| *rows);
+        Ok(Depth {
+            pending: count(State::Pending),
+            quarantined: count(State::Quarantined),
+            delivered: count(State::Delivered),
+            oldest_at,
+            bytes: self.place.bytes(),
+            full: self.short()?.is_some(),
+        })
+    }
+
+    /// Gives back what is there for this moment: the ballast, and rows that the store has.
+    fn make_room(&mut self, write_failed: bool) {
+        if write_failed || self.place.disk_room() < self.capacity.low_water {
+            self.place.drop_ballast();
+            self.ballast = self.capacity.ballast_bytes == 0;
+            self.ballast_tried = Some(Instant::now());
+        }
+        // Where this fails too, the work that follows says so.
+        drop(archive::shrink(&mut self.connection, MAKE_ROOM));
+    }
+
+    fn lay_ballast(&mut self) {
+        let rested = self.ballast_tried.is_none_or(|at| at.elapsed() >= BALLAST_PAUSE);
+        let bytes = self.capacity.ballast_bytes;
+        if self.ballast || !rested || self.place.disk_room() < bytes.saturating_add(self.capacity.low_water) {
+            return;
+        }
+        self.ballast_tried = Some(Instant::now());
+        self.ballast = self.place.lay_ballast(bytes).is_ok();
+    }
+
+    fn explain(&mut self, trouble: Trouble) -> OutboxError {
+        let said = explain(trouble, &self.place);
+        if said.is_fatal() {
+            self.fatal = Some(said.clone());
+        }
+        said
+    }
+
+    /// Closes the database, and says in the lock file that this was done.
+    ///
+    /// # Errors
+    /// [`OutboxError::Io`]; what was acknowledged is on the disk all the same.
+    pub fn close(self) -> Result<(), OutboxError> {
+        let Self { connection, place, lock, fatal, .. } = self;
+        if let Some(fatal) = fatal {
+            return Err(fatal);
+        }
+        connection.close().map_err(|(_, error)| explain(error.into(), &place))?;
+        lock.closed_well();
+        Ok(())
+    }
+}
+
+/// Sets how large the database may become; it counts for this connection alone, so every opening sets it again.
+pub fn limit_pages(connection: &Connection, bytes: u64) -> rusqlite::Result<()> {
+    let size: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+    let pages = i64::try_from(bytes).unwrap_or(i64::MAX) / size.max(1);
+    connection.pragma_update_and_check(None, "max_page_count", pages.max(1), |_| Ok(()))
+}
+
+/// Bytes that the database can still take.
+struct Pages {
+    free: u64,
+    growth: u64,
+}
+
+fn is_full(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error();
+    code.is_some_and(|code| code.code == ErrorCode::DiskFull || code.extended_code == IOERR_WRITE)
+}
+
+/// Says it in the outbox's words. Codes: https://sqlite.org/rescode.html
+pub fn explain(trouble: Trouble, place: &Place) -> OutboxError {
+    let error = match trouble {
+        Trouble::Said(error) => return error,
+        Trouble::Sqlite(error) => error,
+    };
+    let (path, why) = (place.database(), error.to_string());
+    match error.sqlite_error_code() {
+        _ if is_full(&error) => OutboxError::Full { path, why },
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => OutboxError::Damaged { path, why },
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => OutboxError::Locked { path, pid: None },
+        Some(ErrorCode::TooBig) => OutboxError::Refused(why),
+        _ => OutboxError::Io { path, why },
+    }
+}

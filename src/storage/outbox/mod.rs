@@ -1,0 +1,246 @@
+//! Between measuring and storing: rows wait here, on the disk, until the store has confirmed them. What was acknowledged
+//! here survives the death of the process; nothing is thrown away before it is delivered, and when there is no room, no
+//! paid call is started.
+//!
+//! The way of a measurement: [`Outbox::intend`] before the call, [`Outbox::accept`] with its outcome, [`Outbox::due`],
+//! the store, then [`Outbox::confirm`], [`Outbox::postpone`] or [`Outbox::quarantine`]. [`sender`] walks the second half.
+//! One thread owns the file; one process has it open, and others ask that one through [`control`].
+
+mod archive;
+pub mod control;
+mod desk;
+mod opening;
+mod owner;
+mod place;
+mod rows;
+mod schema;
+pub mod sender;
+#[cfg(test)]
+mod tests;
+mod words;
+
+pub use words::{Capacity, Depth, Intent, Item, Key, Opening, OutboxError, Parcel, Spend, State};
+
+use crate::domain::{Outcome, Window};
+use chrono::{DateTime, NaiveDate, Utc};
+use owner::Owner;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use tokio::sync::Notify;
+
+/// A handle to the outbox; a clone is another handle to the same. Every answer comes after the change is on the disk.
+#[derive(Clone)]
+pub struct Outbox {
+    owner: Owner,
+    work: Arc<Notify>,
+}
+
+impl Outbox {
+    /// Opens the outbox in `directory` (`STATE_DIR/outbox`), which is created where it is missing. A damaged database is
+    /// set aside under another name, and intents of a dead process become `interrupted` failure rows: both are told in
+    /// the [`Opening`].
+    ///
+    /// # Errors
+    /// [`OutboxError::Locked`] where another process has it open, [`OutboxError::Unsuitable`] where the place is none for
+    /// an outbox, [`OutboxError::Io`] where the disk fails, [`OutboxError::Full`] where it cannot even be opened.
+    pub async fn open(directory: &Path, capacity: Capacity) -> Result<(Self, Opening), OutboxError> {
+        let (owner, opening) = Owner::start(directory, capacity).await?;
+        Ok((Self { owner, work: Arc::new(Notify::new()) }, opening))
+    }
+
+    /// Writes down that a call is about to be made, and reserves what it may cost. Twice the same id is once.
+    ///
+    /// # Errors
+    /// [`OutboxError::Full`] below the low-water mark: do not make the call. Final errors: [`OutboxError::is_fatal`].
+    pub async fn intend(&self, intent: &Intent) -> Result<(), OutboxError> {
+        let intent = intent.clone();
+        let work = move |desk: &mut desk::Desk| {
+            desk.must_have_room()?;
+            let session = desk.session().to_owned();
+            desk.transact(|transaction| rows::intend(transaction, &session, &intent))
+        };
+        self.owner.ask(work).await
+    }
+
+    /// Keeps the outcomes of an intent, replaces its reserve by what was spent, and removes it: all or nothing. Without
+    /// outcomes the call was not made after all. Asked again after a lost answer, it changes nothing.
+    ///
+    /// # Errors
+    /// [`OutboxError::Refused`] where JSON cannot hold an outcome (a NaN), [`OutboxError::Full`] where there is no room
+    /// left at all: keep the outcomes and try again. Final errors: [`OutboxError::is_fatal`].
+    pub async fn accept(
+        &self,
+        intent_id: &str,
+        outcomes: &[Outcome],
+        spent: Spend,
+    ) -> Result<(), OutboxError> {
+        let packed: Vec<_> = outcomes.iter().map(rows::pack).collect::<Result<_, _>>()?;
+        let id = intent_id.to_owned();
+        let now = Utc::now();
+        let work = move |desk: &mut desk::Desk| {
+            desk.transact(|transaction| rows::accept(transaction, &id, &packed, spent, now))
+        };
+        let done = self.owner.ask(work).await;
+        self.work.notify_one();
+        done
+    }
+
+    /// Up to `max_items` rows that are due, those that wait longest first, of together at most `max_bytes`, but one at
+    /// least. They stay due: the caller remembers which it has under way. Rows whose payload is not what was written are
+    /// quarantined on the way.
+    ///
+    /// # Errors
+    /// Final ones: [`OutboxError::is_fatal`].
+    pub async fn due(
+        &self,
+        now: DateTime<Utc>,
+        max_items: u32,
+        max_bytes: u64,
+    ) -> Result<Vec<Parcel>, OutboxError> {
+        let work = move |desk: &mut desk::Desk| {
+            desk.drain(|transaction| rows::due(transaction, now, max_items, max_bytes))
+        };
+        self.owner.ask(work).await
+    }
+
+    /// The store has these rows. They stay in the archive for some days, as far as there is room. Returns how many were
+    /// not confirmed before.
+    ///
+    /// # Errors
+    /// Final ones: [`OutboxError::is_fatal`]. It works on a full disk.
+    pub async fn confirm(&self, keys: &[Key]) -> Result<usize, OutboxError> {
+        let (keys, now) = (keys.to_vec(), Utc::now());
+        let work = move |desk: &mut desk::Desk| {
+            let capacity = desk.capacity();
+            desk.drain(|transaction| {
+                let changed = rows::confirm(transaction, &keys, now)?;
+                archive::prune(transaction, &capacity, now)?;
+                Ok(changed)
+            })
+        };
+        self.owner.ask(work).await
+    }
+
+    /// The store did not take these rows now: they are due again at `next_at`, at most 10 minutes from now.
+    ///
+    /// # Errors
+    /// Final ones: [`OutboxError::is_fatal`].
+    pub async fn postpone(
+        &self,
+        keys: &[Key],
+        next_at: DateTime<Utc>,
+        error: &str,
+    ) -> Result<(), OutboxError> {
+        let (keys, error) = (keys.to_vec(), error.to_owned());
+        let work = move |desk: &mut desk::Desk| {
+            desk.drain(|transaction| rows::postpone(transaction, &keys, next_at, &error))
+        };
+        self.owner.ask(work).await
+    }
+
+    /// The store will never take this row as it is: it is set aside with the reason, until somebody has looked.
+    ///
+    /// # Errors
+    /// Final ones: [`OutboxError::is_fatal`].
+    pub async fn quarantine(&self, key: Key, why: &str) -> Result<(), OutboxError> {
+        let why = why.to_owned();
+        let work =
+            move |desk: &mut desk::Desk| desk.drain(|transaction| rows::quarantine(transaction, key, &why));
+        self.owner.ask(work).await
+    }
+
+    /// How full it is; independent of how much is in it.
+    ///
+    /// # Errors
+    /// Final ones: [`OutboxError::is_fatal`].
+    pub async fn depth(&self) -> Result<Depth, OutboxError> {
+        self.owner.ask(desk::Desk::depth).await
+    }
+
+    /// Intents of this process whose calls are under way.
+    ///
+    /// # Errors
+    /// Final ones: [`OutboxError::is_fatal`].
+    pub async fn open_intents(&self) -> Result<Vec<Intent>, OutboxError> {
+        let work = |desk: &mut desk::Desk| {
+            let session = desk.session().to_owned();
+            desk.transact(|transaction| rows::intents(transaction, &session, true))
+        };
+        self.owner.ask(work).await
+    }
+
+    /// What each provider was paid on a day (UTC), what is reserved included.
+    ///
+    /// # Errors
+    /// Final ones: [`OutboxError::is_fatal`].
+    pub async fn spent(&self, day: NaiveDate) -> Result<BTreeMap<String, Spend>, OutboxError> {
+        let work = move |desk: &mut desk::Desk| desk.transact(|transaction| rows::spent(transaction, day));
+        self.owner.ask(work).await
+    }
+
+    /// The newest rows in a state.
+    ///
+    /// # Errors
+    /// Final ones: [`OutboxError::is_fatal`].
+    pub async fn list(&self, state: State, limit: u32) -> Result<Vec<Item>, OutboxError> {
+        let work = move |desk: &mut desk::Desk| {
+            desk.transact(|transaction| archive::list(transaction, state, limit))
+        };
+        self.owner.ask(work).await
+    }
+
+    /// Every row under an outcome's id, with its document as it is kept, or what is wrong with that.
+    ///
+    /// # Errors
+    /// Final ones: [`OutboxError::is_fatal`].
+    pub async fn show(&self, id: &str) -> Result<Vec<(Item, Result<Value, String>)>, OutboxError> {
+        let id = id.to_owned();
+        let work = move |desk: &mut desk::Desk| desk.transact(|transaction| archive::show(transaction, &id));
+        self.owner.ask(work).await
+    }
+
+    /// Has rows tried again now: those under these ids that are quarantined or waiting, or all that are quarantined.
+    /// Returns how many.
+    ///
+    /// # Errors
+    /// Final ones: [`OutboxError::is_fatal`].
+    pub async fn retry(&self, ids: Option<&[String]>) -> Result<u64, OutboxError> {
+        let (ids, now) = (ids.map(<[String]>::to_vec), Utc::now());
+        let work = move |desk: &mut desk::Desk| {
+            desk.drain(|transaction| archive::retry(transaction, ids.as_deref(), now))
+        };
+        let done = self.owner.ask(work).await;
+        self.work.notify_one();
+        done
+    }
+
+    /// Has delivered rows sent once more that the store confirmed within the window. Harmless where the store still has
+    /// them: their ids are the same. Returns how many.
+    ///
+    /// # Errors
+    /// Final ones: [`OutboxError::is_fatal`].
+    pub async fn replay(&self, window: Window) -> Result<u64, OutboxError> {
+        let now = Utc::now();
+        let work =
+            move |desk: &mut desk::Desk| desk.drain(|transaction| archive::replay(transaction, window, now));
+        let done = self.owner.ask(work).await;
+        self.work.notify_one();
+        done
+    }
+
+    /// Waits until something new is due: an accepted row, a retry, a replay.
+    pub async fn news(&self) {
+        self.work.notified().await;
+    }
+
+    /// Closes the file after what was asked before; other handles can do nothing with it any more. Without it the next
+    /// start takes longer, and nothing is lost.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub async fn close(&self) -> Result<(), OutboxError> {
+        self.owner.close().await
+    }
+}

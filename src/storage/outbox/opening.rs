@@ -1,0 +1,159 @@
+//! From a directory to a desk: the lock, a damaged file set aside, the connection as durability wants it, and what the
+//! process before left behind.
+
+use super::desk::{Desk, Trouble, explain, limit_pages};
+use super::place::Place;
+use super::words::{Capacity, Intent, Opening, OutboxError, Spend};
+use super::{rows, schema};
+use crate::domain::{Failure, Kind, Outcome, Stage, failure};
+use crate::storage::sqlite::library;
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use rusqlite::{Connection, OpenFlags, Transaction};
+use serde_json::json;
+use std::path::Path;
+
+/// Two payloads of the usual size fit into a page.
+const PAGE_SIZE: u32 = 8192;
+
+/// How long the spending of a day is remembered.
+const SPEND_DAYS: i64 = 400;
+
+/// Opens the outbox in `directory`.
+///
+/// # Errors
+/// [`OutboxError`]: locked, unsuitable, or a disk that fails. Damage is no error: the file is set aside.
+pub fn open(directory: &Path, capacity: Capacity) -> Result<(Desk, Opening), OutboxError> {
+    library::check().map_err(OutboxError::Unsuitable)?;
+    let place = Place::prepare(directory)?;
+    let (lock, closed_well) = place.lock()?;
+    // On a full disk the database could not even be opened.
+    if place.disk_room() < capacity.low_water {
+        place.drop_ballast();
+    }
+    let now = Utc::now();
+    let connection = match connect(&place, &capacity, !closed_well) {
+        Err(Trouble::Sqlite(error)) if is_damage(&error) => anew(&place, &capacity, now),
+        connected => connected,
+    };
+    let connection = connection.map_err(|trouble| explain(trouble, &place))?;
+    let mut opening = Opening {
+        unclean: !closed_well,
+        damaged: place.damaged(),
+        notes: place.notes(),
+        interrupted: Vec::new(),
+    };
+    let session = ulid::Ulid::generate().to_string();
+    let mut desk = Desk::new(connection, place, capacity, session.clone(), lock);
+    match desk.transact(|transaction| settle_the_dead(transaction, &session, now)) {
+        Ok(interrupted) => opening.interrupted = interrupted,
+        // They stay what they are until a start finds room.
+        Err(OutboxError::Full { .. }) => {}
+        Err(error) => return Err(error),
+    }
+    Ok((desk, opening))
+}
+
+fn is_damage(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
+}
+
+/// Keeps the damaged file under another name and starts with an empty one.
+fn anew(place: &Place, capacity: &Capacity, now: DateTime<Utc>) -> Result<Connection, Trouble> {
+    place.set_aside(&now.format("%Y%m%dT%H%M%S%3fZ").to_string()).map_err(|error| io(place, &error))?;
+    connect(place, capacity, false)
+}
+
+fn io(place: &Place, error: &std::io::Error) -> OutboxError {
+    OutboxError::Io { path: place.database(), why: error.to_string() }
+}
+
+fn connect(place: &Place, capacity: &Capacity, check: bool) -> Result<Connection, Trouble> {
+    place.touch_database().map_err(|error| io(place, &error))?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(place.database(), flags)?;
+    // Set before the journal's mode, so that no shared memory is needed: a full disk has no room for one.
+    setting(&connection, "locking_mode", "EXCLUSIVE")?;
+    connection.pragma_update(None, "page_size", PAGE_SIZE)?;
+    setting(&connection, "journal_mode", "WAL")?;
+    // In WAL mode only FULL syncs each commit.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    limit_pages(&connection, capacity.max_bytes)?;
+    if check {
+        quick_check(&connection)?;
+    }
+    schema::migrate(&mut connection)?;
+    Ok(connection)
+}
+
+/// Sets what SQLite may silently leave as it was.
+fn setting(connection: &Connection, name: &str, wanted: &str) -> Result<(), Trouble> {
+    let is: String = connection.pragma_update_and_check(None, name, wanted, |row| row.get(0))?;
+    if is.eq_ignore_ascii_case(wanted) {
+        return Ok(());
+    }
+    let said = format!("the outbox cannot have {name}={wanted} here, only {is}: name another directory");
+    Err(OutboxError::Unsuitable(said).into())
+}
+
+fn quick_check(connection: &Connection) -> rusqlite::Result<()> {
+    let said: String = connection.pragma_query_value(None, "quick_check(1)", |row| row.get(0))?;
+    if said == "ok" {
+        return Ok(());
+    }
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+    Err(rusqlite::Error::SqliteFailure(code, Some(said)))
+}
+
+/// Turns the intents of dead processes into rows; what they reserved stays spent, because it may have been.
+fn settle_the_dead(
+    transaction: &Transaction<'_>,
+    session: &str,
+    now: DateTime<Utc>,
+) -> Result<Vec<Intent>, Trouble> {
+    let dead = rows::intents(transaction, session, false)?;
+    for intent in &dead {
+        let row = rows::pack(&interrupted(intent))?;
+        let spent: Spend = intent.reserve;
+        rows::accept(transaction, &intent.id, &[row], spent, now)?;
+    }
+    let oldest = (now - TimeDelta::days(SPEND_DAYS)).date_naive().to_string();
+    transaction.execute("DELETE FROM spend WHERE day < ?", [oldest])?;
+    Ok(dead)
+}
+
+/// The row that tells of a call whose process died. It holds no figure: the measurement is gone.
+fn interrupted(intent: &Intent) -> Outcome {
+    let Intent { id, series, slot_at, at, stamps, .. } = intent;
+    let message = "the measuring process ended during this call, so its measurement is gone; what the provider did is not \
+        known, and the call counts as paid";
+    let (provider, model) = (&series.model.provider, &series.model.model_id);
+    let stage = Stage::Request;
+    let normalized = failure::normalize(message);
+    let stamp = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
+    let mut extra = stamps.clone();
+    for (name, value) in [
+        ("run_ts", json!(stamp(*at))),
+        ("benchmark_profile_id", json!(series.profile_id)),
+        ("vantage", json!(series.vantage)),
+        ("slot_at", json!(slot_at.map(stamp))),
+        ("intent_id", json!(id)),
+    ] {
+        extra.insert(name.to_owned(), value);
+    }
+    Outcome::Failure(Box::new(Failure {
+        id: format!("interrupted-{id}"),
+        provider: provider.clone(),
+        model_name: model.clone(),
+        ts: *at,
+        stage,
+        message: message.to_owned(),
+        error_kind: Kind::Interrupted,
+        http_status: None,
+        provider_error_code: None,
+        fingerprint: failure::fingerprint(provider, model, stage, Kind::Interrupted, &normalized),
+        normalized_message: normalized,
+        traceback: None,
+        extra,
+    }))
+}

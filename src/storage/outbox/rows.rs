@@ -1,0 +1,329 @@
+//! What is done with intents and rows, each a piece of a transaction. When it is done, and what becomes of an error, is
+//! `desk`'s.
+
+use super::desk::Trouble;
+use super::words::{Intent, Key, OutboxError, Parcel, Spend, State};
+use crate::domain::{ModelRef, Outcome, Series};
+use crate::storage::payload::{self, Kind};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
+use std::collections::BTreeMap;
+
+/// Version of the payload's shape.
+const FORMAT: i64 = 1;
+
+/// No row is postponed further than this: a later time was written by a clock that has been set back since.
+const FURTHEST: TimeDelta = TimeDelta::minutes(10);
+
+/// An outcome as it is kept.
+#[derive(Debug, Clone)]
+pub struct Packed {
+    id: String,
+    kind: Kind,
+    provider: String,
+    model: String,
+    measured_at: DateTime<Utc>,
+    sha256: String,
+    body: String,
+}
+
+/// Makes an outcome ready to be kept.
+///
+/// # Errors
+/// [`OutboxError::Refused`] where JSON cannot hold it.
+pub fn pack(outcome: &Outcome) -> Result<Packed, OutboxError> {
+    let (kind, body) = payload::write(outcome).map_err(OutboxError::Refused)?;
+    let (provider, model, measured_at) = match outcome {
+        Outcome::Success(run) => (&run.provider, &run.model_name, run.run_ts),
+        Outcome::Failure(failure) => (&failure.provider, &failure.model_name, failure.ts),
+    };
+    Ok(Packed {
+        id: outcome.id().to_owned(),
+        kind,
+        provider: provider.clone(),
+        model: model.clone(),
+        measured_at,
+        sha256: checksum(kind, &body),
+        body,
+    })
+}
+
+fn checksum(kind: Kind, body: &str) -> String {
+    payload::sha256(&format!("{}\n{body}", kind.as_str()))
+}
+
+/// Writes an intent down and reserves what it may cost. Twice is once.
+pub fn intend(transaction: &Transaction<'_>, session: &str, intent: &Intent) -> Result<(), Trouble> {
+    let Intent { id, series, slot_at, at, reserve, stamps } = intent;
+    let sql = "INSERT OR IGNORE INTO intents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    let inserted = transaction.prepare_cached(sql)?.execute(params![
+        id,
+        session,
+        series.model.provider,
+        series.model.model_id,
+        series.profile_id,
+        series.vantage,
+        slot_at.map(|at| at.timestamp_millis()),
+        at.timestamp_millis(),
+        signed(reserve.runs),
+        signed(reserve.tokens),
+        signed(reserve.micro_dollars),
+        serde_json::json!(stamps).to_string(),
+    ])?;
+    if inserted > 0 {
+        pay(transaction, at.date_naive(), &series.model.provider, *reserve, Spend::default())?;
+    }
+    Ok(())
+}
+
+/// Keeps outcomes and settles the intent that they answer.
+pub fn accept(
+    transaction: &Transaction<'_>,
+    intent: &str,
+    outcomes: &[Packed],
+    spent: Spend,
+    now: DateTime<Utc>,
+) -> Result<(), Trouble> {
+    for outcome in outcomes {
+        keep(transaction, outcome, now)?;
+    }
+    let sql = "DELETE FROM intents WHERE id = ? RETURNING at_ms, provider, runs, tokens, micro_dollars";
+    let mut statement = transaction.prepare_cached(sql)?;
+    let settled = statement.query_row([intent], |row| {
+        let reserve = Spend {
+            runs: unsigned(row.get(2)?)?,
+            tokens: unsigned(row.get(3)?)?,
+            micro_dollars: unsigned(row.get(4)?)?,
+        };
+        Ok((moment(row.get(0)?), row.get::<_, String>(1)?, reserve))
+    });
+    match settled.optional()? {
+        Some((at, provider, reserve)) => pay(transaction, at.date_naive(), &provider, spent, reserve),
+        // Settled before: an answer got lost and the same was asked again.
+        None => Ok(()),
+    }
+}
+
+/// The same content under the same id is there once; other content is another row, which the store will judge.
+fn keep(transaction: &Transaction<'_>, packed: &Packed, now: DateTime<Utc>) -> Result<(), Trouble> {
+    let Packed { id, kind, provider, model, measured_at, sha256, body } = packed;
+    let sql = "INSERT INTO items
+        (id, sha256, kind, provider, model, measured_at_ms, accepted_at_ms, bytes, state, next_at_ms)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'pending', ?7)
+        ON CONFLICT DO NOTHING RETURNING seq";
+    let inserted: Option<i64> = transaction
+        .prepare_cached(sql)?
+        .query_row(
+            params![
+                id,
+                sha256,
+                kind.as_str(),
+                provider,
+                model,
+                measured_at.timestamp_millis(),
+                now.timestamp_millis(),
+                body.len() as i64,
+            ],
+            |row| row.get(0),
+        )
+        .optional()?;
+    if let Some(seq) = inserted {
+        let sql = "INSERT INTO payloads VALUES (?, ?, ?)";
+        transaction.prepare_cached(sql)?.execute(params![seq, FORMAT, body.as_bytes()])?;
+    }
+    Ok(())
+}
+
+fn pay(
+    transaction: &Transaction<'_>,
+    day: NaiveDate,
+    provider: &str,
+    more: Spend,
+    less: Spend,
+) -> Result<(), Trouble> {
+    let sql = "INSERT INTO spend VALUES (?1, ?2, ?3, ?5, ?7) ON CONFLICT DO UPDATE SET
+        runs = max(0, runs + ?3 - ?4), tokens = max(0, tokens + ?5 - ?6),
+        micro_dollars = max(0, micro_dollars + ?7 - ?8)";
+    transaction.prepare_cached(sql)?.execute(params![
+        day.to_string(),
+        provider,
+        signed(more.runs),
+        signed(less.runs),
+        signed(more.tokens),
+        signed(less.tokens),
+        signed(more.micro_dollars),
+        signed(less.micro_dollars),
+    ])?;
+    Ok(())
+}
+
+/// What each provider was paid on a day, what is reserved included.
+pub fn spent(transaction: &Transaction<'_>, day: NaiveDate) -> Result<BTreeMap<String, Spend>, Trouble> {
+    let sql = "SELECT provider, runs, tokens, micro_dollars FROM spend WHERE day = ?";
+    let mut statement = transaction.prepare_cached(sql)?;
+    let rows = statement.query_map([day.to_string()], |row| {
+        let spend = Spend {
+            runs: unsigned(row.get(1)?)?,
+            tokens: unsigned(row.get(2)?)?,
+            micro_dollars: unsigned(row.get(3)?)?,
+        };
+        Ok((row.get(0)?, spend))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The intents of one session, or of all others.
+pub fn intents(transaction: &Transaction<'_>, session: &str, own: bool) -> Result<Vec<Intent>, Trouble> {
+    let sql =
+        "SELECT id, provider, model, profile_id, vantage, slot_at_ms, at_ms, runs, tokens, micro_dollars,
+        stamps FROM intents WHERE (session = ?) = ? ORDER BY at_ms, id";
+    let mut statement = transaction.prepare_cached(sql)?;
+    let rows = statement.query_map(params![session, own], |row| {
+        let stamps: String = row.get(10)?;
+        Ok(Intent {
+            id: row.get(0)?,
+            series: Series {
+                model: ModelRef { provider: row.get(1)?, model_id: row.get(2)? },
+                profile_id: row.get(3)?,
+                vantage: row.get(4)?,
+            },
+            slot_at: row.get::<_, Option<i64>>(5)?.map(moment),
+            at: moment(row.get(6)?),
+            reserve: Spend {
+                runs: unsigned(row.get(7)?)?,
+                tokens: unsigned(row.get(8)?)?,
+                micro_dollars: unsigned(row.get(9)?)?,
+            },
+            stamps: serde_json::from_str(&stamps).unwrap_or_default(),
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The rows that are due, those that wait longest first. A payload that is not what was written is quarantined.
+pub fn due(
+    transaction: &Transaction<'_>,
+    now: DateTime<Utc>,
+    max_items: u32,
+    max_bytes: u64,
+) -> Result<Vec<Parcel>, Trouble> {
+    let sql = "SELECT i.seq, i.kind, i.sha256, i.attempts, i.measured_at_ms, p.format, p.body
+        FROM items i LEFT JOIN payloads p USING (seq)
+        WHERE i.state = 'pending' AND (i.next_at_ms <= ?1 OR i.next_at_ms > ?2)
+        ORDER BY i.next_at_ms, i.seq LIMIT ?3";
+    let mut statement = transaction.prepare_cached(sql)?;
+    let (now, furthest) = (now.timestamp_millis(), (now + FURTHEST).timestamp_millis());
+    let mut found = statement.query(params![now, furthest, max_items])?;
+    let (mut parcels, mut spoiled, mut bytes) = (Vec::new(), Vec::new(), 0);
+    while let Some(row) = found.next()? {
+        match unpack(row)? {
+            Ok(parcel) => {
+                bytes += parcel.bytes;
+                if bytes > max_bytes && !parcels.is_empty() {
+                    break;
+                }
+                parcels.push(parcel);
+            }
+            Err(spoil) => spoiled.push(spoil),
+        }
+    }
+    for (key, why) in spoiled {
+        quarantine(transaction, key, &why)?;
+    }
+    Ok(parcels)
+}
+
+fn unpack(row: &Row<'_>) -> Result<Result<Parcel, (Key, String)>, rusqlite::Error> {
+    let (key, kind, sha256): (_, String, String) = (Key(row.get(0)?), row.get(1)?, row.get(2)?);
+    let (format, body): (Option<i64>, Option<Vec<u8>>) = (row.get(5)?, row.get(6)?);
+    let (attempts, measured_at) = (row.get(3)?, moment(row.get(4)?));
+    Ok(match open(&kind, &sha256, format, body) {
+        Ok((outcome, bytes)) => Ok(Parcel { key, outcome, bytes, attempts, measured_at }),
+        Err(why) => Err((key, why)),
+    })
+}
+
+/// Reads a payload, or says why it is not what was written.
+pub fn open(
+    kind: &str,
+    sha256: &str,
+    format: Option<i64>,
+    body: Option<Vec<u8>>,
+) -> Result<(Outcome, u64), String> {
+    let kind = Kind::named(kind).ok_or_else(|| format!("its kind `{kind}` is not known"))?;
+    let body = body.ok_or("its payload is gone")?;
+    if format != Some(FORMAT) {
+        return Err(format!("its format is {}, and this program knows {FORMAT}", format.unwrap_or_default()));
+    }
+    let body = String::from_utf8(body).map_err(|_| "its payload is no text")?;
+    if checksum(kind, &body) != sha256 {
+        return Err("its checksum is wrong".to_owned());
+    }
+    Ok((payload::read(kind, &body)?, body.len() as u64))
+}
+
+/// Marks rows as confirmed by the store. Returns how many were not before.
+pub fn confirm(transaction: &Transaction<'_>, keys: &[Key], now: DateTime<Utc>) -> Result<usize, Trouble> {
+    let sql = "UPDATE items SET state = 'delivered', delivered_at_ms = ?, error = NULL
+        WHERE seq = ? AND state <> 'delivered'";
+    let mut statement = transaction.prepare_cached(sql)?;
+    let mut changed = 0;
+    for Key(seq) in keys {
+        changed += statement.execute(params![now.timestamp_millis(), seq])?;
+    }
+    Ok(changed)
+}
+
+/// Puts off rows that were tried in vain.
+pub fn postpone(
+    transaction: &Transaction<'_>,
+    keys: &[Key],
+    next_at: DateTime<Utc>,
+    error: &str,
+) -> Result<(), Trouble> {
+    let sql = "UPDATE items SET attempts = attempts + 1, next_at_ms = ?, error = ?
+        WHERE seq = ? AND state = 'pending'";
+    let mut statement = transaction.prepare_cached(sql)?;
+    for Key(seq) in keys {
+        statement.execute(params![next_at.timestamp_millis(), error, seq])?;
+    }
+    Ok(())
+}
+
+/// Sets a row aside with the reason.
+pub fn quarantine(transaction: &Transaction<'_>, key: Key, why: &str) -> Result<(), Trouble> {
+    let sql = "UPDATE items SET state = 'quarantined', attempts = attempts + 1, error = ?
+        WHERE seq = ? AND state = 'pending'";
+    transaction.prepare_cached(sql)?.execute(params![why, key.0])?;
+    Ok(())
+}
+
+/// How many rows are in which state.
+pub fn tally(transaction: &Transaction<'_>) -> Result<Vec<(State, u64)>, Trouble> {
+    let mut statement = transaction.prepare_cached("SELECT rows FROM tally WHERE state = ?")?;
+    let count = |state: State| -> Result<_, Trouble> {
+        Ok((state, statement.query_row([state.as_str()], |row| unsigned(row.get(0)?))?))
+    };
+    State::ALL.into_iter().map(count).collect()
+}
+
+/// When the oldest waiting row was measured.
+pub fn oldest(transaction: &Transaction<'_>) -> Result<Option<DateTime<Utc>>, Trouble> {
+    let sql = "SELECT min(measured_at_ms) FROM items WHERE state = 'pending'";
+    let found: Option<i64> = transaction.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+    Ok(found.map(moment))
+}
+
+/// A moment from its milliseconds. SQLite holds more years than a calendar does.
+pub fn moment(milliseconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(milliseconds).unwrap_or_default()
+}
+
+/// A count from SQLite, which has no unsigned numbers.
+pub fn unsigned(number: i64) -> rusqlite::Result<u64> {
+    u64::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(0, number))
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,226 @@
+//! What is said of the outbox: intents, parcels, spend, room, and what can be wrong with it. Data alone.
+
+use crate::domain::{Outcome, Series};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::path::PathBuf;
+
+/// How much the outbox may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capacity {
+    /// The largest that the database may become, bytes. Nothing is thrown away to stay below it.
+    pub max_bytes: u64,
+    /// A file of so many bytes that is given up when the disk is full, so that rows can still go; 0 for none.
+    pub ballast_bytes: u64,
+    /// With less room than this, bytes, no intent is taken.
+    pub low_water: u64,
+    /// Days for which delivered rows stay, for `replay`; 0 keeps none.
+    pub archive_days: u32,
+    /// The most that delivered rows may take, bytes; the oldest go first.
+    pub archive_bytes: u64,
+}
+
+impl Default for Capacity {
+    /// 4 GiB: more than a million rows; a quarter of it for delivered ones of the last 7 days; 16 MiB of ballast, and
+    /// paid calls stop with less than 32 MiB left.
+    fn default() -> Self {
+        let mib = 1024 * 1024;
+        Self {
+            max_bytes: 4096 * mib,
+            ballast_bytes: 16 * mib,
+            low_water: 32 * mib,
+            archive_days: 7,
+            archive_bytes: 1024 * mib,
+        }
+    }
+}
+
+/// What calls of a day cost: requests, tokens (input and output), millionths of a US dollar.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spend {
+    /// Requests.
+    pub runs: u64,
+    /// Tokens, input and output.
+    pub tokens: u64,
+    /// Millionths of a US dollar.
+    pub micro_dollars: u64,
+}
+
+/// A call that is about to be made. Written down before it, so that a call whose process died is seen and paid for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Intent {
+    /// The attempt's id, unlike any other.
+    pub id: String,
+    /// What is measured.
+    pub series: Series,
+    /// Whose turn it is; none for calls outside the turns (a probe).
+    pub slot_at: Option<DateTime<Utc>>,
+    /// When the call starts; its UTC day is the one that pays.
+    pub at: DateTime<Utc>,
+    /// The most that it can cost; counts as spent until the outcome says what it did cost.
+    pub reserve: Spend,
+    /// Further fields of the `interrupted` row that the intent becomes if the process dies: `sample_role`, owner, ….
+    pub stamps: Map<String, Value>,
+}
+
+/// The outbox's own name of a row; an outcome's id can be there twice, with different content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Key(pub i64);
+
+/// A row that is due.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parcel {
+    /// The outbox's name of it.
+    pub key: Key,
+    /// The outcome, read from its bytes and found as it was written.
+    pub outcome: Outcome,
+    /// The size of its payload, bytes.
+    pub bytes: u64,
+    /// How often it was tried in vain.
+    pub attempts: u32,
+    /// When it was measured.
+    pub measured_at: DateTime<Utc>,
+}
+
+/// Where a row stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It waits for the store.
+    Pending,
+    /// Trying again cannot help; it waits for somebody to look.
+    Quarantined,
+    /// The store has confirmed it; it stays for some days.
+    Delivered,
+}
+
+impl State {
+    /// All of them.
+    pub const ALL: [State; 3] = [State::Pending, State::Quarantined, State::Delivered];
+
+    /// The word for it, on the disk and for people.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Pending => "pending",
+            State::Quarantined => "quarantined",
+            State::Delivered => "delivered",
+        }
+    }
+}
+
+/// A row as lists show it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Item {
+    /// The outbox's name of it.
+    pub key: Key,
+    /// The outcome's id.
+    pub id: String,
+    /// `run` or `failure`.
+    pub kind: String,
+    /// The provider.
+    pub provider: String,
+    /// The provider's id for the model.
+    pub model: String,
+    /// Where it stands.
+    pub state: State,
+    /// When it was measured.
+    pub measured_at: DateTime<Utc>,
+    /// When the outbox took it.
+    pub accepted_at: DateTime<Utc>,
+    /// How often it was tried in vain.
+    pub attempts: u32,
+    /// When it is tried again; for pending rows.
+    pub next_at: Option<DateTime<Utc>>,
+    /// When the store confirmed it; for delivered rows.
+    pub delivered_at: Option<DateTime<Utc>>,
+    /// What the store said last, or why it is quarantined.
+    pub error: Option<String>,
+    /// The size of its payload, bytes.
+    pub bytes: u64,
+}
+
+/// How full the outbox is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Depth {
+    /// Rows that wait.
+    pub pending: u64,
+    /// Rows set aside until somebody looks.
+    pub quarantined: u64,
+    /// Delivered rows that are kept.
+    pub delivered: u64,
+    /// When the oldest waiting row was measured.
+    pub oldest_at: Option<DateTime<Utc>>,
+    /// What it takes on the disk, bytes, without the ballast.
+    pub bytes: u64,
+    /// No room: no intent is taken.
+    pub full: bool,
+}
+
+/// What was found when the outbox was opened.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Opening {
+    /// The process before did not close it.
+    pub unclean: bool,
+    /// Intents whose process died; each is an `interrupted` failure row now.
+    pub interrupted: Vec<Intent>,
+    /// Damaged databases in the directory, this time's and earlier ones. Rows may be lost in them until somebody has
+    /// looked and moved them away.
+    pub damaged: Vec<PathBuf>,
+    /// What somebody should know: the directory dies with the container.
+    pub notes: Vec<String>,
+}
+
+/// Why the outbox did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OutboxError {
+    /// There is no room. Rows that are in it stay, and can still go.
+    #[error("the outbox {} is full: {why}", path.display())]
+    Full {
+        /// The database.
+        path: PathBuf,
+        /// Which room is missing.
+        why: String,
+    },
+    /// What is on the disk is no sound database. Final: opening it again sets the file aside.
+    #[error("the outbox {} is damaged: {why}", path.display())]
+    Damaged {
+        /// The database.
+        path: PathBuf,
+        /// What SQLite says.
+        why: String,
+    },
+    /// The disk failed, or the thread has ended. Final: what was not acknowledged may or may not be there.
+    #[error("the outbox {} cannot be used: {why}", path.display())]
+    Io {
+        /// The database.
+        path: PathBuf,
+        /// What the system says.
+        why: String,
+    },
+    /// Another process has it open.
+    #[error(
+        "the outbox {} is open in another process{}",
+        path.display(),
+        pid.map(|pid| format!(", pid {pid}")).unwrap_or_default()
+    )]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+        /// Who, where the lock file says it.
+        pid: Option<u32>,
+    },
+    /// The place is none for an outbox: a network file system, a newer version's file.
+    #[error("{0}")]
+    Unsuitable(String),
+    /// JSON cannot hold this outcome.
+    #[error("the outcome cannot be kept: {0}")]
+    Refused(String),
+}
+
+impl OutboxError {
+    /// Whether the process should end with its reason: nothing that follows could be believed.
+    pub fn is_fatal(&self) -> bool {
+        matches!(self, OutboxError::Damaged { .. } | OutboxError::Io { .. })
+    }
+}

@@ -1,0 +1,31 @@
+//! Whether the SQLite library that was built in keeps what it acknowledges.
+
+/// The first library without the bug that loses commits when two connections write and checkpoint at once
+/// (https://sqlite.org/wal.html#walresetbug): 3.51.3.
+const OLDEST: i32 = 3_051_003;
+
+/// Refuses a library that can lose commits: a lock file can bring an old one back without anybody noticing.
+///
+/// # Errors
+/// Why, and what to do.
+pub fn check() -> Result<(), String> {
+    judge(rusqlite::version_number(), rusqlite::version())
+}
+
+fn judge(number: i32, version: &str) -> Result<(), String> {
+    if number >= OLDEST {
+        return Ok(());
+    }
+    Err(format!("SQLite {version} can lose commits: build with 3.51.3 or newer"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_library_is_new_enough_to_keep_commits() {
+        check().unwrap();
+        assert!(judge(3_046_000, "3.46.0").is_err());
+    }
+}

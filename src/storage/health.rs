@@ -2,7 +2,7 @@
 //! incremented; every figure follows from rows, so recording twice cannot count twice.
 
 use crate::domain::ModelRef;
-use crate::storage::contract::date_value;
+use crate::storage::contract::{date_value, parse_date};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 
@@ -83,6 +83,39 @@ pub fn fields(model: &ModelRef, facts: &Facts, now: DateTime<Utc>) -> Map<String
     fields
 }
 
+/// A health row brought up to `now` from its own figures. Counts of the last day are over where the newest attempt is.
+pub fn refreshed(
+    before: &Map<String, Value>,
+    model: &ModelRef,
+    enabled: bool,
+    cadence: u32,
+    now: DateTime<Utc>,
+) -> Map<String, Value> {
+    let instant = |name: &str| before.get(name).and_then(Value::as_str).and_then(parse_date);
+    let last_attempt_at = instant("last_attempt_at");
+    let text = |name: &str| before.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let last_error = instant("last_error_at").map(|at| LastError {
+        at,
+        kind: text("last_error_kind"),
+        message: text("last_error_message"),
+    });
+    let recent = last_attempt_at.is_some_and(|at| now - at <= WINDOW);
+    let count = |name: &str| before.get(name).and_then(Value::as_i64).unwrap_or(0);
+    let of_day = |name: &str| if recent { count(name) } else { 0 };
+    let facts = Facts {
+        enabled,
+        cadence_seconds: Some(i64::from(cadence)),
+        last_success_at: instant("last_success_at"),
+        last_attempt_at,
+        last_error,
+        consecutive_failures: count("consecutive_failures"),
+        successes_24h: of_day("successes_24h"),
+        failures_24h: of_day("failures_24h"),
+        deadline_misses_24h: of_day("deadline_misses_24h"),
+    };
+    fields(model, &facts, now)
+}
+
 /// The word for a model whose newest success is so old.
 pub fn freshness(enabled: bool, staleness_seconds: Option<i64>, cadence: i64) -> &'static str {
     match staleness_seconds {
@@ -97,7 +130,6 @@ pub fn freshness(enabled: bool, staleness_seconds: Option<i64>, cadence: i64) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::contract::parse_date;
 
     #[test]
     fn freshness_follows_the_cadence() {

@@ -60,8 +60,8 @@ impl JobStatus {
 pub struct Lease {
     /// The daemon; of the predecessor's rows, its worker.
     pub owner: String,
-    /// Until when, by the store's clock. Missing where another writer forgot it, and then nobody holds it.
-    pub expires_at: Option<DateTime<Utc>>,
+    /// Until when, by the store's clock.
+    pub expires_at: DateTime<Utc>,
 }
 
 /// A series as the store knows it.
@@ -87,7 +87,7 @@ pub struct JobState {
     pub last_success_at: Option<DateTime<Utc>>,
     /// When anything of this was last written.
     pub updated_at: Option<DateTime<Utc>>,
-    /// Who holds it, while it runs.
+    /// Who holds it. A running job without a lease, as another writer may leave it, is nobody's.
     pub lease: Option<Lease>,
     /// One more with every grant; 0 before the first.
     pub epoch: i64,
@@ -121,6 +121,8 @@ pub struct Grant {
     pub owner: String,
     /// The fence: what a holder of an older epoch writes is refused.
     pub epoch: i64,
+    /// Unlike that of any other grant: the predecessor replaces whole rows, and epochs begin again.
+    pub lease_id: String,
     /// Which grant of the slot this is, from 1.
     pub attempt: u32,
     /// By the store's clock. The holder counts its own time from before it asked.
@@ -205,16 +207,35 @@ pub fn id(series: &Series) -> String {
     format!("{}:{}:{}", series.model, series.profile_id, series.vantage)
 }
 
+/// What a claim finds where two series would share one id.
+pub fn other_series(id: &str) -> StoreError {
+    StoreError::Conflict(format!("the job `{id}` belongs to another series: rename one of the two profiles"))
+}
+
+/// How long a failed attempt rests, within its bounds, in milliseconds.
+pub fn rest_milliseconds(after: Duration) -> i64 {
+    let asked = i64::try_from(after.as_millis()).unwrap_or(i64::MAX);
+    asked.min(LONGEST_REST.num_milliseconds())
+}
+
+/// How much of an error's message a job keeps.
+pub const LONGEST_MESSAGE: usize = 2000;
+
+/// A message, shortened.
+pub fn shortened(message: &str) -> String {
+    message.chars().take(LONGEST_MESSAGE).collect()
+}
+
 /// Why a claim is refused; nothing where it is granted. This is the rule: the stores apply it inside one atomic step.
 pub fn refusal(job: &JobState, claim: &Claim, now: DateTime<Utc>) -> Option<Claimed> {
     let begins = claim.slot.starts_at;
     let claimed = job.slot_at.filter(|at| *at <= now);
     let resting = job.not_before.filter(|until| *until > now && *until <= now + LONGEST_REST);
-    let held = job.lease.as_ref().and_then(|lease| Some((lease, lease.expires_at.filter(|at| *at > now)?)));
+    let held = job.lease.as_ref().filter(|lease| lease.expires_at > now);
     match (job.status, held) {
         (JobStatus::Cancelled, _) => return Some(Claimed::Cancelled),
-        (JobStatus::Running, Some((lease, until))) => {
-            return Some(Claimed::Taken { by: lease.owner.clone(), until });
+        (JobStatus::Running, Some(lease)) => {
+            return Some(Claimed::Taken { by: lease.owner.clone(), until: lease.expires_at });
         }
         _ if begins > now => return Some(Claimed::Resting { until: begins }),
         _ => {}

@@ -1,6 +1,6 @@
 //! Where outcomes are kept and the catalogue is read and changed: SQLite and MongoDB behind the same traits. [`Sink`] is
 //! all that a remote runner may do; [`Catalogue`] and [`Store`] add what an operator does, [`History`] what an operator
-//! may ask, and [`Listings`] keeps what providers list.
+//! may ask, [`Listings`] keeps what providers list, [`Jobs`] says who measures what now, and [`Vitals`] keeps signs of life.
 //!
 //! An outcome becomes a row in [`document`] (types by the table in [`contract`]), and the row goes to the store that
 //! [`open()`] made of a [`Location`]. What no store took is kept by [`spill`] until one does; a daemon's rows
@@ -14,6 +14,7 @@ pub mod contract;
 pub mod document;
 pub mod health;
 pub mod history;
+pub mod jobs;
 pub mod listings;
 pub mod location;
 pub mod mongo;
@@ -26,13 +27,16 @@ pub mod pulse_file;
 mod samples;
 pub mod spill;
 pub mod sqlite;
+pub mod vitals;
 
 pub use catalogue::Catalogue;
 pub use history::History;
+pub use jobs::Jobs;
 pub use listings::Listings;
 pub use location::{Location, LocationError, MongoUri};
 pub use names::Names;
 pub use open::{create_private_dir, init_plan, open};
+pub use vitals::Vitals;
 
 use crate::domain::{ModelRef, Outcome};
 use async_trait::async_trait;
@@ -96,7 +100,7 @@ pub trait Sink: Send + Sync {
 
 /// What an operator may do besides.
 #[async_trait]
-pub trait Store: Sink + Catalogue + History + Listings {
+pub trait Store: Sink + Catalogue + History + Listings + Jobs + Vitals {
     /// Creates tables, collections and indexes that are missing. Twice is once.
     async fn init(&self) -> Result<(), StoreError>;
 

@@ -24,6 +24,8 @@ pub struct Names {
     pub scheduler_heartbeats: String,
     /// Self-checks.
     pub check_runs: String,
+    /// Where models stand in their life, one row a model.
+    pub model_status: String,
     /// Reads of what providers list.
     pub discovery_runs: String,
     /// What providers list.
@@ -59,6 +61,7 @@ impl Names {
             model_health: named("MODEL_HEALTH", "bench_model_health"),
             scheduler_heartbeats: named("SCHEDULER_HEARTBEATS", "bench_scheduler_heartbeats"),
             check_runs: named("CHECK_RUNS", "bench_check_runs"),
+            model_status: named("MODEL_STATUS", "model_status"),
             discovery_runs: named("DISCOVERY_RUNS", "bench_discovery_runs"),
             provider_catalog: named("PROVIDER_CATALOG", "provider_catalog"),
             model_adaptations: named("MODEL_ADAPTATIONS", "bench_model_adaptations"),
@@ -79,6 +82,7 @@ impl Names {
             &self.model_health,
             &self.scheduler_heartbeats,
             &self.check_runs,
+            &self.model_status,
             &self.discovery_runs,
             &self.provider_catalog,
             &self.model_adaptations,

@@ -6,6 +6,7 @@ use crate::storage::StoreError;
 use crate::storage::health::DEFAULT_CADENCE_SECONDS;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 
@@ -43,7 +44,7 @@ pub struct CheckRun {
 }
 
 /// The answer to one self-check.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckResult {
     /// `every_enabled_model_is_measured`.
     pub name: String,

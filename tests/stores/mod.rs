@@ -2,6 +2,7 @@
 
 pub mod backend;
 mod catalogue;
+mod jobs;
 mod listings;
 mod mongo;
 mod sqlite;

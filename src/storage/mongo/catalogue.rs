@@ -36,7 +36,8 @@ async fn models(shared: &Shared, filter: Document) -> Result<Vec<Document>, Trou
     Ok(found)
 }
 
-fn model(entry: &Document) -> Option<ModelRef> {
+/// Whose entry it is, where it says so in texts.
+pub fn model(entry: &Document) -> Option<ModelRef> {
     Some(ModelRef::new(entry.get_str("provider").ok()?, entry.get_str("model_id").ok()?))
 }
 
@@ -83,6 +84,19 @@ pub async fn put_model(shared: &Shared, model: &ModelRef, name: &str, enabled: b
         Err(error) if is_duplicate(&error) => Err(other_is_enabled(model)),
         other => Ok(other.map(drop)?),
     }
+}
+
+/// Whether the catalogue wants a model measured; nothing where it does not have the model.
+pub async fn is_enabled(shared: &Shared, model: &ModelRef) -> Result<Option<bool>, mongodb::error::Error> {
+    let catalogued = doc! { "provider": &model.provider, "model_id": &model.model_id };
+    let entry = shared.collection(&shared.names.models).find_one(catalogued).await?;
+    Ok(entry.as_ref().map(wanted))
+}
+
+/// Whether an entry of the catalogue is to be measured.
+pub fn wanted(entry: &Document) -> bool {
+    let is_true = |name: &str| entry.get_bool(name).unwrap_or(false);
+    is_true("enabled") && !is_true("deprecated")
 }
 
 /// Whether a model whose id differs in case alone is enabled.

@@ -156,7 +156,8 @@ async fn insert(shared: &Shared, order: &Order) -> Result<bool, Error> {
     Ok(result.upserted_id.is_some())
 }
 
-/// Takes the model's queued work away: nothing may be paid for a model that is off.
+/// Takes the model's waiting work away: nothing may be paid for a model that is off. Series that rest between two turns
+/// are cancelled too, and not counted.
 async fn cancel_jobs(shared: &Shared, order: &Order) -> Result<u64, Error> {
     if order.set.get("enabled") != Some(&Value::Bool(false)) {
         return Ok(0);
@@ -166,7 +167,12 @@ async fn cancel_jobs(shared: &Shared, order: &Order) -> Result<u64, Error> {
     let now = date(Utc::now());
     let cancelled = doc! { "$set": { "status": "cancelled", "updated_at": now.clone(), "finished_at": now } };
     let jobs = shared.collection(&shared.names.bench_jobs);
-    Ok(jobs.update_many(queued, cancelled).await?.modified_count)
+    let count = jobs.update_many(queued, cancelled).await?.modified_count;
+    let mut resting = of_model(&order.model);
+    resting.insert("status", doc! { "$in": ["success", "dead_letter"] });
+    let cancelled = doc! { "$set": { "status": "cancelled", "updated_at": date(Utc::now()) } };
+    jobs.update_many(resting, cancelled).await?;
+    Ok(count)
 }
 
 /// The newest batches.

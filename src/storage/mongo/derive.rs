@@ -2,8 +2,9 @@
 //! rows, so it does not matter how often this runs for one row.
 
 use super::errors::{Trouble, is_duplicate};
+use super::plain::{instant, whole};
 use super::record::upsert;
-use super::{Shared, bson};
+use super::{Shared, bson, catalogue};
 use crate::domain::ModelRef;
 use crate::storage::document::{Place, Row};
 use crate::storage::health::{self, CLOCK_SLACK, Facts, LastError, WINDOW};
@@ -54,27 +55,21 @@ fn fields(row: &Row, names: &[&str]) -> Document {
 
 /// Derives the health of a model again, where the catalogue has the model.
 ///
-/// Of two writers the one that began to count later has seen more: its time stands in `updated_at`, and the filter keeps
-/// the other from overwriting it (its upsert then finds the `_id` taken).
+/// Of two writers the one that began to count later has seen more: its time stands in `counted_at`, and the filter keeps
+/// the other from overwriting it (its upsert then finds the `_id` taken). Not in `updated_at`, which the refresh of all
+/// rows moves by the server's clock.
 pub async fn health(shared: &Shared, model: &ModelRef) -> Result<(), Error> {
-    let catalogued = doc! { "provider": &model.provider, "model_id": &model.model_id };
-    let Some(entry) = shared.collection(&shared.names.models).find_one(catalogued).await? else {
-        return Ok(());
-    };
-    let enabled = is_true(&entry, "enabled") && !is_true(&entry, "deprecated");
+    let Some(enabled) = catalogue::is_enabled(shared, model).await? else { return Ok(()) };
     let now = Utc::now();
     let facts = Facts { enabled, ..facts(shared, model, now).await? };
-    let document = bson::to_document(&health::fields(model, &facts, now));
-    let filter = doc! { "_id": health::id(model), "updated_at": { "$not": { "$gt": bson::date(now) } } };
+    let mut document = bson::to_document(&health::fields(model, &facts, now));
+    document.insert("counted_at", bson::date(now));
+    let filter = doc! { "_id": health::id(model), "counted_at": { "$not": { "$gt": bson::date(now) } } };
     let rows = shared.collection(&shared.names.model_health);
     match rows.update_one(filter, doc! { "$set": document }).upsert(true).await {
         Err(error) if is_duplicate(&error) => Ok(()),
         other => other.map(drop),
     }
-}
-
-fn is_true(document: &Document, name: &str) -> bool {
-    document.get_bool(name).unwrap_or(false)
 }
 
 async fn facts(shared: &Shared, model: &ModelRef, now: DateTime<Utc>) -> Result<Facts, Error> {
@@ -148,16 +143,4 @@ impl Window<'_> {
 fn error(row: &Document) -> Option<LastError> {
     let text = |name: &str| row.get_str(name).unwrap_or_default().to_owned();
     Some(LastError { at: instant(row, "ts")?, kind: text("error_kind"), message: text("message") })
-}
-
-fn instant(document: &Document, name: &str) -> Option<DateTime<Utc>> {
-    DateTime::from_timestamp_millis(document.get_datetime(name).ok()?.timestamp_millis())
-}
-
-fn whole(document: &Document, name: &str) -> Option<i64> {
-    match document.get(name)? {
-        Bson::Int32(number) => Some(i64::from(*number)),
-        Bson::Int64(number) => Some(*number),
-        _ => None,
-    }
 }

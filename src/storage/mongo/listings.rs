@@ -1,24 +1,15 @@
-//! What providers list. The models of a read go out in a few `update` commands of many upserts each, in every version's
-//! own words: one call a model would take seconds where each waits for the journal.
+//! What providers list. The models of a read go out in a few commands of many upserts each.
 
-use super::Shared;
 use super::bson::{date, fields_of, natural};
-use super::connect::WRITE_TIMEOUT;
 use super::errors::Trouble;
+use super::plain::instant;
+use super::{Shared, bulk};
 use crate::domain::ModelRef;
 use crate::domain::listing::{CatalogRow, Change, Facts, Kept, ListedModel, Listing, MeasuredModel, ReadRow};
-use crate::storage::StoreError;
 use crate::storage::listings::{Before, SOURCE_VERSION, changes_after};
-use chrono::{DateTime, Utc};
 use mongodb::Collection;
 use mongodb::bson::{self, Bson, Document, doc};
 use std::collections::HashMap;
-
-/// Upserts in one command. A raw entry has at most 128 KiB, so a command stays far below the server's 48 MB.
-const BATCH: usize = 200;
-
-/// `DuplicateKey`: another writer has put the same model first.
-const DUPLICATE: i32 = 11000;
 
 /// Keeps a read.
 pub async fn keep(shared: &Shared, listing: &Listing) -> Result<Kept, Trouble> {
@@ -30,9 +21,7 @@ pub async fn keep(shared: &Shared, listing: &Listing) -> Result<Kept, Trouble> {
         kept.changed += u64::from(changed);
         updates.push(upsert(listing, model, &changes));
     }
-    for batch in updates.chunks(BATCH) {
-        kept.new += write(shared, batch).await?;
-    }
+    kept.new = bulk::update(shared, &shared.names.provider_catalog, &updates).await?;
     let count = |count: u64| Bson::Int32(i32::try_from(count).unwrap_or(i32::MAX));
     let row = doc! {
         "provider": &listing.provider,
@@ -72,58 +61,6 @@ fn upsert(listing: &Listing, model: &ListedModel, changes: &[Change]) -> Documen
         },
         "upsert": true,
     }
-}
-
-/// Sends upserts, again where another writer was first, and gives how many rows are new.
-async fn write(shared: &Shared, batch: &[Document]) -> Result<u64, Trouble> {
-    let answer = send(shared, batch).await?;
-    let lost: Vec<Document> = array(&answer, "writeErrors")
-        .iter()
-        .filter_map(Bson::as_document)
-        .filter(|error| is_duplicate(error))
-        .filter_map(|error| batch.get(usize::try_from(error.get_i32("index").ok()?).ok()?).cloned())
-        .collect();
-    refuse_errors(&answer, |error| !is_duplicate(error))?;
-    let mut new = array(&answer, "upserted").len();
-    if !lost.is_empty() {
-        let answer = send(shared, &lost).await?;
-        refuse_errors(&answer, |_| true)?;
-        new += array(&answer, "upserted").len();
-    }
-    Ok(new as u64)
-}
-
-fn is_duplicate(error: &Document) -> bool {
-    error.get_i32("code").is_ok_and(|code| code == DUPLICATE)
-}
-
-async fn send(shared: &Shared, batch: &[Document]) -> Result<Document, Trouble> {
-    let timeout = i32::try_from(WRITE_TIMEOUT.as_millis()).unwrap_or(i32::MAX);
-    let command = doc! {
-        "update": &shared.names.provider_catalog,
-        "updates": batch.to_vec(),
-        "ordered": false,
-        "writeConcern": { "w": "majority", "j": true, "wtimeout": timeout },
-    };
-    Ok(shared.database.run_command(command).await?)
-}
-
-/// A command that came through says in its answer what of it did not.
-fn refuse_errors(answer: &Document, counts: impl Fn(&Document) -> bool) -> Result<(), Trouble> {
-    let said = |error: &Document| error.get_str("errmsg").unwrap_or("no reason given").to_owned();
-    let mut errors = array(answer, "writeErrors").iter().filter_map(Bson::as_document);
-    if let Some(error) = errors.find(|error| counts(error)) {
-        return Err(StoreError::Rejected(format!("a listed model cannot be stored: {}", said(error))).into());
-    }
-    if let Ok(error) = answer.get_document("writeConcernError") {
-        let text = format!("the list is not confirmed by a majority: {}", said(error));
-        return Err(StoreError::Unavailable(text).into());
-    }
-    Ok(())
-}
-
-fn array<'a>(document: &'a Document, name: &str) -> &'a [Bson] {
-    document.get_array(name).map(Vec::as_slice).unwrap_or_default()
 }
 
 async fn before(shared: &Shared, provider: &str) -> Result<HashMap<String, Before>, Trouble> {
@@ -210,10 +147,6 @@ async fn all(
     Ok(found)
 }
 
-fn instant(row: &Document, name: &str) -> Option<DateTime<Utc>> {
-    row.get_datetime(name).ok().and_then(|date| DateTime::from_timestamp_millis(date.timestamp_millis()))
-}
-
 /// `None` where another program wrote the row, or wrote other facts into it.
 fn facts(row: &Document) -> Option<Facts> {
     let facts = row.get_document("facts").ok()?.clone();
@@ -230,5 +163,5 @@ fn changes(row: &Document) -> Vec<Change> {
         let fact = change.get_str("fact").ok()?.to_owned();
         Some(Change { at: instant(change, "at")?, fact, from: value("from"), to: value("to") })
     };
-    array(row, "changes").iter().filter_map(Bson::as_document).filter_map(change).collect()
+    bulk::array(row, "changes").iter().filter_map(Bson::as_document).filter_map(change).collect()
 }

@@ -2,6 +2,7 @@
 //! every row goes in under its own `_id`, and no call waits longer than its deadline.
 
 mod bson;
+mod bulk;
 mod call;
 mod catalogue;
 mod changes;
@@ -11,9 +12,11 @@ mod entries;
 mod errors;
 mod history;
 pub(super) mod indexes;
+mod jobs;
 mod listings;
 mod plain;
 mod record;
+mod vitals;
 
 use crate::domain::listing::{CatalogRow, Kept, Listing, MeasuredModel, ReadRow};
 use crate::domain::{ModelRef, Outcome};
@@ -21,8 +24,10 @@ use crate::storage::catalogue::{
     Batch, Change, ChangesOf, Entry, Figures, Order, Ordered, Scope as ModelScope,
 };
 use crate::storage::history::{Cell, Grain, History, Scope, Series, Stored, Successes};
+use crate::storage::jobs::{Claim, Claimed, Ending, Grant, JobState};
+use crate::storage::vitals::{Beat, Cadences, CheckRun, Heartbeat, ModelStatus};
 use crate::storage::{
-    Catalogue, Listings, MongoUri, Names, Recorded, Sink, Store, StoreError, WorkItem, document,
+    Catalogue, Jobs, Listings, MongoUri, Names, Recorded, Sink, Store, StoreError, Vitals, WorkItem, document,
 };
 use async_trait::async_trait;
 use call::Caller;
@@ -30,6 +35,7 @@ use chrono::{DateTime, Utc};
 use mongodb::{Collection, Database, bson::Document};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A store on a server.
 pub struct MongoStore {
@@ -235,5 +241,71 @@ impl Listings for MongoStore {
     async fn measured_models(&self) -> Result<Vec<MeasuredModel>, StoreError> {
         let shared = Arc::clone(&self.shared);
         self.caller.call(async move { listings::measured(&shared).await }).await
+    }
+}
+
+#[async_trait]
+impl Jobs for MongoStore {
+    async fn jobs(&self, providers: Option<&[String]>) -> Result<Vec<JobState>, StoreError> {
+        let (shared, providers) = (Arc::clone(&self.shared), providers.map(<[String]>::to_vec));
+        self.caller.call(async move { jobs::jobs(&shared, providers.as_deref()).await }).await
+    }
+
+    async fn claim(&self, claim: &Claim) -> Result<Claimed, StoreError> {
+        let (shared, claim) = (Arc::clone(&self.shared), claim.clone());
+        self.caller.call(async move { jobs::claim(&shared, &claim).await }).await
+    }
+
+    async fn renew(&self, grant: &Grant, ttl: Duration) -> Result<bool, StoreError> {
+        let (shared, grant) = (Arc::clone(&self.shared), grant.clone());
+        self.caller.call(async move { jobs::renew(&shared, &grant, ttl).await }).await
+    }
+
+    async fn settle(&self, grant: &Grant, ending: &Ending) -> Result<bool, StoreError> {
+        let (shared, grant, ending) = (Arc::clone(&self.shared), grant.clone(), ending.clone());
+        self.caller.call(async move { jobs::settle(&shared, &grant, &ending).await }).await
+    }
+
+    async fn release(&self, grant: &Grant) -> Result<bool, StoreError> {
+        let (shared, grant) = (Arc::clone(&self.shared), grant.clone());
+        self.caller.call(async move { jobs::release(&shared, &grant).await }).await
+    }
+}
+
+#[async_trait]
+impl Vitals for MongoStore {
+    async fn beat(&self, beats: &[Beat]) -> Result<(), StoreError> {
+        let (shared, beats) = (Arc::clone(&self.shared), beats.to_vec());
+        self.caller.call(async move { vitals::beat(&shared, &beats).await }).await
+    }
+
+    async fn heartbeats(&self) -> Result<Vec<Heartbeat>, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        self.caller.call(async move { vitals::heartbeats(&shared).await }).await
+    }
+
+    async fn keep_check_run(&self, run: &CheckRun) -> Result<(), StoreError> {
+        let (shared, run) = (Arc::clone(&self.shared), run.clone());
+        self.caller.call(async move { vitals::keep_check_run(&shared, &run).await }).await
+    }
+
+    async fn latest_check_run(&self) -> Result<Option<CheckRun>, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        self.caller.call(async move { vitals::latest_check_run(&shared).await }).await
+    }
+
+    async fn refresh_health(&self, cadences: &Cadences) -> Result<u64, StoreError> {
+        let (shared, cadences) = (Arc::clone(&self.shared), cadences.clone());
+        self.caller.patiently(async move { vitals::refresh_health(&shared, &cadences).await }).await
+    }
+
+    async fn keep_model_status(&self, statuses: &[ModelStatus]) -> Result<(), StoreError> {
+        let (shared, statuses) = (Arc::clone(&self.shared), statuses.to_vec());
+        self.caller.patiently(async move { vitals::keep_model_status(&shared, &statuses).await }).await
+    }
+
+    async fn server_time(&self) -> Result<DateTime<Utc>, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        self.caller.call(async move { vitals::server_time(&shared).await }).await
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::storage::contract::date_value;
 use crate::storage::history::Stored;
+use chrono::{DateTime, Utc};
 use mongodb::bson::{Bson, Document};
 use serde_json::{Number, Value};
 
@@ -25,7 +26,7 @@ pub fn plain(value: Bson) -> Value {
         Bson::Array(items) => items.into_iter().map(plain).collect(),
         Bson::Document(fields) => Value::Object(document(fields)),
         Bson::ObjectId(id) => Value::String(id.to_hex()),
-        Bson::DateTime(at) => match chrono::DateTime::from_timestamp_millis(at.timestamp_millis()) {
+        Bson::DateTime(at) => match DateTime::from_timestamp_millis(at.timestamp_millis()) {
             Some(at) => date_value(at),
             None => Value::String(format!("{} ms since 1970", at.timestamp_millis())),
         },
@@ -43,6 +44,20 @@ pub fn words(value: Option<&Bson>) -> Option<String> {
     }
 }
 
+/// A field that is a date.
+pub fn instant(document: &Document, name: &str) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp_millis(document.get_datetime(name).ok()?.timestamp_millis())
+}
+
+/// A field that is a whole number, whatever its width.
+pub fn whole(document: &Document, name: &str) -> Option<i64> {
+    match document.get(name)? {
+        Bson::Int32(number) => Some(i64::from(*number)),
+        Bson::Int64(number) => Some(*number),
+        _ => None,
+    }
+}
+
 /// What `super::bson` did to a key, undone. Keys of other writers hold no percent sign to speak of.
 fn unescape_key(key: &str) -> String {
     if key == "%" {
@@ -55,14 +70,14 @@ fn unescape_key(key: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mongodb::bson::{DateTime, doc, oid::ObjectId};
+    use mongodb::bson::{self, doc, oid::ObjectId};
     use serde_json::json;
 
     #[test]
     fn every_type_has_words() {
         let odd = doc! {
-            "nan": f64::NAN, "id": ObjectId::from_bytes([1; 12]), "at": DateTime::from_millis(0),
-            "never": DateTime::MAX, "decimal": Bson::Decimal128("1.5".parse().unwrap()),
+            "nan": f64::NAN, "id": ObjectId::from_bytes([1; 12]), "at": bson::DateTime::from_millis(0),
+            "never": bson::DateTime::MAX, "decimal": Bson::Decimal128("1.5".parse().unwrap()),
             "regex": Bson::MinKey, "list": [1, 2.0, null], "%24x%2Ey": 1, "%": true,
         };
         let shown = document(odd);

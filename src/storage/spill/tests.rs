@@ -5,12 +5,15 @@ use crate::domain::ModelRef;
 use crate::domain::listing::{CatalogRow, Kept, Listing, MeasuredModel, ReadRow};
 use crate::storage::catalogue::{Batch, Catalogue, Change, ChangesOf, Entry, Figures, Order, Ordered, Scope};
 use crate::storage::history::{Cell, Grain, History, Scope as Asked, Series, Stored, Successes};
-use crate::storage::{Listings, Sink, WorkItem, samples};
+use crate::storage::jobs::{Claim, Claimed, Ending, Grant, JobState};
+use crate::storage::vitals::{Beat, Cadences, CheckRun, Heartbeat, ModelStatus};
+use crate::storage::{Jobs, Listings, Sink, Vitals, WorkItem, samples};
 use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 use serde_json::json;
 use std::collections::HashMap;
 use std::sync::Mutex;
+use std::time::Duration;
 
 /// A store that gives the answers it was made with, and remembers what it was asked to keep.
 struct Answers {
@@ -83,6 +86,50 @@ impl Catalogue for Answers {
     }
     async fn changes(&self, _: &ChangesOf) -> Result<Vec<Change>, StoreError> {
         Ok(Vec::new())
+    }
+}
+
+#[async_trait::async_trait]
+impl Jobs for Answers {
+    async fn jobs(&self, _: Option<&[String]>) -> Result<Vec<JobState>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn claim(&self, _: &Claim) -> Result<Claimed, StoreError> {
+        Ok(Claimed::Finished)
+    }
+    async fn renew(&self, _: &Grant, _: Duration) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+    async fn settle(&self, _: &Grant, _: &Ending) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+    async fn release(&self, _: &Grant) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+}
+
+#[async_trait::async_trait]
+impl Vitals for Answers {
+    async fn beat(&self, _: &[Beat]) -> Result<(), StoreError> {
+        Ok(())
+    }
+    async fn heartbeats(&self) -> Result<Vec<Heartbeat>, StoreError> {
+        Ok(Vec::new())
+    }
+    async fn keep_check_run(&self, _: &CheckRun) -> Result<(), StoreError> {
+        Ok(())
+    }
+    async fn latest_check_run(&self) -> Result<Option<CheckRun>, StoreError> {
+        Ok(None)
+    }
+    async fn refresh_health(&self, _: &Cadences) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+    async fn keep_model_status(&self, _: &[ModelStatus]) -> Result<(), StoreError> {
+        Ok(())
+    }
+    async fn server_time(&self) -> Result<DateTime<Utc>, StoreError> {
+        Ok(Utc::now())
     }
 }
 

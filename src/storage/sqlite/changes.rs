@@ -5,6 +5,7 @@ use super::catalogue::other_is_enabled;
 use super::derive;
 use super::entries::{find, object};
 use super::errors::Trouble;
+use super::jobs;
 use crate::domain::ModelRef;
 use crate::storage::catalogue::{Batch, Became, Change, ChangesOf, Entry, Order, Ordered};
 use chrono::{DateTime, Utc};
@@ -65,9 +66,11 @@ pub fn change(connection: &mut Connection, order: &Order) -> Result<Ordered, Tro
         other => other?,
     }
     note(&transaction, order, before)?;
+    let disables = order.set.get("enabled") == Some(&Value::Bool(false));
+    let cancelled_jobs = if disables { jobs::cancel(&transaction, &order.model)? } else { 0 };
     derive::health(&transaction, &order.model)?;
     transaction.commit()?;
-    Ok(Ordered::Done { cancelled_jobs: 0 })
+    Ok(Ordered::Done { cancelled_jobs })
 }
 
 fn note(

@@ -114,7 +114,8 @@ fn last_error(
         .optional()
 }
 
-fn put_health(
+/// Writes a health row.
+pub fn put_health(
     transaction: &Transaction<'_>,
     model: &ModelRef,
     fields: &Map<String, Value>,

@@ -8,6 +8,7 @@ mod entries;
 mod errors;
 mod file;
 mod history;
+mod jobs;
 pub(super) mod library;
 mod listings;
 mod owner;
@@ -15,6 +16,7 @@ mod record;
 pub(super) mod schema;
 #[cfg(test)]
 mod tests;
+mod vitals;
 
 use crate::domain::listing::{CatalogRow, Kept, Listing, MeasuredModel, ReadRow};
 use crate::domain::{ModelRef, Outcome};
@@ -22,12 +24,17 @@ use crate::storage::catalogue::{
     Batch, Change, ChangesOf, Entry, Figures, Order, Ordered, Scope as ModelScope,
 };
 use crate::storage::history::{Cell, Grain, History, Scope, Series, Stored, Successes};
-use crate::storage::{Catalogue, Listings, Recorded, Sink, Store, StoreError, WorkItem, document};
+use crate::storage::jobs::{Claim, Claimed, Ending, Grant, JobState};
+use crate::storage::vitals::{Beat, Cadences, CheckRun, Heartbeat, ModelStatus};
+use crate::storage::{
+    Catalogue, Jobs, Listings, Recorded, Sink, Store, StoreError, Vitals, WorkItem, document,
+};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use owner::Owner;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A store in one file.
 pub struct SqliteStore {
@@ -201,5 +208,68 @@ impl Listings for SqliteStore {
 
     async fn measured_models(&self) -> Result<Vec<MeasuredModel>, StoreError> {
         self.owner.ask(listings::measured).await
+    }
+}
+
+#[async_trait]
+impl Jobs for SqliteStore {
+    async fn jobs(&self, providers: Option<&[String]>) -> Result<Vec<JobState>, StoreError> {
+        let providers = providers.map(<[String]>::to_vec);
+        self.owner.ask(move |connection| jobs::jobs(connection, providers.as_deref())).await
+    }
+
+    async fn claim(&self, claim: &Claim) -> Result<Claimed, StoreError> {
+        let claim = claim.clone();
+        self.owner.ask(move |connection| jobs::claim(connection, &claim)).await
+    }
+
+    async fn renew(&self, grant: &Grant, ttl: Duration) -> Result<bool, StoreError> {
+        let grant = grant.clone();
+        self.owner.ask(move |connection| jobs::renew(connection, &grant, ttl)).await
+    }
+
+    async fn settle(&self, grant: &Grant, ending: &Ending) -> Result<bool, StoreError> {
+        let (grant, ending) = (grant.clone(), ending.clone());
+        self.owner.ask(move |connection| jobs::settle(connection, &grant, &ending)).await
+    }
+
+    async fn release(&self, grant: &Grant) -> Result<bool, StoreError> {
+        let grant = grant.clone();
+        self.owner.ask(move |connection| jobs::release(connection, &grant)).await
+    }
+}
+
+#[async_trait]
+impl Vitals for SqliteStore {
+    async fn beat(&self, beats: &[Beat]) -> Result<(), StoreError> {
+        let beats = beats.to_vec();
+        self.owner.ask(move |connection| vitals::beat(connection, &beats)).await
+    }
+
+    async fn heartbeats(&self) -> Result<Vec<Heartbeat>, StoreError> {
+        self.owner.ask(vitals::heartbeats).await
+    }
+
+    async fn keep_check_run(&self, run: &CheckRun) -> Result<(), StoreError> {
+        let run = run.clone();
+        self.owner.ask(move |connection| vitals::keep_check_run(connection, &run)).await
+    }
+
+    async fn latest_check_run(&self) -> Result<Option<CheckRun>, StoreError> {
+        self.owner.ask(vitals::latest_check_run).await
+    }
+
+    async fn refresh_health(&self, cadences: &Cadences) -> Result<u64, StoreError> {
+        let cadences = cadences.clone();
+        self.owner.ask(move |connection| vitals::refresh_health(connection, &cadences)).await
+    }
+
+    async fn keep_model_status(&self, statuses: &[ModelStatus]) -> Result<(), StoreError> {
+        let statuses = statuses.to_vec();
+        self.owner.ask(move |connection| vitals::keep_model_status(connection, &statuses)).await
+    }
+
+    async fn server_time(&self) -> Result<DateTime<Utc>, StoreError> {
+        self.owner.ask(|_| Ok(Utc::now())).await
     }
 }

@@ -3,6 +3,7 @@
 
 use super::errors::Trouble;
 use super::history;
+use super::jobs;
 use super::listings;
 use crate::storage::StoreError;
 use rusqlite::{Connection, TransactionBehavior};
@@ -122,6 +123,7 @@ const STEPS: &[&str] = &[
 ",
     history::INDEXES,
     listings::TABLES,
+    jobs::TABLES,
 ];
 
 /// What [`migrate`] creates, for people.

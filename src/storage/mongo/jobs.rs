@@ -1,0 +1,313 @@
+//! Claims. Each is one `findAndModify` whose update is a pipeline: it reads the server's clock, applies the rule of
+//! `storage::jobs::refusal` to the row as it is at that moment, and gives the row back with the moment, so that a refusal
+//! can be explained by the same rule.
+
+use super::bson::date;
+use super::errors::{Trouble, is_duplicate};
+use super::plain::{instant, whole};
+use super::{Shared, catalogue};
+use crate::domain::slot::DEFAULT_VANTAGE;
+use crate::domain::{ModelRef, Series};
+use crate::storage::jobs::{
+    Claim, Claimed, DEFAULT_PROFILE, Ending, Grant, JobState, JobStatus, LONGEST_REST, Lease, id,
+    other_series, refusal, rest_milliseconds, shortened,
+};
+use chrono::DateTime;
+use mongodb::Collection;
+use mongodb::bson::{Bson, Document, doc};
+use mongodb::error::Error;
+use mongodb::options::ReturnDocument;
+use std::time::Duration;
+use ulid::Ulid;
+
+/// How often a claim asks where the row changes under it.
+const ASKS: usize = 3;
+
+fn rows(shared: &Shared) -> Collection<Document> {
+    shared.collection(&shared.names.bench_jobs)
+}
+
+/// Every series, of some providers or of all.
+pub async fn jobs(shared: &Shared, providers: Option<&[String]>) -> Result<Vec<JobState>, Trouble> {
+    let filter = providers.map_or_else(Document::new, |names| doc! { "provider": { "$in": names } });
+    let mut cursor = rows(shared).find(filter).sort(doc! { "_id": 1 }).await?;
+    let mut found = Vec::new();
+    while cursor.advance().await? {
+        found.extend(read(&cursor.deserialize_current()?));
+    }
+    Ok(found)
+}
+
+/// A row of any writer. The predecessor's have neither profile nor vantage.
+fn read(row: &Document) -> Option<JobState> {
+    let text = |name: &str| row.get_str(name).ok().map(str::to_owned);
+    let count = |name: &str| whole(row, name).and_then(|number| u32::try_from(number).ok()).unwrap_or(0);
+    let owner = || text("worker_id").unwrap_or_default();
+    Some(JobState {
+        series: Series {
+            model: ModelRef { provider: text("provider")?, model_id: text("model_id")? },
+            profile_id: text("profile_id").unwrap_or_else(|| DEFAULT_PROFILE.to_owned()),
+            vantage: text("vantage").unwrap_or_else(|| DEFAULT_VANTAGE.to_owned()),
+        },
+        status: JobStatus::read(row.get_str("status").unwrap_or_default()),
+        slot_at: instant(row, "slot_at"),
+        slot_attempts: count("slot_attempts"),
+        failures: count("failures"),
+        not_before: instant(row, "not_before"),
+        started_at: instant(row, "started_at"),
+        finished_at: instant(row, "finished_at"),
+        last_success_at: instant(row, "last_success_at"),
+        updated_at: instant(row, "updated_at"),
+        lease: instant(row, "lease_expires_at").map(|expires_at| Lease { owner: owner(), expires_at }),
+        epoch: whole(row, "lease_epoch").unwrap_or(0),
+        error_kind: text("last_attempt_error_kind"),
+        error_message: text("last_attempt_error_message"),
+    })
+}
+
+/// Asks for a slot.
+pub async fn claim(shared: &Shared, claim: &Claim) -> Result<Claimed, Trouble> {
+    let id = id(&claim.slot.series);
+    let mut now = DateTime::UNIX_EPOCH;
+    for _ in 0..ASKS {
+        let lease_id = Ulid::generate().to_string();
+        let row = match ask(shared, &id, claim, &lease_id).await {
+            // Somebody else was first to put the row there: it can be found now.
+            Err(error) if is_duplicate(&error) => continue,
+            other => other?.unwrap_or_default(),
+        };
+        if row.get_str("lease_id").is_ok_and(|there| there == lease_id) {
+            return Ok(Claimed::Granted(granted(&row, claim, lease_id)));
+        }
+        let job =
+            read(&row).filter(|job| job.series == claim.slot.series).ok_or_else(|| other_series(&id))?;
+        now = instant(&row, "now").unwrap_or_default();
+        match refusal(&job, claim, now) {
+            Some(Claimed::Cancelled) if revive(shared, &id, &job).await? => {}
+            Some(refused) => return Ok(refused),
+            None => {}
+        }
+    }
+    Ok(Claimed::Resting { until: now.max(claim.slot.starts_at) })
+}
+
+async fn ask(shared: &Shared, id: &str, claim: &Claim, lease_id: &str) -> Result<Option<Document>, Error> {
+    rows(shared)
+        .find_one_and_update(doc! { "_id": id }, pipeline(claim, lease_id))
+        .upsert(true)
+        .return_document(ReturnDocument::After)
+        .projection(shown())
+        .await
+}
+
+/// What a claim reads of the row, and the moment at which it was read.
+fn shown() -> Document {
+    const FIELDS: [&str; 14] = [
+        "provider",
+        "model_id",
+        "profile_id",
+        "vantage",
+        "status",
+        "slot_at",
+        "slot_attempts",
+        "not_before",
+        "updated_at",
+        "worker_id",
+        "lease_id",
+        "lease_expires_at",
+        "lease_epoch",
+        "failures",
+    ];
+    let mut fields: Document = FIELDS.iter().map(|name| ((*name).to_owned(), Bson::Int32(1))).collect();
+    fields.insert("now", "$$NOW");
+    fields
+}
+
+fn granted(row: &Document, claim: &Claim, lease_id: String) -> Grant {
+    Grant {
+        slot: claim.slot.clone(),
+        owner: claim.owner.clone(),
+        epoch: whole(row, "lease_epoch").unwrap_or(0),
+        lease_id,
+        attempt: whole(row, "slot_attempts").and_then(|number| u32::try_from(number).ok()).unwrap_or(1),
+        expires_at: instant(row, "lease_expires_at").unwrap_or_default(),
+    }
+}
+
+/// A text that is a text, whatever it begins with.
+fn literal(value: impl Into<Bson>) -> Bson {
+    Bson::Document(doc! { "$literal": value.into() })
+}
+
+/// A field that is a date, else null: other writers' rows hold what they hold.
+fn date_of(name: &str) -> Bson {
+    let field = format!("${name}");
+    Bson::Document(doc! { "$cond": [{ "$eq": [{ "$type": &field }, "date"] }, &field, null] })
+}
+
+/// A field that is a number, as a whole one; else 0.
+fn whole_of(name: &str) -> Bson {
+    let field = format!("${name}");
+    let whole = doc! { "$convert": { "input": &field, "to": "int", "onError": 0, "onNull": 0 } };
+    Bson::Document(doc! { "$cond": [{ "$isNumber": &field }, whole, 0] })
+}
+
+/// A number of ours as existing readers know it: 32 bits.
+fn int(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+/// The whole decision: the row's identity where it is new, then who holds the lease, then what that means.
+fn pipeline(claim: &Claim, lease_id: &str) -> Vec<Document> {
+    let Series { model, profile_id, vantage } = &claim.slot.series;
+    let or = |name: &str, value: Bson| Bson::Document(doc! { "$ifNull": [format!("${name}"), value] });
+    let identity = doc! {
+        "provider": or("provider", literal(&model.provider)),
+        "model_id": or("model_id", literal(&model.model_id)),
+        "profile_id": or("profile_id", literal(profile_id)),
+        "vantage": or("vantage", literal(vantage)),
+        "status": or("status", "queued".into()),
+        "job_kind": or("job_kind", "scheduled".into()),
+        "priority": or("priority", 1000.0.into()),
+        "attempt": or("attempt", 0.into()),
+        "not_before": or("not_before", "$$NOW".into()),
+        "created_at": or("created_at", "$$NOW".into()),
+        "updated_at": or("updated_at", "$$NOW".into()),
+        "started_at": or("started_at", Bson::Null),
+        "finished_at": or("finished_at", Bson::Null),
+        "worker_id": or("worker_id", Bson::Null),
+        "lease_id": or("lease_id", Bson::Null),
+        "lease_expires_at": or("lease_expires_at", Bson::Null),
+        "last_attempt_error_kind": or("last_attempt_error_kind", Bson::Null),
+        "last_attempt_error_message": or("last_attempt_error_message", Bson::Null),
+    };
+    let taken = doc! { "lease_id": { "$cond": [may_have(claim), lease_id, "$lease_id"] } };
+    let ours = doc! { "$eq": ["$lease_id", lease_id] };
+    let row = doc! { "$cond": [ours, { "$mergeObjects": ["$$ROOT", taken_fields(claim)] }, "$$ROOT"] };
+    vec![doc! { "$set": identity }, doc! { "$set": taken }, doc! { "$replaceWith": row }]
+}
+
+/// `storage::jobs::refusal` in the server's words: true where it refuses nothing.
+fn may_have(claim: &Claim) -> Document {
+    let Series { model, profile_id, vantage } = &claim.slot.series;
+    let begins = date(claim.slot.starts_at);
+    let running = doc! { "$eq": ["$status", "running"] };
+    let held = doc! { "$and": [running.clone(), { "$gt": [date_of("lease_expires_at"), "$$NOW"] }] };
+    let ended = doc! { "$in": ["$status", ["success", "dead_letter"]] };
+    let spent = doc! { "$gte": [whole_of("slot_attempts"), int(claim.max_attempts)] };
+    let claimed = doc! { "$cond": [{ "$lte": [date_of("slot_at"), "$$NOW"] }, date_of("slot_at"), null] };
+    // Null is less than any date, so a series that was never claimed is before every slot.
+    let finished = doc! { "$or": [
+        { "$gt": [claimed.clone(), begins.clone()] },
+        { "$and": [{ "$eq": [claimed, begins.clone()] }, { "$or": [ended, spent] }] },
+    ] };
+    let latest = doc! { "$add": ["$$NOW", LONGEST_REST.num_milliseconds()] };
+    let resting = doc! { "$and": [
+        { "$gt": [date_of("not_before"), "$$NOW"] }, { "$lte": [date_of("not_before"), latest] },
+    ] };
+    doc! { "$and": [
+        { "$eq": ["$provider", literal(&model.provider)] },
+        { "$eq": ["$model_id", literal(&model.model_id)] },
+        { "$eq": ["$profile_id", literal(profile_id)] },
+        { "$eq": ["$vantage", literal(vantage)] },
+        { "$ne": ["$status", "cancelled"] },
+        { "$not": [held] },
+        { "$lte": [begins, "$$NOW"] },
+        { "$not": [finished] },
+        { "$or": [running, { "$not": [resting] }] },
+    ] }
+}
+
+fn taken_fields(claim: &Claim) -> Document {
+    let begins = date(claim.slot.starts_at);
+    let next = doc! { "$add": [whole_of("slot_attempts"), 1] };
+    let attempts = doc! { "$cond": [{ "$eq": ["$slot_at", begins.clone()] }, next, 1] };
+    doc! {
+        "status": "running",
+        "slot_at": begins,
+        "slot_attempts": attempts.clone(),
+        "attempt": attempts,
+        "lease_epoch": { "$add": [whole_of("lease_epoch"), 1] },
+        "worker_id": literal(&claim.owner),
+        "lease_expires_at": { "$add": ["$$NOW", milliseconds(claim.ttl)] },
+        "started_at": "$$NOW",
+        "updated_at": "$$NOW",
+        "max_attempts": int(claim.max_attempts),
+        "deadline_seconds": int(claim.deadline_seconds),
+    }
+}
+
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Puts a cancelled job back where the catalogue has its model enabled: `cancelled` is what the catalogue said once, and
+/// whoever enabled the model may have been another program. Only as long as the row is the one that was read.
+async fn revive(shared: &Shared, id: &str, job: &JobState) -> Result<bool, Trouble> {
+    if catalogue::is_enabled(shared, &job.series.model).await? != Some(true) {
+        return Ok(false);
+    }
+    let mut seen = doc! { "_id": id, "status": JobStatus::Cancelled.as_str() };
+    if let Some(at) = job.updated_at {
+        seen.insert("updated_at", date(at));
+    }
+    let queued = doc! { "status": JobStatus::Queued.as_str(), "updated_at": "$$NOW" };
+    Ok(rows(shared).update_one(seen, vec![doc! { "$set": queued }]).await?.modified_count == 1)
+}
+
+/// Changes a job that is still the holder's own.
+async fn change(shared: &Shared, grant: &Grant, fields: Document) -> Result<bool, Trouble> {
+    let held = doc! {
+        "_id": id(&grant.slot.series),
+        "worker_id": &grant.owner,
+        "lease_epoch": grant.epoch,
+        "lease_id": &grant.lease_id,
+        "status": JobStatus::Running.as_str(),
+    };
+    Ok(rows(shared).update_one(held, vec![doc! { "$set": fields }]).await?.matched_count == 1)
+}
+
+/// Prolongs a grant.
+pub async fn renew(shared: &Shared, grant: &Grant, ttl: Duration) -> Result<bool, Trouble> {
+    let until = doc! { "$add": ["$$NOW", milliseconds(ttl)] };
+    change(shared, grant, doc! { "lease_expires_at": until, "updated_at": "$$NOW" }).await
+}
+
+/// Says how it ended.
+pub async fn settle(shared: &Shared, grant: &Grant, ending: &Ending) -> Result<bool, Trouble> {
+    let failures = doc! { "$add": [whole_of("failures"), 1] };
+    let error = |kind: &str, message: &str| (literal(kind), literal(shortened(message)));
+    let (mut fields, (kind, message)) = match ending {
+        Ending::Success => (
+            doc! {
+                "status": "success", "last_success_at": "$$NOW", "failures": 0, "finished_at": "$$NOW",
+                "not_before": "$$NOW",
+            },
+            (Bson::Null, Bson::Null),
+        ),
+        Ending::Retry { after, kind, message } => {
+            let until = doc! { "$add": ["$$NOW", rest_milliseconds(*after)] };
+            (doc! { "status": "queued", "failures": failures, "not_before": until }, error(kind, message))
+        }
+        Ending::GivenUp { kind, message } => (
+            doc! { "status": "dead_letter", "failures": failures, "finished_at": "$$NOW", "not_before": "$$NOW" },
+            error(kind, message),
+        ),
+    };
+    fields.insert("last_attempt_error_kind", kind);
+    fields.insert("last_attempt_error_message", message);
+    fields.extend(let_go());
+    change(shared, grant, fields).await
+}
+
+/// Gives a grant back.
+pub async fn release(shared: &Shared, grant: &Grant) -> Result<bool, Trouble> {
+    let attempts = doc! { "$subtract": [whole_of("slot_attempts"), 1] };
+    let mut fields = doc! { "status": "queued", "slot_attempts": attempts.clone(), "attempt": attempts };
+    fields.extend(let_go());
+    change(shared, grant, fields).await
+}
+
+fn let_go() -> Document {
+    doc! { "worker_id": null, "lease_id": null, "lease_expires_at": null, "updated_at": "$$NOW" }
+}

@@ -1,0 +1,199 @@
+//! Heartbeats, check runs, the freshness of all models and their lifecycle, by the server's clock.
+
+use super::bson::{date, natural, to_document};
+use super::errors::Trouble;
+use super::plain::{instant, whole};
+use super::{Shared, bulk, catalogue, plain};
+use crate::domain::ModelRef;
+use crate::storage::StoreError;
+use crate::storage::health::{self, Facts, WINDOW};
+use crate::storage::vitals::{Beat, Cadences, CheckResult, CheckRun, Heartbeat, ModelStatus};
+use chrono::{DateTime, Utc};
+use mongodb::bson::{Bson, Document, doc};
+use serde_json::Value;
+
+/// Keeps what components say.
+pub async fn beat(shared: &Shared, beats: &[Beat]) -> Result<(), Trouble> {
+    let update = |beat: &Beat| {
+        doc! {
+            "q": { "component": &beat.component },
+            "u": {
+                "$set": { "details": natural(&Value::Object(beat.details.clone())) },
+                "$currentDate": { "updated_at": true },
+                "$setOnInsert": { "_id": &beat.component },
+            },
+            "upsert": true,
+        }
+    };
+    let updates: Vec<_> = beats.iter().map(update).collect();
+    bulk::update(shared, &shared.names.scheduler_heartbeats, &updates).await.map(drop)
+}
+
+/// What every component said last.
+pub async fn heartbeats(shared: &Shared) -> Result<Vec<Heartbeat>, Trouble> {
+    let rows = shared.collection(&shared.names.scheduler_heartbeats);
+    let mut cursor = rows.find(doc! {}).sort(doc! { "component": 1 }).await?;
+    let mut found = Vec::new();
+    while cursor.advance().await? {
+        found.extend(heartbeat(cursor.deserialize_current()?));
+    }
+    Ok(found)
+}
+
+fn heartbeat(row: Document) -> Option<Heartbeat> {
+    let details = row.get_document("details").ok().cloned().map(plain::document);
+    Some(Heartbeat {
+        component: row.get_str("component").ok()?.to_owned(),
+        updated_at: instant(&row, "updated_at")?,
+        details: details.unwrap_or_default(),
+    })
+}
+
+/// Keeps a run of the self-checks.
+pub async fn keep_check_run(shared: &Shared, run: &CheckRun) -> Result<(), Trouble> {
+    let result = |result: &CheckResult| {
+        doc! {
+            "name": &result.name,
+            "ok": result.ok,
+            "evaluated": result.evaluated,
+            "violation_count": count(result.violation_count),
+            "error": result.error.as_deref(),
+            "subjects": &result.subjects,
+        }
+    };
+    let row = doc! {
+        "checked_at": date(run.checked_at),
+        "threshold_version": count(run.threshold_version.into()),
+        "cadence_seconds": count(run.cadence_seconds.into()),
+        "results": run.results.iter().map(result).collect::<Vec<_>>(),
+    };
+    shared.collection(&shared.names.check_runs).insert_one(row).await?;
+    Ok(())
+}
+
+fn count(number: u64) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+/// The newest run of the self-checks. The predecessor's rows have other fields beside these.
+pub async fn latest_check_run(shared: &Shared) -> Result<Option<CheckRun>, Trouble> {
+    let rows = shared.collection(&shared.names.check_runs);
+    let newest = rows.find_one(doc! {}).sort(doc! { "checked_at": -1 }).await?;
+    Ok(newest.as_ref().and_then(check_run))
+}
+
+fn check_run(row: &Document) -> Option<CheckRun> {
+    let number = |name: &str| whole(row, name).and_then(|number| u32::try_from(number).ok()).unwrap_or(0);
+    let results = bulk::array(row, "results").iter().filter_map(Bson::as_document);
+    Some(CheckRun {
+        checked_at: instant(row, "checked_at")?,
+        threshold_version: number("threshold_version"),
+        cadence_seconds: number("cadence_seconds"),
+        results: results.filter_map(check_result).collect(),
+    })
+}
+
+fn check_result(row: &Document) -> Option<CheckResult> {
+    let subjects = bulk::array(row, "subjects").iter();
+    Some(CheckResult {
+        name: row.get_str("name").ok()?.to_owned(),
+        ok: row.get_bool("ok").unwrap_or(false),
+        evaluated: row.get_bool("evaluated").unwrap_or(false),
+        violation_count: whole(row, "violation_count").map_or(0, i64::unsigned_abs),
+        error: row.get_str("error").ok().map(str::to_owned),
+        subjects: subjects.filter_map(|subject| plain::words(Some(subject))).collect(),
+    })
+}
+
+/// Brings every model's freshness up to date. The ages are the server's: each row is computed where it lies.
+pub async fn refresh_health(shared: &Shared, cadences: &Cadences) -> Result<u64, Trouble> {
+    let fields = doc! { "provider": 1, "model_id": 1, "enabled": 1, "deprecated": 1 };
+    let mut cursor = shared.collection(&shared.names.models).find(doc! {}).projection(fields).await?;
+    let mut updates = Vec::new();
+    while cursor.advance().await? {
+        let entry: Document = cursor.deserialize_current()?;
+        if let Some(model) = catalogue::model(&entry) {
+            updates.push(refreshed(&model, catalogue::wanted(&entry), cadences.of(&model)));
+        }
+    }
+    bulk::update(shared, &shared.names.model_health, &updates).await?;
+    Ok(updates.len() as u64)
+}
+
+/// `storage::health::refreshed` in the server's words. A new row is that of a model which never ran.
+fn refreshed(model: &ModelRef, enabled: bool, cadence: u32) -> Document {
+    let never = to_document(&health::fields(model, &Facts::default(), DateTime::UNIX_EPOCH));
+    let literal = |value: Bson| Bson::Document(doc! { "$literal": value });
+    let or = |(name, value): (String, Bson)| {
+        let field = format!("${name}");
+        (name, Bson::Document(doc! { "$ifNull": [field, literal(value)] }))
+    };
+    let complete: Document = never.into_iter().map(or).collect();
+    let known = doc! { "$eq": [{ "$type": "$last_success_at" }, "date"] };
+    let seconds = doc! { "$toInt": { "$min": [i64::from(i32::MAX), {
+        "$max": [0, { "$floor": { "$divide": [{ "$subtract": ["$$NOW", "$last_success_at"] }, 1000] } }],
+    }] } };
+    let recent = doc! { "$gte": ["$last_attempt_at", { "$subtract": ["$$NOW", WINDOW.num_milliseconds()] }] };
+    let of_day = |name: &str| doc! { "$cond": [recent.clone(), format!("${name}"), 0] };
+    let now = doc! {
+        "enabled": enabled,
+        "cadence_seconds": i32::try_from(cadence).unwrap_or(i32::MAX),
+        "staleness_seconds": { "$cond": [known, seconds, null] },
+        "successes_24h": of_day("successes_24h"),
+        "failures_24h": of_day("failures_24h"),
+        "deadline_misses_24h": of_day("deadline_misses_24h"),
+        "updated_at": "$$NOW",
+    };
+    let freshness = doc! { "$set": { "freshness_status": freshness(cadence) } };
+    doc! {
+        "q": { "_id": health::id(model) },
+        "u": [{ "$set": complete }, { "$set": now }, freshness],
+        "upsert": true,
+    }
+}
+
+/// `storage::health::freshness` in the server's words.
+fn freshness(cadence: u32) -> Document {
+    let cadence = i64::from(cadence);
+    let case = |case: Document, then: &str| doc! { "case": case, "then": then };
+    doc! { "$switch": { "branches": [
+        case(doc! { "$not": ["$enabled"] }, "disabled"),
+        case(doc! { "$eq": ["$staleness_seconds", null] }, "never_run"),
+        case(doc! { "$gt": ["$staleness_seconds", 3 * cadence] }, "critical"),
+        case(doc! { "$gt": [{ "$multiply": ["$staleness_seconds", 2] }, 3 * cadence] }, "stale"),
+    ], "default": "fresh" } }
+}
+
+/// Keeps where models stand, under the predecessor's key: provider and model.
+pub async fn keep_model_status(shared: &Shared, statuses: &[ModelStatus]) -> Result<(), Trouble> {
+    let update = |status: &ModelStatus| {
+        let literal = |value: Bson| Bson::Document(doc! { "$literal": value });
+        let ModelRef { provider, model_id } = &status.model;
+        let at = date(status.computed_at);
+        let fields = doc! {
+            "provider": literal(provider.into()),
+            "model_id": literal(model_id.into()),
+            "status": literal((&status.status).into()),
+            "computed_at": at.clone(),
+            "reasons": literal(Bson::from(status.reasons.clone())),
+            "confidence": literal((&status.confidence).into()),
+            "recommended_actions": literal(Bson::from(status.recommended_actions.clone())),
+        };
+        let newer = doc! { "$gt": ["$computed_at", at] };
+        let row = doc! { "$cond": [newer, "$$ROOT", { "$mergeObjects": ["$$ROOT", fields] }] };
+        doc! {
+            "q": { "provider": provider, "model_id": model_id },
+            "u": [{ "$replaceWith": row }],
+            "upsert": true,
+        }
+    };
+    let updates: Vec<_> = statuses.iter().map(update).collect();
+    bulk::update(shared, &shared.names.model_status, &updates).await.map(drop)
+}
+
+/// The server's clock.
+pub async fn server_time(shared: &Shared) -> Result<DateTime<Utc>, Trouble> {
+    let answer = shared.database.run_command(doc! { "hello": 1 }).await?;
+    let silent = || StoreError::Broken("the server does not say what time it is".to_owned());
+    Ok(instant(&answer, "localTime").ok_or_else(silent)?)
+}

@@ -1,0 +1,123 @@
+//! Heartbeats, check runs, the freshness of all models and their lifecycle.
+
+use super::derive::put_health;
+use super::entries::object;
+use super::errors::Trouble;
+use crate::domain::ModelRef;
+use crate::storage::health;
+use crate::storage::vitals::{Beat, Cadences, CheckResult, CheckRun, Heartbeat, ModelStatus};
+use chrono::{DateTime, Utc};
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
+use serde_json::{Map, Value};
+
+/// Keeps what components say.
+pub fn beat(connection: &mut Connection, beats: &[Beat]) -> Result<(), Trouble> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let sql = "INSERT INTO heartbeats VALUES (?1, ?2, ?3) ON CONFLICT (component) DO UPDATE SET
+        updated_at_ms = ?2, details = ?3";
+    let now = Utc::now().timestamp_millis();
+    for beat in beats {
+        let details = Value::Object(beat.details.clone()).to_string();
+        transaction.prepare_cached(sql)?.execute(params![beat.component, now, details])?;
+    }
+    Ok(transaction.commit()?)
+}
+
+/// What every component said last.
+pub fn heartbeats(connection: &mut Connection) -> Result<Vec<Heartbeat>, Trouble> {
+    let sql = "SELECT component, updated_at_ms, details FROM heartbeats ORDER BY component";
+    let mut statement = connection.prepare_cached(sql)?;
+    let read = |row: &Row<'_>| {
+        Ok(Heartbeat {
+            component: row.get(0)?,
+            updated_at: instant(row, 1)?,
+            details: object(&row.get::<_, String>(2)?),
+        })
+    };
+    let found = statement.query_map([], read)?.collect::<rusqlite::Result<_>>()?;
+    Ok(found)
+}
+
+/// Keeps a run of the self-checks.
+pub fn keep_check_run(connection: &mut Connection, run: &CheckRun) -> Result<(), Trouble> {
+    let sql = "INSERT INTO check_runs (checked_at_ms, threshold_version, cadence_seconds, results) VALUES (?, ?, ?, ?)";
+    connection.prepare_cached(sql)?.execute(params![
+        run.checked_at.timestamp_millis(),
+        run.threshold_version,
+        run.cadence_seconds,
+        json(&run.results)?,
+    ])?;
+    Ok(())
+}
+
+/// The newest run of the self-checks.
+pub fn latest_check_run(connection: &mut Connection) -> Result<Option<CheckRun>, Trouble> {
+    let sql = "SELECT checked_at_ms, threshold_version, cadence_seconds, results FROM check_runs
+        ORDER BY checked_at_ms DESC, position DESC LIMIT 1";
+    let read = |row: &Row<'_>| {
+        let wrong = |error| rusqlite::Error::FromSqlConversionFailure(3, Type::Text, Box::new(error));
+        let results: Vec<CheckResult> = serde_json::from_str(&row.get::<_, String>(3)?).map_err(wrong)?;
+        Ok(CheckRun {
+            checked_at: instant(row, 0)?,
+            threshold_version: row.get(1)?,
+            cadence_seconds: row.get(2)?,
+            results,
+        })
+    };
+    Ok(connection.prepare_cached(sql)?.query_row([], read).optional()?)
+}
+
+/// Brings every model's freshness up to date.
+pub fn refresh_health(connection: &mut Connection, cadences: &Cadences) -> Result<u64, Trouble> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let now = Utc::now();
+    let rows = health_rows(&transaction)?;
+    for (model, enabled, before) in &rows {
+        let fields = health::refreshed(before, model, *enabled, cadences.of(model), now);
+        put_health(&transaction, model, &fields, now)?;
+    }
+    transaction.commit()?;
+    Ok(rows.len() as u64)
+}
+
+fn health_rows(transaction: &Transaction<'_>) -> rusqlite::Result<Vec<(ModelRef, bool, Map<String, Value>)>> {
+    let sql = "SELECT m.provider, m.model_id, m.enabled AND NOT m.deprecated, h.doc FROM models AS m
+        LEFT JOIN model_health AS h ON h.provider = m.provider AND h.model_id = m.model_id";
+    let read = |row: &Row<'_>| {
+        let doc: Option<String> = row.get(3)?;
+        let model = ModelRef { provider: row.get(0)?, model_id: row.get(1)? };
+        Ok((model, row.get(2)?, doc.as_deref().map(object).unwrap_or_default()))
+    };
+    transaction.prepare_cached(sql)?.query_map([], read)?.collect()
+}
+
+/// Keeps where models stand.
+pub fn keep_model_status(connection: &mut Connection, statuses: &[ModelStatus]) -> Result<(), Trouble> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let sql = "INSERT INTO model_status VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (provider, model_id) DO UPDATE SET
+        computed_at_ms = ?3, status = ?4, reasons = ?5, confidence = ?6, recommended_actions = ?7
+        WHERE computed_at_ms <= ?3";
+    for status in statuses {
+        transaction.prepare_cached(sql)?.execute(params![
+            status.model.provider,
+            status.model.model_id,
+            status.computed_at.timestamp_millis(),
+            status.status,
+            json(&status.reasons)?,
+            status.confidence,
+            json(&status.recommended_actions)?,
+        ])?;
+    }
+    Ok(transaction.commit()?)
+}
+
+fn json(value: &impl serde::Serialize) -> rusqlite::Result<String> {
+    serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+}
+
+fn instant(row: &Row<'_>, column: usize) -> rusqlite::Result<DateTime<Utc>> {
+    let milliseconds: i64 = row.get(column)?;
+    let outside = || rusqlite::Error::IntegralValueOutOfRange(column, milliseconds);
+    DateTime::from_timestamp_millis(milliseconds).ok_or_else(outside)
+}

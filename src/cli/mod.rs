@@ -1,6 +1,7 @@
 //! Every command and flag. Reading this folder is reading `--help`; nothing here does anything.
 
 pub mod catalog;
+pub mod daemon;
 pub mod db;
 pub mod errors;
 pub mod models;
@@ -53,6 +54,8 @@ pub struct Global {
 pub enum Command {
     /// Measure models: one request, one outcome, one row
     Run(Box<run::RunArgs>),
+    /// Measure the enabled models around the clock
+    Daemon(daemon::DaemonArgs),
     /// The catalogue: which models are measured
     Models(models::ModelsArgs),
     /// What providers list, against what is measured

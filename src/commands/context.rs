@@ -62,17 +62,33 @@ impl Context {
     /// Status 2 where the store is unusable as configured, 75 where it cannot be reached now.
     pub async fn open_store(&self) -> Result<Arc<dyn Store>, CommandError> {
         let Sourced { value: location, source } = self.store_location()?;
-        if let (Location::Sqlite(path), Source::Default) = (&location, &source)
-            && let Some(directory) = path.parent()
-        {
-            create_private_dir(directory).map_err(|error| {
-                CommandError::usage(format!("cannot create {}: {error}", directory.display()))
-                    .hint(OTHER_STORE)
-            })?;
-        }
+        self.make_default_store_dir(&location, &source)?;
         open(&location, &self.names(), &self.settings.profiles.published.value)
             .await
             .map_err(|error| store_error(&format!("store ({source})"), error))
+    }
+
+    /// Creates the directory of a store that nobody named.
+    ///
+    /// # Errors
+    /// Status 2 where the system does not let us.
+    pub fn make_default_store_dir(&self, location: &Location, source: &Source) -> Result<(), CommandError> {
+        let (Location::Sqlite(path), Source::Default) = (location, source) else { return Ok(()) };
+        let Some(directory) = path.parent() else { return Ok(()) };
+        create_private_dir(directory).map_err(|error| {
+            CommandError::usage(format!("cannot create {}: {error}", directory.display())).hint(OTHER_STORE)
+        })
+    }
+
+    /// Where a daemon keeps its state: as it was named, else the user's state directory.
+    ///
+    /// # Errors
+    /// As [`Context::spill`].
+    pub fn state_dir(&self) -> Result<PathBuf, CommandError> {
+        match &self.settings.state_dir {
+            Some(named) => Ok(named.value.clone()),
+            None => self.own_state_dir(),
+        }
     }
 
     /// Where outcomes wait that no store took.
@@ -80,16 +96,19 @@ impl Context {
     /// # Errors
     /// Status 2 where there is no home directory and XDG_STATE_HOME is not set.
     pub fn spill(&self) -> Result<Spill, CommandError> {
+        Ok(Spill::in_state_dir(&self.own_state_dir()?))
+    }
+
+    fn own_state_dir(&self) -> Result<PathBuf, CommandError> {
         let named = self.settings.env().get(XDG_STATE_HOME).map(|home| PathBuf::from(home).join("llmbench"));
         let own = || {
             let directories = directories::ProjectDirs::from("", "", "llmbench")?;
             Some(directories.state_dir().unwrap_or_else(|| directories.data_dir()).to_owned())
         };
-        let directory = named.or_else(own).ok_or_else(|| {
+        named.or_else(own).ok_or_else(|| {
             CommandError::usage("there is no home directory for results that cannot be stored")
                 .hint("set HOME or XDG_STATE_HOME")
-        })?;
-        Ok(Spill::in_state_dir(&directory))
+        })
     }
 
     /// Certificate authorities of the operator's own.

@@ -3,6 +3,7 @@
 
 pub mod catalog;
 pub mod context;
+pub mod daemon;
 pub mod db;
 pub mod errors;
 pub mod exit;
@@ -14,10 +15,11 @@ pub mod run;
 pub mod scope;
 pub mod sim;
 
+use crate::cli::daemon::DaemonArgs;
 use crate::cli::run::RunArgs;
 use crate::cli::{Cli, Command};
 use crate::output::print;
-use crate::settings::{Env, LimitFlags, Overrides};
+use crate::settings::{DaemonFlags, Env, LimitFlags, Overrides};
 use context::Context;
 use exit::{CommandError, Exit};
 
@@ -35,6 +37,10 @@ async fn carry_out(cli: Cli, env: Env) -> Result<Exit, CommandError> {
         Command::Run(args) => {
             let context = context(overrides(&args))?;
             run::run(*args, context).await
+        }
+        Command::Daemon(args) => {
+            let context = context(daemon_overrides(&args))?;
+            daemon::run(args, context).await
         }
         Command::Models(args) => models::run(args, context(plain())?).await,
         Command::Catalog(args) => catalog::run(args, context(plain())?).await,
@@ -54,6 +60,18 @@ fn overrides(args: &RunArgs) -> Overrides {
         limits: LimitFlags { total, ..LimitFlags::default() },
         ..Overrides::default()
     }
+}
+
+/// What flags of `daemon` say instead of settings.
+fn daemon_overrides(args: &DaemonArgs) -> Overrides {
+    let daemon = DaemonFlags {
+        state_dir: args.state_dir.clone(),
+        vantage: args.vantage.clone(),
+        only: args.providers.clone(),
+        exclude: args.exclude.clone(),
+        grace: args.grace,
+    };
+    Overrides { daemon, ..Overrides::default() }
 }
 
 fn tell(error: &CommandError) -> Exit {

@@ -1,19 +1,10 @@
 //! What a provider's day may cost. The worst case is put aside before a call begins and corrected when it has ended, so a
 //! limit holds however many calls are open. What was spent before this process started comes from the outbox. Pure.
 
-use crate::daemon::price::{Price, Spend};
+use crate::daemon::price::{cost, minus, plus};
+use crate::domain::regime::{DayLimits, Price};
+use crate::storage::outbox::Spend;
 use chrono::{DateTime, Days, NaiveDate, Utc};
-
-/// Limits of one provider's day (UTC). Nothing is limited where nothing stands.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Limits {
-    /// Requests.
-    pub runs: Option<u64>,
-    /// Tokens, input and output.
-    pub tokens: Option<u64>,
-    /// Millionths of a US dollar.
-    pub micro_dollars: Option<u64>,
-}
 
 /// Part of a day's budget that a call under way may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,13 +39,13 @@ struct Account {
 /// The budget of one provider.
 #[derive(Debug, Clone)]
 pub struct Budget {
-    limits: Limits,
+    limits: DayLimits,
     days: Vec<(NaiveDate, Account)>,
 }
 
 impl Budget {
     /// A budget of which `spent` was used on the day of `now` before.
-    pub fn new(limits: Limits, spent: Spend, now: DateTime<Utc>) -> Self {
+    pub fn new(limits: DayLimits, spent: Spend, now: DateTime<Utc>) -> Self {
         Self {
             limits,
             days: vec![(now.date_naive(), Account { settled: spent, reserved: Spend::default() })],
@@ -62,7 +53,7 @@ impl Budget {
     }
 
     /// Other limits from now on; what was spent stays spent.
-    pub fn limit(&mut self, limits: Limits) {
+    pub fn limit(&mut self, limits: DayLimits) {
         self.limits = limits;
     }
 
@@ -84,15 +75,15 @@ impl Budget {
         let most = Spend {
             runs,
             tokens: tokens.0.saturating_add(tokens.1),
-            micro_dollars: price.map_or(0, |price| price.of(tokens.0, tokens.1)),
+            micro_dollars: cost(price, tokens.0, tokens.1),
         };
         let limits = self.limits;
         let account = self.account(day);
-        let planned = account.settled.plus(account.reserved).plus(most);
+        let planned = plus(plus(account.settled, account.reserved), most);
         if let Some(what) = exceeded(limits, planned) {
             return Err(Refused::Spent { what, until: next_day(day) });
         }
-        account.reserved = account.reserved.plus(most);
+        account.reserved = plus(account.reserved, most);
         // Yesterday is kept: a clock that steps back must not find it unspent.
         self.days
             .retain(|(other, account)| *other + Days::new(1) >= day || account.reserved != Spend::default());
@@ -102,17 +93,17 @@ impl Budget {
     /// Replaces what was put aside with what was used.
     pub fn settle(&mut self, reserved: Reserved, used: Spend) {
         let account = self.account(reserved.day);
-        account.reserved = account.reserved.minus(reserved.most);
-        account.settled = account.settled.plus(used);
+        account.reserved = minus(account.reserved, reserved.most);
+        account.settled = plus(account.settled, used);
     }
 
     /// What the day of `now` still allows, calls under way counted at their worst.
-    pub fn left(&self, now: DateTime<Utc>) -> Limits {
+    pub fn left(&self, now: DateTime<Utc>) -> DayLimits {
         let today = now.date_naive();
         let account = self.days.iter().find(|(day, _)| *day == today).map(|(_, account)| *account);
-        let used = account.map(|account| account.settled.plus(account.reserved)).unwrap_or_default();
+        let used = account.map(|account| plus(account.settled, account.reserved)).unwrap_or_default();
         let left = |limit: Option<u64>, used: u64| limit.map(|limit| limit.saturating_sub(used));
-        Limits {
+        DayLimits {
             runs: left(self.limits.runs, used.runs),
             tokens: left(self.limits.tokens, used.tokens),
             micro_dollars: left(self.limits.micro_dollars, used.micro_dollars),
@@ -128,7 +119,7 @@ impl Budget {
     }
 }
 
-fn exceeded(limits: Limits, planned: Spend) -> Option<&'static str> {
+fn exceeded(limits: DayLimits, planned: Spend) -> Option<&'static str> {
     let over = |limit: Option<u64>, planned: u64| limit.is_some_and(|limit| planned > limit);
     [
         ("runs", over(limits.runs, planned.runs)),
@@ -159,7 +150,7 @@ mod tests {
 
     #[test]
     fn what_was_spent_before_the_start_counts() {
-        let limits = Limits { runs: Some(3), ..Limits::default() };
+        let limits = DayLimits { runs: Some(3), ..DayLimits::default() };
         let mut budget = Budget::new(limits, used(2, 0, 0), at(0));
         let reserved = budget.reserve(1, (0, 64), None, at(1)).unwrap();
         let refused = budget.reserve(1, (0, 64), None, at(1)).unwrap_err();
@@ -171,7 +162,7 @@ mod tests {
 
     #[test]
     fn money_needs_a_price() {
-        let limits = Limits { micro_dollars: Some(100), ..Limits::default() };
+        let limits = DayLimits { micro_dollars: Some(100), ..DayLimits::default() };
         let mut budget = Budget::new(limits, Spend::default(), at(0));
         assert_eq!(budget.reserve(1, (10, 10), None, at(0)), Err(Refused::NoPrice));
         let price = Some(Price { input: 1.0, output: 4.0 });
@@ -186,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_call_over_midnight_is_paid_by_the_day_on_which_it_began() {
-        let limits = Limits { tokens: Some(100), ..Limits::default() };
+        let limits = DayLimits { tokens: Some(100), ..DayLimits::default() };
         let mut budget = Budget::new(limits, Spend::default(), at(0));
         let over = budget.reserve(1, (10, 90), None, at(86_399)).unwrap();
         assert_eq!(budget.left(at(86_400)).tokens, Some(100));
@@ -202,7 +193,7 @@ mod tests {
             before in (0_u64..60, 0_u64..6000),
             steps in prop::collection::vec((any::<bool>(), 1_u64..4, 0_u64..100, 0_u64..200, 0.0..1.0_f64, 0_i64..20_000), 0..120),
         ) {
-            let limits = Limits { runs: limits.0, tokens: limits.1, micro_dollars: limits.2 };
+            let limits = DayLimits { runs: limits.0, tokens: limits.1, micro_dollars: limits.2 };
             let before = used(before.0, before.1, 0);
             let mut budget = Budget::new(limits, before, at(0));
             let price = Price { input: 0.5, output: 1.5 };
@@ -222,11 +213,11 @@ mod tests {
                     let actual = used(part(reserved.most.runs), part(reserved.most.tokens), part(reserved.most.micro_dollars));
                     budget.settle(reserved, actual);
                     let day = days.entry(reserved.day).or_default();
-                    *day = day.plus(actual);
+                    *day = plus(*day, actual);
                 }
                 for reserved in &open {
-                    let worst: Spend = open.iter().filter(|other| other.day == reserved.day).fold(Spend::default(), |sum, other| sum.plus(other.most));
-                    let planned = days.get(&reserved.day).copied().unwrap_or_default().plus(worst);
+                    let worst: Spend = open.iter().filter(|other| other.day == reserved.day).fold(Spend::default(), |sum, other| plus(sum, other.most));
+                    let planned = plus(days.get(&reserved.day).copied().unwrap_or_default(), worst);
                     prop_assert_eq!(exceeded(limits, planned), None);
                 }
             }

@@ -1,11 +1,30 @@
-//! Measuring around the clock: what is due, who may be asked, what it may cost, and what became of it. The decisions are
-//! pure functions of what is known and of the time, which is always passed in; the engine around them does the waiting.
+//! Measuring around the clock: due → claim → intend → measure → accept → send → confirmed. What is decided (what is due,
+//! who may be asked, what it may cost, what a lane is doing) are pure functions of what is known and of the time, which is
+//! always passed in; the engine around them does the waiting.
+//!
+//! The pure part: [`schedule`], [`pace`], [`budget`], [`price`], [`quarantine`], [`admission`], [`governor`], [`state`],
+//! [`work`], [`book`]. The engine: [`engine`] starts and watches a [`lane`] for each provider; a lane begins [`call`]s on a
+//! [`bench`]; [`keeper`] is the store that may be away, [`rounds`] what is asked of it again and again. What happens is
+//! told in [`event`]s.
 
 pub mod admission;
+pub mod bench;
+pub mod book;
 pub mod budget;
+pub mod call;
+pub mod clock;
+pub mod engine;
+pub mod event;
 pub mod governor;
+pub mod keeper;
+pub mod lane;
+pub mod owner;
 pub mod pace;
 pub mod price;
 pub mod quarantine;
+pub mod rounds;
 pub mod schedule;
+pub mod shared;
+pub mod stamps;
 pub mod state;
+pub mod work;

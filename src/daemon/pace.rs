@@ -126,6 +126,8 @@ impl Pace {
             Some(
                 Kind::TransientProvider | Kind::Network | Kind::Timeout | Kind::Protocol | Kind::Unknown,
             ) => self.failed(ended, asked, now, chance),
+            // We broke off, not the provider.
+            Some(Kind::Interrupted) => {}
             // The provider did its work: what is wrong is the model, or its budget.
             Some(Kind::HardModel | Kind::HardCapability | Kind::BudgetExhausted | Kind::Truncated) | None => {
                 self.worked(ended);
@@ -348,7 +350,7 @@ mod tests {
         /// However it fails, a lane asks again within an hour, and one success frees it.
         #[test]
         fn every_hold_ends(
-            kinds in prop::collection::vec((0_usize..12, 0_u64..3, prop::option::of(-10.0..1e7_f64), 0_i64..500), 0..60),
+            kinds in prop::collection::vec((0_usize..13, 0_u64..3, prop::option::of(-10.0..1e7_f64), 0_i64..500), 0..60),
             chance in 0.0..1.0_f64,
         ) {
             let (mut pace, mut now) = (pace(), 0);

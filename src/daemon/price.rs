@@ -1,56 +1,33 @@
 //! What a call uses and what that costs: requests, tokens, millionths of a dollar. Which limits there are is `budget`'s.
 
+use crate::domain::regime::Price;
 use crate::domain::{Outcome, Profile};
+use crate::storage::outbox::Spend;
 use serde_json::Value;
 
-/// What was used, or may be.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Spend {
-    /// Requests.
-    pub runs: u64,
-    /// Tokens, input and output.
-    pub tokens: u64,
-    /// Millionths of a US dollar.
-    pub micro_dollars: u64,
-}
-
-impl Spend {
-    /// The sum.
-    #[must_use]
-    pub fn plus(self, other: Self) -> Self {
-        Self {
-            runs: self.runs.saturating_add(other.runs),
-            tokens: self.tokens.saturating_add(other.tokens),
-            micro_dollars: self.micro_dollars.saturating_add(other.micro_dollars),
-        }
-    }
-
-    /// The difference, at least nothing.
-    #[must_use]
-    pub fn minus(self, other: Self) -> Self {
-        Self {
-            runs: self.runs.saturating_sub(other.runs),
-            tokens: self.tokens.saturating_sub(other.tokens),
-            micro_dollars: self.micro_dollars.saturating_sub(other.micro_dollars),
-        }
+/// The sum of two.
+pub fn plus(one: Spend, other: Spend) -> Spend {
+    Spend {
+        runs: one.runs.saturating_add(other.runs),
+        tokens: one.tokens.saturating_add(other.tokens),
+        micro_dollars: one.micro_dollars.saturating_add(other.micro_dollars),
     }
 }
 
-/// US dollars for a million tokens.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Price {
-    /// Of input.
-    pub input: f64,
-    /// Of output, reasoning included.
-    pub output: f64,
+/// The difference of two, at least nothing.
+pub fn minus(one: Spend, other: Spend) -> Spend {
+    Spend {
+        runs: one.runs.saturating_sub(other.runs),
+        tokens: one.tokens.saturating_sub(other.tokens),
+        micro_dollars: one.micro_dollars.saturating_sub(other.micro_dollars),
+    }
 }
 
-impl Price {
-    /// What tokens cost, in millionths of a dollar, rounded up.
-    pub fn of(self, input: u64, output: u64) -> u64 {
-        // A dollar for a million tokens is a millionth of a dollar for one.
-        (input as f64 * self.input.max(0.0) + output as f64 * self.output.max(0.0)).ceil() as u64
-    }
+/// What tokens cost, in millionths of a dollar, rounded up; nothing where no price is known.
+pub fn cost(price: Option<Price>, input: u64, output: u64) -> u64 {
+    // A dollar for a million tokens is a millionth of a dollar for one.
+    let cost = |price: Price| input as f64 * price.input.max(0.0) + output as f64 * price.output.max(0.0);
+    price.map_or(0, |price| cost(price).ceil() as u64)
 }
 
 /// Input and output tokens that one request under a profile uses at most. A token is never shorter than a byte, and four
@@ -70,11 +47,7 @@ pub fn used(outcome: &Outcome, profile: &Profile, price: Option<Price>) -> Spend
         Outcome::Failure(failure) if answered(&failure.extra) => worst_case(profile),
         Outcome::Failure(_) => (0, 0),
     };
-    Spend {
-        runs: 1,
-        tokens: input.saturating_add(output),
-        micro_dollars: price.map_or(0, |price| price.of(input, output)),
-    }
+    Spend { runs: 1, tokens: input.saturating_add(output), micro_dollars: cost(price, input, output) }
 }
 
 /// Whether an answer had begun to stream when the attempt failed.
@@ -92,8 +65,9 @@ mod tests {
 
     #[test]
     fn a_price_is_rounded_up() {
-        let price = Price { input: 0.05, output: 0.4 };
-        assert_eq!((price.of(0, 0), price.of(1, 0), price.of(1000, 64)), (0, 1, 76));
+        let price = Some(Price { input: 0.05, output: 0.4 });
+        assert_eq!((cost(price, 0, 0), cost(price, 1, 0), cost(price, 1000, 64)), (0, 1, 76));
+        assert_eq!(cost(None, 1000, 64), 0);
     }
 
     #[test]

@@ -149,7 +149,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn never_without_enough_terminal_answers_since_the_last_success(ends in prop::collection::vec((0_usize..13, 0_i64..12), 0..80)) {
+        fn never_without_enough_terminal_answers_since_the_last_success(ends in prop::collection::vec((0_usize..14, 0_i64..12), 0..80)) {
             let (mut streak, mut now, mut terminal, mut first) = (Streak::default(), 0, 0, None);
             for (kind, step) in ends {
                 now += step;

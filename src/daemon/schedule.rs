@@ -59,19 +59,39 @@ pub struct Turn {
     pub not_before: Option<DateTime<Utc>>,
     /// When an attempt at the series last ended, whichever way.
     pub finished_at: Option<DateTime<Utc>>,
+    /// Attempts at that slot.
+    pub attempts: u32,
 }
 
 impl Turn {
     /// The slot is done.
     pub fn settle(&mut self, slot_at: DateTime<Utc>, now: DateTime<Utc>) {
-        let finished_at = Some(now);
-        *self = Self { slot_at: Some(slot_at), settled: true, not_before: None, finished_at };
+        let attempts = self.attempts_at(slot_at);
+        *self = Self {
+            slot_at: Some(slot_at),
+            settled: true,
+            not_before: None,
+            finished_at: Some(now),
+            attempts,
+        };
     }
 
-    /// The slot is tried again, not before `until`.
-    pub fn rest(&mut self, slot_at: DateTime<Utc>, until: DateTime<Utc>, finished_at: Option<DateTime<Utc>>) {
+    /// The slot is tried again, not before `until`; its attempt number `attempts` ended at `finished_at`, if one did.
+    pub fn rest(
+        &mut self,
+        slot_at: DateTime<Utc>,
+        until: DateTime<Utc>,
+        attempts: u32,
+        finished_at: Option<DateTime<Utc>>,
+    ) {
         let finished_at = finished_at.or(self.finished_at);
-        *self = Self { slot_at: Some(slot_at), settled: false, not_before: Some(until), finished_at };
+        *self =
+            Self { slot_at: Some(slot_at), settled: false, not_before: Some(until), finished_at, attempts };
+    }
+
+    /// Attempts at this slot so far.
+    pub fn attempts_at(&self, slot_at: DateTime<Utc>) -> u32 {
+        if self.slot_at == Some(slot_at) { self.attempts } else { 0 }
     }
 }
 
@@ -106,7 +126,7 @@ pub fn due(plan: &Plan, turn: &Turn, now: DateTime<Utc>) -> Due {
 /// What one look at many series came to.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Pass {
-    /// Places of the series to work now, stalest first, at most as many as asked for.
+    /// Numbers of the series to work now, stalest first, at most as many as asked for.
     pub chosen: Vec<usize>,
     /// How many are due, chosen or not.
     pub due: usize,
@@ -116,15 +136,16 @@ pub struct Pass {
     pub next_at: Option<DateTime<Utc>>,
 }
 
-/// Looks at all series and takes the stalest `most` of those that are due. What never ended comes first.
+/// Looks at all series, each under a number of the caller's, and takes the stalest `most` of those that are due. What
+/// never ended comes first.
 pub fn pass<'a>(
-    series: impl IntoIterator<Item = (&'a Plan, &'a Turn)>,
+    series: impl IntoIterator<Item = (usize, &'a Plan, &'a Turn)>,
     now: DateTime<Utc>,
     most: usize,
 ) -> Pass {
     let mut pass = Pass::default();
     let mut ripe = Vec::new();
-    for (place, (plan, turn)) in series.into_iter().enumerate() {
+    for (place, plan, turn) in series {
         match due(plan, turn, now) {
             Due::Since(since) => ripe.push((turn.finished_at, since, place)),
             Due::At(at) => pass.next_at = Some(pass.next_at.map_or(at, |next| next.min(at))),
@@ -170,6 +191,13 @@ mod tests {
         let mut turn = Turn::default();
         turn.settle(at(seconds).max(at(0)), at(seconds));
         turn
+    }
+
+    fn numbered<'a>(
+        plans: &'a [Plan],
+        turns: &'a [Turn],
+    ) -> impl Iterator<Item = (usize, &'a Plan, &'a Turn)> {
+        plans.iter().zip(turns).enumerate().map(|(place, (plan, turn))| (place, plan, turn))
     }
 
     #[test]
@@ -220,10 +248,10 @@ mod tests {
     fn a_slot_that_failed_is_tried_again_and_the_next_slot_returns_in_any_case() {
         let plan = plan("m", 1800, 0.0);
         let mut turn = Turn::default();
-        turn.rest(at(0), at(600), Some(at(10)));
+        turn.rest(at(0), at(600), 1, Some(at(10)));
         assert_eq!(due(&plan, &turn, at(20)), Due::At(at(600)));
         assert_eq!(due(&plan, &turn, at(600)), Due::Since(at(600)));
-        turn.rest(at(0), at(9000), Some(at(10)));
+        turn.rest(at(0), at(9000), 1, Some(at(10)));
         assert_eq!(due(&plan, &turn, at(1800)), Due::Since(at(1800)));
     }
 
@@ -232,7 +260,7 @@ mod tests {
         let plans: Vec<Plan> = (0..100_000).map(|n| plan(&format!("m{n}"), 1800, 0.8)).collect();
         let turns = vec![Turn::default(); plans.len()];
         let begun = std::time::Instant::now();
-        let pass = pass(plans.iter().zip(&turns), at(5), 50);
+        let pass = pass(numbered(&plans, &turns), at(5), 50);
         assert_eq!((pass.chosen.len(), pass.due), (50, 100_000));
         // Unoptimised and on a busy machine: an order of magnitude, not a measurement.
         assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
@@ -249,11 +277,11 @@ mod tests {
             let passes = count.div_ceil(cap);
             for step in 0..passes as i64 {
                 let now = at(step * 60);
-                for place in pass(plans.iter().zip(&turns), now, cap).chosen {
+                for place in pass(numbered(&plans, &turns), now, cap).chosen {
                     worked[place] += 1;
                     let slot_at = slot(&plans[place], now).starts_at;
                     if failing >> (place % 64) & 1 == 1 {
-                        turns[place].rest(slot_at, now, Some(now));
+                        turns[place].rest(slot_at, now, 1, Some(now));
                     } else {
                         turns[place].settle(slot_at, now);
                     }

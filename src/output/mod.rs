@@ -7,6 +7,7 @@ pub mod catalog;
 pub mod chart;
 pub mod columns;
 pub mod csv;
+pub mod daemon;
 pub mod error_story;
 pub mod errors;
 pub mod failures;

@@ -7,7 +7,7 @@
 //! - [`commands`]: what each word does: settings in, exit status out
 //! - [`output`]: results to stdout, notes and progress to stderr
 //! - [`catalog`]: what providers list, against what is measured
-//! - [`daemon`]: measuring around the clock: what is due, claims, pace, budgets, lanes
+//! - [`daemon`]: measuring around the clock: what is due, claims, pace, budgets, lanes, what is told of it
 //! - [`measure`]: one request, one outcome: timeline, verdict, load shapes, statistics
 //! - [`providers`]: hosts, wire formats, keys, errors, the simulator
 //! - [`wire`]: one HTTP exchange, recorded with stamps

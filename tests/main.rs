@@ -21,5 +21,6 @@ mod run_basics;
 mod simulator;
 mod stores;
 mod support;
+mod telemetry;
 mod terminal;
 mod wire;

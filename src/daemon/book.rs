@@ -80,6 +80,17 @@ pub enum Next {
     Again(DateTime<Utc>),
 }
 
+impl Next {
+    /// Where the next slot comes first, nothing is left to be tried in this one.
+    #[must_use]
+    pub fn within(self, slot_ends: DateTime<Utc>) -> Self {
+        match self {
+            Next::Again(at) if at >= slot_ends => Next::GivenUp,
+            next => next,
+        }
+    }
+}
+
 /// What became of an order.
 #[derive(Debug, Clone, PartialEq)]
 pub enum End {

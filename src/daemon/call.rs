@@ -38,7 +38,7 @@ struct Measured {
     outcomes: Vec<Outcome>,
     attempts: Vec<Attempted>,
     began_at: DateTime<Utc>,
-    took: Duration,
+    begun: Instant,
 }
 
 /// Carries one order out, and tells the lane how it ended.
@@ -60,7 +60,6 @@ struct Call<'a> {
 
 impl Call<'_> {
     async fn run(&self, bench: Arc<dyn Bench>) -> End {
-        let begun = Instant::now();
         let held = match self.claim().await {
             Ok(held) => held,
             Err(end) => return end,
@@ -68,14 +67,13 @@ impl Call<'_> {
         let attempt = held.as_ref().map_or(self.order.attempt, |held| held.grant.attempt);
         if self.has_its_row(held.as_ref(), attempt).await {
             self.settle(held, Ending::Success).await;
-            self.lane.shared.events.tell(Event::Passed { slot: Arc::new(self.order.slot.clone()) });
             return End::Finished;
         }
         let intent = match self.intend(held.as_ref()).await {
             Ok(intent) => intent,
             Err(end) => return end,
         };
-        self.lane.shared.events.tell(Event::Began { slot: Arc::new(self.order.slot.clone()), attempt });
+        self.lane.shared.events.tell(Event::Started { slot: self.order.slot.clone(), attempt });
         let Some(mut measured) = self.measure(bench).await else {
             // The intent stays open: the next start finds it and says that this call was interrupted.
             self.release(held).await;
@@ -88,10 +86,11 @@ impl Call<'_> {
         self.accept(&intent.id, &measured.outcomes, spent).await;
         let most = self.lane.shared.regime.attempts;
         let next = book::next(&verdict, attempt, most, Utc::now(), rand::random());
+        let next = next.within(self.order.work.plan.ends(&self.order.slot));
         self.learn(&measured.attempts).await;
-        let own = begun.elapsed().saturating_sub(measured.took);
+        let took = measured.begun.elapsed();
         self.settle(held, ending(&verdict, next)).await;
-        self.tell(measured.outcomes.into(), &verdict, own);
+        self.tell(measured.outcomes, &verdict, took);
         let learned = measured.attempts.iter().filter_map(|attempt| attempt.learned).collect();
         End::Measured { began_at: measured.began_at, verdict, next, attempt, spent, learned }
     }
@@ -113,18 +112,10 @@ impl Call<'_> {
         match claimed {
             Ok(Claimed::Granted(grant)) => Ok(Some(Held { grant, asked })),
             Ok(Claimed::Taken { until, .. } | Claimed::Resting { until }) => Err(End::Elsewhere(until)),
-            Ok(Claimed::Finished | Claimed::Cancelled) => {
-                shared.events.tell(Event::Passed { slot: Arc::new(self.order.slot.clone()) });
-                Err(End::Finished)
-            }
-            Err(error @ (StoreError::Conflict(_) | StoreError::Rejected(_))) => {
-                self.store_failed("claiming a slot", &error);
-                Err(End::Finished)
-            }
-            Err(error) => {
-                self.store_failed("claiming a slot", &error);
-                Ok(None)
-            }
+            Ok(Claimed::Finished | Claimed::Cancelled) => Err(End::Finished),
+            // Another series has its id: nothing that time heals.
+            Err(StoreError::Conflict(_) | StoreError::Rejected(_)) => Err(End::Finished),
+            Err(_) => Ok(None),
         }
     }
 
@@ -187,8 +178,8 @@ impl Call<'_> {
                 measuring.abort();
                 self.lane.abandon_bench();
                 if timeout(ABORT_PATIENCE, measuring).await.is_err() {
-                    let model = self.order.slot.series.model.clone();
-                    self.lane.shared.events.tell(Event::Wedged { model });
+                    let model = &self.order.slot.series.model;
+                    self.restarted(format!("a measurement of {model} was given up and does not end"));
                 }
                 let message = format!("the measurement did not end within {} s", deadline.as_secs());
                 (without(Kind::Timeout, &message), Vec::new())
@@ -199,7 +190,7 @@ impl Call<'_> {
         } else {
             outcomes
         };
-        Some(Measured { outcomes, attempts, began_at, took: begun.elapsed() })
+        Some(Measured { outcomes, attempts, began_at, begun })
     }
 
     /// What earlier refusals taught: it only saves an attempt, so a store that is away is not waited for.
@@ -218,9 +209,14 @@ impl Call<'_> {
 
     fn panicked(&self, error: JoinError) -> String {
         let message = panic_message(error);
-        let provider = self.lane.provider.clone();
-        self.lane.shared.events.tell(Event::Panicked { provider, message: message.clone() });
+        self.restarted(message.clone());
         format!("the measuring code broke: {message}")
+    }
+
+    /// The lane goes on at once, on a bench of its own where the old one may hang.
+    fn restarted(&self, reason: String) {
+        let provider = self.lane.provider.clone();
+        self.lane.shared.events.tell(Event::Restarted { provider, reason, pause: Duration::ZERO });
     }
 
     fn spent(&self, outcomes: &[Outcome]) -> Spend {
@@ -300,15 +296,13 @@ impl Call<'_> {
         let _ = self.lane.shared.keeper.ask(move |store| async move { store.release(&grant).await }).await;
     }
 
-    fn store_failed(&self, what: &'static str, error: &StoreError) {
-        self.lane.shared.events.tell(Event::StoreFailed { what, error: error.to_string() });
-    }
-
-    fn tell(&self, outcomes: Arc<[Outcome]>, verdict: &Verdict, own: Duration) {
+    fn tell(&self, outcomes: Vec<Outcome>, verdict: &Verdict, took: Duration) {
         let shared = &self.lane.shared;
         shared.counts.measured(verdict.kind.is_none());
-        let slot = Arc::new(self.order.slot.clone());
-        shared.events.tell(Event::Ended { slot, outcomes, own });
+        for outcome in outcomes {
+            let slot = self.order.slot.clone();
+            shared.events.tell(Event::Finished { slot, outcome: Arc::new(outcome), took });
+        }
     }
 }
 

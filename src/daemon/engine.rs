@@ -117,6 +117,8 @@ pub async fn run(setup: Setup, stop: CancellationToken) -> Result<Stopped, Outbo
         sent,
         pulse,
         lag: Duration::ZERO,
+        ready: false,
+        store_lost: false,
     };
     engine.work(list, setup.once).await;
     let given_up = engine.stop().await;
@@ -133,6 +135,8 @@ pub async fn run(setup: Setup, stop: CancellationToken) -> Result<Stopped, Outbo
             let flushed = flushed?;
             // Not closed, the next start takes longer and loses nothing.
             let _ = engine.shared.outbox.close().await;
+            let Counted { succeeded: measured, failed, .. } = counted;
+            engine.shared.events.tell(Event::Stopped { measured, failed, waiting: flushed.left });
             Ok(Stopped { counted, flushed, given_up })
         }
     }
@@ -161,6 +165,8 @@ struct Engine {
     sent: watch::Receiver<SenderPulse>,
     pulse: watch::Sender<Option<Arc<Pulse>>>,
     lag: Duration,
+    ready: bool,
+    store_lost: bool,
 }
 
 impl Engine {
@@ -177,6 +183,7 @@ impl Engine {
                 Some(ended) = self.tasks.join_next_with_id() => self.ended(ended),
                 () = sleep_until(look_at.into()) => {
                     self.note_lag(look_at.elapsed());
+                    self.note_store();
                     if said_at.is_none_or(|at| at.elapsed() >= PULSE_EVERY) {
                         self.say(false);
                         said_at = Some(Instant::now());
@@ -196,6 +203,17 @@ impl Engine {
         self.shared.governor().lag(lag.as_secs_f64(), Utc::now());
     }
 
+    /// Tells that the store was lost, or is back.
+    fn note_store(&mut self) {
+        let error = self.shared.keeper.heard().error;
+        match (self.store_lost, error) {
+            (false, Some(error)) => self.shared.events.tell(Event::StoreLost { error }),
+            (true, None) => self.shared.events.tell(Event::StoreBack),
+            _ => return,
+        }
+        self.store_lost = !self.store_lost;
+    }
+
     fn is_quiet(&self) -> bool {
         let now = Utc::now();
         self.lanes.values().all(|lane| lane.book().is_quiet(now))
@@ -204,8 +222,11 @@ impl Engine {
     /// Gives every lane its work; a provider that is new gets a lane.
     fn take(&mut self, listed: &Listed) {
         let work = work::work(&listed.items, &self.questions, &self.shared.regime, &listed.prices);
-        let series = work.values().map(|work| work.len() as u64).sum();
-        self.shared.events.tell(Event::Listed { series, lanes: work.len() as u64 });
+        if !self.ready {
+            self.ready = true;
+            let models = listed.items.iter().filter(|item| self.shared.regime.covers(&item.model.provider));
+            self.shared.events.tell(Event::Ready { models: models.count() as u64, lanes: work.len() as u64 });
+        }
         for (provider, lane) in &self.lanes {
             let none = Vec::new();
             lane.book().take(work.get(provider).unwrap_or(&none), &listed.turns);
@@ -243,12 +264,12 @@ impl Engine {
         };
         let Some(provider) = self.names.remove(&id) else { return };
         let (Some(error), Some(lane)) = (error, self.lanes.get(&provider).cloned()) else { return };
-        let message = panic_message(error);
-        self.shared.events.tell(Event::Panicked { provider: provider.clone(), message });
+        let reason = panic_message(error);
         let (times, last) = self.broken.get(&provider).copied().unwrap_or((0, Instant::now()));
         let times = if last.elapsed() > STEADY { 0 } else { times };
         self.broken.insert(provider.clone(), (times + 1, Instant::now()));
         let wait = RESTART.0.saturating_mul(1 << times.min(16)).min(RESTART.1);
+        self.shared.events.tell(Event::Restarted { provider: provider.clone(), reason, pause: wait });
         lane.book().restarts(Some(Utc::now() + TimeDelta::from_std(wait).unwrap_or_default()));
         self.start(provider, lane, wait);
     }
@@ -284,7 +305,7 @@ impl Engine {
 
     /// Waits for what runs, as long as the grace lasts, then gives it up. Returns how many were given up.
     async fn stop(&mut self) -> u64 {
-        self.shared.events.tell(Event::Stopping);
+        self.shared.events.tell(Event::Stopping { running: self.running() });
         self.say(true);
         self.wait_for_lanes(self.shared.regime.grace).await;
         self.shared.kill.cancel();

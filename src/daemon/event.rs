@@ -1,8 +1,7 @@
-//! What happens in a daemon, told to whoever listens: logs, metrics. Telling never waits; a listener that is too slow
-//! misses events, and learns how many.
+//! What happens in a daemon, said once by whoever does it. Counts and log lines both follow from these, so they cannot tell
+//! different stories. Telling never waits: a listener that is too slow misses events, and learns how many.
 
-use crate::domain::pulse::LaneState;
-use crate::domain::{ModelRef, Outcome, Slot};
+use crate::domain::{Outcome, Slot};
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,80 +9,6 @@ use tokio::sync::broadcast;
 
 /// Events that wait for a slow listener.
 const WAITING: usize = 4096;
-
-/// Something that happened.
-#[derive(Debug, Clone)]
-pub enum Event {
-    /// The work list was read: so many series of so many providers.
-    Listed {
-        /// Series.
-        series: u64,
-        /// Providers.
-        lanes: u64,
-    },
-    /// A measurement began.
-    Began {
-        /// Whose turn.
-        slot: Arc<Slot>,
-        /// Which attempt at it, from 1.
-        attempt: u32,
-    },
-    /// A measurement ended, and its rows are in the outbox.
-    Ended {
-        /// Whose turn.
-        slot: Arc<Slot>,
-        /// The rows of its attempts; the last one counts.
-        outcomes: Arc<[Outcome]>,
-        /// How long everything around the measurement took: claim, intent, outbox.
-        own: Duration,
-    },
-    /// A turn was somebody else's, or has its row already.
-    Passed {
-        /// Whose turn.
-        slot: Arc<Slot>,
-    },
-    /// A lane is in another state than before.
-    Lane {
-        /// The provider.
-        provider: String,
-        /// What it does now.
-        state: LaneState,
-        /// Why.
-        reason: Option<String>,
-        /// Until when.
-        until: Option<DateTime<Utc>>,
-    },
-    /// A lane or one of its measurements panicked.
-    Panicked {
-        /// The provider.
-        provider: String,
-        /// What it said.
-        message: String,
-    },
-    /// A measurement that was given up does not end; its lane goes on without it.
-    Wedged {
-        /// The model.
-        model: ModelRef,
-    },
-    /// The store did not do what it was asked.
-    StoreFailed {
-        /// What.
-        what: &'static str,
-        /// What it said.
-        error: String,
-    },
-    /// Models were let in or set aside, in a batch that can be undone.
-    Catalogue {
-        /// `admit`, `quarantine`, `recheck`.
-        action: &'static str,
-        /// The batch; none in a dry run.
-        batch: Option<String>,
-        /// The models.
-        models: Vec<ModelRef>,
-    },
-    /// No new measurement begins any more.
-    Stopping,
-}
 
 /// Where events are told, and listened to.
 #[derive(Debug, Clone)]
@@ -98,7 +23,7 @@ impl Default for Events {
 impl Events {
     /// Tells whoever listens now.
     pub fn tell(&self, event: Event) {
-        // Nobody listens: nothing is lost by that.
+        // Where nobody listens, nothing is lost.
         let _ = self.0.send(Arc::new(event));
     }
 
@@ -106,4 +31,97 @@ impl Events {
     pub fn listen(&self) -> broadcast::Receiver<Arc<Event>> {
         self.0.subscribe()
     }
+}
+
+/// Something that happened.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// The daemon has its catalogue and its lanes, and works.
+    Ready {
+        /// Enabled models in its care.
+        models: u64,
+        /// Lanes.
+        lanes: u64,
+    },
+    /// A paid request begins.
+    Started {
+        /// For which turn.
+        slot: Slot,
+        /// Which attempt at it, from 1.
+        attempt: u32,
+    },
+    /// It ended, one way or the other, and its row is safe in the outbox.
+    Finished {
+        /// Which turn it was.
+        slot: Slot,
+        /// Its row.
+        outcome: Arc<Outcome>,
+        /// From the start to the outbox.
+        took: Duration,
+    },
+    /// The store confirmed rows of a lane.
+    Stored {
+        /// The lane.
+        provider: String,
+        /// How many.
+        rows: u64,
+    },
+    /// A row was set aside because no store will ever take it.
+    SetAside {
+        /// Its id.
+        id: String,
+        /// Why.
+        why: String,
+    },
+    /// A lane waits on purpose.
+    Held {
+        /// The lane.
+        provider: String,
+        /// Why.
+        reason: String,
+        /// Until when, where that is known.
+        until: Option<DateTime<Utc>>,
+    },
+    /// A lane that waited works again.
+    Released {
+        /// The lane.
+        provider: String,
+    },
+    /// A lane ended unexpectedly and begins again.
+    Restarted {
+        /// The lane.
+        provider: String,
+        /// What it said.
+        reason: String,
+        /// How long it rests first.
+        pause: Duration,
+    },
+    /// The store does not work, since now.
+    StoreLost {
+        /// What it said.
+        error: String,
+    },
+    /// The store works again.
+    StoreBack,
+    /// The self-checks were made.
+    Checked {
+        /// Names of those that are violated.
+        violated: Vec<String>,
+        /// Names of those that could not look.
+        blind: Vec<String>,
+    },
+    /// No new calls: somebody asked the daemon to stop.
+    Stopping {
+        /// Measurements that still run.
+        running: u64,
+    },
+    /// It has stopped.
+    Stopped {
+        /// Measurements that ended well since the start.
+        measured: u64,
+        /// Measurements that failed since the start.
+        failed: u64,
+        /// Rows that wait in the outbox, safe.
+        waiting: u64,
+    },
 }

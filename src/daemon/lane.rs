@@ -22,7 +22,7 @@ pub struct Lane {
     book: Mutex<Book>,
     bench: Mutex<Option<Arc<dyn Bench>>>,
     nudged: Notify,
-    said: Mutex<Option<(LaneState, Option<String>)>>,
+    said: Mutex<Option<String>>,
 }
 
 impl Lane {
@@ -106,19 +106,18 @@ impl Lane {
         Ok(bench)
     }
 
-    /// What the lane says of itself; a change of its state is told.
+    /// What the lane says of itself; that it begins or ends to wait is told.
     pub fn pulse(&self, stored_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> LanePulse {
         let held_back = self.shared.governor().is_holding_back();
         let pulse = self.book().pulse(&self.provider, self.concurrency(), held_back, stored_at, now);
-        let present = Some((pulse.state, pulse.reason.clone()));
+        let present = pulse.reason.clone().filter(|_| pulse.state == LaneState::Held);
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         if *said != present {
-            *said = present;
-            self.shared.events.tell(Event::Lane {
-                provider: self.provider.clone(),
-                state: pulse.state,
-                reason: pulse.reason.clone(),
-                until: pulse.until,
+            said.clone_from(&present);
+            let provider = self.provider.clone();
+            self.shared.events.tell(match present {
+                Some(reason) => Event::Held { provider, reason, until: pulse.until },
+                None => Event::Released { provider },
             });
         }
         pulse

@@ -1,7 +1,6 @@
 //! What is asked of the store and told to it again and again: the work list, how far each series has come, signs of life,
 //! freshness. A task of its own, so that a store that is slow or away holds up no lane; what was read last stays in force.
 
-use crate::daemon::event::Event;
 use crate::daemon::schedule::Turn;
 use crate::daemon::shared::Shared;
 use crate::daemon::work;
@@ -53,20 +52,13 @@ pub async fn run(
     let mut done = Done::default();
     let mut present = Listed::default();
     loop {
-        let round = round(&shared, &mut done, &mut present).await;
-        match round {
-            Ok(()) => {
-                listed.send_replace(Some(Arc::new(present.clone())));
-            }
-            Err(error) => shared
-                .events
-                .tell(Event::StoreFailed { what: "reading the work list", error: error.to_string() }),
+        // What a store says that fails is in the keeper, for whoever wants to know.
+        if round(&shared, &mut done, &mut present).await.is_ok() {
+            listed.send_replace(Some(Arc::new(present.clone())));
         }
         let said = pulse.borrow().clone();
-        if let Some(pulse) = said
-            && let Err(error) = beat(&shared, &pulse).await
-        {
-            shared.events.tell(Event::StoreFailed { what: "saying that we live", error: error.to_string() });
+        if let Some(pulse) = said {
+            let _ = beat(&shared, &pulse).await;
         }
         // After a store that was away, its answer is waited for in shorter steps.
         let away = shared.keeper.heard().error.is_some();

@@ -34,6 +34,11 @@ impl Plan {
         Self { series, cadence_seconds, phase: TimeDelta::milliseconds(phase) }
     }
 
+    /// When a slot of the series ends and the next one begins.
+    pub fn ends(&self, slot: &Slot) -> DateTime<Utc> {
+        slot.starts_at + self.cadence()
+    }
+
     fn cadence(&self) -> TimeDelta {
         TimeDelta::seconds(self.cadence_seconds.into())
     }

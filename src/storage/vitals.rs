@@ -3,6 +3,7 @@
 
 use crate::domain::ModelRef;
 use crate::storage::StoreError;
+use crate::storage::contract::parse_date;
 use crate::storage::health::DEFAULT_CADENCE_SECONDS;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -39,8 +40,19 @@ pub struct CheckRun {
     pub threshold_version: u32,
     /// The default cadence that the checks went by, seconds.
     pub cadence_seconds: u32,
+    /// What the size of the catalogue is compared with next time; nothing in the predecessor's rows.
+    pub baseline: Option<Baseline>,
     /// One a check.
     pub results: Vec<CheckResult>,
+}
+
+/// How large the catalogue was, for the check that it does not shrink unseen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Baseline {
+    /// Enabled models.
+    pub models: u64,
+    /// When there were so many.
+    pub at: DateTime<Utc>,
 }
 
 /// The answer to one self-check.
@@ -58,6 +70,41 @@ pub struct CheckResult {
     pub error: Option<String>,
     /// Who violates it, the first few.
     pub subjects: Vec<String>,
+}
+
+/// How a model is, from its health row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// The model.
+    pub model: ModelRef,
+    /// Whether it is measured, when the row was written.
+    pub enabled: bool,
+    /// How often it is due, seconds.
+    pub cadence_seconds: Option<u32>,
+    /// End of the newest success of the published series.
+    pub last_success_at: Option<DateTime<Utc>>,
+    /// The newest attempt.
+    pub last_attempt_at: Option<DateTime<Utc>>,
+    /// Failures since the newest success.
+    pub consecutive_failures: u32,
+}
+
+impl Health {
+    /// From a row's fields, whatever types they have.
+    pub fn read(row: &Map<String, Value>) -> Option<Self> {
+        let instant = |name: &str| row.get(name).and_then(Value::as_str).and_then(parse_date);
+        let count =
+            |name: &str| row.get(name).and_then(Value::as_u64).and_then(|number| u32::try_from(number).ok());
+        let text = |name: &str| row.get(name).and_then(Value::as_str);
+        Some(Self {
+            model: ModelRef::new(text("provider")?, text("model_id")?),
+            enabled: row.get("enabled") == Some(&Value::Bool(true)),
+            cadence_seconds: count("cadence_seconds"),
+            last_success_at: instant("last_success_at"),
+            last_attempt_at: instant("last_attempt_at"),
+            consecutive_failures: count("consecutive_failures").unwrap_or(0),
+        })
+    }
 }
 
 /// Where a model stands in its life, newest wins.
@@ -118,6 +165,9 @@ pub trait Vitals: Send + Sync {
     /// Brings age, freshness and cadence of every model of the catalogue up to date, from the health rows alone: work
     /// bounded by the catalogue. A model without a row gets one. Returns how many rows there are.
     async fn refresh_health(&self, cadences: &Cadences) -> Result<u64, StoreError>;
+
+    /// How every model is, from the health rows as they stand, sorted by id.
+    async fn health(&self) -> Result<Vec<Health>, StoreError>;
 
     /// Keeps where models stand, each instead of an older word.
     async fn keep_model_status(&self, statuses: &[ModelStatus]) -> Result<(), StoreError>;

@@ -249,14 +249,13 @@ async fn ask_until_finished(store: Arc<dyn Store>, slots: &[Slot], owner: &str) 
     grants
 }
 
-/// The rows of the predecessor as its own code wrote them, and odd ones that nobody should write.
-#[tokio::test]
-async fn the_predecessors_jobs_are_taken_over() {
-    let database = Mongod::start().database(&fresh_name()).await;
-    let jobs = database.collection::<Document>("bench_jobs");
-    let date = |minutes: i64| {
-        mongodb::bson::DateTime::from_millis((Utc::now() + TimeDelta::minutes(minutes)).timestamp_millis())
-    };
+fn minutes_from_now(minutes: i64) -> mongodb::bson::DateTime {
+    mongodb::bson::DateTime::from_millis((Utc::now() + TimeDelta::minutes(minutes)).timestamp_millis())
+}
+
+/// Rows as the predecessor's own code wrote them, and odd ones that nobody should write.
+fn rows_of_others() -> Vec<Document> {
+    let date = minutes_from_now;
     let row = |model: &str, status: &str, not_before: i64| {
         doc! {
             "_id": format!("groq:{model}"), "provider": "groq", "model_id": model, "status": status, "priority": 1000.0,
@@ -275,7 +274,7 @@ async fn the_predecessors_jobs_are_taken_over() {
         "slot_attempts": "many", "lease_epoch": 2.5, "lease_expires_at": true, "attempt": null, "failures": [1],
     };
     let nameless = doc! { "_id": "ad_hoc:1", "status": "queued" };
-    let rows = [
+    vec![
         row("done", "success", -90),
         row("given-up", "dead_letter", -90),
         row("waits", "queued", 10),
@@ -286,8 +285,14 @@ async fn the_predecessors_jobs_are_taken_over() {
         dead,
         odd,
         nameless,
-    ];
-    jobs.insert_many(rows).await.unwrap();
+    ]
+}
+
+#[tokio::test]
+async fn the_predecessors_jobs_are_taken_over() {
+    let database = Mongod::start().database(&fresh_name()).await;
+    let jobs = database.collection::<Document>("bench_jobs");
+    jobs.insert_many(rows_of_others()).await.unwrap();
     let store = Backend::Mongo(database.clone()).open(PUBLISHED).await;
     assert_eq!(store.jobs(None).await.unwrap().len(), 9);
     for (model, expected) in [
@@ -313,13 +318,14 @@ async fn the_predecessors_jobs_are_taken_over() {
         assert_eq!(answer, expected, "{model}");
     }
     let after = jobs.find_one(doc! { "_id": "groq:done" }).await.unwrap().unwrap();
-    assert_eq!((after.get_str("status"), after.get_i32("attempt")), (Ok("success"), Ok(1)));
-    assert_eq!((after.get_str("endpoint_tag"), after.get_f64("priority")), (Ok("x"), Ok(1000.0)));
-    assert!(
-        after.get_datetime("finished_at").is_ok()
-            && after.is_null("lease_expires_at")
-            && after.is_null("worker_id")
-    );
+    let expected = doc! {
+        "status": "success", "attempt": 1, "endpoint_tag": "x", "priority": 1000.0, "lease_expires_at": null,
+        "worker_id": null,
+    };
+    for (name, value) in &expected {
+        assert_eq!(after.get(name), Some(value), "{name}");
+    }
+    assert!(after.get_datetime("finished_at").is_ok());
 }
 
 /// The predecessor replaces whole rows, and then the epochs begin again: an old grant is still no grant.
@@ -373,12 +379,12 @@ async fn the_server_decides_as_the_rule_says() {
     jobs.insert_many(&rows).await.unwrap();
     let before = store.jobs(None).await.unwrap();
     assert_eq!(before.len(), rows.len());
-    for number in 0..rows.len() {
+    for (number, row) in rows.iter().enumerate() {
         let claim = claim(&wanted(number), "one");
         let job = before.iter().find(|job| job.series == claim.slot.series).unwrap();
         let expected = llmbench::storage::jobs::refusal(job, &claim, now);
         let answer = store.claim(&claim).await.unwrap();
         let told = if matches!(answer, Claimed::Granted(_)) { None } else { Some(answer) };
-        assert_eq!(told, expected, "{:?}", rows[number]);
+        assert_eq!(told, expected, "{row:?}");
     }
 }

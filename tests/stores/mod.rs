@@ -7,3 +7,4 @@ mod listings;
 mod mongo;
 mod sqlite;
 mod story;
+mod vitals;

@@ -2,8 +2,10 @@
 //! crashes.
 
 use crate::support::peers::{Mongod, fresh_name};
-use crate::support::samples::{failed, failure, run, success};
-use llmbench::domain::ModelRef;
+use crate::support::samples::{failed, failure, now, run, success};
+use llmbench::domain::{ModelRef, Series};
+use llmbench::storage::jobs::{Claim, Claimed, Ending};
+use llmbench::storage::vitals::{Beat, Cadences, CheckResult, CheckRun};
 use llmbench::storage::{self, Location, Names, Recorded, Store, StoreError};
 use mongodb::Database;
 use mongodb::bson::{Bson, Document, doc};
@@ -65,9 +67,48 @@ fn bson_type(value: &Bson) -> &'static str {
     }
 }
 
+/// A job that was given up, a heartbeat, a self-check and refreshed health.
+async fn sign_of_life(store: &dyn Store) {
+    let series = Series {
+        model: ModelRef::new("groq", "m"),
+        profile_id: "cloud-default-v1".to_owned(),
+        vantage: "main".to_owned(),
+    };
+    let claim = Claim {
+        slot: series.slot_at(chrono::Utc::now(), 60),
+        owner: "one".to_owned(),
+        ttl: Duration::from_secs(60),
+        max_attempts: 2,
+        deadline_seconds: 60,
+    };
+    let Claimed::Granted(grant) = store.claim(&claim).await.unwrap() else { panic!() };
+    let ending = Ending::GivenUp { kind: "unknown".to_owned(), message: "no".to_owned() };
+    assert!(store.settle(&grant, &ending).await.unwrap());
+    let details = Map::from_iter([("expired".to_owned(), 0.into())]);
+    store.beat(&[Beat { component: "reaper".to_owned(), details }]).await.unwrap();
+    let result = CheckResult {
+        name: "none_starved".to_owned(),
+        ok: true,
+        evaluated: true,
+        violation_count: 0,
+        error: None,
+        subjects: Vec::new(),
+    };
+    let run = CheckRun {
+        checked_at: now(),
+        threshold_version: 5,
+        cadence_seconds: 1800,
+        baseline: None,
+        results: vec![result],
+    };
+    store.keep_check_run(&run).await.unwrap();
+    store.refresh_health(&Cadences::default()).await.unwrap();
+}
+
 #[tokio::test]
 async fn every_field_has_the_predecessors_type() {
-    let (_store, database) = filled().await;
+    let (store, database) = filled().await;
+    sign_of_life(&*store).await;
     let samples = predecessor();
     for name in [
         "metrics_cloud_v2",
@@ -76,6 +117,9 @@ async fn every_field_has_the_predecessors_type() {
         "error_rollups",
         "bench_model_health",
         "models",
+        "bench_jobs",
+        "bench_scheduler_heartbeats",
+        "bench_check_runs",
     ] {
         let ours = database.collection::<Document>(name).find_one(doc! {}).await.unwrap().expect(name);
         for theirs in samples[name].as_array().unwrap() {

@@ -25,7 +25,7 @@ use crate::storage::catalogue::{
 };
 use crate::storage::history::{Cell, Grain, History, Scope, Series, Stored, Successes};
 use crate::storage::jobs::{Claim, Claimed, Ending, Grant, JobState};
-use crate::storage::vitals::{Beat, Cadences, CheckRun, Heartbeat, ModelStatus};
+use crate::storage::vitals::{Beat, Cadences, CheckRun, Health, Heartbeat, ModelStatus};
 use crate::storage::{
     Catalogue, Jobs, Listings, MongoUri, Names, Recorded, Sink, Store, StoreError, Vitals, WorkItem, document,
 };
@@ -297,6 +297,11 @@ impl Vitals for MongoStore {
     async fn refresh_health(&self, cadences: &Cadences) -> Result<u64, StoreError> {
         let (shared, cadences) = (Arc::clone(&self.shared), cadences.clone());
         self.caller.patiently(async move { vitals::refresh_health(&shared, &cadences).await }).await
+    }
+
+    async fn health(&self) -> Result<Vec<Health>, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        self.caller.call(async move { vitals::health(&shared).await }).await
     }
 
     async fn keep_model_status(&self, statuses: &[ModelStatus]) -> Result<(), StoreError> {

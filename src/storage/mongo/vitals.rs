@@ -7,7 +7,9 @@ use super::{Shared, bulk, catalogue, plain};
 use crate::domain::ModelRef;
 use crate::storage::StoreError;
 use crate::storage::health::{self, Facts, WINDOW};
-use crate::storage::vitals::{Beat, Cadences, CheckResult, CheckRun, Heartbeat, ModelStatus};
+use crate::storage::vitals::{
+    Baseline, Beat, Cadences, CheckResult, CheckRun, Health, Heartbeat, ModelStatus,
+};
 use chrono::{DateTime, Utc};
 use mongodb::bson::{Bson, Document, doc};
 use serde_json::Value;
@@ -61,10 +63,14 @@ pub async fn keep_check_run(shared: &Shared, run: &CheckRun) -> Result<(), Troub
             "subjects": &result.subjects,
         }
     };
+    let baseline = run.baseline.as_ref();
+    let baseline =
+        baseline.map(|baseline| doc! { "models": count(baseline.models), "at": date(baseline.at) });
     let row = doc! {
         "checked_at": date(run.checked_at),
         "threshold_version": count(run.threshold_version.into()),
         "cadence_seconds": count(run.cadence_seconds.into()),
+        "baseline": baseline,
         "results": run.results.iter().map(result).collect::<Vec<_>>(),
     };
     shared.collection(&shared.names.check_runs).insert_one(row).await?;
@@ -85,7 +91,12 @@ pub async fn latest_check_run(shared: &Shared) -> Result<Option<CheckRun>, Troub
 fn check_run(row: &Document) -> Option<CheckRun> {
     let number = |name: &str| whole(row, name).and_then(|number| u32::try_from(number).ok()).unwrap_or(0);
     let results = bulk::array(row, "results").iter().filter_map(Bson::as_document);
+    let baseline = |row: &Document| {
+        let models = whole(row, "models")?.unsigned_abs();
+        Some(Baseline { models, at: instant(row, "at")? })
+    };
     Some(CheckRun {
+        baseline: row.get_document("baseline").ok().and_then(baseline),
         checked_at: instant(row, "checked_at")?,
         threshold_version: number("threshold_version"),
         cadence_seconds: number("cadence_seconds"),
@@ -162,6 +173,17 @@ fn freshness(cadence: u32) -> Document {
         case(doc! { "$gt": ["$staleness_seconds", 3 * cadence] }, "critical"),
         case(doc! { "$gt": [{ "$multiply": ["$staleness_seconds", 2] }, 3 * cadence] }, "stale"),
     ], "default": "fresh" } }
+}
+
+/// How every model is.
+pub async fn health(shared: &Shared) -> Result<Vec<Health>, Trouble> {
+    let rows = shared.collection(&shared.names.model_health);
+    let mut cursor = rows.find(doc! {}).sort(doc! { "_id": 1 }).await?;
+    let mut found = Vec::new();
+    while cursor.advance().await? {
+        found.extend(Health::read(&plain::document(cursor.deserialize_current()?)));
+    }
+    Ok(found)
 }
 
 /// Keeps where models stand, under the predecessor's key: provider and model.

@@ -6,7 +6,7 @@ use crate::domain::listing::{CatalogRow, Kept, Listing, MeasuredModel, ReadRow};
 use crate::storage::catalogue::{Batch, Catalogue, Change, ChangesOf, Entry, Figures, Order, Ordered, Scope};
 use crate::storage::history::{Cell, Grain, History, Scope as Asked, Series, Stored, Successes};
 use crate::storage::jobs::{Claim, Claimed, Ending, Grant, JobState};
-use crate::storage::vitals::{Beat, Cadences, CheckRun, Heartbeat, ModelStatus};
+use crate::storage::vitals::{Beat, Cadences, CheckRun, Health, Heartbeat, ModelStatus};
 use crate::storage::{Jobs, Listings, Sink, Vitals, WorkItem, samples};
 use chrono::{DateTime, Utc};
 use proptest::prelude::*;
@@ -124,6 +124,9 @@ impl Vitals for Answers {
     }
     async fn refresh_health(&self, _: &Cadences) -> Result<u64, StoreError> {
         Ok(0)
+    }
+    async fn health(&self) -> Result<Vec<Health>, StoreError> {
+        Ok(Vec::new())
     }
     async fn keep_model_status(&self, _: &[ModelStatus]) -> Result<(), StoreError> {
         Ok(())

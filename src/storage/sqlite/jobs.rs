@@ -7,7 +7,7 @@ use crate::storage::jobs::{
     Claim, Claimed, Ending, Grant, JobState, JobStatus, Lease, id, other_series, refusal, rest_milliseconds,
     shortened,
 };
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, named_params, params};
 use std::time::Duration;
 use ulid::Ulid;
@@ -52,6 +52,8 @@ pub const TABLES: &str = "
         checked_at_ms INTEGER NOT NULL,
         threshold_version INTEGER NOT NULL,
         cadence_seconds INTEGER NOT NULL,
+        baseline_models INTEGER,
+        baseline_at_ms INTEGER,
         results TEXT NOT NULL
     ) STRICT;
     CREATE INDEX check_runs_by_time ON check_runs (checked_at_ms);
@@ -113,7 +115,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<JobState> {
 /// Asks for a slot.
 pub fn claim(connection: &mut Connection, claim: &Claim) -> Result<Claimed, Trouble> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let (id, now) = (id(&claim.slot.series), Utc::now());
+    let (id, now) = (id(&claim.slot.series), Utc::now().trunc_subsecs(3));
     let mut job = present(&transaction, &id, &claim.slot.series, now)?;
     if job.series != claim.slot.series {
         return Err(other_series(&id).into());

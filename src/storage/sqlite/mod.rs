@@ -25,7 +25,7 @@ use crate::storage::catalogue::{
 };
 use crate::storage::history::{Cell, Grain, History, Scope, Series, Stored, Successes};
 use crate::storage::jobs::{Claim, Claimed, Ending, Grant, JobState};
-use crate::storage::vitals::{Beat, Cadences, CheckRun, Heartbeat, ModelStatus};
+use crate::storage::vitals::{Beat, Cadences, CheckRun, Health, Heartbeat, ModelStatus};
 use crate::storage::{
     Catalogue, Jobs, Listings, Recorded, Sink, Store, StoreError, Vitals, WorkItem, document,
 };
@@ -262,6 +262,10 @@ impl Vitals for SqliteStore {
     async fn refresh_health(&self, cadences: &Cadences) -> Result<u64, StoreError> {
         let cadences = cadences.clone();
         self.owner.ask(move |connection| vitals::refresh_health(connection, &cadences)).await
+    }
+
+    async fn health(&self) -> Result<Vec<Health>, StoreError> {
+        self.owner.ask(vitals::health).await
     }
 
     async fn keep_model_status(&self, statuses: &[ModelStatus]) -> Result<(), StoreError> {

@@ -5,7 +5,9 @@ use super::entries::object;
 use super::errors::Trouble;
 use crate::domain::ModelRef;
 use crate::storage::health;
-use crate::storage::vitals::{Beat, Cadences, CheckResult, CheckRun, Heartbeat, ModelStatus};
+use crate::storage::vitals::{
+    Baseline, Beat, Cadences, CheckResult, CheckRun, Health, Heartbeat, ModelStatus,
+};
 use chrono::{DateTime, Utc};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
@@ -41,11 +43,15 @@ pub fn heartbeats(connection: &mut Connection) -> Result<Vec<Heartbeat>, Trouble
 
 /// Keeps a run of the self-checks.
 pub fn keep_check_run(connection: &mut Connection, run: &CheckRun) -> Result<(), Trouble> {
-    let sql = "INSERT INTO check_runs (checked_at_ms, threshold_version, cadence_seconds, results) VALUES (?, ?, ?, ?)";
+    let sql = "INSERT INTO check_runs (checked_at_ms, threshold_version, cadence_seconds, baseline_models, baseline_at_ms,
+        results) VALUES (?, ?, ?, ?, ?, ?)";
+    let baseline = run.baseline.as_ref();
     connection.prepare_cached(sql)?.execute(params![
         run.checked_at.timestamp_millis(),
         run.threshold_version,
         run.cadence_seconds,
+        baseline.map(|baseline| i64::try_from(baseline.models).unwrap_or(i64::MAX)),
+        baseline.map(|baseline| baseline.at.timestamp_millis()),
         json(&run.results)?,
     ])?;
     Ok(())
@@ -53,12 +59,19 @@ pub fn keep_check_run(connection: &mut Connection, run: &CheckRun) -> Result<(),
 
 /// The newest run of the self-checks.
 pub fn latest_check_run(connection: &mut Connection) -> Result<Option<CheckRun>, Trouble> {
-    let sql = "SELECT checked_at_ms, threshold_version, cadence_seconds, results FROM check_runs
+    let sql =
+        "SELECT checked_at_ms, threshold_version, cadence_seconds, results, baseline_models, baseline_at_ms
+        FROM check_runs
         ORDER BY checked_at_ms DESC, position DESC LIMIT 1";
     let read = |row: &Row<'_>| {
         let wrong = |error| rusqlite::Error::FromSqlConversionFailure(3, Type::Text, Box::new(error));
         let results: Vec<CheckResult> = serde_json::from_str(&row.get::<_, String>(3)?).map_err(wrong)?;
+        let baseline = match row.get::<_, Option<i64>>(4)? {
+            Some(models) => Some(Baseline { models: models.unsigned_abs(), at: instant(row, 5)? }),
+            None => None,
+        };
         Ok(CheckRun {
+            baseline,
             checked_at: instant(row, 0)?,
             threshold_version: row.get(1)?,
             cadence_seconds: row.get(2)?,
@@ -67,6 +80,8 @@ pub fn latest_check_run(connection: &mut Connection) -> Result<Option<CheckRun>,
     };
     Ok(connection.prepare_cached(sql)?.query_row([], read).optional()?)
 }
+
+type HealthRow = (ModelRef, bool, Map<String, Value>);
 
 /// Brings every model's freshness up to date.
 pub fn refresh_health(connection: &mut Connection, cadences: &Cadences) -> Result<u64, Trouble> {
@@ -81,7 +96,8 @@ pub fn refresh_health(connection: &mut Connection, cadences: &Cadences) -> Resul
     Ok(rows.len() as u64)
 }
 
-fn health_rows(transaction: &Transaction<'_>) -> rusqlite::Result<Vec<(ModelRef, bool, Map<String, Value>)>> {
+/// Every model of the catalogue, whether it is wanted, and its row so far.
+fn health_rows(transaction: &Transaction<'_>) -> rusqlite::Result<Vec<HealthRow>> {
     let sql = "SELECT m.provider, m.model_id, m.enabled AND NOT m.deprecated, h.doc FROM models AS m
         LEFT JOIN model_health AS h ON h.provider = m.provider AND h.model_id = m.model_id";
     let read = |row: &Row<'_>| {
@@ -90,6 +106,14 @@ fn health_rows(transaction: &Transaction<'_>) -> rusqlite::Result<Vec<(ModelRef,
         Ok((model, row.get(2)?, doc.as_deref().map(object).unwrap_or_default()))
     };
     transaction.prepare_cached(sql)?.query_map([], read)?.collect()
+}
+
+/// How every model is.
+pub fn health(connection: &mut Connection) -> Result<Vec<Health>, Trouble> {
+    let mut statement = connection.prepare_cached("SELECT doc FROM model_health ORDER BY id")?;
+    let docs =
+        statement.query_map([], |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()?;
+    Ok(docs.iter().filter_map(|doc| Health::read(&object(doc))).collect())
 }
 
 /// Keeps where models stand.

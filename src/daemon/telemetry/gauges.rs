@@ -1,0 +1,207 @@
+//! What is the case now, from the pulse: lanes, outbox, store, lag, what is left of budgets, and how fresh models are. Pure.
+
+use super::exposition::{Kind, Page};
+use crate::domain::pulse::{LanePulse, LaneState, Pulse};
+use crate::storage::health::freshness;
+use chrono::{DateTime, Utc};
+use std::collections::BTreeMap;
+
+/// Every state of a lane, as labels spell it: one sample each, 1 where it is so.
+const STATES: [(LaneState, &str); 7] = [
+    (LaneState::Idle, "idle"),
+    (LaneState::Producing, "producing"),
+    (LaneState::Failing, "failing"),
+    (LaneState::Held, "held"),
+    (LaneState::Stalled, "stalled"),
+    (LaneState::Starved, "starved"),
+    (LaneState::Restarting, "restarting"),
+];
+
+/// How fresh a provider's models are.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Freshness {
+    providers: BTreeMap<String, OfProvider>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+struct OfProvider {
+    models: BTreeMap<&'static str, u64>,
+    stalest: Option<f64>,
+}
+
+impl Freshness {
+    /// Adds a model. `last_success_at` is the newest success of its published series.
+    pub fn add(
+        &mut self,
+        provider: &str,
+        enabled: bool,
+        last_success_at: Option<DateTime<Utc>>,
+        cadence_seconds: u32,
+        now: DateTime<Utc>,
+    ) {
+        let age = last_success_at.map(|at| (now - at).num_seconds().max(0));
+        let of_provider = self.providers.entry(provider.to_owned()).or_default();
+        *of_provider.models.entry(freshness(enabled, age, i64::from(cadence_seconds))).or_default() += 1;
+        if enabled {
+            of_provider.stalest =
+                of_provider.stalest.into_iter().chain(age.map(|age| age as f64)).reduce(f64::max);
+        }
+    }
+}
+
+/// Writes what is the case.
+pub fn write(page: &mut Page, pulse: &Pulse, freshness: &Freshness, now: DateTime<Utc>) {
+    daemon(page, pulse, now);
+    outbox_and_store(page, pulse, now);
+    lanes(page, &pulse.lanes, now);
+    budgets(page, &pulse.lanes);
+    models(page, freshness);
+}
+
+fn daemon(page: &mut Page, pulse: &Pulse, now: DateTime<Utc>) {
+    let name = "llmbench_build_info";
+    page.family(name, Kind::Gauge, "Which program this is; always 1.");
+    let version = pulse.program.rsplit('/').next().unwrap_or_default();
+    page.sample(name, &[("version", version), ("vantage", &pulse.vantage)], 1.0);
+    page.gauge(
+        "llmbench_start_time_seconds",
+        "When the daemon started, seconds since 1970.",
+        seconds(pulse.started_at),
+    );
+    page.gauge(
+        "llmbench_pulse_age_seconds",
+        "How old the figures of lanes, outbox and store are.",
+        age(pulse.written_at, now),
+    );
+    page.gauge(
+        "llmbench_stopping",
+        "1 while the daemon finishes what runs.",
+        f64::from(u8::from(pulse.stopping)),
+    );
+    page.gauge(
+        "llmbench_loop_lag_seconds",
+        "How late the control loop was at its worst since the last pulse.",
+        pulse.loop_lag_seconds,
+    );
+    let name = "llmbench_log_lines_dropped_total";
+    page.family(name, Kind::Counter, "Log lines that nobody took.");
+    page.sample(name, &[], pulse.log_lines_dropped as f64);
+}
+
+fn outbox_and_store(page: &mut Page, pulse: &Pulse, now: DateTime<Utc>) {
+    let (outbox, store) = (&pulse.outbox, &pulse.store);
+    page.gauge("llmbench_outbox_pending_rows", "Rows that wait for the store.", outbox.pending as f64);
+    page.gauge(
+        "llmbench_outbox_quarantined_rows",
+        "Rows set aside until somebody looks.",
+        outbox.quarantined as f64,
+    );
+    let oldest = outbox.oldest_at.map_or(0.0, |at| age(at, now));
+    page.gauge(
+        "llmbench_outbox_oldest_age_seconds",
+        "Age of the oldest row that waits; 0 where none does.",
+        oldest,
+    );
+    page.gauge("llmbench_outbox_size_bytes", "Bytes on the disk.", outbox.bytes as f64);
+    page.gauge(
+        "llmbench_outbox_full",
+        "1 where no paid call is started for want of room.",
+        f64::from(u8::from(outbox.full)),
+    );
+    page.gauge(
+        "llmbench_store_up",
+        "1 where the store's last answer was no error.",
+        f64::from(u8::from(store.error.is_none())),
+    );
+    let help = "Since the store last confirmed a row.";
+    page.gauge("llmbench_store_confirmed_age_seconds", help, store.stored_at.map(|at| age(at, now)));
+}
+
+/// A figure of a lane; nothing where it is not known.
+type OfLane = fn(&LanePulse, DateTime<Utc>) -> Option<f64>;
+
+const LANE_GAUGES: [(&str, &str, OfLane); 7] = [
+    ("llmbench_lane_series", "Series in a lane's care.", |lane, _| Some(lane.series as f64)),
+    ("llmbench_lane_due_series", "Series that are due.", |lane, _| Some(lane.due as f64)),
+    ("llmbench_lane_running", "Measurements that run.", |lane, _| Some(lane.running as f64)),
+    ("llmbench_lane_concurrency", "Measurements that may run at once.", |lane, _| {
+        Some(lane.concurrency as f64)
+    }),
+    ("llmbench_lane_finished_age_seconds", "Since a measurement last ended.", |lane, now| {
+        lane.finished_at.map(|at| age(at, now))
+    }),
+    ("llmbench_lane_succeeded_age_seconds", "Since a measurement last succeeded.", |lane, now| {
+        lane.succeeded_at.map(|at| age(at, now))
+    }),
+    ("llmbench_lane_stored_age_seconds", "Since the store last confirmed a row of the lane.", |lane, now| {
+        lane.stored_at.map(|at| age(at, now))
+    }),
+];
+
+fn lanes(page: &mut Page, lanes: &[LanePulse], now: DateTime<Utc>) {
+    let name = "llmbench_lane_state";
+    page.family(name, Kind::Gauge, "What a lane is doing: 1 for the state that it is in.");
+    for lane in lanes {
+        for (state, word) in STATES {
+            let labels = [("provider", lane.provider.as_str()), ("state", word)];
+            page.sample(name, &labels, f64::from(u8::from(lane.state == state)));
+        }
+    }
+    for (name, help, figure) in LANE_GAUGES {
+        page.family(name, Kind::Gauge, help);
+        for lane in lanes {
+            if let Some(value) = figure(lane, now) {
+                page.sample(name, &[("provider", &lane.provider)], value);
+            }
+        }
+    }
+}
+
+fn budgets(page: &mut Page, lanes: &[LanePulse]) {
+    let name = "llmbench_budget_left";
+    page.family(name, Kind::Gauge, "What is left of the day's budget (UTC): runs, tokens, dollars.");
+    for (lane, budget) in lanes.iter().filter_map(|lane| Some((lane, lane.budget.as_ref()?))) {
+        let left = [
+            ("runs", budget.runs_left.map(|runs| runs as f64)),
+            ("tokens", budget.tokens_left.map(|tokens| tokens as f64)),
+            ("dollars", budget.dollars_left),
+        ];
+        for (unit, value) in left.into_iter().filter_map(|(unit, value)| Some((unit, value?))) {
+            page.sample(name, &[("provider", &lane.provider), ("unit", unit)], value);
+        }
+    }
+}
+
+fn models(page: &mut Page, freshness: &Freshness) {
+    let name = "llmbench_models";
+    page.family(
+        name,
+        Kind::Gauge,
+        "Models of the catalogue by freshness: fresh, stale, critical, never_run, disabled.",
+    );
+    for (provider, of_provider) in &freshness.providers {
+        for (word, count) in &of_provider.models {
+            page.sample(name, &[("provider", provider), ("freshness", word)], *count as f64);
+        }
+    }
+    let name = "llmbench_freshness_seconds";
+    page.family(
+        name,
+        Kind::Gauge,
+        "Age of the newest success of the stalest enabled model that ever succeeded.",
+    );
+    for (provider, of_provider) in &freshness.providers {
+        if let Some(seconds) = of_provider.stalest {
+            page.sample(name, &[("provider", provider)], seconds);
+        }
+    }
+}
+
+fn seconds(at: DateTime<Utc>) -> f64 {
+    at.timestamp_millis() as f64 / 1000.0
+}
+
+/// Never negative: clocks differ.
+fn age(at: DateTime<Utc>, now: DateTime<Utc>) -> f64 {
+    ((now - at).num_milliseconds() as f64 / 1000.0).max(0.0)
+}

@@ -1,0 +1,166 @@
+//! The probes over HTTP: `/metrics`, `/livez`, `/readyz`. On loopback unless somebody says otherwise, because they tell which
+//! providers are measured and there is no login. Nothing that a client does here can hold the daemon up: few connections,
+//! little time for each, no bodies read.
+
+use super::exposition;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use serde_json::{Value, json};
+use std::convert::Infallible;
+use std::fmt;
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+/// Where probes listen unless somebody says otherwise.
+pub const DEFAULT: &str = "127.0.0.1:9464";
+
+/// How long a client may take to send the head of its request.
+const HEAD: Duration = Duration::from_secs(5);
+
+/// How long a connection may last in all, whatever its client does.
+const WHOLE: Duration = Duration::from_secs(30);
+
+/// How many connections there may be; more wait in the kernel's queue.
+const CONNECTIONS: usize = 16;
+
+/// The largest head.
+const HEAD_BYTES: usize = 16 * 1024;
+
+/// How long to wait where no connection can be accepted: no descriptors, for example.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
+/// `--listen`: an address, or nowhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listen(pub Option<SocketAddr>);
+
+impl FromStr for Listen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.eq_ignore_ascii_case("none") {
+            return Ok(Self(None));
+        }
+        let wrong = |_| format!("`{text}` is no address: write 127.0.0.1:9464, [::1]:9464 or none");
+        text.parse().map(|address| Self(Some(address))).map_err(wrong)
+    }
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(address) => write!(f, "{address}"),
+            None => f.write_str("none"),
+        }
+    }
+}
+
+/// The answer to a probe.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// Yes is 200, no is 503.
+    pub yes: bool,
+    /// Why, for people and programs.
+    pub body: Value,
+}
+
+/// What probes ask. Each must answer at once, from memory.
+pub trait Probed: Send + Sync {
+    /// The page for Prometheus.
+    fn metrics(&self) -> String;
+    /// Whether the process is worth keeping: not whether it is well.
+    fn live(&self) -> Answer;
+    /// Whether it does its work.
+    fn ready(&self) -> Answer;
+}
+
+/// Answers until its future is dropped.
+pub async fn serve(listener: TcpListener, probed: Arc<dyn Probed>) {
+    let permits = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let probed = Arc::clone(&probed);
+                tokio::spawn(async move {
+                    let _permit = permit;
+                    // A client that is too slow, or has left, is nobody's trouble.
+                    let _ = timeout(WHOLE, connection(stream, probed)).await;
+                });
+            }
+            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, probed: Arc<dyn Probed>) {
+    let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+        let answer = answer(request.method(), request.uri().path(), &*probed);
+        async move { Ok::<_, Infallible>(answer) }
+    });
+    let mut server = http1::Builder::new();
+    server.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(HEAD_BYTES).keep_alive(false);
+    let _ = server.serve_connection(TokioIo::new(stream), service).await;
+}
+
+/// The answer to a request, whose body nobody reads.
+fn answer(method: &Method, path: &str, probed: &dyn Probed) -> Response<Full<Bytes>> {
+    let known = ["/metrics", "/livez", "/readyz"].contains(&path);
+    if known && method != Method::GET && method != Method::HEAD {
+        let mut refused =
+            error(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "only GET and HEAD work here");
+        refused.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        return refused;
+    }
+    match path {
+        "/metrics" => response(StatusCode::OK, exposition::CONTENT_TYPE, probed.metrics()),
+        "/livez" => probe(&probed.live()),
+        "/readyz" => probe(&probed.ready()),
+        _ => error(StatusCode::NOT_FOUND, "not_found", "there are /metrics, /livez and /readyz"),
+    }
+}
+
+fn probe(answer: &Answer) -> Response<Full<Bytes>> {
+    let status = if answer.yes { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    json_response(status, &answer.body)
+}
+
+fn error(status: StatusCode, code: &str, message: &str) -> Response<Full<Bytes>> {
+    json_response(status, &json!({"error": {"code": code, "message": message, "retryable": false}}))
+}
+
+fn json_response(status: StatusCode, body: &Value) -> Response<Full<Bytes>> {
+    response(status, "application/json", format!("{body}\n"))
+}
+
+fn response(status: StatusCode, content_type: &'static str, body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_or_none() {
+        assert_eq!("NONE".parse::<Listen>(), Ok(Listen(None)));
+        assert_eq!(DEFAULT.parse::<Listen>().unwrap().to_string(), DEFAULT);
+        assert_eq!("[::1]:0".parse::<Listen>().unwrap().0.unwrap().port(), 0);
+        for wrong in ["", "9464", "localhost:9464", "127.0.0.1", "127.0.0.1:99999"] {
+            assert!(wrong.parse::<Listen>().unwrap_err().contains("write 127.0.0.1:9464"), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! The checks. Each gives the subjects that violate it, or says why it could not look.
+
+use super::{Evidence, Seen};
+use crate::domain::ModelRef;
+use crate::storage::catalogue::{Entry, PROBING};
+use crate::storage::jobs::JobStatus;
+use chrono::{DateTime, TimeDelta, Utc};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// A check.
+pub type Check = fn(&Evidence) -> Seen<Vec<String>>;
+
+/// All of them, under the names that readers of `bench_check_runs` know.
+pub const ALL: &[(&str, Check)] = &[
+    ("every_enabled_model_is_measured", every_enabled_model_is_measured),
+    ("no_model_is_starved", no_model_is_starved),
+    ("catalogue_is_not_shrinking", catalogue_is_not_shrinking),
+    ("discovery_is_recent", discovery_is_recent),
+    ("no_job_is_stuck_in_queue", no_job_is_stuck_in_queue),
+    ("no_case_duplicate_models", no_case_duplicate_models),
+    ("no_work_for_disabled_models", no_work_for_disabled_models),
+];
+
+/// Turns that a model may miss in a row before it counts as not measured.
+const TURNS: i32 = 4;
+
+/// However short its cadence, a model has this long.
+const SHORTEST_HORIZON: TimeDelta = TimeDelta::hours(2);
+
+/// Discovery runs daily: one missed read is bad luck, two are a fault.
+const DISCOVERY: TimeDelta = TimeDelta::hours(48);
+
+/// How long work that may start may wait.
+const QUEUE: TimeDelta = TimeDelta::hours(6);
+
+/// How long a lease may have run out with nobody taking over.
+const ORPHANED: TimeDelta = TimeDelta::hours(1);
+
+/// The share of the catalogue that may vanish unrecorded.
+const SHRINK: f64 = 0.1;
+
+fn horizon(evidence: &Evidence, model: &ModelRef) -> TimeDelta {
+    let cadence = TimeDelta::seconds(i64::from(evidence.cadences.of(model)));
+    (cadence * TURNS).max(SHORTEST_HORIZON)
+}
+
+fn enabled(evidence: &Evidence) -> Seen<Vec<&Entry>> {
+    let entries = evidence.entries.as_ref().map_err(Clone::clone)?;
+    Ok(entries.iter().filter(|entry| entry.sound && entry.is_enabled()).collect())
+}
+
+/// When each model last succeeded and was last attempted, from whichever record knows of a later moment.
+type Moments = HashMap<ModelRef, (Option<DateTime<Utc>>, Option<DateTime<Utc>>)>;
+
+fn moments(evidence: &Evidence) -> Seen<Moments> {
+    let health = evidence.health.as_ref().map_err(Clone::clone)?;
+    let jobs = evidence.jobs.as_ref().map_err(Clone::clone)?;
+    let mut moments = Moments::new();
+    for row in health {
+        moments.insert(row.model.clone(), (row.last_success_at, row.last_attempt_at));
+    }
+    // The published series is what health rows tell of; a job adds attempts alone.
+    for job in jobs {
+        let (_, attempted) = moments.entry(job.series.model.clone()).or_default();
+        *attempted = (*attempted).max(job.started_at);
+    }
+    Ok(moments)
+}
+
+/// Enabled models of which this moment is longer ago than their horizon. A model that was added since has its time.
+fn older(evidence: &Evidence, moment: impl Fn(&ModelRef) -> Option<DateTime<Utc>>) -> Seen<Vec<&Entry>> {
+    let late = |entry: &&Entry| {
+        let since = moment(&entry.model).max(entry.instant("created_at"));
+        since.is_none_or(|at| evidence.now - at > horizon(evidence, &entry.model))
+    };
+    Ok(enabled(evidence)?.into_iter().filter(late).collect())
+}
+
+fn names(entries: &[&Entry]) -> Vec<String> {
+    entries.iter().map(|entry| entry.model.to_string()).collect()
+}
+
+fn every_enabled_model_is_measured(evidence: &Evidence) -> Seen<Vec<String>> {
+    let moments = moments(evidence)?;
+    let success = |model: &ModelRef| moments.get(model).and_then(|(success, _)| *success);
+    Ok(names(&older(evidence, success)?))
+}
+
+/// Models that nobody even tries, while others of their provider are tried: the scheduler forgets them.
+fn no_model_is_starved(evidence: &Evidence) -> Seen<Vec<String>> {
+    let moments = moments(evidence)?;
+    let attempt = |model: &ModelRef| moments.get(model).and_then(|(_, attempt)| *attempt);
+    let mut untried = older(evidence, attempt)?;
+    let recent = |entry: &&Entry| {
+        attempt(&entry.model).is_some_and(|at| evidence.now - at <= horizon(evidence, &entry.model))
+    };
+    let busy: BTreeSet<_> =
+        enabled(evidence)?.into_iter().filter(recent).map(|entry| &entry.model.provider).collect();
+    untried.retain(|entry| busy.contains(&entry.model.provider));
+    Ok(names(&untried))
+}
+
+/// How many enabled models there should be: those of the run before, less those that were taken away on the record since.
+pub fn expected_models(evidence: &Evidence) -> Option<u64> {
+    let before = evidence.before.as_ref().ok()?.as_ref()?;
+    let since = |at: DateTime<Utc>| at > before.checked_at;
+    let batches = evidence.batches.as_ref().ok()?;
+    let taken =
+        batches.iter().filter(|batch| since(batch.at) && batch.action != "enable" && batch.action != "add");
+    Some(before.baseline.as_ref()?.models.saturating_sub(taken.map(|batch| batch.planned).sum()))
+}
+
+fn catalogue_is_not_shrinking(evidence: &Evidence) -> Seen<Vec<String>> {
+    let now = enabled(evidence)?.len() as u64;
+    evidence.before.as_ref().map_err(Clone::clone)?;
+    evidence.batches.as_ref().map_err(Clone::clone)?;
+    if now == 0 {
+        return Ok(vec!["no model is enabled".to_owned()]);
+    }
+    let Some(expected) = expected_models(evidence) else { return Ok(Vec::new()) };
+    let missing = expected.saturating_sub(now);
+    if missing as f64 <= expected as f64 * SHRINK {
+        return Ok(Vec::new());
+    }
+    Ok(vec![format!("{now} models are enabled, and {missing} more were; no batch says why")])
+}
+
+fn discovery_is_recent(evidence: &Evidence) -> Seen<Vec<String>> {
+    let reads = evidence.reads.as_ref().map_err(Clone::clone)?;
+    let mut newest: BTreeMap<&str, Option<DateTime<Utc>>> = BTreeMap::new();
+    for read in reads {
+        let complete = read.complete.then_some(read.finished_at);
+        let at = newest.entry(&read.provider).or_default();
+        *at = (*at).max(complete);
+    }
+    if newest.is_empty() {
+        return Ok(vec!["no list was ever read".to_owned()]);
+    }
+    let measured: BTreeSet<&str> =
+        enabled(evidence)?.into_iter().map(|entry| entry.model.provider.as_str()).collect();
+    let late = |at: Option<DateTime<Utc>>| at.is_none_or(|at| evidence.now - at > DISCOVERY);
+    let found = newest.into_iter().filter(|(provider, at)| measured.contains(provider) && late(*at));
+    Ok(found.map(|(provider, _)| provider.to_owned()).collect())
+}
+
+/// Work that may start and does not, and leases that ran out with nobody taking over.
+fn no_job_is_stuck_in_queue(evidence: &Evidence) -> Seen<Vec<String>> {
+    let enabled: BTreeSet<&ModelRef> = enabled(evidence)?.into_iter().map(|entry| &entry.model).collect();
+    let jobs = evidence.jobs.as_ref().map_err(Clone::clone)?;
+    let stuck = jobs.iter().filter(|job| enabled.contains(&job.series.model)).filter(|job| {
+        let turn = TimeDelta::seconds(i64::from(evidence.cadences.of(&job.series.model))) * 2;
+        let since = |at: Option<DateTime<Utc>>| at.map_or(TimeDelta::MAX, |at| evidence.now - at);
+        match (job.status, &job.lease) {
+            (JobStatus::Queued, _) => since(job.not_before) > QUEUE.max(turn),
+            (JobStatus::Running, Some(lease)) => since(Some(lease.expires_at)) > ORPHANED.max(turn),
+            (JobStatus::Running, None) => since(job.started_at) > ORPHANED.max(turn),
+            _ => false,
+        }
+    });
+    Ok(stuck.map(|job| crate::storage::jobs::id(&job.series)).collect())
+}
+
+fn no_case_duplicate_models(evidence: &Evidence) -> Seen<Vec<String>> {
+    let mut spellings: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for entry in enabled(evidence)? {
+        let name = entry.model.to_string();
+        spellings.entry(name.to_lowercase()).or_default().push(name);
+    }
+    Ok(spellings.into_values().filter(|names| names.len() > 1).map(|names| names.join(" = ")).collect())
+}
+
+/// Queue and catalogue agree about what is measured. Models under admission are probed and not enabled.
+fn no_work_for_disabled_models(evidence: &Evidence) -> Seen<Vec<String>> {
+    let entries = evidence.entries.as_ref().map_err(Clone::clone)?;
+    let wanted = |entry: &&Entry| entry.is_enabled() || entry.text("status").as_deref() == Some(PROBING);
+    let wanted: BTreeSet<&ModelRef> = entries.iter().filter(wanted).map(|entry| &entry.model).collect();
+    let jobs = evidence.jobs.as_ref().map_err(Clone::clone)?;
+    let waits = jobs.iter().filter(|job| matches!(job.status, JobStatus::Queued | JobStatus::Running));
+    let unwanted = waits.filter(|job| !wanted.contains(&job.series.model));
+    Ok(unwanted.map(|job| crate::storage::jobs::id(&job.series)).collect())
+}

@@ -1,0 +1,129 @@
+//! Self-checks over the whole of the data: two parts that each work can still disagree, and a part that reports success can
+//! do nothing. What could not be looked at is told as that, never as fine. Here: what is looked at, and the run that is
+//! kept; the checks themselves are pure and stand in [`checks`].
+
+pub mod checks;
+
+use crate::domain::Batch;
+use crate::domain::listing::ReadRow;
+use crate::storage::catalogue::Entry;
+use crate::storage::jobs::JobState;
+use crate::storage::vitals::{Baseline, Cadences, CheckResult, CheckRun, Health};
+use crate::storage::{Store, StoreError};
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// One more than the predecessor's last, and one more whenever a limit changes.
+pub const THRESHOLD_VERSION: u32 = 5;
+
+/// Subjects that a result names; the count goes on.
+const NAMED: usize = 20;
+
+/// Batches that are read: more changes than these in a day are a story of their own.
+const BATCHES: u32 = 200;
+
+/// How long a larger catalogue is remembered.
+const REMEMBERED: TimeDelta = TimeDelta::hours(24);
+
+/// Something that was looked at, or why it could not be.
+pub type Seen<T> = Result<T, String>;
+
+/// All that the checks look at.
+#[derive(Debug, Clone)]
+pub struct Evidence {
+    /// The store's clock.
+    pub now: DateTime<Utc>,
+    /// How often models are due.
+    pub cadences: Cadences,
+    /// The catalogue.
+    pub entries: Seen<Vec<Entry>>,
+    /// Claims.
+    pub jobs: Seen<Vec<JobState>>,
+    /// Health rows.
+    pub health: Seen<Vec<Health>>,
+    /// Reads of what providers list.
+    pub reads: Seen<Vec<ReadRow>>,
+    /// The run before.
+    pub before: Seen<Option<CheckRun>>,
+    /// The newest changes of the catalogue.
+    pub batches: Seen<Vec<Batch>>,
+}
+
+/// Looks at everything that can be looked at, by the store's clock.
+///
+/// # Errors
+/// The store does not even say what time it is.
+pub async fn look(store: &dyn Store, cadences: &Cadences) -> Result<Evidence, StoreError> {
+    let now = store.server_time().await?;
+    Ok(Evidence {
+        now,
+        cadences: cadences.clone(),
+        entries: seen(store.entries(None).await),
+        jobs: seen(store.jobs(None).await),
+        health: seen(store.health().await),
+        reads: seen(store.list_reads(None).await),
+        before: seen(store.latest_check_run().await),
+        batches: seen(store.batches(BATCHES).await),
+    })
+}
+
+fn seen<T>(asked: Result<T, StoreError>) -> Seen<T> {
+    asked.map_err(|error| error.to_string())
+}
+
+/// Makes all checks and keeps the run. Where nothing could be looked at, every result says so.
+///
+/// # Errors
+/// The run could not be kept.
+pub async fn run(store: &dyn Store, cadences: &Cadences) -> Result<CheckRun, StoreError> {
+    let run = judge(&look(store, cadences).await?);
+    store.keep_check_run(&run).await?;
+    Ok(run)
+}
+
+/// All checks over what was seen.
+pub fn judge(evidence: &Evidence) -> CheckRun {
+    let result = |(name, check): &(&str, checks::Check)| match check(evidence) {
+        Ok(subjects) => CheckResult {
+            name: (*name).to_owned(),
+            ok: subjects.is_empty(),
+            evaluated: true,
+            violation_count: subjects.len() as u64,
+            error: None,
+            subjects: subjects.into_iter().take(NAMED).collect(),
+        },
+        Err(error) => CheckResult {
+            name: (*name).to_owned(),
+            ok: false,
+            evaluated: false,
+            violation_count: 0,
+            error: Some(error),
+            subjects: Vec::new(),
+        },
+    };
+    CheckRun {
+        checked_at: evidence.now,
+        threshold_version: THRESHOLD_VERSION,
+        cadence_seconds: evidence.cadences.default_seconds,
+        baseline: baseline(evidence),
+        results: checks::ALL.iter().map(result).collect(),
+    }
+}
+
+/// What the next run compares the catalogue with: the largest of the last day, less what was taken away on the record. So
+/// a catalogue that shrank unseen stays an alarm for a day, and not for one run.
+fn baseline(evidence: &Evidence) -> Option<Baseline> {
+    let before = evidence.before.as_ref().ok().and_then(Option::as_ref).and_then(|run| run.baseline.clone());
+    let Ok(entries) = &evidence.entries else { return before };
+    let models = entries.iter().filter(|entry| entry.is_enabled()).count() as u64;
+    let now = Baseline { models, at: evidence.now };
+    let Some(expected) = checks::expected_models(evidence) else { return Some(now) };
+    match before {
+        Some(before) if expected > models && evidence.now - before.at < REMEMBERED => {
+            Some(Baseline { models: expected, at: before.at })
+        }
+        _ => Some(now),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,217 @@
+//! Each check finds what it is for, passes what is well, and says where it could not look.
+
+use super::*;
+use crate::domain::{ModelRef, Series};
+use crate::storage::jobs::{JobStatus, Lease};
+use serde_json::json;
+
+fn now() -> DateTime<Utc> {
+    "2026-11-01T12:00:00Z".parse().unwrap()
+}
+
+fn minutes_ago(minutes: i64) -> DateTime<Utc> {
+    now() - TimeDelta::minutes(minutes)
+}
+
+fn entry(model: &str, enabled: bool) -> Entry {
+    let model: ModelRef = model.parse().unwrap();
+    let fields = json!({"provider": model.provider, "model_id": model.model_id, "enabled": enabled,
+        "created_at": "2026-01-01T00:00:00Z"});
+    Entry::new(fields.as_object().unwrap().clone())
+}
+
+fn health(model: &str, success: i64, attempt: i64) -> Health {
+    Health {
+        model: model.parse().unwrap(),
+        enabled: true,
+        cadence_seconds: Some(1800),
+        last_success_at: Some(minutes_ago(success)),
+        last_attempt_at: Some(minutes_ago(attempt)),
+        consecutive_failures: 0,
+    }
+}
+
+fn job(model: &str, status: JobStatus) -> JobState {
+    JobState {
+        series: Series {
+            model: model.parse().unwrap(),
+            profile_id: "cloud-default-v1".to_owned(),
+            vantage: "main".to_owned(),
+        },
+        status,
+        slot_at: None,
+        slot_attempts: 1,
+        failures: 0,
+        not_before: Some(minutes_ago(10)),
+        started_at: Some(minutes_ago(10)),
+        finished_at: None,
+        last_success_at: None,
+        updated_at: None,
+        lease: None,
+        epoch: 1,
+        error_kind: None,
+        error_message: None,
+    }
+}
+
+fn read(provider: &str, hours: i64, complete: bool) -> ReadRow {
+    let at = minutes_ago(hours * 60);
+    ReadRow { provider: provider.to_owned(), started_at: at, finished_at: at, complete, error: None }
+}
+
+fn before(models: u64, hours: i64) -> CheckRun {
+    CheckRun {
+        checked_at: minutes_ago(30),
+        threshold_version: THRESHOLD_VERSION,
+        cadence_seconds: 1800,
+        baseline: Some(Baseline { models, at: minutes_ago(60 * hours) }),
+        results: Vec::new(),
+    }
+}
+
+fn disabled(planned: u64, minutes: i64) -> Batch {
+    Batch {
+        id: "B".to_owned(),
+        at: minutes_ago(minutes),
+        who: "me".to_owned(),
+        action: "disable".to_owned(),
+        why: None,
+        planned,
+        undoes: None,
+        undone_by: None,
+        finished_at: None,
+    }
+}
+
+/// Two models of which nothing bad can be said.
+fn well() -> Evidence {
+    Evidence {
+        now: now(),
+        cadences: Cadences::default(),
+        entries: Ok(vec![entry("groq:a", true), entry("groq:b", true), entry("groq:off", false)]),
+        jobs: Ok(vec![job("groq:a", JobStatus::Queued), job("groq:b", JobStatus::Success)]),
+        health: Ok(vec![health("groq:a", 20, 20), health("groq:b", 100, 10)]),
+        reads: Ok(vec![read("groq", 20, true), read("groq", 1, false), read("elsewhere", 900, true)]),
+        before: Ok(None),
+        batches: Ok(Vec::new()),
+    }
+}
+
+/// The violated checks with their subjects.
+fn violated(evidence: &Evidence) -> Vec<(String, String)> {
+    let results = judge(evidence).results.into_iter();
+    results.filter(|result| !result.ok).map(|result| (result.name, result.subjects.join(","))).collect()
+}
+
+fn one(name: &str, subject: &str) -> Vec<(String, String)> {
+    vec![(name.to_owned(), subject.to_owned())]
+}
+
+#[test]
+fn what_is_well_is_called_well() {
+    let run = judge(&well());
+    assert!(run.results.iter().all(|result| result.ok && result.evaluated), "{run:?}");
+    assert_eq!((run.results.len(), run.baseline.unwrap().models), (7, 2));
+}
+
+#[test]
+fn what_could_not_be_looked_at_is_not_fine() {
+    let broken = || "no answer".to_owned();
+    let evidence = Evidence {
+        entries: Err(broken()),
+        jobs: Err(broken()),
+        health: Err(broken()),
+        reads: Err(broken()),
+        before: Err(broken()),
+        batches: Err(broken()),
+        ..well()
+    };
+    let run = judge(&evidence);
+    assert!(run.results.iter().all(|result| !result.ok && !result.evaluated));
+    assert!(run.results.iter().all(|result| result.error.as_deref() == Some("no answer")));
+    let half = Evidence { jobs: Err(broken()), ..well() };
+    let blind: Vec<_> =
+        judge(&half).results.into_iter().filter(|result| !result.evaluated).map(|r| r.name).collect();
+    let expected = [
+        "every_enabled_model_is_measured",
+        "no_model_is_starved",
+        "no_job_is_stuck_in_queue",
+        "no_work_for_disabled_models",
+    ];
+    assert_eq!(blind, expected);
+}
+
+#[test]
+fn a_model_that_only_fails_is_not_measured_and_not_starved() {
+    let evidence =
+        Evidence { health: Ok(vec![health("groq:a", 20, 20), health("groq:b", 300, 10)]), ..well() };
+    assert_eq!(violated(&evidence), one("every_enabled_model_is_measured", "groq:b"));
+}
+
+#[test]
+fn a_model_that_nobody_tries_is_starved_and_a_new_one_has_its_time() {
+    let mut evidence = well();
+    let mut new = entry("groq:new", true);
+    new.fields.insert("created_at".to_owned(), json!("2026-11-01T11:00:00Z"));
+    let entries = vec![entry("groq:a", true), entry("groq:b", true), new];
+    evidence.entries = Ok(entries);
+    evidence.health = Ok(vec![health("groq:a", 20, 20)]);
+    evidence.jobs = Ok(vec![job("groq:a", JobStatus::Success)]);
+    let expected =
+        [one("every_enabled_model_is_measured", "groq:b"), one("no_model_is_starved", "groq:b")].concat();
+    assert_eq!(violated(&evidence), expected);
+    // A slow cadence widens the horizon.
+    evidence.cadences.default_seconds = 30 * 24 * 3600;
+    evidence.entries = Ok(vec![entry("groq:a", true)]);
+    assert_eq!(violated(&evidence), []);
+}
+
+#[test]
+fn a_catalogue_that_shrinks_unseen_is_told_for_a_day() {
+    let shrunk = Evidence { before: Ok(Some(before(10, 3))), ..well() };
+    let said = violated(&shrunk);
+    assert_eq!(
+        said,
+        one("catalogue_is_not_shrinking", "2 models are enabled, and 8 more were; no batch says why")
+    );
+    assert_eq!(judge(&shrunk).baseline.unwrap().models, 10);
+    let forgotten = Evidence { before: Ok(Some(before(10, 25))), ..well() };
+    assert_eq!(judge(&forgotten).baseline.unwrap().models, 2);
+    let recorded = Evidence { batches: Ok(vec![disabled(8, 10), disabled(5, 40)]), ..shrunk };
+    assert_eq!(violated(&recorded), []);
+    let empty = Evidence { entries: Ok(Vec::new()), jobs: Ok(Vec::new()), ..well() };
+    assert_eq!(violated(&empty), one("catalogue_is_not_shrinking", "no model is enabled"));
+}
+
+#[test]
+fn a_partial_read_is_no_discovery() {
+    let mut evidence = well();
+    evidence.reads = Ok(vec![read("groq", 49, true), read("groq", 1, false)]);
+    assert_eq!(violated(&evidence), one("discovery_is_recent", "groq"));
+    evidence.reads = Ok(Vec::new());
+    assert_eq!(violated(&evidence), one("discovery_is_recent", "no list was ever read"));
+}
+
+#[test]
+fn stuck_work_and_work_for_nobody_are_found() {
+    let mut evidence = well();
+    let mut waits = job("groq:a", JobStatus::Queued);
+    waits.not_before = Some(minutes_ago(7 * 60));
+    let mut orphan = job("groq:b", JobStatus::Running);
+    orphan.lease = Some(Lease { owner: "gone".to_owned(), expires_at: minutes_ago(90) });
+    evidence.jobs =
+        Ok(vec![waits, orphan, job("groq:off", JobStatus::Queued), job("groq:c", JobStatus::Cancelled)]);
+    let expected =
+        [one("no_job_is_stuck_in_queue", "groq:a,groq:b"), one("no_work_for_disabled_models", "groq:off")]
+            .concat();
+    assert_eq!(violated(&evidence), expected);
+}
+
+#[test]
+fn two_spellings_are_one_model_measured_twice() {
+    let mut evidence = well();
+    evidence.entries = Ok(vec![entry("groq:a", true), entry("groq:A", true), entry("groq:b", true)]);
+    let health_rows = [("groq:a", 20), ("groq:A", 20), ("groq:b", 20)];
+    evidence.health = Ok(health_rows.map(|(model, minutes)| health(model, minutes, minutes)).to_vec());
+    assert_eq!(violated(&evidence), one("no_case_duplicate_models", "groq:a = groq:A"));
+}

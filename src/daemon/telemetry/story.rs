@@ -1,0 +1,64 @@
+//! Events as log lines. What is called stored has been confirmed by the store; what is called measured waits for that.
+
+use crate::daemon::event::Event;
+use crate::domain::{Outcome, Slot};
+use std::time::Duration;
+use tracing::{debug, error, info, warn};
+
+/// Says what happened.
+pub fn tell(event: &Event) {
+    match event {
+        Event::Ready { models, lanes } => info!(models, lanes, "ready"),
+        Event::Started { slot, attempt } => {
+            debug!(
+                provider = slot.series.model.provider,
+                model = slot.series.model.model_id,
+                attempt,
+                "started"
+            );
+        }
+        Event::Finished { slot, outcome, took } => finished(slot, outcome, *took),
+        Event::Stored { provider, rows } => debug!(provider, rows, "stored"),
+        Event::SetAside { id, why } => warn!(id, why, "a row is set aside: `llmbench outbox list`"),
+        Event::Held { provider, reason, until } => {
+            let until = until.map(|at| at.to_rfc3339());
+            warn!(provider, reason, until, "lane held");
+        }
+        Event::Released { provider } => info!(provider, "lane works again"),
+        Event::Restarted { provider, reason, pause } => {
+            error!(
+                provider,
+                reason,
+                pause_seconds = pause.as_secs_f64(),
+                "lane ended unexpectedly, and begins again"
+            );
+        }
+        Event::StoreLost { error } => warn!(error, "the store does not work: rows wait in the outbox"),
+        Event::StoreBack => info!("the store works again"),
+        Event::Checked { violated, blind } if violated.is_empty() && blind.is_empty() => {
+            debug!("self-checks passed")
+        }
+        Event::Checked { violated, blind } => {
+            warn!(violated = violated.join(" "), could_not_look = blind.join(" "), "self-checks");
+        }
+        Event::Stopping { running } => info!(running, "stopping: no new calls"),
+        Event::Stopped { measured, failed, waiting } => info!(measured, failed, waiting, "stopped"),
+    }
+}
+
+fn finished(slot: &Slot, outcome: &Outcome, took: Duration) {
+    let (provider, model) = (slot.series.model.provider.as_str(), slot.series.model.model_id.as_str());
+    let (profile, seconds) = (slot.series.profile_id.as_str(), took.as_secs_f64());
+    match outcome {
+        Outcome::Success(run) => {
+            let ttft_seconds = run.speeds.time_to_first_token;
+            let (tokens_per_second, suspect) = (run.speeds.tokens_per_second, run.quality.suspect);
+            info!(provider, model, profile, seconds, ttft_seconds, tokens_per_second, suspect, "measured");
+        }
+        Outcome::Failure(failure) => {
+            let (kind, stage) = (failure.error_kind.as_str(), failure.stage.as_str());
+            let (status, error) = (failure.http_status, failure.message.as_str());
+            warn!(provider, model, profile, seconds, kind, stage, status, error, "failed");
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Words to systemd over the socket that it names: ready, alive, stopping. By hand, because it is one datagram a word
+//! (sd_notify(3)). Whether anybody hears them changes nothing.
+
+use std::io;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+
+/// Where to tell, if anybody wants to know.
+#[derive(Debug, Default)]
+pub struct Systemd {
+    to: Option<(UnixDatagram, Address)>,
+}
+
+#[derive(Debug)]
+enum Address {
+    Path(String),
+    #[cfg(target_os = "linux")]
+    Abstract(std::os::unix::net::SocketAddr),
+}
+
+impl Systemd {
+    /// The service manager at `NOTIFY_SOCKET`: a path, or a name after `@`.
+    ///
+    /// # Errors
+    /// The name cannot be a socket's, or no socket can be made.
+    pub fn new(notify_socket: Option<&str>) -> io::Result<Self> {
+        let Some(name) = notify_socket.filter(|name| !name.is_empty()) else { return Ok(Self::default()) };
+        let socket = UnixDatagram::unbound()?;
+        // A manager that does not read must not make the daemon wait.
+        socket.set_nonblocking(true)?;
+        Ok(Self { to: Some((socket, address(name)?)) })
+    }
+
+    /// The daemon works.
+    pub fn ready(&self) {
+        self.say("READY=1");
+    }
+
+    /// Nothing stands still.
+    pub fn alive(&self) {
+        self.say("WATCHDOG=1");
+    }
+
+    /// No new calls.
+    pub fn stopping(&self) {
+        self.say("STOPPING=1");
+    }
+
+    /// One line about the present state, for `systemctl status`.
+    pub fn status(&self, text: &str) {
+        self.say(&format!("STATUS={}", text.replace('\n', " ")));
+    }
+
+    fn say(&self, word: &str) {
+        let Some((socket, address)) = &self.to else { return };
+        let _ = match address {
+            Address::Path(path) => socket.send_to(word.as_bytes(), path),
+            #[cfg(target_os = "linux")]
+            Address::Abstract(name) => socket.send_to_addr(word.as_bytes(), name),
+        };
+    }
+}
+
+fn address(name: &str) -> io::Result<Address> {
+    #[cfg(target_os = "linux")]
+    if let Some(name) = name.strip_prefix('@') {
+        use std::os::linux::net::SocketAddrExt;
+        return std::os::unix::net::SocketAddr::from_abstract_name(name).map(Address::Abstract);
+    }
+    if Path::new(name).is_absolute() {
+        return Ok(Address::Path(name.to_owned()));
+    }
+    Err(io::Error::other(format!("NOTIFY_SOCKET is `{name}`: neither a path nor a name after @")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heard(socket: &UnixDatagram) -> String {
+        let mut buffer = [0; 64];
+        let length = socket.recv(&mut buffer).unwrap();
+        String::from_utf8_lossy(&buffer[..length]).into_owned()
+    }
+
+    #[test]
+    fn words_reach_a_path_and_an_abstract_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("notify");
+        let socket = UnixDatagram::bind(&path).unwrap();
+        let systemd = Systemd::new(path.to_str()).unwrap();
+        systemd.ready();
+        systemd.status("one\nline");
+        assert_eq!((heard(&socket), heard(&socket)), ("READY=1".to_owned(), "STATUS=one line".to_owned()));
+        drop(socket);
+        systemd.alive();
+        #[cfg(target_os = "linux")]
+        {
+            use std::os::linux::net::SocketAddrExt;
+            let name = format!("llmbench-test-{}", std::process::id());
+            let abstract_name = std::os::unix::net::SocketAddr::from_abstract_name(&name).unwrap();
+            let socket = UnixDatagram::bind_addr(&abstract_name).unwrap();
+            Systemd::new(Some(&format!("@{name}"))).unwrap().stopping();
+            assert_eq!(heard(&socket), "STOPPING=1");
+        }
+    }
+
+    #[test]
+    fn nobody_listens_and_a_wrong_name_is_told() {
+        Systemd::new(None).unwrap().ready();
+        Systemd::new(Some("")).unwrap().ready();
+        assert!(Systemd::new(Some("relative")).unwrap_err().to_string().contains("NOTIFY_SOCKET"));
+    }
+}

@@ -1,0 +1,284 @@
+//! Ends a process that stands still. A thread of its own, outside the runtime that it watches, looks at stamps that only
+//! work can move. A database that is down, a bill, a key, a rate limit stand nothing still, so they are no reasons.
+//!
+//! Time is the monotonic clock's, which stops while the machine sleeps, and a look that comes much too late says that the
+//! whole process was stopped (SIGSTOP, a frozen virtual machine): then everybody gets their time again.
+
+use crate::daemon::telemetry::systemd::Systemd;
+use serde::Serialize;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How often to look.
+pub const LOOK: Duration = Duration::from_secs(1);
+
+/// A look that is later than this was not late: the process was stopped.
+const PAUSED: Duration = Duration::from_secs(5);
+
+/// The stamp of something that has nothing to do, or waits for somebody outside.
+const RESTING: u64 = u64::MAX;
+
+/// The file in the state directory that says why the process was ended.
+pub const REASON_FILE: &str = "watchdog.json";
+
+/// A sign of life: cheap to give, from any thread. Whoever lets go of it, with all its clones, is watched no more.
+#[derive(Debug, Clone)]
+pub struct Tick {
+    began: Instant,
+    stamp: Arc<AtomicU64>,
+}
+
+impl Tick {
+    /// Work went on.
+    pub fn tick(&self) {
+        self.stamp.store(milliseconds(self.began.elapsed()), Ordering::Relaxed);
+    }
+
+    /// Nothing is to be done, or what is awaited is not ours to do: silence is right until the next [`Tick::tick`].
+    pub fn rest(&self) {
+        self.stamp.store(RESTING, Ordering::Relaxed);
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(RESTING - 1)
+}
+
+/// What stands still.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Stall {
+    /// Who: `runtime`, `outbox`, `logger`, `lane groq`.
+    pub who: String,
+    /// For how long, seconds.
+    pub silent_seconds: u64,
+    /// How long it may, seconds.
+    pub limit_seconds: u64,
+}
+
+impl Stall {
+    /// One line for people.
+    pub fn sentence(&self) -> String {
+        let Stall { who, silent_seconds, limit_seconds } = self;
+        format!(
+            "{who} has stood still for {silent_seconds} s (at most {limit_seconds} s): the process ends, to be started again"
+        )
+    }
+}
+
+#[derive(Debug)]
+struct Watched {
+    who: String,
+    limit: Duration,
+    stamp: Arc<AtomicU64>,
+}
+
+/// All that is watched.
+#[derive(Debug)]
+pub struct Watchdog {
+    began: Instant,
+    watched: Mutex<Vec<Watched>>,
+    every: Duration,
+}
+
+impl Watchdog {
+    /// Nothing yet, looked at every `every`; [`LOOK`] is right.
+    pub fn new(every: Duration) -> Self {
+        Self { began: Instant::now(), watched: Mutex::default(), every }
+    }
+
+    /// Watches one more, at any time: it must give a sign at least every `limit` unless it rests. It begins at rest.
+    pub fn watch(&self, who: impl Into<String>, limit: Duration) -> Tick {
+        let stamp = Arc::new(AtomicU64::new(RESTING));
+        self.watched().push(Watched { who: who.into(), limit, stamp: Arc::clone(&stamp) });
+        Tick { began: self.began, stamp }
+    }
+
+    fn watched(&self) -> MutexGuard<'_, Vec<Watched>> {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins to watch. `systemd` hears of every look that finds nothing. The first stall is written into `reason_file`,
+    /// then `end` is called: it is to say why, and to end the process.
+    ///
+    /// # Errors
+    /// No thread is to be had.
+    pub fn start(
+        self: &Arc<Self>,
+        systemd: Arc<Systemd>,
+        reason_file: PathBuf,
+        end: impl FnOnce(&Stall) + Send + 'static,
+    ) -> std::io::Result<Watching> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (stopped, watchdog) = (Arc::clone(&stop), Arc::clone(self));
+        let work = move || {
+            let mut eye = Eye::default();
+            while !stopped.load(Ordering::Relaxed) {
+                if let Some(stall) = watchdog.look(&mut eye) {
+                    // The end is what counts: a full disk must not be in its way.
+                    let _ = write_reason(&reason_file, &stall);
+                    return end(&stall);
+                }
+                systemd.alive();
+                std::thread::park_timeout(watchdog.every);
+            }
+        };
+        let thread = std::thread::Builder::new().name("watchdog".to_owned()).spawn(work)?;
+        Ok(Watching { stop, thread: Some(thread) })
+    }
+
+    /// The one that has been silent beyond its limit for the longest.
+    fn look(&self, eye: &mut Eye) -> Option<Stall> {
+        let mut watched = self.watched();
+        watched.retain(|watched| Arc::strong_count(&watched.stamp) > 1);
+        let stamps = watched.iter().map(|watched| watched.stamp.load(Ordering::Relaxed));
+        let silent = eye.look(milliseconds(self.began.elapsed()), stamps);
+        let over = |(watched, silent): &(&Watched, u64)| silent.checked_sub(milliseconds(watched.limit) + 1);
+        let beyond = watched.iter().zip(silent).filter(|pair| over(pair).is_some());
+        let (watched, silent) = beyond.max_by_key(over)?;
+        Some(Stall {
+            who: watched.who.clone(),
+            silent_seconds: silent / 1000,
+            limit_seconds: watched.limit.as_secs(),
+        })
+    }
+}
+
+/// A watchdog at work; dropping it ends the watch, and nothing else.
+#[derive(Debug)]
+pub struct Watching {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+        }
+    }
+}
+
+/// How long everybody has been silent, as far as that can be held against them. Pure: milliseconds come in.
+#[derive(Debug, Default)]
+struct Eye {
+    looked: Option<u64>,
+    /// Nobody answers for what was before this moment.
+    since: u64,
+}
+
+impl Eye {
+    fn look(&mut self, now: u64, stamps: impl Iterator<Item = u64>) -> Vec<u64> {
+        let late = self.looked.is_none_or(|before| now.saturating_sub(before) > milliseconds(PAUSED));
+        if late {
+            self.since = now;
+        }
+        self.looked = Some(now);
+        let silent = |stamp| if stamp == RESTING { 0 } else { now.saturating_sub(self.since.max(stamp)) };
+        stamps.map(silent).collect()
+    }
+}
+
+fn write_reason(file: &PathBuf, stall: &Stall) -> std::io::Result<()> {
+    let reason = serde_json::json!({
+        "at": chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
+        "reason": "stalled",
+        "stall": stall,
+        "message": stall.sentence(),
+    });
+    fs::write(file, format!("{reason}\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::sync::mpsc;
+
+    #[test]
+    fn silence_counts_and_rest_does_not() {
+        let mut eye = Eye::default();
+        assert_eq!(eye.look(1000, [0, RESTING].into_iter()), [0, 0]);
+        assert_eq!(eye.look(2000, [0, RESTING].into_iter()), [1000, 0]);
+        assert_eq!(eye.look(3000, [2900, 500].into_iter()), [100, 2000]);
+    }
+
+    #[test]
+    fn a_process_that_was_stopped_gets_its_time_again() {
+        let mut eye = Eye::default();
+        eye.look(1000, [900].into_iter());
+        assert_eq!(eye.look(3_600_000, [900].into_iter()), [0]);
+        assert_eq!(eye.look(3_601_000, [900].into_iter()), [1000]);
+    }
+
+    proptest! {
+        /// Whatever pauses there are, nobody is silent for longer than since their last sign, nor than since the last pause.
+        #[test]
+        fn nobody_answers_for_a_pause(steps in prop::collection::vec((1u64..20_000, any::<bool>()), 1..50)) {
+            let (mut eye, mut now, mut stamp, mut paused_at) = (Eye::default(), 0, 0, 0);
+            for (number, (step, works)) in steps.into_iter().enumerate() {
+                now += step;
+                if number == 0 || step > milliseconds(PAUSED) {
+                    paused_at = now;
+                }
+                if works {
+                    stamp = now;
+                }
+                let silent = eye.look(now, [stamp].into_iter())[0];
+                prop_assert_eq!(silent, now - stamp.max(paused_at));
+            }
+        }
+    }
+
+    #[test]
+    fn the_one_beyond_its_limit_is_named_and_the_reason_is_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join(REASON_FILE);
+        let watchdog = Arc::new(Watchdog::new(Duration::from_millis(5)));
+        let (busy, still, resting, gone) = (
+            watchdog.watch("runtime", Duration::from_secs(600)),
+            watchdog.watch("lane groq", Duration::from_millis(50)),
+            watchdog.watch("outbox", Duration::from_millis(1)),
+            watchdog.watch("lane gone", Duration::from_millis(1)),
+        );
+        gone.tick();
+        drop(gone);
+        busy.tick();
+        resting.tick();
+        resting.rest();
+        still.tick();
+        let (said, heard) = mpsc::channel();
+        let end = move |stall: &Stall| said.send(stall.clone()).unwrap();
+        let watching = watchdog.start(Arc::default(), file.clone(), end).unwrap();
+        let stall = heard.recv_timeout(Duration::from_secs(60)).unwrap();
+        assert_eq!((stall.who.as_str(), stall.limit_seconds), ("lane groq", 0));
+        let reason: serde_json::Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+        assert_eq!((&reason["reason"], &reason["stall"]["who"]), (&"stalled".into(), &"lane groq".into()));
+        drop(watching);
+    }
+
+    #[test]
+    fn whoever_gives_signs_is_left_alone_and_systemd_hears_of_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = std::os::unix::net::UnixDatagram::bind(directory.path().join("notify")).unwrap();
+        let systemd = Arc::new(Systemd::new(directory.path().join("notify").to_str()).unwrap());
+        let watchdog = Arc::new(Watchdog::new(Duration::from_millis(1)));
+        let tick = watchdog.watch("runtime", Duration::from_secs(600));
+        tick.tick();
+        let (said, heard) = mpsc::channel();
+        let end = move |stall: &Stall| said.send(stall.clone()).unwrap();
+        let watching = watchdog.start(systemd, directory.path().join(REASON_FILE), end).unwrap();
+        for _ in 0..3 {
+            let mut buffer = [0; 16];
+            let length = socket.recv(&mut buffer).unwrap();
+            assert_eq!(&buffer[..length], b"WATCHDOG=1");
+        }
+        drop(watching);
+        // Its sender goes with the thread, and it was never used.
+        assert!(heard.recv_timeout(Duration::from_secs(60)).is_err());
+    }
+}

@@ -1,0 +1,139 @@
+//! One line: what was said, collected where it was said, and written elsewhere.
+
+use super::word;
+use crate::domain::redact::Redactor;
+use crate::output::text;
+use chrono::{DateTime, Local, SecondsFormat, Utc};
+use serde_json::{Map, Value, json};
+use std::fmt::{Debug, Write};
+use tracing::field::{Field, Visit};
+use tracing::{Level, Metadata};
+
+/// Fields whose values are names: what looks like a key in them is none, so known secrets alone are hidden.
+const NAMES: [&str; 6] = ["provider", "model", "profile", "kind", "stage", "id"];
+
+/// How much of one text a line shows.
+const LONGEST: usize = 2000;
+
+/// A line.
+#[derive(Debug)]
+pub struct Line {
+    at: DateTime<Utc>,
+    level: Level,
+    target: &'static str,
+    message: String,
+    fields: Vec<(&'static str, Value)>,
+}
+
+/// A line while its fields come in.
+#[derive(Debug, Default)]
+pub struct Collected {
+    message: String,
+    fields: Vec<(&'static str, Value)>,
+}
+
+impl Collected {
+    /// The finished line.
+    pub fn into_line(self, metadata: &Metadata<'static>) -> Line {
+        let (level, target) = (*metadata.level(), metadata.target());
+        Line { at: Utc::now(), level, target, message: self.message, fields: self.fields }
+    }
+
+    fn add(&mut self, field: &Field, value: Value) {
+        self.fields.push((field.name(), value));
+    }
+}
+
+impl Visit for Collected {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        if field.name() == "message" {
+            self.message = format!("{value:?}");
+        } else {
+            self.add(field, Value::String(format!("{value:?}")));
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "message" {
+            value.clone_into(&mut self.message);
+        } else {
+            self.add(field, value.into());
+        }
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.add(field, value.into());
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.add(field, value.into());
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.add(field, json!(value));
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.add(field, value.into());
+    }
+}
+
+impl Line {
+    /// For people: `14:03:11 WARN  failed  provider=groq kind=timeout error="no answer"`.
+    pub fn text(&self, redactor: &Redactor) -> String {
+        let time = self.at.with_timezone(&Local).format("%H:%M:%S");
+        let message = text::one_line(&shown(&self.message, redactor));
+        let mut line = format!("{time} {} {message}", word(self.level));
+        let mut gap = "  ";
+        for (name, value) in self.fields.iter().filter(|(_, value)| *value != "") {
+            // Writing into a String cannot fail.
+            let _ = write!(line, "{gap}{name}={}", plain(&hidden(name, value, redactor)));
+            gap = " ";
+        }
+        line
+    }
+
+    /// For programs: the time in UTC, the level in lower case, and every field under its own name.
+    pub fn json(&self, redactor: &Redactor) -> String {
+        let mut object = Map::new();
+        object.insert("ts".to_owned(), self.at.to_rfc3339_opts(SecondsFormat::Millis, true).into());
+        object.insert("level".to_owned(), word(self.level).trim().to_lowercase().into());
+        object.insert("message".to_owned(), shown(&self.message, redactor).into());
+        object.insert("target".to_owned(), self.target.into());
+        for (name, value) in &self.fields {
+            // A field may not pass for the line's own.
+            let name = if object.contains_key(*name) { format!("{name}_") } else { (*name).to_owned() };
+            let value = hidden(&name, value, redactor);
+            object.insert(name, value);
+        }
+        Value::Object(object).to_string()
+    }
+}
+
+/// A text without secrets, cut to its length. Hidden before it is cut: half a key is a key's half.
+fn shown(text: &str, redactor: &Redactor) -> String {
+    redactor.redact(text).chars().take(LONGEST).collect()
+}
+
+fn hidden(name: &str, value: &Value, redactor: &Redactor) -> Value {
+    match value {
+        Value::String(text) if NAMES.contains(&name) => redactor.redact_known(text).into(),
+        Value::String(text) => shown(text, redactor).into(),
+        other => other.clone(),
+    }
+}
+
+/// A value for people: quoted where it would not be one word.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => {
+            let text = text::one_line(text);
+            if text.contains([' ', '"', '=']) { format!("\"{}\"", text.replace('"', "'")) } else { text }
+        }
+        Value::Number(number) => match number.as_f64().filter(|_| number.is_f64()) {
+            Some(float) => format!("{float:.3}"),
+            None => number.to_string(),
+        },
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,148 @@
+//! Lines arrive whole, secrets and control characters do not, and whoever logs never waits.
+
+use super::*;
+use crate::domain::secret::Secret;
+use serde_json::Value;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Mutex, mpsc};
+use std::time::Instant;
+
+/// A sink whose lines can be read.
+struct Sink(Sender<String>);
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.send(String::from_utf8_lossy(bytes).into_owned()).map_err(io::Error::other)?;
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A sink that takes nothing until it is let go, as a pipe whose reader sleeps.
+struct Stuck(mpsc::Receiver<()>);
+
+impl Write for Stuck {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let _ = self.0.recv();
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+struct Gone;
+
+impl Write for Gone {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn lines(format: Format, say: impl FnOnce()) -> Vec<String> {
+    let (sent, received) = channel();
+    let mut redactor = Redactor::new();
+    redactor.add(&Secret::new("hunter2-hunter2".to_owned()));
+    let log = Log::start_into(Sink(sent), format, redactor, |_| {}).unwrap();
+    tracing::subscriber::with_default(log.subscriber(LevelFilter::INFO), say);
+    log.flush(Duration::from_secs(60));
+    assert_eq!(log.dropped(), 0);
+    received.try_iter().collect()
+}
+
+fn story() {
+    tracing::info!(
+        provider = "groq",
+        models = 3_u64,
+        seconds = 1.5,
+        ok = true,
+        until = None::<&str>,
+        "ready"
+    );
+    tracing::warn!(
+        model = "sk-not-a-key-1234567890",
+        level = "mine",
+        error = "no\n\x1b[2J \"luck\" with hunter2-hunter2 and sk-abcdefghijklmnopqrstuvwxyz",
+        "fai\r\nled"
+    );
+    tracing::debug!("not shown");
+    tracing::info!(target: "hyper::proto", "of a library");
+    tracing::warn!(target: "hyper::proto", "of a library too");
+}
+
+#[test]
+fn programs_read_one_object_a_line() {
+    let lines = lines(Format::Json, story);
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    assert!(lines.iter().all(|line| line.ends_with('\n') && line.matches('\n').count() == 1));
+    let read: Vec<Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((&read[0]["level"], &read[0]["message"]), (&"info".into(), &"ready".into()));
+    assert_eq!(
+        (&read[0]["models"], &read[0]["seconds"], &read[0]["ok"]),
+        (&3.into(), &1.5.into(), &true.into())
+    );
+    assert!(chrono::DateTime::parse_from_rfc3339(read[0]["ts"].as_str().unwrap()).is_ok());
+    assert_eq!((&read[1]["level"], &read[1]["level_"]), (&"warn".into(), &"mine".into()));
+    assert_eq!(read[1]["model"], "sk-not-a-key-1234567890");
+    assert!(!lines[1].contains("hunter2") && !lines[1].contains("sk-abc"), "{}", lines[1]);
+    assert_eq!(read[2]["message"], "of a library too");
+}
+
+#[test]
+fn people_read_words_that_cannot_move_a_cursor() {
+    let lines = lines(Format::Text, story);
+    assert!(
+        lines[0].ends_with(" INFO  ready  provider=groq models=3 seconds=1.500 ok=true\n"),
+        "{}",
+        lines[0]
+    );
+    assert!(lines[1].contains(
+        " WARN  fai led  model=sk-not-a-key-1234567890 level=mine error=\"no \\u{1b}[2J 'luck' with"
+    ));
+    assert!(!lines[1].contains("hunter2") && !lines[1].contains('\x1b'), "{}", lines[1]);
+}
+
+#[test]
+fn nobody_waits_for_a_reader_that_sleeps() {
+    let (release, stuck) = channel();
+    let doing = Arc::new(Mutex::new(Doing::Working));
+    let seen = Arc::clone(&doing);
+    let log =
+        Log::start_into(Stuck(stuck), Format::Json, Redactor::new(), move |now| *seen.lock().unwrap() = now)
+            .unwrap();
+    let total = QUEUE as u64 + 500;
+    tracing::subscriber::with_default(log.subscriber(LevelFilter::INFO), || {
+        let start = Instant::now();
+        for number in 0..total {
+            tracing::info!(number, "line");
+        }
+        assert!(start.elapsed() < Duration::from_secs(30));
+    });
+    // One line is being written, the queue is full, the rest is gone and counted.
+    assert!((498..=500).contains(&log.dropped()), "{}", log.dropped());
+    while *doing.lock().unwrap() != Doing::Writing {
+        std::thread::yield_now();
+    }
+    drop(release);
+    log.flush(Duration::from_secs(60));
+}
+
+#[test]
+fn a_reader_that_has_gone_is_counted() {
+    let log = Log::start_into(Gone, Format::Text, Redactor::new(), |_| {}).unwrap();
+    tracing::subscriber::with_default(log.subscriber(LevelFilter::INFO), || tracing::info!("to nobody"));
+    log.flush(Duration::from_secs(60));
+    assert_eq!(log.dropped(), 1);
+}
+
+#[test]
+fn text_is_for_people_and_wishes_win() {
+    assert_eq!(Format::choose(None, true), Format::Text);
+    assert_eq!(Format::choose(None, false), Format::Json);
+    assert_eq!(Format::choose(Some(Format::Json), true), Format::Json);
+}

@@ -1,0 +1,169 @@
+//! Signs of life on every store: what is kept comes back, newest wins, and freshness follows the clock without history.
+
+use super::backend::{Backend, Kind};
+use crate::support::peers::{Mongod, fresh_name};
+use crate::support::samples::{self, now};
+use chrono::TimeDelta;
+use llmbench::domain::ModelRef;
+use llmbench::storage::Store;
+use llmbench::storage::vitals::{Baseline, Beat, Cadences, CheckResult, CheckRun, ModelStatus};
+use mongodb::bson::{Document, doc};
+use serde_json::{Map, Value, json};
+use std::collections::HashMap;
+
+const PUBLISHED: &[&str] = &["cloud-default-v1"];
+
+#[tokio::test]
+async fn sqlite_keeps_signs_of_life() {
+    tell(&Backend::sqlite()).await;
+}
+
+#[tokio::test]
+async fn mongodb_keeps_signs_of_life() {
+    tell(&Backend::mongo().await).await;
+}
+
+async fn tell(backend: &Backend) {
+    let store = backend.open(PUBLISHED).await;
+    store.init().await.unwrap();
+    heartbeats(&*store).await;
+    check_runs(&*store).await;
+    freshness(backend, &*store).await;
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    let Value::Object(fields) = value else { panic!() };
+    fields
+}
+
+async fn heartbeats(store: &dyn Store) {
+    assert_eq!(store.heartbeats().await.unwrap(), []);
+    let beat = |component: &str, details| Beat { component: component.to_owned(), details: object(details) };
+    let before = store.server_time().await.unwrap() - TimeDelta::seconds(1);
+    store
+        .beat(&[beat("worker:groq:main", json!({"due": 1})), beat("daemon:main:$x", json!({}))])
+        .await
+        .unwrap();
+    let again =
+        json!({"due": 2, "$odd.key": [1.5, null, {"": "a"}], "written_at": "2026-11-01T00:00:00.000Z"});
+    store.beat(&[beat("worker:groq:main", again.clone())]).await.unwrap();
+    store.beat(&[]).await.unwrap();
+    let beats = store.heartbeats().await.unwrap();
+    let told: Vec<_> = beats.iter().map(|beat| (beat.component.as_str(), &beat.details)).collect();
+    assert_eq!(told, [("daemon:main:$x", &object(json!({}))), ("worker:groq:main", &object(again))]);
+    assert!(beats.iter().all(|beat| beat.updated_at > before));
+}
+
+async fn check_runs(store: &dyn Store) {
+    assert_eq!(store.latest_check_run().await.unwrap(), None);
+    let run = |minutes: i64, ok: bool| CheckRun {
+        checked_at: now() - TimeDelta::minutes(minutes),
+        threshold_version: 1,
+        cadence_seconds: 1800,
+        baseline: ok.then(|| Baseline { models: 500, at: now() }),
+        results: vec![CheckResult {
+            name: "none_starved".to_owned(),
+            ok,
+            evaluated: ok,
+            violation_count: u64::from(!ok),
+            error: (!ok).then(|| "could not look".to_owned()),
+            subjects: vec!["groq:m".to_owned()],
+        }],
+    };
+    let newest = run(1, true);
+    for run in [&newest, &run(60, false)] {
+        store.keep_check_run(run).await.unwrap();
+    }
+    assert_eq!(store.latest_check_run().await.unwrap(), Some(newest));
+}
+
+async fn freshness(backend: &Backend, store: &dyn Store) {
+    for (model, enabled) in
+        [("groq:fresh", true), ("groq:late", true), ("groq:never", true), ("groq:off", false)]
+    {
+        store.put_model(&model.parse().unwrap(), "Name", enabled).await.unwrap();
+    }
+    for (id, model, hours) in [("01", "fresh", 0), ("02", "late", 30)] {
+        let mut run = samples::run(id, "groq", model);
+        run.gen_ts -= TimeDelta::hours(hours);
+        run.run_ts -= TimeDelta::hours(hours);
+        store.record(&samples::success(&run)).await.unwrap();
+    }
+    let late = ModelRef::new("groq", "late");
+    let slow = Cadences { by_model: HashMap::from([(late.clone(), 25 * 3600)]), ..Cadences::default() };
+    let quick = Cadences { default_seconds: 1800, by_model: HashMap::from([(late, 60)]) };
+    for (cadences, word, cadence) in [(&slow, "fresh", 90_000), (&quick, "critical", 60)] {
+        assert_eq!(store.refresh_health(cadences).await.unwrap(), 4);
+        let rows = backend.rows(Kind::Health).await;
+        let status = |model: &str| {
+            let row = rows.iter().find(|row| row["model_id"] == model).unwrap();
+            row["freshness_status"].as_str().unwrap().to_owned()
+        };
+        let told = ["fresh", "late", "never", "off"].map(status);
+        assert_eq!(told, ["fresh", word, "never_run", "disabled"]);
+        let row = backend.row(Kind::Health, "model_id", "late").await.unwrap();
+        assert_eq!((&row["cadence_seconds"], &row["successes_24h"]), (&json!(cadence), &json!(0)));
+        let age = row["staleness_seconds"].as_i64().unwrap();
+        assert!((30 * 3600..31 * 3600).contains(&age), "{age}");
+    }
+    let health = store.health().await.unwrap();
+    let told: Vec<_> =
+        health.iter().map(|row| (row.model.model_id.as_str(), row.last_success_at.is_some())).collect();
+    assert_eq!(told, [("fresh", true), ("late", true), ("never", false), ("off", false)]);
+    assert_eq!((health[1].cadence_seconds, health[1].enabled, health[3].enabled), (Some(60), true, false));
+    let never = backend.row(Kind::Health, "model_id", "never").await.unwrap();
+    let fields = [
+        "provider",
+        "model_id",
+        "enabled",
+        "cadence_seconds",
+        "last_success_at",
+        "last_attempt_at",
+        "last_error_at",
+        "last_error_kind",
+        "last_error_message",
+        "consecutive_failures",
+        "successes_24h",
+        "failures_24h",
+        "deadline_misses_24h",
+        "staleness_seconds",
+        "freshness_status",
+        "updated_at",
+    ];
+    assert!(fields.iter().all(|name| never.contains_key(*name)), "{never:?}");
+    // A row after the refresh still moves the figures, whatever clock the refresh went by.
+    store.record(&samples::failed(&samples::failure("03", "groq", "never"))).await.unwrap();
+    let failed = backend.row(Kind::Health, "model_id", "never").await.unwrap();
+    assert_eq!((&failed["failures_24h"], &failed["consecutive_failures"]), (&json!(1), &json!(1)));
+}
+
+fn status(word: &str, minutes_ago: i64) -> ModelStatus {
+    ModelStatus {
+        model: ModelRef::new("groq", "$m"),
+        status: word.to_owned(),
+        computed_at: now() - TimeDelta::minutes(minutes_ago),
+        reasons: vec!["$NOW it fails".to_owned()],
+        confidence: "high".to_owned(),
+        recommended_actions: Vec::new(),
+    }
+}
+
+/// Readers of the lifecycle collection know one row a model; the predecessor's row is that row.
+#[tokio::test]
+async fn a_models_newest_status_wins() {
+    let database = Mongod::start().database(&fresh_name()).await;
+    let store = Backend::Mongo(database.clone()).open(PUBLISHED).await;
+    let rows = database.collection::<Document>("model_status");
+    rows.insert_one(doc! { "provider": "groq", "model_id": "$m", "metrics": { "a": 1 } }).await.unwrap();
+    for status in [status("failing", 1), status("active", 5)] {
+        store.keep_model_status(&[status]).await.unwrap();
+    }
+    let row = rows.find_one(doc! { "model_id": "$m" }).await.unwrap().unwrap();
+    assert_eq!(rows.count_documents(doc! {}).await.unwrap(), 1);
+    assert_eq!((row.get_str("status").unwrap(), row.get_str("confidence").unwrap()), ("failing", "high"));
+    assert!(row.get_datetime("computed_at").is_ok() && row.get_document("metrics").is_ok());
+    assert_eq!(row.get_array("reasons").unwrap(), &vec!["$NOW it fails".into()]);
+    let sqlite = Backend::sqlite();
+    let store = sqlite.open(PUBLISHED).await;
+    store.keep_model_status(&[status("failing", 1), status("active", 5)]).await.unwrap();
+}

@@ -12,6 +12,7 @@ mod generated;
 mod llama;
 mod models;
 mod newcomer;
+mod outbox;
 mod protocols;
 mod providers;
 mod raw_server;

@@ -5,6 +5,7 @@ pub mod daemon;
 pub mod db;
 pub mod errors;
 pub mod models;
+pub mod outbox;
 pub mod results;
 pub mod run;
 pub mod sim;
@@ -66,6 +67,8 @@ pub enum Command {
     Db(db::DbArgs),
     /// What failed: in groups, one by one, as it happens
     Errors(errors::ErrorsArgs),
+    /// Rows between measuring and storing
+    Outbox(outbox::OutboxArgs),
     /// Stored runs: the newest, and one with its timeline
     Results(results::ResultsArgs),
 }

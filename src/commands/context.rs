@@ -2,12 +2,12 @@
 
 use crate::cli::Global;
 use crate::commands::exit::{CommandError, Exit};
-use crate::domain::names::{SSL_CERT_FILE, XDG_STATE_HOME};
+use crate::domain::names::SSL_CERT_FILE;
 use crate::domain::secret::Secret;
 use crate::domain::sourced::{Source, Sourced};
 use crate::output::print;
 use crate::output::terminal::{Terminal, Wishes};
-use crate::settings::{Env, Overrides, Settings, resolve};
+use crate::settings::{Env, Overrides, Settings, resolve, state_dir};
 use crate::storage::{Location, Names, Store, StoreError, create_private_dir, open, spill::Spill};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -96,19 +96,8 @@ impl Context {
     /// # Errors
     /// Status 2 where there is no home directory and XDG_STATE_HOME is not set.
     pub fn spill(&self) -> Result<Spill, CommandError> {
-        Ok(Spill::in_state_dir(&self.own_state_dir()?))
-    }
-
-    fn own_state_dir(&self) -> Result<PathBuf, CommandError> {
-        let named = self.settings.env().get(XDG_STATE_HOME).map(|home| PathBuf::from(home).join("llmbench"));
-        let own = || {
-            let directories = directories::ProjectDirs::from("", "", "llmbench")?;
-            Some(directories.state_dir().unwrap_or_else(|| directories.data_dir()).to_owned())
-        };
-        named.or_else(own).ok_or_else(|| {
-            CommandError::usage("there is no home directory for results that cannot be stored")
-                .hint("set HOME or XDG_STATE_HOME")
-        })
+        let directory = state_dir(None, self.settings.env()).map_err(CommandError::usage)?.value;
+        Ok(Spill::in_state_dir(&directory))
     }
 
     /// Certificate authorities of the operator's own.

@@ -10,6 +10,7 @@ pub mod exit;
 pub mod hardening;
 pub mod interrupt;
 pub mod models;
+pub mod outbox;
 pub mod results;
 pub mod run;
 pub mod scope;
@@ -45,6 +46,7 @@ async fn carry_out(cli: Cli, env: Env) -> Result<Exit, CommandError> {
         Command::Models(args) => models::run(args, context(plain())?).await,
         Command::Catalog(args) => catalog::run(args, context(plain())?).await,
         Command::Errors(args) => errors::run(args, context(plain())?).await,
+        Command::Outbox(args) => outbox::run(args, context(plain())?).await,
         Command::Results(args) => results::run(args, context(plain())?).await,
         Command::Db(args) => db::run(args, context(plain())?).await,
         // Needs neither a configuration nor a store.

@@ -5,7 +5,7 @@
 pub const LLMBENCH_STORE: &str = "LLMBENCH_STORE";
 /// Path of the configuration file.
 pub const LLMBENCH_CONFIG: &str = "LLMBENCH_CONFIG";
-/// Where a daemon keeps its outbox, its lock and its pulse.
+/// Where a daemon keeps its outbox and its pulse, and `run` what could not be stored.
 pub const LLMBENCH_STATE_DIR: &str = "LLMBENCH_STATE_DIR";
 /// What the place is called that a daemon measures from (`main`).
 pub const LLMBENCH_VANTAGE: &str = "LLMBENCH_VANTAGE";

@@ -17,6 +17,7 @@ pub mod json;
 pub mod log;
 pub mod models;
 pub mod ndjson;
+pub mod outbox;
 pub mod paint;
 pub mod print;
 pub mod progress;

@@ -15,6 +15,7 @@ pub mod keys;
 mod limits;
 pub mod profiles;
 mod resolve;
+mod state_dir;
 mod store;
 
 pub use daemon::DaemonFlags;
@@ -23,3 +24,4 @@ pub use error::{KeyError, SettingsError};
 pub use limits::{Deadlines, LimitFlags};
 pub use profiles::Profiles;
 pub use resolve::{Overrides, Settings, resolve};
+pub use state_dir::state_dir;

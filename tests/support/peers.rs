@@ -77,6 +77,11 @@ impl Mongod {
         self.process.signal(libc::SIGSTOP);
     }
 
+    /// SIGCONT: it goes on where it was.
+    pub fn thaw(&self) {
+        self.process.signal(libc::SIGCONT);
+    }
+
     /// SIGKILL, and wait until it is gone.
     pub fn kill(&mut self) {
         self.process.kill();

@@ -26,13 +26,20 @@ pub fn list(transaction: &Transaction<'_>, state: State, limit: u32) -> Result<V
     Ok(found.collect::<Result<_, _>>()?)
 }
 
-/// Every row under an outcome's id, with its payload, or what is wrong with it.
+/// A row is named by its outcome's id, which two rows can share, or by its number.
+const NAMED: &str = "(id = ?1 OR seq = ?2)";
+
+fn number(name: &str) -> Option<i64> {
+    name.parse().ok()
+}
+
+/// Every row of this name, with its payload, or what is wrong with it.
 pub fn show(transaction: &Transaction<'_>, id: &str) -> Result<Vec<(Item, Result<Value, String>)>, Trouble> {
     let sql = format!(
-        "SELECT {COLUMNS}, state, sha256, format, body FROM items LEFT JOIN payloads USING (seq) WHERE id = ? ORDER BY seq"
+        "SELECT {COLUMNS}, state, sha256, format, body FROM items LEFT JOIN payloads USING (seq) WHERE {NAMED} ORDER BY seq"
     );
     let mut statement = transaction.prepare_cached(&sql)?;
-    let found = statement.query_map([id], |row| {
+    let found = statement.query_map(params![id, number(id)], |row| {
         let state: String = row.get("state")?;
         let state = State::ALL.into_iter().find(|one| one.as_str() == state).unwrap_or(State::Quarantined);
         let item = item(row, state)?;
@@ -67,26 +74,26 @@ fn item(row: &Row<'_>, state: State) -> rusqlite::Result<Item> {
     })
 }
 
-/// Makes rows due now: the quarantined ones under these ids and the waiting ones too, or all that are quarantined.
+/// Makes rows due now: the quarantined and the waiting ones of these names, or all that are quarantined.
 /// Returns how many.
 pub fn retry(
     transaction: &Transaction<'_>,
-    ids: Option<&[String]>,
+    names: Option<&[String]>,
     now: DateTime<Utc>,
 ) -> Result<u64, Trouble> {
-    let change = |filter: &str, id: Option<&String>| -> Result<u64, Trouble> {
-        let sql = format!("UPDATE items SET state = 'pending', next_at_ms = ?1 WHERE {filter}");
-        let mut statement = transaction.prepare_cached(&sql)?;
-        let changed = match id {
-            Some(id) => statement.execute(params![now.timestamp_millis(), id])?,
-            None => statement.execute([now.timestamp_millis()])?,
-        };
-        Ok(changed as u64)
+    let now = now.timestamp_millis();
+    let Some(names) = names else {
+        let sql = "UPDATE items SET state = 'pending', next_at_ms = ? WHERE state = 'quarantined'";
+        return Ok(transaction.prepare_cached(sql)?.execute([now])? as u64);
     };
-    match ids {
-        None => change("state = 'quarantined'", None),
-        Some(ids) => ids.iter().map(|id| change("id = ?2 AND state <> 'delivered'", Some(id))).sum(),
+    let sql =
+        format!("UPDATE items SET state = 'pending', next_at_ms = ?3 WHERE {NAMED} AND state <> 'delivered'");
+    let mut statement = transaction.prepare_cached(&sql)?;
+    let mut changed = 0;
+    for name in names {
+        changed += statement.execute(params![name, number(name), now])? as u64;
     }
+    Ok(changed)
 }
 
 /// Makes delivered rows due again that the store confirmed in the window. Returns how many.

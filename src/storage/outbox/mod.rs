@@ -191,7 +191,8 @@ impl Outbox {
         self.owner.ask(work).await
     }
 
-    /// Every row under an outcome's id, with its document as it is kept, or what is wrong with that.
+    /// Every row under an outcome's id, or the one of this number, with its document as it is kept, or what is wrong with
+    /// that.
     ///
     /// # Errors
     /// Final ones: [`OutboxError::is_fatal`].
@@ -201,7 +202,7 @@ impl Outbox {
         self.owner.ask(work).await
     }
 
-    /// Has rows tried again now: those under these ids that are quarantined or waiting, or all that are quarantined.
+    /// Has rows tried again now: those of these ids or numbers that are quarantined or waiting, or all that are quarantined.
     /// Returns how many.
     ///
     /// # Errors

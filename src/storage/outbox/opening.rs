@@ -15,6 +15,9 @@ use std::path::Path;
 /// Two payloads of the usual size fit into a page.
 const PAGE_SIZE: u32 = 8192;
 
+/// The log is written back at this size, 4 MiB: on a full disk it must fit into the ballast.
+const LOG_PAGES: u32 = 512;
+
 /// How long the spending of a day is remembered.
 const SPEND_DAYS: i64 = 400;
 
@@ -78,6 +81,7 @@ fn connect(place: &Place, capacity: &Capacity, check: bool) -> Result<Connection
     setting(&connection, "journal_mode", "WAL")?;
     // In WAL mode only FULL syncs each commit.
     connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
     limit_pages(&connection, capacity.max_bytes)?;
     if check {
         quick_check(&connection)?;
@@ -97,7 +101,7 @@ fn setting(connection: &Connection, name: &str, wanted: &str) -> Result<(), Trou
 }
 
 fn quick_check(connection: &Connection) -> rusqlite::Result<()> {
-    let said: String = connection.pragma_query_value(None, "quick_check(1)", |row| row.get(0))?;
+    let said: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if said == "ok" {
         return Ok(());
     }

@@ -1,13 +1,14 @@
 use super::*;
-use crate::domain::{ModelRef, Series};
+use crate::domain::{Failure, Kind, ModelRef, Run, Series};
 use crate::storage::samples;
 use chrono::TimeDelta;
+use proptest::prelude::*;
+use serde_json::{Map, json};
 use std::fs;
-use std::path::PathBuf;
 use tempfile::TempDir;
 
 /// Little of everything, so that limits are met soon.
-const SMALL: Capacity = Capacity {
+pub(super) const SMALL: Capacity = Capacity {
     max_bytes: 2 * 1024 * 1024,
     ballast_bytes: 64 * 1024,
     low_water: 256 * 1024,
@@ -15,11 +16,14 @@ const SMALL: Capacity = Capacity {
     archive_bytes: 512 * 1024,
 };
 
+/// What SQLite's log may take beside the database.
+const LOG: u64 = 6 * 1024 * 1024;
+
 async fn open(directory: &Path) -> (Outbox, Opening) {
     Outbox::open(directory, SMALL).await.unwrap()
 }
 
-async fn fresh() -> (TempDir, Outbox) {
+pub(super) async fn fresh() -> (TempDir, Outbox) {
     let directory = tempfile::tempdir().unwrap();
     let (outbox, opening) = open(directory.path()).await;
     assert_eq!(opening, Opening::default());
@@ -31,17 +35,20 @@ fn intent(id: &str) -> Intent {
     let series = Series { model, profile_id: "cloud-default-v1".into(), vantage: "main".into() };
     let at = rows::moment(1_795_000_000_000);
     let reserve = Spend { runs: 1, tokens: 100, micro_dollars: 9 };
-    Intent { id: id.into(), series, slot_at: Some(at), at, reserve, stamps: Default::default() }
+    let stamps = json!({"sample_role": "published"}).as_object().unwrap().clone();
+    Intent { id: id.into(), series, slot_at: Some(at), at, reserve, stamps }
 }
 
-fn outcome(id: &str) -> Outcome {
+pub(super) fn outcome(id: &str) -> Outcome {
     Outcome::Success(Box::new(samples::run(id, "groq", "m")))
 }
 
+const COST: Spend = Spend { runs: 1, tokens: 7, micro_dollars: 1 };
+
 /// Takes a row in as the daemon does.
-async fn take(outbox: &Outbox, id: &str) {
-    outbox.intend(&intent(id)).await.unwrap();
-    outbox.accept(id, &[outcome(id)], Spend { runs: 1, tokens: 7, micro_dollars: 1 }).await.unwrap();
+pub(super) async fn take(outbox: &Outbox, id: &str) -> Result<(), OutboxError> {
+    outbox.intend(&intent(id)).await?;
+    outbox.accept(id, &[outcome(id)], COST).await
 }
 
 async fn due(outbox: &Outbox) -> Vec<Parcel> {
@@ -52,10 +59,20 @@ fn ids(parcels: &[Parcel]) -> Vec<&str> {
     parcels.iter().map(|parcel| parcel.outcome.id()).collect()
 }
 
+/// The directory as a kill would leave it now, in another place.
+fn killed(directory: &Path) -> TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(directory).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+    }
+    copy
+}
+
 #[tokio::test]
 async fn a_row_travels() {
     let (_directory, outbox) = fresh().await;
-    take(&outbox, "a").await;
+    take(&outbox, "a").await.unwrap();
     let parcels = due(&outbox).await;
     assert_eq!(parcels[0].outcome, outcome("a"));
     assert_eq!(outbox.depth().await.unwrap().pending, 1);
@@ -66,4 +83,464 @@ async fn a_row_travels() {
     assert_eq!((depth.pending, depth.delivered, depth.full), (0, 1, false));
     assert_eq!(outbox.replay(Window::default()).await.unwrap(), 1);
     assert_eq!(ids(&due(&outbox).await), ["a"]);
+}
+
+#[tokio::test]
+async fn what_is_asked_twice_is_done_once_and_other_content_is_another_row() {
+    let (_directory, outbox) = fresh().await;
+    take(&outbox, "a").await.unwrap();
+    take(&outbox, "a").await.unwrap();
+    assert_eq!(due(&outbox).await.len(), 1);
+    let other = Outcome::Success(Box::new(samples::run("a", "groq", "another")));
+    outbox.accept("b", &[other], COST).await.unwrap();
+    assert_eq!(ids(&due(&outbox).await), ["a", "a"]);
+    let shown = outbox.show("a").await.unwrap();
+    assert_eq!((shown.len(), &shown[0].1.as_ref().unwrap()["_id"]), (2, &json!("a")));
+}
+
+#[tokio::test]
+async fn money_is_reserved_settled_and_never_forgotten() {
+    let (directory, outbox) = fresh().await;
+    let day = intent("a").at.date_naive();
+    take(&outbox, "a").await.unwrap();
+    outbox.accept("a", &[], COST).await.unwrap();
+    assert_eq!(outbox.spent(day).await.unwrap()["groq"], COST);
+    outbox.intend(&intent("b")).await.unwrap();
+    outbox.intend(&intent("b")).await.unwrap();
+    let reserved = Spend { runs: 2, tokens: 107, micro_dollars: 10 };
+    assert_eq!(outbox.spent(day).await.unwrap()["groq"], reserved);
+    assert_eq!(outbox.open_intents().await.unwrap(), [intent("b")]);
+
+    let copy = killed(directory.path());
+    let (after, opening) = open(copy.path()).await;
+    assert!(opening.unclean);
+    assert_eq!(opening.interrupted, [intent("b")]);
+    assert_eq!(after.spent(day).await.unwrap()["groq"], reserved);
+    assert!(after.open_intents().await.unwrap().is_empty());
+
+    // Not called after all: nothing was spent.
+    outbox.accept("b", &[], Spend::default()).await.unwrap();
+    assert_eq!(outbox.spent(day).await.unwrap()["groq"], COST);
+}
+
+#[tokio::test]
+async fn a_call_whose_process_died_is_a_failure_without_figures() {
+    let (directory, outbox) = fresh().await;
+    outbox.intend(&intent("01A")).await.unwrap();
+    let copy = killed(directory.path());
+    for opened in 0..2 {
+        let (after, opening) = open(copy.path()).await;
+        assert_eq!(opening.interrupted.len(), 1 - opened);
+        let parcels = due(&after).await;
+        let [Parcel { outcome: Outcome::Failure(failure), .. }] = &parcels[..] else { panic!() };
+        assert_eq!((failure.error_kind, failure.id.as_str()), (Kind::Interrupted, "interrupted-01A"));
+        assert_eq!((failure.ts, &failure.extra["sample_role"]), (intent("").at, &json!("published")));
+        assert!(crate::storage::document::row(&parcels[0].outcome, &[]).is_ok());
+        after.close().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_second_process_is_told_who_holds_it_and_a_closed_one_says_so() {
+    let (directory, outbox) = fresh().await;
+    let second = Outbox::open(directory.path(), SMALL).await.err().unwrap();
+    let said = second.to_string();
+    assert!(said.contains(&format!("pid {}", std::process::id())), "{said}");
+    outbox.close().await.unwrap();
+    assert!(outbox.depth().await.unwrap_err().is_fatal());
+    assert_eq!(open(directory.path()).await.1, Opening::default());
+}
+
+#[tokio::test]
+async fn rows_that_were_tried_wait_and_the_others_pass() {
+    let (_directory, outbox) = fresh().await;
+    for id in ["a", "b", "c"] {
+        take(&outbox, id).await.unwrap();
+    }
+    let keys: Vec<Key> = due(&outbox).await.iter().map(|parcel| parcel.key).collect();
+    let later = Utc::now() + TimeDelta::minutes(5);
+    outbox.postpone(&keys[..1], later, "later").await.unwrap();
+    outbox.quarantine(keys[1], "never").await.unwrap();
+    assert_eq!(ids(&due(&outbox).await), ["c"]);
+    let parcels = outbox.due(later, 10, u64::MAX).await.unwrap();
+    assert_eq!((ids(&parcels), parcels[1].attempts), (vec!["c", "a"], 1));
+    // The clock has been set back since it was postponed.
+    let parcels = outbox.due(later - TimeDelta::hours(1), 10, u64::MAX).await.unwrap();
+    assert!(ids(&parcels).contains(&"a"));
+    let aside = outbox.list(State::Quarantined, 10).await.unwrap();
+    assert_eq!((aside[0].id.as_str(), aside[0].error.as_deref()), ("b", Some("never")));
+    assert_eq!(outbox.retry(None).await.unwrap(), 1);
+    assert_eq!(outbox.retry(Some(&["a".into(), "x".into()])).await.unwrap(), 1);
+    assert_eq!(due(&outbox).await.len(), 3);
+}
+
+#[tokio::test]
+async fn batches_are_bounded_by_rows_and_bytes() {
+    let (_directory, outbox) = fresh().await;
+    for number in 0..5 {
+        take(&outbox, &format!("r{number}")).await.unwrap();
+    }
+    let count = async |rows, bytes| outbox.due(Utc::now(), rows, bytes).await.unwrap().len();
+    let one = due(&outbox).await[0].bytes;
+    assert_eq!((count(2, u64::MAX).await, count(9, 2 * one).await, count(9, 1).await), (2, 2, 1));
+}
+
+#[tokio::test]
+async fn a_full_outbox_takes_no_intent_and_empties() {
+    let (_directory, outbox) = fresh().await;
+    let mut taken = 0;
+    let full = loop {
+        match take(&outbox, &format!("r{taken}")).await {
+            Ok(()) => taken += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(&full, OutboxError::Full { why, .. } if why.contains("its own limit")), "{full}");
+    assert!(outbox.depth().await.unwrap().full);
+    // What was under way still finds room: the low-water mark is there for it. Then there is none at all.
+    let mut late = 0;
+    while outbox.accept("x", &[outcome(&format!("late{late}"))], COST).await.is_ok() {
+        late += 1;
+    }
+    assert!(taken > 100 && late > 20, "{taken} and {late}");
+    let mut sent = 0;
+    while let parcels @ [_, ..] = &outbox.due(Utc::now(), 50, u64::MAX).await.unwrap()[..] {
+        let keys: Vec<Key> = parcels.iter().map(|parcel| parcel.key).collect();
+        sent += outbox.confirm(&keys).await.unwrap();
+    }
+    assert_eq!(sent, taken + late);
+    let depth = outbox.depth().await.unwrap();
+    assert!(depth.delivered > 0 && depth.bytes < SMALL.max_bytes + LOG, "{depth:?}");
+    take(&outbox, "afterwards").await.unwrap();
+    assert!(!outbox.depth().await.unwrap().full);
+}
+
+#[tokio::test]
+async fn the_archive_keeps_within_its_days_and_its_size() {
+    let directory = tempfile::tempdir().unwrap();
+    let none = Capacity { archive_days: 0, ..SMALL };
+    let (outbox, _) = Outbox::open(directory.path(), none).await.unwrap();
+    take(&outbox, "a").await.unwrap();
+    outbox.confirm(&[due(&outbox).await[0].key]).await.unwrap();
+    assert_eq!(outbox.depth().await.unwrap().delivered, 0);
+    outbox.close().await.unwrap();
+    let (outbox, _) = open(directory.path()).await;
+    for number in 0..400 {
+        take(&outbox, &format!("r{number}")).await.unwrap();
+        outbox.confirm(&[due(&outbox).await[0].key]).await.unwrap();
+    }
+    let kept = outbox.list(State::Delivered, 1_000).await.unwrap();
+    let bytes: u64 = kept.iter().map(|item| item.bytes).sum();
+    assert!(bytes <= SMALL.archive_bytes && bytes > SMALL.archive_bytes / 4, "{bytes}");
+    assert_eq!(kept[0].id, "r399");
+}
+
+#[tokio::test]
+async fn without_its_ballast_no_intent_is_taken() {
+    let directory = tempfile::tempdir().unwrap();
+    let more_than_any_disk = Capacity { ballast_bytes: u64::MAX / 4, ..SMALL };
+    let (outbox, _) = Outbox::open(directory.path(), more_than_any_disk).await.unwrap();
+    assert!(matches!(outbox.intend(&intent("a")).await, Err(OutboxError::Full { .. })));
+    assert!(outbox.depth().await.unwrap().full);
+    outbox.accept("a", &[outcome("a")], COST).await.unwrap();
+}
+
+/// Overwrites part of a database that nobody has open, and makes it look as if its process had died.
+fn spoil(directory: &Path, from: usize) {
+    let path = directory.join("outbox.db");
+    let mut bytes = fs::read(&path).unwrap();
+    for byte in bytes.iter_mut().skip(from).take(30_000) {
+        *byte ^= 0x5a;
+    }
+    fs::write(&path, bytes).unwrap();
+    fs::write(directory.join("outbox.lock"), "1").unwrap();
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_kept_aside_and_work_goes_on() {
+    for from in [0, 9_000] {
+        let (directory, outbox) = fresh().await;
+        for number in 0..40 {
+            take(&outbox, &format!("r{number}")).await.unwrap();
+        }
+        outbox.close().await.unwrap();
+        let size = fs::metadata(directory.path().join("outbox.db")).unwrap().len();
+        spoil(directory.path(), from);
+        let (outbox, opening) = open(directory.path()).await;
+        let [aside] = &opening.damaged[..] else { panic!("{opening:?}") };
+        assert_eq!(fs::metadata(aside).unwrap().len(), size);
+        assert_eq!(outbox.depth().await.unwrap().pending, 0);
+        take(&outbox, "new").await.unwrap();
+        outbox.close().await.unwrap();
+        // It is told again until somebody has moved it away.
+        assert_eq!(open(directory.path()).await.1.damaged, opening.damaged);
+    }
+}
+
+#[tokio::test]
+async fn a_payload_that_changed_on_the_disk_is_never_sent_and_blocks_nobody() {
+    let (directory, outbox) = fresh().await;
+    for id in ["a", "b", "c"] {
+        take(&outbox, id).await.unwrap();
+    }
+    outbox.close().await.unwrap();
+    let other = rusqlite::Connection::open(directory.path().join("outbox.db")).unwrap();
+    let change = "UPDATE payloads SET body = CAST(replace(body, 'groq', 'grok') AS BLOB) WHERE seq = 1";
+    assert_eq!(other.execute(change, []).unwrap(), 1);
+    other.execute("DELETE FROM payloads WHERE seq = 2", []).unwrap();
+    drop(other);
+    let (outbox, _) = open(directory.path()).await;
+    assert_eq!(ids(&due(&outbox).await), ["c"]);
+    let aside = outbox.list(State::Quarantined, 9).await.unwrap();
+    let why: Vec<_> = aside.iter().map(|item| item.error.as_deref().unwrap()).collect();
+    assert_eq!(why, ["its payload is gone", "its checksum is wrong"]);
+    assert_eq!(outbox.show("a").await.unwrap()[0].1, Err("its checksum is wrong".to_owned()));
+}
+
+#[tokio::test]
+async fn a_newer_file_is_left_alone_and_a_nan_is_refused() {
+    let (directory, outbox) = fresh().await;
+    let mut run = samples::run("a", "groq", "m");
+    run.speeds.generate_time = f64::NAN;
+    let refused = outbox.accept("i", &[Outcome::Success(Box::new(run))], COST).await.unwrap_err();
+    assert!(matches!(refused, OutboxError::Refused(_)), "{refused}");
+    outbox.close().await.unwrap();
+    let other = rusqlite::Connection::open(directory.path().join("outbox.db")).unwrap();
+    other.pragma_update(None, "user_version", 99).unwrap();
+    drop(other);
+    let said = Outbox::open(directory.path(), SMALL).await.err().unwrap().to_string();
+    assert!(said.contains("newer llmbench"), "{said}");
+}
+
+fn value() -> impl Strategy<Value = serde_json::Value> {
+    let leaf = prop_oneof![
+        Just(json!(null)),
+        any::<bool>().prop_map(|flag| json!(flag)),
+        any::<i64>().prop_map(|number| json!(number)),
+        any::<u64>().prop_map(|number| json!(number)),
+        proptest::num::f64::NORMAL.prop_map(|number| json!(number)),
+        proptest::num::f64::SUBNORMAL.prop_map(|number| json!(number)),
+        any::<String>().prop_map(|text| json!(text)),
+    ];
+    leaf.prop_recursive(3, 12, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(|items| json!(items)),
+            prop::collection::btree_map("[a-z$.\\PC]{1,6}", inner, 0..4).prop_map(|fields| json!(fields)),
+        ]
+    })
+}
+
+fn extra() -> impl Strategy<Value = Map<String, serde_json::Value>> {
+    // No field of ours has such a name.
+    prop::collection::btree_map("x_\\PC{0,8}", value(), 0..6).prop_map(|fields| fields.into_iter().collect())
+}
+
+fn run_async<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn what_comes_out_is_what_went_in(
+        (extra, rate, gaps) in (extra(), proptest::num::f64::NORMAL, prop::collection::vec(proptest::num::f64::NORMAL, 0..9)),
+    ) {
+        let mut run = Run { extra: extra.clone(), ..samples::run("r", "groq", "m") };
+        (run.speeds.tokens_per_second, run.speeds.times_between_tokens) = (rate, gaps);
+        let failure = Failure { extra, ..samples::failure("f", "groq", "m") };
+        let outcomes = [Outcome::Success(Box::new(run)), Outcome::Failure(Box::new(failure))];
+        let found: Vec<Outcome> = run_async(async {
+            let (directory, outbox) = fresh().await;
+            outbox.accept("i", &outcomes, COST).await.unwrap();
+            let copy = killed(directory.path());
+            let (after, _) = open(copy.path()).await;
+            due(&after).await.into_iter().map(|parcel| parcel.outcome).collect()
+        });
+        prop_assert_eq!(&found[..], &outcomes[..]);
+    }
+}
+
+mod machine {
+    //! Any order of actions and crashes, against a model that is a map from content to state.
+
+    use super::*;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    #[derive(Debug, Clone)]
+    enum Action {
+        Intend(u8),
+        Accept(u8, bool),
+        Confirm(usize),
+        Postpone(usize),
+        Quarantine(usize),
+        Retry,
+        Replay,
+        Crash,
+        Close,
+    }
+
+    fn action() -> impl Strategy<Value = Action> {
+        prop_oneof![
+            3 => (0..12_u8).prop_map(Action::Intend),
+            6 => (0..12_u8, any::<bool>()).prop_map(|(id, other)| Action::Accept(id, other)),
+            3 => (1..4_usize).prop_map(Action::Confirm),
+            2 => (1..4_usize).prop_map(Action::Postpone),
+            1 => (0..3_usize).prop_map(Action::Quarantine),
+            1 => Just(Action::Retry),
+            1 => Just(Action::Replay),
+            2 => Just(Action::Crash),
+            1 => Just(Action::Close),
+        ]
+    }
+
+    /// An outcome's id, and which of two contents it has.
+    type Name = (String, String);
+
+    #[derive(Default)]
+    struct Model {
+        rows: BTreeMap<Name, State>,
+        intents: BTreeSet<String>,
+    }
+
+    struct World {
+        directory: TempDir,
+        outbox: Outbox,
+        model: Model,
+    }
+
+    fn content(id: u8, other: bool) -> Outcome {
+        let model = if other { "other" } else { "m" };
+        Outcome::Success(Box::new(samples::run(&format!("r{id}"), "groq", model)))
+    }
+
+    fn name(outcome: &Outcome) -> Name {
+        match outcome {
+            Outcome::Success(run) => (run.id.clone(), run.model_name.clone()),
+            Outcome::Failure(failure) => (failure.id.clone(), failure.model_name.clone()),
+        }
+    }
+
+    impl World {
+        async fn act(&mut self, action: &Action) {
+            match action {
+                Action::Intend(id) => {
+                    self.outbox.intend(&intent(&format!("r{id}"))).await.unwrap();
+                    self.model.intents.insert(format!("r{id}"));
+                }
+                Action::Accept(id, other) => {
+                    let outcome = content(*id, *other);
+                    let spent = Spend::default();
+                    self.outbox.accept(&format!("r{id}"), &[outcome.clone()], spent).await.unwrap();
+                    self.model.intents.remove(&format!("r{id}"));
+                    self.model.rows.entry(name(&outcome)).or_insert(State::Pending);
+                }
+                Action::Confirm(most) => {
+                    let (keys, names) = self.first(*most).await;
+                    self.outbox.confirm(&keys).await.unwrap();
+                    self.set(names, State::Delivered);
+                }
+                Action::Postpone(most) => {
+                    let (keys, _) = self.first(*most).await;
+                    let at = Utc::now() + TimeDelta::milliseconds(500);
+                    self.outbox.postpone(&keys, at, "later").await.unwrap();
+                }
+                Action::Quarantine(which) => {
+                    let (keys, names) = self.first(which + 1).await;
+                    if let Some(key) = keys.get(*which) {
+                        self.outbox.quarantine(*key, "never").await.unwrap();
+                        self.set(names.into_iter().skip(*which), State::Quarantined);
+                    }
+                }
+                Action::Retry => {
+                    self.outbox.retry(None).await.unwrap();
+                    self.change(State::Quarantined);
+                }
+                Action::Replay => {
+                    self.outbox.replay(Window::default()).await.unwrap();
+                    self.change(State::Delivered);
+                }
+                Action::Crash => {
+                    let copy = killed(self.directory.path());
+                    self.reopen(copy).await;
+                }
+                Action::Close => {
+                    self.outbox.close().await.unwrap();
+                    let copy = killed(self.directory.path());
+                    self.reopen(copy).await;
+                }
+            }
+        }
+
+        async fn reopen(&mut self, directory: TempDir) {
+            let (outbox, opening) = open(directory.path()).await;
+            (self.directory, self.outbox) = (directory, outbox);
+            let found: BTreeSet<String> = opening.interrupted.into_iter().map(|intent| intent.id).collect();
+            assert_eq!(found, self.model.intents);
+            for id in std::mem::take(&mut self.model.intents) {
+                let name = (format!("interrupted-{id}"), "m".to_owned());
+                self.model.rows.entry(name).or_insert(State::Pending);
+            }
+        }
+
+        /// The first rows that are due or will be.
+        async fn first(&self, most: usize) -> (Vec<Key>, Vec<Name>) {
+            let soon = Utc::now() + TimeDelta::minutes(1);
+            let parcels = self.outbox.due(soon, most as u32, u64::MAX).await.unwrap();
+            parcels.iter().map(|parcel| (parcel.key, name(&parcel.outcome))).unzip()
+        }
+
+        fn set(&mut self, names: impl IntoIterator<Item = Name>, state: State) {
+            for name in names {
+                self.model.rows.insert(name, state);
+            }
+        }
+
+        fn change(&mut self, from: State) {
+            for state in self.model.rows.values_mut().filter(|state| **state == from) {
+                *state = State::Pending;
+            }
+        }
+
+        /// Nothing is lost, nothing is there twice, nothing is in a state that nobody put it into, no count is off.
+        async fn check(&self) {
+            let mut found = BTreeMap::new();
+            for state in State::ALL {
+                for item in self.outbox.list(state, 1_000).await.unwrap() {
+                    let twice = found.insert((item.id, item.model), state);
+                    assert_eq!(twice, None);
+                }
+            }
+            assert_eq!(found, self.model.rows);
+            let (_, mut due) = self.first(1_000).await;
+            due.sort_unstable();
+            let state = |wanted| {
+                let rows = self.model.rows.iter().filter(move |(_, state)| **state == wanted);
+                rows.map(|(name, _)| name.clone()).collect::<Vec<_>>()
+            };
+            assert_eq!(due, state(State::Pending));
+            let depth = self.outbox.depth().await.unwrap();
+            let counts = [depth.pending, depth.quarantined, depth.delivered];
+            assert_eq!(counts, State::ALL.map(|wanted| state(wanted).len() as u64));
+            assert_eq!(self.outbox.open_intents().await.unwrap().len(), self.model.intents.len());
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+
+        #[test]
+        fn accepted_rows_are_pending_quarantined_or_delivered_and_never_twice(
+            actions in prop::collection::vec(action(), 1..40),
+        ) {
+            run_async(async {
+                let (directory, outbox) = fresh().await;
+                let mut world = World { directory, outbox, model: Model::default() };
+                for action in &actions {
+                    world.act(action).await;
+                    world.check().await;
+                }
+            });
+        }
+    }
 }

@@ -1,0 +1,101 @@
+//! `llmbench outbox`: the rows that a daemon has measured and the store does not have yet.
+
+use crate::cli::errors::WindowArgs;
+use clap::{Args, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Rows between measuring and storing
+#[derive(Debug, Args)]
+#[command(after_help = MEANING)]
+pub struct OutboxArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: OutboxCommand,
+    /// The daemon's directory [env: LLMBENCH_STATE_DIR] [default: llmbench in the user's state directory]
+    #[arg(long, value_name = "DIR", global = true)]
+    pub state_dir: Option<PathBuf>,
+}
+
+/// What the states are, as `--help` and the man page print it.
+const MEANING: &str = "\
+A row is pending until the store has confirmed it; quarantined where trying again cannot help, with the reason, until
+somebody looks; delivered for some days after that, so that it can be sent once more. Rows are never thrown away before
+they are delivered. Where a daemon runs it is asked; else the file is read.";
+
+/// What to do with the outbox.
+#[derive(Debug, Subcommand)]
+pub enum OutboxCommand {
+    /// Rows that wait or are quarantined, the newest first
+    List(ListArgs),
+    /// One row: where it stands, and its document as it will be stored
+    Show(ShowArgs),
+    /// Try rows again now: quarantined ones, or those that wait
+    Retry(RetryArgs),
+    /// Send delivered rows once more, after the store was restored from a backup; harmless where it has them
+    Replay(ReplayArgs),
+}
+
+/// Where a row stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum StateArg {
+    /// It waits for the store
+    Pending,
+    /// Trying again cannot help
+    Quarantined,
+    /// The store has it
+    Delivered,
+}
+
+/// Rows that wait or are quarantined, the newest first
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Only rows in this state (repeatable) [default: pending and quarantined]
+    #[arg(long = "state", value_enum, value_name = "STATE")]
+    pub states: Vec<StateArg>,
+    /// How many of each state
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub lines: u32,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Every column, however wide the terminal is
+    #[arg(long)]
+    pub wide: bool,
+}
+
+/// One row: where it stands, and its document as it will be stored
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// A number or an id that `outbox list` prints
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Try rows again now: quarantined ones, or those that wait
+#[derive(Debug, Args)]
+pub struct RetryArgs {
+    /// Numbers or ids that `outbox list` prints
+    #[arg(value_name = "ID", required_unless_present = "all", conflicts_with = "all")]
+    pub ids: Vec<String>,
+    /// All that are quarantined
+    #[arg(long)]
+    pub all: bool,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Send delivered rows once more, after the store was restored from a backup; harmless where it has them
+#[derive(Debug, Args)]
+#[command(mut_arg("since", |since| since.required(true)))]
+pub struct ReplayArgs {
+    /// When the store confirmed them.
+    #[command(flatten)]
+    pub window: WindowArgs,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub json: bool,
+}

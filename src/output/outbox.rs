@@ -1,0 +1,275 @@
+//! Rows of the outbox for people and programs: a table, one row with its document, how full it is.
+
+use super::grid::{self, Column};
+use super::{json as document, stored, text, view::View};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// The name and version of the list's form; described by `docs/schema/outbox.schema.json`.
+pub const SCHEMA: &str = "llmbench.outbox/1";
+/// The same of the form of whole rows.
+pub const SHOW_SCHEMA: &str = "llmbench.outbox.show/1";
+/// The same of the form of a change.
+pub const CHANGED_SCHEMA: &str = "llmbench.outbox.changed/1";
+
+/// A row. The names of its fields are those of JSON.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[allow(missing_docs, reason = "the names are the schema's")]
+pub struct Row {
+    pub number: i64,
+    pub id: String,
+    pub kind: String,
+    pub provider: String,
+    pub model: String,
+    pub state: String,
+    #[serde(serialize_with = "instant")]
+    pub measured_at: DateTime<Utc>,
+    #[serde(serialize_with = "instant")]
+    pub accepted_at: DateTime<Utc>,
+    pub attempts: u32,
+    #[serde(serialize_with = "maybe_instant")]
+    pub next_at: Option<DateTime<Utc>>,
+    #[serde(serialize_with = "maybe_instant")]
+    pub delivered_at: Option<DateTime<Utc>>,
+    pub error: Option<String>,
+    pub bytes: u64,
+}
+
+/// How full the outbox is.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[allow(missing_docs, reason = "the names are the schema's")]
+pub struct Depth {
+    pub pending: u64,
+    pub quarantined: u64,
+    pub delivered: u64,
+    #[serde(serialize_with = "maybe_instant")]
+    pub oldest_at: Option<DateTime<Utc>>,
+    pub bytes: u64,
+    pub full: bool,
+}
+
+/// A row with its document.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shown {
+    /// The row.
+    pub row: Row,
+    /// Its document as it is kept.
+    pub document: Option<Value>,
+    /// What is wrong with it.
+    pub damage: Option<String>,
+}
+
+fn instant<S: serde::Serializer>(at: &DateTime<Utc>, out: S) -> Result<S::Ok, S::Error> {
+    document::time(*at).serialize(out)
+}
+
+fn maybe_instant<S: serde::Serializer>(at: &Option<DateTime<Utc>>, out: S) -> Result<S::Ok, S::Error> {
+    at.map(document::time).serialize(out)
+}
+
+const COLUMNS: [Column; 9] = [
+    Column::number("NO"),
+    Column::new("STATE"),
+    Column::new("MODEL").free(),
+    Column::new("KIND").rank(4),
+    Column::new("MEASURED").rank(2),
+    Column::number("TRIES").rank(1),
+    Column::new("NEXT").rank(3),
+    Column::new("SAID").free(),
+    Column::new("ID").rank(5),
+];
+
+/// The table, no wider than the terminal where somebody looks at one.
+pub fn table(rows: &[Row], now: DateTime<Utc>, view: &View) -> String {
+    let cells = |row: &Row| {
+        vec![
+            row.number.to_string(),
+            row.state.clone(),
+            text::escape(&format!("{}:{}", row.provider, row.model)),
+            row.kind.clone(),
+            stored::short_time(row.measured_at, view.zone),
+            row.attempts.to_string(),
+            row.next_at.map_or_else(|| "-".to_owned(), |at| until(at, now)),
+            row.error.as_deref().map_or_else(|| "-".to_owned(), text::one_line),
+            text::escape(&row.id),
+        ]
+    };
+    let cells: Vec<Vec<String>> = rows.iter().map(cells).collect();
+    grid::lines(&COLUMNS, &cells, view.limit(), view.terminal.unicode).join("\n") + "\n"
+}
+
+/// When something happens: `now`, `in 40 s`, `in 5 min`.
+fn until(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    match (at - now).num_seconds() {
+        ..=0 => "now".to_owned(),
+        seconds @ 1..=99 => format!("in {seconds} s"),
+        seconds => format!("in {} min", seconds / 60),
+    }
+}
+
+/// How wide the names of a row's facts are.
+const LABELS: usize = 15;
+
+/// One sentence on how full it is.
+pub fn summary(depth: &Depth, now: DateTime<Utc>) -> String {
+    let Depth { pending, quarantined, delivered, oldest_at, bytes, full } = depth;
+    let mut said = format!("{pending} pending, {quarantined} quarantined, {delivered} delivered and kept");
+    if let Some(oldest) = oldest_at {
+        let minutes = (now - *oldest).num_minutes();
+        said.push_str(&format!("; the oldest pending one was measured {minutes} min ago"));
+    }
+    said.push_str(&format!("; {:.1} MiB on the disk", *bytes as f64 / 1_048_576.0));
+    if *full {
+        said.push_str("; FULL: the daemon starts no paid call until there is room");
+    }
+    said
+}
+
+/// Whole rows, one after the other.
+pub fn shown(shown: &[Shown], view: &View) -> String {
+    let mut out = String::new();
+    for Shown { row, document, damage } in shown {
+        let time = |at: DateTime<Utc>| stored::short_time(at, view.zone);
+        let facts = [
+            ("number", Some(row.number.to_string())),
+            ("id", Some(row.id.clone())),
+            ("state", Some(row.state.clone())),
+            ("kind", Some(row.kind.clone())),
+            ("model", Some(format!("{}:{}", row.provider, row.model))),
+            ("measured", Some(time(row.measured_at))),
+            ("accepted", Some(time(row.accepted_at))),
+            ("tries in vain", Some(row.attempts.to_string())),
+            ("next try", row.next_at.map(time)),
+            ("delivered", row.delivered_at.map(time)),
+            ("said", row.error.clone()),
+            ("damage", damage.clone()),
+        ];
+        for (name, value) in facts {
+            if let Some(value) = value {
+                for (at, line) in
+                    text::wrap(&text::one_line(&value), view.terminal.width, LABELS).iter().enumerate()
+                {
+                    let label = if at == 0 { name } else { "" };
+                    out.push_str(&format!("{label:LABELS$}{}\n", line.trim_start()));
+                }
+            }
+        }
+        if let Some(document) = document {
+            out.push_str(&text::escape_lines(&format!("{document:#}")));
+            out.push('\n');
+        }
+    }
+    out
+}
+
+/// The list for programs.
+pub fn document(rows: &[Row], depth: &Depth) -> Value {
+    json!({"schema": SCHEMA, "depth": depth, "rows": rows})
+}
+
+/// Whole rows for programs.
+pub fn shown_document(shown: &[Shown]) -> Value {
+    let one = |one: &Shown| json!({"row": one.row, "document": one.document, "damage": one.damage});
+    json!({"schema": SHOW_SCHEMA, "rows": shown.iter().map(one).collect::<Vec<_>>()})
+}
+
+/// A change for programs.
+pub fn changed_document(rows: u64) -> Value {
+    json!({"schema": CHANGED_SCHEMA, "rows": rows})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::schema_check::violations;
+    use super::super::snapshots::{assert_picture, view};
+    use super::*;
+    use chrono::TimeDelta;
+
+    fn now() -> DateTime<Utc> {
+        DateTime::parse_from_rfc3339("2026-11-23T12:00:00Z").unwrap().to_utc()
+    }
+
+    fn rows() -> Vec<Row> {
+        let waits = Row {
+            number: 12_345,
+            id: "groq/llama-3.3-70b-versatile/cloud-default-v1/main/2026-11-23T11:30:00Z".into(),
+            kind: "run".into(),
+            provider: "groq".into(),
+            model: "llama-3.3-70b-versatile".into(),
+            state: "pending".into(),
+            measured_at: now() - TimeDelta::minutes(12),
+            accepted_at: now() - TimeDelta::minutes(11),
+            attempts: 3,
+            next_at: Some(now() + TimeDelta::seconds(40)),
+            delivered_at: None,
+            error: Some("mongodb://127.0.0.1:27017/llm-bench cannot be reached: refused".into()),
+            bytes: 3_210,
+        };
+        let aside = Row {
+            number: 7,
+            id: "01M843W2EVZHSAJRP6TYV7XVBT".into(),
+            kind: "failure".into(),
+            model: "forged\nrow \u{1b}[31m\u{202e}".into(),
+            state: "quarantined".into(),
+            next_at: None,
+            error: Some("the id `01M8` is stored already\nwith other content".into()),
+            ..waits.clone()
+        };
+        let gone = Row {
+            state: "delivered".into(),
+            next_at: None,
+            error: None,
+            attempts: 0,
+            delivered_at: Some(now()),
+            ..waits.clone()
+        };
+        vec![aside, waits, gone]
+    }
+
+    fn depth() -> Depth {
+        let oldest_at = Some(now() - TimeDelta::minutes(12));
+        Depth { pending: 1, quarantined: 1, delivered: 1, oldest_at, bytes: 5_000_000, full: true }
+    }
+
+    fn whole() -> Vec<Shown> {
+        let document = json!({"_id": "x", "deep": ["\u{1b}[2J", 1.5]});
+        let [aside, waits, _]: [Row; 3] = rows().try_into().unwrap();
+        vec![
+            Shown { row: waits, document: Some(document), damage: None },
+            Shown { row: aside, document: None, damage: Some("its checksum is wrong".into()) },
+        ]
+    }
+
+    #[test]
+    fn lists_and_rows_at_every_width() {
+        for columns in [80, 140] {
+            let view = view(columns, false, false);
+            let text = table(&rows(), now(), &view) + &summary(&depth(), now());
+            assert_picture(&format!("outbox_list_{columns}"), &text);
+            assert_picture(&format!("outbox_show_{columns}"), &shown(&whole(), &view));
+        }
+        assert_picture("outbox_list_wide", &table(&rows(), now(), &view(80, false, true)));
+    }
+
+    #[test]
+    fn nothing_is_wider_than_the_terminal_or_forges_a_line() {
+        for columns in 60..160 {
+            let shown = table(&rows(), now(), &view(columns, false, false));
+            assert_eq!(shown.lines().count(), rows().len() + 1);
+            assert!(!shown.contains(['\u{1b}', '\u{202e}']));
+            assert_eq!(shown.lines().find(|line| text::width(line) > columns), None, "at {columns}");
+        }
+    }
+
+    #[test]
+    fn documents_are_as_the_schema_says() {
+        let schema: Value =
+            serde_json::from_str(include_str!("../../docs/schema/outbox.schema.json")).unwrap();
+        let parse = |document: Value| serde_json::from_str::<Value>(&document.to_string()).unwrap();
+        assert_eq!(violations(&schema, &parse(document(&rows(), &depth()))), Vec::<String>::new());
+        let mut broken = parse(document(&rows(), &Depth::default()));
+        broken["rows"][0]["state"] = json!("lost");
+        assert_eq!(violations(&schema, &broken).len(), 1);
+    }
+}

@@ -1,0 +1,42 @@
+//! The durable outbox: what a kill leaves, what reaches a store that comes and goes, and the commands.
+
+mod commands;
+mod crash;
+mod sending;
+
+use crate::support::samples::{run, success};
+use llmbench::domain::{ModelRef, Outcome, Series};
+use llmbench::storage::outbox::{Capacity, Intent, Outbox, Spend};
+use std::path::Path;
+
+/// What a call costs here.
+const COST: Spend = Spend { runs: 1, tokens: 9, micro_dollars: 3 };
+
+fn intent(id: &str) -> Intent {
+    let model = ModelRef::new("groq", "m");
+    let series = Series { model, profile_id: "cloud-default-v1".into(), vantage: "main".into() };
+    let reserve = Spend { tokens: 100, ..COST };
+    Intent {
+        id: id.into(),
+        series,
+        slot_at: None,
+        at: chrono::Utc::now(),
+        reserve,
+        stamps: Default::default(),
+    }
+}
+
+fn outcome(id: &str) -> Outcome {
+    success(&run(id, "groq", "m"))
+}
+
+async fn open(directory: &Path) -> Outbox {
+    Outbox::open(directory, Capacity::default()).await.unwrap().0
+}
+
+/// Takes a row in as the daemon does.
+async fn take(outbox: &Outbox, outcome: Outcome) {
+    let id = format!("intent-{}", outcome.id());
+    outbox.intend(&intent(&id)).await.unwrap();
+    outbox.accept(&id, &[outcome], COST).await.unwrap();
+}

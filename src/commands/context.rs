@@ -87,7 +87,7 @@ impl Context {
     pub fn state_dir(&self) -> Result<PathBuf, CommandError> {
         match &self.settings.state_dir {
             Some(named) => Ok(named.value.clone()),
-            None => self.own_state_dir(),
+            None => Ok(state_dir(None, self.settings.env()).map_err(CommandError::usage)?.value),
         }
     }
 

@@ -275,15 +275,12 @@ impl Call<'_> {
     /// A grant that cannot be settled now runs out by itself; by then the row is in the store or the outbox.
     async fn settle(&self, held: Option<Held>, ending: Ending) {
         let Some(Held { grant, .. }) = held else { return };
-        let settled = self
+        let _ = self
             .lane
             .shared
             .keeper
             .ask(move |store| async move { store.settle(&grant, &ending).await })
             .await;
-        if let Err(error) = settled {
-            self.store_failed("settling a slot", &error);
-        }
     }
 
     async fn release(&self, held: Option<Held>) {

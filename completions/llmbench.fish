@@ -29,11 +29,13 @@ complete -c llmbench -n "__fish_llmbench_needs_command" -l store -d 'Where resul
 complete -c llmbench -n "__fish_llmbench_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llmbench -n "__fish_llmbench_needs_command" -s V -l version -d 'Print version'
 complete -c llmbench -n "__fish_llmbench_needs_command" -f -a "run" -d 'Measure models: one request, one outcome, one row'
+complete -c llmbench -n "__fish_llmbench_needs_command" -f -a "daemon" -d 'Measure the enabled models around the clock'
 complete -c llmbench -n "__fish_llmbench_needs_command" -f -a "models" -d 'The catalogue: which models are measured'
 complete -c llmbench -n "__fish_llmbench_needs_command" -f -a "catalog" -d 'What providers list, against what is measured'
 complete -c llmbench -n "__fish_llmbench_needs_command" -f -a "sim" -d 'The built-in simulated provider'
 complete -c llmbench -n "__fish_llmbench_needs_command" -f -a "db" -d 'The store\'s tables, collections and indexes'
 complete -c llmbench -n "__fish_llmbench_needs_command" -f -a "errors" -d 'What failed: in groups, one by one, as it happens'
+complete -c llmbench -n "__fish_llmbench_needs_command" -f -a "outbox" -d 'Rows between measuring and storing'
 complete -c llmbench -n "__fish_llmbench_needs_command" -f -a "results" -d 'Stored runs: the newest, and one with its timeline'
 complete -c llmbench -n "__fish_llmbench_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c llmbench -n "__fish_llmbench_using_subcommand run" -s m -l model -d 'Model as provider:model_id, split at the first colon; a bare id is looked up in the catalogue (repeatable)' -r
@@ -70,6 +72,17 @@ complete -c llmbench -n "__fish_llmbench_using_subcommand run" -s v -l verbose -
 complete -c llmbench -n "__fish_llmbench_using_subcommand run" -l no-store -d 'Store nothing'
 complete -c llmbench -n "__fish_llmbench_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c llmbench -n "__fish_llmbench_using_subcommand run" -s V -l version -d 'Print version'
+complete -c llmbench -n "__fish_llmbench_using_subcommand daemon" -l providers -d 'These providers alone, separated by commas [env: BENCHMARK_PROVIDERS] [default: all]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand daemon" -l exclude -d 'Leave these providers to other daemons [env: BENCHMARK_EXCLUDED_PROVIDERS]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand daemon" -l vantage -d 'Name of the place it measures from: daemons of one name take turns [env: LLMBENCH_VANTAGE] [default: main]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand daemon" -l state-dir -d 'Where outbox, lock and pulse are [env: LLMBENCH_STATE_DIR] [default: the user\'s state directory]' -r -F
+complete -c llmbench -n "__fish_llmbench_using_subcommand daemon" -l grace -d 'How long measurements may go on after the first signal [default: 20s]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand daemon" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
+complete -c llmbench -n "__fish_llmbench_using_subcommand daemon" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand daemon" -l once -d 'Measure what is due now, then end'
+complete -c llmbench -n "__fish_llmbench_using_subcommand daemon" -l dry-run -d 'Show what is due and when, and measure nothing'
+complete -c llmbench -n "__fish_llmbench_using_subcommand daemon" -s h -l help -d 'Print help'
+complete -c llmbench -n "__fish_llmbench_using_subcommand daemon" -s V -l version -d 'Print version'
 complete -c llmbench -n "__fish_llmbench_using_subcommand models; and not __fish_seen_subcommand_from list add disable enable show history undo help" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
 complete -c llmbench -n "__fish_llmbench_using_subcommand models; and not __fish_seen_subcommand_from list add disable enable show history undo help" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
 complete -c llmbench -n "__fish_llmbench_using_subcommand models; and not __fish_seen_subcommand_from list add disable enable show history undo help" -s h -l help -d 'Print help'
@@ -270,6 +283,53 @@ complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_see
 complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from help" -f -a "show" -d 'Tell everything about the errors of one model, or about one fingerprint; of all time unless --since says else'
 complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from help" -f -a "tail" -d 'Print errors as they happen, until interrupted'
 complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and not __fish_seen_subcommand_from list show retry replay help" -l state-dir -d 'The daemon\'s directory [env: LLMBENCH_STATE_DIR] [default: llmbench in the user\'s state directory]' -r -F
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and not __fish_seen_subcommand_from list show retry replay help" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and not __fish_seen_subcommand_from list show retry replay help" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and not __fish_seen_subcommand_from list show retry replay help" -s h -l help -d 'Print help'
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and not __fish_seen_subcommand_from list show retry replay help" -s V -l version -d 'Print version'
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and not __fish_seen_subcommand_from list show retry replay help" -f -a "list" -d 'Rows that wait or are quarantined, the newest first'
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and not __fish_seen_subcommand_from list show retry replay help" -f -a "show" -d 'One row: where it stands, and its document as it will be stored'
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and not __fish_seen_subcommand_from list show retry replay help" -f -a "retry" -d 'Try rows again now: quarantined ones, or those that wait'
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and not __fish_seen_subcommand_from list show retry replay help" -f -a "replay" -d 'Send delivered rows once more, after the store was restored from a backup; harmless where it has them'
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and not __fish_seen_subcommand_from list show retry replay help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and __fish_seen_subcommand_from list" -l state -d 'Only rows in this state (repeatable) [default: pending and quarantined]' -r -f -a "pending\t'It waits for the store'
+quarantined\t'Trying again cannot help'
+delivered\t'The store has it'"
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and __fish_seen_subcommand_from list" -s n -l lines -d 'How many of each state' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and __fish_seen_subcommand_from list" -l state-dir -d 'The daemon\'s directory [env: LLMBENCH_STATE_DIR] [default: llmbench in the user\'s state directory]' -r -F
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and __fish_seen_subcommand_from list" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and __fish_seen_subcommand_from list" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and __fish_seen_subcommand_from list" -l json -d 'One JSON document on standard output'
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and __fish_seen_subcommand_from list" -l wide -d 'Every column, however wide the terminal is'
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and __fish_seen_subcommand_from show" -l state-dir -d 'The daemon\'s directory [env: LLMBENCH_STATE_DIR] [default: llmbench in the user\'s state directory]' -r -F
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and __fish_seen_subcommand_from show" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and __fish_seen_subcommand_from show" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and __fish_seen_subcommand_from show" -l json -d 'One JSON document on standard output'
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and __fish_seen_subcommand_from retry" -l state-dir -d 'The daemon\'s directory [env: LLMBENCH_STATE_DIR] [default: llmbench in the user\'s state directory]' -r -F
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and __fish_seen_subcommand_from retry" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and __fish_seen_subcommand_from retry" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and __fish_seen_subcommand_from retry" -l all -d 'All that are quarantined'
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and __fish_seen_subcommand_from retry" -l json -d 'One JSON document on standard output'
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and __fish_seen_subcommand_from retry" -s h -l help -d 'Print help'
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and __fish_seen_subcommand_from retry" -s V -l version -d 'Print version'
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and __fish_seen_subcommand_from replay" -l to -d 'Up to when, in the same forms; that moment itself is outside [default: without end]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and __fish_seen_subcommand_from replay" -l since -l from -d 'From when on: 24h, 7d, 2w, today, yesterday, 2026-11-01, \'2026-11-01 13:00\' or RFC 3339; local time where no offset is given' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and __fish_seen_subcommand_from replay" -l state-dir -d 'The daemon\'s directory [env: LLMBENCH_STATE_DIR] [default: llmbench in the user\'s state directory]' -r -F
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and __fish_seen_subcommand_from replay" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and __fish_seen_subcommand_from replay" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and __fish_seen_subcommand_from replay" -l json -d 'One JSON document on standard output'
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and __fish_seen_subcommand_from replay" -s h -l help -d 'Print help'
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and __fish_seen_subcommand_from replay" -s V -l version -d 'Print version'
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and __fish_seen_subcommand_from help" -f -a "list" -d 'Rows that wait or are quarantined, the newest first'
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and __fish_seen_subcommand_from help" -f -a "show" -d 'One row: where it stands, and its document as it will be stored'
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and __fish_seen_subcommand_from help" -f -a "retry" -d 'Try rows again now: quarantined ones, or those that wait'
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and __fish_seen_subcommand_from help" -f -a "replay" -d 'Send delivered rows once more, after the store was restored from a backup; harmless where it has them'
+complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c llmbench -n "__fish_llmbench_using_subcommand results; and not __fish_seen_subcommand_from list show help" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
 complete -c llmbench -n "__fish_llmbench_using_subcommand results; and not __fish_seen_subcommand_from list show help" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
 complete -c llmbench -n "__fish_llmbench_using_subcommand results; and not __fish_seen_subcommand_from list show help" -s h -l help -d 'Print help'
@@ -299,14 +359,16 @@ complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_se
 complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from help" -f -a "list" -d 'The newest runs, newest first'
 complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from help" -f -a "show" -d 'One run with its timeline, or one error'
 complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db errors results help" -f -a "run" -d 'Measure models: one request, one outcome, one row'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db errors results help" -f -a "models" -d 'The catalogue: which models are measured'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db errors results help" -f -a "catalog" -d 'What providers list, against what is measured'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db errors results help" -f -a "sim" -d 'The built-in simulated provider'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db errors results help" -f -a "db" -d 'The store\'s tables, collections and indexes'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db errors results help" -f -a "errors" -d 'What failed: in groups, one by one, as it happens'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db errors results help" -f -a "results" -d 'Stored runs: the newest, and one with its timeline'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db errors results help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run daemon models catalog sim db errors outbox results help" -f -a "run" -d 'Measure models: one request, one outcome, one row'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run daemon models catalog sim db errors outbox results help" -f -a "daemon" -d 'Measure the enabled models around the clock'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run daemon models catalog sim db errors outbox results help" -f -a "models" -d 'The catalogue: which models are measured'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run daemon models catalog sim db errors outbox results help" -f -a "catalog" -d 'What providers list, against what is measured'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run daemon models catalog sim db errors outbox results help" -f -a "sim" -d 'The built-in simulated provider'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run daemon models catalog sim db errors outbox results help" -f -a "db" -d 'The store\'s tables, collections and indexes'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run daemon models catalog sim db errors outbox results help" -f -a "errors" -d 'What failed: in groups, one by one, as it happens'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run daemon models catalog sim db errors outbox results help" -f -a "outbox" -d 'Rows between measuring and storing'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run daemon models catalog sim db errors outbox results help" -f -a "results" -d 'Stored runs: the newest, and one with its timeline'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run daemon models catalog sim db errors outbox results help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from models" -f -a "list" -d 'List models with the figures of their last day; enabled ones by default'
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from models" -f -a "add" -d 'Add models: checks first, then one real call each before it is enabled'
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from models" -f -a "disable" -d 'Stop measuring models, with a reason; nothing is deleted'
@@ -323,5 +385,9 @@ complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from errors" -f -a "summary" -d 'Count errors in groups, with the successes beside them and what to do; of the last 24 hours unless --since says else'
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from errors" -f -a "show" -d 'Tell everything about the errors of one model, or about one fingerprint; of all time unless --since says else'
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from errors" -f -a "tail" -d 'Print errors as they happen, until interrupted'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from outbox" -f -a "list" -d 'Rows that wait or are quarantined, the newest first'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from outbox" -f -a "show" -d 'One row: where it stands, and its document as it will be stored'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from outbox" -f -a "retry" -d 'Try rows again now: quarantined ones, or those that wait'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from outbox" -f -a "replay" -d 'Send delivered rows once more, after the store was restored from a backup; harmless where it has them'
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from results" -f -a "list" -d 'The newest runs, newest first'
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from results" -f -a "show" -d 'One run with its timeline, or one error'

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const CRATES: &[(&str, &[&str])] = &[
     ("clap::", &["cli/", "main.rs"]),
     ("mongodb::", &["storage/mongo/", "storage/location.rs"]),
-    ("rusqlite::", &["storage/sqlite/"]),
+    ("rusqlite::", &["storage/sqlite/", "storage/outbox/"]),
     ("aws_config::", &["providers/bedrock.rs"]),
     ("aws_types::", &["providers/bedrock.rs"]),
     ("aws_sdk_bedrockruntime::", &["providers/bedrock.rs"]),

@@ -177,8 +177,11 @@ impl Engine {
             tokio::select! {
                 () = self.shared.stop.cancelled() => return,
                 Ok(()) = list.changed() => {
+                    let was_ready = self.ready;
                     let listed = list.borrow_and_update().clone();
                     listed.iter().for_each(|listed| self.take(listed));
+                    // The first lanes are said at once.
+                    said_at = said_at.filter(|_| was_ready);
                 }
                 Some(ended) = self.tasks.join_next_with_id() => self.ended(ended),
                 () = sleep_until(look_at.into()) => {

@@ -42,7 +42,7 @@ fn a_second_pass_in_the_same_slot_measures_nothing_again() {
 
 #[test]
 fn a_signal_lets_a_measurement_end_and_its_row_is_stored() {
-    let world = World::new(&["alpha:steady-ttft2500-gap1-n4"], "[daemon]\ncadence = 86400");
+    let world = World::new(&["alpha:steady-ttft9000-gap1-n4"], "[daemon]\ncadence = 86400");
     let daemon = world.start(&[]);
     until("the measurement runs", || daemon.lane("alpha").is_some_and(|lane| lane["running"] == 1));
     let (code, said) = daemon.stop();

@@ -66,6 +66,10 @@ fn two_daemons_count_each_slot_once() {
         .into();
     let seen = || rows(mongod, &database, RUNS);
     until("each model was measured in three slots", || slots(&seen(), "alpha").len() >= 12);
+    let beats = || rows(mongod, &database, &["bench_scheduler_heartbeats"]);
+    let component =
+        |beat: &serde_json::Map<String, serde_json::Value>| beat["component"].as_str().unwrap().to_owned();
+    until("lanes are heard of", || beats().iter().any(|beat| component(beat) == "worker:alpha:main"));
     for daemon in daemons {
         let (code, said) = daemon.stop();
         assert!(code == 0 && said.contains("0 wait in the outbox"), "{said}");
@@ -76,14 +80,8 @@ fn two_daemons_count_each_slot_once() {
     // Nobody measured a slot that somebody else had: rows beyond the counted ones are spoilt samples.
     let extra = runs.iter().filter(|row| row["suspect"] == false).count() - counted.len();
     assert_eq!(extra, 0, "{runs:?}");
-    let beats = rows(mongod, &database, &["bench_scheduler_heartbeats"]);
-    let components: Vec<&str> = beats.iter().map(|beat| beat["component"].as_str().unwrap()).collect();
-    assert_eq!(
-        components.iter().filter(|name| name.starts_with("daemon:main:")).count(),
-        2,
-        "{components:?}"
-    );
-    assert!(components.contains(&"worker:alpha:main"), "{components:?}");
+    let daemons = beats().iter().filter(|beat| component(beat).starts_with("daemon:main:")).count();
+    assert_eq!(daemons, 2);
 }
 
 #[test]

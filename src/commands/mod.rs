@@ -15,6 +15,7 @@ pub mod results;
 pub mod run;
 pub mod scope;
 pub mod sim;
+pub mod standstill;
 
 use crate::cli::daemon::DaemonArgs;
 use crate::cli::run::RunArgs;

@@ -1,15 +1,16 @@
 //! What a lane knows: its series and how far each has come, its pace and its budget, the moments that only real work
 //! moves. It outlives the lane's task, so a lane that breaks goes on where it was. No waiting in here, and no I/O.
 
-use crate::daemon::budget::{Budget, Refused, Reserved};
-use crate::daemon::pace::{self, Ended, Pace, Permit};
+use crate::daemon::budget::{Budget, Refused};
+use crate::daemon::order::{End, Next, Order, Verdict};
+use crate::daemon::pace::{Ended, Pace, Permit};
 use crate::daemon::price::worst_case;
 use crate::daemon::schedule::{self, Pass, Turn};
 use crate::daemon::state::{self, Facts};
 use crate::daemon::work::Work;
 use crate::domain::pulse::{BudgetPulse, LanePulse};
 use crate::domain::regime::Regime;
-use crate::domain::{Kind, ModelRef, Series, Slot};
+use crate::domain::{Kind, ModelRef, Series};
 use crate::providers::adapt::Adaptation;
 use crate::storage::outbox::Spend;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -21,8 +22,6 @@ use std::sync::Arc;
 const LONGEST_SLEEP: TimeDelta = TimeDelta::seconds(5);
 /// No new measurement for this long after the outbox had no room.
 const OUTBOX_REST: TimeDelta = TimeDelta::seconds(10);
-/// A spoilt sample is taken again after this.
-const SUSPECT_REST: TimeDelta = TimeDelta::seconds(20);
 /// A measurement makes at most so many requests: see `measure::laboratory`.
 pub const REQUESTS: u64 = 4;
 
@@ -37,86 +36,6 @@ struct Stop {
     reason: String,
     until: DateTime<Utc>,
     times: u32,
-}
-
-/// A measurement that is to begin.
-#[derive(Debug, Clone)]
-pub struct Order {
-    /// What.
-    pub work: Arc<Work>,
-    /// Whose turn.
-    pub slot: Slot,
-    /// What it may cost.
-    pub reserved: Reserved,
-    /// Which attempt at the slot this is, as far as is known here.
-    pub attempt: u32,
-    /// It is the one call that finds out whether a held lane works again.
-    pub probe: bool,
-    /// What earlier refusals taught; `None` where the store has not been asked yet.
-    pub learned: Option<Vec<Adaptation>>,
-}
-
-/// How the attempt that counts ended.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Verdict {
-    /// How it failed; `None` for a success.
-    pub kind: Option<Kind>,
-    /// The client spoilt the sample.
-    pub suspect: bool,
-    /// How long the provider asks to wait, seconds.
-    pub retry_after: Option<f64>,
-    /// The failure in a few words.
-    pub message: String,
-}
-
-/// What becomes of the slot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
-    /// It has its row.
-    Done,
-    /// It is given up; the next one comes.
-    GivenUp,
-    /// It is tried again then.
-    Again(DateTime<Utc>),
-}
-
-impl Next {
-    /// Where the next slot comes first, nothing is left to be tried in this one.
-    #[must_use]
-    pub fn within(self, slot_ends: DateTime<Utc>) -> Self {
-        match self {
-            Next::Again(at) if at >= slot_ends => Next::GivenUp,
-            next => next,
-        }
-    }
-}
-
-/// What became of an order.
-#[derive(Debug, Clone, PartialEq)]
-pub enum End {
-    /// It was measured.
-    Measured {
-        /// When the measurement began.
-        began_at: DateTime<Utc>,
-        /// How it ended.
-        verdict: Verdict,
-        /// What becomes of the slot.
-        next: Next,
-        /// Which attempt it was.
-        attempt: u32,
-        /// What it cost.
-        spent: Spend,
-        /// What it taught.
-        learned: Vec<Adaptation>,
-    },
-    /// Somebody else works the slot, or it rests, until then.
-    Elsewhere(DateTime<Utc>),
-    /// The slot has its end already.
-    Finished,
-    /// The outbox has no room.
-    NoRoom(String),
-    /// It was not begun after all.
-    NotBegun,
 }
 
 /// What a look at the lane came to.
@@ -387,20 +306,5 @@ impl Book {
             stored_at,
             budget: (budget != BudgetPulse::default()).then_some(budget),
         }
-    }
-}
-
-/// What becomes of a slot whose attempt number `attempt` of `most` ended so.
-pub fn next(verdict: &Verdict, attempt: u32, most: u32, now: DateTime<Utc>, chance: f64) -> Next {
-    let again = |at| if attempt < most { Next::Again(at) } else { Next::GivenUp };
-    match verdict.kind {
-        None if !verdict.suspect => Next::Done,
-        None => again(now + SUSPECT_REST),
-        Some(kind) => match pace::retry_at(kind, verdict.retry_after, attempt, now, chance) {
-            // Nothing was asked of the model yet: its turn waits for the lane.
-            Some(at) if matches!(kind, Kind::Auth | Kind::Billing) => Next::Again(at),
-            Some(at) => again(at),
-            None => Next::GivenUp,
-        },
     }
 }

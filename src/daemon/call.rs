@@ -3,9 +3,9 @@
 //! given up is the measuring inside it.
 
 use crate::daemon::bench::Bench;
-use crate::daemon::book::{self, End, Next, Order, Verdict};
 use crate::daemon::event::Event;
 use crate::daemon::lane::Lane;
+use crate::daemon::order::{self, End, Next, Order, Verdict};
 use crate::daemon::price::{plus, used};
 use crate::daemon::{clock, stamps};
 use crate::domain::{Kind, Outcome};
@@ -85,7 +85,7 @@ impl Call<'_> {
         let verdict = stamps::verdict(&measured.outcomes);
         self.accept(&intent.id, &measured.outcomes, spent).await;
         let most = self.lane.shared.regime.attempts;
-        let next = book::next(&verdict, attempt, most, Utc::now(), rand::random());
+        let next = order::next(&verdict, attempt, most, Utc::now(), rand::random());
         let next = next.within(self.order.work.plan.ends(&self.order.slot));
         self.learn(&measured.attempts).await;
         let took = measured.begun.elapsed();

@@ -2,9 +2,10 @@
 //! something can have changed. Nothing in it waits for another lane, for the catalogue or for the sender.
 
 use crate::daemon::bench::Bench;
-use crate::daemon::book::{Book, End};
+use crate::daemon::book::Book;
 use crate::daemon::call;
 use crate::daemon::event::Event;
+use crate::daemon::order::End;
 use crate::daemon::shared::Shared;
 use crate::domain::pulse::{LanePulse, LaneState};
 use chrono::{DateTime, TimeDelta, Utc};

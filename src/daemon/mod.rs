@@ -3,7 +3,7 @@
 //! always passed in; the engine around them does the waiting.
 //!
 //! The pure part: [`schedule`], [`pace`], [`budget`], [`price`], [`quarantine`], [`admission`], [`governor`], [`state`],
-//! [`work`], [`book`]. The engine: [`engine`] starts and watches a [`lane`] for each provider; a lane begins [`call`]s on a
+//! [`work`], [`order`], [`book`]. The engine: [`engine`] starts and watches a [`lane`] for each provider; a lane begins [`call`]s on a
 //! [`bench`]; [`keeper`] is the store that may be away, [`rounds`] what is asked of it again and again. What happens is
 //! told in [`event`]s; what is made of them for people and monitors is [`telemetry`], and what ends a process that stands
 //! still [`watchdog`].
@@ -19,6 +19,7 @@ pub mod event;
 pub mod governor;
 pub mod keeper;
 pub mod lane;
+pub mod order;
 pub mod owner;
 pub mod pace;
 pub mod price;

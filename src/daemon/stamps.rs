@@ -1,7 +1,7 @@
 //! What the daemon writes on rows besides what was measured: the slot's id on the one row that counts, where and by whom
 //! it was measured, and rows for measurements that ended without any.
 
-use crate::daemon::book::{Order, Verdict};
+use crate::daemon::order::{Order, Verdict};
 use crate::domain::failure::{Failure, fingerprint, normalize};
 use crate::domain::{Kind, Outcome, Slot, Stage};
 use crate::measure::rows::measured_by;

@@ -34,6 +34,8 @@ pub const MONGODB_COLLECTION_MODEL_HEALTH: &str = "MONGODB_COLLECTION_MODEL_HEAL
 pub const MONGODB_COLLECTION_SCHEDULER_HEARTBEATS: &str = "MONGODB_COLLECTION_SCHEDULER_HEARTBEATS";
 /// Collection of self-checks (`bench_check_runs`).
 pub const MONGODB_COLLECTION_CHECK_RUNS: &str = "MONGODB_COLLECTION_CHECK_RUNS";
+/// Collection of where models stand in their life (`model_status`).
+pub const MONGODB_COLLECTION_MODEL_STATUS: &str = "MONGODB_COLLECTION_MODEL_STATUS";
 /// Collection of reads of what providers list (`bench_discovery_runs`).
 pub const MONGODB_COLLECTION_DISCOVERY_RUNS: &str = "MONGODB_COLLECTION_DISCOVERY_RUNS";
 /// Collection of batches of changes of the catalogue (`bench_catalog_batches`).

@@ -1,7 +1,7 @@
 //! The configuration file as it is written: its tables and keys, typed, unknown keys refused. What they add up to with
 //! flags and environment is `settings::resolve`; where the file is looked for is here too.
 
-use super::daemon::DaemonTable;
+use super::daemon_table::DaemonTable;
 use super::{Env, SettingsError, file_error};
 use crate::domain::names::LLMBENCH_CONFIG;
 use crate::domain::secret::Secret;

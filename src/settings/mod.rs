@@ -2,6 +2,7 @@
 //! comes out is one struct of values that know where they came from.
 
 pub mod daemon;
+pub mod daemon_table;
 pub mod env;
 pub mod error;
 pub mod file;

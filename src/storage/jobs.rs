@@ -178,8 +178,8 @@ pub enum Ending {
 /// Claims of all series.
 #[async_trait]
 pub trait Jobs: Send + Sync {
-    /// Every series that was ever claimed, of some providers or of all, sorted by id. Rows that name no provider or no
-    /// model are left out.
+    /// Every series that was ever claimed, of some providers or of all, sorted by id. Rows that are no
+    /// series' own are left out.
     async fn jobs(&self, providers: Option<&[String]>) -> Result<Vec<JobState>, StoreError>;
 
     /// Asks for a slot: granted to exactly one of all who ask, in one atomic step, by the store's clock.

@@ -172,6 +172,6 @@ pub trait Vitals: Send + Sync {
     /// Keeps where models stand, each instead of an older word.
     async fn keep_model_status(&self, statuses: &[ModelStatus]) -> Result<(), StoreError>;
 
-    /// The store's clock: what leases and slots go by.
+    /// The store's clock, in milliseconds: what leases and slots go by.
     async fn server_time(&self) -> Result<DateTime<Utc>, StoreError>;
 }

@@ -273,6 +273,8 @@ fn rows_of_others() -> Vec<Document> {
         "_id": "groq:odd", "provider": "groq", "model_id": "odd", "status": 7, "not_before": "soon", "slot_at": "x",
         "slot_attempts": "many", "lease_epoch": 2.5, "lease_expires_at": true, "attempt": null, "failures": [1],
     };
+    let other_kind =
+        doc! { "_id": "smoke_hang:groq:due", "provider": "groq", "model_id": "due", "status": "queued" };
     let nameless = doc! { "_id": "ad_hoc:1", "status": "queued" };
     vec![
         row("done", "success", -90),
@@ -284,6 +286,7 @@ fn rows_of_others() -> Vec<Document> {
         held,
         dead,
         odd,
+        other_kind,
         nameless,
     ]
 }

@@ -1,11 +1,13 @@
 //! The page of figures, read by the parser of Prometheus' own Python client.
 
+use crate::support::markdown::{self, document, first_column, section};
 use crate::support::peers::fetch;
 use crate::support::samples;
 use chrono::{TimeDelta, Utc};
 use llmbench::daemon::event::Event;
 use llmbench::daemon::telemetry::Telemetry;
 use llmbench::daemon::telemetry::gauges::Freshness;
+use llmbench::daemon::telemetry::invariants;
 use llmbench::domain::pulse::{
     BudgetPulse, LanePulse, LaneState, OutboxPulse, PULSE_FORMAT, Pulse, StorePulse,
 };
@@ -122,6 +124,25 @@ pub fn finished(provider: &str, outcome: Outcome) -> Event {
     };
     let slot = series.slot_at(Utc::now(), 1800);
     Event::Finished { slot, outcome: Arc::new(outcome), took: Duration::from_millis(1500) }
+}
+
+#[test]
+fn every_figure_is_documented() {
+    let telemetry = Telemetry::default();
+    telemetry.publish(pulse());
+    let page = telemetry.page(Utc::now());
+    let families = page.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let there: Vec<Vec<&str>> = families.map(|family| family.split(' ').collect()).collect();
+    let documented = document("docs/telemetry.md");
+    let section = section(&documented, "## Figures");
+    let names: Vec<&str> = there.iter().map(|family| family[0]).collect();
+    assert_eq!(first_column(section), names);
+    for family in &there {
+        let row = section.lines().find(|line| line.contains(&format!("`{}`", family[0]))).unwrap();
+        assert_eq!(row.split('|').nth(2).unwrap().trim(), family[1], "{row}");
+    }
+    let checks: Vec<_> = invariants::checks::ALL.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(first_column(markdown::section(&documented, "## Self-checks")), checks);
 }
 
 #[test]

@@ -71,8 +71,8 @@ fn story() {
         "fai\r\nled"
     );
     tracing::debug!("not shown");
-    tracing::info!(target: "hyper::proto", "of a library");
-    tracing::warn!(target: "hyper::proto", "of a library too");
+    tracing::info!(target: "driver::net", "of a library");
+    tracing::warn!(target: "driver::net", "of a library too");
 }
 
 #[test]

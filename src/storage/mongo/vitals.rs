@@ -13,6 +13,7 @@ use crate::storage::vitals::{
 use chrono::{DateTime, Utc};
 use mongodb::bson::{Bson, Document, doc};
 use serde_json::Value;
+use std::collections::{BTreeMap, HashSet};
 
 /// Keeps what components say.
 pub async fn beat(shared: &Shared, beats: &[Beat]) -> Result<(), Trouble> {
@@ -116,36 +117,63 @@ fn check_result(row: &Document) -> Option<CheckResult> {
     })
 }
 
-/// Brings every model's freshness up to date. The ages are the server's: each row is computed where it lies.
+/// Models whose rows are refreshed by one statement.
+const GROUP: usize = 1000;
+
+/// Brings every model's freshness up to date. The ages are the server's, and the rows are computed where they lie: a few
+/// statements for all models of one cadence, because building one a model would hold up whoever shares the thread.
 pub async fn refresh_health(shared: &Shared, cadences: &Cadences) -> Result<u64, Trouble> {
+    let rows = shared.collection(&shared.names.model_health);
+    let mut known = HashSet::new();
+    let mut cursor = rows.find(doc! {}).projection(doc! { "_id": 1 }).await?;
+    while cursor.advance().await? {
+        let row: Document = cursor.deserialize_current()?;
+        known.extend(row.get_str("_id").ok().map(str::to_owned));
+    }
     let fields = doc! { "provider": 1, "model_id": 1, "enabled": 1, "deprecated": 1 };
     let mut cursor = shared.collection(&shared.names.models).find(doc! {}).projection(fields).await?;
-    let mut updates = Vec::new();
+    let (mut groups, mut new) = (BTreeMap::<(bool, u32), Vec<String>>::new(), Vec::new());
+    let nobody = ModelRef::new("", "");
+    let never = to_document(&health::fields(&nobody, &Facts::default(), DateTime::UNIX_EPOCH));
     while cursor.advance().await? {
         let entry: Document = cursor.deserialize_current()?;
-        if let Some(model) = catalogue::model(&entry) {
-            updates.push(refreshed(&model, catalogue::wanted(&entry), cadences.of(&model)));
+        let Some(model) = catalogue::model(&entry) else { continue };
+        let id = health::id(&model);
+        if !known.contains(&id) {
+            new.push(first_row(&never, &id, &model));
         }
+        groups.entry((catalogue::wanted(&entry), cadences.of(&model))).or_default().push(id);
     }
-    bulk::update(shared, &shared.names.model_health, &updates).await?;
-    Ok(updates.len() as u64)
+    let statement = |enabled: bool, cadence: u32, ids: &[String]| {
+        doc! { "q": { "_id": { "$in": ids } }, "u": refreshed(enabled, cadence), "multi": true }
+    };
+    let refreshed: Vec<Document> = groups
+        .iter()
+        .flat_map(|((enabled, cadence), ids)| {
+            ids.chunks(GROUP).map(move |ids| statement(*enabled, *cadence, ids))
+        })
+        .collect();
+    bulk::update(shared, &shared.names.model_health, &new).await?;
+    bulk::update(shared, &shared.names.model_health, &refreshed).await?;
+    Ok(groups.values().map(|ids| ids.len() as u64).sum())
 }
 
-/// `storage::health::refreshed` in the server's words. A new row is that of a model which never ran.
-fn refreshed(model: &ModelRef, enabled: bool, cadence: u32) -> Document {
-    let never = to_document(&health::fields(model, &Facts::default(), DateTime::UNIX_EPOCH));
-    let literal = |value: Bson| Bson::Document(doc! { "$literal": value });
-    let or = |(name, value): (String, Bson)| {
-        let field = format!("${name}");
-        (name, Bson::Document(doc! { "$ifNull": [field, literal(value)] }))
-    };
-    let complete: Document = never.into_iter().map(or).collect();
+/// The row of a model that never ran, where there is none yet.
+fn first_row(never: &Document, id: &str, model: &ModelRef) -> Document {
+    let mut fields = never.clone();
+    fields.insert("provider", &model.provider);
+    fields.insert("model_id", &model.model_id);
+    doc! { "q": { "_id": id }, "u": { "$setOnInsert": fields }, "upsert": true }
+}
+
+/// `storage::health::refreshed` in the server's words.
+fn refreshed(enabled: bool, cadence: u32) -> Vec<Document> {
     let known = doc! { "$eq": [{ "$type": "$last_success_at" }, "date"] };
     let seconds = doc! { "$toInt": { "$min": [i64::from(i32::MAX), {
         "$max": [0, { "$floor": { "$divide": [{ "$subtract": ["$$NOW", "$last_success_at"] }, 1000] } }],
     }] } };
     let recent = doc! { "$gte": ["$last_attempt_at", { "$subtract": ["$$NOW", WINDOW.num_milliseconds()] }] };
-    let of_day = |name: &str| doc! { "$cond": [recent.clone(), format!("${name}"), 0] };
+    let of_day = |name: &str| doc! { "$cond": [recent.clone(), { "$ifNull": [format!("${name}"), 0] }, 0] };
     let now = doc! {
         "enabled": enabled,
         "cadence_seconds": i32::try_from(cadence).unwrap_or(i32::MAX),
@@ -155,12 +183,7 @@ fn refreshed(model: &ModelRef, enabled: bool, cadence: u32) -> Document {
         "deadline_misses_24h": of_day("deadline_misses_24h"),
         "updated_at": "$$NOW",
     };
-    let freshness = doc! { "$set": { "freshness_status": freshness(cadence) } };
-    doc! {
-        "q": { "_id": health::id(model) },
-        "u": [{ "$set": complete }, { "$set": now }, freshness],
-        "upsert": true,
-    }
+    vec![doc! { "$set": now }, doc! { "$set": { "freshness_status": freshness(cadence) } }]
 }
 
 /// `storage::health::freshness` in the server's words.

@@ -30,7 +30,7 @@ use crate::storage::{
     Catalogue, Jobs, Listings, Recorded, Sink, Store, StoreError, Vitals, WorkItem, document,
 };
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use owner::Owner;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -274,6 +274,6 @@ impl Vitals for SqliteStore {
     }
 
     async fn server_time(&self) -> Result<DateTime<Utc>, StoreError> {
-        self.owner.ask(|_| Ok(Utc::now())).await
+        self.owner.ask(|_| Ok(Utc::now().trunc_subsecs(3))).await
     }
 }

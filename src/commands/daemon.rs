@@ -212,7 +212,7 @@ async fn dry_run(context: &Context, questions: &[Question]) -> Result<Exit, Comm
             },
         });
     }
-    rows.sort_by(|one, other| (one.due_at, one.finished_at).cmp(&(other.due_at, other.finished_at)));
+    rows.sort_by_key(|row| (row.due_at, row.finished_at));
     print::data(&shown::due(&rows, now, &context.terminal))
         .map_err(|error| CommandError::usage(error).exit(Exit::No))?;
     Ok(if rows.is_empty() { Exit::No } else { Exit::Yes })

@@ -104,22 +104,8 @@ pub async fn run(setup: Setup, stop: CancellationToken) -> Result<Stopped, Outbo
     let rounds = tokio::spawn(rounds::run(Arc::clone(&shared), listed, said));
     let socket = control::listen(&setup.state_dir.join(control::SOCKET))
         .map(|listener| tokio::spawn(control::serve(listener, setup.outbox.clone(), stop_sending.clone())));
-    let mut engine = Engine {
-        questions: setup.questions.into_iter().map(Arc::new).collect(),
-        shared,
-        spent,
-        lanes: BTreeMap::new(),
-        tasks: JoinSet::new(),
-        names: BTreeMap::new(),
-        broken: BTreeMap::new(),
-        state_dir: setup.state_dir,
-        started_at: Utc::now(),
-        sent,
-        pulse,
-        lag: Duration::ZERO,
-        ready: false,
-        store_lost: false,
-    };
+    let questions = setup.questions.into_iter().map(Arc::new).collect();
+    let mut engine = Engine::new(shared, questions, spent, setup.state_dir, sent, pulse);
     engine.work(list, setup.once).await;
     let given_up = engine.stop().await;
     rounds.abort();
@@ -129,17 +115,15 @@ pub async fn run(setup: Setup, stop: CancellationToken) -> Result<Stopped, Outbo
         let _ = socket.await;
     }
     let counted = engine.shared.counts.counted();
-    match engine.shared.failure() {
-        Some(error) => Err(error.clone()),
-        None => {
-            let flushed = flushed?;
-            // Not closed, the next start takes longer and loses nothing.
-            let _ = engine.shared.outbox.close().await;
-            let Counted { succeeded: measured, failed, .. } = counted;
-            engine.shared.events.tell(Event::Stopped { measured, failed, waiting: flushed.left });
-            Ok(Stopped { counted, flushed, given_up })
-        }
+    if let Some(error) = engine.shared.failure() {
+        return Err(error.clone());
     }
+    let flushed = flushed?;
+    // Not closed, the next start takes longer and loses nothing.
+    let _ = engine.shared.outbox.close().await;
+    let Counted { succeeded: measured, failed, .. } = counted;
+    engine.shared.events.tell(Event::Stopped { measured, failed, waiting: flushed.left });
+    Ok(Stopped { counted, flushed, given_up })
 }
 
 async fn flush(sending: JoinHandle<Sender>, stop: &CancellationToken) -> Result<Flushed, OutboxError> {
@@ -170,6 +154,32 @@ struct Engine {
 }
 
 impl Engine {
+    fn new(
+        shared: Arc<Shared>,
+        questions: Vec<Arc<Question>>,
+        spent: BTreeMap<String, Spend>,
+        state_dir: PathBuf,
+        sent: watch::Receiver<SenderPulse>,
+        pulse: watch::Sender<Option<Arc<Pulse>>>,
+    ) -> Self {
+        Self {
+            shared,
+            questions,
+            spent,
+            lanes: BTreeMap::new(),
+            tasks: JoinSet::new(),
+            names: BTreeMap::new(),
+            broken: BTreeMap::new(),
+            state_dir,
+            started_at: Utc::now(),
+            sent,
+            pulse,
+            lag: Duration::ZERO,
+            ready: false,
+            store_lost: false,
+        }
+    }
+
     async fn work(&mut self, mut list: watch::Receiver<Option<Arc<Listed>>>, once: bool) {
         let every = if once { LOOK_ONCE } else { LOOK_EVERY };
         let (mut look_at, mut said_at) = (Instant::now(), None::<Instant>);
@@ -326,5 +336,107 @@ impl Engine {
 
     fn running(&self) -> u64 {
         self.lanes.values().map(|lane| lane.book().running() as u64).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::bench::Bench;
+    use crate::domain::profile::built_in;
+    use crate::domain::{ModelRef, Outcome};
+    use crate::measure::laboratory::Attempted;
+    use crate::measure::testing;
+    use crate::providers::adapt::Adaptation;
+    use crate::storage::outbox::Capacity;
+    use crate::storage::{Location, Names, WorkItem};
+    use crate::wire::Limits;
+    use async_trait::async_trait;
+    use std::path::Path;
+
+    /// `panics` and `hangs` do what they are called; every other provider answers.
+    struct Scripted;
+
+    #[async_trait]
+    impl Doors for Scripted {
+        async fn open(&self, provider: &str) -> Result<Arc<dyn Bench>, String> {
+            if provider == "closed" {
+                Err("no key for provider `closed`".to_owned())
+            } else {
+                Ok(Arc::new(Scripted))
+            }
+        }
+    }
+
+    #[async_trait]
+    impl Bench for Scripted {
+        async fn measure(&self, item: &WorkItem, _: &Question, _: Vec<Adaptation>) -> Vec<Attempted> {
+            match item.model.provider.as_str() {
+                "panics" => panic!("planted"),
+                "hangs" => std::future::pending().await,
+                provider => {
+                    let mut run = testing::run(provider, &item.model.model_id, 0.2);
+                    run.id = ulid::Ulid::generate().to_string();
+                    vec![Attempted { outcome: Outcome::Success(Box::new(run)), learned: None }]
+                }
+            }
+        }
+    }
+
+    async fn setup(home: &Path, providers: &[&str]) -> Setup {
+        let location = Location::parse(&format!("sqlite:{}", home.join("runs.db").display())).unwrap();
+        let keeper = Arc::new(Keeper::new(location, Names::default(), vec!["cloud-default-v1".to_owned()]));
+        let store = keeper.store().await.unwrap();
+        for provider in providers {
+            store.put_model(&ModelRef::new(*provider, "m"), "m", true).await.unwrap();
+        }
+        let [profile, ..] = built_in();
+        let question =
+            Question { profile, role: "published".to_owned(), limits: Limits::default(), warm: false };
+        let regime = Regime {
+            cadence_seconds: 86_400,
+            attempts: 1,
+            deadline: Duration::from_secs(1),
+            ..Regime::default()
+        };
+        Setup {
+            regime,
+            questions: vec![question],
+            keeper,
+            outbox: Outbox::open(&home.join("outbox"), Capacity::default()).await.unwrap().0,
+            doors: Arc::new(Scripted),
+            state_dir: home.to_owned(),
+            events: Events::default(),
+            once: true,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_a_hang_and_a_missing_key_are_rows_or_reasons_and_others_do_not_notice() {
+        let home = tempfile::tempdir().unwrap();
+        let setup = setup(home.path(), &["panics", "hangs", "closed", "works"]).await;
+        let mut events = setup.events.listen();
+        let keeper = Arc::clone(&setup.keeper);
+        let stopped = run(setup, CancellationToken::new()).await.unwrap();
+        assert_eq!(stopped.counted, Counted { succeeded: 1, failed: 2, rows: 3 });
+        assert_eq!((stopped.flushed.left, stopped.given_up), (0, 0));
+        let mut told = Vec::new();
+        while let Ok(event) = events.try_recv() {
+            match &*event {
+                Event::Finished { outcome, .. } => told.push(match &**outcome {
+                    Outcome::Success(run) => run.id.clone(),
+                    Outcome::Failure(failure) => format!("{}: {}", failure.provider, failure.message),
+                }),
+                Event::Held { provider, reason, .. } => told.push(format!("{provider} held: {reason}")),
+                _ => {}
+            }
+        }
+        told.sort();
+        assert_eq!(told[0], "closed held: no key for provider `closed`");
+        assert_eq!(told[1], "hangs: the measurement did not end within 1 s");
+        assert_eq!(told[2], "panics: the measuring code broke: planted");
+        assert!(told[3].starts_with("works/m/cloud-default-v1/main/"), "{told:?}");
+        let jobs = keeper.ask(|store| async move { store.jobs(None).await }).await.unwrap();
+        assert_eq!(jobs.len(), 3, "a lane without a key claims nothing");
     }
 }

@@ -66,7 +66,8 @@ pub fn judge(facts: &Facts, now: DateTime<Utc>) -> Judged {
         let reason = format!("{} failures in a row, the last {kind}: {message}", facts.failures);
         return (LaneState::Failing, Some(reason), None);
     }
-    if facts.held_back {
+    // Where nothing waits, nothing is held back.
+    if facts.held_back && facts.due > 0 {
         return (
             LaneState::Starved,
             Some("the machine is too busy: it measures less at once".to_owned()),
@@ -142,6 +143,8 @@ mod tests {
         let (state, reason, _) = judge(&facts, at(0));
         assert_eq!(state, LaneState::Failing);
         assert_eq!(reason.as_deref(), Some("3 failures in a row, the last timeout: no first byte"));
-        assert_eq!(word(&Facts { failures: 2, held_back: true, ..facts }, 0), LaneState::Starved);
+        let busy = Facts { failures: 2, held_back: true, ..facts };
+        assert_eq!(word(&busy, 0), LaneState::Idle);
+        assert_eq!(word(&Facts { due: 1, ..busy }, 0), LaneState::Starved);
     }
 }

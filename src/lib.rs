@@ -8,7 +8,7 @@
 //! - [`export`]: stored rows as files: CSV, JSON, Parquet
 //! - [`output`]: results to stdout, notes and progress to stderr
 //! - [`catalog`]: what providers list, against what is measured
-//! - [`daemon`]: measuring around the clock: what happens, what is told of it, what ends a standstill
+//! - [`daemon`]: measuring around the clock: what is due, claims, pace, budgets, lanes, what is told of it
 //! - [`notify`]: mail and webhooks
 //! - [`measure`]: one request, one outcome: timeline, verdict, load shapes, statistics
 //! - [`providers`]: hosts, wire formats, keys, errors, the simulator

@@ -7,6 +7,7 @@ mod aimock;
 mod boundaries;
 mod catalog;
 mod completions;
+mod daemon;
 mod doctor;
 mod documents;
 mod errors;

@@ -2,6 +2,7 @@
 
 pub mod catalog;
 pub mod complete;
+pub mod daemon;
 pub mod db;
 pub mod doctor;
 pub mod errors;
@@ -58,6 +59,8 @@ pub struct Global {
 pub enum Command {
     /// Measure models: one request, one outcome, one row
     Run(Box<run::RunArgs>),
+    /// Measure the enabled models around the clock
+    Daemon(daemon::DaemonArgs),
     /// The catalogue: which models are measured
     Models(models::ModelsArgs),
     /// What providers list, against what is measured

@@ -62,17 +62,22 @@ impl Context {
     /// Status 2 where the store is unusable as configured, 75 where it cannot be reached now.
     pub async fn open_store(&self) -> Result<Arc<dyn Store>, CommandError> {
         let Sourced { value: location, source } = self.store_location()?;
-        if let (Location::Sqlite(path), Source::Default) = (&location, &source)
-            && let Some(directory) = path.parent()
-        {
-            create_private_dir(directory).map_err(|error| {
-                CommandError::usage(format!("cannot create {}: {error}", directory.display()))
-                    .hint(OTHER_STORE)
-            })?;
-        }
+        self.make_default_store_dir(&location, &source)?;
         open(&location, &self.names(), &self.settings.profiles.published.value)
             .await
             .map_err(|error| store_error(&format!("store ({source})"), error))
+    }
+
+    /// Creates the directory of a store that nobody named.
+    ///
+    /// # Errors
+    /// Status 2 where the system does not let us.
+    pub fn make_default_store_dir(&self, location: &Location, source: &Source) -> Result<(), CommandError> {
+        let (Location::Sqlite(path), Source::Default) = (location, source) else { return Ok(()) };
+        let Some(directory) = path.parent() else { return Ok(()) };
+        create_private_dir(directory).map_err(|error| {
+            CommandError::usage(format!("cannot create {}: {error}", directory.display())).hint(OTHER_STORE)
+        })
     }
 
     /// Where outcomes wait that no store took.

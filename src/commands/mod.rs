@@ -5,6 +5,7 @@ mod asking;
 pub mod catalog;
 pub mod complete;
 pub mod context;
+pub mod daemon;
 pub mod db;
 pub mod doctor;
 pub mod errors;
@@ -20,10 +21,11 @@ pub mod sim;
 pub mod standstill;
 pub mod status;
 
+use crate::cli::daemon::DaemonArgs;
 use crate::cli::run::RunArgs;
 use crate::cli::{Cli, Command};
 use crate::output::print;
-use crate::settings::{Env, LimitFlags, Overrides};
+use crate::settings::{DaemonFlags, Env, LimitFlags, Overrides};
 use context::Context;
 use exit::{CommandError, Exit};
 
@@ -41,6 +43,10 @@ async fn carry_out(cli: Cli, env: Env) -> Result<Exit, CommandError> {
         Command::Run(args) => {
             let context = context(overrides(&args))?;
             run::run(*args, context).await
+        }
+        Command::Daemon(args) => {
+            let context = context(daemon_overrides(&args))?;
+            daemon::run(args, context).await
         }
         Command::Models(args) => models::run(args, context(plain())?).await,
         Command::Catalog(args) => catalog::run(args, context(plain())?).await,
@@ -71,6 +77,17 @@ fn overrides(args: &RunArgs) -> Overrides {
         limits: LimitFlags { total, ..LimitFlags::default() },
         ..Overrides::default()
     }
+}
+
+/// What flags of `daemon` say instead of settings.
+fn daemon_overrides(args: &DaemonArgs) -> Overrides {
+    let daemon = DaemonFlags {
+        vantage: args.vantage.clone(),
+        only: args.providers.clone(),
+        exclude: args.exclude.clone(),
+        grace: args.grace,
+    };
+    Overrides { daemon, state_dir: args.state_dir.clone(), ..Overrides::default() }
 }
 
 fn tell(error: &CommandError) -> Exit {

@@ -1,10 +1,37 @@
 //! What happens in a daemon, said once by whoever does it. Counts and log lines both follow from these, so they cannot tell
-//! different stories.
+//! different stories. Telling never waits: a listener that is too slow misses events, and learns how many.
 
 use crate::domain::{Outcome, Slot};
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::broadcast;
+
+/// Events that wait for a slow listener.
+const WAITING: usize = 4096;
+
+/// Where events are told, and listened to.
+#[derive(Debug, Clone)]
+pub struct Events(broadcast::Sender<Arc<Event>>);
+
+impl Default for Events {
+    fn default() -> Self {
+        Self(broadcast::Sender::new(WAITING))
+    }
+}
+
+impl Events {
+    /// Tells whoever listens now.
+    pub fn tell(&self, event: Event) {
+        // Where nobody listens, nothing is lost.
+        let _ = self.0.send(Arc::new(event));
+    }
+
+    /// Listens from now on.
+    pub fn listen(&self) -> broadcast::Receiver<Arc<Event>> {
+        self.0.subscribe()
+    }
+}
 
 /// Something that happened.
 #[derive(Debug, Clone)]

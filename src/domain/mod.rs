@@ -17,6 +17,7 @@ pub mod offset;
 pub mod profile;
 pub mod pulse;
 pub mod redact;
+pub mod regime;
 pub mod run;
 pub mod secret;
 pub mod slot;

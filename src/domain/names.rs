@@ -7,6 +7,8 @@ pub const LLMBENCH_STORE: &str = "LLMBENCH_STORE";
 pub const LLMBENCH_CONFIG: &str = "LLMBENCH_CONFIG";
 /// Directory of what this machine keeps: undelivered results, the outbox, the pulse of its daemon.
 pub const LLMBENCH_STATE_DIR: &str = "LLMBENCH_STATE_DIR";
+/// What the place is called that a daemon measures from (`main`).
+pub const LLMBENCH_VANTAGE: &str = "LLMBENCH_VANTAGE";
 /// Base URL of a running simulator, for example `http://127.0.0.1:8099/v1`.
 pub const LLMBENCH_SIM_URL: &str = "LLMBENCH_SIM_URL";
 
@@ -142,6 +144,19 @@ pub const AWS_SECRET_ACCESS_KEY: &str = "AWS_SECRET_ACCESS_KEY";
 pub const AWS_SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
 /// Bedrock's own API key: read by the AWS SDK, kept out of messages by us.
 pub const AWS_BEARER_TOKEN_BEDROCK: &str = "AWS_BEARER_TOKEN_BEDROCK";
+
+/// Minutes from turn to turn of a model, as the predecessor's scheduler read it (30).
+pub const FRESH_MINUTES: &str = "FRESH_MINUTES";
+/// A daemon's providers, separated by commas; all where it is unset.
+pub const BENCHMARK_PROVIDERS: &str = "BENCHMARK_PROVIDERS";
+/// Providers that a daemon leaves to others, separated by commas.
+pub const BENCHMARK_EXCLUDED_PROVIDERS: &str = "BENCHMARK_EXCLUDED_PROVIDERS";
+/// The longest that one of a daemon's measurements may take, seconds.
+pub const BENCHMARK_DEADLINE_SECONDS: &str = "BENCHMARK_DEADLINE_SECONDS";
+/// Followed by a provider's name in capitals: its measurements at once (`BENCHMARK_CONCURRENCY_OPENAI`).
+pub const BENCHMARK_CONCURRENCY: &str = "BENCHMARK_CONCURRENCY_";
+/// Seconds between two looks of a daemon at its catalogue.
+pub const SCHEDULER_TICK_SECONDS: &str = "SCHEDULER_TICK_SECONDS";
 
 /// Who is logged in, for the history of the catalogue.
 pub const USER: &str = "USER";

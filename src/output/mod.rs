@@ -8,6 +8,7 @@ pub mod chart;
 pub mod compare;
 pub mod counter;
 pub mod csv;
+pub mod daemon;
 pub mod doctor;
 pub mod error_story;
 pub mod errors;

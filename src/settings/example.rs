@@ -55,9 +55,20 @@ fn it_shows_every_option() {
         .lines()
         .filter_map(|line| line.trim_start_matches("# ").split_once(" = "))
         .map(|(key, _)| key)
-        .chain(["profiles", "providers", "defaults", "notify", "headers", "body"])
+        .chain(["profiles", "providers", "defaults", "notify", "headers", "body", "daemon", "models"])
         .collect();
-    for table in ["", "[defaults]", "[notify]", "[profiles.x]", "[providers.x]"] {
+    let tables = [
+        "",
+        "[defaults]",
+        "[notify]",
+        "[profiles.x]",
+        "[providers.x]",
+        "[daemon]",
+        "[daemon.profiles.x]",
+        "[daemon.providers.x]",
+        "[daemon.models.x]",
+    ];
+    for table in tables {
         for key in known_keys(table) {
             assert!(shown.contains(&key.as_str()), "{table} {key} is missing from llmbench.example.toml");
         }

@@ -1,6 +1,7 @@
 //! The configuration file as it is written: its tables and keys, typed, unknown keys refused. What they add up to with
 //! flags and environment is `settings::resolve`; where the file is looked for is here too.
 
+use super::daemon_table::DaemonTable;
 use super::{Env, SettingsError, file_error};
 use crate::domain::names::LLMBENCH_CONFIG;
 use crate::domain::secret::Secret;
@@ -27,6 +28,8 @@ pub struct ConfigFile {
     pub providers: BTreeMap<String, ProviderEntry>,
     /// `[notify]`.
     pub notify: NotifyEntry,
+    /// `[daemon]`.
+    pub daemon: DaemonTable,
 }
 
 /// Who is told what is new in providers' lists.

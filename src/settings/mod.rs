@@ -1,6 +1,8 @@
 //! Who wins: flag, environment, file, default. The only reader of the environment and of the configuration file; what
 //! comes out is one struct of values that know where they came from.
 
+pub mod daemon;
+pub mod daemon_table;
 pub mod env;
 pub mod error;
 pub mod file;
@@ -18,6 +20,7 @@ mod resolve;
 mod state_dir;
 mod store;
 
+pub use daemon::DaemonFlags;
 pub use env::Env;
 pub use error::{KeyError, SettingsError};
 pub use limits::{Deadlines, LimitFlags};

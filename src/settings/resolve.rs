@@ -4,9 +4,10 @@ use super::file::{self, ConfigFile, NotifyEntry};
 use super::keys;
 use super::limits::{self, Deadlines, LimitFlags};
 use super::profiles::{self, Profiles};
-use super::{Env, KeyError, SettingsError, hosts, notify, state_dir, store};
+use super::{DaemonFlags, Env, KeyError, SettingsError, daemon, hosts, notify, state_dir, store};
 use crate::domain::Profile;
 use crate::domain::redact::Redactor;
+use crate::domain::regime::Regime;
 use crate::domain::secret::Secret;
 use crate::domain::sourced::{Source, Sourced};
 use crate::notify::Notify;
@@ -27,6 +28,8 @@ pub struct Overrides {
     pub profile: Option<String>,
     /// Deadlines.
     pub limits: LimitFlags,
+    /// The daemon's.
+    pub daemon: DaemonFlags,
 }
 
 /// All settings of a run.
@@ -42,9 +45,12 @@ pub struct Settings {
     pub profiles: Profiles,
     /// All hosts.
     pub hosts: Hosts,
+    /// By which rules a daemon measures.
+    pub regime: Regime,
     env: Env,
     store_flag: Option<Secret>,
     state_dir_flag: Option<PathBuf>,
+    state_dir_in_file: Option<PathBuf>,
     store_in_file: Option<Secret>,
     notify_in_file: NotifyEntry,
 }
@@ -76,13 +82,22 @@ fn combine(
         })
         .unwrap_or_else(|| Sourced::new("default".to_owned(), Source::Default));
     profiles.find(&profile)?;
+    let hosts = hosts::resolve(&file, path, &env)?;
+    let (flags, file_ref) = (&overrides.daemon, &file);
+    let given = daemon::Given { flags, env: &env, file: file_ref, path, hosts: &hosts, profiles: &profiles };
     Ok(Settings {
         deadlines: limits::resolve(overrides.limits, &file.defaults, path)?,
-        hosts: hosts::resolve(&file, path, &env)?,
+        regime: daemon::regime(&given)?,
+        hosts,
         profile,
         profiles,
         store_flag: overrides.store.clone(),
         state_dir_flag: overrides.state_dir.clone(),
+        state_dir_in_file: file
+            .daemon
+            .state_dir
+            .as_deref()
+            .map(|directory| profiles::beside(path, directory)),
         store_in_file: file.store,
         notify_in_file: file.notify,
         config,
@@ -112,13 +127,15 @@ impl Settings {
         store::resolve(self.store_flag.as_ref(), &self.env, in_file, data_dir)
     }
 
-    /// Where this machine keeps what no store has: flag, `LLMBENCH_STATE_DIR`, `XDG_STATE_HOME`, the user's own. Nothing is
-    /// created.
+    /// Where this machine keeps what no store has: flag, `LLMBENCH_STATE_DIR`, `[daemon]` of the file, `XDG_STATE_HOME`, the
+    /// user's own. Nothing is created.
     ///
     /// # Errors
     /// [`SettingsError::NoStateDir`].
     pub fn state_dir(&self) -> Result<Sourced<PathBuf>, SettingsError> {
-        state_dir::resolve(self.state_dir_flag.as_deref(), &self.env)
+        let path = self.config.as_ref().map_or(Path::new(""), |config| &config.value);
+        let in_file = self.state_dir_in_file.as_deref().map(|directory| (directory, path));
+        state_dir::resolve(self.state_dir_flag.as_deref(), &self.env, in_file)
     }
 
     /// Who is told what is new: environment, then `[notify]` of the file. Reads the file of a password.

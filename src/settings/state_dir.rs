@@ -5,12 +5,16 @@ use crate::domain::names::{LLMBENCH_STATE_DIR, XDG_STATE_HOME};
 use crate::domain::sourced::{Source, Sourced};
 use std::path::{Path, PathBuf};
 
-/// The directory that counts: flag, `LLMBENCH_STATE_DIR`, `llmbench` under `XDG_STATE_HOME`, the user's own. Nothing is
-/// created.
+/// The directory that counts: flag, `LLMBENCH_STATE_DIR`, what the file at that path says, `llmbench` under
+/// `XDG_STATE_HOME`, the user's own. Nothing is created.
 ///
 /// # Errors
 /// [`SettingsError::NoStateDir`] where nothing is named and there is no home directory.
-pub(super) fn resolve(flag: Option<&Path>, env: &Env) -> Result<Sourced<PathBuf>, SettingsError> {
+pub(super) fn resolve(
+    flag: Option<&Path>,
+    env: &Env,
+    in_file: Option<(&Path, &Path)>,
+) -> Result<Sourced<PathBuf>, SettingsError> {
     let from_env = |name: &str, below: &str| {
         env.get(name).map(|value| Sourced::new(Path::new(value).join(below), Source::Env(name.into())))
     };
@@ -21,6 +25,7 @@ pub(super) fn resolve(flag: Option<&Path>, env: &Env) -> Result<Sourced<PathBuf>
     };
     flag.map(|path| Sourced::new(path.to_owned(), Source::Flag("--state-dir")))
         .or_else(|| from_env(LLMBENCH_STATE_DIR, ""))
+        .or_else(|| in_file.map(|(said, file)| Sourced::new(said.to_owned(), Source::File(file.to_owned()))))
         .or_else(|| from_env(XDG_STATE_HOME, "llmbench"))
         .or_else(own)
         .ok_or(SettingsError::NoStateDir)
@@ -34,7 +39,7 @@ mod tests {
     fn precedence() {
         let env = [(LLMBENCH_STATE_DIR, "/var/lib/llmbench"), (XDG_STATE_HOME, "/home/u/state")];
         let found = |flag: Option<&str>, env: &[(&str, &str)]| {
-            let found = resolve(flag.map(Path::new), &Env::from_pairs(env.iter().copied())).unwrap();
+            let found = resolve(flag.map(Path::new), &Env::from_pairs(env.iter().copied()), None).unwrap();
             format!("{} from {}", found.value.display(), found.source)
         };
         assert_eq!(found(Some("/s"), &env), "/s from flag --state-dir");

@@ -8,6 +8,8 @@ mod question;
 mod report;
 mod selection;
 
+pub(super) use question::limits as limits_for;
+
 use crate::cli::run::RunArgs;
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};

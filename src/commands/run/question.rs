@@ -119,7 +119,7 @@ fn read_prompt(file: &Path) -> Result<String, CommandError> {
 }
 
 /// The deadlines. Nobody who left them alone should lose a long answer of a slow model to the standard two minutes.
-fn limits(context: &Context, profile: &Profile) -> Limits {
+pub fn limits(context: &Context, profile: &Profile) -> Limits {
     let deadlines = &context.settings.deadlines;
     let mut limits = deadlines.limits();
     if deadlines.total.source == Source::Default {

@@ -1,0 +1,310 @@
+//! What a lane knows: its series and how far each has come, its pace and its budget, the moments that only real work
+//! moves. It outlives the lane's task, so a lane that breaks goes on where it was. No waiting in here, and no I/O.
+
+use crate::daemon::budget::{Budget, Refused};
+use crate::daemon::order::{End, Next, Order, Verdict};
+use crate::daemon::pace::{Ended, Pace, Permit};
+use crate::daemon::price::worst_case;
+use crate::daemon::schedule::{self, Pass, Turn};
+use crate::daemon::state::{self, Facts};
+use crate::daemon::work::Work;
+use crate::domain::pulse::{BudgetPulse, LanePulse};
+use crate::domain::regime::Regime;
+use crate::domain::{Kind, ModelRef, Series};
+use crate::providers::adapt::Adaptation;
+use crate::storage::outbox::Spend;
+use chrono::{DateTime, TimeDelta, Utc};
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+/// A lane looks at its series at least this often: the wall clock may have been set.
+const LONGEST_SLEEP: TimeDelta = TimeDelta::seconds(5);
+/// No new measurement for this long after the outbox had no room.
+const OUTBOX_REST: TimeDelta = TimeDelta::seconds(10);
+/// A measurement makes at most so many requests: see `measure::laboratory`.
+pub const REQUESTS: u64 = 4;
+
+struct Entry {
+    work: Arc<Work>,
+    turn: Turn,
+}
+
+/// Why nothing may begin whatever the pace says.
+#[derive(Debug, Clone)]
+struct Stop {
+    reason: String,
+    until: DateTime<Utc>,
+    times: u32,
+}
+
+/// What a look at the lane came to.
+#[derive(Debug, Default)]
+pub struct Look {
+    /// What is to begin now.
+    pub orders: Vec<Order>,
+    /// How long nothing else can begin, unless something ends.
+    pub sleep: TimeDelta,
+}
+
+/// What a lane knows.
+pub struct Book {
+    entries: Vec<Entry>,
+    places: HashMap<Series, usize>,
+    busy: HashMap<Series, DateTime<Utc>>,
+    pace: Pace,
+    budget: Budget,
+    learned: HashMap<ModelRef, Vec<Adaptation>>,
+    stop: Option<Stop>,
+    pass: Pass,
+    facts: Facts,
+    started_at: Option<DateTime<Utc>>,
+}
+
+impl Book {
+    /// An empty book; the lane has spent this much of its day before.
+    pub fn new(provider: &str, regime: &Regime, spent: Spend, now: DateTime<Utc>) -> Self {
+        let patience = TimeDelta::from_std(regime.deadline * 2).ok();
+        Self {
+            entries: Vec::new(),
+            places: HashMap::new(),
+            busy: HashMap::new(),
+            pace: Pace::new(TimeDelta::from_std(regime.recheck).unwrap_or(TimeDelta::minutes(1))),
+            budget: Budget::new(regime.limits(provider), spent, now),
+            learned: HashMap::new(),
+            stop: None,
+            pass: Pass::default(),
+            facts: Facts { began_at: Some(now), patience, ..Facts::default() },
+            started_at: None,
+        }
+    }
+
+    /// Takes over the work there is now. Series that stay keep how far they have come; new ones begin where `known` says.
+    pub fn take(&mut self, work: &[Arc<Work>], known: &HashMap<Series, Turn>) {
+        let mut before: HashMap<Series, Turn> =
+            self.entries.drain(..).map(|entry| (entry.work.plan.series.clone(), entry.turn)).collect();
+        for work in work {
+            let series = &work.plan.series;
+            let turn = before.remove(series).or_else(|| known.get(series).cloned()).unwrap_or_default();
+            self.entries.push(Entry { work: Arc::clone(work), turn });
+        }
+        let place = |(place, entry): (usize, &Entry)| (entry.work.plan.series.clone(), place);
+        self.places = self.entries.iter().enumerate().map(place).collect();
+    }
+
+    /// Remembers what the store knows of a model's requests.
+    pub fn learn(&mut self, model: &ModelRef, lessons: impl IntoIterator<Item = Adaptation>) {
+        let known = self.learned.entry(model.clone()).or_default();
+        for lesson in lessons {
+            if !known.contains(&lesson) {
+                known.push(lesson);
+            }
+        }
+    }
+
+    /// Looks what is due, and takes as much of it as `allowed` measurements at once leave room for.
+    pub fn look(&mut self, allowed: usize, now: DateTime<Utc>) -> Look {
+        let (room, probe) = self.room(allowed, now);
+        let waiting = self.entries.iter().enumerate();
+        let waiting = waiting.filter(|(_, entry)| !self.busy.contains_key(&entry.work.plan.series));
+        let waiting = waiting.map(|(place, entry)| (place, &entry.work.plan, &entry.turn));
+        self.pass = schedule::pass(waiting, now, room);
+        let mut orders = Vec::new();
+        for place in std::mem::take(&mut self.pass.chosen) {
+            match self.order(place, probe, now) {
+                Ok(order) => orders.push(order),
+                Err(Refused::NoPrice) => self.leave_out(place, now),
+                Err(Refused::Spent { what, until }) => {
+                    let reason = format!("the day's budget of {what} is used up");
+                    // Calls under way may give something back, and a clock may be set.
+                    let until = until.min(now + TimeDelta::minutes(1));
+                    self.stop = Some(Stop { reason, until, times: 0 });
+                    break;
+                }
+            }
+        }
+        Look { orders, sleep: self.sleep(now) }
+    }
+
+    fn room(&mut self, allowed: usize, now: DateTime<Utc>) -> (usize, bool) {
+        if self.stopped(now).is_some() {
+            return (0, false);
+        }
+        match self.pace.permit(now) {
+            Permit::Go => (allowed.saturating_sub(self.busy.len()), false),
+            Permit::ProbeOnly { .. } => (usize::from(self.busy.is_empty()), true),
+            Permit::Wait { .. } => (0, false),
+        }
+    }
+
+    /// What stops the lane now. A time further away than any stop lasts comes from a clock that was set.
+    fn stopped(&self, now: DateTime<Utc>) -> Option<&Stop> {
+        self.stop.as_ref().filter(|stop| stop.until > now && stop.until <= now + TimeDelta::hours(1))
+    }
+
+    fn sleep(&self, now: DateTime<Utc>) -> TimeDelta {
+        let held = match self.pace.permit(now) {
+            Permit::Wait { until, .. } => Some(until),
+            _ => None,
+        };
+        let next = [held, self.pass.next_at, self.stopped(now).map(|stop| stop.until)];
+        let next = next.into_iter().flatten().filter(|at| *at > now).min();
+        next.map_or(LONGEST_SLEEP, |at| (at - now).min(LONGEST_SLEEP))
+    }
+
+    fn order(&mut self, place: usize, probe: bool, now: DateTime<Utc>) -> Result<Order, Refused> {
+        let Entry { work, turn } = &self.entries[place];
+        let left = self.budget.left(now).runs.unwrap_or(REQUESTS);
+        let requests = REQUESTS.min(left).max(1);
+        let (input, output) = worst_case(&work.question.profile);
+        let tokens = (input * requests, output * requests);
+        let reserved = self.budget.reserve(requests, tokens, work.price, now)?;
+        let slot = schedule::slot(&work.plan, now);
+        self.busy.insert(slot.series.clone(), now);
+        let learned = self.learned.get(&work.item.model).cloned();
+        let attempt = turn.attempts_at(slot.starts_at) + 1;
+        Ok(Order { work: Arc::clone(work), slot, reserved, attempt, probe, learned })
+    }
+
+    /// Money is limited and nobody knows what this model costs: others go on.
+    fn leave_out(&mut self, place: usize, now: DateTime<Utc>) {
+        let Entry { work, turn } = &mut self.entries[place];
+        let model = &work.item.model;
+        let message = format!("{model} is not measured: money is limited, and nobody knows its price");
+        self.facts.last_failure = Some((Kind::BudgetExhausted, message));
+        self.facts.failures = self.facts.failures.saturating_add(1);
+        let slot_at = schedule::slot(&work.plan, now).starts_at;
+        turn.settle(slot_at, now);
+    }
+
+    /// Takes note of what became of an order.
+    pub fn ended(&mut self, order: &Order, end: End, now: DateTime<Utc>) {
+        self.busy.remove(&order.slot.series);
+        let mut turn = Turn::default();
+        let turn = match self.places.get(&order.slot.series).and_then(|place| self.entries.get_mut(*place)) {
+            Some(entry) => &mut entry.turn,
+            // Its model was switched off meanwhile.
+            None => &mut turn,
+        };
+        let slot_at = order.slot.starts_at;
+        let spent = match end {
+            End::Measured { began_at, verdict, next, attempt, spent, learned } => {
+                match next {
+                    Next::Again(at) => turn.rest(slot_at, at, attempt, Some(now)),
+                    Next::Done | Next::GivenUp => turn.settle(slot_at, now),
+                }
+                self.learn(&order.slot.series.model, learned);
+                self.note(order, began_at, verdict, now);
+                spent
+            }
+            End::Elsewhere(until) => {
+                let attempts = turn.attempts_at(slot_at);
+                turn.rest(slot_at, until, attempts, None);
+                Spend::default()
+            }
+            End::Finished => {
+                turn.settle(slot_at, now);
+                Spend::default()
+            }
+            End::NoRoom(reason) => {
+                self.stop = Some(Stop { reason, until: now + OUTBOX_REST, times: 0 });
+                Spend::default()
+            }
+            End::NotBegun => Spend::default(),
+        };
+        self.budget.settle(order.reserved, spent);
+    }
+
+    fn note(&mut self, order: &Order, began_at: DateTime<Utc>, verdict: Verdict, now: DateTime<Utc>) {
+        let Verdict { kind, retry_after, message, .. } = verdict;
+        let mut hasher = DefaultHasher::new();
+        order.slot.series.hash(&mut hasher);
+        let ended = Ended { began_at, series: hasher.finish(), kind, retry_after, message: message.clone() };
+        self.pace.ended(&ended, now, rand::random());
+        self.stop = None;
+        self.started_at = self.started_at.max(Some(began_at));
+        self.facts.finished_at = Some(now);
+        match kind {
+            None => {
+                (self.facts.succeeded_at, self.facts.failures, self.facts.last_failure) =
+                    (Some(now), 0, None);
+            }
+            Some(kind) => {
+                self.facts.failures = self.facts.failures.saturating_add(1);
+                self.facts.last_failure = Some((kind, message));
+            }
+        }
+    }
+
+    /// The provider cannot be called at all: tried again later, ever more rarely.
+    pub fn closed(&mut self, reason: String, recheck: TimeDelta, now: DateTime<Utc>) {
+        let times = self.stop.as_ref().map_or(0, |stop| stop.times.saturating_add(1));
+        let wait =
+            recheck.checked_mul(1 << times.min(10)).unwrap_or(TimeDelta::hours(1)).min(TimeDelta::hours(1));
+        self.stop = Some(Stop { reason, until: now + wait, times });
+    }
+
+    /// Whether the provider's key should be fetched afresh before the next call.
+    pub fn doubts_the_key(&self) -> bool {
+        self.pace.doubts_the_key()
+    }
+
+    /// The lane broke and begins again then; `None` once it has.
+    pub fn restarts(&mut self, at: Option<DateTime<Utc>>) {
+        self.facts.restarts_at = at;
+    }
+
+    /// Measurements under way.
+    pub fn running(&self) -> usize {
+        self.busy.len()
+    }
+
+    /// Nothing is under way, and nothing can begin now.
+    pub fn is_quiet(&self, now: DateTime<Utc>) -> bool {
+        let held = self.stopped(now).is_some() || matches!(self.pace.permit(now), Permit::Wait { .. });
+        self.busy.is_empty() && (self.pass.due == 0 || held)
+    }
+
+    /// What the lane says of itself. `stored_at` is when the store last confirmed one of its rows.
+    pub fn pulse(
+        &self,
+        provider: &str,
+        concurrency: usize,
+        held_back: bool,
+        stored_at: Option<DateTime<Utc>>,
+        now: DateTime<Utc>,
+    ) -> LanePulse {
+        let held = match (self.stopped(now), self.pace.permit(now)) {
+            (Some(stop), _) => Some((stop.reason.clone(), Some(stop.until))),
+            (None, Permit::Wait { until, reason }) => Some((reason, Some(until))),
+            (None, Permit::ProbeOnly { reason }) => Some((reason, None)),
+            (None, Permit::Go) => None,
+        };
+        let (due, running) = (self.pass.due as u64, self.busy.len() as u64);
+        let facts =
+            Facts { held, held_back, due, due_at: self.pass.due_since, running, ..self.facts.clone() };
+        let (state, reason, until) = state::judge(&facts, now);
+        let left = self.budget.left(now);
+        let budget = BudgetPulse {
+            runs_left: left.runs,
+            tokens_left: left.tokens,
+            dollars_left: left.micro_dollars.map(|micro| micro as f64 / 1e6),
+        };
+        LanePulse {
+            provider: provider.to_owned(),
+            state,
+            reason,
+            until,
+            series: self.entries.len() as u64,
+            due,
+            running,
+            concurrency: concurrency as u64,
+            due_at: facts.due_at,
+            started_at: self.busy.values().copied().max().max(self.started_at),
+            finished_at: facts.finished_at,
+            succeeded_at: facts.succeeded_at,
+            stored_at,
+            budget: (budget != BudgetPulse::default()).then_some(budget),
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! One measurement of the daemon, from its claim to its end: claim the slot, write the intent down, measure under a hard
+//! deadline, hand the rows to the outbox, say how it ended. Runs as a task of its own, which nobody interrupts: what is
+//! given up is the measuring inside it.
+
+use crate::daemon::bench::Bench;
+use crate::daemon::event::Event;
+use crate::daemon::lane::Lane;
+use crate::daemon::order::{self, End, Next, Order, Verdict};
+use crate::daemon::price::{plus, used};
+use crate::daemon::{clock, stamps};
+use crate::domain::{Kind, Outcome};
+use crate::measure::laboratory::Attempted;
+use crate::providers::adapt::Adaptation;
+use crate::storage::StoreError;
+use crate::storage::jobs::{Claim, Claimed, Ending, Grant};
+use crate::storage::outbox::{Intent, OutboxError, Spend};
+use chrono::{DateTime, TimeDelta, Utc};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::task::JoinError;
+use tokio::time::{sleep, timeout};
+
+/// A lease outlasts the hard deadline by this: claim, intent, outbox, and pauses of the process.
+const LEASE_MARGIN: Duration = Duration::from_secs(60);
+/// A task that was aborted and does not end within this is wedged.
+const ABORT_PATIENCE: Duration = Duration::from_secs(5);
+/// Between two attempts to hand rows to an outbox that has no room.
+const NO_ROOM_PAUSE: Duration = Duration::from_secs(1);
+
+/// A claim that was granted, and when it was asked for, by a clock that a pause of the machine does not stop.
+struct Held {
+    grant: Grant,
+    asked: Duration,
+}
+
+/// What the measuring inside a call came to.
+struct Measured {
+    outcomes: Vec<Outcome>,
+    attempts: Vec<Attempted>,
+    began_at: DateTime<Utc>,
+    begun: Instant,
+}
+
+/// Carries one order out, and tells the lane how it ended.
+pub async fn carry_out(lane: Arc<Lane>, bench: Arc<dyn Bench>, order: Order) {
+    let end = Call { lane: &lane, order: &order }.run(bench).await;
+    if let End::Measured { verdict, .. } = &end
+        && verdict.suspect
+    {
+        lane.shared.governor().suspect(Utc::now());
+    }
+    lane.book().ended(&order, end, Utc::now());
+    lane.nudge();
+}
+
+struct Call<'a> {
+    lane: &'a Arc<Lane>,
+    order: &'a Order,
+}
+
+impl Call<'_> {
+    async fn run(&self, bench: Arc<dyn Bench>) -> End {
+        let held = match self.claim().await {
+            Ok(held) => held,
+            Err(end) => return end,
+        };
+        let attempt = held.as_ref().map_or(self.order.attempt, |held| held.grant.attempt);
+        if self.has_its_row(held.as_ref(), attempt).await {
+            self.settle(held, Ending::Success).await;
+            return End::Finished;
+        }
+        let intent = match self.intend(held.as_ref()).await {
+            Ok(intent) => intent,
+            Err(end) => return end,
+        };
+        self.lane.shared.events.tell(Event::Started { slot: self.order.slot.clone(), attempt });
+        let Some(mut measured) = self.measure(bench).await else {
+            // The intent stays open: the next start finds it and says that this call was interrupted.
+            self.release(held).await;
+            return End::NotBegun;
+        };
+        let spent = self.spent(&measured.outcomes);
+        let lost = self.is_lost(held.as_ref()).await;
+        stamps::stamp(&mut measured.outcomes, self.order, &self.lane.shared.owner, lost);
+        let verdict = stamps::verdict(&measured.outcomes);
+        self.accept(&intent.id, &measured.outcomes, spent).await;
+        let most = self.lane.shared.regime.attempts;
+        let next = order::next(&verdict, attempt, most, Utc::now(), rand::random());
+        let next = next.within(self.order.work.plan.ends(&self.order.slot));
+        self.learn(&measured.attempts).await;
+        let took = measured.begun.elapsed();
+        self.settle(held, ending(&verdict, next)).await;
+        self.tell(measured.outcomes, &verdict, took);
+        let learned = measured.attempts.iter().filter_map(|attempt| attempt.learned).collect();
+        End::Measured { began_at: measured.began_at, verdict, next, attempt, spent, learned }
+    }
+
+    /// The grant; `None` where the store is away: the slot's id keeps the row single all the same.
+    async fn claim(&self) -> Result<Option<Held>, End> {
+        let shared = &self.lane.shared;
+        let regime = &shared.regime;
+        let claim = Claim {
+            slot: self.order.slot.clone(),
+            owner: shared.owner.clone(),
+            ttl: regime.deadline + LEASE_MARGIN,
+            // The call that finds out whether a held lane works again is always allowed.
+            max_attempts: if self.order.probe { u32::MAX >> 1 } else { regime.attempts },
+            deadline_seconds: u32::try_from(regime.deadline.as_secs()).unwrap_or(u32::MAX),
+        };
+        let asked = clock::since_boot();
+        let claimed = shared.keeper.ask(move |store| async move { store.claim(&claim).await }).await;
+        match claimed {
+            Ok(Claimed::Granted(grant)) => Ok(Some(Held { grant, asked })),
+            Ok(Claimed::Taken { until, .. } | Claimed::Resting { until }) => Err(End::Elsewhere(until)),
+            Ok(Claimed::Finished | Claimed::Cancelled) => Err(End::Finished),
+            // Another series has its id: nothing that time heals.
+            Err(StoreError::Conflict(_) | StoreError::Rejected(_)) => Err(End::Finished),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Whether a process before this one, or this one before a crash, has the slot's row in the outbox already.
+    async fn has_its_row(&self, held: Option<&Held>, attempt: u32) -> bool {
+        if held.is_some() && attempt == 1 {
+            return false;
+        }
+        let rows = self.lane.shared.outbox.show(&self.order.slot.id()).await;
+        rows.is_ok_and(|rows| !rows.is_empty())
+    }
+
+    async fn intend(&self, held: Option<&Held>) -> Result<Intent, End> {
+        let shared = &self.lane.shared;
+        if shared.stop.is_cancelled() {
+            self.release_grant(held).await;
+            return Err(End::NotBegun);
+        }
+        let mut stamps = stamps::fields(&self.order.slot, &shared.owner);
+        stamps.insert("sample_role".to_owned(), self.order.work.question.role.clone().into());
+        let intent = Intent {
+            id: ulid::Ulid::generate().to_string(),
+            series: self.order.slot.series.clone(),
+            slot_at: Some(self.order.slot.starts_at),
+            at: Utc::now(),
+            reserve: self.order.reserved.most,
+            stamps,
+        };
+        let Err(error) = shared.outbox.intend(&intent).await else { return Ok(intent) };
+        self.release_grant(held).await;
+        if error.is_fatal() {
+            shared.fail(error);
+            return Err(End::NotBegun);
+        }
+        Err(End::NoRoom(error.to_string()))
+    }
+
+    /// Measures under the hard deadline; `None` where the process is told to end meanwhile.
+    async fn measure(&self, bench: Arc<dyn Bench>) -> Option<Measured> {
+        let (work, learned) = (Arc::clone(&self.order.work), self.learned().await);
+        let (began_at, begun) = (Utc::now(), Instant::now());
+        let deadline = self.lane.shared.regime.deadline;
+        let mut measuring =
+            tokio::spawn(async move { bench.measure(&work.item, &work.question, learned).await });
+        let ended = tokio::select! {
+            ended = timeout(deadline, &mut measuring) => ended,
+            () = self.lane.shared.kill.cancelled() => {
+                measuring.abort();
+                return None;
+            }
+        };
+        let without =
+            |kind, message: &str| vec![stamps::ended_without_row(self.order, kind, message, began_at)];
+        let (outcomes, attempts) = match ended {
+            Ok(Ok(attempts)) => {
+                (attempts.iter().map(|attempt| attempt.outcome.clone()).collect::<Vec<_>>(), attempts)
+            }
+            Ok(Err(panicked)) => (without(Kind::Unknown, &self.panicked(panicked)), Vec::new()),
+            Err(_) => {
+                measuring.abort();
+                self.lane.abandon_bench();
+                if timeout(ABORT_PATIENCE, measuring).await.is_err() {
+                    let model = &self.order.slot.series.model;
+                    self.restarted(format!("a measurement of {model} was given up and does not end"));
+                }
+                let message = format!("the measurement did not end within {} s", deadline.as_secs());
+                (without(Kind::Timeout, &message), Vec::new())
+            }
+        };
+        let outcomes = if outcomes.is_empty() {
+            without(Kind::Unknown, "the measurement ended without a row")
+        } else {
+            outcomes
+        };
+        Some(Measured { outcomes, attempts, began_at, begun })
+    }
+
+    /// What earlier refusals taught: it only saves an attempt, so a store that is away is not waited for.
+    async fn learned(&self) -> Vec<Adaptation> {
+        if let Some(learned) = &self.order.learned {
+            return learned.clone();
+        }
+        let model = self.order.slot.series.model.clone();
+        let asked = model.clone();
+        let words = self.lane.shared.keeper.ask(move |store| async move { store.learned(&asked).await });
+        let Ok(words) = words.await else { return Vec::new() };
+        let learned: Vec<Adaptation> = words.iter().filter_map(|word| word.parse().ok()).collect();
+        self.lane.book().learn(&model, learned.clone());
+        learned
+    }
+
+    fn panicked(&self, error: JoinError) -> String {
+        let message = panic_message(error);
+        self.restarted(message.clone());
+        format!("the measuring code broke: {message}")
+    }
+
+    /// The lane goes on at once, on a bench of its own where the old one may hang.
+    fn restarted(&self, reason: String) {
+        let provider = self.lane.provider.clone();
+        self.lane.shared.events.tell(Event::Restarted { provider, reason, pause: Duration::ZERO });
+    }
+
+    fn spent(&self, outcomes: &[Outcome]) -> Spend {
+        let Order { work, .. } = self.order;
+        let each = outcomes.iter().map(|outcome| used(outcome, &work.question.profile, work.price));
+        each.fold(Spend::default(), plus)
+    }
+
+    /// Whether somebody else may have measured the slot since the claim. Within the lease nobody can have.
+    async fn is_lost(&self, held: Option<&Held>) -> bool {
+        let shared = &self.lane.shared;
+        let Some(Held { grant, asked }) = held else { return false };
+        let ttl = shared.regime.deadline + LEASE_MARGIN;
+        if clock::since_boot().saturating_sub(*asked) < ttl - LEASE_MARGIN / 4 {
+            return false;
+        }
+        let grant = grant.clone();
+        let renewed = shared.keeper.ask(move |store| async move { store.renew(&grant, ttl).await }).await;
+        matches!(renewed, Ok(false))
+    }
+
+    /// Hands the rows over. They were paid for, so this does not end before they are on the disk.
+    async fn accept(&self, intent_id: &str, outcomes: &[Outcome], spent: Spend) {
+        let shared = &self.lane.shared;
+        let mut outcomes = outcomes.to_vec();
+        loop {
+            match shared.outbox.accept(intent_id, &outcomes, spent).await {
+                Ok(()) => return shared.counts.accepted(&outcomes),
+                Err(OutboxError::Refused(why)) => {
+                    let message = format!("the measurement cannot be kept: {why}");
+                    let row = stamps::ended_without_row(self.order, Kind::Unknown, &message, Utc::now());
+                    outcomes = vec![row];
+                }
+                Err(error) if error.is_fatal() => return shared.fail(error),
+                Err(_) => sleep(NO_ROOM_PAUSE).await,
+            }
+            if shared.kill.is_cancelled() {
+                return;
+            }
+        }
+    }
+
+    /// What is not remembered is learned again; the row says which adaptations were in force.
+    async fn learn(&self, attempts: &[Attempted]) {
+        for lesson in attempts.iter().filter_map(|attempt| attempt.learned) {
+            let model = self.order.slot.series.model.clone();
+            let learned = self
+                .lane
+                .shared
+                .keeper
+                .ask(move |store| async move { store.learn(&model, lesson.as_str()).await });
+            let _ = learned.await;
+        }
+    }
+
+    /// A grant that cannot be settled now runs out by itself; by then the row is in the store or the outbox.
+    async fn settle(&self, held: Option<Held>, ending: Ending) {
+        let Some(Held { grant, .. }) = held else { return };
+        let _ = self
+            .lane
+            .shared
+            .keeper
+            .ask(move |store| async move { store.settle(&grant, &ending).await })
+            .await;
+    }
+
+    async fn release(&self, held: Option<Held>) {
+        self.release_grant(held.as_ref()).await;
+    }
+
+    async fn release_grant(&self, held: Option<&Held>) {
+        let Some(Held { grant, .. }) = held else { return };
+        let grant = grant.clone();
+        let _ = self.lane.shared.keeper.ask(move |store| async move { store.release(&grant).await }).await;
+    }
+
+    fn tell(&self, outcomes: Vec<Outcome>, verdict: &Verdict, took: Duration) {
+        let shared = &self.lane.shared;
+        shared.counts.measured(verdict.kind.is_none());
+        for outcome in outcomes {
+            let slot = self.order.slot.clone();
+            shared.events.tell(Event::Finished { slot, outcome: Arc::new(outcome), took });
+        }
+    }
+}
+
+fn ending(verdict: &Verdict, next: Next) -> Ending {
+    let kind = verdict.kind.map_or("suspect", Kind::as_str).to_owned();
+    let message = verdict.message.clone();
+    match next {
+        Next::Done => Ending::Success,
+        Next::GivenUp => Ending::GivenUp { kind, message },
+        Next::Again(at) => {
+            let after = (at - Utc::now()).max(TimeDelta::zero()).to_std().unwrap_or_default();
+            Ending::Retry { after, kind, message }
+        }
+    }
+}
+
+/// What a panic said.
+pub fn panic_message(error: JoinError) -> String {
+    let Ok(panic) = error.try_into_panic() else { return "it was cancelled".to_owned() };
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "a panic without words".to_owned())
+}

@@ -1,0 +1,90 @@
+//! What a call uses and what that costs: requests, tokens, millionths of a dollar. Which limits there are is `budget`'s.
+
+use crate::domain::regime::Price;
+use crate::domain::{Outcome, Profile};
+use crate::storage::outbox::Spend;
+use serde_json::Value;
+
+/// The sum of two.
+pub fn plus(one: Spend, other: Spend) -> Spend {
+    Spend {
+        runs: one.runs.saturating_add(other.runs),
+        tokens: one.tokens.saturating_add(other.tokens),
+        micro_dollars: one.micro_dollars.saturating_add(other.micro_dollars),
+    }
+}
+
+/// The difference of two, at least nothing.
+pub fn minus(one: Spend, other: Spend) -> Spend {
+    Spend {
+        runs: one.runs.saturating_sub(other.runs),
+        tokens: one.tokens.saturating_sub(other.tokens),
+        micro_dollars: one.micro_dollars.saturating_sub(other.micro_dollars),
+    }
+}
+
+/// What tokens cost, in millionths of a dollar, rounded up; nothing where no price is known.
+pub fn cost(price: Option<Price>, input: u64, output: u64) -> u64 {
+    // A dollar for a million tokens is a millionth of a dollar for one.
+    let cost = |price: Price| input as f64 * price.input.max(0.0) + output as f64 * price.output.max(0.0);
+    price.map_or(0, |price| cost(price).ceil() as u64)
+}
+
+/// Input and output tokens that one request under a profile uses at most. A token is never shorter than a byte, and four
+/// bytes are usual; chat templates and nonces add some.
+pub fn worst_case(profile: &Profile) -> (u64, u64) {
+    (profile.prompt.len() as u64 + 64, u64::from(profile.max_output_tokens))
+}
+
+/// What an attempt used, as its row says. Where the row does not say, it used nothing if it was refused, and what was put
+/// aside for it if it broke off: a provider bills what it generated, whether or not it arrived.
+pub fn used(outcome: &Outcome, profile: &Profile, price: Option<Price>) -> Spend {
+    let (input, output) = match outcome {
+        Outcome::Success(run) => {
+            let (most_input, most_output) = worst_case(profile);
+            (run.tokens.input_tokens.unwrap_or(most_input), run.tokens.output_tokens.unwrap_or(most_output))
+        }
+        Outcome::Failure(failure) if answered(&failure.extra) => worst_case(profile),
+        Outcome::Failure(_) => (0, 0),
+    };
+    Spend { runs: 1, tokens: input.saturating_add(output), micro_dollars: cost(price, input, output) }
+}
+
+/// Whether an answer had begun to stream when the attempt failed.
+fn answered(extra: &serde_json::Map<String, Value>) -> bool {
+    extra.get("first_event_seconds").is_some_and(Value::is_number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Kind;
+    use crate::domain::profile::built_in;
+    use crate::measure::testing;
+    use serde_json::json;
+
+    #[test]
+    fn a_price_is_rounded_up() {
+        let price = Some(Price { input: 0.05, output: 0.4 });
+        assert_eq!((cost(price, 0, 0), cost(price, 1, 0), cost(price, 1000, 64)), (0, 1, 76));
+        assert_eq!(cost(None, 1000, 64), 0);
+    }
+
+    #[test]
+    fn an_attempt_costs_what_its_row_says() {
+        let [profile, ..] = built_in();
+        let price = Some(Price { input: 1.0, output: 1.0 });
+        let run = testing::run("openai", "gpt-4o", 0.2);
+        let (input, output) = (run.tokens.input_tokens.unwrap(), run.tokens.output_tokens.unwrap());
+        let spent = used(&Outcome::Success(Box::new(run)), &profile, price);
+        assert_eq!(spent, Spend { runs: 1, tokens: input + output, micro_dollars: input + output });
+        let Outcome::Failure(mut failure) = testing::failure("openai", "gpt-4o", Kind::Timeout, "") else {
+            panic!()
+        };
+        let refused = used(&Outcome::Failure(failure.clone()), &profile, price);
+        assert_eq!(refused, Spend { runs: 1, ..Spend::default() });
+        failure.extra.insert("first_event_seconds".to_owned(), json!(0.4));
+        let (most_input, most_output) = worst_case(&profile);
+        assert_eq!(used(&Outcome::Failure(failure), &profile, price).tokens, most_input + most_output);
+    }
+}

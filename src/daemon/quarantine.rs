@@ -1,0 +1,172 @@
+//! When a model that answers nothing but "no such model" is set aside, and when it comes back. A single answer never does
+//! it, a success takes everything back, and a model that is set aside is asked again on a date. Pure: the audited change of
+//! the catalogue is somebody else's.
+
+use crate::domain::Kind;
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// When a model is set aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// So many terminal answers, at least 2.
+    pub answers: u32,
+    /// Over at least so long.
+    pub over: TimeDelta,
+    /// It is asked again after this, then after twice as long, and so on.
+    pub recheck: TimeDelta,
+    /// And at least this often.
+    pub longest: TimeDelta,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            answers: 6,
+            over: TimeDelta::hours(24),
+            recheck: TimeDelta::days(1),
+            longest: TimeDelta::days(14),
+        }
+    }
+}
+
+/// The terminal answers of one model since it last did anything else.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Streak {
+    answers: u32,
+    first_at: Option<DateTime<Utc>>,
+    last_at: Option<DateTime<Utc>>,
+    message: String,
+}
+
+/// That a model is set aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quarantine {
+    /// Why, for the history.
+    pub reason: String,
+    /// When it is asked again.
+    pub recheck_at: DateTime<Utc>,
+}
+
+/// What became of a model that was asked again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rechecked {
+    /// It answers: it is measured again.
+    Returns,
+    /// It does not: it is asked again then.
+    Stays(DateTime<Utc>),
+}
+
+/// Whether a kind says that this model will not answer, whoever waits how long.
+pub fn is_terminal(kind: Kind) -> bool {
+    matches!(kind, Kind::HardModel | Kind::HardCapability)
+}
+
+impl Streak {
+    /// Takes note of how an attempt ended. A success ends the streak; what says nothing about the model leaves it alone.
+    pub fn ended(&mut self, kind: Option<Kind>, message: &str, now: DateTime<Utc>) {
+        match kind {
+            None | Some(Kind::BudgetExhausted | Kind::Truncated) => *self = Self::default(),
+            Some(kind) if is_terminal(kind) => {
+                self.answers = self.answers.saturating_add(1);
+                // A first answer that lies ahead was dated by a wrong clock.
+                self.first_at = Some(self.first_at.filter(|at| *at <= now).unwrap_or(now));
+                self.last_at = Some(now);
+                message.clone_into(&mut self.message);
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// Whether the model is set aside now.
+    pub fn verdict(&self, policy: &Policy) -> Option<Quarantine> {
+        let (first, last) = (self.first_at?, self.last_at?);
+        if self.answers < policy.answers.max(2) || last - first < policy.over {
+            return None;
+        }
+        let hours = (last - first).num_hours();
+        let reason = format!(
+            "{} terminal answers over {hours} h and no success, the last: {}",
+            self.answers, self.message
+        );
+        Some(Quarantine { reason, recheck_at: last + policy.recheck })
+    }
+}
+
+/// What follows from the answer to a model's recheck number `times` (1, 2, …). Only a terminal answer speaks against it; a
+/// recheck that found out nothing is repeated as if it had not been.
+pub fn recheck(kind: Option<Kind>, times: u32, policy: &Policy, now: DateTime<Utc>) -> Rechecked {
+    let wait = |times: u32| {
+        let doubled = policy.recheck.checked_mul(1 << times.min(16)).unwrap_or(policy.longest);
+        doubled.min(policy.longest)
+    };
+    match kind {
+        None | Some(Kind::BudgetExhausted | Kind::Truncated) => Rechecked::Returns,
+        Some(kind) if is_terminal(kind) => Rechecked::Stays(now + wait(times)),
+        Some(_) => Rechecked::Stays(now + wait(times.saturating_sub(1))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn at(hours: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_795_000_000 + hours * 3600, 0).unwrap()
+    }
+
+    #[test]
+    fn many_answers_over_a_long_time_do_it() {
+        let mut streak = Streak::default();
+        for hour in 0..5 {
+            streak.ended(Some(Kind::HardModel), "no such model", at(hour * 6));
+            assert_eq!(streak.verdict(&Policy::default()), None, "after {hour}");
+        }
+        streak.ended(Some(Kind::Timeout), "", at(29));
+        streak.ended(Some(Kind::HardModel), "no such model", at(30));
+        let found = streak.verdict(&Policy::default()).unwrap();
+        assert_eq!(found.reason, "6 terminal answers over 30 h and no success, the last: no such model");
+        assert_eq!(found.recheck_at, at(54));
+        streak.ended(None, "", at(31));
+        assert_eq!(streak, Streak::default());
+    }
+
+    #[test]
+    fn a_burst_does_not() {
+        let mut streak = Streak::default();
+        (0..100).for_each(|_| streak.ended(Some(Kind::HardModel), "", at(1)));
+        assert_eq!(streak.verdict(&Policy::default()), None);
+    }
+
+    #[test]
+    fn a_recheck_brings_back_or_waits_longer() {
+        let policy = Policy::default();
+        assert_eq!(recheck(None, 3, &policy, at(0)), Rechecked::Returns);
+        assert_eq!(recheck(Some(Kind::HardModel), 1, &policy, at(0)), Rechecked::Stays(at(48)));
+        assert_eq!(recheck(Some(Kind::HardModel), 9, &policy, at(0)), Rechecked::Stays(at(14 * 24)));
+        assert_eq!(recheck(Some(Kind::Auth), 1, &policy, at(0)), Rechecked::Stays(at(24)));
+    }
+
+    proptest! {
+        #[test]
+        fn never_without_enough_terminal_answers_since_the_last_success(ends in prop::collection::vec((0_usize..14, 0_i64..12), 0..80)) {
+            let (mut streak, mut now, mut terminal, mut first) = (Streak::default(), 0, 0, None);
+            for (kind, step) in ends {
+                now += step;
+                let kind = Kind::ALL.get(kind).copied();
+                streak.ended(kind, "", at(now));
+                match kind {
+                    None | Some(Kind::BudgetExhausted | Kind::Truncated) => (terminal, first) = (0, None),
+                    Some(kind) if is_terminal(kind) => {
+                        terminal += 1;
+                        first.get_or_insert(now);
+                    }
+                    Some(_) => {}
+                }
+                if streak.verdict(&Policy::default()).is_some() {
+                    prop_assert!(terminal >= 6 && now - first.unwrap() >= 24);
+                }
+            }
+        }
+    }
+}

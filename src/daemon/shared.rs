@@ -1,0 +1,118 @@
+//! What all lanes of a daemon share: its rules, its name, the outbox, the store, and the two signals to stop.
+
+use crate::daemon::bench::Doors;
+use crate::daemon::event::Events;
+use crate::daemon::governor::Governor;
+use crate::daemon::keeper::Keeper;
+use crate::domain::Outcome;
+use crate::domain::regime::Regime;
+use crate::storage::outbox::{Outbox, OutboxError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use tokio_util::sync::CancellationToken;
+
+/// What a daemon did.
+#[derive(Debug, Default)]
+pub struct Counts {
+    succeeded: AtomicU64,
+    failed: AtomicU64,
+    rows: AtomicU64,
+}
+
+/// The same as numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Measurements that succeeded.
+    pub succeeded: u64,
+    /// Measurements that failed.
+    pub failed: u64,
+    /// Rows that the outbox accepted, those of refused attempts included.
+    pub rows: u64,
+}
+
+impl Counts {
+    /// A measurement ended.
+    pub fn measured(&self, succeeded: bool) {
+        let counter = if succeeded { &self.succeeded } else { &self.failed };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Rows are in the outbox.
+    pub fn accepted(&self, outcomes: &[Outcome]) {
+        self.rows.fetch_add(outcomes.len() as u64, Ordering::Relaxed);
+    }
+
+    /// The numbers.
+    pub fn counted(&self) -> Counted {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Counted { succeeded: read(&self.succeeded), failed: read(&self.failed), rows: read(&self.rows) }
+    }
+}
+
+/// What all lanes share.
+pub struct Shared {
+    /// The rules.
+    pub regime: Regime,
+    /// Host, boot, process and a random part: unlike any other process, ever.
+    pub owner: String,
+    /// Where rows go.
+    pub outbox: Outbox,
+    /// The store, which may be away.
+    pub keeper: Arc<Keeper>,
+    /// The way to providers.
+    pub doors: Arc<dyn Doors>,
+    /// What happens.
+    pub events: Events,
+    /// What was done.
+    pub counts: Counts,
+    /// No new measurement begins.
+    pub stop: CancellationToken,
+    /// Measurements under way are given up.
+    pub kill: CancellationToken,
+    governor: Mutex<Governor>,
+    failure: OnceLock<OutboxError>,
+}
+
+impl Shared {
+    /// What lanes share, in the beginning.
+    pub fn new(
+        regime: Regime,
+        owner: String,
+        outbox: Outbox,
+        keeper: Arc<Keeper>,
+        doors: Arc<dyn Doors>,
+        events: Events,
+        stop: CancellationToken,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            regime,
+            owner,
+            outbox,
+            keeper,
+            doors,
+            events,
+            counts: Counts::default(),
+            stop,
+            kill: CancellationToken::new(),
+            governor: Mutex::new(Governor::new(chrono::Utc::now())),
+            failure: OnceLock::new(),
+        })
+    }
+
+    /// How much of its concurrency the daemon uses.
+    pub fn governor(&self) -> MutexGuard<'_, Governor> {
+        self.governor.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The outbox failed for good: nothing that follows could be believed, so the daemon stops.
+    pub fn fail(&self, error: OutboxError) {
+        let _ = self.failure.set(error);
+        self.stop.cancel();
+        self.kill.cancel();
+    }
+
+    /// Why the daemon stopped, if the outbox failed.
+    pub fn failure(&self) -> Option<&OutboxError> {
+        self.failure.get()
+    }
+}

@@ -1,0 +1,150 @@
+//! What a lane is doing, in one word and a reason: a pure function of its counters and moments. Only work that ends moves
+//! them, so a lane that is busy with nothing cannot look well.
+
+use crate::domain::Kind;
+use crate::domain::pulse::LaneState;
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// What is known about a lane.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Facts {
+    /// It panicked or was wedged, and begins again then.
+    pub restarts_at: Option<DateTime<Utc>>,
+    /// It waits on purpose: why, and until when if that is known.
+    pub held: Option<(String, Option<DateTime<Utc>>)>,
+    /// It uses less than its concurrency because the machine is too busy.
+    pub held_back: bool,
+    /// Series that are due.
+    pub due: u64,
+    /// Since when the oldest of them has been.
+    pub due_at: Option<DateTime<Utc>>,
+    /// Measurements that run.
+    pub running: u64,
+    /// When a measurement last ended.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// When one last succeeded.
+    pub succeeded_at: Option<DateTime<Utc>>,
+    /// Ends without success since the last success.
+    pub failures: u32,
+    /// How the last one failed.
+    pub last_failure: Option<(Kind, String)>,
+    /// When the lane began.
+    pub began_at: Option<DateTime<Utc>>,
+    /// The longest that a measurement may take, with everything around it.
+    pub patience: Option<TimeDelta>,
+}
+
+/// A row of so many failures is more than bad luck.
+const FAILING: u32 = 3;
+/// A lane whose measurements have no longest time is looked at after this.
+const PATIENCE: TimeDelta = TimeDelta::minutes(5);
+
+/// State, reason, until when.
+pub type Judged = (LaneState, Option<String>, Option<DateTime<Utc>>);
+
+/// What the lane is doing at `now`.
+pub fn judge(facts: &Facts, now: DateTime<Utc>) -> Judged {
+    if let Some(at) = facts.restarts_at.filter(|at| *at > now) {
+        return (LaneState::Restarting, Some("it ended unexpectedly".to_owned()), Some(at));
+    }
+    if let Some((reason, until)) = &facts.held {
+        return (LaneState::Held, Some(reason.clone()), *until);
+    }
+    if let Some(silent) = stalled_for(facts, now) {
+        let minutes = silent.num_minutes();
+        return (
+            LaneState::Stalled,
+            Some(format!("{} due, and none ended for {minutes} min", facts.due)),
+            None,
+        );
+    }
+    if facts.failures >= FAILING {
+        let (kind, message) = match &facts.last_failure {
+            Some((kind, message)) => (kind.as_str(), message.as_str()),
+            None => ("unknown", ""),
+        };
+        let reason = format!("{} failures in a row, the last {kind}: {message}", facts.failures);
+        return (LaneState::Failing, Some(reason), None);
+    }
+    // Where nothing waits, nothing is held back.
+    if facts.held_back && facts.due > 0 {
+        return (
+            LaneState::Starved,
+            Some("the machine is too busy: it measures less at once".to_owned()),
+            None,
+        );
+    }
+    if facts.due > 0 || facts.running > 0 {
+        (LaneState::Producing, None, None)
+    } else {
+        (LaneState::Idle, None, None)
+    }
+}
+
+/// How long nothing has ended although something is due, where that is too long.
+fn stalled_for(facts: &Facts, now: DateTime<Utc>) -> Option<TimeDelta> {
+    let due_at = facts.due_at.filter(|_| facts.due > 0)?;
+    let since = [Some(due_at), facts.finished_at, facts.began_at].into_iter().flatten().max()?;
+    let silent = now - since;
+    (silent > facts.patience.unwrap_or(PATIENCE)).then_some(silent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_795_000_000 + seconds, 0).unwrap()
+    }
+
+    fn word(facts: &Facts, now: i64) -> LaneState {
+        judge(facts, at(now)).0
+    }
+
+    #[test]
+    fn idle_and_producing_follow_from_what_is_due() {
+        let idle = Facts { began_at: Some(at(0)), ..Facts::default() };
+        assert_eq!(judge(&idle, at(100_000)), (LaneState::Idle, None, None));
+        let due = Facts { due: 3, due_at: Some(at(90)), ..idle.clone() };
+        assert_eq!(word(&due, 100), LaneState::Producing);
+        assert_eq!(word(&Facts { running: 1, ..idle }, 100), LaneState::Producing);
+    }
+
+    #[test]
+    fn due_work_that_never_ends_is_a_stall_whatever_runs() {
+        let facts = Facts {
+            due: 2,
+            due_at: Some(at(0)),
+            running: 4,
+            finished_at: Some(at(50)),
+            patience: Some(TimeDelta::seconds(200)),
+            ..Facts::default()
+        };
+        assert_eq!(word(&facts, 250), LaneState::Producing);
+        let (state, reason, _) = judge(&facts, at(251));
+        assert_eq!((state, reason.as_deref()), (LaneState::Stalled, Some("2 due, and none ended for 3 min")));
+    }
+
+    #[test]
+    fn held_says_why_and_until_when() {
+        let held = Some(("the key is refused: 401".to_owned(), Some(at(60))));
+        let facts = Facts { held, due: 2, due_at: Some(at(-9999)), failures: 9, ..Facts::default() };
+        let expected = (LaneState::Held, Some("the key is refused: 401".to_owned()), Some(at(60)));
+        assert_eq!(judge(&facts, at(0)), expected);
+        let restarting = Facts { restarts_at: Some(at(5)), ..facts };
+        assert_eq!(word(&restarting, 0), LaneState::Restarting);
+        assert_eq!(word(&restarting, 6), LaneState::Held);
+    }
+
+    #[test]
+    fn failures_in_a_row_stay_visible_while_nothing_is_due() {
+        let last_failure = Some((Kind::Timeout, "no first byte".to_owned()));
+        let facts = Facts { failures: 3, last_failure, ..Facts::default() };
+        let (state, reason, _) = judge(&facts, at(0));
+        assert_eq!(state, LaneState::Failing);
+        assert_eq!(reason.as_deref(), Some("3 failures in a row, the last timeout: no first byte"));
+        let busy = Facts { failures: 2, held_back: true, ..facts };
+        assert_eq!(word(&busy, 0), LaneState::Idle);
+        assert_eq!(word(&Facts { due: 1, ..busy }, 0), LaneState::Starved);
+    }
+}

@@ -1,0 +1,416 @@
+//! The rules of a daemon from flags, environment and the `[daemon]` table. Variables of the predecessor keep their meaning,
+//! so that a container is switched by changing its image. What the rules mean is `domain::regime`.
+
+use super::file::ConfigFile;
+use super::profiles::Profiles;
+use super::{Env, SettingsError};
+use crate::domain::ModelRef;
+use crate::domain::names::{
+    BENCHMARK_CONCURRENCY, BENCHMARK_DEADLINE_SECONDS, BENCHMARK_EXCLUDED_PROVIDERS, BENCHMARK_PROVIDERS,
+    FRESH_MINUTES, LLMBENCH_VANTAGE, SCHEDULER_TICK_SECONDS,
+};
+use crate::domain::regime::{DayLimits, ModelRule, Price, ProviderRule, Regime};
+use crate::domain::sourced::{Source, Sourced};
+use crate::providers::hosts::Hosts;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+/// The longest cadence and the longest time that can be set, seconds: 31 days.
+const LONGEST: f64 = 31.0 * 86_400.0;
+
+/// What flags said.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DaemonFlags {
+    /// `--vantage`.
+    pub vantage: Option<String>,
+    /// `--providers`.
+    pub only: Vec<String>,
+    /// `--exclude`.
+    pub exclude: Vec<String>,
+    /// `--grace`.
+    pub grace: Option<Duration>,
+}
+
+/// The `[daemon]` table as it was read, with what it is settled from.
+pub(super) struct Given<'a> {
+    pub flags: &'a DaemonFlags,
+    pub env: &'a Env,
+    pub file: &'a ConfigFile,
+    pub path: &'a Path,
+    pub hosts: &'a Hosts,
+    pub profiles: &'a Profiles,
+}
+
+/// The rules.
+///
+/// # Errors
+/// [`SettingsError`] that names the flag, the variable or the table where a value cannot be used.
+pub(super) fn regime(given: &Given<'_>) -> Result<Regime, SettingsError> {
+    let (table, standard) = (&given.file.daemon, Regime::default());
+    let count = |name: &str, value: Option<usize>, default: usize| match value {
+        Some(0) => Err(given.wrong("", &format!("{name} must be 1 or more"))),
+        value => Ok(value.unwrap_or(default)),
+    };
+    let attempts = table.attempts.map(|attempts| attempts as usize);
+    let share = table.spread.unwrap_or(standard.spread);
+    if !(0.0..=1.0).contains(&share) {
+        return Err(given.wrong("", "spread must be from 0 to 1"));
+    }
+    Ok(Regime {
+        vantage: given.vantage(standard.vantage)?,
+        only: given.providers("--providers", &given.flags.only, BENCHMARK_PROVIDERS, table.only.as_ref())?,
+        exclude: given.providers(
+            "--exclude",
+            &given.flags.exclude,
+            BENCHMARK_EXCLUDED_PROVIDERS,
+            table.exclude.as_ref(),
+        )?,
+        profiles: given.asked()?,
+        cadence_seconds: given.cadence(standard.cadence_seconds)?,
+        spread: share,
+        concurrency: count("concurrency", table.concurrency, standard.concurrency)?,
+        attempts: count("attempts", attempts, standard.attempts as usize)?.min(100) as u32,
+        deadline: given.seconds(
+            "deadline",
+            Some(BENCHMARK_DEADLINE_SECONDS),
+            table.deadline,
+            standard.deadline,
+        )?,
+        tick: given.seconds("tick", Some(SCHEDULER_TICK_SECONDS), table.tick, standard.tick)?,
+        grace: match given.flags.grace {
+            Some(grace) => grace,
+            None => given.seconds("grace", None, table.grace, standard.grace)?,
+        },
+        recheck: given.seconds("recheck", None, table.recheck, standard.recheck)?,
+        admit: table.admit.unwrap_or(standard.admit),
+        quarantine: table.quarantine.unwrap_or(standard.quarantine),
+        by_profile: given.by_profile()?,
+        by_provider: given.by_provider()?,
+        by_model: given.by_model()?,
+    })
+}
+
+impl Given<'_> {
+    fn wrong(&self, table: &str, reason: &str) -> SettingsError {
+        let message = format!("[daemon{table}]: {reason}");
+        SettingsError::File { path: self.path.to_owned(), line: None, message }
+    }
+
+    fn variable(&self, name: &str, reason: String) -> SettingsError {
+        let source_name = Source::Env(name.to_owned()).to_string();
+        SettingsError::Value { what: "daemon".to_owned(), source_name, reason }
+    }
+
+    fn vantage(&self, default: String) -> Result<String, SettingsError> {
+        let (word, source) =
+            match (&self.flags.vantage, self.env.get(LLMBENCH_VANTAGE), &self.file.daemon.vantage) {
+                (Some(word), _, _) => (word.clone(), Source::Flag("--vantage")),
+                (None, Some(word), _) => (word.to_owned(), Source::Env(LLMBENCH_VANTAGE.to_owned())),
+                (None, None, Some(word)) => (word.clone(), Source::File(self.path.to_owned())),
+                (None, None, None) => return Ok(default),
+            };
+        let fits = |ch: char| ch.is_ascii_alphanumeric() || ch == '-' || ch == '_' || ch == '.';
+        if !word.is_empty() && word.len() <= 64 && word.chars().all(fits) {
+            return Ok(word);
+        }
+        Err(SettingsError::Value {
+            what: "vantage".to_owned(),
+            source_name: source.to_string(),
+            reason: "it may hold letters, digits, -, _ and . alone: it is part of the ids of rows".to_owned(),
+        })
+    }
+
+    /// Names of providers: flag, variable, file. Every one has to be known, or a typing error would measure nothing.
+    fn providers(
+        &self,
+        flag: &'static str,
+        flagged: &[String],
+        variable: &str,
+        written: Option<&Vec<String>>,
+    ) -> Result<Vec<String>, SettingsError> {
+        let (names, source) = if !flagged.is_empty() {
+            (flagged.to_vec(), Source::Flag(flag))
+        } else if let Some(list) = self.env.get(variable) {
+            let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
+            (names.map(str::to_owned).collect(), Source::Env(variable.to_owned()))
+        } else {
+            (written.cloned().unwrap_or_default(), Source::File(self.path.to_owned()))
+        };
+        for name in &names {
+            self.hosts.find(name).map_err(|unknown| SettingsError::Value {
+                what: "providers".to_owned(),
+                source_name: source.to_string(),
+                reason: unknown.to_string(),
+            })?;
+        }
+        Ok(names)
+    }
+
+    /// Ids of the profiles that are asked: the named ones, else the published one with those that have a cadence here.
+    fn asked(&self) -> Result<Vec<String>, SettingsError> {
+        let table = &self.file.daemon;
+        let standard = || std::iter::once("default".to_owned()).chain(table.profiles.keys().cloned());
+        let names: Vec<String> = table.ask.clone().unwrap_or_else(|| standard().collect());
+        let mut ids = Vec::new();
+        for name in names {
+            let id = self.profile_id(name)?;
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+        if ids.is_empty() { Err(self.wrong("", "ask names no profile")) } else { Ok(ids) }
+    }
+
+    fn profile_id(&self, name: String) -> Result<String, SettingsError> {
+        let named = Sourced::new(name, Source::File(self.path.to_owned()));
+        self.profiles.find(&named).map(|profile| profile.id.clone())
+    }
+
+    /// Minutes in the predecessor's variable, seconds in the file.
+    fn cadence(&self, default: u32) -> Result<u32, SettingsError> {
+        let Some(text) = self.env.get(FRESH_MINUTES) else {
+            return self.cadence_of("", self.file.daemon.cadence).map(|cadence| cadence.unwrap_or(default));
+        };
+        let minutes = text.parse::<f64>().ok().filter(|minutes| (1.0..=LONGEST).contains(&(minutes * 60.0)));
+        let minutes = minutes.ok_or_else(|| {
+            self.variable(FRESH_MINUTES, "it is no number of minutes from 1 second to 31 days".to_owned())
+        })?;
+        Ok((minutes * 60.0).round() as u32)
+    }
+
+    fn cadence_of(&self, table: &str, cadence: Option<u32>) -> Result<Option<u32>, SettingsError> {
+        match cadence {
+            Some(seconds) if seconds == 0 || f64::from(seconds) > LONGEST => {
+                Err(self.wrong(table, "cadence must be from 1 second to 31 days"))
+            }
+            cadence => Ok(cadence),
+        }
+    }
+
+    fn seconds(
+        &self,
+        name: &str,
+        variable: Option<&str>,
+        written: Option<f64>,
+        default: Duration,
+    ) -> Result<Duration, SettingsError> {
+        let fits = |seconds: &f64| *seconds > 0.0 && *seconds <= LONGEST;
+        let set = variable.and_then(|variable| Some((variable, self.env.get(variable)?)));
+        if let Some((variable, text)) = set {
+            let seconds = text.parse::<f64>().ok().filter(fits);
+            let seconds = seconds.ok_or_else(|| {
+                self.variable(variable, "it is no number of seconds above 0 and up to 31 days".to_owned())
+            })?;
+            return Ok(Duration::from_secs_f64(seconds));
+        }
+        match written {
+            Some(seconds) if !fits(&seconds) => {
+                Err(self.wrong("", &format!("{name} must be above 0 and up to 31 days, in seconds")))
+            }
+            Some(seconds) => Ok(Duration::from_secs_f64(seconds)),
+            None => Ok(default),
+        }
+    }
+
+    fn by_profile(&self) -> Result<BTreeMap<String, u32>, SettingsError> {
+        let mut rules = BTreeMap::new();
+        for (name, entry) in &self.file.daemon.profiles {
+            if let Some(cadence) = self.cadence_of(&format!(".profiles.{name}"), entry.cadence)? {
+                rules.insert(self.profile_id(name.clone())?, cadence);
+            }
+        }
+        Ok(rules)
+    }
+
+    fn by_provider(&self) -> Result<BTreeMap<String, ProviderRule>, SettingsError> {
+        let mut rules = BTreeMap::new();
+        for (name, entry) in &self.file.daemon.providers {
+            let table = format!(".providers.{name}");
+            self.hosts.find(name).map_err(|unknown| self.wrong(&table, &unknown.to_string()))?;
+            if entry.concurrency == Some(0) {
+                return Err(self.wrong(&table, "concurrency must be 1 or more"));
+            }
+            let dollars =
+                entry.dollars_per_day.map(|dollars| self.positive(&table, "dollars_per_day", dollars));
+            let limits = DayLimits {
+                runs: entry.runs_per_day,
+                tokens: entry.tokens_per_day,
+                micro_dollars: dollars.transpose()?.map(|dollars| (dollars * 1e6).round() as u64),
+            };
+            let rule = ProviderRule {
+                cadence_seconds: self.cadence_of(&table, entry.cadence)?,
+                concurrency: entry.concurrency,
+                limits,
+                price: self.price(&table, entry.input_price, entry.output_price)?,
+            };
+            rules.insert(name.clone(), rule);
+        }
+        for host in self.hosts.iter() {
+            if let Some(concurrency) = self.concurrency(&host.name)? {
+                rules.entry(host.name.clone()).or_default().concurrency = Some(concurrency);
+            }
+        }
+        Ok(rules)
+    }
+
+    /// `BENCHMARK_CONCURRENCY_OPENAI` and its like.
+    fn concurrency(&self, provider: &str) -> Result<Option<usize>, SettingsError> {
+        let name = format!("{BENCHMARK_CONCURRENCY}{}", provider.to_ascii_uppercase().replace('-', "_"));
+        let Some(text) = self.env.get(&name) else { return Ok(None) };
+        let number = text.parse::<usize>().ok().filter(|number| (1..=10_000).contains(number));
+        let wrong = || self.variable(&name, "it is no whole number from 1 to 10000".to_owned());
+        number.ok_or_else(wrong).map(Some)
+    }
+
+    fn by_model(&self) -> Result<BTreeMap<ModelRef, ModelRule>, SettingsError> {
+        let mut rules = BTreeMap::new();
+        for (name, entry) in &self.file.daemon.models {
+            let table = format!(".models.\"{name}\"");
+            let model: ModelRef = name.parse().map_err(|error: crate::domain::model::ModelRefError| {
+                self.wrong(&table, &error.to_string())
+            })?;
+            let rule = ModelRule {
+                cadence_seconds: self.cadence_of(&table, entry.cadence)?,
+                price: self.price(&table, entry.input_price, entry.output_price)?,
+            };
+            rules.insert(model, rule);
+        }
+        Ok(rules)
+    }
+
+    fn price(
+        &self,
+        table: &str,
+        input: Option<f64>,
+        output: Option<f64>,
+    ) -> Result<Option<Price>, SettingsError> {
+        match (input, output) {
+            (None, None) => Ok(None),
+            (Some(input), Some(output)) => Ok(Some(Price {
+                input: self.positive(table, "input_price", input)?,
+                output: self.positive(table, "output_price", output)?,
+            })),
+            _ => Err(self.wrong(table, "input_price and output_price belong together")),
+        }
+    }
+
+    fn positive(&self, table: &str, name: &str, value: f64) -> Result<f64, SettingsError> {
+        if (0.0..=1e9).contains(&value) {
+            Ok(value)
+        } else {
+            Err(self.wrong(table, &format!("{name} must be from 0 to 1000000000")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::file::parse;
+    use crate::settings::{hosts, profiles};
+
+    fn settle(text: &str, env: &[(&str, &str)], flags: &DaemonFlags) -> Result<Regime, String> {
+        let path = Path::new("/c/c.toml");
+        let file = parse(text, path).map_err(|error| error.to_string())?;
+        let env = Env::from_pairs(env.iter().copied());
+        let (hosts, profiles) =
+            (hosts::resolve(&file, path, &env).unwrap(), profiles::resolve(&file, path).unwrap());
+        let given = Given { flags, env: &env, file: &file, path, hosts: &hosts, profiles: &profiles };
+        regime(&given).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn everything_has_a_default() {
+        let found = settle("", &[], &DaemonFlags::default()).unwrap();
+        assert_eq!(found, Regime { profiles: vec!["cloud-default-v1".to_owned()], ..Regime::default() });
+    }
+
+    #[test]
+    fn the_predecessors_variables_keep_their_meaning() {
+        let env = [
+            (FRESH_MINUTES, "15"),
+            (BENCHMARK_PROVIDERS, "openai, groq,,bedrock"),
+            (BENCHMARK_EXCLUDED_PROVIDERS, "bedrock"),
+            (BENCHMARK_DEADLINE_SECONDS, "60"),
+            ("BENCHMARK_CONCURRENCY_OPENAI", "4"),
+            (SCHEDULER_TICK_SECONDS, "5"),
+        ];
+        let found = settle("[daemon]\ncadence = 7\ntick = 9", &env, &DaemonFlags::default()).unwrap();
+        assert_eq!((found.cadence_seconds, found.tick), (900, Duration::from_secs(5)));
+        assert_eq!((found.deadline, found.concurrency("openai")), (Duration::from_secs(60), 4));
+        assert!(found.covers("groq") && !found.covers("bedrock") && !found.covers("together"));
+    }
+
+    #[test]
+    fn flags_win_over_variables_and_those_over_the_file() {
+        let file = "[daemon]\nvantage = 'file'\nexclude = ['openai']\ngrace = 3";
+        let flags = DaemonFlags {
+            vantage: Some("flag".to_owned()),
+            only: vec!["groq".to_owned()],
+            ..DaemonFlags::default()
+        };
+        let found = settle(file, &[(LLMBENCH_VANTAGE, "env")], &flags).unwrap();
+        assert_eq!((found.vantage.as_str(), found.only.as_slice()), ("flag", ["groq".to_owned()].as_slice()));
+        assert_eq!(
+            (found.exclude.as_slice(), found.grace),
+            (["openai".to_owned()].as_slice(), Duration::from_secs(3))
+        );
+        assert_eq!(
+            settle(file, &[(LLMBENCH_VANTAGE, "env")], &DaemonFlags::default()).unwrap().vantage,
+            "env"
+        );
+    }
+
+    #[test]
+    fn tables_are_read() {
+        let found = settle(
+            "[daemon]\nask = ['default', 'reasoning']\n[daemon.profiles.long]\ncadence = 86400\n\
+             [daemon.providers.groq]\ncadence = 900\nruns_per_day = 10\ndollars_per_day = 1.5\ninput_price = 0.1\noutput_price = 0.2\n\
+             [daemon.models.'openai:gpt-5']\ncadence = 3600",
+            &[],
+            &DaemonFlags::default(),
+        )
+        .unwrap();
+        assert_eq!(found.profiles, ["cloud-default-v1", "cloud-reasoning-v1"]);
+        assert_eq!(found.by_profile["cloud-long-v1"], 86_400);
+        let limits = DayLimits { runs: Some(10), tokens: None, micro_dollars: Some(1_500_000) };
+        assert_eq!(found.limits("groq"), limits);
+        assert_eq!(found.cadence(&ModelRef::new("openai", "gpt-5"), "cloud-default-v1"), 3600);
+        let long = settle("[daemon.profiles.long]\ncadence = 86400", &[], &DaemonFlags::default()).unwrap();
+        assert_eq!(long.profiles, ["cloud-default-v1", "cloud-long-v1"], "a cadence asks for the profile");
+    }
+
+    #[test]
+    fn mistakes_are_named_with_their_place() {
+        let files = [
+            ("[daemon]\ncadence = 0", "/c/c.toml: [daemon]: cadence must be from 1 second"),
+            ("[daemon]\nconcurrency = 0", "[daemon]: concurrency must be 1 or more"),
+            ("[daemon]\nspread = 2.0", "[daemon]: spread must be from 0 to 1"),
+            ("[daemon]\ntick = -1.0", "[daemon]: tick must be above 0"),
+            ("[daemon]\nvantage = 'a b'", "letters, digits, -, _ and . alone"),
+            ("[daemon]\nexclude = ['grok']", "unknown provider `grok`: did you mean groq?"),
+            ("[daemon]\nask = ['lomg']", "no profile `lomg`: did you mean long?"),
+            ("[daemon]\nask = []", "ask names no profile"),
+            ("[daemon.providers.grok]", "[daemon.providers.grok]: unknown provider"),
+            ("[daemon.providers.groq]\ninput_price = 1.0", "input_price and output_price belong together"),
+            ("[daemon.models.gpt]\ncadence = 9", "no provider in `gpt`"),
+            ("[daemon]\ncadense = 9", "unknown key `cadense`"),
+        ];
+        for (text, expected) in files {
+            let said = settle(text, &[], &DaemonFlags::default()).unwrap_err();
+            assert!(said.contains(expected), "{text}: {said}");
+        }
+        let variables = [
+            (FRESH_MINUTES, "soon"),
+            (BENCHMARK_DEADLINE_SECONDS, "-3"),
+            (SCHEDULER_TICK_SECONDS, "nan"),
+            ("BENCHMARK_CONCURRENCY_GROQ", "0"),
+            (BENCHMARK_PROVIDERS, "grok"),
+        ];
+        for (name, value) in variables {
+            let said = settle("", &[(name, value)], &DaemonFlags::default()).unwrap_err();
+            assert!(said.contains(&format!("environment variable {name}")), "{said}");
+        }
+    }
+}

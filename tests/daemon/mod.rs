@@ -1,0 +1,7 @@
+//! `llmbench daemon` as processes, against real providers over sockets: its cadence, its end, what one provider's trouble
+//! does to others, and two daemons on one catalogue.
+
+mod cadence;
+mod fleet;
+mod troubles;
+mod world;

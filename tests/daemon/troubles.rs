@@ -1,0 +1,148 @@
+//! What a provider's trouble does to itself, and what it does to others: nothing.
+
+use super::world::{QUICK, World, until};
+use crate::raw_server::{Act, STREAM_HEAD, chunk, play, read_request, send};
+use crate::support::answers::{CANARY, plain, sound};
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+fn provider(name: &str, address: SocketAddr) -> String {
+    format!("[providers.{name}]\ndialect = 'chat'\nbase_url = 'http://{address}/v1'\n")
+}
+
+#[test]
+fn providers_that_hang_or_flood_change_nothing_for_others() {
+    let hang = play(vec![Act::Hold]);
+    let endless = std::iter::repeat_n(chunk(vec![b'x'; 64 * 1024]), 200);
+    let flood = play(std::iter::once(send(STREAM_HEAD)).chain(endless).collect());
+    let healthy = format!("alpha:{QUICK}");
+    let configuration = format!(
+        "[daemon]\ncadence = 2\ntick = 1.0\ndeadline = 3.0\n{}{}",
+        provider("hang", hang),
+        provider("flood", flood)
+    );
+    let world = World::new(&[&healthy, "hang:m", "flood:m"], &configuration);
+    let daemon = world.start(&["--grace", "1s"]);
+    until("the healthy provider keeps its cadence and the others fail", || {
+        let failed = |name: &str| world.errors().iter().any(|row| row["provider"] == name);
+        world.slots("alpha").len() >= 4 && failed("hang") && failed("flood")
+    });
+    assert_eq!(daemon.stop().0, 0);
+    let slots: Vec<_> = world.slots("alpha").into_iter().map(|(_, slot)| slot).collect();
+    let seconds = |text: &String| text.parse::<chrono::DateTime<chrono::Utc>>().unwrap().timestamp();
+    let longest = slots.windows(2).map(|pair| seconds(&pair[1]) - seconds(&pair[0])).max().unwrap();
+    // A busy machine may cost a slot; a lane that waits for another would cost all of them.
+    assert!(longest <= 20, "{slots:?}");
+}
+
+/// A host that refuses the key until it is told otherwise.
+fn host(works: Arc<AtomicBool>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for mut connection in listener.incoming().flatten() {
+            let works = Arc::clone(&works);
+            thread::spawn(move || {
+                if read_request(&mut connection).is_none() {
+                    return;
+                }
+                let refusal =
+                    r#"{"error":{"message":"Incorrect API key provided","code":"invalid_api_key"}}"#;
+                let acts = if works.load(Ordering::SeqCst) {
+                    sound()
+                } else {
+                    plain("401 Unauthorized", "", refusal)
+                };
+                for act in acts {
+                    if let Act::Send(bytes) = act {
+                        let _ = connection.write_all(&bytes);
+                    }
+                }
+            });
+        }
+    });
+    address
+}
+
+#[test]
+fn a_lane_with_a_bad_key_says_so_and_recovers_alone() {
+    let works = Arc::new(AtomicBool::new(false));
+    let address = host(Arc::clone(&works));
+    let configuration = format!(
+        "[daemon]\ncadence = 3600\ntick = 1.0\nrecheck = 1.0\n{}key_env = 'GAMMA_KEY'\n",
+        provider("gamma", address)
+    );
+    let healthy = format!("alpha:{QUICK}");
+    let world = World::new(&["gamma:m", &healthy], &configuration);
+    let mut command = world.command(&[]);
+    command.env("GAMMA_KEY", CANARY);
+    let daemon = super::world::Daemon::start(command, world.home.path().join("state/llmbench"));
+    until("the lane is held", || {
+        daemon.lane("gamma").is_some_and(|lane| {
+            lane["state"] == "held" && lane["reason"].as_str().unwrap().starts_with("the key is refused")
+        })
+    });
+    until("the others go on", || !world.slots("alpha").is_empty());
+    works.store(true, Ordering::SeqCst);
+    until("it recovers", || !world.slots("gamma").is_empty());
+    let (code, said) = daemon.stop();
+    assert!(code == 0 && !said.contains(CANARY), "{said}");
+    assert!(world.errors().iter().all(|row| row["error_kind"] == "auth"), "{:?}", world.errors());
+}
+
+#[test]
+fn a_missing_key_holds_its_lane_and_names_the_variable() {
+    let healthy = format!("alpha:{QUICK}");
+    let world = World::new(&["groq:m", &healthy], "[daemon]\ncadence = 3600\ntick = 1.0");
+    let daemon = world.start(&[]);
+    until("the lane is held", || {
+        daemon.lane("groq").is_some_and(|lane| lane["reason"].to_string().contains("GROQ_API_KEY"))
+    });
+    until("the others go on", || !world.slots("alpha").is_empty());
+    assert_eq!(daemon.stop().0, 0);
+}
+
+#[test]
+fn a_budget_ends_the_day() {
+    let models: Vec<String> = (2..8).map(|n| format!("alpha:steady-ttft2-gap1-n{n}")).collect();
+    let models: Vec<&str> = models.iter().map(String::as_str).collect();
+    let configuration = "[daemon]\ncadence = 1\ntick = 1.0\n[daemon.providers.alpha]\nruns_per_day = 9";
+    let world = World::new(&models, configuration);
+    let daemon = world.start(&[]);
+    until("the budget is used up", || {
+        daemon.lane("alpha").is_some_and(|lane| {
+            lane["reason"] == "the day's budget of runs is used up" && lane["budget"]["runs_left"] == 0
+        })
+    });
+    assert_eq!(daemon.stop().0, 0);
+    // Midnight may pass once.
+    let rows = world.runs().len() + world.errors().len();
+    assert!((9..=18).contains(&rows), "{rows}");
+}
+
+#[test]
+fn what_cannot_work_is_said_at_once() {
+    let world = World::new(&[], "");
+    for (arguments, expected) in [
+        (&["--providers", "grok"][..], "unknown provider `grok`: did you mean groq?"),
+        (&["--vantage", "a b"][..], "vantage (flag --vantage)"),
+        (&["--once", "--dry-run"][..], "cannot be used with"),
+    ] {
+        let output = world.command(arguments).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(2) && said.contains(expected), "{said}");
+    }
+    let mut command = world.command(&[]);
+    let output = command.env("FRESH_MINUTES", "soon").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("environment variable FRESH_MINUTES"), "{said}");
+    let first = world.start(&[]);
+    until("the first daemon runs", || world.home.path().join("state/llmbench/pulse.json").exists());
+    let second = world.command(&[]).output().unwrap();
+    let said = String::from_utf8(second.stderr).unwrap();
+    assert!(second.status.code() == Some(2) && said.contains("is open in another process, pid"), "{said}");
+    assert_eq!(first.stop().0, 0);
+}

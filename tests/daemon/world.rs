@@ -1,0 +1,177 @@
+//! A catalogue, simulated providers, and a daemon that is watched while it runs.
+
+use crate::support::Home;
+use crate::support::ran::rows;
+use llmbench::domain::ModelRef;
+use llmbench::providers::sim::{self, Running};
+use llmbench::storage::{self, Location, Names};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// Nothing here takes as long as this on any machine.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// A model whose answers take next to no time.
+pub const QUICK: &str = "steady-ttft2-gap1-n4";
+
+/// A home with a catalogue and a configuration.
+pub struct World {
+    pub home: Home,
+    store: String,
+    simulator: Running,
+}
+
+impl World {
+    /// With these models of the catalogue, and these further lines of configuration. The providers `alpha` and `beta` are
+    /// the simulator.
+    pub fn new(models: &[&str], configuration: &str) -> Self {
+        let home = Home::new();
+        let store = format!("sqlite:{}", home.path().join("runs.db").display());
+        Self::at(home, store, models, configuration)
+    }
+
+    /// The same with another store.
+    pub fn at(home: Home, store: String, models: &[&str], configuration: &str) -> Self {
+        let simulator = sim::start_in_process().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let location = Location::parse(&store).unwrap();
+            let store =
+                storage::open(&location, &Names::default(), &["cloud-default-v1".to_owned()]).await.unwrap();
+            store.init().await.unwrap();
+            for model in models {
+                let model: ModelRef = model.parse().unwrap();
+                store.put_model(&model, &model.model_id, true).await.unwrap();
+            }
+        });
+        let provider = |name: &str| {
+            format!("[providers.{name}]\ndialect = 'chat'\nbase_url = '{}/v1'\n", simulator.base_url())
+        };
+        let text = format!("{configuration}\n{}{}", provider("alpha"), provider("beta"));
+        fs::create_dir_all(home.path().join("config/llmbench")).unwrap();
+        fs::write(home.path().join("config/llmbench/config.toml"), text).unwrap();
+        Self { home, store, simulator }
+    }
+
+    /// The daemon's command line, its store named.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let _ = &self.simulator;
+        let mut command = self.home.llmbench(&["daemon", "--store", &self.store]);
+        command.args(arguments);
+        command
+    }
+
+    /// Starts a daemon.
+    pub fn start(&self, arguments: &[&str]) -> Daemon {
+        Daemon::start(self.command(arguments), self.home.path().join("state/llmbench"))
+    }
+
+    /// Successes of the store.
+    pub fn runs(&self) -> Vec<Map<String, Value>> {
+        rows(&self.home.path().join("runs.db"), "runs")
+    }
+
+    /// Failures of the store.
+    pub fn errors(&self) -> Vec<Map<String, Value>> {
+        rows(&self.home.path().join("runs.db"), "errors")
+    }
+
+    /// The slots at which a provider was measured, well or not.
+    pub fn slots(&self, provider: &str) -> BTreeSet<(String, String)> {
+        slots(&self.runs(), provider)
+    }
+}
+
+/// Model and slot of every row of a provider.
+pub fn slots(rows: &[Map<String, Value>], provider: &str) -> BTreeSet<(String, String)> {
+    let rows = rows.iter().filter(|row| row["provider"] == provider);
+    let text = |row: &Map<String, Value>, name: &str| row[name].as_str().unwrap().to_owned();
+    rows.map(|row| (text(row, "model_name"), text(row, "slot_at"))).collect()
+}
+
+/// The slots of rows that count, each of which must be there once: their ids name them.
+pub fn counted(rows: &[Map<String, Value>]) -> Vec<String> {
+    let counts = |row: &&Map<String, Value>| row["suspect"] == false && row["sample_role"] == "published";
+    let slot = |row: &Map<String, Value>| {
+        let expected = format!(
+            "{}/{}/cloud-default-v1/main/{}",
+            row["provider"].as_str().unwrap(),
+            row["model_name"].as_str().unwrap(),
+            row["slot_at"].as_str().unwrap()
+        );
+        assert_eq!(row["_id"], expected.as_str());
+        expected
+    };
+    rows.iter().filter(counts).map(slot).collect()
+}
+
+/// Waits until something holds.
+pub fn until(what: &str, holds: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < PATIENCE, "waited in vain: {what}");
+        sleep(Duration::from_millis(100));
+    }
+}
+
+/// A daemon that runs; a test that ends takes it along.
+pub struct Daemon {
+    child: Child,
+    state: PathBuf,
+}
+
+impl Daemon {
+    /// Starts one.
+    pub fn start(mut command: Command, state: PathBuf) -> Self {
+        let child =
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        Self { child, state }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Tells it to stop, and waits for its status and what it said.
+    pub fn stop(mut self) -> (i32, String) {
+        self.signal(Signal::TERM);
+        self.end()
+    }
+
+    /// Kills it.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Waits for its end.
+    pub fn end(&mut self) -> (i32, String) {
+        let mut said = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        (self.child.wait().unwrap().code().unwrap_or(-1), said)
+    }
+
+    /// What it last said of a lane.
+    pub fn lane(&self, provider: &str) -> Option<Value> {
+        lane(&self.state, provider)
+    }
+}
+
+fn lane(state: &Path, provider: &str) -> Option<Value> {
+    let pulse: Value = serde_json::from_str(&fs::read_to_string(state.join("pulse.json")).ok()?).ok()?;
+    pulse["lanes"].as_array()?.iter().find(|lane| lane["provider"] == provider).cloned()
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

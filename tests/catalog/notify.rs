@@ -197,6 +197,7 @@ fn is_whole(message: &Value) {
         header(message, "Subject"),
         Some("llmbench: 1 measured and not listed, 2 new models, 1 gone, 1 change")
     );
+    assert_eq!(header(message, "MIME-Version"), Some("1.0"));
     assert_eq!((header(message, "Bcc"), header(message, "Auto-Submitted")), (None, Some("auto-generated")));
     let text = message["text"].as_str().unwrap();
     for line in ["  groq:new  context 4,096", "  groq:a  context 8,192 → 131,072", "  groq:b  last listed "]

@@ -367,7 +367,7 @@ _llmbench() {
             return 0
             ;;
         llmbench__subcmd__catalog__subcmd__diff)
-            opts="-p -h -V --since --provider --absent --json --wide --config --store --help --version"
+            opts="-p -y -h -V --since --provider --absent --json --wide --notify --pick --dry-run --yes --no-probe --config --store --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -386,6 +386,10 @@ _llmbench() {
                     return 0
                     ;;
                 --absent)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pick)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

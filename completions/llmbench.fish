@@ -167,13 +167,18 @@ complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_se
 complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from sync" -s q -l quiet -d 'No progress, no notes, no table; errors still appear'
 complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from sync" -s h -l help -d 'Print help'
 complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from sync" -s V -l version -d 'Print version'
-complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from diff" -l since -d 'New, gone and changed since then: 24h, 7d, yesterday, 2026-11-01' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from diff" -l since -d 'New, gone and changed since then: 24h, 7d, yesterday, 2026-11-01 [default: 24h; with --notify 7d]' -r
 complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from diff" -s p -l provider -d 'This provider alone (repeatable)' -r
 complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from diff" -l absent -d 'Complete reads in a row from which a model has to be missing before it is gone' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from diff" -l pick -d 'Choose among the models that are listed and not measured, and add them as `models add` does; = and their names, or patterns, with commas between them, choose without asking' -r
 complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from diff" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
 complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from diff" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
 complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from diff" -l json -d 'One JSON document on standard output'
 complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from diff" -l wide -d 'Every finding, not the first ten of a kind, and what providers state about each'
+complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from diff" -l notify -d 'Tell what is new, gone, changed or no longer listed, by mail and webhook as [notify] says; each finding once'
+complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from diff" -l dry-run -d 'Show what would be told or added, and tell, add and remember nothing'
+complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from diff" -s y -l yes -d 'With --pick: do not ask before they are called and added'
+complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from diff" -l no-probe -d 'With --pick: put them into the catalogue disabled, with the status probing, and call nobody'
 complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from diff" -s h -l help -d 'Print help'
 complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from diff" -s V -l version -d 'Print version'
 complete -c llmbench -n "__fish_llmbench_using_subcommand catalog; and __fish_seen_subcommand_from list" -s p -l provider -d 'This provider alone (repeatable)' -r

@@ -94,7 +94,7 @@ pub struct Consent {
 #[derive(Debug, Args)]
 #[command(after_help = ADDING)]
 pub struct AddArgs {
-    /// Models as provider:model_id, split at the first colon
+    /// Models as provider:model_id, split at the first colon; without one, at a terminal, it asks
     #[arg(value_name = "MODEL")]
     pub models: Vec<String>,
     /// More of them from a file, - for standard input: provider:model_id a line, or a JSON object with provider, model_id
@@ -122,7 +122,10 @@ pub struct AddArgs {
 const ADDING: &str = "\
 A provider's list proves nothing: a model is enabled only after it has answered one real call. One that has not stays in
 the catalogue disabled, with the status probing and what the provider said as its reason; the same command tries it
-again. A name that looks like embeddings, speech, images or video is warned of, and the call decides.";
+again. A name that looks like embeddings, speech, images or video is warned of, and the call decides. A provider's
+models are called four at a time.
+
+At a terminal and without a model it asks for a provider and for models of its list, which is searched by typing.";
 
 /// Stop measuring models, with a reason; nothing is deleted
 #[derive(Debug, Args)]

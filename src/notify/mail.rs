@@ -4,12 +4,11 @@
 use super::Means;
 use crate::domain::notice::Letter;
 use crate::domain::secret::Secret;
-use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::header::{ContentType, HeaderName, HeaderValue, MIME_VERSION_1_0};
 use lettre::message::{Mailbox, Message};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
-use std::error::Error;
 use std::net::IpAddr;
 use std::time::Duration;
 use url::Url;
@@ -167,6 +166,7 @@ impl Mail {
             .to(to.0.clone())
             .subject(letter.subject.as_str())
             .message_id(Some(format!("<{}@{domain}>", letter.id)))
+            .header(MIME_VERSION_1_0)
             .header(ContentType::TEXT_PLAIN)
             .body(letter.text.clone());
         let mut message = built.map_err(|error| format!("the mail cannot be written: {error}"))?;
@@ -208,18 +208,12 @@ fn authorities(host: &str, means: &Means) -> Result<TlsParameters, String> {
     tls.build().map_err(|error| format!("cannot set up TLS: {error}"))
 }
 
-/// The error with what is behind it, each word once.
+/// The error's words. They repeat themselves where one layer wraps another.
 fn spoken(error: &lettre::transport::smtp::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        let words = inner.to_string();
-        if !text.contains(&words) {
-            text = format!("{text}: {words}");
-        }
-        source = inner.source();
-    }
-    text
+    let text = error.to_string();
+    let mut parts: Vec<&str> = text.split(": ").collect();
+    parts.dedup();
+    parts.join(": ")
 }
 
 fn seconds(duration: Duration) -> String {
@@ -304,6 +298,7 @@ mod tests {
             "Subject: two new models\r\n",
             "Message-ID: <0f@example.com>\r\n",
             "Auto-Submitted: auto-generated\r\n",
+            "MIME-Version: 1.0\r\n",
             "Content-Type: text/plain; charset=utf-8\r\n",
             "\r\n\r\ngroq:a\r\ngroq:b\r\n",
         ] {

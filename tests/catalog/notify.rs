@@ -3,12 +3,17 @@
 use crate::raw_server::{Act, Heard, play_to, send};
 use crate::stores::backend::Backend;
 use crate::support::Home;
+use crate::support::pty::heed_interrupts;
 use crate::support::smtp::{Smtp, header};
 use chrono::{TimeDelta, Utc};
 use llmbench::domain::listing::{Facts, ListedModel, Listing, ReadStatus};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// A home and a store in which providers' lists have changed.
 struct World {
@@ -86,14 +91,37 @@ impl World {
         std::fs::write(directory.join("config.toml"), text).unwrap();
     }
 
-    fn diff(&self, arguments: &[&str]) -> Said {
+    fn command(&self, arguments: &[&str]) -> Command {
         let url = self.backend.url();
         let mut command =
             self.home.llmbench(&[&["catalog", "diff", "--store", &url, "--notify"], arguments].concat());
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
-        let output = command.output().unwrap();
+        command
+    }
+
+    fn diff(&self, arguments: &[&str]) -> Said {
+        Self::said(self.command(arguments).output().unwrap())
+    }
+
+    /// One that is ended by a signal while the webhook has its document and has not answered.
+    fn ended_while_sending(&mut self, signal: Signal) -> Said {
+        let (url, heard) = hook_that(vec![Act::Hold]);
+        self.set("LLMBENCH_WEBHOOK_URL", url);
+        let mut command = self.command(&[]);
+        heed_interrupts(&mut command);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let start = Instant::now();
+        while heard.lock().unwrap().is_empty() {
+            assert!(start.elapsed() < Duration::from_secs(60), "nothing was sent");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        kill_process(Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap(), signal).unwrap();
+        Self::said(child.wait_with_output().unwrap())
+    }
+
+    fn said(output: Output) -> Said {
         let said = Said {
-            code: output.status.code().unwrap(),
+            code: output.status.code().unwrap_or(-1),
             out: String::from_utf8(output.stdout).unwrap(),
             notes: String::from_utf8(output.stderr).unwrap(),
         };
@@ -169,6 +197,7 @@ fn is_whole(message: &Value) {
         header(message, "Subject"),
         Some("llmbench: 1 measured and not listed, 2 new models, 1 gone, 1 change")
     );
+    assert_eq!(header(message, "MIME-Version"), Some("1.0"));
     assert_eq!((header(message, "Bcc"), header(message, "Auto-Submitted")), (None, Some("auto-generated")));
     let text = message["text"].as_str().unwrap();
     for line in ["  groq:new  context 4,096", "  groq:a  context 8,192 → 131,072", "  groq:b  last listed "]
@@ -253,11 +282,11 @@ async fn a_password_is_shown_to_the_server_alone() {
     );
     let file = world.home.path().join("password");
     std::fs::write(&file, "wrong\n").unwrap();
-    std::os::unix::fs::PermissionsExt::set_mode(&mut std::fs::metadata(&file).unwrap().permissions(), 0o600);
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
     world.configure(&format!("[notify]\nsmtp_password_file = '{}'", file.display()));
     let exposed = world.diff(&[]);
     assert!(exposed.notes.contains("can be read by others"), "{exposed:?}");
-    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
     let wrong = world.diff(&[]);
     assert!(wrong.code == 2 && wrong.notes.contains("535"), "{wrong:?}");
     std::fs::write(&file, format!("{CANARY}\n")).unwrap();
@@ -337,6 +366,25 @@ async fn a_webhook_that_refuses_is_told_again() {
     assert_eq!(world.diff(&[]).code, 1);
     assert_eq!(world.diff(&[]).code, 1);
     assert_eq!(heard.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn an_interrupted_sending_is_kept_and_one_that_was_killed_is_not_told_twice_at_once() {
+    let mut world = World::new(Backend::sqlite()).await;
+    let interrupted = world.ended_while_sending(Signal::INT);
+    assert_eq!(interrupted.code, 130, "{interrupted:?}");
+    assert!(
+        interrupted.notes.contains("interrupted\n5 findings kept, and sent next time"),
+        "{interrupted:?}"
+    );
+    let killed = world.ended_while_sending(Signal::KILL);
+    assert_eq!(killed.code, -1, "{killed:?}");
+    // Nobody knows whether it was taken: the hold ends by itself, some minutes later.
+    let (url, heard) = hook(OK);
+    world.set("LLMBENCH_WEBHOOK_URL", url);
+    let next = world.diff(&[]);
+    assert_eq!((next.code, heard.lock().unwrap().len()), (2, 0), "{next:?}");
+    assert!(next.notes.contains("5 findings in the hands of another llmbench"), "{next:?}");
 }
 
 #[tokio::test]

@@ -178,7 +178,7 @@ fn a_provider_is_asked_by_few_at_once() {
     let server = Server::start(move |path| {
         if path.ends_with("/models") {
             let ids: Vec<String> = (0..12).map(|number| format!(r#"{{"id":"m{number}"}}"#)).collect();
-            return json(format!(r#"{{"data":[{}]}}"#, ids.join(",")));
+            return json(format!(r#"{{"data":[{},{{"id":"evil\n[2J"}}]}}"#, ids.join(",")));
         }
         highest.fetch_max(counted.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
         assert!(gate.pass());
@@ -198,6 +198,7 @@ fn a_provider_is_asked_by_few_at_once() {
     let said = run(&["diff", "--pick=*", "--yes"]);
     assert_eq!(said.status, 1, "{said:?}");
     assert_eq!(said.err.matches("did not answer").count(), 12, "{said:?}");
+    assert!(said.err.contains("1 listed with a name that no model can have"), "{said:?}");
     assert_eq!(most.load(Ordering::SeqCst), 4);
     assert_eq!(office.ids(&["--disabled"]).len(), 12);
 }

@@ -9,7 +9,7 @@ use crate::commands::exit::{CommandError, Exit};
 use crate::commands::models::add::{Adding, add};
 use crate::commands::models::candidates::Candidate;
 use crate::commands::models::change::Desk;
-use crate::commands::models::choose::{candidate, from_list};
+use crate::commands::models::choose::{addable, candidate, from_list};
 use crate::domain::listing::CatalogRow;
 use crate::domain::nearest::nearest_names;
 use crate::output::catalog::stated;
@@ -32,9 +32,9 @@ pub async fn run(
     context: &Context,
     store: &dyn Store,
 ) -> Result<Exit, CommandError> {
-    let rows = newest_first(found);
+    let rows = addable(newest_first(found));
     if rows.is_empty() {
-        print::note("every listed model is in the catalogue: nothing to choose from");
+        print::note("every listed model that can be added is in the catalogue: nothing to choose from");
         return Ok(Exit::Yes);
     }
     let named = args.pick.as_deref().unwrap_or_default();

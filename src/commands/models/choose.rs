@@ -45,11 +45,8 @@ pub async fn choose(
     }
     let known = Known::load(store, std::slice::from_ref(&host.name)).await?;
     let staged = staged(store, &host.name).await?;
-    let rows: Vec<CatalogRow> = inventory(&known.now())
-        .into_iter()
-        .filter(|one| is_free(one, &known, &staged))
-        .map(|one| one.row)
-        .collect();
+    let free = inventory(&known.now()).into_iter().filter(|one| is_free(one, &known, &staged));
+    let rows = addable(free.map(|one| one.row).collect());
     if rows.is_empty() {
         return Err(CommandError::usage(format!(
             "{} lists no model that is not in the catalogue",
@@ -72,21 +69,24 @@ pub async fn from_list(
     choice: impl Fn(&CatalogRow) -> Choice,
     stop: &CancellationToken,
 ) -> Result<Vec<Candidate>, CommandError> {
-    let model = |row: &CatalogRow| ModelRef::new(&row.provider, &row.model_id);
-    let (addable, odd): (Vec<&CatalogRow>, Vec<&CatalogRow>) =
-        rows.iter().partition(|row| sound(&model(row)).is_ok());
+    let chosen = choose_many(title, rows.iter().map(choice).collect(), stop).await?;
+    Ok(chosen.into_iter().map(|place| candidate(&rows[place])).collect())
+}
+
+/// Those whose ids can be added; how many cannot is said.
+pub fn addable(rows: Vec<CatalogRow>) -> Vec<CatalogRow> {
+    let is_sound = |row: &CatalogRow| sound(&ModelRef::new(&row.provider, &row.model_id)).is_ok();
+    let (addable, odd): (Vec<CatalogRow>, Vec<CatalogRow>) = rows.into_iter().partition(is_sound);
     if !odd.is_empty() {
         print::note(&format!("{} listed with a name that no model can have, not offered", odd.len()));
     }
-    let choices = addable.iter().map(|row| choice(row)).collect();
-    let chosen = choose_many(title, choices, stop).await?;
-    Ok(chosen.into_iter().map(|place| candidate(addable[place])).collect())
+    addable
 }
 
-/// A listed model as one to be added, under the provider's name for it.
+/// A listed model as one to be added, under the provider's name for it, unless that could forge a line somewhere.
 pub fn candidate(row: &CatalogRow) -> Candidate {
-    let model = ModelRef::new(&row.provider, &row.model_id);
-    Candidate { display_name: Some(row.name.clone()), ..Candidate::new(model) }
+    let display_name = Some(row.name.clone()).filter(|name| !name.contains(char::is_control));
+    Candidate { display_name, ..Candidate::new(ModelRef::new(&row.provider, &row.model_id)) }
 }
 
 /// The providers that can be called, and those that have a list.

@@ -6,6 +6,7 @@
 mod aimock;
 mod boundaries;
 mod catalog;
+mod deploy;
 mod documents;
 mod errors;
 mod generated;

@@ -9,6 +9,7 @@ mod catalog;
 mod completions;
 mod daemon;
 mod doctor;
+mod deploy;
 mod documents;
 mod errors;
 mod generated;

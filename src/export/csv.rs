@@ -30,7 +30,7 @@ impl<W: Write + Send> Encoder for Csv<W> {
     fn row(&mut self, text: &str) -> io::Result<bool> {
         let split = split(&self.columns, text);
         for cell in &split.cells {
-            self.writer.write_field(shown(cell).as_bytes())?;
+            self.writer.write_field(shown(cell))?;
         }
         self.writer.write_field(&split.extra)?;
         self.writer.write_record(None::<&[u8]>)?;
@@ -42,26 +42,30 @@ impl<W: Write + Send> Encoder for Csv<W> {
     }
 }
 
-fn shown<'a>(cell: &'a Cell<'_>) -> Cow<'a, str> {
+fn shown<'a>(cell: &'a Cell<'_>) -> Cow<'a, [u8]> {
     match cell {
-        Cell::Null => "".into(),
-        Cell::Text(words) if is_formula(words) => disarm(words).into(),
-        Cell::Text(words) => Cow::Borrowed(words),
-        Cell::Date(words, _) => Cow::Borrowed(words),
-        Cell::Double(number) => (*number).into(),
-        Cell::Doubles(numbers) if numbers.contains(char::is_whitespace) => {
-            let numbers: Vec<&str> = numbers.split(',').map(str::trim).collect();
-            numbers.join(" ").into()
-        }
-        Cell::Doubles(numbers) => numbers.replace(',', " ").into(),
-        Cell::Integer(number) => number.to_string().into(),
-        Cell::Flag(flag) => if *flag { "true" } else { "false" }.into(),
+        Cell::Null => b"".into(),
+        Cell::Text(words) if is_formula(words) => disarm(words).into_bytes().into(),
+        Cell::Text(words) | Cell::Date(words, _) => words.as_bytes().into(),
+        Cell::Double(number) => number.as_bytes().into(),
+        Cell::Doubles(numbers) => spaced(numbers).into(),
+        Cell::Integer(number) => number.to_string().into_bytes().into(),
+        Cell::Flag(flag) => if *flag { &b"true"[..] } else { b"false" }.into(),
         Cell::Texts(texts) => {
             let texts: Vec<String> = texts.iter().map(|text| disarm(text)).collect();
-            texts.join("; ").into()
+            texts.join("; ").into_bytes().into()
         }
-        Cell::Json(document) => (*document).into(),
+        Cell::Json(document) => document.as_bytes().into(),
     }
+}
+
+/// Numbers with one space between them, where there were commas. Bytes, because these lists are most of a row.
+fn spaced(numbers: &str) -> Vec<u8> {
+    let comma_to_space = |byte| if byte == b',' { b' ' } else { byte };
+    if memchr::memchr3(b' ', b'\n', b'\t', numbers.as_bytes()).is_none() {
+        return numbers.bytes().map(comma_to_space).collect();
+    }
+    numbers.bytes().filter(|byte| !byte.is_ascii_whitespace()).map(comma_to_space).collect()
 }
 
 #[cfg(test)]

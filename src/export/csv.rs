@@ -21,7 +21,7 @@ impl<W: Write> Csv<W> {
     pub fn new(table: Table, out: W) -> io::Result<Self> {
         let columns = Columns::of(table);
         let mut writer = ::csv::Writer::from_writer(out);
-        writer.write_record(columns.all.iter().map(|(name, _)| *name).chain([EXTRA]))?;
+        writer.write_record(columns.all.iter().map(|(name, _)| *name).chain([EXTRA])).map_err(plain)?;
         Ok(Self { columns, writer })
     }
 }
@@ -30,15 +30,23 @@ impl<W: Write + Send> Encoder for Csv<W> {
     fn row(&mut self, text: &str) -> io::Result<bool> {
         let split = split(&self.columns, text);
         for cell in &split.cells {
-            self.writer.write_field(shown(cell))?;
+            self.writer.write_field(shown(cell)).map_err(plain)?;
         }
-        self.writer.write_field(&split.extra)?;
-        self.writer.write_record(None::<&[u8]>)?;
+        self.writer.write_field(&split.extra).map_err(plain)?;
+        self.writer.write_record(None::<&[u8]>).map_err(plain)?;
         Ok(split.sound)
     }
 
     fn finish(&mut self) -> io::Result<()> {
         self.writer.flush()
+    }
+}
+
+/// The system's own error, whose kind says whether the disk is full or the reader gone.
+fn plain(error: ::csv::Error) -> io::Error {
+    match error.into_kind() {
+        ::csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
     }
 }
 

@@ -34,7 +34,7 @@ pub struct MongoPages<'a> {
 /// How far a question has come.
 enum State {
     Asked(Question),
-    Reading(Cursor<RawDocumentBuf>),
+    Reading(Box<Cursor<RawDocumentBuf>>),
     Ended,
 }
 
@@ -59,7 +59,7 @@ impl Pages for MongoPages<'_> {
 async fn page(shared: &Shared, state: State) -> std::result::Result<(Page, State), Trouble> {
     let mut page = Page::default();
     let mut cursor = match state {
-        State::Asked(question) => ask(shared, question).await?,
+        State::Asked(question) => Box::new(ask(shared, question).await?),
         State::Reading(cursor) => cursor,
         State::Ended => return Ok((page, State::Ended)),
     };

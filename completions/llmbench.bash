@@ -178,6 +178,7 @@ _llmbench() {
             llmbench__subcmd__help__subcmd__models,undo)
                 cmd="llmbench__subcmd__help__subcmd__models__subcmd__undo"
                 ;;
+<<<<<<< HEAD
             llmbench__subcmd__help__subcmd__outbox,list)
                 cmd="llmbench__subcmd__help__subcmd__outbox__subcmd__list"
                 ;;
@@ -189,6 +190,13 @@ _llmbench() {
                 ;;
             llmbench__subcmd__help__subcmd__outbox,show)
                 cmd="llmbench__subcmd__help__subcmd__outbox__subcmd__show"
+=======
+            llmbench__subcmd__help__subcmd__results,compare)
+                cmd="llmbench__subcmd__help__subcmd__results__subcmd__compare"
+                ;;
+            llmbench__subcmd__help__subcmd__results,export)
+                cmd="llmbench__subcmd__help__subcmd__results__subcmd__export"
+>>>>>>> export
                 ;;
             llmbench__subcmd__help__subcmd__results,list)
                 cmd="llmbench__subcmd__help__subcmd__results__subcmd__list"
@@ -250,6 +258,7 @@ _llmbench() {
             llmbench__subcmd__models__subcmd__help,undo)
                 cmd="llmbench__subcmd__models__subcmd__help__subcmd__undo"
                 ;;
+<<<<<<< HEAD
             llmbench__subcmd__outbox,help)
                 cmd="llmbench__subcmd__outbox__subcmd__help"
                 ;;
@@ -279,6 +288,13 @@ _llmbench() {
                 ;;
             llmbench__subcmd__outbox__subcmd__help,show)
                 cmd="llmbench__subcmd__outbox__subcmd__help__subcmd__show"
+=======
+            llmbench__subcmd__results,compare)
+                cmd="llmbench__subcmd__results__subcmd__compare"
+                ;;
+            llmbench__subcmd__results,export)
+                cmd="llmbench__subcmd__results__subcmd__export"
+>>>>>>> export
                 ;;
             llmbench__subcmd__results,help)
                 cmd="llmbench__subcmd__results__subcmd__help"
@@ -288,6 +304,12 @@ _llmbench() {
                 ;;
             llmbench__subcmd__results,show)
                 cmd="llmbench__subcmd__results__subcmd__show"
+                ;;
+            llmbench__subcmd__results__subcmd__help,compare)
+                cmd="llmbench__subcmd__results__subcmd__help__subcmd__compare"
+                ;;
+            llmbench__subcmd__results__subcmd__help,export)
+                cmd="llmbench__subcmd__results__subcmd__help__subcmd__export"
                 ;;
             llmbench__subcmd__results__subcmd__help,help)
                 cmd="llmbench__subcmd__results__subcmd__help__subcmd__help"
@@ -1217,8 +1239,36 @@ _llmbench() {
             return 0
             ;;
         llmbench__subcmd__help__subcmd__results)
-            opts="list show"
+            opts="list show export compare"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__help__subcmd__results__subcmd__compare)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__help__subcmd__results__subcmd__export)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1929,7 +1979,7 @@ _llmbench() {
             return 0
             ;;
         llmbench__subcmd__results)
-            opts="-h -V --config --store --help --version list show help"
+            opts="-h -V --config --store --help --version list show export compare help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1950,9 +2000,161 @@ _llmbench() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        llmbench__subcmd__results__subcmd__help)
-            opts="list show help"
+        llmbench__subcmd__results__subcmd__compare)
+            opts="-m -h -V --from --since --to --metric --series --confidence --min-difference --json --wide --config --store --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --metric)
+                    COMPREPLY=($(compgen -W "all ttft tokens_per_second visible_tokens_per_second inter_token_latency generate_time" -- "${cur}"))
+                    return 0
+                    ;;
+                -m)
+                    COMPREPLY=($(compgen -W "all ttft tokens_per_second visible_tokens_per_second inter_token_latency generate_time" -- "${cur}"))
+                    return 0
+                    ;;
+                --series)
+                    COMPREPLY=($(compgen -W "published probe" -- "${cur}"))
+                    return 0
+                    ;;
+                --confidence)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --min-difference)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__results__subcmd__export)
+            opts="-p -m -f -o -q -h -V --from --since --to --provider --model --series --format --output --force --quiet --config --store --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --provider)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --model)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -m)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --series)
+                    COMPREPLY=($(compgen -W "published probe errors" -- "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "csv json ndjson parquet" -- "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -W "csv json ndjson parquet" -- "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__results__subcmd__help)
+            opts="list show export compare help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__results__subcmd__help__subcmd__compare)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__results__subcmd__help__subcmd__export)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

@@ -277,6 +277,7 @@ complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_see
 complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from help" -f -a "show" -d 'Tell everything about the errors of one model, or about one fingerprint; of all time unless --since says else'
 complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from help" -f -a "tail" -d 'Print errors as they happen, until interrupted'
 complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+<<<<<<< HEAD
 complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and not __fish_seen_subcommand_from list show retry replay help" -l state-dir -d 'The daemon\'s directory [env: LLMBENCH_STATE_DIR] [default: llmbench in the user\'s state directory]' -r -F
 complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and not __fish_seen_subcommand_from list show retry replay help" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
 complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and not __fish_seen_subcommand_from list show retry replay help" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
@@ -331,6 +332,17 @@ complete -c llmbench -n "__fish_llmbench_using_subcommand results; and not __fis
 complete -c llmbench -n "__fish_llmbench_using_subcommand results; and not __fish_seen_subcommand_from list show help" -f -a "list" -d 'The newest runs, newest first'
 complete -c llmbench -n "__fish_llmbench_using_subcommand results; and not __fish_seen_subcommand_from list show help" -f -a "show" -d 'One run with its timeline, or one error'
 complete -c llmbench -n "__fish_llmbench_using_subcommand results; and not __fish_seen_subcommand_from list show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+=======
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and not __fish_seen_subcommand_from list show export compare help" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and not __fish_seen_subcommand_from list show export compare help" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and not __fish_seen_subcommand_from list show export compare help" -s h -l help -d 'Print help'
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and not __fish_seen_subcommand_from list show export compare help" -s V -l version -d 'Print version'
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and not __fish_seen_subcommand_from list show export compare help" -f -a "list" -d 'The newest runs, newest first'
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and not __fish_seen_subcommand_from list show export compare help" -f -a "show" -d 'One run with its timeline, or one error'
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and not __fish_seen_subcommand_from list show export compare help" -f -a "export" -d 'Write stored rows as CSV, JSON or Parquet, oldest first; of all time unless --since says else'
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and not __fish_seen_subcommand_from list show export compare help" -f -a "compare" -d 'Tell whether two models, providers or windows differ; of the last 7 days unless --since says else'
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and not __fish_seen_subcommand_from list show export compare help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+>>>>>>> export
 complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from list" -s p -l provider -d 'Only this provider' -r
 complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from list" -s m -l model -d 'Only this model: provider:model_id, or a model_id beside --provider' -r
 complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from list" -l since -l from -d 'From when on: 24h, 7d, 2w, today, yesterday, 2026-11-01, \'2026-11-01 13:00\' or RFC 3339; local time where no offset is given' -r
@@ -350,8 +362,46 @@ complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_se
 complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Every stored field, too'
 complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from show" -s V -l version -d 'Print version'
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from export" -l since -l from -d 'From when on: 24h, 7d, 2w, today, yesterday, 2026-11-01, \'2026-11-01 13:00\' or RFC 3339; local time where no offset is given' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from export" -l to -d 'Up to when, in the same forms; that moment itself is outside [default: without end]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from export" -s p -l provider -d 'Only this provider' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from export" -s m -l model -d 'Only this model: provider:model_id, or a model_id beside --provider' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from export" -l series -d 'Which rows' -r -f -a "published\t'Runs of the published series'
+probe\t'All other runs'
+errors\t'Failed attempts, of every run'"
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from export" -s f -l format -d 'In which form [default: by the ending of FILE (.csv, .json, .ndjson, .jsonl, .parquet), else csv]' -r -f -a "csv\t'One header, one row a line'
+json\t'One JSON document'
+ndjson\t'One JSON document a line'
+parquet\t'Columns for analysis, binary'"
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from export" -s o -l output -d 'Where to; - is standard output. The file appears when it is whole, and not before' -r -F
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from export" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from export" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from export" -l force -d 'Replace FILE where it exists'
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from export" -s q -l quiet -d 'No progress and no notes; errors still appear, on standard error'
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from export" -s V -l version -d 'Print version'
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from compare" -l since -l from -d 'From when on: 24h, 7d, 2w, today, yesterday, 2026-11-01, \'2026-11-01 13:00\' or RFC 3339; local time where no offset is given' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from compare" -l to -d 'Up to when, in the same forms; that moment itself is outside [default: without end]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from compare" -s m -l metric -d 'Which figures (repeatable, or with commas between)' -r -f -a "all\t'Every one of the others'
+ttft\t'Start to the first visible text'
+tokens_per_second\t'Generated tokens, reasoning included, over the whole request'
+visible_tokens_per_second\t'Visible tokens over the whole request'
+inter_token_latency\t'Time between visible tokens'
+generate_time\t'The whole request'"
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from compare" -l series -d 'Which runs' -r -f -a "published\t'The published series'
+probe\t'All other runs'"
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from compare" -l confidence -d 'How sure an answer has to be: 0.95 or 95%' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from compare" -l min-difference -d 'A smaller difference (5% or 0.05) is none, however sure it is' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from compare" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from compare" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from compare" -l json -d 'One JSON document on standard output'
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from compare" -l wide -d 'Every model, however many there are, and every column'
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from compare" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from compare" -s V -l version -d 'Print version'
 complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from help" -f -a "list" -d 'The newest runs, newest first'
 complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from help" -f -a "show" -d 'One run with its timeline, or one error'
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from help" -f -a "export" -d 'Write stored rows as CSV, JSON or Parquet, oldest first; of all time unless --since says else'
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from help" -f -a "compare" -d 'Tell whether two models, providers or windows differ; of the last 7 days unless --since says else'
 complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c llmbench -n "__fish_llmbench_using_subcommand status" -s p -l provider -d 'This provider alone (repeatable)' -r
 complete -c llmbench -n "__fish_llmbench_using_subcommand status" -l watch -d 'Refresh every 2 seconds, or as often as said, until interrupted' -r
@@ -395,3 +445,5 @@ complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from outbox" -f -a "replay" -d 'Send delivered rows once more, after the store was restored from a backup; harmless where it has them'
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from results" -f -a "list" -d 'The newest runs, newest first'
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from results" -f -a "show" -d 'One run with its timeline, or one error'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from results" -f -a "export" -d 'Write stored rows as CSV, JSON or Parquet, oldest first; of all time unless --since says else'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from results" -f -a "compare" -d 'Tell whether two models, providers or windows differ; of the last 7 days unless --since says else'

@@ -67,7 +67,7 @@ pub struct ListArgs {
 #[derive(Debug, Args)]
 pub struct ShowArgs {
     /// A number or an id that `outbox list` prints
-    #[arg(value_name = "ID")]
+    #[arg(id = "row", value_name = "ROW")]
     pub id: String,
     /// One JSON document on standard output
     #[arg(long)]
@@ -78,7 +78,7 @@ pub struct ShowArgs {
 #[derive(Debug, Args)]
 pub struct RetryArgs {
     /// Numbers or ids that `outbox list` prints
-    #[arg(value_name = "ID", required_unless_present = "all", conflicts_with = "all")]
+    #[arg(id = "rows", value_name = "ROW", required_unless_present = "all", conflicts_with = "all")]
     pub ids: Vec<String>,
     /// All that are quarantined
     #[arg(long)]

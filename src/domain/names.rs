@@ -266,6 +266,15 @@ pub const ALL: &[&str] = &[
     COLUMNS,
     SSL_CERT_FILE,
     XDG_STATE_HOME,
+    LLMBENCH_STATE_DIR,
+    LLMBENCH_VANTAGE,
+    MONGODB_COLLECTION_MODEL_STATUS,
+    FRESH_MINUTES,
+    BENCHMARK_PROVIDERS,
+    BENCHMARK_EXCLUDED_PROVIDERS,
+    BENCHMARK_DEADLINE_SECONDS,
+    BENCHMARK_CONCURRENCY,
+    SCHEDULER_TICK_SECONDS,
 ];
 
 #[cfg(test)]
@@ -276,7 +285,8 @@ mod tests {
     fn the_list_has_every_name() {
         let written = include_str!("names.rs").lines().filter_map(|line| line.strip_prefix("pub const "));
         let named = written.filter_map(|rest| rest.split_once(": &str = ")).map(|(name, _)| name);
-        let missing: Vec<&str> = named.filter(|name| !ALL.contains(name)).collect();
+        let missing: Vec<&str> =
+            named.filter(|name| !ALL.iter().any(|known| known.trim_end_matches('_') == *name)).collect();
         assert_eq!(missing, Vec::<&str>::new(), "to be put into ALL");
     }
 }

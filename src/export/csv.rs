@@ -21,7 +21,7 @@ impl<W: Write> Csv<W> {
     pub fn new(table: Table, out: W) -> io::Result<Self> {
         let columns = Columns::of(table);
         let mut writer = ::csv::Writer::from_writer(out);
-        writer.write_record(columns.all.iter().map(|(name, _)| *name).chain([EXTRA]))?;
+        writer.write_record(columns.all.iter().map(|(name, _)| *name).chain([EXTRA])).map_err(plain)?;
         Ok(Self { columns, writer })
     }
 }
@@ -30,10 +30,10 @@ impl<W: Write + Send> Encoder for Csv<W> {
     fn row(&mut self, text: &str) -> io::Result<bool> {
         let split = split(&self.columns, text);
         for cell in &split.cells {
-            self.writer.write_field(shown(cell).as_bytes())?;
+            self.writer.write_field(shown(cell)).map_err(plain)?;
         }
-        self.writer.write_field(&split.extra)?;
-        self.writer.write_record(None::<&[u8]>)?;
+        self.writer.write_field(&split.extra).map_err(plain)?;
+        self.writer.write_record(None::<&[u8]>).map_err(plain)?;
         Ok(split.sound)
     }
 
@@ -42,26 +42,38 @@ impl<W: Write + Send> Encoder for Csv<W> {
     }
 }
 
-fn shown<'a>(cell: &'a Cell<'_>) -> Cow<'a, str> {
+/// The system's own error, whose kind says whether the disk is full or the reader gone.
+fn plain(error: ::csv::Error) -> io::Error {
+    match error.into_kind() {
+        ::csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
+}
+
+fn shown<'a>(cell: &'a Cell<'_>) -> Cow<'a, [u8]> {
     match cell {
-        Cell::Null => "".into(),
-        Cell::Text(words) if is_formula(words) => disarm(words).into(),
-        Cell::Text(words) => Cow::Borrowed(words),
-        Cell::Date(words, _) => Cow::Borrowed(words),
-        Cell::Double(number) => (*number).into(),
-        Cell::Doubles(numbers) if numbers.contains(char::is_whitespace) => {
-            let numbers: Vec<&str> = numbers.split(',').map(str::trim).collect();
-            numbers.join(" ").into()
-        }
-        Cell::Doubles(numbers) => numbers.replace(',', " ").into(),
-        Cell::Integer(number) => number.to_string().into(),
-        Cell::Flag(flag) => if *flag { "true" } else { "false" }.into(),
+        Cell::Null => b"".into(),
+        Cell::Text(words) if is_formula(words) => disarm(words).into_bytes().into(),
+        Cell::Text(words) | Cell::Date(words, _) => words.as_bytes().into(),
+        Cell::Double(number) => number.as_bytes().into(),
+        Cell::Doubles(numbers) => spaced(numbers).into(),
+        Cell::Integer(number) => number.to_string().into_bytes().into(),
+        Cell::Flag(flag) => if *flag { &b"true"[..] } else { b"false" }.into(),
         Cell::Texts(texts) => {
             let texts: Vec<String> = texts.iter().map(|text| disarm(text)).collect();
-            texts.join("; ").into()
+            texts.join("; ").into_bytes().into()
         }
-        Cell::Json(document) => (*document).into(),
+        Cell::Json(document) => document.as_bytes().into(),
     }
+}
+
+/// Numbers with one space between them, where there were commas. Bytes, because these lists are most of a row.
+fn spaced(numbers: &str) -> Vec<u8> {
+    let comma_to_space = |byte| if byte == b',' { b' ' } else { byte };
+    if memchr::memchr3(b' ', b'\n', b'\t', numbers.as_bytes()).is_none() {
+        return numbers.bytes().map(comma_to_space).collect();
+    }
+    numbers.bytes().filter(|byte| !byte.is_ascii_whitespace()).map(comma_to_space).collect()
 }
 
 #[cfg(test)]

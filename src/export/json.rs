@@ -68,7 +68,7 @@ fn line(text: &str) -> (Cow<'_, str>, bool) {
     match fields(text, |_, _| ()) {
         Err(_) => (wrapped(text).into(), false),
         // JSON may have line breaks between its parts.
-        Ok(()) if text.contains(['\n', '\r']) => {
+        Ok(()) if memchr::memchr2(b'\n', b'\r', text.as_bytes()).is_some() => {
             let written: Option<Value> = serde_json::from_str(text).ok();
             (written.map_or_else(|| wrapped(text), |row| row.to_string()).into(), true)
         }

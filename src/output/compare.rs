@@ -114,8 +114,13 @@ fn head(comparison: &Comparison, view: &View) -> Vec<String> {
         vec![format!("medians, B against A, {} runs, {sure} sure in all", comparison.asked.series)];
     if comparison.paired {
         let (both, rest) = comparison.models_counted();
-        words.push(format!("over the {both} models that both have"));
-        words.extend((rest > 0).then(|| format!("{rest} others left out")));
+        words.push(if both == 1 {
+            "over the one model that both have".to_owned()
+        } else {
+            format!("over the {both} models that both have")
+        });
+        words
+            .extend((rest > 0).then(|| format!("{rest} other{} left out", if rest == 1 { "" } else { "s" })));
     }
     if comparison.asked.min_difference > 0.0 {
         words.push(format!("less than {} is no difference", units::share(comparison.asked.min_difference)));
@@ -149,13 +154,13 @@ const COLUMNS: [Column; 8] = [
     Column::number("CHANGE"),
     Column::number("INTERVAL").rank(1),
     Column::new("").rank(2),
-    Column::new("ANSWER"),
+    Column::new("DIFFERENCE"),
 ];
 
 fn figures(comparison: &Comparison, view: &View) -> Vec<String> {
     let unicode = view.terminal.unicode;
     let found = comparison.figures.iter().filter_map(|judged| judged.found);
-    let reach = found.flat_map(|found| [found.ratio_interval.low - 1.0, found.ratio_interval.high - 1.0]);
+    let reach = found.flat_map(|found| [found.ratio_interval.low.ln(), found.ratio_interval.high.ln()]);
     let reach = reach.map(f64::abs).fold(0.0, f64::max);
     let row = |judged: &Judged| {
         let Some(found) = judged.found else {
@@ -200,7 +205,7 @@ fn answer(judged: &Judged) -> String {
     match (judged.real, judged.figure.better == Better::Lower) {
         (Some(true), lower) if less == lower => "B is faster",
         (Some(true), _) => "B is slower",
-        _ => "no real difference",
+        _ => "none",
     }
     .to_owned()
 }
@@ -211,10 +216,11 @@ fn change(ratio: f64) -> String {
     if percent >= 999.5 { format!("x {}", units::short_rate(ratio)) } else { format!("{percent:+.1} %") }
 }
 
-/// An interval to scale: its ends, the ratio itself, and a line where nothing changes.
+/// An interval on a logarithmic scale, so that half and double lie as far from the line where nothing changes: its ends, and
+/// the ratio itself. `reach` is the logarithm that lies at the edge.
 fn drawing(found: &Found, reach: f64, unicode: bool) -> String {
     let place = |ratio: f64| {
-        let share = if reach > 0.0 { (ratio - 1.0) / reach } else { 0.0 };
+        let share = if reach > 0.0 { ratio.ln() / reach } else { 0.0 };
         let middle = (SCALE / 2) as f64;
         (middle + share * middle).round().clamp(0.0, (SCALE - 1) as f64) as usize
     };
@@ -367,10 +373,46 @@ mod tests {
 
     #[test]
     fn intervals_are_drawn_to_scale() {
-        assert_eq!(drawing(&found(0.5, 0.75, 1.0), 0.5, true), "├─────●─────┤············");
-        assert_eq!(drawing(&found(1.1, 1.2, 1.5), 0.5, true), "············│·├──●──────┤"[..].to_owned());
-        assert_eq!(drawing(&found(0.9, 1.0, 1.1), 0.5, false), "..........[-o-]..........");
+        let double = 2_f64.ln();
+        assert_eq!(drawing(&found(0.5, 0.707, 1.0), double, true), "├─────●─────┤············");
+        assert_eq!(drawing(&found(1.0, 1.414, 2.0), double, true), "············├─────●─────┤");
+        assert_eq!(drawing(&found(1.414, 1.7, 2.0), double, true), "············│·····├──●──┤");
+        assert_eq!(drawing(&found(0.9, 1.0, 1.1), double, false), "..........[-o-]..........");
         assert_eq!(drawing(&found(1.0, 1.0, 1.0), 0.0, false), "............o............");
+    }
+
+    #[test]
+    fn the_document_is_as_its_schema_says() {
+        let text = include_str!("../../docs/schema/results_compare.schema.json");
+        let schema: Value = serde_json::from_str(text).unwrap();
+        let side = Side {
+            text: "groq@7d..".to_owned(),
+            provider: Some("groq".to_owned()),
+            model: None,
+            window: Window { from: chrono::DateTime::from_timestamp_millis(0), to: None },
+            runs: 9,
+            suspect: 1,
+            odd: 0,
+            odd_values: 0,
+        };
+        let asked =
+            Asked { series: "probe", confidence: 0.95, confidence_each: 0.975, min_difference: 0.0, seed: 7 };
+        let judged = |place: usize, found: Option<Found>| {
+            let figure = &crate::measure::compare::FIGURES[place];
+            Judged { figure, found, real: found.map(|found| found.is_real(0.0)) }
+        };
+        let figures = vec![judged(0, Some(found(0.5, 0.6, 0.7))), judged(1, None)];
+        let blocks = vec![Block { a: vec![1.0; 5], b: vec![2.0; 5] }, Block::default()];
+        let models = vec![Model { name: "m".to_owned(), figures: blocks }];
+        let (a, b) = (side.clone(), side);
+        let comparison = Comparison { asked, a, b, paired: true, figures, models };
+        let document = document(&comparison);
+        assert_eq!(crate::output::schema_check::violations(&schema, &document), Vec::<String>::new());
+        assert_eq!((&document["real"], &document["models_in_both"]), (&json!(true), &json!(1)));
+        let nothing = Comparison { figures: vec![judged(1, None)], models: Vec::new(), ..comparison };
+        let document = super::document(&nothing);
+        assert_eq!(crate::output::schema_check::violations(&schema, &document), Vec::<String>::new());
+        assert_eq!(document["real"], Value::Null);
     }
 
     #[test]
@@ -396,6 +438,6 @@ mod tests {
         assert_eq!(said(0, 1.5, Some(true)), "B is slower");
         assert_eq!(said(1, 1.5, Some(true)), "B is faster");
         assert_eq!(said(1, 0.5, Some(true)), "B is slower");
-        assert_eq!(said(1, 0.5, Some(false)), "no real difference");
+        assert_eq!(said(1, 0.5, Some(false)), "none");
     }
 }

@@ -203,25 +203,25 @@ fn write(job: &Job, target: Target, mut queue: mpsc::Receiver<Option<Page>>) -> 
     }
 }
 
-/// Encodes pages; `None` where they ended without their end.
+/// Encodes pages; `None` where they ended without their end. Nothing is written before the store has answered.
 fn encode(
     job: &Job,
     out: &mut (impl Write + Send),
     next: &mut impl FnMut() -> Option<Option<Page>>,
 ) -> io::Result<Option<Written>> {
+    let Some(mut page) = next() else { return Ok(None) };
     let mut rows: Box<dyn Encoder + '_> = encoder(job.format, job.table, &job.head, out)?;
     let mut written = Written::default();
-    while let Some(page) = next() {
-        let Some(page) = page else {
-            rows.finish()?;
-            return Ok(Some(written));
-        };
-        for row in page.rows() {
+    while let Some(filled) = page {
+        for row in filled.rows() {
             written.odd += u64::from(!rows.row(row)?);
             written.rows += 1;
         }
+        let Some(following) = next() else { return Ok(None) };
+        page = following;
     }
-    Ok(None)
+    rows.finish()?;
+    Ok(Some(written))
 }
 
 fn unwritten(error: &io::Error) -> CommandError {

@@ -135,8 +135,8 @@ mod tests {
             .text(4, "ab")
             .i32s(5, &[1, 2])
             .texts(6, &["x"])
-            .inner(8, |inner| drop(inner.i32(1, 0)))
-            .structs(9, &[7], |item, inner| drop(inner.i32(2, *item)))
+            .inner(8, |inner| _ = inner.i32(1, 0))
+            .structs(9, &[7], |item, inner| _ = inner.i32(2, *item))
             .end();
         #[rustfmt::skip]
         let expected = [

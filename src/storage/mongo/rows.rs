@@ -35,7 +35,7 @@ pub struct MongoPages<'a> {
 #[allow(clippy::large_enum_variant, reason = "one of them exists, and it lives where it is made")]
 enum State {
     Asked(Question),
-    Reading(Cursor<RawDocumentBuf>),
+    Reading(Box<Cursor<RawDocumentBuf>>),
     Ended,
 }
 
@@ -60,7 +60,7 @@ impl Pages for MongoPages<'_> {
 async fn page(shared: &Shared, state: State) -> std::result::Result<(Page, State), Trouble> {
     let mut page = Page::default();
     let mut cursor = match state {
-        State::Asked(question) => ask(shared, question).await?,
+        State::Asked(question) => Box::new(ask(shared, question).await?),
         State::Reading(cursor) => cursor,
         State::Ended => return Ok((page, State::Ended)),
     };

@@ -1,5 +1,5 @@
-//! Rows in bulk. A page is two short statements: which rows are next, by an index, and then their documents, so that no
-//! sort carries documents and the thread is free for others between two pages.
+//! Rows in bulk. A page is two short statements side by side: one that finds the rows in order, by an index, and one that
+//! takes their documents. So no sort carries documents, and the thread is free for others between two pages.
 
 use super::errors::Trouble;
 use super::owner::Owner;
@@ -44,23 +44,23 @@ fn page(
     mark: Option<Mark>,
 ) -> Result<(Page, Option<Mark>), Trouble> {
     let (sql, parameters) = next_rows(question, mark.as_ref());
-    let mut statement = connection.prepare_cached(&sql)?;
-    let found = statement
-        .query_map(params_from_iter(parameters), |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))?;
-    let found: Vec<(i64, Mark)> = found.collect::<rusqlite::Result<_>>()?;
+    let mut order = connection.prepare_cached(&sql)?;
+    let mut order = order.query(params_from_iter(parameters))?;
     let sql = format!("SELECT doc FROM {} WHERE rowid = ?", name(question.table));
-    let mut statement = connection.prepare_cached(&sql)?;
+    let mut documents = connection.prepare_cached(&sql)?;
     let (mut page, mut last) = (Page::default(), mark);
-    for (number, at) in found {
-        let mut rows = statement.query([number])?;
-        // A row that is gone by now is passed over.
-        if let Some(row) = rows.next()? {
+    while !page.is_full()
+        && let Some(next) = order.next()?
+    {
+        last = Some((next.get(1)?, next.get(2)?));
+        let mut found = documents.query([next.get::<_, i64>(0)?])?;
+        // Right behind the look for its place: what was read for that is still at hand.
+        if let Some(row) = found.next()? {
             let bytes = row.get_ref(0)?.as_bytes_or_null().ok().flatten().unwrap_or_default();
-            page.add(|text| text.push_str(&String::from_utf8_lossy(bytes)));
-        }
-        last = Some(at);
-        if page.is_full() {
-            break;
+            page.add(|text| match std::str::from_utf8(bytes) {
+                Ok(document) => text.push_str(document),
+                Err(_) => text.push_str(&String::from_utf8_lossy(bytes)),
+            });
         }
     }
     Ok((page, last))

@@ -178,7 +178,6 @@ _llmbench() {
             llmbench__subcmd__help__subcmd__models,undo)
                 cmd="llmbench__subcmd__help__subcmd__models__subcmd__undo"
                 ;;
-<<<<<<< HEAD
             llmbench__subcmd__help__subcmd__outbox,list)
                 cmd="llmbench__subcmd__help__subcmd__outbox__subcmd__list"
                 ;;
@@ -190,13 +189,6 @@ _llmbench() {
                 ;;
             llmbench__subcmd__help__subcmd__outbox,show)
                 cmd="llmbench__subcmd__help__subcmd__outbox__subcmd__show"
-=======
-            llmbench__subcmd__help__subcmd__results,compare)
-                cmd="llmbench__subcmd__help__subcmd__results__subcmd__compare"
-                ;;
-            llmbench__subcmd__help__subcmd__results,export)
-                cmd="llmbench__subcmd__help__subcmd__results__subcmd__export"
->>>>>>> export
                 ;;
             llmbench__subcmd__help__subcmd__results,list)
                 cmd="llmbench__subcmd__help__subcmd__results__subcmd__list"
@@ -258,7 +250,6 @@ _llmbench() {
             llmbench__subcmd__models__subcmd__help,undo)
                 cmd="llmbench__subcmd__models__subcmd__help__subcmd__undo"
                 ;;
-<<<<<<< HEAD
             llmbench__subcmd__outbox,help)
                 cmd="llmbench__subcmd__outbox__subcmd__help"
                 ;;
@@ -288,13 +279,6 @@ _llmbench() {
                 ;;
             llmbench__subcmd__outbox__subcmd__help,show)
                 cmd="llmbench__subcmd__outbox__subcmd__help__subcmd__show"
-=======
-            llmbench__subcmd__results,compare)
-                cmd="llmbench__subcmd__results__subcmd__compare"
-                ;;
-            llmbench__subcmd__results,export)
-                cmd="llmbench__subcmd__results__subcmd__export"
->>>>>>> export
                 ;;
             llmbench__subcmd__results,help)
                 cmd="llmbench__subcmd__results__subcmd__help"

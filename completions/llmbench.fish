@@ -277,7 +277,6 @@ complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_see
 complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from help" -f -a "show" -d 'Tell everything about the errors of one model, or about one fingerprint; of all time unless --since says else'
 complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from help" -f -a "tail" -d 'Print errors as they happen, until interrupted'
 complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-<<<<<<< HEAD
 complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and not __fish_seen_subcommand_from list show retry replay help" -l state-dir -d 'The daemon\'s directory [env: LLMBENCH_STATE_DIR] [default: llmbench in the user\'s state directory]' -r -F
 complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and not __fish_seen_subcommand_from list show retry replay help" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
 complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and not __fish_seen_subcommand_from list show retry replay help" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
@@ -332,17 +331,6 @@ complete -c llmbench -n "__fish_llmbench_using_subcommand results; and not __fis
 complete -c llmbench -n "__fish_llmbench_using_subcommand results; and not __fish_seen_subcommand_from list show help" -f -a "list" -d 'The newest runs, newest first'
 complete -c llmbench -n "__fish_llmbench_using_subcommand results; and not __fish_seen_subcommand_from list show help" -f -a "show" -d 'One run with its timeline, or one error'
 complete -c llmbench -n "__fish_llmbench_using_subcommand results; and not __fish_seen_subcommand_from list show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-=======
-complete -c llmbench -n "__fish_llmbench_using_subcommand results; and not __fish_seen_subcommand_from list show export compare help" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
-complete -c llmbench -n "__fish_llmbench_using_subcommand results; and not __fish_seen_subcommand_from list show export compare help" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
-complete -c llmbench -n "__fish_llmbench_using_subcommand results; and not __fish_seen_subcommand_from list show export compare help" -s h -l help -d 'Print help'
-complete -c llmbench -n "__fish_llmbench_using_subcommand results; and not __fish_seen_subcommand_from list show export compare help" -s V -l version -d 'Print version'
-complete -c llmbench -n "__fish_llmbench_using_subcommand results; and not __fish_seen_subcommand_from list show export compare help" -f -a "list" -d 'The newest runs, newest first'
-complete -c llmbench -n "__fish_llmbench_using_subcommand results; and not __fish_seen_subcommand_from list show export compare help" -f -a "show" -d 'One run with its timeline, or one error'
-complete -c llmbench -n "__fish_llmbench_using_subcommand results; and not __fish_seen_subcommand_from list show export compare help" -f -a "export" -d 'Write stored rows as CSV, JSON or Parquet, oldest first; of all time unless --since says else'
-complete -c llmbench -n "__fish_llmbench_using_subcommand results; and not __fish_seen_subcommand_from list show export compare help" -f -a "compare" -d 'Tell whether two models, providers or windows differ; of the last 7 days unless --since says else'
-complete -c llmbench -n "__fish_llmbench_using_subcommand results; and not __fish_seen_subcommand_from list show export compare help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
->>>>>>> export
 complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from list" -s p -l provider -d 'Only this provider' -r
 complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from list" -s m -l model -d 'Only this model: provider:model_id, or a model_id beside --provider' -r
 complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from list" -l since -l from -d 'From when on: 24h, 7d, 2w, today, yesterday, 2026-11-01, \'2026-11-01 13:00\' or RFC 3339; local time where no offset is given' -r

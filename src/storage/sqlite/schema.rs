@@ -1,6 +1,7 @@
 //! Tables and indexes, and how an older file becomes a newer one. Each row keeps its whole document in `doc`; the columns
 //! beside it are what is searched by.
 
+use super::entries;
 use super::errors::Trouble;
 use super::history;
 use super::listings;
@@ -122,6 +123,7 @@ const STEPS: &[&str] = &[
 ",
     history::INDEXES,
     listings::TABLES,
+    entries::INDEXES,
 ];
 
 /// What [`migrate`] creates, for people.

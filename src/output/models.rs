@@ -5,7 +5,6 @@ use super::history::{self, ChangeView};
 use super::{csv as cells, json as document, text, units, view, view::View};
 use crate::domain::window::span;
 use chrono::{DateTime, Utc};
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::io;
@@ -123,25 +122,37 @@ pub fn table(rows: &[ModelRow], wanted: Wanted, now: DateTime<Utc>, view: &View)
         rows.iter().map(|row| columns.iter().map(|column| column.cell(row, now, view)).collect()).collect();
     let limit = view.terminal.text_limit().filter(|_| !wanted.wide);
     let widths = fit(columns, &cells, limit, wanted.off);
-    let kept = || widths.iter().enumerate().filter_map(|(place, width)| width.map(|width| (place, width)));
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(kept().map(|(place, _)| columns[place].title()));
-    for row in &cells {
-        let unicode = view.terminal.unicode;
-        table.add_row(kept().map(|(place, width)| text::cut(&row[place], width, unicode)));
-    }
-    let aligned: Vec<Column> = kept().map(|(place, _)| columns[place]).collect();
-    for (place, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((if place == 0 { 0 } else { GAP as u16 }, 0));
-        if matches!(aligned[place], Success | Ttft | Rate) {
-            column.set_cell_alignment(CellAlignment::Right);
+    let titles = columns.iter().map(|column| column.title().to_owned()).collect();
+    let line = |cells: &Vec<String>| line(columns, cells, &widths, limit, view.terminal.unicode);
+    std::iter::once(&titles).chain(&cells).map(line).collect()
+}
+
+/// One line, its cells cut and padded to the widths of their columns.
+fn line(
+    columns: &[Column],
+    cells: &[String],
+    widths: &[Option<usize>],
+    limit: Option<usize>,
+    unicode: bool,
+) -> String {
+    let mut line = String::new();
+    for ((column, cell), width) in columns.iter().zip(cells).zip(widths) {
+        let Some(width) = *width else { continue };
+        if !line.is_empty() {
+            line.extend(std::iter::repeat_n(' ', GAP));
+        }
+        let cell = text::cut(cell, width, unicode);
+        let room = std::iter::repeat_n(' ', width.saturating_sub(text::width(&cell)));
+        if matches!(column, Success | Ttft | Rate) {
+            line.extend(room);
+            line.push_str(&cell);
+        } else {
+            line.push_str(&cell);
+            line.extend(room);
         }
     }
-    let lines = table.lines().map(|line| line.trim_end().to_owned());
-    let lines =
-        lines.map(|line| limit.map_or(line.clone(), |most| text::cut(&line, most, view.terminal.unicode)));
-    lines.map(|line| line + "\n").collect()
+    let line = line.trim_end();
+    limit.map_or_else(|| line.to_owned(), |most| text::cut(line, most, unicode)) + "\n"
 }
 
 /// The width of each column, `None` for those that are left out.

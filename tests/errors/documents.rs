@@ -97,9 +97,9 @@ async fn sheets_have_one_header_and_no_formula() {
     for world in worlds().await {
         let sheet = world.told(&["errors", "summary", "--csv", "--by", "model", "--from", "2026-08-01"]);
         let mut lines = sheet.lines();
-        let header = "provider,model,kind,stage,fingerprint,errors,share,successes,success_rate,first_seen,last_seen,message";
+        let header = "provider,model,kind,cause,stage,fingerprint,errors,share,successes,success_rate,first_seen,last_seen,message";
         assert_eq!(lines.next(), Some(header));
-        assert!(lines.next().unwrap().starts_with("groq,gone,,,,3,"), "{sheet}");
+        assert!(lines.next().unwrap().starts_with("groq,gone,,,,,3,"), "{sheet}");
         let runs = world.told(&["results", "list", "--csv"]);
         assert_eq!(runs.lines().count(), 6);
         assert!(runs.starts_with("outcome,_id,") && runs.contains("\nsuccess,run-4,openai,gpt,"), "{runs}");
@@ -132,6 +132,7 @@ async fn every_key_is_documented() {
         ("## `errors summary --json`", summary),
         ("## `errors show --json`", world.document(&of_the_day(&["errors", "show", "groq:gone"]))),
         ("## `results list --json`", world.document(&["results", "list", "--json"])),
+        ("## `results list --counts --json`", world.document(&["results", "list", "--counts", "--json"])),
         ("## `results show --json`", world.document(&["results", "show", "run-0", "--json"])),
     ] {
         let section = page.split(title).nth(1).unwrap_or_else(|| panic!("no {title}"));

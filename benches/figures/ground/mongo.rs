@@ -5,6 +5,7 @@ use crate::Failed;
 use crate::process::{self, Process};
 use crate::subject::{home, llmbench};
 use mongodb::bson::{self, Bson, DateTime, Document, doc};
+use mongodb::error::ErrorKind;
 use mongodb::{Client, Database};
 use serde_json::{Map, Value};
 use std::net::TcpListener;
@@ -15,6 +16,8 @@ use tokio::runtime::Runtime;
 
 /// How long the server may take to start.
 const START: Duration = Duration::from_secs(60);
+/// `NamespaceNotFound`.
+const NAMESPACE_NOT_FOUND: i32 = 26;
 /// Errors of the last day, and a tenth of those before it.
 pub const TENTH: &str = "errors_tenth";
 
@@ -26,7 +29,6 @@ pub struct Ground {
     directory: PathBuf,
     port: u16,
     runtime: Runtime,
-    database: Database,
 }
 
 impl Ground {
@@ -40,9 +42,7 @@ impl Ground {
         command.arg("--port").arg(port.to_string()).arg("--dbpath").arg(directory.join("data"));
         let process = Process::start(command, &directory);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let uri = url(port);
-        let database = runtime.block_on(async { Client::with_uri_str(&uri).await })?.database("ground");
-        let ground = Self { home: home()?, process, directory, port, runtime, database };
+        let ground = Self { home: home()?, process, directory, port, runtime };
         ground.fill(size)?;
         Ok(ground)
     }
@@ -115,7 +115,7 @@ impl Ground {
             doc! { "$out": into },
         ];
         let made = async {
-            let seeds = self.database.collection::<Document>("seed");
+            let seeds = self.database().await?.collection::<Document>("seed");
             seeds.drop().await?;
             seeds.insert_one(seed).await?;
             seeds.aggregate(pipeline).allow_disk_use(true).await?;
@@ -124,8 +124,14 @@ impl Ground {
         Ok(self.runtime.block_on(made)?)
     }
 
+    /// The database, for as long as one question takes: between questions nobody looks after the driver's own tasks.
+    async fn database(&self) -> Result<Database, mongodb::error::Error> {
+        let patient = "&connectTimeoutMS=60000&heartbeatFrequencyMS=60000";
+        Ok(Client::with_uri_str(self.url() + patient).await?.database("ground"))
+    }
+
     fn ask(&self, command: Document) -> Result<Document, mongodb::error::Error> {
-        self.runtime.block_on(async { self.database.run_command(command).await })
+        self.runtime.block_on(async { self.database().await?.run_command(command).await })
     }
 
     /// How long the server worked while `work` was done, by its profiler: questions at the same time count once.
@@ -134,8 +140,7 @@ impl Ground {
         work: impl FnOnce() -> Result<Duration, Failed>,
     ) -> Result<(Duration, Duration), Failed> {
         self.ask(doc! { "profile": 0 })?;
-        self.runtime
-            .block_on(async { self.database.collection::<Document>("system.profile").drop().await })?;
+        self.ask(doc! { "drop": "system.profile" }).or_else(absent)?;
         self.ask(doc! { "profile": 2 })?;
         let wall = work()?;
         self.ask(doc! { "profile": 0 })?;
@@ -149,6 +154,14 @@ impl Ground {
             Some((end - i64::from(row.get_i32("millis").ok()?), end))
         };
         Ok((wall, covered(rows.iter().filter_map(stretch).collect())))
+    }
+}
+
+/// What is not there need not be dropped.
+fn absent(error: mongodb::error::Error) -> Result<Document, mongodb::error::Error> {
+    match error.kind.as_ref() {
+        ErrorKind::Command(command) if command.code == NAMESPACE_NOT_FOUND => Ok(Document::new()),
+        _ => Err(error),
     }
 }
 

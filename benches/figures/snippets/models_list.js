@@ -11,8 +11,9 @@ const errors = new Map(db.errors_cloud.aggregate([
     { $match: { ts: { $gte: day } } }, { $group: { _id: by, n: { $sum: 1 } } },
 ]).toArray().map(row => [key(row._id), row.n]));
 const health = new Map(db.bench_model_health.find().toArray().map(row => [row._id, row.freshness_status]));
-db.models.find({ enabled: true, deprecated: { $ne: true } }).sort({ provider: 1, model_id: 1 }).forEach(entry => {
+const enabled = db.models.find({ enabled: true, deprecated: { $ne: true } }).sort({ provider: 1, model_id: 1 });
+print(enabled.toArray().map(entry => {
     const name = entry.provider + ":" + entry.model_id, run = runs.get(name), failed = errors.get(name) ?? 0;
-    print(name, entry.display_name, health.get(name), run?.newest, run && run.n / (run.n + failed),
-        run && median(run.ttft), run && median(run.rate));
-});
+    return [name, entry.display_name, health.get(name), run?.newest, run && run.n / (run.n + failed),
+        run && median(run.ttft), run && median(run.rate)].join(" ");
+}).join("\n"));

@@ -10,6 +10,15 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 
+/// What is read of the runs of a window lies together, in the order of time; a model's own runs are found one by one.
+pub const INDEXES: &str = "
+    CREATE INDEX runs_of_window ON runs (published, run_ts_ms, provider, model_name, gen_ts_ms, time_to_first_token,
+        tokens_per_second, visible_tokens_per_second);
+    DROP INDEX runs_by_window;
+    CREATE INDEX runs_of_model ON runs (published, provider, model_name, run_ts_ms, gen_ts_ms);
+    DROP INDEX runs_with_figures;
+";
+
 const COLUMNS: &str = "provider, model_id, display_name, enabled, deprecated, created_at_ms, metadata, doc";
 
 /// All entries, of one provider or of all.
@@ -83,15 +92,6 @@ struct Window<'a> {
 }
 
 impl Window<'_> {
-    /// A condition on two columns; `?3` is the provider and `?4` the model.
-    fn condition(&self, model_column: &str) -> String {
-        match self.scope {
-            Scope::All => "?3 IS NULL AND ?4 IS NULL".to_owned(),
-            Scope::Provider(_) => "provider = ?3 AND ?4 IS NULL".to_owned(),
-            Scope::Model(_) => format!("provider = ?3 AND {model_column} = ?4"),
-        }
-    }
-
     fn rows<T>(
         &self,
         sql: &str,
@@ -112,33 +112,16 @@ impl Window<'_> {
     fn health(&self) -> rusqlite::Result<Vec<(ModelRef, Map<String, Value>)>> {
         let sql = format!(
             "SELECT provider, model_id, doc FROM model_health WHERE {} AND ?1 < ?2",
-            self.condition("model_id")
+            condition(self.scope, "model_id")
         );
         self.rows(&sql, |row| Ok((model(row)?, object(&row.get::<_, String>(2)?))))
     }
 
-    /// Model by model, each a short stretch of one index.
-    fn samples(&self) -> rusqlite::Result<Vec<(ModelRef, Samples)>> {
-        let sql = format!(
-            "SELECT runs.provider, runs.model_name, gen_ts_ms, time_to_first_token, tokens_per_second,
-                visible_tokens_per_second
-                FROM (SELECT provider, model_id FROM models WHERE {}) AS entry CROSS JOIN runs
-                ON published = 1 AND runs.provider = entry.provider AND runs.model_name = entry.model_id
-                AND run_ts_ms >= ?1 AND run_ts_ms <= ?2",
-            self.condition("model_id")
-        );
-        let mut all: Vec<(ModelRef, Samples)> = Vec::new();
-        self.rows(&sql, |row| {
-            let same = match all.last() {
-                Some((last, _)) => {
-                    row.get_ref(1)?.as_str()? == last.model_id && row.get_ref(0)?.as_str()? == last.provider
-                }
-                None => false,
-            };
-            if !same {
-                all.push((model(row)?, Samples::default()));
-            }
-            let Some((_, samples)) = all.last_mut() else { return Ok(()) };
+    /// The rows of the day as they lie beside each other in the index.
+    fn samples(&self) -> rusqlite::Result<HashMap<ModelRef, Samples>> {
+        let mut all: HashMap<ModelRef, Samples> = HashMap::new();
+        self.rows(&samples_sql(self.scope), |row| {
+            let samples = all.entry(model(row)?).or_default();
             samples.runs += 1;
             samples.newest = samples.newest.max(DateTime::from_timestamp_millis(row.get(2)?));
             samples.ttft.extend(row.get::<_, Option<f64>>(3)?);
@@ -153,12 +136,58 @@ impl Window<'_> {
         let sql = format!(
             "SELECT provider, model_name, count(*) FROM errors
                 WHERE moves_health = 1 AND ts_ms >= ?1 AND ts_ms <= ?2 AND {} GROUP BY provider, model_name",
-            self.condition("model_name")
+            condition(self.scope, "model_name")
         );
         self.rows(&sql, |row| Ok((model(row)?, row.get::<_, i64>(2)?.unsigned_abs())))
     }
 }
 
+/// A condition on two columns; `?3` is the provider and `?4` the model. A plus keeps the planner to the index on time, which
+/// does not grow with the store.
+fn condition(scope: &Scope, model_column: &str) -> String {
+    match scope {
+        Scope::All => "?3 IS NULL AND ?4 IS NULL".to_owned(),
+        Scope::Provider(_) => "+provider = ?3 AND ?4 IS NULL".to_owned(),
+        Scope::Model(_) => format!("provider = ?3 AND {model_column} = ?4"),
+    }
+}
+
+fn samples_sql(scope: &Scope) -> String {
+    let index = if matches!(scope, Scope::Model(_)) { "runs_of_model" } else { "runs_of_window" };
+    format!(
+        "SELECT provider, model_name, gen_ts_ms, time_to_first_token, tokens_per_second, visible_tokens_per_second
+            FROM runs INDEXED BY {index} WHERE published = 1 AND run_ts_ms >= ?1 AND run_ts_ms <= ?2 AND {}",
+        condition(scope, "model_name")
+    )
+}
+
 fn model(row: &Row<'_>) -> rusqlite::Result<ModelRef> {
     Ok(ModelRef { provider: row.get(0)?, model_id: row.get(1)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::sqlite::schema;
+
+    #[test]
+    fn the_figures_of_a_day_come_from_one_stretch_of_an_index() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        schema::migrate(&mut connection).unwrap();
+        let plan = |scope: &Scope| {
+            let sql = format!("EXPLAIN QUERY PLAN {}", samples_sql(scope));
+            let mut statement = connection.prepare(&sql).unwrap();
+            let rows = statement.query_map(params![0, 1, "p", "m"], |row| row.get::<_, String>(3)).unwrap();
+            rows.collect::<rusqlite::Result<Vec<_>>>().unwrap().join("; ")
+        };
+        let window = "COVERING INDEX runs_of_window (published=? AND run_ts_ms>? AND run_ts_ms<?)";
+        for scope in [Scope::All, Scope::Provider("p".to_owned())] {
+            assert!(plan(&scope).contains(window), "{scope:?}: {}", plan(&scope));
+        }
+        let model = plan(&Scope::Model(ModelRef::new("p", "m")));
+        assert!(
+            model.contains("runs_of_model (published=? AND provider=? AND model_name=? AND run_ts_ms>?"),
+            "{model}"
+        );
+    }
 }

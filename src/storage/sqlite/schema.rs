@@ -1,6 +1,7 @@
 //! Tables and indexes, and how an older file becomes a newer one. Each row keeps its whole document in `doc`; the columns
 //! beside it are what is searched by.
 
+use super::entries;
 use super::errors::Trouble;
 use super::history;
 use super::jobs;
@@ -126,6 +127,7 @@ const STEPS: &[&str] = &[
     listings::TABLES,
     notices::TABLE,
     jobs::TABLES,
+    entries::INDEXES,
 ];
 
 /// What [`migrate`] creates, for people.

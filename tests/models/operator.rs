@@ -222,7 +222,12 @@ fn names_and_quirks_change(office: &Office) {
     assert!(office.say(&all).err.contains("--yes"));
     let shown = office.done(&[&all[..], &["--dry-run"]].concat());
     assert!(shown.contains("sim:named: metadata {"), "{shown}");
-    office.done(&[&["undo"], &[batch.as_str()][..]].concat());
+    office.done(&["undo", &batch]);
+    assert_eq!(row(office, "sim:named")["entry"], before);
+    // The last quirk takes the whole field away, and comes back.
+    let batch = office.done(&[&all[..], &["--yes"]].concat());
+    assert_eq!(row(office, "sim:named")["entry"].get("metadata"), None);
+    office.done(&["undo", &batch, "--yes"]);
     assert_eq!(row(office, "sim:named")["entry"], before);
 
     for (arguments, status, words) in [

@@ -18,7 +18,7 @@ pub const INDEXES: &str = "
 ";
 
 /// The most groups that are counted at once: messages that are all different must not fill the memory.
-const MOST_GROUPS: usize = 5 * MOST_GROUPS;
+const MOST_COUNTED: usize = 5 * MOST_GROUPS;
 
 /// A condition and its parameters. The text is ours throughout.
 struct Condition {
@@ -80,7 +80,7 @@ pub fn error_groups(
             key.push_str(cause(&text(row, 6)));
         }
         let at = DateTime::from_timestamp_millis(row.get(5)?);
-        let room = groups.len() < MOST_GROUPS;
+        let room = groups.len() < MOST_COUNTED;
         match groups.get_mut(&key) {
             Some(group) => (group.count, group.first) = (group.count + 1, at),
             None if !room => {}

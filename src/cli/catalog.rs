@@ -66,6 +66,9 @@ pub struct DiffArgs {
     /// Every finding, not the first ten of a kind, and what providers state about each
     #[arg(long)]
     pub wide: bool,
+    /// No findings and no notes: the exit status says whether anything differs; errors still appear
+    #[arg(short, long, conflicts_with_all = ["json", "wide", "pick", "dry_run"])]
+    pub quiet: bool,
 
     /// Tell what is new, gone, changed or no longer listed, by mail and webhook as [notify] says; each finding once
     #[arg(long, group = "acts", help_heading = "Telling and adding")]

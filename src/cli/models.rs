@@ -2,7 +2,7 @@
 
 use crate::cli::values;
 use chrono::{DateTime, Utc};
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use std::path::PathBuf;
 
 /// The catalogue: which models are measured
@@ -25,6 +25,8 @@ pub enum ModelsCommand {
     Disable(DisableArgs),
     /// Measure models again
     Enable(EnableArgs),
+    /// Name models for people, or change their request quirks
+    Set(SetArgs),
     /// All that is known about models
     Show(ShowArgs),
     /// Who changed what, when and why
@@ -105,7 +107,7 @@ pub struct AddArgs {
     #[arg(long)]
     pub no_probe: bool,
     /// What people read instead of the id; for one model
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "TEXT", value_parser = values::name)]
     pub display_name: Option<String>,
     /// Request quirk such as omit_temperature=true; the value is JSON or else text (repeatable)
     #[arg(long, value_name = "KEY=VALUE")]
@@ -153,6 +155,30 @@ pub struct EnableArgs {
     /// Which
     #[arg(value_name = "SELECTOR", required = true)]
     pub selectors: Vec<String>,
+    /// Why, for the history
+    #[arg(long, value_name = "TEXT", value_parser = values::reason)]
+    pub reason: Option<String>,
+    /// Whether to ask.
+    #[command(flatten)]
+    pub consent: Consent,
+}
+
+/// Name models for people, or change their request quirks
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("what").args(["display_name", "metadata", "unset"]).required(true).multiple(true))]
+pub struct SetArgs {
+    /// Which
+    #[arg(value_name = "SELECTOR", required = true)]
+    pub selectors: Vec<String>,
+    /// What people read instead of the id; for one model
+    #[arg(long, value_name = "TEXT", value_parser = values::name)]
+    pub display_name: Option<String>,
+    /// Request quirk such as omit_temperature=true; the value is JSON or else text (repeatable)
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub metadata: Vec<String>,
+    /// Request quirk that is taken away (repeatable)
+    #[arg(long, value_name = "KEY")]
+    pub unset: Vec<String>,
     /// Why, for the history
     #[arg(long, value_name = "TEXT", value_parser = values::reason)]
     pub reason: Option<String>,

@@ -106,6 +106,18 @@ pub fn reason(text: &str) -> Result<String, String> {
     if text.is_empty() { Err("say why in a few words".to_owned()) } else { Ok(text.to_owned()) }
 }
 
+/// A name that people can read: some text, on one line.
+///
+/// # Errors
+/// A sentence.
+pub fn name(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().any(char::is_control) {
+        return Err("write a name of one line".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

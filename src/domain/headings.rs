@@ -57,6 +57,8 @@ pub const ODD_NAME: &str = "Names with control characters";
 pub const UNDELIVERED: &str = "Undelivered results";
 /// No room.
 pub const DISK: &str = "The disk is full";
+/// Nobody is told, or nobody can be.
+pub const NO_MAIL: &str = "No mail came";
 /// A directory that cannot be used.
 pub const STATE_DIRECTORY: &str = "The state directory cannot be used";
 
@@ -112,4 +114,5 @@ pub const ALL: &[&str] = &[
     UNDELIVERED,
     DISK,
     STATE_DIRECTORY,
+    NO_MAIL,
 ];

@@ -3,6 +3,7 @@
 pub mod ask;
 pub mod batch;
 pub mod cause;
+pub mod error_group;
 pub mod failure;
 pub mod finding;
 pub mod fleet;
@@ -26,6 +27,7 @@ pub mod window;
 
 pub use ask::Ask;
 pub use batch::Batch;
+pub use error_group::ErrorGroup;
 pub use failure::{Failure, Kind, Stage};
 pub use finding::{Finding, Section, Severity};
 pub use model::ModelRef;

@@ -107,13 +107,13 @@ fn forms(groups: &[Group], view: &View) -> Vec<String> {
     let time = |at: Option<_>| at.map_or_else(|| "-".to_owned(), |at| stored::short_time(at, view.zone));
     let row = |group: &Group| {
         vec![
-            word(&group.fingerprint).chars().take(12).collect(),
-            word(&group.kind),
-            word(&group.stage),
-            group.count.to_string(),
-            time(group.first),
-            time(group.last),
-            word(&group.message),
+            word(&group.errors.fingerprint).chars().take(12).collect(),
+            word(&group.errors.kind),
+            word(&group.errors.stage),
+            group.errors.count.to_string(),
+            time(group.errors.first),
+            time(group.errors.last),
+            word(&group.errors.message),
         ]
     };
     let rows: Vec<_> = groups.iter().map(row).collect();

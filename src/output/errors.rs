@@ -4,7 +4,7 @@
 use super::advice::{self, advice};
 use super::grid::{self, Column};
 use super::{json, stored, text, units, view::View};
-use crate::domain::{Kind, Window};
+use crate::domain::{ErrorGroup, Kind, Window};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
@@ -28,33 +28,15 @@ pub enum By {
     Fingerprint,
 }
 
-/// Errors that have something in common. What they were not grouped by, or do not have, is `None`.
+/// Errors that have something in common, beside all attempts at what they struck.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Group {
-    /// The provider.
-    pub provider: Option<String>,
-    /// The model.
-    pub model: Option<String>,
-    /// The kind.
-    pub kind: Option<String>,
-    /// What the message is about.
-    pub cause: Option<String>,
-    /// The stage.
-    pub stage: Option<String>,
-    /// The fingerprint.
-    pub fingerprint: Option<String>,
-    /// How many.
-    pub count: u64,
+    /// The errors.
+    pub errors: ErrorGroup,
     /// All errors of the providers or models that these errors struck.
     pub errors_there: u64,
     /// All successes of the same.
     pub successes_there: u64,
-    /// The oldest.
-    pub first: Option<DateTime<Utc>>,
-    /// The newest.
-    pub last: Option<DateTime<Utc>>,
-    /// The newest one's message.
-    pub message: Option<String>,
 }
 
 /// A kind that occurred, and the model that it struck most.
@@ -128,10 +110,10 @@ impl Group {
 
     /// `provider`, or `provider:model`, with a dash for what is missing.
     pub fn subject(&self, by: By) -> String {
-        let provider = self.provider.as_deref().unwrap_or("-");
+        let provider = self.errors.provider.as_deref().unwrap_or("-");
         match by {
             By::Provider => provider.to_owned(),
-            _ => format!("{provider}:{}", self.model.as_deref().unwrap_or("-")),
+            _ => format!("{provider}:{}", self.errors.model.as_deref().unwrap_or("-")),
         }
     }
 }
@@ -225,14 +207,14 @@ fn key(group: &Group, by: By) -> Vec<String> {
     let word = |word: &Option<String>| word.as_deref().map_or_else(|| "-".to_owned(), text::escape);
     match by {
         By::Provider | By::Model => vec![text::escape(&group.subject(by))],
-        By::Kind => vec![word(&group.kind)],
-        By::Cause => vec![word(&group.cause)],
-        By::Stage => vec![word(&group.stage)],
+        By::Kind => vec![word(&group.errors.kind)],
+        By::Cause => vec![word(&group.errors.cause)],
+        By::Stage => vec![word(&group.errors.stage)],
         By::Fingerprint => vec![
-            word(&group.fingerprint).chars().take(FINGERPRINT).collect(),
+            word(&group.errors.fingerprint).chars().take(FINGERPRINT).collect(),
             text::escape(&group.subject(by)),
-            word(&group.kind),
-            word(&group.stage),
+            word(&group.errors.kind),
+            word(&group.errors.stage),
         ],
     }
 }
@@ -240,14 +222,14 @@ fn key(group: &Group, by: By) -> Vec<String> {
 fn figures(group: &Group, summary: &Summary, view: &View) -> [String; 6] {
     let time =
         |at: Option<DateTime<Utc>>| at.map_or_else(|| "-".to_owned(), |at| stored::short_time(at, view.zone));
-    let share = group.count as f64 / summary.errors.max(1) as f64;
+    let share = group.errors.count as f64 / summary.errors.max(1) as f64;
     [
-        group.count.to_string(),
+        group.errors.count.to_string(),
         units::share(rounded(share)),
         group.success_rate().map_or_else(|| "-".to_owned(), |rate| units::share(rounded(rate))),
-        time(group.first),
-        time(group.last),
-        group.message.as_deref().map_or_else(|| "-".to_owned(), text::one_line),
+        time(group.errors.first),
+        time(group.errors.last),
+        group.errors.message.as_deref().map_or_else(|| "-".to_owned(), text::one_line),
     ]
 }
 
@@ -295,19 +277,19 @@ fn limit_document(limit: &Limit) -> Value {
 /// One group for programs.
 pub(super) fn document(group: &Group, errors: u64) -> Map<String, Value> {
     let document = json!({
-        "provider": group.provider,
-        "model": group.model,
-        "kind": group.kind,
-        "cause": group.cause,
-        "stage": group.stage,
-        "fingerprint": group.fingerprint,
-        "errors": group.count,
-        "share": group.count as f64 / errors.max(1) as f64,
+        "provider": group.errors.provider,
+        "model": group.errors.model,
+        "kind": group.errors.kind,
+        "cause": group.errors.cause,
+        "stage": group.errors.stage,
+        "fingerprint": group.errors.fingerprint,
+        "errors": group.errors.count,
+        "share": group.errors.count as f64 / errors.max(1) as f64,
         "successes": group.successes_there,
         "success_rate": group.success_rate(),
-        "first_seen": group.first.map(json::time),
-        "last_seen": group.last.map(json::time),
-        "message": group.message,
+        "first_seen": group.errors.first.map(json::time),
+        "last_seen": group.errors.last.map(json::time),
+        "message": group.errors.message,
     });
     let Value::Object(fields) = document else { return Map::new() };
     fields

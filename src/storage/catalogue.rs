@@ -15,6 +15,9 @@ use std::collections::HashMap;
 /// The `status` of a model that is in the catalogue and has not answered a real call yet.
 pub const PROBING: &str = "probing";
 
+/// Request quirks that runners of the predecessor obey wherever they stand: in `metadata`, or at the top of an entry.
+pub const QUIRKS_AT_THE_TOP: [&str; 2] = ["omit_temperature", "additional_model_request_fields"];
+
 /// One entry of the catalogue, with every field that its document has.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {

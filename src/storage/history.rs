@@ -3,14 +3,14 @@
 //!
 //! Rows may be another program's. They come back as they are: a field may be missing or of any type.
 
-use crate::domain::Window;
+use crate::domain::{ErrorGroup, Window};
 use crate::storage::StoreError;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 /// The most groups that one question answers; beyond them the rarest are left out.
-pub const MOST_CELLS: usize = 20_000;
+pub const MOST_GROUPS: usize = 20_000;
 
 /// The most rows of a page.
 pub const MOST_ROWS: u32 = 10_000;
@@ -49,33 +49,6 @@ pub enum Grain {
     Fingerprint,
 }
 
-/// Errors that have something in common. `None` where the rows have no such field, or were not grouped by it.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Cell {
-    /// `provider`.
-    pub provider: Option<String>,
-    /// `model_name`.
-    pub model: Option<String>,
-    /// `error_kind`, in whatever word it was stored.
-    pub kind: Option<String>,
-    /// What the message is about.
-    pub cause: Option<String>,
-    /// `stage`.
-    pub stage: Option<String>,
-    /// `fingerprint`.
-    pub fingerprint: Option<String>,
-    /// How many.
-    pub count: u64,
-    /// The oldest.
-    pub first: Option<DateTime<Utc>>,
-    /// The newest.
-    pub last: Option<DateTime<Utc>>,
-    /// The beginning of the newest one's message.
-    pub message: Option<String>,
-    /// The newest one's `model_name`, also where models are not told apart.
-    pub newest_model: Option<String>,
-}
-
 /// How often a provider or model succeeded.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Successes {
@@ -101,8 +74,8 @@ pub enum Series {
 /// Questions about what happened.
 #[async_trait]
 pub trait History {
-    /// Errors in groups, the largest first; at most [`MOST_CELLS`].
-    async fn error_cells(&self, scope: &Scope, grain: Grain) -> Result<Vec<Cell>, StoreError>;
+    /// Errors in groups, the largest first; at most [`MOST_GROUPS`].
+    async fn error_groups(&self, scope: &Scope, grain: Grain) -> Result<Vec<ErrorGroup>, StoreError>;
 
     /// Successes by provider, or by provider and model.
     async fn successes(

@@ -138,6 +138,8 @@ fn tell(store: &str) {
     let second = diff(&[]);
     let found = second.json();
     assert_eq!(second.code, 1);
+    let quiet = bench.run(&["catalog", "diff", "--quiet"]);
+    assert_eq!((quiet.code, quiet.out.as_str(), quiet.notes.as_str()), (1, "", ""));
     assert_eq!((ids(&found["new"]), ids(&found["gone"])), (vec!["c"], vec![]));
     assert_eq!((ids(&found["listed_not_measured"]), ids(&found["measured_not_listed"])), (vec!["c"], vec![]));
     assert_eq!(ids(&found["changed"]), ["a"]);

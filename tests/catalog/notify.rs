@@ -180,6 +180,7 @@ async fn story(backend: Backend) {
     world.list_more("one-more").await;
     assert!(world.diff(&["--dry-run"]).out.contains("Subject: llmbench: 1 new model\n"));
     assert!(world.diff(&["--json"]).notes.contains("1 finding told"));
+    assert!(world.diff(&["--quiet"]).notes.is_empty());
     let second = &smtp.messages()[1];
     assert!(second["text"].as_str().unwrap().contains("groq:one-more"), "{second}");
     assert!(!second["text"].as_str().unwrap().contains("groq:new"), "{second}");

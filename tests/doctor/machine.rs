@@ -21,6 +21,23 @@ fn a_new_home_is_fine_and_stays_as_it_was() {
 }
 
 #[test]
+fn who_is_told_is_said_and_what_keeps_it_from_telling() {
+    let home = Home::new();
+    let told = |variables: &[(&str, &str)]| {
+        let said = asked(&mut doctor(&home, &["--offline"], variables));
+        let (severity, sentence) = said.told("configuration", "notify");
+        (said.ran.code, severity.to_owned(), sentence.to_owned())
+    };
+    let (code, severity, sentence) = told(&[]);
+    assert!(code == 0 && severity == "ok" && sentence.starts_with("nobody"), "{sentence}");
+    let hook = format!("https://hooks.example.com/{KEY}");
+    let (code, _, sentence) = told(&[("LLMBENCH_WEBHOOK_URL", &hook)]);
+    assert_eq!((code, sentence.as_str()), (0, "the webhook at hooks.example.com"));
+    let (code, severity, sentence) = told(&[("LLMBENCH_NOTIFY_TO", "ann@example.com")]);
+    assert!(code == 1 && severity == "finding" && sentence.contains("smtp_url"), "{sentence}");
+}
+
+#[test]
 fn values_say_where_they_come_from_and_keys_only_whether_they_are_there() {
     let home = Home::new();
     let file = home.path().join("c.toml");

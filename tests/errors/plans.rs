@@ -20,7 +20,7 @@ async fn every_question_has_its_index() {
     let store = &world.store;
     for scope in [&whole, &provider, &model, &ever] {
         for grain in [Grain::Provider, Grain::Model, Grain::Stage, Grain::Fingerprint] {
-            store.error_cells(scope, grain).await.unwrap();
+            store.error_groups(scope, grain).await.unwrap();
         }
         store.successes(scope, true, &[Series::Published, Series::Probe]).await.unwrap();
         store.successes(scope, false, &[Series::Published]).await.unwrap();
@@ -33,7 +33,7 @@ async fn every_question_has_its_index() {
     }
     store.errors(&Scope::default(), 10).await.unwrap();
     store.errors(&fingerprint, 10).await.unwrap();
-    store.error_cells(&fingerprint, Grain::Fingerprint).await.unwrap();
+    store.error_groups(&fingerprint, Grain::Fingerprint).await.unwrap();
     store.rollups("ab", 5).await.unwrap();
     store.run("run-0").await.unwrap().unwrap();
     store.error("e1").await.unwrap().unwrap();

@@ -25,6 +25,7 @@ async fn tell(backend: Backend) {
         selectors_that_match_nothing(&office);
         disabling_says_why_and_enabling_forgets_it(&office);
         everything_is_undone(&office);
+        names_and_quirks_change(&office);
         lists_for_programs(&office);
         office
     });
@@ -203,6 +204,44 @@ fn everything_is_undone(office: &Office) {
     office.done(&["undo", &added]);
     let extra = row(office, "sim:extra")["model"].clone();
     assert_eq!((&extra["enabled"], &extra["disabled_class"]), (&json!(false), &json!("undone")));
+}
+
+fn names_and_quirks_change(office: &Office) {
+    let before = row(office, "sim:named")["entry"].clone();
+    let arguments =
+        ["set", "sim:named", "--display-name", "Other name", "--metadata", "reasoning_effort=low"];
+    let batch = office.done(&arguments);
+    let after = row(office, "sim:named");
+    assert_eq!(after["entry"]["display_name"], "Other name");
+    assert_eq!(after["entry"]["metadata"], json!({"omit_temperature": true, "reasoning_effort": "low"}));
+    assert_eq!((&after["entry"]["enabled"], &after["changes"][0]["action"]), (&json!(true), &json!("set")));
+    let again = office.say(&arguments);
+    assert!(again.status == 0 && again.err.contains("says so already") && again.out.is_empty(), "{again:?}");
+
+    let all = ["set", "sim:*", "--unset", "omit_temperature"];
+    assert!(office.say(&all).err.contains("--yes"));
+    let shown = office.done(&[&all[..], &["--dry-run"]].concat());
+    assert!(shown.contains("sim:named: metadata {"), "{shown}");
+    office.done(&["undo", &batch]);
+    assert_eq!(row(office, "sim:named")["entry"], before);
+    // The last quirk takes the whole field away, and comes back.
+    let batch = office.done(&[&all[..], &["--yes"]].concat());
+    assert_eq!(row(office, "sim:named")["entry"].get("metadata"), None);
+    office.done(&["undo", &batch, "--yes"]);
+    assert_eq!(row(office, "sim:named")["entry"], before);
+
+    for (arguments, status, words) in [
+        (&["set", "sim:named"][..], 2, "--display-name"),
+        (&["set", "sim:named", "--display-name", " "], 2, "a name of one line"),
+        (&["set", "sim:named", "--display-name", "two\nlines"], 2, "a name of one line"),
+        (&["set", "sim:*", "--display-name", "X", "--yes"], 2, "for one model"),
+        (&["set", "sim:named", "--metadata", "nothing"], 2, "write KEY=VALUE"),
+        (&["set", "sim:named", "--metadata", "a=1", "--unset", "a"], 2, "one of the two"),
+        (&["set", "sim:namd", "--unset", "a"], 1, "near to it: sim:named"),
+    ] {
+        let said = office.say(arguments);
+        assert!(said.status == status && said.err.contains(words), "{arguments:?}: {said:?}");
+    }
 }
 
 fn lists_for_programs(office: &Office) {

@@ -30,7 +30,9 @@ pub async fn run(args: DiffArgs, context: Context) -> Result<Exit, CommandError>
         Question { rows: &known.rows, reads: &known.reads, measured: &known.measured, since, absent_reads };
     let found = diff(&question);
     check_ground(&found, &args.providers)?;
-    tell_gaps(&found, since);
+    if !args.quiet {
+        tell_gaps(&found, since);
+    }
     if args.pick.is_some() {
         return pick::run(&args, &found, &context, &*store).await;
     }
@@ -41,13 +43,14 @@ pub async fn run(args: DiffArgs, context: Context) -> Result<Exit, CommandError>
             print_text(&shown)?;
             return Ok(exit);
         }
+        _ if args.quiet => {}
         _ if args.json => print_json(&json::diff(&found, since, absent_reads))?,
         _ => print_text(&shown::text(&found, since, args.wide, &view))?,
     }
     let Some(notify) = notify else { return Ok(exit) };
     let interrupt = Interrupt::listen().map_err(CommandError::usage)?;
     let told = notify::tell(&notify, &findings(&found), &context, &store, &interrupt.stop).await?;
-    Ok(notify::say(&told, &interrupt.stop).unwrap_or(exit))
+    Ok(notify::say(&told, args.quiet, &interrupt.stop).unwrap_or(exit))
 }
 
 /// How far back is looked where nobody says. Telling may look further: what was told already is not told again, and a day

@@ -121,14 +121,15 @@ impl Sender {
     }
 }
 
-/// Says on stderr what became of each destination. The status, where it is not that of the diff.
-pub fn say(told: &[Told], stop: &CancellationToken) -> Option<Exit> {
+/// Says on stderr what became of each destination; where `quiet`, what went wrong alone. The status, where it is not that of the diff.
+pub fn say(told: &[Told], quiet: bool, stop: &CancellationToken) -> Option<Exit> {
     for Told { destination, findings, elsewhere, refused } in told {
         match refused {
             Some(why) => {
                 print::note(&format!("error: {destination}: {why}"));
                 print::note(&format!("{} kept, and sent next time", count(*findings)));
             }
+            None if quiet => {}
             None if *findings > 0 => print::note(&format!("{destination}: {} told", count(*findings))),
             None if *elsewhere == 0 => {
                 print::note(&format!("{destination}: nothing that it was not told already"));

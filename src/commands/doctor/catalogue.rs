@@ -103,9 +103,12 @@ impl<'a> Look<'a> {
     }
 
     fn without_name(&self) -> Option<Finding> {
-        let models = self.enabled().filter(|entry| entry.text("display_name").is_none());
-        let fix = "set `display_name` in the catalogue, as TROUBLESHOOTING.md shows; any text will do";
-        wrong("display names", "have none, so people read the raw id", models, fix, headings::NO_NAME)
+        let models: Vec<&Entry> =
+            self.enabled().filter(|entry| entry.text("display_name").is_none()).collect();
+        let first = quoted(&models.first()?.model.to_string());
+        let fix = format!("`llmbench models set {first} --display-name 'A name for people'`");
+        let what = "have none, so people read the raw id";
+        wrong("display names", what, models.into_iter(), &fix, headings::NO_NAME)
     }
 
     fn odd_names(&self) -> Option<Finding> {
@@ -270,7 +273,8 @@ mod tests {
         );
         let starts = [
             "case duplicates: enabled twice, differing in case alone: groq:m = groq:M -> `llmbench models disable groq:M",
-            "display names: 1 have none, so people read the raw id: groq:plain",
+            "display names: 1 have none, so people read the raw id: groq:plain -> \
+             `llmbench models set groq:plain --display-name 'A name for people'`",
             "odd names: 1 hold control characters",
             "unknown providers: 1 are enabled and of a provider that nobody knows: grok:x",
             "Bedrock ids: 1 have no inference-profile prefix, which newer models need: bedrock:anthropic.claude-opus-4-7 -> \

@@ -24,6 +24,7 @@ const AWS: [&str; 4] =
 pub fn findings(context: &Context, hosts: &[Host]) -> Vec<Finding> {
     let settings = &context.settings;
     let mut found = values(context);
+    found.extend(told(settings));
     found.extend(hosts.iter().flat_map(|host| of_host(host, settings.env())));
     found.extend(not_read(settings));
     found.extend(exposed(settings));
@@ -67,6 +68,22 @@ fn values(context: &Context) -> Vec<Finding> {
         }
     }
     found
+}
+
+/// Who is told what is new in providers' lists.
+fn told(settings: &Settings) -> Vec<Finding> {
+    const SUBJECT: &str = "notify";
+    let destinations = match settings.notify() {
+        Ok(notify) => notify.destinations(),
+        Err(error) => {
+            let fix = "mend [notify] or its variable; `llmbench catalog diff --notify --dry-run` shows who would be told";
+            return vec![Finding::wrong(HERE, SUBJECT, error.to_string(), fix, headings::NO_MAIL)];
+        }
+    };
+    if destinations.is_empty() {
+        return vec![Finding::ok(HERE, SUBJECT, "nobody: neither mail nor a webhook is configured")];
+    }
+    destinations.iter().map(|one| Finding::ok(HERE, SUBJECT, one.shown())).collect()
 }
 
 fn value(subject: &str, value: impl Display, source: &Source) -> Finding {

@@ -1,8 +1,9 @@
-//! From the store's cells to the groups that people asked for. Pure.
+//! From the store's fine groups to those that people asked for. Pure.
 
+use crate::domain::ErrorGroup;
 use crate::output::advice;
 use crate::output::errors::{Advised, By, Group, Limit, error_rate};
-use crate::storage::history::{Cell, Successes};
+use crate::storage::history::Successes;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A provider, or a provider's model.
@@ -13,13 +14,13 @@ pub struct Attempts(HashMap<Place, (u64, u64)>);
 
 impl Attempts {
     /// Counted from what the store answered.
-    pub fn count(cells: &[Cell], successes: &[Successes]) -> Self {
+    pub fn count(fine: &[ErrorGroup], successes: &[Successes]) -> Self {
         let mut attempts: HashMap<Place, (u64, u64)> = HashMap::new();
         for one in successes {
             attempts.entry((one.provider.clone(), one.model.clone())).or_default().0 += one.count;
         }
-        for cell in cells {
-            attempts.entry(place(cell)).or_default().1 += cell.count;
+        for part in fine {
+            attempts.entry(place(part)).or_default().1 += part.count;
         }
         Self(attempts)
     }
@@ -28,9 +29,9 @@ impl Attempts {
         self.0.get(place).copied().unwrap_or_default()
     }
 
-    /// Whether nothing succeeded where this cell's errors were.
-    pub fn only_failing(&self, cell: &Cell) -> bool {
-        self.at(&place(cell)).0 == 0
+    /// Whether nothing succeeded where this part's errors were.
+    pub fn only_failing(&self, part: &ErrorGroup) -> bool {
+        self.at(&place(part)).0 == 0
     }
 
     /// Errors and successes of everything.
@@ -39,32 +40,32 @@ impl Attempts {
     }
 }
 
-fn place(cell: &Cell) -> Place {
-    (cell.provider.clone(), cell.model.clone())
+fn place(part: &ErrorGroup) -> Place {
+    (part.provider.clone(), part.model.clone())
 }
 
-/// Cells in an order of their own, so that every store's answer is told in the same words.
-pub fn in_order(mut cells: Vec<Cell>) -> Vec<Cell> {
-    let key = |cell: &Cell| {
-        let Cell { provider, model, kind, cause, stage, fingerprint, .. } = cell.clone();
+/// Groups in an order of their own, so that every store's answer is told in the same words.
+pub fn in_order(mut fine: Vec<ErrorGroup>) -> Vec<ErrorGroup> {
+    let key = |part: &ErrorGroup| {
+        let ErrorGroup { provider, model, kind, cause, stage, fingerprint, .. } = part.clone();
         [provider, model, kind, cause, stage, fingerprint]
     };
-    cells.sort_by_cached_key(key);
-    cells
+    fine.sort_by_cached_key(key);
+    fine
 }
 
 /// The groups, the largest first.
-pub fn groups(cells: &[Cell], attempts: &Attempts, by: By) -> Vec<Group> {
+pub fn groups(fine: &[ErrorGroup], attempts: &Attempts, by: By) -> Vec<Group> {
     let mut groups: BTreeMap<Vec<Option<String>>, (Group, BTreeSet<Place>)> = BTreeMap::new();
-    for cell in cells {
-        let empty = || (bare(cell, by), BTreeSet::new());
-        let (group, places) = groups.entry(key(cell, by)).or_insert_with(empty);
-        group.count += cell.count;
-        group.first = [group.first, cell.first].into_iter().flatten().min();
-        if cell.last >= group.last {
-            (group.last, group.message) = (cell.last, cell.message.clone());
+    for part in fine {
+        let empty = || (bare(part, by), BTreeSet::new());
+        let (group, places) = groups.entry(key(part, by)).or_insert_with(empty);
+        group.errors.count += part.count;
+        group.errors.first = [group.errors.first, part.first].into_iter().flatten().min();
+        if part.last >= group.errors.last {
+            (group.errors.last, group.errors.message) = (part.last, part.message.clone());
         }
-        places.insert(place(cell));
+        places.insert(place(part));
     }
     let finished = |(mut group, places): (Group, BTreeSet<Place>)| {
         for place in places {
@@ -75,53 +76,56 @@ pub fn groups(cells: &[Cell], attempts: &Attempts, by: By) -> Vec<Group> {
         group
     };
     let mut groups: Vec<Group> = groups.into_values().map(finished).collect();
-    groups.sort_by(|one, other| other.count.cmp(&one.count).then(other.last.cmp(&one.last)));
+    groups.sort_by(|one, other| {
+        other.errors.count.cmp(&one.errors.count).then(other.errors.last.cmp(&one.errors.last))
+    });
     groups
 }
 
-fn key(cell: &Cell, by: By) -> Vec<Option<String>> {
-    let model = [cell.provider.clone(), cell.model.clone()];
+fn key(part: &ErrorGroup, by: By) -> Vec<Option<String>> {
+    let model = [part.provider.clone(), part.model.clone()];
     match by {
-        By::Provider => vec![cell.provider.clone()],
+        By::Provider => vec![part.provider.clone()],
         By::Model => model.to_vec(),
-        By::Kind => vec![cell.kind.clone()],
-        By::Cause => vec![cell.cause.clone()],
-        By::Stage => vec![cell.stage.clone()],
+        By::Kind => vec![part.kind.clone()],
+        By::Cause => vec![part.cause.clone()],
+        By::Stage => vec![part.stage.clone()],
         By::Fingerprint => {
-            let rest = [cell.kind.clone(), cell.stage.clone(), cell.fingerprint.clone()];
+            let rest = [part.kind.clone(), part.stage.clone(), part.fingerprint.clone()];
             model.into_iter().chain(rest).collect()
         }
     }
 }
 
 /// A group of no errors, with what it is grouped by.
-fn bare(cell: &Cell, by: By) -> Group {
+fn bare(part: &ErrorGroup, by: By) -> Group {
     let keep = |wanted: &[By], value: &Option<String>| value.clone().filter(|_| wanted.contains(&by));
-    Group {
-        provider: keep(&[By::Provider, By::Model, By::Fingerprint], &cell.provider),
-        model: keep(&[By::Model, By::Fingerprint], &cell.model),
-        kind: keep(&[By::Kind, By::Fingerprint], &cell.kind),
-        cause: keep(&[By::Cause], &cell.cause),
-        stage: keep(&[By::Stage, By::Fingerprint], &cell.stage),
-        fingerprint: keep(&[By::Fingerprint], &cell.fingerprint),
-        ..Group::default()
-    }
+    let errors = ErrorGroup {
+        provider: keep(&[By::Provider, By::Model, By::Fingerprint], &part.provider),
+        model: keep(&[By::Model, By::Fingerprint], &part.model),
+        kind: keep(&[By::Kind, By::Fingerprint], &part.kind),
+        cause: keep(&[By::Cause], &part.cause),
+        stage: keep(&[By::Stage, By::Fingerprint], &part.stage),
+        fingerprint: keep(&[By::Fingerprint], &part.fingerprint),
+        ..ErrorGroup::default()
+    };
+    Group { errors, ..Group::default() }
 }
 
 /// The known kinds, the most frequent first, each with the model that it struck most.
-pub fn advised(cells: &[Cell]) -> Vec<Advised> {
-    let mut kinds: BTreeMap<_, (u64, &Cell)> = BTreeMap::new();
-    for cell in cells {
-        let Some(kind) = cell.kind.as_deref().and_then(advice::kind) else { continue };
-        let (count, worst) = kinds.entry(kind).or_insert((0, cell));
-        *count += cell.count;
-        if cell.count > worst.count {
-            *worst = cell;
+pub fn advised(fine: &[ErrorGroup]) -> Vec<Advised> {
+    let mut kinds: BTreeMap<_, (u64, &ErrorGroup)> = BTreeMap::new();
+    for part in fine {
+        let Some(kind) = part.kind.as_deref().and_then(advice::kind) else { continue };
+        let (count, worst) = kinds.entry(kind).or_insert((0, part));
+        *count += part.count;
+        if part.count > worst.count {
+            *worst = part;
         }
     }
-    let advised = |(kind, (count, cell)): (_, (u64, &Cell))| {
-        let model = cell.model.as_ref().or(cell.newest_model.as_ref());
-        Some(Advised { kind, count, provider: cell.provider.clone()?, model: model?.clone() })
+    let advised = |(kind, (count, part)): (_, (u64, &ErrorGroup))| {
+        let model = part.model.as_ref().or(part.newest_model.as_ref());
+        Some(Advised { kind, count, provider: part.provider.clone()?, model: model?.clone() })
     };
     let mut all: Vec<Advised> = kinds.into_iter().filter_map(advised).collect();
     all.sort_by_key(|advised| std::cmp::Reverse(advised.count));
@@ -156,9 +160,9 @@ mod tests {
     use chrono::DateTime;
     use proptest::prelude::*;
 
-    fn cell(provider: &str, model: &str, kind: &str, count: u64, last: i64) -> Cell {
+    fn part(provider: &str, model: &str, kind: &str, count: u64, last: i64) -> ErrorGroup {
         let word = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        Cell {
+        ErrorGroup {
             provider: word(provider),
             model: word(model),
             kind: word(kind),
@@ -166,7 +170,7 @@ mod tests {
             first: DateTime::from_timestamp(last - 10, 0),
             last: DateTime::from_timestamp(last, 0),
             message: Some(format!("{kind} at {last}")),
-            ..Cell::default()
+            ..ErrorGroup::default()
         }
     }
 
@@ -174,38 +178,43 @@ mod tests {
         Successes { provider: Some(provider.to_owned()), model: Some(model.to_owned()), count, newest: None }
     }
 
-    fn cells() -> Vec<Cell> {
+    fn fine() -> Vec<ErrorGroup> {
         vec![
-            cell("groq", "a", "rate_limit", 3, 100),
-            cell("groq", "b", "rate_limit", 1, 200),
-            cell("groq", "b", "hard_model", 5, 50),
-            cell("", "", "quota", 1, 10),
+            part("groq", "a", "rate_limit", 3, 100),
+            part("groq", "b", "rate_limit", 1, 200),
+            part("groq", "b", "hard_model", 5, 50),
+            part("", "", "quota", 1, 10),
         ]
     }
 
     #[test]
     fn a_group_knows_what_it_struck() {
         let successes = [success("groq", "a", 27), success("openai", "x", 100)];
-        let attempts = Attempts::count(&cells(), &successes);
+        let attempts = Attempts::count(&fine(), &successes);
         assert_eq!(attempts.total(), (10, 127));
-        let kinds = groups(&cells(), &attempts, By::Kind);
+        let kinds = groups(&fine(), &attempts, By::Kind);
         let shown: Vec<_> = kinds
             .iter()
             .map(|group| {
-                (group.kind.as_deref().unwrap(), group.count, group.successes_there, group.errors_there)
+                (
+                    group.errors.kind.as_deref().unwrap(),
+                    group.errors.count,
+                    group.successes_there,
+                    group.errors_there,
+                )
             })
             .collect();
         assert_eq!(shown, [("hard_model", 5, 0, 6), ("rate_limit", 4, 27, 9), ("quota", 1, 0, 1)]);
-        assert_eq!(kinds[1].message.as_deref(), Some("rate_limit at 200"));
-        assert_eq!(kinds[1].first, DateTime::from_timestamp(90, 0));
+        assert_eq!(kinds[1].errors.message.as_deref(), Some("rate_limit at 200"));
+        assert_eq!(kinds[1].errors.first, DateTime::from_timestamp(90, 0));
         assert_eq!(kinds[1].provider, None);
-        let failing: Vec<_> = cells().into_iter().filter(|cell| attempts.only_failing(cell)).collect();
-        assert!(failing.iter().all(|cell| cell.model.as_deref() != Some("a")) && failing.len() == 3);
+        let failing: Vec<_> = fine().into_iter().filter(|part| attempts.only_failing(part)).collect();
+        assert!(failing.iter().all(|part| part.model.as_deref() != Some("a")) && failing.len() == 3);
     }
 
     #[test]
     fn advice_is_for_known_kinds_and_names_the_worst_model() {
-        let advised = advised(&cells());
+        let advised = advised(&fine());
         let shown: Vec<_> =
             advised.iter().map(|one| (one.kind.as_str(), one.count, one.model.as_str())).collect();
         assert_eq!(shown, [("hard_model", 5, "b"), ("rate_limit", 4, "a")]);
@@ -213,9 +222,9 @@ mod tests {
 
     #[test]
     fn a_limit_is_for_each_line_or_for_all() {
-        let attempts = Attempts::count(&cells(), &[success("groq", "a", 27), success("groq", "b", 994)]);
+        let attempts = Attempts::count(&fine(), &[success("groq", "a", 27), success("groq", "b", 994)]);
         let over = |share, by| {
-            let limit = limit(share, &groups(&cells(), &attempts, by), by, &attempts);
+            let limit = limit(share, &groups(&fine(), &attempts, by), by, &attempts);
             limit.over.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
         };
         assert_eq!(over(0.05, By::Model), ["groq:a", "-:-"]);
@@ -230,14 +239,14 @@ mod tests {
         fn no_error_is_lost_or_counted_twice(
             parts in prop::collection::vec(("[ab]?", "[xy]?", "[km]?", 1..9_u64, 0..99_i64), 0..20),
         ) {
-            let cells: Vec<Cell> =
-                parts.iter().map(|(p, m, k, count, last)| cell(p, m, k, *count, *last)).collect();
-            let attempts = Attempts::count(&cells, &[success("a", "x", 5)]);
+            let fine: Vec<ErrorGroup> =
+                parts.iter().map(|(p, m, k, count, last)| part(p, m, k, *count, *last)).collect();
+            let attempts = Attempts::count(&fine, &[success("a", "x", 5)]);
             for by in [By::Provider, By::Model, By::Kind, By::Stage, By::Fingerprint] {
-                let groups = groups(&cells, &attempts, by);
-                let sum: u64 = groups.iter().map(|group| group.count).sum();
+                let groups = groups(&fine, &attempts, by);
+                let sum: u64 = groups.iter().map(|group| group.errors.count).sum();
                 prop_assert_eq!(sum, attempts.total().0);
-                prop_assert!(groups.iter().all(|group| group.count <= group.errors_there));
+                prop_assert!(groups.iter().all(|group| group.errors.count <= group.errors_there));
             }
         }
     }

@@ -112,15 +112,15 @@ async fn tell(subject: Subject, window: Window, lines: u32, store: &dyn Store) -
         Some(_) => Scope { provider: None, model: None, ..scope.clone() },
         None => scope.clone(),
     };
-    let (cells, successes, recent, last, enabled) = tokio::try_join!(
-        store.error_cells(&errors, Grain::Fingerprint),
+    let (fine, successes, recent, last, enabled) = tokio::try_join!(
+        store.error_groups(&errors, Grain::Fingerprint),
         store.successes(&scope, true, &[Series::Published]),
         store.errors(&errors, lines),
         store.runs(&model, Series::Published, 1),
         store.work_list(subject.provider.as_deref()),
     )?;
-    let cells = fold::in_order(cells);
-    let attempts = fold::Attempts::count(&cells, &successes);
+    let fine = fold::in_order(fine);
+    let attempts = fold::Attempts::count(&fine, &successes);
     let (errors, successes) = attempts.total();
     Ok(Story {
         enabled: enabled.iter().any(|item| {
@@ -135,9 +135,9 @@ async fn tell(subject: Subject, window: Window, lines: u32, store: &dyn Store) -
         successes,
         last_success: last.into_iter().next(),
         rollup: subject.rollup,
-        groups: fold::groups(&cells, &attempts, By::Fingerprint),
+        groups: fold::groups(&fine, &attempts, By::Fingerprint),
         recent,
-        advised: fold::advised(&cells),
+        advised: fold::advised(&fine),
     })
 }
 

@@ -8,7 +8,7 @@ use crate::commands::scope::{read_error, scope, window};
 use crate::domain::window::DAY;
 use crate::output::errors::{self, By, Limit, Summary};
 use crate::output::{print, text, units};
-use crate::storage::history::{Grain, MOST_CELLS, Scope, Series};
+use crate::storage::history::{Grain, MOST_GROUPS, Scope, Series};
 use crate::storage::{Store, StoreError};
 use std::collections::HashSet;
 
@@ -50,25 +50,25 @@ async fn summarise(args: &SummaryArgs, scope: &Scope, store: &dyn Store) -> Resu
     let grain = grain(args, by);
     let series: &[Series] =
         if args.probe { &[Series::Published, Series::Probe] } else { &[Series::Published] };
-    let errors = store.error_cells(scope, grain);
+    let errors = store.error_groups(scope, grain);
     let successes = store.successes(scope, grain > Grain::Provider, series);
-    let (cells, mut successes) = tokio::try_join!(errors, successes)?;
-    let mut cells = fold::in_order(cells);
-    let truncated = cells.len() >= MOST_CELLS;
+    let (fine, mut successes) = tokio::try_join!(errors, successes)?;
+    let mut fine = fold::in_order(fine);
+    let truncated = fine.len() >= MOST_GROUPS;
     if args.enabled {
         let enabled = store.work_list(scope.provider.as_deref()).await?;
         let enabled: HashSet<_> =
             enabled.into_iter().map(|item| (Some(item.model.provider), Some(item.model.model_id))).collect();
-        cells.retain(|cell| enabled.contains(&(cell.provider.clone(), cell.model.clone())));
+        fine.retain(|part| enabled.contains(&(part.provider.clone(), part.model.clone())));
         successes.retain(|one| enabled.contains(&(one.provider.clone(), one.model.clone())));
     }
     if args.only_failing {
-        let attempts = Attempts::count(&cells, &successes);
-        cells.retain(|cell| attempts.only_failing(cell));
+        let attempts = Attempts::count(&fine, &successes);
+        fine.retain(|part| attempts.only_failing(part));
         successes.clear();
     }
-    let attempts = Attempts::count(&cells, &successes);
-    let groups = fold::groups(&cells, &attempts, by);
+    let attempts = Attempts::count(&fine, &successes);
+    let groups = fold::groups(&fine, &attempts, by);
     let (errors, successes) = attempts.total();
     Ok(Summary {
         window: scope.window,
@@ -76,7 +76,7 @@ async fn summarise(args: &SummaryArgs, scope: &Scope, store: &dyn Store) -> Resu
         errors,
         successes,
         limit: args.max_error_rate.map(|share| fold::limit(share, &groups, by, &attempts)),
-        advised: fold::advised(&cells),
+        advised: fold::advised(&fine),
         groups,
         truncated,
     })

@@ -97,7 +97,10 @@ pub fn sound(model: &ModelRef) -> Result<(), CommandError> {
 }
 
 /// `KEY=VALUE`; the value is JSON where it can be, else text.
-fn metadata(pairs: &[String]) -> Result<Map<String, Value>, CommandError> {
+///
+/// # Errors
+/// Status 2, with the form.
+pub fn metadata(pairs: &[String]) -> Result<Map<String, Value>, CommandError> {
     let pair = |text: &String| {
         let wrong = || {
             CommandError::usage(format!("--metadata {}: write KEY=VALUE", text.escape_debug()))

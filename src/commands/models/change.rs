@@ -40,7 +40,7 @@ impl Planned {
 /// A batch before it is one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Intent {
-    /// `add`, `disable`, `enable`, `undo`.
+    /// `add`, `disable`, `enable`, `set`, `undo`.
     pub action: &'static str,
     /// The reason that was given.
     pub why: Option<String>,

@@ -10,6 +10,7 @@ mod history;
 mod list;
 mod probe;
 mod select;
+mod set;
 mod show;
 mod switch;
 mod undo;
@@ -28,6 +29,7 @@ pub async fn run(args: ModelsArgs, context: Context) -> Result<Exit, CommandErro
         ModelsCommand::Add(args) => add::run(&args, &context).await,
         ModelsCommand::Disable(args) => switch::disable(&args, &context).await,
         ModelsCommand::Enable(args) => switch::enable(&args, &context).await,
+        ModelsCommand::Set(args) => set::run(&args, &context).await,
         ModelsCommand::Show(args) => show::run(&args, &context).await,
         ModelsCommand::History(args) => history::run(&args, &context).await,
         ModelsCommand::Undo(args) => undo::run(&args, &context).await,

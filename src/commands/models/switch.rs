@@ -94,12 +94,20 @@ pub async fn enable(args: &EnableArgs, context: &Context) -> Result<Exit, Comman
     ask_and_do(&desk, intent, selection.must_ask).await
 }
 
-async fn chosen(selectors: &[String], store: &dyn Store) -> Result<Selection, CommandError> {
+/// The entries that selectors mean.
+///
+/// # Errors
+/// Selectors that match nothing, a store that fails.
+pub async fn chosen(selectors: &[String], store: &dyn Store) -> Result<Selection, CommandError> {
     let entries = store.entries(None).await.map_err(|error| store_error("reading the catalogue", error))?;
     select(selectors, entries)
 }
 
-async fn ask_and_do(desk: &Desk<'_>, intent: Intent, must_ask: bool) -> Result<Exit, CommandError> {
+/// Makes the changes, if there are any and they are agreed to.
+///
+/// # Errors
+/// Nobody to ask, a store that fails.
+pub async fn ask_and_do(desk: &Desk<'_>, intent: Intent, must_ask: bool) -> Result<Exit, CommandError> {
     if intent.changes.is_empty() {
         print::note("nothing to change");
         return Ok(Exit::Yes);

@@ -1,6 +1,7 @@
 //! What can be wrong with measuring around the clock, in words: one cause, one sentence, one way out. Who finds it out is
 //! `judge` (a daemon's pulse) and `fleet` (what the store knows).
 
+use crate::domain::headings;
 use serde::Serialize;
 
 /// How bad it is.
@@ -134,7 +135,7 @@ const CAUSES: [(Cause, &str, &str); 19] = [
     (Cause::OutboxStuck, "outbox_stuck", "The outbox does not empty"),
     (Cause::OutboxFull, "outbox_full", "The outbox is full"),
     (Cause::Quarantine, "quarantine", "Rows are quarantined"),
-    (Cause::StoreDown, "store_down", "The store cannot be reached"),
+    (Cause::StoreDown, "store_down", headings::STORE_AWAY),
     (Cause::NotStored, "not_stored", "The outbox does not empty"),
     (Cause::LogDropped, "log_dropped", "Log lines were lost"),
     (Cause::Starved, "starved", "suspect"),

@@ -4,6 +4,7 @@ use super::Shared;
 use super::errors::{Trouble, is_duplicate};
 use super::record::upsert;
 use crate::domain::ModelRef;
+use crate::storage::catalogue::QUIRKS_AT_THE_TOP;
 use crate::storage::{StoreError, WorkItem};
 use chrono::Utc;
 use mongodb::bson::{self, Bson, Document, doc};
@@ -58,7 +59,7 @@ fn metadata(entry: &Document) -> Map<String, Value> {
         Some(Some(Value::Object(fields))) => fields,
         _ => Map::new(),
     };
-    for name in ["omit_temperature", "additional_model_request_fields"] {
+    for name in QUIRKS_AT_THE_TOP {
         if let (false, Some(value)) = (out.contains_key(name), entry.get(name).cloned().and_then(json)) {
             out.insert(name.to_owned(), value);
         }

@@ -3,9 +3,10 @@
 
 use super::errors::{Trouble, code};
 use super::{Shared, bson::date, plain};
+use crate::domain::ErrorGroup;
 use crate::domain::cause::{CAUSES, OTHER};
 use crate::storage::StoreError;
-use crate::storage::history::{Cell, Grain, MOST_CELLS, MOST_ROWS, SAMPLE, Scope, Series, Stored, Successes};
+use crate::storage::history::{Grain, MOST_GROUPS, MOST_ROWS, SAMPLE, Scope, Series, Stored, Successes};
 use chrono::{DateTime, Utc};
 use mongodb::bson::{Bson, Document, doc, oid::ObjectId};
 use mongodb::error::Error;
@@ -21,14 +22,14 @@ const TOO_SLOW: i32 = 50;
 const TOO_BIG: i32 = 292;
 
 /// Errors in groups, the largest first.
-pub async fn error_cells(shared: &Shared, scope: &Scope, grain: Grain) -> Result<Vec<Cell>, Trouble> {
-    let pipeline = cells_pipeline(scope, grain);
+pub async fn error_groups(shared: &Shared, scope: &Scope, grain: Grain) -> Result<Vec<ErrorGroup>, Trouble> {
+    let pipeline = groups_pipeline(scope, grain);
     let found = aggregate(shared, &shared.names.errors, pipeline).await?;
-    Ok(found.iter().map(cell).collect())
+    Ok(found.iter().map(error_group).collect())
 }
 
 /// The newest message of a group is in the greatest pair of time and message: no sort is needed for it.
-fn cells_pipeline(scope: &Scope, grain: Grain) -> Vec<Document> {
+fn groups_pipeline(scope: &Scope, grain: Grain) -> Vec<Document> {
     let message = doc! { "$cond": [
         { "$eq": [{ "$type": "$message" }, "string"] },
         { "$substrCP": ["$message", 0, SAMPLE as i64] },
@@ -45,7 +46,7 @@ fn cells_pipeline(scope: &Scope, grain: Grain) -> Vec<Document> {
         doc! { "$match": filter(scope, "ts") },
         doc! { "$group": group },
         doc! { "$sort": { "count": -1, "last": -1 } },
-        doc! { "$limit": MOST_CELLS as i64 },
+        doc! { "$limit": MOST_GROUPS as i64 },
     ]
 }
 
@@ -84,11 +85,11 @@ fn literal(text: &str) -> String {
     text.chars().map(escaped).collect()
 }
 
-fn cell(group: &Document) -> Cell {
+fn error_group(group: &Document) -> ErrorGroup {
     let key = group.get_document("_id").cloned().unwrap_or_default();
     let part = |name: &str| plain::words(key.get(name));
     let newest = group.get_document("newest").ok();
-    Cell {
+    ErrorGroup {
         provider: part("provider"),
         model: part("model"),
         kind: part("kind"),
@@ -149,7 +150,7 @@ fn successes_pipeline(scope: &Scope, by_model: bool) -> Vec<Document> {
     vec![
         doc! { "$match": filter(&scope, "run_ts") },
         doc! { "$group": { "_id": key, "count": { "$sum": 1 }, "newest": { "$max": "$run_ts" } } },
-        doc! { "$limit": MOST_CELLS as i64 },
+        doc! { "$limit": MOST_GROUPS as i64 },
     ]
 }
 
@@ -256,7 +257,7 @@ async fn aggregate(
 ) -> Result<Vec<Document>, Trouble> {
     let rows = shared.collection(collection);
     let asked =
-        rows.aggregate(pipeline).allow_disk_use(false).batch_size(MOST_CELLS as u32).max_time(PATIENCE);
+        rows.aggregate(pipeline).allow_disk_use(false).batch_size(MOST_GROUPS as u32).max_time(PATIENCE);
     let mut cursor = asked.await.map_err(slow)?;
     let mut found = Vec::new();
     while cursor.advance().await.map_err(slow)? {

@@ -25,11 +25,11 @@ mod vitals;
 
 use crate::domain::fleet::Fleet;
 use crate::domain::listing::{CatalogRow, Kept, Listing, MeasuredModel, ReadRow};
-use crate::domain::{ModelRef, Outcome};
+use crate::domain::{ErrorGroup, ModelRef, Outcome};
 use crate::storage::catalogue::{
     Batch, Change, ChangesOf, Entry, Figures, Order, Ordered, Scope as ModelScope,
 };
-use crate::storage::history::{Cell, Grain, History, Scope, Series, Stored, Successes};
+use crate::storage::history::{Grain, History, Scope, Series, Stored, Successes};
 use crate::storage::inspect::{Census, Facts, IndexFault, Inspect, Rights};
 use crate::storage::jobs::{Claim, Claimed, Ending, Grant, JobState};
 use crate::storage::rows::{Pages, Question, Rows};
@@ -190,9 +190,9 @@ impl Store for MongoStore {
 
 #[async_trait]
 impl History for MongoStore {
-    async fn error_cells(&self, scope: &Scope, grain: Grain) -> Result<Vec<Cell>, StoreError> {
+    async fn error_groups(&self, scope: &Scope, grain: Grain) -> Result<Vec<ErrorGroup>, StoreError> {
         let (shared, scope) = (Arc::clone(&self.shared), scope.clone());
-        self.caller.call(async move { history::error_cells(&shared, &scope, grain).await }).await
+        self.caller.call(async move { history::error_groups(&shared, &scope, grain).await }).await
     }
 
     async fn successes(

@@ -1,11 +1,11 @@
 //! Kept outcomes come back as they were, go only where they belong, and are never lost on the way.
 
 use super::*;
-use crate::domain::ModelRef;
 use crate::domain::listing::{CatalogRow, Kept, Listing, MeasuredModel, ReadRow};
 use crate::domain::notice::Finding;
+use crate::domain::{ErrorGroup, ModelRef};
 use crate::storage::catalogue::{Batch, Catalogue, Change, ChangesOf, Entry, Figures, Order, Ordered, Scope};
-use crate::storage::history::{Cell, Grain, History, Scope as Asked, Series, Stored, Successes};
+use crate::storage::history::{Grain, History, Scope as Asked, Series, Stored, Successes};
 use crate::storage::inspect::{Census, Facts, IndexFault, Inspect, Rights};
 use crate::storage::jobs::{Claim, Claimed, Ending, Grant, JobState};
 use crate::storage::notices::{Claim as NoticeClaim, Holder, Notice, Sending};
@@ -320,7 +320,7 @@ proptest! {
 
 #[async_trait::async_trait]
 impl History for Answers {
-    async fn error_cells(&self, _: &Asked, _: Grain) -> Result<Vec<Cell>, StoreError> {
+    async fn error_groups(&self, _: &Asked, _: Grain) -> Result<Vec<ErrorGroup>, StoreError> {
         Ok(Vec::new())
     }
     async fn successes(&self, _: &Asked, _: bool, _: &[Series]) -> Result<Vec<Successes>, StoreError> {

@@ -2,9 +2,10 @@
 //! so that the first of a group has its sample message and nothing is sorted.
 
 use super::errors::Trouble;
+use crate::domain::ErrorGroup;
 use crate::domain::cause::cause;
 use crate::storage::contract::date_value;
-use crate::storage::history::{Cell, Grain, MOST_CELLS, MOST_ROWS, SAMPLE, Scope, Series, Stored, Successes};
+use crate::storage::history::{Grain, MOST_GROUPS, MOST_ROWS, SAMPLE, Scope, Series, Stored, Successes};
 use chrono::DateTime;
 use rusqlite::types::Value as Parameter;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
@@ -17,7 +18,7 @@ pub const INDEXES: &str = "
 ";
 
 /// The most groups that are counted at once: messages that are all different must not fill the memory.
-const MOST_GROUPS: usize = 5 * MOST_CELLS;
+const MOST_COUNTED: usize = 5 * MOST_GROUPS;
 
 /// A condition and its parameters. The text is ours throughout.
 struct Condition {
@@ -54,7 +55,11 @@ impl Condition {
 }
 
 /// Errors in groups, the largest first.
-pub fn error_cells(connection: &mut Connection, scope: &Scope, grain: Grain) -> Result<Vec<Cell>, Trouble> {
+pub fn error_groups(
+    connection: &mut Connection,
+    scope: &Scope,
+    grain: Grain,
+) -> Result<Vec<ErrorGroup>, Trouble> {
     let condition = Condition::new(scope, "ts_ms");
     let sql = format!(
         "SELECT provider, error_kind, model_name, stage, fingerprint, ts_ms, message FROM errors
@@ -63,7 +68,7 @@ pub fn error_cells(connection: &mut Connection, scope: &Scope, grain: Grain) -> 
     );
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query(params_from_iter(condition.parameters))?;
-    let mut groups: HashMap<String, Cell> = HashMap::new();
+    let mut groups: HashMap<String, ErrorGroup> = HashMap::new();
     let mut key = String::new();
     while let Some(row) = rows.next()? {
         key.clear();
@@ -75,17 +80,19 @@ pub fn error_cells(connection: &mut Connection, scope: &Scope, grain: Grain) -> 
             key.push_str(cause(&text(row, 6)));
         }
         let at = DateTime::from_timestamp_millis(row.get(5)?);
-        let room = groups.len() < MOST_GROUPS;
+        let room = groups.len() < MOST_COUNTED;
         match groups.get_mut(&key) {
-            Some(cell) => (cell.count, cell.first) = (cell.count + 1, at),
+            Some(group) => (group.count, group.first) = (group.count + 1, at),
             None if !room => {}
-            None => drop(groups.insert(key.clone(), Cell { first: at, last: at, ..newest(row, grain) })),
+            None => {
+                drop(groups.insert(key.clone(), ErrorGroup { first: at, last: at, ..newest(row, grain) }))
+            }
         }
     }
-    let mut cells: Vec<Cell> = groups.into_values().collect();
-    cells.sort_by(|one, other| other.count.cmp(&one.count).then(other.last.cmp(&one.last)));
-    cells.truncate(MOST_CELLS);
-    Ok(cells)
+    let mut groups: Vec<ErrorGroup> = groups.into_values().collect();
+    groups.sort_by(|one, other| other.count.cmp(&one.count).then(other.last.cmp(&one.last)));
+    groups.truncate(MOST_GROUPS);
+    Ok(groups)
 }
 
 /// How many of the leading columns of the query tell groups apart.
@@ -98,12 +105,12 @@ fn columns(grain: Grain) -> usize {
     }
 }
 
-fn newest(row: &Row<'_>, grain: Grain) -> Cell {
+fn newest(row: &Row<'_>, grain: Grain) -> ErrorGroup {
     let field = |place: usize| {
         let value = (place < columns(grain)).then(|| text(row, place).into_owned());
         value.filter(|value| !value.is_empty())
     };
-    Cell {
+    ErrorGroup {
         provider: field(0),
         kind: field(1),
         cause: (grain == Grain::Cause).then(|| cause(&text(row, 6)).to_owned()),

@@ -25,11 +25,11 @@ mod vitals;
 
 use crate::domain::fleet::Fleet;
 use crate::domain::listing::{CatalogRow, Kept, Listing, MeasuredModel, ReadRow};
-use crate::domain::{ModelRef, Outcome};
+use crate::domain::{ErrorGroup, ModelRef, Outcome};
 use crate::storage::catalogue::{
     Batch, Change, ChangesOf, Entry, Figures, Order, Ordered, Scope as ModelScope,
 };
-use crate::storage::history::{Cell, Grain, History, Scope, Series, Stored, Successes};
+use crate::storage::history::{Grain, History, Scope, Series, Stored, Successes};
 use crate::storage::inspect::{Census, Facts, IndexFault, Inspect, Rights};
 use crate::storage::jobs::{Claim, Claimed, Ending, Grant, JobState};
 use crate::storage::rows::{Pages, Question, Rows};
@@ -177,9 +177,9 @@ impl Store for SqliteStore {
 
 #[async_trait]
 impl History for SqliteStore {
-    async fn error_cells(&self, scope: &Scope, grain: Grain) -> Result<Vec<Cell>, StoreError> {
+    async fn error_groups(&self, scope: &Scope, grain: Grain) -> Result<Vec<ErrorGroup>, StoreError> {
         let scope = scope.clone();
-        self.owner.ask(move |connection| history::error_cells(connection, &scope, grain)).await
+        self.owner.ask(move |connection| history::error_groups(connection, &scope, grain)).await
     }
 
     async fn successes(

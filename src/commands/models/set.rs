@@ -1,0 +1,108 @@
+//! `llmbench models set`: what an entry says beside being on or off: its name for people and its request quirks.
+
+use super::candidates::metadata;
+use super::change::{Desk, Intent, Planned};
+use super::switch::{ask_and_do, chosen};
+use crate::cli::models::SetArgs;
+use crate::commands::context::Context;
+use crate::commands::exit::{CommandError, Exit};
+use crate::output::print;
+use crate::storage::catalogue::{Entry, QUIRKS_AT_THE_TOP};
+use serde_json::{Map, Value, json};
+
+/// What every chosen entry is to say.
+struct Wanted {
+    display_name: Option<String>,
+    metadata: Map<String, Value>,
+    unset: Vec<String>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// A quirk that is none, one name for several models, selectors that match nothing, nobody to ask, a store that fails.
+pub async fn run(args: &SetArgs, context: &Context) -> Result<Exit, CommandError> {
+    let metadata = metadata(&args.metadata)?;
+    if let Some(key) = args.unset.iter().find(|key| metadata.contains_key(*key)) {
+        return Err(CommandError::usage(format!(
+            "`{}` is to be set and to be taken away: say one of the two",
+            key.escape_debug()
+        )));
+    }
+    let store = context.open_store().await?;
+    let selection = chosen(&args.selectors, store.as_ref()).await?;
+    if args.display_name.is_some() && selection.entries.len() > 1 {
+        return Err(CommandError::usage("--display-name is for one model").hint("name them one by one"));
+    }
+    let desk = Desk::new(store.as_ref(), context, args.consent)?;
+    let wanted = Wanted { display_name: args.display_name.clone(), metadata, unset: args.unset.clone() };
+    let mut changes = Vec::new();
+    for entry in &selection.entries {
+        let set = fields(entry, &wanted);
+        if set.is_empty() {
+            print::note(&format!("{} says so already and stays as it is", entry.model));
+        } else {
+            changes.push(Planned::of(entry, set));
+        }
+    }
+    let intent = Intent { action: "set", why: args.reason.clone(), undoes: None, changes };
+    ask_and_do(&desk, intent, selection.must_ask).await
+}
+
+/// The fields of an entry that change, with their new values; null takes a field away.
+fn fields(entry: &Entry, wanted: &Wanted) -> Map<String, Value> {
+    let mut set = Map::new();
+    if let Some(name) = &wanted.display_name {
+        set.insert("display_name".to_owned(), json!(name));
+    }
+    let present = entry.fields.get("metadata").and_then(Value::as_object).cloned().unwrap_or_default();
+    let mut quirks = present.clone();
+    quirks.extend(wanted.metadata.clone());
+    quirks.retain(|key, _| !wanted.unset.contains(key));
+    if quirks != present {
+        set.insert(
+            "metadata".to_owned(),
+            if quirks.is_empty() { Value::Null } else { Value::Object(quirks) },
+        );
+    }
+    // Otherwise what was taken away would still be obeyed.
+    for key in QUIRKS_AT_THE_TOP.iter().filter(|key| wanted.unset.iter().any(|unset| unset == *key)) {
+        set.insert((*key).to_owned(), Value::Null);
+    }
+    set.retain(|name, new| entry.fields.get(name).unwrap_or(&Value::Null) != new);
+    set
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn changed(entry: &Value, name: Option<&str>, metadata: &Value, unset: &[&str]) -> Value {
+        let wanted = Wanted {
+            display_name: name.map(str::to_owned),
+            metadata: metadata.as_object().unwrap().clone(),
+            unset: unset.iter().map(|key| (*key).to_owned()).collect(),
+        };
+        Value::Object(fields(&Entry::new(entry.as_object().unwrap().clone()), &wanted))
+    }
+
+    #[test]
+    fn only_what_differs_changes() {
+        let entry = json!({"display_name": "M", "metadata": {"a": 1}, "omit_temperature": true});
+        for (name, metadata, unset, expected) in [
+            (Some("M"), json!({"a": 1}), &["b"][..], json!({})),
+            (Some("N"), json!({}), &[], json!({"display_name": "N"})),
+            (None, json!({"b": [2]}), &[], json!({"metadata": {"a": 1, "b": [2]}})),
+            (None, json!({"b": 2}), &["a"], json!({"metadata": {"b": 2}})),
+            (None, json!({}), &["a"], json!({"metadata": null})),
+            (None, json!({}), &["omit_temperature"], json!({"omit_temperature": null})),
+        ] {
+            assert_eq!(changed(&entry, name, &metadata, unset), expected);
+        }
+        // What is no object gives way; its value before stays in the history.
+        assert_eq!(
+            changed(&json!({"metadata": "odd"}), None, &json!({"a": 1}), &[]),
+            json!({"metadata": {"a": 1}})
+        );
+    }
+}

@@ -143,7 +143,9 @@ mod tests {
     #[test]
     fn a_provider_that_refuses_most_of_its_models_is_what_is_suspected() {
         let count = |models: u64| BTreeMap::from([("sim".to_owned(), models)]);
-        for (enabled, refusing, expected) in [(1, 1, false), (2, 2, true), (2, 1, false), (10, 5, false), (10, 6, true)] {
+        for (enabled, refusing, expected) in
+            [(1, 1, false), (2, 2, true), (2, 1, false), (10, 5, false), (10, 6, true)]
+        {
             let found = suspected(&count(enabled), &count(refusing));
             assert_eq!(!found.is_empty(), expected, "{refusing} of {enabled}");
         }

@@ -2,8 +2,8 @@
 //! it was measured, and rows for measurements that ended without any.
 
 use crate::daemon::order::{Order, Verdict};
-use crate::domain::slot::SUPERSEDED;
 use crate::domain::failure::{Failure, fingerprint, normalize};
+use crate::domain::slot::SUPERSEDED;
 use crate::domain::{Kind, Outcome, Slot, Stage};
 use crate::measure::rows::measured_by;
 use chrono::{DateTime, SecondsFormat, Utc};

@@ -212,8 +212,7 @@ impl Steward<'_> {
             let statuses: Vec<_> = ready.map(|entry| self.status(entry, PROBING, &reason)).collect();
             return self.keep(statuses).await;
         }
-        let let_in =
-            |entry: &Entry| (entry.clone(), on(Some(entry)), self.status(entry, "active", &reason));
+        let let_in = |entry: &Entry| (entry.clone(), on(Some(entry)), self.status(entry, "active", &reason));
         let changes = ready.map(let_in).collect();
         let why = "they keep answering";
         self.carry_out(Verdict { action: "enable", part: "admission", why, changes }).await
@@ -245,7 +244,8 @@ impl Steward<'_> {
             .keeper
             .ask(move |store| async move { store.runs(&scope, Series::Probe, ROWS).await })
             .await?;
-        let answered = runs.iter().filter(|row| is_probe(row)).filter_map(|row| Some((at(row, "run_ts")?, None)));
+        let answered =
+            runs.iter().filter(|row| is_probe(row)).filter_map(|row| Some((at(row, "run_ts")?, None)));
         let mut probes: Vec<_> = answered.collect();
         let failed = self.errors(model, since).await?;
         let failed = failed.into_iter().filter(|(_, row)| is_probe(row));

@@ -1,11 +1,11 @@
 //! What there is to do: the catalogue under the rules, one piece of work a series. Pure.
 
 use crate::daemon::schedule::{Plan, Turn};
+use crate::daemon::steward::ROLE;
 use crate::domain::regime::{Price, Regime};
 use crate::domain::{ModelRef, Series};
 use crate::measure::laboratory::Question;
 use crate::storage::WorkItem;
-use crate::daemon::steward::ROLE;
 use crate::storage::jobs::{JobState, JobStatus, PROBE};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

@@ -257,7 +257,9 @@ impl Given<'_> {
             Some(seconds) if seconds > 0.0 && seconds <= LONGEST => {
                 Ok(TimeDelta::milliseconds((seconds * 1000.0) as i64))
             }
-            Some(_) => Err(self.wrong(table, &format!("{name} must be above 0 and up to 31 days, in seconds"))),
+            Some(_) => {
+                Err(self.wrong(table, &format!("{name} must be above 0 and up to 31 days, in seconds")))
+            }
         }
     }
 

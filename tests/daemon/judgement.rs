@@ -3,7 +3,7 @@
 use super::world::{QUICK, World, until};
 use crate::raw_server::{Act, read_request};
 use crate::support::answers::{plain, sound};
-use crate::support::ran::rows;
+use rusqlite::Connection;
 use serde_json::{Map, Value};
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
@@ -43,29 +43,25 @@ fn host(works: Arc<AtomicBool>) -> SocketAddr {
     address
 }
 
-fn entry(world: &World, model: &str) -> Map<String, Value> {
-    let said = world.models(&["show", model, "--json"]);
-    let document: Value = serde_json::from_str(&said).unwrap();
-    document["entry"].as_object().or_else(|| document["fields"].as_object()).cloned().unwrap_or_else(|| panic!("{document:#}"))
-}
-
 fn is_on(world: &World, model: &str) -> bool {
-    let table = rows(&world.home.path().join("runs.db"), "models");
-    let (provider, id) = model.split_once(':').unwrap();
-    let row = table.iter().find(|row| row["provider"] == provider && row["model_id"] == id).unwrap();
-    row["enabled"] == true || row["enabled"] == 1
+    let connection = Connection::open(world.home.path().join("runs.db")).unwrap();
+    let sql = "SELECT enabled FROM models WHERE provider || ':' || model_id = ?";
+    connection.query_row(sql, [model], |row| row.get(0)).unwrap()
 }
 
 #[test]
 fn a_model_that_is_gone_is_set_aside_and_returns_when_it_answers_again() {
     let works = Arc::new(AtomicBool::new(false));
-    let back = format!("{SOON}[providers.back]\ndialect = 'chat'\nbase_url = 'http://{}/v1'\n", host(Arc::clone(&works)));
+    let back = format!(
+        "{SOON}[providers.back]\ndialect = 'chat'\nbase_url = 'http://{}/v1'\n",
+        host(Arc::clone(&works))
+    );
     let healthy = format!("alpha:{QUICK}");
     let world = World::new(&[&healthy, "back:m"], &back);
     let daemon = world.start(&["--grace", "1s"]);
     until("the model is set aside", || !is_on(&world, "back:m"));
     assert!(is_on(&world, &healthy));
-    let history = world.models(&["history", "back:m"]);
+    let history = world.said(&["models", "history", "back:m"]);
     assert!(history.contains("daemon main") && history.contains("quarantine: "), "{history}");
     // A restart forgets nothing.
     assert_eq!(daemon.stop().0, 0);
@@ -73,10 +69,10 @@ fn a_model_that_is_gone_is_set_aside_and_returns_when_it_answers_again() {
     let daemon = world.start(&["--grace", "1s"]);
     until("it is enabled again", || is_on(&world, "back:m"));
     assert_eq!(daemon.stop().0, 0);
-    let history = world.models(&["history", "back:m"]);
+    let history = world.said(&["models", "history", "back:m"]);
     assert!(history.contains("recheck: they answer again"), "{history}");
-    let probes = rows(&world.home.path().join("runs.db"), "runs_probe");
-    assert!(probes.iter().any(|row| row["provider"] == "back" && row["sample_role"] == "probe"), "{probes:?}");
+    let is_probe = |row: &Map<String, Value>| row["provider"] == "back" && row["sample_role"] == "probe";
+    assert!(world.runs().iter().any(is_probe));
 }
 
 #[test]
@@ -84,10 +80,7 @@ fn a_provider_that_refuses_all_its_models_empties_no_catalogue() {
     let models = ["alpha:error404-n1", "alpha:error404-n2", "alpha:error404-n3"];
     let world = World::new(&models, SOON);
     let daemon = world.start(&["--grace", "1s"]);
-    until("the provider is suspected", || {
-        let said = world.llmbench(&["status", "--json"]);
-        said.contains("models_refused")
-    });
+    until("the provider is suspected", || world.said(&["status", "--json"]).contains("models_refused"));
     until("there were answers enough", || world.errors().len() >= 15);
     assert!(models.iter().all(|model| is_on(&world, model)));
     assert_eq!(daemon.stop().0, 0);
@@ -98,20 +91,21 @@ fn a_model_under_admission_is_let_in_once_it_keeps_answering_and_a_day_that_has_
     let (new, gone) = (format!("alpha:{QUICK}"), format!("alpha:{GONE}"));
     let resting = format!("beta:{QUICK}");
     let world = World::new(&[&resting], SOON);
-    world.models(&["add", &new, "--no-probe", "--yes"]);
-    world.models(&["add", &gone, "--no-probe", "--yes"]);
-    let soon = (chrono::Utc::now() + chrono::TimeDelta::seconds(3)).to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
-    world.models(&["disable", &resting, "--reason", "a pause", "--until", &soon, "--yes"]);
+    world.said(&["models", "add", &new, "--no-probe", "--yes"]);
+    world.said(&["models", "add", &gone, "--no-probe", "--yes"]);
+    let soon = (chrono::Utc::now() + chrono::TimeDelta::seconds(3))
+        .to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+    world.said(&["models", "disable", &resting, "--reason", "a pause", "--until", &soon, "--yes"]);
     let daemon = world.start(&["--grace", "1s"]);
     until("the new model is let in", || is_on(&world, &new));
     until("the other one's day has come", || is_on(&world, &resting));
     until("it is measured", || world.runs().iter().any(|row| row["provider"] == "alpha"));
     assert!(!is_on(&world, &gone));
     assert_eq!(daemon.stop().0, 0);
-    let history = world.models(&["history", &new]);
+    let history = world.said(&["models", "history", &new]);
     assert!(history.contains("admission: they keep answering"), "{history}");
-    assert!(world.models(&["history", &resting]).contains("until: "));
-    let undone = world.models(&["undo", "--yes", &batch(&history)]);
+    assert!(world.said(&["models", "history", &resting]).contains("until: "));
+    let undone = world.said(&["models", "undo", "--yes", &batch(&history)]);
     assert!(!undone.is_empty() && !is_on(&world, &new));
 }
 

@@ -26,7 +26,13 @@ pub async fn disable(args: &DisableArgs, context: &Context) -> Result<Exit, Comm
     let store = context.open_store().await?;
     let selection = chosen(&args.selectors, store.as_ref()).await?;
     let desk = Desk::new(store.as_ref(), context, args.consent)?;
-    let set = off(&Off { reason: &args.reason, class: &args.class, who: &desk.who, until: args.until, recheck_at: None });
+    let set = off(&Off {
+        reason: &args.reason,
+        class: &args.class,
+        who: &desk.who,
+        until: args.until,
+        recheck_at: None,
+    });
     let is_off = |entry: &Entry| entry.fields.get("enabled") == Some(&Value::Bool(false));
     let (already, entries): (Vec<Entry>, Vec<Entry>) = selection.entries.into_iter().partition(is_off);
     say_already(&already, "disabled");

@@ -5,9 +5,9 @@ use super::change::{Desk, Intent, Planned, count};
 use crate::cli::models::UndoArgs;
 use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
-use crate::storage::switched::{Off, off};
 use crate::output::print;
 use crate::storage::catalogue::{Became, Change, ChangesOf};
+use crate::storage::switched::{Off, off};
 
 /// Runs the command.
 ///

@@ -5,8 +5,8 @@
 use super::Outbox;
 use super::words::{Depth, Key, OutboxError, Parcel};
 use crate::domain::Outcome;
-use crate::domain::slot::SUPERSEDED;
 use crate::domain::pulse::{OutboxPulse, StorePulse};
+use crate::domain::slot::SUPERSEDED;
 use crate::storage::{Recorded, Sink, StoreError};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;

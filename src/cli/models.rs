@@ -141,7 +141,7 @@ pub struct DisableArgs {
     /// Kind of reason, one word: hard_model, billing, unsuitable, quota, …
     #[arg(long, value_name = "WORD", value_parser = values::class, default_value = "manual")]
     pub class: String,
-    /// Day (UTC) or instant until which it is meant to be off; `models list --disabled` shows it, nothing enables by itself
+    /// Day (UTC) or instant until which it is meant to be off; the daemon enables it again then
     #[arg(long, value_name = "DATE", value_parser = values::instant)]
     pub until: Option<DateTime<Utc>>,
     /// Whether to ask.

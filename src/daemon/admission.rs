@@ -4,32 +4,10 @@
 use crate::domain::ModelRef;
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// When a model is let in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Policy {
-    /// So many successes, at least 1.
-    pub successes: u32,
-    /// Each at least so long after the one before; also the time from probe to probe.
-    pub apart: TimeDelta,
-    /// All of them not older than this.
-    pub within: TimeDelta,
-    /// At most so many models a day (UTC).
-    pub per_day: u32,
-    /// Probes are made and judged, and nobody is let in.
-    pub dry_run: bool,
-}
+pub use crate::domain::judgement::Admission as Policy;
 
-impl Default for Policy {
-    fn default() -> Self {
-        Self {
-            successes: 3,
-            apart: TimeDelta::hours(1),
-            within: TimeDelta::hours(48),
-            per_day: 10,
-            dry_run: false,
-        }
-    }
-}
+/// A model that does not answer is asked at least this often.
+const RAREST: TimeDelta = TimeDelta::days(1);
 
 /// A model under admission, with the ends of its probes.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,11 +19,13 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// When it is asked next.
+    /// When it is asked next: ever more rarely while it does not answer.
     pub fn next_probe(&self, policy: &Policy, now: DateTime<Utc>) -> DateTime<Utc> {
         // A probe that lies ahead was dated by a wrong clock.
-        let last = self.probes.iter().map(|(at, _)| *at).filter(|at| *at <= now).max();
-        last.map_or(now, |last| last + policy.apart)
+        let past = || self.probes.iter().filter(|(at, _)| *at <= now);
+        let failed = past().rev().take_while(|(_, succeeded)| !succeeded).count();
+        let wait = policy.apart.checked_mul(1 << failed.min(16)).unwrap_or(RAREST).min(RAREST);
+        past().map(|(at, _)| *at).max().map_or(now, |last| last + wait.max(policy.apart))
     }
 
     /// Successes that count: within the window, and apart.
@@ -65,11 +45,6 @@ impl Candidate {
     /// Whether it has answered often enough.
     pub fn is_ready(&self, policy: &Policy, now: DateTime<Utc>) -> bool {
         self.counted(policy, now) >= policy.successes.max(1)
-    }
-
-    /// Forgets probes that no longer count.
-    pub fn forget(&mut self, policy: &Policy, now: DateTime<Utc>) {
-        self.probes.retain(|(at, _)| now - *at <= policy.within);
     }
 }
 
@@ -108,6 +83,8 @@ mod tests {
         let ready = candidate(&[(0, true), (70, false), (130, true), (200, true)]);
         assert!(ready.is_ready(&policy, at(201)));
         assert!(!ready.is_ready(&policy, at(201 + 48 * 60)), "too long ago");
+        let failing = candidate(&[(0, true), (60, false), (120, false)]);
+        assert_eq!(failing.next_probe(&policy, at(121)), at(120 + 4 * 60));
         assert_eq!(candidate(&[]).next_probe(&policy, at(5)), at(5));
     }
 

@@ -112,6 +112,8 @@ impl Call<'_> {
         match claimed {
             Ok(Claimed::Granted(grant)) => Ok(Some(Held { grant, asked })),
             Ok(Claimed::Taken { until, .. } | Claimed::Resting { until }) => Err(End::Elsewhere(until)),
+            // What the catalogue took away is the measuring; whether the model answers at all is asked without a lease.
+            Ok(Claimed::Cancelled) if !self.order.work.counts => Ok(None),
             Ok(Claimed::Finished | Claimed::Cancelled) => Err(End::Finished),
             // Another series has its id: nothing that time heals.
             Err(StoreError::Conflict(_) | StoreError::Rejected(_)) => Err(End::Finished),

@@ -234,7 +234,9 @@ impl Engine {
 
     /// Gives every lane its work; a provider that is new gets a lane.
     fn take(&mut self, listed: &Listed) {
-        let work = work::work(&listed.items, &self.questions, &self.shared.regime, &listed.prices);
+        let regime = &self.shared.regime;
+        let mut work = work::work(&listed.items, &self.questions, regime, &listed.prices);
+        work::try_out(&mut work, &listed.judged.tried, &self.questions, regime, &listed.prices);
         if !self.ready {
             self.ready = true;
             let models = listed.items.iter().filter(|item| self.shared.regime.covers(&item.model.provider));
@@ -307,6 +309,7 @@ impl Engine {
             stopping,
             store,
             outbox,
+            suspected: self.shared.suspected(),
             loop_lag_seconds: std::mem::take(&mut self.lag).as_secs_f64(),
             log_lines_dropped: 0,
             lanes: self.lanes.values().map(lane).collect(),

@@ -4,7 +4,7 @@
 //!
 //! The pure part: [`schedule`], [`pace`], [`budget`], [`price`], [`quarantine`], [`admission`], [`governor`], [`state`],
 //! [`work`], [`order`], [`book`]. The engine: [`engine`] starts and watches a [`lane`] for each provider; a lane begins [`call`]s on a
-//! [`bench`]; [`keeper`] is the store that may be away, [`rounds`] what is asked of it again and again. What happens is
+//! [`bench`]; [`steward`] decides who is measured at all, [`keeper`] is the store that may be away, [`rounds`] what is asked of it again and again. What happens is
 //! told in [`event`]s; what is made of them for people and monitors is [`telemetry`], and what ends a process that stands
 //! still [`watchdog`].
 
@@ -29,6 +29,7 @@ pub mod schedule;
 pub mod shared;
 pub mod stamps;
 pub mod state;
+pub mod steward;
 pub mod telemetry;
 pub mod watchdog;
 pub mod work;

@@ -3,31 +3,11 @@
 //! the catalogue is somebody else's.
 
 use crate::domain::Kind;
-use chrono::{DateTime, TimeDelta, Utc};
+use crate::domain::pulse::SuspectedProvider;
+use chrono::{DateTime, Utc};
+use std::collections::BTreeMap;
 
-/// When a model is set aside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Policy {
-    /// So many terminal answers, at least 2.
-    pub answers: u32,
-    /// Over at least so long.
-    pub over: TimeDelta,
-    /// It is asked again after this, then after twice as long, and so on.
-    pub recheck: TimeDelta,
-    /// And at least this often.
-    pub longest: TimeDelta,
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        Self {
-            answers: 6,
-            over: TimeDelta::hours(24),
-            recheck: TimeDelta::days(1),
-            longest: TimeDelta::days(14),
-        }
-    }
-}
+pub use crate::domain::judgement::Quarantine as Policy;
 
 /// The terminal answers of one model since it last did anything else.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -106,6 +86,19 @@ pub fn recheck(kind: Option<Kind>, times: u32, policy: &Policy, now: DateTime<Ut
     }
 }
 
+/// The providers that are suspected instead of their models: `enabled` and `refusing` models by provider.
+pub fn suspected(
+    enabled: &BTreeMap<String, u64>,
+    refusing: &BTreeMap<String, u64>,
+) -> Vec<SuspectedProvider> {
+    let most = |provider: &String, refusing: u64| {
+        let of = enabled.get(provider).copied().unwrap_or(0);
+        let suspicion = SuspectedProvider { provider: provider.clone(), refusing, of };
+        (refusing > 1 && refusing * 2 > of).then_some(suspicion)
+    };
+    refusing.iter().filter_map(|(provider, refusing)| most(provider, *refusing)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,6 +138,17 @@ mod tests {
         assert_eq!(recheck(Some(Kind::HardModel), 1, &policy, at(0)), Rechecked::Stays(at(48)));
         assert_eq!(recheck(Some(Kind::HardModel), 9, &policy, at(0)), Rechecked::Stays(at(14 * 24)));
         assert_eq!(recheck(Some(Kind::Auth), 1, &policy, at(0)), Rechecked::Stays(at(24)));
+    }
+
+    #[test]
+    fn a_provider_that_refuses_most_of_its_models_is_what_is_suspected() {
+        let count = |models: u64| BTreeMap::from([("sim".to_owned(), models)]);
+        for (enabled, refusing, expected) in
+            [(1, 1, false), (2, 2, true), (2, 1, false), (10, 5, false), (10, 6, true)]
+        {
+            let found = suspected(&count(enabled), &count(refusing));
+            assert_eq!(!found.is_empty(), expected, "{refusing} of {enabled}");
+        }
     }
 
     proptest! {

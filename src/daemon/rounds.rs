@@ -3,6 +3,7 @@
 
 use crate::daemon::schedule::Turn;
 use crate::daemon::shared::Shared;
+use crate::daemon::steward::{self, Judged};
 use crate::daemon::work;
 use crate::domain::profile::built_in;
 use crate::domain::pulse::Pulse;
@@ -21,6 +22,8 @@ use tokio::time::sleep;
 const HEALTH_EVERY: Duration = Duration::from_secs(60);
 /// How often prices are read, where money is limited.
 const PRICES_EVERY: Duration = Duration::from_secs(3600);
+/// The catalogue is judged once in so many ticks.
+const JUDGED_TICKS: u32 = 6;
 /// How often the store is asked how far all series have come: claims say the rest.
 const TURNS_EVERY: Duration = Duration::from_secs(300);
 
@@ -31,6 +34,8 @@ pub struct Listed {
     pub items: Vec<WorkItem>,
     /// How far series have come.
     pub turns: HashMap<Series, Turn>,
+    /// What was decided about the catalogue.
+    pub judged: Judged,
     /// What models cost, as their providers list it.
     pub prices: HashMap<ModelRef, Price>,
 }
@@ -41,6 +46,7 @@ struct Done {
     turns: Option<Instant>,
     prices: Option<Instant>,
     health: Option<Instant>,
+    judged: Option<Instant>,
 }
 
 /// Goes round until the task is ended. `pulse` is what the daemon last said of itself.
@@ -69,6 +75,13 @@ pub async fn run(
 async fn round(shared: &Arc<Shared>, done: &mut Done, present: &mut Listed) -> Result<(), StoreError> {
     let keeper = &shared.keeper;
     let is_due = |last: Option<Instant>, every| last.is_none_or(|last| last.elapsed() >= every);
+    // Before the work list: what is switched off now is not begun any more.
+    if is_due(done.judged, shared.regime.tick * JUDGED_TICKS) {
+        let judged = steward::look(shared, chrono::Utc::now()).await?;
+        shared.suspect(judged.suspected.clone());
+        present.judged = judged;
+        done.judged = Some(Instant::now());
+    }
     present.items = keeper.ask(|store| async move { store.work_list(None).await }).await?;
     if is_due(done.turns, TURNS_EVERY) {
         let jobs = keeper.ask(|store| async move { store.jobs(None).await }).await?;

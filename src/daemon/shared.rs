@@ -5,6 +5,7 @@ use crate::daemon::event::Events;
 use crate::daemon::governor::Governor;
 use crate::daemon::keeper::Keeper;
 use crate::domain::Outcome;
+use crate::domain::pulse::SuspectedProvider;
 use crate::domain::regime::Regime;
 use crate::storage::outbox::{Outbox, OutboxError};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -70,6 +71,7 @@ pub struct Shared {
     /// Measurements under way are given up.
     pub kill: CancellationToken,
     governor: Mutex<Governor>,
+    suspected: Mutex<Vec<SuspectedProvider>>,
     failure: OnceLock<OutboxError>,
 }
 
@@ -95,6 +97,7 @@ impl Shared {
             stop,
             kill: CancellationToken::new(),
             governor: Mutex::new(Governor::new(chrono::Utc::now())),
+            suspected: Mutex::default(),
             failure: OnceLock::new(),
         })
     }
@@ -102,6 +105,16 @@ impl Shared {
     /// How much of its concurrency the daemon uses.
     pub fn governor(&self) -> MutexGuard<'_, Governor> {
         self.governor.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Providers of which most models refuse, as the catalogue was last judged.
+    pub fn suspected(&self) -> Vec<SuspectedProvider> {
+        self.suspected.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Says so.
+    pub fn suspect(&self, providers: Vec<SuspectedProvider>) {
+        *self.suspected.lock().unwrap_or_else(PoisonError::into_inner) = providers;
     }
 
     /// The outbox failed for good: nothing that follows could be believed, so the daemon stops.

@@ -3,13 +3,11 @@
 
 use crate::daemon::order::{Order, Verdict};
 use crate::domain::failure::{Failure, fingerprint, normalize};
+use crate::domain::slot::SUPERSEDED;
 use crate::domain::{Kind, Outcome, Slot, Stage};
 use crate::measure::rows::measured_by;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
-
-/// The role of rows whose slot somebody else has measured meanwhile.
-const SUPERSEDED: &str = "superseded";
 
 /// The fields that every row of a slot carries.
 pub fn fields(slot: &Slot, owner: &str) -> Map<String, Value> {

@@ -1,11 +1,12 @@
 //! What there is to do: the catalogue under the rules, one piece of work a series. Pure.
 
 use crate::daemon::schedule::{Plan, Turn};
+use crate::daemon::steward::ROLE;
 use crate::domain::regime::{Price, Regime};
 use crate::domain::{ModelRef, Series};
 use crate::measure::laboratory::Question;
 use crate::storage::WorkItem;
-use crate::storage::jobs::{JobState, JobStatus};
+use crate::storage::jobs::{JobState, JobStatus, PROBE};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -49,6 +50,35 @@ pub fn work(
         }
     }
     lanes
+}
+
+/// Adds the models that are tried: one question, their rows in a role of their own, a series of their own.
+pub fn try_out(
+    lanes: &mut BTreeMap<String, Vec<Arc<Work>>>,
+    tried: &[WorkItem],
+    questions: &[Arc<Question>],
+    regime: &Regime,
+    prices: &HashMap<ModelRef, Price>,
+) {
+    let Some(question) = questions.first() else { return };
+    let question = Arc::new(Question { role: ROLE.to_owned(), ..Question::clone(question) });
+    let spacing = regime.admission.apart.min(regime.quarantine.recheck).num_seconds();
+    let spacing = u32::try_from(spacing).unwrap_or(u32::MAX).max(1);
+    for item in tried {
+        let series = Series {
+            model: item.model.clone(),
+            profile_id: PROBE.to_owned(),
+            vantage: regime.vantage.clone(),
+        };
+        let work = Work {
+            plan: Plan::new(series, spacing, 0.0),
+            item: item.clone(),
+            question: Arc::clone(&question),
+            price: regime.price(&item.model, prices.get(&item.model).copied()),
+            counts: false,
+        };
+        lanes.entry(item.model.provider.clone()).or_default().push(Arc::new(work));
+    }
 }
 
 /// How far a series has come, as the store knows it.

@@ -9,6 +9,7 @@ pub mod finding;
 pub mod fleet;
 pub mod glob;
 pub mod headings;
+pub mod judgement;
 pub mod listing;
 pub mod model;
 pub mod names;

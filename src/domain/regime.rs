@@ -2,6 +2,7 @@
 //! before it starts; what follows from the rules at a moment is `daemon`'s.
 
 use crate::domain::ModelRef;
+use crate::domain::judgement::{Admission, Quarantine};
 use crate::domain::slot::DEFAULT_VANTAGE;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -75,10 +76,10 @@ pub struct Regime {
     pub grace: Duration,
     /// How long a provider that refuses the key or wants money is left alone at first.
     pub recheck: Duration,
-    /// Models under admission are asked and let in.
-    pub admit: bool,
-    /// Models that answer nothing but "no such model" are set aside.
-    pub quarantine: bool,
+    /// How models under admission are asked and let in.
+    pub admission: Admission,
+    /// How models that answer nothing but "no such model" are set aside.
+    pub quarantine: Quarantine,
     /// Cadences of profiles that have their own, by id.
     pub by_profile: BTreeMap<String, u32>,
     /// By provider.
@@ -102,8 +103,8 @@ impl Default for Regime {
             tick: Duration::from_secs(10),
             grace: Duration::from_secs(20),
             recheck: Duration::from_secs(60),
-            admit: true,
-            quarantine: true,
+            admission: Admission::default(),
+            quarantine: Quarantine::default(),
             by_profile: BTreeMap::new(),
             by_provider: BTreeMap::new(),
             by_model: BTreeMap::new(),

@@ -7,6 +7,9 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 /// The vantage of those who name none.
 pub const DEFAULT_VANTAGE: &str = "main";
 
+/// The role of a success whose slot has another counted row: kept, and counted nowhere.
+pub const SUPERSEDED: &str = "superseded";
+
 /// What is measured again and again: a model under a profile, seen from one place.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Series {

@@ -5,6 +5,7 @@ use super::file::ConfigFile;
 use super::profiles::Profiles;
 use super::{Env, SettingsError};
 use crate::domain::ModelRef;
+use crate::domain::judgement::{Admission, Quarantine};
 use crate::domain::names::{
     BENCHMARK_CONCURRENCY, BENCHMARK_DEADLINE_SECONDS, BENCHMARK_EXCLUDED_PROVIDERS, BENCHMARK_PROVIDERS,
     FRESH_MINUTES, LLMBENCH_VANTAGE, SCHEDULER_TICK_SECONDS,
@@ -12,6 +13,7 @@ use crate::domain::names::{
 use crate::domain::regime::{DayLimits, ModelRule, Price, ProviderRule, Regime};
 use crate::domain::sourced::{Source, Sourced};
 use crate::providers::hosts::Hosts;
+use chrono::TimeDelta;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -83,8 +85,8 @@ pub(super) fn regime(given: &Given<'_>) -> Result<Regime, SettingsError> {
             None => given.seconds("grace", None, table.grace, standard.grace)?,
         },
         recheck: given.seconds("recheck", None, table.recheck, standard.recheck)?,
-        admit: table.admit.unwrap_or(standard.admit),
-        quarantine: table.quarantine.unwrap_or(standard.quarantine),
+        admission: given.admission()?,
+        quarantine: given.quarantine()?,
         by_profile: given.by_profile()?,
         by_provider: given.by_provider()?,
         by_model: given.by_model()?,
@@ -210,6 +212,54 @@ impl Given<'_> {
             }
             Some(seconds) => Ok(Duration::from_secs_f64(seconds)),
             None => Ok(default),
+        }
+    }
+
+    fn admission(&self) -> Result<Admission, SettingsError> {
+        let (table, standard) = (&self.file.daemon.admission, Admission::default());
+        let time = |name, seconds, default| self.span(".admission", name, seconds, default);
+        Ok(Admission {
+            enabled: table.enabled.unwrap_or(standard.enabled),
+            successes: table.successes.unwrap_or(standard.successes).max(1),
+            apart: time("apart", table.apart, standard.apart)?,
+            within: time("within", table.within, standard.within)?,
+            per_day: table.per_day.unwrap_or(standard.per_day),
+            dry_run: table.dry_run.unwrap_or(standard.dry_run),
+        })
+    }
+
+    fn quarantine(&self) -> Result<Quarantine, SettingsError> {
+        let (table, standard) = (&self.file.daemon.quarantine, Quarantine::default());
+        let time = |name, seconds, default| self.span(".quarantine", name, seconds, default);
+        let answers = table.answers.unwrap_or(standard.answers);
+        if answers < 2 {
+            return Err(self.wrong(".quarantine", "answers must be 2 or more: one answer may be a mistake"));
+        }
+        Ok(Quarantine {
+            enabled: table.enabled.unwrap_or(standard.enabled),
+            answers,
+            over: time("over", table.over, standard.over)?,
+            recheck: time("recheck", table.recheck, standard.recheck)?,
+            per_day: table.per_day.unwrap_or(standard.per_day),
+            ..standard
+        })
+    }
+
+    fn span(
+        &self,
+        table: &str,
+        name: &str,
+        seconds: Option<f64>,
+        default: TimeDelta,
+    ) -> Result<TimeDelta, SettingsError> {
+        match seconds {
+            None => Ok(default),
+            Some(seconds) if seconds > 0.0 && seconds <= LONGEST => {
+                Ok(TimeDelta::milliseconds((seconds * 1000.0) as i64))
+            }
+            Some(_) => {
+                Err(self.wrong(table, &format!("{name} must be above 0 and up to 31 days, in seconds")))
+            }
         }
     }
 

@@ -34,16 +34,50 @@ pub struct DaemonTable {
     pub grace: Option<f64>,
     /// How long a provider that refuses the key or wants money is left alone at first, seconds.
     pub recheck: Option<f64>,
-    /// Models under admission are asked and let in.
-    pub admit: Option<bool>,
-    /// Models that answer nothing but "no such model" are set aside.
-    pub quarantine: Option<bool>,
+    /// `[daemon.admission]`.
+    pub admission: DaemonAdmission,
+    /// `[daemon.quarantine]`.
+    pub quarantine: DaemonQuarantine,
     /// `[daemon.profiles.NAME]`.
     pub profiles: BTreeMap<String, DaemonProfile>,
     /// `[daemon.providers.NAME]`.
     pub providers: BTreeMap<String, DaemonProvider>,
     /// `[daemon.models."PROVIDER:MODEL_ID"]`.
     pub models: BTreeMap<String, DaemonModel>,
+}
+
+/// How models under admission are asked and let in.
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DaemonAdmission {
+    /// Models under admission are asked at all.
+    pub enabled: Option<bool>,
+    /// So many successes let a model in.
+    pub successes: Option<u32>,
+    /// Seconds from one to the next.
+    pub apart: Option<f64>,
+    /// None of them older than so many seconds.
+    pub within: Option<f64>,
+    /// At most so many models a day.
+    pub per_day: Option<u32>,
+    /// Asked and judged, and never let in.
+    pub dry_run: Option<bool>,
+}
+
+/// How models that answer nothing but "no such model" are set aside.
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DaemonQuarantine {
+    /// Models are set aside at all.
+    pub enabled: Option<bool>,
+    /// So many terminal answers in a row.
+    pub answers: Option<u32>,
+    /// Over at least so many seconds.
+    pub over: Option<f64>,
+    /// Seconds before it is asked again at first; doubled each time.
+    pub recheck: Option<f64>,
+    /// At most so many models a day.
+    pub per_day: Option<u32>,
 }
 
 /// A profile with a cadence of its own.

@@ -64,6 +64,8 @@ fn it_shows_every_option() {
         "[profiles.x]",
         "[providers.x]",
         "[daemon]",
+        "[daemon.admission]",
+        "[daemon.quarantine]",
         "[daemon.profiles.x]",
         "[daemon.providers.x]",
         "[daemon.models.x]",

@@ -78,6 +78,7 @@ const DATES: &[&str] = &[
     "created_at",
     "disabled_at",
     "disabled_until",
+    "disabled_recheck_at",
 ];
 
 const DOUBLES: &[&str] = &[

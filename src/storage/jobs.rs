@@ -13,6 +13,9 @@ use std::time::Duration;
 /// The profile whose jobs, at the default vantage, have the ids that the predecessor gave them.
 pub const DEFAULT_PROFILE: &str = "cloud-default-v1";
 
+/// In place of a profile: the series of calls that try a model which is not measured.
+pub const PROBE: &str = "probe";
+
 /// The longest rest. A `not_before` further away comes from a wrong clock and holds nobody.
 pub const LONGEST_REST: TimeDelta = TimeDelta::hours(24);
 

@@ -34,6 +34,7 @@ mod samples;
 pub mod spill;
 pub mod sqlite;
 pub mod suggestions;
+pub mod switched;
 pub mod vitals;
 
 pub use catalogue::Catalogue;

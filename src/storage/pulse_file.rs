@@ -145,6 +145,7 @@ mod tests {
             stopping: false,
             store: StorePulse::default(),
             outbox: OutboxPulse::default(),
+            suspected: Vec::new(),
             loop_lag_seconds: 0.1,
             log_lines_dropped: 0,
             lanes: Vec::new(),

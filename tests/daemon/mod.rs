@@ -3,5 +3,6 @@
 
 mod cadence;
 mod fleet;
+mod judgement;
 mod troubles;
 mod world;

@@ -68,6 +68,13 @@ impl World {
         command
     }
 
+    /// What another command on the same store says.
+    pub fn said(&self, arguments: &[&str]) -> String {
+        let mut command = self.home.llmbench(arguments);
+        let output = command.args(["--store", &self.store]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
+    }
+
     /// Starts a daemon.
     pub fn start(&self, arguments: &[&str]) -> Daemon {
         Daemon::start(self.command(arguments), self.home.path().join("state/llmbench"))

@@ -5,6 +5,7 @@ use crate::support::peers::{Mongod, fresh_name};
 use crate::support::samples::{run, success};
 use async_trait::async_trait;
 use llmbench::domain::{ModelRef, Outcome};
+use llmbench::storage::history::{Scope, Series};
 use llmbench::storage::outbox::sender::{Sender, SenderPulse};
 use llmbench::storage::outbox::{Capacity, Outbox, State};
 use llmbench::storage::{self, Location, Names, Recorded, Sink, Store, StoreError, WorkItem};
@@ -266,4 +267,30 @@ async fn how_fast_it_drains() {
             outbox.depth().await.unwrap()
         );
     }
+}
+
+#[tokio::test]
+async fn a_slot_that_two_daemons_measured_unseen_by_each_other_counts_once_and_keeps_both() {
+    let home = tempfile::tempdir().unwrap();
+    let sink = store(&format!("sqlite:{}", home.path().join("runs.db").display())).await;
+    let of = |owner: &str, seconds: f64| {
+        let mut run = outcome("groq/m/cloud-default-v1/main/2026-11-01T10:30:00Z");
+        let Outcome::Success(success) = &mut run else { panic!() };
+        success.speeds.generate_time = seconds;
+        success.extra.insert("slot_at".into(), "2026-11-01T10:30:00Z".into());
+        success.extra.insert("daemon_owner".into(), owner.into());
+        run
+    };
+    let mut posts = [Post::to(sink.clone()).await, Post::to(sink.clone()).await];
+    for (post, (owner, seconds)) in posts.iter_mut().zip([("one", 1.0), ("two", 2.0)]) {
+        take(&post.outbox, of(owner, seconds)).await;
+        post.until_empty(1).await;
+        assert_eq!(post.outbox.depth().await.unwrap().quarantined, 0);
+    }
+    let scope = Scope::default();
+    let counted = sink.runs(&scope, Series::Published, 10).await.unwrap();
+    let kept = sink.runs(&scope, Series::Probe, 10).await.unwrap();
+    assert_eq!((counted.len(), kept.len()), (1, 1));
+    assert_eq!((&counted[0]["daemon_owner"], &kept[0]["daemon_owner"]), (&"one".into(), &"two".into()));
+    assert_eq!(kept[0]["sample_role"], "superseded");
 }

@@ -149,6 +149,7 @@ pub fn pulse() -> Pulse {
             error: None,
         },
         outbox: OutboxPulse::default(),
+        suspected: Vec::new(),
         loop_lag_seconds: 0.0,
         log_lines_dropped: 0,
         lanes: vec![lane],

@@ -110,6 +110,7 @@ pub fn pulse() -> Pulse {
             bytes: 4096,
             full: false,
         },
+        suspected: Vec::new(),
         loop_lag_seconds: 0.012,
         log_lines_dropped: 9,
         lanes: vec![lane("groq", LaneState::Held), lane(ODD, LaneState::Producing)],

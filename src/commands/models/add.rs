@@ -5,7 +5,6 @@ use super::change::{Desk, Intent, Planned, count};
 use super::check::{Checked, Verdict, check};
 use super::choose::choose;
 use super::probe::{Answer, Probed, probe};
-use super::switch::{Off, off, on};
 use crate::cli::models::AddArgs;
 use crate::commands::asking::ask_about;
 use crate::commands::context::{Context, store_error};
@@ -13,6 +12,7 @@ use crate::commands::exit::{CommandError, Exit};
 use crate::domain::{Failure, ModelRef};
 use crate::output::{advice::told, ask, print, units};
 use crate::storage::catalogue::{Entry, PROBING};
+use crate::storage::switched::{Off, off, on};
 use serde_json::{Map, Value, json};
 
 /// How models are added.
@@ -200,7 +200,7 @@ fn staged() -> Map<String, Value> {
 fn failed(failure: &Failure, who: &str) -> Map<String, Value> {
     let reason = format!("did not answer when it was added: {}", why(failure));
     let class = failure.error_kind.as_str();
-    let mut set = off(&Off { reason: &reason, class, who, until: None });
+    let mut set = off(&Off { reason: &reason, class, who, until: None, recheck_at: None });
     set.insert("status".to_owned(), json!(PROBING));
     set
 }

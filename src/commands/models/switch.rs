@@ -8,52 +8,10 @@ use crate::commands::exit::{CommandError, Exit};
 use crate::domain::ModelRef;
 use crate::output::print;
 use crate::storage::Store;
-use crate::storage::catalogue::{Entry, PROBING};
-use crate::storage::contract::date_value;
-use chrono::{DateTime, Utc};
-use serde_json::{Map, Value, json};
-
-/// Why, of which kind, by whom and until when a model is off.
-pub struct Off<'a> {
-    /// In words.
-    pub reason: &'a str,
-    /// In one word.
-    pub class: &'a str,
-    /// `user@host`.
-    pub who: &'a str,
-    /// Until when it is meant to be off.
-    pub until: Option<DateTime<Utc>>,
-}
-
-/// The fields that say why a model is off, by the data contract and, for who and until when, beside it.
-const OFF: [&str; 5] = ["disabled_reason", "disabled_class", "disabled_at", "disabled_by", "disabled_until"];
-
-/// The values of a model that is off.
-pub fn off(off: &Off<'_>) -> Map<String, Value> {
-    let values = [
-        json!(off.reason),
-        json!(off.class),
-        date_value(Utc::now()),
-        json!(off.who),
-        off.until.map_or(Value::Null, date_value),
-    ];
-    let fields = OFF.iter().map(|name| (*name).to_owned()).zip(values);
-    std::iter::once(("enabled".to_owned(), Value::Bool(false))).chain(fields).collect()
-}
-
-/// The values of a model that is on, whatever kept it off before.
-pub fn on(entry: Option<&Entry>) -> Map<String, Value> {
-    let mut set = Map::from_iter([("enabled".to_owned(), Value::Bool(true))]);
-    let Some(entry) = entry else { return set };
-    set.extend(OFF.iter().map(|name| ((*name).to_owned(), Value::Null)));
-    if entry.flag("deprecated") {
-        set.insert("deprecated".to_owned(), Value::Bool(false));
-    }
-    if entry.text("status").as_deref() == Some(PROBING) {
-        set.insert("status".to_owned(), Value::Null);
-    }
-    set
-}
+use crate::storage::catalogue::Entry;
+use crate::storage::switched::{Off, off, on};
+use chrono::Utc;
+use serde_json::Value;
 
 /// Runs `disable`.
 ///
@@ -68,7 +26,13 @@ pub async fn disable(args: &DisableArgs, context: &Context) -> Result<Exit, Comm
     let store = context.open_store().await?;
     let selection = chosen(&args.selectors, store.as_ref()).await?;
     let desk = Desk::new(store.as_ref(), context, args.consent)?;
-    let set = off(&Off { reason: &args.reason, class: &args.class, who: &desk.who, until: args.until });
+    let set = off(&Off {
+        reason: &args.reason,
+        class: &args.class,
+        who: &desk.who,
+        until: args.until,
+        recheck_at: None,
+    });
     let is_off = |entry: &Entry| entry.fields.get("enabled") == Some(&Value::Bool(false));
     let (already, entries): (Vec<Entry>, Vec<Entry>) = selection.entries.into_iter().partition(is_off);
     say_already(&already, "disabled");

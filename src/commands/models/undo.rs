@@ -2,12 +2,12 @@
 //! is ever deleted.
 
 use super::change::{Desk, Intent, Planned, count};
-use super::switch::{Off, off};
 use crate::cli::models::UndoArgs;
 use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
 use crate::output::print;
 use crate::storage::catalogue::{Became, Change, ChangesOf};
+use crate::storage::switched::{Off, off};
 
 /// Runs the command.
 ///
@@ -48,7 +48,7 @@ pub async fn run(args: &UndoArgs, context: &Context) -> Result<Exit, CommandErro
 /// The change that takes a change back. It expects what the change left.
 fn back(change: Change, who: &str) -> Planned {
     let reason = format!("added by batch {}, which was undone", change.batch);
-    let added = Off { reason: &reason, class: "undone", who, until: None };
+    let added = Off { reason: &reason, class: "undone", who, until: None, recheck_at: None };
     let set = change.before.unwrap_or_else(|| off(&added));
     Planned { model: change.model, before: Some(change.after), set }
 }

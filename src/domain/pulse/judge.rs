@@ -3,7 +3,7 @@
 //! written: how long ago that was is a trouble of its own.
 
 use super::trouble::{Cause, Severity, Trouble, worst_first};
-use super::{LanePulse, LaneState, Pulse};
+use super::{LanePulse, LaneState, Pulse, SuspectedProvider};
 use crate::domain::window::span;
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -40,6 +40,13 @@ pub struct Witness {
     pub alive: Option<bool>,
 }
 
+fn refused(suspected: &SuspectedProvider) -> Trouble {
+    let SuspectedProvider { provider, refusing, of } = suspected;
+    let sentence = format!("{refusing} of {of} models are refused, so none of them is set aside");
+    let trouble = Trouble::new(Cause::ModelsRefused, Severity::Degraded, provider, sentence);
+    trouble.command_about("llmbench errors", provider)
+}
+
 impl Pulse {
     /// What is wrong, the worst first; empty where all is well. `now` is the reader's clock.
     pub fn troubles(&self, now: DateTime<Utc>) -> Vec<Trouble> {
@@ -58,6 +65,7 @@ impl Pulse {
         .into_iter()
         .flatten()
         .collect();
+        troubles.extend(self.suspected.iter().map(refused));
         // A daemon that stops begins nothing.
         let lanes = self.lanes.iter().filter(|lane| lane.series > 0 && !self.stopping);
         troubles.extend(lanes.filter_map(|lane| self.lane(lane)));

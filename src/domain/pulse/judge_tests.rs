@@ -48,6 +48,7 @@ fn pulse() -> Pulse {
             error: None,
         },
         outbox: OutboxPulse::default(),
+        suspected: Vec::new(),
         loop_lag_seconds: 0.001,
         log_lines_dropped: 0,
         lanes: vec![lane("groq"), lane("openai")],

@@ -41,12 +41,26 @@ pub struct Pulse {
     pub store: StorePulse,
     /// Rows that wait to go there.
     pub outbox: OutboxPulse,
+    /// Providers of which most models refuse: none of their models is set aside.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suspected: Vec<SuspectedProvider>,
     /// How late the control loop was at its worst since the last pulse, seconds.
     pub loop_lag_seconds: f64,
     /// Log lines that nobody took.
     pub log_lines_dropped: u64,
     /// One a provider, sorted by provider.
     pub lanes: Vec<LanePulse>,
+}
+
+/// A provider of which most models refuse at once: that says something about the provider, not about its models.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SuspectedProvider {
+    /// The provider.
+    pub provider: String,
+    /// Models that gave a terminal answer last.
+    pub refusing: u64,
+    /// Of so many that are measured.
+    pub of: u64,
 }
 
 /// The store as the daemon last saw it.

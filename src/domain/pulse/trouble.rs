@@ -105,6 +105,8 @@ pub enum Cause {
     OutboxFull,
     /// Rows are set aside.
     Quarantine,
+    /// Most models of a provider refuse, and none of them is set aside.
+    ModelsRefused,
     /// The store does not answer.
     StoreDown,
     /// What was measured is neither stored nor waiting.
@@ -122,7 +124,7 @@ pub enum Cause {
 }
 
 /// Each cause, its word in documents, and the heading of TROUBLESHOOTING.md that tells more.
-const CAUSES: [(Cause, &str, &str); 19] = [
+const CAUSES: [(Cause, &str, &str); 20] = [
     (Cause::DaemonSilent, "daemon_silent", "The daemon is silent"),
     (Cause::DaemonGone, "daemon_gone", "The daemon is silent"),
     (Cause::NoWork, "no_work", "Nothing to measure"),
@@ -135,6 +137,7 @@ const CAUSES: [(Cause, &str, &str); 19] = [
     (Cause::OutboxStuck, "outbox_stuck", "The outbox does not empty"),
     (Cause::OutboxFull, "outbox_full", "The outbox is full"),
     (Cause::Quarantine, "quarantine", "Rows are quarantined"),
+    (Cause::ModelsRefused, "models_refused", "A model was quarantined"),
     (Cause::StoreDown, "store_down", headings::STORE_AWAY),
     (Cause::NotStored, "not_stored", "The outbox does not empty"),
     (Cause::LogDropped, "log_dropped", "Log lines were lost"),

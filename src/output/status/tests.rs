@@ -53,6 +53,7 @@ fn pulse() -> Pulse {
             error: None,
         },
         outbox: OutboxPulse { pending: 12, quarantined: 1, oldest_at: ago(16), bytes: 40_960, full: false },
+        suspected: Vec::new(),
         loop_lag_seconds: 0.001,
         log_lines_dropped: 0,
         lanes: vec![

@@ -4,9 +4,12 @@
 
 use super::Outbox;
 use super::words::{Depth, Key, OutboxError, Parcel};
+use crate::domain::Outcome;
 use crate::domain::pulse::{OutboxPulse, StorePulse};
+use crate::domain::slot::SUPERSEDED;
 use crate::storage::{Recorded, Sink, StoreError};
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -249,7 +252,13 @@ async fn record(sink: Arc<dyn Sink>, calls: Arc<Semaphore>, parcel: Parcel) -> S
     let outcome = parcel.outcome.clone();
     let call = tokio::spawn(async move {
         let _permit = permit;
-        sink.record(&outcome).await
+        match sink.record(&outcome).await {
+            Err(StoreError::Conflict(why)) => match superseded(&outcome) {
+                Some(kept) => sink.record(&kept).await,
+                None => Err(StoreError::Conflict(why)),
+            },
+            answer => answer,
+        }
     });
     let answer = match timeout(DEADLINE, call).await {
         Ok(Ok(answer)) => answer,
@@ -262,6 +271,21 @@ async fn record(sink: Arc<dyn Sink>, calls: Arc<Semaphore>, parcel: Parcel) -> S
     (parcel, answer)
 }
 
+/// A success whose slot has another row in the store: two daemons measured it while neither could ask. The first row counts;
+/// this one was paid for, and is kept beside it. Its id follows from what it is, so that sending it twice is once.
+fn superseded(outcome: &Outcome) -> Option<Outcome> {
+    let Outcome::Success(run) = outcome else { return None };
+    let text = |name: &str| run.extra.get(name).and_then(Value::as_str);
+    let (slot_at, owner) = (text("slot_at")?, text("daemon_owner")?);
+    if !run.id.ends_with(&format!("/{slot_at}")) {
+        return None;
+    }
+    let mut kept = run.clone();
+    kept.id = format!("{}#{owner}", run.id);
+    SUPERSEDED.clone_into(&mut kept.sample_role);
+    Some(Outcome::Success(kept))
+}
+
 /// Whether the answer is about the row and says nothing against the store.
 fn is_final(answer: &Result<Recorded, StoreError>) -> bool {
     matches!(answer, Err(StoreError::Conflict(_) | StoreError::Rejected(_)))
@@ -269,8 +293,8 @@ fn is_final(answer: &Result<Recorded, StoreError>) -> bool {
 
 fn provider(parcel: &Parcel) -> &str {
     match &parcel.outcome {
-        crate::domain::Outcome::Success(run) => &run.provider,
-        crate::domain::Outcome::Failure(failure) => &failure.provider,
+        Outcome::Success(run) => &run.provider,
+        Outcome::Failure(failure) => &failure.provider,
     }
 }
 

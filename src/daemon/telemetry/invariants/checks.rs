@@ -3,7 +3,7 @@
 use super::{Evidence, Seen};
 use crate::domain::ModelRef;
 use crate::storage::catalogue::{Entry, PROBING};
-use crate::storage::jobs::JobStatus;
+use crate::storage::jobs::{JobStatus, PROBE};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -176,6 +176,7 @@ fn no_work_for_disabled_models(evidence: &Evidence) -> Seen<Vec<String>> {
     let wanted: BTreeSet<&ModelRef> = entries.iter().filter(wanted).map(|entry| &entry.model).collect();
     let jobs = evidence.jobs.as_ref().map_err(Clone::clone)?;
     let waits = jobs.iter().filter(|job| matches!(job.status, JobStatus::Queued | JobStatus::Running));
+    let waits = waits.filter(|job| job.series.profile_id != PROBE);
     let unwanted = waits.filter(|job| !wanted.contains(&job.series.model));
     Ok(unwanted.map(|job| crate::storage::jobs::id(&job.series)).collect())
 }

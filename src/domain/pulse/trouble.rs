@@ -124,7 +124,7 @@ pub enum Cause {
 }
 
 /// Each cause, its word in documents, and the heading of TROUBLESHOOTING.md that tells more.
-const CAUSES: [(Cause, &str, &str); 20] = [
+const CAUSES: [(Cause, &str, &str); 21] = [
     (Cause::DaemonSilent, "daemon_silent", "The daemon is silent"),
     (Cause::DaemonGone, "daemon_gone", "The daemon is silent"),
     (Cause::NoWork, "no_work", "Nothing to measure"),

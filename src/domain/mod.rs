@@ -8,6 +8,7 @@ pub mod finding;
 pub mod fleet;
 pub mod glob;
 pub mod headings;
+pub mod listen;
 pub mod listing;
 pub mod model;
 pub mod names;

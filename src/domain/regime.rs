@@ -3,6 +3,7 @@
 
 use crate::domain::ModelRef;
 use crate::domain::slot::DEFAULT_VANTAGE;
+use chrono::NaiveTime;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -79,6 +80,8 @@ pub struct Regime {
     pub admit: bool,
     /// Models that answer nothing but "no such model" are set aside.
     pub quarantine: bool,
+    /// When providers' lists are read, each day (UTC); never where nothing stands.
+    pub discovery: Option<NaiveTime>,
     /// Cadences of profiles that have their own, by id.
     pub by_profile: BTreeMap<String, u32>,
     /// By provider.
@@ -104,6 +107,7 @@ impl Default for Regime {
             recheck: Duration::from_secs(60),
             admit: true,
             quarantine: true,
+            discovery: NaiveTime::from_hms_opt(7, 0, 0),
             by_profile: BTreeMap::new(),
             by_provider: BTreeMap::new(),
             by_model: BTreeMap::new(),

@@ -1,7 +1,7 @@
 //! `llmbench daemon`: measuring around the clock.
 
 use crate::cli::values;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -25,12 +25,51 @@ pub struct DaemonArgs {
     /// How long measurements may go on after the first signal [default: 20s]
     #[arg(long, value_name = "TIME", value_parser = values::duration, help_heading = "How it runs")]
     pub grace: Option<Duration>,
+    /// Where /metrics, /livez and /readyz are answered, or none [env: LLMBENCH_LISTEN] [default: 127.0.0.1:9464, with
+    /// --once none]
+    #[arg(long, value_name = "ADDR", help_heading = "What it tells")]
+    pub listen: Option<String>,
+    /// How log lines are written to standard error
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t, help_heading = "What it tells")]
+    pub log_format: LogFormatArg,
+    /// The least important lines that are written
+    #[arg(long, value_name = "LEVEL", value_enum, default_value_t, help_heading = "What it tells")]
+    pub log_level: LogLevelArg,
+
     /// Measure what is due now, then end
     #[arg(long, help_heading = "How it runs")]
     pub once: bool,
     /// Show what is due and when, and measure nothing
     #[arg(long, conflicts_with = "once", help_heading = "How it runs")]
     pub dry_run: bool,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormatArg {
+    /// Text where somebody looks, JSON where nobody does
+    #[default]
+    Auto,
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+/// How much is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogLevelArg {
+    /// What somebody has to mend
+    Error,
+    /// What somebody should know
+    Warn,
+    /// Each measurement
+    #[default]
+    Info,
+    /// Each step
+    Debug,
+    /// Everything
+    Trace,
 }
 
 /// What signals do, as `--help` and the man page print it.

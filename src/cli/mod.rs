@@ -39,6 +39,7 @@ Exit status:
   1    no: a run failed, a gate tripped, or there was nothing to measure
   2    wrong usage or configuration
   3    unhealthy: `status --check` printed why, or nothing could be known
+  70   a daemon stood still and was ended; watchdog.json in the state directory says which part
   75   not stored yet: results wait in a local file, or the store could not be reached
   130  interrupted; what was finished is stored";
 

@@ -9,6 +9,7 @@ use crate::daemon::keeper::Keeper;
 use crate::daemon::lane::Lane;
 use crate::daemon::rounds::{self, Listed};
 use crate::daemon::shared::{Counted, Shared};
+use crate::daemon::signs::Signs;
 use crate::daemon::{owner, work};
 use crate::domain::pulse::{PULSE_FORMAT, Pulse};
 use crate::domain::regime::Regime;
@@ -27,6 +28,7 @@ use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinHandle, JoinSet};
 use tokio::time::{sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
 /// How often the daemon looks at itself.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -59,6 +61,8 @@ pub struct Setup {
     pub state_dir: PathBuf,
     /// Where events are told.
     pub events: Events,
+    /// Where it shows that it lives.
+    pub signs: Arc<Signs>,
     /// End after everything that is due was tried.
     pub once: bool,
 }
@@ -90,7 +94,9 @@ pub async fn run(setup: Setup, stop: CancellationToken) -> Result<Stopped, Outbo
         stop,
     );
     let sink: Arc<dyn Sink> = Arc::clone(&setup.keeper) as Arc<dyn Sink>;
-    let (mut sender, sent) = Sender::new(setup.outbox.clone(), sink, setup.keeper.name());
+    let (sender, sent) = Sender::new(setup.outbox.clone(), sink, setup.keeper.name());
+    let events = setup.events.clone();
+    let mut sender = sender.telling(move |news| events.tell(news.into()));
     let (stop_sending, reason) = (CancellationToken::new(), Arc::clone(&shared));
     let until = stop_sending.clone();
     let sending = tokio::spawn(async move {
@@ -103,9 +109,12 @@ pub async fn run(setup: Setup, stop: CancellationToken) -> Result<Stopped, Outbo
     let (pulse, said) = watch::channel(None);
     let rounds = tokio::spawn(rounds::run(Arc::clone(&shared), listed, said));
     let socket = control::listen(&setup.state_dir.join(control::SOCKET))
+        .inspect_err(
+            |error| warn!(%error, "no control socket: `llmbench outbox` does not work beside this daemon"),
+        )
         .map(|listener| tokio::spawn(control::serve(listener, setup.outbox.clone(), stop_sending.clone())));
     let questions = setup.questions.into_iter().map(Arc::new).collect();
-    let mut engine = Engine::new(shared, questions, spent, setup.state_dir, sent, pulse);
+    let mut engine = Engine::new(shared, questions, spent, setup.state_dir, sent, pulse, setup.signs);
     engine.work(list, setup.once).await;
     let given_up = engine.stop().await;
     rounds.abort();
@@ -122,7 +131,8 @@ pub async fn run(setup: Setup, stop: CancellationToken) -> Result<Stopped, Outbo
     // Not closed, the next start takes longer and loses nothing.
     let _ = engine.shared.outbox.close().await;
     let Counted { succeeded: measured, failed, .. } = counted;
-    engine.shared.events.tell(Event::Stopped { measured, failed, waiting: flushed.left });
+    let Flushed { delivered: sent, left: waiting, .. } = flushed;
+    engine.shared.events.tell(Event::Stopped { measured, failed, given_up, sent, waiting });
     Ok(Stopped { counted, flushed, given_up })
 }
 
@@ -145,6 +155,7 @@ struct Engine {
     /// How often each lane broke in a row, and when last.
     broken: BTreeMap<String, (u32, Instant)>,
     state_dir: PathBuf,
+    signs: Arc<Signs>,
     started_at: DateTime<Utc>,
     sent: watch::Receiver<SenderPulse>,
     pulse: watch::Sender<Option<Arc<Pulse>>>,
@@ -161,6 +172,7 @@ impl Engine {
         state_dir: PathBuf,
         sent: watch::Receiver<SenderPulse>,
         pulse: watch::Sender<Option<Arc<Pulse>>>,
+        signs: Arc<Signs>,
     ) -> Self {
         Self {
             shared,
@@ -171,6 +183,7 @@ impl Engine {
             names: BTreeMap::new(),
             broken: BTreeMap::new(),
             state_dir,
+            signs,
             started_at: Utc::now(),
             sent,
             pulse,
@@ -195,6 +208,7 @@ impl Engine {
                 }
                 Some(ended) = self.tasks.join_next_with_id() => self.ended(ended),
                 () = sleep_until(look_at.into()) => {
+                    self.signs.turned();
                     self.note_lag(look_at.elapsed());
                     self.note_store();
                     if said_at.is_none_or(|at| at.elapsed() >= PULSE_EVERY) {
@@ -311,11 +325,12 @@ impl Engine {
             outbox,
             suspected: self.shared.suspected(),
             loop_lag_seconds: std::mem::take(&mut self.lag).as_secs_f64(),
-            log_lines_dropped: 0,
+            log_lines_dropped: self.signs.log_lines_dropped(),
             lanes: self.lanes.values().map(lane).collect(),
         };
         // Whoever reads the pulse sees that it is old.
         let _ = pulse_file::write(&self.state_dir, &pulse);
+        self.signs.publish(&pulse);
         self.pulse.send_replace(Some(Arc::new(pulse)));
     }
 
@@ -410,6 +425,7 @@ mod tests {
             doors: Arc::new(Scripted),
             state_dir: home.to_owned(),
             events: Events::default(),
+            signs: Arc::default(),
             once: true,
         }
     }

@@ -2,6 +2,7 @@
 //! different stories. Telling never waits: a listener that is too slow misses events, and learns how many.
 
 use crate::domain::{Outcome, Slot};
+use crate::storage::outbox::sender::News;
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
 use std::time::Duration;
@@ -121,7 +122,20 @@ pub enum Event {
         measured: u64,
         /// Measurements that failed since the start.
         failed: u64,
+        /// Measurements that did not end in time; the next start says so in their rows.
+        given_up: u64,
+        /// Rows that the store took at the end.
+        sent: u64,
         /// Rows that wait in the outbox, safe.
         waiting: u64,
     },
+}
+
+impl From<News> for Event {
+    fn from(news: News) -> Self {
+        match news {
+            News::Stored { provider, rows } => Event::Stored { provider, rows },
+            News::SetAside { id, why } => Event::SetAside { id, why },
+        }
+    }
 }

@@ -4,9 +4,10 @@
 //!
 //! The pure part: [`schedule`], [`pace`], [`budget`], [`price`], [`quarantine`], [`admission`], [`governor`], [`state`],
 //! [`work`], [`order`], [`book`]. The engine: [`engine`] starts and watches a [`lane`] for each provider; a lane begins [`call`]s on a
-//! [`bench`]; [`steward`] decides who is measured at all, [`keeper`] is the store that may be away, [`rounds`] what is asked of it again and again. What happens is
-//! told in [`event`]s; what is made of them for people and monitors is [`telemetry`], and what ends a process that stands
-//! still [`watchdog`].
+//! [`bench`]; [`steward`] decides who is measured at all, [`keeper`] is the store that may be away, [`rounds`] what is
+//! asked of it again and again. What happens is told in [`event`]s; what is made of them for people and monitors is
+//! [`telemetry`], what ends a process that stands still [`watchdog`], and [`signs`] is where the engine feeds both.
+//! [`selfcheck`] looks at the whole of the data.
 
 pub mod admission;
 pub mod bench;
@@ -26,7 +27,9 @@ pub mod price;
 pub mod quarantine;
 pub mod rounds;
 pub mod schedule;
+pub mod selfcheck;
 pub mod shared;
+pub mod signs;
 pub mod stamps;
 pub mod state;
 pub mod steward;

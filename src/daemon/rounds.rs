@@ -6,12 +6,12 @@ use crate::daemon::shared::Shared;
 use crate::daemon::steward::{self, Judged};
 use crate::daemon::work;
 use crate::domain::profile::built_in;
-use crate::domain::pulse::Pulse;
-use crate::domain::regime::Price;
+use crate::domain::pulse::{LanePulse, Pulse};
+use crate::domain::regime::{Price, Regime};
 use crate::domain::{ModelRef, Series};
 use crate::storage::vitals::{Beat, Cadences};
 use crate::storage::{StoreError, WorkItem};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,6 +26,9 @@ const PRICES_EVERY: Duration = Duration::from_secs(3600);
 const JUDGED_TICKS: u32 = 6;
 /// How often the store is asked how far all series have come: claims say the rest.
 const TURNS_EVERY: Duration = Duration::from_secs(300);
+
+/// The heartbeat that does not name its daemon.
+const SCHEDULER: &str = "scheduler";
 
 /// What was last read.
 #[derive(Debug, Clone, Default)]
@@ -94,7 +97,7 @@ async fn round(shared: &Arc<Shared>, done: &mut Done, present: &mut Listed) -> R
         done.prices = Some(Instant::now());
     }
     if is_due(done.health, HEALTH_EVERY) {
-        let cadences = cadences(shared, &present.items);
+        let cadences = cadences(&shared.regime, &present.items);
         keeper.ask(move |store| async move { store.refresh_health(&cadences).await }).await?;
         done.health = Some(Instant::now());
     }
@@ -111,14 +114,27 @@ async fn prices(shared: &Arc<Shared>) -> Result<HashMap<ModelRef, Price>, StoreE
 }
 
 /// Health rows are about the published series.
-fn cadences(shared: &Shared, items: &[WorkItem]) -> Cadences {
+pub fn cadences(regime: &Regime, items: &[WorkItem]) -> Cadences {
     let [published, ..] = built_in();
-    let regime = &shared.regime;
     let own = |item: &WorkItem| {
         let cadence = regime.cadence(&item.model, &published.id);
         (cadence != regime.cadence_seconds).then(|| (item.model.clone(), cadence))
     };
     Cadences { default_seconds: regime.cadence_seconds, by_model: items.iter().filter_map(own).collect() }
+}
+
+/// What readers of the predecessor's heartbeats look for. With several daemons it is the word of whoever spoke last.
+fn scheduler(pulse: &Pulse) -> Value {
+    let sum = |of: fn(&LanePulse) -> u64| pulse.lanes.iter().map(of).sum::<u64>();
+    json!({
+        "owner": pulse.owner,
+        "vantage": pulse.vantage,
+        "program": pulse.program,
+        "lanes": pulse.lanes.len(),
+        "series": sum(|lane| lane.series),
+        "due": sum(|lane| lane.due),
+        "running": sum(|lane| lane.running),
+    })
 }
 
 async fn beat(shared: &Arc<Shared>, pulse: &Pulse) -> Result<(), StoreError> {
@@ -129,6 +145,7 @@ async fn beat(shared: &Arc<Shared>, pulse: &Pulse) -> Result<(), StoreError> {
     let without_lanes = Pulse { lanes: Vec::new(), ..pulse.clone() };
     let component = format!("daemon:{}:{}", pulse.vantage, pulse.owner);
     let mut beats = vec![Beat { component, details: object(serde_json::to_value(&without_lanes)) }];
+    beats.push(Beat { component: SCHEDULER.to_owned(), details: object(Ok(scheduler(pulse))) });
     beats.extend(pulse.lanes.iter().map(|lane| Beat {
         component: format!("worker:{}:{}", lane.provider, pulse.vantage),
         details: object(serde_json::to_value(lane)),

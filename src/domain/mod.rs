@@ -10,6 +10,7 @@ pub mod fleet;
 pub mod glob;
 pub mod headings;
 pub mod judgement;
+pub mod listen;
 pub mod listing;
 pub mod model;
 pub mod names;

@@ -7,6 +7,8 @@ pub const LLMBENCH_STORE: &str = "LLMBENCH_STORE";
 pub const LLMBENCH_CONFIG: &str = "LLMBENCH_CONFIG";
 /// Directory of what this machine keeps: undelivered results, the outbox, the pulse of its daemon.
 pub const LLMBENCH_STATE_DIR: &str = "LLMBENCH_STATE_DIR";
+/// Where a daemon answers probes: `127.0.0.1:9464`, or `none`.
+pub const LLMBENCH_LISTEN: &str = "LLMBENCH_LISTEN";
 /// What the place is called that a daemon measures from (`main`).
 pub const LLMBENCH_VANTAGE: &str = "LLMBENCH_VANTAGE";
 /// Base URL of a running simulator, for example `http://127.0.0.1:8099/v1`.
@@ -157,6 +159,9 @@ pub const BENCHMARK_DEADLINE_SECONDS: &str = "BENCHMARK_DEADLINE_SECONDS";
 pub const BENCHMARK_CONCURRENCY: &str = "BENCHMARK_CONCURRENCY_";
 /// Seconds between two looks of a daemon at its catalogue.
 pub const SCHEDULER_TICK_SECONDS: &str = "SCHEDULER_TICK_SECONDS";
+
+/// The socket of a service manager that wants to hear from a daemon (`sd_notify`).
+pub const NOTIFY_SOCKET: &str = "NOTIFY_SOCKET";
 
 /// Who is logged in, for the history of the catalogue.
 pub const USER: &str = "USER";

@@ -4,6 +4,7 @@
 use crate::domain::ModelRef;
 use crate::domain::judgement::{Admission, Quarantine};
 use crate::domain::slot::DEFAULT_VANTAGE;
+use chrono::NaiveTime;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -80,6 +81,8 @@ pub struct Regime {
     pub admission: Admission,
     /// How models that answer nothing but "no such model" are set aside.
     pub quarantine: Quarantine,
+    /// When providers' lists are read, each day (UTC); never where nothing stands.
+    pub discovery: Option<NaiveTime>,
     /// Cadences of profiles that have their own, by id.
     pub by_profile: BTreeMap<String, u32>,
     /// By provider.
@@ -105,6 +108,7 @@ impl Default for Regime {
             recheck: Duration::from_secs(60),
             admission: Admission::default(),
             quarantine: Quarantine::default(),
+            discovery: NaiveTime::from_hms_opt(7, 0, 0),
             by_profile: BTreeMap::new(),
             by_provider: BTreeMap::new(),
             by_model: BTreeMap::new(),

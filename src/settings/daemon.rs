@@ -13,7 +13,7 @@ use crate::domain::names::{
 use crate::domain::regime::{DayLimits, ModelRule, Price, ProviderRule, Regime};
 use crate::domain::sourced::{Source, Sourced};
 use crate::providers::hosts::Hosts;
-use chrono::TimeDelta;
+use chrono::{NaiveTime, TimeDelta};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -32,6 +32,8 @@ pub struct DaemonFlags {
     pub exclude: Vec<String>,
     /// `--grace`.
     pub grace: Option<Duration>,
+    /// `--listen`.
+    pub listen: Option<String>,
 }
 
 /// The `[daemon]` table as it was read, with what it is settled from.
@@ -87,6 +89,7 @@ pub(super) fn regime(given: &Given<'_>) -> Result<Regime, SettingsError> {
         recheck: given.seconds("recheck", None, table.recheck, standard.recheck)?,
         admission: given.admission()?,
         quarantine: given.quarantine()?,
+        discovery: given.discovery(standard.discovery)?,
         by_profile: given.by_profile()?,
         by_provider: given.by_provider()?,
         by_model: given.by_model()?,
@@ -167,6 +170,23 @@ impl Given<'_> {
     fn profile_id(&self, name: String) -> Result<String, SettingsError> {
         let named = Sourced::new(name, Source::File(self.path.to_owned()));
         self.profiles.find(&named).map(|profile| profile.id.clone())
+    }
+
+    /// `07:00`, or `off`.
+    fn discovery(&self, default: Option<NaiveTime>) -> Result<Option<NaiveTime>, SettingsError> {
+        match self.file.daemon.discovery.as_deref() {
+            None => Ok(default),
+            Some("off") => Ok(None),
+            Some(text) => NaiveTime::parse_from_str(text, "%H:%M").map(Some).map_err(|_| {
+                self.wrong(
+                    "",
+                    &format!(
+                        "discovery is `{}`: write a time of day in UTC, \"07:00\", or \"off\"",
+                        text.escape_debug()
+                    ),
+                )
+            }),
+        }
     }
 
     /// Minutes in the predecessor's variable, seconds in the file.
@@ -373,6 +393,8 @@ mod tests {
     #[test]
     fn everything_has_a_default() {
         let found = settle("", &[], &DaemonFlags::default()).unwrap();
+        let off = settle("[daemon]\ndiscovery = 'off'", &[], &DaemonFlags::default()).unwrap();
+        assert_eq!((found.discovery, off.discovery), (NaiveTime::from_hms_opt(7, 0, 0), None));
         assert_eq!(found, Regime { profiles: vec!["cloud-default-v1".to_owned()], ..Regime::default() });
     }
 
@@ -442,6 +464,8 @@ mod tests {
             ("[daemon]\nexclude = ['grok']", "unknown provider `grok`: did you mean groq?"),
             ("[daemon]\nask = ['lomg']", "no profile `lomg`: did you mean long?"),
             ("[daemon]\nask = []", "ask names no profile"),
+            ("[daemon]\ndiscovery = 'noon'", "[daemon]: discovery is `noon`: write a time of day"),
+            ("[daemon]\ndiscovery = '25:00'", "discovery is `25:00`"),
             ("[daemon.providers.grok]", "[daemon.providers.grok]: unknown provider"),
             ("[daemon.providers.groq]\ninput_price = 1.0", "input_price and output_price belong together"),
             ("[daemon.models.gpt]\ncadence = 9", "no provider in `gpt`"),

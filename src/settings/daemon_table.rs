@@ -38,6 +38,10 @@ pub struct DaemonTable {
     pub admission: DaemonAdmission,
     /// `[daemon.quarantine]`.
     pub quarantine: DaemonQuarantine,
+    /// Where probes are answered: an address, or `none`.
+    pub listen: Option<String>,
+    /// When providers' lists are read: `07:00` (UTC), or `off`.
+    pub discovery: Option<String>,
     /// `[daemon.profiles.NAME]`.
     pub profiles: BTreeMap<String, DaemonProfile>,
     /// `[daemon.providers.NAME]`.

@@ -14,6 +14,7 @@ mod hosts;
 mod key_command;
 pub mod keys;
 mod limits;
+mod listen;
 mod notify;
 pub mod profiles;
 mod resolve;

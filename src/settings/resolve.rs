@@ -4,8 +4,9 @@ use super::file::{self, ConfigFile, NotifyEntry};
 use super::keys;
 use super::limits::{self, Deadlines, LimitFlags};
 use super::profiles::{self, Profiles};
-use super::{DaemonFlags, Env, KeyError, SettingsError, daemon, hosts, notify, state_dir, store};
+use super::{DaemonFlags, Env, KeyError, SettingsError, daemon, hosts, listen, notify, state_dir, store};
 use crate::domain::Profile;
+use crate::domain::listen::Listen;
 use crate::domain::redact::Redactor;
 use crate::domain::regime::Regime;
 use crate::domain::secret::Secret;
@@ -47,6 +48,8 @@ pub struct Settings {
     pub hosts: Hosts,
     /// By which rules a daemon measures.
     pub regime: Regime,
+    /// Where a daemon answers probes, where anybody says so.
+    pub listen: Option<Listen>,
     env: Env,
     store_flag: Option<Secret>,
     state_dir_flag: Option<PathBuf>,
@@ -88,6 +91,11 @@ fn combine(
     Ok(Settings {
         deadlines: limits::resolve(overrides.limits, &file.defaults, path)?,
         regime: daemon::regime(&given)?,
+        listen: listen::resolve(
+            flags.listen.as_deref(),
+            &env,
+            file_ref.daemon.listen.as_deref().map(|said| (said, path)),
+        )?,
         hosts,
         profile,
         profiles,

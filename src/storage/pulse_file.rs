@@ -64,6 +64,11 @@ pub fn write(state_dir: &Path, pulse: &Pulse) -> io::Result<()> {
     fs::rename(&temporary, state_dir.join(NAME))
 }
 
+/// Takes the pulse away. Where that fails, whoever reads it sees that it is old.
+pub fn remove(state_dir: &Path) {
+    let _ = fs::remove_file(state_dir.join(NAME));
+}
+
 /// The pulse in the state directory; `None` where there is none.
 ///
 /// # Errors

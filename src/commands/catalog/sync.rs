@@ -75,6 +75,15 @@ pub async fn one(host: &Host, context: &Context, store: &dyn Store) -> Result<Sy
     Ok(keep(listing, store).await.synced)
 }
 
+/// The same away from the caller's thread, which a key command or a login may hold up.
+///
+/// # Errors
+/// As [`one`].
+pub async fn apart(host: Host, context: Arc<Context>, store: Arc<dyn Store>) -> Result<Synced, CommandError> {
+    let reader = reader(&context)?;
+    Ok(sync_one(host, reader, context, store).await.synced)
+}
+
 fn reader(context: &Context) -> Result<Reader, CommandError> {
     let tls = client_config(context.extra_ca().as_deref()).map_err(CommandError::usage)?;
     let redactor = Arc::new(context.settings.redactor());

@@ -207,7 +207,7 @@ mod tests {
         assert_eq!(shown, [("hard_model", 5, 0, 6), ("rate_limit", 4, 27, 9), ("quota", 1, 0, 1)]);
         assert_eq!(kinds[1].errors.message.as_deref(), Some("rate_limit at 200"));
         assert_eq!(kinds[1].errors.first, DateTime::from_timestamp(90, 0));
-        assert_eq!(kinds[1].provider, None);
+        assert_eq!(kinds[1].errors.provider, None);
         let failing: Vec<_> = fine().into_iter().filter(|part| attempts.only_failing(part)).collect();
         assert!(failing.iter().all(|part| part.model.as_deref() != Some("a")) && failing.len() == 3);
     }

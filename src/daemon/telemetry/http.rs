@@ -12,17 +12,11 @@ use hyper::{Method, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::{Value, json};
 use std::convert::Infallible;
-use std::fmt;
-use std::net::SocketAddr;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
-
-/// Where probes listen unless somebody says otherwise.
-pub const DEFAULT: &str = "127.0.0.1:9464";
 
 /// How long a client may take to send the head of its request.
 const HEAD: Duration = Duration::from_secs(5);
@@ -38,31 +32,6 @@ const HEAD_BYTES: usize = 16 * 1024;
 
 /// How long to wait where no connection can be accepted: no descriptors, for example.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
-
-/// `--listen`: an address, or nowhere.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Listen(pub Option<SocketAddr>);
-
-impl FromStr for Listen {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text.eq_ignore_ascii_case("none") {
-            return Ok(Self(None));
-        }
-        let wrong = |_| format!("`{text}` is no address: write 127.0.0.1:9464, [::1]:9464 or none");
-        text.parse().map(|address| Self(Some(address))).map_err(wrong)
-    }
-}
-
-impl fmt::Display for Listen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(address) => write!(f, "{address}"),
-            None => f.write_str("none"),
-        }
-    }
-}
 
 /// The answer to a probe.
 #[derive(Debug, Clone, PartialEq)]
@@ -148,19 +117,4 @@ fn response(status: StatusCode, content_type: &'static str, body: String) -> Res
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_or_none() {
-        assert_eq!("NONE".parse::<Listen>(), Ok(Listen(None)));
-        assert_eq!(DEFAULT.parse::<Listen>().unwrap().to_string(), DEFAULT);
-        assert_eq!("[::1]:0".parse::<Listen>().unwrap().0.unwrap().port(), 0);
-        for wrong in ["", "9464", "localhost:9464", "127.0.0.1", "127.0.0.1:99999"] {
-            assert!(wrong.parse::<Listen>().unwrap_err().contains("write 127.0.0.1:9464"), "{wrong}");
-        }
-    }
 }

@@ -42,7 +42,17 @@ pub fn tell(event: &Event) {
             warn!(violated = violated.join(" "), could_not_look = blind.join(" "), "self-checks");
         }
         Event::Stopping { running } => info!(running, "stopping: no new calls"),
-        Event::Stopped { measured, failed, waiting } => info!(measured, failed, waiting, "stopped"),
+        Event::Stopped { measured, failed, given_up, sent, waiting } => {
+            let all = measured + failed;
+            info!(
+                measured,
+                failed,
+                given_up,
+                sent,
+                waiting,
+                "stopped: {all} measured ({failed} failed), {given_up} given up, {sent} rows sent at the end, {waiting} wait in the outbox"
+            );
+        }
     }
 }
 

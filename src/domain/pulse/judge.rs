@@ -73,16 +73,25 @@ impl Pulse {
         troubles
     }
 
-    /// That the process which wrote this is gone, where the machine can tell.
+    /// That the process which wrote this is gone, where the machine can tell. One that was told to stop is missed as well,
+    /// in other words: nothing is measured.
     pub fn gone(&self, witness: &Witness) -> Option<Trouble> {
+        let ended = witness.alive == Some(false);
+        let another_boot = witness.boot_id.as_ref().is_some_and(|boot| *boot != self.boot_id);
+        if self.stopping && (ended || another_boot) {
+            let at = self.written_at.format("%Y-%m-%d %H:%M UTC");
+            let sentence = format!("the daemon was stopped on purpose at {at}: nothing is measured here");
+            let trouble = Trouble::new(Cause::DaemonStopped, Severity::Unhealthy, "daemon", sentence);
+            return Some(trouble.command("llmbench daemon"));
+        }
         let gone = |sentence: String| {
             let trouble = Trouble::new(Cause::DaemonGone, Severity::Unhealthy, "daemon", sentence);
             Some(trouble.command("llmbench daemon"))
         };
-        if witness.boot_id.as_ref().is_some_and(|boot| *boot != self.boot_id) {
+        if another_boot {
             return gone("the machine was started again after the daemon's last pulse".to_owned());
         }
-        if witness.alive == Some(false) {
+        if ended {
             return gone(format!("the daemon's process {} is gone", self.pid));
         }
         None

@@ -85,6 +85,8 @@ pub enum Cause {
     DaemonSilent,
     /// The process that spoke is gone.
     DaemonGone,
+    /// It was told to stop, and did.
+    DaemonStopped,
     /// There is nothing to measure.
     NoWork,
     /// Something is due and nothing ends.
@@ -127,6 +129,7 @@ pub enum Cause {
 const CAUSES: [(Cause, &str, &str); 21] = [
     (Cause::DaemonSilent, "daemon_silent", "The daemon is silent"),
     (Cause::DaemonGone, "daemon_gone", "The daemon is silent"),
+    (Cause::DaemonStopped, "daemon_stopped", "The daemon was stopped"),
     (Cause::NoWork, "no_work", "Nothing to measure"),
     (Cause::LaneStalled, "lane_stalled", "A lane stands still"),
     (Cause::LaneNeverRan, "lane_never_ran", "A lane only fails"),

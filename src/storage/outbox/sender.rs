@@ -63,12 +63,32 @@ pub struct Flushed {
     pub left: u64,
 }
 
+/// What became of rows, for whoever wants to hear of it as it happens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// The store has confirmed so many rows of a provider.
+    Stored {
+        /// The provider.
+        provider: String,
+        /// How many.
+        rows: u64,
+    },
+    /// A row is set aside.
+    SetAside {
+        /// The outcome's id.
+        id: String,
+        /// Why.
+        why: String,
+    },
+}
+
 /// The sender of one outbox to one store.
 pub struct Sender {
     outbox: Outbox,
     sink: Arc<dyn Sink>,
     calls: Arc<Semaphore>,
     pulse: watch::Sender<SenderPulse>,
+    news: Box<dyn Fn(News) + Send + Sync>,
     /// Rows that the store failed to take since it last took one. One alone may be the row's own fault; two are the
     /// store's.
     failed: BTreeSet<Key>,
@@ -95,7 +115,14 @@ impl Sender {
         let store = StorePulse { name: store, ..StorePulse::default() };
         let (pulse, seen) = watch::channel(SenderPulse { store, ..SenderPulse::default() });
         let calls = Arc::new(Semaphore::new(CONCURRENT + ABANDONED));
-        (Self { outbox, sink, calls, pulse, failed: BTreeSet::new(), vain: 0 }, seen)
+        let news = Box::new(|_| ());
+        (Self { outbox, sink, calls, pulse, news, failed: BTreeSet::new(), vain: 0 }, seen)
+    }
+
+    /// The same sender, which says at once what became of rows. `news` must not wait.
+    #[must_use]
+    pub fn telling(self, news: impl Fn(News) + Send + Sync + 'static) -> Self {
+        Self { news: Box::new(news), ..self }
     }
 
     /// Sends until `stop`. Calls that are under way then end by themselves; rows whose answer nobody heard stay where they
@@ -186,6 +213,7 @@ impl Sender {
     async fn settle(&mut self, sent: Vec<Sent>) -> Result<Round, OutboxError> {
         let mut round = Round::default();
         let (mut confirmed, mut tried_in_vain, mut denied) = (Vec::new(), Vec::new(), false);
+        let mut stored: BTreeMap<String, u64> = BTreeMap::new();
         let now = Utc::now();
         let mut pulse = self.pulse.borrow().clone();
         for (parcel, answer) in sent {
@@ -193,10 +221,15 @@ impl Sender {
                 Ok(_) => {
                     pulse.store.stored_at = Some(now);
                     pulse.stored_at.insert(provider(&parcel).to_owned(), now);
+                    *stored.entry(provider(&parcel).to_owned()).or_default() += 1;
                     confirmed.push(parcel.key);
                 }
                 Err(error @ (StoreError::Conflict(_) | StoreError::Rejected(_))) => {
                     self.outbox.quarantine(parcel.key, &error.to_string()).await?;
+                    (self.news)(News::SetAside {
+                        id: parcel.outcome.id().to_owned(),
+                        why: error.to_string(),
+                    });
                     round.quarantined += 1;
                 }
                 Err(error) => {
@@ -208,6 +241,7 @@ impl Sender {
         round.delivered = confirmed.len() as u64;
         if !confirmed.is_empty() {
             self.outbox.confirm(&confirmed).await?;
+            stored.into_iter().for_each(|(provider, rows)| (self.news)(News::Stored { provider, rows }));
         }
         let took = round.delivered + round.quarantined > 0;
         if took {

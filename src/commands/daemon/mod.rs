@@ -1,5 +1,8 @@
 //! `llmbench daemon`: joins the daemon with settings, keys, store and signals, and says how it ended.
 
+mod discovery;
+mod front;
+
 use super::run::access;
 use super::run::limits_for;
 use crate::cli::daemon::DaemonArgs;
@@ -7,27 +10,33 @@ use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::interrupt::Interrupt;
 use crate::daemon::bench::{Bench, Doors, Opened, RealBench};
-use crate::daemon::engine::{self, Setup, Stopped};
+use crate::daemon::engine::{self, Setup};
 use crate::daemon::event::Events;
 use crate::daemon::keeper::Keeper;
 use crate::daemon::schedule::{Due, due};
+use crate::daemon::selfcheck::SelfCheck;
 use crate::daemon::work;
 use crate::domain::Series;
+use crate::domain::listen::Listen;
 use crate::domain::redact::Redactor;
 use crate::domain::sourced::{Source, Sourced};
 use crate::measure::laboratory::Question;
 use crate::measure::meter::Meter;
 use crate::output::{daemon as shown, print};
 use crate::storage::outbox::{Capacity, Opening, Outbox, OutboxError};
-use crate::storage::{StoreError, create_private_dir};
+use crate::storage::{StoreError, create_private_dir, pulse_file};
 use crate::wire::descriptors;
 use crate::wire::tls::client_config;
 use async_trait::async_trait;
 use chrono::Utc;
+use front::Front;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::runtime::Handle;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
 
 /// The role of rows of profiles that are not published.
 const SHADOW: &str = "shadow";
@@ -45,36 +54,48 @@ pub async fn run(args: DaemonArgs, context: Context) -> Result<Exit, CommandErro
     }
     descriptors::make_room();
     let state_dir = state_dir(&context)?;
+    let front = Front::start(&args, &context, &state_dir)?;
     let keeper = Arc::new(keeper(&context)?);
     usable(&keeper).await?;
     let (outbox, opening) =
         Outbox::open(&state_dir.join("outbox"), Capacity::default()).await.map_err(outbox_error)?;
     tell_opening(&opening);
+    front.watch(outbox.clone());
+    // One pass is over before anybody asks, unless somebody says that they will.
+    let nowhere = args.once.then_some(Listen(None));
+    front.listen(context.settings.listen.or(nowhere).unwrap_or_default()).await?;
     let doors = doors(context)?;
     let regime = doors.context.settings.regime.clone();
     let interrupt = Interrupt::listen().map_err(CommandError::usage)?;
-    print::note(&format!(
-        "measuring for {} at vantage {}, state in {}",
-        keeper.name(),
-        regime.vantage,
-        state_dir.display()
-    ));
+    let (events, heard) = (Events::default(), CancellationToken::new());
+    let hearing = front.hear(&events, heard.clone());
+    let (store, vantage) = (keeper.name(), &regime.vantage);
+    info!("measuring for {store} at vantage {vantage}, state in {}", state_dir.display());
+    let _beside = beside(&args, &doors.context, &keeper, &events, &front, &interrupt.stop);
     let setup = Setup {
         regime,
         questions,
         keeper,
         outbox,
         doors,
-        state_dir,
-        events: Events::default(),
+        state_dir: state_dir.clone(),
+        events,
+        signs: Arc::clone(&front.signs),
         once: args.once,
     };
+    front.ready();
     let stopped = tokio::select! {
         stopped = engine::run(setup, interrupt.stop.clone()) => stopped.map_err(outbox_error)?,
         // What was accepted is on the disk.
         () = interrupt.abort.cancelled() => return Ok(Exit::Interrupted),
     };
-    tell_end(&stopped);
+    heard.cancel();
+    // What waits to be told is told; a task that broke has told what it could.
+    let _ = hearing.await;
+    if args.once {
+        // Nobody is to miss a daemon that was never to stay.
+        pulse_file::remove(&state_dir);
+    }
     Ok(if args.once && stopped.counted.succeeded == 0 && stopped.counted.failed > 0 {
         Exit::No
     } else {
@@ -82,12 +103,34 @@ pub async fn run(args: DaemonArgs, context: Context) -> Result<Exit, CommandErro
     })
 }
 
+/// What goes on beside measuring in a daemon that stays; it ends when the set is let go.
+fn beside(
+    args: &DaemonArgs,
+    context: &Arc<Context>,
+    keeper: &Arc<Keeper>,
+    events: &Events,
+    front: &Front,
+    stop: &CancellationToken,
+) -> JoinSet<()> {
+    let mut beside = JoinSet::new();
+    if args.once {
+        return beside;
+    }
+    let regime = context.settings.regime.clone();
+    if let Some(at) = regime.discovery {
+        beside.spawn(discovery::run(Arc::clone(context), Arc::clone(keeper), at, stop.clone()));
+    }
+    let (events, signs) = (events.clone(), Arc::clone(&front.signs));
+    beside.spawn(SelfCheck { keeper: Arc::clone(keeper), regime, events, signs }.run());
+    beside
+}
+
 /// The store is worth waiting for; a store that can never work is not.
 async fn usable(keeper: &Arc<Keeper>) -> Result<(), CommandError> {
     match keeper.store().await {
         Err(error @ StoreError::Broken(_)) => Err(store_error("store", error)),
         Err(error) => {
-            print::note(&format!("{} does not answer, and rows wait in the outbox: {error}", keeper.name()));
+            warn!("{} does not answer, and rows wait in the outbox: {error}", keeper.name());
             Ok(())
         }
         Ok(_) => Ok(()),
@@ -121,26 +164,15 @@ fn outbox_error(error: OutboxError) -> CommandError {
 
 fn tell_opening(opening: &Opening) {
     for note in &opening.notes {
-        print::note(note);
+        warn!("{note}");
     }
     for path in &opening.damaged {
-        print::note(&format!("a damaged outbox was set aside: {}", path.display()));
+        error!(path = %path.display(), "a damaged outbox was set aside, rows may be lost in it: TROUBLESHOOTING.md, \"The outbox\"");
     }
     if !opening.interrupted.is_empty() {
         let calls = opening.interrupted.len();
-        print::note(&format!(
-            "{calls} measurements of the process before were interrupted; their rows say so"
-        ));
+        warn!("{calls} measurements of the process before were interrupted; their rows say so");
     }
-}
-
-fn tell_end(stopped: &Stopped) {
-    let Stopped { counted, flushed, given_up } = stopped;
-    let measured = counted.succeeded + counted.failed;
-    print::note(&format!(
-        "stopped: {measured} measured ({} failed), {given_up} given up, {} rows sent at the end, {} wait in the outbox",
-        counted.failed, flushed.delivered, flushed.left
-    ));
 }
 
 /// What is asked of every model, each with the role of its rows.

@@ -1,0 +1,205 @@
+//! What providers list, read once a day while a daemon runs, and whoever is configured told what is new. Several daemons
+//! share the work by what the store knows: a list that another one has read since the day's moment is not read again, and
+//! findings are held by one sender at a time. One list after the other, off the measuring thread: no lane waits for it.
+
+use crate::catalog::diff::{ABSENT_READS, Question, diff};
+use crate::catalog::findings::findings;
+use crate::commands::catalog::{Known, notify, sync};
+use crate::commands::context::Context;
+use crate::commands::run::access::SIMULATOR;
+use crate::daemon::keeper::Keeper;
+use crate::domain::listing::ReadRow;
+use crate::providers::hosts::Host;
+use crate::storage::Store;
+use chrono::{DateTime, Days, NaiveTime, TimeDelta, Utc};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+/// How often to look whether something is to be done.
+const LOOK: Duration = Duration::from_secs(60);
+/// After so many ticks of the schedule a daemon that starts looks first; daemons that start together, at different moments.
+const FIRST_TICKS: f64 = 6.0;
+/// How long a list that could not be read whole, or a recipient who took nothing, is left alone.
+const AGAIN: TimeDelta = TimeDelta::hours(1);
+/// How far back what is new may lie: what was told once is not told again.
+const NEWS: TimeDelta = TimeDelta::days(7);
+
+/// Reads lists each day at `at` (UTC), and at once where the last such moment was missed. Until its task is ended.
+pub async fn run(context: Arc<Context>, keeper: Arc<Keeper>, at: NaiveTime, stop: CancellationToken) {
+    let first = context.settings.regime.tick.as_secs_f64() * rand::random_range(0.1..FIRST_TICKS);
+    sleep(Duration::from_secs_f64(first).min(LOOK)).await;
+    let (mut done, mut told_at) = (None, None::<Instant>);
+    let mut untold = false;
+    loop {
+        let moment = latest(at, Utc::now());
+        if done != Some(moment)
+            && let Ok(store) = keeper.store().await
+        {
+            let (read, left) = round(&context, &store, moment).await;
+            (untold, told_at) = if read > 0 { (true, None) } else { (untold, told_at) };
+            done = (left == 0).then_some(moment);
+        }
+        let again = AGAIN.to_std().unwrap_or_default();
+        if untold
+            && told_at.is_none_or(|at| at.elapsed() >= again)
+            && let Ok(store) = keeper.store().await
+        {
+            untold = !tell(&context, &store, &stop).await;
+            told_at = Some(Instant::now());
+        }
+        sleep(LOOK).await;
+    }
+}
+
+/// The day's moment that was last.
+fn latest(at: NaiveTime, now: DateTime<Utc>) -> DateTime<Utc> {
+    let today = now.date_naive().and_time(at).and_utc();
+    if today <= now { today } else { today.checked_sub_days(Days::new(1)).unwrap_or(today) }
+}
+
+/// What is to be done about a provider's list.
+#[derive(Debug, PartialEq, Eq)]
+enum Due {
+    /// It was read whole since the moment.
+    Done,
+    /// It could not be read lately.
+    Later,
+    /// It is to be read.
+    Now,
+}
+
+fn due(reads: &[ReadRow], provider: &str, moment: DateTime<Utc>, now: DateTime<Utc>) -> Due {
+    let since = || reads.iter().filter(|read| read.provider == provider && read.started_at >= moment);
+    if since().any(|read| read.complete) {
+        Due::Done
+    } else if since().any(|read| now - read.finished_at < AGAIN) {
+        Due::Later
+    } else {
+        Due::Now
+    }
+}
+
+/// Reads the lists that are due. How many were read, and how many are still to be.
+async fn round(context: &Arc<Context>, store: &Arc<dyn Store>, moment: DateTime<Utc>) -> (usize, usize) {
+    let (mut read, mut left) = (0, 0);
+    for host in hosts(context) {
+        // Asked before each: another daemon may have read it meanwhile.
+        let Ok(reads) = store.list_reads(Some(&host.name)).await else { return (read, left + 1) };
+        match due(&reads, &host.name, moment, Utc::now()) {
+            Due::Done => {}
+            Due::Later => left += 1,
+            Due::Now => {
+                read += 1;
+                left += usize::from(!one(context, store, host).await);
+            }
+        }
+    }
+    (read, left)
+}
+
+/// Providers of this daemon that something says are meant.
+fn hosts(context: &Context) -> Vec<Host> {
+    let settings = &context.settings;
+    let mine = |host: &&Host| host.name != SIMULATOR && settings.regime.covers(&host.name);
+    settings.hosts.iter().filter(mine).filter(|host| settings.is_configured(host)).cloned().collect()
+}
+
+/// Reads one list; whether it was read whole and kept.
+async fn one(context: &Arc<Context>, store: &Arc<dyn Store>, host: Host) -> bool {
+    let provider = host.name.clone();
+    match sync::apart(host, Arc::clone(context), Arc::clone(store)).await {
+        Ok(synced) if synced.is_whole() => {
+            let (models, new) =
+                (synced.listing.models.len(), synced.kept.as_ref().map_or(0, |kept| kept.new));
+            info!(provider, models, new, "list read");
+            true
+        }
+        Ok(synced) => {
+            warn!(provider, error = synced.trouble().unwrap_or("no reason is known"), "list not read whole");
+            false
+        }
+        Err(error) => {
+            warn!(provider, error = error.message, "list not read");
+            false
+        }
+    }
+}
+
+/// Tells whoever is configured what is new; whether nothing is left to tell.
+async fn tell(context: &Context, store: &Arc<dyn Store>, stop: &CancellationToken) -> bool {
+    let Ok(notify) = notify::configured(context) else { return true };
+    let told = async {
+        let known = Known::load(&**store, &[]).await?;
+        let found = diff(&Question {
+            rows: &known.rows,
+            reads: &known.reads,
+            measured: &known.measured,
+            since: Utc::now() - NEWS,
+            absent_reads: ABSENT_READS,
+        });
+        notify::tell(&notify, &findings(&found), context, store, stop).await
+    };
+    let told = match told.await {
+        Ok(told) => told,
+        Err(error) => {
+            warn!(error = error.message, "nobody could be told what is new in lists");
+            return false;
+        }
+    };
+    for one in &told {
+        let (destination, findings) = (one.destination.as_str(), one.findings);
+        match &one.refused {
+            Some(error) => warn!(destination, findings, error, "findings are kept, and sent in an hour"),
+            None if findings > 0 => info!(destination, findings, "told what is new in lists"),
+            None => {}
+        }
+    }
+    told.iter().all(|one| one.refused.is_none() && one.elsewhere == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_days_moment_is_todays_or_yesterdays() {
+        let seven = NaiveTime::from_hms_opt(7, 0, 0).unwrap();
+        for (now, expected) in [
+            ("2026-11-20T06:59:59Z", "2026-11-19T07:00:00Z"),
+            ("2026-11-20T07:00:00Z", "2026-11-20T07:00:00Z"),
+            ("2026-11-21T00:00:00Z", "2026-11-20T07:00:00Z"),
+        ] {
+            assert_eq!(latest(seven, at(now)), at(expected));
+        }
+    }
+
+    #[test]
+    fn a_list_is_read_once_a_day_whoever_does_it_and_again_after_a_failure() {
+        let moment = at("2026-11-20T07:00:00Z");
+        let read = |started: &str, complete| ReadRow {
+            provider: "groq".to_owned(),
+            started_at: at(started),
+            finished_at: at(started),
+            complete,
+            error: None,
+        };
+        let now = at("2026-11-20T09:00:00Z");
+        let due = |reads: &[ReadRow]| due(reads, "groq", moment, now);
+        assert_eq!(due(&[]), Due::Now);
+        assert_eq!(due(&[read("2026-11-20T06:59:00Z", true)]), Due::Now);
+        assert_eq!(due(&[read("2026-11-20T07:00:01Z", true)]), Due::Done);
+        assert_eq!(due(&[read("2026-11-20T07:30:00Z", false)]), Due::Now);
+        assert_eq!(due(&[read("2026-11-20T08:30:00Z", false)]), Due::Later);
+        assert_eq!(
+            due(&[read("2026-11-20T08:30:00Z", false), read("2026-11-20T08:40:00Z", true)]),
+            Due::Done
+        );
+    }
+}

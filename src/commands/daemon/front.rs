@@ -1,0 +1,177 @@
+//! What people, monitors and the service manager see of a daemon: log lines, probes, words to systemd, and the watchdog
+//! behind them. Set up before anything else, so that whatever follows is told.
+
+use crate::cli::daemon::{DaemonArgs, LogFormatArg, LogLevelArg};
+use crate::commands::context::Context;
+use crate::commands::exit::CommandError;
+use crate::commands::standstill;
+use crate::daemon::event::{Event, Events};
+use crate::daemon::signs::Signs;
+use crate::daemon::telemetry::http;
+use crate::daemon::telemetry::systemd::Systemd;
+use crate::daemon::watchdog::{LOOK, REASON_FILE, Tick, Watchdog, Watching};
+use crate::domain::listen::Listen;
+use crate::domain::names::NOTIFY_SOCKET;
+use crate::output::log::{Doing, Format, Log};
+use crate::storage::outbox::Outbox;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tracing::level_filters::LevelFilter;
+use tracing::{info, warn};
+
+/// How long the runtime may stand still. A turn of it takes microseconds.
+const RUNTIME: Duration = Duration::from_secs(60);
+/// How long the outbox may take for one answer: disks pause, and one that pauses for so long has failed.
+const OUTBOX: Duration = Duration::from_secs(120);
+/// How long the log may stand still, writing aside.
+const LOGGER: Duration = Duration::from_secs(60);
+/// How often the outbox is asked.
+const ASK: Duration = Duration::from_secs(5);
+/// How long the last lines may take to whoever reads them.
+const LAST_LINES: Duration = Duration::from_secs(2);
+
+/// The front of one daemon. Letting go of it writes the last lines.
+pub struct Front {
+    /// Where the engine shows that it lives.
+    pub signs: Arc<Signs>,
+    log: Log,
+    systemd: Arc<Systemd>,
+    watchdog: Arc<Watchdog>,
+    _watching: Watching,
+}
+
+impl Front {
+    /// Starts the log and the watchdog.
+    ///
+    /// # Errors
+    /// Status 2 where no threads can be had.
+    pub fn start(args: &DaemonArgs, context: &Context, state_dir: &Path) -> Result<Self, CommandError> {
+        let no_thread = |error| CommandError::usage(format!("no thread can be had: {error}"));
+        let watchdog = Arc::new(Watchdog::new(LOOK));
+        let logger = watchdog.watch("logger", LOGGER);
+        let doing = move |doing| match doing {
+            Doing::Working => logger.tick(),
+            Doing::Writing => logger.rest(),
+        };
+        let format = Format::choose(asked(args.log_format), context.terminal.stderr_tty);
+        let log = Log::start(format, context.settings.redactor(), doing).map_err(no_thread)?;
+        // A process has one log: there is none before this.
+        let _ = tracing::subscriber::set_global_default(log.subscriber(level(args.log_level)));
+        let systemd = Systemd::new(context.settings.env().get(NOTIFY_SOCKET)).unwrap_or_else(|error| {
+            warn!(%error, "the service manager hears nothing");
+            Systemd::default()
+        });
+        let systemd = Arc::new(systemd);
+        let reason = state_dir.join(REASON_FILE);
+        let watching = watchdog.start(Arc::clone(&systemd), reason, standstill::end).map_err(no_thread)?;
+        tokio::spawn(turn(watchdog.watch("runtime", RUNTIME)));
+        let (deadline, dropped) = (context.settings.regime.deadline, log.clone());
+        let signs = Arc::new(Signs::new(Arc::clone(&watchdog), deadline, move || dropped.dropped()));
+        Ok(Self { signs, log, systemd, watchdog, _watching: watching })
+    }
+
+    /// Answers probes, where anybody wants them, as long as the process lives.
+    ///
+    /// # Errors
+    /// Status 2 where the address cannot be had.
+    pub async fn listen(&self, listen: Listen) -> Result<(), CommandError> {
+        let Some(address) = listen.0 else { return Ok(()) };
+        let failed = |error| {
+            CommandError::usage(format!("probes cannot be answered at {address}: {error}"))
+                .hint("name another address with --listen or LLMBENCH_LISTEN, or none: TROUBLESHOOTING.md, \"The daemon\"")
+        };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        info!(%address, "probes are answered at http://{address}/metrics, /livez and /readyz");
+        tokio::spawn(http::serve(listener, self.signs.clone()));
+        Ok(())
+    }
+
+    /// Has the watchdog watch the outbox.
+    pub fn watch(&self, outbox: Outbox) {
+        tokio::spawn(ask(outbox, self.watchdog.watch("outbox", OUTBOX)));
+    }
+
+    /// Tells the service manager that the daemon works. A store that is down does not put this off: rows wait for it.
+    pub fn ready(&self) {
+        self.systemd.ready();
+    }
+
+    /// Makes lines, figures and words of events, until `end`; then of those that wait.
+    pub fn hear(&self, events: &Events, end: CancellationToken) -> JoinHandle<()> {
+        let (signs, systemd) = (Arc::clone(&self.signs), Arc::clone(&self.systemd));
+        tokio::spawn(hear(events.listen(), end, move |event| {
+            match event {
+                Event::Ready { models, lanes } => {
+                    systemd.status(&format!("measures {models} models of {lanes} providers"));
+                }
+                Event::Stopping { .. } => systemd.stopping(),
+                _ => {}
+            }
+            signs.observe(event);
+        }))
+    }
+}
+
+impl Drop for Front {
+    fn drop(&mut self) {
+        self.log.flush(LAST_LINES);
+    }
+}
+
+fn asked(format: LogFormatArg) -> Option<Format> {
+    match format {
+        LogFormatArg::Auto => None,
+        LogFormatArg::Text => Some(Format::Text),
+        LogFormatArg::Json => Some(Format::Json),
+    }
+}
+
+fn level(level: LogLevelArg) -> LevelFilter {
+    match level {
+        LogLevelArg::Error => LevelFilter::ERROR,
+        LogLevelArg::Warn => LevelFilter::WARN,
+        LogLevelArg::Info => LevelFilter::INFO,
+        LogLevelArg::Debug => LevelFilter::DEBUG,
+        LogLevelArg::Trace => LevelFilter::TRACE,
+    }
+}
+
+async fn turn(runtime: Tick) {
+    loop {
+        runtime.tick();
+        sleep(LOOK).await;
+    }
+}
+
+/// What counts is whether an answer comes, not which: a final error ends the daemon in its own way.
+async fn ask(outbox: Outbox, answers: Tick) {
+    loop {
+        answers.tick();
+        let _ = outbox.depth().await;
+        answers.rest();
+        sleep(ASK).await;
+    }
+}
+
+async fn hear(mut events: Receiver<Arc<Event>>, end: CancellationToken, take: impl Fn(&Event)) {
+    loop {
+        let event = tokio::select! {
+            biased;
+            event = events.recv() => event,
+            () = end.cancelled() => return,
+        };
+        match event {
+            Ok(event) => take(&event),
+            Err(RecvError::Lagged(missed)) => warn!(missed, "events came too fast to be counted and told"),
+            Err(RecvError::Closed) => return,
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Looks at the whole of the data on a schedule: the self-checks, whose answers are kept in the store, and how fresh the
+//! catalogue is, for monitors. A task of its own; a store that does not answer is told as "could not look".
+
+use crate::daemon::event::{Event, Events};
+use crate::daemon::keeper::Keeper;
+use crate::daemon::rounds::cadences;
+use crate::daemon::signs::Signs;
+use crate::daemon::telemetry::gauges::Freshness;
+use crate::daemon::telemetry::invariants::{self, checks};
+use crate::domain::regime::Regime;
+use crate::storage::StoreError;
+use crate::storage::vitals::{Cadences, CheckRun};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::time::sleep;
+
+/// How often the checks are made.
+const EVERY: Duration = Duration::from_secs(900);
+
+/// How often freshness is counted, and checks that could not be made are tried again.
+const LOOK: Duration = Duration::from_secs(60);
+
+/// After so many ticks of the schedule a daemon has settled: whatever is due has begun.
+const SETTLED_TICKS: u32 = 6;
+
+/// Who looks.
+pub struct SelfCheck {
+    /// The store.
+    pub keeper: Arc<Keeper>,
+    /// Cadences, by which models are late.
+    pub regime: Regime,
+    /// Where answers are told.
+    pub events: Events,
+    /// Where freshness is shown.
+    pub signs: Arc<Signs>,
+}
+
+impl SelfCheck {
+    /// Looks again and again, until its task is ended.
+    pub async fn run(self) {
+        let mut made: Option<Instant> = None;
+        sleep(self.regime.tick.saturating_mul(SETTLED_TICKS).min(LOOK)).await;
+        loop {
+            // What the store says that fails is in the keeper, for whoever wants to know.
+            if let Ok(cadences) = self.look().await
+                && made.is_none_or(|at| at.elapsed() >= EVERY)
+                && self.check(cadences).await
+            {
+                made = Some(Instant::now());
+            } else if made.is_none_or(|at| at.elapsed() >= EVERY) {
+                let blind = checks::ALL.iter().map(|(name, _)| (*name).to_owned()).collect();
+                self.events.tell(Event::Checked { violated: Vec::new(), blind });
+            }
+            sleep(LOOK).await;
+        }
+    }
+
+    /// Counts how fresh the catalogue is.
+    async fn look(&self) -> Result<Cadences, StoreError> {
+        let items = self.keeper.ask(|store| async move { store.work_list(None).await }).await?;
+        let cadences = cadences(&self.regime, &items);
+        let (now, rows) = self
+            .keeper
+            .ask(|store| async move { Ok((store.server_time().await?, store.health().await?)) })
+            .await?;
+        let mut freshness = Freshness::default();
+        for row in rows {
+            let cadence = cadences.of(&row.model);
+            freshness.add(&row.model.provider, row.enabled, row.last_success_at, cadence, now);
+        }
+        self.signs.telemetry.freshness(freshness);
+        Ok(cadences)
+    }
+
+    /// Makes the checks; whether they could be made and kept.
+    async fn check(&self, cadences: Cadences) -> bool {
+        let made = self.keeper.ask(|store| async move { invariants::run(&*store, &cadences).await }).await;
+        let Ok(run) = made else { return false };
+        let (violated, blind) = told(&run);
+        self.events.tell(Event::Checked { violated, blind });
+        true
+    }
+}
+
+/// The names of checks that are violated, and of those that could not look.
+fn told(run: &CheckRun) -> (Vec<String>, Vec<String>) {
+    let bad = run.results.iter().filter(|result| !result.ok);
+    let (violated, blind): (Vec<_>, Vec<_>) = bad.partition(|result| result.evaluated);
+    let names = |results: Vec<&crate::storage::vitals::CheckResult>| {
+        results.into_iter().map(|result| result.name.clone()).collect()
+    };
+    (names(violated), names(blind))
+}

@@ -4,4 +4,4 @@
 mod cadence;
 mod fleet;
 mod troubles;
-mod world;
+pub mod world;

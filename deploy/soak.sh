@@ -11,7 +11,13 @@ llmbench=$(realpath "${2:-target/release/llmbench}")
 cadence=20
 home=$(mktemp -d)
 children=()
-trap 'for child in "${children[@]}"; do kill -CONT "$child" && kill -KILL "$child"; done 2>/dev/null; rm -rf "$home"' EXIT
+finish() {
+    local status=$?
+    for child in "${children[@]}"; do kill -CONT "$child"; kill -KILL "$child"; done 2>/dev/null
+    wait 2>/dev/null || true
+    if [ $status -eq 0 ]; then rm -rf "$home"; else echo "what is left is in $home"; fi
+}
+trap finish EXIT
 export HOME=$home LLMBENCH_STATE_DIR=$home/state LLMBENCH_STORE=${SOAK_STORE:-sqlite:$home/runs.db}
 unset XDG_CONFIG_HOME XDG_DATA_HOME XDG_STATE_HOME XDG_CACHE_HOME LLMBENCH_CONFIG MONGODB_URI
 
@@ -60,7 +66,8 @@ while [ $(($(date +%s) + 75)) -lt $end ]; do
     kill -STOP "$pid_frozen"; kill -KILL "$pid_dying"; outages=$((outages + 1))
     sleep 15
     say "the daemon is killed"
-    kill -KILL "$daemon"; kills=$((kills + 1)); start
+    kill -KILL "$daemon" || { fail "the daemon ended: $(tail -3 "$home/daemon.log")"; exit 1; }
+    kills=$((kills + 1)); start
     sleep 15
     kill -0 "$daemon" || fail "the daemon ended: $(tail -3 "$home/daemon.log")"
     "$llmbench" status --check >"$home/check" 2>&1 || true

@@ -13,6 +13,7 @@ home=$(mktemp -d)
 children=()
 finish() {
     local status=$?
+    set +e
     for child in "${children[@]}"; do kill -CONT "$child"; kill -KILL "$child"; done 2>/dev/null
     wait 2>/dev/null || true
     if [ $status -eq 0 ]; then rm -rf "$home"; else echo "what is left is in $home"; fi
@@ -27,6 +28,7 @@ failures=0
 
 # simulator NAME ADDRESS: starts one, and leaves its process in pid_NAME and its address in at_NAME.
 simulator() {
+    rm -f "$home/$1"
     "$llmbench" sim serve --listen "$2" >"$home/$1" 2>/dev/null &
     children+=($!)
     printf -v "pid_$1" %s $!
@@ -49,12 +51,12 @@ for name in well frozen dying; do simulator $name 127.0.0.1:0; done
     done
 } >"$home/config.toml"
 export LLMBENCH_CONFIG=$home/config.toml
-"$llmbench" db init >/dev/null
+"$llmbench" db init >/dev/null 2>&1
 for n in 0 1 2 3 4 5 6 7 8; do
     for tokens in 8 16 24; do echo "p$n:steady-ttft100-gap10-n$tokens"; done
-done | "$llmbench" models add --from-file - --yes --reason soak >/dev/null
-"$llmbench" models add --no-probe --yes p9:error503 >/dev/null
-"$llmbench" models enable p9:error503 --yes --reason soak >/dev/null
+done | "$llmbench" models add --from-file - --yes --reason soak >/dev/null 2>&1
+"$llmbench" models add --no-probe --yes p9:error503 >/dev/null 2>&1
+"$llmbench" models enable p9:error503 --yes --reason soak >/dev/null 2>&1
 
 begun=$(date +%s)
 end=$((begun + $(printf %.0f "$(python3 -c "print($minutes * 60)")")))
@@ -63,10 +65,13 @@ kills=0 pauses=0 outages=0 seen=0
 while [ $(($(date +%s) + 75)) -lt $end ]; do
     sleep 10
     say "p7 stands still, p8 is dead"
-    kill -STOP "$pid_frozen"; kill -KILL "$pid_dying"; outages=$((outages + 1))
+    kill -STOP "$pid_frozen"; kill -KILL "$pid_dying"; wait "$pid_dying" 2>/dev/null || true
+    outages=$((outages + 1))
     sleep 15
     say "the daemon is killed"
     kill -KILL "$daemon" || { fail "the daemon ended: $(tail -3 "$home/daemon.log")"; exit 1; }
+    # Dead only when it was waited for: until then its lock is held.
+    wait "$daemon" 2>/dev/null || true
     kills=$((kills + 1)); start
     sleep 15
     kill -0 "$daemon" || fail "the daemon ended: $(tail -3 "$home/daemon.log")"

@@ -87,7 +87,7 @@ while [ "$(date +%s)" -lt $end ]; do sleep 1; done
 [ $seen -gt 0 ] || fail "status --check never named the provider that was gone"
 "$llmbench" status --json >"$home/status.json" || fail "status gave no answer"
 "$llmbench" status --check >"$home/check" 2>&1 || say "status --check: $(cat "$home/check")"
-grep -Eq 'p[0-8]\b' "$home/check" && fail "status --check complains of a lane that is well: $(cat "$home/check")"
+grep -Ev 'too busy' "$home/check" | grep -Eq '\bp[0-8]: ' && fail "status --check complains of a lane that is well: $(cat "$home/check")"
 grep -q p9 "$home/check" || fail "status --check does not name the lane that only refuses"
 if [ -n "${SOAK_METRICS:-}" ]; then
     python3 -c "import sys, urllib.request as u; t = u.urlopen(sys.argv[1]).read().decode(); sys.exit('p0' not in t)" \
@@ -98,7 +98,7 @@ ps -o time=,etime= -p "$daemon" | sed 's/^/processor and wall time of the last p
 kill -TERM "$daemon"; wait "$daemon" || fail "the daemon ended with status $?"
 tail -1 "$home/daemon.log"
 tail -1 "$home/daemon.log" | grep -q ' 0 wait in the outbox' || fail "rows wait in the outbox"
-"$llmbench" results list --json -n 100000 --since 7d >"$home/rows.json"
+"$llmbench" results list --json -n 10000 --since 7d >"$home/rows.json"
 python3 - "$home/rows.json" $((end - begun)) $cadence <<'PYTHON' || failures=$((failures + 1))
 import collections, json, sys
 rows = json.load(open(sys.argv[1]))

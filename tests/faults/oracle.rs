@@ -33,7 +33,9 @@ impl Oracle {
         }
         let Ok(database) = Connection::open(copy.path().join("outbox.db")) else { return };
         let ids = |table: &str| -> Vec<String> {
-            let Ok(mut asked) = database.prepare(&format!("SELECT id FROM {table}")) else { return Vec::new() };
+            let Ok(mut asked) = database.prepare(&format!("SELECT id FROM {table}")) else {
+                return Vec::new();
+            };
             asked.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
         };
         self.accepted.extend(ids("items"));

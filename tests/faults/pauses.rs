@@ -57,7 +57,8 @@ fn a_daemon_that_wakes_after_its_lease_changes_nothing() {
     let (runs, errors) = (rows(mongod, &database, RUNS), rows(mongod, &database, ERRORS));
     let counts = |row: &&serde_json::Map<String, serde_json::Value>| row["suspect"] == false;
     assert!(runs.iter().filter(counts).count() <= 1, "{runs:?} {errors:?}");
-    let owners: std::collections::BTreeSet<_> = runs.iter().chain(&errors).map(|row| row["daemon_owner"].to_string()).collect();
+    let owners: std::collections::BTreeSet<_> =
+        runs.iter().chain(&errors).map(|row| row["daemon_owner"].to_string()).collect();
     assert!(!owners.is_empty());
     let jobs = rows(mongod, &database, &["bench_jobs"]);
     assert!(jobs.len() == 1 && jobs[0]["lease_epoch"].as_i64() >= Some(2), "{jobs:?}");

@@ -14,8 +14,9 @@ pub fn measure() -> Result<Vec<Line>, Failed> {
     let yard = Yard::new(&format!("{rules}{}", providers(1, &simulator.address.to_string(), "")))?;
     yard.models(1, 1, "steady-ttft2-gap1-n4")?;
     let mut first = yard.start("state")?;
-    first.until("one row is stored", |pulse| pulse["outbox"]["delivered"].as_u64() > Some(0)
-        || pulse["lanes"][0]["stored_at"].is_string())?;
+    first.until("one row is stored", |pulse| {
+        pulse["outbox"]["delivered"].as_u64() > Some(0) || pulse["lanes"][0]["stored_at"].is_string()
+    })?;
     first.kill();
     multiply(&Connection::open(yard.home.path().join("state/outbox/outbox.db"))?)?;
     std::fs::remove_file(yard.home.path().join("state/pulse.json"))?;
@@ -23,12 +24,14 @@ pub fn measure() -> Result<Vec<Line>, Failed> {
     let mut away = Vec::new();
     for _ in 0..3 {
         let mut daemon = yard.start_at("state", "mongodb://127.0.0.1:9/away")?;
-        let took = daemon.until("it is there", |pulse| pulse["outbox"]["pending"].as_u64() >= Some(ROWS - 1))?;
+        let took =
+            daemon.until("it is there", |pulse| pulse["outbox"]["pending"].as_u64() >= Some(ROWS - 1))?;
         away.push((took.as_secs_f64(), daemon.memory().1));
         daemon.kill();
         std::fs::remove_file(yard.home.path().join("state/pulse.json"))?;
     }
-    let (took, peak) = away.into_iter().fold((0.0_f64, 0.0_f64), |most, one| (most.0.max(one.0), most.1.max(one.1)));
+    let (took, peak) =
+        away.into_iter().fold((0.0_f64, 0.0_f64), |most, one| (most.0.max(one.0), most.1.max(one.1)));
     Ok(vec![
         Line {
             what: "start with 500,000 rows in the outbox and no store (the slowest of three)",

@@ -12,6 +12,7 @@ mod deploy;
 mod doctor;
 mod documents;
 mod errors;
+mod faults;
 mod generated;
 mod llama;
 mod models;

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! cargo bench --bench figures                     all of it, some minutes
-//! cargo bench --bench figures -- streams flood    some of it: cold, streams, flood, memory, start, export, sync, sqlite, mongodb
+//! cargo bench --bench figures -- streams flood    some of it: cold, streams, flood, memory, start, export, sync, sqlite, mongodb,
+//!                                                 daemon_idle, daemon_own, daemon_pass, daemon_lanes, daemon_restart
 //! cargo bench --bench figures -- --full           sqlite and mongodb at ten times their size: 3 GB of disk, ten minutes
 //! cargo bench --bench figures -- --build          also a release build from scratch, some minutes more
 //! ```
@@ -17,6 +18,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a table is what this program is for")]
 
 mod bare;
+mod daemon;
 #[allow(clippy::unwrap_used, clippy::disallowed_methods, dead_code, reason = "the peers of the tests")]
 #[path = "../../tests/support/peers/fetch.rs"]
 mod fetch;
@@ -55,7 +57,7 @@ struct Line {
 /// A part of the table, chosen by its name.
 type Part = (&'static str, fn() -> Result<Vec<Line>, Failed>);
 
-const PARTS: [Part; 9] = [
+const PARTS: [Part; 14] = [
     ("cold", rows::cold::measure),
     ("streams", rows::streams::measure),
     ("flood", rows::flood::measure),
@@ -65,6 +67,11 @@ const PARTS: [Part; 9] = [
     ("sync", rows::sync::measure),
     ("sqlite", rows::operate::sqlite),
     ("mongodb", rows::operate::mongodb),
+    ("daemon_idle", rows::daemon_idle::measure),
+    ("daemon_own", rows::daemon_own::measure),
+    ("daemon_pass", rows::daemon_pass::measure),
+    ("daemon_lanes", rows::daemon_lanes::measure),
+    ("daemon_restart", rows::daemon_restart::measure),
 ];
 
 fn main() -> ExitCode {

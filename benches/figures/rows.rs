@@ -2,6 +2,11 @@
 
 pub mod build;
 pub mod cold;
+pub mod daemon_idle;
+pub mod daemon_lanes;
+pub mod daemon_own;
+pub mod daemon_pass;
+pub mod daemon_restart;
 pub mod export;
 pub mod flood;
 pub mod memory;

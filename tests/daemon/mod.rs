@@ -5,4 +5,4 @@ mod cadence;
 mod fleet;
 mod judgement;
 mod troubles;
-mod world;
+pub mod world;

@@ -120,7 +120,7 @@ pub fn counted(rows: &[Map<String, Value>]) -> Vec<String> {
 }
 
 /// Waits until something holds.
-pub fn until(what: &str, holds: impl Fn() -> bool) {
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !holds() {
         assert!(begun.elapsed() < PATIENCE, "waited in vain: {what}");
@@ -130,7 +130,8 @@ pub fn until(what: &str, holds: impl Fn() -> bool) {
 
 /// A daemon that runs; a test that ends takes it along.
 pub struct Daemon {
-    child: Child,
+    /// The process.
+    pub child: Child,
     state: PathBuf,
 }
 
@@ -139,10 +140,16 @@ impl Daemon {
     pub fn start(mut command: Command, state: PathBuf) -> Self {
         let child =
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        Self::of(child, state)
+    }
+
+    /// One that was started.
+    pub fn of(child: Child, state: PathBuf) -> Self {
         Self { child, state }
     }
 
-    fn signal(&self, signal: Signal) {
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
@@ -165,15 +172,23 @@ impl Daemon {
         (self.child.wait().unwrap().code().unwrap_or(-1), said)
     }
 
+    /// What it last said of itself.
+    pub fn pulse(&self) -> Option<Value> {
+        pulse(&self.state)
+    }
+
     /// What it last said of a lane.
     pub fn lane(&self, provider: &str) -> Option<Value> {
         lane(&self.state, provider)
     }
 }
 
+fn pulse(state: &Path) -> Option<Value> {
+    serde_json::from_str(&fs::read_to_string(state.join("pulse.json")).ok()?).ok()
+}
+
 fn lane(state: &Path, provider: &str) -> Option<Value> {
-    let pulse: Value = serde_json::from_str(&fs::read_to_string(state.join("pulse.json")).ok()?).ok()?;
-    pulse["lanes"].as_array()?.iter().find(|lane| lane["provider"] == provider).cloned()
+    pulse(state)?["lanes"].as_array()?.iter().find(|lane| lane["provider"] == provider).cloned()
 }
 
 impl Drop for Daemon {

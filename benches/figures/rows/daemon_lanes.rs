@@ -1,0 +1,60 @@
+//! Fifty lanes with six streams each, 50 tokens a second a stream, against a simulator in its own process, for a minute.
+
+use super::milliseconds;
+use crate::daemon::{Yard, providers};
+use crate::stats::mean;
+use crate::subject::Simulator;
+use crate::truth;
+use crate::{Failed, Line};
+use serde_json::Value;
+use std::thread::sleep;
+use std::time::Duration;
+
+/// How long it is watched, seconds.
+const WATCHED: u64 = 60;
+
+/// Measures, once.
+pub fn measure() -> Result<Vec<Line>, Failed> {
+    let simulator = Simulator::start()?;
+    let rules = "[daemon]\ncadence = 3\nspread = 1.0\ntick = 5.0\nconcurrency = 6\n";
+    let yard = Yard::new(&format!("{rules}{}", providers(50, &simulator.address.to_string(), "")))?;
+    // Streams of 200 ms and 64 tokens, 20 ms each, twelve models a lane: six are always open.
+    yard.models(600, 50, "steady-ttft200-gap20-n64-s#")?;
+    let daemon = yard.start("state")?;
+    sleep(Duration::from_secs(10));
+    let share = daemon.share(WATCHED)?;
+    let rows = yard.column("SELECT document FROM runs ORDER BY rowid DESC LIMIT 5000")?;
+    let rows: Vec<Value> = rows.iter().map(|row| serde_json::from_str(row)).collect::<Result<_, _>>()?;
+    let suspects = rows.iter().filter(|row| row["suspect"] != false).count();
+    let truths = truth::newest(simulator.address, 1000)?;
+    let late: Vec<f64> = rows
+        .iter()
+        .filter_map(|row| {
+            let truth = truths.get(row["provider_request_id"].as_str()?)?;
+            Some(row["time_to_first_token"].as_f64()? - truth.first)
+        })
+        .collect();
+    Ok(vec![
+        Line {
+            what: "50 lanes of 6 streams, a minute: share of a core",
+            least: "60 %",
+            measured: format!("{:.0} %", share * 100.0),
+            beside: None,
+            met: share <= 0.6,
+        },
+        Line {
+            what: "the same: samples marked suspect",
+            least: "0",
+            measured: format!("{suspects} of {}", rows.len()),
+            beside: None,
+            met: suspects == 0 && !rows.is_empty(),
+        },
+        Line {
+            what: "the same: TTFT too high in the mean",
+            least: "3 ms",
+            measured: milliseconds(mean(&late)),
+            beside: None,
+            met: mean(&late) <= 0.003,
+        },
+    ])
+}

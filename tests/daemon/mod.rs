@@ -3,5 +3,6 @@
 
 mod cadence;
 mod fleet;
+mod told;
 mod troubles;
 mod world;

@@ -17,7 +17,9 @@ fn world(configuration: &str) -> World {
 }
 
 fn lines(said: &str) -> Vec<Value> {
-    said.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"))).collect()
+    said.lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}")))
+        .collect()
 }
 
 fn has(said: &str, message: &str) -> bool {
@@ -76,11 +78,21 @@ fn probes_tell_what_is_so() {
     assert!(get(&address, "/livez").0.contains("200"));
     let stored = "llmbench_rows_stored_total{provider=\"alpha\"}";
     until("stored rows are counted", || get(&address, "/metrics").1.contains(stored));
+    // The pulse follows the first events within a second.
+    until("lanes are shown", || {
+        get(&address, "/metrics").1.contains("llmbench_lane_state{provider=\"alpha\"")
+    });
     let page = get(&address, "/metrics").1;
-    for family in ["llmbench_runs_total{provider=\"alpha\"", "llmbench_lane_state{provider=\"alpha\"", "llmbench_store_up 1"] {
+    for family in [
+        "llmbench_runs_total{provider=\"alpha\"",
+        "llmbench_lane_state{provider=\"alpha\"",
+        "llmbench_store_up 1",
+    ] {
         assert!(page.contains(family), "{family} is not in {page}");
     }
-    until("freshness is counted", || get(&address, "/metrics").1.contains("llmbench_models{provider=\"alpha\""));
+    until("freshness is counted", || {
+        get(&address, "/metrics").1.contains("llmbench_models{provider=\"alpha\"")
+    });
     assert_eq!(daemon.stop().0, 0);
 }
 
@@ -92,7 +104,10 @@ fn a_port_that_is_taken_is_said_with_a_way_out() {
     let output = world.command(&["--listen", &address]).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.contains(&format!("probes cannot be answered at {address}")) && said.contains("--listen"), "{said}");
+    assert!(
+        said.contains(&format!("probes cannot be answered at {address}")) && said.contains("--listen"),
+        "{said}"
+    );
     let output = world.command(&["--listen", "9464"]).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.code() == Some(2) && said.contains("write 127.0.0.1:9464"), "{said}");
@@ -107,7 +122,8 @@ fn the_service_manager_hears_ready_alive_and_stopping() {
     let hear = |word: &str| {
         let mut buffer = [0; 256];
         loop {
-            let length = socket.recv(&mut buffer).unwrap_or_else(|error| panic!("{word} was not said: {error}"));
+            let length =
+                socket.recv(&mut buffer).unwrap_or_else(|error| panic!("{word} was not said: {error}"));
             if &buffer[..length] == word.as_bytes() {
                 return;
             }
@@ -130,7 +146,8 @@ fn the_outbox_is_asked_through_the_daemon_and_damage_is_told() {
     let world = world(SOON);
     let outbox = world.home.path().join("state/llmbench/outbox");
     fs::create_dir_all(&outbox).unwrap();
-    fs::write(outbox.join("outbox.db"), "no database at all, and longer than its header would have to be").unwrap();
+    fs::write(outbox.join("outbox.db"), "no database at all, and longer than its header would have to be")
+        .unwrap();
     let daemon = world.logged(&["--log-level", "debug"]);
     until("a row is stored", || has(&daemon.said(), "\"stored\""));
     assert!(has(&daemon.said(), "a damaged outbox was set aside"), "{}", daemon.said());
@@ -180,7 +197,9 @@ fn webhook() -> (String, mpsc::Receiver<Value>) {
             }
             let mut body = vec![0; length];
             reader.read_exact(&mut body).unwrap();
-            (&stream).write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").unwrap();
+            (&stream)
+                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+                .unwrap();
             let _ = said.send(serde_json::from_slice(&body).unwrap());
         }
     });
@@ -196,9 +215,8 @@ fn lists_are_read_once_and_news_is_told_once() {
         command.env("LLMBENCH_WEBHOOK_URL", &hook);
         Daemon::logged(command, world.home.path().join("state/llmbench"))
     };
-    let read = |daemon: &Daemon| {
-        lines(&daemon.said()).iter().filter(|line| line["message"] == "list read").count()
-    };
+    let read =
+        |daemon: &Daemon| lines(&daemon.said()).iter().filter(|line| line["message"] == "list read").count();
     let daemon = start();
     until("both lists were read", || daemon.said().ends_with('\n') && read(&daemon) == 2);
     let letter = heard.recv_timeout(Duration::from_secs(90)).expect("nothing was told");

@@ -4,5 +4,6 @@
 mod cadence;
 mod fleet;
 mod judgement;
+mod told;
 mod troubles;
 pub mod world;

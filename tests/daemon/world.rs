@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -64,7 +64,8 @@ impl World {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let _ = &self.simulator;
         let mut command = self.home.llmbench(&["daemon", "--store", &self.store]);
-        command.args(arguments);
+        // Tests run side by side: who wants probes names port 0.
+        command.args(arguments).env("LLMBENCH_LISTEN", "none");
         command
     }
 
@@ -73,6 +74,16 @@ impl World {
         let mut command = self.home.llmbench(arguments);
         let output = command.args(["--store", &self.store]).output().unwrap();
         String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
+    }
+
+    /// Any other command, with the same store.
+    pub fn other(&self, arguments: &[&str]) -> Output {
+        self.home.llmbench(arguments).args(["--store", &self.store]).output().unwrap()
+    }
+
+    /// Starts a daemon whose log can be read while it runs.
+    pub fn logged(&self, arguments: &[&str]) -> Daemon {
+        Daemon::logged(self.command(arguments), self.home.path().join("state/llmbench"))
     }
 
     /// Starts a daemon.
@@ -133,6 +144,7 @@ pub struct Daemon {
     /// The process.
     pub child: Child,
     state: PathBuf,
+    log: Option<PathBuf>,
 }
 
 impl Daemon {
@@ -145,7 +157,21 @@ impl Daemon {
 
     /// One that was started.
     pub fn of(child: Child, state: PathBuf) -> Self {
-        Self { child, state }
+        Self { child, state, log: None }
+    }
+
+    /// Starts one whose log goes to a file.
+    pub fn logged(mut command: Command, state: PathBuf) -> Self {
+        fs::create_dir_all(&state).unwrap();
+        let log = state.join("log");
+        let file = fs::File::create(&log).unwrap();
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file).spawn().unwrap();
+        Self { child, state, log: Some(log) }
+    }
+
+    /// What it has said so far.
+    pub fn said(&self) -> String {
+        fs::read_to_string(self.log.as_ref().unwrap()).unwrap()
     }
 
     /// Sends it a signal.
@@ -168,8 +194,12 @@ impl Daemon {
     /// Waits for its end.
     pub fn end(&mut self) -> (i32, String) {
         let mut said = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-        (self.child.wait().unwrap().code().unwrap_or(-1), said)
+        if let Some(mut stderr) = self.child.stderr.take() {
+            stderr.read_to_string(&mut said).unwrap();
+            return (self.child.wait().unwrap().code().unwrap_or(-1), said);
+        }
+        let code = self.child.wait().unwrap().code();
+        (code.unwrap_or(-1), self.said())
     }
 
     /// What it last said of itself.

@@ -23,7 +23,7 @@ pub fn measure() -> Result<Vec<Line>, Failed> {
     let daemon = yard.start("state")?;
     sleep(Duration::from_secs(10));
     let share = daemon.share(WATCHED)?;
-    let rows = yard.column("SELECT document FROM runs ORDER BY rowid DESC LIMIT 5000")?;
+    let rows = yard.column("SELECT doc FROM runs ORDER BY rowid DESC LIMIT 5000")?;
     let rows: Vec<Value> = rows.iter().map(|row| serde_json::from_str(row)).collect::<Result<_, _>>()?;
     let suspects = rows.iter().filter(|row| row["suspect"] != false).count();
     let truths = truth::newest(simulator.address, 1000)?;

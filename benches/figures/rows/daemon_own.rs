@@ -20,7 +20,7 @@ pub fn measure() -> Result<Vec<Line>, Failed> {
         pulse["lanes"][0]["due"] == 0 && pulse["lanes"][0]["running"] == 0 && pulse["outbox"]["pending"] == 0
     })?;
     let processor = daemon.processor()? / RUNS as f64;
-    let rows = yard.column("SELECT document FROM runs")?;
+    let rows = yard.column("SELECT doc FROM runs")?;
     let rows: Vec<Value> = rows.iter().map(|row| serde_json::from_str(row)).collect::<Result<_, _>>()?;
     let number = |row: &Value, name: &str| row[name].as_f64();
     let at = |row: &Value, name: &str| -> Option<i64> {

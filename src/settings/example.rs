@@ -55,7 +55,18 @@ fn it_shows_every_option() {
         .lines()
         .filter_map(|line| line.trim_start_matches("# ").split_once(" = "))
         .map(|(key, _)| key)
-        .chain(["profiles", "providers", "defaults", "notify", "headers", "body", "daemon", "models", "admission", "quarantine"])
+        .chain([
+            "profiles",
+            "providers",
+            "defaults",
+            "notify",
+            "headers",
+            "body",
+            "daemon",
+            "models",
+            "admission",
+            "quarantine",
+        ])
         .collect();
     let tables = [
         "",

@@ -85,7 +85,7 @@ impl Front {
         let Some(address) = listen.0 else { return Ok(()) };
         let failed = |error| {
             CommandError::usage(format!("probes cannot be answered at {address}: {error}"))
-                .hint("name another address with --listen or LLMBENCH_LISTEN, or none: TROUBLESHOOTING.md, \"The daemon\"")
+                .hint("name another address with --listen or LLMBENCH_LISTEN, or none: TROUBLESHOOTING.md, \"Around the clock\"")
         };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;

@@ -159,7 +159,7 @@ fn outbox_error(error: OutboxError) -> CommandError {
     } else {
         Exit::Usage
     };
-    CommandError::usage(error).exit(exit).hint("TROUBLESHOOTING.md, \"The daemon\"")
+    CommandError::usage(error).exit(exit).hint("TROUBLESHOOTING.md, \"Around the clock\"")
 }
 
 fn tell_opening(opening: &Opening) {

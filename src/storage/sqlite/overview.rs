@@ -140,7 +140,8 @@ mod tests {
         let runs: Vec<&String> = models.iter().filter(|line| line.contains("runs")).collect();
         assert_eq!(runs.len(), 2, "{models:?}");
         for line in runs {
-            let index = "COVERING INDEX runs_of_model (published=? AND provider=? AND model_name=? AND run_ts_ms>?";
+            let index =
+                "COVERING INDEX runs_of_model (published=? AND provider=? AND model_name=? AND run_ts_ms>?";
             assert!(line.contains(index), "{line}");
         }
         let failures = plan(FAILURES).join("; ");

@@ -78,7 +78,7 @@ fn name(table: Table) -> &'static str {
 fn next_rows(question: &Question, mark: Option<&Mark>) -> (String, Vec<Parameter>) {
     let scope = &question.scope;
     let (time, index) = match (question.table, &scope.provider, &scope.model) {
-        (Table::Runs(_), Some(_), Some(_)) => ("run_ts_ms", "runs_with_figures"),
+        (Table::Runs(_), Some(_), Some(_)) => ("run_ts_ms", "runs_of_model"),
         (Table::Runs(_), ..) => ("run_ts_ms", "runs_of_window"),
         (Table::Errors, Some(_), Some(_)) => ("ts_ms", "errors_by_model"),
         (Table::Errors, ..) => ("ts_ms", "errors_by_time"),

@@ -108,7 +108,7 @@ fn an_answer_of_nothing_is_a_failure() {
         (stream(&[STOP, USAGE, DONE]), "protocol"),
         (stream(&["data: {\"choices\":[]}\n\n", STOP, DONE]), "protocol"),
         (plain("200 OK", "", ""), "truncated"),
-        (plain("204 No Content", "", ""), "unknown"),
+        (plain("204 No Content", "", ""), "protocol"),
     ] {
         let line = asked(&home, acts).line();
         assert_eq!(failed(&line).0, expected, "{line:?}");

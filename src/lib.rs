@@ -7,6 +7,7 @@
 //! - [`commands`]: what each word does: settings in, exit status out
 //! - [`output`]: results to stdout, notes and progress to stderr
 //! - [`catalog`]: what providers list, against what is measured
+//! - [`ingest`]: the bridge: runners post over HTTP what a store keeps
 //! - [`measure`]: one request, one outcome: timeline, verdict, load shapes, statistics
 //! - [`providers`]: hosts, wire formats, keys, errors, the simulator
 //! - [`wire`]: one HTTP exchange, recorded with stamps
@@ -17,6 +18,7 @@ pub mod catalog;
 pub mod cli;
 pub mod commands;
 pub mod domain;
+pub mod ingest;
 pub mod measure;
 pub mod output;
 pub mod providers;

@@ -36,7 +36,7 @@ impl Row {
 }
 
 /// The deepest nesting that a row may have; MongoDB stops at 100, most drivers and shells earlier.
-const DEEPEST: usize = 32;
+pub const DEEPEST: usize = 32;
 
 /// Turns an outcome into its row.
 ///
@@ -154,7 +154,7 @@ fn typed(fields: Map<String, Value>) -> Result<Map<String, Value>, String> {
 }
 
 /// Checks what every store can hold: whole numbers within 64 signed bits, and no bottomless nesting.
-fn holdable(name: &str, value: &Value, depth: usize) -> Result<(), String> {
+pub fn holdable(name: &str, value: &Value, depth: usize) -> Result<(), String> {
     if depth > DEEPEST {
         return Err(format!("field `{name}` is nested deeper than {DEEPEST} levels"));
     }

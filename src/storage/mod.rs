@@ -15,6 +15,7 @@ pub mod contract;
 pub mod document;
 pub mod health;
 pub mod history;
+pub mod ingest_keys;
 pub mod inspect;
 pub mod listings;
 pub mod location;
@@ -25,6 +26,7 @@ pub mod outbox;
 pub mod overview;
 mod payload;
 pub mod pulse_file;
+pub mod received;
 #[cfg(test)]
 mod samples;
 pub mod spill;
@@ -32,12 +34,14 @@ pub mod sqlite;
 
 pub use catalogue::Catalogue;
 pub use history::History;
+pub use ingest_keys::IngestKeys;
 pub use inspect::Inspect;
 pub use listings::Listings;
 pub use location::{Location, LocationError, MongoUri};
 pub use names::Names;
 pub use open::{create_private_dir, init_plan, look, open};
 pub use overview::Overview;
+pub use received::Received;
 
 use crate::domain::{ModelRef, Outcome};
 use async_trait::async_trait;

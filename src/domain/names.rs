@@ -128,6 +128,11 @@ pub const AWS_SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
 /// Bedrock's own API key: read by the AWS SDK, kept out of messages by us.
 pub const AWS_BEARER_TOKEN_BEDROCK: &str = "AWS_BEARER_TOKEN_BEDROCK";
 
+/// Key with which the predecessor's runner posts to the bridge, as `X-API-Key`.
+pub const INGEST_API_KEY: &str = "INGEST_API_KEY";
+/// Token with which the predecessor's runner reads its work list from the bridge.
+pub const RUNNER_CONFIG_TOKEN: &str = "RUNNER_CONFIG_TOKEN";
+
 /// Who is logged in, for the history of the catalogue.
 pub const USER: &str = "USER";
 /// The same where `USER` is unset.
@@ -158,6 +163,8 @@ pub const SECRETS: &[&str] = &[
     AWS_SECRET_ACCESS_KEY,
     AWS_SESSION_TOKEN,
     AWS_BEARER_TOKEN_BEDROCK,
+    INGEST_API_KEY,
+    RUNNER_CONFIG_TOKEN,
 ];
 
 /// Every variable that is read, for whoever looks for misspelt ones.
@@ -221,6 +228,8 @@ pub const ALL: &[&str] = &[
     AWS_SECRET_ACCESS_KEY,
     AWS_SESSION_TOKEN,
     AWS_BEARER_TOKEN_BEDROCK,
+    INGEST_API_KEY,
+    RUNNER_CONFIG_TOKEN,
     USER,
     LOGNAME,
     NO_COLOR,

@@ -191,7 +191,8 @@ mod tests {
         assert_eq!(found(&ring, "lb_a1_secret").as_deref(), Some("a1"));
         assert_eq!(found(&ring, "lb_b2_other_secret").as_deref(), Some("b2"));
         assert_eq!(found(&ring, "old-key").as_deref(), Some("legacy"));
-        for wrong in ["", "lb_", "lb_a1", "lb_a1_", "lb_a1_secre", "lb_a1_secret ", "lb_b2_secret", "old-ke"] {
+        for wrong in ["", "lb_", "lb_a1", "lb_a1_", "lb_a1_secre", "lb_a1_secret ", "lb_b2_secret", "old-ke"]
+        {
             assert_eq!(found(&ring, wrong), None, "{wrong}");
         }
         assert_eq!(ring.find(None, Utc::now()), None);

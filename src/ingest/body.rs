@@ -4,7 +4,7 @@
 //!
 //! `serde_json` alone keeps the last of two equal keys and turns an integer that is too long into a double that is near it.
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use std::cell::RefCell;
 use std::fmt;
@@ -151,9 +151,8 @@ impl Strict<'_> {
         };
         if all > MOST_KEYS || seen.len() >= MOST_KEYS_OF_ONE {
             self.leave();
-            return self.refuse(format!(
-                "too many keys: an object may have {MOST_KEYS_OF_ONE}, a body {MOST_KEYS}"
-            ));
+            return self
+                .refuse(format!("too many keys: an object may have {MOST_KEYS_OF_ONE}, a body {MOST_KEYS}"));
         }
         let wrong = match key {
             _ if seen.contains_key(key) => "this key is there twice",

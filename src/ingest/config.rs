@@ -31,7 +31,8 @@ fn provider(query: &str) -> Result<String, Refusal> {
     let wrong = || Refusal::new(400, "provider", "name one provider: /runner-config?provider=bedrock");
     let mut named = url::form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "provider");
     let (_, provider) = named.next().ok_or_else(wrong)?;
-    let sound = !provider.trim().is_empty() && provider.len() <= 100 && !provider.chars().any(char::is_control);
+    let sound =
+        !provider.trim().is_empty() && provider.len() <= 100 && !provider.chars().any(char::is_control);
     if named.next().is_some() || !sound {
         return Err(wrong());
     }

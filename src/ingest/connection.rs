@@ -29,7 +29,8 @@ const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 64 << 20;
 
 /// What answers requests. A boxed future, because a connection is polled by hand.
-pub type Service = Arc<dyn Fn(SocketAddr, Request<Incoming>) -> Pin<Box<dyn Future<Output = Reply> + Send>> + Send + Sync>;
+pub type Service =
+    Arc<dyn Fn(SocketAddr, Request<Incoming>) -> Pin<Box<dyn Future<Output = Reply> + Send>> + Send + Sync>;
 
 /// Speaks HTTP/1.1 until the client leaves, breaks the rules, is idle for `head_timeout`, or `stop` is cancelled and the
 /// request that runs has its answer.
@@ -39,8 +40,7 @@ pub async fn speak<S>(
     service: Service,
     head_timeout: Duration,
     stop: CancellationToken,
-)
-where
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let answering = service_fn(move |request| {

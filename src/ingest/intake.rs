@@ -4,9 +4,9 @@
 use super::refusal::Refusal;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
+use hyper::HeaderMap;
 use hyper::body::{Body, Incoming};
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use hyper::HeaderMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -90,8 +90,9 @@ pub fn check_type(headers: &HeaderMap) -> Result<(), Refusal> {
 /// 413 beyond `limit` bytes, 408 where it comes too slowly, 400 where it breaks off or its framing is no HTTP, 503 where
 /// all bodies together are too large for now.
 pub async fn whole(body: Incoming, limit: usize, held: &Held) -> Result<Taken, Refusal> {
-    let too_large =
-        || Refusal::new(413, "too_large", format!("the body is too large: at most {limit} bytes are taken here"));
+    let too_large = || {
+        Refusal::new(413, "too_large", format!("the body is too large: at most {limit} bytes are taken here"))
+    };
     if body.size_hint().lower() > limit as u64 {
         drain(body).await;
         return Err(too_large());

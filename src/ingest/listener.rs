@@ -133,7 +133,9 @@ impl Server {
         let (identity, tally) = (self.identity.clone(), self.tally.clone());
         connections.spawn(async move {
             let _place = place;
-            let Some(identity) = identity else { return speak(stream, peer, service, limits.head, stop).await };
+            let Some(identity) = identity else {
+                return speak(stream, peer, service, limits.head, stop).await;
+            };
             match timeout(limits.handshake, identity.acceptor().accept(stream)).await {
                 Ok(Ok(stream)) => speak(stream, peer, service, limits.head, stop).await,
                 _ => {

@@ -92,7 +92,8 @@ pub async fn batch(bridge: &Bridge, who: &Who, document: Value) -> Result<Done, 
     let items = items.into_iter().enumerate().map(look).collect();
     let verdicts = decide(bridge, who, items).await?;
     let audit = audit(&verdicts);
-    let later = verdicts.iter().all(|(_, verdict)| matches!(verdict, Verdict::Refused(why) if why.is_retryable()));
+    let later =
+        verdicts.iter().all(|(_, verdict)| matches!(verdict, Verdict::Refused(why) if why.is_retryable()));
     if let (true, Some((_, Verdict::Refused(why)))) = (later, verdicts.first()) {
         return Err(why.clone());
     }
@@ -139,11 +140,7 @@ fn item(
     if given.is_some() && id.is_none() {
         return refused(None, Refusal::schema(format!("{path}._id"), "must be a text"));
     }
-    let stamps = Stamps {
-        received_at: who.at,
-        key_id: who.key.id.clone(),
-        runner: who.key.runner.clone(),
-    };
+    let stamps = Stamps { received_at: who.at, key_id: who.key.id.clone(), runner: who.key.runner.clone() };
     let post = Posted { kind, document: fields, id: id.clone(), stamps };
     let row = match posted::row(&post, &bridge.policy.published_profiles) {
         Ok(row) => row,
@@ -155,7 +152,8 @@ fn item(
     let action = if kind == PostKind::Run { Action::Ingest } else { Action::Error };
     if !who.key.may(action) || !who.key.covers(row.text("provider")) {
         let why = "this key is not for this provider, or not for posting this";
-        let refusal = Refusal { field: Some(format!("{path}.provider")), ..Refusal::new(403, "forbidden", why) };
+        let refusal =
+            Refusal { field: Some(format!("{path}.provider")), ..Refusal::new(403, "forbidden", why) };
         return refused(id, refusal);
     }
     Item { id, wants_enabled: kind == PostKind::Run && row.moves_health, post: Ok(post) }

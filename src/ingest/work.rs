@@ -59,7 +59,9 @@ impl Work {
         let mut read = self.read.lock().await;
         match &*read {
             Some((at, Ok(set))) if at.elapsed() < FRESH => return Ok(set.clone()),
-            Some((at, Err(why))) if at.elapsed() < FAILED => return Err(StoreError::Unavailable(why.clone())),
+            Some((at, Err(why))) if at.elapsed() < FAILED => {
+                return Err(StoreError::Unavailable(why.clone()));
+            }
             _ => {}
         }
         // A driver's call is not dropped half-way when the one who waits for it gives up.

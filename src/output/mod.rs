@@ -13,6 +13,7 @@ pub mod failures;
 pub mod grid;
 pub mod history;
 pub mod json;
+pub mod log;
 pub mod models;
 pub mod ndjson;
 pub mod outbox;

@@ -10,6 +10,7 @@ mod doctor;
 mod documents;
 mod errors;
 mod generated;
+mod ingest;
 mod llama;
 mod models;
 mod newcomer;

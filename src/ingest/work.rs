@@ -39,10 +39,13 @@ impl WorkSet {
     }
 }
 
+/// When the catalogue was read, and what it said.
+type Read = (Instant, Result<Arc<WorkSet>, String>);
+
 /// The set as it was last read.
 pub struct Work {
     store: Arc<dyn Store>,
-    read: Mutex<Option<(Instant, Result<Arc<WorkSet>, String>)>>,
+    read: Mutex<Option<Read>>,
 }
 
 impl Work {

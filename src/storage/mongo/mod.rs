@@ -9,13 +9,16 @@ mod connect;
 mod derive;
 mod entries;
 mod errors;
+mod healths;
 mod history;
 pub(super) mod indexes;
 mod inspect;
 mod listings;
+mod many;
 mod overview;
 mod plain;
 mod record;
+mod updates;
 
 use crate::domain::fleet::Fleet;
 use crate::domain::listing::{CatalogRow, Kept, Listing, MeasuredModel, ReadRow};
@@ -23,6 +26,7 @@ use crate::domain::{ModelRef, Outcome};
 use crate::storage::catalogue::{
     Batch, Change, ChangesOf, Entry, Figures, Order, Ordered, Scope as ModelScope,
 };
+use crate::storage::document::Row;
 use crate::storage::history::{Cell, Grain, History, Scope, Series, Stored, Successes};
 use crate::storage::inspect::{Census, Facts, IndexFault, Inspect, Rights};
 use crate::storage::{
@@ -81,6 +85,17 @@ impl MongoStore {
             Shared { database, names: names.clone(), published_profiles: published_profiles.to_vec() };
         Ok(Self { shared: Arc::new(shared), caller, published_profiles: published_profiles.to_vec(), shown })
     }
+
+    /// Keeps the rows that could be made, and answers for all.
+    async fn keep_all(
+        &self,
+        rows: impl Iterator<Item = Result<Row, StoreError>>,
+    ) -> Vec<Result<Recorded, StoreError>> {
+        let (sound, flaws) = document::sound(rows);
+        let (shared, uri) = (Arc::clone(&self.shared), self.caller.uri().clone());
+        let kept = self.caller.call(async move { Ok(many::record_all(&shared, sound, &uri).await) }).await;
+        document::answers(flaws, kept)
+    }
 }
 
 #[async_trait]
@@ -94,6 +109,15 @@ impl Sink for MongoStore {
         let row = document::row(outcome, &self.published_profiles)?;
         let shared = Arc::clone(&self.shared);
         self.caller.call(async move { record::record(&shared, &row).await }).await
+    }
+
+    async fn record_all(&self, outcomes: &[Outcome]) -> Vec<Result<Recorded, StoreError>> {
+        let rows = outcomes.iter().map(|outcome| document::row(outcome, &self.published_profiles));
+        self.keep_all(rows).await
+    }
+
+    fn describe(&self) -> String {
+        self.shown.clone()
     }
 
     async fn learned(&self, model: &ModelRef) -> Result<Vec<String>, StoreError> {
@@ -169,10 +193,6 @@ impl Store for MongoStore {
     async fn find_by_id(&self, model_id: &str) -> Result<Vec<ModelRef>, StoreError> {
         let (shared, model_id) = (Arc::clone(&self.shared), model_id.to_owned());
         self.caller.call(async move { catalogue::find_by_id(&shared, &model_id).await }).await
-    }
-
-    fn describe(&self) -> String {
-        self.shown.clone()
     }
 }
 

@@ -24,6 +24,7 @@ use crate::domain::{ModelRef, Outcome};
 use crate::storage::catalogue::{
     Batch, Change, ChangesOf, Entry, Figures, Order, Ordered, Scope as ModelScope,
 };
+use crate::storage::document::Row;
 use crate::storage::history::{Cell, Grain, History, Scope, Series, Stored, Successes};
 use crate::storage::inspect::{Census, Facts, IndexFault, Inspect, Rights};
 use crate::storage::{Catalogue, Listings, Overview, Recorded, Sink, Store, StoreError, WorkItem, document};
@@ -71,6 +72,17 @@ impl SqliteStore {
         let owner = Owner::start(path.clone(), owner::look).await?;
         Ok(Self { path, published_profiles: published_profiles.to_vec(), owner, only_looks: true })
     }
+
+    /// Keeps the rows that could be made, in one transaction, and answers for all.
+    async fn keep_all(
+        &self,
+        rows: impl Iterator<Item = Result<Row, StoreError>>,
+    ) -> Vec<Result<Recorded, StoreError>> {
+        let (sound, flaws) = document::sound(rows);
+        let path = self.path.clone();
+        let kept = self.owner.ask(move |connection| record::record_all(connection, &sound, &path)).await;
+        document::answers(flaws, kept)
+    }
 }
 
 #[async_trait]
@@ -83,6 +95,15 @@ impl Sink for SqliteStore {
     async fn record(&self, outcome: &Outcome) -> Result<Recorded, StoreError> {
         let row = document::row(outcome, &self.published_profiles)?;
         self.owner.ask(move |connection| record::record(connection, &row)).await
+    }
+
+    async fn record_all(&self, outcomes: &[Outcome]) -> Vec<Result<Recorded, StoreError>> {
+        let rows = outcomes.iter().map(|outcome| document::row(outcome, &self.published_profiles));
+        self.keep_all(rows).await
+    }
+
+    fn describe(&self) -> String {
+        format!("sqlite:{}", self.path.display())
     }
 
     async fn learned(&self, model: &ModelRef) -> Result<Vec<String>, StoreError> {
@@ -156,10 +177,6 @@ impl Store for SqliteStore {
     async fn find_by_id(&self, model_id: &str) -> Result<Vec<ModelRef>, StoreError> {
         let model_id = model_id.to_owned();
         self.owner.ask(move |connection| catalogue::find_by_id(connection, &model_id)).await
-    }
-
-    fn describe(&self) -> String {
-        format!("sqlite:{}", self.path.display())
     }
 }
 

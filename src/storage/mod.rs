@@ -1,7 +1,7 @@
 //! Where outcomes are kept and the catalogue is read and changed: SQLite and MongoDB behind the same traits. [`Sink`] is
 //! all that a remote runner may do; [`Catalogue`] and [`Store`] add what an operator does, [`History`] what an operator
 //! may ask, [`Listings`] keeps what providers list, [`Overview`] tells how all of it is, and [`Inspect`] looks whether the
-//! store itself is in order.
+//! store itself is in order. [`Received`] and [`IngestKeys`] are for the bridge that remote runners post to.
 //!
 //! An outcome becomes a row in [`document`] (types by the table in [`contract`]), and the row goes to the store that
 //! [`open()`] made of a [`Location`]. What no store took is kept by [`spill`] until one does; a daemon's rows
@@ -130,7 +130,7 @@ pub trait Sink: Send + Sync {
 
 /// What an operator may do besides.
 #[async_trait]
-pub trait Store: Sink + Catalogue + History + Listings + Overview + Inspect {
+pub trait Store: Sink + Catalogue + History + Listings + Overview + Inspect + Received + IngestKeys {
     /// Creates tables, collections and indexes that are missing. Twice is once.
     async fn init(&self) -> Result<(), StoreError>;
 

@@ -17,6 +17,7 @@ mod listings;
 mod many;
 mod overview;
 mod plain;
+mod received;
 mod record;
 mod updates;
 
@@ -28,7 +29,9 @@ use crate::storage::catalogue::{
 };
 use crate::storage::document::Row;
 use crate::storage::history::{Cell, Grain, History, Scope, Series, Stored, Successes};
+use crate::storage::ingest_keys::{IngestKey, IngestKeys};
 use crate::storage::inspect::{Census, Facts, IndexFault, Inspect, Rights};
+use crate::storage::received::{Posted, Received, Sighting, posted};
 use crate::storage::{
     Catalogue, Listings, MongoUri, Names, Overview, Recorded, Sink, Store, StoreError, WorkItem, document,
 };
@@ -290,5 +293,46 @@ impl Inspect for MongoStore {
     async fn census(&self) -> Result<Vec<Census>, StoreError> {
         let shared = Arc::clone(&self.shared);
         self.caller.call(async move { inspect::census(&shared).await }).await
+    }
+}
+
+#[async_trait]
+impl Received for MongoStore {
+    async fn keep_posted(&self, posts: &[Posted]) -> Vec<Result<Recorded, StoreError>> {
+        let rows = posts.iter().map(|post| posted::row(post, &self.published_profiles));
+        self.keep_all(rows.map(|row| row.map_err(StoreError::from))).await
+    }
+
+    async fn keep_sightings(&self, sightings: &[Sighting]) -> Result<(), StoreError> {
+        let (shared, sightings) = (Arc::clone(&self.shared), sightings.to_vec());
+        self.caller.call(async move { received::sightings(&shared, &sightings).await }).await
+    }
+}
+
+#[async_trait]
+impl IngestKeys for MongoStore {
+    async fn add_ingest_key(&self, key: &IngestKey) -> Result<(), StoreError> {
+        let (shared, key) = (Arc::clone(&self.shared), key.clone());
+        self.caller.call(async move { received::add_key(&shared, &key).await }).await
+    }
+
+    async fn ingest_keys(&self) -> Result<Vec<IngestKey>, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        self.caller.call(async move { received::keys(&shared).await }).await
+    }
+
+    async fn limit_ingest_key(&self, id: &str, not_after: DateTime<Utc>) -> Result<bool, StoreError> {
+        let (shared, id) = (Arc::clone(&self.shared), id.to_owned());
+        self.caller.call(async move { received::limit_key(&shared, &id, not_after).await }).await
+    }
+
+    async fn revoke_ingest_key(&self, id: &str, at: DateTime<Utc>) -> Result<bool, StoreError> {
+        let (shared, id) = (Arc::clone(&self.shared), id.to_owned());
+        self.caller.call(async move { received::revoke_key(&shared, &id, at).await }).await
+    }
+
+    async fn used_ingest_keys(&self, uses: &[(String, DateTime<Utc>)]) -> Result<(), StoreError> {
+        let (shared, uses) = (Arc::clone(&self.shared), uses.to_vec());
+        self.caller.call(async move { received::used_keys(&shared, &uses).await }).await
     }
 }

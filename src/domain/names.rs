@@ -38,6 +38,8 @@ pub const MONGODB_COLLECTION_DISCOVERY_RUNS: &str = "MONGODB_COLLECTION_DISCOVER
 pub const MONGODB_COLLECTION_CATALOG_BATCHES: &str = "MONGODB_COLLECTION_CATALOG_BATCHES";
 /// Collection of the values before and after each change (`bench_catalog_changes`).
 pub const MONGODB_COLLECTION_CATALOG_CHANGES: &str = "MONGODB_COLLECTION_CATALOG_CHANGES";
+/// Collection of the keys of remote runners (`bench_ingest_keys`).
+pub const MONGODB_COLLECTION_INGEST_KEYS: &str = "MONGODB_COLLECTION_INGEST_KEYS";
 /// Collection of what providers list (`provider_catalog`).
 pub const MONGODB_COLLECTION_PROVIDER_CATALOG: &str = "MONGODB_COLLECTION_PROVIDER_CATALOG";
 /// Collection of what was learned about models (`bench_model_adaptations`).
@@ -186,6 +188,7 @@ pub const ALL: &[&str] = &[
     MONGODB_COLLECTION_DISCOVERY_RUNS,
     MONGODB_COLLECTION_CATALOG_BATCHES,
     MONGODB_COLLECTION_CATALOG_CHANGES,
+    MONGODB_COLLECTION_INGEST_KEYS,
     MONGODB_COLLECTION_PROVIDER_CATALOG,
     MONGODB_COLLECTION_MODEL_ADAPTATIONS,
     OPENAI_API_KEY,

@@ -1,7 +1,7 @@
 //! Where outcomes are kept and the catalogue is read and changed: SQLite and MongoDB behind the same traits. [`Sink`] is
 //! all that a remote runner may do; [`Catalogue`] and [`Store`] add what an operator does, [`History`] what an operator
 //! may ask, [`Listings`] keeps what providers list, [`Overview`] tells how all of it is, and [`Inspect`] looks whether the
-//! store itself is in order.
+//! store itself is in order. [`Received`] and [`IngestKeys`] are for the bridge that remote runners post to.
 //!
 //! An outcome becomes a row in [`document`] (types by the table in [`contract`]), and the row goes to the store that
 //! [`open()`] made of a [`Location`]. What no store took is kept by [`spill`] until one does; a daemon's rows
@@ -68,7 +68,7 @@ pub struct WorkItem {
 }
 
 /// Why a store could not do what it was asked.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// It cannot be reached, or did not answer in time: the write may or may not have happened. Worth trying again.
     #[error("{0}")]
@@ -87,6 +87,13 @@ pub enum StoreError {
     Broken(String),
 }
 
+impl StoreError {
+    /// Whether the row is at fault and the store works: trying again cannot help, and other rows may well go.
+    pub fn is_about_the_row(&self) -> bool {
+        matches!(self, StoreError::Conflict(_) | StoreError::Rejected(_))
+    }
+}
+
 /// All that a runner may do.
 #[async_trait]
 pub trait Sink: Send + Sync {
@@ -95,6 +102,24 @@ pub trait Sink: Send + Sync {
 
     /// Keeps one outcome, durably, under its id: at most one row an id, however often it is called.
     async fn record(&self, outcome: &Outcome) -> Result<Recorded, StoreError>;
+
+    /// Keeps several outcomes, each as [`Sink::record`] does. The answers are in the order of the outcomes; where the store
+    /// itself gives out, what comes after has no answer and was not tried. Together they should stay below some megabytes.
+    async fn record_all(&self, outcomes: &[Outcome]) -> Vec<Result<Recorded, StoreError>> {
+        let mut answers = Vec::with_capacity(outcomes.len());
+        for outcome in outcomes {
+            let answer = self.record(outcome).await;
+            let goes_on = answer.as_ref().err().is_none_or(StoreError::is_about_the_row);
+            answers.push(answer);
+            if !goes_on {
+                break;
+            }
+        }
+        answers
+    }
+
+    /// What it is, without any secret: `sqlite:/path`, `mongodb://host/db`.
+    fn describe(&self) -> String;
 
     /// Adaptations learned for a model, in the order in which they were learned.
     async fn learned(&self, model: &ModelRef) -> Result<Vec<String>, StoreError>;
@@ -105,7 +130,7 @@ pub trait Sink: Send + Sync {
 
 /// What an operator may do besides.
 #[async_trait]
-pub trait Store: Sink + Catalogue + History + Listings + Overview + Inspect {
+pub trait Store: Sink + Catalogue + History + Listings + Overview + Inspect + Received + IngestKeys {
     /// Creates tables, collections and indexes that are missing. Twice is once.
     async fn init(&self) -> Result<(), StoreError>;
 
@@ -117,7 +142,4 @@ pub trait Store: Sink + Catalogue + History + Listings + Overview + Inspect {
 
     /// Finds catalogue models by bare id, enabled or not.
     async fn find_by_id(&self, model_id: &str) -> Result<Vec<ModelRef>, StoreError>;
-
-    /// What the store is, without any secret: `sqlite:/path`, `mongodb://host/db`.
-    fn describe(&self) -> String;
 }

@@ -34,6 +34,8 @@ pub struct Names {
     pub catalog_batches: String,
     /// The values before and after, one row a batch and model.
     pub catalog_changes: String,
+    /// Keys of remote runners, by their ids.
+    pub ingest_keys: String,
 }
 
 /// The database where neither `MONGODB_DB` nor the URI names one.
@@ -64,11 +66,12 @@ impl Names {
             model_adaptations: named("MODEL_ADAPTATIONS", "bench_model_adaptations"),
             catalog_batches: named("CATALOG_BATCHES", "bench_catalog_batches"),
             catalog_changes: named("CATALOG_CHANGES", "bench_catalog_changes"),
+            ingest_keys: named("INGEST_KEYS", "bench_ingest_keys"),
         }
     }
 
     /// The names of all collections.
-    pub fn all(&self) -> [&str; 14] {
+    pub fn all(&self) -> [&str; 15] {
         [
             &self.models,
             &self.cloud,
@@ -84,6 +87,7 @@ impl Names {
             &self.model_adaptations,
             &self.catalog_batches,
             &self.catalog_changes,
+            &self.ingest_keys,
         ]
     }
 

@@ -67,17 +67,14 @@ impl Sighting {
         format!("{RUNNER}{}", self.runner)
     }
 
-    /// What is known now, under its names in the heartbeat's details.
-    pub fn details(&self) -> Map<String, Value> {
-        let date = |at: DateTime<Utc>| super::contract::date_value(at);
-        let known = [
-            ("last_seen_at", Some(date(self.seen_at))),
-            ("last_stored_at", self.stored_at.map(date)),
+    /// What it says beside the times, under the names in the heartbeat's details.
+    pub fn said(&self) -> Map<String, Value> {
+        let said = [
             ("version", self.version.clone().map(Value::from)),
             ("clock_offset_seconds", self.clock_offset_seconds.map(Value::from)),
             ("backlog", self.backlog.map(Value::from)),
         ];
-        known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+        said.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
     }
 }
 

@@ -4,5 +4,6 @@ pub mod backend;
 mod catalogue;
 mod listings;
 mod mongo;
+mod received;
 mod sqlite;
 mod story;

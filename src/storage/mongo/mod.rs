@@ -9,13 +9,17 @@ mod connect;
 mod derive;
 mod entries;
 mod errors;
+mod healths;
 mod history;
 pub(super) mod indexes;
 mod inspect;
 mod listings;
+mod many;
 mod overview;
 mod plain;
+mod received;
 mod record;
+mod updates;
 
 use crate::domain::fleet::Fleet;
 use crate::domain::listing::{CatalogRow, Kept, Listing, MeasuredModel, ReadRow};
@@ -23,8 +27,11 @@ use crate::domain::{ModelRef, Outcome};
 use crate::storage::catalogue::{
     Batch, Change, ChangesOf, Entry, Figures, Order, Ordered, Scope as ModelScope,
 };
+use crate::storage::document::Row;
 use crate::storage::history::{Cell, Grain, History, Scope, Series, Stored, Successes};
+use crate::storage::ingest_keys::{IngestKey, IngestKeys};
 use crate::storage::inspect::{Census, Facts, IndexFault, Inspect, Rights};
+use crate::storage::received::{Posted, Received, Sighting, posted};
 use crate::storage::{
     Catalogue, Listings, MongoUri, Names, Overview, Recorded, Sink, Store, StoreError, WorkItem, document,
 };
@@ -81,6 +88,17 @@ impl MongoStore {
             Shared { database, names: names.clone(), published_profiles: published_profiles.to_vec() };
         Ok(Self { shared: Arc::new(shared), caller, published_profiles: published_profiles.to_vec(), shown })
     }
+
+    /// Keeps the rows that could be made, and answers for all.
+    async fn keep_all(
+        &self,
+        rows: impl Iterator<Item = Result<Row, StoreError>>,
+    ) -> Vec<Result<Recorded, StoreError>> {
+        let (sound, flaws) = document::sound(rows);
+        let (shared, uri) = (Arc::clone(&self.shared), self.caller.uri().clone());
+        let kept = self.caller.call(async move { Ok(many::record_all(&shared, sound, &uri).await) }).await;
+        document::answers(flaws, kept)
+    }
 }
 
 #[async_trait]
@@ -94,6 +112,15 @@ impl Sink for MongoStore {
         let row = document::row(outcome, &self.published_profiles)?;
         let shared = Arc::clone(&self.shared);
         self.caller.call(async move { record::record(&shared, &row).await }).await
+    }
+
+    async fn record_all(&self, outcomes: &[Outcome]) -> Vec<Result<Recorded, StoreError>> {
+        let rows = outcomes.iter().map(|outcome| document::row(outcome, &self.published_profiles));
+        self.keep_all(rows).await
+    }
+
+    fn describe(&self) -> String {
+        self.shown.clone()
     }
 
     async fn learned(&self, model: &ModelRef) -> Result<Vec<String>, StoreError> {
@@ -169,10 +196,6 @@ impl Store for MongoStore {
     async fn find_by_id(&self, model_id: &str) -> Result<Vec<ModelRef>, StoreError> {
         let (shared, model_id) = (Arc::clone(&self.shared), model_id.to_owned());
         self.caller.call(async move { catalogue::find_by_id(&shared, &model_id).await }).await
-    }
-
-    fn describe(&self) -> String {
-        self.shown.clone()
     }
 }
 
@@ -270,5 +293,46 @@ impl Inspect for MongoStore {
     async fn census(&self) -> Result<Vec<Census>, StoreError> {
         let shared = Arc::clone(&self.shared);
         self.caller.call(async move { inspect::census(&shared).await }).await
+    }
+}
+
+#[async_trait]
+impl Received for MongoStore {
+    async fn keep_posted(&self, posts: &[Posted]) -> Vec<Result<Recorded, StoreError>> {
+        let rows = posts.iter().map(|post| posted::row(post, &self.published_profiles));
+        self.keep_all(rows.map(|row| row.map_err(StoreError::from))).await
+    }
+
+    async fn keep_sightings(&self, sightings: &[Sighting]) -> Result<(), StoreError> {
+        let (shared, sightings) = (Arc::clone(&self.shared), sightings.to_vec());
+        self.caller.call(async move { received::sightings(&shared, &sightings).await }).await
+    }
+}
+
+#[async_trait]
+impl IngestKeys for MongoStore {
+    async fn add_ingest_key(&self, key: &IngestKey) -> Result<(), StoreError> {
+        let (shared, key) = (Arc::clone(&self.shared), key.clone());
+        self.caller.call(async move { received::add_key(&shared, &key).await }).await
+    }
+
+    async fn ingest_keys(&self) -> Result<Vec<IngestKey>, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        self.caller.call(async move { received::keys(&shared).await }).await
+    }
+
+    async fn limit_ingest_key(&self, id: &str, not_after: DateTime<Utc>) -> Result<bool, StoreError> {
+        let (shared, id) = (Arc::clone(&self.shared), id.to_owned());
+        self.caller.call(async move { received::limit_key(&shared, &id, not_after).await }).await
+    }
+
+    async fn revoke_ingest_key(&self, id: &str, at: DateTime<Utc>) -> Result<bool, StoreError> {
+        let (shared, id) = (Arc::clone(&self.shared), id.to_owned());
+        self.caller.call(async move { received::revoke_key(&shared, &id, at).await }).await
+    }
+
+    async fn used_ingest_keys(&self, uses: &[(String, DateTime<Utc>)]) -> Result<(), StoreError> {
+        let (shared, uses) = (Arc::clone(&self.shared), uses.to_vec());
+        self.caller.call(async move { received::used_keys(&shared, &uses).await }).await
     }
 }

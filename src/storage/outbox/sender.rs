@@ -4,6 +4,7 @@
 
 use super::Outbox;
 use super::words::{Depth, Key, OutboxError, Parcel};
+use crate::domain::Outcome;
 use crate::domain::pulse::{OutboxPulse, StorePulse};
 use crate::storage::{Recorded, Sink, StoreError};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -15,16 +16,20 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// Rows that are taken at once, and confirmed in one transaction.
-const BATCH: u32 = 200;
+/// Rows that are taken at once at most, and confirmed in one transaction. What is derived from rows is derived once for
+/// all of them, so many at once are much cheaper.
+const BATCH: u32 = 1_000;
 
 /// Bytes that are taken at once.
 const BATCH_BYTES: u64 = 4 * 1024 * 1024;
 
-/// Rows under way at once.
+/// Rows under way at once where each has its own call.
 const CONCURRENT: usize = 16;
 
-/// How long a row may take. Stores have shorter deadlines of their own; this one is for a store that forgets them.
+/// Answers of a batch against the store that are written down: two tell it from one row's fault.
+const ENOUGH: usize = 2;
+
+/// How long a call may take. Stores have shorter deadlines of their own; this one is for a store that forgets them.
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Calls that may be under way although nobody waits for them any more.
@@ -71,6 +76,8 @@ pub struct Sender {
     failed: BTreeSet<Key>,
     /// Rounds in a row in which the store took nothing.
     vain: u32,
+    /// Rows that are taken at once now.
+    batch: u32,
 }
 
 /// What became of one row.
@@ -92,7 +99,7 @@ impl Sender {
         let store = StorePulse { name: store, ..StorePulse::default() };
         let (pulse, seen) = watch::channel(SenderPulse { store, ..SenderPulse::default() });
         let calls = Arc::new(Semaphore::new(CONCURRENT + ABANDONED));
-        (Self { outbox, sink, calls, pulse, failed: BTreeSet::new(), vain: 0 }, seen)
+        (Self { outbox, sink, calls, pulse, failed: BTreeSet::new(), vain: 0, batch: BATCH }, seen)
     }
 
     /// Sends until `stop`. Calls that are under way then end by themselves; rows whose answer nobody heard stay where they
@@ -150,15 +157,37 @@ impl Sender {
 
     /// Takes what is due, sends it, and writes down what became of it.
     async fn round(&mut self) -> Result<Round, OutboxError> {
-        let parcels = self.outbox.due(Utc::now(), BATCH, BATCH_BYTES).await?;
+        let parcels = self.outbox.due(Utc::now(), self.batch, BATCH_BYTES).await?;
         let taken = parcels.len();
-        let sent = self.send(parcels).await;
+        let sent = match parcels.len() {
+            0 | 1 => self.one_by_one(parcels).await,
+            _ => self.together(parcels).await,
+        };
         let round = self.settle(sent).await?;
         Ok(Round { taken, ..round })
     }
 
-    /// Sends rows, some at a time, until the first answer that speaks against the store; the rest is left untouched.
-    async fn send(&self, parcels: Vec<Parcel>) -> Vec<Sent> {
+    /// Sends rows in one call. Where that gets no answer, some go at once and fewer the next time: a slow store gets
+    /// somewhere, and a row on which the store chokes holds up nobody.
+    async fn together(&mut self, mut parcels: Vec<Parcel>) -> Vec<Sent> {
+        let outcomes: Vec<Outcome> = parcels.iter().map(|parcel| parcel.outcome.clone()).collect();
+        let call = |sink: Arc<dyn Sink>| async move { sink.record_all(&outcomes).await };
+        match answered(Arc::clone(&self.sink), Arc::clone(&self.calls), call).await {
+            Ok(answers) => {
+                self.batch = (self.batch * 2).min(BATCH);
+                told(parcels.into_iter().zip(answers))
+            }
+            Err(_) => {
+                self.batch = (self.batch / 2).max(CONCURRENT as u32);
+                parcels.truncate(CONCURRENT);
+                self.one_by_one(parcels).await
+            }
+        }
+    }
+
+    /// Sends rows, each in a call of its own, some at a time, until the first answer that speaks against the store; the rest
+    /// is left untouched.
+    async fn one_by_one(&self, parcels: Vec<Parcel>) -> Vec<Sent> {
         let mut waiting = parcels.into_iter();
         let mut under_way = JoinSet::new();
         let mut sent = Vec::new();
@@ -166,14 +195,19 @@ impl Sender {
         loop {
             while goes_on && under_way.len() < CONCURRENT {
                 let Some(parcel) = waiting.next() else { break };
-                under_way.spawn(record(Arc::clone(&self.sink), Arc::clone(&self.calls), parcel));
+                let (sink, calls) = (Arc::clone(&self.sink), Arc::clone(&self.calls));
+                under_way.spawn(async move {
+                    let outcome = parcel.outcome.clone();
+                    let call = |sink: Arc<dyn Sink>| async move { sink.record(&outcome).await };
+                    (parcel, answered(sink, calls, call).await.and_then(|answer| answer))
+                });
             }
             match under_way.join_next().await {
                 None => return sent,
                 // The task does nothing but wait.
                 Some(Err(_)) => {}
                 Some(Ok(one)) => {
-                    goes_on &= one.1.is_ok() || is_final(&one.1);
+                    goes_on &= one.1.as_ref().err().is_none_or(StoreError::is_about_the_row);
                     sent.push(one);
                 }
             }
@@ -240,37 +274,46 @@ impl Sender {
     }
 }
 
-/// Has one row recorded by a task of its own: a store's call that is dropped half-way may leave its client in disorder.
-async fn record(sink: Arc<dyn Sink>, calls: Arc<Semaphore>, parcel: Parcel) -> Sent {
+/// Answers that are worth writing down: of those that speak against the store a few are enough, and the rows of the others
+/// stay untouched.
+fn told(answers: impl Iterator<Item = Sent>) -> Vec<Sent> {
+    let mut against = 0;
+    let is_told = |(_, answer): &Sent| {
+        against += usize::from(answer.as_ref().err().is_some_and(|error| !error.is_about_the_row()));
+        against <= ENOUGH || answer.as_ref().err().is_none_or(StoreError::is_about_the_row)
+    };
+    answers.filter(is_told).collect()
+}
+
+/// Has the store called by a task of its own: a call that is dropped half-way may leave its client in disorder.
+async fn answered<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+    sink: Arc<dyn Sink>,
+    calls: Arc<Semaphore>,
+    call: impl FnOnce(Arc<dyn Sink>) -> F,
+) -> Result<T, StoreError> {
     let Ok(permit) = calls.try_acquire_owned() else {
         let why = format!("{ABANDONED} calls to the store are still unanswered");
-        return (parcel, Err(StoreError::Unavailable(why)));
+        return Err(StoreError::Unavailable(why));
     };
-    let outcome = parcel.outcome.clone();
+    let call = call(sink);
     let call = tokio::spawn(async move {
         let _permit = permit;
-        sink.record(&outcome).await
+        call.await
     });
-    let answer = match timeout(DEADLINE, call).await {
-        Ok(Ok(answer)) => answer,
+    match timeout(DEADLINE, call).await {
+        Ok(Ok(answer)) => Ok(answer),
         Ok(Err(_)) => Err(StoreError::Broken("the call to the store ended without an answer".to_owned())),
         Err(_) => Err(StoreError::Unavailable(format!(
             "the store did not answer within {} s: the row may or may not be there",
             DEADLINE.as_secs()
         ))),
-    };
-    (parcel, answer)
-}
-
-/// Whether the answer is about the row and says nothing against the store.
-fn is_final(answer: &Result<Recorded, StoreError>) -> bool {
-    matches!(answer, Err(StoreError::Conflict(_) | StoreError::Rejected(_)))
+    }
 }
 
 fn provider(parcel: &Parcel) -> &str {
     match &parcel.outcome {
-        crate::domain::Outcome::Success(run) => &run.provider,
-        crate::domain::Outcome::Failure(failure) => &failure.provider,
+        Outcome::Success(run) => &run.provider,
+        Outcome::Failure(failure) => &failure.provider,
     }
 }
 

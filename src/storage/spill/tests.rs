@@ -2,15 +2,9 @@
 
 use super::*;
 use crate::domain::ModelRef;
-use crate::domain::listing::{CatalogRow, Kept, Listing, MeasuredModel, ReadRow};
-use crate::storage::catalogue::{Batch, Catalogue, Change, ChangesOf, Entry, Figures, Order, Ordered, Scope};
-use crate::storage::history::{Cell, Grain, History, Scope as Asked, Series, Stored, Successes};
-use crate::storage::inspect::{Census, Facts, IndexFault, Inspect, Rights};
-use crate::storage::{Listings, Sink, WorkItem, samples};
-use chrono::{DateTime, Utc};
+use crate::storage::{Sink, WorkItem, samples};
 use proptest::prelude::*;
 use serde_json::json;
-use std::collections::HashMap;
 use std::sync::Mutex;
 
 /// A store that gives the answers it was made with, and remembers what it was asked to keep.
@@ -40,93 +34,6 @@ impl Sink for Answers {
     }
     async fn learn(&self, _: &ModelRef, _: &str) -> Result<(), StoreError> {
         Ok(())
-    }
-}
-
-#[async_trait::async_trait]
-impl Listings for Answers {
-    async fn keep_listing(&self, _: &Listing) -> Result<Kept, StoreError> {
-        Ok(Kept::default())
-    }
-    async fn listed(&self, _: Option<&str>) -> Result<Vec<CatalogRow>, StoreError> {
-        Ok(Vec::new())
-    }
-    async fn list_reads(&self, _: Option<&str>) -> Result<Vec<ReadRow>, StoreError> {
-        Ok(Vec::new())
-    }
-    async fn measured_models(&self) -> Result<Vec<MeasuredModel>, StoreError> {
-        Ok(Vec::new())
-    }
-}
-
-#[async_trait::async_trait]
-impl Catalogue for Answers {
-    async fn entries(&self, _: Option<&str>) -> Result<Vec<Entry>, StoreError> {
-        Ok(Vec::new())
-    }
-    async fn figures(&self, _: &Scope, _: DateTime<Utc>) -> Result<HashMap<ModelRef, Figures>, StoreError> {
-        Ok(HashMap::new())
-    }
-    async fn begin_batch(&self, _: &Batch) -> Result<(), StoreError> {
-        Ok(())
-    }
-    async fn change(&self, _: &Order) -> Result<Ordered, StoreError> {
-        Ok(Ordered::Overtaken(None))
-    }
-    async fn finish_batch(&self, _: &str, _: DateTime<Utc>) -> Result<(), StoreError> {
-        Ok(())
-    }
-    async fn batches(&self, _: u32) -> Result<Vec<Batch>, StoreError> {
-        Ok(Vec::new())
-    }
-    async fn batch(&self, _: &str) -> Result<Option<Batch>, StoreError> {
-        Ok(None)
-    }
-    async fn changes(&self, _: &ChangesOf) -> Result<Vec<Change>, StoreError> {
-        Ok(Vec::new())
-    }
-}
-
-#[async_trait::async_trait]
-impl crate::storage::Overview for Answers {
-    async fn overview(
-        &self,
-        _: DateTime<Utc>,
-        _: DateTime<Utc>,
-    ) -> Result<crate::domain::fleet::Fleet, StoreError> {
-        Ok(Default::default())
-    }
-}
-
-#[async_trait::async_trait]
-impl Inspect for Answers {
-    async fn facts(&self) -> Result<Facts, StoreError> {
-        unimplemented!()
-    }
-
-    async fn index_faults(&self) -> Result<Vec<IndexFault>, StoreError> {
-        unimplemented!()
-    }
-
-    async fn rights(&self) -> Result<Rights, StoreError> {
-        unimplemented!()
-    }
-
-    async fn census(&self) -> Result<Vec<Census>, StoreError> {
-        unimplemented!()
-    }
-}
-
-#[async_trait::async_trait]
-impl Store for Answers {
-    async fn init(&self) -> Result<(), StoreError> {
-        Ok(())
-    }
-    async fn put_model(&self, _: &ModelRef, _: &str, _: bool) -> Result<(), StoreError> {
-        Ok(())
-    }
-    async fn find_by_id(&self, _: &str) -> Result<Vec<ModelRef>, StoreError> {
-        Ok(Vec::new())
     }
     fn describe(&self) -> String {
         "sqlite:/here.db".to_owned()
@@ -235,30 +142,5 @@ proptest! {
     #[test]
     fn no_text_breaks_the_reader(text: String) {
         prop_assert!(Content::read(&text).is_err());
-    }
-}
-
-#[async_trait::async_trait]
-impl History for Answers {
-    async fn error_cells(&self, _: &Asked, _: Grain) -> Result<Vec<Cell>, StoreError> {
-        Ok(Vec::new())
-    }
-    async fn successes(&self, _: &Asked, _: bool, _: &[Series]) -> Result<Vec<Successes>, StoreError> {
-        Ok(Vec::new())
-    }
-    async fn errors(&self, _: &Asked, _: u32) -> Result<Vec<Stored>, StoreError> {
-        Ok(Vec::new())
-    }
-    async fn runs(&self, _: &Asked, _: Series, _: u32) -> Result<Vec<Stored>, StoreError> {
-        Ok(Vec::new())
-    }
-    async fn run(&self, _: &str) -> Result<Option<Stored>, StoreError> {
-        Ok(None)
-    }
-    async fn error(&self, _: &str) -> Result<Option<Stored>, StoreError> {
-        Ok(None)
-    }
-    async fn rollups(&self, _: &str, _: u32) -> Result<Vec<Stored>, StoreError> {
-        Ok(Vec::new())
     }
 }

@@ -5,6 +5,7 @@ use super::errors::Trouble;
 use super::history;
 use super::listings;
 use super::overview;
+use super::received;
 use crate::storage::StoreError;
 use rusqlite::{Connection, TransactionBehavior};
 
@@ -124,6 +125,7 @@ const STEPS: &[&str] = &[
     history::INDEXES,
     listings::TABLES,
     overview::SIGNS,
+    received::TABLES,
 ];
 
 /// What [`migrate`] creates, for people.

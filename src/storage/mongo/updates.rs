@@ -1,0 +1,77 @@
+//! One `update` command with many statements, in every server version's own words, and what became of each statement. The
+//! driver's own bulk write needs MongoDB 8.
+
+use super::Shared;
+use super::connect::WRITE_TIMEOUT;
+use super::errors::is_duplicate_code;
+use crate::storage::StoreError;
+use mongodb::bson::{Bson, Document, doc};
+use mongodb::error::Error;
+
+/// What became of the statements of a command.
+#[derive(Debug, Default)]
+pub struct Answer {
+    /// Places of those that made a new row.
+    pub new: Vec<usize>,
+    /// Places of those that were refused, and why.
+    pub refused: Vec<Refused>,
+    /// Why a majority has not confirmed what was done.
+    pub unconfirmed: Option<String>,
+}
+
+/// A statement that was refused.
+#[derive(Debug)]
+pub struct Refused {
+    /// Its place.
+    pub place: usize,
+    /// Another writer has put the same key first.
+    pub is_duplicate: bool,
+    /// The server's words.
+    pub why: String,
+}
+
+/// Sends statements (`q`, `u`, `upsert`); one that is refused holds up no other.
+pub async fn send(shared: &Shared, collection: &str, statements: Vec<Document>) -> Result<Answer, Error> {
+    let timeout = i32::try_from(WRITE_TIMEOUT.as_millis()).unwrap_or(i32::MAX);
+    let command = doc! {
+        "update": collection,
+        "updates": statements,
+        "ordered": false,
+        "writeConcern": { "w": "majority", "j": true, "wtimeout": timeout },
+    };
+    let answer = shared.database.run_command(command).await?;
+    let documents = |name: &str| {
+        let items = answer.get_array(name).map(Vec::as_slice).unwrap_or_default();
+        items.iter().filter_map(Bson::as_document).collect::<Vec<_>>()
+    };
+    let place = |item: &Document| usize::try_from(item.get_i32("index").ok()?).ok();
+    let refused = |item: &Document| {
+        let is_duplicate = item.get_i32("code").is_ok_and(is_duplicate_code);
+        Some(Refused { place: place(item)?, is_duplicate, why: words(item) })
+    };
+    Ok(Answer {
+        new: documents("upserted").into_iter().filter_map(place).collect(),
+        refused: documents("writeErrors").into_iter().filter_map(refused).collect(),
+        unconfirmed: answer.get_document("writeConcernError").ok().map(words),
+    })
+}
+
+impl Answer {
+    /// What stands against the rows being there: nothing but keys that another writer has put first is in order.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: a repetition may go through.
+    pub fn check(&self, what: &str) -> Result<(), StoreError> {
+        let refused = self.refused.iter().find(|refused| !refused.is_duplicate).map(|refused| &refused.why);
+        match refused.or(self.unconfirmed.as_ref()) {
+            None => Ok(()),
+            Some(why) => Err(StoreError::Unavailable(format!(
+                "the row is stored, but {what} could not be brought up to date: {why}"
+            ))),
+        }
+    }
+}
+
+fn words(error: &Document) -> String {
+    error.get_str("errmsg").unwrap_or("no reason given").to_owned()
+}

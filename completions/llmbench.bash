@@ -22,11 +22,17 @@ _llmbench() {
             llmbench,db)
                 cmd="llmbench__subcmd__db"
                 ;;
+            llmbench,doctor)
+                cmd="llmbench__subcmd__doctor"
+                ;;
             llmbench,errors)
                 cmd="llmbench__subcmd__errors"
                 ;;
             llmbench,help)
                 cmd="llmbench__subcmd__help"
+                ;;
+            llmbench,ingest)
+                cmd="llmbench__subcmd__ingest"
                 ;;
             llmbench,models)
                 cmd="llmbench__subcmd__models"
@@ -112,11 +118,17 @@ _llmbench() {
             llmbench__subcmd__help,db)
                 cmd="llmbench__subcmd__help__subcmd__db"
                 ;;
+            llmbench__subcmd__help,doctor)
+                cmd="llmbench__subcmd__help__subcmd__doctor"
+                ;;
             llmbench__subcmd__help,errors)
                 cmd="llmbench__subcmd__help__subcmd__errors"
                 ;;
             llmbench__subcmd__help,help)
                 cmd="llmbench__subcmd__help__subcmd__help"
+                ;;
+            llmbench__subcmd__help,ingest)
+                cmd="llmbench__subcmd__help__subcmd__ingest"
                 ;;
             llmbench__subcmd__help,models)
                 cmd="llmbench__subcmd__help__subcmd__models"
@@ -156,6 +168,9 @@ _llmbench() {
                 ;;
             llmbench__subcmd__help__subcmd__errors,tail)
                 cmd="llmbench__subcmd__help__subcmd__errors__subcmd__tail"
+                ;;
+            llmbench__subcmd__help__subcmd__ingest,serve)
+                cmd="llmbench__subcmd__help__subcmd__ingest__subcmd__serve"
                 ;;
             llmbench__subcmd__help__subcmd__models,add)
                 cmd="llmbench__subcmd__help__subcmd__models__subcmd__add"
@@ -201,6 +216,18 @@ _llmbench() {
                 ;;
             llmbench__subcmd__help__subcmd__sim,serve)
                 cmd="llmbench__subcmd__help__subcmd__sim__subcmd__serve"
+                ;;
+            llmbench__subcmd__ingest,help)
+                cmd="llmbench__subcmd__ingest__subcmd__help"
+                ;;
+            llmbench__subcmd__ingest,serve)
+                cmd="llmbench__subcmd__ingest__subcmd__serve"
+                ;;
+            llmbench__subcmd__ingest__subcmd__help,help)
+                cmd="llmbench__subcmd__ingest__subcmd__help__subcmd__help"
+                ;;
+            llmbench__subcmd__ingest__subcmd__help,serve)
+                cmd="llmbench__subcmd__ingest__subcmd__help__subcmd__serve"
                 ;;
             llmbench__subcmd__models,add)
                 cmd="llmbench__subcmd__models__subcmd__add"
@@ -323,7 +350,7 @@ _llmbench() {
 
     case "${cmd}" in
         llmbench)
-            opts="-h -V --config --store --help --version run models catalog sim db errors outbox results status help"
+            opts="-h -V --config --store --help --version run models catalog sim db doctor errors ingest outbox results status help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -624,6 +651,36 @@ _llmbench() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        llmbench__subcmd__doctor)
+            opts="-p -h -V --provider --offline --json --config --store --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --provider)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         llmbench__subcmd__errors)
             opts="-h -V --config --store --help --version summary show tail help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -794,7 +851,7 @@ _llmbench() {
                     return 0
                     ;;
                 --by)
-                    COMPREPLY=($(compgen -W "provider model kind stage fingerprint" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "provider model kind cause stage fingerprint" -- "${cur}"))
                     return 0
                     ;;
                 --max-error-rate)
@@ -863,7 +920,7 @@ _llmbench() {
             return 0
             ;;
         llmbench__subcmd__help)
-            opts="run models catalog sim db errors outbox results status help"
+            opts="run models catalog sim db doctor errors ingest outbox results status help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -960,6 +1017,20 @@ _llmbench() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        llmbench__subcmd__help__subcmd__doctor)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         llmbench__subcmd__help__subcmd__errors)
             opts="summary show tail"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -1019,6 +1090,34 @@ _llmbench() {
         llmbench__subcmd__help__subcmd__help)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__help__subcmd__ingest)
+            opts="serve"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__help__subcmd__ingest__subcmd__serve)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1324,6 +1423,120 @@ _llmbench() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        llmbench__subcmd__ingest)
+            opts="-h -V --config --store --help --version serve help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__ingest__subcmd__help)
+            opts="serve help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__ingest__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__ingest__subcmd__help__subcmd__serve)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__ingest__subcmd__serve)
+            opts="-h -V --listen --metrics-listen --tls-cert --tls-key --plain-http --interval --rate --max-connections --config --store --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --listen)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --metrics-listen)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-connections)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         llmbench__subcmd__models)
             opts="-h -V --config --store --help --version list add disable enable show history undo help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -1605,12 +1818,16 @@ _llmbench() {
             return 0
             ;;
         llmbench__subcmd__models__subcmd__list)
-            opts="-p -h -V --all --disabled --provider --match --stale --failing --wide --json --csv --ids --config --store --help --version"
+            opts="-p -h -V --all --disabled --since --provider --match --stale --failing --wide --json --csv --ids --config --store --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --provider)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2003,7 +2220,7 @@ _llmbench() {
             return 0
             ;;
         llmbench__subcmd__results__subcmd__list)
-            opts="-p -m -n -h -V --provider --model --from --since --to --lines --probe --json --csv --wide --config --store --help --version"
+            opts="-p -m -n -h -V --provider --model --from --since --to --lines --counts --probe --json --csv --wide --config --store --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

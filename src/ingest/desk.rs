@@ -97,7 +97,10 @@ async fn write(store: Arc<dyn Store>, jobs: Arc<Mutex<mpsc::Receiver<Job>>>) {
         // Its sender was told long ago that it may not be stored; those who still wait come first.
         taken.retain(|job: &Job| !job.done.is_closed());
         let (posts, senders): (Vec<_>, Vec<_>) = taken.drain(..).map(|job| (job.post, job.done)).unzip();
-        let kept = if posts.is_empty() { Vec::new() } else { store.keep_posted(&posts).await };
+        // In a task of its own: a mistake in there must not end the writer.
+        let store = store.clone();
+        let written = tokio::spawn(async move { store.keep_posted(&posts).await });
+        let kept = written.await.unwrap_or_default();
         for (sender, kept) in senders.into_iter().zip(kept) {
             // Nobody may be waiting any more; the row is stored all the same.
             let _ = sender.send(kept);

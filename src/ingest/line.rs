@@ -36,6 +36,16 @@ impl<S> Line<S> {
         self.held_back
     }
 
+    /// What was polled; an error once nothing has left for too long.
+    fn in_time<T>(&mut self, cx: &mut Context<'_>, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if polled.is_ready() {
+            self.stalled = None;
+            return polled;
+        }
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(STALL)));
+        stalled.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
+
     /// Whether the client began with a TLS handshake.
     pub fn spoke_tls(&self) -> bool {
         self.first_byte == Some(TLS_HANDSHAKE)
@@ -71,19 +81,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Line<S> {
             self.held_back = Some(status);
             return Poll::Ready(Ok(bytes.len()));
         }
-        if let Poll::Ready(done) = Pin::new(&mut self.socket).poll_write(cx, bytes) {
-            self.stalled = None;
-            return Poll::Ready(done);
-        }
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(STALL)));
-        match stalled.as_mut().poll(cx) {
-            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-            Poll::Pending => Poll::Pending,
-        }
+        let polled = Pin::new(&mut self.socket).poll_write(cx, bytes);
+        self.in_time(cx, polled)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(cx)
+        let polled = Pin::new(&mut self.socket).poll_flush(cx);
+        self.in_time(cx, polled)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -32,7 +32,6 @@ async fn stored(bridge: &Bridge, who: &Who, document: Value) -> Result<Done, Ref
         return Err(Refusal::new(403, "forbidden", "this key is not for this provider"));
     }
     let (models, complete) = (listing.models.len(), listing.status.is_complete());
-    bridge.rates.charge(&who.key.id, models, std::time::Instant::now());
     let kept = bridge.store.keep_listing(&listing).await.map_err(|error| store_refusal(bridge, &error))?;
     bridge.sightings.stored(&who.key.runner, who.at);
     let said = json!({

@@ -22,7 +22,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// How long posts that are taken may take to be written after the last connection has ended.
@@ -105,6 +105,9 @@ fn identity(args: &ServeArgs) -> Result<Option<Arc<Identity>>, CommandError> {
 fn legacy(context: &Context) -> Result<Vec<Key>, CommandError> {
     let pair = legacy_keys(context.settings.env()).map_err(CommandError::usage)?;
     let posts = [Action::Ingest, Action::Error, Action::Catalog];
+    if let (Some(ingest), true) = (&pair.ingest, pair.ingest == pair.config) {
+        return Ok(vec![Key::legacy(INGEST_API_KEY, ingest, &Action::ALL)]);
+    }
     let ingest = pair.ingest.map(|key| Key::legacy(INGEST_API_KEY, &key, &posts));
     let config = pair.config.map(|key| Key::legacy(RUNNER_CONFIG_TOKEN, &key, &[Action::Config]));
     Ok(ingest.into_iter().chain(config).collect())
@@ -168,10 +171,14 @@ impl Servers {
             () = interrupt.abort.cancelled() => 0,
         };
         done.cancel();
-        let _ = tending.await;
-        if let Some(watched) = watched {
-            let _ = watched.await;
-        }
+        // A database that does not answer must not hold the end up.
+        let tended = async {
+            let _ = tending.await;
+            if let Some(watched) = watched {
+                let _ = watched.await;
+            }
+        };
+        let _ = timeout(LAST_WRITES, tended).await;
         cut
     }
 }

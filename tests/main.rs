@@ -10,6 +10,7 @@ mod doctor;
 mod documents;
 mod errors;
 mod generated;
+mod ingest_keys;
 mod llama;
 mod models;
 mod newcomer;

@@ -8,6 +8,7 @@ pub mod doctor;
 pub mod errors;
 pub mod exit;
 pub mod hardening;
+pub mod ingest_key;
 pub mod interrupt;
 pub mod models;
 pub mod outbox;
@@ -17,6 +18,7 @@ pub mod scope;
 pub mod sim;
 pub mod status;
 
+use crate::cli::ingest::{IngestArgs, IngestCommand};
 use crate::cli::run::RunArgs;
 use crate::cli::{Cli, Command};
 use crate::output::print;
@@ -42,6 +44,9 @@ async fn carry_out(cli: Cli, env: Env) -> Result<Exit, CommandError> {
         Command::Models(args) => models::run(args, context(plain())?).await,
         Command::Catalog(args) => catalog::run(args, context(plain())?).await,
         Command::Errors(args) => errors::run(args, context(plain())?).await,
+        Command::Ingest(IngestArgs { command: IngestCommand::Key(args) }) => {
+            ingest_key::run(args, context(plain())?).await
+        }
         Command::Outbox(args) => {
             let state_dir = args.state_dir.clone();
             outbox::run(args, context(Overrides { state_dir, ..plain() })?).await

@@ -11,6 +11,7 @@ mod documents;
 mod errors;
 mod generated;
 mod ingest;
+mod ingest_keys;
 mod llama;
 mod models;
 mod newcomer;

@@ -1,8 +1,8 @@
 //! The figures that the README shows, measured afresh by one command:
 //!
 //! ```text
-//! cargo bench --bench figures                     all of it, about one minute
-//! cargo bench --bench figures -- streams flood    some of it: cold, streams, flood, memory, start
+//! cargo bench --bench figures                     all of it, some minutes
+//! cargo bench --bench figures -- streams flood    some of it: cold, streams, flood, memory, start, drain
 //! cargo bench --bench figures -- --build          also a release build from scratch, some minutes more
 //! ```
 //!
@@ -15,7 +15,13 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a table is what this program is for")]
 
 mod bare;
+#[allow(clippy::unwrap_used, clippy::disallowed_methods, dead_code, reason = "the peers of the tests")]
+#[path = "../../tests/support/peers/fetch.rs"]
+mod fetch;
 mod machine;
+#[allow(clippy::unwrap_used, dead_code, reason = "the peers of the tests")]
+#[path = "../../tests/support/peers/process.rs"]
+mod process;
 mod rows;
 mod stats;
 mod subject;
@@ -39,12 +45,13 @@ struct Line {
 /// A part of the table, chosen by its name.
 type Part = (&'static str, fn() -> Result<Vec<Line>, Failed>);
 
-const PARTS: [Part; 5] = [
+const PARTS: [Part; 6] = [
     ("cold", rows::cold::measure),
     ("streams", rows::streams::measure),
     ("flood", rows::flood::measure),
     ("memory", rows::memory::measure),
     ("start", rows::start::measure),
+    ("drain", rows::drain::measure),
 ];
 
 fn main() -> ExitCode {

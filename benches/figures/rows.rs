@@ -2,6 +2,7 @@
 
 pub mod build;
 pub mod cold;
+pub mod drain;
 pub mod flood;
 pub mod memory;
 pub mod start;

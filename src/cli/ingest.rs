@@ -1,5 +1,6 @@
 //! `llmbench ingest`: the bridge through which remote runners post.
 
+use crate::cli::ingest_key;
 use clap::{Args, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -18,6 +19,8 @@ pub enum IngestCommand {
     /// Serve until interrupted
     #[command(after_help = PATHS)]
     Serve(ServeArgs),
+    /// Keys of remote runners
+    Key(ingest_key::KeyArgs),
 }
 
 /// Serve until interrupted

@@ -5,6 +5,7 @@ pub mod db;
 pub mod doctor;
 pub mod errors;
 pub mod ingest;
+pub mod ingest_key;
 pub mod models;
 pub mod outbox;
 pub mod results;

@@ -9,6 +9,7 @@ pub mod errors;
 pub mod exit;
 pub mod hardening;
 pub mod ingest;
+pub mod ingest_key;
 pub mod interrupt;
 pub mod models;
 pub mod outbox;

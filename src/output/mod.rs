@@ -12,6 +12,7 @@ pub mod errors;
 pub mod failures;
 pub mod grid;
 pub mod history;
+pub mod ingest_keys;
 pub mod json;
 pub mod log;
 pub mod models;

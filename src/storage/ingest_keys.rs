@@ -79,6 +79,9 @@ pub struct IngestKey {
     pub created_by: String,
     /// When it was taken back.
     pub revoked_at: Option<DateTime<Utc>>,
+    /// Who took it back.
+    #[serde(default)]
+    pub revoked_by: Option<String>,
     /// When something last came under it, to the minute or so.
     pub last_used_at: Option<DateTime<Utc>>,
 }
@@ -156,7 +159,7 @@ pub trait IngestKeys: Send + Sync {
     async fn limit_ingest_key(&self, id: &str, not_after: DateTime<Utc>) -> Result<bool, StoreError>;
 
     /// Takes a key back; the first time counts. Whether there is such a key.
-    async fn revoke_ingest_key(&self, id: &str, at: DateTime<Utc>) -> Result<bool, StoreError>;
+    async fn revoke_ingest_key(&self, id: &str, by: &str, at: DateTime<Utc>) -> Result<bool, StoreError>;
 
     /// Keeps when keys were last used, by their ids. An earlier time than the one that is known changes nothing.
     async fn used_ingest_keys(&self, uses: &[(String, DateTime<Utc>)]) -> Result<(), StoreError>;
@@ -196,6 +199,7 @@ mod tests {
             created_at: Utc::now(),
             created_by: "ann@here".to_owned(),
             revoked_at: None,
+            revoked_by: None,
             last_used_at: None,
         }
     }

@@ -22,6 +22,7 @@ async fn add(served: &Served, change: impl FnOnce(&mut IngestKey)) -> (String, S
         created_at: Utc::now(),
         created_by: "test".to_owned(),
         revoked_at: None,
+        revoked_by: None,
         last_used_at: None,
     };
     change(&mut key);
@@ -142,7 +143,7 @@ async fn a_revoked_key_ends_within_seconds_and_two_overlap() {
     let (_, new) = add(&served, |_| ()).await;
     until(&served, &shown(&old), 200);
     until(&served, &shown(&new), 200);
-    assert!(served.store().await.revoke_ingest_key(&old_id, Utc::now()).await.unwrap());
+    assert!(served.store().await.revoke_ingest_key(&old_id, "test", Utc::now()).await.unwrap());
     until(&served, &shown(&old), 401);
     assert_eq!(served.post_as("/ingest", &result().to_string(), &shown(&new)).status, 200);
     // One line for each write, with the key's id and never the key.

@@ -315,6 +315,7 @@ fn key(id: &str, label: &str) -> IngestKey {
         created_at: now(),
         created_by: "ann@here".to_owned(),
         revoked_at: None,
+        revoked_by: None,
         last_used_at: None,
     }
 }
@@ -333,16 +334,17 @@ async fn keys_come_and_go(store: &dyn Store) {
     assert!(store.rotate_ingest_key("k1", &next, soon).await.unwrap());
     assert!(store.limit_ingest_key("k1", late).await.unwrap());
     assert!(!store.limit_ingest_key("nobody", late).await.unwrap());
-    assert!(store.revoke_ingest_key("k2", soon).await.unwrap());
-    assert!(store.revoke_ingest_key("k2", late).await.unwrap());
-    assert!(!store.revoke_ingest_key("nobody", late).await.unwrap());
+    assert!(store.revoke_ingest_key("k2", "$ann", soon).await.unwrap());
+    assert!(store.revoke_ingest_key("k2", "bob", late).await.unwrap());
+    assert!(!store.revoke_ingest_key("nobody", "bob", late).await.unwrap());
     let uses = [("k1".to_owned(), late), ("k1".to_owned(), soon), ("nobody".to_owned(), soon)];
     store.used_ingest_keys(&uses).await.unwrap();
     store.used_ingest_keys(&[]).await.unwrap();
     let found = store.ingest_keys().await.unwrap();
     let of = |id: &str| found.iter().find(|key| key.id == id).unwrap();
     assert_eq!((of("k1").not_after, of("k1").last_used_at), (Some(soon), Some(late)));
-    assert_eq!((of("k2").revoked_at, of("k2").not_after), (Some(soon), None));
+    assert_eq!((of("k2").revoked_at, of("k2").revoked_by.as_deref()), (Some(soon), Some("$ann")));
+    assert_eq!(of("k2").not_after, None);
     assert_eq!(of("k3"), &next);
 }
 

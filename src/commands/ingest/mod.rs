@@ -1,4 +1,4 @@
-//! `llmbench ingest`: the bridge.
+//! `llmbench ingest`: the bridge. Its keys are `ingest_key`.
 
 mod log;
 mod serve;
@@ -6,6 +6,7 @@ mod serve;
 use crate::cli::ingest::{IngestArgs, IngestCommand};
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
+use crate::commands::ingest_key;
 
 /// Runs the command.
 ///
@@ -13,6 +14,7 @@ use crate::commands::exit::{CommandError, Exit};
 /// An address, certificate, key or store that cannot be used.
 pub async fn run(args: IngestArgs, context: Context) -> Result<Exit, CommandError> {
     match args.command {
+        IngestCommand::Key(args) => ingest_key::run(args, context).await,
         IngestCommand::Serve(args) => serve::run(args, context).await,
     }
 }

@@ -65,7 +65,7 @@ pub async fn run(args: ServeArgs, context: Context) -> Result<Exit, CommandError
 
 fn no_key() -> CommandError {
     CommandError::usage("there is no key that a runner could show: everybody would be refused").hint(format!(
-        "make one with `llmbench ingest key add`, or set {INGEST_API_KEY} and {RUNNER_CONFIG_TOKEN}"
+        "make one with `llmbench ingest key add NAME`, or set {INGEST_API_KEY} and {RUNNER_CONFIG_TOKEN}"
     ))
 }
 

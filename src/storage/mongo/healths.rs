@@ -1,5 +1,5 @@
 //! The health of many models at once, after rows of theirs have come: the counts of all of them from a few questions, each
-//! bounded by the last day or by the failures since the newest success. The same figures as `derive::health` gives one
+//! bounded by the last day. The same figures as `derive::health` gives one
 //! model.
 
 use super::derive::{self, Window, instant, is_true, whole};
@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use mongodb::Collection;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::Error;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Derives the health of these models, of which these rows have come.
 pub async fn derive(shared: &Shared, rows: &HashMap<ModelRef, Vec<&Row>>) -> Result<Answer, Error> {
@@ -22,35 +22,53 @@ pub async fn derive(shared: &Shared, rows: &HashMap<ModelRef, Vec<&Row>>) -> Res
     if known.is_empty() {
         return Ok(Answer::default());
     }
-    let since = bson::date(now - WINDOW);
+    let since = now - WINDOW;
     let (successes, failures) = tokio::try_join!(
-        grouped(shared.collection(&shared.names.cloud), successes(known.keys(), &since, now)),
-        grouped(shared.collection(&shared.names.errors), failures(shared, known.keys(), &since, now)),
+        grouped(shared.collection(&shared.names.cloud), successes(known.keys(), since, now)),
+        grouped(shared.collection(&shared.names.errors), failures(shared, known.keys(), since, now)),
     )?;
     let mut facts: HashMap<&ModelRef, Facts> = HashMap::new();
     for (model, known) in &known {
-        let (runs, errors) = (successes.get(model), failures.get(model));
+        let of = Groups { runs: successes.get(model), errors: failures.get(model) };
         let rows = rows.get(model).map(Vec::as_slice).unwrap_or_default();
-        let found = match &known.before {
-            Some(before) => recounted(before, runs, errors, rows, now),
-            // What lies before the last day is in no health row: asked for this once.
-            None => derive::facts(shared, model, now).await?,
-        };
+        let mut found = recounted(known.before.as_ref(), of, rows, now);
+        if known.before.is_none() && found.last_success_at.is_none_or(|at| at < since) {
+            // Nobody has written down yet what lies before the last day.
+            found = derive::facts(shared, model, now).await?;
+        }
         facts.insert(model, Facts { enabled: known.enabled, ..found });
     }
-    let since_success = grouped(
-        shared.collection(&shared.names.errors),
-        counted(facts.iter().map(|(model, facts)| {
-            let after = facts.last_success_at.unwrap_or(DateTime::UNIX_EPOCH);
-            Window { shared, model }.failures(doc! { "$gt": bson::date(after) })
-        })),
-    );
-    let since_success = since_success.await?;
-    let statements = facts.into_iter().map(|(model, facts)| {
-        let consecutive_failures = since_success.get(model).map_or(0, |group| number(group, "count"));
-        statement(model, &Facts { consecutive_failures, ..facts }, now)
+    count_older_failures(shared, &mut facts, since).await?;
+    let statements = facts.iter().map(|(model, facts)| statement(model, facts, now)).collect();
+    updates::send(shared, &shared.names.model_health, statements).await
+}
+
+/// Counts the failures since the newest success of those models that had none on the last day.
+async fn count_older_failures(
+    shared: &Shared,
+    facts: &mut HashMap<&ModelRef, Facts>,
+    since: DateTime<Utc>,
+) -> Result<(), Error> {
+    let filters = facts.iter().filter(|(_, facts)| facts.last_success_at.is_none_or(|at| at < since));
+    let filters = filters.map(|(model, facts)| {
+        let after = facts.last_success_at.unwrap_or(DateTime::UNIX_EPOCH);
+        Window { shared, model }.failures(doc! { "$gt": bson::date(after) })
     });
-    updates::send(shared, &shared.names.model_health, statements.collect()).await
+    let filters: Vec<Document> = filters.collect();
+    if filters.is_empty() {
+        return Ok(());
+    }
+    let pipeline = vec![
+        doc! { "$match": { "$or": filters } },
+        doc! { "$group": { "_id": by_model(), "count": { "$sum": 1 } } },
+    ];
+    let counts = grouped(shared.collection(&shared.names.errors), pipeline).await?;
+    for (model, group) in counts {
+        if let Some(facts) = facts.get_mut(&model) {
+            facts.consecutive_failures = number(&group, "count");
+        }
+    }
+    Ok(())
 }
 
 /// A model of the catalogue.
@@ -65,8 +83,10 @@ async fn known(
     models: impl Iterator<Item = &ModelRef>,
 ) -> Result<HashMap<ModelRef, Known>, Error> {
     let models: Vec<&ModelRef> = models.collect();
-    let of_catalogue = |model: &&ModelRef| doc! { "provider": &model.provider, "model_id": &model.model_id };
-    let entries = doc! { "$or": models.iter().map(of_catalogue).collect::<Vec<_>>() };
+    let of_provider =
+        |(provider, ids): (&str, Vec<&str>)| doc! { "provider": provider, "model_id": { "$in": ids } };
+    let entries = by_provider(models.iter().copied()).into_iter().map(of_provider);
+    let entries = doc! { "$or": entries.collect::<Vec<_>>() };
     let ids: Vec<String> = models.iter().map(|model| health::id(model)).collect();
     let (entries, rows) = tokio::try_join!(
         found(shared.collection(&shared.names.models), entries),
@@ -93,18 +113,27 @@ async fn found(rows: Collection<Document>, filter: Document) -> Result<Vec<Docum
     Ok(found)
 }
 
+/// Model ids by provider: a question with a part for each model would be planned part by part.
+fn by_provider<'a>(models: impl Iterator<Item = &'a ModelRef>) -> BTreeMap<&'a str, Vec<&'a str>> {
+    let mut of: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for model in models {
+        of.entry(&model.provider).or_default().push(&model.model_id);
+    }
+    of
+}
+
 /// Successes of the window by model, and the newest. One dated into the future counts and is not the newest.
 fn successes<'a>(
     models: impl Iterator<Item = &'a ModelRef>,
-    since: &Bson,
+    since: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Vec<Document> {
-    let of = |model: &ModelRef| {
-        doc! { "provider": &model.provider, "model_name": &model.model_id, "run_ts": { "$gte": since } }
+    let of = |(provider, ids): (&str, Vec<&str>)| {
+        doc! { "provider": provider, "model_name": { "$in": ids }, "run_ts": { "$gte": bson::date(since) } }
     };
     let present = doc! { "$lte": ["$run_ts", bson::date(now + CLOCK_SLACK)] };
     vec![
-        doc! { "$match": { "$or": models.map(of).collect::<Vec<_>>() } },
+        doc! { "$match": { "$or": by_provider(models).into_iter().map(of).collect::<Vec<_>>() } },
         doc! { "$group": {
             "_id": by_model(),
             "count": { "$sum": 1 },
@@ -113,34 +142,31 @@ fn successes<'a>(
     ]
 }
 
-/// Failures of the window by model, and the newest.
+/// Failures of the window by model, when they were, and the newest.
 fn failures<'a>(
     shared: &Shared,
     models: impl Iterator<Item = &'a ModelRef>,
-    since: &Bson,
+    since: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Vec<Document> {
-    let of = |model: &ModelRef| Window { shared, model }.failures(doc! { "$gte": since });
+    let of = |(provider, ids): (&str, Vec<&str>)| {
+        let window = Window { shared, model: &ModelRef::new(provider, "") };
+        let mut filter = window.failures(doc! { "$gte": bson::date(since) });
+        filter.insert("model_name", doc! { "$in": ids });
+        filter
+    };
     let present = doc! { "$lte": ["$ts", bson::date(now + CLOCK_SLACK)] };
     let timeout = doc! { "$eq": ["$error_kind", "timeout"] };
     // Documents compare by their fields in order, so the largest is the newest.
     let failure = doc! { "ts": "$ts", "error_kind": "$error_kind", "message": "$message" };
     vec![
-        doc! { "$match": { "$or": models.map(of).collect::<Vec<_>>() } },
+        doc! { "$match": { "$or": by_provider(models).into_iter().map(of).collect::<Vec<_>>() } },
         doc! { "$group": {
             "_id": by_model(),
-            "count": { "$sum": 1 },
+            "times": { "$push": "$ts" },
             "timeouts": { "$sum": { "$cond": [timeout, 1, 0] } },
             "newest": { "$max": { "$cond": [present, failure, null] } },
         } },
-    ]
-}
-
-/// Rows by model that pass any of these filters.
-fn counted(filters: impl Iterator<Item = Document>) -> Vec<Document> {
-    vec![
-        doc! { "$match": { "$or": filters.collect::<Vec<_>>() } },
-        doc! { "$group": { "_id": by_model(), "count": { "$sum": 1 } } },
     ]
 }
 
@@ -168,35 +194,44 @@ fn number(group: &Document, name: &str) -> i64 {
     whole(group, name).unwrap_or_default()
 }
 
+/// What the window has of a model.
+#[derive(Clone, Copy)]
+struct Groups<'a> {
+    runs: Option<&'a Document>,
+    errors: Option<&'a Document>,
+}
+
 /// The facts from the window, from what was known before, and from rows that may be older than the window: late ones.
-fn recounted(
-    before: &Document,
-    runs: Option<&Document>,
-    errors: Option<&Document>,
-    rows: &[&Row],
-    now: DateTime<Utc>,
-) -> Facts {
+fn recounted(before: Option<&Document>, of: Groups<'_>, rows: &[&Row], now: DateTime<Utc>) -> Facts {
     let came = came(rows, now);
-    let last_success_at = [
-        instant(before, "last_success_at"),
-        runs.and_then(|group| instant(group, "newest")),
-        came.last_success_at,
-    ];
-    let of_window = errors.and_then(|group| derive::error(group.get_document("newest").ok()?));
-    let last_error = [known_error(before), of_window, came.last_error];
+    let known = |name: &str| before.and_then(|before| instant(before, name));
+    let newest = of.runs.and_then(|group| instant(group, "newest"));
+    let last_success_at = known("last_success_at").max(newest).max(came.last_success_at);
+    let of_window = of.errors.and_then(|group| derive::error(group.get_document("newest").ok()?));
+    let last_error = [before.and_then(known_error), of_window, came.last_error];
     let last_error = last_error.into_iter().flatten().max_by_key(|error| error.at);
-    let last_error_at = last_error.as_ref().map(|error| error.at);
+    let times =
+        of.errors.and_then(|group| group.get_array("times").ok()).map(Vec::as_slice).unwrap_or_default();
+    let failures: Vec<Option<DateTime<Utc>>> = times.iter().map(moment).collect();
     Facts {
         enabled: false,
-        cadence_seconds: whole(before, "cadence_seconds"),
-        last_success_at: last_success_at.into_iter().flatten().max(),
-        last_attempt_at: instant(before, "last_attempt_at").max(last_error_at),
+        cadence_seconds: before.and_then(|before| whole(before, "cadence_seconds")),
+        last_success_at,
+        last_attempt_at: known("last_attempt_at").max(last_error.as_ref().map(|error| error.at)),
         last_error,
-        consecutive_failures: 0,
-        successes_24h: runs.map_or(0, |group| number(group, "count")),
-        failures_24h: errors.map_or(0, |group| number(group, "count")),
-        deadline_misses_24h: errors.map_or(0, |group| number(group, "timeouts")),
+        consecutive_failures: count(failures.iter().filter(|at| **at > last_success_at).count()),
+        successes_24h: of.runs.map_or(0, |group| number(group, "count")),
+        failures_24h: count(failures.len()),
+        deadline_misses_24h: of.errors.map_or(0, |group| number(group, "timeouts")),
     }
+}
+
+fn moment(at: &Bson) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp_millis(at.as_datetime()?.timestamp_millis())
+}
+
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// An error that no success has followed yet.

@@ -326,9 +326,9 @@ impl IngestKeys for MongoStore {
         self.caller.call(async move { received::limit_key(&shared, &id, not_after).await }).await
     }
 
-    async fn revoke_ingest_key(&self, id: &str, at: DateTime<Utc>) -> Result<bool, StoreError> {
-        let (shared, id) = (Arc::clone(&self.shared), id.to_owned());
-        self.caller.call(async move { received::revoke_key(&shared, &id, at).await }).await
+    async fn revoke_ingest_key(&self, id: &str, by: &str, at: DateTime<Utc>) -> Result<bool, StoreError> {
+        let (shared, id, by) = (Arc::clone(&self.shared), id.to_owned(), by.to_owned());
+        self.caller.call(async move { received::revoke_key(&shared, &id, &by, at).await }).await
     }
 
     async fn used_ingest_keys(&self, uses: &[(String, DateTime<Utc>)]) -> Result<(), StoreError> {

@@ -62,6 +62,7 @@ pub async fn add_key(shared: &Shared, key: &IngestKey) -> Result<(), Trouble> {
         "created_at": date(key.created_at),
         "created_by": &key.created_by,
         "revoked_at": at(key.revoked_at),
+        "revoked_by": key.revoked_by.as_deref(),
         "last_used_at": at(key.last_used_at),
     };
     match shared.collection(&shared.names.ingest_keys).insert_one(row).await {
@@ -108,6 +109,7 @@ fn key(row: &Document) -> Option<IngestKey> {
         created_at: instant(row, "created_at")?,
         created_by: text("created_by").unwrap_or_default(),
         revoked_at: limit(row, "revoked_at")?,
+        revoked_by: text("revoked_by"),
         last_used_at: instant(row, "last_used_at"),
     })
 }
@@ -129,9 +131,12 @@ pub async fn limit_key(shared: &Shared, id: &str, not_after: DateTime<Utc>) -> R
 }
 
 /// Takes a key back; the first time counts.
-pub async fn revoke_key(shared: &Shared, id: &str, at: DateTime<Utc>) -> Result<bool, Trouble> {
-    let first = doc! { "$ifNull": ["$revoked_at", date(at)] };
-    Ok(with_key(shared, id, vec![doc! { "$set": { "revoked_at": first } }]).await?)
+pub async fn revoke_key(shared: &Shared, id: &str, by: &str, at: DateTime<Utc>) -> Result<bool, Trouble> {
+    let first = doc! {
+        "revoked_at": { "$ifNull": ["$revoked_at", date(at)] },
+        "revoked_by": { "$ifNull": ["$revoked_by", { "$literal": by }] },
+    };
+    Ok(with_key(shared, id, vec![doc! { "$set": first }]).await?)
 }
 
 async fn with_key(shared: &Shared, id: &str, update: Vec<Document>) -> Result<bool, Error> {

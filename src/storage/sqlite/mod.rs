@@ -304,9 +304,9 @@ impl IngestKeys for SqliteStore {
         self.owner.ask(move |connection| received::limit_key(connection, &id, not_after)).await
     }
 
-    async fn revoke_ingest_key(&self, id: &str, at: DateTime<Utc>) -> Result<bool, StoreError> {
-        let id = id.to_owned();
-        self.owner.ask(move |connection| received::revoke_key(connection, &id, at)).await
+    async fn revoke_ingest_key(&self, id: &str, by: &str, at: DateTime<Utc>) -> Result<bool, StoreError> {
+        let (id, by) = (id.to_owned(), by.to_owned());
+        self.owner.ask(move |connection| received::revoke_key(connection, &id, &by, at)).await
     }
 
     async fn used_ingest_keys(&self, uses: &[(String, DateTime<Utc>)]) -> Result<(), StoreError> {

@@ -73,9 +73,15 @@ pub fn limit_key(connection: &mut Connection, id: &str, not_after: DateTime<Utc>
 }
 
 /// Takes a key back; the first time counts.
-pub fn revoke_key(connection: &mut Connection, id: &str, at: DateTime<Utc>) -> Result<bool, Trouble> {
+pub fn revoke_key(
+    connection: &mut Connection,
+    id: &str,
+    by: &str,
+    at: DateTime<Utc>,
+) -> Result<bool, Trouble> {
     change(connection, &[id], |key| {
         key.revoked_at.get_or_insert(at);
+        key.revoked_by.get_or_insert_with(|| by.to_owned());
     })
 }
 

@@ -169,8 +169,23 @@ _llmbench() {
             llmbench__subcmd__help__subcmd__errors,tail)
                 cmd="llmbench__subcmd__help__subcmd__errors__subcmd__tail"
                 ;;
+            llmbench__subcmd__help__subcmd__ingest,key)
+                cmd="llmbench__subcmd__help__subcmd__ingest__subcmd__key"
+                ;;
             llmbench__subcmd__help__subcmd__ingest,serve)
                 cmd="llmbench__subcmd__help__subcmd__ingest__subcmd__serve"
+                ;;
+            llmbench__subcmd__help__subcmd__ingest__subcmd__key,add)
+                cmd="llmbench__subcmd__help__subcmd__ingest__subcmd__key__subcmd__add"
+                ;;
+            llmbench__subcmd__help__subcmd__ingest__subcmd__key,list)
+                cmd="llmbench__subcmd__help__subcmd__ingest__subcmd__key__subcmd__list"
+                ;;
+            llmbench__subcmd__help__subcmd__ingest__subcmd__key,revoke)
+                cmd="llmbench__subcmd__help__subcmd__ingest__subcmd__key__subcmd__revoke"
+                ;;
+            llmbench__subcmd__help__subcmd__ingest__subcmd__key,rotate)
+                cmd="llmbench__subcmd__help__subcmd__ingest__subcmd__key__subcmd__rotate"
                 ;;
             llmbench__subcmd__help__subcmd__models,add)
                 cmd="llmbench__subcmd__help__subcmd__models__subcmd__add"
@@ -220,14 +235,62 @@ _llmbench() {
             llmbench__subcmd__ingest,help)
                 cmd="llmbench__subcmd__ingest__subcmd__help"
                 ;;
+            llmbench__subcmd__ingest,key)
+                cmd="llmbench__subcmd__ingest__subcmd__key"
+                ;;
             llmbench__subcmd__ingest,serve)
                 cmd="llmbench__subcmd__ingest__subcmd__serve"
                 ;;
             llmbench__subcmd__ingest__subcmd__help,help)
                 cmd="llmbench__subcmd__ingest__subcmd__help__subcmd__help"
                 ;;
+            llmbench__subcmd__ingest__subcmd__help,key)
+                cmd="llmbench__subcmd__ingest__subcmd__help__subcmd__key"
+                ;;
             llmbench__subcmd__ingest__subcmd__help,serve)
                 cmd="llmbench__subcmd__ingest__subcmd__help__subcmd__serve"
+                ;;
+            llmbench__subcmd__ingest__subcmd__help__subcmd__key,add)
+                cmd="llmbench__subcmd__ingest__subcmd__help__subcmd__key__subcmd__add"
+                ;;
+            llmbench__subcmd__ingest__subcmd__help__subcmd__key,list)
+                cmd="llmbench__subcmd__ingest__subcmd__help__subcmd__key__subcmd__list"
+                ;;
+            llmbench__subcmd__ingest__subcmd__help__subcmd__key,revoke)
+                cmd="llmbench__subcmd__ingest__subcmd__help__subcmd__key__subcmd__revoke"
+                ;;
+            llmbench__subcmd__ingest__subcmd__help__subcmd__key,rotate)
+                cmd="llmbench__subcmd__ingest__subcmd__help__subcmd__key__subcmd__rotate"
+                ;;
+            llmbench__subcmd__ingest__subcmd__key,add)
+                cmd="llmbench__subcmd__ingest__subcmd__key__subcmd__add"
+                ;;
+            llmbench__subcmd__ingest__subcmd__key,help)
+                cmd="llmbench__subcmd__ingest__subcmd__key__subcmd__help"
+                ;;
+            llmbench__subcmd__ingest__subcmd__key,list)
+                cmd="llmbench__subcmd__ingest__subcmd__key__subcmd__list"
+                ;;
+            llmbench__subcmd__ingest__subcmd__key,revoke)
+                cmd="llmbench__subcmd__ingest__subcmd__key__subcmd__revoke"
+                ;;
+            llmbench__subcmd__ingest__subcmd__key,rotate)
+                cmd="llmbench__subcmd__ingest__subcmd__key__subcmd__rotate"
+                ;;
+            llmbench__subcmd__ingest__subcmd__key__subcmd__help,add)
+                cmd="llmbench__subcmd__ingest__subcmd__key__subcmd__help__subcmd__add"
+                ;;
+            llmbench__subcmd__ingest__subcmd__key__subcmd__help,help)
+                cmd="llmbench__subcmd__ingest__subcmd__key__subcmd__help__subcmd__help"
+                ;;
+            llmbench__subcmd__ingest__subcmd__key__subcmd__help,list)
+                cmd="llmbench__subcmd__ingest__subcmd__key__subcmd__help__subcmd__list"
+                ;;
+            llmbench__subcmd__ingest__subcmd__key__subcmd__help,revoke)
+                cmd="llmbench__subcmd__ingest__subcmd__key__subcmd__help__subcmd__revoke"
+                ;;
+            llmbench__subcmd__ingest__subcmd__key__subcmd__help,rotate)
+                cmd="llmbench__subcmd__ingest__subcmd__key__subcmd__help__subcmd__rotate"
                 ;;
             llmbench__subcmd__models,add)
                 cmd="llmbench__subcmd__models__subcmd__add"
@@ -1102,8 +1165,78 @@ _llmbench() {
             return 0
             ;;
         llmbench__subcmd__help__subcmd__ingest)
-            opts="serve"
+            opts="serve key"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__help__subcmd__ingest__subcmd__key)
+            opts="add list rotate revoke"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__help__subcmd__ingest__subcmd__key__subcmd__add)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__help__subcmd__ingest__subcmd__key__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__help__subcmd__ingest__subcmd__key__subcmd__revoke)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__help__subcmd__ingest__subcmd__key__subcmd__rotate)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1424,7 +1557,7 @@ _llmbench() {
             return 0
             ;;
         llmbench__subcmd__ingest)
-            opts="-h -V --config --store --help --version serve help"
+            opts="-h -V --config --store --help --version serve key help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1446,7 +1579,7 @@ _llmbench() {
             return 0
             ;;
         llmbench__subcmd__ingest__subcmd__help)
-            opts="serve help"
+            opts="serve key help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1473,6 +1606,76 @@ _llmbench() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        llmbench__subcmd__ingest__subcmd__help__subcmd__key)
+            opts="add list rotate revoke"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__ingest__subcmd__help__subcmd__key__subcmd__add)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__ingest__subcmd__help__subcmd__key__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__ingest__subcmd__help__subcmd__key__subcmd__revoke)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__ingest__subcmd__help__subcmd__key__subcmd__rotate)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         llmbench__subcmd__ingest__subcmd__help__subcmd__serve)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -1480,6 +1683,216 @@ _llmbench() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__ingest__subcmd__key)
+            opts="-h -V --config --store --help --version add list rotate revoke help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__ingest__subcmd__key__subcmd__add)
+            opts="-h -V --provider --all-providers --allow --expires --json --config --store --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --provider)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --allow)
+                    COMPREPLY=($(compgen -W "ingest error catalog config" -- "${cur}"))
+                    return 0
+                    ;;
+                --expires)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__ingest__subcmd__key__subcmd__help)
+            opts="add list rotate revoke help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__ingest__subcmd__key__subcmd__help__subcmd__add)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__ingest__subcmd__key__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__ingest__subcmd__key__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__ingest__subcmd__key__subcmd__help__subcmd__revoke)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__ingest__subcmd__key__subcmd__help__subcmd__rotate)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__ingest__subcmd__key__subcmd__list)
+            opts="-h -V --all --json --wide --config --store --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__ingest__subcmd__key__subcmd__revoke)
+            opts="-h -V --json --config --store --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__ingest__subcmd__key__subcmd__rotate)
+            opts="-h -V --overlap --json --config --store --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --overlap)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

@@ -283,12 +283,13 @@ complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_see
 complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from help" -f -a "show" -d 'Tell everything about the errors of one model, or about one fingerprint; of all time unless --since says else'
 complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from help" -f -a "tail" -d 'Print errors as they happen, until interrupted'
 complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and not __fish_seen_subcommand_from serve help" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
-complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and not __fish_seen_subcommand_from serve help" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
-complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and not __fish_seen_subcommand_from serve help" -s h -l help -d 'Print help'
-complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and not __fish_seen_subcommand_from serve help" -s V -l version -d 'Print version'
-complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and not __fish_seen_subcommand_from serve help" -f -a "serve" -d 'Serve until interrupted'
-complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and not __fish_seen_subcommand_from serve help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and not __fish_seen_subcommand_from serve key help" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
+complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and not __fish_seen_subcommand_from serve key help" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and not __fish_seen_subcommand_from serve key help" -s h -l help -d 'Print help'
+complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and not __fish_seen_subcommand_from serve key help" -s V -l version -d 'Print version'
+complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and not __fish_seen_subcommand_from serve key help" -f -a "serve" -d 'Serve until interrupted'
+complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and not __fish_seen_subcommand_from serve key help" -f -a "key" -d 'Keys of remote runners'
+complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and not __fish_seen_subcommand_from serve key help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and __fish_seen_subcommand_from serve" -l listen -d 'Address for runners; port 0 takes a free one and prints it' -r
 complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and __fish_seen_subcommand_from serve" -l metrics-listen -d 'Address for /metrics and /readyz, on loopback; none without this flag' -r
 complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and __fish_seen_subcommand_from serve" -l tls-cert -d 'Certificate for TLS, PEM, with its chain; read again when it changes' -r -F
@@ -301,7 +302,17 @@ complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and __fish_see
 complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and __fish_seen_subcommand_from serve" -l plain-http -d 'Serve without TLS on an address that is not loopback: keys can be read on the way'
 complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and __fish_seen_subcommand_from serve" -s h -l help -d 'Print help'
 complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and __fish_seen_subcommand_from serve" -s V -l version -d 'Print version'
+complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and __fish_seen_subcommand_from key" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
+complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and __fish_seen_subcommand_from key" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and __fish_seen_subcommand_from key" -s h -l help -d 'Print help'
+complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and __fish_seen_subcommand_from key" -s V -l version -d 'Print version'
+complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and __fish_seen_subcommand_from key" -f -a "add" -d 'Make a key for a runner and print it, this one time'
+complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and __fish_seen_subcommand_from key" -f -a "list" -d 'Keys: whose, what they allow, when they were last used'
+complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and __fish_seen_subcommand_from key" -f -a "rotate" -d 'Make the next key for a runner; the present one counts for a while longer'
+complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and __fish_seen_subcommand_from key" -f -a "revoke" -d 'Take a key back, at once and for good'
+complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and __fish_seen_subcommand_from key" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and __fish_seen_subcommand_from help" -f -a "serve" -d 'Serve until interrupted'
+complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and __fish_seen_subcommand_from help" -f -a "key" -d 'Keys of remote runners'
 complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and not __fish_seen_subcommand_from list show retry replay help" -l state-dir -d 'The daemon\'s directory [env: LLMBENCH_STATE_DIR] [default: llmbench in the user\'s state directory]' -r -F
 complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and not __fish_seen_subcommand_from list show retry replay help" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
@@ -419,6 +430,7 @@ complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from errors" -f -a "show" -d 'Tell everything about the errors of one model, or about one fingerprint; of all time unless --since says else'
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from errors" -f -a "tail" -d 'Print errors as they happen, until interrupted'
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from ingest" -f -a "serve" -d 'Serve until interrupted'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from ingest" -f -a "key" -d 'Keys of remote runners'
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from outbox" -f -a "list" -d 'Rows that wait or are quarantined, the newest first'
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from outbox" -f -a "show" -d 'One row: where it stands, and its document as it will be stored'
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from outbox" -f -a "retry" -d 'Try rows again now: quarantined ones, or those that wait'

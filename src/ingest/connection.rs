@@ -49,6 +49,8 @@ pub async fn speak<S>(
     });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
+        // A client that has said everything and closes its side has still asked: what it posted is kept.
+        .half_close(true)
         .header_read_timeout(head_timeout)
         .max_headers(MOST_HEADERS)
         .max_buf_size(LARGEST_HEAD)

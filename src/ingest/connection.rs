@@ -75,7 +75,7 @@ pub async fn speak<S>(
             line.write_all(&answer::raw(&refusal)).await?;
         }
         line.shutdown().await?;
-        let mut bin = vec![0; 16 * 1024];
+        let mut bin = vec![0; 2048];
         let mut left = LINGER_BYTES;
         while left > 0 {
             match line.read(&mut bin).await? {

@@ -2,7 +2,7 @@
 //! request.
 
 use crate::ingest::journal::{Event, Level, Sink};
-use crate::output::{log, print};
+use crate::output::{event_line, print};
 use chrono::Utc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -57,7 +57,7 @@ fn sink(lines: SyncSender<Option<String>>, lost: Arc<AtomicU64>, for_people: boo
             Level::Info => "info",
             Level::Warn => "warn",
         };
-        let form = if for_people { log::words } else { log::json };
+        let form = if for_people { event_line::words } else { event_line::json };
         if lines.try_send(Some(form(Utc::now(), level, event.what, &event.fields))).is_err() {
             lost.fetch_add(1, Ordering::Relaxed);
         }

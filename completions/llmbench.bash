@@ -22,11 +22,17 @@ _llmbench() {
             llmbench,db)
                 cmd="llmbench__subcmd__db"
                 ;;
+            llmbench,doctor)
+                cmd="llmbench__subcmd__doctor"
+                ;;
             llmbench,errors)
                 cmd="llmbench__subcmd__errors"
                 ;;
             llmbench,help)
                 cmd="llmbench__subcmd__help"
+                ;;
+            llmbench,ingest)
+                cmd="llmbench__subcmd__ingest"
                 ;;
             llmbench,models)
                 cmd="llmbench__subcmd__models"
@@ -112,11 +118,17 @@ _llmbench() {
             llmbench__subcmd__help,db)
                 cmd="llmbench__subcmd__help__subcmd__db"
                 ;;
+            llmbench__subcmd__help,doctor)
+                cmd="llmbench__subcmd__help__subcmd__doctor"
+                ;;
             llmbench__subcmd__help,errors)
                 cmd="llmbench__subcmd__help__subcmd__errors"
                 ;;
             llmbench__subcmd__help,help)
                 cmd="llmbench__subcmd__help__subcmd__help"
+                ;;
+            llmbench__subcmd__help,ingest)
+                cmd="llmbench__subcmd__help__subcmd__ingest"
                 ;;
             llmbench__subcmd__help,models)
                 cmd="llmbench__subcmd__help__subcmd__models"
@@ -156,6 +168,21 @@ _llmbench() {
                 ;;
             llmbench__subcmd__help__subcmd__errors,tail)
                 cmd="llmbench__subcmd__help__subcmd__errors__subcmd__tail"
+                ;;
+            llmbench__subcmd__help__subcmd__ingest,key)
+                cmd="llmbench__subcmd__help__subcmd__ingest__subcmd__key"
+                ;;
+            llmbench__subcmd__help__subcmd__ingest__subcmd__key,add)
+                cmd="llmbench__subcmd__help__subcmd__ingest__subcmd__key__subcmd__add"
+                ;;
+            llmbench__subcmd__help__subcmd__ingest__subcmd__key,list)
+                cmd="llmbench__subcmd__help__subcmd__ingest__subcmd__key__subcmd__list"
+                ;;
+            llmbench__subcmd__help__subcmd__ingest__subcmd__key,revoke)
+                cmd="llmbench__subcmd__help__subcmd__ingest__subcmd__key__subcmd__revoke"
+                ;;
+            llmbench__subcmd__help__subcmd__ingest__subcmd__key,rotate)
+                cmd="llmbench__subcmd__help__subcmd__ingest__subcmd__key__subcmd__rotate"
                 ;;
             llmbench__subcmd__help__subcmd__models,add)
                 cmd="llmbench__subcmd__help__subcmd__models__subcmd__add"
@@ -201,6 +228,60 @@ _llmbench() {
                 ;;
             llmbench__subcmd__help__subcmd__sim,serve)
                 cmd="llmbench__subcmd__help__subcmd__sim__subcmd__serve"
+                ;;
+            llmbench__subcmd__ingest,help)
+                cmd="llmbench__subcmd__ingest__subcmd__help"
+                ;;
+            llmbench__subcmd__ingest,key)
+                cmd="llmbench__subcmd__ingest__subcmd__key"
+                ;;
+            llmbench__subcmd__ingest__subcmd__help,help)
+                cmd="llmbench__subcmd__ingest__subcmd__help__subcmd__help"
+                ;;
+            llmbench__subcmd__ingest__subcmd__help,key)
+                cmd="llmbench__subcmd__ingest__subcmd__help__subcmd__key"
+                ;;
+            llmbench__subcmd__ingest__subcmd__help__subcmd__key,add)
+                cmd="llmbench__subcmd__ingest__subcmd__help__subcmd__key__subcmd__add"
+                ;;
+            llmbench__subcmd__ingest__subcmd__help__subcmd__key,list)
+                cmd="llmbench__subcmd__ingest__subcmd__help__subcmd__key__subcmd__list"
+                ;;
+            llmbench__subcmd__ingest__subcmd__help__subcmd__key,revoke)
+                cmd="llmbench__subcmd__ingest__subcmd__help__subcmd__key__subcmd__revoke"
+                ;;
+            llmbench__subcmd__ingest__subcmd__help__subcmd__key,rotate)
+                cmd="llmbench__subcmd__ingest__subcmd__help__subcmd__key__subcmd__rotate"
+                ;;
+            llmbench__subcmd__ingest__subcmd__key,add)
+                cmd="llmbench__subcmd__ingest__subcmd__key__subcmd__add"
+                ;;
+            llmbench__subcmd__ingest__subcmd__key,help)
+                cmd="llmbench__subcmd__ingest__subcmd__key__subcmd__help"
+                ;;
+            llmbench__subcmd__ingest__subcmd__key,list)
+                cmd="llmbench__subcmd__ingest__subcmd__key__subcmd__list"
+                ;;
+            llmbench__subcmd__ingest__subcmd__key,revoke)
+                cmd="llmbench__subcmd__ingest__subcmd__key__subcmd__revoke"
+                ;;
+            llmbench__subcmd__ingest__subcmd__key,rotate)
+                cmd="llmbench__subcmd__ingest__subcmd__key__subcmd__rotate"
+                ;;
+            llmbench__subcmd__ingest__subcmd__key__subcmd__help,add)
+                cmd="llmbench__subcmd__ingest__subcmd__key__subcmd__help__subcmd__add"
+                ;;
+            llmbench__subcmd__ingest__subcmd__key__subcmd__help,help)
+                cmd="llmbench__subcmd__ingest__subcmd__key__subcmd__help__subcmd__help"
+                ;;
+            llmbench__subcmd__ingest__subcmd__key__subcmd__help,list)
+                cmd="llmbench__subcmd__ingest__subcmd__key__subcmd__help__subcmd__list"
+                ;;
+            llmbench__subcmd__ingest__subcmd__key__subcmd__help,revoke)
+                cmd="llmbench__subcmd__ingest__subcmd__key__subcmd__help__subcmd__revoke"
+                ;;
+            llmbench__subcmd__ingest__subcmd__key__subcmd__help,rotate)
+                cmd="llmbench__subcmd__ingest__subcmd__key__subcmd__help__subcmd__rotate"
                 ;;
             llmbench__subcmd__models,add)
                 cmd="llmbench__subcmd__models__subcmd__add"
@@ -323,7 +404,7 @@ _llmbench() {
 
     case "${cmd}" in
         llmbench)
-            opts="-h -V --config --store --help --version run models catalog sim db errors outbox results status help"
+            opts="-h -V --config --store --help --version run models catalog sim db doctor errors ingest outbox results status help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -624,6 +705,36 @@ _llmbench() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        llmbench__subcmd__doctor)
+            opts="-p -h -V --provider --offline --json --config --store --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --provider)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         llmbench__subcmd__errors)
             opts="-h -V --config --store --help --version summary show tail help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -794,7 +905,7 @@ _llmbench() {
                     return 0
                     ;;
                 --by)
-                    COMPREPLY=($(compgen -W "provider model kind stage fingerprint" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "provider model kind cause stage fingerprint" -- "${cur}"))
                     return 0
                     ;;
                 --max-error-rate)
@@ -863,7 +974,7 @@ _llmbench() {
             return 0
             ;;
         llmbench__subcmd__help)
-            opts="run models catalog sim db errors outbox results status help"
+            opts="run models catalog sim db doctor errors ingest outbox results status help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -960,6 +1071,20 @@ _llmbench() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        llmbench__subcmd__help__subcmd__doctor)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         llmbench__subcmd__help__subcmd__errors)
             opts="summary show tail"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -1019,6 +1144,90 @@ _llmbench() {
         llmbench__subcmd__help__subcmd__help)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__help__subcmd__ingest)
+            opts="key"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__help__subcmd__ingest__subcmd__key)
+            opts="add list rotate revoke"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__help__subcmd__ingest__subcmd__key__subcmd__add)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__help__subcmd__ingest__subcmd__key__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__help__subcmd__ingest__subcmd__key__subcmd__revoke)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__help__subcmd__ingest__subcmd__key__subcmd__rotate)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1324,6 +1533,336 @@ _llmbench() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        llmbench__subcmd__ingest)
+            opts="-h -V --config --store --help --version key help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__ingest__subcmd__help)
+            opts="key help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__ingest__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__ingest__subcmd__help__subcmd__key)
+            opts="add list rotate revoke"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__ingest__subcmd__help__subcmd__key__subcmd__add)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__ingest__subcmd__help__subcmd__key__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__ingest__subcmd__help__subcmd__key__subcmd__revoke)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__ingest__subcmd__help__subcmd__key__subcmd__rotate)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__ingest__subcmd__key)
+            opts="-h -V --config --store --help --version add list rotate revoke help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__ingest__subcmd__key__subcmd__add)
+            opts="-h -V --provider --all-providers --allow --expires --json --config --store --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --provider)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --allow)
+                    COMPREPLY=($(compgen -W "ingest error catalog config" -- "${cur}"))
+                    return 0
+                    ;;
+                --expires)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__ingest__subcmd__key__subcmd__help)
+            opts="add list rotate revoke help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__ingest__subcmd__key__subcmd__help__subcmd__add)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__ingest__subcmd__key__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__ingest__subcmd__key__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__ingest__subcmd__key__subcmd__help__subcmd__revoke)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__ingest__subcmd__key__subcmd__help__subcmd__rotate)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 5 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__ingest__subcmd__key__subcmd__list)
+            opts="-h -V --all --json --wide --config --store --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__ingest__subcmd__key__subcmd__revoke)
+            opts="-h -V --json --config --store --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        llmbench__subcmd__ingest__subcmd__key__subcmd__rotate)
+            opts="-h -V --overlap --json --config --store --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --overlap)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         llmbench__subcmd__models)
             opts="-h -V --config --store --help --version list add disable enable show history undo help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -1605,12 +2144,16 @@ _llmbench() {
             return 0
             ;;
         llmbench__subcmd__models__subcmd__list)
-            opts="-p -h -V --all --disabled --provider --match --stale --failing --wide --json --csv --ids --config --store --help --version"
+            opts="-p -h -V --all --disabled --since --provider --match --stale --failing --wide --json --csv --ids --config --store --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --provider)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2003,7 +2546,7 @@ _llmbench() {
             return 0
             ;;
         llmbench__subcmd__results__subcmd__list)
-            opts="-p -m -n -h -V --provider --model --from --since --to --lines --probe --json --csv --wide --config --store --help --version"
+            opts="-p -m -n -h -V --provider --model --from --since --to --lines --counts --probe --json --csv --wide --config --store --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -33,7 +33,9 @@ complete -c llmbench -n "__fish_llmbench_needs_command" -f -a "models" -d 'The c
 complete -c llmbench -n "__fish_llmbench_needs_command" -f -a "catalog" -d 'What providers list, against what is measured'
 complete -c llmbench -n "__fish_llmbench_needs_command" -f -a "sim" -d 'The built-in simulated provider'
 complete -c llmbench -n "__fish_llmbench_needs_command" -f -a "db" -d 'The store\'s tables, collections and indexes'
+complete -c llmbench -n "__fish_llmbench_needs_command" -f -a "doctor" -d 'Look whether everything is in order, and say how to mend what is not'
 complete -c llmbench -n "__fish_llmbench_needs_command" -f -a "errors" -d 'What failed: in groups, one by one, as it happens'
+complete -c llmbench -n "__fish_llmbench_needs_command" -f -a "ingest" -d 'The bridge: runners post results over HTTP, without access to the database'
 complete -c llmbench -n "__fish_llmbench_needs_command" -f -a "outbox" -d 'Rows between measuring and storing'
 complete -c llmbench -n "__fish_llmbench_needs_command" -f -a "results" -d 'Stored runs: the newest, and one with its timeline'
 complete -c llmbench -n "__fish_llmbench_needs_command" -f -a "status" -d 'How measuring goes: what is wrong first, then every provider, daemons and lanes'
@@ -84,6 +86,7 @@ complete -c llmbench -n "__fish_llmbench_using_subcommand models; and not __fish
 complete -c llmbench -n "__fish_llmbench_using_subcommand models; and not __fish_seen_subcommand_from list add disable enable show history undo help" -f -a "history" -d 'Who changed what, when and why'
 complete -c llmbench -n "__fish_llmbench_using_subcommand models; and not __fish_seen_subcommand_from list add disable enable show history undo help" -f -a "undo" -d 'Give every model of a batch the values back that it had before'
 complete -c llmbench -n "__fish_llmbench_using_subcommand models; and not __fish_seen_subcommand_from list add disable enable show history undo help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from list" -l since -d 'Only those that were disabled since then, newest first: 24h, 7d, yesterday, 2026-11-01' -r
 complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from list" -s p -l provider -d 'Only those of this provider (repeatable)' -r
 complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from list" -l match -d 'Only those whose provider:model_id is as this pattern says (repeatable)' -r
 complete -c llmbench -n "__fish_llmbench_using_subcommand models; and __fish_seen_subcommand_from list" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
@@ -222,6 +225,13 @@ complete -c llmbench -n "__fish_llmbench_using_subcommand db; and __fish_seen_su
 complete -c llmbench -n "__fish_llmbench_using_subcommand db; and __fish_seen_subcommand_from init" -s V -l version -d 'Print version'
 complete -c llmbench -n "__fish_llmbench_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "init" -d 'Create what is missing, after printing it; what exists is left alone'
 complete -c llmbench -n "__fish_llmbench_using_subcommand db; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c llmbench -n "__fish_llmbench_using_subcommand doctor" -s p -l provider -d 'Ask this provider alone (repeatable) [default: every provider with a key, or with enabled models]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand doctor" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
+complete -c llmbench -n "__fish_llmbench_using_subcommand doctor" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand doctor" -l offline -d 'Ask no provider and run no key command; the store is looked at all the same'
+complete -c llmbench -n "__fish_llmbench_using_subcommand doctor" -l json -d 'One JSON document on standard output'
+complete -c llmbench -n "__fish_llmbench_using_subcommand doctor" -s h -l help -d 'Print help'
+complete -c llmbench -n "__fish_llmbench_using_subcommand doctor" -s V -l version -d 'Print version'
 complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and not __fish_seen_subcommand_from summary show tail help" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
 complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and not __fish_seen_subcommand_from summary show tail help" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
 complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and not __fish_seen_subcommand_from summary show tail help" -s h -l help -d 'Print help'
@@ -237,6 +247,7 @@ complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_see
 complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from summary" -l by -d 'What errors are grouped by [default: provider; model with --model, --only-failing or --enabled]' -r -f -a "provider\t'Provider'
 model\t'Provider and model'
 kind\t'What went wrong'
+cause\t'What the message is about, whoever wrote it: aws_profile, rate_limit, token_mismatch, not_found, other'
 stage\t'How far the attempt had come'
 fingerprint\t'The same failure of the same model'"
 complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from summary" -l max-error-rate -d 'Exit 1 where a larger share (5%) of attempts failed: of any line with --by provider or model, else of all; also where there was no attempt to judge by' -r
@@ -272,6 +283,23 @@ complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_see
 complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from help" -f -a "show" -d 'Tell everything about the errors of one model, or about one fingerprint; of all time unless --since says else'
 complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from help" -f -a "tail" -d 'Print errors as they happen, until interrupted'
 complete -c llmbench -n "__fish_llmbench_using_subcommand errors; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and not __fish_seen_subcommand_from key help" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
+complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and not __fish_seen_subcommand_from key help" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and not __fish_seen_subcommand_from key help" -s h -l help -d 'Print help'
+complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and not __fish_seen_subcommand_from key help" -s V -l version -d 'Print version'
+complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and not __fish_seen_subcommand_from key help" -f -a "key" -d 'Keys of remote runners'
+complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and not __fish_seen_subcommand_from key help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and __fish_seen_subcommand_from key" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
+complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and __fish_seen_subcommand_from key" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and __fish_seen_subcommand_from key" -s h -l help -d 'Print help'
+complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and __fish_seen_subcommand_from key" -s V -l version -d 'Print version'
+complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and __fish_seen_subcommand_from key" -f -a "add" -d 'Make a key for a runner and print it, this one time'
+complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and __fish_seen_subcommand_from key" -f -a "list" -d 'Keys: whose, what they allow, when they were last used'
+complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and __fish_seen_subcommand_from key" -f -a "rotate" -d 'Make the next key for a runner; the present one counts for a while longer'
+complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and __fish_seen_subcommand_from key" -f -a "revoke" -d 'Take a key back, at once and for good'
+complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and __fish_seen_subcommand_from key" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and __fish_seen_subcommand_from help" -f -a "key" -d 'Keys of remote runners'
+complete -c llmbench -n "__fish_llmbench_using_subcommand ingest; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and not __fish_seen_subcommand_from list show retry replay help" -l state-dir -d 'The daemon\'s directory [env: LLMBENCH_STATE_DIR] [default: llmbench in the user\'s state directory]' -r -F
 complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and not __fish_seen_subcommand_from list show retry replay help" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
 complete -c llmbench -n "__fish_llmbench_using_subcommand outbox; and not __fish_seen_subcommand_from list show retry replay help" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
@@ -333,6 +361,7 @@ complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_se
 complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from list" -s n -l lines -d 'How many' -r
 complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from list" -l config -d 'Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user\'s configuration directory]' -r -F
 complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from list" -l store -d 'Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI] [default: SQLite in the user\'s data directory]' -r
+complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from list" -l counts -d 'How many runs each model has and its newest instead, most first'
 complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from list" -l probe -d 'Runs outside the published series instead'
 complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from list" -l json -d 'One JSON document on standard output'
 complete -c llmbench -n "__fish_llmbench_using_subcommand results; and __fish_seen_subcommand_from list" -l csv -d 'CSV on standard output, in the columns of `run --csv`'
@@ -358,16 +387,18 @@ complete -c llmbench -n "__fish_llmbench_using_subcommand status" -l check -d 'J
 complete -c llmbench -n "__fish_llmbench_using_subcommand status" -l wide -d 'Every column and every heartbeat, whole, however wide the terminal is'
 complete -c llmbench -n "__fish_llmbench_using_subcommand status" -s h -l help -d 'Print help'
 complete -c llmbench -n "__fish_llmbench_using_subcommand status" -s V -l version -d 'Print version'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db errors outbox results status help" -f -a "run" -d 'Measure models: one request, one outcome, one row'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db errors outbox results status help" -f -a "models" -d 'The catalogue: which models are measured'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db errors outbox results status help" -f -a "catalog" -d 'What providers list, against what is measured'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db errors outbox results status help" -f -a "sim" -d 'The built-in simulated provider'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db errors outbox results status help" -f -a "db" -d 'The store\'s tables, collections and indexes'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db errors outbox results status help" -f -a "errors" -d 'What failed: in groups, one by one, as it happens'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db errors outbox results status help" -f -a "outbox" -d 'Rows between measuring and storing'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db errors outbox results status help" -f -a "results" -d 'Stored runs: the newest, and one with its timeline'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db errors outbox results status help" -f -a "status" -d 'How measuring goes: what is wrong first, then every provider, daemons and lanes'
-complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db errors outbox results status help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db doctor errors ingest outbox results status help" -f -a "run" -d 'Measure models: one request, one outcome, one row'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db doctor errors ingest outbox results status help" -f -a "models" -d 'The catalogue: which models are measured'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db doctor errors ingest outbox results status help" -f -a "catalog" -d 'What providers list, against what is measured'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db doctor errors ingest outbox results status help" -f -a "sim" -d 'The built-in simulated provider'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db doctor errors ingest outbox results status help" -f -a "db" -d 'The store\'s tables, collections and indexes'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db doctor errors ingest outbox results status help" -f -a "doctor" -d 'Look whether everything is in order, and say how to mend what is not'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db doctor errors ingest outbox results status help" -f -a "errors" -d 'What failed: in groups, one by one, as it happens'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db doctor errors ingest outbox results status help" -f -a "ingest" -d 'The bridge: runners post results over HTTP, without access to the database'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db doctor errors ingest outbox results status help" -f -a "outbox" -d 'Rows between measuring and storing'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db doctor errors ingest outbox results status help" -f -a "results" -d 'Stored runs: the newest, and one with its timeline'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db doctor errors ingest outbox results status help" -f -a "status" -d 'How measuring goes: what is wrong first, then every provider, daemons and lanes'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and not __fish_seen_subcommand_from run models catalog sim db doctor errors ingest outbox results status help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from models" -f -a "list" -d 'List models with the figures of their last day; enabled ones by default'
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from models" -f -a "add" -d 'Add models: checks first, then one real call each before it is enabled'
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from models" -f -a "disable" -d 'Stop measuring models, with a reason; nothing is deleted'
@@ -384,6 +415,7 @@ complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from errors" -f -a "summary" -d 'Count errors in groups, with the successes beside them and what to do; of the last 24 hours unless --since says else'
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from errors" -f -a "show" -d 'Tell everything about the errors of one model, or about one fingerprint; of all time unless --since says else'
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from errors" -f -a "tail" -d 'Print errors as they happen, until interrupted'
+complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from ingest" -f -a "key" -d 'Keys of remote runners'
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from outbox" -f -a "list" -d 'Rows that wait or are quarantined, the newest first'
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from outbox" -f -a "show" -d 'One row: where it stands, and its document as it will be stored'
 complete -c llmbench -n "__fish_llmbench_using_subcommand help; and __fish_seen_subcommand_from outbox" -f -a "retry" -d 'Try rows again now: quarantined ones, or those that wait'

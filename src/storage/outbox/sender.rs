@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Rows that are taken at once at most, and confirmed in one transaction. What is derived from rows is derived once for
 /// all of them, so many at once are much cheaper.
-const BATCH: u32 = 1_000;
+const BATCH: u32 = 2_000;
 
 /// The fewest that are taken at once, from a store that is slow or away.
 const FEWEST: u32 = 16;

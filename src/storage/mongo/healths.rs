@@ -32,8 +32,10 @@ pub async fn derive(shared: &Shared, rows: &HashMap<ModelRef, Vec<&Row>>) -> Res
         let of = Groups { runs: successes.get(model), errors: failures.get(model) };
         let rows = rows.get(model).map(Vec::as_slice).unwrap_or_default();
         let mut found = recounted(known.before.as_ref(), of, rows, now);
-        if known.before.is_none() && found.last_success_at.is_none_or(|at| at < since) {
-            // Nobody has written down yet what lies before the last day.
+        let newest = of.runs.and_then(|group| instant(group, "newest"));
+        let old = known.before.is_none() && found.last_success_at.is_none_or(|at| at < since);
+        // Nobody has written down yet what lies before the last day, or another writer has a newer success.
+        if old || newest > found.last_success_at {
             found = derive::facts(shared, model, now).await?;
         }
         facts.insert(model, Facts { enabled: known.enabled, ..found });
@@ -122,22 +124,29 @@ fn by_provider<'a>(models: impl Iterator<Item = &'a ModelRef>) -> BTreeMap<&'a s
     of
 }
 
-/// Successes of the window by model, and the newest. One dated into the future counts and is not the newest.
+/// Successes of the window by model, and when the newest began: an index answers both. One dated into the future counts
+/// and is not the newest.
 fn successes<'a>(
     models: impl Iterator<Item = &'a ModelRef>,
     since: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Vec<Document> {
-    let of = |(provider, ids): (&str, Vec<&str>)| {
-        doc! { "provider": provider, "model_name": { "$in": ids }, "run_ts": { "$gte": bson::date(since) } }
+    // A question with a part for each provider would read the rows themselves. A model of the same id at another of these
+    // providers is counted in vain.
+    let of = by_provider(models);
+    let (providers, ids): (Vec<&str>, Vec<Vec<&str>>) = of.into_iter().unzip();
+    let of = doc! {
+        "provider": { "$in": providers },
+        "model_name": { "$in": ids.concat() },
+        "run_ts": { "$gte": bson::date(since) },
     };
     let present = doc! { "$lte": ["$run_ts", bson::date(now + CLOCK_SLACK)] };
     vec![
-        doc! { "$match": { "$or": by_provider(models).into_iter().map(of).collect::<Vec<_>>() } },
+        doc! { "$match": of },
         doc! { "$group": {
             "_id": by_model(),
             "count": { "$sum": 1 },
-            "newest": { "$max": { "$cond": [present, "$gen_ts", null] } },
+            "newest": { "$max": { "$cond": [present, "$run_ts", null] } },
         } },
     ]
 }
@@ -205,8 +214,7 @@ struct Groups<'a> {
 fn recounted(before: Option<&Document>, of: Groups<'_>, rows: &[&Row], now: DateTime<Utc>) -> Facts {
     let came = came(rows, now);
     let known = |name: &str| before.and_then(|before| instant(before, name));
-    let newest = of.runs.and_then(|group| instant(group, "newest"));
-    let last_success_at = known("last_success_at").max(newest).max(came.last_success_at);
+    let last_success_at = known("last_success_at").max(came.last_success_at);
     let of_window = of.errors.and_then(|group| derive::error(group.get_document("newest").ok()?));
     let last_error = [before.and_then(known_error), of_window, came.last_error];
     let last_error = last_error.into_iter().flatten().max_by_key(|error| error.at);

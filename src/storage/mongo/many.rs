@@ -113,47 +113,56 @@ async fn alone(shared: &Shared, row: &Row, uri: &MongoUri) -> Kept {
     record::place(shared, row).await.map_err(|trouble| errors::explain(trouble, uri))
 }
 
-/// Puts rows of one collection in one command. `None` for a row that must be looked at by itself: it was refused, or its id
-/// was there already with content that is not its own.
+/// Puts rows of one collection. `None` for a row that must be looked at by itself: it was refused, or its id was there
+/// already with content that is not its own.
+///
+/// What is new, nearly all, is inserted, which a server does much faster than upserts. An insert that finds its id taken
+/// says nothing about whether a majority has the other row; an upsert of it waits for that (see `record::put`).
 async fn put(shared: &Shared, rows: &[&Row]) -> Result<Vec<Option<Recorded>>, Trouble> {
     let Some(home) = rows.first().map(|row| row.place) else { return Ok(Vec::new()) };
+    let collection = record::home(shared, home);
     let ids: Vec<&str> = rows.iter().map(|row| row.text("_id")).collect();
     let [one, other] = record::others(home);
     let (one, other) = tokio::try_join!(found(shared, one, &ids), found(shared, other, &ids))?;
-    let elsewhere = |id: &str| one.contains_key(id) || other.contains_key(id);
-    let (sent, statements): (Vec<usize>, Vec<Document>) = rows
-        .iter()
-        .enumerate()
-        .filter(|(place, _)| !elsewhere(ids[*place]))
-        .map(|(place, row)| (place, statement(row)))
-        .unzip();
+    let elsewhere = |place: &usize| one.contains_key(ids[*place]) || other.contains_key(ids[*place]);
     let mut kept = vec![None; rows.len()];
-    if statements.is_empty() {
+    let sent: Vec<usize> = (0..rows.len()).filter(|place| !elsewhere(place)).collect();
+    if sent.is_empty() {
         return Ok(kept);
     }
-    let Answer { new, refused, unconfirmed } =
-        updates::send(shared, record::home(shared, home), statements).await?;
-    if let Some(why) = unconfirmed {
-        let text = format!("the rows are not confirmed by a majority: {why}");
-        return Err(StoreError::Unavailable(text).into());
+    let documents = sent.iter().map(|place| bson::to_document(&rows[*place].fields)).collect();
+    let Answer { refused, unconfirmed, .. } = updates::insert(shared, collection, documents).await?;
+    confirmed(unconfirmed)?;
+    for place in &sent {
+        kept[*place] = Some(Recorded::Stored);
     }
-    for place in &new {
-        kept[sent[*place]] = Some(Recorded::Stored);
+    for refused in &refused {
+        kept[sent[refused.place]] = None;
     }
-    let refused: Vec<usize> = refused.iter().map(|refused| sent[refused.place]).collect();
-    let matched: Vec<usize> =
-        sent.into_iter().filter(|place| kept[*place].is_none() && !refused.contains(place)).collect();
-    if !matched.is_empty() {
-        let ids: Vec<&str> = matched.iter().map(|place| ids[*place]).collect();
-        let there = found(shared, home, &ids).await?;
-        for place in matched {
-            let same = there
-                .get(rows[place].text("_id"))
-                .is_some_and(|found| record::is_same(found, &bson::to_document(&rows[place].fields)));
-            kept[place] = same.then_some(Recorded::Duplicate);
-        }
+    let taken: Vec<usize> =
+        refused.iter().filter(|refused| refused.is_duplicate).map(|refused| sent[refused.place]).collect();
+    if taken.is_empty() {
+        return Ok(kept);
+    }
+    let statements = taken.iter().map(|place| statement(rows[*place])).collect();
+    let answer = updates::send(shared, collection, statements).await?;
+    confirmed(answer.unconfirmed)?;
+    for place in answer.new {
+        kept[taken[place]] = Some(Recorded::Stored);
+    }
+    let matched: Vec<usize> = taken.into_iter().filter(|place| kept[*place].is_none()).collect();
+    let there = found(shared, home, &matched.iter().map(|place| ids[*place]).collect::<Vec<_>>()).await?;
+    for place in matched {
+        let sent = bson::to_document(&rows[place].fields);
+        let same = there.get(ids[place]).is_some_and(|found| record::is_same(found, &sent));
+        kept[place] = same.then_some(Recorded::Duplicate);
     }
     Ok(kept)
+}
+
+fn confirmed(unconfirmed: Option<String>) -> Result<(), StoreError> {
+    let text = |why| format!("the rows are not confirmed by a majority: {why}");
+    unconfirmed.map_or(Ok(()), |why| Err(StoreError::Unavailable(text(why))))
 }
 
 /// See `record::put` for why this is no insert.

@@ -1,4 +1,4 @@
-//! One `update` command with many statements, in every server version's own words, and what became of each statement. The
+//! One `update` or `insert` command for many rows, in every server version's own words, and what became of each row. The
 //! driver's own bulk write needs MongoDB 8.
 
 use super::Shared;
@@ -8,10 +8,10 @@ use crate::storage::StoreError;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::Error;
 
-/// What became of the statements of a command.
+/// What became of the statements of a command, or of the documents of an insert.
 #[derive(Debug, Default)]
 pub struct Answer {
-    /// Places of those that made a new row.
+    /// Places of the updates that made a new row; an insert that is not refused always does.
     pub new: Vec<usize>,
     /// Places of those that were refused, and why.
     pub refused: Vec<Refused>,
@@ -32,13 +32,18 @@ pub struct Refused {
 
 /// Sends statements (`q`, `u`, `upsert`); one that is refused holds up no other.
 pub async fn send(shared: &Shared, collection: &str, statements: Vec<Document>) -> Result<Answer, Error> {
+    run(shared, doc! { "update": collection, "updates": statements }).await
+}
+
+/// Inserts documents; one that is refused holds up no other.
+pub async fn insert(shared: &Shared, collection: &str, documents: Vec<Document>) -> Result<Answer, Error> {
+    run(shared, doc! { "insert": collection, "documents": documents }).await
+}
+
+async fn run(shared: &Shared, mut command: Document) -> Result<Answer, Error> {
     let timeout = i32::try_from(WRITE_TIMEOUT.as_millis()).unwrap_or(i32::MAX);
-    let command = doc! {
-        "update": collection,
-        "updates": statements,
-        "ordered": false,
-        "writeConcern": { "w": "majority", "j": true, "wtimeout": timeout },
-    };
+    command.insert("ordered", false);
+    command.insert("writeConcern", doc! { "w": "majority", "j": true, "wtimeout": timeout });
     let answer = shared.database.run_command(command).await?;
     let documents = |name: &str| {
         let items = answer.get_array(name).map(Vec::as_slice).unwrap_or_default();

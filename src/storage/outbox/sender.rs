@@ -18,7 +18,10 @@ use tokio_util::sync::CancellationToken;
 
 /// Rows that are taken at once at most, and confirmed in one transaction. What is derived from rows is derived once for
 /// all of them, so many at once are much cheaper.
-const BATCH: u32 = 1_000;
+const BATCH: u32 = 2_000;
+
+/// The fewest that are taken at once, from a store that is slow or away.
+const FEWEST: u32 = 16;
 
 /// Bytes that are taken at once.
 const BATCH_BYTES: u64 = 4 * 1024 * 1024;
@@ -167,18 +170,20 @@ impl Sender {
         Ok(Round { taken, ..round })
     }
 
-    /// Sends rows in one call. Where that gets no answer, some go at once and fewer the next time: a slow store gets
-    /// somewhere, and a row on which the store chokes holds up nobody.
+    /// Sends rows in one call. Where the store takes none of them, fewer go the next time, so that a slow one gets somewhere;
+    /// where it does not even answer, some go one by one, so that a row on which it chokes holds up nobody.
     async fn together(&mut self, mut parcels: Vec<Parcel>) -> Vec<Sent> {
         let outcomes: Vec<Outcome> = parcels.iter().map(|parcel| parcel.outcome.clone()).collect();
         let call = |sink: Arc<dyn Sink>| async move { sink.record_all(&outcomes).await };
-        match answered(Arc::clone(&self.sink), Arc::clone(&self.calls), call).await {
-            Ok(answers) => {
-                self.batch = (self.batch * 2).min(BATCH);
-                told(parcels.into_iter().zip(answers))
-            }
+        let answers = answered(Arc::clone(&self.sink), Arc::clone(&self.calls), call).await;
+        let works = |answer: &Result<Recorded, StoreError>| {
+            answer.as_ref().err().is_none_or(StoreError::is_about_the_row)
+        };
+        let took = answers.as_ref().is_ok_and(|answers| answers.iter().any(works));
+        self.batch = if took { (self.batch * 2).min(BATCH) } else { (self.batch / 2).max(FEWEST) };
+        match answers {
+            Ok(answers) => told(parcels.into_iter().zip(answers)),
             Err(_) => {
-                self.batch = (self.batch / 2).max(CONCURRENT as u32);
                 parcels.truncate(CONCURRENT);
                 self.one_by_one(parcels).await
             }
@@ -278,9 +283,12 @@ impl Sender {
 /// stay untouched.
 fn told(answers: impl Iterator<Item = Sent>) -> Vec<Sent> {
     let mut against = 0;
-    let is_told = |(_, answer): &Sent| {
-        against += usize::from(answer.as_ref().err().is_some_and(|error| !error.is_about_the_row()));
-        against <= ENOUGH || answer.as_ref().err().is_none_or(StoreError::is_about_the_row)
+    let is_told = |(_, answer): &Sent| match answer {
+        Err(error) if !error.is_about_the_row() => {
+            against += 1;
+            against <= ENOUGH
+        }
+        _ => true,
     };
     answers.filter(is_told).collect()
 }

@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use llmbench::domain::run::Connection;
+use llmbench::ingest::body;
 use llmbench::providers::protocols::{self, Answer, Dialect, Quirks};
 use llmbench::wire::{Ending, Marks, Read, Recording, sse};
 use std::time::Duration;
@@ -38,6 +39,22 @@ pub fn decode(dialect: Dialect, data: &[u8]) {
 /// Reads an error body.
 pub fn error_body(data: &[u8]) {
     let _ = protocols::error_body(data);
+}
+
+/// Reads a posted body. What is taken is what any JSON reader reads, and reads the same when it is written again; what is
+/// refused is refused in few words.
+pub fn ingest_body(data: &[u8]) {
+    match body::read(data) {
+        Ok(value) => {
+            let plain: serde_json::Value = serde_json::from_slice(data).expect("strict JSON is JSON");
+            assert_eq!(value, plain);
+            assert_eq!(body::read(value.to_string().as_bytes()), Ok(value));
+        }
+        Err(error) => {
+            assert!(error.message.len() <= 200 && !error.message.chars().any(char::is_control), "{error:?}");
+            assert!(!error.path.chars().any(char::is_control), "{error:?}");
+        }
+    }
 }
 
 /// What holds for every answer: stamps in order, no empty delta, a label on every count.

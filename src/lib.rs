@@ -10,6 +10,7 @@
 //! - [`catalog`]: what providers list, against what is measured
 //! - [`daemon`]: measuring around the clock: what is due, claims, pace, budgets, lanes, what is told of it
 //! - [`notify`]: mail and webhooks
+//! - [`ingest`]: the bridge: runners post over HTTP what a store keeps
 //! - [`measure`]: one request, one outcome: timeline, verdict, load shapes, statistics
 //! - [`providers`]: hosts, wire formats, keys, errors, the simulator
 //! - [`wire`]: one HTTP exchange, recorded with stamps
@@ -22,6 +23,7 @@ pub mod commands;
 pub mod daemon;
 pub mod domain;
 pub mod export;
+pub mod ingest;
 pub mod measure;
 pub mod notify;
 pub mod output;

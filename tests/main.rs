@@ -14,6 +14,8 @@ mod documents;
 mod errors;
 mod faults;
 mod generated;
+mod ingest;
+mod ingest_keys;
 mod llama;
 mod models;
 mod newcomer;

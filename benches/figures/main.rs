@@ -3,7 +3,7 @@
 //! ```text
 //! cargo bench --bench figures                     all of it, some minutes
 //! cargo bench --bench figures -- streams flood    some of it: cold, streams, flood, memory, start, export, sync, sqlite, mongodb,
-//!                                                 daemon_idle, daemon_own, daemon_pass, daemon_lanes, daemon_restart
+//!                                                 daemon_idle, daemon_own, daemon_pass, daemon_lanes, daemon_restart, drain
 //! cargo bench --bench figures -- --full           sqlite and mongodb at ten times their size: 3 GB of disk, ten minutes
 //! cargo bench --bench figures -- --build          also a release build from scratch, some minutes more
 //! ```
@@ -57,7 +57,7 @@ struct Line {
 /// A part of the table, chosen by its name.
 type Part = (&'static str, fn() -> Result<Vec<Line>, Failed>);
 
-const PARTS: [Part; 14] = [
+const PARTS: [Part; 15] = [
     ("cold", rows::cold::measure),
     ("streams", rows::streams::measure),
     ("flood", rows::flood::measure),
@@ -72,6 +72,7 @@ const PARTS: [Part; 14] = [
     ("daemon_pass", rows::daemon_pass::measure),
     ("daemon_lanes", rows::daemon_lanes::measure),
     ("daemon_restart", rows::daemon_restart::measure),
+    ("drain", rows::drain::measure),
 ];
 
 fn main() -> ExitCode {

@@ -7,6 +7,7 @@ pub mod daemon_lanes;
 pub mod daemon_own;
 pub mod daemon_pass;
 pub mod daemon_restart;
+pub mod drain;
 pub mod export;
 pub mod flood;
 pub mod memory;

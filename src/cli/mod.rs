@@ -6,6 +6,8 @@ pub mod daemon;
 pub mod db;
 pub mod doctor;
 pub mod errors;
+pub mod ingest;
+pub mod ingest_key;
 pub mod models;
 pub mod outbox;
 pub mod results;
@@ -74,6 +76,8 @@ pub enum Command {
     Doctor(doctor::DoctorArgs),
     /// What failed: in groups, one by one, as it happens
     Errors(errors::ErrorsArgs),
+    /// The bridge: runners post results over HTTP, without access to the database
+    Ingest(ingest::IngestArgs),
     /// Rows between measuring and storing
     Outbox(outbox::OutboxArgs),
     /// Stored runs: the newest, and one with its timeline

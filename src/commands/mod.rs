@@ -11,6 +11,8 @@ pub mod doctor;
 pub mod errors;
 pub mod exit;
 pub mod hardening;
+pub mod ingest;
+pub mod ingest_key;
 pub mod interrupt;
 pub mod models;
 pub mod outbox;
@@ -51,6 +53,7 @@ async fn carry_out(cli: Cli, env: Env) -> Result<Exit, CommandError> {
         Command::Models(args) => models::run(args, context(plain())?).await,
         Command::Catalog(args) => catalog::run(args, context(plain())?).await,
         Command::Errors(args) => errors::run(args, context(plain())?).await,
+        Command::Ingest(args) => ingest::run(args, context(plain())?).await,
         Command::Outbox(args) => {
             let state_dir = args.state_dir.clone();
             outbox::run(args, context(Overrides { state_dir, ..plain() })?).await

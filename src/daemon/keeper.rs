@@ -142,6 +142,22 @@ impl Sink for Keeper {
         recorded
     }
 
+    async fn record_all(&self, outcomes: &[Outcome]) -> Vec<Result<Recorded, StoreError>> {
+        let answers = match self.store().await {
+            Ok(store) => store.record_all(outcomes).await,
+            Err(error) => vec![Err(error)],
+        };
+        // The last answer is the newest, and the one after which a store that gives out was asked no more.
+        if let Some(answer) = answers.last() {
+            self.note(answer);
+        }
+        answers
+    }
+
+    fn describe(&self) -> String {
+        self.name()
+    }
+
     async fn learned(&self, model: &ModelRef) -> Result<Vec<String>, StoreError> {
         self.store().await?.learned(model).await
     }

@@ -190,7 +190,12 @@ pub const MESSAGE_LIMIT: usize = 4000;
 
 /// `sha256(provider \n model \n stage \n kind \n normalised message)` in hex: the grouping key of `error_rollups`.
 pub fn fingerprint(provider: &str, model: &str, stage: Stage, kind: Kind, normalized: &str) -> String {
-    let text = [provider, model, stage.as_str(), kind.as_str(), normalized].join("\n");
+    fingerprint_of(provider, model, stage.as_str(), kind.as_str(), normalized)
+}
+
+/// The same for stages and kinds of other writers.
+pub fn fingerprint_of(provider: &str, model: &str, stage: &str, kind: &str, normalized: &str) -> String {
+    let text = [provider, model, stage, kind, normalized].join("\n");
     Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -44,6 +44,8 @@ pub const MONGODB_COLLECTION_DISCOVERY_RUNS: &str = "MONGODB_COLLECTION_DISCOVER
 pub const MONGODB_COLLECTION_CATALOG_BATCHES: &str = "MONGODB_COLLECTION_CATALOG_BATCHES";
 /// Collection of the values before and after each change (`bench_catalog_changes`).
 pub const MONGODB_COLLECTION_CATALOG_CHANGES: &str = "MONGODB_COLLECTION_CATALOG_CHANGES";
+/// Collection of the keys of remote runners (`bench_ingest_keys`).
+pub const MONGODB_COLLECTION_INGEST_KEYS: &str = "MONGODB_COLLECTION_INGEST_KEYS";
 /// Collection of what providers list (`provider_catalog`).
 pub const MONGODB_COLLECTION_PROVIDER_CATALOG: &str = "MONGODB_COLLECTION_PROVIDER_CATALOG";
 /// Collection of what was learned about models (`bench_model_adaptations`).
@@ -163,6 +165,11 @@ pub const SCHEDULER_TICK_SECONDS: &str = "SCHEDULER_TICK_SECONDS";
 /// The socket of a service manager that wants to hear from a daemon (`sd_notify`).
 pub const NOTIFY_SOCKET: &str = "NOTIFY_SOCKET";
 
+/// Key with which the predecessor's runner posts to the bridge, as `X-API-Key`.
+pub const INGEST_API_KEY: &str = "INGEST_API_KEY";
+/// Token with which the predecessor's runner reads its work list from the bridge.
+pub const RUNNER_CONFIG_TOKEN: &str = "RUNNER_CONFIG_TOKEN";
+
 /// Who is logged in, for the history of the catalogue.
 pub const USER: &str = "USER";
 /// The same where `USER` is unset.
@@ -196,6 +203,8 @@ pub const SECRETS: &[&str] = &[
     LLMBENCH_SMTP_URL,
     LLMBENCH_SMTP_PASSWORD,
     LLMBENCH_WEBHOOK_URL,
+    INGEST_API_KEY,
+    RUNNER_CONFIG_TOKEN,
 ];
 
 /// Every variable that is read, for whoever looks for misspelt ones.
@@ -217,6 +226,7 @@ pub const ALL: &[&str] = &[
     MONGODB_COLLECTION_DISCOVERY_RUNS,
     MONGODB_COLLECTION_CATALOG_BATCHES,
     MONGODB_COLLECTION_CATALOG_CHANGES,
+    MONGODB_COLLECTION_INGEST_KEYS,
     MONGODB_COLLECTION_PROVIDER_CATALOG,
     MONGODB_COLLECTION_MODEL_ADAPTATIONS,
     MONGODB_COLLECTION_NOTICES,
@@ -265,6 +275,8 @@ pub const ALL: &[&str] = &[
     AWS_SECRET_ACCESS_KEY,
     AWS_SESSION_TOKEN,
     AWS_BEARER_TOKEN_BEDROCK,
+    INGEST_API_KEY,
+    RUNNER_CONFIG_TOKEN,
     USER,
     LOGNAME,
     NO_COLOR,

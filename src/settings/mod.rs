@@ -11,6 +11,7 @@ pub mod file;
 mod example;
 mod file_error;
 mod hosts;
+pub mod ingest;
 mod key_command;
 pub mod keys;
 mod limits;

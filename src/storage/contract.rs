@@ -63,6 +63,8 @@ const TEXT: &[&str] = &[
     "freshness_status",
     "last_error_kind",
     "last_error_message",
+    "key_id",
+    "runner",
 ];
 
 const DATES: &[&str] = &[
@@ -79,6 +81,7 @@ const DATES: &[&str] = &[
     "disabled_at",
     "disabled_until",
     "disabled_recheck_at",
+    "received_at",
 ];
 
 const DOUBLES: &[&str] = &[
@@ -138,7 +141,7 @@ const TABLE: &[(FieldType, &[&str])] = &[
     (Double, DOUBLES),
     (DoubleList, &["times_between_tokens"]),
     (Integer, INTEGERS),
-    (Flag, &["ttft_available", "visible_text_empty", "suspect", "enabled"]),
+    (Flag, &["ttft_available", "visible_text_empty", "suspect", "enabled", "clock_suspect"]),
     (Object, &["misc", "provider_timing"]),
     (TextList, &["adaptations", "suspect_reasons", "sample_messages"]),
 ];
@@ -203,7 +206,8 @@ pub fn parse_date(text: &str) -> Option<DateTime<Utc>> {
     DateTime::parse_from_rfc3339(text).ok().map(|instant| instant.to_utc())
 }
 
-fn spoken(wanted: FieldType) -> &'static str {
+/// What a field of this type must be, in words.
+pub fn spoken(wanted: FieldType) -> &'static str {
     match wanted {
         Text => "a string",
         Date => "a date in RFC 3339 with an offset",

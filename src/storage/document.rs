@@ -2,7 +2,7 @@
 //! it belongs. Pure. How a store writes it is `sqlite` and `mongo`.
 
 use crate::domain::{Failure, Outcome, Run};
-use crate::storage::{StoreError, contract};
+use crate::storage::{Recorded, StoreError, contract};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -36,7 +36,7 @@ impl Row {
 }
 
 /// The deepest nesting that a row may have; MongoDB stops at 100, most drivers and shells earlier.
-const DEEPEST: usize = 32;
+pub const DEEPEST: usize = 32;
 
 /// Turns an outcome into its row.
 ///
@@ -53,6 +53,28 @@ pub fn row(outcome: &Outcome, published_profiles: &[String]) -> Result<Row, Stor
         .map_err(|why| StoreError::Rejected(format!("row `{}` cannot be stored: {why}", outcome.id())))?;
     let moves_health = moves_health(&fields, published_profiles);
     Ok(Row { place, fields, moves_health })
+}
+
+/// Rows that could be made, and what is wrong with the others; [`answers`] puts the two together again.
+pub fn sound(rows: impl Iterator<Item = Result<Row, StoreError>>) -> (Vec<Row>, Vec<Option<StoreError>>) {
+    let mut sound = Vec::new();
+    let flaws = rows.map(|row| row.map(|row| sound.push(row)).err()).collect();
+    (sound, flaws)
+}
+
+/// The answers for all rows, from the flaws of those that could not be made and from what a store said to the others.
+pub fn answers(
+    flaws: Vec<Option<StoreError>>,
+    kept: Result<Vec<Result<Recorded, StoreError>>, StoreError>,
+) -> Vec<Result<Recorded, StoreError>> {
+    let mut kept = kept.map(Vec::into_iter);
+    let mut next = || match &mut kept {
+        Ok(kept) => kept
+            .next()
+            .unwrap_or_else(|| Err(StoreError::Broken("the store gave no answer for this row".to_owned()))),
+        Err(error) => Err(error.clone()),
+    };
+    flaws.into_iter().map(|flaw| flaw.map_or_else(&mut next, Err)).collect()
 }
 
 fn run_place(run: &Run, published_profiles: &[String]) -> Place {
@@ -154,7 +176,7 @@ fn typed(fields: Map<String, Value>) -> Result<Map<String, Value>, String> {
 }
 
 /// Checks what every store can hold: whole numbers within 64 signed bits, and no bottomless nesting.
-fn holdable(name: &str, value: &Value, depth: usize) -> Result<(), String> {
+pub fn holdable(name: &str, value: &Value, depth: usize) -> Result<(), String> {
     if depth > DEEPEST {
         return Err(format!("field `{name}` is nested deeper than {DEEPEST} levels"));
     }

@@ -2,7 +2,8 @@
 //! all that a remote runner may do; [`Catalogue`] and [`Store`] add what an operator does, [`History`] what an operator
 //! may ask, [`Rows`] reads many rows, [`Listings`] keeps what providers list and [`Notices`] what was told about it,
 //! [`Overview`] tells how all of it is, and [`Inspect`] looks whether the store itself is in order. [`Jobs`] says who
-//! measures what now, and [`Vitals`] keeps signs of life.
+//! measures what now, and [`Vitals`] keeps signs of life. [`Received`] and [`IngestKeys`] are for the bridge that remote
+//! runners post to.
 //!
 //! An outcome becomes a row in [`document`] (types by the table in [`contract`]), and the row goes to the store that
 //! [`open()`] made of a [`Location`]. What no store took is kept by [`spill`] until one does; a daemon's rows
@@ -16,6 +17,7 @@ pub mod contract;
 pub mod document;
 pub mod health;
 pub mod history;
+pub mod ingest_keys;
 pub mod inspect;
 pub mod jobs;
 pub mod listings;
@@ -28,6 +30,7 @@ pub mod outbox;
 pub mod overview;
 mod payload;
 pub mod pulse_file;
+pub mod received;
 pub mod rows;
 #[cfg(test)]
 mod samples;
@@ -39,6 +42,7 @@ pub mod vitals;
 
 pub use catalogue::Catalogue;
 pub use history::History;
+pub use ingest_keys::IngestKeys;
 pub use inspect::Inspect;
 pub use jobs::Jobs;
 pub use listings::Listings;
@@ -47,6 +51,7 @@ pub use names::Names;
 pub use notices::Notices;
 pub use open::{create_private_dir, init_plan, look, onlooker, open};
 pub use overview::Overview;
+pub use received::Received;
 pub use rows::Rows;
 pub use suggestions::Suggestions;
 pub use vitals::Vitals;
@@ -76,7 +81,7 @@ pub struct WorkItem {
 }
 
 /// Why a store could not do what it was asked.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// It cannot be reached, or did not answer in time: the write may or may not have happened. Worth trying again.
     #[error("{0}")]
@@ -95,6 +100,13 @@ pub enum StoreError {
     Broken(String),
 }
 
+impl StoreError {
+    /// Whether the row is at fault and the store works: trying again cannot help, and other rows may well go.
+    pub fn is_about_the_row(&self) -> bool {
+        matches!(self, StoreError::Conflict(_) | StoreError::Rejected(_))
+    }
+}
+
 /// All that a runner may do.
 #[async_trait]
 pub trait Sink: Send + Sync {
@@ -103,6 +115,24 @@ pub trait Sink: Send + Sync {
 
     /// Keeps one outcome, durably, under its id: at most one row an id, however often it is called.
     async fn record(&self, outcome: &Outcome) -> Result<Recorded, StoreError>;
+
+    /// Keeps several outcomes, each as [`Sink::record`] does. The answers are in the order of the outcomes; where the store
+    /// itself gives out, what comes after has no answer and was not tried. Together they should stay below some megabytes.
+    async fn record_all(&self, outcomes: &[Outcome]) -> Vec<Result<Recorded, StoreError>> {
+        let mut answers = Vec::with_capacity(outcomes.len());
+        for outcome in outcomes {
+            let answer = self.record(outcome).await;
+            let goes_on = answer.as_ref().err().is_none_or(StoreError::is_about_the_row);
+            answers.push(answer);
+            if !goes_on {
+                break;
+            }
+        }
+        answers
+    }
+
+    /// What it is, without any secret: `sqlite:/path`, `mongodb://host/db`.
+    fn describe(&self) -> String;
 
     /// Adaptations learned for a model, in the order in which they were learned.
     async fn learned(&self, model: &ModelRef) -> Result<Vec<String>, StoreError>;
@@ -114,7 +144,18 @@ pub trait Sink: Send + Sync {
 /// What an operator may do besides.
 #[async_trait]
 pub trait Store:
-    Sink + Catalogue + History + Rows + Listings + Notices + Overview + Inspect + Jobs + Vitals
+    Sink
+    + Catalogue
+    + History
+    + Rows
+    + Listings
+    + Notices
+    + Overview
+    + Inspect
+    + Jobs
+    + Vitals
+    + Received
+    + IngestKeys
 {
     /// Creates tables, collections and indexes that are missing. Twice is once.
     async fn init(&self) -> Result<(), StoreError>;
@@ -127,7 +168,4 @@ pub trait Store:
 
     /// Finds catalogue models by bare id, enabled or not.
     async fn find_by_id(&self, model_id: &str) -> Result<Vec<ModelRef>, StoreError>;
-
-    /// What the store is, without any secret: `sqlite:/path`, `mongodb://host/db`.
-    fn describe(&self) -> String;
 }

@@ -38,6 +38,8 @@ pub struct Names {
     pub catalog_changes: String,
     /// What was told to whom about providers' lists, one row a destination and finding.
     pub notices: String,
+    /// Keys of remote runners, by their ids.
+    pub ingest_keys: String,
 }
 
 /// The database where neither `MONGODB_DB` nor the URI names one.
@@ -70,11 +72,12 @@ impl Names {
             catalog_batches: named("CATALOG_BATCHES", "bench_catalog_batches"),
             catalog_changes: named("CATALOG_CHANGES", "bench_catalog_changes"),
             notices: named("NOTICES", "bench_notices"),
+            ingest_keys: named("INGEST_KEYS", "bench_ingest_keys"),
         }
     }
 
     /// The names of all collections.
-    pub fn all(&self) -> [&str; 16] {
+    pub fn all(&self) -> [&str; 17] {
         [
             &self.models,
             &self.cloud,
@@ -92,6 +95,7 @@ impl Names {
             &self.catalog_batches,
             &self.catalog_changes,
             &self.notices,
+            &self.ingest_keys,
         ]
     }
 

@@ -5,7 +5,7 @@
 mod file;
 
 use crate::domain::Outcome;
-use crate::storage::{Recorded, Store, StoreError, create_private_dir};
+use crate::storage::{Recorded, Sink, StoreError, create_private_dir};
 use file::Content;
 use std::fs;
 use std::io;
@@ -22,7 +22,7 @@ pub struct Spill {
 pub struct Pending {
     /// Its file.
     pub path: PathBuf,
-    /// The store it was meant for, as [`Store::describe`] says it.
+    /// The store it was meant for, as [`Sink::describe`] says it.
     pub store: String,
     /// The outcome.
     pub outcome: Outcome,
@@ -83,7 +83,7 @@ impl Spill {
         Ok((waiting, bad))
     }
 
-    /// Keeps an outcome that was meant for `store` ([`Store::describe`]) and returns its file, which is on the disk then,
+    /// Keeps an outcome that was meant for `store` ([`Sink::describe`]) and returns its file, which is on the disk then,
     /// name included. The same outcome twice is one file.
     ///
     /// # Errors
@@ -133,7 +133,7 @@ impl Spill {
     ///
     /// # Errors
     /// Those of the file system; the store's are in the answer.
-    pub async fn deliver(&self, store: &dyn Store) -> io::Result<Delivered> {
+    pub async fn deliver(&self, store: &dyn Sink) -> io::Result<Delivered> {
         let (waiting, bad) = self.pending()?;
         let mut delivered = Delivered { bad, ..Delivered::default() };
         let destination = store.describe();

@@ -206,6 +206,10 @@ impl Sink for Picky {
         }
     }
 
+    fn describe(&self) -> String {
+        self.0.describe()
+    }
+
     async fn learned(&self, model: &ModelRef) -> Result<Vec<String>, StoreError> {
         self.0.learned(model).await
     }

@@ -30,3 +30,8 @@ fn seeds_of_the_event_cutter() {
 fn seeds_of_the_error_reader() {
     seeds("error_body").iter().for_each(|seed| entries::error_body(seed));
 }
+
+#[test]
+fn seeds_of_the_bridge() {
+    seeds("ingest_body").iter().for_each(|seed| entries::ingest_body(seed));
+}

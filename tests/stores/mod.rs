@@ -6,6 +6,7 @@ mod jobs;
 mod listings;
 mod mongo;
 mod notices;
+mod received;
 mod sqlite;
 mod story;
 mod vitals;

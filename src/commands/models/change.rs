@@ -254,7 +254,7 @@ pub fn count(models: usize) -> String {
 }
 
 /// `user@host`.
-fn who(context: &Context) -> String {
+pub fn who(context: &Context) -> String {
     let env = context.settings.env();
     let user = env.first(&[USER, LOGNAME]).map(|(_, name)| name.to_owned());
     let user = user.unwrap_or_else(|| format!("uid{}", rustix::process::getuid().as_raw()));

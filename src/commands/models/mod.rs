@@ -15,6 +15,8 @@ mod show;
 mod switch;
 mod undo;
 
+pub(super) use change::who;
+
 use crate::cli::models::{ModelsArgs, ModelsCommand};
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};

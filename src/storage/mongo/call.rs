@@ -32,6 +32,16 @@ impl Caller {
         Self { uri, permits: Arc::new(Semaphore::new(CALLS)) }
     }
 
+    /// Where calls go.
+    pub fn uri(&self) -> &MongoUri {
+        &self.uri
+    }
+
+    /// What is said of a call that ended without an answer.
+    pub fn lost(&self) -> StoreError {
+        StoreError::Broken(format!("the call to {} ended without an answer", self.uri))
+    }
+
     /// Runs `work`, and waits for it until the deadline.
     pub async fn call<T: Send + 'static>(
         &self,
@@ -60,9 +70,7 @@ impl Caller {
         });
         match timeout(deadline, task).await {
             Ok(Ok(result)) => result.map_err(|trouble| errors::explain(trouble, &self.uri)),
-            Ok(Err(_)) => {
-                Err(StoreError::Broken(format!("the call to {} ended without an answer", self.uri)))
-            }
+            Ok(Err(_)) => Err(self.lost()),
             Err(_) => Err(self.silent(deadline)),
         }
     }

@@ -3,54 +3,135 @@
 
 use super::errors::{Trouble, is_duplicate};
 use super::plain::{instant, whole};
-use super::record::upsert;
-use super::{Shared, bson, catalogue};
+use super::{Shared, bson, catalogue, healths, updates};
 use crate::domain::ModelRef;
+use crate::storage::contract;
 use crate::storage::document::{Place, Row};
 use crate::storage::health::{self, CLOCK_SLACK, Facts, LastError, WINDOW};
 use chrono::{DateTime, Utc};
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::Error;
+use std::collections::HashMap;
 
-/// Brings up to date what depends on this row.
-pub async fn after(shared: &Shared, row: &Row) -> Result<(), Trouble> {
-    if row.place == Place::Errors {
-        rollup(shared, row).await.map_err(|source| Trouble::Derived { what: "its error rollup", source })?;
-    }
-    if row.moves_health {
-        let model = ModelRef::new(row.text("provider"), row.text("model_name"));
-        health(shared, &model)
-            .await
-            .map_err(|source| Trouble::Derived { what: "the model's health", source })?;
-    }
-    Ok(())
-}
+/// Models whose health is derived one by one. Above it the counts of all come from a few questions, where one by one takes
+/// nine each.
+const FEW: usize = 4;
 
+/// Brings up to date the rollups of the errors among these rows.
+///
 /// `$max` because of two writers: the one that counted earlier may write later. Provider and model are in the filter of the
 /// count, though the fingerprint holds them, so that the predecessor's index serves where ours is missing.
-async fn rollup(shared: &Shared, row: &Row) -> Result<(), Error> {
-    let identity = fields(row, &["fingerprint", "provider", "model_name"]);
-    let count = shared.collection(&shared.names.errors).count_documents(identity).await?;
-    let seen = bson::to_document(&row.fields).get("ts").cloned().unwrap_or(Bson::Null);
-    let mut on_insert = fields(row, &["provider", "model_name", "stage", "error_kind"]);
-    on_insert.insert("_id", row.text("fingerprint"));
-    let update = doc! {
-        "$setOnInsert": on_insert,
-        "$max": { "count": count_of(count), "last_seen": seen.clone() },
-        "$min": { "first_seen": seen },
-        "$addToSet": { "sample_messages": row.text("normalized_message") },
+pub async fn rollups(shared: &Shared, rows: &[&Row]) -> Result<(), Trouble> {
+    let mut groups: HashMap<&str, Group<'_>> = HashMap::new();
+    for row in rows.iter().filter(|row| row.place == Place::Errors) {
+        let seen = contract::parse_date(row.text("ts"));
+        let group = groups.entry(row.text("fingerprint")).or_insert(Group { row, first: seen, last: seen });
+        group.first = group.first.min(seen);
+        group.last = group.last.max(seen);
+    }
+    if groups.is_empty() {
+        return Ok(());
+    }
+    let counts =
+        counts(shared, groups.values()).await.map_err(|source| Trouble::Derived { what: ROLLUP, source })?;
+    let statement = |(fingerprint, group): (&&str, &Group<'_>)| {
+        group.statement(fingerprint, counts.get(*fingerprint).copied().unwrap_or_default())
     };
-    let rollups = shared.collection(&shared.names.error_rollups);
-    upsert(&rollups, doc! { "fingerprint": row.text("fingerprint") }, update).await.map(drop)
+    write(shared, groups.iter().map(statement).collect()).await
 }
 
-fn count_of(count: u64) -> Bson {
-    let whole = i64::try_from(count).unwrap_or(i64::MAX);
-    i32::try_from(whole).map_or(Bson::Int64(whole), Bson::Int32)
+const ROLLUP: &str = "its error rollup";
+const HEALTH: &str = "the model's health";
+
+/// Rows of one fingerprint.
+struct Group<'a> {
+    row: &'a Row,
+    first: Option<DateTime<Utc>>,
+    last: Option<DateTime<Utc>>,
 }
 
+impl Group<'_> {
+    fn identity(&self) -> Document {
+        fields(self.row, &["fingerprint", "provider", "model_name"])
+    }
+
+    fn statement(&self, fingerprint: &str, count: i64) -> Document {
+        let mut on_insert = fields(self.row, &["provider", "model_name", "stage", "error_kind"]);
+        on_insert.insert("_id", fingerprint);
+        let seen = |at: Option<DateTime<Utc>>| at.map_or(Bson::Null, bson::date);
+        doc! {
+            "q": { "fingerprint": fingerprint },
+            "u": {
+                "$setOnInsert": on_insert,
+                "$max": { "count": count_of(count), "last_seen": seen(self.last) },
+                "$min": { "first_seen": seen(self.first) },
+                "$addToSet": { "sample_messages": self.row.text("normalized_message") },
+            },
+            "upsert": true,
+        }
+    }
+}
+
+async fn counts<'a>(
+    shared: &Shared,
+    groups: impl Iterator<Item = &'a Group<'a>>,
+) -> Result<HashMap<String, i64>, Error> {
+    let identities: Vec<Document> = groups.map(Group::identity).collect();
+    let pipeline = [
+        doc! { "$match": { "$or": identities } },
+        doc! { "$group": { "_id": "$fingerprint", "count": { "$sum": 1 } } },
+    ];
+    let mut cursor = shared.collection(&shared.names.errors).aggregate(pipeline).await?;
+    let mut counts = HashMap::new();
+    while cursor.advance().await? {
+        let group: Document = cursor.deserialize_current()?;
+        let count = whole(&group, "count").unwrap_or_default();
+        counts.insert(group.get_str("_id").unwrap_or_default().to_owned(), count);
+    }
+    Ok(counts)
+}
+
+/// Sends upserts, again where another writer was first.
+async fn write(shared: &Shared, statements: Vec<Document>) -> Result<(), Trouble> {
+    let rollups = &shared.names.error_rollups;
+    let trouble = |source| Trouble::Derived { what: ROLLUP, source };
+    let answer = updates::send(shared, rollups, statements.clone()).await.map_err(trouble)?;
+    answer.check(ROLLUP)?;
+    let lost: Vec<Document> =
+        answer.refused.iter().filter_map(|refused| statements.get(refused.place).cloned()).collect();
+    if lost.is_empty() {
+        return Ok(());
+    }
+    let answer = updates::send(shared, rollups, lost).await.map_err(trouble)?;
+    Ok(answer.check(ROLLUP)?)
+}
+
+fn count_of(count: i64) -> Bson {
+    i32::try_from(count).map_or(Bson::Int64(count), Bson::Int32)
+}
 fn fields(row: &Row, names: &[&str]) -> Document {
     names.iter().map(|name| ((*name).to_owned(), row.text(name).into())).collect()
+}
+
+/// Derives the health of the models of these rows again, as far as the rows move it.
+pub async fn healths(shared: &Shared, rows: &[&Row]) -> Result<(), Trouble> {
+    let mut of_model: HashMap<ModelRef, Vec<&Row>> = HashMap::new();
+    for row in rows.iter().filter(|row| row.moves_health) {
+        let model = ModelRef::new(row.text("provider"), row.text("model_name"));
+        of_model.entry(model).or_default().push(row);
+    }
+    let trouble = |source| Trouble::Derived { what: HEALTH, source };
+    if of_model.len() > FEW {
+        return healths::derive(shared, &of_model)
+            .await
+            .map_err(trouble)?
+            .check(HEALTH)
+            .map_err(Trouble::from);
+    }
+    for model in of_model.keys() {
+        health(shared, model).await.map_err(trouble)?;
+    }
+    Ok(())
 }
 
 /// Derives the health of a model again, where the catalogue has the model.
@@ -72,7 +153,7 @@ pub async fn health(shared: &Shared, model: &ModelRef) -> Result<(), Error> {
     }
 }
 
-async fn facts(shared: &Shared, model: &ModelRef, now: DateTime<Utc>) -> Result<Facts, Error> {
+pub async fn facts(shared: &Shared, model: &ModelRef, now: DateTime<Utc>) -> Result<Facts, Error> {
     let health_rows = shared.collection(&shared.names.model_health);
     let errors = shared.collection(&shared.names.errors);
     let runs = shared.collection(&shared.names.cloud);
@@ -110,9 +191,9 @@ fn count(count: u64) -> i64 {
 }
 
 /// Filters for a model's rows of the published series.
-struct Window<'a> {
-    shared: &'a Shared,
-    model: &'a ModelRef,
+pub struct Window<'a> {
+    pub shared: &'a Shared,
+    pub model: &'a ModelRef,
 }
 
 impl Window<'_> {
@@ -121,7 +202,7 @@ impl Window<'_> {
     }
 
     /// The predecessor's failures carry neither role nor profile, and all of them counted.
-    fn failures(&self, when: Document) -> Document {
+    pub fn failures(&self, when: Document) -> Document {
         let profiles = self.shared.published_profiles.iter().cloned().map(Bson::String);
         let profiles: Vec<Bson> = profiles.chain([Bson::Null]).collect();
         doc! {
@@ -140,7 +221,8 @@ impl Window<'_> {
     }
 }
 
-fn error(row: &Document) -> Option<LastError> {
+/// What a failure's row says.
+pub fn error(row: &Document) -> Option<LastError> {
     let text = |name: &str| row.get_str(name).unwrap_or_default().to_owned();
     Some(LastError { at: instant(row, "ts")?, kind: text("error_kind"), message: text("message") })
 }

@@ -42,7 +42,12 @@ const LONGEST: usize = 600;
 
 /// Whether a write found its unique key taken.
 pub fn is_duplicate(error: &Error) -> bool {
-    code_and_words(error).0 == Some(DUPLICATE)
+    code_and_words(error).0.is_some_and(is_duplicate_code)
+}
+
+/// The same, by the server's number.
+pub fn is_duplicate_code(code: i32) -> bool {
+    code == DUPLICATE
 }
 
 /// The server's own number for what went wrong.

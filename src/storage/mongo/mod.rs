@@ -10,17 +10,21 @@ mod connect;
 mod derive;
 mod entries;
 mod errors;
+mod healths;
 mod history;
 pub(super) mod indexes;
 mod inspect;
 mod jobs;
 mod listings;
+mod many;
 mod notices;
 mod overview;
 mod plain;
+mod received;
 mod record;
 mod rows;
 mod suggestions;
+mod updates;
 mod vitals;
 
 use crate::domain::fleet::Fleet;
@@ -29,9 +33,12 @@ use crate::domain::{ErrorGroup, ModelRef, Outcome};
 use crate::storage::catalogue::{
     Batch, Change, ChangesOf, Entry, Figures, Order, Ordered, Scope as ModelScope,
 };
+use crate::storage::document::Row;
 use crate::storage::history::{Grain, History, Scope, Series, Stored, Successes};
+use crate::storage::ingest_keys::{IngestKey, IngestKeys};
 use crate::storage::inspect::{Census, Facts, IndexFault, Inspect, Rights};
 use crate::storage::jobs::{Claim, Claimed, Ending, Grant, JobState};
+use crate::storage::received::{Posted, Received, Sighting, posted};
 use crate::storage::rows::{Pages, Question, Rows};
 use crate::storage::vitals::{Beat, Cadences, CheckRun, Health, Heartbeat, ModelStatus};
 use crate::storage::{
@@ -93,6 +100,17 @@ impl MongoStore {
             Shared { database, names: names.clone(), published_profiles: published_profiles.to_vec() };
         Ok(Self { shared: Arc::new(shared), caller, published_profiles: published_profiles.to_vec(), shown })
     }
+
+    /// Keeps the rows that could be made, and answers for all.
+    async fn keep_all(
+        &self,
+        rows: impl Iterator<Item = Result<Row, StoreError>>,
+    ) -> Vec<Result<Recorded, StoreError>> {
+        let (sound, flaws) = document::sound(rows);
+        let (shared, uri) = (Arc::clone(&self.shared), self.caller.uri().clone());
+        let kept = self.caller.call(async move { Ok(many::record_all(&shared, sound, &uri).await) }).await;
+        document::answers(flaws, kept)
+    }
 }
 
 #[async_trait]
@@ -106,6 +124,15 @@ impl Sink for MongoStore {
         let row = document::row(outcome, &self.published_profiles)?;
         let shared = Arc::clone(&self.shared);
         self.caller.call(async move { record::record(&shared, &row).await }).await
+    }
+
+    async fn record_all(&self, outcomes: &[Outcome]) -> Vec<Result<Recorded, StoreError>> {
+        let rows = outcomes.iter().map(|outcome| document::row(outcome, &self.published_profiles));
+        self.keep_all(rows).await
+    }
+
+    fn describe(&self) -> String {
+        self.shown.clone()
     }
 
     async fn learned(&self, model: &ModelRef) -> Result<Vec<String>, StoreError> {
@@ -181,10 +208,6 @@ impl Store for MongoStore {
     async fn find_by_id(&self, model_id: &str) -> Result<Vec<ModelRef>, StoreError> {
         let (shared, model_id) = (Arc::clone(&self.shared), model_id.to_owned());
         self.caller.call(async move { catalogue::find_by_id(&shared, &model_id).await }).await
-    }
-
-    fn describe(&self) -> String {
-        self.shown.clone()
     }
 }
 
@@ -359,5 +382,46 @@ impl Vitals for MongoStore {
     async fn server_time(&self) -> Result<DateTime<Utc>, StoreError> {
         let shared = Arc::clone(&self.shared);
         self.caller.call(async move { vitals::server_time(&shared).await }).await
+    }
+}
+
+#[async_trait]
+impl Received for MongoStore {
+    async fn keep_posted(&self, posts: &[Posted]) -> Vec<Result<Recorded, StoreError>> {
+        let rows = posts.iter().map(|post| posted::row(post, &self.published_profiles));
+        self.keep_all(rows.map(|row| row.map_err(StoreError::from))).await
+    }
+
+    async fn keep_sightings(&self, sightings: &[Sighting]) -> Result<(), StoreError> {
+        let (shared, sightings) = (Arc::clone(&self.shared), sightings.to_vec());
+        self.caller.call(async move { received::sightings(&shared, &sightings).await }).await
+    }
+}
+
+#[async_trait]
+impl IngestKeys for MongoStore {
+    async fn add_ingest_key(&self, key: &IngestKey) -> Result<(), StoreError> {
+        let (shared, key) = (Arc::clone(&self.shared), key.clone());
+        self.caller.call(async move { received::add_key(&shared, &key).await }).await
+    }
+
+    async fn ingest_keys(&self) -> Result<Vec<IngestKey>, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        self.caller.call(async move { received::keys(&shared).await }).await
+    }
+
+    async fn limit_ingest_key(&self, id: &str, not_after: DateTime<Utc>) -> Result<bool, StoreError> {
+        let (shared, id) = (Arc::clone(&self.shared), id.to_owned());
+        self.caller.call(async move { received::limit_key(&shared, &id, not_after).await }).await
+    }
+
+    async fn revoke_ingest_key(&self, id: &str, by: &str, at: DateTime<Utc>) -> Result<bool, StoreError> {
+        let (shared, id, by) = (Arc::clone(&self.shared), id.to_owned(), by.to_owned());
+        self.caller.call(async move { received::revoke_key(&shared, &id, &by, at).await }).await
+    }
+
+    async fn used_ingest_keys(&self, uses: &[(String, DateTime<Utc>)]) -> Result<(), StoreError> {
+        let (shared, uses) = (Arc::clone(&self.shared), uses.to_vec());
+        self.caller.call(async move { received::used_keys(&shared, &uses).await }).await
     }
 }

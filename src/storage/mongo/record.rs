@@ -4,24 +4,32 @@
 use super::errors::{Trouble, is_duplicate};
 use super::{Shared, bson, derive};
 use crate::storage::document::{Place, Row};
+use crate::storage::received::OWN_FIELDS;
 use crate::storage::{Recorded, StoreError};
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::ReadConcern;
 use mongodb::results::UpdateResult;
 use mongodb::{Collection, error::Error};
 
 /// Keeps a row and brings rollup and health up to date.
 pub async fn record(shared: &Shared, row: &Row) -> Result<Recorded, Trouble> {
-    let document = bson::to_document(&row.fields);
-    let recorded = match elsewhere(shared, row, &document).await? {
-        Some(found) => found,
-        None => put(&shared.collection(home(shared, row.place)), row.text("_id"), document).await?,
-    };
-    derive::after(shared, row).await?;
+    let recorded = place(shared, row).await?;
+    derive::rollups(shared, &[row]).await?;
+    derive::healths(shared, &[row]).await?;
     Ok(recorded)
 }
 
-fn home(shared: &Shared, place: Place) -> &str {
+/// Keeps a row, and nothing else.
+pub async fn place(shared: &Shared, row: &Row) -> Result<Recorded, Trouble> {
+    let document = bson::to_document(&row.fields);
+    match elsewhere(shared, row, &document).await? {
+        Some(found) => Ok(found),
+        None => put(&shared.collection(home(shared, row.place)), row.text("_id"), document).await,
+    }
+}
+
+/// The collection of a place.
+pub fn home(shared: &Shared, place: Place) -> &str {
     match place {
         Place::Published => &shared.names.cloud,
         Place::Probe => &shared.names.cloud_probe,
@@ -33,14 +41,18 @@ fn home(shared: &Shared, place: Place) -> &str {
 /// profiles have changed, and must not be counted in both.
 async fn elsewhere(shared: &Shared, row: &Row, document: &Document) -> Result<Option<Recorded>, Trouble> {
     let id = row.text("_id");
-    let others = match row.place {
+    let [one, other] = others(row.place).map(|place| shared.collection(home(shared, place)));
+    let found = tokio::try_join!(read_back(&one, id), read_back(&other, id))?;
+    found.0.or(found.1).map(|found| same(&found, document, id)).transpose()
+}
+
+/// The other two places.
+pub fn others(place: Place) -> [Place; 2] {
+    match place {
         Place::Published => [Place::Probe, Place::Errors],
         Place::Probe => [Place::Published, Place::Errors],
         Place::Errors => [Place::Published, Place::Probe],
-    };
-    let [one, other] = others.map(|place| shared.collection(home(shared, place)));
-    let found = tokio::try_join!(read_back(&one, id), read_back(&other, id))?;
-    found.0.or(found.1).map(|found| same(&found, document, id)).transpose()
+    }
 }
 
 /// `$setOnInsert` and not an insert: on a row that is there already the server still waits for the majority, where a
@@ -79,8 +91,16 @@ async fn read_back(collection: &Collection<Document>, id: &str) -> Result<Option
 }
 
 fn same(found: &Document, sent: &Document, id: &str) -> Result<Recorded, Trouble> {
-    if found == sent {
+    if is_same(found, sent) {
         return Ok(Recorded::Duplicate);
     }
     Err(StoreError::Conflict(format!("the id `{id}` is stored already with other content")).into())
+}
+
+/// Whether two rows are the same, whoever sent them when.
+pub fn is_same(found: &Document, sent: &Document) -> bool {
+    let counts = |(name, _): &(&String, &Bson)| !OWN_FIELDS.contains(&name.as_str());
+    let sent: Vec<_> = sent.iter().filter(counts).collect();
+    found.iter().filter(counts).count() == sent.len()
+        && sent.into_iter().all(|(name, value)| found.get(name) == Some(value))
 }

@@ -18,16 +18,23 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// Rows that are taken at once, and confirmed in one transaction.
-const BATCH: u32 = 200;
+/// Rows that are taken at once at most, and confirmed in one transaction. What is derived from rows is derived once for
+/// all of them, so many at once are much cheaper.
+const BATCH: u32 = 2_000;
+
+/// The fewest that are taken at once, from a store that is slow or away.
+const FEWEST: u32 = 16;
 
 /// Bytes that are taken at once.
 const BATCH_BYTES: u64 = 4 * 1024 * 1024;
 
-/// Rows under way at once.
+/// Rows under way at once where each has its own call.
 const CONCURRENT: usize = 16;
 
-/// How long a row may take. Stores have shorter deadlines of their own; this one is for a store that forgets them.
+/// Answers of a batch against the store that are written down: two tell it from one row's fault.
+const ENOUGH: usize = 2;
+
+/// How long a call may take. Stores have shorter deadlines of their own; this one is for a store that forgets them.
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Calls that may be under way although nobody waits for them any more.
@@ -94,6 +101,8 @@ pub struct Sender {
     failed: BTreeSet<Key>,
     /// Rounds in a row in which the store took nothing.
     vain: u32,
+    /// Rows that are taken at once now.
+    batch: u32,
 }
 
 /// What became of one row.
@@ -116,7 +125,7 @@ impl Sender {
         let (pulse, seen) = watch::channel(SenderPulse { store, ..SenderPulse::default() });
         let calls = Arc::new(Semaphore::new(CONCURRENT + ABANDONED));
         let news = Box::new(|_| ());
-        (Self { outbox, sink, calls, pulse, news, failed: BTreeSet::new(), vain: 0 }, seen)
+        (Self { outbox, sink, calls, pulse, news, failed: BTreeSet::new(), vain: 0, batch: BATCH }, seen)
     }
 
     /// The same sender, which says at once what became of rows. `news` must not wait.
@@ -180,15 +189,39 @@ impl Sender {
 
     /// Takes what is due, sends it, and writes down what became of it.
     async fn round(&mut self) -> Result<Round, OutboxError> {
-        let parcels = self.outbox.due(Utc::now(), BATCH, BATCH_BYTES).await?;
+        let parcels = self.outbox.due(Utc::now(), self.batch, BATCH_BYTES).await?;
         let taken = parcels.len();
-        let sent = self.send(parcels).await;
+        let sent = match parcels.len() {
+            0 | 1 => self.one_by_one(parcels).await,
+            _ => self.together(parcels).await,
+        };
         let round = self.settle(sent).await?;
         Ok(Round { taken, ..round })
     }
 
-    /// Sends rows, some at a time, until the first answer that speaks against the store; the rest is left untouched.
-    async fn send(&self, parcels: Vec<Parcel>) -> Vec<Sent> {
+    /// Sends rows in one call. Where the store takes none of them, fewer go the next time, so that a slow one gets somewhere;
+    /// where it does not even answer, some go one by one, so that a row on which it chokes holds up nobody.
+    async fn together(&mut self, mut parcels: Vec<Parcel>) -> Vec<Sent> {
+        let outcomes: Vec<Outcome> = parcels.iter().map(|parcel| parcel.outcome.clone()).collect();
+        let call = |sink| record_all(sink, outcomes);
+        let answers = answered(Arc::clone(&self.sink), Arc::clone(&self.calls), call).await;
+        let works = |answer: &Result<Recorded, StoreError>| {
+            answer.as_ref().err().is_none_or(StoreError::is_about_the_row)
+        };
+        let took = answers.as_ref().is_ok_and(|answers| answers.iter().any(works));
+        self.batch = if took { (self.batch * 2).min(BATCH) } else { (self.batch / 2).max(FEWEST) };
+        match answers {
+            Ok(answers) => told(parcels.into_iter().zip(answers)),
+            Err(_) => {
+                parcels.truncate(CONCURRENT);
+                self.one_by_one(parcels).await
+            }
+        }
+    }
+
+    /// Sends rows, each in a call of its own, some at a time, until the first answer that speaks against the store; the rest
+    /// is left untouched.
+    async fn one_by_one(&self, parcels: Vec<Parcel>) -> Vec<Sent> {
         let mut waiting = parcels.into_iter();
         let mut under_way = JoinSet::new();
         let mut sent = Vec::new();
@@ -196,14 +229,21 @@ impl Sender {
         loop {
             while goes_on && under_way.len() < CONCURRENT {
                 let Some(parcel) = waiting.next() else { break };
-                under_way.spawn(record(Arc::clone(&self.sink), Arc::clone(&self.calls), parcel));
+                let (sink, calls) = (Arc::clone(&self.sink), Arc::clone(&self.calls));
+                under_way.spawn(async move {
+                    let outcome = parcel.outcome.clone();
+                    let answers = answered(sink, calls, |sink| record_all(sink, vec![outcome])).await;
+                    let silence =
+                        || Err(StoreError::Broken("the store gave no answer about a row".to_owned()));
+                    (parcel, answers.and_then(|mut answers| answers.pop().unwrap_or_else(silence)))
+                });
             }
             match under_way.join_next().await {
                 None => return sent,
                 // The task does nothing but wait.
                 Some(Err(_)) => {}
                 Some(Ok(one)) => {
-                    goes_on &= one.1.is_ok() || is_final(&one.1);
+                    goes_on &= one.1.as_ref().err().is_none_or(StoreError::is_about_the_row);
                     sent.push(one);
                 }
             }
@@ -277,32 +317,59 @@ impl Sender {
     }
 }
 
-/// Has one row recorded by a task of its own: a store's call that is dropped half-way may leave its client in disorder.
-async fn record(sink: Arc<dyn Sink>, calls: Arc<Semaphore>, parcel: Parcel) -> Sent {
+/// Answers that are worth writing down: of those that speak against the store a few are enough, and the rows of the others
+/// stay untouched.
+fn told(answers: impl Iterator<Item = Sent>) -> Vec<Sent> {
+    let mut against = 0;
+    let is_told = |(_, answer): &Sent| match answer {
+        Err(error) if !error.is_about_the_row() => {
+            against += 1;
+            against <= ENOUGH
+        }
+        _ => true,
+    };
+    answers.filter(is_told).collect()
+}
+
+/// Has the store called by a task of its own: a call that is dropped half-way may leave its client in disorder.
+async fn answered<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+    sink: Arc<dyn Sink>,
+    calls: Arc<Semaphore>,
+    call: impl FnOnce(Arc<dyn Sink>) -> F,
+) -> Result<T, StoreError> {
     let Ok(permit) = calls.try_acquire_owned() else {
         let why = format!("{ABANDONED} calls to the store are still unanswered");
-        return (parcel, Err(StoreError::Unavailable(why)));
+        return Err(StoreError::Unavailable(why));
     };
-    let outcome = parcel.outcome.clone();
+    let call = call(sink);
     let call = tokio::spawn(async move {
         let _permit = permit;
-        match sink.record(&outcome).await {
-            Err(StoreError::Conflict(why)) => match superseded(&outcome) {
-                Some(kept) => sink.record(&kept).await,
-                None => Err(StoreError::Conflict(why)),
-            },
-            answer => answer,
-        }
+        call.await
     });
-    let answer = match timeout(DEADLINE, call).await {
-        Ok(Ok(answer)) => answer,
+    match timeout(DEADLINE, call).await {
+        Ok(Ok(answer)) => Ok(answer),
         Ok(Err(_)) => Err(StoreError::Broken("the call to the store ended without an answer".to_owned())),
         Err(_) => Err(StoreError::Unavailable(format!(
             "the store did not answer within {} s: the row may or may not be there",
             DEADLINE.as_secs()
         ))),
-    };
-    (parcel, answer)
+    }
+}
+
+/// Has rows recorded; one whose slot has another row is kept beside it.
+async fn record_all(sink: Arc<dyn Sink>, outcomes: Vec<Outcome>) -> Vec<Result<Recorded, StoreError>> {
+    let mut answers = sink.record_all(&outcomes).await;
+    let taken = |answer: &Result<Recorded, StoreError>| matches!(answer, Err(StoreError::Conflict(_)));
+    let (places, beside): (Vec<_>, Vec<_>) = (answers.iter().zip(&outcomes).enumerate())
+        .filter(|(_, (answer, _))| taken(answer))
+        .filter_map(|(place, (_, outcome))| Some((place, superseded(outcome)?)))
+        .unzip();
+    if !beside.is_empty() {
+        for (place, answer) in places.into_iter().zip(sink.record_all(&beside).await) {
+            answers[place] = answer;
+        }
+    }
+    answers
 }
 
 /// A success whose slot has another row in the store: two daemons measured it while neither could ask. The first row counts;
@@ -318,11 +385,6 @@ fn superseded(outcome: &Outcome) -> Option<Outcome> {
     kept.id = format!("{}#{owner}", run.id);
     SUPERSEDED.clone_into(&mut kept.sample_role);
     Some(Outcome::Success(kept))
-}
-
-/// Whether the answer is about the row and says nothing against the store.
-fn is_final(answer: &Result<Recorded, StoreError>) -> bool {
-    matches!(answer, Err(StoreError::Conflict(_) | StoreError::Rejected(_)))
 }
 
 fn provider(parcel: &Parcel) -> &str {

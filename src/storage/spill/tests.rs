@@ -1,22 +1,11 @@
 //! Kept outcomes come back as they were, go only where they belong, and are never lost on the way.
 
 use super::*;
-use crate::domain::listing::{CatalogRow, Kept, Listing, MeasuredModel, ReadRow};
-use crate::domain::notice::Finding;
-use crate::domain::{ErrorGroup, ModelRef};
-use crate::storage::catalogue::{Batch, Catalogue, Change, ChangesOf, Entry, Figures, Order, Ordered, Scope};
-use crate::storage::history::{Grain, History, Scope as Asked, Series, Stored, Successes};
-use crate::storage::inspect::{Census, Facts, IndexFault, Inspect, Rights};
-use crate::storage::jobs::{Claim, Claimed, Ending, Grant, JobState};
-use crate::storage::notices::{Claim as NoticeClaim, Holder, Notice, Sending};
-use crate::storage::vitals::{Beat, Cadences, CheckRun, Health, Heartbeat, ModelStatus};
-use crate::storage::{Jobs, Listings, Notices, Sink, Vitals, WorkItem, samples};
-use chrono::{DateTime, Utc};
+use crate::domain::ModelRef;
+use crate::storage::{Sink, WorkItem, samples};
 use proptest::prelude::*;
 use serde_json::json;
-use std::collections::HashMap;
 use std::sync::Mutex;
-use std::time::Duration;
 
 /// A store that gives the answers it was made with, and remembers what it was asked to keep.
 struct Answers {
@@ -45,168 +34,6 @@ impl Sink for Answers {
     }
     async fn learn(&self, _: &ModelRef, _: &str) -> Result<(), StoreError> {
         Ok(())
-    }
-}
-
-impl crate::storage::Rows for Answers {
-    fn pages(&self, _: crate::storage::rows::Question) -> Box<dyn crate::storage::rows::Pages + '_> {
-        unreachable!("undelivered results are written, not read")
-    }
-}
-
-#[async_trait::async_trait]
-impl Listings for Answers {
-    async fn keep_listing(&self, _: &Listing) -> Result<Kept, StoreError> {
-        Ok(Kept::default())
-    }
-    async fn listed(&self, _: Option<&str>) -> Result<Vec<CatalogRow>, StoreError> {
-        Ok(Vec::new())
-    }
-    async fn list_reads(&self, _: Option<&str>) -> Result<Vec<ReadRow>, StoreError> {
-        Ok(Vec::new())
-    }
-    async fn measured_models(&self) -> Result<Vec<MeasuredModel>, StoreError> {
-        Ok(Vec::new())
-    }
-}
-
-#[async_trait::async_trait]
-impl Catalogue for Answers {
-    async fn entries(&self, _: Option<&str>) -> Result<Vec<Entry>, StoreError> {
-        Ok(Vec::new())
-    }
-    async fn figures(&self, _: &Scope, _: DateTime<Utc>) -> Result<HashMap<ModelRef, Figures>, StoreError> {
-        Ok(HashMap::new())
-    }
-    async fn begin_batch(&self, _: &Batch) -> Result<(), StoreError> {
-        Ok(())
-    }
-    async fn change(&self, _: &Order) -> Result<Ordered, StoreError> {
-        Ok(Ordered::Overtaken(None))
-    }
-    async fn finish_batch(&self, _: &str, _: DateTime<Utc>) -> Result<(), StoreError> {
-        Ok(())
-    }
-    async fn batches(&self, _: u32) -> Result<Vec<Batch>, StoreError> {
-        Ok(Vec::new())
-    }
-    async fn batch(&self, _: &str) -> Result<Option<Batch>, StoreError> {
-        Ok(None)
-    }
-    async fn changes(&self, _: &ChangesOf) -> Result<Vec<Change>, StoreError> {
-        Ok(Vec::new())
-    }
-}
-
-#[async_trait::async_trait]
-impl crate::storage::Overview for Answers {
-    async fn overview(
-        &self,
-        _: DateTime<Utc>,
-        _: DateTime<Utc>,
-    ) -> Result<crate::domain::fleet::Fleet, StoreError> {
-        Ok(Default::default())
-    }
-}
-
-#[async_trait::async_trait]
-impl Inspect for Answers {
-    async fn facts(&self) -> Result<Facts, StoreError> {
-        unimplemented!()
-    }
-
-    async fn index_faults(&self) -> Result<Vec<IndexFault>, StoreError> {
-        unimplemented!()
-    }
-
-    async fn rights(&self) -> Result<Rights, StoreError> {
-        unimplemented!()
-    }
-
-    async fn census(&self) -> Result<Vec<Census>, StoreError> {
-        unimplemented!()
-    }
-}
-
-#[async_trait::async_trait]
-impl Notices for Answers {
-    async fn note_findings(&self, _: &str, _: &[Finding], _: DateTime<Utc>) -> Result<(), StoreError> {
-        Ok(())
-    }
-    async fn claim_notices(&self, _: &str, _: &Holder) -> Result<NoticeClaim, StoreError> {
-        Ok(NoticeClaim::default())
-    }
-    async fn settle_notices(
-        &self,
-        _: &str,
-        _: &str,
-        _: DateTime<Utc>,
-        _: &Sending,
-    ) -> Result<(), StoreError> {
-        Ok(())
-    }
-    async fn notices(&self, _: &str) -> Result<Vec<Notice>, StoreError> {
-        Ok(Vec::new())
-    }
-}
-
-#[async_trait::async_trait]
-impl Jobs for Answers {
-    async fn jobs(&self, _: Option<&[String]>) -> Result<Vec<JobState>, StoreError> {
-        Ok(Vec::new())
-    }
-    async fn claim(&self, _: &Claim) -> Result<Claimed, StoreError> {
-        Ok(Claimed::Finished)
-    }
-    async fn renew(&self, _: &Grant, _: Duration) -> Result<bool, StoreError> {
-        Ok(false)
-    }
-    async fn settle(&self, _: &Grant, _: &Ending) -> Result<bool, StoreError> {
-        Ok(false)
-    }
-    async fn release(&self, _: &Grant) -> Result<bool, StoreError> {
-        Ok(false)
-    }
-}
-
-#[async_trait::async_trait]
-impl Vitals for Answers {
-    async fn beat(&self, _: &[Beat]) -> Result<(), StoreError> {
-        Ok(())
-    }
-    async fn heartbeats(&self) -> Result<Vec<Heartbeat>, StoreError> {
-        Ok(Vec::new())
-    }
-    async fn keep_check_run(&self, _: &CheckRun) -> Result<(), StoreError> {
-        Ok(())
-    }
-    async fn latest_check_run(&self) -> Result<Option<CheckRun>, StoreError> {
-        Ok(None)
-    }
-    async fn refresh_health(&self, _: &Cadences) -> Result<u64, StoreError> {
-        Ok(0)
-    }
-    async fn health(&self) -> Result<Vec<Health>, StoreError> {
-        Ok(Vec::new())
-    }
-    async fn keep_model_status(&self, _: &[ModelStatus]) -> Result<(), StoreError> {
-        Ok(())
-    }
-    async fn server_time(&self) -> Result<DateTime<Utc>, StoreError> {
-        Ok(Utc::now())
-    }
-}
-
-#[async_trait::async_trait]
-impl Store for Answers {
-    async fn init(&self) -> Result<(), StoreError> {
-        Ok(())
-    }
-    async fn put_model(&self, _: &ModelRef, _: &str, _: bool) -> Result<(), StoreError> {
-        Ok(())
-    }
-    async fn find_by_id(&self, _: &str) -> Result<Vec<ModelRef>, StoreError> {
-        Ok(Vec::new())
     }
     fn describe(&self) -> String {
         "sqlite:/here.db".to_owned()
@@ -315,30 +142,5 @@ proptest! {
     #[test]
     fn no_text_breaks_the_reader(text: String) {
         prop_assert!(Content::read(&text).is_err());
-    }
-}
-
-#[async_trait::async_trait]
-impl History for Answers {
-    async fn error_groups(&self, _: &Asked, _: Grain) -> Result<Vec<ErrorGroup>, StoreError> {
-        Ok(Vec::new())
-    }
-    async fn successes(&self, _: &Asked, _: bool, _: &[Series]) -> Result<Vec<Successes>, StoreError> {
-        Ok(Vec::new())
-    }
-    async fn errors(&self, _: &Asked, _: u32) -> Result<Vec<Stored>, StoreError> {
-        Ok(Vec::new())
-    }
-    async fn runs(&self, _: &Asked, _: Series, _: u32) -> Result<Vec<Stored>, StoreError> {
-        Ok(Vec::new())
-    }
-    async fn run(&self, _: &str) -> Result<Option<Stored>, StoreError> {
-        Ok(None)
-    }
-    async fn error(&self, _: &str) -> Result<Option<Stored>, StoreError> {
-        Ok(None)
-    }
-    async fn rollups(&self, _: &str, _: u32) -> Result<Vec<Stored>, StoreError> {
-        Ok(Vec::new())
     }
 }

@@ -5,17 +5,17 @@ use crate::domain::ModelRef;
 use crate::storage::document::Row;
 use crate::storage::health::{self, CLOCK_SLACK, Facts, LastError, WINDOW};
 use chrono::{DateTime, Utc};
-use rusqlite::{OptionalExtension, Transaction, named_params, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, named_params, params};
 use serde_json::{Map, Value, json};
 
 /// Counts the rows of this row's fingerprint again.
-pub fn rollup(transaction: &Transaction<'_>, row: &Row) -> rusqlite::Result<()> {
+pub fn rollup(connection: &Connection, row: &Row) -> rusqlite::Result<()> {
     let sql = "INSERT INTO error_rollups VALUES (:fingerprint, :provider, :model, :stage, :kind, :ts, :ts, 1, :samples)
         ON CONFLICT (fingerprint) DO UPDATE SET
             count = (SELECT count(*) FROM errors WHERE errors.fingerprint = :fingerprint),
             first_seen_ms = min(first_seen_ms, :ts),
             last_seen_ms = max(last_seen_ms, :ts)";
-    transaction.prepare_cached(sql)?.execute(named_params! {
+    connection.prepare_cached(sql)?.execute(named_params! {
         ":fingerprint": row.text("fingerprint"),
         ":provider": row.text("provider"),
         ":model": row.text("model_name"),

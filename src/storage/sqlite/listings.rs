@@ -164,12 +164,14 @@ fn instant(found: &Row<'_>, column: usize) -> rusqlite::Result<DateTime<Utc>> {
     DateTime::from_timestamp_millis(milliseconds).ok_or_else(outside)
 }
 
-fn parsed<T: DeserializeOwned>(found: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+/// A column that holds JSON.
+pub fn parsed<T: DeserializeOwned>(found: &Row<'_>, column: usize) -> rusqlite::Result<T> {
     let text: String = found.get(column)?;
     let wrong = |error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error));
     serde_json::from_str(&text).map_err(wrong)
 }
 
-fn json(value: &impl serde::Serialize) -> rusqlite::Result<String> {
+/// The JSON for a column.
+pub fn json(value: &impl serde::Serialize) -> rusqlite::Result<String> {
     serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
 }

@@ -15,6 +15,7 @@ mod listings;
 mod notices;
 mod overview;
 mod owner;
+mod received;
 mod record;
 mod rows;
 pub(super) mod schema;
@@ -29,9 +30,12 @@ use crate::domain::{ErrorGroup, ModelRef, Outcome};
 use crate::storage::catalogue::{
     Batch, Change, ChangesOf, Entry, Figures, Order, Ordered, Scope as ModelScope,
 };
+use crate::storage::document::Row;
 use crate::storage::history::{Grain, History, Scope, Series, Stored, Successes};
+use crate::storage::ingest_keys::{IngestKey, IngestKeys};
 use crate::storage::inspect::{Census, Facts, IndexFault, Inspect, Rights};
 use crate::storage::jobs::{Claim, Claimed, Ending, Grant, JobState};
+use crate::storage::received::{Posted, Received, Sighting, posted};
 use crate::storage::rows::{Pages, Question, Rows};
 use crate::storage::vitals::{Beat, Cadences, CheckRun, Health, Heartbeat, ModelStatus};
 use crate::storage::{
@@ -83,6 +87,17 @@ impl SqliteStore {
         let owner = Owner::start(path.clone(), owner::look).await?;
         Ok(Self { path, published_profiles: published_profiles.to_vec(), owner, only_looks: true })
     }
+
+    /// Keeps the rows that could be made, in one transaction, and answers for all.
+    async fn keep_all(
+        &self,
+        rows: impl Iterator<Item = Result<Row, StoreError>>,
+    ) -> Vec<Result<Recorded, StoreError>> {
+        let (sound, flaws) = document::sound(rows);
+        let path = self.path.clone();
+        let kept = self.owner.ask(move |connection| record::record_all(connection, &sound, &path)).await;
+        document::answers(flaws, kept)
+    }
 }
 
 #[async_trait]
@@ -95,6 +110,15 @@ impl Sink for SqliteStore {
     async fn record(&self, outcome: &Outcome) -> Result<Recorded, StoreError> {
         let row = document::row(outcome, &self.published_profiles)?;
         self.owner.ask(move |connection| record::record(connection, &row)).await
+    }
+
+    async fn record_all(&self, outcomes: &[Outcome]) -> Vec<Result<Recorded, StoreError>> {
+        let rows = outcomes.iter().map(|outcome| document::row(outcome, &self.published_profiles));
+        self.keep_all(rows).await
+    }
+
+    fn describe(&self) -> String {
+        format!("sqlite:{}", self.path.display())
     }
 
     async fn learned(&self, model: &ModelRef) -> Result<Vec<String>, StoreError> {
@@ -168,10 +192,6 @@ impl Store for SqliteStore {
     async fn find_by_id(&self, model_id: &str) -> Result<Vec<ModelRef>, StoreError> {
         let model_id = model_id.to_owned();
         self.owner.ask(move |connection| catalogue::find_by_id(connection, &model_id)).await
-    }
-
-    fn describe(&self) -> String {
-        format!("sqlite:{}", self.path.display())
     }
 }
 
@@ -337,5 +357,45 @@ impl Vitals for SqliteStore {
 
     async fn server_time(&self) -> Result<DateTime<Utc>, StoreError> {
         self.owner.ask(|_| Ok(Utc::now().trunc_subsecs(3))).await
+    }
+}
+
+#[async_trait]
+impl Received for SqliteStore {
+    async fn keep_posted(&self, posts: &[Posted]) -> Vec<Result<Recorded, StoreError>> {
+        let rows = posts.iter().map(|post| posted::row(post, &self.published_profiles));
+        self.keep_all(rows.map(|row| row.map_err(StoreError::from))).await
+    }
+
+    async fn keep_sightings(&self, sightings: &[Sighting]) -> Result<(), StoreError> {
+        let sightings = sightings.to_vec();
+        self.owner.ask(move |connection| received::sightings(connection, &sightings)).await
+    }
+}
+
+#[async_trait]
+impl IngestKeys for SqliteStore {
+    async fn add_ingest_key(&self, key: &IngestKey) -> Result<(), StoreError> {
+        let key = key.clone();
+        self.owner.ask(move |connection| received::add_key(connection, &key)).await
+    }
+
+    async fn ingest_keys(&self) -> Result<Vec<IngestKey>, StoreError> {
+        self.owner.ask(received::keys).await
+    }
+
+    async fn limit_ingest_key(&self, id: &str, not_after: DateTime<Utc>) -> Result<bool, StoreError> {
+        let id = id.to_owned();
+        self.owner.ask(move |connection| received::limit_key(connection, &id, not_after)).await
+    }
+
+    async fn revoke_ingest_key(&self, id: &str, by: &str, at: DateTime<Utc>) -> Result<bool, StoreError> {
+        let (id, by) = (id.to_owned(), by.to_owned());
+        self.owner.ask(move |connection| received::revoke_key(connection, &id, &by, at)).await
+    }
+
+    async fn used_ingest_keys(&self, uses: &[(String, DateTime<Utc>)]) -> Result<(), StoreError> {
+        let uses = uses.to_vec();
+        self.owner.ask(move |connection| received::used_keys(connection, &uses)).await
     }
 }

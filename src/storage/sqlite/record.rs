@@ -1,53 +1,101 @@
 //! One outcome, one transaction: the row, then what is derived from rows.
 
 use super::derive;
-use super::errors::Trouble;
+use super::errors::{Trouble, explain};
 use crate::domain::ModelRef;
 use crate::storage::document::{Place, Row};
+use crate::storage::received::OWN_FIELDS;
 use crate::storage::{Recorded, StoreError, contract};
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, named_params, params};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, named_params, params};
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+use std::path::Path;
 
 /// Keeps a row under its id. The derived tables move only with a new row.
 pub fn record(connection: &mut Connection, row: &Row) -> Result<Recorded, Trouble> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    if let Some(stored) = stored(&transaction, row.text("_id"))? {
+    let recorded = put(&transaction, row)?;
+    if recorded == Recorded::Stored && row.moves_health {
+        derive::health(&transaction, &model(row))?;
+    }
+    transaction.commit()?;
+    Ok(recorded)
+}
+
+/// Keeps rows in one transaction, and derives each model's health once. A row that cannot be kept is undone by itself.
+pub fn record_all(
+    connection: &mut Connection,
+    rows: &[Row],
+    path: &Path,
+) -> Result<Vec<Result<Recorded, StoreError>>, Trouble> {
+    let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut answers = Vec::with_capacity(rows.len());
+    let mut moved = BTreeSet::new();
+    for row in rows {
+        let savepoint = transaction.savepoint()?;
+        let kept = put(&savepoint, row).map_err(|trouble| explain(trouble, path));
+        match &kept {
+            Err(error) if !error.is_about_the_row() => return Err(Trouble::Store(error.clone())),
+            // What is dropped is undone.
+            Err(_) => {}
+            Ok(recorded) => {
+                savepoint.commit()?;
+                if *recorded == Recorded::Stored && row.moves_health {
+                    moved.insert(model(row));
+                }
+            }
+        }
+        answers.push(kept);
+    }
+    for model in &moved {
+        derive::health(&transaction, model)?;
+    }
+    transaction.commit()?;
+    Ok(answers)
+}
+
+fn model(row: &Row) -> ModelRef {
+    ModelRef::new(row.text("provider"), row.text("model_name"))
+}
+
+fn put(connection: &Connection, row: &Row) -> Result<Recorded, Trouble> {
+    if let Some(stored) = stored(connection, row.text("_id"))? {
         return same(&stored, row);
     }
     match row.place {
-        Place::Published | Place::Probe => insert_run(&transaction, row)?,
+        Place::Published | Place::Probe => insert_run(connection, row)?,
         Place::Errors => {
-            insert_error(&transaction, row)?;
-            derive::rollup(&transaction, row)?;
+            insert_error(connection, row)?;
+            derive::rollup(connection, row)?;
         }
     }
-    if row.moves_health {
-        let model = ModelRef::new(row.text("provider"), row.text("model_name"));
-        derive::health(&transaction, &model)?;
-    }
-    transaction.commit()?;
     Ok(Recorded::Stored)
 }
 
 /// The document under this id, a run's or an error's.
-fn stored(transaction: &Transaction<'_>, id: &str) -> rusqlite::Result<Option<String>> {
+fn stored(connection: &Connection, id: &str) -> rusqlite::Result<Option<String>> {
     let sql = "SELECT doc FROM runs WHERE id = ?1 UNION ALL SELECT doc FROM errors WHERE id = ?1";
-    transaction.prepare_cached(sql)?.query_row([id], |found| found.get(0)).optional()
+    connection.prepare_cached(sql)?.query_row([id], |found| found.get(0)).optional()
 }
 
 fn same(stored: &str, row: &Row) -> Result<Recorded, Trouble> {
-    if serde_json::from_str::<Map<String, Value>>(stored).is_ok_and(|fields| fields == row.fields) {
+    let content = |fields: &Map<String, Value>| -> Map<String, Value> {
+        let content = fields.iter().filter(|(name, _)| !OWN_FIELDS.contains(&name.as_str()));
+        content.map(|(name, value)| (name.clone(), value.clone())).collect()
+    };
+    let stored = serde_json::from_str::<Map<String, Value>>(stored);
+    if stored.is_ok_and(|fields| content(&fields) == content(&row.fields)) {
         return Ok(Recorded::Duplicate);
     }
     let id = row.text("_id");
     Err(Trouble::Store(StoreError::Conflict(format!("the id `{id}` is stored already with other content"))))
 }
 
-fn insert_run(transaction: &Transaction<'_>, row: &Row) -> rusqlite::Result<()> {
+fn insert_run(connection: &Connection, row: &Row) -> rusqlite::Result<()> {
     let sql =
         "INSERT INTO runs VALUES (:id, :published, :provider, :model, :run_ts, :gen_ts, :profile, :role,
         :rate, :visible_rate, :first_token, :doc)";
-    transaction.prepare_cached(sql)?.execute(named_params! {
+    connection.prepare_cached(sql)?.execute(named_params! {
         ":id": row.text("_id"),
         ":published": row.place == Place::Published,
         ":provider": row.text("provider"),
@@ -64,9 +112,9 @@ fn insert_run(transaction: &Transaction<'_>, row: &Row) -> rusqlite::Result<()> 
     Ok(())
 }
 
-fn insert_error(transaction: &Transaction<'_>, row: &Row) -> rusqlite::Result<()> {
+fn insert_error(connection: &Connection, row: &Row) -> rusqlite::Result<()> {
     let sql = "INSERT INTO errors VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-    transaction.prepare_cached(sql)?.execute(params![
+    connection.prepare_cached(sql)?.execute(params![
         row.text("_id"),
         row.text("provider"),
         row.text("model_name"),

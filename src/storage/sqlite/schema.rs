@@ -7,6 +7,7 @@ use super::history;
 use super::jobs;
 use super::listings;
 use super::notices;
+use super::received;
 use crate::storage::StoreError;
 use rusqlite::{Connection, TransactionBehavior};
 
@@ -128,6 +129,7 @@ const STEPS: &[&str] = &[
     notices::TABLE,
     jobs::TABLES,
     entries::INDEXES,
+    received::TABLES,
 ];
 
 /// What [`migrate`] creates, for people.

@@ -1,0 +1,66 @@
+//! `llmbench ingest`: the bridge through which remote runners post.
+
+use crate::cli::ingest_key;
+use clap::{Args, Subcommand};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// The bridge: runners post results over HTTP, without access to the database
+#[derive(Debug, Args)]
+pub struct IngestArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: IngestCommand,
+}
+
+/// What to do with the bridge.
+#[derive(Debug, Subcommand)]
+pub enum IngestCommand {
+    /// Serve until interrupted
+    #[command(after_help = PATHS)]
+    Serve(ServeArgs),
+    /// Keys of remote runners
+    Key(ingest_key::KeyArgs),
+}
+
+/// Serve until interrupted
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Address for runners; port 0 takes a free one and prints it
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8787")]
+    pub listen: SocketAddr,
+    /// Address for /metrics and /readyz, on loopback; none without this flag
+    #[arg(long, value_name = "ADDR")]
+    pub metrics_listen: Option<SocketAddr>,
+    /// Certificate for TLS, PEM, with its chain; read again when it changes
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// Private key of that certificate, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// Serve without TLS on an address that is not loopback: keys can be read on the way
+    #[arg(long, conflicts_with = "tls_cert")]
+    pub plain_http: bool,
+    /// How often runners are told to measure, in minutes
+    #[arg(long, value_name = "MINUTES", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=10_080))]
+    pub interval: u32,
+    /// How many runs and errors a key may post in a second
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub rate: u32,
+    /// How many connections may be open
+    #[arg(long, value_name = "N", default_value_t = 8192, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub max_connections: u32,
+}
+
+/// What the bridge answers, as `--help` and the man page print it.
+const PATHS: &str = "\
+Paths:
+  POST /ingest           one result
+  POST /ingest/batch     results and errors: an array, or {\"results\": […]}
+  POST /ingest/error     one failed attempt
+  POST /ingest/catalog   what a provider lists
+  GET  /runner-config    ?provider=P: the models to measure
+  GET  /health, /livez   for anybody
+
+A runner shows its key in X-API-Key or as a Bearer token. The predecessor's keys count too: INGEST_API_KEY
+for posting, RUNNER_CONFIG_TOKEN for /runner-config.";

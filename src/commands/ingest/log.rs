@@ -1,0 +1,65 @@
+//! The server's log: lines written by a thread of their own, so that a reader of standard error that stands still holds no
+//! request.
+
+use crate::ingest::journal::{Event, Level, Sink};
+use crate::output::{event_line, print};
+use chrono::Utc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
+
+/// How many lines may wait to be written.
+const WAITING: usize = 4096;
+/// How long the last lines may take.
+const LAST_LINES: Duration = Duration::from_secs(2);
+
+/// The writing thread.
+pub struct Log {
+    lines: SyncSender<Option<String>>,
+    ended: Receiver<()>,
+    lost: Arc<AtomicU64>,
+}
+
+impl Log {
+    /// Starts the thread. Words where somebody looks at standard error, JSON otherwise.
+    ///
+    /// # Errors
+    /// The operating system's, where there is no thread to be had.
+    pub fn start(for_people: bool) -> std::io::Result<(Self, Sink)> {
+        let (lines, written) = sync_channel(WAITING);
+        let (ending, ended) = sync_channel(1);
+        std::thread::Builder::new().name("log".to_owned()).spawn(move || {
+            while let Ok(Some(line)) = written.recv() {
+                let line: String = line;
+                print::note(&line);
+            }
+            // Whoever waits for it may have gone.
+            let _ = ending.send(());
+        })?;
+        let lost = Arc::new(AtomicU64::new(0));
+        let sink = sink(lines.clone(), lost.clone(), for_people);
+        Ok((Self { lines, ended, lost }, sink))
+    }
+
+    /// Waits for the last line, unless nobody reads it. The number of lines that found no room.
+    pub fn close(self) -> u64 {
+        if self.lines.try_send(None).is_ok() {
+            let _ = self.ended.recv_timeout(LAST_LINES);
+        }
+        self.lost.load(Ordering::Relaxed)
+    }
+}
+
+fn sink(lines: SyncSender<Option<String>>, lost: Arc<AtomicU64>, for_people: bool) -> Sink {
+    Box::new(move |event: Event| {
+        let level = match event.level {
+            Level::Info => "info",
+            Level::Warn => "warn",
+        };
+        let form = if for_people { event_line::words } else { event_line::json };
+        if lines.try_send(Some(form(Utc::now(), level, event.what, &event.fields))).is_err() {
+            lost.fetch_add(1, Ordering::Relaxed);
+        }
+    })
+}

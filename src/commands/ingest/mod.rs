@@ -1,0 +1,20 @@
+//! `llmbench ingest`: the bridge. Its keys are `ingest_key`.
+
+mod log;
+mod serve;
+
+use crate::cli::ingest::{IngestArgs, IngestCommand};
+use crate::commands::context::Context;
+use crate::commands::exit::{CommandError, Exit};
+use crate::commands::ingest_key;
+
+/// Runs the command.
+///
+/// # Errors
+/// An address, certificate, key or store that cannot be used.
+pub async fn run(args: IngestArgs, context: Context) -> Result<Exit, CommandError> {
+    match args.command {
+        IngestCommand::Key(args) => ingest_key::run(args, context).await,
+        IngestCommand::Serve(args) => serve::run(args, context).await,
+    }
+}

@@ -1,0 +1,229 @@
+//! `llmbench ingest serve`: looks whether everything is there, serves, and stops in good order.
+
+use super::log::Log;
+use crate::cli::ingest::ServeArgs;
+use crate::commands::context::Context;
+use crate::commands::exit::{CommandError, Exit};
+use crate::commands::interrupt::Interrupt;
+use crate::commands::scope::read_error;
+use crate::domain::names::{INGEST_API_KEY, RUNNER_CONFIG_TOKEN};
+use crate::ingest::connection::Service;
+use crate::ingest::journal::Journal;
+use crate::ingest::listener::{ConnectionLimits, Server, Tally, listen_on};
+use crate::ingest::metrics::ItemFate;
+use crate::ingest::router::Side;
+use crate::ingest::tls::{Identity, TlsFiles};
+use crate::ingest::{Bridge, Key, Policy, Writers};
+use crate::output::print;
+use crate::settings::ingest::legacy_keys;
+use crate::storage::ingest_keys::Action;
+use crate::wire::descriptors;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+
+/// How long posts that are taken may take to be written after the last connection has ended.
+const LAST_WRITES: Duration = Duration::from_secs(10);
+/// How many connections operators may have.
+const OPERATORS: usize = 64;
+
+/// Serves until interrupted.
+///
+/// # Errors
+/// Status 2 where an address, certificate, key or store cannot be used as configured, 75 where the store does not answer.
+pub async fn run(args: ServeArgs, context: Context) -> Result<Exit, CommandError> {
+    check_addresses(&args)?;
+    let identity = identity(&args)?;
+    descriptors::make_room();
+    let interrupt = Interrupt::listen().map_err(CommandError::usage)?;
+    let store = context.open_store().await?;
+    let (log, sink) = Log::start(context.terminal.stderr_tty).map_err(CommandError::usage)?;
+    let policy = Policy {
+        interval_minutes: args.interval,
+        items_per_second: f64::from(args.rate),
+        published_profiles: context.settings.profiles.published.value.clone(),
+    };
+    let legacy = legacy(&context)?;
+    let opened = Bridge::open(store.clone(), policy, legacy, Journal::new(sink)).await;
+    let (bridge, writers) = opened.map_err(|error| read_error("reading keys and catalogue", error))?;
+    if bridge.usable_keys() == 0 {
+        return Err(no_key());
+    }
+    let public = listen(args.listen)?;
+    let private = args.metrics_listen.map(listen).transpose()?;
+    announce(&args, &public, private.as_ref(), &store.describe(), bridge.usable_keys())?;
+    let servers = Servers { identity, public, private, most: args.max_connections as usize };
+    let cut = servers.serve(bridge.clone(), interrupt).await;
+    let rest = finish(bridge, writers).await;
+    let lost = log.close();
+    print::note(&farewell(&rest, cut, lost));
+    Ok(Exit::Yes)
+}
+
+fn no_key() -> CommandError {
+    CommandError::usage("there is no key that a runner could show: everybody would be refused").hint(format!(
+        "make one with `llmbench ingest key add NAME`, or set {INGEST_API_KEY} and {RUNNER_CONFIG_TOKEN}"
+    ))
+}
+
+/// What may not be served in the open is refused unless it was asked for.
+fn check_addresses(args: &ServeArgs) -> Result<(), CommandError> {
+    let open = !args.listen.ip().is_loopback() && args.tls_cert.is_none();
+    if open && !args.plain_http {
+        let why = format!("--listen {} is not loopback, and keys would travel in the open", args.listen);
+        return Err(CommandError::usage(why).hint(
+            "add --tls-cert and --tls-key, or listen on 127.0.0.1 behind a proxy that speaks TLS, or add \
+             --plain-http where the network is trusted",
+        ));
+    }
+    if open {
+        let why = "serving plain HTTP beyond this machine: whoever can listen on the way can read the keys";
+        print::note(&format!("warning: {why}"));
+    }
+    match args.metrics_listen {
+        Some(address) if !address.ip().is_loopback() => {
+            let why = format!("--metrics-listen {address} is not loopback, and metrics ask for no key");
+            Err(CommandError::usage(why).hint("name an address such as 127.0.0.1:9187"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn identity(args: &ServeArgs) -> Result<Option<Arc<Identity>>, CommandError> {
+    let (Some(certificate), Some(key)) = (args.tls_cert.clone(), args.tls_key.clone()) else {
+        return Ok(None);
+    };
+    let loaded = Identity::load(TlsFiles { certificate, key });
+    loaded
+        .map(|identity| Some(Arc::new(identity)))
+        .map_err(|error| CommandError::usage(format!("certificate: {error}")).hint("both files are PEM"))
+}
+
+fn legacy(context: &Context) -> Result<Vec<Key>, CommandError> {
+    let pair = legacy_keys(context.settings.env()).map_err(CommandError::usage)?;
+    let posts = [Action::Ingest, Action::Error, Action::Catalog];
+    if let (Some(ingest), true) = (&pair.ingest, pair.ingest == pair.config) {
+        return Ok(vec![Key::legacy(INGEST_API_KEY, ingest, &Action::ALL)]);
+    }
+    let ingest = pair.ingest.map(|key| Key::legacy(INGEST_API_KEY, &key, &posts));
+    let config = pair.config.map(|key| Key::legacy(RUNNER_CONFIG_TOKEN, &key, &[Action::Config]));
+    Ok(ingest.into_iter().chain(config).collect())
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener, CommandError> {
+    listen_on(address).map_err(|error| CommandError::usage(format!("cannot listen on {address}: {error}")))
+}
+
+fn announce(
+    args: &ServeArgs,
+    public: &TcpListener,
+    private: Option<&TcpListener>,
+    store: &str,
+    keys: usize,
+) -> Result<(), CommandError> {
+    let scheme = if args.tls_cert.is_some() { "https" } else { "http" };
+    let address = public.local_addr().map_err(CommandError::usage)?;
+    // Addresses are data: with port 0 a script reads them from here.
+    let mut told = format!("{scheme}://{address}\n");
+    if let Some(private) = private {
+        let address = private.local_addr().map_err(CommandError::usage)?;
+        told.push_str(&format!("http://{address}/metrics\n"));
+    }
+    print::data(&told).map_err(CommandError::usage)?;
+    print::note(&format!("serving into {store}; {keys} usable {}", if keys == 1 { "key" } else { "keys" }));
+    Ok(())
+}
+
+/// All that listens.
+struct Servers {
+    identity: Option<Arc<Identity>>,
+    public: TcpListener,
+    private: Option<TcpListener>,
+    most: usize,
+}
+
+impl Servers {
+    /// Serves until a signal comes, and then to the end of what runs, or to a second signal. The connections that were cut.
+    async fn serve(self, bridge: Arc<Bridge>, interrupt: Interrupt) -> usize {
+        let stop = interrupt.stop.clone();
+        let limits = ConnectionLimits { total: self.most, ..ConnectionLimits::default() };
+        let runners = Server {
+            limits,
+            identity: self.identity.clone(),
+            service: service(bridge.clone(), Side::Public),
+            tally: bridge.tally.clone(),
+        };
+        let operators = Server {
+            limits: ConnectionLimits { total: OPERATORS, ..limits },
+            identity: None,
+            service: service(bridge.clone(), Side::Private),
+            tally: Arc::new(Tally::default()),
+        };
+        // Operators can look until the last runner has its answer.
+        let done = CancellationToken::new();
+        let tending = tokio::spawn(bridge.tend(self.identity, done.clone()));
+        let watched = self.private.map(|listener| tokio::spawn(operators.serve(listener, done.clone())));
+        let cut = tokio::select! {
+            cut = runners.serve(self.public, stop) => cut,
+            () = interrupt.abort.cancelled() => 0,
+        };
+        done.cancel();
+        // A database that does not answer must not hold the end up.
+        let tended = async {
+            let _ = tending.await;
+            if let Some(watched) = watched {
+                let _ = watched.await;
+            }
+        };
+        let _ = timeout(LAST_WRITES, tended).await;
+        cut
+    }
+}
+
+fn service(bridge: Arc<Bridge>, side: Side) -> Service {
+    Arc::new(move |peer, request| Box::pin(bridge.clone().answer(side, peer, request)))
+}
+
+/// What there was in all.
+struct Rest {
+    counts: Vec<(&'static str, u64)>,
+    written: bool,
+}
+
+/// Lets the desk write what it has taken.
+async fn finish(bridge: Arc<Bridge>, writers: Writers) -> Rest {
+    let fates = [
+        ItemFate::Stored,
+        ItemFate::Duplicate,
+        ItemFate::NotEnabled,
+        ItemFate::Conflict,
+        ItemFate::Refused,
+        ItemFate::Unavailable,
+    ];
+    let counts = fates.map(|fate| (fate.as_str(), bridge.metrics.items(fate))).to_vec();
+    drop(bridge);
+    Rest { counts, written: writers.finish(Instant::now() + LAST_WRITES).await }
+}
+
+fn farewell(rest: &Rest, cut: usize, lost: u64) -> String {
+    let counted = rest.counts.iter().filter(|(_, count)| *count > 0);
+    let counted: Vec<String> = counted.map(|(word, count)| format!("{count} {word}")).collect();
+    let mut said = match counted.is_empty() {
+        true => "stopped; nothing was posted".to_owned(),
+        false => format!("stopped; {}", counted.join(", ")),
+    };
+    for (count, what) in [(cut as u64, "connections cut"), (lost, "log lines lost")] {
+        if count > 0 {
+            said.push_str(&format!(", {count} {what}"));
+        }
+    }
+    if !rest.written {
+        said.push_str(
+            "; some posts were not written in time, and their senders were not told that they were",
+        );
+    }
+    said
+}

@@ -1,0 +1,155 @@
+//! What all requests share, and what is done between them: keys and catalogue read again, certificates looked at, runners
+//! that were heard of written down.
+
+use super::auth::Key;
+use super::desk::{Desk, Writers};
+use super::intake::Held;
+use super::journal::{Journal, Level};
+use super::keys::Keys;
+use super::limits::Rates;
+use super::listener::Tally;
+use super::metrics::{Metrics, Now};
+use super::sightings::Sightings;
+use super::tls::{Identity, Reloaded};
+use super::work::Work;
+use crate::storage::{Store, StoreError};
+use chrono::Utc;
+use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// How often keys and certificates are read again.
+const TICK: Duration = Duration::from_secs(2);
+
+/// What an operator decides.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    /// How often runners are to measure, minutes, at least 1.
+    pub interval_minutes: u32,
+    /// How many items a key may post in a second.
+    pub items_per_second: f64,
+    /// Ids of the published profiles, as the store knows them.
+    pub published_profiles: Vec<String>,
+}
+
+/// What all requests share.
+pub struct Bridge {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) policy: Policy,
+    pub(super) keys: Keys,
+    pub(super) work: Work,
+    pub(super) desk: Desk,
+    pub(super) rates: Rates,
+    pub(super) held: Held,
+    pub(super) sightings: Sightings,
+    pub(super) journal: Journal,
+    /// Counters of requests and items.
+    pub metrics: Metrics,
+    /// Counters of connections.
+    pub tally: Arc<Tally>,
+    store_sound: AtomicBool,
+    identity_sound: AtomicBool,
+}
+
+impl Bridge {
+    /// Reads keys and catalogue for the first time. `legacy` are the keys of the environment.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn open(
+        store: Arc<dyn Store>,
+        policy: Policy,
+        legacy: Vec<Key>,
+        journal: Journal,
+    ) -> Result<(Arc<Self>, Writers), StoreError> {
+        let keys = Keys::load(store.clone(), legacy).await?;
+        let work = Work::new(store.clone());
+        work.current().await?;
+        let (desk, writers) = Desk::open(&store);
+        let bridge = Self {
+            rates: Rates::new(policy.items_per_second),
+            store,
+            policy,
+            keys,
+            work,
+            desk,
+            held: Held::default(),
+            sightings: Sightings::default(),
+            journal,
+            metrics: Metrics::default(),
+            tally: Arc::default(),
+            store_sound: AtomicBool::new(true),
+            identity_sound: AtomicBool::new(true),
+        };
+        Ok((Arc::new(bridge), writers))
+    }
+
+    /// How many keys can be used now.
+    pub fn usable_keys(&self) -> usize {
+        self.keys.ring().usable(Utc::now())
+    }
+
+    /// Why the bridge is not ready, or nothing.
+    pub fn unready(&self) -> Option<&'static str> {
+        if !self.store_sound.load(Ordering::Relaxed) {
+            Some("the database does not answer")
+        } else if !self.keys.are_sound() {
+            Some("the keys cannot be read again")
+        } else if !self.identity_sound.load(Ordering::Relaxed) {
+            Some("the certificate on disk cannot be used")
+        } else {
+            None
+        }
+    }
+
+    /// Everything that is counted, in Prometheus' text format.
+    pub fn metrics_text(&self) -> String {
+        let now = Now {
+            waiting: self.desk.waiting(),
+            held_bytes: self.held.bytes(),
+            keys: self.usable_keys(),
+            ready: self.unready().is_none(),
+        };
+        self.metrics.text(&self.tally, &now)
+    }
+
+    /// Keeps what all requests share up to date until `stop` is cancelled.
+    pub async fn tend(self: Arc<Self>, identity: Option<Arc<Identity>>, stop: CancellationToken) {
+        while stop.run_until_cancelled(tokio::time::sleep(TICK)).await.is_some() {
+            self.tick(identity.as_deref()).await;
+        }
+        if let Err(error) = self.sightings.flush(&*self.store).await {
+            self.warn("sightings", &error.to_string());
+        }
+    }
+
+    async fn tick(&self, identity: Option<&Identity>) {
+        if let Err(error) = self.keys.reload().await {
+            self.warn("keys", &error.to_string());
+        }
+        let work = self.work.current().await;
+        self.store_sound.store(work.is_ok(), Ordering::Relaxed);
+        if let Err(error) = work {
+            self.warn("store", &error.to_string());
+        }
+        if let Err(error) = self.sightings.flush(&*self.store).await {
+            self.warn("sightings", &error.to_string());
+        }
+        let Some(identity) = identity else { return };
+        let looked = identity.reload();
+        self.identity_sound.store(looked.is_ok(), Ordering::Relaxed);
+        match looked {
+            Ok(Reloaded::Same) => {}
+            Ok(Reloaded::New) => {
+                self.journal.say(Level::Info, "certificate", json!({"message": "read again"}));
+            }
+            Err(error) => self.warn("certificate", &error.to_string()),
+        }
+    }
+
+    pub(super) fn warn(&self, what: &'static str, message: &str) {
+        self.journal.say_seldom(Level::Warn, what, json!({ "message": message }));
+    }
+}

@@ -1,0 +1,163 @@
+//! A request's body on its way in: bounded in size, in time, and in what all bodies together may hold. What it says is
+//! `body`.
+
+use super::refusal::Refusal;
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::HeaderMap;
+use hyper::body::{Body, Incoming};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::time::{Instant, timeout, timeout_at};
+
+/// How long a body may pause.
+const IDLE: Duration = Duration::from_secs(5);
+/// How long a body may take.
+const TOTAL: Duration = Duration::from_secs(20);
+/// How much of a body is read that nobody wants, so that its sender sees the answer.
+const DRAIN_BYTES: usize = 1 << 20;
+/// How long that may take.
+const DRAIN_TIME: Duration = Duration::from_secs(2);
+
+/// What all bodies together may hold, bytes.
+const ALL_BODIES: usize = 48 << 20;
+
+/// How many bytes of bodies are held now.
+#[derive(Debug, Clone, Default)]
+pub struct Held(Arc<AtomicUsize>);
+
+impl Held {
+    /// The number.
+    pub fn bytes(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A body in memory; its bytes count until this is dropped.
+pub struct Taken {
+    /// The body.
+    pub bytes: Bytes,
+    _share: Share,
+}
+
+struct Share {
+    held: Held,
+    bytes: usize,
+}
+
+impl Share {
+    /// Whether there is room for so many more.
+    fn grow(&mut self, more: usize) -> bool {
+        let before = self.held.0.fetch_add(more, Ordering::Relaxed);
+        self.bytes += more;
+        before + more <= ALL_BODIES
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.held.0.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// Looks whether the body is JSON as it is.
+///
+/// # Errors
+/// 415 for any encoding and for any other type. A body without a type is taken for JSON.
+pub fn check_type(headers: &HeaderMap) -> Result<(), Refusal> {
+    let encoded = headers.get_all(CONTENT_ENCODING).iter().any(|value| {
+        !value.as_bytes().trim_ascii().is_empty()
+            && !value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity")
+    });
+    if encoded {
+        let why = "the body has a Content-Encoding: send JSON as it is, not compressed";
+        return Err(Refusal::new(415, "content_encoding", why));
+    }
+    let Some(kind) = headers.get(CONTENT_TYPE) else { return Ok(()) };
+    let kind = kind.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    if kind.eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    let why = "the body must be JSON, with the header Content-Type: application/json";
+    Err(Refusal::new(415, "content_type", why))
+}
+
+/// Reads a whole body.
+///
+/// # Errors
+/// 413 beyond `limit` bytes, 408 where it comes too slowly, 400 where it breaks off or its framing is no HTTP, 503 where
+/// all bodies together are too large for now.
+pub async fn whole(body: Incoming, limit: usize, held: &Held) -> Result<Taken, Refusal> {
+    let too_large = || {
+        Refusal::new(413, "too_large", format!("the body is too large: at most {limit} bytes are taken here"))
+    };
+    if body.size_hint().lower() > limit as u64 {
+        drain(body).await;
+        return Err(too_large());
+    }
+    let mut body = body;
+    let mut share = Share { held: held.clone(), bytes: 0 };
+    let mut bytes = BytesMut::new();
+    let end = Instant::now() + TOTAL;
+    loop {
+        let frame = timeout_at(end.min(Instant::now() + IDLE), body.frame()).await;
+        let data = match frame {
+            Err(_) => return Err(Refusal::new(408, "body_timeout", "the body did not come in time")),
+            Ok(None) => return Ok(Taken { bytes: bytes.freeze(), _share: share }),
+            Ok(Some(Err(_))) => {
+                let why = "the body broke off, or its length or chunks are not what its head says";
+                return Err(Refusal::new(400, "bad_framing", why));
+            }
+            Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
+        };
+        if bytes.len() + data.len() > limit {
+            drain(body).await;
+            return Err(too_large());
+        }
+        if !share.grow(data.len()) {
+            drop(bytes);
+            drain(body).await;
+            return Err(Refusal::later("overloaded", "too much is being received; post again", 2));
+        }
+        bytes.extend_from_slice(&data);
+    }
+}
+
+/// Reads what is left of a body and forgets it, as far as that is a small matter.
+pub async fn drain(mut body: Incoming) {
+    let emptied = async {
+        let mut left = DRAIN_BYTES;
+        while let Some(Ok(frame)) = body.frame().await {
+            left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+            if left == 0 {
+                break;
+            }
+        }
+    };
+    let _ = timeout(DRAIN_TIME, emptied).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyper::header::HeaderValue;
+
+    #[test]
+    fn json_as_it_is_and_nothing_else() {
+        let check = |name: &'static str, value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, HeaderValue::from_static(value));
+            check_type(&headers).map_err(|refusal| refusal.code)
+        };
+        assert_eq!(check("content-type", "application/json"), Ok(()));
+        assert_eq!(check("content-type", "Application/JSON; charset=utf-8"), Ok(()));
+        assert_eq!(check("content-encoding", "identity"), Ok(()));
+        assert_eq!(check_type(&HeaderMap::new()), Ok(()));
+        assert_eq!(check("content-type", "application/x-www-form-urlencoded"), Err("content_type"));
+        for encoding in ["gzip", "br", "gzip, identity", "x"] {
+            assert_eq!(check("content-encoding", encoding), Err("content_encoding"));
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! What the bridge tells its operator: events, handed to whoever writes them. No event holds a secret, and what outsiders
+//! can cause at will is told once a second at most.
+
+use serde_json::{Map, Value};
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How often an event is told that outsiders can cause.
+const SELDOM: Duration = Duration::from_secs(1);
+
+/// How much an event matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// As it should be.
+    Info,
+    /// Somebody should look.
+    Warn,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// How much it matters.
+    pub level: Level,
+    /// A word for it: `write`, `unauthorized`, `store`.
+    pub what: &'static str,
+    /// What there is to know.
+    pub fields: Map<String, Value>,
+}
+
+/// Who writes events down. Must not block.
+pub type Sink = Box<dyn Fn(Event) + Send + Sync>;
+
+/// Tells events.
+pub struct Journal {
+    sink: Sink,
+    told: Mutex<HashMap<&'static str, (Instant, u64)>>,
+}
+
+impl Journal {
+    /// Tells this sink.
+    pub fn new(sink: Sink) -> Self {
+        Self { sink, told: Mutex::default() }
+    }
+
+    /// Tells an event.
+    pub fn say(&self, level: Level, what: &'static str, fields: Value) {
+        let Value::Object(fields) = fields else { return };
+        (self.sink)(Event { level, what, fields });
+    }
+
+    /// Tells an event, unless its like was told within the last second; the next one says how many were not.
+    pub fn say_seldom(&self, level: Level, what: &'static str, fields: Value) {
+        let unsaid = {
+            let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+            match told.get_mut(what) {
+                Some((at, unsaid)) if at.elapsed() < SELDOM => {
+                    *unsaid += 1;
+                    return;
+                }
+                other => {
+                    let unsaid = other.map_or(0, |(_, unsaid)| *unsaid);
+                    told.insert(what, (Instant::now(), 0));
+                    unsaid
+                }
+            }
+        };
+        let Value::Object(mut fields) = fields else { return };
+        if unsaid > 0 {
+            fields.insert("not_told".to_owned(), unsaid.into());
+        }
+        (self.sink)(Event { level, what, fields });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use std::sync::Arc;
+
+    #[test]
+    fn a_flood_is_told_once() {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let into = told.clone();
+        let journal = Journal::new(Box::new(move |event| into.lock().unwrap().push(event)));
+        for _ in 0..1000 {
+            journal.say_seldom(Level::Warn, "unauthorized", json!({"peer": "a"}));
+        }
+        journal.say_seldom(Level::Warn, "store", json!({}));
+        journal.say(Level::Info, "write", json!({}));
+        let words: Vec<_> = told.lock().unwrap().iter().map(|event| event.what).collect();
+        assert_eq!(words, ["unauthorized", "store", "write"]);
+    }
+}

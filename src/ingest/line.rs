@@ -1,0 +1,116 @@
+//! The bytes of one connection between hyper and the socket. Two things hyper cannot be told are done here: what it answers
+//! by itself to a request that it cannot read (a status without a body) is held back, so that the connection can answer in
+//! the shape of all errors; and a client that reads nothing does not hold an answer for ever.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
+
+/// How long a client may leave an answer unread that no buffer takes.
+const STALL: Duration = Duration::from_secs(20);
+/// The header that every answer of ours has, and none of hyper's own.
+pub const REQUEST_ID: &str = "x-request-id";
+/// How a TLS handshake begins.
+const TLS_HANDSHAKE: u8 = 0x16;
+
+/// A socket, plain or TLS, on its way through hyper.
+pub struct Line<S> {
+    socket: S,
+    stalled: Option<Pin<Box<Sleep>>>,
+    first_byte: Option<u8>,
+    held_back: Option<u16>,
+}
+
+impl<S> Line<S> {
+    /// A line that nothing has passed yet.
+    pub fn new(socket: S) -> Self {
+        Self { socket, stalled: None, first_byte: None, held_back: None }
+    }
+
+    /// The status of an answer that hyper gave by itself, which the client has not seen.
+    pub fn held_back(&self) -> Option<u16> {
+        self.held_back
+    }
+
+    /// What was polled; an error once nothing has left for too long.
+    fn in_time<T>(&mut self, cx: &mut Context<'_>, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if polled.is_ready() {
+            self.stalled = None;
+            return polled;
+        }
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(STALL)));
+        stalled.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    /// Whether the client began with a TLS handshake.
+    pub fn spoke_tls(&self) -> bool {
+        self.first_byte == Some(TLS_HANDSHAKE)
+    }
+}
+
+/// The status of an answer that is not one of ours, where these bytes begin one.
+fn foreign_status(bytes: &[u8]) -> Option<u16> {
+    let status = bytes.strip_prefix(b"HTTP/1.")?.get(2..5)?;
+    let ours = bytes.windows(REQUEST_ID.len()).any(|part| part.eq_ignore_ascii_case(REQUEST_ID.as_bytes()));
+    let status: u16 = std::str::from_utf8(status).ok()?.parse().ok()?;
+    (status >= 400 && !ours).then_some(status)
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Line<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = into.filled().len();
+        let polled = Pin::new(&mut self.socket).poll_read(cx, into);
+        if self.first_byte.is_none() {
+            self.first_byte = into.filled().get(before).copied();
+        }
+        polled
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Line<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if let Some(status) = foreign_status(bytes) {
+            self.held_back = Some(status);
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        let polled = Pin::new(&mut self.socket).poll_write(cx, bytes);
+        self.in_time(cx, polled)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.socket).poll_flush(cx);
+        self.in_time(cx, polled)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_errors_of_hyper_itself_are_held_back() {
+        assert_eq!(foreign_status(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n"), Some(400));
+        assert_eq!(foreign_status(b"HTTP/1.0 431 Too\r\n\r\n"), Some(431));
+        for passes in [
+            &b"HTTP/1.1 100 Continue\r\n\r\n"[..],
+            b"HTTP/1.1 401 Unauthorized\r\nX-Request-Id: 01A\r\n\r\n",
+            b"HTTP/1.1 4",
+            b"{\"error\":",
+            b"",
+        ] {
+            assert_eq!(foreign_status(passes), None);
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Accepts connections, as many as allowed, and sees each to its end. Nothing that one client does holds the next one:
+//! handshakes and requests run in tasks of their own.
+
+use super::answer;
+use super::connection::{Service, speak};
+use super::refusal::Refusal;
+use super::tls::Identity;
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+/// Connections that may wait to be accepted.
+const ACCEPT_QUEUE: u32 = 4096;
+/// How long to wait when the system has no connection to give (too many open files).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How many connections there may be, and how slow they may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConnectionLimits {
+    /// At the same time.
+    pub total: usize,
+    /// At the same time from one address. Loopback is not counted: a proxy is there.
+    pub per_address: usize,
+    /// For a TLS handshake.
+    pub handshake: Duration,
+    /// For the head of a request, from the first moment in which one could come.
+    pub head: Duration,
+    /// For requests that run when it ends.
+    pub grace: Duration,
+}
+
+impl Default for ConnectionLimits {
+    fn default() -> Self {
+        Self {
+            total: 8192,
+            per_address: 256,
+            handshake: Duration::from_secs(10),
+            head: Duration::from_secs(10),
+            grace: Duration::from_secs(15),
+        }
+    }
+}
+
+/// What a listener has done, for metrics.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// Connections open now.
+    pub open: AtomicUsize,
+    /// Connections accepted.
+    pub accepted: AtomicUsize,
+    /// Connections turned away because there were too many.
+    pub turned_away: AtomicUsize,
+    /// TLS handshakes that failed or took too long.
+    pub failed_handshakes: AtomicUsize,
+}
+
+/// Listens on an address; port 0 takes a free one. Needs a Tokio runtime.
+///
+/// # Errors
+/// The operating system's, where the address is taken or not this machine's.
+pub fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(ACCEPT_QUEUE)
+}
+
+/// A listener with all that its connections share.
+pub struct Server {
+    /// How many and how slow.
+    pub limits: ConnectionLimits,
+    /// TLS, where it is spoken.
+    pub identity: Option<Arc<Identity>>,
+    /// What answers.
+    pub service: Service,
+    /// What was done.
+    pub tally: Arc<Tally>,
+}
+
+impl Server {
+    /// Accepts until `stop` is cancelled, then gives running requests the grace of the limits. The number of connections
+    /// that had to be cut.
+    pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> usize {
+        let places = Arc::new(Places::default());
+        let mut connections = JoinSet::new();
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                Some(_) = connections.join_next() => {}
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, peer)) => self.receive(stream, peer, &places, &mut connections, &stop),
+                    // One connection failed, or there are too many open files: the server lives on.
+                    Err(_) => sleep(ACCEPT_PAUSE).await,
+                },
+            }
+        }
+        drop(listener);
+        let drained = async { while connections.join_next().await.is_some() {} };
+        let _ = timeout(self.limits.grace, drained).await;
+        let cut = connections.len();
+        connections.shutdown().await;
+        cut
+    }
+
+    fn receive(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        places: &Arc<Places>,
+        connections: &mut JoinSet<()>,
+        stop: &CancellationToken,
+    ) {
+        self.tally.accepted.fetch_add(1, Ordering::Relaxed);
+        let Some(place) = places.take(peer.ip(), &self.limits, &self.tally) else {
+            self.tally.turned_away.fetch_add(1, Ordering::Relaxed);
+            if self.identity.is_none() {
+                let full = Refusal::later("too_many_connections", "too many connections", 2);
+                // As much as a new socket takes at once; nobody waits for this client.
+                let _ = stream.try_write(&answer::raw(&full));
+            }
+            return;
+        };
+        // An answer must not wait for the acknowledgement of the one before.
+        let _ = stream.set_nodelay(true);
+        let (service, limits, stop) = (self.service.clone(), self.limits, stop.clone());
+        let (identity, tally) = (self.identity.clone(), self.tally.clone());
+        connections.spawn(async move {
+            let _place = place;
+            let Some(identity) = identity else {
+                return speak(stream, peer, service, limits.head, stop).await;
+            };
+            match timeout(limits.handshake, identity.acceptor().accept(stream)).await {
+                Ok(Ok(stream)) => speak(stream, peer, service, limits.head, stop).await,
+                _ => {
+                    tally.failed_handshakes.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        });
+    }
+}
+
+/// How many connections there are, in all and by address.
+#[derive(Default)]
+struct Places(Mutex<HashMap<IpAddr, usize>>);
+
+/// A connection's place; dropping it gives it back.
+struct Place {
+    places: Arc<Places>,
+    tally: Arc<Tally>,
+    address: IpAddr,
+}
+
+impl Places {
+    fn take(
+        self: &Arc<Self>,
+        address: IpAddr,
+        limits: &ConnectionLimits,
+        tally: &Arc<Tally>,
+    ) -> Option<Place> {
+        let address = address.to_canonical();
+        if tally.open.load(Ordering::Relaxed) >= limits.total {
+            return None;
+        }
+        let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = places.entry(address).or_default();
+        if *taken >= limits.per_address && !address.is_loopback() {
+            return None;
+        }
+        *taken += 1;
+        tally.open.fetch_add(1, Ordering::Relaxed);
+        Some(Place { places: self.clone(), tally: tally.clone(), address })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.tally.open.fetch_sub(1, Ordering::Relaxed);
+        let mut places = self.places.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = places.get_mut(&self.address).map(|taken| {
+            *taken = taken.saturating_sub(1);
+            *taken
+        });
+        if left == Some(0) {
+            places.remove(&self.address);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_its_share_and_gives_it_back() {
+        let (places, tally) = (Arc::new(Places::default()), Arc::new(Tally::default()));
+        let limits = ConnectionLimits { total: 4, per_address: 2, ..ConnectionLimits::default() };
+        let take = |address: &str| places.take(address.parse().unwrap(), &limits, &tally);
+        let first = take("192.0.2.1");
+        let second = take("::ffff:192.0.2.1");
+        assert!(first.is_some() && second.is_some() && take("192.0.2.1").is_none());
+        drop(first);
+        assert!(take("192.0.2.1").is_some());
+        let proxy: Vec<_> = (0..3).map(|_| take("127.0.0.1")).collect();
+        assert!(proxy.iter().all(Option::is_some) && take("192.0.2.2").is_none());
+        drop((second, proxy));
+        assert!(places.0.lock().unwrap().is_empty());
+        assert_eq!(tally.open.load(Ordering::Relaxed), 0);
+    }
+}

@@ -1,0 +1,168 @@
+//! What the bridge counts, and Prometheus text of it. Labels are our own words alone: nothing that somebody sends can
+//! become one.
+
+use super::listener::Tally;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// Upper ends of the classes of answer times, seconds.
+const CLASSES: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.0, 10.0];
+
+/// What became of one item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ItemFate {
+    /// A new row.
+    Stored,
+    /// A row that was there.
+    Duplicate,
+    /// A run of a model that is not enabled.
+    NotEnabled,
+    /// The same id with other content.
+    Conflict,
+    /// No run, failure or list that can be kept, or not this key's.
+    Refused,
+    /// The store could not take it now.
+    Unavailable,
+}
+
+impl ItemFate {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ItemFate::Stored => "stored",
+            ItemFate::Duplicate => "duplicate",
+            ItemFate::NotEnabled => "not_enabled",
+            ItemFate::Conflict => "conflict",
+            ItemFate::Refused => "refused",
+            ItemFate::Unavailable => "unavailable",
+        }
+    }
+}
+
+/// All counters.
+#[derive(Default)]
+pub struct Metrics {
+    answers: Mutex<BTreeMap<(&'static str, u16), u64>>,
+    items: Mutex<BTreeMap<ItemFate, u64>>,
+    classes: [AtomicU64; CLASSES.len()],
+    answer_nanos: AtomicU64,
+    answered: AtomicU64,
+}
+
+/// What is read at the moment of the scrape.
+pub struct Now {
+    /// Posts that wait to be written.
+    pub waiting: usize,
+    /// Bytes of bodies held.
+    pub held_bytes: usize,
+    /// Keys that can be used.
+    pub keys: usize,
+    /// Whether the bridge is ready.
+    pub ready: bool,
+}
+
+impl Metrics {
+    /// One request was answered.
+    pub fn answered(&self, route: &'static str, status: u16, took: Duration) {
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        *answers.entry((route, status)).or_default() += 1;
+        let class = CLASSES.iter().position(|end| took.as_secs_f64() <= *end);
+        if let Some(counter) = class.and_then(|class| self.classes.get(class)) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        self.answer_nanos.fetch_add(nanos, Ordering::Relaxed);
+        self.answered.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One item met its fate.
+    pub fn item(&self, fate: ItemFate) {
+        let mut items = self.items.lock().unwrap_or_else(PoisonError::into_inner);
+        *items.entry(fate).or_default() += 1;
+    }
+
+    /// How many items met this fate so far.
+    pub fn items(&self, fate: ItemFate) -> u64 {
+        self.items.lock().unwrap_or_else(PoisonError::into_inner).get(&fate).copied().unwrap_or_default()
+    }
+
+    /// Everything, in Prometheus' text format.
+    pub fn text(&self, tally: &Tally, now: &Now) -> String {
+        let mut out = String::new();
+        family(&mut out, "requests_total", "counter", "Answers by route and status");
+        for ((route, status), count) in &*self.answers.lock().unwrap_or_else(PoisonError::into_inner) {
+            let _ = writeln!(out, "{P}requests_total{{route=\"{route}\",status=\"{status}\"}} {count}");
+        }
+        family(&mut out, "items_total", "counter", "Posted items by what became of them");
+        for (fate, count) in &*self.items.lock().unwrap_or_else(PoisonError::into_inner) {
+            let _ = writeln!(out, "{P}items_total{{fate=\"{}\"}} {count}", fate.as_str());
+        }
+        self.write_times(&mut out);
+        let accepted = tally.accepted.load(Ordering::Relaxed);
+        let turned_away = tally.turned_away.load(Ordering::Relaxed);
+        let failed = tally.failed_handshakes.load(Ordering::Relaxed);
+        for (name, kind, help, value) in [
+            ("connections", "gauge", "Connections open", tally.open.load(Ordering::Relaxed)),
+            ("connections_total", "counter", "Connections accepted", accepted),
+            ("connections_turned_away_total", "counter", "Connections beyond the limits", turned_away),
+            ("handshakes_failed_total", "counter", "TLS handshakes that failed", failed),
+            ("waiting_posts", "gauge", "Posts that wait to be written", now.waiting),
+            ("held_bytes", "gauge", "Bytes of bodies in memory", now.held_bytes),
+            ("usable_keys", "gauge", "Keys that can be used", now.keys),
+            ("ready", "gauge", "1 where posts can be stored", usize::from(now.ready)),
+        ] {
+            family(&mut out, name, kind, help);
+            let _ = writeln!(out, "{P}{name} {value}");
+        }
+        out
+    }
+
+    fn write_times(&self, out: &mut String) {
+        family(out, "answer_seconds", "histogram", "From the end of the head to the answer");
+        let mut sum = 0;
+        for (end, counter) in CLASSES.iter().zip(&self.classes) {
+            sum += counter.load(Ordering::Relaxed);
+            let _ = writeln!(out, "{P}answer_seconds_bucket{{le=\"{end}\"}} {sum}");
+        }
+        let all = self.answered.load(Ordering::Relaxed);
+        let seconds = Duration::from_nanos(self.answer_nanos.load(Ordering::Relaxed)).as_secs_f64();
+        let _ = writeln!(out, "{P}answer_seconds_bucket{{le=\"+Inf\"}} {all}");
+        let _ = writeln!(out, "{P}answer_seconds_sum {seconds}\n{P}answer_seconds_count {all}");
+    }
+}
+
+/// How every name begins.
+const P: &str = "llmbench_ingest_";
+
+fn family(out: &mut String, name: &str, kind: &str, help: &str) {
+    let _ = writeln!(out, "# HELP {P}{name} {help}\n# TYPE {P}{name} {kind}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_is_whole() {
+        let metrics = Metrics::default();
+        metrics.answered("/ingest", 200, Duration::from_millis(3));
+        metrics.answered("/ingest", 200, Duration::from_secs(60));
+        metrics.item(ItemFate::Stored);
+        let now = Now { waiting: 1, held_bytes: 2, keys: 3, ready: true };
+        let text = metrics.text(&Tally::default(), &now);
+        for line in [
+            "llmbench_ingest_requests_total{route=\"/ingest\",status=\"200\"} 2",
+            "llmbench_ingest_items_total{fate=\"stored\"} 1",
+            "llmbench_ingest_answer_seconds_bucket{le=\"0.005\"} 1",
+            "llmbench_ingest_answer_seconds_bucket{le=\"+Inf\"} 2",
+            "llmbench_ingest_ready 1",
+        ] {
+            assert!(text.lines().any(|one| one == line), "{line}\n{text}");
+        }
+        let named = text.lines().filter(|line| line.starts_with("# TYPE")).count();
+        assert_eq!(named, text.lines().filter(|line| line.starts_with("# HELP")).count());
+    }
+}

@@ -1,0 +1,151 @@
+//! Keys of remote runners for people and programs. A key itself is here only at the moment when it was made.
+
+use super::grid::{self, Column};
+use super::{json as document, stored, text, view::View};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// The name and version of the list's form; described by `docs/schema/ingest_keys.schema.json`.
+pub const SCHEMA: &str = "llmbench.ingest_keys/1";
+/// The same of the form of a new key.
+pub const NEW_SCHEMA: &str = "llmbench.ingest_key.new/1";
+
+/// A key. The names of its fields are those of JSON.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[allow(missing_docs, reason = "the names are the schema's")]
+pub struct Row {
+    pub id: String,
+    pub name: String,
+    pub state: String,
+    /// `None` is all of them.
+    pub providers: Option<Vec<String>>,
+    pub actions: Vec<String>,
+    #[serde(serialize_with = "maybe_instant")]
+    pub not_before: Option<DateTime<Utc>>,
+    #[serde(serialize_with = "maybe_instant")]
+    pub not_after: Option<DateTime<Utc>>,
+    #[serde(serialize_with = "instant")]
+    pub created_at: DateTime<Utc>,
+    pub created_by: String,
+    #[serde(serialize_with = "maybe_instant")]
+    pub revoked_at: Option<DateTime<Utc>>,
+    pub revoked_by: Option<String>,
+    #[serde(serialize_with = "maybe_instant")]
+    pub last_used_at: Option<DateTime<Utc>>,
+}
+
+fn instant<S: serde::Serializer>(at: &DateTime<Utc>, out: S) -> Result<S::Ok, S::Error> {
+    document::time(*at).serialize(out)
+}
+
+fn maybe_instant<S: serde::Serializer>(at: &Option<DateTime<Utc>>, out: S) -> Result<S::Ok, S::Error> {
+    at.map(document::time).serialize(out)
+}
+
+const COLUMNS: [Column; 9] = [
+    Column::new("NAME"),
+    Column::new("ID"),
+    Column::new("STATE"),
+    Column::new("PROVIDERS").free(),
+    Column::new("ALLOWS").rank(3).free(),
+    Column::new("USED").rank(1),
+    Column::new("ENDS").rank(2),
+    Column::new("MADE").rank(4),
+    Column::new("BY").rank(5),
+];
+
+/// The table, no wider than the terminal where somebody looks at one.
+pub fn table(rows: &[Row], view: &View) -> String {
+    let time = |at: Option<DateTime<Utc>>, without: &str| {
+        at.map_or_else(|| without.to_owned(), |at| stored::short_time(at, view.zone))
+    };
+    let cells = |row: &Row| {
+        let providers = row.providers.as_ref().map_or_else(|| "all".to_owned(), |names| names.join(","));
+        vec![
+            text::escape(&row.name),
+            text::escape(&row.id),
+            row.state.clone(),
+            text::escape(&providers),
+            row.actions.join(","),
+            time(row.last_used_at, "never"),
+            time(row.revoked_at.or(row.not_after), "-"),
+            time(Some(row.created_at), ""),
+            text::escape(&row.created_by),
+        ]
+    };
+    let cells: Vec<Vec<String>> = rows.iter().map(cells).collect();
+    grid::lines(&COLUMNS, &cells, view.limit(), view.terminal.unicode).join("\n") + "\n"
+}
+
+/// Keys for programs.
+pub fn document(rows: &[Row]) -> Value {
+    json!({"schema": SCHEMA, "keys": rows})
+}
+
+/// A new key for programs; the only document that holds one.
+pub fn new_document(row: &Row, key: &str) -> Value {
+    json!({"schema": NEW_SCHEMA, "key": key, "about": row})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::schema_check::violations;
+    use super::super::snapshots::{assert_picture, view};
+    use super::*;
+    use chrono::TimeDelta;
+
+    fn rows() -> Vec<Row> {
+        let now = DateTime::parse_from_rfc3339("2026-11-23T12:00:00Z").unwrap().to_utc();
+        let live = Row {
+            id: "3fQx81kZpA".into(),
+            name: "aws-frankfurt".into(),
+            state: "live".into(),
+            providers: Some(vec!["bedrock".into(), "forged\nrow \u{1b}[31m\u{202e}".into()]),
+            actions: ["ingest", "error", "catalog", "config"].map(str::to_owned).to_vec(),
+            not_before: None,
+            not_after: Some(now + TimeDelta::days(90)),
+            created_at: now - TimeDelta::days(2),
+            created_by: "ann@ops.example".into(),
+            revoked_at: None,
+            revoked_by: None,
+            last_used_at: Some(now - TimeDelta::minutes(3)),
+        };
+        let revoked = Row {
+            id: "Zz09aaBBcc".into(),
+            state: "revoked".into(),
+            providers: None,
+            actions: vec!["config".into()],
+            revoked_at: Some(now),
+            revoked_by: Some("bob@ops".into()),
+            last_used_at: None,
+            ..live.clone()
+        };
+        vec![live, revoked]
+    }
+
+    #[test]
+    fn keys_at_every_width() {
+        for columns in [80, 140] {
+            assert_picture(&format!("ingest_keys_{columns}"), &table(&rows(), &view(columns, false, false)));
+        }
+        for columns in 60..160 {
+            let shown = table(&rows(), &view(columns, false, false));
+            assert_eq!(shown.lines().count(), 3);
+            assert!(!shown.contains(['\u{1b}', '\u{202e}']));
+            assert_eq!(shown.lines().find(|line| text::width(line) > columns), None, "at {columns}");
+        }
+    }
+
+    #[test]
+    fn documents_are_as_the_schema_says() {
+        let schema: Value =
+            serde_json::from_str(include_str!("../../docs/schema/ingest_keys.schema.json")).unwrap();
+        let parse = |document: Value| serde_json::from_str::<Value>(&document.to_string()).unwrap();
+        assert_eq!(violations(&schema, &parse(document(&rows()))), Vec::<String>::new());
+        let new = parse(new_document(&rows()[0], "lb_x_y"));
+        assert_eq!((&new["schema"], &new["key"]), (&json!(NEW_SCHEMA), &json!("lb_x_y")));
+        let about = json!({"schema": SCHEMA, "keys": [new["about"]]});
+        assert_eq!(violations(&schema, &about), Vec::<String>::new());
+    }
+}

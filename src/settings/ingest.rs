@@ -1,0 +1,45 @@
+//! The keys of the predecessor's runners, from the environment. Keys with names are kept in the store.
+
+use super::{Env, SettingsError};
+use crate::domain::names::{INGEST_API_KEY, RUNNER_CONFIG_TOKEN};
+use crate::domain::secret::Secret;
+
+/// The pair of keys that the predecessor's bridge knew.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LegacyKeys {
+    /// `INGEST_API_KEY`: posts results, errors and lists.
+    pub ingest: Option<Secret>,
+    /// `RUNNER_CONFIG_TOKEN`: reads the work list.
+    pub config: Option<Secret>,
+}
+
+/// The pair, as far as it is set.
+///
+/// # Errors
+/// [`SettingsError::Value`] where one of them could not be sent in a header, without repeating it.
+pub fn legacy_keys(env: &Env) -> Result<LegacyKeys, SettingsError> {
+    let key = |name: &str| {
+        let read = env.get(name).map(Secret::key).transpose();
+        read.map_err(|bad| SettingsError::Value {
+            what: "key of the bridge".to_owned(),
+            source_name: format!("environment variable {name}"),
+            reason: bad.to_string(),
+        })
+    };
+    Ok(LegacyKeys { ingest: key(INGEST_API_KEY)?, config: key(RUNNER_CONFIG_TOKEN)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_no_header_can_carry_is_named_and_not_shown() {
+        let env = Env::from_pairs([(INGEST_API_KEY, "abc"), (RUNNER_CONFIG_TOKEN, "")]);
+        let keys = legacy_keys(&env).unwrap();
+        assert_eq!((keys.ingest.as_ref().map(Secret::expose), keys.config), (Some("abc"), None));
+        let said = legacy_keys(&Env::from_pairs([(RUNNER_CONFIG_TOKEN, "canary key")])).unwrap_err();
+        let said = said.to_string();
+        assert!(said.contains(RUNNER_CONFIG_TOKEN) && !said.contains("canary"), "{said}");
+    }
+}

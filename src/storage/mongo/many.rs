@@ -1,0 +1,232 @@
+//! Many rows at once, each under its `_id` and at most once: a few commands instead of some for each row, and what is
+//! derived from rows once for each model and kind of error. As safe to repeat as one row is.
+
+use super::errors::{self, Trouble};
+use super::updates::{self, Answer};
+use super::{Shared, bson, derive, record};
+use crate::storage::document::{Place, Row};
+use crate::storage::{MongoUri, Recorded, StoreError};
+use mongodb::bson::{Document, doc};
+use mongodb::options::ReadConcern;
+use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::Arc;
+use tokio::task::JoinSet;
+
+/// Rows in one command.
+const ROWS: usize = 200;
+
+/// Bytes in one command, about; a server takes 16 MiB.
+const BYTES: usize = 8 * 1024 * 1024;
+
+/// Commands under way at once: while one waits for the journal, another is written.
+const COMMANDS: usize = 4;
+
+type Kept = Result<Recorded, StoreError>;
+
+/// Keeps rows and brings up to date what follows from them. An answer for each, in their order.
+pub async fn record_all(shared: &Arc<Shared>, rows: Vec<Row>, uri: &MongoUri) -> Vec<Kept> {
+    let rows = Arc::new(rows);
+    let mut answers: Vec<Option<Kept>> = rows.iter().map(|_| None).collect();
+    let mut waiting = portions(&rows).into_iter();
+    let mut under_way = JoinSet::new();
+    loop {
+        while under_way.len() < COMMANDS
+            && let Some(portion) = waiting.next()
+        {
+            let (shared, rows, uri) = (Arc::clone(shared), Arc::clone(&rows), uri.clone());
+            under_way.spawn(async move {
+                let kept = keep(&shared, &rows, &portion, &uri).await;
+                portion.into_iter().zip(kept).collect::<Vec<_>>()
+            });
+        }
+        match under_way.join_next().await {
+            None => break,
+            Some(Ok(kept)) => kept.into_iter().for_each(|(place, kept)| answers[place] = Some(kept)),
+            // The driver has panicked: what became of these rows is not known.
+            Some(Err(_)) => {}
+        }
+    }
+    let lost = || StoreError::Broken(format!("the call to {uri} ended without an answer"));
+    let answers = answers.into_iter().map(|kept| kept.unwrap_or_else(|| Err(lost()))).collect();
+    derived(shared, &rows, answers, uri).await
+}
+
+/// The places of rows that go out together: of one collection, and not too many.
+fn portions(rows: &[Row]) -> Vec<Vec<usize>> {
+    let mut portions = Vec::new();
+    for home in [Place::Published, Place::Probe, Place::Errors] {
+        let (mut portion, mut bytes) = (Vec::new(), 0);
+        for (place, row) in rows.iter().enumerate().filter(|(_, row)| row.place == home) {
+            let more = row.fields.iter().map(|(name, value)| name.len() + weight(value)).sum::<usize>();
+            if portion.len() == ROWS || !portion.is_empty() && bytes + more > BYTES {
+                portions.push(std::mem::take(&mut portion));
+                bytes = 0;
+            }
+            portion.push(place);
+            bytes += more;
+        }
+        portions.extend((!portion.is_empty()).then_some(portion));
+    }
+    portions
+}
+
+/// About how many bytes a value takes.
+fn weight(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len() + 8,
+        Value::Array(items) => items.iter().map(|item| weight(item) + 4).sum::<usize>() + 8,
+        Value::Object(fields) => {
+            fields.iter().map(|(name, value)| name.len() + weight(value)).sum::<usize>() + 8
+        }
+        _ => 12,
+    }
+}
+
+async fn keep(shared: &Shared, rows: &[Row], portion: &[usize], uri: &MongoUri) -> Vec<Kept> {
+    let rows: Vec<&Row> = portion.iter().map(|place| &rows[*place]).collect();
+    match put(shared, &rows).await.map_err(|trouble| errors::explain(trouble, uri)) {
+        Ok(put) => {
+            let mut kept = Vec::with_capacity(rows.len());
+            for (row, put) in rows.into_iter().zip(put) {
+                kept.push(match put {
+                    Some(recorded) => Ok(recorded),
+                    None => alone(shared, row, uri).await,
+                });
+            }
+            kept
+        }
+        // One of them is too much for the whole command.
+        Err(StoreError::Rejected(_)) if rows.len() > 1 => {
+            let mut kept = Vec::with_capacity(rows.len());
+            for row in rows {
+                kept.push(alone(shared, row, uri).await);
+            }
+            kept
+        }
+        Err(error) => rows.iter().map(|_| Err(error.clone())).collect(),
+    }
+}
+
+/// A row by itself, which says in the driver's words what is wrong with it.
+async fn alone(shared: &Shared, row: &Row, uri: &MongoUri) -> Kept {
+    record::place(shared, row).await.map_err(|trouble| errors::explain(trouble, uri))
+}
+
+/// Puts rows of one collection. `None` for a row that must be looked at by itself: it was refused, or its id was there
+/// already with content that is not its own.
+///
+/// What is new, nearly all, is inserted, which a server does much faster than upserts. An insert that finds its id taken
+/// says nothing about whether a majority has the other row; an upsert of it waits for that (see `record::put`).
+async fn put(shared: &Shared, rows: &[&Row]) -> Result<Vec<Option<Recorded>>, Trouble> {
+    let Some(home) = rows.first().map(|row| row.place) else { return Ok(Vec::new()) };
+    let collection = record::home(shared, home);
+    let ids: Vec<&str> = rows.iter().map(|row| row.text("_id")).collect();
+    let [one, other] = record::others(home);
+    let (one, other) = tokio::try_join!(found(shared, one, &ids), found(shared, other, &ids))?;
+    let elsewhere = |place: &usize| one.contains_key(ids[*place]) || other.contains_key(ids[*place]);
+    let mut kept = vec![None; rows.len()];
+    let sent: Vec<usize> = (0..rows.len()).filter(|place| !elsewhere(place)).collect();
+    if sent.is_empty() {
+        return Ok(kept);
+    }
+    let documents = sent.iter().map(|place| bson::to_document(&rows[*place].fields)).collect();
+    let Answer { refused, unconfirmed, .. } = updates::insert(shared, collection, documents).await?;
+    confirmed(unconfirmed)?;
+    for place in &sent {
+        kept[*place] = Some(Recorded::Stored);
+    }
+    for refused in &refused {
+        kept[sent[refused.place]] = None;
+    }
+    let taken: Vec<usize> =
+        refused.iter().filter(|refused| refused.is_duplicate).map(|refused| sent[refused.place]).collect();
+    if taken.is_empty() {
+        return Ok(kept);
+    }
+    let statements = taken.iter().map(|place| statement(rows[*place])).collect();
+    let answer = updates::send(shared, collection, statements).await?;
+    confirmed(answer.unconfirmed)?;
+    for place in answer.new {
+        kept[taken[place]] = Some(Recorded::Stored);
+    }
+    let matched: Vec<usize> = taken.into_iter().filter(|place| kept[*place].is_none()).collect();
+    let there = found(shared, home, &matched.iter().map(|place| ids[*place]).collect::<Vec<_>>()).await?;
+    for place in matched {
+        let sent = bson::to_document(&rows[place].fields);
+        let same = there.get(ids[place]).is_some_and(|found| record::is_same(found, &sent));
+        kept[place] = same.then_some(Recorded::Duplicate);
+    }
+    Ok(kept)
+}
+
+fn confirmed(unconfirmed: Option<String>) -> Result<(), StoreError> {
+    let text = |why| format!("the rows are not confirmed by a majority: {why}");
+    unconfirmed.map_or(Ok(()), |why| Err(StoreError::Unavailable(text(why))))
+}
+
+/// See `record::put` for why this is no insert.
+fn statement(row: &Row) -> Document {
+    let mut fields = bson::to_document(&row.fields);
+    let id = fields.remove("_id");
+    doc! { "q": { "_id": id }, "u": { "$setOnInsert": fields }, "upsert": true }
+}
+
+/// Rows of a collection by their ids, as a majority has them.
+async fn found(shared: &Shared, place: Place, ids: &[&str]) -> Result<HashMap<String, Document>, Trouble> {
+    let collection = shared.collection(record::home(shared, place));
+    let query = collection.find(doc! { "_id": { "$in": ids } }).read_concern(ReadConcern::majority());
+    let mut cursor = query.await?;
+    let mut found = HashMap::new();
+    while cursor.advance().await? {
+        let row: Document = cursor.deserialize_current()?;
+        found.insert(row.get_str("_id").unwrap_or_default().to_owned(), row);
+    }
+    Ok(found)
+}
+
+/// Derives what follows from the rows that are there. Where that fails, those rows are not done: the next delivery of them
+/// derives again.
+async fn derived(shared: &Arc<Shared>, rows: &[Row], answers: Vec<Kept>, uri: &MongoUri) -> Vec<Kept> {
+    let there: Vec<&Row> =
+        rows.iter().zip(&answers).filter(|(_, kept)| kept.is_ok()).map(|(row, _)| row).collect();
+    let (rollups, health) = tokio::join!(derive::rollups(shared, &there), derive::healths(shared, &there));
+    let said = |trouble: Result<(), Trouble>| trouble.err().map(|trouble| errors::explain(trouble, uri));
+    let (rollups, health) = (said(rollups), said(health));
+    let failed = |row: &Row| {
+        let of_error = rollups.as_ref().filter(|_| row.place == Place::Errors);
+        of_error.or_else(|| health.as_ref().filter(|_| row.moves_health)).cloned()
+    };
+    let settle = |(kept, row): (Kept, &Row)| match failed(row) {
+        Some(error) if kept.is_ok() => Err(error),
+        _ => kept,
+    };
+    answers.into_iter().zip(rows).map(settle).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::samples;
+    use crate::{domain::Outcome, storage::document};
+
+    fn row(id: &str, blob: usize) -> Row {
+        let mut run = samples::run(id, "groq", "m");
+        run.extra.insert("blob".to_owned(), Value::String("x".repeat(blob)));
+        document::row(&Outcome::Success(Box::new(run)), &["cloud-default-v1".to_owned()]).unwrap()
+    }
+
+    #[test]
+    fn portions_are_bounded_and_hold_each_row_once() {
+        let mut rows: Vec<Row> = (0..450).map(|number| row(&number.to_string(), 0)).collect();
+        rows[7].place = Place::Errors;
+        rows.push(row("huge", BYTES));
+        rows.push(row("after", 1));
+        let portions = portions(&rows);
+        let sizes: Vec<usize> = portions.iter().map(Vec::len).collect();
+        assert_eq!(sizes, [200, 200, 49, 1, 1, 1]);
+        let mut all: Vec<usize> = portions.concat();
+        all.sort_unstable();
+        assert!(all.into_iter().eq(0..rows.len()));
+    }
+}

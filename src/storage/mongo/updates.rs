@@ -1,0 +1,82 @@
+//! One `update` or `insert` command for many rows, in every server version's own words, and what became of each row. The
+//! driver's own bulk write needs MongoDB 8.
+
+use super::Shared;
+use super::connect::WRITE_TIMEOUT;
+use super::errors::is_duplicate_code;
+use crate::storage::StoreError;
+use mongodb::bson::{Bson, Document, doc};
+use mongodb::error::Error;
+
+/// What became of the statements of a command, or of the documents of an insert.
+#[derive(Debug, Default)]
+pub struct Answer {
+    /// Places of the updates that made a new row; an insert that is not refused always does.
+    pub new: Vec<usize>,
+    /// Places of those that were refused, and why.
+    pub refused: Vec<Refused>,
+    /// Why a majority has not confirmed what was done.
+    pub unconfirmed: Option<String>,
+}
+
+/// A statement that was refused.
+#[derive(Debug)]
+pub struct Refused {
+    /// Its place.
+    pub place: usize,
+    /// Another writer has put the same key first.
+    pub is_duplicate: bool,
+    /// The server's words.
+    pub why: String,
+}
+
+/// Sends statements (`q`, `u`, `upsert`); one that is refused holds up no other.
+pub async fn send(shared: &Shared, collection: &str, statements: Vec<Document>) -> Result<Answer, Error> {
+    run(shared, doc! { "update": collection, "updates": statements }).await
+}
+
+/// Inserts documents; one that is refused holds up no other.
+pub async fn insert(shared: &Shared, collection: &str, documents: Vec<Document>) -> Result<Answer, Error> {
+    run(shared, doc! { "insert": collection, "documents": documents }).await
+}
+
+async fn run(shared: &Shared, mut command: Document) -> Result<Answer, Error> {
+    let timeout = i32::try_from(WRITE_TIMEOUT.as_millis()).unwrap_or(i32::MAX);
+    command.insert("ordered", false);
+    command.insert("writeConcern", doc! { "w": "majority", "j": true, "wtimeout": timeout });
+    let answer = shared.database.run_command(command).await?;
+    let documents = |name: &str| {
+        let items = answer.get_array(name).map(Vec::as_slice).unwrap_or_default();
+        items.iter().filter_map(Bson::as_document).collect::<Vec<_>>()
+    };
+    let place = |item: &Document| usize::try_from(item.get_i32("index").ok()?).ok();
+    let refused = |item: &Document| {
+        let is_duplicate = item.get_i32("code").is_ok_and(is_duplicate_code);
+        Some(Refused { place: place(item)?, is_duplicate, why: words(item) })
+    };
+    Ok(Answer {
+        new: documents("upserted").into_iter().filter_map(place).collect(),
+        refused: documents("writeErrors").into_iter().filter_map(refused).collect(),
+        unconfirmed: answer.get_document("writeConcernError").ok().map(words),
+    })
+}
+
+impl Answer {
+    /// What stands against the rows being there: nothing but keys that another writer has put first is in order.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: a repetition may go through.
+    pub fn check(&self, what: &str) -> Result<(), StoreError> {
+        let refused = self.refused.iter().find(|refused| !refused.is_duplicate).map(|refused| &refused.why);
+        match refused.or(self.unconfirmed.as_ref()) {
+            None => Ok(()),
+            Some(why) => Err(StoreError::Unavailable(format!(
+                "the row is stored, but {what} could not be brought up to date: {why}"
+            ))),
+        }
+    }
+}
+
+fn words(error: &Document) -> String {
+    error.get_str("errmsg").unwrap_or("no reason given").to_owned()
+}

@@ -1,0 +1,97 @@
+//! What a bridge keeps for runners that may not see the database: runs and failures as they were posted, every field of
+//! them, under an id that makes a repetition harmless. How a post becomes a row is [`posted`]; who may post is the
+//! bridge's, and what providers list goes through [`Listings`](super::Listings).
+
+pub mod posted;
+
+use crate::storage::{Recorded, StoreError};
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+pub use posted::{Flaw, OWN_FIELDS, listing};
+use serde_json::{Map, Value};
+
+/// Which of the two a posted document is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PostKind {
+    /// A benchmark result.
+    Run,
+    /// A failed attempt.
+    Failure,
+}
+
+/// Who sent something and when, as the server knows it: nothing that a client says changes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamps {
+    /// When it came, by the server's clock.
+    pub received_at: DateTime<Utc>,
+    /// The id of the key that it came under.
+    pub key_id: String,
+    /// Whom that key was given to.
+    pub runner: String,
+}
+
+/// One posted run or failure.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Posted {
+    /// Which of the two.
+    pub kind: PostKind,
+    /// All fields as they were posted, unknown ones too. Times without a zone are UTC.
+    pub document: Map<String, Value>,
+    /// The attempt's id, where the runner gives one. Without it the id follows from who, what and when, so that the same
+    /// post twice is one row. A field `_id` of the document is never it.
+    pub id: Option<String>,
+    /// Who and when.
+    pub stamps: Stamps,
+}
+
+/// A remote runner was heard of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sighting {
+    /// Whom the key was given to; the component is `runner:<runner>`.
+    pub runner: String,
+    /// When, by the server's clock.
+    pub seen_at: DateTime<Utc>,
+    /// When a row of it was last stored; `None` leaves what was known.
+    pub stored_at: Option<DateTime<Utc>>,
+    /// Its program, `llmbench/0.1.0`; `None` leaves what was known, as below.
+    pub version: Option<String>,
+    /// Its clock minus the server's, seconds.
+    pub clock_offset_seconds: Option<f64>,
+    /// Rows that wait on its side.
+    pub backlog: Option<u64>,
+}
+
+impl Sighting {
+    /// The name of its heartbeat.
+    pub fn component(&self) -> String {
+        format!("{RUNNER}{}", self.runner)
+    }
+
+    /// What it says beside the times, under the names in the heartbeat's details.
+    pub fn said(&self) -> Map<String, Value> {
+        let said = [
+            ("version", self.version.clone().map(Value::from)),
+            ("clock_offset_seconds", self.clock_offset_seconds.map(Value::from)),
+            ("backlog", self.backlog.map(Value::from)),
+        ];
+        said.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+    }
+}
+
+/// How the components of remote runners begin.
+pub const RUNNER: &str = "runner:";
+
+/// What a bridge writes.
+#[async_trait]
+pub trait Received: Send + Sync {
+    /// Keeps posts, durably, each under its id: at most one row an id, however often and however many at once. The answers
+    /// are in the order of the posts. A post that is refused leaves nothing and holds up no other.
+    ///
+    /// # Errors
+    /// For each post: [`StoreError::Rejected`] with the field's name where it is no run or failure,
+    /// [`StoreError::Conflict`] where its id is stored with other content, the others where the store cannot work.
+    async fn keep_posted(&self, posts: &[Posted]) -> Vec<Result<Recorded, StoreError>>;
+
+    /// Keeps that runners were heard of, in the heartbeats. What a sighting does not say stays as it was.
+    async fn keep_sightings(&self, sightings: &[Sighting]) -> Result<(), StoreError>;
+}

@@ -1,0 +1,159 @@
+//! Requests that no client library would send: raw sockets, broken framing, slow senders. Every status has the one shape.
+
+use super::served::{INGEST_KEY, Served, answer, request, result};
+use std::io::{Read, Write};
+use std::time::{Duration, Instant};
+
+fn head(lines: &str) -> Vec<u8> {
+    format!("POST /ingest HTTP/1.1\r\nHost: b\r\nX-API-Key: {INGEST_KEY}\r\n{lines}\r\n").into_bytes()
+}
+
+#[tokio::test]
+async fn broken_framing_has_an_answer() {
+    let served = Served::on_sqlite(&[]).await;
+    let long_path = format!("GET /{} HTTP/1.1\r\nHost: b\r\n\r\n", "a".repeat(70_000));
+    let long_header = format!("GET /health HTTP/1.1\r\nHost: b\r\nX: {}\r\n\r\n", "a".repeat(100_000));
+    let many_headers = format!("GET /health HTTP/1.1\r\n{}\r\n", "A: b\r\n".repeat(200));
+    let tls_hello = [&[0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3][..], &[7; 600]].concat();
+    for (name, bytes, statuses, code) in [
+        ("no HTTP", b"hello\r\n\r\n".to_vec(), &[400][..], "bad_request"),
+        ("binary", vec![0xff; 64], &[400], "bad_request"),
+        ("a line break in a header", head("A\r: b\r\n"), &[400], "bad_request"),
+        ("NUL in a header", head("A: b\0c\r\n"), &[400], "bad_request"),
+        ("two lengths", head("Content-Length: 2\r\nContent-Length: 3\r\n"), &[400], "bad_request"),
+        ("a negative length", head("Content-Length: -1\r\n"), &[400], "bad_request"),
+        ("a length that is no number", head("Content-Length: 1e3\r\n"), &[400], "bad_request"),
+        (
+            "a length beyond all measure",
+            head("Content-Length: 99999999999999999999\r\n"),
+            &[400],
+            "bad_request",
+        ),
+        ("an unknown transfer coding", head("Transfer-Encoding: gzip\r\n"), &[400], "bad_request"),
+        ("HTTP/2 at once", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(), &[400], "bad_request"),
+        ("TLS on the plain port", tls_hello, &[400], "tls_on_plain_port"),
+        ("a long path", long_path.into_bytes(), &[414, 431], ""),
+        ("a long header", long_header.into_bytes(), &[431], "head_too_large"),
+        ("many headers", many_headers.into_bytes(), &[431], "head_too_large"),
+        ("a bad chunk size", head("Transfer-Encoding: chunked\r\n\r\nxyz\r\n"), &[400], "bad_framing"),
+        (
+            "a huge chunk",
+            [head("Transfer-Encoding: chunked\r\n"), b"fffffffffffffff\r\n{".to_vec()].concat(),
+            &[400, 408],
+            "",
+        ),
+    ] {
+        let answer = served.send(&bytes);
+        assert!(statuses.contains(&answer.status), "{name}: {answer:?}");
+        let said = answer.code();
+        assert!(code.is_empty() || said == code, "{name}: {said}");
+    }
+    assert_eq!(served.get("/health", "").status, 200);
+}
+
+#[tokio::test]
+async fn a_body_that_is_shorter_than_it_says() {
+    let served = Served::on_sqlite(&[]).await;
+    let mut stream = served.connect();
+    stream.write_all(&head("Content-Length: 100\r\n")).unwrap();
+    stream.write_all(b"{\"provider\":").unwrap();
+    let start = Instant::now();
+    let late = answer(&mut stream).unwrap();
+    assert_eq!((late.status, late.code().as_str()), (408, "body_timeout"));
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    // Cut short instead: the answer may not arrive any more, the server lives.
+    let mut stream = served.connect();
+    stream.write_all(&head("Content-Length: 100\r\n")).unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    let _ = stream.read_to_end(&mut Vec::new());
+    assert_eq!(served.get("/livez", "").status, 200);
+}
+
+#[tokio::test]
+async fn chunks_are_understood_and_counted() {
+    let served = Served::on_sqlite(&[]).await;
+    let body = result().to_string();
+    let chunked = |body: &str| format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    let request = [head("Transfer-Encoding: chunked\r\n"), chunked(&body).into_bytes()].concat();
+    assert_eq!(served.send(&request).status, 200);
+    let large =
+        [head("Transfer-Encoding: chunked\r\n"), chunked(&" ".repeat(1_500_000)).into_bytes()].concat();
+    assert_eq!(served.send(&large).code(), "too_large");
+}
+
+#[tokio::test]
+async fn paths_and_methods_that_do_not_exist() {
+    let served = Served::on_sqlite(&[]).await;
+    for path in [
+        "/",
+        "/nothing",
+        "/ingest/x",
+        "//ingest",
+        "/ingest//",
+        "/INGEST",
+        "/metrics",
+        "/readyz",
+        "*",
+        "/%69ngest",
+    ] {
+        let answer = served.send(&request("POST", path, "", b"{}"));
+        assert_eq!((answer.status, answer.code().as_str()), (404, "not_found"), "{path}");
+    }
+    for (method, path, allow) in [
+        ("GET", "/ingest", "POST"),
+        ("PUT", "/ingest", "POST"),
+        ("DELETE", "/ingest/batch", "POST"),
+        ("OPTIONS", "/ingest/catalog", "POST"),
+        ("TRACE", "/ingest/error", "POST"),
+        ("BREW", "/ingest", "POST"),
+        ("POST", "/runner-config", "GET, HEAD"),
+        ("POST", "/health", "GET, HEAD"),
+    ] {
+        let answer = served.send(&request(method, path, "", b""));
+        assert_eq!((answer.status, answer.code().as_str()), (405, "method_not_allowed"), "{method} {path}");
+        assert_eq!(answer.headers["allow"], allow);
+    }
+}
+
+#[tokio::test]
+async fn five_hundred_slow_clients_of_each_kind_hold_nobody() {
+    let served = Served::on_sqlite(&[]).await;
+    let kinds: [Vec<u8>; 4] = [
+        Vec::new(),
+        b"POST /ingest HT".to_vec(),
+        head("Content-Length: 500\r\n"),
+        [head("Content-Length: 500\r\n"), b"{\"provider\"".to_vec()].concat(),
+    ];
+    let mut slow = Vec::new();
+    for kind in &kinds {
+        for _ in 0..500 {
+            let mut stream = served.connect();
+            stream.write_all(kind).unwrap();
+            slow.push(stream);
+        }
+    }
+    let start = Instant::now();
+    assert_eq!(served.post("/ingest", &result()).status, 200);
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    // Each of them is let go by itself; a head that was begun is told why.
+    let told = answer(&mut slow[500]).unwrap();
+    assert_eq!((told.status, told.code().as_str()), (408, "head_timeout"));
+    let mut nothing = Vec::new();
+    slow[0].read_to_end(&mut nothing).unwrap();
+    assert!(nothing.is_empty());
+}
+
+#[tokio::test]
+async fn requests_on_one_connection_are_answered_in_order() {
+    let served = Served::on_sqlite(&[]).await;
+    let mut stream = served.connect();
+    let body = result().to_string();
+    let post = [head(&format!("Content-Length: {}\r\n", body.len())), body.into_bytes()].concat();
+    let health = request("GET", "/health", "", b"");
+    stream.write_all(&[health.clone(), post.clone(), health].concat()).unwrap();
+    let mut text = Vec::new();
+    stream.set_read_timeout(Some(Duration::from_secs(15))).unwrap();
+    let _ = stream.read_to_end(&mut text);
+    let text = String::from_utf8_lossy(&text);
+    assert_eq!(text.matches("HTTP/1.1 200 OK").count(), 3, "{text}");
+}

@@ -1,0 +1,8 @@
+//! The bridge over real sockets: what it takes, what it refuses, and that it stays well.
+
+mod bad_input;
+mod contract;
+mod framing;
+mod keys;
+mod served;
+mod serving;

@@ -1,11 +1,9 @@
 //! A file that is there whole or not at all: written beside its place under another name, and renamed at the end.
 
+use super::behind::Behind;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, ErrorKind, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
-
-/// Larger writes are fewer.
-const BUFFER: usize = 256 * 1024;
 
 /// Why a file cannot be begun.
 #[derive(Debug, thiserror::Error)]
@@ -24,7 +22,8 @@ pub enum Refused {
 /// A file while it is written. Dropped before [`NewFile::keep`], it leaves nothing.
 #[derive(Debug)]
 pub struct NewFile {
-    out: BufWriter<File>,
+    /// Nothing once it is finished.
+    out: Option<Behind>,
     path: PathBuf,
     temporary: PathBuf,
     replaces: bool,
@@ -49,7 +48,7 @@ impl NewFile {
         let name = path.file_name().ok_or_else(|| Refused::NoFile(path.clone()))?.to_string_lossy();
         let temporary = path.with_file_name(format!(".{name}.{}.partial", std::process::id()));
         let file = File::create(&temporary).map_err(failed)?;
-        let out = BufWriter::with_capacity(BUFFER, file);
+        let out = Some(Behind::start(file).map_err(failed)?);
         Ok(Self { out, path, temporary, replaces: replace, kept: false })
     }
 
@@ -58,9 +57,9 @@ impl NewFile {
     /// # Errors
     /// The operating system's; also where something has that name by now and must not be replaced. No file is left then.
     pub fn keep(mut self) -> io::Result<u64> {
-        self.out.flush()?;
-        self.out.get_ref().sync_data()?;
-        let bytes = self.out.get_ref().metadata()?.len();
+        let file = self.out.take().ok_or(ErrorKind::BrokenPipe)?.finish()?;
+        file.sync_data()?;
+        let bytes = file.metadata()?.len();
         if !self.replaces && fs::symlink_metadata(&self.path).is_ok() {
             return Err(io::Error::new(
                 ErrorKind::AlreadyExists,
@@ -75,11 +74,11 @@ impl NewFile {
 
 impl Write for NewFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.out.write(bytes)
+        self.out.as_mut().ok_or(ErrorKind::BrokenPipe)?.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
+        self.out.as_mut().ok_or(ErrorKind::BrokenPipe)?.flush()
     }
 }
 

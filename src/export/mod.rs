@@ -2,6 +2,7 @@
 //! that a store keeps and goes out at once; nothing here grows with the number of rows. Which rows, and where the bytes go
 //! to, is decided by the command.
 
+mod behind;
 mod cell;
 mod columns;
 mod csv;

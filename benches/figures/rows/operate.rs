@@ -18,7 +18,7 @@ struct Question {
     snippet: &'static str,
 }
 
-const QUESTIONS: [Question; 2] = [
+const QUESTIONS: [Question; 3] = [
     Question {
         on_sqlite: "`models list` on SQLite",
         on_mongodb: "`models list` on MongoDB, times faster than mongosh",
@@ -30,6 +30,12 @@ const QUESTIONS: [Question; 2] = [
         on_mongodb: "`errors summary` on MongoDB, times faster than mongosh",
         command: LAST_DAY,
         snippet: include_str!("../snippets/errors_summary.js"),
+    },
+    Question {
+        on_sqlite: "`status` on SQLite",
+        on_mongodb: "`status` on MongoDB, times faster than mongosh",
+        command: &["status"],
+        snippet: include_str!("../snippets/status.js"),
     },
 ];
 

@@ -131,22 +131,22 @@ impl Window<'_> {
         let runs = self.shared.collection(&self.shared.names.cloud);
         let find = runs.find(self.of_day("run_ts")).projection(fields).batch_size(BATCH);
         let mut cursor = find.max_time(PATIENCE).await.map_err(slow)?;
-        let mut all: HashMap<ModelRef, Samples> = HashMap::new();
+        let mut all: HashMap<String, HashMap<String, Samples>> = HashMap::new();
         while cursor.advance().await? {
-            let row = cursor.current();
-            let (Ok(provider), Ok(model)) = (row.get_str("provider"), row.get_str("model_name")) else {
-                continue;
-            };
-            let samples = all.entry(ModelRef::new(provider, model)).or_default();
-            samples.runs += 1;
-            let newest = row.get_datetime("gen_ts").ok();
-            let newest = newest.and_then(|at| DateTime::from_timestamp_millis(at.timestamp_millis()));
-            samples.newest = samples.newest.max(newest);
-            samples.ttft.extend(number(row, "time_to_first_token"));
-            samples.rate.extend(number(row, "tokens_per_second"));
-            samples.visible_rate.extend(number(row, "visible_tokens_per_second"));
+            let Some(run) = Run::read(cursor.current()) else { continue };
+            // Names are copied once for each model, not for each of its runs.
+            if !all.get(run.provider).is_some_and(|models| models.contains_key(run.model)) {
+                let models = all.entry(run.provider.to_owned()).or_default();
+                models.insert(run.model.to_owned(), Samples::default());
+            }
+            if let Some(samples) = all.get_mut(run.provider).and_then(|models| models.get_mut(run.model)) {
+                run.add_to(samples);
+            }
         }
-        Ok(all)
+        let of = |(provider, models): (String, HashMap<String, Samples>)| {
+            models.into_iter().map(move |(model, samples)| (ModelRef::new(provider.clone(), model), samples))
+        };
+        Ok(all.into_iter().flat_map(of).collect())
     }
 
     /// How many runs, and when the newest began: read from an index alone.
@@ -209,9 +209,49 @@ fn count(group: &Document, name: &str) -> u64 {
     }
 }
 
-/// A field that is a number. What is none in an old row is passed over.
-fn number(row: &RawDocument, name: &str) -> Option<f64> {
-    match row.get(name).ok()?? {
+/// What counts of a run, where it lies in the server's answer. What has another type in an old row is passed over.
+#[derive(Default)]
+struct Run<'a> {
+    provider: &'a str,
+    model: &'a str,
+    ended: Option<DateTime<Utc>>,
+    ttft: Option<f64>,
+    rate: Option<f64>,
+    visible_rate: Option<f64>,
+}
+
+impl<'a> Run<'a> {
+    /// Reads a row from front to end once: to look each field up would go through it each time.
+    fn read(row: &'a RawDocument) -> Option<Self> {
+        let mut run = Self::default();
+        for field in row {
+            let (name, value) = field.ok()?;
+            match (name.as_str(), value) {
+                ("provider", RawBsonRef::String(text)) => run.provider = text,
+                ("model_name", RawBsonRef::String(text)) => run.model = text,
+                ("gen_ts", RawBsonRef::DateTime(at)) => {
+                    run.ended = DateTime::from_timestamp_millis(at.timestamp_millis());
+                }
+                ("time_to_first_token", value) => run.ttft = number(value),
+                ("tokens_per_second", value) => run.rate = number(value),
+                ("visible_tokens_per_second", value) => run.visible_rate = number(value),
+                _ => {}
+            }
+        }
+        (!run.provider.is_empty() && !run.model.is_empty()).then_some(run)
+    }
+
+    fn add_to(&self, samples: &mut Samples) {
+        samples.runs += 1;
+        samples.newest = samples.newest.max(self.ended);
+        samples.ttft.extend(self.ttft);
+        samples.rate.extend(self.rate);
+        samples.visible_rate.extend(self.visible_rate);
+    }
+}
+
+fn number(value: RawBsonRef<'_>) -> Option<f64> {
+    match value {
         RawBsonRef::Double(number) => Some(number),
         RawBsonRef::Int32(number) => Some(f64::from(number)),
         _ => None,

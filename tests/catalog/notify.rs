@@ -1,5 +1,6 @@
 //! Telling what is new: a real mail server, a webhook that answers what the test wrote down, and both of them failing.
 
+use crate::support::catalogue::put_model;
 use crate::raw_server::{Act, Heard, play_to, send};
 use crate::stores::backend::Backend;
 use crate::support::Home;
@@ -63,7 +64,7 @@ impl World {
         for hours in [5, 4, 3] {
             store.keep_listing(&listing(hours, &after)).await.unwrap();
         }
-        store.put_model(&"groq:b".parse().unwrap(), "B", true).await.unwrap();
+        put_model(&*store, &"groq:b".parse().unwrap(), "B", true).await.unwrap();
         Self { home: Home::new(), backend, environment: Vec::new() }
     }
 

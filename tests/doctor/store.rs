@@ -1,5 +1,6 @@
 //! Stores in every state: missing, older, read-only, without indexes, without rights, with rows and entries of others.
 
+use crate::support::catalogue::put_model;
 use super::{KEY, asked, doctor};
 use crate::stores::backend::Backend;
 use crate::support::Home;
@@ -20,7 +21,7 @@ async fn a_new_store_is_in_order_on_both() {
     for backend in [Backend::sqlite(), Backend::mongo().await] {
         let store = backend.open(&["cloud-default-v1"]).await;
         store.init().await.unwrap();
-        store.put_model(&"sim:m".parse().unwrap(), "M", true).await.unwrap();
+        put_model(&*store, &"sim:m".parse().unwrap(), "M", true).await.unwrap();
         store.record(&success(&run("r1", "sim", "m"))).await.unwrap();
         let facts = store.facts().await.unwrap();
         assert!(

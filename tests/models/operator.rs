@@ -1,5 +1,6 @@
 //! What an operator does from a script: everything that the mongosh snippets did, and what they could not.
 
+use crate::support::catalogue::put_model;
 use super::{Office, Said};
 use crate::stores::backend::{Backend, Kind};
 use mongodb::bson::{Document, doc};
@@ -303,7 +304,7 @@ async fn an_interrupted_batch_says_what_it_changed() {
     let backend = Backend::sqlite();
     let store = backend.open(&[]).await;
     for number in 0..400 {
-        store.put_model(&format!("sim:m{number:03}").parse().unwrap(), "M", true).await.unwrap();
+        put_model(&*store, &format!("sim:m{number:03}").parse().unwrap(), "M", true).await.unwrap();
     }
     let office = Office::new(backend);
     tokio::task::spawn_blocking(move || {

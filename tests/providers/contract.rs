@@ -1,6 +1,7 @@
 //! Rows that the binary wrote, in both stores: the data contract field by field and type by type, and what the dashboard
 //! computes from them among the predecessor's rows.
 
+use crate::support::catalogue::put_model;
 use super::bench::{Case, token_server};
 use super::cases::{ALL, OPENAI_CHAT};
 use super::http;
@@ -22,7 +23,7 @@ async fn publish(case: &Case, url: &str, scenario: &str, attempts: u32) -> Value
     let location = Location::parse(url).unwrap();
     let store = storage::open(&location, &Names::default(), &["cloud-default-v1".to_owned()]).await.unwrap();
     store.init().await.unwrap();
-    store.put_model(&ModelRef::new(case.provider, case.model), case.model, true).await.unwrap();
+    put_model(&*store, &ModelRef::new(case.provider, case.model), case.model, true).await.unwrap();
     let simulator = sim::start_in_process().unwrap();
     let (address, _) = http::hand_on(simulator.addr, case.model, scenario, token_server);
     let home = Home::new();

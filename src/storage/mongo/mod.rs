@@ -200,11 +200,6 @@ impl Store for MongoStore {
         self.caller.patiently(async move { indexes::create(&shared).await }).await
     }
 
-    async fn put_model(&self, model: &ModelRef, display_name: &str, enabled: bool) -> Result<(), StoreError> {
-        let (shared, model, name) = (Arc::clone(&self.shared), model.clone(), display_name.to_owned());
-        self.caller.call(async move { catalogue::put_model(&shared, &model, &name, enabled).await }).await
-    }
-
     async fn find_by_id(&self, model_id: &str) -> Result<Vec<ModelRef>, StoreError> {
         let (shared, model_id) = (Arc::clone(&self.shared), model_id.to_owned());
         self.caller.call(async move { catalogue::find_by_id(&shared, &model_id).await }).await

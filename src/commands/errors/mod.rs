@@ -2,6 +2,7 @@
 
 mod fold;
 mod show;
+mod standing;
 mod summary;
 mod tail;
 

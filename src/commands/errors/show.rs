@@ -1,6 +1,7 @@
 //! `llmbench errors show`: everything about the errors of one model, or about one fingerprint.
 
 use super::fold;
+use super::standing;
 use crate::cli::errors::ShowArgs;
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
@@ -137,7 +138,7 @@ async fn tell(subject: Subject, window: Window, lines: u32, store: &dyn Store) -
         rollup: subject.rollup,
         groups: fold::groups(&fine, &attempts, By::Fingerprint),
         recent,
-        advised: fold::advised(&fine),
+        advised: standing::settled(fold::advised(&fine), store).await?,
     })
 }
 

@@ -1,6 +1,7 @@
 //! `llmbench errors summary`: three questions at once (errors, successes, the catalogue), folded into groups.
 
 use super::fold::{self, Attempts};
+use super::standing;
 use crate::cli::errors::{ByArg, SummaryArgs};
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
@@ -76,7 +77,7 @@ async fn summarise(args: &SummaryArgs, scope: &Scope, store: &dyn Store) -> Resu
         errors,
         successes,
         limit: args.max_error_rate.map(|share| fold::limit(share, &groups, by, &attempts)),
-        advised: fold::advised(&fine),
+        advised: standing::settled(fold::advised(&fine), store).await?,
         groups,
         truncated,
     })

@@ -93,6 +93,7 @@ fn what_cannot_be_added_is_said(office: &Office) {
     }
     for (name, words) in [
         ("bedrock:anthropic.claude-x", "global.anthropic.claude-x"),
+        ("bedrock:amazon.nova-pro-v1:0", "global.amazon.nova-pro-v1:0"),
         ("openai:text-embedding-3-small", "embeddings"),
         ("groq:llama-guard-4", "guard"),
         ("groq:compound", "compound"),

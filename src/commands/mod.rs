@@ -14,6 +14,7 @@ pub mod hardening;
 pub mod ingest;
 pub mod ingest_key;
 pub mod interrupt;
+mod known;
 pub mod models;
 pub mod outbox;
 pub mod results;

@@ -43,10 +43,10 @@ async fn a_file_is_named_by_its_form_and_replaced_only_when_asked() {
         let path = world.home.path().join(name);
         let bytes = fs::read(&path).unwrap();
         assert!(bytes.starts_with(begins.as_bytes()), "{name}");
-        let (code, said) = export(&world, &["-o", name, "--provider", "nobody"]);
+        let (code, said) = export(&world, &["-o", name, "--provider", "cerebras"]);
         assert!(code == 2 && said.contains("exists already") && said.contains("--force"), "{said}");
         assert_eq!(fs::read(&path).unwrap(), bytes);
-        let (code, said) = export(&world, &["-o", name, "--provider", "nobody", "--force"]);
+        let (code, said) = export(&world, &["-o", name, "--provider", "cerebras", "--force"]);
         assert!(code == 0 && said.contains("0 runs") && said.contains("--series probe"), "{said}");
         assert_ne!(fs::read(&path).unwrap(), bytes);
     }

@@ -2,7 +2,7 @@
 
 use super::candidates::{Candidate, named, settled};
 use super::change::{Desk, Intent, Planned, count};
-use super::check::{Against, Checked, Verdict, check, is_bedrock};
+use super::check::{Against, Checked, Verdict, check};
 use super::choose::choose;
 use super::probe::{Answer, Probed, probe};
 use crate::cli::models::AddArgs;
@@ -15,7 +15,7 @@ use crate::storage::Store;
 use crate::storage::catalogue::PROBING;
 use crate::storage::switched::{Off, off, on};
 use serde_json::{Map, Value, json};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// How models are added.
 #[derive(Debug, Clone)]
@@ -63,7 +63,7 @@ pub async fn add(
 ) -> Result<Exit, CommandError> {
     let entries =
         desk.store.entries(None).await.map_err(|error| store_error("reading the catalogue", error))?;
-    let listed = listed(&wanted, context, desk.store).await?;
+    let listed = listed(&wanted, desk.store).await?;
     let hosts = &context.settings.hosts;
     let against = Against { hosts, entries: &entries, listed: &listed, called: !adding.no_probe };
     let mut checked = Vec::new();
@@ -78,16 +78,12 @@ pub async fn add(
     Ok(if refused && ended == Exit::Yes { Exit::No } else { ended })
 }
 
-/// What Bedrock listed when it was last asked, where a candidate is one of its models.
-async fn listed(
-    wanted: &[Candidate],
-    context: &Context,
-    store: &dyn Store,
-) -> Result<HashSet<ModelRef>, CommandError> {
-    let hosts = context.settings.hosts.iter().filter(|host| is_bedrock(host));
+/// What the providers of the candidates listed when they were last asked.
+async fn listed(wanted: &[Candidate], store: &dyn Store) -> Result<HashSet<ModelRef>, CommandError> {
+    let providers: BTreeSet<&String> = wanted.iter().map(|one| &one.model.provider).collect();
     let mut listed = HashSet::new();
-    for host in hosts.filter(|host| wanted.iter().any(|one| one.model.provider == host.name)) {
-        let rows = store.listed(Some(&host.name)).await;
+    for provider in providers {
+        let rows = store.listed(Some(provider)).await;
         let rows = rows.map_err(|error| store_error("reading the lists", error))?;
         listed.extend(rows.into_iter().map(|row| ModelRef::new(row.provider, row.model_id)));
     }

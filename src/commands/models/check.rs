@@ -1,6 +1,7 @@
 //! What can be said about a candidate before anybody is called. Pure: the table of hosts and the catalogue in, findings out.
 
 use super::candidates::Candidate;
+use crate::commands::known::near_among;
 use crate::domain::ModelRef;
 use crate::domain::sourced::Sourced;
 use crate::providers::bedrock_ids;
@@ -41,7 +42,7 @@ pub struct Against<'a> {
     pub hosts: &'a Hosts,
     /// The catalogue.
     pub entries: &'a [Entry],
-    /// What Bedrock listed, as far as it was ever read.
+    /// What the providers of the candidates listed, as far as they were ever read.
     pub listed: &'a HashSet<ModelRef>,
     /// Whether a real call decides afterwards.
     pub called: bool,
@@ -57,7 +58,7 @@ pub fn check(candidate: Candidate, against: &Against<'_>) -> Result<Checked, Unk
     let id = candidate.model.model_id.clone();
     let mut notes = Vec::new();
     let mut profiles = Vec::new();
-    if is_bedrock(host) {
+    if host.keys.auth == Auth::AwsChain {
         profiles = bedrock_ids::suggestions(region(host), &id);
         match bare(&candidate.model, &mut profiles, against) {
             Some(why) => notes.push(format!("{why}; {}", bedrock_ids::spoken(&profiles))),
@@ -67,6 +68,10 @@ pub fn check(candidate: Candidate, against: &Against<'_>) -> Result<Checked, Unk
     notes.extend(suitability::hint(&id).map(spoken));
     let entry = entries.iter().find(|entry| entry.sound && entry.model == candidate.model).cloned();
     let twin = twin(&candidate.model, entries);
+    if entry.is_none() && twin.is_none() && profiles.is_empty() {
+        let near = near_among(&candidate.model, against.listed.iter().cloned());
+        notes.extend(near.map(|near| format!("its provider lists no such model; {near}")));
+    }
     let verdict = match (&entry, twin) {
         (Some(entry), _) if entry.is_enabled() => Verdict::There,
         (_, Some(twin)) if twin.is_enabled() => {
@@ -85,11 +90,6 @@ pub fn check(candidate: Candidate, against: &Against<'_>) -> Result<Checked, Unk
         _ => Verdict::Goes,
     };
     Ok(Checked { candidate, entry, verdict, notes, profiles })
-}
-
-/// Whether ids without inference-profile prefix are doubtful there.
-pub fn is_bedrock(host: &Host) -> bool {
-    host.keys.auth == Auth::AwsChain
 }
 
 fn region(host: &Host) -> Option<&str> {

@@ -7,12 +7,13 @@ use crate::cli::results::{CompareArgs, MetricArg, RunsArg};
 use crate::commands::context::Context;
 use crate::commands::errors::{data, document, view};
 use crate::commands::exit::{CommandError, Exit};
+use crate::commands::known;
 use crate::commands::scope::window;
 use crate::measure::compare::{Block, FIGURES, Figure, ROUGH, SEED, compare};
 use crate::output::compare as shown;
 use crate::output::print;
 use crate::storage::Store;
-use crate::storage::history::Series;
+use crate::storage::history::{Scope, Series};
 use chrono::{Duration, Local};
 
 /// How far back sides reach that name no window.
@@ -25,6 +26,10 @@ const WEEK: Duration = Duration::days(7);
 pub async fn run(args: CompareArgs, context: Context) -> Result<Exit, CommandError> {
     let (a, b) = both(&args)?;
     let store = context.open_store().await?;
+    for side in [&a, &b] {
+        let scope = Scope { provider: side.provider().map(str::to_owned), ..Scope::default() };
+        known::provider(&scope, &context, &*store).await?;
+    }
     let series = match args.series {
         RunsArg::Published => Series::Published,
         RunsArg::Probe => Series::Probe,

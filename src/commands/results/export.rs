@@ -5,6 +5,7 @@ use crate::cli::results::{ExportArgs, FormatArg, SeriesArg};
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::interrupt::Interrupt;
+use crate::commands::known;
 use crate::commands::scope::{read_error, scope, window};
 use crate::export::file::{NewFile, Refused};
 use crate::export::{Encoder, Format, Written, encoder};
@@ -43,6 +44,7 @@ pub async fn run(args: ExportArgs, context: Context) -> Result<Exit, CommandErro
             .hint("name a file: --output runs.parquet"));
     }
     let store = context.open_store().await?;
+    known::provider(&scope, &context, &*store).await?;
     let interrupt = Interrupt::listen()
         .map_err(|error| CommandError::usage(format!("no signal handler can be set: {error}")))?;
     let target = if to_file { Target::File(Box::new(create(&args)?)) } else { Target::Standard };

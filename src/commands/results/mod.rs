@@ -9,6 +9,7 @@ use crate::cli::results::{ListArgs, ResultsArgs, ResultsCommand, ShowArgs};
 use crate::commands::context::Context;
 use crate::commands::errors::{data, document, view};
 use crate::commands::exit::{CommandError, Exit};
+use crate::commands::known;
 use crate::commands::scope::{read_error, scope, window};
 use crate::output::run_counts::{self, RunCount};
 use crate::output::{print, run_story, runs};
@@ -31,6 +32,7 @@ pub async fn run(args: ResultsArgs, context: Context) -> Result<Exit, CommandErr
 async fn list(args: ListArgs, context: Context) -> Result<Exit, CommandError> {
     let scope = scope(&args.of, window(&args.window, None)?)?;
     let store = context.open_store().await?;
+    known::provider(&scope, &context, &*store).await?;
     let series = if args.probe { Series::Probe } else { Series::Published };
     if args.counts {
         return counts(&args, &scope, series, &*store, &context).await;
@@ -44,6 +46,7 @@ async fn list(args: ListArgs, context: Context) -> Result<Exit, CommandError> {
     } else if found.is_empty() {
         let hint = if args.probe { "" } else { "; --probe lists those outside the published series" };
         print::note(&format!("no run is stored that fits{hint}"));
+        known::hint_at_model(&scope, &*store).await.map_err(|error| read_error("reading names", error))?;
     } else {
         data(&runs::list(&found, &view(&context, args.wide)))?;
     }
@@ -75,6 +78,7 @@ async fn counts(
         data(&run_counts::sheet(&found).map_err(CommandError::usage)?)?;
     } else if found.is_empty() {
         print::note("no run is stored that fits");
+        known::hint_at_model(scope, store).await.map_err(|error| read_error("reading names", error))?;
     } else {
         data(&run_counts::list(&found, &view(context, args.wide)))?;
     }

@@ -9,10 +9,10 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::io;
 
-/// The name and version of the list's form; described by `docs/schema/models.schema.json`.
-pub const SCHEMA: &str = "llmbench.models/1";
+/// The name and version of the list's form; described by `docs/schema/models_list.schema.json`.
+pub const SCHEMA: &str = "llmbench.models.list/1";
 /// The same of the form of whole stories.
-pub const STORY_SCHEMA: &str = "llmbench.model_stories/1";
+pub const STORY_SCHEMA: &str = "llmbench.models.show/1";
 
 /// A model with the figures of its last day. The names of its fields are those of JSON and CSV.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]

@@ -217,7 +217,7 @@ fn is_document((head, body): &(String, Vec<u8>)) {
     assert!(head.starts_with(&format!("POST /services/T0/{CANARY} HTTP/1.1\r\n")), "{head}");
     assert!(head.contains("content-type: application/json"), "{head}");
     let document: Value = serde_json::from_slice(body).unwrap();
-    assert_eq!(document["schema"], "llmbench.catalog-notice/1");
+    assert_eq!(document["schema"], "llmbench.catalog.notice/1");
     let text = document["text"].as_str().unwrap();
     assert!(text.contains("• groq:new") && text.contains("&lt;!channel&gt;"), "{text}");
     assert_eq!(document["counts"], json!({"unlisted": 1, "new": 2, "gone": 1, "changed": 1}));

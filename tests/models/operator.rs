@@ -41,7 +41,7 @@ const GOOD: &str = "sim:steady-ttft5-gap1-n8";
 
 fn row(office: &Office, model: &str) -> Value {
     let shown = office.json(&["show", model, "--json"]);
-    assert_eq!(shown["schema"], "llmbench.model_stories/1");
+    assert_eq!(shown["schema"], "llmbench.models.show/1");
     shown["models"][0].clone()
 }
 
@@ -248,7 +248,7 @@ fn names_and_quirks_change(office: &Office) {
 
 fn lists_for_programs(office: &Office) {
     let listed = office.json(&["list", "--all", "--json"]);
-    assert_eq!(listed["schema"], "llmbench.models/1");
+    assert_eq!(listed["schema"], "llmbench.models.list/1");
     let models = listed["models"].as_array().unwrap();
     let names: Vec<&str> = models.iter().map(|row| row["model"].as_str().unwrap()).collect();
     assert_eq!(names, ["error404", "extra", "named", "staged", "steady-ttft5-gap1-n8"]);

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 /// The name and version of a webhook's document.
-pub const SCHEMA: &str = "llmbench.catalog-notice/1";
+pub const SCHEMA: &str = "llmbench.catalog.notice/1";
 
 /// Findings of a kind in a mail.
 const IN_MAIL: usize = 25;

@@ -7,7 +7,10 @@ use crate::support::Home;
 use crate::support::pty::heed_interrupts;
 use crate::support::smtp::{Smtp, header};
 use chrono::{TimeDelta, Utc};
+use llmbench::domain::ModelRef;
 use llmbench::domain::listing::{Facts, ListedModel, Listing, ReadStatus};
+use llmbench::domain::notice::{Finding, Kind};
+use llmbench::storage::notices::{Holder, Sending};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::net::TcpListener;
@@ -398,4 +401,38 @@ async fn nobody_to_tell_is_wrong_usage() {
     world.configure(&format!("[notify]\nwebhook_url = 'http://hooks.example.com/{CANARY}'"));
     let plain = world.diff(&[]);
     assert!(plain.code == 2 && plain.notes.contains("plain http"), "{plain:?}");
+}
+
+/// What was told more than 400 days ago goes with the next read of a list; what nobody took stays.
+#[tokio::test]
+async fn what_was_told_long_ago_is_forgotten_at_the_next_sync() {
+    for backend in [Backend::sqlite(), Backend::mongo().await] {
+        let store = backend.open(&[]).await;
+        store.init().await.unwrap();
+        let finding = |id: &str| Finding {
+            kind: Kind::New,
+            model: ModelRef::new("groq", id),
+            at: None,
+            fact: None,
+            from: Value::Null,
+            to: Value::Null,
+        };
+        for (id, days) in [("long-ago", 401), ("lately", 399)] {
+            let at = Utc::now() - TimeDelta::days(days);
+            let holder = Holder { id: id.to_owned(), at, until: at + TimeDelta::minutes(3) };
+            store.note_findings("webhook", &[finding(id)], at).await.unwrap();
+            store.claim_notices("webhook", &holder).await.unwrap();
+            store.settle_notices("webhook", id, at, &Sending::Taken).await.unwrap();
+        }
+        let ages = Utc::now() - TimeDelta::days(900);
+        store.note_findings("webhook", &[finding("never")], ages).await.unwrap();
+        let home = Home::new();
+        let url = backend.url();
+        let arguments = ["catalog", "sync", "--provider", "sim", "--quiet", "--store", &url];
+        let synced = home.llmbench(&arguments).output().unwrap();
+        assert!(synced.status.success(), "{synced:?}");
+        let left = store.notices("webhook").await.unwrap();
+        let left: Vec<&str> = left.iter().map(|one| one.finding.model.model_id.as_str()).collect();
+        assert_eq!(left, ["never", "lately"]);
+    }
 }

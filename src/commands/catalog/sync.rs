@@ -13,8 +13,10 @@ use crate::output::catalog::{json, sync as shown};
 use crate::output::steps::Steps;
 use crate::output::{View, print};
 use crate::providers::hosts::Host;
+use crate::storage::notices::REMEMBERED;
 use crate::storage::{Store, StoreError};
 use crate::wire::tls::client_config;
+use chrono::Utc;
 use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
@@ -123,6 +125,10 @@ async fn sync_one(host: Host, reader: Reader, context: Arc<Context>, store: Arc<
 async fn keep(listing: Listing, store: &dyn Store) -> Ended {
     let kept = store.keep_listing(&listing).await;
     let unavailable = matches!(kept, Err(StoreError::Unavailable(_)));
+    if kept.is_ok() {
+        // Housekeeping on the way: where it fails, the next read does it.
+        let _ = store.forget_notices(Utc::now() - REMEMBERED).await;
+    }
     let kept = kept.map_err(|error| format!("its list could not be stored: {error}"));
     Ended { synced: Synced { listing, kept }, unavailable }
 }

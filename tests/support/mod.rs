@@ -11,6 +11,7 @@ pub mod predecessor;
 pub mod pty;
 pub mod ran;
 pub mod samples;
+pub mod screen;
 pub mod smtp;
 
 use std::path::Path;

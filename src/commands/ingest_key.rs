@@ -42,7 +42,9 @@ async fn add(args: &AddArgs, context: &Context, store: &dyn Store) -> Result<Exi
     providers.sort_unstable();
     providers.dedup();
     for unknown in providers.iter().filter_map(|name| context.settings.hosts.find(name).err()) {
-        print::note(&format!("{unknown}\nThe key is for it all the same: a runner may have hosts of its own"));
+        print::note(&format!(
+            "{unknown}\nThe key is for it all the same: a runner may have hosts of its own"
+        ));
     }
     let (id, secret) = mint();
     let key = IngestKey {

@@ -61,11 +61,8 @@ pub async fn near_model(model: &ModelRef, store: &dyn Store) -> Result<Option<St
 
 /// The same among these names.
 pub fn near_among(model: &ModelRef, known: impl IntoIterator<Item = ModelRef>) -> Option<String> {
-    let mut names: Vec<String> = known
-        .into_iter()
-        .filter(|one| one.provider == model.provider)
-        .map(|one| one.to_string())
-        .collect();
+    let mut names: Vec<String> =
+        known.into_iter().filter(|one| one.provider == model.provider).map(|one| one.to_string()).collect();
     names.sort_unstable();
     names.dedup();
     let wrong = model.to_string();

@@ -1,8 +1,8 @@
 //! The commands through the binary: what is stored, shown and answered, whatever servers do.
 
-use crate::support::catalogue::put_model;
 use super::servers::{Answer, Server, json};
 use crate::support::Home;
+use crate::support::catalogue::put_model;
 use crate::support::peers::{Mongod, fresh_name};
 use llmbench::storage::{self, Location, Names};
 use serde_json::Value;

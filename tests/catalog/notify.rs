@@ -1,9 +1,9 @@
 //! Telling what is new: a real mail server, a webhook that answers what the test wrote down, and both of them failing.
 
-use crate::support::catalogue::put_model;
 use crate::raw_server::{Act, Heard, play_to, send};
 use crate::stores::backend::Backend;
 use crate::support::Home;
+use crate::support::catalogue::put_model;
 use crate::support::pty::heed_interrupts;
 use crate::support::smtp::{Smtp, header};
 use chrono::{TimeDelta, Utc};

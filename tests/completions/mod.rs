@@ -3,9 +3,9 @@
 mod offers;
 mod shells;
 
-use crate::support::catalogue::put_model;
 use crate::stores::backend::Backend;
 use crate::support::Home;
+use crate::support::catalogue::put_model;
 use crate::support::samples::{failed, failure, run, success};
 use llmbench::domain::ModelRef;
 

@@ -1,7 +1,7 @@
 //! A catalogue, simulated providers, and a daemon that is watched while it runs.
 
-use crate::support::catalogue::put_model;
 use crate::support::Home;
+use crate::support::catalogue::put_model;
 use crate::support::ran::rows;
 use llmbench::domain::ModelRef;
 use llmbench::providers::sim::{self, Running};

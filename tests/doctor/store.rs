@@ -1,9 +1,9 @@
 //! Stores in every state: missing, older, read-only, without indexes, without rights, with rows and entries of others.
 
-use crate::support::catalogue::put_model;
 use super::{KEY, asked, doctor};
 use crate::stores::backend::Backend;
 use crate::support::Home;
+use crate::support::catalogue::put_model;
 use crate::support::peers::{Mongod, fresh_name};
 use crate::support::ran::{ran, unprivileged};
 use crate::support::samples::{run, success};

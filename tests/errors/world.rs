@@ -1,8 +1,8 @@
 //! Rows of one day in 2026, and the binary that is asked about them.
 
-use crate::support::catalogue::put_model;
 use crate::stores::backend::Backend;
 use crate::support::Home;
+use crate::support::catalogue::put_model;
 use crate::support::samples::{failed, failure, run, success};
 use chrono::{DateTime, TimeDelta, Utc};
 use llmbench::domain::{Failure, Kind, ModelRef, Stage, failure::fingerprint, failure::normalize};

@@ -1,7 +1,7 @@
 //! A bridge as a process, and a client that writes raw bytes: no library stands between a test and the socket.
 
-use crate::support::catalogue::put_model;
 use crate::support::Home;
+use crate::support::catalogue::put_model;
 use llmbench::domain::ModelRef;
 use llmbench::storage::{Location, Names, Store};
 use serde_json::{Value, json};

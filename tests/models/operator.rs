@@ -1,8 +1,8 @@
 //! What an operator does from a script: everything that the mongosh snippets did, and what they could not.
 
-use crate::support::catalogue::put_model;
 use super::{Office, Said};
 use crate::stores::backend::{Backend, Kind};
+use crate::support::catalogue::put_model;
 use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
 

@@ -1,11 +1,11 @@
 //! Rows that the binary wrote, in both stores: the data contract field by field and type by type, and what the dashboard
 //! computes from them among the predecessor's rows.
 
-use crate::support::catalogue::put_model;
 use super::bench::{Case, token_server};
 use super::cases::{ALL, OPENAI_CHAT};
 use super::http;
 use crate::support::Home;
+use crate::support::catalogue::put_model;
 use crate::support::peers::{Mongod, fresh_name};
 use llmbench::domain::ModelRef;
 use llmbench::providers::sim;

@@ -1,10 +1,10 @@
 //! Two sides against each other: what is called a difference, the statuses, and what people see.
 
-use crate::support::catalogue::put_model;
 use super::bulk::{Row, fill, runs};
 use crate::errors::odd::spoil;
 use crate::errors::world::{World, errors, text, worlds};
 use crate::stores::backend::Backend;
+use crate::support::catalogue::put_model;
 use llmbench::domain::ModelRef;
 use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};

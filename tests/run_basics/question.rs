@@ -1,8 +1,8 @@
 //! What is asked: prompts, roles, and what refusals taught.
 
-use crate::support::catalogue::put_model;
 use crate::support::Home;
 use crate::support::answers::{calling, sound};
+use crate::support::catalogue::put_model;
 use crate::support::ran::{QUICK, ran};
 use llmbench::domain::ModelRef;
 use llmbench::storage::{Location, Names, open};

@@ -1,7 +1,7 @@
 //! Which models are measured.
 
-use crate::support::catalogue::put_model;
 use crate::support::Home;
+use crate::support::catalogue::put_model;
 use llmbench::domain::ModelRef;
 use llmbench::storage::{Location, Names, open};
 

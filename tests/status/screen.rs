@@ -1,8 +1,8 @@
 //! What `status` finds: counts, troubles, heartbeats of any program, names that are made to harm.
 
-use crate::support::catalogue::put_model;
 use super::world::{ago, lane, pulse, worlds};
 use crate::stores::backend::Backend;
+use crate::support::catalogue::put_model;
 use crate::support::predecessor;
 use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};

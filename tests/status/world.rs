@@ -1,8 +1,8 @@
 //! A store in a state that is known, a state directory with a pulse in it, and the binary that is asked about both.
 
-use crate::support::catalogue::put_model;
 use crate::stores::backend::Backend;
 use crate::support::Home;
+use crate::support::catalogue::put_model;
 use crate::support::ran::{Ran, ran};
 use crate::support::samples::{failed, failure, run, success};
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};

@@ -1,8 +1,8 @@
 //! Entries, figures and audited changes: one story on every backend, then what only a server without transactions can get
 //! wrong.
 
-use crate::support::catalogue::put_model;
 use super::backend::Backend;
+use crate::support::catalogue::put_model;
 use crate::support::samples::{failed, failure, now, run, success};
 use chrono::{TimeDelta, Utc};
 use llmbench::domain::ModelRef;

@@ -1,8 +1,8 @@
 //! Claims, on every store: one grant a slot and attempt, whoever asks, whatever their clocks say, and whoever comes back
 //! from the dead.
 
-use crate::support::catalogue::put_model;
 use super::backend::Backend;
+use crate::support::catalogue::put_model;
 use crate::support::peers::{Mongod, fresh_name};
 use chrono::{DateTime, TimeDelta, Utc};
 use llmbench::domain::{ModelRef, Series, Slot};

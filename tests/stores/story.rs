@@ -1,7 +1,7 @@
 //! The story that every backend must tell in the same words.
 
-use crate::support::catalogue::put_model;
 use super::backend::{Backend, Kind};
+use crate::support::catalogue::put_model;
 use crate::support::samples::{failed, failure, now, run, success};
 use chrono::{SecondsFormat, TimeDelta};
 use llmbench::domain::{ModelRef, Outcome};

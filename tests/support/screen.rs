@@ -42,6 +42,9 @@ pub fn screen(written: &str) -> String {
 
 #[test]
 fn what_was_wiped_is_gone() {
-    assert_eq!(screen("one\r\ntwo\r\n\u{1b}[1A\r\u{1b}[2K\u{1b}[1mTWO\u{1b}[0m\r\nthree"), "one\nTWO\nthree\n");
+    assert_eq!(
+        screen("one\r\ntwo\r\n\u{1b}[1A\r\u{1b}[2K\u{1b}[1mTWO\u{1b}[0m\r\nthree"),
+        "one\nTWO\nthree\n"
+    );
     assert_eq!(screen("a question? \u{1b}[?25lno\r\u{1b}[2Kanswered\r\n"), "answered\n");
 }

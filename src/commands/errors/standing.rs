@@ -20,9 +20,9 @@ pub async fn settled(mut advised: Vec<Advised>, store: &dyn Store) -> Result<Vec
 
 /// Of the model; where the account has no money, of any model of the provider.
 fn standing(one: &Advised, entries: &[Entry]) -> Standing {
-    let meant = entries.iter().filter(|entry| {
-        entry.sound && (one.kind == Kind::Billing || entry.model.model_id == one.model)
-    });
+    let meant = entries
+        .iter()
+        .filter(|entry| entry.sound && (one.kind == Kind::Billing || entry.model.model_id == one.model));
     let stands = |entry: &Entry| if entry.is_enabled() { Standing::Enabled } else { Standing::Disabled };
     meant.map(stands).max().unwrap_or(Standing::Missing)
 }

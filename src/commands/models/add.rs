@@ -91,11 +91,7 @@ async fn listed(wanted: &[Candidate], store: &dyn Store) -> Result<HashSet<Model
 }
 
 /// Offers the inference profile instead of a bare Bedrock id, where there is somebody to take it.
-async fn offered(
-    checked: Checked,
-    desk: &Desk<'_>,
-    against: &Against<'_>,
-) -> Result<Checked, CommandError> {
+async fn offered(checked: Checked, desk: &Desk<'_>, against: &Against<'_>) -> Result<Checked, CommandError> {
     let can_ask = ask::possible() && !desk.consent.yes && !desk.consent.dry_run;
     let (true, Some(profile)) = (can_ask, checked.profiles.first()) else { return Ok(checked) };
     let model = &checked.candidate.model;

@@ -112,7 +112,8 @@ fn bare(model: &ModelRef, profiles: &mut Vec<String>, against: &Against<'_>) -> 
     if bedrock_ids::likely_needs_profile(&model.model_id) {
         return Some("Bedrock serves newer models through a profile alone");
     }
-    (!against.called).then_some("Bedrock serves many models through a profile alone, and nobody calls this one now")
+    (!against.called)
+        .then_some("Bedrock serves many models through a profile alone, and nobody calls this one now")
 }
 
 /// An entry whose name differs in case alone, an enabled one first.
@@ -152,7 +153,12 @@ mod tests {
         looked_at(name, &entries, &[], true).unwrap()
     }
 
-    fn looked_at(name: &str, entries: &[Entry], listed: &[&str], called: bool) -> Result<Checked, UnknownHost> {
+    fn looked_at(
+        name: &str,
+        entries: &[Entry],
+        listed: &[&str],
+        called: bool,
+    ) -> Result<Checked, UnknownHost> {
         let hosts = Hosts::new(table::built_in());
         let listed = listed.iter().map(|name| name.parse().unwrap()).collect();
         let against = Against { hosts: &hosts, entries, listed: &listed, called };

@@ -71,7 +71,9 @@ fn nothing(selector: &str, names: &[String]) -> CommandError {
     let error = CommandError::usage(format!("the catalogue has no model `{}`", selector.escape_debug()));
     let names = || names.iter().map(String::as_str);
     let otherwise = match nearest_provider(selector, names()) {
-        Some(meant) => format!("did you mean the provider {meant}? llmbench models list --all --provider {meant}"),
+        Some(meant) => {
+            format!("did you mean the provider {meant}? llmbench models list --all --provider {meant}")
+        }
         None => "`llmbench models list --all` shows all of them".to_owned(),
     };
     error.exit(Exit::No).hint(near_or(selector, names(), &otherwise))

@@ -137,7 +137,8 @@ fn show(
 fn tell_fate(fate: &Fate, quiet: bool) {
     let why = fate.store_error.as_deref().unwrap_or("unknown");
     if fate.caught_up > 0 && !quiet {
-        let results = if fate.caught_up == 1 { "1 result".to_owned() } else { format!("{} results", fate.caught_up) };
+        let results =
+            if fate.caught_up == 1 { "1 result".to_owned() } else { format!("{} results", fate.caught_up) };
         print::note(&format!("the store was away for a while ({why}); {results} waited and are stored now"));
     }
     if fate.lost > 0 {

@@ -6,9 +6,7 @@ use super::entries::{find, object};
 use super::errors::Trouble;
 use super::jobs;
 use crate::domain::ModelRef;
-use crate::storage::catalogue::{
-    Batch, Became, Change, ChangesOf, Entry, Order, Ordered, other_is_enabled,
-};
+use crate::storage::catalogue::{Batch, Became, Change, ChangesOf, Entry, Order, Ordered, other_is_enabled};
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use serde_json::{Map, Value};

@@ -176,7 +176,7 @@ fn names_of_json_documents_are_made_alike() {
         let (words, version) = name.split_once('/').unwrap();
         let words: Vec<&str> = words.split('.').collect();
         let plain = |word: &&str| word.chars().all(|ch| ch.is_ascii_lowercase()) && !word.is_empty();
-        assert!(words.iter().all(|word| plain(word)) && version == "1", "{name}");
+        assert!(words.iter().all(plain) && version == "1", "{name}");
         assert!(command.find_subcommand(words[1]).is_some(), "{name}");
     }
 }

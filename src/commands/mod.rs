@@ -6,6 +6,7 @@ pub mod catalog;
 pub mod complete;
 pub mod context;
 pub mod daemon;
+mod data;
 pub mod db;
 pub mod doctor;
 pub mod errors;

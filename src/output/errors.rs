@@ -3,7 +3,8 @@
 
 use super::advice::{self, Standing};
 use super::grid::{self, Column};
-use super::{json, stored, text, units, view::View};
+use super::units::{self, counted};
+use super::{json, stored, text, view::View};
 use crate::domain::{ErrorGroup, Kind, Window};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
@@ -156,15 +157,6 @@ pub(super) fn window(window: &Window, view: &View) -> String {
         (Some(from), None) => format!("Since {}", time(from)),
         (None, Some(to)) => format!("Until {}", time(to)),
         (None, None) => "Of all time".to_owned(),
-    }
-}
-
-/// `1 error`, `2 errors`, `3 successes`.
-pub(super) fn counted(count: u64, noun: &str) -> String {
-    match (count, noun.ends_with('s')) {
-        (1, _) => format!("1 {noun}"),
-        (_, true) => format!("{count} {noun}es"),
-        (_, false) => format!("{count} {noun}s"),
     }
 }
 

@@ -2,7 +2,7 @@
 
 /// The lines of the screen, without trailing blanks and without colours. Lines never scroll away.
 pub fn screen(written: &str) -> String {
-    let (mut lines, mut row, mut column) = (vec![Vec::new()], 0, 0);
+    let (mut lines, mut row, mut column) = (vec![Vec::new()], 0_usize, 0_usize);
     let mut chars = written.chars();
     while let Some(ch) = chars.next() {
         match ch {

@@ -1,10 +1,10 @@
 //! `llmbench catalog sync`: every provider's own list, read side by side and stored as each ends.
 
-use super::{print_json, print_text};
 use crate::catalog::Synced;
 use crate::catalog::reading::{Reader, not_begun};
 use crate::cli::catalog::SyncArgs;
 use crate::commands::context::Context;
+use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::interrupt::Interrupt;
 use crate::commands::run::access::{self, Opened, SIMULATOR};
@@ -165,9 +165,9 @@ fn finish(
 ) -> Result<Exit, CommandError> {
     let synced: Vec<Synced> = ended.iter().map(|one| one.synced.clone()).collect();
     if args.json {
-        print_json(&json::sync(&synced, skipped))?;
+        data::document(&json::sync(&synced, skipped))?;
     } else if !args.quiet {
-        print_text(&shown::table(&synced, view))?;
+        data::text(&shown::table(&synced, view))?;
     }
     for one in synced.iter().filter(|one| !one.is_whole()) {
         let why = one.trouble().unwrap_or("no reason is known");

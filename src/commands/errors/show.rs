@@ -3,6 +3,7 @@
 use super::{fold, standing};
 use crate::cli::errors::ShowArgs;
 use crate::commands::context::Context;
+use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::known;
 use crate::commands::scope::{read_error, window};
@@ -47,9 +48,9 @@ pub async fn run(args: ShowArgs, context: Context) -> Result<Exit, CommandError>
         return Err(nothing(&args.what, window, &*store).await.map_err(failed)?);
     }
     if args.json {
-        super::document(&error_story::story_document(&story))?;
+        data::document(&error_story::story_document(&story))?;
     } else {
-        super::data(&error_story::story(&story, &super::view(&context, args.wide)))?;
+        data::text(&error_story::story(&story, &context.view(args.wide)))?;
     }
     Ok(Exit::Yes)
 }

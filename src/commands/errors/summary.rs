@@ -4,6 +4,7 @@ use super::fold::{self, Attempts};
 use super::standing;
 use crate::cli::errors::{ByArg, SummaryArgs};
 use crate::commands::context::Context;
+use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::known;
 use crate::commands::scope::{read_error, scope, window};
@@ -25,11 +26,11 @@ pub async fn run(args: SummaryArgs, context: Context) -> Result<Exit, CommandErr
     let failed = |error| read_error("reading errors", error);
     let summary = summarise(&args, &scope, &*store).await.map_err(failed)?;
     if args.json {
-        super::document(&errors::summary_document(&summary))?;
+        data::document(&errors::summary_document(&summary))?;
     } else if args.csv {
-        super::data(&errors::summary_csv(&summary).map_err(CommandError::usage)?)?;
+        data::text(&errors::summary_csv(&summary).map_err(CommandError::usage)?)?;
     } else {
-        super::data(&errors::summary(&summary, &super::view(&context, args.wide)))?;
+        data::text(&errors::summary(&summary, &context.view(args.wide)))?;
     }
     if summary.errors + summary.successes == 0 {
         known::hint_at_model(&scope, &*store).await.map_err(failed)?;

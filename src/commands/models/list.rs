@@ -1,12 +1,11 @@
 //! `llmbench models list`: entries and figures joined, filtered, and handed to whoever shows them.
 
-use super::data;
 use crate::cli::models::ListArgs;
 use crate::commands::context::{Context, store_error};
+use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
 use crate::domain::glob;
 use crate::domain::window::moment;
-use crate::output::View;
 use crate::output::models::{self, ModelRow};
 use crate::storage::catalogue::{Entry, Figures, Scope};
 use chrono::{DateTime, Local, Utc};
@@ -51,7 +50,7 @@ pub async fn run(args: &ListArgs, context: &Context) -> Result<Exit, CommandErro
         })
         .map(|(entry, figures)| row(entry, figures, now))
         .collect();
-    data(&text(args, context, &rows, now)?)?;
+    data::text(&text(args, context, &rows, now)?)?;
     Ok(Exit::Yes)
 }
 
@@ -77,7 +76,7 @@ fn text(
     if args.csv {
         return models::csv(rows).map_err(|error| CommandError::usage(format!("CSV: {error}")));
     }
-    let view = View::new(context.terminal, args.wide);
+    let view = context.view(args.wide);
     let wanted = models::Wanted { off: args.disabled, wide: args.wide };
     if rows.is_empty() {
         context.note(false, "no model is as asked; `llmbench models list --all` shows all of them");

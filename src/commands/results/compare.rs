@@ -5,7 +5,7 @@ use super::samples::{self, Blocks, Counted, Naming};
 use super::sides::{self, Side, What};
 use crate::cli::results::{CompareArgs, MetricArg, RunsArg};
 use crate::commands::context::Context;
-use crate::commands::errors::{data, document, view};
+use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::known;
 use crate::commands::scope::window;
@@ -53,9 +53,9 @@ pub async fn run(args: CompareArgs, context: Context) -> Result<Exit, CommandErr
         asked,
     };
     if args.json {
-        document(&shown::document(&comparison))?;
+        data::document(&shown::document(&comparison))?;
     } else {
-        data(&shown::report(&comparison, &view(&context, args.wide)))?;
+        data::text(&shown::report(&comparison, &context.view(args.wide)))?;
     }
     warn(&comparison);
     verdict(&comparison)

@@ -9,7 +9,7 @@ use crate::measure::report::{Asked, LoadReport, Report};
 use crate::measure::{Gate, ModelReport};
 use crate::output::terminal::Terminal;
 use crate::output::view::{self, View};
-use crate::output::{json, print};
+use crate::output::{json, print, units};
 use chrono::{DateTime, Utc};
 use std::rc::Rc;
 
@@ -137,8 +137,7 @@ fn show(
 fn tell_fate(fate: &Fate, quiet: bool) {
     let why = fate.store_error.as_deref().unwrap_or("unknown");
     if fate.caught_up > 0 && !quiet {
-        let results =
-            if fate.caught_up == 1 { "1 result".to_owned() } else { format!("{} results", fate.caught_up) };
+        let results = units::counted(fate.caught_up as u64, "result");
         print::note(&format!("the store was away for a while ({why}); {results} waited and are stored now"));
     }
     if fate.lost > 0 {

@@ -1,6 +1,7 @@
 //! What was ever listed: a table, CSV, ids, counts.
 
-use super::{context, grouped, moment, price};
+use super::super::units::grouped;
+use super::{context, moment, price};
 use crate::catalog::diff::{ProviderState, Standing};
 use crate::output::grid::{Column, lines};
 use crate::output::{View, csv::disarm, json::time};

@@ -130,7 +130,7 @@ mod tests {
         let error = meant(&["groq:a", "grok:a"]).unwrap_err();
         assert_eq!(error.exit, Exit::No);
         assert!(error.hint.unwrap().contains("groq:a"));
-        let error = meant(&["grok:*"]).unwrap_err();
+        let error = meant(&["grok:llama*"]).unwrap_err();
         assert!(error.hint.unwrap().starts_with("did you mean the provider groq?"));
         assert_eq!(meant(&["a"]).unwrap_err().exit, Exit::Usage);
         assert_eq!(meant(&["homeless"]).unwrap_err().exit, Exit::No);

@@ -84,7 +84,7 @@ fn pictures_of_every_question() {
     session.until("42 of 42, 0 marked", 1);
     picture("catalog_pick_80", &session);
     session.types("err*");
-    session.until("7 marked", 1);
+    session.until("9 marked", 1);
     picture("catalog_pick_marked_80", &session);
     session.types("\u{1b}");
     session.ended();

@@ -178,7 +178,8 @@ async fn errors_are_counted_by_kind(backend: &Backend, store: &dyn Store) {
 }
 
 async fn health_follows_the_rows(backend: &Backend, store: &dyn Store) {
-    assert!(backend.rows(Kind::Health).await.is_empty(), "models outside the catalogue have no health");
+    let all = backend.rows(Kind::Health).await;
+    assert!(all.iter().all(|row| row["provider"] != "nobody"), "models outside the catalogue have no health");
     let health =
         async || -> Map<String, Value> { backend.row(Kind::Health, "model_id", "alpha").await.unwrap() };
     let start = now();

@@ -8,12 +8,12 @@ use crate::commands::context::Context;
 use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::known;
-use crate::commands::scope::window;
+use crate::commands::scope::{read_error, window};
 use crate::measure::compare::{Block, FIGURES, Figure, ROUGH, SEED, compare};
 use crate::output::compare as shown;
 use crate::output::print;
 use crate::storage::Store;
-use crate::storage::history::{Scope, Series};
+use crate::storage::history::Series;
 use chrono::{Duration, Local};
 
 /// How far back sides reach that name no window.
@@ -27,8 +27,7 @@ pub async fn run(args: CompareArgs, context: Context) -> Result<Exit, CommandErr
     let (a, b) = both(&args)?;
     let store = context.open_store().await?;
     for side in [&a, &b] {
-        let scope = Scope { provider: side.provider().map(str::to_owned), ..Scope::default() };
-        known::provider(&scope, &context, &*store).await?;
+        known::provider(&side.scope(), &context, &*store).await?;
     }
     let series = match args.series {
         RunsArg::Published => Series::Published,
@@ -58,6 +57,12 @@ pub async fn run(args: CompareArgs, context: Context) -> Result<Exit, CommandErr
         data::text(&shown::report(&comparison, &context.view(args.wide)))?;
     }
     warn(&comparison);
+    for (side, counted) in [&a, &b].into_iter().zip(counted) {
+        if counted.runs == 0 {
+            let hinted = known::hint_at_model(&side.scope(), &*store).await;
+            hinted.map_err(|error| read_error("reading names", error))?;
+        }
+    }
     verdict(&comparison)
 }
 

@@ -51,12 +51,17 @@ pub async fn run(args: ExportArgs, context: Context) -> Result<Exit, CommandErro
     let place = if to_file { args.output.display().to_string() } else { "standard output".to_owned() };
     let job = Job { format, table, head: head(args.series, &scope), place };
     let mut counter = Counter::start(what, &context.terminal, args.quiet);
-    let question = Question { table, scope, fields: None };
+    let question = Question { table, scope: scope.clone(), fields: None };
     let ended = copy(&*store, question, job, target, &mut counter, &interrupt).await;
     counter.done();
     let (written, kept) = ended?;
     if !args.quiet {
         tell(what, written, kept.map(|bytes| (args.output.as_path(), bytes)), args.series);
+        if written.rows == 0 {
+            known::hint_at_model(&scope, &*store)
+                .await
+                .map_err(|error| read_error("reading names", error))?;
+        }
     }
     Ok(Exit::Yes)
 }

@@ -12,15 +12,15 @@ use chrono::{DateTime, Utc};
 const FIRST: usize = 10;
 
 const MODEL: [Column; 6] = [
-    Column::new("provider"),
-    Column::new("model").free(),
-    Column::number("context"),
-    Column::new("per million"),
-    Column::new("ends"),
-    Column::new("since"),
+    Column::new("PROVIDER"),
+    Column::new("MODEL").free(),
+    Column::number("CONTEXT"),
+    Column::new("PER MILLION"),
+    Column::new("ENDS"),
+    Column::new("SINCE"),
 ];
 
-const SHORT: [Column; 3] = [Column::new("provider"), Column::new("model").free(), Column::new("").free()];
+const SHORT: [Column; 3] = [Column::new("PROVIDER"), Column::new("MODEL").free(), Column::new("").free()];
 
 /// The whole of it, ending in a line break. `wide` shows every finding.
 pub fn text(diff: &Diff, since: DateTime<Utc>, wide: bool, view: &View) -> String {

@@ -6,12 +6,12 @@ use crate::output::grid::{Column, lines};
 use crate::output::{View, units};
 
 const COLUMNS: [Column; 6] = [
-    Column::new("provider"),
-    Column::new("read"),
-    Column::number("models"),
-    Column::number("new"),
-    Column::number("changed"),
-    Column::number("took"),
+    Column::new("PROVIDER"),
+    Column::new("READ"),
+    Column::number("MODELS"),
+    Column::number("NEW"),
+    Column::number("CHANGED"),
+    Column::number("TOOK"),
 ];
 
 /// The table, ending in a line break.

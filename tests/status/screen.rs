@@ -155,11 +155,9 @@ async fn odd_rows_are_shown_and_move_no_cursor() {
     };
     insert("models", doc! { "provider": 7, "enabled": "yes" }).await;
     insert("models", doc! { "enabled": true }).await;
-    insert(
-        "bench_model_health",
-        doc! { "provider": EVIL, "model_id": EVIL, "last_success_at": "soon", "cadence_seconds": "x" },
-    )
-    .await;
+    let odd = doc! { "$set": { "last_success_at": "soon", "cadence_seconds": "x" } };
+    let health = database.collection::<Document>("bench_model_health");
+    health.update_one(doc! { "provider": EVIL, "model_id": EVIL }, odd).upsert(true).await.unwrap();
     insert("bench_scheduler_heartbeats", doc! { "updated_at": "2026-08-01", "details": f64::NAN }).await;
     insert("bench_check_runs", doc! { "checked_at": 7, "results": { "a": 1 } }).await;
     sqlite.sqlite().execute("UPDATE model_health SET doc = 'no document'", []).unwrap();

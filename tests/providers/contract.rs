@@ -221,10 +221,12 @@ async fn every_dialect_writes_what_readers_of_mongodb_expect() {
         ALL.map(|case| (case.provider, case.model)).into_iter().collect::<std::collections::BTreeSet<_>>();
     let health = rows(&database, "bench_model_health").await;
     assert_eq!(health.len(), models.len());
-    assert!(
-        health.iter().all(|row| row.get_str("freshness_status").is_ok_and(|word| word == "fresh")),
-        "{health:?}"
-    );
+    // A model of which a busy machine spoilt every sample is not fresh, and rightly so.
+    for row in rows(&database, "metrics_cloud_v2").await {
+        let model = row.get_str("model_name").unwrap();
+        let of_model = health.iter().find(|row| row.get_str("model_id") == Ok(model)).unwrap();
+        assert_eq!(of_model.get_str("freshness_status"), Ok("fresh"), "{of_model}");
+    }
 }
 
 #[tokio::test]

@@ -224,8 +224,8 @@ async fn every_dialect_writes_what_readers_of_mongodb_expect() {
     // A model of which a busy machine spoilt every sample is not fresh, and rightly so.
     for row in rows(&database, "metrics_cloud_v2").await {
         let model = row.get_str("model_name").unwrap();
-        let of_model = health.iter().find(|row| row.get_str("model_id") == Ok(model)).unwrap();
-        assert_eq!(of_model.get_str("freshness_status"), Ok("fresh"), "{of_model}");
+        let of_model = health.iter().find(|row| row.get_str("model_id").ok() == Some(model)).unwrap();
+        assert_eq!(of_model.get_str("freshness_status").ok(), Some("fresh"), "{of_model}");
     }
 }
 

@@ -164,6 +164,37 @@ fn every_variable_that_is_named_is_read() {
     }
 }
 
+/// The name of a document is that of the command that prints it, or of its noun and what it is: words with dots between.
+#[test]
+fn names_of_json_documents_are_made_alike() {
+    let mut command = Cli::command();
+    command.build();
+    let mut found = BTreeSet::new();
+    collect_names(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+    assert!(found.len() > 15, "{found:?}");
+    for name in found {
+        let (words, version) = name.split_once('/').unwrap();
+        let words: Vec<&str> = words.split('.').collect();
+        let plain = |word: &&str| word.chars().all(|ch| ch.is_ascii_lowercase()) && !word.is_empty();
+        assert!(words.iter().all(plain) && version == "1", "{name}");
+        assert!(command.find_subcommand(words[1]).is_some(), "{name}");
+    }
+}
+
+/// Every `llmbench.…/1` that stands in the sources as a text of its own.
+fn collect_names(directory: &Path, found: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect_names(&path, found);
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let texts = text.split('"').filter(|text| text.starts_with("llmbench.") && text.ends_with("/1"));
+            found.extend(texts.map(str::to_owned));
+        }
+    }
+}
+
 #[test]
 fn every_link_between_documents_leads_somewhere() {
     for name in DOCUMENTS.into_iter().chain(["ARCHITECTURE.md"]) {

@@ -18,6 +18,8 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a table is what this program is for")]
 
 mod bare;
+#[path = "../../tests/support/catalogue.rs"]
+mod catalogue;
 mod daemon;
 #[allow(clippy::unwrap_used, clippy::disallowed_methods, dead_code, reason = "the peers of the tests")]
 #[path = "../../tests/support/peers/fetch.rs"]

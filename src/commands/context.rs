@@ -5,8 +5,8 @@ use crate::commands::exit::{CommandError, Exit};
 use crate::domain::names::SSL_CERT_FILE;
 use crate::domain::secret::Secret;
 use crate::domain::sourced::{Source, Sourced};
-use crate::output::print;
 use crate::output::terminal::{Terminal, Wishes};
+use crate::output::{View, print};
 use crate::settings::{Env, Overrides, Settings, resolve};
 use crate::storage::{Location, Names, Store, StoreError, create_private_dir, open, spill::Spill};
 use std::path::PathBuf;
@@ -31,6 +31,11 @@ impl Context {
             Overrides { config: global.config, store: global.store.map(Secret::new), ..overrides };
         let settings = resolve(&overrides, env).map_err(CommandError::usage)?;
         Ok(Self { settings, terminal })
+    }
+
+    /// How lists are shown; `wide` with every column.
+    pub fn view(&self, wide: bool) -> View {
+        View::new(self.terminal, wide)
     }
 
     /// A note for people, unless they want none.

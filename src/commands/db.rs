@@ -2,6 +2,7 @@
 
 use crate::cli::db::{DbArgs, DbCommand, InitArgs};
 use crate::commands::context::{Context, store_error};
+use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
 use crate::output::print;
 use crate::storage::init_plan;
@@ -16,7 +17,7 @@ pub async fn run(args: DbArgs, context: Context) -> Result<Exit, CommandError> {
     let store = if dry_run { None } else { Some(context.open_store().await?) };
     let plan = init_plan(&location, &context.names());
     let lines: String = plan.iter().map(|line| format!("{line}\n")).collect();
-    print::data(&lines).map_err(CommandError::usage)?;
+    data::text(&lines)?;
     if let Some(store) = store {
         store.init().await.map_err(|error| store_error("db init", error))?;
         print::note(&format!("{} has all of it", store.describe()));

@@ -3,7 +3,7 @@
 
 use crate::cli::ingest_key::{ActionArg, AddArgs, KeyArgs, KeyCommand, ListArgs, RevokeArgs, RotateArgs};
 use crate::commands::context::{Context, store_error};
-use crate::commands::errors::{data, document, view};
+use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::models::who;
 use crate::domain::secret::Secret;
@@ -41,6 +41,11 @@ async fn add(args: &AddArgs, context: &Context, store: &dyn Store) -> Result<Exi
     let mut providers = args.providers.clone();
     providers.sort_unstable();
     providers.dedup();
+    for unknown in providers.iter().filter_map(|name| context.settings.hosts.find(name).err()) {
+        print::note(&format!(
+            "{unknown}\nThe key is for it all the same: a runner may have hosts of its own"
+        ));
+    }
     let (id, secret) = mint();
     let key = IngestKey {
         sha256: sha256(&secret),
@@ -68,13 +73,13 @@ async fn list(args: &ListArgs, context: &Context, store: &dyn Store) -> Result<E
     let hidden = if args.all { 0 } else { all.iter().filter(ended).count() };
     let rows: Vec<Row> = all.iter().filter(|key| args.all || !ended(key)).map(|key| row(key, now)).collect();
     if args.json {
-        return document(&output::document(&rows)).map(|()| Exit::Yes);
+        return data::document(&output::document(&rows)).map(|()| Exit::Yes);
     }
     match rows.is_empty() {
         true => {
             print::note("there is no key; make one with: llmbench ingest key add NAME --provider bedrock")
         }
-        false => data(&output::table(&rows, &view(context, args.wide)))?,
+        false => data::text(&output::table(&rows, &context.view(args.wide)))?,
     }
     if hidden > 0 {
         print::note(&format!("{hidden} that have ended are not shown; --all shows them"));
@@ -121,7 +126,7 @@ async fn revoke(args: &RevokeArgs, context: &Context, store: &dyn Store) -> Resu
     let all = keys(store).await?;
     let rows: Vec<Row> = all.iter().filter(|key| key.id == args.id).map(|key| row(key, now)).collect();
     if args.json {
-        return document(&output::document(&rows)).map(|()| Exit::Yes);
+        return data::document(&output::document(&rows)).map(|()| Exit::Yes);
     }
     print::note(&format!("the key {} is revoked; running bridges follow within seconds", args.id));
     Ok(Exit::Yes)
@@ -130,10 +135,10 @@ async fn revoke(args: &RevokeArgs, context: &Context, store: &dyn Store) -> Resu
 /// Prints a new key: alone on standard output, so that a script can take it.
 fn tell_new(key: &IngestKey, secret: &Secret, json: bool, now: DateTime<Utc>) -> Result<Exit, CommandError> {
     if json {
-        document(&output::new_document(&row(key, now), secret.expose()))?;
+        data::document(&output::new_document(&row(key, now), secret.expose()))?;
         return Ok(Exit::Yes);
     }
-    data(&format!("{}\n", secret.expose()))?;
+    data::text(&format!("{}\n", secret.expose()))?;
     print::note(&format!(
         "this is the only time that the key of {} is shown; its id is {}",
         key.label, key.id

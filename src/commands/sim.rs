@@ -1,9 +1,9 @@
 //! `llmbench sim`: the simulated provider as a server, and the list of what it can be.
 
 use crate::cli::sim::{ServeArgs, SimArgs, SimCommand};
+use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::interrupt::Interrupt;
-use crate::output::print;
 use crate::providers::sim::{self, scenario::PRESETS};
 use crate::wire::descriptors;
 
@@ -26,7 +26,7 @@ async fn serve(args: ServeArgs) -> Result<Exit, CommandError> {
     let listener = sim::listen_on(args.listen).map_err(fail)?;
     let address = listener.local_addr().map_err(fail)?;
     // The address is data: with port 0 a script reads it from here.
-    print::data(&format!("http://{address}\n")).map_err(fail)?;
+    data::text(&format!("http://{address}\n"))?;
     sim::serve(listener, interrupt.stop.cancelled_owned()).await.map_err(fail)?;
     Ok(Exit::Yes)
 }
@@ -35,6 +35,6 @@ fn models() -> Result<Exit, CommandError> {
     let width = PRESETS.iter().map(|preset| preset.name.len()).max().unwrap_or(0);
     let lines: String =
         PRESETS.iter().map(|preset| format!("{:width$}  {}\n", preset.name, preset.about)).collect();
-    print::data(&lines).map_err(CommandError::usage)?;
+    data::text(&lines)?;
     Ok(Exit::Yes)
 }

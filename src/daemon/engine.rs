@@ -367,6 +367,7 @@ mod tests {
     use crate::measure::testing;
     use crate::providers::adapt::Adaptation;
     use crate::storage::outbox::Capacity;
+    use crate::storage::samples::enable;
     use crate::storage::{Location, Names, WorkItem};
     use crate::wire::Limits;
     use async_trait::async_trait;
@@ -406,7 +407,7 @@ mod tests {
         let keeper = Arc::new(Keeper::new(location, Names::default(), vec!["cloud-default-v1".to_owned()]));
         let store = keeper.store().await.unwrap();
         for provider in providers {
-            store.put_model(&ModelRef::new(*provider, "m"), "m", true).await.unwrap();
+            enable(&*store, &ModelRef::new(*provider, "m")).await;
         }
         let [profile, ..] = built_in();
         let question =

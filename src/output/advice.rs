@@ -10,7 +10,7 @@ pub fn advice(kind: Kind) -> &'static str {
         Kind::Billing => "Check the account: its credit, its spend limit, its payment method.",
         Kind::RateLimit => "Lower the rate or the concurrency, or ask the provider for a higher limit.",
         Kind::HardModel => {
-            "Check the spelling of the model id and whether this account (and region) is served; else disable the model."
+            "Check the spelling of the model id and whether this account (and region) is served."
         }
         Kind::HardCapability => {
             "The model refuses a parameter or API: its catalogue entry needs a request quirk."
@@ -34,9 +34,44 @@ pub fn advice(kind: Kind) -> &'static str {
     }
 }
 
-/// The same, and where people read on: every kind has a heading of its own in TROUBLESHOOTING.md.
+/// How a model stands in the catalogue: what is off, or not there at all, cannot be switched off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// The catalogue does not have it.
+    Missing,
+    /// It is there and not measured.
+    Disabled,
+    /// It is measured.
+    Enabled,
+}
+
+/// Whether what can be done depends on how the model, or any of its provider, stands in the catalogue.
+pub fn asks_the_catalogue(kind: Kind) -> bool {
+    matches!(kind, Kind::HardModel | Kind::Billing)
+}
+
+/// What an operator can do about failures of this kind of a model that stands like this in the catalogue.
+pub fn advice_for(kind: Kind, standing: Standing) -> String {
+    let more = match (kind, standing) {
+        (Kind::HardModel, Standing::Enabled) => " Else disable the model.",
+        (Kind::HardModel, Standing::Disabled) => " The model is disabled already.",
+        (Kind::HardModel, Standing::Missing) => {
+            " The catalogue does not have this model: see what the provider lists."
+        }
+        (Kind::Billing, Standing::Enabled) => " Disable its models until then.",
+        _ => "",
+    };
+    format!("{}{more}", advice(kind))
+}
+
+/// A piece of advice, and where people read on: every kind has a heading of its own in TROUBLESHOOTING.md.
+pub fn with_heading(advice: &str, kind: Kind) -> String {
+    format!("{advice} More: TROUBLESHOOTING.md, \"{kind}\"")
+}
+
+/// What can be done about failures of this kind of any model, and where people read on.
 pub fn told(kind: Kind) -> String {
-    format!("{} More: TROUBLESHOOTING.md, \"{kind}\"", advice(kind))
+    with_heading(advice(kind), kind)
 }
 
 /// The kind that this stored word means, where it is one of ours.
@@ -44,12 +79,16 @@ pub fn kind(word: &str) -> Option<Kind> {
     Kind::ALL.into_iter().find(|kind| kind.as_str() == word)
 }
 
-/// What to type first about failures of this kind of this model.
-pub fn command(kind: Kind, provider: &str, model: &str) -> String {
+/// What to type first about failures of this kind of this model, which stands like this in the catalogue; about money it is
+/// the provider's models that stand so.
+pub fn command(kind: Kind, provider: &str, model: &str, standing: Standing) -> String {
     let named = quoted(&format!("{provider}:{model}"));
     match kind {
-        Kind::Auth | Kind::Network | Kind::Protocol | Kind::Unknown => {
-            format!("llmbench run --model {named} --no-store --verbose")
+        Kind::Auth | Kind::Network | Kind::Protocol | Kind::Unknown => look(&named),
+        Kind::Billing if standing != Standing::Enabled => look(&named),
+        Kind::HardModel if standing == Standing::Disabled => format!("llmbench models show {named}"),
+        Kind::HardModel if standing == Standing::Missing => {
+            format!("llmbench catalog list --provider {}", quoted(provider))
         }
         Kind::Billing => {
             let all = quoted(&format!("{provider}:*"));
@@ -69,6 +108,11 @@ pub fn command(kind: Kind, provider: &str, model: &str) -> String {
         Kind::BudgetExhausted => format!("llmbench run --model {named} --profile reasoning"),
         Kind::Truncated => format!("llmbench run --model {named} --requests 5 --verbose"),
     }
+}
+
+/// One call with all that can be said about it, of which nothing is kept.
+fn look(named: &str) -> String {
+    format!("llmbench run --model {named} --no-store --verbose")
 }
 
 /// A word as a shell takes it, in one line whatever it holds.

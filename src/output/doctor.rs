@@ -1,7 +1,7 @@
 //! What `doctor` found, for people and for programs: what is wrong first, with what to do and where to read on, then what
 //! was looked at, section by section.
 
-use super::{View, json::time, text};
+use super::{View, json::time, text, units::counted};
 use crate::domain::finding::{Finding, Section, Severity};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -35,16 +35,15 @@ pub fn text(found: &[Finding], view: &View) -> String {
 fn headline(found: &[Finding]) -> String {
     let count = |severity| found.iter().filter(|one| one.severity == severity).count();
     let (wrong, unknown, notes) = (count(Severity::Finding), count(Severity::Unknown), count(Severity::Note));
-    let plural = |number: usize| if number == 1 { "" } else { "s" };
     let mut words = vec![match wrong {
         0 => "nothing found".to_owned(),
-        wrong => format!("{wrong} finding{}", plural(wrong)),
+        wrong => counted(wrong as u64, "finding"),
     }];
     if unknown > 0 {
         words.push(format!("{unknown} could not be looked at"));
     }
     if notes > 0 {
-        words.push(format!("{notes} note{}", plural(notes)));
+        words.push(counted(notes as u64, "note"));
     }
     words.push(format!("{} fine", count(Severity::Ok)));
     words.join(", ")

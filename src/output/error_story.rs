@@ -1,9 +1,10 @@
 //! The whole story of a model's errors, or of one fingerprint: how often, since when, in which forms, the last occurrences
 //! with their full messages, and what to do.
 
-use super::errors::{Advised, Group, advice_document, advised, counted, document, error_rate, window};
+use super::errors::{Advised, Group, advice_document, advised, document, error_rate, window};
 use super::grid::{self, Column};
-use super::{json, stored, text, units, view::View};
+use super::units::{self, counted};
+use super::{json, stored, text, view::View};
 use crate::domain::Window;
 use serde_json::{Map, Value, json};
 

@@ -1,9 +1,10 @@
 //! Errors of a window in groups: the table for people with what to do about each kind, the document and the rows for
 //! programs. How rows become groups is `commands::errors`.
 
-use super::advice::{self, advice};
+use super::advice::{self, Standing};
 use super::grid::{self, Column};
-use super::{json, stored, text, units, view::View};
+use super::units::{self, counted};
+use super::{json, stored, text, view::View};
 use crate::domain::{ErrorGroup, Kind, Window};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
@@ -50,6 +51,8 @@ pub struct Advised {
     pub provider: String,
     /// The model.
     pub model: String,
+    /// How it stands in the catalogue, where that [matters](advice::asks_the_catalogue).
+    pub standing: Standing,
 }
 
 /// A limit on the share of errors.
@@ -157,15 +160,6 @@ pub(super) fn window(window: &Window, view: &View) -> String {
     }
 }
 
-/// `1 error`, `2 errors`, `3 successes`.
-pub(super) fn counted(count: u64, noun: &str) -> String {
-    match (count, noun.ends_with('s')) {
-        (1, _) => format!("1 {noun}"),
-        (_, true) => format!("{count} {noun}es"),
-        (_, false) => format!("{count} {noun}s"),
-    }
-}
-
 fn table(summary: &Summary, view: &View) -> Vec<String> {
     let keys: &[Column] = match summary.by {
         By::Provider => &[Column::new("PROVIDER")],
@@ -243,11 +237,13 @@ fn rounded(share: f64) -> f64 {
 pub(super) fn advised(kinds: &[Advised], view: &View) -> Vec<String> {
     let paint = view.paint();
     let mut lines = vec![paint.heading("What to do")];
-    for Advised { kind, count, provider, model } in kinds {
-        let sentence = format!("{kind}, {}: {}", counted(*count, "error"), advice::told(*kind));
+    for Advised { kind, count, provider, model, standing } in kinds {
+        let advice = advice::advice_for(*kind, *standing);
+        let sentence =
+            format!("{kind}, {}: {}", counted(*count, "error"), advice::with_heading(&advice, *kind));
         lines.extend(text::wrap(&sentence, view.terminal.width, 2));
         // A command is copied: it is never cut or broken by us.
-        lines.push(format!("    {}", paint.quiet(&advice::command(*kind, provider, model))));
+        lines.push(format!("    {}", paint.quiet(&advice::command(*kind, provider, model, *standing))));
     }
     lines
 }
@@ -301,8 +297,8 @@ pub(super) fn advice_document(kinds: &[Advised]) -> Value {
         json!({
             "kind": advised.kind.as_str(),
             "errors": advised.count,
-            "advice": advice(advised.kind),
-            "command": advice::command(advised.kind, &advised.provider, &advised.model),
+            "advice": advice::advice_for(advised.kind, advised.standing),
+            "command": advice::command(advised.kind, &advised.provider, &advised.model, advised.standing),
         })
     };
     kinds.iter().map(one).collect()

@@ -89,14 +89,15 @@ fn shown(columns: &[Column], natural: &[usize], mut shown: Vec<usize>, limit: Op
     shown
 }
 
-/// Free columns share what the others leave: the widest gives way until all fit.
+/// Free columns share what the others leave: those that could be left out are cut first, then the widest, until all fit.
 fn widths(columns: &[Column], natural: &[usize], shown: &[usize], limit: Option<usize>) -> Vec<usize> {
     let mut widths: Vec<usize> = shown.iter().map(|place| natural[*place]).collect();
     let Some(limit) = limit else { return widths };
     let total = widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1);
     for _ in limit..total {
         let free = (0..shown.len()).filter(|at| columns[shown[*at]].free && widths[*at] > LEAST);
-        let Some(widest) = free.max_by_key(|at| widths[*at]) else { break };
+        let gives_way = |at: &usize| (columns[shown[*at]].rank > 0, widths[*at]);
+        let Some(widest) = free.max_by_key(gives_way) else { break };
         widths[widest] -= 1;
     }
     widths
@@ -143,9 +144,9 @@ mod tests {
         );
         assert_eq!(
             at(Some(74)),
-            "MODEL                    ERRORS  FIRST SEEN        MESSAGE\n\
-             groq:llama-3.3-70b-ver…      12  2026-11-01 13:00  rate limit reached for…\n\
-             openai:gpt                    3  2026-11-01 12:00  no"
+            "MODEL                         ERRORS  FIRST SEEN        MESSAGE\n\
+             groq:llama-3.3-70b-versatile      12  2026-11-01 13:00  rate limit reache…\n\
+             openai:gpt                         3  2026-11-01 12:00  no"
         );
         assert_eq!(
             at(Some(36)),

@@ -5,8 +5,8 @@ use crate::domain::{Batch, ModelRef};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
-/// The name and version of the document's form; described by `docs/schema/model_history.schema.json`.
-pub const SCHEMA: &str = "llmbench.model_history/1";
+/// The name and version of the document's form; described by `docs/schema/models_history.schema.json`.
+pub const SCHEMA: &str = "llmbench.models.history/1";
 
 /// A batch as it is shown.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,10 +6,10 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// The name and version of the list's form; described by `docs/schema/ingest_keys.schema.json`.
-pub const SCHEMA: &str = "llmbench.ingest_keys/1";
+/// The name and version of the list's form; described by `docs/schema/ingest_key_list.schema.json`.
+pub const SCHEMA: &str = "llmbench.ingest.key.list/1";
 /// The same of the form of a new key.
-pub const NEW_SCHEMA: &str = "llmbench.ingest_key.new/1";
+pub const NEW_SCHEMA: &str = "llmbench.ingest.key.new/1";
 
 /// A key. The names of its fields are those of JSON.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn documents_are_as_the_schema_says() {
         let schema: Value =
-            serde_json::from_str(include_str!("../../docs/schema/ingest_keys.schema.json")).unwrap();
+            serde_json::from_str(include_str!("../../docs/schema/ingest_key_list.schema.json")).unwrap();
         let parse = |document: Value| serde_json::from_str::<Value>(&document.to_string()).unwrap();
         assert_eq!(violations(&schema, &parse(document(&rows()))), Vec::<String>::new());
         let new = parse(new_document(&rows()[0], "lb_x_y"));

@@ -1,6 +1,7 @@
 //! Models of the catalogue for people and programs: a table as wide as there is room, JSON, CSV, bare ids, and the whole
 //! story of one.
 
+use super::grid;
 use super::history::{self, ChangeView};
 use super::{csv as cells, json as document, text, units, view, view::View};
 use crate::domain::window::span;
@@ -9,10 +10,10 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::io;
 
-/// The name and version of the list's form; described by `docs/schema/models.schema.json`.
-pub const SCHEMA: &str = "llmbench.models/1";
+/// The name and version of the list's form; described by `docs/schema/models_list.schema.json`.
+pub const SCHEMA: &str = "llmbench.models.list/1";
 /// The same of the form of whole stories.
-pub const STORY_SCHEMA: &str = "llmbench.model_stories/1";
+pub const STORY_SCHEMA: &str = "llmbench.models.show/1";
 
 /// A model with the figures of its last day. The names of its fields are those of JSON and CSV.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -96,16 +97,6 @@ const EVERY: &[Column] =
 const FIGURES: &[Column] = &[Provider, Model, Name, Freshness, LastSuccess, Success, Ttft, Rate, Reason];
 const OFF: &[Column] = &[Provider, Model, Name, Since, By, Class, Reason];
 
-/// What narrow terminals do without, in this order.
-const SPARED: &[Column] = &[Name, Reason, By, LastSuccess, Rate, Class, Since, Success, Ttft, Provider];
-const SPARED_OFF: &[Column] = &[Name, By, Provider, Since, Class];
-
-/// Texts of these columns are cut where the table is too wide; so short they may become.
-const FLEXIBLE: &[(Column, usize)] = &[(Reason, 20), (Name, 16), (Model, 24)];
-
-/// Between two columns.
-const GAP: usize = 2;
-
 /// The table, no wider than the terminal where somebody looks at one; nothing where there is no row.
 pub fn table(rows: &[ModelRow], wanted: Wanted, now: DateTime<Utc>, view: &View) -> String {
     if rows.is_empty() {
@@ -118,104 +109,41 @@ pub fn table(rows: &[ModelRow], wanted: Wanted, now: DateTime<Utc>, view: &View)
     } else {
         FIGURES
     };
-    let cells: Vec<Vec<String>> =
+    let mut cells: Vec<Vec<String>> =
         rows.iter().map(|row| columns.iter().map(|column| column.cell(row, now, view)).collect()).collect();
+    // A column without any content says nothing.
+    for place in 0..columns.len() {
+        if cells.iter().all(|row| row[place] == "-") {
+            cells.iter_mut().for_each(|row| row[place].clear());
+        }
+    }
+    let shape: Vec<grid::Column> = columns.iter().map(|column| column.shape(wanted.off)).collect();
     let limit = view.terminal.text_limit().filter(|_| !wanted.wide);
-    let widths = fit(columns, &cells, limit, wanted.off);
-    let titles = columns.iter().map(|column| column.title().to_owned()).collect();
-    let line = |cells: &Vec<String>| line(columns, cells, &widths, limit, view.terminal.unicode);
-    std::iter::once(&titles).chain(&cells).map(line).collect()
-}
-
-/// One line, its cells cut and padded to the widths of their columns.
-fn line(
-    columns: &[Column],
-    cells: &[String],
-    widths: &[Option<usize>],
-    limit: Option<usize>,
-    unicode: bool,
-) -> String {
-    let mut line = String::new();
-    for ((column, cell), width) in columns.iter().zip(cells).zip(widths) {
-        let Some(width) = *width else { continue };
-        if !line.is_empty() {
-            line.extend(std::iter::repeat_n(' ', GAP));
-        }
-        let cell = text::cut(cell, width, unicode);
-        let room = std::iter::repeat_n(' ', width.saturating_sub(text::width(&cell)));
-        if matches!(column, Success | Ttft | Rate) {
-            line.extend(room);
-            line.push_str(&cell);
-        } else {
-            line.push_str(&cell);
-            line.extend(room);
-        }
+    let mut lines = grid::lines(&shape, &cells, limit, view.terminal.unicode);
+    if let Some(header) = lines.first_mut() {
+        *header = view.paint().heading(header);
     }
-    let line = line.trim_end();
-    limit.map_or_else(|| line.to_owned(), |most| text::cut(line, most, unicode)) + "\n"
-}
-
-/// The width of each column, `None` for those that are left out.
-fn fit(columns: &[Column], cells: &[Vec<String>], limit: Option<usize>, off: bool) -> Vec<Option<usize>> {
-    let natural = |place: usize| {
-        let widest = cells.iter().map(|row| text::width(&row[place])).max().unwrap_or(0);
-        // A column without any content says nothing.
-        let empty = cells.iter().all(|row| row[place].is_empty() || row[place] == "-");
-        let needed = matches!(columns[place], Provider | Model | Freshness);
-        (needed || !empty).then(|| widest.max(text::width(columns[place].title())))
-    };
-    let mut widths: Vec<Option<usize>> = (0..columns.len()).map(natural).collect();
-    let Some(limit) = limit else { return widths };
-    let mut spared = (if off { SPARED_OFF } else { SPARED }).iter();
-    loop {
-        let over = total(&widths).saturating_sub(limit);
-        if over == 0 {
-            return widths;
-        }
-        if let Some(shrunk) = shrink(columns, &widths, over) {
-            return shrunk;
-        }
-        let Some(next) = spared.next() else { return widths };
-        if let Some(place) = columns.iter().position(|column| column == next) {
-            widths[place] = None;
-        }
-    }
-}
-
-fn total(widths: &[Option<usize>]) -> usize {
-    let kept: Vec<usize> = widths.iter().copied().flatten().collect();
-    kept.iter().sum::<usize>() + GAP * kept.len().saturating_sub(1)
-}
-
-/// Takes `over` columns from the flexible ones, if they have them.
-fn shrink(columns: &[Column], widths: &[Option<usize>], mut over: usize) -> Option<Vec<Option<usize>>> {
-    let mut widths = widths.to_vec();
-    for (flexible, least) in FLEXIBLE {
-        let Some(place) = columns.iter().position(|column| column == flexible) else { continue };
-        if let Some(width) = widths[place] {
-            let given = width.saturating_sub(*least).min(over);
-            widths[place] = Some(width - given);
-            over -= given;
-        }
-    }
-    (over == 0).then_some(widths)
+    lines.join("\n") + "\n"
 }
 
 impl Column {
-    fn title(self) -> &'static str {
+    /// Its title, and when narrow terminals do without it. Of models that are off, the reason is what matters.
+    fn shape(self, off: bool) -> grid::Column {
+        use grid::Column;
         match self {
-            Provider => "provider",
-            Model => "model",
-            Name => "display name",
-            Freshness => "freshness",
-            LastSuccess => "last ok",
-            Success => "ok 24h",
-            Ttft => "TTFT",
-            Rate => "tok/s",
-            Since => "since",
-            By => "by",
-            Class => "class",
-            Reason => "reason",
+            Provider => Column::new("PROVIDER").rank(1),
+            Model => Column::new("MODEL").free(),
+            Name => Column::new("DISPLAY NAME").free().rank(10),
+            Freshness => Column::new("FRESHNESS"),
+            LastSuccess => Column::new("LAST OK").rank(7),
+            Success => Column::number("OK 24H").rank(3),
+            Ttft => Column::number("TTFT").rank(2),
+            Rate => Column::number("TOK/S").rank(6),
+            Since => Column::new("SINCE").rank(4),
+            By => Column::new("BY").rank(8),
+            Class => Column::new("CLASS").rank(5),
+            Reason if off => Column::new("REASON").free(),
+            Reason => Column::new("REASON").free().rank(9),
         }
     }
 

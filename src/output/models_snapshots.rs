@@ -174,12 +174,9 @@ fn nothing_is_wider_than_the_terminal_or_forges_a_line() {
 #[test]
 fn programs_get_what_the_schemas_say() {
     let documents = [
-        (include_str!("../../docs/schema/models.schema.json"), models::json(&rows(), now())),
-        (
-            include_str!("../../docs/schema/model_stories.schema.json"),
-            models::stories_json(&[story()], now()),
-        ),
-        (include_str!("../../docs/schema/model_history.schema.json"), history::json(&batches())),
+        (include_str!("../../docs/schema/models_list.schema.json"), models::json(&rows(), now())),
+        (include_str!("../../docs/schema/models_show.schema.json"), models::stories_json(&[story()], now())),
+        (include_str!("../../docs/schema/models_history.schema.json"), history::json(&batches())),
     ];
     for (schema, document) in documents {
         let schema: Value = serde_json::from_str(schema).unwrap();

@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// The name and version of the list's form; described by `docs/schema/outbox.schema.json`.
-pub const SCHEMA: &str = "llmbench.outbox/1";
+/// The name and version of the list's form; described by `docs/schema/outbox_list.schema.json`.
+pub const SCHEMA: &str = "llmbench.outbox.list/1";
 /// The same of the form of whole rows.
 pub const SHOW_SCHEMA: &str = "llmbench.outbox.show/1";
 /// The same of the form of a change.
@@ -265,7 +265,7 @@ mod tests {
     #[test]
     fn documents_are_as_the_schema_says() {
         let schema: Value =
-            serde_json::from_str(include_str!("../../docs/schema/outbox.schema.json")).unwrap();
+            serde_json::from_str(include_str!("../../docs/schema/outbox_list.schema.json")).unwrap();
         let parse = |document: Value| serde_json::from_str::<Value>(&document.to_string()).unwrap();
         assert_eq!(violations(&schema, &parse(document(&rows(), &depth()))), Vec::<String>::new());
         let mut broken = parse(document(&rows(), &Depth::default()));

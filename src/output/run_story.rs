@@ -1,7 +1,7 @@
 //! One run, or one error, with everything that is stored about it. A run's phases are drawn to scale, and so are the gaps
 //! between its chunks.
 
-use super::{error_story, errors, stored, text, units, view::View};
+use super::{error_story, stored, text, units, view::View};
 use crate::measure::stats::percentile;
 use serde_json::{Map, Value, json};
 
@@ -148,7 +148,7 @@ fn gaps(run: &Map<String, Value>, view: &View) -> Vec<String> {
     let seconds = |value| units::seconds(value, unicode);
     let words = format!(
         "{} between visible chunks: median {}, longest {}",
-        errors::counted(gaps.len() as u64, "gap"),
+        units::counted(gaps.len() as u64, "gap"),
         seconds(percentile(&sorted, 50.0)),
         seconds(longest)
     );

@@ -21,6 +21,29 @@ pub fn count(value: f64) -> String {
     if value.fract() == 0.0 { format!("{value:.0}") } else { significant(value) }
 }
 
+/// A whole number with a comma at every thousand.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `1 error`, `2 errors`, `3,000 successes`.
+pub fn counted(number: u64, noun: &str) -> String {
+    let plural = match (number, noun.ends_with('s')) {
+        (1, _) => "",
+        (_, true) => "es",
+        (_, false) => "s",
+    };
+    format!("{} {noun}{plural}", grouped(number))
+}
+
 /// A share of 1 as a percentage: `5 %`, `12.5 %`.
 pub fn share(value: f64) -> String {
     format!("{} %", count((value * 1e4).round() / 1e2))

@@ -55,7 +55,12 @@ pub fn suggestions(region: Option<&str>, model_id: &str) -> Vec<String> {
 
 /// What to do about [`needs_profile`], for people.
 pub fn hint(region: Option<&str>, model_id: &str) -> String {
-    match suggestions(region, model_id).as_slice() {
+    spoken(&suggestions(region, model_id))
+}
+
+/// By which of these profiles a model is called, for people.
+pub fn spoken(profiles: &[String]) -> String {
+    match profiles {
         [] => "call it by the id or ARN of an inference profile (aws bedrock list-inference-profiles)"
             .to_owned(),
         ids => format!("call it by an inference profile: {}", ids.join(" or ")),

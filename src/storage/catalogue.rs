@@ -244,6 +244,13 @@ pub enum Ordered {
     Overtaken(Option<Box<Entry>>),
 }
 
+/// Why a model is not enabled beside one whose id differs in case alone: both would be measured.
+pub(super) fn other_is_enabled(model: &ModelRef) -> StoreError {
+    StoreError::Conflict(format!(
+        "a model whose id differs from `{model}` in case alone is enabled already: disable that one first"
+    ))
+}
+
 /// Which changes to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChangesOf {

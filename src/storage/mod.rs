@@ -33,7 +33,7 @@ pub mod pulse_file;
 pub mod received;
 pub mod rows;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 pub mod spill;
 pub mod sqlite;
 pub mod suggestions;
@@ -159,12 +159,6 @@ pub trait Store:
 {
     /// Creates tables, collections and indexes that are missing. Twice is once.
     async fn init(&self) -> Result<(), StoreError>;
-
-    /// Puts a model into the catalogue, or changes its name and whether it is measured.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] where a model whose id differs in case alone is enabled already: both would be measured.
-    async fn put_model(&self, model: &ModelRef, display_name: &str, enabled: bool) -> Result<(), StoreError>;
 
     /// Finds catalogue models by bare id, enabled or not.
     async fn find_by_id(&self, model_id: &str) -> Result<Vec<ModelRef>, StoreError>;

@@ -4,7 +4,10 @@
 use crate::domain::notice::Finding;
 use crate::storage::StoreError;
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// How long it is remembered that a finding was told. One that still holds after that is told once more.
+pub const REMEMBERED: TimeDelta = TimeDelta::days(400);
 
 /// A finding that was written down for a destination.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,6 +76,9 @@ pub trait Notices: Send + Sync {
         sending: &Sending,
     ) -> Result<(), StoreError>;
 
-    /// All that was ever written down for a destination, oldest first.
+    /// Forgets what was sent before this moment, to whomever. What is pending stays, however old it is.
+    async fn forget_notices(&self, sent_before: DateTime<Utc>) -> Result<(), StoreError>;
+
+    /// All that is written down for a destination, oldest first.
     async fn notices(&self, destination: &str) -> Result<Vec<Notice>, StoreError>;
 }

@@ -1,6 +1,9 @@
-//! One sound run and one failure for the unit tests of this layer, read from the files that the story test uses too.
+//! For unit tests: one sound run and one failure, read from the files that the story test uses too, and an enabled model.
 
-use crate::domain::{Failure, Run};
+use crate::domain::{Failure, ModelRef, Run};
+use crate::storage::Catalogue;
+use crate::storage::catalogue::{Order, Ordered};
+use serde_json::{Map, json};
 
 /// A published run with every field filled, unknown ones included.
 pub fn run(id: &str, provider: &str, model: &str) -> Run {
@@ -15,4 +18,11 @@ pub fn failure(id: &str, provider: &str, model: &str) -> Failure {
     (failure.id, failure.provider, failure.model_name) =
         (id.to_owned(), provider.to_owned(), model.to_owned());
     failure
+}
+
+/// Puts a model into the catalogue that is not there yet, enabled.
+pub async fn enable(store: &(impl Catalogue + ?Sized), model: &ModelRef) {
+    let set = Map::from_iter([("enabled".to_owned(), json!(true))]);
+    let order = Order { batch: "01ENABLED".to_owned(), model: model.clone(), expected: None, set };
+    assert_eq!(store.change(&order).await.unwrap(), Ordered::Done { cancelled_jobs: 0 });
 }

@@ -2,6 +2,7 @@
 
 use super::servers::{Answer, Server, json};
 use crate::support::Home;
+use crate::support::catalogue::put_model;
 use crate::support::peers::{Mongod, fresh_name};
 use llmbench::storage::{self, Location, Names};
 use serde_json::Value;
@@ -75,7 +76,7 @@ impl Bench {
             let location = Location::parse(&self.store).unwrap();
             let store = storage::open(&location, &Names::default(), &[]).await.unwrap();
             for (model, enabled) in models {
-                store.put_model(&model.parse().unwrap(), "", *enabled).await.unwrap();
+                put_model(&*store, &model.parse().unwrap(), "", *enabled).await.unwrap();
             }
         });
     }

@@ -3,12 +3,17 @@
 use crate::raw_server::{Act, Heard, play_to, send};
 use crate::stores::backend::Backend;
 use crate::support::Home;
+use crate::support::catalogue::put_model;
 use crate::support::pty::heed_interrupts;
 use crate::support::smtp::{Smtp, header};
 use chrono::{TimeDelta, Utc};
+use llmbench::domain::ModelRef;
 use llmbench::domain::listing::{Facts, ListedModel, Listing, ReadStatus};
+use llmbench::domain::notice::{Finding, Kind};
+use llmbench::storage::notices::{Holder, Sending};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output, Stdio};
@@ -63,7 +68,7 @@ impl World {
         for hours in [5, 4, 3] {
             store.keep_listing(&listing(hours, &after)).await.unwrap();
         }
-        store.put_model(&"groq:b".parse().unwrap(), "B", true).await.unwrap();
+        put_model(&*store, &"groq:b".parse().unwrap(), "B", true).await.unwrap();
         Self { home: Home::new(), backend, environment: Vec::new() }
     }
 
@@ -216,7 +221,7 @@ fn is_document((head, body): &(String, Vec<u8>)) {
     assert!(head.starts_with(&format!("POST /services/T0/{CANARY} HTTP/1.1\r\n")), "{head}");
     assert!(head.contains("content-type: application/json"), "{head}");
     let document: Value = serde_json::from_slice(body).unwrap();
-    assert_eq!(document["schema"], "llmbench.catalog-notice/1");
+    assert_eq!(document["schema"], "llmbench.catalog.notice/1");
     let text = document["text"].as_str().unwrap();
     assert!(text.contains("• groq:new") && text.contains("&lt;!channel&gt;"), "{text}");
     assert_eq!(document["counts"], json!({"unlisted": 1, "new": 2, "gone": 1, "changed": 1}));
@@ -397,4 +402,38 @@ async fn nobody_to_tell_is_wrong_usage() {
     world.configure(&format!("[notify]\nwebhook_url = 'http://hooks.example.com/{CANARY}'"));
     let plain = world.diff(&[]);
     assert!(plain.code == 2 && plain.notes.contains("plain http"), "{plain:?}");
+}
+
+/// What was told more than 400 days ago goes with the next read of a list; what nobody took stays.
+#[tokio::test]
+async fn what_was_told_long_ago_is_forgotten_at_the_next_sync() {
+    for backend in [Backend::sqlite(), Backend::mongo().await] {
+        let store = backend.open(&[]).await;
+        store.init().await.unwrap();
+        let finding = |id: &str| Finding {
+            kind: Kind::New,
+            model: ModelRef::new("groq", id),
+            at: None,
+            fact: None,
+            from: Value::Null,
+            to: Value::Null,
+        };
+        for (id, days) in [("long-ago", 401), ("lately", 399)] {
+            let at = Utc::now() - TimeDelta::days(days);
+            let holder = Holder { id: id.to_owned(), at, until: at + TimeDelta::minutes(3) };
+            store.note_findings("webhook", &[finding(id)], at).await.unwrap();
+            store.claim_notices("webhook", &holder).await.unwrap();
+            store.settle_notices("webhook", id, at, &Sending::Taken).await.unwrap();
+        }
+        let ages = Utc::now() - TimeDelta::days(900);
+        store.note_findings("webhook", &[finding("never")], ages).await.unwrap();
+        let home = Home::new();
+        let url = backend.url();
+        let arguments = ["catalog", "sync", "--provider", "sim", "--quiet", "--store", &url];
+        let synced = home.llmbench(&arguments).output().unwrap();
+        assert!(synced.status.success(), "{synced:?}");
+        let left = store.notices("webhook").await.unwrap();
+        let left: BTreeSet<&str> = left.iter().map(|one| one.finding.model.model_id.as_str()).collect();
+        assert_eq!(left, BTreeSet::from(["lately", "never"]));
+    }
 }

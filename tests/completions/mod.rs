@@ -5,6 +5,7 @@ mod shells;
 
 use crate::stores::backend::Backend;
 use crate::support::Home;
+use crate::support::catalogue::put_model;
 use crate::support::samples::{failed, failure, run, success};
 use llmbench::domain::ModelRef;
 
@@ -30,7 +31,7 @@ impl Desk {
             ("vertex", "claude-sonnet-4-5@20250929", true),
             ("together", ODD, true),
         ] {
-            store.put_model(&ModelRef::new(provider, id), "", enabled).await.unwrap();
+            put_model(&*store, &ModelRef::new(provider, id), "", enabled).await.unwrap();
         }
         store.record(&success(&run("01RUN-OLD", "groq", "whisper"))).await.unwrap();
         store.record(&failed(&failure("01ERR", "groq", "llama-3.3-70b-versatile"))).await.unwrap();

@@ -1,6 +1,7 @@
 //! A catalogue, simulated providers, and a daemon that is watched while it runs.
 
 use crate::support::Home;
+use crate::support::catalogue::put_model;
 use crate::support::ran::rows;
 use llmbench::domain::ModelRef;
 use llmbench::providers::sim::{self, Running};
@@ -48,7 +49,7 @@ impl World {
             store.init().await.unwrap();
             for model in models {
                 let model: ModelRef = model.parse().unwrap();
-                store.put_model(&model, &model.model_id, true).await.unwrap();
+                put_model(&*store, &model, &model.model_id, true).await.unwrap();
             }
         });
         let provider = |name: &str| {

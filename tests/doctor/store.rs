@@ -3,6 +3,7 @@
 use super::{KEY, asked, doctor};
 use crate::stores::backend::Backend;
 use crate::support::Home;
+use crate::support::catalogue::put_model;
 use crate::support::peers::{Mongod, fresh_name};
 use crate::support::ran::{ran, unprivileged};
 use crate::support::samples::{run, success};
@@ -20,7 +21,7 @@ async fn a_new_store_is_in_order_on_both() {
     for backend in [Backend::sqlite(), Backend::mongo().await] {
         let store = backend.open(&["cloud-default-v1"]).await;
         store.init().await.unwrap();
-        store.put_model(&"sim:m".parse().unwrap(), "M", true).await.unwrap();
+        put_model(&*store, &"sim:m".parse().unwrap(), "M", true).await.unwrap();
         store.record(&success(&run("r1", "sim", "m"))).await.unwrap();
         let facts = store.facts().await.unwrap();
         assert!(

@@ -1,9 +1,9 @@
 //! Advice is a command that exists.
 
-use clap::{CommandFactory, Parser};
+use clap::Parser;
 use llmbench::cli::Cli;
 use llmbench::domain::Kind;
-use llmbench::output::advice::command;
+use llmbench::output::advice::{Standing, advice_for, command};
 
 /// Splits like a shell, as far as the quoting of advice goes.
 fn words(line: &str) -> Vec<String> {
@@ -21,17 +21,17 @@ fn words(line: &str) -> Vec<String> {
 
 #[test]
 fn every_advised_command_is_understood() {
-    let nouns: Vec<String> =
-        Cli::command().get_subcommands().map(|noun| noun.get_name().to_owned()).collect();
     for kind in Kind::ALL {
-        let line = command(kind, "bedrock", "us.amazon.nova pro-v1:0");
-        let words = words(&line);
-        assert!(words.iter().any(|word| word.starts_with("bedrock:")), "{line}");
-        assert_eq!(words[0], "llmbench");
-        if nouns.contains(&words[1]) {
+        for standing in [Standing::Missing, Standing::Disabled, Standing::Enabled] {
+            let line = command(kind, "bedrock", "us.amazon.nova pro-v1:0", standing);
+            let words = words(&line);
+            assert!(words.iter().any(|word| word.starts_with("bedrock")), "{line}");
+            assert_eq!(words[0], "llmbench");
             Cli::try_parse_from(&words).unwrap_or_else(|error| panic!("{line}: {error}"));
-        } else {
-            assert_eq!(words[1], "models", "{line}");
+            let switches_off =
+                |text: &str| text.contains("models disable") || text.contains("isable the model");
+            let told = advice_for(kind, standing);
+            assert!(standing == Standing::Enabled || !switches_off(&line) && !switches_off(&told), "{told}");
         }
     }
 }

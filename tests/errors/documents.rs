@@ -1,6 +1,8 @@
 //! What programs read: figures that are right, keys that are documented, and the filters.
 
-use super::world::{DAY, World, worlds};
+use super::world::{DAY, World, broken, worlds};
+use crate::support::samples::failed;
+use llmbench::domain::{Kind, Stage};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -89,6 +91,27 @@ async fn stories_and_rows_are_whole() {
             (&failure["outcome"], &failure["row"]["error_kind"]),
             (&json!("failure"), &json!("hard_model"))
         );
+    }
+}
+
+/// Nobody is told to switch off what is off, or what the catalogue does not have.
+#[tokio::test]
+async fn advice_follows_the_catalogue() {
+    for world in worlds().await {
+        for (id, model) in [("on", "groq:llama"), ("missing", "groq:typo")] {
+            let failure = broken(id, model, 55, Kind::HardModel, Stage::Response, "no such model");
+            world.store.record(&failed(&failure)).await.unwrap();
+        }
+        for (model, begins) in [
+            ("groq:llama", "llmbench models disable groq:llama "),
+            ("groq:gone", "llmbench models show groq:gone"),
+            ("groq:typo", "llmbench catalog list --provider groq"),
+        ] {
+            let story = world.document(&of_the_day(&["errors", "show", model]));
+            let advice = story["advice"].as_array().unwrap();
+            let hard = advice.iter().find(|one| one["kind"] == "hard_model").unwrap();
+            assert!(hard["command"].as_str().unwrap().starts_with(begins), "{hard}");
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::stores::backend::Backend;
 use crate::support::Home;
+use crate::support::catalogue::put_model;
 use crate::support::samples::{failed, failure, run, success};
 use chrono::{DateTime, TimeDelta, Utc};
 use llmbench::domain::{Failure, Kind, ModelRef, Stage, failure::fingerprint, failure::normalize};
@@ -49,7 +50,7 @@ async fn world(backend: Backend) -> World {
     for (model, enabled) in
         [("groq:llama", true), ("groq:gone", false), ("openai:gpt", true), ("vertex:dead", true)]
     {
-        store.put_model(&model.parse().unwrap(), "", enabled).await.unwrap();
+        put_model(&*store, &model.parse().unwrap(), "", enabled).await.unwrap();
     }
     for (number, (model, minutes)) in
         [("groq:llama", 0), ("groq:llama", 30), ("groq:llama", 60), ("openai:gpt", 5), ("openai:gpt", 2000)]

@@ -1,6 +1,7 @@
 //! A bridge as a process, and a client that writes raw bytes: no library stands between a test and the socket.
 
 use crate::support::Home;
+use crate::support::catalogue::put_model;
 use llmbench::domain::ModelRef;
 use llmbench::storage::{Location, Names, Store};
 use serde_json::{Value, json};
@@ -56,7 +57,7 @@ impl Served {
         let store = open(&url).await;
         store.init().await.unwrap();
         let model = ModelRef::new("bedrock", "amazon.nova-pro-v1:0");
-        store.put_model(&model, "Nova Pro", true).await.unwrap();
+        put_model(&*store, &model, "Nova Pro", true).await.unwrap();
         drop(store);
         let mut all = vec!["ingest", "serve", "--listen", "127.0.0.1:0", "--store", &url];
         all.extend(arguments);

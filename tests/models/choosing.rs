@@ -4,6 +4,7 @@ use super::{Office, Said};
 use crate::catalog::servers::{Answer, Gate, Server, json};
 use crate::stores::backend::Backend;
 use crate::support::pty::Session;
+use crate::support::screen::screen;
 use rustix::process::{Pid, Signal, kill_process};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -43,6 +44,50 @@ fn provider_models_consent_and_a_call_each() {
     assert!(seen.contains("sim:flood answered") && seen.contains("to undo: llmbench models undo"), "{seen}");
     assert!(session.is_sane());
     assert_eq!(office.ids(&[]), ["sim:early-stop", "sim:flood"]);
+}
+
+/// The screen at 80 columns, with the moments of reads taken out.
+fn picture(name: &str, session: &Session) {
+    let screen = screen(&session.seen());
+    assert!(screen.lines().all(|line| line.chars().count() <= 80), "{screen}");
+    let timeless = |line: &str| match line.split_once(", read ") {
+        Some((before, _)) => format!("{before}, read …\n"),
+        None => format!("{line}\n"),
+    };
+    let shown: String = screen.lines().map(timeless).collect();
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("../snapshots");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(name, shown));
+}
+
+#[test]
+fn pictures_of_every_question() {
+    let office = office();
+    let mut session = add(&office, &["--no-probe"]);
+    session.until("type to search", 1);
+    picture("models_add_provider_80", &session);
+    session.types("sim\r");
+    session.until("43 of 43, 0 marked", 1);
+    picture("models_add_models_80", &session);
+    session.types("flod\t");
+    session.until("1 marked", 1);
+    picture("models_add_marked_80", &session);
+    session.types("\r");
+    session.until("Go on?", 1);
+    picture("models_add_consent_80", &session);
+    session.types("y");
+    assert_eq!(session.ended().0, Some(0));
+
+    let mut session = Session::start(office.any(PICK));
+    session.until("42 of 42, 0 marked", 1);
+    picture("catalog_pick_80", &session);
+    session.types("err*");
+    session.until("9 marked", 1);
+    picture("catalog_pick_marked_80", &session);
+    session.types("\u{1b}");
+    session.ended();
 }
 
 #[test]

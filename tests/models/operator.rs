@@ -2,6 +2,7 @@
 
 use super::{Office, Said};
 use crate::stores::backend::{Backend, Kind};
+use crate::support::catalogue::put_model;
 use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
 
@@ -40,7 +41,7 @@ const GOOD: &str = "sim:steady-ttft5-gap1-n8";
 
 fn row(office: &Office, model: &str) -> Value {
     let shown = office.json(&["show", model, "--json"]);
-    assert_eq!(shown["schema"], "llmbench.model_stories/1");
+    assert_eq!(shown["schema"], "llmbench.models.show/1");
     shown["models"][0].clone()
 }
 
@@ -92,6 +93,7 @@ fn what_cannot_be_added_is_said(office: &Office) {
     }
     for (name, words) in [
         ("bedrock:anthropic.claude-x", "global.anthropic.claude-x"),
+        ("bedrock:amazon.nova-pro-v1:0", "global.amazon.nova-pro-v1:0"),
         ("openai:text-embedding-3-small", "embeddings"),
         ("groq:llama-guard-4", "guard"),
         ("groq:compound", "compound"),
@@ -246,7 +248,7 @@ fn names_and_quirks_change(office: &Office) {
 
 fn lists_for_programs(office: &Office) {
     let listed = office.json(&["list", "--all", "--json"]);
-    assert_eq!(listed["schema"], "llmbench.models/1");
+    assert_eq!(listed["schema"], "llmbench.models.list/1");
     let models = listed["models"].as_array().unwrap();
     let names: Vec<&str> = models.iter().map(|row| row["model"].as_str().unwrap()).collect();
     assert_eq!(names, ["error404", "extra", "named", "staged", "steady-ttft5-gap1-n8"]);
@@ -303,7 +305,7 @@ async fn an_interrupted_batch_says_what_it_changed() {
     let backend = Backend::sqlite();
     let store = backend.open(&[]).await;
     for number in 0..400 {
-        store.put_model(&format!("sim:m{number:03}").parse().unwrap(), "M", true).await.unwrap();
+        put_model(&*store, &format!("sim:m{number:03}").parse().unwrap(), "M", true).await.unwrap();
     }
     let office = Office::new(backend);
     tokio::task::spawn_blocking(move || {

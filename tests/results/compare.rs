@@ -4,6 +4,7 @@ use super::bulk::{Row, fill, runs};
 use crate::errors::odd::spoil;
 use crate::errors::world::{World, errors, text, worlds};
 use crate::stores::backend::Backend;
+use crate::support::catalogue::put_model;
 use llmbench::domain::ModelRef;
 use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
@@ -139,7 +140,7 @@ async fn name_in_catalogue(world: &World, model: &ModelRef, name: &str) {
 async fn models_of_two_providers_may_go_by_the_catalogues_name() {
     for world in filled().await {
         for model in ["together:fast", "fireworks:slow"] {
-            world.store.put_model(&model.parse().unwrap(), "", false).await.unwrap();
+            put_model(&*world.store, &model.parse().unwrap(), "", false).await.unwrap();
             name_in_catalogue(&world, &model.parse().unwrap(), "canonical").await;
         }
         let found = document(&world, &["together", "fireworks", SINCE[0], SINCE[1]]);

@@ -43,10 +43,10 @@ async fn a_file_is_named_by_its_form_and_replaced_only_when_asked() {
         let path = world.home.path().join(name);
         let bytes = fs::read(&path).unwrap();
         assert!(bytes.starts_with(begins.as_bytes()), "{name}");
-        let (code, said) = export(&world, &["-o", name, "--provider", "nobody"]);
+        let (code, said) = export(&world, &["-o", name, "--provider", "cerebras"]);
         assert!(code == 2 && said.contains("exists already") && said.contains("--force"), "{said}");
         assert_eq!(fs::read(&path).unwrap(), bytes);
-        let (code, said) = export(&world, &["-o", name, "--provider", "nobody", "--force"]);
+        let (code, said) = export(&world, &["-o", name, "--provider", "cerebras", "--force"]);
         assert!(code == 0 && said.contains("0 runs") && said.contains("--series probe"), "{said}");
         assert_ne!(fs::read(&path).unwrap(), bytes);
     }
@@ -125,23 +125,46 @@ fn signal(child: &Child, signal: i32) {
     }
 }
 
-#[tokio::test]
-async fn an_interrupted_export_leaves_no_file() {
+/// A long export into a file, stopped in its middle.
+async fn stopped(home: &Home, file: &Path) -> (Child, Backend) {
     let backend = Backend::sqlite();
     backend.open(&[]).await;
     let many: Vec<_> =
         (0..20_000).map(|number| row(&format!("many-{number}"), "groq:many", number)).collect();
     fill(&backend, &many, true).await;
-    let home = Home::new();
-    let mut command = home.llmbench(&["results", "export", "-o", "runs.json", "--store", &backend.url()]);
+    let path = file.to_str().unwrap();
+    let mut command = home.llmbench(&["results", "export", "-o", path, "--store", &backend.url()]);
     heed_interrupts(&mut command);
     let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-    while names(home.path()).iter().all(|name| !name.contains("partial")) {
-        assert!(child.try_wait().unwrap().is_none(), "it ended before it was interrupted");
+    while names(file.parent().unwrap()).iter().all(|name| !name.contains("partial")) {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before it was stopped");
         std::thread::sleep(Duration::from_millis(1));
     }
-    // Stopped at once, so that it cannot come to its end meanwhile.
     signal(&child, libc::SIGSTOP);
+    (child, backend)
+}
+
+#[tokio::test]
+async fn a_directory_that_goes_away_is_named() {
+    let home = Home::new();
+    let directory = home.path().join("gone");
+    fs::create_dir(&directory).unwrap();
+    let (child, _backend) = stopped(&home, &directory.join("runs.json")).await;
+    fs::remove_dir_all(&directory).unwrap();
+    signal(&child, libc::SIGCONT);
+    let output = child.wait_with_output().unwrap();
+    let said = errors(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("gone/runs.json: its directory") && said.contains("taken away meanwhile"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn an_interrupted_export_leaves_no_file() {
+    let home = Home::new();
+    let (child, _backend) = stopped(&home, &home.path().join("runs.json")).await;
     signal(&child, libc::SIGINT);
     signal(&child, libc::SIGCONT);
     let output = child.wait_with_output().unwrap();

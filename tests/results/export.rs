@@ -48,7 +48,7 @@ async fn windows_and_models_choose() {
             (&["--model", "groq:llama"], &["run-0", "run-1", "run-2"]),
             (&["-p", "groq", "-m", "llama", "--from", "2026-08-01T10:30:00Z"], &["run-1", "run-2"]),
             (&["--to", "2026-08-01T10:30:00Z"], &["run-0", "run-3"]),
-            (&["--provider", "nobody"], &[]),
+            (&["--provider", "cerebras"], &[]),
         ] {
             assert_eq!(ids(&lines(&world, flags)), expected, "{flags:?}");
         }

@@ -4,6 +4,7 @@ use crate::support::Home;
 use crate::support::peers::{Mongod, fresh_name};
 use crate::support::ran::{QUICK, Ran, in_little_space, ran, rows, unprivileged};
 use mongodb::bson::{Document, doc};
+use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -192,4 +193,36 @@ async fn rows_wait_while_the_database_is_gone_and_arrive_once() {
     }
     assert_eq!(stored.len(), 5);
     assert_eq!(stored.into_iter().collect::<BTreeSet<_>>(), ids(&measured));
+}
+
+/// A store that went away is left alone until the end of the run, and asked once more then.
+#[tokio::test]
+async fn rows_that_waited_are_stored_at_the_end_where_the_database_is_back() {
+    let mut mongod = Mongod::start_private();
+    let name = fresh_name();
+    let (home, uri) = (Home::new(), mongod.uri(&name));
+    let mut command = home.llmbench(&["run", "--ndjson", "-n", "8", "--model", "sim:steady-ttft50-gap0-n4"]);
+    let mut child =
+        command.env("MONGODB_URI", &uri).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut lines = first_line(&mut out);
+    mongod.kill();
+    // The row that finds the store away is waited for; whoever measures stands still until the store is back.
+    for _ in 0..2 {
+        lines += &first_line(&mut out);
+    }
+    kill_process(pid, Signal::STOP).unwrap();
+    mongod.restart();
+    kill_process(pid, Signal::CONT).unwrap();
+    out.read_to_string(&mut lines).unwrap();
+    let ended = child.wait_with_output().unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!((ended.status.code(), lines.lines().count()), (Some(0), 8), "{said}");
+    // All but the first, and the one that may have been on its way when the server died.
+    let waited = ["7 results waited", "6 results waited"];
+    assert!(waited.iter().any(|words| said.contains(words)), "{said}");
+    assert!(home.undelivered().is_empty());
+    let stored = mongod.database(&name).await.collection::<Document>("metrics_cloud_probe");
+    assert_eq!(stored.count_documents(doc! {}).await.unwrap(), 8);
 }

@@ -2,6 +2,7 @@
 
 use crate::support::Home;
 use crate::support::answers::{calling, sound};
+use crate::support::catalogue::put_model;
 use crate::support::ran::{QUICK, ran};
 use llmbench::domain::ModelRef;
 use llmbench::storage::{Location, Names, open};
@@ -92,7 +93,7 @@ async fn catalogued(home: &Home, models: &[(&str, bool)]) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     let store = open(&Location::Sqlite(path), &Names::default(), &[]).await.unwrap();
     for (model, enabled) in models {
-        store.put_model(&model.parse::<ModelRef>().unwrap(), model, *enabled).await.unwrap();
+        put_model(&*store, &model.parse::<ModelRef>().unwrap(), model, *enabled).await.unwrap();
     }
 }
 

@@ -1,6 +1,7 @@
 //! Which models are measured.
 
 use crate::support::Home;
+use crate::support::catalogue::put_model;
 use llmbench::domain::ModelRef;
 use llmbench::storage::{Location, Names, open};
 
@@ -14,7 +15,7 @@ async fn home(models: &[(&str, &str, bool)]) -> Home {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     let store = open(&Location::Sqlite(path), &Names::default(), &[]).await.unwrap();
     for (provider, model, enabled) in models {
-        store.put_model(&ModelRef::new(*provider, *model), model, *enabled).await.unwrap();
+        put_model(&*store, &ModelRef::new(*provider, *model), model, *enabled).await.unwrap();
     }
     home
 }

@@ -2,6 +2,7 @@
 
 use super::world::{ago, lane, pulse, worlds};
 use crate::stores::backend::Backend;
+use crate::support::catalogue::put_model;
 use crate::support::predecessor;
 use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
@@ -21,7 +22,7 @@ async fn every_provider_is_counted_by_freshness_and_by_its_day() {
         world.fail("groq:never", 3).await;
         world.fail("groq:fresh", 4000).await;
         world.succeed("groq:fresh", 4000).await;
-        world.store.put_model(&"groq:off".parse().unwrap(), "", false).await.unwrap();
+        put_model(&*world.store, &"groq:off".parse().unwrap(), "", false).await.unwrap();
         let document = world.document(&[]);
         let groq = &document["providers"][0];
         let counts = [
@@ -58,7 +59,7 @@ async fn every_provider_is_counted_by_freshness_and_by_its_day() {
 #[tokio::test]
 async fn probing_models_are_neither_on_nor_off() {
     for world in worlds().await {
-        world.store.put_model(&"groq:new".parse().unwrap(), "", false).await.unwrap();
+        put_model(&*world.store, &"groq:new".parse().unwrap(), "", false).await.unwrap();
         match &world.backend {
             Backend::Sqlite(_) => {
                 let sql = "UPDATE models SET doc = '{\"status\":\"probing\"}'";
@@ -143,7 +144,7 @@ async fn the_predecessors_rows_are_shown_as_they_are() {
 async fn odd_rows_are_shown_and_move_no_cursor() {
     let [sqlite, mongo] = worlds().await;
     for world in [&sqlite, &mongo] {
-        world.store.put_model(&llmbench::domain::ModelRef::new(EVIL, EVIL), EVIL, true).await.unwrap();
+        put_model(&*world.store, &llmbench::domain::ModelRef::new(EVIL, EVIL), EVIL, true).await.unwrap();
         world.beat(EVIL, 1, json!([EVIL, 7])).await;
         world.beat("daemon:main:x", 1, json!({"format": "one", EVIL: EVIL})).await;
         world.beat("worker:x:main", 1, json!({"state": 7})).await;
@@ -154,11 +155,9 @@ async fn odd_rows_are_shown_and_move_no_cursor() {
     };
     insert("models", doc! { "provider": 7, "enabled": "yes" }).await;
     insert("models", doc! { "enabled": true }).await;
-    insert(
-        "bench_model_health",
-        doc! { "provider": EVIL, "model_id": EVIL, "last_success_at": "soon", "cadence_seconds": "x" },
-    )
-    .await;
+    let odd = doc! { "$set": { "last_success_at": "soon", "cadence_seconds": "x" } };
+    let health = database.collection::<Document>("bench_model_health");
+    health.update_one(doc! { "provider": EVIL, "model_id": EVIL }, odd).upsert(true).await.unwrap();
     insert("bench_scheduler_heartbeats", doc! { "updated_at": "2026-08-01", "details": f64::NAN }).await;
     insert("bench_check_runs", doc! { "checked_at": 7, "results": { "a": 1 } }).await;
     sqlite.sqlite().execute("UPDATE model_health SET doc = 'no document'", []).unwrap();

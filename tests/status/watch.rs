@@ -1,6 +1,7 @@
 //! `status --watch`: in place on a terminal, block after block in a pipe, and a Ctrl-C that is no failure.
 
 use super::world::{World, worlds};
+use crate::support::catalogue::put_model;
 use crate::support::pty::{Pty, heed_interrupts};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -35,7 +36,7 @@ async fn a_terminal_is_drawn_over_and_given_back() {
     let mut child = command.spawn().unwrap();
     drop(command);
     pty.wait_until(|drawn| drawn.matches("All is well.").count() > 2);
-    world.store.put_model(&"openai:never".parse().unwrap(), "", true).await.unwrap();
+    put_model(&*world.store, &"openai:never".parse().unwrap(), "", true).await.unwrap();
     pty.wait_until(|drawn| drawn.contains("One thing is wrong:"));
     assert_eq!(interrupt(&mut child), Some(0));
     let drawn = pty.drawn();

@@ -2,6 +2,7 @@
 
 use crate::stores::backend::Backend;
 use crate::support::Home;
+use crate::support::catalogue::put_model;
 use crate::support::ran::{Ran, ran};
 use crate::support::samples::{failed, failure, run, success};
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
@@ -36,7 +37,7 @@ pub fn ago(minutes: i64) -> DateTime<Utc> {
 impl World {
     /// Enables a model.
     pub async fn enable(&self, model: &str) {
-        self.store.put_model(&model.parse().unwrap(), "", true).await.unwrap();
+        put_model(&*self.store, &model.parse().unwrap(), "", true).await.unwrap();
     }
 
     /// A success of a model, so many minutes ago.

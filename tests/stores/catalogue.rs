@@ -2,6 +2,7 @@
 //! wrong.
 
 use super::backend::Backend;
+use crate::support::catalogue::put_model;
 use crate::support::samples::{failed, failure, now, run, success};
 use chrono::{TimeDelta, Utc};
 use llmbench::domain::ModelRef;
@@ -309,7 +310,7 @@ async fn a_change_that_was_cut_off_is_settled_by_whoever_reads_it() {
 async fn of_many_writers_one_is_first() {
     for backend in [Backend::sqlite(), Backend::mongo().await] {
         let store = backend.open(PUBLISHED).await;
-        store.put_model(&"groq:m".parse().unwrap(), "M", true).await.unwrap();
+        put_model(&*store, &"groq:m".parse().unwrap(), "M", true).await.unwrap();
         let mut writers = tokio::task::JoinSet::new();
         for number in 0..10 {
             let store = backend.open(PUBLISHED).await;

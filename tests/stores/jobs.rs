@@ -2,6 +2,7 @@
 //! from the dead.
 
 use super::backend::Backend;
+use crate::support::catalogue::put_model;
 use crate::support::peers::{Mongod, fresh_name};
 use chrono::{DateTime, TimeDelta, Utc};
 use llmbench::domain::{ModelRef, Series, Slot};
@@ -185,7 +186,7 @@ async fn disabled_models_are_left_alone(store: &dyn Store) {
     let other =
         Slot { series: Series { profile_id: "cloud-long-v1".to_owned(), ..series("g") }, ..now.clone() };
     let model = &now.series.model;
-    store.put_model(model, "G", true).await.unwrap();
+    put_model(store, model, "G", true).await.unwrap();
     let grant = granted(store, &claim(&slot(series("g"), 1), "one")).await;
     assert!(store.settle(&grant, &Ending::Success).await.unwrap());
     let waits = granted(store, &claim(&other, "one")).await;

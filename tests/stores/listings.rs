@@ -1,6 +1,7 @@
 //! What providers list, on every store: one story, told by the store and by a look into its rows.
 
 use super::backend::{Backend, Kind};
+use crate::support::catalogue::put_model;
 use crate::support::samples::now;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use llmbench::domain::listing::{Facts, Kept, ListedModel, Listing, ReadStatus};
@@ -108,7 +109,7 @@ async fn nothing_else(store: &dyn Store) {
     assert_eq!(store.listed(Some("nobody")).await.unwrap(), []);
     assert_eq!(store.list_reads(Some("nobody")).await.unwrap(), []);
     for (text, enabled) in [("groq:on", true), ("groq:off", false)] {
-        store.put_model(&text.parse().unwrap(), "Name", enabled).await.unwrap();
+        put_model(store, &text.parse().unwrap(), "Name", enabled).await.unwrap();
     }
     let measured = store.measured_models().await.unwrap();
     let told: Vec<_> = measured

@@ -1,6 +1,7 @@
 //! What only a server can get wrong: types that readers depend on, indexes that others made first, silence, logins,
 //! crashes.
 
+use crate::support::catalogue::put_model;
 use crate::support::peers::{Mongod, fresh_name};
 use crate::support::samples::{failed, failure, now, run, success};
 use llmbench::domain::{ModelRef, Series};
@@ -23,7 +24,7 @@ async fn filled() -> (Arc<dyn Store>, Database) {
     let name = fresh_name();
     let store = open(&Mongod::start().uri(&name)).await.unwrap();
     store.init().await.unwrap();
-    store.put_model(&ModelRef::new("groq", "m"), "M", true).await.unwrap();
+    put_model(&*store, &ModelRef::new("groq", "m"), "M", true).await.unwrap();
     store.record(&success(&run("r", "groq", "m"))).await.unwrap();
     let mut probe = run("p", "groq", "m");
     probe.sample_role = "shadow".to_owned();

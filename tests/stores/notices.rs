@@ -91,6 +91,13 @@ async fn tell(backend: &Backend) {
     // Another destination is another matter.
     assert_eq!(store.claim_notices("webhook", &holder("sixth", at)).await.unwrap().findings, found[..1]);
     assert_eq!(store.notices("nobody").await.unwrap(), []);
+
+    // What was told is forgotten, and what is pending never.
+    store.forget_notices(later).await.unwrap();
+    assert_eq!(store.notices(ANN).await.unwrap().len(), 2);
+    store.forget_notices(later + TimeDelta::days(1)).await.unwrap();
+    assert_eq!(store.notices(ANN).await.unwrap(), []);
+    assert_eq!(store.notices("webhook").await.unwrap().len(), 1);
     side_by_side(backend).await;
 }
 

@@ -1,6 +1,7 @@
 //! What a bridge keeps, on every store: posts once each and whole, sightings, keys.
 
 use super::backend::{Backend, Kind};
+use crate::support::catalogue::put_model;
 use crate::support::samples::{failure, now, run};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use llmbench::domain::ModelRef;
@@ -29,7 +30,7 @@ async fn mongodb_keeps_what_is_posted() {
 async fn tell(backend: &Backend) {
     let store = backend.open(PUBLISHED).await;
     store.init().await.unwrap();
-    store.put_model(&ModelRef::new("bedrock", "nova"), "Nova", true).await.unwrap();
+    put_model(&*store, &ModelRef::new("bedrock", "nova"), "Nova", true).await.unwrap();
     the_predecessors_posts_are_rows(backend, &*store).await;
     a_post_is_one_row(backend, &*store).await;
     many_at_once_are_one_row(backend).await;
@@ -160,7 +161,7 @@ async fn many_at_once_are_one_row(backend: &Backend) {
 async fn a_batch_is_answered_post_by_post(backend: &Backend, store: &dyn Store) {
     let at = whole_seconds(now());
     for number in 0..30 {
-        store.put_model(&ModelRef::new("bedrock", format!("many-{number}")), "", true).await.unwrap();
+        put_model(store, &ModelRef::new("bedrock", format!("many-{number}")), "", true).await.unwrap();
     }
     let good = |number: i64| {
         posted(PostKind::Run, bedrock_run(&format!("many-{number}"), at - TimeDelta::minutes(number)))

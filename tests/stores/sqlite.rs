@@ -1,6 +1,7 @@
 //! What only a file can get wrong: the file itself, its directory, its other users, and a process that is killed while it
 //! writes.
 
+use crate::support::catalogue::put_model;
 use crate::support::samples::{run, success};
 use llmbench::storage::{self, Location, Names, Recorded, Store, StoreError};
 use rusqlite::Connection;
@@ -106,7 +107,7 @@ async fn quirks_of_the_catalogue_reach_the_work_list() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("runs.db");
     let store = open(&path).await.unwrap();
-    store.put_model(&"groq:m".parse().unwrap(), "M", true).await.unwrap();
+    put_model(&*store, &"groq:m".parse().unwrap(), "M", true).await.unwrap();
     let other = Connection::open(&path).unwrap();
     other.execute("UPDATE models SET metadata = '{\"omit_temperature\": true}'", []).unwrap();
     let items = store.work_list(None).await.unwrap();

@@ -1,6 +1,7 @@
 //! Signs of life on every store: what is kept comes back, newest wins, and freshness follows the clock without history.
 
 use super::backend::{Backend, Kind};
+use crate::support::catalogue::put_model;
 use crate::support::peers::{Mongod, fresh_name};
 use crate::support::samples::{self, now};
 use chrono::TimeDelta;
@@ -81,7 +82,7 @@ async fn freshness(backend: &Backend, store: &dyn Store) {
     for (model, enabled) in
         [("groq:fresh", true), ("groq:late", true), ("groq:never", true), ("groq:off", false)]
     {
-        store.put_model(&model.parse().unwrap(), "Name", enabled).await.unwrap();
+        put_model(store, &model.parse().unwrap(), "Name", enabled).await.unwrap();
     }
     for (id, model, hours) in [("01", "fresh", 0), ("02", "late", 30)] {
         let mut run = samples::run(id, "groq", model);

@@ -1,6 +1,7 @@
 //! What tests share: real peers, a scrubbed home for the binary, sample outcomes.
 
 pub mod answers;
+pub mod catalogue;
 pub mod documents;
 pub mod llama;
 pub mod markdown;
@@ -10,6 +11,7 @@ pub mod predecessor;
 pub mod pty;
 pub mod ran;
 pub mod samples;
+pub mod screen;
 pub mod smtp;
 
 use std::path::Path;

@@ -1,6 +1,7 @@
 //! The self-checks over a real store: what they find is kept, and what they cannot look at is said.
 
 use crate::stores::backend::Backend;
+use crate::support::catalogue::put_model;
 use crate::support::samples;
 use chrono::{TimeDelta, Utc};
 use llmbench::daemon::telemetry::invariants;
@@ -20,7 +21,7 @@ async fn filled(backend: &Backend) -> Arc<dyn Store> {
     let store = backend.open(&["cloud-default-v1"]).await;
     store.init().await.unwrap();
     for (model, enabled) in [("groq:well", true), ("groq:off", false)] {
-        store.put_model(&model.parse().unwrap(), "Name", enabled).await.unwrap();
+        put_model(&*store, &model.parse().unwrap(), "Name", enabled).await.unwrap();
     }
     store.record(&samples::success(&samples::run("1", "groq", "well"))).await.unwrap();
     store

@@ -1,6 +1,7 @@
 //! How fast a full outbox empties into MongoDB, beside the driver alone: the same documents, the same collections with the
 //! same indexes, the same concern (majority and journal), in one process.
 
+use crate::catalogue::put_model;
 use crate::process::{self, Process};
 use crate::stats::median;
 use crate::{Failed, Line};
@@ -56,7 +57,7 @@ async fn once(mongod: &Mongod, time: usize) -> Result<(f64, f64), Failed> {
     let name = format!("drain{time}");
     let store = store(&mongod.uri(&name)).await?;
     for number in 0..MODELS {
-        store.put_model(&ModelRef::new("groq", format!("model-{number}")), "", true).await?;
+        put_model(&*store, &ModelRef::new("groq", format!("model-{number}")), "", true).await?;
     }
     let directory = tempfile::tempdir()?;
     let (outbox, _) = Outbox::open(directory.path(), Capacity::default()).await?;

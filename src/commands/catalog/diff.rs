@@ -1,10 +1,11 @@
 //! `llmbench catalog diff`: what the stored lists say, like diff(1).
 
-use super::{Known, check_providers, notify, pick, print_json, print_text};
+use super::{Known, check_providers, notify, pick};
 use crate::catalog::diff::{Diff, Question, diff};
 use crate::catalog::findings::findings;
 use crate::cli::catalog::DiffArgs;
 use crate::commands::context::Context;
+use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::interrupt::Interrupt;
 use crate::domain::window::moment;
@@ -40,12 +41,12 @@ pub async fn run(args: DiffArgs, context: Context) -> Result<Exit, CommandError>
     match &notify {
         Some(notify) if args.dry_run => {
             let shown = notify::preview(notify, &findings(&found), &*store).await?;
-            print_text(&shown)?;
+            data::text(&shown)?;
             return Ok(exit);
         }
         _ if args.quiet => {}
-        _ if args.json => print_json(&json::diff(&found, since, absent_reads))?,
-        _ => print_text(&shown::text(&found, since, args.wide, &view))?,
+        _ if args.json => data::document(&json::diff(&found, since, absent_reads))?,
+        _ => data::text(&shown::text(&found, since, args.wide, &view))?,
     }
     let Some(notify) = notify else { return Ok(exit) };
     let interrupt = Interrupt::listen().map_err(CommandError::usage)?;

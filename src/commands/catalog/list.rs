@@ -1,9 +1,10 @@
 //! `llmbench catalog list`: what was ever listed, as it is stored.
 
-use super::{Known, check_providers, fits, print_json, print_text};
+use super::{Known, check_providers, fits};
 use crate::catalog::diff::{diff, inventory};
 use crate::cli::catalog::ListArgs;
 use crate::commands::context::Context;
+use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
 use crate::output::catalog::{json, list as shown};
 use crate::output::{View, print};
@@ -22,9 +23,9 @@ pub async fn run(args: ListArgs, context: Context) -> Result<Exit, CommandError>
         let states = diff(&question).providers;
         let there = states.values().any(|state| state.listed + state.gone > 0);
         if args.json {
-            print_json(&json::counts(&states))?;
+            data::document(&json::counts(&states))?;
         } else if there {
-            print_text(&shown::counts(&states, &view))?;
+            data::text(&shown::counts(&states, &view))?;
         }
         return Ok(ended(there, None));
     }
@@ -33,13 +34,13 @@ pub async fn run(args: ListArgs, context: Context) -> Result<Exit, CommandError>
         standings.retain(|one| fits(pattern, &one.row));
     }
     if args.json {
-        print_json(&json::list(&standings))?;
+        data::document(&json::list(&standings))?;
     } else if args.csv {
-        print_text(&shown::csv(&standings).map_err(CommandError::usage)?)?;
+        data::text(&shown::csv(&standings).map_err(CommandError::usage)?)?;
     } else if args.ids {
-        print_text(&shown::ids(&standings))?;
+        data::text(&shown::ids(&standings))?;
     } else if !standings.is_empty() {
-        print_text(&shown::table(&standings, &view))?;
+        data::text(&shown::table(&standings, &view))?;
     }
     Ok(ended(!standings.is_empty(), args.pattern.as_deref().filter(|_| !known.rows.is_empty())))
 }

@@ -12,10 +12,8 @@ use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
 use crate::domain::glob;
 use crate::domain::listing::{CatalogRow, MeasuredModel, ReadRow};
-use crate::output::print;
 use crate::storage::Store;
 use chrono::Utc;
-use serde_json::Value;
 
 /// Runs the command.
 ///
@@ -95,14 +93,4 @@ fn check_providers(providers: &[String], known: &Known, context: &Context) -> Re
 fn fits(pattern: &str, row: &CatalogRow) -> bool {
     let full = format!("{}:{}", row.provider, row.model_id);
     glob::matches(pattern, &row.model_id) || glob::matches(pattern, &full)
-}
-
-fn print_json(document: &Value) -> Result<(), CommandError> {
-    print_text(&format!("{document:#}\n"))
-}
-
-fn print_text(text: &str) -> Result<(), CommandError> {
-    print::data(text)
-        .map(drop)
-        .map_err(|error| CommandError::usage(format!("standard output: {error}")).exit(Exit::No))
 }

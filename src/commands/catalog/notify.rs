@@ -9,7 +9,7 @@ use crate::domain::notice::Finding;
 use crate::domain::redact::Redactor;
 use crate::notify::{Destination, Means, Notify};
 use crate::output::catalog::notice;
-use crate::output::print;
+use crate::output::{print, units};
 use crate::storage::notices::{Holder, Sending};
 use crate::storage::{Store, StoreError};
 use crate::wire::tls::client_config;
@@ -151,7 +151,7 @@ pub fn say(told: &[Told], quiet: bool, stop: &CancellationToken) -> Option<Exit>
 }
 
 fn count(findings: usize) -> String {
-    if findings == 1 { "1 finding".to_owned() } else { format!("{findings} findings") }
+    units::counted(findings as u64, "finding")
 }
 
 /// What every destination would get now. Nothing is sent, and nothing is written down.

@@ -6,21 +6,18 @@ use crate::cli::catalog::DiffArgs;
 use crate::cli::models::Consent;
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
+use crate::commands::known::near_or;
 use crate::commands::models::add::{Adding, add};
 use crate::commands::models::candidates::Candidate;
 use crate::commands::models::change::Desk;
 use crate::commands::models::choose::{addable, candidate, from_list};
 use crate::domain::listing::CatalogRow;
-use crate::domain::nearest::nearest_names;
 use crate::output::catalog::stated;
 use crate::output::pick::Choice;
 use crate::output::{ask, print};
 use crate::storage::Store;
 use std::collections::HashSet;
 use tokio_util::sync::CancellationToken;
-
-/// How many names are offered instead of one that nobody lists.
-const MOST_OFFERED: usize = 5;
 
 /// Runs it on what differs.
 ///
@@ -97,12 +94,8 @@ fn by_name(named: &str, rows: &[CatalogRow]) -> Result<Vec<Candidate>, CommandEr
 
 fn nothing(pattern: &str, rows: &[CatalogRow]) -> CommandError {
     let names: Vec<String> = rows.iter().map(|row| format!("{}:{}", row.provider, row.model_id)).collect();
-    let near = nearest_names(pattern, names.iter().map(String::as_str), MOST_OFFERED);
-    let hint = if near.is_empty() {
-        "`llmbench catalog diff --wide` shows what is listed and not measured".to_owned()
-    } else {
-        format!("near to it: {}", near.join(", "))
-    };
+    let otherwise = "`llmbench catalog diff --wide` shows what is listed and not measured";
+    let hint = near_or(pattern, names.iter().map(String::as_str), otherwise);
     let pattern = pattern.escape_debug();
     CommandError::usage(format!("no model that is listed and not measured fits `{pattern}`"))
         .exit(Exit::No)

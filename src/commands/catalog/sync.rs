@@ -1,10 +1,10 @@
 //! `llmbench catalog sync`: every provider's own list, read side by side and stored as each ends.
 
-use super::{print_json, print_text};
 use crate::catalog::Synced;
 use crate::catalog::reading::{Reader, not_begun};
 use crate::cli::catalog::SyncArgs;
 use crate::commands::context::Context;
+use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::interrupt::Interrupt;
 use crate::commands::run::access::{self, Opened, SIMULATOR};
@@ -13,8 +13,10 @@ use crate::output::catalog::{json, sync as shown};
 use crate::output::steps::Steps;
 use crate::output::{View, print};
 use crate::providers::hosts::Host;
+use crate::storage::notices::REMEMBERED;
 use crate::storage::{Store, StoreError};
 use crate::wire::tls::client_config;
+use chrono::Utc;
 use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
@@ -123,6 +125,10 @@ async fn sync_one(host: Host, reader: Reader, context: Arc<Context>, store: Arc<
 async fn keep(listing: Listing, store: &dyn Store) -> Ended {
     let kept = store.keep_listing(&listing).await;
     let unavailable = matches!(kept, Err(StoreError::Unavailable(_)));
+    if kept.is_ok() {
+        // Housekeeping on the way: where it fails, the next read does it.
+        let _ = store.forget_notices(Utc::now() - REMEMBERED).await;
+    }
     let kept = kept.map_err(|error| format!("its list could not be stored: {error}"));
     Ended { synced: Synced { listing, kept }, unavailable }
 }
@@ -159,9 +165,9 @@ fn finish(
 ) -> Result<Exit, CommandError> {
     let synced: Vec<Synced> = ended.iter().map(|one| one.synced.clone()).collect();
     if args.json {
-        print_json(&json::sync(&synced, skipped))?;
+        data::document(&json::sync(&synced, skipped))?;
     } else if !args.quiet {
-        print_text(&shown::table(&synced, view))?;
+        data::text(&shown::table(&synced, view))?;
     }
     for one in synced.iter().filter(|one| !one.is_whole()) {
         let why = one.trouble().unwrap_or("no reason is known");

@@ -7,6 +7,7 @@ use super::run::access;
 use super::run::limits_for;
 use crate::cli::daemon::DaemonArgs;
 use crate::commands::context::{Context, store_error};
+use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::interrupt::Interrupt;
 use crate::daemon::bench::{Bench, Doors, Opened, RealBench};
@@ -22,7 +23,7 @@ use crate::domain::redact::Redactor;
 use crate::domain::sourced::{Source, Sourced};
 use crate::measure::laboratory::Question;
 use crate::measure::meter::Meter;
-use crate::output::{daemon as shown, print};
+use crate::output::daemon as shown;
 use crate::storage::outbox::{Capacity, Opening, Outbox, OutboxError};
 use crate::storage::{StoreError, create_private_dir, pulse_file};
 use crate::wire::descriptors;
@@ -245,7 +246,6 @@ async fn dry_run(context: &Context, questions: &[Question]) -> Result<Exit, Comm
         });
     }
     rows.sort_by_key(|row| (row.due_at, row.finished_at));
-    print::data(&shown::due(&rows, now, &context.terminal))
-        .map_err(|error| CommandError::usage(error).exit(Exit::No))?;
+    data::text(&shown::due(&rows, now, &context.terminal))?;
     Ok(if rows.is_empty() { Exit::No } else { Exit::Yes })
 }

@@ -14,12 +14,13 @@ mod store;
 use crate::catalog::reading::Reader;
 use crate::cli::doctor::DoctorArgs;
 use crate::commands::context::Context;
+use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::run::access::SIMULATOR;
 use crate::domain::finding::{Finding, Section};
 use crate::domain::{headings, names::SSL_CERT_FILE};
 use crate::output::steps::Steps;
-use crate::output::{View, doctor as shown, print};
+use crate::output::{View, doctor as shown};
 use crate::providers::hosts::{Auth, Host};
 use crate::storage::catalogue::Entry;
 use crate::wire::tls::client_config;
@@ -52,8 +53,7 @@ pub async fn run(args: DoctorArgs, context: Context) -> Result<Exit, CommandErro
     let found: Vec<Finding> = untrusted.into_iter().chain(said(&checks, &wanted, &sights)).collect();
     let view = View::new(checks.context.terminal, false);
     let text = if args.json { shown::json(&found, now) } else { shown::text(&found, &view) };
-    print::data(&text)
-        .map_err(|error| CommandError::usage(format!("standard output: {error}")).exit(Exit::No))?;
+    data::text(&text)?;
     Ok(if found.iter().any(Finding::is_open) { Exit::No } else { Exit::Yes })
 }
 

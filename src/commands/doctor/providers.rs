@@ -143,8 +143,8 @@ fn no_key(name: &str, error: &KeyError, enabled: Option<usize>) -> Finding {
             Finding::ok(HERE, name, format!("no key ({} unset), and no enabled model", vars.join(", ")))
         }
         Some(enabled) => {
-            let plural = if enabled == 1 { "" } else { "s" };
-            let sentence = format!("no key, and {enabled} enabled model{plural} in the catalogue");
+            let models = units::counted(enabled as u64, "enabled model");
+            let sentence = format!("no key, and {models} in the catalogue");
             let disable = format!("llmbench models disable '{name}:*' --reason 'no key'");
             let fix = format!("`export {}=…`, or `{disable}`", vars.first().map_or("KEY", String::as_str));
             Finding::wrong(HERE, name, sentence, fix, headings::NO_KEY)
@@ -181,8 +181,7 @@ fn asked(host: &Host, look: &Look, proof: Option<&Result<(), Wrong>>, unicode: b
     if let Some(touch) = look.touch.as_ref().filter(|touch| touch.marks.tcp.is_some()) {
         found.push(Finding::ok(HERE, format!("{name}, the way there"), way(touch, unicode)));
     }
-    let count = look.listing.models.len();
-    let plural = if count == 1 { "" } else { "s" };
+    let models = units::counted(look.listing.models.len() as u64, "model");
     let error = look.listing.error.as_deref();
     match (look.kind, error, proof) {
         (Some(kind), error, _) => {
@@ -194,8 +193,7 @@ fn asked(host: &Host, look: &Look, proof: Option<&Result<(), Wrong>>, unicode: b
         }
         (None, None, Some(Err(wrong))) => found.extend(refused(host, wrong.kind, &wrong.reason, look)),
         (None, None, None) if listing::is_public(host) => {
-            let sentence =
-                format!("lists {count} model{plural} to anybody, so this says nothing about the key");
+            let sentence = format!("lists {models} to anybody, so this says nothing about the key");
             found.push(
                 Finding::note(HERE, name, sentence)
                     .fix("a run shows it: `llmbench run --provider ".to_owned() + name + "`"),
@@ -203,7 +201,7 @@ fn asked(host: &Host, look: &Look, proof: Option<&Result<(), Wrong>>, unicode: b
         }
         (None, None, _) => {
             let key = if host.keys.auth == Auth::None { "answers" } else { "takes the key" };
-            found.push(Finding::ok(HERE, name, format!("{key}, and lists {count} model{plural}")));
+            found.push(Finding::ok(HERE, name, format!("{key}, and lists {models}")));
         }
     }
     found

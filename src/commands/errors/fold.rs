@@ -1,7 +1,7 @@
 //! From the store's fine groups to those that people asked for. Pure.
 
 use crate::domain::ErrorGroup;
-use crate::output::advice;
+use crate::output::advice::{self, Standing};
 use crate::output::errors::{Advised, By, Group, Limit, error_rate};
 use crate::storage::history::Successes;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -112,7 +112,8 @@ fn bare(part: &ErrorGroup, by: By) -> Group {
     Group { errors, ..Group::default() }
 }
 
-/// The known kinds, the most frequent first, each with the model that it struck most.
+/// The known kinds, the most frequent first, each with the model that it struck most. How those stand in the catalogue is
+/// still to be asked ([`super::standing`]).
 pub fn advised(fine: &[ErrorGroup]) -> Vec<Advised> {
     let mut kinds: BTreeMap<_, (u64, &ErrorGroup)> = BTreeMap::new();
     for part in fine {
@@ -125,7 +126,8 @@ pub fn advised(fine: &[ErrorGroup]) -> Vec<Advised> {
     }
     let advised = |(kind, (count, part)): (_, (u64, &ErrorGroup))| {
         let model = part.model.as_ref().or(part.newest_model.as_ref());
-        Some(Advised { kind, count, provider: part.provider.clone()?, model: model?.clone() })
+        let (provider, model) = (part.provider.clone()?, model?.clone());
+        Some(Advised { kind, count, provider, model, standing: Standing::Missing })
     };
     let mut all: Vec<Advised> = kinds.into_iter().filter_map(advised).collect();
     all.sort_by_key(|advised| std::cmp::Reverse(advised.count));

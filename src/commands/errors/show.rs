@@ -1,11 +1,12 @@
 //! `llmbench errors show`: everything about the errors of one model, or about one fingerprint.
 
-use super::fold;
+use super::{fold, standing};
 use crate::cli::errors::ShowArgs;
 use crate::commands::context::Context;
+use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
+use crate::commands::known;
 use crate::commands::scope::{read_error, window};
-use crate::domain::nearest::did_you_mean;
 use crate::domain::{ModelRef, Window};
 use crate::output::error_story::{self, Story};
 use crate::output::errors::By;
@@ -34,12 +35,12 @@ pub async fn run(args: ShowArgs, context: Context) -> Result<Exit, CommandError>
     let store = context.open_store().await?;
     let failed = |error| read_error("reading errors", error);
     let subject = match args.what.parse::<ModelRef>() {
-        Ok(model) => Subject {
-            provider: Some(model.provider),
-            model: Some(model.model_id),
-            fingerprint: None,
-            rollup: None,
-        },
+        Ok(model) => {
+            let ModelRef { provider, model_id } = model;
+            let scope = Scope { provider: Some(provider), model: Some(model_id), ..Scope::default() };
+            known::provider(&scope, &context, &*store).await?;
+            Subject { provider: scope.provider, model: scope.model, fingerprint: None, rollup: None }
+        }
         Err(_) => by_fingerprint(&args.what, &*store).await?,
     };
     let story = tell(subject, window, args.lines, &*store).await.map_err(failed)?;
@@ -47,9 +48,9 @@ pub async fn run(args: ShowArgs, context: Context) -> Result<Exit, CommandError>
         return Err(nothing(&args.what, window, &*store).await.map_err(failed)?);
     }
     if args.json {
-        super::document(&error_story::story_document(&story))?;
+        data::document(&error_story::story_document(&story))?;
     } else {
-        super::data(&error_story::story(&story, &super::view(&context, args.wide)))?;
+        data::text(&error_story::story(&story, &context.view(args.wide)))?;
     }
     Ok(Exit::Yes)
 }
@@ -137,16 +138,18 @@ async fn tell(subject: Subject, window: Window, lines: u32, store: &dyn Store) -
         rollup: subject.rollup,
         groups: fold::groups(&fine, &attempts, By::Fingerprint),
         recent,
-        advised: fold::advised(&fine),
+        advised: standing::settled(fold::advised(&fine), store).await?,
     })
 }
 
 /// Nothing is stored about this model: perhaps another one is meant.
 async fn nothing(asked: &str, window: Window, store: &dyn Store) -> Result<CommandError, StoreError> {
-    let known: Vec<String> =
-        store.work_list(None).await?.iter().map(|item| text::escape(&item.model.to_string())).collect();
-    let meant = did_you_mean(asked, known.iter().map(String::as_str).filter(|name| *name != asked));
     let when = if window == Window::default() { "" } else { " in this window" };
-    let said = format!("nothing is stored about `{}`{when}{meant}", asked.escape_debug());
-    Ok(CommandError::usage(said).exit(Exit::No))
+    let said = format!("nothing is stored about `{}`{when}", asked.escape_debug());
+    let error = CommandError::usage(said).exit(Exit::No);
+    let Ok(model) = asked.parse::<ModelRef>() else { return Ok(error) };
+    Ok(match known::near_model(&model, store).await? {
+        Some(near) => error.hint(near),
+        None => error,
+    })
 }

@@ -1,9 +1,12 @@
 //! `llmbench errors summary`: three questions at once (errors, successes, the catalogue), folded into groups.
 
 use super::fold::{self, Attempts};
+use super::standing;
 use crate::cli::errors::{ByArg, SummaryArgs};
 use crate::commands::context::Context;
+use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
+use crate::commands::known;
 use crate::commands::scope::{read_error, scope, window};
 use crate::domain::window::DAY;
 use crate::output::errors::{self, By, Limit, Summary};
@@ -19,14 +22,18 @@ use std::collections::HashSet;
 pub async fn run(args: SummaryArgs, context: Context) -> Result<Exit, CommandError> {
     let scope = scope(&args.of, window(&args.window, Some(DAY))?)?;
     let store = context.open_store().await?;
-    let summary =
-        summarise(&args, &scope, &*store).await.map_err(|error| read_error("reading errors", error))?;
+    known::provider(&scope, &context, &*store).await?;
+    let failed = |error| read_error("reading errors", error);
+    let summary = summarise(&args, &scope, &*store).await.map_err(failed)?;
     if args.json {
-        super::document(&errors::summary_document(&summary))?;
+        data::document(&errors::summary_document(&summary))?;
     } else if args.csv {
-        super::data(&errors::summary_csv(&summary).map_err(CommandError::usage)?)?;
+        data::text(&errors::summary_csv(&summary).map_err(CommandError::usage)?)?;
     } else {
-        super::data(&errors::summary(&summary, &super::view(&context, args.wide)))?;
+        data::text(&errors::summary(&summary, &context.view(args.wide)))?;
+    }
+    if summary.errors + summary.successes == 0 {
+        known::hint_at_model(&scope, &*store).await.map_err(failed)?;
     }
     Ok(summary.limit.as_ref().map_or(Exit::Yes, judge))
 }
@@ -76,7 +83,7 @@ async fn summarise(args: &SummaryArgs, scope: &Scope, store: &dyn Store) -> Resu
         errors,
         successes,
         limit: args.max_error_rate.map(|share| fold::limit(share, &groups, by, &attempts)),
-        advised: fold::advised(&fine),
+        advised: standing::settled(fold::advised(&fine), store).await?,
         groups,
         truncated,
     })

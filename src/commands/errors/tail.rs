@@ -3,8 +3,10 @@
 
 use crate::cli::errors::TailArgs;
 use crate::commands::context::Context;
+use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::interrupt::Interrupt;
+use crate::commands::known;
 use crate::commands::scope::{read_error, scope};
 use crate::domain::Window;
 use crate::output::print::{self, Written};
@@ -31,13 +33,17 @@ const MOST: u32 = 2_000;
 pub async fn run(args: TailArgs, context: Context) -> Result<Exit, CommandError> {
     let scope = scope(&args.of, Window::default())?;
     let store = context.open_store().await?;
+    known::provider(&scope, &context, &*store).await?;
     let interrupt = Interrupt::listen().map_err(CommandError::usage)?;
-    let view = super::view(&context, args.wide);
+    let view = context.view(args.wide);
     let mut tail = Tail { json: args.json, view, scope, shown: HashSet::new(), silent: false };
     let failed = |error| read_error("reading errors", error);
     // What is there already is known before the first lines are read: a row in between is shown, not lost.
     let known = store.errors(&tail.recent(Utc::now()), MOST).await.map_err(failed)?;
     let first = store.errors(&tail.scope, args.lines).await.map_err(failed)?;
+    if first.is_empty() {
+        known::hint_at_model(&tail.scope, &*store).await.map_err(failed)?;
+    }
     if tail.show(&first)? == Written::Closed {
         return Ok(Exit::Yes);
     }
@@ -109,8 +115,7 @@ impl Tail {
         if text.is_empty() {
             return Ok(Written::Whole);
         }
-        print::data(&text)
-            .map_err(|error| CommandError::usage(format!("cannot write: {error}")).exit(Exit::No))
+        print::data(&text).map_err(|error| data::refused(&error))
     }
 }
 

@@ -3,6 +3,7 @@
 use super::log::Log;
 use crate::cli::ingest::ServeArgs;
 use crate::commands::context::Context;
+use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::interrupt::Interrupt;
 use crate::commands::scope::read_error;
@@ -14,7 +15,7 @@ use crate::ingest::metrics::ItemFate;
 use crate::ingest::router::Side;
 use crate::ingest::tls::{Identity, TlsFiles};
 use crate::ingest::{Bridge, Key, Policy, Writers};
-use crate::output::print;
+use crate::output::{print, units};
 use crate::settings::ingest::legacy_keys;
 use crate::storage::ingest_keys::Action;
 use crate::wire::descriptors;
@@ -132,8 +133,8 @@ fn announce(
         let address = private.local_addr().map_err(CommandError::usage)?;
         told.push_str(&format!("http://{address}/metrics\n"));
     }
-    print::data(&told).map_err(CommandError::usage)?;
-    print::note(&format!("serving into {store}; {keys} usable {}", if keys == 1 { "key" } else { "keys" }));
+    data::text(&told)?;
+    print::note(&format!("serving into {store}; {}", units::counted(keys as u64, "usable key")));
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use super::candidates::{Candidate, named, settled};
 use super::change::{Desk, Intent, Planned, count};
-use super::check::{Checked, Verdict, check};
+use super::check::{Against, Checked, Verdict, check};
 use super::choose::choose;
 use super::probe::{Answer, Probed, probe};
 use crate::cli::models::AddArgs;
@@ -11,9 +11,11 @@ use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
 use crate::domain::{Failure, ModelRef};
 use crate::output::{advice::told, ask, print, units};
-use crate::storage::catalogue::{Entry, PROBING};
+use crate::storage::Store;
+use crate::storage::catalogue::PROBING;
 use crate::storage::switched::{Off, off, on};
 use serde_json::{Map, Value, json};
+use std::collections::{BTreeSet, HashSet};
 
 /// How models are added.
 #[derive(Debug, Clone)]
@@ -61,10 +63,13 @@ pub async fn add(
 ) -> Result<Exit, CommandError> {
     let entries =
         desk.store.entries(None).await.map_err(|error| store_error("reading the catalogue", error))?;
+    let listed = listed(&wanted, desk.store).await?;
+    let hosts = &context.settings.hosts;
+    let against = Against { hosts, entries: &entries, listed: &listed, called: !adding.no_probe };
     let mut checked = Vec::new();
     for candidate in wanted {
-        let found = check(candidate, &context.settings.hosts, &entries).map_err(CommandError::usage)?;
-        checked.push(offered(found, desk, context, &entries).await?);
+        let found = check(candidate, &against).map_err(CommandError::usage)?;
+        checked.push(offered(found, desk, &against).await?);
     }
     let refused = tell(&checked);
     let going: Vec<Checked> =
@@ -73,13 +78,20 @@ pub async fn add(
     Ok(if refused && ended == Exit::Yes { Exit::No } else { ended })
 }
 
+/// What the providers of the candidates listed when they were last asked.
+async fn listed(wanted: &[Candidate], store: &dyn Store) -> Result<HashSet<ModelRef>, CommandError> {
+    let providers: BTreeSet<&String> = wanted.iter().map(|one| &one.model.provider).collect();
+    let mut listed = HashSet::new();
+    for provider in providers {
+        let rows = store.listed(Some(provider)).await;
+        let rows = rows.map_err(|error| store_error("reading the lists", error))?;
+        listed.extend(rows.into_iter().map(|row| ModelRef::new(row.provider, row.model_id)));
+    }
+    Ok(listed)
+}
+
 /// Offers the inference profile instead of a bare Bedrock id, where there is somebody to take it.
-async fn offered(
-    checked: Checked,
-    desk: &Desk<'_>,
-    context: &Context,
-    entries: &[Entry],
-) -> Result<Checked, CommandError> {
+async fn offered(checked: Checked, desk: &Desk<'_>, against: &Against<'_>) -> Result<Checked, CommandError> {
     let can_ask = ask::possible() && !desk.consent.yes && !desk.consent.dry_run;
     let (true, Some(profile)) = (can_ask, checked.profiles.first()) else { return Ok(checked) };
     let model = &checked.candidate.model;
@@ -88,7 +100,7 @@ async fn offered(
         return Ok(checked);
     }
     let candidate = Candidate { model: better, ..checked.candidate };
-    check(candidate, &context.settings.hosts, entries).map_err(CommandError::usage)
+    check(candidate, against).map_err(CommandError::usage)
 }
 
 /// Says what the checks found, and whether any model was refused.

@@ -1,15 +1,15 @@
 //! A change of the catalogue from plan to history: shown and asked for where it must be, made model by model, each with its
 //! values before. Who was faster meanwhile is seen and asked about, never overwritten.
 
-use super::data;
 use crate::cli::models::Consent;
 use crate::commands::asking::ask_about;
 use crate::commands::context::{Context, store_error};
+use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::interrupt::Interrupt;
 use crate::domain::ModelRef;
 use crate::domain::names::{LOGNAME, USER};
-use crate::output::{ask, history, print};
+use crate::output::{ask, history, print, units};
 use crate::storage::catalogue::{Batch, ChangesOf, Entry, Order, Ordered};
 use crate::storage::{Store, StoreError};
 use chrono::Utc;
@@ -87,7 +87,7 @@ impl<'a> Desk<'a> {
         let shown =
             || std::iter::once(format!("{heading}:")).chain(lines.iter().map(|line| format!("  {line}")));
         if self.consent.dry_run {
-            data(&shown().map(|line| line + "\n").collect::<String>())?;
+            data::text(&shown().map(|line| line + "\n").collect::<String>())?;
             return Ok(false);
         }
         if !must || self.consent.yes {
@@ -129,7 +129,7 @@ impl<'a> Desk<'a> {
             finished.map_err(|error| store_error("writing the history", error))?;
         }
         told.say(&intent, &batch);
-        data(&format!("{}\n", batch.id))?;
+        data::text(&format!("{}\n", batch.id))?;
         Ok(match (interrupted, told.left) {
             (true, _) => Exit::Interrupted,
             (false, 0) => Exit::Yes,
@@ -237,8 +237,7 @@ impl Told {
         };
         let jobs = match self.cancelled_jobs {
             0 => String::new(),
-            1 => ", 1 queued job cancelled".to_owned(),
-            jobs => format!(", {jobs} queued jobs cancelled"),
+            jobs => format!(", {} cancelled", units::counted(jobs, "queued job")),
         };
         let undo = match self.done {
             0 => String::new(),
@@ -250,7 +249,7 @@ impl Told {
 
 /// `1 model`, `2 models`.
 pub fn count(models: usize) -> String {
-    if models == 1 { "1 model".to_owned() } else { format!("{models} models") }
+    units::counted(models as u64, "model")
 }
 
 /// `user@host`.

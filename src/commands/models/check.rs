@@ -1,12 +1,14 @@
 //! What can be said about a candidate before anybody is called. Pure: the table of hosts and the catalogue in, findings out.
 
 use super::candidates::Candidate;
+use crate::commands::known::near_among;
 use crate::domain::ModelRef;
 use crate::domain::sourced::Sourced;
 use crate::providers::bedrock_ids;
-use crate::providers::hosts::{Auth, Hosts, UnknownHost};
+use crate::providers::hosts::{Auth, Host, Hosts, UnknownHost};
 use crate::providers::suitability::{self, Hint};
 use crate::storage::catalogue::{Entry, PROBING};
+use std::collections::HashSet;
 
 /// What a candidate's checks came to.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,26 +36,42 @@ pub enum Verdict {
     Refused(String),
 }
 
+/// What candidates are checked against.
+pub struct Against<'a> {
+    /// Who can be called.
+    pub hosts: &'a Hosts,
+    /// The catalogue.
+    pub entries: &'a [Entry],
+    /// What the providers of the candidates listed, as far as they were ever read.
+    pub listed: &'a HashSet<ModelRef>,
+    /// Whether a real call decides afterwards.
+    pub called: bool,
+}
+
 /// Checks one candidate.
 ///
 /// # Errors
 /// [`UnknownHost`] where nobody has that name.
-pub fn check(candidate: Candidate, hosts: &Hosts, entries: &[Entry]) -> Result<Checked, UnknownHost> {
-    let host = hosts.find(&candidate.model.provider)?;
+pub fn check(candidate: Candidate, against: &Against<'_>) -> Result<Checked, UnknownHost> {
+    let entries = against.entries;
+    let host = against.hosts.find(&candidate.model.provider)?;
     let id = candidate.model.model_id.clone();
     let mut notes = Vec::new();
     let mut profiles = Vec::new();
-    if host.keys.auth == Auth::AwsChain && bedrock_ids::likely_needs_profile(&id) {
-        let region: Option<&str> = host.region.as_ref().map(|Sourced { value, .. }| value.as_str());
-        profiles = bedrock_ids::suggestions(region, &id);
-        notes.push(format!(
-            "Bedrock serves newer models through a profile alone; {}",
-            bedrock_ids::hint(region, &id)
-        ));
+    if host.keys.auth == Auth::AwsChain {
+        profiles = bedrock_ids::suggestions(region(host), &id);
+        match bare(&candidate.model, &mut profiles, against) {
+            Some(why) => notes.push(format!("{why}; {}", bedrock_ids::spoken(&profiles))),
+            None => profiles.clear(),
+        }
     }
     notes.extend(suitability::hint(&id).map(spoken));
     let entry = entries.iter().find(|entry| entry.sound && entry.model == candidate.model).cloned();
     let twin = twin(&candidate.model, entries);
+    if entry.is_none() && twin.is_none() && profiles.is_empty() {
+        let near = near_among(&candidate.model, against.listed.iter().cloned());
+        notes.extend(near.map(|near| format!("its provider lists no such model; {near}")));
+    }
     let verdict = match (&entry, twin) {
         (Some(entry), _) if entry.is_enabled() => Verdict::There,
         (_, Some(twin)) if twin.is_enabled() => {
@@ -72,6 +90,30 @@ pub fn check(candidate: Candidate, hosts: &Hosts, entries: &[Entry]) -> Result<C
         _ => Verdict::Goes,
     };
     Ok(Checked { candidate, entry, verdict, notes, profiles })
+}
+
+fn region(host: &Host) -> Option<&str> {
+    host.region.as_ref().map(|Sourced { value, .. }| value.as_str())
+}
+
+/// Why a bare Bedrock id may not answer, if there is a reason; `profiles`, the ids to try instead, become those that are
+/// listed, where any of them is.
+fn bare(model: &ModelRef, profiles: &mut Vec<String>, against: &Against<'_>) -> Option<&'static str> {
+    let is_listed = |id: &str| against.listed.contains(&ModelRef::new(&model.provider, id));
+    let is_bare = !profiles.is_empty() && model.model_id.contains('.');
+    // Models that can be called through a profile alone are not listed by their own id.
+    if !is_bare || is_listed(&model.model_id) {
+        return None;
+    }
+    if profiles.iter().any(|id| is_listed(id)) {
+        profiles.retain(|id| is_listed(id));
+        return Some("Bedrock lists it through a profile alone");
+    }
+    if bedrock_ids::likely_needs_profile(&model.model_id) {
+        return Some("Bedrock serves newer models through a profile alone");
+    }
+    (!against.called)
+        .then_some("Bedrock serves many models through a profile alone, and nobody calls this one now")
 }
 
 /// An entry whose name differs in case alone, an enabled one first.
@@ -108,8 +150,19 @@ mod tests {
     fn checked(name: &str, catalogue: &[Value]) -> Checked {
         let entries: Vec<Entry> =
             catalogue.iter().map(|fields| Entry::new(fields.as_object().unwrap().clone())).collect();
-        let candidate = Candidate::new(name.parse().unwrap());
-        check(candidate, &Hosts::new(table::built_in()), &entries).unwrap()
+        looked_at(name, &entries, &[], true).unwrap()
+    }
+
+    fn looked_at(
+        name: &str,
+        entries: &[Entry],
+        listed: &[&str],
+        called: bool,
+    ) -> Result<Checked, UnknownHost> {
+        let hosts = Hosts::new(table::built_in());
+        let listed = listed.iter().map(|name| name.parse().unwrap()).collect();
+        let against = Against { hosts: &hosts, entries, listed: &listed, called };
+        check(Candidate::new(name.parse().unwrap()), &against)
     }
 
     #[test]
@@ -120,6 +173,26 @@ mod tests {
         assert!(bare.notes[0].contains("global.anthropic.claude-opus-4-7"), "{:?}", bare.notes);
         assert!(checked("bedrock:us.anthropic.claude-opus-4-7", &[]).notes.is_empty());
         assert!(checked("anthropic:anthropic.x", &[]).notes.is_empty());
+    }
+
+    #[test]
+    fn what_bedrock_lists_counts_more_than_what_ids_look_like() {
+        let profiles = |id: &str, listed: &[&str], called: bool| {
+            let found = looked_at(&format!("bedrock:{id}"), &[], listed, called).unwrap();
+            assert_eq!(found.notes.is_empty(), found.profiles.is_empty(), "{found:?}");
+            found.profiles
+        };
+        let nova = "amazon.nova-pro-v1:0";
+        assert_eq!(profiles(nova, &[], false), ["global.amazon.nova-pro-v1:0"]);
+        assert!(profiles(nova, &[], true).is_empty(), "a real call decides");
+        let there = ["bedrock:global.amazon.nova-pro-v1:0"];
+        assert_eq!(profiles(nova, &there, true), ["global.amazon.nova-pro-v1:0"]);
+        for id in ["anthropic.claude-x", nova] {
+            assert!(profiles(id, &[&format!("bedrock:{id}")], false).is_empty(), "listed by its own id");
+        }
+        for id in ["us.amazon.nova-pro-v1:0", "arn:aws:bedrock:x", "imported"] {
+            assert!(profiles(id, &[], false).is_empty(), "{id}");
+        }
     }
 
     #[test]
@@ -153,8 +226,7 @@ mod tests {
 
     #[test]
     fn nobody_of_that_name() {
-        let candidate = Candidate::new(ModelRef::new("grok", "m"));
-        let error = check(candidate, &Hosts::new(table::built_in()), &[]).unwrap_err();
+        let error = looked_at("grok:m", &[], &[], true).unwrap_err();
         assert!(error.to_string().contains("did you mean groq?"));
     }
 }

@@ -1,11 +1,10 @@
 //! `llmbench models history`: batches newest first, or the changes of some models, or one batch with every value.
 
-use super::data;
 use super::select::select;
 use crate::cli::models::HistoryArgs;
 use crate::commands::context::{Context, store_error};
+use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
-use crate::output::View;
 use crate::output::history::{self, BatchView, ChangeView};
 use crate::storage::Store;
 use crate::storage::catalogue::{Batch, Change, ChangesOf};
@@ -26,9 +25,9 @@ pub async fn run(args: &HistoryArgs, context: &Context) -> Result<Exit, CommandE
         history::json(&found)
     } else {
         let whole = args.batch.is_some() || !args.selectors.is_empty();
-        history::text(&found, whole, &View::new(context.terminal, whole))
+        history::text(&found, whole, &context.view(whole))
     };
-    data(&text)?;
+    data::text(&text)?;
     if found.is_empty() {
         context.note(false, "nothing was changed yet");
     }

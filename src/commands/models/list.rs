@@ -1,16 +1,20 @@
 //! `llmbench models list`: entries and figures joined, filtered, and handed to whoever shows them.
 
-use super::data;
 use crate::cli::models::ListArgs;
 use crate::commands::context::{Context, store_error};
+use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
 use crate::domain::glob;
 use crate::domain::window::moment;
-use crate::output::View;
 use crate::output::models::{self, ModelRow};
 use crate::storage::catalogue::{Entry, Figures, Scope};
 use chrono::{DateTime, Local, Utc};
 use std::collections::HashMap;
+
+/// What is said instead of an empty list.
+const NOTHING_FITS: &str = "no model is as asked; `llmbench models list --all` shows all of them";
+const NOTHING_THERE: &str =
+    "there is no model yet; to add one: llmbench models add PROVIDER:MODEL_ID, for example sim:steady";
 
 /// Runs the command.
 ///
@@ -33,6 +37,7 @@ pub async fn run(args: &ListArgs, context: &Context) -> Result<Exit, CommandErro
     };
     let (entries, figures) = tokio::try_join!(store.entries(provider), figures).map_err(read)?;
     known(args, context, &entries)?;
+    let nothing_shown = if entries.is_empty() { NOTHING_THERE } else { NOTHING_FITS };
     let mut entries: Vec<Entry> = entries.into_iter().filter(|entry| wanted(args, entry)).collect();
     if let Some(since) = since {
         let disabled_at = |entry: &Entry| entry.instant("disabled_at");
@@ -51,7 +56,7 @@ pub async fn run(args: &ListArgs, context: &Context) -> Result<Exit, CommandErro
         })
         .map(|(entry, figures)| row(entry, figures, now))
         .collect();
-    data(&text(args, context, &rows, now)?)?;
+    data::text(&text(args, context, &rows, now, nothing_shown)?)?;
     Ok(Exit::Yes)
 }
 
@@ -67,6 +72,7 @@ fn text(
     context: &Context,
     rows: &[ModelRow],
     now: DateTime<Utc>,
+    nothing: &str,
 ) -> Result<String, CommandError> {
     if args.ids {
         return Ok(models::ids(rows));
@@ -77,10 +83,10 @@ fn text(
     if args.csv {
         return models::csv(rows).map_err(|error| CommandError::usage(format!("CSV: {error}")));
     }
-    let view = View::new(context.terminal, args.wide);
+    let view = context.view(args.wide);
     let wanted = models::Wanted { off: args.disabled, wide: args.wide };
     if rows.is_empty() {
-        context.note(false, "no model is as asked; `llmbench models list --all` shows all of them");
+        context.note(false, nothing);
     }
     Ok(models::table(rows, wanted, now, &view))
 }

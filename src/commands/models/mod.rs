@@ -37,9 +37,3 @@ pub async fn run(args: ModelsArgs, context: Context) -> Result<Exit, CommandErro
         ModelsCommand::Undo(args) => undo::run(&args, &context).await,
     }
 }
-
-/// Writes data, and says so where standard output takes no more.
-fn data(text: &str) -> Result<(), CommandError> {
-    let written = crate::output::print::data(text);
-    written.map(drop).map_err(|error| CommandError::usage(format!("standard output takes no more: {error}")))
-}

@@ -2,13 +2,11 @@
 //! that matches nothing ends the command before anything is changed.
 
 use crate::commands::exit::{CommandError, Exit};
+use crate::commands::known::near_or;
 use crate::domain::glob;
-use crate::domain::nearest::nearest_names;
+use crate::domain::nearest::nearest;
 use crate::storage::catalogue::Entry;
 use std::collections::BTreeSet;
-
-/// How many names are offered instead of one that nobody has.
-const MOST_OFFERED: usize = 5;
 
 /// What selectors came to.
 #[derive(Debug, PartialEq)]
@@ -71,13 +69,21 @@ fn places(selector: &str, entries: &[Entry], names: &[String]) -> Result<(Vec<us
 
 fn nothing(selector: &str, names: &[String]) -> CommandError {
     let error = CommandError::usage(format!("the catalogue has no model `{}`", selector.escape_debug()));
-    let near = nearest_names(selector, names.iter().map(String::as_str), MOST_OFFERED);
-    let hint = if near.is_empty() {
-        "`llmbench models list --all` shows all of them".to_owned()
-    } else {
-        format!("near to it: {}", near.join(", "))
+    let names = || names.iter().map(String::as_str);
+    let otherwise = match nearest_provider(selector, names()) {
+        Some(meant) => {
+            format!("did you mean the provider {meant}? llmbench models list --all --provider {meant}")
+        }
+        None => "`llmbench models list --all` shows all of them".to_owned(),
     };
-    error.exit(Exit::No).hint(hint)
+    error.exit(Exit::No).hint(near_or(selector, names(), &otherwise))
+}
+
+/// The provider that is probably meant where the catalogue has no model of the one that was named.
+fn nearest_provider<'a>(selector: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let (wrong, _) = selector.split_once(':')?;
+    let providers: BTreeSet<&str> = names.filter_map(|name| Some(name.split_once(':')?.0)).collect();
+    nearest(wrong, providers).filter(|meant| *meant != wrong)
 }
 
 #[cfg(test)]
@@ -124,6 +130,8 @@ mod tests {
         let error = meant(&["groq:a", "grok:a"]).unwrap_err();
         assert_eq!(error.exit, Exit::No);
         assert!(error.hint.unwrap().contains("groq:a"));
+        let error = meant(&["grok:llama*"]).unwrap_err();
+        assert!(error.hint.unwrap().starts_with("did you mean the provider groq?"));
         assert_eq!(meant(&["a"]).unwrap_err().exit, Exit::Usage);
         assert_eq!(meant(&["homeless"]).unwrap_err().exit, Exit::No);
         assert_eq!(meant(&["nothing*"]).unwrap_err().exit, Exit::No);

@@ -1,13 +1,12 @@
 //! `llmbench models show`: every field of the entry, the figures of its last day, and its newest changes.
 
-use super::data;
 use super::history::{batches_of, change_view};
 use super::list::row;
 use super::select::select;
 use crate::cli::models::ShowArgs;
 use crate::commands::context::{Context, store_error};
+use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
-use crate::output::View;
 use crate::output::models::{self, ModelStory};
 use crate::storage::Store;
 use crate::storage::catalogue::{ChangesOf, Entry, Scope};
@@ -32,9 +31,9 @@ pub async fn run(args: &ShowArgs, context: &Context) -> Result<Exit, CommandErro
     let text = if args.json {
         models::stories_json(&stories, now)
     } else {
-        models::stories(&stories, now, &View::new(context.terminal, true))
+        models::stories(&stories, now, &context.view(true))
     };
-    data(&text)?;
+    data::text(&text)?;
     Ok(Exit::Yes)
 }
 

@@ -5,7 +5,7 @@ mod reach;
 
 use crate::cli::outbox::{ListArgs, OutboxArgs, OutboxCommand, ReplayArgs, RetryArgs, ShowArgs, StateArg};
 use crate::commands::context::Context;
-use crate::commands::errors::{data, document, view};
+use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::scope::window;
 use crate::output::outbox::{self, Row, Shown};
@@ -41,12 +41,12 @@ async fn list(args: &ListArgs, context: &Context, reach: &Reach) -> Result<Exit,
     let rows: Vec<Row> = answers.into_iter().filter_map(item).map(row).collect();
     let depth = depth(reach).await?;
     if args.json {
-        return document(&outbox::document(&rows, &depth)).map(|()| Exit::Yes);
+        return data::document(&outbox::document(&rows, &depth)).map(|()| Exit::Yes);
     }
     if rows.is_empty() {
         print::note("no row is in the outbox that fits");
     } else {
-        data(&outbox::table(&rows, Utc::now(), &view(context, args.wide)))?;
+        data::text(&outbox::table(&rows, Utc::now(), &context.view(args.wide)))?;
     }
     print::note(&outbox::summary(&depth, Utc::now()));
     Ok(Exit::Yes)
@@ -68,8 +68,8 @@ async fn show(args: &ShowArgs, context: &Context, reach: &Reach) -> Result<Exit,
             .hint("take one from: llmbench outbox list"));
     }
     match args.json {
-        true => document(&outbox::shown_document(&shown))?,
-        false => data(&outbox::shown(&shown, &view(context, false)))?,
+        true => data::document(&outbox::shown_document(&shown))?,
+        false => data::text(&outbox::shown(&shown, &context.view(false)))?,
     }
     Ok(Exit::Yes)
 }
@@ -91,7 +91,7 @@ async fn replay(args: &ReplayArgs, reach: &Reach) -> Result<Exit, CommandError> 
 
 fn told(rows: u64, json: bool, reach: &Reach, what: &str) -> Result<(), CommandError> {
     if json {
-        return document(&outbox::changed_document(rows));
+        return data::document(&outbox::changed_document(rows));
     }
     let when = match reach {
         Reach::Daemon(_) => "by the daemon, now",

@@ -5,9 +5,10 @@ use super::samples::{self, Blocks, Counted, Naming};
 use super::sides::{self, Side, What};
 use crate::cli::results::{CompareArgs, MetricArg, RunsArg};
 use crate::commands::context::Context;
-use crate::commands::errors::{data, document, view};
+use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
-use crate::commands::scope::window;
+use crate::commands::known;
+use crate::commands::scope::{read_error, window};
 use crate::measure::compare::{Block, FIGURES, Figure, ROUGH, SEED, compare};
 use crate::output::compare as shown;
 use crate::output::print;
@@ -25,6 +26,9 @@ const WEEK: Duration = Duration::days(7);
 pub async fn run(args: CompareArgs, context: Context) -> Result<Exit, CommandError> {
     let (a, b) = both(&args)?;
     let store = context.open_store().await?;
+    for side in [&a, &b] {
+        known::provider(&side.scope(), &context, &*store).await?;
+    }
     let series = match args.series {
         RunsArg::Published => Series::Published,
         RunsArg::Probe => Series::Probe,
@@ -48,11 +52,17 @@ pub async fn run(args: CompareArgs, context: Context) -> Result<Exit, CommandErr
         asked,
     };
     if args.json {
-        document(&shown::document(&comparison))?;
+        data::document(&shown::document(&comparison))?;
     } else {
-        data(&shown::report(&comparison, &view(&context, args.wide)))?;
+        data::text(&shown::report(&comparison, &context.view(args.wide)))?;
     }
     warn(&comparison);
+    for (side, counted) in [&a, &b].into_iter().zip(counted) {
+        if counted.runs == 0 {
+            let hinted = known::hint_at_model(&side.scope(), &*store).await;
+            hinted.map_err(|error| read_error("reading names", error))?;
+        }
+    }
     verdict(&comparison)
 }
 

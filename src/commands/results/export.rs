@@ -5,6 +5,7 @@ use crate::cli::results::{ExportArgs, FormatArg, SeriesArg};
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::interrupt::Interrupt;
+use crate::commands::known;
 use crate::commands::scope::{read_error, scope, window};
 use crate::export::file::{NewFile, Refused};
 use crate::export::{Encoder, Format, Written, encoder};
@@ -43,17 +44,24 @@ pub async fn run(args: ExportArgs, context: Context) -> Result<Exit, CommandErro
             .hint("name a file: --output runs.parquet"));
     }
     let store = context.open_store().await?;
+    known::provider(&scope, &context, &*store).await?;
     let interrupt = Interrupt::listen()
         .map_err(|error| CommandError::usage(format!("no signal handler can be set: {error}")))?;
     let target = if to_file { Target::File(Box::new(create(&args)?)) } else { Target::Standard };
-    let job = Job { format, table, head: head(args.series, &scope) };
+    let place = if to_file { args.output.display().to_string() } else { "standard output".to_owned() };
+    let job = Job { format, table, head: head(args.series, &scope), place };
     let mut counter = Counter::start(what, &context.terminal, args.quiet);
-    let question = Question { table, scope, fields: None };
+    let question = Question { table, scope: scope.clone(), fields: None };
     let ended = copy(&*store, question, job, target, &mut counter, &interrupt).await;
     counter.done();
     let (written, kept) = ended?;
     if !args.quiet {
         tell(what, written, kept.map(|bytes| (args.output.as_path(), bytes)), args.series);
+        if written.rows == 0 {
+            known::hint_at_model(&scope, &*store)
+                .await
+                .map_err(|error| read_error("reading names", error))?;
+        }
     }
     Ok(Exit::Yes)
 }
@@ -114,6 +122,8 @@ struct Job {
     format: Format,
     table: Table,
     head: Map<String, Value>,
+    /// Where to, for people.
+    place: String,
 }
 
 /// What was written, and how many bytes a kept file has.
@@ -130,7 +140,7 @@ async fn copy(
 ) -> Result<Done, CommandError> {
     let (pages, queue) = mpsc::channel(AHEAD);
     let (reply, done) = oneshot::channel();
-    let to_file = matches!(target, Target::File(_));
+    let (to_file, place) = (matches!(target, Target::File(_)), job.place.clone());
     // A thread of its own: the disk or a reader may take its time, and Ctrl-C is heard all the same.
     let writing = move || drop(reply.send(write(&job, target, queue)));
     std::thread::Builder::new()
@@ -155,7 +165,7 @@ async fn copy(
     tokio::select! {
         ended = done => match ended {
             Ok(Ok(done)) => Ok(done),
-            Ok(Err(error)) => Err(unwritten(&error)),
+            Ok(Err(error)) => Err(unwritten(&place, &error)),
             Err(_) => Err(CommandError::usage("the writer has ended without a word").exit(Exit::No)),
         },
         // All is read; what is left to write of a file is little.
@@ -224,12 +234,17 @@ fn encode(
     Ok(Some(written))
 }
 
-fn unwritten(error: &io::Error) -> CommandError {
+fn unwritten(place: &str, error: &io::Error) -> CommandError {
     let said = match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
             format!("no room for the export: the disk, its quota or the limit on files is full ({error})")
         }
-        _ => format!("cannot write: {error}"),
+        ErrorKind::NotFound => {
+            format!(
+                "cannot write {place}: its directory, or what was written so far, was taken away meanwhile ({error})"
+            )
+        }
+        _ => format!("cannot write {place}: {error}"),
     };
     CommandError::usage(said).exit(Exit::No).hint("nothing is kept; --output names another place")
 }

@@ -7,8 +7,9 @@ mod sides;
 
 use crate::cli::results::{ListArgs, ResultsArgs, ResultsCommand, ShowArgs};
 use crate::commands::context::Context;
-use crate::commands::errors::{data, document, view};
+use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
+use crate::commands::known;
 use crate::commands::scope::{read_error, scope, window};
 use crate::output::run_counts::{self, RunCount};
 use crate::output::{print, run_story, runs};
@@ -31,6 +32,7 @@ pub async fn run(args: ResultsArgs, context: Context) -> Result<Exit, CommandErr
 async fn list(args: ListArgs, context: Context) -> Result<Exit, CommandError> {
     let scope = scope(&args.of, window(&args.window, None)?)?;
     let store = context.open_store().await?;
+    known::provider(&scope, &context, &*store).await?;
     let series = if args.probe { Series::Probe } else { Series::Published };
     if args.counts {
         return counts(&args, &scope, series, &*store, &context).await;
@@ -38,14 +40,15 @@ async fn list(args: ListArgs, context: Context) -> Result<Exit, CommandError> {
     let found = store.runs(&scope, series, args.lines).await;
     let found = found.map_err(|error| read_error("reading runs", error))?;
     if args.json {
-        document(&runs::document(&found))?;
+        data::document(&runs::document(&found))?;
     } else if args.csv {
-        data(&runs::sheet(&found).map_err(CommandError::usage)?)?;
+        data::text(&runs::sheet(&found).map_err(CommandError::usage)?)?;
     } else if found.is_empty() {
         let hint = if args.probe { "" } else { "; --probe lists those outside the published series" };
         print::note(&format!("no run is stored that fits{hint}"));
+        known::hint_at_model(&scope, &*store).await.map_err(|error| read_error("reading names", error))?;
     } else {
-        data(&runs::list(&found, &view(&context, args.wide)))?;
+        data::text(&runs::list(&found, &context.view(args.wide)))?;
     }
     Ok(Exit::Yes)
 }
@@ -70,13 +73,14 @@ async fn counts(
             .then_with(|| (&one.provider, &one.model).cmp(&(&other.provider, &other.model)))
     });
     if args.json {
-        document(&run_counts::document(&found))?;
+        data::document(&run_counts::document(&found))?;
     } else if args.csv {
-        data(&run_counts::sheet(&found).map_err(CommandError::usage)?)?;
+        data::text(&run_counts::sheet(&found).map_err(CommandError::usage)?)?;
     } else if found.is_empty() {
         print::note("no run is stored that fits");
+        known::hint_at_model(scope, store).await.map_err(|error| read_error("reading names", error))?;
     } else {
-        data(&run_counts::list(&found, &view(context, args.wide)))?;
+        data::text(&run_counts::list(&found, &context.view(args.wide)))?;
     }
     Ok(Exit::Yes)
 }
@@ -84,16 +88,16 @@ async fn counts(
 async fn show(args: ShowArgs, context: Context) -> Result<Exit, CommandError> {
     let store = context.open_store().await?;
     let failed = |error| read_error("reading runs", error);
-    let view = view(&context, args.verbose);
+    let view = context.view(args.verbose);
     if let Some(run) = store.run(&args.id).await.map_err(failed)? {
         match args.json {
-            true => document(&run_story::document("success", &run))?,
-            false => data(&run_story::run(&run, &view))?,
+            true => data::document(&run_story::document("success", &run))?,
+            false => data::text(&run_story::run(&run, &view))?,
         }
     } else if let Some(error) = store.error(&args.id).await.map_err(failed)? {
         match args.json {
-            true => document(&run_story::document("failure", &error))?,
-            false => data(&run_story::error(&error, &view))?,
+            true => data::document(&run_story::document("failure", &error))?,
+            false => data::text(&run_story::error(&error, &view))?,
         }
     } else {
         return Err(CommandError::usage(format!("no run or error has the id `{}`", args.id.escape_debug()))

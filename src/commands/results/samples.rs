@@ -7,7 +7,7 @@ use crate::domain::ModelRef;
 use crate::export::{fields, scalar};
 use crate::measure::compare::{Block, FIGURES};
 use crate::storage::Store;
-use crate::storage::history::{Scope, Series};
+use crate::storage::history::Series;
 use crate::storage::rows::{Question, Table};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
@@ -90,13 +90,8 @@ pub async fn read(
     blocks: &mut Blocks,
     pick: fn(&mut Block) -> &mut Vec<f64>,
 ) -> Result<Counted, CommandError> {
-    let model = match &side.what {
-        What::Model(model) => Some(model.model_id.clone()),
-        _ => None,
-    };
-    let scope =
-        Scope { window: side.window, provider: side.provider().map(str::to_owned), model, fingerprint: None };
-    let mut pages = store.pages(Question { table: Table::Runs(series), scope, fields: Some(FIELDS) });
+    let question = Question { table: Table::Runs(series), scope: side.scope(), fields: Some(FIELDS) };
+    let mut pages = store.pages(question);
     let mut counted = Counted::default();
     while let Some(page) = pages.next().await.map_err(|error| read_error("reading runs", error))? {
         for text in page.rows() {

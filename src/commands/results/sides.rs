@@ -1,6 +1,7 @@
 //! What the two sides of a comparison mean: `provider:model_id`, `provider`, nothing, each with or without `@FROM..TO`. Pure.
 
 use crate::domain::{ModelRef, Window};
+use crate::storage::history::Scope;
 use chrono::{DateTime, TimeZone};
 
 /// One side.
@@ -49,6 +50,15 @@ impl Side {
             what => What::Provider(what.to_owned()),
         };
         Ok(Self { what, window, own_window: own.is_some() })
+    }
+
+    /// The rows that it means.
+    pub fn scope(&self) -> Scope {
+        let model = match &self.what {
+            What::Model(model) => Some(model.model_id.clone()),
+            _ => None,
+        };
+        Scope { window: self.window, provider: self.provider().map(str::to_owned), model, fingerprint: None }
     }
 
     /// The provider that it names.

@@ -9,8 +9,8 @@ use crate::output::print::{self, Written};
 use crate::output::progress::Progress;
 use crate::output::{csv::Rows, ndjson};
 use crate::providers::adapt::Adaptation;
-use crate::storage::Store;
 use crate::storage::spill::Spill;
+use crate::storage::{Store, StoreError};
 use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::io::BufWriter;
@@ -46,6 +46,8 @@ pub struct Fate {
     pub waiting: Vec<PathBuf>,
     /// Why the store failed first.
     pub store_error: Option<String>,
+    /// Outcomes that waited while the store was away, and are stored after all.
+    pub caught_up: usize,
     /// Outcomes that neither the store nor a file took; printed on standard error.
     pub lost: u64,
     /// Outcomes that count as failed.
@@ -61,6 +63,8 @@ pub struct Fate {
 /// Takes outcomes as they end.
 pub struct Ledger {
     keeper: Option<Keeper>,
+    /// The store gave no answer in time: it is left alone until the end, or every row would wait as long as the first.
+    away: Cell<bool>,
     abort: CancellationToken,
     ndjson: Cell<bool>,
     csv: RefCell<Option<Rows<BufWriter<File>>>>,
@@ -103,6 +107,7 @@ impl Ledger {
     pub fn new(sinks: Sinks, progress: Progress, models: &[ModelRef], abort: CancellationToken) -> Self {
         Self {
             keeper: sinks.keeper,
+            away: Cell::new(false),
             abort,
             ndjson: Cell::new(sinks.ndjson),
             csv: RefCell::new(sinks.csv),
@@ -150,7 +155,7 @@ impl Ledger {
 
     /// What is not remembered is learned again; the row says which adaptations were in force.
     async fn remember(&self, model: &ModelRef, lesson: Adaptation) {
-        let Some(keeper) = &self.keeper else { return };
+        let Some(keeper) = self.keeper.as_ref().filter(|_| !self.away.get()) else { return };
         tokio::select! {
             _ = keeper.store.learn(model, lesson.as_str()) => {}
             () = self.abort.cancelled() => {}
@@ -160,11 +165,7 @@ impl Ledger {
     /// The store, else a file, else standard error, however quiet the run is: an outcome is never dropped.
     async fn keep(&self, outcome: &Outcome) {
         let Some(Keeper { store, spill }) = &self.keeper else { return };
-        let stored = tokio::select! {
-            stored = store.record(outcome) => stored.map_err(|error| error.to_string()),
-            () = self.abort.cancelled() => Err("interrupted twice, the store was not waited for".to_owned()),
-        };
-        let Err(error) = stored else { return };
+        let Err(error) = self.hand_over(&**store, outcome).await else { return };
         let kept = spill.keep(&store.describe(), outcome);
         let mut fate = self.fate.borrow_mut();
         fate.store_error.get_or_insert(error);
@@ -180,6 +181,39 @@ impl Ledger {
                 self.progress.aside(|| print::note(&text));
             }
         }
+    }
+
+    async fn hand_over(&self, store: &dyn Store, outcome: &Outcome) -> Result<(), String> {
+        if self.away.get() {
+            return Err("the store was left alone".to_owned());
+        }
+        let stored = tokio::select! {
+            stored = store.record(outcome) => stored,
+            () = self.abort.cancelled() => {
+                return Err("interrupted twice, the store was not waited for".to_owned());
+            }
+        };
+        if matches!(stored, Err(StoreError::Unavailable(_))) {
+            self.away.set(true);
+        }
+        stored.map(drop).map_err(|error| error.to_string())
+    }
+
+    /// At the end, once more what waits because the store was away.
+    pub async fn catch_up(&self) {
+        let Some(Keeper { store, spill }) = self.keeper.as_ref().filter(|_| self.away.get()) else { return };
+        let delivered = tokio::select! {
+            delivered = spill.deliver(&**store) => delivered,
+            () = self.abort.cancelled() => return,
+        };
+        // What cannot be read now waits as before, and the next run says why.
+        let Ok(delivered) = delivered else { return };
+        let mut fate = self.fate.borrow_mut();
+        let before = fate.waiting.len();
+        // A file that was set aside has another name, and is as little stored as one that waits.
+        fate.waiting.retain(|path| delivered.kept.contains(path));
+        fate.waiting.extend(delivered.bad.into_iter().map(|bad| bad.path));
+        fate.caught_up = before.saturating_sub(fate.waiting.len());
     }
 
     fn write(&self, outcome: &Outcome) {

@@ -48,6 +48,7 @@ pub async fn run(args: RunArgs, context: Context) -> Result<Exit, CommandError> 
     let sinks = Sinks { keeper, ndjson: args.ndjson, csv: ledger::csv(args.csv.as_deref())? };
     let ledger = Rc::new(Ledger::new(sinks, progress, &models, interrupt.abort.clone()));
     let tallies = lanes::run(laboratory, settled, &asked, &load, args.warmup, &ledger, &interrupt).await;
+    ledger.catch_up().await;
     report::finish(report::Ended {
         ledger,
         tallies,

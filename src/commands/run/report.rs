@@ -9,7 +9,7 @@ use crate::measure::report::{Asked, LoadReport, Report};
 use crate::measure::{Gate, ModelReport};
 use crate::output::terminal::Terminal;
 use crate::output::view::{self, View};
-use crate::output::{json, print};
+use crate::output::{json, print, units};
 use chrono::{DateTime, Utc};
 use std::rc::Rc;
 
@@ -68,7 +68,7 @@ pub fn finish(ended: Ended) -> Result<Exit, CommandError> {
     };
     let checked = check_all(&ended.gates, &report);
     show(&report, &checked, ended.view, ended.terminal)?;
-    tell_fate(&fate);
+    tell_fate(&fate, ended.view.quiet);
     if let Some(error) = fate.output_error {
         return Err(CommandError::usage(error).exit(Exit::No));
     }
@@ -134,8 +134,12 @@ fn show(
 }
 
 /// Where rows wait is an error, not a note: it is said however quiet the run was.
-fn tell_fate(fate: &Fate) {
+fn tell_fate(fate: &Fate, quiet: bool) {
     let why = fate.store_error.as_deref().unwrap_or("unknown");
+    if fate.caught_up > 0 && !quiet {
+        let results = units::counted(fate.caught_up as u64, "result");
+        print::note(&format!("the store was away for a while ({why}); {results} waited and are stored now"));
+    }
     if fate.lost > 0 {
         print::note(&format!("error: {} results are nowhere but above ({why})", fate.lost));
     }

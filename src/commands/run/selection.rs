@@ -1,10 +1,11 @@
 //! Which models are measured: flags and catalogue in, subjects with open routes out. A provider that cannot be called is
 //! an error where its model was named, and skipped visibly where everything was asked for.
 
-use super::access::{self, Opened};
+use super::access::{self, Opened, SIMULATOR};
 use crate::cli::run::RunArgs;
 use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
+use crate::commands::known;
 use crate::domain::ModelRef;
 use crate::domain::model::ModelRefError;
 use crate::domain::secret::Secret;
@@ -112,6 +113,9 @@ async fn wanted(
         let model = reference(text, context, store).await?;
         let known = catalogue.iter().find(|item| item.model == model).cloned();
         let enabled = known.is_some();
+        if let (false, Some(store)) = (enabled, store) {
+            hint_at_others(&model, args, context, store).await?;
+        }
         let bare = WorkItem { display_name: model.model_id.clone(), model, metadata: Map::new() };
         wanted.push(Wanted { item: known.unwrap_or(bare), enabled, named: true });
     }
@@ -132,6 +136,24 @@ async fn wanted(
     let mut seen = std::collections::HashSet::new();
     wanted.retain(|wanted| seen.insert(wanted.item.model.clone()));
     if wanted.is_empty() { Err(nothing_to_measure(args, &catalogue)) } else { Ok(wanted) }
+}
+
+/// A model that nobody knows is measured all the same; a slip is said before it costs a call. The simulator answers for
+/// itself.
+async fn hint_at_others(
+    model: &ModelRef,
+    args: &RunArgs,
+    context: &Context,
+    store: &dyn Store,
+) -> Result<(), CommandError> {
+    if model.provider == SIMULATOR {
+        return Ok(());
+    }
+    let near = known::near_model(model, store).await;
+    if let Some(near) = near.map_err(|error| store_error("reading the catalogue", error))? {
+        context.note(args.quiet, &format!("{model} is neither in the catalogue nor listed; {near}"));
+    }
+    Ok(())
 }
 
 fn nothing_to_measure(args: &RunArgs, catalogue: &[WorkItem]) -> CommandError {

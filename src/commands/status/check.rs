@@ -2,11 +2,10 @@
 //! store is. Whoever could not look says so: that is never fine.
 
 use super::look::{Looker, judged};
-use super::unwritten;
 use crate::cli::status::StatusArgs;
+use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
 use crate::domain::pulse::{Cause, Severity, Trouble};
-use crate::output::print;
 use crate::output::status::{StatusReport, json, reasons};
 use chrono::Utc;
 
@@ -31,7 +30,7 @@ pub async fn run(args: &StatusArgs, looker: &mut Looker<'_>) -> Result<Exit, Com
         true => format!("{:#}\n", json::check(&report.troubles, healthy)),
         false => reasons(&report.troubles),
     };
-    print::data(&text).map_err(unwritten)?;
+    data::text(&text)?;
     Ok(if healthy { Exit::Yes } else { Exit::Unhealthy })
 }
 

@@ -5,15 +5,15 @@ mod look;
 
 use crate::cli::status::StatusArgs;
 use crate::commands::context::Context;
+use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::interrupt::Interrupt;
-use crate::output::print::{self, Written};
+use crate::output::print::Written;
 use crate::output::status::live::Live;
 use crate::output::status::{StatusReport, json, screen};
 use crate::output::terminal::{Terminal, Wishes};
 use crate::output::view::View;
 use look::Looker;
-use std::io;
 use std::time::Duration;
 
 /// Runs the command.
@@ -31,7 +31,7 @@ pub async fn run(args: StatusArgs, context: Context) -> Result<Exit, CommandErro
     let seen = looker.look().await;
     known(&args, &context, &seen.report)?;
     let text = shown(&args, &context, seen.report);
-    print::data(&text).map_err(unwritten)?;
+    data::text(&text)?;
     Ok(seen.exit)
 }
 
@@ -59,7 +59,7 @@ async fn watch(
         if !args.json && !in_place {
             text.push('\n');
         }
-        if live.show(text).map_err(unwritten)? == Written::Closed {
+        if live.show(text).map_err(|error| data::refused(&error))? == Written::Closed {
             return Ok(Exit::Yes);
         }
         tokio::select! {
@@ -67,7 +67,7 @@ async fn watch(
             () = tokio::time::sleep(pause) => {}
         }
     }
-    live.end().map_err(unwritten)?;
+    live.end().map_err(|error| data::refused(&error))?;
     Ok(Exit::Yes)
 }
 
@@ -92,8 +92,4 @@ fn known(args: &StatusArgs, context: &Context, report: &StatusReport) -> Result<
         }
     }
     Ok(())
-}
-
-fn unwritten(error: io::Error) -> CommandError {
-    CommandError::usage(format!("cannot write: {error}")).exit(Exit::No)
 }

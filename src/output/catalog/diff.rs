@@ -1,6 +1,7 @@
 //! Differences for people: what is new, gone and changed, and lists against what is measured.
 
-use super::{change, context, counted, grouped, moment, price};
+use super::super::units::{counted, grouped};
+use super::{change, context, moment, price};
 use crate::catalog::diff::{Changed, Diff, Gone, Unlisted};
 use crate::domain::listing::{CatalogRow, Change};
 use crate::output::grid::{Column, lines};
@@ -11,15 +12,15 @@ use chrono::{DateTime, Utc};
 const FIRST: usize = 10;
 
 const MODEL: [Column; 6] = [
-    Column::new("provider"),
-    Column::new("model").free(),
-    Column::number("context"),
-    Column::new("per million"),
-    Column::new("ends"),
-    Column::new("since"),
+    Column::new("PROVIDER"),
+    Column::new("MODEL").free(),
+    Column::number("CONTEXT"),
+    Column::new("PER MILLION"),
+    Column::new("ENDS"),
+    Column::new("SINCE"),
 ];
 
-const SHORT: [Column; 3] = [Column::new("provider"), Column::new("model").free(), Column::new("").free()];
+const SHORT: [Column; 3] = [Column::new("PROVIDER"), Column::new("MODEL").free(), Column::new("").free()];
 
 /// The whole of it, ending in a line break. `wide` shows every finding.
 pub fn text(diff: &Diff, since: DateTime<Utc>, wide: bool, view: &View) -> String {
@@ -79,12 +80,12 @@ fn newest(changes: &[Change]) -> Vec<&Change> {
 
 fn headline(diff: &Diff, since: DateTime<Utc>, view: &View) -> String {
     if diff.is_same() {
-        let listed = diff.providers.values().map(|state| state.listed).sum();
+        let listed: usize = diff.providers.values().map(|state| state.listed).sum();
         return folded(
             &format!(
                 "Nothing differs since {}: {} listed",
                 moment(Some(since), view),
-                counted(listed, "model")
+                counted(listed as u64, "model")
             ),
             view,
         );

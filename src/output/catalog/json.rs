@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 /// What came of reading lists.
 pub fn sync(synced: &[Synced], skipped: &[String]) -> Value {
     json!({
-        "schema": "llmbench.catalog-sync/1",
+        "schema": "llmbench.catalog.sync/1",
         "whole": synced.iter().all(Synced::is_whole),
         "skipped": skipped,
         "providers": synced.iter().map(read).collect::<Vec<_>>(),
@@ -57,7 +57,7 @@ pub fn diff(diff: &Diff, since: DateTime<Utc>, absent_reads: usize) -> Value {
         })
     });
     json!({
-        "schema": "llmbench.catalog-diff/1",
+        "schema": "llmbench.catalog.diff/1",
         "same": diff.is_same(),
         "since": time(since),
         "absent_reads": absent_reads,
@@ -80,14 +80,14 @@ pub fn list(standings: &[Standing]) -> Value {
         Value::Object(fields)
     };
     json!({
-        "schema": "llmbench.catalog-list/1",
+        "schema": "llmbench.catalog.list/1",
         "models": standings.iter().map(one).collect::<Vec<_>>(),
     })
 }
 
 /// How many there are, by provider.
 pub fn counts(by_provider: &BTreeMap<String, ProviderState>) -> Value {
-    json!({ "schema": "llmbench.catalog-counts/1", "providers": states(by_provider) })
+    json!({ "schema": "llmbench.catalog.counts/1", "providers": states(by_provider) })
 }
 
 fn states(by_provider: &BTreeMap<String, ProviderState>) -> Map<String, Value> {

@@ -1,6 +1,7 @@
 //! What was ever listed: a table, CSV, ids, counts.
 
-use super::{context, grouped, moment, price};
+use super::super::units::grouped;
+use super::{context, moment, price};
 use crate::catalog::diff::{ProviderState, Standing};
 use crate::output::grid::{Column, lines};
 use crate::output::{View, csv::disarm, json::time};
@@ -9,14 +10,14 @@ use std::collections::BTreeMap;
 use std::io;
 
 const COLUMNS: [Column; 8] = [
-    Column::new("provider"),
-    Column::new("model").free(),
-    Column::new("measured"),
-    Column::number("context"),
-    Column::new("per million"),
-    Column::new("ends"),
-    Column::new("listed since"),
-    Column::new("state"),
+    Column::new("PROVIDER"),
+    Column::new("MODEL").free(),
+    Column::new("MEASURED"),
+    Column::number("CONTEXT"),
+    Column::new("PER MILLION"),
+    Column::new("ENDS"),
+    Column::new("LISTED SINCE"),
+    Column::new("STATE"),
 ];
 
 /// Terminals narrower than this do without the least important columns.
@@ -44,12 +45,12 @@ pub fn table(standings: &[Standing], view: &View) -> String {
 }
 
 const COUNTS: [Column; 6] = [
-    Column::new("provider"),
-    Column::number("listed"),
-    Column::number("measured"),
-    Column::number("gone"),
-    Column::new("read whole"),
-    Column::new("last attempt").free(),
+    Column::new("PROVIDER"),
+    Column::number("LISTED"),
+    Column::number("MEASURED"),
+    Column::number("GONE"),
+    Column::new("READ WHOLE"),
+    Column::new("LAST ATTEMPT").free(),
 ];
 
 /// How many models each provider lists, and how old the lists are.

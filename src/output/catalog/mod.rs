@@ -10,22 +10,10 @@ pub mod sync;
 mod tests;
 
 use super::View;
+use super::units::grouped;
 use crate::domain::listing::{Change, Facts};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-
-/// A whole number with a comma at every thousand.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
 
 /// A moment in the view's time zone; nothing where there is none.
 pub fn moment(at: Option<DateTime<Utc>>, view: &View) -> String {
@@ -79,10 +67,4 @@ fn change(change: &Change, unicode: bool) -> String {
         number => number.as_u64().map_or_else(|| number.to_string(), grouped),
     };
     format!("{word} {} {arrow} {}", value(&change.from), value(&change.to))
-}
-
-/// `1 model`, `2 models`.
-fn counted(number: usize, noun: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", grouped(number as u64))
 }

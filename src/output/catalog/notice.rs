@@ -1,7 +1,8 @@
 //! Findings as a letter: the text of a mail, and the document of a webhook. Every name is cut and escaped, and long lists
 //! end in a count, so that neither a hostile list nor a first day makes a letter of more than some kilobytes.
 
-use super::{change, counted, grouped, stated};
+use super::super::units::{counted, grouped};
+use super::{change, stated};
 use crate::domain::listing::Change;
 use crate::domain::notice::{Finding, Kind, Letter, letter_id};
 use crate::output::json::time;
@@ -10,7 +11,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 /// The name and version of a webhook's document.
-pub const SCHEMA: &str = "llmbench.catalog-notice/1";
+pub const SCHEMA: &str = "llmbench.catalog.notice/1";
 
 /// Findings of a kind in a mail.
 const IN_MAIL: usize = 25;
@@ -64,9 +65,9 @@ fn headline(findings: &[&Finding]) -> String {
     let count = |kind: Kind| findings.iter().filter(|finding| finding.kind == kind).count();
     let words = Kind::ALL.into_iter().filter(|kind| count(*kind) > 0).map(|kind| match kind {
         Kind::Unlisted => format!("{} measured and not listed", grouped(count(kind) as u64)),
-        Kind::New => counted(count(kind), "new model"),
+        Kind::New => counted(count(kind) as u64, "new model"),
         Kind::Gone => format!("{} gone", grouped(count(kind) as u64)),
-        Kind::Changed => counted(count(kind), "change"),
+        Kind::Changed => counted(count(kind) as u64, "change"),
     });
     words.collect::<Vec<_>>().join(", ")
 }

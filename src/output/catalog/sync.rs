@@ -1,17 +1,17 @@
 //! What came of reading lists: a line a provider.
 
-use super::grouped;
+use super::super::units::{counted, grouped};
 use crate::catalog::Synced;
 use crate::output::grid::{Column, lines};
 use crate::output::{View, units};
 
 const COLUMNS: [Column; 6] = [
-    Column::new("provider"),
-    Column::new("read"),
-    Column::number("models"),
-    Column::number("new"),
-    Column::number("changed"),
-    Column::number("took"),
+    Column::new("PROVIDER"),
+    Column::new("READ"),
+    Column::number("MODELS"),
+    Column::number("NEW"),
+    Column::number("CHANGED"),
+    Column::number("TOOK"),
 ];
 
 /// The table, ending in a line break.
@@ -38,7 +38,7 @@ pub fn table(synced: &[Synced], view: &View) -> String {
 /// One provider's end as a note: `groq: completed, 23 models, 2 new`.
 pub fn note(one: &Synced) -> String {
     let mut words =
-        vec![one.listing.status.as_str().to_owned(), super::counted(one.listing.models.len(), "model")];
+        vec![one.listing.status.as_str().to_owned(), counted(one.listing.models.len() as u64, "model")];
     if let Ok(kept) = &one.kept {
         words.push(format!("{} new", grouped(kept.new)));
     }

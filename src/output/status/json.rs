@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 /// The name and version of the whole form.
 pub const SCHEMA: &str = "llmbench.status/1";
 /// The same of the answer of a check.
-pub const CHECK_SCHEMA: &str = "llmbench.status_check/1";
+pub const CHECK_SCHEMA: &str = "llmbench.status.check/1";
 
 /// All that was found.
 pub fn document(report: &StatusReport) -> Value {

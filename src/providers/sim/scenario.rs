@@ -1,6 +1,7 @@
 //! What a model name asks the simulator to do: a preset and `-key value` modifiers, such as `steady-ttft50-gap2-n64`.
 //! Pure; doing it is `script` and `refusal`.
 
+use crate::domain::nearest::nearest;
 use std::time::Duration;
 use thiserror::Error;
 
@@ -120,7 +121,7 @@ pub enum RetryHint {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ScenarioError {
     /// It starts with no preset.
-    #[error("`{0}` names no preset of the simulator; there are: {names}", names = preset_names())]
+    #[error("`{0}` names no preset of the simulator{meant}; there are: {names}", meant = meant(.0), names = preset_names())]
     UnknownPreset(String),
     /// A modifier is unknown.
     #[error("`-{0}` is no modifier; there are ttft, gap, jitter (milliseconds), n, r, k, b, after (counts)")]
@@ -132,6 +133,14 @@ pub enum ScenarioError {
 
 fn preset_names() -> String {
     PRESETS.iter().map(|preset| preset.name).collect::<Vec<_>>().join(", ")
+}
+
+/// The preset that is probably meant; modifiers stand behind the first hyphen of most names.
+fn meant(model_name: &str) -> String {
+    let names = || PRESETS.iter().map(|preset| preset.name);
+    let (first, _) = model_name.split_once('-').unwrap_or((model_name, ""));
+    let meant = nearest(model_name, names()).or_else(|| nearest(first, names()));
+    meant.map_or_else(String::new, |name| format!(" (did you mean {name}?)"))
 }
 
 impl Scenario {

@@ -1,11 +1,11 @@
 //! The catalogue of models, and what was learned about their requests.
 
 use super::Shared;
-use super::errors::{Trouble, is_duplicate};
+use super::errors::Trouble;
 use super::record::upsert;
 use crate::domain::ModelRef;
+use crate::storage::WorkItem;
 use crate::storage::catalogue::QUIRKS_AT_THE_TOP;
-use crate::storage::{StoreError, WorkItem};
 use chrono::Utc;
 use mongodb::bson::{self, Bson, Document, doc};
 use mongodb::options::{Collation, CollationStrength};
@@ -71,22 +71,6 @@ fn json(value: impl Into<Bson>) -> Option<Value> {
     bson::deserialize_from_bson(value.into()).ok()
 }
 
-/// Adds or changes a model. A database without the index of `init` is asked whether the id is free in every spelling.
-pub async fn put_model(shared: &Shared, model: &ModelRef, name: &str, enabled: bool) -> Result<(), Trouble> {
-    if enabled && other_spelling(shared, model).await? {
-        return Err(other_is_enabled(model));
-    }
-    let filter = doc! { "provider": &model.provider, "model_id": &model.model_id };
-    let update = doc! {
-        "$set": { "display_name": name, "enabled": enabled },
-        "$setOnInsert": { "created_at": super::bson::date(Utc::now()) },
-    };
-    match upsert(&shared.collection(&shared.names.models), filter, update).await {
-        Err(error) if is_duplicate(&error) => Err(other_is_enabled(model)),
-        other => Ok(other.map(drop)?),
-    }
-}
-
 /// Whether the catalogue wants a model measured; nothing where it does not have the model.
 pub async fn is_enabled(shared: &Shared, model: &ModelRef) -> Result<Option<bool>, mongodb::error::Error> {
     let catalogued = doc! { "provider": &model.provider, "model_id": &model.model_id };
@@ -112,14 +96,6 @@ pub async fn other_spelling(shared: &Shared, model: &ModelRef) -> Result<bool, T
         }
     }
     Ok(false)
-}
-
-/// What the index on enabled models refuses.
-pub fn other_is_enabled(model: &ModelRef) -> Trouble {
-    let text = format!(
-        "a model whose id differs from `{model}` in case alone is enabled already: disable that one first"
-    );
-    StoreError::Conflict(text).into()
 }
 
 /// Adaptations in the order in which they were learned.

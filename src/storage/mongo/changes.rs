@@ -4,12 +4,12 @@
 
 use super::Shared;
 use super::bson::{date, to_document};
-use super::catalogue::{other_is_enabled, other_spelling};
+use super::catalogue::other_spelling;
 use super::derive;
 use super::entries::{entry, object};
 use super::errors::{Trouble, is_duplicate};
 use crate::domain::ModelRef;
-use crate::storage::catalogue::{Batch, Became, Change, ChangesOf, Order, Ordered};
+use crate::storage::catalogue::{Batch, Became, Change, ChangesOf, Order, Ordered, other_is_enabled};
 use chrono::{DateTime, Utc};
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::Error;
@@ -57,7 +57,7 @@ pub async fn change(shared: &Shared, order: &Order) -> Result<Ordered, Trouble> 
     }
     let enables = order.set.get("enabled") == Some(&Value::Bool(true));
     if enables && other_spelling(shared, &order.model).await? {
-        return Err(other_is_enabled(&order.model));
+        return Err(other_is_enabled(&order.model).into());
     }
     let id = write_down(shared, order, present.as_ref()).await?;
     let made = match &present {
@@ -73,7 +73,7 @@ pub async fn change(shared: &Shared, order: &Order) -> Result<Ordered, Trouble> 
         }
         Err(error) if is_duplicate(&error) => {
             mark(shared, &id, Became::NotDone).await?;
-            return Err(other_is_enabled(&order.model));
+            return Err(other_is_enabled(&order.model).into());
         }
         Err(error) => return Err(error.into()),
     }

@@ -1,20 +1,46 @@
 //! Facts about the server and its collections: what it says of itself, what the login may do, and rows from both ends of
 //! an index. Nothing is written.
 
-use super::Shared;
 use super::errors::{Trouble, code};
 use super::indexes::wanted;
 use super::plain::words;
+use super::{MongoStore, Shared};
 use crate::domain::offset::Offset;
+use crate::storage::StoreError;
 use crate::storage::inspect::{
-    Census, Facts, IndexFault, Lack, NEWEST, OTHER_END, Rights, Rows, Seen, Tally,
+    Census, Facts, IndexFault, Inspect, Lack, NEWEST, OTHER_END, Rights, Rows, Seen, Tally,
 };
+use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use mongodb::IndexModel;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::Hint;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
+
+#[async_trait]
+impl Inspect for MongoStore {
+    async fn facts(&self) -> Result<Facts, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        self.caller.call(async move { facts(&shared).await }).await
+    }
+
+    async fn index_faults(&self) -> Result<Vec<IndexFault>, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        self.caller.call(async move { index_faults(&shared).await }).await
+    }
+
+    async fn rights(&self) -> Result<Rights, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        self.caller.call(async move { rights(&shared).await }).await
+    }
+
+    async fn census(&self) -> Result<Vec<Census>, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        self.caller.call(async move { census(&shared).await }).await
+    }
+}
 
 /// The oldest server that the driver talks to.
 const OLDEST: &str = "4.4";
@@ -29,7 +55,7 @@ const UNAUTHORIZED: i32 = 13;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Version, shape, clock.
-pub async fn facts(shared: &Shared) -> Result<Facts, Trouble> {
+async fn facts(shared: &Shared) -> Result<Facts, Trouble> {
     let build = shared.database.run_command(doc! { "buildInfo": 1 }).await?;
     // The first question may have opened a connection: the second one is quicker, and so the clock is surer.
     let sent = Utc::now();
@@ -60,7 +86,7 @@ fn shape(hello: &Document) -> String {
 }
 
 /// Wanted indexes against those that are there.
-pub async fn index_faults(shared: &Shared) -> Result<Vec<IndexFault>, Trouble> {
+async fn index_faults(shared: &Shared) -> Result<Vec<IndexFault>, Trouble> {
     let mut faults = Vec::new();
     let wanted = wanted(&shared.names);
     let collections: BTreeSet<&str> = wanted.iter().map(|(collection, _)| *collection).collect();
@@ -136,7 +162,7 @@ fn spoken(index: &IndexModel) -> String {
 }
 
 /// What the login may do.
-pub async fn rights(shared: &Shared) -> Result<Rights, Trouble> {
+async fn rights(shared: &Shared) -> Result<Rights, Trouble> {
     let command = doc! { "connectionStatus": 1, "showPrivileges": true };
     let status = shared.database.run_command(command).await?;
     let about = status.get_document("authInfo").cloned().unwrap_or_default();
@@ -217,7 +243,7 @@ const ENDS: [End; 8] = [
 const BY_RUN: &str = "run_ts_-1_provider_1_model_name_1";
 
 /// Rows of both ends of each index: in MongoDB's order of types what is no date stands before all dates.
-pub async fn census(shared: &Shared) -> Result<Vec<Census>, Trouble> {
+async fn census(shared: &Shared) -> Result<Vec<Census>, Trouble> {
     let looks = Rows::ALL.map(|rows| of(shared, rows));
     let [published, probe, errors, models, health] = looks;
     let (published, probe, errors, models, health) = tokio::join!(published, probe, errors, models, health);

@@ -27,7 +27,6 @@ mod suggestions;
 mod updates;
 mod vitals;
 
-use crate::domain::fleet::Fleet;
 use crate::domain::listing::{CatalogRow, Kept, Listing, MeasuredModel, ReadRow};
 use crate::domain::{ErrorGroup, ModelRef, Outcome};
 use crate::storage::catalogue::{
@@ -36,14 +35,12 @@ use crate::storage::catalogue::{
 use crate::storage::document::Row;
 use crate::storage::history::{Grain, History, Scope, Series, Stored, Successes};
 use crate::storage::ingest_keys::{IngestKey, IngestKeys};
-use crate::storage::inspect::{Census, Facts, IndexFault, Inspect, Rights};
 use crate::storage::jobs::{Claim, Claimed, Ending, Grant, JobState};
 use crate::storage::received::{Posted, Received, Sighting, posted};
 use crate::storage::rows::{Pages, Question, Rows};
 use crate::storage::vitals::{Beat, Cadences, CheckRun, Health, Heartbeat, ModelStatus};
 use crate::storage::{
-    Catalogue, Jobs, Listings, MongoUri, Names, Overview, Recorded, Sink, Store, StoreError, Vitals,
-    WorkItem, document,
+    Catalogue, Jobs, Listings, MongoUri, Names, Recorded, Sink, Store, StoreError, Vitals, WorkItem, document,
 };
 use async_trait::async_trait;
 use call::Caller;
@@ -200,11 +197,6 @@ impl Store for MongoStore {
         self.caller.patiently(async move { indexes::create(&shared).await }).await
     }
 
-    async fn put_model(&self, model: &ModelRef, display_name: &str, enabled: bool) -> Result<(), StoreError> {
-        let (shared, model, name) = (Arc::clone(&self.shared), model.clone(), display_name.to_owned());
-        self.caller.call(async move { catalogue::put_model(&shared, &model, &name, enabled).await }).await
-    }
-
     async fn find_by_id(&self, model_id: &str) -> Result<Vec<ModelRef>, StoreError> {
         let (shared, model_id) = (Arc::clone(&self.shared), model_id.to_owned());
         self.caller.call(async move { catalogue::find_by_id(&shared, &model_id).await }).await
@@ -284,14 +276,6 @@ impl Listings for MongoStore {
 }
 
 #[async_trait]
-impl Overview for MongoStore {
-    async fn overview(&self, since: DateTime<Utc>, now: DateTime<Utc>) -> Result<Fleet, StoreError> {
-        let shared = Arc::clone(&self.shared);
-        self.caller.call(async move { overview::overview(&shared, since, now).await }).await
-    }
-}
-
-#[async_trait]
 impl Jobs for MongoStore {
     async fn jobs(&self, providers: Option<&[String]>) -> Result<Vec<JobState>, StoreError> {
         let (shared, providers) = (Arc::clone(&self.shared), providers.map(<[String]>::to_vec));
@@ -316,29 +300,6 @@ impl Jobs for MongoStore {
     async fn release(&self, grant: &Grant) -> Result<bool, StoreError> {
         let (shared, grant) = (Arc::clone(&self.shared), grant.clone());
         self.caller.call(async move { jobs::release(&shared, &grant).await }).await
-    }
-}
-
-#[async_trait]
-impl Inspect for MongoStore {
-    async fn facts(&self) -> Result<Facts, StoreError> {
-        let shared = Arc::clone(&self.shared);
-        self.caller.call(async move { inspect::facts(&shared).await }).await
-    }
-
-    async fn index_faults(&self) -> Result<Vec<IndexFault>, StoreError> {
-        let shared = Arc::clone(&self.shared);
-        self.caller.call(async move { inspect::index_faults(&shared).await }).await
-    }
-
-    async fn rights(&self) -> Result<Rights, StoreError> {
-        let shared = Arc::clone(&self.shared);
-        self.caller.call(async move { inspect::rights(&shared).await }).await
-    }
-
-    async fn census(&self) -> Result<Vec<Census>, StoreError> {
-        let shared = Arc::clone(&self.shared);
-        self.caller.call(async move { inspect::census(&shared).await }).await
     }
 }
 

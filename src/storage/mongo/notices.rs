@@ -63,6 +63,17 @@ impl Notices for MongoStore {
         self.caller.call(settle).await
     }
 
+    async fn forget_notices(&self, sent_before: DateTime<Utc>) -> Result<(), StoreError> {
+        let shared = Arc::clone(&self.shared);
+        // Null is of another type than a date, and so never before one.
+        let sent = doc! { "sent_at": { "$lt": date(sent_before) } };
+        let forget = async move {
+            shared.collection(&shared.names.notices).delete_many(sent).await?;
+            Ok(())
+        };
+        self.caller.call(forget).await
+    }
+
     async fn notices(&self, destination: &str) -> Result<Vec<Notice>, StoreError> {
         let (shared, filter) = (Arc::clone(&self.shared), doc! { "destination": destination });
         self.caller.call(async move { found(&shared, filter).await?.iter().map(notice).collect() }).await

@@ -3,18 +3,29 @@
 
 use super::entries::{BATCH, Window};
 use super::errors::Trouble;
-use super::{Shared, plain};
+use super::{MongoStore, Shared, plain};
 use crate::domain::ModelRef;
 use crate::domain::fleet::{Beat, Fleet};
+use crate::storage::StoreError;
 use crate::storage::catalogue::{Figures, PROBING, Scope};
-use crate::storage::overview::{Standing, by_provider, moment};
+use crate::storage::overview::{Overview, Standing, by_provider, moment};
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use mongodb::bson::{Bson, Document, doc};
 use serde_json::Value;
 use std::collections::HashMap;
+use std::sync::Arc;
+
+#[async_trait]
+impl Overview for MongoStore {
+    async fn overview(&self, since: DateTime<Utc>, now: DateTime<Utc>) -> Result<Fleet, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        self.caller.call(async move { overview(&shared, since, now).await }).await
+    }
+}
 
 /// The state of everything.
-pub async fn overview(shared: &Shared, since: DateTime<Utc>, now: DateTime<Utc>) -> Result<Fleet, Trouble> {
+async fn overview(shared: &Shared, since: DateTime<Utc>, now: DateTime<Utc>) -> Result<Fleet, Trouble> {
     let window = Window { shared, scope: &Scope::All, since, now };
     let (entries, health, runs, failures, beats, check) = tokio::try_join!(
         found(shared, &shared.names.models, &["provider", "model_id", "enabled", "deprecated", "status"]),

@@ -2,9 +2,8 @@
 
 use super::errors::Trouble;
 use crate::domain::ModelRef;
-use crate::storage::{StoreError, WorkItem};
-use chrono::Utc;
-use rusqlite::{Connection, ErrorCode, Row, params};
+use crate::storage::WorkItem;
+use rusqlite::{Connection, Row};
 
 /// Enabled models that are not deprecated.
 pub fn work_list(connection: &mut Connection, provider: Option<&str>) -> Result<Vec<WorkItem>, Trouble> {
@@ -38,34 +37,6 @@ pub fn find_by_id(connection: &mut Connection, model_id: &str) -> Result<Vec<Mod
     let mut statement = connection.prepare_cached(sql)?;
     let found = statement.query_map([model_id], model)?;
     Ok(found.collect::<rusqlite::Result<_>>()?)
-}
-
-/// Adds or changes a model.
-pub fn put_model(
-    connection: &mut Connection,
-    model: &ModelRef,
-    name: &str,
-    enabled: bool,
-) -> Result<(), Trouble> {
-    let sql = "INSERT INTO models (provider, model_id, display_name, enabled, created_at_ms) VALUES (?, ?, ?, ?, ?)
-        ON CONFLICT (provider, model_id) DO UPDATE SET display_name = excluded.display_name, enabled = excluded.enabled";
-    let now = Utc::now().timestamp_millis();
-    let done =
-        connection.prepare_cached(sql)?.execute(params![model.provider, model.model_id, name, enabled, now]);
-    match done {
-        Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
-            Err(other_is_enabled(model))
-        }
-        other => Ok(other.map(drop)?),
-    }
-}
-
-/// What the index on enabled models refuses.
-pub fn other_is_enabled(model: &ModelRef) -> Trouble {
-    let text = format!(
-        "a model whose id differs from `{model}` in case alone is enabled already: disable that one first"
-    );
-    StoreError::Conflict(text).into()
 }
 
 /// Adaptations in the order in which they were learned.

@@ -1,13 +1,12 @@
 //! Audited changes of the catalogue. The change and what is written down about it are one transaction, so what is written
 //! down has been done.
 
-use super::catalogue::other_is_enabled;
 use super::derive;
 use super::entries::{find, object};
 use super::errors::Trouble;
 use super::jobs;
 use crate::domain::ModelRef;
-use crate::storage::catalogue::{Batch, Became, Change, ChangesOf, Entry, Order, Ordered};
+use crate::storage::catalogue::{Batch, Became, Change, ChangesOf, Entry, Order, Ordered, other_is_enabled};
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use serde_json::{Map, Value};
@@ -61,7 +60,7 @@ pub fn change(connection: &mut Connection, order: &Order) -> Result<Ordered, Tro
     };
     match written {
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
-            return Err(other_is_enabled(&order.model));
+            return Err(other_is_enabled(&order.model).into());
         }
         other => other?,
     }

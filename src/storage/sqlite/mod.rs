@@ -184,11 +184,6 @@ impl Store for SqliteStore {
         self.owner.ask(schema::migrate).await
     }
 
-    async fn put_model(&self, model: &ModelRef, display_name: &str, enabled: bool) -> Result<(), StoreError> {
-        let (model, name) = (model.clone(), display_name.to_owned());
-        self.owner.ask(move |connection| catalogue::put_model(connection, &model, &name, enabled)).await
-    }
-
     async fn find_by_id(&self, model_id: &str) -> Result<Vec<ModelRef>, StoreError> {
         let model_id = model_id.to_owned();
         self.owner.ask(move |connection| catalogue::find_by_id(connection, &model_id)).await

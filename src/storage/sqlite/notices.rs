@@ -64,6 +64,10 @@ impl Notices for SqliteStore {
         self.owner.ask(move |connection| settle(connection, &destination, &holder, at, &sending)).await
     }
 
+    async fn forget_notices(&self, sent_before: DateTime<Utc>) -> Result<(), StoreError> {
+        self.owner.ask(move |connection| forget(connection, sent_before)).await
+    }
+
     async fn notices(&self, destination: &str) -> Result<Vec<Notice>, StoreError> {
         let destination = destination.to_owned();
         self.owner.ask(move |connection| all(connection, &destination)).await
@@ -136,6 +140,11 @@ fn settle(
         }
     };
     Ok(done.map(drop)?)
+}
+
+fn forget(connection: &mut Connection, sent_before: DateTime<Utc>) -> Result<(), Trouble> {
+    let sql = "DELETE FROM notices WHERE sent_at_ms < ?";
+    Ok(connection.execute(sql, [sent_before.timestamp_millis()]).map(drop)?)
 }
 
 fn all(connection: &mut Connection, destination: &str) -> Result<Vec<Notice>, Trouble> {

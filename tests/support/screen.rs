@@ -1,0 +1,50 @@
+//! What stands on a terminal after everything that was written to it: as much of one as questions need.
+
+/// The lines of the screen, without trailing blanks and without colours. Lines never scroll away.
+pub fn screen(written: &str) -> String {
+    let (mut lines, mut row, mut column) = (vec![Vec::new()], 0_usize, 0_usize);
+    let mut chars = written.chars();
+    while let Some(ch) = chars.next() {
+        match ch {
+            '\r' => column = 0,
+            '\n' => row += 1,
+            '\u{1b}' if chars.next() == Some('[') => {
+                let rest = chars.as_str();
+                let end = rest.find(|ch: char| ch.is_ascii_alphabetic()).unwrap_or(rest.len() - 1);
+                let (number, end_word) = (rest[..end].parse().unwrap_or(1_usize), &rest[end..=end]);
+                chars = rest[end + 1..].chars();
+                match end_word {
+                    "A" => row = row.saturating_sub(number),
+                    "B" => row += number,
+                    "C" => column += number,
+                    "D" => column = column.saturating_sub(number),
+                    "K" if &rest[..end] == "2" => lines[row].clear(),
+                    "K" => lines[row].truncate(column),
+                    "J" => {
+                        lines[row].truncate(column);
+                        lines.truncate(row + 1);
+                    }
+                    _ => {}
+                }
+            }
+            ch => {
+                let line: &mut Vec<char> = &mut lines[row];
+                line.resize(line.len().max(column + 1), ' ');
+                line[column] = ch;
+                column += 1;
+            }
+        }
+        lines.resize(lines.len().max(row + 1), Vec::new());
+    }
+    let shown = lines.iter().map(|line| line.iter().collect::<String>().trim_end().to_owned() + "\n");
+    shown.collect::<String>().trim_end().to_owned() + "\n"
+}
+
+#[test]
+fn what_was_wiped_is_gone() {
+    assert_eq!(
+        screen("one\r\ntwo\r\n\u{1b}[1A\r\u{1b}[2K\u{1b}[1mTWO\u{1b}[0m\r\nthree"),
+        "one\nTWO\nthree\n"
+    );
+    assert_eq!(screen("a question? \u{1b}[?25lno\r\u{1b}[2Kanswered\r\n"), "answered\n");
+}

@@ -52,7 +52,7 @@ fn pulse() -> Pulse {
             answered_at: ago(0),
             error: None,
         },
-        outbox: OutboxPulse { pending: 12, quarantined: 1, oldest_at: ago(16), bytes: 40_960, full: false },
+        outbox: OutboxPulse { pending: 12, quarantined: 1, oldest_at: ago(16), bytes: 40_960, full: false, damaged: 0 },
         suspected: Vec::new(),
         loop_lag_seconds: 0.001,
         log_lines_dropped: 0,

@@ -309,9 +309,9 @@ impl Sender {
     /// Tells how full the outbox is.
     async fn look(&self) -> Result<Depth, OutboxError> {
         let depth = self.outbox.depth().await?;
-        let Depth { pending, quarantined, oldest_at, bytes, full, .. } = depth.clone();
+        let Depth { pending, quarantined, oldest_at, bytes, full, damaged, .. } = depth.clone();
         self.pulse.send_modify(|pulse| {
-            pulse.outbox = OutboxPulse { pending, quarantined, oldest_at, bytes, full };
+            pulse.outbox = OutboxPulse { pending, quarantined, oldest_at, bytes, full, damaged };
         });
         Ok(depth)
     }

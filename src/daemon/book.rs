@@ -49,8 +49,8 @@ pub struct Look {
 
 /// What a lane knows.
 pub struct Book {
+    /// Sorted by series.
     entries: Vec<Entry>,
-    places: HashMap<Series, usize>,
     busy: HashMap<Series, DateTime<Utc>>,
     pace: Pace,
     budget: Budget,
@@ -67,7 +67,6 @@ impl Book {
         let patience = TimeDelta::from_std(regime.deadline * 2).ok();
         Self {
             entries: Vec::new(),
-            places: HashMap::new(),
             busy: HashMap::new(),
             pace: Pace::new(TimeDelta::from_std(regime.recheck).unwrap_or(TimeDelta::minutes(1))),
             budget: Budget::new(regime.limits(provider), spent, now),
@@ -80,16 +79,16 @@ impl Book {
     }
 
     /// Takes over the work there is now. Series that stay keep how far they have come; new ones begin where `known` says.
-    pub fn take(&mut self, work: &[Arc<Work>], known: &HashMap<Series, Turn>) {
-        let mut before: HashMap<Series, Turn> =
-            self.entries.drain(..).map(|entry| (entry.work.plan.series.clone(), entry.turn)).collect();
-        for work in work {
+    /// The work is sorted by series.
+    pub fn take(&mut self, work: Vec<Arc<Work>>, known: &HashMap<Series, Turn>) {
+        let before = std::mem::take(&mut self.entries);
+        let entry = |work: Arc<Work>| {
             let series = &work.plan.series;
-            let turn = before.remove(series).or_else(|| known.get(series).cloned()).unwrap_or_default();
-            self.entries.push(Entry { work: Arc::clone(work), turn });
-        }
-        let place = |(place, entry): (usize, &Entry)| (entry.work.plan.series.clone(), place);
-        self.places = self.entries.iter().enumerate().map(place).collect();
+            let stays = place(&before, series).map(|place| before[place].turn.clone());
+            let turn = stays.or_else(|| known.get(series).cloned()).unwrap_or_default();
+            Entry { work, turn }
+        };
+        self.entries = work.into_iter().map(entry).collect();
     }
 
     /// Remembers what the store knows of a model's requests.
@@ -181,8 +180,8 @@ impl Book {
     pub fn ended(&mut self, order: &Order, end: End, now: DateTime<Utc>) {
         self.busy.remove(&order.slot.series);
         let mut turn = Turn::default();
-        let turn = match self.places.get(&order.slot.series).and_then(|place| self.entries.get_mut(*place)) {
-            Some(entry) => &mut entry.turn,
+        let turn = match place(&self.entries, &order.slot.series) {
+            Some(place) => &mut self.entries[place].turn,
             // Its model was switched off meanwhile.
             None => &mut turn,
         };
@@ -307,4 +306,9 @@ impl Book {
             budget: (budget != BudgetPulse::default()).then_some(budget),
         }
     }
+}
+
+/// Where a series stands in entries that are sorted by it.
+fn place(entries: &[Entry], series: &Series) -> Option<usize> {
+    entries.binary_search_by(|entry| entry.work.plan.series.cmp(series)).ok()
 }

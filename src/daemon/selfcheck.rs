@@ -58,7 +58,7 @@ impl SelfCheck {
     /// Counts how fresh the catalogue is.
     async fn look(&self) -> Result<Cadences, StoreError> {
         let items = self.keeper.ask(|store| async move { store.work_list(None).await }).await?;
-        let cadences = cadences(&self.regime, &items);
+        let cadences = cadences(&self.regime, items.iter().map(|item| &item.model));
         let (now, rows) = self
             .keeper
             .ask(|store| async move { Ok((store.server_time().await?, store.health().await?)) })

@@ -18,7 +18,11 @@ pub(super) const BATCH: u32 = 50_000;
 
 /// All entries, of one provider or of all.
 pub async fn entries(shared: &Shared, provider: Option<&str>) -> Result<Vec<Entry>, Trouble> {
-    let filter = provider.map_or_else(Document::new, |name| doc! { "provider": name });
+    those(shared, provider.map_or_else(Document::new, |name| doc! { "provider": name })).await
+}
+
+/// The entries that fit a filter, sorted by provider and id.
+pub async fn those(shared: &Shared, filter: Document) -> Result<Vec<Entry>, Trouble> {
     let sort = doc! { "provider": 1, "model_id": 1 };
     let models = shared.collection(&shared.names.models);
     let find = models.find(filter).sort(sort).batch_size(BATCH).max_time(PATIENCE);

@@ -30,6 +30,14 @@ pub fn entries(connection: &mut Connection, provider: Option<&str>) -> Result<Ve
     Ok(found.collect::<rusqlite::Result<_>>()?)
 }
 
+/// The entries that fit an SQL condition, sorted by provider and id.
+pub fn those(connection: &Connection, condition: &str) -> Result<Vec<Entry>, Trouble> {
+    let sql = format!("SELECT {COLUMNS} FROM models WHERE {condition} ORDER BY provider, model_id");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let found = statement.query_map([], entry)?;
+    Ok(found.collect::<rusqlite::Result<_>>()?)
+}
+
 /// One entry.
 pub fn find(connection: &Connection, model: &ModelRef) -> rusqlite::Result<Option<Entry>> {
     let sql = format!("SELECT {COLUMNS} FROM models WHERE provider = ? AND model_id = ?");

@@ -111,9 +111,9 @@ fn health_rows(transaction: &Transaction<'_>) -> rusqlite::Result<Vec<HealthRow>
 /// How every model is.
 pub fn health(connection: &mut Connection) -> Result<Vec<Health>, Trouble> {
     let mut statement = connection.prepare_cached("SELECT doc FROM model_health ORDER BY id")?;
-    let docs =
-        statement.query_map([], |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()?;
-    Ok(docs.iter().filter_map(|doc| Health::read(&object(doc))).collect())
+    let read = |row: &Row<'_>| Ok(Health::read(&object(&row.get::<_, String>(0)?)));
+    let rows = statement.query_map([], read)?;
+    Ok(rows.filter_map(Result::transpose).collect::<rusqlite::Result<_>>()?)
 }
 
 /// Keeps where models stand.

@@ -130,7 +130,10 @@ impl Book {
             return (0, false);
         }
         match self.pace.permit(now) {
-            Permit::Go => (allowed.saturating_sub(self.busy.len()), false),
+            Permit::Go => match self.pace.slow(now) {
+                None => (allowed.saturating_sub(self.busy.len()), false),
+                Some(next_at) => (usize::from(self.busy.is_empty() && next_at <= now), false),
+            },
             Permit::ProbeOnly { .. } => (usize::from(self.busy.is_empty()), true),
             Permit::Wait { .. } => (0, false),
         }
@@ -146,7 +149,8 @@ impl Book {
             Permit::Wait { until, .. } => Some(until),
             _ => None,
         };
-        let next = [held, self.pass.next_at, self.stopped(now).map(|stop| stop.until)];
+        let next =
+            [held, self.pace.slow(now), self.pass.next_at, self.stopped(now).map(|stop| stop.until)];
         let next = next.into_iter().flatten().filter(|at| *at > now).min();
         next.map_or(LONGEST_SLEEP, |at| (at - now).min(LONGEST_SLEEP))
     }
@@ -187,13 +191,17 @@ impl Book {
         };
         let slot_at = order.slot.starts_at;
         let spent = match end {
-            End::Measured { began_at, verdict, next, attempt, spent, learned } => {
+            End::Measured { began_at, verdict, next, attempt, spent, learned, allowance } => {
                 match next {
                     Next::Again(at) => turn.rest(slot_at, at, attempt, Some(now)),
                     Next::Done | Next::GivenUp => turn.settle(slot_at, now),
                 }
                 self.learn(&order.slot.series.model, learned);
                 self.note(order, began_at, verdict, now);
+                // After the verdict, which may have ended a hold.
+                if let Some(allowance) = &allowance {
+                    self.pace.allowed(allowance, now);
+                }
                 spent
             }
             End::Elsewhere(until) => {

@@ -36,7 +36,7 @@ impl Bench for Scripted {
             provider => {
                 let mut run = testing::run(provider, &item.model.model_id, 0.2);
                 run.id = ulid::Ulid::generate().to_string();
-                vec![Attempted { outcome: Outcome::Success(Box::new(run)), learned: None }]
+                vec![Attempted { outcome: Outcome::Success(Box::new(run)), learned: None, allowance: None }]
             }
         }
     }

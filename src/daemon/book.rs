@@ -149,8 +149,7 @@ impl Book {
             Permit::Wait { until, .. } => Some(until),
             _ => None,
         };
-        let next =
-            [held, self.pace.slow(now), self.pass.next_at, self.stopped(now).map(|stop| stop.until)];
+        let next = [held, self.pace.slow(now), self.pass.next_at, self.stopped(now).map(|stop| stop.until)];
         let next = next.into_iter().flatten().filter(|at| *at > now).min();
         next.map_or(LONGEST_SLEEP, |at| (at - now).min(LONGEST_SLEEP))
     }

@@ -108,7 +108,16 @@ impl Pace {
     /// A pace that asks a provider which refused a key or wants money again after `recheck`, then after ever longer.
     pub fn new(recheck: TimeDelta) -> Self {
         let recheck = recheck.clamp(SHORTEST, LONGEST);
-        Self { recheck, hold: None, failures: 0, failing: None, across: false, refusals: 0, answered: false, slow: None }
+        Self {
+            recheck,
+            hold: None,
+            failures: 0,
+            failing: None,
+            across: false,
+            refusals: 0,
+            answered: false,
+            slow: None,
+        }
     }
 
     /// Whether a measurement may begin at `now`.

@@ -100,9 +100,9 @@ impl SelfCheck {
             let run = self.keeper.ask(|store| async move { invariants::run(&*store, &cadences).await });
             return run.await.map(Some);
         }
-        let newest = self.keeper.ask(|store| async move {
-            Ok((store.server_time().await?, store.latest_check_run().await?))
-        });
+        let newest = self
+            .keeper
+            .ask(|store| async move { Ok((store.server_time().await?, store.latest_check_run().await?)) });
         let (now, run) = newest.await?;
         Ok(run.filter(|run| now - run.checked_at < TimeDelta::from_std(EVERY).unwrap_or_default()))
     }

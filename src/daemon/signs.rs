@@ -111,7 +111,10 @@ impl Signs {
                 |error| format!("{unread}: the store {} does not work: {error}", store.name),
             );
             let troubles: Vec<Value> = troubles.iter().map(told).collect();
-            return Answer { yes: false, body: json!({"ready": false, "reason": reason, "troubles": troubles}) };
+            return Answer {
+                yes: false,
+                body: json!({"ready": false, "reason": reason, "troubles": troubles}),
+            };
         }
         let yes = !pulse.stopping && troubles.iter().all(|trouble| trouble.severity < Severity::Unhealthy);
         let reason = pulse.stopping.then_some("the daemon stops");

@@ -233,7 +233,15 @@ mod tests {
 
     fn depth() -> Depth {
         let oldest_at = Some(now() - TimeDelta::minutes(12));
-        Depth { pending: 1, quarantined: 1, delivered: 1, oldest_at, bytes: 5_000_000, full: true, damaged: 1 }
+        Depth {
+            pending: 1,
+            quarantined: 1,
+            delivered: 1,
+            oldest_at,
+            bytes: 5_000_000,
+            full: true,
+            damaged: 1,
+        }
     }
 
     fn whole() -> Vec<Shown> {

@@ -168,7 +168,8 @@ mod tests {
     fn what_is_not_whole_is_passed_over() {
         assert_eq!(read(&[]), None);
         assert_eq!(read(&[("x-ratelimit-remaining-requests", "0")]), None);
-        let cases = [("0", "0", "1s"), ("60", "-1", "1s"), ("60", "NaN", "1s"), ("60", "3", "soon"), ("", "3", "1s")];
+        let cases =
+            [("0", "0", "1s"), ("60", "-1", "1s"), ("60", "NaN", "1s"), ("60", "3", "soon"), ("", "3", "1s")];
         for (limit, remaining, reset) in cases {
             let told = read(&[
                 ("x-ratelimit-limit-requests", limit),

@@ -42,9 +42,14 @@ mod tests {
         let now = DateTime::from_timestamp(1_795_000_000, 0).unwrap();
         let at = |seconds: i64| Some(now + TimeDelta::seconds(seconds));
         let rest = rest(Duration::from_secs(900));
-        for (taken_at, free) in
-            [(None, true), (at(-899), false), (at(-900), true), (at(0), false), (at(59), false), (at(61), true)]
-        {
+        for (taken_at, free) in [
+            (None, true),
+            (at(-899), false),
+            (at(-900), true),
+            (at(0), false),
+            (at(59), false),
+            (at(61), true),
+        ] {
             assert_eq!(is_free(taken_at, rest, now), free, "{taken_at:?}");
         }
     }

@@ -24,11 +24,7 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// Status 2 or 75 where the store cannot be asked.
-pub async fn run(
-    args: &DaemonArgs,
-    context: &Context,
-    questions: &[Question],
-) -> Result<Exit, CommandError> {
+pub async fn run(args: &DaemonArgs, context: &Context, questions: &[Question]) -> Result<Exit, CommandError> {
     let now = Utc::now();
     let keeper = Arc::new(keeper(context)?);
     let rows = rows(&keeper, &context.settings.regime, questions, now).await;

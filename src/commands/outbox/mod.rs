@@ -111,7 +111,8 @@ async fn depth(reach: &Reach) -> Result<outbox::Depth, CommandError> {
         Line::Depth(depth) => Some(depth),
         _ => None,
     });
-    let Depth { pending, quarantined, delivered, oldest_at, bytes, full, damaged } = depth.unwrap_or_default();
+    let Depth { pending, quarantined, delivered, oldest_at, bytes, full, damaged } =
+        depth.unwrap_or_default();
     Ok(outbox::Depth { pending, quarantined, delivered, oldest_at, bytes, full, damaged })
 }
 

@@ -50,8 +50,7 @@ async fn setup(home: &Path, providers: &[&str]) -> Setup {
         store.put_model(&ModelRef::new(*provider, "m"), "m", true).await.unwrap();
     }
     let [profile, ..] = built_in();
-    let question =
-        Question { profile, role: "published".to_owned(), limits: Limits::default(), warm: false };
+    let question = Question { profile, role: "published".to_owned(), limits: Limits::default(), warm: false };
     let regime = Regime {
         cadence_seconds: 86_400,
         attempts: 1,

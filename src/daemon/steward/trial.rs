@@ -79,7 +79,8 @@ impl Steward<'_> {
         tried: &mut Vec<WorkItem>,
     ) -> Result<(), StoreError> {
         let due = |entry: &Entry| entry.instant(RECHECK_AT).filter(|at| *at <= self.now);
-        let due = waiting.iter().filter(|entry| is_ours(entry)).filter_map(|entry| Some((entry, due(entry)?)));
+        let due =
+            waiting.iter().filter(|entry| is_ours(entry)).filter_map(|entry| Some((entry, due(entry)?)));
         let mut changes = Vec::new();
         for (entry, at) in due.take(MODELS) {
             let Found { returns, next } = self.rechecked(entry, at).await?;
@@ -106,11 +107,7 @@ impl Steward<'_> {
         Ok(found)
     }
 
-    pub(super) async fn admit(
-        &self,
-        waiting: &[Entry],
-        tried: &mut Vec<WorkItem>,
-    ) -> Result<(), StoreError> {
+    pub(super) async fn admit(&self, waiting: &[Entry], tried: &mut Vec<WorkItem>) -> Result<(), StoreError> {
         let rule = &self.regime.admission;
         let mut candidates = Vec::new();
         for entry in waiting.iter().filter(|entry| is_candidate(entry)) {

@@ -192,8 +192,7 @@ fn a_store_that_is_down_is_no_reason_to_start_afresh() {
 #[test]
 fn a_provider_that_refuses_most_models_is_named_and_no_lane_is_blamed() {
     let mut pulse = pulse();
-    pulse.suspected =
-        vec![SuspectedProvider { provider: "groq".to_owned(), refusing: 8, of: 9 }];
+    pulse.suspected = vec![SuspectedProvider { provider: "groq".to_owned(), refusing: 8, of: 9 }];
     let [trouble] = &pulse.troubles(at(NOW))[..] else { panic!() };
     assert_eq!((trouble.cause, trouble.severity, trouble.fatal), (Cause::ModelsRefused, Degraded, false));
     assert_eq!(trouble.subject, "groq");

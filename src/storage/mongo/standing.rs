@@ -60,9 +60,9 @@ fn is_there(field: &str) -> Document {
 /// `storage::chores::is_free` in the server's words; whose turn it is says the token.
 async fn take(shared: &Shared, component: &str, owner: &str, rest: Duration) -> Result<bool, Trouble> {
     let token = Ulid::generate().to_string();
-    let rested = doc! { "$lte": ["$updated_at", { "$subtract": ["$$NOW", chores::rest(rest).num_milliseconds()] }] };
-    let ahead =
-        doc! { "$gt": ["$updated_at", { "$add": ["$$NOW", CLOCK_SLACK.num_milliseconds()] }] };
+    let rested =
+        doc! { "$lte": ["$updated_at", { "$subtract": ["$$NOW", chores::rest(rest).num_milliseconds()] }] };
+    let ahead = doc! { "$gt": ["$updated_at", { "$add": ["$$NOW", CLOCK_SLACK.num_milliseconds()] }] };
     let undated = doc! { "$ne": [{ "$type": "$updated_at" }, "date"] };
     let free = doc! { "$or": [undated, rested, ahead] };
     let details = doc! { "owner": { "$literal": owner }, "token": &token };

@@ -89,7 +89,6 @@ fn a_login_that_is_refused_at_the_start_and_mended() {
 }
 
 #[test]
-#[ignore = "known fault: connections made before the user was dropped are not logged in again"]
 fn a_login_that_is_taken_away_and_given_back() {
     let (mongod, database) = (Mongod::start_with_user("root", "secret"), fresh_name());
     let (_world, daemon, user) = uninvited(&mongod, &database);

@@ -8,7 +8,7 @@ use crate::storage::StoreError;
 use crate::storage::catalogue::{Entry, PROBING};
 use crate::storage::chores::{self, CLOCK_SLACK, Chores};
 use crate::storage::jobs::JobState;
-use crate::storage::standing::Standing;
+use crate::storage::standing::{Place, Standing};
 use crate::storage::switched::RECHECK_AT;
 use async_trait::async_trait;
 use mongodb::bson::{Document, doc};
@@ -23,7 +23,12 @@ impl Standing for MongoStore {
         let shared = Arc::clone(&self.shared);
         let waits = [doc! { "status": PROBING }, is_there("disabled_until"), is_there(RECHECK_AT)];
         let filter = doc! { "enabled": false, "deprecated": { "$ne": true }, "$or": waits.to_vec() };
-        self.caller.call(async move { entries::those(&shared, filter).await }).await
+        self.caller.call(async move { entries::those(&shared, filter, None).await }).await
+    }
+
+    async fn places(&self) -> Result<Vec<Place>, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        self.caller.call(async move { entries::those(&shared, doc! {}, Some(standing())).await }).await
     }
 
     async fn entry(&self, model: &ModelRef) -> Result<Option<Entry>, StoreError> {
@@ -51,6 +56,11 @@ impl Chores for MongoStore {
             (Arc::clone(&self.shared), chores::component(chore), owner.to_owned());
         self.caller.call(async move { take(&shared, &component, &owner, rest).await }).await
     }
+}
+
+/// The fields that say where an entry stands.
+fn standing() -> Document {
+    doc! { "provider": 1, "model_id": 1, "enabled": 1, "deprecated": 1, "status": 1, "created_at": 1 }
 }
 
 fn is_there(field: &str) -> Document {

@@ -7,7 +7,7 @@ use crate::storage::StoreError;
 use crate::storage::catalogue::{Entry, PROBING};
 use crate::storage::chores::{self, Chores};
 use crate::storage::jobs::JobState;
-use crate::storage::standing::Standing;
+use crate::storage::standing::{Place, Standing};
 use crate::storage::switched::RECHECK_AT;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -19,6 +19,10 @@ use std::time::Duration;
 impl Standing for SqliteStore {
     async fn waiting(&self) -> Result<Vec<Entry>, StoreError> {
         self.owner.ask(waiting).await
+    }
+
+    async fn places(&self) -> Result<Vec<Place>, StoreError> {
+        self.owner.ask(|connection| entries::those(connection, "1")).await
     }
 
     async fn entry(&self, model: &ModelRef) -> Result<Option<Entry>, StoreError> {

@@ -178,7 +178,7 @@ fn errors_before_the_first_line_are_lines_where_lines_are_for_programs() {
     };
     let line: Value = serde_json::from_str(&said(&[])).unwrap();
     assert_eq!(line["level"], "error");
-    assert!(line["message"].as_str().unwrap().contains("cadence"), "{line}");
+    assert!(line["message"].as_str().unwrap().contains("config.toml:2: "), "{line}");
     assert!(said(&["--log-format", "text"]).starts_with("error: "));
 }
 

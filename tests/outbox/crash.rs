@@ -191,7 +191,10 @@ async fn a_log_that_was_cut_anywhere_holds_all_that_was_acknowledged_before() {
         let found = contents(&outbox).await;
         for (end, row, id) in &acknowledged {
             let there = found.contains_key(row) || found.contains_key(id);
-            assert!(there == (*end <= cut as u64), "cut at {cut}: {row} was acknowledged at {end}: {found:?}");
+            assert!(
+                there == (*end <= cut as u64),
+                "cut at {cut}: {row} was acknowledged at {end}: {found:?}"
+            );
         }
         payloads_are_whole(&outbox).await;
         outbox.close().await.unwrap();

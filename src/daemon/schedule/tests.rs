@@ -24,21 +24,16 @@ fn settled(seconds: i64) -> Turn {
     turn
 }
 
-fn numbered<'a>(
-    plans: &'a [Plan],
-    turns: &'a [Turn],
-) -> impl Iterator<Item = (usize, &'a Plan, &'a Turn)> {
+fn numbered<'a>(plans: &'a [Plan], turns: &'a [Turn]) -> impl Iterator<Item = (usize, &'a Plan, &'a Turn)> {
     plans.iter().zip(turns).enumerate().map(|(place, (plan, turn))| (place, plan, turn))
 }
 
 #[test]
 fn moments_are_stable_and_spread() {
-    let phases: Vec<i64> =
-        (0..1000).map(|n| plan(&format!("m{n}"), 1800, 0.8).phase.num_seconds()).collect();
+    let phases: Vec<i64> = (0..1000).map(|n| plan(&format!("m{n}"), 1800, 0.8).phase.num_seconds()).collect();
     assert_eq!(plan("m7", 1800, 0.8), plan("m7", 1800, 0.8));
     for tenth in 0..10 {
-        let inside =
-            phases.iter().filter(|phase| (144 * tenth..144 * (tenth + 1)).contains(*phase)).count();
+        let inside = phases.iter().filter(|phase| (144 * tenth..144 * (tenth + 1)).contains(*phase)).count();
         assert!((60..150).contains(&inside), "{inside} of 1000 in tenth {tenth}");
     }
     assert!(phases.iter().all(|phase| *phase <= 1440));

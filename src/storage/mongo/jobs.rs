@@ -220,7 +220,11 @@ fn may_have(claim: &Claim) -> Document {
     let Series { model, profile_id, vantage } = &claim.slot.series;
     let begins = date(claim.slot.starts_at);
     let running = doc! { "$eq": ["$status", "running"] };
-    let held = doc! { "$and": [running.clone(), { "$gt": [date_of("lease_expires_at"), "$$NOW"] }] };
+    let held = doc! { "$and": [
+        running.clone(),
+        { "$gt": [date_of("lease_expires_at"), "$$NOW"] },
+        { "$ne": ["$worker_id", literal(&claim.owner)] },
+    ] };
     let ended = doc! { "$in": ["$status", ["success", "dead_letter"]] };
     let spent = doc! { "$gte": [whole_of("slot_attempts"), int(claim.max_attempts)] };
     let claimed = doc! { "$cond": [{ "$lte": [date_of("slot_at"), "$$NOW"] }, date_of("slot_at"), null] };

@@ -125,7 +125,7 @@ pub fn summary(depth: &Depth, now: DateTime<Utc>) -> String {
         said.push_str("; FULL: the daemon starts no paid call until there is room");
     }
     if *damaged > 0 {
-        said.push_str(&format!("; {damaged} damaged outbox files were set aside beside it"));
+        said.push_str(&format!("; damaged outboxes set aside beside it: {damaged}"));
     }
     said
 }

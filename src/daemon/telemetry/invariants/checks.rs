@@ -164,7 +164,7 @@ fn no_case_duplicate_models(evidence: &Evidence) -> Seen<Vec<String>> {
     let spelled = |entry: &Place| entry.model.to_string();
     let mut names: Vec<(String, String)> =
         enabled(evidence)?.into_iter().map(spelled).map(|name| (name.to_lowercase(), name)).collect();
-    names.sort_unstable();
+    names.sort_by(|(one, _), (other, _)| one.cmp(other));
     let alike = names.chunk_by(|(one, _), (other, _)| one == other).filter(|alike| alike.len() > 1);
     let together = |alike: &[(String, String)]| {
         alike.iter().map(|(_, name)| name.as_str()).collect::<Vec<_>>().join(" = ")

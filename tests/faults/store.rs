@@ -68,7 +68,9 @@ fn uninvited(mongod: &Mongod, database: &str) -> (World, Daemon, Document) {
     let world = World::at(Home::new(), root, &[&format!("alpha:{QUICK}")], OFTEN);
     let uri = format!("mongodb://daemon:right@{address}/{database}?directConnection=true");
     let state = world.home.path().join("state/llmbench");
-    let daemon = Daemon::start(world.home.llmbench(&["daemon", "--store", &uri]), state);
+    let mut command = world.home.llmbench(&["daemon", "--store", &uri]);
+    command.env("LLMBENCH_LISTEN", "none");
+    let daemon = Daemon::start(command, state);
     (world, daemon, doc! { "createUser": "daemon", "pwd": "right", "roles": ["readWrite"] })
 }
 

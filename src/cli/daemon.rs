@@ -39,9 +39,12 @@ pub struct DaemonArgs {
     /// Measure what is due now, then end
     #[arg(long, help_heading = "How it runs")]
     pub once: bool,
-    /// Show what is due and when, and measure nothing
+    /// Show what is due and when, what would be tried besides, and measure nothing
     #[arg(long, conflicts_with = "once", help_heading = "How it runs")]
     pub dry_run: bool,
+    /// One JSON document on standard output
+    #[arg(long, requires = "dry_run", help_heading = "How it runs")]
+    pub json: bool,
 }
 
 /// How log lines are written.

@@ -49,7 +49,7 @@ async fn carry_out(cli: Cli, env: Env) -> Result<Exit, CommandError> {
             run::run(*args, context).await
         }
         Command::Daemon(args) => {
-            let context = context(daemon_overrides(&args))?;
+            let context = context(daemon_overrides(&args));
             daemon::run(args, context).await
         }
         Command::Models(args) => models::run(args, context(plain())?).await,

@@ -49,8 +49,8 @@ pub struct Look {
 
 /// What a lane knows.
 pub struct Book {
+    /// Sorted by series.
     entries: Vec<Entry>,
-    places: HashMap<Series, usize>,
     busy: HashMap<Series, DateTime<Utc>>,
     pace: Pace,
     budget: Budget,
@@ -67,7 +67,6 @@ impl Book {
         let patience = TimeDelta::from_std(regime.deadline * 2).ok();
         Self {
             entries: Vec::new(),
-            places: HashMap::new(),
             busy: HashMap::new(),
             pace: Pace::new(TimeDelta::from_std(regime.recheck).unwrap_or(TimeDelta::minutes(1))),
             budget: Budget::new(regime.limits(provider), spent, now),
@@ -80,16 +79,16 @@ impl Book {
     }
 
     /// Takes over the work there is now. Series that stay keep how far they have come; new ones begin where `known` says.
-    pub fn take(&mut self, work: &[Arc<Work>], known: &HashMap<Series, Turn>) {
-        let mut before: HashMap<Series, Turn> =
-            self.entries.drain(..).map(|entry| (entry.work.plan.series.clone(), entry.turn)).collect();
-        for work in work {
+    /// The work is sorted by series.
+    pub fn take(&mut self, work: Vec<Arc<Work>>, known: &HashMap<Series, Turn>) {
+        let before = std::mem::take(&mut self.entries);
+        let entry = |work: Arc<Work>| {
             let series = &work.plan.series;
-            let turn = before.remove(series).or_else(|| known.get(series).cloned()).unwrap_or_default();
-            self.entries.push(Entry { work: Arc::clone(work), turn });
-        }
-        let place = |(place, entry): (usize, &Entry)| (entry.work.plan.series.clone(), place);
-        self.places = self.entries.iter().enumerate().map(place).collect();
+            let stays = place(&before, series).map(|place| before[place].turn.clone());
+            let turn = stays.or_else(|| known.get(series).cloned()).unwrap_or_default();
+            Entry { work, turn }
+        };
+        self.entries = work.into_iter().map(entry).collect();
     }
 
     /// Remembers what the store knows of a model's requests.
@@ -131,7 +130,10 @@ impl Book {
             return (0, false);
         }
         match self.pace.permit(now) {
-            Permit::Go => (allowed.saturating_sub(self.busy.len()), false),
+            Permit::Go => match self.pace.slow(now) {
+                None => (allowed.saturating_sub(self.busy.len()), false),
+                Some(next_at) => (usize::from(self.busy.is_empty() && next_at <= now), false),
+            },
             Permit::ProbeOnly { .. } => (usize::from(self.busy.is_empty()), true),
             Permit::Wait { .. } => (0, false),
         }
@@ -147,7 +149,7 @@ impl Book {
             Permit::Wait { until, .. } => Some(until),
             _ => None,
         };
-        let next = [held, self.pass.next_at, self.stopped(now).map(|stop| stop.until)];
+        let next = [held, self.pace.slow(now), self.pass.next_at, self.stopped(now).map(|stop| stop.until)];
         let next = next.into_iter().flatten().filter(|at| *at > now).min();
         next.map_or(LONGEST_SLEEP, |at| (at - now).min(LONGEST_SLEEP))
     }
@@ -181,20 +183,24 @@ impl Book {
     pub fn ended(&mut self, order: &Order, end: End, now: DateTime<Utc>) {
         self.busy.remove(&order.slot.series);
         let mut turn = Turn::default();
-        let turn = match self.places.get(&order.slot.series).and_then(|place| self.entries.get_mut(*place)) {
-            Some(entry) => &mut entry.turn,
+        let turn = match place(&self.entries, &order.slot.series) {
+            Some(place) => &mut self.entries[place].turn,
             // Its model was switched off meanwhile.
             None => &mut turn,
         };
         let slot_at = order.slot.starts_at;
         let spent = match end {
-            End::Measured { began_at, verdict, next, attempt, spent, learned } => {
+            End::Measured { began_at, verdict, next, attempt, spent, learned, allowance } => {
                 match next {
                     Next::Again(at) => turn.rest(slot_at, at, attempt, Some(now)),
                     Next::Done | Next::GivenUp => turn.settle(slot_at, now),
                 }
                 self.learn(&order.slot.series.model, learned);
                 self.note(order, began_at, verdict, now);
+                // After the verdict, which may have ended a hold.
+                if let Some(allowance) = &allowance {
+                    self.pace.allowed(allowance, now);
+                }
                 spent
             }
             End::Elsewhere(until) => {
@@ -307,4 +313,9 @@ impl Book {
             budget: (budget != BudgetPulse::default()).then_some(budget),
         }
     }
+}
+
+/// Where a series stands in entries that are sorted by it.
+fn place(entries: &[Entry], series: &Series) -> Option<usize> {
+    entries.binary_search_by(|entry| entry.work.plan.series.cmp(series)).ok()
 }

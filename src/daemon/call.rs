@@ -92,7 +92,8 @@ impl Call<'_> {
         self.settle(held, ending(&verdict, next)).await;
         self.tell(measured.outcomes, &verdict, took);
         let learned = measured.attempts.iter().filter_map(|attempt| attempt.learned).collect();
-        End::Measured { began_at: measured.began_at, verdict, next, attempt, spent, learned }
+        let allowance = measured.attempts.iter().rev().find_map(|attempt| attempt.allowance.clone());
+        End::Measured { began_at: measured.began_at, verdict, next, attempt, spent, learned, allowance }
     }
 
     /// The grant; `None` where the store is away: the slot's id keeps the row single all the same.

@@ -16,6 +16,10 @@ const DEADLINE: Duration = Duration::from_secs(20);
 /// How long nobody asks after the store did not answer.
 const REST: Duration = Duration::from_secs(5);
 
+/// How old a store is at least that is let go because it refuses what it is asked: a right that is missing for good must
+/// not make a new login of every call.
+const REOPEN: Duration = Duration::from_secs(20);
+
 /// What was last heard of the store.
 #[derive(Debug, Clone, Default)]
 pub struct Heard {
@@ -26,12 +30,18 @@ pub struct Heard {
     failed: Option<Instant>,
 }
 
+/// A store that is open, and since when.
+struct Opened {
+    store: Arc<dyn Store>,
+    at: Instant,
+}
+
 /// The way to a store.
 pub struct Keeper {
     location: Location,
     names: Names,
     published: Vec<String>,
-    opened: tokio::sync::Mutex<Option<Arc<dyn Store>>>,
+    opened: tokio::sync::Mutex<Option<Opened>>,
     heard: Mutex<Heard>,
 }
 
@@ -56,8 +66,8 @@ impl Keeper {
     /// Those of opening it.
     pub async fn store(&self) -> Result<Arc<dyn Store>, StoreError> {
         let mut opened = self.opened.lock().await;
-        if let Some(store) = &*opened {
-            return Ok(Arc::clone(store));
+        if let Some(opened) = &*opened {
+            return Ok(Arc::clone(&opened.store));
         }
         // Whoever waited here behind an attempt in vain does not make another one at once.
         if let Some(why) = self.resting() {
@@ -66,8 +76,18 @@ impl Keeper {
         let attempt = open(&self.location, &self.names, &self.published).await;
         self.note(&attempt);
         let store = attempt?;
-        *opened = Some(Arc::clone(&store));
+        *opened = Some(Opened { store: Arc::clone(&store), at: Instant::now() });
         Ok(store)
+    }
+
+    /// Lets go of a store that refuses what it is asked: its connections go on with the login that they were made with,
+    /// whatever has become of it. Calls under way keep it; the next one after the rest logs in anew.
+    fn let_go(&self) {
+        // Whoever opens it now has a new login already.
+        let Ok(mut opened) = self.opened.try_lock() else { return };
+        if opened.as_ref().is_some_and(|opened| opened.at.elapsed() >= REOPEN) {
+            *opened = None;
+        }
     }
 
     /// Why nobody asks now, if so.
@@ -121,6 +141,9 @@ impl Keeper {
             Err(error) => {
                 heard.error = Some(error.to_string());
                 heard.failed = Some(Instant::now());
+                if matches!(error, StoreError::Denied(_)) {
+                    self.let_go();
+                }
             }
         }
     }

@@ -3,7 +3,7 @@
 //! always passed in; the engine around them does the waiting.
 //!
 //! The pure part: [`schedule`], [`pace`], [`budget`], [`price`], [`quarantine`], [`admission`], [`governor`], [`state`],
-//! [`work`], [`order`], [`book`]. The engine: [`engine`] starts and watches a [`lane`] for each provider; a lane begins [`call`]s on a
+//! [`roster`], [`work`], [`order`], [`book`]. The engine: [`engine`] starts and watches a [`lane`] for each provider; a lane begins [`call`]s on a
 //! [`bench`]; [`steward`] decides who is measured at all, [`keeper`] is the store that may be away, [`rounds`] what is
 //! asked of it again and again. What happens is told in [`event`]s; what is made of them for people and monitors is
 //! [`telemetry`], what ends a process that stands still [`watchdog`], and [`signs`] is where the engine feeds both.
@@ -25,6 +25,7 @@ pub mod owner;
 pub mod pace;
 pub mod price;
 pub mod quarantine;
+pub mod roster;
 pub mod rounds;
 pub mod schedule;
 pub mod selfcheck;

@@ -5,6 +5,7 @@ use crate::daemon::pace;
 use crate::daemon::work::Work;
 use crate::domain::{Kind, Slot};
 use crate::providers::adapt::Adaptation;
+use crate::providers::allowance::Allowance;
 use crate::storage::outbox::Spend;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::Arc;
@@ -81,6 +82,8 @@ pub enum End {
         spent: Spend,
         /// What it taught.
         learned: Vec<Adaptation>,
+        /// What its newest answer said is left of the provider's tightest limit.
+        allowance: Option<Allowance>,
     },
     /// Somebody else works the slot, or it rests, until then.
     Elsewhere(DateTime<Utc>),

@@ -3,6 +3,7 @@
 //! Pure: outcomes, time and chance come in.
 
 use crate::domain::Kind;
+use crate::providers::allowance::Allowance;
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// The shortest hold.
@@ -17,6 +18,10 @@ const BROKEN: (TimeDelta, TimeDelta) = (TimeDelta::seconds(15), TimeDelta::minut
 const IN_A_ROW: u32 = 5;
 /// A key that worked before is doubted after so many refusals in a row: one model alone may be closed to it.
 const REFUSALS: u32 = 2;
+/// A limit of which a smaller share is left is nearly used up: the lane asks one by one until it begins anew.
+const NEARLY: f64 = 0.1;
+/// However little is left, it asks again after this. Longer silences are holds, and say so.
+const SLOWEST: TimeDelta = TimeDelta::seconds(30);
 /// A series that failed waits at least this long within its slot.
 const SERIES_WAIT: TimeDelta = TimeDelta::seconds(10);
 
@@ -87,13 +92,32 @@ pub struct Pace {
     across: bool,
     refusals: u32,
     answered: bool,
+    slow: Option<Slow>,
+}
+
+/// A limit is nearly used up.
+#[derive(Debug, Clone, PartialEq)]
+struct Slow {
+    /// The next call may begin then.
+    next_at: DateTime<Utc>,
+    /// The limit begins anew then.
+    until: DateTime<Utc>,
 }
 
 impl Pace {
     /// A pace that asks a provider which refused a key or wants money again after `recheck`, then after ever longer.
     pub fn new(recheck: TimeDelta) -> Self {
         let recheck = recheck.clamp(SHORTEST, LONGEST);
-        Self { recheck, hold: None, failures: 0, failing: None, across: false, refusals: 0, answered: false }
+        Self {
+            recheck,
+            hold: None,
+            failures: 0,
+            failing: None,
+            across: false,
+            refusals: 0,
+            answered: false,
+            slow: None,
+        }
     }
 
     /// Whether a measurement may begin at `now`.
@@ -111,6 +135,29 @@ impl Pace {
     /// Whether the key or the account is what holds the lane: worth fetching afresh before the next call.
     pub fn doubts_the_key(&self) -> bool {
         self.hold.as_ref().is_some_and(|hold| matches!(hold.cause, Cause::Auth | Cause::Billing))
+    }
+
+    /// Takes note of what an answer says is left of a limit, so that the lane slows before it is refused: where little is
+    /// left, that is spread over the time until the limit begins anew; where nothing is, the lane waits for that.
+    pub fn allowed(&mut self, allowance: &Allowance, now: DateTime<Utc>) {
+        let Allowance { what, left, of, resets_in } = allowance;
+        let resets_in = TimeDelta::milliseconds((resets_in.clamp(0.0, 3600.0) * 1000.0) as i64);
+        self.slow = (allowance.share() < NEARLY && *left > 0).then(|| {
+            let spread = resets_in / i32::try_from(left.saturating_add(1)).unwrap_or(i32::MAX);
+            Slow { next_at: now + spread.min(SLOWEST), until: now + resets_in }
+        });
+        if *left == 0 && self.hold.is_none() {
+            let message = format!("nothing is left of {of} {what}");
+            let until = now + resets_in.clamp(SHORTEST, LONGEST);
+            self.hold = Some(Hold { cause: Cause::RateLimit, since: now, until, times: 0, message });
+        }
+    }
+
+    /// Where a limit is nearly used up: when the next call may begin, alone.
+    pub fn slow(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        // A time further away than any pause lasts comes from a clock that was set.
+        let slow = self.slow.as_ref().filter(|slow| now < slow.until && slow.next_at <= now + SLOWEST)?;
+        Some(slow.next_at)
     }
 
     /// Takes note of an end. `chance` is from 0 to 1.
@@ -225,148 +272,4 @@ fn grown(base: TimeDelta, times: u32, most: TimeDelta, chance: f64) -> TimeDelta
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn at(seconds: i64) -> DateTime<Utc> {
-        DateTime::from_timestamp(1_795_000_000 + seconds, 0).unwrap()
-    }
-
-    fn ended(began: i64, series: u64, kind: Option<Kind>) -> Ended {
-        Ended { began_at: at(began), series, kind, retry_after: None, message: String::new() }
-    }
-
-    fn pace() -> Pace {
-        Pace::new(TimeDelta::seconds(60))
-    }
-
-    fn until(pace: &Pace, now: i64) -> Option<i64> {
-        match pace.permit(at(now)) {
-            Permit::Wait { until, .. } => Some((until - at(0)).num_seconds()),
-            _ => None,
-        }
-    }
-
-    fn probes(pace: &Pace, now: i64) -> bool {
-        matches!(pace.permit(at(now)), Permit::ProbeOnly { .. })
-    }
-
-    #[test]
-    fn retry_after_is_obeyed_within_reason_and_then_one_call_finds_out() {
-        for (asked, expected) in [(30.0, 30), (-5.0, 2), (1e9, 3600)] {
-            let mut pace = pace();
-            let limited = Ended { retry_after: Some(asked), ..ended(0, 1, Some(Kind::RateLimit)) };
-            pace.ended(&limited, at(0), 0.0);
-            assert_eq!(until(&pace, 0), Some(expected), "{asked}");
-            let later = expected + 1;
-            assert!(probes(&pace, later));
-            pace.ended(&ended(later, 1, None), at(later), 0.0);
-            assert_eq!(pace.permit(at(later)), Permit::Go);
-        }
-    }
-
-    #[test]
-    fn a_success_that_began_before_the_hold_does_not_end_it() {
-        let mut pace = pace();
-        pace.ended(&ended(5, 1, Some(Kind::RateLimit)), at(10), 0.5);
-        pace.ended(&ended(5, 2, None), at(11), 0.5);
-        assert_eq!(until(&pace, 11), Some(15));
-    }
-
-    #[test]
-    fn a_refused_key_holds_and_is_asked_about_ever_more_rarely() {
-        let mut pace = pace();
-        let mut now = 0;
-        for expected in [60, 120, 240, 480, 960, 1920, 3600, 3600] {
-            pace.ended(&ended(now, 1, Some(Kind::Auth)), at(now), 0.0);
-            assert_eq!(until(&pace, now), Some(now + expected));
-            assert!(pace.doubts_the_key());
-            now += expected;
-            assert!(probes(&pace, now));
-        }
-        pace.ended(&ended(now, 1, None), at(now), 0.0);
-        assert_eq!(pace.permit(at(now)), Permit::Go);
-    }
-
-    #[test]
-    fn one_model_that_is_closed_to_a_key_that_works_holds_nobody() {
-        let mut pace = pace();
-        for now in 0..20 {
-            pace.ended(&ended(now, 1, None), at(now), 0.0);
-            pace.ended(&ended(now, 2, Some(Kind::Auth)), at(now), 0.0);
-            assert_eq!(pace.permit(at(now)), Permit::Go);
-        }
-        pace.ended(&ended(20, 3, Some(Kind::Auth)), at(20), 0.0);
-        assert!(until(&pace, 20).is_some());
-    }
-
-    #[test]
-    fn ten_refusals_at_once_are_one() {
-        let mut pace = pace();
-        for _ in 0..10 {
-            pace.ended(&ended(0, 1, Some(Kind::Billing)), at(1), 0.0);
-        }
-        assert_eq!(until(&pace, 1), Some(61));
-    }
-
-    #[test]
-    fn the_breaker_opens_across_series_and_half_opens() {
-        let mut alone = pace();
-        for now in 0..20 {
-            alone.ended(&ended(now, 1, Some(Kind::Timeout)), at(now), 0.5);
-        }
-        assert_eq!(alone.permit(at(20)), Permit::Go, "a series that fails alone has its own waits");
-        let mut pace = pace();
-        for now in 0..5 {
-            assert_eq!(pace.permit(at(now)), Permit::Go);
-            pace.ended(&ended(now, now as u64, Some(Kind::TransientProvider)), at(now), 0.5);
-        }
-        assert_eq!(until(&pace, 5), Some(4 + 15));
-        pace.ended(&ended(19, 1, Some(Kind::Network)), at(20), 0.5);
-        assert_eq!(until(&pace, 20), Some(20 + 30), "the call that found out found nothing better");
-        pace.ended(&ended(50, 1, Some(Kind::HardModel)), at(51), 0.5);
-        assert_eq!(pace.permit(at(51)), Permit::Go);
-    }
-
-    #[test]
-    fn a_clock_that_went_back_does_not_prolong_a_hold() {
-        let mut pace = pace();
-        pace.ended(&ended(5000, 1, Some(Kind::Billing)), at(5000), 0.0);
-        assert!(probes(&pace, 1000));
-    }
-
-    #[test]
-    fn what_cannot_get_better_is_not_asked_again_in_its_slot() {
-        for kind in [Kind::HardModel, Kind::HardCapability, Kind::BudgetExhausted] {
-            assert_eq!(retry_at(kind, Some(1.0), 1, at(0), 0.5), None);
-        }
-        assert_eq!(retry_at(Kind::Timeout, None, 1, at(0), 0.5), Some(at(10)));
-        assert_eq!(retry_at(Kind::Timeout, None, 2, at(0), 0.5), Some(at(20)));
-        assert_eq!(retry_at(Kind::RateLimit, Some(300.0), 1, at(0), 0.5), Some(at(300)));
-    }
-
-    proptest! {
-        /// However it fails, a lane asks again within an hour, and one success frees it.
-        #[test]
-        fn every_hold_ends(
-            kinds in prop::collection::vec((0_usize..13, 0_u64..3, prop::option::of(-10.0..1e7_f64), 0_i64..500), 0..60),
-            chance in 0.0..1.0_f64,
-        ) {
-            let (mut pace, mut now) = (pace(), 0);
-            for (kind, series, retry_after, step) in kinds {
-                let one = Ended { retry_after, ..ended(now, series, Some(Kind::ALL[kind])) };
-                pace.ended(&one, at(now), chance);
-                now += step;
-                if let Permit::Wait { until, .. } = pace.permit(at(now)) {
-                    prop_assert!(until <= at(now) + LONGEST);
-                }
-            }
-            now += 3601;
-            let waits = matches!(pace.permit(at(now)), Permit::Wait { .. });
-            prop_assert!(!waits);
-            pace.ended(&ended(now, 9, None), at(now), chance);
-            prop_assert_eq!(pace.permit(at(now)), Permit::Go);
-        }
-    }
-}
+mod tests;

@@ -1,21 +1,23 @@
 //! What is asked of the store and told to it again and again: the work list, how far each series has come, signs of life,
 //! freshness. A task of its own, so that a store that is slow or away holds up no lane; what was read last stays in force.
+//! Lists are told to the engine when something in them changed, and nothing that can be read again is kept twice.
 
+use crate::daemon::roster::{AskedByProvider, Changed, Roster};
 use crate::daemon::schedule::Turn;
 use crate::daemon::shared::Shared;
-use crate::daemon::steward::{self, Judged};
+use crate::daemon::steward;
 use crate::daemon::work;
 use crate::domain::profile::built_in;
 use crate::domain::pulse::{LanePulse, Pulse};
 use crate::domain::regime::{Price, Regime};
 use crate::domain::{ModelRef, Series};
+use crate::storage::StoreError;
 use crate::storage::vitals::{Beat, Cadences};
-use crate::storage::{StoreError, WorkItem};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
 /// How often freshness is brought up to date.
@@ -24,47 +26,31 @@ const HEALTH_EVERY: Duration = Duration::from_secs(60);
 const PRICES_EVERY: Duration = Duration::from_secs(3600);
 /// The catalogue is judged once in so many ticks.
 const JUDGED_TICKS: u32 = 6;
-/// How often the store is asked how far all series have come: claims say the rest.
-const TURNS_EVERY: Duration = Duration::from_secs(300);
 
 /// The heartbeat that does not name its daemon.
 const SCHEDULER: &str = "scheduler";
 
-/// What was last read.
-#[derive(Debug, Clone, Default)]
-pub struct Listed {
-    /// The enabled models.
-    pub items: Vec<WorkItem>,
-    /// How far series have come.
-    pub turns: HashMap<Series, Turn>,
-    /// What was decided about the catalogue.
-    pub judged: Judged,
-    /// What models cost, as their providers list it.
-    pub prices: HashMap<ModelRef, Price>,
-}
-
-/// When things were last done.
+/// What there is to work, told when it changed.
 #[derive(Debug, Default)]
-struct Done {
-    turns: Option<Instant>,
-    prices: Option<Instant>,
-    health: Option<Instant>,
-    judged: Option<Instant>,
+pub struct Listed {
+    /// Who is asked.
+    pub asked: AskedByProvider,
+    /// How far the series have come that were not told before; claims say the rest.
+    pub turns: HashMap<Series, Turn>,
+    /// What models cost, as their providers list it.
+    pub prices: Arc<HashMap<ModelRef, Price>>,
 }
 
 /// Goes round until the task is ended. `pulse` is what the daemon last said of itself.
 pub async fn run(
     shared: Arc<Shared>,
-    listed: watch::Sender<Option<Arc<Listed>>>,
+    listed: mpsc::Sender<Listed>,
     pulse: watch::Receiver<Option<Arc<Pulse>>>,
 ) {
-    let mut done = Done::default();
-    let mut present = Listed::default();
+    let mut rounds = Rounds::new(Arc::clone(&shared), listed);
     loop {
         // What a store says that fails is in the keeper, for whoever wants to know.
-        if round(&shared, &mut done, &mut present).await.is_ok() {
-            listed.send_replace(Some(Arc::new(present.clone())));
-        }
+        let _ = rounds.round().await;
         let said = pulse.borrow().clone();
         if let Some(pulse) = said {
             let _ = beat(&shared, &pulse).await;
@@ -75,33 +61,119 @@ pub async fn run(
     }
 }
 
-async fn round(shared: &Arc<Shared>, done: &mut Done, present: &mut Listed) -> Result<(), StoreError> {
-    let keeper = &shared.keeper;
-    let is_due = |last: Option<Instant>, every| last.is_none_or(|last| last.elapsed() >= every);
-    // Before the work list: what is switched off now is not begun any more.
-    if is_due(done.judged, shared.regime.tick * JUDGED_TICKS) {
-        let judged = steward::look(shared, chrono::Utc::now()).await?;
-        shared.suspect(judged.suspected.clone());
-        present.judged = judged;
-        done.judged = Some(Instant::now());
+struct Rounds {
+    shared: Arc<Shared>,
+    listed: mpsc::Sender<Listed>,
+    roster: Roster,
+    prices: Arc<HashMap<ModelRef, Price>>,
+    /// What changed since the engine was told, and whether it ever was.
+    untold: Changed,
+    told: bool,
+    judged: Option<Instant>,
+    priced: Option<Instant>,
+    refreshed: Option<Instant>,
+}
+
+impl Rounds {
+    fn new(shared: Arc<Shared>, listed: mpsc::Sender<Listed>) -> Self {
+        let (roster, prices, untold) = (Roster::default(), Arc::default(), Changed::default());
+        Self {
+            shared,
+            listed,
+            roster,
+            prices,
+            untold,
+            told: false,
+            judged: None,
+            priced: None,
+            refreshed: None,
+        }
     }
-    present.items = keeper.ask(|store| async move { store.work_list(None).await }).await?;
-    if is_due(done.turns, TURNS_EVERY) {
-        let jobs = keeper.ask(|store| async move { store.jobs(None).await }).await?;
-        present.turns = jobs.iter().map(|job| (job.series.clone(), work::turn(job))).collect();
-        done.turns = Some(Instant::now());
+
+    async fn round(&mut self) -> Result<(), StoreError> {
+        self.read_prices().await?;
+        let keeper = Arc::clone(&self.shared.keeper);
+        let items = keeper.ask(|store| async move { store.work_list(None).await }).await?;
+        let changed = self.roster.measure(items, &self.shared.regime);
+        self.note(changed);
+        // What is tried belongs to the first list, for a daemon that ends after one pass; a judgement that cannot be had
+        // keeps nobody from measuring.
+        let judged = self.judge().await;
+        self.tell().await?;
+        judged?;
+        if is_due(self.refreshed, HEALTH_EVERY) {
+            let cadences = self.cadences();
+            keeper.ask(move |store| async move { store.refresh_health(&cadences).await }).await?;
+            self.refreshed = Some(Instant::now());
+        }
+        Ok(())
     }
-    let limited = shared.regime.by_provider.values().any(|rule| rule.limits.micro_dollars.is_some());
-    if limited && is_due(done.prices, PRICES_EVERY) {
-        present.prices = prices(shared).await?;
-        done.prices = Some(Instant::now());
+
+    fn note(&mut self, changed: Changed) {
+        self.untold.any |= changed.any;
+        self.untold.gained.extend(changed.gained);
     }
-    if is_due(done.health, HEALTH_EVERY) {
-        let cadences = cadences(&shared.regime, &present.items);
-        keeper.ask(move |store| async move { store.refresh_health(&cadences).await }).await?;
-        done.health = Some(Instant::now());
+
+    async fn read_prices(&mut self) -> Result<(), StoreError> {
+        let limited = self.shared.regime.by_provider.values().any(|rule| rule.limits.micro_dollars.is_some());
+        if limited && is_due(self.priced, PRICES_EVERY) {
+            let prices = prices(&self.shared).await?;
+            self.untold.any |= prices != *self.prices;
+            self.prices = Arc::new(prices);
+            self.priced = Some(Instant::now());
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// Has the catalogue judged where that is due. What is switched off by it is left out of the next list.
+    async fn judge(&mut self) -> Result<(), StoreError> {
+        if !is_due(self.judged, self.shared.regime.tick * JUDGED_TICKS) {
+            return Ok(());
+        }
+        let judged = steward::look(&self.shared, &self.roster, chrono::Utc::now()).await?;
+        self.shared.suspect(judged.suspected);
+        let changed = self.roster.try_out(judged.tried, &self.shared.regime);
+        self.note(changed);
+        self.judged = Some(Instant::now());
+        Ok(())
+    }
+
+    /// Tells the engine what there is, where it does not know yet.
+    async fn tell(&mut self) -> Result<(), StoreError> {
+        if self.told && !self.untold.any {
+            return Ok(());
+        }
+        let turns = self.turns().await?;
+        let (asked, prices) = (self.roster.by_provider().clone(), Arc::clone(&self.prices));
+        // An engine that has not taken the list before, because it stops, is told in the next round.
+        if self.listed.try_send(Listed { asked, turns, prices }).is_ok() {
+            (self.told, self.untold) = (true, Changed::default());
+        }
+        Ok(())
+    }
+
+    /// How far the series of providers have come where there are new ones.
+    async fn turns(&self) -> Result<HashMap<Series, Turn>, StoreError> {
+        let providers: Vec<String> = self.untold.gained.iter().cloned().collect();
+        if providers.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let keeper = &self.shared.keeper;
+        let jobs = keeper.ask(move |store| async move { store.jobs(Some(&providers)).await }).await?;
+        let vantage = &self.shared.regime.vantage;
+        let ours = jobs.into_iter().filter(|job| job.series.vantage == *vantage);
+        Ok(ours.map(|job| (job.series.clone(), work::turn(&job))).collect())
+    }
+
+    /// Cadences of the models that are measured. Health rows are about the published series.
+    fn cadences(&self) -> Cadences {
+        let measured = self.roster.by_provider().values().flat_map(|asked| &asked.measured);
+        cadences(&self.shared.regime, measured.map(|item| &item.model))
+    }
+}
+
+fn is_due(last: Option<Instant>, every: Duration) -> bool {
+    last.is_none_or(|last| last.elapsed() >= every)
 }
 
 async fn prices(shared: &Arc<Shared>) -> Result<HashMap<ModelRef, Price>, StoreError> {
@@ -113,14 +185,14 @@ async fn prices(shared: &Arc<Shared>) -> Result<HashMap<ModelRef, Price>, StoreE
     Ok(rows.into_iter().filter_map(price).collect())
 }
 
-/// Health rows are about the published series.
-pub fn cadences(regime: &Regime, items: &[WorkItem]) -> Cadences {
+/// How often the published series of these models are due.
+pub fn cadences<'a>(regime: &Regime, models: impl Iterator<Item = &'a ModelRef>) -> Cadences {
     let [published, ..] = built_in();
-    let own = |item: &WorkItem| {
-        let cadence = regime.cadence(&item.model, &published.id);
-        (cadence != regime.cadence_seconds).then(|| (item.model.clone(), cadence))
+    let own = |model: &ModelRef| {
+        let cadence = regime.cadence(model, &published.id);
+        (cadence != regime.cadence_seconds).then(|| (model.clone(), cadence))
     };
-    Cadences { default_seconds: regime.cadence_seconds, by_model: items.iter().filter_map(own).collect() }
+    Cadences { default_seconds: regime.cadence_seconds, by_model: models.filter_map(own).collect() }
 }
 
 /// What readers of the predecessor's heartbeats look for. With several daemons it is the word of whoever spoke last.

@@ -4,7 +4,7 @@
 //! Who is considered is never cut short: all that is due is sorted by age, and only then as much as there is room for is
 //! taken. What was missed stays missed: after a pause each series has one turn, not one for each slot that passed.
 
-use crate::domain::slot::{Series, Slot};
+use crate::domain::slot::{self, Series, Slot};
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 
@@ -111,7 +111,7 @@ pub enum Due {
 
 /// When a series has its turn, seen from `now`.
 pub fn due(plan: &Plan, turn: &Turn, now: DateTime<Utc>) -> Due {
-    let starts_at = plan.series.slot_at(now, plan.cadence_seconds).starts_at;
+    let starts_at = slot::starts_at(now, plan.cadence_seconds);
     let known = turn.slot_at.filter(|slot_at| *slot_at - now <= BELIEVED_STEP);
     // Anything finished later than now was finished under a clock that was ahead.
     let finished_at = turn.finished_at.filter(|at| *at <= now);
@@ -173,159 +173,4 @@ pub fn slot(plan: &Plan, now: DateTime<Utc>) -> Slot {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::ModelRef;
-    use crate::domain::slot::DEFAULT_VANTAGE;
-    use proptest::prelude::*;
-
-    fn plan(model: &str, cadence: u32, spread: f64) -> Plan {
-        let series = Series {
-            model: ModelRef::new("sim", model),
-            profile_id: "cloud-default-v1".to_owned(),
-            vantage: DEFAULT_VANTAGE.to_owned(),
-        };
-        Plan::new(series, cadence, spread)
-    }
-
-    fn at(seconds: i64) -> DateTime<Utc> {
-        DateTime::from_timestamp(1_795_000_000 / 1800 * 1800 + seconds, 0).unwrap()
-    }
-
-    fn settled(seconds: i64) -> Turn {
-        let mut turn = Turn::default();
-        turn.settle(at(seconds).max(at(0)), at(seconds));
-        turn
-    }
-
-    fn numbered<'a>(
-        plans: &'a [Plan],
-        turns: &'a [Turn],
-    ) -> impl Iterator<Item = (usize, &'a Plan, &'a Turn)> {
-        plans.iter().zip(turns).enumerate().map(|(place, (plan, turn))| (place, plan, turn))
-    }
-
-    #[test]
-    fn moments_are_stable_and_spread() {
-        let phases: Vec<i64> =
-            (0..1000).map(|n| plan(&format!("m{n}"), 1800, 0.8).phase.num_seconds()).collect();
-        assert_eq!(plan("m7", 1800, 0.8), plan("m7", 1800, 0.8));
-        for tenth in 0..10 {
-            let inside =
-                phases.iter().filter(|phase| (144 * tenth..144 * (tenth + 1)).contains(*phase)).count();
-            assert!((60..150).contains(&inside), "{inside} of 1000 in tenth {tenth}");
-        }
-        assert!(phases.iter().all(|phase| *phase <= 1440));
-    }
-
-    #[test]
-    fn a_new_series_and_an_overdue_one_do_not_wait_for_their_moment() {
-        let plan = Plan { phase: TimeDelta::seconds(1000), ..plan("m", 1800, 0.0) };
-        assert_eq!(due(&plan, &Turn::default(), at(5)), Due::Since(at(0)));
-        let mut turn = Turn::default();
-        turn.settle(at(-3600), at(-2600));
-        assert_eq!(due(&plan, &turn, at(5)), Due::Since(at(0)));
-        turn.settle(at(-1800), at(-700));
-        assert_eq!(due(&plan, &turn, at(5)), Due::At(at(1000)));
-        assert_eq!(due(&plan, &turn, at(1001)), Due::Since(at(1000)));
-    }
-
-    #[test]
-    fn a_clock_that_steps_back_measures_nothing_twice_and_one_that_was_wrong_is_forgotten() {
-        let plan = plan("m", 1800, 0.0);
-        let turn = settled(0);
-        assert_eq!(due(&plan, &turn, at(-3600)), Due::At(at(1800)));
-        assert_eq!(due(&plan, &turn, at(-1)), Due::At(at(1800)));
-        assert!(matches!(due(&plan, &turn, at(-86_400)), Due::Since(_)));
-    }
-
-    #[test]
-    fn a_clock_that_jumps_ahead_gives_one_turn() {
-        let plan = plan("m", 60, 0.5);
-        let mut turn = settled(0);
-        let later = at(100_000);
-        assert!(matches!(due(&plan, &turn, later), Due::Since(_)));
-        turn.settle(slot(&plan, later).starts_at, later);
-        assert!(matches!(due(&plan, &turn, later + TimeDelta::milliseconds(1)), Due::At(_)));
-    }
-
-    #[test]
-    fn a_slot_that_failed_is_tried_again_and_the_next_slot_returns_in_any_case() {
-        let plan = plan("m", 1800, 0.0);
-        let mut turn = Turn::default();
-        turn.rest(at(0), at(600), 1, Some(at(10)));
-        assert_eq!(due(&plan, &turn, at(20)), Due::At(at(600)));
-        assert_eq!(due(&plan, &turn, at(600)), Due::Since(at(600)));
-        turn.rest(at(0), at(9000), 1, Some(at(10)));
-        assert_eq!(due(&plan, &turn, at(1800)), Due::Since(at(1800)));
-    }
-
-    #[test]
-    fn a_hundred_thousand_series_are_looked_at_in_far_less_than_a_second() {
-        let plans: Vec<Plan> = (0..100_000).map(|n| plan(&format!("m{n}"), 1800, 0.8)).collect();
-        let turns = vec![Turn::default(); plans.len()];
-        let begun = std::time::Instant::now();
-        let pass = pass(numbered(&plans, &turns), at(5), 50);
-        assert_eq!((pass.chosen.len(), pass.due), (50, 100_000));
-        // Unoptimised and on a busy machine: an order of magnitude, not a measurement.
-        assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
-    }
-
-    proptest! {
-        /// Whatever the cap and the cadences: nobody is passed over for ever.
-        #[test]
-        fn every_series_has_its_turn(count in 1_usize..40, cap in 1_usize..5, long in 1_u32..10, failing in any::<u64>()) {
-            let plans: Vec<Plan> =
-                (0..count).map(|n| plan(&format!("m{n}"), if n % 3 == 0 { 60 * long } else { 60 }, 0.9)).collect();
-            let mut turns = vec![Turn::default(); count];
-            let mut worked = vec![0; count];
-            let passes = count.div_ceil(cap);
-            for step in 0..passes as i64 {
-                let now = at(step * 60);
-                for place in pass(numbered(&plans, &turns), now, cap).chosen {
-                    worked[place] += 1;
-                    let slot_at = slot(&plans[place], now).starts_at;
-                    if failing >> (place % 64) & 1 == 1 {
-                        turns[place].rest(slot_at, now, 1, Some(now));
-                    } else {
-                        turns[place].settle(slot_at, now);
-                    }
-                }
-            }
-            prop_assert!(worked.iter().all(|turns| *turns > 0), "{:?}", worked);
-        }
-
-        /// One row a slot, and none in a slot that has not begun.
-        #[test]
-        fn a_settled_slot_is_never_worked_again(cadence in 1_u32..5000, spread in 0.0..1.0_f64, steps in prop::collection::vec(-600_i64..3000, 1..60)) {
-            let plan = plan("m", cadence, spread);
-            let (mut turn, mut now, mut worked) = (Turn::default(), at(0), std::collections::BTreeSet::new());
-            for step in steps {
-                now += TimeDelta::seconds(step);
-                let highest = worked.last().copied();
-                if let Due::Since(since) = due(&plan, &turn, now) {
-                    prop_assert!(since <= now);
-                    let slot = slot(&plan, now);
-                    prop_assert!(slot.starts_at <= now);
-                    if highest.is_none_or(|highest| highest - now <= BELIEVED_STEP) {
-                        prop_assert!(worked.insert(slot.starts_at), "{} twice", slot.starts_at);
-                    }
-                    turn.settle(slot.starts_at, now);
-                }
-            }
-        }
-
-        #[test]
-        fn the_next_moment_is_the_moment(cadence in 1_u32..5000, spread in 0.0..1.0_f64, finished in 0_i64..10_000, later in 0_i64..10_000) {
-            let plan = plan("m", cadence, spread);
-            let mut turn = Turn::default();
-            turn.settle(slot(&plan, at(finished)).starts_at, at(finished));
-            let now = at(finished + later);
-            if let Due::At(next) = due(&plan, &turn, now) {
-                prop_assert!(next > now);
-                let stays_due = matches!(due(&plan, &turn, next), Due::Since(_));
-                prop_assert!(stays_due);
-            }
-        }
-    }
-}
+mod tests;

@@ -1,8 +1,10 @@
 //! Looks at the whole of the data on a schedule: the self-checks, whose answers are kept in the store, and how fresh the
-//! catalogue is, for monitors. A task of its own; a store that does not answer is told as "could not look".
+//! catalogue is, for monitors. A task of its own; a store that does not answer is told as "could not look". Of several
+//! daemons one makes the checks, and the others tell what it found.
 
 use crate::daemon::event::{Event, Events};
 use crate::daemon::keeper::Keeper;
+use crate::daemon::owner;
 use crate::daemon::rounds::cadences;
 use crate::daemon::signs::Signs;
 use crate::daemon::telemetry::gauges::Freshness;
@@ -10,12 +12,16 @@ use crate::daemon::telemetry::invariants::{self, checks};
 use crate::domain::regime::Regime;
 use crate::storage::StoreError;
 use crate::storage::vitals::{Cadences, CheckRun};
+use chrono::TimeDelta;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 /// How often the checks are made.
 const EVERY: Duration = Duration::from_secs(900);
+
+/// What the checks are called among the chores that daemons share.
+const CHORE: &str = "self_checks";
 
 /// How often freshness is counted, and checks that could not be made are tried again.
 const LOOK: Duration = Duration::from_secs(60);
@@ -40,16 +46,28 @@ impl SelfCheck {
     pub async fn run(self) {
         let mut made: Option<Instant> = None;
         sleep(self.regime.tick.saturating_mul(SETTLED_TICKS).min(LOOK)).await;
+        let owner = owner::unique();
         loop {
             // What the store says that fails is in the keeper, for whoever wants to know.
-            if let Ok(cadences) = self.look().await
-                && made.is_none_or(|at| at.elapsed() >= EVERY)
-                && self.check(cadences).await
-            {
-                made = Some(Instant::now());
-            } else if made.is_none_or(|at| at.elapsed() >= EVERY) {
-                let blind = checks::ALL.iter().map(|(name, _)| (*name).to_owned()).collect();
-                self.events.tell(Event::Checked { violated: Vec::new(), blind });
+            let cadences = self.look().await;
+            if made.is_none_or(|at| at.elapsed() >= EVERY) {
+                let checked = match cadences {
+                    Ok(cadences) => self.check(cadences, owner.clone()).await,
+                    Err(error) => Err(error),
+                };
+                match checked {
+                    Ok(Some(run)) => {
+                        made = Some(Instant::now());
+                        let (violated, blind) = told(&run);
+                        self.events.tell(Event::Checked { violated, blind });
+                    }
+                    // Another daemon has begun: what it finds is told in the next look.
+                    Ok(None) => {}
+                    Err(_) => {
+                        let blind = checks::ALL.iter().map(|(name, _)| (*name).to_owned()).collect();
+                        self.events.tell(Event::Checked { violated: Vec::new(), blind });
+                    }
+                }
             }
             sleep(LOOK).await;
         }
@@ -58,7 +76,7 @@ impl SelfCheck {
     /// Counts how fresh the catalogue is.
     async fn look(&self) -> Result<Cadences, StoreError> {
         let items = self.keeper.ask(|store| async move { store.work_list(None).await }).await?;
-        let cadences = cadences(&self.regime, &items);
+        let cadences = cadences(&self.regime, items.iter().map(|item| &item.model));
         let (now, rows) = self
             .keeper
             .ask(|store| async move { Ok((store.server_time().await?, store.health().await?)) })
@@ -72,13 +90,21 @@ impl SelfCheck {
         Ok(cadences)
     }
 
-    /// Makes the checks; whether they could be made and kept.
-    async fn check(&self, cadences: Cadences) -> bool {
-        let made = self.keeper.ask(|store| async move { invariants::run(&*store, &cadences).await }).await;
-        let Ok(run) = made else { return false };
-        let (violated, blind) = told(&run);
-        self.events.tell(Event::Checked { violated, blind });
-        true
+    /// Makes the checks and keeps the run, where no other daemon did lately; then its run is read.
+    async fn check(&self, cadences: Cadences, owner: String) -> Result<Option<CheckRun>, StoreError> {
+        let mine = self
+            .keeper
+            .ask(move |store| async move { store.take_chore(CHORE, &owner, EVERY - LOOK / 2).await })
+            .await?;
+        if mine {
+            let run = self.keeper.ask(|store| async move { invariants::run(&*store, &cadences).await });
+            return run.await.map(Some);
+        }
+        let newest = self
+            .keeper
+            .ask(|store| async move { Ok((store.server_time().await?, store.latest_check_run().await?)) });
+        let (now, run) = newest.await?;
+        Ok(run.filter(|run| now - run.checked_at < TimeDelta::from_std(EVERY).unwrap_or_default()))
     }
 }
 

@@ -98,11 +98,24 @@ impl Signs {
     }
 
     fn is_ready(&self, now: DateTime<Utc>) -> Answer {
-        let Some(pulse) = self.telemetry.pulse().filter(|_| self.began.load(Ordering::Relaxed)) else {
-            let body = json!({"ready": false, "reason": "the catalogue was not read yet", "troubles": []});
+        let Some(pulse) = self.telemetry.pulse() else {
+            let body = json!({"ready": false, "reason": "the daemon begins", "troubles": []});
             return Answer { yes: false, body };
         };
         let troubles = pulse.troubles(now);
+        if !self.began.load(Ordering::Relaxed) && !pulse.stopping {
+            let unread = "the catalogue was not read yet";
+            let store = &pulse.store;
+            let reason = store.error.as_ref().map_or_else(
+                || unread.to_owned(),
+                |error| format!("{unread}: the store {} does not work: {error}", store.name),
+            );
+            let troubles: Vec<Value> = troubles.iter().map(told).collect();
+            return Answer {
+                yes: false,
+                body: json!({"ready": false, "reason": reason, "troubles": troubles}),
+            };
+        }
         let yes = !pulse.stopping && troubles.iter().all(|trouble| trouble.severity < Severity::Unhealthy);
         let reason = pulse.stopping.then_some("the daemon stops");
         let troubles: Vec<Value> = troubles.iter().map(told).collect();
@@ -173,8 +186,17 @@ mod tests {
     fn readiness_follows_the_judge() {
         let signs = Signs::default();
         assert!(!signs.ready().yes && signs.live().yes);
+        assert_eq!(signs.ready().body["reason"], "the daemon begins");
         signs.publish(&pulse(1, false));
-        assert!(!signs.ready().yes, "the catalogue is not read");
+        assert_eq!(signs.ready().body["reason"], "the catalogue was not read yet");
+        let mut without_store = pulse(1, false);
+        without_store.store.error = Some("it refuses the login".to_owned());
+        signs.publish(&without_store);
+        let unread = "the catalogue was not read yet: the store s does not work: it refuses the login";
+        assert_eq!(signs.ready().body["reason"], unread);
+        assert_eq!(signs.ready().body["troubles"][0]["cause"], "store_down");
+        assert!(!signs.ready().yes && signs.live().yes);
+        signs.publish(&pulse(1, false));
         signs.observe(&Event::Ready { models: 1, lanes: 1 });
         assert!(signs.ready().yes && signs.live().yes);
         signs.publish(&pulse(LANE_HORIZON.num_minutes() + 1, false));

@@ -1,5 +1,6 @@
 //! What there is to do: the catalogue under the rules, one piece of work a series. Pure.
 
+use crate::daemon::roster::Asked;
 use crate::daemon::schedule::{Plan, Turn};
 use crate::daemon::steward::ROLE;
 use crate::domain::regime::{Price, Regime};
@@ -7,7 +8,7 @@ use crate::domain::{ModelRef, Series};
 use crate::measure::laboratory::Question;
 use crate::storage::WorkItem;
 use crate::storage::jobs::{JobState, JobStatus, PROBE};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// A series and all that is needed to measure it.
@@ -16,7 +17,7 @@ pub struct Work {
     /// When.
     pub plan: Plan,
     /// Whom.
-    pub item: WorkItem,
+    pub item: Arc<WorkItem>,
     /// What is asked.
     pub question: Arc<Question>,
     /// What it costs, if that is known.
@@ -25,60 +26,61 @@ pub struct Work {
     pub counts: bool,
 }
 
-/// Everything there is to do, by provider, each model under each question in turn.
-pub fn work(
-    items: &[WorkItem],
-    questions: &[Arc<Question>],
-    regime: &Regime,
-    prices: &HashMap<ModelRef, Price>,
-) -> BTreeMap<String, Vec<Arc<Work>>> {
-    let mut lanes: BTreeMap<String, Vec<Arc<Work>>> = BTreeMap::new();
-    for item in items.iter().filter(|item| regime.covers(&item.model.provider)) {
-        let price = regime.price(&item.model, prices.get(&item.model).copied());
-        for question in questions {
-            let profile_id = question.profile.id.clone();
-            let cadence = regime.cadence(&item.model, &profile_id);
-            let series = Series { model: item.model.clone(), profile_id, vantage: regime.vantage.clone() };
-            let work = Work {
-                plan: Plan::new(series, cadence, regime.spread),
-                item: item.clone(),
-                question: Arc::clone(question),
-                price,
-                counts: true,
-            };
-            lanes.entry(item.model.provider.clone()).or_default().push(Arc::new(work));
-        }
-    }
-    lanes
+/// What is asked of models, under the rules.
+#[derive(Debug)]
+pub struct Questions {
+    /// What every model that is measured is asked.
+    measured: Vec<Arc<Question>>,
+    /// What a model is asked that is only tried: the first of them, its rows in a role of their own.
+    tried: Option<Arc<Question>>,
 }
 
-/// Adds the models that are tried: one question, their rows in a role of their own, a series of their own.
-pub fn try_out(
-    lanes: &mut BTreeMap<String, Vec<Arc<Work>>>,
-    tried: &[WorkItem],
-    questions: &[Arc<Question>],
+impl Questions {
+    /// From the questions that are configured.
+    pub fn new(questions: Vec<Question>) -> Self {
+        let measured: Vec<Arc<Question>> = questions.into_iter().map(Arc::new).collect();
+        let tried = |first: &Arc<Question>| Question { role: ROLE.to_owned(), ..Question::clone(first) };
+        Self { tried: measured.first().map(tried).map(Arc::new), measured }
+    }
+}
+
+/// Everything there is to do for one provider, sorted by series.
+pub fn work(
+    asked: &Asked,
+    questions: &Questions,
     regime: &Regime,
     prices: &HashMap<ModelRef, Price>,
-) {
-    let Some(question) = questions.first() else { return };
-    let question = Arc::new(Question { role: ROLE.to_owned(), ..Question::clone(question) });
-    let spacing = regime.admission.apart.min(regime.quarantine.recheck).num_seconds();
-    let spacing = u32::try_from(spacing).unwrap_or(u32::MAX).max(1);
-    for item in tried {
-        let series = Series {
-            model: item.model.clone(),
-            profile_id: PROBE.to_owned(),
-            vantage: regime.vantage.clone(),
-        };
-        let work = Work {
-            plan: Plan::new(series, spacing, 0.0),
-            item: item.clone(),
-            question: Arc::clone(&question),
-            price: regime.price(&item.model, prices.get(&item.model).copied()),
-            counts: false,
-        };
-        lanes.entry(item.model.provider.clone()).or_default().push(Arc::new(work));
+) -> Vec<Arc<Work>> {
+    let one = |item: &Arc<WorkItem>, question: &Arc<Question>, counts: bool| {
+        let model = &item.model;
+        let profile_id = if counts { question.profile.id.as_str() } else { PROBE };
+        let cadence = if counts { regime.cadence(model, profile_id) } else { spacing(regime) };
+        let spread = if counts { regime.spread } else { 0.0 };
+        let (profile_id, vantage) = (profile_id.to_owned(), regime.vantage.clone());
+        let series = Series { model: model.clone(), profile_id, vantage };
+        Arc::new(Work {
+            plan: Plan::new(series, cadence, spread),
+            item: Arc::clone(item),
+            question: Arc::clone(question),
+            price: regime.price(model, prices.get(model).copied()),
+            counts,
+        })
+    };
+    let mut work = Vec::with_capacity(asked.measured.len() * questions.measured.len() + asked.tried.len());
+    for item in &asked.measured {
+        work.extend(questions.measured.iter().map(|question| one(item, question, true)));
     }
+    for item in &asked.tried {
+        work.extend(questions.tried.iter().map(|question| one(item, question, false)));
+    }
+    work.sort_by(|one, other| one.plan.series.cmp(&other.plan.series));
+    work
+}
+
+/// Seconds between two calls that try a model. Which of them are due is the steward's to say.
+fn spacing(regime: &Regime) -> u32 {
+    let spacing = regime.admission.apart.min(regime.quarantine.recheck).num_seconds();
+    u32::try_from(spacing).unwrap_or(u32::MAX).max(1)
 }
 
 /// How far a series has come, as the store knows it.
@@ -102,26 +104,41 @@ mod tests {
     use serde_json::Map;
 
     #[test]
-    fn every_model_of_ours_is_asked_every_question() {
-        let question = |profile| {
-            Arc::new(Question {
-                profile,
-                role: "published".to_owned(),
-                limits: Limits::default(),
-                warm: false,
-            })
+    fn every_model_is_asked_every_question_and_one_that_is_tried_only_the_first() {
+        let question = |profile| Question {
+            profile,
+            role: "published".to_owned(),
+            limits: Limits::default(),
+            warm: false,
         };
         let [default, long, _] = built_in();
-        let item = |provider, id: &str| WorkItem {
-            model: ModelRef::new(provider, id),
-            display_name: id.to_owned(),
-            metadata: Map::new(),
+        let item = |id: &str| {
+            Arc::new(WorkItem {
+                model: ModelRef::new("groq", id),
+                display_name: id.to_owned(),
+                metadata: Map::new(),
+            })
         };
-        let items = [item("groq", "a"), item("groq", "b"), item("bedrock", "c")];
-        let regime = Regime { exclude: vec!["bedrock".to_owned()], ..Regime::default() };
-        let lanes = work(&items, &[question(default), question(long)], &regime, &HashMap::new());
-        assert_eq!(lanes.keys().collect::<Vec<_>>(), ["groq"]);
-        let series: Vec<_> = lanes["groq"].iter().map(|work| work.plan.series.profile_id.as_str()).collect();
-        assert_eq!(series, ["cloud-default-v1", "cloud-long-v1", "cloud-default-v1", "cloud-long-v1"]);
+        let asked = Asked { measured: vec![item("b"), item("a")], tried: vec![item("new")] };
+        let questions = Questions::new(vec![question(default), question(long)]);
+        let work = work(&asked, &questions, &Regime::default(), &HashMap::new());
+        let told: Vec<_> = work
+            .iter()
+            .map(|work| {
+                let Series { model, profile_id, .. } = &work.plan.series;
+                (model.model_id.as_str(), profile_id.as_str(), work.question.role.as_str(), work.counts)
+            })
+            .collect();
+        let measured = |id, profile| (id, profile, "published", true);
+        assert_eq!(
+            told,
+            [
+                measured("a", "cloud-default-v1"),
+                measured("a", "cloud-long-v1"),
+                measured("b", "cloud-default-v1"),
+                measured("b", "cloud-long-v1"),
+                ("new", PROBE, ROLE, false),
+            ]
+        );
     }
 }

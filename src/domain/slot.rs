@@ -33,12 +33,15 @@ pub struct Slot {
 impl Series {
     /// The turn that `now` falls into. `cadence_seconds` is at least 1.
     pub fn slot_at(&self, now: DateTime<Utc>, cadence_seconds: u32) -> Slot {
-        let cadence = i64::from(cadence_seconds.max(1));
-        let into = now.timestamp().rem_euclid(cadence);
-        let starts_at =
-            now - TimeDelta::seconds(into) - TimeDelta::nanoseconds(now.timestamp_subsec_nanos().into());
-        Slot { series: self.clone(), starts_at }
+        Slot { series: self.clone(), starts_at: starts_at(now, cadence_seconds) }
     }
+}
+
+/// When the turn begins that `now` falls into, of any series of this cadence, at least 1 second.
+pub fn starts_at(now: DateTime<Utc>, cadence_seconds: u32) -> DateTime<Utc> {
+    let cadence = i64::from(cadence_seconds.max(1));
+    let into = now.timestamp().rem_euclid(cadence);
+    now - TimeDelta::seconds(into) - TimeDelta::nanoseconds(now.timestamp_subsec_nanos().into())
 }
 
 impl Slot {
@@ -53,6 +56,7 @@ impl Slot {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn series() -> Series {
         Series {
@@ -75,5 +79,20 @@ mod tests {
     fn before_1970_slots_begin_before_their_moment_too() {
         let now: DateTime<Utc> = "1969-12-31T23:59:59.5Z".parse().unwrap();
         assert_eq!(series().slot_at(now, 60).starts_at.timestamp(), -60);
+    }
+
+    proptest! {
+        /// Every moment is in one slot, whoever asks and whatever the clock showed before.
+        #[test]
+        fn slots_lie_end_to_end(milliseconds in -4_000_000_000_000_i64..4_000_000_000_000, cadence in 1_u32..200_000) {
+            let now = DateTime::from_timestamp_millis(milliseconds).unwrap();
+            let (begins, ends) = (starts_at(now, cadence), starts_at(now, cadence) + TimeDelta::seconds(cadence.into()));
+            prop_assert!(begins <= now && now < ends);
+            prop_assert_eq!(starts_at(begins, cadence), begins);
+            prop_assert_eq!(starts_at(ends - TimeDelta::milliseconds(1), cadence), begins);
+            prop_assert_eq!(starts_at(ends, cadence), ends);
+            let (this, next) = (series().slot_at(now, cadence).id(), series().slot_at(ends, cadence).id());
+            prop_assert_ne!(this, next);
+        }
     }
 }

@@ -11,6 +11,7 @@ use crate::measure::meter::{Job, Meter};
 use crate::measure::rows::{self, Attempt};
 use crate::measure::verdict::{Asked, Refusal, refusal};
 use crate::providers::adapt::{self, Adaptation};
+use crate::providers::allowance::{self, Allowance};
 use crate::providers::prepare::Plan;
 use crate::providers::route::{Prepared, Route};
 use crate::wire::{Limits, Recording};
@@ -54,6 +55,8 @@ pub struct Attempted {
     pub outcome: Outcome,
     /// What its refusal taught; the next attempt was made with it.
     pub learned: Option<Adaptation>,
+    /// What its answer said is left of the provider's tightest limit.
+    pub allowance: Option<Allowance>,
 }
 
 /// Where measurements are made.
@@ -72,6 +75,8 @@ struct Judged {
     outcome: Outcome,
     /// What was refused, and in which words, if the attempt failed.
     refusal: Option<Refusal>,
+    /// What the answer said is left of limits.
+    allowance: Option<Allowance>,
 }
 
 impl Laboratory {
@@ -89,9 +94,11 @@ impl Laboratory {
             // Later attempts are not on the schedule: their delay would be the first attempt's duration.
             let due = due.filter(|_| number == 1);
             let sheet = self.sheet(subject, question, &group, number, &learned);
-            let (outcome, lesson) = self.attempt(subject, question, sheet, &learned, due).await;
-            let lesson = lesson.filter(|lesson| number < MOST_ATTEMPTS && !learned.contains(lesson));
-            attempts.push(Attempted { outcome, learned: lesson });
+            let mut attempted = self.attempt(subject, question, sheet, &learned, due).await;
+            attempted.learned =
+                attempted.learned.filter(|lesson| number < MOST_ATTEMPTS && !learned.contains(lesson));
+            let lesson = attempted.learned;
+            attempts.push(attempted);
             match lesson {
                 Some(lesson) => learned.push(lesson),
                 None => break,
@@ -128,11 +135,11 @@ impl Laboratory {
         mut sheet: Attempt,
         learned: &[Adaptation],
         due: Option<Instant>,
-    ) -> (Outcome, Option<Adaptation>) {
+    ) -> Attempted {
         let prepared = subject.route.prepare(sheet.ask.clone(), learned).await;
         let Prepared { plan, request } = match prepared {
             Ok(prepared) => prepared,
-            Err(fault) => return (self.never_sent(&sheet, fault), None),
+            Err(fault) => return self.never_sent(&sheet, fault),
         };
         sheet.ask = plan.ask.clone();
         sheet.request_mode = plan.dialect.request_mode(&subject.model.provider);
@@ -145,7 +152,7 @@ impl Laboratory {
         };
         let recording = match self.meter.measure(job).await {
             Ok(recording) => recording,
-            Err(gone) => return (self.never_sent(&sheet, broken(&gone)), None),
+            Err(gone) => return self.never_sent(&sheet, broken(&gone)),
         };
         let region = subject.route.region();
         let (redactor, judged_sheet, judged_plan) = (Arc::clone(&self.redactor), sheet.clone(), plan.clone());
@@ -154,19 +161,20 @@ impl Laboratory {
             .work(move || judge(&recording, judged_sheet, &judged_plan, region.as_deref(), &redactor))
             .await;
         match judged {
-            Ok(Judged { outcome, refusal }) => {
-                let lesson =
+            Ok(Judged { outcome, refusal, allowance }) => {
+                let learned =
                     refusal.and_then(|refusal| adapt::suggest(&refusal.fault, &refusal.said?, &plan));
-                (outcome, lesson)
+                Attempted { outcome, learned, allowance }
             }
-            Err(no_result) => (self.never_sent(&sheet, broken(&no_result)), None),
+            Err(no_result) => self.never_sent(&sheet, broken(&no_result)),
         }
     }
 
     /// The row of an attempt without a recording.
-    fn never_sent(&self, sheet: &Attempt, fault: Fault) -> Outcome {
+    fn never_sent(&self, sheet: &Attempt, fault: Fault) -> Attempted {
         let message = self.redactor.redact(&fault.message);
-        rows::failure(sheet, Fault { message, ..fault }, None, None)
+        let outcome = rows::failure(sheet, Fault { message, ..fault }, None, None);
+        Attempted { outcome, learned: None, allowance: None }
     }
 }
 
@@ -191,7 +199,9 @@ fn judge(
             (rows::failure(&sheet, fault, Some(recording), answer.as_ref()), refusal)
         }
     };
-    Judged { outcome: without_secrets(outcome, redactor), refusal }
+    let head = recording.head.as_ref();
+    let allowance = head.and_then(|head| allowance::tightest(&head.headers, recording.ended_at));
+    Judged { outcome: without_secrets(outcome, redactor), refusal, allowance }
 }
 
 /// The question as this model is asked it.

@@ -47,6 +47,7 @@ pub struct Depth {
     pub oldest_at: Option<DateTime<Utc>>,
     pub bytes: u64,
     pub full: bool,
+    pub damaged: u64,
 }
 
 /// A row with its document.
@@ -113,7 +114,7 @@ const LABELS: usize = 15;
 
 /// One sentence on how full it is.
 pub fn summary(depth: &Depth, now: DateTime<Utc>) -> String {
-    let Depth { pending, quarantined, delivered, oldest_at, bytes, full } = depth;
+    let Depth { pending, quarantined, delivered, oldest_at, bytes, full, damaged } = depth;
     let mut said = format!("{pending} pending, {quarantined} quarantined, {delivered} delivered and kept");
     if let Some(oldest) = oldest_at {
         let minutes = (now - *oldest).num_minutes();
@@ -122,6 +123,9 @@ pub fn summary(depth: &Depth, now: DateTime<Utc>) -> String {
     said.push_str(&format!("; {:.1} MiB on the disk", *bytes as f64 / 1_048_576.0));
     if *full {
         said.push_str("; FULL: the daemon starts no paid call until there is room");
+    }
+    if *damaged > 0 {
+        said.push_str(&format!("; damaged outboxes set aside beside it: {damaged}"));
     }
     said
 }
@@ -229,7 +233,15 @@ mod tests {
 
     fn depth() -> Depth {
         let oldest_at = Some(now() - TimeDelta::minutes(12));
-        Depth { pending: 1, quarantined: 1, delivered: 1, oldest_at, bytes: 5_000_000, full: true }
+        Depth {
+            pending: 1,
+            quarantined: 1,
+            delivered: 1,
+            oldest_at,
+            bytes: 5_000_000,
+            full: true,
+            damaged: 1,
+        }
     }
 
     fn whole() -> Vec<Shown> {

@@ -2,6 +2,7 @@
 //! tokens, and the meaning of errors. Nothing here holds a clock.
 
 pub mod adapt;
+pub mod allowance;
 pub mod auth;
 pub mod aws;
 pub mod bedrock;

@@ -188,7 +188,8 @@ pub trait Jobs: Send + Sync {
     /// Asks for a slot: granted to exactly one of all who ask, in one atomic step, by the store's clock.
     ///
     /// # Errors
-    /// After [`StoreError::Unavailable`] the grant may have been made; it then expires by itself.
+    /// After [`StoreError::Unavailable`] the grant may have been made; who asks again under the same name is granted the
+    /// series anew, as a further attempt, and otherwise it expires by itself.
     /// [`StoreError::Conflict`] where another series has the same id.
     async fn claim(&self, claim: &Claim) -> Result<Claimed, StoreError>;
 
@@ -234,7 +235,8 @@ pub fn refusal(job: &JobState, claim: &Claim, now: DateTime<Utc>) -> Option<Clai
     let begins = claim.slot.starts_at;
     let claimed = job.slot_at.filter(|at| *at <= now);
     let resting = job.not_before.filter(|until| *until > now && *until <= now + LONGEST_REST);
-    let held = job.lease.as_ref().filter(|lease| lease.expires_at > now);
+    // Whoever asks for what it holds has not heard that it was granted.
+    let held = job.lease.as_ref().filter(|lease| lease.expires_at > now && lease.owner != claim.owner);
     match (job.status, held) {
         (JobStatus::Cancelled, _) => return Some(Claimed::Cancelled),
         (JobStatus::Running, Some(lease)) => {

@@ -13,6 +13,7 @@
 //! and for one that was there already. So a crash between a row and its rollup is healed by the next delivery of that row.
 
 pub mod catalogue;
+pub mod chores;
 pub mod contract;
 pub mod document;
 pub mod health;
@@ -36,11 +37,13 @@ pub mod rows;
 pub(crate) mod samples;
 pub mod spill;
 pub mod sqlite;
+pub mod standing;
 pub mod suggestions;
 pub mod switched;
 pub mod vitals;
 
 pub use catalogue::Catalogue;
+pub use chores::Chores;
 pub use history::History;
 pub use ingest_keys::IngestKeys;
 pub use inspect::Inspect;
@@ -53,6 +56,7 @@ pub use open::{create_private_dir, init_plan, look, onlooker, open};
 pub use overview::Overview;
 pub use received::Received;
 pub use rows::Rows;
+pub use standing::Standing;
 pub use suggestions::Suggestions;
 pub use vitals::Vitals;
 
@@ -154,6 +158,8 @@ pub trait Store:
     + Inspect
     + Jobs
     + Vitals
+    + Standing
+    + Chores
     + Received
     + IngestKeys
 {

@@ -67,11 +67,31 @@ fn a_killed_process_leaves_a_row_that_says_so() {
 }
 
 #[test]
+fn slots_are_of_utc_wherever_the_machine_is() {
+    let world = World::new(&[&format!("alpha:{QUICK}")], "[daemon]\ncadence = 86400");
+    let mut command = world.command(&["--once"]);
+    // A day whose clock was set back, of a zone that is behind: neither is the slot's business.
+    command.env("TZ", "America/New_York");
+    assert!(command.output().unwrap().status.success());
+    let slots = world.slots("alpha");
+    assert!(!slots.is_empty() && slots.iter().all(|(_, slot)| slot.ends_with("T00:00:00Z")), "{slots:?}");
+}
+
+#[test]
 fn a_dry_run_shows_what_is_due_and_calls_nobody() {
     let model = format!("alpha:{QUICK}");
     let world = World::new(&[&model], "");
     let output = world.command(&["--dry-run"]).output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success() && said.contains(&model) && said.ends_with("1 of 1 due now\n"), "{said}");
+    let new = format!("beta:{QUICK}");
+    world.said(&["models", "add", &new, "--no-probe", "--yes"]);
+    let said = String::from_utf8(world.command(&["--dry-run", "--json"]).output().unwrap().stdout).unwrap();
+    let document: serde_json::Value = serde_json::from_str(&said).unwrap();
+    let rows = document["rows"].as_array().unwrap();
+    let told: Vec<_> =
+        rows.iter().map(|row| (row["provider"].as_str().unwrap(), row["why"].as_str().unwrap())).collect();
+    assert!(told.contains(&("alpha", "cadence")) && told.contains(&("beta", "admission")), "{document}");
+    assert_eq!((&document["schema"], &document["due"]), (&"llmbench.daemon/1".into(), &2.into()));
     assert_eq!((world.runs().len(), world.errors().len()), (0, 0));
 }

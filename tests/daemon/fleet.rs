@@ -47,6 +47,29 @@ fn two_daemons_count_each_slot_once() {
 }
 
 #[test]
+fn one_of_two_daemons_checks_the_data_and_both_tell() {
+    let (mongod, database) = (Mongod::start(), fresh_name());
+    let model = format!("alpha:{QUICK}");
+    let world = World::at(Home::new(), mongod.uri(&database), &[&model], "[daemon]\ncadence = 2\ntick = 0.2");
+    let daemons = ["one", "two"].map(|name| {
+        let state = world.home.path().join(name);
+        let arguments = ["--state-dir", state.to_str().unwrap(), "--log-level", "debug"];
+        Daemon::logged(world.command(&arguments), state.clone())
+    });
+    let checks = || rows(mongod, &database, &["bench_check_runs"]).len();
+    until("the data is checked", || checks() > 0);
+    let chores = || {
+        let beats = rows(mongod, &database, &["bench_scheduler_heartbeats"]);
+        beats.iter().filter(|beat| beat["component"] == "chore:self_checks").count()
+    };
+    assert_eq!(chores(), 1);
+    for daemon in daemons {
+        assert_eq!(daemon.stop().0, 0);
+    }
+    assert_eq!(checks(), 1);
+}
+
+#[test]
 fn a_store_that_is_away_is_waited_for() {
     let mut mongod = Mongod::start_private();
     let database = fresh_name();

@@ -3,11 +3,13 @@
 use super::world::{QUICK, World, until};
 use crate::raw_server::{Act, STREAM_HEAD, chunk, play, read_request, send};
 use crate::support::answers::{CANARY, plain, sound};
+use serde_json::{Value, json};
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 fn provider(name: &str, address: SocketAddr) -> String {
     format!("[providers.{name}]\ndialect = 'chat'\nbase_url = 'http://{address}/v1'\n")
@@ -144,5 +146,71 @@ fn what_cannot_work_is_said_at_once() {
     let second = world.command(&[]).output().unwrap();
     let said = String::from_utf8(second.stderr).unwrap();
     assert!(second.status.code() == Some(2) && said.contains("is open in another process, pid"), "{said}");
+    let last: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    assert_eq!((&last["level"], &last["exit_status"]), (&json!("error"), &json!(2)), "{last}");
+    assert!(last["hint"].as_str().unwrap().contains("TROUBLESHOOTING.md"), "{last}");
     assert_eq!(first.stop().0, 0);
+}
+
+#[test]
+fn a_start_waits_for_a_process_that_was_killed() {
+    let world = World::new(&[&format!("alpha:{QUICK}")], "[daemon]\ncadence = 1\ntick = 1.0");
+    let first = world.start(&[]);
+    until("the first daemon runs", || !world.slots("alpha").is_empty());
+    let next = world.start(&[]);
+    // Long enough for the second to find the outbox open, and shorter than it waits.
+    thread::sleep(Duration::from_millis(700));
+    first.kill();
+    let pid = next.child.id();
+    until("the second has taken over", || next.pulse().is_some_and(|pulse| pulse["pid"] == pid));
+    let before = world.slots("alpha").len();
+    until("it measures", || world.slots("alpha").len() > before);
+    assert_eq!(next.stop().0, 0);
+}
+
+#[test]
+fn errors_before_the_first_line_are_lines_where_lines_are_for_programs() {
+    let world = World::new(&[], "[daemon]\ncadence = 'often'");
+    let said = |arguments: &[&str]| {
+        let output = world.command(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let line: Value = serde_json::from_str(&said(&[])).unwrap();
+    assert_eq!(line["level"], "error");
+    assert!(line["message"].as_str().unwrap().contains("config.toml:2: "), "{line}");
+    assert!(said(&["--log-format", "text"]).starts_with("error: "));
+}
+
+#[test]
+fn a_lane_waits_before_it_is_refused() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for mut connection in listener.incoming().flatten() {
+            if read_request(&mut connection).is_none() {
+                continue;
+            }
+            let limits = "HTTP/1.1 200 OK\r\nx-ratelimit-limit-requests: 500\r\nx-ratelimit-remaining-requests: 0\r\n\
+                x-ratelimit-reset-requests: 9m30s\r\n";
+            for (place, act) in sound().into_iter().enumerate() {
+                let Act::Send(bytes) = act else { continue };
+                let text = String::from_utf8(bytes.to_vec()).unwrap();
+                let text = if place == 0 { text.replacen("HTTP/1.1 200 OK\r\n", limits, 1) } else { text };
+                let _ = connection.write_all(text.as_bytes());
+            }
+        }
+    });
+    let configuration = format!("[daemon]\ncadence = 1\ntick = 1.0\n{}", provider("gamma", address));
+    let world = World::new(&["gamma:m"], &configuration);
+    let daemon = world.start(&[]);
+    until("the lane is held, and says why", || {
+        let reason = |lane: Value| lane["reason"].as_str().unwrap_or_default().to_owned();
+        daemon
+            .lane("gamma")
+            .map(reason)
+            .is_some_and(|reason| reason.contains("nothing is left of 500 requests"))
+    });
+    assert_eq!(daemon.stop().0, 0);
+    assert_eq!((world.runs().len(), world.errors().len()), (1, 0));
 }

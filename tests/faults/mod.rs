@@ -6,6 +6,7 @@
 //! ```text
 //! LLMBENCH_TEST_FAULTS=30 cargo test --test it faults:: -- --nocapture        30 minutes
 //! LLMBENCH_TEST_FAULTS_SEED=7 …                                               faults in another order
+//! LLMBENCH_TEST_FAULTS=30 cargo test --test it outbox::crash -- --nocapture    30 minutes of kills at any write
 //! ```
 
 mod kills;
@@ -17,14 +18,14 @@ mod store;
 use std::time::Duration;
 
 /// How long faults are asked for, where somebody asks for the long version.
-fn asked() -> Option<Duration> {
+pub fn asked() -> Option<Duration> {
     let minutes = std::env::var("LLMBENCH_TEST_FAULTS").ok()?;
     let minutes: f64 = minutes.parse().expect("LLMBENCH_TEST_FAULTS is a number of minutes");
     Some(Duration::from_secs_f64(minutes * 60.0))
 }
 
 /// Where the order of faults begins.
-fn seed() -> u64 {
+pub fn seed() -> u64 {
     let named = std::env::var("LLMBENCH_TEST_FAULTS_SEED").ok();
     named.map_or(4, |seed| seed.parse().expect("LLMBENCH_TEST_FAULTS_SEED is a whole number"))
 }

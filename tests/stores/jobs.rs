@@ -76,6 +76,7 @@ async fn tell(backend: &Backend) {
     clocks_of_askers_do_not_count(&*store).await;
     what_was_not_started_is_given_back(&*store).await;
     disabled_models_are_left_alone(&*store).await;
+    an_answer_that_is_lost_keeps_nobody_out(&*store).await;
     odd_names_are_names(&*store).await;
     many_ask_at_once(backend).await;
 }
@@ -149,6 +150,18 @@ async fn a_zombie_changes_nothing(store: &dyn Store) {
     assert_eq!(store.claim(&claim(&slot, "three")).await.unwrap(), Claimed::Finished);
     // Late, and still the last one who was asked: it counts.
     assert!(store.settle(&heir, &Ending::Success).await.unwrap());
+}
+
+/// The answer to a claim may be lost on the way, and the claim be made all the same: its owner is not kept out of its own
+/// slot until the lease runs out.
+async fn an_answer_that_is_lost_keeps_nobody_out(store: &dyn Store) {
+    let slot = slot(series("unheard"), 0);
+    let unheard = granted(store, &claim(&slot, "one")).await;
+    assert!(matches!(store.claim(&claim(&slot, "two")).await.unwrap(), Claimed::Taken { .. }));
+    let again = granted(store, &claim(&slot, "one")).await;
+    assert_eq!((again.attempt, again.epoch), (2, 2));
+    assert!(!store.settle(&unheard, &Ending::Success).await.unwrap());
+    assert!(store.settle(&again, &Ending::Success).await.unwrap());
 }
 
 /// Slots are what a wrong clock can get wrong: one that lies ahead is refused, and holds nobody else up.

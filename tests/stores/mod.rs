@@ -8,5 +8,6 @@ mod mongo;
 mod notices;
 mod received;
 mod sqlite;
+mod standing;
 mod story;
 mod vitals;

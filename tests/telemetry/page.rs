@@ -109,6 +109,7 @@ pub fn pulse() -> Pulse {
             oldest_at: Some(now - TimeDelta::seconds(90)),
             bytes: 4096,
             full: false,
+            damaged: 2,
         },
         suspected: Vec::new(),
         loop_lag_seconds: 0.012,

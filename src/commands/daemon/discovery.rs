@@ -8,6 +8,7 @@ use crate::commands::catalog::{Known, notify, sync};
 use crate::commands::context::Context;
 use crate::commands::run::access::SIMULATOR;
 use crate::daemon::keeper::Keeper;
+use crate::daemon::owner;
 use crate::domain::listing::ReadRow;
 use crate::providers::hosts::Host;
 use crate::storage::Store;
@@ -24,6 +25,8 @@ const LOOK: Duration = Duration::from_secs(60);
 const FIRST_TICKS: f64 = 6.0;
 /// How long a list that could not be read whole, or a recipient who took nothing, is left alone.
 const AGAIN: TimeDelta = TimeDelta::hours(1);
+/// How long a list is left to the daemon that began to read it.
+const READING: Duration = Duration::from_secs(600);
 /// How far back what is new may lie: what was told once is not told again.
 const NEWS: TimeDelta = TimeDelta::days(7);
 
@@ -31,6 +34,7 @@ const NEWS: TimeDelta = TimeDelta::days(7);
 pub async fn run(context: Arc<Context>, keeper: Arc<Keeper>, at: NaiveTime, stop: CancellationToken) {
     let first = context.settings.regime.tick.as_secs_f64() * rand::random_range(0.1..FIRST_TICKS);
     sleep(Duration::from_secs_f64(first).min(LOOK)).await;
+    let owner = owner::unique();
     let (mut done, mut told_at) = (None, None::<Instant>);
     let mut untold = false;
     loop {
@@ -38,7 +42,7 @@ pub async fn run(context: Arc<Context>, keeper: Arc<Keeper>, at: NaiveTime, stop
         if done != Some(moment)
             && let Ok(store) = keeper.store().await
         {
-            let (read, left) = round(&context, &store, moment).await;
+            let (read, left) = round(&context, &store, moment, &owner).await;
             (untold, told_at) = if read > 0 { (true, None) } else { (untold, told_at) };
             done = (left == 0).then_some(moment);
         }
@@ -83,7 +87,12 @@ fn due(reads: &[ReadRow], provider: &str, moment: DateTime<Utc>, now: DateTime<U
 }
 
 /// Reads the lists that are due. How many were read, and how many are still to be.
-async fn round(context: &Arc<Context>, store: &Arc<dyn Store>, moment: DateTime<Utc>) -> (usize, usize) {
+async fn round(
+    context: &Arc<Context>,
+    store: &Arc<dyn Store>,
+    moment: DateTime<Utc>,
+    owner: &str,
+) -> (usize, usize) {
     let (mut read, mut left) = (0, 0);
     for host in hosts(context) {
         // Asked before each: another daemon may have read it meanwhile.
@@ -91,10 +100,14 @@ async fn round(context: &Arc<Context>, store: &Arc<dyn Store>, moment: DateTime<
         match due(&reads, &host.name, moment, Utc::now()) {
             Due::Done => {}
             Due::Later => left += 1,
-            Due::Now => {
-                read += 1;
-                left += usize::from(!one(context, store, host).await);
-            }
+            Due::Now => match store.take_chore(&format!("list:{}", host.name), owner, READING).await {
+                Ok(true) => {
+                    read += 1;
+                    left += usize::from(!one(context, store, host).await);
+                }
+                // Another daemon reads it at this moment, or the store is away.
+                Ok(false) | Err(_) => left += 1,
+            },
         }
     }
     (read, left)

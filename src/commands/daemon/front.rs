@@ -1,7 +1,7 @@
-//! What people, monitors and the service manager see of a daemon: log lines, probes, words to systemd, and the watchdog
-//! behind them. Set up before anything else, so that whatever follows is told.
+//! What monitors and the service manager see of a daemon: probes, words to systemd, and the watchdog behind them. What it
+//! says for people is its voice.
 
-use crate::cli::daemon::{DaemonArgs, LogFormatArg, LogLevelArg};
+use super::voice::{Voice, no_thread};
 use crate::commands::context::Context;
 use crate::commands::exit::CommandError;
 use crate::commands::standstill;
@@ -12,7 +12,6 @@ use crate::daemon::telemetry::systemd::Systemd;
 use crate::daemon::watchdog::{LOOK, REASON_FILE, Tick, Watchdog, Watching};
 use crate::domain::listen::Listen;
 use crate::domain::names::NOTIFY_SOCKET;
-use crate::output::log::{Doing, Format, Log};
 use crate::storage::outbox::Outbox;
 use std::path::Path;
 use std::sync::Arc;
@@ -23,47 +22,31 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-use tracing::level_filters::LevelFilter;
 use tracing::{info, warn};
 
 /// How long the runtime may stand still. A turn of it takes microseconds.
 const RUNTIME: Duration = Duration::from_secs(60);
 /// How long the outbox may take for one answer: disks pause, and one that pauses for so long has failed.
 const OUTBOX: Duration = Duration::from_secs(120);
-/// How long the log may stand still, writing aside.
-const LOGGER: Duration = Duration::from_secs(60);
 /// How often the outbox is asked.
 const ASK: Duration = Duration::from_secs(5);
-/// How long the last lines may take to whoever reads them.
-const LAST_LINES: Duration = Duration::from_secs(2);
 
-/// The front of one daemon. Letting go of it writes the last lines.
+/// The front of one daemon.
 pub struct Front {
     /// Where the engine shows that it lives.
     pub signs: Arc<Signs>,
-    log: Log,
     systemd: Arc<Systemd>,
     watchdog: Arc<Watchdog>,
     _watching: Watching,
 }
 
 impl Front {
-    /// Starts the log and the watchdog.
+    /// Starts the watchdog.
     ///
     /// # Errors
     /// Status 2 where no threads can be had.
-    pub fn start(args: &DaemonArgs, context: &Context, state_dir: &Path) -> Result<Self, CommandError> {
-        let no_thread = |error| CommandError::usage(format!("no thread can be had: {error}"));
-        let watchdog = Arc::new(Watchdog::new(LOOK));
-        let logger = watchdog.watch("logger", LOGGER);
-        let doing = move |doing| match doing {
-            Doing::Working => logger.tick(),
-            Doing::Writing => logger.rest(),
-        };
-        let format = Format::choose(asked(args.log_format), context.terminal.stderr_tty);
-        let log = Log::start(format, context.settings.redactor(), doing).map_err(no_thread)?;
-        // A process has one log: there is none before this.
-        let _ = tracing::subscriber::set_global_default(log.subscriber(level(args.log_level)));
+    pub fn start(voice: &Voice, context: &Context, state_dir: &Path) -> Result<Self, CommandError> {
+        let watchdog = Arc::clone(&voice.watchdog);
         let systemd = Systemd::new(context.settings.env().get(NOTIFY_SOCKET)).unwrap_or_else(|error| {
             warn!(%error, "the service manager hears nothing");
             Systemd::default()
@@ -72,9 +55,9 @@ impl Front {
         let reason = state_dir.join(REASON_FILE);
         let watching = watchdog.start(Arc::clone(&systemd), reason, standstill::end).map_err(no_thread)?;
         tokio::spawn(turn(watchdog.watch("runtime", RUNTIME)));
-        let (deadline, dropped) = (context.settings.regime.deadline, log.clone());
+        let (deadline, dropped) = (context.settings.regime.deadline, voice.log.clone());
         let signs = Arc::new(Signs::new(Arc::clone(&watchdog), deadline, move || dropped.dropped()));
-        Ok(Self { signs, log, systemd, watchdog, _watching: watching })
+        Ok(Self { signs, systemd, watchdog, _watching: watching })
     }
 
     /// Answers probes, where anybody wants them, as long as the process lives.
@@ -117,30 +100,6 @@ impl Front {
             }
             signs.observe(event);
         }))
-    }
-}
-
-impl Drop for Front {
-    fn drop(&mut self) {
-        self.log.flush(LAST_LINES);
-    }
-}
-
-fn asked(format: LogFormatArg) -> Option<Format> {
-    match format {
-        LogFormatArg::Auto => None,
-        LogFormatArg::Text => Some(Format::Text),
-        LogFormatArg::Json => Some(Format::Json),
-    }
-}
-
-fn level(level: LogLevelArg) -> LevelFilter {
-    match level {
-        LogLevelArg::Error => LevelFilter::ERROR,
-        LogLevelArg::Warn => LevelFilter::WARN,
-        LogLevelArg::Info => LevelFilter::INFO,
-        LogLevelArg::Debug => LevelFilter::DEBUG,
-        LogLevelArg::Trace => LevelFilter::TRACE,
     }
 }
 

@@ -1,65 +1,93 @@
 //! `llmbench daemon`: joins the daemon with settings, keys, store and signals, and says how it ended.
 
 mod discovery;
+mod doors;
+mod dry_run;
 mod front;
+mod voice;
 
-use super::run::access;
 use super::run::limits_for;
 use crate::cli::daemon::DaemonArgs;
 use crate::commands::context::{Context, store_error};
-use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::interrupt::Interrupt;
-use crate::daemon::bench::{Bench, Doors, Opened, RealBench};
 use crate::daemon::engine::{self, Setup};
 use crate::daemon::event::Events;
 use crate::daemon::keeper::Keeper;
-use crate::daemon::schedule::{Due, due};
 use crate::daemon::selfcheck::SelfCheck;
-use crate::daemon::work;
-use crate::domain::Series;
 use crate::domain::listen::Listen;
 use crate::domain::redact::Redactor;
 use crate::domain::sourced::{Source, Sourced};
 use crate::measure::laboratory::Question;
-use crate::measure::meter::Meter;
-use crate::output::daemon as shown;
+use crate::output::log::Format;
+use crate::output::terminal::{Terminal, Wishes};
 use crate::storage::outbox::{Capacity, Opening, Outbox, OutboxError};
 use crate::storage::{StoreError, create_private_dir, pulse_file};
 use crate::wire::descriptors;
-use crate::wire::tls::client_config;
-use async_trait::async_trait;
-use chrono::Utc;
+use doors::doors;
 use front::Front;
-use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokio::runtime::Handle;
+use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
+use voice::Voice;
 
 /// The role of rows of profiles that are not published.
 const SHADOW: &str = "shadow";
 /// The role of rows of those that are.
 const PUBLISHED: &str = "published";
 
-/// Runs the command.
+/// How long a start waits for an outbox that another process has open: one that was killed lets go of it a moment later.
+const LOCK_PATIENCE: Duration = Duration::from_secs(3);
+/// How often it looks meanwhile.
+const LOCK_LOOK: Duration = Duration::from_millis(100);
+
+/// Runs the command. From the start of its log on, a daemon tells in log lines why it ends; a `context` that cannot be had
+/// is told so as well where lines are for programs.
 ///
 /// # Errors
-/// [`CommandError`], where nothing could be measured: configuration, state directory, outbox, a store that cannot work.
-pub async fn run(args: DaemonArgs, context: Context) -> Result<Exit, CommandError> {
-    let questions = questions(&context)?;
+/// [`CommandError`], where nothing was logged yet, or of a dry run.
+pub async fn run(args: DaemonArgs, context: Result<Context, CommandError>) -> Result<Exit, CommandError> {
     if args.dry_run {
-        return dry_run(&context, &questions).await;
+        let context = context?;
+        let questions = questions(&context)?;
+        return dry_run::run(&args, &context, &questions).await;
     }
+    let context = match context {
+        Ok(context) => context,
+        Err(error) => return untold(&args, error),
+    };
+    let voice = Voice::start(&args, context.settings.redactor(), context.terminal.stderr_tty)?;
+    let ended = work(&args, context, &voice).await;
+    Ok(ended.unwrap_or_else(|error| {
+        voice.last_word(&error);
+        error.exit
+    }))
+}
+
+/// An error before anything is known.
+fn untold(args: &DaemonArgs, error: CommandError) -> Result<Exit, CommandError> {
+    let stderr_tty = Terminal::detect(Wishes::default()).stderr_tty;
+    if voice::format(args, stderr_tty) == Format::Text {
+        return Err(error);
+    }
+    Voice::start(args, Redactor::new(), stderr_tty)?.last_word(&error);
+    Ok(error.exit)
+}
+
+/// Measures until it is told to stop, or through one pass.
+async fn work(args: &DaemonArgs, context: Context, voice: &Voice) -> Result<Exit, CommandError> {
+    let questions = questions(&context)?;
     descriptors::make_room();
     let state_dir = state_dir(&context)?;
-    let front = Front::start(&args, &context, &state_dir)?;
+    let front = Front::start(voice, &context, &state_dir)?;
+    let interrupt = Interrupt::listen().map_err(CommandError::usage)?;
     let keeper = Arc::new(keeper(&context)?);
     usable(&keeper).await?;
-    let (outbox, opening) =
-        Outbox::open(&state_dir.join("outbox"), Capacity::default()).await.map_err(outbox_error)?;
+    let (outbox, opening) = open_outbox(&state_dir).await.map_err(outbox_error)?;
     tell_opening(&opening);
     front.watch(outbox.clone());
     // One pass is over before anybody asks, unless somebody says that they will.
@@ -67,12 +95,11 @@ pub async fn run(args: DaemonArgs, context: Context) -> Result<Exit, CommandErro
     front.listen(context.settings.listen.or(nowhere).unwrap_or_default()).await?;
     let doors = doors(context)?;
     let regime = doors.context.settings.regime.clone();
-    let interrupt = Interrupt::listen().map_err(CommandError::usage)?;
     let (events, heard) = (Events::default(), CancellationToken::new());
     let hearing = front.hear(&events, heard.clone());
     let (store, vantage) = (keeper.name(), &regime.vantage);
     info!("measuring for {store} at vantage {vantage}, state in {}", state_dir.display());
-    let _beside = beside(&args, &doors.context, &keeper, &events, &front, &interrupt.stop);
+    let _beside = beside(args, &doors.context, &keeper, &events, &front, &interrupt.stop);
     let setup = Setup {
         regime,
         questions,
@@ -154,6 +181,17 @@ fn state_dir(context: &Context) -> Result<PathBuf, CommandError> {
     Ok(directory)
 }
 
+/// Opens the outbox, and waits a moment for one that somebody else has open.
+async fn open_outbox(state_dir: &Path) -> Result<(Outbox, Opening), OutboxError> {
+    let begun = Instant::now();
+    loop {
+        match Outbox::open(&state_dir.join("outbox"), Capacity::default()).await {
+            Err(OutboxError::Locked { .. }) if begun.elapsed() < LOCK_PATIENCE => sleep(LOCK_LOOK).await,
+            opened => return opened,
+        }
+    }
+}
+
 fn outbox_error(error: OutboxError) -> CommandError {
     let exit = if error.is_fatal() || matches!(error, OutboxError::Full { .. }) {
         Exit::NotStored
@@ -188,64 +226,4 @@ fn questions(context: &Context) -> Result<Vec<Question>, CommandError> {
         Ok(Question { profile, role, limits, warm: false })
     };
     settings.regime.profiles.iter().map(question).collect()
-}
-
-/// The way to providers: keys from the settings, one measuring thread for all.
-struct Keys {
-    context: Arc<Context>,
-    meter: Meter,
-    redactor: Redactor,
-}
-
-fn doors(context: Context) -> Result<Arc<Keys>, CommandError> {
-    let tls = client_config(context.extra_ca().as_deref())
-        .map_err(|error| CommandError::usage(error).hint("SSL_CERT_FILE names a PEM file, or is unset"))?;
-    let meter = Meter::start(tls)
-        .map_err(|error| CommandError::usage(format!("no measuring thread can be had: {error}")))?;
-    let redactor = context.settings.redactor();
-    Ok(Arc::new(Keys { context: Arc::new(context), meter, redactor }))
-}
-
-#[async_trait]
-impl Doors for Keys {
-    async fn open(&self, provider: &str) -> Result<Arc<dyn Bench>, String> {
-        let host = self.context.settings.hosts.find(provider).map_err(|unknown| unknown.to_string())?;
-        // A key command may take seconds, and nothing else should wait for it.
-        let (host, context, runtime) = (host.clone(), Arc::clone(&self.context), Handle::current());
-        let opening = tokio::task::spawn_blocking(move || runtime.block_on(access::open(&host, &context)));
-        let opened = opening.await.map_err(|_| "fetching the key broke".to_owned())??;
-        let keep = opened.simulator.map(|simulator| Box::new(simulator) as _);
-        let opened = Opened { route: opened.route, secret: opened.secret, keep };
-        let bench = RealBench::new(opened, self.meter.clone(), &self.redactor);
-        Ok(Arc::new(bench.map_err(|error| format!("no decoding thread can be had: {error}"))?))
-    }
-}
-
-/// What is due, as the store knows it now.
-async fn dry_run(context: &Context, questions: &[Question]) -> Result<Exit, CommandError> {
-    let store = context.open_store().await?;
-    let failed = |error| store_error("reading the catalogue", error);
-    let items = store.work_list(None).await.map_err(failed)?;
-    let jobs = store.jobs(None).await.map_err(failed)?;
-    let turns: HashMap<Series, _> = jobs.iter().map(|job| (job.series.clone(), work::turn(job))).collect();
-    let questions: Vec<_> = questions.iter().cloned().map(Arc::new).collect();
-    let lanes = work::work(&items, &questions, &context.settings.regime, &HashMap::new());
-    let now = Utc::now();
-    let mut rows: Vec<shown::DueRow> = Vec::new();
-    for work in lanes.values().flatten() {
-        let turn = turns.get(&work.plan.series).cloned().unwrap_or_default();
-        rows.push(shown::DueRow {
-            model: work.item.model.clone(),
-            profile: work.question.profile.name.clone(),
-            cadence_seconds: work.plan.cadence_seconds,
-            finished_at: turn.finished_at,
-            due_at: match due(&work.plan, &turn, now) {
-                Due::Since(_) => None,
-                Due::At(at) => Some(at),
-            },
-        });
-    }
-    rows.sort_by_key(|row| (row.due_at, row.finished_at));
-    data::text(&shown::due(&rows, now, &context.terminal))?;
-    Ok(if rows.is_empty() { Exit::No } else { Exit::Yes })
 }

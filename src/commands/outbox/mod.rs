@@ -111,8 +111,9 @@ async fn depth(reach: &Reach) -> Result<outbox::Depth, CommandError> {
         Line::Depth(depth) => Some(depth),
         _ => None,
     });
-    let Depth { pending, quarantined, delivered, oldest_at, bytes, full } = depth.unwrap_or_default();
-    Ok(outbox::Depth { pending, quarantined, delivered, oldest_at, bytes, full })
+    let Depth { pending, quarantined, delivered, oldest_at, bytes, full, damaged } =
+        depth.unwrap_or_default();
+    Ok(outbox::Depth { pending, quarantined, delivered, oldest_at, bytes, full, damaged })
 }
 
 fn changed(answers: Vec<Line>) -> u64 {

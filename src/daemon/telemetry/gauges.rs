@@ -96,6 +96,11 @@ fn outbox_and_store(page: &mut Page, pulse: &Pulse, now: DateTime<Utc>) {
         "Rows set aside until somebody looks.",
         outbox.quarantined as f64,
     );
+    page.gauge(
+        "llmbench_outbox_damaged_files",
+        "Damaged outboxes that were set aside, until somebody has moved them away.",
+        outbox.damaged as f64,
+    );
     let oldest = outbox.oldest_at.map_or(0.0, |at| age(at, now));
     page.gauge(
         "llmbench_outbox_oldest_age_seconds",

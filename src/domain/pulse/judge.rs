@@ -44,7 +44,7 @@ fn refused(suspected: &SuspectedProvider) -> Trouble {
     let SuspectedProvider { provider, refusing, of } = suspected;
     let sentence = format!("{refusing} of {of} models are refused, so none of them is set aside");
     let trouble = Trouble::new(Cause::ModelsRefused, Severity::Degraded, provider, sentence);
-    trouble.command_about("llmbench errors", provider)
+    trouble.command_about("llmbench errors summary --by kind", provider)
 }
 
 impl Pulse {
@@ -56,6 +56,7 @@ impl Pulse {
             self.unproductive(),
             self.outbox_full(),
             self.outbox_stuck(),
+            self.outbox_damaged(),
             self.quarantine(),
             self.store_down(),
             self.not_stored(),
@@ -167,6 +168,17 @@ impl Pulse {
             trouble.command("llmbench outbox list")
         };
         (waits > LANE_HORIZON).then(trouble)
+    }
+
+    /// Whether rows are lost in it only somebody who looks can tell.
+    fn outbox_damaged(&self) -> Option<Trouble> {
+        let files = self.outbox.damaged;
+        let trouble = || {
+            let sentence = format!("damaged outboxes were set aside, and rows may be lost in them: {files}");
+            let trouble = Trouble::new(Cause::OutboxDamaged, Severity::Degraded, "outbox", sentence);
+            trouble.command("llmbench outbox list")
+        };
+        (files > 0).then(trouble)
     }
 
     fn quarantine(&self) -> Option<Trouble> {

@@ -166,6 +166,7 @@ fn rows_are_stored_or_wait_or_are_missed() {
     assert_eq!(outbox(|outbox| outbox.full = true), [(Cause::OutboxFull, Unhealthy, false)]);
     assert_eq!(outbox(|outbox| outbox.quarantined = 1), [(Cause::Quarantine, Degraded, false)]);
     assert_eq!(outbox(|outbox| (outbox.pending, outbox.oldest_at) = (9, Some(at(NOW - 14)))), []);
+    assert_eq!(outbox(|outbox| outbox.damaged = 1), [(Cause::OutboxDamaged, Degraded, false)]);
     let stuck = outbox(|outbox| (outbox.pending, outbox.oldest_at) = (9, Some(at(NOW - 16))));
     assert_eq!(stuck, [(Cause::OutboxStuck, Unhealthy, false)]);
     let unstored = |pulse: &mut Pulse| {
@@ -186,6 +187,17 @@ fn a_store_that_is_down_is_no_reason_to_start_afresh() {
     assert_eq!(judged(|pulse| pulse.log_lines_dropped = 1), [(Cause::LogDropped, Degraded, false)]);
     assert_eq!(judged(|pulse| pulse.loop_lag_seconds = 9.0), [(Cause::Starved, Degraded, false)]);
     assert_eq!(judged(|pulse| pulse.loop_lag_seconds = f64::NAN), []);
+}
+
+#[test]
+fn a_provider_that_refuses_most_models_is_named_and_no_lane_is_blamed() {
+    let mut pulse = pulse();
+    pulse.suspected = vec![SuspectedProvider { provider: "groq".to_owned(), refusing: 8, of: 9 }];
+    let [trouble] = &pulse.troubles(at(NOW))[..] else { panic!() };
+    assert_eq!((trouble.cause, trouble.severity, trouble.fatal), (Cause::ModelsRefused, Degraded, false));
+    assert_eq!(trouble.subject, "groq");
+    assert_eq!(trouble.sentence, "8 of 9 models are refused, so none of them is set aside");
+    assert_eq!(trouble.command.as_deref(), Some("llmbench errors summary --by kind --provider groq"));
 }
 
 #[test]

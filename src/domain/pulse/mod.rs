@@ -89,6 +89,9 @@ pub struct OutboxPulse {
     pub bytes: u64,
     /// No room: no paid call is started.
     pub full: bool,
+    /// Damaged databases that were set aside and lie beside the outbox.
+    #[serde(default)]
+    pub damaged: u64,
 }
 
 /// What a lane is doing.

@@ -105,6 +105,8 @@ pub enum Cause {
     OutboxStuck,
     /// No room for another row.
     OutboxFull,
+    /// A damaged outbox was set aside.
+    OutboxDamaged,
     /// Rows are set aside.
     Quarantine,
     /// Most models of a provider refuse, and none of them is set aside.
@@ -126,7 +128,7 @@ pub enum Cause {
 }
 
 /// Each cause, its word in documents, and the heading of TROUBLESHOOTING.md that tells more.
-const CAUSES: [(Cause, &str, &str); 21] = [
+const CAUSES: [(Cause, &str, &str); 22] = [
     (Cause::DaemonSilent, "daemon_silent", "The daemon is silent"),
     (Cause::DaemonGone, "daemon_gone", "The daemon is silent"),
     (Cause::DaemonStopped, "daemon_stopped", "The daemon was stopped"),
@@ -139,6 +141,7 @@ const CAUSES: [(Cause, &str, &str); 21] = [
     (Cause::NothingProduced, "nothing_produced", "Nothing is produced"),
     (Cause::OutboxStuck, "outbox_stuck", "The outbox does not empty"),
     (Cause::OutboxFull, "outbox_full", "The outbox is full"),
+    (Cause::OutboxDamaged, "outbox_damaged", "The outbox is damaged"),
     (Cause::Quarantine, "quarantine", "Rows are quarantined"),
     (Cause::ModelsRefused, "models_refused", "A model was quarantined"),
     (Cause::StoreDown, "store_down", headings::STORE_AWAY),

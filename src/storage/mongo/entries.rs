@@ -18,14 +18,22 @@ pub(super) const BATCH: u32 = 50_000;
 
 /// All entries, of one provider or of all.
 pub async fn entries(shared: &Shared, provider: Option<&str>) -> Result<Vec<Entry>, Trouble> {
-    let filter = provider.map_or_else(Document::new, |name| doc! { "provider": name });
+    those(shared, provider.map_or_else(Document::new, |name| doc! { "provider": name }), None).await
+}
+
+/// The entries that fit a filter, with some of their fields or all, or what is wanted of each; sorted by provider and id.
+pub async fn those<T: From<Entry>>(
+    shared: &Shared,
+    filter: Document,
+    fields: Option<Document>,
+) -> Result<Vec<T>, Trouble> {
     let sort = doc! { "provider": 1, "model_id": 1 };
     let models = shared.collection(&shared.names.models);
     let find = models.find(filter).sort(sort).batch_size(BATCH).max_time(PATIENCE);
-    let mut cursor = find.await.map_err(slow)?;
+    let mut cursor = find.projection(fields.unwrap_or_default()).await.map_err(slow)?;
     let mut found = Vec::new();
     while cursor.advance().await? {
-        found.push(entry(cursor.deserialize_current()?));
+        found.push(entry(cursor.deserialize_current()?).into());
     }
     Ok(found)
 }

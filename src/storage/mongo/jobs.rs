@@ -17,6 +17,7 @@ use mongodb::Collection;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::Error;
 use mongodb::options::ReturnDocument;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use ulid::Ulid;
 
@@ -30,6 +31,31 @@ fn rows(shared: &Shared) -> Collection<Document> {
 /// Every series, of some providers or of all.
 pub async fn jobs(shared: &Shared, providers: Option<&[String]>) -> Result<Vec<JobState>, Trouble> {
     let filter = providers.map_or_else(Document::new, |names| doc! { "provider": { "$in": names } });
+    those(shared, filter).await
+}
+
+/// All jobs of models of which one failed last with one of `kinds`.
+pub async fn of_refusing(shared: &Shared, kinds: &[String]) -> Result<Vec<JobState>, Trouble> {
+    let fields = doc! { "provider": 1, "model_id": 1 };
+    let refusing = doc! { "last_attempt_error_kind": { "$in": kinds } };
+    let mut cursor = rows(shared).find(refusing).projection(fields).await?;
+    let mut models: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    while cursor.advance().await? {
+        let row = cursor.current();
+        if let (Ok(provider), Ok(model)) = (row.get_str("provider"), row.get_str("model_id")) {
+            models.entry(provider.to_owned()).or_default().insert(model.to_owned());
+        }
+    }
+    let mut found = Vec::new();
+    for (provider, models) in models {
+        let models: Vec<String> = models.into_iter().collect();
+        found.extend(those(shared, doc! { "provider": provider, "model_id": { "$in": models } }).await?);
+    }
+    found.sort_by_cached_key(|job| id(&job.series));
+    Ok(found)
+}
+
+async fn those(shared: &Shared, filter: Document) -> Result<Vec<JobState>, Trouble> {
     let mut cursor = rows(shared).find(filter).sort(doc! { "_id": 1 }).await?;
     let mut found = Vec::new();
     while cursor.advance().await? {
@@ -194,7 +220,11 @@ fn may_have(claim: &Claim) -> Document {
     let Series { model, profile_id, vantage } = &claim.slot.series;
     let begins = date(claim.slot.starts_at);
     let running = doc! { "$eq": ["$status", "running"] };
-    let held = doc! { "$and": [running.clone(), { "$gt": [date_of("lease_expires_at"), "$$NOW"] }] };
+    let held = doc! { "$and": [
+        running.clone(),
+        { "$gt": [date_of("lease_expires_at"), "$$NOW"] },
+        { "$ne": ["$worker_id", literal(&claim.owner)] },
+    ] };
     let ended = doc! { "$in": ["$status", ["success", "dead_letter"]] };
     let spent = doc! { "$gte": [whole_of("slot_attempts"), int(claim.max_attempts)] };
     let claimed = doc! { "$cond": [{ "$lte": [date_of("slot_at"), "$$NOW"] }, date_of("slot_at"), null] };

@@ -23,6 +23,7 @@ mod plain;
 mod received;
 mod record;
 mod rows;
+mod standing;
 mod suggestions;
 mod updates;
 mod vitals;

@@ -186,6 +186,7 @@ impl Desk {
             oldest_at,
             bytes: self.place.bytes(),
             full: self.short()?.is_some(),
+            damaged: self.place.damaged().len() as u64,
         })
     }
 

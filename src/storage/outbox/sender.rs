@@ -46,6 +46,9 @@ const TICK: Duration = Duration::from_secs(1);
 /// The longest wait between two attempts, seconds.
 const LONGEST_WAIT: f64 = 300.0;
 
+/// The longest rest after a login was refused: it is mended at a moment, by people who then look whether it works.
+const DENIED_REST: Duration = Duration::from_secs(15);
+
 /// What the sender last saw.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SenderPulse {
@@ -298,7 +301,8 @@ impl Sender {
             self.outbox.postpone(&[parcel.key], next_at, &error.to_string()).await?;
         }
         if denied || self.failed.len() > 1 && !took {
-            round.wait = Some(backoff(self.vain));
+            let rest = backoff(self.vain);
+            round.wait = Some(if denied { rest.min(DENIED_REST) } else { rest });
             self.vain = self.vain.saturating_add(1);
         }
         pulse.resumes_at = round.wait.map(|wait| now + delta(wait));
@@ -309,9 +313,9 @@ impl Sender {
     /// Tells how full the outbox is.
     async fn look(&self) -> Result<Depth, OutboxError> {
         let depth = self.outbox.depth().await?;
-        let Depth { pending, quarantined, oldest_at, bytes, full, .. } = depth.clone();
+        let Depth { pending, quarantined, oldest_at, bytes, full, damaged, .. } = depth.clone();
         self.pulse.send_modify(|pulse| {
-            pulse.outbox = OutboxPulse { pending, quarantined, oldest_at, bytes, full };
+            pulse.outbox = OutboxPulse { pending, quarantined, oldest_at, bytes, full, damaged };
         });
         Ok(depth)
     }

@@ -158,6 +158,9 @@ pub struct Depth {
     pub bytes: u64,
     /// No room: no intent is taken.
     pub full: bool,
+    /// Damaged databases that lie beside it, until somebody has looked and moved them away.
+    #[serde(default)]
+    pub damaged: u64,
 }
 
 /// What was found when the outbox was opened.

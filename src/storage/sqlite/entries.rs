@@ -30,6 +30,14 @@ pub fn entries(connection: &mut Connection, provider: Option<&str>) -> Result<Ve
     Ok(found.collect::<rusqlite::Result<_>>()?)
 }
 
+/// The entries that fit an SQL condition, or what is wanted of each, sorted by provider and id.
+pub fn those<T: From<Entry>>(connection: &Connection, condition: &str) -> Result<Vec<T>, Trouble> {
+    let sql = format!("SELECT {COLUMNS} FROM models WHERE {condition} ORDER BY provider, model_id");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let found = statement.query_map([], |row| entry(row).map(T::from))?;
+    Ok(found.collect::<rusqlite::Result<_>>()?)
+}
+
 /// One entry.
 pub fn find(connection: &Connection, model: &ModelRef) -> rusqlite::Result<Option<Entry>> {
     let sql = format!("SELECT {COLUMNS} FROM models WHERE provider = ? AND model_id = ?");

@@ -83,6 +83,17 @@ pub fn jobs(connection: &mut Connection, providers: Option<&[String]>) -> Result
     Ok(found.collect::<rusqlite::Result<_>>()?)
 }
 
+/// All jobs of models of which one failed last with one of `kinds`, a JSON array.
+pub fn of_refusing(connection: &mut Connection, kinds: &str) -> Result<Vec<JobState>, Trouble> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM jobs WHERE (provider, model_id) IN (SELECT provider, model_id FROM jobs
+            WHERE error_kind IN (SELECT value FROM json_each(?1))) ORDER BY id"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let found = statement.query_map([kinds], read)?;
+    Ok(found.collect::<rusqlite::Result<_>>()?)
+}
+
 fn read(row: &Row<'_>) -> rusqlite::Result<JobState> {
     let instant = |column: usize| -> rusqlite::Result<Option<DateTime<Utc>>> {
         let milliseconds: Option<i64> = row.get(column)?;

@@ -19,6 +19,7 @@ mod received;
 mod record;
 mod rows;
 pub(super) mod schema;
+mod standing;
 mod suggestions;
 #[cfg(test)]
 mod tests;

@@ -87,33 +87,42 @@ type HealthRow = (ModelRef, bool, Map<String, Value>);
 pub fn refresh_health(connection: &mut Connection, cadences: &Cadences) -> Result<u64, Trouble> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let now = Utc::now();
-    let rows = health_rows(&transaction)?;
-    for (model, enabled, before) in &rows {
-        let fields = health::refreshed(before, model, *enabled, cadences.of(model), now);
-        put_health(&transaction, model, &fields, now)?;
+    let (mut refreshed, mut last) = (0, ModelRef::new("", ""));
+    loop {
+        let rows = health_rows(&transaction, &last)?;
+        for (model, enabled, before) in &rows {
+            let fields = health::refreshed(before, model, *enabled, cadences.of(model), now);
+            put_health(&transaction, model, &fields, now)?;
+        }
+        refreshed += rows.len() as u64;
+        match rows.into_iter().next_back() {
+            Some((model, ..)) => last = model,
+            None => break,
+        }
     }
     transaction.commit()?;
-    Ok(rows.len() as u64)
+    Ok(refreshed)
 }
 
-/// Every model of the catalogue, whether it is wanted, and its row so far.
-fn health_rows(transaction: &Transaction<'_>) -> rusqlite::Result<Vec<HealthRow>> {
+/// The next models of the catalogue behind this one, whether each is wanted, and its row so far.
+fn health_rows(transaction: &Transaction<'_>, last: &ModelRef) -> rusqlite::Result<Vec<HealthRow>> {
     let sql = "SELECT m.provider, m.model_id, m.enabled AND NOT m.deprecated, h.doc FROM models AS m
-        LEFT JOIN model_health AS h ON h.provider = m.provider AND h.model_id = m.model_id";
+        LEFT JOIN model_health AS h ON h.provider = m.provider AND h.model_id = m.model_id
+        WHERE (m.provider, m.model_id) > (?, ?) ORDER BY m.provider, m.model_id LIMIT 500";
     let read = |row: &Row<'_>| {
         let doc: Option<String> = row.get(3)?;
         let model = ModelRef { provider: row.get(0)?, model_id: row.get(1)? };
         Ok((model, row.get(2)?, doc.as_deref().map(object).unwrap_or_default()))
     };
-    transaction.prepare_cached(sql)?.query_map([], read)?.collect()
+    transaction.prepare_cached(sql)?.query_map([&last.provider, &last.model_id], read)?.collect()
 }
 
 /// How every model is.
 pub fn health(connection: &mut Connection) -> Result<Vec<Health>, Trouble> {
     let mut statement = connection.prepare_cached("SELECT doc FROM model_health ORDER BY id")?;
-    let docs =
-        statement.query_map([], |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()?;
-    Ok(docs.iter().filter_map(|doc| Health::read(&object(doc))).collect())
+    let read = |row: &Row<'_>| Ok(Health::read(&object(&row.get::<_, String>(0)?)));
+    let rows = statement.query_map([], read)?;
+    Ok(rows.filter_map(Result::transpose).collect::<rusqlite::Result<_>>()?)
 }
 
 /// Keeps where models stand.

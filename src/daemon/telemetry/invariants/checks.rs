@@ -2,8 +2,8 @@
 
 use super::{Evidence, Seen};
 use crate::domain::ModelRef;
-use crate::storage::catalogue::{Entry, PROBING};
 use crate::storage::jobs::{JobStatus, PROBE};
+use crate::storage::standing::Place;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -44,39 +44,39 @@ fn horizon(evidence: &Evidence, model: &ModelRef) -> TimeDelta {
     (cadence * TURNS).max(SHORTEST_HORIZON)
 }
 
-fn enabled(evidence: &Evidence) -> Seen<Vec<&Entry>> {
+fn enabled(evidence: &Evidence) -> Seen<Vec<&Place>> {
     let entries = evidence.entries.as_ref().map_err(Clone::clone)?;
-    Ok(entries.iter().filter(|entry| entry.sound && entry.is_enabled()).collect())
+    Ok(entries.iter().filter(|entry| entry.measured).collect())
 }
 
 /// When each model last succeeded and was last attempted, from whichever record knows of a later moment.
-type Moments = HashMap<ModelRef, (Option<DateTime<Utc>>, Option<DateTime<Utc>>)>;
+type Moments<'a> = HashMap<&'a ModelRef, (Option<DateTime<Utc>>, Option<DateTime<Utc>>)>;
 
-fn moments(evidence: &Evidence) -> Seen<Moments> {
+fn moments(evidence: &Evidence) -> Seen<Moments<'_>> {
     let health = evidence.health.as_ref().map_err(Clone::clone)?;
     let jobs = evidence.jobs.as_ref().map_err(Clone::clone)?;
     let mut moments = Moments::new();
     for row in health {
-        moments.insert(row.model.clone(), (row.last_success_at, row.last_attempt_at));
+        moments.insert(&row.model, (row.last_success_at, row.last_attempt_at));
     }
     // The published series is what health rows tell of; a job adds attempts alone.
     for job in jobs {
-        let (_, attempted) = moments.entry(job.series.model.clone()).or_default();
+        let (_, attempted) = moments.entry(&job.series.model).or_default();
         *attempted = (*attempted).max(job.started_at);
     }
     Ok(moments)
 }
 
 /// Enabled models of which this moment is longer ago than their horizon. A model that was added since has its time.
-fn older(evidence: &Evidence, moment: impl Fn(&ModelRef) -> Option<DateTime<Utc>>) -> Seen<Vec<&Entry>> {
-    let late = |entry: &&Entry| {
-        let since = moment(&entry.model).max(entry.instant("created_at"));
+fn older(evidence: &Evidence, moment: impl Fn(&ModelRef) -> Option<DateTime<Utc>>) -> Seen<Vec<&Place>> {
+    let late = |entry: &&Place| {
+        let since = moment(&entry.model).max(entry.created_at);
         since.is_none_or(|at| evidence.now - at > horizon(evidence, &entry.model))
     };
     Ok(enabled(evidence)?.into_iter().filter(late).collect())
 }
 
-fn names(entries: &[&Entry]) -> Vec<String> {
+fn names(entries: &[&Place]) -> Vec<String> {
     entries.iter().map(|entry| entry.model.to_string()).collect()
 }
 
@@ -91,7 +91,7 @@ fn no_model_is_starved(evidence: &Evidence) -> Seen<Vec<String>> {
     let moments = moments(evidence)?;
     let attempt = |model: &ModelRef| moments.get(model).and_then(|(_, attempt)| *attempt);
     let mut untried = older(evidence, attempt)?;
-    let recent = |entry: &&Entry| {
+    let recent = |entry: &&Place| {
         attempt(&entry.model).is_some_and(|at| evidence.now - at <= horizon(evidence, &entry.model))
     };
     let busy: BTreeSet<_> =
@@ -161,18 +161,21 @@ fn no_job_is_stuck_in_queue(evidence: &Evidence) -> Seen<Vec<String>> {
 }
 
 fn no_case_duplicate_models(evidence: &Evidence) -> Seen<Vec<String>> {
-    let mut spellings: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for entry in enabled(evidence)? {
-        let name = entry.model.to_string();
-        spellings.entry(name.to_lowercase()).or_default().push(name);
-    }
-    Ok(spellings.into_values().filter(|names| names.len() > 1).map(|names| names.join(" = ")).collect())
+    let spelled = |entry: &Place| entry.model.to_string();
+    let mut names: Vec<(String, String)> =
+        enabled(evidence)?.into_iter().map(spelled).map(|name| (name.to_lowercase(), name)).collect();
+    names.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let alike = names.chunk_by(|(one, _), (other, _)| one == other).filter(|alike| alike.len() > 1);
+    let together = |alike: &[(String, String)]| {
+        alike.iter().map(|(_, name)| name.as_str()).collect::<Vec<_>>().join(" = ")
+    };
+    Ok(alike.map(together).collect())
 }
 
 /// Queue and catalogue agree about what is measured. Models under admission are probed and not enabled.
 fn no_work_for_disabled_models(evidence: &Evidence) -> Seen<Vec<String>> {
     let entries = evidence.entries.as_ref().map_err(Clone::clone)?;
-    let wanted = |entry: &&Entry| entry.is_enabled() || entry.text("status").as_deref() == Some(PROBING);
+    let wanted = |entry: &&Place| entry.measured || entry.probing;
     let wanted: BTreeSet<&ModelRef> = entries.iter().filter(wanted).map(|entry| &entry.model).collect();
     let jobs = evidence.jobs.as_ref().map_err(Clone::clone)?;
     let waits = jobs.iter().filter(|job| matches!(job.status, JobStatus::Queued | JobStatus::Running));

@@ -6,8 +6,8 @@ pub mod checks;
 
 use crate::domain::Batch;
 use crate::domain::listing::ReadRow;
-use crate::storage::catalogue::Entry;
 use crate::storage::jobs::JobState;
+use crate::storage::standing::Place;
 use crate::storage::vitals::{Baseline, Cadences, CheckResult, CheckRun, Health};
 use crate::storage::{Store, StoreError};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -35,7 +35,7 @@ pub struct Evidence {
     /// How often models are due.
     pub cadences: Cadences,
     /// The catalogue.
-    pub entries: Seen<Vec<Entry>>,
+    pub entries: Seen<Vec<Place>>,
     /// Claims.
     pub jobs: Seen<Vec<JobState>>,
     /// Health rows.
@@ -57,7 +57,7 @@ pub async fn look(store: &dyn Store, cadences: &Cadences) -> Result<Evidence, St
     Ok(Evidence {
         now,
         cadences: cadences.clone(),
-        entries: seen(store.entries(None).await),
+        entries: seen(store.places().await),
         jobs: seen(store.jobs(None).await),
         health: seen(store.health().await),
         reads: seen(store.list_reads(None).await),
@@ -114,7 +114,7 @@ pub fn judge(evidence: &Evidence) -> CheckRun {
 fn baseline(evidence: &Evidence) -> Option<Baseline> {
     let before = evidence.before.as_ref().ok().and_then(Option::as_ref).and_then(|run| run.baseline.clone());
     let Ok(entries) = &evidence.entries else { return before };
-    let models = entries.iter().filter(|entry| entry.is_enabled()).count() as u64;
+    let models = entries.iter().filter(|entry| entry.measured).count() as u64;
     let now = Baseline { models, at: evidence.now };
     let Some(expected) = checks::expected_models(evidence) else { return Some(now) };
     match before {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::{ModelRef, Series};
+use crate::storage::catalogue::Entry;
 use crate::storage::jobs::{JobStatus, Lease};
 use serde_json::json;
 
@@ -13,11 +14,11 @@ fn minutes_ago(minutes: i64) -> DateTime<Utc> {
     now() - TimeDelta::minutes(minutes)
 }
 
-fn entry(model: &str, enabled: bool) -> Entry {
+fn entry(model: &str, enabled: bool) -> Place {
     let model: ModelRef = model.parse().unwrap();
     let fields = json!({"provider": model.provider, "model_id": model.model_id, "enabled": enabled,
         "created_at": "2026-01-01T00:00:00Z"});
-    Entry::new(fields.as_object().unwrap().clone())
+    Entry::new(fields.as_object().unwrap().clone()).into()
 }
 
 fn health(model: &str, success: i64, attempt: i64) -> Health {
@@ -152,7 +153,7 @@ fn a_model_that_only_fails_is_not_measured_and_not_starved() {
 fn a_model_that_nobody_tries_is_starved_and_a_new_one_has_its_time() {
     let mut evidence = well();
     let mut new = entry("groq:new", true);
-    new.fields.insert("created_at".to_owned(), json!("2026-11-01T11:00:00Z"));
+    new.created_at = Some(minutes_ago(60));
     let entries = vec![entry("groq:a", true), entry("groq:b", true), new];
     evidence.entries = Ok(entries);
     evidence.health = Ok(vec![health("groq:a", 20, 20)]);

@@ -1,0 +1,215 @@
+//! The control loop: gives lanes their work, looks at itself every second, says in the pulse what is, and stops in good
+//! order. It measures nothing and asks no store.
+
+use super::crew::Crew;
+use crate::daemon::book::Book;
+use crate::daemon::event::Event;
+use crate::daemon::lane::Lane;
+use crate::daemon::roster::AskedByProvider;
+use crate::daemon::rounds::Listed;
+use crate::daemon::shared::Shared;
+use crate::daemon::signs::Signs;
+use crate::daemon::work::{Questions, work};
+use crate::domain::ModelRef;
+use crate::domain::pulse::{PULSE_FORMAT, Pulse};
+use crate::domain::regime::Price;
+use crate::measure::rows::measured_by;
+use crate::storage::outbox::Spend;
+use crate::storage::outbox::sender::SenderPulse;
+use crate::storage::pulse_file;
+use chrono::{DateTime, Utc};
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{sleep, sleep_until};
+
+/// How often the daemon looks at itself.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The same, where it ends after one pass.
+const LOOK_ONCE: Duration = Duration::from_millis(100);
+/// How often the pulse is written.
+const PULSE_EVERY: Duration = Duration::from_secs(5);
+/// How long measurements have to give up.
+const GIVE_UP: Duration = Duration::from_secs(1);
+
+/// What the loop starts from.
+pub struct Start {
+    /// What is asked of models.
+    pub questions: Questions,
+    /// What each provider was paid today before this start.
+    pub spent: BTreeMap<String, Spend>,
+    /// Where the pulse is written.
+    pub state_dir: PathBuf,
+    /// What the sender says of store and outbox.
+    pub sent: watch::Receiver<SenderPulse>,
+    /// Where the pulse is told.
+    pub pulse: watch::Sender<Option<Arc<Pulse>>>,
+    /// Where the loop shows that it turns.
+    pub signs: Arc<Signs>,
+}
+
+/// The loop.
+pub struct Control {
+    shared: Arc<Shared>,
+    start: Start,
+    crew: Crew,
+    /// The work that lanes were given last.
+    given: AskedByProvider,
+    prices: Arc<HashMap<ModelRef, Price>>,
+    started_at: DateTime<Utc>,
+    lag: Duration,
+    ready: bool,
+    store_lost: bool,
+}
+
+impl Control {
+    /// A loop that has not turned yet.
+    pub fn new(shared: Arc<Shared>, start: Start) -> Self {
+        Self {
+            shared,
+            start,
+            crew: Crew::default(),
+            given: AskedByProvider::new(),
+            prices: Arc::default(),
+            started_at: Utc::now(),
+            lag: Duration::ZERO,
+            ready: false,
+            store_lost: false,
+        }
+    }
+
+    /// Turns until the daemon is told to stop, or, where it works `once`, until nothing is left to be begun.
+    pub async fn work(&mut self, mut list: mpsc::Receiver<Listed>, once: bool) {
+        let every = if once { LOOK_ONCE } else { LOOK_EVERY };
+        let (mut look_at, mut said_at) = (Instant::now(), None::<Instant>);
+        loop {
+            tokio::select! {
+                () = self.shared.stop.cancelled() => return,
+                Some(listed) = list.recv() => {
+                    // The first lanes are said at once.
+                    said_at = said_at.filter(|_| self.ready);
+                    self.take(listed);
+                }
+                Some(ended) = self.crew.next_ended() => self.crew.ended(ended, &self.shared),
+                () = sleep_until(look_at.into()) => {
+                    self.start.signs.turned();
+                    self.note_lag(look_at.elapsed());
+                    self.note_store();
+                    if said_at.is_none_or(|at| at.elapsed() >= PULSE_EVERY) {
+                        self.say(false);
+                        said_at = Some(Instant::now());
+                    }
+                    if once && self.ready && self.is_quiet() {
+                        self.shared.stop.cancel();
+                        return;
+                    }
+                    look_at = Instant::now() + every;
+                }
+            }
+        }
+    }
+
+    fn note_lag(&mut self, lag: Duration) {
+        self.lag = self.lag.max(lag);
+        self.shared.governor().lag(lag.as_secs_f64(), Utc::now());
+    }
+
+    /// Tells that the store was lost, or is back.
+    fn note_store(&mut self) {
+        let error = self.shared.keeper.heard().error;
+        match (self.store_lost, error) {
+            (false, Some(error)) => self.shared.events.tell(Event::StoreLost { error }),
+            (true, None) => self.shared.events.tell(Event::StoreBack),
+            _ => return,
+        }
+        self.store_lost = !self.store_lost;
+    }
+
+    fn is_quiet(&self) -> bool {
+        let now = Utc::now();
+        self.crew.lanes().all(|lane| lane.book().is_quiet(now))
+    }
+
+    /// Gives lanes their work where it is another than before; a provider that is new gets a lane.
+    fn take(&mut self, listed: Listed) {
+        let Listed { asked, turns, prices } = listed;
+        let same_prices = *self.prices == *prices;
+        let before = std::mem::replace(&mut self.given, asked);
+        self.prices = prices;
+        for (provider, asked) in &self.given {
+            if same_prices && before.get(provider).is_some_and(|before| Arc::ptr_eq(before, asked)) {
+                continue;
+            }
+            let work = work(asked, &self.start.questions, &self.shared.regime, &self.prices);
+            if let Some(lane) = self.crew.lane(provider) {
+                lane.book().take(work, &turns);
+                lane.nudge();
+            } else if !work.is_empty() {
+                let spent = self.start.spent.get(provider).copied().unwrap_or_default();
+                let now = Utc::now();
+                let mut book = Book::new(provider, &self.shared.regime, spent, now);
+                book.take(work, &turns);
+                // Known from the first moment: what is due must not look like nothing.
+                book.look(0, now);
+                self.crew.enlist(Lane::new(provider.clone(), Arc::clone(&self.shared), book));
+            }
+        }
+        if !self.ready {
+            self.ready = true;
+            let models = self.given.values().map(|asked| asked.measured.len() as u64).sum();
+            let lanes = self.crew.lanes().count() as u64;
+            self.shared.events.tell(Event::Ready { models, lanes });
+        }
+    }
+
+    /// Says in the pulse what is, and tells those who bring it to the store.
+    pub fn say(&mut self, stopping: bool) {
+        let now = Utc::now();
+        let SenderPulse { mut store, outbox, stored_at, .. } = self.start.sent.borrow().clone();
+        let heard = self.shared.keeper.heard();
+        store.answered_at = store.answered_at.max(heard.answered_at);
+        store.error = heard.error.or(store.error);
+        let lane = |lane: &Arc<Lane>| lane.pulse(stored_at.get(&lane.provider).copied(), now);
+        let pulse = Pulse {
+            format: PULSE_FORMAT,
+            program: measured_by(),
+            owner: self.shared.owner.clone(),
+            vantage: self.shared.regime.vantage.clone(),
+            pid: std::process::id(),
+            boot_id: pulse_file::boot_id().unwrap_or_default(),
+            started_at: self.started_at,
+            written_at: now,
+            stopping,
+            store,
+            outbox,
+            suspected: self.shared.suspected(),
+            loop_lag_seconds: std::mem::take(&mut self.lag).as_secs_f64(),
+            log_lines_dropped: self.start.signs.log_lines_dropped(),
+            lanes: self.crew.lanes().map(lane).collect(),
+        };
+        // Whoever reads the pulse sees that it is old.
+        let _ = pulse_file::write(&self.start.state_dir, &pulse);
+        self.start.signs.publish(&pulse);
+        self.start.pulse.send_replace(Some(Arc::new(pulse)));
+    }
+
+    /// Waits for what runs, as long as the grace lasts, then gives it up. Returns how many were given up.
+    pub async fn stop(&mut self) -> u64 {
+        self.shared.events.tell(Event::Stopping { running: self.crew.running() });
+        self.say(true);
+        self.wait_for_lanes(self.shared.regime.grace).await;
+        self.shared.kill.cancel();
+        let given_up = self.crew.running();
+        self.wait_for_lanes(GIVE_UP).await;
+        given_up
+    }
+
+    async fn wait_for_lanes(&self, patience: Duration) {
+        let begun = Instant::now();
+        while self.crew.running() > 0 && begun.elapsed() < patience && self.shared.failure().is_none() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+}

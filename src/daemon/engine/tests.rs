@@ -1,0 +1,101 @@
+//! A daemon among providers that panic, hang, and cannot be called.
+
+use super::*;
+use crate::daemon::bench::Bench;
+use crate::domain::profile::built_in;
+use crate::domain::{ModelRef, Outcome};
+use crate::measure::laboratory::Attempted;
+use crate::measure::testing;
+use crate::providers::adapt::Adaptation;
+use crate::storage::outbox::Capacity;
+use crate::storage::samples::enable;
+use crate::storage::{Location, Names, WorkItem};
+use crate::wire::Limits;
+use async_trait::async_trait;
+use std::path::Path;
+
+/// `panics` and `hangs` do what they are called; every other provider answers.
+struct Scripted;
+
+#[async_trait]
+impl Doors for Scripted {
+    async fn open(&self, provider: &str) -> Result<Arc<dyn Bench>, String> {
+        if provider == "closed" {
+            Err("no key for provider `closed`".to_owned())
+        } else {
+            Ok(Arc::new(Scripted))
+        }
+    }
+}
+
+#[async_trait]
+impl Bench for Scripted {
+    async fn measure(&self, item: &WorkItem, _: &Question, _: Vec<Adaptation>) -> Vec<Attempted> {
+        match item.model.provider.as_str() {
+            "panics" => panic!("planted"),
+            "hangs" => std::future::pending().await,
+            provider => {
+                let mut run = testing::run(provider, &item.model.model_id, 0.2);
+                run.id = ulid::Ulid::generate().to_string();
+                vec![Attempted { outcome: Outcome::Success(Box::new(run)), learned: None, allowance: None }]
+            }
+        }
+    }
+}
+
+async fn setup(home: &Path, providers: &[&str]) -> Setup {
+    let location = Location::parse(&format!("sqlite:{}", home.join("runs.db").display())).unwrap();
+    let keeper = Arc::new(Keeper::new(location, Names::default(), vec!["cloud-default-v1".to_owned()]));
+    let store = keeper.store().await.unwrap();
+    for provider in providers {
+        enable(&*store, &ModelRef::new(*provider, "m")).await;
+    }
+    let [profile, ..] = built_in();
+    let question = Question { profile, role: "published".to_owned(), limits: Limits::default(), warm: false };
+    let regime = Regime {
+        cadence_seconds: 86_400,
+        attempts: 1,
+        deadline: Duration::from_secs(1),
+        ..Regime::default()
+    };
+    Setup {
+        regime,
+        questions: vec![question],
+        keeper,
+        outbox: Outbox::open(&home.join("outbox"), Capacity::default()).await.unwrap().0,
+        doors: Arc::new(Scripted),
+        state_dir: home.to_owned(),
+        events: Events::default(),
+        signs: Arc::default(),
+        once: true,
+    }
+}
+
+#[tokio::test]
+async fn a_panic_a_hang_and_a_missing_key_are_rows_or_reasons_and_others_do_not_notice() {
+    let home = tempfile::tempdir().unwrap();
+    let setup = setup(home.path(), &["panics", "hangs", "closed", "works"]).await;
+    let mut events = setup.events.listen();
+    let keeper = Arc::clone(&setup.keeper);
+    let stopped = run(setup, CancellationToken::new()).await.unwrap();
+    assert_eq!(stopped.counted, Counted { succeeded: 1, failed: 2, rows: 3 });
+    assert_eq!((stopped.flushed.left, stopped.given_up), (0, 0));
+    let mut told = Vec::new();
+    while let Ok(event) = events.try_recv() {
+        match &*event {
+            Event::Finished { outcome, .. } => told.push(match &**outcome {
+                Outcome::Success(run) => run.id.clone(),
+                Outcome::Failure(failure) => format!("{}: {}", failure.provider, failure.message),
+            }),
+            Event::Held { provider, reason, .. } => told.push(format!("{provider} held: {reason}")),
+            _ => {}
+        }
+    }
+    told.sort();
+    assert_eq!(told[0], "closed held: no key for provider `closed`");
+    assert_eq!(told[1], "hangs: the measurement did not end within 1 s");
+    assert_eq!(told[2], "panics: the measuring code broke: planted");
+    assert!(told[3].starts_with("works/m/cloud-default-v1/main/"), "{told:?}");
+    let jobs = keeper.ask(|store| async move { store.jobs(None).await }).await.unwrap();
+    assert_eq!(jobs.len(), 3, "a lane without a key claims nothing");
+}

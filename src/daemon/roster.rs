@@ -1,0 +1,158 @@
+//! Who is asked, by provider, as the catalogue was last read. Of a provider where nothing changed the list stays the same
+//! one, so that a lane with ten thousand models is only given work anew where there is something new. Pure.
+
+use crate::domain::ModelRef;
+use crate::domain::regime::Regime;
+use crate::storage::WorkItem;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+/// The models of one provider that are asked.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Asked {
+    /// Those that are measured.
+    pub measured: Vec<Arc<WorkItem>>,
+    /// Those that are only tried.
+    pub tried: Vec<Arc<WorkItem>>,
+}
+
+impl Asked {
+    /// Whether nobody is asked.
+    pub fn is_empty(&self) -> bool {
+        self.measured.is_empty() && self.tried.is_empty()
+    }
+}
+
+/// The models of all providers that are asked.
+pub type AskedByProvider = BTreeMap<String, Arc<Asked>>;
+
+/// What became of a roster.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Changed {
+    /// Something is another than before.
+    pub any: bool,
+    /// Providers with models that were not asked before: how far these have come is not known.
+    pub gained: BTreeSet<String>,
+}
+
+/// Who is asked.
+#[derive(Debug, Clone, Default)]
+pub struct Roster(AskedByProvider);
+
+/// Which of the two lists of a provider.
+#[derive(Clone, Copy)]
+enum Part {
+    Measured,
+    Tried,
+}
+
+impl Part {
+    fn of(self, asked: &Asked) -> &Vec<Arc<WorkItem>> {
+        match self {
+            Part::Measured => &asked.measured,
+            Part::Tried => &asked.tried,
+        }
+    }
+
+    fn with(self, asked: &Asked, items: Vec<Arc<WorkItem>>) -> Asked {
+        match self {
+            Part::Measured => Asked { measured: items, tried: asked.tried.clone() },
+            Part::Tried => Asked { measured: asked.measured.clone(), tried: items },
+        }
+    }
+}
+
+impl Roster {
+    /// Takes over the models that are measured; those of providers that are others' are left out.
+    pub fn measure(&mut self, items: Vec<WorkItem>, regime: &Regime) -> Changed {
+        self.renew(items, Part::Measured, regime)
+    }
+
+    /// Takes over the models that are only tried.
+    pub fn try_out(&mut self, items: Vec<WorkItem>, regime: &Regime) -> Changed {
+        self.renew(items, Part::Tried, regime)
+    }
+
+    /// All of it. Providers that were there once stay, with nobody to ask.
+    pub fn by_provider(&self) -> &AskedByProvider {
+        &self.0
+    }
+
+    /// How many models of each provider are measured.
+    pub fn counts(&self) -> BTreeMap<String, u64> {
+        self.0.iter().map(|(provider, asked)| (provider.clone(), asked.measured.len() as u64)).collect()
+    }
+
+    /// Whether a model is measured.
+    pub fn measures(&self, model: &ModelRef) -> bool {
+        let measured = self.0.get(&model.provider).map(|asked| &asked.measured);
+        measured.is_some_and(|items| items.binary_search_by(|item| item.model.cmp(model)).is_ok())
+    }
+
+    fn renew(&mut self, items: Vec<WorkItem>, part: Part, regime: &Regime) -> Changed {
+        let mut fresh: BTreeMap<String, Vec<Arc<WorkItem>>> =
+            self.0.keys().map(|provider| (provider.clone(), Vec::new())).collect();
+        for item in items {
+            if let Some(list) = fresh.get_mut(&item.model.provider) {
+                list.push(Arc::new(item));
+            } else if regime.covers(&item.model.provider) {
+                fresh.insert(item.model.provider.clone(), vec![Arc::new(item)]);
+            }
+        }
+        let mut changed = Changed::default();
+        for (provider, mut list) in fresh {
+            list.sort_by(|one, other| one.model.cmp(&other.model));
+            let before = self.0.entry(provider.clone()).or_default();
+            if *part.of(before) == list {
+                continue;
+            }
+            let known: HashSet<&ModelRef> = part.of(before).iter().map(|item| &item.model).collect();
+            if list.iter().any(|item| !known.contains(&item.model)) {
+                changed.gained.insert(provider);
+            }
+            *before = Arc::new(part.with(before, list));
+            changed.any = true;
+        }
+        changed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Map;
+
+    fn items(names: &[&str]) -> Vec<WorkItem> {
+        let item = |name: &&str| {
+            let model: ModelRef = name.parse().unwrap();
+            WorkItem { display_name: model.model_id.clone(), model, metadata: Map::new() }
+        };
+        names.iter().map(item).collect()
+    }
+
+    fn gained(providers: &[&str]) -> Changed {
+        Changed { any: true, gained: providers.iter().map(|name| (*name).to_owned()).collect() }
+    }
+
+    #[test]
+    fn only_the_list_of_a_provider_where_something_changed_is_another_one() {
+        let regime = Regime { exclude: vec!["bedrock".to_owned()], ..Regime::default() };
+        let mut roster = Roster::default();
+        let first = ["groq:b", "groq:a", "openai:x", "bedrock:c"];
+        assert_eq!(roster.measure(items(&first), &regime), gained(&["groq", "openai"]));
+        assert_eq!(roster.counts(), BTreeMap::from([("groq".to_owned(), 2), ("openai".to_owned(), 1)]));
+        assert!(roster.measures(&"groq:a".parse().unwrap()) && !roster.measures(&"groq:c".parse().unwrap()));
+        let before = roster.by_provider().clone();
+        assert_eq!(roster.measure(items(&first), &regime), Changed::default());
+        assert_eq!(roster.measure(items(&["groq:a", "openai:x"]), &regime), gained(&[]));
+        assert!(Arc::ptr_eq(&before["openai"], &roster.by_provider()["openai"]));
+        assert!(!Arc::ptr_eq(&before["groq"], &roster.by_provider()["groq"]));
+        assert_eq!(roster.try_out(items(&["openai:y"]), &regime), gained(&["openai"]));
+        let openai = &roster.by_provider()["openai"];
+        assert_eq!((openai.measured.len(), openai.tried.len()), (1, 1));
+        assert!(Arc::ptr_eq(&openai.measured[0], &before["openai"].measured[0]));
+        assert_eq!(roster.measure(Vec::new(), &regime), gained(&[]));
+        assert_eq!(roster.try_out(Vec::new(), &regime), gained(&[]));
+        assert!(roster.by_provider().values().all(|asked| asked.is_empty()));
+    }
+}

@@ -17,8 +17,6 @@ use std::time::Duration;
 const LONGEST: f64 = 31.0 * 86_400.0;
 /// The file of the work list in the state directory.
 const LIST_FILE: &str = "worklist.json";
-/// The bridge's path of work lists.
-const CONFIG_PATH: &str = "/runner-config";
 /// The bridge's path of failures.
 const ERROR_PATH: &str = "/ingest/error";
 
@@ -75,10 +73,8 @@ pub(super) fn resolve(
     Ok(BridgeSettings {
         posts: one(INGEST_API_KEY)?,
         lists: one(RUNNER_CONFIG_TOKEN)?,
-        config_url: url(RUNNER_CONFIG_URL)?.filter(|url| url.path() != "/").filter(|url| {
-            // The address of a bridge as a whole has its lists where they always are.
-            url.path().ends_with(CONFIG_PATH) || !url.path().ends_with("/ingest")
-        }),
+        // The address of a whole bridge has its lists where they always are.
+        config_url: url(RUNNER_CONFIG_URL)?.filter(|url| url.path() != "/"),
         catalog_url: url(INGEST_CATALOG_URL)?,
         plain_http: env.get(LLMBENCH_BRIDGE_PLAIN_HTTP).is_some_and(|word| word != "0"),
         list_file: match env.get(RUNNER_CONFIG_CACHE_PATH) {

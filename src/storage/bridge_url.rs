@@ -3,8 +3,8 @@
 use std::fmt;
 use url::{Host, Url};
 
-/// Where results are posted, below the address.
-const RESULTS: &str = "/ingest";
+/// Where results are posted and work lists are read, below the address.
+const KNOWN: [&str; 2] = ["/ingest", "/runner-config"];
 
 /// The address of a bridge, or of one of its paths. It can hold no secret: one with a user or a query is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,16 +29,15 @@ impl BridgeUrl {
         scheme.is_some_and(|scheme| scheme == "https" || scheme == "http")
     }
 
-    /// Reads the address of a bridge. `https://HOST/ingest`, as the predecessor's runner has it, is the same as
-    /// `https://HOST`.
+    /// Reads the address of a bridge. `https://HOST/ingest` and `https://HOST/runner-config`, as the predecessor's runner
+    /// has them, are the same as `https://HOST`.
     ///
     /// # Errors
     /// [`BridgeUrlError`] where it is no URL, has another scheme, a user, a query or a fragment.
     pub fn parse(text: &str) -> Result<Self, BridgeUrlError> {
         let mut whole = Self::exactly(text)?;
-        if let Some(base) = whole.path.strip_suffix(RESULTS) {
-            whole.path = base.to_owned();
-        }
+        let base = KNOWN.iter().find_map(|path| whole.path.strip_suffix(path)).map(str::to_owned);
+        whole.path = base.unwrap_or(whole.path);
         Ok(whole)
     }
 
@@ -140,6 +139,7 @@ mod tests {
             ("https://ingest.example/", "https://ingest.example"),
             ("https://ingest.example/ingest", "https://ingest.example"),
             ("https://ingest.example/ingest/", "https://ingest.example"),
+            ("https://ingest.example/runner-config", "https://ingest.example"),
             ("HTTPS://Ingest.Example:8443/a/ingest", "https://ingest.example:8443/a"),
             ("http://127.0.0.1:80/", "http://127.0.0.1"),
             ("http://[::1]:8088", "http://[::1]:8088"),

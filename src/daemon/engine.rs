@@ -248,9 +248,9 @@ impl Engine {
 
     /// Gives every lane its work; a provider that is new gets a lane.
     fn take(&mut self, listed: &Listed) {
-        let regime = &self.shared.regime;
-        let mut work = work::work(&listed.items, &self.questions, regime, &listed.prices);
-        work::try_out(&mut work, &listed.judged.tried, &self.questions, regime, &listed.prices);
+        let regime = self.shared.regime.proposed(&listed.cadences);
+        let mut work = work::work(&listed.items, &self.questions, &regime, &listed.prices);
+        work::try_out(&mut work, &listed.judged.tried, &self.questions, &regime, &listed.prices);
         if !self.ready {
             self.ready = true;
             let models = listed.items.iter().filter(|item| self.shared.regime.covers(&item.model.provider));

@@ -12,7 +12,7 @@ use crate::domain::{ModelRef, Series};
 use crate::storage::vitals::{Beat, Cadences};
 use crate::storage::{StoreError, WorkItem};
 use serde_json::{Map, Value, json};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -41,6 +41,8 @@ pub struct Listed {
     pub judged: Judged,
     /// What models cost, as their providers list it.
     pub prices: HashMap<ModelRef, Price>,
+    /// How often a bridge wants them measured, seconds by provider.
+    pub cadences: BTreeMap<String, u32>,
 }
 
 /// When things were last done.
@@ -68,9 +70,10 @@ pub async fn run(
         let said = pulse.borrow().clone();
         if let Some(pulse) = said {
             let _ = beat(&shared, &pulse).await;
+            shared.keeper.bridge().iter().for_each(|bridge| bridge.waiting(pulse.outbox.pending));
         }
-        // After a store that was away, its answer is waited for in shorter steps.
-        let away = shared.keeper.heard().error.is_some();
+        // After a store that was away, its answer is waited for in shorter steps; a bridge is asked at its own pace.
+        let away = shared.keeper.heard().error.is_some() && shared.keeper.bridge().is_none();
         sleep(if away { shared.regime.tick.min(Duration::from_secs(2)) } else { shared.regime.tick }).await;
     }
 }
@@ -85,7 +88,7 @@ async fn round(shared: &Arc<Shared>, done: &mut Done, present: &mut Listed) -> R
         present.judged = judged;
         done.judged = Some(Instant::now());
     }
-    present.items = keeper.ask(|store| async move { store.work_list(None).await }).await?;
+    take_work(shared, present).await?;
     if is_due(done.turns, TURNS_EVERY) {
         let jobs = keeper.ask(|store| async move { store.jobs(None).await }).await?;
         present.turns = jobs.iter().map(|job| (job.series.clone(), work::turn(job))).collect();
@@ -101,6 +104,16 @@ async fn round(shared: &Arc<Shared>, done: &mut Done, present: &mut Listed) -> R
         keeper.ask(move |store| async move { store.refresh_health(&cadences).await }).await?;
         done.health = Some(Instant::now());
     }
+    Ok(())
+}
+
+/// What is to be measured. A bridge that never gave a list is waited for; one that takes it back is believed.
+async fn take_work(shared: &Arc<Shared>, present: &mut Listed) -> Result<(), StoreError> {
+    let work = shared.keeper.work().await?;
+    if let Some(refused) = work.refused.filter(|_| work.items.is_empty() && present.items.is_empty()) {
+        return Err(refused);
+    }
+    (present.items, present.cadences) = (work.items, work.cadences);
     Ok(())
 }
 

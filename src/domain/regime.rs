@@ -124,6 +124,11 @@ impl Regime {
         (self.only.is_empty() || named(&self.only)) && !named(&self.exclude)
     }
 
+    /// The providers that are named and not left out.
+    pub fn wanted(&self) -> Vec<String> {
+        self.only.iter().filter(|name| self.covers(name)).cloned().collect()
+    }
+
     /// Seconds from turn to turn of a model under a profile: the model's own rule, else its provider's, else the general
     /// one. Under a profile with a cadence of its own, whichever is longer of that and a rule for model or provider.
     pub fn cadence(&self, model: &ModelRef, profile_id: &str) -> u32 {

@@ -85,8 +85,8 @@ pub fn refusal(answer: &Answer) -> StoreError {
     let status = answer.status;
     let said = own(answer).map(|(code, message)| format!(" ({code}): {message}")).unwrap_or_default();
     match status {
-        200..300 => foreign(answer),
-        300..400 => StoreError::Denied(format!(
+        200..=299 => foreign(answer),
+        300..=399 => StoreError::Denied(format!(
             "it answered {status}, a redirection, and none is followed: name the bridge's own address"
         )),
         401 => StoreError::Denied(format!("the bridge refuses the key: 401{said}")),

@@ -16,8 +16,8 @@ const FORMAT: u32 = 1;
 const REFRESHED: TimeDelta = TimeDelta::seconds(60);
 /// How far ahead of the clock a list may have been read: a clock that was set back must not keep it for ever.
 const AHEAD: TimeDelta = TimeDelta::minutes(5);
-/// When a list was made: differs each time and means nothing here.
-const MADE: &str = "generated_at";
+/// The field that says when a list was made: it differs each time and means nothing for what is measured.
+pub const MADE: &str = "generated_at";
 
 /// The lists of all providers.
 #[derive(Debug)]

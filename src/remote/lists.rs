@@ -3,7 +3,10 @@
 
 use super::bridge::Bridge;
 use super::client::{Answer, Call};
+use super::kept::MADE;
 use super::{answers, work_list};
+use crate::domain::offset::Offset;
+use crate::storage::contract::parse_date;
 use crate::storage::{StoreError, WorkItem};
 use bytes::Bytes;
 use chrono::{TimeDelta, Utc};
@@ -13,7 +16,7 @@ use std::collections::BTreeMap;
 use work_list::WorkList;
 
 /// What is to be measured now, as far as the bridge says it.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default)]
 pub struct Work {
     /// The enabled models of all providers.
     pub items: Vec<WorkItem>,
@@ -59,6 +62,23 @@ impl Bridge {
         work
     }
 
+    /// How many models the bridge itself lists now, and its clock, where it says the time.
+    ///
+    /// # Errors
+    /// Why there is no list.
+    pub async fn look(&self, provider: &str) -> Result<(usize, Option<Offset>), StoreError> {
+        let sent = Utc::now();
+        let asked = self.ask(provider).await;
+        let received = Utc::now();
+        let (document, list) = asked.map_err(|trouble| match trouble {
+            Trouble::Away(why) => StoreError::Unavailable(why),
+            Trouble::Final(error) => error,
+        })?;
+        let theirs = document.get(MADE).and_then(Value::as_str).and_then(parse_date);
+        let offset = |theirs| Offset::between(sent, received, theirs, TimeDelta::seconds(1));
+        Ok((list.items.len(), theirs.map(offset)))
+    }
+
     /// The list of one provider.
     ///
     /// # Errors
@@ -92,11 +112,10 @@ impl Bridge {
     }
 
     async fn ask(&self, provider: &str) -> Result<(Value, WorkList), Trouble> {
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
         let call = Call {
             method: "GET",
             url: &self.addresses().config,
-            query: query.append_pair("provider", provider).finish(),
+            query: query(provider),
             headers: self.headers_for_lists(),
             body: Bytes::new(),
             total: self.timeout(),
@@ -104,6 +123,10 @@ impl Bridge {
         let answer = self.send(call).await.map_err(Trouble::Away)?;
         read(&answer, provider)
     }
+}
+
+fn query(provider: &str) -> String {
+    url::form_urlencoded::Serializer::new(String::new()).append_pair("provider", provider).finish()
 }
 
 /// The rules of the predecessor's runner: what says that the bridge is away, and what says no.

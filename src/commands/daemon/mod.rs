@@ -2,10 +2,12 @@
 
 mod discovery;
 mod front;
+mod listing;
 
 use super::run::access;
 use super::run::limits_for;
 use crate::cli::daemon::DaemonArgs;
+use crate::commands::bridge;
 use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::interrupt::Interrupt;
@@ -23,15 +25,17 @@ use crate::domain::sourced::{Source, Sourced};
 use crate::measure::laboratory::Question;
 use crate::measure::meter::Meter;
 use crate::output::{daemon as shown, print};
+use crate::remote::Work;
 use crate::storage::outbox::{Capacity, Opening, Outbox, OutboxError};
-use crate::storage::{StoreError, create_private_dir, pulse_file};
+use crate::storage::jobs::JobState;
+use crate::storage::{self, Location, StoreError, create_private_dir, pulse_file};
 use crate::wire::descriptors;
 use crate::wire::tls::client_config;
 use async_trait::async_trait;
 use chrono::Utc;
 use front::Front;
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
@@ -40,6 +44,8 @@ use tracing::{error, info, warn};
 
 /// The role of rows of profiles that are not published.
 const SHADOW: &str = "shadow";
+/// The file of a runner's turns, in the state directory.
+const TURNS: &str = "runner.db";
 /// The role of rows of those that are.
 const PUBLISHED: &str = "published";
 
@@ -47,7 +53,10 @@ const PUBLISHED: &str = "published";
 ///
 /// # Errors
 /// [`CommandError`], where nothing could be measured: configuration, state directory, outbox, a store that cannot work.
-pub async fn run(args: DaemonArgs, context: Context) -> Result<Exit, CommandError> {
+pub async fn run(args: DaemonArgs, mut context: Context) -> Result<Exit, CommandError> {
+    if bridge::named(&context)?.is_some() {
+        bridge::adapt(&mut context);
+    }
     let questions = questions(&context)?;
     if args.dry_run {
         return dry_run(&context, &questions).await;
@@ -55,8 +64,8 @@ pub async fn run(args: DaemonArgs, context: Context) -> Result<Exit, CommandErro
     descriptors::make_room();
     let state_dir = state_dir(&context)?;
     let front = Front::start(&args, &context, &state_dir)?;
-    let keeper = Arc::new(keeper(&context)?);
-    usable(&keeper).await?;
+    let keeper = Arc::new(keeper(&context, &state_dir)?);
+    usable(&keeper, args.once).await?;
     let (outbox, opening) =
         Outbox::open(&state_dir.join("outbox"), Capacity::default()).await.map_err(outbox_error)?;
     tell_opening(&opening);
@@ -120,28 +129,50 @@ fn beside(
     if let Some(at) = regime.discovery {
         beside.spawn(discovery::run(Arc::clone(context), Arc::clone(keeper), at, stop.clone()));
     }
+    if let Some(bridge) = keeper.bridge() {
+        // What there is to be checked is where the database is.
+        let every = bridge::named(context).ok().flatten();
+        let every = every.and_then(|named| bridge::settings(context, &named.source).ok());
+        if let Some(settings) = every.filter(|_| regime.covers(bridge::PROVIDER)) {
+            beside.spawn(listing::run(Arc::clone(context), Arc::clone(bridge), settings.catalog_every));
+        }
+        return beside;
+    }
     let (events, signs) = (events.clone(), Arc::clone(&front.signs));
     beside.spawn(SelfCheck { keeper: Arc::clone(keeper), regime, events, signs }.run());
     beside
 }
 
-/// The store is worth waiting for; a store that can never work is not.
-async fn usable(keeper: &Arc<Keeper>) -> Result<(), CommandError> {
+/// The store is worth waiting for; a store that can never work is not. A single pass waits for no bridge that refuses.
+async fn usable(keeper: &Arc<Keeper>, once: bool) -> Result<(), CommandError> {
     match keeper.store().await {
-        Err(error @ StoreError::Broken(_)) => Err(store_error("store", error)),
+        Err(error @ StoreError::Broken(_)) => return Err(store_error("store", error)),
         Err(error) => {
             warn!("{} does not answer, and rows wait in the outbox: {error}", keeper.name());
+        }
+        Ok(_) => {}
+    }
+    let Some(bridge) = keeper.bridge() else { return Ok(()) };
+    match bridge.work().await.refused {
+        Some(error) if once => Err(store_error("the work list", error)),
+        Some(error) => {
+            warn!("nothing is measured before there is a work list: {error}");
             Ok(())
         }
-        Ok(_) => Ok(()),
+        None => Ok(()),
     }
 }
 
-fn keeper(context: &Context) -> Result<Keeper, CommandError> {
+/// The way to the store; behind a bridge, the file beside the outbox that knows whose turn it is.
+fn keeper(context: &Context, state_dir: &Path) -> Result<Keeper, CommandError> {
     let Sourced { value: location, source } = context.store_location()?;
     context.make_default_store_dir(&location, &source)?;
     let published = context.settings.profiles.published.value.clone();
-    Ok(Keeper::new(location, context.names(), published))
+    let keeper = |location| Keeper::new(location, context.names(), published);
+    Ok(match bridge::open(context, context.settings.regime.wanted())? {
+        Some(bridge) => keeper(Location::Sqlite(state_dir.join(TURNS))).behind(bridge),
+        None => keeper(location),
+    })
 }
 
 fn state_dir(context: &Context) -> Result<PathBuf, CommandError> {
@@ -220,15 +251,38 @@ impl Doors for Keys {
     }
 }
 
+/// The work list, and how far series have come.
+async fn known(context: &Context) -> Result<(Work, Vec<JobState>), CommandError> {
+    let failed = |error| store_error("reading the catalogue", error);
+    let Some(bridge) = bridge::open(context, context.settings.regime.wanted())? else {
+        let store = context.open_store().await?;
+        let items = store.work_list(None).await.map_err(failed)?;
+        let jobs = store.jobs(None).await.map_err(failed)?;
+        return Ok((Work { items, ..Work::default() }, jobs));
+    };
+    let work = bridge.work().await;
+    if let Some(error) = work.refused {
+        return Err(store_error("the work list", error));
+    }
+    let turns = context.settings.state_dir().map_err(CommandError::usage)?.value.join(TURNS);
+    // A runner that never ran has had no turns, and a look creates no file.
+    let jobs = match turns.exists() {
+        false => Vec::new(),
+        true => {
+            let looked = storage::look(&Location::Sqlite(turns), &context.names(), &[]).await;
+            looked.map_err(failed)?.jobs(None).await.map_err(failed)?
+        }
+    };
+    Ok((work, jobs))
+}
+
 /// What is due, as the store knows it now.
 async fn dry_run(context: &Context, questions: &[Question]) -> Result<Exit, CommandError> {
-    let store = context.open_store().await?;
-    let failed = |error| store_error("reading the catalogue", error);
-    let items = store.work_list(None).await.map_err(failed)?;
-    let jobs = store.jobs(None).await.map_err(failed)?;
+    let (Work { items, cadences, .. }, jobs) = known(context).await?;
     let turns: HashMap<Series, _> = jobs.iter().map(|job| (job.series.clone(), work::turn(job))).collect();
     let questions: Vec<_> = questions.iter().cloned().map(Arc::new).collect();
-    let lanes = work::work(&items, &questions, &context.settings.regime, &HashMap::new());
+    let regime = context.settings.regime.proposed(&cadences);
+    let lanes = work::work(&items, &questions, &regime, &HashMap::new());
     let now = Utc::now();
     let mut rows: Vec<shown::DueRow> = Vec::new();
     for work in lanes.values().flatten() {

@@ -2,6 +2,7 @@
 //! it. Each section is a file with two halves: looking (network, store, files) and saying (pure).
 
 mod aws;
+mod bridge;
 mod catalogue;
 mod configuration;
 mod files;

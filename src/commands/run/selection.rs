@@ -2,6 +2,7 @@
 //! an error where its model was named, and skipped visibly where everything was asked for.
 
 use super::access::{self, Opened};
+use super::place::Place;
 use crate::cli::run::RunArgs;
 use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
@@ -11,7 +12,7 @@ use crate::domain::secret::Secret;
 use crate::measure::laboratory::Subject;
 use crate::providers::adapt::Adaptation;
 use crate::providers::sim::Running;
-use crate::storage::{Store, WorkItem};
+use crate::storage::WorkItem;
 use serde_json::Map;
 use std::collections::BTreeMap;
 
@@ -47,7 +48,7 @@ struct Wanted {
 pub async fn settle(
     args: &RunArgs,
     context: &Context,
-    store: Option<&dyn Store>,
+    store: Option<&Place>,
 ) -> Result<Settled, CommandError> {
     if store.is_none() && (args.all || !args.providers.is_empty()) {
         let flag = if args.all { "--all" } else { "--provider" };
@@ -58,7 +59,7 @@ pub async fn settle(
     }
     let catalogue = match store {
         Some(store) => {
-            store.work_list(None).await.map_err(|error| store_error("reading the catalogue", error))?
+            store.work_list().await.map_err(|error| store_error("reading the catalogue", error))?
         }
         None => Vec::new(),
     };
@@ -85,13 +86,13 @@ pub async fn settle(
 /// What works with nothing set up.
 const SIMULATED: &str = "this works with no key and no server: llmbench run --model sim:steady";
 
-async fn add(settled: &mut Settled, opened: Opened, models: Vec<Wanted>, store: Option<&dyn Store>) {
+async fn add(settled: &mut Settled, opened: Opened, models: Vec<Wanted>, store: Option<&Place>) {
     settled.secrets.extend(opened.secret);
     settled.simulators.extend(opened.simulator);
     for Wanted { item, enabled, .. } in models {
         let learned = match store {
             // What was learned only saves an attempt: without it the refusal teaches it again.
-            Some(store) => store.learned(&item.model).await.unwrap_or_default(),
+            Some(store) => store.sink().learned(&item.model).await.unwrap_or_default(),
             None => Vec::new(),
         };
         let learned: Vec<Adaptation> = learned.iter().filter_map(|word| word.parse().ok()).collect();
@@ -104,12 +105,12 @@ async fn add(settled: &mut Settled, opened: Opened, models: Vec<Wanted>, store: 
 async fn wanted(
     args: &RunArgs,
     context: &Context,
-    store: Option<&dyn Store>,
+    store: Option<&Place>,
     catalogue: Vec<WorkItem>,
 ) -> Result<Vec<Wanted>, CommandError> {
     let mut wanted: Vec<Wanted> = Vec::new();
     for text in &args.models {
-        let model = reference(text, context, store).await?;
+        let model = reference(text, context, store, &catalogue).await?;
         let known = catalogue.iter().find(|item| item.model == model).cloned();
         let enabled = known.is_some();
         let bare = WorkItem { display_name: model.model_id.clone(), model, metadata: Map::new() };
@@ -153,7 +154,8 @@ fn nothing_to_measure(args: &RunArgs, catalogue: &[WorkItem]) -> CommandError {
 async fn reference(
     text: &str,
     context: &Context,
-    store: Option<&dyn Store>,
+    store: Option<&Place>,
+    catalogue: &[WorkItem],
 ) -> Result<ModelRef, CommandError> {
     match text.parse::<ModelRef>() {
         Ok(model) => Ok(model),
@@ -164,7 +166,7 @@ async fn reference(
         Err(error @ ModelRefError::Bare(_)) => {
             let Some(store) = store else { return Err(CommandError::usage(format!("--model: {error}"))) };
             let found =
-                store.find_by_id(text).await.map_err(|error| store_error("reading the catalogue", error))?;
+                store.find_by_id(text, catalogue).await.map_err(|error| store_error("reading the catalogue", error))?;
             match found.as_slice() {
                 [only] => Ok(only.clone()),
                 [] => Err(CommandError::usage(format!(

@@ -1,6 +1,7 @@
 //! The last work lists on the disk: a runner whose bridge is away goes on with what it knew, for a while. A file that cannot
 //! be read is none; it is replaced with the next list.
 
+use crate::storage::create_private_dir;
 use crate::storage::spill::write_whole;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -62,8 +63,11 @@ impl Kept {
         self.lists.insert(provider.to_owned(), One { fetched_at: now, document });
         let file = File { format: FORMAT, lists: self.lists.clone() };
         let text = serde_json::to_string_pretty(&file).map_err(io::Error::other)?;
-        write_whole(&self.path, &text)
-            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", self.path.display())))
+        let written = match self.path.parent().filter(|folder| !folder.exists()) {
+            Some(folder) => create_private_dir(folder).and_then(|()| write_whole(&self.path, &text)),
+            None => write_whole(&self.path, &text),
+        };
+        written.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", self.path.display())))
     }
 
     /// A list that is no older than `grace`, and when it was read.
@@ -139,7 +143,7 @@ mod tests {
             kept.keep("bedrock", json!({}), Utc::now()).unwrap();
             assert_eq!(Kept::open(path.clone()).lists.len(), 1);
         }
-        let mut nowhere = Kept::open(home.path().join("no/such/w.json"));
+        let mut nowhere = Kept::open(path.join("no/such/w.json"));
         let error = nowhere.keep("bedrock", json!({}), Utc::now()).unwrap_err();
         assert!(error.to_string().contains("no/such/w.json"));
         assert!(nowhere.get("bedrock", TimeDelta::hours(1), Utc::now()).is_some());

@@ -32,6 +32,18 @@ pub enum Sight {
 /// What it said about one provider.
 type Answer = Result<(usize, Option<Offset>), StoreError>;
 
+impl Sight {
+    /// How many models of a provider this host measures; `None` where the bridge did not say it.
+    pub fn enabled(&self, provider: &str) -> Option<usize> {
+        let Sight::Asked { answers, .. } = self else { return None };
+        match answers.iter().find(|(name, _)| name == provider) {
+            Some((_, Ok(Ok((models, _))))) => Some(*models),
+            Some(_) => None,
+            None => Some(0),
+        }
+    }
+}
+
 /// Looks.
 pub async fn look(context: &Context) -> Sight {
     let wanted = context.settings.regime.wanted();
@@ -39,7 +51,10 @@ pub async fn look(context: &Context) -> Sight {
     let bridge = match bridge::open(context, providers.clone()) {
         Ok(Some(bridge)) => bridge,
         Ok(None) => return Sight::Unusable { why: "no bridge is configured".to_owned(), fix: None },
-        Err(error) => return Sight::Unusable { why: error.message, fix: error.hint },
+        Err(error) => {
+            let fix = error.hint.filter(|hint| !hint.starts_with("TROUBLESHOOTING"));
+            return Sight::Unusable { why: error.message, fix };
+        }
     };
     let mut answers = Vec::new();
     for provider in providers {
@@ -53,7 +68,7 @@ pub async fn look(context: &Context) -> Sight {
 pub fn findings(sight: &Sight) -> Vec<Finding> {
     let (described, answers) = match sight {
         Sight::Unusable { why, fix } => {
-            let fix = fix.as_deref().unwrap_or("name another store with --store");
+            let fix = fix.as_deref().unwrap_or("correct what the sentence names");
             return vec![Finding::wrong(HERE, "bridge", why, fix, headings::RUNNER)];
         }
         Sight::Asked { described, answers } => (described, answers),

@@ -72,6 +72,18 @@ impl Sight {
     }
 }
 
+impl Sight {
+    /// How many models of a provider are enabled; `None` where nobody could look. Behind a bridge only those count that
+    /// this host measures.
+    pub fn enabled(&self, provider: &str) -> Option<usize> {
+        if let Sight::Bridge(sight) = self {
+            return sight.enabled(provider);
+        }
+        let of = |entry: &&Entry| entry.sound && entry.is_enabled() && entry.model.provider == provider;
+        Some(self.entries()?.iter().filter(of).count())
+    }
+}
+
 /// Looks.
 pub async fn look(context: Arc<Context>, now: DateTime<Utc>) -> Sight {
     let Ok(location) = context.store_location() else { return Sight::Nowhere };

@@ -76,7 +76,7 @@ pub async fn run(args: RunArgs, context: Context) -> Result<Exit, CommandError> 
 /// The store, and the place for what it does not take; what waits there from earlier runs is delivered first.
 async fn keeper(args: &RunArgs, context: &Context, place: &Place) -> Result<Keeper, CommandError> {
     let spill = context.spill()?;
-    let store = Arc::clone(place.sink());
+    let store = place.sink();
     ledger::deliver(&spill, store.as_ref(), |note| context.note(args.quiet, note)).await;
     Ok(Keeper { store, spill })
 }

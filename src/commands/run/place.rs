@@ -5,15 +5,16 @@ use crate::commands::bridge;
 use crate::commands::context::Context;
 use crate::commands::exit::CommandError;
 use crate::domain::ModelRef;
+use crate::remote::Bridge;
 use crate::storage::{Sink, Store, StoreError, WorkItem};
 use std::sync::Arc;
 
 /// A store or a bridge, reached.
-#[derive(Clone)]
-pub struct Place {
-    sink: Arc<dyn Sink>,
-    /// What only a database answers.
-    store: Option<Arc<dyn Store>>,
+pub enum Place {
+    /// A database.
+    Store(Arc<dyn Store>),
+    /// A bridge.
+    Bridge(Arc<Bridge>),
 }
 
 impl Place {
@@ -23,25 +24,32 @@ impl Place {
     /// Status 2 where it is unusable as configured, 75 where it cannot be reached now.
     pub async fn open(args: &RunArgs, context: &Context) -> Result<Self, CommandError> {
         match bridge::open(context, providers(args, context))? {
-            Some(bridge) => Ok(Self { sink: bridge, store: None }),
-            None => {
-                let store = context.open_store().await?;
-                Ok(Self { sink: Arc::clone(&store) as Arc<dyn Sink>, store: Some(store) })
-            }
+            Some(bridge) => Ok(Self::Bridge(bridge)),
+            None => Ok(Self::Store(context.open_store().await?)),
         }
     }
 
     /// Where rows go.
-    pub fn sink(&self) -> &Arc<dyn Sink> {
-        &self.sink
+    pub fn sink(&self) -> Arc<dyn Sink> {
+        match self {
+            Place::Store(store) => Arc::clone(store) as Arc<dyn Sink>,
+            Place::Bridge(bridge) => Arc::clone(bridge) as Arc<dyn Sink>,
+        }
     }
 
-    /// The enabled models.
+    /// The enabled models. What somebody should know of them (a list from the disk) goes to `note`.
     ///
     /// # Errors
     /// The store's.
-    pub async fn work_list(&self) -> Result<Vec<WorkItem>, StoreError> {
-        self.sink.work_list(None).await
+    pub async fn work_list(&self, note: impl Fn(&str)) -> Result<Vec<WorkItem>, StoreError> {
+        match self {
+            Place::Store(store) => store.work_list(None).await,
+            Place::Bridge(bridge) => {
+                let work = bridge.work().await;
+                work.notes.iter().for_each(|text| note(text));
+                work.refused.map_or(Ok(work.items), Err)
+            }
+        }
     }
 
     /// Models by bare id: of the whole catalogue, or of the work lists, `known`.
@@ -49,9 +57,9 @@ impl Place {
     /// # Errors
     /// The store's.
     pub async fn find_by_id(&self, model_id: &str, known: &[WorkItem]) -> Result<Vec<ModelRef>, StoreError> {
-        match &self.store {
-            Some(store) => store.find_by_id(model_id).await,
-            None => {
+        match self {
+            Place::Store(store) => store.find_by_id(model_id).await,
+            Place::Bridge(_) => {
                 let named = known.iter().filter(|item| item.model.model_id == model_id);
                 Ok(named.map(|item| item.model.clone()).collect())
             }

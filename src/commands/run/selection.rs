@@ -59,7 +59,8 @@ pub async fn settle(
     }
     let catalogue = match store {
         Some(store) => {
-            store.work_list().await.map_err(|error| store_error("reading the catalogue", error))?
+            let listed = store.work_list(|text| context.note(args.quiet, text)).await;
+            listed.map_err(|error| store_error("reading the catalogue", error))?
         }
         None => Vec::new(),
     };

@@ -45,8 +45,12 @@ pub fn open(context: &Context, providers: Vec<String>) -> Result<Option<Arc<Brid
     };
     for url in [&addresses.base, &addresses.config, &addresses.catalog] {
         if url.is_exposed() && !settings.plain_http {
-            let why = format!("store ({source}): {url} is plain http, and whoever can listen on the way reads the key");
-            let hint = format!("write https://…, or set {LLMBENCH_BRIDGE_PLAIN_HTTP}=1 where the network is trusted");
+            let why = format!(
+                "store ({source}): {url} is plain http, and whoever can listen on the way reads the key"
+            );
+            let hint = format!(
+                "write https://…, or set {LLMBENCH_BRIDGE_PLAIN_HTTP}=1 where the network is trusted"
+            );
             return Err(CommandError::usage(why).hint(hint));
         }
     }

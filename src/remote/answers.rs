@@ -91,7 +91,9 @@ pub fn refusal(answer: &Answer) -> StoreError {
         )),
         401 => StoreError::Denied(format!("the bridge refuses the key: 401{said}")),
         403 => StoreError::Denied(format!("the bridge does not allow this: 403{said}")),
-        404 | 405 => StoreError::Broken(format!("there is no bridge at this address: it answered {status}{said}")),
+        404 | 405 => {
+            StoreError::Broken(format!("there is no bridge at this address: it answered {status}{said}"))
+        }
         _ => StoreError::Unavailable(format!("the bridge answered {status}{said}")),
     }
 }
@@ -190,7 +192,8 @@ mod tests {
 
     #[test]
     fn whatever_is_not_the_bridges_confirms_nothing() {
-        let own = |code: &str| json!({"error": {"code": code, "message": "m", "request_id": "r"}}).to_string();
+        let own =
+            |code: &str| json!({"error": {"code": code, "message": "m", "request_id": "r"}}).to_string();
         let short = json!({"status": "accepted", "results": []}).to_string();
         for (status, body, expected) in [
             (200, "<html>Welcome to the hotel</html>".to_owned(), "unavailable"),

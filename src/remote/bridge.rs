@@ -105,9 +105,7 @@ impl Bridge {
     /// # Errors
     /// Why it was not taken.
     pub async fn post_listing(&self, listing: &Listing) -> Result<(), StoreError> {
-        let model = |model: &crate::domain::listing::ListedModel| {
-            json!({"model_id": model.model_id, "name": model.name, "raw": model.raw})
-        };
+        let model = |model: &crate::domain::listing::ListedModel| json!({"model_id": model.model_id, "name": model.name, "raw": model.raw});
         let document = json!({
             "provider": listing.provider,
             "pagination_complete": listing.status.is_complete(),

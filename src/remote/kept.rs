@@ -71,7 +71,12 @@ impl Kept {
     }
 
     /// A list that is no older than `grace`, and when it was read.
-    pub fn get(&self, provider: &str, grace: TimeDelta, now: DateTime<Utc>) -> Option<(DateTime<Utc>, &Value)> {
+    pub fn get(
+        &self,
+        provider: &str,
+        grace: TimeDelta,
+        now: DateTime<Utc>,
+    ) -> Option<(DateTime<Utc>, &Value)> {
         let one = self.lists.get(provider)?;
         let age = now - one.fetched_at;
         (age <= grace && age >= -AHEAD).then_some((one.fetched_at, &one.document))

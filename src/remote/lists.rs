@@ -160,13 +160,14 @@ mod tests {
     #[test]
     fn away_is_not_refused() {
         let own = |code: &str| format!(r#"{{"error":{{"code":"{code}","message":"m","request_id":"r"}}}}"#);
-        let away = |status: u16, body: String| {
-            match read(&Answer { status, wait: None, body: Bytes::from(body) }, "bedrock") {
-                Err(Trouble::Away(_)) => "away",
-                Err(Trouble::Final(StoreError::Denied(_))) => "denied",
-                Err(Trouble::Final(_)) => "wrong",
-                Ok(_) => "fine",
-            }
+        let away = |status: u16, body: String| match read(
+            &Answer { status, wait: None, body: Bytes::from(body) },
+            "bedrock",
+        ) {
+            Err(Trouble::Away(_)) => "away",
+            Err(Trouble::Final(StoreError::Denied(_))) => "denied",
+            Err(Trouble::Final(_)) => "wrong",
+            Ok(_) => "fine",
         };
         let list = r#"{"schema_version":1,"provider":"bedrock","models":[]}"#;
         for (status, body, expected) in [

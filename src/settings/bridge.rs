@@ -53,7 +53,8 @@ pub(super) fn resolve(
     source: &Source,
     state_dir: impl FnOnce() -> Result<PathBuf, SettingsError>,
 ) -> Result<BridgeSettings, SettingsError> {
-    let theirs = [INGEST_API_URL, RUNNER_CONFIG_URL].iter().any(|name| *source == Source::Env((*name).into()));
+    let theirs =
+        [INGEST_API_URL, RUNNER_CONFIG_URL].iter().any(|name| *source == Source::Env((*name).into()));
     let url = |name: &str| match env.get(name).filter(|_| theirs) {
         None => Ok(None),
         Some(text) => BridgeUrl::exactly(text).map(Some).map_err(|error| wrong(name, error.to_string())),
@@ -120,7 +121,8 @@ mod tests {
 
     fn settled(source: &str, env: &[(&str, &str)]) -> Result<BridgeSettings, String> {
         let env = Env::from_pairs(env.iter().copied());
-        let source = if source == "--store" { Source::Flag("--store") } else { Source::Env(source.to_owned()) };
+        let source =
+            if source == "--store" { Source::Flag("--store") } else { Source::Env(source.to_owned()) };
         resolve(&env, &source, || Ok(PathBuf::from("/state"))).map_err(|error| error.to_string())
     }
 
@@ -157,7 +159,10 @@ mod tests {
         let found = settled(INGEST_API_URL, &env).unwrap();
         assert_eq!(found.config_url.unwrap().path(), "/runner-config");
         assert_eq!(found.catalog_url.unwrap().to_string(), "https://c/lists");
-        assert_eq!((found.list_file, found.grace), (PathBuf::from("/var/lib/x.json"), Duration::from_secs(60)));
+        assert_eq!(
+            (found.list_file, found.grace),
+            (PathBuf::from("/var/lib/x.json"), Duration::from_secs(60))
+        );
         assert_eq!((found.timeout.as_millis(), found.catalog_every.as_secs()), (2500, 3600));
         let flag = settled("--store", &env).unwrap();
         assert_eq!((flag.config_url, flag.catalog_url), (None, None), "a flag names the whole bridge");

@@ -4,7 +4,10 @@ use super::file::{self, ConfigFile, NotifyEntry};
 use super::keys;
 use super::limits::{self, Deadlines, LimitFlags};
 use super::profiles::{self, Profiles};
-use super::{BridgeSettings, DaemonFlags, Env, KeyError, SettingsError, bridge, daemon, hosts, listen, notify, state_dir, store};
+use super::{
+    BridgeSettings, DaemonFlags, Env, KeyError, SettingsError, bridge, daemon, hosts, listen, notify,
+    state_dir, store,
+};
 use crate::domain::Profile;
 use crate::domain::listen::Listen;
 use crate::domain::redact::Redactor;

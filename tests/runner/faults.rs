@@ -1,9 +1,8 @@
 //! Every way in which a network fails, and the same row sent until it is confirmed: stored once.
 
-use super::world::{World, block_on, client};
+use super::world::{World, block_on, client, serve};
 use crate::daemon::world::{Daemon, until};
 use crate::ingest::served::{INGEST_KEY, Served};
-use crate::support::Home;
 use crate::support::documents::rows;
 use crate::support::peers::{Mongod, fresh_name};
 use crate::support::proxy::{Fault, Proxy};
@@ -29,7 +28,7 @@ fn word(answer: &Result<Recorded, StoreError>) -> &'static str {
 fn each_fault_has_its_name_and_no_row_is_confirmed_that_is_not_stored() {
     let mongod = Mongod::start();
     let database = fresh_name();
-    let bridge = block_on(Served::on(Home::new(), mongod.uri(&database), &[]));
+    let bridge = serve(&database, &[]);
     let proxy = Proxy::start(bridge.address, |_| Fault::None);
     let faults = [
         (Fault::LoseRequest, "unavailable"),
@@ -60,7 +59,11 @@ fn each_fault_has_its_name_and_no_row_is_confirmed_that_is_not_stored() {
             proxy.plan(move |_| planned.clone());
             let answer = runner.record(&outcome).await;
             assert_eq!(word(&answer), expected, "{fault:?}: {answer:?}");
-            assert_eq!(runner.heard().error.is_some(), !["kept", "rejected"].contains(&expected), "{fault:?}");
+            assert_eq!(
+                runner.heard().error.is_some(),
+                !["kept", "rejected"].contains(&expected),
+                "{fault:?}"
+            );
             proxy.plan(|_| Fault::None);
             let again = runner.record(&outcome).await;
             assert!(again.is_ok() && runner.heard().error.is_none(), "{fault:?}: {again:?}");
@@ -84,7 +87,10 @@ fn a_bridge_that_asks_to_be_left_alone_is() {
         assert!(rest > Duration::from_secs(30) && rest <= Duration::from_secs(40), "{rest:?}");
         let begun = Instant::now();
         let again = runner.record(&outcome).await.unwrap_err();
-        assert!(again.to_string().contains("left alone") && begun.elapsed() < Duration::from_secs(5), "{again}");
+        assert!(
+            again.to_string().contains("left alone") && begun.elapsed() < Duration::from_secs(5),
+            "{again}"
+        );
     });
     assert_eq!(proxy.seen().len(), 1, "nobody was asked again");
     let absurd = Proxy::start(bridge.address, |_| Fault::Foreign(503, "retry-after: 999999\r\n", ""));
@@ -97,7 +103,8 @@ fn a_bridge_that_asks_to_be_left_alone_is() {
 
 #[test]
 fn a_daemon_behind_a_failing_network_stores_every_row_once() {
-    let world = World::new(&["steady-ttft2-gap1-n4", "steady-ttft3-gap1-n5"], "[daemon]\ncadence = 1\ntick = 0.5");
+    let world =
+        World::new(&["steady-ttft2-gap1-n4", "steady-ttft3-gap1-n5"], "[daemon]\ncadence = 1\ntick = 0.5");
     let mut number = 0_usize;
     world.proxy.plan(move |line| {
         if !line.contains("/ingest/batch") {
@@ -137,7 +144,8 @@ fn a_daemon_behind_a_failing_network_stores_every_row_once() {
 /// The ids that the runner's outbox holds as delivered.
 fn delivered(world: &World) -> BTreeSet<String> {
     let listed = world.ran(&["outbox", "list", "--state", "delivered", "--lines", "1000", "--json"]);
-    let listed: serde_json::Value = serde_json::from_str(&listed.out).unwrap_or_else(|_| panic!("{listed:?}"));
+    let listed: serde_json::Value =
+        serde_json::from_str(&listed.out).unwrap_or_else(|_| panic!("{listed:?}"));
     let rows = listed["rows"].as_array().unwrap_or_else(|| panic!("{listed}"));
     rows.iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect()
 }

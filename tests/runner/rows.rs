@@ -1,12 +1,11 @@
 //! A row that comes through the bridge is the row that our own writer would have written.
 
-use super::world::{block_on, client};
-use crate::ingest::served::{INGEST_KEY, Served, open};
-use crate::support::Home;
+use super::world::{block_on, client, serve};
+use crate::ingest::served::{INGEST_KEY, open};
 use crate::support::documents::rows;
 use crate::support::peers::{Mongod, fresh_name};
 use crate::support::samples;
-use llmbench::domain::{ModelRef, Outcome};
+use llmbench::domain::Outcome;
 use llmbench::storage::received::OWN_FIELDS;
 use llmbench::storage::{Recorded, Sink, StoreError};
 use serde_json::{Map, Value, json};
@@ -55,11 +54,10 @@ fn the_same_outcome_by_either_way_is_the_same_document() {
     let mongod = Mongod::start();
     let (near, far) = (fresh_name(), fresh_name());
     let outcomes = outcomes();
-    let bridge = block_on(Served::on(Home::new(), mongod.uri(&far), &[]));
+    let bridge = serve(&far, &["m"]);
     block_on(async {
         let direct = open(&mongod.uri(&near)).await;
         direct.init().await.unwrap();
-        open(&bridge.url).await.put_model(&ModelRef::new("alpha", "m"), "m", true).await.unwrap();
         let runner = client(bridge.address, &["alpha"], INGEST_KEY);
         for outcome in &outcomes {
             direct.record(outcome).await.unwrap();
@@ -83,11 +81,12 @@ fn the_same_outcome_by_either_way_is_the_same_document() {
 fn what_the_bridge_does_not_take_is_refused_by_name_and_the_rest_is_stored() {
     let mongod = Mongod::start();
     let database = fresh_name();
-    let bridge = block_on(Served::on(Home::new(), mongod.uri(&database), &[]));
+    let bridge = serve(&database, &["m"]);
     block_on(async {
-        open(&bridge.url).await.put_model(&ModelRef::new("alpha", "m"), "m", true).await.unwrap();
         let runner = client(bridge.address, &["alpha"], INGEST_KEY);
-        let run = |number: usize, model: &str| samples::run(&format!("01K1J00000000000000000{number:04}"), "alpha", model);
+        let run = |number: usize, model: &str| {
+            samples::run(&format!("01K1J00000000000000000{number:04}"), "alpha", model)
+        };
         let mut all: Vec<_> = (0..40).map(|number| run(number, "m")).collect();
         // The whole body is refused for it, so it has to be found.
         all[17].misc.insert("a.b".to_owned(), json!(1));
@@ -100,7 +99,9 @@ fn what_the_bridge_does_not_take_is_refused_by_name_and_the_rest_is_stored() {
         assert_eq!(answers.len(), 40);
         for (number, answer) in answers.iter().enumerate() {
             match number {
-                17 | 23 | 31 => assert!(matches!(answer, Err(StoreError::Rejected(_))), "{number}: {answer:?}"),
+                17 | 23 | 31 => {
+                    assert!(matches!(answer, Err(StoreError::Rejected(_))), "{number}: {answer:?}")
+                }
                 _ => assert!(matches!(answer, Ok(Recorded::Stored)), "{number}: {answer:?}"),
             }
         }

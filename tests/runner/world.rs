@@ -41,14 +41,7 @@ impl World {
     /// A bridge on MongoDB, with these models of `alpha` enabled.
     pub fn new(models: &[&str], configuration: &str) -> Self {
         let database = fresh_name();
-        let url = Mongod::start().uri(&database);
-        let bridge = block_on(Served::on(Home::new(), url, &[]));
-        let world = Self::before(bridge, database, configuration);
-        models.iter().for_each(|model| world.enable(model, true));
-        world
-    }
-
-    fn before(bridge: Served, database: String, configuration: &str) -> Self {
+        let bridge = serve(&database, models);
         let simulator = sim::start_in_process().unwrap();
         let home = Home::new();
         let text = format!(
@@ -61,12 +54,9 @@ impl World {
         Self { bridge, proxy, home, simulator, database }
     }
 
-    /// Measures a model of `alpha`, or does so no longer.
+    /// Measures a model of `alpha`, or does so no longer; the bridge knows it within seconds.
     pub fn enable(&self, model: &str, enabled: bool) {
-        block_on(async {
-            let store = open(&self.bridge.url).await;
-            store.put_model(&ModelRef::new("alpha", model), model, enabled).await.unwrap();
-        });
+        enable(&self.bridge.url, model, enabled);
     }
 
     /// The runner's command line, with the bridge as its store and the predecessor's keys.
@@ -99,6 +89,20 @@ impl World {
         let collections = ["metrics_cloud_v2", "metrics_cloud_probe", "errors_cloud"];
         crate::support::documents::rows(Mongod::start(), &self.database, &collections)
     }
+}
+
+/// A bridge on a database of this name, with these models of `alpha` enabled before it looks for the first time.
+pub fn serve(database: &str, models: &[&str]) -> Served {
+    let url = Mongod::start().uri(database);
+    models.iter().for_each(|model| enable(&url, model, true));
+    block_on(Served::on(Home::new(), url, &[]))
+}
+
+fn enable(url: &str, model: &str, enabled: bool) {
+    block_on(async {
+        let store = open(url).await;
+        store.put_model(&ModelRef::new("alpha", model), model, enabled).await.unwrap();
+    });
 }
 
 /// A bridge at this address as a runner has it, for these providers.

@@ -103,7 +103,8 @@ fn converse(mut client: TcpStream, shared: &Shared) {
             Fault::LoseRequest => break,
             Fault::Foreign(status, headers, body) => {
                 let length = body.len();
-                format!("HTTP/1.1 {status} Said\r\n{headers}content-length: {length}\r\n\r\n{body}").into_bytes()
+                format!("HTTP/1.1 {status} Said\r\n{headers}content-length: {length}\r\n\r\n{body}")
+                    .into_bytes()
             }
             Fault::Delay(pause) => {
                 thread::sleep(pause);
@@ -146,7 +147,8 @@ fn message(stream: &mut TcpStream) -> Option<Vec<u8>> {
     loop {
         if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
             let head = String::from_utf8_lossy(&bytes[..end]).to_ascii_lowercase();
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.trim().parse().ok());
+            let length =
+                head.lines().find_map(|line| line.strip_prefix("content-length: ")?.trim().parse().ok());
             if bytes.len() >= end + 4 + length.unwrap_or(0) {
                 return Some(bytes);
             }

@@ -44,7 +44,9 @@ async fn post(host: &Host, context: &Arc<Context>, bridge: &Bridge) -> bool {
         return false;
     }
     match bridge.post_listing(&listing).await {
-        Ok(()) => info!(provider = PROVIDER, models = listing.models.len(), complete, "list posted to the bridge"),
+        Ok(()) => {
+            info!(provider = PROVIDER, models = listing.models.len(), complete, "list posted to the bridge")
+        }
         Err(error) => {
             warn!(provider = PROVIDER, %error, "the bridge did not take the list");
             return false;

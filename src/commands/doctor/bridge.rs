@@ -79,12 +79,13 @@ pub fn findings(sight: &Sight) -> Vec<Finding> {
         let subject = format!("work list of {provider}");
         found.push(match answer {
             Err(late) => Finding::unknown(HERE, subject, late),
-            Ok(Err(error)) => Finding::wrong(HERE, subject, error.to_string(), way_out(error), headings::RUNNER),
+            Ok(Err(error)) => {
+                Finding::wrong(HERE, subject, error.to_string(), way_out(error), headings::RUNNER)
+            }
             Ok(Ok((0, offset))) => {
                 clock = clock.or(*offset);
                 let sentence = format!("{described} has none: nothing is measured");
-                Finding::note(HERE, subject, sentence)
-                    .fix("`llmbench models add` where the database is")
+                Finding::note(HERE, subject, sentence).fix("`llmbench models add` where the database is")
             }
             Ok(Ok((models, offset))) => {
                 clock = clock.or(*offset);

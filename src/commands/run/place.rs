@@ -70,7 +70,8 @@ impl Place {
 /// The providers that are meant: those of the flags; with `--all`, or for a bare id, those that a runner measures.
 fn providers(args: &RunArgs, context: &Context) -> Vec<String> {
     let named: Vec<ModelRef> = args.models.iter().filter_map(|text| text.parse().ok()).collect();
-    let bare = args.all || named.len() < args.models.len() || args.models.is_empty() && args.providers.is_empty();
+    let bare =
+        args.all || named.len() < args.models.len() || args.models.is_empty() && args.providers.is_empty();
     let wanted = context.settings.regime.wanted();
     let usual = if wanted.is_empty() { vec![bridge::PROVIDER.to_owned()] } else { wanted };
     let mut all: Vec<String> = named.into_iter().map(|model| model.provider).collect();

@@ -166,8 +166,10 @@ async fn reference(
         }
         Err(error @ ModelRefError::Bare(_)) => {
             let Some(store) = store else { return Err(CommandError::usage(format!("--model: {error}"))) };
-            let found =
-                store.find_by_id(text, catalogue).await.map_err(|error| store_error("reading the catalogue", error))?;
+            let found = store
+                .find_by_id(text, catalogue)
+                .await
+                .map_err(|error| store_error("reading the catalogue", error))?;
             match found.as_slice() {
                 [only] => Ok(only.clone()),
                 [] => Err(CommandError::usage(format!(

@@ -122,8 +122,8 @@ fn a_daemon_behind_a_failing_network_stores_every_row_once() {
         }
     });
     let daemon = Daemon::logged(world.daemon(&[]), world.state());
-    until("every fault was met twice", || {
-        world.proxy.seen().iter().filter(|(line, _)| line.contains("/ingest/batch")).count() >= 17
+    until("every fault was met", || {
+        world.proxy.seen().iter().filter(|(line, _)| line.contains("/ingest/batch")).count() >= 9
     });
     world.proxy.plan(|_| Fault::None);
     until("nothing waits", || {

@@ -187,3 +187,23 @@ fn what_bedrock_lists_is_posted() {
     assert_eq!((listed.len(), reads.len()), (3, 1));
     assert!(reads[0].complete, "{reads:?}");
 }
+
+#[test]
+fn a_slot_that_somebody_else_measured_is_kept_beside_the_row_that_counts() {
+    let world = World::new(&[QUICK], "[daemon]\ncadence = 86400");
+    for _ in 0..2 {
+        let once = world.daemon(&["--once"]).output().unwrap();
+        assert_eq!(once.status.code(), Some(0), "{once:?}");
+        // Another machine of the same vantage knows nothing of this one's turns.
+        fs::remove_dir_all(world.state()).unwrap();
+    }
+    let rows = world.rows();
+    let ids: BTreeSet<&str> = rows.iter().map(|row| row["_id"].as_str().unwrap()).collect();
+    assert!(rows.len() >= 2 && ids.len() == rows.len(), "{ids:?}");
+    let sound =
+        |role: &str| rows.iter().filter(|row| row["suspect"] == false && row["sample_role"] == role).count();
+    // A slot with two sound measurements counts one; midnight may make two slots of it.
+    let slots: BTreeSet<&str> = rows.iter().map(|row| row["slot_at"].as_str().unwrap()).collect();
+    assert!(sound("published") <= slots.len(), "{rows:?}");
+    assert!(sound("published") + sound("superseded") <= 2 && (slots.len() > 1 || sound("published") < 2));
+}

@@ -1,6 +1,8 @@
 //! `llmbench run` with a bridge as its store.
 
-use super::world::{QUICK, World};
+use super::world::{QUICK, World, block_on};
+use crate::ingest::served::{CONFIG_TOKEN, INGEST_KEY, Served};
+use crate::support::Home;
 use crate::support::proxy::Fault;
 use crate::support::ran::ran;
 
@@ -106,8 +108,8 @@ fn the_predecessors_variables_name_the_bridge() {
         .env("INGEST_API_URL", format!("{}/ingest", world.proxy.url()))
         .env("RUNNER_CONFIG_URL", format!("{}/runner-config", world.proxy.url()))
         .env("RUNNER_CONFIG_CACHE_PATH", world.home.path().join("last_config.json"))
-        .env("INGEST_API_KEY", crate::ingest::served::INGEST_KEY)
-        .env("RUNNER_CONFIG_TOKEN", crate::ingest::served::CONFIG_TOKEN);
+        .env("INGEST_API_KEY", INGEST_KEY)
+        .env("RUNNER_CONFIG_TOKEN", CONFIG_TOKEN);
     let run = ran(&mut command);
     assert_eq!(run.code, 0, "{run:?}");
     assert!(world.home.path().join("last_config.json").exists());
@@ -125,4 +127,32 @@ fn a_doctor_asks_the_bridge() {
     let refused = ran(world.command(&["doctor", "--offline"]).env("RUNNER_CONFIG_TOKEN", "wrong"));
     assert_eq!(refused.code, 1, "{refused:?}");
     assert!(refused.out.contains("ingest key list"), "{refused:?}");
+}
+
+#[test]
+fn over_tls_with_the_operators_own_authority_and_not_without() {
+    let certificates = Home::new();
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let (cert, key) = (certificates.path().join("cert.pem"), certificates.path().join("key.pem"));
+    std::fs::write(&cert, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let bridge = block_on(Served::on_sqlite(&[
+        "--tls-cert",
+        cert.to_str().unwrap(),
+        "--tls-key",
+        key.to_str().unwrap(),
+    ]));
+    let home = Home::new();
+    let store = format!("https://localhost:{}", bridge.address.port());
+    let mut command =
+        home.llmbench(&["run", "--model", "sim:steady-ttft2-gap1-n4", "--quiet", "--store", &store]);
+    command.env("INGEST_API_KEY", INGEST_KEY).env("RUNNER_CONFIG_TOKEN", CONFIG_TOKEN);
+    let distrusted = ran(&mut command);
+    assert!(distrusted.code == 75 && distrusted.err.contains("certificate"), "{distrusted:?}");
+    let trusted = ran(command.env("SSL_CERT_FILE", &cert));
+    assert_eq!(trusted.code, 0, "{trusted:?}");
+    let plain = ran(home
+        .llmbench(&["run", "--model", "sim:steady", "--store", &store.replace("https", "http")])
+        .env("LLMBENCH_BRIDGE_KEY", "canary"));
+    assert!([2, 75].contains(&plain.code) && !plain.err.contains("canary"), "{plain:?}");
 }

@@ -5,7 +5,8 @@ use crate::ingest::served::{INGEST_KEY, open};
 use crate::support::documents::rows;
 use crate::support::peers::{Mongod, fresh_name};
 use crate::support::samples;
-use llmbench::domain::{Outcome, Run};
+use llmbench::domain::failure::fingerprint;
+use llmbench::domain::{Failure, Outcome, Run};
 use llmbench::storage::received::OWN_FIELDS;
 use llmbench::storage::{Recorded, Sink, StoreError};
 use serde_json::{Map, Value, json};
@@ -37,6 +38,10 @@ fn outcomes() -> Vec<Outcome> {
     (failure.http_status, failure.provider_error_code) = (None, None);
     let mut traced = samples::failure("01K1J0000000000000000000F2", "alpha", "unknown");
     traced.extra.insert("sample_role".to_owned(), json!("probe"));
+    for failure in [&mut failure, &mut traced] {
+        let Failure { provider, model_name, stage, error_kind, normalized_message, .. } = &*failure;
+        failure.fingerprint = fingerprint(provider, model_name, *stage, *error_kind, normalized_message);
+    }
     [published, suspect, manual]
         .iter()
         .map(samples::success)

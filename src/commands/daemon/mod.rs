@@ -152,14 +152,12 @@ async fn usable(keeper: &Arc<Keeper>, once: bool) -> Result<(), CommandError> {
         }
         Ok(_) => {}
     }
-    let Some(bridge) = keeper.bridge() else { return Ok(()) };
-    match bridge.work().await.refused {
-        Some(error) if once => Err(store_error("the work list", error)),
-        Some(error) => {
-            warn!("nothing is measured before there is a work list: {error}");
-            Ok(())
-        }
-        None => Ok(()),
+    match keeper.bridge() {
+        Some(bridge) if once => match bridge.work().await.refused {
+            Some(error) => Err(store_error("the work list", error)),
+            None => Ok(()),
+        },
+        _ => Ok(()),
     }
 }
 

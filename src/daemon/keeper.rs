@@ -61,7 +61,7 @@ impl Keeper {
     /// What is to be measured: the catalogue, or what the bridge says.
     ///
     /// # Errors
-    /// The store's. A bridge that gives no list is one only before it ever gave any: see [`Bridge::work`].
+    /// The store's; of a bridge there are none, its refusal is in the answer.
     pub async fn work(self: &Arc<Self>) -> Result<remote::Work, StoreError> {
         match &self.bridge {
             Some(bridge) => Ok(bridge.work().await),

@@ -206,8 +206,7 @@ impl Bridge {
     async fn post_body(&self, body: &[Item]) -> Result<Vec<Result<Recorded, StoreError>>, Refused> {
         if let Some(rest) = self.rest() {
             if rest > SHORT_REST {
-                let why = format!("the bridge asked to be left alone for {} s more", rest.as_secs());
-                return Err(Refused::Store(StoreError::Unavailable(why)));
+                return Err(Refused::Store(StoreError::Unavailable(left_alone(rest))));
             }
             sleep(rest).await;
         }
@@ -234,6 +233,11 @@ impl Bridge {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Why a bridge is not asked now.
+pub(super) fn left_alone(rest: Duration) -> String {
+    format!("the bridge asked to be left alone for {} s more", rest.as_secs())
 }
 
 #[async_trait]

@@ -1,13 +1,13 @@
 //! Work lists of a bridge: asked for, checked, kept, and used from the disk while the bridge is away. A bridge that refuses
 //! the key or says something wrong is no bridge that is away: then nothing is measured, and why is told.
 
-use super::bridge::Bridge;
+use super::bridge::{Bridge, left_alone};
 use super::client::{Answer, Call};
 use super::kept::MADE;
 use super::{answers, work_list};
 use crate::domain::offset::Offset;
 use crate::storage::contract::parse_date;
-use crate::storage::{StoreError, WorkItem};
+use crate::storage::{Sink, StoreError, WorkItem};
 use bytes::Bytes;
 use chrono::{TimeDelta, Utc};
 use serde_json::Value;
@@ -85,6 +85,11 @@ impl Bridge {
     /// [`StoreError::Denied`] where the key is refused, [`StoreError::Broken`] where what came is no work list, and
     /// [`StoreError::Unavailable`] where the bridge is away and no list young enough is known.
     pub(super) async fn listed(&self, provider: &str) -> Result<Listed, StoreError> {
+        if let Some(rest) = self.rest() {
+            // It is there and busy: what it said last is in force.
+            let known = self.remembered(provider, &left_alone(rest)).await?;
+            return Ok(Listed { note: None, ..known });
+        }
         match self.ask(provider).await {
             Ok((document, list)) => {
                 let unkept = self.kept().await.keep(provider, document, Utc::now()).err();

@@ -11,6 +11,7 @@
 //! - [`daemon`]: measuring around the clock: what is due, claims, pace, budgets, lanes, what is told of it
 //! - [`notify`]: mail and webhooks
 //! - [`ingest`]: the bridge: runners post over HTTP what a store keeps
+//! - [`remote`]: a bridge as a runner sees it: outcomes in, work lists out, over HTTP
 //! - [`measure`]: one request, one outcome: timeline, verdict, load shapes, statistics
 //! - [`providers`]: hosts, wire formats, keys, errors, the simulator
 //! - [`wire`]: one HTTP exchange, recorded with stamps
@@ -28,6 +29,7 @@ pub mod measure;
 pub mod notify;
 pub mod output;
 pub mod providers;
+pub mod remote;
 pub mod settings;
 pub mod storage;
 pub mod wire;

@@ -13,8 +13,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Every document for users.
-const DOCUMENTS: [&str; 5] =
-    ["README.md", "TROUBLESHOOTING.md", "CHANGELOG.md", "docs/output.md", "docs/ingest.md"];
+const DOCUMENTS: [&str; 6] =
+    ["README.md", "TROUBLESHOOTING.md", "CHANGELOG.md", "docs/output.md", "docs/ingest.md", "docs/runner.md"];
 
 /// The commands that a text shows, each without what stands before `llmbench`: variables, a cron schedule.
 fn commands(text: &str) -> Vec<Vec<String>> {

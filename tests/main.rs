@@ -28,6 +28,7 @@ mod readme;
 mod results;
 mod run_bad_input;
 mod run_basics;
+mod runner;
 mod simulator;
 mod status;
 mod stores;

@@ -9,13 +9,14 @@ use std::time::Duration;
 #[derive(Debug, Args)]
 #[command(after_help = SIGNALS)]
 pub struct DaemonArgs {
-    /// These providers alone, separated by commas [env: BENCHMARK_PROVIDERS] [default: all]
+    /// These providers alone, separated by commas [env: BENCHMARK_PROVIDERS] [default: all; behind a bridge bedrock]
     #[arg(long, value_name = "NAMES", value_delimiter = ',', help_heading = "Which models")]
     pub providers: Vec<String>,
     /// Leave these providers to other daemons [env: BENCHMARK_EXCLUDED_PROVIDERS]
     #[arg(long, value_name = "NAMES", value_delimiter = ',', help_heading = "Which models")]
     pub exclude: Vec<String>,
-    /// Name of the place it measures from: daemons of one name take turns [env: LLMBENCH_VANTAGE] [default: main]
+    /// Name of the place it measures from: daemons of one name take turns [env: LLMBENCH_VANTAGE] [default: main; behind a
+    /// bridge this machine's name]
     #[arg(long, value_name = "NAME", help_heading = "Which models")]
     pub vantage: Option<String>,
 

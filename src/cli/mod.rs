@@ -51,8 +51,8 @@ pub struct Global {
     /// Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user's configuration directory]
     #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
-    /// Where results and the catalogue are: sqlite:FILE or mongodb://… [env: LLMBENCH_STORE, then MONGODB_URI]
-    /// [default: SQLite in the user's data directory]
+    /// Where results and the catalogue are: sqlite:FILE, mongodb://…, or https://… for a bridge [env: LLMBENCH_STORE, then
+    /// MONGODB_URI] [default: SQLite in the user's data directory]
     #[arg(long, value_name = "URL", global = true)]
     pub store: Option<String>,
 }

@@ -5,7 +5,7 @@ use crate::commands::context::{Context, store_error};
 use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
 use crate::output::print;
-use crate::storage::init_plan;
+use crate::storage::{Location, init_plan, no_database};
 
 /// Runs the command.
 ///
@@ -14,6 +14,9 @@ use crate::storage::init_plan;
 pub async fn run(args: DbArgs, context: Context) -> Result<Exit, CommandError> {
     let DbCommand::Init(InitArgs { dry_run }) = args.command;
     let location = context.store_location()?.value;
+    if let Location::Bridge(url) = &location {
+        return Err(store_error("db init", no_database(url)));
+    }
     let store = if dry_run { None } else { Some(context.open_store().await?) };
     let plan = init_plan(&location, &context.names());
     let lines: String = plan.iter().map(|line| format!("{line}\n")).collect();

@@ -2,6 +2,7 @@
 //! layer below knows that there is a command line.
 
 mod asking;
+pub mod bridge;
 pub mod catalog;
 pub mod complete;
 pub mod context;

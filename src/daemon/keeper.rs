@@ -1,7 +1,11 @@
 //! The store, which may be away: opened as soon as it can be, asked by tasks that nobody interrupts, left alone for a
 //! moment after it failed. A daemon measures on without it.
+//!
+//! Behind a bridge the store is a file of this machine, which knows whose turn it is and nothing else: rows go to the
+//! bridge, and what is measured comes from there.
 
 use crate::domain::{ModelRef, Outcome};
+use crate::remote::{self, Bridge};
 use crate::storage::{Location, Names, Recorded, Sink, Store, StoreError, WorkItem, open};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -43,21 +47,44 @@ pub struct Keeper {
     published: Vec<String>,
     opened: tokio::sync::Mutex<Option<Opened>>,
     heard: Mutex<Heard>,
+    bridge: Option<Arc<Bridge>>,
 }
 
 impl Keeper {
     /// A way to the store at this place, where these profiles are published. Opens nothing yet.
     pub fn new(location: Location, names: Names, published: Vec<String>) -> Self {
         let (opened, heard) = (tokio::sync::Mutex::new(None), Mutex::default());
-        Self { location, names, published, opened, heard }
+        Self { location, names, published, opened, heard, bridge: None }
+    }
+
+    /// The same, with rows that go to a bridge and a work list that comes from there.
+    #[must_use]
+    pub fn behind(self, bridge: Arc<Bridge>) -> Self {
+        Self { bridge: Some(bridge), ..self }
+    }
+
+    /// The bridge, where there is one.
+    pub fn bridge(&self) -> Option<&Arc<Bridge>> {
+        self.bridge.as_ref()
+    }
+
+    /// What is to be measured: the catalogue, or what the bridge says.
+    ///
+    /// # Errors
+    /// The store's; of a bridge there are none, its refusal is in the answer.
+    pub async fn work(self: &Arc<Self>) -> Result<remote::Work, StoreError> {
+        match &self.bridge {
+            Some(bridge) => Ok(bridge.work().await),
+            None => {
+                let items = self.ask(|store| async move { store.work_list(None).await }).await?;
+                Ok(remote::Work { items, ..remote::Work::default() })
+            }
+        }
     }
 
     /// What the store is called, without any secret.
     pub fn name(&self) -> String {
-        match &self.location {
-            Location::Sqlite(path) => format!("sqlite:{}", path.display()),
-            Location::Mongo(uri) => uri.to_string(),
-        }
+        self.bridge.as_ref().map_or_else(|| self.location.to_string(), |bridge| bridge.describe())
     }
 
     /// The store; opened now if it is not yet.
@@ -92,13 +119,20 @@ impl Keeper {
 
     /// Why nobody asks now, if so.
     fn resting(&self) -> Option<String> {
-        let heard = self.heard();
+        let heard = self.own();
         heard.failed.filter(|at| at.elapsed() < REST)?;
         Some(heard.error.unwrap_or_else(|| "the store does not answer".to_owned()))
     }
 
-    /// What was last heard of it.
+    /// What was last heard of it, or of the bridge.
     pub fn heard(&self) -> Heard {
+        let own = self.own();
+        let Some(bridge) = &self.bridge else { return own };
+        let remote::Heard { answered_at, error } = bridge.heard();
+        Heard { answered_at, error: error.or(own.error), failed: None }
+    }
+
+    fn own(&self) -> Heard {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -153,10 +187,16 @@ impl Keeper {
 #[async_trait]
 impl Sink for Keeper {
     async fn work_list(&self, provider: Option<&str>) -> Result<Vec<WorkItem>, StoreError> {
+        if let Some(bridge) = &self.bridge {
+            return bridge.work_list(provider).await;
+        }
         self.store().await?.work_list(provider).await
     }
 
     async fn record(&self, outcome: &Outcome) -> Result<Recorded, StoreError> {
+        if let Some(bridge) = &self.bridge {
+            return bridge.record(outcome).await;
+        }
         let recorded = match self.store().await {
             Ok(store) => store.record(outcome).await,
             Err(error) => Err(error),
@@ -166,6 +206,9 @@ impl Sink for Keeper {
     }
 
     async fn record_all(&self, outcomes: &[Outcome]) -> Vec<Result<Recorded, StoreError>> {
+        if let Some(bridge) = &self.bridge {
+            return bridge.record_all(outcomes).await;
+        }
         let answers = match self.store().await {
             Ok(store) => store.record_all(outcomes).await,
             Err(error) => vec![Err(error)],
@@ -175,6 +218,10 @@ impl Sink for Keeper {
             self.note(answer);
         }
         answers
+    }
+
+    fn rest(&self) -> Option<Duration> {
+        self.bridge.as_ref().and_then(|bridge| bridge.rest())
     }
 
     fn describe(&self) -> String {

@@ -83,6 +83,11 @@ impl Roster {
         self.0.iter().map(|(provider, asked)| (provider.clone(), asked.measured.len() as u64)).collect()
     }
 
+    /// Whether no model is measured.
+    pub fn measures_nothing(&self) -> bool {
+        self.0.values().all(|asked| asked.measured.is_empty())
+    }
+
     /// Whether a model is measured.
     pub fn measures(&self, model: &ModelRef) -> bool {
         let measured = self.0.get(&model.provider).map(|asked| &asked.measured);

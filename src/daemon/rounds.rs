@@ -14,7 +14,7 @@ use crate::domain::{ModelRef, Series};
 use crate::storage::StoreError;
 use crate::storage::vitals::{Beat, Cadences};
 use serde_json::{Map, Value, json};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
@@ -39,6 +39,8 @@ pub struct Listed {
     pub turns: HashMap<Series, Turn>,
     /// What models cost, as their providers list it.
     pub prices: Arc<HashMap<ModelRef, Price>>,
+    /// How often a bridge wants its models measured, seconds by provider.
+    pub proposed: Arc<BTreeMap<String, u32>>,
 }
 
 /// Goes round until the task is ended. `pulse` is what the daemon last said of itself.
@@ -54,9 +56,10 @@ pub async fn run(
         let said = pulse.borrow().clone();
         if let Some(pulse) = said {
             let _ = beat(&shared, &pulse).await;
+            shared.keeper.bridge().iter().for_each(|bridge| bridge.waiting(pulse.outbox.pending));
         }
-        // After a store that was away, its answer is waited for in shorter steps.
-        let away = shared.keeper.heard().error.is_some();
+        // After a store that was away, its answer is waited for in shorter steps; a bridge is asked at its own pace.
+        let away = shared.keeper.heard().error.is_some() && shared.keeper.bridge().is_none();
         sleep(if away { shared.regime.tick.min(Duration::from_secs(2)) } else { shared.regime.tick }).await;
     }
 }
@@ -66,6 +69,7 @@ struct Rounds {
     listed: mpsc::Sender<Listed>,
     roster: Roster,
     prices: Arc<HashMap<ModelRef, Price>>,
+    proposed: Arc<BTreeMap<String, u32>>,
     /// What changed since the engine was told, and whether it ever was.
     untold: Changed,
     told: bool,
@@ -82,6 +86,7 @@ impl Rounds {
             listed,
             roster,
             prices,
+            proposed: Arc::default(),
             untold,
             told: false,
             judged: None,
@@ -93,9 +98,7 @@ impl Rounds {
     async fn round(&mut self) -> Result<(), StoreError> {
         self.read_prices().await?;
         let keeper = Arc::clone(&self.shared.keeper);
-        let items = keeper.ask(|store| async move { store.work_list(None).await }).await?;
-        let changed = self.roster.measure(items, &self.shared.regime);
-        self.note(changed);
+        self.read_work().await?;
         // What is tried belongs to the first list, for a daemon that ends after one pass; a judgement that cannot be had
         // keeps nobody from measuring.
         let judged = self.judge().await;
@@ -106,6 +109,21 @@ impl Rounds {
             keeper.ask(move |store| async move { store.refresh_health(&cadences).await }).await?;
             self.refreshed = Some(Instant::now());
         }
+        Ok(())
+    }
+
+    /// What is to be measured. A bridge that never gave a list is waited for; one that takes it back is believed.
+    async fn read_work(&mut self) -> Result<(), StoreError> {
+        let work = self.shared.keeper.work().await?;
+        if let Some(refused) =
+            work.refused.filter(|_| work.items.is_empty() && self.roster.measures_nothing())
+        {
+            return Err(refused);
+        }
+        self.untold.any |= *self.proposed != work.cadences;
+        self.proposed = Arc::new(work.cadences);
+        let changed = self.roster.measure(work.items, &self.shared.regime);
+        self.note(changed);
         Ok(())
     }
 
@@ -145,8 +163,9 @@ impl Rounds {
         }
         let turns = self.turns().await?;
         let (asked, prices) = (self.roster.by_provider().clone(), Arc::clone(&self.prices));
+        let proposed = Arc::clone(&self.proposed);
         // An engine that has not taken the list before, because it stops, is told in the next round.
-        if self.listed.try_send(Listed { asked, turns, prices }).is_ok() {
+        if self.listed.try_send(Listed { asked, turns, prices, proposed }).is_ok() {
             (self.told, self.untold) = (true, Changed::default());
         }
         Ok(())

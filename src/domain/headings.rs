@@ -25,6 +25,8 @@ pub const GOOGLE_LOGIN: &str = "No Google credentials were found";
 pub const GOOGLE_PROJECT: &str = "Vertex needs a Google Cloud project";
 /// The store does not answer.
 pub const STORE_AWAY: &str = "The store cannot be reached";
+/// A runner and its bridge.
+pub const RUNNER: &str = "The runner behind a bridge";
 /// The store refuses the login or a right.
 pub const STORE_DENIES: &str = "The store refuses the login";
 /// A file that cannot be written, or is not there.

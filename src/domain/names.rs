@@ -170,6 +170,27 @@ pub const INGEST_API_KEY: &str = "INGEST_API_KEY";
 /// Token with which the predecessor's runner reads its work list from the bridge.
 pub const RUNNER_CONFIG_TOKEN: &str = "RUNNER_CONFIG_TOKEN";
 
+/// Key of a runner for the bridge, for posting and for its work list.
+pub const LLMBENCH_BRIDGE_KEY: &str = "LLMBENCH_BRIDGE_KEY";
+/// `1` where keys may go to a bridge over plain http beyond this machine.
+pub const LLMBENCH_BRIDGE_PLAIN_HTTP: &str = "LLMBENCH_BRIDGE_PLAIN_HTTP";
+/// Where the predecessor's runner posts results: the bridge's `/ingest`; the store where none is named otherwise.
+pub const INGEST_API_URL: &str = "INGEST_API_URL";
+/// Where the predecessor's runner posts failures; here they go with the results.
+pub const INGEST_ERROR_URL: &str = "INGEST_ERROR_URL";
+/// Where the predecessor's runner posts Bedrock's list, where that is not the bridge's `/ingest/catalog`.
+pub const INGEST_CATALOG_URL: &str = "INGEST_CATALOG_URL";
+/// Where the predecessor's runner reads its work list: the bridge's `/runner-config`.
+pub const RUNNER_CONFIG_URL: &str = "RUNNER_CONFIG_URL";
+/// The file that keeps the last work list.
+pub const RUNNER_CONFIG_CACHE_PATH: &str = "RUNNER_CONFIG_CACHE_PATH";
+/// For how long a kept work list counts while the bridge is away, seconds (21600).
+pub const RUNNER_CONFIG_GRACE_SECONDS: &str = "RUNNER_CONFIG_GRACE_SECONDS";
+/// How long an answer of the bridge is waited for, seconds (10).
+pub const RUNNER_CONFIG_TIMEOUT_SECONDS: &str = "RUNNER_CONFIG_TIMEOUT_SECONDS";
+/// Seconds between two posts of Bedrock's list (43200).
+pub const RUNNER_CATALOG_INTERVAL_SECONDS: &str = "RUNNER_CATALOG_INTERVAL_SECONDS";
+
 /// Who is logged in, for the history of the catalogue.
 pub const USER: &str = "USER";
 /// The same where `USER` is unset.
@@ -205,6 +226,7 @@ pub const SECRETS: &[&str] = &[
     LLMBENCH_WEBHOOK_URL,
     INGEST_API_KEY,
     RUNNER_CONFIG_TOKEN,
+    LLMBENCH_BRIDGE_KEY,
 ];
 
 /// Every variable that is read, for whoever looks for misspelt ones.
@@ -277,6 +299,16 @@ pub const ALL: &[&str] = &[
     AWS_BEARER_TOKEN_BEDROCK,
     INGEST_API_KEY,
     RUNNER_CONFIG_TOKEN,
+    LLMBENCH_BRIDGE_KEY,
+    LLMBENCH_BRIDGE_PLAIN_HTTP,
+    INGEST_API_URL,
+    INGEST_ERROR_URL,
+    INGEST_CATALOG_URL,
+    RUNNER_CONFIG_URL,
+    RUNNER_CONFIG_CACHE_PATH,
+    RUNNER_CONFIG_GRACE_SECONDS,
+    RUNNER_CONFIG_TIMEOUT_SECONDS,
+    RUNNER_CATALOG_INTERVAL_SECONDS,
     USER,
     LOGNAME,
     NO_COLOR,

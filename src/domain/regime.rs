@@ -5,6 +5,7 @@ use crate::domain::ModelRef;
 use crate::domain::judgement::{Admission, Quarantine};
 use crate::domain::slot::DEFAULT_VANTAGE;
 use chrono::NaiveTime;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -123,6 +124,11 @@ impl Regime {
         (self.only.is_empty() || named(&self.only)) && !named(&self.exclude)
     }
 
+    /// The providers that are named and not left out.
+    pub fn wanted(&self) -> Vec<String> {
+        self.only.iter().filter(|name| self.covers(name)).cloned().collect()
+    }
+
     /// Seconds from turn to turn of a model under a profile: the model's own rule, else its provider's, else the general
     /// one. Under a profile with a cadence of its own, whichever is longer of that and a rule for model or provider.
     pub fn cadence(&self, model: &ModelRef, profile_id: &str) -> u32 {
@@ -134,6 +140,18 @@ impl Regime {
             (Some(profile), own) => own.map_or(*profile, |own| own.max(*profile)),
         };
         cadence.max(1)
+    }
+
+    /// The same with the cadences that somebody else proposes for providers without a rule of their own.
+    pub fn proposed(&self, cadences: &BTreeMap<String, u32>) -> Cow<'_, Self> {
+        let mut rules = Cow::Borrowed(self);
+        for (provider, cadence) in cadences {
+            if self.by_provider.get(provider).is_none_or(|rule| rule.cadence_seconds.is_none()) {
+                let rule = rules.to_mut().by_provider.entry(provider.clone()).or_default();
+                rule.cadence_seconds = Some(*cadence);
+            }
+        }
+        rules
     }
 
     /// Measurements of a provider at once, at least 1.
@@ -172,6 +190,18 @@ mod tests {
             |model: &ModelRef| ["cloud-default-v1", "cloud-long-v1"].map(|id| regime.cadence(model, id));
         assert_eq!((cadences(&fast), cadences(&slow)), ([900, 21_600], [86_400, 86_400]));
         assert_eq!(regime.cadence(&ModelRef::new("openai", "m"), "cloud-long-v1"), 21_600);
+    }
+
+    #[test]
+    fn a_proposed_cadence_gives_way_to_a_rule() {
+        let mut regime = Regime::default();
+        let own = ProviderRule { cadence_seconds: Some(900), ..ProviderRule::default() };
+        regime.by_provider.insert("groq".to_owned(), own);
+        let cadences = [("groq".to_owned(), 60), ("bedrock".to_owned(), 1200)].into();
+        let cadence = |provider: &str| {
+            regime.proposed(&cadences).cadence(&ModelRef::new(provider, "m"), "cloud-default-v1")
+        };
+        assert_eq!((cadence("groq"), cadence("bedrock"), cadence("openai")), (900, 1200, 1800));
     }
 
     #[test]

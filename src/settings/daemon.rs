@@ -36,6 +36,15 @@ pub struct DaemonFlags {
     pub listen: Option<String>,
 }
 
+/// Which rules somebody has named: a default gives way to what a bridge says, or to what suits a runner of one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Named {
+    /// The general cadence.
+    pub cadence: bool,
+    /// The vantage.
+    pub vantage: bool,
+}
+
 /// The `[daemon]` table as it was read, with what it is settled from.
 pub(super) struct Given<'a> {
     pub flags: &'a DaemonFlags,
@@ -94,6 +103,15 @@ pub(super) fn regime(given: &Given<'_>) -> Result<Regime, SettingsError> {
         by_provider: given.by_provider()?,
         by_model: given.by_model()?,
     })
+}
+
+/// Which rules are no defaults.
+pub(super) fn named(given: &Given<'_>) -> Named {
+    let (flags, env, table) = (given.flags, given.env, &given.file.daemon);
+    Named {
+        cadence: env.get(FRESH_MINUTES).is_some() || table.cadence.is_some(),
+        vantage: flags.vantage.is_some() || env.get(LLMBENCH_VANTAGE).is_some() || table.vantage.is_some(),
+    }
 }
 
 impl Given<'_> {

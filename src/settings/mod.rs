@@ -1,6 +1,7 @@
 //! Who wins: flag, environment, file, default. The only reader of the environment and of the configuration file; what
 //! comes out is one struct of values that know where they came from.
 
+pub mod bridge;
 pub mod daemon;
 pub mod daemon_table;
 pub mod env;
@@ -22,6 +23,7 @@ mod resolve;
 mod state_dir;
 mod store;
 
+pub use bridge::BridgeSettings;
 pub use daemon::DaemonFlags;
 pub use env::Env;
 pub use error::{KeyError, SettingsError};

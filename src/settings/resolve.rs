@@ -4,7 +4,10 @@ use super::file::{self, ConfigFile, NotifyEntry};
 use super::keys;
 use super::limits::{self, Deadlines, LimitFlags};
 use super::profiles::{self, Profiles};
-use super::{DaemonFlags, Env, KeyError, SettingsError, daemon, hosts, listen, notify, state_dir, store};
+use super::{
+    BridgeSettings, DaemonFlags, Env, KeyError, SettingsError, bridge, daemon, hosts, listen, notify,
+    state_dir, store,
+};
 use crate::domain::Profile;
 use crate::domain::listen::Listen;
 use crate::domain::redact::Redactor;
@@ -48,6 +51,8 @@ pub struct Settings {
     pub hosts: Hosts,
     /// By which rules a daemon measures.
     pub regime: Regime,
+    /// Which of its rules somebody has named, where that makes a difference.
+    pub named: daemon::Named,
     /// Where a daemon answers probes, where anybody says so.
     pub listen: Option<Listen>,
     env: Env,
@@ -91,6 +96,7 @@ fn combine(
     Ok(Settings {
         deadlines: limits::resolve(overrides.limits, &file.defaults, path)?,
         regime: daemon::regime(&given)?,
+        named: daemon::named(&given),
         listen: listen::resolve(
             flags.listen.as_deref(),
             &env,
@@ -122,11 +128,11 @@ impl Settings {
         self.profiles.find(&self.profile)
     }
 
-    /// The URL of the store: flag, `LLMBENCH_STORE`, file, `MONGODB_URI`, the user's data directory. Commands without a
-    /// store need not ask.
+    /// The URL of the store: flag, `LLMBENCH_STORE`, file, `MONGODB_URI`, the predecessor's bridge, the user's data
+    /// directory. Commands without a store need not ask.
     ///
     /// # Errors
-    /// [`SettingsError`] where it is a bridge's, or nothing is named and there is no home directory.
+    /// [`SettingsError`] where nothing is named and there is no home directory.
     pub fn store(&self) -> Result<Sourced<Secret>, SettingsError> {
         let path = self.config.as_ref().map_or(Path::new(""), |config| &config.value);
         let in_file = self.store_in_file.as_ref().map(|text| (text, path));
@@ -153,6 +159,14 @@ impl Settings {
     pub fn notify(&self) -> Result<Notify, SettingsError> {
         let path = self.config.as_ref().map_or(Path::new(""), |config| &config.value);
         notify::resolve(&self.notify_in_file, path, &self.env)
+    }
+
+    /// How the bridge is used that `source` names as the store.
+    ///
+    /// # Errors
+    /// [`SettingsError`] where a key is missing or a value cannot be used. Commands without a bridge need not ask.
+    pub fn bridge(&self, source: &Source) -> Result<BridgeSettings, SettingsError> {
+        bridge::resolve(&self.env, source, || self.state_dir().map(|directory| directory.value))
     }
 
     /// How a host is called: see [`keys::login`]. May run the host's key command.

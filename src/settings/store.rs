@@ -1,16 +1,16 @@
 //! Which store is meant. What its URL means, and whether it can be opened, is `storage`'s to say.
 
 use super::{Env, SettingsError};
-use crate::domain::names::{LLMBENCH_STORE, MONGODB_URI};
+use crate::domain::names::{INGEST_API_URL, LLMBENCH_STORE, MONGODB_URI, RUNNER_CONFIG_URL};
 use crate::domain::secret::Secret;
 use crate::domain::sourced::{Source, Sourced};
 use std::path::Path;
 
-/// The store that counts: flag, `LLMBENCH_STORE`, file, `MONGODB_URI`, a file in the user's data directory. The text may
-/// hold a password.
+/// The store that counts: flag, `LLMBENCH_STORE`, file, `MONGODB_URI`, the bridge of the predecessor's runner, a file in the
+/// user's data directory. The text may hold a password.
 ///
 /// # Errors
-/// [`SettingsError`] where the URL is a bridge's, or nothing is named and there is no home directory.
+/// [`SettingsError`] where nothing is named and there is no home directory.
 pub(super) fn resolve(
     flag: Option<&Secret>,
     env: &Env,
@@ -23,30 +23,16 @@ pub(super) fn resolve(
         .map(|text| Sourced::new(text.clone(), Source::Flag("--store")))
         .or_else(|| from_env(LLMBENCH_STORE))
         .or_else(|| file.map(|(text, path)| Sourced::new(text.clone(), Source::File(path.to_owned()))))
-        .or_else(|| from_env(MONGODB_URI));
-    let found = match named {
-        Some(found) => found,
+        .or_else(|| from_env(MONGODB_URI))
+        .or_else(|| from_env(INGEST_API_URL))
+        .or_else(|| from_env(RUNNER_CONFIG_URL));
+    match named {
+        Some(found) => Ok(found),
         None => {
             let path = data_dir.ok_or(SettingsError::NoHome)?.join("llmbench.db");
-            Sourced::new(Secret::new(format!("sqlite:{}", path.display())), Source::Default)
+            Ok(Sourced::new(Secret::new(format!("sqlite:{}", path.display())), Source::Default))
         }
-    };
-    refuse_bridge(&found)?;
-    Ok(found)
-}
-
-fn refuse_bridge(found: &Sourced<Secret>) -> Result<(), SettingsError> {
-    let text = found.value.expose().trim();
-    if !text.starts_with("https://") && !text.starts_with("http://") {
-        return Ok(());
     }
-    Err(SettingsError::Value {
-        what: "store".into(),
-        source_name: found.source.to_string(),
-        reason: "a bridge (https://) comes with `ingest serve`, which this version does not have: name sqlite:PATH (or a \
-                 path that ends in .db or .sqlite), mongodb://… or mongodb+srv://…"
-            .into(),
-    })
 }
 
 #[cfg(test)]
@@ -80,8 +66,15 @@ mod tests {
     }
 
     #[test]
-    fn a_bridge_is_refused_without_repeating_it() {
-        let said = found(Some("https://user:canary@ingest.example"), &[], None);
-        assert!(said.starts_with("store (flag --store): a bridge") && !said.contains("canary"), "{said}");
+    fn the_predecessors_bridge_is_the_store_where_nothing_else_is_named() {
+        let env = [
+            (MONGODB_URI, "mongodb://m"),
+            (INGEST_API_URL, "https://h/ingest"),
+            (RUNNER_CONFIG_URL, "https://c"),
+        ];
+        assert_eq!(found(None, &env, None), "mongodb://m from environment variable MONGODB_URI");
+        assert_eq!(found(None, &env[1..], None), "https://h/ingest from environment variable INGEST_API_URL");
+        assert_eq!(found(None, &env[2..], None), "https://c from environment variable RUNNER_CONFIG_URL");
+        assert_eq!(found(None, &env, Some("c.db")), "c.db from file c.toml");
     }
 }

@@ -1,5 +1,6 @@
 //! Where a store is, read from the text of a store URL. The only parser of store URLs; it opens nothing.
 
+use crate::storage::bridge_url::{BridgeUrl, BridgeUrlError};
 use mongodb::options::ConnectionString;
 use std::fmt;
 use std::path::PathBuf;
@@ -11,6 +12,8 @@ pub enum Location {
     Sqlite(PathBuf),
     /// A server.
     Mongo(MongoUri),
+    /// A bridge before a store, which takes outcomes and answers no question but what to measure.
+    Bridge(BridgeUrl),
 }
 
 /// A MongoDB connection string. Printing it in any way shows no user and no password.
@@ -24,7 +27,7 @@ pub enum LocationError {
     #[error("the store URL is empty: write sqlite:PATH or mongodb://HOST/DATABASE")]
     Empty,
     /// A scheme that no store has.
-    #[error("no store has the scheme `{0}`: write sqlite:PATH, mongodb://… or mongodb+srv://…")]
+    #[error("no store has the scheme `{0}`: write sqlite:PATH, mongodb://…, mongodb+srv://… or https://…")]
     Scheme(String),
     /// A bare path that does not look like a database file.
     #[error(
@@ -42,11 +45,14 @@ pub enum LocationError {
     /// The driver cannot read the connection string.
     #[error("the MongoDB connection string cannot be read: {0}")]
     Mongo(String),
+    /// The address of a bridge that none can have.
+    #[error(transparent)]
+    Bridge(#[from] BridgeUrlError),
 }
 
 impl Location {
     /// Reads `sqlite:PATH` (also `sqlite://PATH`), a bare path that ends in `.db`, `.sqlite` or `.sqlite3`,
-    /// `mongodb://…` or `mongodb+srv://…`.
+    /// `mongodb://…`, `mongodb+srv://…`, and `https://…` (or `http://…`) for a bridge.
     ///
     /// # Errors
     /// [`LocationError`], which never repeats a user or password.
@@ -57,6 +63,9 @@ impl Location {
         }
         if text.starts_with("mongodb://") || text.starts_with("mongodb+srv://") {
             return MongoUri::parse(text).map(Location::Mongo);
+        }
+        if BridgeUrl::is_meant(text) {
+            return Ok(Location::Bridge(BridgeUrl::parse(text)?));
         }
         if let Some(path) = text.strip_prefix("sqlite:") {
             return file(path.strip_prefix("//").unwrap_or(path));
@@ -122,6 +131,17 @@ impl MongoUri {
     }
 }
 
+/// What the store is called, without any secret.
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Location::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Location::Mongo(uri) => uri.fmt(f),
+            Location::Bridge(url) => url.fmt(f),
+        }
+    }
+}
+
 /// Scheme and hosts; neither user, password, path nor options.
 impl fmt::Display for MongoUri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -173,7 +193,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_password_is_ever_printed(tail in "[ -~]{0,12}", head in "(mongodb://|mongodb\\+srv://|postgres://|)") {
+        fn no_password_is_ever_printed(tail in "[ -~]{0,12}", head in "(mongodb://|mongodb\\+srv://|postgres://|https://|http://|)") {
             let text = format!("{head}user:Hunter2{tail}@host/db");
             let shown = match Location::parse(&text) {
                 Ok(location) => format!("{location:?}"),

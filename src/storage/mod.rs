@@ -12,6 +12,7 @@
 //! Nothing is counted beside a row: rollups and health are derived from rows after each one, the same way for a new row
 //! and for one that was there already. So a crash between a row and its rollup is healed by the next delivery of that row.
 
+pub mod bridge_url;
 pub mod catalogue;
 pub mod chores;
 pub mod contract;
@@ -42,6 +43,7 @@ pub mod suggestions;
 pub mod switched;
 pub mod vitals;
 
+pub use bridge_url::BridgeUrl;
 pub use catalogue::Catalogue;
 pub use chores::Chores;
 pub use history::History;
@@ -52,7 +54,7 @@ pub use listings::Listings;
 pub use location::{Location, LocationError, MongoUri};
 pub use names::Names;
 pub use notices::Notices;
-pub use open::{create_private_dir, init_plan, look, onlooker, open};
+pub use open::{create_private_dir, init_plan, look, no_database, onlooker, open};
 pub use overview::Overview;
 pub use received::Received;
 pub use rows::Rows;
@@ -63,6 +65,7 @@ pub use vitals::Vitals;
 use crate::domain::{ModelRef, Outcome};
 use async_trait::async_trait;
 use serde_json::{Map, Value};
+use std::time::Duration;
 
 /// What became of a row that a store was asked to keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,7 +138,12 @@ pub trait Sink: Send + Sync {
         answers
     }
 
-    /// What it is, without any secret: `sqlite:/path`, `mongodb://host/db`.
+    /// How long the store asks to be left alone, if its last answer said so.
+    fn rest(&self) -> Option<Duration> {
+        None
+    }
+
+    /// What it is, without any secret: `sqlite:/path`, `mongodb://host/db`, `https://bridge`.
     fn describe(&self) -> String;
 
     /// Adaptations learned for a model, in the order in which they were learned.

@@ -1,7 +1,7 @@
 //! From a location to an open store. The store is reached and, where it has a login, let in, before this returns: a store
 //! that cannot work should be known before a paid request is sent.
 
-use crate::storage::{Location, Names, Store, StoreError, Suggestions};
+use crate::storage::{BridgeUrl, Location, Names, Store, StoreError, Suggestions};
 use crate::storage::{mongo, mongo::MongoStore, sqlite, sqlite::SqliteStore};
 use std::path::Path;
 use std::sync::Arc;
@@ -20,7 +20,16 @@ pub async fn open(
     match location {
         Location::Sqlite(path) => Ok(Arc::new(SqliteStore::open(path, published_profiles).await?)),
         Location::Mongo(uri) => Ok(Arc::new(MongoStore::open(uri, names, published_profiles).await?)),
+        Location::Bridge(url) => Err(no_database(url)),
     }
+}
+
+/// What is said where a database is needed and a bridge is named.
+pub fn no_database(url: &BridgeUrl) -> StoreError {
+    StoreError::Broken(format!(
+        "{url} is a bridge: it takes results and says what to measure, and only `run`, `daemon`, `status` and `outbox` \
+         work with it; run this command where the database is"
+    ))
 }
 
 /// Opens the store at `location` to look at it. Nothing is created, brought up to date or written.
@@ -34,7 +43,7 @@ pub async fn look(
 ) -> Result<Arc<dyn Store>, StoreError> {
     match location {
         Location::Sqlite(path) => Ok(Arc::new(SqliteStore::look(path, published_profiles).await?)),
-        Location::Mongo(_) => open(location, names, published_profiles).await,
+        Location::Mongo(_) | Location::Bridge(_) => open(location, names, published_profiles).await,
     }
 }
 
@@ -46,6 +55,7 @@ pub async fn onlooker(location: &Location, names: &Names) -> Result<Box<dyn Sugg
     match location {
         Location::Sqlite(path) => Ok(Box::new(sqlite::Onlooker::new(path))),
         Location::Mongo(uri) => Ok(Box::new(mongo::Onlooker::open(uri, names).await?)),
+        Location::Bridge(url) => Err(no_database(url)),
     }
 }
 
@@ -54,6 +64,7 @@ pub fn init_plan(location: &Location, names: &Names) -> Vec<String> {
     match location {
         Location::Sqlite(_) => sqlite::schema::plan(),
         Location::Mongo(_) => mongo::indexes::plan(names),
+        Location::Bridge(_) => Vec::new(),
     }
 }
 

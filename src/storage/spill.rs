@@ -4,6 +4,8 @@
 
 mod file;
 
+pub use file::write_whole;
+
 use crate::domain::Outcome;
 use crate::storage::{Recorded, Sink, StoreError, create_private_dir};
 use file::Content;

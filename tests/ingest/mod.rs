@@ -4,5 +4,5 @@ mod bad_input;
 mod contract;
 mod framing;
 mod keys;
-mod served;
+pub mod served;
 mod serving;

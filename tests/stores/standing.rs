@@ -1,6 +1,7 @@
 //! The few rows of a catalogue that somebody has to decide about, and chores that one of several takes: on every store.
 
 use super::backend::Backend;
+use crate::support::catalogue::put_model;
 use llmbench::domain::{ModelRef, Series};
 use llmbench::storage::Store;
 use llmbench::storage::catalogue::{Batch, Order};
@@ -30,7 +31,7 @@ async fn tell(backend: &Backend) {
 
 async fn put(store: &dyn Store, model: &str, enabled: bool, fields: Value) {
     let model: ModelRef = model.parse().unwrap();
-    store.put_model(&model, "", enabled).await.unwrap();
+    put_model(store, &model, "", enabled).await.unwrap();
     let batch = format!("b-{model}");
     let begun = Batch {
         id: batch.clone(),

@@ -8,6 +8,7 @@ pub mod markdown;
 pub mod mongosh;
 pub mod peers;
 pub mod predecessor;
+pub mod proxy;
 pub mod pty;
 pub mod ran;
 pub mod samples;

@@ -86,6 +86,15 @@ pub async fn apart(host: Host, context: Arc<Context>, store: Arc<dyn Store>) -> 
     Ok(sync_one(host, reader, context, store).await.synced)
 }
 
+/// Reads a list that is kept elsewhere.
+///
+/// # Errors
+/// As [`one`].
+pub async fn listing(host: Host, context: Arc<Context>) -> Result<Listing, CommandError> {
+    let reader = reader(&context)?;
+    Ok(read(host, reader, context).await)
+}
+
 fn reader(context: &Context) -> Result<Reader, CommandError> {
     let tls = client_config(context.extra_ca().as_deref()).map_err(CommandError::usage)?;
     let redactor = Arc::new(context.settings.redactor());

@@ -1,12 +1,11 @@
 //! `daemon --dry-run`: what would be asked now and later, from what the store says at this moment. Nothing is called and
 //! nothing is changed.
 
-use super::keeper;
+use super::{TURNS, keeper};
 use crate::cli::daemon::DaemonArgs;
 use crate::commands::context::{Context, store_error};
-use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
-use crate::daemon::keeper::Keeper;
+use crate::commands::{bridge, data};
 use crate::daemon::roster::Roster;
 use crate::daemon::schedule::{Due, due};
 use crate::daemon::steward::{Foreseen, Trial, foresee};
@@ -15,9 +14,11 @@ use crate::domain::Series;
 use crate::domain::regime::Regime;
 use crate::measure::laboratory::Question;
 use crate::output::daemon::{DueRow, Why, document, due as table};
-use crate::storage::StoreError;
+use crate::storage::jobs::JobState;
+use crate::storage::{self, Location, StoreError, WorkItem};
 use chrono::{DateTime, Utc};
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Shows what is due and when.
@@ -26,9 +27,7 @@ use std::sync::Arc;
 /// Status 2 or 75 where the store cannot be asked.
 pub async fn run(args: &DaemonArgs, context: &Context, questions: &[Question]) -> Result<Exit, CommandError> {
     let now = Utc::now();
-    let keeper = Arc::new(keeper(context)?);
-    let rows = rows(&keeper, &context.settings.regime, questions, now).await;
-    let mut rows = rows.map_err(|error| store_error("reading the catalogue", error))?;
+    let mut rows = rows(context, questions, now).await?;
     rows.sort_by_key(|row| (row.due_at.max(now), row.finished_at));
     if args.json {
         data::document(&document(&rows, now))?;
@@ -39,15 +38,49 @@ pub async fn run(args: &DaemonArgs, context: &Context, questions: &[Question]) -
 }
 
 async fn rows(
-    keeper: &Arc<Keeper>,
+    context: &Context,
+    questions: &[Question],
+    now: DateTime<Utc>,
+) -> Result<Vec<DueRow>, CommandError> {
+    let failed = |error| store_error("reading the catalogue", error);
+    let regime = &context.settings.regime;
+    let state_dir = context.settings.state_dir().map_err(CommandError::usage)?.value;
+    if let Some(bridge) = bridge::open(context, regime.wanted())? {
+        let work = bridge.work().await;
+        if let Some(error) = work.refused {
+            return Err(store_error("the work list", error));
+        }
+        let jobs = turns_of_runner(&state_dir.join(TURNS), context).await.map_err(failed)?;
+        return Ok(turns(work.items, &jobs, &regime.proposed(&work.cadences), questions, now));
+    }
+    let keeper = Arc::new(keeper(context, &state_dir)?);
+    let store = keeper.store().await.map_err(failed)?;
+    let items = store.work_list(None).await.map_err(failed)?;
+    let jobs = store.jobs(None).await.map_err(failed)?;
+    let mut rows = turns(items, &jobs, regime, questions, now);
+    rows.extend(foresee(&keeper, regime, now).await.map_err(failed)?.into_iter().map(trial));
+    Ok(rows)
+}
+
+/// How far the series of a runner have come. One that never ran has had no turns, and a look creates no file.
+async fn turns_of_runner(path: &Path, context: &Context) -> Result<Vec<JobState>, StoreError> {
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let looked = storage::look(&Location::Sqlite(path.to_owned()), &context.names(), &[]).await?;
+    looked.jobs(None).await
+}
+
+/// The turns of all models and profiles.
+fn turns(
+    items: Vec<WorkItem>,
+    jobs: &[JobState],
     regime: &Regime,
     questions: &[Question],
     now: DateTime<Utc>,
-) -> Result<Vec<DueRow>, StoreError> {
-    let store = keeper.store().await?;
+) -> Vec<DueRow> {
     let mut roster = Roster::default();
-    roster.measure(store.work_list(None).await?, regime);
-    let jobs = store.jobs(None).await?;
+    roster.measure(items, regime);
     let turns: HashMap<Series, _> = jobs.iter().map(|job| (job.series.clone(), turn(job))).collect();
     let questions = Questions::new(questions.to_vec());
     let mut rows = Vec::new();
@@ -64,8 +97,7 @@ async fn rows(
             });
         }
     }
-    rows.extend(foresee(keeper, regime, now).await?.into_iter().map(trial));
-    Ok(rows)
+    rows
 }
 
 fn trial(foreseen: Foreseen) -> DueRow {

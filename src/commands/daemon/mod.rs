@@ -4,10 +4,12 @@ mod discovery;
 mod doors;
 mod dry_run;
 mod front;
+mod listing;
 mod voice;
 
 use super::run::limits_for;
 use crate::cli::daemon::DaemonArgs;
+use crate::commands::bridge;
 use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::interrupt::Interrupt;
@@ -22,7 +24,7 @@ use crate::measure::laboratory::Question;
 use crate::output::log::Format;
 use crate::output::terminal::{Terminal, Wishes};
 use crate::storage::outbox::{Capacity, Opening, Outbox, OutboxError};
-use crate::storage::{StoreError, create_private_dir, pulse_file};
+use crate::storage::{Location, StoreError, create_private_dir, pulse_file};
 use crate::wire::descriptors;
 use doors::doors;
 use front::Front;
@@ -37,6 +39,8 @@ use voice::Voice;
 
 /// The role of rows of profiles that are not published.
 const SHADOW: &str = "shadow";
+/// The file of a runner's turns, in the state directory.
+const TURNS: &str = "runner.db";
 /// The role of rows of those that are.
 const PUBLISHED: &str = "published";
 
@@ -51,6 +55,7 @@ const LOCK_LOOK: Duration = Duration::from_millis(100);
 /// # Errors
 /// [`CommandError`], where nothing was logged yet, or of a dry run.
 pub async fn run(args: DaemonArgs, context: Result<Context, CommandError>) -> Result<Exit, CommandError> {
+    let context = context.and_then(adapted);
     if args.dry_run {
         let context = context?;
         let questions = questions(&context)?;
@@ -66,6 +71,14 @@ pub async fn run(args: DaemonArgs, context: Result<Context, CommandError>) -> Re
         voice.last_word(&error);
         error.exit
     }))
+}
+
+/// What a runner behind a bridge leaves to whoever has the database.
+fn adapted(mut context: Context) -> Result<Context, CommandError> {
+    if bridge::named(&context)?.is_some() {
+        bridge::adapt(&mut context);
+    }
+    Ok(context)
 }
 
 /// An error before anything is known.
@@ -85,8 +98,8 @@ async fn work(args: &DaemonArgs, context: Context, voice: &Voice) -> Result<Exit
     let state_dir = state_dir(&context)?;
     let front = Front::start(voice, &context, &state_dir)?;
     let interrupt = Interrupt::listen().map_err(CommandError::usage)?;
-    let keeper = Arc::new(keeper(&context)?);
-    usable(&keeper).await?;
+    let keeper = Arc::new(keeper(&context, &state_dir)?);
+    usable(&keeper, args.once).await?;
     let (outbox, opening) = open_outbox(&state_dir).await.map_err(outbox_error)?;
     tell_opening(&opening);
     front.watch(outbox.clone());
@@ -148,28 +161,48 @@ fn beside(
     if let Some(at) = regime.discovery {
         beside.spawn(discovery::run(Arc::clone(context), Arc::clone(keeper), at, stop.clone()));
     }
+    if let Some(bridge) = keeper.bridge() {
+        // What there is to be checked is where the database is.
+        let every = bridge::named(context).ok().flatten();
+        let every = every.and_then(|named| bridge::settings(context, &named.source).ok());
+        if let Some(settings) = every.filter(|_| regime.covers(bridge::PROVIDER)) {
+            beside.spawn(listing::run(Arc::clone(context), Arc::clone(bridge), settings.catalog_every));
+        }
+        return beside;
+    }
     let (events, signs) = (events.clone(), Arc::clone(&front.signs));
     beside.spawn(SelfCheck { keeper: Arc::clone(keeper), regime, events, signs }.run());
     beside
 }
 
-/// The store is worth waiting for; a store that can never work is not.
-async fn usable(keeper: &Arc<Keeper>) -> Result<(), CommandError> {
+/// The store is worth waiting for; a store that can never work is not. A single pass waits for no bridge that refuses.
+async fn usable(keeper: &Arc<Keeper>, once: bool) -> Result<(), CommandError> {
     match keeper.store().await {
-        Err(error @ StoreError::Broken(_)) => Err(store_error("store", error)),
+        Err(error @ StoreError::Broken(_)) => return Err(store_error("store", error)),
         Err(error) => {
             warn!("{} does not answer, and rows wait in the outbox: {error}", keeper.name());
-            Ok(())
         }
-        Ok(_) => Ok(()),
+        Ok(_) => {}
+    }
+    match keeper.bridge() {
+        Some(bridge) if once => match bridge.work().await.refused {
+            Some(error) => Err(store_error("the work list", error)),
+            None => Ok(()),
+        },
+        _ => Ok(()),
     }
 }
 
-fn keeper(context: &Context) -> Result<Keeper, CommandError> {
+/// The way to the store; behind a bridge, the file beside the outbox that knows whose turn it is.
+fn keeper(context: &Context, state_dir: &Path) -> Result<Keeper, CommandError> {
     let Sourced { value: location, source } = context.store_location()?;
     context.make_default_store_dir(&location, &source)?;
     let published = context.settings.profiles.published.value.clone();
-    Ok(Keeper::new(location, context.names(), published))
+    let keeper = |location| Keeper::new(location, context.names(), published);
+    Ok(match bridge::open(context, context.settings.regime.wanted())? {
+        Some(bridge) => keeper(Location::Sqlite(state_dir.join(TURNS))).behind(bridge),
+        None => keeper(location),
+    })
 }
 
 fn state_dir(context: &Context) -> Result<PathBuf, CommandError> {

@@ -23,6 +23,9 @@ const NAMED: usize = 5;
 pub fn findings(sight: &Sight, hosts: &Hosts, region: Option<&str>, now: DateTime<Utc>) -> Vec<Finding> {
     match sight {
         Sight::NotYet(_) => vec![Finding::note(HERE, "models", "none yet: the store is not there")],
+        Sight::Bridge(_) => {
+            vec![Finding::note(HERE, "models", "not here: the catalogue is behind the bridge")]
+        }
         Sight::Nowhere | Sight::Closed(_) | Sight::Late(_) => {
             vec![Finding::unknown(HERE, "models", "could not be looked at: the store is not open, see store")]
         }

@@ -10,7 +10,6 @@ use crate::domain::names;
 use crate::domain::sourced::{Source, Sourced};
 use crate::providers::hosts::{Auth, Host};
 use crate::settings::{Env, Settings};
-use crate::storage::Location;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
@@ -39,12 +38,12 @@ fn values(context: &Context) -> Vec<Finding> {
         None => Finding::ok(HERE, "configuration file", "none"),
     });
     found.push(match context.store_location() {
-        Ok(location) => value("store", place(&location.value), &location.source),
+        Ok(location) => value("store", &location.value, &location.source),
         Err(error) => Finding::wrong(
             HERE,
             "store",
             error.message,
-            "write sqlite:PATH or mongodb://HOST/DATABASE into --store, LLMBENCH_STORE or the configuration file",
+            "write sqlite:PATH, mongodb://HOST/DATABASE or https://BRIDGE into --store, LLMBENCH_STORE or the configuration file",
             headings::STORE,
         ),
     });
@@ -88,14 +87,6 @@ fn told(settings: &Settings) -> Vec<Finding> {
 
 fn value(subject: &str, value: impl Display, source: &Source) -> Finding {
     Finding::ok(HERE, subject, format!("{value} ({source})"))
-}
-
-/// A store's place without user and password.
-fn place(location: &Location) -> String {
-    match location {
-        Location::Sqlite(path) => format!("sqlite:{}", path.display()),
-        Location::Mongo(uri) => uri.to_string(),
-    }
 }
 
 fn of_host(host: &Host, env: &Env) -> Vec<Finding> {

@@ -2,6 +2,7 @@
 //! it. Each section is a file with two halves: looking (network, store, files) and saying (pure).
 
 mod aws;
+mod bridge;
 mod catalogue;
 mod configuration;
 mod files;
@@ -22,7 +23,6 @@ use crate::domain::{headings, names::SSL_CERT_FILE};
 use crate::output::steps::Steps;
 use crate::output::{View, doctor as shown};
 use crate::providers::hosts::{Auth, Host};
-use crate::storage::catalogue::Entry;
 use crate::wire::tls::client_config;
 use chrono::{DateTime, Utc};
 use rustls::ClientConfig;
@@ -156,7 +156,7 @@ impl Checks {
         let mut tasks = Tasks::default();
         for host in later {
             // Where nobody knows what is enabled, only what costs nothing is said.
-            let enabled = enabled_of(sights.store.entries(), &host.name);
+            let enabled = sights.store.enabled(&host.name);
             let search = matches!(host.keys.auth, Auth::AwsChain | Auth::GoogleAdc);
             if !search || enabled.is_some_and(|enabled| enabled > 0) {
                 self.start(host, &mut tasks);
@@ -185,12 +185,6 @@ impl Checks {
             _ => {}
         }
     }
-}
-
-/// How many models of a provider are enabled; `None` where the catalogue could not be read.
-fn enabled_of(entries: Option<&[Entry]>, provider: &str) -> Option<usize> {
-    let of = |entry: &&Entry| entry.sound && entry.is_enabled() && entry.model.provider == provider;
-    Some(entries?.iter().filter(of).count())
 }
 
 /// Checks under way.
@@ -241,10 +235,9 @@ impl Tasks {
 fn said(checks: &Checks, wanted: &[Host], sights: &Sights) -> Vec<Finding> {
     let context = &checks.context;
     let unicode = context.terminal.unicode;
-    let entries = sights.store.entries();
     let mut found = configuration::findings(context, wanted);
     for sight in &sights.hosts {
-        found.extend(providers::findings(sight, enabled_of(entries, &sight.host.name), unicode));
+        found.extend(providers::findings(sight, sights.store.enabled(&sight.host.name), unicode));
     }
     found.extend(sights.aws.iter().flat_map(aws::findings));
     found.extend(sights.google.iter().flat_map(google::findings));

@@ -1,7 +1,7 @@
 //! The store: reached, of a version that works, with the rights, indexes and rows that it should have, and with a clock
 //! that agrees with ours. What it says is asked through `storage::Inspect`; nothing is changed.
 
-use super::bounded;
+use super::{bounded, bridge};
 use crate::commands::context::Context;
 use crate::domain::ModelRef;
 use crate::domain::finding::{Finding, Section};
@@ -37,6 +37,8 @@ pub enum Sight {
     Late(String),
     /// It was looked at.
     Open(Box<Seen>),
+    /// It is behind a bridge, which was asked.
+    Bridge(Box<bridge::Sight>),
 }
 
 /// An open store, question by question.
@@ -70,6 +72,18 @@ impl Sight {
     }
 }
 
+impl Sight {
+    /// How many models of a provider are enabled; `None` where nobody could look. Behind a bridge only those count that
+    /// this host measures.
+    pub fn enabled(&self, provider: &str) -> Option<usize> {
+        if let Sight::Bridge(sight) = self {
+            return sight.enabled(provider);
+        }
+        let of = |entry: &&Entry| entry.sound && entry.is_enabled() && entry.model.provider == provider;
+        Some(self.entries()?.iter().filter(of).count())
+    }
+}
+
 /// Looks.
 pub async fn look(context: Arc<Context>, now: DateTime<Utc>) -> Sight {
     let Ok(location) = context.store_location() else { return Sight::Nowhere };
@@ -78,6 +92,7 @@ pub async fn look(context: Arc<Context>, now: DateTime<Utc>) -> Sight {
         Location::Sqlite(path) if !path.exists() => return Sight::NotYet(path.clone()),
         Location::Sqlite(_) => true,
         Location::Mongo(_) => false,
+        Location::Bridge(_) => return Sight::Bridge(Box::new(bridge::look(&context).await)),
     };
     let names = context.names();
     let published = &context.settings.profiles.published.value;
@@ -117,6 +132,7 @@ pub fn findings(sight: &Sight, clocks: &[(String, Offset)]) -> Vec<Finding> {
         Sight::Late(late) => vec![Finding::unknown(HERE, "reached", late)],
         Sight::Closed(error) => vec![closed(error)],
         Sight::Open(seen) => of_open(seen),
+        Sight::Bridge(sight) => bridge::findings(sight),
     };
     found.extend(clocks_of_hosts(clocks));
     found
@@ -190,7 +206,7 @@ fn of_facts(facts: &Facts) -> Vec<Finding> {
     found
 }
 
-fn off(sentence: String) -> Finding {
+pub(super) fn off(sentence: String) -> Finding {
     let fix = "let a time service set both clocks; `timedatectl set-ntp true` on this machine";
     Finding::wrong(HERE, "clock", sentence, fix, headings::CLOCK)
 }

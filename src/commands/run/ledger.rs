@@ -10,7 +10,7 @@ use crate::output::progress::Progress;
 use crate::output::{csv::Rows, ndjson};
 use crate::providers::adapt::Adaptation;
 use crate::storage::spill::Spill;
-use crate::storage::{Store, StoreError};
+use crate::storage::{Sink, StoreError};
 use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::io::BufWriter;
@@ -24,7 +24,7 @@ const LATE: f64 = 0.010;
 /// Where outcomes are kept.
 pub struct Keeper {
     /// The store.
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn Sink>,
     /// Where they wait if it fails.
     pub spill: Spill,
 }
@@ -85,7 +85,7 @@ pub fn csv(path: Option<&Path>) -> Result<Option<Rows<BufWriter<File>>>, Command
 }
 
 /// Delivers what earlier invocations could not store.
-pub async fn deliver(spill: &Spill, store: &dyn Store, note: impl Fn(&str)) {
+pub async fn deliver(spill: &Spill, store: &dyn Sink, note: impl Fn(&str)) {
     let delivered = match spill.deliver(store).await {
         Ok(delivered) => delivered,
         Err(error) => return note(&format!("results of an earlier run cannot be read: {error}")),
@@ -183,7 +183,7 @@ impl Ledger {
         }
     }
 
-    async fn hand_over(&self, store: &dyn Store, outcome: &Outcome) -> Result<(), String> {
+    async fn hand_over(&self, store: &dyn Sink, outcome: &Outcome) -> Result<(), String> {
         if self.away.get() {
             return Err("the store was left alone".to_owned());
         }

@@ -4,6 +4,7 @@
 pub(super) mod access;
 mod lanes;
 mod ledger;
+mod place;
 mod question;
 mod report;
 mod selection;
@@ -22,6 +23,7 @@ use crate::output::progress::Progress;
 use crate::wire::descriptors;
 use crate::wire::tls::client_config;
 use ledger::{Keeper, Ledger, Sinks};
+use place::Place;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -35,8 +37,12 @@ pub async fn run(args: RunArgs, context: Context) -> Result<Exit, CommandError> 
     descriptors::make_room();
     let asked = question::settle(&args, &context)?;
     let load = question::load(&args);
-    let keeper = if args.no_store { None } else { Some(keeper(&args, &context).await?) };
-    let settled = selection::settle(&args, &context, keeper.as_ref().map(|keeper| &*keeper.store)).await?;
+    let place = if args.no_store { None } else { Some(Place::open(&args, &context).await?) };
+    let keeper = match &place {
+        Some(place) => Some(keeper(&args, &context, place).await?),
+        None => None,
+    };
+    let settled = selection::settle(&args, &context, place.as_ref()).await?;
     let subjects = &settled.subjects;
     let models: Vec<_> = subjects.iter().map(|subject| subject.subject.model.clone()).collect();
     let planned = load.requests.map(|each| each * models.len() as u64);
@@ -69,9 +75,9 @@ pub async fn run(args: RunArgs, context: Context) -> Result<Exit, CommandError> 
 }
 
 /// The store, and the place for what it does not take; what waits there from earlier runs is delivered first.
-async fn keeper(args: &RunArgs, context: &Context) -> Result<Keeper, CommandError> {
+async fn keeper(args: &RunArgs, context: &Context, place: &Place) -> Result<Keeper, CommandError> {
     let spill = context.spill()?;
-    let store = context.open_store().await?;
+    let store = place.sink();
     ledger::deliver(&spill, store.as_ref(), |note| context.note(args.quiet, note)).await;
     Ok(Keeper { store, spill })
 }

@@ -2,6 +2,7 @@
 //! an error where its model was named, and skipped visibly where everything was asked for.
 
 use super::access::{self, Opened, SIMULATOR};
+use super::place::Place;
 use crate::cli::run::RunArgs;
 use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
@@ -48,7 +49,7 @@ struct Wanted {
 pub async fn settle(
     args: &RunArgs,
     context: &Context,
-    store: Option<&dyn Store>,
+    store: Option<&Place>,
 ) -> Result<Settled, CommandError> {
     if store.is_none() && (args.all || !args.providers.is_empty()) {
         let flag = if args.all { "--all" } else { "--provider" };
@@ -59,7 +60,8 @@ pub async fn settle(
     }
     let catalogue = match store {
         Some(store) => {
-            store.work_list(None).await.map_err(|error| store_error("reading the catalogue", error))?
+            let listed = store.work_list(|text| context.note(args.quiet, text)).await;
+            listed.map_err(|error| store_error("reading the catalogue", error))?
         }
         None => Vec::new(),
     };
@@ -86,13 +88,13 @@ pub async fn settle(
 /// What works with nothing set up.
 const SIMULATED: &str = "this works with no key and no server: llmbench run --model sim:steady";
 
-async fn add(settled: &mut Settled, opened: Opened, models: Vec<Wanted>, store: Option<&dyn Store>) {
+async fn add(settled: &mut Settled, opened: Opened, models: Vec<Wanted>, store: Option<&Place>) {
     settled.secrets.extend(opened.secret);
     settled.simulators.extend(opened.simulator);
     for Wanted { item, enabled, .. } in models {
         let learned = match store {
             // What was learned only saves an attempt: without it the refusal teaches it again.
-            Some(store) => store.learned(&item.model).await.unwrap_or_default(),
+            Some(store) => store.sink().learned(&item.model).await.unwrap_or_default(),
             None => Vec::new(),
         };
         let learned: Vec<Adaptation> = learned.iter().filter_map(|word| word.parse().ok()).collect();
@@ -105,16 +107,16 @@ async fn add(settled: &mut Settled, opened: Opened, models: Vec<Wanted>, store: 
 async fn wanted(
     args: &RunArgs,
     context: &Context,
-    store: Option<&dyn Store>,
+    store: Option<&Place>,
     catalogue: Vec<WorkItem>,
 ) -> Result<Vec<Wanted>, CommandError> {
     let mut wanted: Vec<Wanted> = Vec::new();
     for text in &args.models {
-        let model = reference(text, context, store).await?;
+        let model = reference(text, context, store, &catalogue).await?;
         let known = catalogue.iter().find(|item| item.model == model).cloned();
         let enabled = known.is_some();
-        if let (false, Some(store)) = (enabled, store) {
-            hint_at_others(&model, args, context, store).await?;
+        if let (false, Some(Place::Store(store))) = (enabled, store) {
+            hint_at_others(&model, args, context, &**store).await?;
         }
         let bare = WorkItem { display_name: model.model_id.clone(), model, metadata: Map::new() };
         wanted.push(Wanted { item: known.unwrap_or(bare), enabled, named: true });
@@ -175,7 +177,8 @@ fn nothing_to_measure(args: &RunArgs, catalogue: &[WorkItem]) -> CommandError {
 async fn reference(
     text: &str,
     context: &Context,
-    store: Option<&dyn Store>,
+    store: Option<&Place>,
+    catalogue: &[WorkItem],
 ) -> Result<ModelRef, CommandError> {
     match text.parse::<ModelRef>() {
         Ok(model) => Ok(model),
@@ -185,8 +188,10 @@ async fn reference(
         }
         Err(error @ ModelRefError::Bare(_)) => {
             let Some(store) = store else { return Err(CommandError::usage(format!("--model: {error}"))) };
-            let found =
-                store.find_by_id(text).await.map_err(|error| store_error("reading the catalogue", error))?;
+            let found = store
+                .find_by_id(text, catalogue)
+                .await
+                .map_err(|error| store_error("reading the catalogue", error))?;
             match found.as_slice() {
                 [only] => Ok(only.clone()),
                 [] => Err(CommandError::usage(format!(

@@ -1,6 +1,7 @@
 //! One look at everything: the pulse in the state directory, the store, and what is wrong with either. A store that does
 //! not answer is a finding, never the end.
 
+use crate::commands::bridge;
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
 use crate::domain::fleet::Fleet;
@@ -46,6 +47,8 @@ impl<'a> Looker<'a> {
                 troubles.extend(fleet.troubles(now, pulse.as_ref()));
                 Some(fleet)
             }
+            // Behind a bridge this machine's daemon is all that can be seen, and it tells what is wrong with the bridge.
+            Err(_) if pulse.is_some() && self.is_bridge() => None,
             Err(error) => {
                 exit = error.exit;
                 let trouble = Trouble::new(Cause::StoreDown, Severity::Unhealthy, "store", error.message);
@@ -83,6 +86,10 @@ impl<'a> Looker<'a> {
         };
         let asked = store.overview(now - DAY, now).await;
         asked.map_err(|error| crate::commands::scope::read_error("reading the store", error))
+    }
+
+    fn is_bridge(&self) -> bool {
+        bridge::named(self.context).is_ok_and(|named| named.is_some())
     }
 
     /// A question creates no database.

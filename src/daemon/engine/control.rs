@@ -58,6 +58,7 @@ pub struct Control {
     /// The work that lanes were given last.
     given: AskedByProvider,
     prices: Arc<HashMap<ModelRef, Price>>,
+    proposed: Arc<BTreeMap<String, u32>>,
     started_at: DateTime<Utc>,
     lag: Duration,
     ready: bool,
@@ -73,6 +74,7 @@ impl Control {
             crew: Crew::default(),
             given: AskedByProvider::new(),
             prices: Arc::default(),
+            proposed: Arc::default(),
             started_at: Utc::now(),
             lag: Duration::ZERO,
             ready: false,
@@ -134,15 +136,17 @@ impl Control {
 
     /// Gives lanes their work where it is another than before; a provider that is new gets a lane.
     fn take(&mut self, listed: Listed) {
-        let Listed { asked, turns, prices } = listed;
-        let same_prices = *self.prices == *prices;
+        let Listed { asked, turns, prices, proposed } = listed;
+        let same_rules = *self.prices == *prices && *self.proposed == *proposed;
         let before = std::mem::replace(&mut self.given, asked);
-        self.prices = prices;
+        (self.prices, self.proposed) = (prices, proposed);
+        let shared = Arc::clone(&self.shared);
+        let regime = shared.regime.proposed(&self.proposed);
         for (provider, asked) in &self.given {
-            if same_prices && before.get(provider).is_some_and(|before| Arc::ptr_eq(before, asked)) {
+            if same_rules && before.get(provider).is_some_and(|before| Arc::ptr_eq(before, asked)) {
                 continue;
             }
-            let work = work(asked, &self.start.questions, &self.shared.regime, &self.prices);
+            let work = work(asked, &self.start.questions, &regime, &self.prices);
             if let Some(lane) = self.crew.lane(provider) {
                 lane.book().take(work, &turns);
                 lane.nudge();

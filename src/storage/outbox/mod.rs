@@ -7,6 +7,7 @@
 //! One thread owns the file; one process has it open, and others ask that one through [`control`].
 
 mod archive;
+mod beside;
 pub mod control;
 mod desk;
 mod opening;

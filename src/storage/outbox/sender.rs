@@ -3,13 +3,12 @@
 //! nobody, and a store that is away is not asked once for each row.
 
 use super::Outbox;
+use super::beside::record_all;
 use super::words::{Depth, Key, OutboxError, Parcel};
 use crate::domain::Outcome;
 use crate::domain::pulse::{OutboxPulse, StorePulse};
-use crate::domain::slot::SUPERSEDED;
 use crate::storage::{Recorded, Sink, StoreError};
 use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -300,9 +299,11 @@ impl Sender {
             let next_at = now + delta(backoff(parcel.attempts));
             self.outbox.postpone(&[parcel.key], next_at, &error.to_string()).await?;
         }
-        if denied || self.failed.len() > 1 && !took {
-            let rest = backoff(self.vain);
-            round.wait = Some(if denied { rest.min(DENIED_REST) } else { rest });
+        let rest = self.sink.rest().filter(|_| !tried_in_vain.is_empty());
+        if denied || rest.is_some() || self.failed.len() > 1 && !took {
+            let wait = backoff(self.vain);
+            let wait = if denied { wait.min(DENIED_REST) } else { wait };
+            round.wait = Some(wait.max(rest.unwrap_or_default()));
             self.vain = self.vain.saturating_add(1);
         }
         pulse.resumes_at = round.wait.map(|wait| now + delta(wait));
@@ -358,37 +359,6 @@ async fn answered<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
             DEADLINE.as_secs()
         ))),
     }
-}
-
-/// Has rows recorded; one whose slot has another row is kept beside it.
-async fn record_all(sink: Arc<dyn Sink>, outcomes: Vec<Outcome>) -> Vec<Result<Recorded, StoreError>> {
-    let mut answers = sink.record_all(&outcomes).await;
-    let taken = |answer: &Result<Recorded, StoreError>| matches!(answer, Err(StoreError::Conflict(_)));
-    let (places, beside): (Vec<_>, Vec<_>) = (answers.iter().zip(&outcomes).enumerate())
-        .filter(|(_, (answer, _))| taken(answer))
-        .filter_map(|(place, (_, outcome))| Some((place, superseded(outcome)?)))
-        .unzip();
-    if !beside.is_empty() {
-        for (place, answer) in places.into_iter().zip(sink.record_all(&beside).await) {
-            answers[place] = answer;
-        }
-    }
-    answers
-}
-
-/// A success whose slot has another row in the store: two daemons measured it while neither could ask. The first row counts;
-/// this one was paid for, and is kept beside it. Its id follows from what it is, so that sending it twice is once.
-fn superseded(outcome: &Outcome) -> Option<Outcome> {
-    let Outcome::Success(run) = outcome else { return None };
-    let text = |name: &str| run.extra.get(name).and_then(Value::as_str);
-    let (slot_at, owner) = (text("slot_at")?, text("daemon_owner")?);
-    if !run.id.ends_with(&format!("/{slot_at}")) {
-        return None;
-    }
-    let mut kept = run.clone();
-    kept.id = format!("{}#{owner}", run.id);
-    SUPERSEDED.clone_into(&mut kept.sample_role);
-    Some(Outcome::Success(kept))
 }
 
 fn provider(parcel: &Parcel) -> &str {

@@ -170,12 +170,13 @@ fn complete_failure(fields: &mut Map<String, Value>, stamps: &Stamps) -> Result<
         fields.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
     };
     let message = text(fields, "message");
+    if fields.get("ts").is_none_or(Value::is_null) {
+        fields.insert("ts".to_owned(), contract::date_value(stamps.received_at));
+    }
+    // A runner that says null has looked: only what was never said is derived.
     let add = |fields: &mut Map<String, Value>, name: &str, value: Value| {
-        if fields.get(name).is_none_or(Value::is_null) {
-            fields.insert(name.to_owned(), value);
-        }
+        fields.entry(name).or_insert(value);
     };
-    add(fields, "ts", contract::date_value(stamps.received_at));
     add(fields, "http_status", json!(http_status(&message)));
     add(fields, "provider_error_code", json!(provider_code(&message)));
     add(fields, "normalized_message", json!(failure::normalize(&message)));

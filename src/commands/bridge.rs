@@ -1,0 +1,103 @@
+//! From settings to a bridge: the store of a host that has no database. `run` and `daemon` use it, `doctor` asks it.
+
+use crate::commands::context::Context;
+use crate::commands::exit::CommandError;
+use crate::domain::names::LLMBENCH_BRIDGE_PLAIN_HTTP;
+use crate::domain::regime::Regime;
+use crate::domain::sourced::{Source, Sourced};
+use crate::remote::client::Client;
+use crate::remote::kept::Kept;
+use crate::remote::{Addresses, Bridge, Keys};
+use crate::settings::BridgeSettings;
+use crate::storage::{BridgeUrl, Location};
+use crate::wire::tls::client_config;
+use std::sync::Arc;
+
+/// What is measured behind a bridge where nobody says it: the provider whose host may not see the database.
+pub const PROVIDER: &str = "bedrock";
+
+/// Where to read on.
+const HEADING: &str = "TROUBLESHOOTING.md, \"The runner behind a bridge\"";
+
+/// The bridge's address and who named it, where the store is one.
+///
+/// # Errors
+/// Status 2 where the store's URL cannot be read.
+pub fn named(context: &Context) -> Result<Option<Sourced<BridgeUrl>>, CommandError> {
+    let Sourced { value: location, source } = context.store_location()?;
+    Ok(match location {
+        Location::Bridge(url) => Some(Sourced::new(url, source)),
+        Location::Sqlite(_) | Location::Mongo(_) => None,
+    })
+}
+
+/// The bridge that is the store, where one is. Asks nobody yet. `providers` are those whose work lists are read.
+///
+/// # Errors
+/// Status 2 where a key is missing, would travel in the open, or a setting cannot be used.
+pub fn open(context: &Context, providers: Vec<String>) -> Result<Option<Arc<Bridge>>, CommandError> {
+    let Some(Sourced { value: base, source }) = named(context)? else { return Ok(None) };
+    let settings = settings(context, &source)?;
+    let addresses = Addresses {
+        config: settings.config_url.clone().unwrap_or_else(|| base.join("/runner-config")),
+        catalog: settings.catalog_url.clone().unwrap_or_else(|| base.join("/ingest/catalog")),
+        base,
+    };
+    for url in [&addresses.base, &addresses.config, &addresses.catalog] {
+        if url.is_exposed() && !settings.plain_http {
+            let why = format!(
+                "store ({source}): {url} is plain http, and whoever can listen on the way reads the key"
+            );
+            let hint = format!(
+                "write https://…, or set {LLMBENCH_BRIDGE_PLAIN_HTTP}=1 where the network is trusted"
+            );
+            return Err(CommandError::usage(why).hint(hint));
+        }
+    }
+    let tls = client_config(context.extra_ca().as_deref())
+        .map_err(|error| CommandError::usage(error).hint("SSL_CERT_FILE names a PEM file, or is unset"))?;
+    let keys = Keys { posts: settings.posts, lists: settings.lists };
+    let times = (settings.timeout, settings.grace);
+    let kept = Kept::open(settings.list_file);
+    Ok(Some(Arc::new(Bridge::new(addresses, keys, Client::new(tls), providers, times, kept))))
+}
+
+/// How the bridge is used that `source` names.
+///
+/// # Errors
+/// Status 2 as [`open`].
+pub fn settings(context: &Context, source: &Source) -> Result<BridgeSettings, CommandError> {
+    context.settings.bridge(source).map_err(|error| CommandError::usage(error).hint(HEADING))
+}
+
+/// Brings the rules of a daemon into the shape that suits a runner: what only the catalogue's owner may decide is off, and
+/// what nobody has named is what a host of its own needs.
+pub fn adapt(context: &mut Context) {
+    let named = context.settings.named;
+    let regime: &mut Regime = &mut context.settings.regime;
+    if regime.only.is_empty() {
+        regime.only = vec![PROVIDER.to_owned()];
+    }
+    if !named.vantage {
+        // The server's own daemons measure from another place, and their slots are other ones.
+        regime.vantage = host_name();
+    }
+    if named.cadence {
+        // What is said here wins over what the bridge proposes.
+        for provider in regime.only.clone() {
+            let rule = regime.by_provider.entry(provider).or_default();
+            rule.cadence_seconds = rule.cadence_seconds.or(Some(regime.cadence_seconds));
+        }
+    }
+    regime.quarantine.enabled = false;
+    regime.admission.enabled = false;
+    regime.discovery = None;
+}
+
+/// This machine's name in the characters of a vantage.
+fn host_name() -> String {
+    let uname = rustix::system::uname();
+    let fits = |ch: &char| ch.is_ascii_alphanumeric() || matches!(ch, '-' | '_' | '.');
+    let name: String = uname.nodename().to_string_lossy().chars().filter(fits).take(64).collect();
+    if name.is_empty() { "remote".to_owned() } else { name }
+}

@@ -1,0 +1,132 @@
+//! The bridge, where that is the store: reached, with a key that it knows, a work list, and a clock that agrees with ours.
+
+use super::bounded;
+use super::store::{CLOCK_LIMIT, off};
+use crate::commands::bridge;
+use crate::commands::context::Context;
+use crate::domain::finding::{Finding, Section};
+use crate::domain::headings;
+use crate::domain::offset::Offset;
+use crate::storage::{Sink, StoreError};
+
+const HERE: Section = Section::Store;
+
+/// What was seen of it.
+pub enum Sight {
+    /// The settings do not add up to a bridge.
+    Unusable {
+        /// Why.
+        why: String,
+        /// What to do.
+        fix: Option<String>,
+    },
+    /// It was asked.
+    Asked {
+        /// What it is.
+        described: String,
+        /// Models by provider and the bridge's clock, or why not; the outer error is a deadline.
+        answers: Vec<(String, Result<Answer, String>)>,
+    },
+}
+
+/// What it said about one provider.
+type Answer = Result<(usize, Option<Offset>), StoreError>;
+
+impl Sight {
+    /// How many models of a provider this host measures; `None` where the bridge did not say it.
+    pub fn enabled(&self, provider: &str) -> Option<usize> {
+        let Sight::Asked { answers, .. } = self else { return None };
+        match answers.iter().find(|(name, _)| name == provider) {
+            Some((_, Ok(Ok((models, _))))) => Some(*models),
+            Some(_) => None,
+            None => Some(0),
+        }
+    }
+}
+
+/// Looks.
+pub async fn look(context: &Context) -> Sight {
+    let wanted = context.settings.regime.wanted();
+    let providers = if wanted.is_empty() { vec![bridge::PROVIDER.to_owned()] } else { wanted };
+    let bridge = match bridge::open(context, providers.clone()) {
+        Ok(Some(bridge)) => bridge,
+        Ok(None) => return Sight::Unusable { why: "no bridge is configured".to_owned(), fix: None },
+        Err(error) => {
+            let fix = error.hint.filter(|hint| !hint.starts_with("TROUBLESHOOTING"));
+            return Sight::Unusable { why: error.message, fix };
+        }
+    };
+    let mut answers = Vec::new();
+    for provider in providers {
+        let answer = bounded("asking it", bridge.look(&provider)).await;
+        answers.push((provider, answer));
+    }
+    Sight::Asked { described: bridge.describe(), answers }
+}
+
+/// What is to be said.
+pub fn findings(sight: &Sight) -> Vec<Finding> {
+    let (described, answers) = match sight {
+        Sight::Unusable { why, fix } => {
+            let fix = fix.as_deref().unwrap_or("correct what the sentence names");
+            return vec![Finding::wrong(HERE, "bridge", why, fix, headings::RUNNER)];
+        }
+        Sight::Asked { described, answers } => (described, answers),
+    };
+    let mut found = Vec::new();
+    let mut clock = None;
+    for (provider, answer) in answers {
+        let subject = format!("work list of {provider}");
+        found.push(match answer {
+            Err(late) => Finding::unknown(HERE, subject, late),
+            Ok(Err(error)) => {
+                Finding::wrong(HERE, subject, error.to_string(), way_out(error), headings::RUNNER)
+            }
+            Ok(Ok((0, offset))) => {
+                clock = clock.or(*offset);
+                let sentence = format!("{described} has none: nothing is measured");
+                Finding::note(HERE, subject, sentence).fix("`llmbench models add` where the database is")
+            }
+            Ok(Ok((models, offset))) => {
+                clock = clock.or(*offset);
+                Finding::ok(HERE, subject, format!("{models} models, from {described}"))
+            }
+        });
+    }
+    found.extend(clock.map(|clock: Offset| {
+        let sentence = format!("the bridge's clock is {}", clock.spoken());
+        if clock.is_beyond(CLOCK_LIMIT) { off(sentence) } else { Finding::ok(HERE, "clock", sentence) }
+    }));
+    found
+}
+
+fn way_out(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::Unavailable(_) => "start the bridge, or correct --store",
+        StoreError::Denied(_) => {
+            "set LLMBENCH_BRIDGE_KEY to a key for this provider: `llmbench ingest key list` where the database is"
+        }
+        _ => "correct --store: it names the bridge's own address",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::finding::Severity;
+
+    #[test]
+    fn each_provider_has_its_answer_and_the_clock_is_one() {
+        let offset = |seconds| Offset { seconds, within: 0.1 };
+        let said = |answer: Answer| {
+            let answers = vec![("bedrock".to_owned(), Ok(answer))];
+            findings(&Sight::Asked { described: "https://h".to_owned(), answers })
+        };
+        let severities = |found: &[Finding]| found.iter().map(|one| one.severity).collect::<Vec<_>>();
+        assert_eq!(severities(&said(Ok((3, Some(offset(0.2)))))), [Severity::Ok, Severity::Ok]);
+        assert_eq!(severities(&said(Ok((0, Some(offset(9.0)))))), [Severity::Note, Severity::Finding]);
+        let denied = said(Err(StoreError::Denied("the bridge refuses the key: 401".to_owned())));
+        assert_eq!(severities(&denied), [Severity::Finding]);
+        assert!(denied[0].fix.as_deref().unwrap().contains("ingest key list"));
+    }
+}

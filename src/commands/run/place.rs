@@ -1,0 +1,83 @@
+//! Where a run finds models and keeps rows: a store, or the bridge before one.
+
+use crate::cli::run::RunArgs;
+use crate::commands::bridge;
+use crate::commands::context::Context;
+use crate::commands::exit::CommandError;
+use crate::domain::ModelRef;
+use crate::remote::Bridge;
+use crate::storage::{Sink, Store, StoreError, WorkItem};
+use std::sync::Arc;
+
+/// A store or a bridge, reached.
+pub enum Place {
+    /// A database.
+    Store(Arc<dyn Store>),
+    /// A bridge.
+    Bridge(Arc<Bridge>),
+}
+
+impl Place {
+    /// Opens what the settings name. A bridge is asked for the work lists of the providers that are meant alone.
+    ///
+    /// # Errors
+    /// Status 2 where it is unusable as configured, 75 where it cannot be reached now.
+    pub async fn open(args: &RunArgs, context: &Context) -> Result<Self, CommandError> {
+        match bridge::open(context, providers(args, context))? {
+            Some(bridge) => Ok(Self::Bridge(bridge)),
+            None => Ok(Self::Store(context.open_store().await?)),
+        }
+    }
+
+    /// Where rows go.
+    pub fn sink(&self) -> Arc<dyn Sink> {
+        match self {
+            Place::Store(store) => Arc::clone(store) as Arc<dyn Sink>,
+            Place::Bridge(bridge) => Arc::clone(bridge) as Arc<dyn Sink>,
+        }
+    }
+
+    /// The enabled models. What somebody should know of them (a list from the disk) goes to `note`.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn work_list(&self, note: impl Fn(&str)) -> Result<Vec<WorkItem>, StoreError> {
+        match self {
+            Place::Store(store) => store.work_list(None).await,
+            Place::Bridge(bridge) => {
+                let work = bridge.work().await;
+                work.notes.iter().for_each(|text| note(text));
+                work.refused.map_or(Ok(work.items), Err)
+            }
+        }
+    }
+
+    /// Models by bare id: of the whole catalogue, or of the work lists, `known`.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn find_by_id(&self, model_id: &str, known: &[WorkItem]) -> Result<Vec<ModelRef>, StoreError> {
+        match self {
+            Place::Store(store) => store.find_by_id(model_id).await,
+            Place::Bridge(_) => {
+                let named = known.iter().filter(|item| item.model.model_id == model_id);
+                Ok(named.map(|item| item.model.clone()).collect())
+            }
+        }
+    }
+}
+
+/// The providers that are meant: those of the flags; with `--all`, or for a bare id, those that a runner measures.
+fn providers(args: &RunArgs, context: &Context) -> Vec<String> {
+    let named: Vec<ModelRef> = args.models.iter().filter_map(|text| text.parse().ok()).collect();
+    let bare =
+        args.all || named.len() < args.models.len() || args.models.is_empty() && args.providers.is_empty();
+    let wanted = context.settings.regime.wanted();
+    let usual = if wanted.is_empty() { vec![bridge::PROVIDER.to_owned()] } else { wanted };
+    let mut all: Vec<String> = named.into_iter().map(|model| model.provider).collect();
+    all.extend(args.providers.iter().cloned());
+    all.extend(usual.into_iter().filter(|_| bare));
+    let mut seen = std::collections::HashSet::new();
+    all.retain(|name| seen.insert(name.clone()));
+    all
+}

@@ -1,0 +1,176 @@
+//! The address of a bridge: read, taken apart and printed. What is sent there is `remote`'s.
+
+use std::fmt;
+use url::{Host, Url};
+
+/// Where results are posted and work lists are read, below the address.
+const KNOWN: [&str; 2] = ["/ingest", "/runner-config"];
+
+/// The address of a bridge, or of one of its paths. It can hold no secret: one with a user or a query is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BridgeUrl {
+    tls: bool,
+    host: String,
+    port: u16,
+    /// Without a slash at its end; empty at the root.
+    path: String,
+    local: bool,
+}
+
+/// Why a text is no bridge's address. Repeats nothing of it: there can be a key in it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("this is no address of a bridge ({0}): write https://HOST or https://HOST:PORT/PATH")]
+pub struct BridgeUrlError(String);
+
+impl BridgeUrl {
+    /// Whether a text wants to be one.
+    pub fn is_meant(text: &str) -> bool {
+        let scheme = text.trim().split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+        scheme.is_some_and(|scheme| scheme == "https" || scheme == "http")
+    }
+
+    /// Reads the address of a bridge. `https://HOST/ingest` and `https://HOST/runner-config`, as the predecessor's runner
+    /// has them, are the same as `https://HOST`.
+    ///
+    /// # Errors
+    /// [`BridgeUrlError`] where it is no URL, has another scheme, a user, a query or a fragment.
+    pub fn parse(text: &str) -> Result<Self, BridgeUrlError> {
+        let mut whole = Self::exactly(text)?;
+        let base = KNOWN.iter().find_map(|path| whole.path.strip_suffix(path)).map(str::to_owned);
+        whole.path = base.unwrap_or(whole.path);
+        Ok(whole)
+    }
+
+    /// Reads the address of one path of a bridge, which is used as it is.
+    ///
+    /// # Errors
+    /// As [`BridgeUrl::parse`].
+    pub fn exactly(text: &str) -> Result<Self, BridgeUrlError> {
+        let wrong = |why: &str| BridgeUrlError(why.to_owned());
+        let url = Url::parse(text.trim()).map_err(|error| BridgeUrlError(error.to_string()))?;
+        let tls = match url.scheme() {
+            "https" => true,
+            "http" => false,
+            _ => return Err(wrong("its scheme is neither https nor http")),
+        };
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(wrong("it holds a user or a password; the key goes into LLMBENCH_BRIDGE_KEY"));
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(wrong("it holds a query or a fragment"));
+        }
+        let local = match url.host() {
+            Some(Host::Domain(name)) => name == "localhost",
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => return Err(wrong("it names no host")),
+        };
+        let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+        Ok(Self {
+            tls,
+            host: host.to_owned(),
+            port: url.port_or_known_default().unwrap_or(443),
+            path: url.path().trim_end_matches('/').to_owned(),
+            local,
+        })
+    }
+
+    /// The address of a path below this one; `path` begins with a slash.
+    #[must_use]
+    pub fn join(&self, path: &str) -> Self {
+        Self { path: format!("{}{path}", self.path), ..self.clone() }
+    }
+
+    /// The same without `path` at its end.
+    #[must_use]
+    pub fn without(&self, path: &str) -> Self {
+        let base = self.path.strip_suffix(path).unwrap_or(&self.path);
+        Self { path: base.to_owned(), ..self.clone() }
+    }
+
+    /// TLS or plain.
+    pub fn tls(&self) -> bool {
+        self.tls
+    }
+
+    /// Host name or address, without brackets.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// TCP port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The path as it goes on the wire, `/` at the root.
+    pub fn path(&self) -> &str {
+        if self.path.is_empty() { "/" } else { &self.path }
+    }
+
+    /// Whether a key would travel in the open: plain http to another machine.
+    pub fn is_exposed(&self) -> bool {
+        !self.tls && !self.local
+    }
+}
+
+impl fmt::Display for BridgeUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, known) = if self.tls { ("https", 443) } else { ("http", 80) };
+        match self.host.contains(':') {
+            true => write!(f, "{scheme}://[{}]", self.host)?,
+            false => write!(f, "{scheme}://{}", self.host)?,
+        }
+        if self.port != known {
+            write!(f, ":{}", self.port)?;
+        }
+        f.write_str(&self.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_bridge_has_many_spellings() {
+        for (text, shown) in [
+            ("https://ingest.example", "https://ingest.example"),
+            ("https://ingest.example/", "https://ingest.example"),
+            ("https://ingest.example/ingest", "https://ingest.example"),
+            ("https://ingest.example/ingest/", "https://ingest.example"),
+            ("https://ingest.example/runner-config", "https://ingest.example"),
+            ("HTTPS://Ingest.Example:8443/a/ingest", "https://ingest.example:8443/a"),
+            ("http://127.0.0.1:80/", "http://127.0.0.1"),
+            ("http://[::1]:8088", "http://[::1]:8088"),
+        ] {
+            assert_eq!(BridgeUrl::parse(text).unwrap().to_string(), shown, "{text}");
+        }
+        let base = BridgeUrl::parse("https://h/a").unwrap();
+        assert_eq!((base.join("/ingest/batch").path(), base.port()), ("/a/ingest/batch", 443));
+        let config = BridgeUrl::exactly("https://h/runner-config").unwrap();
+        assert_eq!((config.path(), config.without("/runner-config").path()), ("/runner-config", "/"));
+    }
+
+    #[test]
+    fn plain_http_is_for_this_machine() {
+        let exposed = |text: &str| BridgeUrl::parse(text).unwrap().is_exposed();
+        assert!(exposed("http://bench-ingest:8000/ingest") && exposed("http://10.0.0.1"));
+        assert!(!exposed("https://10.0.0.1") && !exposed("http://localhost:1") && !exposed("http://[::1]:1"));
+    }
+
+    #[test]
+    fn what_is_none_is_not_repeated() {
+        for text in [
+            "https://user:canary@h",
+            "https://canary@h",
+            "https://h/?key=canary",
+            "https://h/#canary",
+            "https://",
+            "https://h:canary",
+        ] {
+            let said = BridgeUrl::parse(text).unwrap_err().to_string();
+            assert!(!said.contains("canary"), "{said}");
+        }
+    }
+}

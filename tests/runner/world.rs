@@ -1,0 +1,124 @@
+//! A bridge as a process, a runner's home, and a proxy between the two.
+
+use crate::ingest::served::{CONFIG_TOKEN, INGEST_KEY, Served, open};
+use crate::support::Home;
+use crate::support::catalogue::put_model;
+use crate::support::peers::{Mongod, fresh_name};
+use crate::support::proxy::{Fault, Proxy};
+use crate::support::ran::{Ran, ran};
+use llmbench::domain::ModelRef;
+use llmbench::domain::secret::Secret;
+use llmbench::providers::sim::{self, Running};
+use llmbench::remote::client::Client;
+use llmbench::remote::kept::Kept;
+use llmbench::remote::{Addresses, Bridge, Keys};
+use llmbench::storage::BridgeUrl;
+use llmbench::wire::tls::client_config;
+use serde_json::{Map, Value};
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+/// A model whose answers take next to no time.
+pub const QUICK: &str = "steady-ttft2-gap1-n4";
+
+/// A runner, and what it talks to.
+pub struct World {
+    /// The bridge.
+    pub bridge: Served,
+    /// What stands before it.
+    pub proxy: Proxy,
+    /// The runner's home.
+    pub home: Home,
+    /// The simulator, which the runner knows as the provider `alpha`.
+    pub simulator: Running,
+    /// The database behind the bridge, where it is MongoDB.
+    pub database: String,
+}
+
+impl World {
+    /// A bridge on MongoDB, with these models of `alpha` enabled.
+    pub fn new(models: &[&str], configuration: &str) -> Self {
+        let database = fresh_name();
+        let bridge = serve(&database, models);
+        let simulator = sim::start_in_process().unwrap();
+        let home = Home::new();
+        let text = format!(
+            "{configuration}\n[providers.alpha]\ndialect = 'chat'\nbase_url = '{}/v1'\n",
+            simulator.base_url()
+        );
+        fs::create_dir_all(home.path().join("config/llmbench")).unwrap();
+        fs::write(home.path().join("config/llmbench/config.toml"), text).unwrap();
+        let proxy = Proxy::start(bridge.address, |_| Fault::None);
+        Self { bridge, proxy, home, simulator, database }
+    }
+
+    /// Measures a model of `alpha`, or does so no longer; the bridge knows it within seconds.
+    pub fn enable(&self, model: &str, enabled: bool) {
+        enable(&self.bridge.url, model, enabled);
+    }
+
+    /// The runner's command line, with the bridge as its store and the predecessor's keys.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.home.llmbench(arguments);
+        command.args(["--store", &self.proxy.url()]).env("LLMBENCH_LISTEN", "none");
+        command.env("INGEST_API_KEY", INGEST_KEY).env("RUNNER_CONFIG_TOKEN", CONFIG_TOKEN);
+        command
+    }
+
+    /// Runs it to its end.
+    pub fn ran(&self, arguments: &[&str]) -> Ran {
+        ran(&mut self.command(arguments))
+    }
+
+    /// A daemon for `alpha`.
+    pub fn daemon(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command(&["daemon", "--providers", "alpha", "--vantage", "far"]);
+        command.args(arguments);
+        command
+    }
+
+    /// The runner's state directory.
+    pub fn state(&self) -> PathBuf {
+        self.home.path().join("state/llmbench")
+    }
+
+    /// Runs and failures behind the bridge.
+    pub fn rows(&self) -> Vec<Map<String, Value>> {
+        let collections = ["metrics_cloud_v2", "metrics_cloud_probe", "errors_cloud"];
+        crate::support::documents::rows(Mongod::start(), &self.database, &collections)
+    }
+}
+
+/// A bridge on a database of this name, with these models of `alpha` enabled before it looks for the first time.
+pub fn serve(database: &str, models: &[&str]) -> Served {
+    let url = Mongod::start().uri(database);
+    models.iter().for_each(|model| enable(&url, model, true));
+    block_on(Served::on(Home::new(), url, &[]))
+}
+
+fn enable(url: &str, model: &str, enabled: bool) {
+    block_on(async {
+        let store = open(url).await;
+        put_model(&*store, &ModelRef::new("alpha", model), model, enabled).await.unwrap();
+    });
+}
+
+/// A bridge at this address as a runner has it, for these providers.
+pub fn client(address: SocketAddr, providers: &[&str], key: &str) -> Bridge {
+    let base = BridgeUrl::parse(&format!("http://{address}")).unwrap();
+    let addresses =
+        Addresses { config: base.join("/runner-config"), catalog: base.join("/ingest/catalog"), base };
+    let keys = Keys { posts: Secret::new(key), lists: Secret::new(CONFIG_TOKEN) };
+    let providers = providers.iter().map(|name| (*name).to_owned()).collect();
+    let kept = Kept::open(std::env::temp_dir().join(fresh_name()).join("w.json"));
+    let times = (Duration::from_secs(10), Duration::from_secs(3600));
+    Bridge::new(addresses, keys, Client::new(client_config(None).unwrap()), providers, times, kept)
+}
+
+/// Runs a future to its end.
+pub fn block_on<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+}

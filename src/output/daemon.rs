@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 /// The name and version of the document's form; described by `docs/schema/daemon_dry_run.schema.json`.
-pub const SCHEMA: &str = "llmbench.daemon_dry_run/1";
+pub const SCHEMA: &str = "llmbench.daemon.dry_run/1";
 
 /// Why a model is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -92,6 +92,6 @@ fn a_dry_run_shows_what_is_due_and_calls_nobody() {
     let told: Vec<_> =
         rows.iter().map(|row| (row["provider"].as_str().unwrap(), row["why"].as_str().unwrap())).collect();
     assert!(told.contains(&("alpha", "cadence")) && told.contains(&("beta", "admission")), "{document}");
-    assert_eq!((&document["schema"], &document["due"]), (&"llmbench.daemon_dry_run/1".into(), &2.into()));
+    assert_eq!((&document["schema"], &document["due"]), (&"llmbench.daemon.dry_run/1".into(), &2.into()));
     assert_eq!((world.runs().len(), world.errors().len()), (0, 0));
 }

@@ -16,11 +16,14 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 
 /// Connections at once.
 const CONNECTIONS: usize = 5_000;
+/// How many of them are about to post at the same time.
+const AT_ONCE: usize = 512;
 /// The most memory, MB.
 const MOST: f64 = 150.0;
 /// Slow clients of each kind.
@@ -67,16 +70,20 @@ async fn peak(mongod: &Mongod, over_tls: bool) -> Result<f64, Failed> {
     let secured = Secured::new()?;
     let arguments = if over_tls { secured.arguments() } else { Vec::new() };
     let bridge = Bridge::start(&bridge::fresh(mongod, name).await?, &arguments)?;
-    let mut posting = JoinSet::new();
+    let (mut posting, room) = (JoinSet::new(), Arc::new(Semaphore::new(AT_ONCE)));
     for row in bridge::rows(CONNECTIONS) {
         let (address, connector) = (bridge.address, over_tls.then(|| secured.connector.clone()));
-        posting.spawn(async move { Client::connect(address, connector).await?.post(&bridge::post(&row)).await });
+        let room = room.clone();
+        posting.spawn(async move {
+            let _permit = room.acquire().await.map_err(|error| error.to_string())?;
+            Client::connect(address, connector).await?.post(&bridge::post(&row)).await
+        });
     }
     let mut clients = Vec::new();
     while let Some(client) = posting.join_next().await {
         clients.push(client??);
     }
-    let open = figure(&bridge, "llmbench_ingest_open_connections").await?;
+    let open = figure(&bridge, "llmbench_ingest_connections ").await?;
     if open < CONNECTIONS as f64 {
         return Err(format!("only {open} connections were open").into());
     }

@@ -146,7 +146,8 @@ impl RunnerState {
 
     /// How long it may say nothing: it asks what to measure in every interval, and may miss one.
     fn patience(&self) -> TimeDelta {
-        let interval = self.interval_seconds.map_or(USUAL_INTERVAL, |seconds| TimeDelta::seconds(seconds.into()));
+        let interval =
+            self.interval_seconds.map_or(USUAL_INTERVAL, |seconds| TimeDelta::seconds(seconds.into()));
         (interval * 2).max(LEAST_PATIENCE)
     }
 }

@@ -64,7 +64,10 @@ async fn a_runner_is_shown_with_what_its_bridge_knows() {
         assert_eq!((&shown["state"], &shown["keys"]), (&json!("heard"), &json!("live")));
         assert_eq!(shown["providers"], json!(["bedrock"]));
         assert_eq!((&shown["backlog"], &shown["interval_seconds"]), (&json!(7), &json!(1800)));
-        assert_eq!((&shown["version"], &shown["clock_offset_seconds"]), (&json!("llmbench/0.1.0"), &json!(-1.5)));
+        assert_eq!(
+            (&shown["version"], &shown["clock_offset_seconds"]),
+            (&json!("llmbench/0.1.0"), &json!(-1.5))
+        );
         assert!(shown["last_seen_at"].is_string() && shown["last_stored_at"].is_string());
         assert_eq!(world.causes(&[]), Vec::<String>::new());
         let told = world.ask(&["--wide"]).out;
@@ -121,7 +124,10 @@ async fn whoever_was_never_heard_is_told_and_an_expired_key_says_why() {
         assert_eq!(world.causes(&[]), causes);
         let document = world.document(&[]);
         assert!(document["troubles"][0]["sentence"].as_str().unwrap().ends_with("; its keys have expired"));
-        assert_eq!((&runner(&document, "new")["state"], &runner(&document, "spare")["state"]), (&json!("never"), &json!("never")));
+        assert_eq!(
+            (&runner(&document, "new")["state"], &runner(&document, "spare")["state"]),
+            (&json!("never"), &json!("never"))
+        );
         assert_eq!(runner(&document, "spare")["providers"], Value::Null);
         assert_eq!(runner(&document, "rotated")["keys"], "live");
     }

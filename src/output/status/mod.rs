@@ -277,9 +277,8 @@ const BEATS: [Column; 3] =
 
 fn heartbeats(report: &StatusReport, view: &View) -> Vec<String> {
     // What a bridge wrote of a runner stands in the table of runners.
-    let told = |beat: &&Beat| {
-        beat.component.starts_with(COMPONENT) && beat.details.get("last_seen_at").is_some()
-    };
+    let told =
+        |beat: &&Beat| beat.component.starts_with(COMPONENT) && beat.details.get("last_seen_at").is_some();
     let mut beats: Vec<&Beat> =
         report.fleet.iter().flat_map(|fleet| &fleet.beats).filter(|beat| !told(beat)).collect();
     if beats.is_empty() {

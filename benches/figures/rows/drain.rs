@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use llmbench::domain::{Failure, ModelRef, Outcome, Run};
 use llmbench::storage::outbox::sender::Sender;
 use llmbench::storage::outbox::{Capacity, Outbox, Spend};
-use llmbench::storage::{Sink, Store};
+use llmbench::storage::Sink;
 use mongodb::Database;
 use mongodb::bson::{Document, doc};
 use std::sync::Arc;

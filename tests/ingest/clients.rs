@@ -21,7 +21,7 @@ connection = http.client.HTTPSConnection('localhost', int(port), context=context
 for _ in range(3):
     connection.request('POST', '/ingest', body, {'X-API-Key': key, 'Content-Type': 'application/json'})
     answer = connection.getresponse()
-    text = answer.read().decode()
+    text = answer.read().decode().strip()
     print(connection.sock.version(), answer.status, text)
 ";
 

@@ -85,7 +85,7 @@ async fn silence_is_an_alarm_and_revoking_ends_it() {
         let id = key(&world, "aws-1", 9000, |_| ()).await;
         heard(&world, "aws-1", 61).await;
         world.enable("groq:a").await;
-        world.succeed("groq:a", 90).await;
+        world.succeed("groq:a", 300).await;
         assert_eq!(world.causes(&[]), ["unhealthy runner_silent runner:aws-1", "unhealthy not_fresh groq"]);
         let told = world.ask(&["--check"]);
         let said = "unhealthy: no bridge has heard the runner aws-1 for 61 min (llmbench ingest key list --all; \

@@ -1,6 +1,7 @@
 //! What ships runs: the files under deploy/ name commands and variables that exist, and the binary works in an empty root
 //! that holds only what the image holds. Building the image itself needs a container engine, which tests do without.
 
+use crate::support::markdown::{blocks, words};
 use clap::Parser;
 use llmbench::cli::Cli;
 use std::fs;
@@ -99,31 +100,87 @@ fn the_binary_works_in_an_empty_root_as_the_images_user() {
     assert!(listed.status.success() && rows.to_string().matches("\"_id\"").count() >= 2, "{rows}");
 }
 
+/// The words behind `ExecStart=/usr/bin/`.
+fn started(unit: &str) -> Vec<String> {
+    let unit = deploy(unit);
+    words(unit.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/bin/")).unwrap())
+}
+
+/// The items of the `command` of a service that stand on a line each.
+fn served() -> Vec<String> {
+    let compose = deploy("compose.bridge.yaml");
+    let items = compose.lines().skip_while(|line| line.trim() != "command:").skip(1);
+    let items = items.take_while(|line| line.starts_with("      "));
+    let items = items.filter_map(|line| line.trim().strip_prefix("- ").map(str::to_owned));
+    ["llmbench".to_owned()].into_iter().chain(items).collect()
+}
+
+/// What the README has an operator type: `llmbench …` as it is, or in a container of the stack.
+fn typed() -> Vec<Vec<String>> {
+    let text = deploy("README.md");
+    let lines: Vec<String> = blocks(&text)
+        .into_iter()
+        .filter(|block| block.info == "sh")
+        .flat_map(|block| block.text.lines().map(str::to_owned).collect::<Vec<_>>())
+        .collect();
+    let command = |line: &String| {
+        let line = line.split(" #").next().unwrap_or_default().trim();
+        let bridge = line.strip_prefix("stack run --rm bridge ").map(|rest| format!("llmbench {rest}"));
+        let inside = line.strip_prefix("stack exec daemon ").map(str::to_owned);
+        bridge.or(inside).or_else(|| line.starts_with("llmbench ").then(|| line.to_owned()))
+    };
+    lines.iter().filter_map(command).map(|line| words(&line)).collect()
+}
+
 #[test]
 fn every_command_of_the_deploy_files_is_accepted() {
-    let unit = deploy("llmbench.service");
-    let started = unit.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/bin/")).unwrap();
     let dockerfile = deploy("Dockerfile");
-    let checked = ["llmbench", "status", "--check"];
     assert!(dockerfile.contains(r#"CMD ["/usr/bin/llmbench", "status", "--check"]"#));
     assert!(dockerfile.contains(r#"CMD ["daemon"]"#));
-    for words in [started.split(' ').collect::<Vec<_>>(), checked.into(), vec!["llmbench", "db", "init"]] {
-        assert!(Cli::try_parse_from(&words).is_ok(), "{words:?}");
+    let fixed = ["llmbench status --check", "llmbench db init"].map(words);
+    let typed = typed();
+    assert!(typed.len() >= 8, "{typed:?}");
+    assert!(served().len() > 4);
+    let units = [started("llmbench.service"), started("llmbench-runner.service"), served()];
+    for words in fixed.into_iter().chain(units).chain(typed) {
+        let parsed = Cli::try_parse_from(&words);
+        assert!(parsed.is_ok(), "{words:?}: {}", parsed.unwrap_err());
     }
 }
 
 #[test]
-fn every_variable_of_the_example_environment_is_known() {
+fn every_variable_of_the_example_environments_is_known() {
     let names =
         fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/domain/names.rs")).unwrap();
-    for line in deploy("llmbench.env.example").lines().filter(|line| !line.starts_with('#')) {
-        let Some((name, _)) = line.split_once('=') else { continue };
-        assert!(names.contains(&format!("\"{name}\"")), "{name} is no variable that is read");
+    for file in ["llmbench.env.example", "llmbench-runner.env.example", "bridge.env.example"] {
+        // What is commented out is meant to be taken in.
+        for line in deploy(file).lines().map(|line| line.trim_start_matches('#')) {
+            let Some((name, _)) = line.split_once('=').filter(|(name, _)| !name.contains(' ')) else {
+                continue;
+            };
+            let known = names.contains(&format!("\"{name}\""));
+            assert!(known, "{file}: {name} is no variable that is read");
+        }
     }
 }
 
 #[test]
-fn the_graces_of_the_deploy_files_exceed_the_daemons() {
-    assert!(deploy("compose.yaml").contains("stop_grace_period: 45s"));
-    assert!(deploy("llmbench.service").contains("TimeoutStopSec=45"));
+fn the_graces_of_the_deploy_files_exceed_the_daemons_and_the_bridges() {
+    for compose in ["compose.yaml", "compose.bridge.yaml"] {
+        assert!(deploy(compose).contains("stop_grace_period: 45s"), "{compose}");
+    }
+    for unit in ["llmbench.service", "llmbench-runner.service"] {
+        assert!(deploy(unit).contains("TimeoutStopSec=45"), "{unit}");
+    }
+}
+
+#[test]
+fn the_two_units_are_guarded_alike() {
+    let guards = |unit: &str| -> Vec<String> {
+        let text = deploy(unit);
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        let own = ["Description", "ExecStart", "Environment", "StateDirectory="];
+        lines.filter(|line| !own.iter().any(|own| line.starts_with(own))).map(str::to_owned).collect()
+    };
+    assert_eq!(guards("llmbench.service"), guards("llmbench-runner.service"));
 }

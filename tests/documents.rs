@@ -13,8 +13,15 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Every document for users.
-const DOCUMENTS: [&str; 6] =
-    ["README.md", "TROUBLESHOOTING.md", "CHANGELOG.md", "docs/output.md", "docs/ingest.md", "docs/runner.md"];
+const DOCUMENTS: [&str; 7] = [
+    "README.md",
+    "TROUBLESHOOTING.md",
+    "CHANGELOG.md",
+    "docs/output.md",
+    "docs/ingest.md",
+    "docs/runner.md",
+    "deploy/README.md",
+];
 
 /// The commands that a text shows, each without what stands before `llmbench`: variables, a cron schedule.
 fn commands(text: &str) -> Vec<Vec<String>> {
@@ -197,7 +204,7 @@ fn collect_names(directory: &Path, found: &mut BTreeSet<String>) {
 
 #[test]
 fn every_link_between_documents_leads_somewhere() {
-    for name in DOCUMENTS.into_iter().chain(["ARCHITECTURE.md"]) {
+    for name in DOCUMENTS.into_iter().chain(["ARCHITECTURE.md", "deploy/README.md"]) {
         let text = document(name);
         let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
         for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {

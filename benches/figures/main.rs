@@ -3,7 +3,8 @@
 //! ```text
 //! cargo bench --bench figures                     all of it, some minutes
 //! cargo bench --bench figures -- streams flood    some of it: cold, streams, flood, memory, start, export, sync, sqlite, mongodb,
-//!                                                 daemon_idle, daemon_own, daemon_pass, daemon_lanes, daemon_restart, drain
+//!                                                 daemon_idle, daemon_own, daemon_pass, daemon_lanes, daemon_restart, drain, bridge_single, bridge_batch,
+//!                                                 bridge_latency, bridge_memory
 //! cargo bench --bench figures -- --full           sqlite and mongodb at ten times their size: 3 GB of disk, ten minutes
 //! cargo bench --bench figures -- --build          also a release build from scratch, some minutes more
 //! ```
@@ -18,6 +19,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a table is what this program is for")]
 
 mod bare;
+mod bridge;
 #[path = "../../tests/support/catalogue.rs"]
 mod catalogue;
 mod daemon;
@@ -26,6 +28,7 @@ mod daemon;
 mod fetch;
 mod ground;
 mod machine;
+mod mongod;
 #[allow(clippy::unwrap_used, clippy::disallowed_methods, dead_code, reason = "the peers of the tests")]
 #[path = "../../tests/support/mongosh.rs"]
 mod mongosh;
@@ -59,7 +62,7 @@ struct Line {
 /// A part of the table, chosen by its name.
 type Part = (&'static str, fn() -> Result<Vec<Line>, Failed>);
 
-const PARTS: [Part; 15] = [
+const PARTS: [Part; 19] = [
     ("cold", rows::cold::measure),
     ("streams", rows::streams::measure),
     ("flood", rows::flood::measure),
@@ -75,6 +78,10 @@ const PARTS: [Part; 15] = [
     ("daemon_lanes", rows::daemon_lanes::measure),
     ("daemon_restart", rows::daemon_restart::measure),
     ("drain", rows::drain::measure),
+    ("bridge_single", rows::bridge_load::single),
+    ("bridge_batch", rows::bridge_load::batch),
+    ("bridge_latency", rows::bridge_latency::measure),
+    ("bridge_memory", rows::bridge_memory::measure),
 ];
 
 fn main() -> ExitCode {

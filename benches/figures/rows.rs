@@ -1,5 +1,8 @@
 //! The rows of the table: each part makes its measurements and gives its lines.
 
+pub mod bridge_latency;
+pub mod bridge_load;
+pub mod bridge_memory;
 pub mod build;
 pub mod cold;
 pub mod daemon_idle;

@@ -21,6 +21,9 @@ pub struct StatusArgs {
     /// state directory it alone is judged, and the store is not asked
     #[arg(long, conflicts_with = "watch")]
     pub check: bool,
+    /// With --check: also judge what the store knows, other daemons and remote runners among it, where a pulse is here
+    #[arg(long, requires = "check")]
+    pub fleet: bool,
     /// Refresh every 2 seconds, or as often as said, until interrupted
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "2", value_parser = values::duration)]
     pub watch: Option<Duration>,

@@ -3,6 +3,7 @@
 
 use crate::domain::pulse::trouble::worst_first;
 use crate::domain::pulse::{Cause, LanePulse, Pulse, Severity, Trouble};
+use crate::domain::runner::{self, RunnerState};
 use crate::domain::window::span;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value};
@@ -21,6 +22,8 @@ const MOST_CHECKS: usize = 5;
 pub struct Fleet {
     /// Sorted by name.
     pub providers: Vec<ProviderState>,
+    /// Remote runners, sorted by name.
+    pub runners: Vec<RunnerState>,
     /// Sorted by component.
     pub beats: Vec<Beat>,
     /// The newest row of self-checks, as it is stored.
@@ -97,7 +100,8 @@ impl Fleet {
     /// What is wrong, the worst first; empty where all is well. A daemon whose newer pulse somebody has at hand is left to
     /// whoever has it.
     pub fn troubles(&self, now: DateTime<Utc>, at_hand: Option<&Pulse>) -> Vec<Trouble> {
-        let mut troubles: Vec<Trouble> = self.no_work().into_iter().chain(self.silent(now)).collect();
+        let mut troubles: Vec<Trouble> = self.runners.iter().filter_map(|one| one.trouble(now)).collect();
+        troubles.extend(self.no_work().into_iter().chain(self.silent(now)));
         troubles.extend(self.providers.iter().filter_map(not_fresh));
         let pulses = self.pulses(now);
         let others = pulses.iter().filter(|pulse| at_hand.is_none_or(|known| known.owner != pulse.owner));
@@ -138,9 +142,11 @@ impl Fleet {
         none.then(trouble)
     }
 
-    /// Parts that fell silent are an alarm together: one that is gone leaves its row behind for ever.
+    /// Parts that fell silent are an alarm together: one that is gone leaves its row behind for ever. Remote runners are no
+    /// parts of a daemon, and are judged one by one.
     fn silent(&self, now: DateTime<Utc>) -> Option<Trouble> {
-        let newest = self.beats.iter().filter_map(|beat| beat.updated_at).max()?;
+        let parts = self.beats.iter().filter(|beat| !beat.component.starts_with(runner::COMPONENT));
+        let newest = parts.filter_map(|beat| beat.updated_at).max()?;
         let silence = now - newest;
         let fresh = self.providers.iter().any(|state| state.fresh > 0);
         let severity = if fresh && silence > DEPARTED { Severity::Degraded } else { Severity::Unhealthy };
@@ -262,8 +268,12 @@ mod tests {
     fn silence_is_an_alarm_until_nobody_expects_a_word() {
         let fleet = |minutes, counts| Fleet {
             providers: vec![state("groq", counts)],
-            beats: vec![beat("reaper", minutes, json!({})), beat("planner", 99_999, json!(7))],
-            check: None,
+            beats: vec![
+                beat("reaper", minutes, json!({})),
+                beat("planner", 99_999, json!(7)),
+                beat("runner:aws-1", 0, json!({})),
+            ],
+            ..Fleet::default()
         };
         assert!(told(&fleet(4, [1, 0, 0, 0])).is_empty());
         assert_eq!(told(&fleet(6, [1, 0, 0, 0]))[0].0, Unhealthy);
@@ -287,7 +297,7 @@ mod tests {
         let fleet = Fleet {
             providers: vec![state("groq", [1, 0, 0, 0])],
             beats: vec![beat("daemon:main:o", 0, pulse), beat("worker:groq:main", 0, lane)],
-            check: None,
+            ..Fleet::default()
         };
         let causes: Vec<Cause> = fleet.troubles(now(), None).iter().map(|one| one.cause).collect();
         assert_eq!(causes, [Cause::OutboxFull, Cause::LaneStalled]);
@@ -314,7 +324,7 @@ mod tests {
             let details = serde_json::from_str(&details).unwrap_or(Value::String(details));
             let check = json!({"checked_at": component, "results": [details]}).as_object().cloned();
             let beats = vec![Beat { component, updated_at, details }];
-            let fleet = Fleet { providers: vec![state("x", counts.map(u64::from))], beats, check };
+            let fleet = Fleet { providers: vec![state("x", counts.map(u64::from))], beats, check, ..Fleet::default() };
             prop_assert_eq!(fleet.troubles(now(), None), fleet.troubles(now(), None));
         }
     }

@@ -22,6 +22,7 @@ pub mod pulse;
 pub mod redact;
 pub mod regime;
 pub mod run;
+pub mod runner;
 pub mod secret;
 pub mod slot;
 pub mod sourced;

@@ -70,13 +70,13 @@ impl Bridge {
         let (desk, writers) = Desk::open(&store);
         let bridge = Self {
             rates: Rates::new(policy.items_per_second),
+            sightings: Sightings::new(policy.interval_minutes.saturating_mul(60)),
             store,
             policy,
             keys,
             work,
             desk,
             held: Held::default(),
-            sightings: Sightings::default(),
             journal,
             metrics: Metrics::default(),
             tally: Arc::default(),

@@ -18,8 +18,10 @@ const BACKLOG: &str = "x-llmbench-backlog";
 const LONGEST_VERSION: usize = 64;
 
 /// What was heard since the last flush.
-#[derive(Default)]
-pub struct Sightings(Mutex<Heard>);
+pub struct Sightings {
+    interval_seconds: u32,
+    heard: Mutex<Heard>,
+}
 
 #[derive(Default)]
 struct Heard {
@@ -28,10 +30,15 @@ struct Heard {
 }
 
 impl Sightings {
+    /// Nothing was heard yet of runners that are told to measure so often.
+    pub fn new(interval_seconds: u32) -> Self {
+        Self { interval_seconds, heard: Mutex::default() }
+    }
+
     /// A request came under a key.
     pub fn saw(&self, key: &Key, headers: &HeaderMap, at: DateTime<Utc>) {
-        let said = read(&key.runner, headers, at);
-        let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let said = read(headers, self.silent(&key.runner, at));
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         heard.keys.insert(key.id.clone(), at);
         let known = heard.runners.entry(key.runner.clone()).or_insert_with(|| said.clone());
         known.seen_at = at;
@@ -42,9 +49,22 @@ impl Sightings {
 
     /// Something of a runner was stored.
     pub fn stored(&self, runner: &str, at: DateTime<Utc>) {
-        let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = heard.runners.get_mut(runner) {
-            known.stored_at = Some(at);
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        // What was heard of the same request may be with the store already.
+        let known = heard.runners.entry(runner.to_owned()).or_insert_with(|| self.silent(runner, at));
+        known.stored_at = Some(at);
+    }
+
+    /// A runner that has said nothing of itself.
+    fn silent(&self, runner: &str, at: DateTime<Utc>) -> Sighting {
+        Sighting {
+            runner: runner.to_owned(),
+            seen_at: at,
+            stored_at: None,
+            version: None,
+            clock_offset_seconds: None,
+            backlog: None,
+            interval_seconds: Some(self.interval_seconds),
         }
     }
 
@@ -53,8 +73,8 @@ impl Sightings {
     /// # Errors
     /// The store's.
     pub async fn flush(&self, store: &dyn Store) -> Result<(), StoreError> {
-        let heard = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        if heard.keys.is_empty() {
+        let heard = std::mem::take(&mut *self.heard.lock().unwrap_or_else(PoisonError::into_inner));
+        if heard.runners.is_empty() {
             return Ok(());
         }
         let runners: Vec<_> = heard.runners.into_values().collect();
@@ -64,17 +84,15 @@ impl Sightings {
 }
 
 /// What a request says of its sender.
-fn read(runner: &str, headers: &HeaderMap, at: DateTime<Utc>) -> Sighting {
+fn read(headers: &HeaderMap, silent: Sighting) -> Sighting {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let sent_at = text(SENT_AT).and_then(|text| DateTime::parse_from_rfc3339(text).ok());
     let plain = |text: &str| text.chars().filter(|ch| !ch.is_control()).take(LONGEST_VERSION).collect();
     Sighting {
-        runner: runner.to_owned(),
-        seen_at: at,
-        stored_at: None,
         version: text(USER_AGENT.as_str()).map(plain),
-        clock_offset_seconds: sent_at.map(|sent| (sent.to_utc() - at).as_seconds_f64()),
+        clock_offset_seconds: sent_at.map(|sent| (sent.to_utc() - silent.seen_at).as_seconds_f64()),
         backlog: text(BACKLOG).and_then(|text| text.parse().ok()),
+        ..silent
     }
 }
 
@@ -90,12 +108,13 @@ mod tests {
         headers.insert(USER_AGENT, HeaderValue::from_static("llmbench/0.1.0"));
         headers.insert(SENT_AT, HeaderValue::from_static("2026-11-23T11:59:58.500Z"));
         headers.insert(BACKLOG, HeaderValue::from_static("12"));
-        let said = read("aws-1", &headers, at);
+        let silent = || Sightings::new(1800).silent("aws-1", at);
+        let said = read(&headers, silent());
         assert_eq!(said.version.as_deref(), Some("llmbench/0.1.0"));
         assert_eq!((said.clock_offset_seconds, said.backlog), (Some(-1.5), Some(12)));
         headers.insert(BACKLOG, HeaderValue::from_static("many"));
         headers.insert(SENT_AT, HeaderValue::from_static("yesterday"));
-        let said = read("aws-1", &headers, at);
+        let said = read(&headers, silent());
         assert_eq!((said.clock_offset_seconds, said.backlog), (None, None));
     }
 }

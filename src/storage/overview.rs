@@ -2,18 +2,21 @@
 //! every daemon said last. Work is bounded by the catalogue and by the window, never by history. Writing signs of life is
 //! another trait's.
 
-use crate::domain::fleet::{Fleet, ProviderState};
+use crate::domain::fleet::{Beat, Fleet, ProviderState};
+use crate::domain::runner::{COMPONENT, Keys, RunnerState};
 use crate::storage::catalogue::Figures;
+use crate::storage::ingest_keys::{IngestKey, KeyState};
 use crate::storage::{StoreError, contract::parse_date};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Questions about everything at once.
 #[async_trait]
 pub trait Overview {
-    /// The state of all providers, counting attempts from `since` on, with all heartbeats and the newest self-checks.
+    /// The state of all providers, counting attempts from `since` on, with all remote runners, all
+    /// heartbeats and the newest self-checks.
     async fn overview(&self, since: DateTime<Utc>, now: DateTime<Utc>) -> Result<Fleet, StoreError>;
 }
 
@@ -53,6 +56,59 @@ pub fn by_provider(models: impl IntoIterator<Item = Standing>, now: DateTime<Utc
         state.failures += model.figures.failures_24h;
     }
     all.into_values().collect()
+}
+
+/// Every runner that has a key or was heard of, sorted by name.
+pub fn runners(beats: &[Beat], keys: &[IngestKey], now: DateTime<Utc>) -> Vec<RunnerState> {
+    let heard = beats.iter().filter_map(|beat| Some((beat.component.strip_prefix(COMPONENT)?, beat)));
+    let heard: BTreeMap<&str, &Beat> = heard.collect();
+    let mut keys_of: BTreeMap<&str, Vec<&IngestKey>> = BTreeMap::new();
+    for key in keys {
+        keys_of.entry(&key.runner).or_default().push(key);
+    }
+    let names: BTreeSet<&str> = heard.keys().chain(keys_of.keys()).copied().collect();
+    let state = |name: &str| {
+        let keyed = keyed(name, keys_of.get(name).map(Vec::as_slice).unwrap_or_default(), now);
+        match heard.get(name) {
+            Some(beat) => with_heard(keyed, beat),
+            None => keyed,
+        }
+    };
+    names.into_iter().map(state).collect()
+}
+
+/// What its keys say of a runner.
+fn keyed(name: &str, keys: &[&IngestKey], now: DateTime<Utc>) -> RunnerState {
+    let standing = |key: &&IngestKey| match key.state(now) {
+        KeyState::Live | KeyState::Waiting => Keys::Live,
+        KeyState::Expired => Keys::Expired,
+        KeyState::Revoked => Keys::Revoked,
+    };
+    let best = keys.iter().map(standing).max().unwrap_or(Keys::Elsewhere);
+    let best_keys = || keys.iter().filter(|key| standing(key) == best);
+    let all = keys.is_empty() || best_keys().any(|key| key.providers.is_none());
+    let named: BTreeSet<&String> = best_keys().flat_map(|key| key.providers.iter().flatten()).collect();
+    let since = |key: &&IngestKey| key.created_at.max(key.not_before.unwrap_or(key.created_at));
+    RunnerState {
+        keyed_at: best_keys().map(since).min().filter(|_| best != Keys::Revoked),
+        providers: (!all).then(|| named.into_iter().cloned().collect()),
+        ..RunnerState::unheard(name, best)
+    }
+}
+
+/// The same with what bridges heard. Other programs' rows may hold anything.
+fn with_heard(keyed: RunnerState, beat: &Beat) -> RunnerState {
+    let said = |name: &str| beat.details.get(name);
+    let seconds = said("interval_seconds").and_then(Value::as_u64);
+    RunnerState {
+        last_seen_at: moment(said("last_seen_at")).or(beat.updated_at),
+        last_stored_at: moment(said("last_stored_at")),
+        version: said("version").and_then(Value::as_str).map(str::to_owned),
+        clock_offset_seconds: said("clock_offset_seconds").and_then(Value::as_f64),
+        backlog: said("backlog").and_then(Value::as_u64),
+        interval_seconds: seconds.and_then(|seconds| u32::try_from(seconds).ok()),
+        ..keyed
+    }
 }
 
 /// A moment that a row holds as text; anything else is none.

@@ -4,6 +4,7 @@
 
 pub mod posted;
 
+use crate::domain::runner::COMPONENT;
 use crate::storage::{Recorded, StoreError};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -59,12 +60,14 @@ pub struct Sighting {
     pub clock_offset_seconds: Option<f64>,
     /// Rows that wait on its side.
     pub backlog: Option<u64>,
+    /// How often the bridge tells it to measure, seconds.
+    pub interval_seconds: Option<u32>,
 }
 
 impl Sighting {
     /// The name of its heartbeat.
     pub fn component(&self) -> String {
-        format!("{RUNNER}{}", self.runner)
+        format!("{COMPONENT}{}", self.runner)
     }
 
     /// What it says beside the times, under the names in the heartbeat's details.
@@ -73,13 +76,11 @@ impl Sighting {
             ("version", self.version.clone().map(Value::from)),
             ("clock_offset_seconds", self.clock_offset_seconds.map(Value::from)),
             ("backlog", self.backlog.map(Value::from)),
+            ("interval_seconds", self.interval_seconds.map(Value::from)),
         ];
         said.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
     }
 }
-
-/// How the components of remote runners begin.
-pub const RUNNER: &str = "runner:";
 
 /// What a bridge writes.
 #[async_trait]

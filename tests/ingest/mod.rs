@@ -1,8 +1,10 @@
 //! The bridge over real sockets: what it takes, what it refuses, and that it stays well.
 
 mod bad_input;
+mod clients;
 mod contract;
 mod framing;
 mod keys;
+mod outage;
 pub mod served;
 mod serving;

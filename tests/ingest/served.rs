@@ -39,7 +39,8 @@ pub struct Served {
     pub metrics: Option<SocketAddr>,
     /// The store.
     pub url: String,
-    home: Home,
+    arguments: Vec<String>,
+    home: Arc<Home>,
     stderr: Arc<Mutex<String>>,
     reader: Option<JoinHandle<()>>,
 }
@@ -59,8 +60,15 @@ impl Served {
         let model = ModelRef::new("bedrock", "amazon.nova-pro-v1:0");
         put_model(&*store, &model, "Nova Pro", true).await.unwrap();
         drop(store);
+        let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        Self::start(Arc::new(home), url, arguments)
+            .unwrap_or_else(|said| panic!("the bridge did not start: {said}"))
+    }
+
+    /// Starts the process; what it said, where it ended at once.
+    fn start(home: Arc<Home>, url: String, arguments: Vec<String>) -> Result<Self, String> {
         let mut all = vec!["ingest", "serve", "--listen", "127.0.0.1:0", "--store", &url];
-        all.extend(arguments);
+        all.extend(arguments.iter().map(String::as_str));
         let mut command = home.llmbench(&all);
         command.env("INGEST_API_KEY", INGEST_KEY).env("RUNNER_CONFIG_TOKEN", CONFIG_TOKEN);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -68,13 +76,27 @@ impl Served {
         let (stderr, reader) = gather(child.stderr.take().unwrap());
         let Some(Ok(first)) = lines.next() else {
             let _ = child.wait();
-            panic!("the bridge did not start: {}", stderr.lock().unwrap());
+            return Err(stderr.lock().unwrap().clone());
         };
         let address =
             |line: &str| line.split("//").nth(1).unwrap().split('/').next().unwrap().parse().unwrap();
-        let with_metrics = arguments.contains(&"--metrics-listen");
+        let with_metrics = arguments.iter().any(|argument| argument == "--metrics-listen");
         let metrics = with_metrics.then(|| address(&lines.next().unwrap().unwrap()));
-        Self { address: address(&first), metrics, url, child, home, stderr, reader: Some(reader) }
+        let address = address(&first);
+        Ok(Self { address, metrics, url, arguments, child, home, stderr, reader: Some(reader) })
+    }
+
+    /// Kills the process and starts another one like it, again and again until it stays: its store may be away.
+    pub fn killed_and_started_again(mut self) -> Self {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        let start = Instant::now();
+        loop {
+            match Self::start(self.home.clone(), self.url.clone(), self.arguments.clone()) {
+                Ok(served) => return served,
+                Err(said) => assert!(start.elapsed() < PATIENCE, "it does not start any more: {said}"),
+            }
+        }
     }
 
     /// Its home.

@@ -2,6 +2,7 @@
 
 mod check;
 mod plans;
+mod runners;
 mod screen;
 mod watch;
 mod world;

@@ -282,12 +282,14 @@ async fn runners_are_seen(store: &dyn Store) {
         version: None,
         clock_offset_seconds: None,
         backlog: None,
+        interval_seconds: None,
     };
     let whole = Sighting {
         stored_at: Some(at),
         version: Some("llmbench/0.1.0".to_owned()),
         clock_offset_seconds: Some(-1.5),
         backlog: Some(7),
+        interval_seconds: Some(1800),
         ..sighting(0)
     };
     store.keep_sightings(&[whole]).await.unwrap();
@@ -297,7 +299,7 @@ async fn runners_are_seen(store: &dyn Store) {
     let beat = fleet.beats.into_iter().find(|beat| beat.component == "runner:aws $1.x").unwrap();
     let expected = json!({
         "last_seen_at": text(at + TimeDelta::seconds(5)), "last_stored_at": text(at), "version": "llmbench/0.1.0",
-        "clock_offset_seconds": -1.5, "backlog": 7,
+        "clock_offset_seconds": -1.5, "backlog": 7, "interval_seconds": 1800,
     });
     assert_eq!(beat.details, expected);
     assert!(beat.updated_at.is_some());

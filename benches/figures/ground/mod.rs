@@ -50,7 +50,8 @@ fn template(text: &str, but: &[&str]) -> Map<String, Value> {
     row
 }
 
-fn run() -> Map<String, Value> {
+/// A published run of no model and no time.
+pub fn run() -> Map<String, Value> {
     let own = ["_id", "provider", "model_name", "run_ts", "gen_ts", "from_another_writer"];
     let mut row = template(include_str!("../../../tests/data/run.json"), &own);
     let gaps = (0..63).map(|token| 0.02 + f64::from(token) * 1e-5);
@@ -58,7 +59,8 @@ fn run() -> Map<String, Value> {
     row
 }
 
-fn error() -> Map<String, Value> {
+/// A failure of no model, time and kind.
+pub fn error() -> Map<String, Value> {
     let own = ["_id", "provider", "model_name", "ts", "run_ts", "message", "fingerprint", "error_kind"];
     template(include_str!("../../../tests/data/failure.json"), &own)
 }

@@ -2,19 +2,16 @@
 //! same indexes, the same concern (majority and journal), in one process.
 
 use crate::catalogue::put_model;
-use crate::process::{self, Process};
+use crate::mongod::{Mongod, concern, runtime};
 use crate::stats::median;
 use crate::{Failed, Line};
 use chrono::{DateTime, TimeDelta, Utc};
 use llmbench::domain::{Failure, ModelRef, Outcome, Run};
+use llmbench::storage::Sink;
 use llmbench::storage::outbox::sender::Sender;
 use llmbench::storage::outbox::{Capacity, Outbox, Spend};
-use llmbench::storage::{self, Location, Names, Sink, Store};
+use mongodb::Database;
 use mongodb::bson::{Document, doc};
-use mongodb::options::{Acknowledgment, WriteConcern};
-use mongodb::{Client, Database};
-use std::net::TcpListener;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -38,7 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// Measures.
 pub fn measure() -> Result<Vec<Line>, Failed> {
     let mongod = Mongod::start()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime = runtime()?;
     let rates = (0..TIMES).map(|time| runtime.block_on(once(&mongod, time)));
     let rates = rates.collect::<Result<Vec<_>, _>>()?;
     let ours = median(rates.iter().map(|(ours, _)| *ours));
@@ -55,7 +52,7 @@ pub fn measure() -> Result<Vec<Line>, Failed> {
 /// Rows a second of ours and of the driver.
 async fn once(mongod: &Mongod, time: usize) -> Result<(f64, f64), Failed> {
     let name = format!("drain{time}");
-    let store = store(&mongod.uri(&name)).await?;
+    let store = mongod.store(&name).await?;
     for number in 0..MODELS {
         put_model(&*store, &ModelRef::new("groq", format!("model-{number}")), "", true).await?;
     }
@@ -71,25 +68,16 @@ async fn once(mongod: &Mongod, time: usize) -> Result<(f64, f64), Failed> {
         return Err(format!("not all was delivered: {flushed:?}").into());
     }
     outbox.close().await?;
-    let client = Client::with_uri_str(mongod.uri(&name)).await?;
-    let driver = by_the_driver(&client.database(&name), mongod, &format!("{name}-driver")).await?;
-    client.database(&name).drop().await?;
+    let stored = mongod.database(&name).await?;
+    let driver = by_the_driver(&stored, mongod, &format!("{name}-driver")).await?;
+    stored.drop().await?;
     Ok((ours, driver))
-}
-
-async fn store(uri: &str) -> Result<Arc<dyn Store>, Failed> {
-    let location = Location::parse(uri)?;
-    let published = ["cloud-default-v1".to_owned()];
-    let store = storage::open(&location, &Names::default(), &published).await?;
-    store.init().await?;
-    Ok(store)
 }
 
 /// Copies what was stored, in large batches, and gives the rows a second of writing alone.
 async fn by_the_driver(stored: &Database, mongod: &Mongod, name: &str) -> Result<f64, Failed> {
-    store(&mongod.uri(name)).await?;
-    let fresh = Client::with_uri_str(mongod.uri(name)).await?.database(name);
-    let concern = WriteConcern::builder().w(Acknowledgment::Majority).journal(true).build();
+    mongod.store(name).await?;
+    let fresh = mongod.database(name).await?;
     let mut seconds = 0.0;
     for collection in ["metrics_cloud_v2", "errors_cloud"] {
         let mut cursor = stored.collection::<Document>(collection).find(doc! {}).await?;
@@ -100,7 +88,7 @@ async fn by_the_driver(stored: &Database, mongod: &Mongod, name: &str) -> Result
         let into = fresh.collection::<Document>(collection);
         let begun = Instant::now();
         for batch in rows.chunks(BATCH) {
-            into.insert_many(batch).ordered(false).write_concern(concern.clone()).await?;
+            into.insert_many(batch).ordered(false).write_concern(concern()).await?;
         }
         seconds += begun.elapsed().as_secs_f64();
     }
@@ -133,55 +121,4 @@ fn outcome(run: &Run, failure: &Failure, number: u32, start: DateTime<Utc>) -> O
     (run.id, run.model_name) = (format!("r{number}"), model);
     (run.run_ts, run.gen_ts) = (at, at + TimeDelta::milliseconds(1_333));
     Outcome::Success(Box::new(run))
-}
-
-/// A server with a replica set of one, as majority wants it.
-struct Mongod {
-    process: Process,
-    port: u16,
-    directory: PathBuf,
-}
-
-impl Mongod {
-    fn start() -> Result<Self, Failed> {
-        let directory = process::fresh_directory();
-        std::fs::create_dir_all(directory.join("data"))?;
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let mut command = std::process::Command::new(crate::fetch::mongod());
-        command.args(["--bind_ip", "127.0.0.1", "--nounixsocket", "--replSet", "rs"]);
-        command.args(["--wiredTigerCacheSizeGB", "1"]);
-        command.arg("--port").arg(port.to_string()).arg("--dbpath").arg(directory.join("data"));
-        let mongod = Self { process: Process::start(command, &directory), port, directory };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(mongod.initiate())?;
-        Ok(mongod)
-    }
-
-    fn uri(&self, database: &str) -> String {
-        format!("mongodb://127.0.0.1:{}/{database}?directConnection=true", self.port)
-    }
-
-    async fn initiate(&self) -> Result<(), Failed> {
-        let member = doc! { "_id": 0, "host": format!("127.0.0.1:{}", self.port) };
-        let initiate = doc! { "replSetInitiate": { "_id": "rs", "members": [member] } };
-        let begun = Instant::now();
-        while begun.elapsed() < PATIENCE && self.process.is_running() {
-            let admin = Client::with_uri_str(self.uri("admin")).await?.database("admin");
-            // Refused once it is done.
-            let _ = admin.run_command(initiate.clone()).await;
-            let hello = admin.run_command(doc! { "hello": 1 }).await;
-            if hello.is_ok_and(|hello| hello.get_bool("isWritablePrimary").unwrap_or(false)) {
-                return Ok(());
-            }
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
-        Err("mongod did not start".into())
-    }
-}
-
-impl Drop for Mongod {
-    fn drop(&mut self) {
-        self.process.kill();
-        drop(std::fs::remove_dir_all(&self.directory));
-    }
 }

@@ -34,7 +34,7 @@ pub struct Trouble {
     pub fatal: bool,
     /// What kind of thing it is.
     pub cause: Cause,
-    /// What it is about: `daemon`, `store`, `outbox`, or a provider's name, which may hold anything.
+    /// What it is about: `daemon`, `store`, `outbox`, `runner:NAME`, or a provider's name, which may hold anything.
     pub subject: String,
     /// One sentence without its full stop. May hold text from elsewhere: shown escaped.
     pub sentence: String,
@@ -123,12 +123,19 @@ pub enum Cause {
     NotFresh,
     /// A self-check of the store failed, or could not be made.
     CheckFailed,
+    /// No bridge hears a remote runner any more.
+    RunnerSilent,
+    /// No bridge ever heard a runner that has a key.
+    RunnerNeverHeard,
     /// Nothing can be known.
     CouldNotLook,
 }
 
+/// Where both causes of runners are told of.
+const RUNNER_SILENT: &str = "A remote runner is silent";
+
 /// Each cause, its word in documents, and the heading of TROUBLESHOOTING.md that tells more.
-const CAUSES: [(Cause, &str, &str); 22] = [
+const CAUSES: [(Cause, &str, &str); 24] = [
     (Cause::DaemonSilent, "daemon_silent", "The daemon is silent"),
     (Cause::DaemonGone, "daemon_gone", "The daemon is silent"),
     (Cause::DaemonStopped, "daemon_stopped", "The daemon was stopped"),
@@ -150,6 +157,8 @@ const CAUSES: [(Cause, &str, &str); 22] = [
     (Cause::Starved, "starved", "suspect"),
     (Cause::NotFresh, "not_fresh", "Models are not measured in time"),
     (Cause::CheckFailed, "check_failed", "A self-check failed"),
+    (Cause::RunnerSilent, "runner_silent", RUNNER_SILENT),
+    (Cause::RunnerNeverHeard, "runner_never_heard", RUNNER_SILENT),
     (Cause::CouldNotLook, "could_not_look", "Nothing can be known"),
 ];
 

@@ -1,6 +1,6 @@
 //! The same for programs: documents described by `docs/schema/status.schema.json`.
 
-use super::StatusReport;
+use super::{StatusReport, runners};
 use crate::domain::fleet::{Beat, ProviderState};
 use crate::domain::pulse::{LanePulse, Trouble};
 use crate::output::json::time;
@@ -25,6 +25,9 @@ pub fn document(report: &StatusReport) -> Value {
         "store": report.store,
         "providers": providers.collect::<Vec<_>>(),
         "daemon": report.pulse,
+        "runners": fleet.map(|fleet| {
+            fleet.runners.iter().map(|one| runners::document(one, report.as_of)).collect::<Vec<_>>()
+        }),
         "heartbeats": fleet.map(|fleet| fleet.beats.iter().map(beat).collect::<Vec<_>>()),
         "check_run": fleet.and_then(|fleet| fleet.check.as_ref()),
     })

@@ -1,8 +1,10 @@
-//! How measuring goes, for people: what is wrong first, then each provider, the daemon, and what every part said last.
+//! How measuring goes, for people: what is wrong first, then each provider, remote runners, the daemon, and what every part
+//! said last.
 //! Text only: what was found goes in.
 
 pub mod json;
 pub mod live;
+mod runners;
 
 #[cfg(test)]
 mod tests;
@@ -12,6 +14,7 @@ use super::paint::Paint;
 use super::{View, stored, text, units};
 use crate::domain::fleet::{Beat, Fleet, ProviderState};
 use crate::domain::pulse::{LanePulse, Pulse, Severity, Trouble};
+use crate::domain::runner::{COMPONENT, RunnerState};
 use crate::domain::window::span;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -42,13 +45,17 @@ impl StatusReport {
     /// Leaves what is about these providers, or about none; all of it where there are no names.
     #[must_use]
     pub fn only(mut self, providers: &[String]) -> Self {
-        let wanted = |name: &String| providers.is_empty() || providers.contains(name);
-        self.troubles.retain(|trouble| {
-            wanted(&trouble.subject) || ["daemon", "store", "outbox"].contains(&trouble.subject.as_str())
-        });
+        if providers.is_empty() {
+            return self;
+        }
+        let wanted = |name: &String| providers.contains(name);
+        let mut kept = ["daemon", "store", "outbox"].map(str::to_owned).to_vec();
         if let Some(fleet) = &mut self.fleet {
             fleet.providers.retain(|state| wanted(&state.provider));
+            fleet.runners.retain(|runner| runner.covers(providers));
+            kept.extend(fleet.runners.iter().map(RunnerState::component));
         }
+        self.troubles.retain(|trouble| wanted(&trouble.subject) || kept.contains(&trouble.subject));
         if let Some(pulse) = &mut self.pulse {
             pulse.lanes.retain(|lane| wanted(&lane.provider));
         }
@@ -80,8 +87,14 @@ impl StatusReport {
 
 /// The whole screen, ending in a line break.
 pub fn screen(report: &StatusReport, view: &View) -> String {
-    let parts =
-        [troubles(report, view), providers(report, view), daemon(report, view), heartbeats(report, view)];
+    let known = report.fleet.as_ref().map(|fleet| fleet.runners.as_slice()).unwrap_or_default();
+    let parts = [
+        troubles(report, view),
+        providers(report, view),
+        runners::lines(known, view, report.as_of),
+        daemon(report, view),
+        heartbeats(report, view),
+    ];
     let shown = parts.iter().filter(|lines| !lines.is_empty()).map(|lines| lines.join("\n"));
     shown.collect::<Vec<_>>().join("\n\n") + "\n"
 }
@@ -263,7 +276,11 @@ const BEATS: [Column; 3] =
     [Column::new("COMPONENT").free(), Column::new("LAST HEARD"), Column::new("SAYS").free()];
 
 fn heartbeats(report: &StatusReport, view: &View) -> Vec<String> {
-    let mut beats: Vec<&Beat> = report.fleet.iter().flat_map(|fleet| &fleet.beats).collect();
+    // What a bridge wrote of a runner stands in the table of runners.
+    let told =
+        |beat: &&Beat| beat.component.starts_with(COMPONENT) && beat.details.get("last_seen_at").is_some();
+    let mut beats: Vec<&Beat> =
+        report.fleet.iter().flat_map(|fleet| &fleet.beats).filter(|beat| !told(beat)).collect();
     if beats.is_empty() {
         return Vec::new();
     }

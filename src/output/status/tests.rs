@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::pulse::{Cause, LaneState, OutboxPulse, PULSE_FORMAT, StorePulse};
+use crate::domain::runner::Keys;
 use crate::output::schema_check::violations;
 use crate::output::snapshots::{assert_picture, view};
 use chrono::TimeDelta;
@@ -103,6 +104,7 @@ fn fleet() -> Fleet {
     let beats = vec![
         beat("daemon:main:host-1", 0, json!(pulse())),
         beat("reaper", 1, json!({"expired": 0, "requeued_dead_letters": 0})),
+        beat("runner:legacy", 300, json!({"last_seen_at": "2026-11-23T07:00:00Z"})),
         beat(
             "runner:bedrock-eu",
             3,
@@ -114,7 +116,30 @@ fn fleet() -> Fleet {
     ];
     let check = json!({"checked_at": "2026-11-23T11:55:00.000Z", "results": [
         {"name": "discovery_is_recent", "ok": false, "evaluated": true, "violation_count": 2}]});
-    Fleet { providers: vec![groq, openai, odd], beats, check: check.as_object().cloned() }
+    Fleet { providers: vec![groq, openai, odd], runners: runners(), beats, check: check.as_object().cloned() }
+}
+
+fn runners() -> Vec<RunnerState> {
+    let heard = RunnerState {
+        keyed_at: ago(9_000),
+        providers: Some(vec!["bedrock".to_owned(), "vertex".to_owned()]),
+        last_seen_at: ago(3),
+        last_stored_at: ago(3),
+        version: Some("llmbench/0.1.0".to_owned()),
+        clock_offset_seconds: Some(-1.53),
+        backlog: Some(12),
+        interval_seconds: Some(1800),
+        ..RunnerState::unheard("aws-frankfurt", Keys::Live)
+    };
+    let silent = RunnerState {
+        last_seen_at: ago(300),
+        last_stored_at: ago(1000),
+        version: Some("python-requests/2.32.3\u{1b}[2J".to_owned()),
+        ..RunnerState::unheard("legacy", Keys::Elsewhere)
+    };
+    let never = RunnerState { keyed_at: ago(30), ..RunnerState::unheard("n\u{1b}[31mew\n", Keys::Live) };
+    let retired = RunnerState { last_seen_at: ago(90_000), ..RunnerState::unheard("old", Keys::Revoked) };
+    vec![heard, silent, never, retired]
 }
 
 fn report() -> StatusReport {
@@ -153,6 +178,10 @@ fn one_provider_is_told_without_the_others() {
     let shown = screen(&one, &view(140, false, false));
     assert!(!shown.contains("openai") && shown.contains("rows wait for the store"), "{shown}");
     assert_eq!(report().only(&[]), report());
+    // A runner is about the providers of its keys.
+    let silent = report().only(&["groq".to_owned()]);
+    assert!(silent.troubles.iter().any(|one| one.subject == "runner:legacy"), "it may post for all");
+    assert!(!shown.contains("aws-frankfurt"), "{shown}");
 }
 
 #[test]
@@ -196,6 +225,9 @@ proptest! {
         if let Some(fleet) = &mut odd.fleet {
             fleet.providers[0].provider.clone_from(&name);
             fleet.beats[1].component.clone_from(&name);
+            fleet.runners[0].runner.clone_from(&name);
+            fleet.runners[0].providers = Some(vec![name.clone()]);
+            fleet.runners[1].version = Some(name.clone());
             fleet.beats[2].details = json!({ &*name: name });
         }
         odd.troubles[0].sentence.clone_from(&name);

@@ -1,14 +1,15 @@
-//! Everything at a glance: the catalogue, its health, the attempts of the window, heartbeats and the newest self-checks.
-//! Six questions side by side, each bounded by the catalogue or answered from an index on time; joined here.
+//! Everything at a glance: the catalogue, its health, the attempts of the window, remote runners and their keys, heartbeats and the
+//! newest self-checks.
+//! Seven questions side by side, each bounded by the catalogue or answered from an index on time; joined here.
 
 use super::entries::{BATCH, Window};
 use super::errors::Trouble;
-use super::{MongoStore, Shared, plain};
+use super::{MongoStore, Shared, plain, received};
 use crate::domain::ModelRef;
 use crate::domain::fleet::{Beat, Fleet};
 use crate::storage::StoreError;
 use crate::storage::catalogue::{Figures, PROBING, Scope};
-use crate::storage::overview::{Overview, Standing, by_provider, moment};
+use crate::storage::overview::{Overview, Standing, by_provider, moment, runners};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use mongodb::bson::{Bson, Document, doc};
@@ -27,7 +28,7 @@ impl Overview for MongoStore {
 /// The state of everything.
 async fn overview(shared: &Shared, since: DateTime<Utc>, now: DateTime<Utc>) -> Result<Fleet, Trouble> {
     let window = Window { shared, scope: &Scope::All, since, now };
-    let (entries, health, runs, failures, beats, check) = tokio::try_join!(
+    let (entries, health, runs, failures, beats, keys, check) = tokio::try_join!(
         found(shared, &shared.names.models, &["provider", "model_id", "enabled", "deprecated", "status"]),
         found(
             shared,
@@ -37,6 +38,7 @@ async fn overview(shared: &Shared, since: DateTime<Utc>, now: DateTime<Utc>) -> 
         window.runs(),
         window.failures(),
         found(shared, &shared.names.scheduler_heartbeats, &["component", "updated_at", "details"]),
+        received::keys(shared),
         check(shared),
     )?;
     let mut figures: HashMap<ModelRef, Figures> = HashMap::new();
@@ -61,7 +63,8 @@ async fn overview(shared: &Shared, since: DateTime<Utc>, now: DateTime<Utc>) -> 
     });
     let mut beats: Vec<Beat> = beats.into_iter().map(beat).collect();
     beats.sort_by(|one, other| one.component.cmp(&other.component));
-    Ok(Fleet { providers: by_provider(standings, now), beats, check })
+    let runners = runners(&beats, &keys, now);
+    Ok(Fleet { providers: by_provider(standings, now), runners, beats, check })
 }
 
 /// These fields of every row of a collection that the catalogue bounds.

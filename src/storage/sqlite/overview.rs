@@ -1,13 +1,15 @@
-//! Everything at a glance: models with their health and their attempts in the window, heartbeats, the newest self-checks.
+//! Everything at a glance: models with their health and their attempts in the window, remote runners, heartbeats, the newest
+//! self-checks.
 
 use super::entries::object;
 use super::errors::Trouble;
+use super::received;
 use crate::domain::ModelRef;
 use crate::domain::fleet::{Beat, Fleet};
 use crate::storage::catalogue::{Figures, PROBING};
 use crate::storage::contract::date_value;
 use crate::storage::health::CLOCK_SLACK;
-use crate::storage::overview::{Standing, by_provider, moment};
+use crate::storage::overview::{Standing, by_provider, moment, runners};
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Deserialize;
@@ -44,7 +46,8 @@ pub fn overview(
         }
     })?;
     let providers = by_provider(models.into_iter().map(|(_, standing)| standing), now);
-    Ok(Fleet { providers, beats: beats(connection)?, check: check(connection)? })
+    let (beats, keys) = (beats(connection)?, received::keys(connection)?);
+    Ok(Fleet { providers, runners: runners(&beats, &keys, now), beats, check: check(connection)? })
 }
 
 fn models(connection: &Connection, window: [i64; 2]) -> rusqlite::Result<Vec<(ModelRef, Standing)>> {

@@ -2,6 +2,8 @@
 //! moment after it failed. A daemon measures on without it.
 
 use crate::domain::{ModelRef, Outcome};
+use crate::storage::moved::Moved;
+use crate::storage::payload::Payload;
 use crate::storage::{Location, Names, Recorded, Sink, Store, StoreError, WorkItem, open};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -111,6 +113,13 @@ impl Keeper {
         answer
     }
 
+    /// The last answer is the newest, and the one after which a store that gives out was asked no more.
+    fn note_last<T>(&self, answers: &[Result<T, StoreError>]) {
+        if let Some(answer) = answers.last() {
+            self.note(answer);
+        }
+    }
+
     fn note<T>(&self, answer: &Result<T, StoreError>) {
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         match answer {
@@ -147,11 +156,26 @@ impl Sink for Keeper {
             Ok(store) => store.record_all(outcomes).await,
             Err(error) => vec![Err(error)],
         };
-        // The last answer is the newest, and the one after which a store that gives out was asked no more.
-        if let Some(answer) = answers.last() {
-            self.note(answer);
-        }
+        self.note_last(&answers);
         answers
+    }
+
+    async fn keep_all(&self, payloads: &[&Payload]) -> (Vec<Result<Recorded, StoreError>>, Moved) {
+        let (answers, moved) = match self.store().await {
+            Ok(store) => store.keep_all(payloads).await,
+            Err(error) => (vec![Err(error)], Moved::default()),
+        };
+        self.note_last(&answers);
+        (answers, moved)
+    }
+
+    async fn derive(&self, moved: &Moved) -> Result<(), StoreError> {
+        let derived = match self.store().await {
+            Ok(store) => store.derive(moved).await,
+            Err(error) => Err(error),
+        };
+        self.note(&derived);
+        derived
     }
 
     fn describe(&self) -> String {

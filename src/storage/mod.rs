@@ -23,12 +23,13 @@ pub mod jobs;
 pub mod listings;
 pub mod location;
 pub mod mongo;
+pub mod moved;
 pub mod names;
 pub mod notices;
 mod open;
 pub mod outbox;
 pub mod overview;
-mod payload;
+pub mod payload;
 pub mod pulse_file;
 pub mod received;
 pub mod rows;
@@ -58,6 +59,8 @@ pub use vitals::Vitals;
 
 use crate::domain::{ModelRef, Outcome};
 use async_trait::async_trait;
+use moved::Moved;
+use payload::Payload;
 use serde_json::{Map, Value};
 
 /// What became of a row that a store was asked to keep.
@@ -129,6 +132,23 @@ pub trait Sink: Send + Sync {
             }
         }
         answers
+    }
+
+    /// Keeps outcomes by their documents, and may leave for [`Sink::derive`] what follows from them: a row is done when that
+    /// has gone through, and until then another delivery of it must be possible. For one batch behind another.
+    async fn keep_all(&self, payloads: &[&Payload]) -> (Vec<Result<Recorded, StoreError>>, Moved) {
+        let outcomes = payloads.iter().map(|payload| {
+            let rejected = |why| StoreError::Rejected(format!("row `{}`: {why}", payload.id()));
+            payload.outcome().map_err(rejected)
+        });
+        let (sound, flaws) = document::sound(outcomes);
+        let kept = self.record_all(&sound).await;
+        (document::answers(flaws, Ok(kept)), Moved::default())
+    }
+
+    /// Brings up to date what rows have moved that [`Sink::keep_all`] kept. Safe to repeat.
+    async fn derive(&self, _moved: &Moved) -> Result<(), StoreError> {
+        Ok(())
     }
 
     /// What it is, without any secret: `sqlite:/path`, `mongodb://host/db`.

@@ -33,9 +33,9 @@ async fn writer() {
         if number % 3 == 0 {
             let parcels = outbox.due(Utc::now(), 2, u64::MAX).await.unwrap();
             let keys: Vec<_> = parcels.iter().map(|parcel| parcel.key).collect();
-            say(&parcels.iter().map(|p| format!("confirming {}\n", p.outcome.id())).collect::<String>());
+            say(&parcels.iter().map(|p| format!("confirming {}\n", p.payload.id())).collect::<String>());
             outbox.confirm(&keys).await.unwrap();
-            say(&parcels.iter().map(|p| format!("confirmed {}\n", p.outcome.id())).collect::<String>());
+            say(&parcels.iter().map(|p| format!("confirmed {}\n", p.payload.id())).collect::<String>());
         }
     }
 }

@@ -38,6 +38,8 @@ use crate::storage::history::{Grain, History, Scope, Series, Stored, Successes};
 use crate::storage::ingest_keys::{IngestKey, IngestKeys};
 use crate::storage::inspect::{Census, Facts, IndexFault, Inspect, Rights};
 use crate::storage::jobs::{Claim, Claimed, Ending, Grant, JobState};
+use crate::storage::moved::Moved;
+use crate::storage::payload::Payload;
 use crate::storage::received::{Posted, Received, Sighting, posted};
 use crate::storage::rows::{Pages, Question, Rows};
 use crate::storage::vitals::{Beat, Cadences, CheckRun, Health, Heartbeat, ModelStatus};
@@ -129,6 +131,26 @@ impl Sink for MongoStore {
     async fn record_all(&self, outcomes: &[Outcome]) -> Vec<Result<Recorded, StoreError>> {
         let rows = outcomes.iter().map(|outcome| document::row(outcome, &self.published_profiles));
         self.keep_all(rows).await
+    }
+
+    async fn keep_all(&self, payloads: &[&Payload]) -> (Vec<Result<Recorded, StoreError>>, Moved) {
+        let rows = payloads.iter().map(|payload| document::row_of(payload, &self.published_profiles));
+        let (sound, flaws) = document::sound(rows);
+        let (shared, uri) = (Arc::clone(&self.shared), self.caller.uri().clone());
+        let kept = self.caller.call(async move { Ok(many::keep_all(&shared, sound, &uri).await) }).await;
+        let (kept, moved) = match kept {
+            Ok((kept, moved)) => (Ok(kept), moved),
+            Err(error) => (Err(error), Moved::default()),
+        };
+        (document::answers(flaws, kept), moved)
+    }
+
+    async fn derive(&self, moved: &Moved) -> Result<(), StoreError> {
+        let (shared, moved) = (Arc::clone(&self.shared), moved.clone());
+        let work = async move {
+            tokio::try_join!(derive::rollups(&shared, &moved), derive::healths(&shared, &moved)).map(drop)
+        };
+        self.caller.call(work).await
     }
 
     fn describe(&self) -> String {

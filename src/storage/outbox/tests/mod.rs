@@ -61,7 +61,7 @@ async fn due(outbox: &Outbox) -> Vec<Parcel> {
 }
 
 fn ids(parcels: &[Parcel]) -> Vec<&str> {
-    parcels.iter().map(|parcel| parcel.outcome.id()).collect()
+    parcels.iter().map(|parcel| parcel.payload.id()).collect()
 }
 
 /// The directory as a kill would leave it now, in another place.
@@ -79,7 +79,7 @@ async fn a_row_travels() {
     let (_directory, outbox) = fresh().await;
     take(&outbox, "a").await.unwrap();
     let parcels = due(&outbox).await;
-    assert_eq!(parcels[0].outcome, outcome("a"));
+    assert_eq!(parcels[0].payload.outcome().unwrap(), outcome("a"));
     assert_eq!(outbox.depth().await.unwrap().pending, 1);
     assert_eq!(outbox.confirm(&[parcels[0].key]).await.unwrap(), 1);
     assert_eq!(outbox.confirm(&[parcels[0].key]).await.unwrap(), 0);
@@ -140,7 +140,7 @@ async fn a_call_whose_process_died_is_a_failure_without_figures() {
         let [Parcel { outcome: Outcome::Failure(failure), .. }] = &parcels[..] else { panic!() };
         assert_eq!((failure.error_kind, failure.id.as_str()), (Kind::Interrupted, "interrupted-01A"));
         assert_eq!((failure.ts, &failure.extra["sample_role"]), (intent("").at, &json!("published")));
-        assert!(crate::storage::document::row(&parcels[0].outcome, &[]).is_ok());
+        assert!(crate::storage::document::row_of(&parcels[0].payload, &[]).is_ok());
         after.close().await.unwrap();
     }
 }

@@ -151,15 +151,6 @@ impl Sink for Keeper {
         recorded
     }
 
-    async fn record_all(&self, outcomes: &[Outcome]) -> Vec<Result<Recorded, StoreError>> {
-        let answers = match self.store().await {
-            Ok(store) => store.record_all(outcomes).await,
-            Err(error) => vec![Err(error)],
-        };
-        self.note_last(&answers);
-        answers
-    }
-
     async fn keep_all(&self, payloads: &[&Payload]) -> (Vec<Result<Recorded, StoreError>>, Moved) {
         let (answers, moved) = match self.store().await {
             Ok(store) => store.keep_all(payloads).await,

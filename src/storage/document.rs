@@ -86,7 +86,7 @@ fn complete(
 }
 
 /// Rows that could be made, and what is wrong with the others; [`answers`] puts the two together again.
-pub fn sound<T>(rows: impl Iterator<Item = Result<T, StoreError>>) -> (Vec<T>, Vec<Option<StoreError>>) {
+pub fn sound(rows: impl Iterator<Item = Result<Row, StoreError>>) -> (Vec<Row>, Vec<Option<StoreError>>) {
     let mut sound = Vec::new();
     let flaws = rows.map(|row| row.map(|row| sound.push(row)).err()).collect();
     (sound, flaws)

@@ -131,7 +131,7 @@ async fn payloads_are_whole(outbox: &Outbox) {
     let parcels = outbox.due(Utc::now(), u32::MAX, u64::MAX).await.unwrap();
     assert_eq!(parcels.len() as u64, pending);
     for parcel in parcels {
-        match parcel.outcome {
+        match parcel.payload.outcome().unwrap() {
             Outcome::Success(run) => assert_eq!(run.extra, super::run("", "", "").extra),
             Outcome::Failure(failure) => assert_eq!(failure.error_kind, Kind::Interrupted),
         }

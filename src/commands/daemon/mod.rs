@@ -56,9 +56,12 @@ pub async fn run(args: DaemonArgs, context: Context) -> Result<Exit, CommandErro
     let state_dir = state_dir(&context)?;
     let front = Front::start(&args, &context, &state_dir)?;
     let keeper = Arc::new(keeper(&context)?);
-    usable(&keeper).await?;
-    let (outbox, opening) =
-        Outbox::open(&state_dir.join("outbox"), Capacity::default()).await.map_err(outbox_error)?;
+    // A store that is away takes seconds to say so, and a long backlog takes as long to open.
+    let outbox_dir = state_dir.join("outbox");
+    let opening = Outbox::open(&outbox_dir, Capacity::default());
+    let (usable, opened) = tokio::join!(usable(&keeper), opening);
+    usable?;
+    let (outbox, opening) = opened.map_err(outbox_error)?;
     tell_opening(&opening);
     front.watch(outbox.clone());
     // One pass is over before anybody asks, unless somebody says that they will.

@@ -104,7 +104,7 @@ impl MongoStore {
     }
 
     /// Keeps the rows that could be made, and answers for all.
-    async fn keep_all(
+    async fn record_rows(
         &self,
         rows: impl Iterator<Item = Result<Row, StoreError>>,
     ) -> Vec<Result<Recorded, StoreError>> {
@@ -126,11 +126,6 @@ impl Sink for MongoStore {
         let row = document::row(outcome, &self.published_profiles)?;
         let shared = Arc::clone(&self.shared);
         self.caller.call(async move { record::record(&shared, &row).await }).await
-    }
-
-    async fn record_all(&self, outcomes: &[Outcome]) -> Vec<Result<Recorded, StoreError>> {
-        let rows = outcomes.iter().map(|outcome| document::row(outcome, &self.published_profiles));
-        self.keep_all(rows).await
     }
 
     async fn keep_all(&self, payloads: &[&Payload]) -> (Vec<Result<Recorded, StoreError>>, Moved) {
@@ -411,7 +406,7 @@ impl Vitals for MongoStore {
 impl Received for MongoStore {
     async fn keep_posted(&self, posts: &[Posted]) -> Vec<Result<Recorded, StoreError>> {
         let rows = posts.iter().map(|post| posted::row(post, &self.published_profiles));
-        self.keep_all(rows.map(|row| row.map_err(StoreError::from))).await
+        self.record_rows(rows.map(|row| row.map_err(StoreError::from))).await
     }
 
     async fn keep_sightings(&self, sightings: &[Sighting]) -> Result<(), StoreError> {

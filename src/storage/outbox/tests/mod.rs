@@ -283,6 +283,51 @@ async fn a_damaged_file_is_kept_aside_and_work_goes_on() {
 }
 
 #[tokio::test]
+async fn damage_among_payloads_is_met_by_who_reads_them_and_the_next_start_sets_the_file_aside() {
+    let (directory, outbox) = fresh().await;
+    for number in 0..40 {
+        take(&outbox, &format!("r{number}")).await.unwrap();
+    }
+    outbox.close().await.unwrap();
+    let path = directory.path().join("outbox.db");
+    let mut bytes = fs::read(&path).unwrap();
+    let holds = |page: &[u8], words: &[u8]| page.windows(words.len()).any(|window| window == words);
+    let mut spoilt = 0;
+    for page in bytes.chunks_mut(8192).skip(1).filter(|page| holds(page, b"\"times_between_tokens\"")) {
+        page[..8].fill(0x5a);
+        spoilt += 1;
+    }
+    assert!(spoilt > 0);
+    fs::write(&path, bytes).unwrap();
+    fs::write(directory.path().join("outbox.lock"), "1").unwrap();
+    let (outbox, opening) = open(directory.path()).await;
+    assert!(opening.unclean && opening.damaged.is_empty(), "{opening:?}");
+    assert_eq!(outbox.depth().await.unwrap().pending, 40);
+    let met = outbox.due(Utc::now(), 100, u64::MAX).await.unwrap_err();
+    assert!(matches!(met, OutboxError::Damaged { .. }), "{met}");
+    assert_eq!(outbox.close().await, Err(met));
+    let (_, opening) = open(directory.path()).await;
+    assert_eq!(opening.damaged.len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_due_goes_on_behind_a_turn() {
+    let (_directory, outbox) = fresh().await;
+    for id in ["a", "b", "c", "d", "e"] {
+        take(&outbox, id).await.unwrap();
+    }
+    let mut seen = Vec::new();
+    let mut turn = None;
+    loop {
+        let parcels = outbox.due_behind(turn, Utc::now(), 2, u64::MAX).await.unwrap();
+        let Some(last) = parcels.last() else { break };
+        turn = Some(last.turn);
+        seen.extend(ids(&parcels).into_iter().map(str::to_owned));
+    }
+    assert_eq!(seen, ["a", "b", "c", "d", "e"]);
+}
+
+#[tokio::test]
 async fn a_payload_that_changed_on_the_disk_is_never_sent_and_blocks_nobody() {
     let (directory, outbox) = fresh().await;
     for id in ["a", "b", "c"] {

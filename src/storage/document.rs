@@ -267,7 +267,8 @@ mod tests {
         ];
         for outcome in outcomes {
             let payload = Payload::of(&outcome).unwrap();
-            assert_eq!(row_of(&payload, &published()), row(&outcome, &published()));
+            let said = |row: Result<Row, StoreError>| row.map_err(|error| error.to_string());
+            assert_eq!(said(row_of(&payload, &published())), said(row(&outcome, &published())));
             assert_eq!(payload.outcome().unwrap(), outcome);
         }
     }

@@ -87,7 +87,8 @@ fn connect(place: &Place, capacity: &Capacity, check: Check) -> Result<Connectio
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
     limit_pages(&connection, capacity.max_bytes)?;
-    let is_new = connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))?;
+    let is_new: bool =
+        connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))?;
     match check {
         Check::Searched if !is_new => {
             schema::SEARCHED.iter().try_for_each(|table| sound(&connection, table))?

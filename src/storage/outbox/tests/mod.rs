@@ -137,7 +137,8 @@ async fn a_call_whose_process_died_is_a_failure_without_figures() {
         let (after, opening) = open(copy.path()).await;
         assert_eq!(opening.interrupted.len(), 1 - opened);
         let parcels = due(&after).await;
-        let [Parcel { outcome: Outcome::Failure(failure), .. }] = &parcels[..] else { panic!() };
+        let [Parcel { payload, .. }] = &parcels[..] else { panic!() };
+        let Ok(Outcome::Failure(failure)) = payload.outcome() else { panic!() };
         assert_eq!((failure.error_kind, failure.id.as_str()), (Kind::Interrupted, "interrupted-01A"));
         assert_eq!((failure.ts, &failure.extra["sample_role"]), (intent("").at, &json!("published")));
         assert!(crate::storage::document::row_of(&parcels[0].payload, &[]).is_ok());

@@ -23,13 +23,14 @@ mod plain;
 mod received;
 mod record;
 mod rows;
+mod sink;
 mod suggestions;
 mod updates;
 mod vitals;
 
 use crate::domain::fleet::Fleet;
 use crate::domain::listing::{CatalogRow, Kept, Listing, MeasuredModel, ReadRow};
-use crate::domain::{ErrorGroup, ModelRef, Outcome};
+use crate::domain::{ErrorGroup, ModelRef};
 use crate::storage::catalogue::{
     Batch, Change, ChangesOf, Entry, Figures, Order, Ordered, Scope as ModelScope,
 };
@@ -38,14 +39,11 @@ use crate::storage::history::{Grain, History, Scope, Series, Stored, Successes};
 use crate::storage::ingest_keys::{IngestKey, IngestKeys};
 use crate::storage::inspect::{Census, Facts, IndexFault, Inspect, Rights};
 use crate::storage::jobs::{Claim, Claimed, Ending, Grant, JobState};
-use crate::storage::moved::Moved;
-use crate::storage::payload::Payload;
 use crate::storage::received::{Posted, Received, Sighting, posted};
 use crate::storage::rows::{Pages, Question, Rows};
 use crate::storage::vitals::{Beat, Cadences, CheckRun, Health, Heartbeat, ModelStatus};
 use crate::storage::{
-    Catalogue, Jobs, Listings, MongoUri, Names, Overview, Recorded, Sink, Store, StoreError, Vitals,
-    WorkItem, document,
+    Catalogue, Jobs, Listings, MongoUri, Names, Overview, Recorded, Store, StoreError, Vitals, document,
 };
 use async_trait::async_trait;
 use call::Caller;
@@ -112,54 +110,6 @@ impl MongoStore {
         let (shared, uri) = (Arc::clone(&self.shared), self.caller.uri().clone());
         let kept = self.caller.call(async move { Ok(many::record_all(&shared, sound, &uri).await) }).await;
         document::answers(flaws, kept)
-    }
-}
-
-#[async_trait]
-impl Sink for MongoStore {
-    async fn work_list(&self, provider: Option<&str>) -> Result<Vec<WorkItem>, StoreError> {
-        let (shared, provider) = (Arc::clone(&self.shared), provider.map(str::to_owned));
-        self.caller.call(async move { catalogue::work_list(&shared, provider.as_deref()).await }).await
-    }
-
-    async fn record(&self, outcome: &Outcome) -> Result<Recorded, StoreError> {
-        let row = document::row(outcome, &self.published_profiles)?;
-        let shared = Arc::clone(&self.shared);
-        self.caller.call(async move { record::record(&shared, &row).await }).await
-    }
-
-    async fn keep_all(&self, payloads: &[&Payload]) -> (Vec<Result<Recorded, StoreError>>, Moved) {
-        let rows = payloads.iter().map(|payload| document::row_of(payload, &self.published_profiles));
-        let (sound, flaws) = document::sound(rows);
-        let (shared, uri) = (Arc::clone(&self.shared), self.caller.uri().clone());
-        let kept = self.caller.call(async move { Ok(many::keep_all(&shared, sound, &uri).await) }).await;
-        let (kept, moved) = match kept {
-            Ok((kept, moved)) => (Ok(kept), moved),
-            Err(error) => (Err(error), Moved::default()),
-        };
-        (document::answers(flaws, kept), moved)
-    }
-
-    async fn derive(&self, moved: &Moved) -> Result<(), StoreError> {
-        let (shared, moved) = (Arc::clone(&self.shared), moved.clone());
-        let work = async move {
-            tokio::try_join!(derive::rollups(&shared, &moved), derive::healths(&shared, &moved)).map(drop)
-        };
-        self.caller.call(work).await
-    }
-
-    fn describe(&self) -> String {
-        self.shown.clone()
-    }
-
-    async fn learned(&self, model: &ModelRef) -> Result<Vec<String>, StoreError> {
-        let (shared, model) = (Arc::clone(&self.shared), model.clone());
-        self.caller.call(async move { catalogue::learned(&shared, &model).await }).await
-    }
-
-    async fn learn(&self, model: &ModelRef, adaptation: &str) -> Result<(), StoreError> {
-        let (shared, model, adaptation) = (Arc::clone(&self.shared), model.clone(), adaptation.to_owned());
-        self.caller.call(async move { catalogue::learn(&shared, &model, &adaptation).await }).await
     }
 }
 

@@ -6,6 +6,8 @@
 
 use crate::domain::{ModelRef, Outcome};
 use crate::remote::{self, Bridge};
+use crate::storage::moved::Moved;
+use crate::storage::payload::Payload;
 use crate::storage::{Location, Names, Recorded, Sink, Store, StoreError, WorkItem, open};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -165,6 +167,13 @@ impl Keeper {
         answer
     }
 
+    /// The last answer is the newest, and the one after which a store that gives out was asked no more.
+    fn note_last<T>(&self, answers: &[Result<T, StoreError>]) {
+        if let Some(answer) = answers.last() {
+            self.note(answer);
+        }
+    }
+
     fn note<T>(&self, answer: &Result<T, StoreError>) {
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         match answer {
@@ -205,19 +214,25 @@ impl Sink for Keeper {
         recorded
     }
 
-    async fn record_all(&self, outcomes: &[Outcome]) -> Vec<Result<Recorded, StoreError>> {
+    async fn keep_all(&self, payloads: &[&Payload]) -> (Vec<Result<Recorded, StoreError>>, Moved) {
         if let Some(bridge) = &self.bridge {
-            return bridge.record_all(outcomes).await;
+            return bridge.keep_all(payloads).await;
         }
-        let answers = match self.store().await {
-            Ok(store) => store.record_all(outcomes).await,
-            Err(error) => vec![Err(error)],
+        let (answers, moved) = match self.store().await {
+            Ok(store) => store.keep_all(payloads).await,
+            Err(error) => (vec![Err(error)], Moved::default()),
         };
-        // The last answer is the newest, and the one after which a store that gives out was asked no more.
-        if let Some(answer) = answers.last() {
-            self.note(answer);
-        }
-        answers
+        self.note_last(&answers);
+        (answers, moved)
+    }
+
+    async fn derive(&self, moved: &Moved) -> Result<(), StoreError> {
+        let derived = match self.store().await {
+            Ok(store) => store.derive(moved).await,
+            Err(error) => Err(error),
+        };
+        self.note(&derived);
+        derived
     }
 
     fn rest(&self) -> Option<Duration> {

@@ -219,13 +219,3 @@ pub struct Run {
     #[serde(flatten)]
     pub extra: Map<String, Value>,
 }
-
-impl Run {
-    /// Whether the row belongs into the collection that the dashboard publishes: published role and profile, and measured
-    /// by a client that was not starved.
-    pub fn is_published(&self, published_profiles: &[String]) -> bool {
-        self.sample_role == "published"
-            && !self.quality.suspect
-            && published_profiles.contains(&self.benchmark_profile_id)
-    }
-}

@@ -8,6 +8,8 @@ use super::kept::Kept;
 use crate::domain::listing::Listing;
 use crate::domain::secret::Secret;
 use crate::domain::{ModelRef, Outcome};
+use crate::storage::moved::Moved;
+use crate::storage::payload::Payload;
 use crate::storage::{BridgeUrl, Recorded, Sink, StoreError, WorkItem};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -217,6 +219,16 @@ impl Bridge {
         }
     }
 
+    /// Posts what could be made an item of; the answers are in the order of the rows.
+    async fn post_all(&self, made: Vec<Result<Item, StoreError>>) -> Vec<Result<Recorded, StoreError>> {
+        let sound: Vec<Item> = made.iter().filter_map(|item| item.as_ref().ok().cloned()).collect();
+        let told = self.post_items(&sound).await;
+        self.note_posts(&told);
+        let mut told = told.into_iter();
+        // What was not posted has no answer, and neither has what comes behind it.
+        made.into_iter().map_while(|item| item.map_or_else(|flaw| Some(Err(flaw)), |_| told.next())).collect()
+    }
+
     /// Remembers how posting went: what is wrong with a row says that the bridge is there.
     fn note_posts(&self, answers: &[Result<Recorded, StoreError>]) {
         let works = |answer: &&Result<Recorded, StoreError>| {
@@ -256,19 +268,15 @@ impl Sink for Bridge {
     }
 
     async fn record(&self, outcome: &Outcome) -> Result<Recorded, StoreError> {
-        let mut answers = self.record_all(std::slice::from_ref(outcome)).await;
+        let mut answers = self.post_all(vec![items::item(outcome)]).await;
         let silence = || Err(StoreError::Unavailable("the bridge gave no answer about the row".to_owned()));
         answers.pop().unwrap_or_else(silence)
     }
 
-    async fn record_all(&self, outcomes: &[Outcome]) -> Vec<Result<Recorded, StoreError>> {
-        let made = items::items(outcomes);
-        let sound: Vec<Item> = made.iter().filter_map(|item| item.as_ref().ok().cloned()).collect();
-        let told = self.post_items(&sound).await;
-        self.note_posts(&told);
-        let mut told = told.into_iter();
-        // What was not posted has no answer, and neither has what comes behind it.
-        made.into_iter().map_while(|item| item.map_or_else(|flaw| Some(Err(flaw)), |_| told.next())).collect()
+    /// Nothing is owed for the rows: whoever has the database derives what follows from them.
+    async fn keep_all(&self, payloads: &[&Payload]) -> (Vec<Result<Recorded, StoreError>>, Moved) {
+        let made = payloads.iter().map(|payload| items::item_of(payload)).collect();
+        (self.post_all(made).await, Moved::default())
     }
 
     fn rest(&self) -> Option<Duration> {

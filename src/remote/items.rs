@@ -2,6 +2,8 @@
 //! bridge takes. Pure.
 
 use crate::domain::Outcome;
+use crate::storage::document::Row;
+use crate::storage::payload::Payload;
 use crate::storage::{StoreError, document};
 use serde_json::Value;
 
@@ -20,14 +22,25 @@ pub struct Item {
     pub json: String,
 }
 
-/// Turns outcomes into items; in the place of one that no store could keep stands why.
-pub fn items(outcomes: &[Outcome]) -> Vec<Result<Item, StoreError>> {
-    let item = |outcome: &Outcome| {
-        // Which collection a row belongs to is decided where the collections are.
-        let row = document::row(outcome, &[])?;
-        Ok(Item { id: row.text("_id").to_owned(), json: Value::Object(row.fields).to_string() })
-    };
-    outcomes.iter().map(item).collect()
+/// An outcome as an item.
+///
+/// # Errors
+/// [`StoreError::Rejected`] where no store could keep it.
+pub fn item(outcome: &Outcome) -> Result<Item, StoreError> {
+    // Which collection a row belongs to is decided where the collections are.
+    document::row(outcome, &[]).map(written)
+}
+
+/// The document of an outcome as an item.
+///
+/// # Errors
+/// As [`item`].
+pub fn item_of(payload: &Payload) -> Result<Item, StoreError> {
+    document::row_of(payload, &[]).map(written)
+}
+
+fn written(row: Row) -> Item {
+    Item { id: row.text("_id").to_owned(), json: Value::Object(row.fields).to_string() }
 }
 
 /// Cuts items into bodies, in their order.

@@ -4,6 +4,8 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Number, Value};
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
 /// The type of a known field. Null is allowed everywhere and stays null.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,9 +148,18 @@ const TABLE: &[(FieldType, &[&str])] = &[
     (TextList, &["adaptations", "suspect_reasons", "sample_messages"]),
 ];
 
+/// The table by name: every field of every row is looked up in it.
+static BY_NAME: LazyLock<HashMap<&str, FieldType>> = LazyLock::new(|| {
+    let fields = |(field_type, names): &(FieldType, &'static [&'static str])| {
+        let field_type = *field_type;
+        names.iter().map(move |name| (*name, field_type))
+    };
+    TABLE.iter().flat_map(fields).collect()
+});
+
 /// The type of a field that the contract knows.
 pub fn field_type(name: &str) -> Option<FieldType> {
-    TABLE.iter().find(|(_, names)| names.contains(&name)).map(|(field_type, _)| *field_type)
+    BY_NAME.get(name).copied()
 }
 
 /// Brings the value of a top-level field into its type: `1` in a double field becomes `1.0`, a date loses what is finer

@@ -2,6 +2,7 @@
 //! it belongs. Pure. How a store writes it is `sqlite` and `mongo`.
 
 use crate::domain::{Failure, Outcome, Run};
+use crate::storage::payload::{Kind, Payload};
 use crate::storage::{Recorded, StoreError, contract};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -44,14 +45,43 @@ pub const DEEPEST: usize = 32;
 /// [`StoreError::Rejected`] where the row cannot be kept as it is: no id, provider or model; a rate that is no finite
 /// positive number; a number that JSON or BSON cannot hold; a field of the wrong type; a field that is there twice.
 pub fn row(outcome: &Outcome, published_profiles: &[String]) -> Result<Row, StoreError> {
-    let (fields, place) = match outcome {
-        Outcome::Success(run) => (run_fields(run), run_place(run, published_profiles)),
-        Outcome::Failure(failure) => (failure_fields(failure), Place::Errors),
+    let (kind, fields) = match outcome {
+        Outcome::Success(run) => (Kind::Run, run_fields(run)),
+        Outcome::Failure(failure) => (Kind::Failure, failure_fields(failure)),
     };
-    let fields = fields
-        .and_then(typed)
-        .map_err(|why| StoreError::Rejected(format!("row `{}` cannot be stored: {why}", outcome.id())))?;
+    fields
+        .and_then(|fields| complete(kind, fields, published_profiles))
+        .map_err(|why| rejected(outcome.id(), &why))
+}
+
+/// Turns an outcome's document into its row.
+///
+/// # Errors
+/// As [`row`].
+pub fn row_of(payload: &Payload, published_profiles: &[String]) -> Result<Row, StoreError> {
+    complete(payload.kind, payload.fields.clone(), published_profiles)
+        .map_err(|why| rejected(payload.id(), &why))
+}
+
+fn rejected(id: &str, why: &str) -> StoreError {
+    StoreError::Rejected(format!("row `{id}` cannot be stored: {why}"))
+}
+
+fn complete(
+    kind: Kind,
+    mut fields: Map<String, Value>,
+    published_profiles: &[String],
+) -> Result<Row, String> {
+    bring_into_types(&mut fields)?;
     let moves_health = moves_health(&fields, published_profiles);
+    let suspect = fields.get("suspect") == Some(&Value::Bool(true));
+    let place = match kind {
+        Kind::Failure => Place::Errors,
+        Kind::Run => {
+            check_rates(&fields)?;
+            if moves_health && !suspect { Place::Published } else { Place::Probe }
+        }
+    };
     Ok(Row { place, fields, moves_health })
 }
 
@@ -77,10 +107,6 @@ pub fn answers(
     flaws.into_iter().map(|flaw| flaw.map_or_else(&mut next, Err)).collect()
 }
 
-fn run_place(run: &Run, published_profiles: &[String]) -> Place {
-    if run.is_published(published_profiles) { Place::Published } else { Place::Probe }
-}
-
 fn moves_health(fields: &Map<String, Value>, published_profiles: &[String]) -> bool {
     let text = |name: &str| fields.get(name).and_then(Value::as_str);
     let profile_counts =
@@ -92,13 +118,6 @@ fn run_fields(run: &Run) -> Result<Map<String, Value>, String> {
     for (name, value) in numbers(run) {
         if value.is_some_and(|number| !number.is_finite()) {
             return Err(format!("field `{name}` is not a finite number"));
-        }
-    }
-    for (name, value) in
-        [("tokens_per_second", run.speeds.tokens_per_second), ("generate_time", run.speeds.generate_time)]
-    {
-        if value <= 0.0 {
-            return Err(format!("field `{name}` must be more than 0"));
         }
     }
     let known = serialised(&Run { extra: Map::new(), ..run.clone() })?;
@@ -159,20 +178,27 @@ fn joined(mut known: Map<String, Value>, extra: &Map<String, Value>) -> Result<M
     Ok(known)
 }
 
-fn typed(fields: Map<String, Value>) -> Result<Map<String, Value>, String> {
-    let mut out = Map::with_capacity(fields.len());
-    for (name, value) in fields {
-        holdable(&name, &value, 1)?;
-        let value = contract::coerce(&name, value)?;
-        out.insert(name, value);
+fn check_rates(fields: &Map<String, Value>) -> Result<(), String> {
+    for name in ["tokens_per_second", "generate_time"] {
+        if fields.get(name).and_then(Value::as_f64).is_none_or(|rate| rate <= 0.0) {
+            return Err(format!("field `{name}` must be more than 0"));
+        }
+    }
+    Ok(())
+}
+
+fn bring_into_types(fields: &mut Map<String, Value>) -> Result<(), String> {
+    for (name, value) in fields.iter_mut() {
+        holdable(name, value, 1)?;
+        *value = contract::coerce(name, value.take())?;
     }
     for name in ["_id", "provider", "model_name"] {
-        let text = out.get(name).and_then(Value::as_str).unwrap_or_default();
+        let text = fields.get(name).and_then(Value::as_str).unwrap_or_default();
         if text.trim().is_empty() || text.chars().any(char::is_control) {
             return Err(format!("field `{name}` must be a text without control characters"));
         }
     }
-    Ok(out)
+    Ok(())
 }
 
 /// Checks what every store can hold: whole numbers within 64 signed bits, and no bottomless nesting.
@@ -226,6 +252,25 @@ mod tests {
         assert!(!moves(&failure));
         failure.extra.insert("sample_role".into(), json!("manual"));
         assert!(!moves(&failure));
+    }
+
+    #[test]
+    fn a_row_comes_out_the_same_from_an_outcome_and_from_its_document() {
+        let mut failure = samples::failure("01F", "groq", "m");
+        failure.extra.insert("slot_at".into(), json!("2026-11-01T10:30:00Z"));
+        let outcomes = [
+            success(|run| drop(run.extra.insert("later".into(), json!([1, 2.5, {"a": null}])))),
+            success(|run| run.quality.suspect = true),
+            success(|run| run.speeds.tokens_per_second = -1.0),
+            success(|run| run.model_name.clear()),
+            Outcome::Failure(Box::new(failure)),
+        ];
+        for outcome in outcomes {
+            let payload = Payload::of(&outcome).unwrap();
+            let said = |row: Result<Row, StoreError>| row.map_err(|error| error.to_string());
+            assert_eq!(said(row_of(&payload, &published())), said(row(&outcome, &published())));
+            assert_eq!(payload.outcome().unwrap(), outcome);
+        }
     }
 
     #[test]

@@ -25,12 +25,13 @@ pub mod jobs;
 pub mod listings;
 pub mod location;
 pub mod mongo;
+pub mod moved;
 pub mod names;
 pub mod notices;
 mod open;
 pub mod outbox;
 pub mod overview;
-mod payload;
+pub mod payload;
 pub mod pulse_file;
 pub mod received;
 pub mod rows;
@@ -64,6 +65,8 @@ pub use vitals::Vitals;
 
 use crate::domain::{ModelRef, Outcome};
 use async_trait::async_trait;
+use moved::Moved;
+use payload::Payload;
 use serde_json::{Map, Value};
 use std::time::Duration;
 
@@ -123,19 +126,29 @@ pub trait Sink: Send + Sync {
     /// Keeps one outcome, durably, under its id: at most one row an id, however often it is called.
     async fn record(&self, outcome: &Outcome) -> Result<Recorded, StoreError>;
 
-    /// Keeps several outcomes, each as [`Sink::record`] does. The answers are in the order of the outcomes; where the store
-    /// itself gives out, what comes after has no answer and was not tried. Together they should stay below some megabytes.
-    async fn record_all(&self, outcomes: &[Outcome]) -> Vec<Result<Recorded, StoreError>> {
-        let mut answers = Vec::with_capacity(outcomes.len());
-        for outcome in outcomes {
-            let answer = self.record(outcome).await;
+    /// Keeps several outcomes by their documents, each as [`Sink::record`] does, and tells what is owed for them to
+    /// [`Sink::derive`]: a row is done when that has gone through, and until then it must be possible to deliver it again. The
+    /// answers are in the order of the documents; where the store itself gives out, what comes after has no answer and was
+    /// not tried. Together they should stay below some megabytes.
+    async fn keep_all(&self, payloads: &[&Payload]) -> (Vec<Result<Recorded, StoreError>>, Moved) {
+        let mut answers = Vec::with_capacity(payloads.len());
+        for payload in payloads {
+            let answer = match payload.outcome() {
+                Ok(outcome) => self.record(&outcome).await,
+                Err(why) => Err(StoreError::Rejected(format!("row `{}`: {why}", payload.id()))),
+            };
             let goes_on = answer.as_ref().err().is_none_or(StoreError::is_about_the_row);
             answers.push(answer);
             if !goes_on {
                 break;
             }
         }
-        answers
+        (answers, Moved::default())
+    }
+
+    /// Brings up to date what rows have moved that [`Sink::keep_all`] kept. Safe to repeat.
+    async fn derive(&self, _moved: &Moved) -> Result<(), StoreError> {
+        Ok(())
     }
 
     /// How long the store asks to be left alone, if its last answer said so.

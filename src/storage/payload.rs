@@ -3,7 +3,9 @@
 
 use crate::domain::{Failure, Outcome, Run};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
 
 /// Which of the two an outcome is: their documents do not say it themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +29,60 @@ impl Kind {
     /// The kind that a word on the disk means.
     pub fn named(word: &str) -> Option<Self> {
         [Kind::Run, Kind::Failure].into_iter().find(|kind| kind.as_str() == word)
+    }
+}
+
+/// An outcome as its document, whose fields nobody has given types again: what a store wants of it is the document, and
+/// most rows are on their way to one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Payload {
+    /// Which of the two it is.
+    pub kind: Kind,
+    /// All of its fields.
+    pub fields: Map<String, Value>,
+}
+
+impl Payload {
+    /// Reads a document.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn read(kind: Kind, text: &str) -> Result<Self, String> {
+        let fields =
+            serde_json::from_str(text).map_err(|error| format!("its document cannot be read: {error}"))?;
+        Ok(Self { kind, fields })
+    }
+
+    /// The document of an outcome that [`write`] would take.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn of(outcome: &Outcome) -> Result<Self, String> {
+        let (kind, text) = write(outcome)?;
+        Self::read(kind, &text)
+    }
+
+    /// A text field; empty where it is missing or no text.
+    pub fn text(&self, name: &str) -> &str {
+        self.fields.get(name).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// The outcome's id.
+    pub fn id(&self) -> &str {
+        self.text("_id")
+    }
+
+    /// The outcome.
+    ///
+    /// # Errors
+    /// What is wrong with its fields.
+    pub fn outcome(&self) -> Result<Outcome, String> {
+        let fields = Value::Object(self.fields.clone());
+        let outcome = match self.kind {
+            Kind::Run => Run::deserialize(fields).map(|run| Outcome::Success(Box::new(run))),
+            Kind::Failure => Failure::deserialize(fields).map(|failure| Outcome::Failure(Box::new(failure))),
+        };
+        outcome.map_err(unreadable)
     }
 }
 
@@ -57,10 +113,26 @@ pub fn read(kind: Kind, text: &str) -> Result<Outcome, String> {
             serde_json::from_str::<Failure>(text).map(|failure| Outcome::Failure(Box::new(failure)))
         }
     };
-    outcome.map_err(|error| format!("its outcome cannot be read: {error}"))
+    outcome.map_err(unreadable)
+}
+
+fn unreadable(error: serde_json::Error) -> String {
+    format!("its outcome cannot be read: {error}")
 }
 
 /// SHA-256 of a text, in hex.
 pub fn sha256(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    sha256_of(&[text])
+}
+
+/// SHA-256 of texts as if they were one, in hex.
+pub fn sha256_of(texts: &[&str]) -> String {
+    let mut digest = Sha256::new();
+    texts.iter().for_each(|text| digest.update(text.as_bytes()));
+    let mut hex = String::with_capacity(64);
+    for byte in digest.finalize() {
+        // Writing to a string does not fail.
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex
 }

@@ -15,7 +15,7 @@ async fn filled() -> (Home, Outbox) {
         take(&outbox, outcome(id)).await;
     }
     let parcels = outbox.due(Utc::now(), 10, u64::MAX).await.unwrap();
-    let key = |id: &str| parcels.iter().find(|parcel| parcel.outcome.id() == id).unwrap().key;
+    let key = |id: &str| parcels.iter().find(|parcel| parcel.payload.id() == id).unwrap().key;
     outbox.quarantine(key("aside"), "the id is taken").await.unwrap();
     outbox.confirm(&[key("gone")]).await.unwrap();
     outbox.postpone(&[key("pending")], Utc::now() + TimeDelta::minutes(5), "away").await.unwrap();

@@ -43,9 +43,9 @@ async fn writer() {
         if number % 3 == 0 {
             let parcels = outbox.due(Utc::now(), 2, u64::MAX).await.unwrap();
             let keys: Vec<_> = parcels.iter().map(|parcel| parcel.key).collect();
-            say(&parcels.iter().map(|p| format!("confirming {}\n", p.outcome.id())).collect::<String>());
+            say(&parcels.iter().map(|p| format!("confirming {}\n", p.payload.id())).collect::<String>());
             outbox.confirm(&keys).await.unwrap();
-            say(&parcels.iter().map(|p| format!("confirmed {}\n", p.outcome.id())).collect::<String>());
+            say(&parcels.iter().map(|p| format!("confirmed {}\n", p.payload.id())).collect::<String>());
         }
     }
 }
@@ -206,7 +206,7 @@ async fn payloads_are_whole(outbox: &Outbox) {
     let parcels = outbox.due(Utc::now(), u32::MAX, u64::MAX).await.unwrap();
     assert_eq!(parcels.len() as u64, pending);
     for parcel in parcels {
-        match parcel.outcome {
+        match parcel.payload.outcome().unwrap() {
             Outcome::Success(run) => assert_eq!(run.extra, super::run("", "", "").extra),
             Outcome::Failure(failure) => assert_eq!(failure.error_kind, Kind::Interrupted),
         }

@@ -1,5 +1,6 @@
 //! The durable outbox: what a kill leaves, what reaches a store that comes and goes, and the commands.
 
+mod backlog;
 mod commands;
 mod crash;
 mod full_disk;

@@ -7,6 +7,8 @@ use crate::support::peers::{Mongod, fresh_name};
 use crate::support::samples;
 use llmbench::domain::failure::fingerprint;
 use llmbench::domain::{Failure, Outcome, Run};
+use llmbench::remote::Bridge;
+use llmbench::storage::payload::Payload;
 use llmbench::storage::received::OWN_FIELDS;
 use llmbench::storage::{Recorded, Sink, StoreError};
 use serde_json::{Map, Value, json};
@@ -74,9 +76,9 @@ fn the_same_outcome_by_either_way_is_the_same_document() {
         for outcome in &outcomes {
             direct.record(outcome).await.unwrap();
         }
-        let answers = runner.record_all(&outcomes).await;
+        let answers = keep_all(&runner, &outcomes).await;
         assert!(answers.iter().all(|answer| matches!(answer, Ok(Recorded::Stored))), "{answers:?}");
-        let again = runner.record_all(&outcomes).await;
+        let again = keep_all(&runner, &outcomes).await;
         assert!(again.iter().all(|answer| matches!(answer, Ok(Recorded::Duplicate))), "{again:?}");
         let mut other = outcomes[0].clone();
         if let Outcome::Success(run) = &mut other {
@@ -87,6 +89,12 @@ fn the_same_outcome_by_either_way_is_the_same_document() {
     let (direct, bridged) = (stored(mongod, &near), stored(mongod, &far));
     assert_eq!(direct.len(), outcomes.len());
     assert_eq!(direct, bridged);
+}
+
+/// As the sender of an outbox has rows kept.
+async fn keep_all(runner: &Bridge, outcomes: &[Outcome]) -> Vec<Result<Recorded, StoreError>> {
+    let payloads: Vec<Payload> = outcomes.iter().map(|outcome| Payload::of(outcome).unwrap()).collect();
+    runner.keep_all(&payloads.iter().collect::<Vec<_>>()).await.0
 }
 
 #[test]
@@ -103,14 +111,16 @@ fn what_the_bridge_does_not_take_is_refused_by_name_and_the_rest_is_stored() {
         all[17].misc.insert("a.b".to_owned(), json!(1));
         // Not measured there, and published here.
         all[23] = run(23, "gone");
-        // No store could hold it.
-        all[31].speeds.tokens_per_second = f64::NAN;
         let outcomes: Vec<_> = all.iter().map(samples::success).collect();
-        let answers = runner.record_all(&outcomes).await;
+        let answers = keep_all(&runner, &outcomes).await;
         assert_eq!(answers.len(), 40);
+        // No store could hold it.
+        let mut odd = run(40, "m");
+        odd.speeds.tokens_per_second = f64::NAN;
+        assert!(matches!(runner.record(&samples::success(&odd)).await, Err(StoreError::Rejected(_))));
         for (number, answer) in answers.iter().enumerate() {
             match number {
-                17 | 23 | 31 => {
+                17 | 23 => {
                     assert!(matches!(answer, Err(StoreError::Rejected(_))), "{number}: {answer:?}")
                 }
                 _ => assert!(matches!(answer, Ok(Recorded::Stored)), "{number}: {answer:?}"),
@@ -118,5 +128,5 @@ fn what_the_bridge_does_not_take_is_refused_by_name_and_the_rest_is_stored() {
         }
         assert!(answers[23].as_ref().unwrap_err().to_string().contains("not enabled"));
     });
-    assert_eq!(rows(mongod, &database, &COLLECTIONS).len(), 37);
+    assert_eq!(rows(mongod, &database, &COLLECTIONS).len(), 38);
 }

@@ -1,6 +1,7 @@
 //! Stores keep what they say they have kept: one story on every backend, then what only one of them can get wrong.
 
 pub mod backend;
+mod batches;
 mod catalogue;
 mod jobs;
 mod listings;

@@ -7,6 +7,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use llmbench::domain::ModelRef;
 use llmbench::domain::failure::fingerprint;
 use llmbench::storage::ingest_keys::{self, Action, IngestKey};
+use llmbench::storage::payload::Payload;
 use llmbench::storage::received::{PostKind, Posted, Sighting, Stamps};
 use llmbench::storage::{Recorded, Store, StoreError};
 use proptest::prelude::*;
@@ -215,7 +216,9 @@ async fn what_came_by_the_bridge_is_there_for_the_direct_way(backend: &Backend, 
         assert_eq!(keep(store, &post).await.unwrap(), Recorded::Stored);
     }
     let outcomes = [crate::support::samples::success(&run), crate::support::samples::failed(&failure)];
-    let answers = store.record_all(&outcomes).await;
+    let payloads = outcomes.map(|outcome| Payload::of(&outcome).unwrap());
+    let (answers, moved) = store.keep_all(&payloads.iter().collect::<Vec<_>>()).await;
+    store.derive(&moved).await.unwrap();
     assert!(answers.iter().all(|answer| matches!(answer, Ok(Recorded::Duplicate))), "{answers:?}");
     let row = backend.row(Kind::Published, "_id", &run.id).await.unwrap();
     assert_eq!((&row["key_id"], row.get("posted")), (&json!("k1"), None));

@@ -99,8 +99,10 @@ async fn work(args: &DaemonArgs, context: Context, voice: &Voice) -> Result<Exit
     let front = Front::start(voice, &context, &state_dir)?;
     let interrupt = Interrupt::listen().map_err(CommandError::usage)?;
     let keeper = Arc::new(keeper(&context, &state_dir)?);
-    usable(&keeper, args.once).await?;
-    let (outbox, opening) = open_outbox(&state_dir).await.map_err(outbox_error)?;
+    // A store that is away takes seconds to say so, and a long backlog takes as long to open.
+    let (usable, opened) = tokio::join!(usable(&keeper, args.once), open_outbox(&state_dir));
+    usable?;
+    let (outbox, opening) = opened.map_err(outbox_error)?;
     tell_opening(&opening);
     front.watch(outbox.clone());
     // One pass is over before anybody asks, unless somebody says that they will.

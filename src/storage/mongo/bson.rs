@@ -6,12 +6,15 @@
 //! one, and any URL decoder reads them back.
 
 use crate::storage::contract::{FieldType, field_type, parse_date};
-use mongodb::bson::{Bson, DateTime, Document};
+use mongodb::bson::error::Error;
+use mongodb::bson::raw::CStr;
+use mongodb::bson::{Bson, DateTime, Document, RawBson, RawBsonRef, RawDocumentBuf};
 use serde_json::{Map, Number, Value};
+use std::borrow::Cow;
 
 /// A row's fields, or some of them, as a document.
 pub fn to_document(fields: &Map<String, Value>) -> Document {
-    fields.iter().map(|(name, value)| (escape_key(name), top_level(name, value))).collect()
+    fields.iter().map(|(name, value)| (escape_key(name).into_owned(), top_level(name, value))).collect()
 }
 
 fn top_level(name: &str, value: &Value) -> Bson {
@@ -23,7 +26,7 @@ fn top_level(name: &str, value: &Value) -> Bson {
 
 /// The fields of a document inside a row, where nothing is a date.
 pub fn fields_of(fields: &Map<String, Value>) -> Document {
-    fields.iter().map(|(name, value)| (escape_key(name), natural(value))).collect()
+    fields.iter().map(|(name, value)| (escape_key(name).into_owned(), natural(value))).collect()
 }
 
 /// An instant as a BSON date.
@@ -51,14 +54,40 @@ fn numeric(number: &Number) -> Bson {
     }
 }
 
-fn escape_key(key: &str) -> String {
+/// The same as bytes, in one pass: for many rows.
+///
+/// # Errors
+/// None for fields that [`crate::storage::document::holdable`] lets pass.
+pub fn to_raw(fields: &Map<String, Value>) -> Result<RawDocumentBuf, Error> {
+    let mut raw = RawDocumentBuf::new();
+    for (name, value) in fields {
+        let key = escape_key(name);
+        let key = <&CStr>::try_from(&*key)?;
+        match value {
+            Value::String(text) => match field_type(name) {
+                Some(FieldType::Date) => raw.append(key, RawBson::try_from(top_level(name, value))?),
+                _ => raw.append(key, text.as_str()),
+            },
+            Value::Bool(flag) => raw.append(key, *flag),
+            Value::Null => raw.append(key, RawBsonRef::Null),
+            Value::Number(number) => raw.append(key, RawBson::try_from(numeric(number))?),
+            deep => raw.append(key, RawBson::try_from(natural(deep))?),
+        }
+    }
+    Ok(raw)
+}
+
+fn escape_key(key: &str) -> Cow<'_, str> {
     if key.is_empty() {
-        return "%".to_owned();
+        return Cow::Borrowed("%");
+    }
+    if !key.contains(['%', '.', '\0', '$']) {
+        return Cow::Borrowed(key);
     }
     let escaped = key.replace('%', "%25").replace('.', "%2E").replace('\0', "%00");
     match escaped.strip_prefix('$') {
-        Some(rest) => format!("%24{rest}"),
-        None => escaped,
+        Some(rest) => Cow::Owned(format!("%24{rest}")),
+        None => Cow::Owned(escaped),
     }
 }
 

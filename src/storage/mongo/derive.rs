@@ -5,9 +5,8 @@ use super::errors::{Trouble, is_duplicate};
 use super::plain::{instant, whole};
 use super::{Shared, bson, catalogue, healths, updates};
 use crate::domain::ModelRef;
-use crate::storage::contract;
-use crate::storage::document::{Place, Row};
 use crate::storage::health::{self, CLOCK_SLACK, Facts, LastError, WINDOW};
+use crate::storage::moved::{Errors, Moved};
 use chrono::{DateTime, Utc};
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::Error;
@@ -17,66 +16,53 @@ use std::collections::HashMap;
 /// nine each.
 const FEW: usize = 4;
 
-/// Brings up to date the rollups of the errors among these rows.
+/// Brings up to date the rollups of errors that have come.
 ///
 /// `$max` because of two writers: the one that counted earlier may write later. Provider and model are in the filter of the
 /// count, though the fingerprint holds them, so that the predecessor's index serves where ours is missing.
-pub async fn rollups(shared: &Shared, rows: &[&Row]) -> Result<(), Trouble> {
-    let mut groups: HashMap<&str, Group<'_>> = HashMap::new();
-    for row in rows.iter().filter(|row| row.place == Place::Errors) {
-        let seen = contract::parse_date(row.text("ts"));
-        let group = groups.entry(row.text("fingerprint")).or_insert(Group { row, first: seen, last: seen });
-        group.first = group.first.min(seen);
-        group.last = group.last.max(seen);
-    }
-    if groups.is_empty() {
+pub async fn rollups(shared: &Shared, moved: &Moved) -> Result<(), Trouble> {
+    if moved.errors.is_empty() {
         return Ok(());
     }
     let counts =
-        counts(shared, groups.values()).await.map_err(|source| Trouble::Derived { what: ROLLUP, source })?;
-    let statement = |(fingerprint, group): (&&str, &Group<'_>)| {
-        group.statement(fingerprint, counts.get(*fingerprint).copied().unwrap_or_default())
+        counts(shared, &moved.errors).await.map_err(|source| Trouble::Derived { what: ROLLUP, source })?;
+    let statement = |(fingerprint, errors): (&String, &Errors)| {
+        statement(fingerprint, errors, counts.get(fingerprint).copied().unwrap_or_default())
     };
-    write(shared, groups.iter().map(statement).collect()).await
+    write(shared, moved.errors.iter().map(statement).collect()).await
 }
 
 const ROLLUP: &str = "its error rollup";
 const HEALTH: &str = "the model's health";
 
-/// Rows of one fingerprint.
-struct Group<'a> {
-    row: &'a Row,
-    first: Option<DateTime<Utc>>,
-    last: Option<DateTime<Utc>>,
+fn statement(fingerprint: &str, errors: &Errors, count: i64) -> Document {
+    let on_insert = doc! {
+        "_id": fingerprint,
+        "provider": &errors.provider,
+        "model_name": &errors.model_name,
+        "stage": &errors.stage,
+        "error_kind": &errors.error_kind,
+    };
+    let seen = |at: Option<DateTime<Utc>>| at.map_or(Bson::Null, bson::date);
+    doc! {
+        "q": { "fingerprint": fingerprint },
+        "u": {
+            "$setOnInsert": on_insert,
+            "$max": { "count": count_of(count), "last_seen": seen(errors.last) },
+            "$min": { "first_seen": seen(errors.first) },
+            "$addToSet": { "sample_messages": &errors.message },
+        },
+        "upsert": true,
+    }
 }
 
-impl Group<'_> {
-    fn identity(&self) -> Document {
-        fields(self.row, &["fingerprint", "provider", "model_name"])
-    }
-
-    fn statement(&self, fingerprint: &str, count: i64) -> Document {
-        let mut on_insert = fields(self.row, &["provider", "model_name", "stage", "error_kind"]);
-        on_insert.insert("_id", fingerprint);
-        let seen = |at: Option<DateTime<Utc>>| at.map_or(Bson::Null, bson::date);
+async fn counts(shared: &Shared, errors: &HashMap<String, Errors>) -> Result<HashMap<String, i64>, Error> {
+    let identity = |(fingerprint, errors): (&String, &Errors)| {
         doc! {
-            "q": { "fingerprint": fingerprint },
-            "u": {
-                "$setOnInsert": on_insert,
-                "$max": { "count": count_of(count), "last_seen": seen(self.last) },
-                "$min": { "first_seen": seen(self.first) },
-                "$addToSet": { "sample_messages": self.row.text("normalized_message") },
-            },
-            "upsert": true,
+            "fingerprint": fingerprint, "provider": &errors.provider, "model_name": &errors.model_name,
         }
-    }
-}
-
-async fn counts<'a>(
-    shared: &Shared,
-    groups: impl Iterator<Item = &'a Group<'a>>,
-) -> Result<HashMap<String, i64>, Error> {
-    let identities: Vec<Document> = groups.map(Group::identity).collect();
+    };
+    let identities: Vec<Document> = errors.iter().map(identity).collect();
     let pipeline = [
         doc! { "$match": { "$or": identities } },
         doc! { "$group": { "_id": "$fingerprint", "count": { "$sum": 1 } } },
@@ -109,26 +95,18 @@ async fn write(shared: &Shared, statements: Vec<Document>) -> Result<(), Trouble
 fn count_of(count: i64) -> Bson {
     i32::try_from(count).map_or(Bson::Int64(count), Bson::Int32)
 }
-fn fields(row: &Row, names: &[&str]) -> Document {
-    names.iter().map(|name| ((*name).to_owned(), row.text(name).into())).collect()
-}
 
-/// Derives the health of the models of these rows again, as far as the rows move it.
-pub async fn healths(shared: &Shared, rows: &[&Row]) -> Result<(), Trouble> {
-    let mut of_model: HashMap<ModelRef, Vec<&Row>> = HashMap::new();
-    for row in rows.iter().filter(|row| row.moves_health) {
-        let model = ModelRef::new(row.text("provider"), row.text("model_name"));
-        of_model.entry(model).or_default().push(row);
-    }
+/// Derives the health of models again, of which rows have come.
+pub async fn healths(shared: &Shared, moved: &Moved) -> Result<(), Trouble> {
     let trouble = |source| Trouble::Derived { what: HEALTH, source };
-    if of_model.len() > FEW {
-        return healths::derive(shared, &of_model)
+    if moved.models.len() > FEW {
+        return healths::derive(shared, &moved.models)
             .await
             .map_err(trouble)?
             .check(HEALTH)
             .map_err(Trouble::from);
     }
-    for model in of_model.keys() {
+    for model in moved.models.keys() {
         health(shared, model).await.map_err(trouble)?;
     }
     Ok(())

@@ -8,19 +8,18 @@ use super::plain::{instant, whole};
 use super::updates::{self, Answer};
 use super::{Shared, bson};
 use crate::domain::ModelRef;
-use crate::storage::contract;
-use crate::storage::document::{Place, Row};
 use crate::storage::health::{self, CLOCK_SLACK, Facts, LastError, WINDOW};
+use crate::storage::moved::Newest;
 use chrono::{DateTime, Utc};
 use mongodb::Collection;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::Error;
 use std::collections::{BTreeMap, HashMap};
 
-/// Derives the health of these models, of which these rows have come.
-pub async fn derive(shared: &Shared, rows: &HashMap<ModelRef, Vec<&Row>>) -> Result<Answer, Error> {
+/// Derives the health of these models, of which rows have come.
+pub async fn derive(shared: &Shared, came: &HashMap<ModelRef, Newest>) -> Result<Answer, Error> {
     let now = Utc::now();
-    let known = known(shared, rows.keys()).await?;
+    let known = known(shared, came.keys()).await?;
     if known.is_empty() {
         return Ok(Answer::default());
     }
@@ -32,8 +31,8 @@ pub async fn derive(shared: &Shared, rows: &HashMap<ModelRef, Vec<&Row>>) -> Res
     let mut facts: HashMap<&ModelRef, Facts> = HashMap::new();
     for (model, known) in &known {
         let of = Groups { runs: successes.get(model), errors: failures.get(model) };
-        let rows = rows.get(model).map(Vec::as_slice).unwrap_or_default();
-        let mut found = recounted(known.before.as_ref(), of, rows, now);
+        let came = came.get(model).cloned().unwrap_or_default();
+        let mut found = recounted(known.before.as_ref(), of, came);
         let newest = of.runs.and_then(|group| instant(group, "newest"));
         let old = known.before.is_none() && found.last_success_at.is_none_or(|at| at < since);
         // Nobody has written down yet what lies before the last day, or another writer has a newer success.
@@ -213,12 +212,11 @@ struct Groups<'a> {
 }
 
 /// The facts from the window, from what was known before, and from rows that may be older than the window: late ones.
-fn recounted(before: Option<&Document>, of: Groups<'_>, rows: &[&Row], now: DateTime<Utc>) -> Facts {
-    let came = came(rows, now);
+fn recounted(before: Option<&Document>, of: Groups<'_>, came: Newest) -> Facts {
     let known = |name: &str| before.and_then(|before| instant(before, name));
-    let last_success_at = known("last_success_at").max(came.last_success_at);
+    let last_success_at = known("last_success_at").max(came.success_at);
     let of_window = of.errors.and_then(|group| derive::error(group.get_document("newest").ok()?));
-    let last_error = [before.and_then(known_error), of_window, came.last_error];
+    let last_error = [before.and_then(known_error), of_window, came.error];
     let last_error = last_error.into_iter().flatten().max_by_key(|error| error.at);
     let times =
         of.errors.and_then(|group| group.get_array("times").ok()).map(Vec::as_slice).unwrap_or_default();
@@ -249,29 +247,6 @@ fn known_error(before: &Document) -> Option<LastError> {
     let text = |name: &str| before.get_str(name).unwrap_or_default().to_owned();
     let at = instant(before, "last_error_at")?;
     Some(LastError { at, kind: text("last_error_kind"), message: text("last_error_message") })
-}
-
-/// The newest success and failure among the rows that have come.
-fn came(rows: &[&Row], now: DateTime<Utc>) -> Facts {
-    let mut came = Facts::default();
-    let at = |row: &Row, name: &str| contract::parse_date(row.text(name));
-    let present = |at: &DateTime<Utc>| *at <= now + CLOCK_SLACK;
-    for row in rows {
-        match row.place {
-            Place::Published if at(row, "run_ts").as_ref().is_some_and(present) => {
-                came.last_success_at = came.last_success_at.max(at(row, "gen_ts"));
-            }
-            Place::Errors => {
-                let newer = |at: &DateTime<Utc>| came.last_error.as_ref().is_none_or(|error| error.at < *at);
-                if let Some(at) = at(row, "ts").filter(present).filter(newer) {
-                    let (kind, message) = (row.text("error_kind").to_owned(), row.text("message").to_owned());
-                    came.last_error = Some(LastError { at, kind, message });
-                }
-            }
-            Place::Published | Place::Probe => {}
-        }
-    }
-    came
 }
 
 /// As in `derive::health`: who began to count later has seen more.

@@ -5,7 +5,9 @@ use super::errors::{self, Trouble};
 use super::updates::{self, Answer};
 use super::{Shared, bson, derive, record};
 use crate::storage::document::{Place, Row};
+use crate::storage::moved::Moved;
 use crate::storage::{MongoUri, Recorded, StoreError};
+use chrono::Utc;
 use mongodb::bson::{Document, doc};
 use mongodb::options::ReadConcern;
 use serde_json::Value;
@@ -27,14 +29,35 @@ type Kept = Result<Recorded, StoreError>;
 /// Keeps rows and brings up to date what follows from them. An answer for each, in their order.
 pub async fn record_all(shared: &Arc<Shared>, rows: Vec<Row>, uri: &MongoUri) -> Vec<Kept> {
     let rows = Arc::new(rows);
+    let answers = kept(shared, &rows, uri).await;
+    derived(shared, &rows, answers, uri).await
+}
+
+/// Keeps rows, and tells what they move. An answer for each, in their order.
+pub async fn keep_all(shared: &Arc<Shared>, rows: Vec<Row>, uri: &MongoUri) -> (Vec<Kept>, Moved) {
+    let rows = Arc::new(rows);
+    let answers = kept(shared, &rows, uri).await;
+    let moved = moved(&rows, &answers);
+    (answers, moved)
+}
+
+/// What the rows that are there move.
+fn moved(rows: &[Row], answers: &[Kept]) -> Moved {
+    let (mut moved, now) = (Moved::default(), Utc::now());
+    let there = rows.iter().zip(answers).filter(|(_, kept)| kept.is_ok());
+    there.for_each(|(row, _)| moved.add(row, now));
+    moved
+}
+
+async fn kept(shared: &Arc<Shared>, rows: &Arc<Vec<Row>>, uri: &MongoUri) -> Vec<Kept> {
     let mut answers: Vec<Option<Kept>> = rows.iter().map(|_| None).collect();
-    let mut waiting = portions(&rows).into_iter();
+    let mut waiting = portions(rows).into_iter();
     let mut under_way = JoinSet::new();
     loop {
         while under_way.len() < COMMANDS
             && let Some(portion) = waiting.next()
         {
-            let (shared, rows, uri) = (Arc::clone(shared), Arc::clone(&rows), uri.clone());
+            let (shared, rows, uri) = (Arc::clone(shared), Arc::clone(rows), uri.clone());
             under_way.spawn(async move {
                 let kept = keep(&shared, &rows, &portion, &uri).await;
                 portion.into_iter().zip(kept).collect::<Vec<_>>()
@@ -48,8 +71,7 @@ pub async fn record_all(shared: &Arc<Shared>, rows: Vec<Row>, uri: &MongoUri) ->
         }
     }
     let lost = || StoreError::Broken(format!("the call to {uri} ended without an answer"));
-    let answers = answers.into_iter().map(|kept| kept.unwrap_or_else(|| Err(lost()))).collect();
-    derived(shared, &rows, answers, uri).await
+    answers.into_iter().map(|kept| kept.unwrap_or_else(|| Err(lost()))).collect()
 }
 
 /// The places of rows that go out together: of one collection, and not too many.
@@ -130,7 +152,9 @@ async fn put(shared: &Shared, rows: &[&Row]) -> Result<Vec<Option<Recorded>>, Tr
     if sent.is_empty() {
         return Ok(kept);
     }
-    let documents = sent.iter().map(|place| bson::to_document(&rows[*place].fields)).collect();
+    let documents =
+        sent.iter().map(|place| bson::to_raw(&rows[*place].fields)).collect::<Result<Vec<_>, _>>();
+    let documents = documents.map_err(mongodb::error::Error::from)?;
     let Answer { refused, unconfirmed, .. } = updates::insert(shared, collection, documents).await?;
     confirmed(unconfirmed)?;
     for place in &sent {
@@ -188,9 +212,8 @@ async fn found(shared: &Shared, place: Place, ids: &[&str]) -> Result<HashMap<St
 /// Derives what follows from the rows that are there. Where that fails, those rows are not done: the next delivery of them
 /// derives again.
 async fn derived(shared: &Arc<Shared>, rows: &[Row], answers: Vec<Kept>, uri: &MongoUri) -> Vec<Kept> {
-    let there: Vec<&Row> =
-        rows.iter().zip(&answers).filter(|(_, kept)| kept.is_ok()).map(|(row, _)| row).collect();
-    let (rollups, health) = tokio::join!(derive::rollups(shared, &there), derive::healths(shared, &there));
+    let moved = moved(rows, &answers);
+    let (rollups, health) = tokio::join!(derive::rollups(shared, &moved), derive::healths(shared, &moved));
     let said = |trouble: Result<(), Trouble>| trouble.err().map(|trouble| errors::explain(trouble, uri));
     let (rollups, health) = (said(rollups), said(health));
     let failed = |row: &Row| {

@@ -23,13 +23,14 @@ mod plain;
 mod received;
 mod record;
 mod rows;
+mod sink;
 mod standing;
 mod suggestions;
 mod updates;
 mod vitals;
 
 use crate::domain::listing::{CatalogRow, Kept, Listing, MeasuredModel, ReadRow};
-use crate::domain::{ErrorGroup, ModelRef, Outcome};
+use crate::domain::{ErrorGroup, ModelRef};
 use crate::storage::catalogue::{
     Batch, Change, ChangesOf, Entry, Figures, Order, Ordered, Scope as ModelScope,
 };
@@ -41,7 +42,7 @@ use crate::storage::received::{Posted, Received, Sighting, posted};
 use crate::storage::rows::{Pages, Question, Rows};
 use crate::storage::vitals::{Beat, Cadences, CheckRun, Health, Heartbeat, ModelStatus};
 use crate::storage::{
-    Catalogue, Jobs, Listings, MongoUri, Names, Recorded, Sink, Store, StoreError, Vitals, WorkItem, document,
+    Catalogue, Jobs, Listings, MongoUri, Names, Recorded, Store, StoreError, Vitals, document,
 };
 use async_trait::async_trait;
 use call::Caller;
@@ -100,7 +101,7 @@ impl MongoStore {
     }
 
     /// Keeps the rows that could be made, and answers for all.
-    async fn keep_all(
+    async fn record_rows(
         &self,
         rows: impl Iterator<Item = Result<Row, StoreError>>,
     ) -> Vec<Result<Recorded, StoreError>> {
@@ -108,39 +109,6 @@ impl MongoStore {
         let (shared, uri) = (Arc::clone(&self.shared), self.caller.uri().clone());
         let kept = self.caller.call(async move { Ok(many::record_all(&shared, sound, &uri).await) }).await;
         document::answers(flaws, kept)
-    }
-}
-
-#[async_trait]
-impl Sink for MongoStore {
-    async fn work_list(&self, provider: Option<&str>) -> Result<Vec<WorkItem>, StoreError> {
-        let (shared, provider) = (Arc::clone(&self.shared), provider.map(str::to_owned));
-        self.caller.call(async move { catalogue::work_list(&shared, provider.as_deref()).await }).await
-    }
-
-    async fn record(&self, outcome: &Outcome) -> Result<Recorded, StoreError> {
-        let row = document::row(outcome, &self.published_profiles)?;
-        let shared = Arc::clone(&self.shared);
-        self.caller.call(async move { record::record(&shared, &row).await }).await
-    }
-
-    async fn record_all(&self, outcomes: &[Outcome]) -> Vec<Result<Recorded, StoreError>> {
-        let rows = outcomes.iter().map(|outcome| document::row(outcome, &self.published_profiles));
-        self.keep_all(rows).await
-    }
-
-    fn describe(&self) -> String {
-        self.shown.clone()
-    }
-
-    async fn learned(&self, model: &ModelRef) -> Result<Vec<String>, StoreError> {
-        let (shared, model) = (Arc::clone(&self.shared), model.clone());
-        self.caller.call(async move { catalogue::learned(&shared, &model).await }).await
-    }
-
-    async fn learn(&self, model: &ModelRef, adaptation: &str) -> Result<(), StoreError> {
-        let (shared, model, adaptation) = (Arc::clone(&self.shared), model.clone(), adaptation.to_owned());
-        self.caller.call(async move { catalogue::learn(&shared, &model, &adaptation).await }).await
     }
 }
 
@@ -351,7 +319,7 @@ impl Vitals for MongoStore {
 impl Received for MongoStore {
     async fn keep_posted(&self, posts: &[Posted]) -> Vec<Result<Recorded, StoreError>> {
         let rows = posts.iter().map(|post| posted::row(post, &self.published_profiles));
-        self.keep_all(rows.map(|row| row.map_err(StoreError::from))).await
+        self.record_rows(rows.map(|row| row.map_err(StoreError::from))).await
     }
 
     async fn keep_sightings(&self, sightings: &[Sighting]) -> Result<(), StoreError> {

@@ -4,8 +4,10 @@
 use super::errors::{Trouble, is_duplicate};
 use super::{Shared, bson, derive};
 use crate::storage::document::{Place, Row};
+use crate::storage::moved::Moved;
 use crate::storage::received::OWN_FIELDS;
 use crate::storage::{Recorded, StoreError};
+use chrono::Utc;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::ReadConcern;
 use mongodb::results::UpdateResult;
@@ -14,8 +16,10 @@ use mongodb::{Collection, error::Error};
 /// Keeps a row and brings rollup and health up to date.
 pub async fn record(shared: &Shared, row: &Row) -> Result<Recorded, Trouble> {
     let recorded = place(shared, row).await?;
-    derive::rollups(shared, &[row]).await?;
-    derive::healths(shared, &[row]).await?;
+    let mut moved = Moved::default();
+    moved.add(row, Utc::now());
+    derive::rollups(shared, &moved).await?;
+    derive::healths(shared, &moved).await?;
     Ok(recorded)
 }
 

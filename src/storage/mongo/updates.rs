@@ -5,7 +5,7 @@ use super::Shared;
 use super::connect::WRITE_TIMEOUT;
 use super::errors::is_duplicate_code;
 use crate::storage::StoreError;
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{self, Bson, Document, RawArrayBuf, RawDocumentBuf, cstr, rawdoc};
 use mongodb::error::Error;
 
 /// What became of the statements of a command, or of the documents of an insert.
@@ -32,19 +32,37 @@ pub struct Refused {
 
 /// Sends statements (`q`, `u`, `upsert`); one that is refused holds up no other.
 pub async fn send(shared: &Shared, collection: &str, statements: Vec<Document>) -> Result<Answer, Error> {
-    run(shared, doc! { "update": collection, "updates": statements }).await
+    let mut command = RawDocumentBuf::new();
+    command.append(cstr!("update"), collection);
+    command.append(cstr!("updates"), array(statements.iter().map(RawDocumentBuf::try_from))?);
+    run(shared, command).await
 }
 
 /// Inserts documents; one that is refused holds up no other.
-pub async fn insert(shared: &Shared, collection: &str, documents: Vec<Document>) -> Result<Answer, Error> {
-    run(shared, doc! { "insert": collection, "documents": documents }).await
+pub async fn insert(
+    shared: &Shared,
+    collection: &str,
+    documents: Vec<RawDocumentBuf>,
+) -> Result<Answer, Error> {
+    let mut command = RawDocumentBuf::new();
+    command.append(cstr!("insert"), collection);
+    command.append(cstr!("documents"), array(documents.into_iter().map(Ok))?);
+    run(shared, command).await
 }
 
-async fn run(shared: &Shared, mut command: Document) -> Result<Answer, Error> {
+fn array(items: impl Iterator<Item = bson::error::Result<RawDocumentBuf>>) -> Result<RawArrayBuf, Error> {
+    let mut array = RawArrayBuf::new();
+    for item in items {
+        array.push(item?);
+    }
+    Ok(array)
+}
+
+async fn run(shared: &Shared, mut command: RawDocumentBuf) -> Result<Answer, Error> {
     let timeout = i32::try_from(WRITE_TIMEOUT.as_millis()).unwrap_or(i32::MAX);
-    command.insert("ordered", false);
-    command.insert("writeConcern", doc! { "w": "majority", "j": true, "wtimeout": timeout });
-    let answer = shared.database.run_command(command).await?;
+    command.append(cstr!("ordered"), false);
+    command.append(cstr!("writeConcern"), rawdoc! { "w": "majority", "j": true, "wtimeout": timeout });
+    let answer = shared.database.run_raw_command(command).await?;
     let documents = |name: &str| {
         let items = answer.get_array(name).map(Vec::as_slice).unwrap_or_default();
         items.iter().filter_map(Bson::as_document).collect::<Vec<_>>()

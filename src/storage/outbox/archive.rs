@@ -7,6 +7,7 @@ use super::words::{Capacity, Document, Item, Key, State};
 use crate::domain::Window;
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{Connection, Row, Transaction, params};
+use serde_json::Value;
 
 /// The most delivered rows that one confirmation throws away: none should have to wait for a thousand.
 const PRUNED_AT_ONCE: u32 = 400;
@@ -44,11 +45,8 @@ pub fn show(transaction: &Transaction<'_>, id: &str) -> Result<Vec<(Item, Docume
         let item = item(row, state)?;
         let body: Option<Vec<u8>> = row.get("body")?;
         let sha256: String = row.get("sha256")?;
-        let sound = rows::open(&item.kind, &sha256, row.get("format")?, body.clone());
-        let document = sound.and_then(|_| {
-            serde_json::from_slice(&body.unwrap_or_default()).map_err(|error| error.to_string())
-        });
-        Ok((item, document))
+        let sound = rows::open(&item.kind, &sha256, row.get("format")?, body);
+        Ok((item, sound.map(|(payload, _)| Value::Object(payload.fields))))
     })?;
     Ok(found.collect::<Result<_, _>>()?)
 }

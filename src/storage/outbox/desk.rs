@@ -219,6 +219,9 @@ impl Desk {
     fn explain(&mut self, trouble: Trouble) -> OutboxError {
         let said = explain(trouble, &self.place);
         if said.is_fatal() {
+            if matches!(said, OutboxError::Damaged { .. }) {
+                self.lock.met_damage();
+            }
             self.fatal = Some(said.clone());
         }
         said

@@ -7,7 +7,7 @@
 //! One thread owns the file; one process has it open, and others ask that one through [`control`].
 
 mod archive;
-mod beside;
+mod calls;
 pub mod control;
 mod desk;
 mod opening;
@@ -20,7 +20,9 @@ pub mod sender;
 mod tests;
 mod words;
 
-pub use words::{Capacity, Depth, Document, Intent, Item, Key, Opening, OutboxError, Parcel, Spend, State};
+pub use words::{
+    Capacity, Depth, Document, Intent, Item, Key, Opening, OutboxError, Parcel, Spend, State, Turn,
+};
 
 use crate::domain::{Outcome, Window};
 use chrono::{DateTime, NaiveDate, Utc};
@@ -102,8 +104,22 @@ impl Outbox {
         max_items: u32,
         max_bytes: u64,
     ) -> Result<Vec<Parcel>, OutboxError> {
+        self.due_behind(None, now, max_items, max_bytes).await
+    }
+
+    /// The same from behind a row's turn on, or from the first: for whoever has those before it under way.
+    ///
+    /// # Errors
+    /// Final ones: [`OutboxError::is_fatal`].
+    pub async fn due_behind(
+        &self,
+        turn: Option<Turn>,
+        now: DateTime<Utc>,
+        max_items: u32,
+        max_bytes: u64,
+    ) -> Result<Vec<Parcel>, OutboxError> {
         let work = move |desk: &mut desk::Desk| {
-            desk.drain(|transaction| rows::due(transaction, now, max_items, max_bytes))
+            desk.drain(|transaction| rows::due(transaction, now, turn, max_items, max_bytes))
         };
         self.owner.ask(work).await
     }

@@ -2,7 +2,7 @@
 //! process before left behind.
 
 use super::desk::{Desk, Trouble, explain, limit_pages};
-use super::place::Place;
+use super::place::{Left, Place};
 use super::words::{Capacity, Intent, Opening, OutboxError, Spend};
 use super::{rows, schema};
 use crate::domain::{Failure, Kind, Outcome, Stage, failure};
@@ -18,6 +18,9 @@ const PAGE_SIZE: u32 = 8192;
 /// The log is written back at this size, 4 MiB: on a full disk it must fit into the ballast.
 const LOG_PAGES: u32 = 512;
 
+/// Memory for pages of the database, KiB: half of SQLite's default, for a process that mostly waits.
+const CACHE: i64 = 1024;
+
 /// How long the spending of a day is remembered.
 const SPEND_DAYS: i64 = 400;
 
@@ -28,19 +31,19 @@ const SPEND_DAYS: i64 = 400;
 pub fn open(directory: &Path, capacity: Capacity) -> Result<(Desk, Opening), OutboxError> {
     library::check().map_err(OutboxError::Unsuitable)?;
     let place = Place::prepare(directory)?;
-    let (lock, closed_well) = place.lock()?;
+    let (lock, left) = place.lock()?;
     // On a full disk the database could not even be opened.
     if place.disk_room() < capacity.low_water {
         place.drop_ballast();
     }
     let now = Utc::now();
-    let connection = match connect(&place, &capacity, !closed_well) {
+    let connection = match connect(&place, &capacity, Check::after(left)) {
         Err(Trouble::Sqlite(error)) if is_damage(&error) => anew(&place, &capacity, now),
         connected => connected,
     };
     let connection = connection.map_err(|trouble| explain(trouble, &place))?;
     let mut opening = Opening {
-        unclean: !closed_well,
+        unclean: left != Left::Closed,
         damaged: place.damaged(),
         notes: place.notes(),
         interrupted: Vec::new(),
@@ -64,27 +67,34 @@ fn is_damage(error: &rusqlite::Error) -> bool {
 /// Keeps the damaged file under another name and starts with an empty one.
 fn anew(place: &Place, capacity: &Capacity, now: DateTime<Utc>) -> Result<Connection, Trouble> {
     place.set_aside(&now.format("%Y%m%dT%H%M%S%3fZ").to_string()).map_err(|error| io(place, &error))?;
-    connect(place, capacity, false)
+    connect(place, capacity, Check::None)
 }
 
 fn io(place: &Place, error: &std::io::Error) -> OutboxError {
     OutboxError::Io { path: place.database(), why: error.to_string() }
 }
 
-fn connect(place: &Place, capacity: &Capacity, check: bool) -> Result<Connection, Trouble> {
+fn connect(place: &Place, capacity: &Capacity, check: Check) -> Result<Connection, Trouble> {
     place.touch_database().map_err(|error| io(place, &error))?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(place.database(), flags)?;
     // Set before the journal's mode, so that no shared memory is needed: a full disk has no room for one.
     setting(&connection, "locking_mode", "EXCLUSIVE")?;
     connection.pragma_update(None, "page_size", PAGE_SIZE)?;
+    connection.pragma_update(None, "cache_size", -CACHE)?;
     setting(&connection, "journal_mode", "WAL")?;
     // In WAL mode only FULL syncs each commit.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
     limit_pages(&connection, capacity.max_bytes)?;
-    if check {
-        quick_check(&connection)?;
+    let is_new: bool =
+        connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))?;
+    match check {
+        Check::Searched if !is_new => {
+            schema::SEARCHED.iter().try_for_each(|table| sound(&connection, table))?
+        }
+        Check::All => sound(&connection, "1")?,
+        Check::None | Check::Searched => {}
     }
     schema::migrate(&mut connection)?;
     Ok(connection)
@@ -100,8 +110,29 @@ fn setting(connection: &Connection, name: &str, wanted: &str) -> Result<(), Trou
     Err(OutboxError::Unsuitable(said).into())
 }
 
-fn quick_check(connection: &Connection) -> rusqlite::Result<()> {
-    let said: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+/// How much of the file is looked at before it is believed.
+#[derive(Clone, Copy)]
+enum Check {
+    None,
+    /// The tables that are searched. Payloads are most of the file, and each is held against its checksum when it is read;
+    /// to read them all would keep a daemon with a long backlog from its work.
+    Searched,
+    All,
+}
+
+impl Check {
+    fn after(left: Left) -> Self {
+        match left {
+            Left::Closed => Check::None,
+            Left::Open => Check::Searched,
+            Left::Damaged => Check::All,
+        }
+    }
+}
+
+/// Has SQLite look at a table with its indexes, or at everything (`1`: up to the first fault).
+fn sound(connection: &Connection, what: &str) -> rusqlite::Result<()> {
+    let said: String = connection.query_row(&format!("PRAGMA quick_check({what})"), [], |row| row.get(0))?;
     if said == "ok" {
         return Ok(());
     }

@@ -75,11 +75,11 @@ impl Place {
         )]
     }
 
-    /// Takes the lock for this process, and says whether the process before gave it back.
+    /// Takes the lock for this process, and says how the process before left the file.
     ///
     /// # Errors
     /// [`OutboxError::Locked`] with the pid of who holds it.
-    pub fn lock(&self) -> Result<(Lock, bool), OutboxError> {
+    pub fn lock(&self) -> Result<(Lock, Left), OutboxError> {
         let path = self.lock_file();
         let failed = |error: io::Error| OutboxError::Io { path: path.clone(), why: error.to_string() };
         let mut file = private(OpenOptions::new().read(true).write(true).create(true).truncate(false))
@@ -99,7 +99,12 @@ impl Place {
         let mut lock = Lock { file };
         // A full disk may take no pid; the lock holds all the same.
         drop(lock.write(&std::process::id().to_string()));
-        Ok((lock, before.trim().is_empty()))
+        let left = match before.trim() {
+            "" => Left::Closed,
+            DAMAGED => Left::Damaged,
+            _ => Left::Open,
+        };
+        Ok((lock, left))
     }
 
     /// Bytes that this user can still write on the disk.
@@ -172,6 +177,20 @@ impl Place {
     }
 }
 
+/// How a process left the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// Closed as it should be.
+    Closed,
+    /// Open: the process was killed.
+    Open,
+    /// It ended because it had met damage.
+    Damaged,
+}
+
+/// What the lock file says after damage was met.
+const DAMAGED: &str = "damaged";
+
 /// The lock, held as long as the value lives, also by a process that is killed: then its pid stays in the file.
 #[derive(Debug)]
 pub struct Lock {
@@ -183,6 +202,12 @@ impl Lock {
     pub fn closed_well(mut self) {
         // Unsaid, the next start takes longer.
         drop(self.write(""));
+    }
+
+    /// Says that damage was met, so that the next start looks at all of the file.
+    pub fn met_damage(&mut self) {
+        // Unsaid, the next process meets it again.
+        drop(self.write(DAMAGED));
     }
 
     fn write(&mut self, text: &str) -> io::Result<()> {
@@ -263,14 +288,18 @@ mod tests {
     fn a_lock_names_its_process_and_tells_how_it_ended() {
         let directory = tempfile::tempdir().unwrap();
         let place = Place::prepare(directory.path()).unwrap();
-        let (lock, clean) = place.lock().unwrap();
-        assert!(clean);
+        let (lock, left) = place.lock().unwrap();
+        assert_eq!(left, Left::Closed);
         let pid = Some(std::process::id());
         assert!(matches!(place.lock(), Err(OutboxError::Locked { pid: found, .. }) if found == pid));
         drop(lock);
-        let (lock, clean) = place.lock().unwrap();
-        assert!(!clean);
+        let (mut lock, left) = place.lock().unwrap();
+        assert_eq!(left, Left::Open);
+        lock.met_damage();
+        drop(lock);
+        let (lock, left) = place.lock().unwrap();
+        assert_eq!(left, Left::Damaged);
         lock.closed_well();
-        assert!(place.lock().unwrap().1);
+        assert_eq!(place.lock().unwrap().1, Left::Closed);
     }
 }

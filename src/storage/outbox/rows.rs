@@ -2,9 +2,9 @@
 //! `desk`'s.
 
 use super::desk::Trouble;
-use super::words::{Intent, Key, OutboxError, Parcel, Spend, State};
+use super::words::{Intent, Key, OutboxError, Parcel, Spend, State, Turn};
 use crate::domain::{ModelRef, Outcome, Series};
-use crate::storage::payload::{self, Kind};
+use crate::storage::payload::{self, Kind, Payload};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use std::collections::BTreeMap;
@@ -49,7 +49,7 @@ pub fn pack(outcome: &Outcome) -> Result<Packed, OutboxError> {
 }
 
 fn checksum(kind: Kind, body: &str) -> String {
-    payload::sha256(&format!("{}\n{body}", kind.as_str()))
+    payload::sha256_of(&[kind.as_str(), "\n", body])
 }
 
 /// Writes an intent down and reserves what it may cost. Twice is once.
@@ -200,20 +200,24 @@ pub fn intents(transaction: &Transaction<'_>, session: &str, own: bool) -> Resul
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// The rows that are due, those that wait longest first. A payload that is not what was written is quarantined.
+/// The rows that are due, those that wait longest first: from the first one on, or behind a turn. A payload that is not
+/// what was written is quarantined.
 pub fn due(
     transaction: &Transaction<'_>,
     now: DateTime<Utc>,
+    behind: Option<Turn>,
     max_items: u32,
     max_bytes: u64,
 ) -> Result<Vec<Parcel>, Trouble> {
-    let sql = "SELECT i.seq, i.kind, i.sha256, i.attempts, i.measured_at_ms, p.format, p.body
+    let sql = "SELECT i.seq, i.kind, i.sha256, i.attempts, i.measured_at_ms, p.format, p.body, i.next_at_ms
         FROM items i LEFT JOIN payloads p USING (seq)
-        WHERE i.state = 'pending' AND (i.next_at_ms <= ?1 OR i.next_at_ms > ?2)
+        WHERE i.state = 'pending' AND (i.next_at_ms, i.seq) > (?4, ?5)
+            AND (i.next_at_ms <= ?1 OR i.next_at_ms > ?2)
         ORDER BY i.next_at_ms, i.seq LIMIT ?3";
     let mut statement = transaction.prepare_cached(sql)?;
     let (now, furthest) = (now.timestamp_millis(), (now + FURTHEST).timestamp_millis());
-    let mut found = statement.query(params![now, furthest, max_items])?;
+    let Turn { next_at_ms, key } = behind.unwrap_or(Turn { next_at_ms: i64::MIN, key: Key(i64::MIN) });
+    let mut found = statement.query(params![now, furthest, max_items, next_at_ms, key.0])?;
     let (mut parcels, mut spoiled, mut bytes) = (Vec::new(), Vec::new(), 0);
     while let Some(row) = found.next()? {
         match unpack(row)? {
@@ -237,8 +241,9 @@ fn unpack(row: &Row<'_>) -> Result<Result<Parcel, (Key, String)>, rusqlite::Erro
     let (key, kind, sha256): (_, String, String) = (Key(row.get(0)?), row.get(1)?, row.get(2)?);
     let (format, body): (Option<i64>, Option<Vec<u8>>) = (row.get(5)?, row.get(6)?);
     let (attempts, measured_at) = (row.get(3)?, moment(row.get(4)?));
+    let turn = Turn { next_at_ms: row.get(7)?, key };
     Ok(match open(&kind, &sha256, format, body) {
-        Ok((outcome, bytes)) => Ok(Parcel { key, outcome, bytes, attempts, measured_at }),
+        Ok((payload, bytes)) => Ok(Parcel { key, payload, bytes, attempts, measured_at, turn }),
         Err(why) => Err((key, why)),
     })
 }
@@ -249,7 +254,7 @@ pub fn open(
     sha256: &str,
     format: Option<i64>,
     body: Option<Vec<u8>>,
-) -> Result<(Outcome, u64), String> {
+) -> Result<(Payload, u64), String> {
     let kind = Kind::named(kind).ok_or_else(|| format!("its kind `{kind}` is not known"))?;
     let body = body.ok_or("its payload is gone")?;
     if format != Some(FORMAT) {
@@ -259,7 +264,7 @@ pub fn open(
     if checksum(kind, &body) != sha256 {
         return Err("its checksum is wrong".to_owned());
     }
-    Ok((payload::read(kind, &body)?, body.len() as u64))
+    Ok((Payload::read(kind, &body)?, body.len() as u64))
 }
 
 /// Marks rows as confirmed by the store. Returns how many were not before.

@@ -6,6 +6,9 @@ use super::desk::Trouble;
 use super::words::OutboxError;
 use rusqlite::Connection;
 
+/// The tables without which no row could be found: all but the payloads.
+pub const SEARCHED: [&str; 4] = ["items", "tally", "intents", "spend"];
+
 /// The steps from an empty file to the present, one an entry; `user_version` counts those done. Never change one that
 /// was released: add another.
 const STEPS: &[&str] = &["

@@ -1,6 +1,7 @@
 //! What is said of the outbox: intents, parcels, spend, room, and what can be wrong with it. Data alone.
 
-use crate::domain::{Outcome, Series};
+use crate::domain::Series;
+use crate::storage::payload::Payload;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -73,14 +74,24 @@ pub struct Key(pub i64);
 pub struct Parcel {
     /// The outbox's name of it.
     pub key: Key,
-    /// The outcome, read from its bytes and found as it was written.
-    pub outcome: Outcome,
+    /// The outcome's document, found as it was written.
+    pub payload: Payload,
     /// The size of its payload, bytes.
     pub bytes: u64,
     /// How often it was tried in vain.
     pub attempts: u32,
     /// When it was measured.
     pub measured_at: DateTime<Utc>,
+    /// Where it stands among those that are due.
+    pub turn: Turn,
+}
+
+/// A place in the order in which rows are due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Turn {
+    /// When the row is due, milliseconds since 1970.
+    pub(super) next_at_ms: i64,
+    pub(super) key: Key,
 }
 
 /// Where a row stands.

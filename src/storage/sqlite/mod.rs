@@ -36,6 +36,8 @@ use crate::storage::history::{Grain, History, Scope, Series, Stored, Successes};
 use crate::storage::ingest_keys::{IngestKey, IngestKeys};
 use crate::storage::inspect::{Census, Facts, IndexFault, Inspect, Rights};
 use crate::storage::jobs::{Claim, Claimed, Ending, Grant, JobState};
+use crate::storage::moved::Moved;
+use crate::storage::payload::Payload;
 use crate::storage::received::{Posted, Received, Sighting, posted};
 use crate::storage::rows::{Pages, Question, Rows};
 use crate::storage::vitals::{Beat, Cadences, CheckRun, Health, Heartbeat, ModelStatus};
@@ -90,7 +92,7 @@ impl SqliteStore {
     }
 
     /// Keeps the rows that could be made, in one transaction, and answers for all.
-    async fn keep_all(
+    async fn keep_rows(
         &self,
         rows: impl Iterator<Item = Result<Row, StoreError>>,
     ) -> Vec<Result<Recorded, StoreError>> {
@@ -113,9 +115,10 @@ impl Sink for SqliteStore {
         self.owner.ask(move |connection| record::record(connection, &row)).await
     }
 
-    async fn record_all(&self, outcomes: &[Outcome]) -> Vec<Result<Recorded, StoreError>> {
-        let rows = outcomes.iter().map(|outcome| document::row(outcome, &self.published_profiles));
-        self.keep_all(rows).await
+    async fn keep_all(&self, payloads: &[&Payload]) -> (Vec<Result<Recorded, StoreError>>, Moved) {
+        let rows = payloads.iter().map(|payload| document::row_of(payload, &self.published_profiles));
+        // What follows from rows is in their transaction.
+        (self.keep_rows(rows).await, Moved::default())
     }
 
     fn describe(&self) -> String {
@@ -360,7 +363,7 @@ impl Vitals for SqliteStore {
 impl Received for SqliteStore {
     async fn keep_posted(&self, posts: &[Posted]) -> Vec<Result<Recorded, StoreError>> {
         let rows = posts.iter().map(|post| posted::row(post, &self.published_profiles));
-        self.keep_all(rows.map(|row| row.map_err(StoreError::from))).await
+        self.keep_rows(rows.map(|row| row.map_err(StoreError::from))).await
     }
 
     async fn keep_sightings(&self, sightings: &[Sighting]) -> Result<(), StoreError> {

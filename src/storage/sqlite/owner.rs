@@ -19,6 +19,9 @@ const QUEUE: usize = 64;
 /// How long to wait for another process that holds the file.
 const BUSY: Duration = Duration::from_secs(5);
 
+/// Memory for pages of the database, KiB: half of SQLite's default. The system's own cache holds the rest as well.
+const CACHE: i64 = 1024;
+
 /// How a connection comes about.
 type Connect = fn(&Path) -> Result<Connection, Trouble>;
 
@@ -95,6 +98,7 @@ pub fn connect(path: &Path) -> Result<Connection, Trouble> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "cache_size", -CACHE)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // In WAL mode only FULL syncs each commit.
     connection.pragma_update(None, "synchronous", "FULL")?;

@@ -44,7 +44,7 @@ proptest! {
             outbox.accept("i", &outcomes, COST).await.unwrap();
             let copy = killed(directory.path());
             let (after, _) = open(copy.path()).await;
-            due(&after).await.into_iter().map(|parcel| parcel.outcome).collect()
+            due(&after).await.into_iter().map(|parcel| parcel.payload.outcome().unwrap()).collect()
         });
         prop_assert_eq!(&found[..], &outcomes[..]);
     }

@@ -124,7 +124,7 @@ impl World {
     async fn first(&self, most: usize) -> (Vec<Key>, Vec<Name>) {
         let soon = Utc::now() + TimeDelta::minutes(1);
         let parcels = self.outbox.due(soon, most as u32, u64::MAX).await.unwrap();
-        parcels.iter().map(|parcel| (parcel.key, name(&parcel.outcome))).unzip()
+        parcels.iter().map(|parcel| (parcel.key, name(&parcel.payload.outcome().unwrap()))).unzip()
     }
 
     fn set(&mut self, names: impl IntoIterator<Item = Name>, state: State) {

@@ -61,7 +61,7 @@ async fn due(outbox: &Outbox) -> Vec<Parcel> {
 }
 
 fn ids(parcels: &[Parcel]) -> Vec<&str> {
-    parcels.iter().map(|parcel| parcel.outcome.id()).collect()
+    parcels.iter().map(|parcel| parcel.payload.id()).collect()
 }
 
 /// The directory as a kill would leave it now, in another place.
@@ -79,7 +79,7 @@ async fn a_row_travels() {
     let (_directory, outbox) = fresh().await;
     take(&outbox, "a").await.unwrap();
     let parcels = due(&outbox).await;
-    assert_eq!(parcels[0].outcome, outcome("a"));
+    assert_eq!(parcels[0].payload.outcome().unwrap(), outcome("a"));
     assert_eq!(outbox.depth().await.unwrap().pending, 1);
     assert_eq!(outbox.confirm(&[parcels[0].key]).await.unwrap(), 1);
     assert_eq!(outbox.confirm(&[parcels[0].key]).await.unwrap(), 0);
@@ -137,10 +137,11 @@ async fn a_call_whose_process_died_is_a_failure_without_figures() {
         let (after, opening) = open(copy.path()).await;
         assert_eq!(opening.interrupted.len(), 1 - opened);
         let parcels = due(&after).await;
-        let [Parcel { outcome: Outcome::Failure(failure), .. }] = &parcels[..] else { panic!() };
+        let [Parcel { payload, .. }] = &parcels[..] else { panic!() };
+        let Ok(Outcome::Failure(failure)) = payload.outcome() else { panic!() };
         assert_eq!((failure.error_kind, failure.id.as_str()), (Kind::Interrupted, "interrupted-01A"));
         assert_eq!((failure.ts, &failure.extra["sample_role"]), (intent("").at, &json!("published")));
-        assert!(crate::storage::document::row(&parcels[0].outcome, &[]).is_ok());
+        assert!(crate::storage::document::row_of(&parcels[0].payload, &[]).is_ok());
         after.close().await.unwrap();
     }
 }
@@ -280,6 +281,51 @@ async fn a_damaged_file_is_kept_aside_and_work_goes_on() {
         // It is told again until somebody has moved it away.
         assert_eq!(open(directory.path()).await.1.damaged, opening.damaged);
     }
+}
+
+#[tokio::test]
+async fn damage_among_payloads_is_met_by_who_reads_them_and_the_next_start_sets_the_file_aside() {
+    let (directory, outbox) = fresh().await;
+    for number in 0..40 {
+        take(&outbox, &format!("r{number}")).await.unwrap();
+    }
+    outbox.close().await.unwrap();
+    let path = directory.path().join("outbox.db");
+    let mut bytes = fs::read(&path).unwrap();
+    let holds = |page: &[u8], words: &[u8]| page.windows(words.len()).any(|window| window == words);
+    let mut spoilt = 0;
+    for page in bytes.chunks_mut(8192).skip(1).filter(|page| holds(page, b"\"times_between_tokens\"")) {
+        page[..8].fill(0x5a);
+        spoilt += 1;
+    }
+    assert!(spoilt > 0);
+    fs::write(&path, bytes).unwrap();
+    fs::write(directory.path().join("outbox.lock"), "1").unwrap();
+    let (outbox, opening) = open(directory.path()).await;
+    assert!(opening.unclean && opening.damaged.is_empty(), "{opening:?}");
+    assert_eq!(outbox.depth().await.unwrap().pending, 40);
+    let met = outbox.due(Utc::now(), 100, u64::MAX).await.unwrap_err();
+    assert!(matches!(met, OutboxError::Damaged { .. }), "{met}");
+    assert_eq!(outbox.close().await, Err(met));
+    let (_, opening) = open(directory.path()).await;
+    assert_eq!(opening.damaged.len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_due_goes_on_behind_a_turn() {
+    let (_directory, outbox) = fresh().await;
+    for id in ["a", "b", "c", "d", "e"] {
+        take(&outbox, id).await.unwrap();
+    }
+    let mut seen = Vec::new();
+    let mut turn = None;
+    loop {
+        let parcels = outbox.due_behind(turn, Utc::now(), 2, u64::MAX).await.unwrap();
+        let Some(last) = parcels.last() else { break };
+        turn = Some(last.turn);
+        seen.extend(ids(&parcels).into_iter().map(str::to_owned));
+    }
+    assert_eq!(seen, ["a", "b", "c", "d", "e"]);
 }
 
 #[tokio::test]

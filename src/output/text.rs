@@ -1,6 +1,6 @@
 //! Text from elsewhere made safe for a terminal, and cut or wrapped to its columns. Widths are columns, not characters.
 
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
 /// How many columns a text takes.
 pub fn width(text: &str) -> usize {
@@ -47,14 +47,10 @@ pub fn cut(text: &str, columns: usize, unicode: bool) -> String {
 
 /// The longest start of `text` that fits into `columns`.
 fn take_columns(text: &str, columns: usize) -> &str {
-    let mut used = 0;
-    for (at, ch) in text.char_indices() {
-        used += ch.width().unwrap_or(0);
-        if used > columns {
-            return &text[..at];
-        }
-    }
-    text
+    let ends = text.char_indices().map(|(at, ch)| at + ch.len_utf8());
+    // A mark behind a character can widen it: the widths of characters do not add up to that of a text.
+    let fitting = ends.take_while(|end| width(&text[..*end]) <= columns);
+    &text[..fitting.last().unwrap_or(0)]
 }
 
 /// Lines of at most `columns` columns, each behind `indent` spaces, broken at spaces; a word that is longer than a line is
@@ -85,6 +81,13 @@ pub fn wrap(text: &str, columns: usize, indent: usize) -> Vec<String> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_mark_that_widens_its_character_is_cut_off_with_it() {
+        let keycap = "*\u{fe0f} and more";
+        assert_eq!((width("*\u{fe0f}"), cut(keycap, 4, false)), (2, "*...".to_owned()));
+        assert!(width(&cut(keycap, 5, false)) <= 5);
+    }
 
     #[test]
     fn nothing_that_moves_a_cursor_survives() {

@@ -3,6 +3,7 @@
 //! dictionaries, no statistics, no nesting beyond a list. <https://parquet.apache.org/docs/file-format/>
 
 mod column;
+mod packing;
 mod thrift;
 
 use super::Encoder;
@@ -11,6 +12,7 @@ use super::columns::{Columns, EXTRA};
 use super::row::split;
 use crate::storage::rows::Table;
 use column::{Column, Physical, Shape};
+use packing::{Filled, Packed, Packing};
 use std::io::{self, Write};
 use thrift::Struct;
 
@@ -18,8 +20,8 @@ use thrift::Struct;
 const MAGIC: &[u8] = b"PAR1";
 
 /// How many bytes of values a group of rows holds before it is written. Readers like larger ones, and this is what has to
-/// be in memory at once.
-const GROUP: usize = 8 << 20;
+/// be in memory at once, twice: one group is packed while the next one fills.
+const GROUP: usize = 6 << 20;
 
 /// `FieldRepetitionType`: whether a value may be missing, or be there many times.
 const REQUIRED: i32 = 0;
@@ -54,11 +56,14 @@ pub struct Parquet<W: Write> {
     out: W,
     written: i64,
     columns: Columns,
-    values: Vec<(&'static str, Column)>,
+    values: Filled,
+    /// Empty columns, while no group is being packed.
+    spare: Option<Filled>,
+    packing: Packing,
+    /// Rows of the group that is being packed.
+    packed_rows: i64,
     groups: Vec<Group>,
     rows: i64,
-    page: Vec<u8>,
-    packed: Vec<u8>,
 }
 
 impl<W: Write> Parquet<W> {
@@ -66,10 +71,20 @@ impl<W: Write> Parquet<W> {
     pub fn new(table: Table, mut out: W) -> io::Result<Self> {
         out.write_all(MAGIC)?;
         let columns = Columns::of(table);
-        let known = columns.all.iter().map(|(name, field)| (*name, Column::new(Shape::of(*field))));
-        let values = known.chain([(EXTRA, Column::new(Shape::TEXT))]).collect();
-        let (groups, page, packed) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { out, written: MAGIC.len() as i64, columns, values, groups, rows: 0, page, packed })
+        let known = |(name, field): &(&'static str, _)| (*name, Column::new(Shape::of(*field)));
+        let empty = || columns.all.iter().map(known).chain([(EXTRA, Column::new(Shape::TEXT))]).collect();
+        let (values, spare) = (empty(), Some(empty()));
+        Ok(Self {
+            out,
+            written: MAGIC.len() as i64,
+            columns,
+            values,
+            spare,
+            packing: Packing::start()?,
+            packed_rows: 0,
+            groups: Vec::new(),
+            rows: 0,
+        })
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -78,39 +93,36 @@ impl<W: Write> Parquet<W> {
         Ok(())
     }
 
-    fn write_group(&mut self) -> io::Result<()> {
-        let mut chunks = Vec::with_capacity(self.values.len());
-        for place in 0..self.values.len() {
-            chunks.push(self.write_chunk(place)?);
-        }
-        self.groups.push(Group { rows: std::mem::take(&mut self.rows), chunks });
-        Ok(())
+    /// Has the group packed that is full, after the one before it is written.
+    fn end_group(&mut self) -> io::Result<()> {
+        let empty = match self.spare.take() {
+            Some(spare) => spare,
+            None => self.write_group()?,
+        };
+        self.packed_rows = std::mem::take(&mut self.rows);
+        self.packing.give(std::mem::replace(&mut self.values, empty))
     }
 
-    /// A column's values are one page.
-    fn write_chunk(&mut self, place: usize) -> io::Result<Chunk> {
-        self.page.clear();
-        let values = self.values[place].1.take_page(&mut self.page) as i64;
-        self.packed.resize(snap::raw::max_compress_len(self.page.len()), 0);
-        let packed =
-            snap::raw::Encoder::new().compress(&self.page, &mut self.packed).map_err(io::Error::other)?;
-        let mut head = Vec::new();
-        Struct::new(&mut head)
-            .i32(1, 0)
-            .i32(2, size(self.page.len())?)
-            .i32(3, size(packed)?)
-            .inner(5, |data| {
-                data.i32(1, values as i32).i32(2, PLAIN).i32(3, RLE).i32(4, RLE);
-            })
-            .end();
+    /// Writes the group that was being packed, and gives its columns back.
+    fn write_group(&mut self) -> io::Result<Filled> {
+        let (empty, packed) = self.packing.take()?;
+        let chunks = packed.iter().map(|chunk| self.write_chunk(chunk)).collect::<io::Result<_>>()?;
+        self.groups.push(Group { rows: self.packed_rows, chunks });
+        Ok(empty)
+    }
+
+    fn write_chunk(&mut self, packed: &Packed) -> io::Result<Chunk> {
+        let Packed { head, body, plain_bytes, values } = packed;
         let offset = self.written;
-        self.write(&head)?;
-        let body = std::mem::take(&mut self.packed);
-        let done = self.write(&body[..packed]);
-        self.packed = body;
-        done?;
-        let sizes = |body: usize| (head.len() + body) as i64;
-        Ok(Chunk { offset, plain_bytes: sizes(self.page.len()), packed_bytes: sizes(packed), values })
+        self.write(head)?;
+        self.write(body)?;
+        let with_head = |body: usize| (head.len() + body) as i64;
+        Ok(Chunk {
+            offset,
+            plain_bytes: with_head(*plain_bytes),
+            packed_bytes: with_head(body.len()),
+            values: *values as i64,
+        })
     }
 
     fn footer(&self) -> Vec<u8> {
@@ -154,13 +166,16 @@ impl<W: Write + Send> Encoder for Parquet<W> {
         // Levels of a column hardly grow; looking at every size once in a while is enough.
         let full = || self.values.iter().map(|(_, column)| column.size()).sum::<usize>() >= GROUP;
         if self.rows % 64 == 0 && full() {
-            self.write_group()?;
+            self.end_group()?;
         }
         Ok(split.sound)
     }
 
     fn finish(&mut self) -> io::Result<()> {
         if self.rows > 0 {
+            self.end_group()?;
+        }
+        if self.spare.is_none() {
             self.write_group()?;
         }
         let footer = self.footer();

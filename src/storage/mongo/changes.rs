@@ -6,7 +6,7 @@ use super::Shared;
 use super::bson::{date, to_document};
 use super::catalogue::other_spelling;
 use super::derive;
-use super::entries::{entry, object};
+use super::entries::{entry, fields};
 use super::errors::{Trouble, is_duplicate};
 use crate::domain::ModelRef;
 use crate::storage::catalogue::{Batch, Became, Change, ChangesOf, Order, Ordered, other_is_enabled};
@@ -46,7 +46,7 @@ pub async fn finish(shared: &Shared, id: &str, at: DateTime<Utc>) -> Result<(), 
 /// Makes one change.
 pub async fn change(shared: &Shared, order: &Order) -> Result<Ordered, Trouble> {
     let present = shared.collection(&shared.names.models).find_one(of_model(&order.model)).await?;
-    let shown = present.clone().map(entry);
+    let shown = present.as_ref().map(entry);
     let as_expected = match (&shown, &order.expected) {
         (None, None) => true,
         (Some(entry), Some(expected)) => entry.values(expected.keys()) == *expected,
@@ -69,7 +69,7 @@ pub async fn change(shared: &Shared, order: &Order) -> Result<Ordered, Trouble> 
         Ok(false) => {
             mark(shared, &id, Became::NotDone).await?;
             let now = shared.collection(&shared.names.models).find_one(of_model(&order.model)).await?;
-            return Ok(Ordered::Overtaken(now.map(|document| Box::new(entry(document)))));
+            return Ok(Ordered::Overtaken(now.map(|document| Box::new(entry(&document)))));
         }
         Err(error) if is_duplicate(&error) => {
             mark(shared, &id, Became::NotDone).await?;
@@ -235,7 +235,7 @@ pub async fn changes(shared: &Shared, of: &ChangesOf) -> Result<Vec<Change>, Tro
 
 fn read_change(row: &Document) -> Change {
     let text = |name: &str| row.get_str(name).unwrap_or_default().to_owned();
-    let fields = |name: &str| row.get_document(name).ok().cloned().map(object);
+    let fields = |name: &str| row.get_document(name).ok().map(fields);
     Change {
         batch: text("batch"),
         model: ModelRef { provider: text("provider"), model_id: text("model_id") },
@@ -249,7 +249,7 @@ fn read_change(row: &Document) -> Change {
 /// Finds out what became of a change that was written down and not marked, and marks it where that can be told.
 async fn settle(shared: &Shared, change: &Change) -> Result<Became, Error> {
     let present = shared.collection(&shared.names.models).find_one(of_model(&change.model)).await?;
-    let present = present.map(entry);
+    let present = present.as_ref().map(entry);
     let values = present.as_ref().map(|entry| entry.values(change.after.keys()));
     let became = if values.as_ref() == Some(&change.after) {
         Became::Done

@@ -6,10 +6,11 @@ use super::errors::Trouble;
 use super::history::{PATIENCE, slow};
 use crate::domain::ModelRef;
 use crate::storage::catalogue::{Entry, Figures, Samples, Scope};
-use crate::storage::contract::date_value;
+use crate::storage::contract::{date_value, parse_date};
 use crate::storage::health::{CLOCK_SLACK, WINDOW};
 use chrono::{DateTime, Utc};
-use mongodb::bson::{Bson, Document, RawBsonRef, RawDocument, doc};
+use mongodb::bson::raw::CStr;
+use mongodb::bson::{Bson, Document, RawBsonRef, RawDocument, RawDocumentBuf, doc};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 
@@ -33,38 +34,49 @@ pub async fn those<T: From<Entry>>(
     let mut cursor = find.projection(fields.unwrap_or_default()).await.map_err(slow)?;
     let mut found = Vec::new();
     while cursor.advance().await? {
-        found.push(entry(cursor.deserialize_current()?).into());
+        found.push(nameless(object(cursor.current())).into());
     }
     Ok(found)
 }
 
 /// A document as an entry, without the id that the server gave it.
-pub fn entry(mut document: Document) -> Entry {
-    document.remove("_id");
-    Entry::new(object(document))
+pub fn entry(document: &Document) -> Entry {
+    nameless(fields(document))
 }
 
-/// A document as JSON: dates as RFC 3339, types that JSON lacks written out.
-pub fn object(document: Document) -> Map<String, Value> {
-    document.into_iter().map(|(name, value)| (name, plain(value))).collect()
+/// A document as JSON.
+pub fn fields(document: &Document) -> Map<String, Value> {
+    // A document that came from a server can be written.
+    object(&RawDocumentBuf::try_from(document).unwrap_or_default())
 }
 
-fn plain(value: Bson) -> Value {
+fn nameless(mut fields: Map<String, Value>) -> Entry {
+    fields.shift_remove("_id");
+    Entry::new(fields)
+}
+
+/// A document of the server's answer as JSON: dates as RFC 3339, types that JSON lacks written out. Nothing behind a field that cannot be read.
+fn object(document: &RawDocument) -> Map<String, Value> {
+    let field = |(name, value): (&CStr, RawBsonRef<'_>)| (name.as_str().to_owned(), plain(value));
+    document.iter().map_while(Result::ok).map(field).collect()
+}
+
+fn plain(value: RawBsonRef<'_>) -> Value {
     match value {
-        Bson::Null | Bson::Undefined => Value::Null,
-        Bson::Boolean(flag) => json!(flag),
-        Bson::Int32(number) => json!(number),
-        Bson::Int64(number) => json!(number),
-        Bson::Double(number) if number.is_finite() => json!(number),
-        Bson::String(text) => json!(text),
-        Bson::Array(items) => items.into_iter().map(plain).collect(),
-        Bson::Document(document) => Value::Object(object(document)),
-        Bson::DateTime(instant) => match DateTime::from_timestamp_millis(instant.timestamp_millis()) {
+        RawBsonRef::Null | RawBsonRef::Undefined => Value::Null,
+        RawBsonRef::Boolean(flag) => json!(flag),
+        RawBsonRef::Int32(number) => json!(number),
+        RawBsonRef::Int64(number) => json!(number),
+        RawBsonRef::Double(number) if number.is_finite() => json!(number),
+        RawBsonRef::String(text) => json!(text),
+        RawBsonRef::Array(items) => items.into_iter().map_while(Result::ok).map(plain).collect(),
+        RawBsonRef::Document(document) => Value::Object(object(document)),
+        RawBsonRef::DateTime(instant) => match DateTime::from_timestamp_millis(instant.timestamp_millis()) {
             Some(instant) => date_value(instant),
             None => json!(format!("{} ms after 1970", instant.timestamp_millis())),
         },
-        Bson::ObjectId(id) => json!(id.to_hex()),
-        other => json!(other.to_string()),
+        RawBsonRef::ObjectId(id) => json!(id.to_hex()),
+        other => json!(Bson::try_from(other).map(|value| value.to_string()).unwrap_or_default()),
     }
 }
 
@@ -76,12 +88,7 @@ pub async fn figures(
 ) -> Result<HashMap<ModelRef, Figures>, Trouble> {
     let window = Window { shared, scope, since: now - WINDOW, now };
     let (health, samples, failures) = tokio::try_join!(window.health(), window.samples(), window.failures())?;
-    let mut all: HashMap<ModelRef, Figures> = HashMap::new();
-    for row in health {
-        if let Some(model) = model(&row, "model_id") {
-            all.entry(model).or_default().read_health(&object(row));
-        }
-    }
+    let mut all: HashMap<ModelRef, Figures> = health;
     for (model, mut samples) in samples {
         all.entry(model).or_default().read_samples(&mut samples);
     }
@@ -115,7 +122,7 @@ impl Window<'_> {
         filter
     }
 
-    async fn health(&self) -> Result<Vec<Document>, Trouble> {
+    async fn health(&self) -> Result<HashMap<ModelRef, Figures>, Trouble> {
         let rows = self.shared.collection(&self.shared.names.model_health);
         let fields = doc! {
             "_id": 0, "provider": 1, "model_id": 1, "last_success_at": 1, "cadence_seconds": 1, "last_error_kind": 1,
@@ -123,9 +130,9 @@ impl Window<'_> {
         };
         let find = rows.find(self.scoped("model_id")).projection(fields).batch_size(BATCH);
         let mut cursor = find.max_time(PATIENCE).await.map_err(slow)?;
-        let mut found = Vec::new();
+        let mut found = HashMap::new();
         while cursor.advance().await? {
-            found.push(cursor.deserialize_current()?);
+            found.extend(known(cursor.current()));
         }
         Ok(found)
     }
@@ -215,6 +222,30 @@ fn count(group: &Document, name: &str) -> u64 {
         Some(Bson::Int64(number)) => number.unsigned_abs(),
         _ => 0,
     }
+}
+
+/// What a health row knows of its model.
+fn known(row: &RawDocument) -> Option<(ModelRef, Figures)> {
+    let (mut model, mut known) = (ModelRef::new("", ""), Figures::default());
+    for field in row {
+        let (name, value) = field.ok()?;
+        match (name.as_str(), value) {
+            ("provider", RawBsonRef::String(text)) => text.clone_into(&mut model.provider),
+            ("model_id", RawBsonRef::String(text)) => text.clone_into(&mut model.model_id),
+            ("last_success_at", RawBsonRef::DateTime(at)) => {
+                known.last_success_at = DateTime::from_timestamp_millis(at.timestamp_millis());
+            }
+            ("last_success_at", RawBsonRef::String(text)) => known.last_success_at = parse_date(text),
+            ("cadence_seconds", RawBsonRef::Int32(number)) => known.cadence_seconds = Some(i64::from(number)),
+            ("cadence_seconds", RawBsonRef::Int64(number)) => known.cadence_seconds = Some(number),
+            ("last_error_kind", RawBsonRef::String(text)) => known.last_error_kind = Some(text.to_owned()),
+            ("last_error_message", RawBsonRef::String(text)) => {
+                known.last_error_message = Some(text.to_owned());
+            }
+            _ => {}
+        }
+    }
+    (!model.provider.is_empty() && !model.model_id.is_empty()).then_some((model, known))
 }
 
 /// What counts of a run, where it lies in the server's answer. What has another type in an old row is passed over.

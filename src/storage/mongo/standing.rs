@@ -37,7 +37,7 @@ impl Standing for MongoStore {
         self.caller
             .call(async move {
                 let found = shared.collection(&shared.names.models).find_one(filter).await?;
-                Ok(found.map(entries::entry))
+                Ok(found.as_ref().map(entries::entry))
             })
             .await
     }

@@ -8,8 +8,9 @@ mod sending;
 
 use crate::support::samples::{run, success};
 use llmbench::domain::{ModelRef, Outcome, Series};
-use llmbench::storage::outbox::{Capacity, Intent, Outbox, Spend};
+use llmbench::storage::outbox::{Capacity, Intent, Outbox, OutboxError, Spend};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// What a call costs here.
 const COST: Spend = Spend { runs: 1, tokens: 9, micro_dollars: 3 };
@@ -33,7 +34,16 @@ fn outcome(id: &str) -> Outcome {
 }
 
 async fn open(directory: &Path) -> Outbox {
-    Outbox::open(directory, Capacity::default()).await.unwrap().0
+    // A process that another test starts at this moment has all files of this one open, until it is another program.
+    let begun = Instant::now();
+    loop {
+        match Outbox::open(directory, Capacity::default()).await {
+            Err(OutboxError::Locked { .. }) if begun.elapsed() < Duration::from_secs(5) => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            opened => return opened.unwrap().0,
+        }
+    }
 }
 
 /// Takes a row in as the daemon does.

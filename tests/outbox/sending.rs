@@ -4,6 +4,7 @@ use super::{open, outcome, take};
 use crate::support::peers::{Mongod, fresh_name};
 use crate::support::samples::{run, success};
 use async_trait::async_trait;
+use chrono::{TimeDelta, Utc};
 use llmbench::domain::{ModelRef, Outcome};
 use llmbench::storage::history::{Scope, Series};
 use llmbench::storage::outbox::sender::{Sender, SenderPulse};
@@ -120,7 +121,7 @@ async fn rows_wait_for_a_frozen_server_and_arrive_once() {
 }
 
 #[tokio::test]
-async fn rows_survive_a_killed_server_and_a_flush_leaves_them_alone() {
+async fn rows_survive_a_killed_server_and_the_next_flush_sends_those_that_were_put_off() {
     let mut mongod = Mongod::start_private();
     let name = fresh_name();
     let sink = store(&mongod.uri(&name)).await;
@@ -135,12 +136,13 @@ async fn rows_survive_a_killed_server_and_a_flush_leaves_them_alone() {
     let flushed = sender.flush_once(Duration::from_secs(5)).await.unwrap();
     assert!(start.elapsed() < Duration::from_secs(30));
     assert_eq!((flushed.delivered, flushed.quarantined, flushed.left), (0, 0, 50));
+    let in_an_hour = Utc::now() + TimeDelta::hours(1);
+    let waiting = post.outbox.due(in_an_hour, 100, u64::MAX).await.unwrap();
+    assert!(waiting.iter().any(|parcel| parcel.attempts > 0), "some were put off");
     mongod.restart();
     let (mut sender, _) = Sender::new(post.outbox.clone(), sink, "test".to_owned());
-    let stop = CancellationToken::new();
-    let _guard = stop.clone().drop_guard();
-    tokio::spawn(async move { sender.run(&stop).await.unwrap() });
-    post.until_empty(55).await;
+    let flushed = sender.flush_once(Duration::from_secs(60)).await.unwrap();
+    assert_eq!((flushed.delivered, flushed.quarantined, flushed.left), (50, 0, 0));
     assert_eq!(stored(&mongod, &name).await, sorted(ids("before", 5).chain(ids("dead", 50))));
 }
 

@@ -7,6 +7,7 @@ use crate::support::documents::rows;
 use crate::support::peers::{Mongod, fresh_name};
 use crate::support::proxy::{Fault, Proxy};
 use crate::support::samples;
+use chrono::{DateTime, Utc};
 use llmbench::storage::{Recorded, Sink, StoreError};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -126,9 +127,11 @@ fn a_daemon_behind_a_failing_network_stores_every_row_once() {
         world.proxy.seen().iter().filter(|(line, _)| line.contains("/ingest/batch")).count() >= 9
     });
     world.proxy.plan(|_| Fault::None);
-    until("nothing waits", || {
-        let pulse = daemon.pulse();
-        pulse.is_some_and(|pulse| pulse["outbox"]["pending"] == 0 && pulse["store"]["error"].is_null())
+    let mended = Utc::now();
+    until("the bridge works again", || {
+        let store = daemon.pulse().map(|pulse| pulse["store"].clone()).unwrap_or_default();
+        let stored_at = store["stored_at"].as_str().and_then(|at| at.parse::<DateTime<Utc>>().ok());
+        store["error"].is_null() && stored_at > Some(mended)
     });
     let (code, said) = daemon.stop();
     assert_eq!(code, 0, "{said}");

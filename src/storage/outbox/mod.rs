@@ -159,6 +159,15 @@ impl Outbox {
         self.owner.ask(work).await
     }
 
+    /// Rows that were put off are due now.
+    ///
+    /// # Errors
+    /// Final ones: [`OutboxError::is_fatal`].
+    pub async fn hasten(&self) -> Result<(), OutboxError> {
+        let now = Utc::now();
+        self.owner.ask(move |desk| desk.drain(|transaction| rows::hasten(transaction, now))).await
+    }
+
     /// The store will never take this row as it is: it is set aside with the reason, until somebody has looked.
     ///
     /// # Errors

@@ -295,6 +295,13 @@ pub fn postpone(
     Ok(())
 }
 
+/// Makes rows due that were put off.
+pub fn hasten(transaction: &Transaction<'_>, now: DateTime<Utc>) -> Result<(), Trouble> {
+    let sql = "UPDATE items SET next_at_ms = ?1 WHERE state = 'pending' AND next_at_ms > ?1";
+    transaction.prepare_cached(sql)?.execute([now.timestamp_millis()])?;
+    Ok(())
+}
+
 /// Sets a row aside with the reason.
 pub fn quarantine(transaction: &Transaction<'_>, key: Key, why: &str) -> Result<(), Trouble> {
     let sql = "UPDATE items SET state = 'quarantined', attempts = attempts + 1, error = ?

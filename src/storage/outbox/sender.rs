@@ -144,7 +144,8 @@ impl Sender {
         Ok(())
     }
 
-    /// Tries once to send what is due, for at most `deadline`. What does not go stays where it is.
+    /// Tries once to send what waits, rows that were put off among them, for at most `deadline`. What does not go stays
+    /// where it is.
     ///
     /// # Errors
     /// A final error of the outbox.
@@ -157,6 +158,7 @@ impl Sender {
             let mut before = Round::default();
             self.finished(&mut before).await?;
             flushed.delivered += before.delivered;
+            self.outbox.hasten().await?;
             loop {
                 let round = self.round().await?;
                 flushed.delivered += round.delivered;

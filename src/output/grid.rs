@@ -2,6 +2,7 @@
 //! text is cut, the widest first. Nothing wraps, and no cell can move a cursor or forge a row.
 
 use super::text;
+use std::borrow::Cow;
 
 /// The gap between two columns.
 const GAP: usize = 2;
@@ -48,28 +49,41 @@ impl Column {
 
 /// The header and the rows, a line each. `limit` is the terminal's width; without one every column stays whole. Cells are
 /// cleaned of what could move a cursor. A column whose cells are all empty is left out.
-pub fn lines(columns: &[Column], rows: &[Vec<String>], limit: Option<usize>, unicode: bool) -> Vec<String> {
-    let cell =
-        |row: &Vec<String>, place: usize| row.get(place).map_or(String::new(), |cell| text::escape(cell));
-    let rows: Vec<Vec<String>> =
+pub fn lines<'a>(
+    columns: &[Column],
+    rows: &'a [Vec<String>],
+    limit: Option<usize>,
+    unicode: bool,
+) -> Vec<String> {
+    let cell = |row: &'a Vec<String>, place: usize| {
+        row.get(place).map_or(Cow::Borrowed(""), |cell| text::escaped(cell))
+    };
+    let rows: Vec<Vec<Cow<'_, str>>> =
         rows.iter().map(|row| (0..columns.len()).map(|place| cell(row, place)).collect()).collect();
     let natural: Vec<usize> = (0..columns.len()).map(|place| natural(columns, &rows, place)).collect();
     let filled = (0..columns.len()).filter(|place| rows.iter().any(|row| !row[*place].is_empty()));
     let shown = shown(columns, &natural, filled.collect(), limit);
     let widths = widths(columns, &natural, &shown, limit);
-    let header: Vec<String> = columns.iter().map(|column| column.title.to_owned()).collect();
-    let line = |cells: &Vec<String>| {
-        let cells = shown.iter().zip(&widths).map(|(place, width)| {
-            padded(&text::cut(&cells[*place], *width, unicode), *width, columns[*place].right)
-        });
-        let whole = cells.collect::<Vec<_>>().join(&" ".repeat(GAP));
-        let whole = whole.trim_end();
-        limit.map_or_else(|| whole.to_owned(), |limit| text::cut(whole, limit, unicode))
+    let header: Vec<Cow<'_, str>> = columns.iter().map(|column| column.title.into()).collect();
+    let line = |cells: &Vec<Cow<'_, str>>| {
+        let mut line = String::new();
+        for (at, (place, width)) in shown.iter().zip(&widths).enumerate() {
+            line.extend(std::iter::repeat_n(' ', if at > 0 { GAP } else { 0 }));
+            let cell = &cells[*place];
+            let is_cut = natural[*place] > *width;
+            let cell = if is_cut { &Cow::Owned(text::cut(cell, *width, unicode)) } else { cell };
+            push(&mut line, cell, *width, columns[*place].right);
+        }
+        line.truncate(line.trim_end().len());
+        match limit {
+            Some(limit) => text::cut(&line, limit, unicode),
+            None => line,
+        }
     };
     std::iter::once(&header).chain(&rows).map(line).collect()
 }
 
-fn natural(columns: &[Column], rows: &[Vec<String>], place: usize) -> usize {
+fn natural(columns: &[Column], rows: &[Vec<Cow<'_, str>>], place: usize) -> usize {
     let cells = rows.iter().map(|row| text::width(&row[place]));
     cells.chain([text::width(columns[place].title)]).max().unwrap_or(0)
 }
@@ -103,9 +117,15 @@ fn widths(columns: &[Column], natural: &[usize], shown: &[usize], limit: Option<
     widths
 }
 
-fn padded(cell: &str, width: usize, right: bool) -> String {
-    let room = " ".repeat(width.saturating_sub(text::width(cell)));
-    if right { room + cell } else { cell.to_owned() + &room }
+fn push(line: &mut String, cell: &str, width: usize, right: bool) {
+    let room = std::iter::repeat_n(' ', width.saturating_sub(text::width(cell)));
+    if right {
+        line.extend(room);
+        line.push_str(cell);
+    } else {
+        line.push_str(cell);
+        line.extend(room);
+    }
 }
 
 #[cfg(test)]

@@ -154,16 +154,15 @@ impl Column {
             Provider => text::escape(&row.provider),
             Model => text::escape(&row.model),
             // A name that is the id says nothing new.
-            Name => words(&row.display_name.clone().filter(|name| *name != row.model)),
+            Name if row.display_name.as_ref() == Some(&row.model) => "-".to_owned(),
+            Name => words(&row.display_name),
             Freshness => state(row),
             LastSuccess => row.last_success_at.map_or_else(|| "-".to_owned(), |at| ago(at, now)),
             Success => row.success_rate_24h.map_or_else(|| "-".to_owned(), units::share),
             Ttft => {
                 row.ttft_median_24h.map_or_else(|| "-".to_owned(), |value| units::seconds(value, unicode))
             }
-            Rate => row
-                .tokens_per_second_median_24h
-                .map_or_else(|| "-".to_owned(), |value| units::rate(value).replace(" tok/s", "")),
+            Rate => row.tokens_per_second_median_24h.map_or_else(|| "-".to_owned(), units::short_rate),
             Since => day(row.disabled_at.as_ref()),
             By => words(&row.disabled_by),
             Class => words(&row.disabled_class),

@@ -1,20 +1,34 @@
 //! Text from elsewhere made safe for a terminal, and cut or wrapped to its columns. Widths are columns, not characters.
 
+use std::borrow::Cow;
 use unicode_width::UnicodeWidthStr;
 
 /// How many columns a text takes.
 pub fn width(text: &str) -> usize {
-    text.width()
+    if is_plain(text) { text.len() } else { text.width() }
+}
+
+/// Nothing but the characters of ASCII that are seen, each a column wide: almost every cell of a long table.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 /// One line with nothing in it that could move a cursor, change a colour or reverse the reading direction: such characters
 /// are written out (`\u{1b}`). Line breaks too: a model's name must not be able to forge a row.
 pub fn escape(text: &str) -> String {
+    escaped(text).into_owned()
+}
+
+/// The same, copied only where something is written out.
+pub fn escaped(text: &str) -> Cow<'_, str> {
+    if is_plain(text) || !text.chars().any(is_unsafe) {
+        return text.into();
+    }
     let mut out = String::with_capacity(text.len());
     for ch in text.chars() {
         if is_unsafe(ch) { out.extend(ch.escape_default()) } else { out.push(ch) }
     }
-    out
+    out.into()
 }
 
 /// A message as one line: white space of any kind becomes a single space, the rest as [`escape`].
@@ -120,6 +134,11 @@ mod tests {
             for line in wrap(&escape(&text), columns, 2) {
                 prop_assert!(width(&line) <= columns, "{line:?}");
             }
+        }
+
+        #[test]
+        fn what_is_plain_has_its_length_for_a_width(text in "[ -~]{0,20}[\\PC\x00-\x1f]?") {
+            prop_assert_eq!(width(&text), UnicodeWidthStr::width(text.as_str()));
         }
 
         #[test]

@@ -136,19 +136,10 @@ fn a_daemon_behind_a_failing_network_stores_every_row_once() {
     let (code, said) = daemon.stop();
     assert_eq!(code, 0, "{said}");
     assert!(said.contains("0 wait in the outbox"), "{said}");
-    let claimed = delivered(&world);
+    let claimed = world.delivered();
     let rows = world.rows();
     let ids: BTreeSet<String> = rows.iter().map(|row| row["_id"].as_str().unwrap().to_owned()).collect();
     assert_eq!(ids.len(), rows.len(), "none twice");
     assert!(claimed.len() >= 10, "{}", claimed.len());
     assert_eq!(claimed, ids, "none lost, none invented");
-}
-
-/// The ids that the runner's outbox holds as delivered.
-fn delivered(world: &World) -> BTreeSet<String> {
-    let listed = world.ran(&["outbox", "list", "--state", "delivered", "--lines", "1000", "--json"]);
-    let listed: serde_json::Value =
-        serde_json::from_str(&listed.out).unwrap_or_else(|_| panic!("{listed:?}"));
-    let rows = listed["rows"].as_array().unwrap_or_else(|| panic!("{listed}"));
-    rows.iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect()
 }

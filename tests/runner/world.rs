@@ -15,6 +15,7 @@ use llmbench::remote::{Addresses, Bridge, Keys};
 use llmbench::storage::BridgeUrl;
 use llmbench::wire::tls::client_config;
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -44,13 +45,7 @@ impl World {
         let database = fresh_name();
         let bridge = serve(&database, models);
         let simulator = sim::start_in_process().unwrap();
-        let home = Home::new();
-        let text = format!(
-            "{configuration}\n[providers.alpha]\ndialect = 'chat'\nbase_url = '{}/v1'\n",
-            simulator.base_url()
-        );
-        fs::create_dir_all(home.path().join("config/llmbench")).unwrap();
-        fs::write(home.path().join("config/llmbench/config.toml"), text).unwrap();
+        let home = configured(&simulator, configuration);
         let proxy = Proxy::start(bridge.address, |_| Fault::None);
         Self { bridge, proxy, home, simulator, database }
     }
@@ -62,10 +57,7 @@ impl World {
 
     /// The runner's command line, with the bridge as its store and the predecessor's keys.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = self.home.llmbench(arguments);
-        command.args(["--store", &self.proxy.url()]).env("LLMBENCH_LISTEN", "none");
-        command.env("INGEST_API_KEY", INGEST_KEY).env("RUNNER_CONFIG_TOKEN", CONFIG_TOKEN);
-        command
+        command(&self.home, &self.proxy.url(), arguments)
     }
 
     /// Runs it to its end.
@@ -85,11 +77,45 @@ impl World {
         self.home.path().join("state/llmbench")
     }
 
+    /// The ids that the runner's outbox holds as delivered.
+    pub fn delivered(&self) -> BTreeSet<String> {
+        delivered(&self.home, &self.proxy.url())
+    }
+
     /// Runs and failures behind the bridge.
     pub fn rows(&self) -> Vec<Map<String, Value>> {
         let collections = ["metrics_cloud_v2", "metrics_cloud_probe", "errors_cloud"];
         crate::support::documents::rows(Mongod::start(), &self.database, &collections)
     }
+}
+
+/// The home of a runner that knows a simulator as the provider `alpha`.
+pub fn configured(simulator: &Running, configuration: &str) -> Home {
+    let home = Home::new();
+    let text = format!(
+        "{configuration}\n[providers.alpha]\ndialect = 'chat'\nbase_url = '{}/v1'\n",
+        simulator.base_url()
+    );
+    fs::create_dir_all(home.path().join("config/llmbench")).unwrap();
+    fs::write(home.path().join("config/llmbench/config.toml"), text).unwrap();
+    home
+}
+
+/// A runner's command line, with a bridge as its store and the predecessor's keys.
+pub fn command(home: &Home, bridge: &str, arguments: &[&str]) -> Command {
+    let mut command = home.llmbench(arguments);
+    command.args(["--store", bridge]).env("LLMBENCH_LISTEN", "none");
+    command.env("INGEST_API_KEY", INGEST_KEY).env("RUNNER_CONFIG_TOKEN", CONFIG_TOKEN);
+    command
+}
+
+/// The ids that a runner's outbox holds as delivered.
+pub fn delivered(home: &Home, bridge: &str) -> BTreeSet<String> {
+    let arguments = ["outbox", "list", "--state", "delivered", "--lines", "100000", "--json"];
+    let listed = ran(&mut command(home, bridge, &arguments));
+    let listed: Value = serde_json::from_str(&listed.out).unwrap_or_else(|_| panic!("{listed:?}"));
+    let rows = listed["rows"].as_array().unwrap_or_else(|| panic!("{listed}"));
+    rows.iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect()
 }
 
 /// A bridge on a database of this name, with these models of `alpha` enabled before it looks for the first time.
@@ -99,7 +125,8 @@ pub fn serve(database: &str, models: &[&str]) -> Served {
     block_on(Served::on(Home::new(), url, &[]))
 }
 
-fn enable(url: &str, model: &str, enabled: bool) {
+/// Measures a model of `alpha`, or does so no longer.
+pub fn enable(url: &str, model: &str, enabled: bool) {
     block_on(async {
         let store = open(url).await;
         put_model(&*store, &ModelRef::new("alpha", model), model, enabled).await.unwrap();

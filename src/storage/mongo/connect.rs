@@ -17,6 +17,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const HEARTBEAT: Duration = Duration::from_secs(1);
 const SERVER_SELECTION: Duration = Duration::from_secs(3);
 
+/// Connections that are made at once. With the driver's two, a question of several parts waits for its connections.
+const CONNECTING: u32 = 8;
+
 /// Connects and asks for a sign of life.
 pub async fn database(uri: &MongoUri, named: Option<&str>) -> Result<Database, Trouble> {
     let database = handle(uri, named).await?;
@@ -38,6 +41,7 @@ fn options(mut options: ClientOptions) -> ClientOptions {
     options.connect_timeout.get_or_insert(CONNECT_TIMEOUT);
     options.heartbeat_freq.get_or_insert(HEARTBEAT);
     options.server_selection_timeout.get_or_insert(SERVER_SELECTION);
+    options.max_connecting.get_or_insert(CONNECTING);
     options.app_name.get_or_insert_with(|| "llmbench".to_owned());
     options.write_concern = Some(
         WriteConcern::builder().w(Acknowledgment::Majority).journal(true).w_timeout(WRITE_TIMEOUT).build(),

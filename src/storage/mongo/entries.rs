@@ -1,6 +1,7 @@
 //! Entries of the catalogue as they are, and the figures of their last day. Whatever type a field has, it is shown.
 
 use super::Shared;
+use super::batches::each;
 use super::bson::date;
 use super::errors::Trouble;
 use super::history::{PATIENCE, slow};
@@ -9,6 +10,8 @@ use crate::storage::catalogue::{Entry, Figures, Samples, Scope};
 use crate::storage::contract::{date_value, parse_date};
 use crate::storage::health::{CLOCK_SLACK, WINDOW};
 use chrono::{DateTime, Utc};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use mongodb::bson::raw::CStr;
 use mongodb::bson::{Bson, Document, RawBsonRef, RawDocument, RawDocumentBuf, doc};
 use serde_json::{Map, Value, json};
@@ -16,6 +19,9 @@ use std::collections::HashMap;
 
 /// How many rows come with one answer of the server: thousands of models need no second round.
 pub(super) const BATCH: u32 = 50_000;
+
+/// Parts in which the runs of a window are asked for.
+const PARTS: usize = 4;
 
 /// All entries, of one provider or of all.
 pub async fn entries(shared: &Shared, provider: Option<&str>) -> Result<Vec<Entry>, Trouble> {
@@ -31,11 +37,9 @@ pub async fn those<T: From<Entry>>(
     let sort = doc! { "provider": 1, "model_id": 1 };
     let models = shared.collection(&shared.names.models);
     let find = models.find(filter).sort(sort).batch_size(BATCH).max_time(PATIENCE);
-    let mut cursor = find.projection(fields.unwrap_or_default()).await.map_err(slow)?;
+    let cursor = find.projection(fields.unwrap_or_default()).batch().await.map_err(slow)?;
     let mut found = Vec::new();
-    while cursor.advance().await? {
-        found.push(nameless(object(cursor.current())).into());
-    }
+    each(cursor, |row| found.push(nameless(object(row)).into())).await?;
     Ok(found)
 }
 
@@ -115,6 +119,25 @@ impl Window<'_> {
         }
     }
 
+    /// The runs of the window in parts of the same length.
+    fn parts(&self) -> [Document; PARTS] {
+        let until = self.now + CLOCK_SLACK;
+        let part = (until - self.since) / PARTS as i32;
+        std::array::from_fn(|at| {
+            let since = self.since + part * at as i32;
+            let mut filter = self.scoped("model_name");
+            let end = if at + 1 == PARTS {
+                doc! { "$lte": date(until) }
+            } else {
+                doc! { "$lt": date(since + part) }
+            };
+            let mut when = doc! { "$gte": date(since) };
+            when.extend(end);
+            filter.insert("run_ts", when);
+            filter
+        })
+    }
+
     fn of_day(&self, time_field: &str) -> Document {
         let mut filter = self.scoped("model_name");
         let (since, until) = (date(self.since), date(self.now + CLOCK_SLACK));
@@ -129,34 +152,28 @@ impl Window<'_> {
             "last_error_message": 1,
         };
         let find = rows.find(self.scoped("model_id")).projection(fields).batch_size(BATCH);
-        let mut cursor = find.max_time(PATIENCE).await.map_err(slow)?;
+        let cursor = find.max_time(PATIENCE).batch().await.map_err(slow)?;
         let mut found = HashMap::new();
-        while cursor.advance().await? {
-            found.extend(known(cursor.current()));
-        }
+        each(cursor, |row| found.extend(known(row))).await?;
         Ok(found)
     }
 
-    /// Row by row, the few fields that count: grouping on the server takes several times as long as sending them.
+    /// Row by row, the few fields that count: grouping on the server takes several times as long as sending them. Asked in
+    /// parts, so that one is read while the server finds the others.
     async fn samples(&self) -> Result<HashMap<ModelRef, Samples>, Trouble> {
         let fields = doc! {
             "_id": 0, "provider": 1, "model_name": 1, "gen_ts": 1, "time_to_first_token": 1, "tokens_per_second": 1,
             "visible_tokens_per_second": 1,
         };
         let runs = self.shared.collection(&self.shared.names.cloud);
-        let find = runs.find(self.of_day("run_ts")).projection(fields).batch_size(BATCH);
-        let mut cursor = find.max_time(PATIENCE).await.map_err(slow)?;
+        let ask = |part| {
+            let find = runs.find(part).projection(fields.clone()).batch_size(BATCH);
+            find.max_time(PATIENCE).batch()
+        };
+        let mut answers: FuturesUnordered<_> = self.parts().into_iter().map(ask).collect();
         let mut all: HashMap<String, HashMap<String, Samples>> = HashMap::new();
-        while cursor.advance().await? {
-            let Some(run) = Run::read(cursor.current()) else { continue };
-            // Names are copied once for each model, not for each of its runs.
-            if !all.get(run.provider).is_some_and(|models| models.contains_key(run.model)) {
-                let models = all.entry(run.provider.to_owned()).or_default();
-                models.insert(run.model.to_owned(), Samples::default());
-            }
-            if let Some(samples) = all.get_mut(run.provider).and_then(|models| models.get_mut(run.model)) {
-                run.add_to(samples);
-            }
+        while let Some(answer) = answers.next().await {
+            each(answer.map_err(slow)?, |row| Run::read(row).map_or((), |run| run.add_to(&mut all))).await?;
         }
         let of = |(provider, models): (String, HashMap<String, Samples>)| {
             models.into_iter().map(move |(model, samples)| (ModelRef::new(provider.clone(), model), samples))
@@ -280,7 +297,15 @@ impl<'a> Run<'a> {
         (!run.provider.is_empty() && !run.model.is_empty()).then_some(run)
     }
 
-    fn add_to(&self, samples: &mut Samples) {
+    /// Adds it to the samples of its model, by provider and id. Names are copied once for each model, not for each run.
+    fn add_to(&self, all: &mut HashMap<String, HashMap<String, Samples>>) {
+        let known = all.get_mut(self.provider).and_then(|models| models.get_mut(self.model));
+        let samples = match known {
+            Some(samples) => samples,
+            None => {
+                all.entry(self.provider.to_owned()).or_default().entry(self.model.to_owned()).or_default()
+            }
+        };
         samples.runs += 1;
         samples.newest = samples.newest.max(self.ended);
         samples.ttft.extend(self.ttft);

@@ -1,6 +1,7 @@
 //! The store on a MongoDB server, in the collections that existing readers use. Every write asks for majority and journal,
 //! every row goes in under its own `_id`, and no call waits longer than its deadline.
 
+mod batches;
 mod bson;
 mod bulk;
 mod call;

@@ -97,7 +97,8 @@ fn next_rows(question: &Question, mark: Option<&Mark>) -> (String, Vec<Parameter
             and(format!("{column} = ?"), wanted.clone().into());
         }
     }
-    if let Some(from) = scope.window.from {
+    // Behind a mark the window's begin says nothing more, and SQLite would look for each page from there.
+    if let (None, Some(from)) = (mark, scope.window.from) {
         and(format!("{time} >= ?"), from.timestamp_millis().into());
     }
     if let Some(to) = scope.window.to {
@@ -123,6 +124,35 @@ mod tests {
     use crate::storage::history::Scope;
     use crate::storage::sqlite::schema;
     use chrono::DateTime;
+    use rusqlite::StatementStatus;
+
+    #[test]
+    fn a_late_page_of_a_window_costs_what_an_early_one_costs() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        schema::migrate(&mut connection).unwrap();
+        for number in 0..20_000 {
+            let sql = "INSERT INTO errors (id, doc, provider, model_name, ts_ms, stage, error_kind, fingerprint, moves_health,
+                message) VALUES (printf('e%06d', ?1), '{}', 'groq', 'm', ?1, 'read', 'unknown', 'f', 1, '')";
+            connection.prepare_cached(sql).unwrap().execute([number]).unwrap();
+        }
+        let from = DateTime::from_timestamp_millis(0);
+        let scope = Scope { window: Window { from, to: None }, ..Scope::default() };
+        let question = Question { table: Table::Errors, scope, fields: None };
+        let steps = |mark: Option<&Mark>| {
+            let (sql, parameters) = next_rows(&question, mark);
+            let mut statement = connection.prepare(&sql).unwrap();
+            let mut rows = statement.query(params_from_iter(parameters)).unwrap();
+            let mut found = 0;
+            while rows.next().unwrap().is_some() {
+                found += 1;
+            }
+            drop(rows);
+            assert!(found > 900, "{found}");
+            statement.get_status(StatementStatus::VmStep)
+        };
+        let (early, late) = (steps(None), steps(Some(&(18_000, "e018000".to_owned()))));
+        assert!(late < 2 * early, "{late} steps after {early}");
+    }
 
     #[test]
     fn every_page_begins_where_the_last_one_ended_by_an_index() {

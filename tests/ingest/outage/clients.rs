@@ -1,96 +1,24 @@
-//! Two runners post for a while in which the bridge is killed, the database stands still or dies, and connections are cut.
-//! What a runner was told is stored must be there, once; what it was not told it posts again, and that must not double it.
-//!
-//! A short, seeded version runs with all tests; `faults` says how to ask for a longer one.
+//! Two programs of no particular kind that post, each as simple as it can be.
 
-use super::served::{INGEST_KEY, Served, answer, failure, request, result, with};
-use crate::faults::{asked, seed};
+use super::super::served::{INGEST_KEY, Served, answer, failure, request, result, with};
+use super::{Fault, Proxy, STORED, trouble};
 use crate::support::Home;
 use crate::support::documents::rows;
 use crate::support::peers::{Mongod, fresh_name};
 use chrono::{TimeDelta, Utc};
-use rand::rngs::SmallRng;
-use rand::seq::SliceRandom;
-use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::io::Write;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::thread::{JoinHandle, sleep, spawn};
 use std::time::{Duration, Instant};
 
-/// How long faults last where nobody asked for more, and a freeze then.
-const SHORT: Duration = Duration::from_secs(12);
-const SHORT_FREEZE: Duration = Duration::from_millis(1_500);
-/// How long the database stands still where there is time.
-const LONG_FREEZE: Duration = Duration::from_secs(30);
 /// How long a runner waits for an answer, as the predecessor's does.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long everything may take to settle after the last fault.
 const SETTLING: Duration = Duration::from_secs(90);
-/// Where rows are.
-const STORED: &[&str] = &["metrics_cloud_v2", "metrics_cloud_probe", "errors_cloud"];
-
-/// What is done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Fault {
-    KillBridge,
-    FreezeStore,
-    KillStore,
-    Cut,
-}
-
-/// Faults come in hands of this kind, each in an order of its own, so that even a short run has all of them.
-const HAND: [Fault; 6] =
-    [Fault::KillBridge, Fault::KillBridge, Fault::Cut, Fault::Cut, Fault::FreezeStore, Fault::KillStore];
-
-/// What stands between runners and the bridge: an address that stays, and connections that can be cut.
-struct Proxy {
-    address: SocketAddr,
-    upstream: Arc<Mutex<SocketAddr>>,
-    open: Arc<Mutex<Vec<TcpStream>>>,
-}
-
-impl Proxy {
-    fn start(upstream: SocketAddr) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let upstream = Arc::new(Mutex::new(upstream));
-        let open: Arc<Mutex<Vec<TcpStream>>> = Arc::default();
-        let (to, all) = (upstream.clone(), open.clone());
-        spawn(move || {
-            for runner in listener.incoming().map_while(Result::ok) {
-                let Ok(bridge) = TcpStream::connect(*to.lock().unwrap()) else { continue };
-                all.lock().unwrap().extend([runner.try_clone().unwrap(), bridge.try_clone().unwrap()]);
-                let (back, forth) = (runner.try_clone().unwrap(), bridge.try_clone().unwrap());
-                spawn(move || pass(runner, forth));
-                spawn(move || pass(bridge, back));
-            }
-        });
-        Self { address, upstream, open }
-    }
-
-    /// Cuts what is open, in the middle of whatever it carries.
-    fn cut(&self) {
-        for stream in self.open.lock().unwrap().drain(..) {
-            // It may have ended by itself.
-            let _ = stream.shutdown(Shutdown::Both);
-        }
-    }
-}
-
-/// Passes bytes on until either side has ended.
-fn pass(mut from: TcpStream, mut to: TcpStream) {
-    let mut bytes = [0; 16 * 1024];
-    while let Ok(count) = from.read(&mut bytes)
-        && count > 0
-        && to.write_all(&bytes[..count]).is_ok()
-    {}
-    let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
-}
-
 /// What a runner knows at the end.
 #[derive(Debug, Default)]
 struct Told {
@@ -204,46 +132,6 @@ fn numbered(number: u64) -> (String, Value) {
     };
     let id = format!("{model}/outage/{number}");
     (id.clone(), with(item, "_id", json!(id)))
-}
-
-/// A bridge that is started again whenever it is killed, as a service manager does.
-fn revive(served: Served, proxy: &Proxy) -> Served {
-    let revived = served.killed_and_started_again();
-    *proxy.upstream.lock().unwrap() = revived.address;
-    revived
-}
-
-/// Makes faults until the time is over and each kind has been there.
-fn trouble(mut served: Served, mongod: &mut Mongod, proxy: &Proxy) -> (Served, BTreeMap<Fault, u32>) {
-    let (lasts, freeze) = asked().map_or((SHORT, SHORT_FREEZE), |lasts| (lasts, LONG_FREEZE));
-    println!("seed {}", seed());
-    let mut random = SmallRng::seed_from_u64(seed());
-    let mut fired: BTreeMap<Fault, u32> = BTreeMap::new();
-    let mut hand: Vec<Fault> = Vec::new();
-    let begun = Instant::now();
-    while begun.elapsed() < lasts || fired.len() < 4 {
-        if hand.is_empty() {
-            hand = HAND.into();
-            hand.shuffle(&mut random);
-        }
-        sleep(Duration::from_millis(random.random_range(300..1_500)));
-        let fault = hand.pop().unwrap();
-        match fault {
-            Fault::KillBridge => served = revive(served, proxy),
-            Fault::Cut => proxy.cut(),
-            Fault::FreezeStore => {
-                mongod.freeze();
-                sleep(freeze);
-                mongod.thaw();
-            }
-            Fault::KillStore => {
-                mongod.kill();
-                mongod.restart();
-            }
-        }
-        *fired.entry(fault).or_default() += 1;
-    }
-    (served, fired)
 }
 
 fn runner(proxy: &Proxy) -> Runner {

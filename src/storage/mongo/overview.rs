@@ -44,7 +44,7 @@ async fn overview(shared: &Shared, since: DateTime<Utc>, now: DateTime<Utc>) -> 
     let mut figures: HashMap<ModelRef, Figures> = HashMap::new();
     for row in &health {
         let of = figures.entry(model(row)).or_default();
-        of.last_success_at = moment(row.get("last_success_at").cloned().map(plain::plain).as_ref());
+        of.last_success_at = moment(row.get("last_success_at").map(plain::value).as_ref());
         of.cadence_seconds = row.get("cadence_seconds").and_then(whole);
     }
     for (model, runs, newest) in runs {
@@ -84,7 +84,7 @@ async fn found(shared: &Shared, collection: &str, fields: &[&str]) -> Result<Vec
 async fn check(shared: &Shared) -> Result<Option<serde_json::Map<String, Value>>, Trouble> {
     let rows = shared.collection(&shared.names.check_runs);
     let newest = rows.find_one(Document::new()).sort(doc! { "_id": -1 }).await?;
-    Ok(newest.map(plain::document))
+    Ok(newest.as_ref().map(plain::fields))
 }
 
 /// Whatever stands there as names.
@@ -98,11 +98,11 @@ fn is_true(row: &Document, name: &str) -> bool {
 }
 
 fn whole(value: &Bson) -> Option<i64> {
-    plain::plain(value.clone()).as_i64()
+    plain::value(value).as_i64()
 }
 
 fn beat(row: Document) -> Beat {
-    let mut fields = plain::document(row);
+    let mut fields = plain::fields(&row);
     let component = match fields.remove("component") {
         Some(Value::String(name)) => name,
         other => other.unwrap_or(Value::Null).to_string(),

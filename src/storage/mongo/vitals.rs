@@ -44,7 +44,7 @@ pub async fn heartbeats(shared: &Shared) -> Result<Vec<Heartbeat>, Trouble> {
 }
 
 fn heartbeat(row: Document) -> Option<Heartbeat> {
-    let details = row.get_document("details").ok().cloned().map(plain::document);
+    let details = row.get_document("details").ok().map(plain::fields);
     Some(Heartbeat {
         component: row.get_str("component").ok()?.to_owned(),
         updated_at: instant(&row, "updated_at")?,
@@ -204,7 +204,7 @@ pub async fn health(shared: &Shared) -> Result<Vec<Health>, Trouble> {
     let mut cursor = rows.find(doc! {}).sort(doc! { "_id": 1 }).await?;
     let mut found = Vec::new();
     while cursor.advance().await? {
-        found.extend(Health::read(&plain::document(cursor.deserialize_current()?)));
+        found.extend(Health::read(&plain::document(cursor.current())));
     }
     Ok(found)
 }

@@ -2,6 +2,7 @@
 //! newest self-checks.
 //! Seven questions side by side, each bounded by the catalogue or answered from an index on time; joined here.
 
+use super::catalogue::wanted;
 use super::entries::{BATCH, Window};
 use super::errors::Trouble;
 use super::{MongoStore, Shared, plain, received};
@@ -56,7 +57,7 @@ async fn overview(shared: &Shared, since: DateTime<Utc>, now: DateTime<Utc>) -> 
     }
     let standings = entries.iter().map(|entry| {
         let model = model(entry);
-        let enabled = is_true(entry, "enabled") && !is_true(entry, "deprecated");
+        let enabled = wanted(entry);
         let probing = !enabled && entry.get_str("status").is_ok_and(|status| status == PROBING);
         let figures = figures.get(&model).cloned().unwrap_or_default();
         Standing { provider: model.provider, enabled, probing, figures }
@@ -69,10 +70,10 @@ async fn overview(shared: &Shared, since: DateTime<Utc>, now: DateTime<Utc>) -> 
 
 /// These fields of every row of a collection that the catalogue bounds.
 async fn found(shared: &Shared, collection: &str, fields: &[&str]) -> Result<Vec<Document>, Trouble> {
-    let mut wanted: Document = fields.iter().map(|field| ((*field).to_owned(), Bson::Int32(1))).collect();
-    wanted.insert("_id", 0);
+    let mut shown: Document = fields.iter().map(|field| ((*field).to_owned(), Bson::Int32(1))).collect();
+    shown.insert("_id", 0);
     let rows = shared.collection(collection);
-    let mut cursor = rows.find(Document::new()).projection(wanted).batch_size(BATCH).await?;
+    let mut cursor = rows.find(Document::new()).projection(shown).batch_size(BATCH).await?;
     let mut found = Vec::new();
     while cursor.advance().await? {
         found.push(cursor.deserialize_current()?);
@@ -91,10 +92,6 @@ async fn check(shared: &Shared) -> Result<Option<serde_json::Map<String, Value>>
 fn model(row: &Document) -> ModelRef {
     let part = |name: &str| plain::words(row.get(name)).unwrap_or_default();
     ModelRef { provider: part("provider"), model_id: part("model_id") }
-}
-
-fn is_true(row: &Document, name: &str) -> bool {
-    row.get(name) == Some(&Bson::Boolean(true))
 }
 
 fn whole(value: &Bson) -> Option<i64> {

@@ -132,7 +132,7 @@ mod tests {
             let escaped = escape_key(&key);
             prop_assert!(!escaped.is_empty() && !escaped.starts_with('$'));
             prop_assert!(!escaped.contains(['.', '\0']));
-            prop_assert_eq!(unescape_key(&escaped), key);
+            prop_assert_eq!(&*unescape_key(&escaped), key.as_str());
         }
     }
 }

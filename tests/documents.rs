@@ -1,6 +1,7 @@
 //! The documents tell the truth: the commands that they show are accepted, the flags that they name exist, every kind of
 //! failure has its section, every field its line.
 
+use crate::boundaries::sources;
 use crate::support::markdown::{blocks, document, first_column, section, spans, words};
 use crate::support::{Home, llmbench};
 use clap::{CommandFactory, Parser};
@@ -96,6 +97,24 @@ fn what_the_program_points_at_is_there() {
     let said = String::from_utf8(refused.stderr).unwrap();
     let heading = said.split("TROUBLESHOOTING.md, \"").nth(1).and_then(|rest| rest.split('"').next());
     section(&text, &format!("## {}", heading.unwrap_or_else(|| panic!("no pointer in: {said}"))));
+}
+
+#[test]
+fn every_heading_that_a_text_of_the_program_names_is_there() {
+    let text = document("TROUBLESHOOTING.md");
+    let headings: BTreeSet<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("## ").or(line.strip_prefix("### "))).collect();
+    let (mut files, mut named) = (Vec::new(), BTreeSet::new());
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
+    for file in files {
+        let code = std::fs::read_to_string(file).unwrap();
+        let after = code.split("TROUBLESHOOTING.md, \\\"").skip(1);
+        let words = after.filter_map(|rest| rest.split("\\\"").next());
+        named.extend(words.filter(|words| !words.contains('{')).map(str::to_owned));
+    }
+    assert!(named.len() >= 5, "{named:?}");
+    let lost: Vec<&String> = named.iter().filter(|name| !headings.contains(name.as_str())).collect();
+    assert!(lost.is_empty(), "TROUBLESHOOTING.md lacks {lost:?}");
 }
 
 /// The fields of every line that a run of these models prints.

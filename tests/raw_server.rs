@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 /// One step of an answer.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub enum Act {
     /// Write these bytes in one write.
     Send(Vec<u8>),
@@ -57,25 +57,35 @@ pub type Heard = Arc<Mutex<Vec<(String, Vec<u8>)>>>;
 
 /// The same, and keeps what it is sent.
 pub fn play_to(acts: Vec<Act>, heard: Heard) -> SocketAddr {
+    serve(move || acts.clone(), heard)
+}
+
+/// Starts a server that plays what `answer` gives for each connection.
+pub fn play_each(answer: impl Fn() -> Vec<Act> + Send + Sync + 'static) -> SocketAddr {
+    serve(answer, Arc::default())
+}
+
+fn serve(answer: impl Fn() -> Vec<Act> + Send + Sync + 'static, heard: Heard) -> SocketAddr {
+    let answer = Arc::new(answer);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         for connection in listener.incoming().flatten() {
-            let (acts, heard) = (acts.clone(), Arc::clone(&heard));
-            thread::spawn(move || perform(connection, &acts, &heard));
+            let (answer, heard) = (Arc::clone(&answer), Arc::clone(&heard));
+            thread::spawn(move || perform(connection, &*answer, &heard));
         }
     });
     address
 }
 
-fn perform(mut connection: TcpStream, acts: &[Act], heard: &Heard) {
+fn perform(mut connection: TcpStream, answer: &dyn Fn() -> Vec<Act>, heard: &Heard) {
     let Some(request) = read_whole(&mut connection) else { return };
     heard.lock().unwrap().push(request);
-    for act in acts {
+    for act in answer() {
         let done = match act {
-            Act::Send(bytes) => connection.write_all(bytes).and_then(|()| connection.flush()),
+            Act::Send(bytes) => connection.write_all(&bytes).and_then(|()| connection.flush()),
             Act::Wait(pause) => {
-                thread::sleep(*pause);
+                thread::sleep(pause);
                 Ok(())
             }
             Act::Reset => {

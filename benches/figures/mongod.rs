@@ -1,9 +1,9 @@
-//! A real MongoDB of one's own: a replica set of one, as majority wants it. It is gone with its value.
+//! A real MongoDB of one's own: a replica set of one, as majority wants it, or none. It is gone with its value.
 
 use crate::Failed;
 use crate::process::{self, Process};
 use llmbench::storage::{self, Location, Names, Store};
-use mongodb::bson::doc;
+use mongodb::bson::{Document, doc};
 use mongodb::options::{Acknowledgment, WriteConcern};
 use mongodb::{Client, Database};
 use std::net::TcpListener;
@@ -23,19 +23,30 @@ pub struct Mongod {
 }
 
 impl Mongod {
-    /// Starts one on a free port.
+    /// Starts a replica set of one on a free port.
     pub fn start() -> Result<Self, Failed> {
+        let mongod = Self::launch(&["--replSet", "rs"])?;
+        let member = doc! { "_id": 0, "host": format!("127.0.0.1:{}", mongod.port) };
+        mongod.ready(Some(doc! { "replSetInitiate": { "_id": "rs", "members": [member] } }))?;
+        Ok(mongod)
+    }
+
+    /// Starts one that replicates nothing on a free port: without an oplog a large database is made sooner.
+    pub fn standalone() -> Result<Self, Failed> {
+        let mongod = Self::launch(&[])?;
+        mongod.ready(None)?;
+        Ok(mongod)
+    }
+
+    fn launch(further: &[&str]) -> Result<Self, Failed> {
         let directory = process::fresh_directory();
         std::fs::create_dir_all(directory.join("data"))?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let mut command = std::process::Command::new(crate::fetch::mongod());
-        command.args(["--bind_ip", "127.0.0.1", "--nounixsocket", "--replSet", "rs"]);
-        command.args(["--wiredTigerCacheSizeGB", "1"]);
+        command.args(["--bind_ip", "127.0.0.1", "--nounixsocket", "--wiredTigerCacheSizeGB", "1"]);
+        command.args(further);
         command.arg("--port").arg(port.to_string()).arg("--dbpath").arg(directory.join("data"));
-        let mongod = Self { process: Process::start(command, &directory), port, directory };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(mongod.initiate())?;
-        Ok(mongod)
+        Ok(Self { process: Process::start(command, &directory), port, directory })
     }
 
     /// What `--store` takes.
@@ -65,21 +76,25 @@ impl Mongod {
         Ok(())
     }
 
-    async fn initiate(&self) -> Result<(), Failed> {
-        let member = doc! { "_id": 0, "host": format!("127.0.0.1:{}", self.port) };
-        let initiate = doc! { "replSetInitiate": { "_id": "rs", "members": [member] } };
+    /// Waits until it takes writes, and tells it again and again what it needs for that.
+    fn ready(&self, needs: Option<Document>) -> Result<(), Failed> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let begun = Instant::now();
-        while begun.elapsed() < START && self.process.is_running() {
-            let admin = self.database("admin").await?;
-            // Refused once it is done.
-            let _ = admin.run_command(initiate.clone()).await;
-            let hello = admin.run_command(doc! { "hello": 1 }).await;
-            if hello.is_ok_and(|hello| hello.get_bool("isWritablePrimary").unwrap_or(false)) {
-                return Ok(());
+        runtime.block_on(async {
+            while begun.elapsed() < START && self.process.is_running() {
+                let admin = self.database("admin").await?;
+                if let Some(command) = &needs {
+                    // Refused once it is done.
+                    let _ = admin.run_command(command.clone()).await;
+                }
+                let hello = admin.run_command(doc! { "hello": 1 }).await;
+                if hello.is_ok_and(|hello| hello.get_bool("isWritablePrimary").unwrap_or(false)) {
+                    return Ok(());
+                }
+                tokio::time::sleep(Duration::from_millis(200)).await;
             }
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
-        Err("mongod did not start".into())
+            Err("mongod did not start".into())
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::commands::context::Context;
 use crate::commands::exit::CommandError;
+use crate::daemon::keeper::Keeper;
 use crate::domain::names::LLMBENCH_BRIDGE_PLAIN_HTTP;
 use crate::domain::regime::Regime;
 use crate::domain::sourced::{Source, Sourced};
@@ -11,10 +12,14 @@ use crate::remote::{Addresses, Bridge, Keys};
 use crate::settings::BridgeSettings;
 use crate::storage::{BridgeUrl, Location};
 use crate::wire::tls::client_config;
+use std::path::Path;
 use std::sync::Arc;
 
 /// What is measured behind a bridge where nobody says it: the provider whose host may not see the database.
 pub const PROVIDER: &str = "bedrock";
+
+/// The file of what a runner remembers, in the state directory.
+pub const MEMORY: &str = "runner.db";
 
 /// Where to read on.
 const HEADING: &str = "TROUBLESHOOTING.md, \"The runner behind a bridge\"";
@@ -60,6 +65,12 @@ pub fn open(context: &Context, providers: Vec<String>) -> Result<Option<Arc<Brid
     let times = (settings.timeout, settings.grace);
     let kept = Kept::open(settings.list_file);
     Ok(Some(Arc::new(Bridge::new(addresses, keys, Client::new(tls), providers, times, kept))))
+}
+
+/// The way to a bridge, and to a file of this machine for what a database would remember: whose turn it is, and what was
+/// learned about models. Opens nothing yet.
+pub fn keeper(context: &Context, state_dir: &Path, bridge: Arc<Bridge>) -> Keeper {
+    context.keeper(Location::Sqlite(state_dir.join(MEMORY))).behind(bridge)
 }
 
 /// How the bridge is used that `source` names.

@@ -2,6 +2,7 @@
 
 use crate::cli::Global;
 use crate::commands::exit::{CommandError, Exit};
+use crate::daemon::keeper::Keeper;
 use crate::domain::names::SSL_CERT_FILE;
 use crate::domain::secret::Secret;
 use crate::domain::sourced::{Source, Sourced};
@@ -71,6 +72,11 @@ impl Context {
         open(&location, &self.names(), &self.settings.profiles.published.value)
             .await
             .map_err(|error| store_error(&format!("store ({source})"), error))
+    }
+
+    /// A way to the store at this place, which may be away. Opens nothing yet.
+    pub fn keeper(&self, location: Location) -> Keeper {
+        Keeper::new(location, self.names(), self.settings.profiles.published.value.clone())
     }
 
     /// Creates the directory of a store that nobody named.

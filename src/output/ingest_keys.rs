@@ -21,26 +21,18 @@ pub struct Row {
     /// `None` is all of them.
     pub providers: Option<Vec<String>>,
     pub actions: Vec<String>,
-    #[serde(serialize_with = "maybe_instant")]
+    #[serde(serialize_with = "document::maybe_instant")]
     pub not_before: Option<DateTime<Utc>>,
-    #[serde(serialize_with = "maybe_instant")]
+    #[serde(serialize_with = "document::maybe_instant")]
     pub not_after: Option<DateTime<Utc>>,
-    #[serde(serialize_with = "instant")]
+    #[serde(serialize_with = "document::instant")]
     pub created_at: DateTime<Utc>,
     pub created_by: String,
-    #[serde(serialize_with = "maybe_instant")]
+    #[serde(serialize_with = "document::maybe_instant")]
     pub revoked_at: Option<DateTime<Utc>>,
     pub revoked_by: Option<String>,
-    #[serde(serialize_with = "maybe_instant")]
+    #[serde(serialize_with = "document::maybe_instant")]
     pub last_used_at: Option<DateTime<Utc>>,
-}
-
-fn instant<S: serde::Serializer>(at: &DateTime<Utc>, out: S) -> Result<S::Ok, S::Error> {
-    document::time(*at).serialize(out)
-}
-
-fn maybe_instant<S: serde::Serializer>(at: &Option<DateTime<Utc>>, out: S) -> Result<S::Ok, S::Error> {
-    at.map(document::time).serialize(out)
 }
 
 const COLUMNS: [Column; 9] = [

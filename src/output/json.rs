@@ -6,6 +6,7 @@ use crate::measure::metrics::{METRICS, Metric, Section};
 use crate::measure::report::{FailureGroup, Figure, ModelReport, Report};
 use crate::measure::stats::{Statistic, Summary, bootstrap_interval};
 use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 /// The name and version of the document's form.
@@ -34,6 +35,16 @@ pub fn document(report: &Report, checked: &[Checked]) -> Value {
 /// A time for machines: RFC 3339, UTC, milliseconds.
 pub fn time(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+/// The same as a field.
+pub fn instant<S: Serializer>(at: &DateTime<Utc>, out: S) -> Result<S::Ok, S::Error> {
+    time(*at).serialize(out)
+}
+
+/// The same, `null` where there is none.
+pub fn maybe_instant<S: Serializer>(at: &Option<DateTime<Utc>>, out: S) -> Result<S::Ok, S::Error> {
+    at.map(time).serialize(out)
 }
 
 fn model(report: &ModelReport) -> Value {

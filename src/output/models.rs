@@ -26,7 +26,7 @@ pub struct ModelRow {
     pub deprecated: bool,
     pub status: Option<String>,
     pub freshness: String,
-    #[serde(serialize_with = "instant")]
+    #[serde(serialize_with = "document::maybe_instant")]
     pub last_success_at: Option<DateTime<Utc>>,
     pub successes_24h: u64,
     pub failures_24h: u64,
@@ -48,10 +48,6 @@ struct List<'a> {
     schema: &'static str,
     as_of: String,
     models: &'a [ModelRow],
-}
-
-fn instant<S: serde::Serializer>(at: &Option<DateTime<Utc>>, out: S) -> Result<S::Ok, S::Error> {
-    at.map(document::time).serialize(out)
 }
 
 /// All that is known about a model.

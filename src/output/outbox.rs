@@ -23,14 +23,14 @@ pub struct Row {
     pub provider: String,
     pub model: String,
     pub state: String,
-    #[serde(serialize_with = "instant")]
+    #[serde(serialize_with = "document::instant")]
     pub measured_at: DateTime<Utc>,
-    #[serde(serialize_with = "instant")]
+    #[serde(serialize_with = "document::instant")]
     pub accepted_at: DateTime<Utc>,
     pub attempts: u32,
-    #[serde(serialize_with = "maybe_instant")]
+    #[serde(serialize_with = "document::maybe_instant")]
     pub next_at: Option<DateTime<Utc>>,
-    #[serde(serialize_with = "maybe_instant")]
+    #[serde(serialize_with = "document::maybe_instant")]
     pub delivered_at: Option<DateTime<Utc>>,
     pub error: Option<String>,
     pub bytes: u64,
@@ -43,7 +43,7 @@ pub struct Depth {
     pub pending: u64,
     pub quarantined: u64,
     pub delivered: u64,
-    #[serde(serialize_with = "maybe_instant")]
+    #[serde(serialize_with = "document::maybe_instant")]
     pub oldest_at: Option<DateTime<Utc>>,
     pub bytes: u64,
     pub full: bool,
@@ -59,14 +59,6 @@ pub struct Shown {
     pub document: Option<Value>,
     /// What is wrong with it.
     pub damage: Option<String>,
-}
-
-fn instant<S: serde::Serializer>(at: &DateTime<Utc>, out: S) -> Result<S::Ok, S::Error> {
-    document::time(*at).serialize(out)
-}
-
-fn maybe_instant<S: serde::Serializer>(at: &Option<DateTime<Utc>>, out: S) -> Result<S::Ok, S::Error> {
-    at.map(document::time).serialize(out)
 }
 
 const COLUMNS: [Column; 9] = [

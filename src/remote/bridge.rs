@@ -288,7 +288,7 @@ impl Sink for Bridge {
         self.addresses.base.to_string()
     }
 
-    /// A bridge keeps no adaptations; a daemon has its own file for them.
+    /// A bridge keeps no adaptations; a runner has its own file for them.
     async fn learned(&self, _: &ModelRef) -> Result<Vec<String>, StoreError> {
         Ok(Vec::new())
     }

@@ -20,17 +20,6 @@ pub struct Beat {
     pub details: Map<String, Value>,
 }
 
-/// A beat as the store has it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Heartbeat {
-    /// Which part.
-    pub component: String,
-    /// When it last said so, by the store's clock.
-    pub updated_at: DateTime<Utc>,
-    /// What it said.
-    pub details: Map<String, Value>,
-}
-
 /// The answers to all self-checks at one moment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CheckRun {
@@ -152,9 +141,6 @@ impl Default for Cadences {
 pub trait Vitals: Send + Sync {
     /// Keeps what components say, each instead of what it said before.
     async fn beat(&self, beats: &[Beat]) -> Result<(), StoreError>;
-
-    /// What every component said last, sorted by component.
-    async fn heartbeats(&self) -> Result<Vec<Heartbeat>, StoreError>;
 
     /// Keeps a run of the self-checks.
     async fn keep_check_run(&self, run: &CheckRun) -> Result<(), StoreError>;

@@ -1,15 +1,10 @@
 //! What a daemon decides about the catalogue: seen in the catalogue and its history, and in the rows of its calls.
 
-use super::world::{QUICK, World, until};
-use crate::raw_server::{Act, read_request};
-use crate::support::answers::{plain, sound};
+use super::world::{QUICK, World, provider, refusing, until};
 use rusqlite::Connection;
 use serde_json::{Map, Value};
-use std::io::Write;
-use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 
 /// Judged in seconds instead of days.
 const SOON: &str = "[daemon]\ncadence = 1\ntick = 0.2\n\
@@ -17,31 +12,6 @@ const SOON: &str = "[daemon]\ncadence = 1\ntick = 0.2\n\
     [daemon.admission]\nsuccesses = 2\napart = 2\n";
 
 const GONE: &str = "error404";
-
-/// A host that knows no model until it is told otherwise.
-fn host(works: Arc<AtomicBool>) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        for mut connection in listener.incoming().flatten() {
-            let works = Arc::clone(&works);
-            thread::spawn(move || {
-                if read_request(&mut connection).is_none() {
-                    return;
-                }
-                let refusal = r#"{"error":{"message":"The model does not exist","code":"model_not_found"}}"#;
-                let answers = works.load(Ordering::SeqCst);
-                let acts = if answers { sound() } else { plain("404 Not Found", "", refusal) };
-                for act in acts {
-                    if let Act::Send(bytes) = act {
-                        let _ = connection.write_all(&bytes);
-                    }
-                }
-            });
-        }
-    });
-    address
-}
 
 fn is_on(world: &World, model: &str) -> bool {
     let connection = Connection::open(world.home.path().join("runs.db")).unwrap();
@@ -52,10 +22,9 @@ fn is_on(world: &World, model: &str) -> bool {
 #[test]
 fn a_model_that_is_gone_is_set_aside_and_returns_when_it_answers_again() {
     let works = Arc::new(AtomicBool::new(false));
-    let back = format!(
-        "{SOON}[providers.back]\ndialect = 'chat'\nbase_url = 'http://{}/v1'\n",
-        host(Arc::clone(&works))
-    );
+    let refusal = r#"{"error":{"message":"The model does not exist","code":"model_not_found"}}"#;
+    let address = refusing(&works, "404 Not Found", refusal);
+    let back = SOON.to_owned() + &provider("back", address);
     let healthy = format!("alpha:{QUICK}");
     let world = World::new(&[&healthy, "back:m"], &back);
     let daemon = world.start(&["--grace", "1s"]);

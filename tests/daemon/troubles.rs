@@ -1,19 +1,13 @@
 //! What a provider's trouble does to itself, and what it does to others: nothing.
 
-use super::world::{QUICK, World, until};
-use crate::raw_server::{Act, STREAM_HEAD, chunk, play, read_request, send};
-use crate::support::answers::{CANARY, plain, sound};
+use super::world::{QUICK, World, provider, refusing, until};
+use crate::raw_server::{Act, STREAM_HEAD, chunk, play, send};
+use crate::support::answers::{CANARY, sound};
 use serde_json::{Value, json};
-use std::io::Write;
-use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
-
-fn provider(name: &str, address: SocketAddr) -> String {
-    format!("[providers.{name}]\ndialect = 'chat'\nbase_url = 'http://{address}/v1'\n")
-}
 
 #[test]
 fn providers_that_hang_or_flood_change_nothing_for_others() {
@@ -40,39 +34,11 @@ fn providers_that_hang_or_flood_change_nothing_for_others() {
     assert!(longest <= 20, "{slots:?}");
 }
 
-/// A host that refuses the key until it is told otherwise.
-fn host(works: Arc<AtomicBool>) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        for mut connection in listener.incoming().flatten() {
-            let works = Arc::clone(&works);
-            thread::spawn(move || {
-                if read_request(&mut connection).is_none() {
-                    return;
-                }
-                let refusal =
-                    r#"{"error":{"message":"Incorrect API key provided","code":"invalid_api_key"}}"#;
-                let acts = if works.load(Ordering::SeqCst) {
-                    sound()
-                } else {
-                    plain("401 Unauthorized", "", refusal)
-                };
-                for act in acts {
-                    if let Act::Send(bytes) = act {
-                        let _ = connection.write_all(&bytes);
-                    }
-                }
-            });
-        }
-    });
-    address
-}
-
 #[test]
 fn a_lane_with_a_bad_key_says_so_and_recovers_alone() {
     let works = Arc::new(AtomicBool::new(false));
-    let address = host(Arc::clone(&works));
+    let refusal = r#"{"error":{"message":"Incorrect API key provided","code":"invalid_api_key"}}"#;
+    let address = refusing(&works, "401 Unauthorized", refusal);
     let configuration = format!(
         "[daemon]\ncadence = 3600\ntick = 1.0\nrecheck = 1.0\n{}key_env = 'GAMMA_KEY'\n",
         provider("gamma", address)
@@ -185,23 +151,11 @@ fn errors_before_the_first_line_are_lines_where_lines_are_for_programs() {
 
 #[test]
 fn a_lane_waits_before_it_is_refused() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        for mut connection in listener.incoming().flatten() {
-            if read_request(&mut connection).is_none() {
-                continue;
-            }
-            let limits = "HTTP/1.1 200 OK\r\nx-ratelimit-limit-requests: 500\r\nx-ratelimit-remaining-requests: 0\r\n\
-                x-ratelimit-reset-requests: 9m30s\r\n";
-            for (place, act) in sound().into_iter().enumerate() {
-                let Act::Send(bytes) = act else { continue };
-                let text = String::from_utf8(bytes.to_vec()).unwrap();
-                let text = if place == 0 { text.replacen("HTTP/1.1 200 OK\r\n", limits, 1) } else { text };
-                let _ = connection.write_all(text.as_bytes());
-            }
-        }
-    });
+    let limits = "HTTP/1.1 200 OK\r\nx-ratelimit-limit-requests: 500\r\nx-ratelimit-remaining-requests: 0\r\n\
+        x-ratelimit-reset-requests: 9m30s\r\n";
+    let mut acts = sound();
+    acts[0] = send(STREAM_HEAD.replacen("HTTP/1.1 200 OK\r\n", limits, 1));
+    let address = play(acts);
     let configuration = format!("[daemon]\ncadence = 1\ntick = 1.0\n{}", provider("gamma", address));
     let world = World::new(&["gamma:m"], &configuration);
     let daemon = world.start(&[]);

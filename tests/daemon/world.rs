@@ -1,6 +1,8 @@
 //! A catalogue, simulated providers, and a daemon that is watched while it runs.
 
+use crate::raw_server::play_each;
 use crate::support::Home;
+use crate::support::answers::{plain, sound};
 use crate::support::catalogue::put_model;
 use crate::support::ran::rows;
 use llmbench::domain::ModelRef;
@@ -11,8 +13,11 @@ use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -129,6 +134,17 @@ pub fn counted(rows: &[Map<String, Value>]) -> Vec<String> {
         expected
     };
     rows.iter().filter(counts).map(slot).collect()
+}
+
+/// A provider of the configuration that speaks `chat` at an address.
+pub fn provider(name: &str, address: SocketAddr) -> String {
+    format!("[providers.{name}]\ndialect = 'chat'\nbase_url = 'http://{address}/v1'\n")
+}
+
+/// A host that refuses with this status and body until it is told to work.
+pub fn refusing(works: &Arc<AtomicBool>, status: &'static str, body: &'static str) -> SocketAddr {
+    let works = Arc::clone(works);
+    play_each(move || if works.load(Ordering::SeqCst) { sound() } else { plain(status, "", body) })
 }
 
 /// Waits until something holds.

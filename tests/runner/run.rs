@@ -5,6 +5,7 @@ use crate::ingest::served::{CONFIG_TOKEN, INGEST_KEY, Served};
 use crate::support::Home;
 use crate::support::proxy::Fault;
 use crate::support::ran::ran;
+use serde_json::json;
 
 #[test]
 fn models_of_the_work_list_are_published_and_others_are_kept_beside_them() {
@@ -25,6 +26,18 @@ fn models_of_the_work_list_are_published_and_others_are_kept_beside_them() {
         assert!(head.contains("user-agent: llmbench/") && head.contains("x-llmbench-sent-at: 20"), "{head}");
     }
     assert!(heads.iter().any(|head| head.starts_with(post)), "{heads:?}");
+}
+
+#[test]
+fn what_a_refusal_taught_is_remembered_on_this_machine() {
+    let world = World::new(&["rejects-temperature-ttft1-gap1-n2"], "");
+    let attempts = || {
+        let run = world.ran(&["run", "--provider", "alpha", "--quiet", "--ndjson"]);
+        assert_eq!(run.code, 0, "{run:?}");
+        run.lines().iter().map(|line| line["adaptations"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(attempts(), [json!([]), json!(["omit_temperature"])]);
+    assert_eq!(attempts(), [json!(["omit_temperature"])]);
 }
 
 #[test]

@@ -2,20 +2,16 @@
 
 use super::{DAY, SPAN, Size, error, now, run};
 use crate::Failed;
-use crate::process::{self, Process};
+use crate::mongod::Mongod;
 use crate::subject::{home, llmbench};
 use mongodb::bson::{self, Bson, DateTime, Document, doc};
 use mongodb::error::ErrorKind;
 use mongodb::{Client, Database};
 use serde_json::{Map, Value};
-use std::net::TcpListener;
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-/// How long the server may take to start.
-const START: Duration = Duration::from_secs(60);
 /// `NamespaceNotFound`.
 const NAMESPACE_NOT_FOUND: i32 = 26;
 /// Errors of the last day, and a tenth of those before it.
@@ -25,40 +21,25 @@ pub const TENTH: &str = "errors_tenth";
 pub struct Ground {
     /// A home for the binary.
     pub home: TempDir,
-    process: Process,
-    directory: PathBuf,
-    port: u16,
+    mongod: Mongod,
     runtime: Runtime,
 }
 
 impl Ground {
     /// A database with all rows, and a second collection of errors, [`TENTH`].
     pub fn new(size: Size) -> Result<Self, Failed> {
-        let directory = process::fresh_directory();
-        std::fs::create_dir_all(directory.join("data"))?;
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let mut command = std::process::Command::new(crate::fetch::mongod());
-        command.args(["--bind_ip", "127.0.0.1", "--nounixsocket", "--wiredTigerCacheSizeGB", "1"]);
-        command.arg("--port").arg(port.to_string()).arg("--dbpath").arg(directory.join("data"));
-        let process = Process::start(command, &directory);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let ground = Self { home: home()?, process, directory, port, runtime };
+        let ground = Self { home: home()?, mongod: Mongod::standalone()?, runtime };
         ground.fill(size)?;
         Ok(ground)
     }
 
     /// What `--store` takes, and mongosh.
     pub fn url(&self) -> String {
-        url(self.port)
+        self.mongod.uri("ground")
     }
 
     fn fill(&self, size: Size) -> Result<(), Failed> {
-        let begun = Instant::now();
-        while self.ask(doc! { "ping": 1 }).is_err() {
-            if begun.elapsed() > START || !self.process.is_running() {
-                return Err("mongod did not start".into());
-            }
-        }
         let (start, end) = (now() - SPAN, now());
         let at = |count: u64| {
             doc! { "$toDate": { "$add": [start as i64, { "$toLong": { "$multiply": ["$i", SPAN as f64 / count as f64] } }] } }
@@ -163,18 +144,6 @@ fn absent(error: mongodb::error::Error) -> Result<Document, mongodb::error::Erro
         ErrorKind::Command(command) if command.code == NAMESPACE_NOT_FOUND => Ok(Document::new()),
         _ => Err(error),
     }
-}
-
-impl Drop for Ground {
-    fn drop(&mut self) {
-        self.process.kill();
-        // Nothing is lost if it stays: the next start removes it.
-        let _ = std::fs::remove_dir_all(&self.directory);
-    }
-}
-
-fn url(port: u16) -> String {
-    format!("mongodb://127.0.0.1:{port}/ground?directConnection=true")
 }
 
 /// The length of stretches of milliseconds, what they share counted once.

@@ -1,7 +1,7 @@
 //! `daemon --dry-run`: what would be asked now and later, from what the store says at this moment. Nothing is called and
 //! nothing is changed.
 
-use super::{TURNS, keeper};
+use super::keeper;
 use crate::cli::daemon::DaemonArgs;
 use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
@@ -50,7 +50,7 @@ async fn rows(
         if let Some(error) = work.refused {
             return Err(store_error("the work list", error));
         }
-        let jobs = turns_of_runner(&state_dir.join(TURNS), context).await.map_err(failed)?;
+        let jobs = turns_of_runner(&state_dir.join(bridge::MEMORY), context).await.map_err(failed)?;
         return Ok(turns(work.items, &jobs, &regime.proposed(&work.cadences), questions, now));
     }
     let keeper = Arc::new(keeper(context, &state_dir)?);

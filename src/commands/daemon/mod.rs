@@ -24,7 +24,7 @@ use crate::measure::laboratory::Question;
 use crate::output::log::Format;
 use crate::output::terminal::{Terminal, Wishes};
 use crate::storage::outbox::{Capacity, Opening, Outbox, OutboxError};
-use crate::storage::{Location, StoreError, create_private_dir, pulse_file};
+use crate::storage::{StoreError, create_private_dir, pulse_file};
 use crate::wire::descriptors;
 use doors::doors;
 use front::Front;
@@ -39,8 +39,6 @@ use voice::Voice;
 
 /// The role of rows of profiles that are not published.
 const SHADOW: &str = "shadow";
-/// The file of a runner's turns, in the state directory.
-const TURNS: &str = "runner.db";
 /// The role of rows of those that are.
 const PUBLISHED: &str = "published";
 
@@ -195,15 +193,13 @@ async fn usable(keeper: &Arc<Keeper>, once: bool) -> Result<(), CommandError> {
     }
 }
 
-/// The way to the store; behind a bridge, the file beside the outbox that knows whose turn it is.
+/// The way to the store, or to the bridge before one.
 fn keeper(context: &Context, state_dir: &Path) -> Result<Keeper, CommandError> {
     let Sourced { value: location, source } = context.store_location()?;
     context.make_default_store_dir(&location, &source)?;
-    let published = context.settings.profiles.published.value.clone();
-    let keeper = |location| Keeper::new(location, context.names(), published);
     Ok(match bridge::open(context, context.settings.regime.wanted())? {
-        Some(bridge) => keeper(Location::Sqlite(state_dir.join(TURNS))).behind(bridge),
-        None => keeper(location),
+        Some(bridge) => bridge::keeper(context, state_dir, bridge),
+        None => context.keeper(location),
     })
 }
 

@@ -4,17 +4,17 @@ use crate::cli::run::RunArgs;
 use crate::commands::bridge;
 use crate::commands::context::Context;
 use crate::commands::exit::CommandError;
+use crate::daemon::keeper::Keeper;
 use crate::domain::ModelRef;
-use crate::remote::Bridge;
-use crate::storage::{Sink, Store, StoreError, WorkItem};
+use crate::storage::{Sink, Store, StoreError, WorkItem, create_private_dir};
 use std::sync::Arc;
 
 /// A store or a bridge, reached.
 pub enum Place {
     /// A database.
     Store(Arc<dyn Store>),
-    /// A bridge.
-    Bridge(Arc<Bridge>),
+    /// A bridge, and what this machine remembers.
+    Bridge(Arc<Keeper>),
 }
 
 impl Place {
@@ -24,7 +24,12 @@ impl Place {
     /// Status 2 where it is unusable as configured, 75 where it cannot be reached now.
     pub async fn open(args: &RunArgs, context: &Context) -> Result<Self, CommandError> {
         match bridge::open(context, providers(args, context))? {
-            Some(bridge) => Ok(Self::Bridge(bridge)),
+            Some(bridge) => {
+                let directory = context.settings.state_dir().map_err(CommandError::usage)?.value;
+                // Without it nothing is remembered, which costs an attempt at a time.
+                let _ = create_private_dir(&directory);
+                Ok(Self::Bridge(Arc::new(bridge::keeper(context, &directory, bridge))))
+            }
             None => Ok(Self::Store(context.open_store().await?)),
         }
     }
@@ -33,7 +38,7 @@ impl Place {
     pub fn sink(&self) -> Arc<dyn Sink> {
         match self {
             Place::Store(store) => Arc::clone(store) as Arc<dyn Sink>,
-            Place::Bridge(bridge) => Arc::clone(bridge) as Arc<dyn Sink>,
+            Place::Bridge(keeper) => Arc::clone(keeper) as Arc<dyn Sink>,
         }
     }
 
@@ -44,8 +49,8 @@ impl Place {
     pub async fn work_list(&self, note: impl Fn(&str)) -> Result<Vec<WorkItem>, StoreError> {
         match self {
             Place::Store(store) => store.work_list(None).await,
-            Place::Bridge(bridge) => {
-                let work = bridge.work().await;
+            Place::Bridge(keeper) => {
+                let work = keeper.work().await?;
                 work.notes.iter().for_each(|text| note(text));
                 work.refused.map_or(Ok(work.items), Err)
             }

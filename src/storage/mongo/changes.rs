@@ -6,8 +6,9 @@ use super::Shared;
 use super::bson::{date, to_document};
 use super::catalogue::other_spelling;
 use super::derive;
-use super::entries::{entry, fields};
+use super::entries::entry;
 use super::errors::{Trouble, is_duplicate};
+use super::plain::{fields, instant};
 use crate::domain::ModelRef;
 use crate::storage::catalogue::{Batch, Became, Change, ChangesOf, Order, Ordered, other_is_enabled};
 use chrono::{DateTime, Utc};
@@ -205,10 +206,6 @@ fn read_batch(row: &Document) -> Batch {
         undone_by: text("undone_by"),
         finished_at: instant(row, "finished_at"),
     }
-}
-
-fn instant(row: &Document, name: &str) -> Option<DateTime<Utc>> {
-    DateTime::from_timestamp_millis(row.get_datetime(name).ok()?.timestamp_millis())
 }
 
 /// Changes of a batch or of a model.

@@ -1,20 +1,19 @@
 //! Entries of the catalogue as they are, and the figures of their last day. Whatever type a field has, it is shown.
 
-use super::Shared;
 use super::batches::each;
-use super::bson::date;
+use super::bson::{date, moment};
 use super::errors::Trouble;
 use super::history::{PATIENCE, slow};
+use super::{Shared, plain};
 use crate::domain::ModelRef;
 use crate::storage::catalogue::{Entry, Figures, Samples, Scope};
-use crate::storage::contract::{date_value, parse_date};
+use crate::storage::contract::parse_date;
 use crate::storage::health::{CLOCK_SLACK, WINDOW};
 use chrono::{DateTime, Utc};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use mongodb::bson::raw::CStr;
-use mongodb::bson::{Bson, Document, RawBsonRef, RawDocument, RawDocumentBuf, doc};
-use serde_json::{Map, Value, json};
+use mongodb::bson::{Bson, Document, RawBsonRef, RawDocument, doc};
+use serde_json::{Map, Value};
 use std::collections::HashMap;
 
 /// How many rows come with one answer of the server: thousands of models need no second round.
@@ -39,49 +38,18 @@ pub async fn those<T: From<Entry>>(
     let find = models.find(filter).sort(sort).batch_size(BATCH).max_time(PATIENCE);
     let cursor = find.projection(fields.unwrap_or_default()).batch().await.map_err(slow)?;
     let mut found = Vec::new();
-    each(cursor, |row| found.push(nameless(object(row)).into())).await?;
+    each(cursor, |row| found.push(nameless(plain::document(row)).into())).await?;
     Ok(found)
 }
 
 /// A document as an entry, without the id that the server gave it.
 pub fn entry(document: &Document) -> Entry {
-    nameless(fields(document))
-}
-
-/// A document as JSON.
-pub fn fields(document: &Document) -> Map<String, Value> {
-    // A document that came from a server can be written.
-    object(&RawDocumentBuf::try_from(document).unwrap_or_default())
+    nameless(plain::fields(document))
 }
 
 fn nameless(mut fields: Map<String, Value>) -> Entry {
     fields.shift_remove("_id");
     Entry::new(fields)
-}
-
-/// A document of the server's answer as JSON: dates as RFC 3339, types that JSON lacks written out. Nothing behind a field that cannot be read.
-fn object(document: &RawDocument) -> Map<String, Value> {
-    let field = |(name, value): (&CStr, RawBsonRef<'_>)| (name.as_str().to_owned(), plain(value));
-    document.iter().map_while(Result::ok).map(field).collect()
-}
-
-fn plain(value: RawBsonRef<'_>) -> Value {
-    match value {
-        RawBsonRef::Null | RawBsonRef::Undefined => Value::Null,
-        RawBsonRef::Boolean(flag) => json!(flag),
-        RawBsonRef::Int32(number) => json!(number),
-        RawBsonRef::Int64(number) => json!(number),
-        RawBsonRef::Double(number) if number.is_finite() => json!(number),
-        RawBsonRef::String(text) => json!(text),
-        RawBsonRef::Array(items) => items.into_iter().map_while(Result::ok).map(plain).collect(),
-        RawBsonRef::Document(document) => Value::Object(object(document)),
-        RawBsonRef::DateTime(instant) => match DateTime::from_timestamp_millis(instant.timestamp_millis()) {
-            Some(instant) => date_value(instant),
-            None => json!(format!("{} ms after 1970", instant.timestamp_millis())),
-        },
-        RawBsonRef::ObjectId(id) => json!(id.to_hex()),
-        other => json!(Bson::try_from(other).map(|value| value.to_string()).unwrap_or_default()),
-    }
 }
 
 /// The figures of the models in scope. Three questions side by side, each answered from an index.
@@ -195,8 +163,7 @@ impl Window<'_> {
         while cursor.advance().await? {
             let group: Document = cursor.deserialize_current()?;
             if let Some(model) = group.get_document("_id").ok().and_then(|id| model(id, "model_name")) {
-                let newest = group.get_datetime("newest").ok();
-                let newest = newest.and_then(|at| DateTime::from_timestamp_millis(at.timestamp_millis()));
+                let newest = group.get_datetime("newest").ok().and_then(|at| moment(*at));
                 found.push((model, count(&group, "runs"), newest));
             }
         }
@@ -250,7 +217,7 @@ fn known(row: &RawDocument) -> Option<(ModelRef, Figures)> {
             ("provider", RawBsonRef::String(text)) => text.clone_into(&mut model.provider),
             ("model_id", RawBsonRef::String(text)) => text.clone_into(&mut model.model_id),
             ("last_success_at", RawBsonRef::DateTime(at)) => {
-                known.last_success_at = DateTime::from_timestamp_millis(at.timestamp_millis());
+                known.last_success_at = moment(at);
             }
             ("last_success_at", RawBsonRef::String(text)) => known.last_success_at = parse_date(text),
             ("cadence_seconds", RawBsonRef::Int32(number)) => known.cadence_seconds = Some(i64::from(number)),
@@ -286,7 +253,7 @@ impl<'a> Run<'a> {
                 ("provider", RawBsonRef::String(text)) => run.provider = text,
                 ("model_name", RawBsonRef::String(text)) => run.model = text,
                 ("gen_ts", RawBsonRef::DateTime(at)) => {
-                    run.ended = DateTime::from_timestamp_millis(at.timestamp_millis());
+                    run.ended = moment(at);
                 }
                 ("time_to_first_token", value) => run.ttft = number(value),
                 ("tokens_per_second", value) => run.rate = number(value),

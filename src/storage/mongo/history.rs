@@ -2,12 +2,12 @@
 //! on the server's time, so that a question without its index cannot weigh on whoever writes.
 
 use super::errors::{Trouble, code};
-use super::{Shared, bson::date, plain};
+use super::plain::{self, instant};
+use super::{Shared, bson::date};
 use crate::domain::ErrorGroup;
 use crate::domain::cause::{CAUSES, OTHER};
 use crate::storage::StoreError;
 use crate::storage::history::{Grain, MOST_GROUPS, MOST_ROWS, SAMPLE, Scope, Series, Stored, Successes};
-use chrono::{DateTime, Utc};
 use mongodb::bson::{Bson, Document, doc, oid::ObjectId};
 use mongodb::error::Error;
 use std::time::Duration;
@@ -102,10 +102,6 @@ fn error_group(group: &Document) -> ErrorGroup {
         message: newest.and_then(|newest| plain::words(newest.get("message"))),
         newest_model: newest.and_then(|newest| plain::words(newest.get("model"))),
     }
-}
-
-fn instant(group: &Document, name: &str) -> Option<DateTime<Utc>> {
-    DateTime::from_timestamp_millis(group.get_datetime(name).ok()?.timestamp_millis())
 }
 
 /// A sum of ones: 32 or 64 bits, as the server sees fit.
@@ -210,7 +206,7 @@ async fn page(
     let mut cursor = find.allow_disk_use(false).max_time(PATIENCE).await.map_err(slow)?;
     let mut found = Vec::new();
     while cursor.advance().await.map_err(slow)? {
-        found.push(plain::document(cursor.deserialize_current()?));
+        found.push(plain::document(cursor.current()));
     }
     Ok(found)
 }
@@ -234,7 +230,7 @@ async fn one(shared: &Shared, collection: &str, id: &str) -> Result<Option<Store
     ids.extend(ObjectId::parse_str(id).ok().map(Bson::ObjectId));
     let rows = shared.collection(collection);
     let find = rows.find_one(doc! { "_id": { "$in": ids } }).max_time(PATIENCE);
-    Ok(find.await.map_err(slow)?.map(plain::document))
+    Ok(find.await.map_err(slow)?.as_ref().map(plain::fields))
 }
 
 /// Rollups whose fingerprint begins like this.
@@ -245,7 +241,7 @@ pub async fn rollups(shared: &Shared, fingerprint: &str, limit: u32) -> Result<V
     let mut cursor = find.limit(i64::from(limit)).max_time(PATIENCE).await.map_err(slow)?;
     let mut found = Vec::new();
     while cursor.advance().await.map_err(slow)? {
-        found.push(plain::document(cursor.deserialize_current()?));
+        found.push(plain::document(cursor.current()));
     }
     Ok(found)
 }

@@ -3,7 +3,7 @@
 
 use super::errors::{Trouble, code};
 use super::indexes::wanted;
-use super::plain::words;
+use super::plain::{instant, words};
 use super::{MongoStore, Shared};
 use crate::domain::offset::Offset;
 use crate::storage::StoreError;
@@ -11,7 +11,7 @@ use crate::storage::inspect::{
     Census, Facts, IndexFault, Inspect, Lack, NEWEST, OTHER_END, Rights, Rows, Seen, Tally,
 };
 use async_trait::async_trait;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{TimeDelta, Utc};
 use mongodb::IndexModel;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::Hint;
@@ -61,8 +61,7 @@ async fn facts(shared: &Shared) -> Result<Facts, Trouble> {
     let sent = Utc::now();
     let hello = shared.database.run_command(doc! { "hello": 1 }).await?;
     let received = Utc::now();
-    let theirs = hello.get_datetime("localTime").ok();
-    let theirs = theirs.and_then(|at| DateTime::from_timestamp_millis(at.timestamp_millis()));
+    let theirs = instant(&hello, "localTime");
     Ok(Facts {
         product: "MongoDB",
         version: build.get_str("version").unwrap_or("of unknown version").to_owned(),

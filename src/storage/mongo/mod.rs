@@ -41,7 +41,7 @@ use crate::storage::ingest_keys::{IngestKey, IngestKeys};
 use crate::storage::jobs::{Claim, Claimed, Ending, Grant, JobState};
 use crate::storage::received::{Posted, Received, Sighting, posted};
 use crate::storage::rows::{Pages, Question, Rows};
-use crate::storage::vitals::{Beat, Cadences, CheckRun, Health, Heartbeat, ModelStatus};
+use crate::storage::vitals::{Beat, Cadences, CheckRun, Health, ModelStatus};
 use crate::storage::{
     Catalogue, Jobs, Listings, MongoUri, Names, Recorded, Store, StoreError, Vitals, document,
 };
@@ -278,11 +278,6 @@ impl Vitals for MongoStore {
     async fn beat(&self, beats: &[Beat]) -> Result<(), StoreError> {
         let (shared, beats) = (Arc::clone(&self.shared), beats.to_vec());
         self.caller.call(async move { vitals::beat(&shared, &beats).await }).await
-    }
-
-    async fn heartbeats(&self) -> Result<Vec<Heartbeat>, StoreError> {
-        let shared = Arc::clone(&self.shared);
-        self.caller.call(async move { vitals::heartbeats(&shared).await }).await
     }
 
     async fn keep_check_run(&self, run: &CheckRun) -> Result<(), StoreError> {

@@ -2,6 +2,7 @@
 //! newest self-checks.
 //! Seven questions side by side, each bounded by the catalogue or answered from an index on time; joined here.
 
+use super::catalogue::wanted;
 use super::entries::{BATCH, Window};
 use super::errors::Trouble;
 use super::{MongoStore, Shared, plain, received};
@@ -44,7 +45,7 @@ async fn overview(shared: &Shared, since: DateTime<Utc>, now: DateTime<Utc>) -> 
     let mut figures: HashMap<ModelRef, Figures> = HashMap::new();
     for row in &health {
         let of = figures.entry(model(row)).or_default();
-        of.last_success_at = moment(row.get("last_success_at").cloned().map(plain::plain).as_ref());
+        of.last_success_at = moment(row.get("last_success_at").map(plain::value).as_ref());
         of.cadence_seconds = row.get("cadence_seconds").and_then(whole);
     }
     for (model, runs, newest) in runs {
@@ -56,7 +57,7 @@ async fn overview(shared: &Shared, since: DateTime<Utc>, now: DateTime<Utc>) -> 
     }
     let standings = entries.iter().map(|entry| {
         let model = model(entry);
-        let enabled = is_true(entry, "enabled") && !is_true(entry, "deprecated");
+        let enabled = wanted(entry);
         let probing = !enabled && entry.get_str("status").is_ok_and(|status| status == PROBING);
         let figures = figures.get(&model).cloned().unwrap_or_default();
         Standing { provider: model.provider, enabled, probing, figures }
@@ -69,10 +70,10 @@ async fn overview(shared: &Shared, since: DateTime<Utc>, now: DateTime<Utc>) -> 
 
 /// These fields of every row of a collection that the catalogue bounds.
 async fn found(shared: &Shared, collection: &str, fields: &[&str]) -> Result<Vec<Document>, Trouble> {
-    let mut wanted: Document = fields.iter().map(|field| ((*field).to_owned(), Bson::Int32(1))).collect();
-    wanted.insert("_id", 0);
+    let mut shown: Document = fields.iter().map(|field| ((*field).to_owned(), Bson::Int32(1))).collect();
+    shown.insert("_id", 0);
     let rows = shared.collection(collection);
-    let mut cursor = rows.find(Document::new()).projection(wanted).batch_size(BATCH).await?;
+    let mut cursor = rows.find(Document::new()).projection(shown).batch_size(BATCH).await?;
     let mut found = Vec::new();
     while cursor.advance().await? {
         found.push(cursor.deserialize_current()?);
@@ -84,7 +85,7 @@ async fn found(shared: &Shared, collection: &str, fields: &[&str]) -> Result<Vec
 async fn check(shared: &Shared) -> Result<Option<serde_json::Map<String, Value>>, Trouble> {
     let rows = shared.collection(&shared.names.check_runs);
     let newest = rows.find_one(Document::new()).sort(doc! { "_id": -1 }).await?;
-    Ok(newest.map(plain::document))
+    Ok(newest.as_ref().map(plain::fields))
 }
 
 /// Whatever stands there as names.
@@ -93,16 +94,12 @@ fn model(row: &Document) -> ModelRef {
     ModelRef { provider: part("provider"), model_id: part("model_id") }
 }
 
-fn is_true(row: &Document, name: &str) -> bool {
-    row.get(name) == Some(&Bson::Boolean(true))
-}
-
 fn whole(value: &Bson) -> Option<i64> {
-    plain::plain(value.clone()).as_i64()
+    plain::value(value).as_i64()
 }
 
 fn beat(row: Document) -> Beat {
-    let mut fields = plain::document(row);
+    let mut fields = plain::fields(&row);
     let component = match fields.remove("component") {
         Some(Value::String(name)) => name,
         other => other.unwrap_or(Value::Null).to_string(),

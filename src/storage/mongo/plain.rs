@@ -1,43 +1,60 @@
 //! Documents of any writer as JSON for readers: dates as RFC 3339, ids as hex, and whatever JSON has no word for as text.
 //! Nothing is refused and nothing is guessed.
 
+use super::bson::moment;
 use crate::storage::contract::date_value;
 use crate::storage::history::Stored;
 use chrono::{DateTime, Utc};
-use mongodb::bson::{Bson, Document};
+use mongodb::bson::raw::CStr;
+use mongodb::bson::{Bson, Document, RawBson, RawBsonRef, RawDocument, RawDocumentBuf};
 use serde_json::{Number, Value};
+use std::borrow::Cow;
 
-/// A document with its keys as they were sent.
-pub fn document(document: Document) -> Stored {
-    document.into_iter().map(|(key, value)| (unescape_key(&key), plain(value))).collect()
+/// A document where it lies in the server's answer, with its keys as they were sent. Nothing behind a field that cannot
+/// be read.
+pub fn document(document: &RawDocument) -> Stored {
+    let field =
+        |(key, value): (&CStr, RawBsonRef<'_>)| (unescape_key(key.as_str()).into_owned(), plain(value));
+    document.iter().map_while(Result::ok).map(field).collect()
 }
 
-/// A value.
-pub fn plain(value: Bson) -> Value {
+/// The same of a document that was taken out of the answer.
+pub fn fields(fields: &Document) -> Stored {
+    // A document that came from a server can be written.
+    document(&RawDocumentBuf::try_from(fields).unwrap_or_default())
+}
+
+/// A value where it lies in the server's answer.
+pub fn plain(value: RawBsonRef<'_>) -> Value {
     match value {
-        Bson::Null | Bson::Undefined => Value::Null,
-        Bson::Boolean(flag) => flag.into(),
-        Bson::Int32(number) => number.into(),
-        Bson::Int64(number) => number.into(),
-        Bson::Double(number) => {
+        RawBsonRef::Null | RawBsonRef::Undefined => Value::Null,
+        RawBsonRef::Boolean(flag) => flag.into(),
+        RawBsonRef::Int32(number) => number.into(),
+        RawBsonRef::Int64(number) => number.into(),
+        RawBsonRef::Double(number) => {
             Number::from_f64(number).map_or_else(|| Value::String(number.to_string()), Value::Number)
         }
-        Bson::String(text) | Bson::Symbol(text) => Value::String(text),
-        Bson::Array(items) => items.into_iter().map(plain).collect(),
-        Bson::Document(fields) => Value::Object(document(fields)),
-        Bson::ObjectId(id) => Value::String(id.to_hex()),
-        Bson::DateTime(at) => match DateTime::from_timestamp_millis(at.timestamp_millis()) {
+        RawBsonRef::String(text) | RawBsonRef::Symbol(text) => Value::String(text.to_owned()),
+        RawBsonRef::Array(items) => items.into_iter().map_while(Result::ok).map(plain).collect(),
+        RawBsonRef::Document(fields) => Value::Object(document(fields)),
+        RawBsonRef::ObjectId(id) => Value::String(id.to_hex()),
+        RawBsonRef::DateTime(at) => match moment(at) {
             Some(at) => date_value(at),
             None => Value::String(format!("{} ms since 1970", at.timestamp_millis())),
         },
-        Bson::Decimal128(number) => Value::String(number.to_string()),
-        other => Value::String(other.to_string()),
+        other => Value::String(Bson::try_from(other).map(|value| value.to_string()).unwrap_or_default()),
     }
 }
 
+/// A value that was taken out of the answer.
+pub fn value(value: &Bson) -> Value {
+    // A value that came from a server can be written.
+    RawBson::try_from(value.clone()).map(|value| plain(value.as_raw_bson_ref())).unwrap_or_default()
+}
+
 /// A value as one text: `None` where there is none, other types in JSON's words.
-pub fn words(value: Option<&Bson>) -> Option<String> {
-    match value.cloned().map(plain)? {
+pub fn words(text: Option<&Bson>) -> Option<String> {
+    match value(text?) {
         Value::Null => None,
         Value::String(text) => Some(text),
         other => Some(other.to_string()),
@@ -46,7 +63,7 @@ pub fn words(value: Option<&Bson>) -> Option<String> {
 
 /// A field that is a date.
 pub fn instant(document: &Document, name: &str) -> Option<DateTime<Utc>> {
-    DateTime::from_timestamp_millis(document.get_datetime(name).ok()?.timestamp_millis())
+    moment(*document.get_datetime(name).ok()?)
 }
 
 /// A field that is a whole number, whatever its width.
@@ -59,12 +76,15 @@ pub fn whole(document: &Document, name: &str) -> Option<i64> {
 }
 
 /// What `super::bson` did to a key, undone. Keys of other writers hold no percent sign to speak of.
-pub(super) fn unescape_key(key: &str) -> String {
+pub fn unescape_key(key: &str) -> Cow<'_, str> {
+    if !key.contains('%') {
+        return Cow::Borrowed(key);
+    }
     if key == "%" {
-        return String::new();
+        return Cow::Borrowed("");
     }
     let plain = key.replace("%24", "$").replace("%2E", ".").replace("%00", "\0");
-    plain.replace("%25", "%")
+    Cow::Owned(plain.replace("%25", "%"))
 }
 
 #[cfg(test)]
@@ -80,7 +100,7 @@ mod tests {
             "never": bson::DateTime::MAX, "decimal": Bson::Decimal128("1.5".parse().unwrap()),
             "regex": Bson::MinKey, "list": [1, 2.0, null], "%24x%2Ey": 1, "%": true,
         };
-        let shown = document(odd);
+        let shown = fields(&odd);
         assert_eq!(shown["nan"], "NaN");
         assert_eq!(shown["id"], "010101010101010101010101");
         assert_eq!(shown["at"], "1970-01-01T00:00:00.000Z");

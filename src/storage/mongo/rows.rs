@@ -5,7 +5,6 @@ use super::errors::{Trouble, code};
 use super::history::{filter, runs_of};
 use super::{Shared, plain};
 use crate::storage::StoreError;
-use crate::storage::contract::date_value;
 use crate::storage::history::Scope;
 use crate::storage::rows::{PAGE_ROWS, Page, Pages, Question, Table};
 use async_trait::async_trait;
@@ -13,7 +12,7 @@ use mongodb::Cursor;
 use mongodb::bson::{Bson, Document, RawArray, RawBsonRef, RawDocument, RawDocumentBuf, doc};
 use mongodb::error::{Error, Result};
 use mongodb::options::Hint;
-use serde_json::{Number, Value};
+use serde_json::Value;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -110,13 +109,7 @@ fn write_document(text: &mut String, document: &RawDocument) -> Result<()> {
     for field in document {
         let (key, value) = field.map_err(Error::custom)?;
         separate(text, &mut first);
-        let key = key.as_str();
-        // What `super::bson` escaped holds a percent sign.
-        if key.contains('%') {
-            write_text(text, &plain::unescape_key(key))
-        } else {
-            write_text(text, key)
-        }
+        write_text(text, &plain::unescape_key(key.as_str()));
         text.push(':');
         write_value(text, value)?;
     }
@@ -151,14 +144,7 @@ fn write_value(text: &mut String, value: RawBsonRef<'_>) -> Result<()> {
         RawBsonRef::String(words) => write_text(text, words),
         RawBsonRef::Array(items) => return write_array(text, items),
         RawBsonRef::Document(fields) => return write_document(text, fields),
-        RawBsonRef::Double(number) if number.is_finite() => {
-            append(text, Number::from_f64(number).map_or(Value::Null, Value::Number));
-        }
-        RawBsonRef::DateTime(at) => match chrono::DateTime::from_timestamp_millis(at.timestamp_millis()) {
-            Some(at) => append(text, date_value(at)),
-            None => append(text, plain::plain(Bson::DateTime(at))),
-        },
-        other => append(text, plain::plain(Bson::try_from(other).map_err(Error::custom)?)),
+        other => append(text, plain::plain(other)),
     }
     Ok(())
 }
@@ -194,6 +180,6 @@ mod tests {
         };
         let mut text = String::new();
         write_document(&mut text, &RawDocumentBuf::try_from(&odd).unwrap()).unwrap();
-        assert_eq!(text, Value::Object(plain::document(odd)).to_string());
+        assert_eq!(text, Value::Object(plain::fields(&odd)).to_string());
     }
 }

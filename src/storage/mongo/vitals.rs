@@ -7,9 +7,7 @@ use super::{Shared, bulk, catalogue, plain};
 use crate::domain::ModelRef;
 use crate::storage::StoreError;
 use crate::storage::health::{self, Facts, WINDOW};
-use crate::storage::vitals::{
-    Baseline, Beat, Cadences, CheckResult, CheckRun, Health, Heartbeat, ModelStatus,
-};
+use crate::storage::vitals::{Baseline, Beat, Cadences, CheckResult, CheckRun, Health, ModelStatus};
 use chrono::{DateTime, Utc};
 use mongodb::bson::{Bson, Document, doc};
 use serde_json::Value;
@@ -30,26 +28,6 @@ pub async fn beat(shared: &Shared, beats: &[Beat]) -> Result<(), Trouble> {
     };
     let updates: Vec<_> = beats.iter().map(update).collect();
     bulk::update(shared, &shared.names.scheduler_heartbeats, &updates).await.map(drop)
-}
-
-/// What every component said last.
-pub async fn heartbeats(shared: &Shared) -> Result<Vec<Heartbeat>, Trouble> {
-    let rows = shared.collection(&shared.names.scheduler_heartbeats);
-    let mut cursor = rows.find(doc! {}).sort(doc! { "component": 1 }).await?;
-    let mut found = Vec::new();
-    while cursor.advance().await? {
-        found.extend(heartbeat(cursor.deserialize_current()?));
-    }
-    Ok(found)
-}
-
-fn heartbeat(row: Document) -> Option<Heartbeat> {
-    let details = row.get_document("details").ok().cloned().map(plain::document);
-    Some(Heartbeat {
-        component: row.get_str("component").ok()?.to_owned(),
-        updated_at: instant(&row, "updated_at")?,
-        details: details.unwrap_or_default(),
-    })
 }
 
 /// Keeps a run of the self-checks.
@@ -204,7 +182,7 @@ pub async fn health(shared: &Shared) -> Result<Vec<Health>, Trouble> {
     let mut cursor = rows.find(doc! {}).sort(doc! { "_id": 1 }).await?;
     let mut found = Vec::new();
     while cursor.advance().await? {
-        found.extend(Health::read(&plain::document(cursor.deserialize_current()?)));
+        found.extend(Health::read(&plain::document(cursor.current())));
     }
     Ok(found)
 }

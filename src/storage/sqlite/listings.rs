@@ -1,13 +1,12 @@
 //! What providers list. A read is one transaction.
 
+use super::columns::{instant, json, parsed};
 use super::errors::Trouble;
 use crate::domain::ModelRef;
 use crate::domain::listing::{CatalogRow, Facts, Kept, ListedModel, Listing, MeasuredModel, ReadRow};
 use crate::storage::listings::{Before, SOURCE_VERSION, changes_after};
-use chrono::{DateTime, Utc};
-use rusqlite::types::Type;
+use chrono::DateTime;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
-use serde::de::DeserializeOwned;
 
 /// The tables, a step of the schema.
 pub const TABLES: &str = "
@@ -156,22 +155,4 @@ pub fn measured(connection: &mut Connection) -> Result<Vec<MeasuredModel>, Troub
 
 fn count(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-fn instant(found: &Row<'_>, column: usize) -> rusqlite::Result<DateTime<Utc>> {
-    let milliseconds: i64 = found.get(column)?;
-    let outside = || rusqlite::Error::IntegralValueOutOfRange(column, milliseconds);
-    DateTime::from_timestamp_millis(milliseconds).ok_or_else(outside)
-}
-
-/// A column that holds JSON.
-pub fn parsed<T: DeserializeOwned>(found: &Row<'_>, column: usize) -> rusqlite::Result<T> {
-    let text: String = found.get(column)?;
-    let wrong = |error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error));
-    serde_json::from_str(&text).map_err(wrong)
-}
-
-/// The JSON for a column.
-pub fn json(value: &impl serde::Serialize) -> rusqlite::Result<String> {
-    serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
 }

@@ -3,6 +3,7 @@
 
 mod catalogue;
 mod changes;
+mod columns;
 mod derive;
 mod entries;
 mod errors;
@@ -40,7 +41,7 @@ use crate::storage::moved::Moved;
 use crate::storage::payload::Payload;
 use crate::storage::received::{Posted, Received, Sighting, posted};
 use crate::storage::rows::{Pages, Question, Rows};
-use crate::storage::vitals::{Beat, Cadences, CheckRun, Health, Heartbeat, ModelStatus};
+use crate::storage::vitals::{Beat, Cadences, CheckRun, Health, ModelStatus};
 use crate::storage::{
     Catalogue, Jobs, Listings, Overview, Recorded, Sink, Store, StoreError, Vitals, WorkItem, document,
 };
@@ -325,10 +326,6 @@ impl Vitals for SqliteStore {
     async fn beat(&self, beats: &[Beat]) -> Result<(), StoreError> {
         let beats = beats.to_vec();
         self.owner.ask(move |connection| vitals::beat(connection, &beats)).await
-    }
-
-    async fn heartbeats(&self) -> Result<Vec<Heartbeat>, StoreError> {
-        self.owner.ask(vitals::heartbeats).await
     }
 
     async fn keep_check_run(&self, run: &CheckRun) -> Result<(), StoreError> {

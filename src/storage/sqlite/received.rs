@@ -121,9 +121,9 @@ fn key(transaction: &Transaction<'_>, id: &str) -> rusqlite::Result<Option<Inges
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<IngestKey> {
-    super::listings::parsed(row, 0)
+    super::columns::parsed(row, 0)
 }
 
 fn json(key: &IngestKey) -> rusqlite::Result<String> {
-    super::listings::json(key)
+    super::columns::json(key)
 }

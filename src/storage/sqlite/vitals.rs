@@ -1,15 +1,13 @@
 //! Heartbeats, check runs, the freshness of all models and their lifecycle.
 
+use super::columns::{instant, json, parsed};
 use super::derive::put_health;
 use super::entries::object;
 use super::errors::Trouble;
 use crate::domain::ModelRef;
 use crate::storage::health;
-use crate::storage::vitals::{
-    Baseline, Beat, Cadences, CheckResult, CheckRun, Health, Heartbeat, ModelStatus,
-};
-use chrono::{DateTime, Utc};
-use rusqlite::types::Type;
+use crate::storage::vitals::{Baseline, Beat, Cadences, CheckRun, Health, ModelStatus};
+use chrono::Utc;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use serde_json::{Map, Value};
 
@@ -24,21 +22,6 @@ pub fn beat(connection: &mut Connection, beats: &[Beat]) -> Result<(), Trouble> 
         transaction.prepare_cached(sql)?.execute(params![beat.component, now, details])?;
     }
     Ok(transaction.commit()?)
-}
-
-/// What every component said last.
-pub fn heartbeats(connection: &mut Connection) -> Result<Vec<Heartbeat>, Trouble> {
-    let sql = "SELECT component, updated_at_ms, details FROM heartbeats ORDER BY component";
-    let mut statement = connection.prepare_cached(sql)?;
-    let read = |row: &Row<'_>| {
-        Ok(Heartbeat {
-            component: row.get(0)?,
-            updated_at: instant(row, 1)?,
-            details: object(&row.get::<_, String>(2)?),
-        })
-    };
-    let found = statement.query_map([], read)?.collect::<rusqlite::Result<_>>()?;
-    Ok(found)
 }
 
 /// Keeps a run of the self-checks.
@@ -64,8 +47,6 @@ pub fn latest_check_run(connection: &mut Connection) -> Result<Option<CheckRun>,
         FROM check_runs
         ORDER BY checked_at_ms DESC, position DESC LIMIT 1";
     let read = |row: &Row<'_>| {
-        let wrong = |error| rusqlite::Error::FromSqlConversionFailure(3, Type::Text, Box::new(error));
-        let results: Vec<CheckResult> = serde_json::from_str(&row.get::<_, String>(3)?).map_err(wrong)?;
         let baseline = match row.get::<_, Option<i64>>(4)? {
             Some(models) => Some(Baseline { models: models.unsigned_abs(), at: instant(row, 5)? }),
             None => None,
@@ -75,7 +56,7 @@ pub fn latest_check_run(connection: &mut Connection) -> Result<Option<CheckRun>,
             checked_at: instant(row, 0)?,
             threshold_version: row.get(1)?,
             cadence_seconds: row.get(2)?,
-            results,
+            results: parsed(row, 3)?,
         })
     };
     Ok(connection.prepare_cached(sql)?.query_row([], read).optional()?)
@@ -143,14 +124,4 @@ pub fn keep_model_status(connection: &mut Connection, statuses: &[ModelStatus]) 
         ])?;
     }
     Ok(transaction.commit()?)
-}
-
-fn json(value: &impl serde::Serialize) -> rusqlite::Result<String> {
-    serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
-}
-
-fn instant(row: &Row<'_>, column: usize) -> rusqlite::Result<DateTime<Utc>> {
-    let milliseconds: i64 = row.get(column)?;
-    let outside = || rusqlite::Error::IntegralValueOutOfRange(column, milliseconds);
-    DateTime::from_timestamp_millis(milliseconds).ok_or_else(outside)
 }

@@ -87,7 +87,12 @@ impl Deriver {
     }
 
     /// Derives what is owed, until `stop` is cancelled and nothing is.
-    pub async fn work(self: Arc<Self>, store: Arc<dyn Store>, journal: Arc<Journal>, stop: CancellationToken) {
+    pub async fn work(
+        self: Arc<Self>,
+        store: Arc<dyn Store>,
+        journal: Arc<Journal>,
+        stop: CancellationToken,
+    ) {
         let mut begun: Option<Instant> = None;
         loop {
             if self.owed().moved.is_empty() {

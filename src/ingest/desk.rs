@@ -93,7 +93,8 @@ impl Desk {
             return Ok(Vec::new());
         }
         let count = rows.len();
-        let room = u32::try_from(count).ok().and_then(|count| self.room.clone().try_acquire_many_owned(count).ok());
+        let room =
+            u32::try_from(count).ok().and_then(|count| self.room.clone().try_acquire_many_owned(count).ok());
         let room = room.ok_or_else(|| Refusal::later("overloaded", "too many posts wait; post again", 2))?;
         let (done, kept) = oneshot::channel();
         // Fails where there are no writers any more; then nobody answers either.
@@ -107,11 +108,7 @@ impl Desk {
 const LATE: &str = "storing takes too long";
 
 /// Takes what waits, writes it, has its senders told; until there is no desk any more.
-async fn write(
-    store: Arc<dyn Store>,
-    jobs: Arc<Mutex<mpsc::UnboundedReceiver<Job>>>,
-    deriver: Arc<Deriver>,
-) {
+async fn write(store: Arc<dyn Store>, jobs: Arc<Mutex<mpsc::UnboundedReceiver<Job>>>, deriver: Arc<Deriver>) {
     loop {
         let taken = take(&mut *jobs.lock().await).await;
         let Some(taken) = taken else { return };

@@ -143,7 +143,7 @@ fn item(
     }
     let stamps = Stamps { received_at: who.at, key_id: who.key.id.clone(), runner: who.key.runner.clone() };
     let post = Posted { kind, document: fields, id: id.clone(), stamps };
-    let row = match posted::row(&post, &bridge.policy.published_profiles) {
+    let row = match posted::row(post, &bridge.policy.published_profiles) {
         Ok(row) => row,
         Err(flaw) => {
             let field = if flaw.field == "id" { "_id" } else { &flaw.field };

@@ -90,7 +90,7 @@ async fn keep(store: &dyn Store, post: &Posted) -> Result<Recorded, StoreError> 
 async fn keep_all(store: &dyn Store, posts: &[Posted]) -> Vec<Result<Recorded, StoreError>> {
     let (sound, flaws) = document::sound(posts.iter().map(|post| {
         let published: Vec<String> = PUBLISHED.iter().map(|profile| (*profile).to_owned()).collect();
-        posted::row(post, &published).map_err(StoreError::from)
+        posted::row(post.clone(), &published).map_err(StoreError::from)
     }));
     let (kept, moved) = store.keep_posted(sound).await;
     store.derive(&moved).await.unwrap();

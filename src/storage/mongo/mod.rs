@@ -43,9 +43,7 @@ use crate::storage::moved::Moved;
 use crate::storage::received::{Received, Sighting};
 use crate::storage::rows::{Pages, Question, Rows};
 use crate::storage::vitals::{Beat, Cadences, CheckRun, Health, Heartbeat, ModelStatus};
-use crate::storage::{
-    Catalogue, Jobs, Listings, MongoUri, Names, Recorded, Store, StoreError, Vitals,
-};
+use crate::storage::{Catalogue, Jobs, Listings, MongoUri, Names, Recorded, Store, StoreError, Vitals};
 use async_trait::async_trait;
 use call::Caller;
 use chrono::{DateTime, Utc};

@@ -97,8 +97,7 @@ async fn models(
     let success = doc! { "$cond": [present("$run_ts"), "$gen_ts", null] };
     let failure = doc! { "$cond": [present("$ts"), healths::failure(), null] };
     let newest = |what: Document| doc! { "_id": healths::by_model(), "newest": { "$max": what } };
-    let (runs, errors) =
-        (shared.collection(&shared.names.cloud), shared.collection(&shared.names.errors));
+    let (runs, errors) = (shared.collection(&shared.names.cloud), shared.collection(&shared.names.errors));
     let (successes, failures) = tokio::try_join!(
         came(&runs, doc! {}, since, newest(success)),
         came(&errors, derive::published(shared), since, newest(failure)),

@@ -5,6 +5,7 @@
 //! `serde_json` alone keeps the last of two equal keys and turns an integer that is too long into a double that is near it.
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 use std::cell::RefCell;
 use std::fmt;
@@ -141,18 +142,17 @@ impl Strict<'_> {
     }
 
     /// Counts a key and looks whether any store could keep it as it is.
-    fn check_key<E: serde::de::Error>(&self, key: &str, seen: &Map<String, Value>) -> Result<(), E> {
+    fn check_key<E: serde::de::Error>(&self, key: &str, before: usize) -> Result<(), E> {
         let all = {
             let mut progress = self.progress.borrow_mut();
             progress.keys += 1;
             progress.keys
         };
-        if all > MOST_KEYS || seen.len() >= MOST_KEYS_OF_ONE {
+        if all > MOST_KEYS || before >= MOST_KEYS_OF_ONE {
             return self
                 .refuse(format!("too many keys: an object may have {MOST_KEYS_OF_ONE}, a body {MOST_KEYS}"));
         }
         let wrong = match key {
-            _ if seen.contains_key(key) => "this key is there twice",
             "" => "a key is empty",
             _ if key.len() > LONGEST_KEY => "this key is longer than 256 bytes",
             _ if key.starts_with('$') => "a key must not begin with `$`",
@@ -229,11 +229,18 @@ impl<'de> Visitor<'de> for Strict<'_> {
         let inner = self.deeper()?;
         let mut out = Map::new();
         while let Some(key) = fields.next_key::<String>()? {
-            self.check_key::<A::Error>(&key, &out)?;
+            self.check_key::<A::Error>(&key, out.len())?;
+            let place = match out.entry(key) {
+                Entry::Vacant(place) => place,
+                Entry::Occupied(first) => {
+                    self.inside(Step::Key(first.key().clone()));
+                    return self.refuse("this key is there twice");
+                }
+            };
             match fields.next_value_seed(inner) {
-                Ok(value) => drop(out.insert(key, value)),
+                Ok(value) => drop(place.insert(value)),
                 Err(error) => {
-                    self.inside(Step::Key(key));
+                    self.inside(Step::Key(place.key().clone()));
                     return Err(error);
                 }
             }

@@ -93,15 +93,15 @@ async fn what_could_not_be_derived_is_derived_later_and_the_rows_are_stored_once
 async fn a_bridge_that_is_killed_before_it_derived_leaves_that_to_the_next() {
     let (served, database) = on_mongod().await;
     let (names, (run, failure)) = (Names::default(), posts());
+    let store = served.store().await;
+    put_model(&*store, &ModelRef::new("bedrock", "late"), "", true).await.unwrap();
+    sleep(Duration::from_secs(4)).await;
     // Both bridges have looked before: what came since is found by when it came.
     until(&database, &names.scheduler_heartbeats, doc! { "component": "chore:derive_posted" }, 1).await;
     refuse_what_is_derived(&database, true).await;
     assert_eq!(served.post("/ingest", &run).status, 200);
     assert_eq!(served.post("/ingest/error", &failure).status, 200);
     // Older than the window that is counted: the newest success is known from nothing but the row.
-    let store = served.store().await;
-    put_model(&*store, &ModelRef::new("bedrock", "late"), "", true).await.unwrap();
-    sleep(Duration::from_secs(4)).await;
     let days_ago = json!(chrono::Utc::now() - chrono::TimeDelta::days(3));
     let late = with(with(result(), "run_ts", days_ago.clone()), "gen_ts", days_ago);
     assert_eq!(served.post("/ingest", &with(late, "model_name", json!("late"))).status, 200);

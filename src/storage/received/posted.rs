@@ -90,29 +90,21 @@ fn counts(fields: &Map<String, Value>, published_profiles: &[String]) -> bool {
 }
 
 /// The posted fields in the types of the contract, those of the server's names set aside; before them room for the id,
-/// which follows from them.
-fn typed(document: Map<String, Value>, id: Option<&str>) -> Result<Map<String, Value>, Flaw> {
-    let mut fields = Map::with_capacity(document.len() + 12);
-    let mut aside = Map::new();
-    fields.insert("_id".to_owned(), Value::Null);
-    for (name, value) in document {
-        holdable(&name, &value, 1).map_err(|_| Flaw::new(&name, unholdable()))?;
-        if name == "_id" && id.is_some() && value.as_str() == id {
-            continue;
+/// which follows from them. Where they lie: a row has many.
+fn typed(mut fields: Map<String, Value>, id: Option<&str>) -> Result<Map<String, Value>, Flaw> {
+    for (name, value) in &fields {
+        holdable(name, value, 1).map_err(|_| Flaw::new(name, unholdable()))?;
+    }
+    let aside = set_aside(&mut fields, id);
+    for (name, value) in &mut fields {
+        if let Some(wanted) = contract::field_type(name) {
+            *value = coerced(wanted, value.take()).ok_or_else(|| Flaw::new(name, must_be(name)))?;
         }
-        if name == "_id" || name == ASIDE || OWN_FIELDS.contains(&name.as_str()) {
-            aside.insert(name, value);
-            continue;
-        }
-        let value = match contract::field_type(&name) {
-            None => value,
-            Some(wanted) => coerced(wanted, value).ok_or_else(|| Flaw::new(&name, must_be(&name)))?,
-        };
-        fields.insert(name, value);
     }
     if !aside.is_empty() {
         fields.insert(ASIDE.to_owned(), Value::Object(aside));
     }
+    fields.shift_insert(0, "_id".to_owned(), Value::Null);
     for name in ["provider", "model_name"] {
         let text = fields.get(name).and_then(Value::as_str).unwrap_or_default();
         if text.trim().is_empty() || text.chars().any(char::is_control) {
@@ -128,6 +120,18 @@ fn unholdable() -> String {
 
 fn must_be(name: &str) -> String {
     format!("must be {}", contract::field_type(name).map_or("of another type", contract::spoken))
+}
+
+/// Takes out the fields of the server's names, apart from the id that the post has.
+fn set_aside(fields: &mut Map<String, Value>, id: Option<&str>) -> Map<String, Value> {
+    let mut aside = Map::new();
+    for name in ["_id", ASIDE].into_iter().chain(OWN_FIELDS) {
+        let Some(value) = fields.shift_remove(name) else { continue };
+        if name != "_id" || id.is_none() || value.as_str() != id {
+            aside.insert(name.to_owned(), value);
+        }
+    }
+    aside
 }
 
 /// A value in the type of its field. The predecessor's runners write local time without a zone, and every reader takes it

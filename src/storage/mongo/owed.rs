@@ -123,12 +123,12 @@ async fn came(
     which.insert("received_at", doc! { "$gte": date(since) });
     let pipeline = [doc! { "$match": which }, doc! { "$group": group }];
     let asked = rows.aggregate(pipeline).hint(Hint::Name(RECEIVED.to_owned())).await;
-    Ok(asked.map_err(|error| match code(&error) {
+    asked.map_err(|error| match code(&error) {
         Some(NO_INDEX) => Trouble::Store(StoreError::Broken(format!(
             "what a bridge left behind is not looked for: the index {RECEIVED} of `{}` is missing; create it with \
              `llmbench db init`",
             rows.name()
         ))),
         _ => error.into(),
-    })?)
+    })
 }

@@ -5,6 +5,7 @@
 //! `serde_json` alone keeps the last of two equal keys and turns an integer that is too long into a double that is near it.
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 use std::cell::RefCell;
 use std::fmt;
@@ -78,9 +79,10 @@ fn told(error: &serde_json::Error, progress: &Progress) -> BodyError {
     BodyError { syntax: true, message, path: progress.path() }
 }
 
-/// Where the reader is, and what it could not take.
+/// How many keys there were, what could not be taken, and where.
 #[derive(Default)]
 struct Progress {
+    /// The innermost first: they are gathered on the way out.
     steps: Vec<Step>,
     keys: usize,
     refused: Option<String>,
@@ -94,7 +96,7 @@ enum Step {
 impl Progress {
     fn path(&self) -> String {
         let mut path = String::from("$");
-        for step in &self.steps {
+        for step in self.steps.iter().rev() {
             match step {
                 Step::Index(index) => path.push_str(&format!("[{index}]")),
                 Step::Key(key) if is_plain(key) => path.push_str(&format!(".{key}")),
@@ -134,28 +136,23 @@ impl Strict<'_> {
         Ok(Self { depth: self.depth + 1, ..self })
     }
 
-    fn enter(&self, step: Step) {
+    /// Adds to the place of an error.
+    fn inside(&self, step: Step) {
         self.progress.borrow_mut().steps.push(step);
     }
 
-    fn leave(&self) {
-        self.progress.borrow_mut().steps.pop();
-    }
-
     /// Counts a key and looks whether any store could keep it as it is.
-    fn check_key<E: serde::de::Error>(&self, key: &str, seen: &Map<String, Value>) -> Result<(), E> {
+    fn check_key<E: serde::de::Error>(&self, key: &str, before: usize) -> Result<(), E> {
         let all = {
             let mut progress = self.progress.borrow_mut();
             progress.keys += 1;
             progress.keys
         };
-        if all > MOST_KEYS || seen.len() >= MOST_KEYS_OF_ONE {
-            self.leave();
+        if all > MOST_KEYS || before >= MOST_KEYS_OF_ONE {
             return self
                 .refuse(format!("too many keys: an object may have {MOST_KEYS_OF_ONE}, a body {MOST_KEYS}"));
         }
         let wrong = match key {
-            _ if seen.contains_key(key) => "this key is there twice",
             "" => "a key is empty",
             _ if key.len() > LONGEST_KEY => "this key is longer than 256 bytes",
             _ if key.starts_with('$') => "a key must not begin with `$`",
@@ -163,6 +160,7 @@ impl Strict<'_> {
             _ if key.chars().any(char::is_control) => "a key must not hold control characters",
             _ => return Ok(()),
         };
+        self.inside(Step::Key(key.to_owned()));
         self.refuse(wrong)
     }
 }
@@ -216,12 +214,13 @@ impl<'de> Visitor<'de> for Strict<'_> {
         let inner = self.deeper()?;
         let mut out = Vec::new();
         loop {
-            self.enter(Step::Index(out.len()));
-            let item = items.next_element_seed(inner)?;
-            self.leave();
-            match item {
-                Some(item) => out.push(item),
-                None => return Ok(Value::Array(out)),
+            match items.next_element_seed(inner) {
+                Ok(Some(item)) => out.push(item),
+                Ok(None) => return Ok(Value::Array(out)),
+                Err(error) => {
+                    self.inside(Step::Index(out.len()));
+                    return Err(error);
+                }
             }
         }
     }
@@ -230,11 +229,21 @@ impl<'de> Visitor<'de> for Strict<'_> {
         let inner = self.deeper()?;
         let mut out = Map::new();
         while let Some(key) = fields.next_key::<String>()? {
-            self.enter(Step::Key(key.clone()));
-            self.check_key::<A::Error>(&key, &out)?;
-            let value = fields.next_value_seed(inner)?;
-            self.leave();
-            out.insert(key, value);
+            self.check_key::<A::Error>(&key, out.len())?;
+            let place = match out.entry(key) {
+                Entry::Vacant(place) => place,
+                Entry::Occupied(first) => {
+                    self.inside(Step::Key(first.key().clone()));
+                    return self.refuse("this key is there twice");
+                }
+            };
+            match fields.next_value_seed(inner) {
+                Ok(value) => drop(place.insert(value)),
+                Err(error) => {
+                    self.inside(Step::Key(place.key().clone()));
+                    return Err(error);
+                }
+            }
         }
         Ok(Value::Object(out))
     }

@@ -23,6 +23,10 @@ use tokio_util::sync::CancellationToken;
 /// How often keys and certificates are read again.
 const TICK: Duration = Duration::from_secs(2);
 
+/// How often it is looked whether a bridge has left something behind, and how soon again where that failed.
+const CATCH_UP: Duration = Duration::from_secs(600);
+const CATCH_UP_AGAIN: Duration = Duration::from_secs(20);
+
 /// What an operator decides.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
@@ -44,7 +48,7 @@ pub struct Bridge {
     pub(super) rates: Rates,
     pub(super) held: Held,
     pub(super) sightings: Sightings,
-    pub(super) journal: Journal,
+    pub(super) journal: Arc<Journal>,
     /// Counters of requests and items.
     pub metrics: Metrics,
     /// Counters of connections.
@@ -67,7 +71,8 @@ impl Bridge {
         let keys = Keys::load(store.clone(), legacy).await?;
         let work = Work::new(store.clone());
         work.current().await?;
-        let (desk, writers) = Desk::open(&store);
+        let journal = Arc::new(journal);
+        let (desk, writers) = Desk::open(&store, &journal);
         let bridge = Self {
             rates: Rates::new(policy.items_per_second),
             sightings: Sightings::new(policy.interval_minutes.saturating_mul(60)),
@@ -108,6 +113,7 @@ impl Bridge {
     pub fn metrics_text(&self) -> String {
         let now = Now {
             waiting: self.desk.waiting(),
+            underived: self.desk.underived(),
             held_bytes: self.held.bytes(),
             keys: self.usable_keys(),
             ready: self.unready().is_none(),
@@ -117,11 +123,29 @@ impl Bridge {
 
     /// Keeps what all requests share up to date until `stop` is cancelled.
     pub async fn tend(self: Arc<Self>, identity: Option<Arc<Identity>>, stop: CancellationToken) {
+        let catching_up = tokio::spawn(self.clone().catch_up(stop.clone()));
         while stop.run_until_cancelled(tokio::time::sleep(TICK)).await.is_some() {
             self.tick(identity.as_deref()).await;
         }
+        // Whoever starts next begins anew with it.
+        catching_up.abort();
         if let Err(error) = self.sightings.flush(&*self.store).await {
             self.warn("sightings", &error.to_string());
+        }
+    }
+
+    /// Looks for what a bridge has kept and not derived before its end: at the start for all that came meanwhile, and then
+    /// often enough that this is never much.
+    async fn catch_up(self: Arc<Self>, stop: CancellationToken) {
+        loop {
+            let done = self.store.catch_up().await;
+            if let Err(error) = &done {
+                self.warn("derive", &error.to_string());
+            }
+            let rest = if done.is_ok() { CATCH_UP } else { CATCH_UP_AGAIN };
+            if stop.run_until_cancelled(tokio::time::sleep(rest)).await.is_none() {
+                return;
+            }
         }
     }
 

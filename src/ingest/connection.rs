@@ -2,18 +2,19 @@
 //! one shape, and no answer is lost because the client was still sending.
 
 use super::answer::{self, Reply};
-use super::line::Line;
+use super::line::{Line, Pace};
 use super::refusal::Refusal;
-use hyper::Request;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper::{Method, Request};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
@@ -33,7 +34,8 @@ pub type Service =
     Arc<dyn Fn(SocketAddr, Request<Incoming>) -> Pin<Box<dyn Future<Output = Reply> + Send>> + Send + Sync>;
 
 /// Speaks HTTP/1.1 until the client leaves, breaks the rules, is idle for `head_timeout`, or `stop` is cancelled and the
-/// request that runs has its answer.
+/// request that runs has its answer. While nothing is asked a connection costs little more than its socket: hyper and its
+/// buffers are there from a request's first byte until its answer has left.
 pub async fn speak<S>(
     socket: S,
     peer: SocketAddr,
@@ -43,9 +45,45 @@ pub async fn speak<S>(
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let answering = service_fn(move |request| {
-        let answer = service(peer, request);
-        Box::pin(async move { Ok::<_, Infallible>(answer.await) })
+    let mut line = Line::new(socket);
+    loop {
+        let begun = stop.run_until_cancelled(timeout(head_timeout, line.until_spoken())).await;
+        if !matches!(begun, Some(Ok(true))) {
+            return part(line, None).await;
+        }
+        let (service, stop) = (service.clone(), stop.clone());
+        match Box::pin(converse(line, peer, service, head_timeout, stop)).await {
+            Some(calm) => line = calm,
+            None => return,
+        }
+    }
+}
+
+/// Serves requests. The line, once all are answered and nothing more is said; nothing, where the connection has ended.
+async fn converse<S>(
+    line: Line<S>,
+    peer: SocketAddr,
+    service: Service,
+    head_timeout: Duration,
+    stop: CancellationToken,
+) -> Option<Line<S>>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let pace = line.pace();
+    let answered = pace.clone();
+    let answering = service_fn(move |request: Request<Incoming>| {
+        answered.set(Pace::BUSY);
+        // A post that succeeds was read to its end. After anything else there may be a body left that is no request.
+        let whole = request.method() == Method::POST || request.body().is_end_stream();
+        let (answer, answered) = (service(peer, request), answered.clone());
+        Box::pin(async move {
+            let answer = answer.await;
+            if whole && answer.status().is_success() {
+                answered.set(Pace::ANSWERED);
+            }
+            Ok::<_, Infallible>(answer)
+        })
     });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -55,11 +93,15 @@ pub async fn speak<S>(
         .max_headers(MOST_HEADERS)
         .max_buf_size(LARGEST_HEAD)
         .writev(false)
-        .serve_connection(TokioIo::new(Line::new(socket)), answering);
+        .serve_connection(TokioIo::new(line), answering);
     let mut stopping = false;
     let ended = loop {
+        let served = poll_fn(|cx| match connection.poll_without_shutdown(cx) {
+            Poll::Pending if pace.is(Pace::FLUSHED) => Poll::Ready(None),
+            polled => polled.map(Some),
+        });
         tokio::select! {
-            ended = poll_fn(|cx| connection.poll_without_shutdown(cx)) => break ended,
+            ended = served => break ended,
             () = stop.cancelled(), if !stopping => {
                 stopping = true;
                 Pin::new(&mut connection).graceful_shutdown();
@@ -68,10 +110,23 @@ pub async fn speak<S>(
     };
     let parts = connection.into_parts();
     let mut line = parts.io.into_inner();
+    let Some(ended) = ended else {
+        line.put_back(&parts.read_buf);
+        return Some(line);
+    };
     let begun = !parts.read_buf.is_empty();
     let unread = ended.err().and_then(|error| unreadable(&error, &line, begun));
+    part(line, unread).await;
+    None
+}
+
+/// Ends a connection: says why, if there is something to say, and reads on for a moment.
+async fn part<S>(mut line: Line<S>, refusal: Option<Refusal>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let last_word = async {
-        if let Some(refusal) = unread {
+        if let Some(refusal) = refusal {
             line.write_all(&answer::raw(&refusal)).await?;
         }
         line.shutdown().await?;

@@ -1,109 +1,146 @@
 //! Where posts wait to be written, and who writes them. Posts that arrive together are written together, whoever sent them;
-//! one that nobody waits for any more is still written once it is taken up, so a client that hangs up leaves no half.
+//! one that nobody waits for any more is still written once it is taken up, so a client that hangs up leaves no half. What
+//! follows from rows is `deriver`.
 
+use super::deriver::{Answer, Deriver, Kept};
+use super::journal::Journal;
 use super::refusal::Refusal;
-use crate::storage::received::Posted;
-use crate::storage::{Recorded, Store, StoreError};
+use crate::storage::document::Row;
+use crate::storage::{Store, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Mutex, mpsc, oneshot};
-use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout_at};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
 
-/// How many posts may wait. More would wait longer than their senders do.
+/// How many rows may wait. More would wait longer than their senders do.
 const QUEUE: usize = 4096;
-/// How many are written with one call.
-const TOGETHER: usize = 100;
+/// How many rows are written with one call, about: posts are not divided.
+const TOGETHER: usize = 200;
 /// How many calls run at the same time.
 const WRITERS: usize = 4;
 /// How long an answer may take: the predecessor's runner gives up after ten seconds.
 const PATIENCE: Duration = Duration::from_secs(8);
 
-/// What became of one post.
-pub type Kept = Result<Recorded, StoreError>;
-
+/// One post: a row, or many.
 struct Job {
-    post: Posted,
-    done: oneshot::Sender<Kept>,
+    rows: Vec<Row>,
+    done: oneshot::Sender<Vec<Kept>>,
+    /// Their room in the queue.
+    _room: OwnedSemaphorePermit,
 }
 
 /// Takes posts. Its writers end when it is dropped and the queue is empty.
 #[derive(Clone)]
 pub struct Desk {
-    queue: mpsc::Sender<Job>,
+    queue: mpsc::UnboundedSender<Job>,
+    room: Arc<Semaphore>,
+    deriver: Arc<Deriver>,
 }
 
 /// The writers of a desk.
-pub struct Writers(JoinSet<()>);
+pub struct Writers {
+    writing: JoinSet<()>,
+    deriving: JoinHandle<()>,
+    written: CancellationToken,
+}
 
 impl Writers {
-    /// Waits until all that was taken is written, or until `end`. Whether it is.
+    /// Waits until all that was taken is written and derived, or until `end`. Whether it is.
     pub async fn finish(mut self, end: Instant) -> bool {
-        timeout_at(end, async { while self.0.join_next().await.is_some() {} }).await.is_ok()
+        let finished = async {
+            while self.writing.join_next().await.is_some() {}
+            self.written.cancel();
+            let _ = self.deriving.await;
+        };
+        timeout_at(end, finished).await.is_ok()
     }
 }
 
 impl Desk {
     /// Opens a desk that writes into this store.
-    pub fn open(store: &Arc<dyn Store>) -> (Self, Writers) {
-        let (queue, jobs) = mpsc::channel(QUEUE);
-        let jobs = Arc::new(Mutex::new(jobs));
-        let mut writers = JoinSet::new();
+    pub fn open(store: &Arc<dyn Store>, journal: &Arc<Journal>) -> (Self, Writers) {
+        let (queue, jobs) = mpsc::unbounded_channel();
+        let (jobs, deriver) = (Arc::new(Mutex::new(jobs)), Arc::new(Deriver::default()));
+        let mut writing = JoinSet::new();
         for _ in 0..WRITERS {
-            writers.spawn(write(store.clone(), jobs.clone()));
+            writing.spawn(write(store.clone(), jobs.clone(), deriver.clone()));
         }
-        (Self { queue }, Writers(writers))
+        let written = CancellationToken::new();
+        let deriving = deriver.clone().work(store.clone(), journal.clone(), written.clone());
+        let writers = Writers { writing, deriving: tokio::spawn(deriving), written };
+        (Self { queue, room: Arc::new(Semaphore::new(QUEUE)), deriver }, writers)
     }
 
-    /// How many posts wait.
+    /// How many rows wait.
     pub fn waiting(&self) -> usize {
-        self.queue.max_capacity() - self.queue.capacity()
+        QUEUE - self.room.available_permits()
     }
 
-    /// Has posts written, and waits for what becomes of each, in order.
+    /// How many posts are stored and not derived yet.
+    pub fn underived(&self) -> usize {
+        self.deriver.posts()
+    }
+
+    /// Has the rows of a post written, and waits for what becomes of each, in order.
     ///
     /// # Errors
-    /// 503 where too many wait already: nothing of these was taken then. A post whose writing takes too long is
+    /// 503 where too many wait already: nothing of these was taken then. A row whose writing takes too long is
     /// [`StoreError::Unavailable`]: it may be stored or not, and posting it again is harmless.
-    pub async fn keep(&self, posts: Vec<Posted>) -> Result<Vec<Kept>, Refusal> {
-        let end = Instant::now() + PATIENCE;
-        let room = self.queue.try_reserve_many(posts.len());
-        let room = room.map_err(|_| Refusal::later("overloaded", "too many posts wait; post again", 2))?;
-        let mut waiting = Vec::with_capacity(posts.len());
-        for (place, post) in room.zip(posts) {
-            let (done, kept) = oneshot::channel();
-            place.send(Job { post, done });
-            waiting.push(kept);
+    pub async fn keep(&self, rows: Vec<Row>) -> Result<Vec<Kept>, Refusal> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
         }
-        let mut kept = Vec::with_capacity(waiting.len());
-        for one in waiting {
-            let answer = timeout_at(end, one).await.ok().and_then(Result::ok);
-            kept.push(answer.unwrap_or_else(|| Err(StoreError::Unavailable(LATE.to_owned()))));
-        }
-        Ok(kept)
+        let count = rows.len();
+        let room =
+            u32::try_from(count).ok().and_then(|count| self.room.clone().try_acquire_many_owned(count).ok());
+        let room = room.ok_or_else(|| Refusal::later("overloaded", "too many posts wait; post again", 2))?;
+        let (done, kept) = oneshot::channel();
+        // Fails where there are no writers any more; then nobody answers either.
+        let _ = self.queue.send(Job { rows, done, _room: room });
+        let kept = timeout(PATIENCE, kept).await.ok().and_then(Result::ok);
+        Ok(kept.unwrap_or_else(|| vec![Err(StoreError::Unavailable(LATE.to_owned())); count]))
     }
 }
 
 /// What is said of a post that was not written in time.
 const LATE: &str = "storing takes too long";
 
-/// Takes what waits, writes it, tells its senders; until there is no desk any more.
-async fn write(store: Arc<dyn Store>, jobs: Arc<Mutex<mpsc::Receiver<Job>>>) {
-    let mut taken = Vec::with_capacity(TOGETHER);
+/// Takes what waits, writes it, has its senders told; until there is no desk any more.
+async fn write(store: Arc<dyn Store>, jobs: Arc<Mutex<mpsc::UnboundedReceiver<Job>>>, deriver: Arc<Deriver>) {
     loop {
-        if jobs.lock().await.recv_many(&mut taken, TOGETHER).await == 0 {
-            return;
+        let taken = take(&mut *jobs.lock().await).await;
+        let Some(taken) = taken else { return };
+        let (mut rows, mut senders) = (Vec::new(), Vec::with_capacity(taken.len()));
+        for job in taken {
+            senders.push((job.done, job.rows.len()));
+            rows.extend(job.rows);
         }
-        // Its sender was told long ago that it may not be stored; those who still wait come first.
-        taken.retain(|job: &Job| !job.done.is_closed());
-        let (posts, senders): (Vec<_>, Vec<_>) = taken.drain(..).map(|job| (job.post, job.done)).unzip();
         // In a task of its own: a mistake in there must not end the writer.
         let store = store.clone();
-        let written = tokio::spawn(async move { store.keep_posted(&posts).await });
-        let kept = written.await.unwrap_or_default();
-        for (sender, kept) in senders.into_iter().zip(kept) {
-            // Nobody may be waiting any more; the row is stored all the same.
-            let _ = sender.send(kept);
+        let written = tokio::spawn(async move { store.keep_posted(rows).await });
+        let Ok((kept, moved)) = written.await else { continue };
+        let mut kept = kept.into_iter();
+        let answer = |(to, count): (_, usize)| Answer { kept: kept.by_ref().take(count).collect(), to };
+        deriver.owe(moved, senders.into_iter().map(answer).collect());
+    }
+}
+
+/// The next posts, at least one; nothing, where there will be none any more.
+async fn take(jobs: &mut mpsc::UnboundedReceiver<Job>) -> Option<Vec<Job>> {
+    let (mut taken, mut rows) = (Vec::new(), 0);
+    while rows < TOGETHER {
+        let job = match jobs.try_recv() {
+            Ok(job) => job,
+            Err(_) if rows > 0 => break,
+            Err(_) => jobs.recv().await?,
+        };
+        // Its sender was told long ago that it may not be stored; those who still wait come first.
+        if !job.done.is_closed() {
+            rows += job.rows.len();
+            taken.push(job);
         }
     }
+    Some(taken)
 }

@@ -21,6 +21,9 @@ const DRAIN_BYTES: usize = 1 << 20;
 /// How long that may take.
 const DRAIN_TIME: Duration = Duration::from_secs(2);
 
+/// How much room a body has from the start, at most, bytes: what its head says is not there yet.
+const RESERVED: usize = 64 * 1024;
+
 /// What all bodies together may hold, bytes.
 const ALL_BODIES: usize = 48 << 20;
 
@@ -99,7 +102,8 @@ pub async fn whole(body: Incoming, limit: usize, held: &Held) -> Result<Taken, R
     }
     let mut body = body;
     let mut share = Share { held: held.clone(), bytes: 0 };
-    let mut bytes = BytesMut::new();
+    let said = usize::try_from(body.size_hint().lower()).unwrap_or(RESERVED);
+    let mut bytes = BytesMut::with_capacity(said.min(RESERVED));
     let end = Instant::now() + TOTAL;
     loop {
         let frame = timeout_at(end.min(Instant::now() + IDLE), body.frame()).await;

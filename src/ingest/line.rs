@@ -5,9 +5,11 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 /// How long a client may leave an answer unread that no buffer takes.
@@ -17,9 +19,35 @@ pub const REQUEST_ID: &str = "x-request-id";
 /// How a TLS handshake begins.
 const TLS_HANDSHAKE: u8 = 0x16;
 
+/// How far the exchange on a line is; told by the line and by whoever answers, and read beside hyper.
+#[derive(Debug, Default)]
+pub struct Pace(AtomicU8);
+
+impl Pace {
+    /// Something is being read or answered.
+    pub const BUSY: u8 = 0;
+    /// The answer is made, and the request was read to its end.
+    pub const ANSWERED: u8 = 1;
+    /// The answer has left, and nothing has come since.
+    pub const FLUSHED: u8 = 2;
+
+    /// Says how far it is.
+    pub fn set(&self, state: u8) {
+        self.0.store(state, Ordering::Relaxed);
+    }
+
+    /// Whether it is as far as this, and not farther.
+    pub fn is(&self, state: u8) -> bool {
+        self.0.load(Ordering::Relaxed) == state
+    }
+}
+
 /// A socket, plain or TLS, on its way through hyper.
 pub struct Line<S> {
     socket: S,
+    pace: Arc<Pace>,
+    /// What was read already and is to be read again.
+    unread: Vec<u8>,
     stalled: Option<Pin<Box<Sleep>>>,
     first_byte: Option<u8>,
     held_back: Option<u16>,
@@ -28,7 +56,24 @@ pub struct Line<S> {
 impl<S> Line<S> {
     /// A line that nothing has passed yet.
     pub fn new(socket: S) -> Self {
-        Self { socket, stalled: None, first_byte: None, held_back: None }
+        Self {
+            socket,
+            pace: Arc::default(),
+            unread: Vec::new(),
+            stalled: None,
+            first_byte: None,
+            held_back: None,
+        }
+    }
+
+    /// How far the exchange is.
+    pub fn pace(&self) -> Arc<Pace> {
+        self.pace.clone()
+    }
+
+    /// Has bytes read again, before all others.
+    pub fn put_back(&mut self, bytes: &[u8]) {
+        self.unread.splice(..0, bytes.iter().copied());
     }
 
     /// The status of an answer that hyper gave by itself, which the client has not seen.
@@ -52,6 +97,22 @@ impl<S> Line<S> {
     }
 }
 
+impl<S: AsyncRead + Unpin> Line<S> {
+    /// Waits for the first byte of a request, which is read again. Whether one came, and not the end.
+    pub async fn until_spoken(&mut self) -> bool {
+        self.pace.set(Pace::BUSY);
+        if !self.unread.is_empty() {
+            return true;
+        }
+        let mut first = [0; 1];
+        let spoken = self.socket.read(&mut first).await.is_ok_and(|count| count > 0);
+        if spoken {
+            self.unread = first.to_vec();
+        }
+        spoken
+    }
+}
+
 /// The status of an answer that is not one of ours, where these bytes begin one.
 fn foreign_status(bytes: &[u8]) -> Option<u16> {
     let status = bytes.strip_prefix(b"HTTP/1.")?.get(2..5)?;
@@ -66,10 +127,21 @@ impl<S: AsyncRead + Unpin> AsyncRead for Line<S> {
         cx: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let line = &mut *self;
         let before = into.filled().len();
-        let polled = Pin::new(&mut self.socket).poll_read(cx, into);
-        if self.first_byte.is_none() {
-            self.first_byte = into.filled().get(before).copied();
+        let polled = if line.unread.is_empty() {
+            Pin::new(&mut line.socket).poll_read(cx, into)
+        } else {
+            let count = line.unread.len().min(into.remaining());
+            into.put_slice(&line.unread[..count]);
+            line.unread = line.unread.split_off(count);
+            Poll::Ready(Ok(()))
+        };
+        if polled.is_ready() {
+            line.pace.set(Pace::BUSY);
+        }
+        if line.first_byte.is_none() {
+            line.first_byte = into.filled().get(before).copied();
         }
         polled
     }
@@ -87,6 +159,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Line<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let polled = Pin::new(&mut self.socket).poll_flush(cx);
+        if polled.is_ready() && self.pace.is(Pace::ANSWERED) {
+            self.pace.set(Pace::FLUSHED);
+        }
         self.in_time(cx, polled)
     }
 

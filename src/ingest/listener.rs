@@ -136,8 +136,9 @@ impl Server {
             let Some(identity) = identity else {
                 return speak(stream, peer, service, limits.head, stop).await;
             };
-            match timeout(limits.handshake, identity.acceptor().accept(stream)).await {
-                Ok(Ok(stream)) => speak(stream, peer, service, limits.head, stop).await,
+            let accepting = Box::pin(identity.acceptor().accept(stream));
+            match timeout(limits.handshake, accepting).await {
+                Ok(Ok(stream)) => Box::pin(speak(Box::new(stream), peer, service, limits.head, stop)).await,
                 _ => {
                     tally.failed_handshakes.fetch_add(1, Ordering::Relaxed);
                 }

@@ -58,6 +58,8 @@ pub struct Now {
     pub waiting: usize,
     /// Bytes of bodies held.
     pub held_bytes: usize,
+    /// Posts that are stored and from which nothing is derived yet.
+    pub underived: usize,
     /// Keys that can be used.
     pub keys: usize,
     /// Whether the bridge is ready.
@@ -110,6 +112,7 @@ impl Metrics {
             ("connections_turned_away_total", "counter", "Connections beyond the limits", turned_away),
             ("handshakes_failed_total", "counter", "TLS handshakes that failed", failed),
             ("waiting_posts", "gauge", "Posts that wait to be written", now.waiting),
+            ("underived_posts", "gauge", "Posts whose health and rollups are not derived yet", now.underived),
             ("held_bytes", "gauge", "Bytes of bodies in memory", now.held_bytes),
             ("usable_keys", "gauge", "Keys that can be used", now.keys),
             ("ready", "gauge", "1 where posts can be stored", usize::from(now.ready)),
@@ -151,7 +154,7 @@ mod tests {
         metrics.answered("/ingest", 200, Duration::from_millis(3));
         metrics.answered("/ingest", 200, Duration::from_secs(60));
         metrics.item(ItemFate::Stored);
-        let now = Now { waiting: 1, held_bytes: 2, keys: 3, ready: true };
+        let now = Now { waiting: 1, held_bytes: 2, underived: 0, keys: 3, ready: true };
         let text = metrics.text(&Tally::default(), &now);
         for line in [
             "llmbench_ingest_requests_total{route=\"/ingest\",status=\"200\"} 2",

@@ -3,7 +3,8 @@
 //!
 //! In the order in which a request passes through: `listener` accepts, `connection` and `line` speak HTTP/1.1, `router`
 //! finds the route, `auth` and `keys` say whose request it is, `limits` how much of it, `intake` and `body` read it,
-//! `results`, `listing` and `config` do what it asks for, `desk` has posts written, `answer` and `refusal` are what comes
+//! `results`, `listing` and `config` do what it asks for, `desk` has posts written, `deriver` what follows from
+//! them derived, `answer` and `refusal` are what comes
 //! back. `bridge` is what requests share.
 
 pub mod answer;
@@ -12,6 +13,7 @@ pub mod body;
 pub mod bridge;
 mod config;
 pub mod connection;
+mod deriver;
 mod desk;
 mod intake;
 pub mod journal;

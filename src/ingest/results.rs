@@ -7,6 +7,7 @@ use super::journal::Level;
 use super::metrics::ItemFate;
 use super::refusal::Refusal;
 use super::router::{Done, Who};
+use crate::storage::document::Row;
 use crate::storage::ingest_keys::Action;
 use crate::storage::received::{PostKind, Posted, Stamps, posted};
 use crate::storage::{Recorded, StoreError};
@@ -30,7 +31,7 @@ enum Verdict {
 /// One item, looked at.
 struct Item {
     id: Option<String>,
-    post: Result<Posted, Verdict>,
+    row: Result<Row, Verdict>,
     /// Whether its model has to be enabled: runs of the published series.
     wants_enabled: bool,
 }
@@ -126,7 +127,7 @@ fn item(
     path: &str,
     names_itself: bool,
 ) -> Item {
-    let refused = |id, refusal| Item { id, post: Err(Verdict::Refused(refusal)), wants_enabled: false };
+    let refused = |id, refusal| Item { id, row: Err(Verdict::Refused(refusal)), wants_enabled: false };
     let fields = match object(document, path) {
         Ok(fields) => fields,
         Err(refusal) => return refused(None, refusal),
@@ -142,7 +143,7 @@ fn item(
     }
     let stamps = Stamps { received_at: who.at, key_id: who.key.id.clone(), runner: who.key.runner.clone() };
     let post = Posted { kind, document: fields, id: id.clone(), stamps };
-    let row = match posted::row(&post, &bridge.policy.published_profiles) {
+    let row = match posted::row(post, &bridge.policy.published_profiles) {
         Ok(row) => row,
         Err(flaw) => {
             let field = if flaw.field == "id" { "_id" } else { &flaw.field };
@@ -156,7 +157,7 @@ fn item(
             Refusal { field: Some(format!("{path}.provider")), ..Refusal::new(403, "forbidden", why) };
         return refused(id, refusal);
     }
-    Item { id, wants_enabled: kind == PostKind::Run && row.moves_health, post: Ok(post) }
+    Item { id, wants_enabled: kind == PostKind::Run && row.moves_health, row: Ok(row) }
 }
 
 /// Has everything written that may be, and says what became of each item.
@@ -169,24 +170,22 @@ async fn decide(
         true => Some(bridge.work.current().await.map_err(|error| store_refusal(bridge, &error))?),
         false => None,
     };
-    let mut posts = Vec::with_capacity(items.len());
+    let mut rows = Vec::with_capacity(items.len());
     let mut verdicts = Vec::with_capacity(items.len());
     for item in items {
-        let enabled = |post: &Posted| {
-            let text = |name: &str| post.document.get(name).and_then(Value::as_str).unwrap_or_default();
-            set.as_ref().is_some_and(|set| set.has(text("provider"), text("model_name")))
-        };
-        let verdict = match item.post {
+        let enabled =
+            |row: &Row| set.as_ref().is_some_and(|set| set.has(row.text("provider"), row.text("model_name")));
+        let verdict = match item.row {
             Err(verdict) => Some(verdict),
-            Ok(post) if item.wants_enabled && !enabled(&post) => Some(Verdict::NotEnabled),
-            Ok(post) => {
-                posts.push(post);
+            Ok(row) if item.wants_enabled && !enabled(&row) => Some(Verdict::NotEnabled),
+            Ok(row) => {
+                rows.push(row);
                 None
             }
         };
         verdicts.push((item.id, verdict));
     }
-    let mut kept = bridge.desk.keep(posts).await?.into_iter();
+    let mut kept = bridge.desk.keep(rows).await?.into_iter();
     let verdicts = verdicts.into_iter().map(|(id, verdict)| {
         let verdict = verdict.unwrap_or_else(|| match kept.next() {
             Some(Ok(recorded)) => Verdict::Kept(recorded),

@@ -169,13 +169,14 @@ pub fn field_type(name: &str) -> Option<FieldType> {
 /// One sentence without the value, where the value does not have the type of the field.
 pub fn coerce(name: &str, value: Value) -> Result<Value, String> {
     let Some(wanted) = field_type(name) else { return Ok(value) };
-    if value.is_null() {
-        return Ok(value);
-    }
     typed(wanted, value).ok_or_else(|| format!("field `{name}` must be {}", spoken(wanted)))
 }
 
-fn typed(wanted: FieldType, value: Value) -> Option<Value> {
+/// Brings a value into a type; nothing, where it is of another.
+pub fn typed(wanted: FieldType, value: Value) -> Option<Value> {
+    if value.is_null() {
+        return Some(value);
+    }
     match wanted {
         Text => value.is_string().then_some(value),
         Flag => value.is_boolean().then_some(value),
@@ -183,6 +184,7 @@ fn typed(wanted: FieldType, value: Value) -> Option<Value> {
         Date => value.as_str().and_then(parse_date).map(date_value),
         Double => double(&value),
         Integer => integer(&value),
+        DoubleList if value.as_array()?.iter().all(Value::is_f64) => Some(value),
         DoubleList => value.as_array()?.iter().map(double).collect::<Option<Vec<_>>>().map(Value::Array),
         TextList => value.as_array()?.iter().all(Value::is_string).then_some(value),
     }

@@ -5,6 +5,8 @@
 pub mod posted;
 
 use crate::domain::runner::COMPONENT;
+use crate::storage::document::Row;
+use crate::storage::moved::Moved;
 use crate::storage::{Recorded, StoreError};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -85,13 +87,24 @@ impl Sighting {
 /// What a bridge writes.
 #[async_trait]
 pub trait Received: Send + Sync {
-    /// Keeps posts, durably, each under its id: at most one row an id, however often and however many at once. The answers
-    /// are in the order of the posts. A post that is refused leaves nothing and holds up no other.
+    /// Keeps the rows of posts, durably, each under its id: at most one row an id, however often and however many at once.
+    /// The answers are in the order of the rows. A row that is refused leaves nothing and holds up no other. With them comes
+    /// what is owed to [`Sink::derive`](super::Sink::derive).
     ///
     /// # Errors
-    /// For each post: [`StoreError::Rejected`] with the field's name where it is no run or failure,
-    /// [`StoreError::Conflict`] where its id is stored with other content, the others where the store cannot work.
-    async fn keep_posted(&self, posts: &[Posted]) -> Vec<Result<Recorded, StoreError>>;
+    /// For each row: [`StoreError::Rejected`] where the store cannot hold it, [`StoreError::Conflict`] where its id is
+    /// stored with other content, the others where the store cannot work.
+    async fn keep_posted(&self, rows: Vec<Row>) -> (Vec<Result<Recorded, StoreError>>, Moved);
+
+    /// Derives what follows from rows that bridges have kept since this last went through: one of them may have ended
+    /// between keeping rows and deriving. Bounded by what came since then; safe to repeat, and for several at once. A store
+    /// that keeps rows together with what follows from them has nothing to do.
+    ///
+    /// # Errors
+    /// The store's; then it is to be done again.
+    async fn catch_up(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 
     /// Keeps that runners were heard of, in the heartbeats. What a sighting does not say stays as it was.
     async fn keep_sightings(&self, sightings: &[Sighting]) -> Result<(), StoreError>;

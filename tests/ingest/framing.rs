@@ -157,3 +157,44 @@ async fn requests_on_one_connection_are_answered_in_order() {
     let text = String::from_utf8_lossy(&text);
     assert_eq!(text.matches("HTTP/1.1 200 OK").count(), 3, "{text}");
 }
+
+/// Between requests the bridge puts its reader away; what came too early must not be lost with it, and what is left of a
+/// body must not be taken for a request.
+#[tokio::test]
+async fn a_reader_that_is_put_away_loses_nothing_and_invents_nothing() {
+    let served = Served::on_sqlite(&[]).await;
+    let live = || request("GET", "/livez", "", b"");
+    let body = result().to_string();
+    let length = format!("Content-Length: {}\r\n", body.len());
+    let post = || [head(&length), body.clone().into_bytes()].concat();
+    let mut stream = served.connect();
+    // A request, and the half of another one; then the rest, in two parts.
+    let second = post();
+    stream.write_all(&[post(), second[..20].to_vec()].concat()).unwrap();
+    assert_eq!(answer(&mut stream).unwrap().status, 200);
+    stream.write_all(&second[20..300]).unwrap();
+    std::thread::sleep(Duration::from_millis(100));
+    stream.write_all(&second[300..]).unwrap();
+    assert_eq!(answer(&mut stream).unwrap().status, 200);
+    for _ in 0..3 {
+        stream.write_all(&live()).unwrap();
+        assert_eq!(answer(&mut stream).unwrap().status, 200);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    // Whoever asks for the end gets it, also with the last request.
+    stream.write_all(b"GET /livez HTTP/1.1\r\nHost: b\r\nConnection: close\r\n\r\n").unwrap();
+    assert_eq!(answer(&mut stream).unwrap().status, 200);
+    assert_eq!(stream.read(&mut [0; 1]).unwrap(), 0);
+    // A body that a question has and nobody reads to its end: what follows is no request.
+    let mut stream = served.connect();
+    let large = 3 << 20;
+    stream
+        .write_all(format!("GET /livez HTTP/1.1\r\nHost: b\r\nContent-Length: {large}\r\n\r\n").as_bytes())
+        .unwrap();
+    let hidden = live().repeat(large / live().len() + 1);
+    let _ = stream.write_all(&hidden[..large]);
+    assert_eq!(answer(&mut stream).unwrap().status, 200);
+    let mut rest = Vec::new();
+    let _ = stream.read_to_end(&mut rest);
+    assert!(!String::from_utf8_lossy(&rest).contains("HTTP/1.1"), "{}", String::from_utf8_lossy(&rest));
+}

@@ -3,6 +3,7 @@
 mod bad_input;
 mod clients;
 mod contract;
+mod deriving;
 mod framing;
 mod keys;
 mod outage;

@@ -8,8 +8,8 @@ use llmbench::domain::ModelRef;
 use llmbench::domain::failure::fingerprint;
 use llmbench::storage::ingest_keys::{self, Action, IngestKey};
 use llmbench::storage::payload::Payload;
-use llmbench::storage::received::{PostKind, Posted, Sighting, Stamps};
-use llmbench::storage::{Recorded, Store, StoreError};
+use llmbench::storage::received::{PostKind, Posted, Sighting, Stamps, posted};
+use llmbench::storage::{Recorded, Store, StoreError, document};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -81,9 +81,20 @@ fn whole_seconds(at: DateTime<Utc>) -> DateTime<Utc> {
 }
 
 async fn keep(store: &dyn Store, post: &Posted) -> Result<Recorded, StoreError> {
-    let mut answers = store.keep_posted(std::slice::from_ref(post)).await;
+    let mut answers = keep_all(store, std::slice::from_ref(post)).await;
     assert_eq!(answers.len(), 1);
     answers.remove(0)
+}
+
+/// Keeps posts as a bridge does, and derives what follows from them.
+async fn keep_all(store: &dyn Store, posts: &[Posted]) -> Vec<Result<Recorded, StoreError>> {
+    let (sound, flaws) = document::sound(posts.iter().map(|post| {
+        let published: Vec<String> = PUBLISHED.iter().map(|profile| (*profile).to_owned()).collect();
+        posted::row(post.clone(), &published).map_err(StoreError::from)
+    }));
+    let (kept, moved) = store.keep_posted(sound).await;
+    store.derive(&moved).await.unwrap();
+    document::answers(flaws, Ok(kept))
 }
 
 async fn the_predecessors_posts_are_rows(backend: &Backend, store: &dyn Store) {
@@ -180,7 +191,7 @@ async fn a_batch_is_answered_post_by_post(backend: &Backend, store: &dyn Store) 
     probe.document.insert("sample_role".to_owned(), json!("shadow"));
     probe.document.insert("response_id".to_owned(), json!("probe"));
     posts.push(probe);
-    let answers = store.keep_posted(&posts).await;
+    let answers = keep_all(store, &posts).await;
     assert_eq!(answers.len(), posts.len());
     assert!(answers[..30].iter().all(|answer| matches!(answer, Ok(Recorded::Stored))), "{answers:?}");
     assert!(matches!(answers[30], Ok(Recorded::Duplicate)));
@@ -199,7 +210,7 @@ async fn a_batch_is_answered_post_by_post(backend: &Backend, store: &dyn Store) 
         assert_eq!(health["failures_24h"], json!(i32::from(number == 6)), "{model}");
     }
     assert!(backend.row(Kind::Probe, "response_id", "probe").await.is_some());
-    let again = store.keep_posted(&posts).await;
+    let again = keep_all(store, &posts).await;
     assert_eq!(again.iter().filter(|answer| matches!(answer, Ok(Recorded::Duplicate))).count(), 33);
 }
 
@@ -256,7 +267,7 @@ async fn every_posted_field_is_read_back(backend: &Backend, store: &dyn Store) {
             posted(PostKind::Run, document)
         })
         .collect();
-    let answers = store.keep_posted(&posts).await;
+    let answers = keep_all(store, &posts).await;
     assert!(answers.iter().all(|answer| matches!(answer, Ok(Recorded::Stored))), "{answers:?}");
     let rows = backend.rows(Kind::Published).await;
     for post in &posts {

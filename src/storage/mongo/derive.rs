@@ -179,17 +179,11 @@ impl Window<'_> {
         doc! { "provider": &self.model.provider, "model_name": &self.model.model_id, "run_ts": when }
     }
 
-    /// The predecessor's failures carry neither role nor profile, and all of them counted.
     pub fn failures(&self, when: Document) -> Document {
-        let profiles = self.shared.published_profiles.iter().cloned().map(Bson::String);
-        let profiles: Vec<Bson> = profiles.chain([Bson::Null]).collect();
-        doc! {
-            "provider": &self.model.provider,
-            "model_name": &self.model.model_id,
-            "ts": when,
-            "sample_role": { "$in": ["published", null] },
-            "benchmark_profile_id": { "$in": profiles },
-        }
+        let mut filter =
+            doc! { "provider": &self.model.provider, "model_name": &self.model.model_id, "ts": when };
+        filter.extend(published(self.shared));
+        filter
     }
 
     fn timeouts(&self, when: Document) -> Document {
@@ -197,6 +191,13 @@ impl Window<'_> {
         filter.insert("error_kind", "timeout");
         filter
     }
+}
+
+/// Filters for failures of the published series. The predecessor's carry neither role nor profile, and all of them counted.
+pub fn published(shared: &Shared) -> Document {
+    let profiles = shared.published_profiles.iter().cloned().map(Bson::String);
+    let profiles: Vec<Bson> = profiles.chain([Bson::Null]).collect();
+    doc! { "sample_role": { "$in": ["published", null] }, "benchmark_profile_id": { "$in": profiles } }
 }
 
 /// What a failure's row says.

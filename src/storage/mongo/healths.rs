@@ -11,9 +11,9 @@ use crate::domain::ModelRef;
 use crate::storage::health::{self, CLOCK_SLACK, Facts, LastError, WINDOW};
 use crate::storage::moved::Newest;
 use chrono::{DateTime, Utc};
-use mongodb::Collection;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::Error;
+use mongodb::{Collection, Cursor};
 use std::collections::{BTreeMap, HashMap};
 
 /// Derives the health of these models, of which rows have come.
@@ -167,21 +167,24 @@ fn failures<'a>(
     };
     let present = doc! { "$lte": ["$ts", bson::date(now + CLOCK_SLACK)] };
     let timeout = doc! { "$eq": ["$error_kind", "timeout"] };
-    // Documents compare by their fields in order, so the largest is the newest.
-    let failure = doc! { "ts": "$ts", "error_kind": "$error_kind", "message": "$message" };
     vec![
         doc! { "$match": { "$or": by_provider(models).into_iter().map(of).collect::<Vec<_>>() } },
         doc! { "$group": {
             "_id": by_model(),
             "times": { "$push": "$ts" },
             "timeouts": { "$sum": { "$cond": [timeout, 1, 0] } },
-            "newest": { "$max": { "$cond": [present, failure, null] } },
+            "newest": { "$max": { "$cond": [present, failure(), null] } },
         } },
     ]
 }
 
+/// A failure as groups compare it. Documents compare by their fields in order, so the largest is the newest.
+pub fn failure() -> Document {
+    doc! { "ts": "$ts", "error_kind": "$error_kind", "message": "$message" }
+}
+
 /// What rows are grouped by.
-fn by_model() -> Document {
+pub fn by_model() -> Document {
     doc! { "provider": "$provider", "model": "$model_name" }
 }
 
@@ -189,7 +192,11 @@ async fn grouped(
     rows: Collection<Document>,
     pipeline: Vec<Document>,
 ) -> Result<HashMap<ModelRef, Document>, Error> {
-    let mut cursor = rows.aggregate(pipeline).await?;
+    groups(rows.aggregate(pipeline).await?).await
+}
+
+/// Groups under their models.
+pub async fn groups(mut cursor: Cursor<Document>) -> Result<HashMap<ModelRef, Document>, Error> {
     let mut groups = HashMap::new();
     while cursor.advance().await? {
         let group: Document = cursor.deserialize_current()?;

@@ -23,6 +23,8 @@ enum Kind {
     Unique,
     /// Unique among enabled models, `X` and `x` being the same.
     UniqueEnabledAnyCase,
+    /// Only of rows that have the field.
+    Sparse,
 }
 
 const fn index(
@@ -42,7 +44,11 @@ const BY_MODEL: &[(&str, i32)] = &[("provider", 1), ("model_id", 1)];
 const RUNS_IN_ORDER: &[(&str, i32)] = &[("run_ts", 1), ("_id", 1), ("provider", 1), ("model_name", 1)];
 const ERRORS_IN_ORDER: &[(&str, i32)] = &[("ts", 1), ("_id", 1), ("provider", 1), ("model_name", 1)];
 
-static INDEXES: [Index; 27] = [
+/// What came through a bridge, by when; rows that came the direct way cost nothing.
+pub(super) const RECEIVED: &str = "received_at_1";
+const BY_RECEIPT: &[(&str, i32)] = &[("received_at", 1)];
+
+static INDEXES: [Index; 29] = [
     index(|n| &n.cloud, "provider_1_model_name_1_run_ts_-1", BY_MODEL_AND_TIME, Kind::Plain),
     index(
         |n| &n.cloud,
@@ -64,6 +70,8 @@ static INDEXES: [Index; 27] = [
     ),
     index(|n| &n.errors, "ts_-1", &[("ts", -1)], Kind::Plain),
     index(|n| &n.errors, "fingerprint_1", &[("fingerprint", 1)], Kind::Plain),
+    index(|n| &n.cloud, RECEIVED, BY_RECEIPT, Kind::Sparse),
+    index(|n| &n.errors, RECEIVED, BY_RECEIPT, Kind::Sparse),
     index(|n| &n.error_rollups, "fingerprint_1", &[("fingerprint", 1)], Kind::Unique),
     index(|n| &n.models, "provider_1_model_id_1", BY_MODEL, Kind::Unique),
     index(|n| &n.models, "uniq_enabled_provider_model_ci", BY_MODEL, Kind::UniqueEnabledAnyCase),
@@ -137,6 +145,7 @@ impl Index {
         let kind = match self.kind {
             Kind::Plain => "index",
             Kind::Unique => "unique index",
+            Kind::Sparse => "index of rows that have the field",
             Kind::UniqueEnabledAnyCase => "unique index among enabled rows in any case",
         };
         format!("{}: {kind} {} ({})", (self.collection)(names), self.name, keys.join(", "))
@@ -148,6 +157,7 @@ impl Index {
         let unique = matches!(self.kind, Kind::Unique | Kind::UniqueEnabledAnyCase);
         let mut options = IndexOptions::builder().name(self.name.to_owned()).build();
         options.unique = unique.then_some(true);
+        options.sparse = (self.kind == Kind::Sparse).then_some(true);
         if self.kind == Kind::UniqueEnabledAnyCase {
             options.partial_filter_expression = Some(doc! { "enabled": true });
             options.collation =

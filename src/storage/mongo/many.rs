@@ -1,9 +1,9 @@
-//! Many rows at once, each under its `_id` and at most once: a few commands instead of some for each row, and what is
-//! derived from rows once for each model and kind of error. As safe to repeat as one row is.
+//! Many rows at once, each under its `_id` and at most once: a few commands instead of some for each row. What follows from
+//! them is owed (`moved`). As safe to repeat as one row is.
 
 use super::errors::{self, Trouble};
 use super::updates::{self, Answer};
-use super::{Shared, bson, derive, record};
+use super::{Shared, bson, record};
 use crate::storage::document::{Place, Row};
 use crate::storage::moved::Moved;
 use crate::storage::{MongoUri, Recorded, StoreError};
@@ -25,13 +25,6 @@ const BYTES: usize = 8 * 1024 * 1024;
 const COMMANDS: usize = 4;
 
 type Kept = Result<Recorded, StoreError>;
-
-/// Keeps rows and brings up to date what follows from them. An answer for each, in their order.
-pub async fn record_all(shared: &Arc<Shared>, rows: Vec<Row>, uri: &MongoUri) -> Vec<Kept> {
-    let rows = Arc::new(rows);
-    let answers = kept(shared, &rows, uri).await;
-    derived(shared, &rows, answers, uri).await
-}
 
 /// Keeps rows, and tells what they move. An answer for each, in their order.
 pub async fn keep_all(shared: &Arc<Shared>, rows: Vec<Row>, uri: &MongoUri) -> (Vec<Kept>, Moved) {
@@ -207,24 +200,6 @@ async fn found(shared: &Shared, place: Place, ids: &[&str]) -> Result<HashMap<St
         found.insert(row.get_str("_id").unwrap_or_default().to_owned(), row);
     }
     Ok(found)
-}
-
-/// Derives what follows from the rows that are there. Where that fails, those rows are not done: the next delivery of them
-/// derives again.
-async fn derived(shared: &Arc<Shared>, rows: &[Row], answers: Vec<Kept>, uri: &MongoUri) -> Vec<Kept> {
-    let moved = moved(rows, &answers);
-    let (rollups, health) = tokio::join!(derive::rollups(shared, &moved), derive::healths(shared, &moved));
-    let said = |trouble: Result<(), Trouble>| trouble.err().map(|trouble| errors::explain(trouble, uri));
-    let (rollups, health) = (said(rollups), said(health));
-    let failed = |row: &Row| {
-        let of_error = rollups.as_ref().filter(|_| row.place == Place::Errors);
-        of_error.or_else(|| health.as_ref().filter(|_| row.moves_health)).cloned()
-    };
-    let settle = |(kept, row): (Kept, &Row)| match failed(row) {
-        Some(error) if kept.is_ok() => Err(error),
-        _ => kept,
-    };
-    answers.into_iter().zip(rows).map(settle).collect()
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ mod listings;
 mod many;
 mod notices;
 mod overview;
+mod owed;
 mod plain;
 mod received;
 mod record;
@@ -39,12 +40,11 @@ use crate::storage::document::Row;
 use crate::storage::history::{Grain, History, Scope, Series, Stored, Successes};
 use crate::storage::ingest_keys::{IngestKey, IngestKeys};
 use crate::storage::jobs::{Claim, Claimed, Ending, Grant, JobState};
-use crate::storage::received::{Posted, Received, Sighting, posted};
+use crate::storage::moved::Moved;
+use crate::storage::received::{Received, Sighting};
 use crate::storage::rows::{Pages, Question, Rows};
 use crate::storage::vitals::{Beat, Cadences, CheckRun, Health, ModelStatus};
-use crate::storage::{
-    Catalogue, Jobs, Listings, MongoUri, Names, Recorded, Store, StoreError, Vitals, document,
-};
+use crate::storage::{Catalogue, Jobs, Listings, MongoUri, Names, Recorded, Store, StoreError, Vitals};
 use async_trait::async_trait;
 use call::Caller;
 use chrono::{DateTime, Utc};
@@ -99,17 +99,6 @@ impl MongoStore {
         let shared =
             Shared { database, names: names.clone(), published_profiles: published_profiles.to_vec() };
         Ok(Self { shared: Arc::new(shared), caller, published_profiles: published_profiles.to_vec(), shown })
-    }
-
-    /// Keeps the rows that could be made, and answers for all.
-    async fn record_rows(
-        &self,
-        rows: impl Iterator<Item = Result<Row, StoreError>>,
-    ) -> Vec<Result<Recorded, StoreError>> {
-        let (sound, flaws) = document::sound(rows);
-        let (shared, uri) = (Arc::clone(&self.shared), self.caller.uri().clone());
-        let kept = self.caller.call(async move { Ok(many::record_all(&shared, sound, &uri).await) }).await;
-        document::answers(flaws, kept)
     }
 }
 
@@ -313,9 +302,13 @@ impl Vitals for MongoStore {
 
 #[async_trait]
 impl Received for MongoStore {
-    async fn keep_posted(&self, posts: &[Posted]) -> Vec<Result<Recorded, StoreError>> {
-        let rows = posts.iter().map(|post| posted::row(post, &self.published_profiles));
-        self.record_rows(rows.map(|row| row.map_err(StoreError::from))).await
+    async fn keep_posted(&self, rows: Vec<Row>) -> (Vec<Result<Recorded, StoreError>>, Moved) {
+        self.keep_rows(rows).await
+    }
+
+    async fn catch_up(&self) -> Result<(), StoreError> {
+        let shared = Arc::clone(&self.shared);
+        self.caller.patiently(async move { owed::catch_up(&shared).await }).await
     }
 
     async fn keep_sightings(&self, sightings: &[Sighting]) -> Result<(), StoreError> {

@@ -2,11 +2,21 @@
 
 use super::{MongoStore, catalogue, derive, many, record};
 use crate::domain::{ModelRef, Outcome};
+use crate::storage::document::Row;
 use crate::storage::moved::Moved;
 use crate::storage::payload::Payload;
 use crate::storage::{Recorded, Sink, StoreError, WorkItem, document};
 use async_trait::async_trait;
 use std::sync::Arc;
+
+impl MongoStore {
+    /// Keeps rows, and tells what they move. An answer for each, in their order.
+    pub(super) async fn keep_rows(&self, rows: Vec<Row>) -> (Vec<Result<Recorded, StoreError>>, Moved) {
+        let (shared, uri, count) = (Arc::clone(&self.shared), self.caller.uri().clone(), rows.len());
+        let kept = self.caller.call(async move { Ok(many::keep_all(&shared, rows, &uri).await) }).await;
+        kept.unwrap_or_else(|error| (vec![Err(error); count], Moved::default()))
+    }
+}
 
 #[async_trait]
 impl Sink for MongoStore {
@@ -24,13 +34,8 @@ impl Sink for MongoStore {
     async fn keep_all(&self, payloads: &[&Payload]) -> (Vec<Result<Recorded, StoreError>>, Moved) {
         let rows = payloads.iter().map(|payload| document::row_of(payload, &self.published_profiles));
         let (sound, flaws) = document::sound(rows);
-        let (shared, uri) = (Arc::clone(&self.shared), self.caller.uri().clone());
-        let kept = self.caller.call(async move { Ok(many::keep_all(&shared, sound, &uri).await) }).await;
-        let (kept, moved) = match kept {
-            Ok((kept, moved)) => (Ok(kept), moved),
-            Err(error) => (Err(error), Moved::default()),
-        };
-        (document::answers(flaws, kept), moved)
+        let (kept, moved) = self.keep_rows(sound).await;
+        (document::answers(flaws, Ok(kept)), moved)
     }
 
     async fn derive(&self, moved: &Moved) -> Result<(), StoreError> {

@@ -58,28 +58,27 @@ impl From<Flaw> for StoreError {
 /// # Errors
 /// The first [`Flaw`]: a field missing or of the wrong type, a rate that is not positive, a value that no store can hold, an
 /// id outside of what the post is about.
-pub fn row(posted: &Posted, published_profiles: &[String]) -> Result<Row, Flaw> {
-    let mut fields = typed(posted)?;
-    match posted.kind {
+pub fn row(posted: Posted, published_profiles: &[String]) -> Result<Row, Flaw> {
+    let Posted { kind, document, id, stamps } = posted;
+    let mut fields = typed(document, id.as_deref())?;
+    match kind {
         PostKind::Run => check_run(&fields)?,
-        PostKind::Failure => complete_failure(&mut fields, &posted.stamps)?,
+        PostKind::Failure => complete_failure(&mut fields, &stamps)?,
     }
-    let id = match &posted.id {
+    let id = match id {
         Some(id) => given(id, &fields)?,
-        None => natural(posted.kind, &fields),
+        None => natural(kind, &fields),
     };
-    stamp(&mut fields, posted);
-    let mut whole = Map::with_capacity(fields.len() + 1);
-    whole.insert("_id".to_owned(), Value::String(id));
-    whole.extend(fields);
-    let counts = counts(&whole, published_profiles);
-    let sound = whole.get("suspect") != Some(&Value::Bool(true));
-    let place = match posted.kind {
+    fields.insert("_id".to_owned(), Value::String(id));
+    stamp(&mut fields, kind, &stamps);
+    let counts = counts(&fields, published_profiles);
+    let sound = fields.get("suspect") != Some(&Value::Bool(true));
+    let place = match kind {
         PostKind::Failure => Place::Errors,
         PostKind::Run if counts && sound => Place::Published,
         PostKind::Run => Place::Probe,
     };
-    Ok(Row { place, fields: whole, moves_health: counts })
+    Ok(Row { place, fields, moves_health: counts })
 }
 
 /// Whether it is of the published series. The predecessor's runners name neither role nor profile, and all of theirs is.
@@ -90,26 +89,22 @@ fn counts(fields: &Map<String, Value>, published_profiles: &[String]) -> bool {
             .is_none_or(|profile| published_profiles.iter().any(|one| one == profile))
 }
 
-/// The posted fields in the types of the contract, those of the server's names set aside.
-fn typed(posted: &Posted) -> Result<Map<String, Value>, Flaw> {
-    let mut fields = Map::with_capacity(posted.document.len() + 8);
-    let mut aside = Map::new();
-    for (name, value) in &posted.document {
+/// The posted fields in the types of the contract, those of the server's names set aside; before them room for the id,
+/// which follows from them. Where they lie: a row has many.
+fn typed(mut fields: Map<String, Value>, id: Option<&str>) -> Result<Map<String, Value>, Flaw> {
+    for (name, value) in &fields {
         holdable(name, value, 1).map_err(|_| Flaw::new(name, unholdable()))?;
-        if name == "_id" && posted.id.is_some() && value.as_str() == posted.id.as_deref() {
-            continue;
+    }
+    let aside = set_aside(&mut fields, id);
+    for (name, value) in &mut fields {
+        if let Some(wanted) = contract::field_type(name) {
+            *value = coerced(wanted, value.take()).ok_or_else(|| Flaw::new(name, must_be(name)))?;
         }
-        if name == "_id" || name == ASIDE || OWN_FIELDS.contains(&name.as_str()) {
-            aside.insert(name.clone(), value.clone());
-            continue;
-        }
-        let value = dated(name, value);
-        let value = contract::coerce(name, value).map_err(|_| Flaw::new(name, must_be(name)))?;
-        fields.insert(name.clone(), value);
     }
     if !aside.is_empty() {
         fields.insert(ASIDE.to_owned(), Value::Object(aside));
     }
+    fields.shift_insert(0, "_id".to_owned(), Value::Null);
     for name in ["provider", "model_name"] {
         let text = fields.get(name).and_then(Value::as_str).unwrap_or_default();
         if text.trim().is_empty() || text.chars().any(char::is_control) {
@@ -127,12 +122,24 @@ fn must_be(name: &str) -> String {
     format!("must be {}", contract::field_type(name).map_or("of another type", contract::spoken))
 }
 
-/// A date field's text with its zone. The predecessor's runners write local time without one, and every reader takes it for
-/// UTC.
-fn dated(name: &str, value: &Value) -> Value {
-    match (contract::field_type(name), value.as_str().and_then(instant)) {
-        (Some(contract::FieldType::Date), Some(at)) => contract::date_value(at),
-        _ => value.clone(),
+/// Takes out the fields of the server's names, apart from the id that the post has.
+fn set_aside(fields: &mut Map<String, Value>, id: Option<&str>) -> Map<String, Value> {
+    let mut aside = Map::new();
+    for name in ["_id", ASIDE].into_iter().chain(OWN_FIELDS) {
+        let Some(value) = fields.shift_remove(name) else { continue };
+        if name != "_id" || id.is_none() || value.as_str() != id {
+            aside.insert(name.to_owned(), value);
+        }
+    }
+    aside
+}
+
+/// A value in the type of its field. The predecessor's runners write local time without a zone, and every reader takes it
+/// for UTC.
+fn coerced(wanted: contract::FieldType, value: Value) -> Option<Value> {
+    match (wanted, &value) {
+        (contract::FieldType::Date, Value::String(text)) => instant(text).map(contract::date_value),
+        _ => contract::typed(wanted, value),
     }
 }
 
@@ -211,14 +218,14 @@ fn provider_code(message: &str) -> Option<String> {
 
 /// The id that a runner gave, if it can only be one of its own: a slot of the model that the post is about, or a ULID,
 /// which nobody guesses.
-fn given(id: &str, fields: &Map<String, Value>) -> Result<String, Flaw> {
+fn given(id: String, fields: &Map<String, Value>) -> Result<String, Flaw> {
     let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default();
     let slot = format!("{}/{}/", text("provider"), text("model_name"));
     let ulid = id.len() == 26 && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    if id.len() > LONGEST_ID || id.chars().any(char::is_control) || !(ulid || id.starts_with(&slot)) {
+    if id.len() > LONGEST_ID || id.chars().any(char::is_control) || !(ulid || id.starts_with(slot.as_str())) {
         return Err(Flaw::new("id", "must be a ULID, or begin with `PROVIDER/MODEL/` of this post"));
     }
-    Ok(id.to_owned())
+    Ok(id)
 }
 
 /// The id of a post without one. Its parts are hashed as a JSON array, so no two different lists of parts are one text.
@@ -235,9 +242,9 @@ fn natural(kind: PostKind, fields: &Map<String, Value>) -> String {
     format!("posted/{}", payload::sha256(&json!([word, parts]).to_string()))
 }
 
-fn stamp(fields: &mut Map<String, Value>, posted: &Posted) {
-    let Stamps { received_at, key_id, runner } = &posted.stamps;
-    let name = if posted.kind == PostKind::Run { "run_ts" } else { "ts" };
+fn stamp(fields: &mut Map<String, Value>, kind: PostKind, stamps: &Stamps) {
+    let Stamps { received_at, key_id, runner } = stamps;
+    let name = if kind == PostKind::Run { "run_ts" } else { "ts" };
     let at = fields.get(name).and_then(Value::as_str).and_then(contract::parse_date);
     let doubtful = at.is_some_and(|at| at < *received_at - OLDEST || at > *received_at + NEWEST);
     let stamps = [contract::date_value(*received_at), json!(key_id), json!(runner), json!(true)];

@@ -39,7 +39,7 @@ use crate::storage::inspect::{Census, Facts, IndexFault, Inspect, Rights};
 use crate::storage::jobs::{Claim, Claimed, Ending, Grant, JobState};
 use crate::storage::moved::Moved;
 use crate::storage::payload::Payload;
-use crate::storage::received::{Posted, Received, Sighting, posted};
+use crate::storage::received::{Received, Sighting};
 use crate::storage::rows::{Pages, Question, Rows};
 use crate::storage::vitals::{Beat, Cadences, CheckRun, Health, ModelStatus};
 use crate::storage::{
@@ -358,9 +358,9 @@ impl Vitals for SqliteStore {
 
 #[async_trait]
 impl Received for SqliteStore {
-    async fn keep_posted(&self, posts: &[Posted]) -> Vec<Result<Recorded, StoreError>> {
-        let rows = posts.iter().map(|post| posted::row(post, &self.published_profiles));
-        self.keep_rows(rows.map(|row| row.map_err(StoreError::from))).await
+    async fn keep_posted(&self, rows: Vec<Row>) -> (Vec<Result<Recorded, StoreError>>, Moved) {
+        // What follows from rows is in their transaction.
+        (self.keep_rows(rows.into_iter().map(Ok)).await, Moved::default())
     }
 
     async fn keep_sightings(&self, sightings: &[Sighting]) -> Result<(), StoreError> {

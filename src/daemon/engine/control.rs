@@ -93,8 +93,9 @@ impl Control {
                     let first = !self.ready;
                     self.take(listed);
                     if first {
-                        // The first lanes are said at once.
-                        (look_at, said_at) = (Instant::now(), None);
+                        // The first lanes are said at once, and what they begin at the next look.
+                        self.say(false);
+                        said_at = None;
                     }
                 }
                 Some(ended) = self.crew.next_ended() => self.crew.ended(ended, &self.shared),

@@ -3,6 +3,7 @@
 
 use crate::cli::daemon::{DaemonArgs, LogFormatArg, LogLevelArg};
 use crate::commands::exit::CommandError;
+use crate::commands::standstill;
 use crate::daemon::watchdog::{LOOK, Watchdog};
 use crate::domain::redact::Redactor;
 use crate::output::log::{Doing, Format, Log};
@@ -32,7 +33,7 @@ impl Voice {
     /// Status 2 where no thread can be had.
     pub fn start(args: &DaemonArgs, redactor: Redactor, stderr_tty: bool) -> Result<Self, CommandError> {
         let watchdog = Arc::new(Watchdog::new(LOOK));
-        let logger = watchdog.watch("logger", LOGGER);
+        let logger = watchdog.watch(standstill::LOGGER, LOGGER);
         let doing = move |doing| match doing {
             Doing::Working => logger.tick(),
             Doing::Writing => logger.rest(),

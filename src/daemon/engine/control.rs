@@ -90,9 +90,13 @@ impl Control {
             tokio::select! {
                 () = self.shared.stop.cancelled() => return,
                 Some(listed) = list.recv() => {
-                    // The first lanes are said at once.
-                    said_at = said_at.filter(|_| self.ready);
+                    let first = !self.ready;
                     self.take(listed);
+                    if first {
+                        // The first lanes are said at once, and what they begin at the next look.
+                        self.say(false);
+                        said_at = None;
+                    }
                 }
                 Some(ended) = self.crew.next_ended() => self.crew.ended(ended, &self.shared),
                 () = sleep_until(look_at.into()) => {

@@ -81,6 +81,8 @@ pub async fn run(setup: Setup, stop: CancellationToken) -> Result<Stopped, Outbo
     let (sender, sent) = Sender::new(setup.outbox.clone(), sink, setup.keeper.name());
     let events = setup.events.clone();
     let sender = sender.telling(move |news| events.tell(news.into()));
+    // The first pulse knows it: a backlog must not look like nothing.
+    sender.look().await?;
     let stop_sending = CancellationToken::new();
     let sending = send(sender, &shared, stop_sending.clone());
     let (listed, list) = mpsc::channel(1);

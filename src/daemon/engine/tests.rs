@@ -7,9 +7,9 @@ use crate::domain::{ModelRef, Outcome};
 use crate::measure::laboratory::Attempted;
 use crate::measure::testing;
 use crate::providers::adapt::Adaptation;
-use crate::storage::outbox::Capacity;
+use crate::storage::outbox::{Capacity, Spend};
 use crate::storage::samples::enable;
-use crate::storage::{Location, Names, WorkItem};
+use crate::storage::{Location, Names, WorkItem, pulse_file};
 use crate::wire::Limits;
 use async_trait::async_trait;
 use std::path::Path;
@@ -98,4 +98,27 @@ async fn a_panic_a_hang_and_a_missing_key_are_rows_or_reasons_and_others_do_not_
     assert!(told[3].starts_with("works/m/cloud-default-v1/main/"), "{told:?}");
     let jobs = keeper.ask(|store| async move { store.jobs(None).await }).await.unwrap();
     assert_eq!(jobs.len(), 3, "a lane without a key claims nothing");
+}
+
+#[tokio::test]
+async fn the_first_pulse_knows_what_waits() {
+    let home = tempfile::tempdir().unwrap();
+    let before = setup(home.path(), &[]).await;
+    let waiting = Outcome::Success(Box::new(testing::run("works", "m", 0.2)));
+    before.outbox.accept("none", &[waiting], Spend::default()).await.unwrap();
+    // A store that is away, so that it goes on waiting.
+    let nowhere = Location::parse(&format!("sqlite:{}/runs.db/none.db", home.path().display())).unwrap();
+    let keeper = Arc::new(Keeper::new(nowhere, Names::default(), Vec::new()));
+    let setup = Setup { keeper, once: false, ..before };
+    let (state_dir, stop) = (setup.state_dir.clone(), CancellationToken::new());
+    let running = tokio::spawn(run(setup, stop.clone()));
+    let first = loop {
+        if let Ok(Some(pulse)) = pulse_file::read(&state_dir) {
+            break pulse;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(first.outbox.pending, 1);
+    stop.cancel();
+    assert_eq!(running.await.unwrap().unwrap().flushed.left, 1);
 }

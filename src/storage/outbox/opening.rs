@@ -21,6 +21,10 @@ const LOG_PAGES: u32 = 512;
 /// Memory for pages of the database, KiB: half of SQLite's default, for a process that mostly waits.
 const CACHE: i64 = 1024;
 
+/// An outbox of so many rows is looked at whole after a kill; of a longer one as many rows at each end. A daemon is not kept
+/// from its work by how long it was without a store.
+const LOOKED_AT: u64 = 10_000;
+
 /// How long the spending of a day is remembered.
 const SPEND_DAYS: i64 = 400;
 
@@ -90,9 +94,7 @@ fn connect(place: &Place, capacity: &Capacity, check: Check) -> Result<Connectio
     let is_new: bool =
         connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))?;
     match check {
-        Check::Searched if !is_new => {
-            schema::SEARCHED.iter().try_for_each(|table| sound(&connection, table))?
-        }
+        Check::Searched if !is_new => searched(&connection)?,
         Check::All => sound(&connection, "1")?,
         Check::None | Check::Searched => {}
     }
@@ -114,8 +116,8 @@ fn setting(connection: &Connection, name: &str, wanted: &str) -> Result<(), Trou
 #[derive(Clone, Copy)]
 enum Check {
     None,
-    /// The tables that are searched. Payloads are most of the file, and each is held against its checksum when it is read;
-    /// to read them all would keep a daemon with a long backlog from its work.
+    /// The tables that are searched, and of many rows those at the ends, where the process before was at work. Payloads are
+    /// each held against their checksum when they are read; who meets damage later says so, and [`Check::All`] follows.
     Searched,
     All,
 }
@@ -128,6 +130,21 @@ impl Check {
             Left::Damaged => Check::All,
         }
     }
+}
+
+/// Looks at what is searched: small tables whole, rows as far as that takes no longer for more of them.
+fn searched(connection: &Connection) -> Result<(), Trouble> {
+    schema::SMALL.iter().try_for_each(|table| sound(connection, table))?;
+    let rows = connection.query_row("SELECT coalesce(sum(rows), 0) FROM tally", [], |row| row.get(0))?;
+    if rows::unsigned(rows)? <= LOOKED_AT {
+        return Ok(sound(connection, "items")?);
+    }
+    for end in schema::ENDS {
+        let mut statement = connection.prepare(end)?;
+        let mut found = statement.query([i64::try_from(LOOKED_AT).unwrap_or(i64::MAX)])?;
+        while found.next()?.is_some() {}
+    }
+    Ok(())
 }
 
 /// Has SQLite look at a table with its indexes, or at everything (`1`: up to the first fault).

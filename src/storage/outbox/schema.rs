@@ -6,8 +6,14 @@ use super::desk::Trouble;
 use super::words::OutboxError;
 use rusqlite::Connection;
 
-/// The tables without which no row could be found: all but the payloads.
-pub const SEARCHED: [&str; 4] = ["items", "tally", "intents", "spend"];
+/// The tables that do not grow with the rows that wait.
+pub const SMALL: [&str; 3] = ["tally", "intents", "spend"];
+
+/// Reads so many rows whole: those whose turn comes next, and those that were written last.
+pub const ENDS: [&str; 2] = [
+    "SELECT * FROM items WHERE state = 'pending' ORDER BY next_at_ms, seq LIMIT ?",
+    "SELECT * FROM items ORDER BY seq DESC LIMIT ?",
+];
 
 /// The steps from an empty file to the present, one an entry; `user_version` counts those done. Never change one that
 /// was released: add another.

@@ -119,7 +119,6 @@ impl Sender {
     /// # Errors
     /// A final error of the outbox. The store's are never one.
     pub async fn run(&mut self, stop: &CancellationToken) -> Result<(), OutboxError> {
-        self.look().await?;
         // Daemons that start together should not all knock at once.
         let mut pause = Duration::from_secs_f64(rand::random_range(0.0..0.5));
         let mut wakes_early = false;
@@ -174,7 +173,10 @@ impl Sender {
     }
 
     /// Tells how full the outbox is.
-    async fn look(&self) -> Result<Depth, OutboxError> {
+    ///
+    /// # Errors
+    /// A final error of the outbox.
+    pub async fn look(&self) -> Result<Depth, OutboxError> {
         let depth = self.outbox.depth().await?;
         let Depth { pending, quarantined, oldest_at, bytes, full, damaged, .. } = depth.clone();
         self.pulse.send_modify(|pulse| {

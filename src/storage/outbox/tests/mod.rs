@@ -8,6 +8,7 @@ use super::*;
 use crate::domain::{Kind, ModelRef, Series};
 use crate::storage::samples;
 use chrono::TimeDelta;
+use rusqlite::Connection;
 use serde_json::json;
 use std::fs;
 use tempfile::TempDir;
@@ -283,6 +284,17 @@ async fn a_damaged_file_is_kept_aside_and_work_goes_on() {
     }
 }
 
+/// The pages that hold these words are no pages any more, and the process was killed.
+fn spoil_pages(directory: &Path, words: &str) {
+    let path = directory.join("outbox.db");
+    let mut bytes = fs::read(&path).unwrap();
+    let holds = |page: &&mut [u8]| page.windows(words.len()).any(|window| window == words.as_bytes());
+    let spoilt = bytes.chunks_mut(8192).skip(1).filter(holds).map(|page| page[..8].fill(0x5a)).count();
+    assert!(spoilt > 0);
+    fs::write(&path, bytes).unwrap();
+    fs::write(directory.join("outbox.lock"), "1").unwrap();
+}
+
 #[tokio::test]
 async fn damage_among_payloads_is_met_by_who_reads_them_and_the_next_start_sets_the_file_aside() {
     let (directory, outbox) = fresh().await;
@@ -290,17 +302,7 @@ async fn damage_among_payloads_is_met_by_who_reads_them_and_the_next_start_sets_
         take(&outbox, &format!("r{number}")).await.unwrap();
     }
     outbox.close().await.unwrap();
-    let path = directory.path().join("outbox.db");
-    let mut bytes = fs::read(&path).unwrap();
-    let holds = |page: &[u8], words: &[u8]| page.windows(words.len()).any(|window| window == words);
-    let mut spoilt = 0;
-    for page in bytes.chunks_mut(8192).skip(1).filter(|page| holds(page, b"\"times_between_tokens\"")) {
-        page[..8].fill(0x5a);
-        spoilt += 1;
-    }
-    assert!(spoilt > 0);
-    fs::write(&path, bytes).unwrap();
-    fs::write(directory.path().join("outbox.lock"), "1").unwrap();
+    spoil_pages(directory.path(), "\"times_between_tokens\"");
     let (outbox, opening) = open(directory.path()).await;
     assert!(opening.unclean && opening.damaged.is_empty(), "{opening:?}");
     assert_eq!(outbox.depth().await.unwrap().pending, 40);
@@ -309,6 +311,30 @@ async fn damage_among_payloads_is_met_by_who_reads_them_and_the_next_start_sets_
     assert_eq!(outbox.close().await, Err(met));
     let (_, opening) = open(directory.path()).await;
     assert_eq!(opening.damaged.len(), 1);
+}
+
+#[tokio::test]
+async fn a_start_after_a_kill_looks_at_the_ends_of_a_long_backlog_and_whoever_reads_the_rest_at_that() {
+    for (id, at_once) in [("r-20000", false), ("r-40000", true)] {
+        let (directory, outbox) = fresh().await;
+        take(&outbox, "r").await.unwrap();
+        outbox.close().await.unwrap();
+        let sql = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40000)
+            INSERT INTO items (id, sha256, kind, provider, model, measured_at_ms, accepted_at_ms, bytes, state,
+                next_at_ms) SELECT id || '-' || i, '', kind, provider, model, i, i, bytes, state,
+                next_at_ms + i FROM items, n";
+        Connection::open(directory.path().join("outbox.db")).unwrap().execute_batch(sql).unwrap();
+        spoil_pages(directory.path(), id);
+        let (outbox, opening) = open(directory.path()).await;
+        assert_eq!(opening.damaged.len(), usize::from(at_once));
+        if !at_once {
+            assert_eq!(outbox.depth().await.unwrap().pending, 40_001);
+            let met = outbox.list(State::Pending, 40_001).await.unwrap_err();
+            assert!(matches!(met, OutboxError::Damaged { .. }), "{met}");
+            assert_eq!(outbox.close().await, Err(met));
+            assert_eq!(open(directory.path()).await.1.damaged.len(), 1);
+        }
+    }
 }
 
 #[tokio::test]

@@ -111,7 +111,7 @@ pub fn command(home: &Home, bridge: &str, arguments: &[&str]) -> Command {
 
 /// The ids that a runner's outbox holds as delivered.
 pub fn delivered(home: &Home, bridge: &str) -> BTreeSet<String> {
-    let arguments = ["outbox", "list", "--state", "delivered", "--lines", "100000", "--json"];
+    let arguments = ["outbox", "list", "--state", "delivered", "--lines", "10000", "--json"];
     let listed = ran(&mut command(home, bridge, &arguments));
     let listed: Value = serde_json::from_str(&listed.out).unwrap_or_else(|_| panic!("{listed:?}"));
     let rows = listed["rows"].as_array().unwrap_or_else(|| panic!("{listed}"));

@@ -48,6 +48,18 @@ pub trait Encoder: Send {
     /// What the writer says.
     fn row(&mut self, text: &str) -> io::Result<bool>;
 
+    /// Writes rows that were read together; says how many of them were not sound.
+    ///
+    /// # Errors
+    /// What the writer says.
+    fn rows(&mut self, texts: &[&str]) -> io::Result<u64> {
+        let mut odd = 0;
+        for text in texts {
+            odd += u64::from(!self.row(text)?);
+        }
+        Ok(odd)
+    }
+
     /// Writes what comes last, and flushes. Before that the file is not whole.
     ///
     /// # Errors

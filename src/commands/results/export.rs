@@ -223,10 +223,9 @@ fn encode(
     let mut rows: Box<dyn Encoder + '_> = encoder(job.format, job.table, &job.head, out)?;
     let mut written = Written::default();
     while let Some(filled) = page {
-        for row in filled.rows() {
-            written.odd += u64::from(!rows.row(row)?);
-            written.rows += 1;
-        }
+        let texts: Vec<&str> = filled.rows().collect();
+        written.odd += rows.rows(&texts)?;
+        written.rows += texts.len() as u64;
         let Some(following) = next() else { return Ok(None) };
         page = following;
     }

@@ -5,7 +5,8 @@
 //! cargo bench --bench figures -- streams flood    some of it: cold, streams, flood, memory, start, export, sync, sqlite, mongodb,
 //!                                                 daemon_idle, daemon_own, daemon_pass, daemon_lanes, daemon_restart, drain, bridge_single, bridge_batch,
 //!                                                 bridge_latency, bridge_memory
-//! cargo bench --bench figures -- --full           sqlite and mongodb at ten times their size: 3 GB of disk, ten minutes
+//! cargo bench --bench figures -- --full           sqlite and mongodb at ten times their size: 3 GB of disk, ten minutes;
+//!                                                 daemon_lanes for ten minutes instead of one
 //! cargo bench --bench figures -- --build          also a release build from scratch, some minutes more
 //! ```
 //!
@@ -48,6 +49,11 @@ use std::process::ExitCode;
 
 /// Whatever went wrong, as a sentence.
 type Failed = Box<dyn std::error::Error>;
+
+/// Whether the long version is wanted.
+fn is_full() -> bool {
+    std::env::args().any(|word| word == "--full")
+}
 
 /// One line of the table.
 struct Line {

@@ -26,7 +26,7 @@ const TENTH: Size = Size { runs: 200_000, errors: 50_000, models: 500 };
 impl Size {
     /// The size that the command line asks for.
     pub fn asked() -> Self {
-        if std::env::args().any(|word| word == "--full") { FULL } else { TENTH }
+        if crate::is_full() { FULL } else { TENTH }
     }
 
     /// In words.

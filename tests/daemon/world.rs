@@ -5,6 +5,7 @@ use crate::support::Home;
 use crate::support::answers::{plain, sound};
 use crate::support::catalogue::put_model;
 use crate::support::ran::rows;
+use chrono::{DateTime, Utc};
 use llmbench::domain::ModelRef;
 use llmbench::providers::sim::{self, Running};
 use llmbench::storage::{self, Location, Names};
@@ -222,6 +223,12 @@ impl Daemon {
     /// What it last said of itself.
     pub fn pulse(&self) -> Option<Value> {
         pulse(&self.state)
+    }
+
+    /// When its store last said of a row that it is stored, if it has nothing to complain of since.
+    pub fn stored_at(&self) -> Option<DateTime<Utc>> {
+        let store = self.pulse()?["store"].clone();
+        store["stored_at"].as_str().filter(|_| store["error"].is_null())?.parse().ok()
     }
 
     /// What it last said of a lane.

@@ -7,7 +7,7 @@ use crate::support::documents::rows;
 use crate::support::peers::{Mongod, fresh_name};
 use crate::support::proxy::{Fault, Proxy};
 use crate::support::samples;
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use llmbench::storage::{Recorded, Sink, StoreError};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -127,12 +127,8 @@ fn a_daemon_behind_a_failing_network_stores_every_row_once() {
         world.proxy.seen().iter().filter(|(line, _)| line.contains("/ingest/batch")).count() >= 9
     });
     world.proxy.plan(|_| Fault::None);
-    let mended = Utc::now();
-    until("the bridge works again", || {
-        let store = daemon.pulse().map(|pulse| pulse["store"].clone()).unwrap_or_default();
-        let stored_at = store["stored_at"].as_str().and_then(|at| at.parse::<DateTime<Utc>>().ok());
-        store["error"].is_null() && stored_at > Some(mended)
-    });
+    let mended = Some(Utc::now());
+    until("the bridge works again", || daemon.stored_at() > mended);
     let (code, said) = daemon.stop();
     assert_eq!(code, 0, "{said}");
     assert!(said.contains("0 wait in the outbox"), "{said}");

@@ -60,7 +60,7 @@ pub async fn figures(
 ) -> Result<HashMap<ModelRef, Figures>, Trouble> {
     let window = Window { shared, scope, since: now - WINDOW, now };
     let (health, samples, failures) = tokio::try_join!(window.health(), window.samples(), window.failures())?;
-    let mut all: HashMap<ModelRef, Figures> = health;
+    let mut all = health;
     for (model, mut samples) in samples {
         all.entry(model).or_default().read_samples(&mut samples);
     }
@@ -87,30 +87,33 @@ impl Window<'_> {
         }
     }
 
-    /// The runs of the window in parts of the same length.
-    fn parts(&self) -> [Document; PARTS] {
-        let until = self.now + CLOCK_SLACK;
-        let part = (until - self.since) / PARTS as i32;
-        std::array::from_fn(|at| {
-            let since = self.since + part * at as i32;
-            let mut filter = self.scoped("model_name");
-            let end = if at + 1 == PARTS {
-                doc! { "$lte": date(until) }
-            } else {
-                doc! { "$lt": date(since + part) }
-            };
-            let mut when = doc! { "$gte": date(since) };
-            when.extend(end);
-            filter.insert("run_ts", when);
-            filter
-        })
+    fn within(&self, time_field: &str, when: Document) -> Document {
+        let mut filter = self.scoped("model_name");
+        filter.insert(time_field, when);
+        filter
+    }
+
+    fn until(&self) -> DateTime<Utc> {
+        self.now + CLOCK_SLACK
     }
 
     fn of_day(&self, time_field: &str) -> Document {
-        let mut filter = self.scoped("model_name");
-        let (since, until) = (date(self.since), date(self.now + CLOCK_SLACK));
-        filter.insert(time_field, doc! { "$gte": since, "$lte": until });
-        filter
+        self.within(time_field, doc! { "$gte": date(self.since), "$lte": date(self.until()) })
+    }
+
+    /// The runs of the window in parts of the same length.
+    fn parts(&self) -> [Document; PARTS] {
+        let part = (self.until() - self.since) / PARTS as i32;
+        std::array::from_fn(|at| {
+            let since = self.since + part * at as i32;
+            let mut when = doc! { "$gte": date(since) };
+            if at + 1 == PARTS {
+                when.insert("$lte", date(self.until()));
+            } else {
+                when.insert("$lt", date(since + part));
+            }
+            self.within("run_ts", when)
+        })
     }
 
     async fn health(&self) -> Result<HashMap<ModelRef, Figures>, Trouble> {
@@ -141,7 +144,12 @@ impl Window<'_> {
         let mut answers: FuturesUnordered<_> = self.parts().into_iter().map(ask).collect();
         let mut all: HashMap<String, HashMap<String, Samples>> = HashMap::new();
         while let Some(answer) = answers.next().await {
-            each(answer.map_err(slow)?, |row| Run::read(row).map_or((), |run| run.add_to(&mut all))).await?;
+            let take = |row: &RawDocument| {
+                if let Some(run) = Run::read(row) {
+                    run.add_to(&mut all);
+                }
+            };
+            each(answer.map_err(slow)?, take).await?;
         }
         let of = |(provider, models): (String, HashMap<String, Samples>)| {
             models.into_iter().map(move |(model, samples)| (ModelRef::new(provider.clone(), model), samples))

@@ -37,6 +37,9 @@ const DISK_FULL: i32 = 14031;
 /// `DuplicateKey`.
 const DUPLICATE: i32 = 11000;
 
+/// `BadValue`: what a server says to a hint that names no index.
+const NO_SUCH_INDEX: i32 = 2;
+
 /// How much of a server's message is worth reading.
 const LONGEST: usize = 600;
 
@@ -48,6 +51,11 @@ pub fn is_duplicate(error: &Error) -> bool {
 /// The same, by the server's number.
 pub fn is_duplicate_code(code: i32) -> bool {
     code == DUPLICATE
+}
+
+/// Whether a question named an index that is not there.
+pub fn lacks_index(error: &Error) -> bool {
+    code(error) == Some(NO_SUCH_INDEX)
 }
 
 /// The server's own number for what went wrong.

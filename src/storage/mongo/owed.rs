@@ -2,7 +2,7 @@
 //! through. It asks an index by name; without it nothing is read rather than a collection of years.
 
 use super::bson::date;
-use super::errors::{Trouble, code};
+use super::errors::{Trouble, lacks_index};
 use super::healths::{self, groups};
 use super::indexes::RECEIVED;
 use super::plain::instant;
@@ -24,8 +24,6 @@ const CHORE: &str = "derive_posted";
 const SLACK: TimeDelta = TimeDelta::minutes(5);
 /// Kinds of error whose rollups are counted with one question.
 const TOGETHER: usize = 200;
-/// `BadValue`: what a server says to a hint that names no index.
-const NO_INDEX: i32 = 2;
 
 /// Derives what follows from rows that came since this last went through. The first time there is nothing before it.
 pub async fn catch_up(shared: &Shared) -> Result<(), Trouble> {
@@ -123,12 +121,12 @@ async fn came(
     which.insert("received_at", doc! { "$gte": date(since) });
     let pipeline = [doc! { "$match": which }, doc! { "$group": group }];
     let asked = rows.aggregate(pipeline).hint(Hint::Name(RECEIVED.to_owned())).await;
-    asked.map_err(|error| match code(&error) {
-        Some(NO_INDEX) => Trouble::Store(StoreError::Broken(format!(
+    asked.map_err(|error| match lacks_index(&error) {
+        true => Trouble::Store(StoreError::Broken(format!(
             "what a bridge left behind is not looked for: the index {RECEIVED} of `{}` is missing; create it with \
              `llmbench db init`",
             rows.name()
         ))),
-        _ => error.into(),
+        false => error.into(),
     })
 }

@@ -1,7 +1,7 @@
 //! Rows in bulk: one cursor along an index, a batch a call, and from BSON to JSON without documents in between.
 
 use super::call::Caller;
-use super::errors::{Trouble, code};
+use super::errors::{Trouble, lacks_index};
 use super::history::{filter, runs_of};
 use super::{Shared, plain};
 use crate::storage::StoreError;
@@ -19,9 +19,6 @@ use std::time::Duration;
 
 /// The server's time for one question, all of its pages together. Time in which nobody asks does not count.
 const PATIENCE: Duration = Duration::from_secs(1_800);
-
-/// `BadValue`: what a server says to a hint that names no index.
-const NO_SUCH_INDEX: i32 = 2;
 
 /// Pages of one question.
 pub struct MongoPages<'a> {
@@ -93,12 +90,12 @@ async fn ask(shared: &Shared, question: Question) -> std::result::Result<Cursor<
         ),
         None => find,
     };
-    find.await.map_err(|error| match code(&error) {
-        Some(NO_SUCH_INDEX) => StoreError::Broken(format!(
+    find.await.map_err(|error| match lacks_index(&error) {
+        true => StoreError::Broken(format!(
             "{name} lacks the index by {time} and id that rows are read by: `llmbench db init` creates it"
         ))
         .into(),
-        _ => error.into(),
+        false => error.into(),
     })
 }
 

@@ -7,7 +7,7 @@ use crate::runner::world::{block_on, command, configured, delivered, enable};
 use crate::support::Home;
 use crate::support::documents::rows;
 use crate::support::peers::{Mongod, fresh_name};
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use llmbench::providers::sim;
 use std::collections::BTreeSet;
 
@@ -25,12 +25,6 @@ impl Runner {
         let daemon = Daemon::logged(command(&home, bridge, &arguments), home.path().join("state/llmbench"));
         Self { home, daemon }
     }
-
-    /// When the bridge last said of a row that it is stored, if it has nothing to complain of since.
-    fn stored_at(&self) -> Option<DateTime<Utc>> {
-        let store = self.daemon.pulse()?["store"].clone();
-        store["stored_at"].as_str().filter(|_| store["error"].is_null())?.parse().ok()
-    }
 }
 
 #[test]
@@ -43,10 +37,10 @@ fn whatever_dies_what_two_daemons_measured_is_stored_once() {
     let (bridge, simulator) = (format!("http://{}", proxy.address), sim::start_in_process().unwrap());
     let runners =
         ["far", "farther"].map(|vantage| Runner::start(configured(&simulator, CADENCE), &bridge, vantage));
-    until("both have stored something", || runners.iter().all(|runner| runner.stored_at().is_some()));
+    until("both have stored something", || runners.iter().all(|runner| runner.daemon.stored_at().is_some()));
     let (served, fired) = trouble(served, &mut mongod, &proxy);
     let mended = Some(Utc::now());
-    until("both store again", || runners.iter().all(|runner| runner.stored_at() > mended));
+    until("both store again", || runners.iter().all(|runner| runner.daemon.stored_at() > mended));
     let mut claimed = BTreeSet::new();
     for Runner { home, daemon } in runners {
         let (code, said) = daemon.stop();

@@ -110,7 +110,7 @@ fn only_the_server_says_who_and_which_row() {
     assert_eq!(row.fields["posted"].as_object().unwrap().len(), 6);
     let mut other = posted(PostKind::Run, document);
     other.stamps.key_id = "k2".to_owned();
-    assert_eq!(super::row(other.clone(), &published()).unwrap().fields["_id"], row.fields["_id"]);
+    assert_eq!(super::row(other, &published()).unwrap().fields["_id"], row.fields["_id"]);
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn an_id_is_the_runners_own_or_none() {
     let with_id = |id: &str| {
         let mut post = posted(PostKind::Run, with(run(), "_id", json!(id)));
         post.id = Some(id.to_owned());
-        super::row(post.clone(), &published())
+        super::row(post, &published())
     };
     for id in [
         "01K1J0000000000000000000RN",

@@ -62,7 +62,8 @@ begun=$(date +%s)
 end=$((begun + $(printf %.0f "$(python3 -c "print($minutes * 60)")")))
 start
 kills=0 pauses=0 outages=0 seen=0
-while [ $(($(date +%s) + 75)) -lt $end ]; do
+# One round takes 45 s. After the last one three turns pass, which is when a lane that only refuses is said to.
+while [ $(($(date +%s) + 45 + 3 * cadence)) -lt $end ]; do
     sleep 10
     say "p7 stands still, p8 is dead"
     kill -STOP "$pid_frozen"; kill -KILL "$pid_dying"; wait "$pid_dying" 2>/dev/null || true

@@ -54,7 +54,7 @@ impl Counts {
 pub struct Shared {
     /// The rules.
     pub regime: Regime,
-    /// Host, boot, process and a random part: unlike any other process, ever.
+    /// Its own name ([`crate::daemon::owner`]).
     pub owner: String,
     /// Where rows go.
     pub outbox: Outbox,

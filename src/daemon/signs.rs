@@ -154,25 +154,24 @@ fn told(trouble: &Trouble) -> Value {
 mod tests {
     use super::*;
     use crate::daemon::telemetry::systemd::Systemd;
-    use crate::domain::pulse::LANE_HORIZON;
+    use crate::domain::pulse::{LANE_HORIZON, LanePulse, samples};
     use chrono::TimeDelta;
     use std::sync::mpsc;
 
     /// A pulse of a daemon whose one lane has had work since `due_minutes` ago and ended none.
     fn pulse(due_minutes: i64, stopping: bool) -> Pulse {
         let now = Utc::now();
-        let due_at = now - TimeDelta::minutes(due_minutes);
-        serde_json::from_value(json!({
-            "format": 1, "program": "llmbench/0.1.0", "owner": "o", "vantage": "main", "pid": 1, "boot_id": "b",
-            "started_at": now - TimeDelta::hours(2), "written_at": now, "stopping": stopping,
-            "loop_lag_seconds": 0.0, "log_lines_dropped": 0,
-            "store": {"name": "s", "stored_at": null, "answered_at": null, "error": null},
-            "outbox": {"pending": 0, "quarantined": 0, "oldest_at": null, "bytes": 0, "full": false},
-            "lanes": [{"provider": "groq", "state": "producing", "reason": null, "until": null, "series": 1, "due": 1,
-                "running": 0, "concurrency": 1, "due_at": due_at, "started_at": due_at, "finished_at": due_at,
-                "succeeded_at": due_at, "stored_at": due_at, "budget": null}]
-        }))
-        .unwrap()
+        let due_at = Some(now - TimeDelta::minutes(due_minutes));
+        let lane = LanePulse {
+            due: 1,
+            due_at,
+            started_at: due_at,
+            finished_at: due_at,
+            succeeded_at: due_at,
+            stored_at: due_at,
+            ..samples::lane("groq", now)
+        };
+        Pulse { stopping, lanes: vec![lane], ..samples::pulse(now) }
     }
 
     fn signs(watchdog: &Arc<Watchdog>) -> Signs {
@@ -192,7 +191,7 @@ mod tests {
         let mut without_store = pulse(1, false);
         without_store.store.error = Some("it refuses the login".to_owned());
         signs.publish(&without_store);
-        let unread = "the catalogue was not read yet: the store s does not work: it refuses the login";
+        let unread = "the catalogue was not read yet: the store sqlite:/x.db does not work: it refuses the login";
         assert_eq!(signs.ready().body["reason"], unread);
         assert_eq!(signs.ready().body["troubles"][0]["cause"], "store_down");
         assert!(!signs.ready().yes && signs.live().yes);

@@ -2,7 +2,7 @@
 //! needs no daemon and takes any program's rows. What is wrong with it is judged here, by the same words as a pulse.
 
 use crate::domain::pulse::trouble::worst_first;
-use crate::domain::pulse::{Cause, LanePulse, Pulse, Severity, Trouble};
+use crate::domain::pulse::{Cause, LanePulse, PULSE_LIMIT, Pulse, Severity, Trouble};
 use crate::domain::runner::{self, RunnerState};
 use crate::domain::window::span;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -105,7 +105,9 @@ impl Fleet {
         troubles.extend(self.providers.iter().filter_map(not_fresh));
         let pulses = self.pulses(now);
         let others = pulses.iter().filter(|pulse| at_hand.is_none_or(|known| known.owner != pulse.owner));
-        troubles.extend(others.flat_map(|pulse| pulse.troubles(now)));
+        let replaced =
+            |pulse: &Pulse| pulses.iter().chain(at_hand).any(|other| is_replaced(pulse, other, now));
+        troubles.extend(others.filter(|pulse| !replaced(pulse)).flat_map(|pulse| pulse.troubles(now)));
         troubles.extend(self.failed_checks(now));
         worst_first(&mut troubles);
         troubles
@@ -184,6 +186,12 @@ impl Fleet {
     }
 }
 
+/// Whether a daemon that fell silent has a successor: one that began after its last word, at the same vantage. A container
+/// that was replaced left its words behind, and nobody has to mend anything.
+fn is_replaced(pulse: &Pulse, by: &Pulse, now: DateTime<Utc>) -> bool {
+    now - pulse.written_at > PULSE_LIMIT && by.vantage == pulse.vantage && by.started_at > pulse.written_at
+}
+
 /// A provider of whose models none is measured in time is an alarm; one where some are not, a trouble.
 fn not_fresh(state: &ProviderState) -> Option<Trouble> {
     let late = state.stale + state.critical + state.never_run;
@@ -208,6 +216,7 @@ fn not_fresh(state: &ProviderState) -> Option<Trouble> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::pulse::{LaneState, samples};
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -286,21 +295,46 @@ mod tests {
 
     #[test]
     fn a_pulse_in_the_store_is_judged_with_its_lanes() {
-        let lane = json!({"provider": "groq", "state": "stalled", "reason": null, "until": null, "series": 1, "due": 1,
-            "running": 0, "concurrency": 1, "due_at": "2026-11-01T11:59:00Z", "started_at": null, "finished_at": null,
-            "succeeded_at": null, "stored_at": null, "budget": null});
-        let pulse = json!({"format": 1, "program": "llmbench/0.1.0", "owner": "o", "vantage": "main", "pid": 1,
-            "boot_id": "b", "started_at": "2026-11-01T11:50:00Z", "written_at": "2026-11-01T11:59:30Z",
-            "stopping": false, "loop_lag_seconds": 0.0, "log_lines_dropped": 0,
-            "store": {"name": "s", "stored_at": null, "answered_at": null, "error": null},
-            "outbox": {"pending": 0, "quarantined": 0, "oldest_at": null, "bytes": 0, "full": true}});
+        let lane = LanePulse {
+            state: LaneState::Stalled,
+            due: 1,
+            due_at: Some(now()),
+            ..samples::lane("groq", now())
+        };
+        let mut pulse = samples::pulse(now());
+        pulse.outbox.full = true;
         let fleet = Fleet {
             providers: vec![state("groq", [1, 0, 0, 0])],
-            beats: vec![beat("daemon:main:o", 0, pulse), beat("worker:groq:main", 0, lane)],
+            beats: vec![beat("daemon:main:o", 0, json!(pulse)), beat("worker:groq:main", 0, json!(lane))],
             ..Fleet::default()
         };
         let causes: Vec<Cause> = fleet.troubles(now(), None).iter().map(|one| one.cause).collect();
         assert_eq!(causes, [Cause::OutboxFull, Cause::LaneStalled]);
+    }
+
+    #[test]
+    fn a_daemon_that_was_replaced_is_not_missed() {
+        let works = |at| Pulse { lanes: vec![samples::lane("groq", at)], ..samples::pulse(at) };
+        let silent = works(now() - TimeDelta::minutes(3));
+        let began = |minutes| Pulse {
+            owner: "h:2".to_owned(),
+            started_at: now() - TimeDelta::minutes(minutes),
+            ..works(now())
+        };
+        let fleet = |other: &Pulse| Fleet {
+            providers: vec![state("groq", [1, 0, 0, 0])],
+            beats: vec![beat("daemon:main:h:1", 3, json!(silent)), beat("daemon:main:h:2", 0, json!(other))],
+            ..Fleet::default()
+        };
+        let causes = |other: &Pulse| -> Vec<Cause> {
+            fleet(other).troubles(now(), None).iter().map(|one| one.cause).collect()
+        };
+        let missed = [Cause::DaemonSilent];
+        assert_eq!(causes(&began(4)), missed);
+        assert_eq!(causes(&began(2)), []);
+        assert_eq!(causes(&Pulse { vantage: "far".to_owned(), ..began(2) }), missed);
+        let here = Fleet { beats: fleet(&silent).beats[..1].to_vec(), ..fleet(&silent) };
+        assert!(here.troubles(now(), Some(&began(2))).is_empty());
     }
 
     #[test]

@@ -67,6 +67,21 @@ fn a_killed_process_leaves_a_row_that_says_so() {
 }
 
 #[test]
+fn the_slot_of_a_killed_process_is_taken_up_by_the_next_at_once() {
+    let world = World::new(&["alpha:steady-ttft3000-gap1-n4"], "[daemon]\ncadence = 86400\ndeadline = 600.0");
+    let daemon = world.start(&[]);
+    until("the measurement runs", || daemon.lane("alpha").is_some_and(|lane| lane["running"] == 1));
+    daemon.kill();
+    let next = world.start(&[]);
+    // Long before the lease of the one that is dead runs out.
+    until("the slot is measured", || !world.runs().is_empty());
+    assert_eq!(next.stop().0, 0);
+    let (runs, errors) = (world.runs(), world.errors());
+    assert_eq!((errors.len(), &errors[0]["error_kind"]), (1, &"interrupted".into()));
+    assert_eq!((runs[0]["attempt"].as_u64(), &runs[0]["slot_at"]), (Some(2), &errors[0]["slot_at"]));
+}
+
+#[test]
 fn slots_are_of_utc_wherever_the_machine_is() {
     let world = World::new(&[&format!("alpha:{QUICK}")], "[daemon]\ncadence = 86400");
     let mut command = world.command(&["--once"]);

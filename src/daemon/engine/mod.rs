@@ -70,7 +70,7 @@ pub async fn run(setup: Setup, stop: CancellationToken) -> Result<Stopped, Outbo
     let spent = setup.outbox.spent(Utc::now().date_naive()).await?;
     let shared = Shared::new(
         setup.regime.clone(),
-        owner::unique(),
+        owner::of(&setup.state_dir),
         setup.outbox.clone(),
         Arc::clone(&setup.keeper),
         Arc::clone(&setup.doors),

@@ -1,6 +1,7 @@
 //! The judge on pulses as they come, and on any other.
 
 use super::*;
+use crate::domain::pulse::samples;
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 
@@ -12,47 +13,11 @@ fn at(minutes: i64) -> DateTime<Utc> {
 const NOW: i64 = 600;
 
 fn lane(provider: &str) -> LanePulse {
-    LanePulse {
-        provider: provider.to_owned(),
-        state: LaneState::Producing,
-        reason: None,
-        until: None,
-        series: 3,
-        due: 0,
-        running: 1,
-        concurrency: 2,
-        due_at: None,
-        started_at: Some(at(NOW - 1)),
-        finished_at: Some(at(NOW - 2)),
-        succeeded_at: Some(at(NOW - 2)),
-        stored_at: Some(at(NOW - 2)),
-        budget: None,
-    }
+    samples::lane(provider, at(NOW))
 }
 
 fn pulse() -> Pulse {
-    Pulse {
-        format: PULSE_FORMAT,
-        program: "llmbench/0.1.0".to_owned(),
-        owner: "h".to_owned(),
-        vantage: "main".to_owned(),
-        pid: 7,
-        boot_id: "b".to_owned(),
-        started_at: at(0),
-        written_at: at(NOW),
-        stopping: false,
-        store: StorePulse {
-            name: "sqlite:/x.db".to_owned(),
-            stored_at: Some(at(NOW - 2)),
-            answered_at: Some(at(NOW)),
-            error: None,
-        },
-        outbox: OutboxPulse::default(),
-        suspected: Vec::new(),
-        loop_lag_seconds: 0.001,
-        log_lines_dropped: 0,
-        lanes: vec![lane("groq"), lane("openai")],
-    }
+    Pulse { lanes: vec![lane("groq"), lane("openai")], ..samples::pulse(at(NOW)) }
 }
 
 /// Cause, severity and whether it is fatal, of a pulse that was changed a little.

@@ -5,6 +5,8 @@
 mod judge;
 #[cfg(test)]
 mod judge_tests;
+#[cfg(test)]
+pub mod samples;
 pub mod trouble;
 
 pub use judge::{LANE_HORIZON, PULSE_LIMIT, Witness};
@@ -23,7 +25,7 @@ pub struct Pulse {
     pub format: u32,
     /// The program: `llmbench/0.1.0`.
     pub program: String,
-    /// Host, boot, process and a random part: unlike that of any other process, ever.
+    /// Host and a random part, unlike that of any other daemon, ever. It goes with the state directory.
     pub owner: String,
     /// Where it measures from.
     pub vantage: String,

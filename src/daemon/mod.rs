@@ -20,6 +20,7 @@ pub mod event;
 pub mod governor;
 pub mod keeper;
 pub mod lane;
+pub mod memory;
 pub mod order;
 pub mod owner;
 pub mod pace;

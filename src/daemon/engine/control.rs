@@ -5,9 +5,10 @@ use super::crew::Crew;
 use crate::daemon::book::Book;
 use crate::daemon::event::Event;
 use crate::daemon::lane::Lane;
+use crate::daemon::memory::Thrift;
 use crate::daemon::roster::AskedByProvider;
 use crate::daemon::rounds::Listed;
-use crate::daemon::shared::Shared;
+use crate::daemon::shared::{Counted, Shared};
 use crate::daemon::signs::Signs;
 use crate::daemon::work::{Questions, work};
 use crate::domain::ModelRef;
@@ -63,6 +64,7 @@ pub struct Control {
     lag: Duration,
     ready: bool,
     store_lost: bool,
+    thrift: Thrift,
 }
 
 impl Control {
@@ -79,6 +81,7 @@ impl Control {
             lag: Duration::ZERO,
             ready: false,
             store_lost: false,
+            thrift: Thrift::default(),
         }
     }
 
@@ -106,6 +109,7 @@ impl Control {
                     if said_at.is_none_or(|at| at.elapsed() >= PULSE_EVERY) {
                         self.say(false);
                         said_at = Some(Instant::now());
+                        self.be_thrifty();
                     }
                     if once && self.ready && self.is_quiet() {
                         self.shared.stop.cancel();
@@ -115,6 +119,12 @@ impl Control {
                 }
             }
         }
+    }
+
+    fn be_thrifty(&mut self) {
+        let Counted { succeeded, failed, .. } = self.shared.counts.counted();
+        let stored_at = self.start.sent.borrow().store.stored_at;
+        self.thrift.look(self.crew.running(), (succeeded + failed, stored_at));
     }
 
     fn note_lag(&mut self, lag: Duration) {

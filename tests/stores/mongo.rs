@@ -253,11 +253,12 @@ async fn a_row_of_the_predecessors_is_counted_with_ours() {
 #[tokio::test]
 async fn quirks_of_the_catalogue_reach_the_work_list() {
     let (store, database) = filled().await;
-    let quirks = doc! { "metadata": { "a": 1 }, "omit_temperature": true };
+    // A key that MongoDB would read as a path lies there in percent style, and reaches the provider as it was given.
+    let quirks = doc! { "metadata": { "a": 1, "with%2Edot": [2] }, "omit_temperature": true };
     let models = database.collection::<Document>("models");
     models.update_one(doc! { "model_id": "m" }, doc! { "$set": quirks }).await.unwrap();
     let items = store.work_list(None).await.unwrap();
-    let wanted = serde_json::json!({ "a": 1, "omit_temperature": true });
+    let wanted = serde_json::json!({ "a": 1, "with.dot": [2], "omit_temperature": true });
     assert_eq!(Value::Object(items[0].metadata.clone()), wanted);
     models.update_one(doc! { "model_id": "m" }, doc! { "$set": { "deprecated": true } }).await.unwrap();
     assert_eq!(store.work_list(None).await.unwrap(), []);

@@ -1,13 +1,13 @@
 //! The catalogue of models, and what was learned about their requests.
 
-use super::Shared;
 use super::errors::Trouble;
 use super::record::upsert;
+use super::{Shared, plain};
 use crate::domain::ModelRef;
 use crate::storage::WorkItem;
 use crate::storage::catalogue::QUIRKS_AT_THE_TOP;
 use chrono::Utc;
-use mongodb::bson::{self, Bson, Document, doc};
+use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::{Collation, CollationStrength};
 use serde_json::{Map, Value};
 
@@ -55,20 +55,13 @@ fn work_item(entry: &Document) -> Option<WorkItem> {
 /// Request quirks: the object `metadata`, and the two keys that runners of the predecessor act on wherever they stand at
 /// the top of the entry.
 fn metadata(entry: &Document) -> Map<String, Value> {
-    let mut out = match entry.get_document("metadata").ok().cloned().map(json) {
-        Some(Some(Value::Object(fields))) => fields,
-        _ => Map::new(),
-    };
+    let mut out = entry.get_document("metadata").map(plain::fields).unwrap_or_default();
     for name in QUIRKS_AT_THE_TOP {
-        if let (false, Some(value)) = (out.contains_key(name), entry.get(name).cloned().and_then(json)) {
-            out.insert(name.to_owned(), value);
+        if let (false, Some(value)) = (out.contains_key(name), entry.get(name)) {
+            out.insert(name.to_owned(), plain::value(value));
         }
     }
     out
-}
-
-fn json(value: impl Into<Bson>) -> Option<Value> {
-    bson::deserialize_from_bson(value.into()).ok()
 }
 
 /// Whether the catalogue wants a model measured; nothing where it does not have the model.

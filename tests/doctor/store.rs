@@ -66,6 +66,13 @@ async fn missing_and_other_indexes_are_told_with_the_way_out() {
     let check = after.about("store", "index errors_cloud.ts_-1");
     assert!(check["sentence"].as_str().unwrap().contains("unique, on ts -1"), "{check}");
     assert!(check["fix"].as_str().unwrap().contains("dropIndex(\"ts_-1\")"), "{check}");
+
+    rows.drop_index("received_at_1").await.unwrap();
+    let whole = doc! { "createIndexes": "errors_cloud", "indexes": [{ "key": { "received_at": 1 }, "name": "received_at_1" }] };
+    database.run_command(whole).await.unwrap();
+    let again = offline(&home, &url);
+    let check = again.about("store", "index errors_cloud.received_at_1");
+    assert!(check["sentence"].as_str().unwrap().contains("on received_at 1"), "{check}");
 }
 
 #[tokio::test]

@@ -132,6 +132,7 @@ fn named(index: &IndexModel) -> &str {
 struct Meaning {
     keys: Vec<(String, i64)>,
     unique: bool,
+    sparse: bool,
     filter: Option<Document>,
     strength: Option<u32>,
 }
@@ -147,17 +148,18 @@ fn meaning(index: &IndexModel) -> Meaning {
     };
     let keys = index.keys.iter().map(|(field, value)| (field.clone(), order(value))).collect();
     let strength = options.collation.and_then(|collation| collation.strength).map(u32::from);
-    let unique = options.unique.unwrap_or(false);
-    Meaning { keys, unique, filter: options.partial_filter_expression, strength }
+    let (unique, sparse) = (options.unique.unwrap_or(false), options.sparse.unwrap_or(false));
+    Meaning { keys, unique, sparse, filter: options.partial_filter_expression, strength }
 }
 
 fn spoken(index: &IndexModel) -> String {
-    let Meaning { keys, unique, filter, strength } = meaning(index);
+    let Meaning { keys, unique, sparse, filter, strength } = meaning(index);
     let keys: Vec<String> = keys.iter().map(|(field, order)| format!("{field} {order}")).collect();
     let unique = if unique { "unique, " } else { "" };
+    let sparse = if sparse { "sparse, " } else { "" };
     let filter = filter.map(|filter| format!(", among {filter}")).unwrap_or_default();
     let strength = strength.map(|strength| format!(", collation strength {strength}")).unwrap_or_default();
-    format!("{unique}on {}{filter}{strength}", keys.join(", "))
+    format!("{unique}{sparse}on {}{filter}{strength}", keys.join(", "))
 }
 
 /// What the login may do.

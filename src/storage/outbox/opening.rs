@@ -90,6 +90,8 @@ fn connect(place: &Place, capacity: &Capacity, check: Check) -> Result<Connectio
     // In WAL mode only FULL syncs each commit.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
+    // What a statement with triggers changes is copied first, page by page: to a file of its own, unless it is told.
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
     limit_pages(&connection, capacity.max_bytes)?;
     let is_new: bool =
         connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))?;

@@ -5,7 +5,6 @@ use crate::domain::Outcome;
 use crate::storage::document::Row;
 use crate::storage::payload::Payload;
 use crate::storage::{StoreError, document};
-use serde_json::Value;
 
 /// The most items of one body; the bridge takes 1,000.
 const MOST_ITEMS: usize = 500;
@@ -40,7 +39,7 @@ pub fn item_of(payload: &Payload) -> Result<Item, StoreError> {
 }
 
 fn written(row: Row) -> Item {
-    Item { id: row.text("_id").to_owned(), json: Value::Object(row.fields).to_string() }
+    Item { id: row.text("_id").to_owned(), json: row.json() }
 }
 
 /// Cuts items into bodies, in their order.

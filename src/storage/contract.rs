@@ -172,6 +172,22 @@ pub fn coerce(name: &str, value: Value) -> Result<Value, String> {
     typed(wanted, value).ok_or_else(|| format!("field `{name}` must be {}", spoken(wanted)))
 }
 
+/// Whether a value of a row is as [`coerce`] would give it back.
+pub fn fits(name: &str, value: &Value) -> bool {
+    let Some(wanted) = field_type(name) else { return true };
+    match (wanted, value) {
+        (_, Value::Null) | (Text, Value::String(_)) | (Flag, Value::Bool(_)) | (Object, Value::Object(_)) => {
+            true
+        }
+        (Date, Value::String(text)) => is_date_value(text),
+        (Double, value) => value.is_f64(),
+        (Integer, value) => value.is_i64(),
+        (DoubleList, Value::Array(items)) => items.iter().all(Value::is_f64),
+        (TextList, Value::Array(items)) => items.iter().all(Value::is_string),
+        _ => false,
+    }
+}
+
 /// Brings a value into a type; nothing, where it is of another.
 pub fn typed(wanted: FieldType, value: Value) -> Option<Value> {
     if value.is_null() {
@@ -213,6 +229,15 @@ fn integer(value: &Value) -> Option<Value> {
 pub fn date_value(instant: DateTime<Utc>) -> Value {
     Value::String(instant.to_rfc3339_opts(SecondsFormat::Millis, true))
 }
+
+/// Whether a text is as [`date_value`] writes it.
+fn is_date_value(text: &str) -> bool {
+    let is_shape = text.len() == DATE_LENGTH && text.ends_with('Z') && text.get(10..11) == Some("T");
+    is_shape && parse_date(text).is_some()
+}
+
+/// Letters of such a text, of a year with four digits.
+const DATE_LENGTH: usize = 24;
 
 /// Reads RFC 3339 with an offset. A local time without one is refused: nobody could tell what it means.
 pub fn parse_date(text: &str) -> Option<DateTime<Utc>> {
@@ -260,6 +285,20 @@ mod tests {
     }
 
     #[test]
+    fn a_date_fits_in_one_form_alone() {
+        for (text, fitting) in [
+            ("2026-08-01T12:00:00.123Z", true),
+            ("2026-08-01t12:00:00.123Z", false),
+            ("2026-08-01T12:00:00.123z", false),
+            ("2026-08-01T12:00:00Z", false),
+            ("2026-08-01T12:00:0+01:00", false),
+            ("2026-08-01T12:00:00.1+0Z", false),
+        ] {
+            assert_eq!(fits("run_ts", &json!(text)), fitting, "{text}");
+        }
+    }
+
+    #[test]
     fn a_wrong_type_is_named_without_its_value() {
         for (name, value) in [
             ("run_ts", json!("2026-08-01 12:00:00")),
@@ -275,11 +314,19 @@ mod tests {
 
     proptest! {
         #[test]
-        fn coercing_twice_is_coercing_once(float: f64, whole: i64, text: String) {
-            for name in ["run_ts", "temperature", "output_tokens", "provider", "times_between_tokens"] {
-                for value in [json!(float), json!(whole), json!(text), json!([float, whole])] {
-                    if let Ok(once) = coerce(name, value) {
-                        prop_assert_eq!(coerce(name, once.clone()), Ok(once));
+        fn coercing_twice_is_coercing_once(float: f64, whole: i64, text: String, at in any::<u32>(), odd in 0..4usize) {
+            let at = DateTime::from_timestamp(i64::from(at), 123_000_000).unwrap();
+            let date = [date_value(at), json!(at.to_rfc3339()), json!(at), json!(format!("{at}"))][odd].clone();
+            for (_, names) in TABLE {
+                for value in [json!(float), json!(whole), json!(text), date.clone(), json!([float, whole]), json!([text]), json!({}), json!(true)] {
+                    let fitting = fits(names[0], &value);
+                    if let Ok(once) = coerce(names[0], value.clone()) {
+                        prop_assert!(fits(names[0], &once), "{once}");
+                        // Whatever fits stays as it is, to the last letter.
+                        prop_assert!(!fitting || once.to_string() == value.to_string(), "{value}");
+                        prop_assert_eq!(coerce(names[0], once.clone()), Ok(once));
+                    } else {
+                        prop_assert!(!fitting, "{value}");
                     }
                 }
             }

@@ -6,6 +6,7 @@ use crate::storage::payload::{Kind, Payload};
 use crate::storage::{Recorded, StoreError, contract};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 /// Where a row belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +25,7 @@ pub struct Row {
     /// Where it belongs.
     pub place: Place,
     /// All fields in the types of the contract, `_id` among them.
-    pub fields: Map<String, Value>,
+    pub fields: Arc<Map<String, Value>>,
     /// Whether the model's health moves with it: role `published` under a published profile.
     pub moves_health: bool,
 }
@@ -33,6 +34,12 @@ impl Row {
     /// A text field; empty where it is missing or null.
     pub fn text(&self, name: &str) -> &str {
         self.fields.get(name).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// All fields as one text of JSON.
+    pub fn json(&self) -> String {
+        // Whatever is in them is JSON.
+        serde_json::to_string(&*self.fields).unwrap_or_default()
     }
 }
 
@@ -50,7 +57,7 @@ pub fn row(outcome: &Outcome, published_profiles: &[String]) -> Result<Row, Stor
         Outcome::Failure(failure) => (Kind::Failure, failure_fields(failure)),
     };
     fields
-        .and_then(|fields| complete(kind, fields, published_profiles))
+        .and_then(|fields| complete(kind, Arc::new(fields), published_profiles))
         .map_err(|why| rejected(outcome.id(), &why))
 }
 
@@ -59,7 +66,7 @@ pub fn row(outcome: &Outcome, published_profiles: &[String]) -> Result<Row, Stor
 /// # Errors
 /// As [`row`].
 pub fn row_of(payload: &Payload, published_profiles: &[String]) -> Result<Row, StoreError> {
-    complete(payload.kind, payload.fields.clone(), published_profiles)
+    complete(payload.kind, Arc::clone(&payload.fields), published_profiles)
         .map_err(|why| rejected(payload.id(), &why))
 }
 
@@ -69,7 +76,7 @@ fn rejected(id: &str, why: &str) -> StoreError {
 
 fn complete(
     kind: Kind,
-    mut fields: Map<String, Value>,
+    mut fields: Arc<Map<String, Value>>,
     published_profiles: &[String],
 ) -> Result<Row, String> {
     bring_into_types(&mut fields)?;
@@ -187,10 +194,19 @@ fn check_rates(fields: &Map<String, Value>) -> Result<(), String> {
     Ok(())
 }
 
-fn bring_into_types(fields: &mut Map<String, Value>) -> Result<(), String> {
-    for (name, value) in fields.iter_mut() {
+/// Nearly all rows have them already, and are not copied.
+fn bring_into_types(fields: &mut Arc<Map<String, Value>>) -> Result<(), String> {
+    let mut others = Vec::new();
+    for (name, value) in fields.iter() {
         holdable(name, value, 1)?;
-        *value = contract::coerce(name, value.take())?;
+        if !contract::fits(name, value) {
+            others.push(name.clone());
+        }
+    }
+    for name in others {
+        if let Some(value) = Arc::make_mut(fields).get_mut(&name) {
+            *value = contract::coerce(&name, value.take())?;
+        }
     }
     for name in ["_id", "provider", "model_name"] {
         let text = fields.get(name).and_then(Value::as_str).unwrap_or_default();

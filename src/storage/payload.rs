@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 /// Which of the two an outcome is: their documents do not say it themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,8 +39,8 @@ impl Kind {
 pub struct Payload {
     /// Which of the two it is.
     pub kind: Kind,
-    /// All of its fields.
-    pub fields: Map<String, Value>,
+    /// All of its fields, shared with the row that it becomes.
+    pub fields: Arc<Map<String, Value>>,
 }
 
 impl Payload {
@@ -48,9 +49,9 @@ impl Payload {
     /// # Errors
     /// What is wrong with it.
     pub fn read(kind: Kind, text: &str) -> Result<Self, String> {
-        let fields =
+        let fields: Map<String, Value> =
             serde_json::from_str(text).map_err(|error| format!("its document cannot be read: {error}"))?;
-        Ok(Self { kind, fields })
+        Ok(Self { kind, fields: Arc::new(fields) })
     }
 
     /// The document of an outcome that [`write`] would take.
@@ -77,7 +78,7 @@ impl Payload {
     /// # Errors
     /// What is wrong with its fields.
     pub fn outcome(&self) -> Result<Outcome, String> {
-        let fields = Value::Object(self.fields.clone());
+        let fields = Value::Object(Map::clone(&self.fields));
         let outcome = match self.kind {
             Kind::Run => Run::deserialize(fields).map(|run| Outcome::Success(Box::new(run))),
             Kind::Failure => Failure::deserialize(fields).map(|failure| Outcome::Failure(Box::new(failure))),

@@ -9,6 +9,7 @@ use llmbench::storage::moved::Moved;
 use llmbench::storage::payload::Payload;
 use llmbench::storage::{Recorded, Store, StoreError};
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 const PUBLISHED: &[&str] = &["cloud-default-v1"];
 /// Enough that a store would rather ask for all of them at once than for each.
@@ -113,8 +114,8 @@ async fn comparable(backend: &Backend, kind: Kind) -> Vec<Map<String, Value>> {
 async fn one_bad_row_holds_up_no_other(store: &dyn Store) {
     let mut payloads =
         ["x1", "x2", "x3", "x4"].map(|id| Payload::of(&success(&run(id, "groq", "batch-1"))).unwrap());
-    payloads[1].fields.insert("tokens_per_second".to_owned(), Value::from(0));
-    payloads[2].fields.insert("_id".to_owned(), Value::from("b1"));
+    Arc::make_mut(&mut payloads[1].fields).insert("tokens_per_second".to_owned(), Value::from(0));
+    Arc::make_mut(&mut payloads[2].fields).insert("_id".to_owned(), Value::from("b1"));
     let (answers, moved) = store.keep_all(&payloads.iter().collect::<Vec<_>>()).await;
     let [
         Ok(Recorded::Stored),

@@ -10,16 +10,12 @@ use crate::storage::{MongoUri, Recorded, StoreError};
 use chrono::Utc;
 use mongodb::bson::{Document, doc};
 use mongodb::options::ReadConcern;
-use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
 /// Rows in one command.
 const ROWS: usize = 200;
-
-/// Bytes in one command, about; a server takes 16 MiB.
-const BYTES: usize = 8 * 1024 * 1024;
 
 /// Commands under way at once: while one waits for the journal, another is written.
 const COMMANDS: usize = 4;
@@ -69,33 +65,9 @@ async fn kept(shared: &Arc<Shared>, rows: &Arc<Vec<Row>>, uri: &MongoUri) -> Vec
 
 /// The places of rows that go out together: of one collection, and not too many.
 fn portions(rows: &[Row]) -> Vec<Vec<usize>> {
-    let mut portions = Vec::new();
-    for home in [Place::Published, Place::Probe, Place::Errors] {
-        let (mut portion, mut bytes) = (Vec::new(), 0);
-        for (place, row) in rows.iter().enumerate().filter(|(_, row)| row.place == home) {
-            let more = row.fields.iter().map(|(name, value)| name.len() + weight(value)).sum::<usize>();
-            if portion.len() == ROWS || !portion.is_empty() && bytes + more > BYTES {
-                portions.push(std::mem::take(&mut portion));
-                bytes = 0;
-            }
-            portion.push(place);
-            bytes += more;
-        }
-        portions.extend((!portion.is_empty()).then_some(portion));
-    }
-    portions
-}
-
-/// About how many bytes a value takes.
-fn weight(value: &Value) -> usize {
-    match value {
-        Value::String(text) => text.len() + 8,
-        Value::Array(items) => items.iter().map(|item| weight(item) + 4).sum::<usize>() + 8,
-        Value::Object(fields) => {
-            fields.iter().map(|(name, value)| name.len() + weight(value)).sum::<usize>() + 8
-        }
-        _ => 12,
-    }
+    let places = |home| (0..rows.len()).filter(|place| rows[*place].place == home).collect::<Vec<_>>();
+    let homes = [Place::Published, Place::Probe, Place::Errors].map(places);
+    homes.iter().flat_map(|home| home.chunks(ROWS).map(<[usize]>::to_vec)).collect()
 }
 
 async fn keep(shared: &Shared, rows: &[Row], portion: &[usize], uri: &MongoUri) -> Vec<Kept> {
@@ -208,21 +180,18 @@ mod tests {
     use crate::storage::samples;
     use crate::{domain::Outcome, storage::document};
 
-    fn row(id: &str, blob: usize) -> Row {
-        let mut run = samples::run(id, "groq", "m");
-        run.extra.insert("blob".to_owned(), Value::String("x".repeat(blob)));
-        document::row(&Outcome::Success(Box::new(run)), &["cloud-default-v1".to_owned()]).unwrap()
+    fn row(id: &str) -> Row {
+        let outcome = Outcome::Success(Box::new(samples::run(id, "groq", "m")));
+        document::row(&outcome, &["cloud-default-v1".to_owned()]).unwrap()
     }
 
     #[test]
     fn portions_are_bounded_and_hold_each_row_once() {
-        let mut rows: Vec<Row> = (0..450).map(|number| row(&number.to_string(), 0)).collect();
+        let mut rows: Vec<Row> = (0..450).map(|number| row(&number.to_string())).collect();
         rows[7].place = Place::Errors;
-        rows.push(row("huge", BYTES));
-        rows.push(row("after", 1));
         let portions = portions(&rows);
         let sizes: Vec<usize> = portions.iter().map(Vec::len).collect();
-        assert_eq!(sizes, [200, 200, 49, 1, 1, 1]);
+        assert_eq!(sizes, [200, 200, 49, 1]);
         let mut all: Vec<usize> = portions.concat();
         all.sort_unstable();
         assert!(all.into_iter().eq(0..rows.len()));

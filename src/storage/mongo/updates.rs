@@ -7,6 +7,7 @@ use super::errors::is_duplicate_code;
 use crate::storage::StoreError;
 use mongodb::bson::{self, Bson, Document, RawArrayBuf, RawDocumentBuf, cstr, rawdoc};
 use mongodb::error::Error;
+use std::ops::Range;
 
 /// What became of the statements of a command, or of the documents of an insert.
 #[derive(Debug, Default)]
@@ -38,16 +39,42 @@ pub async fn send(shared: &Shared, collection: &str, statements: Vec<Document>) 
     run(shared, command).await
 }
 
-/// Inserts documents; one that is refused holds up no other.
+/// Inserts documents; one that is refused holds up no other. Large ones take several commands.
 pub async fn insert(
     shared: &Shared,
     collection: &str,
     documents: Vec<RawDocumentBuf>,
 ) -> Result<Answer, Error> {
-    let mut command = RawDocumentBuf::new();
-    command.append(cstr!("insert"), collection);
-    command.append(cstr!("documents"), array(documents.into_iter().map(Ok))?);
-    run(shared, command).await
+    let mut answer = Answer::default();
+    let lengths: Vec<usize> = documents.iter().map(|document| document.as_bytes().len()).collect();
+    let mut documents = documents.into_iter();
+    for part in parts(&lengths) {
+        let mut command = RawDocumentBuf::new();
+        command.append(cstr!("insert"), collection);
+        command.append(cstr!("documents"), array(documents.by_ref().take(part.len()).map(Ok))?);
+        let Answer { refused, unconfirmed, .. } = run(shared, command).await?;
+        let placed = |one: Refused| Refused { place: part.start + one.place, ..one };
+        answer.refused.extend(refused.into_iter().map(placed));
+        answer.unconfirmed = answer.unconfirmed.or(unconfirmed);
+    }
+    Ok(answer)
+}
+
+/// Bytes in one command, about; a server takes 16 MiB.
+const BYTES: usize = 8 * 1024 * 1024;
+
+/// The documents of one command each, from the lengths of all.
+fn parts(lengths: &[usize]) -> Vec<Range<usize>> {
+    let (mut parts, mut start, mut bytes) = (Vec::new(), 0, 0);
+    for (place, length) in lengths.iter().enumerate() {
+        if place > start && bytes + length > BYTES {
+            parts.push(start..place);
+            (start, bytes) = (place, 0);
+        }
+        bytes += length;
+    }
+    parts.extend((start < lengths.len()).then_some(start..lengths.len()));
+    parts
 }
 
 fn array(items: impl Iterator<Item = bson::error::Result<RawDocumentBuf>>) -> Result<RawArrayBuf, Error> {
@@ -97,4 +124,16 @@ impl Answer {
 
 fn words(error: &Document) -> String {
     error.get_str("errmsg").unwrap_or("no reason given").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_bounded_and_hold_each_document_once() {
+        assert!(parts(&[]).is_empty());
+        assert_eq!(parts(&[9; 300]), vec![0..300]);
+        assert_eq!(parts(&[1, BYTES, 1, BYTES - 1, 2]), vec![0..1, 1..2, 2..4, 4..5]);
+    }
 }

@@ -8,6 +8,7 @@ use crate::domain::Window;
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{Connection, Row, Transaction, params};
 use serde_json::Value;
+use std::sync::Arc;
 
 /// The most delivered rows that one confirmation throws away: none should have to wait for a thousand.
 const PRUNED_AT_ONCE: u32 = 400;
@@ -46,7 +47,7 @@ pub fn show(transaction: &Transaction<'_>, id: &str) -> Result<Vec<(Item, Docume
         let body: Option<Vec<u8>> = row.get("body")?;
         let sha256: String = row.get("sha256")?;
         let sound = rows::open(&item.kind, &sha256, row.get("format")?, body);
-        Ok((item, sound.map(|(payload, _)| Value::Object(payload.fields))))
+        Ok((item, sound.map(|(payload, _)| Value::Object(Arc::unwrap_or_clone(payload.fields)))))
     })?;
     Ok(found.collect::<Result<_, _>>()?)
 }

@@ -152,7 +152,8 @@ fn superseded(payload: &Payload) -> Option<Payload> {
     }
     let id = format!("{}#{owner}", payload.id());
     let mut kept = payload.clone();
-    kept.fields.insert("_id".to_owned(), id.into());
-    kept.fields.insert("sample_role".to_owned(), SUPERSEDED.into());
+    let fields = Arc::make_mut(&mut kept.fields);
+    fields.insert("_id".to_owned(), id.into());
+    fields.insert("sample_role".to_owned(), SUPERSEDED.into());
     Some(kept)
 }

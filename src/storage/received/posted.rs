@@ -11,6 +11,7 @@ use crate::storage::{StoreError, contract};
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Fields of a row that the server alone writes. Two posts that differ in nothing else are the same.
 pub const OWN_FIELDS: [&str; 4] = ["received_at", "key_id", "runner", "clock_suspect"];
@@ -78,7 +79,7 @@ pub fn row(posted: Posted, published_profiles: &[String]) -> Result<Row, Flaw> {
         PostKind::Run if counts && sound => Place::Published,
         PostKind::Run => Place::Probe,
     };
-    Ok(Row { place, fields, moves_health: counts })
+    Ok(Row { place, fields: Arc::new(fields), moves_health: counts })
 }
 
 /// Whether it is of the published series. The predecessor's runners name neither role nor profile, and all of theirs is.

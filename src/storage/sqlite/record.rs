@@ -107,7 +107,7 @@ fn insert_run(connection: &Connection, row: &Row) -> rusqlite::Result<()> {
         ":rate": number(row, "tokens_per_second"),
         ":visible_rate": number(row, "visible_tokens_per_second"),
         ":first_token": number(row, "time_to_first_token"),
-        ":doc": doc(row),
+        ":doc": row.json(),
     })?;
     Ok(())
 }
@@ -125,13 +125,9 @@ fn insert_error(connection: &Connection, row: &Row) -> rusqlite::Result<()> {
         row.text("fingerprint"),
         row.moves_health,
         row.text("message"),
-        doc(row),
+        row.json(),
     ])?;
     Ok(())
-}
-
-fn doc(row: &Row) -> String {
-    Value::Object(row.fields.clone()).to_string()
 }
 
 /// A date field in milliseconds since 1970; `None` where the row has none.

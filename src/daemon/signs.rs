@@ -191,7 +191,8 @@ mod tests {
         let mut without_store = pulse(1, false);
         without_store.store.error = Some("it refuses the login".to_owned());
         signs.publish(&without_store);
-        let unread = "the catalogue was not read yet: the store sqlite:/x.db does not work: it refuses the login";
+        let unread =
+            "the catalogue was not read yet: the store sqlite:/x.db does not work: it refuses the login";
         assert_eq!(signs.ready().body["reason"], unread);
         assert_eq!(signs.ready().body["troubles"][0]["cause"], "store_down");
         assert!(!signs.ready().yes && signs.live().yes);

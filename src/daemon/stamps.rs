@@ -3,7 +3,7 @@
 
 use crate::daemon::order::{Order, Verdict};
 use crate::domain::failure::{Failure, fingerprint, normalize};
-use crate::domain::slot::SUPERSEDED;
+use crate::domain::slot::{self, SUPERSEDED};
 use crate::domain::{Kind, Outcome, Slot, Stage};
 use crate::measure::rows::measured_by;
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 /// The fields that every row of a slot carries.
 pub fn fields(slot: &Slot, owner: &str) -> Map<String, Value> {
-    let slot_at = slot.starts_at.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let slot_at = slot::spelt(slot.starts_at);
     [("vantage", json!(slot.series.vantage)), ("slot_at", json!(slot_at)), ("daemon_owner", json!(owner))]
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))

@@ -83,10 +83,11 @@ fn spacing(regime: &Regime) -> u32 {
     u32::try_from(spacing).unwrap_or(u32::MAX).max(1)
 }
 
-/// How far a series has come, as the store knows it.
-pub fn turn(job: &JobState) -> Turn {
+/// How far a series has come, as the store knows it. What the daemon `owner` holds itself keeps it from nothing: a process
+/// before this one may have died of it, and what runs in this one it knows.
+pub fn turn(job: &JobState, owner: &str) -> Turn {
     let settled = matches!(job.status, JobStatus::Success | JobStatus::DeadLetter);
-    let leased = job.lease.as_ref().filter(|_| job.status == JobStatus::Running);
+    let leased = job.lease.as_ref().filter(|lease| job.status == JobStatus::Running && lease.owner != owner);
     Turn {
         slot_at: job.slot_at,
         settled,

@@ -44,11 +44,16 @@ pub fn starts_at(now: DateTime<Utc>, cadence_seconds: u32) -> DateTime<Utc> {
     now - TimeDelta::seconds(into) - TimeDelta::nanoseconds(now.timestamp_subsec_nanos().into())
 }
 
+/// A turn's begin as ids and the field `slot_at` spell it, so that one is part of the other.
+pub fn spelt(starts_at: DateTime<Utc>) -> String {
+    starts_at.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
 impl Slot {
     /// The id of the slot's one counted row: readable, the same for everybody, never taken apart again.
     pub fn id(&self) -> String {
         let Series { model: ModelRef { provider, model_id }, profile_id, vantage } = &self.series;
-        let at = self.starts_at.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let at = spelt(self.starts_at);
         format!("{provider}/{model_id}/{profile_id}/{vantage}/{at}")
     }
 }

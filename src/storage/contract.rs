@@ -323,7 +323,8 @@ mod tests {
                     if let Ok(once) = coerce(names[0], value.clone()) {
                         prop_assert!(fits(names[0], &once), "{once}");
                         // Whatever fits stays as it is, to the last letter.
-                        prop_assert!(!fitting || once.to_string() == value.to_string(), "{value}");
+                        let (before, after) = (value.to_string(), once.to_string());
+                        prop_assert!(!fitting || before == after, "{value}");
                         prop_assert_eq!(coerce(names[0], once.clone()), Ok(once));
                     } else {
                         prop_assert!(!fitting, "{value}");

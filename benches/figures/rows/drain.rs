@@ -7,7 +7,7 @@ use crate::mongod::{Mongod, concern, runtime};
 use crate::stats::median;
 use crate::{Failed, Line};
 use async_trait::async_trait;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use llmbench::domain::{Failure, ModelRef, Outcome, Run};
 use llmbench::storage::moved::Moved;
 use llmbench::storage::outbox::sender::Sender;
@@ -155,7 +155,8 @@ async fn by_the_driver(stored: &Database, mongod: &Mongod, name: &str) -> Result
 async fn fill(outbox: &Outbox) -> Result<(), Failed> {
     let run: Run = serde_json::from_str(include_str!("../../../tests/data/run.json"))?;
     let failure: Failure = serde_json::from_str(include_str!("../../../tests/data/failure.json"))?;
-    let start = Utc::now() - TimeDelta::hours(20);
+    // Rows hold milliseconds.
+    let start = (Utc::now() - TimeDelta::hours(20)).trunc_subsecs(3);
     let rows: Vec<Outcome> = (0..ROWS).map(|number| outcome(&run, &failure, number, start)).collect();
     for (number, batch) in rows.chunks(500).enumerate() {
         outbox.accept(&format!("i{number}"), batch, Spend::default()).await?;

@@ -164,7 +164,7 @@ fn escape_key(key: &str) -> Cow<'_, str> {
     if key.is_empty() {
         return Cow::Borrowed("%");
     }
-    if !key.contains(['%', '.', '\0', '$']) {
+    if !key.bytes().any(|byte| matches!(byte, b'%' | b'.' | b'\0' | b'$')) {
         return Cow::Borrowed(key);
     }
     let escaped = key.replace('%', "%25").replace('.', "%2E").replace('\0', "%00");

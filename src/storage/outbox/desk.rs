@@ -1,5 +1,6 @@
 //! What the owner thread works on: the one connection, the room that is left, and the ballast. Every change is one
-//! transaction on the disk before it is answered; a full disk is met by giving room back, a failing one ends everything.
+//! transaction, on the disk before it is answered (that a row was delivered may be forgotten: it is sent twice then); a full
+//! disk is met by giving room back, a failing one ends everything.
 
 use super::place::{Lock, Place};
 use super::words::{Capacity, Depth, OutboxError, State};
@@ -101,11 +102,42 @@ impl Desk {
         &mut self,
         work: impl Fn(&Transaction<'_>) -> Result<T, Trouble>,
     ) -> Result<T, OutboxError> {
+        if let Some(fatal) = &self.fatal {
+            return Err(fatal.clone());
+        }
+        match self.attempt(&work) {
+            Err(Trouble::Sqlite(error)) if is_full(&error) => {}
+            done => return done.map_err(|trouble| self.explain(trouble)),
+        }
         let limit = |desk: &Self, more: u64| limit_pages(&desk.connection, desk.capacity.max_bytes + more);
         limit(self, SLACK).map_err(|error| self.explain(error.into()))?;
         let done = self.transact(work);
         limit(self, 0).map_err(|error| self.explain(error.into()))?;
         done
+    }
+
+    /// The same for work that a power cut may undo without harm: its COMMIT does not wait for the disk. What comes after it
+    /// does, and brings it there.
+    ///
+    /// # Errors
+    /// As [`Desk::transact`].
+    pub fn drain_unsynced<T>(
+        &mut self,
+        work: impl Fn(&Transaction<'_>) -> Result<T, Trouble>,
+    ) -> Result<T, OutboxError> {
+        self.sync("NORMAL")?;
+        let done = self.drain(work);
+        self.sync("FULL")?;
+        done
+    }
+
+    /// When commits reach the disk, in SQLite's words. Where that cannot be said, nothing is believed any more.
+    fn sync(&mut self, when: &str) -> Result<(), OutboxError> {
+        let said = self.connection.pragma_update(None, "synchronous", when);
+        said.map_err(|error| {
+            let (path, why) = (self.place.database(), error.to_string());
+            self.fatal.get_or_insert(OutboxError::Io { path, why }).clone()
+        })
     }
 
     fn attempt<T>(&mut self, work: impl Fn(&Transaction<'_>) -> Result<T, Trouble>) -> Result<T, Trouble> {

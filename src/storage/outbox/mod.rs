@@ -133,7 +133,7 @@ impl Outbox {
         let (keys, now) = (keys.to_vec(), Utc::now());
         let work = move |desk: &mut desk::Desk| {
             let capacity = desk.capacity();
-            desk.drain(|transaction| {
+            desk.drain_unsynced(|transaction| {
                 let changed = rows::confirm(transaction, &keys, now)?;
                 archive::prune(transaction, &capacity, now)?;
                 Ok(changed)
@@ -154,7 +154,7 @@ impl Outbox {
     ) -> Result<(), OutboxError> {
         let (keys, error) = (keys.to_vec(), error.to_owned());
         let work = move |desk: &mut desk::Desk| {
-            desk.drain(|transaction| rows::postpone(transaction, &keys, next_at, &error))
+            desk.drain_unsynced(|transaction| rows::postpone(transaction, &keys, next_at, &error))
         };
         self.owner.ask(work).await
     }

@@ -5,7 +5,7 @@ use super::desk::{Desk, Trouble, explain, limit_pages};
 use super::place::{Left, Place};
 use super::words::{Capacity, Intent, Opening, OutboxError, Spend};
 use super::{rows, schema};
-use crate::domain::{Failure, Kind, Outcome, Stage, failure};
+use crate::domain::{Failure, Kind, Outcome, Stage, failure, slot};
 use crate::storage::sqlite::library;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use rusqlite::{Connection, OpenFlags, Transaction};
@@ -184,13 +184,12 @@ fn interrupted(intent: &Intent) -> Outcome {
     let (provider, model) = (&series.model.provider, &series.model.model_id);
     let stage = Stage::Request;
     let normalized = failure::normalize(message);
-    let stamp = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
     let mut extra = stamps.clone();
     for (name, value) in [
-        ("run_ts", json!(stamp(*at))),
+        ("run_ts", json!(at.to_rfc3339_opts(SecondsFormat::Millis, true))),
         ("benchmark_profile_id", json!(series.profile_id)),
         ("vantage", json!(series.vantage)),
-        ("slot_at", json!(slot_at.map(stamp))),
+        ("slot_at", json!(slot_at.map(slot::spelt))),
         ("intent_id", json!(id)),
     ] {
         extra.insert(name.to_owned(), value);

@@ -122,12 +122,15 @@ impl Call<'_> {
         }
     }
 
-    /// Whether a process before this one, or this one before a crash, has the slot's row in the outbox already.
+    /// Whether the slot's row is in the outbox already: of an attempt before, or of a process before this one, which may have
+    /// measured while the store was away and heard of no claim.
     async fn has_its_row(&self, held: Option<&Held>, attempt: u32) -> bool {
-        if held.is_some() && attempt == 1 {
+        let shared = &self.lane.shared;
+        let is_first = held.is_some() && attempt == 1;
+        if is_first && self.order.slot.starts_at > shared.began_at {
             return false;
         }
-        let rows = self.lane.shared.outbox.show(&self.order.slot.id()).await;
+        let rows = shared.outbox.show(&self.order.slot.id()).await;
         rows.is_ok_and(|rows| !rows.is_empty())
     }
 

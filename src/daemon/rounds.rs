@@ -181,7 +181,7 @@ impl Rounds {
         let jobs = keeper.ask(move |store| async move { store.jobs(Some(&providers)).await }).await?;
         let vantage = &self.shared.regime.vantage;
         let ours = jobs.into_iter().filter(|job| job.series.vantage == *vantage);
-        Ok(ours.map(|job| (job.series.clone(), work::turn(&job, &self.shared.owner))).collect())
+        Ok(ours.map(|job| (job.series.clone(), work::turn(&job, Some(&self.shared.owner)))).collect())
     }
 
     /// Cadences of the models that are measured. Health rows are about the published series.

@@ -8,6 +8,7 @@ use crate::domain::Outcome;
 use crate::domain::pulse::SuspectedProvider;
 use crate::domain::regime::Regime;
 use crate::storage::outbox::{Outbox, OutboxError};
+use chrono::{DateTime, Utc};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio_util::sync::CancellationToken;
@@ -56,6 +57,8 @@ pub struct Shared {
     pub regime: Regime,
     /// Its own name ([`crate::daemon::owner`]).
     pub owner: String,
+    /// When this process began.
+    pub began_at: DateTime<Utc>,
     /// Where rows go.
     pub outbox: Outbox,
     /// The store, which may be away.
@@ -89,6 +92,7 @@ impl Shared {
         Arc::new(Self {
             regime,
             owner,
+            began_at: Utc::now(),
             outbox,
             keeper,
             doors,
@@ -96,7 +100,7 @@ impl Shared {
             counts: Counts::default(),
             stop,
             kill: CancellationToken::new(),
-            governor: Mutex::new(Governor::new(chrono::Utc::now())),
+            governor: Mutex::new(Governor::new(Utc::now())),
             suspected: Mutex::default(),
             failure: OnceLock::new(),
         })

@@ -8,6 +8,7 @@ use crate::domain::{ModelRef, Series};
 use crate::measure::laboratory::Question;
 use crate::storage::WorkItem;
 use crate::storage::jobs::{JobState, JobStatus, PROBE};
+use chrono::TimeDelta;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -83,15 +84,23 @@ fn spacing(regime: &Regime) -> u32 {
     u32::try_from(spacing).unwrap_or(u32::MAX).max(1)
 }
 
-/// How far a series has come, as the store knows it. What the daemon `owner` holds itself keeps it from nothing: a process
-/// before this one may have died of it, and what runs in this one it knows.
-pub fn turn(job: &JobState, owner: &str) -> Turn {
+/// What a dead process of the same name held rests so long from its begin: where processes die one after the other, each
+/// would take one of the slot's few attempts.
+const AFTER_A_CRASH: TimeDelta = TimeDelta::seconds(15);
+
+/// How far a series has come, as the store knows it. A lease of the daemon `owner` itself, where it has a name, is a dead
+/// process's: what runs in this one it knows, and does not ask the store.
+pub fn turn(job: &JobState, owner: Option<&str>) -> Turn {
     let settled = matches!(job.status, JobStatus::Success | JobStatus::DeadLetter);
-    let leased = job.lease.as_ref().filter(|lease| job.status == JobStatus::Running && lease.owner != owner);
+    let leased = job.lease.as_ref().filter(|_| job.status == JobStatus::Running);
+    let until = leased.map(|lease| match job.started_at {
+        Some(began) if Some(lease.owner.as_str()) == owner => lease.expires_at.min(began + AFTER_A_CRASH),
+        _ => lease.expires_at,
+    });
     Turn {
         slot_at: job.slot_at,
         settled,
-        not_before: leased.map(|lease| lease.expires_at).or(job.not_before).filter(|_| !settled),
+        not_before: until.or(job.not_before).filter(|_| !settled),
         finished_at: job.finished_at.or(job.last_success_at),
         attempts: job.slot_attempts,
     }
@@ -101,8 +110,36 @@ pub fn turn(job: &JobState, owner: &str) -> Turn {
 mod tests {
     use super::*;
     use crate::domain::profile::built_in;
+    use crate::storage::jobs::Lease;
     use crate::wire::Limits;
+    use chrono::DateTime;
     use serde_json::Map;
+
+    #[test]
+    fn a_lease_of_ones_own_is_waited_for_a_moment_only() {
+        let began = DateTime::UNIX_EPOCH;
+        let lease = Lease { owner: "h:1".to_owned(), expires_at: began + TimeDelta::hours(1) };
+        let series =
+            Series { model: ModelRef::new("p", "m"), profile_id: "q".into(), vantage: "main".into() };
+        let job = JobState {
+            series,
+            status: JobStatus::Running,
+            slot_at: Some(began),
+            slot_attempts: 1,
+            failures: 0,
+            not_before: None,
+            started_at: Some(began),
+            finished_at: None,
+            last_success_at: None,
+            updated_at: None,
+            lease: Some(lease),
+            epoch: 1,
+            error_kind: None,
+            error_message: None,
+        };
+        let waits = |owner| (turn(&job, owner).not_before.unwrap() - began).num_seconds();
+        assert_eq!((waits(Some("h:1")), waits(Some("h:2")), waits(None)), (15, 3600, 3600));
+    }
 
     #[test]
     fn every_model_is_asked_every_question_and_one_that_is_tried_only_the_first() {

@@ -105,9 +105,11 @@ impl Fleet {
         troubles.extend(self.providers.iter().filter_map(not_fresh));
         let pulses = self.pulses(now);
         let others = pulses.iter().filter(|pulse| at_hand.is_none_or(|known| known.owner != pulse.owner));
-        let replaced =
-            |pulse: &Pulse| pulses.iter().chain(at_hand).any(|other| is_replaced(pulse, other, now));
-        troubles.extend(others.filter(|pulse| !replaced(pulse)).flat_map(|pulse| pulse.troubles(now)));
+        for pulse in others {
+            let is_replaced = pulses.iter().chain(at_hand).any(|other| is_replaced(pulse, other, now));
+            let stands = |trouble: &Trouble| !is_replaced || trouble.cause != Cause::DaemonSilent;
+            troubles.extend(pulse.troubles(now).into_iter().filter(stands));
+        }
         troubles.extend(self.failed_checks(now));
         worst_first(&mut troubles);
         troubles
@@ -187,7 +189,7 @@ impl Fleet {
 }
 
 /// Whether a daemon that fell silent has a successor: one that began after its last word, at the same vantage. A container
-/// that was replaced left its words behind, and nobody has to mend anything.
+/// that was replaced left its words behind: that it says nothing more is in order, what it said of its outbox stands.
 fn is_replaced(pulse: &Pulse, by: &Pulse, now: DateTime<Utc>) -> bool {
     now - pulse.written_at > PULSE_LIMIT && by.vantage == pulse.vantage && by.started_at > pulse.written_at
 }
@@ -335,6 +337,11 @@ mod tests {
         assert_eq!(causes(&Pulse { vantage: "far".to_owned(), ..began(2) }), missed);
         let here = Fleet { beats: fleet(&silent).beats[..1].to_vec(), ..fleet(&silent) };
         assert!(here.troubles(now(), Some(&began(2))).is_empty());
+        let mut full = silent.clone();
+        full.outbox.full = true;
+        let left = Fleet { beats: vec![beat("daemon:main:h:1", 3, json!(full))], ..here };
+        let causes: Vec<Cause> = left.troubles(now(), Some(&began(2))).iter().map(|one| one.cause).collect();
+        assert_eq!(causes, [Cause::OutboxFull]);
     }
 
     #[test]

@@ -105,7 +105,7 @@ pub struct JobState {
 pub struct Claim {
     /// The slot.
     pub slot: Slot,
-    /// The daemon's own name, unlike that of any other daemon; one that starts again after a crash has the same.
+    /// The daemon's own name, unlike that of any other daemon; the next process in its state directory has the same.
     pub owner: String,
     /// How long the lease lasts without a renewal; longer than the longest pause of a process that still lives.
     pub ttl: Duration,

@@ -81,8 +81,8 @@ fn turns(
 ) -> Vec<DueRow> {
     let mut roster = Roster::default();
     roster.measure(items, regime);
-    // Nobody's name: what a daemon holds at this moment is not due.
-    let turns: HashMap<Series, _> = jobs.iter().map(|job| (job.series.clone(), turn(job, ""))).collect();
+    // What a daemon holds at this moment is not due.
+    let turns: HashMap<Series, _> = jobs.iter().map(|job| (job.series.clone(), turn(job, None))).collect();
     let questions = Questions::new(questions.to_vec());
     let mut rows = Vec::new();
     for asked in roster.by_provider().values() {

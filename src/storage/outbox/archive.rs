@@ -72,8 +72,11 @@ fn item(row: &Row<'_>, state: State) -> rusqlite::Result<Item> {
     })
 }
 
-/// Makes rows due now: the quarantined and the waiting ones of these names, or all that are quarantined.
-/// Returns how many.
+/// Rows that one statement changes: what it may have to take back is in memory.
+const AT_ONCE: i64 = 10_000;
+
+/// Makes rows due now: the quarantined and the waiting ones of these names, or without names some of all that are
+/// quarantined. Returns how many; of all, it is to be asked until there are none.
 pub fn retry(
     transaction: &Transaction<'_>,
     names: Option<&[String]>,
@@ -81,8 +84,9 @@ pub fn retry(
 ) -> Result<u64, Trouble> {
     let now = now.timestamp_millis();
     let Some(names) = names else {
-        let sql = "UPDATE items SET state = 'pending', next_at_ms = ? WHERE state = 'quarantined'";
-        return Ok(transaction.prepare_cached(sql)?.execute([now])? as u64);
+        let sql = "UPDATE items SET state = 'pending', next_at_ms = ?
+            WHERE seq IN (SELECT seq FROM items WHERE state = 'quarantined' LIMIT ?)";
+        return Ok(transaction.prepare_cached(sql)?.execute([now, AT_ONCE])? as u64);
     };
     let sql =
         format!("UPDATE items SET state = 'pending', next_at_ms = ?3 WHERE {NAMED} AND state <> 'delivered'");
@@ -94,13 +98,15 @@ pub fn retry(
     Ok(changed)
 }
 
-/// Makes delivered rows due again that the store confirmed in the window. Returns how many.
+/// Makes some delivered rows due again that the store confirmed in the window. Returns how many; it is to be asked until
+/// there are none.
 pub fn replay(transaction: &Transaction<'_>, window: Window, now: DateTime<Utc>) -> Result<u64, Trouble> {
     let from = window.from.map_or(i64::MIN, |at| at.timestamp_millis());
     let to = window.to.map_or(i64::MAX, |at| at.timestamp_millis());
     let sql = "UPDATE items SET state = 'pending', attempts = 0, next_at_ms = ?1, delivered_at_ms = NULL
-        WHERE state = 'delivered' AND delivered_at_ms >= ?2 AND delivered_at_ms < ?3";
-    Ok(transaction.prepare_cached(sql)?.execute(params![now.timestamp_millis(), from, to])? as u64)
+        WHERE seq IN (SELECT seq FROM items
+            WHERE state = 'delivered' AND delivered_at_ms >= ?2 AND delivered_at_ms < ?3 LIMIT ?4)";
+    Ok(transaction.prepare_cached(sql)?.execute(params![now.timestamp_millis(), from, to, AT_ONCE])? as u64)
 }
 
 /// Throws delivered rows away that are too old or too many, some at a time: called with every confirmation.

@@ -1,5 +1,5 @@
 //! What the owner thread works on: the one connection, the room that is left, and the ballast. Every change is one
-//! transaction, on the disk before it is answered (that a row was delivered may be forgotten: it is sent twice then); a full
+//! transaction, on the disk before it is answered (but for what may be forgotten: that a row was delivered or put off); a full
 //! disk is met by giving room back, a failing one ends everything.
 
 use super::place::{Lock, Place};
@@ -135,8 +135,8 @@ impl Desk {
     fn sync(&mut self, when: &str) -> Result<(), OutboxError> {
         let said = self.connection.pragma_update(None, "synchronous", when);
         said.map_err(|error| {
-            let (path, why) = (self.place.database(), error.to_string());
-            self.fatal.get_or_insert(OutboxError::Io { path, why }).clone()
+            let said = self.explain(error.into());
+            self.fatal.get_or_insert(said).clone()
         })
     }
 

@@ -32,7 +32,8 @@ use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::Notify;
 
-/// A handle to the outbox; a clone is another handle to the same. Every answer comes after the change is on the disk.
+/// A handle to the outbox; a clone is another handle to the same. Every answer comes after the change is on the disk, but
+/// for [`Outbox::confirm`] and [`Outbox::postpone`], which a power cut may undo: rows are then sent once more, or earlier.
 #[derive(Clone)]
 pub struct Outbox {
     owner: Owner,
@@ -237,8 +238,9 @@ impl Outbox {
     /// Final ones: [`OutboxError::is_fatal`].
     pub async fn retry(&self, ids: Option<&[String]>) -> Result<u64, OutboxError> {
         let (ids, now) = (ids.map(<[String]>::to_vec), Utc::now());
-        let work = move |desk: &mut desk::Desk| {
-            desk.drain(|transaction| archive::retry(transaction, ids.as_deref(), now))
+        let work = move |desk: &mut desk::Desk| match ids {
+            Some(ids) => desk.drain(|transaction| archive::retry(transaction, Some(&ids), now)),
+            None => in_pieces(|| desk.drain(|transaction| archive::retry(transaction, None, now))),
         };
         let done = self.owner.ask(work).await;
         self.work.notify_one();
@@ -252,8 +254,9 @@ impl Outbox {
     /// Final ones: [`OutboxError::is_fatal`].
     pub async fn replay(&self, window: Window) -> Result<u64, OutboxError> {
         let now = Utc::now();
-        let work =
-            move |desk: &mut desk::Desk| desk.drain(|transaction| archive::replay(transaction, window, now));
+        let work = move |desk: &mut desk::Desk| {
+            in_pieces(|| desk.drain(|transaction| archive::replay(transaction, window, now)))
+        };
         let done = self.owner.ask(work).await;
         self.work.notify_one();
         done
@@ -271,5 +274,16 @@ impl Outbox {
     /// What the disk says.
     pub async fn close(&self) -> Result<(), OutboxError> {
         self.owner.close().await
+    }
+}
+
+/// Repeats a piece of work until it finds nothing more; the sum of what it found.
+fn in_pieces(mut piece: impl FnMut() -> Result<u64, OutboxError>) -> Result<u64, OutboxError> {
+    let mut all = 0;
+    loop {
+        match piece()? {
+            0 => return Ok(all),
+            found => all += found,
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::oracle::{Oracle, RUNS};
 use super::{asked, seed};
-use crate::daemon::world::{Daemon, World, slots, until};
+use crate::daemon::world::{Daemon, World, counted, slots, until};
 use crate::support::Home;
 use crate::support::documents::rows;
 use crate::support::peers::{Mongod, fresh_name};
@@ -133,6 +133,7 @@ fn whatever_dies_each_slot_counts_once_and_nothing_accepted_is_lost() {
     until("both providers have rows of after the faults", fresh);
     fleet.stop();
     let runs = fleet.oracle.judge(&mongod, &database);
-    println!("{fired:?}, {} runs, {} calls cut short", runs.len(), fleet.oracle.interrupted.len());
+    let (count, cut_short) = (counted(&runs).len(), fleet.oracle.interrupted.len());
+    println!("{fired:?}, {} runs, {count} counted slots, {cut_short} calls cut short", runs.len());
     assert!(!fleet.oracle.interrupted.is_empty(), "no kill hit a call: {fired:?}");
 }

@@ -61,7 +61,7 @@ fn nobody_who_reads_its_output_can_hold_up_the_work() {
 }
 
 /// Takes the last byte of the disk.
-fn fill(directory: &Path) {
+pub fn fill(directory: &Path) {
     let mut file = OpenOptions::new().create(true).append(true).open(directory.join("filler")).unwrap();
     for size in [1 << 16, 1 << 12, 1 << 8, 1] {
         let block = vec![7_u8; size];

@@ -1,5 +1,6 @@
-//! A store that is absent when the daemon starts, that stands still, and that refuses the login.
+//! A store that is absent when the daemon starts, that stands still, steps down, or refuses the login.
 
+use super::limits::fill;
 use super::oracle::RUNS;
 use crate::daemon::world::{Daemon, QUICK, World, counted, slots, until};
 use crate::support::Home;
@@ -7,6 +8,7 @@ use crate::support::documents::rows;
 use crate::support::peers::{Mongod, fresh_name};
 use mongodb::bson::{Document, doc};
 use std::collections::BTreeSet;
+use std::path::Path;
 
 const OFTEN: &str = "[daemon]\ncadence = 2\ntick = 1.0";
 
@@ -50,15 +52,35 @@ fn a_store_that_is_absent_at_the_start_and_stands_still_later() {
 }
 
 fn as_root(mongod: &Mongod, database: &str, command: Document) {
-    let uri = format!(
-        "mongodb://root:secret@{}/{database}?directConnection=true&authSource=admin",
-        mongod.address()
-    );
+    let login = format!("root:secret@{}/{database}?directConnection=true&authSource=admin", mongod.address());
+    run(&format!("mongodb://{login}"), database, command);
+}
+
+fn run(uri: &str, database: &str, command: Document) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let client = mongodb::Client::with_uri_str(uri).await.unwrap();
         client.database(database).run_command(command).await.unwrap();
     });
+}
+
+#[test]
+fn a_primary_that_steps_down_loses_no_row() {
+    let (mongod, database) = (Mongod::start_private(), fresh_name());
+    let model = format!("alpha:{QUICK}");
+    let world = World::at(Home::new(), mongod.uri(&database), &[&model], OFTEN);
+    let daemon = world.start(&[]);
+    until("rows arrive", || !rows(&mongod, &database, RUNS).is_empty());
+    // Nobody else can be elected: for so long it takes no writes.
+    let command = doc! { "replSetStepDown": 6, "secondaryCatchUpPeriodSecs": 1, "force": true };
+    run(&mongod.uri("admin"), "admin", command);
+    until("rows wait while nobody takes writes", || pending(&daemon) >= 1 && complains(&daemon));
+    until("they arrive", || pending(&daemon) == 0 && !complains(&daemon));
+    let arrived = slots(&rows(&mongod, &database, RUNS), "alpha").len();
+    until("and more", || slots(&rows(&mongod, &database, RUNS), "alpha").len() > arrived + 1);
+    let (code, said) = daemon.stop();
+    assert!(code == 0 && said.contains(" 0 wait in the outbox"), "{said}");
+    each_slot_counts_once(&mongod, &database);
 }
 
 /// A daemon whose user does not exist yet, and the command that makes him.
@@ -100,4 +122,26 @@ fn a_login_that_is_taken_away_and_given_back() {
     until("rows wait while the login is refused", || pending(&daemon) >= 2 && complains(&daemon));
     as_root(&mongod, &database, user);
     until("they arrive", || pending(&daemon) == 0 && is_well(&daemon));
+}
+
+/// mount -t tmpfs -o size=600m none /mnt/small
+/// LLMBENCH_TEST_SMALL_DISK=/mnt/small cargo test --test it faults::store -- --ignored
+#[test]
+#[ignore = "wants a small, empty disk of its own: see its comment"]
+fn a_server_whose_disk_is_full_loses_no_row() {
+    let disk = std::env::var("LLMBENCH_TEST_SMALL_DISK").expect("the directory of a small disk");
+    let (mut mongod, database) = (Mongod::start_in(&Path::new(&disk).join("mongod")), fresh_name());
+    let model = format!("alpha:{QUICK}");
+    let world = World::at(Home::new(), mongod.uri(&database), &[&model], OFTEN);
+    let daemon = world.start(&[]);
+    until("rows arrive", || !rows(&mongod, &database, RUNS).is_empty());
+    fill(Path::new(&disk));
+    // Sooner or later, with its next checkpoint, the server gives up.
+    until("rows wait while it is full", || pending(&daemon) >= 2 && complains(&daemon));
+    std::fs::remove_file(Path::new(&disk).join("filler")).unwrap();
+    mongod.restart();
+    until("they arrive", || pending(&daemon) == 0 && !complains(&daemon));
+    let (code, said) = daemon.stop();
+    assert!(code == 0 && said.contains(" 0 wait in the outbox"), "{said}");
+    each_slot_counts_once(&mongod, &database);
 }

@@ -8,7 +8,7 @@ use mongodb::bson::{Document, doc};
 use mongodb::{Client, Database};
 use process::Process;
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -41,14 +41,21 @@ impl Mongod {
 
     /// A server for one test, which may freeze or kill it.
     pub fn start_private() -> Mongod {
-        let mongod = Mongod::launch(Mode::ReplicaSet);
+        let mongod = Mongod::launch(Mode::ReplicaSet, process::fresh_directory);
+        mongod.initiate();
+        mongod
+    }
+
+    /// The same with its data in a directory that the test fills.
+    pub fn start_in(directory: &Path) -> Mongod {
+        let mongod = Mongod::launch(Mode::ReplicaSet, || directory.to_owned());
         mongod.initiate();
         mongod
     }
 
     /// A server that wants a login, with one user who may do everything.
     pub fn start_with_user(user: &str, password: &str) -> Mongod {
-        let mongod = Mongod::launch(Mode::Auth);
+        let mongod = Mongod::launch(Mode::Auth, process::fresh_directory);
         let create = doc! { "createUser": user, "pwd": password, "roles": ["root"] };
         mongod.until_ready(move |admin| {
             let create = create.clone();
@@ -95,10 +102,10 @@ impl Mongod {
     }
 
     /// A port that was free a moment ago may be taken now, so more than one attempt.
-    fn launch(mode: Mode) -> Mongod {
+    fn launch(mode: Mode, directory: impl Fn() -> PathBuf) -> Mongod {
         let mut log = String::new();
         for _ in 0..3 {
-            let mongod = Mongod::attempt(mode);
+            let mongod = Mongod::attempt(mode, directory());
             if mongod.listens() {
                 return mongod;
             }
@@ -107,8 +114,7 @@ impl Mongod {
         panic!("mongod did not start:\n{log}");
     }
 
-    fn attempt(mode: Mode) -> Mongod {
-        let directory = process::fresh_directory();
+    fn attempt(mode: Mode, directory: PathBuf) -> Mongod {
         std::fs::create_dir_all(directory.join("data")).unwrap();
         let port = free_port();
         let process = Process::start(command(&directory, port, mode), &directory);
@@ -181,7 +187,7 @@ impl Drop for Mongod {
     }
 }
 
-fn command(directory: &std::path::Path, port: u16, mode: Mode) -> std::process::Command {
+fn command(directory: &Path, port: u16, mode: Mode) -> std::process::Command {
     let mut command = std::process::Command::new(fetch::mongod());
     command.args(["--bind_ip", "127.0.0.1", "--nounixsocket", "--wiredTigerCacheSizeGB", "0.25"]);
     command.arg("--port").arg(port.to_string());

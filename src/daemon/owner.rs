@@ -19,11 +19,8 @@ pub fn of(state_dir: &Path) -> String {
 
 /// Whether the process is gone that wrote this, on this host. In a container the next process has the same id.
 fn is_left_behind(pulse: &Pulse) -> bool {
-    let here = format!("{}:", host());
-    let witness = pulse_file::witness(pulse);
-    let same_boot = witness.boot_id.as_ref() == Some(&pulse.boot_id);
-    let lives = same_boot && witness.alive == Some(true) && pulse.pid != std::process::id();
-    pulse.owner.starts_with(&here) && !lives
+    let is_gone = pulse.gone(&pulse_file::witness(pulse)).is_some() || pulse.pid == std::process::id();
+    is_gone && pulse.owner.starts_with(&format!("{}:", host()))
 }
 
 /// A name that nobody had.

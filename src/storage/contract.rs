@@ -174,7 +174,10 @@ pub fn coerce(name: &str, value: Value) -> Result<Value, String> {
 
 /// Whether a value of a row is as [`coerce`] would give it back.
 pub fn fits(name: &str, value: &Value) -> bool {
-    let Some(wanted) = field_type(name) else { return true };
+    field_type(name).is_none_or(|wanted| has_type(wanted, value))
+}
+
+fn has_type(wanted: FieldType, value: &Value) -> bool {
     match (wanted, value) {
         (_, Value::Null) | (Text, Value::String(_)) | (Flag, Value::Bool(_)) | (Object, Value::Object(_)) => {
             true
@@ -190,19 +193,15 @@ pub fn fits(name: &str, value: &Value) -> bool {
 
 /// Brings a value into a type; nothing, where it is of another.
 pub fn typed(wanted: FieldType, value: Value) -> Option<Value> {
-    if value.is_null() {
+    if has_type(wanted, &value) {
         return Some(value);
     }
     match wanted {
-        Text => value.is_string().then_some(value),
-        Flag => value.is_boolean().then_some(value),
-        Object => value.is_object().then_some(value),
+        Text | Flag | Object | TextList => None,
         Date => value.as_str().and_then(parse_date).map(date_value),
         Double => double(&value),
         Integer => integer(&value),
-        DoubleList if value.as_array()?.iter().all(Value::is_f64) => Some(value),
         DoubleList => value.as_array()?.iter().map(double).collect::<Option<Vec<_>>>().map(Value::Array),
-        TextList => value.as_array()?.iter().all(Value::is_string).then_some(value),
     }
 }
 
@@ -218,9 +217,6 @@ const EXACT_DOUBLE: f64 = 9_007_199_254_740_992.0;
     reason = "checked: a whole number within the exact range of a double"
 )]
 fn integer(value: &Value) -> Option<Value> {
-    if let Some(whole) = value.as_i64() {
-        return Some(whole.into());
-    }
     let float = value.as_f64().filter(|float| float.fract() == 0.0 && float.abs() <= EXACT_DOUBLE)?;
     Some((float as i64).into())
 }

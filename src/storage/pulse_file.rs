@@ -131,7 +131,7 @@ fn alive(pid: u32) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::pulse::{OutboxPulse, StorePulse};
+    use crate::domain::pulse::samples;
     use chrono::Utc;
     use proptest::prelude::*;
     use serde_json::json;
@@ -139,21 +139,9 @@ mod tests {
 
     fn pulse() -> Pulse {
         Pulse {
-            format: PULSE_FORMAT,
-            program: "llmbench/0.1.0".to_owned(),
-            owner: "here".to_owned(),
-            vantage: "main".to_owned(),
             pid: std::process::id(),
             boot_id: boot_id().unwrap_or_default(),
-            started_at: Utc::now(),
-            written_at: Utc::now(),
-            stopping: false,
-            store: StorePulse::default(),
-            outbox: OutboxPulse::default(),
-            suspected: Vec::new(),
-            loop_lag_seconds: 0.1,
-            log_lines_dropped: 0,
-            lanes: Vec::new(),
+            ..samples::pulse(Utc::now())
         }
     }
 

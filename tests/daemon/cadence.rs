@@ -1,6 +1,6 @@
 //! One row a slot, whatever stops and starts.
 
-use super::world::{QUICK, World, counted, until};
+use super::world::{Daemon, QUICK, World, counted, until};
 use std::collections::BTreeSet;
 
 #[test]
@@ -40,11 +40,17 @@ fn a_second_pass_in_the_same_slot_measures_nothing_again() {
     assert!(sizes.last().unwrap() <= &2, "{sizes:?}");
 }
 
+/// A daemon in the middle of its one measurement.
+fn measuring(world: &World) -> Daemon {
+    let daemon = world.start(&[]);
+    until("the measurement runs", || daemon.lane("alpha").is_some_and(|lane| lane["running"] == 1));
+    daemon
+}
+
 #[test]
 fn a_signal_lets_a_measurement_end_and_its_row_is_stored() {
     let world = World::new(&["alpha:steady-ttft9000-gap1-n4"], "[daemon]\ncadence = 86400");
-    let daemon = world.start(&[]);
-    until("the measurement runs", || daemon.lane("alpha").is_some_and(|lane| lane["running"] == 1));
+    let daemon = measuring(&world);
     let (code, said) = daemon.stop();
     assert_eq!(code, 0, "{said}");
     assert!(said.contains("stopped: 1 measured (0 failed), 0 given up"), "{said}");
@@ -54,8 +60,7 @@ fn a_signal_lets_a_measurement_end_and_its_row_is_stored() {
 #[test]
 fn a_killed_process_leaves_a_row_that_says_so() {
     let world = World::new(&["alpha:steady-ttft30000-gap1-n4"], "[daemon]\ncadence = 86400");
-    let daemon = world.start(&[]);
-    until("the measurement runs", || daemon.lane("alpha").is_some_and(|lane| lane["running"] == 1));
+    let daemon = measuring(&world);
     daemon.kill();
     let next = world.start(&["--grace", "1s"]);
     until("the interrupted call is told", || {
@@ -69,8 +74,7 @@ fn a_killed_process_leaves_a_row_that_says_so() {
 #[test]
 fn the_slot_of_a_killed_process_is_taken_up_by_the_next_at_once() {
     let world = World::new(&["alpha:steady-ttft3000-gap1-n4"], "[daemon]\ncadence = 86400\ndeadline = 600.0");
-    let daemon = world.start(&[]);
-    until("the measurement runs", || daemon.lane("alpha").is_some_and(|lane| lane["running"] == 1));
+    let daemon = measuring(&world);
     daemon.kill();
     let next = world.start(&[]);
     // Long before the lease of the one that is dead runs out.

@@ -1,10 +1,10 @@
 //! What the system gives a process: no more descriptors, a reader of its output who stands still, a disk that is full.
 
 use crate::daemon::world::{Daemon, QUICK, World, until};
+use crate::support::small_disk;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit};
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::Write;
-use std::path::Path;
 use std::process::Stdio;
 
 const OFTEN: &str = "[daemon]\ncadence = 1\ntick = 1.0";
@@ -60,27 +60,17 @@ fn nobody_who_reads_its_output_can_hold_up_the_work() {
     drop(reader);
 }
 
-/// Takes the last byte of the disk.
-pub fn fill(directory: &Path) {
-    let mut file = OpenOptions::new().create(true).append(true).open(directory.join("filler")).unwrap();
-    for size in [1 << 16, 1 << 12, 1 << 8, 1] {
-        let block = vec![7_u8; size];
-        while file.write_all(&block).is_ok() {}
-    }
-}
-
 /// mount -t tmpfs -o size=200m none /mnt/small
 /// LLMBENCH_TEST_SMALL_DISK=/mnt/small cargo test --test it faults::limits -- --ignored
 #[test]
 #[ignore = "wants a small, empty disk of its own: see its comment"]
 fn a_full_disk_under_the_outbox_stops_paid_calls_and_heals() {
-    let disk = std::env::var("LLMBENCH_TEST_SMALL_DISK").expect("the directory of a small disk");
-    let disk = Path::new(&disk);
+    let disk = small_disk::asked();
     let state = disk.join("state");
     let world = World::new(&[&format!("alpha:{QUICK}")], OFTEN);
     let daemon = Daemon::start(world.command(&["--state-dir", state.to_str().unwrap()]), state);
     until("rows arrive", || world.slots("alpha").len() >= 2);
-    fill(disk);
+    small_disk::fill(&disk);
     // The pulse cannot be written either: that nothing is stored any more is how it shows from outside.
     until("nothing new is measured", || {
         let before = world.runs().len() + world.errors().len();
@@ -88,7 +78,7 @@ fn a_full_disk_under_the_outbox_stops_paid_calls_and_heals() {
         world.runs().len() + world.errors().len() == before
     });
     let before = world.runs().len();
-    fs::remove_file(disk.join("filler")).unwrap();
+    small_disk::free(&disk);
     until("it goes on by itself", || world.runs().len() > before + 1);
     let (code, said) = daemon.stop();
     assert!(code == 0 && said.contains("0 wait in the outbox"), "{said}");

@@ -1,14 +1,14 @@
 //! A store that is absent when the daemon starts, that stands still, steps down, or refuses the login.
 
-use super::limits::fill;
 use super::oracle::RUNS;
 use crate::daemon::world::{Daemon, QUICK, World, counted, slots, until};
+use crate::runner::world::block_on;
 use crate::support::Home;
 use crate::support::documents::rows;
 use crate::support::peers::{Mongod, fresh_name};
+use crate::support::small_disk;
 use mongodb::bson::{Document, doc};
 use std::collections::BTreeSet;
-use std::path::Path;
 
 const OFTEN: &str = "[daemon]\ncadence = 2\ntick = 1.0";
 
@@ -57,8 +57,7 @@ fn as_root(mongod: &Mongod, database: &str, command: Document) {
 }
 
 fn run(uri: &str, database: &str, command: Document) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
+    block_on(async {
         let client = mongodb::Client::with_uri_str(uri).await.unwrap();
         client.database(database).run_command(command).await.unwrap();
     });
@@ -129,16 +128,16 @@ fn a_login_that_is_taken_away_and_given_back() {
 #[test]
 #[ignore = "wants a small, empty disk of its own: see its comment"]
 fn a_server_whose_disk_is_full_loses_no_row() {
-    let disk = std::env::var("LLMBENCH_TEST_SMALL_DISK").expect("the directory of a small disk");
-    let (mut mongod, database) = (Mongod::start_in(&Path::new(&disk).join("mongod")), fresh_name());
+    let disk = small_disk::asked();
+    let (mut mongod, database) = (Mongod::start_in(&disk.join("mongod")), fresh_name());
     let model = format!("alpha:{QUICK}");
     let world = World::at(Home::new(), mongod.uri(&database), &[&model], OFTEN);
     let daemon = world.start(&[]);
     until("rows arrive", || !rows(&mongod, &database, RUNS).is_empty());
-    fill(Path::new(&disk));
+    small_disk::fill(&disk);
     // Sooner or later, with its next checkpoint, the server gives up.
     until("rows wait while it is full", || pending(&daemon) >= 2 && complains(&daemon));
-    std::fs::remove_file(Path::new(&disk).join("filler")).unwrap();
+    small_disk::free(&disk);
     mongod.restart();
     until("they arrive", || pending(&daemon) == 0 && !complains(&daemon));
     let (code, said) = daemon.stop();

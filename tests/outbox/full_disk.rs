@@ -2,13 +2,10 @@
 //! room is a unit test that runs everywhere.
 
 use super::{COST, intent, outcome};
+use crate::support::small_disk;
 use chrono::Utc;
 use llmbench::storage::outbox::{Capacity, Key, Outbox, OutboxError, State};
-use std::fs::OpenOptions;
-use std::io::Write;
 use std::path::Path;
-
-const DISK: &str = "LLMBENCH_TEST_SMALL_DISK";
 
 const SMALL: Capacity = Capacity {
     max_bytes: 1 << 30,
@@ -18,15 +15,6 @@ const SMALL: Capacity = Capacity {
     archive_bytes: 1 << 30,
 };
 
-/// Takes the last byte of the disk.
-fn fill(directory: &Path) {
-    let mut file = OpenOptions::new().create(true).append(true).open(directory.join("filler")).unwrap();
-    for size in [1 << 16, 1 << 12, 1 << 8, 1] {
-        let block = vec![7_u8; size];
-        while file.write_all(&block).is_ok() {}
-    }
-}
-
 async fn open(directory: &Path) -> Outbox {
     Outbox::open(&directory.join("outbox"), SMALL).await.unwrap().0
 }
@@ -35,11 +23,9 @@ async fn open(directory: &Path) -> Outbox {
 /// LLMBENCH_TEST_SMALL_DISK=/mnt/small cargo test --test it outbox::full_disk -- --ignored
 #[tokio::test]
 #[ignore = "wants a small, empty disk of its own: see its comment"]
-#[allow(clippy::disallowed_methods, reason = "which disk")]
 async fn a_full_disk_stops_paid_calls_loses_nothing_and_empties() {
-    let disk = std::env::var(DISK).expect("the directory of a small disk");
-    let disk = Path::new(&disk);
-    let outbox = open(disk).await;
+    let disk = small_disk::asked();
+    let outbox = open(&disk).await;
     let mut taken = 0_usize;
     let refused = loop {
         let id = format!("r{taken}");
@@ -50,7 +36,7 @@ async fn a_full_disk_stops_paid_calls_loses_nothing_and_empties() {
         taken += 1;
     };
     assert!(matches!(refused, OutboxError::Full { .. }), "{refused}");
-    fill(disk);
+    small_disk::fill(&disk);
     // What was under way still finds room, in the ballast's place.
     for late in 0..100 {
         outbox.accept("late", &[outcome(&format!("late{late}"))], COST).await.unwrap();
@@ -72,11 +58,11 @@ async fn a_full_disk_stops_paid_calls_loses_nothing_and_empties() {
     assert_eq!(sent, taken);
     outbox.close().await.unwrap();
     // It opens on the full disk, and works again when there is room.
-    let outbox = open(disk).await;
+    let outbox = open(&disk).await;
     assert_eq!(outbox.depth().await.unwrap().pending, 0);
     outbox.close().await.unwrap();
-    std::fs::remove_file(disk.join("filler")).unwrap();
-    let outbox = open(disk).await;
+    small_disk::free(&disk);
+    let outbox = open(&disk).await;
     outbox.intend(&intent("after")).await.unwrap();
     outbox.accept("after", &[outcome("after")], COST).await.unwrap();
     assert_eq!(outbox.list(State::Pending, 9).await.unwrap().len(), 1);

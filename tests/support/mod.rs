@@ -13,6 +13,7 @@ pub mod pty;
 pub mod ran;
 pub mod samples;
 pub mod screen;
+pub mod small_disk;
 pub mod smtp;
 
 use std::path::Path;

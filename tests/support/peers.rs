@@ -41,21 +41,19 @@ impl Mongod {
 
     /// A server for one test, which may freeze or kill it.
     pub fn start_private() -> Mongod {
-        let mongod = Mongod::launch(Mode::ReplicaSet, process::fresh_directory);
-        mongod.initiate();
-        mongod
+        Mongod::start_in(&process::fresh_directory())
     }
 
-    /// The same with its data in a directory that the test fills.
+    /// The same in this directory, which goes with it.
     pub fn start_in(directory: &Path) -> Mongod {
-        let mongod = Mongod::launch(Mode::ReplicaSet, || directory.to_owned());
+        let mongod = Mongod::launch(Mode::ReplicaSet, directory);
         mongod.initiate();
         mongod
     }
 
     /// A server that wants a login, with one user who may do everything.
     pub fn start_with_user(user: &str, password: &str) -> Mongod {
-        let mongod = Mongod::launch(Mode::Auth, process::fresh_directory);
+        let mongod = Mongod::launch(Mode::Auth, &process::fresh_directory());
         let create = doc! { "createUser": user, "pwd": password, "roles": ["root"] };
         mongod.until_ready(move |admin| {
             let create = create.clone();
@@ -102,10 +100,10 @@ impl Mongod {
     }
 
     /// A port that was free a moment ago may be taken now, so more than one attempt.
-    fn launch(mode: Mode, directory: impl Fn() -> PathBuf) -> Mongod {
+    fn launch(mode: Mode, directory: &Path) -> Mongod {
         let mut log = String::new();
         for _ in 0..3 {
-            let mongod = Mongod::attempt(mode, directory());
+            let mongod = Mongod::attempt(mode, directory.to_owned());
             if mongod.listens() {
                 return mongod;
             }

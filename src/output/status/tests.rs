@@ -1,7 +1,7 @@
 //! What people see of it, and that programs get what the schema says.
 
 use super::*;
-use crate::domain::pulse::{Cause, LaneState, OutboxPulse, PULSE_FORMAT, StorePulse};
+use crate::domain::pulse::{Cause, LaneState, OutboxPulse, StorePulse, samples};
 use crate::domain::runner::Keys;
 use crate::output::schema_check::violations;
 use crate::output::snapshots::{assert_picture, view};
@@ -19,40 +19,25 @@ fn ago(minutes: i64) -> Option<DateTime<Utc>> {
 
 fn lane(provider: &str, state: LaneState, reason: Option<&str>) -> LanePulse {
     LanePulse {
-        provider: provider.to_owned(),
         state,
         reason: reason.map(str::to_owned),
         until: reason.map(|_| now() + TimeDelta::minutes(20)),
         series: 9,
         due: 2,
-        running: 1,
-        concurrency: 2,
         due_at: ago(1),
-        started_at: ago(1),
-        finished_at: ago(2),
         succeeded_at: ago(40),
-        stored_at: ago(2),
-        budget: None,
+        ..samples::lane(provider, now())
     }
 }
 
 fn pulse() -> Pulse {
+    let sample = samples::pulse(now());
     Pulse {
-        format: PULSE_FORMAT,
-        program: "llmbench/0.1.0".to_owned(),
         owner: "host-1".to_owned(),
-        vantage: "main".to_owned(),
         pid: 4711,
-        boot_id: "b".to_owned(),
         started_at: now() - TimeDelta::hours(30),
         written_at: now() - TimeDelta::seconds(4),
-        stopping: false,
-        store: StorePulse {
-            name: "mongodb://db/llm-bench".to_owned(),
-            stored_at: ago(2),
-            answered_at: ago(0),
-            error: None,
-        },
+        store: StorePulse { name: "mongodb://db/llm-bench".to_owned(), ..sample.store.clone() },
         outbox: OutboxPulse {
             pending: 12,
             quarantined: 1,
@@ -61,13 +46,11 @@ fn pulse() -> Pulse {
             full: false,
             damaged: 0,
         },
-        suspected: Vec::new(),
-        loop_lag_seconds: 0.001,
-        log_lines_dropped: 0,
         lanes: vec![
             lane("groq", LaneState::Producing, None),
             lane("openai", LaneState::Held, Some("the key is refused (401)")),
         ],
+        ..sample
     }
 }
 

@@ -75,19 +75,20 @@ fn item(row: &Row<'_>, state: State) -> rusqlite::Result<Item> {
 /// Rows that one statement changes: what it may have to take back is in memory.
 const AT_ONCE: i64 = 10_000;
 
-/// Makes rows due now: the quarantined and the waiting ones of these names, or without names some of all that are
-/// quarantined. Returns how many; of all, it is to be asked until there are none.
-pub fn retry(
+/// Makes some of all quarantined rows due now. Returns how many; it is to be asked until there are none.
+pub fn retry_quarantined(transaction: &Transaction<'_>, now: DateTime<Utc>) -> Result<u64, Trouble> {
+    let sql = "UPDATE items SET state = 'pending', next_at_ms = ?
+        WHERE seq IN (SELECT seq FROM items WHERE state = 'quarantined' LIMIT ?)";
+    Ok(transaction.prepare_cached(sql)?.execute([now.timestamp_millis(), AT_ONCE])? as u64)
+}
+
+/// Makes rows due now: the quarantined and the waiting ones of these names. Returns how many.
+pub fn retry_named(
     transaction: &Transaction<'_>,
-    names: Option<&[String]>,
+    names: &[String],
     now: DateTime<Utc>,
 ) -> Result<u64, Trouble> {
     let now = now.timestamp_millis();
-    let Some(names) = names else {
-        let sql = "UPDATE items SET state = 'pending', next_at_ms = ?
-            WHERE seq IN (SELECT seq FROM items WHERE state = 'quarantined' LIMIT ?)";
-        return Ok(transaction.prepare_cached(sql)?.execute([now, AT_ONCE])? as u64);
-    };
     let sql =
         format!("UPDATE items SET state = 'pending', next_at_ms = ?3 WHERE {NAMED} AND state <> 'delivered'");
     let mut statement = transaction.prepare_cached(&sql)?;

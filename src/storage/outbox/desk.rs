@@ -79,9 +79,7 @@ impl Desk {
         &mut self,
         work: impl Fn(&Transaction<'_>) -> Result<T, Trouble>,
     ) -> Result<T, OutboxError> {
-        if let Some(fatal) = &self.fatal {
-            return Err(fatal.clone());
-        }
+        self.must_be_believed()?;
         let mut done = self.attempt(&work);
         if let Err(Trouble::Sqlite(error)) = &done
             && is_full(error)
@@ -102,9 +100,7 @@ impl Desk {
         &mut self,
         work: impl Fn(&Transaction<'_>) -> Result<T, Trouble>,
     ) -> Result<T, OutboxError> {
-        if let Some(fatal) = &self.fatal {
-            return Err(fatal.clone());
-        }
+        self.must_be_believed()?;
         match self.attempt(&work) {
             Err(Trouble::Sqlite(error)) if is_full(&error) => {}
             done => return done.map_err(|trouble| self.explain(trouble)),
@@ -138,6 +134,11 @@ impl Desk {
             let said = self.explain(error.into());
             self.fatal.get_or_insert(said).clone()
         })
+    }
+
+    /// Refuses after an error of the disk.
+    fn must_be_believed(&self) -> Result<(), OutboxError> {
+        self.fatal.clone().map_or(Ok(()), Err)
     }
 
     fn attempt<T>(&mut self, work: impl Fn(&Transaction<'_>) -> Result<T, Trouble>) -> Result<T, Trouble> {

@@ -239,8 +239,8 @@ impl Outbox {
     pub async fn retry(&self, ids: Option<&[String]>) -> Result<u64, OutboxError> {
         let (ids, now) = (ids.map(<[String]>::to_vec), Utc::now());
         let work = move |desk: &mut desk::Desk| match ids {
-            Some(ids) => desk.drain(|transaction| archive::retry(transaction, Some(&ids), now)),
-            None => in_pieces(|| desk.drain(|transaction| archive::retry(transaction, None, now))),
+            Some(ids) => desk.drain(|transaction| archive::retry_named(transaction, &ids, now)),
+            None => in_pieces(|| desk.drain(|transaction| archive::retry_quarantined(transaction, now))),
         };
         let done = self.owner.ask(work).await;
         self.work.notify_one();

@@ -59,6 +59,10 @@ pub struct Book {
     pass: Pass,
     facts: Facts,
     started_at: Option<DateTime<Utc>>,
+    /// The shortest cadence of the series that count, seconds.
+    cadence: Option<u32>,
+    /// See [`LanePulse::idle_since`]; nothing where other work was taken over since the last look.
+    idle_since: Option<DateTime<Utc>>,
 }
 
 impl Book {
@@ -75,6 +79,8 @@ impl Book {
             pass: Pass::default(),
             facts: Facts { began_at: Some(now), patience, ..Facts::default() },
             started_at: None,
+            cadence: None,
+            idle_since: None,
         }
     }
 
@@ -89,6 +95,22 @@ impl Book {
             Entry { work, turn }
         };
         self.entries = work.into_iter().map(entry).collect();
+        let counting = self.entries.iter().filter(|entry| entry.work.counts);
+        let cadence = counting.map(|entry| entry.work.plan.cadence_seconds).min();
+        if self.cadence != cadence {
+            (self.cadence, self.idle_since) = (cadence, None);
+        }
+    }
+
+    /// The daemon's clock was set by so much: all that is remembered keeps its distance from now.
+    pub fn clock_moved(&mut self, by: TimeDelta) {
+        self.entries.iter_mut().for_each(|entry| entry.turn.clock_moved(by));
+        self.busy.values_mut().for_each(|began_at| *began_at += by);
+        self.pace.clock_moved(by);
+        self.facts.clock_moved(by);
+        let stop = self.stop.as_mut().map(|stop| &mut stop.until);
+        let own = [&mut self.started_at, &mut self.idle_since, &mut self.pass.due_since];
+        own.into_iter().flatten().chain(stop).for_each(|moment| *moment += by);
     }
 
     /// Remembers what the store knows of a model's requests.
@@ -103,6 +125,7 @@ impl Book {
 
     /// Looks what is due, and takes as much of it as `allowed` measurements at once leave room for.
     pub fn look(&mut self, allowed: usize, now: DateTime<Utc>) -> Look {
+        self.idle_since.get_or_insert(now);
         let (room, probe) = self.room(allowed, now);
         let waiting = self.entries.iter().enumerate();
         let waiting = waiting.filter(|(_, entry)| !self.busy.contains_key(&entry.work.plan.series));
@@ -210,6 +233,7 @@ impl Book {
             }
             End::Finished => {
                 turn.settle(slot_at, now);
+                self.idle_since = Some(now);
                 Spend::default()
             }
             End::NoRoom(reason) => {
@@ -229,7 +253,7 @@ impl Book {
         self.pace.ended(&ended, now, rand::random());
         self.stop = None;
         self.started_at = self.started_at.max(Some(began_at));
-        self.facts.finished_at = Some(now);
+        (self.facts.finished_at, self.idle_since) = (Some(now), Some(now));
         match kind {
             None => {
                 (self.facts.succeeded_at, self.facts.failures, self.facts.last_failure) =
@@ -310,6 +334,8 @@ impl Book {
             finished_at: facts.finished_at,
             succeeded_at: facts.succeeded_at,
             stored_at,
+            idle_since: self.idle_since,
+            cadence_seconds: self.cadence,
             budget: (budget != BudgetPulse::default()).then_some(budget),
         }
     }

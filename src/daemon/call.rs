@@ -8,6 +8,7 @@ use crate::daemon::lane::Lane;
 use crate::daemon::order::{self, End, Next, Order, Verdict};
 use crate::daemon::price::{plus, used};
 use crate::daemon::{clock, stamps};
+use crate::domain::clock::BEARABLE;
 use crate::domain::{Kind, Outcome};
 use crate::measure::laboratory::Attempted;
 use crate::providers::adapt::Adaptation;
@@ -20,8 +21,8 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinError;
 use tokio::time::{sleep, timeout};
 
-/// A lease outlasts the hard deadline by this: claim, intent, outbox, and pauses of the process.
-const LEASE_MARGIN: Duration = Duration::from_secs(60);
+/// A lease outlasts the hard deadline by this: claim, intent, outbox, pauses of the process, and clocks that differ.
+const LEASE_MARGIN: Duration = Duration::from_secs(BEARABLE.num_seconds().unsigned_abs());
 /// A task that was aborted and does not end within this is wedged.
 const ABORT_PATIENCE: Duration = Duration::from_secs(5);
 /// Between two attempts to hand rows to an outbox that has no room.
@@ -47,9 +48,10 @@ pub async fn carry_out(lane: Arc<Lane>, bench: Arc<dyn Bench>, order: Order) {
     if let End::Measured { verdict, .. } = &end
         && verdict.suspect
     {
-        lane.shared.governor().suspect(Utc::now());
+        lane.shared.governor().suspect(lane.shared.clock.now());
     }
-    lane.book().ended(&order, end, Utc::now());
+    let now = lane.shared.clock.now();
+    lane.book().ended(&order, end, now);
     lane.nudge();
 }
 
@@ -85,11 +87,12 @@ impl Call<'_> {
         let verdict = stamps::verdict(&measured.outcomes);
         self.accept(&intent.id, &measured.outcomes, spent).await;
         let most = self.lane.shared.regime.attempts;
-        let next = order::next(&verdict, attempt, most, Utc::now(), rand::random());
+        let now = self.lane.shared.clock.now();
+        let next = order::next(&verdict, attempt, most, now, rand::random());
         let next = next.within(self.order.work.plan.ends(&self.order.slot));
         self.learn(&measured.attempts).await;
         let took = measured.begun.elapsed();
-        self.settle(held, ending(&verdict, next)).await;
+        self.settle(held, ending(&verdict, next, self.lane.shared.clock.now())).await;
         self.tell(measured.outcomes, &verdict, took);
         let learned = measured.attempts.iter().filter_map(|attempt| attempt.learned).collect();
         let allowance = measured.attempts.iter().rev().find_map(|attempt| attempt.allowance.clone());
@@ -146,7 +149,7 @@ impl Call<'_> {
             id: ulid::Ulid::generate().to_string(),
             series: self.order.slot.series.clone(),
             slot_at: Some(self.order.slot.starts_at),
-            at: Utc::now(),
+            at: shared.clock.now(),
             reserve: self.order.reserved.most,
             stamps,
         };
@@ -162,7 +165,7 @@ impl Call<'_> {
     /// Measures under the hard deadline; `None` where the process is told to end meanwhile.
     async fn measure(&self, bench: Arc<dyn Bench>) -> Option<Measured> {
         let (work, learned) = (Arc::clone(&self.order.work), self.learned().await);
-        let (began_at, begun) = (Utc::now(), Instant::now());
+        let (began_at, begun) = (self.lane.shared.clock.now(), Instant::now());
         let deadline = self.lane.shared.regime.deadline;
         let mut measuring =
             tokio::spawn(async move { bench.measure(&work.item, &work.question, learned).await });
@@ -253,7 +256,8 @@ impl Call<'_> {
                 Ok(()) => return shared.counts.accepted(&outcomes),
                 Err(OutboxError::Refused(why)) => {
                     let message = format!("the measurement cannot be kept: {why}");
-                    let row = stamps::ended_without_row(self.order, Kind::Unknown, &message, Utc::now());
+                    let row =
+                        stamps::ended_without_row(self.order, Kind::Unknown, &message, shared.clock.now());
                     outcomes = vec![row];
                 }
                 Err(error) if error.is_fatal() => return shared.fail(error),
@@ -309,14 +313,14 @@ impl Call<'_> {
     }
 }
 
-fn ending(verdict: &Verdict, next: Next) -> Ending {
+fn ending(verdict: &Verdict, next: Next, now: DateTime<Utc>) -> Ending {
     let kind = verdict.kind.map_or("suspect", Kind::as_str).to_owned();
     let message = verdict.message.clone();
     match next {
         Next::Done => Ending::Success,
         Next::GivenUp => Ending::GivenUp { kind, message },
         Next::Again(at) => {
-            let after = (at - Utc::now()).max(TimeDelta::zero()).to_std().unwrap_or_default();
+            let after = (at - now).max(TimeDelta::zero()).to_std().unwrap_or_default();
             Ending::Retry { after, kind, message }
         }
     }

@@ -3,7 +3,7 @@
 
 use crate::domain::{Outcome, Slot};
 use crate::storage::outbox::sender::News;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast;
@@ -104,6 +104,16 @@ pub enum Event {
     },
     /// The store works again.
     StoreBack,
+    /// The machine's clock was set, by more than leases bear.
+    ClockSet {
+        /// By how much; negative where it was set back.
+        by: TimeDelta,
+    },
+    /// The clocks of machine and store are further apart than leases bear, or are not any more.
+    ClocksApart {
+        /// How far the machine's is ahead; nothing where they agree again.
+        by: Option<TimeDelta>,
+    },
     /// The self-checks were made.
     Checked {
         /// Names of those that are violated.

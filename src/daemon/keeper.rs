@@ -33,6 +33,8 @@ pub struct Heard {
     pub answered_at: Option<DateTime<Utc>>,
     /// What it said last, if that was an error.
     pub error: Option<String>,
+    /// That error: it refuses the login or a right.
+    pub refuses: bool,
     failed: Option<Instant>,
 }
 
@@ -131,7 +133,12 @@ impl Keeper {
         let own = self.own();
         let Some(bridge) = &self.bridge else { return own };
         let remote::Heard { answered_at, error } = bridge.heard();
-        Heard { answered_at, error: error.or(own.error), failed: None }
+        Heard {
+            answered_at,
+            refuses: error.is_none() && own.refuses,
+            error: error.or(own.error),
+            failed: None,
+        }
     }
 
     fn own(&self) -> Heard {
@@ -179,12 +186,13 @@ impl Keeper {
         match answer {
             // What is wrong with a row says that the store is there.
             Ok(_) | Err(StoreError::Conflict(_) | StoreError::Rejected(_)) => {
-                *heard = Heard { answered_at: Some(Utc::now()), error: None, failed: None };
+                *heard = Heard { answered_at: Some(Utc::now()), ..Heard::default() };
             }
             Err(error) => {
                 heard.error = Some(error.to_string());
                 heard.failed = Some(Instant::now());
-                if matches!(error, StoreError::Denied(_)) {
+                heard.refuses = matches!(error, StoreError::Denied(_));
+                if heard.refuses {
                     self.let_go();
                 }
             }

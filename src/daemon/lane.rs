@@ -57,7 +57,7 @@ impl Lane {
     /// Works until no new measurement may begin any more.
     pub async fn run(self: Arc<Self>) {
         while !self.shared.stop.is_cancelled() {
-            let pause = self.step(Utc::now()).await;
+            let pause = self.step(self.shared.clock.now()).await;
             tokio::select! {
                 () = self.shared.stop.cancelled() => {}
                 () = self.nudged.notified() => {}
@@ -89,7 +89,7 @@ impl Lane {
                 for order in &look.orders {
                     book.ended(order, End::NotBegun, now);
                 }
-                book.closed(reason, recheck, Utc::now());
+                book.closed(reason, recheck, self.shared.clock.now());
                 return Duration::from_millis(10);
             }
         }

@@ -44,7 +44,7 @@ mod tests {
         assert_ne!(of(state.path()), of(state.path()));
         let left = |owner: &str| {
             let pulse = Pulse { owner: owner.to_owned(), ..samples::pulse(Utc::now()) };
-            pulse_file::write(state.path(), &pulse).unwrap();
+            pulse_file::Writer::new(state.path()).write(&pulse).unwrap();
         };
         let name = unique();
         left(&name);
@@ -56,7 +56,7 @@ mod tests {
             boot_id: pulse_file::boot_id().unwrap(),
             ..samples::pulse(Utc::now())
         };
-        pulse_file::write(state.path(), &parent).unwrap();
+        pulse_file::Writer::new(state.path()).write(&parent).unwrap();
         assert_ne!(of(state.path()), name);
         left("elsewhere:0011223344556677");
         assert!(of(state.path()).starts_with(&format!("{}:", host())));

@@ -132,6 +132,16 @@ impl Pace {
         }
     }
 
+    /// The clock was set by so much: what is held stays held as long.
+    pub fn clock_moved(&mut self, by: TimeDelta) {
+        if let Some(hold) = &mut self.hold {
+            (hold.since, hold.until) = (hold.since + by, hold.until + by);
+        }
+        if let Some(slow) = &mut self.slow {
+            (slow.next_at, slow.until) = (slow.next_at + by, slow.until + by);
+        }
+    }
+
     /// Whether the key or the account is what holds the lane: worth fetching afresh before the next call.
     pub fn doubts_the_key(&self) -> bool {
         self.hold.as_ref().is_some_and(|hold| matches!(hold.cause, Cause::Auth | Cause::Billing))

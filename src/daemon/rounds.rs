@@ -2,6 +2,7 @@
 //! freshness. A task of its own, so that a store that is slow or away holds up no lane; what was read last stays in force.
 //! Lists are told to the engine when something in them changed, and nothing that can be read again is kept twice.
 
+use crate::daemon::clock::since_boot;
 use crate::daemon::roster::{AskedByProvider, Changed, Roster};
 use crate::daemon::schedule::Turn;
 use crate::daemon::shared::Shared;
@@ -95,7 +96,16 @@ impl Rounds {
         }
     }
 
+    /// What time it is by the store.
+    async fn read_clock(&self) -> Result<(), StoreError> {
+        let asked = since_boot();
+        let shown = self.shared.keeper.ask(|store| async move { store.server_time().await }).await?;
+        self.shared.clock.heard(shown, asked);
+        Ok(())
+    }
+
     async fn round(&mut self) -> Result<(), StoreError> {
+        self.read_clock().await?;
         self.read_prices().await?;
         let keeper = Arc::clone(&self.shared.keeper);
         self.read_work().await?;
@@ -148,7 +158,7 @@ impl Rounds {
         if !is_due(self.judged, self.shared.regime.tick * JUDGED_TICKS) {
             return Ok(());
         }
-        let judged = steward::look(&self.shared, &self.roster, chrono::Utc::now()).await?;
+        let judged = steward::look(&self.shared, &self.roster, self.shared.clock.now()).await?;
         self.shared.suspect(judged.suspected);
         let changed = self.roster.try_out(judged.tried, &self.shared.regime);
         self.note(changed);
@@ -179,9 +189,10 @@ impl Rounds {
         }
         let keeper = &self.shared.keeper;
         let jobs = keeper.ask(move |store| async move { store.jobs(Some(&providers)).await }).await?;
-        let vantage = &self.shared.regime.vantage;
+        let (vantage, owner) = (&self.shared.regime.vantage, Some(self.shared.owner.as_str()));
+        let now = self.shared.clock.now();
         let ours = jobs.into_iter().filter(|job| job.series.vantage == *vantage);
-        Ok(ours.map(|job| (job.series.clone(), work::turn(&job, Some(&self.shared.owner)))).collect())
+        Ok(ours.map(|job| (job.series.clone(), work::turn(&job, owner, now))).collect())
     }
 
     /// Cadences of the models that are measured. Health rows are about the published series.

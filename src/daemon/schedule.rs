@@ -4,12 +4,10 @@
 //! Who is considered is never cut short: all that is due is sorted by age, and only then as much as there is room for is
 //! taken. What was missed stays missed: after a pause each series has one turn, not one for each slot that passed.
 
+use crate::domain::clock;
 use crate::domain::slot::{self, Series, Slot};
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
-
-/// A wall clock that is behind the newest slot by more than this was wrong before, and its slots are no measure any more.
-const BELIEVED_STEP: TimeDelta = TimeDelta::hours(2);
 
 /// A series and how often it has a turn.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,6 +92,14 @@ impl Turn {
             Self { slot_at: Some(slot_at), settled: false, not_before: Some(until), finished_at, attempts };
     }
 
+    /// The clock was set by so much: moments of the past keep their distance from now. Slots stay where they are, the
+    /// calendar's.
+    pub fn clock_moved(&mut self, by: TimeDelta) {
+        for moment in [&mut self.not_before, &mut self.finished_at].into_iter().flatten() {
+            *moment += by;
+        }
+    }
+
     /// Attempts at this slot so far.
     pub fn attempts_at(&self, slot_at: DateTime<Utc>) -> u32 {
         if self.slot_at == Some(slot_at) { self.attempts } else { 0 }
@@ -112,7 +118,7 @@ pub enum Due {
 /// When a series has its turn, seen from `now`.
 pub fn due(plan: &Plan, turn: &Turn, now: DateTime<Utc>) -> Due {
     let starts_at = slot::starts_at(now, plan.cadence_seconds);
-    let known = turn.slot_at.filter(|slot_at| *slot_at - now <= BELIEVED_STEP);
+    let known = turn.slot_at.filter(|slot_at| !clock::is_ahead(*slot_at, now));
     // Anything finished later than now was finished under a clock that was ahead.
     let finished_at = turn.finished_at.filter(|at| *at <= now);
     let opens_at = match known {
@@ -121,6 +127,10 @@ pub fn due(plan: &Plan, turn: &Turn, now: DateTime<Utc>) -> Due {
         Some(worked) if worked >= starts_at => turn.not_before.unwrap_or(worked).max(worked),
         // A series that is overdue anyway does not wait for its moment.
         _ => match finished_at {
+            // A slot ahead of the clock, which was set back since: what it measured was this slot's turn.
+            Some(finished) if known != turn.slot_at && finished >= starts_at => {
+                starts_at + plan.cadence() + plan.phase
+            }
             Some(finished) => (starts_at + plan.phase).min((finished + plan.cadence()).max(starts_at)),
             None => starts_at,
         },

@@ -97,7 +97,10 @@ impl SelfCheck {
             .ask(move |store| async move { store.take_chore(CHORE, &owner, EVERY - LOOK / 2).await })
             .await?;
         if mine {
-            let run = self.keeper.ask(|store| async move { invariants::run(&*store, &cadences).await });
+            let discovers = self.regime.discovery.is_some();
+            let run = self
+                .keeper
+                .ask(move |store| async move { invariants::run(&*store, &cadences, discovers).await });
             return run.await.map(Some);
         }
         let newest = self

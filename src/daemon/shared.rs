@@ -1,6 +1,7 @@
 //! What all lanes of a daemon share: its rules, its name, the outbox, the store, and the two signals to stop.
 
 use crate::daemon::bench::Doors;
+use crate::daemon::clock::Clock;
 use crate::daemon::event::Events;
 use crate::daemon::governor::Governor;
 use crate::daemon::keeper::Keeper;
@@ -57,6 +58,8 @@ pub struct Shared {
     pub regime: Regime,
     /// Its own name ([`crate::daemon::owner`]).
     pub owner: String,
+    /// Its time.
+    pub clock: Clock,
     /// When this process began.
     pub began_at: DateTime<Utc>,
     /// Where rows go.
@@ -81,7 +84,7 @@ pub struct Shared {
 impl Shared {
     /// What lanes share, in the beginning.
     pub fn new(
-        regime: Regime,
+        (regime, clock): (Regime, Clock),
         owner: String,
         outbox: Outbox,
         keeper: Arc<Keeper>,
@@ -92,7 +95,7 @@ impl Shared {
         Arc::new(Self {
             regime,
             owner,
-            began_at: Utc::now(),
+            began_at: clock.now(),
             outbox,
             keeper,
             doors,
@@ -100,7 +103,8 @@ impl Shared {
             counts: Counts::default(),
             stop,
             kill: CancellationToken::new(),
-            governor: Mutex::new(Governor::new(Utc::now())),
+            governor: Mutex::new(Governor::new(clock.now())),
+            clock,
             suspected: Mutex::default(),
             failure: OnceLock::new(),
         })

@@ -5,11 +5,10 @@ use crate::daemon::event::Event;
 use crate::daemon::telemetry::Telemetry;
 use crate::daemon::telemetry::http::{Answer, Probed};
 use crate::daemon::watchdog::{LOOK, Tick, Watchdog};
-use crate::domain::pulse::{Pulse, Severity, Trouble};
-use chrono::{DateTime, Utc};
+use crate::domain::pulse::{Pulse, Severity, Trouble, Witness};
+use crate::storage::pulse_file::since_boot;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -28,8 +27,6 @@ pub struct Signs {
     lanes: Mutex<BTreeMap<String, Tick>>,
     lane_limit: Duration,
     dropped: Box<dyn Fn() -> u64 + Send + Sync>,
-    /// The catalogue was read.
-    began: AtomicBool,
 }
 
 impl Default for Signs {
@@ -53,7 +50,6 @@ impl Signs {
             lanes: Mutex::default(),
             lane_limit: LANE + deadline,
             dropped: Box::new(dropped),
-            began: AtomicBool::new(false),
         }
     }
 
@@ -69,9 +65,6 @@ impl Signs {
 
     /// Counts and tells what happened.
     pub fn observe(&self, event: &Event) {
-        if matches!(event, Event::Ready { .. }) {
-            self.began.store(true, Ordering::Relaxed);
-        }
         self.telemetry.observe(event);
     }
 
@@ -97,46 +90,42 @@ impl Signs {
         self.telemetry.publish(pulse.clone());
     }
 
-    fn is_ready(&self, now: DateTime<Utc>) -> Answer {
-        let Some(pulse) = self.telemetry.pulse() else {
-            let body = json!({"ready": false, "reason": "the daemon begins", "troubles": []});
-            return Answer { yes: false, body };
-        };
-        let troubles = pulse.troubles(now);
-        if !self.began.load(Ordering::Relaxed) && !pulse.stopping {
-            let unread = "the catalogue was not read yet";
-            let store = &pulse.store;
-            let reason = store.error.as_ref().map_or_else(
-                || unread.to_owned(),
-                |error| format!("{unread}: the store {} does not work: {error}", store.name),
-            );
-            let troubles: Vec<Value> = troubles.iter().map(told).collect();
-            return Answer {
-                yes: false,
-                body: json!({"ready": false, "reason": reason, "troubles": troubles}),
-            };
-        }
-        let yes = !pulse.stopping && troubles.iter().all(|trouble| trouble.severity < Severity::Unhealthy);
-        let reason = pulse.stopping.then_some("the daemon stops");
-        let troubles: Vec<Value> = troubles.iter().map(told).collect();
-        Answer { yes, body: json!({"ready": yes, "reason": reason, "troubles": troubles}) }
+    /// The newest pulse, and what is wrong with it as of now: what `status --check` says of it.
+    fn judged(&self) -> Option<(Pulse, Vec<Trouble>)> {
+        let pulse = self.telemetry.pulse()?;
+        let troubles = pulse.troubles_here(&own(&pulse), pulse.written_at);
+        Some((pulse, troubles))
     }
+}
+
+/// What this process knows of itself.
+fn own(pulse: &Pulse) -> Witness {
+    Witness { boot_id: Some(pulse.boot_id.clone()), alive: Some(true), since_boot: Some(since_boot()) }
 }
 
 impl Probed for Signs {
     fn metrics(&self) -> String {
-        self.telemetry.page(Utc::now())
+        let now = self.telemetry.pulse().map(|pulse| pulse.read_at(&own(&pulse), pulse.written_at));
+        self.telemetry.page(now.unwrap_or_default())
     }
 
     /// Only what a fresh start would mend speaks against the process.
     fn live(&self) -> Answer {
-        let troubles = self.telemetry.pulse().map(|pulse| pulse.troubles(Utc::now())).unwrap_or_default();
+        let troubles = self.judged().map(|(_, troubles)| troubles).unwrap_or_default();
         let fatal: Vec<Value> = troubles.iter().filter(|trouble| trouble.fatal).map(told).collect();
         Answer { yes: fatal.is_empty(), body: json!({"live": fatal.is_empty(), "troubles": fatal}) }
     }
 
     fn ready(&self) -> Answer {
-        self.is_ready(Utc::now())
+        let Some((_, troubles)) = self.judged() else {
+            let body = json!({"ready": false, "reason": "the daemon begins", "troubles": []});
+            return Answer { yes: false, body };
+        };
+        let worst = troubles.first().filter(|trouble| trouble.severity == Severity::Unhealthy);
+        let reason = worst.map(|trouble| trouble.sentence.as_str());
+        let all: Vec<Value> = troubles.iter().map(told).collect();
+        let body = json!({"ready": reason.is_none(), "reason": reason, "troubles": all});
+        Answer { yes: reason.is_none(), body }
     }
 }
 
@@ -155,7 +144,7 @@ mod tests {
     use super::*;
     use crate::daemon::telemetry::systemd::Systemd;
     use crate::domain::pulse::{LANE_HORIZON, LanePulse, samples};
-    use chrono::TimeDelta;
+    use chrono::{TimeDelta, Utc};
     use std::sync::mpsc;
 
     /// A pulse of a daemon whose one lane has had work since `due_minutes` ago and ended none.
@@ -186,25 +175,24 @@ mod tests {
         let signs = Signs::default();
         assert!(!signs.ready().yes && signs.live().yes);
         assert_eq!(signs.ready().body["reason"], "the daemon begins");
-        signs.publish(&pulse(1, false));
-        assert_eq!(signs.ready().body["reason"], "the catalogue was not read yet");
-        let mut without_store = pulse(1, false);
-        without_store.store.error = Some("it refuses the login".to_owned());
-        signs.publish(&without_store);
-        let unread =
-            "the catalogue was not read yet: the store sqlite:/x.db does not work: it refuses the login";
-        assert_eq!(signs.ready().body["reason"], unread);
-        assert_eq!(signs.ready().body["troubles"][0]["cause"], "store_down");
+        let mut unread = Pulse { ready: false, ..pulse(1, false) };
+        signs.publish(&unread);
+        let reason = "the catalogue was not read yet, so nothing is measured";
+        assert_eq!(signs.ready().body["reason"], reason);
+        (unread.store.error, unread.store.refuses) = (Some("it refuses the login".to_owned()), true);
+        signs.publish(&unread);
+        let why = format!("{reason}: the store sqlite:/x.db does not work: it refuses the login");
+        assert_eq!(signs.ready().body["reason"], why);
+        assert_eq!(signs.ready().body["troubles"][0]["cause"], "store_refuses");
         assert!(!signs.ready().yes && signs.live().yes);
         signs.publish(&pulse(1, false));
-        signs.observe(&Event::Ready { models: 1, lanes: 1 });
         assert!(signs.ready().yes && signs.live().yes);
         signs.publish(&pulse(LANE_HORIZON.num_minutes() + 1, false));
         let answer = signs.ready();
         assert_eq!(answer.body["troubles"][0]["cause"], "lane_stalled");
         assert!(!answer.yes && !signs.live().yes);
         signs.publish(&pulse(1, true));
-        assert_eq!(signs.ready().body["reason"], "the daemon stops");
+        assert_eq!(signs.ready().body["reason"], "the daemon stops: it begins no measurement any more");
         assert!(signs.live().yes);
     }
 

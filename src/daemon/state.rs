@@ -34,6 +34,15 @@ pub struct Facts {
     pub patience: Option<TimeDelta>,
 }
 
+impl Facts {
+    /// The clock was set by so much: what happened is as long ago as before.
+    pub fn clock_moved(&mut self, by: TimeDelta) {
+        let moments =
+            [&mut self.restarts_at, &mut self.finished_at, &mut self.succeeded_at, &mut self.began_at];
+        moments.into_iter().flatten().for_each(|moment| *moment += by);
+    }
+}
+
 /// A row of so many failures is more than bad luck.
 const FAILING: u32 = 3;
 /// A lane whose measurements have no longest time is looked at after this.

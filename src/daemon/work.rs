@@ -8,7 +8,7 @@ use crate::domain::{ModelRef, Series};
 use crate::measure::laboratory::Question;
 use crate::storage::WorkItem;
 use crate::storage::jobs::{JobState, JobStatus, PROBE};
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -89,8 +89,9 @@ fn spacing(regime: &Regime) -> u32 {
 const AFTER_A_CRASH: TimeDelta = TimeDelta::seconds(15);
 
 /// How far a series has come, as the store knows it. A lease of the daemon `owner` itself, where it has a name, is a dead
-/// process's: what runs in this one it knows, and does not ask the store.
-pub fn turn(job: &JobState, owner: Option<&str>) -> Turn {
+/// process's: what runs in this one it knows, and does not ask the store. Nothing is waited for that was written under a
+/// clock that was ahead of `now`.
+pub fn turn(job: &JobState, owner: Option<&str>, now: DateTime<Utc>) -> Turn {
     let settled = matches!(job.status, JobStatus::Success | JobStatus::DeadLetter);
     let leased = job.lease.as_ref().filter(|_| job.status == JobStatus::Running);
     let until = leased.map(|lease| match job.started_at {
@@ -100,7 +101,7 @@ pub fn turn(job: &JobState, owner: Option<&str>) -> Turn {
     Turn {
         slot_at: job.slot_at,
         settled,
-        not_before: until.or(job.not_before).filter(|_| !settled),
+        not_before: until.or(job.not_before).filter(|_| !settled && !job.is_ahead(now)),
         finished_at: job.finished_at.or(job.last_success_at),
         attempts: job.slot_attempts,
     }
@@ -112,7 +113,6 @@ mod tests {
     use crate::domain::profile::built_in;
     use crate::storage::jobs::Lease;
     use crate::wire::Limits;
-    use chrono::DateTime;
     use serde_json::Map;
 
     #[test]
@@ -137,7 +137,7 @@ mod tests {
             error_kind: None,
             error_message: None,
         };
-        let waits = |owner| (turn(&job, owner).not_before.unwrap() - began).num_seconds();
+        let waits = |owner| (turn(&job, owner, began).not_before.unwrap() - began).num_seconds();
         assert_eq!((waits(Some("h:1")), waits(Some("h:2")), waits(None)), (15, 3600, 3600));
     }
 

@@ -3,6 +3,7 @@
 pub mod ask;
 pub mod batch;
 pub mod cause;
+pub mod clock;
 pub mod error_group;
 pub mod failure;
 pub mod finding;

@@ -1,5 +1,6 @@
 //! When: how people write moments and windows of time. Pure: the present and its zone are handed in.
 
+use super::clock;
 use chrono::{DateTime, Duration, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
 
 /// A stretch of time. An open end takes in rows that are dated in the future, too: the predecessor wrote local time
@@ -65,6 +66,15 @@ pub fn span(length: Duration) -> String {
     }
 }
 
+/// How long ago a moment was: `40 s ago`, `3 min ago`, `5 h ago`, `12 d ago`. One that a clock dated into the future says so.
+pub fn ago(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    if clock::is_ahead(at, now) {
+        format!("dated {} ahead", span(at - now))
+    } else {
+        format!("{} ago", span(now - at))
+    }
+}
+
 /// A moment as people write it: so long ago (`90s`, `30m`, `24h`, `7d`, `2w`), `now`, `today` or `yesterday` (their
 /// first moment), a date (its first moment), a date and time, or RFC 3339. What has no offset is meant in the zone of `now`.
 ///
@@ -77,12 +87,12 @@ pub fn moment<Tz: TimeZone>(text: &str, now: &DateTime<Tz>) -> Result<DateTime<U
         "now" => Some(now.to_utc()),
         "today" => midnight(today, now),
         "yesterday" => today.pred_opt().and_then(|date| midnight(date, now)),
-        lower => ago(lower, now).or_else(|| calendar(text, now)),
+        lower => long_ago(lower, now).or_else(|| calendar(text, now)),
     };
     found.ok_or_else(|| format!("`{}` is no time: {FORMS}", text.escape_debug()))
 }
 
-fn ago<Tz: TimeZone>(text: &str, now: &DateTime<Tz>) -> Option<DateTime<Utc>> {
+fn long_ago<Tz: TimeZone>(text: &str, now: &DateTime<Tz>) -> Option<DateTime<Utc>> {
     let unit = text.chars().next_back()?;
     let seconds = match unit {
         's' => 1,

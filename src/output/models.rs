@@ -4,7 +4,7 @@
 use super::grid;
 use super::history::{self, ChangeView};
 use super::{csv as cells, json as document, text, units, view, view::View};
-use crate::domain::window::span;
+use crate::domain::window::ago;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -197,11 +197,6 @@ fn day(at: Option<&String>) -> String {
         Some((_, Ok(at))) => at.to_utc().format("%Y-%m-%d").to_string(),
         Some((text, Err(_))) => text::one_line(text),
     }
-}
-
-/// `40 s ago`, `3 min ago`, `5 h ago`, `12 d ago`.
-fn ago(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
-    format!("{} ago", span(now - at))
 }
 
 /// `provider:model_id`, one a line. Names that would forge a line are left out: nobody could pass them on.

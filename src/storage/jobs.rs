@@ -4,7 +4,7 @@
 //! Time is the store's alone. A claim carries durations and the slot that it is for, never its own "now".
 
 use crate::domain::slot::DEFAULT_VANTAGE;
-use crate::domain::{Series, Slot};
+use crate::domain::{Series, Slot, clock};
 use crate::storage::StoreError;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -98,6 +98,13 @@ pub struct JobState {
     pub error_kind: Option<String>,
     /// Its message.
     pub error_message: Option<String>,
+}
+
+impl JobState {
+    /// Whether it was written under a clock that was ahead: nobody holds it, and nothing in it has to be waited for.
+    pub fn is_ahead(&self, now: DateTime<Utc>) -> bool {
+        self.updated_at.is_some_and(|at| clock::is_ahead(at, now))
+    }
 }
 
 /// Who wants to measure which slot.
@@ -234,9 +241,11 @@ pub fn shortened(message: &str) -> String {
 pub fn refusal(job: &JobState, claim: &Claim, now: DateTime<Utc>) -> Option<Claimed> {
     let begins = claim.slot.starts_at;
     let claimed = job.slot_at.filter(|at| *at <= now);
-    let resting = job.not_before.filter(|until| *until > now && *until <= now + LONGEST_REST);
+    let is_believed = !job.is_ahead(now);
+    let resting = job.not_before.filter(|until| is_believed && *until > now && *until <= now + LONGEST_REST);
     // Whoever asks for what it holds has not heard that it was granted.
     let held = job.lease.as_ref().filter(|lease| lease.expires_at > now && lease.owner != claim.owner);
+    let held = held.filter(|_| is_believed);
     match (job.status, held) {
         (JobStatus::Cancelled, _) => return Some(Claimed::Cancelled),
         (JobStatus::Running, Some(lease)) => {

@@ -3,16 +3,25 @@
 //! nothing any more. What a pulse means is [`crate::domain::pulse`].
 
 use crate::domain::pulse::{PULSE_FORMAT, Pulse, Witness};
-use rustix::fs::OFlags;
+use chrono::Utc;
+use rustix::fs::{CWD, OFlags, RenameFlags, renameat_with};
 use rustix::process::{Pid, test_kill_process};
+use rustix::time::{ClockId, clock_gettime};
 use serde_json::Value;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{self, Read};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The file in the state directory.
 pub const NAME: &str = "pulse.json";
+
+/// The file that the next pulse is written into.
+const SPARE: &str = "pulse.json.tmp";
+
+/// Files have a multiple of so many bytes, so that a pulse that grows a little finds its room.
+const ROOM: usize = 16 << 10;
 
 /// What no pulse is as large as, in bytes.
 const LARGEST: u64 = 16 << 20;
@@ -46,27 +55,104 @@ pub enum PulseError {
     },
 }
 
-/// Replaces the pulse in the state directory, which has to exist. One process writes there: the one that holds the
-/// directory's lock.
+/// Writes pulses into a state directory. One process writes there: the one that holds the directory's lock.
 ///
-/// # Errors
-/// Those of the file system.
-pub fn write(state_dir: &Path, pulse: &Pulse) -> io::Result<()> {
-    let temporary = state_dir.join(format!("{NAME}.tmp"));
-    // What a crash left behind goes first: a new file has our mode, and no link is followed to it.
-    match fs::remove_file(&temporary) {
+/// Two files take turns: a pulse goes into the spare one, in place, and then they swap names. So after the first pulse
+/// neither a full disk nor a process without descriptors keeps a daemon from saying how it is.
+#[derive(Debug)]
+pub struct Writer {
+    path: PathBuf,
+    spare_path: PathBuf,
+    current: Option<File>,
+    spare: Option<File>,
+}
+
+impl Writer {
+    /// A writer that takes over the files that are there.
+    pub fn new(state_dir: &Path) -> Self {
+        let (path, spare_path) = (state_dir.join(NAME), state_dir.join(SPARE));
+        let (current, spare) = (taken_over(&path), taken_over(&spare_path));
+        Self { path, spare_path, current, spare }
+    }
+
+    /// Replaces the pulse. The state directory has to exist.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn write(&mut self, pulse: &Pulse) -> io::Result<()> {
+        let mut bytes = serde_json::to_vec(pulse)?;
+        // Never shorter than before: what a file gives back, a full disk does not give again.
+        let spare = match self.spare.take() {
+            Some(spare) => spare,
+            None => new_file(&self.spare_path)?,
+        };
+        let held = usize::try_from(spare.metadata()?.len()).unwrap_or_default();
+        bytes.resize(bytes.len().next_multiple_of(ROOM).max(held), b' ');
+        let spare = self.spare.insert(spare);
+        spare.write_all_at(&bytes, 0)?;
+        if self.current.is_some() && swap(&self.spare_path, &self.path).is_ok() {
+            std::mem::swap(&mut self.current, &mut self.spare);
+            return Ok(());
+        }
+        fs::rename(&self.spare_path, &self.path)?;
+        self.current = self.spare.take();
+        // Where there is no room for a second file, the next pulse asks for it again.
+        self.spare = new_file(&self.spare_path).ok();
+        match &self.spare {
+            Some(spare) => spare.write_all_at(&vec![b' '; bytes.len()], 0),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A regular file of ours that a process before left there.
+fn taken_over(path: &Path) -> Option<File> {
+    let flags = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).ok()?;
+    let file = OpenOptions::new().write(true).custom_flags(flags).open(path).ok()?;
+    let is_ours = |about: &fs::Metadata| about.is_file() && about.nlink() == 1 && about.mode() & 0o077 == 0;
+    file.metadata().is_ok_and(|about| is_ours(&about)).then_some(file)
+}
+
+/// A file that was not there: it has our mode, and no link is followed to it.
+fn new_file(path: &Path) -> io::Result<File> {
+    match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-    file.write_all(&serde_json::to_vec(pulse)?)?;
-    drop(file);
-    fs::rename(&temporary, state_dir.join(NAME))
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
+/// Swaps two names.
+fn swap(one: &Path, other: &Path) -> io::Result<()> {
+    Ok(renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)?)
+}
+
+/// Leaves word why a start failed or a process ended, for whoever asks how the daemon is. Another daemon that lives there
+/// is left alone, and where no daemon was before, nobody misses one.
+pub fn leave_word(state_dir: &Path, why: &str) {
+    let Ok(Some(before)) = read(state_dir) else { return };
+    let is_ours = before.pid == std::process::id();
+    if !is_ours && before.gone(&witness(&before)).is_none() {
+        return;
+    }
+    let pulse = Pulse {
+        pid: std::process::id(),
+        boot_id: boot_id().unwrap_or_default(),
+        written_at: Utc::now(),
+        written_since_boot_seconds: None,
+        stopping: true,
+        failure: Some(why.to_owned()),
+        ..before
+    };
+    // Where nothing can be written, what is there says what it said before.
+    let _ = Writer::new(state_dir).write(&pulse);
 }
 
 /// Takes the pulse away. Where that fails, whoever reads it sees that it is old.
 pub fn remove(state_dir: &Path) {
-    let _ = fs::remove_file(state_dir.join(NAME));
+    for name in [NAME, SPARE] {
+        let _ = fs::remove_file(state_dir.join(name));
+    }
 }
 
 /// The pulse in the state directory; `None` where there is none.
@@ -74,6 +160,14 @@ pub fn remove(state_dir: &Path) {
 /// # Errors
 /// [`PulseError`] where there is a file that is no pulse of this program's formats.
 pub fn read(state_dir: &Path) -> Result<Option<Pulse>, PulseError> {
+    match read_once(state_dir) {
+        // The daemon wrote into the very file meanwhile, which has another name by now.
+        Err(PulseError::Damaged { .. }) => read_once(state_dir),
+        read => read,
+    }
+}
+
+fn read_once(state_dir: &Path) -> Result<Option<Pulse>, PulseError> {
     let path = state_dir.join(NAME);
     let bytes = match content(&path) {
         Ok(bytes) => bytes,
@@ -109,7 +203,14 @@ fn content(path: &Path) -> io::Result<Vec<u8>> {
 
 /// What this machine says about the process that wrote a pulse. It has to be the machine, and the container, of the daemon.
 pub fn witness(pulse: &Pulse) -> Witness {
-    Witness { boot_id: boot_id(), alive: alive(pulse.pid) }
+    Witness { boot_id: boot_id(), alive: alive(pulse.pid), since_boot: Some(since_boot()) }
+}
+
+/// Time since the machine started. It goes on while the machine sleeps, unlike the monotonic clock that time-outs use, and
+/// nobody sets it: leases run out by it, and the age of a pulse follows from it.
+pub fn since_boot() -> Duration {
+    let time = clock_gettime(ClockId::Boottime);
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
 }
 
 /// The kernel's id of this boot; `None` on systems that have none.
@@ -132,7 +233,6 @@ fn alive(pid: u32) -> Option<bool> {
 mod tests {
     use super::*;
     use crate::domain::pulse::samples;
-    use chrono::Utc;
     use proptest::prelude::*;
     use serde_json::json;
     use std::os::unix::fs::PermissionsExt;
@@ -155,16 +255,24 @@ mod tests {
     fn what_was_written_is_read_and_private() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(read(folder.path()).unwrap(), None);
-        fs::write(folder.path().join("pulse.json.tmp"), "left behind").unwrap();
-        for _ in 0..2 {
-            write(folder.path(), &pulse()).unwrap();
+        fs::write(folder.path().join(SPARE), "left behind").unwrap();
+        for pid in [1, 2, std::process::id()] {
+            Writer::new(folder.path()).write(&Pulse { pid, ..pulse() }).unwrap();
         }
         let found = read(folder.path()).unwrap().unwrap();
         assert_eq!(found.pid, std::process::id());
         assert_eq!(found.gone(&witness(&found)), None);
         let mode = fs::metadata(folder.path().join(NAME)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        let mut writer = Writer::new(folder.path());
+        let wide = Pulse { owner: "x".repeat(3 * ROOM), ..pulse() };
+        for written in [pulse(), wide, pulse()] {
+            writer.write(&written).unwrap();
+            assert_eq!(read(folder.path()).unwrap(), Some(written));
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+        remove(folder.path());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     #[test]

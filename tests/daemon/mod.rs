@@ -2,7 +2,9 @@
 //! does to others, and two daemons on one catalogue.
 
 mod cadence;
+mod clocks;
 mod fleet;
+mod health;
 mod judgement;
 mod told;
 mod troubles;

@@ -27,14 +27,14 @@ fn has(said: &str, message: &str) -> bool {
 }
 
 /// Where the daemon answers, as its log says.
-fn address(daemon: &Daemon) -> String {
+pub fn address(daemon: &Daemon) -> String {
     let found = || lines(&daemon.said()).iter().find_map(|line| line["address"].as_str().map(str::to_owned));
     until("the address is in the log", || daemon.said().ends_with('\n') && found().is_some());
     found().unwrap()
 }
 
 /// Status line and body of an answer.
-fn get(address: &str, path: &str) -> (String, String) {
+pub fn get(address: &str, path: &str) -> (String, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
     let mut answer = String::new();

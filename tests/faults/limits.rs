@@ -33,6 +33,16 @@ fn a_process_without_descriptors_says_so_and_recovers() {
             || daemon.lane("alpha").is_some_and(|lane| says(lane["reason"].to_string()))
     };
     until("it fails, and says why", starved);
+    // It says how it is all the same: whoever asks must not think that it was stopped, or is gone.
+    let written_at = || daemon.pulse().map(|pulse| pulse["written_at"].clone());
+    let before = written_at();
+    until("it goes on to say how it is", || written_at() != before);
+    let checked =
+        String::from_utf8(world.home.llmbench(&["status", "--check"]).output().unwrap().stdout).unwrap();
+    assert!(
+        !checked.contains("stopped") && !checked.contains("gone") && !checked.contains("nothing for"),
+        "{checked}"
+    );
     let stored = world.runs().len();
     allow(&daemon, None);
     until("it recovers", || world.runs().len() > stored + 1);

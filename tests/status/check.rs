@@ -3,6 +3,7 @@
 use super::world::{World, ago, pulse, worlds};
 use crate::support::Home;
 use llmbench::domain::pulse::{LaneState, Pulse};
+use llmbench::storage::pulse_file::Writer;
 use serde_json::{Value, json};
 
 /// The status, and what was said.
@@ -121,11 +122,11 @@ fn whoever_could_not_look_says_so() {
 async fn the_state_directory_is_named_by_flag_or_variable() {
     let [world, _] = worlds().await;
     let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    llmbench::storage::pulse_file::write(here.path(), &pulse()).unwrap();
+    Writer::new(here.path()).write(&pulse()).unwrap();
     let stalled = |pulse: &mut Pulse| pulse.lanes[0].state = LaneState::Stalled;
     let mut broken = pulse();
     stalled(&mut broken);
-    llmbench::storage::pulse_file::write(there.path(), &broken).unwrap();
+    Writer::new(there.path()).write(&broken).unwrap();
     let mut command = world.home.llmbench(&["status", "--check"]);
     command.env("LLMBENCH_STATE_DIR", there.path());
     assert_eq!(command.output().unwrap().status.code(), Some(3));

@@ -6,7 +6,9 @@ use crate::support::catalogue::put_model;
 use crate::support::ran::{Ran, ran};
 use crate::support::samples::{failed, failure, run, success};
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
-use llmbench::domain::pulse::{LanePulse, LaneState, OutboxPulse, PULSE_FORMAT, Pulse, StorePulse};
+use llmbench::domain::pulse::{
+    ClockPulse, LanePulse, LaneState, OutboxPulse, PULSE_FORMAT, Pulse, StorePulse,
+};
 use llmbench::storage::{Store, pulse_file};
 use mongodb::bson::{self, Document, doc};
 use rusqlite::{Connection, params};
@@ -106,7 +108,7 @@ impl World {
     pub fn pulse(&self, pulse: &Pulse) {
         let directory = self.state_dir();
         std::fs::create_dir_all(&directory).unwrap();
-        pulse_file::write(&directory, pulse).unwrap();
+        pulse_file::Writer::new(&directory).write(pulse).unwrap();
     }
 
     /// The state directory of the home.
@@ -131,6 +133,8 @@ pub fn pulse() -> Pulse {
         finished_at: Some(ago(1)),
         succeeded_at: Some(ago(1)),
         stored_at: Some(ago(1) + TimeDelta::seconds(1)),
+        idle_since: Some(ago(1)),
+        cadence_seconds: Some(1800),
         budget: None,
     };
     Pulse {
@@ -142,12 +146,17 @@ pub fn pulse() -> Pulse {
         boot_id: pulse_file::boot_id().unwrap_or_default(),
         started_at: ago(200),
         written_at: Utc::now(),
+        written_since_boot_seconds: None,
+        ready: true,
         stopping: false,
+        failure: None,
+        clock: ClockPulse::default(),
         store: StorePulse {
             name: "x".to_owned(),
             stored_at: Some(ago(0)),
             answered_at: Some(ago(0)),
             error: None,
+            refuses: false,
         },
         outbox: OutboxPulse::default(),
         suspected: Vec::new(),

@@ -377,14 +377,17 @@ async fn the_server_decides_as_the_rule_says() {
         for slot_at in [None, Some(-3), Some(-2), Some(-1), Some(1)] {
             for not_before in [None, Some(-1), Some(1), Some(100)] {
                 for lease in [None, Some(-1), Some(1)] {
-                    for attempts in [1, 2] {
+                    for (attempts, updated) in [(1, None), (2, Some(-1)), (1, Some(1)), (2, Some(1))] {
                         let mut row = doc! {
                             "_id": format!("groq:m{}", rows.len()), "provider": "groq", "model_id": format!("m{}", rows.len()),
                             "status": status, "slot_attempts": attempts, "worker_id": "w",
                         };
-                        for (name, hours) in
-                            [("slot_at", slot_at), ("not_before", not_before), ("lease_expires_at", lease)]
-                        {
+                        for (name, hours) in [
+                            ("slot_at", slot_at),
+                            ("not_before", not_before),
+                            ("lease_expires_at", lease),
+                            ("updated_at", updated),
+                        ] {
                             row.extend(hours.map(|hours| (name.to_owned(), instant(hours).into())));
                         }
                         rows.push(row);

@@ -9,7 +9,7 @@ use llmbench::daemon::telemetry::Telemetry;
 use llmbench::daemon::telemetry::gauges::Freshness;
 use llmbench::daemon::telemetry::invariants;
 use llmbench::domain::pulse::{
-    BudgetPulse, LanePulse, LaneState, OutboxPulse, PULSE_FORMAT, Pulse, StorePulse,
+    BudgetPulse, ClockPulse, LanePulse, LaneState, OutboxPulse, PULSE_FORMAT, Pulse, StorePulse,
 };
 use llmbench::domain::{ModelRef, Outcome, Series};
 use serde_json::Value;
@@ -90,6 +90,8 @@ pub fn pulse() -> Pulse {
         finished_at: Some(now - TimeDelta::seconds(30)),
         succeeded_at: None,
         stored_at: Some(now - TimeDelta::seconds(20)),
+        idle_since: None,
+        cadence_seconds: Some(1800),
         budget: Some(BudgetPulse { runs_left: Some(7), tokens_left: None, dollars_left: Some(0.25) }),
     };
     Pulse {
@@ -101,7 +103,11 @@ pub fn pulse() -> Pulse {
         boot_id: "b".to_owned(),
         started_at: now - TimeDelta::hours(2),
         written_at: now,
+        written_since_boot_seconds: None,
+        ready: true,
         stopping: false,
+        failure: None,
+        clock: ClockPulse::default(),
         store: StorePulse { error: Some("down".to_owned()), ..StorePulse::default() },
         outbox: OutboxPulse {
             pending: 5,

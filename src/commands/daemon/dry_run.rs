@@ -82,7 +82,8 @@ fn turns(
     let mut roster = Roster::default();
     roster.measure(items, regime);
     // What a daemon holds at this moment is not due.
-    let turns: HashMap<Series, _> = jobs.iter().map(|job| (job.series.clone(), turn(job, None))).collect();
+    let turns: HashMap<Series, _> =
+        jobs.iter().map(|job| (job.series.clone(), turn(job, None, now))).collect();
     let questions = Questions::new(questions.to_vec());
     let mut rows = Vec::new();
     for asked in roster.by_provider().values() {

@@ -13,6 +13,7 @@ use crate::daemon::watchdog::{LOOK, REASON_FILE, Stall, Tick, Watchdog, Watching
 use crate::domain::listen::Listen;
 use crate::domain::names::NOTIFY_SOCKET;
 use crate::storage::outbox::Outbox;
+use crate::storage::pulse_file;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,7 +55,11 @@ impl Front {
         let systemd = Arc::new(systemd);
         let reason = state_dir.join(REASON_FILE);
         let log = voice.log.clone();
-        let end = move |stall: &Stall| standstill::end(stall, &log);
+        let place = state_dir.to_owned();
+        let end = move |stall: &Stall| {
+            pulse_file::leave_word(&place, &stall.sentence());
+            standstill::end(stall, &log);
+        };
         let watching = watchdog.start(Arc::clone(&systemd), reason, end).map_err(no_thread)?;
         tokio::spawn(turn(watchdog.watch("runtime", RUNTIME)));
         let (deadline, dropped) = (context.settings.regime.deadline, voice.log.clone());

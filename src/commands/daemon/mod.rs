@@ -13,6 +13,7 @@ use crate::commands::bridge;
 use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::interrupt::Interrupt;
+use crate::daemon::clock::Clock;
 use crate::daemon::engine::{self, Setup};
 use crate::daemon::event::Events;
 use crate::daemon::keeper::Keeper;
@@ -64,8 +65,13 @@ pub async fn run(args: DaemonArgs, context: Result<Context, CommandError>) -> Re
         Err(error) => return untold(&args, error),
     };
     let voice = Voice::start(&args, context.settings.redactor(), context.terminal.stderr_tty)?;
+    let state_dir = context.settings.state_dir().map(|directory| directory.value);
+    let redactor = context.settings.redactor();
     let ended = work(&args, context, &voice).await;
     Ok(ended.unwrap_or_else(|error| {
+        if let Ok(state_dir) = state_dir {
+            pulse_file::leave_word(&state_dir, &redactor.redact(&error.message));
+        }
         voice.last_word(&error);
         error.exit
     }))
@@ -115,6 +121,7 @@ async fn work(args: &DaemonArgs, context: Context, voice: &Voice) -> Result<Exit
     let _beside = beside(args, &doors.context, &keeper, &events, &front, &interrupt.stop);
     let setup = Setup {
         regime,
+        clock: Clock::default(),
         questions,
         keeper,
         outbox,

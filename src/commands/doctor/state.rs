@@ -1,11 +1,13 @@
 //! Files of this machine: results that wait, room, rights.
 
 use super::files;
+use super::store::off;
 use crate::commands::context::Context;
 use crate::domain::finding::{Finding, Section};
 use crate::domain::headings;
+use crate::domain::pulse::Cause;
 use crate::output::advice::quoted;
-use crate::storage::Location;
+use crate::storage::{Location, pulse_file};
 use std::path::{Path, PathBuf};
 
 const HERE: Section = Section::State;
@@ -26,6 +28,8 @@ pub struct Sight {
     pub writable: bool,
     /// Free bytes, by what is kept there: name and path.
     pub rooms: Vec<(&'static str, PathBuf, Option<u64>)>,
+    /// What this machine's daemon says of its clock, where something is wrong with it.
+    pub clock: Option<String>,
 }
 
 /// Looks.
@@ -43,7 +47,16 @@ pub fn look(context: &Context) -> Sight {
         writable: files::is_writable(&files::nearest(&directory)),
         directory: Some(directory),
         rooms,
+        clock: clock(context),
     }
+}
+
+fn clock(context: &Context) -> Option<String> {
+    let state_dir = context.settings.state_dir().ok()?.value;
+    let pulse = pulse_file::read(&state_dir).ok().flatten()?;
+    pulse.gone(&pulse_file::witness(&pulse)).is_none().then_some(())?;
+    let troubles = pulse.troubles(pulse.written_at);
+    troubles.into_iter().find(|trouble| trouble.cause == Cause::ClockWrong).map(|trouble| trouble.sentence)
 }
 
 /// What is to be said.
@@ -55,6 +68,12 @@ pub fn findings(sight: &Sight) -> Vec<Finding> {
     };
     let mut found = vec![of_directory(directory, sight)];
     found.extend(sight.counts.as_ref().map(|counts| of_counts(directory, counts)).into_iter().flatten());
+    found.extend(
+        sight
+            .clock
+            .as_ref()
+            .map(|sentence| Finding { section: HERE, ..off(format!("the daemon says: {sentence}")) }),
+    );
     found.extend(sight.rooms.iter().map(|(what, path, room)| of_room(what, path, *room)));
     found
 }

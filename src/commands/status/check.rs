@@ -1,13 +1,14 @@
 //! `llmbench status --check`: yes or no, cheaply. A daemon's pulse in the state directory is judged alone; without one, or
 //! where somebody asks for it, the store is. Whoever could not look says so: that is never fine.
 
-use super::look::{Looker, judged};
+use super::look::Looker;
 use crate::cli::status::StatusArgs;
 use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
 use crate::domain::pulse::trouble::worst_first;
 use crate::domain::pulse::{Cause, Severity, Trouble};
 use crate::output::status::{StatusReport, json, reasons};
+use crate::storage::pulse_file;
 use chrono::Utc;
 
 /// Runs the command.
@@ -18,7 +19,7 @@ pub async fn run(args: &StatusArgs, looker: &mut Looker<'_>) -> Result<Exit, Com
     let now = Utc::now();
     let pulse = looker.pulse();
     let mut troubles = match &pulse {
-        Ok(Some(pulse)) => judged(pulse, now),
+        Ok(Some(pulse)) => pulse.troubles_here(&pulse_file::witness(pulse), now),
         Ok(None) => Vec::new(),
         Err(trouble) => vec![trouble.clone()],
     };

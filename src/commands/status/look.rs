@@ -37,7 +37,7 @@ impl<'a> Looker<'a> {
     pub async fn look(&mut self) -> Seen {
         let now = Utc::now();
         let (mut troubles, pulse) = match self.pulse() {
-            Ok(Some(pulse)) => (judged(&pulse, now), Some(pulse)),
+            Ok(Some(pulse)) => (pulse.troubles_here(&pulse_file::witness(&pulse), now), Some(pulse)),
             Ok(None) => (Vec::new(), None),
             Err(trouble) => (vec![trouble], None),
         };
@@ -104,14 +104,4 @@ impl<'a> Looker<'a> {
             _ => Ok(()),
         }
     }
-}
-
-/// What is wrong with a pulse of this machine.
-pub fn judged(pulse: &Pulse, now: DateTime<Utc>) -> Vec<Trouble> {
-    let gone = pulse.gone(&pulse_file::witness(pulse));
-    // Of a process that is gone, its silence is no news.
-    let rest =
-        pulse.troubles(now).into_iter().filter(|one| gone.is_none() || one.cause != Cause::DaemonSilent);
-    let rest: Vec<Trouble> = rest.collect();
-    gone.into_iter().chain(rest).collect()
 }

@@ -2,7 +2,9 @@
 //! order. It measures nothing and asks no store.
 
 use super::crew::Crew;
+use super::moments::Moments;
 use crate::daemon::book::Book;
+use crate::daemon::clock::{Looked, since_boot};
 use crate::daemon::event::Event;
 use crate::daemon::lane::Lane;
 use crate::daemon::memory::Thrift;
@@ -61,27 +63,37 @@ pub struct Control {
     prices: Arc<HashMap<ModelRef, Price>>,
     proposed: Arc<BTreeMap<String, u32>>,
     started_at: DateTime<Utc>,
+    /// Asked once: a process without descriptors cannot ask.
+    boot_id: String,
     lag: Duration,
     ready: bool,
     store_lost: bool,
     thrift: Thrift,
+    noted: Moments,
+    /// The clocks of machine and store differ, and it was told.
+    clocks_apart: bool,
+    pulse_file: pulse_file::Writer,
 }
 
 impl Control {
     /// A loop that has not turned yet.
     pub fn new(shared: Arc<Shared>, start: Start) -> Self {
         Self {
-            shared,
+            noted: Moments::default(),
+            clocks_apart: false,
+            pulse_file: pulse_file::Writer::new(&start.state_dir),
             start,
             crew: Crew::default(),
             given: AskedByProvider::new(),
             prices: Arc::default(),
             proposed: Arc::default(),
-            started_at: Utc::now(),
+            started_at: shared.clock.now(),
+            boot_id: pulse_file::boot_id().unwrap_or_default(),
             lag: Duration::ZERO,
             ready: false,
             store_lost: false,
             thrift: Thrift::default(),
+            shared,
         }
     }
 
@@ -104,6 +116,7 @@ impl Control {
                 Some(ended) = self.crew.next_ended() => self.crew.ended(ended, &self.shared),
                 () = sleep_until(look_at.into()) => {
                     self.start.signs.turned();
+                    self.note_clock();
                     self.note_lag(look_at.elapsed());
                     self.note_store();
                     if said_at.is_none_or(|at| at.elapsed() >= PULSE_EVERY) {
@@ -129,7 +142,34 @@ impl Control {
 
     fn note_lag(&mut self, lag: Duration) {
         self.lag = self.lag.max(lag);
-        self.shared.governor().lag(lag.as_secs_f64(), Utc::now());
+        self.shared.governor().lag(lag.as_secs_f64(), self.shared.clock.now());
+    }
+
+    /// Moves what is remembered where the clock moves, and tells of a step.
+    fn note_clock(&mut self) {
+        let Looked { moved, stepped } = self.shared.clock.look();
+        if !moved.is_zero() {
+            self.started_at += moved;
+            self.noted.clock_moved(moved);
+            self.crew.lanes().for_each(|lane| lane.book().clock_moved(moved));
+        }
+        if let Some(by) = stepped {
+            self.shared.events.tell(Event::ClockSet { by });
+        }
+        let apart = self.shared.clock.pulse().apart();
+        if self.clocks_apart != apart.is_some() {
+            self.clocks_apart = apart.is_some();
+            self.shared.events.tell(Event::ClocksApart { by: apart });
+        }
+        self.note_moments();
+    }
+
+    /// Notes when the store answered and took rows, as long as it is clear by which clock that was.
+    fn note_moments(&mut self) {
+        let now = self.shared.clock.now();
+        let heard = self.shared.keeper.heard();
+        let sent = self.start.sent.borrow();
+        self.noted.see(&sent, heard.answered_at, now);
     }
 
     /// Tells that the store was lost, or is back.
@@ -144,7 +184,7 @@ impl Control {
     }
 
     fn is_quiet(&self) -> bool {
-        let now = Utc::now();
+        let now = self.shared.clock.now();
         self.crew.lanes().all(|lane| lane.book().is_quiet(now))
     }
 
@@ -166,7 +206,7 @@ impl Control {
                 lane.nudge();
             } else if !work.is_empty() {
                 let spent = self.start.spent.get(provider).copied().unwrap_or_default();
-                let now = Utc::now();
+                let now = shared.clock.now();
                 let mut book = Book::new(provider, &self.shared.regime, spent, now);
                 book.take(work, &turns);
                 // Known from the first moment: what is due must not look like nothing.
@@ -184,22 +224,29 @@ impl Control {
 
     /// Says in the pulse what is, and tells those who bring it to the store.
     pub fn say(&mut self, stopping: bool) {
-        let now = Utc::now();
-        let SenderPulse { mut store, outbox, stored_at, .. } = self.start.sent.borrow().clone();
+        let now = self.shared.clock.now();
+        self.note_moments();
+        let SenderPulse { mut store, outbox, .. } = self.start.sent.borrow().clone();
         let heard = self.shared.keeper.heard();
-        store.answered_at = store.answered_at.max(heard.answered_at);
-        store.error = heard.error.or(store.error);
-        let lane = |lane: &Arc<Lane>| lane.pulse(stored_at.get(&lane.provider).copied(), now);
+        (store.answered_at, store.stored_at) = (self.noted.answered_at(), self.noted.stored_at());
+        if heard.error.is_some() {
+            (store.error, store.refuses) = (heard.error, heard.refuses);
+        }
+        let lane = |lane: &Arc<Lane>| lane.pulse(self.noted.stored_at_of(&lane.provider), now);
         let pulse = Pulse {
             format: PULSE_FORMAT,
             program: measured_by(),
             owner: self.shared.owner.clone(),
             vantage: self.shared.regime.vantage.clone(),
             pid: std::process::id(),
-            boot_id: pulse_file::boot_id().unwrap_or_default(),
+            boot_id: self.boot_id.clone(),
             started_at: self.started_at,
             written_at: now,
+            written_since_boot_seconds: Some(since_boot().as_secs_f64()),
+            ready: self.ready,
             stopping,
+            failure: self.shared.failure().map(ToString::to_string),
+            clock: self.shared.clock.pulse(),
             store,
             outbox,
             suspected: self.shared.suspected(),
@@ -208,7 +255,7 @@ impl Control {
             lanes: self.crew.lanes().map(lane).collect(),
         };
         // Whoever reads the pulse sees that it is old.
-        let _ = pulse_file::write(&self.start.state_dir, &pulse);
+        let _ = self.pulse_file.write(&pulse);
         self.start.signs.publish(&pulse);
         self.start.pulse.send_replace(Some(Arc::new(pulse)));
     }

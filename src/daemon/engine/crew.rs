@@ -4,7 +4,7 @@ use crate::daemon::call::panic_message;
 use crate::daemon::event::Event;
 use crate::daemon::lane::Lane;
 use crate::daemon::shared::Shared;
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -67,7 +67,7 @@ impl Crew {
         self.broken.insert(provider.clone(), (times + 1, Instant::now()));
         let wait = RESTART.0.saturating_mul(1 << times.min(16)).min(RESTART.1);
         shared.events.tell(Event::Restarted { provider, reason, pause: wait });
-        lane.book().restarts(Some(Utc::now() + TimeDelta::from_std(wait).unwrap_or_default()));
+        lane.book().restarts(Some(shared.clock.now() + TimeDelta::from_std(wait).unwrap_or_default()));
         self.start(lane, wait);
     }
 

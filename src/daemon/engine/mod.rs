@@ -3,8 +3,10 @@
 
 mod control;
 mod crew;
+mod moments;
 
 use crate::daemon::bench::Doors;
+use crate::daemon::clock::Clock;
 use crate::daemon::event::{Event, Events};
 use crate::daemon::keeper::Keeper;
 use crate::daemon::shared::{Counted, Shared};
@@ -16,7 +18,6 @@ use crate::measure::laboratory::Question;
 use crate::storage::Sink;
 use crate::storage::outbox::sender::{Flushed, Sender};
 use crate::storage::outbox::{Outbox, OutboxError, control as socket};
-use chrono::Utc;
 use control::{Control, Start};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -33,6 +34,8 @@ const FLUSH: Duration = Duration::from_secs(5);
 pub struct Setup {
     /// Its rules.
     pub regime: Regime,
+    /// Its time.
+    pub clock: Clock,
     /// What is asked of every model.
     pub questions: Vec<Question>,
     /// The way to the store.
@@ -67,9 +70,9 @@ pub struct Stopped {
 /// # Errors
 /// The outbox's final ones.
 pub async fn run(setup: Setup, stop: CancellationToken) -> Result<Stopped, OutboxError> {
-    let spent = setup.outbox.spent(Utc::now().date_naive()).await?;
+    let spent = setup.outbox.spent(setup.clock.now().date_naive()).await?;
     let shared = Shared::new(
-        setup.regime.clone(),
+        (setup.regime, setup.clock),
         owner::of(&setup.state_dir),
         setup.outbox.clone(),
         Arc::clone(&setup.keeper),

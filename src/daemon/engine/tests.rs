@@ -60,6 +60,7 @@ async fn setup(home: &Path, providers: &[&str]) -> Setup {
     };
     Setup {
         regime,
+        clock: Clock::default(),
         questions: vec![question],
         keeper,
         outbox: Outbox::open(&home.join("outbox"), Capacity::default()).await.unwrap().0,
@@ -121,4 +122,59 @@ async fn the_first_pulse_knows_what_waits() {
     assert_eq!(first.outbox.pending, 1);
     stop.cancel();
     assert_eq!(running.await.unwrap().unwrap().flushed.left, 1);
+}
+
+/// Waits until something holds, generously.
+async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = std::time::Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < Duration::from_secs(90), "waited in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_off_or_is_set_is_named_and_measuring_goes_on() {
+    use std::sync::atomic::{AtomicI64, Ordering};
+    let home = tempfile::tempdir().unwrap();
+    let before = setup(home.path(), &["works"]).await;
+    let ahead = Arc::new(AtomicI64::new(3600));
+    let wall = Arc::clone(&ahead);
+    let clock =
+        Clock::new(move || chrono::Utc::now() + chrono::TimeDelta::seconds(wall.load(Ordering::Relaxed)));
+    let regime = Regime { cadence_seconds: 1, tick: Duration::from_secs(1), ..before.regime };
+    let setup = Setup { regime, clock, once: false, ..before };
+    let (events, state_dir) = (setup.events.clone(), setup.state_dir.clone());
+    let (mut told, stop) = (events.listen(), CancellationToken::new());
+    let running = tokio::spawn(run(setup, stop.clone()));
+    let mut heard = Vec::new();
+    let mut measured = 0;
+    for (seconds, apart) in [(3600, true), (0, false), (-3600, true), (3600, true), (0, false)] {
+        ahead.store(seconds, Ordering::Relaxed);
+        let sentence = if seconds > 0 { "60 min ahead of the store's" } else { "60 min behind the store's" };
+        let is_named = || {
+            let pulse = pulse_file::read(&state_dir).ok().flatten();
+            let troubles = pulse.map(|pulse| pulse.troubles(pulse.written_at)).unwrap_or_default();
+            troubles.iter().any(|trouble| trouble.sentence.contains(sentence)) == apart
+        };
+        until("the clock is named", is_named).await;
+        let enough = measured + 2;
+        until("measuring goes on", || {
+            while let Ok(event) = told.try_recv() {
+                match &*event {
+                    Event::Finished { outcome, .. } => {
+                        measured += usize::from(matches!(**outcome, Outcome::Success(_)))
+                    }
+                    Event::ClockSet { by } => heard.push(by.num_minutes()),
+                    _ => {}
+                }
+            }
+            measured >= enough
+        })
+        .await;
+    }
+    stop.cancel();
+    running.await.unwrap().unwrap();
+    let set: Vec<i64> = heard.iter().map(|minutes| (minutes + minutes.signum()) / 60).collect();
+    assert_eq!(set, [-1, -1, 2, -1], "{heard:?}");
 }

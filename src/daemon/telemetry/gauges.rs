@@ -83,6 +83,16 @@ fn daemon(page: &mut Page, pulse: &Pulse, now: DateTime<Utc>) {
         "How late the control loop was at its worst since the last pulse.",
         pulse.loop_lag_seconds,
     );
+    page.gauge(
+        "llmbench_clock_ahead_of_store_seconds",
+        "How far the machine's clock is ahead of the store's; negative where it is behind.",
+        pulse.clock.ahead_of_store_seconds,
+    );
+    page.gauge(
+        "llmbench_clock_stepped_seconds",
+        "By how much the machine's clock was last set while the daemon ran, where that was more than leases bear.",
+        pulse.clock.stepped_seconds,
+    );
     let name = "llmbench_log_lines_dropped_total";
     page.family(name, Kind::Counter, "Log lines that nobody took.");
     page.sample(name, &[], pulse.log_lines_dropped as f64);

@@ -35,6 +35,21 @@ pub fn tell(event: &Event) {
         }
         Event::StoreLost { error } => warn!(error, "the store does not work: rows wait in the outbox"),
         Event::StoreBack => info!("the store works again"),
+        Event::ClockSet { by } => {
+            let seconds = by.as_seconds_f64();
+            warn!(
+                seconds,
+                "this machine's clock was set while the daemon runs: rows of that time may be dated wrong"
+            );
+        }
+        Event::ClocksApart { by: Some(by) } => {
+            let ahead_seconds = by.as_seconds_f64();
+            warn!(
+                ahead_seconds,
+                "this machine's clock is not the store's: slots and leases go by the store's"
+            );
+        }
+        Event::ClocksApart { by: None } => info!("the clocks of this machine and the store agree"),
         Event::Checked { violated, blind } if violated.is_empty() && blind.is_empty() => {
             debug!("self-checks passed")
         }

@@ -1,20 +1,18 @@
 //! Whether a daemon is well, from its own pulse: the one judge that `status`, its `--check`, `/readyz` and the watchdog
 //! share. Pure. Lanes are judged by the moments that only finished work moves, and as of the moment when the pulse was
-//! written: how long ago that was is a trouble of its own.
+//! written: how long ago that was is a trouble of its own. No distance in here depends on what the wall clock shows.
 
 use super::trouble::{Cause, Severity, Trouble, worst_first};
-use super::{LanePulse, LaneState, Pulse, SuspectedProvider};
+use super::{LanePulse, LaneState, Pulse, StorePulse, SuspectedProvider};
 use crate::domain::window::span;
 use chrono::{DateTime, TimeDelta, Utc};
+use std::time::Duration;
 
 /// How old a pulse may be. A daemon writes one at least every 15 seconds.
 pub const PULSE_LIMIT: TimeDelta = TimeDelta::seconds(60);
 
 /// How long a lane may have work that is due and end none of it, and how long a row may wait for the store.
 pub const LANE_HORIZON: TimeDelta = TimeDelta::minutes(15);
-
-/// How long a fresh daemon may take to read its catalogue.
-const START: TimeDelta = TimeDelta::seconds(60);
 
 /// How long a lane may run without any success before that is an alarm.
 const FIRST_SUCCESS: TimeDelta = TimeDelta::hours(1);
@@ -28,6 +26,9 @@ const STORE_SILENCE: TimeDelta = TimeDelta::minutes(5);
 /// How long a row may take from the end of its measurement to the store, while none waits.
 const HANDOVER: TimeDelta = TimeDelta::seconds(60);
 
+/// For how long a step of the machine's clock is told of.
+const STEP_TOLD: TimeDelta = LANE_HORIZON;
+
 /// How late the control loop may be, in seconds.
 const LATE_LOOP: f64 = 5.0;
 
@@ -38,6 +39,17 @@ pub struct Witness {
     pub boot_id: Option<String>,
     /// Whether there is a process of that id.
     pub alive: Option<bool>,
+    /// How long the machine has run.
+    pub since_boot: Option<Duration>,
+}
+
+/// How often a series of the lane has a turn.
+fn cadence(lane: &LanePulse) -> TimeDelta {
+    TimeDelta::seconds(lane.cadence_seconds.unwrap_or_default().into())
+}
+
+fn of_clock(sentence: String) -> Trouble {
+    Trouble::new(Cause::ClockWrong, Severity::Degraded, "clock", sentence).command("timedatectl")
 }
 
 fn refused(suspected: &SuspectedProvider) -> Trouble {
@@ -48,10 +60,32 @@ fn refused(suspected: &SuspectedProvider) -> Trouble {
 }
 
 impl Pulse {
+    /// What is wrong with a daemon of this machine, the worst first: what whoever asks on this machine has to be told, the
+    /// daemon itself and others alike. `now` is the reader's clock, which counts only where the machine has no better one.
+    pub fn troubles_here(&self, witness: &Witness, now: DateTime<Utc>) -> Vec<Trouble> {
+        let gone = self.gone(witness);
+        // Of a process that is gone, its silence is no news.
+        let is_news = |trouble: &Trouble| gone.is_none() || trouble.cause != Cause::DaemonSilent;
+        let present = self.troubles(self.read_at(witness, now)).into_iter().filter(is_news).collect();
+        let end = gone.or_else(|| self.ending());
+        let mut troubles: Vec<Trouble> = [end.into_iter().collect::<Vec<_>>(), present].concat();
+        worst_first(&mut troubles);
+        troubles
+    }
+
+    /// When it is read, by the clock of whoever wrote it: the time since is the machine's, where it is the same boot.
+    pub fn read_at(&self, witness: &Witness, now: DateTime<Utc>) -> DateTime<Utc> {
+        let same_boot = witness.boot_id.as_ref() == Some(&self.boot_id);
+        let ages = self.written_since_boot_seconds.zip(witness.since_boot).filter(|_| same_boot);
+        let passed = ages.map(|(written, runs)| ((runs.as_secs_f64() - written) * 1000.0) as i64);
+        passed.map_or(now, |passed| self.written_at + TimeDelta::milliseconds(passed))
+    }
+
     /// What is wrong, the worst first; empty where all is well. `now` is the reader's clock.
     pub fn troubles(&self, now: DateTime<Utc>) -> Vec<Trouble> {
         let mut troubles: Vec<Trouble> = [
             self.silent(now),
+            self.unread(),
             self.no_work(),
             self.unproductive(),
             self.outbox_full(),
@@ -60,6 +94,8 @@ impl Pulse {
             self.quarantine(),
             self.store_down(),
             self.not_stored(),
+            self.clock_differs(),
+            self.clock_stepped(),
             self.starved(),
             self.log_dropped(),
         ]
@@ -79,23 +115,42 @@ impl Pulse {
     pub fn gone(&self, witness: &Witness) -> Option<Trouble> {
         let ended = witness.alive == Some(false);
         let another_boot = witness.boot_id.as_ref().is_some_and(|boot| *boot != self.boot_id);
-        if self.stopping && (ended || another_boot) {
-            let at = self.written_at.format("%Y-%m-%d %H:%M UTC");
-            let sentence = format!("the daemon was stopped on purpose at {at}: nothing is measured here");
-            let trouble = Trouble::new(Cause::DaemonStopped, Severity::Unhealthy, "daemon", sentence);
-            return Some(trouble.command("llmbench daemon"));
+        if !ended && !another_boot {
+            return None;
         }
-        let gone = |sentence: String| {
-            let trouble = Trouble::new(Cause::DaemonGone, Severity::Unhealthy, "daemon", sentence);
-            Some(trouble.command("llmbench daemon"))
+        let at = self.written_at.format("%Y-%m-%d %H:%M UTC");
+        let (cause, sentence) = match &self.failure {
+            Some(why) => (Cause::DaemonGone, format!("the daemon ended at {at}: {why}")),
+            None if self.stopping => {
+                let sentence = format!("the daemon was stopped on purpose at {at}: nothing is measured here");
+                (Cause::DaemonStopped, sentence)
+            }
+            None if another_boot => {
+                let sentence = "the machine was started again after the daemon's last pulse";
+                (Cause::DaemonGone, sentence.to_owned())
+            }
+            None => {
+                let sentence = format!(
+                    "the daemon's process {} is gone, and it left no word why: it was killed",
+                    self.pid
+                );
+                (Cause::DaemonGone, sentence)
+            }
         };
-        if another_boot {
-            return gone("the machine was started again after the daemon's last pulse".to_owned());
-        }
-        if ended {
-            return gone(format!("the daemon's process {} is gone", self.pid));
-        }
-        None
+        let trouble = Trouble::new(cause, Severity::Unhealthy, "daemon", sentence);
+        Some(trouble.command("llmbench daemon"))
+    }
+
+    /// That it ends just now, on purpose or not.
+    fn ending(&self) -> Option<Trouble> {
+        let (cause, sentence) = match &self.failure {
+            Some(why) => (Cause::DaemonGone, format!("the daemon ends: {why}")),
+            None if self.stopping => {
+                (Cause::DaemonStopped, "the daemon stops: it begins no measurement any more".to_owned())
+            }
+            None => return None,
+        };
+        Some(Trouble::new(cause, Severity::Unhealthy, "daemon", sentence))
     }
 
     fn silent(&self, now: DateTime<Utc>) -> Option<Trouble> {
@@ -115,6 +170,20 @@ impl Pulse {
         self.written_at - self.started_at
     }
 
+    /// Nothing is known yet of what is to be measured: nothing is.
+    fn unread(&self) -> Option<Trouble> {
+        if self.ready || self.stopping {
+            return None;
+        }
+        let (cause, why) = match &self.store.error {
+            Some(_) => (self.store_cause(), format!(": {}", self.store_sentence()?)),
+            None => (Cause::CatalogueUnread, String::new()),
+        };
+        let sentence = format!("the catalogue was not read yet, so nothing is measured{why}");
+        let trouble = Trouble::new(cause, Severity::Unhealthy, "daemon", sentence);
+        Some(trouble.command("llmbench doctor"))
+    }
+
     fn no_work(&self) -> Option<Trouble> {
         let none = self.lanes.iter().all(|lane| lane.series == 0);
         let trouble = || {
@@ -122,7 +191,7 @@ impl Pulse {
             let trouble = Trouble::new(Cause::NoWork, Severity::Unhealthy, "daemon", sentence);
             trouble.command("llmbench models list --all")
         };
-        (none && !self.stopping && self.uptime() > START).then(trouble)
+        (none && self.ready && !self.stopping).then(trouble)
     }
 
     /// Everything waits, fails or stands still; or nothing was due for so long that nobody can mean it.
@@ -194,17 +263,47 @@ impl Pulse {
 
     /// The outbox keeps what is measured meanwhile, so this alone is no alarm, and a fresh start mends nothing.
     fn store_down(&self) -> Option<Trouble> {
-        let silent =
-            self.store.answered_at.map(|at| self.written_at - at).filter(|silent| *silent > STORE_SILENCE);
-        let sentence = match (&self.store.error, silent) {
-            (Some(error), _) => format!("the store {} does not work: {error}", self.store.name),
-            (None, Some(silent)) => {
-                format!("the store {} has not answered for {}", self.store.name, span(silent))
-            }
-            (None, None) => return None,
-        };
-        let trouble = Trouble::new(Cause::StoreDown, Severity::Degraded, "store", sentence);
+        let told_as_unread = self.unread().is_some() && self.store.error.is_some();
+        let sentence = self.store_sentence().filter(|_| !told_as_unread)?;
+        let trouble = Trouble::new(self.store_cause(), Severity::Degraded, "store", sentence);
         Some(trouble.command("llmbench doctor"))
+    }
+
+    fn store_cause(&self) -> Cause {
+        if self.store.refuses { Cause::StoreRefuses } else { Cause::StoreDown }
+    }
+
+    fn store_sentence(&self) -> Option<String> {
+        let StorePulse { name, answered_at, error, .. } = &self.store;
+        if let Some(error) = error {
+            return Some(format!("the store {name} does not work: {error}"));
+        }
+        let silent = answered_at.map(|at| self.written_at - at).filter(|silent| *silent > STORE_SILENCE)?;
+        Some(format!("the store {name} has not answered for {}", span(silent)))
+    }
+
+    /// The machine's clock and the store's are further apart than leases bear.
+    fn clock_differs(&self) -> Option<Trouble> {
+        let ahead = self.clock.apart()?;
+        let sentence = format!(
+            "this machine's clock is {} {} the store's: slots and leases go by the store's, rows are dated by this machine's",
+            span(ahead.abs()),
+            if ahead > TimeDelta::zero() { "ahead of" } else { "behind" },
+        );
+        Some(of_clock(sentence))
+    }
+
+    /// The machine's clock was set while the daemon ran.
+    fn clock_stepped(&self) -> Option<Trouble> {
+        let (by, at) = self.clock.step()?;
+        let ago = self.written_at - at;
+        let sentence = format!(
+            "this machine's clock was set {} by {}, {} ago: rows of that time may be dated wrong",
+            if by > TimeDelta::zero() { "forward" } else { "back" },
+            span(by.abs()),
+            span(ago),
+        );
+        (ago <= STEP_TOLD).then(|| of_clock(sentence))
     }
 
     /// Rows that were measured are stored, or wait, or are in quarantine. Anything else is a leak.
@@ -245,6 +344,13 @@ impl Pulse {
         (lines > 0).then(trouble)
     }
 
+    /// Whether so much time has passed without an end that some series must have missed its turn, due or not as it may seem.
+    fn is_idle_for_too_long(&self, lane: &LanePulse) -> bool {
+        // What began lately has its own deadline.
+        let idle = lane.idle_since.map(|at| self.written_at - at.max(lane.started_at.unwrap_or(at)));
+        lane.cadence_seconds.is_some() && idle.is_some_and(|idle| idle > cadence(lane) * 2 + LANE_HORIZON)
+    }
+
     /// The worst that can be said of one lane. A lane that waits on purpose says why; one that neither works nor says why
     /// is an alarm.
     fn lane(&self, lane: &LanePulse) -> Option<Trouble> {
@@ -280,6 +386,14 @@ impl Pulse {
                 told(Cause::Starved, severity, format!("{name}: the machine is too busy to measure"))
             }
             _ if waits => told(Cause::LaneStalled, Severity::Unhealthy, stalled()).fatal(true),
+            _ if self.is_idle_for_too_long(lane) => {
+                let sentence = format!(
+                    "{name}: no measurement has ended for {}, though one is due every {}",
+                    span(since(lane.idle_since)),
+                    span(cadence(lane)),
+                );
+                told(Cause::LaneStalled, Severity::Unhealthy, sentence)
+            }
             _ if barren && (lane.due > 0 || lane.finished_at.is_some()) => {
                 let sentence = format!(
                     "{name}: nothing has succeeded since the daemon started {} ago",

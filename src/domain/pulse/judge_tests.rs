@@ -54,12 +54,14 @@ fn a_pulse_grows_old() {
 
 #[test]
 fn a_process_is_gone_with_its_boot_or_alone() {
-    let witness = |boot: Option<&str>, alive| Witness { boot_id: boot.map(str::to_owned), alive };
+    let witness =
+        |boot: Option<&str>, alive| Witness { boot_id: boot.map(str::to_owned), alive, since_boot: None };
     let gone = |witness| pulse().gone(&witness).map(|trouble| trouble.sentence);
     assert_eq!(gone(witness(Some("b"), Some(true))), None);
     assert_eq!(gone(Witness::default()), None);
     assert!(gone(witness(Some("c"), Some(true))).unwrap().contains("started again"));
-    assert_eq!(gone(witness(Some("b"), Some(false))).unwrap(), "the daemon's process 7 is gone");
+    let killed = "the daemon's process 7 is gone, and it left no word why: it was killed";
+    assert_eq!(gone(witness(Some("b"), Some(false))).unwrap(), killed);
 }
 
 #[test]
@@ -67,7 +69,8 @@ fn no_work_is_an_alarm_and_not_peace() {
     let none = [(Cause::NoWork, Unhealthy, false)];
     assert_eq!(judged(|pulse| pulse.lanes.clear()), none);
     assert_eq!(judged(|pulse| pulse.lanes.iter_mut().for_each(|lane| lane.series = 0)), none);
-    assert_eq!(judged(|pulse| (pulse.lanes, pulse.started_at) = (Vec::new(), pulse.written_at)), []);
+    let unread = [(Cause::CatalogueUnread, Unhealthy, false)];
+    assert_eq!(judged(|pulse| (pulse.lanes, pulse.ready) = (Vec::new(), false)), unread);
     assert_eq!(judged(|pulse| (pulse.lanes, pulse.stopping) = (Vec::new(), true)), []);
 }
 

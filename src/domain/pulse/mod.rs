@@ -12,7 +12,8 @@ pub mod trouble;
 pub use judge::{LANE_HORIZON, PULSE_LIMIT, Witness};
 pub use trouble::{Cause, Severity, Trouble};
 
-use chrono::{DateTime, Utc};
+use crate::domain::clock::BEARABLE;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 /// Version of the shape below; a reader refuses a newer one in a sentence.
@@ -35,10 +36,23 @@ pub struct Pulse {
     pub boot_id: String,
     /// When the daemon started.
     pub started_at: DateTime<Utc>,
-    /// When this was written.
+    /// When this was written, by the best clock that the daemon has. All other moments of its work are this one minus what
+    /// has passed since by a clock that nobody sets.
     pub written_at: DateTime<Utc>,
+    /// How long the machine had run then, seconds: the age of a pulse follows from it whatever becomes of the wall clock.
+    #[serde(default)]
+    pub written_since_boot_seconds: Option<f64>,
+    /// It knows what is to be measured. Programs before this field said nothing before they did.
+    #[serde(default = "yes")]
+    pub ready: bool,
     /// It was told to stop and finishes what runs.
     pub stopping: bool,
+    /// Why it ends or has ended, where nobody told it to.
+    #[serde(default)]
+    pub failure: Option<String>,
+    /// The clocks of machine and store.
+    #[serde(default)]
+    pub clock: ClockPulse,
     /// Where rows go.
     pub store: StorePulse,
     /// Rows that wait to go there.
@@ -52,6 +66,39 @@ pub struct Pulse {
     pub log_lines_dropped: u64,
     /// One a provider, sorted by provider.
     pub lanes: Vec<LanePulse>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What the daemon saw of the clocks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct ClockPulse {
+    /// How far the machine's clock is ahead of the store's, seconds, negative where it is behind; nothing before the store
+    /// has said what time it is.
+    pub ahead_of_store_seconds: Option<f64>,
+    /// By how much the machine's clock was last set while the daemon ran, seconds, where that was more than leases bear.
+    pub stepped_seconds: Option<f64>,
+    /// When that was.
+    pub stepped_at: Option<DateTime<Utc>>,
+}
+
+impl ClockPulse {
+    /// How far the machine's clock is ahead of the store's, negative where it is behind, where that is more than leases
+    /// bear.
+    pub fn apart(&self) -> Option<TimeDelta> {
+        self.ahead_of_store_seconds.map(delta).filter(|ahead| ahead.abs() > BEARABLE)
+    }
+
+    /// By how much the machine's clock was last set, and when.
+    pub fn step(&self) -> Option<(TimeDelta, DateTime<Utc>)> {
+        self.stepped_seconds.map(delta).zip(self.stepped_at)
+    }
+}
+
+fn delta(seconds: f64) -> TimeDelta {
+    TimeDelta::milliseconds((seconds * 1000.0) as i64)
 }
 
 /// A provider of which most models refuse at once: that says something about the provider, not about its models.
@@ -76,6 +123,9 @@ pub struct StorePulse {
     pub answered_at: Option<DateTime<Utc>>,
     /// What it said last, if that was an error.
     pub error: Option<String>,
+    /// That error: it refuses the login or a right.
+    #[serde(default)]
+    pub refuses: bool,
 }
 
 /// The outbox.
@@ -145,6 +195,12 @@ pub struct LanePulse {
     pub succeeded_at: Option<DateTime<Utc>>,
     /// When the store last confirmed a row of the lane.
     pub stored_at: Option<DateTime<Utc>>,
+    /// Since when no measurement has ended and no slot was found finished by another daemon, though there was work.
+    #[serde(default)]
+    pub idle_since: Option<DateTime<Utc>>,
+    /// How often one of its series at least has a turn, seconds; nothing where no series counts.
+    #[serde(default)]
+    pub cadence_seconds: Option<u32>,
     /// What is left of today's budget; nothing where there is none.
     pub budget: Option<BudgetPulse>,
 }

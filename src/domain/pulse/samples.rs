@@ -1,6 +1,6 @@
 //! Pulses for tests: a daemon that is well, and its lanes.
 
-use super::{LanePulse, LaneState, OutboxPulse, PULSE_FORMAT, Pulse, StorePulse};
+use super::{ClockPulse, LanePulse, LaneState, OutboxPulse, PULSE_FORMAT, Pulse, StorePulse};
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// A daemon without lanes that has been up for ten hours.
@@ -14,12 +14,17 @@ pub fn pulse(at: DateTime<Utc>) -> Pulse {
         boot_id: "b".to_owned(),
         started_at: at - TimeDelta::hours(10),
         written_at: at,
+        written_since_boot_seconds: None,
+        ready: true,
         stopping: false,
+        failure: None,
+        clock: ClockPulse::default(),
         store: StorePulse {
             name: "sqlite:/x.db".to_owned(),
             stored_at: Some(at - TimeDelta::minutes(2)),
             answered_at: Some(at),
             error: None,
+            refuses: false,
         },
         outbox: OutboxPulse::default(),
         suspected: Vec::new(),
@@ -46,6 +51,8 @@ pub fn lane(provider: &str, at: DateTime<Utc>) -> LanePulse {
         finished_at: ended,
         succeeded_at: ended,
         stored_at: ended,
+        idle_since: ended,
+        cadence_seconds: Some(1800),
         budget: None,
     }
 }

@@ -87,6 +87,8 @@ pub enum Cause {
     DaemonGone,
     /// It was told to stop, and did.
     DaemonStopped,
+    /// Nothing is known yet of what is to be measured.
+    CatalogueUnread,
     /// There is nothing to measure.
     NoWork,
     /// Something is due and nothing ends.
@@ -113,6 +115,10 @@ pub enum Cause {
     ModelsRefused,
     /// The store does not answer.
     StoreDown,
+    /// The store refuses the login or a right.
+    StoreRefuses,
+    /// The machine's clock was set, or differs from the store's.
+    ClockWrong,
     /// What was measured is neither stored nor waiting.
     NotStored,
     /// Log lines were lost.
@@ -135,10 +141,11 @@ pub enum Cause {
 const RUNNER_SILENT: &str = "A remote runner is silent";
 
 /// Each cause, its word in documents, and the heading of TROUBLESHOOTING.md that tells more.
-const CAUSES: [(Cause, &str, &str); 24] = [
+const CAUSES: [(Cause, &str, &str); 27] = [
     (Cause::DaemonSilent, "daemon_silent", "The daemon is silent"),
     (Cause::DaemonGone, "daemon_gone", "The daemon is silent"),
     (Cause::DaemonStopped, "daemon_stopped", "The daemon was stopped"),
+    (Cause::CatalogueUnread, "catalogue_unread", "The catalogue was not read yet"),
     (Cause::NoWork, "no_work", "Nothing to measure"),
     (Cause::LaneStalled, "lane_stalled", "A lane stands still"),
     (Cause::LaneNeverRan, "lane_never_ran", "A lane only fails"),
@@ -152,6 +159,8 @@ const CAUSES: [(Cause, &str, &str); 24] = [
     (Cause::Quarantine, "quarantine", "Rows are quarantined"),
     (Cause::ModelsRefused, "models_refused", "A model was quarantined"),
     (Cause::StoreDown, "store_down", headings::STORE_AWAY),
+    (Cause::StoreRefuses, "store_refuses", headings::STORE_DENIES),
+    (Cause::ClockWrong, "clock_wrong", headings::CLOCK),
     (Cause::NotStored, "not_stored", "The outbox does not empty"),
     (Cause::LogDropped, "log_dropped", "Log lines were lost"),
     (Cause::Starved, "starved", "suspect"),

@@ -15,7 +15,7 @@ use super::{View, stored, text, units};
 use crate::domain::fleet::{Beat, Fleet, ProviderState};
 use crate::domain::pulse::{LanePulse, Pulse, Severity, Trouble};
 use crate::domain::runner::{COMPONENT, RunnerState};
-use crate::domain::window::span;
+use crate::domain::window::{ago, span};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -231,15 +231,6 @@ fn row(
         lane.map_or_else(|| "-".to_owned(), |lane| json::word(&lane.state)),
         reason.into_iter().chain(until).collect::<Vec<_>>().join(", "),
     ]
-}
-
-/// `3 min ago`; what is dated in the future says so.
-fn ago(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
-    if at - now > chrono::TimeDelta::minutes(5) {
-        format!("in {}", span(at - now))
-    } else {
-        format!("{} ago", span(now - at))
-    }
 }
 
 /// The daemon of this machine, its store and its outbox.

@@ -6,6 +6,7 @@ use super::bson::date;
 use super::errors::{Trouble, is_duplicate};
 use super::plain::{instant, whole};
 use super::{Shared, catalogue};
+use crate::domain::clock::BEARABLE;
 use crate::domain::slot::DEFAULT_VANTAGE;
 use crate::domain::{ModelRef, Series};
 use crate::storage::jobs::{
@@ -220,8 +221,11 @@ fn may_have(claim: &Claim) -> Document {
     let Series { model, profile_id, vantage } = &claim.slot.series;
     let begins = date(claim.slot.starts_at);
     let running = doc! { "$eq": ["$status", "running"] };
+    let bearable = doc! { "$add": ["$$NOW", BEARABLE.num_milliseconds()] };
+    let believed = doc! { "$lte": [date_of("updated_at"), bearable] };
     let held = doc! { "$and": [
         running.clone(),
+        believed.clone(),
         { "$gt": [date_of("lease_expires_at"), "$$NOW"] },
         { "$ne": ["$worker_id", literal(&claim.owner)] },
     ] };
@@ -235,6 +239,7 @@ fn may_have(claim: &Claim) -> Document {
     ] };
     let latest = doc! { "$add": ["$$NOW", LONGEST_REST.num_milliseconds()] };
     let resting = doc! { "$and": [
+        believed,
         { "$gt": [date_of("not_before"), "$$NOW"] }, { "$lte": [date_of("not_before"), latest] },
     ] };
     doc! { "$and": [

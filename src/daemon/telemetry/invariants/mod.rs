@@ -34,6 +34,8 @@ pub struct Evidence {
     pub now: DateTime<Utc>,
     /// How often models are due.
     pub cadences: Cadences,
+    /// Whether this daemon reads what providers list.
+    pub discovers: bool,
     /// The catalogue.
     pub entries: Seen<Vec<Place>>,
     /// Claims.
@@ -52,11 +54,12 @@ pub struct Evidence {
 ///
 /// # Errors
 /// The store does not even say what time it is.
-pub async fn look(store: &dyn Store, cadences: &Cadences) -> Result<Evidence, StoreError> {
+pub async fn look(store: &dyn Store, cadences: &Cadences, discovers: bool) -> Result<Evidence, StoreError> {
     let now = store.server_time().await?;
     Ok(Evidence {
         now,
         cadences: cadences.clone(),
+        discovers,
         entries: seen(store.places().await),
         jobs: seen(store.jobs(None).await),
         health: seen(store.health().await),
@@ -74,8 +77,8 @@ fn seen<T>(asked: Result<T, StoreError>) -> Seen<T> {
 ///
 /// # Errors
 /// The run could not be kept.
-pub async fn run(store: &dyn Store, cadences: &Cadences) -> Result<CheckRun, StoreError> {
-    let run = judge(&look(store, cadences).await?);
+pub async fn run(store: &dyn Store, cadences: &Cadences, discovers: bool) -> Result<CheckRun, StoreError> {
+    let run = judge(&look(store, cadences, discovers).await?);
     store.keep_check_run(&run).await?;
     Ok(run)
 }

@@ -89,6 +89,7 @@ fn well() -> Evidence {
     Evidence {
         now: now(),
         cadences: Cadences::default(),
+        discovers: true,
         entries: Ok(vec![entry("groq:a", true), entry("groq:b", true), entry("groq:off", false)]),
         jobs: Ok(vec![job("groq:a", JobStatus::Queued), job("groq:b", JobStatus::Success)]),
         health: Ok(vec![health("groq:a", 20, 20), health("groq:b", 100, 10)]),
@@ -191,6 +192,8 @@ fn a_partial_read_is_no_discovery() {
     assert_eq!(violated(&evidence), one("discovery_is_recent", "groq"));
     evidence.reads = Ok(Vec::new());
     assert_eq!(violated(&evidence), one("discovery_is_recent", "no list was ever read"));
+    let off = Evidence { discovers: false, ..evidence };
+    assert_eq!(violated(&off), []);
 }
 
 #[test]

@@ -203,6 +203,7 @@ impl Sender {
         let took = round.delivered + round.quarantined > 0;
         if took {
             (self.vain, store.error, store.answered_at) = (0, None, Some(now));
+            store.refuses = false;
             self.failed.clear();
         }
         let mut denied = false;
@@ -212,6 +213,7 @@ impl Sender {
                 store.answered_at = Some(now);
             }
             store.error = Some(error.to_string());
+            store.refuses = matches!(error, StoreError::Denied(_));
             self.failed.insert(parcel.key);
             let next_at = now + delta(backoff(parcel.attempts));
             self.outbox.postpone(&[parcel.key], next_at, &error.to_string()).await?;

@@ -6,7 +6,6 @@ use super::trouble::{Cause, Severity, Trouble, worst_first};
 use super::{LanePulse, LaneState, Pulse, StorePulse, SuspectedProvider};
 use crate::domain::window::span;
 use chrono::{DateTime, TimeDelta, Utc};
-use std::time::Duration;
 
 /// How old a pulse may be. A daemon writes one at least every 15 seconds.
 pub const PULSE_LIMIT: TimeDelta = TimeDelta::seconds(60);
@@ -32,22 +31,6 @@ const STEP_TOLD: TimeDelta = LANE_HORIZON;
 /// How late the control loop may be, in seconds.
 const LATE_LOOP: f64 = 5.0;
 
-/// What the machine says about the process that wrote a pulse; `None` where it says nothing.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Witness {
-    /// The id of the present boot.
-    pub boot_id: Option<String>,
-    /// Whether there is a process of that id.
-    pub alive: Option<bool>,
-    /// How long the machine has run.
-    pub since_boot: Option<Duration>,
-}
-
-/// How often a series of the lane has a turn.
-fn cadence(lane: &LanePulse) -> TimeDelta {
-    TimeDelta::seconds(lane.cadence_seconds.unwrap_or_default().into())
-}
-
 fn of_clock(sentence: String) -> Trouble {
     Trouble::new(Cause::ClockWrong, Severity::Degraded, "clock", sentence).command("timedatectl")
 }
@@ -60,27 +43,6 @@ fn refused(suspected: &SuspectedProvider) -> Trouble {
 }
 
 impl Pulse {
-    /// What is wrong with a daemon of this machine, the worst first: what whoever asks on this machine has to be told, the
-    /// daemon itself and others alike. `now` is the reader's clock, which counts only where the machine has no better one.
-    pub fn troubles_here(&self, witness: &Witness, now: DateTime<Utc>) -> Vec<Trouble> {
-        let gone = self.gone(witness);
-        // Of a process that is gone, its silence is no news.
-        let is_news = |trouble: &Trouble| gone.is_none() || trouble.cause != Cause::DaemonSilent;
-        let present = self.troubles(self.read_at(witness, now)).into_iter().filter(is_news).collect();
-        let end = gone.or_else(|| self.ending());
-        let mut troubles: Vec<Trouble> = [end.into_iter().collect::<Vec<_>>(), present].concat();
-        worst_first(&mut troubles);
-        troubles
-    }
-
-    /// When it is read, by the clock of whoever wrote it: the time since is the machine's, where it is the same boot.
-    pub fn read_at(&self, witness: &Witness, now: DateTime<Utc>) -> DateTime<Utc> {
-        let same_boot = witness.boot_id.as_ref() == Some(&self.boot_id);
-        let ages = self.written_since_boot_seconds.zip(witness.since_boot).filter(|_| same_boot);
-        let passed = ages.map(|(written, runs)| ((runs.as_secs_f64() - written) * 1000.0) as i64);
-        passed.map_or(now, |passed| self.written_at + TimeDelta::milliseconds(passed))
-    }
-
     /// What is wrong, the worst first; empty where all is well. `now` is the reader's clock.
     pub fn troubles(&self, now: DateTime<Utc>) -> Vec<Trouble> {
         let mut troubles: Vec<Trouble> = [
@@ -108,49 +70,6 @@ impl Pulse {
         troubles.extend(lanes.filter_map(|lane| self.lane(lane)));
         worst_first(&mut troubles);
         troubles
-    }
-
-    /// That the process which wrote this is gone, where the machine can tell. One that was told to stop is missed as well,
-    /// in other words: nothing is measured.
-    pub fn gone(&self, witness: &Witness) -> Option<Trouble> {
-        let ended = witness.alive == Some(false);
-        let another_boot = witness.boot_id.as_ref().is_some_and(|boot| *boot != self.boot_id);
-        if !ended && !another_boot {
-            return None;
-        }
-        let at = self.written_at.format("%Y-%m-%d %H:%M UTC");
-        let (cause, sentence) = match &self.failure {
-            Some(why) => (Cause::DaemonGone, format!("the daemon ended at {at}: {why}")),
-            None if self.stopping => {
-                let sentence = format!("the daemon was stopped on purpose at {at}: nothing is measured here");
-                (Cause::DaemonStopped, sentence)
-            }
-            None if another_boot => {
-                let sentence = "the machine was started again after the daemon's last pulse";
-                (Cause::DaemonGone, sentence.to_owned())
-            }
-            None => {
-                let sentence = format!(
-                    "the daemon's process {} is gone, and it left no word why: it was killed",
-                    self.pid
-                );
-                (Cause::DaemonGone, sentence)
-            }
-        };
-        let trouble = Trouble::new(cause, Severity::Unhealthy, "daemon", sentence);
-        Some(trouble.command("llmbench daemon"))
-    }
-
-    /// That it ends just now, on purpose or not.
-    fn ending(&self) -> Option<Trouble> {
-        let (cause, sentence) = match &self.failure {
-            Some(why) => (Cause::DaemonGone, format!("the daemon ends: {why}")),
-            None if self.stopping => {
-                (Cause::DaemonStopped, "the daemon stops: it begins no measurement any more".to_owned())
-            }
-            None => return None,
-        };
-        Some(Trouble::new(cause, Severity::Unhealthy, "daemon", sentence))
     }
 
     fn silent(&self, now: DateTime<Utc>) -> Option<Trouble> {
@@ -344,11 +263,15 @@ impl Pulse {
         (lines > 0).then(trouble)
     }
 
-    /// Whether so much time has passed without an end that some series must have missed its turn, due or not as it may seem.
-    fn is_idle_for_too_long(&self, lane: &LanePulse) -> bool {
+    /// For how long nothing has ended, and how often something should: where that is so long that some series must have
+    /// missed its turn, due or not as it may seem.
+    fn too_long_idle(&self, lane: &LanePulse) -> Option<String> {
+        let cadence = TimeDelta::seconds(lane.cadence_seconds?.into());
         // What began lately has its own deadline.
-        let idle = lane.idle_since.map(|at| self.written_at - at.max(lane.started_at.unwrap_or(at)));
-        lane.cadence_seconds.is_some() && idle.is_some_and(|idle| idle > cadence(lane) * 2 + LANE_HORIZON)
+        let idle =
+            self.written_at - lane.idle_since.max(lane.started_at).filter(|_| lane.idle_since.is_some())?;
+        (idle > cadence * 2 + LANE_HORIZON)
+            .then(|| format!("{}, though one is due every {}", span(idle), span(cadence)))
     }
 
     /// The worst that can be said of one lane. A lane that waits on purpose says why; one that neither works nor says why
@@ -368,6 +291,7 @@ impl Pulse {
             trouble.command_about("llmbench errors summary --by kind", name)
         };
         let waits = lane.due > 0 && still > LANE_HORIZON;
+        let idle = self.too_long_idle(lane);
         let stalled = || format!("{name}: no measurement has ended for {} (due: {})", span(still), lane.due);
         let trouble = match lane.state {
             LaneState::Held if since(lane.succeeded_at) > LANE_HORIZON => {
@@ -386,12 +310,8 @@ impl Pulse {
                 told(Cause::Starved, severity, format!("{name}: the machine is too busy to measure"))
             }
             _ if waits => told(Cause::LaneStalled, Severity::Unhealthy, stalled()).fatal(true),
-            _ if self.is_idle_for_too_long(lane) => {
-                let sentence = format!(
-                    "{name}: no measurement has ended for {}, though one is due every {}",
-                    span(since(lane.idle_since)),
-                    span(cadence(lane)),
-                );
+            _ if idle.is_some() => {
+                let sentence = format!("{name}: no measurement has ended for {}", idle.unwrap_or_default());
                 told(Cause::LaneStalled, Severity::Unhealthy, sentence)
             }
             _ if barren && (lane.due > 0 || lane.finished_at.is_some()) => {

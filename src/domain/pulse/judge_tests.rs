@@ -65,6 +65,87 @@ fn a_process_is_gone_with_its_boot_or_alone() {
 }
 
 #[test]
+fn a_pulse_is_as_old_as_the_machine_says_whatever_its_clock_shows() {
+    let pulse = Pulse { written_since_boot_seconds: Some(1000.0), ..pulse() };
+    let witness = |boot: &str, seconds| Witness {
+        boot_id: Some(boot.to_owned()),
+        alive: Some(true),
+        since_boot: Some(std::time::Duration::from_secs(seconds)),
+    };
+    let told = |witness: Witness, now| -> Vec<Cause> {
+        pulse.troubles_here(&witness, now).iter().map(|one| one.cause).collect()
+    };
+    for now in [NOW - 120, NOW, NOW + 120] {
+        assert_eq!(told(witness("b", 1005), at(now)), []);
+        assert_eq!(told(witness("b", 1100), at(now)), [Cause::DaemonSilent]);
+    }
+    assert_eq!(told(witness("c", 5), at(NOW + 120)), [Cause::DaemonGone]);
+}
+
+#[test]
+fn a_daemon_that_ends_says_why_and_the_word_stays() {
+    let why = "outbox /x: disk I/O error".to_owned();
+    let failed = Pulse { stopping: true, failure: Some(why), ..pulse() };
+    let told = |pulse: &Pulse, alive| {
+        let witness = Witness { boot_id: Some("b".to_owned()), alive: Some(alive), since_boot: None };
+        let troubles = pulse.troubles_here(&witness, at(NOW));
+        (troubles[0].cause, troubles[0].sentence.clone())
+    };
+    let ends = "the daemon ends: outbox /x: disk I/O error".to_owned();
+    assert_eq!(told(&failed, true), (Cause::DaemonGone, ends));
+    assert!(told(&failed, false).1.ends_with("UTC: outbox /x: disk I/O error"));
+    let stops = Pulse { failure: None, ..failed };
+    assert_eq!(told(&stops, true).0, Cause::DaemonStopped);
+    assert!(told(&stops, false).1.contains("stopped on purpose"));
+}
+
+#[test]
+fn a_clock_that_is_off_or_was_set_is_named() {
+    let off = |seconds| judged(|pulse| pulse.clock.ahead_of_store_seconds = Some(seconds));
+    for seconds in [0.0, 60.0, -60.0] {
+        assert_eq!(off(seconds), []);
+    }
+    for seconds in [61.0, -61.0, 1e18, f64::NEG_INFINITY] {
+        assert_eq!(off(seconds), [(Cause::ClockWrong, Degraded, false)], "{seconds}");
+    }
+    let stepped = |minutes| {
+        judged(|pulse| {
+            pulse.clock.stepped_seconds = Some(-3600.0);
+            pulse.clock.stepped_at = Some(at(NOW - minutes));
+        })
+    };
+    assert_eq!(stepped(15), [(Cause::ClockWrong, Degraded, false)]);
+    assert_eq!(stepped(16), []);
+}
+
+#[test]
+fn a_lane_that_ends_nothing_for_two_cadences_is_unhealthy_though_nothing_seems_due() {
+    let idle = |minutes, state| {
+        judged(|pulse| {
+            let lane = &mut pulse.lanes[0];
+            (lane.state, lane.due, lane.idle_since) = (state, 0, Some(at(NOW - minutes)));
+            (lane.started_at, lane.stored_at) = (Some(at(NOW - minutes - 1)), Some(at(NOW)));
+        })
+    };
+    assert_eq!(idle(75, LaneState::Idle), []);
+    assert_eq!(idle(76, LaneState::Idle), [(Cause::LaneStalled, Unhealthy, false)]);
+    assert_eq!(idle(76, LaneState::Held), [], "it waits on purpose");
+}
+
+#[test]
+fn a_login_that_is_refused_is_not_a_store_that_is_away() {
+    let refused = |ready| {
+        judged(|pulse| {
+            (pulse.store.error, pulse.store.refuses) = (Some("it refuses the login".to_owned()), true);
+            pulse.ready = ready;
+        })
+    };
+    assert_eq!(refused(true), [(Cause::StoreRefuses, Degraded, false)]);
+    assert_eq!(refused(false), [(Cause::StoreRefuses, Unhealthy, false)]);
+    assert_eq!(Cause::StoreRefuses.heading(), "The store refuses the login");
+}
+
+#[test]
 fn no_work_is_an_alarm_and_not_peace() {
     let none = [(Cause::NoWork, Unhealthy, false)];
     assert_eq!(judged(|pulse| pulse.lanes.clear()), none);

@@ -2,6 +2,7 @@
 //! is a file beside the outbox, a heartbeat in the store, and what `status` and the health check read. Whether it is a
 //! healthy one is [`judge`]'s to say, in the words of [`trouble`].
 
+mod here;
 mod judge;
 #[cfg(test)]
 mod judge_tests;
@@ -9,7 +10,8 @@ mod judge_tests;
 pub mod samples;
 pub mod trouble;
 
-pub use judge::{LANE_HORIZON, PULSE_LIMIT, Witness};
+pub use here::Witness;
+pub use judge::{LANE_HORIZON, PULSE_LIMIT};
 pub use trouble::{Cause, Severity, Trouble};
 
 use crate::domain::clock::BEARABLE;
@@ -97,8 +99,9 @@ impl ClockPulse {
     }
 }
 
+/// Whatever a file says is some length of time.
 fn delta(seconds: f64) -> TimeDelta {
-    TimeDelta::milliseconds((seconds * 1000.0) as i64)
+    TimeDelta::milliseconds(((seconds * 1000.0) as i64).max(-i64::MAX))
 }
 
 /// A provider of which most models refuse at once: that says something about the provider, not about its models.

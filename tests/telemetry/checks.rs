@@ -39,7 +39,7 @@ async fn mongodb_is_checked() {
 
 async fn tell(backend: &Backend) {
     let store = filled(backend).await;
-    let run = invariants::run(&*store, &Cadences::default()).await.unwrap();
+    let run = invariants::run(&*store, &Cadences::default(), true).await.unwrap();
     assert_eq!(violated(&run), [("discovery_is_recent", "no list was ever read".to_owned())]);
     assert!(run.results.iter().all(|result| result.evaluated));
     assert_eq!(store.latest_check_run().await.unwrap().as_ref(), Some(&run));
@@ -58,6 +58,6 @@ async fn tell(backend: &Backend) {
         deadline_seconds: 60,
     };
     assert!(matches!(store.claim(&claim).await.unwrap(), Claimed::Granted(_)));
-    let run = invariants::run(&*store, &Cadences::default()).await.unwrap();
+    let run = invariants::run(&*store, &Cadences::default(), true).await.unwrap();
     assert!(violated(&run).contains(&("no_work_for_disabled_models", "groq:off".to_owned())), "{run:?}");
 }

@@ -4,6 +4,7 @@
 mod cadence;
 mod fleet;
 mod judgement;
+mod life;
 mod told;
 mod troubles;
 pub mod world;

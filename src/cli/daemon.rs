@@ -26,6 +26,9 @@ pub struct DaemonArgs {
     /// How long measurements may go on after the first signal [default: 20s]
     #[arg(long, value_name = "TIME", value_parser = values::duration, help_heading = "How it runs")]
     pub grace: Option<Duration>,
+    /// With --once: how long a store that is away is waited for before the status is 75 [default: 60s]
+    #[arg(long, value_name = "TIME", value_parser = values::duration, requires = "once", help_heading = "How it runs")]
+    pub store_wait: Option<Duration>,
     /// Where /metrics, /livez and /readyz are answered, or none [env: LLMBENCH_LISTEN] [default: 127.0.0.1:9464, with
     /// --once none]
     #[arg(long, value_name = "ADDR", help_heading = "What it tells")]

@@ -92,6 +92,7 @@ fn daemon_overrides(args: &DaemonArgs) -> Overrides {
         only: args.providers.clone(),
         exclude: args.exclude.clone(),
         grace: args.grace,
+        store_wait: args.store_wait,
         listen: args.listen.clone(),
     };
     Overrides { daemon, state_dir: args.state_dir.clone(), ..Overrides::default() }

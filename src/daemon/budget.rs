@@ -1,7 +1,7 @@
 //! What a provider's day may cost. The worst case is put aside before a call begins and corrected when it has ended, so a
 //! limit holds however many calls are open. What was spent before this process started comes from the outbox. Pure.
 
-use crate::daemon::price::{cost, minus, plus};
+use crate::daemon::price::cost;
 use crate::domain::regime::{DayLimits, Price};
 use crate::storage::outbox::Spend;
 use chrono::{DateTime, Days, NaiveDate, Utc};
@@ -79,11 +79,11 @@ impl Budget {
         };
         let limits = self.limits;
         let account = self.account(day);
-        let planned = plus(plus(account.settled, account.reserved), most);
+        let planned = account.settled.plus(account.reserved).plus(most);
         if let Some(what) = exceeded(limits, planned) {
             return Err(Refused::Spent { what, until: next_day(day) });
         }
-        account.reserved = plus(account.reserved, most);
+        account.reserved = account.reserved.plus(most);
         // Yesterday is kept: a clock that steps back must not find it unspent.
         self.days
             .retain(|(other, account)| *other + Days::new(1) >= day || account.reserved != Spend::default());
@@ -93,15 +93,15 @@ impl Budget {
     /// Replaces what was put aside with what was used.
     pub fn settle(&mut self, reserved: Reserved, used: Spend) {
         let account = self.account(reserved.day);
-        account.reserved = minus(account.reserved, reserved.most);
-        account.settled = plus(account.settled, used);
+        account.reserved = account.reserved.minus(reserved.most);
+        account.settled = account.settled.plus(used);
     }
 
     /// What the day of `now` still allows, calls under way counted at their worst.
     pub fn left(&self, now: DateTime<Utc>) -> DayLimits {
         let today = now.date_naive();
         let account = self.days.iter().find(|(day, _)| *day == today).map(|(_, account)| *account);
-        let used = account.map(|account| plus(account.settled, account.reserved)).unwrap_or_default();
+        let used = account.map(|account| account.settled.plus(account.reserved)).unwrap_or_default();
         let left = |limit: Option<u64>, used: u64| limit.map(|limit| limit.saturating_sub(used));
         DayLimits {
             runs: left(self.limits.runs, used.runs),
@@ -213,11 +213,11 @@ mod tests {
                     let actual = used(part(reserved.most.runs), part(reserved.most.tokens), part(reserved.most.micro_dollars));
                     budget.settle(reserved, actual);
                     let day = days.entry(reserved.day).or_default();
-                    *day = plus(*day, actual);
+                    *day = day.plus(actual);
                 }
                 for reserved in &open {
-                    let worst: Spend = open.iter().filter(|other| other.day == reserved.day).fold(Spend::default(), |sum, other| plus(sum, other.most));
-                    let planned = plus(days.get(&reserved.day).copied().unwrap_or_default(), worst);
+                    let worst: Spend = open.iter().filter(|other| other.day == reserved.day).fold(Spend::default(), |sum, other| sum.plus(other.most));
+                    let planned = days.get(&reserved.day).copied().unwrap_or_default().plus(worst);
                     prop_assert_eq!(exceeded(limits, planned), None);
                 }
             }

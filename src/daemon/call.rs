@@ -6,7 +6,7 @@ use crate::daemon::bench::Bench;
 use crate::daemon::event::Event;
 use crate::daemon::lane::Lane;
 use crate::daemon::order::{self, End, Next, Order, Verdict};
-use crate::daemon::price::{plus, used};
+use crate::daemon::price::used;
 use crate::daemon::{clock, stamps};
 use crate::domain::clock::BEARABLE;
 use crate::domain::{Kind, Outcome};
@@ -231,7 +231,7 @@ impl Call<'_> {
     fn spent(&self, outcomes: &[Outcome]) -> Spend {
         let Order { work, .. } = self.order;
         let each = outcomes.iter().map(|outcome| used(outcome, &work.question.profile, work.price));
-        each.fold(Spend::default(), plus)
+        each.fold(Spend::default(), Spend::plus)
     }
 
     /// Whether somebody else may have measured the slot since the claim. Within the lease nobody can have.
@@ -247,19 +247,18 @@ impl Call<'_> {
         matches!(renewed, Ok(false))
     }
 
-    /// Hands the rows over. They were paid for, so this does not end before they are on the disk.
+    /// Hands the rows over. They were paid for, so this does not end before they are on the disk. What the outbox takes in
+    /// no form is told; its intent stays, and the next start makes a row of that.
     async fn accept(&self, intent_id: &str, outcomes: &[Outcome], spent: Spend) {
         let shared = &self.lane.shared;
-        let mut outcomes = outcomes.to_vec();
+        let aside = |id: String, why: String| shared.events.tell(Event::SetAside { id, why });
         loop {
-            match shared.outbox.accept(intent_id, &outcomes, spent).await {
-                Ok(()) => return shared.counts.accepted(&outcomes),
-                Err(OutboxError::Refused(why)) => {
-                    let message = format!("the measurement cannot be kept: {why}");
-                    let row =
-                        stamps::ended_without_row(self.order, Kind::Unknown, &message, shared.clock.now());
-                    outcomes = vec![row];
+            match shared.outbox.accept(intent_id, outcomes, spent).await {
+                Ok(set_aside) => {
+                    set_aside.into_iter().for_each(|row| aside(row.id, row.why));
+                    return shared.counts.accepted(outcomes);
                 }
+                Err(OutboxError::Refused(why)) => return aside(self.order.slot.id(), why),
                 Err(error) if error.is_fatal() => return shared.fail(error),
                 Err(_) => sleep(NO_ROOM_PAUSE).await,
             }

@@ -4,6 +4,7 @@
 //! Behind a bridge the store is a file of this machine, which knows whose turn it is and nothing else: rows go to the
 //! bridge, and what is measured comes from there.
 
+use crate::daemon::known::Known;
 use crate::domain::{ModelRef, Outcome};
 use crate::remote::{self, Bridge};
 use crate::storage::moved::Moved;
@@ -52,19 +53,37 @@ pub struct Keeper {
     opened: tokio::sync::Mutex<Option<Opened>>,
     heard: Mutex<Heard>,
     bridge: Option<Arc<Bridge>>,
+    known: Option<Mutex<Known>>,
+    /// Of when the catalogue is that is measured because the store was away at the start.
+    recalled: Mutex<Option<DateTime<Utc>>>,
 }
 
 impl Keeper {
     /// A way to the store at this place, where these profiles are published. Opens nothing yet.
     pub fn new(location: Location, names: Names, published: Vec<String>) -> Self {
         let (opened, heard) = (tokio::sync::Mutex::new(None), Mutex::default());
-        Self { location, names, published, opened, heard, bridge: None }
+        Self {
+            location,
+            names,
+            published,
+            opened,
+            heard,
+            bridge: None,
+            known: None,
+            recalled: Mutex::default(),
+        }
     }
 
     /// The same, with rows that go to a bridge and a work list that comes from there.
     #[must_use]
     pub fn behind(self, bridge: Arc<Bridge>) -> Self {
         Self { bridge: Some(bridge), ..self }
+    }
+
+    /// The same, which remembers the catalogue for a start without the store.
+    #[must_use]
+    pub fn knowing(self, known: Known) -> Self {
+        Self { known: Some(Mutex::new(known)), ..self }
     }
 
     /// The bridge, where there is one.
@@ -81,9 +100,22 @@ impl Keeper {
             Some(bridge) => Ok(bridge.work().await),
             None => {
                 let items = self.ask(|store| async move { store.work_list(None).await }).await?;
+                if let Some(known) = &self.known {
+                    known.lock().unwrap_or_else(PoisonError::into_inner).keep(&items, Utc::now());
+                }
+                *self.recalled.lock().unwrap_or_else(PoisonError::into_inner) = None;
                 Ok(remote::Work { items, ..remote::Work::default() })
             }
         }
+    }
+
+    /// The catalogue that was known last, and of when it is; `None` where it is too old. From now on what is heard of the
+    /// store says so, until it gives another.
+    pub fn recall(&self) -> Option<(DateTime<Utc>, Vec<WorkItem>)> {
+        let known = self.known.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = known.recall(Utc::now());
+        *self.recalled.lock().unwrap_or_else(PoisonError::into_inner) = found.as_ref().map(|(at, _)| *at);
+        found
     }
 
     /// What the store is called, without any secret.
@@ -131,13 +163,23 @@ impl Keeper {
     /// What was last heard of it, or of the bridge.
     pub fn heard(&self) -> Heard {
         let own = self.own();
-        let Some(bridge) = &self.bridge else { return own };
+        let Some(bridge) = &self.bridge else { return self.with_the_catalogue(own) };
         let remote::Heard { answered_at, error } = bridge.heard();
         Heard {
             answered_at,
             refuses: error.is_none() && own.refuses,
             error: error.or(own.error),
             failed: None,
+        }
+    }
+
+    fn with_the_catalogue(&self, heard: Heard) -> Heard {
+        let recalled = *self.recalled.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(at) = recalled else { return heard };
+        let at = at.format("%Y-%m-%d %H:%M:%SZ");
+        Heard {
+            error: heard.error.map(|error| format!("{error}; the catalogue is the one of {at}")),
+            ..heard
         }
     }
 

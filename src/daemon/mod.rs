@@ -19,6 +19,7 @@ pub mod engine;
 pub mod event;
 pub mod governor;
 pub mod keeper;
+pub mod known;
 pub mod lane;
 pub mod memory;
 pub mod order;

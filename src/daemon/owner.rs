@@ -4,23 +4,49 @@
 //! crash, has the name of the one before, and with it what that one had claimed; otherwise those models would wait until the
 //! leases run out.
 
-use crate::domain::pulse::Pulse;
-use crate::storage::pulse_file;
+use crate::storage::pulse_file::{boot_id, is_alive};
+use crate::storage::spill::write_whole;
+use serde::{Deserialize, Serialize};
+use std::fs;
 use std::path::Path;
+use tracing::warn;
 
-/// The name of whoever had the state directory before, on this host; otherwise a new one.
+/// The file in the state directory.
+const FILE: &str = "owner.json";
+
+/// A name and the process that has it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Named {
+    owner: String,
+    pid: u32,
+    boot_id: Option<String>,
+}
+
+impl Named {
+    /// Whether the process is gone that wrote this, on this host. In a container the next process has the same id.
+    fn is_left_behind(&self) -> bool {
+        let another_boot = self.boot_id != boot_id();
+        let gone = another_boot || self.pid == std::process::id() || is_alive(self.pid) == Some(false);
+        gone && self.owner.starts_with(&format!("{}:", host()))
+    }
+}
+
+/// The name of whoever had the state directory before, on this host; otherwise a new one. It is written down before anything
+/// is claimed under it.
 ///
 /// To be asked by the holder of the directory's lock. A directory that was copied to another host, or whose daemon lives, is
 /// a copy: it gets a name of its own.
 pub fn of(state_dir: &Path) -> String {
-    let before = pulse_file::read(state_dir).ok().flatten().filter(is_left_behind);
-    before.map_or_else(unique, |pulse| pulse.owner)
-}
-
-/// Whether the process is gone that wrote this, on this host. In a container the next process has the same id.
-fn is_left_behind(pulse: &Pulse) -> bool {
-    let is_gone = pulse.gone(&pulse_file::witness(pulse)).is_some() || pulse.pid == std::process::id();
-    is_gone && pulse.owner.starts_with(&format!("{}:", host()))
+    let file = state_dir.join(FILE);
+    let before = fs::read(&file).ok().and_then(|bytes| serde_json::from_slice::<Named>(&bytes).ok());
+    let owner = before.filter(Named::is_left_behind).map_or_else(unique, |named| named.owner);
+    let named = Named { owner: owner.clone(), pid: std::process::id(), boot_id: boot_id() };
+    let written = serde_json::to_string(&named).map_err(std::io::Error::other);
+    if let Err(error) = written.and_then(|text| write_whole(&file, &text)) {
+        let path = file.display();
+        warn!("{path} cannot be written, so what is claimed now waits for its leases after a crash: {error}");
+    }
+    owner
 }
 
 /// A name that nobody had.
@@ -35,30 +61,25 @@ fn host() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::pulse::samples;
-    use chrono::Utc;
 
     #[test]
     fn a_name_goes_with_its_directory_and_its_host() {
         let state = tempfile::tempdir().unwrap();
-        assert_ne!(of(state.path()), of(state.path()));
-        let left = |owner: &str| {
-            let pulse = Pulse { owner: owner.to_owned(), ..samples::pulse(Utc::now()) };
-            pulse_file::Writer::new(state.path()).write(&pulse).unwrap();
+        let name = of(state.path());
+        assert!(name.starts_with(&format!("{}:", host())));
+        assert_eq!(of(state.path()), name);
+        let left = |owner: &str, pid: u32| {
+            let named = Named { owner: owner.to_owned(), pid, boot_id: boot_id() };
+            fs::write(state.path().join(FILE), serde_json::to_string(&named).unwrap()).unwrap();
         };
-        let name = unique();
-        left(&name);
+        left(&name, u32::MAX);
         assert_eq!(of(state.path()), name);
         // Our parent lives, so this directory is a copy of its own.
-        let parent = Pulse {
-            owner: name.clone(),
-            pid: std::os::unix::process::parent_id(),
-            boot_id: pulse_file::boot_id().unwrap(),
-            ..samples::pulse(Utc::now())
-        };
-        pulse_file::Writer::new(state.path()).write(&parent).unwrap();
+        left(&name, std::os::unix::process::parent_id());
         assert_ne!(of(state.path()), name);
-        left("elsewhere:0011223344556677");
+        left("elsewhere:0011223344556677", u32::MAX);
         assert!(of(state.path()).starts_with(&format!("{}:", host())));
+        fs::write(state.path().join(FILE), "{").unwrap();
+        assert_ne!(of(state.path()), name);
     }
 }

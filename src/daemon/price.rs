@@ -5,24 +5,6 @@ use crate::domain::{Outcome, Profile};
 use crate::storage::outbox::Spend;
 use serde_json::Value;
 
-/// The sum of two.
-pub fn plus(one: Spend, other: Spend) -> Spend {
-    Spend {
-        runs: one.runs.saturating_add(other.runs),
-        tokens: one.tokens.saturating_add(other.tokens),
-        micro_dollars: one.micro_dollars.saturating_add(other.micro_dollars),
-    }
-}
-
-/// The difference of two, at least nothing.
-pub fn minus(one: Spend, other: Spend) -> Spend {
-    Spend {
-        runs: one.runs.saturating_sub(other.runs),
-        tokens: one.tokens.saturating_sub(other.tokens),
-        micro_dollars: one.micro_dollars.saturating_sub(other.micro_dollars),
-    }
-}
-
 /// What tokens cost, in millionths of a dollar, rounded up; nothing where no price is known.
 pub fn cost(price: Option<Price>, input: u64, output: u64) -> u64 {
     // A dollar for a million tokens is a millionth of a dollar for one.

@@ -12,14 +12,17 @@ use crate::domain::profile::built_in;
 use crate::domain::pulse::{LanePulse, Pulse};
 use crate::domain::regime::{Price, Regime};
 use crate::domain::{ModelRef, Series};
+use crate::remote;
 use crate::storage::StoreError;
 use crate::storage::vitals::{Beat, Cadences};
+use chrono::TimeDelta;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
+use tracing::warn;
 
 /// How often freshness is brought up to date.
 const HEALTH_EVERY: Duration = Duration::from_secs(60);
@@ -44,13 +47,15 @@ pub struct Listed {
     pub proposed: Arc<BTreeMap<String, u32>>,
 }
 
-/// Goes round until the task is ended. `pulse` is what the daemon last said of itself.
+/// Goes round until the task is ended. `pulse` is what the daemon last said of itself; `once` says that it ends after
+/// one pass.
 pub async fn run(
     shared: Arc<Shared>,
     listed: mpsc::Sender<Listed>,
     pulse: watch::Receiver<Option<Arc<Pulse>>>,
+    once: bool,
 ) {
-    let mut rounds = Rounds::new(Arc::clone(&shared), listed);
+    let mut rounds = Rounds::new(Arc::clone(&shared), listed, once);
     loop {
         // What a store says that fails is in the keeper, for whoever wants to know.
         let _ = rounds.round().await;
@@ -74,13 +79,16 @@ struct Rounds {
     /// What changed since the engine was told, and whether it ever was.
     untold: Changed,
     told: bool,
+    once: bool,
+    /// The store was not heard of since the start, and what is measured is what was known before.
+    recalled: bool,
     judged: Option<Instant>,
     priced: Option<Instant>,
     refreshed: Option<Instant>,
 }
 
 impl Rounds {
-    fn new(shared: Arc<Shared>, listed: mpsc::Sender<Listed>) -> Self {
+    fn new(shared: Arc<Shared>, listed: mpsc::Sender<Listed>, once: bool) -> Self {
         let (roster, prices, untold) = (Roster::default(), Arc::default(), Changed::default());
         Self {
             shared,
@@ -90,6 +98,8 @@ impl Rounds {
             proposed: Arc::default(),
             untold,
             told: false,
+            once,
+            recalled: false,
             judged: None,
             priced: None,
             refreshed: None,
@@ -105,15 +115,17 @@ impl Rounds {
     }
 
     async fn round(&mut self) -> Result<(), StoreError> {
-        self.read_clock().await?;
-        self.read_prices().await?;
+        // Without prices nothing is measured where money is limited, and the rest is; without the store's clock the daemon's
+        // own goes on.
+        let timed = self.read_clock().await;
+        let priced = self.read_prices().await;
         let keeper = Arc::clone(&self.shared.keeper);
         self.read_work().await?;
         // What is tried belongs to the first list, for a daemon that ends after one pass; a judgement that cannot be had
         // keeps nobody from measuring.
         let judged = self.judge().await;
         self.tell().await?;
-        judged?;
+        judged.and(priced).and(timed)?;
         if is_due(self.refreshed, HEALTH_EVERY) {
             let cadences = self.cadences();
             keeper.ask(move |store| async move { store.refresh_health(&cadences).await }).await?;
@@ -124,7 +136,13 @@ impl Rounds {
 
     /// What is to be measured. A bridge that never gave a list is waited for; one that takes it back is believed.
     async fn read_work(&mut self) -> Result<(), StoreError> {
-        let work = self.shared.keeper.work().await?;
+        let work = match self.shared.keeper.work().await {
+            Ok(work) => {
+                self.recalled = false;
+                work
+            }
+            Err(error) => self.recall(error)?,
+        };
         if let Some(refused) =
             work.refused.filter(|_| work.items.is_empty() && self.roster.measures_nothing())
         {
@@ -135,6 +153,30 @@ impl Rounds {
         let changed = self.roster.measure(work.items, &self.shared.regime);
         self.note(changed);
         Ok(())
+    }
+
+    /// What was known before the start, where the store was not heard of since; nothing, once that is too old.
+    ///
+    /// # Errors
+    /// The store's: what it said since the start stays in force, or nothing is known.
+    fn recall(&mut self, error: StoreError) -> Result<remote::Work, StoreError> {
+        if (self.told && !self.recalled) || !matches!(error, StoreError::Unavailable(_)) {
+            return Err(error);
+        }
+        match (self.shared.keeper.recall(), self.recalled) {
+            (None, false) => Err(error),
+            (None, true) => Ok(remote::Work::default()),
+            (Some((at, items)), before) => {
+                if !before {
+                    let models = items.len();
+                    warn!(
+                        "the store does not answer, and its catalogue of {at} is measured ({models} models): {error}"
+                    );
+                }
+                self.recalled = true;
+                Ok(remote::Work { items, ..remote::Work::default() })
+            }
+        }
     }
 
     fn note(&mut self, changed: Changed) {
@@ -188,11 +230,16 @@ impl Rounds {
             return Ok(HashMap::new());
         }
         let keeper = &self.shared.keeper;
-        let jobs = keeper.ask(move |store| async move { store.jobs(Some(&providers)).await }).await?;
+        let jobs = match keeper.ask(move |store| async move { store.jobs(Some(&providers)).await }).await {
+            // What this machine measured before is in the outbox, and a slot is measured once in any case.
+            Err(StoreError::Unavailable(_)) if self.recalled => return Ok(HashMap::new()),
+            jobs => jobs?,
+        };
+        let rest = if self.once { TimeDelta::zero() } else { work::AFTER_A_CRASH };
         let (vantage, owner) = (&self.shared.regime.vantage, Some(self.shared.owner.as_str()));
         let now = self.shared.clock.now();
         let ours = jobs.into_iter().filter(|job| job.series.vantage == *vantage);
-        Ok(ours.map(|job| (job.series.clone(), work::turn(&job, owner, now))).collect())
+        Ok(ours.map(|job| (job.series.clone(), work::turn(&job, owner, rest, now))).collect())
     }
 
     /// Cadences of the models that are measured. Health rows are about the published series.

@@ -85,17 +85,17 @@ fn spacing(regime: &Regime) -> u32 {
 }
 
 /// What a dead process of the same name held rests so long from its begin: where processes die one after the other, each
-/// would take one of the slot's few attempts.
-const AFTER_A_CRASH: TimeDelta = TimeDelta::seconds(15);
+/// would take one of the slot's few attempts. Of one that is started for a single pass, none dies right after another.
+pub const AFTER_A_CRASH: TimeDelta = TimeDelta::seconds(15);
 
 /// How far a series has come, as the store knows it. A lease of the daemon `owner` itself, where it has a name, is a dead
-/// process's: what runs in this one it knows, and does not ask the store. Nothing is waited for that was written under a
-/// clock that was ahead of `now`.
-pub fn turn(job: &JobState, owner: Option<&str>, now: DateTime<Utc>) -> Turn {
+/// process's: what runs in this one it knows, and does not ask the store. It rests for `rest` from its begin. Nothing is
+/// waited for that was written under a clock that was ahead of `now`.
+pub fn turn(job: &JobState, owner: Option<&str>, rest: TimeDelta, now: DateTime<Utc>) -> Turn {
     let settled = matches!(job.status, JobStatus::Success | JobStatus::DeadLetter);
     let leased = job.lease.as_ref().filter(|_| job.status == JobStatus::Running);
     let until = leased.map(|lease| match job.started_at {
-        Some(began) if Some(lease.owner.as_str()) == owner => lease.expires_at.min(began + AFTER_A_CRASH),
+        Some(began) if Some(lease.owner.as_str()) == owner => lease.expires_at.min(began + rest),
         _ => lease.expires_at,
     });
     Turn {
@@ -137,7 +137,8 @@ mod tests {
             error_kind: None,
             error_message: None,
         };
-        let waits = |owner| (turn(&job, owner, began).not_before.unwrap() - began).num_seconds();
+        let waits =
+            |owner| (turn(&job, owner, AFTER_A_CRASH, began).not_before.unwrap() - began).num_seconds();
         assert_eq!((waits(Some("h:1")), waits(Some("h:2")), waits(None)), (15, 3600, 3600));
     }
 

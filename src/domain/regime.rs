@@ -78,6 +78,10 @@ pub struct Regime {
     pub grace: Duration,
     /// How long a provider that refuses the key or wants money is left alone at first.
     pub recheck: Duration,
+    /// How long a single pass waits for a store that does not say what to measure.
+    pub store_wait: Duration,
+    /// How old the catalogue may be that is measured where the store is away at the start.
+    pub catalogue_max_age: Duration,
     /// How models under admission are asked and let in.
     pub admission: Admission,
     /// How models that answer nothing but "no such model" are set aside.
@@ -107,6 +111,8 @@ impl Default for Regime {
             tick: Duration::from_secs(10),
             grace: Duration::from_secs(20),
             recheck: Duration::from_secs(60),
+            store_wait: Duration::from_secs(60),
+            catalogue_max_age: Duration::from_secs(86_400),
             admission: Admission::default(),
             quarantine: Quarantine::default(),
             discovery: NaiveTime::from_hms_opt(7, 0, 0),

@@ -32,6 +32,8 @@ pub struct DaemonFlags {
     pub exclude: Vec<String>,
     /// `--grace`.
     pub grace: Option<Duration>,
+    /// `--store-wait`.
+    pub store_wait: Option<Duration>,
     /// `--listen`.
     pub listen: Option<String>,
 }
@@ -96,6 +98,16 @@ pub(super) fn regime(given: &Given<'_>) -> Result<Regime, SettingsError> {
             None => given.seconds("grace", None, table.grace, standard.grace)?,
         },
         recheck: given.seconds("recheck", None, table.recheck, standard.recheck)?,
+        store_wait: match given.flags.store_wait {
+            Some(wait) => wait,
+            None => given.seconds("store_wait", None, table.store_wait, standard.store_wait)?,
+        },
+        catalogue_max_age: given.seconds(
+            "catalogue_max_age",
+            None,
+            table.catalogue_max_age,
+            standard.catalogue_max_age,
+        )?,
         admission: given.admission()?,
         quarantine: given.quarantine()?,
         discovery: given.discovery(standard.discovery)?,

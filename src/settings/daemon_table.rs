@@ -34,6 +34,10 @@ pub struct DaemonTable {
     pub grace: Option<f64>,
     /// How long a provider that refuses the key or wants money is left alone at first, seconds.
     pub recheck: Option<f64>,
+    /// How long `--once` waits for a store that is away, seconds.
+    pub store_wait: Option<f64>,
+    /// How old the catalogue may be that is measured where the store is away at the start, seconds.
+    pub catalogue_max_age: Option<f64>,
     /// `[daemon.admission]`.
     pub admission: DaemonAdmission,
     /// `[daemon.quarantine]`.

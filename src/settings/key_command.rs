@@ -4,7 +4,9 @@
 use super::keys::without_newline;
 use crate::domain::names::SECRETS;
 use crate::domain::redact::Redactor;
+use rustix::process::{Pid, Signal, kill_process_group};
 use std::io::Read;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -25,6 +27,8 @@ const REPEATED: usize = 200;
 pub(super) fn run(command: &str, deadline: Duration) -> Result<String, String> {
     let mut shell = Command::new("sh");
     shell.arg("-c").arg(command).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // A group of its own: what the shell starts ends with it.
+    shell.process_group(0);
     // AWS's own variables stay: `aws secretsmanager get-secret-value` is such a command.
     for name in SECRETS.iter().filter(|name| !name.starts_with("AWS_")) {
         shell.env_remove(name);
@@ -71,8 +75,9 @@ fn wait(child: &mut Child, ends: Instant) -> Option<std::process::ExitStatus> {
 }
 
 fn stopped(child: &mut Child, deadline: Duration) -> String {
-    // It may have ended by itself meanwhile: then there is nothing to kill.
-    let _ = child.kill();
+    // They may have ended by themselves meanwhile: then there is nothing to kill. The shell is waited for after that, so
+    // its group cannot be another one's by now.
+    let _ = kill_process_group(Pid::from_child(child), Signal::KILL);
     let _ = child.wait();
     format!("did not end within {} s", deadline.as_secs_f64())
 }
@@ -92,6 +97,30 @@ mod tests {
         for command in ["sleep 9", "sleep 9 >/dev/null", "echo a; exec >/dev/null; sleep 9"] {
             assert_eq!(run(command, Duration::from_millis(50)), Err("did not end within 0.05 s".into()));
         }
+    }
+
+    #[test]
+    fn what_it_started_is_stopped_with_it() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("pid");
+        let command = format!("sleep 600 & echo $! > {}; wait", file.display());
+        run(&command, Duration::from_secs(1)).unwrap_err();
+        let pid: i32 = std::fs::read_to_string(&file).unwrap().trim().parse().unwrap();
+        // Nobody may be there to take its status: one that has ended and waits for that is no process any more.
+        let lives = || {
+            let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            status
+                .rsplit(')')
+                .next()
+                .is_some_and(|rest| !rest.trim().is_empty() && !rest.trim().starts_with('Z'))
+        };
+        for _ in 0..1_000 {
+            if !lives() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("the child of a command that was stopped still runs");
     }
 
     #[test]

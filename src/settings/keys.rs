@@ -10,6 +10,7 @@ use crate::domain::secret::{BadKey, Secret};
 use crate::providers::auth::{Credential, Login};
 use crate::providers::hosts::{Auth, Host};
 use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// The largest key file that is read, bytes.
@@ -83,10 +84,13 @@ fn key(host: &Host, place: &str, text: String) -> Result<Secret, KeyError> {
 /// The content of a key file without one line break at its end. Files that others can read are refused.
 pub(super) fn read_file(path: &Path) -> Result<String, KeyError> {
     let unreadable = |reason: String| KeyError::Unreadable { path: path.to_owned(), reason };
-    let file = std::fs::File::open(path).map_err(|error| unreadable(error.to_string()))?;
+    // Nobody may ever write to a pipe: it is opened without waiting, and refused.
+    let flags = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let opened = std::fs::OpenOptions::new().read(true).custom_flags(flags).open(path);
+    let file = opened.map_err(|error| unreadable(error.to_string()))?;
     let metadata = file.metadata().map_err(|error| unreadable(error.to_string()))?;
     if !metadata.is_file() {
-        return Err(unreadable("it is no file".into()));
+        return Err(unreadable("it is no regular file".into()));
     }
     refuse_exposed(path, &metadata)?;
     let mut text = String::new();

@@ -3,7 +3,6 @@
 
 use crate::storage::{BridgeUrl, Location, Names, Store, StoreError, Suggestions};
 use crate::storage::{mongo, mongo::MongoStore, sqlite, sqlite::SqliteStore};
-use std::path::Path;
 use std::sync::Arc;
 
 /// Opens the store at `location`. Rows of the profiles named in `published_profiles` (ids such as `cloud-default-v1`) can
@@ -66,16 +65,4 @@ pub fn init_plan(location: &Location, names: &Names) -> Vec<String> {
         Location::Mongo(_) => mongo::indexes::plan(names),
         Location::Bridge(_) => Vec::new(),
     }
-}
-
-/// Creates a directory and its missing parents, readable by the user alone (0700). An existing one is left as it is.
-///
-/// # Errors
-/// Those of the file system.
-pub fn create_private_dir(path: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
 }

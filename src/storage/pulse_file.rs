@@ -203,7 +203,7 @@ fn content(path: &Path) -> io::Result<Vec<u8>> {
 
 /// What this machine says about the process that wrote a pulse. It has to be the machine, and the container, of the daemon.
 pub fn witness(pulse: &Pulse) -> Witness {
-    Witness { boot_id: boot_id(), alive: alive(pulse.pid), since_boot: Some(since_boot()) }
+    Witness { boot_id: boot_id(), alive: is_alive(pulse.pid), since_boot: Some(since_boot()) }
 }
 
 /// Time since the machine started. It goes on while the machine sleeps, unlike the monotonic clock that time-outs use, and
@@ -219,7 +219,8 @@ pub fn boot_id() -> Option<String> {
     Some(text.trim().to_owned()).filter(|id| !id.is_empty())
 }
 
-fn alive(pid: u32) -> Option<bool> {
+/// Whether a process of this id lives in this container or machine; `None` where the system does not say.
+pub fn is_alive(pid: u32) -> Option<bool> {
     let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return Some(false) };
     match test_kill_process(pid) {
         // Somebody else's process is one, too.
@@ -309,7 +310,7 @@ mod tests {
             let found = Pulse { pid, ..pulse() };
             assert!(found.gone(&witness(&found)).is_some(), "{pid}");
         }
-        assert_eq!(alive(1), Some(true));
+        assert_eq!(is_alive(1), Some(true));
     }
 
     proptest! {

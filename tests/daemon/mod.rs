@@ -6,6 +6,7 @@ mod clocks;
 mod fleet;
 mod health;
 mod judgement;
+mod life;
 mod told;
 mod troubles;
 pub mod world;

@@ -9,7 +9,7 @@ use crate::commands::{bridge, data};
 use crate::daemon::roster::Roster;
 use crate::daemon::schedule::{Due, due};
 use crate::daemon::steward::{Foreseen, Trial, foresee};
-use crate::daemon::work::{Questions, turn, work};
+use crate::daemon::work::{AFTER_A_CRASH, Questions, turn, work};
 use crate::domain::Series;
 use crate::domain::regime::Regime;
 use crate::measure::laboratory::Question;
@@ -83,7 +83,7 @@ fn turns(
     roster.measure(items, regime);
     // What a daemon holds at this moment is not due.
     let turns: HashMap<Series, _> =
-        jobs.iter().map(|job| (job.series.clone(), turn(job, None, now))).collect();
+        jobs.iter().map(|job| (job.series.clone(), turn(job, None, AFTER_A_CRASH, now))).collect();
     let questions = Questions::new(questions.to_vec());
     let mut rows = Vec::new();
     for asked in roster.by_provider().values() {

@@ -14,9 +14,10 @@ use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::interrupt::Interrupt;
 use crate::daemon::clock::Clock;
-use crate::daemon::engine::{self, Setup};
+use crate::daemon::engine::{self, Setup, Stopped};
 use crate::daemon::event::Events;
 use crate::daemon::keeper::Keeper;
+use crate::daemon::known::Known;
 use crate::daemon::selfcheck::SelfCheck;
 use crate::domain::listen::Listen;
 use crate::domain::redact::Redactor;
@@ -25,7 +26,7 @@ use crate::measure::laboratory::Question;
 use crate::output::log::Format;
 use crate::output::terminal::{Terminal, Wishes};
 use crate::storage::outbox::{Capacity, Opening, Outbox, OutboxError};
-use crate::storage::{StoreError, create_private_dir, pulse_file};
+use crate::storage::{StoreError, prepare_private_dir, pulse_file};
 use crate::wire::descriptors;
 use doors::doors;
 use front::Front;
@@ -119,11 +120,12 @@ async fn work(args: &DaemonArgs, context: Context, voice: &Voice) -> Result<Exit
     let (store, vantage) = (keeper.name(), &regime.vantage);
     info!("measuring for {store} at vantage {vantage}, state in {}", state_dir.display());
     let _beside = beside(args, &doors.context, &keeper, &events, &front, &interrupt.stop);
+    let wait = regime.store_wait;
     let setup = Setup {
         regime,
         clock: Clock::default(),
         questions,
-        keeper,
+        keeper: Arc::clone(&keeper),
         outbox,
         doors,
         state_dir: state_dir.clone(),
@@ -140,15 +142,38 @@ async fn work(args: &DaemonArgs, context: Context, voice: &Voice) -> Result<Exit
     heard.cancel();
     // What waits to be told is told; a task that broke has told what it could.
     let _ = hearing.await;
-    if args.once {
-        // Nobody is to miss a daemon that was never to stay.
-        pulse_file::remove(&state_dir);
+    if !args.once {
+        return Ok(Exit::Yes);
     }
-    Ok(if args.once && stopped.counted.succeeded == 0 && stopped.counted.failed > 0 {
-        Exit::No
-    } else {
-        Exit::Yes
-    })
+    // Nobody is to miss a daemon that was never to stay.
+    pulse_file::remove(&state_dir);
+    passed(stopped, &keeper, wait)
+}
+
+/// How a single pass ended.
+///
+/// # Errors
+/// Status 75 where the store did not say what to measure, or has not all of its rows.
+fn passed(stopped: Stopped, keeper: &Keeper, wait: Duration) -> Result<Exit, CommandError> {
+    let Stopped { counted, flushed, waited_in_vain, .. } = stopped;
+    let why = keeper.heard().error.unwrap_or_else(|| "it does not answer".to_owned());
+    let (store, waiting) = (keeper.name(), flushed.left);
+    let not_stored = |what: String| {
+        let hint = "the outbox keeps them: the next start sends them. TROUBLESHOOTING.md, \"A single pass ends with 75\"";
+        Err(CommandError::usage(what).exit(Exit::NotStored).hint(hint))
+    };
+    if waited_in_vain {
+        let waited = wait.as_secs_f64();
+        return not_stored(format!(
+            "nothing was measured: {store} was waited for {waited} s ({why}); {waiting} rows wait in the outbox"
+        ));
+    }
+    if waiting > 0 && keeper.heard().error.is_some() {
+        return not_stored(format!(
+            "{waiting} rows wait in the outbox, because {store} does not take them: {why}"
+        ));
+    }
+    Ok(if counted.succeeded == 0 && counted.failed > 0 { Exit::No } else { Exit::Yes })
 }
 
 /// What goes on beside measuring in a daemon that stays; it ends when the set is let go.
@@ -206,14 +231,17 @@ fn keeper(context: &Context, state_dir: &Path) -> Result<Keeper, CommandError> {
     context.make_default_store_dir(&location, &source)?;
     Ok(match bridge::open(context, context.settings.regime.wanted())? {
         Some(bridge) => bridge::keeper(context, state_dir, bridge),
-        None => context.keeper(location),
+        None => {
+            let known = Known::open(state_dir, context.settings.regime.catalogue_max_age);
+            context.keeper(location).knowing(known)
+        }
     })
 }
 
 fn state_dir(context: &Context) -> Result<PathBuf, CommandError> {
     let directory = context.settings.state_dir().map_err(CommandError::usage)?.value;
-    create_private_dir(&directory).map_err(|error| {
-        CommandError::usage(format!("the state directory {} cannot be made: {error}", directory.display()))
+    prepare_private_dir(&directory).map_err(|why| {
+        CommandError::usage(format!("the state directory cannot be used: {why}"))
             .hint("name another one with --state-dir or LLMBENCH_STATE_DIR")
     })?;
     Ok(directory)

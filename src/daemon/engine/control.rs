@@ -67,6 +67,7 @@ pub struct Control {
     boot_id: String,
     lag: Duration,
     ready: bool,
+    waited_in_vain: bool,
     store_lost: bool,
     thrift: Thrift,
     noted: Moments,
@@ -91,16 +92,24 @@ impl Control {
             boot_id: pulse_file::boot_id().unwrap_or_default(),
             lag: Duration::ZERO,
             ready: false,
+            waited_in_vain: false,
             store_lost: false,
             thrift: Thrift::default(),
             shared,
         }
     }
 
-    /// Turns until the daemon is told to stop, or, where it works `once`, until nothing is left to be begun.
+    /// Whether a single pass ended because no store said what to measure.
+    pub fn waited_in_vain(&self) -> bool {
+        self.waited_in_vain
+    }
+
+    /// Turns until the daemon is told to stop, or, where it works `once`, until nothing is left to be begun, or the store
+    /// was waited for in vain.
     pub async fn work(&mut self, mut list: mpsc::Receiver<Listed>, once: bool) {
         let every = if once { LOOK_ONCE } else { LOOK_EVERY };
-        let (mut look_at, mut said_at) = (Instant::now(), None::<Instant>);
+        let begun = Instant::now();
+        let (mut look_at, mut said_at) = (begun, None::<Instant>);
         loop {
             tokio::select! {
                 () = self.shared.stop.cancelled() => return,
@@ -124,7 +133,8 @@ impl Control {
                         said_at = Some(Instant::now());
                         self.be_thrifty();
                     }
-                    if once && self.ready && self.is_quiet() {
+                    self.waited_in_vain = once && !self.ready && begun.elapsed() >= self.shared.regime.store_wait;
+                    if self.waited_in_vain || (once && self.ready && self.is_quiet()) {
                         self.shared.stop.cancel();
                         return;
                     }

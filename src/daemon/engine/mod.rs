@@ -24,11 +24,15 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 /// How long the last rows may take to the store when the daemon stops.
 const FLUSH: Duration = Duration::from_secs(5);
+
+/// Between two attempts to send rows from an outbox that refused to give them.
+const SEND_AGAIN: Duration = Duration::from_secs(5);
 
 /// What a daemon is made of.
 pub struct Setup {
@@ -63,6 +67,8 @@ pub struct Stopped {
     pub flushed: Flushed,
     /// Measurements that did not end in time; the next start says so in their rows.
     pub given_up: u64,
+    /// A single pass was not told what to measure.
+    pub waited_in_vain: bool,
 }
 
 /// Runs a daemon until `stop`, or through one pass.
@@ -90,7 +96,7 @@ pub async fn run(setup: Setup, stop: CancellationToken) -> Result<Stopped, Outbo
     let sending = send(sender, &shared, stop_sending.clone());
     let (listed, list) = mpsc::channel(1);
     let (pulse, said) = watch::channel(None);
-    let rounds = tokio::spawn(rounds::run(Arc::clone(&shared), listed, said));
+    let rounds = tokio::spawn(rounds::run(Arc::clone(&shared), listed, said, setup.once));
     let asked = answer(&setup.state_dir, &setup.outbox, &stop_sending);
     let questions = Questions::new(setup.questions);
     let start = Start { questions, spent, state_dir: setup.state_dir, sent, pulse, signs: setup.signs };
@@ -113,14 +119,19 @@ pub async fn run(setup: Setup, stop: CancellationToken) -> Result<Stopped, Outbo
     let Counted { succeeded: measured, failed, .. } = counted;
     let Flushed { delivered: sent, left: waiting, .. } = flushed;
     shared.events.tell(Event::Stopped { measured, failed, given_up, sent, waiting });
-    Ok(Stopped { counted, flushed, given_up })
+    Ok(Stopped { counted, flushed, given_up, waited_in_vain: control.waited_in_vain() })
 }
 
 fn send(mut sender: Sender, shared: &Arc<Shared>, until: CancellationToken) -> JoinHandle<Sender> {
     let reason = Arc::clone(shared);
     tokio::spawn(async move {
-        if let Err(error) = sender.run(&until).await {
-            reason.fail(error);
+        while let Err(error) = sender.run(&until).await {
+            if error.is_fatal() {
+                reason.fail(error);
+                break;
+            }
+            warn!("rows cannot be sent now: {error}");
+            sleep(SEND_AGAIN).await;
         }
         sender
     })

@@ -155,3 +155,12 @@ fn a_host_is_configured_where_something_says_so() {
     assert!(!configured("bedrock", &[]) && configured("bedrock", &[("AWS_PROFILE", "bench")]));
     assert!(!configured("vertex", &[]) && configured("vertex", &[("GOOGLE_APPLICATION_CREDENTIALS", "/f")]));
 }
+
+#[test]
+fn a_pipe_is_refused_and_not_waited_for() {
+    let home = tempfile::tempdir().unwrap();
+    let pipe = home.path().join("key");
+    assert!(std::process::Command::new("mkfifo").args(["-m", "600"]).arg(&pipe).status().unwrap().success());
+    let said = read_file(&pipe).unwrap_err().to_string();
+    assert!(said.contains("it is no regular file"), "{said}");
+}

@@ -68,7 +68,7 @@ fn item(row: &Row<'_>, state: State) -> rusqlite::Result<Item> {
         next_at: next_at.map(moment),
         delivered_at: delivered_at.filter(|_| state == State::Delivered).map(moment),
         error: row.get("error")?,
-        bytes: unsigned(row.get("bytes")?)?,
+        bytes: unsigned(row.get("bytes")?),
     })
 }
 
@@ -117,7 +117,7 @@ pub fn prune(transaction: &Transaction<'_>, capacity: &Capacity, now: DateTime<U
     let gone = discard(transaction, aged, Some(oldest.timestamp_millis()), PRUNED_AT_ONCE)?;
     let sql = "SELECT bytes FROM tally WHERE state = 'delivered'";
     let bytes: i64 = transaction.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
-    if unsigned(bytes)? > capacity.archive_bytes {
+    if unsigned(bytes) > capacity.archive_bytes {
         discard(transaction, "1", None, PRUNED_AT_ONCE.saturating_sub(gone))?;
     }
     Ok(())

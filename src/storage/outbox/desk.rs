@@ -183,7 +183,8 @@ impl Desk {
     /// Which room is missing, if any is. Free pages inside the file are room on the fullest of disks.
     fn short(&mut self) -> Result<Option<String>, OutboxError> {
         if !self.ballast {
-            return Ok(Some("the disk has no room for its ballast file".to_owned()));
+            let why = format!("the disk has no room for its ballast file: {}", self.needed());
+            return Ok(Some(why));
         }
         let pages = self.pages().map_err(|error| self.explain(error.into()))?;
         let disk = self.place.disk_room();
@@ -192,12 +193,26 @@ impl Desk {
             return Ok(None);
         }
         let limit = if pages.growth <= disk { "its own limit is reached" } else { "the disk is full" };
-        Ok(Some(format!("{limit}, {room} bytes are left of the {} that it needs", self.capacity.low_water)))
+        Ok(Some(format!("{limit}: {}", self.needed())))
+    }
+
+    /// How much room there is, and how much a daemon needs.
+    fn needed(&self) -> String {
+        let mib = |bytes: u64| bytes / (1024 * 1024);
+        let Capacity { ballast_bytes, low_water, .. } = self.capacity;
+        format!(
+            "{} MiB are free there, and {} MiB are needed ({} for the ballast file, {} for rows)",
+            mib(self.place.disk_room()),
+            mib(ballast_bytes + low_water),
+            mib(ballast_bytes),
+            mib(low_water)
+        )
     }
 
     fn pages(&self) -> rusqlite::Result<Pages> {
-        let ask =
-            |name: &str| self.connection.pragma_query_value(None, name, |row| rows::unsigned(row.get(0)?));
+        let ask = |name: &str| {
+            self.connection.pragma_query_value(None, name, |row| Ok(rows::unsigned(row.get(0)?)))
+        };
         let size = ask("page_size")?;
         let growth = ask("max_page_count")?.saturating_sub(ask("page_count")?);
         Ok(Pages { free: ask("freelist_count")? * size, growth: growth * size })
@@ -304,7 +319,11 @@ pub fn explain(trouble: Trouble, place: &Place) -> OutboxError {
         _ if is_full(&error) => OutboxError::Full { path, why },
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => OutboxError::Damaged { path, why },
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => OutboxError::Locked { path, pid: None },
-        Some(ErrorCode::TooBig) => OutboxError::Refused(why),
+        Some(ErrorCode::TooBig | ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch) => {
+            OutboxError::Refused(why)
+        }
+        // Not SQLite's word: a value that is none of the type that was asked for.
+        None => OutboxError::Refused(why),
         _ => OutboxError::Io { path, why },
     }
 }

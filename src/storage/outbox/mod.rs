@@ -21,7 +21,7 @@ mod tests;
 mod words;
 
 pub use words::{
-    Capacity, Depth, Document, Intent, Item, Key, Opening, OutboxError, Parcel, Spend, State, Turn,
+    Capacity, Depth, Document, Intent, Item, Key, Opening, OutboxError, Parcel, SetAside, Spend, State, Turn,
 };
 
 use crate::domain::{Outcome, Window};
@@ -70,16 +70,20 @@ impl Outbox {
     /// Keeps the outcomes of an intent, replaces its reserve by what was spent, and removes it: all or nothing. Without
     /// outcomes the call was not made after all. Asked again after a lost answer, it changes nothing.
     ///
+    /// An outcome that JSON cannot hold (a NaN) is quarantined with what JSON can say of it; the answer names these.
+    ///
     /// # Errors
-    /// [`OutboxError::Refused`] where JSON cannot hold an outcome (a NaN), [`OutboxError::Full`] where there is no room
-    /// left at all: keep the outcomes and try again. Final errors: [`OutboxError::is_fatal`].
+    /// [`OutboxError::Full`] where there is no room left at all: keep the outcomes and try again.
+    /// [`OutboxError::Refused`] where SQLite takes them in no form: the intent stays, and the next start makes a row of
+    /// it. Final errors: [`OutboxError::is_fatal`].
     pub async fn accept(
         &self,
         intent_id: &str,
         outcomes: &[Outcome],
         spent: Spend,
-    ) -> Result<(), OutboxError> {
-        let packed: Vec<_> = outcomes.iter().map(rows::pack).collect::<Result<_, _>>()?;
+    ) -> Result<Vec<SetAside>, OutboxError> {
+        let packed: Vec<_> = outcomes.iter().map(rows::pack).collect();
+        let aside = packed.iter().filter_map(rows::Packed::set_aside).collect();
         let id = intent_id.to_owned();
         let now = Utc::now();
         let work = move |desk: &mut desk::Desk| {
@@ -90,7 +94,7 @@ impl Outbox {
         };
         let done = self.owner.ask(work).await;
         self.work.notify_one();
-        done
+        done.map(|()| aside)
     }
 
     /// Up to `max_items` rows that are due, those that wait longest first, of together at most `max_bytes`, but one at

@@ -2,7 +2,7 @@
 //! process before left behind.
 
 use super::desk::{Desk, Trouble, explain, limit_pages};
-use super::place::{Left, Place};
+use super::place::{Left, Place, unusable};
 use super::words::{Capacity, Intent, Opening, OutboxError, Spend};
 use super::{rows, schema};
 use crate::domain::{Failure, Kind, Outcome, Stage, failure, slot};
@@ -35,30 +35,33 @@ const SPEND_DAYS: i64 = 400;
 pub fn open(directory: &Path, capacity: Capacity) -> Result<(Desk, Opening), OutboxError> {
     library::check().map_err(OutboxError::Unsuitable)?;
     let place = Place::prepare(directory)?;
-    let (lock, left) = place.lock()?;
+    let (mut lock, left) = place.lock()?;
     // On a full disk the database could not even be opened.
     if place.disk_room() < capacity.low_water {
         place.drop_ballast();
     }
     let now = Utc::now();
-    let connection = match connect(&place, &capacity, Check::after(left)) {
-        Err(Trouble::Sqlite(error)) if is_damage(&error) => anew(&place, &capacity, now),
-        connected => connected,
+    let mut notes = place.notes();
+    let connection = match left {
+        Left::Lost => recovered(&place, &capacity, now, &mut notes),
+        left => match connect(&place, &capacity, Check::after(left)) {
+            Err(Trouble::Sqlite(error)) if is_damage(&error) => anew(&place, &capacity, now),
+            connected => connected,
+        },
     };
     let connection = connection.map_err(|trouble| explain(trouble, &place))?;
-    let mut opening = Opening {
-        unclean: left != Left::Closed,
-        damaged: place.damaged(),
-        notes: place.notes(),
-        interrupted: Vec::new(),
-    };
+    lock.opened();
+    let mut opening =
+        Opening { unclean: left != Left::Closed, damaged: place.damaged(), notes, interrupted: Vec::new() };
     let session = ulid::Ulid::generate().to_string();
     let mut desk = Desk::new(connection, place, capacity, session.clone(), lock);
     match desk.transact(|transaction| settle_the_dead(transaction, &session, now)) {
         Ok(interrupted) => opening.interrupted = interrupted,
-        // They stay what they are until a start finds room.
-        Err(OutboxError::Full { .. }) => {}
-        Err(error) => return Err(error),
+        Err(error) if error.is_fatal() => return Err(error),
+        // They stay what they are until a start can.
+        Err(error) => {
+            opening.notes.push(format!("rows of interrupted calls wait for the next start: {error}"))
+        }
     }
     Ok((desk, opening))
 }
@@ -70,17 +73,54 @@ fn is_damage(error: &rusqlite::Error) -> bool {
 
 /// Keeps the damaged file under another name and starts with an empty one.
 fn anew(place: &Place, capacity: &Capacity, now: DateTime<Utc>) -> Result<Connection, Trouble> {
-    place.set_aside(&now.format("%Y%m%dT%H%M%S%3fZ").to_string()).map_err(|error| io(place, &error))?;
+    place.set_aside(&stamp(now)).map_err(|error| io(place, &error))?;
     connect(place, capacity, Check::None)
 }
 
+/// What damaged files are named after.
+fn stamp(now: DateTime<Utc>) -> String {
+    now.format("%Y%m%dT%H%M%S%3fZ").to_string()
+}
+
+/// Sets aside what is left of a database that is empty or gone, and reads back what its log holds: all of it, where
+/// nothing had been written back from there yet.
+fn recovered(
+    place: &Place,
+    capacity: &Capacity,
+    now: DateTime<Utc>,
+    notes: &mut Vec<String>,
+) -> Result<Connection, Trouble> {
+    let stamp = stamp(now);
+    let failed = |error: std::io::Error| io(place, &error);
+    place.set_aside(&stamp).map_err(failed)?;
+    let found = place.bring_log_back(&stamp, PAGE_SIZE).map_err(failed)?;
+    let read = if found { connect(place, capacity, Check::All).ok() } else { None };
+    let (connection, rows) = match read {
+        Some(connection) => {
+            let rows = connection.query_row("SELECT count(*) FROM items", [], |row| row.get::<_, i64>(0))?;
+            (connection, rows)
+        }
+        None => {
+            place.remove().map_err(failed)?;
+            (connect(place, capacity, Check::None)?, 0)
+        }
+    };
+    let database = place.database();
+    notes.push(format!(
+        "{} is empty or gone, and there was one: {rows} rows were read back from its log, others may be lost",
+        database.display()
+    ));
+    Ok(connection)
+}
+
 fn io(place: &Place, error: &std::io::Error) -> OutboxError {
-    OutboxError::Io { path: place.database(), why: error.to_string() }
+    unusable(&place.database(), error)
 }
 
 fn connect(place: &Place, capacity: &Capacity, check: Check) -> Result<Connection, Trouble> {
     place.touch_database().map_err(|error| io(place, &error))?;
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let mut connection = Connection::open_with_flags(place.database(), flags)?;
     // Set before the journal's mode, so that no shared memory is needed: a full disk has no room for one.
     setting(&connection, "locking_mode", "EXCLUSIVE")?;
@@ -129,7 +169,7 @@ impl Check {
         match left {
             Left::Closed => Check::None,
             Left::Open => Check::Searched,
-            Left::Damaged => Check::All,
+            Left::Damaged | Left::Lost => Check::All,
         }
     }
 }
@@ -138,7 +178,7 @@ impl Check {
 fn searched(connection: &Connection) -> Result<(), Trouble> {
     schema::SMALL.iter().try_for_each(|table| sound(connection, table))?;
     let rows = connection.query_row("SELECT coalesce(sum(rows), 0) FROM tally", [], |row| row.get(0))?;
-    if rows::unsigned(rows)? <= LOOKED_AT {
+    if rows::unsigned(rows) <= LOOKED_AT {
         return Ok(sound(connection, "items")?);
     }
     for end in schema::ENDS {
@@ -167,7 +207,7 @@ fn settle_the_dead(
 ) -> Result<Vec<Intent>, Trouble> {
     let dead = rows::intents(transaction, session, false)?;
     for intent in &dead {
-        let row = rows::pack(&interrupted(intent))?;
+        let row = rows::pack(&interrupted(intent));
         let spent: Spend = intent.reserve;
         rows::accept(transaction, &intent.id, &[row], spent, now)?;
     }

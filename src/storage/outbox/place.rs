@@ -2,7 +2,7 @@
 //! and the ballast. Nothing here knows the database's tables.
 
 use super::words::OutboxError;
-use crate::storage::create_private_dir;
+use crate::storage::private::{is_unfit, prepare_private_dir, private};
 use rustix::fs::{StatVfs, statvfs};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -31,7 +31,7 @@ impl Place {
     /// The directory, created where it is missing (0700).
     ///
     /// # Errors
-    /// [`OutboxError::Unsuitable`] where it cannot be made, or lies on a network file system.
+    /// [`OutboxError::Unsuitable`] where it cannot be made, is open to others, or lies on a network file system.
     pub fn prepare(directory: &Path) -> Result<Self, OutboxError> {
         let failed = |error: io::Error| {
             OutboxError::Unsuitable(format!(
@@ -39,7 +39,7 @@ impl Place {
                 directory.display()
             ))
         };
-        create_private_dir(directory).map_err(failed)?;
+        prepare_private_dir(directory).map_err(OutboxError::Unsuitable)?;
         let directory = directory.canonicalize().map_err(failed)?;
         match network(file_system(&directory)) {
             None => Ok(Self { directory }),
@@ -75,13 +75,14 @@ impl Place {
         )]
     }
 
-    /// Takes the lock for this process, and says how the process before left the file.
+    /// Takes the lock for this process, and says how the process before left the file. Once the database is there, it is
+    /// to be [`Lock::opened`].
     ///
     /// # Errors
     /// [`OutboxError::Locked`] with the pid of who holds it.
     pub fn lock(&self) -> Result<(Lock, Left), OutboxError> {
         let path = self.lock_file();
-        let failed = |error: io::Error| OutboxError::Io { path: path.clone(), why: error.to_string() };
+        let failed = |error: io::Error| unusable(&path, &error);
         let mut file = private(OpenOptions::new().read(true).write(true).create(true).truncate(false))
             .open(&path)
             .map_err(failed)?;
@@ -96,15 +97,60 @@ impl Place {
             }
         }
         file.read_to_string(&mut before).map_err(failed)?;
-        let mut lock = Lock { file };
-        // A full disk may take no pid; the lock holds all the same.
-        drop(lock.write(&std::process::id().to_string()));
-        let left = match before.trim() {
-            "" => Left::Closed,
+        let before = before.trim();
+        let left = match before {
+            "" | CLOSED => Left::Closed,
             DAMAGED => Left::Damaged,
             _ => Left::Open,
         };
+        let left = if self.has_lost_its_database(before) { Left::Lost } else { left };
+        let mut lock = Lock { file };
+        if self.bytes() > 0 {
+            lock.opened();
+        }
         Ok((lock, left))
+    }
+
+    /// Whether there was a database that is empty or gone: only what had one leaves a word in the lock file, a log or a
+    /// ballast.
+    fn has_lost_its_database(&self, word_of_the_lock: &str) -> bool {
+        let size = |path: PathBuf| fs::symlink_metadata(path).map_or(0, |file| file.len());
+        let beside = [self.ballast(), self.beside("-wal")];
+        size(self.database()) == 0
+            && (!word_of_the_lock.is_empty() || beside.into_iter().any(|path| size(path) > 0))
+    }
+
+    /// A file that SQLite has beside the database.
+    fn beside(&self, suffix: &str) -> PathBuf {
+        self.directory.join(format!("outbox.db{suffix}"))
+    }
+
+    /// Puts the log of a lost database that was set aside under `stamp` back, beside a page of nothing: of an empty
+    /// database SQLite would throw the log away. Whether there is one.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn bring_log_back(&self, stamp: &str, page: u32) -> io::Result<bool> {
+        let aside = self.directory.join(format!("outbox.corrupt-{stamp}.db-wal"));
+        if fs::metadata(&aside).map_or(0, |file| file.len()) == 0 {
+            return Ok(false);
+        }
+        fs::copy(aside, self.beside("-wal"))?;
+        let mut file = private(OpenOptions::new().write(true).create_new(true)).open(self.database())?;
+        file.write_all(&vec![0; page as usize])?;
+        file.sync_all()?;
+        Ok(true)
+    }
+
+    /// Takes a database away of which a copy is set aside.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn remove(&self) -> io::Result<()> {
+        ["-wal", "-shm", ""].into_iter().try_for_each(|suffix| match fs::remove_file(self.beside(suffix)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        })
     }
 
     /// Bytes that this user can still write on the disk.
@@ -116,18 +162,20 @@ impl Place {
 
     /// Whether the ballast is there, whole.
     pub fn has_ballast(&self, bytes: u64) -> bool {
-        bytes == 0 || fs::metadata(self.ballast()).is_ok_and(|file| file.len() >= bytes)
+        bytes == 0
+            || fs::symlink_metadata(self.ballast()).is_ok_and(|file| file.is_file() && file.len() >= bytes)
     }
 
     /// Writes the ballast, every byte of it: a file with holes takes no room that could be given back.
     pub fn lay_ballast(&self, bytes: u64) -> io::Result<()> {
-        let path = self.ballast();
-        let written = private(OpenOptions::new().write(true).create(true).truncate(true))
-            .open(&path)
-            .and_then(|mut file| {
+        // Whatever is there goes first, a link above all.
+        self.drop_ballast();
+        let written = private(OpenOptions::new().write(true).create_new(true)).open(self.ballast()).and_then(
+            |mut file| {
                 io::copy(&mut Noise(0x9e37_79b9).take(bytes), &mut file)?;
                 file.sync_all()
-            });
+            },
+        );
         if written.is_err() {
             self.drop_ballast();
         }
@@ -142,13 +190,16 @@ impl Place {
 
     /// Makes sure that the database exists for the user alone; SQLite gives what it creates beside it the same mode.
     pub fn touch_database(&self) -> io::Result<()> {
-        private(OpenOptions::new().write(true).create(true).truncate(false)).open(self.database()).map(drop)
+        let mut options = OpenOptions::new();
+        private(options.write(true).create(true).truncate(false)).open(self.database()).map(drop)
     }
 
-    /// Renames a damaged database, its log with it, so that `sqlite3 .recover` can still read it.
+    /// Renames a damaged database, its log with it, so that `sqlite3 .recover` can still read it. One that is gone leaves an
+    /// empty file: somebody has to look.
     pub fn set_aside(&self, stamp: &str) -> io::Result<()> {
+        self.touch_database()?;
         for suffix in ["-wal", "-shm", ""] {
-            let from = self.directory.join(format!("outbox.db{suffix}"));
+            let from = self.beside(suffix);
             let to = self.directory.join(format!("outbox.corrupt-{stamp}.db{suffix}"));
             match fs::rename(from, to) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -186,10 +237,15 @@ pub enum Left {
     Open,
     /// It ended because it had met damage.
     Damaged,
+    /// The database is empty or gone, and there was one.
+    Lost,
 }
 
 /// What the lock file says after damage was met.
 const DAMAGED: &str = "damaged";
+
+/// What it says after all was closed as it should be; older versions left it empty.
+const CLOSED: &str = "closed";
 
 /// The lock, held as long as the value lives, also by a process that is killed: then its pid stays in the file.
 #[derive(Debug)]
@@ -198,10 +254,16 @@ pub struct Lock {
 }
 
 impl Lock {
+    /// Says who has the database open.
+    pub fn opened(&mut self) {
+        // A full disk may take no pid; the lock holds all the same.
+        drop(self.write(&std::process::id().to_string()));
+    }
+
     /// Says that everything was closed as it should be.
     pub fn closed_well(mut self) {
         // Unsaid, the next start takes longer.
-        drop(self.write(""));
+        drop(self.write(CLOSED));
     }
 
     /// Says that damage was met, so that the next start looks at all of the file.
@@ -217,6 +279,14 @@ impl Lock {
     }
 }
 
+/// An error of opening a file here, in the outbox's words.
+pub fn unusable(path: &Path, error: &io::Error) -> OutboxError {
+    if is_unfit(error) {
+        return OutboxError::Unsuitable(format!("{} cannot be opened: {error}", path.display()));
+    }
+    OutboxError::Io { path: path.to_owned(), why: error.to_string() }
+}
+
 /// Bytes that no file system can make smaller.
 struct Noise(u64);
 
@@ -230,12 +300,6 @@ impl Read for Noise {
         }
         Ok(buffer.len())
     }
-}
-
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
-    options
 }
 
 #[cfg(target_os = "linux")]
@@ -288,8 +352,10 @@ mod tests {
     fn a_lock_names_its_process_and_tells_how_it_ended() {
         let directory = tempfile::tempdir().unwrap();
         let place = Place::prepare(directory.path()).unwrap();
-        let (lock, left) = place.lock().unwrap();
+        let (mut lock, left) = place.lock().unwrap();
         assert_eq!(left, Left::Closed);
+        fs::write(place.database(), "there").unwrap();
+        lock.opened();
         let pid = Some(std::process::id());
         assert!(matches!(place.lock(), Err(OutboxError::Locked { pid: found, .. }) if found == pid));
         drop(lock);

@@ -2,7 +2,7 @@
 //! `desk`'s.
 
 use super::desk::Trouble;
-use super::words::{Intent, Key, OutboxError, Parcel, Spend, State, Turn};
+use super::words::{Intent, Key, Parcel, SetAside, Spend, State, Turn};
 use crate::domain::{ModelRef, Outcome, Series};
 use crate::storage::payload::{self, Kind, Payload};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
@@ -25,19 +25,31 @@ pub struct Packed {
     measured_at: DateTime<Utc>,
     sha256: String,
     body: String,
+    /// Why the body is not all of the outcome, if so.
+    flaw: Option<String>,
 }
 
-/// Makes an outcome ready to be kept.
-///
-/// # Errors
-/// [`OutboxError::Refused`] where JSON cannot hold it.
-pub fn pack(outcome: &Outcome) -> Result<Packed, OutboxError> {
-    let (kind, body) = payload::write(outcome).map_err(OutboxError::Refused)?;
+impl Packed {
+    /// What is said of an outcome that goes to no store.
+    pub fn set_aside(&self) -> Option<SetAside> {
+        self.flaw.clone().map(|why| SetAside { id: self.id.clone(), why })
+    }
+}
+
+/// Makes an outcome ready to be kept. One that JSON cannot hold is set aside with what JSON can say of it.
+pub fn pack(outcome: &Outcome) -> Packed {
+    let (kind, body, flaw) = match payload::write(outcome) {
+        Ok((kind, body)) => (kind, body, None),
+        Err(why) => {
+            let (kind, body) = payload::write_what_fits(outcome);
+            (kind, body, Some(why))
+        }
+    };
     let (provider, model, measured_at) = match outcome {
         Outcome::Success(run) => (&run.provider, &run.model_name, run.run_ts),
         Outcome::Failure(failure) => (&failure.provider, &failure.model_name, failure.ts),
     };
-    Ok(Packed {
+    Packed {
         id: outcome.id().to_owned(),
         kind,
         provider: provider.clone(),
@@ -45,7 +57,8 @@ pub fn pack(outcome: &Outcome) -> Result<Packed, OutboxError> {
         measured_at,
         sha256: checksum(kind, &body),
         body,
-    })
+        flaw,
+    }
 }
 
 fn checksum(kind: Kind, body: &str) -> String {
@@ -91,9 +104,9 @@ pub fn accept(
     let mut statement = transaction.prepare_cached(sql)?;
     let settled = statement.query_row([intent], |row| {
         let reserve = Spend {
-            runs: unsigned(row.get(2)?)?,
-            tokens: unsigned(row.get(3)?)?,
-            micro_dollars: unsigned(row.get(4)?)?,
+            runs: unsigned(row.get(2)?),
+            tokens: unsigned(row.get(3)?),
+            micro_dollars: unsigned(row.get(4)?),
         };
         Ok((moment(row.get(0)?), row.get::<_, String>(1)?, reserve))
     });
@@ -106,10 +119,11 @@ pub fn accept(
 
 /// The same content under the same id is there once; other content is another row, which the store will judge.
 fn keep(transaction: &Transaction<'_>, packed: &Packed, now: DateTime<Utc>) -> Result<(), Trouble> {
-    let Packed { id, kind, provider, model, measured_at, sha256, body } = packed;
+    let Packed { id, kind, provider, model, measured_at, sha256, body, flaw } = packed;
+    let state = if flaw.is_some() { State::Quarantined } else { State::Pending };
     let sql = "INSERT INTO items
-        (id, sha256, kind, provider, model, measured_at_ms, accepted_at_ms, bytes, state, next_at_ms)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'pending', ?7)
+        (id, sha256, kind, provider, model, measured_at_ms, accepted_at_ms, bytes, state, next_at_ms, error)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?7, ?10)
         ON CONFLICT DO NOTHING RETURNING seq";
     let inserted: Option<i64> = transaction
         .prepare_cached(sql)?
@@ -123,6 +137,8 @@ fn keep(transaction: &Transaction<'_>, packed: &Packed, now: DateTime<Utc>) -> R
                 measured_at.timestamp_millis(),
                 now.timestamp_millis(),
                 body.len() as i64,
+                state.as_str(),
+                flaw,
             ],
             |row| row.get(0),
         )
@@ -134,6 +150,8 @@ fn keep(transaction: &Transaction<'_>, packed: &Packed, now: DateTime<Utc>) -> R
     Ok(())
 }
 
+/// Adds to what a provider was paid on a day. Not in SQL: a sum beyond 64 bits becomes a real number there, which the
+/// column refuses, and a provider may report any number.
 fn pay(
     transaction: &Transaction<'_>,
     day: NaiveDate,
@@ -141,18 +159,15 @@ fn pay(
     more: Spend,
     less: Spend,
 ) -> Result<(), Trouble> {
-    let sql = "INSERT INTO spend VALUES (?1, ?2, ?3, ?5, ?7) ON CONFLICT DO UPDATE SET
-        runs = max(0, runs + ?3 - ?4), tokens = max(0, tokens + ?5 - ?6),
-        micro_dollars = max(0, micro_dollars + ?7 - ?8)";
+    let before = spent(transaction, day)?.remove(provider).unwrap_or_default();
+    let Spend { runs, tokens, micro_dollars } = before.plus(more).minus(less);
+    let sql = "INSERT OR REPLACE INTO spend VALUES (?, ?, ?, ?, ?)";
     transaction.prepare_cached(sql)?.execute(params![
         day.to_string(),
         provider,
-        signed(more.runs),
-        signed(less.runs),
-        signed(more.tokens),
-        signed(less.tokens),
-        signed(more.micro_dollars),
-        signed(less.micro_dollars),
+        signed(runs),
+        signed(tokens),
+        signed(micro_dollars),
     ])?;
     Ok(())
 }
@@ -163,9 +178,9 @@ pub fn spent(transaction: &Transaction<'_>, day: NaiveDate) -> Result<BTreeMap<S
     let mut statement = transaction.prepare_cached(sql)?;
     let rows = statement.query_map([day.to_string()], |row| {
         let spend = Spend {
-            runs: unsigned(row.get(1)?)?,
-            tokens: unsigned(row.get(2)?)?,
-            micro_dollars: unsigned(row.get(3)?)?,
+            runs: unsigned(row.get(1)?),
+            tokens: unsigned(row.get(2)?),
+            micro_dollars: unsigned(row.get(3)?),
         };
         Ok((row.get(0)?, spend))
     })?;
@@ -190,9 +205,9 @@ pub fn intents(transaction: &Transaction<'_>, session: &str, own: bool) -> Resul
             slot_at: row.get::<_, Option<i64>>(5)?.map(moment),
             at: moment(row.get(6)?),
             reserve: Spend {
-                runs: unsigned(row.get(7)?)?,
-                tokens: unsigned(row.get(8)?)?,
-                micro_dollars: unsigned(row.get(9)?)?,
+                runs: unsigned(row.get(7)?),
+                tokens: unsigned(row.get(8)?),
+                micro_dollars: unsigned(row.get(9)?),
             },
             stamps: serde_json::from_str(&stamps).unwrap_or_default(),
         })
@@ -314,7 +329,7 @@ pub fn quarantine(transaction: &Transaction<'_>, key: Key, why: &str) -> Result<
 pub fn tally(transaction: &Transaction<'_>) -> Result<Vec<(State, u64)>, Trouble> {
     let mut statement = transaction.prepare_cached("SELECT rows FROM tally WHERE state = ?")?;
     let count = |state: State| -> Result<_, Trouble> {
-        Ok((state, statement.query_row([state.as_str()], |row| unsigned(row.get(0)?))?))
+        Ok((state, statement.query_row([state.as_str()], |row| Ok(unsigned(row.get(0)?)))?))
     };
     State::ALL.into_iter().map(count).collect()
 }
@@ -331,9 +346,9 @@ pub fn moment(milliseconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(milliseconds).unwrap_or_default()
 }
 
-/// A count from SQLite, which has no unsigned numbers.
-pub fn unsigned(number: i64) -> rusqlite::Result<u64> {
-    u64::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(0, number))
+/// A count from SQLite, which has no unsigned numbers; none is below 0.
+pub fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or_default()
 }
 
 fn signed(number: u64) -> i64 {

@@ -48,6 +48,37 @@ pub struct Spend {
     pub micro_dollars: u64,
 }
 
+impl Spend {
+    /// The sum of two; where there is no larger number, the largest.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        self.each(other, u64::saturating_add)
+    }
+
+    /// The difference of two, at least nothing.
+    #[must_use]
+    pub fn minus(self, other: Self) -> Self {
+        self.each(other, u64::saturating_sub)
+    }
+
+    fn each(self, other: Self, combine: fn(u64, u64) -> u64) -> Self {
+        Self {
+            runs: combine(self.runs, other.runs),
+            tokens: combine(self.tokens, other.tokens),
+            micro_dollars: combine(self.micro_dollars, other.micro_dollars),
+        }
+    }
+}
+
+/// A row that was set aside, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetAside {
+    /// The outcome's id.
+    pub id: String,
+    /// Why no store can have it.
+    pub why: String,
+}
+
 /// A call that is about to be made. Written down before it, so that a call whose process died is seen and paid for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Intent {
@@ -230,8 +261,8 @@ pub enum OutboxError {
     /// The place is none for an outbox: a network file system, a newer version's file.
     #[error("{0}")]
     Unsuitable(String),
-    /// JSON cannot hold this outcome.
-    #[error("the outcome cannot be kept: {0}")]
+    /// SQLite does not take what it was given, on a disk that works.
+    #[error("the outbox does not take this: {0}")]
     Refused(String),
 }
 

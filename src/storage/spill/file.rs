@@ -2,6 +2,7 @@
 
 use crate::domain::Outcome;
 use crate::storage::payload::{self, Kind};
+use crate::storage::private::private;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -91,11 +92,7 @@ pub fn sync_directory(directory: Option<&Path>) -> io::Result<()> {
 }
 
 fn write_private(path: &Path, text: &str) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
+    let mut file = private(OpenOptions::new().write(true).create(true).truncate(true)).open(path)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()
 }

@@ -54,7 +54,7 @@ const COST: Spend = Spend { runs: 1, tokens: 7, micro_dollars: 1 };
 /// Takes a row in as the daemon does.
 pub(super) async fn take(outbox: &Outbox, id: &str) -> Result<(), OutboxError> {
     outbox.intend(&intent(id)).await?;
-    outbox.accept(id, &[outcome(id)], COST).await
+    outbox.accept(id, &[outcome(id)], COST).await.map(drop)
 }
 
 async fn due(outbox: &Outbox) -> Vec<Parcel> {
@@ -375,18 +375,88 @@ async fn a_payload_that_changed_on_the_disk_is_never_sent_and_blocks_nobody() {
 }
 
 #[tokio::test]
-async fn a_newer_file_is_left_alone_and_a_nan_is_refused() {
+async fn a_newer_file_is_left_alone_and_a_nan_is_set_aside() {
     let (directory, outbox) = fresh().await;
     let mut run = samples::run("a", "groq", "m");
     run.speeds.generate_time = f64::NAN;
-    let refused = outbox.accept("i", &[Outcome::Success(Box::new(run))], COST).await.unwrap_err();
-    assert!(matches!(refused, OutboxError::Refused(_)), "{refused}");
+    let aside = outbox.accept("i", &[Outcome::Success(Box::new(run))], COST).await.unwrap();
+    assert_eq!(aside, [SetAside { id: "a".to_owned(), why: "JSON cannot hold this outcome".to_owned() }]);
+    let (item, document) = outbox.show("a").await.unwrap().remove(0);
+    assert_eq!((item.state, item.error), (State::Quarantined, Some(aside[0].why.clone())));
+    assert_eq!(document.unwrap()["generate_time"], json!(null));
     outbox.close().await.unwrap();
     let other = rusqlite::Connection::open(directory.path().join("outbox.db")).unwrap();
     other.pragma_update(None, "user_version", 99).unwrap();
     drop(other);
     let said = Outbox::open(directory.path(), SMALL).await.err().unwrap().to_string();
     assert!(said.contains("newer llmbench"), "{said}");
+}
+
+#[tokio::test]
+async fn no_sum_is_too_large_and_a_file_that_holds_the_largest_opens() {
+    let (directory, outbox) = fresh().await;
+    let day = intent("a").at.date_naive();
+    let absurd = Spend { runs: 1, tokens: u64::MAX, micro_dollars: 1 << 62 };
+    for id in ["a", "b", "c"] {
+        outbox.intend(&Intent { reserve: absurd, ..intent(id) }).await.unwrap();
+        outbox.accept(id, &[outcome(id)], absurd).await.unwrap();
+    }
+    outbox.intend(&intent("d")).await.unwrap();
+    let most = i64::MAX as u64;
+    let copy = killed(directory.path());
+    let (after, opening) = open(copy.path()).await;
+    assert_eq!(opening.interrupted.len(), 1);
+    let spent = after.spent(day).await.unwrap()["groq"];
+    assert_eq!((spent.tokens, spent.micro_dollars), (most, most));
+    take(&after, "e").await.unwrap();
+    assert_eq!(due(&after).await.len(), 5);
+}
+
+#[tokio::test]
+async fn a_database_that_was_lost_is_told_and_read_back_from_its_log() {
+    for emptied in [true, false] {
+        let (directory, outbox) = fresh().await;
+        for id in ["a", "b"] {
+            take(&outbox, id).await.unwrap();
+        }
+        let copy = killed(directory.path());
+        let database = copy.path().join("outbox.db");
+        if emptied {
+            fs::write(&database, "").unwrap()
+        } else {
+            fs::remove_file(&database).unwrap()
+        }
+        let (after, opening) = open(copy.path()).await;
+        assert_eq!(ids(&due(&after).await), ["a", "b"]);
+        assert_eq!((opening.damaged.len(), after.depth().await.unwrap().damaged), (1, 1));
+        assert!(opening.notes[0].contains("2 rows were read back from its log"), "{:?}", opening.notes);
+        after.close().await.unwrap();
+
+        // Closed well, it has no log; the lock file and the ballast know that there was one.
+        fs::remove_file(&database).unwrap();
+        let (after, opening) = open(copy.path()).await;
+        assert_eq!((opening.damaged.len(), due(&after).await.len()), (2, 0));
+        assert!(opening.notes[0].contains("0 rows were read back"), "{:?}", opening.notes);
+        take(&after, "c").await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_is_not_all_of_a_lost_database_is_set_aside() {
+    let (directory, outbox) = fresh().await;
+    take(&outbox, "a").await.unwrap();
+    // What is closed is written back, and the log begins anew.
+    outbox.close().await.unwrap();
+    let (outbox, _) = open(directory.path()).await;
+    take(&outbox, "b").await.unwrap();
+    let copy = killed(directory.path());
+    fs::write(copy.path().join("outbox.db"), "").unwrap();
+    let (after, opening) = open(copy.path()).await;
+    assert_eq!((opening.damaged.len(), due(&after).await.len()), (1, 0));
+    let log = format!("{}-wal", opening.damaged[0].display());
+    assert!(fs::metadata(log).unwrap().len() > 0);
+    take(&after, "c").await.unwrap();
+    assert_eq!(ids(&due(&after).await), ["c"]);
 }
 
 fn run_async<T>(work: impl Future<Output = T>) -> T {

@@ -33,6 +33,9 @@ pub struct DaemonArgs {
     /// --once none]
     #[arg(long, value_name = "ADDR", help_heading = "What it tells")]
     pub listen: Option<String>,
+    /// Answer probes on an address that is not loopback: without TLS and without a login
+    #[arg(long, help_heading = "What it tells")]
+    pub plain_http: bool,
     /// How log lines are written to standard error
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t, help_heading = "What it tells")]
     pub log_format: LogFormatArg,

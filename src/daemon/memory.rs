@@ -11,7 +11,11 @@ pub type Done = (u64, Option<DateTime<Utc>>);
 pub struct Thrift {
     seen: Option<Done>,
     gave: Option<Done>,
+    most: usize,
 }
+
+/// So many connections leave something behind that is worth a look.
+const MANY: usize = 100;
 
 impl Thrift {
     /// To be told every few seconds how many measurements run, and what is done. Gives memory back once after a busy time
@@ -20,6 +24,24 @@ impl Thrift {
         if self.is_due(running, done) {
             give_back();
         }
+    }
+
+    /// To be told every few seconds how many connections are open, and how many requests were answered. Gives memory back as
+    /// above, and also where nothing is ever quiet, once most connections have gone.
+    pub fn look_at_connections(&mut self, open: usize, answered: u64) {
+        if self.is_due_for_connections(open, answered) {
+            give_back();
+        }
+    }
+
+    fn is_due_for_connections(&mut self, open: usize, answered: u64) -> bool {
+        self.most = self.most.max(open);
+        let has_fallen = self.most >= MANY && open < self.most / 2;
+        let is_due = self.is_due(0, (answered, None)) || has_fallen;
+        if is_due {
+            self.most = open;
+        }
+        is_due
     }
 
     fn is_due(&mut self, running: u64, done: Done) -> bool {
@@ -66,5 +88,15 @@ mod tests {
         // A backlog that left counts too.
         let stored = Some(DateTime::UNIX_EPOCH);
         assert_eq!([thrift.is_due(0, (11, stored)), thrift.is_due(0, (11, stored))], [false, true]);
+    }
+
+    #[test]
+    fn connections_that_have_gone_leave_nothing_behind() {
+        let mut thrift = Thrift::default();
+        let mut due = |open, answered| thrift.is_due_for_connections(open, answered);
+        // Something is always answered: it is never quiet.
+        assert_eq!([due(20, 1), due(5_000, 2), due(4_000, 3), due(2_499, 4)], [false, false, false, true]);
+        assert_eq!([due(1_500, 5), due(3, 6), due(2, 7), due(0, 8)], [false, true, false, false]);
+        assert_eq!([due(0, 8), due(0, 8)], [true, false]);
     }
 }

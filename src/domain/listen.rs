@@ -1,7 +1,7 @@
-//! Where a daemon answers probes: an address, or nowhere.
+//! Where a daemon answers probes: an address, or nowhere; and under which names.
 
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 /// The port unless somebody says otherwise.
@@ -39,9 +39,64 @@ impl Default for Listen {
     }
 }
 
+/// Endings of names that nobody can register, so that no stranger's page is called so.
+const PRIVATE_ENDINGS: [&str; 3] = [".localhost", ".internal", ".local"];
+
+/// What is said to whoever asks for probes under another name.
+pub const WRONG_HOST: &str =
+    "probes are answered under an IP address, localhost, or a name without a public ending";
+
+/// Whether the `Host` of a request for probes can be this machine's: an IP address, a name without a dot, or one with a
+/// private ending, with a port or without. A browser that a page of a stranger has led here by DNS names the stranger.
+pub fn is_own_host(host: &str) -> bool {
+    let port = |text: &str| {
+        text.is_empty() || text.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok())
+    };
+    if let Some((address, rest)) = host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        return address.parse::<Ipv6Addr>().is_ok() && port(rest);
+    }
+    let (name, rest) = host.split_at(host.find(':').unwrap_or(host.len()));
+    let name = name.to_ascii_lowercase();
+    let is_private = !name.contains('.') || PRIVATE_ENDINGS.iter().any(|ending| name.ends_with(ending));
+    port(rest) && (is_private || name.parse::<Ipv4Addr>().is_ok())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn probes_have_a_name_that_no_stranger_can_have() {
+        for own in [
+            "127.0.0.1:9464",
+            "127.0.0.1",
+            "[::1]:9464",
+            "[::1]",
+            "10.0.0.7:80",
+            "localhost",
+            "LOCALHOST:9464",
+            "llmbench:9464",
+            "bench.internal",
+            "mac.local:1",
+            "a.localhost",
+            "",
+        ] {
+            assert!(is_own_host(own), "{own}");
+        }
+        for other in [
+            "evil.example",
+            "evil.example:9464",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example",
+            "[evil.example]",
+            "127.0.0.1:9464:1",
+            "localhost.",
+            "1.2.3.4x",
+            "[::1]x",
+        ] {
+            assert!(!is_own_host(other), "{other}");
+        }
+    }
 
     #[test]
     fn an_address_or_none() {

@@ -15,6 +15,7 @@ pub mod listen;
 pub mod listing;
 pub mod model;
 pub mod names;
+pub mod naming;
 pub mod nearest;
 pub mod notice;
 pub mod offset;
@@ -27,6 +28,7 @@ pub mod runner;
 pub mod secret;
 pub mod slot;
 pub mod sourced;
+mod spellings;
 pub mod window;
 
 pub use ask::Ask;

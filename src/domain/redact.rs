@@ -2,13 +2,11 @@
 //! is cut to length, stored or shown. Too much is hidden rather than too little.
 
 use super::secret::Secret;
+use super::spellings::Spellings;
 use std::ops::Range;
 
 /// What stands in the place of a secret.
 pub const MASK: &str = "[redacted]";
-
-/// Known secrets shorter than this are left to the patterns: hiding every `abc` would hide the message.
-const SHORTEST_KNOWN: usize = 6;
 
 /// Beginnings of keys: OpenAI and many others, ours, AWS, Groq, Google, Google tokens, Cerebras, Fireworks, Together.
 const KEY_PREFIXES: &[&str] =
@@ -39,7 +37,7 @@ const HEADERS: &[&str] = &[
 /// Replaces secrets in texts.
 #[derive(Debug, Clone, Default)]
 pub struct Redactor {
-    known: Vec<Secret>,
+    known: Spellings,
 }
 
 impl Redactor {
@@ -48,17 +46,10 @@ impl Redactor {
         Self::default()
     }
 
-    /// Learns a secret, in its plain and in its percent-encoded form.
+    /// Learns a secret: as it is and form-encoded, and as base64 behind any other bytes. Each is found in any case, with any
+    /// white space in it, and percent-encoded.
     pub fn add(&mut self, secret: &Secret) {
-        let text = secret.expose();
-        if text.len() < SHORTEST_KNOWN || self.known.contains(secret) {
-            return;
-        }
-        self.known.push(secret.clone());
-        let encoded: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
-        if encoded != text {
-            self.known.push(Secret::new(encoded));
-        }
+        self.known.add(secret.expose());
     }
 
     /// The text with every secret replaced by [`MASK`].
@@ -79,17 +70,8 @@ impl Redactor {
     }
 
     fn known_spans(&self, text: &str) -> Vec<Range<usize>> {
-        let found = |secret: &Secret| -> Vec<Range<usize>> {
-            let needle = secret.expose();
-            overlapping(text, needle).map(|start| start..start + needle.len()).collect()
-        };
-        self.known.iter().flat_map(found).collect()
+        self.known.find(text)
     }
-}
-
-/// Every place where `needle` starts, overlapping ones included.
-fn overlapping<'a>(text: &'a str, needle: &'a str) -> impl Iterator<Item = usize> + 'a {
-    text.char_indices().map(|(index, _)| index).filter(move |index| text[*index..].starts_with(needle))
 }
 
 /// Keys by how they begin, where a word begins.
@@ -142,7 +124,8 @@ fn named_spans(text: &str, lower: &str, names: &[&str], separator: char) -> Vec<
     spans
 }
 
-/// User and password of `scheme://user:password@host`, up to the last `@` of the word: passwords hold unescaped ones.
+/// User and password of `scheme://user:password@host`, up to the last `@` of the word: passwords hold unescaped ones. In
+/// a store without a host, `mongodb://user:password`, what follows the colon is no port.
 fn uri_spans(text: &str) -> Vec<Range<usize>> {
     let mut spans = Vec::new();
     for (index, separator) in text.match_indices("://") {
@@ -150,6 +133,16 @@ fn uri_spans(text: &str) -> Vec<Range<usize>> {
         let end = skip(text, start, |ch| !ch.is_whitespace() && !matches!(ch, '"' | '\'' | '<' | '>'));
         if let Some(at) = text[start..end].rfind('@') {
             spans.push(start..start + at);
+            continue;
+        }
+        if !text[..index].ends_with("mongodb") && !text[..index].ends_with("mongodb+srv") {
+            continue;
+        }
+        let end = skip(text, start, |ch| !ch.is_whitespace() && !"\"'<>/?#,;)[".contains(ch));
+        let password = text[start..end].split_once(':').map_or("", |(_, password)| password);
+        // The last characters can be the sentence's.
+        if password.trim_end_matches([':', '.', '`']).bytes().any(|byte| !byte.is_ascii_digit()) {
+            spans.push(start..end);
         }
     }
     spans
@@ -197,6 +190,8 @@ mod tests {
             ("GET /v1?key=AbC123&alt=sse", "GET /v1?key=[redacted]&alt=sse"),
             (r#"{"api_key": "abc", "model": "m"}"#, r#"{"api_key": "[redacted]", "model": "m"}"#),
             ("mongodb://bob:p@ss/w@db.example/x", "mongodb://[redacted]@db.example/x"),
+            ("mongodb://user:SECRET is odd", "mongodb://[redacted] is odd"),
+            ("mongodb://user:SECRET/db", "mongodb://[redacted]/db"),
             ("lb_k1_0123456789abcdef", "[redacted]"),
         ];
         for (text, expected) in cases {
@@ -211,6 +206,7 @@ mod tests {
             "a task-force and a risk-free lb_ port",
             "unknown key: stroe",
             "https://console.groq.com/keys at user@example.com",
+            "http://127.0.0.1:9464: refused, mongodb://a:27017,b:27018/db `https://h:443` http://[::1]:80/x",
             "",
         ] {
             assert_eq!(Redactor::new().redact(text), text);
@@ -218,13 +214,23 @@ mod tests {
     }
 
     #[test]
-    fn knows_its_secrets_in_both_forms() {
+    fn knows_its_secrets_in_every_form() {
         let mut redactor = Redactor::new();
         redactor.add(&Secret::new("p@ss+word/7"));
         redactor.add(&Secret::new("abc"));
-        let said = redactor.redact("p@ss+word/7 p%40ss%2Bword%2F7 abc");
-        assert_eq!(said, "[redacted] [redacted] abc");
+        for form in [
+            "p@ss+word/7",
+            "p%40ss%2Bword%2F7",
+            "P@SS+WORD/7",
+            "p@ss +wo\n\trd/7",
+            "p%40SS%2bword/ 7",
+            "cEBzcyt3b3JkLzc=",
+        ] {
+            let said = redactor.redact(&format!("it was {form}, abc"));
+            assert!(said.starts_with("it was [redacted]") && said.ends_with(", abc"), "{form}: {said}");
+        }
         assert!(!format!("{redactor:?}").contains("ss+w"));
+        assert_eq!(redactor.redact_known("p @ s s + w o r d / 7 sk-0123456789"), "[redacted] sk-0123456789");
     }
 
     proptest! {

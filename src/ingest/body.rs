@@ -4,6 +4,7 @@
 //!
 //! `serde_json` alone keeps the last of two equal keys and turns an integer that is too long into a double that is near it.
 
+use crate::domain::naming::{PROTOTYPE, is_hidden};
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
@@ -16,6 +17,8 @@ pub const DEEPEST: usize = 32;
 pub const MOST_KEYS: usize = 100_000;
 /// How many keys one object may have.
 pub const MOST_KEYS_OF_ONE: usize = 1_000;
+/// How many keys a run, a failure or a listed model may have with all that is in it.
+pub const MOST_KEYS_OF_ITEM: usize = 1_000;
 /// The longest key, bytes.
 pub const LONGEST_KEY: usize = 256;
 
@@ -60,6 +63,21 @@ pub fn read(bytes: &[u8]) -> Result<Value, BodyError> {
         syntax(format!("there is something after the JSON value, at line {line}, column {column}"))
     })?;
     Ok(value)
+}
+
+/// Whether a value has at most [`MOST_KEYS_OF_ITEM`] keys, however nested.
+pub fn has_few_keys(value: &Value) -> bool {
+    fn left_after(value: &Value, left: usize) -> Option<usize> {
+        match value {
+            Value::Array(items) => items.iter().try_fold(left, |left, item| left_after(item, left)),
+            Value::Object(fields) => {
+                let left = left.checked_sub(fields.len())?;
+                fields.values().try_fold(left, |left, field| left_after(field, left))
+            }
+            _ => Some(left),
+        }
+    }
+    left_after(value, MOST_KEYS_OF_ITEM).is_some()
 }
 
 /// From the reader's error to ours. What we refused is in `progress`; everything else is bad syntax.
@@ -157,7 +175,8 @@ impl Strict<'_> {
             _ if key.len() > LONGEST_KEY => "this key is longer than 256 bytes",
             _ if key.starts_with('$') => "a key must not begin with `$`",
             _ if key.contains('.') => "a key must not hold a `.`",
-            _ if key.chars().any(char::is_control) => "a key must not hold control characters",
+            _ if key.chars().any(is_hidden) => "a key must not hold control characters or invisible ones",
+            PROTOTYPE => "a key must not be `__proto__`",
             _ => return Ok(()),
         };
         self.inside(Step::Key(key.to_owned()));
@@ -290,6 +309,7 @@ mod tests {
             (r#"{"misc": {"b": [0, {"c": 1, "c": 2}]}}"#, "twice", "$.misc.b[1].c"),
             (r#"{"$where": "1"}"#, "begin with `$`", "$[\"$where\"]"),
             (r#"{"a.b": 1}"#, "hold a `.`", "$[\"a.b\"]"),
+            (r#"{"a": [{"__proto__": {}}]}"#, "__proto__", "$.a[0].__proto__"),
             ("{\"a\\u0000b\": 1}", "control characters", "$[\"a\\u{0}b\"]"),
             (r#"{"": 1}"#, "empty", "$[\"\"]"),
             (r#"{"n": 9223372036854775808}"#, "64 signed bits", "$.n"),
@@ -315,6 +335,14 @@ mod tests {
         };
         assert!(read(keys(MOST_KEYS_OF_ONE).as_bytes()).is_ok());
         assert!(refused(&keys(10_000)).1.contains("too many keys"));
+    }
+
+    #[test]
+    fn keys_are_counted_however_they_are_nested() {
+        let inner = |count: usize| Value::Object((0..count).map(|at| (format!("k{at}"), json!(0))).collect());
+        assert!(has_few_keys(&json!({"a": inner(499), "b": [[inner(499)]]})));
+        assert!(!has_few_keys(&json!({"a": inner(499), "b": [[inner(500)]]})));
+        assert!(!has_few_keys(&json!(vec![inner(100); 100])));
     }
 
     #[test]

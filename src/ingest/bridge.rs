@@ -6,7 +6,7 @@ use super::desk::{Desk, Writers};
 use super::intake::Held;
 use super::journal::{Journal, Level};
 use super::keys::Keys;
-use super::limits::Rates;
+use super::limits::{Guesses, Rates};
 use super::listener::Tally;
 use super::metrics::{Metrics, Now};
 use super::sightings::Sightings;
@@ -46,6 +46,7 @@ pub struct Bridge {
     pub(super) work: Work,
     pub(super) desk: Desk,
     pub(super) rates: Rates,
+    pub(super) guesses: Guesses,
     pub(super) held: Held,
     pub(super) sightings: Sightings,
     pub(super) journal: Arc<Journal>,
@@ -75,6 +76,7 @@ impl Bridge {
         let (desk, writers) = Desk::open(&store, &journal);
         let bridge = Self {
             rates: Rates::new(policy.items_per_second),
+            guesses: Guesses::default(),
             sightings: Sightings::new(policy.interval_minutes.saturating_mul(60)),
             store,
             policy,

@@ -6,6 +6,7 @@ use super::refusal::Refusal;
 use super::results::store_refusal;
 use super::router::Who;
 use super::work::WorkSet;
+use crate::domain::naming::check_name;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
 
@@ -31,9 +32,7 @@ fn provider(query: &str) -> Result<String, Refusal> {
     let wrong = || Refusal::new(400, "provider", "name one provider: /runner-config?provider=bedrock");
     let mut named = url::form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "provider");
     let (_, provider) = named.next().ok_or_else(wrong)?;
-    let sound =
-        !provider.trim().is_empty() && provider.len() <= 100 && !provider.chars().any(char::is_control);
-    if named.next().is_some() || !sound {
+    if named.next().is_some() || check_name(&provider).is_err() {
         return Err(wrong());
     }
     Ok(provider.into_owned())

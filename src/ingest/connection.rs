@@ -4,10 +4,11 @@
 use super::answer::{self, Reply};
 use super::line::{Line, Pace};
 use super::refusal::Refusal;
-use hyper::body::{Body, Incoming};
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue, TRANSFER_ENCODING};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, Request};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
@@ -59,7 +60,7 @@ pub async fn speak<S>(
     }
 }
 
-/// Serves requests. The line, once all are answered and nothing more is said; nothing, where the connection has ended.
+/// Serves one request. The line, once it is answered; nothing, where the connection has ended.
 async fn converse<S>(
     line: Line<S>,
     peer: SocketAddr,
@@ -73,15 +74,15 @@ where
     let pace = line.pace();
     let answered = pace.clone();
     let answering = service_fn(move |request: Request<Incoming>| {
-        answered.set(Pace::BUSY);
-        // A post that succeeds was read to its end. After anything else there may be a body left that is no request.
-        let whole = request.method() == Method::POST || request.body().is_end_stream();
+        // Hyper alone knows where chunks end, and what it read beyond them nobody has looked at.
+        let last = request.headers().contains_key(TRANSFER_ENCODING);
         let (answer, answered) = (service(peer, request), answered.clone());
         Box::pin(async move {
-            let answer = answer.await;
-            if whole && answer.status().is_success() {
-                answered.set(Pace::ANSWERED);
+            let mut answer = answer.await;
+            if last {
+                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
+            answered.set(Pace::ANSWERED);
             Ok::<_, Infallible>(answer)
         })
     });
@@ -109,10 +110,14 @@ where
         }
     };
     let parts = connection.into_parts();
-    let mut line = parts.io.into_inner();
+    let line = parts.io.into_inner();
     let Some(ended) = ended else {
-        line.put_back(&parts.read_buf);
-        return Some(line);
+        // What is left of a body is no request.
+        if line.is_spent() && parts.read_buf.is_empty() {
+            return Some(line);
+        }
+        part(line, None).await;
+        return None;
     };
     let begun = !parts.read_buf.is_empty();
     let unread = ended.err().and_then(|error| unreadable(&error, &line, begun));
@@ -152,6 +157,9 @@ fn unreadable<S>(error: &hyper::Error, line: &Line<S>, begun: bool) -> Option<Re
     }
     if line.spoke_tls() {
         return Some(Refusal::new(400, "tls_on_plain_port", "this port speaks plain HTTP: write http://"));
+    }
+    if let Some(flaw) = line.flaw() {
+        return Some(Refusal::new(400, "bad_request", flaw));
     }
     let refusal = match line.held_back() {
         Some(431) => Refusal::new(

@@ -4,9 +4,8 @@
 use super::refusal::Refusal;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use hyper::HeaderMap;
 use hyper::body::{Body, Incoming};
-use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, EXPECT, HeaderMap, HeaderValue};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -87,20 +86,56 @@ pub fn check_type(headers: &HeaderMap) -> Result<(), Refusal> {
     Err(Refusal::new(415, "content_type", why))
 }
 
+/// A body that nobody has read yet.
+pub struct Coming {
+    body: Incoming,
+    waits: bool,
+}
+
+impl Coming {
+    /// The body of a request with these headers.
+    pub fn new(headers: &HeaderMap, body: Incoming) -> Self {
+        let expected = headers.get(EXPECT).map(HeaderValue::as_bytes);
+        Self { body, waits: expected.is_some_and(|word| word.eq_ignore_ascii_case(b"100-continue")) }
+    }
+
+    /// Whether its sender waits for a word before it sends anything: the first read gives that word.
+    pub fn waits(&self) -> bool {
+        self.waits
+    }
+
+    /// Reads what is left of a body and forgets it, as far as that is a small matter. Its sender reads no answer before it has
+    /// sent everything; one that waits has the answer at once.
+    pub async fn drain(self) {
+        if !self.waits {
+            drain(self.body).await;
+        }
+    }
+
+    /// Reads the whole body.
+    ///
+    /// # Errors
+    /// As [`whole`].
+    pub async fn whole(self, limit: usize, held: &Held) -> Result<Taken, Refusal> {
+        let said = self.body.size_hint().lower();
+        if said > limit as u64 {
+            self.drain().await;
+            return Err(too_large(limit));
+        }
+        whole(self.body, limit, held).await
+    }
+}
+
+fn too_large(limit: usize) -> Refusal {
+    Refusal::new(413, "too_large", format!("the body is too large: at most {limit} bytes are taken here"))
+}
+
 /// Reads a whole body.
 ///
 /// # Errors
 /// 413 beyond `limit` bytes, 408 where it comes too slowly, 400 where it breaks off or its framing is no HTTP, 503 where
 /// all bodies together are too large for now.
-pub async fn whole(body: Incoming, limit: usize, held: &Held) -> Result<Taken, Refusal> {
-    let too_large = || {
-        Refusal::new(413, "too_large", format!("the body is too large: at most {limit} bytes are taken here"))
-    };
-    if body.size_hint().lower() > limit as u64 {
-        drain(body).await;
-        return Err(too_large());
-    }
-    let mut body = body;
+async fn whole(mut body: Incoming, limit: usize, held: &Held) -> Result<Taken, Refusal> {
     let mut share = Share { held: held.clone(), bytes: 0 };
     let said = usize::try_from(body.size_hint().lower()).unwrap_or(RESERVED);
     let mut bytes = BytesMut::with_capacity(said.min(RESERVED));
@@ -118,7 +153,7 @@ pub async fn whole(body: Incoming, limit: usize, held: &Held) -> Result<Taken, R
         };
         if bytes.len() + data.len() > limit {
             drain(body).await;
-            return Err(too_large());
+            return Err(too_large(limit));
         }
         if !share.grow(data.len()) {
             drop(bytes);
@@ -129,8 +164,7 @@ pub async fn whole(body: Incoming, limit: usize, held: &Held) -> Result<Taken, R
     }
 }
 
-/// Reads what is left of a body and forgets it, as far as that is a small matter.
-pub async fn drain(mut body: Incoming) {
+async fn drain(mut body: Incoming) {
     let emptied = async {
         let mut left = DRAIN_BYTES;
         while let Some(Ok(frame)) = body.frame().await {
@@ -146,7 +180,6 @@ pub async fn drain(mut body: Incoming) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hyper::header::HeaderValue;
 
     #[test]
     fn json_as_it_is_and_nothing_else() {

@@ -1,7 +1,9 @@
-//! The bytes of one connection between hyper and the socket. Two things hyper cannot be told are done here: what it answers
-//! by itself to a request that it cannot read (a status without a body) is held back, so that the connection can answer in
-//! the shape of all errors; and a client that reads nothing does not hold an answer for ever.
+//! The bytes of one connection between hyper and the socket. Things hyper cannot be told are done here: heads are looked at
+//! before it reads them, and it gets one request at a time; what it answers by itself to a request that it cannot read (a
+//! status without a body) is held back, so that the connection can answer in the shape of all errors; and a client that
+//! reads nothing does not hold an answer for ever.
 
+use super::head::{Framing, Head, HeadFlaw};
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -26,9 +28,9 @@ pub struct Pace(AtomicU8);
 impl Pace {
     /// Something is being read or answered.
     pub const BUSY: u8 = 0;
-    /// The answer is made, and the request was read to its end.
+    /// The answer is made.
     pub const ANSWERED: u8 = 1;
-    /// The answer has left, and nothing has come since.
+    /// The answer has left.
     pub const FLUSHED: u8 = 2;
 
     /// Says how far it is.
@@ -42,6 +44,14 @@ impl Pace {
     }
 }
 
+/// How far the request is that is being read.
+enum Reading {
+    /// Its head comes.
+    Head(Head),
+    /// So many bytes of its body are still to be read; [`u64::MAX`] where only hyper knows.
+    Body(u64),
+}
+
 /// A socket, plain or TLS, on its way through hyper.
 pub struct Line<S> {
     socket: S,
@@ -49,6 +59,8 @@ pub struct Line<S> {
     /// What was read already and is to be read again.
     unread: Vec<u8>,
     stalled: Option<Pin<Box<Sleep>>>,
+    reading: Reading,
+    flaw: Option<HeadFlaw>,
     first_byte: Option<u8>,
     held_back: Option<u16>,
 }
@@ -61,6 +73,8 @@ impl<S> Line<S> {
             pace: Arc::default(),
             unread: Vec::new(),
             stalled: None,
+            reading: Reading::Head(Head::default()),
+            flaw: None,
             first_byte: None,
             held_back: None,
         }
@@ -71,9 +85,43 @@ impl<S> Line<S> {
         self.pace.clone()
     }
 
-    /// Has bytes read again, before all others.
-    pub fn put_back(&mut self, bytes: &[u8]) {
-        self.unread.splice(..0, bytes.iter().copied());
+    /// What is wrong with the head of the request.
+    pub fn flaw(&self) -> Option<HeadFlaw> {
+        self.flaw
+    }
+
+    /// Whether hyper has got the whole request.
+    pub fn is_spent(&self) -> bool {
+        matches!(self.reading, Reading::Body(0))
+    }
+
+    /// Looks at bytes that have come. How many of them belong to the request.
+    fn look(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Reading::Head(head) = &mut self.reading {
+            let looked = head.take(bytes).map_err(|flaw| {
+                self.flaw = Some(flaw);
+                io::Error::from(io::ErrorKind::InvalidData)
+            })?;
+            let Some((head, framing)) = looked else { return Ok(bytes.len()) };
+            self.reading = Reading::Body(match framing {
+                Framing::Length(length) => length,
+                Framing::Chunked => u64::MAX,
+            });
+            return Ok(head + self.spend(bytes.len() - head));
+        }
+        Ok(self.spend(bytes.len()))
+    }
+
+    /// Takes so many bytes of a body, or as many as it still has.
+    fn spend(&mut self, count: usize) -> usize {
+        match &mut self.reading {
+            Reading::Body(left) if *left < u64::MAX => {
+                let own = count.min(usize::try_from(*left).unwrap_or(usize::MAX));
+                *left -= own as u64;
+                own
+            }
+            _ => count,
+        }
     }
 
     /// The status of an answer that hyper gave by itself, which the client has not seen.
@@ -101,6 +149,7 @@ impl<S: AsyncRead + Unpin> Line<S> {
     /// Waits for the first byte of a request, which is read again. Whether one came, and not the end.
     pub async fn until_spoken(&mut self) -> bool {
         self.pace.set(Pace::BUSY);
+        self.reading = Reading::Head(Head::default());
         if !self.unread.is_empty() {
             return true;
         }
@@ -128,6 +177,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Line<S> {
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let line = &mut *self;
+        if line.is_spent() {
+            // What comes now is the next request, whose turn comes once this one is answered.
+            return Poll::Pending;
+        }
         let before = into.filled().len();
         let polled = if line.unread.is_empty() {
             Pin::new(&mut line.socket).poll_read(cx, into)
@@ -137,12 +190,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Line<S> {
             line.unread = line.unread.split_off(count);
             Poll::Ready(Ok(()))
         };
-        if polled.is_ready() {
-            line.pace.set(Pace::BUSY);
-        }
+        let come = &into.filled()[before..];
         if line.first_byte.is_none() {
-            line.first_byte = into.filled().get(before).copied();
+            line.first_byte = come.first().copied();
         }
+        let own = line.look(come)?;
+        line.unread.splice(..0, come[own..].iter().copied());
+        into.set_filled(before + own);
         polled
     }
 }

@@ -4,7 +4,7 @@ use super::answer::Answer;
 use super::bridge::Bridge;
 use super::metrics::ItemFate;
 use super::refusal::Refusal;
-use super::results::{object, store_refusal};
+use super::results::{check_keys, object, store_refusal};
 use super::router::{Done, Who};
 use crate::storage::received;
 use serde_json::{Value, json};
@@ -26,6 +26,10 @@ pub async fn keep(bridge: &Bridge, who: &Who, document: Value) -> Result<Done, R
 
 async fn stored(bridge: &Bridge, who: &Who, document: Value) -> Result<Done, Refusal> {
     let fields = object(document, "$")?;
+    let models = fields.get("models").and_then(Value::as_array).into_iter().flatten();
+    for (place, model) in models.enumerate() {
+        check_keys(model, &format!("$.models[{place}]"))?;
+    }
     let listing = received::listing(&fields, who.at)
         .map_err(|flaw| Refusal::schema(format!("$.{}", flaw.field), flaw.to_string()))?;
     if !who.key.covers(&listing.provider) {

@@ -67,6 +67,11 @@ pub struct Now {
 }
 
 impl Metrics {
+    /// How many requests were answered.
+    pub fn requests(&self) -> u64 {
+        self.answered.load(Ordering::Relaxed)
+    }
+
     /// One request was answered.
     pub fn answered(&self, route: &'static str, status: u16, took: Duration) {
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);

@@ -15,6 +15,7 @@ mod config;
 pub mod connection;
 mod deriver;
 mod desk;
+mod head;
 mod intake;
 pub mod journal;
 mod keys;

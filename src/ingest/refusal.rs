@@ -2,6 +2,7 @@
 //! characters, and nothing in it can move a cursor.
 
 use super::body::BodyError;
+use crate::domain::naming::is_hidden;
 use serde_json::{Value, json};
 
 /// The longest message, characters.
@@ -99,9 +100,7 @@ fn shown(text: &str, longest: usize) -> String {
             out.push('…');
             break;
         }
-        let hidden = ch.is_control()
-            || matches!(ch, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-        if hidden { out.extend(ch.escape_default()) } else { out.push(ch) }
+        if is_hidden(ch) { out.extend(ch.escape_default()) } else { out.push(ch) }
     }
     out
 }

@@ -2,6 +2,7 @@
 //! answered in order.
 
 use super::answer::Answer;
+use super::body::{MOST_KEYS_OF_ITEM, has_few_keys};
 use super::bridge::Bridge;
 use super::journal::Level;
 use super::metrics::ItemFate;
@@ -128,7 +129,7 @@ fn item(
     names_itself: bool,
 ) -> Item {
     let refused = |id, refusal| Item { id, row: Err(Verdict::Refused(refusal)), wants_enabled: false };
-    let fields = match object(document, path) {
+    let fields = match check_keys(&document, path).and_then(|()| object(document, path)) {
         Ok(fields) => fields,
         Err(refusal) => return refused(None, refusal),
     };
@@ -226,6 +227,18 @@ fn audit(verdicts: &[(Option<String>, Verdict)]) -> Value {
         said["last_id"] = json!(super::refusal::echo(last));
     }
     said
+}
+
+/// Refuses a run, a failure or a listed model with too many keys.
+///
+/// # Errors
+/// 422.
+pub fn check_keys(document: &Value, path: &str) -> Result<(), Refusal> {
+    if has_few_keys(document) {
+        return Ok(());
+    }
+    let why = format!("has more than {MOST_KEYS_OF_ITEM} keys with all that is in it");
+    Err(Refusal::schema(path, why))
 }
 
 /// The fields of a document that has to be an object.

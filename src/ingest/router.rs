@@ -4,15 +4,18 @@
 use super::answer::{Answer, Body, Reply, request_id};
 use super::auth::{self, Key};
 use super::bridge::Bridge;
-use super::intake;
+use super::intake::{self, Coming};
 use super::journal::Level;
 use super::refusal::Refusal;
 use super::{config, listing, results};
+use crate::domain::listen::{WRONG_HOST, is_own_host};
 use crate::storage::ingest_keys::Action;
 use chrono::{DateTime, Utc};
 use hyper::Request;
 use hyper::body::Incoming;
+use hyper::header::HOST;
 use hyper::http::request::Parts;
+use hyper::http::uri::Authority;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -109,17 +112,25 @@ impl Bridge {
         let started = Instant::now();
         let id = request_id();
         let (parts, body) = request.into_parts();
-        let routes = if side == Side::Public { PUBLIC } else { PRIVATE };
-        let found = find(routes, &parts);
+        let body = Coming::new(&parts.headers, body);
+        let waits = body.waits();
+        let found = match side {
+            Side::Public => find(PUBLIC, &parts),
+            Side::Private => check_host(&parts).and_then(|()| find(PRIVATE, &parts)),
+        };
         let route = found.as_ref().map_or("unknown", |route| route.path);
         let answer = match found {
             Ok(route) => self.clone().carry_out(route, peer, &id, &parts, body).await,
             Err(refusal) => {
-                intake::drain(body).await;
+                body.drain().await;
                 Err(refusal)
             }
         };
-        let answer = answer.unwrap_or_else(|refusal| Answer::refused(&refusal, &id));
+        let answer = answer.unwrap_or_else(|refusal| Answer {
+            // Whoever waits for a word may send its body all the same: that is no request.
+            close: waits || refusal.status == 429,
+            ..Answer::refused(&refusal, &id)
+        });
         self.metrics.answered(route, answer.status, started.elapsed());
         answer.reply(&id)
     }
@@ -130,28 +141,27 @@ impl Bridge {
         peer: SocketAddr,
         request_id: &str,
         parts: &Parts,
-        body: Incoming,
+        body: Coming,
     ) -> Result<Answer, Refusal> {
         if route.actions.is_empty() {
-            intake::drain(body).await;
+            body.drain().await;
             return self.public(route.does);
         }
         let at = Utc::now();
         let key = match self.admit(route, parts, at, peer) {
             Ok(key) => key,
             Err(refusal) => {
-                // Its sender reads no answer before it has sent everything.
-                intake::drain(body).await;
+                body.drain().await;
                 return Err(refusal);
             }
         };
         let who = Who { key, at, request_id: request_id.to_owned() };
         if route.does == Does::Config {
-            intake::drain(body).await;
+            body.drain().await;
             let query = parts.uri.query().unwrap_or_default().to_owned();
             return config::answer(&self, &who, &query).await;
         }
-        let taken = intake::whole(body, route.does.limit(), &self.held).await?;
+        let taken = body.whole(route.does.limit(), &self.held).await?;
         let started = Instant::now();
         let (bridge, asked) = (self.clone(), who.clone());
         let work = tokio::spawn(async move {
@@ -181,6 +191,7 @@ impl Bridge {
         let Some(key) = self.keys.ring().find(auth::shown(&parts.headers), at) else {
             let fields = json!({"peer": peer.ip().to_string(), "route": route.path});
             self.journal.say_seldom(Level::Warn, "unauthorized", fields);
+            self.guesses.take(peer.ip(), Instant::now())?;
             return Err(Refusal::unauthorized());
         };
         self.sightings.saw(&key, &parts.headers, at);
@@ -246,6 +257,15 @@ impl Bridge {
         };
         self.journal.say(level, "write", fields);
     }
+}
+
+/// Refuses what a browser asks for whom another page has led here by a name of its own: figures are for operators.
+fn check_host(parts: &Parts) -> Result<(), Refusal> {
+    let named = parts.headers.get_all(HOST).iter().map(|host| host.to_str().unwrap_or_default());
+    if named.chain(parts.uri.authority().map(Authority::as_str)).all(is_own_host) {
+        return Ok(());
+    }
+    Err(Refusal::new(421, "wrong_host", WRONG_HOST))
 }
 
 /// The route of a request. One slash at the end of a path changes nothing: a redirect would lose the row.

@@ -74,11 +74,29 @@ impl Identity {
     }
 }
 
+/// Refuses a key that everybody on this machine can read. A group may: that is how certificates are shared with services.
+#[cfg(unix)]
+fn check_private(key: &Path) -> Result<(), String> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = std::fs::metadata(key).map_err(|error| error.to_string())?.permissions().mode() & 0o777;
+    if mode & 0o007 == 0 {
+        return Ok(());
+    }
+    Err(format!("everybody on this machine can read or change the key (mode {mode:o}): chmod 600 it"))
+}
+
+#[cfg(not(unix))]
+fn check_private(_: &Path) -> Result<(), String> {
+    Ok(())
+}
+
 /// A configuration, and a digest of what it was made from.
 fn read(files: &TlsFiles) -> Result<(Arc<ServerConfig>, [u8; 32]), TlsError> {
     let fail = |path: &Path, reason: String| TlsError { path: path.to_owned(), reason };
     let bytes = |path: &Path| std::fs::read(path).map_err(|error| fail(path, error.to_string()));
-    let (chain_pem, key_pem) = (bytes(&files.certificate)?, bytes(&files.key)?);
+    let chain_pem = bytes(&files.certificate)?;
+    check_private(&files.key).map_err(|reason| fail(&files.key, reason))?;
+    let key_pem = bytes(&files.key)?;
     let mark = Sha256::new().chain_update(&chain_pem).chain_update([0]).chain_update(&key_pem).finalize();
     let chain = CertificateDer::pem_slice_iter(&chain_pem)
         .collect::<Result<Vec<_>, _>>()

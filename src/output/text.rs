@@ -1,5 +1,6 @@
 //! Text from elsewhere made safe for a terminal, and cut or wrapped to its columns. Widths are columns, not characters.
 
+use crate::domain::naming::is_hidden;
 use std::borrow::Cow;
 use unicode_width::UnicodeWidthStr;
 
@@ -21,12 +22,12 @@ pub fn escape(text: &str) -> String {
 
 /// The same, copied only where something is written out.
 pub fn escaped(text: &str) -> Cow<'_, str> {
-    if is_plain(text) || !text.chars().any(is_unsafe) {
+    if is_plain(text) || !text.chars().any(is_hidden) {
         return text.into();
     }
     let mut out = String::with_capacity(text.len());
     for ch in text.chars() {
-        if is_unsafe(ch) { out.extend(ch.escape_default()) } else { out.push(ch) }
+        if is_hidden(ch) { out.extend(ch.escape_default()) } else { out.push(ch) }
     }
     out.into()
 }
@@ -39,12 +40,6 @@ pub fn one_line(text: &str) -> String {
 /// Each line escaped, line breaks kept.
 pub fn escape_lines(text: &str) -> String {
     text.lines().map(escape).collect::<Vec<_>>().join("\n")
-}
-
-/// Control characters, and the invisible ones that reorder or hide text (Unicode's bidirectional and zero-width formats).
-fn is_unsafe(ch: char) -> bool {
-    ch.is_control()
-        || matches!(ch, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// At most `columns` columns, an ellipsis at the end where something is missing. `unicode` false writes `...`.

@@ -4,6 +4,9 @@ use super::{Env, SettingsError};
 use crate::domain::names::{INGEST_API_KEY, RUNNER_CONFIG_TOKEN};
 use crate::domain::secret::Secret;
 
+/// The shortest key that a bridge takes from its environment, bytes.
+const SHORTEST_KEY: usize = 16;
+
 /// The pair of keys that the predecessor's bridge knew.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LegacyKeys {
@@ -16,15 +19,21 @@ pub struct LegacyKeys {
 /// The pair, as far as it is set.
 ///
 /// # Errors
-/// [`SettingsError::Value`] where one of them could not be sent in a header, without repeating it.
+/// [`SettingsError::Value`] where one of them could not be sent in a header or is too short, without repeating it.
 pub fn legacy_keys(env: &Env) -> Result<LegacyKeys, SettingsError> {
     let key = |name: &str| {
-        let read = env.get(name).map(Secret::key).transpose();
-        read.map_err(|bad| SettingsError::Value {
+        let wrong = |reason: String| SettingsError::Value {
             what: "key of the bridge".to_owned(),
             source_name: format!("environment variable {name}"),
-            reason: bad.to_string(),
-        })
+            reason,
+        };
+        let read = env.get(name).map(Secret::key).transpose().map_err(|bad| wrong(bad.to_string()))?;
+        match read {
+            Some(key) if key.expose().len() < SHORTEST_KEY => Err(wrong(format!(
+                "it has fewer than {SHORTEST_KEY} characters and could be guessed: take `openssl rand -hex 32`"
+            ))),
+            read => Ok(read),
+        }
     };
     Ok(LegacyKeys { ingest: key(INGEST_API_KEY)?, config: key(RUNNER_CONFIG_TOKEN)? })
 }
@@ -35,11 +44,14 @@ mod tests {
 
     #[test]
     fn a_key_that_no_header_can_carry_is_named_and_not_shown() {
-        let env = Env::from_pairs([(INGEST_API_KEY, "abc"), (RUNNER_CONFIG_TOKEN, "")]);
+        let env = Env::from_pairs([(INGEST_API_KEY, "sixteen-letters!"), (RUNNER_CONFIG_TOKEN, "")]);
         let keys = legacy_keys(&env).unwrap();
-        assert_eq!((keys.ingest.as_ref().map(Secret::expose), keys.config), (Some("abc"), None));
+        assert_eq!((keys.ingest.as_ref().map(Secret::expose), keys.config), (Some("sixteen-letters!"), None));
         let said = legacy_keys(&Env::from_pairs([(RUNNER_CONFIG_TOKEN, "canary key")])).unwrap_err();
         let said = said.to_string();
         assert!(said.contains(RUNNER_CONFIG_TOKEN) && !said.contains("canary"), "{said}");
+        let said =
+            legacy_keys(&Env::from_pairs([(INGEST_API_KEY, "canary-15-chars")])).unwrap_err().to_string();
+        assert!(said.contains("fewer than 16 characters") && !said.contains("canary"), "{said}");
     }
 }

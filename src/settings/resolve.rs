@@ -17,6 +17,7 @@ use crate::domain::sourced::{Source, Sourced};
 use crate::notify::Notify;
 use crate::providers::auth::Login;
 use crate::providers::hosts::{Host, Hosts};
+use crate::storage::Location;
 use std::path::{Path, PathBuf};
 
 /// What flags said; the default says nothing.
@@ -220,9 +221,14 @@ fn is_telling(name: &str) -> bool {
     ["key", "token", "secret", "auth", "password"].iter().any(|word| lower.contains(word))
 }
 
-/// The password of a connection string.
+/// The password of a connection string. Without an `@` what follows the colon is a port, unless the URL cannot be read: then its host was forgotten.
 fn password(uri: &str) -> Option<Secret> {
-    let (authority, _) = uri.split_once("://")?.1.rsplit_once('@')?;
+    let (_, rest) = uri.split_once("://")?;
+    let authority = match rest.rsplit_once('@') {
+        Some((authority, _)) => authority,
+        None if Location::parse(uri).is_err() => rest.split(['/', '?']).next()?,
+        None => return None,
+    };
     Some(Secret::new(authority.split_once(':')?.1))
 }
 
@@ -278,6 +284,11 @@ mod tests {
             "[redacted] [redacted] [redacted]"
         );
         assert!(!format!("{found:?}").contains("canary"));
+        let without_host =
+            settings("store = 'mongodb://v:canary-five/db'", &Overrides::default(), &[]).unwrap();
+        assert_eq!(without_host.redactor().redact("canary-five"), "[redacted]");
+        let sound = settings("store = 'mongodb://host-name:27017/db'", &Overrides::default(), &[]).unwrap();
+        assert_eq!(sound.redactor().redact("27017"), "27017");
     }
 
     #[test]

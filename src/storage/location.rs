@@ -34,17 +34,20 @@ pub enum LocationError {
         "`{0}` is no store URL: write sqlite:PATH (a bare path must end in .db or .sqlite) or mongodb://…"
     )]
     Bare(String),
-    /// No store URL, and an `@` in it: perhaps a password before it.
+    /// No store URL, and an `@` or a colon in it: perhaps a password beside it.
     #[error(
-        "this is no store URL (and not shown, for there is an @ in it): write mongodb://… or sqlite:PATH"
+        "this is no store URL (and not shown, for a password may be in it): write mongodb://… or sqlite:PATH"
     )]
     Hidden,
     /// A database that would be gone with the process, or a path that only a shell can read.
     #[error("`{0}` names no file that lasts: write sqlite:PATH")]
     NoFile(String),
     /// The driver cannot read the connection string.
-    #[error("the MongoDB connection string cannot be read: {0}")]
-    Mongo(String),
+    #[error(
+        "the MongoDB connection string cannot be read (and is not shown): write \
+         mongodb://USER:PASSWORD@HOST:PORT/DATABASE, with every special character of user and password percent-encoded"
+    )]
+    Mongo,
     /// The address of a bridge that none can have.
     #[error(transparent)]
     Bridge(#[from] BridgeUrlError),
@@ -73,7 +76,7 @@ impl Location {
         match text.split_once("://") {
             Some((scheme, _)) => Err(LocationError::Scheme(scheme.to_owned())),
             None if [".db", ".sqlite", ".sqlite3"].iter().any(|end| text.ends_with(end)) => file(text),
-            None if text.contains('@') => Err(LocationError::Hidden),
+            None if text.contains(['@', ':']) => Err(LocationError::Hidden),
             None => Err(LocationError::Bare(text.to_owned())),
         }
     }
@@ -93,12 +96,7 @@ impl MongoUri {
         match ConnectionString::parse(text) {
             Ok(_) => Ok(Self(text.to_owned())),
             // The driver quotes what it cannot read, and that can be a piece of the password.
-            Err(_) if text.contains('@') => Err(LocationError::Mongo(
-                "write mongodb://USER:PASSWORD@HOST:PORT/DATABASE, with every special character of user and \
-                 password percent-encoded"
-                    .to_owned(),
-            )),
-            Err(error) => Err(LocationError::Mongo(error.kind.to_string())),
+            Err(_) => Err(LocationError::Mongo),
         }
     }
 
@@ -188,7 +186,7 @@ mod tests {
         assert_eq!(Location::parse("runs"), Err(LocationError::Bare("runs".into())));
         assert_eq!(Location::parse("sqlite::memory:"), Err(LocationError::NoFile(":memory:".into())));
         assert_eq!(Location::parse("sqlite:"), Err(LocationError::NoFile(String::new())));
-        assert!(matches!(Location::parse("mongodb://"), Err(LocationError::Mongo(_))));
+        assert!(matches!(Location::parse("mongodb://"), Err(LocationError::Mongo)));
     }
 
     proptest! {

@@ -2,6 +2,7 @@
 //! them, under an id that makes a repetition harmless. How a post becomes a row is [`posted`]; who may post is the
 //! bridge's, and what providers list goes through [`Listings`](super::Listings).
 
+mod plausible;
 pub mod posted;
 
 use crate::domain::runner::COMPONENT;

@@ -2,6 +2,7 @@
 //! secret, and leaves the server well.
 
 use super::served::{INGEST_KEY, Served, failure, request, result, with};
+use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
 
 /// A body, the status that it gets, and a piece of the path or code that the error names.
@@ -57,6 +58,9 @@ fn bodies() -> Vec<Case> {
         case("{\"a\\u0000b\": 1}", 422, "schema"),
         case("{\"a\\nb\": 1}", 422, "schema"),
         case("{\"a\\u001b[2J\": 1}", 422, "schema"),
+        case("{\"__proto__\": {\"x\": 1}}", 422, "$.__proto__"),
+        case("{\"misc\": {\"a\": [{\"__proto__\": 1}]}}", 422, "$.misc.a[0].__proto__"),
+        case("{\"a\u{202e}b\": 1}", 422, "schema"),
         case("{\"a\": 9223372036854775808}", 422, "$.a"),
         case("{\"a\": -9223372036854775809}", 422, "$.a"),
         case("{\"a\": 18446744073709551616}", 422, "$.a"),
@@ -77,6 +81,9 @@ fn too_much() -> Vec<Case> {
         (format!("{{\"{}\": 1}}", "k".repeat(300)), 422, "schema"),
         (format!("{{{}}}", keys.join(",")), 422, "schema"),
         (format!("{{\"a\": {}}}", "9".repeat(5000)), 400, "$.a"),
+        // Ten thousand keys, none of whose objects has many.
+        (with(result(), "misc", json!(vec![json!({"a": 1, "b": {"c": 2}}); 3_400])).to_string(), 422, "$"),
+        (with(result(), "x", json!(vec![json!({"a": 1}); 1_000])).to_string(), 422, "$"),
     ]
 }
 
@@ -120,11 +127,56 @@ fn wrong_results() -> Vec<Case> {
         ("temperature", json!("hot")),
         ("time_to_first_token", json!(false)),
         ("response_id", json!(5)),
+        ("provider", json!("../../etc")),
+        ("provider", json!("__proto__")),
+        ("provider", json!("p".repeat(257))),
+        ("model_name", json!("a\u{202e}b")),
+        ("model_name", json!("a\u{200b}b")),
+        ("model_name", json!("a/../b")),
+        ("benchmark_profile_id", json!("..")),
+        ("sample_role", json!("published\u{200d}")),
+        ("run_ts", json!("0001-01-01 00:00:00")),
+        ("run_ts", json!("2019-12-31 23:59:59")),
+        ("run_ts", json!("9999-12-31 23:59:59")),
+        ("gen_ts", json!(ahead(26))),
+        ("output_tokens", json!(-1)),
+        ("output_tokens", json!(1_i64 << 62)),
+        ("reasoning_tokens", json!(i64::MIN)),
+        ("total_tokens", json!(1_000_000_000_000_i64)),
+        ("tokens_per_second", json!(2.2e18)),
+        ("visible_tokens_per_second", json!(-3)),
+        ("generate_time", json!(1e9)),
+        ("time_to_first_token", json!(-0.001)),
+        ("time_to_first_token", json!(1e8)),
+        ("times_between_tokens", json!([0.1, -0.1])),
     ];
     cases.extend(
         wrong.iter().map(|(field, value)| (with(result(), field, value.clone()).to_string(), 422, *field)),
     );
     cases
+}
+
+/// A date so many hours ahead, as a runner writes it.
+fn ahead(hours: i64) -> String {
+    (Utc::now() + TimeDelta::hours(hours)).format("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// What is dated wrongly, and yet can be, is kept where nobody publishes it.
+#[tokio::test]
+async fn a_row_whose_clock_is_doubted_is_kept_and_not_published() {
+    let served = Served::on_sqlite(&[]).await;
+    for run_ts in [ahead(2), ahead(-24 * 31)] {
+        assert_eq!(served.post("/ingest", &with(result(), "run_ts", json!(run_ts))).status, 200, "{run_ts}");
+    }
+    let database = served.url.strip_prefix("sqlite:").unwrap();
+    let connection = rusqlite::Connection::open(database).unwrap();
+    let count = |published: bool| -> i64 {
+        let asked = "SELECT count(*) FROM runs WHERE published = ?1";
+        connection.query_row(asked, [published], |row| row.get(0)).unwrap()
+    };
+    assert_eq!((count(true), count(false)), (0, 2));
+    assert_eq!(served.post("/ingest", &result()).status, 200);
+    assert_eq!((count(true), count(false)), (1, 2));
 }
 
 #[tokio::test]
@@ -174,6 +226,21 @@ async fn other_posts_are_checked_too() {
         ("/ingest/catalog", with(listing.clone(), "provider", json!(null)), "$.provider"),
         ("/ingest/catalog", model(json!("x")), "$.models[0]"),
         ("/ingest/catalog", model(json!({"model_id": ""})), "$.models[0].model_id"),
+        ("/ingest/catalog", model(json!({"model_id": "a/../b"})), "$.models[0].model_id"),
+        (
+            "/ingest/catalog",
+            model(json!({"model_id": "a", "raw": vec![json!({"k": 1}); 1_000]})),
+            "$.models[0]",
+        ),
+        ("/ingest/catalog", with(listing.clone(), "provider", json!("a\u{2066}b")), "$.provider"),
+        (
+            "/ingest/catalog",
+            with(listing.clone(), "started_at", json!("9999-01-01 00:00:00")),
+            "$.started_at",
+        ),
+        ("/ingest/error", with(failure(), "ts", json!("0001-01-01 00:00:00")), "$.ts"),
+        ("/ingest/error", with(failure(), "provider", json!("__proto__")), "$.provider"),
+        ("/ingest/error", with(failure(), "stage", json!("a\u{202e}b")), "$.stage"),
         ("/ingest/batch", json!({}), "$.results"),
         ("/ingest/batch", json!({"results": {}}), "$.results"),
         ("/ingest/batch", json!(5), "$"),

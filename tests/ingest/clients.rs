@@ -1,7 +1,7 @@
 //! Clients that nobody here wrote: Python's `http.client` and `ssl`, as the predecessor's runner has them, curl, and OpenSSL's
 //! `s_client`. With TLS, without it, and each on the other's port.
 
-use super::served::{INGEST_KEY, Served, result, with};
+use super::served::{DAY, INGEST_KEY, Served, result, with, write_key};
 use crate::support::Home;
 use crate::support::ran::ran;
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ for _ in range(3):
 /// A certificate for `localhost` and its key.
 fn certify(directory: &Path) {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-    std::fs::write(directory.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    write_key(&directory.join("key.pem"), &made.signing_key.serialize_pem());
     std::fs::write(directory.join("cert.pem"), made.cert.pem()).unwrap();
     std::fs::write(directory.join("trusted.pem"), made.cert.pem()).unwrap();
 }
@@ -63,7 +63,7 @@ async fn python_posts_over_both_versions_of_tls() {
     let port = served.address.port().to_string();
     let trusted = served.home().path().join("trusted.pem");
     for (place, version) in ["TLSv1_2", "TLSv1_3"].into_iter().enumerate() {
-        let row = with(result(), "run_ts", json!(format!("2026-11-23 08:52:0{place}")));
+        let row = with(result(), "run_ts", json!(format!("{} 08:52:0{place}", *DAY)));
         let mut command = Command::new("python3");
         command.args(["-c", PYTHON, &port]).arg(&trusted).args([version, INGEST_KEY, &row.to_string()]);
         let told = ran(&mut command);

@@ -1,7 +1,7 @@
 //! The predecessor's runner against this bridge, unchanged: its bytes, its answers, each trap of its contract. On a real
 //! mongod, and what was stored is read with the driver.
 
-use super::served::{Answer, CONFIG_TOKEN, INGEST_KEY, Served, answer, failure, request, result, with};
+use super::served::{Answer, CONFIG_TOKEN, DAY, INGEST_KEY, Served, answer, failure, request, result, with};
 use crate::support::Home;
 use crate::support::peers::{self, Mongod};
 use mongodb::Database;
@@ -50,8 +50,8 @@ async fn a_result_is_stored_as_the_direct_writer_stores_it() {
     told.sound();
     assert_eq!(told.json()["status"], "accepted");
     let row = one(&database, "metrics_cloud_v2", doc! {}).await;
-    assert_eq!(row.get("run_ts"), Some(&date("2026-11-23T08:52:02Z")));
-    assert_eq!(row.get("gen_ts"), Some(&date("2026-11-23T08:52:04Z")));
+    assert_eq!(row.get("run_ts"), Some(&date(&format!("{}T08:52:02Z", *DAY))));
+    assert_eq!(row.get("gen_ts"), Some(&date(&format!("{}T08:52:04Z", *DAY))));
     assert_eq!(row.get("model_name"), Some(&Bson::from("amazon.nova-pro-v1:0")));
     assert_eq!(row.get("generate_time"), Some(&Bson::Double(1.812_345_678_901_234_5)));
     assert_eq!(row.get("temperature"), Some(&Bson::Double(0.1)));
@@ -121,16 +121,17 @@ async fn traps_2_and_5_and_9_models_that_are_not_enabled() {
 async fn trap_3_times_without_a_zone_are_utc() {
     let (served, database) = on_mongod(&[]).await;
     for (run_ts, stored) in [
-        ("2026-11-23 03:52:02", "2026-11-23T03:52:02Z"),
-        ("2026-11-23T04:52:02", "2026-11-23T04:52:02Z"),
-        ("2026-11-23T05:52:02.250Z", "2026-11-23T05:52:02.250Z"),
-        ("2026-11-23T06:52:02+01:00", "2026-11-23T05:52:02Z"),
+        (" 03:52:02", "T03:52:02Z"),
+        ("T04:52:02", "T04:52:02Z"),
+        ("T05:52:02.250Z", "T05:52:02.250Z"),
+        ("T06:52:02+01:00", "T05:52:02Z"),
     ] {
+        let (run_ts, stored) = (format!("{}{run_ts}", *DAY), format!("{}{stored}", *DAY));
         assert_eq!(served.post("/ingest", &with(result(), "run_ts", json!(run_ts))).status, 200);
-        one(&database, "metrics_cloud_v2", doc! { "run_ts": date(stored) }).await;
+        one(&database, "metrics_cloud_v2", doc! { "run_ts": date(&stored) }).await;
     }
     assert_eq!(served.post("/ingest/error", &failure()).status, 200);
-    one(&database, "errors_cloud", doc! { "ts": date("2026-11-23T08:52:17Z") }).await;
+    one(&database, "errors_cloud", doc! { "ts": date(&format!("{}T08:52:17Z", *DAY)) }).await;
     assert_eq!(served.post("/ingest/error", &with(failure(), "ts", Value::Null)).status, 200);
 }
 
@@ -153,7 +154,7 @@ async fn a_list_is_kept_and_enables_nothing() {
         "providerName": "Amazon", "outputModalities": ["TEXT"], "inferenceTypesSupported": null,
         "modelLifecycle": {"status": "ACTIVE"}}});
     let list = json!({"provider": "bedrock", "pagination_complete": true,
-        "started_at": "2026-11-23 08:54:59", "models": [model]});
+        "started_at": format!("{} 08:54:59", *DAY), "models": [model]});
     let told = served.send(&recorded("/ingest/catalog", &list.to_string()));
     assert_eq!((told.status, told.json()["models"].as_u64()), (200, Some(1)));
     let row = one(&database, "provider_catalog", doc! {}).await;
@@ -200,7 +201,8 @@ async fn a_change_of_the_catalogue_is_in_force_within_seconds() {
     assert_eq!(served.post("/ingest", &result()).status, 200);
     models.update_many(doc! {}, update).await.unwrap();
     let start = std::time::Instant::now();
-    while served.post("/ingest", &with(result(), "run_ts", json!("2026-11-23 09:00:00"))).status != 202 {
+    while served.post("/ingest", &with(result(), "run_ts", json!(format!("{} 09:00:00", *DAY)))).status != 202
+    {
         assert!(start.elapsed().as_secs() < 8);
         tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     }
@@ -229,7 +231,7 @@ async fn a_batch_is_answered_item_by_item() {
     let (served, database) = on_mongod(&[]).await;
     let id = "01K1J0000000000000000000RN";
     let own = with(result(), "_id", json!(id));
-    let later = |second: u32| with(result(), "run_ts", json!(format!("2026-11-23 10:00:{second:02}")));
+    let later = |second: u32| with(result(), "run_ts", json!(format!("{} 10:00:{second:02}", *DAY)));
     let items = json!([
         own,
         with(later(1), "model_name", json!("gone")),
@@ -280,7 +282,7 @@ async fn a_hundred_equal_posts_at_once_are_one_row() {
 async fn a_client_that_hangs_up_leaves_no_half() {
     let (served, database) = on_mongod(&[]).await;
     for second in 0..20 {
-        let body = with(result(), "run_ts", json!(format!("2026-11-23 11:00:{second:02}")));
+        let body = with(result(), "run_ts", json!(format!("{} 11:00:{second:02}", *DAY)));
         let mut stream = served.connect();
         stream.write_all(&recorded("/ingest", &body.to_string())).unwrap();
         drop(stream);

@@ -21,6 +21,21 @@ async fn broken_framing_has_an_answer() {
         ("a line break in a header", head("A\r: b\r\n"), &[400], "bad_request"),
         ("NUL in a header", head("A: b\0c\r\n"), &[400], "bad_request"),
         ("two lengths", head("Content-Length: 2\r\nContent-Length: 3\r\n"), &[400], "bad_request"),
+        ("one length twice", head("Content-Length: 2\r\nContent-Length: 2\r\n"), &[400], "bad_request"),
+        ("two lengths in one", head("Content-Length: 2, 2\r\n"), &[400], "bad_request"),
+        ("a length beyond 63 bits", head("Content-Length: 9223372036854775808\r\n"), &[400], "bad_request"),
+        (
+            "a length and chunks",
+            head("Content-Length: 2\r\nTransfer-Encoding: chunked\r\n"),
+            &[400],
+            "bad_request",
+        ),
+        ("two hosts", head("Host: b\r\n"), &[400], "bad_request"),
+        ("a bare line feed", head("A: b\nC: d\r\n"), &[400], "bad_request"),
+        ("bare line feeds alone", b"GET /health HTTP/1.1\nHost: b\n\n".to_vec(), &[400], "bad_request"),
+        ("chunks behind a coding", head("Transfer-Encoding: gzip, chunked\r\n"), &[400], "bad_request"),
+        ("chunks twice", head("Transfer-Encoding: chunked, chunked\r\n"), &[400], "bad_request"),
+        ("chunks that do not count", head("Transfer-Encoding: xchunked\r\n"), &[400], "bad_request"),
         ("a negative length", head("Content-Length: -1\r\n"), &[400], "bad_request"),
         ("a length that is no number", head("Content-Length: 1e3\r\n"), &[400], "bad_request"),
         (
@@ -49,6 +64,61 @@ async fn broken_framing_has_an_answer() {
         assert!(code.is_empty() || said == code, "{name}: {said}");
     }
     assert_eq!(served.get("/health", "").status, 200);
+}
+
+/// What is smuggled behind a request that two readers divide differently is never taken for another one.
+#[tokio::test]
+async fn after_a_head_that_is_refused_the_connection_ends() {
+    let served = Served::on_sqlite(&[]).await;
+    let hidden = request("GET", "/health", "", b"");
+    let chunks = [head("Transfer-Encoding: chunked\r\n"), b"2\r\n{}\r\n0\r\n\r\n".to_vec()].concat();
+    for (name, first, answers) in [
+        ("two lengths", head("Content-Length: 0\r\nContent-Length: 4\r\n"), 1),
+        ("a bare line feed", head("A: b\nContent-Length: 0\r\n"), 1),
+        ("two hosts", head("Host: other\r\n"), 1),
+        // Only their reader knows where chunks end, so that nothing counts behind them.
+        ("chunks", chunks, 1),
+        ("nothing wrong", head("Content-Length: 0\r\n"), 2),
+    ] {
+        let mut stream = served.connect();
+        stream.write_all(&[first, hidden.clone()].concat()).unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut told = Vec::new();
+        let _ = stream.read_to_end(&mut told);
+        let told = String::from_utf8_lossy(&told);
+        assert_eq!(told.matches("HTTP/1.1 ").count(), answers, "{name}: {told}");
+        assert!(answers > 1 || !told.contains("healthy"), "{name}: {told}");
+    }
+}
+
+/// A client that asks before it sends hears the truth instead of `100 Continue`.
+#[tokio::test]
+async fn who_asks_before_sending_hears_what_is_wrong_at_once() {
+    let served = Served::on_sqlite(&[]).await;
+    let expecting = |key: &str, length: usize| {
+        format!(
+            "POST /ingest HTTP/1.1\r\nHost: b\r\nX-API-Key: {key}\r\nExpect: 100-continue\r\nContent-Length: {length}\r\n\r\n"
+        )
+    };
+    for (key, length, status) in [("a-wrong-key", 10, 401), (INGEST_KEY, 5 << 20, 413)] {
+        let mut stream = served.connect();
+        stream.write_all(expecting(key, length).as_bytes()).unwrap();
+        let told = answer(&mut stream).unwrap();
+        assert_eq!(
+            (told.status, told.headers.get("connection").map(String::as_str)),
+            (status, Some("close"))
+        );
+        assert_eq!(stream.read(&mut [0; 1]).unwrap(), 0, "the connection ends");
+    }
+    // Where nothing is wrong it is asked for the body.
+    let body = result().to_string();
+    let mut stream = served.connect();
+    stream.write_all(expecting(INGEST_KEY, body.len()).as_bytes()).unwrap();
+    let mut word = [0; 25];
+    stream.read_exact(&mut word).unwrap();
+    assert_eq!(&word[..], b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream.write_all(body.as_bytes()).unwrap();
+    assert_eq!(answer(&mut stream).unwrap().status, 200);
 }
 
 #[tokio::test]

@@ -83,6 +83,28 @@ async fn every_refusal_of_a_key_is_the_same() {
     );
 }
 
+/// Guessing is slow from one address, and whoever has a key there does not notice.
+#[tokio::test]
+async fn bad_keys_are_limited_and_valid_ones_are_not() {
+    let served = Served::on_sqlite(&[]).await;
+    let mut statuses = std::collections::BTreeMap::<u16, usize>::new();
+    for guess in 0..400 {
+        let told =
+            served.get("/runner-config?provider=bedrock", &format!("X-API-Key: guess-number-{guess}\r\n"));
+        *statuses.entry(told.status).or_default() += 1;
+        if told.status == 429 {
+            assert_eq!(
+                (told.code().as_str(), told.headers["connection"].as_str()),
+                ("too_many_bad_keys", "close")
+            );
+            assert!(told.headers["retry-after"].parse::<u64>().unwrap() >= 1);
+        }
+        assert_eq!(served.config("bedrock").status, 200);
+    }
+    assert!(statuses[&401] >= 100 && statuses[&429] >= 1 && statuses.len() == 2, "{statuses:?}");
+    assert_eq!(served.post("/ingest", &result()).status, 200);
+}
+
 #[tokio::test]
 async fn a_401_arrives_while_the_body_is_still_being_sent() {
     let served = Served::on_sqlite(&[]).await;

@@ -2,14 +2,17 @@
 
 use crate::support::Home;
 use crate::support::catalogue::put_model;
+use chrono::{TimeDelta, Utc};
 use llmbench::domain::ModelRef;
 use llmbench::storage::{Location, Names, Store};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::process::{Child, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -263,11 +266,22 @@ pub fn answer(stream: &mut impl Read) -> Result<Answer, String> {
     Ok(Answer { status, headers, body })
 }
 
+/// A day of the recent past, the same one for a whole run of the tests: rows of long ago are not published.
+pub static DAY: LazyLock<String> =
+    LazyLock::new(|| (Utc::now() - TimeDelta::days(2)).format("%Y-%m-%d").to_string());
+
+/// Writes a private key that nobody else can read.
+pub fn write_key(path: &Path, text: &str) {
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+}
+
 /// A result as the predecessor's runner posts it.
 pub fn result() -> Value {
     json!({
         "provider": "bedrock", "model_name": "amazon.nova-pro-v1:0",
-        "run_ts": "2026-11-23 08:52:02", "gen_ts": "2026-11-23 08:52:04", "temperature": 0.1, "misc": {},
+        "run_ts": format!("{} 08:52:02", *DAY), "gen_ts": format!("{} 08:52:04", *DAY), "temperature": 0.1, "misc": {},
         "requested_tokens": 64, "output_tokens": 60, "generate_time": 1.8123456789012345,
         "tokens_per_second": 33.1, "time_to_first_token": null, "times_between_tokens": [],
         "validation_policy": "strict_pm10", "metrics_schema_version": 2, "generated_output_tokens": 60,
@@ -279,7 +293,7 @@ pub fn result() -> Value {
 /// A failure as the predecessor's runner posts it.
 pub fn failure() -> Value {
     json!({
-        "provider": "together", "model_name": "fake-err404", "ts": "2026-11-23 08:52:17", "stage": "generate",
+        "provider": "together", "model_name": "fake-err404", "ts": format!("{} 08:52:17", *DAY), "stage": "generate",
         "message": "NotFoundError: Error code: 404 - {'error': {'message': 'gone', 'code': 'model_not_found'}}",
         "exc_type": "NotFoundError", "error_kind": "hard_model",
     })

@@ -1,11 +1,12 @@
 //! The command itself: what it refuses to start with, TLS, metrics, limits, and how it ends.
 
-use super::served::{INGEST_KEY, Served, answer, request, result};
+use super::served::{INGEST_KEY, Served, answer, request, result, write_key};
 use crate::support::Home;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Output;
 use std::sync::Arc;
@@ -28,21 +29,59 @@ fn what_cannot_be_served_is_refused_with_a_way_out() {
         (&["--listen", "127.0.0.1:0", "--tls-cert", "no.pem", "--tls-key", "no.key"], &key, "no.pem"),
         (&["--listen", "127.0.0.1:0", "--tls-cert", "no.pem"], &key, "--tls-key"),
         (&["--listen", "127.0.0.1:0"], &[("INGEST_API_KEY", "white space")], "INGEST_API_KEY"),
+        (&["--listen", "127.0.0.1:0"], &[("INGEST_API_KEY", "only-15-letters")], "fewer than 16"),
+        (&["--listen", "127.0.0.1:0"], &[("RUNNER_CONFIG_TOKEN", "only-15-letters")], "RUNNER_CONFIG_TOKEN"),
         (&["--listen", "192.0.2.1:1", "--plain-http"], &key, "cannot listen"),
     ] {
         let output = refused(arguments, environment);
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
         assert!(said.contains(says), "{arguments:?}: {said}");
-        assert!(!said.contains("white space\n") && !said.contains(INGEST_KEY), "{said}");
+        assert!(
+            !said.contains("white space\n") && !said.contains("only-15") && !said.contains(INGEST_KEY),
+            "{said}"
+        );
     }
+}
+
+#[test]
+fn a_tls_key_that_everybody_can_read_is_refused() {
+    let home = Home::new();
+    certify(home.path());
+    let key = home.path().join("key.pem");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let cert = home.path().join("cert.pem");
+    let files = ["--tls-cert", cert.to_str().unwrap(), "--tls-key", key.to_str().unwrap()];
+    let output =
+        refused(&[&["--listen", "127.0.0.1:0"], &files[..]].concat(), &[("INGEST_API_KEY", INGEST_KEY)]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("key.pem") && said.contains("mode 644") && said.contains("chmod 600"), "{said}");
+}
+
+#[tokio::test]
+async fn figures_are_for_whoever_names_this_machine() {
+    let served = Served::on_sqlite(&["--metrics-listen", "127.0.0.1:0"]).await;
+    let asked = |host: &str| {
+        let mut stream = std::net::TcpStream::connect(served.metrics.unwrap()).unwrap();
+        let request = format!("GET /readyz HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        answer(&mut stream).unwrap()
+    };
+    assert_eq!(asked("127.0.0.1:9187").status, 200);
+    assert_eq!(asked("prometheus-sees-me:9187").status, 200);
+    let stranger = asked("rebound.example:9187");
+    assert_eq!((stranger.status, stranger.code().as_str()), (421, "wrong_host"));
+    // Runners come under whatever name a proxy has.
+    let public = b"GET /health HTTP/1.1\r\nHost: bench.example\r\n\r\n";
+    assert_eq!(served.send(public).status, 200);
 }
 
 /// A certificate for `localhost` and its key, written to two files; the certificate.
 fn certify(directory: &Path) -> CertificateDer<'static> {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     std::fs::write(directory.join("cert.pem"), made.cert.pem()).unwrap();
-    std::fs::write(directory.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    write_key(&directory.join("key.pem"), &made.signing_key.serialize_pem());
     made.cert.der().clone()
 }
 

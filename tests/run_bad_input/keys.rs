@@ -154,3 +154,39 @@ fn a_key_that_cannot_be_one_is_not_repeated() {
     assert_eq!(password.code, 2);
     assert!(!password.err.contains(CANARY), "{}", password.err);
 }
+
+/// A store URL whose host was forgotten holds a password where a port would be.
+#[test]
+fn a_store_url_without_a_host_is_not_repeated_by_any_command() {
+    let home = Home::new();
+    for url in
+        ["mongodb://user:canary-Secret", "mongodb+srv://user:canary-Secret/db", "mongodb:user:canary-Secret"]
+    {
+        for arguments in [
+            &["run", "--model", QUICK][..],
+            &["daemon", "--once"],
+            &["daemon", "--dry-run"],
+            &["doctor", "--offline"],
+            &["doctor"],
+            &["status"],
+            &["models", "list"],
+            &["results", "list"],
+            &["errors", "summary"],
+            &["db", "init"],
+            &["ingest", "key", "list"],
+            &["ingest", "serve"],
+        ] {
+            for by_flag in [true, false] {
+                let mut command = home.llmbench(arguments);
+                match by_flag {
+                    true => command.args(["--store", url]),
+                    false => command.env("LLMBENCH_STORE", url),
+                };
+                let told = ran(&mut command);
+                assert_ne!(told.code, 0, "{arguments:?}: {told:?}");
+                let all = [told.out.as_str(), &told.err].concat().to_lowercase();
+                assert!(!all.contains("canary-secret"), "{arguments:?} {url}: {told:?}");
+            }
+        }
+    }
+}

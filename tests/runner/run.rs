@@ -1,7 +1,7 @@
 //! `llmbench run` with a bridge as its store.
 
 use super::world::{QUICK, World, block_on};
-use crate::ingest::served::{CONFIG_TOKEN, INGEST_KEY, Served};
+use crate::ingest::served::{CONFIG_TOKEN, INGEST_KEY, Served, write_key};
 use crate::support::Home;
 use crate::support::proxy::Fault;
 use crate::support::ran::ran;
@@ -148,7 +148,7 @@ fn over_tls_with_the_operators_own_authority_and_not_without() {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let (cert, key) = (certificates.path().join("cert.pem"), certificates.path().join("key.pem"));
     std::fs::write(&cert, made.cert.pem()).unwrap();
-    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    write_key(&key, &made.signing_key.serialize_pem());
     let bridge = block_on(Served::on_sqlite(&[
         "--tls-cert",
         cert.to_str().unwrap(),

@@ -1,7 +1,8 @@
 //! `/metrics`, `/livez` and `/readyz` over real sockets, with clients that do not behave.
 
 use super::page::{finished, parsed, pulse, value};
-use crate::support::samples;
+use crate::support::ran::ran;
+use crate::support::{Home, samples};
 use chrono::Utc;
 use llmbench::daemon::telemetry::Telemetry;
 use llmbench::daemon::telemetry::http::{Answer, Probed, serve};
@@ -75,6 +76,37 @@ async fn probes_answer_what_is_true_at_the_moment() {
     assert_eq!(runs, 3.0);
     let (head, body) = ask(address, "HEAD /metrics HTTP/1.1\r\nhost: x\r\n\r\n").await;
     assert!(head.starts_with("http/1.1 200") && body.is_empty(), "{head}{body}");
+}
+
+/// A page of a stranger whose name leads to this machine by DNS reads nothing.
+#[tokio::test]
+async fn probes_are_answered_under_names_of_this_machine_alone() {
+    let (_daemon, address) = started().await;
+    for (host, status) in [
+        ("localhost:9464", "200"),
+        ("10.1.2.3:9464", "200"),
+        ("rebound.example:9464", "421"),
+        ("127.0.0.1.rebound.example", "421"),
+    ] {
+        let (head, _) = ask(address, &format!("GET /livez HTTP/1.1\r\nhost: {host}\r\n\r\n")).await;
+        assert!(head.starts_with(&format!("http/1.1 {status}")), "{host}: {head}");
+    }
+    let (head, _) = ask(address, "GET http://rebound.example/metrics HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    assert!(head.starts_with("http/1.1 421"), "{head}");
+}
+
+#[test]
+fn a_daemon_listens_beyond_loopback_only_where_it_is_told_twice() {
+    let home = Home::new();
+    let store = format!("sqlite:{}", home.path().join("runs.db").display());
+    let daemon = |flags: &[&str]| {
+        let mut command = home.llmbench(&["daemon", "--once", "--store", &store]);
+        ran(command.args(flags).env("LLMBENCH_LISTEN", "0.0.0.0:0"))
+    };
+    let refused = daemon(&[]);
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(refused.err.contains("not loopback") && refused.err.contains("--plain-http"), "{refused:?}");
+    assert_ne!(daemon(&["--plain-http"]).code, 2);
 }
 
 #[tokio::test]

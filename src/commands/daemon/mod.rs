@@ -96,8 +96,22 @@ fn untold(args: &DaemonArgs, error: CommandError) -> Result<Exit, CommandError> 
     Ok(error.exit)
 }
 
+/// Where probes are answered. One pass is over before anybody asks, unless somebody says that they will.
+fn listen(args: &DaemonArgs, context: &Context) -> Result<Listen, CommandError> {
+    let nowhere = args.once.then_some(Listen(None));
+    let listen = context.settings.listen.or(nowhere).unwrap_or_default();
+    let Some(address) = listen.0.filter(|address| !address.ip().is_loopback() && !args.plain_http) else {
+        return Ok(listen);
+    };
+    let why = format!("--listen {address} is not loopback, and probes ask for no key and speak no TLS");
+    Err(CommandError::usage(why).hint(
+        "listen on 127.0.0.1, or add --plain-http where the network is trusted: TROUBLESHOOTING.md, \"Around the clock\"",
+    ))
+}
+
 /// Measures until it is told to stop, or through one pass.
 async fn work(args: &DaemonArgs, context: Context, voice: &Voice) -> Result<Exit, CommandError> {
+    let listen = listen(args, &context)?;
     let questions = questions(&context)?;
     descriptors::make_room();
     let state_dir = state_dir(&context)?;
@@ -110,9 +124,7 @@ async fn work(args: &DaemonArgs, context: Context, voice: &Voice) -> Result<Exit
     let (outbox, opening) = opened.map_err(outbox_error)?;
     tell_opening(&opening);
     front.watch(outbox.clone());
-    // One pass is over before anybody asks, unless somebody says that they will.
-    let nowhere = args.once.then_some(Listen(None));
-    front.listen(context.settings.listen.or(nowhere).unwrap_or_default()).await?;
+    front.listen(listen).await?;
     let doors = doors(context)?;
     let regime = doors.context.settings.regime.clone();
     let (events, heard) = (Events::default(), CancellationToken::new());

@@ -4,6 +4,7 @@ use super::store::{Seen, Sight};
 use crate::domain::ModelRef;
 use crate::domain::finding::{Finding, Section};
 use crate::domain::headings;
+use crate::domain::naming::is_hidden;
 use crate::output::{advice::quoted, text};
 use crate::providers::bedrock_ids;
 use crate::providers::hosts::{Auth, Hosts};
@@ -119,7 +120,7 @@ impl<'a> Look<'a> {
             let name = entry.text("display_name").unwrap_or_default();
             [&entry.model.provider, &entry.model.model_id, &name]
                 .iter()
-                .any(|text| text.chars().any(|ch| ch.is_control() || is_invisible(ch)))
+                .any(|text| text.chars().any(is_hidden))
         };
         let models = self.entries.iter().filter(odd);
         let what = "hold control characters or invisible ones";
@@ -177,11 +178,6 @@ impl<'a> Look<'a> {
         let what = "are enabled and only failed in the last 24 hours";
         wrong("models that only fail", what, models.into_iter(), &fix, headings::ONLY_FAILS)
     }
-}
-
-/// Characters that hide or reorder text.
-fn is_invisible(ch: char) -> bool {
-    matches!(ch, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// A finding about models; none where there are none.

@@ -7,6 +7,7 @@ use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::interrupt::Interrupt;
 use crate::commands::scope::read_error;
+use crate::daemon::memory::Thrift;
 use crate::domain::names::{INGEST_API_KEY, RUNNER_CONFIG_TOKEN};
 use crate::ingest::connection::Service;
 use crate::ingest::journal::Journal;
@@ -20,14 +21,17 @@ use crate::settings::ingest::legacy_keys;
 use crate::storage::ingest_keys::Action;
 use crate::wire::descriptors;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// How long posts that are taken may take to be written after the last connection has ended.
 const LAST_WRITES: Duration = Duration::from_secs(10);
+/// How often it is looked whether memory can be given back.
+const MEMORY_LOOK: Duration = Duration::from_secs(5);
 /// How many connections operators may have.
 const OPERATORS: usize = 64;
 
@@ -165,6 +169,7 @@ impl Servers {
         };
         // Operators can look until the last runner has its answer.
         let done = CancellationToken::new();
+        tokio::spawn(save_memory(Arc::downgrade(&bridge)));
         let tending = tokio::spawn(bridge.tend(self.identity, done.clone()));
         let watched = self.private.map(|listener| tokio::spawn(operators.serve(listener, done.clone())));
         let cut = tokio::select! {
@@ -181,6 +186,18 @@ impl Servers {
         };
         let _ = timeout(LAST_WRITES, tended).await;
         cut
+    }
+}
+
+/// Gives memory back that connections took and left, as long as there is a bridge.
+async fn save_memory(bridge: Weak<Bridge>) {
+    let mut thrift = Thrift::default();
+    while let Some(bridge) = bridge.upgrade() {
+        let (open, accepted) = (&bridge.tally.open, bridge.tally.accepted.load(Ordering::Relaxed));
+        let done = bridge.metrics.requests() + accepted as u64;
+        thrift.look_at_connections(open.load(Ordering::Relaxed), done);
+        drop(bridge);
+        sleep(MEMORY_LOOK).await;
     }
 }
 

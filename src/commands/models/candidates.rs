@@ -3,6 +3,8 @@
 use crate::cli::models::AddArgs;
 use crate::commands::exit::CommandError;
 use crate::domain::ModelRef;
+use crate::domain::naming::{LONGEST_NAME, check_name};
+use crate::output::text::escape;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::HashSet;
@@ -84,14 +86,16 @@ fn model(text: &str) -> Result<ModelRef, CommandError> {
     Ok(model)
 }
 
-/// Refuses a name that would forge a line somewhere.
+/// Refuses what no bridge would take as a name either.
 ///
 /// # Errors
 /// Status 2.
 pub fn sound(model: &ModelRef) -> Result<(), CommandError> {
-    if model.to_string().chars().any(char::is_control) {
-        let shown = model.to_string().escape_debug().to_string();
-        return Err(CommandError::usage(format!("`{shown}` holds a control character: no model id does")));
+    for (what, name) in [("provider", &model.provider), ("model id", &model.model_id)] {
+        check_name(name).map_err(|why| {
+            let shown: String = escape(&model.to_string()).chars().take(LONGEST_NAME).collect();
+            CommandError::usage(format!("`{shown}`: its {what} {why}"))
+        })?;
     }
     Ok(())
 }
@@ -152,6 +156,7 @@ fn object(line: &str) -> Result<Candidate, CommandError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::naming::is_hidden;
     use serde_json::json;
 
     #[test]
@@ -181,6 +186,11 @@ mod tests {
 
     #[test]
     fn no_name_forges_a_line() {
-        assert!(model("groq:a\nb").is_err() && model("groq:\u{1b}[2J").is_err());
+        for wrong in ["a\nb", "\u{1b}[2J", "a\u{202e}b", "a\u{200b}", "../a", "__proto__", &"x".repeat(257)] {
+            let error = model(&format!("groq:{wrong}")).unwrap_err();
+            assert!(error.message.contains("its model id must"), "{}", error.message);
+            assert!(!error.message.contains(is_hidden) && error.message.len() < 400, "{}", error.message);
+        }
+        assert!(model("..:a").unwrap_err().message.contains("its provider must not hold"));
     }
 }

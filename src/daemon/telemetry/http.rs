@@ -3,9 +3,11 @@
 //! little time for each, no bodies read.
 
 use super::exposition;
+use crate::domain::listen::{WRONG_HOST, is_own_host};
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue};
+use hyper::http::uri::Authority;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Response, StatusCode};
@@ -73,7 +75,12 @@ pub async fn serve(listener: TcpListener, probed: Arc<dyn Probed>) {
 
 async fn connection(stream: TcpStream, probed: Arc<dyn Probed>) {
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-        let answer = answer(request.method(), request.uri().path(), &*probed);
+        let named = request.headers().get_all(HOST).iter().map(|host| host.to_str().unwrap_or_default());
+        let own = named.chain(request.uri().authority().map(Authority::as_str)).all(is_own_host);
+        let answer = match own {
+            true => answer(request.method(), request.uri().path(), &*probed),
+            false => error(StatusCode::MISDIRECTED_REQUEST, "wrong_host", WRONG_HOST),
+        };
         async move { Ok::<_, Infallible>(answer) }
     });
     let mut server = http1::Builder::new();

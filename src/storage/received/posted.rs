@@ -2,9 +2,10 @@
 //! back under its own name; what the server alone may say (its id, who sent it) is set aside under `posted` where a client
 //! says it too.
 
-use super::{PostKind, Posted, Stamps};
+use super::{PostKind, Posted, Stamps, plausible};
 use crate::domain::failure;
 use crate::domain::listing::{Facts, ListedModel, Listing, ReadStatus};
+use crate::domain::naming::{check_name, is_hidden};
 use crate::storage::document::{DEEPEST, Place, Row, holdable};
 use crate::storage::payload;
 use crate::storage::{StoreError, contract};
@@ -43,7 +44,7 @@ pub struct Flaw {
 }
 
 impl Flaw {
-    fn new(field: impl Into<String>, why: impl Into<String>) -> Self {
+    pub(super) fn new(field: impl Into<String>, why: impl Into<String>) -> Self {
         Self { field: field.into(), why: why.into() }
     }
 }
@@ -57,11 +58,15 @@ impl From<Flaw> for StoreError {
 /// Turns a post into its row.
 ///
 /// # Errors
-/// The first [`Flaw`]: a field missing or of the wrong type, a rate that is not positive, a value that no store can hold, an
-/// id outside of what the post is about.
+/// The first [`Flaw`]: a field missing or of the wrong type, a value that no measurement can give or no store can hold, a name
+/// that is none, an id outside of what the post is about.
 pub fn row(posted: Posted, published_profiles: &[String]) -> Result<Row, Flaw> {
     let Posted { kind, document, id, stamps } = posted;
     let mut fields = typed(document, id.as_deref())?;
+    for (name, value) in &fields {
+        plausible::check(name, value, stamps.received_at)?;
+    }
+    check_names(&fields)?;
     match kind {
         PostKind::Run => check_run(&fields)?,
         PostKind::Failure => complete_failure(&mut fields, &stamps)?,
@@ -73,7 +78,9 @@ pub fn row(posted: Posted, published_profiles: &[String]) -> Result<Row, Flaw> {
     fields.insert("_id".to_owned(), Value::String(id));
     stamp(&mut fields, kind, &stamps);
     let counts = counts(&fields, published_profiles);
-    let sound = fields.get("suspect") != Some(&Value::Bool(true));
+    let is = |name: &str| fields.get(name) == Some(&Value::Bool(true));
+    // A row whose clock is doubted would stand at a wrong place of every list, or on top of it.
+    let sound = !is("suspect") && !is("clock_suspect");
     let place = match kind {
         PostKind::Failure => Place::Errors,
         PostKind::Run if counts && sound => Place::Published,
@@ -106,13 +113,17 @@ fn typed(mut fields: Map<String, Value>, id: Option<&str>) -> Result<Map<String,
         fields.insert(ASIDE.to_owned(), Value::Object(aside));
     }
     fields.shift_insert(0, "_id".to_owned(), Value::Null);
-    for name in ["provider", "model_name"] {
-        let text = fields.get(name).and_then(Value::as_str).unwrap_or_default();
-        if text.trim().is_empty() || text.chars().any(char::is_control) {
-            return Err(Flaw::new(name, "must be a text without control characters"));
-        }
-    }
     Ok(fields)
+}
+
+/// Checks what rows are found and grouped by: provider and model have to be there.
+fn check_names(fields: &Map<String, Value>) -> Result<(), Flaw> {
+    for name in ["provider", "model_name"] {
+        named(fields, name, name)?;
+    }
+    let other = ["benchmark_profile_id", "sample_role", "stage", "error_kind"];
+    let other = other.into_iter().filter_map(|name| Some((name, fields.get(name)?.as_str()?)));
+    other.into_iter().try_for_each(|(name, text)| sound(text, name).map(drop))
 }
 
 fn unholdable() -> String {
@@ -223,7 +234,7 @@ fn given(id: String, fields: &Map<String, Value>) -> Result<String, Flaw> {
     let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default();
     let slot = format!("{}/{}/", text("provider"), text("model_name"));
     let ulid = id.len() == 26 && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    if id.len() > LONGEST_ID || id.chars().any(char::is_control) || !(ulid || id.starts_with(slot.as_str())) {
+    if id.len() > LONGEST_ID || id.chars().any(is_hidden) || !(ulid || id.starts_with(slot.as_str())) {
         return Err(Flaw::new("id", "must be a ULID, or begin with `PROVIDER/MODEL/` of this post"));
     }
     Ok(id)
@@ -268,6 +279,7 @@ pub fn listing(body: &Map<String, Value>, received_at: DateTime<Utc>) -> Result<
             .and_then(instant)
             .ok_or_else(|| Flaw::new("started_at", "must be a date, `YYYY-MM-DD HH:MM:SS` in UTC"))?,
     };
+    plausible::check_date("started_at", started_at, received_at)?;
     let models = body.get("models").and_then(Value::as_array);
     let models = models.ok_or_else(|| Flaw::new("models", "must be an array of objects"))?;
     let raw_count = models.len() as u64;
@@ -291,7 +303,8 @@ pub fn listing(body: &Map<String, Value>, received_at: DateTime<Utc>) -> Result<
 fn listed_model(entry: &Value, path: &str) -> Result<ListedModel, Flaw> {
     let fields = entry.as_object().ok_or_else(|| Flaw::new(path, "must be an object"))?;
     let model_id = named(fields, "model_id", &format!("{path}.model_id"))?;
-    let name = fields.get("name").and_then(Value::as_str).filter(|name| !name.trim().is_empty());
+    // What people read is a courtesy: the id serves where it cannot be shown.
+    let name = fields.get("name").and_then(Value::as_str).filter(|name| check_name(name).is_ok());
     let raw = fields.get("raw").cloned().unwrap_or_default();
     holdable("raw", &raw, 2).map_err(|_| Flaw::new(format!("{path}.raw"), unholdable()))?;
     // Bedrock's, the one provider that is listed from afar.
@@ -305,10 +318,12 @@ fn listed_model(entry: &Value, path: &str) -> Result<ListedModel, Flaw> {
 }
 
 fn named(fields: &Map<String, Value>, name: &str, path: &str) -> Result<String, Flaw> {
-    let text = fields.get(name).and_then(Value::as_str);
-    text.filter(|text| !text.trim().is_empty() && !text.chars().any(char::is_control))
-        .map(str::to_owned)
-        .ok_or_else(|| Flaw::new(path, "must be a text without control characters"))
+    let text = fields.get(name).and_then(Value::as_str).ok_or_else(|| Flaw::new(path, "must be a text"))?;
+    sound(text, path).map(str::to_owned)
+}
+
+fn sound<'a>(text: &'a str, path: &str) -> Result<&'a str, Flaw> {
+    check_name(text).map(|()| text).map_err(|why| Flaw::new(path, why.to_string()))
 }
 
 #[cfg(test)]

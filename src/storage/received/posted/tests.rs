@@ -136,12 +136,14 @@ fn an_id_is_the_runners_own_or_none() {
 
 #[test]
 fn a_clock_far_off_is_said_and_nothing_is_lost() {
-    let suspect = |ts: &str| {
-        row_of(PostKind::Run, with(run(), "run_ts", json!(ts))).fields.get("clock_suspect").cloned()
+    let dated = |ts: &str| row_of(PostKind::Run, with(run(), "run_ts", json!(ts)));
+    let told = |ts: &str| {
+        let row = dated(ts);
+        (row.fields.get("clock_suspect").cloned(), row.place, row.moves_health)
     };
-    assert_eq!(suspect("2026-11-23 09:09:00"), None);
-    assert_eq!(suspect("2026-11-23 09:11:00"), Some(json!(true)));
-    assert_eq!(suspect("2026-10-01 00:00:00"), Some(json!(true)));
+    assert_eq!(told("2026-11-23 09:09:00"), (None, Place::Published, true));
+    assert_eq!(told("2026-11-23 09:11:00"), (Some(json!(true)), Place::Probe, true));
+    assert_eq!(told("2026-10-01 00:00:00"), (Some(json!(true)), Place::Probe, true));
 }
 
 #[test]
@@ -156,6 +158,15 @@ fn a_flaw_names_the_field_and_not_its_value() {
         ("tokens_per_second", json!("secret")),
         ("tokens_per_second", json!(0)),
         ("generate_time", json!(-1.5)),
+        ("provider", json!("../secret")),
+        ("model_name", json!("secret\u{202e}")),
+        ("model_name", json!("__proto__")),
+        ("model_name", json!("secret".repeat(50))),
+        ("sample_role", json!("secret\u{200b}")),
+        ("run_ts", json!("9999-01-01 00:00:00")),
+        ("gen_ts", json!("0001-01-01 00:00:00")),
+        ("output_tokens", json!(-64)),
+        ("time_to_first_token", json!(-0.1)),
         ("times_between_tokens", json!([0.1, null])),
         ("misc", json!("secret")),
         ("odd", json!(u64::MAX)),

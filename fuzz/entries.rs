@@ -5,7 +5,7 @@ use bytes::Bytes;
 use llmbench::domain::run::Connection;
 use llmbench::ingest::body;
 use llmbench::providers::protocols::{self, Answer, Dialect, Quirks};
-use llmbench::wire::{Ending, Marks, Read, Recording, sse};
+use llmbench::wire::{Ending, Head, Marks, Read, Recording, sse};
 use std::time::Duration;
 
 /// Inputs beyond this are cut: the checks below are not linear.
@@ -36,9 +36,17 @@ pub fn decode(dialect: Dialect, data: &[u8]) {
     assert_sound(&dialect.decode(&recording(data, steps(data.len(), step), ending), &Quirks::default()));
 }
 
-/// Reads an error body.
+/// Reads an error body, plain or packed.
 pub fn error_body(data: &[u8]) {
-    let _ = protocols::error_body(data);
+    let head = |coding: &str| Head {
+        status: 429,
+        headers: vec![("content-encoding".to_owned(), coding.to_owned())],
+    };
+    for coding in ["", "gzip", "deflate"] {
+        let plain = protocols::unpacked(&head(coding), data);
+        assert!(plain.len() <= data.len().max(1024 * 1024), "{} bytes", plain.len());
+        let _ = protocols::error_body(&plain);
+    }
 }
 
 /// Reads a posted body. What is taken is what any JSON reader reads, and reads the same when it is written again; what is

@@ -5,6 +5,7 @@ use llmbench::domain::run::Connection;
 use llmbench::measure::meter::{Job, Meter};
 use llmbench::wire::tls::client_config;
 use llmbench::wire::{Ending, Limits, Recording, Request, Target};
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -122,6 +123,33 @@ async fn a_cut_is_no_end() {
     assert!(matches!(recorded(vec![send("HTTP/1.1 200 OK\r\ncont")]).await.ending, Ending::Cut(_)));
     let until_close = vec![send("HTTP/1.1 200 OK\r\n\r\nall of it")];
     assert_eq!(recorded(until_close).await.ending, Ending::Complete);
+}
+
+/// A host that refuses a large request by its head, and closes while the body is still coming: the kernel answers the rest
+/// with a reset.
+#[tokio::test]
+async fn a_refusal_before_the_request_was_sent_is_read() {
+    let refused = "HTTP/1.1 413 Payload Too Large\r\ncontent-length: 9\r\n\r\ntoo large";
+    for (answer, status) in [(refused, Some(413)), ("", None)] {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            let (mut connection, _) = listener.accept().unwrap();
+            connection.read_exact(&mut [0; 1024]).unwrap();
+            connection.write_all(answer.as_bytes()).unwrap();
+        });
+        let mut job = job(address);
+        job.request.body = bytes::Bytes::from(vec![b' '; 64 * 1024 * 1024]);
+        job.limits.total = Duration::from_secs(60);
+        let recording = measure(job).await;
+        assert_eq!(recording.head.as_ref().map(|head| head.status), status, "{:?}", recording.ending);
+        match status {
+            Some(_) => {
+                assert_eq!((&recording.body[..], &recording.ending), (&b"too large"[..], &Ending::Complete))
+            }
+            None => assert!(matches!(recording.ending, Ending::SendFailed(_)), "{:?}", recording.ending),
+        }
+    }
 }
 
 #[tokio::test]

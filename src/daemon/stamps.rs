@@ -5,6 +5,7 @@ use crate::daemon::order::{Order, Verdict};
 use crate::domain::failure::{Failure, fingerprint, normalize};
 use crate::domain::slot::{self, SUPERSEDED};
 use crate::domain::{Kind, Outcome, Slot, Stage};
+use crate::measure::quality;
 use crate::measure::rows::measured_by;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
@@ -42,7 +43,7 @@ pub fn verdict(outcomes: &[Outcome]) -> Verdict {
     match outcomes.last() {
         Some(Outcome::Success(run)) => Verdict {
             kind: None,
-            suspect: run.quality.suspect,
+            suspect: !quality::starved(&run.quality, run.speeds.time_to_first_token).is_empty(),
             retry_after: None,
             message: run.quality.suspect_reasons.join("; "),
         },

@@ -88,7 +88,7 @@ pub const GROQ_BASE_URL: &str = "GROQ_BASE_URL";
 pub const TOGETHER_API_KEY: &str = "TOGETHER_API_KEY";
 /// Key of Together as litellm calls it.
 pub const TOGETHERAI_API_KEY: &str = "TOGETHERAI_API_KEY";
-/// Base URL of Together, path included.
+/// Base URL of Together, with or without `/v1`.
 pub const TOGETHER_BASE_URL: &str = "TOGETHER_BASE_URL";
 /// Key of Cerebras.
 pub const CEREBRAS_API_KEY: &str = "CEREBRAS_API_KEY";
@@ -96,7 +96,7 @@ pub const CEREBRAS_API_KEY: &str = "CEREBRAS_API_KEY";
 pub const CEREBRAS_BASE_URL: &str = "CEREBRAS_BASE_URL";
 /// Key of Fireworks.
 pub const FIREWORKS_API_KEY: &str = "FIREWORKS_API_KEY";
-/// Base URL of Fireworks without `/inference/v1`: `https://api.fireworks.ai`.
+/// Base URL of Fireworks, with or without `/v1`: its SDK appends that alone.
 pub const FIREWORKS_BASE_URL: &str = "FIREWORKS_BASE_URL";
 /// Key of DeepInfra.
 pub const DEEPINFRA_API_KEY: &str = "DEEPINFRA_API_KEY";

@@ -52,7 +52,8 @@ pub struct Tokens {
     pub cached_input_tokens: Option<u64>,
     /// Input plus output.
     pub total_tokens: Option<u64>,
-    /// Who counted: `provider_usage_completion_tokens`, `provider_usage_output_tokens`, `tiktoken_visible_text`, …
+    /// Who counted: `provider_usage_completion_tokens`, `provider_usage_output_tokens`, `tiktoken_visible_text`, …; ends
+    /// with `_split_by_tiktoken` where a tokenizer told visible text from reasoning.
     pub token_source: String,
 }
 
@@ -118,7 +119,8 @@ pub struct StreamShape {
 /// What the client did to the sample. Nobody should have to trust a figure without it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Quality {
-    /// True where the client was starved while it measured; such a row stays out of the published series.
+    /// True where the client was starved while it measured, or the answer leaves its counts or its text in doubt; such a
+    /// row stays out of the published series.
     pub suspect: bool,
     /// Why, one sentence each; empty if not suspect.
     pub suspect_reasons: Vec<String>,

@@ -6,15 +6,13 @@ use crate::domain::redact::Redactor;
 use crate::domain::run::Outcome;
 use crate::domain::{Ask, ModelRef, Profile};
 use crate::measure::desk::Desk;
-use crate::measure::foreign::without_secrets;
+use crate::measure::judge::{Judged, judge};
 use crate::measure::meter::{Job, Meter};
 use crate::measure::rows::{self, Attempt};
-use crate::measure::verdict::{Asked, Refusal, refusal};
 use crate::providers::adapt::{self, Adaptation};
-use crate::providers::allowance::{self, Allowance};
-use crate::providers::prepare::Plan;
+use crate::providers::allowance::Allowance;
 use crate::providers::route::{Prepared, Route};
-use crate::wire::{Limits, Recording};
+use crate::wire::Limits;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::Instant;
@@ -68,15 +66,6 @@ pub struct Laboratory {
     pub desk: Desk,
     /// Takes secrets out of messages.
     pub redactor: Arc<Redactor>,
-}
-
-/// What the desk made of a recording.
-struct Judged {
-    outcome: Outcome,
-    /// What was refused, and in which words, if the attempt failed.
-    refusal: Option<Refusal>,
-    /// What the answer said is left of limits.
-    allowance: Option<Allowance>,
 }
 
 impl Laboratory {
@@ -158,7 +147,7 @@ impl Laboratory {
         let (redactor, judged_sheet, judged_plan) = (Arc::clone(&self.redactor), sheet.clone(), plan.clone());
         let judged = self
             .desk
-            .work(move || judge(&recording, judged_sheet, &judged_plan, region.as_deref(), &redactor))
+            .work(move || judge(&recording, &judged_sheet, &judged_plan, region.as_deref(), &redactor))
             .await;
         match judged {
             Ok(Judged { outcome, refusal, allowance }) => {
@@ -176,32 +165,6 @@ impl Laboratory {
         let outcome = rows::failure(sheet, Fault { message, ..fault }, None, None);
         Attempted { outcome, learned: None, allowance: None }
     }
-}
-
-/// Decodes and judges one recording: the desk's work.
-fn judge(
-    recording: &Recording,
-    sheet: Attempt,
-    plan: &Plan,
-    region: Option<&str>,
-    redactor: &Redactor,
-) -> Judged {
-    let streamed = recording.head.as_ref().is_some_and(|head| head.status == 200);
-    let answer = streamed.then(|| plan.dialect.decode(recording, &plan.quirks));
-    let asked = Asked { model: &sheet.model, region, redactor };
-    let (outcome, refusal) = match (refusal(recording, answer.as_ref(), asked), answer) {
-        (None, Some(answer)) => (rows::run(&sheet, recording, answer), None),
-        (refusal, answer) => {
-            let fault = match &refusal {
-                Some(refusal) => refusal.fault.clone(),
-                None => Fault::new(Kind::Protocol, Stage::Response, "the answer had no head"),
-            };
-            (rows::failure(&sheet, fault, Some(recording), answer.as_ref()), refusal)
-        }
-    };
-    let head = recording.head.as_ref();
-    let allowance = head.and_then(|head| allowance::tightest(&head.headers, recording.ended_at));
-    Judged { outcome: without_secrets(outcome, redactor), refusal, allowance }
 }
 
 /// The question as this model is asked it.

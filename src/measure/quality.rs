@@ -1,6 +1,9 @@
-//! What the client did to a sample. The rule by which a sample is `suspect` stands here and nowhere else.
+//! What the client did to a sample, and what the answer leaves in doubt. The rule by which a sample is `suspect` stands
+//! here and nowhere else.
 
-use crate::domain::run::Quality;
+use crate::domain::run::{Quality, Tokens};
+use crate::measure::tokens::TOKENIZER_LABEL;
+use crate::providers::protocols::Answer;
 use crate::wire::Recording;
 
 /// A loop that was late by less than this is never suspect: the figures are given in milliseconds.
@@ -15,23 +18,47 @@ const STEP_LIMIT: f64 = 1.0;
 /// The quality stamps of one exchange. `ttft` is the first token's time, if one came.
 pub fn of(recording: &Recording, ttft: Option<f64>) -> Quality {
     let wall = (recording.ended_at - recording.started_at).as_seconds_f64();
-    let step = wall - recording.marks.end.as_secs_f64();
-    let lag = recording.loop_lag.as_secs_f64();
-    let mut reasons = Vec::new();
+    let quality = Quality {
+        loop_lag_seconds: recording.loop_lag.as_secs_f64(),
+        dispatch_delay_seconds: recording.dispatch_delay.as_secs_f64(),
+        wall_clock_step_seconds: wall - recording.marks.end.as_secs_f64(),
+        ..Quality::default()
+    };
+    let reasons = starved(&quality, ttft);
+    doubted(quality, reasons)
+}
+
+/// How the client spoilt the sample, one sentence each; empty where it did not.
+pub fn starved(quality: &Quality, ttft: Option<f64>) -> Vec<String> {
+    let (lag, step) = (quality.loop_lag_seconds, quality.wall_clock_step_seconds);
     let allowed = ttft.map_or(LAG_CEILING, |ttft| (ttft * LAG_SHARE).clamp(LAG_FLOOR, LAG_CEILING));
+    let mut reasons = Vec::new();
     if lag > allowed {
         reasons.push(format!("the measuring loop was late by {:.0} ms", lag * 1000.0));
     }
     if step.abs() > STEP_LIMIT {
         reasons.push(format!("the wall clock stepped by {step:.1} s"));
     }
-    Quality {
-        suspect: !reasons.is_empty(),
-        suspect_reasons: reasons,
-        loop_lag_seconds: lag,
-        dispatch_delay_seconds: recording.dispatch_delay.as_secs_f64(),
-        wall_clock_step_seconds: step,
+    reasons
+}
+
+/// What the answer itself leaves in doubt, one sentence each. Its times are right; its counts or its text may not be.
+pub fn doubts(answer: &Answer, tokens: &Tokens, usage_promised: bool) -> Vec<String> {
+    let mut reasons = Vec::new();
+    if usage_promised && tokens.token_source == TOKENIZER_LABEL {
+        reasons.push("the provider sent no usage although it had to: a tokenizer counted".to_owned());
     }
+    if answer.broken_texts > 0 {
+        reasons.push("the stream held bytes that are no UTF-8".to_owned());
+    }
+    reasons
+}
+
+/// The same stamps with more reasons for suspicion.
+pub fn doubted(mut quality: Quality, reasons: Vec<String>) -> Quality {
+    quality.suspect_reasons.extend(reasons);
+    quality.suspect = !quality.suspect_reasons.is_empty();
+    quality
 }
 
 #[cfg(test)]
@@ -74,5 +101,17 @@ mod tests {
         let quality = judge(0, 3_601_000, Some(0.2));
         assert_eq!(quality.suspect_reasons, ["the wall clock stepped by 3600.0 s"]);
         assert!((quality.wall_clock_step_seconds - 3600.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn counts_that_did_not_come_are_doubted_where_they_were_promised() {
+        let counted = |source: &str| Tokens { token_source: source.to_owned(), ..Tokens::default() };
+        let answer = Answer::default();
+        assert_eq!(doubts(&answer, &counted(TOKENIZER_LABEL), true).len(), 1);
+        assert_eq!(doubts(&answer, &counted(TOKENIZER_LABEL), false), Vec::<String>::new());
+        assert_eq!(doubts(&answer, &counted("provider_usage_output_tokens"), true), Vec::<String>::new());
+        let broken = Answer { broken_texts: 1, ..Answer::default() };
+        let quality = doubted(judge(0, 1000, None), doubts(&broken, &counted("provider"), true));
+        assert!(quality.suspect && starved(&quality, None).is_empty(), "{quality:?}");
     }
 }

@@ -46,11 +46,12 @@ pub struct Attempt {
     pub request_mode: String,
 }
 
-/// The row of a success.
-pub fn run(attempt: &Attempt, recording: &Recording, answer: Answer) -> Outcome {
+/// The row of a success. `usage_promised` tells whether the provider had to report its counts.
+pub fn run(attempt: &Attempt, recording: &Recording, answer: Answer, usage_promised: bool) -> Outcome {
     let tokens = tokens(&answer, &count_with_tiktoken);
     let speeds = speeds(recording, &answer, &tokens);
-    let quality = quality::of(recording, speeds.time_to_first_token);
+    let doubts = quality::doubts(&answer, &tokens, usage_promised);
+    let quality = quality::doubted(quality::of(recording, speeds.time_to_first_token), doubts);
     Outcome::Success(Box::new(Run {
         id: attempt.id.clone(),
         provider: attempt.model.provider.clone(),

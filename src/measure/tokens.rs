@@ -1,5 +1,5 @@
-//! Token counts of one answer: the provider's usage, normalised; a tokenizer only where usage is missing, and then the row
-//! says so. Called after the stream has ended, never while one is open.
+//! Token counts of one answer: the provider's usage, normalised; a tokenizer only for what usage leaves out, and then the
+//! row says so. Called after the stream has ended, never while one is open.
 
 use crate::domain::run::Tokens;
 use crate::providers::protocols::{Answer, Channel, Usage};
@@ -9,6 +9,13 @@ pub type Counter<'a> = &'a dyn Fn(&str) -> u64;
 
 /// The label of counts that no provider reported.
 pub const TOKENIZER_LABEL: &str = "tiktoken_visible_text";
+
+/// Ends the label of a provider's count whose visible part a tokenizer told from the reasoning part.
+pub const SPLIT_LABEL: &str = "_split_by_tiktoken";
+
+/// Tokenizers of different vendors agree within this factor. Where more was generated than that, not all of the reasoning
+/// was shown.
+const TOKENIZERS_DIFFER: f64 = 2.0;
 
 /// Counts with OpenAI's `o200k_base` vocabulary. Another vendor's tokenizer would count differently: that is why usage
 /// comes first and rows carry `token_source`.
@@ -21,56 +28,98 @@ pub fn text_of(answer: &Answer, channel: Channel) -> String {
     answer.deltas.iter().filter(|delta| delta.channel == channel).map(|delta| delta.text.as_str()).collect()
 }
 
-/// The counts of an answer, and who counted the visible part of it where the provider does not tell reasoning apart.
-///
-/// Zero reported output beside visible text is no count: the tokenizer counts, and the label says so.
-pub fn tokens(answer: &Answer, count: Counter<'_>) -> Tokens {
-    let visible_text = text_of(answer, Channel::Visible);
-    match &answer.usage {
-        Some(usage) if usage.output.is_some_and(|output| output > 0 || visible_text.is_empty()) => {
-            from_usage(answer, usage, &visible_text, count)
-        }
-        usage => from_text(answer, usage.as_ref(), &visible_text, count),
+/// What usage says of the output, reasoning included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Split {
+    /// Everything that was generated.
+    pub output: u64,
+    /// What is left of it without counted reasoning.
+    pub visible: u64,
+}
+
+impl Split {
+    /// `None` where usage names no output. Some hosts leave reasoning out of their output count without saying so: a part
+    /// cannot exceed its whole.
+    pub fn of(usage: &Usage) -> Option<Self> {
+        let (reported, reasoning) = (usage.output?, usage.reasoning.unwrap_or(0));
+        let excluded = usage.output_excludes_reasoning || reasoning > reported;
+        let output = if excluded { reported.saturating_add(reasoning) } else { reported };
+        Some(Self { output, visible: output - reasoning })
     }
 }
 
-fn from_usage(answer: &Answer, usage: &Usage, visible_text: &str, count: Counter<'_>) -> Tokens {
-    let reported = usage.output.unwrap_or(0);
-    let reasoning = usage.reasoning;
-    // Some hosts leave reasoning out of their output count without saying so: a part cannot exceed its whole.
-    let excluded = usage.output_excludes_reasoning || reasoning.is_some_and(|part| part > reported);
-    let output = if excluded { reported + reasoning.unwrap_or(0) } else { reported };
-    let reasoned = answer.deltas.iter().any(|delta| delta.channel == Channel::Reasoning);
-    let visible = match reasoning {
-        Some(part) => output - part,
-        None if reasoned => count(visible_text).min(output),
-        None => output,
+/// The counts of an answer, and who counted.
+///
+/// Zero reported output beside visible text is no count: the tokenizer counts, and the label says so. Zero input tokens
+/// are none either, because every question has some.
+pub fn tokens(answer: &Answer, count: Counter<'_>) -> Tokens {
+    let visible_text = text_of(answer, Channel::Visible);
+    let usage = answer.usage.clone().unwrap_or_default();
+    match Split::of(&usage).filter(|split| split.output > 0 || visible_text.is_empty()) {
+        Some(split) => from_usage(answer, &usage, split, &visible_text, count),
+        None => from_text(answer, &usage, &visible_text, count),
+    }
+}
+
+fn from_usage(
+    answer: &Answer,
+    usage: &Usage,
+    split: Split,
+    visible_text: &str,
+    count: Counter<'_>,
+) -> Tokens {
+    let Split { output, visible } = split;
+    let reasoning_text = text_of(answer, Channel::Reasoning);
+    // Servers that count no reasoning may write a zero for it.
+    let uncounted = usage.reasoning.unwrap_or(0) == 0 && !reasoning_text.is_empty();
+    let (visible, suffix) = if uncounted {
+        (visible_share(output, count(visible_text), count(&reasoning_text)), SPLIT_LABEL)
+    } else {
+        (visible, "")
     };
     Tokens {
         output_tokens: Some(output),
         generated_output_tokens: Some(output),
         visible_output_tokens: Some(visible),
-        reasoning_tokens: reasoning,
-        input_tokens: usage.input,
-        cached_input_tokens: usage.cached_input,
-        total_tokens: usage.total.or_else(|| usage.input.map(|input| input + output)),
-        token_source: usage.source.to_owned(),
+        reasoning_tokens: usage.reasoning.filter(|_| !uncounted),
+        token_source: format!("{}{suffix}", usage.source),
+        ..prompt_tokens(usage, output)
     }
 }
 
-fn from_text(answer: &Answer, usage: Option<&Usage>, visible_text: &str, count: Counter<'_>) -> Tokens {
+/// The visible part of `output`, by the tokenizer's counts of both texts: its share of them where they account for the
+/// output, else the tokenizer's own count, because the rest is reasoning that was not shown.
+fn visible_share(output: u64, visible: u64, reasoning: u64) -> u64 {
+    let shown = visible.saturating_add(reasoning) as f64;
+    let factor = output as f64 / shown;
+    if (1.0 / TOKENIZERS_DIFFER..=TOKENIZERS_DIFFER).contains(&factor) {
+        return ((visible as f64 * factor).round() as u64).min(output);
+    }
+    visible.min(output)
+}
+
+fn from_text(answer: &Answer, usage: &Usage, visible_text: &str, count: Counter<'_>) -> Tokens {
     let visible = count(visible_text);
     let output = visible + count(&text_of(answer, Channel::Reasoning));
-    let input = usage.and_then(|usage| usage.input);
     Tokens {
         output_tokens: Some(output),
         generated_output_tokens: Some(output),
         visible_output_tokens: Some(visible),
         reasoning_tokens: None,
-        input_tokens: input,
-        cached_input_tokens: usage.and_then(|usage| usage.cached_input),
-        total_tokens: input.map(|input| input + output),
         token_source: TOKENIZER_LABEL.to_owned(),
+        // A total that was reported is the sum of what was not believed.
+        ..prompt_tokens(&Usage { total: None, ..usage.clone() }, output)
+    }
+}
+
+/// The counts of the prompt, and the total.
+fn prompt_tokens(usage: &Usage, output: u64) -> Tokens {
+    let input = usage.input.filter(|tokens| *tokens > 0);
+    Tokens {
+        input_tokens: input,
+        cached_input_tokens: input.and(usage.cached_input),
+        total_tokens: usage.total.or_else(|| input.map(|input| input.saturating_add(output))),
+        ..Tokens::default()
     }
 }
 
@@ -119,8 +168,41 @@ mod tests {
     #[test]
     fn reasoning_text_without_a_count_is_not_called_visible() {
         let deltas = [(Channel::Reasoning, "hm hm hm"), (Channel::Visible, "a b")];
-        let counted = tokens(&answer(&deltas, usage(5, None)), &words);
-        assert_eq!((counted.visible_output_tokens, counted.reasoning_tokens), (Some(2), None));
+        // As counted; another tokenizer, whose tokens are shared out; a host that writes 0; reasoning that is not shown.
+        for (output, reasoning, visible) in [(5, None, 2), (10, None, 4), (8, Some(0), 3), (500, None, 2)] {
+            let counted = tokens(&answer(&deltas, usage(output, reasoning)), &words);
+            assert_eq!((counted.visible_output_tokens, counted.reasoning_tokens), (Some(visible), None));
+            assert_eq!(counted.output_tokens, Some(output));
+            assert_eq!(counted.token_source, "provider_usage_completion_tokens_split_by_tiktoken");
+        }
+    }
+
+    #[test]
+    fn forty_and_forty_words_of_104_tokens_are_half_and_half() {
+        let forty = "word ".repeat(40);
+        let deltas = [(Channel::Reasoning, forty.as_str()), (Channel::Visible, forty.as_str())];
+        let counted = tokens(&answer(&deltas, usage(104, None)), &words);
+        assert_eq!((counted.output_tokens, counted.visible_output_tokens), (Some(104), Some(52)));
+    }
+
+    #[test]
+    fn zero_input_is_unknown() {
+        let zero = Usage {
+            input: Some(0),
+            cached_input: Some(0),
+            output: Some(0),
+            total: Some(0),
+            ..Usage::default()
+        };
+        let counted = tokens(&answer(&[(Channel::Visible, "a b c")], Some(zero.clone())), &words);
+        assert_eq!(
+            (counted.input_tokens, counted.cached_input_tokens, counted.total_tokens),
+            (None, None, None)
+        );
+        let told = Usage { input: Some(9), cached_input: Some(4), ..zero };
+        let counted = tokens(&answer(&[(Channel::Visible, "a b c")], Some(told)), &words);
+        assert_eq!((counted.input_tokens, counted.cached_input_tokens), (Some(9), Some(4)));
+        assert_eq!((counted.output_tokens, counted.total_tokens), (Some(3), Some(12)));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::domain::ModelRef;
 use crate::domain::failure::{Fault, Kind, Stage};
 use crate::domain::redact::Redactor;
 use crate::providers::errors::{ErrorAnswer, classify};
-use crate::providers::protocols::{Answer, Channel, StreamError, error_body};
+use crate::providers::protocols::{Answer, Channel, StreamError, error_body, unpacked};
 use crate::wire::{Ending, Head, Recording};
 
 /// Finish reasons that mean "the output budget was used up", in every provider's words.
@@ -53,7 +53,7 @@ fn redacted(fault: Fault, redactor: &Redactor) -> Fault {
 /// An answer that is no 200.
 fn not_ok(recording: &Recording, head: &Head, asked: Asked<'_>) -> Refusal {
     if !(300..400).contains(&head.status) {
-        let mut error = error_body(&recording.body);
+        let mut error = error_body(&unpacked(head, &recording.body));
         // Bedrock names the kind of its error in a header, `ThrottlingException:http://…`.
         if let (Some(error), Some(kind)) = (&mut error, head.header("x-amzn-errortype")) {
             error.code = kind.split(':').next().map(str::to_owned);
@@ -80,7 +80,7 @@ fn explained(recording: &Recording, head: &Head, error: Option<StreamError>, ask
         status: head.status,
         headers: &head.headers,
         error: error.as_ref(),
-        body: &recording.body,
+        body: &unpacked(head, &recording.body),
         now: recording.ended_at,
     };
     Refusal { fault: classify(&answer, asked.redactor), said: error }
@@ -117,6 +117,9 @@ fn unusable(answer: &Answer) -> Option<Fault> {
     if let Some(reason) = &answer.malformed {
         return fault(Kind::Protocol, Stage::Stream, reason.clone());
     }
+    if let Some(cut) = &answer.cut {
+        return fault(Kind::Truncated, Stage::Stream, cut.clone());
+    }
     let Some(finish) = &answer.finish_reason else {
         return fault(Kind::Truncated, Stage::Stream, "the stream ended without a finish reason".to_owned());
     };
@@ -138,6 +141,7 @@ fn unusable(answer: &Answer) -> Option<Fault> {
 mod tests {
     use super::*;
     use crate::domain::run::Connection;
+    use crate::providers::protocols::Delta;
     use crate::wire::Marks;
     use bytes::Bytes;
     use chrono::DateTime;
@@ -199,6 +203,33 @@ mod tests {
                 .message
                 .starts_with("HTTP 307 to https://evil.example/\\u{1b}: redirects are never")
         );
+    }
+
+    #[test]
+    fn a_packed_error_and_one_in_an_event_are_read() {
+        use std::io::Write;
+        let quota = b"{\"error\":{\"code\":\"insufficient_quota\",\"message\":\"You exceeded it\"}}";
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packer.write_all(quota).unwrap();
+        let mut refused = recording(Some(429), "", Ending::Complete);
+        refused.body = Bytes::from(packer.finish().unwrap());
+        assert_eq!(judged(&refused, None), Some((Kind::Billing, Stage::Response)));
+        refused.body = Bytes::from([b"event: error\ndata: ", quota.as_slice(), b"\n\n"].concat());
+        assert_eq!(judged(&refused, None), Some((Kind::Billing, Stage::Response)));
+    }
+
+    #[test]
+    fn a_body_that_ends_inside_an_event_is_truncated_whatever_came_before() {
+        let delta = Delta { at: Duration::ZERO, channel: Channel::Visible, text: "a".into(), tokens: None };
+        let answer = Answer {
+            deltas: vec![delta],
+            finish_reason: Some("end_turn".into()),
+            cut: Some("the body ends in the middle of frame 3".into()),
+            ..Answer::default()
+        };
+        let whole = recording(Some(200), "", Ending::Complete);
+        assert_eq!(judged(&whole, Some(&answer)), Some((Kind::Truncated, Stage::Stream)));
+        assert_eq!(judged(&whole, Some(&Answer { cut: None, ..answer })), None);
     }
 
     #[test]

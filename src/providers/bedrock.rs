@@ -25,7 +25,7 @@ use bytes::Bytes;
 use std::sync::{Arc, Mutex};
 
 /// Headers that the wire writes itself.
-const WIRE_HEADERS: [&str; 3] = ["host", "content-length", "connection"];
+const WIRE_HEADERS: [&str; 4] = ["host", "content-length", "accept-encoding", "connection"];
 
 /// The model in whose name the client is asked to sign what is not about a model.
 const PLACEHOLDER: &str = "none";

@@ -64,11 +64,13 @@ fn kind(answer: &ErrorAnswer<'_>, code: Option<&str>, lower: &str) -> Kind {
     }
     let param = answer.error.and_then(|error| error.param.as_deref());
     let family = answer.error.and_then(|error| error.family.as_deref());
-    rules::by_message(answer.provider, status, lower)
+    let kind = rules::by_message(answer.provider, status, lower)
         .or_else(|| code.and_then(rules::by_code))
         .or_else(|| family.and_then(rules::by_code))
         .or_else(|| rules::by_status(status, param.is_some()))
-        .unwrap_or(Kind::Unknown)
+        .unwrap_or(Kind::Unknown);
+    // A 429 asks the caller to slow down, whatever its words blame.
+    if status == 429 && kind == Kind::TransientProvider { Kind::RateLimit } else { kind }
 }
 
 /// The status that counts: HTTP's where it is an error, else the one that the error itself names, else its code as a

@@ -217,7 +217,7 @@ fn unusable(host: &Host, reason: &str) -> PrepareError {
     PrepareError::BadBaseUrl { host: host.name.clone(), reason: reason.to_owned() }
 }
 
-/// All headers but those that the wire adds. No Accept-Encoding: a compressed stream comes in lumps.
+/// All headers but those that the wire adds.
 fn headers(host: &Host, credential: &Credential) -> Result<Vec<(String, String)>, PrepareError> {
     let mut headers = vec![
         ("Content-Type".to_owned(), "application/json".to_owned()),

@@ -102,11 +102,12 @@ fn groq() -> Host {
     }
 }
 
-/// <https://docs.together.ai/reference/chat-completions-1>.
+/// <https://docs.together.ai/reference/chat-completions-1>. The vendor's SDK (3.1) chats with a host of its own; its list
+/// is elsewhere (`listing::parts`).
 fn together() -> Host {
     Host {
-        base_url: url("https://api.together.xyz/v1"),
-        base_url_vars: vec![url_var(names::TOGETHER_BASE_URL, "")],
+        base_url: url("https://api-inference.together.ai/v1"),
+        base_url_vars: vec![url_var(names::TOGETHER_BASE_URL, "/v1")],
         keys: keys(&[names::TOGETHER_API_KEY, names::TOGETHERAI_API_KEY]),
         quirks: Quirks { max_tokens_field: true, ..Quirks::default() },
         ..Host::new("together", "Together AI", Dialect::Chat)
@@ -123,11 +124,12 @@ fn cerebras() -> Host {
     }
 }
 
-/// <https://docs.fireworks.ai/api-reference/post-chatcompletions>. The server's own clock comes on request.
+/// <https://docs.fireworks.ai/api-reference/post-chatcompletions>. The server's own clock comes on request. Where
+/// the vendor's SDK (1.2) is given a base URL, it appends `/v1` to it, and not `/inference/v1`.
 fn fireworks() -> Host {
     Host {
         base_url: url("https://api.fireworks.ai/inference/v1"),
-        base_url_vars: vec![url_var(names::FIREWORKS_BASE_URL, "/inference/v1")],
+        base_url_vars: vec![url_var(names::FIREWORKS_BASE_URL, "/v1")],
         keys: keys(&[names::FIREWORKS_API_KEY]),
         quirks: Quirks {
             max_tokens_field: true,

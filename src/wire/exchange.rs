@@ -78,6 +78,8 @@ fn request_bytes(request: &Request) -> Vec<u8> {
     for (name, value) in &request.headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
+    // A compressed stream comes in lumps, and nothing here unpacks one.
+    head.push_str("accept-encoding: identity\r\n");
     head.push_str(&format!("content-length: {}\r\n\r\n", request.body.len()));
     let mut bytes = head.into_bytes();
     bytes.extend_from_slice(&request.body);
@@ -104,7 +106,7 @@ impl Tape {
             Err(ending) => return (ending, None),
         };
         if let Err(ending) = self.send(plan, &mut stream, bytes).await {
-            return (ending, None);
+            return (self.answered_early(plan, &mut stream, ending).await, None);
         }
         let ending = self.receive(plan, &mut stream).await;
         let reusable = ending == Ending::Complete && self.settle(&mut stream).await;
@@ -149,6 +151,28 @@ impl Tape {
             }
             Ok(Err(error)) => Err(Ending::SendFailed(error.to_string())),
             Err(_) => Err(Ending::TimedOut("total")),
+        }
+    }
+
+    /// What a host said before it stopped reading, where it refused a request that was still being written (413 and a
+    /// reset); else the ending of the write.
+    async fn answered_early(&mut self, plan: &Plan<'_>, stream: &mut Stream, written: Ending) -> Ending {
+        if !matches!(written, Ending::SendFailed(_)) {
+            return written;
+        }
+        let ended = self.marks.end;
+        let read = tokio::time::timeout(DRAIN, self.receive(plan, stream)).await;
+        match (&self.head, read) {
+            (Some(head), Ok(ending)) if head.status >= 300 => ending,
+            (Some(head), Err(_)) if head.status >= 300 => {
+                Ending::Cut("the connection ended inside the answer".to_owned())
+            }
+            _ => {
+                (self.head, self.marks.head, self.marks.end) = (None, None, ended);
+                self.body.clear();
+                self.reads.clear();
+                written
+            }
         }
     }
 

@@ -24,7 +24,7 @@ pub struct Request {
     pub target: Target,
     /// Path and query as they go on the wire, percent-encoded.
     pub path: String,
-    /// Headers without Host, Content-Length and Connection, which the wire adds. Values may be secrets.
+    /// Headers without Host, Content-Length, Accept-Encoding and Connection, which the wire adds. Values may be secrets.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Bytes,

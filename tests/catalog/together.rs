@@ -19,7 +19,7 @@ fn recorded(path: &str) -> Answer {
         "/anthropic/v1/models?limit=1000" => "anthropic_1",
         "/anthropic/v1/models?limit=1000&after_id=claude-sonnet-4-5-20250929" => "anthropic_2",
         "/groq/openai/v1/models" => "groq",
-        "/together/models" => "together",
+        "/together/v1/models" => "together",
         "/cerebras/v1/models" => "cerebras",
         "/fireworks/v1/accounts/fireworks/models?pageSize=200" => "fireworks_1",
         "/fireworks/v1/accounts/fireworks/models?pageSize=200&pageToken=Cgh0b2tlbiAx%26%3D" => "fireworks_2",

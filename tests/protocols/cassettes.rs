@@ -31,6 +31,11 @@ pub fn body(dialect: Dialect, file: &Path) -> Vec<u8> {
     if dialect != Dialect::Converse || text.starts_with('<') {
         return bytes;
     }
+    frames(&text)
+}
+
+/// Frames of an event stream from lines of `type payload`.
+pub fn frames(text: &str) -> Vec<u8> {
     let mut frames = Vec::new();
     for line in text.lines() {
         let (kind, payload) = line.split_once(' ').unwrap();
@@ -94,6 +99,8 @@ fn told(answer: &Answer) -> String {
     say("timing", (!answer.provider_timing.is_empty()).then(|| format!("{:?}", answer.provider_timing)));
     say("error", answer.error.as_ref().map(|error| format!("{error:?}")));
     say("malformed", answer.malformed.clone());
+    say("cut", answer.cut.clone());
+    say("no UTF-8", (answer.broken_texts > 0).then(|| format!("{} events", answer.broken_texts)));
     say("events", Some(answer.events.to_string()));
     lines
 }

@@ -6,5 +6,6 @@
 mod entries;
 
 mod cassettes;
+mod counts;
 mod properties;
 mod seeds;

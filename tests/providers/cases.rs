@@ -120,7 +120,7 @@ pub const GROQ: Case = chat(
 pub const TOGETHER: Case = chat(
     "together",
     "meta-llama/Llama-3.3-70B-Instruct-Turbo",
-    ("TOGETHER_BASE_URL", "/together/v1"),
+    ("TOGETHER_BASE_URL", "/together"),
     "TOGETHER_API_KEY",
     "/together/v1/chat/completions",
     "together_chat_completions_stream",
@@ -140,7 +140,7 @@ pub const FIREWORKS: Case = chat(
     "accounts/fireworks/models/glm-4p6",
     ("FIREWORKS_BASE_URL", "/fireworks"),
     "FIREWORKS_API_KEY",
-    "/fireworks/inference/v1/chat/completions",
+    "/fireworks/v1/chat/completions",
     "fireworks_chat_completions_stream",
 );
 

@@ -59,6 +59,8 @@ const SAYINGS: &[Saying] = &[
     of("openrouter", "is not a valid model id", Kind::HardModel),
     // Together's 403 is a prompt and budget above the model's context.
     Saying { provider: Some("together"), status: Some(403), text: "tokens", kind: Kind::HardCapability },
+    // LiteLLM's proxy, 400.
+    saying("invalid model name passed in model=", Kind::HardModel),
     // The model exists, in another API family.
     saying("not a chat model", Kind::HardCapability),
     saying("only supported in v1/responses", Kind::HardCapability),
@@ -109,6 +111,8 @@ const CODES: &[(&str, Kind)] = &[
     ("unknown_parameter", Kind::HardCapability),
     ("unsupported_model", Kind::HardCapability),
     ("context_length_exceeded", Kind::HardCapability),
+    // llama.cpp, where the prompt is longer than the server's context.
+    ("exceed_context_size_error", Kind::HardCapability),
     ("string_above_max_length", Kind::HardCapability),
     ("server_error", Kind::TransientProvider),
     ("server_is_overloaded", Kind::TransientProvider),
@@ -151,6 +155,8 @@ const CODES: &[(&str, Kind)] = &[
     ("IncompleteSignatureException", Kind::Auth),
     ("MissingAuthenticationTokenException", Kind::Auth),
     ("FTUFormNotFilled", Kind::Auth),
+    // What was asked is refused; messages that mean more are among the sayings.
+    ("ValidationException", Kind::HardCapability),
     ("ThrottlingException", Kind::RateLimit),
     ("TooManyRequestsException", Kind::RateLimit),
     ("ServiceQuotaExceededException", Kind::RateLimit),

@@ -7,9 +7,10 @@ use serde_json::Value;
 /// Kinds that write no text.
 const OTHER_KINDS: &[&str] = &["EMBEDDING_MODEL", "FLUMINA_BASE_MODEL", "FLUMINA_ADDON", "DRAFT_ADDON"];
 
-/// The list's address, where the base URL is the one of the inference API.
+/// The list's address: beside the inference API at the vendor, below the base URL where that is somebody's own, as the
+/// vendor's SDK has it.
 pub fn part(base: &str) -> Option<Part> {
-    let root = base.strip_suffix("/inference/v1")?;
+    let root = base.strip_suffix("/inference/v1").or_else(|| base.strip_suffix("/v1"))?;
     let label = String::new();
     Some(Part {
         shape: Shape::Fireworks,

@@ -98,6 +98,9 @@ pub fn parts(host: &Host) -> Result<Vec<Part>, String> {
     let part = |shape| Part { shape, base: base.clone(), path: "/models", label: String::new() };
     Ok(vec![match (host.name.as_str(), host.dialects) {
         ("fireworks", _) => fireworks::part(&base).unwrap_or_else(|| part(Shape::Plain)),
+        ("together", _) if base == TOGETHER_INFERENCE => {
+            Part { base: TOGETHER_LIST.to_owned(), ..part(Shape::Plain) }
+        }
         ("openrouter", _) => part(Shape::OpenRouter),
         ("deepinfra", _) => part(Shape::DeepInfra),
         (_, DialectRule::Fixed(Dialect::Messages)) => part(Shape::Anthropic),
@@ -105,6 +108,10 @@ pub fn parts(host: &Host) -> Result<Vec<Part>, String> {
         _ => part(Shape::Plain),
     }])
 }
+
+/// Where Together answers questions, and where its list is, by its SDK (3.1).
+const TOGETHER_INFERENCE: &str = "https://api-inference.together.ai/v1";
+const TOGETHER_LIST: &str = "https://api.together.ai/v1";
 
 /// An address that only a good key is answered at, of the hosts whose list anybody may read. Costs no token.
 /// <https://openrouter.ai/docs/api-reference/limits>, <https://deepinfra.com/docs/api-reference>

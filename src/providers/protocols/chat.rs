@@ -101,7 +101,7 @@ impl ChatFormat {
     /// The tokens of a chunk, from running totals (DeepInfra's `continuous_usage_stats`).
     fn count(&mut self, usage: Option<&ChatUsage>, has_text: bool) -> Option<u32> {
         let before = self.counting?;
-        let total = usage.and_then(|usage| usage.completion_tokens.0);
+        let total = usage.and_then(|usage| usage.completion_tokens.whole());
         self.counting = total.or(self.counting.filter(|_| !has_text));
         total?.checked_sub(before)?.try_into().ok()
     }

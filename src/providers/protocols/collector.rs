@@ -67,6 +67,17 @@ impl<'r> Collector<'r> {
         self.answer.malformed.get_or_insert(why);
     }
 
+    /// Keeps that the body ends in the middle of an event.
+    pub fn cut(&mut self, what: String) {
+        self.answer.cut.get_or_insert(what);
+    }
+
+    /// The data as text that JSON may hold, where it was not; bytes that are no UTF-8 are remembered.
+    pub fn repaired(&mut self, data: &[u8]) -> Option<String> {
+        self.answer.broken_texts += usize::from(std::str::from_utf8(data).is_err());
+        repair::repaired(data)
+    }
+
     /// Adds a report of counts.
     pub fn usage(&mut self, report: Usage) {
         self.answer.usage.get_or_insert_default().absorb(report);
@@ -95,11 +106,12 @@ pub(super) fn decode(recording: &Recording, mut format: impl Format) -> Answer {
         if data == b"[DONE]" {
             break;
         }
-        let whole = event.closed || !out.may_be_cut();
         if let Err(problem) = take(&mut format, event.name.as_deref(), data, &mut out) {
-            if whole {
-                let number = out.answer.events;
+            let number = out.answer.events;
+            if event.closed {
                 out.malformed(format!("event {number} {problem}: {}", shown(data)));
+            } else {
+                out.cut(format!("the body ends in the middle of event {number}"));
             }
             break;
         }
@@ -132,7 +144,7 @@ fn take(
     }
     format
         .event(name, data, out)
-        .or_else(|error| match repair::repaired(data) {
+        .or_else(|error| match out.repaired(data) {
             Some(text) => format.event(name, text.as_bytes(), out),
             None => Err(error),
         })

@@ -4,7 +4,7 @@
 
 use super::collector::{Collector, foreign, keep, shown};
 use super::lenient::{Count, Word, or_default};
-use super::{Answer, Channel, Quirks, StreamError, Usage, error_body, repair, request, timing};
+use super::{Answer, Channel, Quirks, StreamError, Usage, error_body, request, timing};
 use crate::domain::Ask;
 use crate::wire::Recording;
 use aws_smithy_eventstream::frame::read_message_from;
@@ -14,6 +14,8 @@ use serde_json::{Map, Value, json};
 
 /// The longest frame that the format allows, in bytes.
 const LONGEST_FRAME: usize = 16 * 1024 * 1024;
+/// The shortest one: two lengths and two checksums.
+const SHORTEST_FRAME: usize = 16;
 
 /// The request body; the model stands in the URL. A model's own fields have a place of their own in this format.
 pub(super) fn body(ask: &Ask, quirks: &Quirks) -> Value {
@@ -51,11 +53,17 @@ pub(super) fn decode(recording: &Recording) -> Answer {
     }
     let mut position = 0;
     while position < body.len() {
-        let Some(length) = frame_length(&body[position..]) else {
-            if !out.may_be_cut() {
-                out.malformed(format!("frame {} is not whole", out.answer.events + 1));
+        let number = out.answer.events + 1;
+        let length = match frame_length(&body[position..]) {
+            Frame::Whole(length) => length,
+            Frame::Cut => {
+                out.cut(format!("the body ends in the middle of frame {number}"));
+                break;
             }
-            break;
+            Frame::Nonsense(length) => {
+                out.malformed(format!("frame {number} says that it is {length} bytes long"));
+                break;
+            }
         };
         out.begin(position + length - 1);
         if let Err(problem) = frame(body.slice(position..position + length), &mut out) {
@@ -67,11 +75,29 @@ pub(super) fn decode(recording: &Recording) -> Answer {
     out.answer
 }
 
-/// How long the frame at the head of `rest` is; `None` where it is not whole or says nonsense.
-fn frame_length(rest: &[u8]) -> Option<usize> {
-    let length = u32::from_be_bytes(*rest.first_chunk()?);
-    let length = usize::try_from(length).ok()?;
-    (length > 0 && length <= rest.len().min(LONGEST_FRAME)).then_some(length)
+/// The frame at the head of some bytes, by its own length.
+enum Frame {
+    /// So many bytes, all of them there.
+    Whole(usize),
+    /// The bytes end before it does.
+    Cut,
+    /// No frame is that long, or that short.
+    Nonsense(u32),
+}
+
+fn frame_length(rest: &[u8]) -> Frame {
+    let Some(first) = rest.first_chunk() else { return Frame::Cut };
+    let said = u32::from_be_bytes(*first);
+    match usize::try_from(said) {
+        Ok(length) if (SHORTEST_FRAME..=LONGEST_FRAME).contains(&length) => {
+            if length <= rest.len() {
+                Frame::Whole(length)
+            } else {
+                Frame::Cut
+            }
+        }
+        _ => Frame::Nonsense(said),
+    }
 }
 
 fn frame(bytes: bytes::Bytes, out: &mut Collector<'_>) -> Result<(), String> {
@@ -86,7 +112,7 @@ fn frame(bytes: bytes::Bytes, out: &mut Collector<'_>) -> Result<(), String> {
         }),
         _ => {
             let kind = header(&message, ":event-type").unwrap_or_default();
-            let taken = match repair::repaired(payload) {
+            let taken = match out.repaired(payload) {
                 Some(text) => event(kind, text.as_bytes(), out),
                 None => event(kind, payload, out),
             };
@@ -194,13 +220,15 @@ fn event(kind: &str, data: &[u8], out: &mut Collector<'_>) -> serde_json::Result
 
 impl From<&TokenUsage> for Usage {
     fn from(usage: &TokenUsage) -> Self {
-        let caches = [usage.cache_read_input_tokens.0, usage.cache_write_input_tokens.0];
-        let cached = caches.into_iter().flatten().fold(0, u64::saturating_add);
+        let (read, written) = (usage.cache_read_input_tokens, usage.cache_write_input_tokens);
+        let cached = [read, written].into_iter().filter_map(Count::whole).fold(0, u64::saturating_add);
+        let (fresh, output, total) = (usage.input_tokens, usage.output_tokens, usage.total_tokens);
         Usage {
-            input: usage.input_tokens.0.map(|fresh| fresh.saturating_add(cached)),
-            cached_input: usage.cache_read_input_tokens.0,
-            output: usage.output_tokens.0,
-            total: usage.total_tokens.0,
+            input: fresh.whole().map(|fresh| fresh.saturating_add(cached)),
+            cached_input: read.whole(),
+            output: output.whole(),
+            total: total.whole(),
+            odd: Count::first_odd(&[fresh, read, written, output, total]),
             ..Usage::default()
         }
     }

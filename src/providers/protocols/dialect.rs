@@ -1,6 +1,8 @@
 //! What a dialect is called, where it posts, how it ends, and which file reads it: one table a question.
 
-use super::{Answer, Dialect, Quirks, chat, completions, converse, gemini, messages, responses};
+use super::{
+    Answer, Dialect, Quirks, chat, completions, converse, encoding, error_body, gemini, messages, responses,
+};
 use crate::domain::Ask;
 use crate::wire::Recording;
 use serde_json::Value;
@@ -69,6 +71,11 @@ impl Dialect {
         }
     }
 
+    /// Whether every whole answer reports its counts: where they come always, or were asked for.
+    pub fn promises_usage(self, quirks: &Quirks) -> bool {
+        !(matches!(self, Dialect::Chat | Dialect::Completions) && quirks.no_usage_option)
+    }
+
     /// The `token_source` of a row whose output count the provider reported.
     pub fn usage_label(self) -> &'static str {
         match self {
@@ -80,6 +87,9 @@ impl Dialect {
 
     /// Reads a recorded answer to a 200. Never fails: what is wrong with it stands in the answer.
     pub fn decode(self, recording: &Recording, quirks: &Quirks) -> Answer {
+        if let Some(answer) = packed(recording) {
+            return answer;
+        }
         let mut answer = match self {
             Dialect::Chat | Dialect::Completions => chat::decode(recording),
             Dialect::Responses => responses::decode(recording),
@@ -93,6 +103,16 @@ impl Dialect {
         }
         answer
     }
+}
+
+/// The answer to a 200 that came compressed: the error in it, or that it is no stream that can be timed.
+fn packed(recording: &Recording) -> Option<Answer> {
+    let head = recording.head.as_ref()?;
+    let coding = encoding::coding(head, &recording.body)?;
+    let error = error_body(&encoding::unpacked(head, &recording.body));
+    let coding: String = coding.escape_debug().take(40).collect();
+    let malformed = format!("the answer is compressed ({coding}), although it was asked for plain");
+    Some(Answer { error, malformed: Some(malformed), ..Answer::default() })
 }
 
 /// Percent-encodes everything but RFC 3986's unreserved characters, as AWS signs paths.

@@ -2,6 +2,7 @@
 //! errors inside streams. What an error means for a run is `providers::errors`.
 
 use super::StreamError;
+use crate::wire::sse;
 use serde_json::Value;
 
 /// Reads the body of an answer that is no success; `None` where it is no JSON, or JSON that tells of no error.
@@ -9,8 +10,13 @@ use serde_json::Value;
 /// Shapes: OpenAI and its copies `{"error":{message,type,param,code}}`; Anthropic `{"type":"error","error":{…}}`; Google
 /// the same with a numeric code and `status`, also inside an array; Fireworks and DeepInfra `{"error":"…"}`; DeepInfra
 /// `{"detail":…}` with an object, a text or FastAPI's list; Cerebras and Bedrock flat `{"message":…}`; OpenRouter with
-/// `metadata`. Bedrock names the type in a header, `x-amzn-errortype`, which the caller has to add.
+/// `metadata`. Bedrock names the type in a header, `x-amzn-errortype`, which the caller has to add. Any of them may stand
+/// in the data of a server-sent event: some hosts open the stream before they know that they refuse.
 pub fn error_body(body: &[u8]) -> Option<StreamError> {
+    from_json(body).or_else(|| sse::events(body).find_map(|event| from_json(&event.data)))
+}
+
+fn from_json(body: &[u8]) -> Option<StreamError> {
     let text = String::from_utf8_lossy(body);
     let bare =
         text.trim_start_matches(|c: char| c.is_whitespace() || c == '[' || c == ',' || c == '\u{FEFF}');
@@ -203,6 +209,14 @@ mod tests {
             read(body),
             expected(Some("payment"), "Provider returned error: no credit", Some(402), None)
         );
+    }
+
+    #[test]
+    fn an_error_in_an_event_is_found() {
+        let stream = ": wait\n\nevent: error\ndata: {\"error\":{\"message\":\"No.\",\"code\":\"insufficient_quota\"}}\n\n\
+                      data: [DONE]\n\n";
+        assert_eq!(read(stream), expected(Some("insufficient_quota"), "No.", None, None));
+        assert_eq!(error_body(b"data: {\"choices\":[]}\n\ndata: [DONE]\n\n"), None);
     }
 
     #[test]

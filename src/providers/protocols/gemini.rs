@@ -130,12 +130,16 @@ fn note_part(part: Part<'_>, out: &mut Collector<'_>) {
 impl From<&UsageMetadata> for Usage {
     /// `candidatesTokenCount` counts visible text alone.
     fn from(usage: &UsageMetadata) -> Self {
+        let (input, cached) = (usage.prompt_token_count, usage.cached_content_token_count);
+        let (output, thoughts) = (usage.candidates_token_count, usage.thoughts_token_count);
+        let total = usage.total_token_count;
         Usage {
-            input: usage.prompt_token_count.0,
-            cached_input: usage.cached_content_token_count.0,
-            output: usage.candidates_token_count.0,
-            reasoning: usage.thoughts_token_count.0,
-            total: usage.total_token_count.0,
+            input: input.whole(),
+            cached_input: cached.whole(),
+            output: output.whole(),
+            reasoning: thoughts.whole(),
+            total: total.whole(),
+            odd: Count::first_odd(&[input, cached, output, thoughts, total]),
             output_excludes_reasoning: true,
             source: "",
         }

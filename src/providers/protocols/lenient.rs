@@ -118,15 +118,42 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for FirstVisitor<T> {
     }
 }
 
-/// A count: a whole number of zero or more.
-#[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Count(pub Option<u64>);
+/// Above this, doubles skip whole numbers, and so do the readers that know no others.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// A count, if the field holds a number. What is no number reads as absent.
+#[derive(Debug, Default, Clone, Copy, PartialEq)]
+pub(super) enum Count {
+    /// No number.
+    #[default]
+    Absent,
+    /// A whole number from 0 to 2^53.
+    Whole(u64),
+    /// A number that counts nothing: negative, fractional, or above 2^53.
+    Odd(f64),
+}
+
+impl Count {
+    /// The count, where it is one.
+    pub fn whole(self) -> Option<u64> {
+        if let Count::Whole(count) = self { Some(count) } else { None }
+    }
+
+    /// The first of these numbers that counts nothing.
+    pub fn first_odd(counts: &[Count]) -> Option<f64> {
+        counts.iter().find_map(|count| if let Count::Odd(number) = count { Some(*number) } else { None })
+    }
+}
 
 impl<'de> Deserialize<'de> for Count {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = Value::deserialize(deserializer)?;
-        let float = value.as_f64().filter(|number| (0.0..1e15).contains(number) && number.fract() == 0.0);
-        Ok(Count(value.as_u64().or(float.map(|number| number as u64))))
+        Ok(match Value::deserialize(deserializer)?.as_f64() {
+            None => Count::Absent,
+            Some(number) if (0.0..=EXACT).contains(&number) && number.fract() == 0.0 => {
+                Count::Whole(number as u64)
+            }
+            Some(number) => Count::Odd(number),
+        })
     }
 }
 
@@ -175,9 +202,18 @@ mod tests {
 
     #[test]
     fn counts_are_whole_and_not_negative() {
-        let count = |text: &str| serde_json::from_str::<Count>(text).unwrap().0;
-        assert_eq!((count("7"), count("7.0"), count("0")), (Some(7), Some(7), Some(0)));
-        assert_eq!((count("-7"), count("7.5"), count("null"), count(r#""7""#)), (None, None, None, None));
+        let count = |text: &str| serde_json::from_str::<Count>(text).unwrap();
+        for (text, whole) in [("7", 7), ("7.0", 7), ("0", 0), ("9007199254740992", 1 << 53)] {
+            assert_eq!(count(text), Count::Whole(whole), "{text}");
+        }
+        for (text, odd) in [("-7", -7.0), ("7.5", 7.5), ("18446744073709551615", 1.8446744073709552e19)] {
+            assert_eq!((count(text), count(text).whole()), (Count::Odd(odd), None), "{text}");
+        }
+        assert_eq!(
+            (count("null"), count(r#""7""#), count("{}")),
+            (Count::Absent, Count::Absent, Count::Absent)
+        );
+        assert_eq!(Count::first_odd(&[Count::Absent, Count::Whole(1), Count::Odd(-1.0)]), Some(-1.0));
         assert_eq!(serde_json::from_str::<Length>("[1,2]").unwrap().0, Some(2));
         assert_eq!(serde_json::from_str::<Length>("5").unwrap().0, None);
     }

@@ -107,7 +107,7 @@ impl Format for MessagesFormat {
             keep(&mut out.answer.response_id, message.id.as_deref());
             keep(&mut out.answer.response_model, message.model.as_deref());
             // The output count of message_start is a placeholder, often 1.
-            let usage = message.usage.map(|usage| MessageUsage { output_tokens: Count(None), ..usage });
+            let usage = message.usage.map(|usage| MessageUsage { output_tokens: Count::Absent, ..usage });
             usage.iter().for_each(|usage| self.count(usage, out));
         }
         if let Some(usage) = event.usage {
@@ -123,17 +123,21 @@ impl Format for MessagesFormat {
 impl MessagesFormat {
     /// Input is the sum of its three parts; output is cumulative and includes thinking.
     fn count(&mut self, usage: &MessageUsage, out: &mut Collector<'_>) {
-        self.fresh = usage.input_tokens.0.or(self.fresh);
-        self.written = usage.cache_creation_input_tokens.0.or(self.written);
-        self.read = usage.cache_read_input_tokens.0.or(self.read);
+        let (fresh, written) = (usage.input_tokens, usage.cache_creation_input_tokens);
+        let (read, output) = (usage.cache_read_input_tokens, usage.output_tokens);
+        let thinking = usage.output_tokens_details.thinking_tokens;
+        self.fresh = fresh.whole().or(self.fresh);
+        self.written = written.whole().or(self.written);
+        self.read = read.whole().or(self.read);
         let parts = [self.fresh, self.written, self.read];
         let known = parts.iter().any(Option::is_some);
         keep(&mut out.answer.service_tier, usage.service_tier.as_deref());
         out.usage(Usage {
             input: known.then(|| parts.into_iter().flatten().fold(0, u64::saturating_add)),
             cached_input: self.read,
-            output: usage.output_tokens.0,
-            reasoning: usage.output_tokens_details.thinking_tokens.0,
+            output: output.whole(),
+            reasoning: thinking.whole(),
+            odd: Count::first_odd(&[fresh, written, read, output, thinking]),
             ..Usage::default()
         });
     }

@@ -6,6 +6,7 @@ mod collector;
 mod completions;
 mod converse;
 mod dialect;
+mod encoding;
 mod error_body;
 mod gemini;
 mod lenient;
@@ -17,6 +18,7 @@ mod think;
 mod timing;
 mod usage;
 
+pub use encoding::unpacked;
 pub use error_body::error_body;
 
 use serde_json::{Map, Value};
@@ -92,6 +94,8 @@ pub struct Usage {
     pub reasoning: Option<u64>,
     /// Total as reported.
     pub total: Option<u64>,
+    /// A number among them that counts nothing: negative, fractional, or beyond what doubles hold exactly.
+    pub odd: Option<f64>,
     /// True where `output` does not include `reasoning` (Gemini, some hosts).
     pub output_excludes_reasoning: bool,
     /// The label of the source: `provider_usage_completion_tokens`, `provider_usage_output_tokens`, ….
@@ -142,4 +146,8 @@ pub struct Answer {
     pub events: usize,
     /// Why the bytes are not this protocol, if they are not.
     pub malformed: Option<String>,
+    /// Where the body ends in the middle of an event, although HTTP calls it whole.
+    pub cut: Option<String>,
+    /// How many events held bytes that are no UTF-8; U+FFFD stands in their place.
+    pub broken_texts: usize,
 }

@@ -121,15 +121,15 @@ fn note_response(kind: &str, response: Response, out: &mut Collector<'_>) {
     if let Some(usage) = &response.usage {
         out.usage(Usage::from(usage));
     }
-    match kind {
-        "response.completed" => keep(&mut out.answer.finish_reason, Some("completed")),
-        "response.incomplete" => {
+    match ended(kind, response.status.as_deref()) {
+        "completed" => keep(&mut out.answer.finish_reason, Some("completed")),
+        "incomplete" => {
             let reason =
                 response.incomplete_details.as_ref().and_then(|details| details.get("reason")?.as_str());
             keep(&mut out.answer.finish_reason, reason.or(Some("incomplete")));
         }
-        "response.failed" => {
-            let unknown = json!("the response failed without saying why");
+        how @ ("failed" | "cancelled") => {
+            let unknown = json!(format!("the response {how} without saying why"));
             let error = response.error.filter(error_body::is_truthy).unwrap_or(unknown);
             out.error(error_body::from_value(&error, &Value::Null));
         }
@@ -137,14 +137,27 @@ fn note_response(kind: &str, response: Response, out: &mut Collector<'_>) {
     }
 }
 
+/// How a response ended, as its last event says; where its status tells of a worse end, that counts.
+fn ended<'a>(kind: &'a str, status: Option<&'a str>) -> &'a str {
+    match (kind.strip_prefix("response."), status) {
+        (Some("completed"), Some(worse @ ("incomplete" | "failed" | "cancelled"))) => worse,
+        (Some(end), _) => end,
+        (None, _) => kind,
+    }
+}
+
 impl From<&ResponseUsage> for Usage {
     fn from(usage: &ResponseUsage) -> Self {
+        let (cached, reasoning) =
+            (usage.input_tokens_details.cached_tokens, usage.output_tokens_details.reasoning_tokens);
+        let (input, output, total) = (usage.input_tokens, usage.output_tokens, usage.total_tokens);
         Usage {
-            input: usage.input_tokens.0,
-            cached_input: usage.input_tokens_details.cached_tokens.0,
-            output: usage.output_tokens.0,
-            reasoning: usage.output_tokens_details.reasoning_tokens.0,
-            total: usage.total_tokens.0,
+            input: input.whole(),
+            cached_input: cached.whole(),
+            output: output.whole(),
+            reasoning: reasoning.whole(),
+            total: total.whole(),
+            odd: Count::first_odd(&[input, cached, output, reasoning, total]),
             ..Usage::default()
         }
     }
@@ -154,6 +167,17 @@ impl From<&ResponseUsage> for Usage {
 mod tests {
     use super::super::request::tests::ask;
     use super::*;
+
+    #[test]
+    fn a_worse_status_wins_over_completed() {
+        assert_eq!(ended("response.completed", Some("completed")), "completed");
+        assert_eq!(ended("response.completed", Some("incomplete")), "incomplete");
+        assert_eq!(ended("response.completed", Some("cancelled")), "cancelled");
+        assert_eq!(ended("response.completed", Some("in_progress")), "completed");
+        assert_eq!(ended("response.incomplete", Some("completed")), "incomplete");
+        assert_eq!(ended("response.failed", None), "failed");
+        assert_eq!(ended("response.created", Some("in_progress")), "created");
+    }
 
     #[test]
     fn the_body_stores_nothing_and_nests_the_effort() {

@@ -4,7 +4,7 @@
 use super::Usage;
 
 impl Usage {
-    /// Takes over every count that a later report names; the others stay.
+    /// Takes over every count that a later report names; the others stay. What was odd once stays odd.
     pub(super) fn absorb(&mut self, later: Usage) {
         let fields = [
             (&mut self.input, later.input),
@@ -16,6 +16,7 @@ impl Usage {
         for (field, value) in fields {
             *field = value.or(*field);
         }
+        self.odd = self.odd.or(later.odd);
         self.output_excludes_reasoning |= later.output_excludes_reasoning;
     }
 

@@ -192,12 +192,16 @@ impl ChatUsage {
 
 impl From<&ChatUsage> for Usage {
     fn from(usage: &ChatUsage) -> Self {
+        let (cached, reasoning) =
+            (usage.prompt_tokens_details.cached_tokens, usage.completion_tokens_details.reasoning_tokens);
+        let (input, output, total) = (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens);
         Usage {
-            input: usage.prompt_tokens.0,
-            cached_input: usage.prompt_tokens_details.cached_tokens.0,
-            output: usage.completion_tokens.0,
-            reasoning: usage.completion_tokens_details.reasoning_tokens.0,
-            total: usage.total_tokens.0,
+            input: input.whole(),
+            cached_input: cached.whole(),
+            output: output.whole(),
+            reasoning: reasoning.whole(),
+            total: total.whole(),
+            odd: Count::first_odd(&[input, cached, output, reasoning, total]),
             ..Usage::default()
         }
     }

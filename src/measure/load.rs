@@ -54,6 +54,21 @@ pub struct Start {
     pub due: Option<Instant>,
 }
 
+/// How one request ended, as far as the load depends on it.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Ended {
+    /// Whether it counts as failed.
+    pub failed: bool,
+    /// Closed loop: no request starts before this long from now. Others are in flight meanwhile; no clock runs.
+    pub rest: Option<Duration>,
+}
+
+impl From<bool> for Ended {
+    fn from(failed: bool) -> Self {
+        Self { failed, rest: None }
+    }
+}
+
 /// Why and when a lane ended.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Tally {
@@ -88,25 +103,49 @@ struct Lane {
     ended: Cell<u64>,
     failed: Cell<u64>,
     too_many_errors: Cell<bool>,
+    /// No request of a closed loop starts before this.
+    rests_until: Cell<Option<tokio::time::Instant>>,
     stop: CancellationToken,
 }
 
 impl Lane {
-    /// The next index, or `None` where no request may start any more.
-    fn take(&self) -> Option<u64> {
-        let index = self.next.get();
-        let over = self.shape.requests.is_some_and(|most| index >= most)
+    /// Whether no request may start any more.
+    fn is_over(&self) -> bool {
+        self.shape.requests.is_some_and(|most| self.next.get() >= most)
             || self.shape.duration.is_some_and(|most| self.begun.elapsed() >= most)
             || self.too_many_errors.get()
-            || self.stop.is_cancelled();
-        if over {
+            || self.stop.is_cancelled()
+    }
+
+    /// The next index, or `None` where no request may start any more.
+    fn take(&self) -> Option<u64> {
+        if self.is_over() {
             return None;
         }
+        let index = self.next.get();
         self.next.set(index + 1);
         Some(index)
     }
 
-    fn note(&self, failed: bool) {
+    /// Waits as long as an answer asked the lane to, at most until the load's end. Another answer may prolong it meanwhile.
+    async fn rest(&self) {
+        while let Some(until) = self.rests_until.get() {
+            if self.is_over() || until <= tokio::time::Instant::now() {
+                return;
+            }
+            let left = self.shape.duration.map(|most| most.saturating_sub(self.begun.elapsed()));
+            let end = left.map_or(until, |left| until.min(tokio::time::Instant::now() + left));
+            tokio::select! {
+                () = tokio::time::sleep_until(end) => {}
+                () = self.stop.cancelled() => return,
+            }
+        }
+    }
+
+    fn note(&self, ended: impl Into<Ended>) {
+        let Ended { failed, rest } = ended.into();
+        let until = rest.map(|rest| tokio::time::Instant::now() + rest);
+        self.rests_until.set(self.rests_until.get().max(until));
         self.ended.set(self.ended.get() + 1);
         self.failed.set(self.failed.get() + u64::from(failed));
         let Some(most) = self.shape.max_error_rate else { return };
@@ -133,11 +172,11 @@ impl Lane {
     }
 }
 
-/// Runs one lane to its end. `work` makes one request and says whether it failed. Must run inside a `LocalSet`.
+/// Runs one lane to its end. `work` makes one request and says how it ended. Must run inside a `LocalSet`.
 pub async fn drive<W, F>(shape: Shape, stop: CancellationToken, work: W) -> Tally
 where
     W: Fn(Start) -> F + 'static,
-    F: Future<Output = bool> + 'static,
+    F: Future<Output: Into<Ended>> + 'static,
 {
     let lane = Rc::new(Lane {
         shape,
@@ -146,6 +185,7 @@ where
         ended: Cell::new(0),
         failed: Cell::new(0),
         too_many_errors: Cell::new(false),
+        rests_until: Cell::default(),
         stop,
     });
     let starting = match lane.shape.rate {
@@ -161,15 +201,16 @@ where
 async fn closed<W, F>(lane: &Rc<Lane>, work: Rc<W>)
 where
     W: Fn(Start) -> F + 'static,
-    F: Future<Output = bool> + 'static,
+    F: Future<Output: Into<Ended>> + 'static,
 {
     let mut workers = JoinSet::new();
     for _ in 0..lane.shape.concurrency.max(1) {
         let (lane, work) = (Rc::clone(lane), Rc::clone(&work));
         workers.spawn_local(async move {
-            while let Some(index) = lane.take() {
-                let failed = work(Start { index, due: None }).await;
-                lane.note(failed);
+            loop {
+                lane.rest().await;
+                let Some(index) = lane.take() else { break };
+                lane.note(work(Start { index, due: None }).await);
             }
         });
     }
@@ -180,7 +221,7 @@ where
 async fn open<W, F>(lane: &Rc<Lane>, rate: Rate, work: W) -> Duration
 where
     W: Fn(Start) -> F + 'static,
-    F: Future<Output = bool> + 'static,
+    F: Future<Output: Into<Ended>> + 'static,
 {
     let places = Arc::new(Semaphore::new(lane.shape.concurrency.max(1)));
     let mut schedule = Schedule::new(rate, rand::rng().random());
@@ -266,6 +307,42 @@ mod tests {
         let tally = LocalSet::new().run_until(drive(shape(), CancellationToken::new(), work)).await;
         assert_eq!(tally, Tally { started: 20, failed: 0, starting: None, stopped_early: None });
         assert_eq!(most.get(), 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_makes_the_whole_lane_rest() {
+        let starts = Rc::new(RefCell::new(Vec::new()));
+        let (begun, seen) = (tokio::time::Instant::now(), Rc::clone(&starts));
+        let work = move |start: Start| {
+            seen.borrow_mut().push(begun.elapsed().as_secs());
+            let rest = (start.index == 1).then_some(Duration::from_secs(30));
+            async move {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                Ended { failed: rest.is_some(), rest }
+            }
+        };
+        let shape = Shape { requests: Some(6), concurrency: 2, ..shape() };
+        let tally = LocalSet::new().run_until(drive(shape, CancellationToken::new(), work)).await;
+        assert_eq!((tally.started, tally.failed), (6, 1));
+        assert_eq!(starts.borrow()[..2], [0, 0]);
+        assert!(starts.borrow()[3..].iter().all(|at| *at >= 31), "{starts:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_rests_after_the_last_request_or_an_interrupt() {
+        let rest = Some(Duration::from_secs(3600));
+        let begun = tokio::time::Instant::now();
+        let last = Shape { requests: Some(1), ..shape() };
+        let work = move |_| async move { Ended { failed: true, rest } };
+        LocalSet::new().run_until(drive(last, CancellationToken::new(), work)).await;
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        let stop = CancellationToken::new();
+        let (load, stopped) = (drive(Shape { concurrency: 1, ..shape() }, stop.clone(), work), async {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            stop.cancel();
+        });
+        let (tally, ()) = LocalSet::new().run_until(async { tokio::join!(load, stopped) }).await;
+        assert_eq!((tally.started, begun.elapsed()), (1, Duration::from_secs(5)));
     }
 
     #[tokio::test]

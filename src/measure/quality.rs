@@ -37,7 +37,7 @@ pub fn of(recording: &Recording, ttft: Option<f64>) -> Quality {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::run::Connection;
+    use crate::domain::run::{Carrier, Connection};
     use crate::wire::{Ending, Marks};
     use chrono::{DateTime, TimeDelta};
     use std::time::Duration;
@@ -48,6 +48,7 @@ mod tests {
                 started_at: DateTime::UNIX_EPOCH,
                 ended_at: DateTime::UNIX_EPOCH + TimeDelta::milliseconds(wall_ms),
                 connection: Connection::Cold,
+                carrier: Carrier::default(),
                 marks: Marks { end: Duration::from_secs(1), ..Marks::default() },
                 head: None,
                 body: bytes::Bytes::new(),

@@ -183,10 +183,13 @@ impl ModelReport {
         self.failures.values().map(|group| group.count).sum()
     }
 
-    /// Failures / attempts, 0 to 1; `None` where nothing was attempted. A spent budget counts as a failure here.
+    /// Failures / attempts, 0 to 1; `None` where nothing was attempted. A spent budget counts as a failure here; an attempt
+    /// that failed on this side is none.
     pub fn error_rate(&self) -> Option<f64> {
-        let attempts = self.failed() + self.successes;
-        (attempts > 0).then(|| self.failed() as f64 / attempts as f64)
+        let theirs = self.failures.iter().filter(|(kind, _)| !kind.is_ours());
+        let failed: u64 = theirs.map(|(_, group)| group.count).sum();
+        let attempts = failed + self.successes;
+        (attempts > 0).then(|| failed as f64 / attempts as f64)
     }
 }
 

@@ -90,7 +90,7 @@ async fn resolve(target: &Target, marks: &mut ConnectMarks) -> Result<Vec<Socket
     let addresses: Vec<SocketAddr> = found
         .map_err(|error| {
             // A resolver that could open no socket says no more than that the name is unknown.
-            let want = exhaustion::of(&error).or_else(exhaustion::of_descriptors);
+            let want = exhaustion::of(&error).or_else(exhaustion::now);
             told(format!("cannot resolve {}: {error}", target.host), want)
         })?
         .collect();

@@ -31,10 +31,11 @@ pub fn of(error: &io::Error) -> Option<&'static str> {
     None
 }
 
-/// Finds out whether descriptors are wanting now: for failures that do not say so themselves.
-pub fn of_descriptors() -> Option<&'static str> {
+/// Finds out whether descriptors or threads are wanting now: for failures that do not say so themselves.
+pub fn now() -> Option<&'static str> {
     let opened: io::Result<Vec<File>> = (0..ENOUGH).map(|_| File::open("/")).collect();
-    opened.err().as_ref().and_then(of)
+    let tried = opened.map(drop).and_then(|()| std::thread::Builder::new().spawn(|| ()).map(drop));
+    tried.err().as_ref().and_then(of)
 }
 
 #[cfg(test)]
@@ -55,6 +56,6 @@ mod tests {
             assert_eq!(said(theirs), None, "{theirs:?}");
         }
         assert_eq!(of(&io::Error::other("no")), None);
-        assert_eq!(of_descriptors(), None);
+        assert_eq!(now(), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::raw_server::{Act, play, play_each};
 use crate::support::Home;
-use crate::support::answers::{CANARY, calling, plain, sound};
+use crate::support::answers::{CANARY, DONE, STOP, calling, plain, sound, stream, text};
 use crate::support::ran::{QUICK, Ran, ran};
 use serde_json::Value;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -150,4 +150,21 @@ fn descriptors_that_are_wanting_are_nobodys_failure() {
         let said = model["failures"]["client"].to_string();
         assert!(said.contains("no file descriptor left (see `ulimit -n`"), "{host}: {said}");
     }
+}
+
+#[test]
+fn what_a_prefix_cache_answered_is_told() {
+    let usage = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":20,\"completion_tokens\":2,\"total_tokens\":22,\
+        \"prompt_tokens_details\":{\"cached_tokens\":15}}}\n\n";
+    let address = play(stream(&[&text("one"), &text(" two"), STOP, usage, DONE]));
+    let called = |format: &[&str]| {
+        ran(&mut calling(&Home::new(), address, &[&["--no-store", "-n", "2"], format].concat()))
+    };
+    let report: Value = serde_json::from_str(&called(&["--json"]).out).unwrap();
+    let wanted = serde_json::json!({ "runs": 2, "tokens": 30, "of_input_tokens": 40 });
+    assert_eq!(report["models"][0]["cached_input"], wanted);
+    let table = called(&[]).out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(table.contains("a prefix cache answered 30 of 40 prompt tokens, in 2 of 2 runs"), "{table}");
+    let uncached = ran(&mut calling(&Home::new(), play(sound()), &["--no-store"]));
+    assert!(!uncached.out.contains("prefix cache"), "{uncached:?}");
 }

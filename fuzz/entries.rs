@@ -2,7 +2,7 @@
 //! compiler, and by the stable tests, which replay the seeds and feed generated input.
 
 use bytes::Bytes;
-use llmbench::domain::run::Connection;
+use llmbench::domain::run::{Carrier, Connection};
 use llmbench::ingest::body;
 use llmbench::providers::protocols::{self, Answer, Dialect, Quirks};
 use llmbench::wire::{Ending, Head, Marks, Read, Recording, sse};
@@ -96,6 +96,7 @@ pub fn recording(body: &[u8], ends: Vec<usize>, ending: Ending) -> Recording {
         started_at: Default::default(),
         ended_at: Default::default(),
         connection: Connection::Cold,
+        carrier: Carrier::default(),
         marks: Marks { end, ..Marks::default() },
         head: None,
         body: Bytes::copy_from_slice(body),

@@ -15,6 +15,8 @@ pub enum Act {
     Wait(Duration),
     /// Close the connection with a reset instead of a normal end.
     Reset,
+    /// Close the connection as soon as more is asked on it.
+    HangUp,
     /// Keep the connection open and silent until the other side leaves.
     Hold,
 }
@@ -91,6 +93,10 @@ fn perform(mut connection: TcpStream, answer: &dyn Fn() -> Vec<Act>, heard: &Hea
             Act::Reset => {
                 let socket = socket2::SockRef::from(&connection);
                 socket.set_linger(Some(Duration::ZERO))
+            }
+            Act::HangUp => {
+                let _ = connection.read(&mut [0; 64]);
+                return;
             }
             Act::Hold => {
                 let mut rest = [0; 64];

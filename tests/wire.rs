@@ -1,6 +1,6 @@
 //! The wire against servers that misbehave, over real sockets: what is recorded, with which stamps, and how it ended.
 
-use crate::raw_server::{Act, STREAM_HEAD, chunk, last_chunk, play, send, wait_ms};
+use crate::raw_server::{Act, STREAM_HEAD, chunk, last_chunk, play, play_each, send, wait_ms};
 use llmbench::domain::run::Connection;
 use llmbench::measure::meter::{Job, Meter};
 use llmbench::wire::tls::client_config;
@@ -119,7 +119,7 @@ async fn a_cut_is_no_end() {
     assert!(matches!(recorded(reset).await.ending, Ending::Cut(_)));
     let short = vec![send("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello")];
     assert!(matches!(recorded(short).await.ending, Ending::Cut(_)));
-    assert!(matches!(recorded(vec![]).await.ending, Ending::Cut(_)));
+    assert!(matches!(recorded(vec![]).await.ending, Ending::Unanswered(_)));
     assert!(matches!(recorded(vec![send("HTTP/1.1 200 OK\r\ncont")]).await.ending, Ending::Cut(_)));
     let until_close = vec![send("HTTP/1.1 200 OK\r\n\r\nall of it")];
     assert_eq!(recorded(until_close).await.ending, Ending::Complete);
@@ -209,6 +209,48 @@ async fn a_connection_that_the_host_closed_is_not_reused() {
         assert_eq!(recording.ending, Ending::Complete);
         tokio::time::sleep(Duration::from_millis(30)).await;
     }
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_dies_unanswered_was_no_measurement() {
+    let kept = vec![send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"), Act::HangUp];
+    let connections = std::sync::atomic::AtomicUsize::new(0);
+    // The first connection answers once, the second and third not at all, the others as the first.
+    let address = play_each(move || match connections.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
+        1 | 2 => vec![],
+        _ => kept.clone(),
+    });
+    let meter = Meter::start(client_config(None).unwrap()).unwrap();
+    let warm = || meter.measure(Job { warm: true, ..job(address) });
+    let first = warm().await.unwrap();
+    assert_eq!((first.ending, first.carrier.reconnects), (Ending::Complete, 0));
+    // Once: what dies on a new connection is the server's doing.
+    let second = warm().await.unwrap();
+    assert!(matches!(second.ending, Ending::Unanswered(_)), "{second:?}");
+    assert_eq!((second.connection, second.carrier.reconnects), (Connection::Warm, 1));
+    let third = warm().await.unwrap();
+    assert!(matches!(third.ending, Ending::Unanswered(_)), "{third:?}");
+    assert_eq!(third.carrier.reconnects, 0, "nothing was kept");
+    for reconnects in [0, 1, 1] {
+        let recording = warm().await.unwrap();
+        assert_eq!((recording.ending, recording.carrier.reconnects), (Ending::Complete, reconnects));
+    }
+}
+
+#[tokio::test]
+async fn a_row_names_the_address_that_answered() {
+    let answer = || vec![send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")];
+    let recording = recorded(answer()).await;
+    assert_eq!(recording.carrier.connect_address.as_deref(), Some("127.0.0.1"));
+    assert_eq!(recording.carrier.connect_attempts, Some(1));
+    // `localhost` has an address of each family on most machines; only IPv4 listens.
+    let mut named = job(play(answer()));
+    named.request.target.host = "localhost".to_owned();
+    let recording = measure(named).await;
+    assert_eq!(recording.carrier.connect_address.as_deref(), Some("127.0.0.1"), "{recording:?}");
+    let dead = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let recording = measure(job(dead)).await;
+    assert_eq!((recording.carrier.connect_address, recording.carrier.connect_attempts), (None, Some(1)));
 }
 
 #[tokio::test]

@@ -193,7 +193,7 @@ impl Reader {
         let kept = connection.take();
         let was_kept = kept.is_some();
         let (mut recording, mut open) = exchange(plan(), kept).await;
-        if was_kept && recording.head.is_none() {
+        if was_kept && recording.went_unanswered() {
             // The server had closed the connection between two pages, as it may.
             (recording, open) = exchange(plan(), None).await;
         }

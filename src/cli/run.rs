@@ -62,6 +62,10 @@ pub struct RunArgs {
     /// Requests per model that are made first and neither counted nor stored
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "How much")]
     pub warmup: u64,
+    /// Send on at once where an answer asks to wait (Retry-After); by default a closed loop waits, at most as long as
+    /// --timeout
+    #[arg(long, help_heading = "How much")]
+    pub no_wait: bool,
     /// Deadline of a whole request [default: 120s, more for more than 512 tokens]
     #[arg(long, value_name = "TIME", value_parser = values::duration, help_heading = "How much")]
     pub timeout: Option<Duration>,

@@ -183,8 +183,8 @@ impl Pace {
             Some(
                 Kind::TransientProvider | Kind::Network | Kind::Timeout | Kind::Protocol | Kind::Unknown,
             ) => self.failed(ended, asked, now, chance),
-            // We broke off, not the provider.
-            Some(Kind::Interrupted) => {}
+            // We failed, not the provider.
+            Some(Kind::Interrupted | Kind::Client) => {}
             // The provider did its work: what is wrong is the model, or its budget.
             Some(Kind::HardModel | Kind::HardCapability | Kind::BudgetExhausted | Kind::Truncated) | None => {
                 self.worked(ended);

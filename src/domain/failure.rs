@@ -35,13 +35,15 @@ pub enum Kind {
     Protocol,
     /// The measuring process ended during the call, or before its outcome was kept: what the provider did is not known.
     Interrupted,
+    /// The measuring machine had no file descriptor, thread or memory left: nothing was learned about the provider.
+    Client,
     /// None of the above.
     Unknown,
 }
 
 impl Kind {
     /// Every kind, in the order in which people read them.
-    pub const ALL: [Kind; 13] = [
+    pub const ALL: [Kind; 14] = [
         Kind::Auth,
         Kind::Billing,
         Kind::RateLimit,
@@ -54,8 +56,15 @@ impl Kind {
         Kind::Truncated,
         Kind::Protocol,
         Kind::Interrupted,
+        Kind::Client,
         Kind::Unknown,
     ];
+
+    /// Whether the side that measures failed: such a failure is a row, and counts neither against the model and its
+    /// provider nor for them.
+    pub fn is_ours(self) -> bool {
+        matches!(self, Kind::Interrupted | Kind::Client)
+    }
 
     /// The word stored in `error_kind`.
     pub fn as_str(self) -> &'static str {
@@ -72,6 +81,7 @@ impl Kind {
             Kind::Truncated => "truncated",
             Kind::Protocol => "protocol",
             Kind::Interrupted => "interrupted",
+            Kind::Client => "client",
             Kind::Unknown => "unknown",
         }
     }

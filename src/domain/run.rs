@@ -105,6 +105,19 @@ pub struct Phases {
     pub last_visible_seconds: Option<f64>,
 }
 
+/// Which connection carried the request, and what it took to have it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Carrier {
+    /// The address that answered; null where none did.
+    pub connect_address: Option<String>,
+    /// How many of the host's addresses were dialled inside the clock; null where a connection was open before it.
+    pub connect_attempts: Option<u64>,
+    /// How many kept connections turned out to be closed when this request was first sent; each time it was measured
+    /// afresh, with a new t0, on another one.
+    pub reconnects: u64,
+}
+
 /// Whether the stream is fine enough to time generation at all.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct StreamShape {
@@ -166,6 +179,9 @@ pub struct Run {
     pub stream: StreamShape,
     /// Cold or warm.
     pub connection: Connection,
+    /// The connection's address and history.
+    #[serde(flatten)]
+    pub carrier: Carrier,
     /// Quality stamps.
     #[serde(flatten)]
     pub quality: Quality,

@@ -6,7 +6,7 @@
 
 use crate::domain::{Kind, ModelRef, Outcome, Run};
 use crate::measure::metrics::{METRIC_COUNT, METRICS};
-use crate::measure::report::{DISTINCT, FailureGroup, Figure, Labels, ModelReport};
+use crate::measure::report::{CachedInput, DISTINCT, FailureGroup, Figure, Labels, ModelReport};
 use std::collections::{BTreeMap, HashMap};
 
 impl ModelReport {
@@ -95,6 +95,7 @@ struct Tally {
     sound: Bank,
     suspect: Bank,
     failures: BTreeMap<Kind, FailureGroup>,
+    cached_input: CachedInput,
     labels: Labels,
 }
 
@@ -105,6 +106,7 @@ impl Tally {
             sound: Bank::default(),
             suspect: Bank::default(),
             failures: BTreeMap::new(),
+            cached_input: CachedInput::default(),
             labels: Labels::default(),
         }
     }
@@ -114,6 +116,7 @@ impl Tally {
             Outcome::Success(run) => {
                 let bank = if run.quality.suspect { &mut self.suspect } else { &mut self.sound };
                 bank.add(run);
+                self.cached_input.add(&run.tokens);
                 self.labels.add(run);
             }
             Outcome::Failure(failure) => self.failures.entry(failure.error_kind).or_default().add(failure),
@@ -135,6 +138,7 @@ impl Tally {
             provider_timing: timing
                 .filter_map(|(name, samples)| Some((name, Figure::new(samples).summary?)))
                 .collect(),
+            cached_input: self.cached_input,
             labels: self.labels,
         }
     }

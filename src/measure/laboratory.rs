@@ -12,7 +12,7 @@ use crate::measure::rows::{self, Attempt};
 use crate::providers::adapt::{self, Adaptation};
 use crate::providers::allowance::Allowance;
 use crate::providers::route::{Prepared, Route};
-use crate::wire::Limits;
+use crate::wire::{Limits, exhaustion};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::Instant;
@@ -161,6 +161,11 @@ impl Laboratory {
 
     /// The row of an attempt without a recording.
     fn never_sent(&self, sheet: &Attempt, fault: Fault) -> Attempted {
+        let fault = match exhaustion::now() {
+            // A key file that cannot be opened then is no key that is wrong.
+            Some(want) => Fault::new(Kind::Client, fault.stage, format!("{}: {want}", fault.message)),
+            None => fault,
+        };
         let message = self.redactor.redact(&fault.message);
         let outcome = rows::failure(sheet, Fault { message, ..fault }, None, None);
         Attempted { outcome, learned: None, allowance: None }

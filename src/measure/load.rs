@@ -54,6 +54,21 @@ pub struct Start {
     pub due: Option<Instant>,
 }
 
+/// How one request ended, as far as the load depends on it.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Ended {
+    /// Whether it counts as failed.
+    pub failed: bool,
+    /// Closed loop: no request starts before this long from now. Others are in flight meanwhile; no clock runs.
+    pub rest: Option<Duration>,
+}
+
+impl From<bool> for Ended {
+    fn from(failed: bool) -> Self {
+        Self { failed, rest: None }
+    }
+}
+
 /// Why and when a lane ended.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Tally {
@@ -88,25 +103,49 @@ struct Lane {
     ended: Cell<u64>,
     failed: Cell<u64>,
     too_many_errors: Cell<bool>,
+    /// No request of a closed loop starts before this.
+    rests_until: Cell<Option<tokio::time::Instant>>,
     stop: CancellationToken,
 }
 
 impl Lane {
-    /// The next index, or `None` where no request may start any more.
-    fn take(&self) -> Option<u64> {
-        let index = self.next.get();
-        let over = self.shape.requests.is_some_and(|most| index >= most)
+    /// Whether no request may start any more.
+    fn is_over(&self) -> bool {
+        self.shape.requests.is_some_and(|most| self.next.get() >= most)
             || self.shape.duration.is_some_and(|most| self.begun.elapsed() >= most)
             || self.too_many_errors.get()
-            || self.stop.is_cancelled();
-        if over {
+            || self.stop.is_cancelled()
+    }
+
+    /// The next index, or `None` where no request may start any more.
+    fn take(&self) -> Option<u64> {
+        if self.is_over() {
             return None;
         }
+        let index = self.next.get();
         self.next.set(index + 1);
         Some(index)
     }
 
-    fn note(&self, failed: bool) {
+    /// Waits as long as an answer asked the lane to, at most until the load's end. Another answer may prolong it meanwhile.
+    async fn rest(&self) {
+        while let Some(until) = self.rests_until.get() {
+            if self.is_over() || until <= tokio::time::Instant::now() {
+                return;
+            }
+            let left = self.shape.duration.map(|most| most.saturating_sub(self.begun.elapsed()));
+            let end = left.map_or(until, |left| until.min(tokio::time::Instant::now() + left));
+            tokio::select! {
+                () = tokio::time::sleep_until(end) => {}
+                () = self.stop.cancelled() => return,
+            }
+        }
+    }
+
+    fn note(&self, ended: impl Into<Ended>) {
+        let Ended { failed, rest } = ended.into();
+        let until = rest.map(|rest| tokio::time::Instant::now() + rest);
+        self.rests_until.set(self.rests_until.get().max(until));
         self.ended.set(self.ended.get() + 1);
         self.failed.set(self.failed.get() + u64::from(failed));
         let Some(most) = self.shape.max_error_rate else { return };
@@ -133,11 +172,11 @@ impl Lane {
     }
 }
 
-/// Runs one lane to its end. `work` makes one request and says whether it failed. Must run inside a `LocalSet`.
+/// Runs one lane to its end. `work` makes one request and says how it ended. Must run inside a `LocalSet`.
 pub async fn drive<W, F>(shape: Shape, stop: CancellationToken, work: W) -> Tally
 where
     W: Fn(Start) -> F + 'static,
-    F: Future<Output = bool> + 'static,
+    F: Future<Output: Into<Ended>> + 'static,
 {
     let lane = Rc::new(Lane {
         shape,
@@ -146,6 +185,7 @@ where
         ended: Cell::new(0),
         failed: Cell::new(0),
         too_many_errors: Cell::new(false),
+        rests_until: Cell::default(),
         stop,
     });
     let starting = match lane.shape.rate {
@@ -161,15 +201,16 @@ where
 async fn closed<W, F>(lane: &Rc<Lane>, work: Rc<W>)
 where
     W: Fn(Start) -> F + 'static,
-    F: Future<Output = bool> + 'static,
+    F: Future<Output: Into<Ended>> + 'static,
 {
     let mut workers = JoinSet::new();
     for _ in 0..lane.shape.concurrency.max(1) {
         let (lane, work) = (Rc::clone(lane), Rc::clone(&work));
         workers.spawn_local(async move {
-            while let Some(index) = lane.take() {
-                let failed = work(Start { index, due: None }).await;
-                lane.note(failed);
+            loop {
+                lane.rest().await;
+                let Some(index) = lane.take() else { break };
+                lane.note(work(Start { index, due: None }).await);
             }
         });
     }
@@ -180,7 +221,7 @@ where
 async fn open<W, F>(lane: &Rc<Lane>, rate: Rate, work: W) -> Duration
 where
     W: Fn(Start) -> F + 'static,
-    F: Future<Output = bool> + 'static,
+    F: Future<Output: Into<Ended>> + 'static,
 {
     let places = Arc::new(Semaphore::new(lane.shape.concurrency.max(1)));
     let mut schedule = Schedule::new(rate, rand::rng().random());
@@ -238,90 +279,4 @@ impl Schedule {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::cell::RefCell;
-    use tokio::task::LocalSet;
-
-    fn shape() -> Shape {
-        Shape { requests: Some(20), duration: None, concurrency: 4, rate: None, max_error_rate: None }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_closed_loop_keeps_its_number_in_flight() {
-        let (now, most) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
-        let work = {
-            let (now, most) = (Rc::clone(&now), Rc::clone(&most));
-            move |_| {
-                let (now, most) = (Rc::clone(&now), Rc::clone(&most));
-                async move {
-                    now.set(now.get() + 1);
-                    most.set(most.get().max(now.get()));
-                    tokio::time::sleep(Duration::from_millis(10)).await;
-                    now.set(now.get() - 1);
-                    false
-                }
-            }
-        };
-        let tally = LocalSet::new().run_until(drive(shape(), CancellationToken::new(), work)).await;
-        assert_eq!(tally, Tally { started: 20, failed: 0, starting: None, stopped_early: None });
-        assert_eq!(most.get(), 4);
-    }
-
-    #[tokio::test]
-    async fn too_many_errors_stop_the_lane() {
-        let limited = Shape { requests: Some(1000), concurrency: 1, max_error_rate: Some(0.5), ..shape() };
-        let work = |start: Start| async move { !start.index.is_multiple_of(4) };
-        let tally = LocalSet::new().run_until(drive(limited, CancellationToken::new(), work)).await;
-        assert!(tally.started < 20, "{tally:?}");
-        assert!(tally.stopped_early.unwrap().contains("requests failed"));
-    }
-
-    #[tokio::test]
-    async fn an_open_loop_keeps_the_due_moments_of_late_requests() {
-        let late = Rc::new(RefCell::new(Vec::new()));
-        let rate = Rate { per_second: 200.0, arrivals: Arrivals::Constant };
-        let squeezed = Shape { requests: Some(5), concurrency: 1, rate: Some(rate), ..shape() };
-        let seen = Rc::clone(&late);
-        let work = move |start: Start| {
-            seen.borrow_mut().push(start.due.unwrap());
-            tokio::time::sleep(Duration::from_millis(30))
-        };
-        let work = move |start| {
-            let request = work(start);
-            async move {
-                request.await;
-                false
-            }
-        };
-        LocalSet::new().run_until(drive(squeezed, CancellationToken::new(), work)).await;
-        let due = late.borrow();
-        let gaps: Vec<u128> = due.windows(2).map(|pair| (pair[1] - pair[0]).as_micros()).collect();
-        assert_eq!(gaps, [5000; 4], "the schedule must not slip with the answers");
-    }
-
-    #[tokio::test]
-    async fn awaiting_the_last_answers_is_no_time_of_starting() {
-        let rate = Rate { per_second: 100.0, arrivals: Arrivals::Constant };
-        let duration = Some(Duration::from_millis(100));
-        let shape = Shape { requests: None, duration, concurrency: 100, rate: Some(rate), ..shape() };
-        let (begun, answer) = (Instant::now(), Duration::from_millis(300));
-        let work = move |_| async move {
-            tokio::time::sleep(answer).await;
-            false
-        };
-        let tally = LocalSet::new().run_until(drive(shape, CancellationToken::new(), work)).await;
-        assert!(tally.starting.unwrap() < begun.elapsed());
-        assert!(tally.started <= 10, "no request starts after the duration: {tally:?}");
-        let known = Tally { started: 40, starting: Some(Duration::from_secs(2)), ..Tally::default() };
-        assert_eq!(known.rate(), Some(20.0));
-        assert_eq!(Tally { started: 40, ..Tally::default() }.rate(), None);
-    }
-
-    #[test]
-    fn poisson_gaps_have_the_mean_of_the_rate() {
-        let mut schedule = Schedule::new(Rate { per_second: 100.0, arrivals: Arrivals::Poisson }, 7);
-        let last = (0..20_000).map(|_| schedule.next_offset()).last().unwrap();
-        assert!((last.as_secs_f64() / 200.0 - 1.0).abs() < 0.05, "{last:?}");
-    }
-}
+mod tests;

@@ -143,11 +143,25 @@ impl Bench {
         if let Some(due) = job.due {
             tokio::time::sleep_until(due.into()).await;
         }
-        let warm = if job.warm { self.open_beforehand(&job).await } else { None };
-        let zero = Instant::now();
-        let plan =
-            Plan { request: &job.request, limits: &job.limits, end_marker: job.end_marker, tls: &self.tls };
-        let (mut recording, stream) = exchange(plan, warm).await;
+        let plan = || Plan {
+            request: &job.request,
+            limits: &job.limits,
+            end_marker: job.end_marker,
+            tls: &self.tls,
+        };
+        let kept = if job.warm { self.take_kept(&job.request.target) } else { None };
+        let was_kept = kept.is_some();
+        let warm = if job.warm && !was_kept { self.open(&job).await } else { kept };
+        let mut zero = Instant::now();
+        let (mut recording, mut stream) = exchange(plan(), warm).await;
+        if was_kept && recording.went_unanswered() {
+            // The host had closed it, as it may: no measurement was begun. A new connection cannot be stale, so once is
+            // enough.
+            let warm = self.open(&job).await;
+            zero = Instant::now();
+            (recording, stream) = exchange(plan(), warm).await;
+            recording.carrier.reconnects = 1;
+        }
         recording.loop_lag = self.lag.borrow().longest(zero, zero + recording.marks.end);
         recording.dispatch_delay = zero.saturating_duration_since(since);
         if let (true, Some(stream)) = (job.warm, stream) {
@@ -159,10 +173,13 @@ impl Bench {
         let _ = reply.send(recording);
     }
 
-    /// An open connection: an idle one that still lives, else a new one. `None` where none can be had: then the exchange
-    /// itself connects, and its failure is recorded.
-    async fn open_beforehand(&self, job: &Job) -> Option<Stream> {
-        let target = &job.request.target;
+    /// A new connection. `None` where none can be had: then the exchange itself connects, and its failure is recorded.
+    async fn open(&self, job: &Job) -> Option<Stream> {
+        connect(&job.request.target, &self.tls, job.limits.connect).await.1.ok()
+    }
+
+    /// An idle connection that still seems to live.
+    fn take_kept(&self, target: &Target) -> Option<Stream> {
         let kept = self.idle.borrow_mut().get_mut(target).map(std::mem::take).unwrap_or_default();
         let mut usable: Vec<_> = kept
             .into_iter()
@@ -172,10 +189,7 @@ impl Bench {
         if !usable.is_empty() {
             self.idle.borrow_mut().entry(target.clone()).or_default().append(&mut usable);
         }
-        match taken {
-            Some((stream, _)) => Some(stream),
-            None => connect(target, &self.tls, job.limits.connect).await.1.ok(),
-        }
+        taken.map(|(stream, _)| stream)
     }
 }
 

@@ -64,7 +64,7 @@ pub fn doubted(mut quality: Quality, reasons: Vec<String>) -> Quality {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::run::Connection;
+    use crate::domain::run::{Carrier, Connection};
     use crate::wire::{Ending, Marks};
     use chrono::{DateTime, TimeDelta};
     use std::time::Duration;
@@ -75,6 +75,7 @@ mod tests {
                 started_at: DateTime::UNIX_EPOCH,
                 ended_at: DateTime::UNIX_EPOCH + TimeDelta::milliseconds(wall_ms),
                 connection: Connection::Cold,
+                carrier: Carrier::default(),
                 marks: Marks { end: Duration::from_secs(1), ..Marks::default() },
                 head: None,
                 body: bytes::Bytes::new(),

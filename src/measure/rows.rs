@@ -66,6 +66,7 @@ pub fn run(attempt: &Attempt, recording: &Recording, answer: Answer, usage_promi
         tokens,
         speeds,
         connection: recording.connection,
+        carrier: recording.carrier.clone(),
         quality,
         metrics_schema_version: SCHEMA_VERSION,
         request_mode: attempt.request_mode.clone(),
@@ -146,6 +147,7 @@ fn failure_extra(
     extra.insert("run_ts".to_owned(), json!(milliseconds(recording.started_at)));
     extra.insert("elapsed_seconds".to_owned(), json!(recording.marks.end.as_secs_f64()));
     extra.insert("connection".to_owned(), json!(recording.connection));
+    extra.append(&mut serialized(&recording.carrier));
     extra.append(&mut serialized(&phases(recording, answer)));
     extra.append(&mut serialized(&quality));
     extra.insert("provider_request_id".to_owned(), json!(request_id(recording)));

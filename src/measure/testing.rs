@@ -1,7 +1,7 @@
 //! Outcomes made by hand for unit tests: fixed, plausible, and without randomness.
 
 use crate::domain::failure::{Failure, fingerprint, normalize};
-use crate::domain::run::{Connection, Phases, Quality, Speeds, StreamShape, Tokens};
+use crate::domain::run::{Carrier, Connection, Phases, Quality, Speeds, StreamShape, Tokens};
 use crate::domain::{Kind, Outcome, Run, Stage};
 use crate::measure::collect::Collector;
 use crate::measure::report::{Asked, LoadReport, Report};
@@ -33,6 +33,7 @@ pub fn run(provider: &str, model: &str, ttft: f64) -> Run {
             max_tokens_per_chunk: Some(1),
         },
         connection: Connection::Cold,
+        carrier: Carrier::default(),
         quality: Quality { loop_lag_seconds: 0.0002, dispatch_delay_seconds: 0.0005, ..Quality::default() },
         metrics_schema_version: 2,
         request_mode: format!("{provider}_chat_completions_stream"),

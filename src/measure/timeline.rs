@@ -138,7 +138,7 @@ pub fn shape(answer: &Answer, tokens: &Tokens) -> StreamShape {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::run::Connection;
+    use crate::domain::run::{Carrier, Connection};
     use crate::wire::{Ending, Marks};
     use bytes::Bytes;
     use chrono::DateTime;
@@ -148,6 +148,7 @@ mod tests {
             started_at: DateTime::UNIX_EPOCH,
             ended_at: DateTime::UNIX_EPOCH,
             connection: Connection::Cold,
+            carrier: Carrier::default(),
             marks: Marks { end: Duration::from_millis(end_ms), ..Marks::default() },
             head: None,
             body: Bytes::new(),

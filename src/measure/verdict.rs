@@ -93,11 +93,12 @@ fn ending_fault(recording: &Recording) -> Option<Fault> {
     let (kind, stage, message) = match &recording.ending {
         Ending::Complete => return None,
         Ending::ConnectFailed(reason) => (Kind::Network, Stage::Connect, reason.clone()),
+        Ending::Exhausted(reason) => (Kind::Client, Stage::Connect, reason.clone()),
         Ending::SendFailed(reason) => {
             (Kind::Network, Stage::Request, format!("the request could not be sent: {reason}"))
         }
         Ending::Cut(reason) if answered => (Kind::Truncated, stage, reason.clone()),
-        Ending::Cut(reason) => (Kind::Network, stage, reason.clone()),
+        Ending::Cut(reason) | Ending::Unanswered(reason) => (Kind::Network, stage, reason.clone()),
         Ending::TimedOut("connect") => {
             (Kind::Timeout, Stage::Connect, "no connection within the connect deadline".to_owned())
         }
@@ -140,7 +141,7 @@ fn unusable(answer: &Answer) -> Option<Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::run::Connection;
+    use crate::domain::run::{Carrier, Connection};
     use crate::providers::protocols::Delta;
     use crate::wire::Marks;
     use bytes::Bytes;
@@ -152,6 +153,7 @@ mod tests {
             started_at: DateTime::UNIX_EPOCH,
             ended_at: DateTime::UNIX_EPOCH,
             connection: Connection::Cold,
+            carrier: Carrier::default(),
             marks: Marks { end: Duration::from_millis(5), ..Marks::default() },
             head: status.map(|status| Head {
                 status,

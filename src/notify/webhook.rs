@@ -93,9 +93,11 @@ fn judged(recording: &Recording) -> Result<(), String> {
             let said = if words.is_empty() { String::new() } else { format!(": {words}") };
             Err(format!("it answered HTTP {}{said}", head.status))
         }
-        (None, Ending::ConnectFailed(why) | Ending::SendFailed(why)) => Err(why.clone()),
+        (None, Ending::ConnectFailed(why) | Ending::Exhausted(why) | Ending::SendFailed(why)) => {
+            Err(why.clone())
+        }
         (None, Ending::TimedOut(which)) => Err(format!("it did not answer in time ({which})")),
-        (None, Ending::Cut(why) | Ending::Malformed(why)) => Err(why.clone()),
+        (None, Ending::Unanswered(why) | Ending::Cut(why) | Ending::Malformed(why)) => Err(why.clone()),
         (None, Ending::Complete | Ending::TooLarge) => Err("it gave no answer".to_owned()),
     }
 }

@@ -30,6 +30,9 @@ pub fn advice(kind: Kind) -> &'static str {
         Kind::Interrupted => {
             "The daemon ended during the call: see in its log why. The model is measured again at its next turn."
         }
+        Kind::Client => {
+            "This machine had no file descriptor, thread or memory left: raise its limits (`ulimit -n`), or measure less at once."
+        }
         Kind::Unknown => "Nobody has named this failure yet: its message is all there is.",
     }
 }
@@ -101,7 +104,7 @@ pub fn command(kind: Kind, provider: &str, model: &str, standing: Standing) -> S
             )
         }
         // A run learns what the model refuses, and stores it for the next one.
-        Kind::TransientProvider | Kind::HardCapability | Kind::Interrupted => {
+        Kind::TransientProvider | Kind::HardCapability | Kind::Interrupted | Kind::Client => {
             format!("llmbench run --model {named}")
         }
         Kind::Timeout => format!("llmbench run --model {named} --timeout 5m"),

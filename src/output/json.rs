@@ -69,6 +69,7 @@ fn model(report: &ModelReport) -> Value {
         "failures": failures,
         "metrics": metrics,
         "provider_timing": timing,
+        "cached_input": report.cached_input,
         "labels": report.labels,
     })
 }

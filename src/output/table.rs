@@ -4,7 +4,7 @@
 use super::paint::Paint;
 use super::{text, units, view::View};
 use crate::measure::metrics::{METRICS, Section, Unit};
-use crate::measure::report::{Labels, ModelReport, Words};
+use crate::measure::report::{CachedInput, Labels, ModelReport, Words};
 use crate::measure::stats::{Statistic, Summary, bootstrap_interval};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
@@ -165,7 +165,7 @@ fn heading(model: &ModelReport, view: &View) -> Vec<Line> {
     let named = text::wrap(&name, view.terminal.width, 0).into_iter().map(|line| paint.heading(&line));
     let counted = text::wrap(&counts(model), view.terminal.width, 2);
     let counted = counted.into_iter().map(|line| paint_counts(paint, model, &line));
-    named.chain(counted).map(Line::Words).chain(why_suspect(model, view)).collect()
+    named.chain(counted).map(Line::Words).chain(why_suspect(model, view)).chain(cached(model, view)).collect()
 }
 
 /// Nobody should have to ask for `-v` to learn why figures are doubtful.
@@ -175,6 +175,23 @@ fn why_suspect(model: &ModelReport, view: &View) -> Vec<Line> {
         return Vec::new();
     }
     quiet(&listed("suspect because", reasons), view).collect()
+}
+
+/// A prefix cache answers a prompt that repeats faster than any new one: nobody should compare the two unawares.
+fn cached(model: &ModelReport, view: &View) -> Vec<Line> {
+    let CachedInput { runs, tokens, of_input_tokens } = model.cached_input;
+    if runs == 0 {
+        return Vec::new();
+    }
+    let said = format!(
+        "a prefix cache answered {tokens} of {of_input_tokens} prompt tokens, in {runs} of {} runs: TTFT is not that of a \
+         new prompt (--cache-bust asks for one)",
+        model.successes
+    );
+    text::wrap(&said, view.terminal.width, 2)
+        .into_iter()
+        .map(|line| Line::Words(view.paint().doubtful(&line)))
+        .collect()
 }
 
 fn paint_counts(paint: Paint, model: &ModelReport, line: &str) -> String {

@@ -91,7 +91,7 @@ impl Client {
         let warm = self.take(&request.target);
         let was_warm = warm.is_some();
         let (mut recording, mut open) = exchange(plan(), warm).await;
-        if was_warm && recording.head.is_none() && !matches!(recording.ending, Ending::TimedOut(_)) {
+        if was_warm && recording.went_unanswered() {
             (recording, open) = exchange(plan(), None).await;
         }
         if let Some(stream) = open {
@@ -136,9 +136,9 @@ fn whole(recording: Recording) -> Result<Answer, String> {
         (Some(head), Ending::Complete) => {
             Ok(Answer { status: head.status, wait: wait(&head), body: recording.body })
         }
-        (_, Ending::ConnectFailed(why) | Ending::SendFailed(why)) => Err(why),
+        (_, Ending::ConnectFailed(why) | Ending::Exhausted(why) | Ending::SendFailed(why)) => Err(why),
         (_, Ending::TimedOut(which)) => Err(format!("no answer in time ({which})")),
-        (_, Ending::Cut(why) | Ending::Malformed(why)) => Err(why),
+        (_, Ending::Unanswered(why) | Ending::Cut(why) | Ending::Malformed(why)) => Err(why),
         (_, Ending::TooLarge) => Err("the answer is larger than any of a bridge".to_owned()),
         (None, Ending::Complete) => Err("no answer".to_owned()),
     }

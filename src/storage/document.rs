@@ -1,7 +1,7 @@
 //! From an outcome to the row that a store keeps: one flat document in the types of the contract, and the collection where
 //! it belongs. Pure. How a store writes it is `sqlite` and `mongo`.
 
-use crate::domain::{Failure, Outcome, Run};
+use crate::domain::{Failure, Kind as FailureKind, Outcome, Run};
 use crate::storage::payload::{Kind, Payload};
 use crate::storage::{Recorded, StoreError, contract};
 use serde::Serialize;
@@ -114,11 +114,22 @@ pub fn answers(
     flaws.into_iter().map(|flaw| flaw.map_or_else(&mut next, Err)).collect()
 }
 
+/// The words of the kinds of failures that say nothing about the model; see [`FailureKind::is_ours`].
+pub fn our_kinds() -> impl Iterator<Item = &'static str> {
+    FailureKind::ALL.into_iter().filter(|kind| kind.is_ours()).map(FailureKind::as_str)
+}
+
+/// Whether the row is of a failure on the side that measures.
+pub fn is_ours(fields: &Map<String, Value>) -> bool {
+    let kind = fields.get("error_kind").and_then(Value::as_str);
+    kind.is_some_and(|kind| our_kinds().any(|ours| ours == kind))
+}
+
 fn moves_health(fields: &Map<String, Value>, published_profiles: &[String]) -> bool {
     let text = |name: &str| fields.get(name).and_then(Value::as_str);
     let profile_counts =
         text("benchmark_profile_id").is_none_or(|id| published_profiles.iter().any(|known| known == id));
-    text("sample_role") == Some("published") && profile_counts
+    text("sample_role") == Some("published") && profile_counts && !is_ours(fields)
 }
 
 fn run_fields(run: &Run) -> Result<Map<String, Value>, String> {
@@ -264,6 +275,11 @@ mod tests {
             row(&Outcome::Failure(Box::new(failure.clone())), &published()).unwrap().moves_health
         };
         assert!(moves(&failure));
+        for kind in FailureKind::ALL {
+            failure.error_kind = kind;
+            assert_eq!(moves(&failure), !kind.is_ours(), "{kind}");
+        }
+        failure.error_kind = FailureKind::Timeout;
         failure.extra.insert("benchmark_profile_id".into(), json!("cloud-long-v1"));
         assert!(!moves(&failure));
         failure.extra.insert("sample_role".into(), json!("manual"));

@@ -1,5 +1,7 @@
 //! From a target to an open stream: DNS, TCP, TLS, each with its own stamp, all within one deadline.
 
+use crate::wire::exhaustion;
+use crate::wire::race::{Lost, families_in_turn, first_that_answers};
 use crate::wire::request::Target;
 use crate::wire::stream::{Stamped, Stream};
 use rustls::ClientConfig;
@@ -19,6 +21,8 @@ pub struct ConnectMarks {
     pub tcp: Option<Instant>,
     /// TLS agreed.
     pub tls: Option<Instant>,
+    /// How many addresses were dialled.
+    pub attempts: u32,
 }
 
 /// Why no stream came about.
@@ -26,6 +30,8 @@ pub struct ConnectMarks {
 pub enum ConnectError {
     /// One step failed; the sentence says which and why.
     Failed(String),
+    /// The same, and this machine had no file descriptor, thread or memory left for it.
+    Exhausted(String),
     /// The deadline passed.
     TimedOut,
 }
@@ -40,69 +46,75 @@ pub async fn connect(
     let opened = tokio::time::timeout(deadline, steps(target, tls, &mut marks)).await;
     let result = match opened {
         Ok(Ok(stream)) => Ok(stream),
-        Ok(Err(sentence)) => Err(ConnectError::Failed(sentence)),
+        Ok(Err(error)) => Err(error),
         Err(_) => Err(ConnectError::TimedOut),
     };
     (marks, result)
 }
 
-async fn steps(target: &Target, tls: &Arc<ClientConfig>, marks: &mut ConnectMarks) -> Result<Stream, String> {
-    let addresses = resolve(target, marks).await?;
-    let tcp = first_that_answers(&addresses)
-        .await
-        .map_err(|reason| format!("cannot connect to {}:{}: {reason}", target.host, target.port))?;
+async fn steps(
+    target: &Target,
+    tls: &Arc<ClientConfig>,
+    marks: &mut ConnectMarks,
+) -> Result<Stream, ConnectError> {
+    let addresses = families_in_turn(&resolve(target, marks).await?);
+    let tcp =
+        first_that_answers(&addresses, TcpStream::connect, &mut marks.attempts).await.map_err(|lost| {
+            let sentence = format!("cannot connect to {}:{}: {}", target.host, target.port, each(&lost));
+            told(sentence, lost.iter().find_map(|(_, error)| exhaustion::of(error)))
+        })?;
     // A request must leave at once, and a small write must not wait for an acknowledgement.
-    tcp.set_nodelay(true).map_err(|error| error.to_string())?;
+    tcp.set_nodelay(true).map_err(|error| ConnectError::Failed(error.to_string()))?;
     marks.tcp = Some(Instant::now());
     let stamped = Stamped::new(tcp);
     if !target.tls {
         return Ok(Stream::Plain(stamped));
     }
     let name = ServerName::try_from(target.host.clone())
-        .map_err(|_| format!("`{}` is no name that a certificate can hold", target.host))?;
+        .map_err(|_| format!("`{}` is no name that a certificate can hold", target.host))
+        .map_err(ConnectError::Failed)?;
     let stream = TlsConnector::from(Arc::clone(tls))
         .connect(name, stamped)
         .await
-        .map_err(|error| format!("TLS with {} failed: {error}", target.host))?;
+        .map_err(|error| ConnectError::Failed(format!("TLS with {} failed: {error}", target.host)))?;
     marks.tls = Some(Instant::now());
     Ok(Stream::Tls(Box::new(stream)))
 }
 
-async fn resolve(target: &Target, marks: &mut ConnectMarks) -> Result<Vec<SocketAddr>, String> {
+async fn resolve(target: &Target, marks: &mut ConnectMarks) -> Result<Vec<SocketAddr>, ConnectError> {
     if let Ok(address) = target.host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, target.port)]);
     }
     let found = tokio::net::lookup_host((target.host.as_str(), target.port)).await;
     marks.dns = Some(Instant::now());
-    let addresses: Vec<SocketAddr> =
-        found.map_err(|error| format!("cannot resolve {}: {error}", target.host))?.collect();
+    let addresses: Vec<SocketAddr> = found
+        .map_err(|error| {
+            // A resolver that could open no socket says no more than that the name is unknown.
+            let want = exhaustion::of(&error).or_else(exhaustion::now);
+            told(format!("cannot resolve {}: {error}", target.host), want)
+        })?
+        .collect();
     if addresses.is_empty() {
-        return Err(format!("{} has no address", target.host));
+        return Err(ConnectError::Failed(format!("{} has no address", target.host)));
     }
     Ok(addresses)
 }
 
-/// How long an address may stay silent before the next one is tried (RFC 8305 recommends 250 ms).
-const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
+/// A failure in words, which name what this machine ran out of, if it did.
+fn told(sentence: String, want: Option<&'static str>) -> ConnectError {
+    match want {
+        Some(want) => ConnectError::Exhausted(format!("{sentence}: {want}")),
+        None => ConnectError::Failed(sentence),
+    }
+}
 
-/// Tries the addresses in the resolver's order, each but the last with a short patience, so that one dead address costs
-/// 250 ms and not the whole deadline; then once more the patient way.
-async fn first_that_answers(addresses: &[SocketAddr]) -> Result<TcpStream, String> {
-    let mut reason = String::new();
-    if addresses.len() > 1 {
-        for address in addresses {
-            match tokio::time::timeout(NEXT_ADDRESS_AFTER, TcpStream::connect(address)).await {
-                Ok(Ok(tcp)) => return Ok(tcp),
-                Ok(Err(error)) => reason = error.to_string(),
-                Err(_) => reason = "no answer".to_owned(),
-            }
+/// What each address said; without the address where there was but one, as the target names it already.
+fn each(lost: &[Lost]) -> String {
+    match lost {
+        [(_, error)] => error.to_string(),
+        many => {
+            let said: Vec<_> = many.iter().map(|(at, error)| format!("{}: {error}", at.ip())).collect();
+            said.join("; ")
         }
     }
-    for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(tcp) => return Ok(tcp),
-            Err(error) => reason = error.to_string(),
-        }
-    }
-    Err(reason)
 }

@@ -1,7 +1,7 @@
 //! One exchange on an open or new connection: write the request, stamp every read, stop at the body's end or at a
 //! deadline. Nothing here looks into the body beyond a search for the protocol's end marker.
 
-use crate::domain::run::Connection;
+use crate::domain::run::{Carrier, Connection};
 use crate::wire::connect::{ConnectError, ConnectMarks, connect};
 use crate::wire::framing::Framing;
 use crate::wire::recording::{Ending, Head, Marks, Read, Recording};
@@ -46,6 +46,7 @@ pub struct Plan<'a> {
 struct Tape {
     zero: Instant,
     marks: Marks,
+    carrier: Carrier,
     head: Option<Head>,
     head_bytes: Vec<u8>,
     framing: Option<Framing>,
@@ -91,6 +92,7 @@ impl Tape {
         Self {
             zero,
             marks: Marks::default(),
+            carrier: Carrier::default(),
             head: None,
             head_bytes: Vec::new(),
             framing: None,
@@ -105,6 +107,7 @@ impl Tape {
             Ok(stream) => stream,
             Err(ending) => return (ending, None),
         };
+        self.carrier.connect_address = stream.peer().map(|peer| peer.to_string());
         if let Err(ending) = self.send(plan, &mut stream, bytes).await {
             return (self.answered_early(plan, &mut stream, ending).await, None);
         }
@@ -124,6 +127,7 @@ impl Tape {
             self.marks.end = self.zero.elapsed();
             match error {
                 ConnectError::Failed(sentence) => Ending::ConnectFailed(sentence),
+                ConnectError::Exhausted(sentence) => Ending::Exhausted(sentence),
                 ConnectError::TimedOut => Ending::TimedOut("connect"),
             }
         })
@@ -133,6 +137,7 @@ impl Tape {
         let since = |at: Option<Instant>| at.map(|at| at.duration_since(self.zero));
         (self.marks.dns, self.marks.tcp, self.marks.tls) =
             (since(marks.dns), since(marks.tcp), since(marks.tls));
+        self.carrier.connect_attempts = Some(u64::from(marks.attempts));
     }
 
     async fn send(&mut self, plan: &Plan<'_>, stream: &mut Stream, bytes: &[u8]) -> Result<(), Ending> {
@@ -203,7 +208,7 @@ impl Tape {
                     return if error.kind() == io::ErrorKind::InvalidData {
                         Ending::Malformed(error.to_string())
                     } else {
-                        Ending::Cut(error.to_string())
+                        self.broken(error.to_string())
                     };
                 }
             }
@@ -281,12 +286,16 @@ impl Tape {
     fn ended_by_close(&self) -> Ending {
         match &self.framing {
             Some(framing) if framing.may_end_here() => Ending::Complete,
-            Some(_) => Ending::Cut("the connection ended inside the answer".to_owned()),
-            None if self.head_bytes.is_empty() => {
-                Ending::Cut("the connection ended without an answer".to_owned())
-            }
-            None => Ending::Cut("the connection ended inside the answer's head".to_owned()),
+            Some(_) => self.broken("the connection ended inside the answer"),
+            None if self.head_bytes.is_empty() => self.broken("the connection ended without an answer"),
+            None => self.broken("the connection ended inside the answer's head"),
         }
+    }
+
+    /// The connection ended or broke; what had come of the answer says what that is.
+    fn broken(&self, reason: impl Into<String>) -> Ending {
+        let silent = self.head.is_none() && self.head_bytes.is_empty();
+        if silent { Ending::Unanswered(reason.into()) } else { Ending::Cut(reason.into()) }
     }
 
     /// Whether the end marker stands at the start of a line of the body. Only success streams have one.
@@ -327,6 +336,7 @@ impl Tape {
             started_at,
             ended_at: Utc::now() - chrono::Duration::from_std(late).unwrap_or_default(),
             connection,
+            carrier: self.carrier,
             marks: self.marks,
             head: self.head,
             body: Bytes::from(self.body),

@@ -8,7 +8,9 @@
 pub mod connect;
 pub mod descriptors;
 pub mod exchange;
+pub mod exhaustion;
 pub mod framing;
+pub mod race;
 pub mod recording;
 pub mod request;
 pub mod sse;

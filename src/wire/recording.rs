@@ -5,7 +5,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use std::time::Duration;
 
-use crate::domain::run::Connection;
+use crate::domain::run::{Carrier, Connection};
 
 /// Stamps of one exchange, from t0 on the monotonic clock; `None` where the phase did not happen inside the clock.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -56,9 +56,13 @@ pub enum Ending {
     Complete,
     /// DNS, TCP or TLS failed.
     ConnectFailed(String),
+    /// As [`Ending::ConnectFailed`], for want of something that this machine ran out of.
+    Exhausted(String),
     /// The request could not be written.
     SendFailed(String),
-    /// The connection ended or broke before the body was complete.
+    /// The connection ended or broke before a byte of an answer came.
+    Unanswered(String),
+    /// The connection ended or broke inside the answer.
     Cut(String),
     /// A deadline passed; the word says which: `connect`, `first byte`, `gap`, `total`.
     TimedOut(&'static str),
@@ -77,6 +81,8 @@ pub struct Recording {
     pub ended_at: DateTime<Utc>,
     /// Cold or warm.
     pub connection: Connection,
+    /// The connection's address and history.
+    pub carrier: Carrier,
     /// Stamps.
     pub marks: Marks,
     /// The answer's head, if one came.
@@ -94,6 +100,12 @@ pub struct Recording {
 }
 
 impl Recording {
+    /// Whether the connection died before a byte of an answer came. A kept connection does that where the other side had
+    /// closed it meanwhile: then nothing was measured.
+    pub fn went_unanswered(&self) -> bool {
+        self.head.is_none() && matches!(self.ending, Ending::Unanswered(_) | Ending::SendFailed(_))
+    }
+
     /// When the byte at `offset` of the body had been read: the stamp of the read that brought it.
     pub fn stamp(&self, offset: usize) -> Duration {
         let index = self.reads.partition_point(|read| read.body_end <= offset);

@@ -2,6 +2,7 @@
 //! below TLS: decryption of a record is not part of the moment at which it arrived.
 
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -67,14 +68,22 @@ impl Stream {
         }
     }
 
-    /// Whether an idle connection can still carry a request: nothing to read, not closed by the other side.
-    pub fn is_idle(&self) -> bool {
-        let tcp = match self {
+    /// The address at the other end.
+    pub fn peer(&self) -> Option<IpAddr> {
+        self.tcp().peer_addr().ok().map(|address| address.ip())
+    }
+
+    fn tcp(&self) -> &TcpStream {
+        match self {
             Stream::Plain(stamped) => &stamped.tcp,
             Stream::Tls(tls) => &tls.get_ref().0.tcp,
-        };
+        }
+    }
+
+    /// Whether an idle connection can still carry a request: nothing to read, not closed by the other side.
+    pub fn is_idle(&self) -> bool {
         let mut byte = [0; 1];
-        matches!(tcp.try_read(&mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+        matches!(self.tcp().try_read(&mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 }
 

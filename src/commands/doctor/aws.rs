@@ -118,7 +118,10 @@ fn told(recording: &Recording, reader: &Reader) -> Told {
         }
         (Some(status), _) => Told::NoAnswer(format!("its answer (HTTP {status}) is none of STS")),
         (None, _) => Told::NoAnswer(match &recording.ending {
-            Ending::ConnectFailed(reason) | Ending::Cut(reason) => reader.redactor.redact(reason),
+            Ending::ConnectFailed(reason)
+            | Ending::Exhausted(reason)
+            | Ending::Unanswered(reason)
+            | Ending::Cut(reason) => reader.redactor.redact(reason),
             other => format!("{other:?}"),
         }),
     }

@@ -4,11 +4,14 @@ use super::ledger::Ledger;
 use super::question::AskedOf;
 use super::selection::{Selected, Settled};
 use crate::commands::interrupt::Interrupt;
+use crate::domain::{Failure, ModelRef, Outcome};
 use crate::measure::laboratory::{Laboratory, Question, Subject};
-use crate::measure::load::{Shape, Start, Tally, drive};
-use std::cell::RefCell;
+use crate::measure::load::{Ended, Shape, Start, Tally, drive};
+use crate::output::units;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 use tokio::task::{JoinSet, LocalSet};
 
 /// A provider's models and what is asked of each.
@@ -17,6 +20,10 @@ struct Lane {
     models: Vec<(RefCell<Subject>, Question)>,
     ledger: Rc<Ledger>,
     interrupt: Interrupt,
+    /// Whether it waits as long as answers ask it to.
+    waits: bool,
+    /// Until when people were told that it waits.
+    told_until: Cell<Option<Instant>>,
 }
 
 /// Runs all lanes to their end and says how each ended.
@@ -38,6 +45,8 @@ pub async fn run(
             models,
             ledger: Rc::clone(ledger),
             interrupt: interrupt.clone(),
+            waits: asked.waits,
+            told_until: Cell::default(),
         });
         lanes.spawn_local_on(lane.run(load.clone(), warmup), &local);
     }
@@ -89,14 +98,14 @@ impl Lane {
         }
     }
 
-    /// One measurement, recorded; true if it failed. Interrupted ones leave no row: nothing was finished.
-    async fn measure(self: Rc<Self>, start: Start) -> bool {
+    /// One measurement, recorded. Interrupted ones leave no row: nothing was finished.
+    async fn measure(self: Rc<Self>, start: Start) -> Ended {
         let place = (start.index % self.models.len() as u64) as usize;
         let (slot, question) = &self.models[place];
         let subject = slot.borrow().clone();
         let attempts = tokio::select! {
             attempts = self.laboratory.measure(&subject, question, start.due) => attempts,
-            () = self.interrupt.stop.cancelled() => return false,
+            () = self.interrupt.stop.cancelled() => return Ended::default(),
         };
         for lesson in attempts.iter().filter_map(|attempt| attempt.learned) {
             let mut subject = slot.borrow_mut();
@@ -104,6 +113,37 @@ impl Lane {
                 subject.learned.push(lesson);
             }
         }
-        self.ledger.record(&subject.model, attempts).await
+        let last = attempts.last().and_then(|attempt| match &attempt.outcome {
+            Outcome::Failure(failure) if attempt.learned.is_none() => Some(failure.clone()),
+            _ => None,
+        });
+        let failed = self.ledger.record(&subject.model, attempts).await;
+        let ours = last.as_ref().is_some_and(|failure| failure.error_kind.is_ours());
+        let rest = last.as_deref().filter(|_| self.waits).and_then(asked_to_wait);
+        let rest = rest.map(|rest| rest.min(question.limits.total));
+        if let Some(rest) = rest {
+            self.tell_rest(&subject.model, rest);
+        }
+        Ended { failed: failed && !ours, rest }
     }
+
+    /// Says once that the lane waits, however many answers ask for the same.
+    fn tell_rest(&self, model: &ModelRef, rest: Duration) {
+        let until = Instant::now() + rest;
+        let news = self.told_until.get().is_none_or(|told| until > told + Duration::from_secs(1));
+        if news {
+            self.told_until.set(Some(until));
+            let seconds = units::seconds(rest.as_secs_f64(), true);
+            self.ledger.note(&format!(
+                "{model} asks for a pause: {} starts no request for {seconds} (--no-wait goes on)",
+                model.provider
+            ));
+        }
+    }
+}
+
+/// How long the provider asks to wait, if it does.
+fn asked_to_wait(failure: &Failure) -> Option<Duration> {
+    let seconds = failure.extra.get("retry_after_seconds")?.as_f64().filter(|seconds| *seconds > 0.0)?;
+    Some(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
 }

@@ -138,6 +138,11 @@ impl Ledger {
         failed
     }
 
+    /// Shows a note beside the progress.
+    pub fn note(&self, text: &str) {
+        self.progress.note(text);
+    }
+
     fn count(&self, outcome: &Outcome, failed: bool) {
         self.collector.borrow_mut().add(outcome);
         self.progress.finished(outcome);

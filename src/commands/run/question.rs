@@ -31,6 +31,8 @@ pub struct AskedOf {
     pub limits: Limits,
     /// Warm or cold.
     pub connection: Connection,
+    /// Whether a closed loop waits as long as an answer asks it to.
+    pub waits: bool,
     /// The role of rows, as `--role` gave it.
     role: Option<String>,
     /// Exactly the published question is asked, cold, one at a time.
@@ -66,7 +68,8 @@ pub fn settle(args: &RunArgs, context: &Context) -> Result<AskedOf, CommandError
         .hint("leave out --role, or the flags that change the question"));
     }
     let limits = limits(context, &profile);
-    Ok(AskedOf { profile, limits, connection, role: args.role.clone(), publishable })
+    let waits = args.rate.is_none() && !args.no_wait;
+    Ok(AskedOf { profile, limits, connection, waits, role: args.role.clone(), publishable })
 }
 
 /// Applies the flags that change the question, and says whether it is another question then.

@@ -5,6 +5,7 @@ use super::errors::{Trouble, is_duplicate};
 use super::plain::{instant, whole};
 use super::{Shared, bson, catalogue, healths, updates};
 use crate::domain::ModelRef;
+use crate::storage::document::our_kinds;
 use crate::storage::health::{self, CLOCK_SLACK, Facts, LastError, WINDOW};
 use crate::storage::moved::{Errors, Moved};
 use chrono::{DateTime, Utc};
@@ -193,11 +194,17 @@ impl Window<'_> {
     }
 }
 
-/// Filters for failures of the published series. The predecessor's carry neither role nor profile, and all of them counted.
+/// Filters for failures of the published series, without those of the side that measures. The predecessor's carry neither
+/// role nor profile, and all of them counted.
 pub fn published(shared: &Shared) -> Document {
     let profiles = shared.published_profiles.iter().cloned().map(Bson::String);
     let profiles: Vec<Bson> = profiles.chain([Bson::Null]).collect();
-    doc! { "sample_role": { "$in": ["published", null] }, "benchmark_profile_id": { "$in": profiles } }
+    let ours: Vec<&str> = our_kinds().collect();
+    doc! {
+        "sample_role": { "$in": ["published", null] },
+        "benchmark_profile_id": { "$in": profiles },
+        "error_kind": { "$nin": ours },
+    }
 }
 
 /// What a failure's row says.

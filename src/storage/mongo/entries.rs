@@ -180,11 +180,8 @@ impl Window<'_> {
 
     /// Failures of the published series; the predecessor's carry neither role nor profile, and all of them counted.
     pub async fn failures(&self) -> Result<Vec<(ModelRef, u64)>, Trouble> {
-        let profiles = self.shared.published_profiles.iter().cloned().map(Bson::String);
-        let profiles: Vec<Bson> = profiles.chain([Bson::Null]).collect();
         let mut filter = self.of_day("ts");
-        filter.insert("sample_role", doc! { "$in": ["published", null] });
-        filter.insert("benchmark_profile_id", doc! { "$in": profiles });
+        filter.extend(super::derive::published(self.shared));
         let group = doc! {
             "_id": { "provider": "$provider", "model_name": "$model_name" },
             "failures": { "$sum": 1 },

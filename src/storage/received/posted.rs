@@ -6,7 +6,7 @@ use super::{PostKind, Posted, Stamps, plausible};
 use crate::domain::failure;
 use crate::domain::listing::{Facts, ListedModel, Listing, ReadStatus};
 use crate::domain::naming::{check_name, is_hidden};
-use crate::storage::document::{DEEPEST, Place, Row, holdable};
+use crate::storage::document::{DEEPEST, Place, Row, holdable, is_ours};
 use crate::storage::payload;
 use crate::storage::{StoreError, contract};
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
@@ -95,6 +95,7 @@ fn counts(fields: &Map<String, Value>, published_profiles: &[String]) -> bool {
     named("sample_role").is_none_or(|role| role == "published")
         && named("benchmark_profile_id")
             .is_none_or(|profile| published_profiles.iter().any(|one| one == profile))
+        && !is_ours(fields)
 }
 
 /// The posted fields in the types of the contract, those of the server's names set aside; before them room for the id,

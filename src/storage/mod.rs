@@ -25,6 +25,7 @@ pub mod jobs;
 pub mod listings;
 pub mod location;
 pub mod mongo;
+pub mod merged;
 pub mod moved;
 pub mod names;
 pub mod notices;

@@ -48,7 +48,7 @@ async fn what_is_not_there_is_no_and_names_what_is_near() {
         );
         let empty = world.ask(&["results", "list", "--provider", "cerebras"]);
         assert_eq!((empty.status.code(), text(&empty).as_str()), (Some(0), ""));
-        assert!(errors(&empty).contains("--probe"));
+        assert!(errors(&empty).contains("no run is stored that fits"));
         // A model that never failed has a story, too.
         let (code, said) = status(&world, &["errors", "show", "openai:gpt"]);
         assert_eq!(code, 0, "{said}");

@@ -20,10 +20,8 @@ use std::collections::HashSet;
 /// # Errors
 /// As [`super::run`].
 pub async fn run(args: SummaryArgs, context: Context) -> Result<Exit, CommandError> {
-    let scope = Scope {
-        published_errors: args.published,
-        ..scope(&args.of, window(&args.window, Some(DAY))?)?
-    };
+    let scope =
+        Scope { published_errors: args.published, ..scope(&args.of, window(&args.window, Some(DAY))?)? };
     let store = context.open_store().await?;
     known::provider(&scope, &context, &*store).await?;
     let failed = |error| read_error("reading errors", error);

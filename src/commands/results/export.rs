@@ -228,7 +228,9 @@ fn write(job: &Job, target: Target, mut queue: mpsc::Receiver<Option<Page>>) -> 
         Target::Standard => {
             match encode(job, &mut io::BufWriter::with_capacity(1 << 16, print::sink()), &mut next) {
                 // A reader that has gone has seen what it wanted.
-                Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok((Written { closed: true, ..Written::default() }, None)),
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+                    Ok((Written { closed: true, ..Written::default() }, None))
+                }
                 ended => Ok((ended?.unwrap_or_default(), None)),
             }
         }

@@ -95,9 +95,13 @@ async fn counts(
         for counted in counted.map_err(|error| read_error("counting runs", error))? {
             let (provider, model) = (counted.provider, counted.model);
             let published = if *one == Series::Published { counted.count } else { 0 };
-            let sum = found
-                .entry((provider.clone(), model.clone()))
-                .or_insert_with(|| RunCount { provider, model, runs: 0, published: 0, newest: None });
+            let sum = found.entry((provider.clone(), model.clone())).or_insert_with(|| RunCount {
+                provider,
+                model,
+                runs: 0,
+                published: 0,
+                newest: None,
+            });
             (sum.runs, sum.published) = (sum.runs + counted.count, sum.published + published);
             sum.newest = sum.newest.max(counted.newest);
         }

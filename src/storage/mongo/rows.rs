@@ -77,7 +77,9 @@ async fn page(shared: &Shared, state: State) -> std::result::Result<(Page, State
 fn time(row: &RawDocument, field: &str) -> i64 {
     match row.get(field) {
         Ok(Some(RawBsonRef::DateTime(at))) => at.timestamp_millis(),
-        Ok(Some(RawBsonRef::Timestamp(_) | RawBsonRef::RegularExpression(_) | RawBsonRef::MaxKey)) => i64::MAX,
+        Ok(Some(RawBsonRef::Timestamp(_) | RawBsonRef::RegularExpression(_) | RawBsonRef::MaxKey)) => {
+            i64::MAX
+        }
         _ => i64::MIN,
     }
 }

@@ -84,7 +84,9 @@ async fn a_provider_that_nobody_knows_gets_its_nearest_name() {
         let (code, said) = status(&world, &["models", "show", "grok:*"]);
         assert!(code == 1 && said.contains("did you mean the provider groq?"), "{said}");
         let (code, said) = status(&world, &["ingest", "key", "add", "vm", "--provider", "grok"]);
-        assert!(code == 0 && said.contains("did you mean groq?") && said.contains("all the same"), "{said}");
+        assert!(code == 2 && said.contains("did you mean groq?") && said.contains("--force"), "{said}");
+        let (code, said) = status(&world, &["ingest", "key", "add", "vm", "--provider", "grok", "--force"]);
+        assert_eq!(code, 0, "{said}");
     }
 }
 

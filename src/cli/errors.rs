@@ -81,8 +81,11 @@ pub struct SummaryArgs {
     /// Only models that the catalogue still has enabled
     #[arg(long)]
     pub enabled: bool,
-    /// Count the successes outside the published series, too
-    #[arg(long)]
+    /// Only attempts of the published series, errors and successes
+    #[arg(long, conflicts_with = "probe")]
+    pub published: bool,
+    /// The successes outside the published series are counted in any case
+    #[arg(long, hide = true)]
     pub probe: bool,
     /// Exit 1 where a larger share (5%) of attempts failed: of any line with --by provider or model, else of all; also
     /// where there was no attempt to judge by
@@ -103,7 +106,7 @@ pub struct SummaryArgs {
 const DEFINITIONS: &str = "\
 SHARE is the group's part of all errors shown. SUCCESS is the share of successes among all attempts in the window at the
 providers or models that the group struck: it tells a model that fails now and then from one that does nothing else.
-Successes are those of the published series; errors are those of every run.";
+Errors and successes are those of everything that was measured; with --published, both are those of the published series.";
 
 /// Tell everything about the errors of one model, or about one fingerprint; of all time unless --since says else
 #[derive(Debug, Args)]

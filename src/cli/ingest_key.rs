@@ -53,6 +53,9 @@ pub struct AddArgs {
     /// A provider that it is for (repeatable)
     #[arg(long = "provider", value_name = "PROVIDER", required_unless_present = "all_providers")]
     pub providers: Vec<String>,
+    /// Make it for a provider that this machine does not know, too: a runner may have hosts of its own
+    #[arg(long)]
+    pub force: bool,
     /// It is for all providers
     #[arg(long, conflicts_with = "providers")]
     pub all_providers: bool,

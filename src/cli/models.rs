@@ -23,7 +23,7 @@ pub enum ModelsCommand {
     Add(AddArgs),
     /// Stop measuring models, with a reason; nothing is deleted
     Disable(DisableArgs),
-    /// Measure models again
+    /// Measure models again, after one real call each
     Enable(EnableArgs),
     /// Name models for people, or change their request quirks
     Set(SetArgs),
@@ -149,12 +149,15 @@ pub struct DisableArgs {
     pub consent: Consent,
 }
 
-/// Measure models again
+/// Measure models again, after one real call each
 #[derive(Debug, Args)]
 pub struct EnableArgs {
     /// Which
     #[arg(value_name = "SELECTOR", required = true)]
     pub selectors: Vec<String>,
+    /// Call nobody, and enable them whether they answer or not
+    #[arg(long)]
+    pub no_probe: bool,
     /// Why, for the history
     #[arg(long, value_name = "TEXT", value_parser = values::reason)]
     pub reason: Option<String>,

@@ -41,13 +41,16 @@ pub struct ListArgs {
     /// How many runs each model has and its newest instead, most first
     #[arg(long, conflicts_with = "lines")]
     pub counts: bool,
-    /// Runs outside the published series instead
+    /// Only runs of the published series, which the dashboard shows
+    #[arg(long, conflicts_with = "probe")]
+    pub published: bool,
+    /// Only runs outside the published series
     #[arg(long)]
     pub probe: bool,
     /// One JSON document on standard output
     #[arg(long, conflicts_with = "csv")]
     pub json: bool,
-    /// CSV on standard output, in the columns of `run --csv`
+    /// CSV on standard output, in the columns of `run --csv` and a column `published`
     #[arg(long)]
     pub csv: bool,
     /// Every column, however wide the terminal is
@@ -85,6 +88,8 @@ pub enum FormatArg {
 /// Which rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SeriesArg {
+    /// Every run
+    All,
     /// Runs of the published series
     Published,
     /// All other runs
@@ -104,8 +109,11 @@ pub struct ExportArgs {
     #[command(flatten)]
     pub of: ModelArgs,
     /// Which rows
-    #[arg(long, value_enum, value_name = "WHICH", default_value_t = SeriesArg::Published)]
+    #[arg(long, value_enum, value_name = "WHICH", default_value_t = SeriesArg::All)]
     pub series: SeriesArg,
+    /// The same as --series published
+    #[arg(long, conflicts_with = "series")]
+    pub published: bool,
     /// In which form [default: by the ending of FILE (.csv, .json, .ndjson, .jsonl, .parquet), else csv]
     #[arg(short, long, value_enum, value_name = "FORM")]
     pub format: Option<FormatArg>,
@@ -122,7 +130,8 @@ pub struct ExportArgs {
 
 /// What comes out, as `--help` and the man page print it.
 const EXPORTED: &str = "\
-Every field of every row comes out. JSON is what is stored, with times as RFC 3339. CSV and Parquet have a column for each
+Every field of every row comes out, and of runs `published`: whether the dashboard shows it. JSON is what is stored, with
+times as RFC 3339. CSV and Parquet have a column for each
 field of the data contract, in its type; other fields, and values of another type than their column's, stand in the last
 column `extra` as one JSON object. Rows that are stored meanwhile may or may not be in it.";
 
@@ -147,6 +156,8 @@ pub enum MetricArg {
 /// Which runs are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum RunsArg {
+    /// Every run
+    All,
     /// The published series
     Published,
     /// All other runs
@@ -171,8 +182,11 @@ pub struct CompareArgs {
     #[arg(short, long, value_enum, value_name = "NAME", value_delimiter = ',', default_values_t = [MetricArg::All])]
     pub metric: Vec<MetricArg>,
     /// Which runs
-    #[arg(long, value_enum, value_name = "WHICH", default_value_t = RunsArg::Published)]
+    #[arg(long, value_enum, value_name = "WHICH", default_value_t = RunsArg::All)]
     pub series: RunsArg,
+    /// The same as --series published
+    #[arg(long, conflicts_with = "series")]
+    pub published: bool,
     /// How sure an answer has to be: 0.95 or 95%
     #[arg(long, value_name = "SHARE", default_value = "0.95", value_parser = values::confidence)]
     pub confidence: f64,

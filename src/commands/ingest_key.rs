@@ -41,10 +41,10 @@ async fn add(args: &AddArgs, context: &Context, store: &dyn Store) -> Result<Exi
     let mut providers = args.providers.clone();
     providers.sort_unstable();
     providers.dedup();
-    for unknown in providers.iter().filter_map(|name| context.settings.hosts.find(name).err()) {
-        print::note(&format!(
-            "{unknown}\nThe key is for it all the same: a runner may have hosts of its own"
-        ));
+    let unknown = providers.iter().find_map(|name| context.settings.hosts.find(name).err());
+    if let Some(unknown) = unknown.filter(|_| !args.force) {
+        return Err(CommandError::usage(unknown)
+            .hint("a runner may have hosts of its own: --force makes the key for it all the same"));
     }
     let (id, secret) = mint();
     let key = IngestKey {

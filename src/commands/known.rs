@@ -7,7 +7,7 @@ use crate::commands::scope::read_error;
 use crate::domain::ModelRef;
 use crate::domain::nearest::nearest_names;
 use crate::output::{print, text};
-use crate::storage::history::{Scope, Series};
+use crate::storage::history::{Scope, Series, newest_runs};
 use crate::storage::{Store, StoreError};
 
 /// How many names are offered instead of one that nobody has.
@@ -31,9 +31,8 @@ pub async fn provider(scope: &Scope, context: &Context, store: &dyn Store) -> Re
 async fn is_stored(provider: &str, store: &dyn Store) -> Result<bool, StoreError> {
     let scope = Scope { provider: Some(provider.to_owned()), ..Scope::default() };
     Ok(!store.entries(Some(provider)).await?.is_empty()
-        || !store.runs(&scope, Series::Published, 1).await?.is_empty()
-        || !store.errors(&scope, 1).await?.is_empty()
-        || !store.runs(&scope, Series::Probe, 1).await?.is_empty())
+        || !newest_runs(store, &scope, &Series::ALL, 1).await?.is_empty()
+        || !store.errors(&scope, 1).await?.is_empty())
 }
 
 /// `near to it: groq:llama`, or what to do where no name is near.

@@ -22,7 +22,7 @@ pub fn window(args: &WindowArgs, length: Option<Duration>) -> Result<Window, Com
 /// Status 2 where a model names another provider than `--provider`.
 pub fn scope(args: &ModelArgs, window: Window) -> Result<Scope, CommandError> {
     let mut scope =
-        Scope { window, provider: args.provider.clone(), model: args.model.clone(), fingerprint: None };
+        Scope { window, provider: args.provider.clone(), model: args.model.clone(), ..Scope::default() };
     // Beside --provider a model is a bare id, which may hold colons of its own; it may also be written in full.
     let full = args.model.as_deref().and_then(|text| text.parse::<ModelRef>().ok());
     match (full, &args.provider) {

@@ -38,6 +38,8 @@ pub struct Written {
     pub rows: u64,
     /// Those among them that were no documents, or had a known field of another type than the contract says.
     pub odd: u64,
+    /// Nobody reads any more, so that what was written is not counted.
+    pub closed: bool,
 }
 
 /// Writes rows in one form.

@@ -2,9 +2,8 @@
 
 use super::pick::{Choice, Picker, Step};
 use super::text;
-use dialoguer::Confirm;
 use dialoguer::console::Term;
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 use std::io::{self, IsTerminal};
 use std::sync::{Mutex, PoisonError};
 
@@ -13,19 +12,41 @@ pub fn possible() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-/// Asks a yes-or-no question; no is the default.
+/// Ctrl-C, as the terminal sends it while it is a key like others.
+const CTRL_C: u8 = 3;
+
+/// Asks a yes-or-no question; no is the default. The answer is a line, so that its Enter is no answer to what is asked next.
 ///
 /// # Errors
 /// [`io::ErrorKind::Interrupted`] after Ctrl-C, or what the terminal says.
 pub fn confirm(question: &str) -> io::Result<bool> {
-    let _quiet = Quiet::begin()?;
+    let _asking = Asking::begin(|during| {
+        // Ctrl-C ends the line, and is seen in it.
+        during.local_modes.remove(LocalModes::ISIG);
+        during.special_codes[SpecialCodeIndex::VEOL] = CTRL_C;
+    })?;
     let terminal = Term::stderr();
-    let answer = Confirm::new().with_prompt(text::one_line(question)).default(false).interact_on(&terminal);
-    answer.map_err(|dialoguer::Error::IO(error)| {
-        // The question hides the cursor and gives it back only when it is answered.
-        drop(terminal.show_cursor());
-        error
-    })
+    loop {
+        terminal.write_str(&format!("{} [y/N] ", text::one_line(question)))?;
+        let line = line()?;
+        if line.last() == Some(&CTRL_C) {
+            terminal.write_line("")?;
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        match String::from_utf8_lossy(&line).trim().to_ascii_lowercase().as_str() {
+            "y" | "yes" => return Ok(true),
+            "" | "n" | "no" => return Ok(false),
+            _ => terminal.write_line("y is yes, n is no; Enter alone is no")?,
+        }
+    }
+}
+
+/// One line of the terminal, which hands lines out whole. Not through `io::stdin`, which would keep what comes behind it.
+/// Of a line of an absurd length the rest is the next line.
+fn line() -> io::Result<Vec<u8>> {
+    let mut buffer = [0; 1024];
+    let read = rustix::io::retry_on_intr(|| rustix::io::read(rustix::stdio::stdin(), &mut buffer))?;
+    Ok(buffer[..read].to_vec())
 }
 
 /// Asks for one of the choices, or for `many`; none where the answer is Escape. The list is searched by typing.
@@ -33,7 +54,9 @@ pub fn confirm(question: &str) -> io::Result<bool> {
 /// # Errors
 /// [`io::ErrorKind::Interrupted`] after Ctrl-C, or what the terminal says. The list is taken from the screen in any case.
 pub fn choose(title: &str, choices: &[Choice], many: bool) -> io::Result<Vec<usize>> {
-    let _quiet = Quiet::begin()?;
+    let _asking = Asking::begin(|during| {
+        during.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG);
+    })?;
     let terminal = Term::stderr();
     let mut picker = Picker::new(title, choices, many);
     let mut drawn = Vec::new();
@@ -76,22 +99,23 @@ fn wipe(terminal: &Term, drawn: &[String]) -> io::Result<()> {
 /// The modes that the terminal had before the question that stands, if one does.
 static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
 
-/// While a question stands, keys are not shown and Ctrl-C is a key like others: between two reads of a key it would be a
-/// signal, and the question would not know. Ends with its value.
-struct Quiet;
+/// While a question stands, Ctrl-C is a key like others: between two reads of a key it would be a signal, and the question
+/// would not know. What was typed before the question is dropped: it was no answer to it. Ends with its value.
+struct Asking;
 
-impl Quiet {
-    fn begin() -> io::Result<Self> {
+impl Asking {
+    /// `change` says which modes the question needs.
+    fn begin(change: impl FnOnce(&mut Termios)) -> io::Result<Self> {
         let before = tcgetattr(io::stdin())?;
         let mut during = before.clone();
-        during.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG);
-        tcsetattr(io::stdin(), OptionalActions::Drain, &during)?;
+        change(&mut during);
+        tcsetattr(io::stdin(), OptionalActions::Flush, &during)?;
         *BEFORE.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
         Ok(Self)
     }
 }
 
-impl Drop for Quiet {
+impl Drop for Asking {
     fn drop(&mut self) {
         give_back();
     }

@@ -44,6 +44,8 @@ pub struct Side {
     pub window: Window,
     /// Runs in it.
     pub runs: u64,
+    /// Those of the published series among them.
+    pub published: u64,
     /// Suspect ones among them.
     pub suspect: u64,
     /// Rows among them that name no model.
@@ -139,8 +141,11 @@ fn side(name: &str, side: &Side, view: &View) -> String {
         _ => "all models".to_owned(),
     };
     let mut line = format!("{name}  {}, {} runs", text::escape(&what), side.runs);
-    if side.suspect > 0 {
-        line.push_str(&format!(" ({} suspect, left out)", side.suspect));
+    let mut notes = Vec::new();
+    notes.extend((side.published < side.runs).then(|| format!("{} published", side.published)));
+    notes.extend((side.suspect > 0).then(|| format!("{} suspect, left out", side.suspect)));
+    if !notes.is_empty() {
+        line.push_str(&format!(" ({})", notes.join("; ")));
     }
     line.push_str(&format!(", {} to {}", at(side.window.from, "the first"), at(side.window.to, "now")));
     view.limit().map_or_else(|| line.clone(), |limit| text::cut(&line, limit, view.terminal.unicode))
@@ -309,6 +314,7 @@ fn side_document(side: &Side) -> Value {
         "from": side.window.from.map(json::time),
         "to": side.window.to.map(json::time),
         "runs": side.runs,
+        "published": side.published,
         "suspect": side.suspect,
         "odd_rows": side.odd,
         "odd_values": side.odd_values,

@@ -169,11 +169,16 @@ impl Column {
 
 /// The freshness; of a model that is off, in which way.
 fn state(row: &ModelRow) -> String {
+    let freshness = || match row.freshness.as_str() {
+        // The stored word counts successes alone, and somebody who sees failures beside it knows that it ran.
+        "never_run" if row.failures_24h > 0 || row.last_error_kind.is_some() => "never_succeeded".to_owned(),
+        word => word.to_owned(),
+    };
     match (&row.status, row.deprecated, row.enabled) {
-        (_, _, true) => row.freshness.clone(),
+        (_, _, true) => freshness(),
         (Some(status), _, false) => text::one_line(status),
         (None, true, false) => "deprecated".to_owned(),
-        (None, false, false) => row.freshness.clone(),
+        (None, false, false) => freshness(),
     }
 }
 

@@ -17,22 +17,29 @@ pub struct RunCount {
     pub model: Option<String>,
     /// How many.
     pub runs: u64,
+    /// How many of them are in the published series.
+    pub published: u64,
     /// The start of the newest.
     pub newest: Option<DateTime<Utc>>,
 }
 
-const LIST: [Column; 3] =
-    [Column::new("MODEL").free(), Column::number("RUNS"), Column::new("NEWEST").rank(1)];
+const LIST: [Column; 4] = [
+    Column::new("MODEL").free(),
+    Column::number("RUNS"),
+    Column::number("PUBLISHED").rank(2),
+    Column::new("NEWEST").rank(1),
+];
 
 /// The columns of the sheet: the fields of a model in the document.
-const SHEET: [&str; 4] = ["provider", "model", "runs", "newest_at"];
+const SHEET: [&str; 5] = ["provider", "model", "runs", "newest_at", "published"];
 
 /// The list for people, ending in a line break.
 pub fn list(counts: &[RunCount], view: &View) -> String {
     let name = |name: &Option<String>| name.as_deref().map_or_else(|| "-".to_owned(), text::escape);
     let row = |one: &RunCount| {
         let newest = one.newest.map_or_else(|| "-".to_owned(), |at| stored::short_time(at, view.zone));
-        vec![format!("{}:{}", name(&one.provider), name(&one.model)), one.runs.to_string(), newest]
+        let model = format!("{}:{}", name(&one.provider), name(&one.model));
+        vec![model, one.runs.to_string(), one.published.to_string(), newest]
     };
     let rows: Vec<Vec<String>> = counts.iter().map(row).collect();
     let mut lines = grid::lines(&LIST, &rows, view.limit(), view.terminal.unicode);
@@ -58,11 +65,12 @@ pub fn sheet(counts: &[RunCount]) -> std::io::Result<String> {
 }
 
 fn fields(one: &RunCount) -> Map<String, Value> {
-    let values: [Value; 4] = [
+    let values: [Value; 5] = [
         one.provider.clone().into(),
         one.model.clone().into(),
         one.runs.into(),
         one.newest.map(json::time).into(),
+        one.published.into(),
     ];
     SHEET.iter().map(|name| (*name).to_owned()).zip(values).collect()
 }

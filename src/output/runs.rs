@@ -16,12 +16,30 @@ const COLUMNS: [Column; 9] = [
     Column::number("TOKENS").rank(4),
     Column::number("TOTAL").rank(3),
     Column::new("FINISH").rank(5),
-    Column::new("ROLE").rank(6),
+    Column::new("PUBLISHED").rank(3),
     Column::new("ID").rank(2),
 ];
 
+/// A run of the list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ListedRun {
+    /// The row as it is stored.
+    pub run: Map<String, Value>,
+    /// Whether it is in the published series.
+    pub published: bool,
+}
+
+impl ListedRun {
+    /// The row, and what is told of it besides.
+    fn with(&self, more: &[(&str, Value)]) -> Map<String, Value> {
+        let mut row = self.run.clone();
+        row.extend(more.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+        row
+    }
+}
+
 /// The list for people, ending in a line break.
-pub fn list(runs: &[Map<String, Value>], view: &View) -> String {
+pub fn list(runs: &[ListedRun], view: &View) -> String {
     let brief = one_year(runs, view);
     let rows: Vec<Vec<String>> = runs.iter().map(|run| cells(run, brief, view)).collect();
     let mut lines = grid::lines(&COLUMNS, &rows, view.limit(), view.terminal.unicode);
@@ -32,16 +50,17 @@ pub fn list(runs: &[Map<String, Value>], view: &View) -> String {
 }
 
 /// Whether all runs are of one year: then no line needs to say it.
-fn one_year(runs: &[Map<String, Value>], view: &View) -> bool {
+fn one_year(runs: &[ListedRun], view: &View) -> bool {
     let mut years = runs
         .iter()
-        .filter_map(|run| stored::instant(run, "run_ts"))
+        .filter_map(|listed| stored::instant(&listed.run, "run_ts"))
         .map(|at| at.with_timezone(&view.zone).year());
     let first = years.next();
     years.all(|year| Some(year) == first)
 }
 
-fn cells(run: &Map<String, Value>, brief: bool, view: &View) -> Vec<String> {
+fn cells(listed: &ListedRun, brief: bool, view: &View) -> Vec<String> {
+    let run = &listed.run;
     let unicode = view.terminal.unicode;
     let started = match stored::instant(run, "run_ts").filter(|_| brief) {
         Some(at) => at.with_timezone(&view.zone).format("%m-%d %H:%M:%S").to_string(),
@@ -55,26 +74,26 @@ fn cells(run: &Map<String, Value>, brief: bool, view: &View) -> Vec<String> {
         stored::word(run, "output_tokens"),
         stored::shown(run, "generate_time", |seconds| units::seconds(seconds, unicode)),
         stored::word(run, "finish_reason"),
-        stored::word(run, "sample_role"),
+        if listed.published { "yes" } else { "no" }.to_owned(),
         text::one_line(&stored::word(run, "_id")),
     ]
 }
 
-/// The list for programs: the rows as they are stored.
-pub fn document(runs: &[Map<String, Value>]) -> Value {
-    json!({ "schema": LIST, "runs": runs })
+/// The list for programs: the rows as they are stored, and `published`.
+pub fn document(runs: &[ListedRun]) -> Value {
+    let row = |listed: &ListedRun| listed.with(&[("published", listed.published.into())]);
+    json!({ "schema": LIST, "runs": runs.iter().map(row).collect::<Vec<_>>() })
 }
 
-/// The list as CSV, in the columns of `run --csv`.
+/// The list as CSV, in the columns of `run --csv` and `published`.
 ///
 /// # Errors
 /// None that a row can cause; passed on from the writer.
-pub fn sheet(runs: &[Map<String, Value>]) -> std::io::Result<String> {
-    let outcome = |run: &Map<String, Value>| {
-        let mut row = run.clone();
-        row.insert("outcome".to_owned(), "success".into());
-        row
+pub fn sheet(runs: &[ListedRun]) -> std::io::Result<String> {
+    let row = |listed: &ListedRun| {
+        listed.with(&[("outcome", "success".into()), ("published", listed.published.into())])
     };
-    let rows: Vec<_> = runs.iter().map(outcome).collect();
-    csv::text(&csv::COLUMNS, rows.iter())
+    let rows: Vec<_> = runs.iter().map(row).collect();
+    let columns: Vec<&str> = csv::COLUMNS.into_iter().chain(["published"]).collect();
+    csv::text(&columns, rows.iter())
 }

@@ -5,6 +5,7 @@
 
 use crate::domain::{ErrorGroup, Window};
 use crate::storage::StoreError;
+use crate::storage::contract::parse_date;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
@@ -32,6 +33,8 @@ pub struct Scope {
     pub model: Option<String>,
     /// Errors with this fingerprint.
     pub fingerprint: Option<String>,
+    /// Only errors of attempts that a success would have published; says nothing about runs, which have a [`Series`].
+    pub published_errors: bool,
 }
 
 /// How finely errors are grouped; always by kind, too.
@@ -69,6 +72,36 @@ pub enum Series {
     Published,
     /// Everything else.
     Probe,
+}
+
+impl Series {
+    /// Everything that was measured.
+    pub const ALL: [Series; 2] = [Series::Published, Series::Probe];
+}
+
+/// The newest runs of several series, newest first, each with its own: one question a series, each along its index. A run
+/// without a date that can be read comes last.
+///
+/// # Errors
+/// The store's.
+pub async fn newest_runs(
+    store: &(impl History + Sync + ?Sized),
+    scope: &Scope,
+    series: &[Series],
+    limit: u32,
+) -> Result<Vec<(Series, Stored)>, StoreError> {
+    let mut all = Vec::new();
+    for one in series {
+        let found = store.runs(scope, *one, limit).await?;
+        all.extend(found.into_iter().map(|run| (*one, run)));
+    }
+    all.sort_by_cached_key(|(_, run)| std::cmp::Reverse(started(run)));
+    all.truncate(limit.min(MOST_ROWS) as usize);
+    Ok(all)
+}
+
+fn started(run: &Stored) -> Option<DateTime<Utc>> {
+    parse_date(run.get("run_ts")?.as_str()?)
 }
 
 /// Questions about what happened.

@@ -24,6 +24,7 @@ pub mod inspect;
 pub mod jobs;
 pub mod listings;
 pub mod location;
+pub mod merged;
 pub mod mongo;
 pub mod moved;
 pub mod names;

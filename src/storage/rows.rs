@@ -49,13 +49,22 @@ pub struct Question {
 pub struct Page {
     text: String,
     ends: Vec<usize>,
+    times: Vec<i64>,
 }
 
 impl Page {
-    /// Adds a row that `write` appends.
-    pub fn add(&mut self, write: impl FnOnce(&mut String)) {
+    /// Adds a row of this time, in milliseconds, that `write` appends.
+    pub fn add(&mut self, at: i64, write: impl FnOnce(&mut String)) {
         write(&mut self.text);
         self.ends.push(self.text.len());
+        self.times.push(at);
+    }
+
+    /// The time and the text of a row.
+    pub fn get(&self, place: usize) -> Option<(i64, &str)> {
+        let end = *self.ends.get(place)?;
+        let begin = place.checked_sub(1).map_or(0, |before| self.ends[before]);
+        Some((*self.times.get(place)?, &self.text[begin..end]))
     }
 
     /// Whether it takes no further row.
@@ -102,11 +111,12 @@ mod tests {
         let mut page = Page::default();
         assert!(page.is_empty() && page.rows().next().is_none());
         for row in ["{}", "", "{\"a\":1}"] {
-            page.add(|text| text.push_str(row));
+            page.add(7, |text| text.push_str(row));
         }
         assert_eq!(page.rows().collect::<Vec<_>>(), ["{}", "", "{\"a\":1}"]);
         assert_eq!((page.len(), page.is_full()), (3, false));
-        page.add(|text| text.extend(std::iter::repeat_n('x', PAGE_BYTES)));
+        assert_eq!((page.get(2), page.get(3)), (Some((7, "{\"a\":1}")), None));
+        page.add(8, |text| text.extend(std::iter::repeat_n('x', PAGE_BYTES)));
         assert!(page.is_full());
     }
 }

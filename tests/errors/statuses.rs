@@ -48,7 +48,7 @@ async fn what_is_not_there_is_no_and_names_what_is_near() {
         );
         let empty = world.ask(&["results", "list", "--provider", "cerebras"]);
         assert_eq!((empty.status.code(), text(&empty).as_str()), (Some(0), ""));
-        assert!(errors(&empty).contains("--probe"));
+        assert!(errors(&empty).contains("no run is stored that fits"));
         // A model that never failed has a story, too.
         let (code, said) = status(&world, &["errors", "show", "openai:gpt"]);
         assert_eq!(code, 0, "{said}");
@@ -84,7 +84,9 @@ async fn a_provider_that_nobody_knows_gets_its_nearest_name() {
         let (code, said) = status(&world, &["models", "show", "grok:*"]);
         assert!(code == 1 && said.contains("did you mean the provider groq?"), "{said}");
         let (code, said) = status(&world, &["ingest", "key", "add", "vm", "--provider", "grok"]);
-        assert!(code == 0 && said.contains("did you mean groq?") && said.contains("all the same"), "{said}");
+        assert!(code == 2 && said.contains("did you mean groq?") && said.contains("--force"), "{said}");
+        let (code, said) = status(&world, &["ingest", "key", "add", "vm", "--provider", "grok", "--force"]);
+        assert_eq!(code, 0, "{said}");
     }
 }
 

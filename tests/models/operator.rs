@@ -114,7 +114,7 @@ fn patterns_are_asked_about(office: &Office) {
         "{shown:?}"
     );
     assert_eq!(office.ids(&[]), [GOOD]);
-    office.done(&["enable", "sim:*named", "sim:staged", "--yes"]);
+    office.done(&["enable", "sim:*named", "sim:staged", "--no-probe", "--yes"]);
     assert_eq!(office.ids(&[]), ["sim:named", "sim:staged", GOOD]);
 }
 
@@ -166,7 +166,7 @@ fn disabling_says_why_and_enabling_forgets_it(office: &Office) {
     let refused = office.say(&["add", "sim:named"]);
     assert!(refused.status == 1 && refused.err.contains("models enable sim:named"), "{refused:?}");
 
-    office.done(&["enable", "sim:named", "--reason", "served again"]);
+    office.done(&["enable", "sim:named", "--reason", "served again", "--no-probe"]);
     let on = row(office, "sim:named");
     assert_eq!(on["model"]["enabled"], true);
     for name in ["disabled_reason", "disabled_class", "disabled_at", "disabled_by", "disabled_until"] {
@@ -287,7 +287,7 @@ async fn the_predecessors_rows_are_listed_as_they_are() {
         office.done(&["show", "*"]);
         // Rows without a name are nobody's: a pattern does not reach them.
         office.done(&["disable", "*", "--reason", "all of them", "--yes"]);
-        office.done(&["enable", "groq:retired"]);
+        office.done(&["enable", "groq:retired", "--no-probe"]);
         assert_eq!(office.ids(&[]), ["groq:", "groq:retired"]);
         office
     });

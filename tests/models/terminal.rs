@@ -7,7 +7,7 @@ use crate::support::pty::Session;
 fn office() -> Office {
     let office = Office::new(Backend::sqlite());
     office.done(&["add", "sim:a", "sim:b", "--no-probe", "--yes"]);
-    office.done(&["enable", "sim:*", "--yes"]);
+    office.done(&["enable", "sim:*", "--no-probe", "--yes"]);
     office
 }
 
@@ -19,16 +19,44 @@ fn yes_changes_and_no_does_not() {
     let mut session = Session::start(office.command(DISABLE));
     session.until("Go on?", 1);
     assert!(session.seen().contains("sim:b: enabled true -> false"), "{}", session.seen());
-    session.types("n");
-    assert_eq!(session.ended().0, Some(1));
+    session.types("n\n");
+    let (status, seen) = session.ended();
+    assert!(status == Some(0) && seen.contains("nothing was changed"), "{seen}");
     assert_eq!(office.ids(&[]).len(), 2);
 
     let mut session = Session::start(office.command(DISABLE));
     session.until("Go on?", 1);
-    session.types("y");
+    session.types("y\n");
     let (status, seen) = session.ended();
     assert_eq!(status, Some(0), "{seen}");
     assert!(office.ids(&[]).is_empty());
+}
+
+#[test]
+fn what_was_typed_before_a_question_is_no_answer_to_it() {
+    let office = office();
+    let mut session = Session::start_behind("y\ny\n", office.command(DISABLE));
+    session.until("Go on?", 1);
+    session.types("\n");
+    let (status, seen) = session.ended();
+    assert_eq!(status, Some(0), "{seen}");
+    assert_eq!(office.ids(&[]).len(), 2, "{seen}");
+}
+
+#[test]
+fn a_question_is_drawn_once_and_asks_again_about_other_words() {
+    let office = office();
+    let undone = office.done(&["disable", "sim:*", "--reason", "gone", "--yes"]);
+    let mut session = Session::start(office.command(&["undo", undone.trim()]));
+    session.until("Go on? [y/N]", 1);
+    session.types("perhaps\n");
+    session.until("Go on? [y/N]", 2);
+    session.types("Yes\n");
+    let (status, seen) = session.ended();
+    assert_eq!(status, Some(0), "{seen}");
+    assert_eq!(seen.matches("Go on?").count(), 2, "{seen}");
+    assert_eq!(office.ids(&[]).len(), 2);
+    assert!(session.is_sane());
 }
 
 #[test]
@@ -39,7 +67,7 @@ fn ctrl_c_at_the_question_changes_nothing_and_gives_the_cursor_back() {
     session.types("\u{3}");
     let (status, seen) = session.ended();
     assert_eq!(status, Some(130), "{seen}");
-    assert!(seen.rfind("\u{1b}[?25h") > seen.rfind("\u{1b}[?25l"), "{seen:?}");
+    assert!(seen.rfind("\u{1b}[?25h") >= seen.rfind("\u{1b}[?25l"), "{seen:?}");
     assert_eq!(office.ids(&[]).len(), 2);
 }
 
@@ -49,24 +77,24 @@ fn who_was_faster_is_seen_and_asked_about() {
     let mut session = Session::start(office.command(DISABLE));
     session.until("Go on?", 1);
     let first = office.done(&["disable", "sim:a", "--reason", "the first was here"]);
-    session.types("y");
+    session.types("y\n");
     session.until("Change it all the same", 1);
     let seen = session.seen();
     assert!(seen.contains("the first was here") && seen.contains(&first), "{seen}");
-    session.types("n");
+    session.types("n\n");
     let (status, seen) = session.ended();
     assert_eq!(status, Some(1), "{seen}");
     let shown = office.json(&["show", "sim:*", "--json"]);
     let reasons = [0, 1].map(|place| shown["models"][place]["model"]["disabled_reason"].clone());
     assert_eq!(reasons, ["the first was here", "gone"]);
 
-    office.done(&["enable", "sim:*", "--yes"]);
+    office.done(&["enable", "sim:*", "--no-probe", "--yes"]);
     let mut session = Session::start(office.command(DISABLE));
     session.until("Go on?", 1);
     office.done(&["disable", "sim:a", "--reason", "first again"]);
-    session.types("y");
+    session.types("y\n");
     session.until("Change it all the same", 1);
-    session.types("y");
+    session.types("y\n");
     assert_eq!(session.ended().0, Some(0));
     let shown = office.json(&["show", "sim:a", "--json"]);
     assert_eq!(shown["models"][0]["model"]["disabled_reason"], "gone");
@@ -78,7 +106,7 @@ fn the_inference_profile_is_offered() {
     let bare = "bedrock:anthropic.claude-x";
     let mut session = Session::start(office.command(&["add", bare, "--no-probe"]));
     session.until("instead?", 1);
-    session.types("y");
+    session.types("y\n");
     assert_eq!(session.ended().0, Some(0));
     assert_eq!(office.ids(&["--all", "--provider", "bedrock"]), ["bedrock:global.anthropic.claude-x"]);
 }

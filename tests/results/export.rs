@@ -20,8 +20,17 @@ fn ids(rows: &[Map<String, Value>]) -> Vec<&str> {
 async fn rows_come_oldest_first_and_as_they_are_stored() {
     let mut of_each = Vec::new();
     for world in worlds().await {
-        let rows = lines(&world, &[]);
+        let every = lines(&world, &[]);
+        let shown: Vec<_> =
+            every.iter().map(|row| (row["_id"].as_str().unwrap(), &row["published"])).collect();
+        let (yes, no) = (&json!(true), &json!(false));
+        assert_eq!(
+            shown,
+            [("run-0", yes), ("run-3", yes), ("run-1", yes), ("probe-1", no), ("run-2", yes), ("run-4", yes)]
+        );
+        let rows = lines(&world, &["--published"]);
         assert_eq!(ids(&rows), ["run-0", "run-3", "run-1", "run-2", "run-4"]);
+        assert_eq!(lines(&world, &["--series", "published"]), rows);
         assert_eq!(rows[0]["from_another_writer"][""], "empty");
         assert_eq!(rows[0]["dotted.name"], "kept");
         assert_eq!(rows[0]["run_ts"], "2026-08-01T10:00:00.000Z");
@@ -30,10 +39,10 @@ async fn rows_come_oldest_first_and_as_they_are_stored() {
         assert_eq!(ids(&failures), ["e1", "e3", "e4", "e2", "e5", "e6", "late"]);
         assert_eq!(failures[0]["error_kind"], "rate_limit");
         let whole = world.document(&["results", "export", "--format", "json"]);
-        assert_eq!(whole["rows"], json!(rows));
+        assert_eq!(whole["rows"], json!(every));
         assert_eq!(
             (&whole["schema"], &whole["series"]),
-            (&json!("llmbench.results.export/1"), &json!("published"))
+            (&json!("llmbench.results.export/1"), &json!("all"))
         );
         of_each.push((rows, failures));
     }
@@ -76,7 +85,8 @@ async fn sheets_have_a_column_for_each_known_field_and_one_for_the_rest() {
     let mut of_each = Vec::new();
     for world in worlds().await {
         let rows = sheet(&world.told(&["results", "export"]));
-        assert_eq!(rows.len(), 5);
+        assert_eq!(rows.len(), 6);
+        assert_eq!(rows.iter().filter(|row| row["published"] == "true").count(), 5);
         assert_eq!(rows[0]["_id"], "run-0");
         assert_eq!(rows[0]["time_to_first_token"], "0.41");
         assert_eq!(rows[0]["reasoning_tokens"], "");

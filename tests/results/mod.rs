@@ -4,5 +4,6 @@ mod bulk;
 mod compare;
 mod endings;
 mod export;
+mod first;
 mod pages;
 mod parquet;

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use llmbench::export::names;
 use llmbench::storage::contract::{FieldType, coerce, field_type};
 use llmbench::storage::history::Series;
+use llmbench::storage::merged::PUBLISHED;
 use llmbench::storage::rows::Table;
 use serde_json::{Map, Value, json};
 use std::fs;
@@ -63,6 +64,7 @@ fn expected(series: &str, row: &Map<String, Value>) -> Map<String, Value> {
     for (name, value) in row {
         match columns.get_mut(name).zip(coerce(name, value.clone()).ok()) {
             Some((column, typed)) => *column = cell(name, typed),
+            None if name == PUBLISHED => *columns.get_mut(name).unwrap() = value.clone(),
             None => drop(extra.insert(name.clone(), value.clone())),
         }
     }
@@ -101,6 +103,7 @@ fn check(world: &World, series: &str) {
     let types = read.next().unwrap();
     for (name, kind) in &types {
         let is = match field_type(name) {
+            None if name == PUBLISHED => "bool",
             Some(FieldType::Date) => "timestamp[ms, tz=UTC]",
             Some(FieldType::Double) => "double",
             Some(FieldType::Integer) => "int64",

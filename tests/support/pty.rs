@@ -70,13 +70,19 @@ pub struct Session {
 
 impl Session {
     /// Starts it on the slave side of a new pseudo-terminal.
+    pub fn start(command: Command) -> Self {
+        Self::start_behind("", command)
+    }
+
+    /// Starts it where these keys were pressed before it began.
     #[allow(unsafe_code, reason = "the child has to make the terminal its own before it starts")]
-    pub fn start(mut command: Command) -> Self {
-        let (master, name) = terminal(80);
+    pub fn start_behind(keys: &str, mut command: Command) -> Self {
+        let (mut master, name) = terminal(80);
         let slave =
             || OpenOptions::new().read(true).write(true).custom_flags(libc::O_NOCTTY).open(&name).unwrap();
         command.env("TERM", "xterm").stdin(Stdio::from(slave())).stdout(Stdio::from(slave()));
         command.stderr(Stdio::from(slave()));
+        master.write_all(keys.as_bytes()).unwrap();
         // SAFETY: both are system calls that allocate nothing.
         unsafe {
             command.pre_exec(|| {

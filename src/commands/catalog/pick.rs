@@ -42,7 +42,8 @@ pub async fn run(
         by_name(named, &rows)?
     };
     if wanted.is_empty() {
-        return Err(CommandError::usage("nothing was chosen; nothing was changed").exit(Exit::No));
+        print::note("nothing was chosen; nothing was changed");
+        return Ok(Exit::Yes);
     }
     let reason = Some("picked from catalog diff".to_owned());
     let adding = Adding { no_probe: args.no_probe, reason, must_ask: true };

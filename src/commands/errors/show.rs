@@ -11,7 +11,7 @@ use crate::domain::{ModelRef, Window};
 use crate::output::error_story::{self, Story};
 use crate::output::errors::By;
 use crate::output::text;
-use crate::storage::history::{Grain, Scope, Series, Stored};
+use crate::storage::history::{Grain, Scope, Series, Stored, newest_runs};
 use crate::storage::{Store, StoreError};
 use serde_json::Value;
 
@@ -115,9 +115,9 @@ async fn tell(subject: Subject, window: Window, lines: u32, store: &dyn Store) -
     };
     let (fine, successes, recent, last, enabled) = tokio::try_join!(
         store.error_groups(&errors, Grain::Fingerprint),
-        store.successes(&scope, true, &[Series::Published]),
+        store.successes(&scope, true, &Series::ALL),
         store.errors(&errors, lines),
-        store.runs(&model, Series::Published, 1),
+        newest_runs(store, &model, &Series::ALL, 1),
         store.work_list(subject.provider.as_deref()),
     )?;
     let fine = fold::in_order(fine);
@@ -134,7 +134,7 @@ async fn tell(subject: Subject, window: Window, lines: u32, store: &dyn Store) -
         window,
         errors,
         successes,
-        last_success: last.into_iter().next(),
+        last_success: last.into_iter().next().map(|(_, run)| run),
         rollup: subject.rollup,
         groups: fold::groups(&fine, &attempts, By::Fingerprint),
         recent,

@@ -20,7 +20,8 @@ use std::collections::HashSet;
 /// # Errors
 /// As [`super::run`].
 pub async fn run(args: SummaryArgs, context: Context) -> Result<Exit, CommandError> {
-    let scope = scope(&args.of, window(&args.window, Some(DAY))?)?;
+    let scope =
+        Scope { published_errors: args.published, ..scope(&args.of, window(&args.window, Some(DAY))?)? };
     let store = context.open_store().await?;
     known::provider(&scope, &context, &*store).await?;
     let failed = |error| read_error("reading errors", error);
@@ -55,8 +56,7 @@ fn judge(limit: &Limit) -> Exit {
 async fn summarise(args: &SummaryArgs, scope: &Scope, store: &dyn Store) -> Result<Summary, StoreError> {
     let by = by(args);
     let grain = grain(args, by);
-    let series: &[Series] =
-        if args.probe { &[Series::Published, Series::Probe] } else { &[Series::Published] };
+    let series: &[Series] = if args.published { &[Series::Published] } else { &Series::ALL };
     let errors = store.error_groups(scope, grain);
     let successes = store.successes(scope, grain > Grain::Provider, series);
     let (fine, mut successes) = tokio::try_join!(errors, successes)?;

@@ -43,7 +43,8 @@ pub async fn run(args: &AddArgs, context: &Context) -> Result<Exit, CommandError
     if chooses {
         let chosen = choose(context, store.as_ref(), &desk.interrupt.stop).await?;
         if chosen.is_empty() {
-            return Err(CommandError::usage("nothing was chosen; nothing was changed").exit(Exit::No));
+            print::note("nothing was chosen; nothing was changed");
+            return Ok(Exit::Yes);
         }
         wanted = settled(chosen, args)?;
     }
@@ -167,18 +168,28 @@ async fn probed(
         let Some(Probed { answer, .. }) = all.iter().find(|probed| probed.model == *model) else { continue };
         match answer {
             Ok(answer) => {
-                print::note(&format!("{model} answered: {}", spoken(*answer, context.terminal.unicode)));
+                say_answer(model, *answer, context);
                 changes.push(planned(checked, on(checked.entry.as_ref())));
             }
             Err(failure) => {
                 silent += 1;
-                print::note(&format!("error: {model} did not answer: {}", why(failure)));
-                print::note(&format!("hint: {}", told(failure.error_kind)));
+                say_failure(model, failure);
                 changes.push(planned(checked, failed(failure, &desk.who)));
             }
         }
     }
     Ok((changes, silent))
+}
+
+/// Says that a model answered its call, and how fast.
+pub fn say_answer(model: &ModelRef, answer: Answer, context: &Context) {
+    print::note(&format!("{model} answered: {}", spoken(answer, context.terminal.unicode)));
+}
+
+/// Says how a model failed its call, and what to do.
+pub fn say_failure(model: &ModelRef, failure: &Failure) {
+    print::note(&format!("error: {model} did not answer: {}", why(failure)));
+    print::note(&format!("hint: {}", told(failure.error_kind)));
 }
 
 /// A staged model keeps the quirks that it was staged with.

@@ -82,7 +82,7 @@ impl<'a> Desk<'a> {
     /// Whether a plan may be carried out: shown with `--dry-run`, agreed to where it `must` be asked for.
     ///
     /// # Errors
-    /// Status 2 where nobody can be asked, 1 where the answer is no, 130 where it is Ctrl-C.
+    /// Status 2 where nobody can be asked, 130 where the answer is Ctrl-C.
     pub async fn agreed(&self, heading: &str, lines: &[String], must: bool) -> Result<bool, CommandError> {
         let shown =
             || std::iter::once(format!("{heading}:")).chain(lines.iter().map(|line| format!("  {line}")));
@@ -103,7 +103,8 @@ impl<'a> Desk<'a> {
         if ask_about("Go on?".to_owned(), &self.interrupt.stop).await? {
             return Ok(true);
         }
-        Err(CommandError::usage("nothing was changed").exit(Exit::No))
+        print::note("nothing was changed");
+        Ok(false)
     }
 
     /// Makes the changes, and prints the id of the batch.
@@ -167,6 +168,7 @@ impl<'a> Desk<'a> {
             let present = match self.store.change(&order).await {
                 Ok(Ordered::Done { cancelled_jobs }) => {
                     told.done += 1;
+                    told.enabled += usize::from(planned.set.get("enabled") == Some(&Value::Bool(true)));
                     told.cancelled_jobs += cancelled_jobs;
                     return Ok(());
                 }
@@ -222,6 +224,8 @@ struct Told {
     seen: usize,
     /// Models that were changed.
     done: usize,
+    /// Those of them that are measured from now on.
+    enabled: usize,
     /// Models that were left as they are, for a reason that was said.
     left: usize,
     cancelled_jobs: u64,
@@ -243,7 +247,12 @@ impl Told {
             0 => String::new(),
             _ => format!("; to undo: llmbench models undo {}", batch.id),
         };
-        print::note(&format!("{}: {changed} changed{jobs}{undo}", intent.action));
+        // Of models that are added, some may only be kept with the reason why they are not measured.
+        let enabled = match intent.action {
+            "add" if self.enabled < self.done => format!(", {} of them enabled", self.enabled),
+            _ => String::new(),
+        };
+        print::note(&format!("{}: {changed} changed{enabled}{jobs}{undo}", intent.action));
     }
 }
 

@@ -35,6 +35,12 @@ pub async fn choose(
     let view = View::new(context.terminal, false);
     let states = diff(&Known::load(store, &[]).await?.now()).providers;
     let hosts = offered(context, &states);
+    if hosts.iter().all(|host| host.name == SIMULATOR) {
+        print::note(
+            "no provider has a key here, so that the built-in simulator alone is offered\n\
+             set a key, such as GROQ_API_KEY; `llmbench doctor` names the variable of each provider",
+        );
+    }
     let choices = hosts.iter().map(|host| provider(host, states.get(&host.name), &view)).collect();
     let Some(place) = choose_one("Models of which provider?".to_owned(), choices, stop).await? else {
         return Ok(Vec::new());
@@ -93,7 +99,7 @@ pub fn candidate(row: &CatalogRow) -> Candidate {
 fn offered<'a>(context: &'a Context, states: &BTreeMap<String, ProviderState>) -> Vec<&'a Host> {
     let hosts = context.settings.hosts.iter();
     let is_listed = |host: &Host| states.get(&host.name).is_some_and(|state| state.listed > 0);
-    let is_meant = |host: &Host| host.name != SIMULATOR && context.settings.is_configured(host);
+    let is_meant = |host: &Host| host.name == SIMULATOR || context.settings.is_configured(host);
     hosts.filter(|host| is_listed(host) || is_meant(host)).collect()
 }
 

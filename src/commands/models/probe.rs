@@ -139,7 +139,8 @@ async fn open(candidates: &[Candidate], context: &Context) -> Result<BTreeMap<St
         if !opened.contains_key(provider) {
             let host = context.settings.hosts.find(provider).map_err(CommandError::usage)?;
             let route = access::open(host, context).await.map_err(|reason| {
-                CommandError::usage(reason).hint("--no-probe adds models disabled, without a call")
+                CommandError::usage(reason)
+                    .hint("--no-probe does it without a call: what is added so is disabled at first")
             })?;
             opened.insert(provider.clone(), route);
         }

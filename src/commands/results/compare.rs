@@ -29,14 +29,11 @@ pub async fn run(args: CompareArgs, context: Context) -> Result<Exit, CommandErr
     for side in [&a, &b] {
         known::provider(&side.scope(), &context, &*store).await?;
     }
-    let series = match args.series {
-        RunsArg::Published => Series::Published,
-        RunsArg::Probe => Series::Probe,
-    };
+    let (name, series) = series(&args);
     let (counted, blocks) = read(&*store, [&a, &b], series).await?;
     let figures = chosen(&args.metric);
     let asked = shown::Asked {
-        series: if series == Series::Published { "published" } else { "probe" },
+        series: name,
         confidence: args.confidence,
         // Each of several figures may raise its share of the false alarms that the whole may raise.
         confidence_each: 1.0 - (1.0 - args.confidence) / figures.len() as f64,
@@ -66,6 +63,16 @@ pub async fn run(args: CompareArgs, context: Context) -> Result<Exit, CommandErr
     verdict(&comparison)
 }
 
+/// Which runs, by name and for the store.
+fn series(args: &CompareArgs) -> (&'static str, &'static [Series]) {
+    match args.series {
+        _ if args.published => ("published", &[Series::Published]),
+        RunsArg::All => ("all", &Series::ALL),
+        RunsArg::Published => ("published", &[Series::Published]),
+        RunsArg::Probe => ("probe", &[Series::Probe]),
+    }
+}
+
 /// The two sides, which fit to each other.
 fn both(args: &CompareArgs) -> Result<(Side, Side), CommandError> {
     let general = window(&args.window, Some(WEEK))?;
@@ -88,7 +95,7 @@ fn both(args: &CompareArgs) -> Result<(Side, Side), CommandError> {
 async fn read(
     store: &dyn Store,
     [a, b]: [&Side; 2],
-    series: Series,
+    series: &[Series],
 ) -> Result<([Counted; 2], Blocks), CommandError> {
     let naming = Naming::of(store, a, b).await?;
     let mut blocks = Blocks::new();
@@ -117,7 +124,7 @@ fn chosen(metrics: &[MetricArg]) -> Vec<usize> {
 }
 
 fn described(text: &str, side: &Side, counted: Counted) -> shown::Side {
-    let Counted { runs, suspect, odd, odd_values } = counted;
+    let Counted { runs, published, suspect, odd, odd_values } = counted;
     let model = match &side.what {
         What::Model(model) => Some(model.model_id.clone()),
         _ => None,
@@ -129,6 +136,7 @@ fn described(text: &str, side: &Side, counted: Counted) -> shown::Side {
         model,
         window: side.window,
         runs,
+        published,
         suspect,
         odd,
         odd_values,

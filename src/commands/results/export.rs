@@ -11,9 +11,9 @@ use crate::export::file::{NewFile, Refused};
 use crate::export::{Encoder, Format, Written, encoder};
 use crate::output::counter::Counter;
 use crate::output::{json, print};
-use crate::storage::Store;
 use crate::storage::history::{Scope, Series};
-use crate::storage::rows::{Page, Question, Table};
+use crate::storage::merged::Merged;
+use crate::storage::rows::{Page, Pages, Question, Table};
 use serde_json::{Map, Value};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
@@ -32,11 +32,8 @@ const AHEAD: usize = 2;
 /// the store cannot be reached, 130 where it was interrupted. None of them leaves a file.
 pub async fn run(args: ExportArgs, context: Context) -> Result<Exit, CommandError> {
     let scope = scope(&args.of, window(&args.window, None)?)?;
-    let (table, what) = match args.series {
-        SeriesArg::Published => (Table::Runs(Series::Published), "runs"),
-        SeriesArg::Probe => (Table::Runs(Series::Probe), "runs"),
-        SeriesArg::Errors => (Table::Errors, "errors"),
-    };
+    let chosen = Chosen::of(if args.published { SeriesArg::Published } else { args.series });
+    let what = if chosen.series.is_empty() { "errors" } else { "runs" };
     let format = format(&args)?;
     let to_file = args.output != Path::new("-");
     if format == Format::Parquet && !to_file && context.terminal.stdout_tty {
@@ -49,18 +46,26 @@ pub async fn run(args: ExportArgs, context: Context) -> Result<Exit, CommandErro
         .map_err(|error| CommandError::usage(format!("no signal handler can be set: {error}")))?;
     let target = if to_file { Target::File(Box::new(create(&args)?)) } else { Target::Standard };
     let place = if to_file { args.output.display().to_string() } else { "standard output".to_owned() };
-    let job = Job { format, table, head: head(args.series, &scope), place };
+    let table = chosen.table();
+    let job = Job { format, table, head: head(chosen.name, &scope), place };
     let mut counter = Counter::start(what, &context.terminal, args.quiet);
-    let question = Question { table, scope: scope.clone(), fields: None };
-    let ended = copy(&*store, question, job, target, &mut counter, &interrupt).await;
+    let pages: Box<dyn Pages + '_> = match chosen.series {
+        [] => store.pages(Question { table, scope: scope.clone(), fields: None }),
+        series => Box::new(Merged::new(&*store, series, &scope)),
+    };
+    let ended = copy(pages, job, target, &mut counter, &interrupt).await;
     counter.done();
     let (written, kept) = ended?;
     if !args.quiet {
-        tell(what, written, kept.map(|bytes| (args.output.as_path(), bytes)), args.series);
-        if written.rows == 0 {
-            known::hint_at_model(&scope, &*store)
-                .await
-                .map_err(|error| read_error("reading names", error))?;
+        tell(what, written, kept.map(|bytes| (args.output.as_path(), bytes)));
+        match what {
+            _ if written.rows > 0 || written.closed => {}
+            "runs" => super::nothing_fits(&scope, chosen.series, &*store).await?,
+            _ => {
+                print::note("no error is stored that fits");
+                let hinted = known::hint_at_model(&scope, &*store).await;
+                hinted.map_err(|error| read_error("reading names", error))?;
+            }
         }
     }
     Ok(Exit::Yes)
@@ -81,13 +86,33 @@ fn format(args: &ExportArgs) -> Result<Format, CommandError> {
     })
 }
 
+/// Which rows were chosen.
+struct Chosen {
+    /// As the JSON document calls them.
+    name: &'static str,
+    /// The series of runs; none where errors are meant.
+    series: &'static [Series],
+}
+
+impl Chosen {
+    fn of(series: SeriesArg) -> Self {
+        let (name, series): (_, &[Series]) = match series {
+            SeriesArg::All => ("all", &Series::ALL),
+            SeriesArg::Published => ("published", &[Series::Published]),
+            SeriesArg::Probe => ("probe", &[Series::Probe]),
+            SeriesArg::Errors => ("errors", &[]),
+        };
+        Self { name, series }
+    }
+
+    /// The table, whose columns are the same for all series of runs.
+    fn table(&self) -> Table {
+        self.series.first().map_or(Table::Errors, |series| Table::Runs(*series))
+    }
+}
+
 /// What stands at the top of the JSON document.
-fn head(series: SeriesArg, scope: &Scope) -> Map<String, Value> {
-    let series = match series {
-        SeriesArg::Published => "published",
-        SeriesArg::Probe => "probe",
-        SeriesArg::Errors => "errors",
-    };
+fn head(series: &str, scope: &Scope) -> Map<String, Value> {
     let at = |at: Option<_>| at.map_or(Value::Null, |at| json::time(at).into());
     let fields = [
         ("schema", DOCUMENT.into()),
@@ -131,8 +156,7 @@ type Done = (Written, Option<u64>);
 
 /// Reads all pages and has them written.
 async fn copy(
-    store: &dyn Store,
-    question: Question,
+    reading: Box<dyn Pages + '_>,
     job: Job,
     target: Target,
     counter: &mut Counter,
@@ -148,7 +172,7 @@ async fn copy(
         .spawn(writing)
         .map_err(|error| CommandError::usage(format!("no thread to write: {error}")))?;
     let read = tokio::select! {
-        read = read(store, question, &pages, counter) => read,
+        read = read(reading, &pages, counter) => read,
         () = interrupt.stop.cancelled() => Err(CommandError::usage("interrupted").exit(Exit::Interrupted)),
     };
     drop(pages);
@@ -177,12 +201,10 @@ async fn copy(
 
 /// Reads pages and hands them on, their end too: a queue that just ends is a reader that failed.
 async fn read(
-    store: &dyn Store,
-    question: Question,
+    mut reading: Box<dyn Pages + '_>,
     pages: &mpsc::Sender<Option<Page>>,
     counter: &mut Counter,
 ) -> Result<(), CommandError> {
-    let mut reading = store.pages(question);
     while let Some(page) = reading.next().await.map_err(|error| read_error("reading rows", error))? {
         let rows = page.len() as u64;
         if pages.send(Some(page)).await.is_err() {
@@ -206,7 +228,9 @@ fn write(job: &Job, target: Target, mut queue: mpsc::Receiver<Option<Page>>) -> 
         Target::Standard => {
             match encode(job, &mut io::BufWriter::with_capacity(1 << 16, print::sink()), &mut next) {
                 // A reader that has gone has seen what it wanted.
-                Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok((Written::default(), None)),
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+                    Ok((Written { closed: true, ..Written::default() }, None))
+                }
                 ended => Ok((ended?.unwrap_or_default(), None)),
             }
         }
@@ -248,16 +272,11 @@ fn unwritten(place: &str, error: &io::Error) -> CommandError {
     CommandError::usage(said).exit(Exit::No).hint("nothing is kept; --output names another place")
 }
 
-fn tell(what: &str, written: Written, file: Option<(&Path, u64)>, series: SeriesArg) {
-    let Written { rows, odd } = written;
+fn tell(what: &str, written: Written, file: Option<(&Path, u64)>) {
+    let Written { rows, odd, .. } = written;
     if let Some((path, bytes)) = file {
         let megabytes = bytes as f64 / 1e6;
         print::note(&format!("{rows} {what} in {} ({megabytes:.1} MB)", path.display()));
-        if rows == 0 && series == SeriesArg::Published {
-            print::note(
-                "no run is stored that fits; --series probe exports those outside the published series",
-            );
-        }
     }
     if odd > 0 {
         print::note(&format!(

@@ -14,7 +14,8 @@ use crate::commands::scope::{read_error, scope, window};
 use crate::output::run_counts::{self, RunCount};
 use crate::output::{print, run_story, runs};
 use crate::storage::Store;
-use crate::storage::history::{Scope, Series};
+use crate::storage::history::{Scope, Series, newest_runs};
+use std::collections::BTreeMap;
 
 /// Runs the command.
 ///
@@ -33,52 +34,86 @@ async fn list(args: ListArgs, context: Context) -> Result<Exit, CommandError> {
     let scope = scope(&args.of, window(&args.window, None)?)?;
     let store = context.open_store().await?;
     known::provider(&scope, &context, &*store).await?;
-    let series = if args.probe { Series::Probe } else { Series::Published };
+    let series: &[Series] = match (args.published, args.probe) {
+        (true, _) => &[Series::Published],
+        (_, true) => &[Series::Probe],
+        _ => &Series::ALL,
+    };
     if args.counts {
         return counts(&args, &scope, series, &*store, &context).await;
     }
-    let found = store.runs(&scope, series, args.lines).await;
-    let found = found.map_err(|error| read_error("reading runs", error))?;
+    let found = newest_runs(&*store, &scope, series, args.lines).await;
+    let found: Vec<_> = found
+        .map_err(|error| read_error("reading runs", error))?
+        .into_iter()
+        .map(|(series, run)| runs::ListedRun { run, published: series == Series::Published })
+        .collect();
     if args.json {
         data::document(&runs::document(&found))?;
     } else if args.csv {
         data::text(&runs::sheet(&found).map_err(CommandError::usage)?)?;
     } else if found.is_empty() {
-        let hint = if args.probe { "" } else { "; --probe lists those outside the published series" };
-        print::note(&format!("no run is stored that fits{hint}"));
-        known::hint_at_model(&scope, &*store).await.map_err(|error| read_error("reading names", error))?;
+        nothing_fits(&scope, series, &*store).await?;
     } else {
         data::text(&runs::list(&found, &context.view(args.wide)))?;
     }
     Ok(Exit::Yes)
 }
 
+/// Says that no run fits, and what would: the other series, or a name that is near.
+async fn nothing_fits(scope: &Scope, series: &[Series], store: &dyn Store) -> Result<(), CommandError> {
+    print::note(&format!("no run is stored that fits{}", elsewhere(scope, series, store).await?));
+    known::hint_at_model(scope, store).await.map_err(|error| read_error("reading names", error))
+}
+
+/// Where runs are that only the choice of series leaves out; empty where there are none.
+async fn elsewhere(
+    scope: &Scope,
+    series: &[Series],
+    store: &dyn Store,
+) -> Result<&'static str, CommandError> {
+    let left_out: Vec<Series> = Series::ALL.into_iter().filter(|one| !series.contains(one)).collect();
+    let found = newest_runs(store, scope, &left_out, 1).await;
+    let found = found.map_err(|error| read_error("reading runs", error))?;
+    Ok(match found.first() {
+        None => "",
+        Some((Series::Probe, _)) => "; there are some outside the published series: leave --published out",
+        Some((Series::Published, _)) => "; there are some in the published series",
+    })
+}
+
 async fn counts(
     args: &ListArgs,
     scope: &Scope,
-    series: Series,
+    series: &[Series],
     store: &dyn Store,
     context: &Context,
 ) -> Result<Exit, CommandError> {
-    let found = store.successes(scope, true, &[series]).await;
-    let mut found: Vec<RunCount> = found
-        .map_err(|error| read_error("counting runs", error))?
-        .into_iter()
-        .map(|one| RunCount { provider: one.provider, model: one.model, runs: one.count, newest: one.newest })
-        .collect();
-    found.sort_by(|one, other| {
-        other
-            .runs
-            .cmp(&one.runs)
-            .then_with(|| (&one.provider, &one.model).cmp(&(&other.provider, &other.model)))
-    });
+    let mut found: BTreeMap<_, RunCount> = BTreeMap::new();
+    for one in series {
+        let counted = store.successes(scope, true, &[*one]).await;
+        for counted in counted.map_err(|error| read_error("counting runs", error))? {
+            let (provider, model) = (counted.provider, counted.model);
+            let published = if *one == Series::Published { counted.count } else { 0 };
+            let sum = found.entry((provider.clone(), model.clone())).or_insert_with(|| RunCount {
+                provider,
+                model,
+                runs: 0,
+                published: 0,
+                newest: None,
+            });
+            (sum.runs, sum.published) = (sum.runs + counted.count, sum.published + published);
+            sum.newest = sum.newest.max(counted.newest);
+        }
+    }
+    let mut found: Vec<RunCount> = found.into_values().collect();
+    found.sort_by_key(|one| std::cmp::Reverse(one.runs));
     if args.json {
         data::document(&run_counts::document(&found))?;
     } else if args.csv {
         data::text(&run_counts::sheet(&found).map_err(CommandError::usage)?)?;
     } else if found.is_empty() {
-        print::note("no run is stored that fits");
-        known::hint_at_model(scope, store).await.map_err(|error| read_error("reading names", error))?;
+        nothing_fits(scope, series, store).await?;
     } else {
         data::text(&run_counts::list(&found, &context.view(args.wide)))?;
     }

@@ -29,6 +29,8 @@ const FIELDS: &[&str] = &[
 pub struct Counted {
     /// Runs, those left out included.
     pub runs: u64,
+    /// Those of the published series.
+    pub published: u64,
     /// Left out because they are suspect.
     pub suspect: u64,
     /// Left out because they name no provider and model as texts, or are no documents.
@@ -85,35 +87,45 @@ impl Naming {
 pub async fn read(
     store: &dyn Store,
     side: &Side,
-    series: Series,
+    series: &[Series],
     naming: &Naming,
     blocks: &mut Blocks,
     pick: fn(&mut Block) -> &mut Vec<f64>,
 ) -> Result<Counted, CommandError> {
-    let question = Question { table: Table::Runs(series), scope: side.scope(), fields: Some(FIELDS) };
-    let mut pages = store.pages(question);
     let mut counted = Counted::default();
-    while let Some(page) = pages.next().await.map_err(|error| read_error("reading runs", error))? {
-        for text in page.rows() {
-            let run = Run::read(text);
-            counted.runs += 1;
-            counted.suspect += u64::from(run.suspect);
-            match run.model() {
-                _ if run.suspect => {}
-                None => counted.odd += 1,
-                Some(model) => {
-                    counted.odd_values += run.odd_values;
-                    let block = blocks
-                        .entry(naming.name(model))
-                        .or_insert_with(|| vec![Block::default(); FIGURES.len()]);
-                    for (block, value) in block.iter_mut().zip(run.values) {
-                        pick(block).extend(value);
-                    }
-                }
-            }
+    for one in series {
+        let question = Question { table: Table::Runs(*one), scope: side.scope(), fields: Some(FIELDS) };
+        let mut pages = store.pages(question);
+        while let Some(page) = pages.next().await.map_err(|error| read_error("reading runs", error))? {
+            counted.published += if *one == Series::Published { page.len() as u64 } else { 0 };
+            page.rows().for_each(|text| sort_in(Run::read(text), naming, blocks, pick, &mut counted));
         }
     }
     Ok(counted)
+}
+
+/// Sorts a run into the blocks, or counts why it is left out.
+fn sort_in(
+    run: Run,
+    naming: &Naming,
+    blocks: &mut Blocks,
+    pick: fn(&mut Block) -> &mut Vec<f64>,
+    counted: &mut Counted,
+) {
+    counted.runs += 1;
+    counted.suspect += u64::from(run.suspect);
+    match run.model() {
+        _ if run.suspect => {}
+        None => counted.odd += 1,
+        Some(model) => {
+            counted.odd_values += run.odd_values;
+            let block =
+                blocks.entry(naming.name(model)).or_insert_with(|| vec![Block::default(); FIGURES.len()]);
+            for (block, value) in block.iter_mut().zip(run.values) {
+                pick(block).extend(value);
+            }
+        }
+    }
 }
 
 /// A row as far as it is compared.

@@ -58,7 +58,7 @@ impl Side {
             What::Model(model) => Some(model.model_id.clone()),
             _ => None,
         };
-        Scope { window: self.window, provider: self.provider().map(str::to_owned), model, fingerprint: None }
+        Scope { window: self.window, provider: self.provider().map(str::to_owned), model, ..Scope::default() }
     }
 
     /// The provider that it names.

@@ -71,6 +71,7 @@ pub async fn run(args: RunArgs, context: Context) -> Result<Exit, CommandError> 
             verbose: args.verbose,
         },
         terminal: context.terminal,
+        store: place.map(|place| place.sink().describe()),
     })
 }
 

@@ -48,6 +48,8 @@ pub struct Ended {
     pub view: Wanted,
     /// Where.
     pub terminal: Terminal,
+    /// The store, in words; none where rows were not to be kept.
+    pub store: Option<String>,
 }
 
 /// Reports and judges.
@@ -69,6 +71,7 @@ pub fn finish(ended: Ended) -> Result<Exit, CommandError> {
     let checked = check_all(&ended.gates, &report);
     show(&report, &checked, ended.view, ended.terminal)?;
     tell_fate(&fate, ended.view.quiet);
+    tell_next(&fate, ended.store.as_deref(), ended.view, &ended.terminal);
     if let Some(error) = fate.output_error {
         return Err(CommandError::usage(error).exit(Exit::No));
     }
@@ -131,6 +134,14 @@ fn show(
         view::failures(report, &plain).iter().for_each(|line| print::note(line));
     }
     Ok(())
+}
+
+/// Says to people where the rows are and how to see them again.
+fn tell_next(fate: &Fate, store: Option<&str>, wanted: Wanted, terminal: &Terminal) {
+    let for_people = terminal.stderr_tty && !(wanted.quiet || wanted.json || wanted.ndjson);
+    if let Some(store) = store.filter(|_| for_people && fate.waiting.is_empty() && fate.lost == 0) {
+        print::note(&format!("stored in {store}; to see it again: llmbench results list"));
+    }
 }
 
 /// Where rows wait is an error, not a note: it is said however quiet the run was.

@@ -114,7 +114,7 @@ fn scope(model: &ModelRef, since: Option<DateTime<Utc>>) -> Scope {
         window: Window { from: since, to: None },
         provider: Some(model.provider.clone()),
         model: Some(model.model_id.clone()),
-        fingerprint: None,
+        ..Scope::default()
     }
 }
 

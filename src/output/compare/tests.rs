@@ -39,6 +39,7 @@ fn the_document_is_as_its_schema_says() {
         model: None,
         window: Window { from: chrono::DateTime::from_timestamp_millis(0), to: None },
         runs: 9,
+        published: 4,
         suspect: 1,
         odd: 0,
         odd_values: 0,

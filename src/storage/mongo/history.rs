@@ -1,6 +1,7 @@
 //! Questions about stored runs and errors, as aggregations: bounded, without files on the server's disk, and with a limit
 //! on the server's time, so that a question without its index cannot weigh on whoever writes.
 
+use super::derive;
 use super::errors::{Trouble, code};
 use super::plain::{self, instant};
 use super::{Shared, bson::date};
@@ -23,7 +24,11 @@ const TOO_BIG: i32 = 292;
 
 /// Errors in groups, the largest first.
 pub async fn error_groups(shared: &Shared, scope: &Scope, grain: Grain) -> Result<Vec<ErrorGroup>, Trouble> {
-    let pipeline = groups_pipeline(scope, grain);
+    let mut pipeline = groups_pipeline(scope, grain);
+    if scope.published_errors {
+        // A condition of its own: the one before it goes by the index.
+        pipeline.insert(1, doc! { "$match": derive::published(shared) });
+    }
     let found = aggregate(shared, &shared.names.errors, pipeline).await?;
     Ok(found.iter().map(error_group).collect())
 }

@@ -31,7 +31,8 @@ pub struct MongoPages<'a> {
 #[allow(clippy::large_enum_variant, reason = "one of them exists, and it lives where it is made")]
 enum State {
     Asked(Question),
-    Reading(Box<Cursor<RawDocumentBuf>>),
+    /// With the name of the field that says when.
+    Reading(&'static str, Box<Cursor<RawDocumentBuf>>),
     Ended,
 }
 
@@ -55,9 +56,9 @@ impl Pages for MongoPages<'_> {
 
 async fn page(shared: &Shared, state: State) -> std::result::Result<(Page, State), Trouble> {
     let mut page = Page::default();
-    let mut cursor = match state {
-        State::Asked(question) => Box::new(ask(shared, question).await?),
-        State::Reading(cursor) => cursor,
+    let (at, mut cursor) = match state {
+        State::Asked(question) => (question.table.time(), Box::new(ask(shared, question).await?)),
+        State::Reading(at, cursor) => (at, cursor),
         State::Ended => return Ok((page, State::Ended)),
     };
     while !page.is_full() {
@@ -66,10 +67,21 @@ async fn page(shared: &Shared, state: State) -> std::result::Result<(Page, State
         }
         let row = cursor.current();
         let mut written = Ok(());
-        page.add(|text| written = write_document(text, row));
+        page.add(time(row, at), |text| written = write_document(text, row));
         written?;
     }
-    Ok((page, State::Reading(cursor)))
+    Ok((page, State::Reading(at, cursor)))
+}
+
+/// When a row was, in milliseconds. The server gives what is no date before or after all dates, as it sorts them.
+fn time(row: &RawDocument, field: &str) -> i64 {
+    match row.get(field) {
+        Ok(Some(RawBsonRef::DateTime(at))) => at.timestamp_millis(),
+        Ok(Some(RawBsonRef::Timestamp(_) | RawBsonRef::RegularExpression(_) | RawBsonRef::MaxKey)) => {
+            i64::MAX
+        }
+        _ => i64::MIN,
+    }
 }
 
 async fn ask(shared: &Shared, question: Question) -> std::result::Result<Cursor<RawDocumentBuf>, Trouble> {

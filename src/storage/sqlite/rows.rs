@@ -52,12 +52,13 @@ fn page(
     while !page.is_full()
         && let Some(next) = order.next()?
     {
-        last = Some((next.get(1)?, next.get(2)?));
+        let at = next.get(1)?;
+        last = Some((at, next.get(2)?));
         let mut found = documents.query([next.get::<_, i64>(0)?])?;
         // Right behind the look for its place: what was read for that is still at hand.
         if let Some(row) = found.next()? {
             let bytes = row.get_ref(0)?.as_bytes_or_null().ok().flatten().unwrap_or_default();
-            page.add(|text| match std::str::from_utf8(bytes) {
+            page.add(at, |text| match std::str::from_utf8(bytes) {
                 Ok(document) => text.push_str(document),
                 Err(_) => text.push_str(&String::from_utf8_lossy(bytes)),
             });
@@ -170,7 +171,7 @@ mod tests {
                     [(None, None), (Some("groq"), None), (Some("groq"), Some("m")), (None, Some("m"))]
                 {
                     let [provider, model] = [provider, model].map(|name| name.map(str::to_owned));
-                    let scope = Scope { window, provider, model, fingerprint: None };
+                    let scope = Scope { window, provider, model, ..Scope::default() };
                     let (sql, parameters) = next_rows(&Question { table, scope, fields: None }, mark);
                     let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
                     let plan =

@@ -14,6 +14,7 @@ fn pages(command: &clap::Command, name: &str, pages: &mut BTreeMap<PathBuf, Vec<
     // clap wants a name that lives as long as the program.
     let static_name: &'static str = Box::leak(name.to_owned().into_boxed_str());
     let named = command.clone().name(static_name).display_name(static_name).version(None::<&'static str>);
+    let named = named.long_version(None::<&'static str>);
     // No date and no version: a release does not rewrite every page.
     clap_mangen::Man::new(named).date("").source("llmbench").render(&mut page).unwrap();
     page.extend(below_the_options(command, name).into_bytes());

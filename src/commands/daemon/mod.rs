@@ -228,8 +228,8 @@ fn outbox_error(error: OutboxError) -> CommandError {
         let directory = path.parent().and_then(Path::parent).unwrap_or(path).display();
         return CommandError::usage(format!("a daemon runs here already, pid {pid}: {directory} is its own"))
             .hint(format!(
-                "`kill {pid}` ends it, --state-dir names another directory for a second one; TROUBLESHOOTING.md, \"The \
-                 outbox is open in another process\""
+                "`kill {pid}` ends it, and --state-dir names another directory for a second one; \
+                 TROUBLESHOOTING.md, \"The outbox is open in another process\""
             ));
     }
     let exit = if error.is_fatal() || matches!(error, OutboxError::Full { .. }) {

@@ -1,8 +1,9 @@
 //! Man pages are committed, rendered from the command definition: this test fails when they are stale and
 //! rewrites them under `BLESS=1`.
 
-use clap::CommandFactory;
-use llmbench::cli::Cli;
+use crate::support::markdown::words;
+use clap::{CommandFactory, Parser};
+use llmbench::cli::{Cli, EXIT_STATUS, examples};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,13 +14,42 @@ fn pages(command: &clap::Command, name: &str, pages: &mut BTreeMap<PathBuf, Vec<
     // clap wants a name that lives as long as the program.
     let static_name: &'static str = Box::leak(name.to_owned().into_boxed_str());
     let named = command.clone().name(static_name).display_name(static_name).version(None::<&'static str>);
+    let named = named.long_version(None::<&'static str>);
     // No date and no version: a release does not rewrite every page.
     clap_mangen::Man::new(named).date("").source("llmbench").render(&mut page).unwrap();
+    page.extend(below_the_options(command, name).into_bytes());
     pages.insert(PathBuf::from(format!("man/{name}.1")), page);
     for below in command.get_subcommands().filter(|below| below.get_name() != "help" && !below.is_hide_set())
     {
         self::pages(below, &format!("{name}-{}", below.get_name()), pages);
     }
+}
+
+/// The sections that clap does not know: examples, exit statuses, other pages.
+fn below_the_options(command: &clap::Command, name: &str) -> String {
+    // Hyphens of commands are hyphens for whoever copies them.
+    let roff = |text: &str| text.replace('\\', "\\e").replace('-', "\\-");
+    let mut sections = String::new();
+    let examples =
+        examples::of(name.trim_start_matches("llmbench").trim_start_matches('-').replace('-', " ").as_str());
+    if !examples.is_empty() {
+        sections.push_str(".SH EXAMPLES\n");
+    }
+    for (typed, does) in examples {
+        sections.push_str(&format!(".TP\n\\fB{}\\fR\n{}\n", roff(typed), roff(does)));
+    }
+    // The first page has them from its help.
+    if name != "llmbench" {
+        sections.push_str(".SH \"EXIT STATUS\"\n.nf\n");
+        EXIT_STATUS.lines().skip(1).for_each(|line| sections.push_str(&format!("{}\n", roff(line))));
+        sections.push_str(".fi\n");
+    }
+    let below = command.get_subcommands().filter(|below| below.get_name() != "help" && !below.is_hide_set());
+    let mut others: Vec<String> =
+        name.rsplit_once('-').map(|(above, _)| above.to_owned()).into_iter().collect();
+    others.extend(below.map(|below| format!("{name}-{}", below.get_name())));
+    let others: Vec<String> = others.iter().map(|other| format!("\\fB{}\\fR(1)", roff(other))).collect();
+    sections + &format!(".SH \"SEE ALSO\"\n{}\n", others.join(", "))
 }
 
 fn rendered() -> BTreeMap<PathBuf, Vec<u8>> {
@@ -60,6 +90,18 @@ fn man_pages_are_fresh() {
         }
     }
     assert!(bless || stale.is_empty(), "stale: {stale:?}; rewrite them with BLESS=1 cargo test generated");
+}
+
+#[test]
+fn every_example_is_accepted_and_belongs_to_its_command() {
+    for (path, examples) in examples::EXAMPLES {
+        for (typed, does) in *examples {
+            let words = words(typed.split(" > ").next().unwrap());
+            assert!(Cli::try_parse_from(&words).is_ok(), "{typed}");
+            assert!(path.is_empty() || typed.starts_with(&format!("llmbench {path}")), "{typed}");
+            assert!(does.ends_with('.'), "{does}");
+        }
+    }
 }
 
 #[test]

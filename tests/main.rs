@@ -7,6 +7,7 @@ mod aimock;
 mod boundaries;
 mod catalog;
 mod completions;
+mod config;
 mod daemon;
 mod deploy;
 mod doctor;

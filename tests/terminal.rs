@@ -5,7 +5,7 @@ use crate::raw_server::{Act, read_request};
 use crate::support::Home;
 use crate::support::answers::{calling, sound};
 use crate::support::peers::{Mongod, fresh_name};
-use crate::support::pty::{Pty, heed_interrupts};
+use crate::support::pty::{Pty, Session, heed_interrupts};
 use crate::support::ran::{QUICK, ran};
 use rusqlite::{Connection, OpenFlags};
 use rustix::process::{Pid, Signal, kill_process};
@@ -100,13 +100,22 @@ fn shell(home: &Home, script: &str) -> Command {
 }
 
 #[test]
-fn a_reader_that_leaves_changes_no_exit_status() {
+fn a_reader_that_leaves_ends_the_run_and_changes_no_exit_status() {
     let home = Home::new();
     let script = "$0 run --ndjson -n 30 --model sim:steady-ttft1-gap1-n2 | head -1; echo ${PIPESTATUS[0]}";
     let piped = ran(&mut shell(&home, script));
     assert_eq!((piped.out.lines().count(), piped.out.lines().last()), (2, Some("0")), "{piped:?}");
     assert_eq!(piped.err, "");
-    assert_eq!(home.rows("runs").len(), 30, "what was asked for is measured and stored");
+    let stored = home.rows("runs").len();
+    assert!(
+        (1..30).contains(&stored),
+        "what was measured is stored, and nothing is measured for nobody: {stored}"
+    );
+    let csv = "$0 run --csv - -n 30 --model sim:steady-ttft1-gap1-n2 | head -2; echo ${PIPESTATUS[0]}";
+    let home = Home::new();
+    let piped = ran(&mut shell(&home, csv));
+    assert!(piped.out.starts_with("outcome,_id,provider") && piped.out.ends_with("\n0\n"), "{piped:?}");
+    assert!((1..30).contains(&home.rows("runs").len()));
     let failing = "$0 run --ndjson -n 30 --model sim:error500 | head -1; echo ${PIPESTATUS[0]}";
     assert_eq!(ran(&mut shell(&home, failing)).out.lines().last(), Some("1"));
 }
@@ -251,4 +260,51 @@ fn interrupted_twice() -> bool {
 #[test]
 fn a_second_ctrl_c_does_not_wait_for_the_store_and_keeps_the_row() {
     assert!((0..5).any(|_| interrupted_twice()), "the row was neither waited for nor kept, five times");
+}
+
+#[test]
+fn ctrl_c_takes_the_bar_away_and_gives_the_terminal_back() {
+    let home = Home::new();
+    let mut session = Session::start(home.llmbench(&["run", "sim:steady-ttft200-gap1-n4", "-n", "100"]));
+    session.until("tok/s", 1);
+    session.types("\u{3}");
+    let (status, seen) = session.ended();
+    assert_eq!(status, Some(130), "{seen}");
+    assert!(!seen.contains("^C"), "the echo would leave the bar on its line: {seen:?}");
+    assert!(session.is_sane() && session.echoes_control(), "{seen}");
+    assert!(seen.contains(" left "), "the time that is left is shown: {seen:?}");
+}
+
+#[test]
+fn all_is_estimated_and_asked_about_at_a_terminal_alone() {
+    let home = Home::new();
+    assert_eq!(home.ran(&["models", "add", QUICK, "--yes"]).code, 0);
+    let script = home.ran(&["run", "--all", "-n", "2"]);
+    assert!(script.code == 0 && script.err.contains("1 model, 2 calls, at most about "), "{script:?}");
+    let sure = Session::start(home.llmbench(&["run", "--all", "--yes"])).ended();
+    assert!(sure.0 == Some(0) && !sure.1.contains("Measure them?"), "{sure:?}");
+    let before = home.rows("runs").len();
+    let mut session = Session::start(home.llmbench(&["run", "--all"]));
+    session.until("Measure them?", 1);
+    session.types("n\n");
+    let (status, seen) = session.ended();
+    assert!(status == Some(0) && seen.contains("nothing was measured"), "{seen}");
+    assert_eq!(home.rows("runs").len(), before);
+}
+
+#[test]
+fn notes_are_broken_at_words() {
+    let home = Home::new();
+    let (_, seen) = Session::start(home.llmbench(&["run", "--role", "published", "--warm", QUICK])).ended();
+    let widest = seen.lines().map(|line| unicode_width::UnicodeWidthStr::width(line.trim_end())).max();
+    assert!(seen.contains("error: --role published") && widest.unwrap() <= 80, "{seen}");
+}
+
+#[test]
+fn no_hidden_command_is_hinted_at() {
+    for wrong in ["completion", "complete", "completions"] {
+        let said = Home::new().ran(&[wrong]);
+        assert!(said.code == 2 && said.err.contains("unrecognized subcommand"), "{said:?}");
+        assert!(!said.err.contains("__"), "{said:?}");
+    }
 }

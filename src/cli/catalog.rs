@@ -99,8 +99,8 @@ pub struct DiffArgs {
 }
 
 const DIFF_STATUS: &str = "\
-Exit status, like diff(1): 0 nothing differs, 1 something differs, 2 trouble: no complete list, no store, wrong usage, or
-a notice that was not taken: it is kept and sent next time. With --pick that of `models add`: 0 all that were chosen are
+Exit status, like diff(1): 0 nothing differs, 1 something differs, 2 trouble: no complete list, no store, wrong usage, or \
+a notice that was not taken: it is kept and sent next time. With --pick that of `models add`: 0 all that were chosen are \
 added, 1 one did not answer or nothing was agreed to";
 
 /// Show what was listed, as it is stored

@@ -41,6 +41,7 @@ pub enum Names {
 const NAMES: &[(Option<&str>, &str, Names)] = &[
     (Some("add"), "models", Names::Listed),
     (Some("run"), "models", Names::Measurable),
+    (Some("run"), "named", Names::Measurable),
     (None, "models", Names::Models),
     (None, "model", Names::Models),
     (None, "selectors", Names::Models),
@@ -282,6 +283,7 @@ mod tests {
         for (line, names) in [
             ("run --model ", Names::Measurable),
             ("run -m ", Names::Measurable),
+            ("run sim:steady ", Names::Measurable),
             ("run -n 3 --model groq:x -m gr", Names::Measurable),
             ("run --provider ", Names::Providers),
             ("run --profile ", Names::Profiles),

@@ -84,7 +84,7 @@ pub enum LogLevelArg {
 
 /// What signals do, as `--help` and the man page print it.
 const SIGNALS: &str = "\
-SIGTERM or Ctrl-C: no new measurement begins, running ones may end, rows are sent to the store
+SIGTERM or Ctrl-C: no new measurement begins, running ones may end, rows are sent to the store \
 once and kept in the outbox otherwise. A second signal ends at once; nothing accepted is lost.
 
 Cadences, concurrency, budgets and prices: the [daemon] tables of the configuration file.";

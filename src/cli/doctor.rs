@@ -16,11 +16,14 @@ pub struct DoctorArgs {
     /// Ask no provider and run no key command; the store is looked at all the same
     #[arg(long)]
     pub offline: bool,
+    /// Every check, not only what is wrong, missing or worth knowing
+    #[arg(short, long)]
+    pub verbose: bool,
     /// One JSON document on standard output
     #[arg(long)]
     pub json: bool,
 }
 
 const DOCTOR_STATUS: &str = "\
-Exit status: 0 all was looked at and nothing is wrong, 1 something is wrong or could not be looked at, 2 wrong usage or a
+Exit status: 0 all was looked at and nothing is wrong, 1 something is wrong or could not be looked at, 2 wrong usage or a \
 configuration that cannot be read";

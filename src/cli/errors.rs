@@ -104,8 +104,8 @@ pub struct SummaryArgs {
 
 /// What the columns mean, as `--help` and the man page print it.
 const DEFINITIONS: &str = "\
-SHARE is the group's part of all errors shown. SUCCESS is the share of successes among all attempts in the window at the
-providers or models that the group struck: it tells a model that fails now and then from one that does nothing else.
+SHARE is the group's part of all errors shown. SUCCESS is the share of successes among all attempts in the window at the \
+providers or models that the group struck: it tells a model that fails now and then from one that does nothing else. \
 Errors and successes are those of everything that was measured; with --published, both are those of the published series.";
 
 /// Tell everything about the errors of one model, or about one fingerprint; of all time unless --since says else

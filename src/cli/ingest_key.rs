@@ -15,7 +15,7 @@ pub struct KeyArgs {
 
 /// How keys work, as `--help` and the man page print it.
 const MEANING: &str = "\
-A key is printed once, when it is made; the store keeps its SHA-256 alone. Running bridges follow within seconds. To change
+A key is printed once, when it is made; the store keeps its SHA-256 alone. Running bridges follow within seconds. To change \
 a runner's key without a gap: rotate, put the new key on the runner, and the old one ends by itself.";
 
 /// What to do with keys.

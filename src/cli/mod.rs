@@ -2,10 +2,12 @@
 
 pub mod catalog;
 pub mod complete;
+pub mod config;
 pub mod daemon;
 pub mod db;
 pub mod doctor;
 pub mod errors;
+pub mod examples;
 pub mod ingest;
 pub mod ingest_key;
 pub mod models;
@@ -16,14 +18,15 @@ pub mod sim;
 pub mod status;
 pub mod values;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand};
 use std::path::PathBuf;
 
 /// Measures the speed of cloud LLM APIs: time to first token, inter-token latency, tokens per second
 ///
 /// Try it with nothing set up: llmbench run --model sim:steady
 #[derive(Debug, Parser)]
-#[command(name = "llmbench", version, propagate_version = true, arg_required_else_help = true)]
+#[command(name = "llmbench", version, long_version = LONG_VERSION, propagate_version = true)]
+#[command(arg_required_else_help = true, disable_help_flag = true, disable_version_flag = true)]
 #[command(after_help = EXIT_STATUS)]
 pub struct Cli {
     /// What to do.
@@ -32,7 +35,25 @@ pub struct Cli {
     /// Flags that every command takes.
     #[command(flatten)]
     pub global: Global,
+    /// Print help; --help says more than -h
+    #[arg(short, long, global = true, action = ArgAction::Help, help_heading = GLOBAL)]
+    help: Option<bool>,
+    /// Print the version; --version also says commit, date, target and features
+    #[arg(short = 'V', long, global = true, action = ArgAction::Version, help_heading = GLOBAL)]
+    version: Option<bool>,
 }
+
+/// What `--version` says; see `build.rs` for the commit.
+pub const LONG_VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    "\ncommit    ",
+    env!("LLMBENCH_COMMIT"),
+    "\ndate      ",
+    env!("LLMBENCH_COMMIT_DATE"),
+    "\ntarget    ",
+    env!("LLMBENCH_TARGET"),
+    "\nfeatures  sqlite, mongodb, bridge, parquet"
+);
 
 /// The exit statuses, as `--help` and the man pages print them.
 pub const EXIT_STATUS: &str = "\
@@ -41,19 +62,24 @@ Exit status:
   1    no: a run failed, a gate tripped, or there was nothing to measure
   2    wrong usage or configuration
   3    unhealthy: `status --check` printed why, or nothing could be known
-  70   a daemon stood still and was ended; watchdog.json in the state directory says which part
-  75   not stored yet: results wait in a local file, or the store could not be reached
+  70   a daemon stood still and was ended; watchdog.json in the state directory
+       says which part
+  75   not stored yet: results wait in a local file, or the store could not be
+       reached
   130  interrupted; what was finished is stored";
+
+/// The heading of flags that every command takes: below a command's own.
+const GLOBAL: &str = "Everywhere";
 
 /// Flags that every command takes.
 #[derive(Debug, Args)]
 pub struct Global {
     /// Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user's configuration directory]
-    #[arg(long, value_name = "FILE", global = true)]
+    #[arg(long, value_name = "FILE", global = true, help_heading = GLOBAL)]
     pub config: Option<PathBuf>,
     /// Where results and the catalogue are: sqlite:FILE, mongodb://…, or https://… for a bridge [env: LLMBENCH_STORE, then
     /// MONGODB_URI] [default: SQLite in the user's data directory]
-    #[arg(long, value_name = "URL", global = true)]
+    #[arg(long, value_name = "URL", global = true, help_heading = GLOBAL)]
     pub store: Option<String>,
 }
 
@@ -72,6 +98,8 @@ pub enum Command {
     Sim(sim::SimArgs),
     /// The store's tables, collections and indexes
     Db(db::DbArgs),
+    /// The settings as they are in force, each with its source
+    Config(config::ConfigArgs),
     /// Look whether everything is in order, and say how to mend what is not
     Doctor(doctor::DoctorArgs),
     /// What failed: in groups, one by one, as it happens
@@ -87,4 +115,46 @@ pub enum Command {
     /// What may stand at the cursor; the completions of shells ask
     #[command(name = "__complete", hide = true)]
     Complete(complete::CompleteArgs),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{Command, CommandFactory};
+
+    fn all() -> Vec<Command> {
+        let (mut found, mut waiting) = (Vec::new(), vec![Cli::command()]);
+        while let Some(command) = waiting.pop() {
+            waiting.extend(command.get_subcommands().cloned());
+            found.push(command);
+        }
+        found
+    }
+
+    #[test]
+    fn no_footer_is_wrapped_twice_at_eighty_columns() {
+        for command in all() {
+            let footer = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let lines: Vec<&str> = footer.lines().collect();
+            for (place, line) in lines.iter().enumerate() {
+                let wide = line.chars().count() > 79;
+                // A paragraph may be a single line of any length: that is wrapped once.
+                let next = lines.get(place + 1).is_some_and(|next| !next.is_empty());
+                assert!(!wide || !line.starts_with(' ') && !next, "{}: {line}", command.get_name());
+            }
+        }
+    }
+
+    #[test]
+    fn what_every_command_takes_stands_below_its_own() {
+        let mut root = Cli::command();
+        root.build();
+        for command in root.get_subcommands_mut().filter(|command| !command.is_hide_set()) {
+            let help = command.render_long_help().to_string();
+            let place = help.find("\nEverywhere:").unwrap_or_else(|| panic!("{help}"));
+            let below = &help[place..];
+            let (store, own) = (below.contains("--store <URL>"), below.matches("\n      --").count());
+            assert!(store && own <= 2, "{help}");
+        }
+    }
 }

@@ -37,9 +37,9 @@ pub enum ModelsCommand {
 
 /// What a selector is, and how changes behave, as `--help` and the man pages print it.
 const SELECTORS: &str = "\
-A selector is an exact provider:model_id, or a pattern in which * stands for any text and ? for any character; quote
-patterns, or the shell reads them first. A change by a pattern, or of more than one model, shows what will change and
-asks; in scripts --yes answers. Every change belongs to a batch with who, when, why and the values before. Its id is
+A selector is an exact provider:model_id, or a pattern in which * stands for any text and ? for any character; quote \
+patterns, or the shell reads them first. A change by a pattern, or of more than one model, shows what will change and \
+asks; in scripts --yes answers. Every change belongs to a batch with who, when, why and the values before. Its id is \
 printed on standard output, and `llmbench models undo` takes it back.";
 
 /// List models with the figures of their last day
@@ -122,9 +122,9 @@ pub struct AddArgs {
 
 /// What a probe is, as `--help` and the man page print it.
 const ADDING: &str = "\
-A provider's list proves nothing: a model is enabled only after it has answered one real call. One that has not stays in
-the catalogue disabled, with the status probing and what the provider said as its reason; the same command tries it
-again. A name that looks like embeddings, speech, images or video is warned of, and the call decides. A provider's
+A provider's list proves nothing: a model is enabled only after it has answered one real call. One that has not stays in \
+the catalogue disabled, with the status probing and what the provider said as its reason; the same command tries it \
+again. A name that looks like embeddings, speech, images or video is warned of, and the call decides. A provider's \
 models are called four at a time.
 
 At a terminal and without a model it asks for a provider and for models of its list, which is searched by typing.";

@@ -18,8 +18,8 @@ pub struct OutboxArgs {
 
 /// What the states are, as `--help` and the man page print it.
 const MEANING: &str = "\
-A row is pending until the store has confirmed it; quarantined where trying again cannot help, with the reason, until
-somebody looks; delivered for some days after that, so that it can be sent once more. Rows are never thrown away before
+A row is pending until the store has confirmed it; quarantined where trying again cannot help, with the reason, until \
+somebody looks; delivered for some days after that, so that it can be sent once more. Rows are never thrown away before \
 they are delivered. Where a daemon runs it is asked; else the file is read.";
 
 /// What to do with the outbox.

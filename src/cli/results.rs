@@ -130,9 +130,9 @@ pub struct ExportArgs {
 
 /// What comes out, as `--help` and the man page print it.
 const EXPORTED: &str = "\
-Every field of every row comes out, and of runs `published`: whether the dashboard shows it. JSON is what is stored, with
-times as RFC 3339. CSV and Parquet have a column for each
-field of the data contract, in its type; other fields, and values of another type than their column's, stand in the last
+Every field of every row comes out, and of runs `published`: whether the dashboard shows it. JSON is what is stored, with \
+times as RFC 3339. CSV and Parquet have a column for each \
+field of the data contract, in its type; other fields, and values of another type than their column's, stand in the last \
 column `extra` as one JSON object. Rows that are stored meanwhile may or may not be in it.";
 
 /// A figure that is compared.
@@ -203,16 +203,16 @@ pub struct CompareArgs {
 
 /// How it is done, as `--help` and the man page print it.
 const COMPARED: &str = "\
-The difference is that of the medians, B against A. Two models are compared as they are. Providers are compared by the
-models that both have under one name, and windows by the models that both have: the ratio of the medians of each model,
-and of these the geometric mean, every model counting the same. So another mix of models is no difference in speed. The
-interval is a percentile bootstrap: each model's runs are drawn anew on either side, the same draws for the same rows.
-Where several figures are asked for, the chance of a false alarm is shared among them. Suspect runs are left out. A
+The difference is that of the medians, B against A. Two models are compared as they are. Providers are compared by the \
+models that both have under one name, and windows by the models that both have: the ratio of the medians of each model, \
+and of these the geometric mean, every model counting the same. So another mix of models is no difference in speed. The \
+interval is a percentile bootstrap: each model's runs are drawn anew on either side, the same draws for the same rows. \
+Where several figures are asked for, the chance of a false alarm is shared among them. Suspect runs are left out. A \
 difference is real where the interval does not hold zero and the difference is no smaller than --min-difference.
 
   llmbench results compare groq:llama-3.3-70b-versatile cerebras:llama-3.3-70b
   llmbench results compare together fireworks --since 30d --min-difference 5%
   llmbench results compare groq@14d..7d groq@7d..
-  llmbench results compare @2026-11-01..2026-11-08 @2026-11-08..2026-11-15 --metric ttft
+  llmbench results compare @14d..7d @7d.. --metric ttft
 
 Exit status: 0 no real difference, 1 a real difference, 2 trouble, or too few runs to tell";

@@ -9,15 +9,22 @@ use std::time::Duration;
 #[derive(Debug, Args)]
 #[command(after_help = DEFINITIONS)]
 pub struct RunArgs {
-    /// Model as provider:model_id, split at the first colon; a bare id is looked up in the catalogue (repeatable)
+    /// Models, or patterns such as 'groq:*' of enabled ones; the same as -m
+    #[arg(value_name = "MODEL", help_heading = "Which models")]
+    pub named: Vec<String>,
+    /// Model as provider:model_id, split at the first colon; a bare id is looked up in the catalogue, and a pattern
+    /// ('*' and '?') means every enabled model that fits, or the simulator's (repeatable)
     #[arg(short, long = "model", value_name = "MODEL", help_heading = "Which models")]
     pub models: Vec<String>,
     /// Every enabled model of this provider (repeatable)
     #[arg(short, long = "provider", value_name = "NAME", help_heading = "Which models")]
     pub providers: Vec<String>,
     /// Every enabled model of the store
-    #[arg(long, conflicts_with_all = ["models", "providers"], help_heading = "Which models")]
+    #[arg(long, conflicts_with_all = ["named", "models", "providers"], help_heading = "Which models")]
     pub all: bool,
+    /// Answer the question about calls, tokens and money that --all asks at a terminal; elsewhere nobody is asked
+    #[arg(short, long, requires = "all", help_heading = "Which models")]
+    pub yes: bool,
 
     /// Question: default (64 tokens), long (512), reasoning (2048), or one from the configuration [default: default]
     #[arg(long, value_name = "NAME", help_heading = "What is asked")]
@@ -29,7 +36,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "FILE", help_heading = "What is asked")]
     pub prompt_file: Option<PathBuf>,
     /// Output budget in tokens, reasoning included
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "What is asked")]
+    #[arg(long, value_name = "N", value_parser = values::at_least_one::<u32>, help_heading = "What is asked")]
     pub max_tokens: Option<u32>,
     /// Sampling temperature, 0 to 2, sent where the model accepts one
     #[arg(long, value_name = "T", value_parser = values::temperature, help_heading = "What is asked")]
@@ -45,10 +52,10 @@ pub struct RunArgs {
     pub no_cache_bust: bool,
 
     /// Requests per model [default: 1, or without end with --duration]
-    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "How much")]
+    #[arg(short = 'n', long, value_name = "N", value_parser = values::at_least_one::<u64>, help_heading = "How much")]
     pub requests: Option<u64>,
     /// Requests in flight at once per provider; with --rate the most that may be [default: 1, with --rate 1000]
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = "How much")]
+    #[arg(short, long, value_name = "N", value_parser = values::at_least_one::<u16>, help_heading = "How much")]
     pub concurrency: Option<u16>,
     /// Open loop: start N requests a second per provider, whether or not earlier ones have ended
     #[arg(long, value_name = "N", value_parser = values::positive, help_heading = "How much")]
@@ -79,13 +86,16 @@ pub struct RunArgs {
     #[arg(long, help_heading = "How much")]
     pub cold: bool,
 
+    /// What the models stand sorted by, side by side, where there are several
+    #[arg(long, value_enum, value_name = "BY", default_value_t = SortArg::Ttft, help_heading = "What comes out")]
+    pub sort: SortArg,
     /// One JSON document on standard output
     #[arg(long, conflicts_with = "ndjson", help_heading = "What comes out")]
     pub json: bool,
     /// One JSON line per run, as it ends
     #[arg(long, help_heading = "What comes out")]
     pub ndjson: bool,
-    /// One line per run into a CSV file; an existing one is replaced
+    /// One line per run into a CSV file; an existing one is replaced; - is standard output
     #[arg(long, value_name = "FILE", help_heading = "What comes out")]
     pub csv: Option<PathBuf>,
     /// No progress, no notes, no table; failures, tripped gates and errors still appear, on standard error
@@ -115,21 +125,37 @@ pub enum ArrivalsArg {
     Constant,
 }
 
+/// What models stand sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SortArg {
+    /// The shortest median TTFT first
+    Ttft,
+    /// The highest median of tokens/s first
+    Tps,
+    /// By name
+    Name,
+}
+
 /// The definitions of the figures, as `--help`, the man page and the README print them: the title in tables, the name in
 /// `--fail-if` and JSON, the meaning.
 pub const DEFINITIONS: &str = "\
-Figures, from t0, the moment at which the request is handed to the network, credentials settled:
+Figures, from t0, the moment at which the request is handed to the network,
+credentials settled:
   TTFT                   ttft         t0 to the first visible text
   first reasoning token  ttfrt        t0 to the first reasoning text
-  inter-token latency    itl          (last visible - first visible) / (visible tokens - 1)
-  tokens/s, end to end   tps          generated tokens, reasoning included / total
+  inter-token latency    itl          (last visible - first visible)
+                                      / (visible tokens - 1)
+  tokens/s, end to end   tps          generated tokens, reasoning included
+                                      / total
   tokens/s, visible      visible_tps  visible tokens / total
-  tokens/s, decode       decode_tps   (visible tokens - 1) / (last visible - first visible)
+  tokens/s, decode       decode_tps   (visible tokens - 1)
+                                      / (last visible - first visible)
   total                  total        t0 to the end of the answer
 
-A role, an empty string or a ping is no token. A cold run connects inside the clock; -v shows the
-connection apart. Failures are counted beside the figures, never inside them. Nothing is ever
-retried inside the clock.
+A role, an empty string or a ping is no token. A cold run connects inside the
+clock; -v shows the connection apart. Failures are counted beside the figures,
+never inside them. Nothing is ever retried inside the clock.
 
---fail-if takes NAME_STATISTIC with min, mean, max, n or any percentile (ttft_p99.9>2s, tps_p50<30),
-and error_rate, failures, successes, suspects. A gate that finds nothing to look at trips too.";
+--fail-if takes NAME_STATISTIC with min, mean, max, n or any percentile
+(ttft_p99.9>2s, tps_p50<30), and error_rate, failures, successes, suspects. A
+gate that finds nothing to look at trips too.";

@@ -42,7 +42,8 @@ Numbers of a model are changed in its name, in any combination: steady-ttft50-ga
 const PATHS: &str = "\
 Base URLs for clients, ADDR being the address that is printed:
   http://ADDR/v1  chat/completions, completions, responses, messages, models
-  http://ADDR/v1  publishers/google/models/MODEL:streamGenerateContent (also below projects/…)
+  http://ADDR/v1  publishers/google/models/MODEL:streamGenerateContent
+                  (also below projects/…)
   http://ADDR     model/MODEL/converse-stream (Bedrock)
   http://ADDR     truth: what was sent, and when
 

@@ -36,6 +36,8 @@ pub struct StatusArgs {
 }
 
 const STATUS: &str = "\
-ON are the enabled models. Of these FRESH are measured in time, STALE not for more than 1.5 times their cadence, CRITICAL
-not for more than 3 times, NEVER not once. PROBING are under admission, OFF all others. RUNS and FAILED are attempts of the last 24 hours and the share of them that failed.
+ON are the enabled models. Of these FRESH are measured in time, STALE not for more than 1.5 times their cadence, CRITICAL \
+not for more than 3 times, NEVER not once. PROBING are under admission, OFF all others. RUNS and FAILED are \
+attempts of the last 24 hours and the share of them that failed.
+
 Exit status of --check: 0 well (degraded: the reasons are printed all the same), 3 unhealthy, or nothing can be known";

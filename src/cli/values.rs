@@ -49,6 +49,16 @@ pub fn confidence(text: &str) -> Result<f64, String> {
     if (0.5..=0.9999).contains(&sure) { Ok(sure) } else { Err("must lie between 50% and 99.99%".to_owned()) }
 }
 
+/// A whole number of 1 or more.
+///
+/// # Errors
+/// A sentence, which names the largest number that `N` holds where that is exceeded.
+pub fn at_least_one<N: TryFrom<u64>>(text: &str) -> Result<N, String> {
+    let number = text.parse::<u64>().ok().filter(|number| *number > 0);
+    let number = number.ok_or_else(|| "must be a whole number of 1 or more".to_owned())?;
+    N::try_from(number).map_err(|_| "is too large".to_owned())
+}
+
 /// A number above 0.
 ///
 /// # Errors
@@ -122,6 +132,16 @@ pub fn name(text: &str) -> Result<String, String> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn nothing_is_no_count() {
+        assert_eq!((at_least_one::<u64>("1"), at_least_one::<u16>("65535")), (Ok(1), Ok(65535)));
+        for wrong in ["0", "-1", "1.5", "many", ""] {
+            let said = at_least_one::<u64>(wrong).unwrap_err();
+            assert_eq!(said, "must be a whole number of 1 or more", "{wrong}");
+        }
+        assert_eq!(at_least_one::<u16>("65536").unwrap_err(), "is too large");
+    }
 
     #[test]
     fn people_write_durations_in_many_ways() {

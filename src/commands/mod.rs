@@ -5,6 +5,7 @@ mod asking;
 pub mod bridge;
 pub mod catalog;
 pub mod complete;
+pub mod config;
 pub mod context;
 pub mod daemon;
 mod data;
@@ -41,7 +42,7 @@ pub async fn dispatch(cli: Cli, env: Env) -> Exit {
 }
 
 async fn carry_out(cli: Cli, env: Env) -> Result<Exit, CommandError> {
-    let Cli { command, global } = cli;
+    let Cli { command, global, .. } = cli;
     let context = |overrides| Context::new(global, overrides, env.clone());
     let plain = Overrides::default;
     match command {
@@ -66,6 +67,7 @@ async fn carry_out(cli: Cli, env: Env) -> Result<Exit, CommandError> {
             let state_dir = args.state_dir.clone();
             status::run(args, context(Overrides { state_dir, ..plain() })?).await
         }
+        Command::Config(args) => config::run(&args, &context(plain())?),
         Command::Doctor(args) => doctor::run(args, context(plain())?).await,
         Command::Db(args) => db::run(args, context(plain())?).await,
         // Opens what it needs itself, and says nothing where that cannot be had.

@@ -1,15 +1,26 @@
 //! What a call uses and what that costs: requests, tokens, millionths of a dollar. Which limits there are is `budget`'s.
 
+use crate::domain::listing::CatalogRow;
 use crate::domain::regime::Price;
-use crate::domain::{Outcome, Profile};
+use crate::domain::{ModelRef, Outcome, Profile};
 use crate::storage::outbox::Spend;
 use serde_json::Value;
+use std::collections::HashMap;
 
 /// What tokens cost, in millionths of a dollar, rounded up; nothing where no price is known.
 pub fn cost(price: Option<Price>, input: u64, output: u64) -> u64 {
     // A dollar for a million tokens is a millionth of a dollar for one.
     let cost = |price: Price| input as f64 * price.input.max(0.0) + output as f64 * price.output.max(0.0);
     price.map_or(0, |price| cost(price).ceil() as u64)
+}
+
+/// The prices among what providers list.
+pub fn listed(rows: Vec<CatalogRow>) -> HashMap<ModelRef, Price> {
+    let price = |row: CatalogRow| {
+        let price = Price { input: row.facts.input_price?, output: row.facts.output_price? };
+        Some((ModelRef::new(row.provider, row.model_id), price))
+    };
+    rows.into_iter().filter_map(price).collect()
 }
 
 /// Input and output tokens that one request under a profile uses at most. A token is never shorter than a byte, and four

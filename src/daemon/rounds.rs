@@ -3,6 +3,7 @@
 //! Lists are told to the engine when something in them changed, and nothing that can be read again is kept twice.
 
 use crate::daemon::clock::since_boot;
+use crate::daemon::price::listed;
 use crate::daemon::roster::{AskedByProvider, Changed, Roster};
 use crate::daemon::schedule::Turn;
 use crate::daemon::shared::Shared;
@@ -255,11 +256,7 @@ fn is_due(last: Option<Instant>, every: Duration) -> bool {
 
 async fn prices(shared: &Arc<Shared>) -> Result<HashMap<ModelRef, Price>, StoreError> {
     let rows = shared.keeper.ask(|store| async move { store.listed(None).await }).await?;
-    let price = |row: crate::domain::listing::CatalogRow| {
-        let price = Price { input: row.facts.input_price?, output: row.facts.output_price? };
-        Some((ModelRef::new(row.provider, row.model_id), price))
-    };
-    Ok(rows.into_iter().filter_map(price).collect())
+    Ok(listed(rows))
 }
 
 /// How often the published series of these models are due.

@@ -22,6 +22,7 @@ const TOGETHER: usize = 200;
 const WRITERS: usize = 4;
 /// How long an answer may take: the predecessor's runner gives up after ten seconds.
 const PATIENCE: Duration = Duration::from_secs(8);
+const _: () = assert!(PATIENCE.as_secs() < 10);
 
 /// One post: a row, or many.
 struct Job {

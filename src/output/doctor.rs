@@ -19,16 +19,33 @@ pub fn text(found: &[Finding], view: &View) -> String {
             lines.extend(problem(one, view));
         }
     }
+    let shown = |one: &&Finding| !one.is_open() && (view.verbose || one.severity == Severity::Note);
     for section in Section::ALL {
-        let rest: Vec<&Finding> =
-            found.iter().filter(|one| one.section == section && !one.is_open()).collect();
+        let rest: Vec<&Finding> = found.iter().filter(|one| one.section == section).filter(shown).collect();
         if !rest.is_empty() {
             lines.push(String::new());
             lines.push(view.paint().heading(title(section)));
             lines.extend(rows(&rest, view));
         }
     }
+    if let Some(fine) = fine(found).filter(|_| !view.verbose) {
+        lines.push(String::new());
+        lines.extend(text::wrap(&fine, view.terminal.width, 0).iter().map(|line| view.paint().quiet(line)));
+    }
     lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// `Fine: 12 of Configuration, 3 of Store; -v shows each`; nothing where nothing is fine.
+fn fine(found: &[Finding]) -> Option<String> {
+    let count = |section: Section| {
+        found.iter().filter(|one| one.section == section && one.severity == Severity::Ok).count()
+    };
+    let counted = Section::ALL.into_iter().map(|section| (section, count(section)));
+    let words: Vec<String> = counted
+        .filter(|(_, count)| *count > 0)
+        .map(|(section, count)| format!("{count} of {}", title(section)))
+        .collect();
+    (!words.is_empty()).then(|| format!("Fine: {}; -v shows each", words.join(", ")))
 }
 
 /// `2 findings, 1 not known, 30 fine`.
@@ -73,46 +90,11 @@ fn problem(one: &Finding, view: &View) -> Vec<String> {
     let indented = |words: &str| text::wrap(words, view.terminal.width, 2);
     lines.extend(indented(&text::one_line(&one.sentence)));
     if let Some(fix) = &one.fix {
-        lines.extend(unbroken(&format!("mended by: {}", text::one_line(fix)), view.terminal.width, 2));
+        lines.extend(text::unbroken(&format!("mended by: {}", text::one_line(fix)), view.terminal.width, 2));
     }
     if let Some(heading) = one.heading {
         let more = indented(&format!("more: TROUBLESHOOTING.md, \"{heading}\""));
         lines.extend(more.iter().map(|line| paint.quiet(line)));
-    }
-    lines
-}
-
-/// Wraps words, but not what stands between backticks: a command is copied, so it is never broken by us.
-fn unbroken(words: &str, width: usize, indent: usize) -> Vec<String> {
-    let parts: Vec<&str> = words.split('`').collect();
-    let mut whole: Vec<String> = Vec::new();
-    let mut glued = false;
-    for (at, part) in parts.iter().enumerate() {
-        let command = at % 2 == 1 && at + 1 < parts.len();
-        let pieces: Vec<String> = if command {
-            vec![format!("`{part}`")]
-        } else {
-            part.split_whitespace().map(str::to_owned).collect()
-        };
-        for (place, piece) in pieces.into_iter().enumerate() {
-            match whole.last_mut() {
-                Some(last) if place == 0 && glued && !part.starts_with(char::is_whitespace) => {
-                    last.push_str(&piece)
-                }
-                _ => whole.push(piece),
-            }
-        }
-        glued = !part.ends_with(char::is_whitespace);
-    }
-    let mut lines: Vec<String> = Vec::new();
-    for word in whole {
-        match lines.last_mut() {
-            Some(line) if text::width(line) + 1 + text::width(&word) <= width => {
-                line.push(' ');
-                line.push_str(&word);
-            }
-            _ => lines.push(format!("{:indent$}{word}", "")),
-        }
     }
     lines
 }
@@ -147,10 +129,10 @@ fn hanging(head: &str, words: &str, width: usize) -> Vec<String> {
     let indent = text::width(head);
     if indent + LEAST > width {
         let mut lines = text::wrap(head, width, 2);
-        lines.extend(text::wrap(words, width, 8.min(width / 2)));
+        lines.extend(text::unbroken(words, width, 8.min(width / 2)));
         return lines;
     }
-    let mut lines = text::wrap(words, width, indent);
+    let mut lines = text::unbroken(words, width, indent);
     if let Some(first) = lines.first_mut() {
         *first = format!("{head}{}", first.trim_start());
     }
@@ -195,7 +177,7 @@ mod tests {
     fn view(columns: usize, unicode: bool) -> View {
         let wishes = Wishes { columns: Some(columns), no_colour: true, force_colour: false, unicode };
         let zone = FixedOffset::east_opt(0).unwrap();
-        View { terminal: Terminal::new(wishes, true, true, None), verbose: false, zone }
+        View { terminal: Terminal::new(wishes, true, true, None), verbose: true, zone }
     }
 
     fn found() -> Vec<Finding> {
@@ -250,6 +232,8 @@ mod tests {
         }
         let fine: Vec<Finding> = found().into_iter().filter(|one| !one.is_open()).collect();
         assert_picture("doctor_fine_80", &text(&fine, &view(80, true)));
+        let brief = View { verbose: false, ..view(80, true) };
+        assert_picture("doctor_brief_80", &text(&found(), &brief));
     }
 
     #[test]
@@ -260,13 +244,6 @@ mod tests {
             assert_eq!(wide, None, "at {columns} columns");
             assert!(picture.is_ascii() && !picture.contains('\x1b'));
         }
-    }
-
-    #[test]
-    fn a_command_stays_in_one_piece() {
-        let lines = unbroken("do it: `one two three`, then (`four`) or not", 20, 2);
-        assert_eq!(lines, ["  do it:", "  `one two three`,", "  then (`four`) or", "  not"]);
-        assert_eq!(unbroken("a `b", 20, 0), ["a b"]);
     }
 
     #[test]

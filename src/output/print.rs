@@ -28,9 +28,24 @@ pub fn sink() -> impl Write + Send {
 /// Writes a note to stderr, on lines of its own and with control characters made visible. Whether it can be written
 /// changes nothing about the outcome, so a failure is not reported.
 pub fn note(text: &str) {
-    let mut line = text::escape_lines(text);
-    line.push('\n');
-    let _ = write_all(&mut io::stderr().lock(), line.as_bytes());
+    let mut lines = text::escape_lines(text);
+    if let Some((width, _)) = terminal_size::terminal_size_of(io::stderr()) {
+        lines = fitted(&lines, usize::from(width.0));
+    }
+    lines.push('\n');
+    let _ = write_all(&mut io::stderr().lock(), lines.as_bytes());
+}
+
+/// Lines that are too wide for a terminal are broken at words; commands between backticks stay whole.
+fn fitted(lines: &str, width: usize) -> String {
+    let fit = |line: &str| {
+        if width == 0 || text::width(line) <= width {
+            return line.to_owned();
+        }
+        let indent = line.len() - line.trim_start_matches(' ').len();
+        text::unbroken(line, width, indent).join("\n")
+    };
+    lines.split('\n').map(fit).collect::<Vec<_>>().join("\n")
 }
 
 fn write_all(out: &mut impl Write, bytes: &[u8]) -> io::Result<Written> {
@@ -55,6 +70,15 @@ mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    #[test]
+    fn notes_are_broken_at_words_and_commands_are_not() {
+        let note = "error: one two three\n  hint: run `llmbench models list --all` now";
+        let shown = "error: one\ntwo three\n  hint: run\n  `llmbench models list --all`\n  now";
+        assert_eq!(fitted(note, 12), shown);
+        assert_eq!(fitted(note, 200), note);
+        assert_eq!(fitted(note, 0), note);
     }
 
     #[test]

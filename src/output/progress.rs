@@ -4,11 +4,12 @@ use super::{Terminal, print, units};
 use crate::domain::Outcome;
 use crate::measure::stats::percentile;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// Over how many of the last successes the shown TTFT is the median.
+/// Over how many of the last successes the shown figures are medians.
 const ROLLING: usize = 20;
 /// Terminals narrower than this get words without a bar.
 const BAR_WIDTH: usize = 60;
@@ -18,6 +19,7 @@ const BAR_WIDTH: usize = 60;
 struct Ended {
     failed: u64,
     ttfts: VecDeque<f64>,
+    rates: VecDeque<f64>,
 }
 
 impl Ended {
@@ -25,23 +27,32 @@ impl Ended {
         match outcome {
             Outcome::Failure(_) => self.failed += 1,
             Outcome::Success(run) => {
-                if self.ttfts.len() == ROLLING {
-                    self.ttfts.pop_front();
-                }
-                self.ttfts.extend(run.speeds.time_to_first_token);
+                roll(&mut self.ttfts, run.speeds.time_to_first_token);
+                roll(&mut self.rates, Some(run.speeds.tokens_per_second));
             }
         }
     }
 
     fn message(&self, unicode: bool) -> String {
-        let mut sorted: Vec<f64> = self.ttfts.iter().copied().collect();
-        sorted.sort_unstable_by(f64::total_cmp);
         let mut words = vec![format!("{} failed", self.failed)];
-        if !sorted.is_empty() {
-            words.push(format!("TTFT {}", units::seconds(percentile(&sorted, 50.0), unicode)));
-        }
+        words.extend(median(&self.ttfts).map(|ttft| format!("TTFT {}", units::seconds(ttft, unicode))));
+        words.extend(median(&self.rates).map(units::rate));
         words.join(", ")
     }
+}
+
+fn roll(last: &mut VecDeque<f64>, value: Option<f64>) {
+    let Some(value) = value else { return };
+    if last.len() == ROLLING {
+        last.pop_front();
+    }
+    last.push_back(value);
+}
+
+fn median(values: &VecDeque<f64>) -> Option<f64> {
+    let mut sorted: Vec<f64> = values.iter().copied().collect();
+    sorted.sort_unstable_by(f64::total_cmp);
+    (!sorted.is_empty()).then(|| percentile(&sorted, 50.0))
 }
 
 /// A progress bar, or nothing at all where stderr is no terminal.
@@ -51,6 +62,7 @@ pub struct Progress {
     ended: Mutex<Ended>,
     quiet: bool,
     unicode: bool,
+    _echo: Option<NoControlEcho>,
 }
 
 impl Progress {
@@ -63,7 +75,8 @@ impl Progress {
         if shown {
             bar.enable_steady_tick(Duration::from_millis(250));
         }
-        Self { bar, ended: Mutex::default(), quiet, unicode: terminal.unicode }
+        let echo = shown.then(NoControlEcho::begin).flatten();
+        Self { bar, ended: Mutex::default(), quiet, unicode: terminal.unicode, _echo: echo }
     }
 
     /// Counts a run that has ended.
@@ -95,10 +108,32 @@ impl Progress {
     }
 }
 
+/// While a bar is drawn the terminal does not show Ctrl-C as `^C`: the bar fills its line, so that the two characters would
+/// stand on the next one, and the bar could not be taken away any more. Ends with its value.
+#[derive(Debug)]
+struct NoControlEcho(Termios);
+
+impl NoControlEcho {
+    fn begin() -> Option<Self> {
+        let before = tcgetattr(std::io::stderr()).ok()?;
+        let mut during = before.clone();
+        during.local_modes.remove(LocalModes::ECHOCTL);
+        tcsetattr(std::io::stderr(), OptionalActions::Now, &during).ok()?;
+        Some(Self(before))
+    }
+}
+
+impl Drop for NoControlEcho {
+    fn drop(&mut self) {
+        // A terminal that has gone takes no modes, and needs none.
+        let _ = tcsetattr(std::io::stderr(), OptionalActions::Now, &self.0);
+    }
+}
+
 fn style(bounded: bool, terminal: &Terminal) -> ProgressStyle {
     let template = match (bounded, terminal.width >= BAR_WIDTH) {
-        (true, true) => "[{bar:20}] {pos}/{len}  {elapsed}  {wide_msg}",
-        (true, false) => "{pos}/{len} {elapsed} {wide_msg}",
+        (true, true) => "[{wide_bar}] {pos}/{len}  {elapsed}, {eta} left  {msg}",
+        (true, false) => "{pos}/{len} {eta} left {wide_msg}",
         (false, _) => "{pos} done  {elapsed}  {wide_msg}",
     };
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
@@ -113,7 +148,7 @@ mod tests {
     use crate::output::terminal::Wishes;
 
     #[test]
-    fn the_shown_ttft_is_the_median_of_the_last_twenty() {
+    fn the_shown_figures_are_medians_of_the_last_twenty() {
         let mut ended = Ended::default();
         assert_eq!(ended.message(true), "0 failed");
         for ttft in std::iter::repeat_n(9.0, 30).chain(std::iter::repeat_n(0.25, 20)) {

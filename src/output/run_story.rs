@@ -157,18 +157,15 @@ fn gaps(run: &Map<String, Value>, view: &View) -> Vec<String> {
         let (start, end) = (column * gaps.len() / columns, (column + 1) * gaps.len() / columns);
         gaps[start..end].iter().copied().fold(0.0, f64::max)
     };
-    let drawn: String = (0..columns).map(|column| height(longest_of(column), longest, unicode)).collect();
+    let drawn: String =
+        (0..columns).map(|column| units::height(share(longest_of(column), longest), unicode)).collect();
     let mut lines: Vec<String> = view.wrap(&words).iter().map(|line| view.paint().heading(line)).collect();
     lines.push(format!("  {drawn}"));
     lines
 }
 
-fn height(gap: f64, longest: f64, unicode: bool) -> char {
-    const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    const MARKS: [char; 8] = ['.', ':', '-', '=', '+', '*', '%', '#'];
-    let share = if longest > 0.0 { gap / longest } else { 0.0 };
-    let step = ((share * 8.0).ceil() as usize).clamp(1, 8) - 1;
-    if unicode { BLOCKS[step] } else { MARKS[step] }
+fn share(gap: f64, longest: f64) -> f64 {
+    if longest > 0.0 { gap / longest } else { 0.0 }
 }
 
 /// Every stored field with its value.

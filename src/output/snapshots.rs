@@ -1,5 +1,6 @@
 //! What people see, at the widths and with the means that they have: one stored picture each in `tests/snapshots`.
 
+use super::side_by_side::Sort;
 use super::terminal::{Terminal, Wishes};
 use super::text;
 use super::view::{self, View};
@@ -17,7 +18,7 @@ pub(super) fn view(columns: usize, colour: bool, verbose: bool) -> View {
 fn shown(view: &View) -> String {
     let gates = ["ttft_p95>2s", "error_rate>50%", "ttfrt_p50>1s"].map(|text| text.parse().unwrap());
     let report = testing::report();
-    view::report(&report, &check_all(&gates, &report), view)
+    view::report(&report, &check_all(&gates, &report), Sort::Ttft, view)
 }
 
 pub(super) fn assert_picture(name: &str, picture: &str) {
@@ -75,6 +76,6 @@ fn colour_adds_nothing_but_colour() {
 #[test]
 fn a_report_on_nothing_is_still_a_report() {
     let nothing = Report { models: Vec::new(), ..testing::report() };
-    let shown = view::report(&nothing, &[], &view(80, false, true));
+    let shown = view::report(&nothing, &[], Sort::Ttft, &view(80, false, true));
     assert_picture("report_empty", &shown);
 }

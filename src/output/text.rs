@@ -86,6 +86,42 @@ pub fn wrap(text: &str, columns: usize, indent: usize) -> Vec<String> {
     lines.into_iter().map(|line| format!("{:indent$}{line}", "")).collect()
 }
 
+/// Wraps words, but not what stands between backticks: a command is copied, so it stays in one
+/// piece, however long.
+pub fn unbroken(words: &str, columns: usize, indent: usize) -> Vec<String> {
+    let parts: Vec<&str> = words.split('`').collect();
+    let mut whole: Vec<String> = Vec::new();
+    let mut glued = false;
+    for (at, part) in parts.iter().enumerate() {
+        let command = at % 2 == 1 && at + 1 < parts.len();
+        let pieces: Vec<String> = if command {
+            vec![format!("`{part}`")]
+        } else {
+            part.split_whitespace().map(str::to_owned).collect()
+        };
+        for (place, piece) in pieces.into_iter().enumerate() {
+            match whole.last_mut() {
+                Some(last) if place == 0 && glued && !part.starts_with(char::is_whitespace) => {
+                    last.push_str(&piece)
+                }
+                _ => whole.push(piece),
+            }
+        }
+        glued = !part.ends_with(char::is_whitespace);
+    }
+    let mut lines: Vec<String> = Vec::new();
+    for word in whole {
+        match lines.last_mut() {
+            Some(line) if width(line) + 1 + width(&word) <= columns => {
+                line.push(' ');
+                line.push_str(&word);
+            }
+            _ => lines.push(format!("{:indent$}{word}", "")),
+        }
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,6 +156,13 @@ mod tests {
         assert_eq!(wrap("one two three", 9, 1), [" one two", " three"]);
         assert_eq!(wrap("abcdefghijkl", 8, 0), ["abcdefgh", "ijkl"]);
         assert_eq!(wrap("", 8, 2), ["  "]);
+    }
+
+    #[test]
+    fn a_command_stays_in_one_piece() {
+        let lines = unbroken("do it: `one two three`, then (`four`) or not", 20, 2);
+        assert_eq!(lines, ["  do it:", "  `one two three`,", "  then (`four`) or", "  not"]);
+        assert_eq!(unbroken("a `b", 20, 0), ["a b"]);
     }
 
     proptest! {

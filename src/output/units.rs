@@ -59,6 +59,14 @@ pub fn short_rate(value: f64) -> String {
     significant(value)
 }
 
+/// A column of a small drawing, a character: an eighth for the least, a whole one for a share of 1.
+pub fn height(share: f64, unicode: bool) -> char {
+    const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    const MARKS: [char; 8] = ['.', ':', '-', '=', '+', '*', '%', '#'];
+    let step = ((share * 8.0).ceil() as usize).clamp(1, 8) - 1;
+    if unicode { BLOCKS[step] } else { MARKS[step] }
+}
+
 /// A value of a metric as it stands in a table cell, where the row's title names what a rate is counted in.
 pub fn cell(unit: Unit, value: f64, unicode: bool) -> String {
     match unit {

@@ -1,6 +1,7 @@
-//! A report for people: what was asked, the table, charts where there is room, failures, gates. Text only; `print` writes.
+//! A report for people: what was asked, models side by side, the table, charts where there is room, failures, gates. Text only; `print` writes.
 
 use super::paint::Paint;
+use super::side_by_side::{self, Sort};
 use super::{Terminal, chart, failures, table, text, units};
 use crate::domain::run::Connection;
 use crate::measure::gate::{Checked, Subject, Verdict};
@@ -42,7 +43,7 @@ impl View {
 }
 
 /// The whole report, ending in a line break.
-pub fn report(report: &Report, checked: &[Checked], view: &View) -> String {
+pub fn report(report: &Report, checked: &[Checked], sort: Sort, view: &View) -> String {
     let titled = |title: &str, lines: Vec<String>| -> Vec<String> {
         if lines.is_empty() {
             return lines;
@@ -51,6 +52,7 @@ pub fn report(report: &Report, checked: &[Checked], view: &View) -> String {
     };
     let parts = [
         header(report, view),
+        side_by_side::lines(&report.models, sort, view),
         table::lines(&report.models, view),
         titled("Distributions", chart::lines(&report.models, view)),
         titled("Failures", failures::lines(&report.models, view)),

@@ -172,8 +172,13 @@ pub fn locate(flag: Option<&Path>, env: &Env) -> Option<Sourced<PathBuf>> {
     if let Some(path) = env.get(LLMBENCH_CONFIG) {
         return Some(Sourced::new(path.into(), Source::Env(LLMBENCH_CONFIG.into())));
     }
-    let own = directories::ProjectDirs::from("", "", "llmbench")?.config_dir().join("config.toml");
+    let own = usual()?;
     own.exists().then(|| Sourced::new(own, Source::Default))
+}
+
+/// The user's own file, there or not; `None` without a home directory.
+pub fn usual() -> Option<PathBuf> {
+    Some(directories::ProjectDirs::from("", "", "llmbench")?.config_dir().join("config.toml"))
 }
 
 /// Reads the file that counts; an empty configuration where there is none.

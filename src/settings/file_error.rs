@@ -11,10 +11,12 @@ const KEY_WORDS: [&str; 6] = ["key", "api_key", "apikey", "token", "secret", "pa
 
 /// The parser's error with file, line and the nearest known key.
 pub(super) fn explained(error: &toml::de::Error, text: &str, path: &Path) -> SettingsError {
+    let line = error.span().map(|span| line(text, span.start));
+    let written = line.and_then(|line| text.lines().nth(line - 1)).unwrap_or_default();
     SettingsError::File {
         path: path.to_owned(),
-        line: error.span().map(|span| line(text, span.start)),
-        message: Redactor::new().redact(&message(error.message())),
+        line,
+        message: Redactor::new().redact(&message(error.message(), written)),
     }
 }
 
@@ -23,7 +25,8 @@ fn line(text: &str, offset: usize) -> usize {
     text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
 }
 
-fn message(raw: &str) -> String {
+/// `written` is the line of the mistake.
+fn message(raw: &str, written: &str) -> String {
     if let Some((unknown, known)) = unknown(raw, "unknown field `") {
         if KEY_WORDS.contains(&unknown) {
             return format!(
@@ -32,10 +35,28 @@ fn message(raw: &str) -> String {
         }
         return format!("unknown key `{unknown}`{}", meant(unknown, &known));
     }
-    if let Some((_, known)) = unknown(raw, "unknown variant `") {
-        return format!("unknown word; known are {}", known.join(", "));
+    if let Some((word, known)) = unknown(raw, "unknown variant `") {
+        let key = key(written).map(|key| format!("`{key}`: ")).unwrap_or_default();
+        // What is long or more than letters may be a key in the wrong place.
+        let word = if is_plain(word) { format!(" `{word}`") } else { String::new() };
+        return format!("{key}unknown word{word}; known are {}", known.join(", "));
     }
     without_values(raw)
+}
+
+/// The longest word of a value that a message repeats, in letters.
+const LONGEST_WORD: usize = 15;
+
+fn is_plain(word: &str) -> bool {
+    word.len() <= LONGEST_WORD
+        && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-' || byte == b'_')
+}
+
+/// The key of a line, where it has one.
+fn key(line: &str) -> Option<&str> {
+    let key = line.split_once('=')?.0.trim();
+    let is_bare = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+    (!key.is_empty() && key.bytes().all(is_bare)).then_some(key)
 }
 
 /// The name that serde does not know, and those that it does: ``unknown field `a`, expected one of `b`, `c` ``.
@@ -82,7 +103,12 @@ mod tests {
         );
         assert_eq!(
             said("[providers.x]\ndialect = 'smoke'"),
-            "c.toml:2: unknown word; known are chat, responses, completions, messages, gemini"
+            "c.toml:2: `dialect`: unknown word `smoke`; known are chat, responses, completions, messages, gemini"
+        );
+        // A key in the wrong place is not repeated.
+        assert_eq!(
+            said("[providers.x]\ndialect = 'sk-Canary12'"),
+            "c.toml:2: `dialect`: unknown word; known are chat, responses, completions, messages, gemini"
         );
     }
 

@@ -209,6 +209,11 @@ impl Settings {
         store.into_iter().chain(self.hosts.iter().flat_map(telling)).collect()
     }
 
+    /// Where the user's own configuration file is looked for; `None` without a home directory.
+    pub fn usual_config(&self) -> Option<PathBuf> {
+        file::usual()
+    }
+
     /// The environment, for names of collections and the terminal's width.
     pub fn env(&self) -> &Env {
         &self.env

@@ -2,10 +2,10 @@
 
 use crate::raw_server::{Act, Heard, play_to, send};
 use crate::stores::backend::Backend;
-use crate::support::Home;
 use crate::support::catalogue::put_model;
 use crate::support::pty::heed_interrupts;
 use crate::support::smtp::{Smtp, header};
+use crate::support::{Home, PATIENCE};
 use chrono::{TimeDelta, Utc};
 use llmbench::domain::ModelRef;
 use llmbench::domain::listing::{Facts, ListedModel, Listing, ReadStatus};
@@ -117,7 +117,7 @@ impl World {
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let start = Instant::now();
         while heard.lock().unwrap().is_empty() {
-            assert!(start.elapsed() < Duration::from_secs(60), "nothing was sent");
+            assert!(start.elapsed() < PATIENCE, "nothing was sent");
             std::thread::sleep(Duration::from_millis(5));
         }
         kill_process(Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap(), signal).unwrap();

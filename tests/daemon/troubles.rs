@@ -111,7 +111,8 @@ fn what_cannot_work_is_said_at_once() {
     until("the first daemon runs", || world.home.path().join("state/llmbench/pulse.json").exists());
     let second = world.command(&[]).output().unwrap();
     let said = String::from_utf8(second.stderr).unwrap();
-    assert!(second.status.code() == Some(2) && said.contains("is open in another process, pid"), "{said}");
+    let expected = format!("a daemon runs here already, pid {}: ", first.child.id());
+    assert!(second.status.code() == Some(2) && said.contains(&expected), "{said}");
     let last: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
     assert_eq!((&last["level"], &last["exit_status"]), (&json!("error"), &json!(2)), "{last}");
     assert!(last["hint"].as_str().unwrap().contains("TROUBLESHOOTING.md"), "{last}");

@@ -21,6 +21,21 @@ fn a_new_home_is_fine_and_stays_as_it_was() {
 }
 
 #[test]
+fn what_is_fine_takes_one_line_and_a_bare_machine_is_told_what_to_do() {
+    let home = Home::new();
+    let brief = ran(&mut doctor(&home, &["--offline"], &[]));
+    assert!(
+        brief.out.contains("first steps") && brief.out.contains("`llmbench run sim:steady`"),
+        "{brief:?}"
+    );
+    assert!(brief.out.contains("Fine: ") && !brief.out.contains("  ok  "), "{brief:?}");
+    let whole = ran(&mut doctor(&home, &["--offline", "-v"], &[]));
+    assert!(whole.out.matches("  ok  ").count() > 5 && !whole.out.contains("Fine: "), "{whole:?}");
+    let with_key = ran(&mut doctor(&home, &["--offline"], &[("GROQ_API_KEY", KEY)]));
+    assert!(!with_key.out.contains("first steps"), "{with_key:?}");
+}
+
+#[test]
 fn who_is_told_is_said_and_what_keeps_it_from_telling() {
     let home = Home::new();
     let told = |variables: &[(&str, &str)]| {

@@ -2,9 +2,9 @@
 //! cannot be done at once, not where the bridge is killed in between.
 
 use super::served::{Served, failure, result, with};
-use crate::support::Home;
 use crate::support::catalogue::put_model;
 use crate::support::peers::{self, Mongod};
+use crate::support::{Home, PATIENCE};
 use llmbench::domain::ModelRef;
 use llmbench::storage::Names;
 use mongodb::Database;
@@ -12,9 +12,6 @@ use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
-
-/// How long what follows behind an answer may take before a test fails.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 async fn on_mongod() -> (Served, Database) {
     let (mongod, name) = (Mongod::start(), peers::fresh_name());

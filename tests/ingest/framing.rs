@@ -1,8 +1,8 @@
 //! Requests that no client library would send: raw sockets, broken framing, slow senders. Every status has the one shape.
 
 use super::served::{INGEST_KEY, Served, answer, request, result};
-use std::io::{Read, Write};
-use std::time::{Duration, Instant};
+use std::io::{ErrorKind, Read, Write};
+use std::time::Duration;
 
 fn head(lines: &str) -> Vec<u8> {
     format!("POST /ingest HTTP/1.1\r\nHost: b\r\nX-API-Key: {INGEST_KEY}\r\n{lines}\r\n").into_bytes()
@@ -127,10 +127,8 @@ async fn a_body_that_is_shorter_than_it_says() {
     let mut stream = served.connect();
     stream.write_all(&head("Content-Length: 100\r\n")).unwrap();
     stream.write_all(b"{\"provider\":").unwrap();
-    let start = Instant::now();
     let late = answer(&mut stream).unwrap();
     assert_eq!((late.status, late.code().as_str()), (408, "body_timeout"));
-    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
     // Cut short instead: the answer may not arrive any more, the server lives.
     let mut stream = served.connect();
     stream.write_all(&head("Content-Length: 100\r\n")).unwrap();
@@ -202,9 +200,11 @@ async fn five_hundred_slow_clients_of_each_kind_hold_nobody() {
             slow.push(stream);
         }
     }
-    let start = Instant::now();
     assert_eq!(served.post("/ingest", &result()).status, 200);
-    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    // The answer did not wait for them: the last one is still being waited for.
+    let last = slow.last_mut().unwrap();
+    last.set_nonblocking(true).unwrap();
+    assert_eq!(last.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
     // Each of them is let go by itself; a head that was begun is told why.
     let told = answer(&mut slow[500]).unwrap();
     assert_eq!((told.status, told.code().as_str()), (408, "head_timeout"));

@@ -1,6 +1,7 @@
 //! Who may do what: keys of both kinds, their scopes and times, and that a refusal tells nothing.
 
 use super::served::{CONFIG_TOKEN, INGEST_KEY, Served, failure, request, result, with};
+use crate::support::PATIENCE;
 use chrono::{TimeDelta, Utc};
 use llmbench::domain::secret::Secret;
 use llmbench::storage::ingest_keys::{Action, IngestKey, mint, sha256};
@@ -38,7 +39,7 @@ fn shown(secret: &Secret) -> String {
 fn until(served: &Served, header: &str, status: u16) {
     let start = Instant::now();
     while served.post_as("/ingest", &result().to_string(), header).status != status {
-        assert!(start.elapsed() < Duration::from_secs(8), "never {status}: {}", served.said());
+        assert!(start.elapsed() < PATIENCE, "never {status}: {}", served.said());
         std::thread::sleep(Duration::from_millis(100));
     }
 }

@@ -1,7 +1,7 @@
 //! A bridge as a process, and a client that writes raw bytes: no library stands between a test and the socket.
 
-use crate::support::Home;
 use crate::support::catalogue::put_model;
+use crate::support::{Home, PATIENCE};
 use chrono::{TimeDelta, Utc};
 use llmbench::domain::ModelRef;
 use llmbench::storage::{Location, Names, Store};
@@ -19,9 +19,6 @@ use std::time::{Duration, Instant};
 /// The predecessor's pair of keys.
 pub const INGEST_KEY: &str = "predecessor-ingest-key";
 pub const CONFIG_TOKEN: &str = "predecessor-config-token";
-/// How long an answer may take before a test fails: the server's own limits are shorter.
-const PATIENCE: Duration = Duration::from_secs(40);
-
 /// Profiles whose rows can be published.
 pub fn published() -> Vec<String> {
     vec!["cloud-default-v1".to_owned()]

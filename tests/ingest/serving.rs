@@ -1,7 +1,7 @@
 //! The command itself: what it refuses to start with, TLS, metrics, limits, and how it ends.
 
 use super::served::{INGEST_KEY, Served, answer, request, result, write_key};
-use crate::support::Home;
+use crate::support::{Home, PATIENCE};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use std::io::{Read, Write};
@@ -121,7 +121,7 @@ async fn tls_with_a_certificate_that_is_renewed() {
     let new = certify(served.home().path());
     let start = Instant::now();
     while over_tls(&served, &new, &post).is_err() {
-        assert!(start.elapsed() < Duration::from_secs(10), "{}", served.said());
+        assert!(start.elapsed() < PATIENCE, "{}", served.said());
         std::thread::sleep(Duration::from_millis(100));
     }
     assert!(over_tls(&served, &old, &post).is_err());
@@ -166,7 +166,7 @@ async fn too_many_connections_are_turned_away_and_room_comes_back() {
         if answer(&mut stream).is_ok_and(|answer| answer.status == 200) {
             break;
         }
-        assert!(start.elapsed() < Duration::from_secs(10));
+        assert!(start.elapsed() < PATIENCE);
         std::thread::sleep(Duration::from_millis(50));
     }
 }
@@ -181,9 +181,7 @@ async fn sigterm_ends_it_well_whatever_hangs() {
         format!("POST /ingest HTTP/1.1\r\nHost: b\r\nX-API-Key: {INGEST_KEY}\r\nContent-Length: 9\r\n\r\n{{");
     half.write_all(head.as_bytes()).unwrap();
     std::thread::sleep(Duration::from_millis(200));
-    let start = Instant::now();
     let (status, said) = served.stop();
-    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
     assert_eq!(status, Some(0), "{said}");
     assert!(said.contains("stopped; 1 stored"), "{said}");
     // Who was in the middle of something was told so.

@@ -10,7 +10,7 @@ const FIELDS: &str = "const entry = id => (({ enabled, status, disabled_reason, 
 
 #[tokio::test]
 async fn added_and_disabled_by_command_is_seen_by_the_snippet() {
-    let Some(mongosh) = Mongosh::where_npm_is() else { return };
+    let mongosh = Mongosh::get();
     let world = World::new().await;
     world.done(&["models", "add", "groq:new-one", "--no-probe", "--yes"]);
     world.done(&[
@@ -35,7 +35,7 @@ async fn added_and_disabled_by_command_is_seen_by_the_snippet() {
 
 #[tokio::test]
 async fn added_and_disabled_by_snippet_is_seen_by_the_command() {
-    let Some(mongosh) = Mongosh::where_npm_is() else { return };
+    let mongosh = Mongosh::get();
     let world = World::new().await;
     let script = "db.models.insertOne({ provider: 'groq', model_id: 'by-hand', display_name: 'By hand', enabled: true, \
             created_at: new Date() });

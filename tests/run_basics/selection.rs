@@ -84,3 +84,62 @@ async fn the_catalogue_is_the_stores() {
         assert!(said.contains("reads the store's catalogue, and --no-store opens none"), "{said}");
     }
 }
+
+#[tokio::test]
+async fn patterns_and_bare_arguments_mean_models() {
+    let home =
+        home(&[("sim", A, true), ("sim", B, true), ("sim", "steady-n9", false), ("groq", "m", true)]).await;
+    let (code, models, said) = measured(&home, &["sim:*"]);
+    assert_eq!(
+        (code, models),
+        (0, vec![A.to_owned(), B.to_owned()]),
+        "the disabled one does not fit: {said}"
+    );
+    let (code, models, _) = measured(&home, &["sim:steady-n2-ttft1-gap1", "-m", "sim:*-n3"]);
+    assert_eq!((code, models), (0, vec![B.to_owned(), "steady-n2-ttft1-gap1".to_owned()]));
+    // Without a key: an error where the provider is named, skipped where a model of it only fits.
+    let (code, _, said) = measured(&home, &["groq:*"]);
+    assert!(code == 2 && said.starts_with("error: no key for provider `groq`"), "{said}");
+    let (code, models, said) = measured(&home, &["*m*"]);
+    assert!(code == 0 && models.len() == 2 && said.starts_with("skipping groq"), "{said}");
+    let (code, models, said) = measured(&home, &["-m", "local:*"]);
+    assert!(code == 1 && models.is_empty(), "{said}");
+    assert!(said.starts_with("error: no enabled model fits `local:*`"), "{said}");
+}
+
+#[test]
+fn where_no_enabled_model_fits_the_simulators_do() {
+    let home = Home::new();
+    let ran = home.ran(&["run", "--no-store", "--ndjson", "sim:fl*d"]);
+    assert_eq!((ran.code, ran.line()["model_name"].as_str()), (0, Some("flood")), "{ran:?}");
+}
+
+#[test]
+fn several_models_stand_side_by_side_sorted() {
+    let models = ["sim:steady-ttft90-gap1-n4", "sim:steady-ttft2-gap9-n4", "sim:error401"];
+    let rows = |sort: &str| {
+        let ran = Home::new().ran(&[&["run", "--no-store", "--sort", sort][..], &models].concat());
+        let lines = ran.out.lines().skip_while(|line| !line.starts_with("MODEL"));
+        let found: Vec<String> =
+            lines.skip(1).take(3).map(|line| line.split_whitespace().next().unwrap().to_owned()).collect();
+        assert_eq!(found.len(), 3, "{ran:?}");
+        found
+    };
+    assert_eq!(rows("ttft"), [models[1], models[0], models[2]]);
+    assert_eq!(rows("name"), [models[2], models[1], models[0]]);
+    assert_eq!(rows("tps").last().unwrap(), models[2]);
+}
+
+#[test]
+fn what_cannot_be_asked_says_what_can() {
+    let home = Home::new();
+    let nothing = home.ran(&["run", "-n", "0", "sim:steady"]);
+    assert!(nothing.code == 2 && nothing.err.contains("must be a whole number of 1 or more"), "{nothing:?}");
+    let unitless = home.ran(&["run", "sim:steady", "--fail-if", "ttft_p95>2"]);
+    assert!(unitless.code == 2 && unitless.err.contains("is a time: write 2s or 2ms"), "{unitless:?}");
+    for both in ["--json", "--ndjson"] {
+        let said = home.ran(&["run", "sim:steady", "--csv", "-", both]);
+        assert!(said.code == 2 && said.err.contains("both write to standard output"), "{said:?}");
+    }
+    assert!(!home.database().exists(), "nothing was measured");
+}

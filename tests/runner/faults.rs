@@ -10,7 +10,7 @@ use crate::support::samples;
 use chrono::Utc;
 use llmbench::storage::{Recorded, Sink, StoreError};
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const HOTEL: Fault = Fault::Foreign(200, "content-type: text/html\r\n", "<html>Welcome to the hotel</html>");
 
@@ -78,20 +78,16 @@ fn each_fault_has_its_name_and_no_row_is_confirmed_that_is_not_stored() {
 #[test]
 fn a_bridge_that_asks_to_be_left_alone_is() {
     let bridge = block_on(Served::on_sqlite(&[]));
-    let proxy = Proxy::start(bridge.address, |_| Fault::Foreign(503, "retry-after: 40\r\n", ""));
+    let proxy = Proxy::start(bridge.address, |_| Fault::Foreign(503, "retry-after: 800\r\n", ""));
     let runner = client(proxy.address, &["alpha"], INGEST_KEY);
     let outcome = samples::failed(&samples::failure("01K1J0000000000000000000F1", "alpha", "m"));
     block_on(async {
         assert!(runner.rest().is_none());
         runner.record(&outcome).await.unwrap_err();
         let rest = runner.rest().unwrap();
-        assert!(rest > Duration::from_secs(30) && rest <= Duration::from_secs(40), "{rest:?}");
-        let begun = Instant::now();
+        assert!(rest > Duration::from_secs(400) && rest <= Duration::from_secs(800), "{rest:?}");
         let again = runner.record(&outcome).await.unwrap_err();
-        assert!(
-            again.to_string().contains("left alone") && begun.elapsed() < Duration::from_secs(5),
-            "{again}"
-        );
+        assert!(again.to_string().contains("left alone"), "{again}");
     });
     assert_eq!(proxy.seen().len(), 1, "nobody was asked again");
     let absurd = Proxy::start(bridge.address, |_| Fault::Foreign(503, "retry-after: 999999\r\n", ""));

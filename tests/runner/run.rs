@@ -134,7 +134,7 @@ fn the_predecessors_variables_name_the_bridge() {
 #[test]
 fn a_doctor_asks_the_bridge() {
     let world = World::new(&[QUICK], "[daemon]\nonly = ['alpha']");
-    let fine = world.ran(&["doctor", "--offline"]);
+    let fine = world.ran(&["doctor", "--offline", "-v"]);
     assert!(fine.out.contains("work list of alpha") && fine.out.contains("1 models"), "{fine:?}");
     assert!(fine.out.contains("the bridge's clock is"), "{fine:?}");
     let refused = ran(world.command(&["doctor", "--offline"]).env("RUNNER_CONFIG_TOKEN", "wrong"));

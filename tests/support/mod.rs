@@ -6,6 +6,7 @@ pub mod documents;
 pub mod llama;
 pub mod markdown;
 pub mod mongosh;
+pub mod node;
 pub mod peers;
 pub mod predecessor;
 pub mod proxy;
@@ -18,7 +19,12 @@ pub mod smtp;
 
 use std::path::Path;
 use std::process::{Command, Output};
+use std::time::Duration;
 use tempfile::TempDir;
+
+/// How long a test waits for a condition that has to come: a limit against hanging, far above what a busy machine needs.
+/// No test fails because something was slow.
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// An empty home directory, in which the binary finds no configuration and no key of whoever runs the tests.
 pub struct Home(TempDir);

@@ -1,5 +1,6 @@
 //! A terminal: a pseudo-terminal of a chosen width, what a program draws on it, and somebody who types.
 
+use super::PATIENCE;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 use std::fs::{File, OpenOptions};
@@ -43,7 +44,7 @@ impl Pty {
             if wanted(&drawn) {
                 return;
             }
-            assert!(start.elapsed() < Duration::from_secs(60), "drawn so far: {drawn:?}");
+            assert!(start.elapsed() < PATIENCE, "drawn so far: {drawn:?}");
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -113,7 +114,7 @@ impl Session {
     pub fn until(&self, words: &str, times: usize) {
         let start = Instant::now();
         while self.seen().matches(words).count() < times {
-            assert!(start.elapsed() < Duration::from_secs(60), "no {words:?} in {}", self.seen());
+            assert!(start.elapsed() < PATIENCE, "no {words:?} in {}", self.seen());
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -137,6 +138,11 @@ impl Session {
     pub fn is_sane(&self) -> bool {
         let modes = tcgetattr(&self.master).unwrap().local_modes;
         modes.contains(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG)
+    }
+
+    /// Whether Ctrl-C is shown as `^C`, as on every terminal.
+    pub fn echoes_control(&self) -> bool {
+        tcgetattr(&self.master).unwrap().local_modes.contains(LocalModes::ECHOCTL)
     }
 
     /// The exit status, and everything that was seen.

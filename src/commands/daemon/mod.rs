@@ -271,6 +271,14 @@ async fn open_outbox(state_dir: &Path) -> Result<(Outbox, Opening), OutboxError>
 }
 
 fn outbox_error(error: OutboxError) -> CommandError {
+    if let OutboxError::Locked { path, pid: Some(pid) } = &error {
+        let directory = path.parent().and_then(Path::parent).unwrap_or(path).display();
+        return CommandError::usage(format!("a daemon runs here already, pid {pid}: {directory} is its own"))
+            .hint(format!(
+                "`kill {pid}` ends it, and --state-dir names another directory for a second one; \
+                 TROUBLESHOOTING.md, \"The outbox is open in another process\""
+            ));
+    }
     let exit = if error.is_fatal() || matches!(error, OutboxError::Full { .. }) {
         Exit::NotStored
     } else {

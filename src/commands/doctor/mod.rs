@@ -51,7 +51,7 @@ pub async fn run(args: DoctorArgs, context: Context) -> Result<Exit, CommandErro
     let checks = Checks { context: Arc::new(context), reader, offline: args.offline, now };
     let sights = checks.all(&wanted, args.providers.is_empty()).await;
     let found: Vec<Finding> = untrusted.into_iter().chain(said(&checks, &wanted, &sights)).collect();
-    let view = View::new(checks.context.terminal, false);
+    let view = View::new(checks.context.terminal, args.verbose);
     let text = if args.json { shown::json(&found, now) } else { shown::text(&found, &view) };
     data::text(&text)?;
     Ok(if found.iter().any(Finding::is_open) { Exit::No } else { Exit::Yes })
@@ -231,11 +231,26 @@ impl Tasks {
     }
 }
 
+/// What to do first where no provider has a key or login yet, nor a server of one's own is configured.
+fn first_steps(context: &Context) -> Option<Finding> {
+    let settings = &context.settings;
+    let mut callable = settings.hosts.iter().filter(|host| host.name != SIMULATOR);
+    if callable.any(|host| settings.is_configured(host)) {
+        return None;
+    }
+    let note = Finding::note(Section::Configuration, "first steps", "no provider has a key yet");
+    Some(note.fix(
+        "`llmbench run sim:steady` works without one; then set a key, such as OPENAI_API_KEY, and run \
+         `llmbench models add`, `llmbench run --all`",
+    ))
+}
+
 /// All sections, in order.
 fn said(checks: &Checks, wanted: &[Host], sights: &Sights) -> Vec<Finding> {
     let context = &checks.context;
     let unicode = context.terminal.unicode;
-    let mut found = configuration::findings(context, wanted);
+    let mut found: Vec<Finding> = first_steps(context).into_iter().collect();
+    found.extend(configuration::findings(context, wanted));
     for sight in &sights.hosts {
         found.extend(providers::findings(sight, sights.store.enabled(&sight.host.name), unicode));
     }

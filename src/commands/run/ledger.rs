@@ -1,6 +1,7 @@
 //! Where each outcome goes as it ends: store, or a local file where the store fails; ndjson, CSV, progress, statistics.
 
 use crate::commands::exit::CommandError;
+use crate::commands::interrupt::Interrupt;
 use crate::domain::{ModelRef, Outcome};
 use crate::measure::collect::Collector;
 use crate::measure::laboratory::Attempted;
@@ -13,13 +14,15 @@ use crate::storage::spill::Spill;
 use crate::storage::{Sink, StoreError};
 use std::cell::{Cell, RefCell};
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokio_util::sync::CancellationToken;
 
 /// A request of a schedule that starts later than this was late.
 const LATE: f64 = 0.010;
+
+/// The file name that means standard output.
+pub const STANDARD_OUTPUT: &str = "-";
 
 /// Where outcomes are kept.
 pub struct Keeper {
@@ -35,9 +38,12 @@ pub struct Sinks {
     pub keeper: Option<Keeper>,
     /// A line each on standard output.
     pub ndjson: bool,
-    /// A line each in a file.
-    pub csv: Option<Rows<BufWriter<File>>>,
+    /// A line each in a file, or on standard output.
+    pub csv: Option<CsvRows>,
 }
+
+/// Rows that go where `--csv` says.
+pub type CsvRows = Rows<Box<dyn Write>>;
 
 /// What became of the outcomes besides figures.
 #[derive(Debug, Clone, Default)]
@@ -58,6 +64,8 @@ pub struct Fate {
     pub max_delay: f64,
     /// Why an output file or standard output took no more.
     pub output_error: Option<String>,
+    /// Nobody reads standard output any more: measuring was stopped.
+    pub reader_left: bool,
 }
 
 /// Takes outcomes as they end.
@@ -65,23 +73,27 @@ pub struct Ledger {
     keeper: Option<Keeper>,
     /// The store gave no answer in time: it is left alone until the end, or every row would wait as long as the first.
     away: Cell<bool>,
-    abort: CancellationToken,
+    interrupt: Interrupt,
     ndjson: Cell<bool>,
-    csv: RefCell<Option<Rows<BufWriter<File>>>>,
+    csv: RefCell<Option<CsvRows>>,
     progress: Progress,
     collector: RefCell<Collector>,
     fate: RefCell<Fate>,
 }
 
-/// Opens the CSV file.
+/// Opens the CSV file; `-` is standard output.
 ///
 /// # Errors
-/// Status 2, where it cannot be created.
-pub fn csv(path: Option<&Path>) -> Result<Option<Rows<BufWriter<File>>>, CommandError> {
+/// Status 2, where it cannot be created or takes no header.
+pub fn csv(path: Option<&Path>) -> Result<Option<CsvRows>, CommandError> {
     let Some(path) = path else { return Ok(None) };
     let fail = |error: std::io::Error| CommandError::usage(format!("--csv {}: {error}", path.display()));
-    let file = File::create(path).map_err(fail)?;
-    Rows::new(BufWriter::new(file)).map(Some).map_err(fail)
+    let out: Box<dyn Write> = if path == Path::new(STANDARD_OUTPUT) {
+        Box::new(print::sink())
+    } else {
+        Box::new(BufWriter::new(File::create(path).map_err(fail)?))
+    };
+    Rows::new(out).map(Some).map_err(fail)
 }
 
 /// Delivers what earlier invocations could not store.
@@ -103,12 +115,13 @@ pub async fn deliver(spill: &Spill, store: &dyn Sink, note: impl Fn(&str)) {
 }
 
 impl Ledger {
-    /// A ledger that reports on these models. After `abort` it waits for no store.
-    pub fn new(sinks: Sinks, progress: Progress, models: &[ModelRef], abort: CancellationToken) -> Self {
+    /// A ledger that reports on these models. Once `interrupt.abort` is cancelled it waits for no store; it cancels
+    /// `interrupt.stop` itself once nobody reads what it writes to standard output.
+    pub fn new(sinks: Sinks, progress: Progress, models: &[ModelRef], interrupt: Interrupt) -> Self {
         Self {
             keeper: sinks.keeper,
             away: Cell::new(false),
-            abort,
+            interrupt,
             ndjson: Cell::new(sinks.ndjson),
             csv: RefCell::new(sinks.csv),
             progress,
@@ -163,7 +176,7 @@ impl Ledger {
         let Some(keeper) = self.keeper.as_ref().filter(|_| !self.away.get()) else { return };
         tokio::select! {
             _ = keeper.store.learn(model, lesson.as_str()) => {}
-            () = self.abort.cancelled() => {}
+            () = self.interrupt.abort.cancelled() => {}
         }
     }
 
@@ -194,7 +207,7 @@ impl Ledger {
         }
         let stored = tokio::select! {
             stored = store.record(outcome) => stored,
-            () = self.abort.cancelled() => {
+            () = self.interrupt.abort.cancelled() => {
                 return Err("interrupted twice, the store was not waited for".to_owned());
             }
         };
@@ -209,7 +222,7 @@ impl Ledger {
         let Some(Keeper { store, spill }) = self.keeper.as_ref().filter(|_| self.away.get()) else { return };
         let delivered = tokio::select! {
             delivered = spill.deliver(&**store) => delivered,
-            () = self.abort.cancelled() => return,
+            () = self.interrupt.abort.cancelled() => return,
         };
         // What cannot be read now waits as before, and the next run says why.
         let Ok(delivered) = delivered else { return };
@@ -229,14 +242,31 @@ impl Ledger {
             if !matches!(written, Ok(Written::Whole)) {
                 self.ndjson.set(false);
             }
+            if matches!(written, Ok(Written::Closed)) {
+                self.stop_for_nobody();
+            }
             self.note_output(written.err(), "standard output");
         }
+        self.write_csv(outcome);
+    }
+
+    fn write_csv(&self, outcome: &Outcome) {
         let mut rows = self.csv.borrow_mut();
-        let error = rows.as_mut().and_then(|rows| rows.write(outcome).err());
-        if error.is_some() {
-            *rows = None;
+        let Some(Err(error)) = rows.as_mut().map(|rows| self.progress.aside(|| rows.write(outcome))) else {
+            return;
+        };
+        *rows = None;
+        if error.kind() == ErrorKind::BrokenPipe {
+            self.stop_for_nobody();
+        } else {
+            self.note_output(Some(error), "the CSV output");
         }
-        self.note_output(error, "the CSV file");
+    }
+
+    /// Ends measuring: whoever wanted the results has gone.
+    fn stop_for_nobody(&self) {
+        self.fate.borrow_mut().reader_left = true;
+        self.interrupt.stop.cancel();
     }
 
     fn note_output(&self, error: Option<std::io::Error>, what: &str) {

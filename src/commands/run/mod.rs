@@ -2,6 +2,7 @@
 //! says in its exit status whether the answer is yes.
 
 pub(super) mod access;
+mod estimate;
 mod lanes;
 mod ledger;
 mod place;
@@ -31,7 +32,9 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// [`CommandError`], where nothing could be measured: usage, configuration, keys, a store that cannot be opened.
-pub async fn run(args: RunArgs, context: Context) -> Result<Exit, CommandError> {
+pub async fn run(mut args: RunArgs, context: Context) -> Result<Exit, CommandError> {
+    args.models.splice(0..0, std::mem::take(&mut args.named));
+    let csv_to_stdout = writes_csv_to_stdout(&args)?;
     let gates = gates(&args.fail_if)?;
     // Before the first thread: see there.
     descriptors::make_room();
@@ -45,14 +48,17 @@ pub async fn run(args: RunArgs, context: Context) -> Result<Exit, CommandError> 
     let settled = selection::settle(&args, &context, place.as_ref()).await?;
     let subjects = &settled.subjects;
     let models: Vec<_> = subjects.iter().map(|subject| subject.subject.model.clone()).collect();
-    let planned = load.requests.map(|each| each * models.len() as u64);
-    let started_at = chrono::Utc::now();
-    let progress = Progress::start(planned, &context.terminal, args.quiet);
+    let planned = load.requests.map(|each| each.saturating_mul(models.len() as u64));
+    if args.all && !estimate::agreed(&args, &context, place.as_ref(), &models, &asked.profile, &load).await? {
+        return Ok(Exit::Yes);
+    }
     let laboratory = laboratory(&context, &settled.secrets)?;
     // Until here there is nothing to lose, and a signal ends the process as it ends any other.
     let interrupt = Interrupt::listen().map_err(CommandError::usage)?;
     let sinks = Sinks { keeper, ndjson: args.ndjson, csv: ledger::csv(args.csv.as_deref())? };
-    let ledger = Rc::new(Ledger::new(sinks, progress, &models, interrupt.abort.clone()));
+    let started_at = chrono::Utc::now();
+    let progress = Progress::start(planned, &context.terminal, args.quiet);
+    let ledger = Rc::new(Ledger::new(sinks, progress, &models, interrupt.clone()));
     let tallies = lanes::run(laboratory, settled, &asked, &load, args.warmup, &ledger, &interrupt).await;
     ledger.catch_up().await;
     report::finish(report::Ended {
@@ -66,13 +72,28 @@ pub async fn run(args: RunArgs, context: Context) -> Result<Exit, CommandError> 
         interrupted: interrupt.stop.is_cancelled(),
         view: report::Wanted {
             json: args.json,
-            ndjson: args.ndjson,
+            lines: args.ndjson || csv_to_stdout,
+            sort: args.sort.into(),
             quiet: args.quiet,
             verbose: args.verbose,
         },
         terminal: context.terminal,
         store: place.map(|place| place.sink().describe()),
     })
+}
+
+/// Whether rows of CSV are what standard output carries.
+///
+/// # Errors
+/// Status 2 where something else is to stand there too.
+fn writes_csv_to_stdout(args: &RunArgs) -> Result<bool, CommandError> {
+    let wanted = args.csv.as_deref().is_some_and(|path| path.as_os_str() == ledger::STANDARD_OUTPUT);
+    let other = if args.json { "--json" } else { "--ndjson" };
+    if wanted && (args.json || args.ndjson) {
+        return Err(CommandError::usage(format!("--csv - and {other} both write to standard output"))
+            .hint(format!("leave one of them out, or name a file: --csv runs.csv {other}")));
+    }
+    Ok(wanted)
 }
 
 /// The store, and the place for what it does not take; what waits there from earlier runs is delivered first.

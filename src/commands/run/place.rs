@@ -6,6 +6,7 @@ use crate::commands::context::Context;
 use crate::commands::exit::CommandError;
 use crate::daemon::keeper::Keeper;
 use crate::domain::ModelRef;
+use crate::domain::glob;
 use crate::storage::{Sink, Store, StoreError, WorkItem, create_private_dir};
 use std::sync::Arc;
 
@@ -74,7 +75,10 @@ impl Place {
 
 /// The providers that are meant: those of the flags; with `--all`, or for a bare id, those that a runner measures.
 fn providers(args: &RunArgs, context: &Context) -> Vec<String> {
+    // A pattern in place of a provider means those that a runner measures, as a bare id does.
     let named: Vec<ModelRef> = args.models.iter().filter_map(|text| text.parse().ok()).collect();
+    let named: Vec<ModelRef> =
+        named.into_iter().filter(|model: &ModelRef| !glob::is_glob(&model.provider)).collect();
     let bare =
         args.all || named.len() < args.models.len() || args.models.is_empty() && args.providers.is_empty();
     let wanted = context.settings.regime.wanted();

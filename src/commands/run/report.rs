@@ -2,11 +2,13 @@
 
 use super::ledger::{Fate, Ledger};
 use super::question::AskedOf;
+use crate::cli::run::SortArg;
 use crate::commands::exit::{CommandError, Exit};
 use crate::measure::gate::{Checked, check_all};
 use crate::measure::load::{Shape, Tally};
 use crate::measure::report::{Asked, LoadReport, Report};
 use crate::measure::{Gate, ModelReport};
+use crate::output::side_by_side::Sort;
 use crate::output::terminal::Terminal;
 use crate::output::view::{self, View};
 use crate::output::{json, print, units};
@@ -18,12 +20,35 @@ use std::rc::Rc;
 pub struct Wanted {
     /// One JSON document.
     pub json: bool,
-    /// Lines were written as runs ended.
-    pub ndjson: bool,
+    /// Lines were written to standard output as runs ended.
+    pub lines: bool,
+    /// What several models stand sorted by.
+    pub sort: Sort,
     /// Nothing but errors.
     pub quiet: bool,
     /// Phases, clocks, quality.
     pub verbose: bool,
+}
+
+impl From<SortArg> for Sort {
+    fn from(by: SortArg) -> Self {
+        match by {
+            SortArg::Ttft => Sort::Ttft,
+            SortArg::Tps => Sort::Tps,
+            SortArg::Name => Sort::Name,
+        }
+    }
+}
+
+/// What ended a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum EndedBy {
+    /// Everything that was asked for was measured.
+    Plan,
+    /// The reader of standard output has gone.
+    Reader,
+    /// Ctrl-C or SIGTERM.
+    Signal,
 }
 
 /// A run that has ended.
@@ -79,9 +104,17 @@ pub fn finish(ended: Ended) -> Result<Exit, CommandError> {
         &report.models,
         &checked,
         fate.failed,
-        ended.interrupted,
+        ended_by(&fate, ended.interrupted),
         fate.waiting.len() as u64 + fate.lost,
     ))
+}
+
+fn ended_by(fate: &Fate, interrupted: bool) -> EndedBy {
+    match (fate.reader_left, interrupted) {
+        (true, _) => EndedBy::Reader,
+        (false, true) => EndedBy::Signal,
+        (false, false) => EndedBy::Plan,
+    }
 }
 
 fn asked(asked: &AskedOf, load: &Shape) -> Asked {
@@ -117,10 +150,10 @@ fn show(
     let plain = View::new(Terminal { colour: false, ..terminal }, false);
     let text = if wanted.json {
         json::text(report, checked)
-    } else if wanted.ndjson || wanted.quiet {
+    } else if wanted.lines || wanted.quiet {
         String::new()
     } else {
-        view::report(report, checked, &View::new(terminal, wanted.verbose))
+        view::report(report, checked, wanted.sort, &View::new(terminal, wanted.verbose))
     };
     print::data(&text)
         .map_err(|error| CommandError::usage(format!("cannot write the report: {error}")).exit(Exit::No))?;
@@ -130,7 +163,7 @@ fn show(
             checked.iter().filter(|checked| checked.verdict.trips()).cloned().collect();
         view::gates(&tripped, &plain).iter().for_each(|line| print::note(line));
     }
-    if wanted.quiet && !wanted.json && !wanted.ndjson {
+    if wanted.quiet && !wanted.json && !wanted.lines {
         view::failures(report, &plain).iter().for_each(|line| print::note(line));
     }
     Ok(())
@@ -170,12 +203,13 @@ fn status(
     models: &[ModelReport],
     checked: &[Checked],
     failed: u64,
-    interrupted: bool,
+    ended_by: EndedBy,
     unstored: u64,
 ) -> Exit {
-    let nothing = models.iter().any(|model| model.successes == 0);
+    // What nobody waited for is no failure.
+    let nothing = ended_by == EndedBy::Plan && models.iter().any(|model| model.successes == 0);
     let tripped = checked.iter().any(|checked| checked.verdict.trips());
-    if interrupted {
+    if ended_by == EndedBy::Signal {
         Exit::Interrupted
     } else if unstored > 0 {
         Exit::NotStored

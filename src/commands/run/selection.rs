@@ -8,11 +8,13 @@ use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::known;
 use crate::domain::ModelRef;
+use crate::domain::glob;
 use crate::domain::model::ModelRefError;
 use crate::domain::secret::Secret;
 use crate::measure::laboratory::Subject;
 use crate::providers::adapt::Adaptation;
 use crate::providers::sim::Running;
+use crate::providers::sim::scenario::PRESETS;
 use crate::storage::{Store, WorkItem};
 use serde_json::Map;
 use std::collections::BTreeMap;
@@ -112,6 +114,10 @@ async fn wanted(
 ) -> Result<Vec<Wanted>, CommandError> {
     let mut wanted: Vec<Wanted> = Vec::new();
     for text in &args.models {
+        if glob::is_glob(text) {
+            wanted.extend(fitting(text, &catalogue)?);
+            continue;
+        }
         let model = reference(text, context, store, &catalogue).await?;
         let known = catalogue.iter().find(|item| item.model == model).cloned();
         let enabled = known.is_some();
@@ -138,6 +144,31 @@ async fn wanted(
     let mut seen = std::collections::HashSet::new();
     wanted.retain(|wanted| seen.insert(wanted.item.model.clone()));
     if wanted.is_empty() { Err(nothing_to_measure(args, &catalogue)) } else { Ok(wanted) }
+}
+
+/// The enabled models that a pattern means; where there are none, the simulator's. A provider that the pattern names has to be
+/// there, one that it only happens to fit is skipped like those of `--all`.
+///
+/// # Errors
+/// Status 1 where nothing fits.
+fn fitting(pattern: &str, catalogue: &[WorkItem]) -> Result<Vec<Wanted>, CommandError> {
+    let fits = |model: &ModelRef| glob::matches(pattern, &model.to_string());
+    let named = pattern.split_once(':').is_some_and(|(provider, _)| !glob::is_glob(provider));
+    let enabled = catalogue.iter().filter(|item| fits(&item.model));
+    let mut found: Vec<Wanted> =
+        enabled.map(|item| Wanted { item: item.clone(), enabled: true, named }).collect();
+    if found.is_empty() {
+        let built_in = PRESETS.iter().map(|preset| ModelRef::new(SIMULATOR, preset.name));
+        let bare =
+            |model: ModelRef| WorkItem { display_name: model.model_id.clone(), model, metadata: Map::new() };
+        found.extend(built_in.filter(fits).map(|model| Wanted { item: bare(model), enabled: false, named }));
+    }
+    if found.is_empty() {
+        return Err(CommandError::usage(format!("no enabled model fits `{}`", pattern.escape_debug()))
+            .exit(Exit::No)
+            .hint("`llmbench models list` shows the enabled ones, `llmbench models add` enables more"));
+    }
+    Ok(found)
 }
 
 /// A model that nobody knows is measured all the same; a slip is said before it costs a call. The simulator answers for

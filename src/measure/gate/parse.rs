@@ -19,7 +19,7 @@ enum Quantity {
     Number,
 }
 
-/// No unit is seconds for times, a share (0 to 1) for rates of error, and a plain number for everything else.
+/// A time needs its unit; a rate of error without one is a share (0 to 1); everything else is a plain number.
 const SCALES: [Scale; 5] = [
     Scale { name: "ms", divisor: 1e3, measures: Quantity::Time },
     Scale { name: "us", divisor: 1e6, measures: Quantity::Time },
@@ -55,6 +55,14 @@ pub enum GateError {
         "`{0}` is no threshold: write a number of 0 or more with its unit, for example 2s, 1500ms, 5% or 30"
     )]
     BadNumber(String),
+    /// A time without a unit.
+    #[error("`{subject}` is a time: write {number}s or {number}ms")]
+    NoUnit {
+        /// The subject.
+        subject: String,
+        /// What was written.
+        number: String,
+    },
     /// A unit that does not fit what is measured.
     #[error("`{subject}` is not measured in `{unit}`: {expected}")]
     BadUnit {
@@ -135,6 +143,9 @@ fn parse_threshold(subject: Subject, written: &str) -> Result<(f64, &'static str
     let bad = || GateError::BadNumber(written.to_owned());
     let number: f64 = digits.parse().ok().filter(|n: &f64| n.is_finite()).ok_or_else(bad)?;
     let (quantity, expected) = subject.quantity();
+    if unit.is_empty() && quantity == Quantity::Time {
+        return Err(GateError::NoUnit { subject: subject.to_string(), number: digits.to_owned() });
+    }
     let (name, threshold) = if unit.is_empty() {
         ("", number)
     } else {

@@ -5,7 +5,6 @@ use crate::domain::secret::Secret;
 use serde_json::Value;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Mutex, mpsc};
-use std::time::Instant;
 
 /// A sink whose lines can be read.
 struct Sink(Sender<String>);
@@ -117,11 +116,10 @@ fn nobody_waits_for_a_reader_that_sleeps() {
             .unwrap();
     let total = QUEUE as u64 + 500;
     tracing::subscriber::with_default(log.subscriber(LevelFilter::INFO), || {
-        let start = Instant::now();
+        // The reader never wakes: a line that waited for it would wait for ever.
         for number in 0..total {
             tracing::info!(number, "line");
         }
-        assert!(start.elapsed() < Duration::from_secs(30));
     });
     // One line is being written, the queue is full, the rest is gone and counted.
     assert!((498..=500).contains(&log.dropped()), "{}", log.dropped());

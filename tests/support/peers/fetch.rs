@@ -1,6 +1,7 @@
 //! The `mongod` to start: one named by the environment, one on the PATH, or one fetched into the build folder, once.
 
 use std::fs::{self, File};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -53,9 +54,15 @@ pub fn once(name: &str, fetch: impl FnOnce(&Path, &Path)) -> PathBuf {
     let lock = File::create(folder.join("lock")).unwrap();
     lock.lock().unwrap();
     if !wanted.exists() {
+        say(&format!("fetching {name} into {}, once\n", folder.display()));
         fetch(&folder, &wanted);
     }
     wanted
+}
+
+/// Writes past the capture of test output: whoever waits for a download sees what for.
+fn say(note: &str) {
+    let _ = std::io::stderr().write_all(note.as_bytes());
 }
 
 fn fetch(folder: &Path, program: &Path) {

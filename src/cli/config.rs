@@ -1,0 +1,31 @@
+//! `llmbench config`: what the settings came to, and who said so.
+
+use clap::{Args, Subcommand};
+
+/// The settings as they are in force
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// What to show.
+    #[command(subcommand)]
+    pub command: ConfigCommand,
+}
+
+/// What to show.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Every setting, its value and where that came from: flag, environment, file or default; secrets as set or unset
+    Show(ShowArgs),
+    /// The configuration file that is read; exit 1 where there is none
+    Path,
+}
+
+/// What is shown, and how.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// Keys of providers that have none, too
+    #[arg(short, long)]
+    pub verbose: bool,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,62 @@
+//! Examples of the commands, for the man pages: a line of shell each, and what it does. A test holds that each is accepted.
+
+/// A command's path below `llmbench`, and its examples: what one types, and what that does.
+pub const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
+    (
+        "",
+        &[
+            ("llmbench run sim:steady", "A measurement with no key and no server."),
+            ("llmbench doctor", "What is wrong or missing here, and how to mend it."),
+        ],
+    ),
+    (
+        "run",
+        &[
+            ("llmbench run sim:steady 'groq:*' -n 5", "The simulator, and every enabled model of groq."),
+            (
+                "llmbench run --all --yes --sort tps",
+                "Every enabled model, the fastest first, without a question.",
+            ),
+            (
+                "llmbench run openai:gpt-4o-mini -n 20 --quiet --fail-if 'ttft_p95>2s'",
+                "A gate for cron: exit status 1 where the model is too slow.",
+            ),
+            ("llmbench run sim:steady -n 3 --csv - > runs.csv", "A line of CSV per run on standard output."),
+        ],
+    ),
+    ("config show", &[("llmbench config show --json", "Every setting with its source, for programs.")]),
+    ("config path", &[("llmbench config path", "The configuration file that is read.")]),
+    ("doctor", &[("llmbench doctor -v --offline", "Every check that asks no provider.")]),
+    ("daemon", &[("llmbench daemon --dry-run", "What is due, and when; nothing is measured.")]),
+    ("status", &[("llmbench status --check", "Exit status 3 where measuring does not go as it should.")]),
+    (
+        "models add",
+        &[("llmbench models add groq:llama-3.3-70b-versatile", "Calls the model once, and enables it.")],
+    ),
+    ("models list", &[("llmbench models list --all --provider groq", "Those that are switched off, too.")]),
+    (
+        "models disable",
+        &[("llmbench models disable 'groq:*' --reason 'no credit' --yes", "Switches off, with a reason.")],
+    ),
+    (
+        "errors summary",
+        &[("llmbench errors summary --since 24h --by kind", "What failed in a day, by kind.")],
+    ),
+    ("results list", &[("llmbench results list --provider groq", "The newest runs of a provider.")]),
+    (
+        "results export",
+        &[("llmbench results export --since 30d --output runs.parquet", "A month of rows as one file.")],
+    ),
+    (
+        "results compare",
+        &[("llmbench results compare together fireworks --since 7d", "Which of two is faster.")],
+    ),
+    ("catalog diff", &[("llmbench catalog diff --pick", "Chooses among what is listed and not measured.")]),
+    ("db init", &[("llmbench db init --dry-run", "What the store needs.")]),
+    ("sim models", &[("llmbench sim models", "The names that may stand behind sim:.")]),
+];
+
+/// The examples of a command; none where it has none of its own.
+pub fn of(path: &str) -> &'static [(&'static str, &'static str)] {
+    EXAMPLES.iter().find(|(command, _)| *command == path).map_or(&[], |(_, examples)| examples)
+}

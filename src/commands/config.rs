@@ -1,0 +1,103 @@
+//! `llmbench config`: the settings as they were resolved, each with its source. Opens no store, asks nobody and runs no key
+//! command; of a secret it says that it is set, and where.
+
+use crate::cli::config::{ConfigArgs, ConfigCommand, ShowArgs};
+use crate::commands::context::Context;
+use crate::commands::data;
+use crate::commands::exit::{CommandError, Exit};
+use crate::domain::sourced::{Source, Sourced};
+use crate::output::config::{self as shown, Setting};
+use crate::output::print;
+use crate::providers::hosts::{Auth, Host};
+use crate::settings::Settings;
+use std::fmt::Display;
+
+/// Runs the command.
+///
+/// # Errors
+/// Status 2 where the store or the state directory cannot be resolved.
+pub fn run(args: &ConfigArgs, context: &Context) -> Result<Exit, CommandError> {
+    match &args.command {
+        ConfigCommand::Show(args) => show(args, context),
+        ConfigCommand::Path => path(&context.settings),
+    }
+}
+
+fn path(settings: &Settings) -> Result<Exit, CommandError> {
+    if let Some(config) = &settings.config {
+        data::text(&format!("{}\n", config.value.display()))?;
+        return Ok(Exit::Yes);
+    }
+    let usual = settings.usual_config().map(|path| format!(": {} is not there", path.display()));
+    print::note(&format!("no configuration file is read{}", usual.unwrap_or_default()));
+    Ok(Exit::No)
+}
+
+fn show(args: &ShowArgs, context: &Context) -> Result<Exit, CommandError> {
+    let mut found = plain(context)?;
+    let settings = &context.settings;
+    let keys: Vec<Setting> = settings.hosts.iter().flat_map(|host| of_host(host, settings)).collect();
+    let wanted = |one: &Setting| args.verbose || args.json || one.is_set();
+    found.extend(keys.into_iter().filter(wanted));
+    let text = if args.json { shown::json(&found) } else { shown::text(&found, &context.view(false)) };
+    data::text(&text)?;
+    Ok(Exit::Yes)
+}
+
+/// What holds no secret.
+fn plain(context: &Context) -> Result<Vec<Setting>, CommandError> {
+    let settings = &context.settings;
+    let state_dir = settings.state_dir().map_err(CommandError::usage)?;
+    let published = settings.profiles.published.clone().map(|ids| ids.join(", "));
+    let mut found = vec![
+        settings.config.as_ref().map_or_else(
+            || Setting::unset("config", Source::Default),
+            |config| Setting::new("config", config.value.display(), &config.source),
+        ),
+        of("store", &context.store_location()?),
+        Setting::new("state_dir", state_dir.value.display(), &state_dir.source),
+        of("defaults.profile", &settings.profile),
+        of("published_profiles", &published),
+    ];
+    let deadlines = &settings.deadlines;
+    for (name, deadline) in [
+        ("defaults.connect", &deadlines.connect),
+        ("defaults.first_byte", &deadlines.first_byte),
+        ("defaults.gap", &deadlines.gap),
+        ("defaults.total", &deadlines.total),
+    ] {
+        found.push(of(name, &deadline.clone().map(|time| time.as_secs_f64())));
+    }
+    Ok(found)
+}
+
+fn of<T: Display>(name: &str, sourced: &Sourced<T>) -> Setting {
+    Setting::new(name, &sourced.value, &sourced.source)
+}
+
+/// Where a host is, and whether it has a key.
+fn of_host(host: &Host, settings: &Settings) -> Vec<Setting> {
+    let name = |what: &str| format!("providers.{}.{what}", host.name);
+    let parts = [("base_url", &host.base_url), ("project", &host.project), ("region", &host.region)];
+    let said = parts.into_iter().filter_map(|(what, value)| Some((what, value.as_ref()?)));
+    let mut found: Vec<Setting> = said
+        .filter(|(_, sourced)| sourced.source != Source::Default)
+        .map(|(what, sourced)| of(&name(what), sourced))
+        .collect();
+    if host.keys.auth != Auth::None || !host.keys.vars.is_empty() {
+        found.push(key(host, &name("key"), settings));
+    }
+    found
+}
+
+fn key(host: &Host, name: &str, settings: &Settings) -> Setting {
+    let in_file = || {
+        let path = settings.config.as_ref().map(|config| config.value.clone()).unwrap_or_default();
+        Setting::set(name, Source::File(path))
+    };
+    match settings.env().first(&host.key_names()) {
+        Some((variable, _)) => Setting::set(name, Source::Env(variable.to_owned())),
+        None if host.keys.file.is_some() || host.keys.command.is_some() => in_file(),
+        None => Setting::unset(name, Source::Default),
+    }
+}

@@ -1,0 +1,125 @@
+//! What `run --all` is about to use: said before the first call, and asked about where somebody sits at a terminal. A script
+//! is told and not asked: lines of a crontab that say `--all` go on as they are.
+
+use super::place::Place;
+use crate::cli::run::RunArgs;
+use crate::commands::asking;
+use crate::commands::context::Context;
+use crate::commands::exit::CommandError;
+use crate::daemon::price::{cost, listed, worst_case};
+use crate::domain::regime::Price;
+use crate::domain::{ModelRef, Profile};
+use crate::measure::load::Shape;
+use crate::output::{ask, units};
+use crate::storage::StoreError;
+use std::collections::HashMap;
+use tokio_util::sync::CancellationToken;
+
+/// The most that is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Most {
+    calls: u64,
+    tokens: u64,
+    micro_dollars: u64,
+    /// Models without a known price.
+    unpriced: usize,
+}
+
+/// Says what would be used, and asks whether to go on where somebody can answer and `--yes` did not.
+///
+/// # Errors
+/// Status 130 after Ctrl-C at the question; what the store says, where it is asked for prices.
+pub async fn agreed(
+    args: &RunArgs,
+    context: &Context,
+    place: Option<&Place>,
+    models: &[ModelRef],
+    profile: &Profile,
+    load: &Shape,
+) -> Result<bool, CommandError> {
+    // Without prices the rest is told all the same.
+    let prices = prices(place).await.unwrap_or_default();
+    let price = |model: &ModelRef| context.settings.regime.price(model, prices.get(model).copied());
+    let each = load.requests.map(|requests| requests.saturating_add(args.warmup));
+    let said = match each {
+        Some(each) => sentence(models.len(), most(models, each, profile, price)),
+        None => {
+            format!("{}, as many calls as fit into --duration", units::counted(models.len() as u64, "model"))
+        }
+    };
+    if args.yes || !ask::possible() {
+        context.note(args.quiet, &said);
+        return Ok(true);
+    }
+    let agreed = asking::ask_about(format!("{said}. Measure them?"), &CancellationToken::new()).await?;
+    if !agreed {
+        context.note(args.quiet, "nothing was measured");
+    }
+    Ok(agreed)
+}
+
+/// What providers list as prices; a bridge knows none.
+async fn prices(place: Option<&Place>) -> Result<HashMap<ModelRef, Price>, StoreError> {
+    match place {
+        Some(Place::Store(store)) => Ok(listed(store.listed(None).await?)),
+        _ => Ok(HashMap::new()),
+    }
+}
+
+fn most(
+    models: &[ModelRef],
+    each: u64,
+    profile: &Profile,
+    price: impl Fn(&ModelRef) -> Option<Price>,
+) -> Most {
+    let (input, output) = worst_case(profile);
+    let (input, output) = (input.saturating_mul(each), output.saturating_mul(each));
+    let prices: Vec<Option<Price>> = models.iter().map(price).collect();
+    let of_all = |amount: u64| amount.saturating_mul(models.len() as u64);
+    let costs = prices.iter().map(|price| cost(*price, input, output));
+    Most {
+        calls: of_all(each),
+        tokens: of_all(input.saturating_add(output)),
+        micro_dollars: costs.fold(0, u64::saturating_add),
+        unpriced: prices.iter().filter(|price| price.is_none()).count(),
+    }
+}
+
+fn sentence(models: usize, most: Most) -> String {
+    let Most { calls, tokens, micro_dollars, unpriced } = most;
+    let models_said = units::counted(models as u64, "model");
+    let used = format!(
+        "{models_said}, {}, at most about {}",
+        units::counted(calls, "call"),
+        units::counted(tokens, "token")
+    );
+    let dollars = format!("{:.2} dollars", micro_dollars as f64 / 1e6);
+    match unpriced {
+        0 => format!("{used} and {dollars}"),
+        all if all == models => format!("{used}; no price is known"),
+        some => {
+            format!("{used} and {dollars}, without {} of unknown price", units::counted(some as u64, "model"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::profile::built_in;
+
+    #[test]
+    fn every_call_counts_with_its_whole_budget() {
+        let [profile, ..] = built_in();
+        let models = ["groq:a", "groq:b"].map(|name| name.parse().unwrap());
+        let (input, output) = worst_case(&profile);
+        let one = |model: &ModelRef| (model.model_id == "a").then_some(Price { input: 1.0, output: 2.0 });
+        let found = most(&models, 3, &profile, one);
+        assert_eq!((found.calls, found.tokens), (6, 6 * (input + output)));
+        assert_eq!((found.micro_dollars, found.unpriced), (3 * (input + 2 * output), 1));
+        assert!(sentence(2, found).ends_with("without 1 model of unknown price"), "{}", sentence(2, found));
+        assert!(sentence(2, most(&models, 1, &profile, |_| None)).ends_with("no price is known"));
+        let endless = most(&models, u64::MAX, &profile, one);
+        assert_eq!((endless.calls, endless.tokens), (u64::MAX, u64::MAX));
+    }
+}

@@ -1,0 +1,109 @@
+//! The settings with their sources, as a list for people and a document for programs.
+
+use super::grid::{self, Column};
+use super::view::View;
+use crate::domain::sourced::Source;
+use serde_json::{Value, json};
+use std::fmt::Display;
+
+/// The name and version of the document; described by `docs/schema/config.schema.json`.
+pub const SCHEMA: &str = "llmbench.config/1";
+
+/// One setting. A secret has no value here: it is set or unset.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Setting {
+    name: String,
+    value: State,
+    source: Source,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum State {
+    Value(String),
+    Secret,
+    Unset,
+}
+
+impl Setting {
+    /// A value that anybody may read.
+    pub fn new(name: impl Into<String>, value: impl Display, source: &Source) -> Self {
+        Self { name: name.into(), value: State::Value(value.to_string()), source: source.clone() }
+    }
+
+    /// A secret that somebody has set.
+    pub fn set(name: impl Into<String>, source: Source) -> Self {
+        Self { name: name.into(), value: State::Secret, source }
+    }
+
+    /// Nobody has set it.
+    pub fn unset(name: impl Into<String>, source: Source) -> Self {
+        Self { name: name.into(), value: State::Unset, source }
+    }
+
+    /// Whether it has a value.
+    pub fn is_set(&self) -> bool {
+        self.value != State::Unset
+    }
+
+    fn shown(&self) -> String {
+        match &self.value {
+            State::Value(value) => value.clone(),
+            State::Secret => "set".to_owned(),
+            State::Unset => "unset".to_owned(),
+        }
+    }
+}
+
+const COLUMNS: [Column; 3] =
+    [Column::new("SETTING"), Column::new("VALUE").free(), Column::new("SOURCE").free()];
+
+/// The list, ending in a line break.
+pub fn text(settings: &[Setting], view: &View) -> String {
+    let row = |one: &Setting| vec![one.name.clone(), one.shown(), one.source.to_string()];
+    let rows: Vec<Vec<String>> = settings.iter().map(row).collect();
+    let mut lines = grid::lines(&COLUMNS, &rows, view.limit(), view.terminal.unicode);
+    if let Some(header) = lines.first_mut() {
+        *header = view.paint().heading(header);
+    }
+    lines.join("\n") + "\n"
+}
+
+/// The document, ending in a line break.
+pub fn json(settings: &[Setting]) -> String {
+    let settings: Vec<Value> = settings.iter().map(document).collect();
+    format!("{:#}\n", json!({ "schema": SCHEMA, "settings": settings }))
+}
+
+fn document(one: &Setting) -> Value {
+    let (source, named) = match &one.source {
+        Source::Flag(name) => ("flag", Some((*name).to_owned())),
+        Source::Env(name) => ("environment", Some(name.clone())),
+        Source::File(path) => ("file", Some(path.display().to_string())),
+        Source::Default => ("default", None),
+    };
+    let value = match &one.value {
+        State::Value(value) => Some(value),
+        State::Secret | State::Unset => None,
+    };
+    json!({ "name": one.name, "set": one.is_set(), "value": value, "source": source, "named_by": named })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::schema_check::violations;
+
+    #[test]
+    fn the_document_is_what_its_schema_says() {
+        let schema: Value =
+            serde_json::from_str(include_str!("../../docs/schema/config.schema.json")).unwrap();
+        let settings = [
+            Setting::new("store", "sqlite:x.db", &Source::Flag("--store")),
+            Setting::set("providers.groq.key", Source::Env("GROQ_API_KEY".into())),
+            Setting::unset("config", Source::Default),
+        ];
+        let document: Value = serde_json::from_str(&json(&settings)).unwrap();
+        assert_eq!(violations(&schema, &document), Vec::<String>::new());
+        assert_eq!(document["settings"][1]["value"], Value::Null);
+    }
+}

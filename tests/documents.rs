@@ -19,7 +19,7 @@ const DOCUMENTS: [&str; 7] = [
     "TROUBLESHOOTING.md",
     "CHANGELOG.md",
     "docs/output.md",
-    "docs/ingest.md",
+    "docs/bridge.md",
     "docs/runner.md",
     "deploy/README.md",
 ];

@@ -2,7 +2,9 @@
 //! failure has its section, every field its line.
 
 use crate::boundaries::sources;
-use crate::support::markdown::{blocks, document, first_column, section, spans, words};
+use crate::support::markdown::{
+    blocks, document, documents_for_users, first_column, pages, section, spans, words,
+};
 use crate::support::{Home, llmbench};
 use clap::{CommandFactory, Parser};
 use llmbench::cli::{Cli, EXIT_STATUS};
@@ -10,21 +12,24 @@ use llmbench::domain::Kind;
 use llmbench::measure::METRICS;
 use llmbench::output::csv::COLUMNS;
 use serde_json::{Map, Value};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// Every document for users.
-const DOCUMENTS: [&str; 7] = [
-    "README.md",
-    "TROUBLESHOOTING.md",
-    "CHANGELOG.md",
-    "docs/output.md",
-    "docs/bridge.md",
-    "docs/runner.md",
-    "deploy/README.md",
+/// The documents that show commands, and how many there are at least.
+const SHOWN: [(&str, usize); 10] = [
+    ("README.md", 12),
+    ("TROUBLESHOOTING.md", 15),
+    ("docs/output.md", 2),
+    ("docs/measuring.md", 4),
+    ("docs/load.md", 4),
+    ("docs/stores.md", 15),
+    ("docs/daemon.md", 8),
+    ("docs/providers.md", 3),
+    ("docs/bridge.md", 2),
+    ("docs/runner.md", 2),
 ];
 
-/// The commands that a text shows, each without what stands before `llmbench`: variables, a cron schedule.
+/// The commands that a text shows, each without what stands before `llmbench`: variables, a cron schedule, a prompt.
 fn commands(text: &str) -> Vec<Vec<String>> {
     let shown = blocks(text).into_iter().filter(|block| block.info.starts_with("sh") || block.info == "text");
     let lines: Vec<String> =
@@ -35,7 +40,9 @@ fn commands(text: &str) -> Vec<Vec<String>> {
         .map(after_cargo)
         .filter_map(|line| {
             let words = words(&line);
-            let is_prefix = |word: &String| word.contains('=') || word == "*" || word.parse::<u8>().is_ok();
+            let is_prefix = |word: &String| {
+                word.contains('=') || word == "*" || word == "$" || word.parse::<u8>().is_ok()
+            };
             let start = words.iter().position(|word| !is_prefix(word))?;
             (words[start] == "llmbench").then(|| words[start..].to_vec())
         })
@@ -44,13 +51,17 @@ fn commands(text: &str) -> Vec<Vec<String>> {
 
 #[test]
 fn every_command_that_is_shown_is_accepted() {
-    for (name, least) in [("README.md", 12), ("TROUBLESHOOTING.md", 15), ("docs/output.md", 2)] {
-        let commands = commands(&document(name));
-        assert!(commands.len() >= least, "{name}: only {} commands were found", commands.len());
-        for command in commands {
-            let parsed = Cli::try_parse_from(&command);
+    let mut counts = BTreeMap::new();
+    for name in documents_for_users() {
+        let commands = commands(&document(&name));
+        for command in &commands {
+            let parsed = Cli::try_parse_from(command);
             assert!(parsed.is_ok(), "{name}: {}\n{}", command.join(" "), parsed.unwrap_err());
         }
+        counts.insert(name, commands.len());
+    }
+    for (name, least) in SHOWN {
+        assert!(counts[name] >= least, "{name}: only {} commands were found", counts[name]);
     }
 }
 
@@ -60,8 +71,8 @@ fn every_flag_that_is_named_exists() {
     command.build();
     let mut known = BTreeSet::new();
     collect_flags(&command, &mut known);
-    for name in DOCUMENTS {
-        for span in spans(&document(name)) {
+    for name in documents_for_users() {
+        for span in spans(&document(&name)) {
             let flag = span.split([' ', '=']).next().unwrap_or_default();
             if flag.starts_with('-') {
                 assert!(known.contains(flag), "{name} names `{span}`");
@@ -178,8 +189,8 @@ const FOREIGN_VARIABLES: [&str; 2] = ["AWS_PROFILE", "HTTPS_PROXY"];
 #[test]
 fn every_variable_that_is_named_is_read() {
     let read = document("src/domain/names.rs") + &document("src/output/terminal.rs");
-    for name in DOCUMENTS {
-        for span in spans(&document(name)) {
+    for name in documents_for_users() {
+        for span in spans(&document(&name)) {
             let variable = span.split('=').next().unwrap_or_default().trim_start_matches('$');
             let fits = |ch: char| ch.is_ascii_uppercase() || ch.is_ascii_digit() || ch == '_';
             if variable.contains('_') && variable.chars().all(fits) && variable != "NAME_STATISTIC" {
@@ -223,9 +234,10 @@ fn collect_names(directory: &Path, found: &mut BTreeSet<String>) {
 
 #[test]
 fn every_link_between_documents_leads_somewhere() {
-    for name in DOCUMENTS.into_iter().chain(["ARCHITECTURE.md", "deploy/README.md"]) {
-        let text = document(name);
-        let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    let others = ["ARCHITECTURE.md", "CONTRIBUTING.md"].map(str::to_owned);
+    for name in documents_for_users().into_iter().chain(others).chain(pages("docs/decisions")) {
+        let text = document(&name);
+        let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join(&name);
         for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             let there = target.contains("://") || beside.with_file_name(target).exists();
             assert!(there, "{name} links to {target}");

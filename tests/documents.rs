@@ -8,7 +8,7 @@ use crate::support::markdown::{
 use crate::support::{Home, llmbench};
 use clap::{CommandFactory, Parser};
 use llmbench::cli::{Cli, EXIT_STATUS};
-use llmbench::domain::Kind;
+use llmbench::domain::{Kind, names};
 use llmbench::measure::METRICS;
 use llmbench::output::csv::COLUMNS;
 use serde_json::{Map, Value};
@@ -201,6 +201,15 @@ fn every_variable_that_is_named_is_read() {
     }
 }
 
+#[test]
+fn every_variable_of_ours_is_documented() {
+    let named: BTreeSet<String> = pages("docs").iter().flat_map(|name| spans(&document(name))).collect();
+    for variable in names::ALL {
+        let is_ours = variable.starts_with("LLMBENCH_") || variable.starts_with("MONGODB_");
+        assert!(!is_ours || named.contains(*variable), "no document of docs/ names {variable}");
+    }
+}
+
 /// The name of a document is that of the command that prints it, or of its noun and what it is: words with dots between.
 #[test]
 fn names_of_json_documents_are_made_alike() {
@@ -241,6 +250,63 @@ fn every_link_between_documents_leads_somewhere() {
         for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             let there = target.contains("://") || beside.with_file_name(target).exists();
             assert!(there, "{name} links to {target}");
+        }
+    }
+}
+
+/// The pages of decisions, without their index.
+fn decisions() -> Vec<String> {
+    let mut found = pages("docs/decisions");
+    found.retain(|name| !name.ends_with("README.md"));
+    assert!(found.len() >= 50, "{found:?}");
+    found
+}
+
+/// Whether a code span is the path of a file, of a folder or of a module.
+fn is_path(span: &str) -> bool {
+    let is_file = [".rs", ".toml", ".md", ".sh", ".json"].iter().any(|end| span.ends_with(end));
+    !span.contains(' ') && (span.contains('/') || is_file)
+}
+
+/// Whether a path is there: from the top, below `src/`, or as a module of `src/` without its ending.
+fn is_there(path: &str) -> bool {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let src = top.join("src");
+    top.join(path).exists() || src.join(path).exists() || src.join(format!("{path}.rs")).exists()
+}
+
+#[test]
+fn every_path_that_architecture_and_decisions_name_exists() {
+    let mut texts = vec![("ARCHITECTURE.md".to_owned(), document("ARCHITECTURE.md"))];
+    for page in decisions() {
+        let text = document(&page);
+        let code = text.split("\nCode: ").nth(1).and_then(|rest| rest.split("\n\n").next());
+        let code = code.unwrap_or_else(|| panic!("{page} has no line that begins with `Code:`")).to_owned();
+        texts.push((page, code));
+    }
+    let mut seen = 0;
+    for (name, text) in texts {
+        for path in spans(&text).iter().filter(|span| is_path(span)) {
+            assert!(is_there(path), "{name} names {path}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 200, "only {seen} paths were found");
+}
+
+#[test]
+fn the_index_of_decisions_lists_every_page_under_its_areas() {
+    let index = document("docs/decisions/README.md");
+    for page in decisions() {
+        let text = document(&page);
+        let title = text.lines().find_map(|line| line.strip_prefix("# ")).unwrap();
+        let (number, title) =
+            title.split_once(". ").unwrap_or_else(|| panic!("{page}: no number in {title}"));
+        let entry = format!("- [{number}]({}) {title}", page.rsplit('/').next().unwrap());
+        let areas = text.lines().find_map(|line| line.strip_prefix("Area: ")).unwrap_or_default();
+        for area in areas.trim_end_matches('.').split(", ") {
+            let heading = format!("## {}{}", area[..1].to_uppercase(), &area[1..]);
+            assert!(section(&index, &heading).lines().any(|line| line == entry), "{heading} lacks {entry}");
         }
     }
 }

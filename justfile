@@ -20,7 +20,7 @@ clippy:
 test *arguments:
     cargo test --locked {{arguments}}
 
-# The figures of the README, all or some: just figures cold streams flood
+# The figures of docs/benchmarks.md, all or some: just figures cold streams flood
 figures *parts:
     cargo bench --locked --bench figures -- {{parts}}
 

@@ -241,6 +241,19 @@ fn collect_names(directory: &Path, found: &mut BTreeSet<String>) {
     }
 }
 
+/// The anchor of a heading, as GitHub makes it.
+fn anchor(heading: &str) -> String {
+    let kept = heading.chars().filter(|ch| ch.is_alphanumeric() || " -_".contains(*ch));
+    kept.collect::<String>().to_lowercase().replace(' ', "-")
+}
+
+/// Whether a document has a heading with this anchor.
+fn has_heading(path: &Path, wanted: &str) -> bool {
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut headings = text.lines().filter(|line| line.starts_with('#'));
+    headings.any(|line| anchor(line.trim_start_matches('#').trim()) == wanted)
+}
+
 #[test]
 fn every_link_between_documents_leads_somewhere() {
     let others = ["ARCHITECTURE.md", "CONTRIBUTING.md"].map(str::to_owned);
@@ -248,9 +261,25 @@ fn every_link_between_documents_leads_somewhere() {
         let text = document(&name);
         let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join(&name);
         for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let there = target.contains("://") || beside.with_file_name(target).exists();
+            if target.contains("://") {
+                continue;
+            }
+            let (file, heading) = target.split_once('#').unwrap_or((target, ""));
+            let path = if file.is_empty() { beside.clone() } else { beside.with_file_name(file) };
+            let there = path.exists() && (heading.is_empty() || has_heading(&path, heading));
             assert!(there, "{name} links to {target}");
         }
+    }
+}
+
+#[test]
+fn the_index_of_troubleshooting_leads_to_every_section() {
+    let text = document("TROUBLESHOOTING.md");
+    let index = section(&text, "## By area");
+    let headings = text.lines().filter_map(|line| line.strip_prefix("## ").or(line.strip_prefix("### ")));
+    for heading in headings.filter(|heading| *heading != "By area") {
+        let link = format!("[{heading}](#{})", anchor(heading));
+        assert!(index.contains(&link), "the index of TROUBLESHOOTING.md lacks {link}");
     }
 }
 

@@ -115,7 +115,7 @@ fn served() -> Vec<String> {
     ["llmbench".to_owned()].into_iter().chain(items).collect()
 }
 
-/// What the README has an operator type: `llmbench …` as it is, or in a container of the stack.
+/// What deploy/README.md has an operator type: `llmbench …` as it is, or in a container of the stack.
 fn typed() -> Vec<Vec<String>> {
     let text = deploy("README.md");
     let lines: Vec<String> = blocks(&text)

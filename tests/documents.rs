@@ -2,29 +2,34 @@
 //! failure has its section, every field its line.
 
 use crate::boundaries::sources;
-use crate::support::markdown::{blocks, document, first_column, section, spans, words};
+use crate::support::markdown::{
+    blocks, document, documents_for_users, first_column, pages, section, spans, words,
+};
 use crate::support::{Home, llmbench};
 use clap::{CommandFactory, Parser};
 use llmbench::cli::{Cli, EXIT_STATUS};
-use llmbench::domain::Kind;
+use llmbench::domain::{Kind, names};
 use llmbench::measure::METRICS;
 use llmbench::output::csv::COLUMNS;
 use serde_json::{Map, Value};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// Every document for users.
-const DOCUMENTS: [&str; 7] = [
-    "README.md",
-    "TROUBLESHOOTING.md",
-    "CHANGELOG.md",
-    "docs/output.md",
-    "docs/ingest.md",
-    "docs/runner.md",
-    "deploy/README.md",
+/// The documents that show commands, and how many there are at least.
+const SHOWN: [(&str, usize); 10] = [
+    ("README.md", 12),
+    ("TROUBLESHOOTING.md", 15),
+    ("docs/output.md", 2),
+    ("docs/measuring.md", 4),
+    ("docs/load.md", 4),
+    ("docs/stores.md", 15),
+    ("docs/daemon.md", 8),
+    ("docs/providers.md", 3),
+    ("docs/bridge.md", 2),
+    ("docs/runner.md", 2),
 ];
 
-/// The commands that a text shows, each without what stands before `llmbench`: variables, a cron schedule.
+/// The commands that a text shows, each without what stands before `llmbench`: variables, a cron schedule, a prompt.
 fn commands(text: &str) -> Vec<Vec<String>> {
     let shown = blocks(text).into_iter().filter(|block| block.info.starts_with("sh") || block.info == "text");
     let lines: Vec<String> =
@@ -35,7 +40,9 @@ fn commands(text: &str) -> Vec<Vec<String>> {
         .map(after_cargo)
         .filter_map(|line| {
             let words = words(&line);
-            let is_prefix = |word: &String| word.contains('=') || word == "*" || word.parse::<u8>().is_ok();
+            let is_prefix = |word: &String| {
+                word.contains('=') || word == "*" || word == "$" || word.parse::<u8>().is_ok()
+            };
             let start = words.iter().position(|word| !is_prefix(word))?;
             (words[start] == "llmbench").then(|| words[start..].to_vec())
         })
@@ -44,13 +51,17 @@ fn commands(text: &str) -> Vec<Vec<String>> {
 
 #[test]
 fn every_command_that_is_shown_is_accepted() {
-    for (name, least) in [("README.md", 12), ("TROUBLESHOOTING.md", 15), ("docs/output.md", 2)] {
-        let commands = commands(&document(name));
-        assert!(commands.len() >= least, "{name}: only {} commands were found", commands.len());
-        for command in commands {
-            let parsed = Cli::try_parse_from(&command);
+    let mut counts = BTreeMap::new();
+    for name in documents_for_users() {
+        let commands = commands(&document(&name));
+        for command in &commands {
+            let parsed = Cli::try_parse_from(command);
             assert!(parsed.is_ok(), "{name}: {}\n{}", command.join(" "), parsed.unwrap_err());
         }
+        counts.insert(name, commands.len());
+    }
+    for (name, least) in SHOWN {
+        assert!(counts[name] >= least, "{name}: only {} commands were found", counts[name]);
     }
 }
 
@@ -60,8 +71,8 @@ fn every_flag_that_is_named_exists() {
     command.build();
     let mut known = BTreeSet::new();
     collect_flags(&command, &mut known);
-    for name in DOCUMENTS {
-        for span in spans(&document(name)) {
+    for name in documents_for_users() {
+        for span in spans(&document(&name)) {
             let flag = span.split([' ', '=']).next().unwrap_or_default();
             if flag.starts_with('-') {
                 assert!(known.contains(flag), "{name} names `{span}`");
@@ -178,8 +189,8 @@ const FOREIGN_VARIABLES: [&str; 2] = ["AWS_PROFILE", "HTTPS_PROXY"];
 #[test]
 fn every_variable_that_is_named_is_read() {
     let read = document("src/domain/names.rs") + &document("src/output/terminal.rs");
-    for name in DOCUMENTS {
-        for span in spans(&document(name)) {
+    for name in documents_for_users() {
+        for span in spans(&document(&name)) {
             let variable = span.split('=').next().unwrap_or_default().trim_start_matches('$');
             let fits = |ch: char| ch.is_ascii_uppercase() || ch.is_ascii_digit() || ch == '_';
             if variable.contains('_') && variable.chars().all(fits) && variable != "NAME_STATISTIC" {
@@ -187,6 +198,15 @@ fn every_variable_that_is_named_is_read() {
                 assert!(known || FOREIGN_VARIABLES.contains(&variable), "{name} names `{span}`");
             }
         }
+    }
+}
+
+#[test]
+fn every_variable_of_ours_is_documented() {
+    let named: BTreeSet<String> = pages("docs").iter().flat_map(|name| spans(&document(name))).collect();
+    for variable in names::ALL {
+        let is_ours = variable.starts_with("LLMBENCH_") || variable.starts_with("MONGODB_");
+        assert!(!is_ours || named.contains(*variable), "no document of docs/ names {variable}");
     }
 }
 
@@ -221,14 +241,101 @@ fn collect_names(directory: &Path, found: &mut BTreeSet<String>) {
     }
 }
 
+/// The anchor of a heading, as GitHub makes it.
+fn anchor(heading: &str) -> String {
+    let kept = heading.chars().filter(|ch| ch.is_alphanumeric() || " -_".contains(*ch));
+    kept.collect::<String>().to_lowercase().replace(' ', "-")
+}
+
+/// Whether a document has a heading with this anchor.
+fn has_heading(path: &Path, wanted: &str) -> bool {
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut headings = text.lines().filter(|line| line.starts_with('#'));
+    headings.any(|line| anchor(line.trim_start_matches('#').trim()) == wanted)
+}
+
 #[test]
 fn every_link_between_documents_leads_somewhere() {
-    for name in DOCUMENTS.into_iter().chain(["ARCHITECTURE.md", "deploy/README.md"]) {
-        let text = document(name);
-        let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    let others = ["ARCHITECTURE.md", "CONTRIBUTING.md"].map(str::to_owned);
+    for name in documents_for_users().into_iter().chain(others).chain(pages("docs/decisions")) {
+        let text = document(&name);
+        let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join(&name);
         for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let there = target.contains("://") || beside.with_file_name(target).exists();
+            if target.contains("://") {
+                continue;
+            }
+            let (file, heading) = target.split_once('#').unwrap_or((target, ""));
+            let path = if file.is_empty() { beside.clone() } else { beside.with_file_name(file) };
+            let there = path.exists() && (heading.is_empty() || has_heading(&path, heading));
             assert!(there, "{name} links to {target}");
+        }
+    }
+}
+
+#[test]
+fn the_index_of_troubleshooting_leads_to_every_section() {
+    let text = document("TROUBLESHOOTING.md");
+    let index = section(&text, "## By area");
+    let headings = text.lines().filter_map(|line| line.strip_prefix("## ").or(line.strip_prefix("### ")));
+    for heading in headings.filter(|heading| *heading != "By area") {
+        let link = format!("[{heading}](#{})", anchor(heading));
+        assert!(index.contains(&link), "the index of TROUBLESHOOTING.md lacks {link}");
+    }
+}
+
+/// The pages of decisions, without their index.
+fn decisions() -> Vec<String> {
+    let mut found = pages("docs/decisions");
+    found.retain(|name| !name.ends_with("README.md"));
+    assert!(found.len() >= 50, "{found:?}");
+    found
+}
+
+/// Whether a code span is the path of a file, of a folder or of a module.
+fn is_path(span: &str) -> bool {
+    let is_file = [".rs", ".toml", ".md", ".sh", ".json"].iter().any(|end| span.ends_with(end));
+    !span.contains(' ') && (span.contains('/') || is_file)
+}
+
+/// Whether a path is there: from the top, below `src/`, or as a module of `src/` without its ending.
+fn is_there(path: &str) -> bool {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let src = top.join("src");
+    top.join(path).exists() || src.join(path).exists() || src.join(format!("{path}.rs")).exists()
+}
+
+#[test]
+fn every_path_that_architecture_and_decisions_name_exists() {
+    let mut texts = vec![("ARCHITECTURE.md".to_owned(), document("ARCHITECTURE.md"))];
+    for page in decisions() {
+        let text = document(&page);
+        let code = text.split("\nCode: ").nth(1).and_then(|rest| rest.split("\n\n").next());
+        let code = code.unwrap_or_else(|| panic!("{page} has no line that begins with `Code:`")).to_owned();
+        texts.push((page, code));
+    }
+    let mut seen = 0;
+    for (name, text) in texts {
+        for path in spans(&text).iter().filter(|span| is_path(span)) {
+            assert!(is_there(path), "{name} names {path}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 200, "only {seen} paths were found");
+}
+
+#[test]
+fn the_index_of_decisions_lists_every_page_under_its_areas() {
+    let index = document("docs/decisions/README.md");
+    for page in decisions() {
+        let text = document(&page);
+        let title = text.lines().find_map(|line| line.strip_prefix("# ")).unwrap();
+        let (number, title) =
+            title.split_once(". ").unwrap_or_else(|| panic!("{page}: no number in {title}"));
+        let entry = format!("- [{number}]({}) {title}", page.rsplit('/').next().unwrap());
+        let areas = text.lines().find_map(|line| line.strip_prefix("Area: ")).unwrap_or_default();
+        for area in areas.trim_end_matches('.').split(", ") {
+            let heading = format!("## {}{}", area[..1].to_uppercase(), &area[1..]);
+            assert!(section(&index, &heading).lines().any(|line| line == entry), "{heading} lacks {entry}");
         }
     }
 }

@@ -129,7 +129,7 @@ fn nothing_is_seen_before_it_happened(sample: &Sample) {
     }
 }
 
-/// Prints the comparison that the README shows: `cargo test --release --test it -- --ignored --nocapture llama::figures`.
+/// Prints the comparison of docs/benchmarks.md: `cargo test --release --test it -- --ignored --nocapture llama::figures`.
 #[test]
 #[ignore = "prints figures, decides nothing"]
 fn figures() {

@@ -1,4 +1,4 @@
-//! The figures that the README shows, measured afresh by one command:
+//! The figures of docs/benchmarks.md, measured afresh by one command:
 //!
 //! ```text
 //! cargo bench --bench figures                     all of it, some minutes

@@ -136,8 +136,8 @@ pub enum SortArg {
     Name,
 }
 
-/// The definitions of the figures, as `--help`, the man page and the README print them: the title in tables, the name in
-/// `--fail-if` and JSON, the meaning.
+/// The definitions of the figures, as `--help`, the man page and docs/measuring.md print them: the title in tables, the
+/// name in `--fail-if` and JSON, the meaning.
 pub const DEFINITIONS: &str = "\
 Figures, from t0, the moment at which the request is handed to the network,
 credentials settled:

@@ -15,6 +15,24 @@ pub fn document(name: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
 }
 
+/// The documents of a folder, by name; those of folders below it are left out.
+pub fn pages(folder: &str) -> Vec<String> {
+    let entries = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut pages: Vec<String> =
+        names.filter(|name| name.ends_with(".md")).map(|name| format!("{folder}/{name}")).collect();
+    pages.sort();
+    pages
+}
+
+/// Every document for users: those at the top, that of `deploy/`, and all of `docs/`.
+pub fn documents_for_users() -> Vec<String> {
+    let top = ["README.md", "TROUBLESHOOTING.md", "CHANGELOG.md", "SECURITY.md", "deploy/README.md"];
+    let documents: Vec<String> = top.into_iter().map(str::to_owned).chain(pages("docs")).collect();
+    assert!(documents.len() >= 16, "{documents:?}");
+    documents
+}
+
 /// The fenced blocks of a text.
 pub fn blocks(text: &str) -> Vec<Block> {
     let mut blocks = Vec::new();

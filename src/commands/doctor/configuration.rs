@@ -149,7 +149,7 @@ fn not_read(settings: &Settings) -> Vec<Finding> {
     let alike = look_alikes(env.names(), &own).into_iter().map(|alike| {
         let Some(meant) = alike.meant else {
             let sentence = "nobody reads this variable: no setting has that name";
-            let fix = format!("`unset {}`, or correct its name: the README lists them", alike.name);
+            let fix = format!("`unset {}`, or correct its name: docs/providers.md lists them", alike.name);
             return Finding::wrong(HERE, &alike.name, sentence, fix, headings::LOOK_ALIKE);
         };
         if env.get(&meant).is_some() {

@@ -1,0 +1,50 @@
+# Recipes for developers; `just` lists them. fmt, clippy and test are the steps of .ci/run, in its order and with its flags.
+
+# Lists the recipes.
+default:
+    @just --list --unsorted
+
+# What CI runs: fmt, clippy, test.
+ci:
+    .ci/run
+
+# Formatting is checked, not changed; `cargo fmt` changes it.
+fmt:
+    cargo fmt --check
+
+# Warnings are errors.
+clippy:
+    cargo clippy --locked --all-targets -- -D warnings
+
+# Every test, or those that match: just test --test it stores::
+test *arguments:
+    cargo test --locked {{arguments}}
+
+# The figures of docs/benchmarks.md, all or some: just figures cold streams flood
+figures *parts:
+    cargo bench --locked --bench figures -- {{parts}}
+
+# One fuzz target for some seconds; needs a nightly compiler and cargo-fuzz: just fuzz decode_chat 60
+fuzz target seconds="60":
+    cargo +nightly fuzz run {{target}} fuzz/corpus/{{target}} -- -max_total_time={{seconds}}
+
+# Each fuzz target for some seconds.
+fuzz-all seconds="20":
+    for target in fuzz/targets/*.rs; do just fuzz "$(basename "$target" .rs)" {{seconds}} || exit 1; done
+
+# A daemon among faults, judged at the end.
+soak minutes="5":
+    cargo build --locked --release
+    deploy/soak.sh {{minutes}}
+
+# What may be in the dependency tree; needs cargo-deny.
+deny:
+    cargo deny check bans licenses sources
+
+# The documentation of the library, warnings as errors.
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+
+# Rewrites the man pages from the command definition.
+man:
+    BLESS=1 cargo test --locked --test it generated

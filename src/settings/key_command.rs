@@ -104,7 +104,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let file = home.path().join("pid");
         let command = format!("sleep 600 & echo $! > {}; wait", file.display());
-        run(&command, Duration::from_secs(1)).unwrap_err();
+        run(&command, Duration::from_secs(3)).unwrap_err();
         let pid: i32 = std::fs::read_to_string(&file).unwrap().trim().parse().unwrap();
         // Nobody may be there to take its status: one that has ended and waits for that is no process any more.
         let lives = || {

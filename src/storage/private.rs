@@ -85,7 +85,7 @@ mod tests {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
             let said = prepare_private_dir(&path).unwrap_err();
             assert!(said.contains(&format!("mode {mode:04o}")) && said.contains("chmod go-w"), "{said}");
-            assert_eq!(prepare_private_dir(&link).is_err(), true);
+            assert!(prepare_private_dir(&link).is_err());
         }
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         prepare_private_dir(&path).unwrap();

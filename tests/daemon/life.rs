@@ -61,7 +61,7 @@ fn a_start_during_an_outage_measures_what_was_known_and_a_single_pass_ends() {
     let mut mongod = Mongod::start_private();
     let database = fresh_name();
     let model = format!("alpha:{QUICK}");
-    let world = World::at(Home::new(), mongod.uri(&database), &[&model], "[daemon]\ncadence = 1\ntick = 1.0");
+    let world = World::at(Home::new(), mongod.uri(&database), &[&model], "[daemon]\ncadence = 2\ntick = 1.0");
     mongod.kill();
     let output = world.command(&["--once", "--store-wait", "2s"]).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();

@@ -81,8 +81,8 @@ prop_compose! {
         (id, provider, model) in (any::<String>(), any::<String>(), any::<String>()),
         extra in any_extra(),
         counts in prop::array::uniform6(count()),
-        floats in prop::array::uniform6(any::<f64>()),
-        gaps in prop::collection::vec(any::<f64>(), 0..4),
+        floats in prop::array::uniform6(proptest::num::f64::ANY),
+        gaps in prop::collection::vec(proptest::num::f64::ANY, 0..4),
         at in moment(),
     ) -> Run {
         let mut run = Run { extra, ..samples::run(&id, &provider, &model) };

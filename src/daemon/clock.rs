@@ -46,6 +46,8 @@ struct State {
     machine: Anchor,
     /// What the store's clock showed, and how exact that is known.
     store: Option<(Anchor, TimeDelta)>,
+    /// How far the machine's clock was ahead of it then: a step since says nothing about a store that may have made it, too.
+    ahead: Option<TimeDelta>,
     /// By how much the machine's clock was last set, and when that was, by our time.
     step: Option<(TimeDelta, DateTime<Utc>)>,
 }
@@ -75,7 +77,7 @@ impl Clock {
     /// A clock that starts with what `wall` shows.
     pub fn new(wall: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
         let machine = Anchor { shown: wall(), at: since_boot() };
-        let state = State { ours: machine, machine, store: None, step: None };
+        let state = State { ours: machine, machine, store: None, ahead: None, step: None };
         Self { wall: Box::new(wall), state: Mutex::new(state) }
     }
 
@@ -93,7 +95,9 @@ impl Clock {
         let took = since_boot().saturating_sub(asked);
         let store = Anchor { shown, at: asked + took / 2 };
         let exactness = TimeDelta::from_std(took / 2).unwrap_or_default();
-        self.state().store = Some((store, exactness));
+        let machine = Anchor { shown: (self.wall)(), at: asked + took };
+        let mut state = self.state();
+        (state.store, state.ahead) = (Some((store, exactness)), Some(machine.ahead_of(store)));
     }
 
     /// Compares the clocks and moves ours to the best of them. Whoever looks tells of it, and moves what is remembered.
@@ -119,7 +123,7 @@ impl Clock {
         let state = self.state();
         let seconds = |delta: TimeDelta| delta.num_milliseconds() as f64 / 1000.0;
         ClockPulse {
-            ahead_of_store_seconds: state.store.map(|(store, _)| seconds(state.machine.ahead_of(store))),
+            ahead_of_store_seconds: state.ahead.map(seconds),
             stepped_seconds: state.step.map(|(by, _)| seconds(by)),
             stepped_at: state.step.map(|(_, at)| at),
         }
@@ -196,6 +200,11 @@ mod tests {
         for set in [3600, -3600, 0] {
             ahead.store(set, Ordering::Relaxed);
             let looked = clock.look();
+            let apart = clock.pulse().ahead_of_store_seconds;
+            assert!(
+                apart.is_some_and(|apart| (apart + 7200.0).abs() < 2.0),
+                "before the store is asked: {apart:?}"
+            );
             assert!(looked.stepped.is_some() && looked.moved == TimeDelta::zero(), "{looked:?}");
             assert!((off(&clock) - 7200).abs() <= 1);
         }

@@ -151,6 +151,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_dated_ahead_is_not_called_a_moment_ago() {
+        let now: DateTime<Utc> = "2026-11-01T12:00:00Z".parse().unwrap();
+        let told = |seconds| super::ago(now - Duration::seconds(seconds), now);
+        assert_eq!([told(40), told(0), told(-60)], ["40 s ago", "0 s ago", "0 s ago"]);
+        assert_eq!([told(-61), told(-7200)], ["dated 61 s ahead", "dated 2 h ahead"]);
+    }
+
+    #[test]
     fn people_write_moments_in_many_ways() {
         for (text, meant) in [
             ("24h", "2026-10-31T23:30:00+00:00"),

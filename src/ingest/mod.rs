@@ -1,11 +1,10 @@
 //! The bridge: an HTTP server through which runners post what they measured and read what to measure, without seeing the
 //! database. It keeps nothing itself: a 200 means that the store has acknowledged the row.
 //!
-//! In the order in which a request passes through: `listener` accepts, `connection` and `line` speak HTTP/1.1, `router`
-//! finds the route, `auth` and `keys` say whose request it is, `limits` how much of it, `intake` and `body` read it,
-//! `results`, `listing` and `config` do what it asks for, `desk` has posts written, `deriver` what follows from
-//! them derived, `answer` and `refusal` are what comes
-//! back. `bridge` is what requests share.
+//! In the order in which a request passes through: `listener` accepts, `connection` and `line` speak HTTP/1.1, `head` refuses
+//! what can be read in two ways, `router` finds the route, `auth` and `keys` say whose request it is, `limits` how much of it,
+//! `intake` and `body` read it, `results`, `listing` and `config` do what it asks for, `desk` has posts written, `deriver`
+//! what follows from them derived, `answer` and `refusal` are what comes back. `bridge` is what requests share.
 
 pub mod answer;
 pub mod auth;

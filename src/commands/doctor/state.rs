@@ -160,6 +160,7 @@ mod tests {
             mode: Some(0o755),
             writable: true,
             rooms: vec![("room", "/s".into(), Some(90_000_000)), ("room", "/s".into(), None)],
+            ..Sight::default()
         };
         let severities: Vec<_> = findings(&sight).iter().map(|one| one.severity).collect();
         let (finding, unknown) = (Severity::Finding, Severity::Unknown);

@@ -171,7 +171,7 @@ fn show(
 
 /// Says to people where the rows are and how to see them again.
 fn tell_next(fate: &Fate, store: Option<&str>, wanted: Wanted, terminal: &Terminal) {
-    let for_people = terminal.stderr_tty && !(wanted.quiet || wanted.json || wanted.ndjson);
+    let for_people = terminal.stderr_tty && !(wanted.quiet || wanted.json || wanted.lines);
     if let Some(store) = store.filter(|_| for_people && fate.waiting.is_empty() && fate.lost == 0) {
         print::note(&format!("stored in {store}; to see it again: llmbench results list"));
     }

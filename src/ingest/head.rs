@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn a_head_says_what_follows() {
         assert_eq!(taken("Host: b\r\n"), Ok(Some((28, Framing::Length(0)))));
-        assert_eq!(taken("content-LENGTH:  12 \r\n"), Ok(Some((42, Framing::Length(12)))));
+        assert_eq!(taken("content-LENGTH:  12 \r\n"), Ok(Some((41, Framing::Length(12)))));
         assert_eq!(taken("Transfer-Encoding: Chunked\r\n"), Ok(Some((47, Framing::Chunked))));
         assert_eq!(Head::default().take(b"\r\n\r\nGET / HTTP/1.1\r\n"), Ok(None));
         assert_eq!(

@@ -31,7 +31,7 @@ async fn a_full_disk_stops_paid_calls_loses_nothing_and_empties() {
         let id = format!("r{taken}");
         match outbox.intend(&intent(&id)).await {
             Err(error) => break error,
-            Ok(()) => outbox.accept(&id, &[outcome(&id)], COST).await.unwrap(),
+            Ok(()) => drop(outbox.accept(&id, &[outcome(&id)], COST).await.unwrap()),
         }
         taken += 1;
     };
@@ -44,7 +44,7 @@ async fn a_full_disk_stops_paid_calls_loses_nothing_and_empties() {
     taken += 100;
     let full = loop {
         match outbox.accept("last", &[outcome(&format!("last{taken}"))], COST).await {
-            Ok(()) => taken += 1,
+            Ok(_) => taken += 1,
             Err(error) => break error,
         }
     };

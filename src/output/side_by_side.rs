@@ -1,7 +1,7 @@
 //! Several models of one run in a list, the best first: medians, how many failed, and how TTFT was spread, on one scale.
 
 use super::grid::{self, Column};
-use super::{units, view::View};
+use super::{text, units, view::View};
 use crate::measure::report::ModelReport;
 use std::cmp::Ordering;
 
@@ -17,7 +17,7 @@ pub enum Sort {
 }
 
 const COLUMNS: [Column; 7] = [
-    Column::new("MODEL").free(),
+    Column::new("MODEL"),
     Column::number("OK").rank(2),
     Column::number("FAILED").rank(1),
     Column::number("TTFT"),
@@ -26,14 +26,18 @@ const COLUMNS: [Column; 7] = [
     Column::new("TTFT, SPREAD").rank(4),
 ];
 
+/// Terminals narrower than this get no list: the blocks below say the same.
+const NARROWEST: usize = 34;
+/// A name takes at most half of the line, but may always have so many columns; other columns give way before that.
+const LEAST_NAME: usize = 16;
 /// How many characters a spread takes.
 const BINS: usize = 24;
 /// With fewer samples a spread shows noise.
 const MINIMUM_SAMPLES: usize = 5;
 
-/// The list; nothing where fewer than two models were measured.
+/// The list; nothing where fewer than two models were measured, or where a name and two figures find no room.
 pub fn lines(models: &[ModelReport], sort: Sort, view: &View) -> Vec<String> {
-    if models.len() < 2 {
+    if models.len() < 2 || view.terminal.width < NARROWEST {
         return Vec::new();
     }
     let mut sorted: Vec<&ModelReport> = models.iter().collect();
@@ -76,7 +80,11 @@ fn cells(model: &ModelReport, scale: Option<(f64, f64)>, view: &View) -> Vec<Str
         |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| units::seconds(value, unicode));
     let samples = model.figure("ttft").map_or(&[][..], |figure| &figure.sorted);
     vec![
-        model.model.to_string(),
+        text::cut(
+            &text::escape(&model.model.to_string()),
+            (view.terminal.width / 2).max(LEAST_NAME),
+            unicode,
+        ),
         model.successes.to_string(),
         model.failed().to_string(),
         time(ttft.map(|summary| summary.p50)),

@@ -140,7 +140,7 @@ fn mistakes_are_told_and_a_bad_authority_file_stops_nothing() {
 fn at_a_terminal_what_is_wrong_comes_first() {
     let home = Home::new();
     let terminal = Pty::new(80);
-    let mut command = doctor(&home, &["--offline"], &[("GROQ_APIKEY", KEY), ("TERM", "xterm")]);
+    let mut command = doctor(&home, &["--offline", "-v"], &[("GROQ_APIKEY", KEY), ("TERM", "xterm")]);
     let status =
         command.stdin(terminal.end()).stdout(terminal.end()).stderr(terminal.end()).status().unwrap();
     drop(command);

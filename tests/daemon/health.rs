@@ -58,7 +58,11 @@ fn why_a_daemon_ended_is_found_and_what_is_not_known_is_not_guessed() {
     let stopped = check(&world);
     assert!(sentences(&stopped)[0].contains("stopped on purpose"), "{stopped}");
     // A start that fails is the newest thing to be known.
-    let output = world.command(&["--listen", "192.0.2.1:9"]).env_remove("LLMBENCH_LISTEN").output().unwrap();
+    let output = world
+        .command(&["--listen", "192.0.2.1:9", "--plain-http"])
+        .env_remove("LLMBENCH_LISTEN")
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(2));
     let failed = check(&world);
     assert!(sentences(&failed)[0].contains("probes cannot be answered at 192.0.2.1:9"), "{failed}");

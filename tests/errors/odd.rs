@@ -31,7 +31,9 @@ async fn the_predecessors_rows_are_ours_to_read() {
     assert!(story.contains("cerebras:fake-ttft50-gap2-n30-stop (not enabled)"), "{story}");
     assert!(story.contains("output_tokens 30 not within 10% of requested 64"), "{story}");
     let list = world.document(&["results", "list", "--json", "-n", "2"]);
-    assert_eq!(list["runs"][0]["_id"], "6b040062b5337a1e58dfb4d4");
+    assert_eq!(list["runs"][0]["_id"], "6b0400c4eeadc70d91e81514");
+    let published = world.document(&["results", "list", "--json", "-n", "2", "--published"]);
+    assert_eq!(published["runs"][0]["_id"], "6b040062b5337a1e58dfb4d4");
     let run = world.told(&["results", "show", "6b040062b5337a1e58dfb4d4"]);
     assert!(run.contains("openai:gpt-5-fake") && run.contains("first visible text    1.55 s"), "{run}");
     let probe = world.told(&["results", "show", "6b0400c4eeadc70d91e81514"]);

@@ -181,7 +181,7 @@ static QUESTIONS: [Question; 19] = [
         r#"counted(db.metrics_cloud_v2.aggregate([
             { $group: { _id: { p: "$provider", m: "$model_name" }, n: { $sum: 1 } } },
         ]).toArray(), id => name(id.p, id.m))"#,
-        &["results", "list", "--counts"],
+        &["results", "list", "--counts", "--published"],
         |told| keyed(&told["models"], |row| (model(row), row["runs"].clone())),
     ),
     question(
@@ -190,7 +190,7 @@ static QUESTIONS: [Question; 19] = [
             { $match: { run_ts: { $gte: day } } },
             { $group: { _id: { p: "$provider", m: "$model_name" }, n: { $sum: 1 }, at: { $max: "$run_ts" } } },
         ]).toArray().map(row => [name(row._id.p, row._id.m), [row.n, row.at.toISOString()]]))"#,
-        &["results", "list", "--counts", "--since", "24h"],
+        &["results", "list", "--counts", "--published", "--since", "24h"],
         |told| keyed(&told["models"], |row| (model(row), json!([row["runs"], row["newest_at"]]))),
     ),
 ];

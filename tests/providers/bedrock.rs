@@ -227,7 +227,7 @@ fn bedrocks_refusals_have_kinds() {
             "429 Too Many Requests",
             "ModelNotReadyException",
             "The model is not ready for inference.",
-            "transient_provider",
+            "rate_limit",
         ),
         ("424 Failed Dependency", "ModelErrorException", "The model failed.", "transient_provider"),
     ] {

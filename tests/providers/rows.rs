@@ -150,7 +150,9 @@ fn a_missing_usage_is_counted_here_and_says_so() {
         assert_eq!(row["reasoning_tokens"], Value::Null);
         // It had to come: the row is kept, and the published collection does not get it.
         assert_eq!(row["suspect"], true, "{}", case.request_mode);
-        assert!(row["suspect_reasons"][0].as_str().unwrap().contains("no usage"), "{row}");
+        let reasons = row["suspect_reasons"].as_array().unwrap();
+        // A busy machine may add a reason of its own.
+        assert!(reasons.iter().any(|reason| reason.as_str().unwrap().contains("no usage")), "{row}");
     }
 }
 

@@ -1,6 +1,8 @@
 //! The rules of a daemon: defaults, who wins over whom, and mistakes named with their place.
 
 use super::*;
+use crate::domain::ModelRef;
+use crate::domain::regime::DayLimits;
 use crate::settings::file::parse;
 use crate::settings::{hosts, profiles};
 

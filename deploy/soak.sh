@@ -56,7 +56,7 @@ for n in 0 1 2 3 4 5 6 7 8; do
     for tokens in 8 16 24; do echo "p$n:steady-ttft100-gap10-n$tokens"; done
 done | "$llmbench" models add --from-file - --yes --reason soak >/dev/null 2>&1
 "$llmbench" models add --no-probe --yes p9:error503 >/dev/null 2>&1
-"$llmbench" models enable p9:error503 --yes --reason soak >/dev/null 2>&1
+"$llmbench" models enable --no-probe p9:error503 --yes --reason soak >/dev/null 2>&1
 
 begun=$(date +%s)
 end=$((begun + $(printf %.0f "$(python3 -c "print($minutes * 60)")")))
@@ -99,7 +99,7 @@ ps -o time=,etime= -p "$daemon" | sed 's/^/processor and wall time of the last p
 kill -TERM "$daemon"; wait "$daemon" || fail "the daemon ended with status $?"
 tail -1 "$home/daemon.log"
 tail -1 "$home/daemon.log" | grep -q ' 0 wait in the outbox' || fail "rows wait in the outbox"
-"$llmbench" results list --json -n 10000 --since 7d >"$home/rows.json"
+"$llmbench" results list --published --json -n 10000 --since 7d >"$home/rows.json"
 # Spoilt samples are not in the published series; a slot that had only those had its turn all the same.
 "$llmbench" results list --probe --json -n 10000 --since 7d >"$home/spoilt.json"
 python3 - $((end - begun)) $cadence "$home/rows.json" "$home/spoilt.json" <<'PYTHON' || failures=$((failures + 1))

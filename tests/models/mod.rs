@@ -1,6 +1,7 @@
 //! `llmbench models`, through the binary, on both stores.
 
 mod choosing;
+mod enabling;
 mod operator;
 mod terminal;
 

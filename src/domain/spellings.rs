@@ -155,7 +155,7 @@ mod tests {
     /// Base64 as others write it, with padding.
     fn whole(bytes: &[u8]) -> String {
         let mut text = base64(bytes, 0);
-        if bytes.len() % 3 > 0 {
+        if !bytes.len().is_multiple_of(3) {
             let padded: Vec<u8> = bytes.iter().copied().chain([0, 0]).collect();
             text = base64(&padded, 0).chars().take(text.len() + 1).collect();
             text.push_str(if bytes.len() % 3 == 1 { "==" } else { "=" });
@@ -186,7 +186,8 @@ mod tests {
         let mut spellings = Spellings::default();
         spellings.add(&format!("{}b", "a".repeat(40)));
         assert!(spellings.find(&"a".repeat(100_000)).is_empty());
-        assert_eq!(spellings.find(&format!("{}b", "a".repeat(100_000))), [99_960..100_001]);
+        let found = spellings.find(&format!("{}b", "a".repeat(100_000)));
+        assert_eq!((found.len(), &found[0]), (1, &(99_960..100_001)));
     }
 
     proptest! {

@@ -2,6 +2,7 @@
 
 use crate::daemon::event::Event;
 use crate::domain::{Outcome, Slot};
+use chrono::TimeDelta;
 use std::time::Duration;
 use tracing::{debug, error, info, warn};
 
@@ -35,21 +36,8 @@ pub fn tell(event: &Event) {
         }
         Event::StoreLost { error } => warn!(error, "the store does not work: rows wait in the outbox"),
         Event::StoreBack => info!("the store works again"),
-        Event::ClockSet { by } => {
-            let seconds = by.as_seconds_f64();
-            warn!(
-                seconds,
-                "this machine's clock was set while the daemon runs: rows of that time may be dated wrong"
-            );
-        }
-        Event::ClocksApart { by: Some(by) } => {
-            let ahead_seconds = by.as_seconds_f64();
-            warn!(
-                ahead_seconds,
-                "this machine's clock is not the store's: slots and leases go by the store's"
-            );
-        }
-        Event::ClocksApart { by: None } => info!("the clocks of this machine and the store agree"),
+        Event::ClockSet { by } => clock_set(*by),
+        Event::ClocksApart { by } => clocks_apart(*by),
         Event::Checked { violated, blind } if violated.is_empty() && blind.is_empty() => {
             debug!("self-checks passed")
         }
@@ -69,6 +57,20 @@ pub fn tell(event: &Event) {
             );
         }
     }
+}
+
+fn clock_set(by: TimeDelta) {
+    let seconds = by.as_seconds_f64();
+    warn!(
+        seconds,
+        "this machine's clock was set while the daemon runs: rows of that time may be dated wrong"
+    );
+}
+
+fn clocks_apart(by: Option<TimeDelta>) {
+    let Some(by) = by else { return info!("the clocks of this machine and the store agree") };
+    let ahead_seconds = by.as_seconds_f64();
+    warn!(ahead_seconds, "this machine's clock is not the store's: slots and leases go by the store's");
 }
 
 fn finished(slot: &Slot, outcome: &Outcome, took: Duration) {

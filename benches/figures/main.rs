@@ -33,6 +33,9 @@ mod mongod;
 #[allow(clippy::unwrap_used, clippy::disallowed_methods, dead_code, reason = "the peers of the tests")]
 #[path = "../../tests/support/mongosh.rs"]
 mod mongosh;
+#[allow(clippy::unwrap_used, clippy::disallowed_methods, dead_code, reason = "the peers of the tests")]
+#[path = "../../tests/support/node.rs"]
+mod node;
 /// Where the peers of the tests look for each other.
 mod peers {
     pub(crate) use crate::fetch;

@@ -8,9 +8,13 @@ use serde_json::{Value, json};
 /// A body, the status that it gets, and a piece of the path or code that the error names.
 type Case = (String, u16, &'static str);
 
-fn bodies() -> Vec<Case> {
-    let case = |body: &str, status, names| (body.to_owned(), status, names);
-    let mut cases = vec![
+fn case(body: &str, status: u16, names: &'static str) -> Case {
+    (body.to_owned(), status, names)
+}
+
+/// Bodies that are no JSON.
+fn malformed() -> Vec<Case> {
+    vec![
         case("", 400, "syntax"),
         case(" \t\r\n", 400, "syntax"),
         case("{", 400, "syntax"),
@@ -40,6 +44,11 @@ fn bodies() -> Vec<Case> {
         case("// comment\n{}", 400, "syntax"),
         case("<html></html>", 400, "syntax"),
         case("provider=bedrock&model_name=x", 400, "syntax"),
+    ]
+}
+
+fn bodies() -> Vec<Case> {
+    let mut cases = vec![
         case("null", 422, "$"),
         case("true", 422, "$"),
         case("1", 422, "$"),
@@ -67,6 +76,7 @@ fn bodies() -> Vec<Case> {
         case("{\"a\": 1e30}", 422, "$.a"),
         case("{\"a\": 123456789012345678901234567890}", 422, "$.a"),
     ];
+    cases.extend(malformed());
     cases.extend(too_much());
     cases.extend(wrong_results());
     cases
@@ -98,7 +108,14 @@ fn wrong_results() -> Vec<Case> {
             cases.push((with(result(), field, wrong).to_string(), 422, "$."));
         }
     }
-    let wrong: &[(&'static str, Value)] = &[
+    let wrong = wrong_types().into_iter().chain(wrong_values());
+    cases.extend(wrong.map(|(field, value)| (with(result(), field, value).to_string(), 422, field)));
+    cases
+}
+
+/// Fields with a value of another type, or one that no parser takes.
+fn wrong_types() -> Vec<(&'static str, Value)> {
+    vec![
         ("provider", json!("")),
         ("provider", json!(" ")),
         ("provider", json!("a\nb")),
@@ -127,6 +144,12 @@ fn wrong_results() -> Vec<Case> {
         ("temperature", json!("hot")),
         ("time_to_first_token", json!(false)),
         ("response_id", json!(5)),
+    ]
+}
+
+/// Fields with a value of their type that cannot be.
+fn wrong_values() -> Vec<(&'static str, Value)> {
+    vec![
         ("provider", json!("../../etc")),
         ("provider", json!("__proto__")),
         ("provider", json!("p".repeat(257))),
@@ -149,11 +172,7 @@ fn wrong_results() -> Vec<Case> {
         ("time_to_first_token", json!(-0.001)),
         ("time_to_first_token", json!(1e8)),
         ("times_between_tokens", json!([0.1, -0.1])),
-    ];
-    cases.extend(
-        wrong.iter().map(|(field, value)| (with(result(), field, value.clone()).to_string(), 422, *field)),
-    );
-    cases
+    ]
 }
 
 /// A date so many hours ahead, as a runner writes it.

@@ -80,7 +80,7 @@ pub fn sqlite() -> Result<Vec<Line>, Failed> {
 
 /// On a server.
 pub fn mongodb() -> Result<Vec<Line>, Failed> {
-    let Some(mongosh) = Mongosh::where_npm_is() else { return Err("mongosh comes by npm".into()) };
+    let mongosh = Mongosh::get();
     let ground = mongo::Ground::new(Size::asked())?;
     let url = ground.url();
     let ask = |command: &[&str], errors: &str| {

@@ -25,6 +25,8 @@ pub enum ModelsCommand {
     Disable(DisableArgs),
     /// Measure models again, after one real call each
     Enable(EnableArgs),
+    /// Take models out of the catalogue that never succeeded
+    Remove(RemoveArgs),
     /// Name models for people, or change their request quirks
     Set(SetArgs),
     /// All that is known about models
@@ -165,6 +167,27 @@ pub struct EnableArgs {
     #[command(flatten)]
     pub consent: Consent,
 }
+
+/// Take models out of the catalogue that never succeeded
+#[derive(Debug, Args)]
+#[command(after_help = REMOVING)]
+pub struct RemoveArgs {
+    /// Which
+    #[arg(value_name = "SELECTOR", required = true)]
+    pub selectors: Vec<String>,
+    /// Why, for the history
+    #[arg(long, value_name = "TEXT", value_parser = values::reason)]
+    pub reason: Option<String>,
+    /// Whether to ask.
+    #[command(flatten)]
+    pub consent: Consent,
+}
+
+/// What may go and what stays, as `--help` and the man page print it.
+const REMOVING: &str = "\
+A model that has a successful run in the store, published or not, is refused, and with it everything that was named: \
+`llmbench models disable` stops measuring it. Queued measurements of a removed model are cancelled; its errors stay, and \
+the batch keeps the whole entry, so that `llmbench models undo` puts it back as it was, unless it was added anew meanwhile.";
 
 /// Name models for people, or change their request quirks
 #[derive(Debug, Args)]

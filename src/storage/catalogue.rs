@@ -4,6 +4,7 @@
 
 pub use crate::domain::Batch;
 use crate::domain::ModelRef;
+use crate::domain::batch::takes_away;
 use crate::storage::StoreError;
 use crate::storage::contract::parse_date;
 use crate::storage::health::{self, DEFAULT_CADENCE_SECONDS};
@@ -228,8 +229,30 @@ pub struct Order {
     pub model: ModelRef,
     /// The values that somebody has seen and decided on; `None` where the model must not be there yet.
     pub expected: Option<Map<String, Value>>,
-    /// Fields and their new values; null takes a field away.
+    /// Fields and their new values; null takes a field away, and with the provider's name the whole entry.
     pub set: Map<String, Value>,
+}
+
+impl Order {
+    /// Whether the whole entry goes.
+    pub fn removes(&self) -> bool {
+        takes_away(&self.set)
+    }
+
+    /// Whether nobody measures the model any more after it.
+    pub fn stops(&self) -> bool {
+        self.removes() || self.set.get("enabled") == Some(&Value::Bool(false))
+    }
+
+    /// Whether the entry still is what was looked at: of one that goes every field counts.
+    pub fn fits(&self, present: Option<&Entry>) -> bool {
+        match (present, &self.expected) {
+            (None, None) => true,
+            (Some(entry), Some(expected)) if self.removes() => entry.fields == *expected,
+            (Some(entry), Some(expected)) => entry.values(expected.keys()) == *expected,
+            _ => false,
+        }
+    }
 }
 
 /// What a store made of an order.

@@ -26,6 +26,7 @@ async fn tell(backend: Backend) {
         selectors_that_match_nothing(&office);
         disabling_says_why_and_enabling_forgets_it(&office);
         everything_is_undone(&office);
+        what_never_succeeded_is_removed(&office);
         names_and_quirks_change(&office);
         lists_for_programs(&office);
         office
@@ -206,6 +207,45 @@ fn everything_is_undone(office: &Office) {
     office.done(&["undo", &added]);
     let extra = row(office, "sim:extra")["model"].clone();
     assert_eq!((&extra["enabled"], &extra["disabled_class"]), (&json!(false), &json!("undone")));
+}
+
+fn what_never_succeeded_is_removed(office: &Office) {
+    // What has a successful run is refused, and all that was named with it.
+    for named in [&[GOOD][..], &["sim:staged", GOOD], &["sim:*"]] {
+        let refused = office.say(&[&["remove"], named, &["--yes"]].concat());
+        assert_eq!(refused.status, 1, "{refused:?}");
+        assert!(
+            refused.err.contains("successful run") && refused.err.contains("models disable"),
+            "{refused:?}"
+        );
+    }
+    let added = office.done(&["add", "sim:tpyo", "--no-probe", "--metadata", "reasoning_effort=low"]);
+    let before = row(office, "sim:tpyo")["entry"].clone();
+    let nobody = office.say(&["remove", "sim:tpyo"]);
+    assert!(nobody.status == 2 && nobody.err.contains("--yes"), "{nobody:?}");
+    let shown = office.done(&["remove", "sim:tpyo", "--dry-run"]);
+    assert!(shown.contains("sim:tpyo: removed from the catalogue"), "{shown}");
+    assert_eq!(row(office, "sim:tpyo")["entry"], before);
+
+    let batch = office.done(&["remove", "sim:tpyo", "--reason", "mistyped", "--yes"]);
+    let all = office.ids(&["--all"]);
+    assert!(!all.contains(&"sim:tpyo".to_owned()) && all.contains(&GOOD.to_owned()), "{all:?}");
+    let history = office.json(&["history", "sim:tpyo", "--json"])["batches"].clone();
+    let actions: Vec<&Value> = history.as_array().unwrap().iter().map(|batch| &batch["action"]).collect();
+    assert_eq!(actions, [&json!("remove"), &json!("add")]);
+    assert_eq!((&history[0]["changes"][0]["before"], &history[0]["why"]), (&before, &json!("mistyped")));
+    let gone = office.say(&["undo", &added]);
+    assert!(gone.status == 1 && gone.err.contains("not in the catalogue any more"), "{gone:?}");
+
+    office.done(&["undo", &batch]);
+    assert_eq!(row(office, "sim:tpyo")["entry"], before);
+    // Whoever added it anew meanwhile keeps what they made.
+    let batch = office.done(&["remove", "sim:tpyo", "--yes"]);
+    office.done(&["add", "sim:tpyo", "--no-probe", "--display-name", "Anew"]);
+    let late = office.say(&["undo", &batch]);
+    assert!(late.status == 1 && late.err.contains("was changed meanwhile by ann@"), "{late:?}");
+    assert_eq!(row(office, "sim:tpyo")["entry"]["display_name"], "Anew");
+    office.done(&["remove", "sim:tpyo", "--yes"]);
 }
 
 fn names_and_quirks_change(office: &Office) {

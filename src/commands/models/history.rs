@@ -5,9 +5,10 @@ use crate::cli::models::HistoryArgs;
 use crate::commands::context::{Context, store_error};
 use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
+use crate::domain::ModelRef;
 use crate::output::history::{self, BatchView, ChangeView};
 use crate::storage::Store;
-use crate::storage::catalogue::{Batch, Change, ChangesOf};
+use crate::storage::catalogue::{Batch, Change, ChangesOf, Entry};
 use std::collections::BTreeMap;
 
 /// Runs the command.
@@ -61,9 +62,14 @@ async fn with_changes(batch: Batch, store: &dyn Store) -> Result<BatchView, Comm
 /// The batches that changed these models, with their part of each, newest first.
 async fn of_models(args: &HistoryArgs, store: &dyn Store) -> Result<Vec<BatchView>, CommandError> {
     let entries = store.entries(None).await.map_err(|error| store_error("reading the catalogue", error))?;
-    let selection = select(&args.selectors, entries)?;
     let mut changes: Vec<Change> = Vec::new();
-    for entry in selection.entries {
+    let mut selectors = Vec::new();
+    for selector in &args.selectors {
+        let removed = removed(selector, &entries, args.limit, store).await?;
+        selectors.extend(removed.is_empty().then(|| selector.clone()));
+        changes.extend(removed);
+    }
+    for entry in select(&selectors, entries)?.entries {
         let of = ChangesOf::Model(entry.model, args.limit);
         changes.extend(store.changes(&of).await.map_err(read)?);
     }
@@ -74,6 +80,21 @@ async fn of_models(args: &HistoryArgs, store: &dyn Store) -> Result<Vec<BatchVie
         BatchView { batch, changes }
     });
     Ok(views.collect())
+}
+
+/// The changes of a model that is named exactly and that the catalogue has no more.
+async fn removed(
+    selector: &str,
+    entries: &[Entry],
+    limit: u32,
+    store: &dyn Store,
+) -> Result<Vec<Change>, CommandError> {
+    match selector.trim().parse::<ModelRef>() {
+        Ok(model) if entries.iter().all(|entry| entry.model != model) => {
+            store.changes(&ChangesOf::Model(model, limit)).await.map_err(read)
+        }
+        _ => Ok(Vec::new()),
+    }
 }
 
 /// The batches that these changes belong to, by id, which is by time.

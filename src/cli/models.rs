@@ -233,9 +233,10 @@ pub struct HistoryArgs {
     /// One batch, with every value before and after
     #[arg(long, value_name = "ID", conflicts_with = "selectors")]
     pub batch: Option<String>,
-    /// At most so many batches, or changes a model
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub limit: u32,
+    /// At most so many batches, or changes a model [default: 20 at a terminal; in a pipe, and as a document, all, up to
+    /// 10000]
+    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub limit: Option<u32>,
     /// One JSON document
     #[arg(long)]
     pub json: bool,

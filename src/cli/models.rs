@@ -114,6 +114,9 @@ pub struct AddArgs {
     /// Request quirk such as omit_temperature=true; the value is JSON or else text (repeatable)
     #[arg(long, value_name = "KEY=VALUE")]
     pub metadata: Vec<String>,
+    /// Keep request quirks that nothing here obeys, for other programs
+    #[arg(long, requires = "metadata")]
+    pub force: bool,
     /// Why, for the history
     #[arg(long, value_name = "TEXT", value_parser = values::reason)]
     pub reason: Option<String>,
@@ -202,6 +205,9 @@ pub struct SetArgs {
     /// Request quirk such as omit_temperature=true; the value is JSON or else text (repeatable)
     #[arg(long, value_name = "KEY=VALUE")]
     pub metadata: Vec<String>,
+    /// Keep request quirks that nothing here obeys, for other programs
+    #[arg(long, requires = "metadata")]
+    pub force: bool,
     /// Request quirk that is taken away (repeatable)
     #[arg(long, value_name = "KEY")]
     pub unset: Vec<String>,

@@ -4,6 +4,7 @@
 
 pub use crate::domain::Batch;
 use crate::domain::ModelRef;
+use crate::domain::ask::{EXTRA_FIELDS, OMIT_TEMPERATURE};
 use crate::domain::batch::takes_away;
 use crate::storage::StoreError;
 use crate::storage::contract::parse_date;
@@ -17,7 +18,7 @@ use std::collections::HashMap;
 pub const PROBING: &str = "probing";
 
 /// Request quirks that runners of the predecessor obey wherever they stand: in `metadata`, or at the top of an entry.
-pub const QUIRKS_AT_THE_TOP: [&str; 2] = ["omit_temperature", "additional_model_request_fields"];
+pub const QUIRKS_AT_THE_TOP: [&str; 2] = [OMIT_TEMPERATURE, EXTRA_FIELDS];
 
 /// One entry of the catalogue, with every field that its document has.
 #[derive(Debug, Clone, PartialEq)]

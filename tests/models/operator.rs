@@ -28,6 +28,7 @@ async fn tell(backend: Backend) {
         everything_is_undone(&office);
         what_never_succeeded_is_removed(&office);
         names_and_quirks_change(&office);
+        another_programs_quirk_is_kept_by_force(&office);
         lists_for_programs(&office);
         office
     });
@@ -82,6 +83,9 @@ fn what_cannot_be_added_is_said(office: &Office) {
         (&["add"][..], 2, "models add PROVIDER:MODEL_ID"),
         (&["add", "grok:x"], 2, "did you mean groq?"),
         (&["add", "bare"], 2, "write provider:model_id"),
+        (&["add", "foo:"], 2, "providers are openai, "),
+        (&["add", "foo:x"], 2, "Known: openai, "),
+        (&["add", "sim:x", "--metadata", "omit_temprature=true"], 2, "did you mean omit_temperature?"),
         (&["add", "groq:x"], 2, "GROQ_API_KEY"),
         (&["add", "sim:STEADY-ttft5-gap1-n8", "--no-probe"], 1, "differs in case alone"),
         (&["add", "sim:x", "--metadata", "nothing"], 2, "write KEY=VALUE"),
@@ -278,12 +282,26 @@ fn names_and_quirks_change(office: &Office) {
         (&["set", "sim:named", "--display-name", "two\nlines"], 2, "a name of one line"),
         (&["set", "sim:*", "--display-name", "X", "--yes"], 2, "for one model"),
         (&["set", "sim:named", "--metadata", "nothing"], 2, "write KEY=VALUE"),
-        (&["set", "sim:named", "--metadata", "a=1", "--unset", "a"], 2, "one of the two"),
+        (
+            &["set", "sim:named", "--metadata", "omit_temperature=1", "--unset", "omit_temperature"],
+            2,
+            "one of the two",
+        ),
+        (&["set", "sim:named", "--metadata", "omit_temprature=true"], 2, "did you mean omit_temperature?"),
+        (&["set", "sim:named", "--metadata", "theirs=1"], 2, "--force"),
         (&["set", "sim:namd", "--unset", "a"], 1, "near to it: sim:named"),
     ] {
         let said = office.say(arguments);
         assert!(said.status == status && said.err.contains(words), "{arguments:?}: {said:?}");
     }
+}
+
+fn another_programs_quirk_is_kept_by_force(office: &Office) {
+    let before = row(office, "sim:named")["entry"].clone();
+    let batch = office.done(&["set", "sim:named", "--metadata", "theirs=1", "--force"]);
+    assert_eq!(row(office, "sim:named")["entry"]["metadata"]["theirs"], 1);
+    office.done(&["undo", &batch]);
+    assert_eq!(row(office, "sim:named")["entry"], before);
 }
 
 fn lists_for_programs(office: &Office) {

@@ -39,6 +39,13 @@ pub const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         &[("llmbench models disable 'groq:*' --reason 'no credit' --yes", "Switches off, with a reason.")],
     ),
     (
+        "models remove",
+        &[(
+            "llmbench models remove groq:lama --yes",
+            "Takes a name away that was mistyped and never answered.",
+        )],
+    ),
+    (
         "errors summary",
         &[("llmbench errors summary --since 24h --by kind", "What failed in a day, by kind.")],
     ),

@@ -25,6 +25,8 @@ pub enum ModelsCommand {
     Disable(DisableArgs),
     /// Measure models again, after one real call each
     Enable(EnableArgs),
+    /// Take models out of the catalogue that never succeeded
+    Remove(RemoveArgs),
     /// Name models for people, or change their request quirks
     Set(SetArgs),
     /// All that is known about models
@@ -112,6 +114,9 @@ pub struct AddArgs {
     /// Request quirk such as omit_temperature=true; the value is JSON or else text (repeatable)
     #[arg(long, value_name = "KEY=VALUE")]
     pub metadata: Vec<String>,
+    /// Keep request quirks that nothing here obeys, for other programs
+    #[arg(long, requires = "metadata")]
+    pub force: bool,
     /// Why, for the history
     #[arg(long, value_name = "TEXT", value_parser = values::reason)]
     pub reason: Option<String>,
@@ -166,6 +171,27 @@ pub struct EnableArgs {
     pub consent: Consent,
 }
 
+/// Take models out of the catalogue that never succeeded
+#[derive(Debug, Args)]
+#[command(after_help = REMOVING)]
+pub struct RemoveArgs {
+    /// Which
+    #[arg(value_name = "SELECTOR", required = true)]
+    pub selectors: Vec<String>,
+    /// Why, for the history
+    #[arg(long, value_name = "TEXT", value_parser = values::reason)]
+    pub reason: Option<String>,
+    /// Whether to ask.
+    #[command(flatten)]
+    pub consent: Consent,
+}
+
+/// What may go and what stays, as `--help` and the man page print it.
+const REMOVING: &str = "\
+A model that has a successful run in the store, published or not, is refused, and with it everything that was named: \
+`llmbench models disable` stops measuring it. Queued measurements of a removed model are cancelled; its errors stay, and \
+the batch keeps the whole entry, so that `llmbench models undo` puts it back as it was, unless it was added anew meanwhile.";
+
 /// Name models for people, or change their request quirks
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("what").args(["display_name", "metadata", "unset"]).required(true).multiple(true))]
@@ -179,6 +205,9 @@ pub struct SetArgs {
     /// Request quirk such as omit_temperature=true; the value is JSON or else text (repeatable)
     #[arg(long, value_name = "KEY=VALUE")]
     pub metadata: Vec<String>,
+    /// Keep request quirks that nothing here obeys, for other programs
+    #[arg(long, requires = "metadata")]
+    pub force: bool,
     /// Request quirk that is taken away (repeatable)
     #[arg(long, value_name = "KEY")]
     pub unset: Vec<String>,
@@ -210,9 +239,10 @@ pub struct HistoryArgs {
     /// One batch, with every value before and after
     #[arg(long, value_name = "ID", conflicts_with = "selectors")]
     pub batch: Option<String>,
-    /// At most so many batches, or changes a model
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub limit: u32,
+    /// At most so many batches, or changes a model [default: 20 at a terminal; in a pipe, and as a document, all, up to
+    /// 10000]
+    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub limit: Option<u32>,
     /// One JSON document
     #[arg(long)]
     pub json: bool,

@@ -52,9 +52,9 @@ pub struct ListArgs {
     /// Only rows in this state (repeatable) [default: pending and quarantined]
     #[arg(long = "state", value_enum, value_name = "STATE")]
     pub states: Vec<StateArg>,
-    /// How many of each state
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub lines: u32,
+    /// How many of each state [default: 20 at a terminal; in a pipe, and as a document, all, up to 10000]
+    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub lines: Option<u32>,
     /// One JSON document on standard output
     #[arg(long)]
     pub json: bool,

@@ -35,9 +35,9 @@ pub struct ListArgs {
     /// When.
     #[command(flatten)]
     pub window: WindowArgs,
-    /// How many
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub lines: u32,
+    /// How many [default: 20 at a terminal; in a pipe, and as a document, all, up to 10000]
+    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub lines: Option<u32>,
     /// How many runs each model has and its newest instead, most first
     #[arg(long, conflicts_with = "lines")]
     pub counts: bool,

@@ -28,6 +28,12 @@ pub async fn provider(scope: &Scope, context: &Context, store: &dyn Store) -> Re
     }
 }
 
+/// `providers are openai, …`: every name that may stand before the colon.
+pub fn providers(context: &Context) -> String {
+    let names: Vec<&str> = context.settings.hosts.iter().map(|host| host.name.as_str()).collect();
+    format!("providers are {}", names.join(", "))
+}
+
 async fn is_stored(provider: &str, store: &dyn Store) -> Result<bool, StoreError> {
     let scope = Scope { provider: Some(provider.to_owned()), ..Scope::default() };
     Ok(!store.entries(Some(provider)).await?.is_empty()

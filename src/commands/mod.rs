@@ -18,6 +18,7 @@ pub mod ingest;
 pub mod ingest_key;
 pub mod interrupt;
 mod known;
+mod lists;
 pub mod models;
 pub mod outbox;
 pub mod results;

@@ -18,3 +18,12 @@ pub struct Ask {
     /// Request quirks of this model from the catalogue (`omit_temperature`, `additional_model_request_fields`, …).
     pub metadata: Map<String, Value>,
 }
+
+/// A quirk: true sends no temperature.
+pub const OMIT_TEMPERATURE: &str = "omit_temperature";
+/// A quirk: the effort to send whatever the profile says; null sends none.
+pub const REASONING_EFFORT: &str = "reasoning_effort";
+/// A quirk: the model's own request fields, merged into the body.
+pub const EXTRA_FIELDS: &str = "additional_model_request_fields";
+/// Every quirk that requests obey.
+pub const QUIRKS: [&str; 3] = [OMIT_TEMPERATURE, REASONING_EFFORT, EXTRA_FIELDS];

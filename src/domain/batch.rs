@@ -2,6 +2,7 @@
 //! before and after, are `storage::catalogue`'s.
 
 use chrono::{DateTime, Utc};
+use serde_json::{Map, Value};
 
 /// A set of changes that were made together, for one reason.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,7 +13,7 @@ pub struct Batch {
     pub at: DateTime<Utc>,
     /// `user@host`.
     pub who: String,
-    /// `add`, `disable`, `enable`, `undo`.
+    /// `add`, `disable`, `enable`, `remove`, `set`, `undo`.
     pub action: String,
     /// The reason that was given.
     pub why: Option<String>,
@@ -24,4 +25,14 @@ pub struct Batch {
     pub undone_by: Option<String>,
     /// When it came to its end; `None` where it was interrupted, or still runs.
     pub finished_at: Option<DateTime<Utc>>,
+}
+
+/// The values after a change that takes a whole entry away: every field of it is taken away, its name with them.
+pub fn taken_away(entry: &Map<String, Value>) -> Map<String, Value> {
+    entry.keys().map(|name| (name.clone(), Value::Null)).collect()
+}
+
+/// Whether these values after a change say that the whole entry was taken away.
+pub fn takes_away(after: &Map<String, Value>) -> bool {
+    after.get("provider") == Some(&Value::Null)
 }

@@ -1,6 +1,7 @@
 //! Changes of the catalogue for people and programs: what is going to change, what has changed, who did it and why.
 
 use super::{json as document, text, view, view::View};
+use crate::domain::batch::takes_away;
 use crate::domain::{Batch, ModelRef};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
@@ -50,6 +51,9 @@ pub fn planned(model: &ModelRef, before: Option<&Map<String, Value>>, after: &Ma
 /// `enabled true → false, disabled_reason "gone"`; times of the change itself are left out.
 pub fn difference(before: Option<&Map<String, Value>>, after: Option<&Map<String, Value>>) -> String {
     let Some(after) = after else { return "it is not in the catalogue any more".to_owned() };
+    if takes_away(after) {
+        return "removed from the catalogue".to_owned();
+    }
     let none = Map::new();
     let before_or_none = before.unwrap_or(&none);
     let value = |fields: &Map<String, Value>, name: &str| fields.get(name).cloned().unwrap_or(Value::Null);
@@ -220,5 +224,7 @@ mod tests {
         assert_eq!(difference(Some(&after), Some(&after)), "the same values");
         assert!(difference(None, Some(&after)).starts_with("new, enabled false"));
         assert!(difference(Some(&before), None).contains("not in the catalogue"));
+        let gone = fields(json!({"provider": null, "model_id": null, "enabled": null}));
+        assert_eq!(difference(Some(&before), Some(&gone)), "removed from the catalogue");
     }
 }

@@ -5,6 +5,7 @@
 use super::prepare::Plan;
 use super::protocols::{Dialect, Quirks, StreamError};
 use crate::domain::Ask;
+use crate::domain::ask::REASONING_EFFORT;
 use crate::domain::failure::Fault;
 use serde_json::Value;
 use std::fmt;
@@ -128,7 +129,7 @@ impl Adaptation {
                 options.is_some_and(|options| options.get("include_obfuscation").is_some())
             }
             OmitReasoningEffort => {
-                let own = plan.ask.metadata.get("reasoning_effort");
+                let own = plan.ask.metadata.get(REASONING_EFFORT);
                 own.map_or(plan.ask.reasoning_effort.is_some(), Value::is_string)
             }
             UseResponses | UseCompletions | UseChat => openai && self.dialect() != Some(plan.dialect),
@@ -181,7 +182,7 @@ pub fn apply(adaptations: &[Adaptation], ask: &mut Ask, quirks: &mut Quirks, dia
             OmitIncludeObfuscation => omit_obfuscation(quirks),
             OmitReasoningEffort => {
                 ask.reasoning_effort = None;
-                ask.metadata.shift_remove("reasoning_effort");
+                ask.metadata.shift_remove(REASONING_EFFORT);
             }
             UseResponses | UseCompletions | UseChat => *dialect = adaptation.dialect().unwrap_or(*dialect),
         }

@@ -4,6 +4,8 @@
 
 pub use crate::domain::Batch;
 use crate::domain::ModelRef;
+use crate::domain::ask::{EXTRA_FIELDS, OMIT_TEMPERATURE};
+use crate::domain::batch::takes_away;
 use crate::storage::StoreError;
 use crate::storage::contract::parse_date;
 use crate::storage::health::{self, DEFAULT_CADENCE_SECONDS};
@@ -16,7 +18,7 @@ use std::collections::HashMap;
 pub const PROBING: &str = "probing";
 
 /// Request quirks that runners of the predecessor obey wherever they stand: in `metadata`, or at the top of an entry.
-pub const QUIRKS_AT_THE_TOP: [&str; 2] = ["omit_temperature", "additional_model_request_fields"];
+pub const QUIRKS_AT_THE_TOP: [&str; 2] = [OMIT_TEMPERATURE, EXTRA_FIELDS];
 
 /// One entry of the catalogue, with every field that its document has.
 #[derive(Debug, Clone, PartialEq)]
@@ -228,8 +230,30 @@ pub struct Order {
     pub model: ModelRef,
     /// The values that somebody has seen and decided on; `None` where the model must not be there yet.
     pub expected: Option<Map<String, Value>>,
-    /// Fields and their new values; null takes a field away.
+    /// Fields and their new values; null takes a field away, and with the provider's name the whole entry.
     pub set: Map<String, Value>,
+}
+
+impl Order {
+    /// Whether the whole entry goes.
+    pub fn removes(&self) -> bool {
+        takes_away(&self.set)
+    }
+
+    /// Whether nobody measures the model any more after it.
+    pub fn stops(&self) -> bool {
+        self.removes() || self.set.get("enabled") == Some(&Value::Bool(false))
+    }
+
+    /// Whether the entry still is what was looked at: of one that goes every field counts.
+    pub fn fits(&self, present: Option<&Entry>) -> bool {
+        match (present, &self.expected) {
+            (None, None) => true,
+            (Some(entry), Some(expected)) if self.removes() => entry.fields == *expected,
+            (Some(entry), Some(expected)) => entry.values(expected.keys()) == *expected,
+            _ => false,
+        }
+    }
 }
 
 /// What a store made of an order.

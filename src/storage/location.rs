@@ -20,24 +20,23 @@ pub enum Location {
 #[derive(Clone, PartialEq, Eq)]
 pub struct MongoUri(String);
 
+/// What a store URL looks like, every scheme.
+const FORMS: &str = "sqlite:PATH, mongodb://…, mongodb+srv://… or https://…";
+
 /// Why a text is no store URL. No variant holds what could be a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LocationError {
     /// Nothing there.
-    #[error("the store URL is empty: write sqlite:PATH or mongodb://HOST/DATABASE")]
+    #[error("the store URL is empty: write {forms}", forms = FORMS)]
     Empty,
     /// A scheme that no store has.
-    #[error("no store has the scheme `{0}`: write sqlite:PATH, mongodb://…, mongodb+srv://… or https://…")]
+    #[error("no store has the scheme `{0}`: write {forms}", forms = FORMS)]
     Scheme(String),
     /// A bare path that does not look like a database file.
-    #[error(
-        "`{0}` is no store URL: write sqlite:PATH (a bare path must end in .db or .sqlite) or mongodb://…"
-    )]
+    #[error("`{0}` is no store URL: write {forms}; a bare path must end in .db or .sqlite", forms = FORMS)]
     Bare(String),
     /// No store URL, and an `@` or a colon in it: perhaps a password beside it.
-    #[error(
-        "this is no store URL (and not shown, for a password may be in it): write mongodb://… or sqlite:PATH"
-    )]
+    #[error("this is no store URL (and not shown, for a password may be in it): write {forms}", forms = FORMS)]
     Hidden,
     /// A database that would be gone with the process, or a path that only a shell can read.
     #[error("`{0}` names no file that lasts: write sqlite:PATH")]
@@ -183,6 +182,10 @@ mod tests {
         assert_eq!(Location::parse(" "), Err(LocationError::Empty));
         assert_eq!(Location::parse("postgres://u:pw@h"), Err(LocationError::Scheme("postgres".into())));
         assert_eq!(Location::parse("u:pw@h"), Err(LocationError::Hidden));
+        for wrong in ["", "foo:", "foo:x", "foo://x", "runs"] {
+            let said = Location::parse(wrong).unwrap_err().to_string();
+            assert!(said.contains(FORMS), "{wrong}: {said}");
+        }
         assert_eq!(Location::parse("runs"), Err(LocationError::Bare("runs".into())));
         assert_eq!(Location::parse("sqlite::memory:"), Err(LocationError::NoFile(":memory:".into())));
         assert_eq!(Location::parse("sqlite:"), Err(LocationError::NoFile(String::new())));

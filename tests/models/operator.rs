@@ -26,7 +26,9 @@ async fn tell(backend: Backend) {
         selectors_that_match_nothing(&office);
         disabling_says_why_and_enabling_forgets_it(&office);
         everything_is_undone(&office);
+        what_never_succeeded_is_removed(&office);
         names_and_quirks_change(&office);
+        another_programs_quirk_is_kept_by_force(&office);
         lists_for_programs(&office);
         office
     });
@@ -81,6 +83,9 @@ fn what_cannot_be_added_is_said(office: &Office) {
         (&["add"][..], 2, "models add PROVIDER:MODEL_ID"),
         (&["add", "grok:x"], 2, "did you mean groq?"),
         (&["add", "bare"], 2, "write provider:model_id"),
+        (&["add", "foo:"], 2, "providers are openai, "),
+        (&["add", "foo:x"], 2, "Known: openai, "),
+        (&["add", "sim:x", "--metadata", "omit_temprature=true"], 2, "did you mean omit_temperature?"),
         (&["add", "groq:x"], 2, "GROQ_API_KEY"),
         (&["add", "sim:STEADY-ttft5-gap1-n8", "--no-probe"], 1, "differs in case alone"),
         (&["add", "sim:x", "--metadata", "nothing"], 2, "write KEY=VALUE"),
@@ -208,6 +213,45 @@ fn everything_is_undone(office: &Office) {
     assert_eq!((&extra["enabled"], &extra["disabled_class"]), (&json!(false), &json!("undone")));
 }
 
+fn what_never_succeeded_is_removed(office: &Office) {
+    // What has a successful run is refused, and all that was named with it.
+    for named in [&[GOOD][..], &["sim:staged", GOOD], &["sim:*"]] {
+        let refused = office.say(&[&["remove"], named, &["--yes"]].concat());
+        assert_eq!(refused.status, 1, "{refused:?}");
+        assert!(
+            refused.err.contains("successful run") && refused.err.contains("models disable"),
+            "{refused:?}"
+        );
+    }
+    let added = office.done(&["add", "sim:tpyo", "--no-probe", "--metadata", "reasoning_effort=low"]);
+    let before = row(office, "sim:tpyo")["entry"].clone();
+    let nobody = office.say(&["remove", "sim:tpyo"]);
+    assert!(nobody.status == 2 && nobody.err.contains("--yes"), "{nobody:?}");
+    let shown = office.done(&["remove", "sim:tpyo", "--dry-run"]);
+    assert!(shown.contains("sim:tpyo: removed from the catalogue"), "{shown}");
+    assert_eq!(row(office, "sim:tpyo")["entry"], before);
+
+    let batch = office.done(&["remove", "sim:tpyo", "--reason", "mistyped", "--yes"]);
+    let all = office.ids(&["--all"]);
+    assert!(!all.contains(&"sim:tpyo".to_owned()) && all.contains(&GOOD.to_owned()), "{all:?}");
+    let history = office.json(&["history", "sim:tpyo", "--json"])["batches"].clone();
+    let actions: Vec<&Value> = history.as_array().unwrap().iter().map(|batch| &batch["action"]).collect();
+    assert_eq!(actions, [&json!("remove"), &json!("add")]);
+    assert_eq!((&history[0]["changes"][0]["before"], &history[0]["why"]), (&before, &json!("mistyped")));
+    let gone = office.say(&["undo", &added]);
+    assert!(gone.status == 1 && gone.err.contains("not in the catalogue any more"), "{gone:?}");
+
+    office.done(&["undo", &batch]);
+    assert_eq!(row(office, "sim:tpyo")["entry"], before);
+    // Whoever added it anew meanwhile keeps what they made.
+    let batch = office.done(&["remove", "sim:tpyo", "--yes"]);
+    office.done(&["add", "sim:tpyo", "--no-probe", "--display-name", "Anew"]);
+    let late = office.say(&["undo", &batch]);
+    assert!(late.status == 1 && late.err.contains("was changed meanwhile by ann@"), "{late:?}");
+    assert_eq!(row(office, "sim:tpyo")["entry"]["display_name"], "Anew");
+    office.done(&["remove", "sim:tpyo", "--yes"]);
+}
+
 fn names_and_quirks_change(office: &Office) {
     let before = row(office, "sim:named")["entry"].clone();
     let arguments =
@@ -238,12 +282,26 @@ fn names_and_quirks_change(office: &Office) {
         (&["set", "sim:named", "--display-name", "two\nlines"], 2, "a name of one line"),
         (&["set", "sim:*", "--display-name", "X", "--yes"], 2, "for one model"),
         (&["set", "sim:named", "--metadata", "nothing"], 2, "write KEY=VALUE"),
-        (&["set", "sim:named", "--metadata", "a=1", "--unset", "a"], 2, "one of the two"),
+        (
+            &["set", "sim:named", "--metadata", "omit_temperature=1", "--unset", "omit_temperature"],
+            2,
+            "one of the two",
+        ),
+        (&["set", "sim:named", "--metadata", "omit_temprature=true"], 2, "did you mean omit_temperature?"),
+        (&["set", "sim:named", "--metadata", "theirs=1"], 2, "--force"),
         (&["set", "sim:namd", "--unset", "a"], 1, "near to it: sim:named"),
     ] {
         let said = office.say(arguments);
         assert!(said.status == status && said.err.contains(words), "{arguments:?}: {said:?}");
     }
+}
+
+fn another_programs_quirk_is_kept_by_force(office: &Office) {
+    let before = row(office, "sim:named")["entry"].clone();
+    let batch = office.done(&["set", "sim:named", "--metadata", "theirs=1", "--force"]);
+    assert_eq!(row(office, "sim:named")["entry"]["metadata"]["theirs"], 1);
+    office.done(&["undo", &batch]);
+    assert_eq!(row(office, "sim:named")["entry"], before);
 }
 
 fn lists_for_programs(office: &Office) {

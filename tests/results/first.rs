@@ -36,6 +36,43 @@ fn the_first_run_is_in_every_list() {
     }
 }
 
+/// A screenful is for somebody who looks; a program gets all, and who says how many gets that many.
+#[test]
+fn a_list_is_cut_at_a_terminal_and_not_in_a_pipe() {
+    let home = Home::new();
+    assert_eq!(home.ran(&["run", "--model", QUICK, "-n", "23", "-c", "8"]).code, 0);
+    for number in 0..21 {
+        let name = format!("sim:listed-{number}");
+        assert_eq!(home.ran(&["models", "add", &name, "--no-probe"]).code, 0);
+    }
+    let piped = home.ran(&["results", "list"]);
+    assert_eq!((piped.out.lines().count(), piped.err.as_str()), (24, ""), "{piped:?}");
+    assert_eq!(home.ran(&["results", "list", "--csv"]).out.lines().count(), 24);
+    assert_eq!(document(&home.ran(&["results", "list", "--json"]))["runs"].as_array().unwrap().len(), 23);
+    let history = document(&home.ran(&["models", "history", "--json"]));
+    assert_eq!(history["batches"].as_array().unwrap().len(), 21);
+    let few = home.ran(&["results", "list", "-n", "3"]);
+    assert_eq!((few.out.lines().count(), few.err.as_str()), (4, ""), "{few:?}");
+
+    let drawn = |arguments: &[&str]| {
+        let pty = Pty::new(200);
+        let mut command = home.llmbench(arguments);
+        command.stdin(pty.end()).stdout(pty.end()).stderr(pty.end());
+        assert_eq!(command.status().unwrap().code(), Some(0));
+        drop(command);
+        pty.drawn()
+    };
+    let seen = drawn(&["results", "list"]);
+    assert_eq!(seen.matches("steady").count(), 20, "{seen}");
+    assert!(seen.contains("the newest 20 are shown and there are more"), "{seen}");
+    let seen = drawn(&["models", "history"]);
+    assert!(seen.matches("sim:listed-").count() == 20 && seen.contains("there are more"), "{seen}");
+    let asked = drawn(&["results", "list", "-n", "22"]);
+    assert!(asked.matches("steady").count() == 22 && !asked.contains("there are more"), "{asked}");
+    let whole = drawn(&["results", "list", "--json"]);
+    assert_eq!(whole.matches("\"published\"").count(), 23, "{whole}");
+}
+
 #[test]
 fn a_rate_has_one_population() {
     let home = Home::new();

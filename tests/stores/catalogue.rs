@@ -6,6 +6,7 @@ use crate::support::catalogue::put_model;
 use crate::support::samples::{failed, failure, now, run, success};
 use chrono::{TimeDelta, Utc};
 use llmbench::domain::ModelRef;
+use llmbench::domain::batch::taken_away;
 use llmbench::storage::catalogue::{Batch, Became, ChangesOf, Entry, Order, Ordered, Scope};
 use llmbench::storage::{Store, StoreError};
 use mongodb::Database;
@@ -30,6 +31,7 @@ async fn tell(backend: &Backend) {
     a_model_is_added_changed_and_given_back(&*store).await;
     the_second_of_two_sees_the_first(&*store).await;
     two_spellings_are_never_enabled_together(&*store).await;
+    what_is_removed_leaves_nothing_but_its_history(&*store).await;
     batches_say_how_far_they_came(&*store).await;
     figures_are_those_of_the_last_day(&*store).await;
 }
@@ -137,6 +139,35 @@ async fn two_spellings_are_never_enabled_together(store: &dyn Store) {
     let seen = Some(json!({"enabled": false}));
     assert!(store.change(&order("B07", "openai:GPT", seen, on())).await.is_err());
     assert!(!entry(store, "openai:GPT").await.unwrap().is_enabled());
+}
+
+async fn what_is_removed_leaves_nothing_but_its_history(store: &dyn Store) {
+    let on = json!({"enabled": true, "provider": "groq", "model_id": "gone", "metadata": {"omit_temperature": true}});
+    assert_eq!(store.change(&order("R1", "groq:gone", None, on)).await.unwrap(), done());
+    let before = entry(store, "groq:gone").await.unwrap();
+    let all = Value::Object(before.fields.clone());
+    let nothing = Value::Object(taken_away(&before.fields));
+    // Of an entry that goes every field was looked at.
+    let most: Map<String, Value> =
+        before.fields.clone().into_iter().filter(|(name, _)| name != "metadata").collect();
+    let late =
+        store.change(&order("R2", "groq:gone", Some(Value::Object(most)), nothing.clone())).await.unwrap();
+    assert!(matches!(late, Ordered::Overtaken(Some(_))), "{late:?}");
+
+    assert_eq!(store.change(&order("R2", "groq:gone", Some(all), nothing.clone())).await.unwrap(), done());
+    assert_eq!(entry(store, "groq:gone").await, None);
+    assert!(store.work_list(Some("groq")).await.unwrap().iter().all(|item| item.model.model_id != "gone"));
+    let healths = store.figures(&Scope::Model("groq:gone".parse().unwrap()), Utc::now()).await.unwrap();
+    assert!(healths.is_empty(), "{healths:?}");
+    let change = store.changes(&ChangesOf::Batch("R2".to_owned())).await.unwrap().remove(0);
+    assert_eq!((change.became, change.before.as_ref()), (Became::Done, Some(&before.fields)));
+    assert_eq!(Value::Object(change.after), nothing);
+
+    let back = Value::Object(before.fields.clone());
+    assert_eq!(store.change(&order("R3", "groq:gone", None, back)).await.unwrap(), done());
+    assert_eq!(entry(store, "groq:gone").await, Some(before.clone()));
+    let gone = store.change(&order("R4", "groq:gone", Some(Value::Object(before.fields)), nothing)).await;
+    assert_eq!(gone.unwrap(), done());
 }
 
 async fn batches_say_how_far_they_came(store: &dyn Store) {
@@ -281,6 +312,13 @@ async fn a_change_that_was_cut_off_is_settled_by_whoever_reads_it() {
     let store = backend.open(PUBLISHED).await;
     let models = database.collection::<Document>("models");
     let changes = database.collection::<Document>("bench_catalog_changes");
+    // A removal that came through, and one that did not.
+    for model in ["removed", "kept"] {
+        changes.insert_one(doc! { "_id": format!("B1/groq:{model}"), "batch": "B1", "provider": "groq", "model_id": model,
+            "changed_at": DateTime::now(), "before": { "provider": "groq", "model_id": model },
+            "after": { "provider": null, "model_id": null }, "became": "unknown" }).await.unwrap();
+    }
+    models.insert_one(doc! { "provider": "groq", "model_id": "kept" }).await.unwrap();
     for (model, enabled) in [("made", false), ("missed", true), ("moved", true)] {
         models
             .insert_one(
@@ -299,6 +337,7 @@ async fn a_change_that_was_cut_off_is_settled_by_whoever_reads_it() {
     for _ in 0..2 {
         let settled = store.changes(&ChangesOf::Batch("B1".to_owned())).await.unwrap();
         let of = |model: &str| settled.iter().find(|change| change.model.model_id == model).unwrap().became;
+        assert_eq!((of("removed"), of("kept")), (Became::Done, Became::NotDone));
         assert_eq!((of("made"), of("missed"), of("moved")), (Became::Done, Became::NotDone, Became::Unknown));
     }
     let made = find(&database, "bench_catalog_changes", doc! { "model_id": "made" }).await;

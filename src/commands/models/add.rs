@@ -9,6 +9,7 @@ use crate::cli::models::AddArgs;
 use crate::commands::asking::ask_about;
 use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
+use crate::commands::known;
 use crate::domain::{Failure, ModelRef};
 use crate::output::{advice::told, ask, print, units};
 use crate::storage::Store;
@@ -33,7 +34,7 @@ pub struct Adding {
 /// # Errors
 /// Unknown providers, unreadable files, missing keys, nobody to ask, a store that fails.
 pub async fn run(args: &AddArgs, context: &Context) -> Result<Exit, CommandError> {
-    let mut wanted = named(args)?;
+    let mut wanted = named(args, &known::providers(context))?;
     let chooses = wanted.is_empty() && args.from_file.is_none() && !args.consent.yes && ask::possible();
     if !chooses {
         wanted = settled(wanted, args)?;

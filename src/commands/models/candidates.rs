@@ -3,7 +3,9 @@
 use crate::cli::models::AddArgs;
 use crate::commands::exit::CommandError;
 use crate::domain::ModelRef;
+use crate::domain::ask::QUIRKS;
 use crate::domain::naming::{LONGEST_NAME, check_name};
+use crate::domain::nearest::nearest;
 use crate::output::text::escape;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -41,14 +43,14 @@ impl Candidate {
     }
 }
 
-/// Those that arguments and a file name, in their order.
+/// Those that arguments and a file name, in their order. `providers` says which there are.
 ///
 /// # Errors
 /// Status 2: a name without provider, a file that cannot be read.
-pub fn named(args: &AddArgs) -> Result<Vec<Candidate>, CommandError> {
+pub fn named(args: &AddArgs, providers: &str) -> Result<Vec<Candidate>, CommandError> {
     let mut found = Vec::new();
     for text in &args.models {
-        found.push(Candidate::new(model(text)?));
+        found.push(Candidate::new(model(text).map_err(|error| error.hint(providers))?));
     }
     if let Some(file) = &args.from_file {
         found.extend(in_file(&read(file)?, file)?);
@@ -61,7 +63,7 @@ pub fn named(args: &AddArgs) -> Result<Vec<Candidate>, CommandError> {
 /// # Errors
 /// Status 2: none, a display name for more than one model, a quirk that is none.
 pub fn settled(mut found: Vec<Candidate>, args: &AddArgs) -> Result<Vec<Candidate>, CommandError> {
-    let metadata = metadata(&args.metadata)?;
+    let metadata = metadata(&args.metadata, args.force)?;
     let mut seen = HashSet::new();
     found.retain(|candidate| seen.insert(candidate.model.clone()));
     if found.is_empty() {
@@ -100,11 +102,11 @@ pub fn sound(model: &ModelRef) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// `KEY=VALUE`; the value is JSON where it can be, else text.
+/// `KEY=VALUE`; the value is JSON where it can be, else text. Keys that no request obeys are taken with `force`.
 ///
 /// # Errors
-/// Status 2, with the form.
-pub fn metadata(pairs: &[String]) -> Result<Map<String, Value>, CommandError> {
+/// Status 2, with the form, or with the known keys.
+pub fn metadata(pairs: &[String], force: bool) -> Result<Map<String, Value>, CommandError> {
     let pair = |text: &String| {
         let wrong = || {
             CommandError::usage(format!("--metadata {}: write KEY=VALUE", text.escape_debug()))
@@ -116,9 +118,22 @@ pub fn metadata(pairs: &[String]) -> Result<Map<String, Value>, CommandError> {
             return Err(wrong());
         }
         let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
+        if !force {
+            obeyed(key)?;
+        }
         Ok((key.to_owned(), value))
     };
     pairs.iter().map(pair).collect()
+}
+
+/// Refuses a quirk that would change no request: most often it is mistyped.
+fn obeyed(key: &str) -> Result<(), CommandError> {
+    if QUIRKS.contains(&key) {
+        return Ok(());
+    }
+    let meant = nearest(key, QUIRKS).map_or_else(String::new, |name| format!(": did you mean {name}?"));
+    Err(CommandError::usage(format!("--metadata {key}: no request quirk has this name{meant}"))
+        .hint(format!("there are {}; --force keeps another for a program that knows it", QUIRKS.join(", "))))
 }
 
 fn read(file: &Path) -> Result<String, CommandError> {
@@ -177,11 +192,13 @@ mod tests {
     #[test]
     fn values_are_json_or_text() {
         let pairs = ["omit_temperature=true", "reasoning_effort=low", "n=1"].map(str::to_owned);
-        let found = Value::Object(metadata(&pairs).unwrap());
+        let found = Value::Object(metadata(&pairs, true).unwrap());
         assert_eq!(found, json!({"omit_temperature": true, "reasoning_effort": "low", "n": 1}));
         for wrong in ["x", "=1", "a.b=1", "$set=1"] {
-            assert!(metadata(&[wrong.to_owned()]).is_err(), "{wrong}");
+            assert!(metadata(&[wrong.to_owned()], true).is_err(), "{wrong}");
         }
+        let error = metadata(&["omit_temprature=true".to_owned()], false).unwrap_err();
+        assert!(error.message.ends_with("did you mean omit_temperature?"), "{}", error.message);
     }
 
     #[test]

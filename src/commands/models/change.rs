@@ -40,7 +40,7 @@ impl Planned {
 /// A batch before it is one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Intent {
-    /// `add`, `disable`, `enable`, `set`, `undo`.
+    /// `add`, `disable`, `enable`, `remove`, `set`, `undo`.
     pub action: &'static str,
     /// The reason that was given.
     pub why: Option<String>,
@@ -198,7 +198,8 @@ impl<'a> Desk<'a> {
         let now = present.map(|entry| entry.values(order.set.keys()));
         let seen = history::difference(order.expected.as_ref(), now.as_ref());
         print::note(&format!("{model} was changed meanwhile{}: {seen}", self.by_whom(model).await?));
-        if self.consent.yes || !ask::possible() {
+        // Whether another entry than the one that was looked at may go is a question for a new command.
+        if self.consent.yes || !ask::possible() || order.removes() {
             print::note(&format!("error: {model} was left as it is; see: llmbench models history {model}"));
             return Ok(None);
         }

@@ -5,10 +5,15 @@ use crate::cli::models::HistoryArgs;
 use crate::commands::context::{Context, store_error};
 use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
+use crate::commands::lists::Length;
+use crate::domain::ModelRef;
 use crate::output::history::{self, BatchView, ChangeView};
 use crate::storage::Store;
-use crate::storage::catalogue::{Batch, Change, ChangesOf};
+use crate::storage::catalogue::{Batch, Change, ChangesOf, Entry};
 use std::collections::BTreeMap;
+
+/// How many batches a terminal shows where nobody says how many.
+const SCREENFUL: u32 = 20;
 
 /// Runs the command.
 ///
@@ -16,10 +21,11 @@ use std::collections::BTreeMap;
 /// Selectors that match nothing, a batch that is not there, a store that fails.
 pub async fn run(args: &HistoryArgs, context: &Context) -> Result<Exit, CommandError> {
     let store = context.open_store().await?;
-    let found = match &args.batch {
-        Some(id) => vec![one(id, store.as_ref()).await?],
-        None if args.selectors.is_empty() => newest(args.limit, store.as_ref()).await?,
-        None => of_models(args, store.as_ref()).await?,
+    let length = Length::new(args.limit, SCREENFUL, args.json, &context.terminal);
+    let (found, cut) = match &args.batch {
+        Some(id) => (vec![one(id, store.as_ref()).await?], false),
+        None if args.selectors.is_empty() => newest(length, store.as_ref()).await?,
+        None => of_models(&args.selectors, length, store.as_ref()).await?,
     };
     let text = if args.json {
         history::json(&found)
@@ -30,6 +36,9 @@ pub async fn run(args: &HistoryArgs, context: &Context) -> Result<Exit, CommandE
     data::text(&text)?;
     if found.is_empty() {
         context.note(false, "nothing was changed yet");
+    }
+    if cut {
+        length.say_cut("name models, or a --batch");
     }
     Ok(Exit::Yes)
 }
@@ -44,12 +53,15 @@ async fn one(id: &str, store: &dyn Store) -> Result<BatchView, CommandError> {
     with_changes(batch, store).await
 }
 
-async fn newest(limit: u32, store: &dyn Store) -> Result<Vec<BatchView>, CommandError> {
+/// The newest batches, and whether there are more.
+async fn newest(length: Length, store: &dyn Store) -> Result<(Vec<BatchView>, bool), CommandError> {
+    let mut batches = store.batches(length.wanted()).await.map_err(read)?;
+    let cut = length.cut(&mut batches);
     let mut found = Vec::new();
-    for batch in store.batches(limit).await.map_err(read)? {
+    for batch in batches {
         found.push(with_changes(batch, store).await?);
     }
-    Ok(found)
+    Ok((found, cut))
 }
 
 async fn with_changes(batch: Batch, store: &dyn Store) -> Result<BatchView, CommandError> {
@@ -58,14 +70,26 @@ async fn with_changes(batch: Batch, store: &dyn Store) -> Result<BatchView, Comm
     Ok(BatchView { batch, changes })
 }
 
-/// The batches that changed these models, with their part of each, newest first.
-async fn of_models(args: &HistoryArgs, store: &dyn Store) -> Result<Vec<BatchView>, CommandError> {
+/// The batches that changed these models, with their part of each, newest first; and whether there are more.
+async fn of_models(
+    selectors: &[String],
+    length: Length,
+    store: &dyn Store,
+) -> Result<(Vec<BatchView>, bool), CommandError> {
     let entries = store.entries(None).await.map_err(|error| store_error("reading the catalogue", error))?;
-    let selection = select(&args.selectors, entries)?;
-    let mut changes: Vec<Change> = Vec::new();
-    for entry in selection.entries {
-        let of = ChangesOf::Model(entry.model, args.limit);
-        changes.extend(store.changes(&of).await.map_err(read)?);
+    let (mut changes, mut cut): (Vec<Change>, bool) = (Vec::new(), false);
+    let mut left = Vec::new();
+    for selector in selectors {
+        let mut removed = removed(selector, &entries, length, store).await?;
+        left.extend(removed.is_empty().then(|| selector.clone()));
+        cut |= length.cut(&mut removed);
+        changes.extend(removed);
+    }
+    for entry in select(&left, entries)?.entries {
+        let of = ChangesOf::Model(entry.model, length.wanted());
+        let mut own = store.changes(&of).await.map_err(read)?;
+        cut |= length.cut(&mut own);
+        changes.extend(own);
     }
     let batches = batches_of(&changes, store).await?;
     let views = batches.into_values().rev().map(|batch| {
@@ -73,7 +97,22 @@ async fn of_models(args: &HistoryArgs, store: &dyn Store) -> Result<Vec<BatchVie
         let changes = own.map(|change| change_view(change, Some(&batch))).collect();
         BatchView { batch, changes }
     });
-    Ok(views.collect())
+    Ok((views.collect(), cut))
+}
+
+/// The changes of a model that is named exactly and that the catalogue has no more.
+async fn removed(
+    selector: &str,
+    entries: &[Entry],
+    length: Length,
+    store: &dyn Store,
+) -> Result<Vec<Change>, CommandError> {
+    match selector.trim().parse::<ModelRef>() {
+        Ok(model) if entries.iter().all(|entry| entry.model != model) => {
+            store.changes(&ChangesOf::Model(model, length.wanted())).await.map_err(read)
+        }
+        _ => Ok(Vec::new()),
+    }
 }
 
 /// The batches that these changes belong to, by id, which is by time.

@@ -9,6 +9,7 @@ pub mod choose;
 mod history;
 mod list;
 mod probe;
+mod remove;
 mod select;
 mod set;
 mod show;
@@ -31,6 +32,7 @@ pub async fn run(args: ModelsArgs, context: Context) -> Result<Exit, CommandErro
         ModelsCommand::Add(args) => add::run(&args, &context).await,
         ModelsCommand::Disable(args) => switch::disable(&args, &context).await,
         ModelsCommand::Enable(args) => switch::enable(&args, &context).await,
+        ModelsCommand::Remove(args) => remove::run(&args, &context).await,
         ModelsCommand::Set(args) => set::run(&args, &context).await,
         ModelsCommand::Show(args) => show::run(&args, &context).await,
         ModelsCommand::History(args) => history::run(&args, &context).await,

@@ -22,7 +22,7 @@ struct Wanted {
 /// # Errors
 /// A quirk that is none, one name for several models, selectors that match nothing, nobody to ask, a store that fails.
 pub async fn run(args: &SetArgs, context: &Context) -> Result<Exit, CommandError> {
-    let metadata = metadata(&args.metadata)?;
+    let metadata = metadata(&args.metadata, args.force)?;
     if let Some(key) = args.unset.iter().find(|key| metadata.contains_key(*key)) {
         return Err(CommandError::usage(format!(
             "`{}` is to be set and to be taken away: say one of the two",

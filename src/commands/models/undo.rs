@@ -1,10 +1,11 @@
-//! `llmbench models undo`: a batch of its own that gives the values back. A model that the batch added is disabled: nothing
-//! is ever deleted.
+//! `llmbench models undo`: a batch of its own that gives the values back. A model that the batch added is disabled, one that
+//! it removed comes back as it was.
 
 use super::change::{Desk, Intent, Planned, count};
 use crate::cli::models::UndoArgs;
 use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
+use crate::domain::batch::takes_away;
 use crate::output::print;
 use crate::storage::catalogue::{Became, Change, ChangesOf};
 use crate::storage::switched::{Off, off};
@@ -45,12 +46,13 @@ pub async fn run(args: &UndoArgs, context: &Context) -> Result<Exit, CommandErro
     desk.carry_out(intent).await
 }
 
-/// The change that takes a change back. It expects what the change left.
+/// The change that takes a change back. It expects what the change left: no entry, where the change took it away.
 fn back(change: Change, who: &str) -> Planned {
     let reason = format!("added by batch {}, which was undone", change.batch);
     let added = Off { reason: &reason, class: "undone", who, until: None, recheck_at: None };
     let set = change.before.unwrap_or_else(|| off(&added));
-    Planned { model: change.model, before: Some(change.after), set }
+    let left = (!takes_away(&change.after)).then_some(change.after);
+    Planned { model: change.model, before: left, set }
 }
 
 fn say_unknown(changes: &[Change]) {

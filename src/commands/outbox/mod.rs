@@ -7,6 +7,7 @@ use crate::cli::outbox::{ListArgs, OutboxArgs, OutboxCommand, ReplayArgs, RetryA
 use crate::commands::context::Context;
 use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
+use crate::commands::lists::Length;
 use crate::commands::scope::window;
 use crate::output::outbox::{self, Row, Shown};
 use crate::output::print;
@@ -14,6 +15,9 @@ use crate::storage::outbox::control::{Line, Request};
 use crate::storage::outbox::{Depth, Item, State};
 use chrono::Utc;
 use reach::Reach;
+
+/// How many rows of a state a terminal shows where nobody says how many.
+const SCREENFUL: u32 = 20;
 
 /// Runs the command.
 ///
@@ -37,7 +41,9 @@ async fn list(args: &ListArgs, context: &Context, reach: &Reach) -> Result<Exit,
         true => vec![State::Quarantined, State::Pending],
         false => args.states.iter().copied().map(state).collect(),
     };
-    let answers = reach.ask(Request::List { states, limit: args.lines }).await?;
+    // The summary below says how many there are of each state.
+    let length = Length::new(args.lines, SCREENFUL, args.json, &context.terminal);
+    let answers = reach.ask(Request::List { states, limit: length.most() }).await?;
     let rows: Vec<Row> = answers.into_iter().filter_map(item).map(row).collect();
     let depth = depth(reach).await?;
     if args.json {

@@ -10,12 +10,16 @@ use crate::commands::context::Context;
 use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::known;
+use crate::commands::lists::Length;
 use crate::commands::scope::{read_error, scope, window};
 use crate::output::run_counts::{self, RunCount};
 use crate::output::{print, run_story, runs};
 use crate::storage::Store;
 use crate::storage::history::{Scope, Series, newest_runs};
 use std::collections::BTreeMap;
+
+/// How many runs a terminal shows where nobody says how many.
+const SCREENFUL: u32 = 20;
 
 /// Runs the command.
 ///
@@ -42,12 +46,14 @@ async fn list(args: ListArgs, context: Context) -> Result<Exit, CommandError> {
     if args.counts {
         return counts(&args, &scope, series, &*store, &context).await;
     }
-    let found = newest_runs(&*store, &scope, series, args.lines).await;
-    let found: Vec<_> = found
+    let length = Length::new(args.lines, SCREENFUL, args.json || args.csv, &context.terminal);
+    let found = newest_runs(&*store, &scope, series, length.wanted()).await;
+    let mut found: Vec<_> = found
         .map_err(|error| read_error("reading runs", error))?
         .into_iter()
         .map(|(series, run)| runs::ListedRun { run, published: series == Series::Published })
         .collect();
+    let cut = length.cut(&mut found);
     if args.json {
         data::document(&runs::document(&found))?;
     } else if args.csv {
@@ -56,6 +62,9 @@ async fn list(args: ListArgs, context: Context) -> Result<Exit, CommandError> {
         nothing_fits(&scope, series, &*store).await?;
     } else {
         data::text(&runs::list(&found, &context.view(args.wide)))?;
+    }
+    if cut {
+        length.say_cut("llmbench results export writes all");
     }
     Ok(Exit::Yes)
 }

@@ -215,7 +215,7 @@ async fn reference(
         Ok(model) => Ok(model),
         Err(ModelRefError::Empty(_)) => {
             Err(CommandError::usage(format!("--model {}: provider or id is empty", text.escape_debug()))
-                .hint("write provider:model_id"))
+                .hint(format!("write provider:model_id; {}", known::providers(context))))
         }
         Err(error @ ModelRefError::Bare(_)) => {
             let Some(store) = store else { return Err(CommandError::usage(format!("--model: {error}"))) };
@@ -230,14 +230,8 @@ async fn reference(
                     text.escape_debug()
                 ))
                 .hint(format!(
-                    "write provider:model_id, for example sim:steady; providers are {}",
-                    context
-                        .settings
-                        .hosts
-                        .iter()
-                        .map(|host| host.name.as_str())
-                        .collect::<Vec<_>>()
-                        .join(", ")
+                    "write provider:model_id, for example sim:steady; {}",
+                    known::providers(context)
                 ))),
                 several => {
                     let names: Vec<String> = several.iter().map(ToString::to_string).collect();

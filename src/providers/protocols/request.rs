@@ -3,20 +3,18 @@
 
 use super::Quirks;
 use crate::domain::Ask;
+use crate::domain::ask::{EXTRA_FIELDS, OMIT_TEMPERATURE, REASONING_EFFORT};
 use serde_json::{Map, Value, json};
-
-/// The catalogue key under which a model's own request fields stand.
-pub(super) const EXTRA_FIELDS: &str = "additional_model_request_fields";
 
 /// The temperature to send, unless the host, or the model's metadata (`omit_temperature: true`), wants none.
 pub(super) fn temperature(ask: &Ask, quirks: &Quirks) -> Option<f64> {
-    let omitted = quirks.omit_temperature || ask.metadata.get("omit_temperature") == Some(&Value::Bool(true));
+    let omitted = quirks.omit_temperature || ask.metadata.get(OMIT_TEMPERATURE) == Some(&Value::Bool(true));
     ask.temperature.filter(|_| !omitted)
 }
 
 /// The effort to send. The model's metadata wins over the profile; a null there sends none.
 pub(super) fn effort(ask: &Ask) -> Option<&str> {
-    match ask.metadata.get("reasoning_effort") {
+    match ask.metadata.get(REASONING_EFFORT) {
         Some(own) => own.as_str(),
         None => ask.reasoning_effort.as_deref(),
     }

@@ -10,6 +10,7 @@ use super::entries::entry;
 use super::errors::{Trouble, is_duplicate};
 use super::plain::{fields, instant};
 use crate::domain::ModelRef;
+use crate::domain::batch::takes_away;
 use crate::storage::catalogue::{Batch, Became, Change, ChangesOf, Order, Ordered, other_is_enabled};
 use chrono::{DateTime, Utc};
 use mongodb::bson::{Bson, Document, doc};
@@ -48,12 +49,7 @@ pub async fn finish(shared: &Shared, id: &str, at: DateTime<Utc>) -> Result<(), 
 pub async fn change(shared: &Shared, order: &Order) -> Result<Ordered, Trouble> {
     let present = shared.collection(&shared.names.models).find_one(of_model(&order.model)).await?;
     let shown = present.as_ref().map(entry);
-    let as_expected = match (&shown, &order.expected) {
-        (None, None) => true,
-        (Some(entry), Some(expected)) => entry.values(expected.keys()) == *expected,
-        _ => false,
-    };
-    if !as_expected {
+    if !order.fits(shown.as_ref()) {
         return Ok(Ordered::Overtaken(shown.map(Box::new)));
     }
     let enables = order.set.get("enabled") == Some(&Value::Bool(true));
@@ -62,6 +58,7 @@ pub async fn change(shared: &Shared, order: &Order) -> Result<Ordered, Trouble> 
     }
     let id = write_down(shared, order, present.as_ref()).await?;
     let made = match &present {
+        Some(document) if order.removes() => remove(shared, document).await,
         Some(document) => update(shared, order, document).await,
         None => insert(shared, order).await,
     };
@@ -79,10 +76,12 @@ pub async fn change(shared: &Shared, order: &Order) -> Result<Ordered, Trouble> 
         Err(error) => return Err(error.into()),
     }
     mark(shared, &id, Became::Done).await?;
-    let cancelled_jobs = if enables { 0 } else { cancel_jobs(shared, order).await? };
-    derive::health(shared, &order.model)
-        .await
-        .map_err(|source| Trouble::Derived { what: "the model's health", source })?;
+    let cancelled_jobs = if order.stops() { cancel_jobs(shared, order).await? } else { 0 };
+    let derived = match order.removes() {
+        true => derive::forget(shared, &order.model).await,
+        false => derive::health(shared, &order.model).await,
+    };
+    derived.map_err(|source| Trouble::Derived { what: "the model's health", source })?;
     Ok(Ordered::Done { cancelled_jobs })
 }
 
@@ -146,11 +145,20 @@ async fn update(shared: &Shared, order: &Order, present: &Document) -> Result<bo
     Ok(result.matched_count == 1)
 }
 
-/// Whether the entry is new. An upsert, because not every database has the unique index.
+/// Whether the entry still was, in every field, what was read.
+async fn remove(shared: &Shared, present: &Document) -> Result<bool, Error> {
+    let id = present.get("_id").cloned().unwrap_or(Bson::Null);
+    let unchanged = doc! { "$eq": ["$$ROOT", { "$literal": present.clone() }] };
+    let models = shared.collection(&shared.names.models);
+    let result = models.delete_one(doc! { "_id": id, "$expr": unchanged }).await?;
+    Ok(result.deleted_count == 1)
+}
+
+/// Whether the entry is new; one that comes back was made when it says. An upsert, because not every database has the unique index.
 async fn insert(shared: &Shared, order: &Order) -> Result<bool, Error> {
     let set = to_document(&order.set).into_iter();
     let mut fields: Document = set.filter(|(_, value)| *value != Bson::Null).collect();
-    fields.insert("created_at", date(Utc::now()));
+    fields.entry("created_at".to_owned()).or_insert_with(|| date(Utc::now()));
     let models = shared.collection(&shared.names.models);
     let update = doc! { "$setOnInsert": fields };
     let result = models.update_one(of_model(&order.model), update).upsert(true).await?;
@@ -160,9 +168,6 @@ async fn insert(shared: &Shared, order: &Order) -> Result<bool, Error> {
 /// Takes the model's waiting work away: nothing may be paid for a model that is off. Series that rest between two turns
 /// are cancelled too, and not counted.
 async fn cancel_jobs(shared: &Shared, order: &Order) -> Result<u64, Error> {
-    if order.set.get("enabled") != Some(&Value::Bool(false)) {
-        return Ok(0);
-    }
     let mut queued = of_model(&order.model);
     queued.insert("status", "queued");
     let now = date(Utc::now());
@@ -248,7 +253,11 @@ async fn settle(shared: &Shared, change: &Change) -> Result<Became, Error> {
     let present = shared.collection(&shared.names.models).find_one(of_model(&change.model)).await?;
     let present = present.as_ref().map(entry);
     let values = present.as_ref().map(|entry| entry.values(change.after.keys()));
-    let became = if values.as_ref() == Some(&change.after) {
+    let made = match takes_away(&change.after) {
+        true => present.is_none(),
+        false => values.as_ref() == Some(&change.after),
+    };
+    let became = if made {
         Became::Done
     } else if values == change.before {
         Became::NotDone

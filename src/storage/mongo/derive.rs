@@ -132,6 +132,12 @@ pub async fn health(shared: &Shared, model: &ModelRef) -> Result<(), Error> {
     }
 }
 
+/// Forgets the health of a model that the catalogue has no more.
+pub async fn forget(shared: &Shared, model: &ModelRef) -> Result<(), Error> {
+    let rows = shared.collection(&shared.names.model_health);
+    rows.delete_one(doc! { "_id": health::id(model) }).await.map(drop)
+}
+
 pub async fn facts(shared: &Shared, model: &ModelRef, now: DateTime<Utc>) -> Result<Facts, Error> {
     let health_rows = shared.collection(&shared.names.model_health);
     let errors = shared.collection(&shared.names.errors);

@@ -47,14 +47,12 @@ pub fn finish(connection: &mut Connection, id: &str, at: DateTime<Utc>) -> Resul
 pub fn change(connection: &mut Connection, order: &Order) -> Result<Ordered, Trouble> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let present = find(&transaction, &order.model)?;
-    let before = match (&present, &order.expected) {
-        (None, None) => None,
-        (Some(entry), Some(expected)) if entry.values(expected.keys()) == *expected => {
-            Some(entry.values(order.set.keys()))
-        }
-        _ => return Ok(Ordered::Overtaken(present.map(Box::new))),
-    };
+    if !order.fits(present.as_ref()) {
+        return Ok(Ordered::Overtaken(present.map(Box::new)));
+    }
+    let before = present.as_ref().map(|entry| entry.values(order.set.keys()));
     let written = match &present {
+        Some(_) if order.removes() => remove(&transaction, &order.model),
         Some(entry) => update(&transaction, entry, order),
         None => insert(&transaction, order),
     };
@@ -65,8 +63,7 @@ pub fn change(connection: &mut Connection, order: &Order) -> Result<Ordered, Tro
         other => other?,
     }
     note(&transaction, order, before)?;
-    let disables = order.set.get("enabled") == Some(&Value::Bool(false));
-    let cancelled_jobs = if disables { jobs::cancel(&transaction, &order.model)? } else { 0 };
+    let cancelled_jobs = if order.stops() { jobs::cancel(&transaction, &order.model)? } else { 0 };
     derive::health(&transaction, &order.model)?;
     transaction.commit()?;
     Ok(Ordered::Done { cancelled_jobs })
@@ -138,9 +135,18 @@ fn update(transaction: &Transaction<'_>, entry: &Entry, order: &Order) -> rusqli
     Ok(())
 }
 
+/// Takes an entry away, and what is derived for it.
+fn remove(transaction: &Transaction<'_>, model: &ModelRef) -> rusqlite::Result<()> {
+    let sql = "DELETE FROM models WHERE provider = ? AND model_id = ?";
+    transaction.prepare_cached(sql)?.execute([&model.provider, &model.model_id])?;
+    derive::forget(transaction, model)
+}
+
+/// A new entry; one that comes back was made when it says.
 fn insert(transaction: &Transaction<'_>, order: &Order) -> rusqlite::Result<()> {
     let fields = order.set.clone().into_iter().filter(|(_, value)| !value.is_null()).collect();
     let columns = Columns::of(&fields);
+    let created = Entry::new(fields).instant("created_at").unwrap_or_else(Utc::now);
     let sql = "INSERT INTO models (provider, model_id, display_name, enabled, deprecated, created_at_ms, metadata, doc)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
     transaction.prepare_cached(sql)?.execute(params![
@@ -149,7 +155,7 @@ fn insert(transaction: &Transaction<'_>, order: &Order) -> rusqlite::Result<()> 
         columns.name,
         columns.enabled,
         columns.deprecated,
-        Utc::now().timestamp_millis(),
+        created.timestamp_millis(),
         columns.metadata,
         columns.doc,
     ])?;

@@ -40,6 +40,12 @@ pub fn health(transaction: &Transaction<'_>, model: &ModelRef) -> rusqlite::Resu
     put_health(transaction, model, &health::fields(model, &facts, now), now)
 }
 
+/// Forgets the health of a model that the catalogue has no more.
+pub fn forget(transaction: &Transaction<'_>, model: &ModelRef) -> rusqlite::Result<()> {
+    let sql = "DELETE FROM model_health WHERE id = ?";
+    transaction.prepare_cached(sql)?.execute([health::id(model)]).map(drop)
+}
+
 fn facts(transaction: &Transaction<'_>, model: &ModelRef, now: DateTime<Utc>) -> rusqlite::Result<Facts> {
     let before: Map<String, Value> = transaction
         .prepare_cached("SELECT doc FROM model_health WHERE id = ?")?

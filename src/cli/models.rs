@@ -40,7 +40,7 @@ const SELECTORS: &str = "\
 A selector is an exact provider:model_id, or a pattern in which * stands for any text and ? for any character; quote \
 patterns, or the shell reads them first. A change by a pattern, or of more than one model, shows what will change and \
 asks; in scripts --yes answers. Every change belongs to a batch with who, when, why and the values before. Its id is \
-printed on standard output, and `llmbench models undo` takes it back.";
+printed once: on standard output, or at a terminal in the command that takes it back, `llmbench models undo`.";
 
 /// List models with the figures of their last day
 #[derive(Debug, Args)]
@@ -211,7 +211,7 @@ pub struct HistoryArgs {
     #[arg(long, value_name = "ID", conflicts_with = "selectors")]
     pub batch: Option<String>,
     /// At most so many batches, or changes a model
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, short_alias = 'n', value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub limit: u32,
     /// One JSON document
     #[arg(long)]

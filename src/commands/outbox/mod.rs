@@ -37,7 +37,7 @@ async fn list(args: &ListArgs, context: &Context, reach: &Reach) -> Result<Exit,
         true => vec![State::Quarantined, State::Pending],
         false => args.states.iter().copied().map(state).collect(),
     };
-    let answers = reach.ask(Request::List { states, limit: args.lines }).await?;
+    let answers = reach.ask(Request::List { states, limit: args.limit }).await?;
     let rows: Vec<Row> = answers.into_iter().filter_map(item).map(row).collect();
     let depth = depth(reach).await?;
     if args.json {

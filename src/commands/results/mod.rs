@@ -42,7 +42,7 @@ async fn list(args: ListArgs, context: Context) -> Result<Exit, CommandError> {
     if args.counts {
         return counts(&args, &scope, series, &*store, &context).await;
     }
-    let found = newest_runs(&*store, &scope, series, args.lines).await;
+    let found = newest_runs(&*store, &scope, series, args.limit).await;
     let found: Vec<_> = found
         .map_err(|error| read_error("reading runs", error))?
         .into_iter()

@@ -80,7 +80,7 @@ pub async fn change(shared: &Shared, order: &Order) -> Result<Ordered, Trouble> 
     }
     mark(shared, &id, Became::Done).await?;
     let cancelled_jobs = if enables { 0 } else { cancel_jobs(shared, order).await? };
-    derive::health(shared, &order.model)
+    derive::health(shared, &order.model, None)
         .await
         .map_err(|source| Trouble::Derived { what: "the model's health", source })?;
     Ok(Ordered::Done { cancelled_jobs })

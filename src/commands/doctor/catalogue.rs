@@ -244,6 +244,7 @@ mod tests {
             indexes: Err(String::new()),
             rights: Err(String::new()),
             census: Err(String::new()),
+            cached: Err(String::new()),
             entries: Ok(entries),
             figures: Ok(figures.collect()),
         };

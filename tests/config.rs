@@ -10,11 +10,14 @@ const KEY: &str = "canary-81d0ab55e2";
 fn settings_are_shown_with_their_sources_and_secrets_as_set() {
     let home = Home::new();
     let file = format!(
-        "store = 'mongodb://me:{KEY}@db.example/bench'\n[defaults]\ngap = 7\n[providers.groq]\nkey_file = 'k'\n"
+        "store = 'mongodb://me:{KEY}@db.example/bench'\n[defaults]\ngap = 7\n[providers.groq]\nkey_file = 'k'\n\
+         [daemon]\ngrace = 7\n[daemon.providers.groq]\nruns_per_day = 40\n\
+         [notify]\nwebhook_url = 'https://hooks.example/{KEY}'\nto = ['ann@example.com']\n"
     );
     std::fs::write(home.path().join("c.toml"), file).unwrap();
     let ask = |more: &[&str]| {
         let mut command = home.llmbench(&[&["config", "show", "--config", "c.toml"], more].concat());
+        command.env("FRESH_MINUTES", "5").env("LLMBENCH_SMTP_PASSWORD", KEY);
         ran(command.env("OPENAI_API_KEY", KEY).env("LLMBENCH_STATE_DIR", "/var/lib/bench"))
     };
     let said = ask(&["--json"]);
@@ -32,6 +35,13 @@ fn settings_are_shown_with_their_sources_and_secrets_as_set() {
         ("defaults.total", "default"),
         ("providers.openai.key", "environment"),
         ("providers.groq.key", "file"),
+        ("daemon.grace", "file"),
+        ("daemon.cadence", "environment"),
+        ("daemon.admission.successes", "default"),
+        ("daemon.providers.groq.runs_per_day", "file"),
+        ("notify.webhook_url", "file"),
+        ("notify.smtp_password", "environment"),
+        ("notify.to", "file"),
     ] {
         let one = find(name);
         assert_eq!((&one["source"], &one["set"]), (&source.into(), &true.into()), "{one}");
@@ -40,6 +50,17 @@ fn settings_are_shown_with_their_sources_and_secrets_as_set() {
         (&find("providers.together.key")["set"], &find("defaults.gap")["value"]),
         (&false.into(), &"7".into())
     );
+    for (name, value) in [
+        ("daemon.grace", Some("7")),
+        ("daemon.cadence", Some("300")),
+        ("daemon.admission.apart", Some("3600")),
+        ("daemon.providers.groq.runs_per_day", Some("40")),
+        ("notify.to", Some("ann@example.com")),
+        ("notify.webhook_url", None),
+    ] {
+        assert_eq!(find(name)["value"], serde_json::json!(value), "{name}");
+    }
+    assert_eq!(find("notify.smtp_url")["set"], false);
     let brief = ask(&[]);
     assert!(!brief.out.contains("canary") && !brief.out.contains("providers.together.key"), "{brief:?}");
     assert!(brief.out.contains("environment variable OPENAI_API_KEY"), "{brief:?}");

@@ -150,15 +150,18 @@ impl<'a> Walk<'a> {
             let (name, value) =
                 long.split_once('=').map_or((long, None), |(name, value)| (name, Some(value)));
             let named = |arg: &Arg| {
-                arg.get_long() == Some(name)
-                    || arg.get_visible_aliases().is_some_and(|all| all.contains(&name))
+                arg.get_long() == Some(name) || arg.get_all_aliases().is_some_and(|all| all.contains(&name))
             };
             return Some((find(&named)?, value));
         }
         let mut shorts = word.strip_prefix('-')?.char_indices();
         loop {
             let (at, short) = shorts.next()?;
-            let flag = find(&|arg: &Arg| arg.get_short() == Some(short))?;
+            let named = |arg: &Arg| {
+                arg.get_short() == Some(short)
+                    || arg.get_all_short_aliases().is_some_and(|all| all.contains(&short))
+            };
+            let flag = find(&named)?;
             let rest = &word[1 + at + short.len_utf8()..];
             if rest.is_empty() || takes_value(flag) {
                 return Some((flag, Some(rest).filter(|rest| !rest.is_empty())));
@@ -296,6 +299,7 @@ mod tests {
             ("models history --batch ", Names::Batches),
             ("errors show ", Names::Troubles),
             ("errors summary -p groq -m ", Names::Models),
+            ("results list -n 3 --lines 4 -m ", Names::Models),
             ("results show ", Names::Runs),
             ("catalog sync --provider ", Names::Providers),
             ("--store x.db results show ", Names::Runs),

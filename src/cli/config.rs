@@ -22,7 +22,7 @@ pub enum ConfigCommand {
 /// What is shown, and how.
 #[derive(Debug, Args)]
 pub struct ShowArgs {
-    /// Keys of providers that have none, too
+    /// Also keys, addresses of notices and other settings that nobody has set
     #[arg(short, long)]
     pub verbose: bool,
     /// One JSON document on standard output

@@ -118,8 +118,8 @@ pub struct ShowArgs {
     #[command(flatten)]
     pub window: WindowArgs,
     /// How many of the newest errors are told in full
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=1000))]
-    pub lines: u32,
+    #[arg(long, short_alias = 'n', alias = "lines", value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=1000))]
+    pub limit: u32,
     /// One JSON document on standard output
     #[arg(long)]
     pub json: bool,
@@ -135,8 +135,8 @@ pub struct TailArgs {
     #[command(flatten)]
     pub of: ModelArgs,
     /// How many earlier errors are printed first
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(0..=10_000))]
-    pub lines: u32,
+    #[arg(long, short_alias = 'n', alias = "lines", value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    pub limit: u32,
     /// One JSON line an error: the row as it is stored
     #[arg(long)]
     pub json: bool,

@@ -146,10 +146,25 @@ mod tests {
     }
 
     #[test]
+    fn n_is_how_many_requests_and_lists_are_limited() {
+        for command in all() {
+            let flag = command.get_arguments().find(|arg| arg.get_short() == Some('n'));
+            assert_eq!(flag.is_some(), command.get_name() == "run", "{}", command.get_name());
+            let hidden = |arg: &&clap::Arg| {
+                arg.get_all_short_aliases().is_some_and(|all| all.contains(&'n')) && !arg.is_hide_set()
+            };
+            let limit = command.get_arguments().find(hidden).map(|arg| arg.get_long());
+            assert!(limit.is_none_or(|long| long == Some("limit")), "{}", command.get_name());
+        }
+    }
+
+    #[test]
     fn what_every_command_takes_stands_below_its_own() {
         let mut root = Cli::command();
         root.build();
-        for command in root.get_subcommands_mut().filter(|command| !command.is_hide_set()) {
+        // clap's own `help` takes no flags, and a hidden command shows none.
+        let shown = |command: &&mut Command| command.get_name() != "help" && !command.is_hide_set();
+        for command in root.get_subcommands_mut().filter(shown) {
             let help = command.render_long_help().to_string();
             let place = help.find("\nEverywhere:").unwrap_or_else(|| panic!("{help}"));
             let below = &help[place..];

@@ -42,7 +42,7 @@ const SELECTORS: &str = "\
 A selector is an exact provider:model_id, or a pattern in which * stands for any text and ? for any character; quote \
 patterns, or the shell reads them first. A change by a pattern, or of more than one model, shows what will change and \
 asks; in scripts --yes answers. Every change belongs to a batch with who, when, why and the values before. Its id is \
-printed on standard output, and `llmbench models undo` takes it back.";
+printed once: on standard output, or at a terminal in the command that takes it back, `llmbench models undo`.";
 
 /// List models with the figures of their last day
 #[derive(Debug, Args)]
@@ -241,7 +241,7 @@ pub struct HistoryArgs {
     pub batch: Option<String>,
     /// At most so many batches, or changes a model [default: 20 at a terminal; in a pipe, and as a document, all, up to
     /// 10000]
-    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, short_alias = 'n', value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub limit: Option<u32>,
     /// One JSON document
     #[arg(long)]

@@ -53,8 +53,8 @@ pub struct ListArgs {
     #[arg(long = "state", value_enum, value_name = "STATE")]
     pub states: Vec<StateArg>,
     /// How many of each state [default: 20 at a terminal; in a pipe, and as a document, all, up to 10000]
-    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub lines: Option<u32>,
+    #[arg(long, short_alias = 'n', alias = "lines", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub limit: Option<u32>,
     /// One JSON document on standard output
     #[arg(long)]
     pub json: bool,

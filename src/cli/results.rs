@@ -36,10 +36,10 @@ pub struct ListArgs {
     #[command(flatten)]
     pub window: WindowArgs,
     /// How many [default: 20 at a terminal; in a pipe, and as a document, all, up to 10000]
-    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub lines: Option<u32>,
+    #[arg(long, short_alias = 'n', alias = "lines", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub limit: Option<u32>,
     /// How many runs each model has and its newest instead, most first
-    #[arg(long, conflicts_with = "lines")]
+    #[arg(long, conflicts_with = "limit")]
     pub counts: bool,
     /// Only runs of the published series, which the dashboard shows
     #[arg(long, conflicts_with = "probe")]

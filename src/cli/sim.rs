@@ -32,7 +32,8 @@ pub struct ServeArgs {
 
 /// Which numbers of a model its name can change, as `--help` and the man page print it.
 const MODIFIERS: &str = "\
-Numbers of a model are changed in its name, in any combination: steady-ttft50-gap5-n16
+Numbers of a model are changed in its name, in any combination, for example
+steady-ttft50-gap5-n16:
   ttft, gap, jitter  milliseconds
   n, r               visible and reasoning tokens
   k, b               tokens in one event; events that leave together

@@ -10,6 +10,7 @@ use crate::output::config::{self as shown, Setting};
 use crate::output::print;
 use crate::providers::hosts::{Auth, Host};
 use crate::settings::Settings;
+use crate::settings::shown::{Shown, Told};
 use std::fmt::Display;
 
 /// Runs the command.
@@ -37,8 +38,9 @@ fn show(args: &ShowArgs, context: &Context) -> Result<Exit, CommandError> {
     let mut found = plain(context)?;
     let settings = &context.settings;
     let keys: Vec<Setting> = settings.hosts.iter().flat_map(|host| of_host(host, settings)).collect();
+    let rules = settings.shown_daemon().into_iter().chain(settings.shown_notify()).map(rule);
     let wanted = |one: &Setting| args.verbose || args.json || one.is_set();
-    found.extend(keys.into_iter().filter(wanted));
+    found.extend(keys.into_iter().chain(rules).filter(wanted));
     let text = if args.json { shown::json(&found) } else { shown::text(&found, &context.view(false)) };
     data::text(&text)?;
     Ok(Exit::Yes)
@@ -69,6 +71,14 @@ fn plain(context: &Context) -> Result<Vec<Setting>, CommandError> {
         found.push(of(name, &deadline.clone().map(|time| time.as_secs_f64())));
     }
     Ok(found)
+}
+
+fn rule(shown: Shown) -> Setting {
+    match shown.value {
+        Told::Value(value) => Setting::new(shown.name, value, &shown.source),
+        Told::Secret => Setting::set(shown.name, shown.source),
+        Told::Nothing => Setting::unset(shown.name, shown.source),
+    }
 }
 
 fn of<T: Display>(name: &str, sourced: &Sourced<T>) -> Setting {

@@ -45,6 +45,8 @@ pub struct ProviderState {
     pub critical: u64,
     /// Never.
     pub never_run: u64,
+    /// Of those: measured, with samples too doubtful to be published.
+    pub only_suspect: u64,
     /// Models under admission.
     pub probing: u64,
     /// All other models that are not measured.
@@ -203,7 +205,12 @@ fn not_fresh(state: &ProviderState) -> Option<Trouble> {
     let name = &state.provider;
     let gone = state.critical + state.never_run >= state.enabled;
     let severity = if gone { Severity::Unhealthy } else { Severity::Degraded };
-    let parts = [(state.stale, "stale"), (state.critical, "critical"), (state.never_run, "never run")];
+    let parts = [
+        (state.stale, "stale"),
+        (state.critical, "critical"),
+        (state.never_run.saturating_sub(state.only_suspect), "never run"),
+        (state.only_suspect, "only suspect"),
+    ];
     let parts = parts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}"));
     let parts = parts.collect::<Vec<_>>().join(", ");
     let sentence = if gone {

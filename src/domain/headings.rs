@@ -43,6 +43,10 @@ pub const CLOCK: &str = "Clocks disagree";
 pub const ODD_ROWS: &str = "Rows with missing or odd-typed fields";
 /// Ids that differ in case alone.
 pub const CASE_TWINS: &str = "Two entries differ in case alone";
+/// Samples that nobody should believe.
+pub const SUSPECT: &str = "suspect";
+/// A prompt that a cache answered.
+pub const CACHED: &str = "A prefix cache answers";
 /// No name for people.
 pub const NO_NAME: &str = "Models are shown by their raw ids";
 /// Measured and never answered.

@@ -2,6 +2,7 @@
 
 pub mod ask;
 pub mod batch;
+mod cached_input;
 pub mod cause;
 pub mod clock;
 pub mod error_group;
@@ -33,6 +34,7 @@ pub mod window;
 
 pub use ask::Ask;
 pub use batch::Batch;
+pub use cached_input::CachedInput;
 pub use error_group::ErrorGroup;
 pub use failure::{Failure, Kind, Stage};
 pub use finding::{Finding, Section, Severity};

@@ -4,9 +4,10 @@
 //! Suspect samples (measured by a starved client) are counted apart and stay out of the figures. Only where a model has no
 //! other success do the figures show the suspect ones, and say so.
 
+use crate::domain::CachedInput;
 use crate::domain::{Kind, ModelRef, Outcome, Run};
 use crate::measure::metrics::{METRIC_COUNT, METRICS};
-use crate::measure::report::{CachedInput, DISTINCT, FailureGroup, Figure, Labels, ModelReport};
+use crate::measure::report::{DISTINCT, FailureGroup, Figure, Labels, ModelReport};
 use std::collections::{BTreeMap, HashMap};
 
 impl ModelReport {

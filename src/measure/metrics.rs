@@ -101,7 +101,7 @@ const fn count(
 }
 
 /// How many metrics there are.
-pub const METRIC_COUNT: usize = 25;
+pub const METRIC_COUNT: usize = 26;
 
 /// Every metric, in the order in which people read them.
 pub static METRICS: [Metric; METRIC_COUNT] = {
@@ -125,6 +125,9 @@ pub static METRICS: [Metric; METRIC_COUNT] = {
         count("tokens", "output tokens", "tokens", |r| as_number(r.tokens.output_tokens)),
         count("visible_tokens", "visible tokens", "visible", |r| as_number(r.tokens.visible_output_tokens)),
         count("reasoning_tokens", "reasoning tokens", "reasoned", |r| as_number(r.tokens.reasoning_tokens)),
+        count("cached_input_tokens", "cached prompt tokens", "cached", |r| {
+            as_number(r.tokens.cached_input_tokens)
+        }),
         seconds(Phases, "dns", "DNS done", "DNS", |r| r.phases.dns_seconds),
         seconds(Phases, "connect", "TCP and TLS done", "connected", |r| r.phases.connect_seconds),
         seconds(Phases, "tls", "of this TLS", "of this TLS", |r| r.phases.tls_seconds),

@@ -1,8 +1,8 @@
 //! What one invocation found: per model the figures of its successes, and its failures beside them, never inside. How
 //! outcomes are folded into it is `measure::collect`; what it looks like is `output`'s business.
 
-use crate::domain::run::{Connection, Tokens};
-use crate::domain::{Failure, Kind, ModelRef, Run, Stage};
+use crate::domain::run::Connection;
+use crate::domain::{CachedInput, Failure, Kind, ModelRef, Run, Stage};
 use crate::measure::metrics::position;
 use crate::measure::stats::Summary;
 use chrono::{DateTime, Utc};
@@ -135,26 +135,6 @@ impl Labels {
     }
 }
 
-/// Prompt tokens that a provider's prefix cache answered: their TTFT is not that of a new prompt.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
-pub struct CachedInput {
-    /// Successes of which some prompt tokens came out of a cache.
-    pub runs: u64,
-    /// These tokens, of all successes.
-    pub tokens: u64,
-    /// Prompt tokens of the successes that name a number of cached ones, 0 included.
-    pub of_input_tokens: u64,
-}
-
-impl CachedInput {
-    pub(super) fn add(&mut self, tokens: &Tokens) {
-        let (Some(cached), Some(input)) = (tokens.cached_input_tokens, tokens.input_tokens) else { return };
-        self.runs += u64::from(cached > 0);
-        self.tokens = self.tokens.saturating_add(cached);
-        self.of_input_tokens = self.of_input_tokens.saturating_add(input);
-    }
-}
-
 /// The samples of one metric.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Figure {
@@ -240,16 +220,6 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn cached_input_counts_runs_and_tokens_where_both_are_known() {
-        let mut cached = CachedInput::default();
-        let pairs = [(Some(0), Some(20)), (Some(15), Some(20)), (None, Some(20)), (Some(5), None)];
-        for (cached_input_tokens, input_tokens) in pairs {
-            cached.add(&Tokens { cached_input_tokens, input_tokens, ..Tokens::default() });
-        }
-        assert_eq!(cached, CachedInput { runs: 1, tokens: 15, of_input_tokens: 40 });
-    }
 
     #[test]
     fn a_tally_of_words_is_bounded() {

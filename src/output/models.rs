@@ -26,6 +26,7 @@ pub struct ModelRow {
     pub deprecated: bool,
     pub status: Option<String>,
     pub freshness: String,
+    pub only_suspect: bool,
     #[serde(serialize_with = "document::maybe_instant")]
     pub last_success_at: Option<DateTime<Utc>>,
     pub successes_24h: u64,
@@ -172,6 +173,7 @@ fn state(row: &ModelRow) -> String {
     let freshness = || match row.freshness.as_str() {
         // The stored word counts successes alone, and somebody who sees failures beside it knows that it ran.
         "never_run" if row.failures_24h > 0 || row.last_error_kind.is_some() => "never_succeeded".to_owned(),
+        "never_run" if row.only_suspect => "only_suspect".to_owned(),
         word => word.to_owned(),
     };
     match (&row.status, row.deprecated, row.enabled) {

@@ -155,7 +155,7 @@ mod tests {
             ended.add(&Outcome::Success(Box::new(run("groq", "m", ttft))));
         }
         ended.add(&failure("groq", "m", Kind::Timeout, "late"));
-        assert_eq!(ended.message(true), "1 failed, TTFT 250 ms");
+        assert_eq!(ended.message(true), "1 failed, TTFT 250 ms, 51.2 tok/s");
     }
 
     #[test]

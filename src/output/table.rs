@@ -3,8 +3,9 @@
 
 use super::paint::Paint;
 use super::{text, units, view::View};
+use crate::domain::CachedInput;
 use crate::measure::metrics::{METRICS, Section, Unit};
-use crate::measure::report::{CachedInput, Labels, ModelReport, Words};
+use crate::measure::report::{Labels, ModelReport, Words};
 use crate::measure::stats::{Statistic, Summary, bootstrap_interval};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 

@@ -86,8 +86,8 @@ pub fn wrap(text: &str, columns: usize, indent: usize) -> Vec<String> {
     lines.into_iter().map(|line| format!("{:indent$}{line}", "")).collect()
 }
 
-/// Wraps words, but not what stands between backticks: a command is copied, so it stays in one
-/// piece, however long.
+/// Wraps words, a longer one than a line in pieces, but not what stands between backticks: a command is copied, so it stays
+/// whole, however long.
 pub fn unbroken(words: &str, columns: usize, indent: usize) -> Vec<String> {
     let parts: Vec<&str> = words.split('`').collect();
     let mut whole: Vec<String> = Vec::new();
@@ -109,17 +109,30 @@ pub fn unbroken(words: &str, columns: usize, indent: usize) -> Vec<String> {
         }
         glued = !part.ends_with(char::is_whitespace);
     }
+    let room = columns.saturating_sub(indent).max(8);
     let mut lines: Vec<String> = Vec::new();
-    for word in whole {
+    for word in whole.iter().flat_map(|word| pieces(word, room)) {
         match lines.last_mut() {
-            Some(line) if width(line) + 1 + width(&word) <= columns => {
+            Some(line) if width(line) + 1 + width(word) <= columns => {
                 line.push(' ');
-                line.push_str(&word);
+                line.push_str(word);
             }
             _ => lines.push(format!("{:indent$}{word}", "")),
         }
     }
     lines
+}
+
+/// A word in pieces of at most `room` columns; one that holds a command stays whole.
+fn pieces(word: &str, room: usize) -> Vec<&str> {
+    let (mut found, mut rest) = (Vec::new(), word);
+    while width(rest) > room && !word.contains('`') {
+        let (head, tail) = rest.split_at(take_columns(rest, room).len());
+        found.push(head);
+        rest = tail;
+    }
+    found.push(rest);
+    found
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! The `[daemon]` tables of the configuration file as they are written. What they add up to is `settings::daemon`.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// `[daemon]`.
-#[derive(Debug, Default, PartialEq, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DaemonTable {
     /// Where outbox, lock and pulse are, relative to the configuration file.
@@ -55,7 +55,7 @@ pub struct DaemonTable {
 }
 
 /// How models under admission are asked and let in.
-#[derive(Debug, Default, PartialEq, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DaemonAdmission {
     /// Models under admission are asked at all.
@@ -73,7 +73,7 @@ pub struct DaemonAdmission {
 }
 
 /// How models that answer nothing but "no such model" are set aside.
-#[derive(Debug, Default, PartialEq, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DaemonQuarantine {
     /// Models are set aside at all.
@@ -89,7 +89,7 @@ pub struct DaemonQuarantine {
 }
 
 /// A profile with a cadence of its own.
-#[derive(Debug, Default, PartialEq, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DaemonProfile {
     /// Seconds from turn to turn.
@@ -97,7 +97,7 @@ pub struct DaemonProfile {
 }
 
 /// What is different for one provider.
-#[derive(Debug, Default, PartialEq, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DaemonProvider {
     /// Seconds from turn to turn.
@@ -117,7 +117,7 @@ pub struct DaemonProvider {
 }
 
 /// What is different for one model.
-#[derive(Debug, Default, PartialEq, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DaemonModel {
     /// Seconds from turn to turn.

@@ -20,6 +20,7 @@ mod listen;
 mod notify;
 pub mod profiles;
 mod resolve;
+pub mod shown;
 mod state_dir;
 mod store;
 

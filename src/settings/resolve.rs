@@ -5,7 +5,7 @@ use super::keys;
 use super::limits::{self, Deadlines, LimitFlags};
 use super::profiles::{self, Profiles};
 use super::{
-    BridgeSettings, DaemonFlags, Env, KeyError, SettingsError, bridge, daemon, hosts, listen, notify,
+    BridgeSettings, DaemonFlags, Env, KeyError, SettingsError, bridge, daemon, hosts, listen, notify, shown,
     state_dir, store,
 };
 use crate::domain::Profile;
@@ -18,6 +18,7 @@ use crate::notify::Notify;
 use crate::providers::auth::Login;
 use crate::providers::hosts::{Host, Hosts};
 use crate::storage::Location;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What flags said; the default says nothing.
@@ -61,7 +62,9 @@ pub struct Settings {
     state_dir_flag: Option<PathBuf>,
     state_dir_in_file: Option<PathBuf>,
     store_in_file: Option<Secret>,
-    notify_in_file: NotifyEntry,
+    pub(super) notify_in_file: NotifyEntry,
+    /// What `[daemon]` of the file says, by the names of its values.
+    pub(super) daemon_in_file: BTreeMap<String, String>,
 }
 
 /// Settings from flags, environment and the configuration file that they name.
@@ -114,6 +117,7 @@ fn combine(
             .as_deref()
             .map(|directory| profiles::beside(path, directory)),
         store_in_file: file.store,
+        daemon_in_file: shown::flat(&file.daemon),
         notify_in_file: file.notify,
         config,
         env,

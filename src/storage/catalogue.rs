@@ -79,6 +79,8 @@ impl Entry {
 pub struct Figures {
     /// End of the newest success.
     pub last_success_at: Option<DateTime<Utc>>,
+    /// The newest attempt, suspect ones included.
+    pub last_attempt_at: Option<DateTime<Utc>>,
     /// How often it is due, where the health row says so.
     pub cadence_seconds: Option<i64>,
     /// `error_kind` of the newest failure, if no success has followed it.
@@ -107,6 +109,13 @@ impl Figures {
         self.successes_24h == 0 && self.failures_24h > 0
     }
 
+    /// Whether it was measured, and each of its samples was too doubtful to be published: `never_run` in the health row, which
+    /// counts successes alone.
+    pub fn only_suspect(&self) -> bool {
+        let failed = self.last_error_kind.is_some() || self.failures_24h > 0;
+        self.last_success_at.is_none() && self.last_attempt_at.is_some() && !failed
+    }
+
     /// The freshness now. What a health row says was true when it was written.
     pub fn freshness(&self, enabled: bool, now: DateTime<Utc>) -> &'static str {
         let cadence = self.cadence_seconds.filter(|seconds| *seconds > 0).unwrap_or(DEFAULT_CADENCE_SECONDS);
@@ -119,6 +128,7 @@ impl Figures {
         let instant = |name: &str| row.get(name).and_then(Value::as_str).and_then(parse_date);
         let text = |name: &str| row.get(name).and_then(Value::as_str).map(str::to_owned);
         self.last_success_at = self.last_success_at.max(instant("last_success_at"));
+        self.last_attempt_at = instant("last_attempt_at");
         self.cadence_seconds = row.get("cadence_seconds").and_then(Value::as_i64);
         self.last_error_kind = text("last_error_kind");
         self.last_error_message = text("last_error_message");
@@ -362,7 +372,9 @@ mod tests {
     fn freshness_is_of_now() {
         let now = Utc::now();
         let mut figures = Figures { cadence_seconds: Some(60), ..Figures::default() };
-        assert_eq!(figures.freshness(true, now), "never_run");
+        assert_eq!((figures.freshness(true, now), figures.only_suspect()), ("never_run", false));
+        figures.last_attempt_at = Some(now);
+        assert!(figures.only_suspect() && !Figures { failures_24h: 1, ..figures.clone() }.only_suspect());
         figures.last_success_at = Some(now - chrono::TimeDelta::seconds(100));
         assert_eq!(figures.freshness(true, now), "stale");
         assert_eq!(figures.freshness(false, now), "disabled");

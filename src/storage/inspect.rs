@@ -3,6 +3,7 @@
 //! `commands::doctor`'s to say.
 
 use crate::domain::offset::Offset;
+use crate::domain::{CachedInput, ModelRef};
 use crate::storage::StoreError;
 use crate::storage::contract::{FieldType, field_type, parse_date};
 use async_trait::async_trait;
@@ -105,6 +106,9 @@ pub trait Inspect: Send + Sync {
 
     /// Rows with missing or odd-typed fields, collection by collection, among the newest [`NEWEST`].
     async fn census(&self) -> Result<Vec<Census>, StoreError>;
+
+    /// What prefix caches answered, by model, among the newest [`NEWEST`] rows of the published series.
+    async fn cached_input(&self) -> Result<BTreeMap<ModelRef, CachedInput>, StoreError>;
 }
 
 /// A collection whose rows are looked at.

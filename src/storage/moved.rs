@@ -45,6 +45,8 @@ pub struct Newest {
     pub success_at: Option<DateTime<Utc>>,
     /// The newest failure.
     pub error: Option<LastError>,
+    /// End of the newest sample that was too doubtful to be published: an attempt, and neither success nor failure.
+    pub suspect_at: Option<DateTime<Utc>>,
 }
 
 impl Moved {
@@ -104,6 +106,7 @@ impl Moved {
 impl Newest {
     fn take(&mut self, other: Newest) {
         self.success_at = self.success_at.max(other.success_at);
+        self.suspect_at = self.suspect_at.max(other.suspect_at);
         let at = |error: &Option<LastError>| error.as_ref().map(|error| error.at);
         if at(&other.error) > at(&self.error) {
             self.error = other.error;
@@ -111,21 +114,20 @@ impl Newest {
     }
 }
 
-fn newest(row: &Row, now: DateTime<Utc>) -> Newest {
+/// What a row that moves the health of its model says of it.
+pub fn newest(row: &Row, now: DateTime<Utc>) -> Newest {
     let at = |name: &str| contract::parse_date(row.text(name));
     let present = |at: &DateTime<Utc>| *at <= now + CLOCK_SLACK;
+    let ended = || at("run_ts").filter(present).and_then(|_| at("gen_ts"));
     match row.place {
-        Place::Published => {
-            let began = at("run_ts").filter(present);
-            Newest { success_at: began.and_then(|_| at("gen_ts")), error: None }
-        }
+        Place::Published => Newest { success_at: ended(), ..Newest::default() },
         Place::Errors => {
             let text = |name: &str| row.text(name).to_owned();
             let error = at("ts").filter(present);
             let error = error.map(|at| LastError { at, kind: text("error_kind"), message: text("message") });
-            Newest { success_at: None, error }
+            Newest { error, ..Newest::default() }
         }
-        Place::Probe => Newest::default(),
+        Place::Probe => Newest { suspect_at: ended(), ..Newest::default() },
     }
 }
 

@@ -45,7 +45,10 @@ pub fn by_provider(models: impl IntoIterator<Item = Standing>, now: DateTime<Utc
             "fresh" => &mut state.fresh,
             "stale" => &mut state.stale,
             "critical" => &mut state.critical,
-            "never_run" => &mut state.never_run,
+            "never_run" => {
+                state.only_suspect += u64::from(model.figures.only_suspect());
+                &mut state.never_run
+            }
             _ if model.probing => &mut state.probing,
             _ => &mut state.disabled,
         };

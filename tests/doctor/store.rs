@@ -39,6 +39,25 @@ async fn a_new_store_is_in_order_on_both() {
 }
 
 #[tokio::test]
+async fn a_series_that_a_cache_answers_is_told_with_the_way_out() {
+    for backend in [Backend::sqlite(), Backend::mongo().await] {
+        let store = backend.open(&["cloud-default-v1"]).await;
+        store.init().await.unwrap();
+        for (id, model, cached) in [("r1", "m", 18), ("r2", "m", 16), ("r3", "fresh", 0)] {
+            put_model(&*store, &format!("sim:{model}").parse().unwrap(), "M", true).await.ok();
+            let mut run = run(id, "sim", model);
+            (run.tokens.input_tokens, run.tokens.cached_input_tokens) = (Some(20), Some(cached));
+            store.record(&success(&run)).await.unwrap();
+        }
+        let said = offline(&Home::new(), &backend.url());
+        let (severity, sentence) = said.told("store", "prefix caches");
+        assert!(severity == "note" && sentence.contains("rows of sim:m 85 %: their TTFT is"), "{sentence}");
+        let fix = said.about("store", "prefix caches")["fix"].as_str().unwrap();
+        assert!(fix.contains("`llmbench run sim:m --cache-bust -n 5`") && fix.contains("[daemon]"), "{fix}");
+    }
+}
+
+#[tokio::test]
 async fn missing_and_other_indexes_are_told_with_the_way_out() {
     let name = fresh_name();
     let database = Mongod::start().database(&name).await;

@@ -30,6 +30,12 @@ fn yes_changes_and_no_does_not() {
     let (status, seen) = session.ended();
     assert_eq!(status, Some(0), "{seen}");
     assert!(office.ids(&[]).is_empty());
+    let batch = office.json(&["history", "--json"])["batches"][0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(seen.matches(&batch).count(), 1, "{seen}");
+    assert!(seen.contains(&format!("to undo: llmbench models undo {batch}")), "{seen}");
+    let said = office.say(&["undo", &batch, "--yes"]);
+    let id = said.out.trim_end();
+    assert!(!id.is_empty() && !said.err.contains(id), "{said:?}");
 }
 
 #[test]

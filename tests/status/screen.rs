@@ -1,9 +1,12 @@
 //! What `status` finds: counts, troubles, heartbeats of any program, names that are made to harm.
 
 use super::world::{ago, lane, pulse, worlds};
-use crate::stores::backend::Backend;
+use crate::stores::backend::{Backend, Kind};
 use crate::support::catalogue::put_model;
 use crate::support::predecessor;
+use crate::support::ran::ran;
+use crate::support::samples::{run, success};
+use llmbench::storage::contract::date_value;
 use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
 
@@ -53,6 +56,29 @@ async fn every_provider_is_counted_by_freshness_and_by_its_day() {
             told.out
         );
         assert!(told.out.contains("llmbench models list --stale --provider groq"), "{}", told.out);
+    }
+}
+
+#[tokio::test]
+async fn a_model_whose_samples_were_all_suspect_did_run() {
+    for world in worlds().await {
+        for model in ["groq:doubted", "groq:never"] {
+            world.enable(model).await;
+        }
+        let mut run = run("doubted", "groq", "doubted");
+        run.quality.suspect = true;
+        (run.run_ts, run.gen_ts) = (ago(1), ago(1));
+        world.store.record(&success(&run)).await.unwrap();
+        let document = world.document(&[]);
+        let groq = &document["providers"][0];
+        assert_eq!((&groq["never_run"], &groq["only_suspect"]), (&json!(2), &json!(1)), "{groq}");
+        assert!(world.ask(&[]).out.contains("1 never run, 1 only suspect"), "{}", world.ask(&[]).out);
+        let health = world.backend.row(Kind::Health, "model_id", "doubted").await.unwrap();
+        assert_eq!(health["freshness_status"], "never_run", "the word that other readers know");
+        assert_eq!(health["last_attempt_at"], json!(date_value(run.gen_ts)));
+        let list = world.home.llmbench(&["models", "list", "--store", &world.backend.url()]);
+        let list = ran(&mut { list }).out;
+        assert!(list.contains("only_suspect") && list.contains("never_run"), "{list}");
     }
 }
 

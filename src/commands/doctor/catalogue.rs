@@ -54,7 +54,7 @@ fn of_open(seen: &Seen, hosts: &Hosts, region: Option<&str>, now: DateTime<Utc>)
     .flatten()
     .collect();
     match &seen.figures {
-        Ok(_) => found.extend(look.only_fails()),
+        Ok(_) => found.extend(look.only_fails().into_iter().chain(look.only_suspect())),
         Err(why) => {
             found.push(Finding::unknown(
                 HERE,
@@ -178,6 +178,16 @@ impl<'a> Look<'a> {
         let what = "are enabled and only failed in the last 24 hours";
         wrong("models that only fail", what, models.into_iter(), &fix, headings::ONLY_FAILS)
     }
+
+    fn only_suspect(&self) -> Option<Finding> {
+        let doubtful = |entry: &&Entry| self.figures.get(&entry.model).is_some_and(Figures::only_suspect);
+        let models: Vec<&Entry> = self.enabled().filter(doubtful).collect();
+        let first = quoted(&models.first()?.model.to_string());
+        let fix =
+            format!("`llmbench results list --probe --model {first}` lists them; `results show` says why");
+        let what = "are enabled, and each of their samples was too doubtful to be published";
+        wrong("only suspect samples", what, models.into_iter(), &fix, headings::SUSPECT)
+    }
 }
 
 /// A finding about models; none where there are none.
@@ -234,6 +244,7 @@ mod tests {
             indexes: Err(String::new()),
             rights: Err(String::new()),
             census: Err(String::new()),
+            cached: Err(String::new()),
             entries: Ok(entries),
             figures: Ok(figures.collect()),
         };
@@ -252,6 +263,19 @@ mod tests {
             json!({"status": "probing", "enabled": false, "created_at": Utc::now().to_rfc3339()}),
         );
         assert_eq!(subjects(vec![staged], &[]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_model_whose_samples_are_all_suspect_is_named() {
+        let entries = [entry("groq", "doubted", json!({})), entry("groq", "never", json!({}))];
+        let doubted = Figures { last_attempt_at: Some(Utc::now()), ..Figures::default() };
+        let figures = HashMap::from([("groq:doubted".parse().unwrap(), doubted)]);
+        let hosts = Hosts::new(table::built_in());
+        let look =
+            Look { entries: &entries, figures: &figures, hosts: &hosts, region: None, now: Utc::now() };
+        let found = look.only_suspect().unwrap();
+        assert!(found.sentence.starts_with("1 are enabled, and each of their samples was"), "{found:?}");
+        assert!(found.fix.unwrap().contains("--probe --model groq:doubted`"));
     }
 
     #[test]

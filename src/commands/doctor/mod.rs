@@ -3,6 +3,7 @@
 
 mod aws;
 mod bridge;
+mod cached;
 mod catalogue;
 mod configuration;
 mod files;

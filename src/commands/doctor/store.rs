@@ -1,18 +1,18 @@
 //! The store: reached, of a version that works, with the rights, indexes and rows that it should have, and with a clock
 //! that agrees with ours. What it says is asked through `storage::Inspect`; nothing is changed.
 
-use super::{bounded, bridge};
+use super::{bounded, bridge, cached};
 use crate::commands::context::Context;
-use crate::domain::ModelRef;
 use crate::domain::finding::{Finding, Section};
 use crate::domain::headings;
 use crate::domain::offset::Offset;
+use crate::domain::{CachedInput, ModelRef};
 use crate::output::advice::quoted;
 use crate::storage::catalogue::{Entry, Figures, Scope};
 use crate::storage::inspect::{Census, Facts, IndexFault, Lack, Rights};
 use crate::storage::{self, Location, Store, StoreError};
 use chrono::{DateTime, Utc};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -55,6 +55,8 @@ pub struct Seen {
     pub rights: Answer<Rights>,
     /// Odd rows.
     pub census: Answer<Vec<Census>>,
+    /// What prefix caches answered.
+    pub cached: Answer<BTreeMap<ModelRef, CachedInput>>,
     /// The catalogue.
     pub entries: Answer<Vec<Entry>>,
     /// Its last day.
@@ -104,15 +106,16 @@ pub async fn look(context: Arc<Context>, now: DateTime<Utc>) -> Sight {
 }
 
 async fn seen(store: Arc<dyn Store>, is_file: bool, now: DateTime<Utc>) -> Seen {
-    let (facts, indexes, rights, census, entries, figures) = tokio::join!(
+    let (facts, indexes, rights, census, cached, entries, figures) = tokio::join!(
         asked("its version", store.facts()),
         asked("its indexes", store.index_faults()),
         asked("its rights", store.rights()),
         asked("its rows", store.census()),
+        asked("its newest rows", store.cached_input()),
         asked("the catalogue", store.entries(None)),
         asked("the last day", store.figures(&Scope::All, now)),
     );
-    Seen { described: store.describe(), is_file, facts, indexes, rights, census, entries, figures }
+    Seen { described: store.describe(), is_file, facts, indexes, rights, census, cached, entries, figures }
 }
 
 async fn asked<T>(what: &str, work: impl Future<Output = Result<T, StoreError>>) -> Answer<T> {
@@ -176,6 +179,10 @@ fn of_open(seen: &Seen) -> Vec<Finding> {
     match &seen.census {
         Ok(all) => found.extend(all.iter().flat_map(of_rows)),
         Err(why) => found.push(could_not("rows", why)),
+    }
+    match &seen.cached {
+        Ok(rows) => found.extend(cached::finding(rows)),
+        Err(why) => found.push(could_not("prefix caches", why)),
     }
     found
 }

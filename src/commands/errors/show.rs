@@ -43,7 +43,7 @@ pub async fn run(args: ShowArgs, context: Context) -> Result<Exit, CommandError>
         }
         Err(_) => by_fingerprint(&args.what, &*store).await?,
     };
-    let story = tell(subject, window, args.lines, &*store).await.map_err(failed)?;
+    let story = tell(subject, window, args.limit, &*store).await.map_err(failed)?;
     if story.errors == 0 && story.rollup.is_none() && story.last_success.is_none() {
         return Err(nothing(&args.what, window, &*store).await.map_err(failed)?);
     }

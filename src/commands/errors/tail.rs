@@ -40,7 +40,7 @@ pub async fn run(args: TailArgs, context: Context) -> Result<Exit, CommandError>
     let failed = |error| read_error("reading errors", error);
     // What is there already is known before the first lines are read: a row in between is shown, not lost.
     let known = store.errors(&tail.recent(Utc::now()), MOST).await.map_err(failed)?;
-    let first = store.errors(&tail.scope, args.lines).await.map_err(failed)?;
+    let first = store.errors(&tail.scope, args.limit).await.map_err(failed)?;
     if first.is_empty() {
         known::hint_at_model(&tail.scope, &*store).await.map_err(failed)?;
     }

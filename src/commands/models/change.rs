@@ -67,6 +67,8 @@ pub struct Desk<'a> {
     pub interrupt: Interrupt,
     /// What the flags said.
     pub consent: Consent,
+    /// Somebody looks at standard output: the id of a batch then stands in the sentence about it, and nowhere else.
+    pub stdout_tty: bool,
 }
 
 impl<'a> Desk<'a> {
@@ -76,7 +78,8 @@ impl<'a> Desk<'a> {
     /// The operating system's, where no signal handler can be set.
     pub fn new(store: &'a dyn Store, context: &Context, consent: Consent) -> Result<Self, CommandError> {
         let interrupt = Interrupt::listen().map_err(CommandError::usage)?;
-        Ok(Self { store, who: who(context), interrupt, consent })
+        let stdout_tty = context.terminal.stdout_tty;
+        Ok(Self { store, who: who(context), interrupt, consent, stdout_tty })
     }
 
     /// Whether a plan may be carried out: shown with `--dry-run`, agreed to where it `must` be asked for.
@@ -107,7 +110,8 @@ impl<'a> Desk<'a> {
         Ok(false)
     }
 
-    /// Makes the changes, and prints the id of the batch.
+    /// Makes the changes, and says the id of the batch once: to a program on standard output, to people with the command
+    /// that undoes it.
     ///
     /// # Errors
     /// A store that fails; what was changed until then is said, and is in the batch.
@@ -120,7 +124,7 @@ impl<'a> Desk<'a> {
             }
             let ended = self.one(&batch.id, planned, &mut told).await;
             if let Err(error) = ended {
-                told.say(&intent, &batch);
+                self.say(&told, &intent, &batch)?;
                 return Err(error);
             }
         }
@@ -129,13 +133,19 @@ impl<'a> Desk<'a> {
             let finished = self.store.finish_batch(&batch.id, Utc::now()).await;
             finished.map_err(|error| store_error("writing the history", error))?;
         }
-        told.say(&intent, &batch);
-        data::text(&format!("{}\n", batch.id))?;
+        self.say(&told, &intent, &batch)?;
         Ok(match (interrupted, told.left) {
             (true, _) => Exit::Interrupted,
             (false, 0) => Exit::Yes,
             _ => Exit::No,
         })
+    }
+
+    fn say(&self, told: &Told, intent: &Intent, batch: &Batch) -> Result<(), CommandError> {
+        let undo = self.stdout_tty && told.done > 0;
+        let undo = if undo { format!("; to undo: llmbench models undo {}", batch.id) } else { String::new() };
+        print::note(&(told.sentence(intent) + &undo));
+        if self.stdout_tty { Ok(()) } else { data::text(&format!("{}\n", batch.id)) }
     }
 
     async fn begin(&self, intent: &Intent) -> Result<Batch, CommandError> {
@@ -233,7 +243,7 @@ struct Told {
 }
 
 impl Told {
-    fn say(&self, intent: &Intent, batch: &Batch) {
+    fn sentence(&self, intent: &Intent) -> String {
         let whole = self.done == intent.changes.len();
         let changed = if whole {
             count(self.done)
@@ -244,16 +254,12 @@ impl Told {
             0 => String::new(),
             jobs => format!(", {} cancelled", units::counted(jobs, "queued job")),
         };
-        let undo = match self.done {
-            0 => String::new(),
-            _ => format!("; to undo: llmbench models undo {}", batch.id),
-        };
         // Of models that are added, some may only be kept with the reason why they are not measured.
         let enabled = match intent.action {
             "add" if self.enabled < self.done => format!(", {} of them enabled", self.enabled),
             _ => String::new(),
         };
-        print::note(&format!("{}: {changed} changed{enabled}{jobs}{undo}", intent.action));
+        format!("{}: {changed} changed{enabled}{jobs}", intent.action)
     }
 }
 

@@ -121,6 +121,7 @@ pub fn row(entry: &Entry, figures: Figures, now: DateTime<Utc>) -> ModelRow {
         deprecated: entry.flag("deprecated"),
         status: entry.text("status"),
         freshness: figures.freshness(enabled, now).to_owned(),
+        only_suspect: figures.only_suspect(),
         last_success_at: figures.last_success_at,
         successes_24h: figures.successes_24h,
         failures_24h: figures.failures_24h,

@@ -42,7 +42,7 @@ async fn list(args: &ListArgs, context: &Context, reach: &Reach) -> Result<Exit,
         false => args.states.iter().copied().map(state).collect(),
     };
     // The summary below says how many there are of each state.
-    let length = Length::new(args.lines, SCREENFUL, args.json, &context.terminal);
+    let length = Length::new(args.limit, SCREENFUL, args.json, &context.terminal);
     let answers = reach.ask(Request::List { states, limit: length.most() }).await?;
     let rows: Vec<Row> = answers.into_iter().filter_map(item).map(row).collect();
     let depth = depth(reach).await?;

@@ -46,7 +46,7 @@ async fn list(args: ListArgs, context: Context) -> Result<Exit, CommandError> {
     if args.counts {
         return counts(&args, &scope, series, &*store, &context).await;
     }
-    let length = Length::new(args.lines, SCREENFUL, args.json || args.csv, &context.terminal);
+    let length = Length::new(args.limit, SCREENFUL, args.json || args.csv, &context.terminal);
     let found = newest_runs(&*store, &scope, series, length.wanted()).await;
     let mut found: Vec<_> = found
         .map_err(|error| read_error("reading runs", error))?

@@ -28,7 +28,7 @@ fn units_become_base_units() {
     assert_eq!(gate("itl_mean<250 us").threshold(), 0.00025);
     assert_eq!(gate("error_rate>5%").threshold(), 0.05);
     assert_eq!(gate("tps_p50<30").threshold(), 30.0);
-    assert_eq!(gate("time_to_64_max>3").threshold(), 3.0);
+    assert_eq!(gate("time_to_64_max>3s").threshold(), 3.0);
 }
 
 #[test]
@@ -60,6 +60,7 @@ fn a_mistake_is_answered_with_what_was_meant() {
         ("tfft_p95>2s", "unknown metric `tfft_p95`: did you mean ttft_p95 or ttfrt_p95?"),
         ("errorrate>2%", "unknown metric `errorrate`: did you mean error_rate?"),
         ("ttft_p95=2s", "`ttft_p95=2s` compares nothing: write for example ttft_p95>2s"),
+        ("time_to_64_max>3", "`time_to_64_max` is a time: write 3s or 3ms"),
         ("ttft_p95>2%", "`ttft_p95` is not measured in `%`: write s, ms or us"),
         (
             "error_rate>5",

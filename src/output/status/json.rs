@@ -62,6 +62,7 @@ fn provider(state: Option<&ProviderState>, lane: Option<&LanePulse>, name: &str)
         "stale": state.map(|state| state.stale),
         "critical": state.map(|state| state.critical),
         "never_run": state.map(|state| state.never_run),
+        "only_suspect": state.map(|state| state.only_suspect),
         "probing": state.map(|state| state.probing),
         "disabled": state.map(|state| state.disabled),
         "last_success_at": state.and_then(|state| state.last_success_at).map(time),

@@ -196,6 +196,7 @@ fn add(total: &mut ProviderState, state: &ProviderState) {
     total.stale += state.stale;
     total.critical += state.critical;
     total.never_run += state.never_run;
+    total.only_suspect += state.only_suspect;
     total.probing += state.probing;
     total.disabled += state.disabled;
     total.successes += state.successes;

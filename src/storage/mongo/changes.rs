@@ -79,7 +79,7 @@ pub async fn change(shared: &Shared, order: &Order) -> Result<Ordered, Trouble> 
     let cancelled_jobs = if order.stops() { cancel_jobs(shared, order).await? } else { 0 };
     let derived = match order.removes() {
         true => derive::forget(shared, &order.model).await,
-        false => derive::health(shared, &order.model).await,
+        false => derive::health(shared, &order.model, None).await,
     };
     derived.map_err(|source| Trouble::Derived { what: "the model's health", source })?;
     Ok(Ordered::Done { cancelled_jobs })

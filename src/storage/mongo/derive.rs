@@ -107,8 +107,8 @@ pub async fn healths(shared: &Shared, moved: &Moved) -> Result<(), Trouble> {
             .check(HEALTH)
             .map_err(Trouble::from);
     }
-    for model in moved.models.keys() {
-        health(shared, model).await.map_err(trouble)?;
+    for (model, newest) in &moved.models {
+        health(shared, model, newest.suspect_at).await.map_err(trouble)?;
     }
     Ok(())
 }
@@ -117,11 +117,16 @@ pub async fn healths(shared: &Shared, moved: &Moved) -> Result<(), Trouble> {
 ///
 /// Of two writers the one that began to count later has seen more: its time stands in `counted_at`, and the filter keeps
 /// the other from overwriting it (its upsert then finds the `_id` taken). Not in `updated_at`, which the refresh of all
-/// rows moves by the server's clock.
-pub async fn health(shared: &Shared, model: &ModelRef) -> Result<(), Error> {
+/// rows moves by the server's clock. `suspect_at` is the end of a sample that has come and is not published.
+pub async fn health(
+    shared: &Shared,
+    model: &ModelRef,
+    suspect_at: Option<DateTime<Utc>>,
+) -> Result<(), Error> {
     let Some(enabled) = catalogue::is_enabled(shared, model).await? else { return Ok(()) };
     let now = Utc::now();
-    let facts = Facts { enabled, ..facts(shared, model, now).await? };
+    let mut facts = Facts { enabled, ..facts(shared, model, now).await? };
+    facts.last_attempt_at = facts.last_attempt_at.max(suspect_at);
     let mut document = bson::to_document(&health::fields(model, &facts, now));
     document.insert("counted_at", bson::date(now));
     let filter = doc! { "_id": health::id(model), "counted_at": { "$not": { "$gt": bson::date(now) } } };

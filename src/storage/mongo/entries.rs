@@ -119,8 +119,8 @@ impl Window<'_> {
     async fn health(&self) -> Result<HashMap<ModelRef, Figures>, Trouble> {
         let rows = self.shared.collection(&self.shared.names.model_health);
         let fields = doc! {
-            "_id": 0, "provider": 1, "model_id": 1, "last_success_at": 1, "cadence_seconds": 1, "last_error_kind": 1,
-            "last_error_message": 1,
+            "_id": 0, "provider": 1, "model_id": 1, "last_success_at": 1, "last_attempt_at": 1, "cadence_seconds": 1,
+            "last_error_kind": 1, "last_error_message": 1,
         };
         let find = rows.find(self.scoped("model_id")).projection(fields).batch_size(BATCH);
         let cursor = find.max_time(PATIENCE).batch().await.map_err(slow)?;
@@ -225,6 +225,7 @@ fn known(row: &RawDocument) -> Option<(ModelRef, Figures)> {
                 known.last_success_at = moment(at);
             }
             ("last_success_at", RawBsonRef::String(text)) => known.last_success_at = parse_date(text),
+            ("last_attempt_at", RawBsonRef::DateTime(at)) => known.last_attempt_at = moment(at),
             ("cadence_seconds", RawBsonRef::Int32(number)) => known.cadence_seconds = Some(i64::from(number)),
             ("cadence_seconds", RawBsonRef::Int64(number)) => known.cadence_seconds = Some(number),
             ("last_error_kind", RawBsonRef::String(text)) => known.last_error_kind = Some(text.to_owned()),

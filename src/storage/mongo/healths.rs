@@ -32,6 +32,7 @@ pub async fn derive(shared: &Shared, came: &HashMap<ModelRef, Newest>) -> Result
     for (model, known) in &known {
         let of = Groups { runs: successes.get(model), errors: failures.get(model) };
         let came = came.get(model).cloned().unwrap_or_default();
+        let suspect_at = came.suspect_at;
         let mut found = recounted(known.before.as_ref(), of, came);
         let newest = of.runs.and_then(|group| instant(group, "newest"));
         let old = known.before.is_none() && found.last_success_at.is_none_or(|at| at < since);
@@ -39,7 +40,8 @@ pub async fn derive(shared: &Shared, came: &HashMap<ModelRef, Newest>) -> Result
         if old || newest > found.last_success_at {
             found = derive::facts(shared, model, now).await?;
         }
-        facts.insert(model, Facts { enabled: known.enabled, ..found });
+        let last_attempt_at = found.last_attempt_at.max(suspect_at);
+        facts.insert(model, Facts { enabled: known.enabled, last_attempt_at, ..found });
     }
     count_older_failures(shared, &mut facts, since).await?;
     let statements = facts.iter().map(|(model, facts)| statement(model, facts, now)).collect();

@@ -3,9 +3,11 @@
 
 use super::errors::{Trouble, code};
 use super::indexes::wanted;
-use super::plain::{instant, words};
+use super::plain::{instant, whole, words};
 use super::{MongoStore, Shared};
 use crate::domain::offset::Offset;
+use crate::domain::run::Tokens;
+use crate::domain::{CachedInput, ModelRef};
 use crate::storage::StoreError;
 use crate::storage::inspect::{
     Census, Facts, IndexFault, Inspect, Lack, NEWEST, OTHER_END, Rights, Rows, Seen, Tally,
@@ -15,7 +17,7 @@ use chrono::{TimeDelta, Utc};
 use mongodb::IndexModel;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::Hint;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,6 +41,11 @@ impl Inspect for MongoStore {
     async fn census(&self) -> Result<Vec<Census>, StoreError> {
         let shared = Arc::clone(&self.shared);
         self.caller.call(async move { census(&shared).await }).await
+    }
+
+    async fn cached_input(&self) -> Result<BTreeMap<ModelRef, CachedInput>, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        self.caller.call(async move { cached_input(&shared).await }).await
     }
 }
 
@@ -249,6 +256,29 @@ async fn census(shared: &Shared) -> Result<Vec<Census>, Trouble> {
     let [published, probe, errors, models, health] = looks;
     let (published, probe, errors, models, health) = tokio::join!(published, probe, errors, models, health);
     Ok(vec![published, probe, errors, models, health])
+}
+
+/// What prefix caches answered, by model, among the newest rows of an index by time.
+async fn cached_input(shared: &Shared) -> Result<BTreeMap<ModelRef, CachedInput>, Trouble> {
+    let fields =
+        doc! { "_id": 0, "provider": 1, "model_name": 1, "input_tokens": 1, "cached_input_tokens": 1 };
+    let runs = shared.collection(&shared.names.cloud);
+    let newest = runs.find(doc! {}).sort(doc! { "run_ts": -1 }).limit(i64::from(NEWEST));
+    let asked = newest.hint(Hint::Name(BY_RUN.to_owned())).projection(fields);
+    let mut cursor = asked.max_time(PATIENCE).await?;
+    let mut all: BTreeMap<ModelRef, CachedInput> = BTreeMap::new();
+    while cursor.advance().await? {
+        let row: Document = cursor.deserialize_current()?;
+        let count = |name: &str| whole(&row, name).and_then(|number| u64::try_from(number).ok());
+        let tokens = Tokens {
+            input_tokens: count("input_tokens"),
+            cached_input_tokens: count("cached_input_tokens"),
+            ..Tokens::default()
+        };
+        let name = |field: &str| words(row.get(field)).unwrap_or_default();
+        all.entry(ModelRef::new(name("provider"), name("model_name"))).or_default().add(&tokens);
+    }
+    Ok(all)
 }
 
 async fn of(shared: &Shared, rows: Rows) -> Census {

@@ -34,7 +34,14 @@ async fn overview(shared: &Shared, since: DateTime<Utc>, now: DateTime<Utc>) -> 
         found(
             shared,
             &shared.names.model_health,
-            &["provider", "model_id", "last_success_at", "cadence_seconds"]
+            &[
+                "provider",
+                "model_id",
+                "last_success_at",
+                "last_attempt_at",
+                "last_error_kind",
+                "cadence_seconds"
+            ]
         ),
         window.runs(),
         window.failures(),
@@ -46,6 +53,8 @@ async fn overview(shared: &Shared, since: DateTime<Utc>, now: DateTime<Utc>) -> 
     for row in &health {
         let of = figures.entry(model(row)).or_default();
         of.last_success_at = moment(row.get("last_success_at").map(plain::value).as_ref());
+        of.last_attempt_at = moment(row.get("last_attempt_at").map(plain::value).as_ref());
+        of.last_error_kind = plain::words(row.get("last_error_kind"));
         of.cadence_seconds = row.get("cadence_seconds").and_then(whole);
     }
     for (model, runs, newest) in runs {

@@ -64,7 +64,7 @@ pub fn change(connection: &mut Connection, order: &Order) -> Result<Ordered, Tro
     }
     note(&transaction, order, before)?;
     let cancelled_jobs = if order.stops() { jobs::cancel(&transaction, &order.model)? } else { 0 };
-    derive::health(&transaction, &order.model)?;
+    derive::health(&transaction, &order.model, None)?;
     transaction.commit()?;
     Ok(Ordered::Done { cancelled_jobs })
 }

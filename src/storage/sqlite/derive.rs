@@ -4,6 +4,7 @@ use super::record::milliseconds;
 use crate::domain::ModelRef;
 use crate::storage::document::Row;
 use crate::storage::health::{self, CLOCK_SLACK, Facts, LastError, WINDOW};
+use crate::storage::overview::moment;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Transaction, named_params, params};
 use serde_json::{Map, Value, json};
@@ -27,8 +28,13 @@ pub fn rollup(connection: &Connection, row: &Row) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Derives the health of a model again, where the catalogue has the model.
-pub fn health(transaction: &Transaction<'_>, model: &ModelRef) -> rusqlite::Result<()> {
+/// Derives the health of a model again, where the catalogue has the model. `suspect_at` is the end of a sample that has come
+/// and is not published.
+pub fn health(
+    transaction: &Transaction<'_>,
+    model: &ModelRef,
+    suspect_at: Option<DateTime<Utc>>,
+) -> rusqlite::Result<()> {
     let sql = "SELECT enabled AND NOT deprecated FROM models WHERE provider = ? AND model_id = ?";
     let enabled = transaction
         .prepare_cached(sql)?
@@ -36,7 +42,8 @@ pub fn health(transaction: &Transaction<'_>, model: &ModelRef) -> rusqlite::Resu
         .optional()?;
     let Some(enabled) = enabled else { return Ok(()) };
     let now = Utc::now();
-    let facts = Facts { enabled, ..facts(transaction, model, now)? };
+    let mut facts = Facts { enabled, ..facts(transaction, model, now)? };
+    facts.last_attempt_at = facts.last_attempt_at.max(suspect_at);
     put_health(transaction, model, &health::fields(model, &facts, now), now)
 }
 
@@ -62,7 +69,7 @@ fn facts(transaction: &Transaction<'_>, model: &ModelRef, now: DateTime<Utc>) ->
         enabled: false,
         cadence_seconds: before.get("cadence_seconds").and_then(Value::as_i64),
         last_success_at,
-        last_attempt_at: last_error.as_ref().map(|error| error.at),
+        last_attempt_at: moment(before.get("last_attempt_at")).max(last_error.as_ref().map(|error| error.at)),
         last_error,
         consecutive_failures: failures(transaction, model, after, None)?,
         successes_24h,

@@ -3,6 +3,8 @@
 use super::errors::Trouble;
 use super::library::OLDEST;
 use super::{entries, schema};
+use crate::domain::run::Tokens;
+use crate::domain::{CachedInput, ModelRef};
 use crate::storage::inspect::{Census, Facts, IndexFault, Lack, NEWEST, Rights, Rows, Seen, Tally};
 use rusqlite::{Connection, MAIN_DB};
 use serde_json::{Map, Value};
@@ -83,8 +85,46 @@ pub fn census(connection: &mut Connection) -> Result<Vec<Census>, Trouble> {
     Ok(all)
 }
 
+/// The newest rows of the published series, out of an index by time.
+const CACHED: &str =
+    "SELECT provider, model_name, doc FROM runs INDEXED BY runs_of_window WHERE published = 1
+    ORDER BY run_ts_ms DESC LIMIT ?";
+
+/// What prefix caches answered, by model.
+pub fn cached_input(connection: &mut Connection) -> Result<BTreeMap<ModelRef, CachedInput>, Trouble> {
+    let mut all: BTreeMap<ModelRef, CachedInput> = BTreeMap::new();
+    let mut statement = connection.prepare(CACHED)?;
+    let mut rows = statement.query([NEWEST])?;
+    while let Some(row) = rows.next()? {
+        let fields = entries::object(&row.get::<_, String>(2)?);
+        let count = |name: &str| fields.get(name).and_then(Value::as_u64);
+        let tokens = Tokens {
+            input_tokens: count("input_tokens"),
+            cached_input_tokens: count("cached_input_tokens"),
+            ..Tokens::default()
+        };
+        all.entry(ModelRef { provider: row.get(0)?, model_id: row.get(1)? }).or_default().add(&tokens);
+    }
+    Ok(all)
+}
+
 fn look(tally: &mut Tally, rows: Rows, id: &str, fields: &Map<String, Value>) {
     let seen: Vec<(&str, Seen)> =
         fields.iter().map(|(name, value)| (name.as_str(), Seen::of_json(name, value))).collect();
     tally.look(rows, id, &seen);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_rows_come_from_one_end_of_an_index() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        schema::migrate(&mut connection).unwrap();
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {CACHED}")).unwrap();
+        let rows = statement.query_map([NEWEST], |row| row.get::<_, String>(3)).unwrap();
+        let plan = rows.collect::<rusqlite::Result<Vec<_>>>().unwrap();
+        assert_eq!(plan, ["SEARCH runs USING INDEX runs_of_window (published=?)"]);
+    }
 }

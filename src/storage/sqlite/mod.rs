@@ -28,7 +28,7 @@ mod vitals;
 
 use crate::domain::fleet::Fleet;
 use crate::domain::listing::{CatalogRow, Kept, Listing, MeasuredModel, ReadRow};
-use crate::domain::{ErrorGroup, ModelRef, Outcome};
+use crate::domain::{CachedInput, ErrorGroup, ModelRef, Outcome};
 use crate::storage::catalogue::{
     Batch, Change, ChangesOf, Entry, Figures, Order, Ordered, Scope as ModelScope,
 };
@@ -48,7 +48,7 @@ use crate::storage::{
 use async_trait::async_trait;
 use chrono::{DateTime, SubsecRound, Utc};
 use owner::Owner;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 pub use suggestions::Onlooker;
@@ -318,6 +318,10 @@ impl Inspect for SqliteStore {
 
     async fn census(&self) -> Result<Vec<Census>, StoreError> {
         self.owner.ask(inspect::census).await
+    }
+
+    async fn cached_input(&self) -> Result<BTreeMap<ModelRef, CachedInput>, StoreError> {
+        self.owner.ask(inspect::cached_input).await
     }
 }
 

@@ -60,6 +60,8 @@ fn models(connection: &Connection, window: [i64; 2]) -> rusqlite::Result<Vec<(Mo
 #[serde(default)]
 struct Health {
     last_success_at: Value,
+    last_attempt_at: Value,
+    last_error_kind: Value,
     cadence_seconds: Value,
 }
 
@@ -71,6 +73,8 @@ fn standing(row: &Row<'_>) -> rusqlite::Result<(ModelRef, Standing)> {
     let newest = newest.and_then(DateTime::from_timestamp_millis);
     let figures = Figures {
         last_success_at: moment(Some(&health.last_success_at)).max(newest),
+        last_attempt_at: moment(Some(&health.last_attempt_at)),
+        last_error_kind: health.last_error_kind.as_str().map(str::to_owned),
         cadence_seconds: health.cadence_seconds.as_i64(),
         successes_24h: row.get::<_, i64>(5)?.unsigned_abs(),
         ..Figures::default()

@@ -4,11 +4,13 @@ use super::derive;
 use super::errors::{Trouble, explain};
 use crate::domain::ModelRef;
 use crate::storage::document::{Place, Row};
+use crate::storage::moved::newest;
 use crate::storage::received::OWN_FIELDS;
 use crate::storage::{Recorded, StoreError, contract};
+use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, named_params, params};
 use serde_json::{Map, Value};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Keeps a row under its id. The derived tables move only with a new row.
@@ -16,7 +18,7 @@ pub fn record(connection: &mut Connection, row: &Row) -> Result<Recorded, Troubl
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let recorded = put(&transaction, row)?;
     if recorded == Recorded::Stored && row.moves_health {
-        derive::health(&transaction, &model(row))?;
+        derive::health(&transaction, &model(row), newest(row, Utc::now()).suspect_at)?;
     }
     transaction.commit()?;
     Ok(recorded)
@@ -30,7 +32,7 @@ pub fn record_all(
 ) -> Result<Vec<Result<Recorded, StoreError>>, Trouble> {
     let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut answers = Vec::with_capacity(rows.len());
-    let mut moved = BTreeSet::new();
+    let mut moved: BTreeMap<ModelRef, Option<DateTime<Utc>>> = BTreeMap::new();
     for row in rows {
         let savepoint = transaction.savepoint()?;
         let kept = put(&savepoint, row).map_err(|trouble| explain(trouble, path));
@@ -41,14 +43,15 @@ pub fn record_all(
             Ok(recorded) => {
                 savepoint.commit()?;
                 if *recorded == Recorded::Stored && row.moves_health {
-                    moved.insert(model(row));
+                    let suspect_at = moved.entry(model(row)).or_default();
+                    *suspect_at = newest(row, Utc::now()).suspect_at.max(*suspect_at);
                 }
             }
         }
         answers.push(kept);
     }
-    for model in &moved {
-        derive::health(&transaction, model)?;
+    for (model, suspect_at) in &moved {
+        derive::health(&transaction, model, *suspect_at)?;
     }
     transaction.commit()?;
     Ok(answers)

@@ -31,12 +31,13 @@ async fn every_grouping_counts_errors_and_the_successes_beside_them() {
             let question: Vec<&str> = ["errors", "summary"].iter().chain(more).copied().collect();
             figures(&world, &question)
         };
-        assert_eq!(summary(&[]), json!([["groq", 5, 3], ["vertex", 1, 0]]));
-        let models = json!([["groq gone", 3, 0], ["groq llama", 2, 3], ["vertex dead", 1, 0]]);
+        assert_eq!(summary(&[]), json!([["groq", 5, 4], ["vertex", 1, 0]]));
+        assert_eq!(summary(&["--published"]), json!([["groq", 5, 3], ["vertex", 1, 0]]));
+        let models = json!([["groq gone", 3, 1], ["groq llama", 2, 3], ["vertex dead", 1, 0]]);
         assert_eq!(summary(&["--by", "model"]), models);
-        let kinds = json!([["rate_limit", 2, 3], ["hard_model", 2, 0], ["auth", 1, 0], ["timeout", 1, 0]]);
+        let kinds = json!([["rate_limit", 2, 3], ["hard_model", 2, 1], ["auth", 1, 0], ["timeout", 1, 1]]);
         assert_eq!(summary(&["--by", "kind"]), kinds);
-        let stages = json!([["response", 4, 3], ["prepare", 1, 0], ["request", 1, 0]]);
+        let stages = json!([["response", 4, 4], ["prepare", 1, 0], ["request", 1, 1]]);
         assert_eq!(summary(&["--by", "stage"]), stages);
         assert_eq!(summary(&["--by", "fingerprint"]).as_array().unwrap().len(), 4);
         assert_eq!(summary(&["--provider", "vertex"]), json!([["vertex", 1, 0]]));
@@ -66,7 +67,7 @@ async fn stories_and_rows_are_whole() {
         let story = world.document(&of_the_day(&["errors", "show", "groq:gone"]));
         assert_eq!(
             (&story["errors"], &story["enabled"], &story["last_success_at"]),
-            (&json!(3), &json!(false), &Value::Null)
+            (&json!(3), &json!(false), &json!("2026-08-01T10:01:00.000Z"))
         );
         let ids: Vec<_> = story["recent"].as_array().unwrap().iter().map(|row| &row["_id"]).collect();
         assert_eq!(ids, ["e5", "e4", "e3"]);
@@ -125,7 +126,7 @@ async fn sheets_have_one_header_and_no_formula() {
         assert_eq!(lines.next(), Some(header));
         assert!(lines.next().unwrap().starts_with("groq,gone,,,,,3,"), "{sheet}");
         let runs = world.told(&["results", "list", "--csv"]);
-        assert_eq!(runs.lines().count(), 6);
+        assert_eq!(runs.lines().count(), 7);
         assert!(runs.starts_with("outcome,_id,") && runs.contains("\nsuccess,run-4,openai,gpt,"), "{runs}");
     }
 }

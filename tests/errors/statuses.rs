@@ -18,7 +18,7 @@ async fn a_limit_decides_the_status() {
         };
         let (code, said) = limit("50%", &[]);
         assert_eq!(code, 1);
-        assert!(said.contains("groq: error rate 62.5 % is above 50 %"), "{said}");
+        assert!(said.contains("groq: error rate 55.6 % is above 50 %"), "{said}");
         assert!(said.contains("vertex: error rate 100 % is above 50 %"), "{said}");
         assert_eq!(limit("61%", &["--by", "kind"]).0, 0);
         assert_eq!(limit("59%", &["--by", "kind"]).0, 1);

@@ -20,8 +20,8 @@ async fn a_limit_decides_the_status() {
         assert_eq!(code, 1);
         assert!(said.contains("groq: error rate 55.6 % is above 50 %"), "{said}");
         assert!(said.contains("vertex: error rate 100 % is above 50 %"), "{said}");
-        assert_eq!(limit("61%", &["--by", "kind"]).0, 0);
-        assert_eq!(limit("59%", &["--by", "kind"]).0, 1);
+        assert_eq!(limit("56%", &["--by", "kind"]).0, 0);
+        assert_eq!(limit("53%", &["--by", "kind"]).0, 1);
         assert_eq!(limit("0", &["--provider", "openai"]).0, 0);
         let (code, said) = limit("5%", &["--provider", "cerebras"]);
         assert!(code == 1 && said.contains("no attempt in the window"), "{said}");

@@ -32,6 +32,7 @@ async fn every_grouping_counts_errors_and_the_successes_beside_them() {
             figures(&world, &question)
         };
         assert_eq!(summary(&[]), json!([["groq", 5, 4], ["vertex", 1, 0]]));
+        assert_eq!(summary(&["--published"]), json!([["groq", 5, 3], ["vertex", 1, 0]]));
         let models = json!([["groq gone", 3, 1], ["groq llama", 2, 3], ["vertex dead", 1, 0]]);
         assert_eq!(summary(&["--by", "model"]), models);
         let kinds = json!([["rate_limit", 2, 3], ["hard_model", 2, 1], ["auth", 1, 0], ["timeout", 1, 1]]);

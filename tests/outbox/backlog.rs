@@ -118,7 +118,7 @@ async fn rows_whose_health_cannot_be_derived_stay_and_some_go_one_by_one() {
     while noting.outbox.depth().await.unwrap().delivered == 0 {
         let flushed = sender.flush_once(Duration::from_secs(2)).await.unwrap();
         assert!(flushed.left > 0 && flushed.quarantined == 0, "{flushed:?}");
-        assert!(begun.elapsed() < Duration::from_secs(120));
+        assert!(begun.elapsed() < crate::support::PATIENCE);
     }
     *noting.refuses.lock().unwrap() = None;
     let rest = sender.flush_once(Duration::from_secs(60)).await.unwrap();

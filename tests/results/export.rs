@@ -26,7 +26,7 @@ async fn rows_come_oldest_first_and_as_they_are_stored() {
         let (yes, no) = (&json!(true), &json!(false));
         assert_eq!(
             shown,
-            [("run-0", yes), ("run-3", yes), ("run-1", yes), ("probe-1", no), ("run-2", yes), ("run-4", yes)]
+            [("run-0", yes), ("probe-1", no), ("run-3", yes), ("run-1", yes), ("run-2", yes), ("run-4", yes)]
         );
         let rows = lines(&world, &["--published"]);
         assert_eq!(ids(&rows), ["run-0", "run-3", "run-1", "run-2", "run-4"]);
@@ -56,7 +56,7 @@ async fn windows_and_models_choose() {
             (&["--provider", "openai"][..], &["run-3", "run-4"][..]),
             (&["--model", "groq:llama"], &["run-0", "run-1", "run-2"]),
             (&["-p", "groq", "-m", "llama", "--from", "2026-08-01T10:30:00Z"], &["run-1", "run-2"]),
-            (&["--to", "2026-08-01T10:30:00Z"], &["run-0", "run-3"]),
+            (&["--to", "2026-08-01T10:30:00Z"], &["run-0", "probe-1", "run-3"]),
             (&["--provider", "cerebras"], &[]),
         ] {
             assert_eq!(ids(&lines(&world, flags)), expected, "{flags:?}");

@@ -22,7 +22,9 @@ fn the_first_run_is_in_every_list() {
     assert_eq!((&counts["models"][0]["runs"], &counts["models"][0]["published"]), (&json!(5), &json!(0)));
     let exported = home.ran(&["results", "export", "--format", "ndjson"]);
     assert_eq!(exported.out.lines().filter(|line| line.starts_with("{\"published\":false,")).count(), 5);
-    let compared = home.ran(&["results", "compare", QUICK, QUICK, "--json"]);
+    let other = "sim:steady-ttft6-gap1-n8";
+    assert_eq!(home.ran(&["run", "--model", other, "-n", "5"]).code, 0);
+    let compared = home.ran(&["results", "compare", QUICK, other, "--json"]);
     let compared = document(&compared);
     assert_eq!(
         (&compared["series"], &compared["a"]["runs"], &compared["a"]["published"]),

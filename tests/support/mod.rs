@@ -24,7 +24,7 @@ use tempfile::TempDir;
 
 /// How long a test waits for a condition that has to come: a limit against hanging, far above what a busy machine needs.
 /// No test fails because something was slow.
-pub const PATIENCE: Duration = Duration::from_secs(180);
+pub const PATIENCE: Duration = Duration::from_secs(600);
 
 /// An empty home directory, in which the binary finds no configuration and no key of whoever runs the tests.
 pub struct Home(TempDir);

@@ -13,7 +13,9 @@ fn a_run_is_a_table_and_a_row() {
     let home = Home::new();
     let ran = home.ran(&["run", "--model", QUICK]);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{ran:?}");
-    for words in ["profile cloud-default-v1, at most 64", "1 ok, 0 failed", "TTFT", "tokens/s, decode"] {
+    // On a busy machine the sample is suspect, which is said in between.
+    for words in ["profile cloud-default-v1, at most 64", "  1 ok", ", 0 failed", "TTFT", "tokens/s, decode"]
+    {
         assert!(ran.out.contains(words), "{words}: {}", ran.out);
     }
     assert!(!ran.out.contains("headers"), "phases are for -v: {}", ran.out);

@@ -23,7 +23,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// Nothing here takes as long as this on any machine.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = crate::support::PATIENCE;
 
 /// A model whose answers take next to no time.
 pub const QUICK: &str = "steady-ttft2-gap1-n4";

@@ -2,10 +2,10 @@
 //! compiler, and by the stable tests, which replay the seeds and feed generated input.
 
 use bytes::Bytes;
-use llmbench::domain::run::{Carrier, Connection};
-use llmbench::ingest::body;
-use llmbench::providers::protocols::{self, Answer, Dialect, Quirks};
-use llmbench::wire::{Ending, Head, Marks, Read, Recording, sse};
+use llmbench::domain::run::{Connection, ConnectionInfo};
+use llmbench::ingest::strict_json;
+use llmbench::providers::protocols::{self, DecodedStream, Dialect, Quirks};
+use llmbench::wire::{BodyRead, ExchangeEnd, Marks, Recording, ResponseHead, sse};
 use std::time::Duration;
 
 /// Inputs beyond this are cut: the checks below are not linear.
@@ -28,17 +28,18 @@ pub fn events(data: &[u8]) {
 pub fn decode(dialect: Dialect, data: &[u8]) {
     let data = &data[..data.len().min(LONGEST)];
     let step = 1 + data.len() % 61;
-    let cut = dialect.decode(&recording(data, steps(data.len(), step), Ending::Complete), &Quirks::default());
-    let whole = dialect.decode(&recording(data, vec![data.len()], Ending::Complete), &Quirks::default());
+    let cut =
+        dialect.decode(&recording(data, steps(data.len(), step), ExchangeEnd::Complete), &Quirks::default());
+    let whole = dialect.decode(&recording(data, vec![data.len()], ExchangeEnd::Complete), &Quirks::default());
     assert_sound(&cut);
     assert_eq!(without_stamps(cut), without_stamps(whole));
-    let ending = Ending::Cut("reset".into());
+    let ending = ExchangeEnd::Cut("reset".into());
     assert_sound(&dialect.decode(&recording(data, steps(data.len(), step), ending), &Quirks::default()));
 }
 
 /// Reads an error body, plain or packed.
 pub fn error_body(data: &[u8]) {
-    let head = |coding: &str| Head {
+    let head = |coding: &str| ResponseHead {
         status: 429,
         headers: vec![("content-encoding".to_owned(), coding.to_owned())],
     };
@@ -52,11 +53,11 @@ pub fn error_body(data: &[u8]) {
 /// Reads a posted body. What is taken is what any JSON reader reads, and reads the same when it is written again; what is
 /// refused is refused in few words.
 pub fn ingest_body(data: &[u8]) {
-    match body::read(data) {
+    match strict_json::read(data) {
         Ok(value) => {
             let plain: serde_json::Value = serde_json::from_slice(data).expect("strict JSON is JSON");
             assert_eq!(value, plain);
-            assert_eq!(body::read(value.to_string().as_bytes()), Ok(value));
+            assert_eq!(strict_json::read(value.to_string().as_bytes()), Ok(value));
         }
         Err(error) => {
             assert!(error.message.len() <= 200 && !error.message.chars().any(char::is_control), "{error:?}");
@@ -66,7 +67,7 @@ pub fn ingest_body(data: &[u8]) {
 }
 
 /// What holds for every answer: stamps in order, no empty delta, a label on every count.
-pub fn assert_sound(answer: &Answer) {
+pub fn assert_sound(answer: &DecodedStream) {
     assert!(answer.deltas.windows(2).all(|pair| pair[0].at <= pair[1].at), "stamps go back: {answer:?}");
     assert!(answer.deltas.iter().all(|delta| !delta.text.is_empty()), "empty delta: {answer:?}");
     assert!(answer.usage.as_ref().is_none_or(|usage| !usage.source.is_empty()), "no label: {answer:?}");
@@ -75,7 +76,7 @@ pub fn assert_sound(answer: &Answer) {
 }
 
 /// The same answer with all stamps at zero.
-pub fn without_stamps(mut answer: Answer) -> Answer {
+pub fn without_stamps(mut answer: DecodedStream) -> DecodedStream {
     answer.first_event = answer.first_event.map(|_| Duration::ZERO);
     answer.deltas.iter_mut().for_each(|delta| delta.at = Duration::ZERO);
     answer
@@ -87,16 +88,16 @@ pub fn steps(length: usize, step: usize) -> Vec<usize> {
 }
 
 /// A recording of a body whose reads ended at `ends`, the first after 10 ms, each 10 ms after the one before.
-pub fn recording(body: &[u8], ends: Vec<usize>, ending: Ending) -> Recording {
+pub fn recording(body: &[u8], ends: Vec<usize>, ending: ExchangeEnd) -> Recording {
     let at = |index: usize| Duration::from_millis(10 * (index as u64 + 1));
     let end = at(ends.len());
     let reads =
-        ends.into_iter().enumerate().map(|(index, body_end)| Read { body_end, at: at(index) }).collect();
+        ends.into_iter().enumerate().map(|(index, body_end)| BodyRead { body_end, at: at(index) }).collect();
     Recording {
         started_at: Default::default(),
         ended_at: Default::default(),
         connection: Connection::Cold,
-        carrier: Carrier::default(),
+        carrier: ConnectionInfo::default(),
         marks: Marks { end, ..Marks::default() },
         head: None,
         body: Bytes::copy_from_slice(body),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// A name, and the places under `src/` where it may appear.
 const CRATES: &[(&str, &[&str])] = &[
     ("clap::", &["cli/", "main.rs"]),
-    ("mongodb::", &["storage/mongo/", "storage/location.rs"]),
+    ("mongodb::", &["storage/mongo/", "storage/store_url.rs"]),
     ("rusqlite::", &["storage/sqlite/", "storage/outbox/"]),
     ("aws_config::", &["providers/aws.rs", "providers/bedrock.rs"]),
     ("aws_types::", &["providers/aws.rs"]),
@@ -14,7 +14,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("aws_sdk_bedrockruntime::", &["providers/bedrock.rs"]),
     ("aws_smithy_eventstream::", &["providers/protocols/", "providers/sim/"]),
     ("gcp_auth::", &["providers/google.rs"]),
-    ("hyper::", &["providers/sim/", "daemon/telemetry/http.rs", "ingest/"]),
+    ("hyper::", &["providers/sim/", "daemon/telemetry/monitoring_server.rs", "ingest/"]),
     ("subtle::", &["ingest/auth.rs"]),
     ("tracing::", &["daemon/", "output/log.rs", "output/log/", "commands/"]),
     ("comfy_table::", &["output/"]),

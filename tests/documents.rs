@@ -8,7 +8,7 @@ use crate::support::markdown::{
 use crate::support::{Home, llmbench};
 use clap::{CommandFactory, Parser};
 use llmbench::cli::{Cli, EXIT_STATUS};
-use llmbench::domain::{Kind, names};
+use llmbench::domain::{FailureKind, env_vars};
 use llmbench::measure::METRICS;
 use llmbench::output::csv::COLUMNS;
 use serde_json::{Map, Value};
@@ -92,7 +92,7 @@ fn collect_flags(command: &clap::Command, known: &mut BTreeSet<String>) {
 #[test]
 fn every_kind_of_failure_has_its_section() {
     let text = document("TROUBLESHOOTING.md");
-    for kind in Kind::ALL {
+    for kind in FailureKind::ALL {
         let section = section(&text, &format!("### {kind}"));
         assert!(section.trim().len() > 80, "the section of {kind} says nothing");
     }
@@ -188,7 +188,7 @@ const FOREIGN_VARIABLES: [&str; 2] = ["AWS_PROFILE", "HTTPS_PROXY"];
 
 #[test]
 fn every_variable_that_is_named_is_read() {
-    let read = document("src/domain/names.rs") + &document("src/output/terminal.rs");
+    let read = document("src/domain/env_vars.rs") + &document("src/output/terminal.rs");
     for name in documents_for_users() {
         for span in spans(&document(&name)) {
             let variable = span.split('=').next().unwrap_or_default().trim_start_matches('$');
@@ -204,7 +204,7 @@ fn every_variable_that_is_named_is_read() {
 #[test]
 fn every_variable_of_ours_is_documented() {
     let named: BTreeSet<String> = pages("docs").iter().flat_map(|name| spans(&document(name))).collect();
-    for variable in names::ALL {
+    for variable in env_vars::ALL {
         let is_ours = variable.starts_with("LLMBENCH_") || variable.starts_with("MONGODB_");
         assert!(!is_ours || named.contains(*variable), "no document of docs/ names {variable}");
     }

@@ -4,7 +4,7 @@ use crate::support::Home;
 use crate::support::markdown::{blocks, document, documents_for_users};
 use llmbench::cli::EXIT_STATUS;
 use llmbench::cli::run::DEFINITIONS;
-use llmbench::providers::table;
+use llmbench::providers::builtin_hosts;
 use std::path::Path;
 use std::process::Command;
 
@@ -66,7 +66,7 @@ fn exit_statuses_and_definitions_are_those_of_help() {
 #[test]
 fn keys_and_base_urls_are_those_of_the_table() {
     let code = |text: &str| format!("`{text}`");
-    let rows: Vec<[String; 3]> = table::built_in()
+    let rows: Vec<[String; 3]> = builtin_hosts::built_in()
         .iter()
         .map(|host| {
             let keys = host.key_names().into_iter().map(code).collect::<Vec<_>>().join(", ");

@@ -3,7 +3,7 @@
 
 use crate::Failed;
 use crate::catalogue::put_model;
-use crate::ground;
+use crate::fixture_db;
 use crate::machine::{field, kilobytes};
 use crate::mongod::{Mongod, concern};
 use crate::subject::{home, llmbench};
@@ -93,7 +93,7 @@ fn model(number: usize) -> ModelRef {
 
 /// What a runner would post, the oldest first: a run, or now and then a failure.
 pub fn rows(count: usize) -> Vec<Value> {
-    let (run, failure) = (ground::run(), ground::error());
+    let (run, failure) = (fixture_db::run(), fixture_db::error());
     let start = Utc::now() - SPAN;
     let step = SPAN / i32::try_from(count).unwrap_or(i32::MAX);
     let row = |number: usize| {

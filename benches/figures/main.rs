@@ -27,7 +27,7 @@ mod daemon;
 #[allow(clippy::unwrap_used, clippy::disallowed_methods, dead_code, reason = "the peers of the tests")]
 #[path = "../../tests/support/peers/fetch.rs"]
 mod fetch;
-mod ground;
+mod fixture_db;
 mod machine;
 mod mongod;
 #[allow(clippy::unwrap_used, clippy::disallowed_methods, dead_code, reason = "the peers of the tests")]
@@ -117,7 +117,7 @@ fn table(wanted: &[String]) -> Result<bool, Failed> {
         return Err(format!("no such part: {stranger}").into());
     }
     let all = wanted.iter().all(|word| word.starts_with("--"));
-    println!("{}; stores of {}\n", machine::describe()?, ground::Size::asked().spoken());
+    println!("{}; stores of {}\n", machine::describe()?, fixture_db::Size::asked().spoken());
     println!("| what | at least | measured | beside it: bare socket, mongosh | ratio | |");
     println!("|---|---|---|---|---|---|");
     let mut met = true;

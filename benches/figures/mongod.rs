@@ -2,7 +2,7 @@
 
 use crate::Failed;
 use crate::process::{self, Process};
-use llmbench::storage::{self, Location, Names, Store};
+use llmbench::storage::{self, CollectionNames, Store, StoreLocation};
 use mongodb::bson::{Document, doc};
 use mongodb::options::{Acknowledgment, WriteConcern};
 use mongodb::{Client, Database};
@@ -61,9 +61,9 @@ impl Mongod {
 
     /// Our store, with its collections and indexes.
     pub async fn store(&self, name: &str) -> Result<Arc<dyn Store>, Failed> {
-        let location = Location::parse(&self.uri(name))?;
+        let location = StoreLocation::parse(&self.uri(name))?;
         let published = ["cloud-default-v1".to_owned()];
-        let store = storage::open(&location, &Names::default(), &published).await?;
+        let store = storage::open(&location, &CollectionNames::default(), &published).await?;
         store.init().await?;
         Ok(store)
     }

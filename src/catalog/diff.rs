@@ -4,7 +4,7 @@
 //! A read counts only if it is complete. A model is gone when it was missing from so many complete reads in a row, because
 //! lists flicker; it is new when it came after its provider's first complete read, which is where comparing begins.
 
-use crate::domain::listing::{CatalogRow, Change, MeasuredModel, ReadRow};
+use crate::domain::listing::{CatalogRow, FactChange, MeasuredModel, ReadRow};
 use crate::providers::listing::listed_id;
 use chrono::{DateTime, Utc};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -14,7 +14,7 @@ pub const ABSENT_READS: usize = 3;
 
 /// What is compared, and since when.
 #[derive(Debug, Clone, Copy)]
-pub struct Question<'a> {
+pub struct DiffInput<'a> {
     /// Everything that was ever listed.
     pub rows: &'a [CatalogRow],
     /// Every read, oldest first.
@@ -29,7 +29,7 @@ pub struct Question<'a> {
 
 /// What is known about one provider's list.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct ProviderState {
+pub struct ProviderListingState {
     /// Models that are listed now.
     pub listed: usize,
     /// Models that were listed once and are gone.
@@ -46,7 +46,7 @@ pub struct ProviderState {
 
 /// A model that is gone.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Gone {
+pub struct GoneModel {
     /// What is kept about it.
     pub row: CatalogRow,
     /// When it counted as gone.
@@ -55,16 +55,16 @@ pub struct Gone {
 
 /// A model with a fact that is another now.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Changed {
+pub struct ChangedModel {
     /// What is kept about it.
     pub row: CatalogRow,
     /// What changed, oldest first.
-    pub changes: Vec<Change>,
+    pub changes: Vec<FactChange>,
 }
 
 /// A measured model that its provider does not list.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Unlisted {
+pub struct UnlistedModel {
     /// The model.
     pub model: MeasuredModel,
     /// When it was listed last; `None` where it never was.
@@ -73,24 +73,24 @@ pub struct Unlisted {
 
 /// Everything that is different. Each list is sorted by provider and id.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Diff {
+pub struct ListingDiff {
     /// By provider: those that were read, that list or that are measured.
-    pub providers: BTreeMap<String, ProviderState>,
+    pub providers: BTreeMap<String, ProviderListingState>,
     /// Listed since then for the first time.
     pub new: Vec<CatalogRow>,
     /// Gone since then.
-    pub gone: Vec<Gone>,
+    pub gone: Vec<GoneModel>,
     /// Changed since then.
-    pub changed: Vec<Changed>,
+    pub changed: Vec<ChangedModel>,
     /// Listed now, and unknown to the catalogue of what is measured.
     pub not_measured: Vec<CatalogRow>,
     /// Listed now, and in that catalogue as disabled or deprecated: somebody has decided, so they are no finding.
     pub decided: usize,
     /// Measured, and not listed now by a provider of which there is a complete read.
-    pub not_listed: Vec<Unlisted>,
+    pub not_listed: Vec<UnlistedModel>,
 }
 
-impl Diff {
+impl ListingDiff {
     /// Nothing is different.
     pub fn is_same(&self) -> bool {
         self.new.is_empty()
@@ -108,7 +108,7 @@ impl Diff {
 
 /// A model as it stands in the catalogue of lists.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Standing {
+pub struct ListedModelState {
     /// What is kept about it.
     pub row: CatalogRow,
     /// When it counted as gone, if it did.
@@ -118,7 +118,7 @@ pub struct Standing {
 }
 
 /// Everything that was ever listed, and how it stands now.
-pub fn inventory(question: &Question<'_>) -> Vec<Standing> {
+pub fn inventory(question: &DiffInput<'_>) -> Vec<ListedModelState> {
     let complete = complete_reads(question.reads);
     let measured = question.measured.iter().filter(|entry| entry.measured);
     let measured: HashSet<(&str, &str)> =
@@ -126,15 +126,15 @@ pub fn inventory(question: &Question<'_>) -> Vec<Standing> {
     let standing = |row: &CatalogRow| {
         let reads = complete.get(row.provider.as_str()).map(Vec::as_slice).unwrap_or_default();
         let measured = measured.contains(&(row.provider.as_str(), row.model_id.as_str()));
-        Standing { row: row.clone(), gone_at: gone_at(row, reads, question.absent_reads), measured }
+        ListedModelState { row: row.clone(), gone_at: gone_at(row, reads, question.absent_reads), measured }
     };
     question.rows.iter().map(standing).collect()
 }
 
 /// Compares.
-pub fn diff(question: &Question<'_>) -> Diff {
+pub fn diff(question: &DiffInput<'_>) -> ListingDiff {
     let complete = complete_reads(question.reads);
-    let mut found = Diff { providers: states(question), ..Diff::default() };
+    let mut found = ListingDiff { providers: states(question), ..ListingDiff::default() };
     let known: HashMap<(&str, &str), bool> = question
         .measured
         .iter()
@@ -149,7 +149,7 @@ pub fn diff(question: &Question<'_>) -> Diff {
         if let Some(gone_at) = gone_at(row, reads, question.absent_reads) {
             found.state(&row.provider).gone += 1;
             if gone_at >= question.since {
-                found.gone.push(Gone { row: row.clone(), gone_at });
+                found.gone.push(GoneModel { row: row.clone(), gone_at });
             }
             continue;
         }
@@ -167,14 +167,14 @@ pub fn diff(question: &Question<'_>) -> Diff {
         found.state(&entry.model.provider).measured += 1;
         if complete.contains_key(key.0) && !present.contains(&key) {
             let last_seen_at = listed.get(&key).copied().flatten();
-            found.not_listed.push(Unlisted { model: entry.clone(), last_seen_at });
+            found.not_listed.push(UnlistedModel { model: entry.clone(), last_seen_at });
         }
     }
     found
 }
 
-impl Diff {
-    fn state(&mut self, provider: &str) -> &mut ProviderState {
+impl ListingDiff {
+    fn state(&mut self, provider: &str) -> &mut ProviderListingState {
         self.providers.entry(provider.to_owned()).or_default()
     }
 
@@ -185,9 +185,10 @@ impl Diff {
         if row.first_seen_at.is_some_and(|seen| seen >= since && after_the_first(seen)) {
             self.new.push(row.clone());
         }
-        let changes: Vec<Change> = row.changes.iter().filter(|change| change.at >= since).cloned().collect();
+        let changes: Vec<FactChange> =
+            row.changes.iter().filter(|change| change.at >= since).cloned().collect();
         if !changes.is_empty() {
-            self.changed.push(Changed { row: row.clone(), changes });
+            self.changed.push(ChangedModel { row: row.clone(), changes });
         }
     }
 }
@@ -214,8 +215,8 @@ fn gone_at(row: &CatalogRow, reads: &[&ReadRow], absent_reads: usize) -> Option<
 }
 
 /// What the reads themselves say.
-fn states(question: &Question<'_>) -> BTreeMap<String, ProviderState> {
-    let mut states: BTreeMap<String, ProviderState> = BTreeMap::new();
+fn states(question: &DiffInput<'_>) -> BTreeMap<String, ProviderListingState> {
+    let mut states: BTreeMap<String, ProviderListingState> = BTreeMap::new();
     for read in question.reads {
         let state = states.entry(read.provider.clone()).or_default();
         state.read_at = Some(read.finished_at);

@@ -3,20 +3,20 @@
 
 pub mod diff;
 pub mod findings;
-pub mod reading;
+pub mod reader;
 
-use crate::domain::listing::{Kept, Listing};
+use crate::domain::listing::{Listing, ListingChangeCounts};
 
 /// What became of one provider's list.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Synced {
+pub struct SyncedListing {
     /// What was read.
     pub listing: Listing,
     /// What the store made of it, or why it did not take it.
-    pub kept: Result<Kept, String>,
+    pub kept: Result<ListingChangeCounts, String>,
 }
 
-impl Synced {
+impl SyncedListing {
     /// Read whole and stored.
     pub fn is_whole(&self) -> bool {
         self.listing.status.is_complete() && self.kept.is_ok()

@@ -14,11 +14,11 @@ pub struct CatalogArgs {
 #[derive(Debug, Subcommand)]
 pub enum CatalogCommand {
     /// Read the providers' own lists of models, all pages, side by side, and store them
-    Sync(SyncArgs),
+    Sync(CatalogSyncArgs),
     /// Show what is new, gone or changed, listed and not measured, measured and not listed
-    Diff(DiffArgs),
+    Diff(CatalogDiffArgs),
     /// Show what was listed, as it is stored
-    List(ListArgs),
+    List(CatalogListArgs),
 }
 
 /// Read the providers' own lists of models, all pages, side by side, and store them
@@ -28,7 +28,7 @@ pub enum CatalogCommand {
 /// whether a model answers shows only when it is called.
 #[derive(Debug, Args)]
 #[command(after_help = SYNC_STATUS)]
-pub struct SyncArgs {
+pub struct CatalogSyncArgs {
     /// Read this provider's list (repeatable) [default: every provider with a key]
     #[arg(short, long = "provider", value_name = "NAME")]
     pub providers: Vec<String>,
@@ -50,7 +50,7 @@ Exit status: 0 every list was read whole and stored, 1 one was not, or there was
 /// was decided about and is no finding.
 #[derive(Debug, Args)]
 #[command(after_help = DIFF_STATUS)]
-pub struct DiffArgs {
+pub struct CatalogDiffArgs {
     /// New, gone and changed since then: 24h, 7d, yesterday, 2026-11-01 [default: 24h; with --notify 7d]
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
@@ -106,7 +106,7 @@ added, 1 one did not answer or nothing was agreed to";
 /// Show what was listed, as it is stored
 #[derive(Debug, Args)]
 #[command(after_help = LIST_STATUS)]
-pub struct ListArgs {
+pub struct CatalogListArgs {
     /// This provider alone (repeatable)
     #[arg(short, long = "provider", value_name = "NAME")]
     pub providers: Vec<String>,

@@ -17,7 +17,7 @@ pub struct CompleteArgs {
 
 /// Names that the definition does not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Names {
+pub enum CompletionSource {
     /// Of providers.
     Providers,
     /// Of models in the catalogue, enabled or not.
@@ -38,24 +38,24 @@ pub enum Names {
 
 /// Which argument takes which names: its id, and the command that it belongs to where another one's means something else.
 /// The first that fits counts.
-const NAMES: &[(Option<&str>, &str, Names)] = &[
-    (Some("add"), "models", Names::Listed),
-    (Some("run"), "models", Names::Measurable),
-    (Some("run"), "named", Names::Measurable),
-    (None, "models", Names::Models),
-    (None, "model", Names::Models),
-    (None, "selectors", Names::Models),
-    (None, "providers", Names::Providers),
-    (None, "provider", Names::Providers),
-    (None, "what", Names::Troubles),
-    (None, "id", Names::Runs),
-    (None, "batch", Names::Batches),
-    (None, "profile", Names::Profiles),
+const NAMES: &[(Option<&str>, &str, CompletionSource)] = &[
+    (Some("add"), "models", CompletionSource::Listed),
+    (Some("run"), "models", CompletionSource::Measurable),
+    (Some("run"), "named", CompletionSource::Measurable),
+    (None, "models", CompletionSource::Models),
+    (None, "model", CompletionSource::Models),
+    (None, "selectors", CompletionSource::Models),
+    (None, "providers", CompletionSource::Providers),
+    (None, "provider", CompletionSource::Providers),
+    (None, "what", CompletionSource::Troubles),
+    (None, "id", CompletionSource::Runs),
+    (None, "batch", CompletionSource::Batches),
+    (None, "profile", CompletionSource::Profiles),
 ];
 
 /// A word that the definition holds, and what it is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Word {
+pub struct CompletionWord {
     /// The word.
     pub text: String,
     /// In a few words; may be empty.
@@ -64,11 +64,11 @@ pub struct Word {
 
 /// What may stand at the cursor.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wanted {
+pub enum CompletionKind {
     /// One of these.
-    Words(Vec<Word>),
+    Words(Vec<CompletionWord>),
     /// One of these names.
-    Names(Names),
+    Names(CompletionSource),
     /// A file.
     Files,
     /// Anything: nothing can be offered.
@@ -77,9 +77,9 @@ pub enum Wanted {
 
 /// The cursor's place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct CompletionContext {
     /// What may stand there.
-    pub wanted: Wanted,
+    pub wanted: CompletionKind,
     /// The part of the cursor's word that stands before it: `--model=`, or nothing.
     pub before: String,
     /// What is typed of it.
@@ -91,19 +91,19 @@ pub struct Place {
 }
 
 /// Reads the words behind the program's name. The last is the cursor's, as far as it is typed.
-pub fn place(words: &[String]) -> Place {
+pub fn place(words: &[String]) -> CompletionContext {
     let mut definition = Cli::command();
     definition.build();
     let (typed, earlier) = words.split_last().map_or(("", &[][..]), |(last, rest)| (last.as_str(), rest));
-    let mut walk = Walk::new(&definition);
+    let mut walk = ParsedPrefix::new(&definition);
     earlier.iter().for_each(|word| walk.pass(word));
     let (wanted, before) = walk.at(typed);
     let typed = typed[before.len()..].to_owned();
-    Place { wanted, before, typed, config: walk.config, store: walk.store }
+    CompletionContext { wanted, before, typed, config: walk.config, store: walk.store }
 }
 
 /// How far the words lead into the definition.
-struct Walk<'a> {
+struct ParsedPrefix<'a> {
     command: &'a Command,
     /// The flag whose value comes next.
     waiting: Option<&'a Arg>,
@@ -115,7 +115,7 @@ struct Walk<'a> {
     store: Option<String>,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> ParsedPrefix<'a> {
     fn new(command: &'a Command) -> Self {
         Self { command, waiting: None, positionals: 0, plain: false, config: None, store: None }
     }
@@ -184,7 +184,7 @@ impl<'a> Walk<'a> {
     }
 
     /// What may stand here, and which part of the cursor's word stands before it.
-    fn at(&self, typed: &str) -> (Wanted, String) {
+    fn at(&self, typed: &str) -> (CompletionKind, String) {
         if let Some(flag) = self.waiting {
             return (self.value(flag), String::new());
         }
@@ -207,39 +207,41 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn value(&self, argument: &Arg) -> Wanted {
+    fn value(&self, argument: &Arg) -> CompletionKind {
         let known = argument.get_possible_values();
         if !known.is_empty() {
-            let word = |value: &clap::builder::PossibleValue| Word {
+            let word = |value: &clap::builder::PossibleValue| CompletionWord {
                 text: value.get_name().to_owned(),
                 about: value.get_help().map(ToString::to_string).unwrap_or_default(),
             };
-            return Wanted::Words(known.iter().map(word).collect());
+            return CompletionKind::Words(known.iter().map(word).collect());
         }
         let (command, id) = (self.command.get_name(), argument.get_id().as_str());
-        let fits =
-            |(of, name, _): &&(Option<&str>, &str, Names)| *name == id && of.is_none_or(|of| of == command);
+        let fits = |(of, name, _): &&(Option<&str>, &str, CompletionSource)| {
+            *name == id && of.is_none_or(|of| of == command)
+        };
         if let Some((_, _, names)) = NAMES.iter().find(fits) {
-            return Wanted::Names(*names);
+            return CompletionKind::Names(*names);
         }
         let value = argument.get_value_names().and_then(|names| names.first()).map(ToString::to_string);
-        if value.as_deref() == Some("FILE") { Wanted::Files } else { Wanted::Nothing }
+        if value.as_deref() == Some("FILE") { CompletionKind::Files } else { CompletionKind::Nothing }
     }
 
-    fn flags(&self) -> Wanted {
+    fn flags(&self) -> CompletionKind {
         let shown = self.command.get_arguments().filter(|arg| !arg.is_hide_set());
         let word = |arg: &Arg| {
             let about = arg.get_help().map(ToString::to_string).unwrap_or_default();
-            Some(Word { text: format!("--{}", arg.get_long()?), about })
+            Some(CompletionWord { text: format!("--{}", arg.get_long()?), about })
         };
-        Wanted::Words(shown.filter_map(word).collect())
+        CompletionKind::Words(shown.filter_map(word).collect())
     }
 
-    fn commands(&self) -> Wanted {
+    fn commands(&self) -> CompletionKind {
         let shown = self.command.get_subcommands().filter(|below| !below.is_hide_set());
         let about = |below: &Command| below.get_about().map(ToString::to_string).unwrap_or_default();
-        let word = |below: &Command| Word { text: below.get_name().to_owned(), about: about(below) };
-        Wanted::Words(shown.map(word).collect())
+        let word =
+            |below: &Command| CompletionWord { text: below.get_name().to_owned(), about: about(below) };
+        CompletionKind::Words(shown.map(word).collect())
     }
 }
 
@@ -256,14 +258,14 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn at(line: &str) -> Place {
+    fn at(line: &str) -> CompletionContext {
         let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
         place(&words)
     }
 
     fn words(line: &str) -> Vec<String> {
         match at(line).wanted {
-            Wanted::Words(words) => words.into_iter().map(|word| word.text).collect(),
+            CompletionKind::Words(words) => words.into_iter().map(|word| word.text).collect(),
             other => panic!("{line}: {other:?}"),
         }
     }
@@ -276,35 +278,35 @@ mod tests {
         assert!(words("db init ").contains(&"--dry-run".to_owned()));
         assert_eq!(words("run --arrivals "), ["poisson", "constant"]);
         assert!(words("errors summary --by=").contains(&"fingerprint".to_owned()));
-        assert_eq!(at("run --csv ").wanted, Wanted::Files);
-        assert_eq!(at("run --prompt ").wanted, Wanted::Nothing);
-        assert_eq!(at("models disable x --reason ").wanted, Wanted::Nothing);
+        assert_eq!(at("run --csv ").wanted, CompletionKind::Files);
+        assert_eq!(at("run --prompt ").wanted, CompletionKind::Nothing);
+        assert_eq!(at("models disable x --reason ").wanted, CompletionKind::Nothing);
     }
 
     #[test]
     fn names_are_asked_for_where_they_belong() {
         for (line, names) in [
-            ("run --model ", Names::Measurable),
-            ("run -m ", Names::Measurable),
-            ("run sim:steady ", Names::Measurable),
-            ("run -n 3 --model groq:x -m gr", Names::Measurable),
-            ("run --provider ", Names::Providers),
-            ("run --profile ", Names::Profiles),
-            ("models list -p ", Names::Providers),
-            ("models disable ", Names::Models),
-            ("models disable --yes groq:a ", Names::Models),
-            ("models disable -- ", Names::Models),
-            ("models add ", Names::Listed),
-            ("models undo ", Names::Batches),
-            ("models history --batch ", Names::Batches),
-            ("errors show ", Names::Troubles),
-            ("errors summary -p groq -m ", Names::Models),
-            ("results list -n 3 --lines 4 -m ", Names::Models),
-            ("results show ", Names::Runs),
-            ("catalog sync --provider ", Names::Providers),
-            ("--store x.db results show ", Names::Runs),
+            ("run --model ", CompletionSource::Measurable),
+            ("run -m ", CompletionSource::Measurable),
+            ("run sim:steady ", CompletionSource::Measurable),
+            ("run -n 3 --model groq:x -m gr", CompletionSource::Measurable),
+            ("run --provider ", CompletionSource::Providers),
+            ("run --profile ", CompletionSource::Profiles),
+            ("models list -p ", CompletionSource::Providers),
+            ("models disable ", CompletionSource::Models),
+            ("models disable --yes groq:a ", CompletionSource::Models),
+            ("models disable -- ", CompletionSource::Models),
+            ("models add ", CompletionSource::Listed),
+            ("models undo ", CompletionSource::Batches),
+            ("models history --batch ", CompletionSource::Batches),
+            ("errors show ", CompletionSource::Troubles),
+            ("errors summary -p groq -m ", CompletionSource::Models),
+            ("results list -n 3 --lines 4 -m ", CompletionSource::Models),
+            ("results show ", CompletionSource::Runs),
+            ("catalog sync --provider ", CompletionSource::Providers),
+            ("--store x.db results show ", CompletionSource::Runs),
         ] {
-            assert_eq!(at(line).wanted, Wanted::Names(names), "{line}");
+            assert_eq!(at(line).wanted, CompletionKind::Names(names), "{line}");
         }
     }
 

@@ -14,14 +14,14 @@ pub struct ConfigArgs {
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
     /// Every setting, its value and where that came from: flag, environment, file or default; secrets as set or unset
-    Show(ShowArgs),
+    Show(ConfigShowArgs),
     /// The configuration file that is read; exit 1 where there is none
     Path,
 }
 
 /// What is shown, and how.
 #[derive(Debug, Args)]
-pub struct ShowArgs {
+pub struct ConfigShowArgs {
     /// Also keys, addresses of notices and other settings that nobody has set
     #[arg(short, long)]
     pub verbose: bool,

@@ -14,12 +14,12 @@ pub struct DbArgs {
 #[derive(Debug, Subcommand)]
 pub enum DbCommand {
     /// Create what is missing, after printing it; what exists is left alone
-    Init(InitArgs),
+    Init(DbInitArgs),
 }
 
 /// Create what is missing, after printing it
 #[derive(Debug, Args)]
-pub struct InitArgs {
+pub struct DbInitArgs {
     /// Print what a store of this kind needs; open and create nothing
     #[arg(long)]
     pub dry_run: bool,

@@ -15,16 +15,16 @@ pub struct ErrorsArgs {
 #[derive(Debug, Subcommand)]
 pub enum ErrorsCommand {
     /// Count errors in groups, with the successes beside them and what to do; of the last 24 hours unless --since says else
-    Summary(SummaryArgs),
+    Summary(ErrorsSummaryArgs),
     /// Tell everything about the errors of one model, or about one fingerprint; of all time unless --since says else
-    Show(ShowArgs),
+    Show(ErrorsShowArgs),
     /// Print errors as they happen, until interrupted
-    Tail(TailArgs),
+    Tail(ErrorsTailArgs),
 }
 
 /// What errors are grouped by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ByArg {
+pub enum GroupByArg {
     /// Provider
     Provider,
     /// Provider and model
@@ -65,7 +65,7 @@ pub struct ModelArgs {
 /// Count errors in groups, with the successes beside them and what to do; of the last 24 hours unless --since says else
 #[derive(Debug, Args)]
 #[command(after_help = DEFINITIONS)]
-pub struct SummaryArgs {
+pub struct ErrorsSummaryArgs {
     /// When.
     #[command(flatten)]
     pub window: WindowArgs,
@@ -74,7 +74,7 @@ pub struct SummaryArgs {
     pub of: ModelArgs,
     /// What errors are grouped by [default: provider; model with --model, --only-failing or --enabled]
     #[arg(long, value_enum, value_name = "WHAT")]
-    pub by: Option<ByArg>,
+    pub by: Option<GroupByArg>,
     /// Only models that failed and never succeeded in the window
     #[arg(long)]
     pub only_failing: bool,
@@ -110,7 +110,7 @@ Errors and successes are those of everything that was measured; with --published
 
 /// Tell everything about the errors of one model, or about one fingerprint; of all time unless --since says else
 #[derive(Debug, Args)]
-pub struct ShowArgs {
+pub struct ErrorsShowArgs {
     /// provider:model_id, or a fingerprint or its beginning as `errors summary --by fingerprint` prints it
     #[arg(value_name = "FINGERPRINT|MODEL")]
     pub what: String,
@@ -130,7 +130,7 @@ pub struct ShowArgs {
 
 /// Print errors as they happen, until interrupted
 #[derive(Debug, Args)]
-pub struct TailArgs {
+pub struct ErrorsTailArgs {
     /// Which models.
     #[command(flatten)]
     pub of: ModelArgs,

@@ -18,14 +18,14 @@ pub struct IngestArgs {
 pub enum IngestCommand {
     /// Serve until interrupted
     #[command(after_help = PATHS)]
-    Serve(ServeArgs),
+    Serve(IngestServeArgs),
     /// Keys of remote runners
-    Key(ingest_key::KeyArgs),
+    Key(ingest_key::IngestKeyArgs),
 }
 
 /// Serve until interrupted
 #[derive(Debug, Args)]
-pub struct ServeArgs {
+pub struct IngestServeArgs {
     /// Address for runners; port 0 takes a free one and prints it
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8787")]
     pub listen: SocketAddr,

@@ -7,10 +7,10 @@ use std::time::Duration;
 /// Keys of remote runners
 #[derive(Debug, Args)]
 #[command(after_help = MEANING)]
-pub struct KeyArgs {
+pub struct IngestKeyArgs {
     /// What to do.
     #[command(subcommand)]
-    pub command: KeyCommand,
+    pub command: IngestKeyCommand,
 }
 
 /// How keys work, as `--help` and the man page print it.
@@ -20,15 +20,15 @@ a runner's key without a gap: rotate, put the new key on the runner, and the old
 
 /// What to do with keys.
 #[derive(Debug, Subcommand)]
-pub enum KeyCommand {
+pub enum IngestKeyCommand {
     /// Make a key for a runner and print it, this one time
-    Add(AddArgs),
+    Add(IngestKeyAddArgs),
     /// Keys: whose, what they allow, when they were last used
-    List(ListArgs),
+    List(IngestKeyListArgs),
     /// Make the next key for a runner; the present one counts for a while longer
-    Rotate(RotateArgs),
+    Rotate(IngestKeyRotateArgs),
     /// Take a key back, at once and for good
-    Revoke(RevokeArgs),
+    Revoke(IngestKeyRevokeArgs),
 }
 
 /// What a key allows.
@@ -46,7 +46,7 @@ pub enum ActionArg {
 
 /// Make a key for a runner and print it, this one time
 #[derive(Debug, Args)]
-pub struct AddArgs {
+pub struct IngestKeyAddArgs {
     /// What the runner is called; `status` shows it under this name
     #[arg(value_name = "NAME", value_parser = name)]
     pub name: String,
@@ -72,7 +72,7 @@ pub struct AddArgs {
 
 /// Keys: whose, what they allow, when they were last used
 #[derive(Debug, Args)]
-pub struct ListArgs {
+pub struct IngestKeyListArgs {
     /// Keys that have ended too
     #[arg(long)]
     pub all: bool,
@@ -86,7 +86,7 @@ pub struct ListArgs {
 
 /// Make the next key for a runner; the present one counts for a while longer
 #[derive(Debug, Args)]
-pub struct RotateArgs {
+pub struct IngestKeyRotateArgs {
     /// The runner's name, or the id of its key
     #[arg(value_name = "NAME|ID")]
     pub key: String,
@@ -100,7 +100,7 @@ pub struct RotateArgs {
 
 /// Take a key back, at once and for good
 #[derive(Debug, Args)]
-pub struct RevokeArgs {
+pub struct IngestKeyRevokeArgs {
     /// The key's id
     #[arg(value_name = "ID")]
     pub id: String,

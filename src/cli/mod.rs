@@ -31,10 +31,10 @@ use std::path::PathBuf;
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: CliCommand,
     /// Flags that every command takes.
     #[command(flatten)]
-    pub global: Global,
+    pub global: GlobalArgs,
     /// Print help; --help says more than -h
     #[arg(short, long, global = true, action = ArgAction::Help, help_heading = GLOBAL)]
     help: Option<bool>,
@@ -73,7 +73,7 @@ const GLOBAL: &str = "Everywhere";
 
 /// Flags that every command takes.
 #[derive(Debug, Args)]
-pub struct Global {
+pub struct GlobalArgs {
     /// Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user's configuration directory]
     #[arg(long, value_name = "FILE", global = true, help_heading = GLOBAL)]
     pub config: Option<PathBuf>,
@@ -85,7 +85,7 @@ pub struct Global {
 
 /// What to do.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub enum CliCommand {
     /// Measure models: one request, one outcome, one row
     Run(Box<run::RunArgs>),
     /// Measure the enabled models around the clock

@@ -18,23 +18,23 @@ pub struct ModelsArgs {
 #[derive(Debug, Subcommand)]
 pub enum ModelsCommand {
     /// List models with the figures of their last day; enabled ones by default
-    List(ListArgs),
+    List(ModelsListArgs),
     /// Add models: checks first, then one real call each before it is enabled
-    Add(AddArgs),
+    Add(ModelsAddArgs),
     /// Stop measuring models, with a reason; nothing is deleted
-    Disable(DisableArgs),
+    Disable(ModelsDisableArgs),
     /// Measure models again, after one real call each
-    Enable(EnableArgs),
+    Enable(ModelsEnableArgs),
     /// Take models out of the catalogue that never succeeded
-    Remove(RemoveArgs),
+    Remove(ModelsRemoveArgs),
     /// Name models for people, or change their request quirks
-    Set(SetArgs),
+    Set(ModelsSetArgs),
     /// All that is known about models
-    Show(ShowArgs),
+    Show(ModelsShowArgs),
     /// Who changed what, when and why
-    History(HistoryArgs),
+    History(ModelsHistoryArgs),
     /// Give every model of a batch the values back that it had before
-    Undo(UndoArgs),
+    Undo(ModelsUndoArgs),
 }
 
 /// What a selector is, and how changes behave, as `--help` and the man pages print it.
@@ -46,7 +46,7 @@ printed once: on standard output, or at a terminal in the command that takes it 
 
 /// List models with the figures of their last day
 #[derive(Debug, Args)]
-pub struct ListArgs {
+pub struct ModelsListArgs {
     /// Disabled and deprecated ones too
     #[arg(long, conflicts_with = "disabled", help_heading = "Which models")]
     pub all: bool,
@@ -85,7 +85,7 @@ pub struct ListArgs {
 
 /// Whether a change is asked for, shown or made.
 #[derive(Debug, Clone, Copy, Args)]
-pub struct Consent {
+pub struct ConfirmArgs {
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
@@ -97,7 +97,7 @@ pub struct Consent {
 /// Add models: checks first, then one real call each before it is enabled
 #[derive(Debug, Args)]
 #[command(after_help = ADDING)]
-pub struct AddArgs {
+pub struct ModelsAddArgs {
     /// Models as provider:model_id, split at the first colon; without one, at a terminal, it asks
     #[arg(value_name = "MODEL")]
     pub models: Vec<String>,
@@ -122,7 +122,7 @@ pub struct AddArgs {
     pub reason: Option<String>,
     /// Whether to ask.
     #[command(flatten)]
-    pub consent: Consent,
+    pub consent: ConfirmArgs,
 }
 
 /// What a probe is, as `--help` and the man page print it.
@@ -136,7 +136,7 @@ At a terminal and without a model it asks for a provider and for models of its l
 
 /// Stop measuring models, with a reason; nothing is deleted
 #[derive(Debug, Args)]
-pub struct DisableArgs {
+pub struct ModelsDisableArgs {
     /// Which
     #[arg(value_name = "SELECTOR", required = true)]
     pub selectors: Vec<String>,
@@ -151,12 +151,12 @@ pub struct DisableArgs {
     pub until: Option<DateTime<Utc>>,
     /// Whether to ask.
     #[command(flatten)]
-    pub consent: Consent,
+    pub consent: ConfirmArgs,
 }
 
 /// Measure models again, after one real call each
 #[derive(Debug, Args)]
-pub struct EnableArgs {
+pub struct ModelsEnableArgs {
     /// Which
     #[arg(value_name = "SELECTOR", required = true)]
     pub selectors: Vec<String>,
@@ -168,13 +168,13 @@ pub struct EnableArgs {
     pub reason: Option<String>,
     /// Whether to ask.
     #[command(flatten)]
-    pub consent: Consent,
+    pub consent: ConfirmArgs,
 }
 
 /// Take models out of the catalogue that never succeeded
 #[derive(Debug, Args)]
 #[command(after_help = REMOVING)]
-pub struct RemoveArgs {
+pub struct ModelsRemoveArgs {
     /// Which
     #[arg(value_name = "SELECTOR", required = true)]
     pub selectors: Vec<String>,
@@ -183,7 +183,7 @@ pub struct RemoveArgs {
     pub reason: Option<String>,
     /// Whether to ask.
     #[command(flatten)]
-    pub consent: Consent,
+    pub consent: ConfirmArgs,
 }
 
 /// What may go and what stays, as `--help` and the man page print it.
@@ -195,7 +195,7 @@ the batch keeps the whole entry, so that `llmbench models undo` puts it back as 
 /// Name models for people, or change their request quirks
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("what").args(["display_name", "metadata", "unset"]).required(true).multiple(true))]
-pub struct SetArgs {
+pub struct ModelsSetArgs {
     /// Which
     #[arg(value_name = "SELECTOR", required = true)]
     pub selectors: Vec<String>,
@@ -216,12 +216,12 @@ pub struct SetArgs {
     pub reason: Option<String>,
     /// Whether to ask.
     #[command(flatten)]
-    pub consent: Consent,
+    pub consent: ConfirmArgs,
 }
 
 /// All that is known about models
 #[derive(Debug, Args)]
-pub struct ShowArgs {
+pub struct ModelsShowArgs {
     /// Which
     #[arg(value_name = "SELECTOR", required = true)]
     pub selectors: Vec<String>,
@@ -232,7 +232,7 @@ pub struct ShowArgs {
 
 /// Who changed what, when and why
 #[derive(Debug, Args)]
-pub struct HistoryArgs {
+pub struct ModelsHistoryArgs {
     /// Changes of these models alone
     #[arg(value_name = "SELECTOR")]
     pub selectors: Vec<String>,
@@ -250,7 +250,7 @@ pub struct HistoryArgs {
 
 /// Give every model of a batch the values back that it had before
 #[derive(Debug, Args)]
-pub struct UndoArgs {
+pub struct ModelsUndoArgs {
     /// The batch, as `llmbench models history` shows it
     #[arg(value_name = "BATCH")]
     pub batch: String,
@@ -259,5 +259,5 @@ pub struct UndoArgs {
     pub reason: Option<String>,
     /// Whether to ask.
     #[command(flatten)]
-    pub consent: Consent,
+    pub consent: ConfirmArgs,
 }

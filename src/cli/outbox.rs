@@ -26,18 +26,18 @@ they are delivered. Where a daemon runs it is asked; else the file is read.";
 #[derive(Debug, Subcommand)]
 pub enum OutboxCommand {
     /// Rows that wait or are quarantined, the newest first
-    List(ListArgs),
+    List(OutboxListArgs),
     /// One row: where it stands, and its document as it will be stored
-    Show(ShowArgs),
+    Show(OutboxShowArgs),
     /// Try rows again now: quarantined ones, or those that wait
-    Retry(RetryArgs),
+    Retry(OutboxRetryArgs),
     /// Send delivered rows once more, after the store was restored from a backup; harmless where it has them
-    Replay(ReplayArgs),
+    Replay(OutboxReplayArgs),
 }
 
 /// Where a row stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum StateArg {
+pub enum OutboxStateArg {
     /// It waits for the store
     Pending,
     /// Trying again cannot help
@@ -48,10 +48,10 @@ pub enum StateArg {
 
 /// Rows that wait or are quarantined, the newest first
 #[derive(Debug, Args)]
-pub struct ListArgs {
+pub struct OutboxListArgs {
     /// Only rows in this state (repeatable) [default: pending and quarantined]
     #[arg(long = "state", value_enum, value_name = "STATE")]
-    pub states: Vec<StateArg>,
+    pub states: Vec<OutboxStateArg>,
     /// How many of each state [default: 20 at a terminal; in a pipe, and as a document, all, up to 10000]
     #[arg(long, short_alias = 'n', alias = "lines", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub limit: Option<u32>,
@@ -65,7 +65,7 @@ pub struct ListArgs {
 
 /// One row: where it stands, and its document as it will be stored
 #[derive(Debug, Args)]
-pub struct ShowArgs {
+pub struct OutboxShowArgs {
     /// A number or an id that `outbox list` prints
     #[arg(id = "row", value_name = "ROW")]
     pub id: String,
@@ -76,7 +76,7 @@ pub struct ShowArgs {
 
 /// Try rows again now: quarantined ones, or those that wait
 #[derive(Debug, Args)]
-pub struct RetryArgs {
+pub struct OutboxRetryArgs {
     /// Numbers or ids that `outbox list` prints
     #[arg(id = "rows", value_name = "ROW", required_unless_present = "all", conflicts_with = "all")]
     pub ids: Vec<String>,
@@ -91,7 +91,7 @@ pub struct RetryArgs {
 /// Send delivered rows once more, after the store was restored from a backup; harmless where it has them
 #[derive(Debug, Args)]
 #[command(mut_arg("since", |since| since.required(true)))]
-pub struct ReplayArgs {
+pub struct OutboxReplayArgs {
     /// When the store confirmed them.
     #[command(flatten)]
     pub window: WindowArgs,

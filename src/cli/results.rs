@@ -17,18 +17,18 @@ pub struct ResultsArgs {
 #[derive(Debug, Subcommand)]
 pub enum ResultsCommand {
     /// The newest runs, newest first
-    List(ListArgs),
+    List(ResultsListArgs),
     /// One run with its timeline, or one error
-    Show(ShowArgs),
+    Show(ResultsShowArgs),
     /// Write stored rows as CSV, JSON or Parquet, oldest first; of all time unless --since says else
-    Export(ExportArgs),
+    Export(ResultsExportArgs),
     /// Tell whether two models, providers or windows differ; of the last 7 days unless --since says else
-    Compare(CompareArgs),
+    Compare(ResultsCompareArgs),
 }
 
 /// The newest runs, newest first
 #[derive(Debug, Args)]
-pub struct ListArgs {
+pub struct ResultsListArgs {
     /// Which models.
     #[command(flatten)]
     pub of: ModelArgs,
@@ -60,7 +60,7 @@ pub struct ListArgs {
 
 /// One run with its timeline, or one error
 #[derive(Debug, Args)]
-pub struct ShowArgs {
+pub struct ResultsShowArgs {
     /// The id that `results list` prints
     #[arg(value_name = "ID")]
     pub id: String,
@@ -101,7 +101,7 @@ pub enum SeriesArg {
 /// Write stored rows as CSV, JSON or Parquet, oldest first; of all time unless --since says else
 #[derive(Debug, Args)]
 #[command(after_help = EXPORTED)]
-pub struct ExportArgs {
+pub struct ResultsExportArgs {
     /// When.
     #[command(flatten)]
     pub window: WindowArgs,
@@ -167,7 +167,7 @@ pub enum RunsArg {
 /// Tell whether two models, providers or windows differ; of the last 7 days unless --since says else
 #[derive(Debug, Args)]
 #[command(after_help = COMPARED)]
-pub struct CompareArgs {
+pub struct ResultsCompareArgs {
     /// What B is held against: provider:model_id, a provider, or one of them or nothing with a window of its own behind it,
     /// WHAT@FROM..TO, where FROM and TO are times as --since takes them, either may be missing
     #[arg(value_name = "A")]

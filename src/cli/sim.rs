@@ -16,7 +16,7 @@ pub struct SimArgs {
 pub enum SimCommand {
     /// Serve every wire format over HTTP until interrupted; the model's name chooses timing and faults
     #[command(after_help = PATHS)]
-    Serve(ServeArgs),
+    Serve(SimServeArgs),
     /// List the simulated models
     #[command(after_help = MODIFIERS)]
     Models,
@@ -24,7 +24,7 @@ pub enum SimCommand {
 
 /// Serve every wire format over HTTP until interrupted
 #[derive(Debug, Args)]
-pub struct ServeArgs {
+pub struct SimServeArgs {
     /// Address to listen on; port 0 takes a free one and prints it
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8099")]
     pub listen: SocketAddr,

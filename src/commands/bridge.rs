@@ -2,15 +2,15 @@
 
 use crate::commands::context::Context;
 use crate::commands::exit::CommandError;
-use crate::daemon::keeper::Keeper;
-use crate::domain::names::LLMBENCH_BRIDGE_PLAIN_HTTP;
-use crate::domain::regime::Regime;
+use crate::daemon::store_handle::StoreHandle;
+use crate::domain::daemon_config::DaemonConfig;
+use crate::domain::env_vars::LLMBENCH_BRIDGE_PLAIN_HTTP;
 use crate::domain::sourced::{Source, Sourced};
-use crate::remote::client::Client;
-use crate::remote::kept::Kept;
-use crate::remote::{Addresses, Bridge, Keys};
+use crate::remote::http_client::BridgeHttpClient;
+use crate::remote::work_list_cache::WorkListCache;
+use crate::remote::{BridgeAddresses, BridgeClient, BridgeKeys};
 use crate::settings::BridgeSettings;
-use crate::storage::{BridgeUrl, Location};
+use crate::storage::{BridgeUrl, StoreLocation};
 use crate::wire::tls::client_config;
 use std::path::Path;
 use std::sync::Arc;
@@ -31,8 +31,8 @@ const HEADING: &str = "TROUBLESHOOTING.md, \"The runner behind a bridge\"";
 pub fn named(context: &Context) -> Result<Option<Sourced<BridgeUrl>>, CommandError> {
     let Sourced { value: location, source } = context.store_location()?;
     Ok(match location {
-        Location::Bridge(url) => Some(Sourced::new(url, source)),
-        Location::Sqlite(_) | Location::Mongo(_) => None,
+        StoreLocation::Bridge(url) => Some(Sourced::new(url, source)),
+        StoreLocation::Sqlite(_) | StoreLocation::Mongo(_) => None,
     })
 }
 
@@ -40,10 +40,10 @@ pub fn named(context: &Context) -> Result<Option<Sourced<BridgeUrl>>, CommandErr
 ///
 /// # Errors
 /// Status 2 where a key is missing, would travel in the open, or a setting cannot be used.
-pub fn open(context: &Context, providers: Vec<String>) -> Result<Option<Arc<Bridge>>, CommandError> {
+pub fn open(context: &Context, providers: Vec<String>) -> Result<Option<Arc<BridgeClient>>, CommandError> {
     let Some(Sourced { value: base, source }) = named(context)? else { return Ok(None) };
     let settings = settings(context, &source)?;
-    let addresses = Addresses {
+    let addresses = BridgeAddresses {
         config: settings.config_url.clone().unwrap_or_else(|| base.join("/runner-config")),
         catalog: settings.catalog_url.clone().unwrap_or_else(|| base.join("/ingest/catalog")),
         base,
@@ -61,16 +61,16 @@ pub fn open(context: &Context, providers: Vec<String>) -> Result<Option<Arc<Brid
     }
     let tls = client_config(context.extra_ca().as_deref())
         .map_err(|error| CommandError::usage(error).hint("SSL_CERT_FILE names a PEM file, or is unset"))?;
-    let keys = Keys { posts: settings.posts, lists: settings.lists };
+    let keys = BridgeKeys { posts: settings.posts, lists: settings.lists };
     let times = (settings.timeout, settings.grace);
-    let kept = Kept::open(settings.list_file);
-    Ok(Some(Arc::new(Bridge::new(addresses, keys, Client::new(tls), providers, times, kept))))
+    let kept = WorkListCache::open(settings.list_file);
+    Ok(Some(Arc::new(BridgeClient::new(addresses, keys, BridgeHttpClient::new(tls), providers, times, kept))))
 }
 
 /// The way to a bridge, and to a file of this machine for what a database would remember: whose turn it is, and what was
 /// learned about models. Opens nothing yet.
-pub fn keeper(context: &Context, state_dir: &Path, bridge: Arc<Bridge>) -> Keeper {
-    context.keeper(Location::Sqlite(state_dir.join(MEMORY))).behind(bridge)
+pub fn store_handle(context: &Context, state_dir: &Path, bridge: Arc<BridgeClient>) -> StoreHandle {
+    context.store_handle(StoreLocation::Sqlite(state_dir.join(MEMORY))).behind(bridge)
 }
 
 /// How the bridge is used that `source` names.
@@ -85,24 +85,24 @@ pub fn settings(context: &Context, source: &Source) -> Result<BridgeSettings, Co
 /// what nobody has named is what a host of its own needs.
 pub fn adapt(context: &mut Context) {
     let named = context.settings.named;
-    let regime: &mut Regime = &mut context.settings.regime;
-    if regime.only.is_empty() {
-        regime.only = vec![PROVIDER.to_owned()];
+    let daemon_config: &mut DaemonConfig = &mut context.settings.daemon_config;
+    if daemon_config.only.is_empty() {
+        daemon_config.only = vec![PROVIDER.to_owned()];
     }
     if !named.vantage {
         // The server's own daemons measure from another place, and their slots are other ones.
-        regime.vantage = host_name();
+        daemon_config.vantage = host_name();
     }
     if named.cadence {
         // What is said here wins over what the bridge proposes.
-        for provider in regime.only.clone() {
-            let rule = regime.by_provider.entry(provider).or_default();
-            rule.cadence_seconds = rule.cadence_seconds.or(Some(regime.cadence_seconds));
+        for provider in daemon_config.only.clone() {
+            let rule = daemon_config.by_provider.entry(provider).or_default();
+            rule.cadence_seconds = rule.cadence_seconds.or(Some(daemon_config.cadence_seconds));
         }
     }
-    regime.quarantine.enabled = false;
-    regime.admission.enabled = false;
-    regime.discovery = None;
+    daemon_config.quarantine.enabled = false;
+    daemon_config.admission.enabled = false;
+    daemon_config.discovery = None;
 }
 
 /// This machine's name in the characters of a vantage.

@@ -1,16 +1,16 @@
 //! `llmbench config`: the settings as they were resolved, each with its source. Opens no store, asks nobody and runs no key
 //! command; of a secret it says that it is set, and where.
 
-use crate::cli::config::{ConfigArgs, ConfigCommand, ShowArgs};
+use crate::cli::config::{ConfigArgs, ConfigCommand, ConfigShowArgs};
 use crate::commands::context::Context;
-use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
+use crate::commands::stdout;
 use crate::domain::sourced::{Source, Sourced};
-use crate::output::config::{self as shown, Setting};
+use crate::output::config::{self as shown, SettingRow};
 use crate::output::print;
 use crate::providers::hosts::{Auth, Host};
 use crate::settings::Settings;
-use crate::settings::shown::{Shown, Told};
+use crate::settings::display::{EffectiveSetting, SettingValue};
 use std::fmt::Display;
 
 /// Runs the command.
@@ -26,7 +26,7 @@ pub fn run(args: &ConfigArgs, context: &Context) -> Result<Exit, CommandError> {
 
 fn path(settings: &Settings) -> Result<Exit, CommandError> {
     if let Some(config) = &settings.config {
-        data::text(&format!("{}\n", config.value.display()))?;
+        stdout::text(&format!("{}\n", config.value.display()))?;
         return Ok(Exit::Yes);
     }
     let usual = settings.usual_config().map(|path| format!(": {} is not there", path.display()));
@@ -34,30 +34,30 @@ fn path(settings: &Settings) -> Result<Exit, CommandError> {
     Ok(Exit::No)
 }
 
-fn show(args: &ShowArgs, context: &Context) -> Result<Exit, CommandError> {
+fn show(args: &ConfigShowArgs, context: &Context) -> Result<Exit, CommandError> {
     let mut found = plain(context)?;
     let settings = &context.settings;
-    let keys: Vec<Setting> = settings.hosts.iter().flat_map(|host| of_host(host, settings)).collect();
+    let keys: Vec<SettingRow> = settings.hosts.iter().flat_map(|host| of_host(host, settings)).collect();
     let rules = settings.shown_daemon().into_iter().chain(settings.shown_notify()).map(rule);
-    let wanted = |one: &Setting| args.verbose || args.json || one.is_set();
+    let wanted = |one: &SettingRow| args.verbose || args.json || one.is_set();
     found.extend(keys.into_iter().chain(rules).filter(wanted));
     let text = if args.json { shown::json(&found) } else { shown::text(&found, &context.view(false)) };
-    data::text(&text)?;
+    stdout::text(&text)?;
     Ok(Exit::Yes)
 }
 
 /// What holds no secret.
-fn plain(context: &Context) -> Result<Vec<Setting>, CommandError> {
+fn plain(context: &Context) -> Result<Vec<SettingRow>, CommandError> {
     let settings = &context.settings;
     let state_dir = settings.state_dir().map_err(CommandError::usage)?;
     let published = settings.profiles.published.clone().map(|ids| ids.join(", "));
     let mut found = vec![
         settings.config.as_ref().map_or_else(
-            || Setting::unset("config", Source::Default),
-            |config| Setting::new("config", config.value.display(), &config.source),
+            || SettingRow::unset("config", Source::Default),
+            |config| SettingRow::new("config", config.value.display(), &config.source),
         ),
         of("store", &context.store_location()?),
-        Setting::new("state_dir", state_dir.value.display(), &state_dir.source),
+        SettingRow::new("state_dir", state_dir.value.display(), &state_dir.source),
         of("defaults.profile", &settings.profile),
         of("published_profiles", &published),
     ];
@@ -73,24 +73,24 @@ fn plain(context: &Context) -> Result<Vec<Setting>, CommandError> {
     Ok(found)
 }
 
-fn rule(shown: Shown) -> Setting {
+fn rule(shown: EffectiveSetting) -> SettingRow {
     match shown.value {
-        Told::Value(value) => Setting::new(shown.name, value, &shown.source),
-        Told::Secret => Setting::set(shown.name, shown.source),
-        Told::Nothing => Setting::unset(shown.name, shown.source),
+        SettingValue::Value(value) => SettingRow::new(shown.name, value, &shown.source),
+        SettingValue::Secret => SettingRow::set(shown.name, shown.source),
+        SettingValue::Nothing => SettingRow::unset(shown.name, shown.source),
     }
 }
 
-fn of<T: Display>(name: &str, sourced: &Sourced<T>) -> Setting {
-    Setting::new(name, &sourced.value, &sourced.source)
+fn of<T: Display>(name: &str, sourced: &Sourced<T>) -> SettingRow {
+    SettingRow::new(name, &sourced.value, &sourced.source)
 }
 
 /// Where a host is, and whether it has a key.
-fn of_host(host: &Host, settings: &Settings) -> Vec<Setting> {
+fn of_host(host: &Host, settings: &Settings) -> Vec<SettingRow> {
     let name = |what: &str| format!("providers.{}.{what}", host.name);
     let parts = [("base_url", &host.base_url), ("project", &host.project), ("region", &host.region)];
     let said = parts.into_iter().filter_map(|(what, value)| Some((what, value.as_ref()?)));
-    let mut found: Vec<Setting> = said
+    let mut found: Vec<SettingRow> = said
         .filter(|(_, sourced)| sourced.source != Source::Default)
         .map(|(what, sourced)| of(&name(what), sourced))
         .collect();
@@ -100,14 +100,14 @@ fn of_host(host: &Host, settings: &Settings) -> Vec<Setting> {
     found
 }
 
-fn key(host: &Host, name: &str, settings: &Settings) -> Setting {
+fn key(host: &Host, name: &str, settings: &Settings) -> SettingRow {
     let in_file = || {
         let path = settings.config.as_ref().map(|config| config.value.clone()).unwrap_or_default();
-        Setting::set(name, Source::File(path))
+        SettingRow::set(name, Source::File(path))
     };
     match settings.env().first(&host.key_names()) {
-        Some((variable, _)) => Setting::set(name, Source::Env(variable.to_owned())),
+        Some((variable, _)) => SettingRow::set(name, Source::Env(variable.to_owned())),
         None if host.keys.file.is_some() || host.keys.command.is_some() => in_file(),
-        None => Setting::unset(name, Source::Default),
+        None => SettingRow::unset(name, Source::Default),
     }
 }

@@ -1,15 +1,17 @@
 //! What every command starts from: settings, terminal, store. Opened once, passed as a value.
 
-use crate::cli::Global;
+use crate::cli::GlobalArgs;
 use crate::commands::exit::{CommandError, Exit};
-use crate::daemon::keeper::Keeper;
-use crate::domain::names::SSL_CERT_FILE;
+use crate::daemon::store_handle::StoreHandle;
+use crate::domain::env_vars::SSL_CERT_FILE;
 use crate::domain::secret::Secret;
 use crate::domain::sourced::{Source, Sourced};
-use crate::output::terminal::{Terminal, Wishes};
-use crate::output::{View, print};
-use crate::settings::{Env, Overrides, Settings, resolve};
-use crate::storage::{Location, Names, Store, StoreError, create_private_dir, open, spill::Spill};
+use crate::output::terminal::{Terminal, TerminalEnv};
+use crate::output::{ReportView, print};
+use crate::settings::{Env, FlagOverrides, Settings, resolve};
+use crate::storage::{
+    CollectionNames, Store, StoreError, StoreLocation, create_private_dir, open, undelivered::UndeliveredDir,
+};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -26,17 +28,17 @@ impl Context {
     ///
     /// # Errors
     /// [`CommandError`] of status 2, where a value of any source cannot be used.
-    pub fn new(global: Global, overrides: Overrides, env: Env) -> Result<Self, CommandError> {
-        let terminal = Terminal::detect(Wishes::read(|name| env.get(name).map(str::to_owned)));
+    pub fn new(global: GlobalArgs, overrides: FlagOverrides, env: Env) -> Result<Self, CommandError> {
+        let terminal = Terminal::detect(TerminalEnv::read(|name| env.get(name).map(str::to_owned)));
         let overrides =
-            Overrides { config: global.config, store: global.store.map(Secret::new), ..overrides };
+            FlagOverrides { config: global.config, store: global.store.map(Secret::new), ..overrides };
         let settings = resolve(&overrides, env).map_err(CommandError::usage)?;
         Ok(Self { settings, terminal })
     }
 
     /// How lists are shown; `wide` with every column.
-    pub fn view(&self, wide: bool) -> View {
-        View::new(self.terminal, wide)
+    pub fn view(&self, wide: bool) -> ReportView {
+        ReportView::new(self.terminal, wide)
     }
 
     /// A note for people, unless they want none.
@@ -50,16 +52,16 @@ impl Context {
     ///
     /// # Errors
     /// Status 2 where it is no store's URL.
-    pub fn store_location(&self) -> Result<Sourced<Location>, CommandError> {
+    pub fn store_location(&self) -> Result<Sourced<StoreLocation>, CommandError> {
         let named = self.settings.store().map_err(CommandError::usage)?;
-        let location = Location::parse(named.value.expose())
+        let location = StoreLocation::parse(named.value.expose())
             .map_err(|error| CommandError::usage(format!("store ({}): {error}", named.source)))?;
         Ok(Sourced::new(location, named.source))
     }
 
     /// What the collections of a MongoDB store are called.
-    pub fn names(&self) -> Names {
-        Names::from_lookup(|name| self.settings.env().get(name).map(str::to_owned))
+    pub fn names(&self) -> CollectionNames {
+        CollectionNames::from_lookup(|name| self.settings.env().get(name).map(str::to_owned))
     }
 
     /// Opens the store that the settings name. The default directory is created; a named one has to exist.
@@ -75,16 +77,20 @@ impl Context {
     }
 
     /// A way to the store at this place, which may be away. Opens nothing yet.
-    pub fn keeper(&self, location: Location) -> Keeper {
-        Keeper::new(location, self.names(), self.settings.profiles.published.value.clone())
+    pub fn store_handle(&self, location: StoreLocation) -> StoreHandle {
+        StoreHandle::new(location, self.names(), self.settings.profiles.published.value.clone())
     }
 
     /// Creates the directory of a store that nobody named.
     ///
     /// # Errors
     /// Status 2 where the system does not let us.
-    pub fn make_default_store_dir(&self, location: &Location, source: &Source) -> Result<(), CommandError> {
-        let (Location::Sqlite(path), Source::Default) = (location, source) else { return Ok(()) };
+    pub fn make_default_store_dir(
+        &self,
+        location: &StoreLocation,
+        source: &Source,
+    ) -> Result<(), CommandError> {
+        let (StoreLocation::Sqlite(path), Source::Default) = (location, source) else { return Ok(()) };
         let Some(directory) = path.parent() else { return Ok(()) };
         create_private_dir(directory).map_err(|error| {
             CommandError::usage(format!("cannot create {}: {error}", directory.display())).hint(OTHER_STORE)
@@ -95,9 +101,9 @@ impl Context {
     ///
     /// # Errors
     /// Status 2 where there is no state directory.
-    pub fn spill(&self) -> Result<Spill, CommandError> {
+    pub fn undelivered(&self) -> Result<UndeliveredDir, CommandError> {
         let directory = self.settings.state_dir().map_err(CommandError::usage)?;
-        Ok(Spill::in_state_dir(&directory.value))
+        Ok(UndeliveredDir::in_state_dir(&directory.value))
     }
 
     /// Certificate authorities of the operator's own.

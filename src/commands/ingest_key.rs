@@ -1,13 +1,16 @@
 //! `llmbench ingest key`: keys of remote runners. Each is printed once; what is kept of it is its SHA-256, and who made it
 //! and took it back.
 
-use crate::cli::ingest_key::{ActionArg, AddArgs, KeyArgs, KeyCommand, ListArgs, RevokeArgs, RotateArgs};
+use crate::cli::ingest_key::{
+    ActionArg, IngestKeyAddArgs, IngestKeyArgs, IngestKeyCommand, IngestKeyListArgs, IngestKeyRevokeArgs,
+    IngestKeyRotateArgs,
+};
 use crate::commands::context::{Context, store_error};
-use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::models::who;
+use crate::commands::stdout;
 use crate::domain::secret::Secret;
-use crate::output::ingest_keys::{self as output, Row};
+use crate::output::ingest_keys::{self as output, IngestKeyRow};
 use crate::output::print;
 use crate::storage::Store;
 use crate::storage::ingest_keys::{Action, IngestKey, KeyState, mint, sha256};
@@ -21,17 +24,17 @@ const LIVE: usize = 2;
 ///
 /// # Errors
 /// A store that cannot be used; status 1 for a key that is not there, or a third live one for a runner.
-pub async fn run(args: KeyArgs, context: Context) -> Result<Exit, CommandError> {
+pub async fn run(args: IngestKeyArgs, context: Context) -> Result<Exit, CommandError> {
     let store = context.open_store().await?;
     match &args.command {
-        KeyCommand::Add(args) => add(args, &context, &*store).await,
-        KeyCommand::List(args) => list(args, &context, &*store).await,
-        KeyCommand::Rotate(args) => rotate(args, &context, &*store).await,
-        KeyCommand::Revoke(args) => revoke(args, &context, &*store).await,
+        IngestKeyCommand::Add(args) => add(args, &context, &*store).await,
+        IngestKeyCommand::List(args) => list(args, &context, &*store).await,
+        IngestKeyCommand::Rotate(args) => rotate(args, &context, &*store).await,
+        IngestKeyCommand::Revoke(args) => revoke(args, &context, &*store).await,
     }
 }
 
-async fn add(args: &AddArgs, context: &Context, store: &dyn Store) -> Result<Exit, CommandError> {
+async fn add(args: &IngestKeyAddArgs, context: &Context, store: &dyn Store) -> Result<Exit, CommandError> {
     let now = now();
     refuse_third(&keys(store).await?, &args.name, now)?;
     let actions = match args.actions.is_empty() {
@@ -66,20 +69,21 @@ async fn add(args: &AddArgs, context: &Context, store: &dyn Store) -> Result<Exi
     tell_new(&key, &secret, args.json, now)
 }
 
-async fn list(args: &ListArgs, context: &Context, store: &dyn Store) -> Result<Exit, CommandError> {
+async fn list(args: &IngestKeyListArgs, context: &Context, store: &dyn Store) -> Result<Exit, CommandError> {
     let now = now();
     let all = keys(store).await?;
     let ended = |key: &&IngestKey| matches!(key.state(now), KeyState::Expired | KeyState::Revoked);
     let hidden = if args.all { 0 } else { all.iter().filter(ended).count() };
-    let rows: Vec<Row> = all.iter().filter(|key| args.all || !ended(key)).map(|key| row(key, now)).collect();
+    let rows: Vec<IngestKeyRow> =
+        all.iter().filter(|key| args.all || !ended(key)).map(|key| row(key, now)).collect();
     if args.json {
-        return data::document(&output::document(&rows)).map(|()| Exit::Yes);
+        return stdout::document(&output::document(&rows)).map(|()| Exit::Yes);
     }
     match rows.is_empty() {
         true => {
             print::note("there is no key; make one with: llmbench ingest key add NAME --provider bedrock")
         }
-        false => data::text(&output::table(&rows, &context.view(args.wide)))?,
+        false => stdout::text(&output::table(&rows, &context.view(args.wide)))?,
     }
     if hidden > 0 {
         print::note(&format!("{hidden} that have ended are not shown; --all shows them"));
@@ -87,7 +91,11 @@ async fn list(args: &ListArgs, context: &Context, store: &dyn Store) -> Result<E
     Ok(Exit::Yes)
 }
 
-async fn rotate(args: &RotateArgs, context: &Context, store: &dyn Store) -> Result<Exit, CommandError> {
+async fn rotate(
+    args: &IngestKeyRotateArgs,
+    context: &Context,
+    store: &dyn Store,
+) -> Result<Exit, CommandError> {
     let now = now();
     let all = keys(store).await?;
     let live = |key: &&IngestKey| key.state(now) == KeyState::Live;
@@ -117,16 +125,21 @@ async fn rotate(args: &RotateArgs, context: &Context, store: &dyn Store) -> Resu
     tell_new(&new, &secret, args.json, now)
 }
 
-async fn revoke(args: &RevokeArgs, context: &Context, store: &dyn Store) -> Result<Exit, CommandError> {
+async fn revoke(
+    args: &IngestKeyRevokeArgs,
+    context: &Context,
+    store: &dyn Store,
+) -> Result<Exit, CommandError> {
     let now = now();
     let revoked = store.revoke_ingest_key(&args.id, &who(context), now).await;
     if !revoked.map_err(|error| store_error("the key is not taken back", error))? {
         return Err(missing(&format!("no key has the id `{}`", args.id.escape_debug())));
     }
     let all = keys(store).await?;
-    let rows: Vec<Row> = all.iter().filter(|key| key.id == args.id).map(|key| row(key, now)).collect();
+    let rows: Vec<IngestKeyRow> =
+        all.iter().filter(|key| key.id == args.id).map(|key| row(key, now)).collect();
     if args.json {
-        return data::document(&output::document(&rows)).map(|()| Exit::Yes);
+        return stdout::document(&output::document(&rows)).map(|()| Exit::Yes);
     }
     print::note(&format!("the key {} is revoked; running bridges follow within seconds", args.id));
     Ok(Exit::Yes)
@@ -135,10 +148,10 @@ async fn revoke(args: &RevokeArgs, context: &Context, store: &dyn Store) -> Resu
 /// Prints a new key: alone on standard output, so that a script can take it.
 fn tell_new(key: &IngestKey, secret: &Secret, json: bool, now: DateTime<Utc>) -> Result<Exit, CommandError> {
     if json {
-        data::document(&output::new_document(&row(key, now), secret.expose()))?;
+        stdout::document(&output::new_document(&row(key, now), secret.expose()))?;
         return Ok(Exit::Yes);
     }
-    data::text(&format!("{}\n", secret.expose()))?;
+    stdout::text(&format!("{}\n", secret.expose()))?;
     print::note(&format!(
         "this is the only time that the key of {} is shown; its id is {}",
         key.label, key.id
@@ -185,8 +198,8 @@ fn arg(action: Action) -> ActionArg {
     }
 }
 
-fn row(key: &IngestKey, now: DateTime<Utc>) -> Row {
-    Row {
+fn row(key: &IngestKey, now: DateTime<Utc>) -> IngestKeyRow {
+    IngestKeyRow {
         id: key.id.clone(),
         name: key.label.clone(),
         state: key.state(now).as_str().to_owned(),

@@ -1,14 +1,12 @@
 //! What each word does: settings in, exit status out. The place where measuring, storing and showing are joined; no
 //! layer below knows that there is a command line.
 
-mod asking;
 pub mod bridge;
 pub mod catalog;
 pub mod complete;
 pub mod config;
 pub mod context;
 pub mod daemon;
-mod data;
 pub mod db;
 pub mod doctor;
 pub mod errors;
@@ -17,22 +15,24 @@ pub mod hardening;
 pub mod ingest;
 pub mod ingest_key;
 pub mod interrupt;
-mod known;
-mod lists;
+mod list_limit;
 pub mod models;
 pub mod outbox;
+mod prompts;
 pub mod results;
 pub mod run;
 pub mod scope;
 pub mod sim;
-pub mod standstill;
+pub mod stall_exit;
 pub mod status;
+mod stdout;
+mod unknown_names;
 
 use crate::cli::daemon::DaemonArgs;
 use crate::cli::run::RunArgs;
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, CliCommand};
 use crate::output::print;
-use crate::settings::{DaemonFlags, Env, LimitFlags, Overrides};
+use crate::settings::{DaemonFlags, Env, FlagOverrides, LimitFlags};
 use context::Context;
 use exit::{CommandError, Exit};
 
@@ -45,51 +45,51 @@ pub async fn dispatch(cli: Cli, env: Env) -> Exit {
 async fn carry_out(cli: Cli, env: Env) -> Result<Exit, CommandError> {
     let Cli { command, global, .. } = cli;
     let context = |overrides| Context::new(global, overrides, env.clone());
-    let plain = Overrides::default;
+    let plain = FlagOverrides::default;
     match command {
-        Command::Run(args) => {
+        CliCommand::Run(args) => {
             let context = context(overrides(&args))?;
             run::run(*args, context).await
         }
-        Command::Daemon(args) => {
+        CliCommand::Daemon(args) => {
             let context = context(daemon_overrides(&args));
             daemon::run(args, context).await
         }
-        Command::Models(args) => models::run(args, context(plain())?).await,
-        Command::Catalog(args) => catalog::run(args, context(plain())?).await,
-        Command::Errors(args) => errors::run(args, context(plain())?).await,
-        Command::Ingest(args) => ingest::run(args, context(plain())?).await,
-        Command::Outbox(args) => {
+        CliCommand::Models(args) => models::run(args, context(plain())?).await,
+        CliCommand::Catalog(args) => catalog::run(args, context(plain())?).await,
+        CliCommand::Errors(args) => errors::run(args, context(plain())?).await,
+        CliCommand::Ingest(args) => ingest::run(args, context(plain())?).await,
+        CliCommand::Outbox(args) => {
             let state_dir = args.state_dir.clone();
-            outbox::run(args, context(Overrides { state_dir, ..plain() })?).await
+            outbox::run(args, context(FlagOverrides { state_dir, ..plain() })?).await
         }
-        Command::Results(args) => results::run(args, context(plain())?).await,
-        Command::Status(args) => {
+        CliCommand::Results(args) => results::run(args, context(plain())?).await,
+        CliCommand::Status(args) => {
             let state_dir = args.state_dir.clone();
-            status::run(args, context(Overrides { state_dir, ..plain() })?).await
+            status::run(args, context(FlagOverrides { state_dir, ..plain() })?).await
         }
-        Command::Config(args) => config::run(&args, &context(plain())?),
-        Command::Doctor(args) => doctor::run(args, context(plain())?).await,
-        Command::Db(args) => db::run(args, context(plain())?).await,
+        CliCommand::Config(args) => config::run(&args, &context(plain())?),
+        CliCommand::Doctor(args) => doctor::run(args, context(plain())?).await,
+        CliCommand::Db(args) => db::run(args, context(plain())?).await,
         // Opens what it needs itself, and says nothing where that cannot be had.
-        Command::Complete(args) => Ok(complete::run(args, env.clone()).await),
+        CliCommand::Complete(args) => Ok(complete::run(args, env.clone()).await),
         // Needs neither a configuration nor a store.
-        Command::Sim(args) => sim::run(args).await,
+        CliCommand::Sim(args) => sim::run(args).await,
     }
 }
 
 /// What flags of `run` say instead of settings.
-fn overrides(args: &RunArgs) -> Overrides {
+fn overrides(args: &RunArgs) -> FlagOverrides {
     let total = args.timeout.map(|timeout| timeout.as_secs_f64());
-    Overrides {
+    FlagOverrides {
         profile: args.profile.clone(),
         limits: LimitFlags { total, ..LimitFlags::default() },
-        ..Overrides::default()
+        ..FlagOverrides::default()
     }
 }
 
 /// What flags of `daemon` say instead of settings.
-fn daemon_overrides(args: &DaemonArgs) -> Overrides {
+fn daemon_overrides(args: &DaemonArgs) -> FlagOverrides {
     let daemon = DaemonFlags {
         vantage: args.vantage.clone(),
         only: args.providers.clone(),
@@ -98,7 +98,7 @@ fn daemon_overrides(args: &DaemonArgs) -> Overrides {
         store_wait: args.store_wait,
         listen: args.listen.clone(),
     };
-    Overrides { daemon, state_dir: args.state_dir.clone(), ..Overrides::default() }
+    FlagOverrides { daemon, state_dir: args.state_dir.clone(), ..FlagOverrides::default() }
 }
 
 fn tell(error: &CommandError) -> Exit {

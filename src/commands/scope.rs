@@ -4,7 +4,7 @@ use crate::cli::errors::{ModelArgs, WindowArgs};
 use crate::commands::exit::{CommandError, Exit};
 use crate::domain::{ModelRef, Window};
 use crate::storage::StoreError;
-use crate::storage::history::Scope;
+use crate::storage::history::HistoryFilter;
 use chrono::{Duration, Local};
 
 /// The window that the flags name; without a beginning it is `length` long.
@@ -20,9 +20,13 @@ pub fn window(args: &WindowArgs, length: Option<Duration>) -> Result<Window, Com
 ///
 /// # Errors
 /// Status 2 where a model names another provider than `--provider`.
-pub fn scope(args: &ModelArgs, window: Window) -> Result<Scope, CommandError> {
-    let mut scope =
-        Scope { window, provider: args.provider.clone(), model: args.model.clone(), ..Scope::default() };
+pub fn scope(args: &ModelArgs, window: Window) -> Result<HistoryFilter, CommandError> {
+    let mut scope = HistoryFilter {
+        window,
+        provider: args.provider.clone(),
+        model: args.model.clone(),
+        ..HistoryFilter::default()
+    };
     // Beside --provider a model is a bare id, which may hold colons of its own; it may also be written in full.
     let full = args.model.as_deref().and_then(|text| text.parse::<ModelRef>().ok());
     match (full, &args.provider) {

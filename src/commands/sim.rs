@@ -1,11 +1,11 @@
 //! `llmbench sim`: the simulated provider as a server, and the list of what it can be.
 
-use crate::cli::sim::{ServeArgs, SimArgs, SimCommand};
-use crate::commands::data;
+use crate::cli::sim::{SimArgs, SimCommand, SimServeArgs};
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::interrupt::Interrupt;
+use crate::commands::stdout;
 use crate::providers::sim::{self, scenario::PRESETS};
-use crate::wire::descriptors;
+use crate::wire::fd_table;
 
 /// Runs the command.
 ///
@@ -18,15 +18,15 @@ pub async fn run(args: SimArgs) -> Result<Exit, CommandError> {
     }
 }
 
-async fn serve(args: ServeArgs) -> Result<Exit, CommandError> {
+async fn serve(args: SimServeArgs) -> Result<Exit, CommandError> {
     let fail =
         |error: std::io::Error| CommandError::usage(format!("cannot listen on {}: {error}", args.listen));
-    descriptors::make_room();
+    fd_table::make_room();
     let interrupt = Interrupt::listen().map_err(fail)?;
     let listener = sim::listen_on(args.listen).map_err(fail)?;
     let address = listener.local_addr().map_err(fail)?;
     // The address is data: with port 0 a script reads it from here.
-    data::text(&format!("http://{address}\n"))?;
+    stdout::text(&format!("http://{address}\n"))?;
     sim::serve(listener, interrupt.stop.cancelled_owned()).await.map_err(fail)?;
     Ok(Exit::Yes)
 }
@@ -35,6 +35,6 @@ fn models() -> Result<Exit, CommandError> {
     let width = PRESETS.iter().map(|preset| preset.name.len()).max().unwrap_or(0);
     let lines: String =
         PRESETS.iter().map(|preset| format!("{:width$}  {}\n", preset.name, preset.about)).collect();
-    data::text(&lines)?;
+    stdout::text(&lines)?;
     Ok(Exit::Yes)
 }

@@ -4,21 +4,21 @@
 use crate::domain::ModelRef;
 use chrono::{DateTime, TimeDelta, Utc};
 
-pub use crate::domain::judgement::Admission as Policy;
+pub use crate::domain::admission_config::AdmissionConfig as Policy;
 
 /// A model that does not answer is asked at least this often.
 const RAREST: TimeDelta = TimeDelta::days(1);
 
 /// A model under admission, with the ends of its probes.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Candidate {
+pub struct AdmissionCandidate {
     /// Which.
     pub model: ModelRef,
     /// Its probes in order of time, and whether each succeeded.
     pub probes: Vec<(DateTime<Utc>, bool)>,
 }
 
-impl Candidate {
+impl AdmissionCandidate {
     /// When it is asked next: ever more rarely while it does not answer.
     pub fn next_probe(&self, policy: &Policy, now: DateTime<Utc>) -> DateTime<Utc> {
         // A probe that lies ahead was dated by a wrong clock.
@@ -50,7 +50,7 @@ impl Candidate {
 
 /// The models that are let in now, in the order in which they were given; `let_in_today` of them were already.
 pub fn admit<'a>(
-    candidates: impl IntoIterator<Item = &'a Candidate>,
+    candidates: impl IntoIterator<Item = &'a AdmissionCandidate>,
     let_in_today: u32,
     policy: &Policy,
     now: DateTime<Utc>,
@@ -69,9 +69,9 @@ mod tests {
         DateTime::from_timestamp(1_795_000_000 + minutes * 60, 0).unwrap()
     }
 
-    fn candidate(probes: &[(i64, bool)]) -> Candidate {
+    fn candidate(probes: &[(i64, bool)]) -> AdmissionCandidate {
         let probes = probes.iter().map(|(minute, succeeded)| (at(*minute), *succeeded)).collect();
-        Candidate { model: ModelRef::new("sim", "new"), probes }
+        AdmissionCandidate { model: ModelRef::new("sim", "new"), probes }
     }
 
     #[test]

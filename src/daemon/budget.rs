@@ -2,14 +2,14 @@
 //! limit holds however many calls are open. What was spent before this process started comes from the outbox. Pure.
 
 use crate::daemon::price::cost;
-use crate::domain::regime::{DayLimits, Price};
+use crate::domain::daemon_config::{DailyLimits, Price};
 use crate::storage::outbox::Spend;
 use chrono::{DateTime, Days, NaiveDate, Utc};
 
 /// Part of a day's budget that a call under way may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use = "what is put aside has to be settled"]
-pub struct Reserved {
+pub struct BudgetReservation {
     /// The day that pays.
     pub day: NaiveDate,
     /// How much at most.
@@ -18,7 +18,7 @@ pub struct Reserved {
 
 /// Why a call would cost too much.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refused {
+pub enum BudgetError {
     /// The day's limit might not hold. Calls under way may still give something back.
     Spent {
         /// `runs`, `tokens`, `dollars`.
@@ -31,7 +31,7 @@ pub enum Refused {
 }
 
 #[derive(Debug, Clone, Copy, Default)]
-struct Account {
+struct DayAccount {
     settled: Spend,
     reserved: Spend,
 }
@@ -39,37 +39,37 @@ struct Account {
 /// The budget of one provider.
 #[derive(Debug, Clone)]
 pub struct Budget {
-    limits: DayLimits,
-    days: Vec<(NaiveDate, Account)>,
+    limits: DailyLimits,
+    days: Vec<(NaiveDate, DayAccount)>,
 }
 
 impl Budget {
     /// A budget of which `spent` was used on the day of `now` before.
-    pub fn new(limits: DayLimits, spent: Spend, now: DateTime<Utc>) -> Self {
+    pub fn new(limits: DailyLimits, spent: Spend, now: DateTime<Utc>) -> Self {
         Self {
             limits,
-            days: vec![(now.date_naive(), Account { settled: spent, reserved: Spend::default() })],
+            days: vec![(now.date_naive(), DayAccount { settled: spent, reserved: Spend::default() })],
         }
     }
 
     /// Other limits from now on; what was spent stays spent.
-    pub fn limit(&mut self, limits: DayLimits) {
+    pub fn limit(&mut self, limits: DailyLimits) {
         self.limits = limits;
     }
 
     /// Puts the worst case of one call aside. `price` is needed where money is limited.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// [`BudgetError`].
     pub fn reserve(
         &mut self,
         runs: u64,
         tokens: (u64, u64),
         price: Option<Price>,
         now: DateTime<Utc>,
-    ) -> Result<Reserved, Refused> {
+    ) -> Result<BudgetReservation, BudgetError> {
         if price.is_none() && self.limits.micro_dollars.is_some() {
-            return Err(Refused::NoPrice);
+            return Err(BudgetError::NoPrice);
         }
         let day = now.date_naive();
         let most = Spend {
@@ -81,45 +81,45 @@ impl Budget {
         let account = self.account(day);
         let planned = account.settled.plus(account.reserved).plus(most);
         if let Some(what) = exceeded(limits, planned) {
-            return Err(Refused::Spent { what, until: next_day(day) });
+            return Err(BudgetError::Spent { what, until: next_day(day) });
         }
         account.reserved = account.reserved.plus(most);
         // Yesterday is kept: a clock that steps back must not find it unspent.
         self.days
             .retain(|(other, account)| *other + Days::new(1) >= day || account.reserved != Spend::default());
-        Ok(Reserved { day, most })
+        Ok(BudgetReservation { day, most })
     }
 
     /// Replaces what was put aside with what was used.
-    pub fn settle(&mut self, reserved: Reserved, used: Spend) {
+    pub fn settle(&mut self, reserved: BudgetReservation, used: Spend) {
         let account = self.account(reserved.day);
         account.reserved = account.reserved.minus(reserved.most);
         account.settled = account.settled.plus(used);
     }
 
     /// What the day of `now` still allows, calls under way counted at their worst.
-    pub fn left(&self, now: DateTime<Utc>) -> DayLimits {
+    pub fn left(&self, now: DateTime<Utc>) -> DailyLimits {
         let today = now.date_naive();
         let account = self.days.iter().find(|(day, _)| *day == today).map(|(_, account)| *account);
         let used = account.map(|account| account.settled.plus(account.reserved)).unwrap_or_default();
         let left = |limit: Option<u64>, used: u64| limit.map(|limit| limit.saturating_sub(used));
-        DayLimits {
+        DailyLimits {
             runs: left(self.limits.runs, used.runs),
             tokens: left(self.limits.tokens, used.tokens),
             micro_dollars: left(self.limits.micro_dollars, used.micro_dollars),
         }
     }
 
-    fn account(&mut self, day: NaiveDate) -> &mut Account {
+    fn account(&mut self, day: NaiveDate) -> &mut DayAccount {
         let place = self.days.iter().position(|(other, _)| *other == day).unwrap_or_else(|| {
-            self.days.push((day, Account::default()));
+            self.days.push((day, DayAccount::default()));
             self.days.len() - 1
         });
         &mut self.days[place].1
     }
 }
 
-fn exceeded(limits: DayLimits, planned: Spend) -> Option<&'static str> {
+fn exceeded(limits: DailyLimits, planned: Spend) -> Option<&'static str> {
     let over = |limit: Option<u64>, planned: u64| limit.is_some_and(|limit| planned > limit);
     [
         ("runs", over(limits.runs, planned.runs)),
@@ -150,11 +150,11 @@ mod tests {
 
     #[test]
     fn what_was_spent_before_the_start_counts() {
-        let limits = DayLimits { runs: Some(3), ..DayLimits::default() };
+        let limits = DailyLimits { runs: Some(3), ..DailyLimits::default() };
         let mut budget = Budget::new(limits, used(2, 0, 0), at(0));
         let reserved = budget.reserve(1, (0, 64), None, at(1)).unwrap();
         let refused = budget.reserve(1, (0, 64), None, at(1)).unwrap_err();
-        assert_eq!(refused, Refused::Spent { what: "runs", until: at(86_400) });
+        assert_eq!(refused, BudgetError::Spent { what: "runs", until: at(86_400) });
         budget.settle(reserved, used(1, 60, 0));
         assert_eq!(budget.left(at(2)).runs, Some(0));
         assert!(budget.reserve(1, (0, 64), None, at(86_400)).is_ok(), "a new day");
@@ -162,22 +162,22 @@ mod tests {
 
     #[test]
     fn money_needs_a_price() {
-        let limits = DayLimits { micro_dollars: Some(100), ..DayLimits::default() };
+        let limits = DailyLimits { micro_dollars: Some(100), ..DailyLimits::default() };
         let mut budget = Budget::new(limits, Spend::default(), at(0));
-        assert_eq!(budget.reserve(1, (10, 10), None, at(0)), Err(Refused::NoPrice));
+        assert_eq!(budget.reserve(1, (10, 10), None, at(0)), Err(BudgetError::NoPrice));
         let price = Some(Price { input: 1.0, output: 4.0 });
         let first = budget.reserve(1, (10, 10), price, at(0)).unwrap();
         assert_eq!(first.most, used(1, 20, 50));
         let _second = budget.reserve(1, (10, 10), price, at(0)).unwrap();
         assert_eq!(
             budget.reserve(1, (0, 1), price, at(0)),
-            Err(Refused::Spent { what: "dollars", until: at(86_400) })
+            Err(BudgetError::Spent { what: "dollars", until: at(86_400) })
         );
     }
 
     #[test]
     fn a_call_over_midnight_is_paid_by_the_day_on_which_it_began() {
-        let limits = DayLimits { tokens: Some(100), ..DayLimits::default() };
+        let limits = DailyLimits { tokens: Some(100), ..DailyLimits::default() };
         let mut budget = Budget::new(limits, Spend::default(), at(0));
         let over = budget.reserve(1, (10, 90), None, at(86_399)).unwrap();
         assert_eq!(budget.left(at(86_400)).tokens, Some(100));
@@ -193,11 +193,11 @@ mod tests {
             before in (0_u64..60, 0_u64..6000),
             steps in prop::collection::vec((any::<bool>(), 1_u64..4, 0_u64..100, 0_u64..200, 0.0..1.0_f64, 0_i64..20_000), 0..120),
         ) {
-            let limits = DayLimits { runs: limits.0, tokens: limits.1, micro_dollars: limits.2 };
+            let limits = DailyLimits { runs: limits.0, tokens: limits.1, micro_dollars: limits.2 };
             let before = used(before.0, before.1, 0);
             let mut budget = Budget::new(limits, before, at(0));
             let price = Price { input: 0.5, output: 1.5 };
-            let mut open: Vec<Reserved> = Vec::new();
+            let mut open: Vec<BudgetReservation> = Vec::new();
             let mut days: std::collections::BTreeMap<NaiveDate, Spend> = [(at(0).date_naive(), before)].into();
             let (mut now, mut granted) = (0, std::collections::BTreeSet::new());
             for (begin, runs, input, output, share, step) in steps {

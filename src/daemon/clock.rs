@@ -2,9 +2,9 @@
 //! leases and slots go by that; before a store has answered, from the moment that the machine's clock showed. It moves
 //! only where the control loop lets it, so that all that is remembered can move along.
 
-use crate::domain::clock::BEARABLE;
-use crate::domain::pulse::ClockPulse;
-pub use crate::storage::pulse_file::since_boot;
+use crate::domain::clock_skew::BEARABLE;
+use crate::domain::daemon_status::ClockReport;
+pub use crate::storage::status_file::since_boot;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use std::time::Duration;
 const NOISE: TimeDelta = TimeDelta::seconds(1);
 
 /// What the machine's clock shows.
-type Wall = Box<dyn Fn() -> DateTime<Utc> + Send + Sync>;
+type WallClock = Box<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
 /// What a clock showed when the machine had run for so long.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +40,7 @@ fn signed(later: Duration, earlier: Duration) -> TimeDelta {
 }
 
 #[derive(Debug)]
-struct State {
+struct DaemonClockState {
     ours: Anchor,
     /// What the machine's clock showed at the last look.
     machine: Anchor,
@@ -53,35 +53,35 @@ struct State {
 }
 
 /// The clock of a daemon.
-pub struct Clock {
-    wall: Wall,
-    state: Mutex<State>,
+pub struct DaemonClock {
+    wall: WallClock,
+    state: Mutex<DaemonClockState>,
 }
 
 /// What a look at the clocks found.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Looked {
+pub struct ClockShift {
     /// The daemon's time moved by so much.
     pub moved: TimeDelta,
     /// The machine's clock was set by so much, which is more than leases bear.
     pub stepped: Option<TimeDelta>,
 }
 
-impl Default for Clock {
+impl Default for DaemonClock {
     fn default() -> Self {
         Self::new(Utc::now)
     }
 }
 
-impl Clock {
+impl DaemonClock {
     /// A clock that starts with what `wall` shows.
     pub fn new(wall: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
         let machine = Anchor { shown: wall(), at: since_boot() };
-        let state = State { ours: machine, machine, store: None, ahead: None, step: None };
+        let state = DaemonClockState { ours: machine, machine, store: None, ahead: None, step: None };
         Self { wall: Box::new(wall), state: Mutex::new(state) }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, DaemonClockState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -101,7 +101,7 @@ impl Clock {
     }
 
     /// Compares the clocks and moves ours to the best of them. Whoever looks tells of it, and moves what is remembered.
-    pub fn look(&self) -> Looked {
+    pub fn look(&self) -> ClockShift {
         let machine = Anchor { shown: (self.wall)(), at: since_boot() };
         let mut state = self.state();
         let set = machine.ahead_of(state.machine);
@@ -115,14 +115,14 @@ impl Clock {
         let stepped = (set.abs() > BEARABLE).then_some(set);
         let now = state.ours.shows(machine.at);
         state.step = stepped.map(|by| (by, now)).or(state.step.map(|(by, at)| (by, at + moved)));
-        Looked { moved, stepped }
+        ClockShift { moved, stepped }
     }
 
     /// What there is to be said of the clocks.
-    pub fn pulse(&self) -> ClockPulse {
+    pub fn daemon_status(&self) -> ClockReport {
         let state = self.state();
         let seconds = |delta: TimeDelta| delta.num_milliseconds() as f64 / 1000.0;
-        ClockPulse {
+        ClockReport {
             ahead_of_store_seconds: state.ahead.map(seconds),
             stepped_seconds: state.step.map(|(by, _)| seconds(by)),
             stepped_at: state.step.map(|(_, at)| at),
@@ -132,12 +132,12 @@ impl Clock {
 
 /// A moment that somebody notes by the machine's clock, as one of ours: when it was seen to change.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Noted {
+pub struct ObservedTime {
     theirs: Option<DateTime<Utc>>,
     ours: Option<DateTime<Utc>>,
 }
 
-impl Noted {
+impl ObservedTime {
     /// Looks at it.
     pub fn see(&mut self, theirs: Option<DateTime<Utc>>, now: DateTime<Utc>) {
         if self.theirs != theirs {
@@ -163,29 +163,29 @@ mod tests {
     use std::sync::atomic::{AtomicI64, Ordering};
 
     /// A clock over a machine's clock that a test can set, seconds ahead of the right time.
-    fn settable() -> (Clock, Arc<AtomicI64>) {
+    fn settable() -> (DaemonClock, Arc<AtomicI64>) {
         let ahead = Arc::new(AtomicI64::new(0));
         let shared = Arc::clone(&ahead);
         let wall = move || Utc::now() + TimeDelta::seconds(shared.load(Ordering::Relaxed));
-        (Clock::new(wall), ahead)
+        (DaemonClock::new(wall), ahead)
     }
 
-    fn off(clock: &Clock) -> i64 {
+    fn off(clock: &DaemonClock) -> i64 {
         (clock.now() - Utc::now()).num_seconds()
     }
 
     #[test]
     fn a_step_is_named_and_taken_over_where_no_store_knows_better() {
         let (clock, ahead) = settable();
-        assert_eq!(clock.look(), Looked::default());
+        assert_eq!(clock.look(), ClockShift::default());
         ahead.store(3600, Ordering::Relaxed);
         assert_eq!(off(&clock), 0, "nothing moves before the loop looks");
         let looked = clock.look();
         assert!((looked.moved.num_seconds() - 3600).abs() <= 1, "{looked:?}");
         assert!(looked.stepped.is_some_and(|by| (by.num_seconds() - 3600).abs() <= 1), "{looked:?}");
         assert!((off(&clock) - 3600).abs() <= 1);
-        assert_eq!(clock.look(), Looked::default(), "one step is told once");
-        assert!(clock.pulse().stepped_at.is_some());
+        assert_eq!(clock.look(), ClockShift::default(), "one step is told once");
+        assert!(clock.daemon_status().stepped_at.is_some());
         ahead.store(3580, Ordering::Relaxed);
         let small = clock.look();
         assert!(small.stepped.is_none() && small.moved.num_seconds().abs() >= 19, "{small:?}");
@@ -196,11 +196,11 @@ mod tests {
         let (clock, ahead) = settable();
         clock.heard(Utc::now() + TimeDelta::hours(2), since_boot());
         assert!((clock.look().moved.num_seconds() - 7200).abs() <= 1);
-        assert!((clock.pulse().ahead_of_store_seconds.unwrap() + 7200.0).abs() < 2.0);
+        assert!((clock.daemon_status().ahead_of_store_seconds.unwrap() + 7200.0).abs() < 2.0);
         for set in [3600, -3600, 0] {
             ahead.store(set, Ordering::Relaxed);
             let looked = clock.look();
-            let apart = clock.pulse().ahead_of_store_seconds;
+            let apart = clock.daemon_status().ahead_of_store_seconds;
             assert!(
                 apart.is_some_and(|apart| (apart + 7200.0).abs() < 2.0),
                 "before the store is asked: {apart:?}"
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_noted_moment_is_ours_when_it_changes() {
-        let (mut noted, now) = (Noted::default(), Utc::now());
+        let (mut noted, now) = (ObservedTime::default(), Utc::now());
         let ahead = now + TimeDelta::hours(1);
         let mut seen = |theirs, now| {
             noted.see(theirs, now);

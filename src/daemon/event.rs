@@ -2,7 +2,7 @@
 //! different stories. Telling never waits: a listener that is too slow misses events, and learns how many.
 
 use crate::domain::{Outcome, Slot};
-use crate::storage::outbox::sender::News;
+use crate::storage::outbox::sender::DeliveryEvent;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,30 +13,30 @@ const WAITING: usize = 4096;
 
 /// Where events are told, and listened to.
 #[derive(Debug, Clone)]
-pub struct Events(broadcast::Sender<Arc<Event>>);
+pub struct EventBus(broadcast::Sender<Arc<DaemonEvent>>);
 
-impl Default for Events {
+impl Default for EventBus {
     fn default() -> Self {
         Self(broadcast::Sender::new(WAITING))
     }
 }
 
-impl Events {
+impl EventBus {
     /// Tells whoever listens now.
-    pub fn tell(&self, event: Event) {
+    pub fn tell(&self, event: DaemonEvent) {
         // Where nobody listens, nothing is lost.
         let _ = self.0.send(Arc::new(event));
     }
 
     /// Listens from now on.
-    pub fn listen(&self) -> broadcast::Receiver<Arc<Event>> {
+    pub fn listen(&self) -> broadcast::Receiver<Arc<DaemonEvent>> {
         self.0.subscribe()
     }
 }
 
 /// Something that happened.
 #[derive(Debug, Clone)]
-pub enum Event {
+pub enum DaemonEvent {
     /// The daemon has its catalogue and its lanes, and works.
     Ready {
         /// Enabled models in its care.
@@ -141,11 +141,11 @@ pub enum Event {
     },
 }
 
-impl From<News> for Event {
-    fn from(news: News) -> Self {
+impl From<DeliveryEvent> for DaemonEvent {
+    fn from(news: DeliveryEvent) -> Self {
         match news {
-            News::Stored { provider, rows } => Event::Stored { provider, rows },
-            News::SetAside { id, why } => Event::SetAside { id, why },
+            DeliveryEvent::Stored { provider, rows } => DaemonEvent::Stored { provider, rows },
+            DeliveryEvent::SetAside { id, why } => DaemonEvent::SetAside { id, why },
         }
     }
 }

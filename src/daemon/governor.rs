@@ -84,9 +84,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_always_allows_one_and_never_more_than_all(signs in prop::collection::vec((any::<bool>(), -50_i64..100), 0..200), most in 1_usize..500) {
+        fn it_always_allows_one_and_never_more_than_all(liveness in prop::collection::vec((any::<bool>(), -50_i64..100), 0..200), most in 1_usize..500) {
             let (mut governor, mut now) = (Governor::new(at(0)), 0);
-            for (bad, step) in signs {
+            for (bad, step) in liveness {
                 now += step;
                 if bad { governor.suspect(at(now)) } else { governor.lag(0.0, at(now)) }
                 prop_assert!((1..=most).contains(&governor.allowed(most)));

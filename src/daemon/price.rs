@@ -1,7 +1,7 @@
 //! What a call uses and what that costs: requests, tokens, millionths of a dollar. Which limits there are is `budget`'s.
 
+use crate::domain::daemon_config::Price;
 use crate::domain::listing::CatalogRow;
-use crate::domain::regime::Price;
 use crate::domain::{ModelRef, Outcome, Profile};
 use crate::storage::outbox::Spend;
 use serde_json::Value;
@@ -51,7 +51,7 @@ fn answered(extra: &serde_json::Map<String, Value>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Kind;
+    use crate::domain::FailureKind;
     use crate::domain::profile::built_in;
     use crate::measure::testing;
     use serde_json::json;
@@ -71,7 +71,8 @@ mod tests {
         let (input, output) = (run.tokens.input_tokens.unwrap(), run.tokens.output_tokens.unwrap());
         let spent = used(&Outcome::Success(Box::new(run)), &profile, price);
         assert_eq!(spent, Spend { runs: 1, tokens: input + output, micro_dollars: input + output });
-        let Outcome::Failure(mut failure) = testing::failure("openai", "gpt-4o", Kind::Timeout, "") else {
+        let Outcome::Failure(mut failure) = testing::failure("openai", "gpt-4o", FailureKind::Timeout, "")
+        else {
             panic!()
         };
         let refused = used(&Outcome::Failure(failure.clone()), &profile, price);

@@ -2,12 +2,12 @@
 //! it, a success takes everything back, and a model that is set aside is asked again on a date. Pure: the audited change of
 //! the catalogue is somebody else's.
 
-use crate::domain::Kind;
-use crate::domain::pulse::SuspectedProvider;
+use crate::domain::FailureKind;
+use crate::domain::daemon_status::SuspectedProvider;
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 
-pub use crate::domain::judgement::Quarantine as Policy;
+pub use crate::domain::admission_config::QuarantineConfig as Policy;
 
 /// The terminal answers of one model since it last did anything else.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -29,7 +29,7 @@ pub struct Quarantine {
 
 /// What became of a model that was asked again.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Rechecked {
+pub enum RecheckOutcome {
     /// It answers: it is measured again.
     Returns,
     /// It does not: it is asked again then.
@@ -37,15 +37,15 @@ pub enum Rechecked {
 }
 
 /// Whether a kind says that this model will not answer, whoever waits how long.
-pub fn is_terminal(kind: Kind) -> bool {
-    matches!(kind, Kind::HardModel | Kind::HardCapability)
+pub fn is_terminal(kind: FailureKind) -> bool {
+    matches!(kind, FailureKind::HardModel | FailureKind::HardCapability)
 }
 
 impl Streak {
     /// Takes note of how an attempt ended. A success ends the streak; what says nothing about the model leaves it alone.
-    pub fn ended(&mut self, kind: Option<Kind>, message: &str, now: DateTime<Utc>) {
+    pub fn ended(&mut self, kind: Option<FailureKind>, message: &str, now: DateTime<Utc>) {
         match kind {
-            None | Some(Kind::BudgetExhausted | Kind::Truncated) => *self = Self::default(),
+            None | Some(FailureKind::BudgetExhausted | FailureKind::Truncated) => *self = Self::default(),
             Some(kind) if is_terminal(kind) => {
                 self.answers = self.answers.saturating_add(1);
                 // A first answer that lies ahead was dated by a wrong clock.
@@ -74,15 +74,15 @@ impl Streak {
 
 /// What follows from the answer to a model's recheck number `times` (1, 2, …). Only a terminal answer speaks against it; a
 /// recheck that found out nothing is repeated as if it had not been.
-pub fn recheck(kind: Option<Kind>, times: u32, policy: &Policy, now: DateTime<Utc>) -> Rechecked {
+pub fn recheck(kind: Option<FailureKind>, times: u32, policy: &Policy, now: DateTime<Utc>) -> RecheckOutcome {
     let wait = |times: u32| {
         let doubled = policy.recheck.checked_mul(1 << times.min(16)).unwrap_or(policy.longest);
         doubled.min(policy.longest)
     };
     match kind {
-        None | Some(Kind::BudgetExhausted | Kind::Truncated) => Rechecked::Returns,
-        Some(kind) if is_terminal(kind) => Rechecked::Stays(now + wait(times)),
-        Some(_) => Rechecked::Stays(now + wait(times.saturating_sub(1))),
+        None | Some(FailureKind::BudgetExhausted | FailureKind::Truncated) => RecheckOutcome::Returns,
+        Some(kind) if is_terminal(kind) => RecheckOutcome::Stays(now + wait(times)),
+        Some(_) => RecheckOutcome::Stays(now + wait(times.saturating_sub(1))),
     }
 }
 
@@ -112,11 +112,11 @@ mod tests {
     fn many_answers_over_a_long_time_do_it() {
         let mut streak = Streak::default();
         for hour in 0..5 {
-            streak.ended(Some(Kind::HardModel), "no such model", at(hour * 6));
+            streak.ended(Some(FailureKind::HardModel), "no such model", at(hour * 6));
             assert_eq!(streak.verdict(&Policy::default()), None, "after {hour}");
         }
-        streak.ended(Some(Kind::Timeout), "", at(29));
-        streak.ended(Some(Kind::HardModel), "no such model", at(30));
+        streak.ended(Some(FailureKind::Timeout), "", at(29));
+        streak.ended(Some(FailureKind::HardModel), "no such model", at(30));
         let found = streak.verdict(&Policy::default()).unwrap();
         assert_eq!(found.reason, "6 terminal answers over 30 h and no success, the last: no such model");
         assert_eq!(found.recheck_at, at(54));
@@ -127,17 +127,20 @@ mod tests {
     #[test]
     fn a_burst_does_not() {
         let mut streak = Streak::default();
-        (0..100).for_each(|_| streak.ended(Some(Kind::HardModel), "", at(1)));
+        (0..100).for_each(|_| streak.ended(Some(FailureKind::HardModel), "", at(1)));
         assert_eq!(streak.verdict(&Policy::default()), None);
     }
 
     #[test]
     fn a_recheck_brings_back_or_waits_longer() {
         let policy = Policy::default();
-        assert_eq!(recheck(None, 3, &policy, at(0)), Rechecked::Returns);
-        assert_eq!(recheck(Some(Kind::HardModel), 1, &policy, at(0)), Rechecked::Stays(at(48)));
-        assert_eq!(recheck(Some(Kind::HardModel), 9, &policy, at(0)), Rechecked::Stays(at(14 * 24)));
-        assert_eq!(recheck(Some(Kind::Auth), 1, &policy, at(0)), Rechecked::Stays(at(24)));
+        assert_eq!(recheck(None, 3, &policy, at(0)), RecheckOutcome::Returns);
+        assert_eq!(recheck(Some(FailureKind::HardModel), 1, &policy, at(0)), RecheckOutcome::Stays(at(48)));
+        assert_eq!(
+            recheck(Some(FailureKind::HardModel), 9, &policy, at(0)),
+            RecheckOutcome::Stays(at(14 * 24))
+        );
+        assert_eq!(recheck(Some(FailureKind::Auth), 1, &policy, at(0)), RecheckOutcome::Stays(at(24)));
     }
 
     #[test]
@@ -157,10 +160,10 @@ mod tests {
             let (mut streak, mut now, mut terminal, mut first) = (Streak::default(), 0, 0, None);
             for (kind, step) in ends {
                 now += step;
-                let kind = Kind::ALL.get(kind).copied();
+                let kind = FailureKind::ALL.get(kind).copied();
                 streak.ended(kind, "", at(now));
                 match kind {
-                    None | Some(Kind::BudgetExhausted | Kind::Truncated) => (terminal, first) = (0, None),
+                    None | Some(FailureKind::BudgetExhausted | FailureKind::Truncated) => (terminal, first) = (0, None),
                     Some(kind) if is_terminal(kind) => {
                         terminal += 1;
                         first.get_or_insert(now);

@@ -2,21 +2,21 @@
 //! one, so that a lane with ten thousand models is only given work anew where there is something new. Pure.
 
 use crate::domain::ModelRef;
-use crate::domain::regime::Regime;
+use crate::domain::daemon_config::DaemonConfig;
 use crate::storage::WorkItem;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 /// The models of one provider that are asked.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Asked {
+pub struct ProviderRoster {
     /// Those that are measured.
     pub measured: Vec<Arc<WorkItem>>,
     /// Those that are only tried.
     pub tried: Vec<Arc<WorkItem>>,
 }
 
-impl Asked {
+impl ProviderRoster {
     /// Whether nobody is asked.
     pub fn is_empty(&self) -> bool {
         self.measured.is_empty() && self.tried.is_empty()
@@ -24,11 +24,11 @@ impl Asked {
 }
 
 /// The models of all providers that are asked.
-pub type AskedByProvider = BTreeMap<String, Arc<Asked>>;
+pub type RosterByProvider = BTreeMap<String, Arc<ProviderRoster>>;
 
 /// What became of a roster.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Changed {
+pub struct RosterChange {
     /// Something is another than before.
     pub any: bool,
     /// Providers with models that were not asked before: how far these have come is not known.
@@ -37,44 +37,44 @@ pub struct Changed {
 
 /// Who is asked.
 #[derive(Debug, Clone, Default)]
-pub struct Roster(AskedByProvider);
+pub struct Roster(RosterByProvider);
 
 /// Which of the two lists of a provider.
 #[derive(Clone, Copy)]
-enum Part {
+enum RosterList {
     Measured,
     Tried,
 }
 
-impl Part {
-    fn of(self, asked: &Asked) -> &Vec<Arc<WorkItem>> {
+impl RosterList {
+    fn of(self, asked: &ProviderRoster) -> &Vec<Arc<WorkItem>> {
         match self {
-            Part::Measured => &asked.measured,
-            Part::Tried => &asked.tried,
+            RosterList::Measured => &asked.measured,
+            RosterList::Tried => &asked.tried,
         }
     }
 
-    fn with(self, asked: &Asked, items: Vec<Arc<WorkItem>>) -> Asked {
+    fn with(self, asked: &ProviderRoster, items: Vec<Arc<WorkItem>>) -> ProviderRoster {
         match self {
-            Part::Measured => Asked { measured: items, tried: asked.tried.clone() },
-            Part::Tried => Asked { measured: asked.measured.clone(), tried: items },
+            RosterList::Measured => ProviderRoster { measured: items, tried: asked.tried.clone() },
+            RosterList::Tried => ProviderRoster { measured: asked.measured.clone(), tried: items },
         }
     }
 }
 
 impl Roster {
     /// Takes over the models that are measured; those of providers that are others' are left out.
-    pub fn measure(&mut self, items: Vec<WorkItem>, regime: &Regime) -> Changed {
-        self.renew(items, Part::Measured, regime)
+    pub fn measure(&mut self, items: Vec<WorkItem>, daemon_config: &DaemonConfig) -> RosterChange {
+        self.renew(items, RosterList::Measured, daemon_config)
     }
 
     /// Takes over the models that are only tried.
-    pub fn try_out(&mut self, items: Vec<WorkItem>, regime: &Regime) -> Changed {
-        self.renew(items, Part::Tried, regime)
+    pub fn try_out(&mut self, items: Vec<WorkItem>, daemon_config: &DaemonConfig) -> RosterChange {
+        self.renew(items, RosterList::Tried, daemon_config)
     }
 
     /// All of it. Providers that were there once stay, with nobody to ask.
-    pub fn by_provider(&self) -> &AskedByProvider {
+    pub fn by_provider(&self) -> &RosterByProvider {
         &self.0
     }
 
@@ -94,17 +94,22 @@ impl Roster {
         measured.is_some_and(|items| items.binary_search_by(|item| item.model.cmp(model)).is_ok())
     }
 
-    fn renew(&mut self, items: Vec<WorkItem>, part: Part, regime: &Regime) -> Changed {
+    fn renew(
+        &mut self,
+        items: Vec<WorkItem>,
+        part: RosterList,
+        daemon_config: &DaemonConfig,
+    ) -> RosterChange {
         let mut fresh: BTreeMap<String, Vec<Arc<WorkItem>>> =
             self.0.keys().map(|provider| (provider.clone(), Vec::new())).collect();
         for item in items {
             if let Some(list) = fresh.get_mut(&item.model.provider) {
                 list.push(Arc::new(item));
-            } else if regime.covers(&item.model.provider) {
+            } else if daemon_config.covers(&item.model.provider) {
                 fresh.insert(item.model.provider.clone(), vec![Arc::new(item)]);
             }
         }
-        let mut changed = Changed::default();
+        let mut changed = RosterChange::default();
         for (provider, mut list) in fresh {
             list.sort_by(|one, other| one.model.cmp(&other.model));
             let before = self.0.entry(provider.clone()).or_default();
@@ -135,29 +140,29 @@ mod tests {
         names.iter().map(item).collect()
     }
 
-    fn gained(providers: &[&str]) -> Changed {
-        Changed { any: true, gained: providers.iter().map(|name| (*name).to_owned()).collect() }
+    fn gained(providers: &[&str]) -> RosterChange {
+        RosterChange { any: true, gained: providers.iter().map(|name| (*name).to_owned()).collect() }
     }
 
     #[test]
     fn only_the_list_of_a_provider_where_something_changed_is_another_one() {
-        let regime = Regime { exclude: vec!["bedrock".to_owned()], ..Regime::default() };
+        let daemon_config = DaemonConfig { exclude: vec!["bedrock".to_owned()], ..DaemonConfig::default() };
         let mut roster = Roster::default();
         let first = ["groq:b", "groq:a", "openai:x", "bedrock:c"];
-        assert_eq!(roster.measure(items(&first), &regime), gained(&["groq", "openai"]));
+        assert_eq!(roster.measure(items(&first), &daemon_config), gained(&["groq", "openai"]));
         assert_eq!(roster.counts(), BTreeMap::from([("groq".to_owned(), 2), ("openai".to_owned(), 1)]));
         assert!(roster.measures(&"groq:a".parse().unwrap()) && !roster.measures(&"groq:c".parse().unwrap()));
         let before = roster.by_provider().clone();
-        assert_eq!(roster.measure(items(&first), &regime), Changed::default());
-        assert_eq!(roster.measure(items(&["groq:a", "openai:x"]), &regime), gained(&[]));
+        assert_eq!(roster.measure(items(&first), &daemon_config), RosterChange::default());
+        assert_eq!(roster.measure(items(&["groq:a", "openai:x"]), &daemon_config), gained(&[]));
         assert!(Arc::ptr_eq(&before["openai"], &roster.by_provider()["openai"]));
         assert!(!Arc::ptr_eq(&before["groq"], &roster.by_provider()["groq"]));
-        assert_eq!(roster.try_out(items(&["openai:y"]), &regime), gained(&["openai"]));
+        assert_eq!(roster.try_out(items(&["openai:y"]), &daemon_config), gained(&["openai"]));
         let openai = &roster.by_provider()["openai"];
         assert_eq!((openai.measured.len(), openai.tried.len()), (1, 1));
         assert!(Arc::ptr_eq(&openai.measured[0], &before["openai"].measured[0]));
-        assert_eq!(roster.measure(Vec::new(), &regime), gained(&[]));
-        assert_eq!(roster.try_out(Vec::new(), &regime), gained(&[]));
+        assert_eq!(roster.measure(Vec::new(), &daemon_config), gained(&[]));
+        assert_eq!(roster.try_out(Vec::new(), &daemon_config), gained(&[]));
         assert!(roster.by_provider().values().all(|asked| asked.is_empty()));
     }
 }

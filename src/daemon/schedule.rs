@@ -4,14 +4,14 @@
 //! Who is considered is never cut short: all that is due is sorted by age, and only then as much as there is room for is
 //! taken. What was missed stays missed: after a pause each series has one turn, not one for each slot that passed.
 
-use crate::domain::clock;
+use crate::domain::clock_skew;
 use crate::domain::slot::{self, Series, Slot};
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 
 /// A series and how often it has a turn.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Plan {
+pub struct SeriesSchedule {
     /// Which series.
     pub series: Series,
     /// Seconds from turn to turn, at least 1.
@@ -20,7 +20,7 @@ pub struct Plan {
     pub phase: TimeDelta,
 }
 
-impl Plan {
+impl SeriesSchedule {
     /// A plan whose moment within the slot follows from the series' name, the same for every daemon and after every
     /// restart. `spread` is the share of the cadence over which the moments of many series lie, 0 to 1.
     pub fn new(series: Series, cadence_seconds: u32, spread: f64) -> Self {
@@ -53,7 +53,7 @@ fn fraction(series: &Series) -> f64 {
 
 /// How far a series has come.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Turn {
+pub struct SeriesProgress {
     /// The beginning of the newest slot that was worked.
     pub slot_at: Option<DateTime<Utc>>,
     /// That slot wants nothing more: it has its row, or was given up.
@@ -66,7 +66,7 @@ pub struct Turn {
     pub attempts: u32,
 }
 
-impl Turn {
+impl SeriesProgress {
     /// The slot is done.
     pub fn settle(&mut self, slot_at: DateTime<Utc>, now: DateTime<Utc>) {
         let attempts = self.attempts_at(slot_at);
@@ -108,7 +108,7 @@ impl Turn {
 
 /// When a series has its turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Due {
+pub enum DueTime {
     /// Now, and since this moment.
     Since(DateTime<Utc>),
     /// Not before this.
@@ -116,9 +116,9 @@ pub enum Due {
 }
 
 /// When a series has its turn, seen from `now`.
-pub fn due(plan: &Plan, turn: &Turn, now: DateTime<Utc>) -> Due {
+pub fn due(plan: &SeriesSchedule, turn: &SeriesProgress, now: DateTime<Utc>) -> DueTime {
     let starts_at = slot::starts_at(now, plan.cadence_seconds);
-    let known = turn.slot_at.filter(|slot_at| !clock::is_ahead(*slot_at, now));
+    let known = turn.slot_at.filter(|slot_at| !clock_skew::is_ahead(*slot_at, now));
     // Anything finished later than now was finished under a clock that was ahead.
     let finished_at = turn.finished_at.filter(|at| *at <= now);
     let opens_at = match known {
@@ -135,12 +135,12 @@ pub fn due(plan: &Plan, turn: &Turn, now: DateTime<Utc>) -> Due {
             None => starts_at,
         },
     };
-    if opens_at <= now { Due::Since(opens_at) } else { Due::At(opens_at) }
+    if opens_at <= now { DueTime::Since(opens_at) } else { DueTime::At(opens_at) }
 }
 
 /// What one look at many series came to.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Pass {
+pub struct SchedulePass {
     /// Numbers of the series to work now, stalest first, at most as many as asked for.
     pub chosen: Vec<usize>,
     /// How many are due, chosen or not.
@@ -154,16 +154,16 @@ pub struct Pass {
 /// Looks at all series, each under a number of the caller's, and takes the stalest `most` of those that are due. What
 /// never ended comes first.
 pub fn pass<'a>(
-    series: impl IntoIterator<Item = (usize, &'a Plan, &'a Turn)>,
+    series: impl IntoIterator<Item = (usize, &'a SeriesSchedule, &'a SeriesProgress)>,
     now: DateTime<Utc>,
     most: usize,
-) -> Pass {
-    let mut pass = Pass::default();
+) -> SchedulePass {
+    let mut pass = SchedulePass::default();
     let mut ripe = Vec::new();
     for (place, plan, turn) in series {
         match due(plan, turn, now) {
-            Due::Since(since) => ripe.push((turn.finished_at, since, place)),
-            Due::At(at) => pass.next_at = Some(pass.next_at.map_or(at, |next| next.min(at))),
+            DueTime::Since(since) => ripe.push((turn.finished_at, since, place)),
+            DueTime::At(at) => pass.next_at = Some(pass.next_at.map_or(at, |next| next.min(at))),
         }
     }
     pass.due = ripe.len();
@@ -178,7 +178,7 @@ pub fn pass<'a>(
 }
 
 /// The slot that a series works now.
-pub fn slot(plan: &Plan, now: DateTime<Utc>) -> Slot {
+pub fn slot(plan: &SeriesSchedule, now: DateTime<Utc>) -> Slot {
     plan.series.slot_at(now, plan.cadence_seconds)
 }
 

@@ -1,13 +1,13 @@
 //! What all lanes of a daemon share: its rules, its name, the outbox, the store, and the two signals to stop.
 
-use crate::daemon::bench::Doors;
-use crate::daemon::clock::Clock;
-use crate::daemon::event::Events;
+use crate::daemon::clock::DaemonClock;
+use crate::daemon::event::EventBus;
 use crate::daemon::governor::Governor;
-use crate::daemon::keeper::Keeper;
+use crate::daemon::provider_client::ProviderClients;
+use crate::daemon::store_handle::StoreHandle;
 use crate::domain::Outcome;
-use crate::domain::pulse::SuspectedProvider;
-use crate::domain::regime::Regime;
+use crate::domain::daemon_config::DaemonConfig;
+use crate::domain::daemon_status::SuspectedProvider;
 use crate::storage::outbox::{Outbox, OutboxError};
 use chrono::{DateTime, Utc};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 /// What a daemon did.
 #[derive(Debug, Default)]
-pub struct Counts {
+pub struct DaemonCounts {
     succeeded: AtomicU64,
     failed: AtomicU64,
     rows: AtomicU64,
@@ -24,7 +24,7 @@ pub struct Counts {
 
 /// The same as numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counted {
+pub struct CountsSnapshot {
     /// Measurements that succeeded.
     pub succeeded: u64,
     /// Measurements that failed.
@@ -33,7 +33,7 @@ pub struct Counted {
     pub rows: u64,
 }
 
-impl Counts {
+impl DaemonCounts {
     /// A measurement ended.
     pub fn measured(&self, succeeded: bool) {
         let counter = if succeeded { &self.succeeded } else { &self.failed };
@@ -46,32 +46,36 @@ impl Counts {
     }
 
     /// The numbers.
-    pub fn counted(&self) -> Counted {
+    pub fn counted(&self) -> CountsSnapshot {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Counted { succeeded: read(&self.succeeded), failed: read(&self.failed), rows: read(&self.rows) }
+        CountsSnapshot {
+            succeeded: read(&self.succeeded),
+            failed: read(&self.failed),
+            rows: read(&self.rows),
+        }
     }
 }
 
 /// What all lanes share.
-pub struct Shared {
+pub struct DaemonContext {
     /// The rules.
-    pub regime: Regime,
-    /// Its own name ([`crate::daemon::owner`]).
+    pub daemon_config: DaemonConfig,
+    /// Its own name ([`crate::daemon::owner_id`]).
     pub owner: String,
     /// Its time.
-    pub clock: Clock,
+    pub clock: DaemonClock,
     /// When this process began.
     pub began_at: DateTime<Utc>,
     /// Where rows go.
     pub outbox: Outbox,
     /// The store, which may be away.
-    pub keeper: Arc<Keeper>,
+    pub store_handle: Arc<StoreHandle>,
     /// The way to providers.
-    pub doors: Arc<dyn Doors>,
+    pub clients: Arc<dyn ProviderClients>,
     /// What happens.
-    pub events: Events,
+    pub events: EventBus,
     /// What was done.
-    pub counts: Counts,
+    pub counts: DaemonCounts,
     /// No new measurement begins.
     pub stop: CancellationToken,
     /// Measurements under way are given up.
@@ -81,26 +85,26 @@ pub struct Shared {
     failure: OnceLock<OutboxError>,
 }
 
-impl Shared {
+impl DaemonContext {
     /// What lanes share, in the beginning.
     pub fn new(
-        (regime, clock): (Regime, Clock),
+        (daemon_config, clock): (DaemonConfig, DaemonClock),
         owner: String,
         outbox: Outbox,
-        keeper: Arc<Keeper>,
-        doors: Arc<dyn Doors>,
-        events: Events,
+        store_handle: Arc<StoreHandle>,
+        clients: Arc<dyn ProviderClients>,
+        events: EventBus,
         stop: CancellationToken,
     ) -> Arc<Self> {
         Arc::new(Self {
-            regime,
+            daemon_config,
             owner,
             began_at: clock.now(),
             outbox,
-            keeper,
-            doors,
+            store_handle,
+            clients,
             events,
-            counts: Counts::default(),
+            counts: DaemonCounts::default(),
             stop,
             kill: CancellationToken::new(),
             governor: Mutex::new(Governor::new(clock.now())),

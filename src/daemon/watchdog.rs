@@ -4,7 +4,7 @@
 //! Time is the monotonic clock's, which stops while the machine sleeps, and a look that comes much too late says that the
 //! whole process was stopped (SIGSTOP, a frozen virtual machine): then everybody gets their time again.
 
-use crate::daemon::telemetry::systemd::Systemd;
+use crate::daemon::telemetry::systemd::SystemdNotifier;
 use serde::Serialize;
 use std::fs;
 use std::path::PathBuf;
@@ -27,18 +27,18 @@ pub const REASON_FILE: &str = "watchdog.json";
 
 /// A sign of life: cheap to give, from any thread. Whoever lets go of it, with all its clones, is watched no more.
 #[derive(Debug, Clone)]
-pub struct Tick {
+pub struct WatchdogSignal {
     began: Instant,
     stamp: Arc<AtomicU64>,
 }
 
-impl Tick {
+impl WatchdogSignal {
     /// Work went on.
     pub fn tick(&self) {
         self.stamp.store(milliseconds(self.began.elapsed()), Ordering::Relaxed);
     }
 
-    /// Nothing is to be done, or what is awaited is not ours to do: silence is right until the next [`Tick::tick`].
+    /// Nothing is to be done, or what is awaited is not ours to do: silence is right until the next [`WatchdogSignal::tick`].
     pub fn rest(&self) {
         self.stamp.store(RESTING, Ordering::Relaxed);
     }
@@ -70,7 +70,7 @@ impl Stall {
 }
 
 #[derive(Debug)]
-struct Watched {
+struct WatchedTask {
     who: String,
     limit: Duration,
     stamp: Arc<AtomicU64>,
@@ -80,7 +80,7 @@ struct Watched {
 #[derive(Debug)]
 pub struct Watchdog {
     began: Instant,
-    watched: Mutex<Vec<Watched>>,
+    watched: Mutex<Vec<WatchedTask>>,
     every: Duration,
 }
 
@@ -91,13 +91,13 @@ impl Watchdog {
     }
 
     /// Watches one more, at any time: it must give a sign at least every `limit` unless it rests. It begins at rest.
-    pub fn watch(&self, who: impl Into<String>, limit: Duration) -> Tick {
+    pub fn watch(&self, who: impl Into<String>, limit: Duration) -> WatchdogSignal {
         let stamp = Arc::new(AtomicU64::new(RESTING));
-        self.watched().push(Watched { who: who.into(), limit, stamp: Arc::clone(&stamp) });
-        Tick { began: self.began, stamp }
+        self.watched().push(WatchedTask { who: who.into(), limit, stamp: Arc::clone(&stamp) });
+        WatchdogSignal { began: self.began, stamp }
     }
 
-    fn watched(&self) -> MutexGuard<'_, Vec<Watched>> {
+    fn watched(&self) -> MutexGuard<'_, Vec<WatchedTask>> {
         self.watched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -108,14 +108,14 @@ impl Watchdog {
     /// No thread is to be had.
     pub fn start(
         self: &Arc<Self>,
-        systemd: Arc<Systemd>,
+        systemd: Arc<SystemdNotifier>,
         reason_file: PathBuf,
         end: impl FnOnce(&Stall) + Send + 'static,
-    ) -> std::io::Result<Watching> {
+    ) -> std::io::Result<WatchdogHandle> {
         let stop = Arc::new(AtomicBool::new(false));
         let (stopped, watchdog) = (Arc::clone(&stop), Arc::clone(self));
         let work = move || {
-            let mut eye = Eye::default();
+            let mut eye = SilenceTracker::default();
             while !stopped.load(Ordering::Relaxed) {
                 if let Some(stall) = watchdog.look(&mut eye) {
                     // The end is what counts: a full disk must not be in its way.
@@ -127,16 +127,17 @@ impl Watchdog {
             }
         };
         let thread = std::thread::Builder::new().name("watchdog".to_owned()).spawn(work)?;
-        Ok(Watching { stop, thread: Some(thread) })
+        Ok(WatchdogHandle { stop, thread: Some(thread) })
     }
 
     /// The one that has been silent beyond its limit for the longest.
-    fn look(&self, eye: &mut Eye) -> Option<Stall> {
+    fn look(&self, eye: &mut SilenceTracker) -> Option<Stall> {
         let mut watched = self.watched();
         watched.retain(|watched| Arc::strong_count(&watched.stamp) > 1);
         let stamps = watched.iter().map(|watched| watched.stamp.load(Ordering::Relaxed));
         let silent = eye.look(milliseconds(self.began.elapsed()), stamps);
-        let over = |(watched, silent): &(&Watched, u64)| silent.checked_sub(milliseconds(watched.limit) + 1);
+        let over =
+            |(watched, silent): &(&WatchedTask, u64)| silent.checked_sub(milliseconds(watched.limit) + 1);
         let beyond = watched.iter().zip(silent).filter(|pair| over(pair).is_some());
         let (watched, silent) = beyond.max_by_key(over)?;
         Some(Stall {
@@ -149,12 +150,12 @@ impl Watchdog {
 
 /// A watchdog at work; dropping it ends the watch, and nothing else.
 #[derive(Debug)]
-pub struct Watching {
+pub struct WatchdogHandle {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Drop for Watching {
+impl Drop for WatchdogHandle {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
@@ -165,13 +166,13 @@ impl Drop for Watching {
 
 /// How long everybody has been silent, as far as that can be held against them. Pure: milliseconds come in.
 #[derive(Debug, Default)]
-struct Eye {
+struct SilenceTracker {
     looked: Option<u64>,
     /// Nobody answers for what was before this moment.
     since: u64,
 }
 
-impl Eye {
+impl SilenceTracker {
     fn look(&mut self, now: u64, stamps: impl Iterator<Item = u64>) -> Vec<u64> {
         let late = self.looked.is_none_or(|before| now.saturating_sub(before) > milliseconds(PAUSED));
         if late {
@@ -201,7 +202,7 @@ mod tests {
 
     #[test]
     fn silence_counts_and_rest_does_not() {
-        let mut eye = Eye::default();
+        let mut eye = SilenceTracker::default();
         assert_eq!(eye.look(1000, [0, RESTING].into_iter()), [0, 0]);
         assert_eq!(eye.look(2000, [0, RESTING].into_iter()), [1000, 0]);
         assert_eq!(eye.look(3000, [2900, 500].into_iter()), [100, 2000]);
@@ -209,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_process_that_was_stopped_gets_its_time_again() {
-        let mut eye = Eye::default();
+        let mut eye = SilenceTracker::default();
         eye.look(1000, [900].into_iter());
         assert_eq!(eye.look(3_600_000, [900].into_iter()), [0]);
         assert_eq!(eye.look(3_601_000, [900].into_iter()), [1000]);
@@ -219,7 +220,7 @@ mod tests {
         /// Whatever pauses there are, nobody is silent for longer than since their last sign, nor than since the last pause.
         #[test]
         fn nobody_answers_for_a_pause(steps in prop::collection::vec((1u64..20_000, any::<bool>()), 1..50)) {
-            let (mut eye, mut now, mut stamp, mut paused_at) = (Eye::default(), 0, 0, 0);
+            let (mut eye, mut now, mut stamp, mut paused_at) = (SilenceTracker::default(), 0, 0, 0);
             for (number, (step, works)) in steps.into_iter().enumerate() {
                 now += step;
                 if number == 0 || step > milliseconds(PAUSED) {
@@ -265,7 +266,7 @@ mod tests {
     fn whoever_gives_signs_is_left_alone_and_systemd_hears_of_it() {
         let directory = tempfile::tempdir().unwrap();
         let socket = std::os::unix::net::UnixDatagram::bind(directory.path().join("notify")).unwrap();
-        let systemd = Arc::new(Systemd::new(directory.path().join("notify").to_str()).unwrap());
+        let systemd = Arc::new(SystemdNotifier::new(directory.path().join("notify").to_str()).unwrap());
         let watchdog = Arc::new(Watchdog::new(Duration::from_millis(1)));
         let tick = watchdog.watch("runtime", Duration::from_secs(600));
         tick.tick();

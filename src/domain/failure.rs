@@ -10,7 +10,7 @@ use std::fmt;
 /// What went wrong, as operators act on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum FailureKind {
     /// The key, role or permission is wrong or missing.
     Auth,
     /// The account has no credit, is over its spend limit or has no payment method.
@@ -41,53 +41,53 @@ pub enum Kind {
     Unknown,
 }
 
-impl Kind {
+impl FailureKind {
     /// Every kind, in the order in which people read them.
-    pub const ALL: [Kind; 14] = [
-        Kind::Auth,
-        Kind::Billing,
-        Kind::RateLimit,
-        Kind::HardModel,
-        Kind::HardCapability,
-        Kind::TransientProvider,
-        Kind::Network,
-        Kind::Timeout,
-        Kind::BudgetExhausted,
-        Kind::Truncated,
-        Kind::Protocol,
-        Kind::Interrupted,
-        Kind::Client,
-        Kind::Unknown,
+    pub const ALL: [FailureKind; 14] = [
+        FailureKind::Auth,
+        FailureKind::Billing,
+        FailureKind::RateLimit,
+        FailureKind::HardModel,
+        FailureKind::HardCapability,
+        FailureKind::TransientProvider,
+        FailureKind::Network,
+        FailureKind::Timeout,
+        FailureKind::BudgetExhausted,
+        FailureKind::Truncated,
+        FailureKind::Protocol,
+        FailureKind::Interrupted,
+        FailureKind::Client,
+        FailureKind::Unknown,
     ];
 
     /// Whether the side that measures failed: such a failure is a row, and counts neither against the model and its
     /// provider nor for them.
     pub fn is_ours(self) -> bool {
-        matches!(self, Kind::Interrupted | Kind::Client)
+        matches!(self, FailureKind::Interrupted | FailureKind::Client)
     }
 
     /// The word stored in `error_kind`.
     pub fn as_str(self) -> &'static str {
         match self {
-            Kind::Auth => "auth",
-            Kind::Billing => "billing",
-            Kind::RateLimit => "rate_limit",
-            Kind::HardModel => "hard_model",
-            Kind::HardCapability => "hard_capability",
-            Kind::TransientProvider => "transient_provider",
-            Kind::Network => "network",
-            Kind::Timeout => "timeout",
-            Kind::BudgetExhausted => "budget_exhausted",
-            Kind::Truncated => "truncated",
-            Kind::Protocol => "protocol",
-            Kind::Interrupted => "interrupted",
-            Kind::Client => "client",
-            Kind::Unknown => "unknown",
+            FailureKind::Auth => "auth",
+            FailureKind::Billing => "billing",
+            FailureKind::RateLimit => "rate_limit",
+            FailureKind::HardModel => "hard_model",
+            FailureKind::HardCapability => "hard_capability",
+            FailureKind::TransientProvider => "transient_provider",
+            FailureKind::Network => "network",
+            FailureKind::Timeout => "timeout",
+            FailureKind::BudgetExhausted => "budget_exhausted",
+            FailureKind::Truncated => "truncated",
+            FailureKind::Protocol => "protocol",
+            FailureKind::Interrupted => "interrupted",
+            FailureKind::Client => "client",
+            FailureKind::Unknown => "unknown",
         }
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for FailureKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -96,7 +96,7 @@ impl fmt::Display for Kind {
 /// How far the attempt had come when it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Stage {
+pub enum FailureStage {
     /// Before the clock started: key, token, request building.
     Prepare,
     /// DNS, TCP, TLS.
@@ -111,21 +111,21 @@ pub enum Stage {
     Validate,
 }
 
-impl Stage {
+impl FailureStage {
     /// The word stored in `stage`.
     pub fn as_str(self) -> &'static str {
         match self {
-            Stage::Prepare => "prepare",
-            Stage::Connect => "connect",
-            Stage::Request => "request",
-            Stage::Response => "response",
-            Stage::Stream => "stream",
-            Stage::Validate => "validate",
+            FailureStage::Prepare => "prepare",
+            FailureStage::Connect => "connect",
+            FailureStage::Request => "request",
+            FailureStage::Response => "response",
+            FailureStage::Stream => "stream",
+            FailureStage::Validate => "validate",
         }
     }
 }
 
-impl fmt::Display for Stage {
+impl fmt::Display for FailureStage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -133,11 +133,11 @@ impl fmt::Display for Stage {
 
 /// What failed, before it is known which attempt it belongs to.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Fault {
+pub struct FailureDetail {
     /// What went wrong.
-    pub kind: Kind,
+    pub kind: FailureKind,
     /// How far it had come.
-    pub stage: Stage,
+    pub stage: FailureStage,
     /// For people, with secrets already removed. At most 4,000 characters are stored.
     pub message: String,
     /// The HTTP status, where an answer came.
@@ -148,9 +148,9 @@ pub struct Fault {
     pub retry_after_seconds: Option<f64>,
 }
 
-impl Fault {
+impl FailureDetail {
     /// A fault that no HTTP answer explains.
-    pub fn new(kind: Kind, stage: Stage, message: impl Into<String>) -> Self {
+    pub fn new(kind: FailureKind, stage: FailureStage, message: impl Into<String>) -> Self {
         Self {
             kind,
             stage,
@@ -175,11 +175,11 @@ pub struct Failure {
     /// When the attempt failed.
     pub ts: DateTime<Utc>,
     /// How far it had come.
-    pub stage: Stage,
+    pub stage: FailureStage,
     /// The message, for people.
     pub message: String,
     /// What went wrong.
-    pub error_kind: Kind,
+    pub error_kind: FailureKind,
     /// The HTTP status, where an answer came.
     pub http_status: Option<u16>,
     /// The provider's own code.
@@ -188,18 +188,24 @@ pub struct Failure {
     pub normalized_message: String,
     /// Groups equal failures: see [`fingerprint`].
     pub fingerprint: String,
-    /// Kept for readers of the predecessor's rows; always null here.
+    /// Kept for readers of the Python runner's rows; always null here.
     pub traceback: Option<String>,
     /// Everything else the attempt knows: run_ts, profile, stamps, quality, fields of other writers.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
 }
 
-/// The longest stored message, in characters, as the predecessor cut it.
+/// The longest stored message, in characters, as the Python runner cut it.
 pub const MESSAGE_LIMIT: usize = 4000;
 
 /// `sha256(provider \n model \n stage \n kind \n normalised message)` in hex: the grouping key of `error_rollups`.
-pub fn fingerprint(provider: &str, model: &str, stage: Stage, kind: Kind, normalized: &str) -> String {
+pub fn fingerprint(
+    provider: &str,
+    model: &str,
+    stage: FailureStage,
+    kind: FailureKind,
+    normalized: &str,
+) -> String {
     fingerprint_of(provider, model, stage.as_str(), kind.as_str(), normalized)
 }
 
@@ -269,8 +275,13 @@ mod tests {
                 .collect::<String>(),
             "0348d71847c270dfce1e3adffd86b981c69503d24d1a9f796827d64d72ff6e0c"
         );
-        let ours =
-            fingerprint("cerebras", "fake-ttft50-gap2-n30-stop", Stage::Validate, Kind::Unknown, message);
+        let ours = fingerprint(
+            "cerebras",
+            "fake-ttft50-gap2-n30-stop",
+            FailureStage::Validate,
+            FailureKind::Unknown,
+            message,
+        );
         assert_eq!(ours, "0348d71847c270dfce1e3adffd86b981c69503d24d1a9f796827d64d72ff6e0c");
     }
 

@@ -28,7 +28,7 @@ impl Severity {
 
 /// What it is about, in the order in which people read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Section {
+pub enum FindingSection {
     /// Flags, variables, file.
     Configuration,
     /// Hosts that are called.
@@ -45,28 +45,28 @@ pub enum Section {
     State,
 }
 
-impl Section {
+impl FindingSection {
     /// Every section.
-    pub const ALL: [Section; 7] = [
-        Section::Configuration,
-        Section::Providers,
-        Section::Aws,
-        Section::Google,
-        Section::Store,
-        Section::Catalogue,
-        Section::State,
+    pub const ALL: [FindingSection; 7] = [
+        FindingSection::Configuration,
+        FindingSection::Providers,
+        FindingSection::Aws,
+        FindingSection::Google,
+        FindingSection::Store,
+        FindingSection::Catalogue,
+        FindingSection::State,
     ];
 
     /// Its word in documents.
     pub fn as_str(self) -> &'static str {
         match self {
-            Section::Configuration => "configuration",
-            Section::Providers => "providers",
-            Section::Aws => "aws",
-            Section::Google => "google",
-            Section::Store => "store",
-            Section::Catalogue => "catalogue",
-            Section::State => "state",
+            FindingSection::Configuration => "configuration",
+            FindingSection::Providers => "providers",
+            FindingSection::Aws => "aws",
+            FindingSection::Google => "google",
+            FindingSection::Store => "store",
+            FindingSection::Catalogue => "catalogue",
+            FindingSection::State => "state",
         }
     }
 }
@@ -77,21 +77,21 @@ pub struct Finding {
     /// How bad it is.
     pub severity: Severity,
     /// What it is about.
-    pub section: Section,
+    pub section: FindingSection,
     /// Which setting, host, index or model.
     pub subject: String,
     /// What is so.
     pub sentence: String,
     /// What to do; commands between backticks.
     pub fix: Option<String>,
-    /// The heading of TROUBLESHOOTING.md that tells more: one of [`super::headings`], or a kind of failure.
+    /// The heading of TROUBLESHOOTING.md that tells more: one of [`super::troubleshooting`], or a kind of failure.
     pub heading: Option<&'static str>,
 }
 
 impl Finding {
     /// Something is wrong. Whoever says so says what to do and where to read on.
     pub fn wrong(
-        section: Section,
+        section: FindingSection,
         subject: impl Into<String>,
         sentence: impl Into<String>,
         fix: impl Into<String>,
@@ -102,18 +102,18 @@ impl Finding {
     }
 
     /// Nobody could look.
-    pub fn unknown(section: Section, subject: impl Into<String>, why: impl Into<String>) -> Self {
+    pub fn unknown(section: FindingSection, subject: impl Into<String>, why: impl Into<String>) -> Self {
         let plain = Self::of(Severity::Unknown, section, subject, why);
-        Self { heading: Some(super::headings::COULD_NOT_LOOK), ..plain }
+        Self { heading: Some(super::troubleshooting::COULD_NOT_LOOK), ..plain }
     }
 
     /// Worth knowing.
-    pub fn note(section: Section, subject: impl Into<String>, sentence: impl Into<String>) -> Self {
+    pub fn note(section: FindingSection, subject: impl Into<String>, sentence: impl Into<String>) -> Self {
         Self::of(Severity::Note, section, subject, sentence)
     }
 
     /// As it should be.
-    pub fn ok(section: Section, subject: impl Into<String>, sentence: impl Into<String>) -> Self {
+    pub fn ok(section: FindingSection, subject: impl Into<String>, sentence: impl Into<String>) -> Self {
         Self::of(Severity::Ok, section, subject, sentence)
     }
 
@@ -136,7 +136,7 @@ impl Finding {
 
     fn of(
         severity: Severity,
-        section: Section,
+        section: FindingSection,
         subject: impl Into<String>,
         sentence: impl Into<String>,
     ) -> Self {

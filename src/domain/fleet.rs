@@ -1,15 +1,17 @@
 //! All that is measured, as the store knows it: provider by provider, with what every part of every daemon said last. It
-//! needs no daemon and takes any program's rows. What is wrong with it is judged here, by the same words as a pulse.
+//! needs no daemon and takes any program's rows. What is wrong with it is judged here, by the same words as a status report.
 
-use crate::domain::pulse::trouble::worst_first;
-use crate::domain::pulse::{Cause, LanePulse, PULSE_LIMIT, Pulse, Severity, Trouble};
+use crate::domain::daemon_status::problem::worst_first;
+use crate::domain::daemon_status::{
+    DaemonProblem, DaemonStatus, LaneReport, ProblemKind, ProblemSeverity, STATUS_LIMIT,
+};
 use crate::domain::runner::{self, RunnerState};
 use crate::domain::window::span;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value};
 
-/// How long all parts of all daemons may say nothing. The predecessor's parts speak at least every minute.
-pub const BEAT_LIMIT: TimeDelta = TimeDelta::minutes(5);
+/// How long all parts of all daemons may say nothing. The Python runner's parts speak at least every minute.
+pub const HEARTBEAT_LIMIT: TimeDelta = TimeDelta::minutes(5);
 
 /// A store that was silent for so long, and whose models are fresh all the same, is fed by something else than a daemon.
 const DEPARTED: TimeDelta = TimeDelta::days(1);
@@ -25,7 +27,7 @@ pub struct Fleet {
     /// Remote runners, sorted by name.
     pub runners: Vec<RunnerState>,
     /// Sorted by component.
-    pub beats: Vec<Beat>,
+    pub heartbeats: Vec<HeartbeatRow>,
     /// The newest row of self-checks, as it is stored.
     pub check: Option<Map<String, Value>>,
 }
@@ -69,7 +71,7 @@ impl ProviderState {
 
 /// What a part of some daemon said last.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Beat {
+pub struct HeartbeatRow {
     /// Which part: `daemon:…`, `worker:…`, `runner:…`, and whatever else writes there.
     pub component: String,
     /// When, where the row holds a moment.
@@ -78,93 +80,108 @@ pub struct Beat {
     pub details: Value,
 }
 
-impl Beat {
-    /// A daemon's pulse, if it is one of ours. Lanes are rows of their own, so it may lack them.
-    pub fn pulse(&self) -> Option<Pulse> {
+impl HeartbeatRow {
+    /// A daemon's status report, if it is one of ours. Lanes are rows of their own, so it may lack them.
+    pub fn daemon_status(&self) -> Option<DaemonStatus> {
         let mut details = self.details.as_object().filter(|_| self.component.starts_with("daemon:"))?.clone();
         details.entry("lanes").or_insert_with(|| Value::Array(Vec::new()));
         serde_json::from_value(Value::Object(details)).ok()
     }
 
     /// A lane, if it is one of ours.
-    pub fn lane(&self) -> Option<LanePulse> {
+    pub fn lane(&self) -> Option<LaneReport> {
         let ours = self.component.starts_with("worker:");
         ours.then(|| serde_json::from_value(self.details.clone()).ok()).flatten()
     }
 
     /// Whether it was said lately.
     pub fn is_recent(&self, now: DateTime<Utc>) -> bool {
-        self.updated_at.is_some_and(|at| now - at <= BEAT_LIMIT)
+        self.updated_at.is_some_and(|at| now - at <= HEARTBEAT_LIMIT)
     }
 }
 
 impl Fleet {
-    /// What is wrong, the worst first; empty where all is well. A daemon whose newer pulse somebody has at hand is left to
+    /// What is wrong, the worst first; empty where all is well. A daemon whose newer status report somebody has at hand is left to
     /// whoever has it.
-    pub fn troubles(&self, now: DateTime<Utc>, at_hand: Option<&Pulse>) -> Vec<Trouble> {
-        let mut troubles: Vec<Trouble> = self.runners.iter().filter_map(|one| one.trouble(now)).collect();
-        troubles.extend(self.no_work().into_iter().chain(self.silent(now)));
-        troubles.extend(self.providers.iter().filter_map(not_fresh));
-        let pulses = self.pulses(now);
-        let others = pulses.iter().filter(|pulse| at_hand.is_none_or(|known| known.owner != pulse.owner));
-        for pulse in others {
-            let is_replaced = pulses.iter().chain(at_hand).any(|other| is_replaced(pulse, other, now));
-            let stands = |trouble: &Trouble| !is_replaced || trouble.cause != Cause::DaemonSilent;
-            troubles.extend(pulse.troubles(now).into_iter().filter(stands));
+    pub fn problems(&self, now: DateTime<Utc>, at_hand: Option<&DaemonStatus>) -> Vec<DaemonProblem> {
+        let mut problems: Vec<DaemonProblem> =
+            self.runners.iter().filter_map(|one| one.problem(now)).collect();
+        problems.extend(self.no_work().into_iter().chain(self.silent(now)));
+        problems.extend(self.providers.iter().filter_map(not_fresh));
+        let daemon_statuses = self.daemon_statuses(now);
+        let others = daemon_statuses
+            .iter()
+            .filter(|daemon_status| at_hand.is_none_or(|known| known.owner != daemon_status.owner));
+        for daemon_status in others {
+            let is_replaced =
+                daemon_statuses.iter().chain(at_hand).any(|other| is_replaced(daemon_status, other, now));
+            let stands = |problem: &DaemonProblem| !is_replaced || problem.cause != ProblemKind::DaemonSilent;
+            problems.extend(daemon_status.problems(now).into_iter().filter(stands));
         }
-        troubles.extend(self.failed_checks(now));
-        worst_first(&mut troubles);
-        troubles
+        problems.extend(self.failed_checks(now));
+        worst_first(&mut problems);
+        problems
     }
 
     /// The daemons that speak, each with the lanes of its vantage.
-    fn pulses(&self, now: DateTime<Utc>) -> Vec<Pulse> {
-        let recent = || self.beats.iter().filter(|beat| beat.is_recent(now));
-        let lanes_of = |pulse: &Pulse| -> Vec<LanePulse> {
-            let vantage = format!(":{}", pulse.vantage);
-            recent().filter(|beat| beat.component.ends_with(&vantage)).filter_map(Beat::lane).collect()
+    fn daemon_statuses(&self, now: DateTime<Utc>) -> Vec<DaemonStatus> {
+        let recent = || self.heartbeats.iter().filter(|heartbeat| heartbeat.is_recent(now));
+        let lanes_of = |daemon_status: &DaemonStatus| -> Vec<LaneReport> {
+            let vantage = format!(":{}", daemon_status.vantage);
+            recent()
+                .filter(|heartbeat| heartbeat.component.ends_with(&vantage))
+                .filter_map(HeartbeatRow::lane)
+                .collect()
         };
-        let with_lanes = |mut pulse: Pulse| {
-            if pulse.lanes.is_empty() {
-                pulse.lanes = lanes_of(&pulse);
+        let with_lanes = |mut daemon_status: DaemonStatus| {
+            if daemon_status.lanes.is_empty() {
+                daemon_status.lanes = lanes_of(&daemon_status);
             }
-            pulse
+            daemon_status
         };
-        recent().filter_map(Beat::pulse).map(with_lanes).collect()
+        recent().filter_map(HeartbeatRow::daemon_status).map(with_lanes).collect()
     }
 
     /// The lanes that spoke lately.
-    pub fn lanes(&self, now: DateTime<Utc>) -> Vec<LanePulse> {
-        self.beats.iter().filter(|beat| beat.is_recent(now)).filter_map(Beat::lane).collect()
+    pub fn lanes(&self, now: DateTime<Utc>) -> Vec<LaneReport> {
+        self.heartbeats
+            .iter()
+            .filter(|heartbeat| heartbeat.is_recent(now))
+            .filter_map(HeartbeatRow::lane)
+            .collect()
     }
 
-    fn no_work(&self) -> Option<Trouble> {
+    fn no_work(&self) -> Option<DaemonProblem> {
         let none = self.providers.iter().all(|state| state.enabled == 0);
-        let trouble = || {
+        let problem = || {
             let sentence = "no model is enabled: nothing is measured";
-            let trouble = Trouble::new(Cause::NoWork, Severity::Unhealthy, "store", sentence);
-            trouble.command("llmbench models list --all")
+            let problem =
+                DaemonProblem::new(ProblemKind::NoWork, ProblemSeverity::Unhealthy, "store", sentence);
+            problem.command("llmbench models list --all")
         };
-        none.then(trouble)
+        none.then(problem)
     }
 
     /// Parts that fell silent are an alarm together: one that is gone leaves its row behind for ever. Remote runners are no
     /// parts of a daemon, and are judged one by one.
-    fn silent(&self, now: DateTime<Utc>) -> Option<Trouble> {
-        let parts = self.beats.iter().filter(|beat| !beat.component.starts_with(runner::COMPONENT));
-        let newest = parts.filter_map(|beat| beat.updated_at).max()?;
+    fn silent(&self, now: DateTime<Utc>) -> Option<DaemonProblem> {
+        let parts =
+            self.heartbeats.iter().filter(|heartbeat| !heartbeat.component.starts_with(runner::COMPONENT));
+        let newest = parts.filter_map(|heartbeat| heartbeat.updated_at).max()?;
         let silence = now - newest;
         let fresh = self.providers.iter().any(|state| state.fresh > 0);
-        let severity = if fresh && silence > DEPARTED { Severity::Degraded } else { Severity::Unhealthy };
-        let trouble = || {
+        let severity =
+            if fresh && silence > DEPARTED { ProblemSeverity::Degraded } else { ProblemSeverity::Unhealthy };
+        let problem = || {
             let sentence = format!("no part of any daemon has said anything for {}", span(silence));
-            Trouble::new(Cause::DaemonSilent, severity, "daemon", sentence).command("llmbench daemon")
+            DaemonProblem::new(ProblemKind::DaemonSilent, severity, "daemon", sentence)
+                .command("llmbench daemon")
         };
-        (silence > BEAT_LIMIT).then(trouble)
+        (silence > HEARTBEAT_LIMIT).then(problem)
     }
 
     /// Checks of the last day that failed or could not be made. Rows of other programs may hold anything.
-    fn failed_checks(&self, now: DateTime<Utc>) -> Vec<Trouble> {
+    fn failed_checks(&self, now: DateTime<Utc>) -> Vec<DaemonProblem> {
         let Some(check) = &self.check else { return Vec::new() };
         let at = check.get("checked_at").and_then(Value::as_str);
         let at = at.and_then(|text| DateTime::parse_from_rfc3339(text).ok());
@@ -183,8 +200,13 @@ impl Fleet {
                     true => format!("the self-check {name} failed: {count} violate it"),
                     false => format!("the self-check {name} could not look"),
                 };
-                let trouble = Trouble::new(Cause::CheckFailed, Severity::Degraded, "store", sentence);
-                trouble.command("llmbench status --json")
+                let problem = DaemonProblem::new(
+                    ProblemKind::CheckFailed,
+                    ProblemSeverity::Degraded,
+                    "store",
+                    sentence,
+                );
+                problem.command("llmbench status --json")
             })
             .collect()
     }
@@ -192,19 +214,21 @@ impl Fleet {
 
 /// Whether a daemon that fell silent has a successor: one that began after its last word, at the same vantage. A container
 /// that was replaced left its words behind: that it says nothing more is in order, what it said of its outbox stands.
-fn is_replaced(pulse: &Pulse, by: &Pulse, now: DateTime<Utc>) -> bool {
-    now - pulse.written_at > PULSE_LIMIT && by.vantage == pulse.vantage && by.started_at > pulse.written_at
+fn is_replaced(daemon_status: &DaemonStatus, by: &DaemonStatus, now: DateTime<Utc>) -> bool {
+    now - daemon_status.written_at > STATUS_LIMIT
+        && by.vantage == daemon_status.vantage
+        && by.started_at > daemon_status.written_at
 }
 
 /// A provider of whose models none is measured in time is an alarm; one where some are not, a trouble.
-fn not_fresh(state: &ProviderState) -> Option<Trouble> {
+fn not_fresh(state: &ProviderState) -> Option<DaemonProblem> {
     let late = state.stale + state.critical + state.never_run;
     if state.enabled == 0 || late == 0 {
         return None;
     }
     let name = &state.provider;
     let gone = state.critical + state.never_run >= state.enabled;
-    let severity = if gone { Severity::Unhealthy } else { Severity::Degraded };
+    let severity = if gone { ProblemSeverity::Unhealthy } else { ProblemSeverity::Degraded };
     let parts = [
         (state.stale, "stale"),
         (state.critical, "critical"),
@@ -218,14 +242,14 @@ fn not_fresh(state: &ProviderState) -> Option<Trouble> {
     } else {
         format!("{name}: {late} of {} enabled models are not measured in time ({parts})", state.enabled)
     };
-    let trouble = Trouble::new(Cause::NotFresh, severity, name, sentence);
-    Some(trouble.command_about("llmbench models list --stale", name))
+    let problem = DaemonProblem::new(ProblemKind::NotFresh, severity, name, sentence);
+    Some(problem.command_about("llmbench models list --stale", name))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::pulse::{LaneState, samples};
+    use crate::domain::daemon_status::{LaneActivity, fixtures};
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -247,16 +271,16 @@ mod tests {
         }
     }
 
-    fn beat(component: &str, minutes: i64, details: Value) -> Beat {
+    fn heartbeat(component: &str, minutes: i64, details: Value) -> HeartbeatRow {
         let updated_at = Some(now() - TimeDelta::minutes(minutes));
-        Beat { component: component.to_owned(), updated_at, details }
+        HeartbeatRow { component: component.to_owned(), updated_at, details }
     }
 
-    fn told(fleet: &Fleet) -> Vec<(Severity, String)> {
-        fleet.troubles(now(), None).into_iter().map(|one| (one.severity, one.sentence)).collect()
+    fn told(fleet: &Fleet) -> Vec<(ProblemSeverity, String)> {
+        fleet.problems(now(), None).into_iter().map(|one| (one.severity, one.sentence)).collect()
     }
 
-    use Severity::{Degraded, Unhealthy};
+    use ProblemSeverity::{Degraded, Unhealthy};
 
     #[test]
     fn an_empty_store_is_an_alarm() {
@@ -286,10 +310,10 @@ mod tests {
     fn silence_is_an_alarm_until_nobody_expects_a_word() {
         let fleet = |minutes, counts| Fleet {
             providers: vec![state("groq", counts)],
-            beats: vec![
-                beat("reaper", minutes, json!({})),
-                beat("planner", 99_999, json!(7)),
-                beat("runner:aws-1", 0, json!({})),
+            heartbeats: vec![
+                heartbeat("reaper", minutes, json!({})),
+                heartbeat("planner", 99_999, json!(7)),
+                heartbeat("runner:aws-1", 0, json!({})),
             ],
             ..Fleet::default()
         };
@@ -297,58 +321,66 @@ mod tests {
         assert_eq!(told(&fleet(6, [1, 0, 0, 0]))[0].0, Unhealthy);
         assert_eq!(told(&fleet(1441, [1, 0, 0, 0]))[0].0, Degraded);
         assert_eq!(told(&fleet(1441, [0, 1, 0, 0]))[0].0, Unhealthy);
-        let dateless = Beat { updated_at: None, ..beat("x", 0, Value::Null) };
-        let fleet = Fleet { beats: vec![dateless], ..fleet(4, [1, 0, 0, 0]) };
+        let dateless = HeartbeatRow { updated_at: None, ..heartbeat("x", 0, Value::Null) };
+        let fleet = Fleet { heartbeats: vec![dateless], ..fleet(4, [1, 0, 0, 0]) };
         assert!(told(&fleet).is_empty());
     }
 
     #[test]
     fn a_pulse_in_the_store_is_judged_with_its_lanes() {
-        let lane = LanePulse {
-            state: LaneState::Stalled,
+        let lane = LaneReport {
+            state: LaneActivity::Stalled,
             due: 1,
             due_at: Some(now()),
-            ..samples::lane("groq", now())
+            ..fixtures::lane("groq", now())
         };
-        let mut pulse = samples::pulse(now());
-        pulse.outbox.full = true;
+        let mut daemon_status = fixtures::daemon_status(now());
+        daemon_status.outbox.full = true;
         let fleet = Fleet {
             providers: vec![state("groq", [1, 0, 0, 0])],
-            beats: vec![beat("daemon:main:o", 0, json!(pulse)), beat("worker:groq:main", 0, json!(lane))],
+            heartbeats: vec![
+                heartbeat("daemon:main:o", 0, json!(daemon_status)),
+                heartbeat("worker:groq:main", 0, json!(lane)),
+            ],
             ..Fleet::default()
         };
-        let causes: Vec<Cause> = fleet.troubles(now(), None).iter().map(|one| one.cause).collect();
-        assert_eq!(causes, [Cause::OutboxFull, Cause::LaneStalled]);
+        let causes: Vec<ProblemKind> = fleet.problems(now(), None).iter().map(|one| one.cause).collect();
+        assert_eq!(causes, [ProblemKind::OutboxFull, ProblemKind::LaneStalled]);
     }
 
     #[test]
     fn a_daemon_that_was_replaced_is_not_missed() {
-        let works = |at| Pulse { lanes: vec![samples::lane("groq", at)], ..samples::pulse(at) };
+        let works =
+            |at| DaemonStatus { lanes: vec![fixtures::lane("groq", at)], ..fixtures::daemon_status(at) };
         let silent = works(now() - TimeDelta::minutes(3));
-        let began = |minutes| Pulse {
+        let began = |minutes| DaemonStatus {
             owner: "h:2".to_owned(),
             started_at: now() - TimeDelta::minutes(minutes),
             ..works(now())
         };
-        let fleet = |other: &Pulse| Fleet {
+        let fleet = |other: &DaemonStatus| Fleet {
             providers: vec![state("groq", [1, 0, 0, 0])],
-            beats: vec![beat("daemon:main:h:1", 3, json!(silent)), beat("daemon:main:h:2", 0, json!(other))],
+            heartbeats: vec![
+                heartbeat("daemon:main:h:1", 3, json!(silent)),
+                heartbeat("daemon:main:h:2", 0, json!(other)),
+            ],
             ..Fleet::default()
         };
-        let causes = |other: &Pulse| -> Vec<Cause> {
-            fleet(other).troubles(now(), None).iter().map(|one| one.cause).collect()
+        let causes = |other: &DaemonStatus| -> Vec<ProblemKind> {
+            fleet(other).problems(now(), None).iter().map(|one| one.cause).collect()
         };
-        let missed = [Cause::DaemonSilent];
+        let missed = [ProblemKind::DaemonSilent];
         assert_eq!(causes(&began(4)), missed);
         assert_eq!(causes(&began(2)), []);
-        assert_eq!(causes(&Pulse { vantage: "far".to_owned(), ..began(2) }), missed);
-        let here = Fleet { beats: fleet(&silent).beats[..1].to_vec(), ..fleet(&silent) };
-        assert!(here.troubles(now(), Some(&began(2))).is_empty());
+        assert_eq!(causes(&DaemonStatus { vantage: "far".to_owned(), ..began(2) }), missed);
+        let here = Fleet { heartbeats: fleet(&silent).heartbeats[..1].to_vec(), ..fleet(&silent) };
+        assert!(here.problems(now(), Some(&began(2))).is_empty());
         let mut full = silent.clone();
         full.outbox.full = true;
-        let left = Fleet { beats: vec![beat("daemon:main:h:1", 3, json!(full))], ..here };
-        let causes: Vec<Cause> = left.troubles(now(), Some(&began(2))).iter().map(|one| one.cause).collect();
-        assert_eq!(causes, [Cause::OutboxFull]);
+        let left = Fleet { heartbeats: vec![heartbeat("daemon:main:h:1", 3, json!(full))], ..here };
+        let causes: Vec<ProblemKind> =
+            left.problems(now(), Some(&began(2))).iter().map(|one| one.cause).collect();
+        assert_eq!(causes, [ProblemKind::OutboxFull]);
     }
 
     #[test]
@@ -362,7 +394,7 @@ mod tests {
         assert_eq!(said.len(), 3);
         assert_eq!(said[0], "the self-check b failed: 3 violate it");
         assert!(said[1].ends_with("c could not look") && said[2].contains("without a name"));
-        assert!(fleet.troubles(now() + TimeDelta::days(3), None).is_empty());
+        assert!(fleet.problems(now() + TimeDelta::days(3), None).is_empty());
     }
 
     proptest! {
@@ -371,9 +403,9 @@ mod tests {
             let updated_at = at.and_then(|seconds| DateTime::from_timestamp(i64::from(seconds), 0));
             let details = serde_json::from_str(&details).unwrap_or(Value::String(details));
             let check = json!({"checked_at": component, "results": [details]}).as_object().cloned();
-            let beats = vec![Beat { component, updated_at, details }];
-            let fleet = Fleet { providers: vec![state("x", counts.map(u64::from))], beats, check, ..Fleet::default() };
-            prop_assert_eq!(fleet.troubles(now(), None), fleet.troubles(now(), None));
+            let heartbeats = vec![HeartbeatRow { component, updated_at, details }];
+            let fleet = Fleet { providers: vec![state("x", counts.map(u64::from))], heartbeats, check, ..Fleet::default() };
+            prop_assert_eq!(fleet.problems(now(), None), fleet.problems(now(), None));
         }
     }
 }

@@ -9,9 +9,9 @@ const PORT: u16 = 9464;
 
 /// An address, or nowhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Listen(pub Option<SocketAddr>);
+pub struct ListenAddress(pub Option<SocketAddr>);
 
-impl FromStr for Listen {
+impl FromStr for ListenAddress {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -23,7 +23,7 @@ impl FromStr for Listen {
     }
 }
 
-impl fmt::Display for Listen {
+impl fmt::Display for ListenAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some(address) => write!(f, "{address}"),
@@ -32,7 +32,7 @@ impl fmt::Display for Listen {
     }
 }
 
-impl Default for Listen {
+impl Default for ListenAddress {
     /// Loopback: there is no login, and the figures tell which providers are measured.
     fn default() -> Self {
         Self(Some((Ipv4Addr::LOCALHOST, PORT).into()))
@@ -100,12 +100,12 @@ mod tests {
 
     #[test]
     fn an_address_or_none() {
-        assert_eq!("NONE".parse::<Listen>(), Ok(Listen(None)));
-        assert_eq!(Listen::default().to_string(), "127.0.0.1:9464");
-        assert_eq!("127.0.0.1:9464".parse(), Ok(Listen::default()));
-        assert_eq!("[::1]:0".parse::<Listen>().unwrap().0.unwrap().port(), 0);
+        assert_eq!("NONE".parse::<ListenAddress>(), Ok(ListenAddress(None)));
+        assert_eq!(ListenAddress::default().to_string(), "127.0.0.1:9464");
+        assert_eq!("127.0.0.1:9464".parse(), Ok(ListenAddress::default()));
+        assert_eq!("[::1]:0".parse::<ListenAddress>().unwrap().0.unwrap().port(), 0);
         for wrong in ["", "9464", "localhost:9464", "127.0.0.1", "127.0.0.1:99999"] {
-            assert!(wrong.parse::<Listen>().unwrap_err().contains("write 127.0.0.1:9464"), "{wrong}");
+            assert!(wrong.parse::<ListenAddress>().unwrap_err().contains("write 127.0.0.1:9464"), "{wrong}");
         }
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 /// What a provider states about a model, as far as it does. Prices are US dollars per million tokens.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Facts {
+pub struct ModelFacts {
     /// Tokens of prompt and answer together.
     pub context_length: Option<u64>,
     /// Tokens of answer.
@@ -26,10 +26,10 @@ pub struct Facts {
 
 /// One fact that was one thing and is another.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Change {
+pub struct FactChange {
     /// When the other was first read.
     pub at: DateTime<Utc>,
-    /// Its name in [`Facts`].
+    /// Its name in [`ModelFacts`].
     pub fact: String,
     /// What it was; null where the provider said nothing.
     pub from: Value,
@@ -37,7 +37,7 @@ pub struct Change {
     pub to: Value,
 }
 
-impl Facts {
+impl ModelFacts {
     /// Under their names.
     pub fn named(&self) -> Map<String, Value> {
         match serde_json::to_value(self) {
@@ -47,11 +47,11 @@ impl Facts {
     }
 
     /// What differs in `after`, read at `at`.
-    pub fn changes(&self, after: &Facts, at: DateTime<Utc>) -> Vec<Change> {
+    pub fn changes(&self, after: &ModelFacts, at: DateTime<Utc>) -> Vec<FactChange> {
         let (before, after) = (self.named(), after.named());
         let change = |(fact, to): (String, Value)| {
             let from = before.get(&fact).cloned().unwrap_or_default();
-            (from != to).then(|| Change { at, fact, from, to })
+            (from != to).then(|| FactChange { at, fact, from, to })
         };
         after.into_iter().filter_map(change).collect()
     }
@@ -65,7 +65,7 @@ pub struct ListedModel {
     /// What the provider calls it; the id where it has no name.
     pub name: String,
     /// What it states.
-    pub facts: Facts,
+    pub facts: ModelFacts,
     /// Its entry, verbatim unless it is beyond all measure.
     pub raw: Value,
 }
@@ -130,9 +130,9 @@ pub struct CatalogRow {
     /// When it was last listed, where that is known.
     pub last_seen_at: Option<DateTime<Utc>>,
     /// What its provider stated last.
-    pub facts: Facts,
+    pub facts: ModelFacts,
     /// What changed, oldest first.
-    pub changes: Vec<Change>,
+    pub changes: Vec<FactChange>,
 }
 
 /// What a store keeps about a read: a document of `bench_discovery_runs`.
@@ -152,7 +152,7 @@ pub struct ReadRow {
 
 /// What became of a read that was kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Kept {
+pub struct ListingChangeCounts {
     /// Models that had never been listed.
     pub new: u64,
     /// Models of which a stated fact is another now.
@@ -177,11 +177,15 @@ mod tests {
 
     #[test]
     fn what_differs_is_named_with_both_sides() {
-        let before = Facts { context_length: Some(8192), input_price: Some(0.5), ..Facts::default() };
-        let after =
-            Facts { context_length: Some(8192), ends_on: Some("2026-10-01".into()), ..Facts::default() };
+        let before =
+            ModelFacts { context_length: Some(8192), input_price: Some(0.5), ..ModelFacts::default() };
+        let after = ModelFacts {
+            context_length: Some(8192),
+            ends_on: Some("2026-10-01".into()),
+            ..ModelFacts::default()
+        };
         let at = DateTime::UNIX_EPOCH;
-        let change = |fact: &str, from, to| Change { at, fact: fact.to_owned(), from, to };
+        let change = |fact: &str, from, to| FactChange { at, fact: fact.to_owned(), from, to };
         let expected = [
             change("input_price", json!(0.5), Value::Null),
             change("ends_on", Value::Null, json!("2026-10-01")),

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 /// What kind of finding it is. The order is that in which they are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub enum NoticeKind {
     /// It is measured, and its provider does not list it (any more).
     Unlisted,
     /// Its provider lists it for the first time.
@@ -19,17 +19,18 @@ pub enum Kind {
     Changed,
 }
 
-impl Kind {
+impl NoticeKind {
     /// All of them, in order.
-    pub const ALL: [Kind; 4] = [Kind::Unlisted, Kind::New, Kind::Gone, Kind::Changed];
+    pub const ALL: [NoticeKind; 4] =
+        [NoticeKind::Unlisted, NoticeKind::New, NoticeKind::Gone, NoticeKind::Changed];
 
     /// The stored word.
     pub fn as_str(self) -> &'static str {
         match self {
-            Kind::Unlisted => "unlisted",
-            Kind::New => "new",
-            Kind::Gone => "gone",
-            Kind::Changed => "changed",
+            NoticeKind::Unlisted => "unlisted",
+            NoticeKind::New => "new",
+            NoticeKind::Gone => "gone",
+            NoticeKind::Changed => "changed",
         }
     }
 
@@ -41,14 +42,14 @@ impl Kind {
 
 /// One thing that is worth telling.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Finding {
+pub struct ListingFinding {
     /// What kind of thing.
-    pub kind: Kind,
+    pub kind: NoticeKind,
     /// Of which model.
     pub model: ModelRef,
     /// New: when it was first listed; changed: when that was first read; else: when it was last listed, if it ever was.
     pub at: Option<DateTime<Utc>>,
-    /// The fact that changed, by its name in [`crate::domain::listing::Facts`].
+    /// The fact that changed, by its name in [`crate::domain::listing::ModelFacts`].
     pub fact: Option<String>,
     /// What it was; null where nothing changed.
     pub from: Value,
@@ -56,12 +57,12 @@ pub struct Finding {
     pub to: Value,
 }
 
-impl Finding {
+impl ListingFinding {
     /// The same for the same finding, whenever and by whomever it is found: kind, model, moment, and the fact with its new
     /// value. What a provider states about a new model is left out: it may be another the next day, and the model is
     /// still new once. A model that comes back and goes again is another finding, because its moment is another.
     pub fn fingerprint(&self) -> String {
-        let value = if self.kind == Kind::Changed { &self.to } else { &Value::Null };
+        let value = if self.kind == NoticeKind::Changed { &self.to } else { &Value::Null };
         let ModelRef { provider, model_id } = &self.model;
         let at = self.at.map(|at| at.timestamp_millis());
         hex(&json!([self.kind.as_str(), provider, model_id, at, self.fact, value]).to_string())
@@ -70,7 +71,7 @@ impl Finding {
 
 /// Several findings as they are sent. Nothing in it comes from outside unescaped but the values of `document`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Letter {
+pub struct NoticeMessage {
     /// The same for the same findings: a mail server may recognise a repeat by it.
     pub id: String,
     /// One line of plain text.
@@ -82,8 +83,8 @@ pub struct Letter {
 }
 
 /// The name of a letter on these findings, in whatever order they come.
-pub fn letter_id(findings: &[Finding]) -> String {
-    let mut prints: Vec<String> = findings.iter().map(Finding::fingerprint).collect();
+pub fn letter_id(findings: &[ListingFinding]) -> String {
+    let mut prints: Vec<String> = findings.iter().map(ListingFinding::fingerprint).collect();
     prints.sort_unstable();
     hex(&prints.concat()).chars().take(32).collect()
 }
@@ -96,12 +97,12 @@ fn hex(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn finding(kind: Kind, at: i64, to: Value) -> Finding {
-        Finding {
+    fn finding(kind: NoticeKind, at: i64, to: Value) -> ListingFinding {
+        ListingFinding {
             kind,
             model: ModelRef::new("groq", "m"),
             at: DateTime::from_timestamp_millis(at),
-            fact: (kind == Kind::Changed).then(|| "input_price".to_owned()),
+            fact: (kind == NoticeKind::Changed).then(|| "input_price".to_owned()),
             from: Value::Null,
             to,
         }
@@ -110,19 +111,19 @@ mod tests {
     #[test]
     fn a_fingerprint_tells_findings_apart_and_nothing_else() {
         let print = |kind, at, to| finding(kind, at, to).fingerprint();
-        assert_eq!(print(Kind::New, 1, json!({"a": 1})), print(Kind::New, 1, json!({"a": 2})));
-        assert_ne!(print(Kind::Changed, 1, json!(1.5)), print(Kind::Changed, 1, json!(2.5)));
-        assert_ne!(print(Kind::Changed, 1, json!(1.5)), print(Kind::Changed, 2, json!(1.5)));
-        assert_ne!(print(Kind::Gone, 1, Value::Null), print(Kind::Gone, 2, Value::Null));
-        assert_ne!(print(Kind::Gone, 1, Value::Null), print(Kind::Unlisted, 1, Value::Null));
+        assert_eq!(print(NoticeKind::New, 1, json!({"a": 1})), print(NoticeKind::New, 1, json!({"a": 2})));
+        assert_ne!(print(NoticeKind::Changed, 1, json!(1.5)), print(NoticeKind::Changed, 1, json!(2.5)));
+        assert_ne!(print(NoticeKind::Changed, 1, json!(1.5)), print(NoticeKind::Changed, 2, json!(1.5)));
+        assert_ne!(print(NoticeKind::Gone, 1, Value::Null), print(NoticeKind::Gone, 2, Value::Null));
+        assert_ne!(print(NoticeKind::Gone, 1, Value::Null), print(NoticeKind::Unlisted, 1, Value::Null));
         // It stays what it is: stores remember it.
         let known = "7bba233017a2b3e6d1c05abe9af8fe35a4258a7c30fc0c0691946bec2e3eadb8";
-        assert_eq!(print(Kind::New, 1, Value::Null), known);
+        assert_eq!(print(NoticeKind::New, 1, Value::Null), known);
     }
 
     #[test]
     fn a_letter_has_one_name_in_any_order() {
-        let pair = [finding(Kind::New, 1, Value::Null), finding(Kind::Gone, 1, Value::Null)];
+        let pair = [finding(NoticeKind::New, 1, Value::Null), finding(NoticeKind::Gone, 1, Value::Null)];
         let turned = [pair[1].clone(), pair[0].clone()];
         assert_eq!(letter_id(&pair), letter_id(&turned));
         assert_ne!(letter_id(&pair), letter_id(&pair[..1]));
@@ -131,7 +132,7 @@ mod tests {
 
     #[test]
     fn words_are_read_back() {
-        assert!(Kind::ALL.into_iter().all(|kind| Kind::parse(kind.as_str()) == Some(kind)));
-        assert_eq!(Kind::parse("old"), None);
+        assert!(NoticeKind::ALL.into_iter().all(|kind| NoticeKind::parse(kind.as_str()) == Some(kind)));
+        assert_eq!(NoticeKind::parse("old"), None);
     }
 }

@@ -2,7 +2,7 @@
 //! is cut to length, stored or shown. Too much is hidden rather than too little.
 
 use super::secret::Secret;
-use super::spellings::Spellings;
+use super::secret_spellings::Spellings;
 use std::ops::Range;
 
 /// What stands in the place of a secret.

@@ -108,7 +108,7 @@ pub struct Phases {
 /// Which connection carried the request, and what it took to have it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Carrier {
+pub struct ConnectionInfo {
     /// The address that answered; null where none did.
     pub connect_address: Option<String>,
     /// How many of the host's addresses were dialled inside the clock; null where a connection was open before it.
@@ -159,7 +159,7 @@ pub struct Run {
     pub run_ts: DateTime<Utc>,
     /// End of the generation, UTC, milliseconds.
     pub gen_ts: DateTime<Utc>,
-    /// The temperature of the profile, whether or not the model accepts one (as the predecessor stored it).
+    /// The temperature of the profile, whether or not the model accepts one (as the Python runner stored it).
     pub temperature: Option<f64>,
     /// The profile's output budget.
     pub requested_tokens: u64,
@@ -181,7 +181,7 @@ pub struct Run {
     pub connection: Connection,
     /// The connection's address and history.
     #[serde(flatten)]
-    pub carrier: Carrier,
+    pub carrier: ConnectionInfo,
     /// Quality stamps.
     #[serde(flatten)]
     pub quality: Quality,

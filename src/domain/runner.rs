@@ -1,7 +1,7 @@
 //! A remote runner as the store knows it: what bridges heard of it last, and how its keys stand. Whether its silence is an
 //! alarm is judged here; nothing else about it is known on this side.
 
-use crate::domain::pulse::{Cause, Severity, Trouble};
+use crate::domain::daemon_status::{DaemonProblem, ProblemKind, ProblemSeverity};
 use crate::domain::window::span;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
@@ -22,7 +22,7 @@ const FORGOTTEN: TimeDelta = TimeDelta::days(7);
 /// How the keys of a runner stand, the best of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Keys {
+pub enum RunnerKeyState {
     /// All were taken back: nothing is expected of it any more.
     Revoked,
     /// The time of those that were not taken back is over.
@@ -36,7 +36,7 @@ pub enum Keys {
 /// How a runner is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Standing {
+pub enum RunnerLiveness {
     /// A bridge heard it lately.
     Heard,
     /// None did, for too long.
@@ -47,14 +47,14 @@ pub enum Standing {
     Retired,
 }
 
-impl Standing {
+impl RunnerLiveness {
     /// The word for it.
     pub fn as_str(self) -> &'static str {
         match self {
-            Standing::Heard => "heard",
-            Standing::Silent => "silent",
-            Standing::Never => "never",
-            Standing::Retired => "retired",
+            RunnerLiveness::Heard => "heard",
+            RunnerLiveness::Silent => "silent",
+            RunnerLiveness::Never => "never",
+            RunnerLiveness::Retired => "retired",
         }
     }
 }
@@ -65,7 +65,7 @@ pub struct RunnerState {
     /// The name that its keys were made under.
     pub runner: String,
     /// How its keys stand.
-    pub keys: Keys,
+    pub keys: RunnerKeyState,
     /// Since when it has a key that was not taken back.
     pub keyed_at: Option<DateTime<Utc>>,
     /// The providers that its keys are for, sorted; `None` is all of them.
@@ -86,7 +86,7 @@ pub struct RunnerState {
 
 impl RunnerState {
     /// One of whom nothing is known but its name.
-    pub fn unheard(runner: &str, keys: Keys) -> Self {
+    pub fn unheard(runner: &str, keys: RunnerKeyState) -> Self {
         Self {
             runner: runner.to_owned(),
             keys,
@@ -112,36 +112,38 @@ impl RunnerState {
     }
 
     /// How it is.
-    pub fn standing(&self, now: DateTime<Utc>) -> Standing {
+    pub fn liveness(&self, now: DateTime<Utc>) -> RunnerLiveness {
         let silence = self.last_seen_at.map(|at| now - at);
         match silence {
-            _ if self.keys == Keys::Revoked => Standing::Retired,
-            None => Standing::Never,
-            Some(silence) if silence <= self.patience() => Standing::Heard,
-            Some(silence) if self.keys == Keys::Elsewhere && silence > FORGOTTEN => Standing::Retired,
-            Some(_) => Standing::Silent,
+            _ if self.keys == RunnerKeyState::Revoked => RunnerLiveness::Retired,
+            None => RunnerLiveness::Never,
+            Some(silence) if silence <= self.patience() => RunnerLiveness::Heard,
+            Some(silence) if self.keys == RunnerKeyState::Elsewhere && silence > FORGOTTEN => {
+                RunnerLiveness::Retired
+            }
+            Some(_) => RunnerLiveness::Silent,
         }
     }
 
     /// What is wrong with it, if anything is.
-    pub fn trouble(&self, now: DateTime<Utc>) -> Option<Trouble> {
+    pub fn problem(&self, now: DateTime<Utc>) -> Option<DaemonProblem> {
         let name = &self.runner;
-        let (cause, severity, sentence) = match (self.standing(now), self.last_seen_at) {
-            (Standing::Silent, Some(at)) => {
-                let why = if self.keys == Keys::Expired { "; its keys have expired" } else { "" };
+        let (cause, severity, sentence) = match (self.liveness(now), self.last_seen_at) {
+            (RunnerLiveness::Silent, Some(at)) => {
+                let why = if self.keys == RunnerKeyState::Expired { "; its keys have expired" } else { "" };
                 let sentence = format!("no bridge has heard the runner {name} for {}{why}", span(now - at));
-                (Cause::RunnerSilent, Severity::Unhealthy, sentence)
+                (ProblemKind::RunnerSilent, ProblemSeverity::Unhealthy, sentence)
             }
-            (Standing::Never, _) => {
+            (RunnerLiveness::Never, _) => {
                 let age = self.keyed_at.map(|at| now - at).filter(|age| *age > self.patience())?;
                 let sentence =
                     format!("no bridge has ever heard the runner {name}; it has a key for {}", span(age));
-                (Cause::RunnerNeverHeard, Severity::Degraded, sentence)
+                (ProblemKind::RunnerNeverHeard, ProblemSeverity::Degraded, sentence)
             }
             _ => return None,
         };
-        let trouble = Trouble::new(cause, severity, &self.component(), sentence);
-        Some(trouble.command("llmbench ingest key list --all"))
+        let problem = DaemonProblem::new(cause, severity, &self.component(), sentence);
+        Some(problem.command("llmbench ingest key list --all"))
     }
 
     /// How long it may say nothing: it asks what to measure in every interval, and may miss one.
@@ -160,50 +162,53 @@ mod tests {
         "2026-11-23T12:00:00Z".parse().unwrap()
     }
 
-    fn runner(keys: Keys, minutes: Option<i64>) -> RunnerState {
+    fn runner(keys: RunnerKeyState, minutes: Option<i64>) -> RunnerState {
         let last_seen_at = minutes.map(|minutes| now() - TimeDelta::minutes(minutes));
         RunnerState { last_seen_at, ..RunnerState::unheard("aws-1", keys) }
     }
 
     fn told(runner: &RunnerState) -> Option<String> {
-        let trouble = runner.trouble(now())?;
-        assert_eq!(trouble.subject, "runner:aws-1");
-        Some(format!("{}: {}", trouble.severity.as_str(), trouble.sentence))
+        let problem = runner.problem(now())?;
+        assert_eq!(problem.subject, "runner:aws-1");
+        Some(format!("{}: {}", problem.severity.as_str(), problem.sentence))
     }
 
     #[test]
     fn silence_is_an_alarm_until_its_keys_are_taken_back() {
         let said = |keys, minutes| told(&runner(keys, Some(minutes)));
-        assert_eq!(said(Keys::Live, 60), None);
+        assert_eq!(said(RunnerKeyState::Live, 60), None);
         let silent = "unhealthy: no bridge has heard the runner aws-1 for 61 min";
-        assert_eq!(said(Keys::Live, 61).as_deref(), Some(silent));
-        assert_eq!(said(Keys::Expired, 61), Some(format!("{silent}; its keys have expired")));
-        assert_eq!(said(Keys::Live, 99_999).map(|said| said.ends_with("for 69 d")), Some(true));
-        assert_eq!(said(Keys::Revoked, 99_999), None);
-        assert_eq!(runner(Keys::Revoked, Some(1)).standing(now()), Standing::Retired);
+        assert_eq!(said(RunnerKeyState::Live, 61).as_deref(), Some(silent));
+        assert_eq!(said(RunnerKeyState::Expired, 61), Some(format!("{silent}; its keys have expired")));
+        assert_eq!(said(RunnerKeyState::Live, 99_999).map(|said| said.ends_with("for 69 d")), Some(true));
+        assert_eq!(said(RunnerKeyState::Revoked, 99_999), None);
+        assert_eq!(runner(RunnerKeyState::Revoked, Some(1)).liveness(now()), RunnerLiveness::Retired);
     }
 
     #[test]
     fn a_key_of_the_environment_is_forgotten_after_a_week() {
         let week = 7 * 24 * 60;
-        assert!(told(&runner(Keys::Elsewhere, Some(week))).is_some());
-        assert_eq!(runner(Keys::Elsewhere, Some(week + 1)).standing(now()), Standing::Retired);
-        assert_eq!(told(&runner(Keys::Elsewhere, Some(week + 1))), None);
+        assert!(told(&runner(RunnerKeyState::Elsewhere, Some(week))).is_some());
+        assert_eq!(
+            runner(RunnerKeyState::Elsewhere, Some(week + 1)).liveness(now()),
+            RunnerLiveness::Retired
+        );
+        assert_eq!(told(&runner(RunnerKeyState::Elsewhere, Some(week + 1))), None);
     }
 
     #[test]
     fn who_measures_seldom_may_be_silent_for_longer() {
-        let mut seldom = runner(Keys::Live, Some(12 * 60));
+        let mut seldom = runner(RunnerKeyState::Live, Some(12 * 60));
         seldom.interval_seconds = Some(6 * 3600);
-        assert_eq!(seldom.standing(now()), Standing::Heard);
+        assert_eq!(seldom.liveness(now()), RunnerLiveness::Heard);
         seldom.interval_seconds = Some(60);
-        assert_eq!(seldom.standing(now()), Standing::Silent);
+        assert_eq!(seldom.liveness(now()), RunnerLiveness::Silent);
     }
 
     #[test]
     fn a_key_that_nobody_uses_is_told_and_no_alarm() {
-        let mut never = runner(Keys::Live, None);
-        assert_eq!((never.standing(now()), told(&never)), (Standing::Never, None));
+        let mut never = runner(RunnerKeyState::Live, None);
+        assert_eq!((never.liveness(now()), told(&never)), (RunnerLiveness::Never, None));
         never.keyed_at = Some(now() - TimeDelta::minutes(59));
         assert_eq!(told(&never), None);
         never.keyed_at = Some(now() - TimeDelta::minutes(90));

@@ -10,7 +10,7 @@ pub struct Secret(String);
 
 /// Why a text cannot be a key. Says where, never what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum BadKey {
+pub enum InvalidKey {
     /// Nothing there.
     #[error("it is empty")]
     Empty,
@@ -33,16 +33,16 @@ impl Secret {
     /// A key that is going to be an HTTP header: visible ASCII, at least one character.
     ///
     /// # Errors
-    /// [`BadKey`], which does not repeat the text.
-    pub fn key(text: impl Into<String>) -> Result<Self, BadKey> {
+    /// [`InvalidKey`], which does not repeat the text.
+    pub fn key(text: impl Into<String>) -> Result<Self, InvalidKey> {
         let secret = Self(text.into());
         if secret.0.is_empty() {
-            return Err(BadKey::Empty);
+            return Err(InvalidKey::Empty);
         }
         match secret.0.chars().position(|ch| !ch.is_ascii_graphic()) {
             None => Ok(secret),
             Some(index) => {
-                Err(BadKey::Character { position: index + 1, what: defect(secret.0.chars().nth(index)) })
+                Err(InvalidKey::Character { position: index + 1, what: defect(secret.0.chars().nth(index)) })
             }
         }
     }
@@ -99,9 +99,9 @@ mod tests {
             [("ab c", "white space"), ("ab\u{1}", "a control character"), ("ab“c", "not ASCII")]
         {
             let error = Secret::key(text).unwrap_err();
-            assert_eq!(error, BadKey::Character { position: 3, what });
+            assert_eq!(error, InvalidKey::Character { position: 3, what });
             assert!(!error.to_string().contains(text));
         }
-        assert_eq!(Secret::key(""), Err(BadKey::Empty));
+        assert_eq!(Secret::key(""), Err(InvalidKey::Empty));
     }
 }

@@ -1,9 +1,9 @@
 //! When: how people write moments and windows of time. Pure: the present and its zone are handed in.
 
-use super::clock;
+use super::clock_skew;
 use chrono::{DateTime, Duration, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
 
-/// A stretch of time. An open end takes in rows that are dated in the future, too: the predecessor wrote local time
+/// A stretch of time. An open end takes in rows that are dated in the future, too: the Python runner wrote local time
 /// labelled UTC.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Window {
@@ -68,7 +68,7 @@ pub fn span(length: Duration) -> String {
 
 /// How long ago a moment was: `40 s ago`, `3 min ago`, `5 h ago`, `12 d ago`. One that a clock dated into the future says so.
 pub fn ago(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
-    if clock::is_ahead(at, now) {
+    if clock_skew::is_ahead(at, now) {
         format!("dated {} ahead", span(at - now))
     } else {
         format!("{} ago", span(now - at))

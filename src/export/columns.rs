@@ -1,8 +1,8 @@
 //! The columns of a table, in the order in which they are written. What is not among them goes into [`EXTRA`].
 
-use crate::storage::contract::{FieldType, field_type};
-use crate::storage::merged::PUBLISHED;
-use crate::storage::rows::Table;
+use crate::storage::field_types::{FieldType, field_type};
+use crate::storage::merged_rows::PUBLISHED;
+use crate::storage::rows::RowSource;
 use std::collections::HashMap;
 
 /// The last column: fields that are no column, and known ones with a value of another type, as one JSON object.
@@ -36,10 +36,10 @@ const ERRORS: &[&str] = &[
 ];
 
 /// The names of a table's columns, [`EXTRA`] left out.
-pub fn names(table: Table) -> &'static [&'static str] {
+pub fn names(table: RowSource) -> &'static [&'static str] {
     match table {
-        Table::Runs(_) => RUNS,
-        Table::Errors => ERRORS,
+        RowSource::Runs(_) => RUNS,
+        RowSource::Errors => ERRORS,
     }
 }
 
@@ -53,15 +53,15 @@ fn type_of(name: &str) -> FieldType {
 }
 
 /// Columns with their types, found by name.
-pub struct Columns {
+pub struct ExportColumns {
     /// Name and type of each.
     pub all: Vec<(&'static str, FieldType)>,
     places: HashMap<&'static str, usize>,
 }
 
-impl Columns {
+impl ExportColumns {
     /// The columns of a table.
-    pub fn of(table: Table) -> Self {
+    pub fn of(table: RowSource) -> Self {
         let typed = |name: &&'static str| (*name, type_of(name));
         let all: Vec<_> = names(table).iter().map(typed).collect();
         let places = all.iter().enumerate().map(|(place, (name, _))| (*name, place)).collect();
@@ -80,9 +80,9 @@ impl Columns {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Kind, Outcome};
+    use crate::domain::{FailureKind, Outcome};
     use crate::measure::testing::{failure, run};
-    use crate::storage::history::Series;
+    use crate::storage::history::RunSeries;
     use serde_json::{Map, Value};
 
     fn fields(value: &impl serde::Serialize) -> Map<String, Value> {
@@ -96,7 +96,7 @@ mod tests {
         for name in fields(&sound).keys() {
             assert!(RUNS.contains(&name.as_str()), "{name}");
         }
-        let Outcome::Failure(failed) = failure("groq", "m", Kind::Timeout, "late") else { panic!() };
+        let Outcome::Failure(failed) = failure("groq", "m", FailureKind::Timeout, "late") else { panic!() };
         for name in fields(&failed).keys() {
             assert!(ERRORS.contains(&name.as_str()), "{name}");
         }
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_column_is_found_wherever_it_is_expected() {
-        let columns = Columns::of(Table::Runs(Series::Probe));
+        let columns = ExportColumns::of(RowSource::Runs(RunSeries::Probe));
         assert_eq!(columns.place("provider", 1), Some(1));
         assert_eq!(columns.place("provider", 7), Some(1));
         assert_eq!(columns.place("provider", 1000), Some(1));

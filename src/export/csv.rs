@@ -3,24 +3,24 @@
 
 use super::Encoder;
 use super::cell::Cell;
-use super::columns::{Columns, EXTRA};
+use super::columns::{EXTRA, ExportColumns};
 use super::row::split;
 use crate::output::csv::{disarm, is_formula};
-use crate::storage::rows::Table;
+use crate::storage::rows::RowSource;
 use std::borrow::Cow;
 use std::io::{self, Write};
 use std::thread;
 
 /// Writes rows behind a header.
-pub struct Csv<W: Write> {
-    columns: Columns,
+pub struct CsvEncoder<W: Write> {
+    columns: ExportColumns,
     out: W,
 }
 
-impl<W: Write> Csv<W> {
+impl<W: Write> CsvEncoder<W> {
     /// Writes the header.
-    pub fn new(table: Table, mut out: W) -> io::Result<Self> {
-        let columns = Columns::of(table);
+    pub fn new(table: RowSource, mut out: W) -> io::Result<Self> {
+        let columns = ExportColumns::of(table);
         let mut header = ::csv::Writer::from_writer(&mut out);
         header.write_record(columns.all.iter().map(|(name, _)| *name).chain([EXTRA])).map_err(plain)?;
         header.flush()?;
@@ -29,7 +29,7 @@ impl<W: Write> Csv<W> {
     }
 }
 
-impl<W: Write + Send> Encoder for Csv<W> {
+impl<W: Write + Send> Encoder for CsvEncoder<W> {
     fn row(&mut self, text: &str) -> io::Result<bool> {
         Ok(self.rows(&[text])? == 0)
     }
@@ -60,7 +60,7 @@ impl<W: Write + Send> Encoder for Csv<W> {
 }
 
 /// Rows as lines, and how many of them are odd.
-fn lines(columns: &Columns, texts: &[&str]) -> io::Result<(Vec<u8>, u64)> {
+fn lines(columns: &ExportColumns, texts: &[&str]) -> io::Result<(Vec<u8>, u64)> {
     let mut writer = ::csv::Writer::from_writer(Vec::new());
     let mut odd = 0;
     for text in texts {
@@ -112,12 +112,12 @@ fn spaced(numbers: &str) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::history::Series;
+    use crate::storage::history::RunSeries;
 
     #[test]
     fn every_kind_of_cell_has_its_form() {
         let mut bytes = Vec::new();
-        let mut rows = Csv::new(Table::Runs(Series::Published), &mut bytes).unwrap();
+        let mut rows = CsvEncoder::new(RowSource::Runs(RunSeries::Published), &mut bytes).unwrap();
         let sound = r#"{"_id":"=1","provider":"a,\"b\"","run_ts":"2026-08-01T12:00:00.250Z","temperature":0.1,
             "output_tokens":64,"reasoning_tokens":null,"suspect":false,"times_between_tokens":[0.1, 0.2],
             "adaptations":["one","two"],"misc":{"k":"v"},"unknown":[1]}"#;

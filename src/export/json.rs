@@ -7,18 +7,18 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 /// One document a line.
-pub struct Lines<W: Write> {
+pub struct JsonLinesEncoder<W: Write> {
     out: W,
 }
 
-impl<W: Write> Lines<W> {
+impl<W: Write> JsonLinesEncoder<W> {
     /// Writes nothing yet.
     pub fn new(out: W) -> Self {
         Self { out }
     }
 }
 
-impl<W: Write + Send> Encoder for Lines<W> {
+impl<W: Write + Send> Encoder for JsonLinesEncoder<W> {
     fn row(&mut self, text: &str) -> io::Result<bool> {
         let (line, sound) = line(text);
         self.out.write_all(line.as_bytes())?;
@@ -32,12 +32,12 @@ impl<W: Write + Send> Encoder for Lines<W> {
 }
 
 /// One document with all rows in it, a line each. Without its end it is none: a part of it does not look whole.
-pub struct Document<W: Write> {
+pub struct JsonDocument<W: Write> {
     out: W,
     first: bool,
 }
 
-impl<W: Write> Document<W> {
+impl<W: Write> JsonDocument<W> {
     /// Writes the keys of `head`, and the beginning of the rows.
     pub fn new(head: &Map<String, Value>, mut out: W) -> io::Result<Self> {
         out.write_all(b"{")?;
@@ -49,7 +49,7 @@ impl<W: Write> Document<W> {
     }
 }
 
-impl<W: Write + Send> Encoder for Document<W> {
+impl<W: Write + Send> Encoder for JsonDocument<W> {
     fn row(&mut self, text: &str) -> io::Result<bool> {
         let (line, sound) = line(text);
         self.out.write_all(if std::mem::replace(&mut self.first, false) { b"\n" } else { b",\n" })?;
@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn lines_are_the_stored_text_wherever_it_is_a_document() {
         let mut bytes = Vec::new();
-        assert_eq!(written(Lines::new(&mut bytes)), [true, false, true, false]);
+        assert_eq!(written(JsonLinesEncoder::new(&mut bytes)), [true, false, true, false]);
         let lines =
             "{\"b\":1.50,\"a\":[ ]}\n{\"doc\":\"no document\"}\n{\"a\":\"x\\ny\"}\n{\"doc\":\"[1]\"}\n";
         assert_eq!(String::from_utf8(bytes).unwrap(), lines);
@@ -102,12 +102,12 @@ mod tests {
     fn a_document_is_whole_only_at_its_end() {
         let head: Map<String, Value> = [("schema".to_owned(), json!("x/1"))].into_iter().collect();
         let mut bytes = Vec::new();
-        written(Document::new(&head, &mut bytes).unwrap());
+        written(JsonDocument::new(&head, &mut bytes).unwrap());
         let document: Value = serde_json::from_slice(&bytes).unwrap();
         assert_eq!((&document["schema"], document["rows"].as_array().unwrap().len()), (&json!("x/1"), 4));
         assert!(serde_json::from_slice::<Value>(&bytes[..bytes.len() - 4]).is_err());
         let mut bytes = Vec::new();
-        Document::new(&head, &mut bytes).unwrap().finish().unwrap();
+        JsonDocument::new(&head, &mut bytes).unwrap().finish().unwrap();
         assert_eq!(serde_json::from_slice::<Value>(&bytes).unwrap()["rows"], json!([]));
     }
 }

@@ -2,25 +2,25 @@
 //! that a store keeps and goes out at once; nothing here grows with the number of rows. Which rows, and where the bytes go
 //! to, is decided by the command.
 
-mod behind;
+mod background_writer;
 mod cell;
 mod columns;
 mod csv;
-pub mod file;
 mod json;
+pub mod new_file;
 mod parquet;
 mod row;
 
 pub use columns::names;
 pub use row::{fields, scalar};
 
-use crate::storage::rows::Table;
+use crate::storage::rows::RowSource;
 use serde_json::{Map, Value};
 use std::io::{self, Write};
 
 /// In which form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub enum ExportFormat {
     /// One header, one row a line.
     Csv,
     /// One document.
@@ -33,7 +33,7 @@ pub enum Format {
 
 /// What was written so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Written {
+pub struct ExportTotals {
     /// Rows.
     pub rows: u64,
     /// Those among them that were no documents, or had a known field of another type than the contract says.
@@ -75,15 +75,15 @@ pub trait Encoder: Send {
 /// # Errors
 /// What the writer says.
 pub fn encoder<'a>(
-    format: Format,
-    table: Table,
+    format: ExportFormat,
+    table: RowSource,
     head: &Map<String, Value>,
     out: impl Write + Send + 'a,
 ) -> io::Result<Box<dyn Encoder + 'a>> {
     Ok(match format {
-        Format::Csv => Box::new(csv::Csv::new(table, out)?),
-        Format::Json => Box::new(json::Document::new(head, out)?),
-        Format::Ndjson => Box::new(json::Lines::new(out)),
-        Format::Parquet => Box::new(parquet::Parquet::new(table, out)?),
+        ExportFormat::Csv => Box::new(csv::CsvEncoder::new(table, out)?),
+        ExportFormat::Json => Box::new(json::JsonDocument::new(head, out)?),
+        ExportFormat::Ndjson => Box::new(json::JsonLinesEncoder::new(out)),
+        ExportFormat::Parquet => Box::new(parquet::ParquetEncoder::new(table, out)?),
     })
 }

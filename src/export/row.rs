@@ -2,7 +2,7 @@
 //! between them is passed on as it is.
 
 use super::cell::{Cell, cell};
-use super::columns::Columns;
+use super::columns::ExportColumns;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -15,16 +15,16 @@ use std::fmt;
 /// Where the text is no JSON object; fields before the error were taken already.
 pub fn fields<'a>(text: &'a str, take: impl FnMut(Cow<'a, str>, &'a str)) -> serde_json::Result<()> {
     let mut reader = serde_json::Deserializer::from_str(text);
-    reader.deserialize_map(Fields(take))?;
+    reader.deserialize_map(FieldVisitor(take))?;
     reader.end()
 }
 
-struct Fields<F>(F);
+struct FieldVisitor<F>(F);
 
 #[derive(serde::Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+struct FieldName<'a>(#[serde(borrow)] Cow<'a, str>);
 
-impl<'a, F: FnMut(Cow<'a, str>, &'a str)> Visitor<'a> for Fields<F> {
+impl<'a, F: FnMut(Cow<'a, str>, &'a str)> Visitor<'a> for FieldVisitor<F> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -32,7 +32,7 @@ impl<'a, F: FnMut(Cow<'a, str>, &'a str)> Visitor<'a> for Fields<F> {
     }
 
     fn visit_map<A: MapAccess<'a>>(mut self, mut fields: A) -> Result<(), A::Error> {
-        while let Some(Name(name)) = fields.next_key()? {
+        while let Some(FieldName(name)) = fields.next_key()? {
             let value: &RawValue = fields.next_value()?;
             (self.0)(name, value.get());
         }
@@ -51,7 +51,7 @@ pub fn wrapped(text: &str) -> String {
 }
 
 /// A row in columns.
-pub struct Split<'a> {
+pub struct SplitRow<'a> {
     /// A cell for each column.
     pub cells: Vec<Cell<'a>>,
     /// Everything else, as the text of a JSON object; empty where nothing else is there.
@@ -61,8 +61,8 @@ pub struct Split<'a> {
 }
 
 /// Cuts a row into columns.
-pub fn split<'a>(columns: &Columns, text: &'a str) -> Split<'a> {
-    let mut split = Split::empty(columns);
+pub fn split<'a>(columns: &ExportColumns, text: &'a str) -> SplitRow<'a> {
+    let mut split = SplitRow::empty(columns);
     let mut expected = 0;
     let read = fields(text, |name, value| {
         let place = columns.place(&name, expected);
@@ -78,7 +78,7 @@ pub fn split<'a>(columns: &Columns, text: &'a str) -> Split<'a> {
         }
     });
     if read.is_err() {
-        return Split { extra: wrapped(text), sound: false, ..Split::empty(columns) };
+        return SplitRow { extra: wrapped(text), sound: false, ..SplitRow::empty(columns) };
     }
     if !split.extra.is_empty() {
         split.extra.push('}');
@@ -86,8 +86,8 @@ pub fn split<'a>(columns: &Columns, text: &'a str) -> Split<'a> {
     split
 }
 
-impl Split<'_> {
-    fn empty(columns: &Columns) -> Self {
+impl SplitRow<'_> {
+    fn empty(columns: &ExportColumns) -> Self {
         let cells = columns.all.iter().map(|_| Cell::Null).collect();
         Self { cells, extra: String::new(), sound: true }
     }
@@ -103,8 +103,8 @@ fn append(extra: &mut String, name: &str, value: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::history::Series;
-    use crate::storage::rows::Table;
+    use crate::storage::history::RunSeries;
+    use crate::storage::rows::RowSource;
     use proptest::prelude::*;
     use serde_json::{Map, json};
 
@@ -119,8 +119,8 @@ mod tests {
         leaf.prop_recursive(3, 12, 4, |inner| prop::collection::vec(inner, 0..4).prop_map(Value::from))
     }
 
-    fn columns() -> Columns {
-        Columns::of(Table::Runs(Series::Published))
+    fn columns() -> ExportColumns {
+        ExportColumns::of(RowSource::Runs(RunSeries::Published))
     }
 
     #[test]
@@ -158,7 +158,7 @@ mod tests {
             fields in prop::collection::hash_map("[a-z\"\\\\é ]{0,8}", any_json(), 0..6),
         ) {
             let row: Map<String, Value> = fields.into_iter().filter(|(name, _)| {
-                !super::super::names(Table::Runs(Series::Published)).contains(&name.as_str())
+                !super::super::names(RowSource::Runs(RunSeries::Published)).contains(&name.as_str())
             }).collect();
             let text = Value::Object(row.clone()).to_string();
             let (columns, empty) = (columns(), row.is_empty());

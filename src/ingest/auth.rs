@@ -26,7 +26,7 @@ pub type KeyDigest = [u8; 32];
 
 /// A live key and its scope.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Key {
+pub struct RunnerKey {
     /// Its id: in the key itself, in audit lines and on stored rows. No secret.
     pub id: String,
     /// Whom it was given to; stamped on what comes under it.
@@ -43,8 +43,8 @@ pub struct Key {
     pub not_after: Option<DateTime<Utc>>,
 }
 
-impl Key {
-    /// A key of the predecessor, from the environment: without an id of its own, and for all providers.
+impl RunnerKey {
+    /// A key of the Python runner, from the environment: without an id of its own, and for all providers.
     pub fn legacy(id: &str, key: &Secret, actions: &[Action]) -> Self {
         Self {
             id: id.to_owned(),
@@ -88,14 +88,14 @@ impl Key {
 
 /// All keys that count now.
 #[derive(Debug, Clone, Default)]
-pub struct Ring {
-    named: HashMap<String, Arc<Key>>,
-    legacy: Vec<Arc<Key>>,
+pub struct KeyRing {
+    named: HashMap<String, Arc<RunnerKey>>,
+    legacy: Vec<Arc<RunnerKey>>,
 }
 
-impl Ring {
+impl KeyRing {
     /// Keys with ids, and those of the environment.
-    pub fn new(named: impl IntoIterator<Item = Key>, legacy: &[Key]) -> Self {
+    pub fn new(named: impl IntoIterator<Item = RunnerKey>, legacy: &[RunnerKey]) -> Self {
         Self {
             named: named.into_iter().map(|key| (key.id.clone(), Arc::new(key))).collect(),
             legacy: legacy.iter().cloned().map(Arc::new).collect(),
@@ -108,7 +108,7 @@ impl Ring {
     }
 
     /// The key that was shown, if it is one. Every call compares as many digests, whatever was shown.
-    pub fn find(&self, shown: Option<&[u8]>, now: DateTime<Utc>) -> Option<Arc<Key>> {
+    pub fn find(&self, shown: Option<&[u8]>, now: DateTime<Utc>) -> Option<Arc<RunnerKey>> {
         let shown = shown.unwrap_or_default();
         let own = digest(shown);
         let named = std::str::from_utf8(shown).ok().and_then(key_id).and_then(|id| self.named.get(id));
@@ -168,8 +168,8 @@ mod tests {
     use chrono::TimeDelta;
     use hyper::header::HeaderValue;
 
-    fn key(id: &str, secret: &str) -> Key {
-        Key {
+    fn key(id: &str, secret: &str) -> RunnerKey {
+        RunnerKey {
             id: id.to_owned(),
             runner: "aws-1".to_owned(),
             digest: digest(format!("lb_{id}_{secret}").as_bytes()),
@@ -180,14 +180,14 @@ mod tests {
         }
     }
 
-    fn found(ring: &Ring, shown: &str) -> Option<String> {
+    fn found(ring: &KeyRing, shown: &str) -> Option<String> {
         ring.find(Some(shown.as_bytes()), Utc::now()).map(|key| key.id.clone())
     }
 
     #[test]
     fn a_key_is_found_by_its_id_and_only_whole() {
-        let old = Key::legacy("legacy", &Secret::new("old-key"), &[Action::Ingest]);
-        let ring = Ring::new([key("a1", "secret"), key("b2", "other_secret")], &[old]);
+        let old = RunnerKey::legacy("legacy", &Secret::new("old-key"), &[Action::Ingest]);
+        let ring = KeyRing::new([key("a1", "secret"), key("b2", "other_secret")], &[old]);
         assert_eq!(found(&ring, "lb_a1_secret").as_deref(), Some("a1"));
         assert_eq!(found(&ring, "lb_b2_other_secret").as_deref(), Some("b2"));
         assert_eq!(found(&ring, "old-key").as_deref(), Some("legacy"));
@@ -207,7 +207,7 @@ mod tests {
         early.not_before = Some(now + TimeDelta::seconds(1));
         let mut late = key("b2", "s");
         late.not_after = Some(now);
-        let ring = Ring::new([early, late], &[]);
+        let ring = KeyRing::new([early, late], &[]);
         assert_eq!((ring.find(Some(b"lb_a1_s"), now), ring.find(Some(b"lb_b2_s"), now)), (None, None));
         assert!(ring.find(Some(b"lb_a1_s"), now + TimeDelta::seconds(1)).is_some());
         assert_eq!(ring.usable(now), 0);

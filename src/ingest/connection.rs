@@ -1,9 +1,9 @@
 //! One connection from its first byte to its end. Every way in which a request can be unreadable ends in an answer of the
 //! one shape, and no answer is lost because the client was still sending.
 
-use super::answer::{self, Reply};
-use super::line::{Line, Pace};
-use super::refusal::Refusal;
+use super::bridge_error::BridgeError;
+use super::guarded_stream::{ExchangeProgress, GuardedStream};
+use super::response::{self, HttpResponse};
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderValue, TRANSFER_ENCODING};
@@ -31,8 +31,9 @@ const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 64 << 20;
 
 /// What answers requests. A boxed future, because a connection is polled by hand.
-pub type Service =
-    Arc<dyn Fn(SocketAddr, Request<Incoming>) -> Pin<Box<dyn Future<Output = Reply> + Send>> + Send + Sync>;
+pub type RequestHandler = Arc<
+    dyn Fn(SocketAddr, Request<Incoming>) -> Pin<Box<dyn Future<Output = HttpResponse> + Send>> + Send + Sync,
+>;
 
 /// Speaks HTTP/1.1 until the client leaves, breaks the rules, is idle for `head_timeout`, or `stop` is cancelled and the
 /// request that runs has its answer. While nothing is asked a connection costs little more than its socket: hyper and its
@@ -40,13 +41,13 @@ pub type Service =
 pub async fn speak<S>(
     socket: S,
     peer: SocketAddr,
-    service: Service,
+    service: RequestHandler,
     head_timeout: Duration,
     stop: CancellationToken,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let mut line = Line::new(socket);
+    let mut line = GuardedStream::new(socket);
     loop {
         let begun = stop.run_until_cancelled(timeout(head_timeout, line.until_spoken())).await;
         if !matches!(begun, Some(Ok(true))) {
@@ -62,12 +63,12 @@ pub async fn speak<S>(
 
 /// Serves one request. The line, once it is answered; nothing, where the connection has ended.
 async fn converse<S>(
-    line: Line<S>,
+    line: GuardedStream<S>,
     peer: SocketAddr,
-    service: Service,
+    service: RequestHandler,
     head_timeout: Duration,
     stop: CancellationToken,
-) -> Option<Line<S>>
+) -> Option<GuardedStream<S>>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -82,7 +83,7 @@ where
             if last {
                 answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
-            answered.set(Pace::ANSWERED);
+            answered.set(ExchangeProgress::ANSWERED);
             Ok::<_, Infallible>(answer)
         })
     });
@@ -98,7 +99,7 @@ where
     let mut stopping = false;
     let ended = loop {
         let served = poll_fn(|cx| match connection.poll_without_shutdown(cx) {
-            Poll::Pending if pace.is(Pace::FLUSHED) => Poll::Ready(None),
+            Poll::Pending if pace.is(ExchangeProgress::FLUSHED) => Poll::Ready(None),
             polled => polled.map(Some),
         });
         tokio::select! {
@@ -126,13 +127,13 @@ where
 }
 
 /// Ends a connection: says why, if there is something to say, and reads on for a moment.
-async fn part<S>(mut line: Line<S>, refusal: Option<Refusal>)
+async fn part<S>(mut line: GuardedStream<S>, refusal: Option<BridgeError>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let last_word = async {
         if let Some(refusal) = refusal {
-            line.write_all(&answer::raw(&refusal)).await?;
+            line.write_all(&response::raw(&refusal)).await?;
         }
         line.shutdown().await?;
         let mut bin = vec![0; 2048];
@@ -150,27 +151,31 @@ where
 }
 
 /// What to answer to a request that could not be read. Nothing, where there was none: a keep-alive that ended.
-fn unreadable<S>(error: &hyper::Error, line: &Line<S>, begun: bool) -> Option<Refusal> {
+fn unreadable<S>(error: &hyper::Error, line: &GuardedStream<S>, begun: bool) -> Option<BridgeError> {
     if error.is_timeout() {
-        let late = Refusal::new(408, "head_timeout", "the head of the request did not come in time");
+        let late = BridgeError::new(408, "head_timeout", "the head of the request did not come in time");
         return begun.then_some(late);
     }
     if line.spoke_tls() {
-        return Some(Refusal::new(400, "tls_on_plain_port", "this port speaks plain HTTP: write http://"));
+        return Some(BridgeError::new(
+            400,
+            "tls_on_plain_port",
+            "this port speaks plain HTTP: write http://",
+        ));
     }
     if let Some(flaw) = line.flaw() {
-        return Some(Refusal::new(400, "bad_request", flaw));
+        return Some(BridgeError::new(400, "bad_request", flaw));
     }
     let refusal = match line.held_back() {
-        Some(431) => Refusal::new(
+        Some(431) => BridgeError::new(
             431,
             "head_too_large",
             format!("a head may have {MOST_HEADERS} headers and {LARGEST_HEAD} bytes"),
         ),
-        Some(414) => Refusal::new(414, "target_too_long", "the path of the request is too long"),
-        Some(_) => Refusal::new(400, "bad_request", "this is no HTTP/1.1 request that can be understood"),
+        Some(414) => BridgeError::new(414, "target_too_long", "the path of the request is too long"),
+        Some(_) => BridgeError::new(400, "bad_request", "this is no HTTP/1.1 request that can be understood"),
         None if error.is_parse() => {
-            Refusal::new(400, "bad_request", "this is no HTTP/1.1 request that can be understood")
+            BridgeError::new(400, "bad_request", "this is no HTTP/1.1 request that can be understood")
         }
         None => return None,
     };

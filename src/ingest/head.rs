@@ -1,12 +1,12 @@
 //! The head of a request as bytes, looked at before anybody interprets it: what two readers could divide differently is no
-//! request. Pure; which bytes come when is `line`'s.
+//! request. Pure; which bytes come when is `guarded_stream`'s.
 
 /// The longest line that is gathered, bytes; the reader behind refuses a head long before.
 const LONGEST_LINE: usize = 64 * 1024;
 
 /// What follows a head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Framing {
+pub enum RequestFraming {
     /// So many bytes; none where the head says nothing.
     Length(u64),
     /// Chunks, whose end only their reader knows.
@@ -18,7 +18,7 @@ pub type HeadFlaw = &'static str;
 
 /// A head on its way in.
 #[derive(Debug, Default)]
-pub struct Head {
+pub struct RequestHeadScanner {
     line: Vec<u8>,
     lines: usize,
     host: bool,
@@ -26,13 +26,13 @@ pub struct Head {
     chunked: bool,
 }
 
-impl Head {
+impl RequestHeadScanner {
     /// Takes the next bytes. Where the head ends in them: how many of them it has, and what follows.
     ///
     /// # Errors
     /// [`HeadFlaw`]: a line that ends in LF alone, two lengths, two hosts, a length of more than 63 bits, a transfer coding
     /// other than `chunked`, or one beside a length.
-    pub fn take(&mut self, bytes: &[u8]) -> Result<Option<(usize, Framing)>, HeadFlaw> {
+    pub fn take(&mut self, bytes: &[u8]) -> Result<Option<(usize, RequestFraming)>, HeadFlaw> {
         for (at, byte) in bytes.iter().enumerate() {
             if *byte != b'\n' {
                 self.line.push(*byte);
@@ -81,11 +81,11 @@ impl Head {
         }
     }
 
-    fn framing(&self) -> Result<Framing, HeadFlaw> {
+    fn framing(&self) -> Result<RequestFraming, HeadFlaw> {
         match (self.chunked, self.length) {
             (true, Some(_)) => Err("there is a Content-Length beside a Transfer-Encoding"),
-            (true, None) => Ok(Framing::Chunked),
-            (false, length) => Ok(Framing::Length(length.unwrap_or(0))),
+            (true, None) => Ok(RequestFraming::Chunked),
+            (false, length) => Ok(RequestFraming::Length(length.unwrap_or(0))),
         }
     }
 }
@@ -103,19 +103,19 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn taken(lines: &str) -> Result<Option<(usize, Framing)>, HeadFlaw> {
-        Head::default().take(format!("POST / HTTP/1.1\r\n{lines}\r\n").as_bytes())
+    fn taken(lines: &str) -> Result<Option<(usize, RequestFraming)>, HeadFlaw> {
+        RequestHeadScanner::default().take(format!("POST / HTTP/1.1\r\n{lines}\r\n").as_bytes())
     }
 
     #[test]
     fn a_head_says_what_follows() {
-        assert_eq!(taken("Host: b\r\n"), Ok(Some((28, Framing::Length(0)))));
-        assert_eq!(taken("content-LENGTH:  12 \r\n"), Ok(Some((41, Framing::Length(12)))));
-        assert_eq!(taken("Transfer-Encoding: Chunked\r\n"), Ok(Some((47, Framing::Chunked))));
-        assert_eq!(Head::default().take(b"\r\n\r\nGET / HTTP/1.1\r\n"), Ok(None));
+        assert_eq!(taken("Host: b\r\n"), Ok(Some((28, RequestFraming::Length(0)))));
+        assert_eq!(taken("content-LENGTH:  12 \r\n"), Ok(Some((41, RequestFraming::Length(12)))));
+        assert_eq!(taken("Transfer-Encoding: Chunked\r\n"), Ok(Some((47, RequestFraming::Chunked))));
+        assert_eq!(RequestHeadScanner::default().take(b"\r\n\r\nGET / HTTP/1.1\r\n"), Ok(None));
         assert_eq!(
-            Head::default().take(b"\r\nGET / HTTP/1.1\r\n\r\nrest"),
-            Ok(Some((20, Framing::Length(0))))
+            RequestHeadScanner::default().take(b"\r\nGET / HTTP/1.1\r\n\r\nrest"),
+            Ok(Some((20, RequestFraming::Length(0))))
         );
     }
 
@@ -149,12 +149,12 @@ mod tests {
         ) {
             let bytes = text.as_bytes();
             let cut = cut.min(bytes.len());
-            let mut head = Head::default();
+            let mut head = RequestHeadScanner::default();
             let parts = head.take(&bytes[..cut]).and_then(|first| match first {
                 Some(ended) => Ok(Some(ended)),
                 None => head.take(&bytes[cut..]).map(|rest| rest.map(|(at, framing)| (cut + at, framing))),
             });
-            prop_assert_eq!(parts, Head::default().take(bytes));
+            prop_assert_eq!(parts, RequestHeadScanner::default().take(bytes));
         }
     }
 }

@@ -11,7 +11,7 @@ const SELDOM: Duration = Duration::from_secs(1);
 
 /// How much an event matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Level {
+pub enum JournalLevel {
     /// As it should be.
     Info,
     /// Somebody should look.
@@ -20,9 +20,9 @@ pub enum Level {
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Event {
+pub struct JournalEntry {
     /// How much it matters.
-    pub level: Level,
+    pub level: JournalLevel,
     /// A word for it: `write`, `unauthorized`, `store`.
     pub what: &'static str,
     /// What there is to know.
@@ -30,28 +30,28 @@ pub struct Event {
 }
 
 /// Who writes events down. Must not block.
-pub type Sink = Box<dyn Fn(Event) + Send + Sync>;
+pub type JournalSink = Box<dyn Fn(JournalEntry) + Send + Sync>;
 
 /// Tells events.
 pub struct Journal {
-    sink: Sink,
+    sink: JournalSink,
     told: Mutex<HashMap<&'static str, (Instant, u64)>>,
 }
 
 impl Journal {
     /// Tells this sink.
-    pub fn new(sink: Sink) -> Self {
+    pub fn new(sink: JournalSink) -> Self {
         Self { sink, told: Mutex::default() }
     }
 
     /// Tells an event.
-    pub fn say(&self, level: Level, what: &'static str, fields: Value) {
+    pub fn say(&self, level: JournalLevel, what: &'static str, fields: Value) {
         let Value::Object(fields) = fields else { return };
-        (self.sink)(Event { level, what, fields });
+        (self.sink)(JournalEntry { level, what, fields });
     }
 
     /// Tells an event, unless its like was told within the last second; the next one says how many were not.
-    pub fn say_seldom(&self, level: Level, what: &'static str, fields: Value) {
+    pub fn say_seldom(&self, level: JournalLevel, what: &'static str, fields: Value) {
         let unsaid = {
             let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
             match told.get_mut(what) {
@@ -70,7 +70,7 @@ impl Journal {
         if unsaid > 0 {
             fields.insert("not_told".to_owned(), unsaid.into());
         }
-        (self.sink)(Event { level, what, fields });
+        (self.sink)(JournalEntry { level, what, fields });
     }
 }
 
@@ -86,10 +86,10 @@ mod tests {
         let into = told.clone();
         let journal = Journal::new(Box::new(move |event| into.lock().unwrap().push(event)));
         for _ in 0..1000 {
-            journal.say_seldom(Level::Warn, "unauthorized", json!({"peer": "a"}));
+            journal.say_seldom(JournalLevel::Warn, "unauthorized", json!({"peer": "a"}));
         }
-        journal.say_seldom(Level::Warn, "store", json!({}));
-        journal.say(Level::Info, "write", json!({}));
+        journal.say_seldom(JournalLevel::Warn, "store", json!({}));
+        journal.say(JournalLevel::Info, "write", json!({}));
         let words: Vec<_> = told.lock().unwrap().iter().map(|event| event.what).collect();
         assert_eq!(words, ["unauthorized", "store", "write"]);
     }

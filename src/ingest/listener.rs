@@ -1,10 +1,10 @@
 //! Accepts connections, as many as allowed, and sees each to its end. Nothing that one client does holds the next one:
 //! handshakes and requests run in tasks of their own.
 
-use super::answer;
-use super::connection::{Service, speak};
-use super::refusal::Refusal;
-use super::tls::Identity;
+use super::bridge_error::BridgeError;
+use super::connection::{RequestHandler, speak};
+use super::response;
+use super::tls::TlsIdentity;
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -50,7 +50,7 @@ impl Default for ConnectionLimits {
 
 /// What a listener has done, for metrics.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub struct ListenerCounters {
     /// Connections open now.
     pub open: AtomicUsize,
     /// Connections accepted.
@@ -73,22 +73,22 @@ pub fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// A listener with all that its connections share.
-pub struct Server {
+pub struct HttpServer {
     /// How many and how slow.
     pub limits: ConnectionLimits,
     /// TLS, where it is spoken.
-    pub identity: Option<Arc<Identity>>,
+    pub identity: Option<Arc<TlsIdentity>>,
     /// What answers.
-    pub service: Service,
+    pub service: RequestHandler,
     /// What was done.
-    pub tally: Arc<Tally>,
+    pub tally: Arc<ListenerCounters>,
 }
 
-impl Server {
+impl HttpServer {
     /// Accepts until `stop` is cancelled, then gives running requests the grace of the limits. The number of connections
     /// that had to be cut.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> usize {
-        let places = Arc::new(Places::default());
+        let places = Arc::new(ConnectionCounts::default());
         let mut connections = JoinSet::new();
         loop {
             tokio::select! {
@@ -113,7 +113,7 @@ impl Server {
         &self,
         stream: TcpStream,
         peer: SocketAddr,
-        places: &Arc<Places>,
+        places: &Arc<ConnectionCounts>,
         connections: &mut JoinSet<()>,
         stop: &CancellationToken,
     ) {
@@ -121,9 +121,9 @@ impl Server {
         let Some(place) = places.take(peer.ip(), &self.limits, &self.tally) else {
             self.tally.turned_away.fetch_add(1, Ordering::Relaxed);
             if self.identity.is_none() {
-                let full = Refusal::later("too_many_connections", "too many connections", 2);
+                let full = BridgeError::later("too_many_connections", "too many connections", 2);
                 // As much as a new socket takes at once; nobody waits for this client.
-                let _ = stream.try_write(&answer::raw(&full));
+                let _ = stream.try_write(&response::raw(&full));
             }
             return;
         };
@@ -149,22 +149,22 @@ impl Server {
 
 /// How many connections there are, in all and by address.
 #[derive(Default)]
-struct Places(Mutex<HashMap<IpAddr, usize>>);
+struct ConnectionCounts(Mutex<HashMap<IpAddr, usize>>);
 
 /// A connection's place; dropping it gives it back.
-struct Place {
-    places: Arc<Places>,
-    tally: Arc<Tally>,
+struct ConnectionPermit {
+    places: Arc<ConnectionCounts>,
+    tally: Arc<ListenerCounters>,
     address: IpAddr,
 }
 
-impl Places {
+impl ConnectionCounts {
     fn take(
         self: &Arc<Self>,
         address: IpAddr,
         limits: &ConnectionLimits,
-        tally: &Arc<Tally>,
-    ) -> Option<Place> {
+        tally: &Arc<ListenerCounters>,
+    ) -> Option<ConnectionPermit> {
         let address = address.to_canonical();
         if tally.open.load(Ordering::Relaxed) >= limits.total {
             return None;
@@ -176,11 +176,11 @@ impl Places {
         }
         *taken += 1;
         tally.open.fetch_add(1, Ordering::Relaxed);
-        Some(Place { places: self.clone(), tally: tally.clone(), address })
+        Some(ConnectionPermit { places: self.clone(), tally: tally.clone(), address })
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         self.tally.open.fetch_sub(1, Ordering::Relaxed);
         let mut places = self.places.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn an_address_has_its_share_and_gives_it_back() {
-        let (places, tally) = (Arc::new(Places::default()), Arc::new(Tally::default()));
+        let (places, tally) = (Arc::new(ConnectionCounts::default()), Arc::new(ListenerCounters::default()));
         let limits = ConnectionLimits { total: 4, per_address: 2, ..ConnectionLimits::default() };
         let take = |address: &str| places.take(address.parse().unwrap(), &limits, &tally);
         let first = take("192.0.2.1");

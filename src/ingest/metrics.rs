@@ -1,7 +1,7 @@
 //! What the bridge counts, and Prometheus text of it. Labels are our own words alone: nothing that somebody sends can
 //! become one.
 
-use super::listener::Tally;
+use super::listener::ListenerCounters;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +13,7 @@ const CLASSES: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2
 
 /// What became of one item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ItemFate {
+pub enum ItemOutcome {
     /// A new row.
     Stored,
     /// A row that was there.
@@ -28,32 +28,32 @@ pub enum ItemFate {
     Unavailable,
 }
 
-impl ItemFate {
+impl ItemOutcome {
     /// The word for it.
     pub fn as_str(self) -> &'static str {
         match self {
-            ItemFate::Stored => "stored",
-            ItemFate::Duplicate => "duplicate",
-            ItemFate::NotEnabled => "not_enabled",
-            ItemFate::Conflict => "conflict",
-            ItemFate::Refused => "refused",
-            ItemFate::Unavailable => "unavailable",
+            ItemOutcome::Stored => "stored",
+            ItemOutcome::Duplicate => "duplicate",
+            ItemOutcome::NotEnabled => "not_enabled",
+            ItemOutcome::Conflict => "conflict",
+            ItemOutcome::Refused => "refused",
+            ItemOutcome::Unavailable => "unavailable",
         }
     }
 }
 
 /// All counters.
 #[derive(Default)]
-pub struct Metrics {
+pub struct BridgeMetrics {
     answers: Mutex<BTreeMap<(&'static str, u16), u64>>,
-    items: Mutex<BTreeMap<ItemFate, u64>>,
+    items: Mutex<BTreeMap<ItemOutcome, u64>>,
     classes: [AtomicU64; CLASSES.len()],
     answer_nanos: AtomicU64,
     answered: AtomicU64,
 }
 
 /// What is read at the moment of the scrape.
-pub struct Now {
+pub struct ScrapeGauges {
     /// Posts that wait to be written.
     pub waiting: usize,
     /// Bytes of bodies held.
@@ -66,7 +66,7 @@ pub struct Now {
     pub ready: bool,
 }
 
-impl Metrics {
+impl BridgeMetrics {
     /// How many requests were answered.
     pub fn requests(&self) -> u64 {
         self.answered.load(Ordering::Relaxed)
@@ -85,27 +85,27 @@ impl Metrics {
         self.answered.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// One item met its fate.
-    pub fn item(&self, fate: ItemFate) {
+    /// One item met its outcome.
+    pub fn item(&self, outcome: ItemOutcome) {
         let mut items = self.items.lock().unwrap_or_else(PoisonError::into_inner);
-        *items.entry(fate).or_default() += 1;
+        *items.entry(outcome).or_default() += 1;
     }
 
-    /// How many items met this fate so far.
-    pub fn items(&self, fate: ItemFate) -> u64 {
-        self.items.lock().unwrap_or_else(PoisonError::into_inner).get(&fate).copied().unwrap_or_default()
+    /// How many items met this outcome so far.
+    pub fn items(&self, outcome: ItemOutcome) -> u64 {
+        self.items.lock().unwrap_or_else(PoisonError::into_inner).get(&outcome).copied().unwrap_or_default()
     }
 
     /// Everything, in Prometheus' text format.
-    pub fn text(&self, tally: &Tally, now: &Now) -> String {
+    pub fn text(&self, tally: &ListenerCounters, now: &ScrapeGauges) -> String {
         let mut out = String::new();
         family(&mut out, "requests_total", "counter", "Answers by route and status");
         for ((route, status), count) in &*self.answers.lock().unwrap_or_else(PoisonError::into_inner) {
             let _ = writeln!(out, "{P}requests_total{{route=\"{route}\",status=\"{status}\"}} {count}");
         }
         family(&mut out, "items_total", "counter", "Posted items by what became of them");
-        for (fate, count) in &*self.items.lock().unwrap_or_else(PoisonError::into_inner) {
-            let _ = writeln!(out, "{P}items_total{{fate=\"{}\"}} {count}", fate.as_str());
+        for (outcome, count) in &*self.items.lock().unwrap_or_else(PoisonError::into_inner) {
+            let _ = writeln!(out, "{P}items_total{{fate=\"{}\"}} {count}", outcome.as_str());
         }
         self.write_times(&mut out);
         let accepted = tally.accepted.load(Ordering::Relaxed);
@@ -155,12 +155,12 @@ mod tests {
 
     #[test]
     fn the_text_is_whole() {
-        let metrics = Metrics::default();
+        let metrics = BridgeMetrics::default();
         metrics.answered("/ingest", 200, Duration::from_millis(3));
         metrics.answered("/ingest", 200, Duration::from_secs(60));
-        metrics.item(ItemFate::Stored);
-        let now = Now { waiting: 1, held_bytes: 2, underived: 0, keys: 3, ready: true };
-        let text = metrics.text(&Tally::default(), &now);
+        metrics.item(ItemOutcome::Stored);
+        let now = ScrapeGauges { waiting: 1, held_bytes: 2, underived: 0, keys: 3, ready: true };
+        let text = metrics.text(&ListenerCounters::default(), &now);
         for line in [
             "llmbench_ingest_requests_total{route=\"/ingest\",status=\"200\"} 2",
             "llmbench_ingest_items_total{fate=\"stored\"} 1",

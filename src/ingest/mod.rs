@@ -1,35 +1,35 @@
 //! The bridge: an HTTP server through which runners post what they measured and read what to measure, without seeing the
 //! database. It keeps nothing itself: a 200 means that the store has acknowledged the row.
 //!
-//! In the order in which a request passes through: `listener` accepts, `connection` and `line` speak HTTP/1.1, `head` refuses
-//! what can be read in two ways, `router` finds the route, `auth` and `keys` say whose request it is, `limits` how much of it,
-//! `intake` and `body` read it, `results`, `listing` and `config` do what it asks for, `desk` has posts written, `deriver`
-//! what follows from them derived, `answer` and `refusal` are what comes back. `bridge` is what requests share.
+//! In the order in which a request passes through: `listener` accepts, `connection` and `guarded_stream` speak HTTP/1.1, `head` refuses
+//! what can be read in two ways, `router` finds the route, `auth` and `keys` say whose request it is, `rate_limits` how much of it,
+//! `body_reader` and `strict_json` read it, `results`, `listing` and `runner_config` do what it asks for, `write_queue` has posts written, `aggregator`
+//! what follows from them derived, `response` and `bridge_error` are what comes back. `bridge_server` is what requests share.
 
-pub mod answer;
+mod aggregator;
 pub mod auth;
-pub mod body;
-pub mod bridge;
-mod config;
+mod body_reader;
+pub mod bridge_error;
+pub mod bridge_server;
 pub mod connection;
-mod deriver;
-mod desk;
+mod enabled_models;
+mod guarded_stream;
 mod head;
-mod intake;
 pub mod journal;
 mod keys;
-mod limits;
-mod line;
 pub mod listener;
 mod listing;
 pub mod metrics;
-pub mod refusal;
+mod rate_limits;
+pub mod response;
 mod results;
 pub mod router;
-mod sightings;
+mod runner_activity;
+mod runner_config;
+pub mod strict_json;
 pub mod tls;
-mod work;
+mod write_queue;
 
-pub use auth::Key;
-pub use bridge::{Bridge, Policy};
-pub use desk::Writers;
+pub use auth::RunnerKey;
+pub use bridge_server::{BridgePolicy, BridgeServer};
+pub use write_queue::QueueWriters;

@@ -21,7 +21,7 @@ pub struct TlsFiles {
 /// Why a certificate and its key cannot be used. Never holds what is in the files.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {reason}", path.display())]
-pub struct TlsError {
+pub struct CertificateError {
     /// The file.
     pub path: PathBuf,
     /// What is wrong.
@@ -30,7 +30,7 @@ pub struct TlsError {
 
 /// What a look at the files brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reloaded {
+pub enum CertificateReload {
     /// They are as they were.
     Same,
     /// They are others, and new connections use them.
@@ -38,17 +38,17 @@ pub enum Reloaded {
 }
 
 /// The pair in use.
-pub struct Identity {
+pub struct TlsIdentity {
     files: TlsFiles,
     current: Mutex<(TlsAcceptor, [u8; 32])>,
 }
 
-impl Identity {
+impl TlsIdentity {
     /// Reads both files.
     ///
     /// # Errors
-    /// [`TlsError`] with the file that is wrong.
-    pub fn load(files: TlsFiles) -> Result<Self, TlsError> {
+    /// [`CertificateError`] with the file that is wrong.
+    pub fn load(files: TlsFiles) -> Result<Self, CertificateError> {
         let (config, mark) = read(&files)?;
         Ok(Self { files, current: Mutex::new((TlsAcceptor::from(config), mark)) })
     }
@@ -61,16 +61,16 @@ impl Identity {
     /// Looks at the files again.
     ///
     /// # Errors
-    /// [`TlsError`], where they changed into something unusable; the old pair stays. Between the renewal of one file and
+    /// [`CertificateError`], where they changed into something unusable; the old pair stays. Between the renewal of one file and
     /// that of the other this is the rule.
-    pub fn reload(&self) -> Result<Reloaded, TlsError> {
+    pub fn reload(&self) -> Result<CertificateReload, CertificateError> {
         let (config, mark) = read(&self.files)?;
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if current.1 == mark {
-            return Ok(Reloaded::Same);
+            return Ok(CertificateReload::Same);
         }
         *current = (TlsAcceptor::from(config), mark);
-        Ok(Reloaded::New)
+        Ok(CertificateReload::New)
     }
 }
 
@@ -91,8 +91,8 @@ fn check_private(_: &Path) -> Result<(), String> {
 }
 
 /// A configuration, and a digest of what it was made from.
-fn read(files: &TlsFiles) -> Result<(Arc<ServerConfig>, [u8; 32]), TlsError> {
-    let fail = |path: &Path, reason: String| TlsError { path: path.to_owned(), reason };
+fn read(files: &TlsFiles) -> Result<(Arc<ServerConfig>, [u8; 32]), CertificateError> {
+    let fail = |path: &Path, reason: String| CertificateError { path: path.to_owned(), reason };
     let bytes = |path: &Path| std::fs::read(path).map_err(|error| fail(path, error.to_string()));
     let chain_pem = bytes(&files.certificate)?;
     check_private(&files.key).map_err(|reason| fail(&files.key, reason))?;

@@ -5,15 +5,15 @@
 //! other success do the figures show the suspect ones, and say so.
 
 use crate::domain::CachedInput;
-use crate::domain::{Kind, ModelRef, Outcome, Run};
+use crate::domain::{FailureKind, ModelRef, Outcome, Run};
 use crate::measure::metrics::{METRIC_COUNT, METRICS};
-use crate::measure::report::{DISTINCT, FailureGroup, Figure, Labels, ModelReport};
+use crate::measure::report::{DISTINCT, FailureGroup, MetricSamples, ModelReport, RunLabels};
 use std::collections::{BTreeMap, HashMap};
 
 impl ModelReport {
     /// The report over the outcomes of one model; outcomes of other models are left out.
     pub fn from_outcomes(model: &ModelRef, outcomes: &[Outcome]) -> Self {
-        let mut tally = Tally::new(model.clone());
+        let mut tally = ModelAccumulator::new(model.clone());
         let ours = |outcome: &&Outcome| model_of(outcome) == *model;
         outcomes.iter().filter(ours).for_each(|outcome| tally.add(outcome));
         tally.finish()
@@ -22,12 +22,12 @@ impl ModelReport {
 
 /// Takes outcomes one by one, in any order.
 #[derive(Debug, Default)]
-pub struct Collector {
+pub struct OutcomeCollector {
     places: HashMap<ModelRef, usize>,
-    tallies: Vec<Tally>,
+    tallies: Vec<ModelAccumulator>,
 }
 
-impl Collector {
+impl OutcomeCollector {
     /// A collector that reports on these models in this order, even on those that nothing is heard of. Outcomes of others
     /// are added at the end.
     pub fn expecting<'a>(models: impl IntoIterator<Item = &'a ModelRef>) -> Self {
@@ -46,14 +46,14 @@ impl Collector {
 
     /// The reports, one a model.
     pub fn finish(self) -> Vec<ModelReport> {
-        self.tallies.into_iter().map(Tally::finish).collect()
+        self.tallies.into_iter().map(ModelAccumulator::finish).collect()
     }
 
     fn place(&mut self, model: ModelRef) -> usize {
         let next = self.tallies.len();
         let tallies = &mut self.tallies;
         *self.places.entry(model).or_insert_with_key(|model| {
-            tallies.push(Tally::new(model.clone()));
+            tallies.push(ModelAccumulator::new(model.clone()));
             next
         })
     }
@@ -68,13 +68,13 @@ fn model_of(outcome: &Outcome) -> ModelRef {
 
 /// Samples of runs that are counted together.
 #[derive(Debug, Default)]
-struct Bank {
+struct SamplePool {
     runs: u64,
     samples: [Vec<f64>; METRIC_COUNT],
     provider_timing: BTreeMap<String, Vec<f64>>,
 }
 
-impl Bank {
+impl SamplePool {
     fn add(&mut self, run: &Run) {
         self.runs += 1;
         for (metric, samples) in METRICS.iter().zip(&mut self.samples) {
@@ -91,24 +91,24 @@ impl Bank {
 
 /// What is remembered of one model while runs come in.
 #[derive(Debug)]
-struct Tally {
+struct ModelAccumulator {
     model: ModelRef,
-    sound: Bank,
-    suspect: Bank,
-    failures: BTreeMap<Kind, FailureGroup>,
+    sound: SamplePool,
+    suspect: SamplePool,
+    failures: BTreeMap<FailureKind, FailureGroup>,
     cached_input: CachedInput,
-    labels: Labels,
+    labels: RunLabels,
 }
 
-impl Tally {
+impl ModelAccumulator {
     fn new(model: ModelRef) -> Self {
         Self {
             model,
-            sound: Bank::default(),
-            suspect: Bank::default(),
+            sound: SamplePool::default(),
+            suspect: SamplePool::default(),
             failures: BTreeMap::new(),
             cached_input: CachedInput::default(),
-            labels: Labels::default(),
+            labels: RunLabels::default(),
         }
     }
 
@@ -135,9 +135,9 @@ impl Tally {
             suspects,
             figures_are_suspect,
             failures: self.failures,
-            figures: bank.samples.into_iter().map(Figure::new).collect(),
+            figures: bank.samples.into_iter().map(MetricSamples::new).collect(),
             provider_timing: timing
-                .filter_map(|(name, samples)| Some((name, Figure::new(samples).summary?)))
+                .filter_map(|(name, samples)| Some((name, MetricSamples::new(samples).summary?)))
                 .collect(),
             cached_input: self.cached_input,
             labels: self.labels,
@@ -160,16 +160,16 @@ mod tests {
         let outcomes = [
             success(run("groq", "m", 0.2)),
             success(run("groq", "m", 0.4)),
-            failure("groq", "m", Kind::RateLimit, "slow down, request 12345678"),
-            failure("groq", "m", Kind::RateLimit, "slow down, request 87654321"),
-            failure("groq", "m", Kind::BudgetExhausted, "64 tokens of reasoning"),
+            failure("groq", "m", FailureKind::RateLimit, "slow down, request 12345678"),
+            failure("groq", "m", FailureKind::RateLimit, "slow down, request 87654321"),
+            failure("groq", "m", FailureKind::BudgetExhausted, "64 tokens of reasoning"),
             success(run("groq", "other", 9.0)),
         ];
         let report = ModelReport::from_outcomes(&model, &outcomes);
         assert_eq!((report.successes, report.failed()), (2, 3));
         assert_eq!(report.error_rate(), Some(0.6));
         assert_eq!(report.figure("ttft").unwrap().sorted, [0.2, 0.4]);
-        let limited = &report.failures[&Kind::RateLimit];
+        let limited = &report.failures[&FailureKind::RateLimit];
         assert_eq!((limited.count, limited.samples.len()), (2, 1));
         assert_eq!(limited.typical().unwrap().message, "slow down, request 12345678");
     }
@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn models_keep_their_order_and_silent_ones_are_listed() {
         let (a, b) = (ModelRef::new("z", "1"), ModelRef::new("a", "2"));
-        let mut collector = Collector::expecting([&a, &b]);
+        let mut collector = OutcomeCollector::expecting([&a, &b]);
         collector.add(&success(run("new", "3", 0.1)));
         collector.add(&success(run("a", "2", 0.1)));
         let reports = collector.finish();

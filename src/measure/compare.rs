@@ -11,12 +11,12 @@
 //! medians the plain percentiles hold their promise, as the simulations below show. Runs of one model are taken as
 //! independent: what changes slowly, over hours, makes a true interval somewhat wider.
 
-use super::metrics::{Better, Unit};
+use super::metrics::{BetterDirection, Unit};
 use super::stats::{INTERVAL_MINIMUM, Interval, draw, percentile};
 
 /// A figure of stored runs that can be compared.
 #[derive(Debug, PartialEq)]
-pub struct Figure {
+pub struct ComparedMetric {
     /// Its name on the command line and in JSON.
     pub name: &'static str,
     /// The field that holds it.
@@ -26,11 +26,11 @@ pub struct Figure {
     /// What it is counted in.
     pub unit: Unit,
     /// Which direction is good.
-    pub better: Better,
+    pub better: BetterDirection,
 }
 
 /// Every figure, in the order in which people read them.
-pub const FIGURES: [Figure; 5] = [
+pub const FIGURES: [ComparedMetric; 5] = [
     figure("ttft", "time_to_first_token", "TTFT", Unit::Seconds),
     figure("tokens_per_second", "tokens_per_second", "tokens/s, end to end", Unit::Rate),
     figure("visible_tokens_per_second", "visible_tokens_per_second", "tokens/s, visible", Unit::Rate),
@@ -38,9 +38,9 @@ pub const FIGURES: [Figure; 5] = [
     figure("generate_time", "generate_time", "total", Unit::Seconds),
 ];
 
-const fn figure(name: &'static str, field: &'static str, title: &'static str, unit: Unit) -> Figure {
-    let better = if matches!(unit, Unit::Seconds) { Better::Lower } else { Better::Higher };
-    Figure { name, field, title, unit, better }
+const fn figure(name: &'static str, field: &'static str, title: &'static str, unit: Unit) -> ComparedMetric {
+    let better = if matches!(unit, Unit::Seconds) { BetterDirection::Lower } else { BetterDirection::Higher };
+    ComparedMetric { name, field, title, unit, better }
 }
 
 /// How often samples are drawn anew; less often, down to a fifth, where they are more than 10,000.
@@ -54,14 +54,14 @@ pub const ROUGH: usize = 20;
 
 /// One model's samples of both sides, in ascending order, all above 0.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Block {
+pub struct SampleBlock {
     /// Of side A.
     pub a: Vec<f64>,
     /// Of side B.
     pub b: Vec<f64>,
 }
 
-impl Block {
+impl SampleBlock {
     /// Whether both sides have enough samples to count.
     pub fn counts(&self) -> bool {
         self.a.len().min(self.b.len()) >= INTERVAL_MINIMUM
@@ -76,7 +76,7 @@ impl Block {
 
 /// What was found out about one figure. Where there are more blocks than one, medians are geometric means of the blocks'.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Found {
+pub struct MetricComparison {
     /// How many samples of A counted.
     pub n_a: usize,
     /// How many samples of B counted.
@@ -99,7 +99,7 @@ pub struct Found {
     pub resamples: usize,
 }
 
-impl Found {
+impl MetricComparison {
     /// Whether the interval leaves out "the same", and the ratio is at least so far from 1 (0.05 for 5 %).
     pub fn is_real(&self, least: f64) -> bool {
         let Interval { low, high } = self.ratio_interval;
@@ -108,12 +108,12 @@ impl Found {
 }
 
 /// Compares the blocks that count, at `confidence` (between 0 and 1). `None` where none counts.
-pub fn compare(blocks: &[Block], confidence: f64, seed: u64) -> Option<Found> {
+pub fn compare(blocks: &[SampleBlock], confidence: f64, seed: u64) -> Option<MetricComparison> {
     resampled(blocks, confidence, seed, RESAMPLES)
 }
 
-fn resampled(blocks: &[Block], confidence: f64, seed: u64, most: usize) -> Option<Found> {
-    let blocks: Vec<&Block> = blocks.iter().filter(|block| block.counts()).collect();
+fn resampled(blocks: &[SampleBlock], confidence: f64, seed: u64, most: usize) -> Option<MetricComparison> {
+    let blocks: Vec<&SampleBlock> = blocks.iter().filter(|block| block.counts()).collect();
     let n_a: usize = blocks.iter().map(|block| block.a.len()).sum();
     let n_b: usize = blocks.iter().map(|block| block.b.len()).sum();
     let (median_a, median_b) = means(blocks.iter().filter_map(|block| block.medians()))?;
@@ -129,7 +129,7 @@ fn resampled(blocks: &[Block], confidence: f64, seed: u64, most: usize) -> Optio
         ratios.push(b / a);
         differences.push(b - a);
     }
-    Some(Found {
+    Some(MetricComparison {
         n_a,
         n_b,
         blocks: blocks.len(),
@@ -198,8 +198,8 @@ mod tests {
         samples
     }
 
-    fn block(n: usize, medians: (f64, f64), state: &mut u64) -> Block {
-        Block { a: latencies(n, medians.0, state), b: latencies(n, medians.1, state) }
+    fn block(n: usize, medians: (f64, f64), state: &mut u64) -> SampleBlock {
+        SampleBlock { a: latencies(n, medians.0, state), b: latencies(n, medians.1, state) }
     }
 
     /// The share of `trials` simulated comparisons that `hits`.
@@ -209,7 +209,7 @@ mod tests {
     }
 
     /// Simulations take fewer resamples, which make an interval's ends a little less sure.
-    fn quickly(blocks: &[Block], confidence: f64) -> Found {
+    fn quickly(blocks: &[SampleBlock], confidence: f64) -> MetricComparison {
         resampled(blocks, confidence, SEED, 500).unwrap()
     }
 
@@ -217,7 +217,7 @@ mod tests {
     fn equal_sides_are_called_different_no_more_often_than_promised() {
         for (n, models) in [(5, 1), (8, 1), (20, 1), (60, 1), (12, 4)] {
             let wrong = share(400, 7, |state| {
-                let blocks: Vec<Block> =
+                let blocks: Vec<SampleBlock> =
                     (1..=models).map(|m| block(n, (f64::from(m), f64::from(m)), state)).collect();
                 quickly(&blocks, 0.95).is_real(0.0)
             });
@@ -251,12 +251,12 @@ mod tests {
     fn another_mix_of_models_is_no_difference() {
         let mut state = 5;
         let (fast, slow) = ((40, 10), (10, 40));
-        let mixed = [(fast, 0.2), (slow, 2.0)].map(|((a, b), median)| Block {
+        let mixed = [(fast, 0.2), (slow, 2.0)].map(|((a, b), median)| SampleBlock {
             a: latencies(a, median, &mut state),
             b: latencies(b, median, &mut state),
         });
         assert!(!compare(&mixed, 0.95, SEED).unwrap().is_real(0.0));
-        let mut whole = Block::default();
+        let mut whole = SampleBlock::default();
         for block in &mixed {
             whole.a.extend(&block.a);
             whole.b.extend(&block.b);
@@ -268,8 +268,8 @@ mod tests {
 
     #[test]
     fn a_side_with_too_few_samples_does_not_count() {
-        let few = Block { a: vec![1.0; 4], b: vec![9.0; 50] };
-        let enough = Block { a: vec![1.0; 5], b: vec![2.0; 6] };
+        let few = SampleBlock { a: vec![1.0; 4], b: vec![9.0; 50] };
+        let enough = SampleBlock { a: vec![1.0; 5], b: vec![2.0; 6] };
         assert_eq!(compare(std::slice::from_ref(&few), 0.95, SEED), None);
         assert_eq!(compare(&[], 0.95, SEED), None);
         let found = compare(&[few, enough], 0.95, SEED).unwrap();
@@ -298,7 +298,7 @@ mod tests {
             mut a in prop::collection::vec(1e-3..1e3_f64, 5..40), seed: u64, confidence in 0.5..0.9999_f64,
         ) {
             a.sort_unstable_by(f64::total_cmp);
-            let found = compare(&[Block { a: a.clone(), b: a }], confidence, seed).unwrap();
+            let found = compare(&[SampleBlock { a: a.clone(), b: a }], confidence, seed).unwrap();
             prop_assert_eq!((found.ratio, found.difference), (1.0, 0.0));
             prop_assert!(found.ratio_interval.low <= 1.0 && 1.0 <= found.ratio_interval.high);
         }
@@ -309,7 +309,7 @@ mod tests {
         ) {
             a.sort_unstable_by(f64::total_cmp);
             let b = a.iter().map(|sample| sample * factor).collect();
-            let found = compare(&[Block { a, b }], 0.99, seed).unwrap();
+            let found = compare(&[SampleBlock { a, b }], 0.99, seed).unwrap();
             prop_assert!((found.ratio / factor - 1.0).abs() < 1e-9);
             prop_assert!(found.is_real(0.1));
             let Interval { low, high } = found.ratio_interval;

@@ -23,7 +23,7 @@ pub enum Arrivals {
 
 /// An open loop's schedule.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Rate {
+pub struct ArrivalRate {
     /// Requests per second, > 0.
     pub per_second: f64,
     /// How they are spread.
@@ -32,7 +32,7 @@ pub struct Rate {
 
 /// How much load one lane makes.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Shape {
+pub struct LoadSpec {
     /// At most so many requests; `None` leaves the end to `duration`.
     pub requests: Option<u64>,
     /// No request starts after this; those in flight are awaited.
@@ -40,14 +40,14 @@ pub struct Shape {
     /// Closed loop: requests in flight. Open loop: the most that may be in flight.
     pub concurrency: usize,
     /// Open loop, if set.
-    pub rate: Option<Rate>,
+    pub rate: Option<ArrivalRate>,
     /// Stop once the share of failed requests passes this (0 to 1).
     pub max_error_rate: Option<f64>,
 }
 
 /// One request's place in the load.
 #[derive(Debug, Clone, Copy)]
-pub struct Start {
+pub struct ScheduledRequest {
     /// 0, 1, 2, … within the lane.
     pub index: u64,
     /// Open loop: when it is due.
@@ -56,14 +56,14 @@ pub struct Start {
 
 /// How one request ended, as far as the load depends on it.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Ended {
+pub struct RequestEnd {
     /// Whether it counts as failed.
     pub failed: bool,
     /// Closed loop: no request starts before this long from now. Others are in flight meanwhile; no clock runs.
     pub rest: Option<Duration>,
 }
 
-impl From<bool> for Ended {
+impl From<bool> for RequestEnd {
     fn from(failed: bool) -> Self {
         Self { failed, rest: None }
     }
@@ -71,7 +71,7 @@ impl From<bool> for Ended {
 
 /// Why and when a lane ended.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Tally {
+pub struct LoadOutcome {
     /// Requests that were started.
     pub started: u64,
     /// Requests that failed.
@@ -82,7 +82,7 @@ pub struct Tally {
     pub stopped_early: Option<String>,
 }
 
-impl Tally {
+impl LoadOutcome {
     /// Starts a second of an open loop. The time in which the last answers were awaited is no part of it.
     pub fn rate(&self) -> Option<f64> {
         let seconds = self.starting?.as_secs_f64();
@@ -96,8 +96,8 @@ const RATE_NEEDS: u64 = 5;
 const AHEAD: Duration = Duration::from_millis(20);
 
 /// What the requests of one lane share while it runs.
-struct Lane {
-    shape: Shape,
+struct LoadLane {
+    shape: LoadSpec,
     begun: Instant,
     next: Cell<u64>,
     ended: Cell<u64>,
@@ -108,7 +108,7 @@ struct Lane {
     stop: CancellationToken,
 }
 
-impl Lane {
+impl LoadLane {
     /// Whether no request may start any more.
     fn is_over(&self) -> bool {
         self.shape.requests.is_some_and(|most| self.next.get() >= most)
@@ -142,8 +142,8 @@ impl Lane {
         }
     }
 
-    fn note(&self, ended: impl Into<Ended>) {
-        let Ended { failed, rest } = ended.into();
+    fn note(&self, ended: impl Into<RequestEnd>) {
+        let RequestEnd { failed, rest } = ended.into();
         let until = rest.map(|rest| tokio::time::Instant::now() + rest);
         self.rests_until.set(self.rests_until.get().max(until));
         self.ended.set(self.ended.get() + 1);
@@ -156,7 +156,7 @@ impl Lane {
         }
     }
 
-    fn tally(&self, starting: Option<Duration>) -> Tally {
+    fn tally(&self, starting: Option<Duration>) -> LoadOutcome {
         let stopped_early = if self.too_many_errors.get() {
             Some(format!(
                 "{} of {} requests failed, more than the error rate allowed",
@@ -168,17 +168,17 @@ impl Lane {
         } else {
             None
         };
-        Tally { started: self.next.get(), failed: self.failed.get(), starting, stopped_early }
+        LoadOutcome { started: self.next.get(), failed: self.failed.get(), starting, stopped_early }
     }
 }
 
 /// Runs one lane to its end. `work` makes one request and says how it ended. Must run inside a `LocalSet`.
-pub async fn drive<W, F>(shape: Shape, stop: CancellationToken, work: W) -> Tally
+pub async fn drive<W, F>(shape: LoadSpec, stop: CancellationToken, work: W) -> LoadOutcome
 where
-    W: Fn(Start) -> F + 'static,
-    F: Future<Output: Into<Ended>> + 'static,
+    W: Fn(ScheduledRequest) -> F + 'static,
+    F: Future<Output: Into<RequestEnd>> + 'static,
 {
-    let lane = Rc::new(Lane {
+    let lane = Rc::new(LoadLane {
         shape,
         begun: Instant::now(),
         next: Cell::new(0),
@@ -198,10 +198,10 @@ where
     lane.tally(starting)
 }
 
-async fn closed<W, F>(lane: &Rc<Lane>, work: Rc<W>)
+async fn closed<W, F>(lane: &Rc<LoadLane>, work: Rc<W>)
 where
-    W: Fn(Start) -> F + 'static,
-    F: Future<Output: Into<Ended>> + 'static,
+    W: Fn(ScheduledRequest) -> F + 'static,
+    F: Future<Output: Into<RequestEnd>> + 'static,
 {
     let mut workers = JoinSet::new();
     for _ in 0..lane.shape.concurrency.max(1) {
@@ -210,7 +210,7 @@ where
             loop {
                 lane.rest().await;
                 let Some(index) = lane.take() else { break };
-                lane.note(work(Start { index, due: None }).await);
+                lane.note(work(ScheduledRequest { index, due: None }).await);
             }
         });
     }
@@ -218,10 +218,10 @@ where
 }
 
 /// Starts requests on their schedule, awaits the last of them, and says how long it started them.
-async fn open<W, F>(lane: &Rc<Lane>, rate: Rate, work: W) -> Duration
+async fn open<W, F>(lane: &Rc<LoadLane>, rate: ArrivalRate, work: W) -> Duration
 where
-    W: Fn(Start) -> F + 'static,
-    F: Future<Output: Into<Ended>> + 'static,
+    W: Fn(ScheduledRequest) -> F + 'static,
+    F: Future<Output: Into<RequestEnd>> + 'static,
 {
     let places = Arc::new(Semaphore::new(lane.shape.concurrency.max(1)));
     let mut schedule = Schedule::new(rate, rand::rng().random());
@@ -242,7 +242,7 @@ where
             () = lane.stop.cancelled() => break lane.begun.elapsed(),
         };
         let Some(index) = lane.take() else { break lane.begun.elapsed() };
-        let request = work(Start { index, due: Some(due) });
+        let request = work(ScheduledRequest { index, due: Some(due) });
         let lane = Rc::clone(lane);
         requests.spawn_local(async move {
             lane.note(request.await);
@@ -256,13 +256,13 @@ where
 
 /// Offsets from the beginning at which requests are due.
 struct Schedule {
-    rate: Rate,
+    rate: ArrivalRate,
     at: f64,
     random: SmallRng,
 }
 
 impl Schedule {
-    fn new(rate: Rate, seed: u64) -> Self {
+    fn new(rate: ArrivalRate, seed: u64) -> Self {
         Self { rate, at: 0.0, random: SmallRng::seed_from_u64(seed) }
     }
 

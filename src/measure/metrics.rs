@@ -28,7 +28,7 @@ impl Unit {
 
 /// Which direction is good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Better {
+pub enum BetterDirection {
     /// Less is better: delays.
     Lower,
     /// More is better: rates.
@@ -39,7 +39,7 @@ pub enum Better {
 
 /// Where people see a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Section {
+pub enum MetricSection {
     /// Always.
     Figures,
     /// With `-v`, among the figures.
@@ -64,21 +64,21 @@ pub struct Metric {
     /// What it is counted in.
     pub unit: Unit,
     /// Which direction is good.
-    pub better: Better,
+    pub better: BetterDirection,
     /// Where people see it.
-    pub section: Section,
+    pub section: MetricSection,
     /// Its value in one run; `None` where it did not happen.
     pub read: fn(&Run) -> Option<f64>,
 }
 
 const fn seconds(
-    section: Section,
+    section: MetricSection,
     key: &'static str,
     title: &'static str,
     short: &'static str,
     read: fn(&Run) -> Option<f64>,
 ) -> Metric {
-    Metric { key, title, short, unit: Unit::Seconds, better: Better::Lower, section, read }
+    Metric { key, title, short, unit: Unit::Seconds, better: BetterDirection::Lower, section, read }
 }
 
 const fn rate(
@@ -87,7 +87,15 @@ const fn rate(
     short: &'static str,
     read: fn(&Run) -> Option<f64>,
 ) -> Metric {
-    Metric { key, title, short, unit: Unit::Rate, better: Better::Higher, section: Section::Figures, read }
+    Metric {
+        key,
+        title,
+        short,
+        unit: Unit::Rate,
+        better: BetterDirection::Higher,
+        section: MetricSection::Figures,
+        read,
+    }
 }
 
 const fn count(
@@ -96,8 +104,8 @@ const fn count(
     short: &'static str,
     read: fn(&Run) -> Option<f64>,
 ) -> Metric {
-    let section = Section::MoreFigures;
-    Metric { key, title, short, unit: Unit::Count, better: Better::Neither, section, read }
+    let section = MetricSection::MoreFigures;
+    Metric { key, title, short, unit: Unit::Count, better: BetterDirection::Neither, section, read }
 }
 
 /// How many metrics there are.
@@ -105,7 +113,7 @@ pub const METRIC_COUNT: usize = 26;
 
 /// Every metric, in the order in which people read them.
 pub static METRICS: [Metric; METRIC_COUNT] = {
-    use Section::{Figures, MoreFigures, Phases, Provider, Quality};
+    use MetricSection::{Figures, MoreFigures, Phases, Provider, Quality};
     [
         seconds(Figures, "ttft", "TTFT", "TTFT", |r| r.speeds.time_to_first_token),
         seconds(Figures, "ttfrt", "first reasoning token", "reasoning", |r| {

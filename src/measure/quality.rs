@@ -3,7 +3,7 @@
 
 use crate::domain::run::{Quality, Tokens};
 use crate::measure::tokens::TOKENIZER_LABEL;
-use crate::providers::protocols::Answer;
+use crate::providers::protocols::DecodedStream;
 use crate::wire::Recording;
 
 /// A loop that was late by less than this is never suspect: the figures are given in milliseconds.
@@ -43,7 +43,7 @@ pub fn starved(quality: &Quality, ttft: Option<f64>) -> Vec<String> {
 }
 
 /// What the answer itself leaves in doubt, one sentence each. Its times are right; its counts or its text may not be.
-pub fn doubts(answer: &Answer, tokens: &Tokens, usage_promised: bool) -> Vec<String> {
+pub fn doubts(answer: &DecodedStream, tokens: &Tokens, usage_promised: bool) -> Vec<String> {
     let mut reasons = Vec::new();
     if usage_promised && tokens.token_source == TOKENIZER_LABEL {
         reasons.push("the provider sent no usage although it had to: a tokenizer counted".to_owned());
@@ -64,8 +64,8 @@ pub fn doubted(mut quality: Quality, reasons: Vec<String>) -> Quality {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::run::{Carrier, Connection};
-    use crate::wire::{Ending, Marks};
+    use crate::domain::run::{Connection, ConnectionInfo};
+    use crate::wire::{ExchangeEnd, Marks};
     use chrono::{DateTime, TimeDelta};
     use std::time::Duration;
 
@@ -75,12 +75,12 @@ mod tests {
                 started_at: DateTime::UNIX_EPOCH,
                 ended_at: DateTime::UNIX_EPOCH + TimeDelta::milliseconds(wall_ms),
                 connection: Connection::Cold,
-                carrier: Carrier::default(),
+                carrier: ConnectionInfo::default(),
                 marks: Marks { end: Duration::from_secs(1), ..Marks::default() },
                 head: None,
                 body: bytes::Bytes::new(),
                 reads: Vec::new(),
-                ending: Ending::Complete,
+                ending: ExchangeEnd::Complete,
                 loop_lag: Duration::from_millis(lag_ms),
                 dispatch_delay: Duration::ZERO,
             },
@@ -107,11 +107,11 @@ mod tests {
     #[test]
     fn counts_that_did_not_come_are_doubted_where_they_were_promised() {
         let counted = |source: &str| Tokens { token_source: source.to_owned(), ..Tokens::default() };
-        let answer = Answer::default();
+        let answer = DecodedStream::default();
         assert_eq!(doubts(&answer, &counted(TOKENIZER_LABEL), true).len(), 1);
         assert_eq!(doubts(&answer, &counted(TOKENIZER_LABEL), false), Vec::<String>::new());
         assert_eq!(doubts(&answer, &counted("provider_usage_output_tokens"), true), Vec::<String>::new());
-        let broken = Answer { broken_texts: 1, ..Answer::default() };
+        let broken = DecodedStream { broken_texts: 1, ..DecodedStream::default() };
         let quality = doubted(judge(0, 1000, None), doubts(&broken, &counted("provider"), true));
         assert!(quality.suspect && starved(&quality, None).is_empty(), "{quality:?}");
     }

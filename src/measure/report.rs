@@ -2,9 +2,9 @@
 //! outcomes are folded into it is `measure::collect`; what it looks like is `output`'s business.
 
 use crate::domain::run::Connection;
-use crate::domain::{CachedInput, Failure, Kind, ModelRef, Run, Stage};
+use crate::domain::{CachedInput, Failure, FailureKind, FailureStage, ModelRef, Run};
 use crate::measure::metrics::position;
-use crate::measure::stats::Summary;
+use crate::measure::stats::SummaryStats;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ pub(super) const DISTINCT: usize = 16;
 
 /// What was asked of every model.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Asked {
+pub struct RunParameters {
     /// The profile's id.
     pub profile: String,
     /// The profile's output budget, tokens.
@@ -52,7 +52,7 @@ pub struct FailureSample {
     /// How often.
     pub count: u64,
     /// How far the attempt had come.
-    pub stage: Stage,
+    pub stage: FailureStage,
     /// The HTTP status, where an answer came.
     pub http_status: Option<u16>,
     /// The provider's own code.
@@ -97,32 +97,32 @@ impl FailureGroup {
 }
 
 /// Words and how often each was seen; the seventeenth different word and all after it are counted under `other`.
-pub type Words = BTreeMap<String, u64>;
+pub type WordCounts = BTreeMap<String, u64>;
 
 /// A reason without its amount, which differs from sample to sample; the amounts are metrics of their own.
 fn cause(reason: &str) -> &str {
     reason.rsplit_once(" by ").map_or(reason, |(cause, _)| cause)
 }
 
-fn count_word(words: &mut Words, word: &str) {
+fn count_word(words: &mut WordCounts, word: &str) {
     let known = words.contains_key(word) || words.len() < DISTINCT;
     *words.entry(if known { word } else { "other" }.to_owned()).or_default() += 1;
 }
 
 /// What runs say in words rather than in figures.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Labels {
+pub struct RunLabels {
     /// Who counted the tokens.
-    pub token_source: Words,
+    pub token_source: WordCounts,
     /// Why generation ended, in the provider's words; `none` where it gave none.
-    pub finish_reason: Words,
+    pub finish_reason: WordCounts,
     /// Whether the streams were fine enough to time decoding.
-    pub stream_resolution: Words,
+    pub stream_resolution: WordCounts,
     /// Why samples are suspect.
-    pub suspect_reason: Words,
+    pub suspect_reason: WordCounts,
 }
 
-impl Labels {
+impl RunLabels {
     pub(super) fn add(&mut self, run: &Run) {
         count_word(&mut self.token_source, &run.tokens.token_source);
         count_word(&mut self.finish_reason, run.finish_reason.as_deref().unwrap_or("none"));
@@ -137,17 +137,17 @@ impl Labels {
 
 /// The samples of one metric.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Figure {
+pub struct MetricSamples {
     /// In ascending order; finite.
     pub sorted: Vec<f64>,
     /// What they amount to; `None` where there are none.
-    pub summary: Option<Summary>,
+    pub summary: Option<SummaryStats>,
 }
 
-impl Figure {
+impl MetricSamples {
     pub(super) fn new(mut samples: Vec<f64>) -> Self {
         samples.sort_unstable_by(f64::total_cmp);
-        Self { summary: Summary::of_sorted(&samples), sorted: samples }
+        Self { summary: SummaryStats::of_sorted(&samples), sorted: samples }
     }
 }
 
@@ -163,20 +163,20 @@ pub struct ModelReport {
     /// True where the figures are those of suspect samples, because there are no others.
     pub figures_are_suspect: bool,
     /// Failures by kind; kinds that did not occur are absent.
-    pub failures: BTreeMap<Kind, FailureGroup>,
+    pub failures: BTreeMap<FailureKind, FailureGroup>,
     /// One figure for each row of [`METRICS`], in its order.
-    pub figures: Vec<Figure>,
+    pub figures: Vec<MetricSamples>,
     /// The provider's own clock under its own names, as its answers gave it, seconds.
-    pub provider_timing: BTreeMap<String, Summary>,
+    pub provider_timing: BTreeMap<String, SummaryStats>,
     /// What prefix caches answered.
     pub cached_input: CachedInput,
     /// What the runs said in words.
-    pub labels: Labels,
+    pub labels: RunLabels,
 }
 
 impl ModelReport {
     /// The figure of a metric, by key; `None` where no metric has that key.
-    pub fn figure(&self, key: &str) -> Option<&Figure> {
+    pub fn figure(&self, key: &str) -> Option<&MetricSamples> {
         position(key).map(|place| &self.figures[place])
     }
 
@@ -203,7 +203,7 @@ pub struct Report {
     /// When the last run had ended, UTC.
     pub ended_at: DateTime<Utc>,
     /// What was asked.
-    pub asked: Asked,
+    pub asked: RunParameters,
     /// What became of the load.
     pub load: LoadReport,
     /// One entry a model, in the order in which they were named.
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_tally_of_words_is_bounded() {
-        let mut words = Words::new();
+        let mut words = WordCounts::new();
         (0..100).for_each(|n| count_word(&mut words, &format!("reason {n}")));
         assert_eq!(words.len(), DISTINCT + 1);
         assert_eq!(words.values().sum::<u64>(), 100);

@@ -10,7 +10,7 @@ use std::fmt;
 
 /// What is known about a set of samples. Units are the samples'.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Summary {
+pub struct SummaryStats {
     /// How many samples.
     pub n: usize,
     /// Arithmetic mean.
@@ -31,7 +31,7 @@ pub struct Summary {
     pub stddev: f64,
 }
 
-impl Summary {
+impl SummaryStats {
     /// The summary of samples in ascending order; `None` where there are none.
     pub fn of_sorted(sorted: &[f64]) -> Option<Self> {
         let (min, max) = (*sorted.first()?, *sorted.last()?);
@@ -218,16 +218,16 @@ mod tests {
 
     #[test]
     fn a_summary_of_nothing_is_none() {
-        assert_eq!(Summary::of_sorted(&[]), None);
-        let equal = Summary::of_sorted(&[0.016; 20]).unwrap();
+        assert_eq!(SummaryStats::of_sorted(&[]), None);
+        let equal = SummaryStats::of_sorted(&[0.016; 20]).unwrap();
         assert_eq!((equal.mean, equal.stddev), (0.016, 0.0));
-        let one = Summary::of_sorted(&[3.0]).unwrap();
+        let one = SummaryStats::of_sorted(&[3.0]).unwrap();
         assert_eq!((one.n, one.mean, one.stddev, one.max), (1, 3.0, 0.0, 3.0));
     }
 
     #[test]
     fn mean_and_deviation_are_the_textbooks() {
-        let summary = Summary::of_sorted(&[2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]).unwrap();
+        let summary = SummaryStats::of_sorted(&[2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]).unwrap();
         assert_eq!(summary.mean, 5.0);
         assert!((summary.stddev - 2.138_089_935_299_395).abs() < 1e-12);
     }
@@ -258,7 +258,7 @@ mod tests {
         #[test]
         fn percentiles_stay_in_order(mut samples in prop::collection::vec(-1e6..1e6_f64, 1..60)) {
             samples.sort_unstable_by(f64::total_cmp);
-            let s = Summary::of_sorted(&samples).unwrap();
+            let s = SummaryStats::of_sorted(&samples).unwrap();
             prop_assert!(s.min <= s.p50 && s.p50 <= s.p90 && s.p90 <= s.p95 && s.p95 <= s.p99 && s.p99 <= s.max);
         }
 

@@ -1,10 +1,10 @@
 //! Outcomes made by hand for unit tests: fixed, plausible, and without randomness.
 
 use crate::domain::failure::{Failure, fingerprint, normalize};
-use crate::domain::run::{Carrier, Connection, Phases, Quality, Speeds, StreamShape, Tokens};
-use crate::domain::{Kind, Outcome, Run, Stage};
-use crate::measure::collect::Collector;
-use crate::measure::report::{Asked, LoadReport, Report};
+use crate::domain::run::{Connection, ConnectionInfo, Phases, Quality, Speeds, StreamShape, Tokens};
+use crate::domain::{FailureKind, FailureStage, Outcome, Run};
+use crate::measure::collect::OutcomeCollector;
+use crate::measure::report::{LoadReport, Report, RunParameters};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, json};
 
@@ -33,7 +33,7 @@ pub fn run(provider: &str, model: &str, ttft: f64) -> Run {
             max_tokens_per_chunk: Some(1),
         },
         connection: Connection::Cold,
-        carrier: Carrier::default(),
+        carrier: ConnectionInfo::default(),
         quality: Quality { loop_lag_seconds: 0.0002, dispatch_delay_seconds: 0.0005, ..Quality::default() },
         metrics_schema_version: 2,
         request_mode: format!("{provider}_chat_completions_stream"),
@@ -114,19 +114,19 @@ pub fn suspect(mut run: Run, reason: &str) -> Run {
 }
 
 /// A failure at the answer's head.
-pub fn failure(provider: &str, model: &str, kind: Kind, message: &str) -> Outcome {
+pub fn failure(provider: &str, model: &str, kind: FailureKind, message: &str) -> Outcome {
     let normalized = normalize(message);
     Outcome::Failure(Box::new(Failure {
         id: "01K3BV8Q5X0000000000000000".into(),
         provider: provider.into(),
         model_name: model.into(),
         ts: moment(),
-        stage: Stage::Response,
+        stage: FailureStage::Response,
         message: message.into(),
         error_kind: kind,
-        http_status: (kind == Kind::RateLimit).then_some(429),
+        http_status: (kind == FailureKind::RateLimit).then_some(429),
         provider_error_code: None,
-        fingerprint: fingerprint(provider, model, Stage::Response, kind, &normalized),
+        fingerprint: fingerprint(provider, model, FailureStage::Response, kind, &normalized),
         normalized_message: normalized,
         traceback: None,
         extra: Map::new(),
@@ -152,16 +152,21 @@ pub fn report() -> Report {
     let reason = "the measuring loop was late by 61 ms";
     outcomes.push(Outcome::Success(Box::new(suspect(run("cerebras", slow, 40.0), reason))));
     let limited = "Rate limit reached for requests per minute: limit 30, used 30. Please try again in 2s.";
-    outcomes.push(failure("cerebras", slow, Kind::RateLimit, limited));
-    outcomes.push(failure("cerebras", slow, Kind::RateLimit, limited));
-    outcomes.push(failure("cerebras", slow, Kind::BudgetExhausted, "all 64 tokens went into reasoning"));
-    outcomes.push(failure("openai", hostile, Kind::HardModel, "no such model: \x1b[31mred"));
-    let mut collector = Collector::default();
+    outcomes.push(failure("cerebras", slow, FailureKind::RateLimit, limited));
+    outcomes.push(failure("cerebras", slow, FailureKind::RateLimit, limited));
+    outcomes.push(failure(
+        "cerebras",
+        slow,
+        FailureKind::BudgetExhausted,
+        "all 64 tokens went into reasoning",
+    ));
+    outcomes.push(failure("openai", hostile, FailureKind::HardModel, "no such model: \x1b[31mred"));
+    let mut collector = OutcomeCollector::default();
     outcomes.iter().for_each(|outcome| collector.add(outcome));
     Report {
         started_at: moment(),
         ended_at: moment() + TimeDelta::milliseconds(12_345),
-        asked: Asked {
+        asked: RunParameters {
             profile: "cloud-default-v1".into(),
             max_output_tokens: 64,
             connection: Connection::Cold,

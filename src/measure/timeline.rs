@@ -2,7 +2,7 @@
 //! tested against streams whose truth is known.
 
 use crate::domain::run::{Phases, Speeds, StreamShape, Tokens};
-use crate::providers::protocols::{Answer, Channel, Delta};
+use crate::providers::protocols::{Channel, DecodedStream, Delta};
 use crate::wire::Recording;
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use std::time::Duration;
 const BURST_CHUNKS: u64 = 8;
 
 /// The visible part of an answer, as its figures need it.
-struct Visible<'a> {
+struct VisibleText<'a> {
     deltas: Vec<&'a Delta>,
     tokens: u64,
 }
 
-impl<'a> Visible<'a> {
-    fn new(answer: &'a Answer, tokens: &Tokens) -> Self {
+impl<'a> VisibleText<'a> {
+    fn new(answer: &'a DecodedStream, tokens: &Tokens) -> Self {
         Self {
             deltas: answer.deltas.iter().filter(|delta| delta.channel == Channel::Visible).collect(),
             tokens: tokens.visible_output_tokens.unwrap_or(0),
@@ -70,8 +70,8 @@ impl<'a> Visible<'a> {
 }
 
 /// The speeds of one complete answer.
-pub fn speeds(recording: &Recording, answer: &Answer, tokens: &Tokens) -> Speeds {
-    let visible = Visible::new(answer, tokens);
+pub fn speeds(recording: &Recording, answer: &DecodedStream, tokens: &Tokens) -> Speeds {
+    let visible = VisibleText::new(answer, tokens);
     let total = recording.marks.end.as_secs_f64();
     let generated = tokens.generated_output_tokens.unwrap_or(0) as f64 / total;
     let first = visible.first().map(|at| at.as_secs_f64());
@@ -96,7 +96,7 @@ pub fn speeds(recording: &Recording, answer: &Answer, tokens: &Tokens) -> Speeds
 }
 
 /// The phases of one exchange, as far as it came.
-pub fn phases(recording: &Recording, answer: Option<&Answer>) -> Phases {
+pub fn phases(recording: &Recording, answer: Option<&DecodedStream>) -> Phases {
     let seconds = |mark: Option<Duration>| mark.map(|at| at.as_secs_f64());
     let marks = &recording.marks;
     let connected = marks.tls.or(marks.tcp);
@@ -115,8 +115,8 @@ pub fn phases(recording: &Recording, answer: Option<&Answer>) -> Phases {
 }
 
 /// Whether the stream is fine enough to time generation.
-pub fn shape(answer: &Answer, tokens: &Tokens) -> StreamShape {
-    let visible = Visible::new(answer, tokens);
+pub fn shape(answer: &DecodedStream, tokens: &Tokens) -> StreamShape {
+    let visible = VisibleText::new(answer, tokens);
     let chunks = visible.deltas.len() as u64;
     // Shares of text are estimates: where there is a chunk for every token, a long word is still one token.
     let counted = visible.deltas.iter().all(|delta| delta.tokens.is_some());
@@ -138,8 +138,8 @@ pub fn shape(answer: &Answer, tokens: &Tokens) -> StreamShape {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::run::{Carrier, Connection};
-    use crate::wire::{Ending, Marks};
+    use crate::domain::run::{Connection, ConnectionInfo};
+    use crate::wire::{ExchangeEnd, Marks};
     use bytes::Bytes;
     use chrono::DateTime;
 
@@ -148,12 +148,12 @@ mod tests {
             started_at: DateTime::UNIX_EPOCH,
             ended_at: DateTime::UNIX_EPOCH,
             connection: Connection::Cold,
-            carrier: Carrier::default(),
+            carrier: ConnectionInfo::default(),
             marks: Marks { end: Duration::from_millis(end_ms), ..Marks::default() },
             head: None,
             body: Bytes::new(),
             reads: Vec::new(),
-            ending: Ending::Complete,
+            ending: ExchangeEnd::Complete,
             loop_lag: Duration::ZERO,
             dispatch_delay: Duration::ZERO,
         }
@@ -172,9 +172,9 @@ mod tests {
         }
     }
 
-    fn steady(tokens: u64) -> Answer {
+    fn steady(tokens: u64) -> DecodedStream {
         let deltas = (0..tokens).map(|i| delta(200 + 20 * i, Channel::Visible, "word", None)).collect();
-        Answer { deltas, ..Answer::default() }
+        DecodedStream { deltas, ..DecodedStream::default() }
     }
 
     #[test]
@@ -202,7 +202,10 @@ mod tests {
 
     #[test]
     fn nothing_visible_is_null_everywhere() {
-        let answer = Answer { deltas: vec![delta(50, Channel::Reasoning, "hm", None)], ..Answer::default() };
+        let answer = DecodedStream {
+            deltas: vec![delta(50, Channel::Reasoning, "hm", None)],
+            ..DecodedStream::default()
+        };
         let figures = speeds(&recording(100), &answer, &counts(0, 9));
         assert_eq!(figures.time_to_first_token, None);
         assert!(!figures.ttft_available);
@@ -213,8 +216,10 @@ mod tests {
 
     #[test]
     fn one_chunk_shows_no_pace() {
-        let answer =
-            Answer { deltas: vec![delta(90, Channel::Visible, "all at once", None)], ..Answer::default() };
+        let answer = DecodedStream {
+            deltas: vec![delta(90, Channel::Visible, "all at once", None)],
+            ..DecodedStream::default()
+        };
         let figures = speeds(&recording(100), &answer, &counts(70, 0));
         assert_eq!((figures.inter_token_latency, figures.decode_tokens_per_second), (None, None));
         assert_eq!(figures.time_to_64_visible_tokens_seconds, Some(0.09));
@@ -224,14 +229,16 @@ mod tests {
     #[test]
     fn the_64th_token_lies_in_the_chunk_that_holds_it() {
         let chunk = |ms, tokens| delta(ms, Channel::Visible, "0123456789", tokens);
-        let counted = Answer {
+        let counted = DecodedStream {
             deltas: vec![chunk(10, Some(63)), chunk(20, Some(1)), chunk(30, Some(36))],
-            ..Answer::default()
+            ..DecodedStream::default()
         };
         let figures = speeds(&recording(40), &counted, &counts(100, 0));
         assert_eq!(figures.time_to_64_visible_tokens_seconds, Some(0.02));
-        let shared =
-            Answer { deltas: vec![chunk(10, None), chunk(20, None), chunk(30, None)], ..Answer::default() };
+        let shared = DecodedStream {
+            deltas: vec![chunk(10, None), chunk(20, None), chunk(30, None)],
+            ..DecodedStream::default()
+        };
         let figures = speeds(&recording(40), &shared, &counts(90, 0));
         assert_eq!(figures.time_to_64_visible_tokens_seconds, Some(0.03));
         assert_eq!(shape(&shared, &counts(90, 0)).max_tokens_per_chunk, Some(30));

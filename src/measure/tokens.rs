@@ -2,10 +2,10 @@
 //! row says so. Called after the stream has ended, never while one is open.
 
 use crate::domain::run::Tokens;
-use crate::providers::protocols::{Answer, Channel, Usage};
+use crate::providers::protocols::{Channel, DecodedStream, Usage};
 
 /// Counts the tokens of a text. A parameter, so that the rules below can be tested without a vocabulary.
-pub type Counter<'a> = &'a dyn Fn(&str) -> u64;
+pub type TokenCounter<'a> = &'a dyn Fn(&str) -> u64;
 
 /// The label of counts that no provider reported.
 pub const TOKENIZER_LABEL: &str = "tiktoken_visible_text";
@@ -24,20 +24,20 @@ pub fn count_with_tiktoken(text: &str) -> u64 {
 }
 
 /// All text of one channel, joined.
-pub fn text_of(answer: &Answer, channel: Channel) -> String {
+pub fn text_of(answer: &DecodedStream, channel: Channel) -> String {
     answer.deltas.iter().filter(|delta| delta.channel == channel).map(|delta| delta.text.as_str()).collect()
 }
 
 /// What usage says of the output, reasoning included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Split {
+pub struct OutputTokens {
     /// Everything that was generated.
     pub output: u64,
     /// What is left of it without counted reasoning.
     pub visible: u64,
 }
 
-impl Split {
+impl OutputTokens {
     /// `None` where usage names no output. Some hosts leave reasoning out of their output count without saying so: a part
     /// cannot exceed its whole.
     pub fn of(usage: &Usage) -> Option<Self> {
@@ -52,23 +52,23 @@ impl Split {
 ///
 /// Zero reported output beside visible text is no count: the tokenizer counts, and the label says so. Zero input tokens
 /// are none either, because every question has some.
-pub fn tokens(answer: &Answer, count: Counter<'_>) -> Tokens {
+pub fn tokens(answer: &DecodedStream, count: TokenCounter<'_>) -> Tokens {
     let visible_text = text_of(answer, Channel::Visible);
     let usage = answer.usage.clone().unwrap_or_default();
-    match Split::of(&usage).filter(|split| split.output > 0 || visible_text.is_empty()) {
+    match OutputTokens::of(&usage).filter(|split| split.output > 0 || visible_text.is_empty()) {
         Some(split) => from_usage(answer, &usage, split, &visible_text, count),
         None => from_text(answer, &usage, &visible_text, count),
     }
 }
 
 fn from_usage(
-    answer: &Answer,
+    answer: &DecodedStream,
     usage: &Usage,
-    split: Split,
+    split: OutputTokens,
     visible_text: &str,
-    count: Counter<'_>,
+    count: TokenCounter<'_>,
 ) -> Tokens {
-    let Split { output, visible } = split;
+    let OutputTokens { output, visible } = split;
     let reasoning_text = text_of(answer, Channel::Reasoning);
     // Servers that count no reasoning may write a zero for it.
     let uncounted = usage.reasoning.unwrap_or(0) == 0 && !reasoning_text.is_empty();
@@ -98,7 +98,7 @@ fn visible_share(output: u64, visible: u64, reasoning: u64) -> u64 {
     visible.min(output)
 }
 
-fn from_text(answer: &Answer, usage: &Usage, visible_text: &str, count: Counter<'_>) -> Tokens {
+fn from_text(answer: &DecodedStream, usage: &Usage, visible_text: &str, count: TokenCounter<'_>) -> Tokens {
     let visible = count(visible_text);
     let output = visible + count(&text_of(answer, Channel::Reasoning));
     Tokens {
@@ -133,14 +133,14 @@ mod tests {
         text.split_whitespace().count() as u64
     }
 
-    fn answer(deltas: &[(Channel, &str)], usage: Option<Usage>) -> Answer {
+    fn answer(deltas: &[(Channel, &str)], usage: Option<Usage>) -> DecodedStream {
         let delta = |(channel, text): &(Channel, &str)| Delta {
             at: Duration::ZERO,
             channel: *channel,
             text: (*text).to_owned(),
             tokens: None,
         };
-        Answer { deltas: deltas.iter().map(delta).collect(), usage, ..Answer::default() }
+        DecodedStream { deltas: deltas.iter().map(delta).collect(), usage, ..DecodedStream::default() }
     }
 
     fn usage(output: u64, reasoning: Option<u64>) -> Option<Usage> {

@@ -1,8 +1,8 @@
 //! Mail, over SMTP: which server, how it is spoken to, and one letter to one recipient. Passwords and text never go over a
 //! network in the clear; a server on this machine may be spoken to plainly.
 
-use super::Means;
-use crate::domain::notice::Letter;
+use super::SendContext;
+use crate::domain::notice::NoticeMessage;
 use crate::domain::secret::Secret;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue, MIME_VERSION_1_0};
 use lettre::message::{Mailbox, Message};
@@ -15,20 +15,20 @@ use url::Url;
 
 /// Everything that mail needs.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Mail {
+pub struct MailConfig {
     /// Where it is handed in.
-    pub server: Server,
+    pub server: SmtpServer,
     /// Who hands it in, where the server wants to know.
-    pub login: Option<Login>,
+    pub login: Option<SmtpLogin>,
     /// Who it is from.
-    pub from: Address,
+    pub from: MailAddress,
     /// Who it is for; each gets a mail of their own.
-    pub to: Vec<Address>,
+    pub to: Vec<MailAddress>,
 }
 
 /// A user of the server.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Login {
+pub struct SmtpLogin {
     /// The name.
     pub user: String,
     /// The password.
@@ -37,7 +37,7 @@ pub struct Login {
 
 /// A mail server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Server {
+pub struct SmtpServer {
     /// Name or address.
     pub host: String,
     /// TCP port.
@@ -59,9 +59,9 @@ pub enum Protection {
 
 /// An address with or without a name: `Ann <ann@example.com>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Address(Mailbox);
+pub struct MailAddress(Mailbox);
 
-impl Address {
+impl MailAddress {
     /// Reads an address.
     ///
     /// # Errors
@@ -82,16 +82,16 @@ impl Address {
 
 /// What a URL of a mail server says.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Named {
+pub struct SmtpUrl {
     /// The server.
-    pub server: Server,
+    pub server: SmtpServer,
     /// The user, where it names one.
     pub user: Option<String>,
     /// The password, where it holds one.
     pub password: Option<Secret>,
 }
 
-impl Named {
+impl SmtpUrl {
     /// Reads `smtp://USER:PASSWORD@HOST:PORT?tls=…` or `smtps://…`. User, password, port and `tls` may be left out.
     ///
     /// # Errors
@@ -116,7 +116,7 @@ impl Named {
             pairs.next().map(|(_, value)| value.into_owned()).unwrap_or_default()
         };
         Ok(Self {
-            server: Server { host, port: url.port().unwrap_or(standard), protection },
+            server: SmtpServer { host, port: url.port().unwrap_or(standard), protection },
             user: Some(url.username()).filter(|user| !user.is_empty()).map(decoded),
             password: url.password().map(decoded).map(Secret::new),
         })
@@ -145,9 +145,14 @@ pub fn is_local(host: &str) -> bool {
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-impl Mail {
+impl MailConfig {
     /// One letter to one recipient.
-    pub(super) async fn send(&self, to: &Address, letter: &Letter, means: &Means) -> Result<(), String> {
+    pub(super) async fn send(
+        &self,
+        to: &MailAddress,
+        letter: &NoticeMessage,
+        means: &SendContext,
+    ) -> Result<(), String> {
         let message = self.message(to, letter)?;
         let transport = self.transport(means)?;
         let place = format!("{}:{}", self.server.host, self.server.port);
@@ -159,7 +164,7 @@ impl Mail {
         }
     }
 
-    fn message(&self, to: &Address, letter: &Letter) -> Result<Message, String> {
+    fn message(&self, to: &MailAddress, letter: &NoticeMessage) -> Result<Message, String> {
         let domain = self.from.0.email.domain();
         let built = Message::builder()
             .from(self.from.0.clone())
@@ -176,8 +181,8 @@ impl Mail {
         Ok(message)
     }
 
-    fn transport(&self, means: &Means) -> Result<AsyncSmtpTransport<Tokio1Executor>, String> {
-        let Server { host, port, protection } = &self.server;
+    fn transport(&self, means: &SendContext) -> Result<AsyncSmtpTransport<Tokio1Executor>, String> {
+        let SmtpServer { host, port, protection } = &self.server;
         let tls = match protection {
             Protection::Tls => Tls::Wrapper(authorities(host, means)?),
             Protection::StartTls => Tls::Required(authorities(host, means)?),
@@ -187,7 +192,7 @@ impl Mail {
             .port(*port)
             .tls(tls)
             .timeout(Some(means.limits.connect.min(means.limits.total)));
-        if let Some(Login { user, password }) = &self.login {
+        if let Some(SmtpLogin { user, password }) = &self.login {
             transport = transport.credentials(Credentials::new(user.clone(), password.expose().to_owned()));
         }
         Ok(transport.build())
@@ -195,7 +200,7 @@ impl Mail {
 }
 
 /// The public authorities and the operator's own. Verification is never off.
-fn authorities(host: &str, means: &Means) -> Result<TlsParameters, String> {
+fn authorities(host: &str, means: &SendContext) -> Result<TlsParameters, String> {
     let mut tls = TlsParameters::builder(host.to_owned()).certificate_store(CertificateStore::WebpkiRoots);
     if let Some(path) = &means.extra_ca {
         let unreadable =
@@ -227,7 +232,7 @@ mod tests {
     use serde_json::Value;
 
     fn server(text: &str) -> (String, u16, Protection) {
-        let Server { host, port, protection } = Named::parse(text).unwrap().server;
+        let SmtpServer { host, port, protection } = SmtpUrl::parse(text).unwrap().server;
         (host, port, protection)
     }
 
@@ -240,7 +245,7 @@ mod tests {
         assert_eq!(server("smtp://127.0.0.1:2525"), is("127.0.0.1", 2525, Protection::None));
         assert_eq!(server("smtp://localhost?tls=required"), is("localhost", 587, Protection::StartTls));
         assert_eq!(server("smtp://[::1]"), is("::1", 25, Protection::None));
-        let named = Named::parse("smtp://ann%40example.com:p%40ss+1@mx.example.com").unwrap();
+        let named = SmtpUrl::parse("smtp://ann%40example.com:p%40ss+1@mx.example.com").unwrap();
         assert_eq!(named.user.as_deref(), Some("ann@example.com"));
         assert_eq!(named.password.unwrap().expose(), "p@ss+1");
     }
@@ -256,22 +261,22 @@ mod tests {
             "smtp://u:canary@mx.example.com/canary",
             "smtp://u:canary@",
         ] {
-            let said = Named::parse(wrong).unwrap_err();
+            let said = SmtpUrl::parse(wrong).unwrap_err();
             assert!(!said.contains("canary") || wrong.starts_with("mx."), "{wrong}: {said}");
         }
     }
 
-    fn mail() -> Mail {
-        Mail {
-            server: Named::parse("smtp://localhost").unwrap().server,
+    fn mail() -> MailConfig {
+        MailConfig {
+            server: SmtpUrl::parse("smtp://localhost").unwrap().server,
             login: None,
-            from: Address::parse("llmbench <bench@example.com>").unwrap(),
-            to: vec![Address::parse("ann@example.com").unwrap()],
+            from: MailAddress::parse("llmbench <bench@example.com>").unwrap(),
+            to: vec![MailAddress::parse("ann@example.com").unwrap()],
         }
     }
 
     fn written(subject: &str, text: &str) -> String {
-        let letter = Letter {
+        let letter = NoticeMessage {
             id: "0f".to_owned(),
             subject: subject.to_owned(),
             text: text.to_owned(),
@@ -283,9 +288,9 @@ mod tests {
 
     #[test]
     fn addresses_hold_no_line_break() {
-        assert_eq!(Address::parse(" Ann <ann@example.com> ").unwrap().bare(), "ann@example.com");
+        assert_eq!(MailAddress::parse(" Ann <ann@example.com> ").unwrap().bare(), "ann@example.com");
         for wrong in ["", "ann", "ann@example.com\r\nBcc: eve@example.com", "Ann\n <ann@example.com>"] {
-            assert!(Address::parse(wrong).is_err(), "{wrong:?}");
+            assert!(MailAddress::parse(wrong).is_err(), "{wrong:?}");
         }
     }
 

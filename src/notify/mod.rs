@@ -4,18 +4,18 @@
 pub mod mail;
 pub mod webhook;
 
-use crate::domain::notice::Letter;
+use crate::domain::notice::NoticeMessage;
 use crate::domain::secret::Secret;
-use crate::wire::Limits;
+use crate::wire::ExchangeLimits;
 use rustls::ClientConfig;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Who is told, as configured.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Notify {
+pub struct NotifyConfig {
     /// By mail.
-    pub mail: Option<mail::Mail>,
+    pub mail: Option<mail::MailConfig>,
     /// By a webhook.
     pub webhook: Option<webhook::Webhook>,
 }
@@ -24,23 +24,23 @@ pub struct Notify {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Destination {
     /// One recipient of mail.
-    Mail(mail::Mail, mail::Address),
+    Mail(mail::MailConfig, mail::MailAddress),
     /// The webhook.
     Webhook(webhook::Webhook),
 }
 
 /// What sending needs besides.
 #[derive(Clone)]
-pub struct Means {
+pub struct SendContext {
     /// TLS of webhooks.
     pub tls: Arc<ClientConfig>,
     /// PEM file of further authorities, for mail.
     pub extra_ca: Option<PathBuf>,
     /// Deadlines.
-    pub limits: Limits,
+    pub limits: ExchangeLimits,
 }
 
-impl Notify {
+impl NotifyConfig {
     /// All places, recipients of mail first.
     pub fn destinations(&self) -> Vec<Destination> {
         let mail = self
@@ -78,7 +78,7 @@ impl Destination {
     ///
     /// # Errors
     /// A sentence that says why it was not taken, or why nobody knows. It may repeat what the other side said.
-    pub async fn send(&self, letter: &Letter, means: &Means) -> Result<(), String> {
+    pub async fn send(&self, letter: &NoticeMessage, means: &SendContext) -> Result<(), String> {
         match self {
             Destination::Mail(mail, to) => mail.send(to, letter, means).await,
             Destination::Webhook(webhook) => webhook.send(letter, means).await,

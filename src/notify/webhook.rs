@@ -1,11 +1,11 @@
 //! A webhook: the letter's document as one JSON POST, over the same wire as everything else, so redirects are not followed
 //! and every step has a deadline. Whoever knows the URL may post, so all of it but the host is a secret.
 
-use super::Means;
-use crate::domain::notice::Letter;
+use super::SendContext;
+use crate::domain::notice::NoticeMessage;
 use crate::domain::secret::Secret;
-use crate::wire::exchange::{Plan, exchange};
-use crate::wire::{Ending, Limits, Recording, Request, Target};
+use crate::wire::exchange::{ExchangeSpec, exchange};
+use crate::wire::{ExchangeEnd, ExchangeLimits, Origin, Recording, WireRequest};
 use bytes::Bytes;
 use std::fmt;
 use url::{Host, Url};
@@ -19,7 +19,7 @@ const LONGEST_WORDS: usize = 200;
 /// Where a document is posted.
 #[derive(Clone, PartialEq)]
 pub struct Webhook {
-    target: Target,
+    target: Origin,
     path: Secret,
 }
 
@@ -50,7 +50,7 @@ impl Webhook {
         let port = url.port_or_known_default().unwrap_or(443);
         let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
         let path = Secret::new(format!("{}{query}", url.path()));
-        Ok(Self { target: Target { tls, host, port }, path })
+        Ok(Self { target: Origin { tls, host, port }, path })
     }
 
     /// The host, which is no secret.
@@ -65,9 +65,9 @@ impl Webhook {
         std::iter::once(path).chain(parts).map(Secret::new).collect()
     }
 
-    pub(super) async fn send(&self, letter: &Letter, means: &Means) -> Result<(), String> {
-        let limits = Limits { body_bytes: ANSWER_BYTES, ..means.limits };
-        let request = Request {
+    pub(super) async fn send(&self, letter: &NoticeMessage, means: &SendContext) -> Result<(), String> {
+        let limits = ExchangeLimits { body_bytes: ANSWER_BYTES, ..means.limits };
+        let request = WireRequest {
             method: "POST",
             target: self.target.clone(),
             path: self.path.expose().to_owned(),
@@ -77,7 +77,7 @@ impl Webhook {
             ],
             body: Bytes::from(letter.document.to_string()),
         };
-        let plan = Plan { request: &request, limits: &limits, end_marker: None, tls: &means.tls };
+        let plan = ExchangeSpec { request: &request, limits: &limits, end_marker: None, tls: &means.tls };
         judged(&exchange(plan, None).await.0)
     }
 }
@@ -93,12 +93,15 @@ fn judged(recording: &Recording) -> Result<(), String> {
             let said = if words.is_empty() { String::new() } else { format!(": {words}") };
             Err(format!("it answered HTTP {}{said}", head.status))
         }
-        (None, Ending::ConnectFailed(why) | Ending::Exhausted(why) | Ending::SendFailed(why)) => {
+        (
+            None,
+            ExchangeEnd::ConnectFailed(why) | ExchangeEnd::Exhausted(why) | ExchangeEnd::SendFailed(why),
+        ) => Err(why.clone()),
+        (None, ExchangeEnd::TimedOut(which)) => Err(format!("it did not answer in time ({which})")),
+        (None, ExchangeEnd::Unanswered(why) | ExchangeEnd::Cut(why) | ExchangeEnd::Malformed(why)) => {
             Err(why.clone())
         }
-        (None, Ending::TimedOut(which)) => Err(format!("it did not answer in time ({which})")),
-        (None, Ending::Unanswered(why) | Ending::Cut(why) | Ending::Malformed(why)) => Err(why.clone()),
-        (None, Ending::Complete | Ending::TooLarge) => Err("it gave no answer".to_owned()),
+        (None, ExchangeEnd::Complete | ExchangeEnd::TooLarge) => Err("it gave no answer".to_owned()),
     }
 }
 

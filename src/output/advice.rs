@@ -1,45 +1,51 @@
 //! What to do about a failure: one sentence and one command a kind.
 
 use super::text;
-use crate::domain::Kind;
+use crate::domain::FailureKind;
 
 /// What an operator can do about failures of this kind.
-pub fn advice(kind: Kind) -> &'static str {
+pub fn advice(kind: FailureKind) -> &'static str {
     match kind {
-        Kind::Auth => "Check the key or role of this provider, and that it may use this model.",
-        Kind::Billing => "Check the account: its credit, its spend limit, its payment method.",
-        Kind::RateLimit => "Lower the rate or the concurrency, or ask the provider for a higher limit.",
-        Kind::HardModel => {
+        FailureKind::Auth => "Check the key or role of this provider, and that it may use this model.",
+        FailureKind::Billing => "Check the account: its credit, its spend limit, its payment method.",
+        FailureKind::RateLimit => {
+            "Lower the rate or the concurrency, or ask the provider for a higher limit."
+        }
+        FailureKind::HardModel => {
             "Check the spelling of the model id and whether this account (and region) is served."
         }
-        Kind::HardCapability => {
+        FailureKind::HardCapability => {
             "The model refuses a parameter or API: its catalogue entry needs a request quirk."
         }
-        Kind::TransientProvider => "The provider failed or is overloaded: measure again later.",
-        Kind::Network => {
+        FailureKind::TransientProvider => "The provider failed or is overloaded: measure again later.",
+        FailureKind::Network => {
             "Check name resolution, routes, proxies and firewalls between here and the provider."
         }
-        Kind::Timeout => "The provider was too slow for the deadline: measure again, or allow more time.",
-        Kind::BudgetExhausted => {
+        FailureKind::Timeout => {
+            "The provider was too slow for the deadline: measure again, or allow more time."
+        }
+        FailureKind::BudgetExhausted => {
             "The model spent the whole output budget on reasoning: measure it under a profile with a larger budget."
         }
-        Kind::Truncated => {
+        FailureKind::Truncated => {
             "The stream was cut: measure again; if it stays, a proxy or the provider cuts streams."
         }
-        Kind::Protocol => "The answer was no such protocol: check the base URL and what stands in between.",
-        Kind::Interrupted => {
+        FailureKind::Protocol => {
+            "The answer was no such protocol: check the base URL and what stands in between."
+        }
+        FailureKind::Interrupted => {
             "The daemon ended during the call: see in its log why. The model is measured again at its next turn."
         }
-        Kind::Client => {
+        FailureKind::Client => {
             "This machine had no file descriptor, thread or memory left: raise its limits (`ulimit -n`), or measure less at once."
         }
-        Kind::Unknown => "Nobody has named this failure yet: its message is all there is.",
+        FailureKind::Unknown => "Nobody has named this failure yet: its message is all there is.",
     }
 }
 
 /// How a model stands in the catalogue: what is off, or not there at all, cannot be switched off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Standing {
+pub enum CatalogPresence {
     /// The catalogue does not have it.
     Missing,
     /// It is there and not measured.
@@ -49,67 +55,74 @@ pub enum Standing {
 }
 
 /// Whether what can be done depends on how the model, or any of its provider, stands in the catalogue.
-pub fn asks_the_catalogue(kind: Kind) -> bool {
-    matches!(kind, Kind::HardModel | Kind::Billing)
+pub fn asks_the_catalogue(kind: FailureKind) -> bool {
+    matches!(kind, FailureKind::HardModel | FailureKind::Billing)
 }
 
 /// What an operator can do about failures of this kind of a model that stands like this in the catalogue.
-pub fn advice_for(kind: Kind, standing: Standing) -> String {
-    let more = match (kind, standing) {
-        (Kind::HardModel, Standing::Enabled) => " Else disable the model.",
-        (Kind::HardModel, Standing::Disabled) => " The model is disabled already.",
-        (Kind::HardModel, Standing::Missing) => {
+pub fn advice_for(kind: FailureKind, presence: CatalogPresence) -> String {
+    let more = match (kind, presence) {
+        (FailureKind::HardModel, CatalogPresence::Enabled) => " Else disable the model.",
+        (FailureKind::HardModel, CatalogPresence::Disabled) => " The model is disabled already.",
+        (FailureKind::HardModel, CatalogPresence::Missing) => {
             " The catalogue does not have this model: see what the provider lists."
         }
-        (Kind::Billing, Standing::Enabled) => " Disable its models until then.",
+        (FailureKind::Billing, CatalogPresence::Enabled) => " Disable its models until then.",
         _ => "",
     };
     format!("{}{more}", advice(kind))
 }
 
 /// A piece of advice, and where people read on: every kind has a heading of its own in TROUBLESHOOTING.md.
-pub fn with_heading(advice: &str, kind: Kind) -> String {
+pub fn with_heading(advice: &str, kind: FailureKind) -> String {
     format!("{advice} More: TROUBLESHOOTING.md, \"{kind}\"")
 }
 
 /// What can be done about failures of this kind of any model, and where people read on.
-pub fn told(kind: Kind) -> String {
+pub fn told(kind: FailureKind) -> String {
     with_heading(advice(kind), kind)
 }
 
 /// The kind that this stored word means, where it is one of ours.
-pub fn kind(word: &str) -> Option<Kind> {
-    Kind::ALL.into_iter().find(|kind| kind.as_str() == word)
+pub fn kind(word: &str) -> Option<FailureKind> {
+    FailureKind::ALL.into_iter().find(|kind| kind.as_str() == word)
 }
 
 /// What to type first about failures of this kind of this model, which stands like this in the catalogue; about money it is
 /// the provider's models that stand so.
-pub fn command(kind: Kind, provider: &str, model: &str, standing: Standing) -> String {
+pub fn command(kind: FailureKind, provider: &str, model: &str, presence: CatalogPresence) -> String {
     let named = quoted(&format!("{provider}:{model}"));
     match kind {
-        Kind::Auth | Kind::Network | Kind::Protocol | Kind::Unknown => look(&named),
-        Kind::Billing if standing != Standing::Enabled => look(&named),
-        Kind::HardModel if standing == Standing::Disabled => format!("llmbench models show {named}"),
-        Kind::HardModel if standing == Standing::Missing => {
+        FailureKind::Auth | FailureKind::Network | FailureKind::Protocol | FailureKind::Unknown => {
+            look(&named)
+        }
+        FailureKind::Billing if presence != CatalogPresence::Enabled => look(&named),
+        FailureKind::HardModel if presence == CatalogPresence::Disabled => {
+            format!("llmbench models show {named}")
+        }
+        FailureKind::HardModel if presence == CatalogPresence::Missing => {
             format!("llmbench catalog list --provider {}", quoted(provider))
         }
-        Kind::Billing => {
+        FailureKind::Billing => {
             let all = quoted(&format!("{provider}:*"));
             format!("llmbench models disable {all} --class billing --reason 'the account has no credit'")
         }
-        Kind::RateLimit => format!("llmbench run --model {named} --requests 5 --concurrency 1"),
-        Kind::HardModel => {
+        FailureKind::RateLimit => format!("llmbench run --model {named} --requests 5 --concurrency 1"),
+        FailureKind::HardModel => {
             format!(
                 "llmbench models disable {named} --class hard_model --reason 'the provider does not serve it'"
             )
         }
         // A run learns what the model refuses, and stores it for the next one.
-        Kind::TransientProvider | Kind::HardCapability | Kind::Interrupted | Kind::Client => {
+        FailureKind::TransientProvider
+        | FailureKind::HardCapability
+        | FailureKind::Interrupted
+        | FailureKind::Client => {
             format!("llmbench run --model {named}")
         }
-        Kind::Timeout => format!("llmbench run --model {named} --timeout 5m"),
-        Kind::BudgetExhausted => format!("llmbench run --model {named} --profile reasoning"),
-        Kind::Truncated => format!("llmbench run --model {named} --requests 5 --verbose"),
+        FailureKind::Timeout => format!("llmbench run --model {named} --timeout 5m"),
+        FailureKind::BudgetExhausted => format!("llmbench run --model {named} --profile reasoning"),
+        FailureKind::Truncated => format!("llmbench run --model {named} --requests 5 --verbose"),
     }
 }
 
@@ -139,7 +152,7 @@ mod tests {
 
     #[test]
     fn every_kind_is_known_by_its_word() {
-        assert!(Kind::ALL.into_iter().all(|one| kind(one.as_str()) == Some(one)));
+        assert!(FailureKind::ALL.into_iter().all(|one| kind(one.as_str()) == Some(one)));
         assert_eq!(kind("quota"), None);
     }
 }

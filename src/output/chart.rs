@@ -1,6 +1,6 @@
 //! A small histogram of a distribution. Only for wide terminals and enough samples; the table says the same in numbers.
 
-use super::{text, units, view::View};
+use super::{run_report::ReportView, text, units};
 use crate::measure::metrics::{METRICS, Metric, position};
 use crate::measure::report::ModelReport;
 use crate::measure::stats::percentile;
@@ -15,14 +15,14 @@ const BAR: usize = 20;
 const CHART_WIDTH: usize = 48;
 
 /// Histograms of TTFT and end-to-end rate, side by side, for each model that has enough samples.
-pub fn lines(models: &[ModelReport], view: &View) -> Vec<String> {
+pub fn lines(models: &[ModelReport], view: &ReportView) -> Vec<String> {
     if view.terminal.width < MINIMUM_WIDTH {
         return Vec::new();
     }
     models.iter().flat_map(|model| model_lines(model, view)).collect()
 }
 
-fn model_lines(model: &ModelReport, view: &View) -> Vec<String> {
+fn model_lines(model: &ModelReport, view: &ReportView) -> Vec<String> {
     let charts: Vec<Vec<String>> = ["ttft", "tps"]
         .iter()
         .filter_map(|key| position(key))

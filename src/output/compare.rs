@@ -1,10 +1,10 @@
 //! Two sides held against each other: a table with intervals drawn to scale, and the document for programs.
 
 use super::grid::{self, Column};
-use super::{json, stored, text, units, view::View};
+use super::{json, row_fields, run_report::ReportView, text, units};
 use crate::domain::Window;
-use crate::measure::compare::{Block, Figure, Found};
-use crate::measure::metrics::Better;
+use crate::measure::compare::{ComparedMetric, MetricComparison, SampleBlock};
+use crate::measure::metrics::BetterDirection;
 use serde_json::{Value, json};
 
 /// The name and version of the document.
@@ -18,7 +18,7 @@ const SCALE: usize = 25;
 
 /// What was asked.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Asked {
+pub struct CompareSettings {
     /// `published` or `probe`.
     pub series: &'static str,
     /// How sure the whole answer is.
@@ -33,7 +33,7 @@ pub struct Asked {
 
 /// One side and what was read of it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Side {
+pub struct SideReport {
     /// As it was typed.
     pub text: String,
     /// Its provider, if it names one.
@@ -56,11 +56,11 @@ pub struct Side {
 
 /// A figure and the answer; both `None` where there are too few runs.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Judged {
+pub struct ComparedFigure {
     /// Which.
-    pub figure: &'static Figure,
+    pub figure: &'static ComparedMetric,
     /// What was found.
-    pub found: Option<Found>,
+    pub found: Option<MetricComparison>,
     /// Whether it is a real difference.
     pub real: Option<bool>,
 }
@@ -71,36 +71,36 @@ pub struct Model {
     /// What it is called on both sides; empty where two models are compared.
     pub name: String,
     /// Its samples, a block for each figure.
-    pub figures: Vec<Block>,
+    pub figures: Vec<SampleBlock>,
 }
 
 /// The whole comparison.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Comparison {
+pub struct ComparisonReport {
     /// What was asked.
-    pub asked: Asked,
+    pub asked: CompareSettings,
     /// The side that is the measure.
-    pub a: Side,
+    pub a: SideReport,
     /// The side that is held against it.
-    pub b: Side,
+    pub b: SideReport,
     /// Whether models stand against themselves, and not one against another.
     pub paired: bool,
     /// The answers.
-    pub figures: Vec<Judged>,
+    pub figures: Vec<ComparedFigure>,
     /// All models that either side has.
     pub models: Vec<Model>,
 }
 
-impl Comparison {
+impl ComparisonReport {
     /// How many models count on both sides, and how many on one alone or too seldom.
     fn models_counted(&self) -> (usize, usize) {
-        let both = self.models.iter().filter(|model| model.figures.iter().any(Block::counts)).count();
+        let both = self.models.iter().filter(|model| model.figures.iter().any(SampleBlock::counts)).count();
         (both, self.models.len() - both)
     }
 }
 
 /// The report for people, ending in a line break.
-pub fn report(comparison: &Comparison, view: &View) -> String {
+pub fn report(comparison: &ComparisonReport, view: &ReportView) -> String {
     let mut parts = vec![head(comparison, view), figures(comparison, view)];
     if comparison.paired {
         parts.push(models(comparison, view));
@@ -109,7 +109,7 @@ pub fn report(comparison: &Comparison, view: &View) -> String {
     shown.collect::<Vec<_>>().join("\n\n") + "\n"
 }
 
-fn head(comparison: &Comparison, view: &View) -> Vec<String> {
+fn head(comparison: &ComparisonReport, view: &ReportView) -> Vec<String> {
     let mut lines = vec![side("A", &comparison.a, view), side("B", &comparison.b, view)];
     let sure = units::share(comparison.asked.confidence);
     let mut words =
@@ -131,9 +131,9 @@ fn head(comparison: &Comparison, view: &View) -> Vec<String> {
     lines
 }
 
-fn side(name: &str, side: &Side, view: &View) -> String {
+fn side(name: &str, side: &SideReport, view: &ReportView) -> String {
     let at = |at: Option<_>, open: &str| {
-        at.map_or_else(|| open.to_owned(), |at| stored::short_time(at, view.zone))
+        at.map_or_else(|| open.to_owned(), |at| row_fields::short_time(at, view.zone))
     };
     let what = match (&side.provider, &side.model) {
         (Some(provider), Some(model)) => format!("{provider}:{model}"),
@@ -162,12 +162,12 @@ const COLUMNS: [Column; 8] = [
     Column::new("DIFFERENCE"),
 ];
 
-fn figures(comparison: &Comparison, view: &View) -> Vec<String> {
+fn figures(comparison: &ComparisonReport, view: &ReportView) -> Vec<String> {
     let unicode = view.terminal.unicode;
     let found = comparison.figures.iter().filter_map(|judged| judged.found);
     let reach = found.flat_map(|found| [found.ratio_interval.low.ln(), found.ratio_interval.high.ln()]);
     let reach = reach.map(f64::abs).fold(0.0, f64::max);
-    let row = |judged: &Judged| {
+    let row = |judged: &ComparedFigure| {
         let Some(found) = judged.found else {
             let dash = || "-".to_owned();
             return [
@@ -204,10 +204,10 @@ fn figures(comparison: &Comparison, view: &View) -> Vec<String> {
     lines
 }
 
-fn answer(judged: &Judged) -> String {
+fn answer(judged: &ComparedFigure) -> String {
     let Some(found) = judged.found else { return "too few runs".to_owned() };
     let less = found.ratio < 1.0;
-    match (judged.real, judged.figure.better == Better::Lower) {
+    match (judged.real, judged.figure.better == BetterDirection::Lower) {
         (Some(true), lower) if less == lower => "B is faster",
         (Some(true), _) => "B is slower",
         _ => "none",
@@ -223,7 +223,7 @@ fn change(ratio: f64) -> String {
 
 /// An interval on a logarithmic scale, so that half and double lie as far from the line where nothing changes: its ends, and
 /// the ratio itself. `reach` is the logarithm that lies at the edge.
-fn drawing(found: &Found, reach: f64, unicode: bool) -> String {
+fn drawing(found: &MetricComparison, reach: f64, unicode: bool) -> String {
     let place = |ratio: f64| {
         let share = if reach > 0.0 { ratio.ln() / reach } else { 0.0 };
         let middle = (SCALE / 2) as f64;
@@ -240,18 +240,20 @@ fn drawing(found: &Found, reach: f64, unicode: bool) -> String {
     drawn.iter().collect()
 }
 
-fn models(comparison: &Comparison, view: &View) -> Vec<String> {
+fn models(comparison: &ComparisonReport, view: &ReportView) -> Vec<String> {
     let counted: Vec<&Model> =
-        comparison.models.iter().filter(|model| model.figures.iter().any(Block::counts)).collect();
+        comparison.models.iter().filter(|model| model.figures.iter().any(SampleBlock::counts)).collect();
     let listed = if view.verbose { counted.len() } else { counted.len().min(LISTED) };
     let mut columns = vec![Column::new("MODEL").free(), Column::number("RUNS A"), Column::number("RUNS B")];
     let titles = ["TTFT", "TOK/S", "VISIBLE", "INTER-TOKEN", "TOTAL"];
-    let place = |figure: &Figure| crate::measure::compare::FIGURES.iter().position(|known| known == figure);
+    let place =
+        |figure: &ComparedMetric| crate::measure::compare::FIGURES.iter().position(|known| known == figure);
     let ranked =
         comparison.figures.iter().zip(0..).filter_map(|(judged, rank)| Some((place(judged.figure)?, rank)));
     columns.extend(ranked.map(|(place, rank)| Column::number(titles[place]).rank(rank)));
     let row = |model: &&Model| {
-        let most = |side: fn(&Block) -> usize| model.figures.iter().map(side).max().unwrap_or(0).to_string();
+        let most =
+            |side: fn(&SampleBlock) -> usize| model.figures.iter().map(side).max().unwrap_or(0).to_string();
         let mut cells =
             vec![text::escape(&model.name), most(|block| block.a.len()), most(|block| block.b.len())];
         cells.extend(model.figures.iter().map(|block| match block.medians().filter(|_| block.counts()) {
@@ -275,7 +277,7 @@ fn models(comparison: &Comparison, view: &View) -> Vec<String> {
 }
 
 /// The document for programs.
-pub fn document(comparison: &Comparison) -> Value {
+pub fn document(comparison: &ComparisonReport) -> Value {
     let asked = &comparison.asked;
     let (both, rest) = comparison.models_counted();
     let real: Vec<bool> = comparison.figures.iter().filter_map(|judged| judged.real).collect();
@@ -306,7 +308,7 @@ pub fn document(comparison: &Comparison) -> Value {
     })
 }
 
-fn side_document(side: &Side) -> Value {
+fn side_document(side: &SideReport) -> Value {
     json!({
         "asked": side.text,
         "provider": side.provider,
@@ -321,13 +323,13 @@ fn side_document(side: &Side) -> Value {
     })
 }
 
-fn figure_document(judged: &Judged) -> Value {
+fn figure_document(judged: &ComparedFigure) -> Value {
     let found = judged.found.as_ref();
     json!({
         "metric": judged.figure.name,
         "field": judged.figure.field,
         "unit": judged.figure.unit.as_str(),
-        "better": if judged.figure.better == Better::Lower { "lower" } else { "higher" },
+        "better": if judged.figure.better == BetterDirection::Lower { "lower" } else { "higher" },
         "n_a": found.map_or(0, |found| found.n_a),
         "n_b": found.map_or(0, |found| found.n_b),
         "models": found.map_or(0, |found| found.blocks),
@@ -343,7 +345,7 @@ fn figure_document(judged: &Judged) -> Value {
     })
 }
 
-fn model_figure(block: &Block, figure: &Figure) -> Value {
+fn model_figure(block: &SampleBlock, figure: &ComparedMetric) -> Value {
     let medians = block.medians();
     json!({
         "metric": figure.name,

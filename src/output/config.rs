@@ -1,7 +1,7 @@
 //! The settings with their sources, as a list for people and a document for programs.
 
 use super::grid::{self, Column};
-use super::view::View;
+use super::run_report::ReportView;
 use crate::domain::sourced::Source;
 use serde_json::{Value, json};
 use std::fmt::Display;
@@ -11,45 +11,45 @@ pub const SCHEMA: &str = "llmbench.config/1";
 
 /// One setting. A secret has no value here: it is set or unset.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Setting {
+pub struct SettingRow {
     name: String,
-    value: State,
+    value: SettingCell,
     source: Source,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum State {
+enum SettingCell {
     Value(String),
     Secret,
     Unset,
 }
 
-impl Setting {
+impl SettingRow {
     /// A value that anybody may read.
     pub fn new(name: impl Into<String>, value: impl Display, source: &Source) -> Self {
-        Self { name: name.into(), value: State::Value(value.to_string()), source: source.clone() }
+        Self { name: name.into(), value: SettingCell::Value(value.to_string()), source: source.clone() }
     }
 
     /// A secret that somebody has set.
     pub fn set(name: impl Into<String>, source: Source) -> Self {
-        Self { name: name.into(), value: State::Secret, source }
+        Self { name: name.into(), value: SettingCell::Secret, source }
     }
 
     /// Nobody has set it.
     pub fn unset(name: impl Into<String>, source: Source) -> Self {
-        Self { name: name.into(), value: State::Unset, source }
+        Self { name: name.into(), value: SettingCell::Unset, source }
     }
 
     /// Whether it has a value.
     pub fn is_set(&self) -> bool {
-        self.value != State::Unset
+        self.value != SettingCell::Unset
     }
 
     fn shown(&self) -> String {
         match &self.value {
-            State::Value(value) => value.clone(),
-            State::Secret => "set".to_owned(),
-            State::Unset => "unset".to_owned(),
+            SettingCell::Value(value) => value.clone(),
+            SettingCell::Secret => "set".to_owned(),
+            SettingCell::Unset => "unset".to_owned(),
         }
     }
 }
@@ -58,8 +58,8 @@ const COLUMNS: [Column; 3] =
     [Column::new("SETTING"), Column::new("VALUE").free(), Column::new("SOURCE").free()];
 
 /// The list, ending in a line break.
-pub fn text(settings: &[Setting], view: &View) -> String {
-    let row = |one: &Setting| vec![one.name.clone(), one.shown(), one.source.to_string()];
+pub fn text(settings: &[SettingRow], view: &ReportView) -> String {
+    let row = |one: &SettingRow| vec![one.name.clone(), one.shown(), one.source.to_string()];
     let rows: Vec<Vec<String>> = settings.iter().map(row).collect();
     let mut lines = grid::lines(&COLUMNS, &rows, view.limit(), view.terminal.unicode);
     if let Some(header) = lines.first_mut() {
@@ -69,12 +69,12 @@ pub fn text(settings: &[Setting], view: &View) -> String {
 }
 
 /// The document, ending in a line break.
-pub fn json(settings: &[Setting]) -> String {
+pub fn json(settings: &[SettingRow]) -> String {
     let settings: Vec<Value> = settings.iter().map(document).collect();
     format!("{:#}\n", json!({ "schema": SCHEMA, "settings": settings }))
 }
 
-fn document(one: &Setting) -> Value {
+fn document(one: &SettingRow) -> Value {
     let (source, named) = match &one.source {
         Source::Flag(name) => ("flag", Some((*name).to_owned())),
         Source::Env(name) => ("environment", Some(name.clone())),
@@ -82,8 +82,8 @@ fn document(one: &Setting) -> Value {
         Source::Default => ("default", None),
     };
     let value = match &one.value {
-        State::Value(value) => Some(value),
-        State::Secret | State::Unset => None,
+        SettingCell::Value(value) => Some(value),
+        SettingCell::Secret | SettingCell::Unset => None,
     };
     json!({ "name": one.name, "set": one.is_set(), "value": value, "source": source, "named_by": named })
 }
@@ -98,9 +98,9 @@ mod tests {
         let schema: Value =
             serde_json::from_str(include_str!("../../docs/schema/config.schema.json")).unwrap();
         let settings = [
-            Setting::new("store", "sqlite:x.db", &Source::Flag("--store")),
-            Setting::set("providers.groq.key", Source::Env("GROQ_API_KEY".into())),
-            Setting::unset("config", Source::Default),
+            SettingRow::new("store", "sqlite:x.db", &Source::Flag("--store")),
+            SettingRow::set("providers.groq.key", Source::Env("GROQ_API_KEY".into())),
+            SettingRow::unset("config", Source::Default),
         ];
         let document: Value = serde_json::from_str(&json(&settings)).unwrap();
         assert_eq!(violations(&schema, &document), Vec::<String>::new());

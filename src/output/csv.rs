@@ -26,11 +26,11 @@ pub const COLUMNS: [&str; 72] = [
 ];
 
 /// Writes rows behind a header.
-pub struct Rows<W: Write> {
+pub struct RowWriter<W: Write> {
     writer: ::csv::Writer<W>,
 }
 
-impl<W: Write> Rows<W> {
+impl<W: Write> RowWriter<W> {
     /// Writes the header.
     ///
     /// # Errors
@@ -91,12 +91,12 @@ pub fn is_formula(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Kind;
+    use crate::domain::FailureKind;
     use crate::measure::testing::{failure, run};
 
     fn written(outcomes: &[Outcome]) -> Vec<Vec<String>> {
         let mut bytes = Vec::new();
-        let mut rows = Rows::new(&mut bytes).unwrap();
+        let mut rows = RowWriter::new(&mut bytes).unwrap();
         outcomes.iter().for_each(|outcome| rows.write(outcome).unwrap());
         drop(rows);
         let mut reader = ::csv::ReaderBuilder::new().has_headers(false).from_reader(&bytes[..]);
@@ -111,7 +111,7 @@ mod tests {
     fn successes_and_failures_share_one_header() {
         let mut stepped = run("groq", "m", 0.2);
         stepped.quality.wall_clock_step_seconds = -0.5;
-        let failed = failure("groq", "m", Kind::Timeout, "no first byte,\n\"late\"");
+        let failed = failure("groq", "m", FailureKind::Timeout, "no first byte,\n\"late\"");
         let rows = written(&[Outcome::Success(Box::new(stepped)), failed]);
         assert_eq!(rows[0], COLUMNS);
         assert_eq!(at(&rows[1], "outcome"), "success");
@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn no_cell_is_a_formula() {
         for text in ["=HYPERLINK(\"http://x\")", "+1", "-1+2", "@sum", "\tx", "\r=1"] {
-            let rows = written(&[failure("groq", text, Kind::Unknown, text)]);
+            let rows = written(&[failure("groq", text, FailureKind::Unknown, text)]);
             assert_eq!(at(&rows[1], "message"), format!("'{text}"));
             assert_eq!(at(&rows[1], "model_name"), format!("'{text}"));
         }
@@ -136,8 +136,10 @@ mod tests {
 
     #[test]
     fn no_flat_field_of_a_document_is_forgotten() {
-        let outcomes =
-            [Outcome::Success(Box::new(run("groq", "m", 0.2))), failure("groq", "m", Kind::Auth, "no")];
+        let outcomes = [
+            Outcome::Success(Box::new(run("groq", "m", 0.2))),
+            failure("groq", "m", FailureKind::Auth, "no"),
+        ];
         let constant = [
             "metrics_schema_version",
             "validation_policy",

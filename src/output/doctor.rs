@@ -1,8 +1,8 @@
 //! What `doctor` found, for people and for programs: what is wrong first, with what to do and where to read on, then what
 //! was looked at, section by section.
 
-use super::{View, json::time, text, units::counted};
-use crate::domain::finding::{Finding, Section, Severity};
+use super::{ReportView, json::time, text, units::counted};
+use crate::domain::finding::{Finding, FindingSection, Severity};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 const SUBJECT: usize = 32;
 
 /// The whole of it, ending in a line break.
-pub fn text(found: &[Finding], view: &View) -> String {
+pub fn text(found: &[Finding], view: &ReportView) -> String {
     let mut lines = view.wrap(&headline(found));
     let open = || found.iter().filter(|one| one.is_open());
     for severity in [Severity::Finding, Severity::Unknown] {
@@ -20,7 +20,7 @@ pub fn text(found: &[Finding], view: &View) -> String {
         }
     }
     let shown = |one: &&Finding| !one.is_open() && (view.verbose || one.severity == Severity::Note);
-    for section in Section::ALL {
+    for section in FindingSection::ALL {
         let rest: Vec<&Finding> = found.iter().filter(|one| one.section == section).filter(shown).collect();
         if !rest.is_empty() {
             lines.push(String::new());
@@ -37,10 +37,10 @@ pub fn text(found: &[Finding], view: &View) -> String {
 
 /// `Fine: 12 of Configuration, 3 of Store; -v shows each`; nothing where nothing is fine.
 fn fine(found: &[Finding]) -> Option<String> {
-    let count = |section: Section| {
+    let count = |section: FindingSection| {
         found.iter().filter(|one| one.section == section && one.severity == Severity::Ok).count()
     };
-    let counted = Section::ALL.into_iter().map(|section| (section, count(section)));
+    let counted = FindingSection::ALL.into_iter().map(|section| (section, count(section)));
     let words: Vec<String> = counted
         .filter(|(_, count)| *count > 0)
         .map(|(section, count)| format!("{count} of {}", title(section)))
@@ -66,20 +66,20 @@ fn headline(found: &[Finding]) -> String {
     words.join(", ")
 }
 
-fn title(section: Section) -> &'static str {
+fn title(section: FindingSection) -> &'static str {
     match section {
-        Section::Configuration => "Configuration",
-        Section::Providers => "Providers",
-        Section::Aws => "AWS",
-        Section::Google => "Google Cloud",
-        Section::Store => "Store",
-        Section::Catalogue => "Catalogue",
-        Section::State => "This machine",
+        FindingSection::Configuration => "Configuration",
+        FindingSection::Providers => "Providers",
+        FindingSection::Aws => "AWS",
+        FindingSection::Google => "Google Cloud",
+        FindingSection::Store => "Store",
+        FindingSection::Catalogue => "Catalogue",
+        FindingSection::State => "This machine",
     }
 }
 
 /// Something that is open, in full: nothing of it is cut.
-fn problem(one: &Finding, view: &View) -> Vec<String> {
+fn problem(one: &Finding, view: &ReportView) -> Vec<String> {
     let paint = view.paint();
     let word = if one.severity == Severity::Finding { "FINDING" } else { "UNKNOWN" };
     let head = format!("{word} {}: {}", title(one.section), text::escape(&one.subject));
@@ -100,7 +100,7 @@ fn problem(one: &Finding, view: &View) -> Vec<String> {
 }
 
 /// What is fine or worth knowing: a line each. A note is to be read whole, with its way out.
-fn rows(found: &[&Finding], view: &View) -> Vec<String> {
+fn rows(found: &[&Finding], view: &ReportView) -> Vec<String> {
     let (paint, terminal) = (view.paint(), view.terminal);
     let subjects: Vec<String> = found.iter().map(|one| text::escape(&one.subject)).collect();
     let widest = subjects.iter().map(|subject| text::width(subject)).max().unwrap_or(0).min(SUBJECT);
@@ -168,20 +168,20 @@ fn check(one: &Finding) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::headings;
+    use crate::domain::troubleshooting;
     use crate::output::schema_check::violations;
     use crate::output::snapshots::assert_picture;
-    use crate::output::terminal::{Terminal, Wishes};
+    use crate::output::terminal::{Terminal, TerminalEnv};
     use chrono::{FixedOffset, TimeZone};
 
-    fn view(columns: usize, unicode: bool) -> View {
-        let wishes = Wishes { columns: Some(columns), no_colour: true, force_colour: false, unicode };
+    fn view(columns: usize, unicode: bool) -> ReportView {
+        let wishes = TerminalEnv { columns: Some(columns), no_colour: true, force_colour: false, unicode };
         let zone = FixedOffset::east_opt(0).unwrap();
-        View { terminal: Terminal::new(wishes, true, true, None), verbose: true, zone }
+        ReportView { terminal: Terminal::new(wishes, true, true, None), verbose: true, zone }
     }
 
     fn found() -> Vec<Finding> {
-        let here = Section::Configuration;
+        let here = FindingSection::Configuration;
         vec![
             Finding::ok(
                 here,
@@ -200,28 +200,28 @@ mod tests {
                 "OPENAI_APIKEY",
                 "nobody reads this variable; OPENAI_API_KEY is probably meant, and unset",
                 "rename it: `export OPENAI_API_KEY=\"$OPENAI_APIKEY\"; unset OPENAI_APIKEY`",
-                headings::LOOK_ALIKE,
+                troubleshooting::LOOK_ALIKE,
             ),
             Finding::ok(
-                Section::Providers,
+                FindingSection::Providers,
                 "groq, the way there",
                 "name 2.00 ms, TCP 12.0 ms, TLS 25.0 ms, answer 80.1 ms",
             ),
-            Finding::ok(Section::Providers, "groq", "takes the key, and lists 23 models"),
+            Finding::ok(FindingSection::Providers, "groq", "takes the key, and lists 23 models"),
             Finding::wrong(
-                Section::Providers,
+                FindingSection::Providers,
                 "together",
                 "refuses the key: HTTP 401: Invalid API key provided\u{1b}[2J, you can find yours in the settings",
                 "put a key that is valid for Together AI into TOGETHER_API_KEY, or unset it",
                 "auth",
             ),
             Finding::unknown(
-                Section::Providers,
+                FindingSection::Providers,
                 "own-server-with-a-long-name",
                 "asking it did not end within 10 s",
             ),
-            Finding::ok(Section::Store, "reached", "mongodb://db.internal.example:27017/llm-bench"),
-            Finding::ok(Section::State, "undelivered results", "none"),
+            Finding::ok(FindingSection::Store, "reached", "mongodb://db.internal.example:27017/llm-bench"),
+            Finding::ok(FindingSection::State, "undelivered results", "none"),
         ]
     }
 
@@ -232,7 +232,7 @@ mod tests {
         }
         let fine: Vec<Finding> = found().into_iter().filter(|one| !one.is_open()).collect();
         assert_picture("doctor_fine_80", &text(&fine, &view(80, true)));
-        let brief = View { verbose: false, ..view(80, true) };
+        let brief = ReportView { verbose: false, ..view(80, true) };
         assert_picture("doctor_brief_80", &text(&found(), &brief));
     }
 

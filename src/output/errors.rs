@@ -1,11 +1,11 @@
 //! Errors of a window in groups: the table for people with what to do about each kind, the document and the rows for
 //! programs. How rows become groups is `commands::errors`.
 
-use super::advice::{self, Standing};
+use super::advice::{self, CatalogPresence};
 use super::grid::{self, Column};
 use super::units::{self, counted};
-use super::{json, stored, text, view::View};
-use crate::domain::{ErrorGroup, Kind, Window};
+use super::{json, row_fields, run_report::ReportView, text};
+use crate::domain::{ErrorGroup, FailureKind, Window};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
@@ -14,7 +14,7 @@ pub const SUMMARY: &str = "llmbench.errors.summary/1";
 
 /// What errors are grouped by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum By {
+pub enum ErrorGrouping {
     /// `provider`.
     Provider,
     /// `provider` and `model_name`.
@@ -31,7 +31,7 @@ pub enum By {
 
 /// Errors that have something in common, beside all attempts at what they struck.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Group {
+pub struct ErrorGroupRow {
     /// The errors.
     pub errors: ErrorGroup,
     /// All errors of the providers or models that these errors struck.
@@ -42,9 +42,9 @@ pub struct Group {
 
 /// A kind that occurred, and the model that it struck most.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Advised {
+pub struct FailureAdvice {
     /// The kind.
-    pub kind: Kind,
+    pub kind: FailureKind,
     /// How many.
     pub count: u64,
     /// Its provider.
@@ -52,12 +52,12 @@ pub struct Advised {
     /// The model.
     pub model: String,
     /// How it stands in the catalogue, where that [matters](advice::asks_the_catalogue).
-    pub standing: Standing,
+    pub presence: CatalogPresence,
 }
 
 /// A limit on the share of errors.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Limit {
+pub struct ErrorShareLimit {
     /// The highest share that is well.
     pub share: f64,
     /// What is above it, with its share; `None` where there was no attempt to judge by.
@@ -66,23 +66,23 @@ pub struct Limit {
 
 /// The errors of a window.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Summary {
+pub struct ErrorSummary {
     /// The window.
     pub window: Window,
     /// What they are grouped by.
-    pub by: By,
+    pub by: ErrorGrouping,
     /// How many.
     pub errors: u64,
     /// Successes beside them.
     pub successes: u64,
     /// The groups, the largest first.
-    pub groups: Vec<Group>,
+    pub groups: Vec<ErrorGroupRow>,
     /// Known kinds, the most frequent first.
-    pub advised: Vec<Advised>,
+    pub advised: Vec<FailureAdvice>,
     /// Whether groups were left out because there are too many.
     pub truncated: bool,
     /// The limit, if there is one.
-    pub limit: Option<Limit>,
+    pub limit: Option<ErrorShareLimit>,
 }
 
 /// The share of errors among attempts.
@@ -91,38 +91,38 @@ pub fn error_rate(errors: u64, successes: u64) -> Option<f64> {
     (all > 0).then(|| errors as f64 / all as f64)
 }
 
-impl By {
+impl ErrorGrouping {
     /// The word on the command line.
     pub fn as_str(self) -> &'static str {
         match self {
-            By::Provider => "provider",
-            By::Model => "model",
-            By::Kind => "kind",
-            By::Cause => "cause",
-            By::Stage => "stage",
-            By::Fingerprint => "fingerprint",
+            ErrorGrouping::Provider => "provider",
+            ErrorGrouping::Model => "model",
+            ErrorGrouping::Kind => "kind",
+            ErrorGrouping::Cause => "cause",
+            ErrorGrouping::Stage => "stage",
+            ErrorGrouping::Fingerprint => "fingerprint",
         }
     }
 }
 
-impl Group {
+impl ErrorGroupRow {
     /// The share of successes among the attempts at what these errors struck.
     pub fn success_rate(&self) -> Option<f64> {
         error_rate(self.successes_there, self.errors_there)
     }
 
     /// `provider`, or `provider:model`, with a dash for what is missing.
-    pub fn subject(&self, by: By) -> String {
+    pub fn subject(&self, by: ErrorGrouping) -> String {
         let provider = self.errors.provider.as_deref().unwrap_or("-");
         match by {
-            By::Provider => provider.to_owned(),
+            ErrorGrouping::Provider => provider.to_owned(),
             _ => format!("{provider}:{}", self.errors.model.as_deref().unwrap_or("-")),
         }
     }
 }
 
 /// The summary for people, ending in a line break.
-pub fn summary(summary: &Summary, view: &View) -> String {
+pub fn summary(summary: &ErrorSummary, view: &ReportView) -> String {
     let mut lines = view.wrap(&heading(summary, view));
     if !summary.groups.is_empty() {
         lines.push(String::new());
@@ -138,7 +138,7 @@ pub fn summary(summary: &Summary, view: &View) -> String {
     lines.join("\n") + "\n"
 }
 
-fn heading(summary: &Summary, view: &View) -> String {
+fn heading(summary: &ErrorSummary, view: &ReportView) -> String {
     let rate = error_rate(summary.errors, summary.successes);
     let rate = rate.map(|rate| format!(", error rate {}", units::share(rate))).unwrap_or_default();
     format!(
@@ -150,8 +150,8 @@ fn heading(summary: &Summary, view: &View) -> String {
 }
 
 /// A window in words.
-pub(super) fn window(window: &Window, view: &View) -> String {
-    let time = |at| super::view::time(at, view.zone);
+pub(super) fn window(window: &Window, view: &ReportView) -> String {
+    let time = |at| super::run_report::time(at, view.zone);
     match (window.from, window.to) {
         (Some(from), Some(to)) => format!("From {} to {}", time(from), time(to)),
         (Some(from), None) => format!("Since {}", time(from)),
@@ -160,14 +160,14 @@ pub(super) fn window(window: &Window, view: &View) -> String {
     }
 }
 
-fn table(summary: &Summary, view: &View) -> Vec<String> {
+fn table(summary: &ErrorSummary, view: &ReportView) -> Vec<String> {
     let keys: &[Column] = match summary.by {
-        By::Provider => &[Column::new("PROVIDER")],
-        By::Model => &[Column::new("MODEL").free()],
-        By::Kind => &[Column::new("KIND")],
-        By::Cause => &[Column::new("CAUSE")],
-        By::Stage => &[Column::new("STAGE")],
-        By::Fingerprint => &[
+        ErrorGrouping::Provider => &[Column::new("PROVIDER")],
+        ErrorGrouping::Model => &[Column::new("MODEL").free()],
+        ErrorGrouping::Kind => &[Column::new("KIND")],
+        ErrorGrouping::Cause => &[Column::new("CAUSE")],
+        ErrorGrouping::Stage => &[Column::new("STAGE")],
+        ErrorGrouping::Fingerprint => &[
             Column::new("FINGERPRINT"),
             Column::new("MODEL").free(),
             Column::new("KIND"),
@@ -175,8 +175,9 @@ fn table(summary: &Summary, view: &View) -> Vec<String> {
         ],
     };
     let columns: Vec<Column> = keys.iter().copied().chain(FIGURES).collect();
-    let row =
-        |group: &Group| key(group, summary.by).into_iter().chain(figures(group, summary, view)).collect();
+    let row = |group: &ErrorGroupRow| {
+        key(group, summary.by).into_iter().chain(figures(group, summary, view)).collect()
+    };
     let rows: Vec<Vec<String>> = summary.groups.iter().map(row).collect();
     let mut lines = grid::lines(&columns, &rows, view.limit(), view.terminal.unicode);
     if let Some(header) = lines.first_mut() {
@@ -197,14 +198,14 @@ const FIGURES: [Column; 6] = [
 /// How much of a fingerprint tells it from all others.
 const FINGERPRINT: usize = 12;
 
-fn key(group: &Group, by: By) -> Vec<String> {
+fn key(group: &ErrorGroupRow, by: ErrorGrouping) -> Vec<String> {
     let word = |word: &Option<String>| word.as_deref().map_or_else(|| "-".to_owned(), text::escape);
     match by {
-        By::Provider | By::Model => vec![text::escape(&group.subject(by))],
-        By::Kind => vec![word(&group.errors.kind)],
-        By::Cause => vec![word(&group.errors.cause)],
-        By::Stage => vec![word(&group.errors.stage)],
-        By::Fingerprint => vec![
+        ErrorGrouping::Provider | ErrorGrouping::Model => vec![text::escape(&group.subject(by))],
+        ErrorGrouping::Kind => vec![word(&group.errors.kind)],
+        ErrorGrouping::Cause => vec![word(&group.errors.cause)],
+        ErrorGrouping::Stage => vec![word(&group.errors.stage)],
+        ErrorGrouping::Fingerprint => vec![
             word(&group.errors.fingerprint).chars().take(FINGERPRINT).collect(),
             text::escape(&group.subject(by)),
             word(&group.errors.kind),
@@ -213,9 +214,10 @@ fn key(group: &Group, by: By) -> Vec<String> {
     }
 }
 
-fn figures(group: &Group, summary: &Summary, view: &View) -> [String; 6] {
-    let time =
-        |at: Option<DateTime<Utc>>| at.map_or_else(|| "-".to_owned(), |at| stored::short_time(at, view.zone));
+fn figures(group: &ErrorGroupRow, summary: &ErrorSummary, view: &ReportView) -> [String; 6] {
+    let time = |at: Option<DateTime<Utc>>| {
+        at.map_or_else(|| "-".to_owned(), |at| row_fields::short_time(at, view.zone))
+    };
     let share = group.errors.count as f64 / summary.errors.max(1) as f64;
     [
         group.errors.count.to_string(),
@@ -234,22 +236,22 @@ fn rounded(share: f64) -> f64 {
 }
 
 /// What to do about each kind: a sentence and a command.
-pub(super) fn advised(kinds: &[Advised], view: &View) -> Vec<String> {
+pub(super) fn advised(kinds: &[FailureAdvice], view: &ReportView) -> Vec<String> {
     let paint = view.paint();
     let mut lines = vec![paint.heading("What to do")];
-    for Advised { kind, count, provider, model, standing } in kinds {
-        let advice = advice::advice_for(*kind, *standing);
+    for FailureAdvice { kind, count, provider, model, presence } in kinds {
+        let advice = advice::advice_for(*kind, *presence);
         let sentence =
             format!("{kind}, {}: {}", counted(*count, "error"), advice::with_heading(&advice, *kind));
         lines.extend(text::wrap(&sentence, view.terminal.width, 2));
         // A command is copied: it is never cut or broken by us.
-        lines.push(format!("    {}", paint.quiet(&advice::command(*kind, provider, model, *standing))));
+        lines.push(format!("    {}", paint.quiet(&advice::command(*kind, provider, model, *presence))));
     }
     lines
 }
 
 /// The summary for programs.
-pub fn summary_document(summary: &Summary) -> Value {
+pub fn summary_document(summary: &ErrorSummary) -> Value {
     json!({
         "schema": SUMMARY,
         "from": summary.window.from.map(json::time),
@@ -265,13 +267,13 @@ pub fn summary_document(summary: &Summary) -> Value {
     })
 }
 
-fn limit_document(limit: &Limit) -> Value {
+fn limit_document(limit: &ErrorShareLimit) -> Value {
     let over = |(name, rate): &(String, Option<f64>)| json!({ "name": name, "error_rate": rate });
     json!({ "max_error_rate": limit.share, "over": limit.over.iter().map(over).collect::<Vec<_>>() })
 }
 
 /// One group for programs.
-pub(super) fn document(group: &Group, errors: u64) -> Map<String, Value> {
+pub(super) fn document(group: &ErrorGroupRow, errors: u64) -> Map<String, Value> {
     let document = json!({
         "provider": group.errors.provider,
         "model": group.errors.model,
@@ -292,13 +294,13 @@ pub(super) fn document(group: &Group, errors: u64) -> Map<String, Value> {
 }
 
 /// Advice for programs.
-pub(super) fn advice_document(kinds: &[Advised]) -> Value {
-    let one = |advised: &Advised| {
+pub(super) fn advice_document(kinds: &[FailureAdvice]) -> Value {
+    let one = |advised: &FailureAdvice| {
         json!({
             "kind": advised.kind.as_str(),
             "errors": advised.count,
-            "advice": advice::advice_for(advised.kind, advised.standing),
-            "command": advice::command(advised.kind, &advised.provider, &advised.model, advised.standing),
+            "advice": advice::advice_for(advised.kind, advised.presence),
+            "command": advice::command(advised.kind, &advised.provider, &advised.model, advised.presence),
         })
     };
     kinds.iter().map(one).collect()
@@ -325,25 +327,25 @@ pub const COLUMNS: [&str; 13] = [
 ///
 /// # Errors
 /// None that a group can cause; passed on from the writer.
-pub fn summary_csv(summary: &Summary) -> std::io::Result<String> {
+pub fn summary_csv(summary: &ErrorSummary) -> std::io::Result<String> {
     let rows: Vec<_> = summary.groups.iter().map(|group| document(group, summary.errors)).collect();
     super::csv::text(&COLUMNS, rows.iter())
 }
 
 /// One stored error as a line of `errors tail`.
-pub fn line(row: &Map<String, Value>, view: &View) -> String {
-    let status = stored::word(row, "http_status");
+pub fn line(row: &Map<String, Value>, view: &ReportView) -> String {
+    let status = row_fields::word(row, "http_status");
     let status = if status == "-" { String::new() } else { format!(" HTTP {status}") };
     let message = row
         .get("message")
         .and_then(Value::as_str)
-        .map_or_else(|| stored::word(row, "message"), text::one_line);
+        .map_or_else(|| row_fields::word(row, "message"), text::one_line);
     let line = format!(
         "{}  {}  {} in {}{status}  {message}",
-        stored::time(row, "ts", view.zone),
-        stored::model(row),
-        stored::word(row, "error_kind"),
-        stored::word(row, "stage"),
+        row_fields::time(row, "ts", view.zone),
+        row_fields::model(row),
+        row_fields::word(row, "error_kind"),
+        row_fields::word(row, "stage"),
     );
     match view.limit() {
         Some(limit) => text::cut(&line, limit, view.terminal.unicode),

@@ -1,12 +1,12 @@
 //! Failures for people: per model and kind how many, a sample message, and what to do about it.
 
 use super::advice::told;
-use super::{text, view::View};
-use crate::domain::Kind;
+use super::{run_report::ReportView, text};
+use crate::domain::FailureKind;
 use crate::measure::report::{FailureGroup, ModelReport};
 
 /// The lines of all failures; none where nothing failed.
-pub fn lines(models: &[ModelReport], view: &View) -> Vec<String> {
+pub fn lines(models: &[ModelReport], view: &ReportView) -> Vec<String> {
     let mut lines = Vec::new();
     for model in models.iter().filter(|model| !model.failures.is_empty()) {
         let name = text::escape(&model.model.to_string());
@@ -19,7 +19,7 @@ pub fn lines(models: &[ModelReport], view: &View) -> Vec<String> {
     lines
 }
 
-fn group_lines(kind: Kind, group: &FailureGroup, view: &View) -> Vec<String> {
+fn group_lines(kind: FailureKind, group: &FailureGroup, view: &ReportView) -> Vec<String> {
     let (paint, terminal) = (view.paint(), view.terminal);
     let title = text::wrap(&title(kind, group), terminal.width, 2);
     let mut lines: Vec<String> = title.iter().map(|line| paint.bad(line)).collect();
@@ -36,7 +36,7 @@ fn group_lines(kind: Kind, group: &FailureGroup, view: &View) -> Vec<String> {
 }
 
 /// `rate_limit 2, stage response, HTTP 429, one of 3 messages`
-fn title(kind: Kind, group: &FailureGroup) -> String {
+fn title(kind: FailureKind, group: &FailureGroup) -> String {
     let mut title = format!("{kind} {}", group.count);
     let Some(sample) = group.typical() else { return title };
     title.push_str(&format!(", stage {}", sample.stage));

@@ -1,7 +1,7 @@
 //! Keys of remote runners for people and programs. A key itself is here only at the moment when it was made.
 
 use super::grid::{self, Column};
-use super::{json as document, stored, text, view::View};
+use super::{json as document, row_fields, run_report::ReportView, text};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ pub const NEW_SCHEMA: &str = "llmbench.ingest.key.new/1";
 /// A key. The names of its fields are those of JSON.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[allow(missing_docs, reason = "the names are the schema's")]
-pub struct Row {
+pub struct IngestKeyRow {
     pub id: String,
     pub name: String,
     pub state: String,
@@ -48,11 +48,11 @@ const COLUMNS: [Column; 9] = [
 ];
 
 /// The table, no wider than the terminal where somebody looks at one.
-pub fn table(rows: &[Row], view: &View) -> String {
+pub fn table(rows: &[IngestKeyRow], view: &ReportView) -> String {
     let time = |at: Option<DateTime<Utc>>, without: &str| {
-        at.map_or_else(|| without.to_owned(), |at| stored::short_time(at, view.zone))
+        at.map_or_else(|| without.to_owned(), |at| row_fields::short_time(at, view.zone))
     };
-    let cells = |row: &Row| {
+    let cells = |row: &IngestKeyRow| {
         let providers = row.providers.as_ref().map_or_else(|| "all".to_owned(), |names| names.join(","));
         vec![
             text::escape(&row.name),
@@ -71,12 +71,12 @@ pub fn table(rows: &[Row], view: &View) -> String {
 }
 
 /// Keys for programs.
-pub fn document(rows: &[Row]) -> Value {
+pub fn document(rows: &[IngestKeyRow]) -> Value {
     json!({"schema": SCHEMA, "keys": rows})
 }
 
 /// A new key for programs; the only document that holds one.
-pub fn new_document(row: &Row, key: &str) -> Value {
+pub fn new_document(row: &IngestKeyRow, key: &str) -> Value {
     json!({"schema": NEW_SCHEMA, "key": key, "about": row})
 }
 
@@ -87,9 +87,9 @@ mod tests {
     use super::*;
     use chrono::TimeDelta;
 
-    fn rows() -> Vec<Row> {
+    fn rows() -> Vec<IngestKeyRow> {
         let now = DateTime::parse_from_rfc3339("2026-11-23T12:00:00Z").unwrap().to_utc();
-        let live = Row {
+        let live = IngestKeyRow {
             id: "3fQx81kZpA".into(),
             name: "aws-frankfurt".into(),
             state: "live".into(),
@@ -103,7 +103,7 @@ mod tests {
             revoked_by: None,
             last_used_at: Some(now - TimeDelta::minutes(3)),
         };
-        let revoked = Row {
+        let revoked = IngestKeyRow {
             id: "Zz09aaBBcc".into(),
             state: "revoked".into(),
             providers: None,

@@ -1,10 +1,10 @@
 //! A report for programs: one document, described by `docs/schema/run.schema.json`. Durations are seconds, times are RFC
 //! 3339 in UTC, what is unknown is null and never missing. Keys are only ever added under one schema name.
 
-use crate::measure::gate::Checked;
-use crate::measure::metrics::{METRICS, Metric, Section};
-use crate::measure::report::{FailureGroup, Figure, ModelReport, Report};
-use crate::measure::stats::{Statistic, Summary, bootstrap_interval};
+use crate::measure::gate::GateResult;
+use crate::measure::metrics::{METRICS, Metric, MetricSection};
+use crate::measure::report::{FailureGroup, MetricSamples, ModelReport, Report};
+use crate::measure::stats::{Statistic, SummaryStats, bootstrap_interval};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
@@ -13,12 +13,12 @@ use serde_json::{Map, Value, json};
 pub const SCHEMA: &str = "llmbench.run/1";
 
 /// The document, indented, ending in a line break.
-pub fn text(report: &Report, checked: &[Checked]) -> String {
+pub fn text(report: &Report, checked: &[GateResult]) -> String {
     format!("{:#}\n", document(report, checked))
 }
 
 /// The document.
-pub fn document(report: &Report, checked: &[Checked]) -> Value {
+pub fn document(report: &Report, checked: &[GateResult]) -> Value {
     json!({
         "schema": SCHEMA,
         "started_at": time(report.started_at),
@@ -78,10 +78,10 @@ fn failure(group: &FailureGroup) -> Value {
     json!({ "count": group.count, "sample": group.typical(), "different": group.samples.len() })
 }
 
-fn metric(metric: &Metric, figure: &Figure) -> Value {
+fn metric(metric: &Metric, figure: &MetricSamples) -> Value {
     let mut fields = summary(figure.summary.as_ref());
     fields.insert("unit".to_owned(), metric.unit.as_str().into());
-    let main = metric.section == Section::Figures;
+    let main = metric.section == MetricSection::Figures;
     let median = Statistic::Percentile(50.0);
     let interval = main.then(|| bootstrap_interval(&figure.sorted, median, 0.95, 0)).flatten();
     fields.insert("p50_interval_95".to_owned(), json!(interval));
@@ -89,8 +89,8 @@ fn metric(metric: &Metric, figure: &Figure) -> Value {
 }
 
 /// Every field, null where nothing was seen, and `n` 0 then.
-fn summary(summary: Option<&Summary>) -> Map<String, Value> {
-    let of = |read: fn(&Summary) -> f64| json!(summary.map(read));
+fn summary(summary: Option<&SummaryStats>) -> Map<String, Value> {
+    let of = |read: fn(&SummaryStats) -> f64| json!(summary.map(read));
     let fields = [
         ("n", json!(summary.map_or(0, |summary| summary.n))),
         ("mean", of(|s| s.mean)),
@@ -105,7 +105,7 @@ fn summary(summary: Option<&Summary>) -> Map<String, Value> {
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-fn gate(checked: &Checked) -> Value {
+fn gate(checked: &GateResult) -> Value {
     json!({
         "gate": checked.gate.to_string(),
         "provider": checked.model.provider,

@@ -7,7 +7,7 @@
 mod line;
 
 use crate::domain::redact::Redactor;
-use line::{Collected, Line};
+use line::{LogFields, LogLine};
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,63 +28,63 @@ const OURS: &str = "llmbench";
 
 /// How lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub enum LogFormat {
     /// For people: local time, level, message, fields.
     Text,
     /// For programs: one JSON object a line.
     Json,
 }
 
-impl Format {
+impl LogFormat {
     /// What was asked for; else text where somebody looks and JSON where nobody does.
-    pub fn choose(asked: Option<Format>, stderr_tty: bool) -> Self {
-        asked.unwrap_or(if stderr_tty { Format::Text } else { Format::Json })
+    pub fn choose(asked: Option<LogFormat>, stderr_tty: bool) -> Self {
+        asked.unwrap_or(if stderr_tty { LogFormat::Text } else { LogFormat::Json })
     }
 }
 
 /// What the thread is doing, for whoever watches it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Doing {
+pub enum LogThreadState {
     /// It works, or waits for lines.
     Working,
     /// It writes. How long that takes is the reader's affair.
     Writing,
 }
 
-enum Item {
-    Line(Line),
+enum LogQueueItem {
+    Line(LogLine),
     Flush(SyncSender<()>),
 }
 
 /// A handle to the thread.
 #[derive(Clone)]
-pub struct Log {
-    items: SyncSender<Item>,
+pub struct LogHandle {
+    items: SyncSender<LogQueueItem>,
     dropped: Arc<AtomicU64>,
 }
 
-impl Log {
+impl LogHandle {
     /// Starts the thread, which writes to stderr.
     ///
     /// # Errors
     /// No thread is to be had.
     pub fn start(
-        format: Format,
+        format: LogFormat,
         redactor: Redactor,
-        doing: impl Fn(Doing) + Send + 'static,
+        doing: impl Fn(LogThreadState) + Send + 'static,
     ) -> io::Result<Self> {
         Self::start_into(io::stderr(), format, redactor, doing)
     }
 
     fn start_into(
         out: impl Write + Send + 'static,
-        format: Format,
+        format: LogFormat,
         redactor: Redactor,
-        doing: impl Fn(Doing) + Send + 'static,
+        doing: impl Fn(LogThreadState) + Send + 'static,
     ) -> io::Result<Self> {
         let (items, queue) = sync_channel(QUEUE);
         let dropped = Arc::new(AtomicU64::new(0));
-        let writer = Writer { out, format, redactor, doing, dropped: Arc::clone(&dropped) };
+        let writer = LogWriter { out, format, redactor, doing, dropped: Arc::clone(&dropped) };
         std::thread::Builder::new().name("log".to_owned()).spawn(move || writer.run(&queue))?;
         Ok(Self { items, dropped })
     }
@@ -97,29 +97,29 @@ impl Log {
     /// Waits until what was logged so far is written, at most so long.
     pub fn flush(&self, at_most: Duration) {
         let (done, written) = sync_channel(1);
-        if self.items.try_send(Item::Flush(done)).is_ok() {
+        if self.items.try_send(LogQueueItem::Flush(done)).is_ok() {
             let _ = written.recv_timeout(at_most);
         }
     }
 
     /// What `tracing` hands lines to: ours from `level` on, those of libraries from warnings on.
     pub fn subscriber(&self, level: LevelFilter) -> impl Subscriber + use<> {
-        Collector { log: self.clone(), level }
+        LogSubscriber { log: self.clone(), level }
     }
 
-    fn send(&self, line: Line) {
-        if self.items.try_send(Item::Line(line)).is_err() {
+    fn send(&self, line: LogLine) {
+        if self.items.try_send(LogQueueItem::Line(line)).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
 
-struct Collector {
-    log: Log,
+struct LogSubscriber {
+    log: LogHandle,
     level: LevelFilter,
 }
 
-impl Subscriber for Collector {
+impl Subscriber for LogSubscriber {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         let ours = metadata.target().split("::").next() == Some(OURS);
         let level = if ours { self.level } else { self.level.min(LevelFilter::WARN) };
@@ -131,7 +131,7 @@ impl Subscriber for Collector {
     }
 
     fn event(&self, event: &Event<'_>) {
-        let mut collected = Collected::default();
+        let mut collected = LogFields::default();
         event.record(&mut collected);
         self.log.send(collected.into_line(event.metadata()));
     }
@@ -146,22 +146,22 @@ impl Subscriber for Collector {
     fn exit(&self, _: &Id) {}
 }
 
-struct Writer<W, D> {
+struct LogWriter<W, D> {
     out: W,
-    format: Format,
+    format: LogFormat,
     redactor: Redactor,
     doing: D,
     dropped: Arc<AtomicU64>,
 }
 
-impl<W: Write, D: Fn(Doing)> Writer<W, D> {
-    fn run(mut self, queue: &Receiver<Item>) {
+impl<W: Write, D: Fn(LogThreadState)> LogWriter<W, D> {
+    fn run(mut self, queue: &Receiver<LogQueueItem>) {
         loop {
-            (self.doing)(Doing::Working);
+            (self.doing)(LogThreadState::Working);
             match queue.recv_timeout(IDLE) {
-                Ok(Item::Line(line)) => self.write(&line),
+                Ok(LogQueueItem::Line(line)) => self.write(&line),
                 // Everything before it has been written, and whoever asked may have left.
-                Ok(Item::Flush(done)) => drop(done.try_send(())),
+                Ok(LogQueueItem::Flush(done)) => drop(done.try_send(())),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -169,13 +169,13 @@ impl<W: Write, D: Fn(Doing)> Writer<W, D> {
     }
 
     /// A reader that has gone takes no line: that is counted, and no reason to stop.
-    fn write(&mut self, line: &Line) {
+    fn write(&mut self, line: &LogLine) {
         let mut text = match self.format {
-            Format::Text => line.text(&self.redactor),
-            Format::Json => line.json(&self.redactor),
+            LogFormat::Text => line.text(&self.redactor),
+            LogFormat::Json => line.json(&self.redactor),
         };
         text.push('\n');
-        (self.doing)(Doing::Writing);
+        (self.doing)(LogThreadState::Writing);
         if self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }

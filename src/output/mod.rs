@@ -2,43 +2,43 @@
 //! to stderr. Everything but [`print`] and [`progress`] is pure: a report and a [`Terminal`] in, text out.
 
 pub mod advice;
-pub mod ask;
 pub mod catalog;
+pub mod catalog_changes;
 pub mod chart;
+pub mod color;
 pub mod compare;
 pub mod config;
-pub mod counter;
 pub mod csv;
-pub mod daemon;
 pub mod doctor;
-pub mod error_story;
+pub mod dry_run;
+pub mod error_details;
 pub mod errors;
 pub mod event_line;
 pub mod failures;
 pub mod grid;
-pub mod history;
 pub mod ingest_keys;
 pub mod json;
 pub mod log;
 pub mod models;
 pub mod ndjson;
 pub mod outbox;
-pub mod paint;
-pub mod pick;
+pub mod picker;
 pub mod print;
 pub mod progress;
+pub mod progress_counter;
+pub mod prompt;
+pub mod row_fields;
 pub mod run_counts;
-pub mod run_story;
+pub mod run_details;
+pub mod run_report;
 pub mod runs;
 pub mod side_by_side;
 pub mod status;
-pub mod steps;
-pub mod stored;
 pub mod table;
+pub mod task_progress;
 pub mod terminal;
 pub mod text;
 pub mod units;
-pub mod view;
 
 #[cfg(test)]
 mod models_snapshots;
@@ -48,5 +48,5 @@ mod schema_check;
 mod snapshots;
 
 pub use progress::Progress;
+pub use run_report::ReportView;
 pub use terminal::Terminal;
-pub use view::View;

@@ -1,9 +1,9 @@
 //! Models of the catalogue for people and programs: a table as wide as there is room, JSON, CSV, bare ids, and the whole
 //! story of one.
 
+use super::catalog_changes::{self, ChangeView};
 use super::grid;
-use super::history::{self, ChangeView};
-use super::{csv as cells, json as document, text, units, view, view::View};
+use super::{csv as cells, json as document, run_report, run_report::ReportView, text, units};
 use crate::domain::window::ago;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -13,7 +13,7 @@ use std::io;
 /// The name and version of the list's form; described by `docs/schema/models_list.schema.json`.
 pub const SCHEMA: &str = "llmbench.models.list/1";
 /// The same of the form of whole stories.
-pub const STORY_SCHEMA: &str = "llmbench.models.show/1";
+pub const DETAILS_SCHEMA: &str = "llmbench.models.show/1";
 
 /// A model with the figures of its last day. The names of its fields are those of JSON and CSV.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -45,7 +45,7 @@ pub struct ModelRow {
 
 /// The list as programs read it, written as it is: thousands of rows need no tree first.
 #[derive(Serialize)]
-struct List<'a> {
+struct ModelListDocument<'a> {
     schema: &'static str,
     as_of: String,
     models: &'a [ModelRow],
@@ -53,7 +53,7 @@ struct List<'a> {
 
 /// All that is known about a model.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ModelStory {
+pub struct ModelDetails {
     /// The row of the list.
     pub row: ModelRow,
     /// Every field of the entry.
@@ -64,7 +64,7 @@ pub struct ModelStory {
 
 /// Which table.
 #[derive(Debug, Clone, Copy)]
-pub struct Wanted {
+pub struct ModelsTableOptions {
     /// Models that are off: why and since when, instead of figures.
     pub off: bool,
     /// Every column, whole.
@@ -72,7 +72,7 @@ pub struct Wanted {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Column {
+enum ModelsColumn {
     Provider,
     Model,
     Name,
@@ -87,15 +87,18 @@ enum Column {
     Reason,
 }
 
-use Column::{By, Class, Freshness, LastSuccess, Model, Name, Provider, Rate, Reason, Since, Success, Ttft};
+use ModelsColumn::{
+    By, Class, Freshness, LastSuccess, Model, Name, Provider, Rate, Reason, Since, Success, Ttft,
+};
 
-const EVERY: &[Column] =
+const EVERY: &[ModelsColumn] =
     &[Provider, Model, Name, Freshness, LastSuccess, Success, Ttft, Rate, Since, By, Class, Reason];
-const FIGURES: &[Column] = &[Provider, Model, Name, Freshness, LastSuccess, Success, Ttft, Rate, Reason];
-const OFF: &[Column] = &[Provider, Model, Name, Since, By, Class, Reason];
+const FIGURES: &[ModelsColumn] =
+    &[Provider, Model, Name, Freshness, LastSuccess, Success, Ttft, Rate, Reason];
+const OFF: &[ModelsColumn] = &[Provider, Model, Name, Since, By, Class, Reason];
 
 /// The table, no wider than the terminal where somebody looks at one; nothing where there is no row.
-pub fn table(rows: &[ModelRow], wanted: Wanted, now: DateTime<Utc>, view: &View) -> String {
+pub fn table(rows: &[ModelRow], wanted: ModelsTableOptions, now: DateTime<Utc>, view: &ReportView) -> String {
     if rows.is_empty() {
         return String::new();
     }
@@ -123,7 +126,7 @@ pub fn table(rows: &[ModelRow], wanted: Wanted, now: DateTime<Utc>, view: &View)
     lines.join("\n") + "\n"
 }
 
-impl Column {
+impl ModelsColumn {
     /// Its title, and when narrow terminals do without it. Of models that are off, the reason is what matters.
     fn shape(self, off: bool) -> grid::Column {
         use grid::Column;
@@ -144,7 +147,7 @@ impl Column {
         }
     }
 
-    fn cell(self, row: &ModelRow, now: DateTime<Utc>, view: &View) -> String {
+    fn cell(self, row: &ModelRow, now: DateTime<Utc>, view: &ReportView) -> String {
         let unicode = view.terminal.unicode;
         let words = |text: &Option<String>| text.as_deref().map_or_else(|| "-".to_owned(), text::one_line);
         match self {
@@ -214,7 +217,7 @@ pub fn ids(rows: &[ModelRow]) -> String {
 
 /// The list as one document, indented, ending in a line break.
 pub fn json(rows: &[ModelRow], now: DateTime<Utc>) -> String {
-    let list = List { schema: SCHEMA, as_of: document::time(now), models: rows };
+    let list = ModelListDocument { schema: SCHEMA, as_of: document::time(now), models: rows };
     // Rows of texts, numbers and flags: nothing in them can fail.
     serde_json::to_string_pretty(&list).unwrap_or_default() + "\n"
 }
@@ -242,19 +245,20 @@ pub fn csv(rows: &[ModelRow]) -> io::Result<String> {
 }
 
 /// All that is known about these models, for people.
-pub fn stories(stories: &[ModelStory], now: DateTime<Utc>, view: &View) -> String {
-    let shown: Vec<String> = stories.iter().map(|story| story_lines(story, now, view).join("\n")).collect();
+pub fn stories(stories: &[ModelDetails], now: DateTime<Utc>, view: &ReportView) -> String {
+    let shown: Vec<String> =
+        stories.iter().map(|details| details_lines(details, now, view).join("\n")).collect();
     shown.join("\n\n") + "\n"
 }
 
-fn story_lines(story: &ModelStory, now: DateTime<Utc>, view: &View) -> Vec<String> {
-    let row = &story.row;
+fn details_lines(details: &ModelDetails, now: DateTime<Utc>, view: &ReportView) -> Vec<String> {
+    let row = &details.row;
     let width = view.terminal.width;
     let name = text::escape(&format!("{}:{}", row.provider, row.model));
     let mut lines: Vec<String> =
         text::wrap(&name, width, 0).iter().map(|line| view.paint().heading(line)).collect();
     let freshness = [("state", state(row)), ("last success", last_success(row, now, view))];
-    let figure = |column: Column| column.cell(row, now, view);
+    let figure = |column: ModelsColumn| column.cell(row, now, view);
     let counted = format!("{} ok, {} failed", row.successes_24h, row.failures_24h);
     let figures = [
         ("last 24 hours", counted),
@@ -265,22 +269,24 @@ fn story_lines(story: &ModelStory, now: DateTime<Utc>, view: &View) -> Vec<Strin
             if row.last_error_kind.is_some() && row.enabled { last_error(row) } else { "-".to_owned() },
         ),
     ];
-    let fields = story.entry.iter().filter(|(name, _)| !matches!(name.as_str(), "provider" | "model_id"));
+    let fields = details.entry.iter().filter(|(name, _)| !matches!(name.as_str(), "provider" | "model_id"));
     let fields: Vec<(&str, String)> =
         fields.map(|(name, value)| (name.as_str(), text::one_line(&plain(value)))).collect();
     for (title, value) in freshness.into_iter().chain(figures).chain(fields) {
         lines.extend(text::wrap(&format!("{}: {value}", text::escape(title)), width, 2));
     }
-    if !story.changes.is_empty() {
+    if !details.changes.is_empty() {
         lines.push("  changes:".to_owned());
-        lines.extend(history::of_model(&story.changes, view));
+        lines.extend(catalog_changes::of_model(&details.changes, view));
     }
     lines
 }
 
-fn last_success(row: &ModelRow, now: DateTime<Utc>, view: &View) -> String {
-    row.last_success_at
-        .map_or_else(|| "-".to_owned(), |at| format!("{} ({})", view::time(at, view.zone), ago(at, now)))
+fn last_success(row: &ModelRow, now: DateTime<Utc>, view: &ReportView) -> String {
+    row.last_success_at.map_or_else(
+        || "-".to_owned(),
+        |at| format!("{} ({})", run_report::time(at, view.zone), ago(at, now)),
+    )
 }
 
 fn last_error(row: &ModelRow) -> String {
@@ -293,11 +299,11 @@ fn plain(value: &Value) -> String {
 }
 
 /// The same as one document.
-pub fn stories_json(stories: &[ModelStory], now: DateTime<Utc>) -> String {
-    let story = |story: &ModelStory| {
-        let changes: Vec<Value> = story.changes.iter().map(history::change).collect();
-        json!({ "model": story.row, "entry": story.entry, "changes": changes })
+pub fn stories_json(stories: &[ModelDetails], now: DateTime<Utc>) -> String {
+    let details = |details: &ModelDetails| {
+        let changes: Vec<Value> = details.changes.iter().map(catalog_changes::change).collect();
+        json!({ "model": details.row, "entry": details.entry, "changes": changes })
     };
-    let stories: Vec<Value> = stories.iter().map(story).collect();
-    format!("{:#}\n", json!({ "schema": STORY_SCHEMA, "as_of": document::time(now), "models": stories }))
+    let stories: Vec<Value> = stories.iter().map(details).collect();
+    format!("{:#}\n", json!({ "schema": DETAILS_SCHEMA, "as_of": document::time(now), "models": stories }))
 }

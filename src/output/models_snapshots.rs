@@ -1,7 +1,7 @@
 //! What people see of the catalogue at the widths that they have, and that programs get what the schemas say.
 
-use super::history::{self, BatchView, ChangeView};
-use super::models::{self, ModelRow, ModelStory, Wanted};
+use super::catalog_changes::{self, BatchView, ChangeView};
+use super::models::{self, ModelDetails, ModelRow, ModelsTableOptions};
 use super::schema_check::violations;
 use super::snapshots::{assert_picture, view};
 use super::text;
@@ -17,7 +17,7 @@ fn fields(value: &Value) -> Map<String, Value> {
     value.as_object().unwrap().clone()
 }
 
-/// A healthy model, one that only fails, one that is off, one on probation, and the predecessor's oddest.
+/// A healthy model, one that only fails, one that is off, one on probation, and the Python runner's oddest.
 fn rows() -> Vec<ModelRow> {
     let healthy = ModelRow {
         provider: "groq".into(),
@@ -122,15 +122,15 @@ fn batches() -> Vec<BatchView> {
     vec![BatchView { batch: whole, changes: changes() }, BatchView { batch: empty, changes: Vec::new() }]
 }
 
-fn story() -> ModelStory {
+fn details() -> ModelDetails {
     let row = rows().remove(2);
     let entry = json!({"provider": "openai", "model_id": "gpt-4.5-preview", "enabled": false,
         "created_at": "2026-01-02T03:04:05.000Z", "notes": {"deep": [1, "\u{1b}[2J"]}});
-    ModelStory { row, entry: fields(&entry), changes: changes() }
+    ModelDetails { row, entry: fields(&entry), changes: changes() }
 }
 
-const FIGURES: Wanted = Wanted { off: false, wide: false };
-const OFF: Wanted = Wanted { off: true, wide: false };
+const FIGURES: ModelsTableOptions = ModelsTableOptions { off: false, wide: false };
+const OFF: ModelsTableOptions = ModelsTableOptions { off: true, wide: false };
 
 #[test]
 fn lists_at_every_width() {
@@ -140,7 +140,7 @@ fn lists_at_every_width() {
         assert_picture(&format!("models_list_{columns}"), &models::table(&rows(), FIGURES, now(), &view));
         assert_picture(&format!("models_list_disabled_{columns}"), &models::table(&off, OFF, now(), &view));
     }
-    let wide = Wanted { off: false, wide: true };
+    let wide = ModelsTableOptions { off: false, wide: true };
     assert_picture("models_list_wide", &models::table(&rows(), wide, now(), &view(80, false, true)));
 }
 
@@ -148,9 +148,15 @@ fn lists_at_every_width() {
 fn stories_and_histories() {
     for columns in [80, 140] {
         let view = view(columns, false, true);
-        assert_picture(&format!("models_show_{columns}"), &models::stories(&[story()], now(), &view));
-        assert_picture(&format!("models_history_{columns}"), &history::text(&batches(), false, &view));
-        assert_picture(&format!("models_history_whole_{columns}"), &history::text(&batches(), true, &view));
+        assert_picture(&format!("models_show_{columns}"), &models::stories(&[details()], now(), &view));
+        assert_picture(
+            &format!("models_history_{columns}"),
+            &catalog_changes::text(&batches(), false, &view),
+        );
+        assert_picture(
+            &format!("models_history_whole_{columns}"),
+            &catalog_changes::text(&batches(), true, &view),
+        );
     }
 }
 
@@ -160,8 +166,8 @@ fn nothing_is_wider_than_the_terminal_or_forges_a_line() {
         let view = view(columns, false, false);
         let shown = models::table(&rows(), FIGURES, now(), &view);
         assert_eq!(shown.lines().count(), rows().len() + 1, "at {columns}");
-        let stories = models::stories(&[story()], now(), &view);
-        let histories = history::text(&batches(), true, &view);
+        let stories = models::stories(&[details()], now(), &view);
+        let histories = catalog_changes::text(&batches(), true, &view);
         for text in [shown, stories, histories] {
             assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text}");
             assert_eq!(text.lines().find(|line| text::width(line) > columns), None, "at {columns}");
@@ -175,8 +181,11 @@ fn nothing_is_wider_than_the_terminal_or_forges_a_line() {
 fn programs_get_what_the_schemas_say() {
     let documents = [
         (include_str!("../../docs/schema/models_list.schema.json"), models::json(&rows(), now())),
-        (include_str!("../../docs/schema/models_show.schema.json"), models::stories_json(&[story()], now())),
-        (include_str!("../../docs/schema/models_history.schema.json"), history::json(&batches())),
+        (
+            include_str!("../../docs/schema/models_show.schema.json"),
+            models::stories_json(&[details()], now()),
+        ),
+        (include_str!("../../docs/schema/models_history.schema.json"), catalog_changes::json(&batches())),
     ];
     for (schema, document) in documents {
         let schema: Value = serde_json::from_str(schema).unwrap();

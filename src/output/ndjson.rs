@@ -32,7 +32,7 @@ pub fn line(outcome: &Outcome) -> serde_json::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Failure, Kind, Run};
+    use crate::domain::{Failure, FailureKind, Run};
     use crate::measure::testing;
 
     #[test]
@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn a_failure_is_a_line_too() {
-        let mut failed = testing::failure("groq", "m", Kind::RateLimit, "slow down");
+        let mut failed = testing::failure("groq", "m", FailureKind::RateLimit, "slow down");
         if let Outcome::Failure(failure) = &mut failed {
             failure.extra.insert("outcome".into(), "forged".into());
         }

@@ -1,7 +1,7 @@
 //! Rows of the outbox for people and programs: a table, one row with its document, how full it is.
 
 use super::grid::{self, Column};
-use super::{json as document, stored, text, view::View};
+use super::{json as document, row_fields, run_report::ReportView, text};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ pub const CHANGED_SCHEMA: &str = "llmbench.outbox.changed/1";
 /// A row. The names of its fields are those of JSON.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[allow(missing_docs, reason = "the names are the schema's")]
-pub struct Row {
+pub struct OutboxRow {
     pub number: i64,
     pub id: String,
     pub kind: String,
@@ -39,7 +39,7 @@ pub struct Row {
 /// How full the outbox is.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[allow(missing_docs, reason = "the names are the schema's")]
-pub struct Depth {
+pub struct OutboxDepthReport {
     pub pending: u64,
     pub quarantined: u64,
     pub delivered: u64,
@@ -52,9 +52,9 @@ pub struct Depth {
 
 /// A row with its document.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Shown {
+pub struct OutboxRowDetail {
     /// The row.
-    pub row: Row,
+    pub row: OutboxRow,
     /// Its document as it is kept.
     pub document: Option<Value>,
     /// What is wrong with it.
@@ -74,14 +74,14 @@ const COLUMNS: [Column; 9] = [
 ];
 
 /// The table, no wider than the terminal where somebody looks at one.
-pub fn table(rows: &[Row], now: DateTime<Utc>, view: &View) -> String {
-    let cells = |row: &Row| {
+pub fn table(rows: &[OutboxRow], now: DateTime<Utc>, view: &ReportView) -> String {
+    let cells = |row: &OutboxRow| {
         vec![
             row.number.to_string(),
             row.state.clone(),
             text::escape(&format!("{}:{}", row.provider, row.model)),
             row.kind.clone(),
-            stored::short_time(row.measured_at, view.zone),
+            row_fields::short_time(row.measured_at, view.zone),
             row.attempts.to_string(),
             row.next_at.map_or_else(|| "-".to_owned(), |at| until(at, now)),
             row.error.as_deref().map_or_else(|| "-".to_owned(), text::one_line),
@@ -105,8 +105,8 @@ fn until(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
 const LABELS: usize = 15;
 
 /// One sentence on how full it is.
-pub fn summary(depth: &Depth, now: DateTime<Utc>) -> String {
-    let Depth { pending, quarantined, delivered, oldest_at, bytes, full, damaged } = depth;
+pub fn summary(depth: &OutboxDepthReport, now: DateTime<Utc>) -> String {
+    let OutboxDepthReport { pending, quarantined, delivered, oldest_at, bytes, full, damaged } = depth;
     let mut said = format!("{pending} pending, {quarantined} quarantined, {delivered} delivered and kept");
     if let Some(oldest) = oldest_at {
         let minutes = (now - *oldest).num_minutes();
@@ -123,10 +123,10 @@ pub fn summary(depth: &Depth, now: DateTime<Utc>) -> String {
 }
 
 /// Whole rows, one after the other.
-pub fn shown(shown: &[Shown], view: &View) -> String {
+pub fn shown(shown: &[OutboxRowDetail], view: &ReportView) -> String {
     let mut out = String::new();
-    for Shown { row, document, damage } in shown {
-        let time = |at: DateTime<Utc>| stored::short_time(at, view.zone);
+    for OutboxRowDetail { row, document, damage } in shown {
+        let time = |at: DateTime<Utc>| row_fields::short_time(at, view.zone);
         let facts = [
             ("number", Some(row.number.to_string())),
             ("id", Some(row.id.clone())),
@@ -160,13 +160,13 @@ pub fn shown(shown: &[Shown], view: &View) -> String {
 }
 
 /// The list for programs.
-pub fn document(rows: &[Row], depth: &Depth) -> Value {
+pub fn document(rows: &[OutboxRow], depth: &OutboxDepthReport) -> Value {
     json!({"schema": SCHEMA, "depth": depth, "rows": rows})
 }
 
 /// Whole rows for programs.
-pub fn shown_document(shown: &[Shown]) -> Value {
-    let one = |one: &Shown| json!({"row": one.row, "document": one.document, "damage": one.damage});
+pub fn shown_document(shown: &[OutboxRowDetail]) -> Value {
+    let one = |one: &OutboxRowDetail| json!({"row": one.row, "document": one.document, "damage": one.damage});
     json!({"schema": SHOW_SCHEMA, "rows": shown.iter().map(one).collect::<Vec<_>>()})
 }
 
@@ -186,8 +186,8 @@ mod tests {
         DateTime::parse_from_rfc3339("2026-11-23T12:00:00Z").unwrap().to_utc()
     }
 
-    fn rows() -> Vec<Row> {
-        let waits = Row {
+    fn rows() -> Vec<OutboxRow> {
+        let waits = OutboxRow {
             number: 12_345,
             id: "groq/llama-3.3-70b-versatile/cloud-default-v1/main/2026-11-23T11:30:00Z".into(),
             kind: "run".into(),
@@ -202,7 +202,7 @@ mod tests {
             error: Some("mongodb://127.0.0.1:27017/llm-bench cannot be reached: refused".into()),
             bytes: 3_210,
         };
-        let aside = Row {
+        let aside = OutboxRow {
             number: 7,
             id: "01M843W2EVZHSAJRP6TYV7XVBT".into(),
             kind: "failure".into(),
@@ -212,7 +212,7 @@ mod tests {
             error: Some("the id `01M8` is stored already\nwith other content".into()),
             ..waits.clone()
         };
-        let gone = Row {
+        let gone = OutboxRow {
             state: "delivered".into(),
             next_at: None,
             error: None,
@@ -223,9 +223,9 @@ mod tests {
         vec![aside, waits, gone]
     }
 
-    fn depth() -> Depth {
+    fn depth() -> OutboxDepthReport {
         let oldest_at = Some(now() - TimeDelta::minutes(12));
-        Depth {
+        OutboxDepthReport {
             pending: 1,
             quarantined: 1,
             delivered: 1,
@@ -236,12 +236,12 @@ mod tests {
         }
     }
 
-    fn whole() -> Vec<Shown> {
+    fn whole() -> Vec<OutboxRowDetail> {
         let document = json!({"_id": "x", "deep": ["\u{1b}[2J", 1.5]});
-        let [aside, waits, _]: [Row; 3] = rows().try_into().unwrap();
+        let [aside, waits, _]: [OutboxRow; 3] = rows().try_into().unwrap();
         vec![
-            Shown { row: waits, document: Some(document), damage: None },
-            Shown { row: aside, document: None, damage: Some("its checksum is wrong".into()) },
+            OutboxRowDetail { row: waits, document: Some(document), damage: None },
+            OutboxRowDetail { row: aside, document: None, damage: Some("its checksum is wrong".into()) },
         ]
     }
 
@@ -272,7 +272,7 @@ mod tests {
             serde_json::from_str(include_str!("../../docs/schema/outbox_list.schema.json")).unwrap();
         let parse = |document: Value| serde_json::from_str::<Value>(&document.to_string()).unwrap();
         assert_eq!(violations(&schema, &parse(document(&rows(), &depth()))), Vec::<String>::new());
-        let mut broken = parse(document(&rows(), &Depth::default()));
+        let mut broken = parse(document(&rows(), &OutboxDepthReport::default()));
         broken["rows"][0]["state"] = json!("lost");
         assert_eq!(violations(&schema, &broken).len(), 1);
     }

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Write};
 
 /// What became of data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Written {
+pub enum PrintOutcome {
     /// All of it reached the operating system.
     Whole,
     /// Nobody reads any more. More data would be pointless; the exit status stays what it was.
@@ -16,7 +16,7 @@ pub enum Written {
 ///
 /// # Errors
 /// What the operating system says (a full disk, for example), except that the reader has gone.
-pub fn data(text: &str) -> io::Result<Written> {
+pub fn data(text: &str) -> io::Result<PrintOutcome> {
     write_all(&mut io::stdout().lock(), text.as_bytes())
 }
 
@@ -48,10 +48,10 @@ fn fitted(lines: &str, width: usize) -> String {
     lines.split('\n').map(fit).collect::<Vec<_>>().join("\n")
 }
 
-fn write_all(out: &mut impl Write, bytes: &[u8]) -> io::Result<Written> {
+fn write_all(out: &mut impl Write, bytes: &[u8]) -> io::Result<PrintOutcome> {
     match out.write_all(bytes).and_then(|()| out.flush()) {
-        Ok(()) => Ok(Written::Whole),
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Written::Closed),
+        Ok(()) => Ok(PrintOutcome::Whole),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(PrintOutcome::Closed),
         Err(error) => Err(error),
     }
 }
@@ -83,9 +83,9 @@ mod tests {
 
     #[test]
     fn a_closed_pipe_is_quiet_and_a_full_disk_is_not() {
-        assert_eq!(write_all(&mut Failing(ErrorKind::BrokenPipe), b"x").unwrap(), Written::Closed);
+        assert_eq!(write_all(&mut Failing(ErrorKind::BrokenPipe), b"x").unwrap(), PrintOutcome::Closed);
         let full = write_all(&mut Failing(ErrorKind::StorageFull), b"x").unwrap_err();
         assert_eq!(full.kind(), ErrorKind::StorageFull);
-        assert_eq!(write_all(&mut Vec::new(), b"x").unwrap(), Written::Whole);
+        assert_eq!(write_all(&mut Vec::new(), b"x").unwrap(), PrintOutcome::Whole);
     }
 }

@@ -16,13 +16,13 @@ const BAR_WIDTH: usize = 60;
 
 /// What has ended so far.
 #[derive(Debug, Default)]
-struct Ended {
+struct RollingStats {
     failed: u64,
     ttfts: VecDeque<f64>,
     rates: VecDeque<f64>,
 }
 
-impl Ended {
+impl RollingStats {
     fn add(&mut self, outcome: &Outcome) {
         match outcome {
             Outcome::Failure(_) => self.failed += 1,
@@ -59,7 +59,7 @@ fn median(values: &VecDeque<f64>) -> Option<f64> {
 #[derive(Debug)]
 pub struct Progress {
     bar: ProgressBar,
-    ended: Mutex<Ended>,
+    ended: Mutex<RollingStats>,
     quiet: bool,
     unicode: bool,
     _echo: Option<NoControlEcho>,
@@ -143,28 +143,28 @@ fn style(bounded: bool, terminal: &Terminal) -> ProgressStyle {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Kind;
+    use crate::domain::FailureKind;
     use crate::measure::testing::{failure, run};
-    use crate::output::terminal::Wishes;
+    use crate::output::terminal::TerminalEnv;
 
     #[test]
     fn the_shown_figures_are_medians_of_the_last_twenty() {
-        let mut ended = Ended::default();
+        let mut ended = RollingStats::default();
         assert_eq!(ended.message(true), "0 failed");
         for ttft in std::iter::repeat_n(9.0, 30).chain(std::iter::repeat_n(0.25, 20)) {
             ended.add(&Outcome::Success(Box::new(run("groq", "m", ttft))));
         }
-        ended.add(&failure("groq", "m", Kind::Timeout, "late"));
+        ended.add(&failure("groq", "m", FailureKind::Timeout, "late"));
         assert_eq!(ended.message(true), "1 failed, TTFT 250 ms, 51.2 tok/s");
     }
 
     #[test]
     fn nothing_is_drawn_where_nobody_looks() {
-        let terminal = |tty| Terminal::new(Wishes::default(), false, tty, None);
+        let terminal = |tty| Terminal::new(TerminalEnv::default(), false, tty, None);
         for (tty, quiet) in [(false, false), (false, true), (true, true)] {
             let progress = Progress::start(Some(3), &terminal(tty), quiet);
             assert!(progress.bar.is_hidden());
-            progress.finished(&failure("groq", "m", Kind::Auth, "no"));
+            progress.finished(&failure("groq", "m", FailureKind::Auth, "no"));
             assert_eq!(progress.bar.position(), 1);
             assert_eq!(progress.aside(|| 7), 7);
             progress.done();

@@ -1,7 +1,7 @@
 //! How many runs each model has: a list for people, a document and a sheet for programs.
 
 use super::grid::{self, Column};
-use super::{csv, json, stored, text, view::View};
+use super::{csv, json, row_fields, run_report::ReportView, text};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
@@ -34,10 +34,10 @@ const LIST: [Column; 4] = [
 const SHEET: [&str; 5] = ["provider", "model", "runs", "newest_at", "published"];
 
 /// The list for people, ending in a line break.
-pub fn list(counts: &[RunCount], view: &View) -> String {
+pub fn list(counts: &[RunCount], view: &ReportView) -> String {
     let name = |name: &Option<String>| name.as_deref().map_or_else(|| "-".to_owned(), text::escape);
     let row = |one: &RunCount| {
-        let newest = one.newest.map_or_else(|| "-".to_owned(), |at| stored::short_time(at, view.zone));
+        let newest = one.newest.map_or_else(|| "-".to_owned(), |at| row_fields::short_time(at, view.zone));
         let model = format!("{}:{}", name(&one.provider), name(&one.model));
         vec![model, one.runs.to_string(), one.published.to_string(), newest]
     };

@@ -1,7 +1,7 @@
-//! The newest runs as a list. The rows are stored ones, of this program or another: see [`super::stored`].
+//! The newest runs as a list. The rows are stored ones, of this program or another: see [`super::row_fields`].
 
 use super::grid::{self, Column};
-use super::{csv, stored, text, units, view::View};
+use super::{csv, row_fields, run_report::ReportView, text, units};
 use chrono::Datelike;
 use serde_json::{Map, Value, json};
 
@@ -39,7 +39,7 @@ impl ListedRun {
 }
 
 /// The list for people, ending in a line break.
-pub fn list(runs: &[ListedRun], view: &View) -> String {
+pub fn list(runs: &[ListedRun], view: &ReportView) -> String {
     let brief = one_year(runs, view);
     let rows: Vec<Vec<String>> = runs.iter().map(|run| cells(run, brief, view)).collect();
     let mut lines = grid::lines(&COLUMNS, &rows, view.limit(), view.terminal.unicode);
@@ -50,32 +50,32 @@ pub fn list(runs: &[ListedRun], view: &View) -> String {
 }
 
 /// Whether all runs are of one year: then no line needs to say it.
-fn one_year(runs: &[ListedRun], view: &View) -> bool {
+fn one_year(runs: &[ListedRun], view: &ReportView) -> bool {
     let mut years = runs
         .iter()
-        .filter_map(|listed| stored::instant(&listed.run, "run_ts"))
+        .filter_map(|listed| row_fields::instant(&listed.run, "run_ts"))
         .map(|at| at.with_timezone(&view.zone).year());
     let first = years.next();
     years.all(|year| Some(year) == first)
 }
 
-fn cells(listed: &ListedRun, brief: bool, view: &View) -> Vec<String> {
+fn cells(listed: &ListedRun, brief: bool, view: &ReportView) -> Vec<String> {
     let run = &listed.run;
     let unicode = view.terminal.unicode;
-    let started = match stored::instant(run, "run_ts").filter(|_| brief) {
+    let started = match row_fields::instant(run, "run_ts").filter(|_| brief) {
         Some(at) => at.with_timezone(&view.zone).format("%m-%d %H:%M:%S").to_string(),
-        None => stored::time(run, "run_ts", view.zone),
+        None => row_fields::time(run, "run_ts", view.zone),
     };
     vec![
         started,
-        stored::model(run),
-        stored::shown(run, "time_to_first_token", |seconds| units::seconds(seconds, unicode)),
-        stored::shown(run, "tokens_per_second", units::short_rate),
-        stored::word(run, "output_tokens"),
-        stored::shown(run, "generate_time", |seconds| units::seconds(seconds, unicode)),
-        stored::word(run, "finish_reason"),
+        row_fields::model(run),
+        row_fields::shown(run, "time_to_first_token", |seconds| units::seconds(seconds, unicode)),
+        row_fields::shown(run, "tokens_per_second", units::short_rate),
+        row_fields::word(run, "output_tokens"),
+        row_fields::shown(run, "generate_time", |seconds| units::seconds(seconds, unicode)),
+        row_fields::word(run, "finish_reason"),
         if listed.published { "yes" } else { "no" }.to_owned(),
-        text::one_line(&stored::word(run, "_id")),
+        text::one_line(&row_fields::word(run, "_id")),
     ]
 }
 

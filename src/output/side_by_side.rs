@@ -1,7 +1,7 @@
 //! Several models of one run in a list, the best first: medians, how many failed, and how TTFT was spread, on one scale.
 
 use super::grid::{self, Column};
-use super::{text, units, view::View};
+use super::{run_report::ReportView, text, units};
 use crate::measure::report::ModelReport;
 use std::cmp::Ordering;
 
@@ -36,7 +36,7 @@ const BINS: usize = 24;
 const MINIMUM_SAMPLES: usize = 5;
 
 /// The list; nothing where fewer than two models were measured, or where a name and two figures find no room.
-pub fn lines(models: &[ModelReport], sort: Sort, view: &View) -> Vec<String> {
+pub fn lines(models: &[ModelReport], sort: Sort, view: &ReportView) -> Vec<String> {
     if models.len() < 2 || view.terminal.width < NARROWEST {
         return Vec::new();
     }
@@ -73,7 +73,7 @@ fn median(model: &ModelReport, key: &str) -> Option<f64> {
     Some(model.figure(key)?.summary?.p50)
 }
 
-fn cells(model: &ModelReport, scale: Option<(f64, f64)>, view: &View) -> Vec<String> {
+fn cells(model: &ModelReport, scale: Option<(f64, f64)>, view: &ReportView) -> Vec<String> {
     let unicode = view.terminal.unicode;
     let ttft = model.figure("ttft").and_then(|figure| figure.summary);
     let time =
@@ -123,18 +123,18 @@ fn spread(sorted: &[f64], (low, high): (f64, f64), unicode: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Kind, Outcome};
-    use crate::measure::collect::Collector;
+    use crate::domain::{FailureKind, Outcome};
+    use crate::measure::collect::OutcomeCollector;
     use crate::measure::testing::{failure, run};
 
     fn models() -> Vec<ModelReport> {
-        let mut collector = Collector::expecting(&[]);
+        let mut collector = OutcomeCollector::expecting(&[]);
         for (name, ttft) in [("slow", 0.9), ("fast", 0.1), ("also", 0.1)] {
             for n in 0..6 {
                 collector.add(&Outcome::Success(Box::new(run("groq", name, ttft + f64::from(n) * 0.01))));
             }
         }
-        collector.add(&failure("groq", "dead", Kind::Auth, "no"));
+        collector.add(&failure("groq", "dead", FailureKind::Auth, "no"));
         collector.finish()
     }
 

@@ -1,24 +1,25 @@
 //! What people see, at the widths and with the means that they have: one stored picture each in `tests/snapshots`.
 
+use super::run_report::{self, ReportView};
 use super::side_by_side::Sort;
-use super::terminal::{Terminal, Wishes};
+use super::terminal::{Terminal, TerminalEnv};
 use super::text;
-use super::view::{self, View};
 use crate::measure::gate::check_all;
 use crate::measure::report::Report;
 use crate::measure::testing;
 use chrono::FixedOffset;
 
-pub(super) fn view(columns: usize, colour: bool, verbose: bool) -> View {
-    let wishes = Wishes { columns: Some(columns), no_colour: !colour, force_colour: colour, unicode: true };
+pub(super) fn view(columns: usize, colour: bool, verbose: bool) -> ReportView {
+    let wishes =
+        TerminalEnv { columns: Some(columns), no_colour: !colour, force_colour: colour, unicode: true };
     let zone = FixedOffset::east_opt(2 * 3600).unwrap();
-    View { terminal: Terminal::new(wishes, true, true, None), verbose, zone }
+    ReportView { terminal: Terminal::new(wishes, true, true, None), verbose, zone }
 }
 
-fn shown(view: &View) -> String {
+fn shown(view: &ReportView) -> String {
     let gates = ["ttft_p95>2s", "error_rate>50%", "ttfrt_p50>1s"].map(|text| text.parse().unwrap());
     let report = testing::report();
-    view::report(&report, &check_all(&gates, &report), Sort::Ttft, view)
+    run_report::report(&report, &check_all(&gates, &report), Sort::Ttft, view)
 }
 
 pub(super) fn assert_picture(name: &str, picture: &str) {
@@ -76,6 +77,6 @@ fn colour_adds_nothing_but_colour() {
 #[test]
 fn a_report_on_nothing_is_still_a_report() {
     let nothing = Report { models: Vec::new(), ..testing::report() };
-    let shown = view::report(&nothing, &[], Sort::Ttft, &view(80, false, true));
+    let shown = run_report::report(&nothing, &[], Sort::Ttft, &view(80, false, true));
     assert_picture("report_empty", &shown);
 }

@@ -1,17 +1,17 @@
 //! The table of figures: one block a model, one line a metric, the same columns throughout. Columns are dropped until the
 //! table fits; nothing ever wraps.
 
-use super::paint::Paint;
-use super::{text, units, view::View};
+use super::color::Paint;
+use super::{run_report::ReportView, text, units};
 use crate::domain::CachedInput;
-use crate::measure::metrics::{METRICS, Section, Unit};
-use crate::measure::report::{Labels, ModelReport, Words};
-use crate::measure::stats::{Statistic, Summary, bootstrap_interval};
+use crate::measure::metrics::{METRICS, MetricSection, Unit};
+use crate::measure::report::{ModelReport, RunLabels, WordCounts};
+use crate::measure::stats::{Statistic, SummaryStats, bootstrap_interval};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 /// A column of figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Column {
+enum StatisticColumn {
     N,
     Mean,
     Min,
@@ -26,12 +26,12 @@ enum Column {
 struct Layout {
     long: bool,
     gap: u16,
-    columns: &'static [Column],
+    columns: &'static [StatisticColumn],
 }
 
 /// From the widest to the narrowest; the first that fits is taken.
 const LAYOUTS: [Layout; 5] = {
-    use Column::{Max, Mean, Min, N, P50, P90, P95, P99};
+    use StatisticColumn::{Max, Mean, Min, N, P50, P90, P95, P99};
     [
         Layout { long: true, gap: 3, columns: &[N, Mean, Min, P50, P90, P95, P99, Max] },
         Layout { long: true, gap: 3, columns: &[N, P50, P90, P99] },
@@ -45,45 +45,45 @@ const LAYOUTS: [Layout; 5] = {
 const WIDE_TABLE: usize = 100;
 
 /// One line of figures.
-struct Row {
+struct FigureRow {
     title: String,
     short: String,
     unit: Unit,
-    summary: Option<Summary>,
+    summary: Option<SummaryStats>,
 }
 
 /// A line of a block: words across the table, or a row of figures.
-enum Line {
+enum TableLine {
     Words(String),
-    Figures(Row),
+    Figures(FigureRow),
 }
 
 /// The whole table, a line each, no wider than the terminal.
-pub fn lines(models: &[ModelReport], view: &View) -> Vec<String> {
-    let blocks: Vec<Line> = models.iter().flat_map(|model| block(model, view)).collect();
-    let rows: Vec<&Row> = blocks.iter().filter_map(Line::row).collect();
+pub fn lines(models: &[ModelReport], view: &ReportView) -> Vec<String> {
+    let blocks: Vec<TableLine> = models.iter().flat_map(|model| block(model, view)).collect();
+    let rows: Vec<&FigureRow> = blocks.iter().filter_map(TableLine::row).collect();
     let mut figures = if rows.is_empty() { Vec::new() } else { fit(&rows, view) }.into_iter();
     let mut lines: Vec<String> = figures.next().into_iter().collect();
     for line in blocks {
         match line {
-            Line::Words(words) => lines.push(words),
-            Line::Figures(_) => lines.extend(figures.next()),
+            TableLine::Words(words) => lines.push(words),
+            TableLine::Figures(_) => lines.extend(figures.next()),
         }
     }
     lines
 }
 
-impl Line {
-    fn row(&self) -> Option<&Row> {
+impl TableLine {
+    fn row(&self) -> Option<&FigureRow> {
         match self {
-            Line::Figures(row) => Some(row),
-            Line::Words(_) => None,
+            TableLine::Figures(row) => Some(row),
+            TableLine::Words(_) => None,
         }
     }
 }
 
 /// The header and the rows, in the richest layout that fits.
-fn fit(rows: &[&Row], view: &View) -> Vec<String> {
+fn fit(rows: &[&FigureRow], view: &ReportView) -> Vec<String> {
     let width = view.terminal.width;
     let layouts = LAYOUTS.iter().skip(usize::from(width < WIDE_TABLE));
     let mut rendered = Vec::new();
@@ -96,7 +96,7 @@ fn fit(rows: &[&Row], view: &View) -> Vec<String> {
     rendered.iter().map(|line| text::cut(line, width, view.terminal.unicode)).collect()
 }
 
-fn render(rows: &[&Row], layout: &Layout, unicode: bool) -> Vec<String> {
+fn render(rows: &[&FigureRow], layout: &Layout, unicode: bool) -> Vec<String> {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     let names = layout.columns.iter().map(|column| column.name().to_owned());
@@ -116,43 +116,43 @@ fn render(rows: &[&Row], layout: &Layout, unicode: bool) -> Vec<String> {
     table.lines().map(|line| line.trim_end().to_owned()).collect()
 }
 
-impl Column {
+impl StatisticColumn {
     fn name(self) -> &'static str {
         match self {
-            Column::N => "n",
-            Column::Mean => "mean",
-            Column::Min => "min",
-            Column::P50 => "p50",
-            Column::P90 => "p90",
-            Column::P95 => "p95",
-            Column::P99 => "p99",
-            Column::Max => "max",
+            StatisticColumn::N => "n",
+            StatisticColumn::Mean => "mean",
+            StatisticColumn::Min => "min",
+            StatisticColumn::P50 => "p50",
+            StatisticColumn::P90 => "p90",
+            StatisticColumn::P95 => "p95",
+            StatisticColumn::P99 => "p99",
+            StatisticColumn::Max => "max",
         }
     }
 
     /// A dash where nothing was seen: never a zero.
-    fn cell(self, row: &Row, unicode: bool) -> String {
+    fn cell(self, row: &FigureRow, unicode: bool) -> String {
         let Some(summary) = row.summary else {
-            return if self == Column::N { "0" } else { "-" }.to_owned();
+            return if self == StatisticColumn::N { "0" } else { "-" }.to_owned();
         };
         let value = match self {
-            Column::N => return summary.n.to_string(),
-            Column::Mean => summary.mean,
-            Column::Min => summary.min,
-            Column::P50 => summary.p50,
-            Column::P90 => summary.p90,
-            Column::P95 => summary.p95,
-            Column::P99 => summary.p99,
-            Column::Max => summary.max,
+            StatisticColumn::N => return summary.n.to_string(),
+            StatisticColumn::Mean => summary.mean,
+            StatisticColumn::Min => summary.min,
+            StatisticColumn::P50 => summary.p50,
+            StatisticColumn::P90 => summary.p90,
+            StatisticColumn::P95 => summary.p95,
+            StatisticColumn::P99 => summary.p99,
+            StatisticColumn::Max => summary.max,
         };
         units::cell(row.unit, value, unicode)
     }
 }
 
-fn block(model: &ModelReport, view: &View) -> Vec<Line> {
+fn block(model: &ModelReport, view: &ReportView) -> Vec<TableLine> {
     let mut block = heading(model, view);
     if model.successes > 0 {
-        block.extend(section(model, Section::Figures).map(Line::Figures));
+        block.extend(section(model, MetricSection::Figures).map(TableLine::Figures));
         if view.verbose {
             block.extend(details(model, view));
         }
@@ -160,17 +160,22 @@ fn block(model: &ModelReport, view: &View) -> Vec<Line> {
     block
 }
 
-fn heading(model: &ModelReport, view: &View) -> Vec<Line> {
+fn heading(model: &ModelReport, view: &ReportView) -> Vec<TableLine> {
     let name = text::escape(&model.model.to_string());
     let paint = view.paint();
     let named = text::wrap(&name, view.terminal.width, 0).into_iter().map(|line| paint.heading(&line));
     let counted = text::wrap(&counts(model), view.terminal.width, 2);
     let counted = counted.into_iter().map(|line| paint_counts(paint, model, &line));
-    named.chain(counted).map(Line::Words).chain(why_suspect(model, view)).chain(cached(model, view)).collect()
+    named
+        .chain(counted)
+        .map(TableLine::Words)
+        .chain(why_suspect(model, view))
+        .chain(cached(model, view))
+        .collect()
 }
 
 /// Nobody should have to ask for `-v` to learn why figures are doubtful.
-fn why_suspect(model: &ModelReport, view: &View) -> Vec<Line> {
+fn why_suspect(model: &ModelReport, view: &ReportView) -> Vec<TableLine> {
     let reasons = &model.labels.suspect_reason;
     if reasons.is_empty() {
         return Vec::new();
@@ -179,7 +184,7 @@ fn why_suspect(model: &ModelReport, view: &View) -> Vec<Line> {
 }
 
 /// A prefix cache answers a prompt that repeats faster than any new one: nobody should compare the two unawares.
-fn cached(model: &ModelReport, view: &View) -> Vec<Line> {
+fn cached(model: &ModelReport, view: &ReportView) -> Vec<TableLine> {
     let CachedInput { runs, tokens, of_input_tokens } = model.cached_input;
     if runs == 0 {
         return Vec::new();
@@ -191,7 +196,7 @@ fn cached(model: &ModelReport, view: &View) -> Vec<Line> {
     );
     text::wrap(&said, view.terminal.width, 2)
         .into_iter()
-        .map(|line| Line::Words(view.paint().doubtful(&line)))
+        .map(|line| TableLine::Words(view.paint().doubtful(&line)))
         .collect()
 }
 
@@ -220,9 +225,9 @@ fn counts(model: &ModelReport) -> String {
     out
 }
 
-fn section(model: &ModelReport, section: Section) -> impl Iterator<Item = Row> {
+fn section(model: &ModelReport, section: MetricSection) -> impl Iterator<Item = FigureRow> {
     let figures = METRICS.iter().zip(&model.figures);
-    figures.filter(move |(metric, _)| metric.section == section).map(|(metric, figure)| Row {
+    figures.filter(move |(metric, _)| metric.section == section).map(|(metric, figure)| FigureRow {
         title: metric.title.to_owned(),
         short: metric.short.to_owned(),
         unit: metric.unit,
@@ -231,35 +236,35 @@ fn section(model: &ModelReport, section: Section) -> impl Iterator<Item = Row> {
 }
 
 /// What `-v` adds: sections with something in them, then what the runs say in words.
-fn details(model: &ModelReport, view: &View) -> Vec<Line> {
+fn details(model: &ModelReport, view: &ReportView) -> Vec<TableLine> {
     let seen = |which| section(model, which).filter(|row| row.summary.is_some()).collect::<Vec<_>>();
-    let mut theirs = seen(Section::Provider);
+    let mut theirs = seen(MetricSection::Provider);
     theirs.extend(model.provider_timing.iter().map(|(name, summary)| provider_row(name, summary, view)));
     let sections = [
-        ("more figures", seen(Section::MoreFigures)),
-        ("phases, from the start of the request", seen(Section::Phases)),
+        ("more figures", seen(MetricSection::MoreFigures)),
+        ("phases, from the start of the request", seen(MetricSection::Phases)),
         ("the provider's own clock", theirs),
-        ("quality: what the client did to the samples", seen(Section::Quality)),
+        ("quality: what the client did to the samples", seen(MetricSection::Quality)),
     ];
     let mut lines = Vec::new();
     for (title, rows) in sections.into_iter().filter(|(_, rows)| !rows.is_empty()) {
         lines.extend(quiet(title, view));
-        lines.extend(rows.into_iter().map(Line::Figures));
+        lines.extend(rows.into_iter().map(TableLine::Figures));
     }
     lines.extend(in_words(model, view));
     lines
 }
 
-fn quiet(words: &str, view: &View) -> impl Iterator<Item = Line> {
+fn quiet(words: &str, view: &ReportView) -> impl Iterator<Item = TableLine> {
     let paint = view.paint();
     let lines = text::wrap(words, view.terminal.width, 2).into_iter();
-    lines.map(move |line| Line::Words(paint.quiet(&line)))
+    lines.map(move |line| TableLine::Words(paint.quiet(&line)))
 }
 
-fn provider_row(name: &str, summary: &Summary, view: &View) -> Row {
+fn provider_row(name: &str, summary: &SummaryStats, view: &ReportView) -> FigureRow {
     let name = text::escape(name);
     let unicode = view.terminal.unicode;
-    Row {
+    FigureRow {
         title: text::cut(&name, 28, unicode),
         short: text::cut(&name, 11, unicode),
         unit: Unit::Seconds,
@@ -267,8 +272,8 @@ fn provider_row(name: &str, summary: &Summary, view: &View) -> Row {
     }
 }
 
-fn in_words(model: &ModelReport, view: &View) -> Vec<Line> {
-    let Labels { token_source, finish_reason, stream_resolution, .. } = &model.labels;
+fn in_words(model: &ModelReport, view: &ReportView) -> Vec<TableLine> {
+    let RunLabels { token_source, finish_reason, stream_resolution, .. } = &model.labels;
     let named = [
         ("tokens counted by", token_source),
         ("finish reason", finish_reason),
@@ -281,7 +286,7 @@ fn in_words(model: &ModelReport, view: &View) -> Vec<Line> {
     lines.iter().flat_map(|line| quiet(line, view)).collect()
 }
 
-fn listed(title: &str, words: &Words) -> String {
+fn listed(title: &str, words: &WordCounts) -> String {
     let each: Vec<String> =
         words.iter().map(|(word, count)| format!("{} ({count})", text::one_line(word))).collect();
     format!("{title}: {}", each.join(", "))

@@ -8,7 +8,7 @@ const PIPE_WIDTH: usize = 80;
 
 /// What the environment says about terminals.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Wishes {
+pub struct TerminalEnv {
     /// `COLUMNS`, if it is a number of 1 or more.
     pub columns: Option<usize>,
     /// `NO_COLOR` is set and not empty (<https://no-color.org>), or `TERM` is `dumb`.
@@ -19,7 +19,7 @@ pub struct Wishes {
     pub unicode: bool,
 }
 
-impl Wishes {
+impl TerminalEnv {
     /// Reads the names above through `look_up`, and the locale in POSIX order: `LC_ALL`, `LC_CTYPE`, `LANG`.
     pub fn read(look_up: impl Fn(&str) -> Option<String>) -> Self {
         let set = |name: &str| look_up(name).filter(|value| !value.is_empty());
@@ -53,13 +53,13 @@ pub struct Terminal {
 
 impl Terminal {
     /// Looks at the process's own stdout and stderr.
-    pub fn detect(wishes: Wishes) -> Self {
+    pub fn detect(wishes: TerminalEnv) -> Self {
         let size = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
         Self::new(wishes, std::io::stdout().is_terminal(), std::io::stderr().is_terminal(), size)
     }
 
     /// The rules: `COLUMNS` wins over the terminal's size, which counts only where stdout is one; otherwise 80.
-    pub fn new(wishes: Wishes, stdout_tty: bool, stderr_tty: bool, size: Option<usize>) -> Self {
+    pub fn new(wishes: TerminalEnv, stdout_tty: bool, stderr_tty: bool, size: Option<usize>) -> Self {
         let size = size.filter(|columns| stdout_tty && *columns > 0);
         Self {
             stdout_tty,
@@ -81,8 +81,10 @@ impl Terminal {
 mod tests {
     use super::*;
 
-    fn wishes(pairs: &[(&str, &str)]) -> Wishes {
-        Wishes::read(|name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+    fn wishes(pairs: &[(&str, &str)]) -> TerminalEnv {
+        TerminalEnv::read(|name| {
+            pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        })
     }
 
     #[test]

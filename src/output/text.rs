@@ -1,6 +1,6 @@
 //! Text from elsewhere made safe for a terminal, and cut or wrapped to its columns. Widths are columns, not characters.
 
-use crate::domain::naming::is_hidden;
+use crate::domain::name_rules::is_hidden;
 use std::borrow::Cow;
 use unicode_width::UnicodeWidthStr;
 

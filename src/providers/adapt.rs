@@ -2,11 +2,11 @@
 //! afresh and remembering what helped are others' business. Nothing is suggested for failures that waiting, money or
 //! another key would mend.
 
-use super::prepare::Plan;
+use super::prepare::RequestPlan;
 use super::protocols::{Dialect, Quirks, StreamError};
-use crate::domain::Ask;
-use crate::domain::ask::REASONING_EFFORT;
-use crate::domain::failure::Fault;
+use crate::domain::GenerationRequest;
+use crate::domain::failure::FailureDetail;
+use crate::domain::generation_request::REASONING_EFFORT;
 use serde_json::Value;
 use std::fmt;
 use std::str::FromStr;
@@ -113,7 +113,7 @@ impl Adaptation {
     }
 
     /// Whether a request would be another one with it. What a request does not send cannot be what was refused.
-    fn changes(self, plan: &Plan) -> bool {
+    fn changes(self, plan: &RequestPlan) -> bool {
         let chat = plan.dialect == Dialect::Chat;
         let openai = matches!(plan.dialect, Dialect::Chat | Dialect::Responses | Dialect::Completions);
         let options = plan.quirks.body.get("stream_options");
@@ -138,7 +138,7 @@ impl Adaptation {
 }
 
 /// What to try after a refusal; `None` where nothing is known that could help.
-pub fn suggest(fault: &Fault, error: &StreamError, plan: &Plan) -> Option<Adaptation> {
+pub fn suggest(fault: &FailureDetail, error: &StreamError, plan: &RequestPlan) -> Option<Adaptation> {
     if !matches!(fault.http_status, Some(400 | 404 | 422)) {
         return None;
     }
@@ -169,7 +169,12 @@ fn holds_word(text: &str, name: &str) -> bool {
 
 /// Changes a request as everything learned says. Dialects come first in [`super::prepare::plan`], because quirks depend on
 /// them; here they are set alike.
-pub fn apply(adaptations: &[Adaptation], ask: &mut Ask, quirks: &mut Quirks, dialect: &mut Dialect) {
+pub fn apply(
+    adaptations: &[Adaptation],
+    ask: &mut GenerationRequest,
+    quirks: &mut Quirks,
+    dialect: &mut Dialect,
+) {
     for adaptation in adaptations {
         match adaptation {
             OmitTemperature => quirks.omit_temperature = true,

@@ -30,7 +30,7 @@ impl Allowance {
 
 /// The three facts that headers give of one limit.
 #[derive(Default)]
-struct Facts {
+struct LimitHeaders {
     limit: Option<u64>,
     remaining: Option<u64>,
     resets_in: Option<f64>,
@@ -38,7 +38,7 @@ struct Facts {
 
 /// The limit of which the smallest share is left; `None` where headers tell of none. Header names in lower case.
 pub fn tightest(headers: &[(String, String)], now: DateTime<Utc>) -> Option<Allowance> {
-    let mut limits: BTreeMap<&str, Facts> = BTreeMap::new();
+    let mut limits: BTreeMap<&str, LimitHeaders> = BTreeMap::new();
     for (name, value) in headers {
         let Some((fact, what)) = fact_of(name) else { continue };
         let facts = limits.entry(what).or_default();
@@ -49,8 +49,9 @@ pub fn tightest(headers: &[(String, String)], now: DateTime<Utc>) -> Option<Allo
             _ => facts.resets_in = until(value, now),
         }
     }
-    let allowance = |(what, facts): (&str, Facts)| {
-        let Facts { limit: Some(of @ 1..), remaining: Some(left), resets_in: Some(resets_in) } = facts else {
+    let allowance = |(what, facts): (&str, LimitHeaders)| {
+        let LimitHeaders { limit: Some(of @ 1..), remaining: Some(left), resets_in: Some(resets_in) } = facts
+        else {
             return None;
         };
         Some(Allowance { what: what.to_owned(), left, of, resets_in })

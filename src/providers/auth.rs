@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 /// What is known about a host's login before anybody was asked for a token.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Login {
+pub enum ProviderLogin {
     /// Nothing more is needed.
     Ready(Credential),
     /// Google is to be asked for a token, with the credentials file that the environment names, if it names one.
@@ -88,6 +88,6 @@ mod tests {
     #[test]
     fn printing_shows_no_key() {
         let credential = Credential::Google { token: Secret::new("canary"), project: None, user: true };
-        assert!(!format!("{:?}", Login::Ready(credential)).contains("canary"));
+        assert!(!format!("{:?}", ProviderLogin::Ready(credential)).contains("canary"));
     }
 }

@@ -1,9 +1,9 @@
 //! Who calls AWS, as its SDK finds it out: which profiles there are, where the credentials came from, and whose they are.
 //! Signing requests to Bedrock is `providers::bedrock`.
 
-use super::bedrock::{Overrides, Taken, explain, wire_request};
-use crate::domain::failure::Fault;
-use crate::wire::Request;
+use super::bedrock::{AwsOverrides, CaptureConnector, explain, wire_request};
+use crate::domain::failure::FailureDetail;
+use crate::wire::WireRequest;
 use aws_config::{ConfigLoader, Region, SdkConfig};
 use aws_sdk_sts::Client;
 use aws_sdk_sts::config::{Credentials, ProvideCredentials};
@@ -70,7 +70,7 @@ pub async fn require(profile: &str) -> Result<(), AwsError> {
 }
 
 /// The SDK's settings, with what the configuration says instead of the AWS environment.
-pub(super) async fn load(loader: ConfigLoader, overrides: &Overrides) -> SdkConfig {
+pub(super) async fn load(loader: ConfigLoader, overrides: &AwsOverrides) -> SdkConfig {
     let mut loader = loader.retry_config(RetryConfig::disabled());
     if let Some(region) = &overrides.region {
         loader = loader.region(Region::new(region.clone()));
@@ -83,18 +83,18 @@ pub(super) async fn load(loader: ConfigLoader, overrides: &Overrides) -> SdkConf
 
 /// Who calls.
 #[derive(Debug, Clone)]
-pub struct Identity {
+pub struct AwsIdentity {
     config: SdkConfig,
     /// Where the SDK found the credentials, in its own word: `EnvironmentVariable`, `ProfileFile`, `IMDSv2`.
     pub source: String,
 }
 
-impl Identity {
+impl AwsIdentity {
     /// Finds credentials.
     ///
     /// # Errors
-    /// [`Fault`] with the SDK's words where there are none.
-    pub(super) async fn find(config: SdkConfig) -> Result<Self, Fault> {
+    /// [`FailureDetail`] with the SDK's words where there are none.
+    pub(super) async fn find(config: SdkConfig) -> Result<Self, FailureDetail> {
         let provider = config.credentials_provider().ok_or_else(|| {
             super::bedrock::prepare_fault("the AWS SDK has no provider of credentials".to_owned())
         })?;
@@ -105,16 +105,16 @@ impl Identity {
     /// The signed question whose credentials these are (STS `GetCallerIdentity`, which needs no permission).
     ///
     /// # Errors
-    /// [`Fault`] where it cannot be signed: mostly because no region is known.
-    pub async fn question(&self) -> Result<Request, Fault> {
-        let taken = Taken::default();
+    /// [`FailureDetail`] where it cannot be signed: mostly because no region is known.
+    pub async fn question(&self) -> Result<WireRequest, FailureDetail> {
+        let taken = CaptureConnector::default();
         let config = aws_sdk_sts::config::Builder::from(&self.config).http_client(taken.clone()).build();
         let outcome = Client::from_conf(config).get_caller_identity().send().await;
         wire_request("POST", &taken.request(outcome.map(drop).map_err(|error| explain(&error)))?)
     }
 }
 
-/// The account's role or user in an answer to [`Identity::question`].
+/// The account's role or user in an answer to [`AwsIdentity::question`].
 pub fn arn(body: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(body);
     let (_, rest) = text.split_once("<Arn>")?;

@@ -6,10 +6,10 @@
 //! API: <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html>
 //! Signatures stay valid for five minutes, far longer than the way from here to the wire.
 
-use super::aws::{self, AwsError, Identity};
-use super::prepare::Plan;
-use crate::domain::failure::{Fault, Kind, Stage};
-use crate::wire::{Request, Target};
+use super::aws::{self, AwsError, AwsIdentity};
+use super::prepare::RequestPlan;
+use crate::domain::failure::{FailureDetail, FailureKind, FailureStage};
+use crate::wire::{Origin, WireRequest};
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_bedrockruntime::Client;
 use aws_sdk_bedrockruntime::config::Config;
@@ -38,7 +38,7 @@ pub struct Signer {
 
 /// What the configuration may say instead of the AWS environment.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Overrides {
+pub struct AwsOverrides {
     /// Region; else AWS_REGION, AWS_DEFAULT_REGION, the profile, the instance.
     pub region: Option<String>,
     /// Profile, as AWS_PROFILE names it.
@@ -52,7 +52,7 @@ impl Signer {
     ///
     /// # Errors
     /// [`AwsError`], where a profile is named that does not exist.
-    pub async fn new(overrides: &Overrides) -> Result<Self, AwsError> {
+    pub async fn new(overrides: &AwsOverrides) -> Result<Self, AwsError> {
         let shared = shared(overrides).await?;
         let mut config = aws_sdk_bedrockruntime::config::Builder::from(&shared);
         if let Some(endpoint) = &overrides.endpoint {
@@ -61,13 +61,13 @@ impl Signer {
         Ok(Self { client: Client::from_conf(config.build()) })
     }
 
-    /// Who would sign, without signing: see [`Identity`].
+    /// Who would sign, without signing: see [`AwsIdentity`].
     ///
     /// # Errors
     /// The profile's, or what keeps the SDK from finding credentials, in a sentence.
-    pub async fn identity(overrides: &Overrides) -> Result<Identity, String> {
+    pub async fn identity(overrides: &AwsOverrides) -> Result<AwsIdentity, String> {
         let shared = shared(overrides).await.map_err(|error| error.to_string())?;
-        Identity::find(shared).await.map_err(|fault| fault.message)
+        AwsIdentity::find(shared).await.map_err(|fault| fault.message)
     }
 
     /// The region in use, if any was found.
@@ -81,8 +81,8 @@ impl Signer {
     ///
     /// # Errors
     /// Kind `auth`, stage `prepare`, where no credentials or no region can be found.
-    pub async fn sign(&self, plan: &Plan) -> Result<Request, Fault> {
-        let taken = Taken::default();
+    pub async fn sign(&self, plan: &RequestPlan) -> Result<WireRequest, FailureDetail> {
+        let taken = CaptureConnector::default();
         let body = Bytes::from(plan.dialect.body(&plan.ask, &plan.quirks).to_string());
         let outcome = self
             .client
@@ -106,8 +106,8 @@ impl Signer {
     ///
     /// # Errors
     /// As [`Signer::sign`].
-    pub async fn sign_list(&self, path_and_query: &str) -> Result<Request, Fault> {
-        let taken = Taken::default();
+    pub async fn sign_list(&self, path_and_query: &str) -> Result<WireRequest, FailureDetail> {
+        let taken = CaptureConnector::default();
         let path = path_and_query.to_owned();
         let outcome = self
             .client
@@ -132,7 +132,7 @@ impl Signer {
 }
 
 /// The SDK's settings for a profile that exists.
-async fn shared(overrides: &Overrides) -> Result<SdkConfig, AwsError> {
+async fn shared(overrides: &AwsOverrides) -> Result<SdkConfig, AwsError> {
     if let Some(profile) = &overrides.profile {
         aws::require(profile).await?;
     }
@@ -150,11 +150,11 @@ fn control_plane(data_plane: &str) -> String {
 
 /// A connector that keeps the signed request instead of sending it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Taken(Arc<Mutex<Option<HttpRequest>>>);
+pub(super) struct CaptureConnector(Arc<Mutex<Option<HttpRequest>>>);
 
-impl Taken {
+impl CaptureConnector {
     /// The request, or why there is none.
-    pub(super) fn request(&self, outcome: Result<(), Fault>) -> Result<HttpRequest, Fault> {
+    pub(super) fn request(&self, outcome: Result<(), FailureDetail>) -> Result<HttpRequest, FailureDetail> {
         let signed = self.0.lock().ok().and_then(|mut slot| slot.take());
         match (signed, outcome) {
             (Some(request), _) => Ok(request),
@@ -164,7 +164,7 @@ impl Taken {
     }
 }
 
-impl HttpConnector for Taken {
+impl HttpConnector for CaptureConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         if let Ok(mut slot) = self.0.lock() {
             *slot = Some(request);
@@ -173,13 +173,13 @@ impl HttpConnector for Taken {
     }
 }
 
-impl HttpClient for Taken {
+impl HttpClient for CaptureConnector {
     fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
         SharedHttpConnector::new(self.clone())
     }
 }
 
-pub(super) fn wire_request(method: &'static str, signed: &HttpRequest) -> Result<Request, Fault> {
+pub(super) fn wire_request(method: &'static str, signed: &HttpRequest) -> Result<WireRequest, FailureDetail> {
     let url = url::Url::parse(signed.uri()).map_err(|error| prepare_fault(error.to_string()))?;
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
     let port = url.port_or_known_default().unwrap_or(443);
@@ -191,21 +191,21 @@ pub(super) fn wire_request(method: &'static str, signed: &HttpRequest) -> Result
         .filter(|(name, _)| !WIRE_HEADERS.contains(&name.to_ascii_lowercase().as_str()))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
-    Ok(Request {
+    Ok(WireRequest {
         method,
-        target: Target { tls: url.scheme() == "https", host, port },
+        target: Origin { tls: url.scheme() == "https", host, port },
         path: format!("/{after_host}"),
         headers,
         body: Bytes::copy_from_slice(signed.body().bytes().unwrap_or_default()),
     })
 }
 
-pub(super) fn prepare_fault(message: String) -> Fault {
-    Fault::new(Kind::Auth, Stage::Prepare, message)
+pub(super) fn prepare_fault(message: String) -> FailureDetail {
+    FailureDetail::new(FailureKind::Auth, FailureStage::Prepare, message)
 }
 
 /// The whole chain of an SDK error on one line: its outermost sentence alone says only "dispatch failure".
-pub(super) fn explain(error: &(dyn std::error::Error + 'static)) -> Fault {
+pub(super) fn explain(error: &(dyn std::error::Error + 'static)) -> FailureDetail {
     let mut sentence = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -225,7 +225,7 @@ pub(super) fn explain(error: &(dyn std::error::Error + 'static)) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Ask;
+    use crate::domain::GenerationRequest;
     use crate::providers::protocols::{Dialect, Quirks};
     use aws_sdk_bedrockruntime::config::{Credentials, Region};
     use serde_json::{Value, json};
@@ -240,8 +240,8 @@ mod tests {
         Signer { client: Client::from_conf(config) }
     }
 
-    fn plan(metadata: Value) -> Plan {
-        let ask = Ask {
+    fn plan(metadata: Value) -> RequestPlan {
+        let ask = GenerationRequest {
             model_id: "us.amazon.nova-pro-v1:0".to_owned(),
             prompt: "Tell".to_owned(),
             max_output_tokens: 64,
@@ -249,14 +249,14 @@ mod tests {
             reasoning_effort: None,
             metadata: metadata.as_object().unwrap().clone(),
         };
-        Plan { ask, dialect: Dialect::Converse, quirks: Quirks::default() }
+        RequestPlan { ask, dialect: Dialect::Converse, quirks: Quirks::default() }
     }
 
     #[tokio::test]
     async fn the_signed_request_is_taken_over_whole() {
         let fields = json!({"additional_model_request_fields": {"thinking": {"type": "enabled", "budget_tokens": 1024}}});
         let request = signer("http://127.0.0.1:8123").sign(&plan(fields)).await.unwrap();
-        assert_eq!(request.target, Target { tls: false, host: "127.0.0.1".to_owned(), port: 8123 });
+        assert_eq!(request.target, Origin { tls: false, host: "127.0.0.1".to_owned(), port: 8123 });
         assert_eq!(request.path, "/model/us.amazon.nova-pro-v1%3A0/converse-stream");
         let header =
             |wanted: &str| request.headers.iter().find(|(name, _)| name == wanted).map(|(_, v)| v.clone());
@@ -278,7 +278,7 @@ mod tests {
         assert!(header("authorization").unwrap().1.contains("/us-east-1/bedrock/aws4_request"));
         assert!(header("content-type").is_none());
         let other = signer("http://127.0.0.1:8123/aws").sign_list("/foundation-models").await.unwrap();
-        let signature = |request: &Request| {
+        let signature = |request: &WireRequest| {
             let found = request.headers.iter().find(|(name, _)| name == "authorization");
             found.unwrap().1.rsplit("Signature=").next().unwrap().to_owned()
         };
@@ -301,14 +301,14 @@ mod tests {
 
     #[tokio::test]
     async fn the_signature_covers_the_body_that_is_sent() {
-        let hash = |request: &Request| {
+        let hash = |request: &WireRequest| {
             use sha2::Digest;
             sha2::Sha256::digest(&request.body).iter().map(|byte| format!("{byte:02x}")).collect::<String>()
         };
         let one = signer("http://127.0.0.1:8123").sign(&plan(json!({}))).await.unwrap();
         let other =
             signer("http://127.0.0.1:8123").sign(&plan(json!({"omit_temperature": true}))).await.unwrap();
-        let signature = |request: &Request| {
+        let signature = |request: &WireRequest| {
             let found = request.headers.iter().find(|(name, _)| name == "authorization");
             found.unwrap().1.rsplit("Signature=").next().unwrap().to_owned()
         };
@@ -318,9 +318,9 @@ mod tests {
 
     #[test]
     fn the_debug_view_of_a_request_holds_no_signature() {
-        let request = Request {
+        let request = WireRequest {
             method: "POST",
-            target: Target { tls: true, host: "h".to_owned(), port: 443 },
+            target: Origin { tls: true, host: "h".to_owned(), port: 443 },
             path: "/".to_owned(),
             headers: vec![("authorization".to_owned(), "Bearer secret".to_owned())],
             body: Bytes::new(),

@@ -4,7 +4,7 @@
 
 use super::protocols::StreamError;
 use super::{bedrock_ids, retry_after};
-use crate::domain::failure::{Fault, Kind, MESSAGE_LIMIT, Stage};
+use crate::domain::failure::{FailureDetail, FailureKind, FailureStage, MESSAGE_LIMIT};
 use crate::domain::redact::Redactor;
 use chrono::{DateTime, Utc};
 
@@ -39,7 +39,7 @@ pub struct ErrorAnswer<'a> {
 
 /// What an error answer means. The message is free of secrets, holds a hint where one is known, and is at most
 /// [`MESSAGE_LIMIT`] characters long.
-pub fn classify(answer: &ErrorAnswer<'_>, redactor: &Redactor) -> Fault {
+pub fn classify(answer: &ErrorAnswer<'_>, redactor: &Redactor) -> FailureDetail {
     let said = message(answer, redactor);
     let code = answer.error.and_then(|error| error.code.as_deref());
     let kind = kind(answer, code, &said.to_lowercase());
@@ -47,9 +47,9 @@ pub fn classify(answer: &ErrorAnswer<'_>, redactor: &Redactor) -> Fault {
         Some(hint) => format!("{said} (hint: {hint})"),
         None => said,
     };
-    Fault {
+    FailureDetail {
         kind,
-        stage: if answer.status < 300 { Stage::Stream } else { Stage::Response },
+        stage: if answer.status < 300 { FailureStage::Stream } else { FailureStage::Response },
         message: redactor.redact(&text).chars().take(MESSAGE_LIMIT).collect(),
         http_status: Some(answer.status),
         provider_code: code.map(|code| redactor.redact(code).chars().take(EXCERPT).collect()),
@@ -57,10 +57,10 @@ pub fn classify(answer: &ErrorAnswer<'_>, redactor: &Redactor) -> Fault {
     }
 }
 
-fn kind(answer: &ErrorAnswer<'_>, code: Option<&str>, lower: &str) -> Kind {
+fn kind(answer: &ErrorAnswer<'_>, code: Option<&str>, lower: &str) -> FailureKind {
     let status = effective_status(answer, code);
     if (300..400).contains(&status) {
-        return Kind::Protocol;
+        return FailureKind::Protocol;
     }
     let param = answer.error.and_then(|error| error.param.as_deref());
     let family = answer.error.and_then(|error| error.family.as_deref());
@@ -68,9 +68,9 @@ fn kind(answer: &ErrorAnswer<'_>, code: Option<&str>, lower: &str) -> Kind {
         .or_else(|| code.and_then(rules::by_code))
         .or_else(|| family.and_then(rules::by_code))
         .or_else(|| rules::by_status(status, param.is_some()))
-        .unwrap_or(Kind::Unknown);
+        .unwrap_or(FailureKind::Unknown);
     // A 429 asks the caller to slow down, whatever its words blame.
-    if status == 429 && kind == Kind::TransientProvider { Kind::RateLimit } else { kind }
+    if status == 429 && kind == FailureKind::TransientProvider { FailureKind::RateLimit } else { kind }
 }
 
 /// The status that counts: HTTP's where it is an error, else the one that the error itself names, else its code as a
@@ -106,7 +106,7 @@ fn excerpt(body: &[u8], redactor: &Redactor) -> String {
 }
 
 /// What to do about it, where that is known.
-fn hint(answer: &ErrorAnswer<'_>, kind: Kind, said: &str) -> Option<String> {
+fn hint(answer: &ErrorAnswer<'_>, kind: FailureKind, said: &str) -> Option<String> {
     if answer.provider == "bedrock" && bedrock_ids::needs_profile(said) {
         return Some(bedrock_ids::hint(answer.region, answer.model_id));
     }

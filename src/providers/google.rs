@@ -3,7 +3,7 @@
 //! metadata server, and last the gcloud command.
 
 use super::auth::Credential;
-use crate::domain::names::GOOGLE_APPLICATION_CREDENTIALS;
+use crate::domain::env_vars::GOOGLE_APPLICATION_CREDENTIALS;
 use crate::domain::secret::Secret;
 use gcp_auth::{
     ConfigDefaultCredentials, CustomServiceAccount, GCloudAuthorizedUser, MetadataServiceAccount,

@@ -1,8 +1,8 @@
 //! A host that is called: one row of the table, with everything that tells it from the others as data. Which rows exist is
-//! `providers::table`; environment and configuration change rows in `settings::hosts`.
+//! `providers::builtin_hosts`; environment and configuration change rows in `settings::hosts`.
 
+use super::model_rules::{DialectRule, TemperatureRule, published_effort};
 use super::protocols::{Dialect, Quirks};
-use super::rules::{DialectRule, TemperatureRule, published_effort};
 use crate::domain::nearest::did_you_mean;
 use crate::domain::sourced::Sourced;
 use std::fmt;
@@ -34,7 +34,7 @@ pub struct KeyVar {
 
 /// Where a host's key comes from: the first variable that is set, else the file, else the command.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Keys {
+pub struct KeySource {
     /// Variables, in order.
     pub vars: Vec<KeyVar>,
     /// A file that holds the key, readable by its owner alone.
@@ -94,7 +94,7 @@ pub struct Host {
     /// How the dialect of a model is chosen.
     pub dialects: DialectRule,
     /// Where its key comes from.
-    pub keys: Keys,
+    pub keys: KeySource,
     /// Headers sent with every request, besides the key.
     pub headers: Vec<Header>,
     /// Headers whose value is an environment variable's, where that is set: `(header, variable)`.
@@ -105,7 +105,7 @@ pub struct Host {
     pub temperature: TemperatureRule,
     /// Beginnings of ids whose output counts leave reasoning out.
     pub excludes_reasoning: Vec<&'static str>,
-    /// Responses models are asked with the predecessor's effort where the profile names none.
+    /// Responses models are asked with the Python runner's effort where the profile names none.
     pub published_effort: bool,
     /// Google Cloud project.
     pub project: Option<Sourced<String>>,
@@ -124,7 +124,7 @@ impl Host {
             base_url_vars: Vec::new(),
             allow_plain_http: false,
             dialects: DialectRule::Fixed(dialect),
-            keys: Keys { vars: Vec::new(), file: None, command: None, auth: Auth::Bearer },
+            keys: KeySource { vars: Vec::new(), file: None, command: None, auth: Auth::Bearer },
             headers: Vec::new(),
             header_vars: Vec::new(),
             quirks: Quirks::default(),
@@ -210,11 +210,11 @@ impl Hosts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::providers::table;
+    use crate::providers::builtin_hosts;
 
     #[test]
     fn an_unknown_name_gets_its_neighbour() {
-        let hosts = Hosts::new(table::built_in());
+        let hosts = Hosts::new(builtin_hosts::built_in());
         assert_eq!(hosts.find("groq").unwrap().title, "Groq");
         let said = hosts.find("grok").unwrap_err().to_string();
         assert!(
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn quirks_depend_on_the_model() {
-        let hosts = Hosts::new(table::built_in());
+        let hosts = Hosts::new(builtin_hosts::built_in());
         let quirks = |host: &str, model: &str| {
             let host = hosts.find(host).unwrap();
             host.quirks(model, host.dialects.choose(model))
@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn only_openai_responses_have_a_default_effort() {
-        let hosts = Hosts::new(table::built_in());
+        let hosts = Hosts::new(builtin_hosts::built_in());
         let effort =
             |host: &str, model: &str, dialect| hosts.find(host).unwrap().default_effort(model, dialect);
         assert_eq!(effort("openai", "gpt-5", Dialect::Responses), Some("low"));

@@ -4,20 +4,20 @@
 use super::adapt::{self, Adaptation};
 use super::auth::Credential;
 use super::hosts::Host;
+use super::model_rules::DialectRule;
 use super::protocols::{Dialect, Quirks};
-use super::rules::DialectRule;
 use super::vertex;
-use crate::domain::Ask;
-use crate::domain::failure::{Fault, Kind, Stage};
-use crate::wire::{Request, Target};
+use crate::domain::GenerationRequest;
+use crate::domain::failure::{FailureDetail, FailureKind, FailureStage};
+use crate::wire::{Origin, WireRequest};
 use bytes::Bytes;
 use url::{Host as UrlHost, ParseError, Url};
 
 /// How one model is going to be asked.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Plan {
+pub struct RequestPlan {
     /// The question, defaults and adaptations included.
-    pub ask: Ask,
+    pub ask: GenerationRequest,
     /// The wire format.
     pub dialect: Dialect,
     /// The host's, the model's and the learned quirks together.
@@ -69,15 +69,15 @@ pub enum PrepareError {
     },
 }
 
-impl From<PrepareError> for Fault {
+impl From<PrepareError> for FailureDetail {
     fn from(error: PrepareError) -> Self {
-        let kind = if error == PrepareError::NoProject { Kind::Auth } else { Kind::Unknown };
-        Fault::new(kind, Stage::Prepare, error.to_string())
+        let kind = if error == PrepareError::NoProject { FailureKind::Auth } else { FailureKind::Unknown };
+        FailureDetail::new(kind, FailureStage::Prepare, error.to_string())
     }
 }
 
 /// How a model is asked: the host's rules for its name, then everything that was learned about it.
-pub fn plan(host: &Host, mut ask: Ask, learned: &[Adaptation]) -> Plan {
+pub fn plan(host: &Host, mut ask: GenerationRequest, learned: &[Adaptation]) -> RequestPlan {
     let chosen = host.dialects.choose(&ask.model_id);
     let mut dialect = learned.iter().rev().find_map(|adaptation| adaptation.dialect()).unwrap_or(chosen);
     if ask.reasoning_effort.is_none() {
@@ -86,7 +86,7 @@ pub fn plan(host: &Host, mut ask: Ask, learned: &[Adaptation]) -> Plan {
     let mut quirks = host.quirks(&ask.model_id, dialect);
     adapt::apply(learned, &mut ask, &mut quirks, &mut dialect);
     ask.max_output_tokens = ask.max_output_tokens.max(dialect.smallest_budget());
-    Plan { ask, dialect, quirks }
+    RequestPlan { ask, dialect, quirks }
 }
 
 /// The request that asks. `path` is the dialect's own path below a base URL, percent-encoded, with its query.
@@ -95,14 +95,14 @@ pub fn plan(host: &Host, mut ask: Ask, learned: &[Adaptation]) -> Plan {
 /// [`PrepareError`] where host, project or headers are unusable.
 pub fn request(
     host: &Host,
-    plan: &Plan,
+    plan: &RequestPlan,
     path: &str,
     body: Bytes,
     credential: &Credential,
-) -> Result<Request, PrepareError> {
+) -> Result<WireRequest, PrepareError> {
     let (target, path) = endpoint(host, plan, path, credential)?;
     let headers = headers(host, credential)?;
-    Ok(Request { method: "POST", target, path, headers, body })
+    Ok(WireRequest { method: "POST", target, path, headers, body })
 }
 
 /// The request that asks for a page of a list of models. `path` holds its query.
@@ -114,14 +114,14 @@ pub fn list_request(
     base: &str,
     path: &str,
     credential: &Credential,
-) -> Result<Request, PrepareError> {
+) -> Result<WireRequest, PrepareError> {
     let (target, path) = join(host, base, path)?;
     let mut headers = headers(host, credential)?;
     headers.retain(|(name, _)| name != "Content-Type");
     for (_, value) in headers.iter_mut().filter(|(name, _)| name == "Accept") {
         "application/json".clone_into(value);
     }
-    Ok(Request { method: "GET", target, path, headers, body: Bytes::new() })
+    Ok(WireRequest { method: "GET", target, path, headers, body: Bytes::new() })
 }
 
 /// Where a request goes: the machine, and path with query.
@@ -130,10 +130,10 @@ pub fn list_request(
 /// As [`request`].
 pub fn endpoint(
     host: &Host,
-    plan: &Plan,
+    plan: &RequestPlan,
     path: &str,
     credential: &Credential,
-) -> Result<(Target, String), PrepareError> {
+) -> Result<(Origin, String), PrepareError> {
     if host.dialects == DialectRule::Vertex {
         return vertex_endpoint(host, plan, path, credential);
     }
@@ -143,10 +143,10 @@ pub fn endpoint(
 
 fn vertex_endpoint(
     host: &Host,
-    plan: &Plan,
+    plan: &RequestPlan,
     path: &str,
     credential: &Credential,
-) -> Result<(Target, String), PrepareError> {
+) -> Result<(Origin, String), PrepareError> {
     let location = host.region.as_ref().map_or(vertex::DEFAULT_LOCATION, |region| region.value.as_str());
     let path = vertex::path(plan.dialect, &plan.ask.model_id, project(host, credential), location, path)?;
     let own = host.messages_base_url.as_ref().filter(|_| plan.dialect == Dialect::Messages);
@@ -169,7 +169,7 @@ fn project<'a>(host: &'a Host, credential: &'a Credential) -> Option<&'a str> {
 }
 
 /// Base URL and path as the wire wants them. The path is appended as text, so that nothing in it can climb out.
-fn join(host: &Host, base: &str, path: &str) -> Result<(Target, String), PrepareError> {
+fn join(host: &Host, base: &str, path: &str) -> Result<(Origin, String), PrepareError> {
     let url = checked(host, base)?;
     let tls = url.scheme() == "https";
     let name = match url.host() {
@@ -178,7 +178,7 @@ fn join(host: &Host, base: &str, path: &str) -> Result<(Target, String), Prepare
         None => return Err(unusable(host, "it names no machine")),
     };
     let port = url.port_or_known_default().unwrap_or(if tls { 443 } else { 80 });
-    Ok((Target { tls, host: name, port }, format!("{}{path}", url.path().trim_end_matches('/'))))
+    Ok((Origin { tls, host: name, port }, format!("{}{path}", url.path().trim_end_matches('/'))))
 }
 
 /// A base URL that requests may be sent to.

@@ -6,17 +6,17 @@ use super::auth::Credential;
 use super::bedrock::Signer;
 use super::google::{GoogleError, GoogleLogin};
 use super::hosts::Host;
-use super::listing::Part;
-use super::prepare::{self, Plan};
-use crate::domain::Ask;
-use crate::domain::failure::{Fault, Kind, Stage};
-use crate::wire::Request;
+use super::listing::ListingEndpoint;
+use super::prepare::{self, RequestPlan};
+use crate::domain::GenerationRequest;
+use crate::domain::failure::{FailureDetail, FailureKind, FailureStage};
+use crate::wire::WireRequest;
 use bytes::Bytes;
 use std::sync::Arc;
 
 /// How a host is shown who is calling.
 #[derive(Clone)]
-pub enum Access {
+pub enum RouteAccess {
     /// With what is known already.
     Known(Credential),
     /// With a token that Google gives and renews.
@@ -27,53 +27,61 @@ pub enum Access {
 
 /// A host and the access to it.
 #[derive(Clone)]
-pub struct Route {
+pub struct ProviderRoute {
     /// The row of the table.
     pub host: Host,
     /// How it is shown who is calling.
-    pub access: Access,
+    pub access: RouteAccess,
 }
 
 /// A request, and how it was arrived at.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Prepared {
+pub struct PreparedRequest {
     /// The question as it is asked.
-    pub plan: Plan,
+    pub plan: RequestPlan,
     /// The bytes to send.
-    pub request: Request,
+    pub request: WireRequest,
 }
 
-impl Route {
+impl ProviderRoute {
     /// The request for one question, tokens and signatures included.
     ///
     /// # Errors
-    /// A [`Fault`] of stage `prepare`: unusable address, no token, no credentials.
-    pub async fn prepare(&self, ask: Ask, learned: &[Adaptation]) -> Result<Prepared, Fault> {
+    /// A [`FailureDetail`] of stage `prepare`: unusable address, no token, no credentials.
+    pub async fn prepare(
+        &self,
+        ask: GenerationRequest,
+        learned: &[Adaptation],
+    ) -> Result<PreparedRequest, FailureDetail> {
         let plan = prepare::plan(&self.host, ask, learned);
         let credential = match &self.access {
-            Access::Aws(signer) => {
+            RouteAccess::Aws(signer) => {
                 let request = signer.sign(&plan).await?;
-                return Ok(Prepared { plan, request });
+                return Ok(PreparedRequest { plan, request });
             }
-            Access::Google(login) => login.credential().await.map_err(no_token)?,
-            Access::Known(credential) => credential.clone(),
+            RouteAccess::Google(login) => login.credential().await.map_err(no_token)?,
+            RouteAccess::Known(credential) => credential.clone(),
         };
         let body = Bytes::from(plan.dialect.body(&plan.ask, &plan.quirks).to_string());
         let path = plan.dialect.path(&plan.ask.model_id);
         let request = prepare::request(&self.host, &plan, &path, body, &credential)?;
-        Ok(Prepared { plan, request })
+        Ok(PreparedRequest { plan, request })
     }
 
     /// The request for one page of a list of models; see [`super::listing`].
     ///
     /// # Errors
-    /// As [`Route::prepare`].
-    pub async fn prepare_page(&self, part: &Part, cursor: Option<&str>) -> Result<Request, Fault> {
+    /// As [`ProviderRoute::prepare`].
+    pub async fn prepare_page(
+        &self,
+        part: &ListingEndpoint,
+        cursor: Option<&str>,
+    ) -> Result<WireRequest, FailureDetail> {
         let path = part.page_path(cursor);
         let credential = match &self.access {
-            Access::Aws(signer) => return signer.sign_list(&path).await,
-            Access::Google(login) => login.credential().await.map_err(no_token)?,
-            Access::Known(credential) => credential.clone(),
+            RouteAccess::Aws(signer) => return signer.sign_list(&path).await,
+            RouteAccess::Google(login) => login.credential().await.map_err(no_token)?,
+            RouteAccess::Known(credential) => credential.clone(),
         };
         Ok(prepare::list_request(&self.host, &part.base, &path, &credential)?)
     }
@@ -81,12 +89,12 @@ impl Route {
     /// The region that requests go to, where the host has regions.
     pub fn region(&self) -> Option<String> {
         match &self.access {
-            Access::Aws(signer) => signer.region(),
+            RouteAccess::Aws(signer) => signer.region(),
             _ => self.host.region.as_ref().map(|region| region.value.clone()),
         }
     }
 }
 
-fn no_token(error: GoogleError) -> Fault {
-    Fault::new(Kind::Auth, Stage::Prepare, error.to_string())
+fn no_token(error: GoogleError) -> FailureDetail {
+    FailureDetail::new(FailureKind::Auth, FailureStage::Prepare, error.to_string())
 }

@@ -1,4 +1,4 @@
-//! A work list as a bridge gives it, checked by the rules of the predecessor's runner. Pure.
+//! A work list as a bridge gives it, checked by the rules of the Python runner. Pure.
 
 use crate::domain::ModelRef;
 use crate::storage::WorkItem;

@@ -1,8 +1,8 @@
 //! How a bridge is used that is named as the store: keys, addresses, deadlines, the file of its work list. Variables of the
-//! predecessor's runner keep their meaning, so that a container is switched by changing its image.
+//! Python runner keep their meaning, so that a container is switched by changing its image.
 
 use super::{Env, SettingsError};
-use crate::domain::names::{
+use crate::domain::env_vars::{
     INGEST_API_KEY, INGEST_API_URL, INGEST_CATALOG_URL, INGEST_ERROR_URL, LLMBENCH_BRIDGE_KEY,
     LLMBENCH_BRIDGE_PLAIN_HTTP, RUNNER_CATALOG_INTERVAL_SECONDS, RUNNER_CONFIG_CACHE_PATH,
     RUNNER_CONFIG_GRACE_SECONDS, RUNNER_CONFIG_TIMEOUT_SECONDS, RUNNER_CONFIG_TOKEN, RUNNER_CONFIG_URL,
@@ -43,8 +43,8 @@ pub struct BridgeSettings {
     pub catalog_every: Duration,
 }
 
-/// The settings of the bridge that `source` names. The predecessor's addresses of single paths count where the
-/// predecessor's variables name the bridge.
+/// The settings of the bridge that `source` names. The Python runner's addresses of single paths count where the
+/// Python runner's variables name the bridge.
 ///
 /// # Errors
 /// [`SettingsError`] that names the variable which is missing or cannot be used, and never repeats a key.

@@ -1,17 +1,17 @@
-//! The rules of a daemon from flags, environment and the `[daemon]` table. Variables of the predecessor keep their meaning,
-//! so that a container is switched by changing its image. What the rules mean is `domain::regime`.
+//! The rules of a daemon from flags, environment and the `[daemon]` table. Variables of the Python runner keep their meaning,
+//! so that a container is switched by changing its image. What the rules mean is `domain::daemon_config`.
 
-mod tables;
+mod overrides;
 
 use super::file::ConfigFile;
 use super::profiles::Profiles;
 use super::{Env, SettingsError};
-use crate::domain::judgement::{Admission, Quarantine};
-use crate::domain::names::{
+use crate::domain::admission_config::{AdmissionConfig, QuarantineConfig};
+use crate::domain::daemon_config::DaemonConfig;
+use crate::domain::env_vars::{
     BENCHMARK_DEADLINE_SECONDS, BENCHMARK_EXCLUDED_PROVIDERS, BENCHMARK_PROVIDERS, FRESH_MINUTES,
     LLMBENCH_VANTAGE, SCHEDULER_TICK_SECONDS,
 };
-use crate::domain::regime::Regime;
 use crate::domain::sourced::{Source, Sourced};
 use crate::providers::hosts::Hosts;
 use chrono::{NaiveTime, TimeDelta};
@@ -40,7 +40,7 @@ pub struct DaemonFlags {
 
 /// Which rules somebody has named: a default gives way to what a bridge says, or to what suits a runner of one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Named {
+pub struct ExplicitSettings {
     /// The general cadence.
     pub cadence: bool,
     /// The vantage.
@@ -48,7 +48,7 @@ pub struct Named {
 }
 
 /// The `[daemon]` table as it was read, with what it is settled from.
-pub(super) struct Given<'a> {
+pub(super) struct DaemonInputs<'a> {
     pub flags: &'a DaemonFlags,
     pub env: &'a Env,
     pub file: &'a ConfigFile,
@@ -61,8 +61,8 @@ pub(super) struct Given<'a> {
 ///
 /// # Errors
 /// [`SettingsError`] that names the flag, the variable or the table where a value cannot be used.
-pub(super) fn regime(given: &Given<'_>) -> Result<Regime, SettingsError> {
-    let (table, standard) = (&given.file.daemon, Regime::default());
+pub(super) fn daemon_config(given: &DaemonInputs<'_>) -> Result<DaemonConfig, SettingsError> {
+    let (table, standard) = (&given.file.daemon, DaemonConfig::default());
     let count = |name: &str, value: Option<usize>, default: usize| match value {
         Some(0) => Err(given.wrong("", &format!("{name} must be 1 or more"))),
         value => Ok(value.unwrap_or(default)),
@@ -72,7 +72,7 @@ pub(super) fn regime(given: &Given<'_>) -> Result<Regime, SettingsError> {
     if !(0.0..=1.0).contains(&share) {
         return Err(given.wrong("", "spread must be from 0 to 1"));
     }
-    Ok(Regime {
+    Ok(DaemonConfig {
         vantage: given.vantage(standard.vantage)?,
         only: given.providers("--providers", &given.flags.only, BENCHMARK_PROVIDERS, table.only.as_ref())?,
         exclude: given.providers(
@@ -118,15 +118,15 @@ pub(super) fn regime(given: &Given<'_>) -> Result<Regime, SettingsError> {
 }
 
 /// Which rules are no defaults.
-pub(super) fn named(given: &Given<'_>) -> Named {
+pub(super) fn named(given: &DaemonInputs<'_>) -> ExplicitSettings {
     let (flags, env, table) = (given.flags, given.env, &given.file.daemon);
-    Named {
+    ExplicitSettings {
         cadence: env.get(FRESH_MINUTES).is_some() || table.cadence.is_some(),
         vantage: flags.vantage.is_some() || env.get(LLMBENCH_VANTAGE).is_some() || table.vantage.is_some(),
     }
 }
 
-impl Given<'_> {
+impl DaemonInputs<'_> {
     fn wrong(&self, table: &str, reason: &str) -> SettingsError {
         let message = format!("[daemon{table}]: {reason}");
         SettingsError::File { path: self.path.to_owned(), line: None, message }
@@ -219,7 +219,7 @@ impl Given<'_> {
         }
     }
 
-    /// Minutes in the predecessor's variable, seconds in the file.
+    /// Minutes in the Python runner's variable, seconds in the file.
     fn cadence(&self, default: u32) -> Result<u32, SettingsError> {
         let Some(text) = self.env.get(FRESH_MINUTES) else {
             return self.cadence_of("", self.file.daemon.cadence).map(|cadence| cadence.unwrap_or(default));
@@ -265,10 +265,10 @@ impl Given<'_> {
         }
     }
 
-    fn admission(&self) -> Result<Admission, SettingsError> {
-        let (table, standard) = (&self.file.daemon.admission, Admission::default());
+    fn admission(&self) -> Result<AdmissionConfig, SettingsError> {
+        let (table, standard) = (&self.file.daemon.admission, AdmissionConfig::default());
         let time = |name, seconds, default| self.span(".admission", name, seconds, default);
-        Ok(Admission {
+        Ok(AdmissionConfig {
             enabled: table.enabled.unwrap_or(standard.enabled),
             successes: table.successes.unwrap_or(standard.successes).max(1),
             apart: time("apart", table.apart, standard.apart)?,
@@ -278,14 +278,14 @@ impl Given<'_> {
         })
     }
 
-    fn quarantine(&self) -> Result<Quarantine, SettingsError> {
-        let (table, standard) = (&self.file.daemon.quarantine, Quarantine::default());
+    fn quarantine(&self) -> Result<QuarantineConfig, SettingsError> {
+        let (table, standard) = (&self.file.daemon.quarantine, QuarantineConfig::default());
         let time = |name, seconds, default| self.span(".quarantine", name, seconds, default);
         let answers = table.answers.unwrap_or(standard.answers);
         if answers < 2 {
             return Err(self.wrong(".quarantine", "answers must be 2 or more: one answer may be a mistake"));
         }
-        Ok(Quarantine {
+        Ok(QuarantineConfig {
             enabled: table.enabled.unwrap_or(standard.enabled),
             answers,
             over: time("over", table.over, standard.over)?,

@@ -1,4 +1,4 @@
-//! A snapshot of the environment, taken once. The only place that reads it; what the variables mean is in [`crate::domain::names`].
+//! A snapshot of the environment, taken once. The only place that reads it; what the variables mean is in [`crate::domain::env_vars`].
 
 use std::collections::BTreeMap;
 use std::fmt;

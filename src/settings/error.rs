@@ -1,7 +1,7 @@
 //! Why settings do not add up. Each message says where and what to do; none repeats a secret. All of them are wrong usage
 //! or configuration, never a failed run.
 
-use crate::domain::secret::BadKey;
+use crate::domain::secret::InvalidKey;
 use std::path::PathBuf;
 
 /// Why settings do not add up.
@@ -68,7 +68,7 @@ pub enum KeyError {
         /// The variable, file or command.
         place: String,
         /// What is wrong with it; never the key.
-        reason: BadKey,
+        reason: InvalidKey,
     },
     /// The file cannot be read.
     #[error("the key file {} cannot be read: {reason}", path.display())]

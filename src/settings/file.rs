@@ -3,7 +3,7 @@
 
 use super::daemon_table::DaemonTable;
 use super::{Env, SettingsError, file_error};
-use crate::domain::names::LLMBENCH_CONFIG;
+use crate::domain::env_vars::LLMBENCH_CONFIG;
 use crate::domain::secret::Secret;
 use crate::domain::sourced::{Source, Sourced};
 use crate::providers::protocols::Dialect;

@@ -3,33 +3,33 @@
 use super::file::{ConfigFile, ProviderEntry};
 use super::profiles::beside;
 use super::{Env, SettingsError};
-use crate::domain::names;
+use crate::domain::env_vars;
 use crate::domain::sourced::{Source, Sourced};
 use crate::providers::hosts::{Auth, Header, Host, Hosts, KeyVar};
+use crate::providers::model_rules::{DialectRule, TemperatureRule};
 use crate::providers::prepare::{checked, is_header};
 use crate::providers::protocols::Dialect;
-use crate::providers::rules::{DialectRule, TemperatureRule};
-use crate::providers::{table, vertex};
+use crate::providers::{builtin_hosts, vertex};
 use std::path::Path;
 
 /// Variables of Vertex's project, in order: Google's own first.
 const PROJECTS: &[&str] = &[
-    names::GOOGLE_CLOUD_PROJECT,
-    names::ANTHROPIC_VERTEX_PROJECT_ID,
-    names::GOOGLE_VERTEX_PROJECT,
-    names::VERTEXAI_PROJECT,
+    env_vars::GOOGLE_CLOUD_PROJECT,
+    env_vars::ANTHROPIC_VERTEX_PROJECT_ID,
+    env_vars::GOOGLE_VERTEX_PROJECT,
+    env_vars::VERTEXAI_PROJECT,
 ];
 
 /// Variables of Vertex's location, in the same order.
 const LOCATIONS: &[&str] = &[
-    names::GOOGLE_CLOUD_LOCATION,
-    names::CLOUD_ML_REGION,
-    names::GOOGLE_VERTEX_LOCATION,
-    names::VERTEXAI_LOCATION,
+    env_vars::GOOGLE_CLOUD_LOCATION,
+    env_vars::CLOUD_ML_REGION,
+    env_vars::GOOGLE_VERTEX_LOCATION,
+    env_vars::VERTEXAI_LOCATION,
 ];
 
 /// Variables of Bedrock's region, as the AWS SDK reads them.
-const REGIONS: &[&str] = &[names::AWS_REGION, names::AWS_DEFAULT_REGION];
+const REGIONS: &[&str] = &[env_vars::AWS_REGION, env_vars::AWS_DEFAULT_REGION];
 
 /// Headers that the wire or the login sets: a second one of its name would confuse servers, or carry a key past its rules.
 const RESERVED: &[&str] = &[
@@ -48,7 +48,7 @@ const RESERVED: &[&str] = &[
 /// # Errors
 /// [`SettingsError`] where a row of the file cannot be used, or a base URL must not be.
 pub(super) fn resolve(file: &ConfigFile, path: &Path, env: &Env) -> Result<Hosts, SettingsError> {
-    let mut rows = table::built_in();
+    let mut rows = builtin_hosts::built_in();
     for (name, entry) in &file.providers {
         let wrong = |reason: String| SettingsError::File {
             path: path.to_owned(),
@@ -196,7 +196,7 @@ fn from_env(host: &mut Host, env: &Env) -> Result<(), SettingsError> {
     if host.dialects == DialectRule::Vertex {
         host.project = set(PROJECTS).or(host.project.take());
         host.region = set(LOCATIONS).or(host.region.take());
-        host.messages_base_url = set(&[names::ANTHROPIC_VERTEX_BASE_URL]);
+        host.messages_base_url = set(&[env_vars::ANTHROPIC_VERTEX_BASE_URL]);
     }
     if host.keys.auth == Auth::AwsChain {
         host.region = set(REGIONS).or(host.region.take());

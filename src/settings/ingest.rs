@@ -1,13 +1,13 @@
-//! The keys of the predecessor's runners, from the environment. Keys with names are kept in the store.
+//! The keys of the Python runners, from the environment. Keys with names are kept in the store.
 
 use super::{Env, SettingsError};
-use crate::domain::names::{INGEST_API_KEY, RUNNER_CONFIG_TOKEN};
+use crate::domain::env_vars::{INGEST_API_KEY, RUNNER_CONFIG_TOKEN};
 use crate::domain::secret::Secret;
 
 /// The shortest key that a bridge takes from its environment, bytes.
 const SHORTEST_KEY: usize = 16;
 
-/// The pair of keys that the predecessor's bridge knew.
+/// The pair of keys that the Python bridge knew.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LegacyKeys {
     /// `INGEST_API_KEY`: posts results, errors and lists.

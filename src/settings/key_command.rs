@@ -2,7 +2,7 @@
 //! no key of another provider, and little time.
 
 use super::keys::without_newline;
-use crate::domain::names::SECRETS;
+use crate::domain::env_vars::SECRETS;
 use crate::domain::redact::Redactor;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::io::Read;

@@ -2,12 +2,12 @@
 
 use super::error::KeyError;
 use super::{Env, key_command};
-use crate::domain::names::{
+use crate::domain::env_vars::{
     AWS_BEARER_TOKEN_BEDROCK, AWS_PROFILE, AWS_SECRET_ACCESS_KEY, GOOGLE_APPLICATION_CREDENTIALS, SECRETS,
 };
 use crate::domain::redact::Redactor;
-use crate::domain::secret::{BadKey, Secret};
-use crate::providers::auth::{Credential, Login};
+use crate::domain::secret::{InvalidKey, Secret};
+use crate::providers::auth::{Credential, ProviderLogin};
 use crate::providers::hosts::{Auth, Host};
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
@@ -20,10 +20,12 @@ const LARGEST_FILE: u64 = 64 * 1024;
 ///
 /// # Errors
 /// [`KeyError`], which names the variables where no key is found, and never repeats a key.
-pub fn login(host: &Host, env: &Env) -> Result<Login, KeyError> {
-    let ready = |auth: &Auth, key| Credential::from_key(auth, key).map_or(Login::AwsChain, Login::Ready);
+pub fn login(host: &Host, env: &Env) -> Result<ProviderLogin, KeyError> {
+    let ready = |auth: &Auth, key| {
+        Credential::from_key(auth, key).map_or(ProviderLogin::AwsChain, ProviderLogin::Ready)
+    };
     if let Some(found) = from_env(host, env)? {
-        return Ok(Login::Ready(found));
+        return Ok(ProviderLogin::Ready(found));
     }
     if let Some(path) = &host.keys.file {
         let place = format!("the file {}", path.display());
@@ -35,9 +37,11 @@ pub fn login(host: &Host, env: &Env) -> Result<Login, KeyError> {
         return Ok(ready(&host.keys.auth, key(host, "its command", said)?));
     }
     match host.keys.auth {
-        Auth::None => Ok(Login::Ready(Credential::None)),
-        Auth::AwsChain => Ok(Login::AwsChain),
-        Auth::GoogleAdc => Ok(Login::GoogleAdc(env.get(GOOGLE_APPLICATION_CREDENTIALS).map(Into::into))),
+        Auth::None => Ok(ProviderLogin::Ready(Credential::None)),
+        Auth::AwsChain => Ok(ProviderLogin::AwsChain),
+        Auth::GoogleAdc => {
+            Ok(ProviderLogin::GoogleAdc(env.get(GOOGLE_APPLICATION_CREDENTIALS).map(Into::into)))
+        }
         Auth::Bearer | Auth::Header(_) => Err(KeyError::Missing {
             provider: host.name.clone(),
             vars: host.key_names().into_iter().map(str::to_owned).collect(),
@@ -76,8 +80,11 @@ fn from_env(host: &Host, env: &Env) -> Result<Option<Credential>, KeyError> {
 }
 
 fn key(host: &Host, place: &str, text: String) -> Result<Secret, KeyError> {
-    let unusable =
-        |reason: BadKey| KeyError::Unusable { provider: host.name.clone(), place: place.to_owned(), reason };
+    let unusable = |reason: InvalidKey| KeyError::Unusable {
+        provider: host.name.clone(),
+        place: place.to_owned(),
+        reason,
+    };
     Secret::key(text).map_err(unusable)
 }
 

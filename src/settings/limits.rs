@@ -1,4 +1,4 @@
-//! Deadlines of an exchange: flag, file, default. What they mean is `wire::Limits`.
+//! Deadlines of an exchange: flag, file, default. What they mean is `wire::ExchangeLimits`.
 
 use super::SettingsError;
 use super::file::Defaults;
@@ -38,13 +38,13 @@ pub struct Deadlines {
 
 impl Deadlines {
     /// What the wire wants to know.
-    pub fn limits(&self) -> wire::Limits {
-        wire::Limits {
+    pub fn limits(&self) -> wire::ExchangeLimits {
+        wire::ExchangeLimits {
             connect: self.connect.value,
             first_byte: self.first_byte.value,
             gap: self.gap.value,
             total: self.total.value,
-            ..wire::Limits::default()
+            ..wire::ExchangeLimits::default()
         }
     }
 }
@@ -54,7 +54,7 @@ impl Deadlines {
 /// # Errors
 /// [`SettingsError::Value`] where a number is no deadline.
 pub(super) fn resolve(flags: LimitFlags, file: &Defaults, path: &Path) -> Result<Deadlines, SettingsError> {
-    let standard = wire::Limits::default();
+    let standard = wire::ExchangeLimits::default();
     let one = |name: &'static str,
                flag: &'static str,
                given: Option<f64>,

@@ -1,8 +1,8 @@
 //! Where a daemon answers probes.
 
 use super::{Env, SettingsError};
-use crate::domain::listen::Listen;
-use crate::domain::names::LLMBENCH_LISTEN;
+use crate::domain::env_vars::LLMBENCH_LISTEN;
+use crate::domain::listen::ListenAddress;
 use crate::domain::sourced::Source;
 use std::path::Path;
 
@@ -14,7 +14,7 @@ pub(super) fn resolve(
     flag: Option<&str>,
     env: &Env,
     in_file: Option<(&str, &Path)>,
-) -> Result<Option<Listen>, SettingsError> {
+) -> Result<Option<ListenAddress>, SettingsError> {
     let flagged = flag.map(|text| (text, Source::Flag("--listen")));
     let from_env = || env.get(LLMBENCH_LISTEN).map(|text| (text, Source::Env(LLMBENCH_LISTEN.to_owned())));
     let written = || in_file.map(|(text, path)| (text, Source::File(path.to_owned())));

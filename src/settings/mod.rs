@@ -8,8 +8,9 @@ pub mod env;
 pub mod error;
 pub mod file;
 
+pub mod display;
 #[cfg(test)]
-mod example;
+mod example_tests;
 mod file_error;
 mod hosts;
 pub mod ingest;
@@ -20,7 +21,6 @@ mod listen;
 mod notify;
 pub mod profiles;
 mod resolve;
-pub mod shown;
 mod state_dir;
 mod store;
 
@@ -30,4 +30,4 @@ pub use env::Env;
 pub use error::{KeyError, SettingsError};
 pub use limits::{Deadlines, LimitFlags};
 pub use profiles::Profiles;
-pub use resolve::{Overrides, Settings, resolve};
+pub use resolve::{FlagOverrides, Settings, resolve};

@@ -4,13 +4,13 @@
 use super::file::NotifyEntry;
 use super::profiles::beside;
 use super::{Env, SettingsError, keys};
-use crate::domain::names::{
+use crate::domain::env_vars::{
     LLMBENCH_NOTIFY_FROM, LLMBENCH_NOTIFY_TO, LLMBENCH_SMTP_PASSWORD, LLMBENCH_SMTP_URL, LLMBENCH_WEBHOOK_URL,
 };
 use crate::domain::secret::Secret;
 use crate::domain::sourced::{Source, Sourced};
-use crate::notify::Notify;
-use crate::notify::mail::{Address, Login, Mail, Named, Protection, is_local};
+use crate::notify::NotifyConfig;
+use crate::notify::mail::{MailAddress, MailConfig, Protection, SmtpLogin, SmtpUrl, is_local};
 use crate::notify::webhook::Webhook;
 use std::path::Path;
 
@@ -18,18 +18,18 @@ use std::path::Path;
 ///
 /// # Errors
 /// [`SettingsError`] where a part is missing or cannot be used; none repeats a password or a webhook.
-pub(super) fn resolve(entry: &NotifyEntry, path: &Path, env: &Env) -> Result<Notify, SettingsError> {
-    let found = Found { entry, path, env };
-    Ok(Notify { mail: found.mail()?, webhook: found.webhook()? })
+pub(super) fn resolve(entry: &NotifyEntry, path: &Path, env: &Env) -> Result<NotifyConfig, SettingsError> {
+    let found = NotifyResolver { entry, path, env };
+    Ok(NotifyConfig { mail: found.mail()?, webhook: found.webhook()? })
 }
 
-struct Found<'a> {
+struct NotifyResolver<'a> {
     entry: &'a NotifyEntry,
     path: &'a Path,
     env: &'a Env,
 }
 
-impl Found<'_> {
+impl NotifyResolver<'_> {
     fn of_env(&self, name: &str) -> Option<Sourced<String>> {
         self.env.get(name).map(|value| Sourced::new(value.to_owned(), Source::Env(name.to_owned())))
     }
@@ -38,7 +38,7 @@ impl Found<'_> {
         Sourced::new(value, Source::File(self.path.to_owned()))
     }
 
-    fn mail(&self) -> Result<Option<Mail>, SettingsError> {
+    fn mail(&self) -> Result<Option<MailConfig>, SettingsError> {
         let in_file = self.entry.smtp_url.as_ref().map(|url| self.in_file(url.expose().to_owned()));
         let url = self.of_env(LLMBENCH_SMTP_URL).or(in_file);
         let (from, to) = (self.sender()?, self.recipients()?);
@@ -49,7 +49,7 @@ impl Found<'_> {
             };
         };
         let named =
-            Named::parse(&url.value).map_err(|reason| value("notify: smtp_url", &url.source, reason))?;
+            SmtpUrl::parse(&url.value).map_err(|reason| value("notify: smtp_url", &url.source, reason))?;
         let from = from.ok_or_else(|| missing("from", LLMBENCH_NOTIFY_FROM, "the sender's address"))?;
         if to.is_empty() {
             return Err(missing("to", LLMBENCH_NOTIFY_TO, "somebody's address"));
@@ -61,17 +61,17 @@ impl Found<'_> {
                 "tls=none would send the password in the clear: leave it out, or use smtps://".to_owned();
             return Err(value("notify: smtp_url", &url.source, reason));
         }
-        Ok(Some(Mail { server: named.server, login, from, to }))
+        Ok(Some(MailConfig { server: named.server, login, from, to }))
     }
 
-    fn sender(&self) -> Result<Option<Address>, SettingsError> {
+    fn sender(&self) -> Result<Option<MailAddress>, SettingsError> {
         let in_file = self.entry.from.clone().map(|text| self.in_file(text));
         let found = self.of_env(LLMBENCH_NOTIFY_FROM).or(in_file);
         found.map(|text| address("notify: from", &text)).transpose()
     }
 
     /// Everybody once, in order.
-    fn recipients(&self) -> Result<Vec<Address>, SettingsError> {
+    fn recipients(&self) -> Result<Vec<MailAddress>, SettingsError> {
         let texts = match self.of_env(LLMBENCH_NOTIFY_TO) {
             Some(Sourced { value, source }) => {
                 let parts = value.split(',').map(str::trim).filter(|part| !part.is_empty());
@@ -79,7 +79,7 @@ impl Found<'_> {
             }
             None => self.entry.to.iter().map(|text| self.in_file(text.clone())).collect::<Vec<_>>(),
         };
-        let mut found: Vec<Address> = Vec::new();
+        let mut found: Vec<MailAddress> = Vec::new();
         for text in texts {
             let one = address("notify: to", &text)?;
             if found.iter().all(|there| there.bare() != one.bare()) {
@@ -89,10 +89,10 @@ impl Found<'_> {
         Ok(found)
     }
 
-    fn login(&self, named: &Named, url: &Source) -> Result<Option<Login>, SettingsError> {
+    fn login(&self, named: &SmtpUrl, url: &Source) -> Result<Option<SmtpLogin>, SettingsError> {
         match (named.user.clone(), self.password(named)?) {
             (None, None) => Ok(None),
-            (Some(user), Some(password)) => Ok(Some(Login { user, password })),
+            (Some(user), Some(password)) => Ok(Some(SmtpLogin { user, password })),
             (Some(_), None) => Err(missing(
                 "smtp_password_file or smtp_password_env",
                 LLMBENCH_SMTP_PASSWORD,
@@ -107,7 +107,7 @@ impl Found<'_> {
     }
 
     /// The password: `LLMBENCH_SMTP_PASSWORD`, the named variable, the file, the URL.
-    fn password(&self, named: &Named) -> Result<Option<Secret>, SettingsError> {
+    fn password(&self, named: &SmtpUrl) -> Result<Option<Secret>, SettingsError> {
         if let Some(found) = self.of_env(LLMBENCH_SMTP_PASSWORD) {
             return Ok(Some(Secret::new(found.value)));
         }
@@ -150,8 +150,8 @@ impl Found<'_> {
     }
 }
 
-fn address(what: &str, text: &Sourced<String>) -> Result<Address, SettingsError> {
-    Address::parse(&text.value)
+fn address(what: &str, text: &Sourced<String>) -> Result<MailAddress, SettingsError> {
+    MailAddress::parse(&text.value)
         .map_err(|reason| value(what, &text.source, format!("`{}`: {reason}", text.value.escape_debug())))
 }
 
@@ -172,7 +172,7 @@ mod tests {
     use super::*;
     use crate::settings::file::parse;
 
-    fn found(text: &str, env: &[(&str, &str)]) -> Result<Notify, SettingsError> {
+    fn found(text: &str, env: &[(&str, &str)]) -> Result<NotifyConfig, SettingsError> {
         let path = Path::new("/etc/c.toml");
         resolve(&parse(text, path).unwrap().notify, path, &Env::from_pairs(env.iter().copied()))
     }
@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn nothing_is_nobody() {
-        assert_eq!(found("", &[]).unwrap(), Notify::default());
+        assert_eq!(found("", &[]).unwrap(), NotifyConfig::default());
         assert!(found("", &[]).unwrap().destinations().is_empty());
     }
 

@@ -5,25 +5,25 @@ use super::keys;
 use super::limits::{self, Deadlines, LimitFlags};
 use super::profiles::{self, Profiles};
 use super::{
-    BridgeSettings, DaemonFlags, Env, KeyError, SettingsError, bridge, daemon, hosts, listen, notify, shown,
-    state_dir, store,
+    BridgeSettings, DaemonFlags, Env, KeyError, SettingsError, bridge, daemon, display, hosts, listen,
+    notify, state_dir, store,
 };
 use crate::domain::Profile;
-use crate::domain::listen::Listen;
+use crate::domain::daemon_config::DaemonConfig;
+use crate::domain::listen::ListenAddress;
 use crate::domain::redact::Redactor;
-use crate::domain::regime::Regime;
 use crate::domain::secret::Secret;
 use crate::domain::sourced::{Source, Sourced};
-use crate::notify::Notify;
-use crate::providers::auth::Login;
+use crate::notify::NotifyConfig;
+use crate::providers::auth::ProviderLogin;
 use crate::providers::hosts::{Host, Hosts};
-use crate::storage::Location;
+use crate::storage::StoreLocation;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What flags said; the default says nothing.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Overrides {
+pub struct FlagOverrides {
     /// `--config`.
     pub config: Option<PathBuf>,
     /// `--store`.
@@ -52,11 +52,11 @@ pub struct Settings {
     /// All hosts.
     pub hosts: Hosts,
     /// By which rules a daemon measures.
-    pub regime: Regime,
+    pub daemon_config: DaemonConfig,
     /// Which of its rules somebody has named, where that makes a difference.
-    pub named: daemon::Named,
+    pub named: daemon::ExplicitSettings,
     /// Where a daemon answers probes, where anybody says so.
-    pub listen: Option<Listen>,
+    pub listen: Option<ListenAddress>,
     env: Env,
     store_flag: Option<Secret>,
     state_dir_flag: Option<PathBuf>,
@@ -71,14 +71,14 @@ pub struct Settings {
 ///
 /// # Errors
 /// [`SettingsError`] where the file cannot be read, or a value of any source cannot be used.
-pub fn resolve(overrides: &Overrides, env: Env) -> Result<Settings, SettingsError> {
+pub fn resolve(overrides: &FlagOverrides, env: Env) -> Result<Settings, SettingsError> {
     let located = file::locate(overrides.config.as_deref(), &env);
     let file = file::load(located.as_ref())?;
     combine(overrides, env, located, file)
 }
 
 fn combine(
-    overrides: &Overrides,
+    overrides: &FlagOverrides,
     env: Env,
     config: Option<Sourced<PathBuf>>,
     file: ConfigFile,
@@ -96,10 +96,11 @@ fn combine(
     profiles.find(&profile)?;
     let hosts = hosts::resolve(&file, path, &env)?;
     let (flags, file_ref) = (&overrides.daemon, &file);
-    let given = daemon::Given { flags, env: &env, file: file_ref, path, hosts: &hosts, profiles: &profiles };
+    let given =
+        daemon::DaemonInputs { flags, env: &env, file: file_ref, path, hosts: &hosts, profiles: &profiles };
     Ok(Settings {
         deadlines: limits::resolve(overrides.limits, &file.defaults, path)?,
-        regime: daemon::regime(&given)?,
+        daemon_config: daemon::daemon_config(&given)?,
         named: daemon::named(&given),
         listen: listen::resolve(
             flags.listen.as_deref(),
@@ -117,7 +118,7 @@ fn combine(
             .as_deref()
             .map(|directory| profiles::beside(path, directory)),
         store_in_file: file.store,
-        daemon_in_file: shown::flat(&file.daemon),
+        daemon_in_file: display::flat(&file.daemon),
         notify_in_file: file.notify,
         config,
         env,
@@ -133,7 +134,7 @@ impl Settings {
         self.profiles.find(&self.profile)
     }
 
-    /// The URL of the store: flag, `LLMBENCH_STORE`, file, `MONGODB_URI`, the predecessor's bridge, the user's data
+    /// The URL of the store: flag, `LLMBENCH_STORE`, file, `MONGODB_URI`, the Python bridge, the user's data
     /// directory. Commands without a store need not ask.
     ///
     /// # Errors
@@ -161,7 +162,7 @@ impl Settings {
     ///
     /// # Errors
     /// [`SettingsError`] where a part is missing or cannot be used. Commands that tell nobody need not ask.
-    pub fn notify(&self) -> Result<Notify, SettingsError> {
+    pub fn notify(&self) -> Result<NotifyConfig, SettingsError> {
         let path = self.config.as_ref().map_or(Path::new(""), |config| &config.value);
         notify::resolve(&self.notify_in_file, path, &self.env)
     }
@@ -178,7 +179,7 @@ impl Settings {
     ///
     /// # Errors
     /// [`KeyError`].
-    pub fn login(&self, host: &Host) -> Result<Login, KeyError> {
+    pub fn login(&self, host: &Host) -> Result<ProviderLogin, KeyError> {
         keys::login(host, &self.env)
     }
 
@@ -235,7 +236,7 @@ fn password(uri: &str) -> Option<Secret> {
     let (_, rest) = uri.split_once("://")?;
     let authority = match rest.rsplit_once('@') {
         Some((authority, _)) => authority,
-        None if Location::parse(uri).is_err() => rest.split(['/', '?']).next()?,
+        None if StoreLocation::parse(uri).is_err() => rest.split(['/', '?']).next()?,
         None => return None,
     };
     Some(Secret::new(authority.split_once(':')?.1))
@@ -245,7 +246,11 @@ fn password(uri: &str) -> Option<Secret> {
 mod tests {
     use super::*;
 
-    fn settings(text: &str, overrides: &Overrides, env: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+    fn settings(
+        text: &str,
+        overrides: &FlagOverrides,
+        env: &[(&str, &str)],
+    ) -> Result<Settings, SettingsError> {
         let config = Sourced::new(PathBuf::from("c.toml"), Source::Flag("--config"));
         let file = file::parse(text, &config.value)?;
         combine(overrides, Env::from_pairs(env.iter().copied()), Some(config), file)
@@ -253,9 +258,9 @@ mod tests {
 
     #[test]
     fn everything_has_a_default() {
-        let found = settings("", &Overrides::default(), &[]).unwrap();
+        let found = settings("", &FlagOverrides::default(), &[]).unwrap();
         assert_eq!(found.profile().unwrap().id, "cloud-default-v1");
-        assert_eq!(found.deadlines.limits(), crate::wire::Limits::default());
+        assert_eq!(found.deadlines.limits(), crate::wire::ExchangeLimits::default());
         assert!(found.hosts.find("groq").is_ok());
         assert!(found.env().get("HOME").is_none());
     }
@@ -263,11 +268,11 @@ mod tests {
     #[test]
     fn the_profile_by_flag_by_file() {
         let file = "[defaults]\nprofile = 'long'";
-        let flag = Overrides { profile: Some("reasoning".into()), ..Overrides::default() };
-        assert_eq!(settings(file, &Overrides::default(), &[]).unwrap().profile.value, "long");
+        let flag = FlagOverrides { profile: Some("reasoning".into()), ..FlagOverrides::default() };
+        assert_eq!(settings(file, &FlagOverrides::default(), &[]).unwrap().profile.value, "long");
         assert_eq!(settings(file, &flag, &[]).unwrap().profile.source, Source::Flag("--profile"));
         let said =
-            settings("[defaults]\nprofile = 'lomg'", &Overrides::default(), &[]).unwrap_err().to_string();
+            settings("[defaults]\nprofile = 'lomg'", &FlagOverrides::default(), &[]).unwrap_err().to_string();
         assert!(said.starts_with("profile (file c.toml): no profile `lomg`: did you mean long?"), "{said}");
     }
 
@@ -276,9 +281,11 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("c.toml");
         std::fs::write(&path, "store = 'sqlite:x.db'").unwrap();
-        let found =
-            resolve(&Overrides { config: Some(path.clone()), ..Overrides::default() }, Env::default())
-                .unwrap();
+        let found = resolve(
+            &FlagOverrides { config: Some(path.clone()), ..FlagOverrides::default() },
+            Env::default(),
+        )
+        .unwrap();
         let store = found.store().unwrap();
         assert_eq!((store.value.expose(), store.source), ("sqlite:x.db", Source::File(path)));
     }
@@ -287,23 +294,24 @@ mod tests {
     fn passwords_and_keys_are_kept_out_of_messages() {
         let env = [("OPENAI_API_KEY", "canary-one")];
         let file = "store = 'mongodb://v:canary-three@h/db'\n[providers.groq.headers]\nx-gateway-key = 'canary-four'";
-        let found = settings(file, &Overrides::default(), &env).unwrap();
+        let found = settings(file, &FlagOverrides::default(), &env).unwrap();
         assert_eq!(
             found.redactor().redact("canary-one canary-three canary-four"),
             "[redacted] [redacted] [redacted]"
         );
         assert!(!format!("{found:?}").contains("canary"));
         let without_host =
-            settings("store = 'mongodb://v:canary-five/db'", &Overrides::default(), &[]).unwrap();
+            settings("store = 'mongodb://v:canary-five/db'", &FlagOverrides::default(), &[]).unwrap();
         assert_eq!(without_host.redactor().redact("canary-five"), "[redacted]");
-        let sound = settings("store = 'mongodb://host-name:27017/db'", &Overrides::default(), &[]).unwrap();
+        let sound =
+            settings("store = 'mongodb://host-name:27017/db'", &FlagOverrides::default(), &[]).unwrap();
         assert_eq!(sound.redactor().redact("27017"), "27017");
     }
 
     #[test]
     fn a_login_from_the_environment() {
-        let found = settings("", &Overrides::default(), &[("GROQ_API_KEY", "k")]).unwrap();
-        assert!(matches!(found.login(found.hosts.find("groq").unwrap()), Ok(Login::Ready(_))));
+        let found = settings("", &FlagOverrides::default(), &[("GROQ_API_KEY", "k")]).unwrap();
+        assert!(matches!(found.login(found.hosts.find("groq").unwrap()), Ok(ProviderLogin::Ready(_))));
         assert!(matches!(found.login(found.hosts.find("openai").unwrap()), Err(KeyError::Missing { .. })));
     }
 }

@@ -1,7 +1,7 @@
 //! Where this machine keeps what no store has: undelivered results, a daemon's outbox and its pulse.
 
 use super::{Env, SettingsError};
-use crate::domain::names::{LLMBENCH_STATE_DIR, XDG_STATE_HOME};
+use crate::domain::env_vars::{LLMBENCH_STATE_DIR, XDG_STATE_HOME};
 use crate::domain::sourced::{Source, Sourced};
 use std::path::{Path, PathBuf};
 

@@ -1,12 +1,12 @@
 //! Which store is meant. What its URL means, and whether it can be opened, is `storage`'s to say.
 
 use super::{Env, SettingsError};
-use crate::domain::names::{INGEST_API_URL, LLMBENCH_STORE, MONGODB_URI, RUNNER_CONFIG_URL};
+use crate::domain::env_vars::{INGEST_API_URL, LLMBENCH_STORE, MONGODB_URI, RUNNER_CONFIG_URL};
 use crate::domain::secret::Secret;
 use crate::domain::sourced::{Source, Sourced};
 use std::path::Path;
 
-/// The store that counts: flag, `LLMBENCH_STORE`, file, `MONGODB_URI`, the bridge of the predecessor's runner, a file in the
+/// The store that counts: flag, `LLMBENCH_STORE`, file, `MONGODB_URI`, the bridge of the Python runner, a file in the
 /// user's data directory. The text may hold a password.
 ///
 /// # Errors

@@ -29,7 +29,7 @@ impl BridgeUrl {
         scheme.is_some_and(|scheme| scheme == "https" || scheme == "http")
     }
 
-    /// Reads the address of a bridge. `https://HOST/ingest` and `https://HOST/runner-config`, as the predecessor's runner
+    /// Reads the address of a bridge. `https://HOST/ingest` and `https://HOST/runner-config`, as the Python runner
     /// has them, are the same as `https://HOST`.
     ///
     /// # Errors

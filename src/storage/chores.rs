@@ -27,7 +27,7 @@ pub fn rest(rest: Duration) -> TimeDelta {
 
 /// Who does what.
 #[async_trait]
-pub trait Chores: Send + Sync {
+pub trait ChoreStore: Send + Sync {
     /// Asks for a chore (`self_checks`, `list:groq`): yes to one of all who ask, and then to nobody for `rest`, by the
     /// store's clock.
     async fn take_chore(&self, chore: &str, owner: &str, rest: Duration) -> Result<bool, StoreError>;

@@ -1,16 +1,16 @@
 //! From an outcome to the row that a store keeps: one flat document in the types of the contract, and the collection where
 //! it belongs. Pure. How a store writes it is `sqlite` and `mongo`.
 
-use crate::domain::{Failure, Kind as FailureKind, Outcome, Run};
-use crate::storage::payload::{Kind, Payload};
-use crate::storage::{Recorded, StoreError, contract};
+use crate::domain::{Failure, FailureKind, Outcome, Run};
+use crate::storage::payload::{OutcomeKind, OutcomePayload};
+use crate::storage::{RecordOutcome, StoreError, field_types};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
 /// Where a row belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum RowDestination {
     /// `metrics_cloud_v2`: every row in it is published.
     Published,
     /// `metrics_cloud_probe`: other roles, other profiles, suspect samples.
@@ -23,7 +23,7 @@ pub enum Place {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
     /// Where it belongs.
-    pub place: Place,
+    pub place: RowDestination,
     /// All fields in the types of the contract, `_id` among them.
     pub fields: Arc<Map<String, Value>>,
     /// Whether the model's health moves with it: role `published` under a published profile.
@@ -53,8 +53,8 @@ pub const DEEPEST: usize = 32;
 /// positive number; a number that JSON or BSON cannot hold; a field of the wrong type; a field that is there twice.
 pub fn row(outcome: &Outcome, published_profiles: &[String]) -> Result<Row, StoreError> {
     let (kind, fields) = match outcome {
-        Outcome::Success(run) => (Kind::Run, run_fields(run)),
-        Outcome::Failure(failure) => (Kind::Failure, failure_fields(failure)),
+        Outcome::Success(run) => (OutcomeKind::Run, run_fields(run)),
+        Outcome::Failure(failure) => (OutcomeKind::Failure, failure_fields(failure)),
     };
     fields
         .and_then(|fields| complete(kind, Arc::new(fields), published_profiles))
@@ -65,7 +65,7 @@ pub fn row(outcome: &Outcome, published_profiles: &[String]) -> Result<Row, Stor
 ///
 /// # Errors
 /// As [`row`].
-pub fn row_of(payload: &Payload, published_profiles: &[String]) -> Result<Row, StoreError> {
+pub fn row_of(payload: &OutcomePayload, published_profiles: &[String]) -> Result<Row, StoreError> {
     complete(payload.kind, Arc::clone(&payload.fields), published_profiles)
         .map_err(|why| rejected(payload.id(), &why))
 }
@@ -75,7 +75,7 @@ fn rejected(id: &str, why: &str) -> StoreError {
 }
 
 fn complete(
-    kind: Kind,
+    kind: OutcomeKind,
     mut fields: Arc<Map<String, Value>>,
     published_profiles: &[String],
 ) -> Result<Row, String> {
@@ -83,10 +83,10 @@ fn complete(
     let moves_health = moves_health(&fields, published_profiles);
     let suspect = fields.get("suspect") == Some(&Value::Bool(true));
     let place = match kind {
-        Kind::Failure => Place::Errors,
-        Kind::Run => {
+        OutcomeKind::Failure => RowDestination::Errors,
+        OutcomeKind::Run => {
             check_rates(&fields)?;
-            if moves_health && !suspect { Place::Published } else { Place::Probe }
+            if moves_health && !suspect { RowDestination::Published } else { RowDestination::Probe }
         }
     };
     Ok(Row { place, fields, moves_health })
@@ -102,8 +102,8 @@ pub fn sound(rows: impl Iterator<Item = Result<Row, StoreError>>) -> (Vec<Row>, 
 /// The answers for all rows, from the flaws of those that could not be made and from what a store said to the others.
 pub fn answers(
     flaws: Vec<Option<StoreError>>,
-    kept: Result<Vec<Result<Recorded, StoreError>>, StoreError>,
-) -> Vec<Result<Recorded, StoreError>> {
+    kept: Result<Vec<Result<RecordOutcome, StoreError>>, StoreError>,
+) -> Vec<Result<RecordOutcome, StoreError>> {
     let mut kept = kept.map(Vec::into_iter);
     let mut next = || match &mut kept {
         Ok(kept) => kept
@@ -210,13 +210,13 @@ fn bring_into_types(fields: &mut Arc<Map<String, Value>>) -> Result<(), String> 
     let mut others = Vec::new();
     for (name, value) in fields.iter() {
         holdable(name, value, 1)?;
-        if !contract::fits(name, value) {
+        if !field_types::fits(name, value) {
             others.push(name.clone());
         }
     }
     for name in others {
         if let Some(value) = Arc::make_mut(fields).get_mut(&name) {
-            *value = contract::coerce(&name, value.take())?;
+            *value = field_types::coerce(&name, value.take())?;
         }
     }
     for name in ["_id", "provider", "model_name"] {
@@ -246,7 +246,7 @@ pub fn holdable(name: &str, value: &Value, depth: usize) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::samples;
+    use crate::storage::fixtures;
     use serde_json::json;
 
     fn published() -> Vec<String> {
@@ -254,7 +254,7 @@ mod tests {
     }
 
     fn success(change: impl FnOnce(&mut Run)) -> Outcome {
-        let mut run = samples::run("01A", "groq", "m");
+        let mut run = fixtures::run("01A", "groq", "m");
         change(&mut run);
         Outcome::Success(Box::new(run))
     }
@@ -262,15 +262,15 @@ mod tests {
     #[test]
     fn only_a_sound_published_run_is_published() {
         let place = |change: fn(&mut Run)| row(&success(change), &published()).unwrap().place;
-        assert_eq!(place(|_| ()), Place::Published);
-        assert_eq!(place(|run| run.quality.suspect = true), Place::Probe);
-        assert_eq!(place(|run| run.sample_role = "manual".into()), Place::Probe);
-        assert_eq!(place(|run| run.benchmark_profile_id = "cloud-long-v1".into()), Place::Probe);
+        assert_eq!(place(|_| ()), RowDestination::Published);
+        assert_eq!(place(|run| run.quality.suspect = true), RowDestination::Probe);
+        assert_eq!(place(|run| run.sample_role = "manual".into()), RowDestination::Probe);
+        assert_eq!(place(|run| run.benchmark_profile_id = "cloud-long-v1".into()), RowDestination::Probe);
     }
 
     #[test]
     fn health_moves_for_the_published_role_alone() {
-        let mut failure = samples::failure("01F", "groq", "m");
+        let mut failure = fixtures::failure("01F", "groq", "m");
         let moves = |failure: &Failure| {
             row(&Outcome::Failure(Box::new(failure.clone())), &published()).unwrap().moves_health
         };
@@ -288,7 +288,7 @@ mod tests {
 
     #[test]
     fn a_row_comes_out_the_same_from_an_outcome_and_from_its_document() {
-        let mut failure = samples::failure("01F", "groq", "m");
+        let mut failure = fixtures::failure("01F", "groq", "m");
         failure.extra.insert("slot_at".into(), json!("2026-11-01T10:30:00Z"));
         let outcomes = [
             success(|run| drop(run.extra.insert("later".into(), json!([1, 2.5, {"a": null}])))),
@@ -298,7 +298,7 @@ mod tests {
             Outcome::Failure(Box::new(failure)),
         ];
         for outcome in outcomes {
-            let payload = Payload::of(&outcome).unwrap();
+            let payload = OutcomePayload::of(&outcome).unwrap();
             let said = |row: Result<Row, StoreError>| row.map_err(|error| error.to_string());
             assert_eq!(said(row_of(&payload, &published())), said(row(&outcome, &published())));
             assert_eq!(payload.outcome().unwrap(), outcome);
@@ -327,13 +327,13 @@ mod tests {
 
     #[test]
     fn every_number_of_a_run_is_checked() {
-        let fields = run_fields(&samples::run("01A", "groq", "m")).unwrap();
+        let fields = run_fields(&fixtures::run("01A", "groq", "m")).unwrap();
         let checked: Vec<_> =
-            numbers(&samples::run("01A", "groq", "m")).into_iter().map(|(name, _)| name).collect();
+            numbers(&fixtures::run("01A", "groq", "m")).into_iter().map(|(name, _)| name).collect();
         for name in fields.keys() {
             let number = matches!(
-                contract::field_type(name),
-                Some(contract::FieldType::Double | contract::FieldType::DoubleList)
+                field_types::field_type(name),
+                Some(field_types::FieldType::Double | field_types::FieldType::DoubleList)
             );
             assert!(!number || checked.contains(&name.as_str()), "{name}");
         }
@@ -341,11 +341,11 @@ mod tests {
 
     #[test]
     fn every_field_of_the_models_has_a_type_in_the_table() {
-        let run = run_fields(&Run { extra: Map::new(), ..samples::run("01A", "groq", "m") }).unwrap();
+        let run = run_fields(&Run { extra: Map::new(), ..fixtures::run("01A", "groq", "m") }).unwrap();
         let failure =
-            failure_fields(&Failure { extra: Map::new(), ..samples::failure("01F", "groq", "m") }).unwrap();
+            failure_fields(&Failure { extra: Map::new(), ..fixtures::failure("01F", "groq", "m") }).unwrap();
         for name in run.keys().chain(failure.keys()) {
-            assert!(contract::field_type(name).is_some(), "{name}");
+            assert!(field_types::field_type(name).is_some(), "{name}");
         }
     }
 }

@@ -2,7 +2,7 @@
 //! incremented; every figure follows from rows, so recording twice cannot count twice.
 
 use crate::domain::ModelRef;
-use crate::storage::contract::{date_value, parse_date};
+use crate::storage::field_types::{date_value, parse_date};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 pub const DEFAULT_CADENCE_SECONDS: i64 = 1800;
 
 /// How far into the future a row may be dated and still be taken for the present: clocks of remote runners differ a little.
-/// The predecessor dated rows by local wall time labelled UTC; those hours must not pass for freshness.
+/// The Python runner dated rows by local wall time labelled UTC; those hours must not pass for freshness.
 pub const CLOCK_SLACK: TimeDelta = TimeDelta::minutes(5);
 
 /// The window of the counters.
@@ -29,7 +29,7 @@ pub struct LastError {
 
 /// What a store knows about a model: counts of rows of the published series, and two facts of the health row before.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Facts {
+pub struct HealthInputs {
     /// Whether the catalogue wants the model measured.
     pub enabled: bool,
     /// The cadence in the health row, if there is one.
@@ -56,7 +56,7 @@ pub fn id(model: &ModelRef) -> String {
 }
 
 /// The health row of a model, without its `_id`. An error that a success has followed is over, and its fields are null.
-pub fn fields(model: &ModelRef, facts: &Facts, now: DateTime<Utc>) -> Map<String, Value> {
+pub fn fields(model: &ModelRef, facts: &HealthInputs, now: DateTime<Utc>) -> Map<String, Value> {
     let cadence = facts.cadence_seconds.filter(|seconds| *seconds > 0).unwrap_or(DEFAULT_CADENCE_SECONDS);
     let staleness = facts.last_success_at.map(|at| (now - at).num_seconds().max(0));
     let error = facts.last_error.as_ref().filter(|error| Some(error.at) > facts.last_success_at);
@@ -102,7 +102,7 @@ pub fn refreshed(
     let recent = last_attempt_at.is_some_and(|at| now - at <= WINDOW);
     let count = |name: &str| before.get(name).and_then(Value::as_i64).unwrap_or(0);
     let of_day = |name: &str| if recent { count(name) } else { 0 };
-    let facts = Facts {
+    let facts = HealthInputs {
         enabled,
         cadence_seconds: Some(i64::from(cadence)),
         last_success_at: instant("last_success_at"),
@@ -146,11 +146,11 @@ mod tests {
         let now = parse_date("2026-08-01T12:00:00Z").unwrap();
         let minutes = |minutes| now - TimeDelta::minutes(minutes);
         let last_error = LastError { at: minutes(10), kind: "timeout".into(), message: "slow".into() };
-        let mut facts = Facts {
+        let mut facts = HealthInputs {
             enabled: true,
             last_success_at: Some(minutes(20)),
             last_error: Some(last_error),
-            ..Facts::default()
+            ..HealthInputs::default()
         };
         let model = ModelRef::new("groq", "m");
         let failing = fields(&model, &facts, now);

@@ -5,7 +5,7 @@
 
 use crate::domain::{ErrorGroup, Window};
 use crate::storage::StoreError;
-use crate::storage::contract::parse_date;
+use crate::storage::field_types::parse_date;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
@@ -20,11 +20,11 @@ pub const MOST_ROWS: u32 = 10_000;
 pub const SAMPLE: usize = 300;
 
 /// A stored row, with dates as RFC 3339 text.
-pub type Stored = Map<String, Value>;
+pub type StoredRow = Map<String, Value>;
 
 /// Which rows are meant.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Scope {
+pub struct HistoryFilter {
     /// By time: `ts` of errors, `run_ts` of runs.
     pub window: Window,
     /// Of one provider.
@@ -33,18 +33,18 @@ pub struct Scope {
     pub model: Option<String>,
     /// Errors with this fingerprint.
     pub fingerprint: Option<String>,
-    /// Only errors of attempts that a success would have published; says nothing about runs, which have a [`Series`].
+    /// Only errors of attempts that a success would have published; says nothing about runs, which have a [`RunSeries`].
     pub published_errors: bool,
 }
 
 /// How finely errors are grouped; always by kind, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Grain {
+pub enum ErrorGranularity {
     /// By provider.
     Provider,
     /// By provider and model.
     Model,
-    /// By provider, model and what the message is about ([`crate::domain::cause`]).
+    /// By provider, model and what the message is about ([`crate::domain::error_cause`]).
     Cause,
     /// By provider, model and stage.
     Stage,
@@ -67,16 +67,16 @@ pub struct Successes {
 
 /// Which runs are meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Series {
+pub enum RunSeries {
     /// What the dashboard shows.
     Published,
     /// Everything else.
     Probe,
 }
 
-impl Series {
+impl RunSeries {
     /// Everything that was measured.
-    pub const ALL: [Series; 2] = [Series::Published, Series::Probe];
+    pub const ALL: [RunSeries; 2] = [RunSeries::Published, RunSeries::Probe];
 }
 
 /// The newest runs of several series, newest first, each with its own: one question a series, each along its index. A run
@@ -85,11 +85,11 @@ impl Series {
 /// # Errors
 /// The store's.
 pub async fn newest_runs(
-    store: &(impl History + Sync + ?Sized),
-    scope: &Scope,
-    series: &[Series],
+    store: &(impl HistoryStore + Sync + ?Sized),
+    scope: &HistoryFilter,
+    series: &[RunSeries],
     limit: u32,
-) -> Result<Vec<(Series, Stored)>, StoreError> {
+) -> Result<Vec<(RunSeries, StoredRow)>, StoreError> {
     let mut all = Vec::new();
     for one in series {
         let found = store.runs(scope, *one, limit).await?;
@@ -100,36 +100,45 @@ pub async fn newest_runs(
     Ok(all)
 }
 
-fn started(run: &Stored) -> Option<DateTime<Utc>> {
+fn started(run: &StoredRow) -> Option<DateTime<Utc>> {
     parse_date(run.get("run_ts")?.as_str()?)
 }
 
 /// Questions about what happened.
 #[async_trait]
-pub trait History {
+pub trait HistoryStore {
     /// Errors in groups, the largest first; at most [`MOST_GROUPS`].
-    async fn error_groups(&self, scope: &Scope, grain: Grain) -> Result<Vec<ErrorGroup>, StoreError>;
+    async fn error_groups(
+        &self,
+        scope: &HistoryFilter,
+        grain: ErrorGranularity,
+    ) -> Result<Vec<ErrorGroup>, StoreError>;
 
     /// Successes by provider, or by provider and model.
     async fn successes(
         &self,
-        scope: &Scope,
+        scope: &HistoryFilter,
         by_model: bool,
-        series: &[Series],
+        series: &[RunSeries],
     ) -> Result<Vec<Successes>, StoreError>;
 
     /// The newest errors, newest first; at most [`MOST_ROWS`].
-    async fn errors(&self, scope: &Scope, limit: u32) -> Result<Vec<Stored>, StoreError>;
+    async fn errors(&self, scope: &HistoryFilter, limit: u32) -> Result<Vec<StoredRow>, StoreError>;
 
     /// The newest runs, newest first; at most [`MOST_ROWS`].
-    async fn runs(&self, scope: &Scope, series: Series, limit: u32) -> Result<Vec<Stored>, StoreError>;
+    async fn runs(
+        &self,
+        scope: &HistoryFilter,
+        series: RunSeries,
+        limit: u32,
+    ) -> Result<Vec<StoredRow>, StoreError>;
 
     /// The run with this id, of either series.
-    async fn run(&self, id: &str) -> Result<Option<Stored>, StoreError>;
+    async fn run(&self, id: &str) -> Result<Option<StoredRow>, StoreError>;
 
     /// The error with this id.
-    async fn error(&self, id: &str) -> Result<Option<Stored>, StoreError>;
+    async fn error(&self, id: &str) -> Result<Option<StoredRow>, StoreError>;
 
     /// Rollups whose fingerprint begins like this, at most `limit`.
-    async fn rollups(&self, fingerprint: &str, limit: u32) -> Result<Vec<Stored>, StoreError>;
+    async fn rollups(&self, fingerprint: &str, limit: u32) -> Result<Vec<StoredRow>, StoreError>;
 }

@@ -145,7 +145,7 @@ pub fn sha256(key: &Secret) -> String {
 
 /// Keys of remote runners.
 #[async_trait]
-pub trait IngestKeys: Send + Sync {
+pub trait IngestKeyStore: Send + Sync {
     /// Keeps a new key.
     ///
     /// # Errors

@@ -2,10 +2,10 @@
 //! that are not what the data contract says. Looking changes nothing and is bounded. What follows from the facts is
 //! `commands::doctor`'s to say.
 
-use crate::domain::offset::Offset;
+use crate::domain::clock_offset::ClockOffset;
 use crate::domain::{CachedInput, ModelRef};
 use crate::storage::StoreError;
-use crate::storage::contract::{FieldType, field_type, parse_date};
+use crate::storage::field_types::{FieldType, field_type, parse_date};
 use async_trait::async_trait;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ pub const OTHER_END: u32 = 100;
 
 /// What a store is.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Facts {
+pub struct StoreInfo {
     /// `SQLite`, `MongoDB`.
     pub product: &'static str,
     /// Its version.
@@ -30,7 +30,7 @@ pub struct Facts {
     /// Whether its tables are those of this program: else what they are.
     pub outdated: Option<String>,
     /// Its clock against ours; `None` where it has none of its own.
-    pub clock: Option<Offset>,
+    pub clock: Option<ClockOffset>,
 }
 
 /// An index that is not as it should be.
@@ -46,18 +46,18 @@ pub struct IndexFault {
 
 /// What a login may do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rights {
+pub struct StoreRights {
     /// Who is logged in; `None` where there is no login.
     pub login: Option<String>,
     /// Anybody may do anything.
     pub open_to_all: bool,
     /// What is needed and not allowed: an action, and where.
-    pub lacking: Vec<Lack>,
+    pub lacking: Vec<MissingRight>,
 }
 
 /// One thing that is not allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lack {
+pub struct MissingRight {
     /// `find`, `insert`, `update`, `createIndex`; `write` to a file.
     pub action: &'static str,
     /// Collections, or the file.
@@ -68,7 +68,7 @@ pub struct Lack {
 
 /// The odd rows among those of a collection that were looked at.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Census {
+pub struct OddFieldReport {
     /// The collection or table.
     pub collection: String,
     /// How many rows were looked at.
@@ -76,12 +76,12 @@ pub struct Census {
     /// Why nobody could look.
     pub trouble: Option<String>,
     /// Field by field.
-    pub odd: Vec<Odd>,
+    pub odd: Vec<OddField>,
 }
 
 /// A field that is not what it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Odd {
+pub struct OddField {
     /// The field.
     pub field: String,
     /// `missing`, `a string`, …
@@ -94,18 +94,18 @@ pub struct Odd {
 
 /// Questions about the store itself. None changes anything.
 #[async_trait]
-pub trait Inspect: Send + Sync {
+pub trait InspectStore: Send + Sync {
     /// Version, shape, clock.
-    async fn facts(&self) -> Result<Facts, StoreError>;
+    async fn facts(&self) -> Result<StoreInfo, StoreError>;
 
     /// The indexes that are missing, or others than [`super::Store::init`] makes them.
     async fn index_faults(&self) -> Result<Vec<IndexFault>, StoreError>;
 
     /// What the login may do of what is needed.
-    async fn rights(&self) -> Result<Rights, StoreError>;
+    async fn rights(&self) -> Result<StoreRights, StoreError>;
 
     /// Rows with missing or odd-typed fields, collection by collection, among the newest [`NEWEST`].
-    async fn census(&self) -> Result<Vec<Census>, StoreError>;
+    async fn census(&self) -> Result<Vec<OddFieldReport>, StoreError>;
 
     /// What prefix caches answered, by model, among the newest [`NEWEST`] rows of the published series.
     async fn cached_input(&self) -> Result<BTreeMap<ModelRef, CachedInput>, StoreError>;
@@ -113,7 +113,7 @@ pub trait Inspect: Send + Sync {
 
 /// A collection whose rows are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rows {
+pub enum InspectedCollection {
     /// Published runs.
     Published,
     /// All other runs.
@@ -126,26 +126,34 @@ pub enum Rows {
     Health,
 }
 
-impl Rows {
+impl InspectedCollection {
     /// All of them.
-    pub const ALL: [Rows; 5] = [Rows::Published, Rows::Probe, Rows::Errors, Rows::Models, Rows::Health];
+    pub const ALL: [InspectedCollection; 5] = [
+        InspectedCollection::Published,
+        InspectedCollection::Probe,
+        InspectedCollection::Errors,
+        InspectedCollection::Models,
+        InspectedCollection::Health,
+    ];
 
     /// The fields without which readers break or a row is nobody's.
     pub fn required(self) -> &'static [&'static str] {
         match self {
-            Rows::Published | Rows::Probe => {
+            InspectedCollection::Published | InspectedCollection::Probe => {
                 &["provider", "model_name", "run_ts", "gen_ts", "tokens_per_second", "generate_time"]
             }
-            Rows::Errors => &["provider", "model_name", "ts", "stage", "error_kind", "fingerprint"],
-            Rows::Models => &["provider", "model_id", "enabled"],
-            Rows::Health => &["provider", "model_id", "freshness_status"],
+            InspectedCollection::Errors => {
+                &["provider", "model_name", "ts", "stage", "error_kind", "fingerprint"]
+            }
+            InspectedCollection::Models => &["provider", "model_id", "enabled"],
+            InspectedCollection::Health => &["provider", "model_id", "freshness_status"],
         }
     }
 }
 
 /// A value, as far as its type counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seen {
+pub enum ObservedType {
     /// Null.
     Null,
     /// A text, and whether anything is in it.
@@ -174,62 +182,62 @@ pub enum Seen {
     Other,
 }
 
-impl Seen {
+impl ObservedType {
     /// A value of JSON, in which dates are texts.
     pub fn of_json(name: &str, value: &Value) -> Self {
         match value {
-            Value::Null => Seen::Null,
-            Value::Bool(_) => Seen::Flag,
+            Value::Null => ObservedType::Null,
+            Value::Bool(_) => ObservedType::Flag,
             Value::Number(number) => {
-                Seen::Number { whole: number.as_f64().is_some_and(|number| number.fract() == 0.0) }
+                ObservedType::Number { whole: number.as_f64().is_some_and(|number| number.fract() == 0.0) }
             }
             Value::String(text)
                 if field_type(name) == Some(FieldType::Date) && parse_date(text).is_some() =>
             {
-                Seen::Date
+                ObservedType::Date
             }
-            Value::String(text) => Seen::Text { blank: text.trim().is_empty() },
-            Value::Array(_) => Seen::List,
-            Value::Object(_) => Seen::Object,
+            Value::String(text) => ObservedType::Text { blank: text.trim().is_empty() },
+            Value::Array(_) => ObservedType::List,
+            Value::Object(_) => ObservedType::Object,
         }
     }
 
     fn fits(self, wanted: FieldType) -> bool {
         match wanted {
-            FieldType::Text => matches!(self, Seen::Text { .. }),
-            FieldType::Date => self == Seen::Date,
-            FieldType::Double => matches!(self, Seen::Number { .. }),
-            FieldType::Integer => self == Seen::Number { whole: true },
-            FieldType::Flag => self == Seen::Flag,
-            FieldType::Object => self == Seen::Object,
-            FieldType::DoubleList | FieldType::TextList => self == Seen::List,
+            FieldType::Text => matches!(self, ObservedType::Text { .. }),
+            FieldType::Date => self == ObservedType::Date,
+            FieldType::Double => matches!(self, ObservedType::Number { .. }),
+            FieldType::Integer => self == ObservedType::Number { whole: true },
+            FieldType::Flag => self == ObservedType::Flag,
+            FieldType::Object => self == ObservedType::Object,
+            FieldType::DoubleList | FieldType::TextList => self == ObservedType::List,
         }
     }
 
     fn spoken(self) -> &'static str {
         match self {
-            Seen::Null => "null",
-            Seen::Text { blank: true } => "an empty text",
-            Seen::Text { blank: false } => "a text",
-            Seen::Date => "a date",
-            Seen::Number { whole: true } => "a number",
-            Seen::Number { whole: false } => "a fraction",
-            Seen::NotFinite => "NaN or infinite",
-            Seen::Decimal => "a decimal",
-            Seen::Flag => "true or false",
-            Seen::Object => "an object",
-            Seen::List => "a list",
-            Seen::Other => "of another type",
+            ObservedType::Null => "null",
+            ObservedType::Text { blank: true } => "an empty text",
+            ObservedType::Text { blank: false } => "a text",
+            ObservedType::Date => "a date",
+            ObservedType::Number { whole: true } => "a number",
+            ObservedType::Number { whole: false } => "a fraction",
+            ObservedType::NotFinite => "NaN or infinite",
+            ObservedType::Decimal => "a decimal",
+            ObservedType::Flag => "true or false",
+            ObservedType::Object => "an object",
+            ObservedType::List => "a list",
+            ObservedType::Other => "of another type",
         }
     }
 }
 
 /// What is odd about a field of a row; `None` where nothing is. Null counts as missing where the field is needed.
-pub fn oddity(name: &str, seen: Option<Seen>, required: bool) -> Option<&'static str> {
+pub fn oddity(name: &str, seen: Option<ObservedType>, required: bool) -> Option<&'static str> {
     match seen {
         None => required.then_some("missing"),
-        Some(Seen::Null) => required.then_some("null"),
-        Some(blank @ Seen::Text { blank: true }) if required => Some(blank.spoken()),
+        Some(ObservedType::Null) => required.then_some("null"),
+        Some(blank @ ObservedType::Text { blank: true }) if required => Some(blank.spoken()),
         // `enabled` and its like have their types in the table, all other fields may be anything.
         Some(seen) => field_type(name).is_some_and(|wanted| !seen.fits(wanted)).then(|| seen.spoken()),
     }
@@ -237,14 +245,14 @@ pub fn oddity(name: &str, seen: Option<Seen>, required: bool) -> Option<&'static
 
 /// Counts odd fields row by row.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub struct OddFieldCounter {
     looked_at: u64,
     odd: BTreeMap<(String, &'static str), (u64, String)>,
 }
 
-impl Tally {
+impl OddFieldCounter {
     /// Looks at one row: its fields, and its id for people.
-    pub fn look(&mut self, rows: Rows, id: &str, fields: &[(&str, Seen)]) {
+    pub fn look(&mut self, rows: InspectedCollection, id: &str, fields: &[(&str, ObservedType)]) {
         self.looked_at += 1;
         let required = rows.required();
         let absent = required.iter().filter(|name| fields.iter().all(|(there, _)| there != *name));
@@ -259,9 +267,9 @@ impl Tally {
     }
 
     /// What it came to.
-    pub fn census(self, collection: &str) -> Census {
-        let odd = |((field, is), (rows, example))| Odd { field, is, rows, example };
-        Census {
+    pub fn census(self, collection: &str) -> OddFieldReport {
+        let odd = |((field, is), (rows, example))| OddField { field, is, rows, example };
+        OddFieldReport {
             collection: collection.to_owned(),
             looked_at: self.looked_at,
             trouble: None,
@@ -277,13 +285,13 @@ mod tests {
 
     #[test]
     fn what_breaks_readers_is_odd() {
-        let seen = |name: &str, value: Value| Some(Seen::of_json(name, &value));
+        let seen = |name: &str, value: Value| Some(ObservedType::of_json(name, &value));
         assert_eq!(oddity("provider", None, true), Some("missing"));
         assert_eq!(oddity("provider", seen("provider", json!(" ")), true), Some("an empty text"));
         assert_eq!(oddity("run_ts", seen("run_ts", json!("yesterday")), true), Some("a text"));
         assert_eq!(oddity("run_ts", seen("run_ts", json!("2026-08-01T12:00:00Z")), true), None);
-        assert_eq!(oddity("tokens_per_second", Some(Seen::NotFinite), true), Some("NaN or infinite"));
-        assert_eq!(oddity("tokens_per_second", Some(Seen::Decimal), true), Some("a decimal"));
+        assert_eq!(oddity("tokens_per_second", Some(ObservedType::NotFinite), true), Some("NaN or infinite"));
+        assert_eq!(oddity("tokens_per_second", Some(ObservedType::Decimal), true), Some("a decimal"));
         assert_eq!(oddity("tokens_per_second", seen("x", json!(3)), true), None);
         assert_eq!(oddity("time_to_first_token", seen("x", Value::Null), false), None);
         assert_eq!(oddity("output_tokens", seen("x", json!(1.5)), false), Some("a fraction"));
@@ -292,12 +300,12 @@ mod tests {
 
     #[test]
     fn rows_are_counted_by_field_and_kind() {
-        let mut tally = Tally::default();
+        let mut tally = OddFieldCounter::default();
         for id in ["a", "b"] {
             tally.look(
-                Rows::Models,
+                InspectedCollection::Models,
                 id,
-                &[("provider", Seen::Number { whole: true }), ("enabled", Seen::Flag)],
+                &[("provider", ObservedType::Number { whole: true }), ("enabled", ObservedType::Flag)],
             );
         }
         let census = tally.census("models");

@@ -4,13 +4,13 @@
 //! Time is the store's alone. A claim carries durations and the slot that it is for, never its own "now".
 
 use crate::domain::slot::DEFAULT_VANTAGE;
-use crate::domain::{Series, Slot, clock};
+use crate::domain::{Series, Slot, clock_skew};
 use crate::storage::StoreError;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::time::Duration;
 
-/// The profile whose jobs, at the default vantage, have the ids that the predecessor gave them.
+/// The profile whose jobs, at the default vantage, have the ids that the Python runner gave them.
 pub const DEFAULT_PROFILE: &str = "cloud-default-v1";
 
 /// In place of a profile: the series of calls that try a model which is not measured.
@@ -61,7 +61,7 @@ impl JobStatus {
 /// Who holds a running job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
-    /// The daemon; of the predecessor's rows, its worker.
+    /// The daemon; of the Python runner's rows, its worker.
     pub owner: String,
     /// Until when, by the store's clock.
     pub expires_at: DateTime<Utc>,
@@ -74,7 +74,7 @@ pub struct JobState {
     pub series: Series,
     /// Where it stands.
     pub status: JobStatus,
-    /// The newest slot that was claimed; nothing in the predecessor's rows.
+    /// The newest slot that was claimed; nothing in the Python runner's rows.
     pub slot_at: Option<DateTime<Utc>>,
     /// Grants of that slot so far, those given back apart.
     pub slot_attempts: u32,
@@ -103,13 +103,13 @@ pub struct JobState {
 impl JobState {
     /// Whether it was written under a clock that was ahead: nobody holds it, and nothing in it has to be waited for.
     pub fn is_ahead(&self, now: DateTime<Utc>) -> bool {
-        self.updated_at.is_some_and(|at| clock::is_ahead(at, now))
+        self.updated_at.is_some_and(|at| clock_skew::is_ahead(at, now))
     }
 }
 
 /// Who wants to measure which slot.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Claim {
+pub struct SlotClaim {
     /// The slot.
     pub slot: Slot,
     /// The daemon's own name, unlike that of any other daemon; the next process in its state directory has the same.
@@ -131,7 +131,7 @@ pub struct Grant {
     pub owner: String,
     /// The fence: what a holder of an older epoch writes is refused.
     pub epoch: i64,
-    /// Unlike that of any other grant: the predecessor replaces whole rows, and epochs begin again.
+    /// Unlike that of any other grant: the Python runner replaces whole rows, and epochs begin again.
     pub lease_id: String,
     /// Which grant of the slot this is, from 1.
     pub attempt: u32,
@@ -141,7 +141,7 @@ pub struct Grant {
 
 /// The answer to a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Claimed {
+pub enum ClaimResult {
     /// Measure now.
     Granted(Grant),
     /// Somebody measures the series at this moment.
@@ -164,7 +164,7 @@ pub enum Claimed {
 
 /// How a measurement ended, for its series.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ending {
+pub enum JobOutcome {
     /// It succeeded; the slot is finished.
     Success,
     /// It failed and may be tried again, in this slot while attempts are left, else in a later one.
@@ -187,7 +187,7 @@ pub enum Ending {
 
 /// Claims of all series.
 #[async_trait]
-pub trait Jobs: Send + Sync {
+pub trait ClaimStore: Send + Sync {
     /// Every series that was ever claimed, of some providers or of all, sorted by id. Rows that are no
     /// series' own are left out.
     async fn jobs(&self, providers: Option<&[String]>) -> Result<Vec<JobState>, StoreError>;
@@ -198,19 +198,19 @@ pub trait Jobs: Send + Sync {
     /// After [`StoreError::Unavailable`] the grant may have been made; who asks again under the same name is granted the
     /// series anew, as a further attempt, and otherwise it expires by itself.
     /// [`StoreError::Conflict`] where another series has the same id.
-    async fn claim(&self, claim: &Claim) -> Result<Claimed, StoreError>;
+    async fn claim(&self, claim: &SlotClaim) -> Result<ClaimResult, StoreError>;
 
     /// Prolongs a grant from now on; `false` where it is lost.
     async fn renew(&self, grant: &Grant, ttl: Duration) -> Result<bool, StoreError>;
 
     /// Says how it ended; `false` where the grant was lost or has been settled already, and then nothing was changed.
-    async fn settle(&self, grant: &Grant, ending: &Ending) -> Result<bool, StoreError>;
+    async fn settle(&self, grant: &Grant, ending: &JobOutcome) -> Result<bool, StoreError>;
 
     /// Gives a grant back before anything was paid: it does not count as an attempt. `false` where it is lost.
     async fn release(&self, grant: &Grant) -> Result<bool, StoreError>;
 }
 
-/// The id of a series: the predecessor's where the predecessor had one.
+/// The id of a series: the Python runner's where the Python runner had one.
 pub fn id(series: &Series) -> String {
     if series.profile_id == DEFAULT_PROFILE && series.vantage == DEFAULT_VANTAGE {
         return series.model.to_string();
@@ -238,7 +238,7 @@ pub fn shortened(message: &str) -> String {
 }
 
 /// Why a claim is refused; nothing where it is granted. This is the rule: the stores apply it inside one atomic step.
-pub fn refusal(job: &JobState, claim: &Claim, now: DateTime<Utc>) -> Option<Claimed> {
+pub fn refusal(job: &JobState, claim: &SlotClaim, now: DateTime<Utc>) -> Option<ClaimResult> {
     let begins = claim.slot.starts_at;
     let claimed = job.slot_at.filter(|at| *at <= now);
     let is_believed = !job.is_ahead(now);
@@ -247,19 +247,19 @@ pub fn refusal(job: &JobState, claim: &Claim, now: DateTime<Utc>) -> Option<Clai
     let held = job.lease.as_ref().filter(|lease| lease.expires_at > now && lease.owner != claim.owner);
     let held = held.filter(|_| is_believed);
     match (job.status, held) {
-        (JobStatus::Cancelled, _) => return Some(Claimed::Cancelled),
+        (JobStatus::Cancelled, _) => return Some(ClaimResult::Cancelled),
         (JobStatus::Running, Some(lease)) => {
-            return Some(Claimed::Taken { by: lease.owner.clone(), until: lease.expires_at });
+            return Some(ClaimResult::Taken { by: lease.owner.clone(), until: lease.expires_at });
         }
-        _ if begins > now => return Some(Claimed::Resting { until: begins }),
+        _ if begins > now => return Some(ClaimResult::Resting { until: begins }),
         _ => {}
     }
     let ended = matches!(job.status, JobStatus::Success | JobStatus::DeadLetter);
     let spent = ended || job.slot_attempts >= claim.max_attempts;
     match claimed {
-        Some(at) if at > begins || (at == begins && spent) => Some(Claimed::Finished),
+        Some(at) if at > begins || (at == begins && spent) => Some(ClaimResult::Finished),
         // A lease that ran out leaves nothing to rest from: its holder never said how it ended.
         _ if job.status == JobStatus::Running => None,
-        _ => resting.map(|until| Claimed::Resting { until }),
+        _ => resting.map(|until| ClaimResult::Resting { until }),
     }
 }

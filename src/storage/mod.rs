@@ -1,81 +1,81 @@
-//! Where outcomes are kept and the catalogue is read and changed: SQLite and MongoDB behind the same traits. [`Sink`] is
-//! all that a remote runner may do; [`Catalogue`] and [`Store`] add what an operator does, [`History`] what an operator
-//! may ask, [`Rows`] reads many rows, [`Listings`] keeps what providers list and [`Notices`] what was told about it,
-//! [`Overview`] tells how all of it is, and [`Inspect`] looks whether the store itself is in order. [`Jobs`] says who
-//! measures what now, and [`Vitals`] keeps signs of life. [`Received`] and [`IngestKeys`] are for the bridge that remote
+//! Where outcomes are kept and the catalogue is read and changed: SQLite and MongoDB behind the same traits. [`OutcomeSink`] is
+//! all that a remote runner may do; [`CatalogStore`] and [`Store`] add what an operator does, [`HistoryStore`] what an operator
+//! may ask, [`RowStore`] reads many rows, [`ListingStore`] keeps what providers list and [`NoticeStore`] what was told about it,
+//! [`OverviewStore`] tells how all of it is, and [`InspectStore`] looks whether the store itself is in order. [`ClaimStore`] says who
+//! measures what now, and [`HealthStore`] keeps signs of life. [`PostStore`] and [`IngestKeyStore`] are for the bridge that remote
 //! runners post to.
 //!
-//! An outcome becomes a row in [`document`] (types by the table in [`contract`]), and the row goes to the store that
-//! [`open()`] made of a [`Location`]. What no store took is kept by [`spill`] until one does; a daemon's rows
+//! An outcome becomes a row in [`document`] (types by the table in [`field_types`]), and the row goes to the store that
+//! [`open()`] made of a [`StoreLocation`]. What no store took is kept by [`undelivered`] until one does; a daemon's rows
 //! all go through [`outbox`].
 //!
 //! Nothing is counted beside a row: rollups and health are derived from rows after each one, the same way for a new row
 //! and for one that was there already. So a crash between a row and its rollup is healed by the next delivery of that row.
 
 pub mod bridge_url;
-pub mod catalogue;
+pub mod catalog;
 pub mod chores;
-pub mod contract;
+pub mod collection_names;
 pub mod document;
+pub mod enabled_fields;
+pub mod entry_status;
+pub mod field_types;
+#[cfg(test)]
+pub(crate) mod fixtures;
 pub mod health;
+pub mod health_store;
 pub mod history;
 pub mod ingest_keys;
 pub mod inspect;
 pub mod jobs;
 pub mod listings;
-pub mod location;
-pub mod merged;
+pub mod merged_rows;
 pub mod mongo;
-pub mod moved;
-pub mod names;
 pub mod notices;
 mod open;
 pub mod outbox;
 pub mod overview;
 pub mod payload;
-mod private;
-pub mod pulse_file;
-pub mod received;
+pub mod pending_aggregates;
+pub mod posts;
+mod private_files;
 pub mod rows;
-#[cfg(test)]
-pub(crate) mod samples;
-pub mod spill;
 pub mod sqlite;
-pub mod standing;
+pub mod status_file;
+pub mod store_url;
 pub mod suggestions;
-pub mod switched;
-pub mod vitals;
+pub mod undelivered;
 
 pub use bridge_url::BridgeUrl;
-pub use catalogue::Catalogue;
-pub use chores::Chores;
-pub use history::History;
-pub use ingest_keys::IngestKeys;
-pub use inspect::Inspect;
-pub use jobs::Jobs;
-pub use listings::Listings;
-pub use location::{Location, LocationError, MongoUri};
-pub use names::Names;
-pub use notices::Notices;
-pub use open::{init_plan, look, no_database, onlooker, open};
-pub use overview::Overview;
-pub use private::{create_private_dir, prepare_private_dir};
-pub use received::Received;
-pub use rows::Rows;
-pub use standing::Standing;
-pub use suggestions::Suggestions;
-pub use vitals::Vitals;
+pub use catalog::CatalogStore;
+pub use chores::ChoreStore;
+pub use collection_names::CollectionNames;
+pub use entry_status::StandingStore;
+pub use health_store::HealthStore;
+pub use history::HistoryStore;
+pub use ingest_keys::IngestKeyStore;
+pub use inspect::InspectStore;
+pub use jobs::ClaimStore;
+pub use listings::ListingStore;
+pub use notices::NoticeStore;
+pub use open::{init_plan, look, no_database, open, suggestion_reader};
+pub use overview::OverviewStore;
+pub use posts::PostStore;
+pub use private_files::{create_private_dir, prepare_private_dir};
+pub use rows::RowStore;
+pub use store_url::{LocationError, MongoUri, StoreLocation};
+pub use suggestions::SuggestionStore;
 
 use crate::domain::{ModelRef, Outcome};
 use async_trait::async_trait;
-use moved::Moved;
-use payload::Payload;
+use payload::OutcomePayload;
+use pending_aggregates::PendingAggregates;
 use serde_json::{Map, Value};
 use std::time::Duration;
 
 /// What became of a row that a store was asked to keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Recorded {
+pub enum RecordOutcome {
     /// It is stored now, durably.
     Stored,
     /// The same row was there already.
@@ -122,18 +122,21 @@ impl StoreError {
 
 /// All that a runner may do.
 #[async_trait]
-pub trait Sink: Send + Sync {
+pub trait OutcomeSink: Send + Sync {
     /// The enabled models, of one provider or of all, sorted by provider and id.
     async fn work_list(&self, provider: Option<&str>) -> Result<Vec<WorkItem>, StoreError>;
 
     /// Keeps one outcome, durably, under its id: at most one row an id, however often it is called.
-    async fn record(&self, outcome: &Outcome) -> Result<Recorded, StoreError>;
+    async fn record(&self, outcome: &Outcome) -> Result<RecordOutcome, StoreError>;
 
-    /// Keeps several outcomes by their documents, each as [`Sink::record`] does, and tells what is owed for them to
-    /// [`Sink::derive`]: a row is done when that has gone through, and until then it must be possible to deliver it again. The
+    /// Keeps several outcomes by their documents, each as [`OutcomeSink::record`] does, and tells what is owed for them to
+    /// [`OutcomeSink::derive`]: a row is done when that has gone through, and until then it must be possible to deliver it again. The
     /// answers are in the order of the documents; where the store itself gives out, what comes after has no answer and was
     /// not tried. Together they should stay below some megabytes.
-    async fn keep_all(&self, payloads: &[&Payload]) -> (Vec<Result<Recorded, StoreError>>, Moved) {
+    async fn keep_all(
+        &self,
+        payloads: &[&OutcomePayload],
+    ) -> (Vec<Result<RecordOutcome, StoreError>>, PendingAggregates) {
         let mut answers = Vec::with_capacity(payloads.len());
         for payload in payloads {
             let answer = match payload.outcome() {
@@ -146,11 +149,11 @@ pub trait Sink: Send + Sync {
                 break;
             }
         }
-        (answers, Moved::default())
+        (answers, PendingAggregates::default())
     }
 
-    /// Brings up to date what rows have moved that [`Sink::keep_all`] kept. Safe to repeat.
-    async fn derive(&self, _moved: &Moved) -> Result<(), StoreError> {
+    /// Brings up to date what rows have moved that [`OutcomeSink::keep_all`] kept. Safe to repeat.
+    async fn derive(&self, _aggregates: &PendingAggregates) -> Result<(), StoreError> {
         Ok(())
     }
 
@@ -172,20 +175,20 @@ pub trait Sink: Send + Sync {
 /// What an operator may do besides.
 #[async_trait]
 pub trait Store:
-    Sink
-    + Catalogue
-    + History
-    + Rows
-    + Listings
-    + Notices
-    + Overview
-    + Inspect
-    + Jobs
-    + Vitals
-    + Standing
-    + Chores
-    + Received
-    + IngestKeys
+    OutcomeSink
+    + CatalogStore
+    + HistoryStore
+    + RowStore
+    + ListingStore
+    + NoticeStore
+    + OverviewStore
+    + InspectStore
+    + ClaimStore
+    + HealthStore
+    + StandingStore
+    + ChoreStore
+    + PostStore
+    + IngestKeyStore
 {
     /// Creates tables, collections and indexes that are missing. Twice is once.
     async fn init(&self) -> Result<(), StoreError>;

@@ -1,7 +1,7 @@
 //! What was told to whom about providers' lists, as stores keep it. A finding is written down before it is sent, and marked
 //! when the other side has taken it; so what could not be sent is sent next time, and a crash in between costs one repeat.
 
-use crate::domain::notice::Finding;
+use crate::domain::notice::ListingFinding;
 use crate::storage::StoreError;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -13,7 +13,7 @@ pub const REMEMBERED: TimeDelta = TimeDelta::days(400);
 #[derive(Debug, Clone, PartialEq)]
 pub struct Notice {
     /// What there is to tell.
-    pub finding: Finding,
+    pub finding: ListingFinding,
     /// When it was written down.
     pub noted_at: DateTime<Utc>,
     /// When the destination took it; `None` while it is pending.
@@ -26,16 +26,16 @@ pub struct Notice {
 
 /// Notices that one sender holds.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Claim {
+pub struct ClaimedNotices {
     /// What the sender holds now, oldest first.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<ListingFinding>,
     /// How many other pending ones another sender holds.
     pub elsewhere: u64,
 }
 
 /// Who holds notices, and until when nobody else may: a sender that ends without a word must not keep them for ever.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holder {
+pub struct NoticeHold {
     /// Unique to one sending.
     pub id: String,
     /// Now.
@@ -46,7 +46,7 @@ pub struct Holder {
 
 /// How a sending ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Sending {
+pub enum SendOutcome {
     /// The destination took it.
     Taken,
     /// It did not, for this reason.
@@ -55,17 +55,21 @@ pub enum Sending {
 
 /// What a store keeps about notices. A destination is one recipient of mail (`mail:ADDRESS`) or the `webhook`.
 #[async_trait]
-pub trait Notices: Send + Sync {
+pub trait NoticeStore: Send + Sync {
     /// Writes findings down as pending. One that is there already, pending or sent, stays as it is.
     async fn note_findings(
         &self,
         destination: &str,
-        findings: &[Finding],
+        findings: &[ListingFinding],
         at: DateTime<Utc>,
     ) -> Result<(), StoreError>;
 
     /// Takes every pending notice that nobody holds, so that two senders at once do not tell the same.
-    async fn claim_notices(&self, destination: &str, holder: &Holder) -> Result<Claim, StoreError>;
+    async fn claim_notices(
+        &self,
+        destination: &str,
+        holder: &NoticeHold,
+    ) -> Result<ClaimedNotices, StoreError>;
 
     /// Marks what a holder has as sent, or gives it back.
     async fn settle_notices(
@@ -73,7 +77,7 @@ pub trait Notices: Send + Sync {
         destination: &str,
         holder: &str,
         at: DateTime<Utc>,
-        sending: &Sending,
+        sending: &SendOutcome,
     ) -> Result<(), StoreError>;
 
     /// Forgets what was sent before this moment, to whomever. What is pending stays, however old it is.

@@ -1,7 +1,7 @@
 //! From a location to an open store. The store is reached and, where it has a login, let in, before this returns: a store
 //! that cannot work should be known before a paid request is sent.
 
-use crate::storage::{BridgeUrl, Location, Names, Store, StoreError, Suggestions};
+use crate::storage::{BridgeUrl, CollectionNames, Store, StoreError, StoreLocation, SuggestionStore};
 use crate::storage::{mongo, mongo::MongoStore, sqlite, sqlite::SqliteStore};
 use std::sync::Arc;
 
@@ -12,14 +12,14 @@ use std::sync::Arc;
 /// [`StoreError::Unavailable`] where a server does not answer, [`StoreError::Denied`] where it refuses the login,
 /// [`StoreError::Broken`] where a file or a configuration cannot work; each says what to do.
 pub async fn open(
-    location: &Location,
-    names: &Names,
+    location: &StoreLocation,
+    names: &CollectionNames,
     published_profiles: &[String],
 ) -> Result<Arc<dyn Store>, StoreError> {
     match location {
-        Location::Sqlite(path) => Ok(Arc::new(SqliteStore::open(path, published_profiles).await?)),
-        Location::Mongo(uri) => Ok(Arc::new(MongoStore::open(uri, names, published_profiles).await?)),
-        Location::Bridge(url) => Err(no_database(url)),
+        StoreLocation::Sqlite(path) => Ok(Arc::new(SqliteStore::open(path, published_profiles).await?)),
+        StoreLocation::Mongo(uri) => Ok(Arc::new(MongoStore::open(uri, names, published_profiles).await?)),
+        StoreLocation::Bridge(url) => Err(no_database(url)),
     }
 }
 
@@ -36,13 +36,13 @@ pub fn no_database(url: &BridgeUrl) -> StoreError {
 /// # Errors
 /// As [`open`], and where there is no file.
 pub async fn look(
-    location: &Location,
-    names: &Names,
+    location: &StoreLocation,
+    names: &CollectionNames,
     published_profiles: &[String],
 ) -> Result<Arc<dyn Store>, StoreError> {
     match location {
-        Location::Sqlite(path) => Ok(Arc::new(SqliteStore::look(path, published_profiles).await?)),
-        Location::Mongo(_) | Location::Bridge(_) => open(location, names, published_profiles).await,
+        StoreLocation::Sqlite(path) => Ok(Arc::new(SqliteStore::look(path, published_profiles).await?)),
+        StoreLocation::Mongo(_) | StoreLocation::Bridge(_) => open(location, names, published_profiles).await,
     }
 }
 
@@ -50,19 +50,22 @@ pub async fn look(
 ///
 /// # Errors
 /// [`StoreError`] where a connection string cannot be read.
-pub async fn onlooker(location: &Location, names: &Names) -> Result<Box<dyn Suggestions>, StoreError> {
+pub async fn suggestion_reader(
+    location: &StoreLocation,
+    names: &CollectionNames,
+) -> Result<Box<dyn SuggestionStore>, StoreError> {
     match location {
-        Location::Sqlite(path) => Ok(Box::new(sqlite::Onlooker::new(path))),
-        Location::Mongo(uri) => Ok(Box::new(mongo::Onlooker::open(uri, names).await?)),
-        Location::Bridge(url) => Err(no_database(url)),
+        StoreLocation::Sqlite(path) => Ok(Box::new(sqlite::SqliteSuggestions::new(path))),
+        StoreLocation::Mongo(uri) => Ok(Box::new(mongo::MongoSuggestions::open(uri, names).await?)),
+        StoreLocation::Bridge(url) => Err(no_database(url)),
     }
 }
 
 /// What [`Store::init`] creates where it is missing, one line each, for people. Opens nothing.
-pub fn init_plan(location: &Location, names: &Names) -> Vec<String> {
+pub fn init_plan(location: &StoreLocation, names: &CollectionNames) -> Vec<String> {
     match location {
-        Location::Sqlite(_) => sqlite::schema::plan(),
-        Location::Mongo(_) => mongo::indexes::plan(names),
-        Location::Bridge(_) => Vec::new(),
+        StoreLocation::Sqlite(_) => sqlite::schema::plan(),
+        StoreLocation::Mongo(_) => mongo::indexes::plan(names),
+        StoreLocation::Bridge(_) => Vec::new(),
     }
 }

@@ -2,11 +2,11 @@
 //! every daemon said last. Work is bounded by the catalogue and by the window, never by history. Writing signs of life is
 //! another trait's.
 
-use crate::domain::fleet::{Beat, Fleet, ProviderState};
-use crate::domain::runner::{COMPONENT, Keys, RunnerState};
-use crate::storage::catalogue::Figures;
+use crate::domain::fleet::{Fleet, HeartbeatRow, ProviderState};
+use crate::domain::runner::{COMPONENT, RunnerKeyState, RunnerState};
+use crate::storage::catalog::Figures;
 use crate::storage::ingest_keys::{IngestKey, KeyState};
-use crate::storage::{StoreError, contract::parse_date};
+use crate::storage::{StoreError, field_types::parse_date};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Questions about everything at once.
 #[async_trait]
-pub trait Overview {
+pub trait OverviewStore {
     /// The state of all providers, counting attempts from `since` on, with all remote runners, all
     /// heartbeats and the newest self-checks.
     async fn overview(&self, since: DateTime<Utc>, now: DateTime<Utc>) -> Result<Fleet, StoreError>;
@@ -22,7 +22,7 @@ pub trait Overview {
 
 /// One entry of the catalogue, as far as the overview needs it.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Standing {
+pub struct ModelOverview {
     /// Its provider.
     pub provider: String,
     /// Whether it is measured.
@@ -34,7 +34,10 @@ pub struct Standing {
 }
 
 /// Adds models up, provider by provider.
-pub fn by_provider(models: impl IntoIterator<Item = Standing>, now: DateTime<Utc>) -> Vec<ProviderState> {
+pub fn by_provider(
+    models: impl IntoIterator<Item = ModelOverview>,
+    now: DateTime<Utc>,
+) -> Vec<ProviderState> {
     let mut all: BTreeMap<String, ProviderState> = BTreeMap::new();
     for model in models {
         let state = all.entry(model.provider).or_insert_with_key(|provider| ProviderState {
@@ -62,9 +65,11 @@ pub fn by_provider(models: impl IntoIterator<Item = Standing>, now: DateTime<Utc
 }
 
 /// Every runner that has a key or was heard of, sorted by name.
-pub fn runners(beats: &[Beat], keys: &[IngestKey], now: DateTime<Utc>) -> Vec<RunnerState> {
-    let heard = beats.iter().filter_map(|beat| Some((beat.component.strip_prefix(COMPONENT)?, beat)));
-    let heard: BTreeMap<&str, &Beat> = heard.collect();
+pub fn runners(heartbeats: &[HeartbeatRow], keys: &[IngestKey], now: DateTime<Utc>) -> Vec<RunnerState> {
+    let heard = heartbeats
+        .iter()
+        .filter_map(|heartbeat| Some((heartbeat.component.strip_prefix(COMPONENT)?, heartbeat)));
+    let heard: BTreeMap<&str, &HeartbeatRow> = heard.collect();
     let mut keys_of: BTreeMap<&str, Vec<&IngestKey>> = BTreeMap::new();
     for key in keys {
         keys_of.entry(&key.runner).or_default().push(key);
@@ -73,7 +78,7 @@ pub fn runners(beats: &[Beat], keys: &[IngestKey], now: DateTime<Utc>) -> Vec<Ru
     let state = |name: &str| {
         let keyed = keyed(name, keys_of.get(name).map(Vec::as_slice).unwrap_or_default(), now);
         match heard.get(name) {
-            Some(beat) => with_heard(keyed, beat),
+            Some(heartbeat) => with_heard(keyed, heartbeat),
             None => keyed,
         }
     };
@@ -83,28 +88,28 @@ pub fn runners(beats: &[Beat], keys: &[IngestKey], now: DateTime<Utc>) -> Vec<Ru
 /// What its keys say of a runner.
 fn keyed(name: &str, keys: &[&IngestKey], now: DateTime<Utc>) -> RunnerState {
     let standing = |key: &&IngestKey| match key.state(now) {
-        KeyState::Live | KeyState::Waiting => Keys::Live,
-        KeyState::Expired => Keys::Expired,
-        KeyState::Revoked => Keys::Revoked,
+        KeyState::Live | KeyState::Waiting => RunnerKeyState::Live,
+        KeyState::Expired => RunnerKeyState::Expired,
+        KeyState::Revoked => RunnerKeyState::Revoked,
     };
-    let best = keys.iter().map(standing).max().unwrap_or(Keys::Elsewhere);
+    let best = keys.iter().map(standing).max().unwrap_or(RunnerKeyState::Elsewhere);
     let best_keys = || keys.iter().filter(|key| standing(key) == best);
     let all = keys.is_empty() || best_keys().any(|key| key.providers.is_none());
     let named: BTreeSet<&String> = best_keys().flat_map(|key| key.providers.iter().flatten()).collect();
     let since = |key: &&IngestKey| key.created_at.max(key.not_before.unwrap_or(key.created_at));
     RunnerState {
-        keyed_at: best_keys().map(since).min().filter(|_| best != Keys::Revoked),
+        keyed_at: best_keys().map(since).min().filter(|_| best != RunnerKeyState::Revoked),
         providers: (!all).then(|| named.into_iter().cloned().collect()),
         ..RunnerState::unheard(name, best)
     }
 }
 
 /// The same with what bridges heard. Other programs' rows may hold anything.
-fn with_heard(keyed: RunnerState, beat: &Beat) -> RunnerState {
-    let said = |name: &str| beat.details.get(name);
+fn with_heard(keyed: RunnerState, heartbeat: &HeartbeatRow) -> RunnerState {
+    let said = |name: &str| heartbeat.details.get(name);
     let seconds = said("interval_seconds").and_then(Value::as_u64);
     RunnerState {
-        last_seen_at: moment(said("last_seen_at")).or(beat.updated_at),
+        last_seen_at: moment(said("last_seen_at")).or(heartbeat.updated_at),
         last_stored_at: moment(said("last_stored_at")),
         version: said("version").and_then(Value::as_str).map(str::to_owned),
         clock_offset_seconds: said("clock_offset_seconds").and_then(Value::as_f64),

@@ -1,5 +1,5 @@
 //! An outcome as the exact bytes that wait on a disk until a store has it, and back. What would not come back as it was
-//! must not count as kept. Where the bytes wait is `outbox` and `spill`.
+//! must not count as kept. Where the bytes wait is `outbox` and `undelivered`.
 
 use crate::domain::{Failure, Outcome, Run};
 use serde::{Deserialize, Serialize};
@@ -11,44 +11,44 @@ use std::sync::Arc;
 /// Which of the two an outcome is: their documents do not say it themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum OutcomeKind {
     /// A success.
     Run,
     /// A failure.
     Failure,
 }
 
-impl Kind {
+impl OutcomeKind {
     /// The word for it on the disk.
     pub fn as_str(self) -> &'static str {
         match self {
-            Kind::Run => "run",
-            Kind::Failure => "failure",
+            OutcomeKind::Run => "run",
+            OutcomeKind::Failure => "failure",
         }
     }
 
     /// The kind that a word on the disk means.
     pub fn named(word: &str) -> Option<Self> {
-        [Kind::Run, Kind::Failure].into_iter().find(|kind| kind.as_str() == word)
+        [OutcomeKind::Run, OutcomeKind::Failure].into_iter().find(|kind| kind.as_str() == word)
     }
 }
 
 /// An outcome as its document, whose fields nobody has given types again: what a store wants of it is the document, and
 /// most rows are on their way to one.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Payload {
+pub struct OutcomePayload {
     /// Which of the two it is.
-    pub kind: Kind,
+    pub kind: OutcomeKind,
     /// All of its fields, shared with the row that it becomes.
     pub fields: Arc<Map<String, Value>>,
 }
 
-impl Payload {
+impl OutcomePayload {
     /// Reads a document.
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn read(kind: Kind, text: &str) -> Result<Self, String> {
+    pub fn read(kind: OutcomeKind, text: &str) -> Result<Self, String> {
         let fields: Map<String, Value> =
             serde_json::from_str(text).map_err(|error| format!("its document cannot be read: {error}"))?;
         Ok(Self { kind, fields: Arc::new(fields) })
@@ -80,8 +80,10 @@ impl Payload {
     pub fn outcome(&self) -> Result<Outcome, String> {
         let fields = Value::Object(Map::clone(&self.fields));
         let outcome = match self.kind {
-            Kind::Run => Run::deserialize(fields).map(|run| Outcome::Success(Box::new(run))),
-            Kind::Failure => Failure::deserialize(fields).map(|failure| Outcome::Failure(Box::new(failure))),
+            OutcomeKind::Run => Run::deserialize(fields).map(|run| Outcome::Success(Box::new(run))),
+            OutcomeKind::Failure => {
+                Failure::deserialize(fields).map(|failure| Outcome::Failure(Box::new(failure)))
+            }
         };
         outcome.map_err(unreadable)
     }
@@ -91,10 +93,10 @@ impl Payload {
 ///
 /// # Errors
 /// Why JSON cannot hold it: a NaN, a field that is there twice.
-pub fn write(outcome: &Outcome) -> Result<(Kind, String), String> {
+pub fn write(outcome: &Outcome) -> Result<(OutcomeKind, String), String> {
     let (kind, text) = match outcome {
-        Outcome::Success(run) => (Kind::Run, serde_json::to_string(run)),
-        Outcome::Failure(failure) => (Kind::Failure, serde_json::to_string(failure)),
+        Outcome::Success(run) => (OutcomeKind::Run, serde_json::to_string(run)),
+        Outcome::Failure(failure) => (OutcomeKind::Failure, serde_json::to_string(failure)),
     };
     let text = text.map_err(|error| error.to_string())?;
     match read(kind, &text) {
@@ -104,10 +106,10 @@ pub fn write(outcome: &Outcome) -> Result<(Kind, String), String> {
 }
 
 /// As much of an outcome as JSON can say: null for a NaN, one field where two have a name.
-pub fn write_what_fits(outcome: &Outcome) -> (Kind, String) {
+pub fn write_what_fits(outcome: &Outcome) -> (OutcomeKind, String) {
     let (kind, document) = match outcome {
-        Outcome::Success(run) => (Kind::Run, serde_json::to_value(run)),
-        Outcome::Failure(failure) => (Kind::Failure, serde_json::to_value(failure)),
+        Outcome::Success(run) => (OutcomeKind::Run, serde_json::to_value(run)),
+        Outcome::Failure(failure) => (OutcomeKind::Failure, serde_json::to_value(failure)),
     };
     (kind, document.unwrap_or_else(|_| serde_json::json!({ "_id": outcome.id() })).to_string())
 }
@@ -116,10 +118,10 @@ pub fn write_what_fits(outcome: &Outcome) -> (Kind, String) {
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn read(kind: Kind, text: &str) -> Result<Outcome, String> {
+pub fn read(kind: OutcomeKind, text: &str) -> Result<Outcome, String> {
     let outcome = match kind {
-        Kind::Run => serde_json::from_str::<Run>(text).map(|run| Outcome::Success(Box::new(run))),
-        Kind::Failure => {
+        OutcomeKind::Run => serde_json::from_str::<Run>(text).map(|run| Outcome::Success(Box::new(run))),
+        OutcomeKind::Failure => {
             serde_json::from_str::<Failure>(text).map(|failure| Outcome::Failure(Box::new(failure)))
         }
     };

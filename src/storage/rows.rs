@@ -4,7 +4,7 @@
 //! Pages are no snapshot: a row that is stored meanwhile appears where its time comes after what was read already.
 
 use crate::storage::StoreError;
-use crate::storage::history::{Scope, Series};
+use crate::storage::history::{HistoryFilter, RunSeries};
 use async_trait::async_trait;
 
 /// The most rows of a page.
@@ -15,30 +15,30 @@ pub const PAGE_BYTES: usize = 1 << 20;
 
 /// Which rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Table {
+pub enum RowSource {
     /// Runs, by `run_ts` and id.
-    Runs(Series),
+    Runs(RunSeries),
     /// Errors, by `ts` and id.
     Errors,
 }
 
-impl Table {
+impl RowSource {
     /// The field that says when.
     pub fn time(self) -> &'static str {
         match self {
-            Table::Runs(_) => "run_ts",
-            Table::Errors => "ts",
+            RowSource::Runs(_) => "run_ts",
+            RowSource::Errors => "ts",
         }
     }
 }
 
 /// What is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Question {
+pub struct RowQuery {
     /// Of which table.
-    pub table: Table,
+    pub table: RowSource,
     /// Which rows. A fingerprint is not looked at.
-    pub scope: Scope,
+    pub scope: HistoryFilter,
     /// The top-level fields that are needed, at least; `None` for whole rows.
     pub fields: Option<&'static [&'static str]>,
 }
@@ -46,13 +46,13 @@ pub struct Question {
 /// Rows as JSON, one text each, in one piece of memory. Dates are RFC 3339. A text is what the store keeps: where another
 /// program wrote it, it may be no document.
 #[derive(Debug, Default)]
-pub struct Page {
+pub struct RowPage {
     text: String,
     ends: Vec<usize>,
     times: Vec<i64>,
 }
 
-impl Page {
+impl RowPage {
     /// Adds a row of this time, in milliseconds, that `write` appends.
     pub fn add(&mut self, at: i64, write: impl FnOnce(&mut String)) {
         write(&mut self.text);
@@ -91,15 +91,15 @@ impl Page {
 
 /// Pages, one after the other.
 #[async_trait]
-pub trait Pages: Send {
+pub trait RowPages: Send {
     /// The next page; `None` after the last one. A page holds at least one row.
-    async fn next(&mut self) -> Result<Option<Page>, StoreError>;
+    async fn next(&mut self) -> Result<Option<RowPage>, StoreError>;
 }
 
 /// Questions about many rows.
-pub trait Rows {
+pub trait RowStore {
     /// Begins to read; nothing is asked before the first page.
-    fn pages(&self, question: Question) -> Box<dyn Pages + '_>;
+    fn pages(&self, question: RowQuery) -> Box<dyn RowPages + '_>;
 }
 
 #[cfg(test)]
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_page_gives_back_what_was_added() {
-        let mut page = Page::default();
+        let mut page = RowPage::default();
         assert!(page.is_empty() && page.rows().next().is_none());
         for row in ["{}", "", "{\"a\":1}"] {
             page.add(7, |text| text.push_str(row));

@@ -12,7 +12,7 @@ pub const NEWEST: u32 = 50;
 
 /// Where names are looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Shelf {
+pub enum SuggestionSource {
     /// Ids of a provider's models in the catalogue.
     Catalogue(String),
     /// Ids of the models that a provider lists and nobody has enabled.
@@ -36,9 +36,10 @@ pub struct Suggestion {
 
 /// A store that is looked into while somebody types.
 #[async_trait]
-pub trait Suggestions: Send + Sync {
+pub trait SuggestionStore: Send + Sync {
     /// The names on a shelf that begin like this.
-    async fn suggest(&self, shelf: &Shelf, beginning: &str) -> Result<Vec<Suggestion>, StoreError>;
+    async fn suggest(&self, shelf: &SuggestionSource, beginning: &str)
+    -> Result<Vec<Suggestion>, StoreError>;
 }
 
 /// What is said about a model of the catalogue.

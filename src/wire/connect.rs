@@ -1,9 +1,9 @@
 //! From a target to an open stream: DNS, TCP, TLS, each with its own stamp, all within one deadline.
 
 use crate::wire::exhaustion;
-use crate::wire::race::{Lost, families_in_turn, first_that_answers};
-use crate::wire::request::Target;
-use crate::wire::stream::{Stamped, Stream};
+use crate::wire::happy_eyeballs::{FailedDial, families_in_turn, first_that_answers};
+use crate::wire::request::Origin;
+use crate::wire::stream::{StampedStream, Stream};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use std::net::{IpAddr, SocketAddr};
@@ -38,7 +38,7 @@ pub enum ConnectError {
 
 /// An open stream and when its parts were ready. On failure the marks say how far it came.
 pub async fn connect(
-    target: &Target,
+    target: &Origin,
     tls: &Arc<ClientConfig>,
     deadline: Duration,
 ) -> (ConnectMarks, Result<Stream, ConnectError>) {
@@ -53,7 +53,7 @@ pub async fn connect(
 }
 
 async fn steps(
-    target: &Target,
+    target: &Origin,
     tls: &Arc<ClientConfig>,
     marks: &mut ConnectMarks,
 ) -> Result<Stream, ConnectError> {
@@ -66,7 +66,7 @@ async fn steps(
     // A request must leave at once, and a small write must not wait for an acknowledgement.
     tcp.set_nodelay(true).map_err(|error| ConnectError::Failed(error.to_string()))?;
     marks.tcp = Some(Instant::now());
-    let stamped = Stamped::new(tcp);
+    let stamped = StampedStream::new(tcp);
     if !target.tls {
         return Ok(Stream::Plain(stamped));
     }
@@ -81,7 +81,7 @@ async fn steps(
     Ok(Stream::Tls(Box::new(stream)))
 }
 
-async fn resolve(target: &Target, marks: &mut ConnectMarks) -> Result<Vec<SocketAddr>, ConnectError> {
+async fn resolve(target: &Origin, marks: &mut ConnectMarks) -> Result<Vec<SocketAddr>, ConnectError> {
     if let Ok(address) = target.host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, target.port)]);
     }
@@ -109,7 +109,7 @@ fn told(sentence: String, want: Option<&'static str>) -> ConnectError {
 }
 
 /// What each address said; without the address where there was but one, as the target names it already.
-fn each(lost: &[Lost]) -> String {
+fn each(lost: &[FailedDial]) -> String {
     match lost {
         [(_, error)] => error.to_string(),
         many => {

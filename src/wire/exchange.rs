@@ -1,11 +1,11 @@
 //! One exchange on an open or new connection: write the request, stamp every read, stop at the body's end or at a
 //! deadline. Nothing here looks into the body beyond a search for the protocol's end marker.
 
-use crate::domain::run::{Carrier, Connection};
+use crate::domain::run::{Connection, ConnectionInfo};
 use crate::wire::connect::{ConnectError, ConnectMarks, connect};
-use crate::wire::framing::Framing;
-use crate::wire::recording::{Ending, Head, Marks, Read, Recording};
-use crate::wire::request::{Limits, Request};
+use crate::wire::framing::BodyFraming;
+use crate::wire::recording::{BodyRead, ExchangeEnd, Marks, Recording, ResponseHead};
+use crate::wire::request::{ExchangeLimits, WireRequest};
 use crate::wire::stream::Stream;
 use bytes::Bytes;
 use chrono::Utc;
@@ -31,11 +31,11 @@ thread_local! {
 }
 
 /// What an exchange needs besides the request.
-pub struct Plan<'a> {
+pub struct ExchangeSpec<'a> {
     /// What to send.
-    pub request: &'a Request,
+    pub request: &'a WireRequest,
     /// Deadlines and caps.
-    pub limits: &'a Limits,
+    pub limits: &'a ExchangeLimits,
     /// A byte sequence that, at the start of a line, ends the answer although the connection may stay open.
     pub end_marker: Option<&'static [u8]>,
     /// TLS settings.
@@ -43,33 +43,33 @@ pub struct Plan<'a> {
 }
 
 /// An exchange that may still be running: its zero, its bytes so far, its stamps.
-struct Tape {
+struct RecordingBuilder {
     zero: Instant,
     marks: Marks,
-    carrier: Carrier,
-    head: Option<Head>,
+    carrier: ConnectionInfo,
+    head: Option<ResponseHead>,
     head_bytes: Vec<u8>,
-    framing: Option<Framing>,
+    framing: Option<BodyFraming>,
     body: Vec<u8>,
-    reads: Vec<Read>,
+    reads: Vec<BodyRead>,
     /// How far the search for the end marker has come.
     searched: usize,
 }
 
 /// Runs one exchange. `warm` is a connection opened beforehand; without one, connecting is inside the clock. Gives the
 /// recording, and the connection if it can carry another request.
-pub async fn exchange(plan: Plan<'_>, warm: Option<Stream>) -> (Recording, Option<Stream>) {
+pub async fn exchange(plan: ExchangeSpec<'_>, warm: Option<Stream>) -> (Recording, Option<Stream>) {
     let connection = if warm.is_some() { Connection::Warm } else { Connection::Cold };
     let bytes = request_bytes(plan.request);
     let started_at = Utc::now();
-    let mut tape = Tape::new(Instant::now());
+    let mut tape = RecordingBuilder::new(Instant::now());
     let (ending, stream) = tape.run(&plan, warm, &bytes).await;
     let recording = tape.finish(started_at, connection, ending);
     (recording, stream)
 }
 
 /// The request as it goes on the wire.
-fn request_bytes(request: &Request) -> Vec<u8> {
+fn request_bytes(request: &WireRequest) -> Vec<u8> {
     let target = &request.target;
     let default_port = if target.tls { 443 } else { 80 };
     let bracketed =
@@ -87,12 +87,12 @@ fn request_bytes(request: &Request) -> Vec<u8> {
     bytes
 }
 
-impl Tape {
+impl RecordingBuilder {
     fn new(zero: Instant) -> Self {
         Self {
             zero,
             marks: Marks::default(),
-            carrier: Carrier::default(),
+            carrier: ConnectionInfo::default(),
             head: None,
             head_bytes: Vec::new(),
             framing: None,
@@ -102,7 +102,12 @@ impl Tape {
         }
     }
 
-    async fn run(&mut self, plan: &Plan<'_>, warm: Option<Stream>, bytes: &[u8]) -> (Ending, Option<Stream>) {
+    async fn run(
+        &mut self,
+        plan: &ExchangeSpec<'_>,
+        warm: Option<Stream>,
+        bytes: &[u8],
+    ) -> (ExchangeEnd, Option<Stream>) {
         let mut stream = match self.connected(plan, warm).await {
             Ok(stream) => stream,
             Err(ending) => return (ending, None),
@@ -112,11 +117,15 @@ impl Tape {
             return (self.answered_early(plan, &mut stream, ending).await, None);
         }
         let ending = self.receive(plan, &mut stream).await;
-        let reusable = ending == Ending::Complete && self.settle(&mut stream).await;
+        let reusable = ending == ExchangeEnd::Complete && self.settle(&mut stream).await;
         (ending, reusable.then_some(stream))
     }
 
-    async fn connected(&mut self, plan: &Plan<'_>, warm: Option<Stream>) -> Result<Stream, Ending> {
+    async fn connected(
+        &mut self,
+        plan: &ExchangeSpec<'_>,
+        warm: Option<Stream>,
+    ) -> Result<Stream, ExchangeEnd> {
         if let Some(stream) = warm {
             return Ok(stream);
         }
@@ -126,9 +135,9 @@ impl Tape {
         opened.map_err(|error| {
             self.marks.end = self.zero.elapsed();
             match error {
-                ConnectError::Failed(sentence) => Ending::ConnectFailed(sentence),
-                ConnectError::Exhausted(sentence) => Ending::Exhausted(sentence),
-                ConnectError::TimedOut => Ending::TimedOut("connect"),
+                ConnectError::Failed(sentence) => ExchangeEnd::ConnectFailed(sentence),
+                ConnectError::Exhausted(sentence) => ExchangeEnd::Exhausted(sentence),
+                ConnectError::TimedOut => ExchangeEnd::TimedOut("connect"),
             }
         })
     }
@@ -140,7 +149,12 @@ impl Tape {
         self.carrier.connect_attempts = Some(u64::from(marks.attempts));
     }
 
-    async fn send(&mut self, plan: &Plan<'_>, stream: &mut Stream, bytes: &[u8]) -> Result<(), Ending> {
+    async fn send(
+        &mut self,
+        plan: &ExchangeSpec<'_>,
+        stream: &mut Stream,
+        bytes: &[u8],
+    ) -> Result<(), ExchangeEnd> {
         let left = plan.limits.total.saturating_sub(self.zero.elapsed());
         let written = tokio::time::timeout(left, async {
             stream.write_all(bytes).await?;
@@ -154,15 +168,20 @@ impl Tape {
                 self.marks.sent = Some(now);
                 Ok(())
             }
-            Ok(Err(error)) => Err(Ending::SendFailed(error.to_string())),
-            Err(_) => Err(Ending::TimedOut("total")),
+            Ok(Err(error)) => Err(ExchangeEnd::SendFailed(error.to_string())),
+            Err(_) => Err(ExchangeEnd::TimedOut("total")),
         }
     }
 
     /// What a host said before it stopped reading, where it refused a request that was still being written (413 and a
     /// reset); else the ending of the write.
-    async fn answered_early(&mut self, plan: &Plan<'_>, stream: &mut Stream, written: Ending) -> Ending {
-        if !matches!(written, Ending::SendFailed(_)) {
+    async fn answered_early(
+        &mut self,
+        plan: &ExchangeSpec<'_>,
+        stream: &mut Stream,
+        written: ExchangeEnd,
+    ) -> ExchangeEnd {
+        if !matches!(written, ExchangeEnd::SendFailed(_)) {
             return written;
         }
         let ended = self.marks.end;
@@ -170,7 +189,7 @@ impl Tape {
         match (&self.head, read) {
             (Some(head), Ok(ending)) if head.status >= 300 => ending,
             (Some(head), Err(_)) if head.status >= 300 => {
-                Ending::Cut("the connection ended inside the answer".to_owned())
+                ExchangeEnd::Cut("the connection ended inside the answer".to_owned())
             }
             _ => {
                 (self.head, self.marks.head, self.marks.end) = (None, None, ended);
@@ -183,7 +202,7 @@ impl Tape {
 
     /// Reads until the body is complete, the end marker came, a deadline passed or the connection ended. The timer is
     /// moved only when it fires, not at every read.
-    async fn receive(&mut self, plan: &Plan<'_>, stream: &mut Stream) -> Ending {
+    async fn receive(&mut self, plan: &ExchangeSpec<'_>, stream: &mut Stream) -> ExchangeEnd {
         let timer = tokio::time::sleep_until((self.zero + self.deadline(plan.limits).0).into());
         tokio::pin!(timer);
         loop {
@@ -194,7 +213,7 @@ impl Tape {
                     let (due, name) = self.deadline(plan.limits);
                     if self.zero.elapsed() >= due {
                         self.marks.end = self.zero.elapsed();
-                        return Ending::TimedOut(name);
+                        return ExchangeEnd::TimedOut(name);
                     }
                     timer.as_mut().reset((self.zero + due).into());
                     continue;
@@ -206,23 +225,25 @@ impl Tape {
                 Err(error) => {
                     self.marks.end = self.zero.elapsed();
                     return if error.kind() == io::ErrorKind::InvalidData {
-                        Ending::Malformed(error.to_string())
+                        ExchangeEnd::Malformed(error.to_string())
                     } else {
                         self.broken(error.to_string())
                     };
                 }
             }
             if self.body.len() > plan.limits.body_bytes {
-                return Ending::TooLarge;
+                return ExchangeEnd::TooLarge;
             }
-            if self.framing.as_ref().is_some_and(Framing::is_complete) || self.marker_found(plan.end_marker) {
-                return Ending::Complete;
+            if self.framing.as_ref().is_some_and(BodyFraming::is_complete)
+                || self.marker_found(plan.end_marker)
+            {
+                return ExchangeEnd::Complete;
             }
         }
     }
 
     /// The next deadline from zero, and its name.
-    fn deadline(&self, limits: &Limits) -> (Duration, &'static str) {
+    fn deadline(&self, limits: &ExchangeLimits) -> (Duration, &'static str) {
         let (due, name) = match self.reads.last() {
             Some(read) => (read.at + limits.gap, "gap"),
             None => (self.marks.sent.unwrap_or_default() + limits.first_byte, "first byte"),
@@ -254,7 +275,7 @@ impl Tape {
             self.take_head(at)?;
         }
         if self.body.len() > before {
-            self.reads.push(Read { body_end: self.body.len(), at });
+            self.reads.push(BodyRead { body_end: self.body.len(), at });
         }
         Ok(())
     }
@@ -269,7 +290,8 @@ impl Tape {
                 continue;
             }
             let bodiless = matches!(head.status, 204 | 304);
-            let mut framing = if bodiless { Framing::Length(0) } else { Framing::of_head(&head.headers)? };
+            let mut framing =
+                if bodiless { BodyFraming::Length(0) } else { BodyFraming::of_head(&head.headers)? };
             framing.feed(&self.head_bytes, &mut self.body)?;
             self.head_bytes = Vec::new();
             self.marks.head = Some(at);
@@ -283,9 +305,9 @@ impl Tape {
         Ok(())
     }
 
-    fn ended_by_close(&self) -> Ending {
+    fn ended_by_close(&self) -> ExchangeEnd {
         match &self.framing {
-            Some(framing) if framing.may_end_here() => Ending::Complete,
+            Some(framing) if framing.may_end_here() => ExchangeEnd::Complete,
             Some(_) => self.broken("the connection ended inside the answer"),
             None if self.head_bytes.is_empty() => self.broken("the connection ended without an answer"),
             None => self.broken("the connection ended inside the answer's head"),
@@ -293,9 +315,9 @@ impl Tape {
     }
 
     /// The connection ended or broke; what had come of the answer says what that is.
-    fn broken(&self, reason: impl Into<String>) -> Ending {
+    fn broken(&self, reason: impl Into<String>) -> ExchangeEnd {
         let silent = self.head.is_none() && self.head_bytes.is_empty();
-        if silent { Ending::Unanswered(reason.into()) } else { Ending::Cut(reason.into()) }
+        if silent { ExchangeEnd::Unanswered(reason.into()) } else { ExchangeEnd::Cut(reason.into()) }
     }
 
     /// Whether the end marker stands at the start of a line of the body. Only success streams have one.
@@ -316,7 +338,7 @@ impl Tape {
         let end = self.marks.end;
         let length = self.body.len();
         let drained = tokio::time::timeout(DRAIN, async {
-            while !self.framing.as_ref().is_some_and(Framing::is_complete) {
+            while !self.framing.as_ref().is_some_and(BodyFraming::is_complete) {
                 if !matches!(poll_fn(|cx| self.poll_read(cx, stream)).await, Ok(read) if read > 0) {
                     return false;
                 }
@@ -330,7 +352,12 @@ impl Tape {
         drained.unwrap_or(false)
     }
 
-    fn finish(self, started_at: chrono::DateTime<Utc>, connection: Connection, ending: Ending) -> Recording {
+    fn finish(
+        self,
+        started_at: chrono::DateTime<Utc>,
+        connection: Connection,
+        ending: ExchangeEnd,
+    ) -> Recording {
         let late = self.zero.elapsed().saturating_sub(self.marks.end);
         Recording {
             started_at,
@@ -349,7 +376,7 @@ impl Tape {
 }
 
 /// The head and its length, once all of it is there.
-fn parse_head(bytes: &[u8]) -> Result<Option<(usize, Head)>, String> {
+fn parse_head(bytes: &[u8]) -> Result<Option<(usize, ResponseHead)>, String> {
     let mut headers = [httparse::EMPTY_HEADER; 128];
     let mut response = httparse::Response::new(&mut headers);
     let length = match response.parse(bytes) {
@@ -362,5 +389,5 @@ fn parse_head(bytes: &[u8]) -> Result<Option<(usize, Head)>, String> {
         .iter()
         .map(|header| (header.name.to_ascii_lowercase(), String::from_utf8_lossy(header.value).into_owned()))
         .collect();
-    Ok(Some((length, Head { status: response.code.unwrap_or(0), headers })))
+    Ok(Some((length, ResponseHead { status: response.code.unwrap_or(0), headers })))
 }

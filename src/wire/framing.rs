@@ -3,18 +3,18 @@
 
 /// Removes the framing of one body.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Framing {
+pub enum BodyFraming {
     /// `Content-Length`: so many bytes are still to come.
     Length(u64),
     /// `Transfer-Encoding: chunked`.
-    Chunked(Chunk),
+    Chunked(ChunkState),
     /// Neither: the body ends with the connection.
     UntilClose,
 }
 
 /// Where a chunked body is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Chunk {
+pub enum ChunkState {
     /// Reading a size line; what has been read of it so far.
     Size(Vec<u8>),
     /// So many bytes of the chunk are still to come.
@@ -32,7 +32,7 @@ const SIZE_LINE_LIMIT: usize = 1024;
 /// The longest trailer line that is accepted.
 const TRAILER_LINE_LIMIT: usize = 8192;
 
-impl Framing {
+impl BodyFraming {
     /// The framing that a head announces. `Transfer-Encoding` wins over `Content-Length` (RFC 9112, 6.3).
     ///
     /// # Errors
@@ -43,31 +43,31 @@ impl Framing {
         };
         if let Some(coding) = values("transfer-encoding").next() {
             return if coding.eq_ignore_ascii_case("chunked") {
-                Ok(Framing::Chunked(Chunk::Size(Vec::new())))
+                Ok(BodyFraming::Chunked(ChunkState::Size(Vec::new())))
             } else {
                 Err(format!("unknown transfer coding `{}`", coding.escape_debug()))
             };
         }
         let mut lengths = values("content-length");
-        let Some(first) = lengths.next() else { return Ok(Framing::UntilClose) };
+        let Some(first) = lengths.next() else { return Ok(BodyFraming::UntilClose) };
         if lengths.any(|other| other != first) {
             return Err("two different content lengths".to_owned());
         }
         let plain = !first.is_empty() && first.bytes().all(|byte| byte.is_ascii_digit());
         match first.parse() {
-            Ok(length) if plain => Ok(Framing::Length(length)),
+            Ok(length) if plain => Ok(BodyFraming::Length(length)),
             _ => Err(format!("content length `{}` is no number", first.escape_debug())),
         }
     }
 
     /// Whether the body is complete. A body that ends with the connection never is by itself.
     pub fn is_complete(&self) -> bool {
-        matches!(self, Framing::Length(0) | Framing::Chunked(Chunk::Done))
+        matches!(self, BodyFraming::Length(0) | BodyFraming::Chunked(ChunkState::Done))
     }
 
     /// Whether an end of the connection now is the end of the body.
     pub fn may_end_here(&self) -> bool {
-        self.is_complete() || matches!(self, Framing::UntilClose)
+        self.is_complete() || matches!(self, BodyFraming::UntilClose)
     }
 
     /// Takes bytes from the connection and appends body bytes to `body`. Bytes after the body's end are ignored: nothing
@@ -78,12 +78,12 @@ impl Framing {
     pub fn feed(&mut self, mut input: &[u8], body: &mut Vec<u8>) -> Result<(), String> {
         while !input.is_empty() && !self.is_complete() {
             let taken = match self {
-                Framing::UntilClose => {
+                BodyFraming::UntilClose => {
                     body.extend_from_slice(input);
                     input.len()
                 }
-                Framing::Length(left) => take(left, input, body),
-                Framing::Chunked(chunk) => chunk.step(input, body)?,
+                BodyFraming::Length(left) => take(left, input, body),
+                BodyFraming::Chunked(chunk) => chunk.step(input, body)?,
             };
             input = &input[taken..];
         }
@@ -99,11 +99,11 @@ fn take(left: &mut u64, input: &[u8], body: &mut Vec<u8>) -> usize {
     count
 }
 
-impl Chunk {
+impl ChunkState {
     /// Consumes at least one byte of a non-empty input and says how many.
     fn step(&mut self, input: &[u8], body: &mut Vec<u8>) -> Result<usize, String> {
         match self {
-            Chunk::Size(line) => {
+            ChunkState::Size(line) => {
                 let newline = memchr::memchr(b'\n', input);
                 let end = newline.unwrap_or(input.len());
                 if line.len() + end > SIZE_LINE_LIMIT {
@@ -114,31 +114,31 @@ impl Chunk {
                     return Ok(input.len());
                 }
                 let size = chunk_size(line)?;
-                *self = if size == 0 { Chunk::Trailer(0) } else { Chunk::Data(size) };
+                *self = if size == 0 { ChunkState::Trailer(0) } else { ChunkState::Data(size) };
                 Ok(end + 1)
             }
-            Chunk::Data(left) => {
+            ChunkState::Data(left) => {
                 let taken = take(left, input, body);
                 if *left == 0 {
-                    *self = Chunk::DataEnd(false);
+                    *self = ChunkState::DataEnd(false);
                 }
                 Ok(taken)
             }
-            Chunk::DataEnd(seen_cr) => match (input[0], *seen_cr) {
+            ChunkState::DataEnd(seen_cr) => match (input[0], *seen_cr) {
                 (b'\r', false) => {
                     *seen_cr = true;
                     Ok(1)
                 }
                 (b'\n', _) => {
-                    *self = Chunk::Size(Vec::new());
+                    *self = ChunkState::Size(Vec::new());
                     Ok(1)
                 }
                 _ => Err("a chunk is longer than its size says".to_owned()),
             },
-            Chunk::Trailer(length) => {
+            ChunkState::Trailer(length) => {
                 let byte = input[0];
                 if byte == b'\n' {
-                    *self = if *length == 0 { Chunk::Done } else { Chunk::Trailer(0) };
+                    *self = if *length == 0 { ChunkState::Done } else { ChunkState::Trailer(0) };
                 } else if byte != b'\r' {
                     *length += 1;
                     if *length > TRAILER_LINE_LIMIT {
@@ -147,7 +147,7 @@ impl Chunk {
                 }
                 Ok(1)
             }
-            Chunk::Done => Ok(input.len()),
+            ChunkState::Done => Ok(input.len()),
         }
     }
 }
@@ -168,8 +168,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn decode(pieces: &[&[u8]]) -> Result<(Vec<u8>, Framing), String> {
-        let mut framing = Framing::Chunked(Chunk::Size(Vec::new()));
+    fn decode(pieces: &[&[u8]]) -> Result<(Vec<u8>, BodyFraming), String> {
+        let mut framing = BodyFraming::Chunked(ChunkState::Size(Vec::new()));
         let mut body = Vec::new();
         for piece in pieces {
             framing.feed(piece, &mut body)?;
@@ -183,13 +183,13 @@ mod tests {
 
     #[test]
     fn the_head_decides() {
-        assert_eq!(Framing::of_head(&head(&[("content-length", "12")])), Ok(Framing::Length(12)));
-        assert_eq!(Framing::of_head(&head(&[])), Ok(Framing::UntilClose));
+        assert_eq!(BodyFraming::of_head(&head(&[("content-length", "12")])), Ok(BodyFraming::Length(12)));
+        assert_eq!(BodyFraming::of_head(&head(&[])), Ok(BodyFraming::UntilClose));
         let both = head(&[("content-length", "12"), ("transfer-encoding", "Chunked")]);
-        assert!(matches!(Framing::of_head(&both), Ok(Framing::Chunked(_))));
-        assert!(Framing::of_head(&head(&[("content-length", "1"), ("content-length", "2")])).is_err());
-        assert!(Framing::of_head(&head(&[("content-length", "+1")])).is_err());
-        assert!(Framing::of_head(&head(&[("transfer-encoding", "gzip, chunked")])).is_err());
+        assert!(matches!(BodyFraming::of_head(&both), Ok(BodyFraming::Chunked(_))));
+        assert!(BodyFraming::of_head(&head(&[("content-length", "1"), ("content-length", "2")])).is_err());
+        assert!(BodyFraming::of_head(&head(&[("content-length", "+1")])).is_err());
+        assert!(BodyFraming::of_head(&head(&[("transfer-encoding", "gzip, chunked")])).is_err());
     }
 
     #[test]

@@ -6,16 +6,16 @@
 //! can delay it, and chunk borders are the server's own writes.
 
 pub mod connect;
-pub mod descriptors;
 pub mod exchange;
 pub mod exhaustion;
+pub mod fd_table;
 pub mod framing;
-pub mod race;
+pub mod happy_eyeballs;
 pub mod recording;
 pub mod request;
 pub mod sse;
 pub mod stream;
 pub mod tls;
 
-pub use recording::{Ending, Head, Marks, Read, Recording};
-pub use request::{Limits, Request, Target};
+pub use recording::{BodyRead, ExchangeEnd, Marks, Recording, ResponseHead};
+pub use request::{ExchangeLimits, Origin, WireRequest};

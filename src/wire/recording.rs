@@ -5,7 +5,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use std::time::Duration;
 
-use crate::domain::run::{Carrier, Connection};
+use crate::domain::run::{Connection, ConnectionInfo};
 
 /// Stamps of one exchange, from t0 on the monotonic clock; `None` where the phase did not happen inside the clock.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -26,14 +26,14 @@ pub struct Marks {
 
 /// The answer's first line and headers.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Head {
+pub struct ResponseHead {
     /// HTTP status.
     pub status: u16,
     /// Names in lower case, values with invalid UTF-8 replaced.
     pub headers: Vec<(String, String)>,
 }
 
-impl Head {
+impl ResponseHead {
     /// The first value of a header; `name` in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
@@ -42,7 +42,7 @@ impl Head {
 
 /// One read that brought body bytes: where the body ended after it, and when it returned.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Read {
+pub struct BodyRead {
     /// Length of the body (chunk framing removed) after this read.
     pub body_end: usize,
     /// From t0.
@@ -51,12 +51,12 @@ pub struct Read {
 
 /// How an exchange ended.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Ending {
+pub enum ExchangeEnd {
     /// The body was complete as HTTP frames it, or the protocol's own end marker came.
     Complete,
     /// DNS, TCP or TLS failed.
     ConnectFailed(String),
-    /// As [`Ending::ConnectFailed`], for want of something that this machine ran out of.
+    /// As [`ExchangeEnd::ConnectFailed`], for want of something that this machine ran out of.
     Exhausted(String),
     /// The request could not be written.
     SendFailed(String),
@@ -82,17 +82,17 @@ pub struct Recording {
     /// Cold or warm.
     pub connection: Connection,
     /// The connection's address and history.
-    pub carrier: Carrier,
+    pub carrier: ConnectionInfo,
     /// Stamps.
     pub marks: Marks,
     /// The answer's head, if one came.
-    pub head: Option<Head>,
+    pub head: Option<ResponseHead>,
     /// The body without chunk framing.
     pub body: Bytes,
     /// One entry a read that brought body bytes, in order.
-    pub reads: Vec<Read>,
+    pub reads: Vec<BodyRead>,
     /// How it ended.
-    pub ending: Ending,
+    pub ending: ExchangeEnd,
     /// The longest time by which the measuring loop was late meanwhile.
     pub loop_lag: Duration,
     /// From the moment the request should have started to t0.
@@ -103,7 +103,7 @@ impl Recording {
     /// Whether the connection died before a byte of an answer came. A kept connection does that where the other side had
     /// closed it meanwhile: then nothing was measured.
     pub fn went_unanswered(&self) -> bool {
-        self.head.is_none() && matches!(self.ending, Ending::Unanswered(_) | Ending::SendFailed(_))
+        self.head.is_none() && matches!(self.ending, ExchangeEnd::Unanswered(_) | ExchangeEnd::SendFailed(_))
     }
 
     /// When the byte at `offset` of the body had been read: the stamp of the read that brought it.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// Where a request goes: a host that was configured for it, never one that an answer names.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Target {
+pub struct Origin {
     /// TLS or plain.
     pub tls: bool,
     /// Host name or address, without brackets.
@@ -17,11 +17,11 @@ pub struct Target {
 
 /// One HTTP request, ready to be written.
 #[derive(Clone, PartialEq)]
-pub struct Request {
+pub struct WireRequest {
     /// `POST` or `GET`.
     pub method: &'static str,
     /// Host to connect to.
-    pub target: Target,
+    pub target: Origin,
     /// Path and query as they go on the wire, percent-encoded.
     pub path: String,
     /// Headers without Host, Content-Length, Accept-Encoding and Connection, which the wire adds. Values may be secrets.
@@ -30,7 +30,7 @@ pub struct Request {
     pub body: Bytes,
 }
 
-impl fmt::Debug for Request {
+impl fmt::Debug for WireRequest {
     /// Header values stay out: some are keys.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
@@ -46,7 +46,7 @@ impl fmt::Debug for Request {
 
 /// Deadlines and caps of one exchange. They stack: the first to pass ends it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Limits {
+pub struct ExchangeLimits {
     /// DNS, TCP and TLS together.
     pub connect: Duration,
     /// From the request's last byte to the answer's first body byte.
@@ -59,7 +59,7 @@ pub struct Limits {
     pub body_bytes: usize,
 }
 
-impl Default for Limits {
+impl Default for ExchangeLimits {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(10),

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 /// One event that carried data.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event<'a> {
+pub struct SseEvent<'a> {
     /// The last `event:` line before the data's end; `None` where there is none or it is empty.
     pub name: Option<Cow<'a, str>>,
     /// The `data:` lines, joined by line feeds. Borrowed from the body where there is only one. Not always UTF-8.
@@ -20,21 +20,21 @@ pub struct Event<'a> {
 
 /// Cuts a body into events. Differs from the standard in one point, as provider SDKs do: an event that ends with the body
 /// instead of a blank line is delivered too.
-pub fn events(body: &[u8]) -> Events<'_> {
+pub fn events(body: &[u8]) -> SseEvents<'_> {
     let mark = b"\xEF\xBB\xBF";
     let position = if body.starts_with(mark) { mark.len() } else { 0 };
-    Events { body, position, stray: None }
+    SseEvents { body, position, stray: None }
 }
 
 /// The events of a body in order; see [`events`].
 #[derive(Debug, Clone)]
-pub struct Events<'a> {
+pub struct SseEvents<'a> {
     body: &'a [u8],
     position: usize,
     stray: Option<usize>,
 }
 
-impl<'a> Events<'a> {
+impl<'a> SseEvents<'a> {
     /// Where the first line begins, among those passed so far, that belongs to no event stream: no field of the standard,
     /// no comment, not blank. Some servers write an error there, as bare JSON.
     pub fn stray(&self) -> Option<usize> {
@@ -52,34 +52,34 @@ impl<'a> Events<'a> {
     }
 }
 
-impl<'a> Iterator for Events<'a> {
-    type Item = Event<'a>;
+impl<'a> Iterator for SseEvents<'a> {
+    type Item = SseEvent<'a>;
 
-    fn next(&mut self) -> Option<Event<'a>> {
+    fn next(&mut self) -> Option<SseEvent<'a>> {
         let mut name = None;
         let mut data = None;
         let mut end = 0;
         while let Some((start, line)) = self.line() {
             match field(line) {
-                Field::Data(value) => {
+                SseLine::Data(value) => {
                     data = Some(joined(data, value));
                     end = start + line.len() - 1;
                 }
-                Field::Name(value) => name = (!value.is_empty()).then(|| String::from_utf8_lossy(value)),
-                Field::Blank => match data {
-                    Some(data) => return Some(Event { name, data, end, closed: true }),
+                SseLine::Name(value) => name = (!value.is_empty()).then(|| String::from_utf8_lossy(value)),
+                SseLine::Blank => match data {
+                    Some(data) => return Some(SseEvent { name, data, end, closed: true }),
                     None => name = None,
                 },
-                Field::Ignored => {}
-                Field::Stray => self.stray = self.stray.or(Some(start)),
+                SseLine::Ignored => {}
+                SseLine::Stray => self.stray = self.stray.or(Some(start)),
             }
         }
-        data.map(|data| Event { name, data, end, closed: false })
+        data.map(|data| SseEvent { name, data, end, closed: false })
     }
 }
 
 /// What a line is.
-enum Field<'a> {
+enum SseLine<'a> {
     Data(&'a [u8]),
     Name(&'a [u8]),
     Blank,
@@ -87,18 +87,18 @@ enum Field<'a> {
     Stray,
 }
 
-fn field(line: &[u8]) -> Field<'_> {
+fn field(line: &[u8]) -> SseLine<'_> {
     if line.is_empty() {
-        return Field::Blank;
+        return SseLine::Blank;
     }
     let colon = memchr(b':', line).unwrap_or(line.len());
     let value = line.get(colon + 1..).unwrap_or_default();
     let value = value.strip_prefix(b" ").unwrap_or(value);
     match &line[..colon] {
-        b"data" => Field::Data(value),
-        b"event" => Field::Name(value),
-        b"" | b"id" | b"retry" => Field::Ignored,
-        _ => Field::Stray,
+        b"data" => SseLine::Data(value),
+        b"event" => SseLine::Name(value),
+        b"" | b"id" | b"retry" => SseLine::Ignored,
+        _ => SseLine::Stray,
     }
 }
 

@@ -11,19 +11,19 @@ use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
 /// A TCP stream that remembers when its last read returned bytes (or the end).
-pub struct Stamped {
+pub struct StampedStream {
     tcp: TcpStream,
     last_read: Instant,
 }
 
-impl Stamped {
+impl StampedStream {
     /// Wraps a connected stream; until the first read, the stamp is now.
     pub fn new(tcp: TcpStream) -> Self {
         Self { tcp, last_read: Instant::now() }
     }
 }
 
-impl AsyncRead for Stamped {
+impl AsyncRead for StampedStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -37,7 +37,7 @@ impl AsyncRead for Stamped {
     }
 }
 
-impl AsyncWrite for Stamped {
+impl AsyncWrite for StampedStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.tcp).poll_write(cx, data)
     }
@@ -54,9 +54,9 @@ impl AsyncWrite for Stamped {
 /// A connection, plain or TLS.
 pub enum Stream {
     /// Plain TCP.
-    Plain(Stamped),
+    Plain(StampedStream),
     /// TLS over TCP.
-    Tls(Box<TlsStream<Stamped>>),
+    Tls(Box<TlsStream<StampedStream>>),
 }
 
 impl Stream {

@@ -4,7 +4,7 @@ use super::servers::{Answer, Server, json};
 use crate::support::Home;
 use crate::support::catalogue::put_model;
 use crate::support::peers::{Mongod, fresh_name};
-use llmbench::storage::{self, Location, Names};
+use llmbench::storage::{self, CollectionNames, StoreLocation};
 use serde_json::Value;
 use std::io::Read;
 use std::process::Stdio;
@@ -73,8 +73,8 @@ impl Bench {
     fn measure(&self, models: &[(&str, bool)]) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let location = Location::parse(&self.store).unwrap();
-            let store = storage::open(&location, &Names::default(), &[]).await.unwrap();
+            let location = StoreLocation::parse(&self.store).unwrap();
+            let store = storage::open(&location, &CollectionNames::default(), &[]).await.unwrap();
             for (model, enabled) in models {
                 put_model(&*store, &model.parse().unwrap(), "", *enabled).await.unwrap();
             }

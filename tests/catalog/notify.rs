@@ -8,9 +8,9 @@ use crate::support::smtp::{Smtp, header};
 use crate::support::{Home, PATIENCE};
 use chrono::{TimeDelta, Utc};
 use llmbench::domain::ModelRef;
-use llmbench::domain::listing::{Facts, ListedModel, Listing, ReadStatus};
-use llmbench::domain::notice::{Finding, Kind};
-use llmbench::storage::notices::{Holder, Sending};
+use llmbench::domain::listing::{ListedModel, Listing, ModelFacts, ReadStatus};
+use llmbench::domain::notice::{ListingFinding, NoticeKind};
+use llmbench::storage::notices::{NoticeHold, SendOutcome};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -43,7 +43,7 @@ fn listing(hours_ago: i64, models: &[(&str, u64)]) -> Listing {
     let model = |(id, context): &(&str, u64)| ListedModel {
         model_id: (*id).to_owned(),
         name: (*id).to_owned(),
-        facts: Facts { context_length: Some(*context), ..Facts::default() },
+        facts: ModelFacts { context_length: Some(*context), ..ModelFacts::default() },
         raw: Value::Null,
     };
     Listing {
@@ -410,8 +410,8 @@ async fn what_was_told_long_ago_is_forgotten_at_the_next_sync() {
     for backend in [Backend::sqlite(), Backend::mongo().await] {
         let store = backend.open(&[]).await;
         store.init().await.unwrap();
-        let finding = |id: &str| Finding {
-            kind: Kind::New,
+        let finding = |id: &str| ListingFinding {
+            kind: NoticeKind::New,
             model: ModelRef::new("groq", id),
             at: None,
             fact: None,
@@ -420,10 +420,10 @@ async fn what_was_told_long_ago_is_forgotten_at_the_next_sync() {
         };
         for (id, days) in [("long-ago", 401), ("lately", 399)] {
             let at = Utc::now() - TimeDelta::days(days);
-            let holder = Holder { id: id.to_owned(), at, until: at + TimeDelta::minutes(3) };
+            let holder = NoticeHold { id: id.to_owned(), at, until: at + TimeDelta::minutes(3) };
             store.note_findings("webhook", &[finding(id)], at).await.unwrap();
             store.claim_notices("webhook", &holder).await.unwrap();
-            store.settle_notices("webhook", id, at, &Sending::Taken).await.unwrap();
+            store.settle_notices("webhook", id, at, &SendOutcome::Taken).await.unwrap();
         }
         let ages = Utc::now() - TimeDelta::days(900);
         store.note_findings("webhook", &[finding("never")], ages).await.unwrap();

@@ -1,17 +1,17 @@
 //! Recorded answers of every provider's list, page after page: what is asked, and which models come of it. Then garbage.
 
 use llmbench::domain::sourced::{Source, Sourced};
+use llmbench::providers::builtin_hosts;
 use llmbench::providers::hosts::{Host, Hosts};
-use llmbench::providers::listing::{Part, parts, settle};
+use llmbench::providers::listing::{ListingEndpoint, parts, settle};
 use llmbench::providers::protocols::Dialect;
-use llmbench::providers::table;
 use proptest::prelude::*;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
 fn built_in(name: &str) -> Host {
-    Hosts::new(table::built_in()).find(name).unwrap().clone()
+    Hosts::new(builtin_hosts::built_in()).find(name).unwrap().clone()
 }
 
 fn own(dialect: Dialect) -> Host {
@@ -111,8 +111,8 @@ fn vertex_publishers() {
 }
 
 /// Every part of every shape, as hosts have them.
-fn all_parts() -> Vec<Part> {
-    let hosts = table::built_in().into_iter().filter(|host| host.name != "sim");
+fn all_parts() -> Vec<ListingEndpoint> {
+    let hosts = builtin_hosts::built_in().into_iter().filter(|host| host.name != "sim");
     let own = [own(Dialect::Gemini), own(Dialect::Chat)];
     hosts.chain(own).flat_map(|host| parts(&host).unwrap()).collect()
 }

@@ -8,8 +8,8 @@ use crate::support::peers::{Mongod, fresh_name};
 use crate::support::samples;
 use chrono::{TimeDelta, Utc};
 use llmbench::domain::{ModelRef, Series};
-use llmbench::storage::jobs::{Claim, Claimed, Ending};
-use llmbench::storage::{self, Location, Names};
+use llmbench::storage::jobs::{ClaimResult, JobOutcome, SlotClaim};
+use llmbench::storage::{self, CollectionNames, StoreLocation};
 use mongodb::bson::{Document, doc};
 use rusqlite::Connection;
 use std::time::Duration;
@@ -21,25 +21,26 @@ const HOUR: TimeDelta = TimeDelta::hours(1);
 /// holds by a lease of then.
 fn written_ahead(store: &str) {
     block_on(async {
-        let location = Location::parse(store).unwrap();
-        let store =
-            storage::open(&location, &Names::default(), &["cloud-default-v1".to_owned()]).await.unwrap();
+        let location = StoreLocation::parse(store).unwrap();
+        let store = storage::open(&location, &CollectionNames::default(), &["cloud-default-v1".to_owned()])
+            .await
+            .unwrap();
         for provider in ["alpha", "beta"] {
             let series = Series {
                 model: ModelRef::new(provider, QUICK),
                 profile_id: "cloud-default-v1".to_owned(),
                 vantage: "main".to_owned(),
             };
-            let claim = Claim {
+            let claim = SlotClaim {
                 slot: series.slot_at(Utc::now(), 1800),
                 owner: "elsewhere:1".to_owned(),
                 ttl: Duration::from_secs(600),
                 max_attempts: 2,
                 deadline_seconds: 60,
             };
-            let Claimed::Granted(grant) = store.claim(&claim).await.unwrap() else { panic!() };
+            let ClaimResult::Granted(grant) = store.claim(&claim).await.unwrap() else { panic!() };
             if provider == "alpha" {
-                assert!(store.settle(&grant, &Ending::Success).await.unwrap());
+                assert!(store.settle(&grant, &JobOutcome::Success).await.unwrap());
                 let mut run = samples::run("ahead", provider, QUICK);
                 (run.gen_ts, run.run_ts) = (run.gen_ts + HOUR, run.run_ts + HOUR);
                 store.record(&samples::success(&run)).await.unwrap();

@@ -28,10 +28,13 @@ fn two_daemons_count_each_slot_once() {
         .into();
     let seen = || rows(mongod, &database, RUNS);
     until("each model was measured in three slots", || slots(&seen(), "alpha").len() >= 12);
-    let beats = || rows(mongod, &database, &["bench_scheduler_heartbeats"]);
-    let component =
-        |beat: &serde_json::Map<String, serde_json::Value>| beat["component"].as_str().unwrap().to_owned();
-    until("lanes are heard of", || beats().iter().any(|beat| component(beat) == "worker:alpha:main"));
+    let heartbeats = || rows(mongod, &database, &["bench_scheduler_heartbeats"]);
+    let component = |heartbeat: &serde_json::Map<String, serde_json::Value>| {
+        heartbeat["component"].as_str().unwrap().to_owned()
+    };
+    until("lanes are heard of", || {
+        heartbeats().iter().any(|heartbeat| component(heartbeat) == "worker:alpha:main")
+    });
     for daemon in daemons {
         let (code, said) = daemon.stop();
         assert!(code == 0 && said.contains("0 wait in the outbox"), "{said}");
@@ -42,7 +45,8 @@ fn two_daemons_count_each_slot_once() {
     // Nobody measured a slot that somebody else had: rows beyond the counted ones are spoilt samples.
     let extra = runs.iter().filter(|row| row["suspect"] == false).count() - counted.len();
     assert_eq!(extra, 0, "{runs:?}");
-    let daemons = beats().iter().filter(|beat| component(beat).starts_with("daemon:main:")).count();
+    let daemons =
+        heartbeats().iter().filter(|heartbeat| component(heartbeat).starts_with("daemon:main:")).count();
     assert_eq!(daemons, 2);
 }
 
@@ -59,8 +63,8 @@ fn one_of_two_daemons_checks_the_data_and_both_tell() {
     let checks = || rows(mongod, &database, &["bench_check_runs"]).len();
     until("the data is checked", || checks() > 0);
     let chores = || {
-        let beats = rows(mongod, &database, &["bench_scheduler_heartbeats"]);
-        beats.iter().filter(|beat| beat["component"] == "chore:self_checks").count()
+        let heartbeats = rows(mongod, &database, &["bench_scheduler_heartbeats"]);
+        heartbeats.iter().filter(|heartbeat| heartbeat["component"] == "chore:self_checks").count()
     };
     assert_eq!(chores(), 1);
     for daemon in daemons {

@@ -168,7 +168,12 @@ fn checks_are_kept_and_the_scheduler_is_heard_of() {
     until("the checks were made", || status()["check_run"]["results"].is_array());
     let seen = status();
     let scheduler = |seen: &Value| {
-        seen["heartbeats"].as_array().unwrap().iter().find(|beat| beat["component"] == "scheduler").cloned()
+        seen["heartbeats"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|heartbeat| heartbeat["component"] == "scheduler")
+            .cloned()
     };
     assert_eq!(scheduler(&seen).unwrap()["details"]["lanes"], 1);
     let results = seen["check_run"]["results"].as_array().unwrap();

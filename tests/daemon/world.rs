@@ -7,8 +7,8 @@ use crate::support::catalogue::put_model;
 use crate::support::ran::rows;
 use chrono::{DateTime, Utc};
 use llmbench::domain::ModelRef;
-use llmbench::providers::sim::{self, Running};
-use llmbench::storage::{self, Location, Names};
+use llmbench::providers::sim::{self, RunningSimulator};
+use llmbench::storage::{self, CollectionNames, StoreLocation};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -32,7 +32,7 @@ pub const QUICK: &str = "steady-ttft2-gap1-n4";
 pub struct World {
     pub home: Home,
     store: String,
-    simulator: Running,
+    simulator: RunningSimulator,
 }
 
 impl World {
@@ -49,9 +49,11 @@ impl World {
         let simulator = sim::start_in_process().unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let location = Location::parse(&store).unwrap();
+            let location = StoreLocation::parse(&store).unwrap();
             let store =
-                storage::open(&location, &Names::default(), &["cloud-default-v1".to_owned()]).await.unwrap();
+                storage::open(&location, &CollectionNames::default(), &["cloud-default-v1".to_owned()])
+                    .await
+                    .unwrap();
             store.init().await.unwrap();
             for model in models {
                 let model: ModelRef = model.parse().unwrap();

@@ -4,15 +4,15 @@
 use crate::support::markdown::{document, section, words};
 use clap::Parser;
 use llmbench::cli::Cli;
-use llmbench::domain::{Kind, headings};
+use llmbench::domain::{FailureKind, troubleshooting};
 use llmbench::output::advice;
 
 #[test]
 fn every_heading_is_there_and_says_something() {
     let text = document("TROUBLESHOOTING.md");
-    let contract = headings::CONTRACT.iter().map(|(_, heading)| heading);
-    for heading in headings::ALL.iter().chain(contract) {
-        let level = if *heading == headings::STORE { "##" } else { "###" };
+    let contract = troubleshooting::CONTRACT.iter().map(|(_, heading)| heading);
+    for heading in troubleshooting::ALL.iter().chain(contract) {
+        let level = if *heading == troubleshooting::STORE { "##" } else { "###" };
         let body = section(&text, &format!("{level} {heading}"));
         assert!(body.trim().len() > 80, "the section \"{heading}\" says nothing");
     }
@@ -21,7 +21,7 @@ fn every_heading_is_there_and_says_something() {
 #[test]
 fn advice_about_every_kind_names_its_heading() {
     let text = document("TROUBLESHOOTING.md");
-    for kind in Kind::ALL {
+    for kind in FailureKind::ALL {
         let told = advice::told(kind);
         let named = told.split("TROUBLESHOOTING.md, \"").nth(1).and_then(|rest| rest.split('"').next());
         section(&text, &format!("### {}", named.unwrap_or_else(|| panic!("no heading in: {told}"))));
@@ -32,7 +32,7 @@ fn advice_about_every_kind_names_its_heading() {
 #[test]
 fn every_command_that_is_advised_is_understood() {
     let mut seen = 0;
-    for file in ["catalogue", "configuration", "providers", "state", "store"] {
+    for file in ["catalog", "configuration", "providers", "state", "store"] {
         let source = document(&format!("src/commands/doctor/{file}.rs"));
         let source = source.split("#[cfg(test)]").next().unwrap();
         for command in source.split('`').filter(|piece| piece.starts_with("llmbench ")) {

@@ -2,8 +2,8 @@
 
 use clap::Parser;
 use llmbench::cli::Cli;
-use llmbench::domain::Kind;
-use llmbench::output::advice::{Standing, advice_for, command};
+use llmbench::domain::FailureKind;
+use llmbench::output::advice::{CatalogPresence, advice_for, command};
 
 /// Splits like a shell, as far as the quoting of advice goes.
 fn words(line: &str) -> Vec<String> {
@@ -21,8 +21,8 @@ fn words(line: &str) -> Vec<String> {
 
 #[test]
 fn every_advised_command_is_understood() {
-    for kind in Kind::ALL {
-        for standing in [Standing::Missing, Standing::Disabled, Standing::Enabled] {
+    for kind in FailureKind::ALL {
+        for standing in [CatalogPresence::Missing, CatalogPresence::Disabled, CatalogPresence::Enabled] {
             let line = command(kind, "bedrock", "us.amazon.nova pro-v1:0", standing);
             let words = words(&line);
             assert!(words.iter().any(|word| word.starts_with("bedrock")), "{line}");
@@ -31,7 +31,10 @@ fn every_advised_command_is_understood() {
             let switches_off =
                 |text: &str| text.contains("models disable") || text.contains("isable the model");
             let told = advice_for(kind, standing);
-            assert!(standing == Standing::Enabled || !switches_off(&line) && !switches_off(&told), "{told}");
+            assert!(
+                standing == CatalogPresence::Enabled || !switches_off(&line) && !switches_off(&told),
+                "{told}"
+            );
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::world::{DAY, World, broken, worlds};
 use crate::support::samples::failed;
-use llmbench::domain::{Kind, Stage};
+use llmbench::domain::{FailureKind, FailureStage};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -101,7 +101,8 @@ async fn stories_and_rows_are_whole() {
 async fn advice_follows_the_catalogue() {
     for world in worlds().await {
         for (id, model) in [("on", "groq:llama"), ("missing", "groq:typo")] {
-            let failure = broken(id, model, 55, Kind::HardModel, Stage::Response, "no such model");
+            let failure =
+                broken(id, model, 55, FailureKind::HardModel, FailureStage::Response, "no such model");
             world.store.record(&failed(&failure)).await.unwrap();
         }
         for (model, begins) in [

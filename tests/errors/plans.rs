@@ -3,7 +3,7 @@
 use super::world::{at, worlds};
 use crate::stores::backend::Backend;
 use llmbench::domain::Window;
-use llmbench::storage::history::{Grain, Scope, Series};
+use llmbench::storage::history::{ErrorGranularity, HistoryFilter, RunSeries};
 use mongodb::bson::{Document, doc};
 
 #[tokio::test]
@@ -12,28 +12,33 @@ async fn every_question_has_its_index() {
     let Backend::Mongo(database) = &world.backend else { panic!("the second world is on MongoDB") };
     database.run_command(doc! { "profile": 2 }).await.unwrap();
     let window = Window { from: Some(at(0)), to: Some(at(1440)) };
-    let whole = Scope { window, ..Scope::default() };
-    let provider = Scope { provider: Some("groq".to_owned()), ..whole.clone() };
-    let model = Scope { model: Some("llama".to_owned()), ..provider.clone() };
-    let ever = Scope { window: Window::default(), ..model.clone() };
-    let fingerprint = Scope { fingerprint: Some("ab".to_owned()), ..Scope::default() };
+    let whole = HistoryFilter { window, ..HistoryFilter::default() };
+    let provider = HistoryFilter { provider: Some("groq".to_owned()), ..whole.clone() };
+    let model = HistoryFilter { model: Some("llama".to_owned()), ..provider.clone() };
+    let ever = HistoryFilter { window: Window::default(), ..model.clone() };
+    let fingerprint = HistoryFilter { fingerprint: Some("ab".to_owned()), ..HistoryFilter::default() };
     let store = &world.store;
     for scope in [&whole, &provider, &model, &ever] {
-        for grain in [Grain::Provider, Grain::Model, Grain::Stage, Grain::Fingerprint] {
+        for grain in [
+            ErrorGranularity::Provider,
+            ErrorGranularity::Model,
+            ErrorGranularity::Stage,
+            ErrorGranularity::Fingerprint,
+        ] {
             store.error_groups(scope, grain).await.unwrap();
         }
-        store.successes(scope, true, &[Series::Published, Series::Probe]).await.unwrap();
-        store.successes(scope, false, &[Series::Published]).await.unwrap();
+        store.successes(scope, true, &[RunSeries::Published, RunSeries::Probe]).await.unwrap();
+        store.successes(scope, false, &[RunSeries::Published]).await.unwrap();
         store.errors(scope, 10).await.unwrap();
-        store.runs(scope, Series::Published, 10).await.unwrap();
-        store.runs(scope, Series::Probe, 10).await.unwrap();
+        store.runs(scope, RunSeries::Published, 10).await.unwrap();
+        store.runs(scope, RunSeries::Probe, 10).await.unwrap();
     }
-    for series in [Series::Published, Series::Probe] {
-        store.runs(&Scope::default(), series, 10).await.unwrap();
+    for series in [RunSeries::Published, RunSeries::Probe] {
+        store.runs(&HistoryFilter::default(), series, 10).await.unwrap();
     }
-    store.errors(&Scope::default(), 10).await.unwrap();
+    store.errors(&HistoryFilter::default(), 10).await.unwrap();
     store.errors(&fingerprint, 10).await.unwrap();
-    store.error_groups(&fingerprint, Grain::Fingerprint).await.unwrap();
+    store.error_groups(&fingerprint, ErrorGranularity::Fingerprint).await.unwrap();
     store.rollups("ab", 5).await.unwrap();
     store.run("run-0").await.unwrap().unwrap();
     store.error("e1").await.unwrap().unwrap();

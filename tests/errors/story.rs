@@ -56,7 +56,8 @@ async fn stories_and_lists() {
 fn fingerprint() -> String {
     let limit =
         "Error code: 429 - Rate limit reached for model `llama` in organization `org` on tokens per minute";
-    let kind = llmbench::domain::Kind::RateLimit;
-    let failure = super::world::broken("x", "groq:llama", 0, kind, llmbench::domain::Stage::Response, limit);
+    let kind = llmbench::domain::FailureKind::RateLimit;
+    let failure =
+        super::world::broken("x", "groq:llama", 0, kind, llmbench::domain::FailureStage::Response, limit);
     failure.fingerprint.chars().take(12).collect()
 }

@@ -3,7 +3,7 @@
 use super::world::{World, broken, worlds};
 use crate::support::samples::failed;
 use chrono::{SubsecRound, TimeDelta, Utc};
-use llmbench::domain::{Kind, Stage};
+use llmbench::domain::{FailureKind, FailureStage};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 
@@ -33,7 +33,8 @@ async fn new_errors_appear_once_whatever_their_dates_and_ctrl_c_is_no_failure() 
         assert_eq!([next(), next()], ["e6", "late"]);
         // Late by a minute, dated an hour ahead, and now: each is new exactly once.
         for (id, seconds) in [("new-1", -60), ("new-2", 3600), ("new-3", 0)] {
-            let mut failure = broken(id, "groq:llama", 0, Kind::Network, Stage::Connect, "reset");
+            let mut failure =
+                broken(id, "groq:llama", 0, FailureKind::Network, FailureStage::Connect, "reset");
             failure.ts = Utc::now().trunc_subsecs(3) + TimeDelta::seconds(seconds);
             world.store.record(&failed(&failure)).await.unwrap();
             assert_eq!(next(), id);
@@ -51,7 +52,7 @@ async fn lines_are_for_people_and_a_reader_that_leaves_is_no_failure() {
     let line = lines.next().unwrap().unwrap();
     assert_eq!(line, "2026-08-01 10:45:00  groq:gone  timeout in request  no first byte within 60 s");
     drop(lines);
-    let mut failure = broken("new", "groq:llama", 0, Kind::Network, Stage::Connect, "reset");
+    let mut failure = broken("new", "groq:llama", 0, FailureKind::Network, FailureStage::Connect, "reset");
     failure.ts = Utc::now().trunc_subsecs(3);
     world.store.record(&failed(&failure)).await.unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0));

@@ -5,7 +5,9 @@ use crate::support::Home;
 use crate::support::catalogue::put_model;
 use crate::support::samples::{failed, failure, run, success};
 use chrono::{DateTime, TimeDelta, Utc};
-use llmbench::domain::{Failure, Kind, ModelRef, Stage, failure::fingerprint, failure::normalize};
+use llmbench::domain::{
+    Failure, FailureKind, FailureStage, ModelRef, failure::fingerprint, failure::normalize,
+};
 use llmbench::storage::Store;
 use std::process::Output;
 use std::sync::Arc;
@@ -26,7 +28,14 @@ pub fn at(minutes: i64) -> DateTime<Utc> {
 }
 
 /// A failure with everything that follows from its kind and message.
-pub fn broken(id: &str, model: &str, minutes: i64, kind: Kind, stage: Stage, message: &str) -> Failure {
+pub fn broken(
+    id: &str,
+    model: &str,
+    minutes: i64,
+    kind: FailureKind,
+    stage: FailureStage,
+    message: &str,
+) -> Failure {
     let model: ModelRef = model.parse().unwrap();
     let mut failure = failure(id, &model.provider, &model.model_id);
     (failure.ts, failure.error_kind, failure.stage) = (at(minutes), kind, stage);
@@ -34,8 +43,8 @@ pub fn broken(id: &str, model: &str, minutes: i64, kind: Kind, stage: Stage, mes
     failure.normalized_message = normalize(message);
     failure.fingerprint =
         fingerprint(&model.provider, &model.model_id, stage, kind, &failure.normalized_message);
-    failure.http_status = (stage == Stage::Response).then_some(429);
-    failure.provider_error_code = failure.provider_error_code.filter(|_| kind == Kind::RateLimit);
+    failure.http_status = (stage == FailureStage::Response).then_some(429);
+    failure.provider_error_code = failure.provider_error_code.filter(|_| kind == FailureKind::RateLimit);
     failure
 }
 
@@ -69,13 +78,20 @@ async fn world(backend: Backend) -> World {
         "Error code: 429 - Rate limit reached for model `llama` in organization `org` on tokens per minute";
     let gone = "Error code: 404 - The model `gone` does not exist or you do not have access to it";
     for failure in [
-        broken("e1", "groq:llama", 10, Kind::RateLimit, Stage::Response, limit),
-        broken("e2", "groq:llama", 20, Kind::RateLimit, Stage::Response, limit),
-        broken("e3", "groq:gone", 11, Kind::HardModel, Stage::Response, gone),
-        broken("e4", "groq:gone", 12, Kind::HardModel, Stage::Response, gone),
-        broken("e5", "groq:gone", 45, Kind::Timeout, Stage::Request, "no first byte within 60 s"),
-        broken("e6", "vertex:dead", 50, Kind::Auth, Stage::Prepare, "no credentials"),
-        broken("late", "vertex:dead", 3000, Kind::Auth, Stage::Prepare, "no credentials"),
+        broken("e1", "groq:llama", 10, FailureKind::RateLimit, FailureStage::Response, limit),
+        broken("e2", "groq:llama", 20, FailureKind::RateLimit, FailureStage::Response, limit),
+        broken("e3", "groq:gone", 11, FailureKind::HardModel, FailureStage::Response, gone),
+        broken("e4", "groq:gone", 12, FailureKind::HardModel, FailureStage::Response, gone),
+        broken(
+            "e5",
+            "groq:gone",
+            45,
+            FailureKind::Timeout,
+            FailureStage::Request,
+            "no first byte within 60 s",
+        ),
+        broken("e6", "vertex:dead", 50, FailureKind::Auth, FailureStage::Prepare, "no credentials"),
+        broken("late", "vertex:dead", 3000, FailureKind::Auth, FailureStage::Prepare, "no credentials"),
     ] {
         store.record(&failed(&failure)).await.unwrap();
     }

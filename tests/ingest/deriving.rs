@@ -6,7 +6,7 @@ use crate::support::catalogue::put_model;
 use crate::support::peers::{self, Mongod};
 use crate::support::{Home, PATIENCE};
 use llmbench::domain::ModelRef;
-use llmbench::storage::Names;
+use llmbench::storage::CollectionNames;
 use mongodb::Database;
 use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ async fn on_mongod() -> (Served, Database) {
 
 /// Has the server refuse every change of the collections that are derived, or takes that back.
 async fn refuse_what_is_derived(database: &Database, refused: bool) {
-    let names = Names::default();
+    let names = CollectionNames::default();
     let validator = if refused {
         doc! { "never": { "$exists": true } }
     } else {
@@ -63,15 +63,15 @@ async fn one_post_is_answered_with_its_health_there() {
     let (served, database) = on_mongod().await;
     let (run, failure) = posts();
     assert_eq!(served.post("/ingest/error", &failure).status, 200);
-    assert_eq!(counted(&database, &Names::default().error_rollups, doc! { "count": 1 }).await, 1);
+    assert_eq!(counted(&database, &CollectionNames::default().error_rollups, doc! { "count": 1 }).await, 1);
     assert_eq!(served.post("/ingest", &run).status, 200);
-    assert_eq!(counted(&database, &Names::default().model_health, healthy()).await, 1);
+    assert_eq!(counted(&database, &CollectionNames::default().model_health, healthy()).await, 1);
 }
 
 #[tokio::test]
 async fn what_could_not_be_derived_is_derived_later_and_the_rows_are_stored_once() {
     let (served, database) = on_mongod().await;
-    let (names, (run, failure)) = (Names::default(), posts());
+    let (names, (run, failure)) = (CollectionNames::default(), posts());
     refuse_what_is_derived(&database, true).await;
     for (path, post) in [("/ingest", &run), ("/ingest/error", &failure)] {
         let answer = served.post(path, post);
@@ -89,7 +89,7 @@ async fn what_could_not_be_derived_is_derived_later_and_the_rows_are_stored_once
 #[tokio::test]
 async fn a_bridge_that_is_killed_before_it_derived_leaves_that_to_the_next() {
     let (served, database) = on_mongod().await;
-    let (names, (run, failure)) = (Names::default(), posts());
+    let (names, (run, failure)) = (CollectionNames::default(), posts());
     let store = served.store().await;
     put_model(&*store, &ModelRef::new("bedrock", "late"), "", true).await.unwrap();
     sleep(Duration::from_secs(4)).await;
@@ -117,7 +117,7 @@ async fn a_bridge_that_is_killed_before_it_derived_leaves_that_to_the_next() {
 async fn a_crowd_is_answered_before_it_is_derived_and_nothing_of_it_is_lost() {
     const MODELS: usize = 64;
     let (served, database) = on_mongod().await;
-    let (store, names) = (served.store().await, Names::default());
+    let (store, names) = (served.store().await, CollectionNames::default());
     for number in 0..MODELS {
         put_model(&*store, &ModelRef::new("bedrock", format!("m{number}")), "", true).await.unwrap();
     }
@@ -149,7 +149,7 @@ async fn a_crowd_is_answered_before_it_is_derived_and_nothing_of_it_is_lost() {
 #[tokio::test]
 async fn without_its_index_nothing_is_scanned_and_the_way_out_is_named() {
     let (served, database) = on_mongod().await;
-    let cloud = database.collection::<Document>(&Names::default().cloud);
+    let cloud = database.collection::<Document>(&CollectionNames::default().cloud);
     cloud.drop_index("received_at_1").await.unwrap();
     let served = served.killed_and_started_again();
     served.until_said("llmbench db init");

@@ -4,7 +4,7 @@ use crate::support::catalogue::put_model;
 use crate::support::{Home, PATIENCE};
 use chrono::{TimeDelta, Utc};
 use llmbench::domain::ModelRef;
-use llmbench::storage::{Location, Names, Store};
+use llmbench::storage::{CollectionNames, Store, StoreLocation};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -26,8 +26,8 @@ pub fn published() -> Vec<String> {
 
 /// Opens a store beside the bridge.
 pub async fn open(url: &str) -> Arc<dyn Store> {
-    let location = Location::parse(url).unwrap();
-    llmbench::storage::open(&location, &Names::default(), &published()).await.unwrap()
+    let location = StoreLocation::parse(url).unwrap();
+    llmbench::storage::open(&location, &CollectionNames::default(), &published()).await.unwrap()
 }
 
 /// A running `llmbench ingest serve`.

@@ -3,11 +3,11 @@
 use super::{open, outcome};
 use async_trait::async_trait;
 use llmbench::domain::{ModelRef, Outcome};
-use llmbench::storage::moved::{Moved, Newest};
 use llmbench::storage::outbox::Outbox;
-use llmbench::storage::outbox::sender::{Flushed, Sender};
-use llmbench::storage::payload::Payload;
-use llmbench::storage::{Recorded, Sink, StoreError, WorkItem};
+use llmbench::storage::outbox::sender::{Flushed, OutboxSender};
+use llmbench::storage::payload::OutcomePayload;
+use llmbench::storage::pending_aggregates::{NewestAttempts, PendingAggregates};
+use llmbench::storage::{OutcomeSink, RecordOutcome, StoreError, WorkItem};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -33,26 +33,29 @@ struct Noting {
 }
 
 #[async_trait]
-impl Sink for Noting {
+impl OutcomeSink for Noting {
     async fn work_list(&self, _: Option<&str>) -> Result<Vec<WorkItem>, StoreError> {
         Ok(Vec::new())
     }
 
-    async fn record(&self, _: &Outcome) -> Result<Recorded, StoreError> {
-        Ok(Recorded::Stored)
+    async fn record(&self, _: &Outcome) -> Result<RecordOutcome, StoreError> {
+        Ok(RecordOutcome::Stored)
     }
 
-    async fn keep_all(&self, payloads: &[&Payload]) -> (Vec<Result<Recorded, StoreError>>, Moved) {
+    async fn keep_all(
+        &self,
+        payloads: &[&OutcomePayload],
+    ) -> (Vec<Result<RecordOutcome, StoreError>>, PendingAggregates) {
         self.asked.lock().unwrap().push(Asked::Keep(payloads.len()));
-        let mut moved = Moved::default();
+        let mut moved = PendingAggregates::default();
         for payload in payloads {
             let model = ModelRef::new(payload.text("provider"), payload.id());
-            moved.models.insert(model, Newest::default());
+            moved.models.insert(model, NewestAttempts::default());
         }
-        (payloads.iter().map(|_| Ok(Recorded::Stored)).collect(), moved)
+        (payloads.iter().map(|_| Ok(RecordOutcome::Stored)).collect(), moved)
     }
 
-    async fn derive(&self, moved: &Moved) -> Result<(), StoreError> {
+    async fn derive(&self, moved: &PendingAggregates) -> Result<(), StoreError> {
         let confirmed = self.outbox.depth().await.unwrap().delivered;
         self.asked.lock().unwrap().push(Asked::Derive { confirmed });
         match self.refuses.lock().unwrap().clone() {
@@ -74,13 +77,13 @@ impl Sink for Noting {
     }
 }
 
-async fn full(directory: &std::path::Path, refuses: Option<StoreError>) -> (Arc<Noting>, Sender) {
+async fn full(directory: &std::path::Path, refuses: Option<StoreError>) -> (Arc<Noting>, OutboxSender) {
     let outbox = open(directory).await;
     let rows: Vec<Outcome> = (0..ROWS).map(|number| outcome(&format!("r{number}"))).collect();
     outbox.accept("none", &rows, Default::default()).await.unwrap();
     let noting =
         Arc::new(Noting { asked: Mutex::default(), outbox: outbox.clone(), refuses: Mutex::new(refuses) });
-    let (sender, _) = Sender::new(outbox, noting.clone(), "noting".to_owned());
+    let (sender, _) = OutboxSender::new(outbox, noting.clone(), "noting".to_owned());
     (noting, sender)
 }
 

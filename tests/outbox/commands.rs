@@ -3,7 +3,7 @@
 use super::{intent, open, outcome, take};
 use crate::support::Home;
 use chrono::{TimeDelta, Utc};
-use llmbench::storage::outbox::{Outbox, State, control};
+use llmbench::storage::outbox::{Outbox, OutboxRowState, control_socket};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -80,22 +80,22 @@ async fn without_a_daemon_the_file_is_read() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_daemon_is_asked_over_its_socket() {
     let (home, outbox) = filled().await;
-    let socket = home.path().join("state/llmbench").join(control::SOCKET);
+    let socket = home.path().join("state/llmbench").join(control_socket::SOCKET);
     let locked = home.ran(&["outbox", "list"]);
     assert_eq!(locked.code, 75);
     assert!(locked.err.contains("control.sock"), "{locked:?}");
     std::fs::write(&socket, "left behind").unwrap();
-    let listener = control::listen(&socket).unwrap();
+    let listener = control_socket::listen(&socket).unwrap();
     use std::os::unix::fs::PermissionsExt;
     assert_eq!(std::fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
     let stop = CancellationToken::new();
-    let served = tokio::spawn(control::serve(listener, outbox.clone(), stop.clone()));
+    let served = tokio::spawn(control_socket::serve(listener, outbox.clone(), stop.clone()));
     let told = tokio::task::spawn_blocking(move || {
         everything_is_told(&home);
         home
     });
     let home = told.await.unwrap();
-    assert_eq!(outbox.list(State::Pending, 10).await.unwrap().len(), 3);
+    assert_eq!(outbox.list(OutboxRowState::Pending, 10).await.unwrap().len(), 3);
     nonsense_is_refused(&socket).await;
     stop.cancel();
     served.await.unwrap();
@@ -114,7 +114,7 @@ async fn nonsense_is_refused(socket: &std::path::Path) {
     // One that says nothing and one that goes away hold up nobody.
     let _silent = tokio::net::UnixStream::connect(socket).await.unwrap();
     drop(tokio::net::UnixStream::connect(socket).await.unwrap());
-    assert!(control::ask(socket, &control::Request::Depth).await.is_ok());
+    assert!(control_socket::ask(socket, &control_socket::OutboxRequest::Depth).await.is_ok());
 }
 
 #[test]

@@ -8,8 +8,8 @@
 use super::{COST, intent, open, outcome};
 use crate::faults::{asked, seed};
 use chrono::Utc;
-use llmbench::domain::{Kind, Outcome};
-use llmbench::storage::outbox::{Capacity, Outbox, State};
+use llmbench::domain::{FailureKind, Outcome};
+use llmbench::storage::outbox::{Outbox, OutboxCapacity, OutboxRowState};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use std::collections::{BTreeMap, BTreeSet};
@@ -95,9 +95,9 @@ fn work_until_killed(path: &Path, enough: usize, after: Duration, said: &mut Sai
 }
 
 /// Everything in the outbox, by id. Twice the same id fails.
-async fn contents(outbox: &Outbox) -> BTreeMap<String, State> {
+async fn contents(outbox: &Outbox) -> BTreeMap<String, OutboxRowState> {
     let mut found = BTreeMap::new();
-    for state in State::ALL {
+    for state in OutboxRowState::ALL {
         for item in outbox.list(state, 100_000).await.unwrap() {
             assert_eq!(found.insert(item.id.clone(), state), None, "{} is there twice", item.id);
         }
@@ -127,7 +127,7 @@ async fn killed_again_and_again(random: &mut SmallRng) {
         let longest = if round == 0 { 200_000 } else { 4_000 };
         let after = Duration::from_micros(random.random_range(0..longest));
         work_until_killed(&path, round * 15, after, &mut said);
-        let (outbox, opening) = Outbox::open(&path, Capacity::default()).await.unwrap();
+        let (outbox, opening) = Outbox::open(&path, OutboxCapacity::default()).await.unwrap();
         assert!(opening.damaged.is_empty(), "{opening:?}");
         assert!(opening.unclean || round == 0, "{opening:?}");
         for intent in &opening.interrupted {
@@ -141,7 +141,7 @@ async fn killed_again_and_again(random: &mut SmallRng) {
         assert!(found.contains_key(&id), "{id} was accepted and is gone");
     }
     for id in said.of("confirmed") {
-        assert_eq!(found[&id], State::Delivered, "{id} was confirmed");
+        assert_eq!(found[&id], OutboxRowState::Delivered, "{id} was confirmed");
     }
     for id in said.of("intended") {
         let interrupted = found.contains_key(&format!("interrupted-{id}"));
@@ -151,7 +151,10 @@ async fn killed_again_and_again(random: &mut SmallRng) {
     for (id, state) in &found {
         let of = id.strip_prefix("interrupted-").unwrap_or(id);
         assert!(named.contains(of), "{id} came from nowhere");
-        assert!(*state != State::Delivered || said.of("confirming").contains(id), "{id} was never confirmed");
+        assert!(
+            *state != OutboxRowState::Delivered || said.of("confirming").contains(id),
+            "{id} was never confirmed"
+        );
     }
     assert!(said.of("accepted").len() > 100 && said.of("confirmed").len() > 30);
     payloads_are_whole(&outbox).await;
@@ -160,7 +163,7 @@ async fn killed_again_and_again(random: &mut SmallRng) {
 /// A power cut leaves what was synced, and of what came after any part, or noise. Each acknowledgement was a sync.
 #[tokio::test]
 async fn a_log_that_was_cut_anywhere_holds_all_that_was_acknowledged_before() {
-    let small = Capacity { ballast_bytes: 0, ..Capacity::default() };
+    let small = OutboxCapacity { ballast_bytes: 0, ..OutboxCapacity::default() };
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("outbox");
     let outbox = Outbox::open(&path, small).await.unwrap().0;
@@ -208,7 +211,7 @@ async fn payloads_are_whole(outbox: &Outbox) {
     for parcel in parcels {
         match parcel.payload.outcome().unwrap() {
             Outcome::Success(run) => assert_eq!(run.extra, super::run("", "", "").extra),
-            Outcome::Failure(failure) => assert_eq!(failure.error_kind, Kind::Interrupted),
+            Outcome::Failure(failure) => assert_eq!(failure.error_kind, FailureKind::Interrupted),
         }
     }
 }

@@ -4,10 +4,10 @@
 use super::{COST, intent, outcome};
 use crate::support::small_disk;
 use chrono::Utc;
-use llmbench::storage::outbox::{Capacity, Key, Outbox, OutboxError, State};
+use llmbench::storage::outbox::{Outbox, OutboxCapacity, OutboxError, OutboxKey, OutboxRowState};
 use std::path::Path;
 
-const SMALL: Capacity = Capacity {
+const SMALL: OutboxCapacity = OutboxCapacity {
     max_bytes: 1 << 30,
     ballast_bytes: 8 << 20,
     low_water: 4 << 20,
@@ -52,7 +52,7 @@ async fn a_full_disk_stops_paid_calls_loses_nothing_and_empties() {
     assert!(outbox.depth().await.unwrap().full);
     let mut sent = 0;
     while let parcels @ [_, ..] = &outbox.due(Utc::now(), 50, u64::MAX).await.unwrap()[..] {
-        let keys: Vec<Key> = parcels.iter().map(|parcel| parcel.key).collect();
+        let keys: Vec<OutboxKey> = parcels.iter().map(|parcel| parcel.key).collect();
         sent += outbox.confirm(&keys).await.unwrap();
     }
     assert_eq!(sent, taken);
@@ -65,5 +65,5 @@ async fn a_full_disk_stops_paid_calls_loses_nothing_and_empties() {
     let outbox = open(&disk).await;
     outbox.intend(&intent("after")).await.unwrap();
     outbox.accept("after", &[outcome("after")], COST).await.unwrap();
-    assert_eq!(outbox.list(State::Pending, 9).await.unwrap().len(), 1);
+    assert_eq!(outbox.list(OutboxRowState::Pending, 9).await.unwrap().len(), 1);
 }

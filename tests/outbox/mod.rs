@@ -8,18 +8,18 @@ mod sending;
 
 use crate::support::samples::{run, success};
 use llmbench::domain::{ModelRef, Outcome, Series};
-use llmbench::storage::outbox::{Capacity, Intent, Outbox, OutboxError, Spend};
+use llmbench::storage::outbox::{CallIntent, Outbox, OutboxCapacity, OutboxError, Spend};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// What a call costs here.
 const COST: Spend = Spend { runs: 1, tokens: 9, micro_dollars: 3 };
 
-fn intent(id: &str) -> Intent {
+fn intent(id: &str) -> CallIntent {
     let model = ModelRef::new("groq", "m");
     let series = Series { model, profile_id: "cloud-default-v1".into(), vantage: "main".into() };
     let reserve = Spend { tokens: 100, ..COST };
-    Intent {
+    CallIntent {
         id: id.into(),
         series,
         slot_at: None,
@@ -37,7 +37,7 @@ async fn open(directory: &Path) -> Outbox {
     // A process that another test starts at this moment has all files of this one open, until it is another program.
     let begun = Instant::now();
     loop {
-        match Outbox::open(directory, Capacity::default()).await {
+        match Outbox::open(directory, OutboxCapacity::default()).await {
             Err(OutboxError::Locked { .. }) if begun.elapsed() < Duration::from_secs(5) => {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }

@@ -7,10 +7,12 @@ use crate::support::samples::{run, success};
 use async_trait::async_trait;
 use chrono::{TimeDelta, Utc};
 use llmbench::domain::{ModelRef, Outcome};
-use llmbench::storage::history::{Scope, Series};
-use llmbench::storage::outbox::sender::{Sender, SenderPulse};
-use llmbench::storage::outbox::{Capacity, Outbox, State};
-use llmbench::storage::{self, Location, Names, Recorded, Sink, Store, StoreError, WorkItem};
+use llmbench::storage::history::{HistoryFilter, RunSeries};
+use llmbench::storage::outbox::sender::{OutboxSender, SenderReport};
+use llmbench::storage::outbox::{Outbox, OutboxCapacity, OutboxRowState};
+use llmbench::storage::{
+    self, CollectionNames, OutcomeSink, RecordOutcome, Store, StoreError, StoreLocation, WorkItem,
+};
 use mongodb::bson::{Document, doc};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,8 +21,10 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 async fn store(url: &str) -> Arc<dyn Store> {
-    let location = Location::parse(url).unwrap();
-    let store = storage::open(&location, &Names::default(), &["cloud-default-v1".to_owned()]).await.unwrap();
+    let location = StoreLocation::parse(url).unwrap();
+    let store = storage::open(&location, &CollectionNames::default(), &["cloud-default-v1".to_owned()])
+        .await
+        .unwrap();
     store.init().await.unwrap();
     store
 }
@@ -29,15 +33,15 @@ async fn store(url: &str) -> Arc<dyn Store> {
 struct Post {
     _directory: TempDir,
     outbox: Outbox,
-    pulse: watch::Receiver<SenderPulse>,
+    pulse: watch::Receiver<SenderReport>,
     stop: CancellationToken,
 }
 
 impl Post {
-    async fn to(sink: Arc<dyn Sink>) -> Self {
+    async fn to(sink: Arc<dyn OutcomeSink>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let outbox = open(directory.path()).await;
-        let (mut sender, pulse) = Sender::new(outbox.clone(), sink, "test".to_owned());
+        let (mut sender, pulse) = OutboxSender::new(outbox.clone(), sink, "test".to_owned());
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         tokio::spawn(async move { sender.run(&stopped).await.unwrap() });
@@ -45,7 +49,7 @@ impl Post {
     }
 
     /// Waits until what the sender tells is as wanted.
-    async fn until(&mut self, what: &str, wanted: impl Fn(&SenderPulse) -> bool) -> SenderPulse {
+    async fn until(&mut self, what: &str, wanted: impl Fn(&SenderReport) -> bool) -> SenderReport {
         let found = tokio::time::timeout(PATIENCE, self.pulse.wait_for(|pulse| wanted(pulse))).await;
         let Ok(Ok(pulse)) = found.map(|found| found.map(|pulse| pulse.clone())) else {
             panic!("never {what}");
@@ -129,7 +133,7 @@ async fn rows_survive_a_killed_server_and_the_next_flush_sends_those_that_were_p
     post.stop.cancel();
     mongod.kill();
     post.take_all(ids("dead", 50)).await;
-    let (mut sender, _) = Sender::new(post.outbox.clone(), sink.clone(), "test".to_owned());
+    let (mut sender, _) = OutboxSender::new(post.outbox.clone(), sink.clone(), "test".to_owned());
     let flushed = tokio::time::timeout(PATIENCE, sender.flush_once(Duration::from_secs(5)));
     let flushed = flushed.await.expect("the flush ends by itself").unwrap();
     assert_eq!((flushed.delivered, flushed.quarantined, flushed.left), (0, 0, 50));
@@ -137,7 +141,7 @@ async fn rows_survive_a_killed_server_and_the_next_flush_sends_those_that_were_p
     let waiting = post.outbox.due(in_an_hour, 100, u64::MAX).await.unwrap();
     assert!(waiting.iter().any(|parcel| parcel.attempts > 0), "some were put off");
     mongod.restart();
-    let (mut sender, _) = Sender::new(post.outbox.clone(), sink, "test".to_owned());
+    let (mut sender, _) = OutboxSender::new(post.outbox.clone(), sink, "test".to_owned());
     let flushed = sender.flush_once(Duration::from_secs(60)).await.unwrap();
     assert_eq!((flushed.delivered, flushed.quarantined, flushed.left), (50, 0, 0));
     assert_eq!(stored(&mongod, &name).await, sorted(ids("before", 5).chain(ids("dead", 50))));
@@ -174,7 +178,7 @@ async fn rows_that_no_store_can_take_are_set_aside_and_block_nobody() {
     take(&post.outbox, success(&run("nobody's", "", "m"))).await;
     post.take_all(ids("r", 30)).await;
     post.until_empty(30).await;
-    let aside = post.outbox.list(State::Quarantined, 10).await.unwrap();
+    let aside = post.outbox.list(OutboxRowState::Quarantined, 10).await.unwrap();
     let why = |id: &str| {
         let item = aside.iter().find(|item| item.id == id).unwrap();
         item.error.clone().unwrap()
@@ -192,12 +196,12 @@ async fn rows_that_no_store_can_take_are_set_aside_and_block_nobody() {
 struct Picky(Arc<dyn Store>);
 
 #[async_trait]
-impl Sink for Picky {
+impl OutcomeSink for Picky {
     async fn work_list(&self, provider: Option<&str>) -> Result<Vec<WorkItem>, StoreError> {
         self.0.work_list(provider).await
     }
 
-    async fn record(&self, outcome: &Outcome) -> Result<Recorded, StoreError> {
+    async fn record(&self, outcome: &Outcome) -> Result<RecordOutcome, StoreError> {
         match outcome.id() {
             "poison" => Err(StoreError::Unavailable("no answer".to_owned())),
             "panic" => panic!("a driver that panics"),
@@ -234,7 +238,7 @@ async fn a_row_that_is_never_answered_for_delays_nobody() {
         assert!(start.elapsed() < PATIENCE);
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let waiting = post.outbox.list(State::Pending, 10).await.unwrap();
+    let waiting = post.outbox.list(OutboxRowState::Pending, 10).await.unwrap();
     let waiting: Vec<&str> = waiting.iter().map(|item| item.id.as_str()).collect();
     assert_eq!(waiting, ["panic", "poison"]);
 }
@@ -252,13 +256,13 @@ async fn how_fast_it_drains() {
     for (name, url) in stores {
         let sink = store(&url).await;
         let place = tempfile::tempdir().unwrap();
-        let (outbox, _) = Outbox::open(place.path(), Capacity::default()).await.unwrap();
+        let (outbox, _) = Outbox::open(place.path(), OutboxCapacity::default()).await.unwrap();
         let start = Instant::now();
         for id in ids("r", ROWS) {
             outbox.accept("none", &[outcome(&id)], Default::default()).await.unwrap();
         }
         let taken = start.elapsed().as_secs_f64();
-        let (mut sender, _) = Sender::new(outbox.clone(), sink, name.to_owned());
+        let (mut sender, _) = OutboxSender::new(outbox.clone(), sink, name.to_owned());
         let start = Instant::now();
         let flushed = sender.flush_once(Duration::from_secs(600)).await.unwrap();
         let drained = start.elapsed().as_secs_f64();
@@ -290,9 +294,9 @@ async fn a_slot_that_two_daemons_measured_unseen_by_each_other_counts_once_and_k
         post.until_empty(1).await;
         assert_eq!(post.outbox.depth().await.unwrap().quarantined, 0);
     }
-    let scope = Scope::default();
-    let counted = sink.runs(&scope, Series::Published, 10).await.unwrap();
-    let kept = sink.runs(&scope, Series::Probe, 10).await.unwrap();
+    let scope = HistoryFilter::default();
+    let counted = sink.runs(&scope, RunSeries::Published, 10).await.unwrap();
+    let kept = sink.runs(&scope, RunSeries::Probe, 10).await.unwrap();
     assert_eq!((counted.len(), kept.len()), (1, 1));
     assert_eq!((&counted[0]["daemon_owner"], &kept[0]["daemon_owner"]), (&"one".into(), &"two".into()));
     assert_eq!(kept[0]["sample_role"], "superseded");

@@ -4,7 +4,7 @@ use crate::support::Home;
 use crate::support::peers::{Mongod, fresh_name};
 use crate::support::predecessor;
 use chrono::{TimeDelta, Utc};
-use llmbench::storage::{self, Location, Names};
+use llmbench::storage::{self, CollectionNames, StoreLocation};
 use mongodb::Database;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use serde_json::Value;
@@ -36,8 +36,9 @@ impl World {
     pub async fn new() -> Self {
         let database = Mongod::start().database(&fresh_name()).await;
         let world = Self { database, home: Home::new() };
-        let location = Location::parse(&world.uri()).unwrap();
-        let store = storage::open(&location, &Names::default(), &["cloud-default-v1".to_owned()]).await;
+        let location = StoreLocation::parse(&world.uri()).unwrap();
+        let store =
+            storage::open(&location, &CollectionNames::default(), &["cloud-default-v1".to_owned()]).await;
         store.unwrap().init().await.unwrap();
         for collection in [
             "models",

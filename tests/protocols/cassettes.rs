@@ -4,8 +4,8 @@
 use super::entries::{assert_sound, recording, without_stamps};
 use aws_smithy_eventstream::frame::write_message_to;
 use aws_smithy_types::event_stream::{Header, HeaderValue, Message};
-use llmbench::providers::protocols::{Answer, Channel, Dialect, Quirks};
-use llmbench::wire::{Ending, Head};
+use llmbench::providers::protocols::{Channel, DecodedStream, Dialect, Quirks};
+use llmbench::wire::{ExchangeEnd, ResponseHead};
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -70,16 +70,17 @@ fn frame_ends(body: &[u8]) -> Vec<usize> {
     ends.split_off(1)
 }
 
-fn decoded(dialect: Dialect, file: &Path) -> Answer {
+fn decoded(dialect: Dialect, file: &Path) -> DecodedStream {
     let body = body(dialect, file);
     let ends = if body.first() == Some(&0) { frame_ends(&body) } else { event_ends(&body) };
     let name = file.file_name().unwrap().to_string_lossy();
-    let ending = if name.contains(".cut.") { Ending::Cut("reset by peer".into()) } else { Ending::Complete };
+    let ending =
+        if name.contains(".cut.") { ExchangeEnd::Cut("reset by peer".into()) } else { ExchangeEnd::Complete };
     dialect.decode(&recording(&body, ends, ending), &Quirks::default())
 }
 
 /// An answer in lines; what is absent is not said.
-fn told(answer: &Answer) -> String {
+fn told(answer: &DecodedStream) -> String {
     let mut lines = String::new();
     for delta in &answer.deltas {
         let channel = if delta.channel == Channel::Visible { "visible" } else { "reasoning" };
@@ -147,7 +148,7 @@ fn converse() {
 #[test]
 fn a_host_that_counts_without_reasoning_is_told_by_its_quirk() {
     let body = body(Dialect::Chat, &folder(Dialect::Chat).join("openai.sse"));
-    let recorded = recording(&body, vec![body.len()], Ending::Complete);
+    let recorded = recording(&body, vec![body.len()], ExchangeEnd::Complete);
     let quirks = Quirks { output_excludes_reasoning: true, ..Quirks::default() };
     assert!(Dialect::Chat.decode(&recorded, &quirks).usage.unwrap().output_excludes_reasoning);
     assert!(!Dialect::Chat.decode(&recorded, &Quirks::default()).usage.unwrap().output_excludes_reasoning);
@@ -158,8 +159,8 @@ fn headers_tell_the_providers_clock_and_bedrocks_id() {
     let headers = [("openai-processing-ms", "321"), ("x-amzn-requestid", "7f-1")];
     let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
     for dialect in Dialect::ALL {
-        let mut recorded = recording(b"", vec![], Ending::Complete);
-        recorded.head = Some(Head { status: 200, headers: headers.clone() });
+        let mut recorded = recording(b"", vec![], ExchangeEnd::Complete);
+        recorded.head = Some(ResponseHead { status: 200, headers: headers.clone() });
         let answer = dialect.decode(&recorded, &Quirks::default());
         assert_eq!(answer.provider_timing["openai-processing"], 0.321);
         let expected = (dialect == Dialect::Converse).then_some("7f-1");
@@ -179,8 +180,8 @@ fn nothing_that_counts_comes_after_the_end_marker() {
             let Some(line) = line else { continue };
             let end = line + 1 + marker.len();
             let read = |end: usize| {
-                let recorded = recording(&body[..end], vec![end], Ending::Complete);
-                Answer { events: 0, ..without_stamps(dialect.decode(&recorded, &Quirks::default())) }
+                let recorded = recording(&body[..end], vec![end], ExchangeEnd::Complete);
+                DecodedStream { events: 0, ..without_stamps(dialect.decode(&recorded, &Quirks::default())) }
             };
             assert_eq!(read(end), read(body.len()), "{}", file.display());
             stopped += 1;

@@ -2,16 +2,16 @@
 
 use super::cassettes::frames;
 use super::entries::recording;
-use llmbench::domain::failure::Kind;
+use llmbench::domain::failure::FailureKind;
 use llmbench::domain::profile::built_in;
 use llmbench::domain::redact::Redactor;
 use llmbench::domain::run::{Outcome, Run};
-use llmbench::domain::{Ask, ModelRef};
+use llmbench::domain::{GenerationRequest, ModelRef};
 use llmbench::measure::judge::judge;
-use llmbench::measure::rows::Attempt;
-use llmbench::providers::prepare::Plan;
+use llmbench::measure::outcome_row::AttemptSpec;
+use llmbench::providers::prepare::RequestPlan;
 use llmbench::providers::protocols::{Dialect, Quirks};
-use llmbench::wire::{Ending, Head};
+use llmbench::wire::{ExchangeEnd, ResponseHead};
 use proptest::prelude::*;
 use serde_json::{Map, Value};
 
@@ -98,10 +98,10 @@ fn stream(dialect: Dialect, n: &[String]) -> Vec<u8> {
 }
 
 fn outcome(dialect: Dialect, body: &[u8]) -> Outcome {
-    let mut recorded = recording(body, vec![body.len() / 2, body.len()], Ending::Complete);
-    recorded.head = Some(Head { status: 200, headers: Vec::new() });
+    let mut recorded = recording(body, vec![body.len() / 2, body.len()], ExchangeEnd::Complete);
+    recorded.head = Some(ResponseHead { status: 200, headers: Vec::new() });
     let [profile, ..] = built_in();
-    let ask = Ask {
+    let ask = GenerationRequest {
         model_id: "m".to_owned(),
         prompt: profile.prompt.clone(),
         max_output_tokens: BUDGET,
@@ -109,7 +109,7 @@ fn outcome(dialect: Dialect, body: &[u8]) -> Outcome {
         reasoning_effort: None,
         metadata: Map::new(),
     };
-    let sheet = Attempt {
+    let sheet = AttemptSpec {
         id: "id".to_owned(),
         model: ModelRef::new("p", "m"),
         profile,
@@ -120,7 +120,7 @@ fn outcome(dialect: Dialect, body: &[u8]) -> Outcome {
         ask: ask.clone(),
         request_mode: dialect.request_mode("p"),
     };
-    let plan = Plan { ask, dialect, quirks: Quirks::default() };
+    let plan = RequestPlan { ask, dialect, quirks: Quirks::default() };
     judge(&recorded, &sheet, &plan, None, &Redactor::new()).outcome
 }
 
@@ -167,7 +167,7 @@ proptest! {
     ) {
         match outcome(dialect, &stream(dialect, &numbers)) {
             Outcome::Success(run) => believable(&run),
-            Outcome::Failure(failure) => prop_assert_eq!(failure.error_kind, Kind::Protocol, "{}", failure.message),
+            Outcome::Failure(failure) => prop_assert_eq!(failure.error_kind, FailureKind::Protocol, "{}", failure.message),
         }
     }
 }
@@ -187,7 +187,7 @@ fn one_impossible_count_anywhere_is_a_failure() {
                 let Outcome::Failure(failure) = outcome(dialect, &stream(dialect, &numbers)) else {
                     panic!("{dialect:?}: field {field} says {wrong}")
                 };
-                assert_eq!(failure.error_kind, Kind::Protocol);
+                assert_eq!(failure.error_kind, FailureKind::Protocol);
                 assert!(failure.message.starts_with("usage says "), "{}", failure.message);
             }
         }

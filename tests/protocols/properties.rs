@@ -2,8 +2,8 @@
 
 use super::cassettes::{body, files, folder};
 use super::entries::{self, assert_sound, recording, without_stamps};
-use llmbench::providers::protocols::{Answer, Delta, Dialect, Quirks};
-use llmbench::wire::Ending;
+use llmbench::providers::protocols::{DecodedStream, Delta, Dialect, Quirks};
+use llmbench::wire::ExchangeEnd;
 use proptest::prelude::*;
 
 fn dialect() -> impl Strategy<Value = Dialect> {
@@ -11,15 +11,15 @@ fn dialect() -> impl Strategy<Value = Dialect> {
 }
 
 /// A dialect and the body of one of its cassettes.
-fn cassette_where(wanted: fn(&Answer) -> bool) -> impl Strategy<Value = (Dialect, Vec<u8>)> {
+fn cassette_where(wanted: fn(&DecodedStream) -> bool) -> impl Strategy<Value = (Dialect, Vec<u8>)> {
     let of = |dialect| files(&folder(dialect)).into_iter().map(move |file| (dialect, body(dialect, &file)));
     let mut all: Vec<(Dialect, Vec<u8>)> = Dialect::ALL.into_iter().flat_map(of).collect();
     all.retain(|(dialect, body)| !body.is_empty() && wanted(&read_at_once(*dialect, body)));
     proptest::sample::select(all)
 }
 
-fn read_at_once(dialect: Dialect, body: &[u8]) -> Answer {
-    dialect.decode(&recording(body, vec![body.len()], Ending::Complete), &Quirks::default())
+fn read_at_once(dialect: Dialect, body: &[u8]) -> DecodedStream {
+    dialect.decode(&recording(body, vec![body.len()], ExchangeEnd::Complete), &Quirks::default())
 }
 
 /// Pieces of event streams, so that generated input gets past the first line.
@@ -82,7 +82,7 @@ proptest! {
         ends.push(body.len());
         ends.sort_unstable();
         ends.dedup();
-        let cut = dialect.decode(&recording(&body, ends.clone(), Ending::Complete), &Quirks::default());
+        let cut = dialect.decode(&recording(&body, ends.clone(), ExchangeEnd::Complete), &Quirks::default());
         let whole = read_at_once(dialect, &body);
         assert_sound(&cut);
         let last = std::time::Duration::from_millis(10 * ends.len() as u64);
@@ -97,7 +97,7 @@ proptest! {
     ) {
         let whole = read_at_once(dialect, &body);
         let length = cut.index(body.len() + 1);
-        let ending = Ending::Cut("reset".into());
+        let ending = ExchangeEnd::Cut("reset".into());
         let part = dialect.decode(&recording(&body[..length], vec![length], ending), &Quirks::default());
         prop_assert_eq!(&part.malformed, &None);
         prop_assert_eq!(&part.error, &None);

@@ -9,7 +9,7 @@ use crate::support::catalogue::put_model;
 use crate::support::peers::{Mongod, fresh_name};
 use llmbench::domain::ModelRef;
 use llmbench::providers::sim;
-use llmbench::storage::{self, Location, Names};
+use llmbench::storage::{self, CollectionNames, StoreLocation};
 use mongodb::bson::{self, Bson, Document, doc};
 use mongodb::{Cursor, Database};
 use serde_json::Value;
@@ -20,8 +20,10 @@ const STEADY: &str = "steady-ttft200-gap1-n64";
 /// Enables a case's model in a store, measures it there until a row is published, and gives the last line printed. The rows
 /// of a starved client are not published, rightly: on a busy machine the last one may be such.
 async fn publish(case: &Case, url: &str, scenario: &str, attempts: u32) -> Value {
-    let location = Location::parse(url).unwrap();
-    let store = storage::open(&location, &Names::default(), &["cloud-default-v1".to_owned()]).await.unwrap();
+    let location = StoreLocation::parse(url).unwrap();
+    let store = storage::open(&location, &CollectionNames::default(), &["cloud-default-v1".to_owned()])
+        .await
+        .unwrap();
     store.init().await.unwrap();
     put_model(&*store, &ModelRef::new(case.provider, case.model), case.model, true).await.unwrap();
     let simulator = sim::start_in_process().unwrap();

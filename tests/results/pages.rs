@@ -4,14 +4,14 @@ use super::bulk::{Row, fill, row};
 use crate::stores::backend::Backend;
 use llmbench::domain::Window;
 use llmbench::storage::Store;
-use llmbench::storage::history::{Scope, Series};
-use llmbench::storage::rows::{PAGE_ROWS, Question, Table};
+use llmbench::storage::history::{HistoryFilter, RunSeries};
+use llmbench::storage::rows::{PAGE_ROWS, RowQuery, RowSource};
 use mongodb::bson::{Bson, DateTime, Document, doc, oid::ObjectId};
 use serde_json::Value;
 
 /// The ids of a question's rows, page by page.
-async fn read(store: &dyn Store, scope: Scope, series: Series) -> Vec<Vec<String>> {
-    let mut pages = store.pages(Question { table: Table::Runs(series), scope, fields: None });
+async fn read(store: &dyn Store, scope: HistoryFilter, series: RunSeries) -> Vec<Vec<String>> {
+    let mut pages = store.pages(RowQuery { table: RowSource::Runs(series), scope, fields: None });
     let mut found = Vec::new();
     while let Some(page) = pages.next().await.unwrap() {
         let id = |text| serde_json::from_str::<Value>(text).unwrap()["_id"].as_str().unwrap().to_owned();
@@ -48,29 +48,30 @@ async fn every_row_is_read_once_and_in_order() {
     for backend in [Backend::sqlite(), Backend::mongo().await] {
         let store = backend.open(&["cloud-default-v1"]).await;
         store.init().await.unwrap();
-        assert!(read(&*store, Scope::default(), Series::Published).await.is_empty());
+        assert!(read(&*store, HistoryFilter::default(), RunSeries::Published).await.is_empty());
         fill(&backend, &rows, true).await;
         fill(&backend, &[row("probe", "groq:a", 3)], false).await;
-        let pages = read(&*store, Scope::default(), Series::Published).await;
+        let pages = read(&*store, HistoryFilter::default(), RunSeries::Published).await;
         assert!(pages.len() >= 3 && pages.iter().all(|page| (1..=PAGE_ROWS).contains(&page.len())));
         assert_eq!(pages.concat(), sorted(&rows, |_| true));
-        assert_eq!(read(&*store, Scope::default(), Series::Probe).await.concat(), ["probe"]);
-        let groq = Scope { provider: Some("groq".to_owned()), ..Scope::default() };
+        assert_eq!(read(&*store, HistoryFilter::default(), RunSeries::Probe).await.concat(), ["probe"]);
+        let groq = HistoryFilter { provider: Some("groq".to_owned()), ..HistoryFilter::default() };
         let of_groq = |row: &Row| row["provider"] == "groq";
-        assert_eq!(read(&*store, groq.clone(), Series::Published).await.concat(), sorted(&rows, of_groq));
-        let one = Scope { model: Some("a".to_owned()), ..groq };
-        assert_eq!(read(&*store, one, Series::Published).await.concat(), sorted(&rows, of_groq));
-        let any = Scope { model: Some("b".to_owned()), ..Scope::default() };
+        assert_eq!(read(&*store, groq.clone(), RunSeries::Published).await.concat(), sorted(&rows, of_groq));
+        let one = HistoryFilter { model: Some("a".to_owned()), ..groq };
+        assert_eq!(read(&*store, one, RunSeries::Published).await.concat(), sorted(&rows, of_groq));
+        let any = HistoryFilter { model: Some("b".to_owned()), ..HistoryFilter::default() };
         let of_b = |row: &Row| row["model_name"] == "b";
-        assert_eq!(read(&*store, any, Series::Published).await.concat(), sorted(&rows, of_b));
+        assert_eq!(read(&*store, any, RunSeries::Published).await.concat(), sorted(&rows, of_b));
         let at = |seconds| Some(super::bulk::start() + chrono::TimeDelta::seconds(seconds));
-        let window = Scope { window: Window { from: at(3), to: at(100) }, ..Scope::default() };
+        let window =
+            HistoryFilter { window: Window { from: at(3), to: at(100) }, ..HistoryFilter::default() };
         let early = |row: &Row| {
             let seconds = row["run_ts"].as_str().unwrap()[17..19].parse::<i64>().unwrap();
             let minute = &row["run_ts"].as_str().unwrap()[14..16];
             minute == "00" && seconds >= 3
         };
-        assert_eq!(read(&*store, window, Series::Published).await.concat(), sorted(&rows, early));
+        assert_eq!(read(&*store, window, RunSeries::Published).await.concat(), sorted(&rows, early));
     }
 }
 
@@ -94,7 +95,7 @@ async fn rows_of_other_writers_are_among_them_whatever_their_times_and_ids() {
     }
     database.collection::<Document>("metrics_cloud_v2").insert_many(rows).await.unwrap();
     database.run_command(doc! { "profile": 2 }).await.unwrap();
-    let found = read(&*store, Scope::default(), Series::Published).await.concat();
+    let found = read(&*store, HistoryFilter::default(), RunSeries::Published).await.concat();
     database.run_command(doc! { "profile": 0 }).await.unwrap();
     assert_eq!(found.len(), 3003);
     assert_eq!([found[0].as_str(), &found[1], &found[3002]], ["timeless", "written", "future"]);

@@ -7,10 +7,10 @@ use crate::errors::world::{World, worlds};
 use crate::support::peers::fetch;
 use chrono::{DateTime, Utc};
 use llmbench::export::names;
-use llmbench::storage::contract::{FieldType, coerce, field_type};
-use llmbench::storage::history::Series;
-use llmbench::storage::merged::PUBLISHED;
-use llmbench::storage::rows::Table;
+use llmbench::storage::field_types::{FieldType, coerce, field_type};
+use llmbench::storage::history::RunSeries;
+use llmbench::storage::merged_rows::PUBLISHED;
+use llmbench::storage::rows::RowSource;
 use serde_json::{Map, Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -52,8 +52,8 @@ fn read(path: &Path) -> Vec<Map<String, Value>> {
         .collect()
 }
 
-fn table(series: &str) -> Table {
-    if series == "errors" { Table::Errors } else { Table::Runs(Series::Published) }
+fn table(series: &str) -> RowSource {
+    if series == "errors" { RowSource::Errors } else { RowSource::Runs(RunSeries::Published) }
 }
 
 /// A row as its columns should hold it.

@@ -5,7 +5,7 @@ use crate::support::answers::{calling, sound};
 use crate::support::catalogue::put_model;
 use crate::support::ran::{QUICK, ran};
 use llmbench::domain::ModelRef;
-use llmbench::storage::{Location, Names, open};
+use llmbench::storage::{CollectionNames, StoreLocation, open};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::process::Stdio;
@@ -91,7 +91,7 @@ fn a_nonce_is_put_before_prompts_outside_the_published_question() {
 async fn catalogued(home: &Home, models: &[(&str, bool)]) {
     let path = home.database();
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    let store = open(&Location::Sqlite(path), &Names::default(), &[]).await.unwrap();
+    let store = open(&StoreLocation::Sqlite(path), &CollectionNames::default(), &[]).await.unwrap();
     for (model, enabled) in models {
         put_model(&*store, &model.parse::<ModelRef>().unwrap(), model, *enabled).await.unwrap();
     }

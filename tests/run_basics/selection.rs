@@ -3,7 +3,7 @@
 use crate::support::Home;
 use crate::support::catalogue::put_model;
 use llmbench::domain::ModelRef;
-use llmbench::storage::{Location, Names, open};
+use llmbench::storage::{CollectionNames, StoreLocation, open};
 
 const A: &str = "steady-ttft1-gap1-n2";
 const B: &str = "steady-ttft1-gap1-n3";
@@ -13,7 +13,7 @@ async fn home(models: &[(&str, &str, bool)]) -> Home {
     let home = Home::new();
     let path = home.database();
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    let store = open(&Location::Sqlite(path), &Names::default(), &[]).await.unwrap();
+    let store = open(&StoreLocation::Sqlite(path), &CollectionNames::default(), &[]).await.unwrap();
     for (provider, model, enabled) in models {
         put_model(&*store, &ModelRef::new(*provider, *model), model, *enabled).await.unwrap();
     }

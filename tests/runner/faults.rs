@@ -8,13 +8,13 @@ use crate::support::peers::{Mongod, fresh_name};
 use crate::support::proxy::{Fault, Proxy};
 use crate::support::samples;
 use chrono::Utc;
-use llmbench::storage::{Recorded, Sink, StoreError};
+use llmbench::storage::{OutcomeSink, RecordOutcome, StoreError};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 const HOTEL: Fault = Fault::Foreign(200, "content-type: text/html\r\n", "<html>Welcome to the hotel</html>");
 
-fn word(answer: &Result<Recorded, StoreError>) -> &'static str {
+fn word(answer: &Result<RecordOutcome, StoreError>) -> &'static str {
     match answer {
         Ok(_) => "kept",
         Err(StoreError::Unavailable(_)) => "unavailable",

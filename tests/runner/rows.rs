@@ -7,10 +7,10 @@ use crate::support::peers::{Mongod, fresh_name};
 use crate::support::samples;
 use llmbench::domain::failure::fingerprint;
 use llmbench::domain::{Failure, Outcome, Run};
-use llmbench::remote::Bridge;
-use llmbench::storage::payload::Payload;
-use llmbench::storage::received::OWN_FIELDS;
-use llmbench::storage::{Recorded, Sink, StoreError};
+use llmbench::remote::BridgeClient;
+use llmbench::storage::payload::OutcomePayload;
+use llmbench::storage::posts::OWN_FIELDS;
+use llmbench::storage::{OutcomeSink, RecordOutcome, StoreError};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -77,9 +77,9 @@ fn the_same_outcome_by_either_way_is_the_same_document() {
             direct.record(outcome).await.unwrap();
         }
         let answers = keep_all(&runner, &outcomes).await;
-        assert!(answers.iter().all(|answer| matches!(answer, Ok(Recorded::Stored))), "{answers:?}");
+        assert!(answers.iter().all(|answer| matches!(answer, Ok(RecordOutcome::Stored))), "{answers:?}");
         let again = keep_all(&runner, &outcomes).await;
-        assert!(again.iter().all(|answer| matches!(answer, Ok(Recorded::Duplicate))), "{again:?}");
+        assert!(again.iter().all(|answer| matches!(answer, Ok(RecordOutcome::Duplicate))), "{again:?}");
         let mut other = outcomes[0].clone();
         if let Outcome::Success(run) = &mut other {
             run.speeds.tokens_per_second += 1.0;
@@ -92,8 +92,9 @@ fn the_same_outcome_by_either_way_is_the_same_document() {
 }
 
 /// As the sender of an outbox has rows kept.
-async fn keep_all(runner: &Bridge, outcomes: &[Outcome]) -> Vec<Result<Recorded, StoreError>> {
-    let payloads: Vec<Payload> = outcomes.iter().map(|outcome| Payload::of(outcome).unwrap()).collect();
+async fn keep_all(runner: &BridgeClient, outcomes: &[Outcome]) -> Vec<Result<RecordOutcome, StoreError>> {
+    let payloads: Vec<OutcomePayload> =
+        outcomes.iter().map(|outcome| OutcomePayload::of(outcome).unwrap()).collect();
     runner.keep_all(&payloads.iter().collect::<Vec<_>>()).await.0
 }
 
@@ -123,7 +124,7 @@ fn what_the_bridge_does_not_take_is_refused_by_name_and_the_rest_is_stored() {
                 17 | 23 => {
                     assert!(matches!(answer, Err(StoreError::Rejected(_))), "{number}: {answer:?}")
                 }
-                _ => assert!(matches!(answer, Ok(Recorded::Stored)), "{number}: {answer:?}"),
+                _ => assert!(matches!(answer, Ok(RecordOutcome::Stored)), "{number}: {answer:?}"),
             }
         }
         assert!(answers[23].as_ref().unwrap_err().to_string().contains("not enabled"));

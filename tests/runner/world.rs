@@ -8,10 +8,10 @@ use crate::support::proxy::{Fault, Proxy};
 use crate::support::ran::{Ran, ran};
 use llmbench::domain::ModelRef;
 use llmbench::domain::secret::Secret;
-use llmbench::providers::sim::{self, Running};
-use llmbench::remote::client::Client;
-use llmbench::remote::kept::Kept;
-use llmbench::remote::{Addresses, Bridge, Keys};
+use llmbench::providers::sim::{self, RunningSimulator};
+use llmbench::remote::http_client::BridgeHttpClient;
+use llmbench::remote::work_list_cache::WorkListCache;
+use llmbench::remote::{BridgeAddresses, BridgeClient, BridgeKeys};
 use llmbench::storage::BridgeUrl;
 use llmbench::wire::tls::client_config;
 use serde_json::{Map, Value};
@@ -34,7 +34,7 @@ pub struct World {
     /// The runner's home.
     pub home: Home,
     /// The simulator, which the runner knows as the provider `alpha`.
-    pub simulator: Running,
+    pub simulator: RunningSimulator,
     /// The database behind the bridge, where it is MongoDB.
     pub database: String,
 }
@@ -90,7 +90,7 @@ impl World {
 }
 
 /// The home of a runner that knows a simulator as the provider `alpha`.
-pub fn configured(simulator: &Running, configuration: &str) -> Home {
+pub fn configured(simulator: &RunningSimulator, configuration: &str) -> Home {
     let home = Home::new();
     let text = format!(
         "{configuration}\n[providers.alpha]\ndialect = 'chat'\nbase_url = '{}/v1'\n",
@@ -134,15 +134,22 @@ pub fn enable(url: &str, model: &str, enabled: bool) {
 }
 
 /// A bridge at this address as a runner has it, for these providers.
-pub fn client(address: SocketAddr, providers: &[&str], key: &str) -> Bridge {
+pub fn client(address: SocketAddr, providers: &[&str], key: &str) -> BridgeClient {
     let base = BridgeUrl::parse(&format!("http://{address}")).unwrap();
     let addresses =
-        Addresses { config: base.join("/runner-config"), catalog: base.join("/ingest/catalog"), base };
-    let keys = Keys { posts: Secret::new(key), lists: Secret::new(CONFIG_TOKEN) };
+        BridgeAddresses { config: base.join("/runner-config"), catalog: base.join("/ingest/catalog"), base };
+    let keys = BridgeKeys { posts: Secret::new(key), lists: Secret::new(CONFIG_TOKEN) };
     let providers = providers.iter().map(|name| (*name).to_owned()).collect();
-    let kept = Kept::open(std::env::temp_dir().join(fresh_name()).join("w.json"));
+    let kept = WorkListCache::open(std::env::temp_dir().join(fresh_name()).join("w.json"));
     let times = (Duration::from_secs(10), Duration::from_secs(3600));
-    Bridge::new(addresses, keys, Client::new(client_config(None).unwrap()), providers, times, kept)
+    BridgeClient::new(
+        addresses,
+        keys,
+        BridgeHttpClient::new(client_config(None).unwrap()),
+        providers,
+        times,
+        kept,
+    )
 }
 
 /// Runs a future to its end.

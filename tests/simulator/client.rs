@@ -1,7 +1,7 @@
 //! A client of a few lines on a blocking socket, so that no decoder of the project can hide a mistake of the simulator.
 
 use llmbench::providers::sim;
-pub use llmbench::providers::sim::{Running, scenario::PRESETS};
+pub use llmbench::providers::sim::{RunningSimulator, scenario::PRESETS};
 pub use serde_json::{Value, json};
 pub use std::io::{ErrorKind, Read, Write};
 pub use std::net::{SocketAddr, TcpStream};
@@ -52,7 +52,7 @@ impl Reply {
     }
 }
 
-pub fn simulator() -> Running {
+pub fn simulator() -> RunningSimulator {
     sim::start_in_process().unwrap()
 }
 
@@ -102,16 +102,16 @@ pub fn dechunked(mut rest: &[u8]) -> (Vec<Vec<u8>>, bool) {
 
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-pub fn post(server: &Running, path: &str, body: &Value) -> Reply {
+pub fn post(server: &RunningSimulator, path: &str, body: &Value) -> Reply {
     exchange(server.addr, "POST", path, &body.to_string(), PATIENCE)
 }
 
-pub fn get(server: &Running, path: &str) -> Reply {
+pub fn get(server: &RunningSimulator, path: &str) -> Reply {
     exchange(server.addr, "GET", path, "", PATIENCE)
 }
 
 /// A chat request with usage.
-pub fn chat(server: &Running, prefix: &str, model: &str, budget: u32) -> Reply {
+pub fn chat(server: &RunningSimulator, prefix: &str, model: &str, budget: u32) -> Reply {
     let body = json!({
         "model": model, "stream": true, "max_completion_tokens": budget,
         "stream_options": {"include_usage": true},

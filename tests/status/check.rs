@@ -2,12 +2,12 @@
 
 use super::world::{World, ago, pulse, worlds};
 use crate::support::Home;
-use llmbench::domain::pulse::{LaneState, Pulse};
-use llmbench::storage::pulse_file::Writer;
+use llmbench::domain::daemon_status::{DaemonStatus, LaneActivity};
+use llmbench::storage::status_file::StatusFileWriter;
 use serde_json::{Value, json};
 
 /// The status, and what was said.
-fn checked(world: &World, change: impl FnOnce(&mut Pulse)) -> (i32, String) {
+fn checked(world: &World, change: impl FnOnce(&mut DaemonStatus)) -> (i32, String) {
     let mut changed = pulse();
     change(&mut changed);
     world.pulse(&changed);
@@ -94,7 +94,7 @@ async fn without_a_pulse_the_store_is_judged() {
         world.enable("groq:b").await;
         let part = world.ask(&["--check"]);
         assert_eq!((part.code, part.out.starts_with("degraded: groq: 1 of 2")), (0, true), "{part:?}");
-        world.beat("worker:groq:0", 30, json!({})).await;
+        world.heartbeat("worker:groq:0", 30, json!({})).await;
         let silent = world.ask(&["--check", "--json"]);
         let document: Value = serde_json::from_str(&silent.out).unwrap();
         assert_eq!((silent.code, &document["healthy"]), (3, &json!(false)));
@@ -122,11 +122,11 @@ fn whoever_could_not_look_says_so() {
 async fn the_state_directory_is_named_by_flag_or_variable() {
     let [world, _] = worlds().await;
     let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    Writer::new(here.path()).write(&pulse()).unwrap();
-    let stalled = |pulse: &mut Pulse| pulse.lanes[0].state = LaneState::Stalled;
+    StatusFileWriter::new(here.path()).write(&pulse()).unwrap();
+    let stalled = |pulse: &mut DaemonStatus| pulse.lanes[0].state = LaneActivity::Stalled;
     let mut broken = pulse();
     stalled(&mut broken);
-    Writer::new(there.path()).write(&broken).unwrap();
+    StatusFileWriter::new(there.path()).write(&broken).unwrap();
     let mut command = world.home.llmbench(&["status", "--check"]);
     command.env("LLMBENCH_STATE_DIR", there.path());
     assert_eq!(command.output().unwrap().status.code(), Some(3));

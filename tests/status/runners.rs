@@ -2,7 +2,7 @@
 
 use super::world::{World, ago, pulse, worlds};
 use llmbench::storage::ingest_keys::{Action, IngestKey, mint, sha256};
-use llmbench::storage::received::Sighting;
+use llmbench::storage::posts::RunnerActivity;
 use serde_json::{Value, json};
 
 /// A key of a runner, made so many minutes ago.
@@ -30,7 +30,7 @@ async fn key(world: &World, runner: &str, minutes: i64, change: impl FnOnce(&mut
 
 /// A bridge heard a runner so many minutes ago.
 async fn heard(world: &World, runner: &str, minutes: i64) {
-    let sighting = Sighting {
+    let sighting = RunnerActivity {
         runner: runner.to_owned(),
         seen_at: ago(minutes),
         stored_at: Some(ago(minutes)),
@@ -39,7 +39,7 @@ async fn heard(world: &World, runner: &str, minutes: i64) {
         backlog: Some(7),
         interval_seconds: Some(1800),
     };
-    world.store.keep_sightings(&[sighting]).await.unwrap();
+    world.store.keep_runner_activity(&[sighting]).await.unwrap();
 }
 
 /// A store in which nothing else is wrong.
@@ -152,7 +152,7 @@ async fn a_runner_with_a_key_of_the_environment_is_forgotten_after_a_week() {
 async fn a_runner_that_is_heard_hides_no_silent_daemon() {
     for world in worlds().await {
         well(&world).await;
-        world.beat("reaper", 90, json!({})).await;
+        world.heartbeat("reaper", 90, json!({})).await;
         heard(&world, "legacy", 1).await;
         assert_eq!(world.causes(&[]), ["unhealthy daemon_silent daemon"]);
     }

@@ -6,7 +6,7 @@ use crate::support::catalogue::put_model;
 use crate::support::predecessor;
 use crate::support::ran::ran;
 use crate::support::samples::{run, success};
-use llmbench::storage::contract::date_value;
+use llmbench::storage::field_types::date_value;
 use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
 
@@ -114,14 +114,18 @@ async fn daemons_that_live_elsewhere_are_judged_by_their_heartbeats() {
         elsewhere.outbox.full = true;
         let mut details = json!(elsewhere);
         details.as_object_mut().unwrap().remove("lanes");
-        world.beat("daemon:main:elsewhere", 0, details).await;
-        world.beat("worker:groq:main", 0, lane("groq", "stalled")).await;
-        world.beat("runner:bedrock-eu", 2, json!({"last_stored": "yesterday"})).await;
+        world.heartbeat("daemon:main:elsewhere", 0, details).await;
+        world.heartbeat("worker:groq:main", 0, lane("groq", "stalled")).await;
+        world.heartbeat("runner:bedrock-eu", 2, json!({"last_stored": "yesterday"})).await;
         assert_eq!(world.causes(&[]), ["unhealthy outbox_full outbox", "unhealthy lane_stalled groq"]);
         let document = world.document(&[]);
         assert_eq!(document["providers"][0]["lane"]["state"], "stalled");
-        let heard: Vec<&Value> =
-            document["heartbeats"].as_array().unwrap().iter().map(|beat| &beat["component"]).collect();
+        let heard: Vec<&Value> = document["heartbeats"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|heartbeat| &heartbeat["component"])
+            .collect();
         assert_eq!(heard, ["daemon:main:elsewhere", "runner:bedrock-eu", "worker:groq:main"]);
         let shown = world.ask(&[]).out;
         assert!(shown.contains("runner:bedrock-eu") && shown.contains("last_stored: yesterday"), "{shown}");
@@ -138,9 +142,9 @@ async fn silence_of_all_parts_is_an_alarm() {
     for world in worlds().await {
         world.enable("groq:a").await;
         world.succeed("groq:a", 1).await;
-        world.beat("reaper", 90, json!({})).await;
+        world.heartbeat("reaper", 90, json!({})).await;
         assert_eq!(world.causes(&[]), ["unhealthy daemon_silent daemon"]);
-        world.beat("planner", 1, json!({"jobs": 7})).await;
+        world.heartbeat("planner", 1, json!({"jobs": 7})).await;
         assert_eq!(world.causes(&[]), Vec::<String>::new());
     }
 }
@@ -172,9 +176,9 @@ async fn odd_rows_are_shown_and_move_no_cursor() {
     let [sqlite, mongo] = worlds().await;
     for world in [&sqlite, &mongo] {
         put_model(&*world.store, &llmbench::domain::ModelRef::new(EVIL, EVIL), EVIL, true).await.unwrap();
-        world.beat(EVIL, 1, json!([EVIL, 7])).await;
-        world.beat("daemon:main:x", 1, json!({"format": "one", EVIL: EVIL})).await;
-        world.beat("worker:x:main", 1, json!({"state": 7})).await;
+        world.heartbeat(EVIL, 1, json!([EVIL, 7])).await;
+        world.heartbeat("daemon:main:x", 1, json!({"format": "one", EVIL: EVIL})).await;
+        world.heartbeat("worker:x:main", 1, json!({"state": 7})).await;
     }
     let Backend::Mongo(database) = &mongo.backend else { panic!("the second world is on MongoDB") };
     let insert = |collection: &'static str, row: Document| async move {
@@ -248,7 +252,7 @@ fn keys(value: &Value, found: &mut std::collections::BTreeSet<String>) {
 async fn every_key_and_every_heading_is_documented() {
     let [world, _] = worlds().await;
     world.enable("groq:a").await;
-    world.beat("planner", 1, json!({})).await;
+    world.heartbeat("planner", 1, json!({})).await;
     let mut found = std::collections::BTreeSet::new();
     keys(&world.document(&[]), &mut found);
     let page = include_str!("../../docs/output-operate.md");
@@ -257,7 +261,7 @@ async fn every_key_and_every_heading_is_documented() {
     assert!(found.len() > 25 && missing.is_empty(), "{missing:?}");
 
     let troubleshooting = include_str!("../../TROUBLESHOOTING.md");
-    for cause in llmbench::domain::pulse::Cause::all() {
+    for cause in llmbench::domain::daemon_status::ProblemKind::all() {
         let heading = format!("\n### {}\n", cause.heading());
         assert!(troubleshooting.contains(&heading), "no section {heading:?} for {cause:?}");
     }

@@ -6,10 +6,10 @@ use crate::support::catalogue::put_model;
 use crate::support::ran::{Ran, ran};
 use crate::support::samples::{failed, failure, run, success};
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
-use llmbench::domain::pulse::{
-    ClockPulse, LanePulse, LaneState, OutboxPulse, PULSE_FORMAT, Pulse, StorePulse,
+use llmbench::domain::daemon_status::{
+    ClockReport, DaemonStatus, LaneActivity, LaneReport, OutboxReport, STATUS_FORMAT, StoreReport,
 };
-use llmbench::storage::{Store, pulse_file};
+use llmbench::storage::{Store, status_file};
 use mongodb::bson::{self, Document, doc};
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
@@ -59,7 +59,7 @@ impl World {
     }
 
     /// What a part of a daemon said so many minutes ago.
-    pub async fn beat(&self, component: &str, minutes: i64, details: Value) {
+    pub async fn heartbeat(&self, component: &str, minutes: i64, details: Value) {
         match &self.backend {
             Backend::Sqlite(_) => {
                 let sql =
@@ -105,10 +105,10 @@ impl World {
     }
 
     /// Writes a pulse where the binary looks for one.
-    pub fn pulse(&self, pulse: &Pulse) {
+    pub fn pulse(&self, pulse: &DaemonStatus) {
         let directory = self.state_dir();
         std::fs::create_dir_all(&directory).unwrap();
-        pulse_file::Writer::new(&directory).write(pulse).unwrap();
+        status_file::StatusFileWriter::new(&directory).write(pulse).unwrap();
     }
 
     /// The state directory of the home.
@@ -118,10 +118,10 @@ impl World {
 }
 
 /// The pulse of a daemon that is well: this process.
-pub fn pulse() -> Pulse {
-    let lane = LanePulse {
+pub fn pulse() -> DaemonStatus {
+    let lane = LaneReport {
         provider: "groq".to_owned(),
-        state: LaneState::Producing,
+        state: LaneActivity::Producing,
         reason: None,
         until: None,
         series: 2,
@@ -137,28 +137,28 @@ pub fn pulse() -> Pulse {
         cadence_seconds: Some(1800),
         budget: None,
     };
-    Pulse {
-        format: PULSE_FORMAT,
+    DaemonStatus {
+        format: STATUS_FORMAT,
         program: "llmbench/0.1.0".to_owned(),
         owner: "here".to_owned(),
         vantage: "main".to_owned(),
         pid: std::process::id(),
-        boot_id: pulse_file::boot_id().unwrap_or_default(),
+        boot_id: status_file::boot_id().unwrap_or_default(),
         started_at: ago(200),
         written_at: Utc::now(),
         written_since_boot_seconds: None,
         ready: true,
         stopping: false,
         failure: None,
-        clock: ClockPulse::default(),
-        store: StorePulse {
+        clock: ClockReport::default(),
+        store: StoreReport {
             name: "x".to_owned(),
             stored_at: Some(ago(0)),
             answered_at: Some(ago(0)),
             error: None,
             refuses: false,
         },
-        outbox: OutboxPulse::default(),
+        outbox: OutboxReport::default(),
         suspected: Vec::new(),
         loop_lag_seconds: 0.0,
         log_lines_dropped: 0,

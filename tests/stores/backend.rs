@@ -1,7 +1,7 @@
 //! A store under test, and a look into it that does not go through the store.
 
 use crate::support::peers::{Mongod, fresh_name};
-use llmbench::storage::{self, Location, Names, Store};
+use llmbench::storage::{self, CollectionNames, Store, StoreLocation};
 use mongodb::Database;
 use mongodb::bson::{Bson, Document, doc};
 use rusqlite::Connection;
@@ -40,8 +40,8 @@ impl Backend {
     /// Opens the store; more than once for more than one writer.
     pub async fn open(&self, published_profiles: &[&str]) -> Arc<dyn Store> {
         let profiles: Vec<_> = published_profiles.iter().map(|id| (*id).to_owned()).collect();
-        let location = Location::parse(&self.url()).unwrap();
-        storage::open(&location, &Names::default(), &profiles).await.unwrap()
+        let location = StoreLocation::parse(&self.url()).unwrap();
+        storage::open(&location, &CollectionNames::default(), &profiles).await.unwrap()
     }
 
     /// What `--store` takes.

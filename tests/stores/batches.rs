@@ -5,9 +5,9 @@ use crate::support::catalogue::put_model;
 use crate::support::samples::{failed, failure, now, run, success};
 use chrono::TimeDelta;
 use llmbench::domain::{ModelRef, Outcome};
-use llmbench::storage::moved::Moved;
-use llmbench::storage::payload::Payload;
-use llmbench::storage::{Recorded, Store, StoreError};
+use llmbench::storage::payload::OutcomePayload;
+use llmbench::storage::pending_aggregates::PendingAggregates;
+use llmbench::storage::{RecordOutcome, Store, StoreError};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
@@ -32,14 +32,14 @@ async fn compare(one_by_one: &Backend, together: &Backend) {
         store.record(outcome).await.unwrap();
     }
     let store = ready(together).await;
-    let mut moved = Moved::default();
+    let mut moved = PendingAggregates::default();
     for batch in outcomes.chunks(15) {
-        moved.merge(keep(&*store, batch, Recorded::Stored).await);
+        moved.merge(keep(&*store, batch, RecordOutcome::Stored).await);
     }
     store.derive(&moved).await.unwrap();
     assert_same(one_by_one, together).await;
     // What was kept and never derived comes again, and again nothing is counted twice.
-    let again = keep(&*store, &outcomes, Recorded::Duplicate).await;
+    let again = keep(&*store, &outcomes, RecordOutcome::Duplicate).await;
     store.derive(&again).await.unwrap();
     store.derive(&moved).await.unwrap();
     assert_same(one_by_one, together).await;
@@ -81,10 +81,12 @@ fn outcomes() -> Vec<Outcome> {
     (0..40).map(outcome).collect()
 }
 
-async fn keep(store: &dyn Store, outcomes: &[Outcome], expected: Recorded) -> Moved {
-    let payloads: Vec<Payload> = outcomes.iter().map(|outcome| Payload::of(outcome).unwrap()).collect();
+async fn keep(store: &dyn Store, outcomes: &[Outcome], expected: RecordOutcome) -> PendingAggregates {
+    let payloads: Vec<OutcomePayload> =
+        outcomes.iter().map(|outcome| OutcomePayload::of(outcome).unwrap()).collect();
     let (answers, moved) = store.keep_all(&payloads.iter().collect::<Vec<_>>()).await;
-    let as_expected = |answer: &Result<Recorded, StoreError>| matches!(answer, Ok(it) if *it == expected);
+    let as_expected =
+        |answer: &Result<RecordOutcome, StoreError>| matches!(answer, Ok(it) if *it == expected);
     assert!(answers.len() == outcomes.len() && answers.iter().all(as_expected), "{answers:?}");
     moved
 }
@@ -113,15 +115,15 @@ async fn comparable(backend: &Backend, kind: Kind) -> Vec<Map<String, Value>> {
 
 async fn one_bad_row_holds_up_no_other(store: &dyn Store) {
     let mut payloads =
-        ["x1", "x2", "x3", "x4"].map(|id| Payload::of(&success(&run(id, "groq", "batch-1"))).unwrap());
+        ["x1", "x2", "x3", "x4"].map(|id| OutcomePayload::of(&success(&run(id, "groq", "batch-1"))).unwrap());
     Arc::make_mut(&mut payloads[1].fields).insert("tokens_per_second".to_owned(), Value::from(0));
     Arc::make_mut(&mut payloads[2].fields).insert("_id".to_owned(), Value::from("b1"));
     let (answers, moved) = store.keep_all(&payloads.iter().collect::<Vec<_>>()).await;
     let [
-        Ok(Recorded::Stored),
+        Ok(RecordOutcome::Stored),
         Err(StoreError::Rejected(why)),
         Err(StoreError::Conflict(_)),
-        Ok(Recorded::Stored),
+        Ok(RecordOutcome::Stored),
     ] = &answers[..]
     else {
         panic!("{answers:?}")

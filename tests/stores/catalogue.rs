@@ -6,8 +6,10 @@ use crate::support::catalogue::put_model;
 use crate::support::samples::{failed, failure, now, run, success};
 use chrono::{TimeDelta, Utc};
 use llmbench::domain::ModelRef;
-use llmbench::domain::batch::taken_away;
-use llmbench::storage::catalogue::{Batch, Became, ChangesOf, Entry, Order, Ordered, Scope};
+use llmbench::domain::change_batch::taken_away;
+use llmbench::storage::catalog::{
+    Batch, CatalogEntry, ChangeOutcome, ChangeRequest, ChangeStatus, ChangesOf, ModelScope,
+};
 use llmbench::storage::{Store, StoreError};
 use mongodb::Database;
 use mongodb::bson::{Bson, DateTime, Document, doc};
@@ -55,19 +57,19 @@ fn batch(id: &str, planned: u64, undoes: Option<&str>) -> Batch {
     }
 }
 
-fn order(batch: &str, model: &str, expected: Option<Value>, set: Value) -> Order {
+fn order(batch: &str, model: &str, expected: Option<Value>, set: Value) -> ChangeRequest {
     let model: ModelRef = model.parse().unwrap();
-    Order { batch: batch.to_owned(), model, expected: expected.map(fields), set: fields(set) }
+    ChangeRequest { batch: batch.to_owned(), model, expected: expected.map(fields), set: fields(set) }
 }
 
-async fn entry(store: &dyn Store, model: &str) -> Option<Entry> {
+async fn entry(store: &dyn Store, model: &str) -> Option<CatalogEntry> {
     let model: ModelRef = model.parse().unwrap();
     let entries = store.entries(Some(&model.provider)).await.unwrap();
     entries.into_iter().find(|entry| entry.model == model)
 }
 
-fn done() -> Ordered {
-    Ordered::Done { cancelled_jobs: 0 }
+fn done() -> ChangeOutcome {
+    ChangeOutcome::Done { cancelled_jobs: 0 }
 }
 
 async fn a_model_is_added_changed_and_given_back(store: &dyn Store) {
@@ -100,7 +102,7 @@ async fn a_model_is_added_changed_and_given_back(store: &dyn Store) {
         (change.before, Value::Object(change.after.clone())),
         (Some(fields(before.clone())), off.clone())
     );
-    assert_eq!(change.became, Became::Done);
+    assert_eq!(change.became, ChangeStatus::Done);
     let newest = ChangesOf::Model("groq:a".parse().unwrap(), 1);
     assert_eq!(store.changes(&newest).await.unwrap()[0].batch, "B02");
 
@@ -115,16 +117,16 @@ async fn the_second_of_two_sees_the_first(store: &dyn Store) {
     let seen = || Some(json!({"enabled": true, "disabled_reason": null}));
     assert_eq!(store.change(&order("B04", "groq:a", seen(), off("first"))).await.unwrap(), done());
     let overtaken = store.change(&order("B05", "groq:a", seen(), off("second"))).await.unwrap();
-    let Ordered::Overtaken(Some(present)) = overtaken else { panic!("{overtaken:?}") };
+    let ChangeOutcome::Overtaken(Some(present)) = overtaken else { panic!("{overtaken:?}") };
     assert_eq!(present.text("disabled_reason").as_deref(), Some("first"));
     assert_eq!(entry(store, "groq:a").await.unwrap().text("disabled_reason").as_deref(), Some("first"));
     let made = store.changes(&ChangesOf::Batch("B05".to_owned())).await.unwrap();
-    assert!(made.iter().all(|change| change.became == Became::NotDone), "{made:?}");
+    assert!(made.iter().all(|change| change.became == ChangeStatus::NotDone), "{made:?}");
 
     let there = store.change(&order("B05", "groq:a", None, json!({"enabled": true}))).await.unwrap();
-    assert!(matches!(there, Ordered::Overtaken(Some(_))), "{there:?}");
+    assert!(matches!(there, ChangeOutcome::Overtaken(Some(_))), "{there:?}");
     let absent = store.change(&order("B05", "groq:none", seen(), off("x"))).await.unwrap();
-    assert_eq!(absent, Ordered::Overtaken(None));
+    assert_eq!(absent, ChangeOutcome::Overtaken(None));
     assert_eq!(entry(store, "groq:none").await, None);
 }
 
@@ -152,15 +154,15 @@ async fn what_is_removed_leaves_nothing_but_its_history(store: &dyn Store) {
         before.fields.clone().into_iter().filter(|(name, _)| name != "metadata").collect();
     let late =
         store.change(&order("R2", "groq:gone", Some(Value::Object(most)), nothing.clone())).await.unwrap();
-    assert!(matches!(late, Ordered::Overtaken(Some(_))), "{late:?}");
+    assert!(matches!(late, ChangeOutcome::Overtaken(Some(_))), "{late:?}");
 
     assert_eq!(store.change(&order("R2", "groq:gone", Some(all), nothing.clone())).await.unwrap(), done());
     assert_eq!(entry(store, "groq:gone").await, None);
     assert!(store.work_list(Some("groq")).await.unwrap().iter().all(|item| item.model.model_id != "gone"));
-    let healths = store.figures(&Scope::Model("groq:gone".parse().unwrap()), Utc::now()).await.unwrap();
+    let healths = store.figures(&ModelScope::Model("groq:gone".parse().unwrap()), Utc::now()).await.unwrap();
     assert!(healths.is_empty(), "{healths:?}");
     let change = store.changes(&ChangesOf::Batch("R2".to_owned())).await.unwrap().remove(0);
-    assert_eq!((change.became, change.before.as_ref()), (Became::Done, Some(&before.fields)));
+    assert_eq!((change.became, change.before.as_ref()), (ChangeStatus::Done, Some(&before.fields)));
     assert_eq!(Value::Object(change.after), nothing);
 
     let back = Value::Object(before.fields.clone());
@@ -202,16 +204,18 @@ async fn figures_are_those_of_the_last_day(store: &dyn Store) {
     store.record(&failed(&error)).await.unwrap();
 
     let model: ModelRef = "vertex:g".parse().unwrap();
-    for scope in [Scope::All, Scope::Provider("vertex".to_owned()), Scope::Model(model.clone())] {
+    for scope in
+        [ModelScope::All, ModelScope::Provider("vertex".to_owned()), ModelScope::Model(model.clone())]
+    {
         let all = store.figures(&scope, Utc::now()).await.unwrap();
         let figures = &all[&model];
         assert_eq!((figures.successes_24h, figures.failures_24h), (3, 1), "{scope:?}");
         assert_eq!((figures.ttft_median, figures.rate_median), (Some(0.2), Some(20.0)));
         assert_eq!(figures.last_success_at, Some(end - TimeDelta::hours(1)));
         assert_eq!(figures.freshness(true, Utc::now()), "stale");
-        assert!(scope == Scope::All || all.keys().all(|found| found.provider == "vertex"), "{all:?}");
+        assert!(scope == ModelScope::All || all.keys().all(|found| found.provider == "vertex"), "{all:?}");
     }
-    let elsewhere = Scope::Model("vertex:other".parse().unwrap());
+    let elsewhere = ModelScope::Model("vertex:other".parse().unwrap());
     assert!(store.figures(&elsewhere, Utc::now()).await.unwrap().is_empty());
 }
 
@@ -243,7 +247,7 @@ async fn a_change_keeps_the_contracts_types_and_the_fields_of_others() {
     let set = json!({"enabled": false, "disabled_reason": "r", "disabled_class": "billing",
         "disabled_at": "2026-11-01T09:30:00.123Z", "disabled_until": "2027-01-01T00:00:00.000Z"});
     let change = order("B1", "groq:m", Some(json!({"enabled": true})), set);
-    assert_eq!(store.change(&change).await.unwrap(), Ordered::Done { cancelled_jobs: 1 });
+    assert_eq!(store.change(&change).await.unwrap(), ChangeOutcome::Done { cancelled_jobs: 1 });
 
     let after = find(&database, "models", doc! { "model_id": "m" }).await;
     assert!(after.get_datetime("disabled_at").is_ok() && after.get_datetime("disabled_until").is_ok());
@@ -293,7 +297,7 @@ async fn the_predecessors_oddest_rows_are_read() {
 
     let entries = store.entries(None).await.unwrap();
     assert_eq!(entries.iter().filter(|entry| entry.sound).count(), 1);
-    let figures = store.figures(&Scope::All, Utc::now()).await.unwrap();
+    let figures = store.figures(&ModelScope::All, Utc::now()).await.unwrap();
     let of_m = &figures[&"groq:m".parse().unwrap()];
     assert_eq!((of_m.successes_24h, of_m.rate_median, of_m.ttft_median), (1, Some(3.0), None));
 
@@ -337,8 +341,11 @@ async fn a_change_that_was_cut_off_is_settled_by_whoever_reads_it() {
     for _ in 0..2 {
         let settled = store.changes(&ChangesOf::Batch("B1".to_owned())).await.unwrap();
         let of = |model: &str| settled.iter().find(|change| change.model.model_id == model).unwrap().became;
-        assert_eq!((of("removed"), of("kept")), (Became::Done, Became::NotDone));
-        assert_eq!((of("made"), of("missed"), of("moved")), (Became::Done, Became::NotDone, Became::Unknown));
+        assert_eq!((of("removed"), of("kept")), (ChangeStatus::Done, ChangeStatus::NotDone));
+        assert_eq!(
+            (of("made"), of("missed"), of("moved")),
+            (ChangeStatus::Done, ChangeStatus::NotDone, ChangeStatus::Unknown)
+        );
     }
     let made = find(&database, "bench_catalog_changes", doc! { "model_id": "made" }).await;
     assert_eq!(made.get_str("became").unwrap(), "done");
@@ -362,7 +369,7 @@ async fn of_many_writers_one_is_first() {
         let mut made = 0;
         for number in 0..10 {
             let changes = store.changes(&ChangesOf::Batch(format!("W{number}"))).await.unwrap();
-            made += changes.iter().filter(|change| change.became == Became::Done).count();
+            made += changes.iter().filter(|change| change.became == ChangeStatus::Done).count();
         }
         assert_eq!(made, 1);
     }

@@ -7,8 +7,8 @@ use crate::support::peers::{Mongod, fresh_name};
 use chrono::{DateTime, TimeDelta, Utc};
 use llmbench::domain::{ModelRef, Series, Slot};
 use llmbench::storage::Store;
-use llmbench::storage::catalogue::{Order, Ordered};
-use llmbench::storage::jobs::{Claim, Claimed, Ending, Grant, JobState, JobStatus};
+use llmbench::storage::catalog::{ChangeOutcome, ChangeRequest};
+use llmbench::storage::jobs::{ClaimResult, Grant, JobOutcome, JobState, JobStatus, SlotClaim};
 use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -32,13 +32,19 @@ fn slot(series: Series, turns_ago: i32) -> Slot {
     series.slot_at(now, 1800)
 }
 
-fn claim(slot: &Slot, owner: &str) -> Claim {
-    Claim { slot: slot.clone(), owner: owner.to_owned(), ttl: TTL, max_attempts: 2, deadline_seconds: 120 }
+fn claim(slot: &Slot, owner: &str) -> SlotClaim {
+    SlotClaim {
+        slot: slot.clone(),
+        owner: owner.to_owned(),
+        ttl: TTL,
+        max_attempts: 2,
+        deadline_seconds: 120,
+    }
 }
 
-async fn granted(store: &dyn Store, claim: &Claim) -> Grant {
+async fn granted(store: &dyn Store, claim: &SlotClaim) -> Grant {
     match store.claim(claim).await.unwrap() {
-        Claimed::Granted(grant) => grant,
+        ClaimResult::Granted(grant) => grant,
         other => panic!("{other:?}"),
     }
 }
@@ -48,13 +54,13 @@ async fn job(store: &dyn Store, series: &Series) -> JobState {
     jobs.into_iter().find(|job| job.series == *series).unwrap()
 }
 
-fn retry(seconds: u64) -> Ending {
+fn retry(seconds: u64) -> JobOutcome {
     let (kind, message) = ("rate_limit".to_owned(), "$slow down".to_owned());
-    Ending::Retry { after: Duration::from_secs(seconds), kind, message }
+    JobOutcome::Retry { after: Duration::from_secs(seconds), kind, message }
 }
 
-fn given_up() -> Ending {
-    Ending::GivenUp { kind: "hard_model".to_owned(), message: "no such model".to_owned() }
+fn given_up() -> JobOutcome {
+    JobOutcome::GivenUp { kind: "hard_model".to_owned(), message: "no such model".to_owned() }
 }
 
 #[tokio::test]
@@ -85,21 +91,21 @@ async fn one_turn(store: &dyn Store) {
     let (old, now) = (slot(series("a"), 1), slot(series("a"), 0));
     let grant = granted(store, &claim(&old, "one")).await;
     assert_eq!((grant.attempt, grant.epoch, grant.owner.as_str()), (1, 1, "one"));
-    let Claimed::Taken { by, until } = store.claim(&claim(&now, "two")).await.unwrap() else { panic!() };
+    let ClaimResult::Taken { by, until } = store.claim(&claim(&now, "two")).await.unwrap() else { panic!() };
     assert_eq!((by.as_str(), until), ("one", grant.expires_at));
     let running = job(store, &series("a")).await;
     assert_eq!((running.status, running.slot_at), (JobStatus::Running, Some(old.starts_at)));
     assert_eq!(running.lease.unwrap().owner, "one");
     assert!(store.renew(&grant, TTL * 2).await.unwrap());
     assert!(job(store, &series("a")).await.lease.unwrap().expires_at > grant.expires_at);
-    assert!(store.settle(&grant, &Ending::Success).await.unwrap());
-    assert!(!store.settle(&grant, &Ending::Success).await.unwrap(), "settled twice");
-    assert_eq!(store.claim(&claim(&old, "two")).await.unwrap(), Claimed::Finished);
+    assert!(store.settle(&grant, &JobOutcome::Success).await.unwrap());
+    assert!(!store.settle(&grant, &JobOutcome::Success).await.unwrap(), "settled twice");
+    assert_eq!(store.claim(&claim(&old, "two")).await.unwrap(), ClaimResult::Finished);
     let next = granted(store, &claim(&now, "two")).await;
     assert_eq!((next.attempt, next.epoch), (1, 2));
     assert!(store.settle(&next, &given_up()).await.unwrap());
     for ended in [&now, &old] {
-        assert_eq!(store.claim(&claim(ended, "three")).await.unwrap(), Claimed::Finished);
+        assert_eq!(store.claim(&claim(ended, "three")).await.unwrap(), ClaimResult::Finished);
     }
     let ended = job(store, &series("a")).await;
     assert_eq!((ended.status, ended.failures, ended.lease), (JobStatus::DeadLetter, 1, None));
@@ -112,7 +118,9 @@ async fn failures_return_within_bounds(store: &dyn Store) {
     let first = granted(store, &claim(&old, "one")).await;
     assert!(store.settle(&first, &retry(3600)).await.unwrap());
     for resting in [&old, &now] {
-        let Claimed::Resting { until } = store.claim(&claim(resting, "two")).await.unwrap() else { panic!() };
+        let ClaimResult::Resting { until } = store.claim(&claim(resting, "two")).await.unwrap() else {
+            panic!()
+        };
         assert!(until - store.server_time().await.unwrap() > TimeDelta::minutes(59));
     }
     let waiting = job(store, &series("b")).await;
@@ -125,7 +133,7 @@ async fn failures_return_within_bounds(store: &dyn Store) {
         assert_eq!(grant.attempt, attempt);
         assert!(store.settle(&grant, &retry(0)).await.unwrap());
     }
-    assert_eq!(store.claim(&claim(&slot_c, "one")).await.unwrap(), Claimed::Finished);
+    assert_eq!(store.claim(&claim(&slot_c, "one")).await.unwrap(), ClaimResult::Finished);
     assert_eq!(granted(store, &claim(&slot(series("c"), 0), "one")).await.attempt, 1);
     assert_eq!(job(store, &series("c")).await.failures, 2);
 }
@@ -134,22 +142,22 @@ async fn failures_return_within_bounds(store: &dyn Store) {
 /// also where nobody ever said how they ended: what a crash loop costs is bounded.
 async fn a_zombie_changes_nothing(store: &dyn Store) {
     let slot = slot(series("d"), 1);
-    let short = Claim { ttl: Duration::from_millis(1), ..claim(&slot, "one") };
+    let short = SlotClaim { ttl: Duration::from_millis(1), ..claim(&slot, "one") };
     let zombie = granted(store, &short).await;
     tokio::time::sleep(Duration::from_millis(20)).await;
-    let heir = granted(store, &Claim { owner: "two".to_owned(), ..short.clone() }).await;
+    let heir = granted(store, &SlotClaim { owner: "two".to_owned(), ..short.clone() }).await;
     assert_eq!((heir.attempt, heir.epoch), (2, 2));
     let before = job(store, &series("d")).await;
     assert!(!store.renew(&zombie, TTL).await.unwrap());
-    assert!(!store.settle(&zombie, &Ending::Success).await.unwrap());
+    assert!(!store.settle(&zombie, &JobOutcome::Success).await.unwrap());
     assert!(!store.release(&zombie).await.unwrap());
     let renamed = Grant { owner: "two".to_owned(), ..zombie.clone() };
-    assert!(!store.settle(&renamed, &Ending::Success).await.unwrap());
+    assert!(!store.settle(&renamed, &JobOutcome::Success).await.unwrap());
     assert_eq!(job(store, &series("d")).await, before);
     tokio::time::sleep(Duration::from_millis(20)).await;
-    assert_eq!(store.claim(&claim(&slot, "three")).await.unwrap(), Claimed::Finished);
+    assert_eq!(store.claim(&claim(&slot, "three")).await.unwrap(), ClaimResult::Finished);
     // Late, and still the last one who was asked: it counts.
-    assert!(store.settle(&heir, &Ending::Success).await.unwrap());
+    assert!(store.settle(&heir, &JobOutcome::Success).await.unwrap());
 }
 
 /// The answer to a claim may be lost on the way, and the claim be made all the same: its owner is not kept out of its own
@@ -157,24 +165,24 @@ async fn a_zombie_changes_nothing(store: &dyn Store) {
 async fn an_answer_that_is_lost_keeps_nobody_out(store: &dyn Store) {
     let slot = slot(series("unheard"), 0);
     let unheard = granted(store, &claim(&slot, "one")).await;
-    assert!(matches!(store.claim(&claim(&slot, "two")).await.unwrap(), Claimed::Taken { .. }));
+    assert!(matches!(store.claim(&claim(&slot, "two")).await.unwrap(), ClaimResult::Taken { .. }));
     let again = granted(store, &claim(&slot, "one")).await;
     assert_eq!((again.attempt, again.epoch), (2, 2));
-    assert!(!store.settle(&unheard, &Ending::Success).await.unwrap());
-    assert!(store.settle(&again, &Ending::Success).await.unwrap());
+    assert!(!store.settle(&unheard, &JobOutcome::Success).await.unwrap());
+    assert!(store.settle(&again, &JobOutcome::Success).await.unwrap());
 }
 
 /// Slots are what a wrong clock can get wrong: one that lies ahead is refused, and holds nobody else up.
 async fn clocks_of_askers_do_not_count(store: &dyn Store) {
     let ahead = slot(series("e"), -10);
-    let Claimed::Resting { until } = store.claim(&claim(&ahead, "fast")).await.unwrap() else { panic!() };
+    let ClaimResult::Resting { until } = store.claim(&claim(&ahead, "fast")).await.unwrap() else { panic!() };
     assert_eq!(until, ahead.starts_at);
     let behind = granted(store, &claim(&slot(series("e"), 10), "slow")).await;
-    assert!(store.settle(&behind, &Ending::Success).await.unwrap());
+    assert!(store.settle(&behind, &JobOutcome::Success).await.unwrap());
     let now = granted(store, &claim(&slot(series("e"), 0), "right")).await;
     let told = store.server_time().await.unwrap();
     assert!(now.expires_at - told <= TimeDelta::seconds(61) && now.expires_at > told);
-    assert!(matches!(store.claim(&claim(&ahead, "fast")).await.unwrap(), Claimed::Taken { .. }));
+    assert!(matches!(store.claim(&claim(&ahead, "fast")).await.unwrap(), ClaimResult::Taken { .. }));
 }
 
 async fn what_was_not_started_is_given_back(store: &dyn Store) {
@@ -183,14 +191,15 @@ async fn what_was_not_started_is_given_back(store: &dyn Store) {
         let grant = granted(store, &claim(&slot, "one")).await;
         assert_eq!((grant.attempt, grant.epoch), (1, epoch));
         assert!(store.release(&grant).await.unwrap());
-        assert!(!store.settle(&grant, &Ending::Success).await.unwrap());
+        assert!(!store.settle(&grant, &JobOutcome::Success).await.unwrap());
     }
 }
 
-async fn set_enabled(store: &dyn Store, batch: &str, model: &ModelRef, enabled: bool) -> Ordered {
+async fn set_enabled(store: &dyn Store, batch: &str, model: &ModelRef, enabled: bool) -> ChangeOutcome {
     let Value::Object(expected) = json!({"enabled": !enabled}) else { panic!() };
     let Value::Object(set) = json!({"enabled": enabled}) else { panic!() };
-    let order = Order { batch: batch.to_owned(), model: model.clone(), expected: Some(expected), set };
+    let order =
+        ChangeRequest { batch: batch.to_owned(), model: model.clone(), expected: Some(expected), set };
     store.change(&order).await.unwrap()
 }
 
@@ -201,15 +210,15 @@ async fn disabled_models_are_left_alone(store: &dyn Store) {
     let model = &now.series.model;
     put_model(store, model, "G", true).await.unwrap();
     let grant = granted(store, &claim(&slot(series("g"), 1), "one")).await;
-    assert!(store.settle(&grant, &Ending::Success).await.unwrap());
+    assert!(store.settle(&grant, &JobOutcome::Success).await.unwrap());
     let waits = granted(store, &claim(&other, "one")).await;
     assert!(store.release(&waits).await.unwrap());
-    assert_eq!(set_enabled(store, "B1", model, false).await, Ordered::Done { cancelled_jobs: 1 });
+    assert_eq!(set_enabled(store, "B1", model, false).await, ChangeOutcome::Done { cancelled_jobs: 1 });
     for slot in [&now, &other] {
-        assert_eq!(store.claim(&claim(slot, "one")).await.unwrap(), Claimed::Cancelled);
+        assert_eq!(store.claim(&claim(slot, "one")).await.unwrap(), ClaimResult::Cancelled);
         assert_eq!(job(store, &slot.series).await.status, JobStatus::Cancelled);
     }
-    assert_eq!(set_enabled(store, "B2", model, true).await, Ordered::Done { cancelled_jobs: 0 });
+    assert_eq!(set_enabled(store, "B2", model, true).await, ChangeOutcome::Done { cancelled_jobs: 0 });
     for slot in [&now, &other] {
         assert_eq!(granted(store, &claim(slot, "one")).await.attempt, 1);
     }
@@ -250,12 +259,12 @@ async fn ask_until_finished(store: Arc<dyn Store>, slots: &[Slot], owner: &str) 
     for slot in slots {
         loop {
             match store.claim(&claim(slot, owner)).await.unwrap() {
-                Claimed::Granted(grant) => {
-                    let ending = if grant.attempt == 1 { retry(0) } else { Ending::Success };
+                ClaimResult::Granted(grant) => {
+                    let ending = if grant.attempt == 1 { retry(0) } else { JobOutcome::Success };
                     assert!(store.settle(&grant, &ending).await.unwrap());
                     grants.push(grant);
                 }
-                Claimed::Finished => break,
+                ClaimResult::Finished => break,
                 _ => tokio::time::sleep(Duration::from_millis(2)).await,
             }
         }
@@ -324,12 +333,12 @@ async fn the_predecessors_jobs_are_taken_over() {
         ("odd", "granted"),
     ] {
         let answer = match store.claim(&claim(&slot(series(model), 0), "one")).await.unwrap() {
-            Claimed::Granted(grant) => {
-                assert!(store.settle(&grant, &Ending::Success).await.unwrap());
+            ClaimResult::Granted(grant) => {
+                assert!(store.settle(&grant, &JobOutcome::Success).await.unwrap());
                 "granted".to_owned()
             }
-            Claimed::Resting { .. } => "resting".to_owned(),
-            Claimed::Taken { by, .. } => by,
+            ClaimResult::Resting { .. } => "resting".to_owned(),
+            ClaimResult::Taken { by, .. } => by,
             other => panic!("{model}: {other:?}"),
         };
         assert_eq!(answer, expected, "{model}");
@@ -357,8 +366,8 @@ async fn a_replaced_row_does_not_bring_an_old_grant_back() {
     jobs.replace_one(doc! { "_id": "groq:m" }, replacement).await.unwrap();
     let new = granted(&*store, &claim(&slot, "one")).await;
     assert_eq!((old.epoch, new.epoch), (1, 1));
-    assert!(!store.settle(&old, &Ending::Success).await.unwrap());
-    assert!(store.settle(&new, &Ending::Success).await.unwrap());
+    assert!(!store.settle(&old, &JobOutcome::Success).await.unwrap());
+    assert!(store.settle(&new, &JobOutcome::Success).await.unwrap());
 }
 
 /// The server's rule and the rule in `storage::jobs` are one rule, whatever a row holds.
@@ -404,7 +413,7 @@ async fn the_server_decides_as_the_rule_says() {
         let job = before.iter().find(|job| job.series == claim.slot.series).unwrap();
         let expected = llmbench::storage::jobs::refusal(job, &claim, now);
         let answer = store.claim(&claim).await.unwrap();
-        let told = if matches!(answer, Claimed::Granted(_)) { None } else { Some(answer) };
+        let told = if matches!(answer, ClaimResult::Granted(_)) { None } else { Some(answer) };
         assert_eq!(told, expected, "{row:?}");
     }
 }

@@ -4,7 +4,7 @@ use super::backend::{Backend, Kind};
 use crate::support::catalogue::put_model;
 use crate::support::samples::now;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use llmbench::domain::listing::{Facts, Kept, ListedModel, Listing, ReadStatus};
+use llmbench::domain::listing::{ListedModel, Listing, ListingChangeCounts, ModelFacts, ReadStatus};
 use llmbench::storage::Store;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ fn model(model_id: &str, context: u64) -> ListedModel {
     ListedModel {
         model_id: model_id.to_owned(),
         name: format!("Model {model_id}"),
-        facts: Facts { context_length: Some(context), input_price: Some(3.0), ..Facts::default() },
+        facts: ModelFacts { context_length: Some(context), input_price: Some(3.0), ..ModelFacts::default() },
         raw: json!({"id": model_id, "$odd.key": {"": [1, 2.5, null, u64::MAX]}, "run_ts": "2026-08-01T12:00:00Z"}),
     }
 }
@@ -48,13 +48,13 @@ async fn tell(backend: &Backend) {
     let complete = |at, models| listing(at, ReadStatus::Completed, models);
 
     let kept = store.keep_listing(&complete(first, vec![model("a", 1), model("b.$x", 1)])).await.unwrap();
-    assert_eq!(kept, Kept { new: 2, changed: 0 });
+    assert_eq!(kept, ListingChangeCounts { new: 2, changed: 0 });
     let kept = store.keep_listing(&complete(second, vec![model("a", 2), model("c", 1)])).await.unwrap();
-    assert_eq!(kept, Kept { new: 1, changed: 1 });
+    assert_eq!(kept, ListingChangeCounts { new: 1, changed: 1 });
     let partial = listing(third, ReadStatus::Partial, vec![model("a", 2)]);
-    assert_eq!(store.keep_listing(&partial).await.unwrap(), Kept { new: 0, changed: 0 });
+    assert_eq!(store.keep_listing(&partial).await.unwrap(), ListingChangeCounts { new: 0, changed: 0 });
     let failed = listing(third, ReadStatus::Failed, Vec::new());
-    assert_eq!(store.keep_listing(&failed).await.unwrap(), Kept::default());
+    assert_eq!(store.keep_listing(&failed).await.unwrap(), ListingChangeCounts::default());
     // A read that began earlier and is kept later sets nothing back.
     store.keep_listing(&complete(first, vec![model("c", 1)])).await.unwrap();
 

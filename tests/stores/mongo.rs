@@ -5,9 +5,9 @@ use crate::support::catalogue::put_model;
 use crate::support::peers::{Mongod, fresh_name};
 use crate::support::samples::{failed, failure, now, run, success};
 use llmbench::domain::{ModelRef, Series};
-use llmbench::storage::jobs::{Claim, Claimed, Ending};
-use llmbench::storage::vitals::{Beat, Cadences, CheckResult, CheckRun};
-use llmbench::storage::{self, Location, Names, Recorded, Store, StoreError};
+use llmbench::storage::health_store::{Cadences, Heartbeat, SelfCheckResult, SelfCheckRun};
+use llmbench::storage::jobs::{ClaimResult, JobOutcome, SlotClaim};
+use llmbench::storage::{self, CollectionNames, RecordOutcome, Store, StoreError, StoreLocation};
 use mongodb::Database;
 use mongodb::bson::{Bson, Document, doc};
 use serde_json::{Map, Value};
@@ -15,8 +15,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 async fn open(uri: &str) -> Result<Arc<dyn Store>, StoreError> {
-    let location = Location::parse(uri).unwrap();
-    storage::open(&location, &Names::default(), &["cloud-default-v1".to_owned()]).await
+    let location = StoreLocation::parse(uri).unwrap();
+    storage::open(&location, &CollectionNames::default(), &["cloud-default-v1".to_owned()]).await
 }
 
 /// A store on the shared server with rows of each kind in it, and its database.
@@ -75,19 +75,19 @@ async fn sign_of_life(store: &dyn Store) {
         profile_id: "cloud-default-v1".to_owned(),
         vantage: "main".to_owned(),
     };
-    let claim = Claim {
+    let claim = SlotClaim {
         slot: series.slot_at(chrono::Utc::now(), 60),
         owner: "one".to_owned(),
         ttl: Duration::from_secs(60),
         max_attempts: 2,
         deadline_seconds: 60,
     };
-    let Claimed::Granted(grant) = store.claim(&claim).await.unwrap() else { panic!() };
-    let ending = Ending::GivenUp { kind: "unknown".to_owned(), message: "no".to_owned() };
+    let ClaimResult::Granted(grant) = store.claim(&claim).await.unwrap() else { panic!() };
+    let ending = JobOutcome::GivenUp { kind: "unknown".to_owned(), message: "no".to_owned() };
     assert!(store.settle(&grant, &ending).await.unwrap());
     let details = Map::from_iter([("expired".to_owned(), 0.into())]);
-    store.beat(&[Beat { component: "reaper".to_owned(), details }]).await.unwrap();
-    let result = CheckResult {
+    store.heartbeat(&[Heartbeat { component: "reaper".to_owned(), details }]).await.unwrap();
+    let result = SelfCheckResult {
         name: "none_starved".to_owned(),
         ok: true,
         evaluated: true,
@@ -95,7 +95,7 @@ async fn sign_of_life(store: &dyn Store) {
         error: None,
         subjects: Vec::new(),
     };
-    let run = CheckRun {
+    let run = SelfCheckRun {
         checked_at: now(),
         threshold_version: 5,
         cadence_seconds: 1800,
@@ -221,8 +221,8 @@ async fn init_accepts_the_indexes_that_others_made() {
     }
     let store = open(&Mongod::start().uri(&name)).await.unwrap();
     store.init().await.unwrap();
-    let location = Location::parse(&Mongod::start().uri(&name)).unwrap();
-    let planned = storage::init_plan(&location, &Names::default()).len();
+    let location = StoreLocation::parse(&Mongod::start().uri(&name)).unwrap();
+    let planned = storage::init_plan(&location, &CollectionNames::default()).len();
     let mut there = 0;
     for collection in database.list_collection_names().await.unwrap() {
         there += index_specs(&database, &collection).await.len() - 1;
@@ -276,7 +276,7 @@ async fn a_frozen_server_is_unavailable_before_long() {
     let mongod = Mongod::start_private();
     let store = open(&mongod.uri("frozen")).await.unwrap();
     let outcome = success(&run("before", "groq", "m"));
-    assert_eq!(store.record(&outcome).await.unwrap(), Recorded::Stored);
+    assert_eq!(store.record(&outcome).await.unwrap(), RecordOutcome::Stored);
     mongod.freeze();
     // The driver's defaults need 50 s; ours about 6, and 15 is the limit that needs no driver.
     let answer = tokio::time::timeout(Duration::from_secs(30), store.record(&outcome)).await.unwrap();
@@ -290,13 +290,13 @@ async fn what_was_acknowledged_survives_kill_nine() {
     let mut acknowledged = Vec::new();
     for number in 0..200 {
         let outcome = success(&run(&format!("{number}"), "groq", "m"));
-        assert_eq!(store.record(&outcome).await.unwrap(), Recorded::Stored);
+        assert_eq!(store.record(&outcome).await.unwrap(), RecordOutcome::Stored);
         acknowledged.push(outcome);
     }
     mongod.kill();
     mongod.restart();
     for outcome in &acknowledged {
-        assert_eq!(store.record(outcome).await.unwrap(), Recorded::Duplicate, "{}", outcome.id());
+        assert_eq!(store.record(outcome).await.unwrap(), RecordOutcome::Duplicate, "{}", outcome.id());
     }
 }
 
@@ -314,7 +314,7 @@ async fn a_wrong_login_is_denied_and_not_repeated() {
     assert!(matches!(answer, Err(StoreError::Denied(_))), "{answer:?}");
 
     let store = open(&uri("ann:right%20p%40ss@")).await.unwrap();
-    assert_eq!(store.record(&success(&run("1", "groq", "m"))).await.unwrap(), Recorded::Stored);
+    assert_eq!(store.record(&success(&run("1", "groq", "m"))).await.unwrap(), RecordOutcome::Stored);
     assert_eq!(store.describe(), format!("mongodb://{}/db", mongod.address()));
 }
 
@@ -329,8 +329,8 @@ async fn a_row_beyond_the_servers_limit_is_rejected() {
 
 #[tokio::test]
 async fn one_name_for_two_collections_is_refused() {
-    let names = Names { cloud_probe: "metrics_cloud_v2".to_owned(), ..Names::default() };
-    let location = Location::parse("mongodb://127.0.0.1:1/db").unwrap();
+    let names = CollectionNames { cloud_probe: "metrics_cloud_v2".to_owned(), ..CollectionNames::default() };
+    let location = StoreLocation::parse("mongodb://127.0.0.1:1/db").unwrap();
     let error = storage::open(&location, &names, &[]).await.err().unwrap();
     assert!(matches!(&error, StoreError::Broken(text) if text.contains("metrics_cloud_v2")), "{error}");
 }

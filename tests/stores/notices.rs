@@ -4,9 +4,9 @@ use super::backend::Backend;
 use crate::support::samples::now;
 use chrono::{DateTime, TimeDelta, Utc};
 use llmbench::domain::ModelRef;
-use llmbench::domain::notice::{Finding, Kind};
+use llmbench::domain::notice::{ListingFinding, NoticeKind};
 use llmbench::storage::Store;
-use llmbench::storage::notices::{Claim, Holder, Sending};
+use llmbench::storage::notices::{ClaimedNotices, NoticeHold, SendOutcome};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,9 +21,9 @@ async fn mongodb_keeps_notices() {
     tell(&Backend::mongo().await).await;
 }
 
-fn finding(id: &str) -> Finding {
-    Finding {
-        kind: Kind::New,
+fn finding(id: &str) -> ListingFinding {
+    ListingFinding {
+        kind: NoticeKind::New,
         model: ModelRef::new("groq", id),
         at: DateTime::from_timestamp_millis(1_795_000_000_123),
         fact: None,
@@ -32,9 +32,9 @@ fn finding(id: &str) -> Finding {
     }
 }
 
-fn changed() -> Finding {
-    Finding {
-        kind: Kind::Changed,
+fn changed() -> ListingFinding {
+    ListingFinding {
+        kind: NoticeKind::Changed,
         fact: Some("input_price".to_owned()),
         from: json!(0.5),
         to: json!(3.0),
@@ -42,11 +42,11 @@ fn changed() -> Finding {
     }
 }
 
-fn holder(id: &str, at: DateTime<Utc>) -> Holder {
-    Holder { id: id.to_owned(), at, until: at + TimeDelta::minutes(3) }
+fn holder(id: &str, at: DateTime<Utc>) -> NoticeHold {
+    NoticeHold { id: id.to_owned(), at, until: at + TimeDelta::minutes(3) }
 }
 
-fn ids(findings: &[Finding]) -> BTreeSet<String> {
+fn ids(findings: &[ListingFinding]) -> BTreeSet<String> {
     findings.iter().map(|finding| finding.model.model_id.clone()).collect()
 }
 
@@ -66,14 +66,14 @@ async fn tell(backend: &Backend) {
     let claim = store.claim_notices(ANN, &holder("first", at)).await.unwrap();
     assert_eq!((ids(&claim.findings), claim.elsewhere), (ids(&found), 0));
     assert!(claim.findings.contains(&found[0]) && claim.findings.contains(&found[1]), "{claim:?}");
-    let held = Claim { findings: Vec::new(), elsewhere: 2 };
+    let held = ClaimedNotices { findings: Vec::new(), elsewhere: 2 };
     assert_eq!(store.claim_notices(ANN, &holder("second", at)).await.unwrap(), held);
     // A stranger settles nothing.
-    store.settle_notices(ANN, "second", at, &Sending::Taken).await.unwrap();
+    store.settle_notices(ANN, "second", at, &SendOutcome::Taken).await.unwrap();
     assert!(store.notices(ANN).await.unwrap().iter().all(|notice| notice.sent_at.is_none()));
 
     // Given back, it is there for the next.
-    store.settle_notices(ANN, "first", at, &Sending::Kept("down".to_owned())).await.unwrap();
+    store.settle_notices(ANN, "first", at, &SendOutcome::Kept("down".to_owned())).await.unwrap();
     let kept = store.notices(ANN).await.unwrap();
     assert!(kept.iter().all(|notice| notice.failures == 1 && notice.error.as_deref() == Some("down")));
     assert!(kept.iter().all(|notice| notice.noted_at == at));
@@ -82,9 +82,9 @@ async fn tell(backend: &Backend) {
     // Whoever holds it and ends without a word does not keep it for ever.
     let later = at + TimeDelta::minutes(4);
     assert_eq!(store.claim_notices(ANN, &holder("fourth", later)).await.unwrap().findings.len(), 2);
-    store.settle_notices(ANN, "fourth", later, &Sending::Taken).await.unwrap();
+    store.settle_notices(ANN, "fourth", later, &SendOutcome::Taken).await.unwrap();
     store.note_findings(ANN, &found, later).await.unwrap();
-    assert_eq!(store.claim_notices(ANN, &holder("fifth", later)).await.unwrap(), Claim::default());
+    assert_eq!(store.claim_notices(ANN, &holder("fifth", later)).await.unwrap(), ClaimedNotices::default());
     let sent = store.notices(ANN).await.unwrap();
     assert!(sent.iter().all(|notice| notice.sent_at == Some(later) && notice.error.is_none()), "{sent:?}");
 
@@ -103,15 +103,15 @@ async fn tell(backend: &Backend) {
 
 /// Senders at the same time: each finding is held by one of them.
 async fn side_by_side(backend: &Backend) {
-    let many: Vec<Finding> = (0..300).map(|number| finding(&format!("m{number}"))).collect();
+    let many: Vec<ListingFinding> = (0..300).map(|number| finding(&format!("m{number}"))).collect();
     let mut senders = tokio::task::JoinSet::new();
     for number in 0..4 {
-        let (store, many): (Arc<dyn Store>, Vec<Finding>) = (backend.open(&[]).await, many.clone());
+        let (store, many): (Arc<dyn Store>, Vec<ListingFinding>) = (backend.open(&[]).await, many.clone());
         senders.spawn(async move {
             store.note_findings("crowd", &many, now()).await.unwrap();
             store.claim_notices("crowd", &holder(&format!("h{number}"), now())).await.unwrap().findings
         });
     }
-    let held: Vec<Finding> = senders.join_all().await.into_iter().flatten().collect();
+    let held: Vec<ListingFinding> = senders.join_all().await.into_iter().flatten().collect();
     assert_eq!((held.len(), ids(&held).len()), (300, 300));
 }

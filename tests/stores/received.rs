@@ -7,9 +7,9 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use llmbench::domain::ModelRef;
 use llmbench::domain::failure::fingerprint;
 use llmbench::storage::ingest_keys::{self, Action, IngestKey};
-use llmbench::storage::payload::Payload;
-use llmbench::storage::received::{PostKind, Posted, Sighting, Stamps, posted};
-use llmbench::storage::{Recorded, Store, StoreError, document};
+use llmbench::storage::payload::OutcomePayload;
+use llmbench::storage::posts::{PostKind, PostOrigin, Posted, RunnerActivity, posted_row};
+use llmbench::storage::{RecordOutcome, Store, StoreError, document};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -42,8 +42,8 @@ async fn tell(backend: &Backend) {
     keys_come_and_go(&*store).await;
 }
 
-fn stamps() -> Stamps {
-    Stamps { received_at: now(), key_id: "k1".to_owned(), runner: "aws-1".to_owned() }
+fn stamps() -> PostOrigin {
+    PostOrigin { received_at: now(), key_id: "k1".to_owned(), runner: "aws-1".to_owned() }
 }
 
 fn posted(kind: PostKind, document: Value) -> Posted {
@@ -80,17 +80,17 @@ fn whole_seconds(at: DateTime<Utc>) -> DateTime<Utc> {
     DateTime::from_timestamp(at.timestamp(), 0).unwrap()
 }
 
-async fn keep(store: &dyn Store, post: &Posted) -> Result<Recorded, StoreError> {
+async fn keep(store: &dyn Store, post: &Posted) -> Result<RecordOutcome, StoreError> {
     let mut answers = keep_all(store, std::slice::from_ref(post)).await;
     assert_eq!(answers.len(), 1);
     answers.remove(0)
 }
 
 /// Keeps posts as a bridge does, and derives what follows from them.
-async fn keep_all(store: &dyn Store, posts: &[Posted]) -> Vec<Result<Recorded, StoreError>> {
+async fn keep_all(store: &dyn Store, posts: &[Posted]) -> Vec<Result<RecordOutcome, StoreError>> {
     let (sound, flaws) = document::sound(posts.iter().map(|post| {
         let published: Vec<String> = PUBLISHED.iter().map(|profile| (*profile).to_owned()).collect();
-        posted::row(post.clone(), &published).map_err(StoreError::from)
+        posted_row::row(post.clone(), &published).map_err(StoreError::from)
     }));
     let (kept, moved) = store.keep_posted(sound).await;
     store.derive(&moved).await.unwrap();
@@ -100,7 +100,7 @@ async fn keep_all(store: &dyn Store, posts: &[Posted]) -> Vec<Result<Recorded, S
 async fn the_predecessors_posts_are_rows(backend: &Backend, store: &dyn Store) {
     let at = whole_seconds(now() - TimeDelta::minutes(5));
     let run = posted(PostKind::Run, bedrock_run("nova", at));
-    assert_eq!(keep(store, &run).await.unwrap(), Recorded::Stored);
+    assert_eq!(keep(store, &run).await.unwrap(), RecordOutcome::Stored);
     let row = backend.row(Kind::Published, "model_name", "nova").await.unwrap();
     assert_eq!((&row["run_ts"], &row["key_id"], &row["runner"]), (&text(at), &json!("k1"), &json!("aws-1")));
     assert_eq!(row["received_at"], text(run.stamps.received_at));
@@ -112,7 +112,7 @@ async fn the_predecessors_posts_are_rows(backend: &Backend, store: &dyn Store) {
 
     let later = at + TimeDelta::minutes(1);
     let failure = posted(PostKind::Failure, bedrock_failure("nova", later));
-    assert_eq!(keep(store, &failure).await.unwrap(), Recorded::Stored);
+    assert_eq!(keep(store, &failure).await.unwrap(), RecordOutcome::Stored);
     let row = backend.row(Kind::Errors, "model_name", "nova").await.unwrap();
     assert_eq!((&row["ts"], &row["http_status"]), (&text(later), &Value::Null));
     let fingerprint = row["fingerprint"].as_str().unwrap();
@@ -123,33 +123,33 @@ async fn the_predecessors_posts_are_rows(backend: &Backend, store: &dyn Store) {
 
     // A model that nobody knows, or that is off: its failures are kept all the same.
     let stray = posted(PostKind::Failure, bedrock_failure("nobody-knows", later));
-    assert_eq!(keep(store, &stray).await.unwrap(), Recorded::Stored);
+    assert_eq!(keep(store, &stray).await.unwrap(), RecordOutcome::Stored);
     assert!(backend.row(Kind::Health, "model_id", "nobody-knows").await.is_none());
 }
 
 async fn a_post_is_one_row(backend: &Backend, store: &dyn Store) {
     let at = whole_seconds(now());
     let run = posted(PostKind::Run, bedrock_run("once", at));
-    assert_eq!(keep(store, &run).await.unwrap(), Recorded::Stored);
+    assert_eq!(keep(store, &run).await.unwrap(), RecordOutcome::Stored);
     let first = backend.row(Kind::Published, "model_name", "once").await.unwrap();
     let mut again = run.clone();
-    again.stamps = Stamps {
+    again.stamps = PostOrigin {
         received_at: now() + TimeDelta::seconds(9),
         key_id: "k2".to_owned(),
         runner: "b".to_owned(),
     };
-    assert_eq!(keep(store, &again).await.unwrap(), Recorded::Duplicate);
+    assert_eq!(keep(store, &again).await.unwrap(), RecordOutcome::Duplicate);
     let mut other = run.clone();
     other.document.insert("tokens_per_second".to_owned(), json!(5));
     assert!(matches!(keep(store, &other).await, Err(StoreError::Conflict(_))));
     assert_eq!(backend.row(Kind::Published, "model_name", "once").await.unwrap(), first);
     // Another answer of the provider is another run.
     other.document.insert("response_id".to_owned(), json!("r2"));
-    assert_eq!(keep(store, &other).await.unwrap(), Recorded::Stored);
+    assert_eq!(keep(store, &other).await.unwrap(), RecordOutcome::Stored);
 
     let failure = posted(PostKind::Failure, bedrock_failure("once", at));
-    assert_eq!(keep(store, &failure).await.unwrap(), Recorded::Stored);
-    assert_eq!(keep(store, &failure).await.unwrap(), Recorded::Duplicate);
+    assert_eq!(keep(store, &failure).await.unwrap(), RecordOutcome::Stored);
+    assert_eq!(keep(store, &failure).await.unwrap(), RecordOutcome::Duplicate);
     let fingerprint = backend.row(Kind::Errors, "model_name", "once").await.unwrap()["fingerprint"].clone();
     let rollup = backend.row(Kind::Rollups, "fingerprint", fingerprint.as_str().unwrap()).await.unwrap();
     assert_eq!(rollup["count"], json!(1));
@@ -165,7 +165,7 @@ async fn many_at_once_are_one_row(backend: &Backend) {
         writers.spawn(async move { keep(&*store, &run).await.unwrap() });
     }
     let answers = writers.join_all().await;
-    assert_eq!(answers.iter().filter(|answer| **answer == Recorded::Stored).count(), 1);
+    assert_eq!(answers.iter().filter(|answer| **answer == RecordOutcome::Stored).count(), 1);
     assert!(backend.row(Kind::Published, "model_name", "crowd").await.is_some());
 }
 
@@ -193,11 +193,11 @@ async fn a_batch_is_answered_post_by_post(backend: &Backend, store: &dyn Store) 
     posts.push(probe);
     let answers = keep_all(store, &posts).await;
     assert_eq!(answers.len(), posts.len());
-    assert!(answers[..30].iter().all(|answer| matches!(answer, Ok(Recorded::Stored))), "{answers:?}");
-    assert!(matches!(answers[30], Ok(Recorded::Duplicate)));
+    assert!(answers[..30].iter().all(|answer| matches!(answer, Ok(RecordOutcome::Stored))), "{answers:?}");
+    assert!(matches!(answers[30], Ok(RecordOutcome::Duplicate)));
     assert!(matches!(answers[31], Err(StoreError::Conflict(_))));
     assert!(matches!(&answers[32], Err(StoreError::Rejected(why)) if why.contains("tokens_per_second")));
-    assert!(matches!(answers[33..], [Ok(Recorded::Stored), Ok(Recorded::Stored)]));
+    assert!(matches!(answers[33..], [Ok(RecordOutcome::Stored), Ok(RecordOutcome::Stored)]));
     for number in 0..30 {
         let model = format!("many-{number}");
         let health = backend.row(Kind::Health, "model_id", &model).await.unwrap();
@@ -211,7 +211,7 @@ async fn a_batch_is_answered_post_by_post(backend: &Backend, store: &dyn Store) 
     }
     assert!(backend.row(Kind::Probe, "response_id", "probe").await.is_some());
     let again = keep_all(store, &posts).await;
-    assert_eq!(again.iter().filter(|answer| matches!(answer, Ok(Recorded::Duplicate))).count(), 33);
+    assert_eq!(again.iter().filter(|answer| matches!(answer, Ok(RecordOutcome::Duplicate))).count(), 33);
 }
 
 /// Our own runner's rows are the same whichever way they come.
@@ -224,13 +224,13 @@ async fn what_came_by_the_bridge_is_there_for_the_direct_way(backend: &Backend, 
     for (kind, document) in [PostKind::Run, PostKind::Failure].into_iter().zip(documents) {
         let mut post = posted(kind, document);
         post.id = post.document["_id"].as_str().map(str::to_owned);
-        assert_eq!(keep(store, &post).await.unwrap(), Recorded::Stored);
+        assert_eq!(keep(store, &post).await.unwrap(), RecordOutcome::Stored);
     }
     let outcomes = [crate::support::samples::success(&run), crate::support::samples::failed(&failure)];
-    let payloads = outcomes.map(|outcome| Payload::of(&outcome).unwrap());
+    let payloads = outcomes.map(|outcome| OutcomePayload::of(&outcome).unwrap());
     let (answers, moved) = store.keep_all(&payloads.iter().collect::<Vec<_>>()).await;
     store.derive(&moved).await.unwrap();
-    assert!(answers.iter().all(|answer| matches!(answer, Ok(Recorded::Duplicate))), "{answers:?}");
+    assert!(answers.iter().all(|answer| matches!(answer, Ok(RecordOutcome::Duplicate))), "{answers:?}");
     let row = backend.row(Kind::Published, "_id", &run.id).await.unwrap();
     assert_eq!((&row["key_id"], row.get("posted")), (&json!("k1"), None));
 }
@@ -268,7 +268,7 @@ async fn every_posted_field_is_read_back(backend: &Backend, store: &dyn Store) {
         })
         .collect();
     let answers = keep_all(store, &posts).await;
-    assert!(answers.iter().all(|answer| matches!(answer, Ok(Recorded::Stored))), "{answers:?}");
+    assert!(answers.iter().all(|answer| matches!(answer, Ok(RecordOutcome::Stored))), "{answers:?}");
     let rows = backend.rows(Kind::Published).await;
     for post in &posts {
         let row = rows.iter().find(|row| row["model_name"] == post.document["model_name"]).unwrap();
@@ -289,7 +289,7 @@ async fn every_posted_field_is_read_back(backend: &Backend, store: &dyn Store) {
 
 async fn runners_are_seen(store: &dyn Store) {
     let at = now();
-    let sighting = |seconds: i64| Sighting {
+    let sighting = |seconds: i64| RunnerActivity {
         runner: "aws $1.x".to_owned(),
         seen_at: at + TimeDelta::seconds(seconds),
         stored_at: None,
@@ -298,7 +298,7 @@ async fn runners_are_seen(store: &dyn Store) {
         backlog: None,
         interval_seconds: None,
     };
-    let whole = Sighting {
+    let whole = RunnerActivity {
         stored_at: Some(at),
         version: Some("llmbench/0.1.0".to_owned()),
         clock_offset_seconds: Some(-1.5),
@@ -306,17 +306,18 @@ async fn runners_are_seen(store: &dyn Store) {
         interval_seconds: Some(1800),
         ..sighting(0)
     };
-    store.keep_sightings(&[whole]).await.unwrap();
-    store.keep_sightings(&[sighting(5), sighting(2)]).await.unwrap();
-    store.keep_sightings(&[]).await.unwrap();
+    store.keep_runner_activity(&[whole]).await.unwrap();
+    store.keep_runner_activity(&[sighting(5), sighting(2)]).await.unwrap();
+    store.keep_runner_activity(&[]).await.unwrap();
     let fleet = store.overview(at - TimeDelta::days(1), at).await.unwrap();
-    let beat = fleet.beats.into_iter().find(|beat| beat.component == "runner:aws $1.x").unwrap();
+    let heartbeat =
+        fleet.heartbeats.into_iter().find(|heartbeat| heartbeat.component == "runner:aws $1.x").unwrap();
     let expected = json!({
         "last_seen_at": text(at + TimeDelta::seconds(5)), "last_stored_at": text(at), "version": "llmbench/0.1.0",
         "clock_offset_seconds": -1.5, "backlog": 7, "interval_seconds": 1800,
     });
-    assert_eq!(beat.details, expected);
-    assert!(beat.updated_at.is_some());
+    assert_eq!(heartbeat.details, expected);
+    assert!(heartbeat.updated_at.is_some());
 }
 
 fn key(id: &str, label: &str) -> IngestKey {

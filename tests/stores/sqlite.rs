@@ -3,7 +3,7 @@
 
 use crate::support::catalogue::put_model;
 use crate::support::samples::{run, success};
-use llmbench::storage::{self, Location, Names, Recorded, Store, StoreError};
+use llmbench::storage::{self, CollectionNames, RecordOutcome, Store, StoreError, StoreLocation};
 use rusqlite::Connection;
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 async fn open(path: &Path) -> Result<Arc<dyn Store>, StoreError> {
     let published = ["cloud-default-v1".to_owned()];
-    storage::open(&Location::Sqlite(path.to_owned()), &Names::default(), &published).await
+    storage::open(&StoreLocation::Sqlite(path.to_owned()), &CollectionNames::default(), &published).await
 }
 
 async fn broken(path: &Path) -> String {
@@ -99,7 +99,7 @@ async fn a_locked_database_is_worth_trying_again() {
     let answer = store.record(&outcome).await;
     assert!(matches!(&answer, Err(StoreError::Unavailable(text)) if text.contains("locked")), "{answer:?}");
     other.execute_batch("ROLLBACK").unwrap();
-    assert_eq!(store.record(&outcome).await.unwrap(), Recorded::Stored);
+    assert_eq!(store.record(&outcome).await.unwrap(), RecordOutcome::Stored);
 }
 
 #[tokio::test]
@@ -127,7 +127,7 @@ async fn writer() {
     let store = open(Path::new(&path)).await.unwrap();
     for number in 0.. {
         let id = format!("{}-{number}", std::process::id());
-        assert_eq!(store.record(&success(&run(&id, "groq", "m"))).await.unwrap(), Recorded::Stored);
+        assert_eq!(store.record(&success(&run(&id, "groq", "m"))).await.unwrap(), RecordOutcome::Stored);
         println!("acknowledged {id}");
     }
 }

@@ -4,8 +4,8 @@ use super::backend::Backend;
 use crate::support::catalogue::put_model;
 use llmbench::domain::{ModelRef, Series};
 use llmbench::storage::Store;
-use llmbench::storage::catalogue::{Batch, Order};
-use llmbench::storage::jobs::{Claim, Claimed, Ending};
+use llmbench::storage::catalog::{Batch, ChangeRequest};
+use llmbench::storage::jobs::{ClaimResult, JobOutcome, SlotClaim};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ async fn put(store: &dyn Store, model: &str, enabled: bool, fields: Value) {
     store.begin_batch(&begun).await.unwrap();
     let Value::Object(set) = fields else { panic!() };
     let expected = store.entry(&model).await.unwrap().unwrap().values(set.keys());
-    store.change(&Order { batch, model, expected: Some(expected), set }).await.unwrap();
+    store.change(&ChangeRequest { batch, model, expected: Some(expected), set }).await.unwrap();
 }
 
 async fn entries_that_wait(store: &dyn Store) {
@@ -78,15 +78,15 @@ async fn jobs_of_models_that_refuse(store: &dyn Store) {
         let model = model.parse().unwrap();
         let series = Series { model, profile_id: profile.to_owned(), vantage: "main".to_owned() };
         let now = store.server_time().await.unwrap();
-        let claim = Claim {
+        let claim = SlotClaim {
             slot: series.slot_at(now, 1800),
             owner: "one".to_owned(),
             ttl: Duration::from_secs(60),
             max_attempts: 2,
             deadline_seconds: 60,
         };
-        let Claimed::Granted(grant) = store.claim(&claim).await.unwrap() else { panic!() };
-        let ending = kind.map_or(Ending::Success, |kind| Ending::GivenUp {
+        let ClaimResult::Granted(grant) = store.claim(&claim).await.unwrap() else { panic!() };
+        let ending = kind.map_or(JobOutcome::Success, |kind| JobOutcome::GivenUp {
             kind: kind.to_owned(),
             message: String::new(),
         });
@@ -121,7 +121,7 @@ async fn chores(store: &dyn Store, other: &dyn Store) {
     assert!(store.take_chore("list:groq", "three", none).await.unwrap(), "it has rested");
     assert!(!other.take_chore("list:groq", "four", long).await.unwrap());
     let now = chrono::Utc::now();
-    let beats = store.overview(now, now).await.unwrap().beats;
-    let beat = beats.iter().find(|beat| beat.component == "chore:list:groq").unwrap();
-    assert_eq!(beat.details["owner"], "three");
+    let heartbeats = store.overview(now, now).await.unwrap().heartbeats;
+    let heartbeat = heartbeats.iter().find(|heartbeat| heartbeat.component == "chore:list:groq").unwrap();
+    assert_eq!(heartbeat.details["owner"], "three");
 }

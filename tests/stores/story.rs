@@ -5,8 +5,8 @@ use crate::support::catalogue::put_model;
 use crate::support::samples::{failed, failure, now, run, success};
 use chrono::{SecondsFormat, TimeDelta};
 use llmbench::domain::{ModelRef, Outcome};
-use llmbench::storage::spill::Spill;
-use llmbench::storage::{Recorded, Store, StoreError};
+use llmbench::storage::undelivered::UndeliveredDir;
+use llmbench::storage::{RecordOutcome, Store, StoreError};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
@@ -84,11 +84,11 @@ async fn what_is_learned(store: &dyn Store) {
 
 async fn rows_come_back_whole(backend: &Backend, store: &dyn Store) {
     let run = run("whole-run", "nobody", "m");
-    assert_eq!(store.record(&success(&run)).await.unwrap(), Recorded::Stored);
+    assert_eq!(store.record(&success(&run)).await.unwrap(), RecordOutcome::Stored);
     let stored = backend.row(Kind::Published, "_id", "whole-run").await.unwrap();
     assert_eq!(Value::Object(stored), sent(&run));
     let failure = failure("whole-failure", "nobody", "m");
-    assert_eq!(store.record(&failed(&failure)).await.unwrap(), Recorded::Stored);
+    assert_eq!(store.record(&failed(&failure)).await.unwrap(), RecordOutcome::Stored);
     let stored = backend.row(Kind::Errors, "_id", "whole-failure").await.unwrap();
     let mut expected = sent(&failure);
     expected["retry_after_seconds"] = json!(7.0);
@@ -115,20 +115,20 @@ async fn rows_go_where_they_belong(backend: &Backend, store: &dyn Store) {
     let mut long = run("long", "nobody", "m");
     long.benchmark_profile_id = "cloud-long-v1".to_owned();
     for run in [&suspect, &manual, &long] {
-        assert_eq!(store.record(&success(run)).await.unwrap(), Recorded::Stored);
+        assert_eq!(store.record(&success(run)).await.unwrap(), RecordOutcome::Stored);
         assert!(backend.row(Kind::Probe, "_id", &run.id).await.is_some(), "{}", run.id);
         assert!(backend.row(Kind::Published, "_id", &run.id).await.is_none(), "{}", run.id);
     }
     // Kept while the profile was not published, delivered again afterwards: still one row.
     let later = backend.open(&["cloud-default-v1", "cloud-long-v1"]).await;
-    assert_eq!(later.record(&success(&long)).await.unwrap(), Recorded::Duplicate);
+    assert_eq!(later.record(&success(&long)).await.unwrap(), RecordOutcome::Duplicate);
     assert!(backend.row(Kind::Published, "_id", "long").await.is_none());
 }
 
 async fn an_id_is_one_row(backend: &Backend, store: &dyn Store) {
     let mut run = run("once", "nobody", "m");
-    assert_eq!(store.record(&success(&run)).await.unwrap(), Recorded::Stored);
-    assert_eq!(store.record(&success(&run)).await.unwrap(), Recorded::Duplicate);
+    assert_eq!(store.record(&success(&run)).await.unwrap(), RecordOutcome::Stored);
+    assert_eq!(store.record(&success(&run)).await.unwrap(), RecordOutcome::Duplicate);
     run.speeds.tokens_per_second += 1.0;
     let conflict = |result| matches!(result, Err(StoreError::Conflict(text)) if text.contains("once"));
     assert!(conflict(store.record(&success(&run)).await));
@@ -151,7 +151,7 @@ async fn many_writers_are_one_row(backend: &Backend) {
             writers.spawn(async move { store.record(&outcome).await.unwrap() });
         }
         let answers = writers.join_all().await;
-        assert_eq!(answers.iter().filter(|answer| **answer == Recorded::Stored).count(), 1);
+        assert_eq!(answers.iter().filter(|answer| **answer == RecordOutcome::Stored).count(), 1);
     }
     assert!(backend.row(Kind::Published, "_id", "crowd-run").await.is_some());
     let rollup = backend.row(Kind::Rollups, "fingerprint", "crowd").await.unwrap();
@@ -224,7 +224,7 @@ async fn what_is_unsound_is_refused(backend: &Backend, store: &dyn Store) {
 
 async fn what_was_kept_is_delivered(backend: &Backend, store: &dyn Store) {
     let home = tempfile::tempdir().unwrap();
-    let spill = Spill::in_state_dir(home.path());
+    let spill = UndeliveredDir::in_state_dir(home.path());
     let run = run("kept", "nobody", "m");
     store.record(&failed(&failure("kept-twice", "nobody", "m"))).await.unwrap();
     let stored = backend.row(Kind::Errors, "_id", "kept-twice").await.unwrap();

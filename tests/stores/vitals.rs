@@ -7,7 +7,9 @@ use crate::support::samples::{self, now};
 use chrono::TimeDelta;
 use llmbench::domain::{ModelRef, fleet};
 use llmbench::storage::Store;
-use llmbench::storage::vitals::{Baseline, Beat, Cadences, CheckResult, CheckRun, ModelStatus};
+use llmbench::storage::health_store::{
+    Baseline, Cadences, Heartbeat, ModelStatus, SelfCheckResult, SelfCheckRun,
+};
 use mongodb::bson::{Document, doc};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
@@ -38,36 +40,41 @@ fn object(value: Value) -> Map<String, Value> {
 }
 
 /// What every component said last.
-async fn heard(store: &dyn Store) -> Vec<fleet::Beat> {
-    store.overview(now(), now()).await.unwrap().beats
+async fn heard(store: &dyn Store) -> Vec<fleet::HeartbeatRow> {
+    store.overview(now(), now()).await.unwrap().heartbeats
 }
 
 async fn heartbeats(store: &dyn Store) {
     assert_eq!(heard(store).await, []);
-    let beat = |component: &str, details| Beat { component: component.to_owned(), details: object(details) };
+    let heartbeat =
+        |component: &str, details| Heartbeat { component: component.to_owned(), details: object(details) };
     let before = store.server_time().await.unwrap() - TimeDelta::seconds(1);
     store
-        .beat(&[beat("worker:groq:main", json!({"due": 1})), beat("daemon:main:$x", json!({}))])
+        .heartbeat(&[
+            heartbeat("worker:groq:main", json!({"due": 1})),
+            heartbeat("daemon:main:$x", json!({})),
+        ])
         .await
         .unwrap();
     let again =
         json!({"due": 2, "$odd.key": [1.5, null, {"": "a"}], "written_at": "2026-11-01T00:00:00.000Z"});
-    store.beat(&[beat("worker:groq:main", again.clone())]).await.unwrap();
-    store.beat(&[]).await.unwrap();
-    let beats = heard(store).await;
-    let told: Vec<_> = beats.iter().map(|beat| (beat.component.as_str(), &beat.details)).collect();
+    store.heartbeat(&[heartbeat("worker:groq:main", again.clone())]).await.unwrap();
+    store.heartbeat(&[]).await.unwrap();
+    let heartbeats = heard(store).await;
+    let told: Vec<_> =
+        heartbeats.iter().map(|heartbeat| (heartbeat.component.as_str(), &heartbeat.details)).collect();
     assert_eq!(told, [("daemon:main:$x", &json!({})), ("worker:groq:main", &again)]);
-    assert!(beats.iter().all(|beat| beat.updated_at > Some(before)));
+    assert!(heartbeats.iter().all(|heartbeat| heartbeat.updated_at > Some(before)));
 }
 
 async fn check_runs(store: &dyn Store) {
     assert_eq!(store.latest_check_run().await.unwrap(), None);
-    let run = |minutes: i64, ok: bool| CheckRun {
+    let run = |minutes: i64, ok: bool| SelfCheckRun {
         checked_at: now() - TimeDelta::minutes(minutes),
         threshold_version: 1,
         cadence_seconds: 1800,
         baseline: ok.then(|| Baseline { models: 500, at: now() }),
-        results: vec![CheckResult {
+        results: vec![SelfCheckResult {
             name: "none_starved".to_owned(),
             ok,
             evaluated: ok,

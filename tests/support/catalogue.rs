@@ -2,14 +2,14 @@
 
 use chrono::Utc;
 use llmbench::domain::ModelRef;
-use llmbench::storage::catalogue::{Batch, Order, Ordered};
+use llmbench::storage::catalog::{Batch, ChangeOutcome, ChangeRequest};
 use llmbench::storage::{Store, StoreError};
 use serde_json::{Map, json};
 
 /// Puts a model into the catalogue, or changes its name and whether it is measured.
 ///
 /// # Errors
-/// Those of [`llmbench::storage::Catalogue::change`].
+/// Those of [`llmbench::storage::CatalogStore::change`].
 pub async fn put_model(
     store: &dyn Store,
     model: &ModelRef,
@@ -32,8 +32,8 @@ pub async fn put_model(
         ("display_name".to_owned(), json!(display_name)),
         ("enabled".to_owned(), json!(enabled)),
     ]);
-    let mut order = Order { batch: batch.id.clone(), model: model.clone(), expected: None, set };
-    if let Ordered::Overtaken(Some(entry)) = store.change(&order).await? {
+    let mut order = ChangeRequest { batch: batch.id.clone(), model: model.clone(), expected: None, set };
+    if let ChangeOutcome::Overtaken(Some(entry)) = store.change(&order).await? {
         order.expected = Some(entry.values(order.set.keys()));
         store.change(&order).await?;
     }

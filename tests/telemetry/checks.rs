@@ -7,12 +7,12 @@ use chrono::{TimeDelta, Utc};
 use llmbench::daemon::telemetry::invariants;
 use llmbench::domain::{ModelRef, Series};
 use llmbench::storage::Store;
-use llmbench::storage::jobs::{Claim, Claimed};
-use llmbench::storage::vitals::{Cadences, CheckRun};
+use llmbench::storage::health_store::{Cadences, SelfCheckRun};
+use llmbench::storage::jobs::{ClaimResult, SlotClaim};
 use std::sync::Arc;
 use std::time::Duration;
 
-fn violated(run: &CheckRun) -> Vec<(&str, String)> {
+fn violated(run: &SelfCheckRun) -> Vec<(&str, String)> {
     let bad = run.results.iter().filter(|result| !result.ok);
     bad.map(|result| (result.name.as_str(), result.subjects.join(","))).collect()
 }
@@ -50,14 +50,14 @@ async fn tell(backend: &Backend) {
         profile_id: "cloud-default-v1".to_owned(),
         vantage: "main".to_owned(),
     };
-    let claim = Claim {
+    let claim = SlotClaim {
         slot: series.slot_at(Utc::now() - TimeDelta::hours(1), 1800),
         owner: "one".to_owned(),
         ttl: Duration::from_secs(60),
         max_attempts: 1,
         deadline_seconds: 60,
     };
-    assert!(matches!(store.claim(&claim).await.unwrap(), Claimed::Granted(_)));
+    assert!(matches!(store.claim(&claim).await.unwrap(), ClaimResult::Granted(_)));
     let run = invariants::run(&*store, &Cadences::default(), true).await.unwrap();
     assert!(violated(&run).contains(&("no_work_for_disabled_models", "groq:off".to_owned())), "{run:?}");
 }

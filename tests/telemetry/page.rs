@@ -4,12 +4,13 @@ use crate::support::markdown::{self, document, first_column, section};
 use crate::support::peers::fetch;
 use crate::support::samples;
 use chrono::{TimeDelta, Utc};
-use llmbench::daemon::event::Event;
+use llmbench::daemon::event::DaemonEvent;
 use llmbench::daemon::telemetry::Telemetry;
 use llmbench::daemon::telemetry::gauges::Freshness;
 use llmbench::daemon::telemetry::invariants;
-use llmbench::domain::pulse::{
-    BudgetPulse, ClockPulse, LanePulse, LaneState, OutboxPulse, PULSE_FORMAT, Pulse, StorePulse,
+use llmbench::domain::daemon_status::{
+    BudgetReport, ClockReport, DaemonStatus, LaneActivity, LaneReport, OutboxReport, STATUS_FORMAT,
+    StoreReport,
 };
 use llmbench::domain::{ModelRef, Outcome, Series};
 use serde_json::Value;
@@ -74,9 +75,9 @@ pub fn value(samples: &[Value], name: &str, labels: &[(&str, &str)]) -> f64 {
 /// A provider's name that would break a page where it is not escaped.
 pub const ODD: &str = "a\"b\\c\nd{e}=,# é";
 
-pub fn pulse() -> Pulse {
+pub fn pulse() -> DaemonStatus {
     let now = Utc::now();
-    let lane = |provider: &str, state| LanePulse {
+    let lane = |provider: &str, state| LaneReport {
         provider: provider.to_owned(),
         state,
         reason: None,
@@ -92,10 +93,10 @@ pub fn pulse() -> Pulse {
         stored_at: Some(now - TimeDelta::seconds(20)),
         idle_since: None,
         cadence_seconds: Some(1800),
-        budget: Some(BudgetPulse { runs_left: Some(7), tokens_left: None, dollars_left: Some(0.25) }),
+        budget: Some(BudgetReport { runs_left: Some(7), tokens_left: None, dollars_left: Some(0.25) }),
     };
-    Pulse {
-        format: PULSE_FORMAT,
+    DaemonStatus {
+        format: STATUS_FORMAT,
         program: "llmbench/0.1.0".to_owned(),
         owner: "me".to_owned(),
         vantage: "main".to_owned(),
@@ -107,9 +108,9 @@ pub fn pulse() -> Pulse {
         ready: true,
         stopping: false,
         failure: None,
-        clock: ClockPulse::default(),
-        store: StorePulse { error: Some("down".to_owned()), ..StorePulse::default() },
-        outbox: OutboxPulse {
+        clock: ClockReport::default(),
+        store: StoreReport { error: Some("down".to_owned()), ..StoreReport::default() },
+        outbox: OutboxReport {
             pending: 5,
             quarantined: 1,
             oldest_at: Some(now - TimeDelta::seconds(90)),
@@ -120,18 +121,18 @@ pub fn pulse() -> Pulse {
         suspected: Vec::new(),
         loop_lag_seconds: 0.012,
         log_lines_dropped: 9,
-        lanes: vec![lane("groq", LaneState::Held), lane(ODD, LaneState::Producing)],
+        lanes: vec![lane("groq", LaneActivity::Held), lane(ODD, LaneActivity::Producing)],
     }
 }
 
-pub fn finished(provider: &str, outcome: Outcome) -> Event {
+pub fn finished(provider: &str, outcome: Outcome) -> DaemonEvent {
     let series = Series {
         model: ModelRef::new(provider, "m"),
         profile_id: "cloud-default-v1".to_owned(),
         vantage: "main".to_owned(),
     };
     let slot = series.slot_at(Utc::now(), 1800);
-    Event::Finished { slot, outcome: Arc::new(outcome), took: Duration::from_millis(1500) }
+    DaemonEvent::Finished { slot, outcome: Arc::new(outcome), took: Duration::from_millis(1500) }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::support::ran::ran;
 use crate::support::{Home, samples};
 use chrono::Utc;
 use llmbench::daemon::telemetry::Telemetry;
-use llmbench::daemon::telemetry::http::{Answer, Probed, serve};
+use llmbench::daemon::telemetry::monitoring_server::{MonitoringHandler, MonitoringResponse, serve};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,16 +18,16 @@ struct Daemon {
     well: AtomicBool,
 }
 
-impl Probed for Daemon {
+impl MonitoringHandler for Daemon {
     fn metrics(&self) -> String {
         self.telemetry.page(Utc::now())
     }
-    fn live(&self) -> Answer {
-        Answer { yes: true, body: json!({"live": true}) }
+    fn live(&self) -> MonitoringResponse {
+        MonitoringResponse { yes: true, body: json!({"live": true}) }
     }
-    fn ready(&self) -> Answer {
+    fn ready(&self) -> MonitoringResponse {
         let yes = self.well.load(Ordering::Relaxed);
-        Answer { yes, body: json!({"ready": yes, "troubles": []}) }
+        MonitoringResponse { yes, body: json!({"ready": yes, "troubles": []}) }
     }
 }
 

@@ -1,10 +1,10 @@
 //! A process whose runtime stands still is ended from outside of it, with a reason. The process is this test binary, told
 //! by a variable to be the one that stands still.
 
-use llmbench::commands::standstill;
+use llmbench::commands::stall_exit;
 use llmbench::daemon::watchdog::{REASON_FILE, Stall, Watchdog};
 use llmbench::domain::redact::Redactor;
-use llmbench::output::log::{Format, Log};
+use llmbench::output::log::{LogFormat, LogHandle};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -18,9 +18,9 @@ const ROLE: &str = "LLMBENCH_TEST_STANDS_STILL_IN";
 fn stand_still(directory: &Path) -> ! {
     let watchdog = Arc::new(Watchdog::new(Duration::from_millis(20)));
     let tick = watchdog.watch("runtime", Duration::from_millis(300));
-    let log = Log::start(Format::Json, Redactor::new(), |_| ()).unwrap();
+    let log = LogHandle::start(LogFormat::Json, Redactor::new(), |_| ()).unwrap();
     tracing::subscriber::set_global_default(log.subscriber(LevelFilter::WARN)).unwrap();
-    let end = move |stall: &Stall| standstill::end(stall, &log);
+    let end = move |stall: &Stall| stall_exit::end(stall, &log);
     let _watching = watchdog.start(Arc::default(), directory.join(REASON_FILE), end).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async move {

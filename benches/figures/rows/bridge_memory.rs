@@ -6,7 +6,7 @@ use crate::mongod::{Mongod, runtime};
 use crate::rows::whole_milliseconds;
 use crate::stats::largest;
 use crate::{Failed, Line};
-use llmbench::wire::descriptors;
+use llmbench::wire::fd_table;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use std::net::SocketAddr;
@@ -38,7 +38,7 @@ const SLOW_HEAD: &[u8] = b"POST /ingest HTTP/1.1\r\nX-Slow: ";
 
 /// Measures.
 pub fn measure() -> Result<Vec<Line>, Failed> {
-    descriptors::make_room();
+    fd_table::make_room();
     let mongod = Mongod::start()?;
     let runtime = runtime()?;
     let plain = runtime.block_on(peak(&mongod, false))?;

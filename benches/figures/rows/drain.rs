@@ -9,11 +9,11 @@ use crate::{Failed, Line};
 use async_trait::async_trait;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use llmbench::domain::{Failure, ModelRef, Outcome, Run};
-use llmbench::storage::moved::Moved;
-use llmbench::storage::outbox::sender::Sender;
-use llmbench::storage::outbox::{Capacity, Outbox, Spend};
-use llmbench::storage::payload::Payload;
-use llmbench::storage::{Recorded, Sink, Store, StoreError, WorkItem};
+use llmbench::storage::outbox::sender::OutboxSender;
+use llmbench::storage::outbox::{Outbox, OutboxCapacity, Spend};
+use llmbench::storage::payload::OutcomePayload;
+use llmbench::storage::pending_aggregates::PendingAggregates;
+use llmbench::storage::{OutcomeSink, RecordOutcome, Store, StoreError, WorkItem};
 use mongodb::Database;
 use mongodb::bson::{Document, doc};
 use std::sync::Arc;
@@ -81,14 +81,14 @@ async fn once(mongod: &Mongod, time: usize) -> Result<Rates, Failed> {
 }
 
 /// Empties a full outbox, and gives the rows a second.
-async fn empty(store: Arc<dyn Store>, sink: Arc<dyn Sink>) -> Result<f64, Failed> {
+async fn empty(store: Arc<dyn Store>, sink: Arc<dyn OutcomeSink>) -> Result<f64, Failed> {
     for number in 0..MODELS {
         put_model(&*store, &ModelRef::new("groq", format!("model-{number}")), "", true).await?;
     }
     let directory = tempfile::tempdir()?;
-    let (outbox, _) = Outbox::open(directory.path(), Capacity::default()).await?;
+    let (outbox, _) = Outbox::open(directory.path(), OutboxCapacity::default()).await?;
     fill(&outbox).await?;
-    let (mut sender, _) = Sender::new(outbox.clone(), sink, "the store".to_owned());
+    let (mut sender, _) = OutboxSender::new(outbox.clone(), sink, "the store".to_owned());
     let begun = Instant::now();
     let flushed = sender.flush_once(PATIENCE).await?;
     let rate = f64::from(ROWS) / begun.elapsed().as_secs_f64();
@@ -103,17 +103,20 @@ async fn empty(store: Arc<dyn Store>, sink: Arc<dyn Sink>) -> Result<f64, Failed
 struct Underived(Arc<dyn Store>);
 
 #[async_trait]
-impl Sink for Underived {
+impl OutcomeSink for Underived {
     async fn work_list(&self, provider: Option<&str>) -> Result<Vec<WorkItem>, StoreError> {
         self.0.work_list(provider).await
     }
 
-    async fn record(&self, outcome: &Outcome) -> Result<Recorded, StoreError> {
+    async fn record(&self, outcome: &Outcome) -> Result<RecordOutcome, StoreError> {
         self.0.record(outcome).await
     }
 
-    async fn keep_all(&self, payloads: &[&Payload]) -> (Vec<Result<Recorded, StoreError>>, Moved) {
-        (self.0.keep_all(payloads).await.0, Moved::default())
+    async fn keep_all(
+        &self,
+        payloads: &[&OutcomePayload],
+    ) -> (Vec<Result<RecordOutcome, StoreError>>, PendingAggregates) {
+        (self.0.keep_all(payloads).await.0, PendingAggregates::default())
     }
 
     fn describe(&self) -> String {

@@ -2,7 +2,7 @@
 //! question is another line of [`QUESTIONS`].
 
 use super::whole_milliseconds;
-use crate::ground::{Size, mongo, sqlite};
+use crate::fixture_db::{Size, mongo, sqlite};
 use crate::mongosh::Mongosh;
 use crate::stats::{median, repeated};
 use crate::subject::llmbench;

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::ModelRef;
-use crate::domain::listing::Facts;
+use crate::domain::listing::ModelFacts;
 use chrono::TimeDelta;
 use proptest::prelude::*;
 
@@ -25,7 +25,7 @@ fn row(provider: &str, model_id: &str, first: i64, last: i64) -> CatalogRow {
         name: model_id.to_owned(),
         first_seen_at: Some(at(first) + TimeDelta::minutes(1)),
         last_seen_at: Some(at(last) + TimeDelta::minutes(1)),
-        facts: Facts::default(),
+        facts: ModelFacts::default(),
         changes: Vec::new(),
     }
 }
@@ -34,8 +34,8 @@ fn model(provider: &str, model_id: &str, measured: bool) -> MeasuredModel {
     MeasuredModel { model: ModelRef::new(provider, model_id), display_name: String::new(), measured }
 }
 
-fn compare(rows: &[CatalogRow], reads: &[ReadRow], measured: &[MeasuredModel], since: i64) -> Diff {
-    diff(&Question { rows, reads, measured, since: at(since), absent_reads: ABSENT_READS })
+fn compare(rows: &[CatalogRow], reads: &[ReadRow], measured: &[MeasuredModel], since: i64) -> ListingDiff {
+    diff(&DiffInput { rows, reads, measured, since: at(since), absent_reads: ABSENT_READS })
 }
 
 fn ids(rows: &[CatalogRow]) -> Vec<&str> {
@@ -115,7 +115,8 @@ fn measured_ids_have_forms_that_no_list_knows() {
 #[test]
 fn changes_count_since_then() {
     let mut changed = row("groq", "a", 0, 9);
-    let change = |hour| Change { at: at(hour), fact: "context_length".into(), from: 1.into(), to: 2.into() };
+    let change =
+        |hour| FactChange { at: at(hour), fact: "context_length".into(), from: 1.into(), to: 2.into() };
     changed.changes = vec![change(1), change(5)];
     let found = compare(&[changed], &[read("groq", 0, true)], &[model("groq", "a", true)], 5);
     assert_eq!((found.changed.len(), found.changed[0].changes.len(), found.is_same()), (1, 1, false));

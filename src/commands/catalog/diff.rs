@@ -1,34 +1,34 @@
 //! `llmbench catalog diff`: what the stored lists say, like diff(1).
 
-use super::{Known, check_providers, notify, pick};
-use crate::catalog::diff::{Diff, Question, diff};
+use super::{StoredListings, check_providers, notify, pick};
+use crate::catalog::diff::{DiffInput, ListingDiff, diff};
 use crate::catalog::findings::findings;
-use crate::cli::catalog::DiffArgs;
+use crate::cli::catalog::CatalogDiffArgs;
 use crate::commands::context::Context;
-use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::interrupt::Interrupt;
+use crate::commands::stdout;
 use crate::domain::window::moment;
 use crate::output::catalog::{diff as shown, json};
-use crate::output::{View, print};
+use crate::output::{ReportView, print};
 use chrono::{DateTime, SubsecRound, Utc};
 
 /// Runs the command.
 ///
 /// # Errors
 /// Whatever keeps it from comparing.
-pub async fn run(args: DiffArgs, context: Context) -> Result<Exit, CommandError> {
-    let view = View::new(context.terminal, args.wide);
+pub async fn run(args: CatalogDiffArgs, context: Context) -> Result<Exit, CommandError> {
+    let view = ReportView::new(context.terminal, args.wide);
     let now = Utc::now();
     let since = since(&args, now, &view)?;
     // Before anything is read: whoever wants to tell has to be able to.
     let notify = if args.notify { Some(notify::configured(&context)?) } else { None };
     let store = context.open_store().await?;
-    let known = Known::load(&*store, &args.providers).await?;
+    let known = StoredListings::load(&*store, &args.providers).await?;
     check_providers(&args.providers, &known, &context)?;
     let absent_reads = usize::from(args.absent);
     let question =
-        Question { rows: &known.rows, reads: &known.reads, measured: &known.measured, since, absent_reads };
+        DiffInput { rows: &known.rows, reads: &known.reads, measured: &known.measured, since, absent_reads };
     let found = diff(&question);
     check_ground(&found, &args.providers)?;
     if !args.quiet {
@@ -41,12 +41,12 @@ pub async fn run(args: DiffArgs, context: Context) -> Result<Exit, CommandError>
     match &notify {
         Some(notify) if args.dry_run => {
             let shown = notify::preview(notify, &findings(&found), &*store).await?;
-            data::text(&shown)?;
+            stdout::text(&shown)?;
             return Ok(exit);
         }
         _ if args.quiet => {}
-        _ if args.json => data::document(&json::diff(&found, since, absent_reads))?,
-        _ => data::text(&shown::text(&found, since, args.wide, &view))?,
+        _ if args.json => stdout::document(&json::diff(&found, since, absent_reads))?,
+        _ => stdout::text(&shown::text(&found, since, args.wide, &view))?,
     }
     let Some(notify) = notify else { return Ok(exit) };
     let interrupt = Interrupt::listen().map_err(CommandError::usage)?;
@@ -59,7 +59,11 @@ pub async fn run(args: DiffArgs, context: Context) -> Result<Exit, CommandError>
 const SINCE: &str = "24h";
 const SINCE_TO_TELL: &str = "7d";
 
-fn since(args: &DiffArgs, now: DateTime<Utc>, view: &View) -> Result<DateTime<Utc>, CommandError> {
+fn since(
+    args: &CatalogDiffArgs,
+    now: DateTime<Utc>,
+    view: &ReportView,
+) -> Result<DateTime<Utc>, CommandError> {
     let text = args.since.as_deref().unwrap_or(if args.notify { SINCE_TO_TELL } else { SINCE });
     let since = moment(text, &now.with_timezone(&view.zone))
         .map_err(|reason| CommandError::usage(format!("--since: {reason}")))?;
@@ -70,7 +74,7 @@ fn since(args: &DiffArgs, now: DateTime<Utc>, view: &View) -> Result<DateTime<Ut
 }
 
 /// Without a complete read nothing can be said, and silence would look like "nothing differs".
-fn check_ground(found: &Diff, providers: &[String]) -> Result<(), CommandError> {
+fn check_ground(found: &ListingDiff, providers: &[String]) -> Result<(), CommandError> {
     let hint = "llmbench catalog sync reads the lists, and says what keeps it from it";
     if !found.has_ground() {
         return Err(CommandError::usage("no provider's list was ever read whole").hint(hint));
@@ -85,7 +89,7 @@ fn check_ground(found: &Diff, providers: &[String]) -> Result<(), CommandError> 
 }
 
 /// Says of which providers the answer knows less than it seems.
-fn tell_gaps(found: &Diff, since: DateTime<Utc>) {
+fn tell_gaps(found: &ListingDiff, since: DateTime<Utc>) {
     for (provider, state) in &found.providers {
         let why = state.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
         match state.complete_at {

@@ -1,48 +1,48 @@
 //! `llmbench catalog list`: what was ever listed, as it is stored.
 
-use super::{Known, check_providers, fits};
+use super::{StoredListings, check_providers, fits};
 use crate::catalog::diff::{diff, inventory};
-use crate::cli::catalog::ListArgs;
+use crate::cli::catalog::CatalogListArgs;
 use crate::commands::context::Context;
-use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
+use crate::commands::stdout;
 use crate::output::catalog::{json, list as shown};
-use crate::output::{View, print};
+use crate::output::{ReportView, print};
 
 /// Runs the command.
 ///
 /// # Errors
 /// Wrong usage, or a store that cannot be read.
-pub async fn run(args: ListArgs, context: Context) -> Result<Exit, CommandError> {
-    let view = View::new(context.terminal, false);
+pub async fn run(args: CatalogListArgs, context: Context) -> Result<Exit, CommandError> {
+    let view = ReportView::new(context.terminal, false);
     let store = context.open_store().await?;
-    let known = Known::load(&*store, &args.providers).await?;
+    let known = StoredListings::load(&*store, &args.providers).await?;
     check_providers(&args.providers, &known, &context)?;
     let question = known.now();
     if args.counts {
         let states = diff(&question).providers;
         let there = states.values().any(|state| state.listed + state.gone > 0);
         if args.json {
-            data::document(&json::counts(&states))?;
+            stdout::document(&json::counts(&states))?;
         } else if there {
-            data::text(&shown::counts(&states, &view))?;
+            stdout::text(&shown::counts(&states, &view))?;
         }
         return Ok(ended(there, None));
     }
-    let mut standings = inventory(&question);
+    let mut listed_states = inventory(&question);
     if let Some(pattern) = &args.pattern {
-        standings.retain(|one| fits(pattern, &one.row));
+        listed_states.retain(|one| fits(pattern, &one.row));
     }
     if args.json {
-        data::document(&json::list(&standings))?;
+        stdout::document(&json::list(&listed_states))?;
     } else if args.csv {
-        data::text(&shown::csv(&standings).map_err(CommandError::usage)?)?;
+        stdout::text(&shown::csv(&listed_states).map_err(CommandError::usage)?)?;
     } else if args.ids {
-        data::text(&shown::ids(&standings))?;
-    } else if !standings.is_empty() {
-        data::text(&shown::table(&standings, &view))?;
+        stdout::text(&shown::ids(&listed_states))?;
+    } else if !listed_states.is_empty() {
+        stdout::text(&shown::table(&listed_states, &view))?;
     }
-    Ok(ended(!standings.is_empty(), args.pattern.as_deref().filter(|_| !known.rows.is_empty())))
+    Ok(ended(!listed_states.is_empty(), args.pattern.as_deref().filter(|_| !known.rows.is_empty())))
 }
 
 /// The exit status, and a note where there is nothing to see.

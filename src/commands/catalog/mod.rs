@@ -6,7 +6,7 @@ pub mod notify;
 mod pick;
 pub mod sync;
 
-use crate::catalog::diff::{ABSENT_READS, Question};
+use crate::catalog::diff::{ABSENT_READS, DiffInput};
 use crate::cli::catalog::{CatalogArgs, CatalogCommand};
 use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
@@ -34,7 +34,7 @@ fn trouble(error: CommandError) -> CommandError {
 }
 
 /// All that a store knows about lists, of some providers or of all.
-pub struct Known {
+pub struct StoredListings {
     /// What is listed.
     pub rows: Vec<CatalogRow>,
     /// Reads of lists.
@@ -43,7 +43,7 @@ pub struct Known {
     pub measured: Vec<MeasuredModel>,
 }
 
-impl Known {
+impl StoredListings {
     /// Reads it.
     ///
     /// # Errors
@@ -67,8 +67,8 @@ impl Known {
     }
 
     /// The question what is different, with the present as its beginning.
-    pub fn now(&self) -> Question<'_> {
-        Question {
+    pub fn now(&self) -> DiffInput<'_> {
+        DiffInput {
             rows: &self.rows,
             reads: &self.reads,
             measured: &self.measured,
@@ -79,7 +79,11 @@ impl Known {
 }
 
 /// Refuses providers that neither the table of hosts nor the store knows.
-fn check_providers(providers: &[String], known: &Known, context: &Context) -> Result<(), CommandError> {
+fn check_providers(
+    providers: &[String],
+    known: &StoredListings,
+    context: &Context,
+) -> Result<(), CommandError> {
     for name in providers {
         let listed = known.rows.iter().any(|row| row.provider == *name);
         if !listed && let Err(unknown) = context.settings.hosts.find(name) {

@@ -4,13 +4,13 @@
 
 use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
-use crate::domain::names::{LLMBENCH_SMTP_URL, LLMBENCH_WEBHOOK_URL};
-use crate::domain::notice::Finding;
+use crate::domain::env_vars::{LLMBENCH_SMTP_URL, LLMBENCH_WEBHOOK_URL};
+use crate::domain::notice::ListingFinding;
 use crate::domain::redact::Redactor;
-use crate::notify::{Destination, Means, Notify};
+use crate::notify::{Destination, NotifyConfig, SendContext};
 use crate::output::catalog::notice;
 use crate::output::{print, units};
-use crate::storage::notices::{Holder, Sending};
+use crate::storage::notices::{NoticeHold, SendOutcome};
 use crate::storage::{Store, StoreError};
 use crate::wire::tls::client_config;
 use chrono::{SubsecRound, TimeDelta, Utc};
@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 /// What became of one destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
+pub struct DeliveryReport {
     /// Where, without secrets.
     pub destination: String,
     /// How many findings it was sent.
@@ -36,7 +36,7 @@ pub struct Told {
 ///
 /// # Errors
 /// Status 2 where nobody is configured, or a part of it cannot be used.
-pub fn configured(context: &Context) -> Result<Notify, CommandError> {
+pub fn configured(context: &Context) -> Result<NotifyConfig, CommandError> {
     let notify = context.settings.notify().map_err(CommandError::usage)?;
     if notify.destinations().is_empty() {
         return Err(CommandError::usage("there is nobody to tell: neither mail nor a webhook is configured")
@@ -51,21 +51,21 @@ pub fn configured(context: &Context) -> Result<Notify, CommandError> {
 /// Tells every destination what it was not told yet, side by side. `stop` gives up what is under way; it is kept.
 ///
 /// # Errors
-/// A store that fails, certificates that cannot be read. A destination that fails is no error: see [`Told::refused`].
+/// A store that fails, certificates that cannot be read. A destination that fails is no error: see [`DeliveryReport::refused`].
 pub async fn tell(
-    notify: &Notify,
-    findings: &[Finding],
+    notify: &NotifyConfig,
+    findings: &[ListingFinding],
     context: &Context,
     store: &Arc<dyn Store>,
     stop: &CancellationToken,
-) -> Result<Vec<Told>, CommandError> {
+) -> Result<Vec<DeliveryReport>, CommandError> {
     let extra_ca = context.extra_ca();
     let tls = client_config(extra_ca.as_deref()).map_err(CommandError::usage)?;
     let limits = context.settings.deadlines.limits();
     let mut redactor = context.settings.redactor();
     notify.secrets().iter().for_each(|secret| redactor.add(secret));
-    let sender = Arc::new(Sender {
-        means: Means { tls, extra_ca, limits },
+    let sender = Arc::new(NoticeSender {
+        means: SendContext { tls, extra_ca, limits },
         redactor,
         findings: findings.to_vec(),
         store: Arc::clone(store),
@@ -78,29 +78,29 @@ pub async fn tell(
     }
     let mut ended = sendings.join_all().await;
     ended.sort_by_key(|(place, _)| *place);
-    let told: Result<Vec<Told>, StoreError> = ended.into_iter().map(|(_, told)| told).collect();
+    let told: Result<Vec<DeliveryReport>, StoreError> = ended.into_iter().map(|(_, told)| told).collect();
     told.map_err(|error| store_error("notices", error))
 }
 
 /// What all destinations have in common.
-struct Sender {
-    means: Means,
+struct NoticeSender {
+    means: SendContext,
     redactor: Redactor,
-    findings: Vec<Finding>,
+    findings: Vec<ListingFinding>,
     store: Arc<dyn Store>,
     stop: CancellationToken,
 }
 
-impl Sender {
-    async fn tell(&self, destination: &Destination) -> Result<Told, StoreError> {
+impl NoticeSender {
+    async fn tell(&self, destination: &Destination) -> Result<DeliveryReport, StoreError> {
         let (name, now) = (destination.name(), Utc::now().trunc_subsecs(3));
         self.store.note_findings(&name, &self.findings, now).await?;
         // Longer than a sending may take, so that nobody else begins while it is under way.
         let longest =
             TimeDelta::from_std(self.means.limits.total).unwrap_or_default() + TimeDelta::minutes(1);
-        let holder = Holder { id: ulid::Ulid::generate().to_string(), at: now, until: now + longest };
+        let holder = NoticeHold { id: ulid::Ulid::generate().to_string(), at: now, until: now + longest };
         let claim = self.store.claim_notices(&name, &holder).await?;
-        let mut told = Told {
+        let mut told = DeliveryReport {
             destination: destination.shown(),
             findings: claim.findings.len(),
             elsewhere: claim.elsewhere,
@@ -115,15 +115,15 @@ impl Sender {
             () = self.stop.cancelled() => Err("interrupted".to_owned()),
         };
         told.refused = sent.err().map(|why| self.redactor.redact(&why));
-        let sending = told.refused.clone().map_or(Sending::Taken, Sending::Kept);
+        let sending = told.refused.clone().map_or(SendOutcome::Taken, SendOutcome::Kept);
         self.store.settle_notices(&name, &holder.id, Utc::now(), &sending).await?;
         Ok(told)
     }
 }
 
 /// Says on stderr what became of each destination; where `quiet`, what went wrong alone. The status, where it is not that of the diff.
-pub fn say(told: &[Told], quiet: bool, stop: &CancellationToken) -> Option<Exit> {
-    for Told { destination, findings, elsewhere, refused } in told {
+pub fn say(told: &[DeliveryReport], quiet: bool, stop: &CancellationToken) -> Option<Exit> {
+    for DeliveryReport { destination, findings, elsewhere, refused } in told {
         match refused {
             Some(why) => {
                 print::note(&format!("error: {destination}: {why}"));
@@ -159,8 +159,8 @@ fn count(findings: usize) -> String {
 /// # Errors
 /// A store that cannot be read.
 pub async fn preview(
-    notify: &Notify,
-    findings: &[Finding],
+    notify: &NotifyConfig,
+    findings: &[ListingFinding],
     store: &dyn Store,
 ) -> Result<String, CommandError> {
     let mut shown = Vec::new();
@@ -171,7 +171,7 @@ pub async fn preview(
         let pending =
             known.into_iter().filter(|notice| notice.sent_at.is_none()).map(|notice| notice.finding);
         let new = findings.iter().filter(|finding| !prints.contains(&finding.fingerprint())).cloned();
-        let all: Vec<Finding> = pending.chain(new).collect();
+        let all: Vec<ListingFinding> = pending.chain(new).collect();
         let letter = (!all.is_empty()).then(|| notice::letter(&all));
         let is_mail = matches!(destination, Destination::Mail(..));
         shown.push(notice::preview(&destination.shown(), letter.as_ref(), is_mail));

@@ -1,20 +1,20 @@
 //! `llmbench catalog diff --pick`: what is listed and not measured becomes `models add`, chosen from a list or by name.
 
 use super::fits;
-use crate::catalog::diff::Diff;
-use crate::cli::catalog::DiffArgs;
-use crate::cli::models::Consent;
+use crate::catalog::diff::ListingDiff;
+use crate::cli::catalog::CatalogDiffArgs;
+use crate::cli::models::ConfirmArgs;
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
-use crate::commands::known::near_or;
-use crate::commands::models::add::{Adding, add};
-use crate::commands::models::candidates::Candidate;
-use crate::commands::models::change::Desk;
+use crate::commands::models::add::{AddOptions, add};
+use crate::commands::models::candidates::ModelCandidate;
+use crate::commands::models::change::ChangeSession;
 use crate::commands::models::choose::{addable, candidate, from_list};
+use crate::commands::unknown_names::near_or;
 use crate::domain::listing::CatalogRow;
 use crate::output::catalog::stated;
-use crate::output::pick::Choice;
-use crate::output::{ask, print};
+use crate::output::picker::PickerItem;
+use crate::output::{print, prompt};
 use crate::storage::Store;
 use std::collections::HashSet;
 use tokio_util::sync::CancellationToken;
@@ -24,8 +24,8 @@ use tokio_util::sync::CancellationToken;
 /// # Errors
 /// Status 2 where nobody can be asked, 1 where nothing is chosen or a name fits nothing, and those of `models add`.
 pub async fn run(
-    args: &DiffArgs,
-    found: &Diff,
+    args: &CatalogDiffArgs,
+    found: &ListingDiff,
     context: &Context,
     store: &dyn Store,
 ) -> Result<Exit, CommandError> {
@@ -35,9 +35,9 @@ pub async fn run(
         return Ok(Exit::Yes);
     }
     let named = args.pick.as_deref().unwrap_or_default();
-    let desk = Desk::new(store, context, Consent { yes: args.yes, dry_run: args.dry_run })?;
+    let session = ChangeSession::new(store, context, ConfirmArgs { yes: args.yes, dry_run: args.dry_run })?;
     let wanted = if named.is_empty() {
-        chosen(&rows, found, &desk.interrupt.stop).await?
+        chosen(&rows, found, &session.interrupt.stop).await?
     } else {
         by_name(named, &rows)?
     };
@@ -46,43 +46,44 @@ pub async fn run(
         return Ok(Exit::Yes);
     }
     let reason = Some("picked from catalog diff".to_owned());
-    let adding = Adding { no_probe: args.no_probe, reason, must_ask: true };
-    add(wanted, &adding, context, &desk).await
+    let adding = AddOptions { no_probe: args.no_probe, reason, must_ask: true };
+    add(wanted, &adding, context, &session).await
 }
 
 /// What is new stands first.
-fn newest_first(found: &Diff) -> Vec<CatalogRow> {
+fn newest_first(found: &ListingDiff) -> Vec<CatalogRow> {
     let mut rows = found.not_measured.clone();
     rows.sort_by_key(|row| !is_new(row, found));
     rows
 }
 
-fn is_new(row: &CatalogRow, found: &Diff) -> bool {
+fn is_new(row: &CatalogRow, found: &ListingDiff) -> bool {
     found.new.iter().any(|new| (&new.provider, &new.model_id) == (&row.provider, &row.model_id))
 }
 
 async fn chosen(
     rows: &[CatalogRow],
-    found: &Diff,
+    found: &ListingDiff,
     stop: &CancellationToken,
-) -> Result<Vec<Candidate>, CommandError> {
-    if !ask::possible() {
+) -> Result<Vec<ModelCandidate>, CommandError> {
+    if !prompt::possible() {
         return Err(CommandError::usage("--pick asks which models are meant, and there is no terminal")
             .hint("--pick=PROVIDER:MODEL_ID,… --yes names them, and patterns do; so does models add --from-file FILE"));
     }
     let choice = |row: &CatalogRow| {
         let new = is_new(row, found).then(|| "new".to_owned());
         let words: Vec<String> = new.into_iter().chain([stated(&row.facts)]).collect();
-        Choice { name: format!("{}:{}", row.provider, row.model_id), note: words.join("  ") }
+        PickerItem { name: format!("{}:{}", row.provider, row.model_id), note: words.join("  ") }
     };
     from_list("Which models are to be measured?".to_owned(), rows, choice, stop).await
 }
 
 /// Names and patterns with commas between them; each has to fit something.
-fn by_name(named: &str, rows: &[CatalogRow]) -> Result<Vec<Candidate>, CommandError> {
-    let mut wanted: Vec<Candidate> = Vec::new();
+fn by_name(named: &str, rows: &[CatalogRow]) -> Result<Vec<ModelCandidate>, CommandError> {
+    let mut wanted: Vec<ModelCandidate> = Vec::new();
     for pattern in named.split(',').map(str::trim).filter(|pattern| !pattern.is_empty()) {
-        let fitting: Vec<Candidate> = rows.iter().filter(|row| fits(pattern, row)).map(candidate).collect();
+        let fitting: Vec<ModelCandidate> =
+            rows.iter().filter(|row| fits(pattern, row)).map(candidate).collect();
         if fitting.is_empty() {
             return Err(nothing(pattern, rows));
         }

@@ -1,17 +1,17 @@
 //! `llmbench catalog sync`: every provider's own list, read side by side and stored as each ends.
 
-use crate::catalog::Synced;
-use crate::catalog::reading::{Reader, not_begun};
-use crate::cli::catalog::SyncArgs;
+use crate::catalog::SyncedListing;
+use crate::catalog::reader::{ListingReader, not_begun};
+use crate::cli::catalog::CatalogSyncArgs;
 use crate::commands::context::Context;
-use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::interrupt::Interrupt;
-use crate::commands::run::access::{self, Opened, SIMULATOR};
+use crate::commands::run::access::{self, ProviderAccess, SIMULATOR};
+use crate::commands::stdout;
 use crate::domain::listing::Listing;
 use crate::output::catalog::{json, sync as shown};
-use crate::output::steps::Steps;
-use crate::output::{View, print};
+use crate::output::task_progress::Steps;
+use crate::output::{ReportView, print};
 use crate::providers::hosts::Host;
 use crate::storage::notices::REMEMBERED;
 use crate::storage::{Store, StoreError};
@@ -22,8 +22,8 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 /// A provider's list, and what the store made of it.
-struct Ended {
-    synced: Synced,
+struct SyncResult {
+    synced: SyncedListing,
     /// The store could not be reached: worth trying again.
     unavailable: bool,
 }
@@ -32,7 +32,7 @@ struct Ended {
 ///
 /// # Errors
 /// Wrong usage, or a store that cannot be used.
-pub async fn run(args: SyncArgs, context: Context) -> Result<Exit, CommandError> {
+pub async fn run(args: CatalogSyncArgs, context: Context) -> Result<Exit, CommandError> {
     let (hosts, skipped) = choose(&args.providers, &context)?;
     let store = context.open_store().await?;
     let interrupt = Interrupt::listen()
@@ -40,7 +40,7 @@ pub async fn run(args: SyncArgs, context: Context) -> Result<Exit, CommandError>
     let reader = reader(&context)?;
     let names: Vec<String> = hosts.iter().map(|host| host.name.clone()).collect();
     let steps = Steps::start(&names, &context.terminal, args.quiet);
-    let view = View::new(context.terminal, false);
+    let view = ReportView::new(context.terminal, false);
     let context = Arc::new(context);
     let mut reads = JoinSet::new();
     for host in hosts {
@@ -71,7 +71,7 @@ pub async fn run(args: SyncArgs, context: Context) -> Result<Exit, CommandError>
 ///
 /// # Errors
 /// Certificates that cannot be read. What went wrong with the list is in the result.
-pub async fn one(host: &Host, context: &Context, store: &dyn Store) -> Result<Synced, CommandError> {
+pub async fn one(host: &Host, context: &Context, store: &dyn Store) -> Result<SyncedListing, CommandError> {
     let reader = reader(context)?;
     let listing = listed(&host.name, access::open(host, context).await, reader).await;
     Ok(keep(listing, store).await.synced)
@@ -81,7 +81,11 @@ pub async fn one(host: &Host, context: &Context, store: &dyn Store) -> Result<Sy
 ///
 /// # Errors
 /// As [`one`].
-pub async fn apart(host: Host, context: Arc<Context>, store: Arc<dyn Store>) -> Result<Synced, CommandError> {
+pub async fn apart(
+    host: Host,
+    context: Arc<Context>,
+    store: Arc<dyn Store>,
+) -> Result<SyncedListing, CommandError> {
     let reader = reader(&context)?;
     Ok(sync_one(host, reader, context, store).await.synced)
 }
@@ -95,10 +99,10 @@ pub async fn listing(host: Host, context: Arc<Context>) -> Result<Listing, Comma
     Ok(read(host, reader, context).await)
 }
 
-fn reader(context: &Context) -> Result<Reader, CommandError> {
+fn reader(context: &Context) -> Result<ListingReader, CommandError> {
     let tls = client_config(context.extra_ca().as_deref()).map_err(CommandError::usage)?;
     let redactor = Arc::new(context.settings.redactor());
-    Ok(Reader { tls, limits: context.settings.deadlines.limits(), redactor })
+    Ok(ListingReader { tls, limits: context.settings.deadlines.limits(), redactor })
 }
 
 /// The providers that are read, and those that are not because nothing says that they are meant.
@@ -126,12 +130,17 @@ fn choose(wanted: &[String], context: &Context) -> Result<(Vec<Host>, Vec<String
 }
 
 /// Reads one list and stores it. Its failures are its own.
-async fn sync_one(host: Host, reader: Reader, context: Arc<Context>, store: Arc<dyn Store>) -> Ended {
+async fn sync_one(
+    host: Host,
+    reader: ListingReader,
+    context: Arc<Context>,
+    store: Arc<dyn Store>,
+) -> SyncResult {
     let listing = read(host, reader, context).await;
     keep(listing, &*store).await
 }
 
-async fn keep(listing: Listing, store: &dyn Store) -> Ended {
+async fn keep(listing: Listing, store: &dyn Store) -> SyncResult {
     let kept = store.keep_listing(&listing).await;
     let unavailable = matches!(kept, Err(StoreError::Unavailable(_)));
     if kept.is_ok() {
@@ -139,10 +148,10 @@ async fn keep(listing: Listing, store: &dyn Store) -> Ended {
         let _ = store.forget_notices(Utc::now() - REMEMBERED).await;
     }
     let kept = kept.map_err(|error| format!("its list could not be stored: {error}"));
-    Ended { synced: Synced { listing, kept }, unavailable }
+    SyncResult { synced: SyncedListing { listing, kept }, unavailable }
 }
 
-async fn read(host: Host, reader: Reader, context: Arc<Context>) -> Listing {
+async fn read(host: Host, reader: ListingReader, context: Arc<Context>) -> Listing {
     let name = host.name.clone();
     // A key command may take seconds, during which no other provider should wait.
     let handle = Handle::current();
@@ -151,7 +160,7 @@ async fn read(host: Host, reader: Reader, context: Arc<Context>) -> Listing {
     listed(&name, opened.unwrap_or_else(|error| Err(error.to_string())), reader).await
 }
 
-async fn listed(name: &str, opened: Result<Opened, String>, mut reader: Reader) -> Listing {
+async fn listed(name: &str, opened: Result<ProviderAccess, String>, mut reader: ListingReader) -> Listing {
     let opened = match opened {
         Ok(opened) => opened,
         Err(reason) => return not_begun(name, &reason, &reader.redactor),
@@ -166,17 +175,17 @@ async fn listed(name: &str, opened: Result<Opened, String>, mut reader: Reader) 
 }
 
 fn finish(
-    ended: &[Ended],
+    ended: &[SyncResult],
     skipped: &[String],
     interrupted: bool,
-    args: &SyncArgs,
-    view: &View,
+    args: &CatalogSyncArgs,
+    view: &ReportView,
 ) -> Result<Exit, CommandError> {
-    let synced: Vec<Synced> = ended.iter().map(|one| one.synced.clone()).collect();
+    let synced: Vec<SyncedListing> = ended.iter().map(|one| one.synced.clone()).collect();
     if args.json {
-        data::document(&json::sync(&synced, skipped))?;
+        stdout::document(&json::sync(&synced, skipped))?;
     } else if !args.quiet {
-        data::text(&shown::table(&synced, view))?;
+        stdout::text(&shown::table(&synced, view))?;
     }
     for one in synced.iter().filter(|one| !one.is_whole()) {
         let why = one.trouble().unwrap_or("no reason is known");
@@ -190,7 +199,7 @@ fn finish(
         Exit::Interrupted
     } else if ended.iter().any(|one| one.unavailable) {
         Exit::NotStored
-    } else if synced.iter().all(Synced::is_whole) {
+    } else if synced.iter().all(SyncedListing::is_whole) {
         Exit::Yes
     } else {
         Exit::No

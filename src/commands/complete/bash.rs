@@ -3,7 +3,7 @@
 
 /// A line taken apart.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Line {
+pub struct BashLine {
     /// Its words without quotes; the last is the cursor's, perhaps empty.
     pub words: Vec<String>,
     /// What bash keeps in front of the answer: everything typed of the last word up to its last cut.
@@ -13,7 +13,7 @@ pub struct Line {
 }
 
 /// Reads a line up to the cursor. `breaks` are the characters that cut words besides white space and quotes.
-pub fn read(line: &str, breaks: &str) -> Line {
+pub fn read(line: &str, breaks: &str) -> BashLine {
     let (mut words, mut word, mut begun) = (Vec::new(), String::new(), false);
     let (mut raw, mut kept) = (String::new(), 0);
     let mut quote: Option<char> = None;
@@ -50,10 +50,10 @@ pub fn read(line: &str, breaks: &str) -> Line {
     }
     words.push(word);
     raw.truncate(kept);
-    Line { words, kept: raw, quote }
+    BashLine { words, kept: raw, quote }
 }
 
-impl Line {
+impl BashLine {
     /// A whole word as bash must be given it; `None` where it does not fit what is typed, or cannot be written.
     pub fn answer(&self, word: &str) -> Option<String> {
         match self.quote {

@@ -8,12 +8,12 @@
 mod bash;
 mod names;
 
-use crate::cli::Global;
-use crate::cli::complete::{CompleteArgs, Place, Wanted, Word, place};
+use crate::cli::GlobalArgs;
+use crate::cli::complete::{CompleteArgs, CompletionContext, CompletionKind, CompletionWord, place};
 use crate::commands::context::Context;
 use crate::commands::exit::Exit;
 use crate::output::print;
-use crate::settings::{Env, Overrides};
+use crate::settings::{Env, FlagOverrides};
 use std::time::Duration;
 
 /// How long names may take, so that the whole answer is there within 300 ms.
@@ -30,14 +30,14 @@ pub async fn run(args: CompleteArgs, env: Env) -> Exit {
     let place = place(words);
     let offered = offered(&place, env).await;
     let text = match (&place.wanted, line) {
-        (Wanted::Files, _) => "files\n".to_owned(),
+        (CompletionKind::Files, _) => "files\n".to_owned(),
         (_, Some(line)) => {
             let answers = offered.iter().filter_map(|word| line.answer(&(place.before.clone() + &word.text)));
             lines(answers.collect())
         }
         (_, None) => {
             let before = &place.before;
-            let full = |word: &Word| format!("{before}{}\t{}", word.text, clean(&word.about));
+            let full = |word: &CompletionWord| format!("{before}{}\t{}", word.text, clean(&word.about));
             lines(offered.iter().map(full).collect())
         }
     };
@@ -47,16 +47,17 @@ pub async fn run(args: CompleteArgs, env: Env) -> Exit {
 }
 
 /// The words that fit what is typed.
-async fn offered(place: &Place, env: Env) -> Vec<Word> {
+async fn offered(place: &CompletionContext, env: Env) -> Vec<CompletionWord> {
     let mut words = match &place.wanted {
-        Wanted::Words(words) => words.clone(),
-        Wanted::Names(names) => {
-            let global = Global { config: place.config.as_ref().map(Into::into), store: place.store.clone() };
-            let Ok(context) = Context::new(global, Overrides::default(), env) else { return Vec::new() };
+        CompletionKind::Words(words) => words.clone(),
+        CompletionKind::Names(names) => {
+            let global =
+                GlobalArgs { config: place.config.as_ref().map(Into::into), store: place.store.clone() };
+            let Ok(context) = Context::new(global, FlagOverrides::default(), env) else { return Vec::new() };
             let asked = names::found(*names, &place.typed, &context);
             tokio::time::timeout(PATIENCE, asked).await.unwrap_or_default()
         }
-        Wanted::Files | Wanted::Nothing => Vec::new(),
+        CompletionKind::Files | CompletionKind::Nothing => Vec::new(),
     };
     // Nobody could type the others, and they would forge lines.
     words.retain(|word| word.text.starts_with(&place.typed) && !word.text.contains(char::is_control));

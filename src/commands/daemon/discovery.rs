@@ -2,13 +2,13 @@
 //! share the work by what the store knows: a list that another one has read since the day's moment is not read again, and
 //! findings are held by one sender at a time. One list after the other, off the measuring thread: no lane waits for it.
 
-use crate::catalog::diff::{ABSENT_READS, Question, diff};
+use crate::catalog::diff::{ABSENT_READS, DiffInput, diff};
 use crate::catalog::findings::findings;
-use crate::commands::catalog::{Known, notify, sync};
+use crate::commands::catalog::{StoredListings, notify, sync};
 use crate::commands::context::Context;
 use crate::commands::run::access::SIMULATOR;
-use crate::daemon::keeper::Keeper;
-use crate::daemon::owner;
+use crate::daemon::owner_id;
+use crate::daemon::store_handle::StoreHandle;
 use crate::domain::listing::ReadRow;
 use crate::providers::hosts::Host;
 use crate::storage::Store;
@@ -31,16 +31,21 @@ const READING: Duration = Duration::from_secs(600);
 const NEWS: TimeDelta = TimeDelta::days(7);
 
 /// Reads lists each day at `at` (UTC), and at once where the last such moment was missed. Until its task is ended.
-pub async fn run(context: Arc<Context>, keeper: Arc<Keeper>, at: NaiveTime, stop: CancellationToken) {
-    let first = context.settings.regime.tick.as_secs_f64() * rand::random_range(0.1..FIRST_TICKS);
+pub async fn run(
+    context: Arc<Context>,
+    store_handle: Arc<StoreHandle>,
+    at: NaiveTime,
+    stop: CancellationToken,
+) {
+    let first = context.settings.daemon_config.tick.as_secs_f64() * rand::random_range(0.1..FIRST_TICKS);
     sleep(Duration::from_secs_f64(first).min(LOOK)).await;
-    let owner = owner::unique();
+    let owner = owner_id::unique();
     let (mut done, mut told_at) = (None, None::<Instant>);
     let mut untold = false;
     loop {
         let moment = latest(at, Utc::now());
         if done != Some(moment)
-            && let Ok(store) = keeper.store().await
+            && let Ok(store) = store_handle.store().await
         {
             let (read, left) = round(&context, &store, moment, &owner).await;
             (untold, told_at) = if read > 0 { (true, None) } else { (untold, told_at) };
@@ -49,7 +54,7 @@ pub async fn run(context: Arc<Context>, keeper: Arc<Keeper>, at: NaiveTime, stop
         let again = AGAIN.to_std().unwrap_or_default();
         if untold
             && told_at.is_none_or(|at| at.elapsed() >= again)
-            && let Ok(store) = keeper.store().await
+            && let Ok(store) = store_handle.store().await
         {
             untold = !tell(&context, &store, &stop).await;
             told_at = Some(Instant::now());
@@ -66,7 +71,7 @@ fn latest(at: NaiveTime, now: DateTime<Utc>) -> DateTime<Utc> {
 
 /// What is to be done about a provider's list.
 #[derive(Debug, PartialEq, Eq)]
-enum Due {
+enum DiscoveryDecision {
     /// It was read whole since the moment.
     Done,
     /// It could not be read lately.
@@ -75,14 +80,14 @@ enum Due {
     Now,
 }
 
-fn due(reads: &[ReadRow], provider: &str, moment: DateTime<Utc>, now: DateTime<Utc>) -> Due {
+fn due(reads: &[ReadRow], provider: &str, moment: DateTime<Utc>, now: DateTime<Utc>) -> DiscoveryDecision {
     let since = || reads.iter().filter(|read| read.provider == provider && read.started_at >= moment);
     if since().any(|read| read.complete) {
-        Due::Done
+        DiscoveryDecision::Done
     } else if since().any(|read| now - read.finished_at < AGAIN) {
-        Due::Later
+        DiscoveryDecision::Later
     } else {
-        Due::Now
+        DiscoveryDecision::Now
     }
 }
 
@@ -98,16 +103,18 @@ async fn round(
         // Asked before each: another daemon may have read it meanwhile.
         let Ok(reads) = store.list_reads(Some(&host.name)).await else { return (read, left + 1) };
         match due(&reads, &host.name, moment, Utc::now()) {
-            Due::Done => {}
-            Due::Later => left += 1,
-            Due::Now => match store.take_chore(&format!("list:{}", host.name), owner, READING).await {
-                Ok(true) => {
-                    read += 1;
-                    left += usize::from(!one(context, store, host).await);
+            DiscoveryDecision::Done => {}
+            DiscoveryDecision::Later => left += 1,
+            DiscoveryDecision::Now => {
+                match store.take_chore(&format!("list:{}", host.name), owner, READING).await {
+                    Ok(true) => {
+                        read += 1;
+                        left += usize::from(!one(context, store, host).await);
+                    }
+                    // Another daemon reads it at this moment, or the store is away.
+                    Ok(false) | Err(_) => left += 1,
                 }
-                // Another daemon reads it at this moment, or the store is away.
-                Ok(false) | Err(_) => left += 1,
-            },
+            }
         }
     }
     (read, left)
@@ -116,7 +123,7 @@ async fn round(
 /// Providers of this daemon that something says are meant.
 fn hosts(context: &Context) -> Vec<Host> {
     let settings = &context.settings;
-    let mine = |host: &&Host| host.name != SIMULATOR && settings.regime.covers(&host.name);
+    let mine = |host: &&Host| host.name != SIMULATOR && settings.daemon_config.covers(&host.name);
     settings.hosts.iter().filter(mine).filter(|host| settings.is_configured(host)).cloned().collect()
 }
 
@@ -145,8 +152,8 @@ async fn one(context: &Arc<Context>, store: &Arc<dyn Store>, host: Host) -> bool
 async fn tell(context: &Context, store: &Arc<dyn Store>, stop: &CancellationToken) -> bool {
     let Ok(notify) = notify::configured(context) else { return true };
     let told = async {
-        let known = Known::load(&**store, &[]).await?;
-        let found = diff(&Question {
+        let known = StoredListings::load(&**store, &[]).await?;
+        let found = diff(&DiffInput {
             rows: &known.rows,
             reads: &known.reads,
             measured: &known.measured,
@@ -205,14 +212,14 @@ mod tests {
         };
         let now = at("2026-11-20T09:00:00Z");
         let due = |reads: &[ReadRow]| due(reads, "groq", moment, now);
-        assert_eq!(due(&[]), Due::Now);
-        assert_eq!(due(&[read("2026-11-20T06:59:00Z", true)]), Due::Now);
-        assert_eq!(due(&[read("2026-11-20T07:00:01Z", true)]), Due::Done);
-        assert_eq!(due(&[read("2026-11-20T07:30:00Z", false)]), Due::Now);
-        assert_eq!(due(&[read("2026-11-20T08:30:00Z", false)]), Due::Later);
+        assert_eq!(due(&[]), DiscoveryDecision::Now);
+        assert_eq!(due(&[read("2026-11-20T06:59:00Z", true)]), DiscoveryDecision::Now);
+        assert_eq!(due(&[read("2026-11-20T07:00:01Z", true)]), DiscoveryDecision::Done);
+        assert_eq!(due(&[read("2026-11-20T07:30:00Z", false)]), DiscoveryDecision::Now);
+        assert_eq!(due(&[read("2026-11-20T08:30:00Z", false)]), DiscoveryDecision::Later);
         assert_eq!(
             due(&[read("2026-11-20T08:30:00Z", false), read("2026-11-20T08:40:00Z", true)]),
-            Due::Done
+            DiscoveryDecision::Done
         );
     }
 }

@@ -1,21 +1,21 @@
 //! `daemon --dry-run`: what would be asked now and later, from what the store says at this moment. Nothing is called and
 //! nothing is changed.
 
-use super::keeper;
+use super::store_handle;
 use crate::cli::daemon::DaemonArgs;
 use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
-use crate::commands::{bridge, data};
+use crate::commands::{bridge, stdout};
+use crate::daemon::catalog_policy::{PlannedTrial, TrialReason, foresee};
 use crate::daemon::roster::Roster;
-use crate::daemon::schedule::{Due, due};
-use crate::daemon::steward::{Foreseen, Trial, foresee};
-use crate::daemon::work::{AFTER_A_CRASH, Questions, turn, work};
+use crate::daemon::schedule::{DueTime, due};
+use crate::daemon::series_work::{AFTER_A_CRASH, RequestSpecs, turn, work};
 use crate::domain::Series;
-use crate::domain::regime::Regime;
-use crate::measure::laboratory::Question;
-use crate::output::daemon::{DueRow, Why, document, due as table};
+use crate::domain::daemon_config::DaemonConfig;
+use crate::measure::measurer::RequestSpec;
+use crate::output::dry_run::{DueReason, DueRow, document, due as table};
 use crate::storage::jobs::JobState;
-use crate::storage::{self, Location, StoreError, WorkItem};
+use crate::storage::{self, StoreError, StoreLocation, WorkItem};
 use chrono::{DateTime, Utc};
 use std::collections::HashMap;
 use std::path::Path;
@@ -25,40 +25,44 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// Status 2 or 75 where the store cannot be asked.
-pub async fn run(args: &DaemonArgs, context: &Context, questions: &[Question]) -> Result<Exit, CommandError> {
+pub async fn run(
+    args: &DaemonArgs,
+    context: &Context,
+    questions: &[RequestSpec],
+) -> Result<Exit, CommandError> {
     let now = Utc::now();
     let mut rows = rows(context, questions, now).await?;
     rows.sort_by_key(|row| (row.due_at.max(now), row.finished_at));
     if args.json {
-        data::document(&document(&rows, now))?;
+        stdout::document(&document(&rows, now))?;
     } else {
-        data::text(&table(&rows, now, &context.terminal))?;
+        stdout::text(&table(&rows, now, &context.terminal))?;
     }
     Ok(if rows.is_empty() { Exit::No } else { Exit::Yes })
 }
 
 async fn rows(
     context: &Context,
-    questions: &[Question],
+    questions: &[RequestSpec],
     now: DateTime<Utc>,
 ) -> Result<Vec<DueRow>, CommandError> {
     let failed = |error| store_error("reading the catalogue", error);
-    let regime = &context.settings.regime;
+    let daemon_config = &context.settings.daemon_config;
     let state_dir = context.settings.state_dir().map_err(CommandError::usage)?.value;
-    if let Some(bridge) = bridge::open(context, regime.wanted())? {
+    if let Some(bridge) = bridge::open(context, daemon_config.wanted())? {
         let work = bridge.work().await;
         if let Some(error) = work.refused {
             return Err(store_error("the work list", error));
         }
         let jobs = turns_of_runner(&state_dir.join(bridge::MEMORY), context).await.map_err(failed)?;
-        return Ok(turns(work.items, &jobs, &regime.proposed(&work.cadences), questions, now));
+        return Ok(turns(work.items, &jobs, &daemon_config.proposed(&work.cadences), questions, now));
     }
-    let keeper = Arc::new(keeper(context, &state_dir)?);
-    let store = keeper.store().await.map_err(failed)?;
+    let store_handle = Arc::new(store_handle(context, &state_dir)?);
+    let store = store_handle.store().await.map_err(failed)?;
     let items = store.work_list(None).await.map_err(failed)?;
     let jobs = store.jobs(None).await.map_err(failed)?;
-    let mut rows = turns(items, &jobs, regime, questions, now);
-    rows.extend(foresee(&keeper, regime, now).await.map_err(failed)?.into_iter().map(trial));
+    let mut rows = turns(items, &jobs, daemon_config, questions, now);
+    rows.extend(foresee(&store_handle, daemon_config, now).await.map_err(failed)?.into_iter().map(trial));
     Ok(rows)
 }
 
@@ -67,7 +71,7 @@ async fn turns_of_runner(path: &Path, context: &Context) -> Result<Vec<JobState>
     if !path.exists() {
         return Ok(Vec::new());
     }
-    let looked = storage::look(&Location::Sqlite(path.to_owned()), &context.names(), &[]).await?;
+    let looked = storage::look(&StoreLocation::Sqlite(path.to_owned()), &context.names(), &[]).await?;
     looked.jobs(None).await
 }
 
@@ -75,24 +79,24 @@ async fn turns_of_runner(path: &Path, context: &Context) -> Result<Vec<JobState>
 fn turns(
     items: Vec<WorkItem>,
     jobs: &[JobState],
-    regime: &Regime,
-    questions: &[Question],
+    daemon_config: &DaemonConfig,
+    questions: &[RequestSpec],
     now: DateTime<Utc>,
 ) -> Vec<DueRow> {
     let mut roster = Roster::default();
-    roster.measure(items, regime);
+    roster.measure(items, daemon_config);
     // What a daemon holds at this moment is not due.
     let turns: HashMap<Series, _> =
         jobs.iter().map(|job| (job.series.clone(), turn(job, None, AFTER_A_CRASH, now))).collect();
-    let questions = Questions::new(questions.to_vec());
+    let questions = RequestSpecs::new(questions.to_vec());
     let mut rows = Vec::new();
     for asked in roster.by_provider().values() {
-        for work in work(asked, &questions, regime, &HashMap::new()) {
+        for work in work(asked, &questions, daemon_config, &HashMap::new()) {
             let turn = turns.get(&work.plan.series).cloned().unwrap_or_default();
-            let (Due::Since(due_at) | Due::At(due_at)) = due(&work.plan, &turn, now);
+            let (DueTime::Since(due_at) | DueTime::At(due_at)) = due(&work.plan, &turn, now);
             rows.push(DueRow {
                 model: work.item.model.clone(),
-                why: Why::Cadence { profile: work.question.profile.name.clone() },
+                why: DueReason::Cadence { profile: work.question.profile.name.clone() },
                 cadence_seconds: Some(work.plan.cadence_seconds),
                 finished_at: turn.finished_at,
                 due_at,
@@ -102,11 +106,11 @@ fn turns(
     rows
 }
 
-fn trial(foreseen: Foreseen) -> DueRow {
-    let Foreseen { model, trial, at } = foreseen;
+fn trial(foreseen: PlannedTrial) -> DueRow {
+    let PlannedTrial { model, trial, at } = foreseen;
     let why = match trial {
-        Trial::Admission => Why::Admission,
-        Trial::Recheck => Why::Recheck,
+        TrialReason::Admission => DueReason::Admission,
+        TrialReason::Recheck => DueReason::Recheck,
     };
     DueRow { model, why, cadence_seconds: None, finished_at: None, due_at: at }
 }

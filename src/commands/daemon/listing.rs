@@ -5,7 +5,7 @@ use crate::commands::bridge::PROVIDER;
 use crate::commands::catalog::sync;
 use crate::commands::context::Context;
 use crate::providers::hosts::Host;
-use crate::remote::Bridge;
+use crate::remote::BridgeClient;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
@@ -17,7 +17,7 @@ const FIRST: Duration = Duration::from_secs(2);
 const AGAIN: Duration = Duration::from_secs(1800);
 
 /// Posts the list again and again, every `every`; sooner where it did not work. Until its task is ended.
-pub async fn run(context: Arc<Context>, bridge: Arc<Bridge>, every: Duration) {
+pub async fn run(context: Arc<Context>, bridge: Arc<BridgeClient>, every: Duration) {
     let Ok(host) = context.settings.hosts.find(PROVIDER).cloned() else { return };
     sleep(FIRST).await;
     loop {
@@ -28,7 +28,7 @@ pub async fn run(context: Arc<Context>, bridge: Arc<Bridge>, every: Duration) {
 }
 
 /// Reads the list and posts it; whether the bridge has the whole of it now.
-async fn post(host: &Host, context: &Arc<Context>, bridge: &Bridge) -> bool {
+async fn post(host: &Host, context: &Arc<Context>, bridge: &BridgeClient) -> bool {
     let listing = match sync::listing(host.clone(), Arc::clone(context)).await {
         Ok(listing) => listing,
         Err(error) => {

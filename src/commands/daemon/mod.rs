@@ -1,11 +1,11 @@
 //! `llmbench daemon`: joins the daemon with settings, keys, store and signals, and says how it ended.
 
 mod discovery;
-mod doors;
 mod dry_run;
-mod front;
 mod listing;
-mod voice;
+mod log_setup;
+mod monitoring_endpoints;
+mod provider_clients;
 
 use super::run::limits_for;
 use crate::cli::daemon::DaemonArgs;
@@ -13,23 +13,24 @@ use crate::commands::bridge;
 use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::interrupt::Interrupt;
-use crate::daemon::clock::Clock;
-use crate::daemon::engine::{self, Setup, Stopped};
-use crate::daemon::event::Events;
-use crate::daemon::keeper::Keeper;
-use crate::daemon::known::Known;
-use crate::daemon::selfcheck::SelfCheck;
-use crate::domain::listen::Listen;
+use crate::daemon::catalog_cache::CatalogCache;
+use crate::daemon::clock::DaemonClock;
+use crate::daemon::engine::{self, DaemonSetup, ShutdownReport};
+use crate::daemon::event::EventBus;
+use crate::daemon::self_check::SelfChecker;
+use crate::daemon::store_handle::StoreHandle;
+use crate::domain::listen::ListenAddress;
 use crate::domain::redact::Redactor;
 use crate::domain::sourced::{Source, Sourced};
-use crate::measure::laboratory::Question;
-use crate::output::log::Format;
-use crate::output::terminal::{Terminal, Wishes};
-use crate::storage::outbox::{Capacity, Opening, Outbox, OutboxError};
-use crate::storage::{StoreError, prepare_private_dir, pulse_file};
-use crate::wire::descriptors;
-use doors::doors;
-use front::Front;
+use crate::measure::measurer::RequestSpec;
+use crate::output::log::LogFormat;
+use crate::output::terminal::{Terminal, TerminalEnv};
+use crate::storage::outbox::{OpenReport, Outbox, OutboxCapacity, OutboxError};
+use crate::storage::{StoreError, prepare_private_dir, status_file};
+use crate::wire::fd_table;
+use log_setup::LogSetup;
+use monitoring_endpoints::MonitoringEndpoints;
+use provider_clients::clients;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -37,7 +38,6 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
-use voice::Voice;
 
 /// The role of rows of profiles that are not published.
 const SHADOW: &str = "shadow";
@@ -65,15 +65,15 @@ pub async fn run(args: DaemonArgs, context: Result<Context, CommandError>) -> Re
         Ok(context) => context,
         Err(error) => return untold(&args, error),
     };
-    let voice = Voice::start(&args, context.settings.redactor(), context.terminal.stderr_tty)?;
+    let log_setup = LogSetup::start(&args, context.settings.redactor(), context.terminal.stderr_tty)?;
     let state_dir = context.settings.state_dir().map(|directory| directory.value);
     let redactor = context.settings.redactor();
-    let ended = work(&args, context, &voice).await;
+    let ended = work(&args, context, &log_setup).await;
     Ok(ended.unwrap_or_else(|error| {
         if let Ok(state_dir) = state_dir {
-            pulse_file::leave_word(&state_dir, &redactor.redact(&error.message));
+            status_file::leave_word(&state_dir, &redactor.redact(&error.message));
         }
-        voice.last_word(&error);
+        log_setup.last_word(&error);
         error.exit
     }))
 }
@@ -88,17 +88,17 @@ fn adapted(mut context: Context) -> Result<Context, CommandError> {
 
 /// An error before anything is known.
 fn untold(args: &DaemonArgs, error: CommandError) -> Result<Exit, CommandError> {
-    let stderr_tty = Terminal::detect(Wishes::default()).stderr_tty;
-    if voice::format(args, stderr_tty) == Format::Text {
+    let stderr_tty = Terminal::detect(TerminalEnv::default()).stderr_tty;
+    if log_setup::format(args, stderr_tty) == LogFormat::Text {
         return Err(error);
     }
-    Voice::start(args, Redactor::new(), stderr_tty)?.last_word(&error);
+    LogSetup::start(args, Redactor::new(), stderr_tty)?.last_word(&error);
     Ok(error.exit)
 }
 
 /// Where probes are answered. One pass is over before anybody asks, unless somebody says that they will.
-fn listen(args: &DaemonArgs, context: &Context) -> Result<Listen, CommandError> {
-    let nowhere = args.once.then_some(Listen(None));
+fn listen(args: &DaemonArgs, context: &Context) -> Result<ListenAddress, CommandError> {
+    let nowhere = args.once.then_some(ListenAddress(None));
     let listen = context.settings.listen.or(nowhere).unwrap_or_default();
     let Some(address) = listen.0.filter(|address| !address.ip().is_loopback() && !args.plain_http) else {
         return Ok(listen);
@@ -110,42 +110,42 @@ fn listen(args: &DaemonArgs, context: &Context) -> Result<Listen, CommandError> 
 }
 
 /// Measures until it is told to stop, or through one pass.
-async fn work(args: &DaemonArgs, context: Context, voice: &Voice) -> Result<Exit, CommandError> {
+async fn work(args: &DaemonArgs, context: Context, log_setup: &LogSetup) -> Result<Exit, CommandError> {
     let listen = listen(args, &context)?;
     let questions = questions(&context)?;
-    descriptors::make_room();
+    fd_table::make_room();
     let state_dir = state_dir(&context)?;
-    let front = Front::start(voice, &context, &state_dir)?;
+    let endpoints = MonitoringEndpoints::start(log_setup, &context, &state_dir)?;
     let interrupt = Interrupt::listen().map_err(CommandError::usage)?;
-    let keeper = Arc::new(keeper(&context, &state_dir)?);
+    let store_handle = Arc::new(store_handle(&context, &state_dir)?);
     // A store that is away takes seconds to say so, and a long backlog takes as long to open.
-    let (usable, opened) = tokio::join!(usable(&keeper, args.once), open_outbox(&state_dir));
+    let (usable, opened) = tokio::join!(usable(&store_handle, args.once), open_outbox(&state_dir));
     usable?;
     let (outbox, opening) = opened.map_err(outbox_error)?;
     tell_opening(&opening);
-    front.watch(outbox.clone());
-    front.listen(listen).await?;
-    let doors = doors(context)?;
-    let regime = doors.context.settings.regime.clone();
-    let (events, heard) = (Events::default(), CancellationToken::new());
-    let hearing = front.hear(&events, heard.clone());
-    let (store, vantage) = (keeper.name(), &regime.vantage);
+    endpoints.watch(outbox.clone());
+    endpoints.listen(listen).await?;
+    let clients = clients(context)?;
+    let daemon_config = clients.context.settings.daemon_config.clone();
+    let (events, heard) = (EventBus::default(), CancellationToken::new());
+    let hearing = endpoints.hear(&events, heard.clone());
+    let (store, vantage) = (store_handle.name(), &daemon_config.vantage);
     info!("measuring for {store} at vantage {vantage}, state in {}", state_dir.display());
-    let _beside = beside(args, &doors.context, &keeper, &events, &front, &interrupt.stop);
-    let wait = regime.store_wait;
-    let setup = Setup {
-        regime,
-        clock: Clock::default(),
+    let _beside = beside(args, &clients.context, &store_handle, &events, &endpoints, &interrupt.stop);
+    let wait = daemon_config.store_wait;
+    let setup = DaemonSetup {
+        daemon_config,
+        clock: DaemonClock::default(),
         questions,
-        keeper: Arc::clone(&keeper),
+        store_handle: Arc::clone(&store_handle),
         outbox,
-        doors,
+        clients,
         state_dir: state_dir.clone(),
         events,
-        signs: Arc::clone(&front.signs),
+        liveness: Arc::clone(&endpoints.liveness),
         once: args.once,
     };
-    front.ready();
+    endpoints.ready();
     let stopped = tokio::select! {
         stopped = engine::run(setup, interrupt.stop.clone()) => stopped.map_err(outbox_error)?,
         // What was accepted is on the disk.
@@ -158,18 +158,18 @@ async fn work(args: &DaemonArgs, context: Context, voice: &Voice) -> Result<Exit
         return Ok(Exit::Yes);
     }
     // Nobody is to miss a daemon that was never to stay.
-    pulse_file::remove(&state_dir);
-    passed(stopped, &keeper, wait)
+    status_file::remove(&state_dir);
+    passed(stopped, &store_handle, wait)
 }
 
 /// How a single pass ended.
 ///
 /// # Errors
 /// Status 75 where the store did not say what to measure, or has not all of its rows.
-fn passed(stopped: Stopped, keeper: &Keeper, wait: Duration) -> Result<Exit, CommandError> {
-    let Stopped { counted, flushed, waited_in_vain, .. } = stopped;
-    let why = keeper.heard().error.unwrap_or_else(|| "it does not answer".to_owned());
-    let (store, waiting) = (keeper.name(), flushed.left);
+fn passed(stopped: ShutdownReport, store_handle: &StoreHandle, wait: Duration) -> Result<Exit, CommandError> {
+    let ShutdownReport { counted, flushed, waited_in_vain, .. } = stopped;
+    let why = store_handle.heard().error.unwrap_or_else(|| "it does not answer".to_owned());
+    let (store, waiting) = (store_handle.name(), flushed.left);
     let not_stored = |what: String| {
         let hint = "the outbox keeps them: the next start sends them. TROUBLESHOOTING.md, \"A single pass ends with 75\"";
         Err(CommandError::usage(what).exit(Exit::NotStored).hint(hint))
@@ -180,7 +180,7 @@ fn passed(stopped: Stopped, keeper: &Keeper, wait: Duration) -> Result<Exit, Com
             "nothing was measured: {store} was waited for {waited} s ({why}); {waiting} rows wait in the outbox"
         ));
     }
-    if waiting > 0 && keeper.heard().error.is_some() {
+    if waiting > 0 && store_handle.heard().error.is_some() {
         return not_stored(format!(
             "{waiting} rows wait in the outbox, because {store} does not take them: {why}"
         ));
@@ -192,43 +192,44 @@ fn passed(stopped: Stopped, keeper: &Keeper, wait: Duration) -> Result<Exit, Com
 fn beside(
     args: &DaemonArgs,
     context: &Arc<Context>,
-    keeper: &Arc<Keeper>,
-    events: &Events,
-    front: &Front,
+    store_handle: &Arc<StoreHandle>,
+    events: &EventBus,
+    endpoints: &MonitoringEndpoints,
     stop: &CancellationToken,
 ) -> JoinSet<()> {
     let mut beside = JoinSet::new();
     if args.once {
         return beside;
     }
-    let regime = context.settings.regime.clone();
-    if let Some(at) = regime.discovery {
-        beside.spawn(discovery::run(Arc::clone(context), Arc::clone(keeper), at, stop.clone()));
+    let daemon_config = context.settings.daemon_config.clone();
+    if let Some(at) = daemon_config.discovery {
+        beside.spawn(discovery::run(Arc::clone(context), Arc::clone(store_handle), at, stop.clone()));
     }
-    if let Some(bridge) = keeper.bridge() {
+    if let Some(bridge) = store_handle.bridge() {
         // What there is to be checked is where the database is.
         let every = bridge::named(context).ok().flatten();
         let every = every.and_then(|named| bridge::settings(context, &named.source).ok());
-        if let Some(settings) = every.filter(|_| regime.covers(bridge::PROVIDER)) {
+        if let Some(settings) = every.filter(|_| daemon_config.covers(bridge::PROVIDER)) {
             beside.spawn(listing::run(Arc::clone(context), Arc::clone(bridge), settings.catalog_every));
         }
         return beside;
     }
-    let (events, signs) = (events.clone(), Arc::clone(&front.signs));
-    beside.spawn(SelfCheck { keeper: Arc::clone(keeper), regime, events, signs }.run());
+    let (events, liveness) = (events.clone(), Arc::clone(&endpoints.liveness));
+    beside
+        .spawn(SelfChecker { store_handle: Arc::clone(store_handle), daemon_config, events, liveness }.run());
     beside
 }
 
 /// The store is worth waiting for; a store that can never work is not. A single pass waits for no bridge that refuses.
-async fn usable(keeper: &Arc<Keeper>, once: bool) -> Result<(), CommandError> {
-    match keeper.store().await {
+async fn usable(store_handle: &Arc<StoreHandle>, once: bool) -> Result<(), CommandError> {
+    match store_handle.store().await {
         Err(error @ StoreError::Broken(_)) => return Err(store_error("store", error)),
         Err(error) => {
-            warn!("{} does not answer, and rows wait in the outbox: {error}", keeper.name());
+            warn!("{} does not answer, and rows wait in the outbox: {error}", store_handle.name());
         }
         Ok(_) => {}
     }
-    match keeper.bridge() {
+    match store_handle.bridge() {
         Some(bridge) if once => match bridge.work().await.refused {
             Some(error) => Err(store_error("the work list", error)),
             None => Ok(()),
@@ -238,14 +239,14 @@ async fn usable(keeper: &Arc<Keeper>, once: bool) -> Result<(), CommandError> {
 }
 
 /// The way to the store, or to the bridge before one.
-fn keeper(context: &Context, state_dir: &Path) -> Result<Keeper, CommandError> {
+fn store_handle(context: &Context, state_dir: &Path) -> Result<StoreHandle, CommandError> {
     let Sourced { value: location, source } = context.store_location()?;
     context.make_default_store_dir(&location, &source)?;
-    Ok(match bridge::open(context, context.settings.regime.wanted())? {
-        Some(bridge) => bridge::keeper(context, state_dir, bridge),
+    Ok(match bridge::open(context, context.settings.daemon_config.wanted())? {
+        Some(bridge) => bridge::store_handle(context, state_dir, bridge),
         None => {
-            let known = Known::open(state_dir, context.settings.regime.catalogue_max_age);
-            context.keeper(location).knowing(known)
+            let known = CatalogCache::open(state_dir, context.settings.daemon_config.catalogue_max_age);
+            context.store_handle(location).knowing(known)
         }
     })
 }
@@ -260,10 +261,10 @@ fn state_dir(context: &Context) -> Result<PathBuf, CommandError> {
 }
 
 /// Opens the outbox, and waits a moment for one that somebody else has open.
-async fn open_outbox(state_dir: &Path) -> Result<(Outbox, Opening), OutboxError> {
+async fn open_outbox(state_dir: &Path) -> Result<(Outbox, OpenReport), OutboxError> {
     let begun = Instant::now();
     loop {
-        match Outbox::open(&state_dir.join("outbox"), Capacity::default()).await {
+        match Outbox::open(&state_dir.join("outbox"), OutboxCapacity::default()).await {
             Err(OutboxError::Locked { .. }) if begun.elapsed() < LOCK_PATIENCE => sleep(LOCK_LOOK).await,
             opened => return opened,
         }
@@ -287,7 +288,7 @@ fn outbox_error(error: OutboxError) -> CommandError {
     CommandError::usage(error).exit(exit).hint("TROUBLESHOOTING.md, \"Around the clock\"")
 }
 
-fn tell_opening(opening: &Opening) {
+fn tell_opening(opening: &OpenReport) {
     for note in &opening.notes {
         warn!("{note}");
     }
@@ -301,15 +302,15 @@ fn tell_opening(opening: &Opening) {
 }
 
 /// What is asked of every model, each with the role of its rows.
-fn questions(context: &Context) -> Result<Vec<Question>, CommandError> {
+fn questions(context: &Context) -> Result<Vec<RequestSpec>, CommandError> {
     let settings = &context.settings;
     let question = |id: &String| {
         let named = Sourced::new(id.clone(), Source::Default);
         let profile = settings.profiles.find(&named).map_err(CommandError::usage)?.clone();
         let role = if profile.published { PUBLISHED } else { SHADOW }.to_owned();
         let mut limits = limits_for(context, &profile);
-        limits.total = limits.total.min(settings.regime.deadline);
-        Ok(Question { profile, role, limits, warm: false })
+        limits.total = limits.total.min(settings.daemon_config.deadline);
+        Ok(RequestSpec { profile, role, limits, warm: false })
     };
-    settings.regime.profiles.iter().map(question).collect()
+    settings.daemon_config.profiles.iter().map(question).collect()
 }

@@ -1,24 +1,24 @@
 //! Who calls Bedrock: profile, region, where the credentials came from, and whose they are by STS' own word.
 
 use super::{bounded, providers::limits};
-use crate::catalog::reading::Reader;
+use crate::catalog::reader::ListingReader;
 use crate::commands::context::Context;
 use crate::commands::run::access;
-use crate::domain::finding::{Finding, Section};
-use crate::domain::headings;
-use crate::domain::names::{AWS_BEARER_TOKEN_BEDROCK, AWS_PROFILE};
+use crate::domain::env_vars::{AWS_BEARER_TOKEN_BEDROCK, AWS_PROFILE};
+use crate::domain::finding::{Finding, FindingSection};
+use crate::domain::troubleshooting;
 use crate::providers::aws::{self, AwsError};
 use crate::providers::bedrock::Signer;
 use crate::providers::hosts::Host;
-use crate::wire::exchange::{Plan, exchange};
-use crate::wire::{Ending, Recording};
+use crate::wire::exchange::{ExchangeSpec, exchange};
+use crate::wire::{ExchangeEnd, Recording};
 use std::sync::Arc;
 
-const HERE: Section = Section::Aws;
+const HERE: FindingSection = FindingSection::Aws;
 
 /// What was found out. A field that nobody asked about is `None`.
 #[derive(Debug, Default)]
-pub struct Sight {
+pub struct AwsCheck {
     /// The profile that `AWS_PROFILE` names.
     pub profile: Option<String>,
     /// Why it cannot be used.
@@ -30,7 +30,7 @@ pub struct Sight {
     /// Where the credentials came from, or why there are none.
     pub source: Option<Result<String, String>>,
     /// Whose they are, or why nobody could tell.
-    pub identity: Option<Told>,
+    pub identity: Option<StsReply>,
     /// It did not end in time.
     pub late: Option<String>,
     /// Nobody was asked.
@@ -39,7 +39,7 @@ pub struct Sight {
 
 /// What STS said.
 #[derive(Debug)]
-pub enum Told {
+pub enum StsReply {
     /// The caller.
     Arn(String),
     /// It refuses the credentials, in its words.
@@ -49,64 +49,69 @@ pub enum Told {
 }
 
 /// Finds out.
-pub async fn look(host: Host, reader: Reader, context: Arc<Context>, offline: bool) -> Sight {
+pub async fn look(host: Host, reader: ListingReader, context: Arc<Context>, offline: bool) -> AwsCheck {
     let env = context.settings.env();
-    let start = || Sight {
+    let start = || AwsCheck {
         profile: env.get(AWS_PROFILE).map(str::to_owned),
         region: host.region.as_ref().map(|region| region.value.clone()),
         bearer: env.get(AWS_BEARER_TOKEN_BEDROCK).is_some(),
         offline,
-        ..Sight::default()
+        ..AwsCheck::default()
     };
     let overrides = access::aws(&host, &context);
     let asking = async {
-        let mut sight = start();
+        let mut check = start();
         if offline {
-            if let Some(profile) = &sight.profile {
-                sight.profile_trouble = aws::require(profile).await.err();
+            if let Some(profile) = &check.profile {
+                check.profile_trouble = aws::require(profile).await.err();
             }
-            return sight;
+            return check;
         }
         match Signer::new(&overrides).await {
-            Err(error) => sight.profile_trouble = Some(error),
+            Err(error) => check.profile_trouble = Some(error),
             Ok(signer) => {
-                sight.region = signer.region();
-                if !sight.bearer {
-                    identify(&mut sight, &overrides, &reader).await;
+                check.region = signer.region();
+                if !check.bearer {
+                    identify(&mut check, &overrides, &reader).await;
                 }
             }
         }
-        sight
+        check
     };
-    bounded("asking AWS", asking).await.unwrap_or_else(|late| Sight { late: Some(late), ..start() })
+    bounded("asking AWS", asking).await.unwrap_or_else(|late| AwsCheck { late: Some(late), ..start() })
 }
 
-async fn identify(sight: &mut Sight, overrides: &crate::providers::bedrock::Overrides, reader: &Reader) {
+async fn identify(
+    check: &mut AwsCheck,
+    overrides: &crate::providers::bedrock::AwsOverrides,
+    reader: &ListingReader,
+) {
     let identity = match Signer::identity(overrides).await {
         Ok(identity) => identity,
         Err(reason) => {
-            sight.source = Some(Err(reader.redactor.redact(&reason)));
+            check.source = Some(Err(reader.redactor.redact(&reason)));
             return;
         }
     };
-    sight.source = Some(Ok(identity.source.clone()));
-    if sight.region.is_none() {
+    check.source = Some(Ok(identity.source.clone()));
+    if check.region.is_none() {
         return;
     }
-    sight.identity = Some(match identity.question().await {
-        Err(fault) => Told::NoAnswer(reader.redactor.redact(&fault.message)),
+    check.identity = Some(match identity.question().await {
+        Err(fault) => StsReply::NoAnswer(reader.redactor.redact(&fault.message)),
         Ok(request) => {
             let limits = limits(reader.limits);
-            let plan = Plan { request: &request, limits: &limits, end_marker: None, tls: &reader.tls };
+            let plan =
+                ExchangeSpec { request: &request, limits: &limits, end_marker: None, tls: &reader.tls };
             told(&exchange(plan, None).await.0, reader)
         }
     });
 }
 
-fn told(recording: &Recording, reader: &Reader) -> Told {
+fn told(recording: &Recording, reader: &ListingReader) -> StsReply {
     let status = recording.head.as_ref().map(|head| head.status);
     match (status, aws::arn(&recording.body)) {
-        (Some(200), Some(arn)) => Told::Arn(arn),
+        (Some(200), Some(arn)) => StsReply::Arn(arn),
         (Some(status @ 400..500), _) => {
             let body = String::from_utf8_lossy(&recording.body);
             let tagged = |tag: &str| {
@@ -114,89 +119,95 @@ fn told(recording: &Recording, reader: &Reader) -> Told {
                 Some(rest.split('<').next().unwrap_or_default().chars().take(300).collect::<String>())
             };
             let words: Vec<String> = ["Code", "Message"].into_iter().filter_map(tagged).collect();
-            Told::Refused(reader.redactor.redact(&format!("HTTP {status}: {}", words.join(": "))))
+            StsReply::Refused(reader.redactor.redact(&format!("HTTP {status}: {}", words.join(": "))))
         }
-        (Some(status), _) => Told::NoAnswer(format!("its answer (HTTP {status}) is none of STS")),
-        (None, _) => Told::NoAnswer(match &recording.ending {
-            Ending::ConnectFailed(reason)
-            | Ending::Exhausted(reason)
-            | Ending::Unanswered(reason)
-            | Ending::Cut(reason) => reader.redactor.redact(reason),
+        (Some(status), _) => StsReply::NoAnswer(format!("its answer (HTTP {status}) is none of STS")),
+        (None, _) => StsReply::NoAnswer(match &recording.ending {
+            ExchangeEnd::ConnectFailed(reason)
+            | ExchangeEnd::Exhausted(reason)
+            | ExchangeEnd::Unanswered(reason)
+            | ExchangeEnd::Cut(reason) => reader.redactor.redact(reason),
             other => format!("{other:?}"),
         }),
     }
 }
 
 /// What is to be said.
-pub fn findings(sight: &Sight) -> Vec<Finding> {
+pub fn findings(check: &AwsCheck) -> Vec<Finding> {
     let mut found = Vec::new();
-    if let Some(late) = &sight.late {
+    if let Some(late) = &check.late {
         found.push(Finding::unknown(HERE, "login", late));
     }
-    found.extend(profile(sight));
-    if sight.profile_trouble.is_some() {
+    found.extend(profile(check));
+    if check.profile_trouble.is_some() {
         return found;
     }
-    found.extend(region(sight));
-    found.extend(credentials(sight));
-    found.extend(identity(sight));
+    found.extend(region(check));
+    found.extend(credentials(check));
+    found.extend(identity(check));
     found
 }
 
-fn profile(sight: &Sight) -> Option<Finding> {
-    let name = sight.profile.as_deref().unwrap_or_default();
-    match &sight.profile_trouble {
+fn profile(check: &AwsCheck) -> Option<Finding> {
+    let name = check.profile.as_deref().unwrap_or_default();
+    match &check.profile_trouble {
         Some(error @ AwsError::NoProfile { profiles, .. }) => {
             let other = profiles.first().map(|name| format!("`export AWS_PROFILE={name}`, or "));
             let fix =
                 format!("{}on a machine with an IAM role `unset AWS_PROFILE`", other.unwrap_or_default());
-            Some(Finding::wrong(HERE, "profile", error.to_string(), fix, headings::AWS_PROFILE))
+            Some(Finding::wrong(HERE, "profile", error.to_string(), fix, troubleshooting::AWS_PROFILE))
         }
         Some(error) => {
             let fix = "correct the file; `aws configure list` reads it too";
-            Some(Finding::wrong(HERE, "profile", error.to_string(), fix, headings::AWS_LOGIN))
+            Some(Finding::wrong(HERE, "profile", error.to_string(), fix, troubleshooting::AWS_LOGIN))
         }
-        None if sight.profile.is_some() => {
+        None if check.profile.is_some() => {
             Some(Finding::ok(HERE, "profile", format!("{name} exists (AWS_PROFILE)")))
         }
         None => None,
     }
 }
 
-fn region(sight: &Sight) -> Option<Finding> {
-    match &sight.region {
+fn region(check: &AwsCheck) -> Option<Finding> {
+    match &check.region {
         Some(region) => Some(Finding::ok(HERE, "region", region)),
-        None if sight.offline || sight.late.is_some() => None,
+        None if check.offline || check.late.is_some() => None,
         None => {
             let fix = "`export AWS_REGION=us-east-1`, or region under [providers.bedrock]";
-            Some(Finding::wrong(HERE, "region", "no region is known anywhere", fix, headings::AWS_LOGIN))
+            Some(Finding::wrong(
+                HERE,
+                "region",
+                "no region is known anywhere",
+                fix,
+                troubleshooting::AWS_LOGIN,
+            ))
         }
     }
 }
 
-fn credentials(sight: &Sight) -> Option<Finding> {
-    if sight.bearer {
+fn credentials(check: &AwsCheck) -> Option<Finding> {
+    if check.bearer {
         return Some(Finding::ok(HERE, "credentials", "Bedrock's own API key (AWS_BEARER_TOKEN_BEDROCK)"));
     }
-    match sight.source.as_ref()? {
+    match check.source.as_ref()? {
         Ok(source) => Some(Finding::ok(HERE, "credentials", format!("found by the AWS SDK's {source}"))),
         Err(reason) => {
             let fix = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; an expired login: `aws sso login`";
-            Some(Finding::wrong(HERE, "credentials", reason, fix, headings::AWS_LOGIN))
+            Some(Finding::wrong(HERE, "credentials", reason, fix, troubleshooting::AWS_LOGIN))
         }
     }
 }
 
-fn identity(sight: &Sight) -> Option<Finding> {
-    match sight.identity.as_ref()? {
-        Told::Arn(arn) => Some(Finding::ok(HERE, "identity", arn)),
-        Told::Refused(words) => {
+fn identity(check: &AwsCheck) -> Option<Finding> {
+    match check.identity.as_ref()? {
+        StsReply::Arn(arn) => Some(Finding::ok(HERE, "identity", arn)),
+        StsReply::Refused(words) => {
             let fix = "a fresh login or key; `aws sts get-caller-identity` asks the same. SignatureDoesNotMatch and \
                        RequestExpired can be this machine's clock";
             let sentence = format!("AWS refuses the credentials: {words}");
-            Some(Finding::wrong(HERE, "identity", sentence, fix, headings::AWS_LOGIN))
+            Some(Finding::wrong(HERE, "identity", sentence, fix, troubleshooting::AWS_LOGIN))
         }
-        Told::NoAnswer(reason) => {
+        StsReply::NoAnswer(reason) => {
             Some(Finding::unknown(HERE, "identity", format!("STS could not be asked: {reason}")))
         }
     }
@@ -214,9 +225,12 @@ mod tests {
             profiles: vec!["bench".into()],
             files: "/home/u/.aws/config and /home/u/.aws/credentials".into(),
         };
-        let sight =
-            Sight { profile: Some("nosuch".into()), profile_trouble: Some(trouble), ..Sight::default() };
-        let [found]: [Finding; 1] = findings(&sight).try_into().unwrap();
+        let check = AwsCheck {
+            profile: Some("nosuch".into()),
+            profile_trouble: Some(trouble),
+            ..AwsCheck::default()
+        };
+        let [found]: [Finding; 1] = findings(&check).try_into().unwrap();
         assert!(found.sentence.contains("/home/u/.aws/config") && found.sentence.contains("they have bench"));
         let fix = found.fix.unwrap();
         assert!(fix.contains("AWS_PROFILE=bench") && fix.contains("unset AWS_PROFILE"), "{fix}");
@@ -224,14 +238,14 @@ mod tests {
 
     #[test]
     fn no_answer_is_not_fine() {
-        let sight = Sight {
+        let check = AwsCheck {
             region: Some("eu-west-1".into()),
             source: Some(Ok("IMDSv2".into())),
-            identity: Some(Told::NoAnswer("cannot resolve sts".into())),
-            ..Sight::default()
+            identity: Some(StsReply::NoAnswer("cannot resolve sts".into())),
+            ..AwsCheck::default()
         };
-        let severities: Vec<_> = findings(&sight).iter().map(|one| one.severity).collect();
+        let severities: Vec<_> = findings(&check).iter().map(|one| one.severity).collect();
         assert_eq!(severities, [Severity::Ok, Severity::Ok, Severity::Unknown]);
-        assert_eq!(findings(&Sight::default())[0].heading, Some(headings::AWS_LOGIN));
+        assert_eq!(findings(&AwsCheck::default())[0].heading, Some(troubleshooting::AWS_LOGIN));
     }
 }

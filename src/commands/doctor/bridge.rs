@@ -4,15 +4,15 @@ use super::bounded;
 use super::store::{CLOCK_LIMIT, off};
 use crate::commands::bridge;
 use crate::commands::context::Context;
-use crate::domain::finding::{Finding, Section};
-use crate::domain::headings;
-use crate::domain::offset::Offset;
-use crate::storage::{Sink, StoreError};
+use crate::domain::clock_offset::ClockOffset;
+use crate::domain::finding::{Finding, FindingSection};
+use crate::domain::troubleshooting;
+use crate::storage::{OutcomeSink, StoreError};
 
-const HERE: Section = Section::Store;
+const HERE: FindingSection = FindingSection::Store;
 
 /// What was seen of it.
-pub enum Sight {
+pub enum BridgeCheck {
     /// The settings do not add up to a bridge.
     Unusable {
         /// Why.
@@ -25,17 +25,17 @@ pub enum Sight {
         /// What it is.
         described: String,
         /// Models by provider and the bridge's clock, or why not; the outer error is a deadline.
-        answers: Vec<(String, Result<Answer, String>)>,
+        answers: Vec<(String, Result<WorkListResult, String>)>,
     },
 }
 
 /// What it said about one provider.
-type Answer = Result<(usize, Option<Offset>), StoreError>;
+type WorkListResult = Result<(usize, Option<ClockOffset>), StoreError>;
 
-impl Sight {
+impl BridgeCheck {
     /// How many models of a provider this host measures; `None` where the bridge did not say it.
     pub fn enabled(&self, provider: &str) -> Option<usize> {
-        let Sight::Asked { answers, .. } = self else { return None };
+        let BridgeCheck::Asked { answers, .. } = self else { return None };
         match answers.iter().find(|(name, _)| name == provider) {
             Some((_, Ok(Ok((models, _))))) => Some(*models),
             Some(_) => None,
@@ -45,15 +45,15 @@ impl Sight {
 }
 
 /// Looks.
-pub async fn look(context: &Context) -> Sight {
-    let wanted = context.settings.regime.wanted();
+pub async fn look(context: &Context) -> BridgeCheck {
+    let wanted = context.settings.daemon_config.wanted();
     let providers = if wanted.is_empty() { vec![bridge::PROVIDER.to_owned()] } else { wanted };
     let bridge = match bridge::open(context, providers.clone()) {
         Ok(Some(bridge)) => bridge,
-        Ok(None) => return Sight::Unusable { why: "no bridge is configured".to_owned(), fix: None },
+        Ok(None) => return BridgeCheck::Unusable { why: "no bridge is configured".to_owned(), fix: None },
         Err(error) => {
             let fix = error.hint.filter(|hint| !hint.starts_with("TROUBLESHOOTING"));
-            return Sight::Unusable { why: error.message, fix };
+            return BridgeCheck::Unusable { why: error.message, fix };
         }
     };
     let mut answers = Vec::new();
@@ -61,17 +61,17 @@ pub async fn look(context: &Context) -> Sight {
         let answer = bounded("asking it", bridge.look(&provider)).await;
         answers.push((provider, answer));
     }
-    Sight::Asked { described: bridge.describe(), answers }
+    BridgeCheck::Asked { described: bridge.describe(), answers }
 }
 
 /// What is to be said.
-pub fn findings(sight: &Sight) -> Vec<Finding> {
-    let (described, answers) = match sight {
-        Sight::Unusable { why, fix } => {
+pub fn findings(check: &BridgeCheck) -> Vec<Finding> {
+    let (described, answers) = match check {
+        BridgeCheck::Unusable { why, fix } => {
             let fix = fix.as_deref().unwrap_or("correct what the sentence names");
-            return vec![Finding::wrong(HERE, "bridge", why, fix, headings::RUNNER)];
+            return vec![Finding::wrong(HERE, "bridge", why, fix, troubleshooting::RUNNER)];
         }
-        Sight::Asked { described, answers } => (described, answers),
+        BridgeCheck::Asked { described, answers } => (described, answers),
     };
     let mut found = Vec::new();
     let mut clock = None;
@@ -80,7 +80,7 @@ pub fn findings(sight: &Sight) -> Vec<Finding> {
         found.push(match answer {
             Err(late) => Finding::unknown(HERE, subject, late),
             Ok(Err(error)) => {
-                Finding::wrong(HERE, subject, error.to_string(), way_out(error), headings::RUNNER)
+                Finding::wrong(HERE, subject, error.to_string(), way_out(error), troubleshooting::RUNNER)
             }
             Ok(Ok((0, offset))) => {
                 clock = clock.or(*offset);
@@ -93,7 +93,7 @@ pub fn findings(sight: &Sight) -> Vec<Finding> {
             }
         });
     }
-    found.extend(clock.map(|clock: Offset| {
+    found.extend(clock.map(|clock: ClockOffset| {
         let sentence = format!("the bridge's clock is {}", clock.spoken());
         if clock.is_beyond(CLOCK_LIMIT) { off(sentence) } else { Finding::ok(HERE, "clock", sentence) }
     }));
@@ -117,10 +117,10 @@ mod tests {
 
     #[test]
     fn each_provider_has_its_answer_and_the_clock_is_one() {
-        let offset = |seconds| Offset { seconds, within: 0.1 };
-        let said = |answer: Answer| {
+        let offset = |seconds| ClockOffset { seconds, within: 0.1 };
+        let said = |answer: WorkListResult| {
             let answers = vec![("bedrock".to_owned(), Ok(answer))];
-            findings(&Sight::Asked { described: "https://h".to_owned(), answers })
+            findings(&BridgeCheck::Asked { described: "https://h".to_owned(), answers })
         };
         let severities = |found: &[Finding]| found.iter().map(|one| one.severity).collect::<Vec<_>>();
         assert_eq!(severities(&said(Ok((3, Some(offset(0.2)))))), [Severity::Ok, Severity::Ok]);

@@ -4,20 +4,24 @@
 use super::files;
 use super::lookalikes::look_alikes;
 use crate::commands::context::Context;
-use crate::domain::finding::{Finding, Section};
-use crate::domain::headings;
-use crate::domain::names;
+use crate::domain::env_vars;
+use crate::domain::finding::{Finding, FindingSection};
 use crate::domain::sourced::{Source, Sourced};
+use crate::domain::troubleshooting;
 use crate::providers::hosts::{Auth, Host};
 use crate::settings::{Env, Settings};
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-const HERE: Section = Section::Configuration;
+const HERE: FindingSection = FindingSection::Configuration;
 
 /// Variables of the AWS SDK that say who is calling; shown as set or unset alone.
-const AWS: [&str; 4] =
-    [names::AWS_PROFILE, "AWS_ACCESS_KEY_ID", names::AWS_SECRET_ACCESS_KEY, names::AWS_BEARER_TOKEN_BEDROCK];
+const AWS: [&str; 4] = [
+    env_vars::AWS_PROFILE,
+    "AWS_ACCESS_KEY_ID",
+    env_vars::AWS_SECRET_ACCESS_KEY,
+    env_vars::AWS_BEARER_TOKEN_BEDROCK,
+];
 
 /// Everything about the configuration. `hosts` are those that are looked at.
 pub fn findings(context: &Context, hosts: &[Host]) -> Vec<Finding> {
@@ -44,7 +48,7 @@ fn values(context: &Context) -> Vec<Finding> {
             "store",
             error.message,
             "write sqlite:PATH, mongodb://HOST/DATABASE or https://BRIDGE into --store, LLMBENCH_STORE or the configuration file",
-            headings::STORE,
+            troubleshooting::STORE,
         ),
     });
     found.push(value("profile", &settings.profile.value, &settings.profile.source));
@@ -60,8 +64,8 @@ fn values(context: &Context) -> Vec<Finding> {
         found.push(value(name, format!("{} s", deadline.value.as_secs_f64()), &deadline.source));
     }
     let renamed =
-        names::ALL.iter().filter(|name| name.starts_with("MONGODB_") && **name != names::MONGODB_URI);
-    for name in renamed.chain([&names::SSL_CERT_FILE, &names::XDG_STATE_HOME]) {
+        env_vars::ALL.iter().filter(|name| name.starts_with("MONGODB_") && **name != env_vars::MONGODB_URI);
+    for name in renamed.chain([&env_vars::SSL_CERT_FILE, &env_vars::XDG_STATE_HOME]) {
         if let Some(text) = settings.env().get(name) {
             found.push(value(name, text, &Source::Env((*name).to_owned())));
         }
@@ -76,7 +80,7 @@ fn told(settings: &Settings) -> Vec<Finding> {
         Ok(notify) => notify.destinations(),
         Err(error) => {
             let fix = "mend [notify] or its variable; `llmbench catalog diff --notify --dry-run` shows who would be told";
-            return vec![Finding::wrong(HERE, SUBJECT, error.to_string(), fix, headings::NO_MAIL)];
+            return vec![Finding::wrong(HERE, SUBJECT, error.to_string(), fix, troubleshooting::NO_MAIL)];
         }
     };
     if destinations.is_empty() {
@@ -119,7 +123,7 @@ fn key(host: &Host, env: &Env) -> Finding {
             format!("the AWS SDK's own search: {}", AWS.map(one).join(", "))
         }
         (None, None, None) if host.keys.auth == Auth::GoogleAdc => {
-            let name = names::GOOGLE_APPLICATION_CREDENTIALS;
+            let name = env_vars::GOOGLE_APPLICATION_CREDENTIALS;
             let file = env.get(name).map_or("unset".to_owned(), str::to_owned);
             format!("Google's own search: {name} {file}, {} unset", host.key_names().join(", "))
         }
@@ -150,15 +154,15 @@ fn not_read(settings: &Settings) -> Vec<Finding> {
         let Some(meant) = alike.meant else {
             let sentence = "nobody reads this variable: no setting has that name";
             let fix = format!("`unset {}`, or correct its name: docs/providers.md lists them", alike.name);
-            return Finding::wrong(HERE, &alike.name, sentence, fix, headings::LOOK_ALIKE);
+            return Finding::wrong(HERE, &alike.name, sentence, fix, troubleshooting::LOOK_ALIKE);
         };
         if env.get(&meant).is_some() {
             let sentence = format!("nobody reads this variable; {meant} is read, and set");
-            return Finding::note(HERE, &alike.name, sentence).heading(headings::LOOK_ALIKE);
+            return Finding::note(HERE, &alike.name, sentence).heading(troubleshooting::LOOK_ALIKE);
         }
         let sentence = format!("nobody reads this variable; {meant} is probably meant, and unset");
         let fix = format!("rename it: `export {meant}=\"${}\"; unset {}`", alike.name, alike.name);
-        Finding::wrong(HERE, &alike.name, sentence, fix, headings::LOOK_ALIKE)
+        Finding::wrong(HERE, &alike.name, sentence, fix, troubleshooting::LOOK_ALIKE)
     });
     alike.collect()
 }
@@ -179,7 +183,7 @@ fn key_files(settings: &Settings) -> Vec<(PathBuf, String)> {
     let named = |variable: &str| env.get(variable).map(PathBuf::from);
     let aws = named("AWS_SHARED_CREDENTIALS_FILE").or_else(|| below(".aws/credentials"));
     all.extend(aws.map(|file| (file, "AWS credentials".to_owned())));
-    let google = named(names::GOOGLE_APPLICATION_CREDENTIALS)
+    let google = named(env_vars::GOOGLE_APPLICATION_CREDENTIALS)
         .or_else(|| below(".config/gcloud/application_default_credentials.json"));
     all.extend(google.map(|file| (file, "Google credentials".to_owned())));
     all
@@ -198,7 +202,7 @@ fn exposed(settings: &Settings) -> Vec<Finding> {
         }
         let sentence = format!("holds {what}, and others can read it (mode {mode:03o})");
         let fix = format!("`chmod 600 {}`", quoted(&path));
-        Some(Finding::wrong(HERE, shown, sentence, fix, headings::EXPOSED_FILE))
+        Some(Finding::wrong(HERE, shown, sentence, fix, troubleshooting::EXPOSED_FILE))
     };
     key_files(settings).into_iter().filter_map(look).collect()
 }

@@ -1,24 +1,24 @@
 //! Who calls Vertex: which credentials, project and location, and whether Google gives a token.
 
 use super::bounded;
-use crate::catalog::reading::Reader;
+use crate::catalog::reader::ListingReader;
 use crate::commands::context::Context;
-use crate::domain::finding::{Finding, Section};
-use crate::domain::headings;
-use crate::domain::names::{GOOGLE_API_KEY, GOOGLE_APPLICATION_CREDENTIALS};
+use crate::domain::env_vars::{GOOGLE_API_KEY, GOOGLE_APPLICATION_CREDENTIALS};
+use crate::domain::finding::{Finding, FindingSection};
 use crate::domain::sourced::Sourced;
-use crate::providers::auth::{Credential, Login};
+use crate::domain::troubleshooting;
+use crate::providers::auth::{Credential, ProviderLogin};
 use crate::providers::google::{GoogleError, GoogleLogin};
 use crate::providers::hosts::Host;
 use crate::providers::vertex::DEFAULT_LOCATION;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-const HERE: Section = Section::Google;
+const HERE: FindingSection = FindingSection::Google;
 
 /// What was found out.
 #[derive(Debug)]
-pub struct Sight {
+pub struct GoogleCheck {
     /// Project and location as configured.
     pub project: Option<Sourced<String>>,
     /// The same.
@@ -26,7 +26,7 @@ pub struct Sight {
     /// How the login is looked for.
     pub login: LoginKind,
     /// What came of a question for a token; `None` where nobody asked.
-    pub token: Option<Result<Token, Refused>>,
+    pub token: Option<Result<GoogleToken, GoogleTokenError>>,
 }
 
 /// How the login is looked for.
@@ -44,7 +44,7 @@ pub enum LoginKind {
 
 /// A token that was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Token {
+pub struct GoogleToken {
     /// The project that belongs to the login.
     pub project: Option<String>,
     /// It is a person's login.
@@ -53,7 +53,7 @@ pub struct Token {
 
 /// Why there is none.
 #[derive(Debug)]
-pub enum Refused {
+pub enum GoogleTokenError {
     /// Google's words.
     Google(GoogleError),
     /// It did not end in time.
@@ -61,12 +61,12 @@ pub enum Refused {
 }
 
 /// Finds out.
-pub async fn look(host: Host, reader: Reader, context: Arc<Context>, offline: bool) -> Sight {
+pub async fn look(host: Host, reader: ListingReader, context: Arc<Context>, offline: bool) -> GoogleCheck {
     let own = host.keys.file.is_some() || host.keys.command.is_some();
     let login = match (own, (!own).then(|| context.settings.login(&host))) {
-        (false, Some(Ok(Login::GoogleAdc(Some(path))))) => LoginKind::File(path),
-        (false, Some(Ok(Login::GoogleAdc(None)))) => LoginKind::Search,
-        (false, Some(Ok(Login::Ready(_)))) => LoginKind::ApiKey,
+        (false, Some(Ok(ProviderLogin::GoogleAdc(Some(path))))) => LoginKind::File(path),
+        (false, Some(Ok(ProviderLogin::GoogleAdc(None)))) => LoginKind::Search,
+        (false, Some(Ok(ProviderLogin::Ready(_)))) => LoginKind::ApiKey,
         _ => LoginKind::Own,
     };
     let file = match &login {
@@ -79,48 +79,48 @@ pub async fn look(host: Host, reader: Reader, context: Arc<Context>, offline: bo
         Some(file) => {
             let asking = async move { GoogleLogin::open(file.as_deref()).await?.credential().await };
             Some(match bounded("asking Google", asking).await {
-                Ok(Ok(Credential::Google { project, user, .. })) => Ok(Token { project, user }),
-                Ok(Ok(_)) => Ok(Token { project: None, user: false }),
+                Ok(Ok(Credential::Google { project, user, .. })) => Ok(GoogleToken { project, user }),
+                Ok(Ok(_)) => Ok(GoogleToken { project: None, user: false }),
                 Ok(Err(GoogleError::Refused(words))) => {
-                    Err(Refused::Google(GoogleError::Refused(reader.redactor.redact(&words))))
+                    Err(GoogleTokenError::Google(GoogleError::Refused(reader.redactor.redact(&words))))
                 }
-                Ok(Err(error)) => Err(Refused::Google(error)),
-                Err(late) => Err(Refused::Late(late)),
+                Ok(Err(error)) => Err(GoogleTokenError::Google(error)),
+                Err(late) => Err(GoogleTokenError::Late(late)),
             })
         }
     };
-    Sight { project: host.project, location: host.region, login, token }
+    GoogleCheck { project: host.project, location: host.region, login, token }
 }
 
 /// What is to be said.
-pub fn findings(sight: &Sight) -> Vec<Finding> {
-    let source = match &sight.login {
+pub fn findings(check: &GoogleCheck) -> Vec<Finding> {
+    let source = match &check.login {
         LoginKind::ApiKey => format!("an API key ({GOOGLE_API_KEY}): Gemini alone, no project"),
         LoginKind::Own => "a token from key_file or key_command".to_owned(),
         LoginKind::File(path) => format!("{} ({GOOGLE_APPLICATION_CREDENTIALS})", path.display()),
         LoginKind::Search => "gcloud's login, else the metadata server".to_owned(),
     };
     let mut found = vec![Finding::ok(HERE, "credentials", source)];
-    found.extend(token(sight));
-    found.extend(project(sight));
-    found.push(match &sight.location {
+    found.extend(token(check));
+    found.extend(project(check));
+    found.push(match &check.location {
         Some(location) => Finding::ok(HERE, "location", format!("{} ({})", location.value, location.source)),
         None => Finding::ok(HERE, "location", format!("{DEFAULT_LOCATION} (default)")),
     });
     found
 }
 
-fn token(sight: &Sight) -> Option<Finding> {
-    match sight.token.as_ref()? {
+fn token(check: &GoogleCheck) -> Option<Finding> {
+    match check.token.as_ref()? {
         Ok(token) => {
             let whose = if token.user { "a person's login" } else { "a service account" };
             Some(Finding::ok(HERE, "token", format!("Google gives one to {whose}")))
         }
-        Err(Refused::Late(late)) => Some(Finding::unknown(HERE, "token", late)),
-        Err(Refused::Google(GoogleError::Late)) => {
+        Err(GoogleTokenError::Late(late)) => Some(Finding::unknown(HERE, "token", late)),
+        Err(GoogleTokenError::Google(GoogleError::Late)) => {
             Some(Finding::unknown(HERE, "token", GoogleError::Late.to_string()))
         }
-        Err(Refused::Google(error)) => {
+        Err(GoogleTokenError::Google(error)) => {
             let fix = match error {
                 GoogleError::NoLogin => {
                     "`gcloud auth application-default login`, or GOOGLE_APPLICATION_CREDENTIALS=FILE".to_owned()
@@ -135,25 +135,25 @@ fn token(sight: &Sight) -> Option<Finding> {
                     "a new key of the service account, or `gcloud auth application-default login`; look at this machine's clock, too".to_owned()
                 }
             };
-            Some(Finding::wrong(HERE, "token", error.to_string(), fix, headings::GOOGLE_LOGIN))
+            Some(Finding::wrong(HERE, "token", error.to_string(), fix, troubleshooting::GOOGLE_LOGIN))
         }
     }
 }
 
-fn project(sight: &Sight) -> Option<Finding> {
-    let own = match &sight.token {
+fn project(check: &GoogleCheck) -> Option<Finding> {
+    let own = match &check.token {
         Some(Ok(token)) => token.project.as_deref(),
         _ => None,
     };
-    match (&sight.project, own) {
+    match (&check.project, own) {
         (Some(project), _) => {
             Some(Finding::ok(HERE, "project", format!("{} ({})", project.value, project.source)))
         }
         (None, Some(own)) => Some(Finding::ok(HERE, "project", format!("{own} (the login's own)"))),
-        (None, None) if matches!(sight.token, Some(Ok(_))) => {
+        (None, None) if matches!(check.token, Some(Ok(_))) => {
             let fix = "`export GOOGLE_CLOUD_PROJECT=PROJECT`, or project under [providers.vertex]";
             let sentence = "none is configured and the login has none of its own";
-            Some(Finding::wrong(HERE, "project", sentence, fix, headings::GOOGLE_PROJECT))
+            Some(Finding::wrong(HERE, "project", sentence, fix, troubleshooting::GOOGLE_PROJECT))
         }
         (None, None) => None,
     }
@@ -164,16 +164,16 @@ mod tests {
     use super::*;
     use crate::domain::finding::Severity;
 
-    fn sight(token: Result<Token, Refused>) -> Sight {
-        Sight { project: None, location: None, login: LoginKind::Search, token: Some(token) }
+    fn check(token: Result<GoogleToken, GoogleTokenError>) -> GoogleCheck {
+        GoogleCheck { project: None, location: None, login: LoginKind::Search, token: Some(token) }
     }
 
     #[test]
     fn what_is_missing_is_a_finding_and_silence_is_not() {
-        let worst = |token| findings(&sight(token)).iter().map(|one| one.severity).min().unwrap();
-        assert_eq!(worst(Ok(Token { project: Some("p".into()), user: true })), Severity::Ok);
-        assert_eq!(worst(Ok(Token { project: None, user: true })), Severity::Finding);
-        assert_eq!(worst(Err(Refused::Google(GoogleError::NoLogin))), Severity::Finding);
-        assert_eq!(worst(Err(Refused::Late("late".into()))), Severity::Unknown);
+        let worst = |token| findings(&check(token)).iter().map(|one| one.severity).min().unwrap();
+        assert_eq!(worst(Ok(GoogleToken { project: Some("p".into()), user: true })), Severity::Ok);
+        assert_eq!(worst(Ok(GoogleToken { project: None, user: true })), Severity::Finding);
+        assert_eq!(worst(Err(GoogleTokenError::Google(GoogleError::NoLogin))), Severity::Finding);
+        assert_eq!(worst(Err(GoogleTokenError::Late("late".into()))), Severity::Unknown);
     }
 }

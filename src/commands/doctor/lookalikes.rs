@@ -1,22 +1,22 @@
 //! Variables that nobody reads and that look like one that is read. Pure; only names are looked at.
 
-use crate::domain::names;
+use crate::domain::env_vars;
 
 /// Other programs' names, and slips that are far from the right name, with the variable that is read here.
 const ALIASES: &[(&str, &str)] = &[
-    ("OPENAI_API_BASE", names::OPENAI_BASE_URL),
-    ("OPENAI_ORGANIZATION", names::OPENAI_ORG_ID),
-    ("CLAUDE_API_KEY", names::ANTHROPIC_API_KEY),
-    ("GEMINI_API_KEY", names::GOOGLE_API_KEY),
-    ("GCLOUD_PROJECT", names::GOOGLE_CLOUD_PROJECT),
-    ("GCP_PROJECT", names::GOOGLE_CLOUD_PROJECT),
-    ("GOOGLE_CREDENTIALS", names::GOOGLE_APPLICATION_CREDENTIALS),
-    ("MONGO_URI", names::MONGODB_URI),
-    ("MONGO_URL", names::MONGODB_URI),
-    ("MONGODB_URL", names::MONGODB_URI),
-    ("MONGO_DB", names::MONGODB_DB),
-    ("MONGODB_DATABASE", names::MONGODB_DB),
-    ("LLMBENCH_DB", names::LLMBENCH_STORE),
+    ("OPENAI_API_BASE", env_vars::OPENAI_BASE_URL),
+    ("OPENAI_ORGANIZATION", env_vars::OPENAI_ORG_ID),
+    ("CLAUDE_API_KEY", env_vars::ANTHROPIC_API_KEY),
+    ("GEMINI_API_KEY", env_vars::GOOGLE_API_KEY),
+    ("GCLOUD_PROJECT", env_vars::GOOGLE_CLOUD_PROJECT),
+    ("GCP_PROJECT", env_vars::GOOGLE_CLOUD_PROJECT),
+    ("GOOGLE_CREDENTIALS", env_vars::GOOGLE_APPLICATION_CREDENTIALS),
+    ("MONGO_URI", env_vars::MONGODB_URI),
+    ("MONGO_URL", env_vars::MONGODB_URI),
+    ("MONGODB_URL", env_vars::MONGODB_URI),
+    ("MONGO_DB", env_vars::MONGODB_DB),
+    ("MONGODB_DATABASE", env_vars::MONGODB_DB),
+    ("LLMBENCH_DB", env_vars::LLMBENCH_STORE),
 ];
 
 /// Variables of others that are near to one of ours and right.
@@ -30,7 +30,7 @@ const OWN: [&str; 2] = ["LLMBENCH_", "MONGODB_COLLECTION_"];
 
 /// Variables for terminals and logins: short, common words that many other names are near to.
 const COMMON: [&str; 5] =
-    [names::USER, names::LOGNAME, names::NO_COLOR, names::COLUMNS, names::SSL_CERT_FILE];
+    [env_vars::USER, env_vars::LOGNAME, env_vars::NO_COLOR, env_vars::COLUMNS, env_vars::SSL_CERT_FILE];
 
 /// The shortest name, without separators, that is compared letter by letter.
 const LONG_ENOUGH: usize = 9;
@@ -46,7 +46,7 @@ pub struct LookAlike {
 
 /// The look-alikes among names of variables. `own` are names that the configuration makes this program read.
 pub fn look_alikes<'a>(set: impl IntoIterator<Item = &'a str>, own: &[&str]) -> Vec<LookAlike> {
-    let known: Vec<&str> = names::ALL.iter().chain(own).copied().collect();
+    let known: Vec<&str> = env_vars::ALL.iter().chain(own).copied().collect();
     let unread = set.into_iter().filter(|name| !known.contains(name) && !FOREIGN.contains(name));
     unread.filter_map(|name| look_alike(name, &known)).collect()
 }
@@ -126,7 +126,7 @@ mod tests {
         #[test]
         fn no_name_panics_and_none_that_is_read_is_suspected(name in any::<String>(), at in any::<prop::sample::Index>()) {
             let _ = look_alikes([name.as_str()], &[]);
-            prop_assert_eq!(look_alikes([names::ALL[at.index(names::ALL.len())]], &[]), []);
+            prop_assert_eq!(look_alikes([env_vars::ALL[at.index(env_vars::ALL.len())]], &[]), []);
         }
     }
 }

@@ -3,8 +3,8 @@
 
 mod aws;
 mod bridge;
-mod cached;
-mod catalogue;
+mod cached_input;
+mod catalog;
 mod configuration;
 mod files;
 mod google;
@@ -13,16 +13,16 @@ mod providers;
 mod state;
 mod store;
 
-use crate::catalog::reading::Reader;
+use crate::catalog::reader::ListingReader;
 use crate::cli::doctor::DoctorArgs;
 use crate::commands::context::Context;
-use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::run::access::SIMULATOR;
-use crate::domain::finding::{Finding, Section};
-use crate::domain::{headings, names::SSL_CERT_FILE};
-use crate::output::steps::Steps;
-use crate::output::{View, doctor as shown};
+use crate::commands::stdout;
+use crate::domain::finding::{Finding, FindingSection};
+use crate::domain::{env_vars::SSL_CERT_FILE, troubleshooting};
+use crate::output::task_progress::Steps;
+use crate::output::{ReportView, doctor as shown};
 use crate::providers::hosts::{Auth, Host};
 use crate::wire::tls::client_config;
 use chrono::{DateTime, Utc};
@@ -47,14 +47,14 @@ pub async fn run(args: DoctorArgs, context: Context) -> Result<Exit, CommandErro
     let (tls, untrusted) = trust(&context)?;
     let redactor = Arc::new(context.settings.redactor());
     let limits = providers::limits(context.settings.deadlines.limits());
-    let reader = Reader { tls, limits, redactor };
+    let reader = ListingReader { tls, limits, redactor };
     let now = Utc::now();
-    let checks = Checks { context: Arc::new(context), reader, offline: args.offline, now };
-    let sights = checks.all(&wanted, args.providers.is_empty()).await;
-    let found: Vec<Finding> = untrusted.into_iter().chain(said(&checks, &wanted, &sights)).collect();
-    let view = View::new(checks.context.terminal, args.verbose);
+    let checks = CheckContext { context: Arc::new(context), reader, offline: args.offline, now };
+    let results = checks.all(&wanted, args.providers.is_empty()).await;
+    let found: Vec<Finding> = untrusted.into_iter().chain(said(&checks, &wanted, &results)).collect();
+    let view = ReportView::new(checks.context.terminal, args.verbose);
     let text = if args.json { shown::json(&found, now) } else { shown::text(&found, &view) };
-    data::text(&text)?;
+    stdout::text(&text)?;
     Ok(if found.iter().any(Finding::is_open) { Exit::No } else { Exit::Yes })
 }
 
@@ -64,8 +64,13 @@ fn trust(context: &Context) -> Result<(Arc<ClientConfig>, Option<Finding>), Comm
         Ok(tls) => Ok((tls, None)),
         Err(error) => {
             let fix = format!("name a readable PEM file, or `unset {SSL_CERT_FILE}`");
-            let found =
-                Finding::wrong(Section::Configuration, SSL_CERT_FILE, error.to_string(), fix, headings::TLS);
+            let found = Finding::wrong(
+                FindingSection::Configuration,
+                SSL_CERT_FILE,
+                error.to_string(),
+                fix,
+                troubleshooting::TLS,
+            );
             Ok((client_config(None).map_err(CommandError::usage)?, Some(found)))
         }
     }
@@ -97,91 +102,92 @@ fn wanted(named: &[String], context: &Context) -> Result<Vec<Host>, CommandError
 }
 
 /// What checks need.
-struct Checks {
+struct CheckContext {
     context: Arc<Context>,
-    reader: Reader,
+    reader: ListingReader,
     offline: bool,
     now: DateTime<Utc>,
 }
 
 /// What one check saw.
-enum Sight {
-    Store(store::Sight),
-    Host(Box<providers::Sight>),
-    Aws(Box<aws::Sight>),
-    Google(Box<google::Sight>),
-    State(state::Sight),
+enum DoctorCheck {
+    Store(store::StoreCheck),
+    Host(Box<providers::HostCheck>),
+    Aws(Box<aws::AwsCheck>),
+    Google(Box<google::GoogleCheck>),
+    State(state::StateDirCheck),
 }
 
 /// What all of them saw.
-struct Sights {
-    store: store::Sight,
-    hosts: Vec<providers::Sight>,
-    aws: Option<aws::Sight>,
-    google: Option<google::Sight>,
-    state: state::Sight,
+struct DoctorResults {
+    store: store::StoreCheck,
+    hosts: Vec<providers::HostCheck>,
+    aws: Option<aws::AwsCheck>,
+    google: Option<google::GoogleCheck>,
+    state: state::StateDirCheck,
 }
 
-impl Sights {
-    fn take(&mut self, sight: Sight) {
-        match sight {
-            Sight::Store(sight) => self.store = sight,
-            Sight::Host(sight) => self.hosts.push(*sight),
-            Sight::Aws(sight) => self.aws = Some(*sight),
-            Sight::Google(sight) => self.google = Some(*sight),
-            Sight::State(sight) => self.state = sight,
+impl DoctorResults {
+    fn take(&mut self, check: DoctorCheck) {
+        match check {
+            DoctorCheck::Store(check) => self.store = check,
+            DoctorCheck::Host(check) => self.hosts.push(*check),
+            DoctorCheck::Aws(check) => self.aws = Some(*check),
+            DoctorCheck::Google(check) => self.google = Some(*check),
+            DoctorCheck::State(check) => self.state = check,
         }
     }
 }
 
-impl Checks {
+impl CheckContext {
     /// Everything at once; then the hosts that turned out to have enabled models and no sign of a login. `unnamed` says
     /// that nobody chose the hosts.
-    async fn all(&self, wanted: &[Host], unnamed: bool) -> Sights {
-        let mut sights = Sights {
-            store: store::Sight::Nowhere,
+    async fn all(&self, wanted: &[Host], unnamed: bool) -> DoctorResults {
+        let mut results = DoctorResults {
+            store: store::StoreCheck::Nowhere,
             hosts: Vec::new(),
             aws: None,
             google: None,
-            state: state::Sight::default(),
+            state: state::StateDirCheck::default(),
         };
-        let mut tasks = Tasks::default();
+        let mut tasks = CheckTasks::default();
         let (context, now) = (Arc::clone(&self.context), self.now);
-        tasks.start("store", async move { Sight::Store(store::look(context, now).await) });
+        tasks.start("store", async move { DoctorCheck::Store(store::look(context, now).await) });
         let context = Arc::clone(&self.context);
-        tasks.start("state", async move { Sight::State(state::look(&context)) });
+        tasks.start("state", async move { DoctorCheck::State(state::look(&context)) });
         let (first, later): (Vec<&Host>, Vec<&Host>) =
             wanted.iter().partition(|host| !unnamed || self.context.settings.is_configured(host));
         first.into_iter().for_each(|host| self.start(host, &mut tasks));
-        tasks.ended(&self.context, &mut sights).await;
-        let mut tasks = Tasks::default();
+        tasks.ended(&self.context, &mut results).await;
+        let mut tasks = CheckTasks::default();
         for host in later {
             // Where nobody knows what is enabled, only what costs nothing is said.
-            let enabled = sights.store.enabled(&host.name);
+            let enabled = results.store.enabled(&host.name);
             let search = matches!(host.keys.auth, Auth::AwsChain | Auth::GoogleAdc);
             if !search || enabled.is_some_and(|enabled| enabled > 0) {
                 self.start(host, &mut tasks);
             }
         }
-        tasks.ended(&self.context, &mut sights).await;
-        let place = |sight: &providers::Sight| wanted.iter().position(|host| host.name == sight.host.name);
-        sights.hosts.sort_by_key(place);
-        sights
+        tasks.ended(&self.context, &mut results).await;
+        let place =
+            |check: &providers::HostCheck| wanted.iter().position(|host| host.name == check.host.name);
+        results.hosts.sort_by_key(place);
+        results
     }
 
-    fn start(&self, host: &Host, tasks: &mut Tasks) {
+    fn start(&self, host: &Host, tasks: &mut CheckTasks) {
         let parts = || (host.clone(), self.reader.clone(), Arc::clone(&self.context), self.offline);
         let (of_host, reader, context, offline) = parts();
         tasks.start(&host.name, async move {
-            Sight::Host(Box::new(providers::look(of_host, reader, context, offline).await))
+            DoctorCheck::Host(Box::new(providers::look(of_host, reader, context, offline).await))
         });
         let (of_login, reader, context, offline) = parts();
         match host.keys.auth {
             Auth::AwsChain => tasks.start("AWS login", async move {
-                Sight::Aws(Box::new(aws::look(of_login, reader, context, offline).await))
+                DoctorCheck::Aws(Box::new(aws::look(of_login, reader, context, offline).await))
             }),
             Auth::GoogleAdc => tasks.start("Google login", async move {
-                Sight::Google(Box::new(google::look(of_login, reader, context, offline).await))
+                DoctorCheck::Google(Box::new(google::look(of_login, reader, context, offline).await))
             }),
             _ => {}
         }
@@ -190,20 +196,20 @@ impl Checks {
 
 /// Checks under way.
 #[derive(Default)]
-struct Tasks {
+struct CheckTasks {
     names: Vec<String>,
-    running: JoinSet<(String, Sight)>,
+    running: JoinSet<(String, DoctorCheck)>,
 }
 
-impl Tasks {
-    fn start(&mut self, name: &str, check: impl Future<Output = Sight> + Send + 'static) {
+impl CheckTasks {
+    fn start(&mut self, name: &str, check: impl Future<Output = DoctorCheck> + Send + 'static) {
         self.names.push(name.to_owned());
         let name = name.to_owned();
         self.running.spawn(async move { (name, check.await) });
     }
 
     /// Waits for all; after a while it is shown for which.
-    async fn ended(mut self, context: &Context, sights: &mut Sights) {
+    async fn ended(mut self, context: &Context, results: &mut DoctorResults) {
         let mut steps: Option<Steps> = None;
         let patience = tokio::time::sleep(PATIENCE);
         tokio::pin!(patience);
@@ -214,14 +220,14 @@ impl Tasks {
                 }
                 ended = self.running.join_next() => match ended {
                     None => break,
-                    // A check that broke leaves no sight, and its section says that nobody looked.
+                    // A check that broke leaves no result, and its section says that nobody looked.
                     Some(Err(_)) => {}
-                    Some(Ok((name, sight))) => {
+                    Some(Ok((name, check))) => {
                         self.names.retain(|running| *running != name);
                         if let Some(steps) = &steps {
                             steps.ended(&name, "looked at");
                         }
-                        sights.take(sight);
+                        results.take(check);
                     }
                 },
             }
@@ -239,7 +245,7 @@ fn first_steps(context: &Context) -> Option<Finding> {
     if callable.any(|host| settings.is_configured(host)) {
         return None;
     }
-    let note = Finding::note(Section::Configuration, "first steps", "no provider has a key yet");
+    let note = Finding::note(FindingSection::Configuration, "first steps", "no provider has a key yet");
     Some(note.fix(
         "`llmbench run sim:steady` works without one; then set a key, such as OPENAI_API_KEY, and run \
          `llmbench models add`, `llmbench run --all`",
@@ -247,21 +253,21 @@ fn first_steps(context: &Context) -> Option<Finding> {
 }
 
 /// All sections, in order.
-fn said(checks: &Checks, wanted: &[Host], sights: &Sights) -> Vec<Finding> {
+fn said(checks: &CheckContext, wanted: &[Host], results: &DoctorResults) -> Vec<Finding> {
     let context = &checks.context;
     let unicode = context.terminal.unicode;
     let mut found: Vec<Finding> = first_steps(context).into_iter().collect();
     found.extend(configuration::findings(context, wanted));
-    for sight in &sights.hosts {
-        found.extend(providers::findings(sight, sights.store.enabled(&sight.host.name), unicode));
+    for check in &results.hosts {
+        found.extend(providers::findings(check, results.store.enabled(&check.host.name), unicode));
     }
-    found.extend(sights.aws.iter().flat_map(aws::findings));
-    found.extend(sights.google.iter().flat_map(google::findings));
-    let clock = |sight: &providers::Sight| Some((sight.host.name.clone(), sight.clock()?));
-    let clocks: Vec<_> = sights.hosts.iter().filter_map(clock).collect();
-    found.extend(store::findings(&sights.store, &clocks));
-    let region = sights.aws.as_ref().and_then(|sight| sight.region.as_deref());
-    found.extend(catalogue::findings(&sights.store, &context.settings.hosts, region, checks.now));
-    found.extend(state::findings(&sights.state));
+    found.extend(results.aws.iter().flat_map(aws::findings));
+    found.extend(results.google.iter().flat_map(google::findings));
+    let clock = |check: &providers::HostCheck| Some((check.host.name.clone(), check.clock()?));
+    let clocks: Vec<_> = results.hosts.iter().filter_map(clock).collect();
+    found.extend(store::findings(&results.store, &clocks));
+    let region = results.aws.as_ref().and_then(|check| check.region.as_deref());
+    found.extend(catalog::findings(&results.store, &context.settings.hosts, region, checks.now));
+    found.extend(state::findings(&results.state));
     found
 }

@@ -2,36 +2,36 @@
 //! the wire that measures: cheap, and without a token. A list says nothing about whether a model answers.
 
 use super::{DEADLINE, bounded};
-use crate::catalog::reading::{Look, Reader, Touch, Wrong};
+use crate::catalog::reader::{HostContact, ListingRead, ListingReadError, ListingReader};
 use crate::commands::context::Context;
-use crate::commands::run::access::{self, Opened};
-use crate::domain::finding::{Finding, Section};
-use crate::domain::offset::Offset;
-use crate::domain::{Kind, headings};
+use crate::commands::run::access::{self, ProviderAccess};
+use crate::domain::clock_offset::ClockOffset;
+use crate::domain::finding::{Finding, FindingSection};
+use crate::domain::{FailureKind, troubleshooting};
 use crate::output::{advice::advice, units};
-use crate::providers::auth::Login;
+use crate::providers::auth::ProviderLogin;
 use crate::providers::hosts::{Auth, Host};
 use crate::providers::listing;
 use crate::settings::KeyError;
-use crate::wire::Limits;
+use crate::wire::ExchangeLimits;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
 
-const HERE: Section = Section::Providers;
+const HERE: FindingSection = FindingSection::Providers;
 
 /// What came of asking one host.
 #[derive(Debug)]
-pub struct Sight {
+pub struct HostCheck {
     /// The host.
     pub host: Host,
     /// What was seen.
-    pub seen: Seen,
+    pub seen: HostCheckOutcome,
 }
 
 /// How far it came.
 #[derive(Debug)]
-pub enum Seen {
+pub enum HostCheckOutcome {
     /// Nobody asked, because nobody wanted it.
     NotAsked,
     /// There is no key, or none that can be used.
@@ -43,26 +43,26 @@ pub enum Seen {
     /// It was asked.
     Asked {
         /// The list, and the way to it.
-        look: Box<Look>,
+        look: Box<ListingRead>,
         /// What a host with a public list says about the key.
-        proof: Option<Result<(), Wrong>>,
+        proof: Option<Result<(), ListingReadError>>,
     },
 }
 
-impl Sight {
+impl HostCheck {
     /// The host's clock, where its answer said what it shows.
-    pub fn clock(&self) -> Option<Offset> {
+    pub fn clock(&self) -> Option<ClockOffset> {
         match &self.seen {
-            Seen::Asked { look, .. } => look.touch?.clock,
+            HostCheckOutcome::Asked { look, .. } => look.touch?.clock,
             _ => None,
         }
     }
 }
 
 /// Deadlines of a check: those that are configured, but never longer than a check may last.
-pub fn limits(configured: Limits) -> Limits {
+pub fn limits(configured: ExchangeLimits) -> ExchangeLimits {
     let most = DEADLINE.saturating_sub(Duration::from_secs(1));
-    Limits {
+    ExchangeLimits {
         connect: configured.connect.min(DEADLINE / 2),
         first_byte: configured.first_byte.min(most),
         gap: configured.gap.min(most),
@@ -72,23 +72,25 @@ pub fn limits(configured: Limits) -> Limits {
 }
 
 /// Asks one host.
-pub async fn look(host: Host, reader: Reader, context: Arc<Context>, offline: bool) -> Sight {
+pub async fn look(host: Host, reader: ListingReader, context: Arc<Context>, offline: bool) -> HostCheck {
     if offline {
-        return Sight { seen: offline_look(&host, &context), host };
+        return HostCheck { seen: offline_look(&host, &context), host };
     }
-    let seen = bounded("asking it", ask(host.clone(), reader, context)).await.unwrap_or_else(Seen::Failed);
-    Sight { host, seen }
+    let seen = bounded("asking it", ask(host.clone(), reader, context))
+        .await
+        .unwrap_or_else(HostCheckOutcome::Failed);
+    HostCheck { host, seen }
 }
 
 /// What can be said without asking anybody: key commands may go over the network.
-fn offline_look(host: &Host, context: &Context) -> Seen {
+fn offline_look(host: &Host, context: &Context) -> HostCheckOutcome {
     if host.keys.command.is_some() {
-        return Seen::NotAsked;
+        return HostCheckOutcome::NotAsked;
     }
-    context.settings.login(host).map_or_else(Seen::NoKey, |_| Seen::NotAsked)
+    context.settings.login(host).map_or_else(HostCheckOutcome::NoKey, |_| HostCheckOutcome::NotAsked)
 }
 
-async fn ask(host: Host, mut reader: Reader, context: Arc<Context>) -> Seen {
+async fn ask(host: Host, mut reader: ListingReader, context: Arc<Context>) -> HostCheckOutcome {
     let opened = match open(host, context).await {
         Ok(opened) => opened,
         Err(seen) => return seen,
@@ -103,33 +105,39 @@ async fn ask(host: Host, mut reader: Reader, context: Arc<Context>) -> Seen {
         Some(part) if look.kind.is_none() => Some(reader.prove(&opened.route, &part).await),
         _ => None,
     };
-    Seen::Asked { look: Box::new(look), proof }
+    HostCheckOutcome::Asked { look: Box::new(look), proof }
 }
 
 /// A key command may take seconds, during which no other check should wait.
-async fn open(host: Host, context: Arc<Context>) -> Result<Opened, Seen> {
+async fn open(host: Host, context: Arc<Context>) -> Result<ProviderAccess, HostCheckOutcome> {
     let handle = Handle::current();
     let opening = move || {
-        let login = context.settings.login(&host).map_err(Seen::NoKey)?;
-        let vendors = matches!(login, Login::AwsChain | Login::GoogleAdc(_));
+        let login = context.settings.login(&host).map_err(HostCheckOutcome::NoKey)?;
+        let vendors = matches!(login, ProviderLogin::AwsChain | ProviderLogin::GoogleAdc(_));
         let opened = handle.block_on(access::enter(&host, login, &context));
-        opened.map_err(|reason| if vendors { Seen::NoLogin } else { Seen::Failed(reason) })
+        opened.map_err(
+            |reason| if vendors { HostCheckOutcome::NoLogin } else { HostCheckOutcome::Failed(reason) },
+        )
     };
-    tokio::task::spawn_blocking(opening).await.unwrap_or_else(|error| Err(Seen::Failed(error.to_string())))
+    tokio::task::spawn_blocking(opening)
+        .await
+        .unwrap_or_else(|error| Err(HostCheckOutcome::Failed(error.to_string())))
 }
 
 /// What is to be said about one host. `enabled` is how many of its models the catalogue has enabled, where that is known.
-pub fn findings(sight: &Sight, enabled: Option<usize>, unicode: bool) -> Vec<Finding> {
-    let name = sight.host.name.as_str();
-    match &sight.seen {
-        Seen::NotAsked => vec![Finding::note(HERE, name, "has a key or login; not asked (--offline)")],
-        Seen::NoKey(error) => vec![no_key(name, error, enabled)],
-        Seen::NoLogin => {
-            let section = if sight.host.keys.auth == Auth::AwsChain { "aws" } else { "google" };
+pub fn findings(check: &HostCheck, enabled: Option<usize>, unicode: bool) -> Vec<Finding> {
+    let name = check.host.name.as_str();
+    match &check.seen {
+        HostCheckOutcome::NotAsked => {
+            vec![Finding::note(HERE, name, "has a key or login; not asked (--offline)")]
+        }
+        HostCheckOutcome::NoKey(error) => vec![no_key(name, error, enabled)],
+        HostCheckOutcome::NoLogin => {
+            let section = if check.host.keys.auth == Auth::AwsChain { "aws" } else { "google" };
             vec![Finding::note(HERE, name, format!("not asked: it has no login, see {section}"))]
         }
-        Seen::Failed(reason) => vec![Finding::unknown(HERE, name, reason)],
-        Seen::Asked { look, proof } => asked(&sight.host, look, proof.as_ref(), unicode),
+        HostCheckOutcome::Failed(reason) => vec![Finding::unknown(HERE, name, reason)],
+        HostCheckOutcome::Asked { look, proof } => asked(&check.host, look, proof.as_ref(), unicode),
     }
 }
 
@@ -147,7 +155,7 @@ fn no_key(name: &str, error: &KeyError, enabled: Option<usize>) -> Finding {
             let sentence = format!("no key, and {models} in the catalogue");
             let disable = format!("llmbench models disable '{name}:*' --reason 'no key'");
             let fix = format!("`export {}=…`, or `{disable}`", vars.first().map_or("KEY", String::as_str));
-            Finding::wrong(HERE, name, sentence, fix, headings::NO_KEY)
+            Finding::wrong(HERE, name, sentence, fix, troubleshooting::NO_KEY)
         }
         None => {
             let why = "no key; whether it has enabled models could not be looked up";
@@ -158,23 +166,31 @@ fn no_key(name: &str, error: &KeyError, enabled: Option<usize>) -> Finding {
 
 fn mend(name: &str, error: &KeyError) -> (String, &'static str) {
     match error {
-        KeyError::Missing { .. } => ("set the variable".to_owned(), headings::NO_KEY),
+        KeyError::Missing { .. } => ("set the variable".to_owned(), troubleshooting::NO_KEY),
         KeyError::Unusable { place, .. } => (
             format!("copy the key again, whole and without quotes, to where it comes from: {place}"),
-            headings::UNUSABLE_KEY,
+            troubleshooting::UNUSABLE_KEY,
         ),
         KeyError::Unreadable { path, .. } => {
             let fix = format!("correct key_file under [providers.{name}], or `ls -l {}`", path.display());
-            (fix, headings::NO_KEY)
+            (fix, troubleshooting::NO_KEY)
         }
-        KeyError::Exposed { path, .. } => (format!("`chmod 600 {}`", path.display()), headings::EXPOSED_FILE),
-        KeyError::Command { .. } => {
-            ("run the command by hand with `sh -c 'COMMAND' < /dev/null`".to_owned(), headings::KEY_COMMAND)
+        KeyError::Exposed { path, .. } => {
+            (format!("`chmod 600 {}`", path.display()), troubleshooting::EXPOSED_FILE)
         }
+        KeyError::Command { .. } => (
+            "run the command by hand with `sh -c 'COMMAND' < /dev/null`".to_owned(),
+            troubleshooting::KEY_COMMAND,
+        ),
     }
 }
 
-fn asked(host: &Host, look: &Look, proof: Option<&Result<(), Wrong>>, unicode: bool) -> Vec<Finding> {
+fn asked(
+    host: &Host,
+    look: &ListingRead,
+    proof: Option<&Result<(), ListingReadError>>,
+    unicode: bool,
+) -> Vec<Finding> {
     let name = host.name.as_str();
     let mut found = Vec::new();
     // A lookup that failed took its time, too: that is no way.
@@ -189,7 +205,7 @@ fn asked(host: &Host, look: &Look, proof: Option<&Result<(), Wrong>>, unicode: b
         }
         (None, Some(error), _) => {
             let fix = "check its base URL, and what stands between here and there";
-            found.push(Finding::wrong(HERE, name, error, fix, Kind::Protocol.as_str()));
+            found.push(Finding::wrong(HERE, name, error, fix, FailureKind::Protocol.as_str()));
         }
         (None, None, Some(Err(wrong))) => found.extend(refused(host, wrong.kind, &wrong.reason, look)),
         (None, None, None) if listing::is_public(host) => {
@@ -208,10 +224,10 @@ fn asked(host: &Host, look: &Look, proof: Option<&Result<(), Wrong>>, unicode: b
 }
 
 /// Why it does not answer as it should, and what to do.
-fn refused(host: &Host, kind: Kind, reason: &str, look: &Look) -> Option<Finding> {
+fn refused(host: &Host, kind: FailureKind, reason: &str, look: &ListingRead) -> Option<Finding> {
     let name = host.name.as_str();
     let signs = host.keys.auth == Auth::AwsChain || host.keys.auth == Auth::GoogleAdc;
-    if kind == Kind::Auth && signs && look.touch.is_none() {
+    if kind == FailureKind::Auth && signs && look.touch.is_none() {
         // Told in full by the section of that vendor.
         return Some(Finding::note(HERE, name, "not asked: no request could be signed, see below"));
     }
@@ -222,17 +238,17 @@ fn refused(host: &Host, kind: Kind, reason: &str, look: &Look) -> Option<Finding
         (None, None, None) => "the AWS or Google login".to_owned(),
     };
     let finding = match kind {
-        Kind::Auth => {
+        FailureKind::Auth => {
             let sentence = format!("refuses the key: {reason}");
             let fix = format!("put a key that is valid for {} into {}, or unset it", host.title, source());
             Finding::wrong(HERE, name, sentence, fix, kind.as_str())
         }
-        Kind::Network if reason.contains("TLS with") => {
+        FailureKind::Network if reason.contains("TLS with") => {
             let fix = "mend the certificate or this machine's clock, or name a company's authority in SSL_CERT_FILE";
-            Finding::wrong(HERE, name, reason, fix, headings::TLS)
+            Finding::wrong(HERE, name, reason, fix, troubleshooting::TLS)
         }
         // A server of one's own need not have a list.
-        Kind::HardModel if look.touch.is_some() => {
+        FailureKind::HardModel if look.touch.is_some() => {
             let why =
                 format!("is reached, and has no list of models there, so its key is not proven: {reason}");
             Finding::unknown(HERE, name, why)
@@ -244,7 +260,7 @@ fn refused(host: &Host, kind: Kind, reason: &str, look: &Look) -> Option<Finding
 }
 
 /// `name 2 ms, TCP 12 ms, TLS 25 ms, answer 80 ms`, each for itself.
-fn way(touch: &Touch, unicode: bool) -> String {
+fn way(touch: &HostContact, unicode: bool) -> String {
     let marks = &touch.marks;
     let steps = [("name", marks.dns), ("TCP", marks.tcp), ("TLS", marks.tls), ("answer", marks.head)];
     let mut before = Duration::ZERO;
@@ -262,41 +278,47 @@ fn way(touch: &Touch, unicode: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::reading::not_begun;
+    use crate::catalog::reader::not_begun;
     use crate::domain::finding::Severity;
     use crate::domain::redact::Redactor;
-    use crate::providers::table;
+    use crate::providers::builtin_hosts;
 
     fn host(name: &str) -> Host {
-        table::built_in().into_iter().find(|host| host.name == name).unwrap()
+        builtin_hosts::built_in().into_iter().find(|host| host.name == name).unwrap()
     }
 
-    fn said(name: &str, kind: Kind, reason: &str) -> Finding {
+    fn said(name: &str, kind: FailureKind, reason: &str) -> Finding {
         let listing = not_begun(name, reason, &Redactor::new());
-        let touch = Some(Touch { marks: Default::default(), clock: None });
-        let look = Look { listing, kind: Some(kind), touch };
-        let sight = Sight { host: host(name), seen: Seen::Asked { look: Box::new(look), proof: None } };
-        findings(&sight, Some(1), true).pop().unwrap()
+        let touch = Some(HostContact { marks: Default::default(), clock: None });
+        let look = ListingRead { listing, kind: Some(kind), touch };
+        let check = HostCheck {
+            host: host(name),
+            seen: HostCheckOutcome::Asked { look: Box::new(look), proof: None },
+        };
+        findings(&check, Some(1), true).pop().unwrap()
     }
 
     #[test]
     fn every_kind_has_a_way_out_and_a_heading() {
-        for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::HardModel) {
+        for kind in FailureKind::ALL.into_iter().filter(|kind| *kind != FailureKind::HardModel) {
             let found = said("groq", kind, "HTTP 401: no");
             assert_eq!(found.severity, Severity::Finding);
             assert!(found.fix.is_some() && found.heading.is_some(), "{kind}");
         }
-        assert!(said("groq", Kind::Auth, "no").fix.unwrap().contains("GROQ_API_KEY"));
-        assert_eq!(said("groq", Kind::Network, "TLS with h failed: Expired").heading, Some(headings::TLS));
-        assert_eq!(said("groq", Kind::HardModel, "HTTP 404").severity, Severity::Unknown);
+        assert!(said("groq", FailureKind::Auth, "no").fix.unwrap().contains("GROQ_API_KEY"));
+        assert_eq!(
+            said("groq", FailureKind::Network, "TLS with h failed: Expired").heading,
+            Some(troubleshooting::TLS)
+        );
+        assert_eq!(said("groq", FailureKind::HardModel, "HTTP 404").severity, Severity::Unknown);
     }
 
     #[test]
     fn a_missing_key_counts_where_models_are_enabled() {
         let error = || KeyError::Missing { provider: "groq".into(), vars: vec!["GROQ_API_KEY".into()] };
         let severity = |enabled| {
-            let sight = Sight { host: host("groq"), seen: Seen::NoKey(error()) };
-            findings(&sight, enabled, true)[0].severity
+            let check = HostCheck { host: host("groq"), seen: HostCheckOutcome::NoKey(error()) };
+            findings(&check, enabled, true)[0].severity
         };
         assert_eq!(severity(Some(0)), Severity::Ok);
         assert_eq!(severity(Some(2)), Severity::Finding);

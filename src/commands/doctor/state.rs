@@ -3,21 +3,21 @@
 use super::files;
 use super::store::off;
 use crate::commands::context::Context;
-use crate::domain::finding::{Finding, Section};
-use crate::domain::headings;
-use crate::domain::pulse::Cause;
+use crate::domain::daemon_status::ProblemKind;
+use crate::domain::finding::{Finding, FindingSection};
+use crate::domain::troubleshooting;
 use crate::output::advice::quoted;
-use crate::storage::{Location, pulse_file};
+use crate::storage::{StoreLocation, status_file};
 use std::path::{Path, PathBuf};
 
-const HERE: Section = Section::State;
+const HERE: FindingSection = FindingSection::State;
 
 /// Less room than this is a finding, bytes: SQLite needs room for its log before a row can be stored.
 const LEAST_ROOM: u64 = 100 * 1024 * 1024;
 
 /// What was seen.
 #[derive(Debug, Clone, Default)]
-pub struct Sight {
+pub struct StateDirCheck {
     /// The directory of results that wait; `None` where there can be none.
     pub directory: Option<PathBuf>,
     /// How many wait and how many were set aside, or why nobody could look.
@@ -33,16 +33,16 @@ pub struct Sight {
 }
 
 /// Looks.
-pub fn look(context: &Context) -> Sight {
-    let Ok(spill) = context.spill() else { return Sight::default() };
-    let directory = spill.directory().to_owned();
+pub fn look(context: &Context) -> StateDirCheck {
+    let Ok(undelivered) = context.undelivered() else { return StateDirCheck::default() };
+    let directory = undelivered.directory().to_owned();
     let mut rooms = vec![("room for results that wait", directory.clone(), files::free_bytes(&directory))];
-    if let Ok(Location::Sqlite(path)) = context.store_location().map(|location| location.value) {
+    if let Ok(StoreLocation::Sqlite(path)) = context.store_location().map(|location| location.value) {
         let room = files::free_bytes(&path);
         rooms.push(("room for the database", path, room));
     }
-    Sight {
-        counts: Some(spill.counts().map_err(|error| error.to_string())),
+    StateDirCheck {
+        counts: Some(undelivered.counts().map_err(|error| error.to_string())),
         mode: files::mode(&directory),
         writable: files::is_writable(&files::nearest(&directory)),
         directory: Some(directory),
@@ -53,41 +53,50 @@ pub fn look(context: &Context) -> Sight {
 
 fn clock(context: &Context) -> Option<String> {
     let state_dir = context.settings.state_dir().ok()?.value;
-    let pulse = pulse_file::read(&state_dir).ok().flatten()?;
-    pulse.gone(&pulse_file::witness(&pulse)).is_none().then_some(())?;
-    let troubles = pulse.troubles(pulse.written_at);
-    troubles.into_iter().find(|trouble| trouble.cause == Cause::ClockWrong).map(|trouble| trouble.sentence)
+    let daemon_status = status_file::read(&state_dir).ok().flatten()?;
+    daemon_status.gone(&status_file::process_evidence(&daemon_status)).is_none().then_some(())?;
+    let problems = daemon_status.problems(daemon_status.written_at);
+    problems
+        .into_iter()
+        .find(|trouble| trouble.cause == ProblemKind::ClockWrong)
+        .map(|trouble| trouble.sentence)
 }
 
 /// What is to be said.
-pub fn findings(sight: &Sight) -> Vec<Finding> {
-    let Some(directory) = &sight.directory else {
+pub fn findings(check: &StateDirCheck) -> Vec<Finding> {
+    let Some(directory) = &check.directory else {
         let sentence = "there is no home directory, so nothing could be kept where a store fails";
         let fix = "`export XDG_STATE_HOME=DIRECTORY`, or set HOME";
-        return vec![Finding::wrong(HERE, "state directory", sentence, fix, headings::STATE_DIRECTORY)];
+        return vec![Finding::wrong(
+            HERE,
+            "state directory",
+            sentence,
+            fix,
+            troubleshooting::STATE_DIRECTORY,
+        )];
     };
-    let mut found = vec![of_directory(directory, sight)];
-    found.extend(sight.counts.as_ref().map(|counts| of_counts(directory, counts)).into_iter().flatten());
+    let mut found = vec![of_directory(directory, check)];
+    found.extend(check.counts.as_ref().map(|counts| of_counts(directory, counts)).into_iter().flatten());
     found.extend(
-        sight
+        check
             .clock
             .as_ref()
             .map(|sentence| Finding { section: HERE, ..off(format!("the daemon says: {sentence}")) }),
     );
-    found.extend(sight.rooms.iter().map(|(what, path, room)| of_room(what, path, *room)));
+    found.extend(check.rooms.iter().map(|(what, path, room)| of_room(what, path, *room)));
     found
 }
 
-fn of_directory(directory: &Path, sight: &Sight) -> Finding {
+fn of_directory(directory: &Path, check: &StateDirCheck) -> Finding {
     let shown = directory.display();
-    if !sight.writable {
+    if !check.writable {
         let nearest = files::nearest(directory);
         let sentence = format!("{} is read-only for this user", nearest.display());
         let fix =
             format!("`chmod u+rwx {}`, or another XDG_STATE_HOME", quoted(&nearest.display().to_string()));
-        return Finding::wrong(HERE, "state directory", sentence, fix, headings::STATE_DIRECTORY);
+        return Finding::wrong(HERE, "state directory", sentence, fix, troubleshooting::STATE_DIRECTORY);
     }
-    match sight.mode {
+    match check.mode {
         None => Finding::ok(
             HERE,
             "state directory",
@@ -114,12 +123,12 @@ fn of_counts(directory: &Path, counts: &Result<(usize, usize), String>) -> Vec<F
     if waiting > 0 {
         let sentence = format!("{waiting} wait in {}", directory.display());
         let fix = "the next run with the store that they were meant for delivers them: `llmbench run --all`";
-        found.push(Finding::wrong(HERE, "undelivered results", sentence, fix, headings::UNDELIVERED));
+        found.push(Finding::wrong(HERE, "undelivered results", sentence, fix, troubleshooting::UNDELIVERED));
     }
     if bad > 0 {
         let sentence = format!("{bad} were set aside as damaged or refused, in {}", directory.display());
         let fix = format!("look at them: `ls -l {}`", quoted(&directory.display().to_string()));
-        found.push(Finding::wrong(HERE, "results set aside", sentence, fix, headings::UNDELIVERED));
+        found.push(Finding::wrong(HERE, "results set aside", sentence, fix, troubleshooting::UNDELIVERED));
     }
     if found.is_empty() {
         found.push(Finding::ok(HERE, "undelivered results", "none"));
@@ -135,7 +144,7 @@ fn of_room(what: &str, path: &Path, room: Option<u64>) -> Finding {
     if room >= LEAST_ROOM {
         return Finding::ok(HERE, what, sentence);
     }
-    Finding::wrong(HERE, what, sentence, "`df -h` shows the disks: make room", headings::DISK)
+    Finding::wrong(HERE, what, sentence, "`df -h` shows the disks: make room", troubleshooting::DISK)
 }
 
 /// `1.5 GB`, `90 MB`.
@@ -154,18 +163,18 @@ mod tests {
 
     #[test]
     fn what_waits_and_what_is_full_is_said() {
-        let sight = Sight {
+        let check = StateDirCheck {
             directory: Some("/s/undelivered".into()),
             counts: Some(Ok((3, 1))),
             mode: Some(0o755),
             writable: true,
             rooms: vec![("room", "/s".into(), Some(90_000_000)), ("room", "/s".into(), None)],
-            ..Sight::default()
+            ..StateDirCheck::default()
         };
-        let severities: Vec<_> = findings(&sight).iter().map(|one| one.severity).collect();
+        let severities: Vec<_> = findings(&check).iter().map(|one| one.severity).collect();
         let (finding, unknown) = (Severity::Finding, Severity::Unknown);
         assert_eq!(severities, [Severity::Note, finding, finding, finding, unknown]);
         assert_eq!(bytes(1_540_000_000), "1.5 GB");
-        assert_eq!(findings(&Sight::default())[0].heading, Some(headings::STATE_DIRECTORY));
+        assert_eq!(findings(&StateDirCheck::default())[0].heading, Some(troubleshooting::STATE_DIRECTORY));
     }
 }

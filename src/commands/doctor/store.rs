@@ -1,32 +1,32 @@
 //! The store: reached, of a version that works, with the rights, indexes and rows that it should have, and with a clock
-//! that agrees with ours. What it says is asked through `storage::Inspect`; nothing is changed.
+//! that agrees with ours. What it says is asked through `storage::InspectStore`; nothing is changed.
 
-use super::{bounded, bridge, cached};
+use super::{bounded, bridge, cached_input};
 use crate::commands::context::Context;
-use crate::domain::finding::{Finding, Section};
-use crate::domain::headings;
-use crate::domain::offset::Offset;
+use crate::domain::clock_offset::ClockOffset;
+use crate::domain::finding::{Finding, FindingSection};
+use crate::domain::troubleshooting;
 use crate::domain::{CachedInput, ModelRef};
 use crate::output::advice::quoted;
-use crate::storage::catalogue::{Entry, Figures, Scope};
-use crate::storage::inspect::{Census, Facts, IndexFault, Lack, Rights};
-use crate::storage::{self, Location, Store, StoreError};
+use crate::storage::catalog::{CatalogEntry, Figures, ModelScope};
+use crate::storage::inspect::{IndexFault, MissingRight, OddFieldReport, StoreInfo, StoreRights};
+use crate::storage::{self, Store, StoreError, StoreLocation};
 use chrono::{DateTime, Utc};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-const HERE: Section = Section::Store;
+const HERE: FindingSection = FindingSection::Store;
 
 /// Clocks may be so far apart, seconds: beyond it rows are dated where nobody looks for them.
 pub const CLOCK_LIMIT: f64 = 2.0;
 
 /// An answer, or why there is none.
-pub type Answer<T> = Result<T, String>;
+pub type QueryResult<T> = Result<T, String>;
 
 /// What was seen of the store.
-pub enum Sight {
+pub enum StoreCheck {
     /// No place for one is configured: told by the section of configuration.
     Nowhere,
     /// The file is not there: nothing was stored yet.
@@ -36,76 +36,77 @@ pub enum Sight {
     /// It did not open in time.
     Late(String),
     /// It was looked at.
-    Open(Box<Seen>),
+    Open(Box<StoreInspection>),
     /// It is behind a bridge, which was asked.
-    Bridge(Box<bridge::Sight>),
+    Bridge(Box<bridge::BridgeCheck>),
 }
 
 /// An open store, question by question.
-pub struct Seen {
+pub struct StoreInspection {
     /// What it is, without secrets.
     pub described: String,
     /// It is one file.
     pub is_file: bool,
     /// Version, shape, clock.
-    pub facts: Answer<Facts>,
+    pub facts: QueryResult<StoreInfo>,
     /// Indexes that are missing or other.
-    pub indexes: Answer<Vec<IndexFault>>,
+    pub indexes: QueryResult<Vec<IndexFault>>,
     /// What the login may do.
-    pub rights: Answer<Rights>,
+    pub rights: QueryResult<StoreRights>,
     /// Odd rows.
-    pub census: Answer<Vec<Census>>,
+    pub census: QueryResult<Vec<OddFieldReport>>,
     /// What prefix caches answered.
-    pub cached: Answer<BTreeMap<ModelRef, CachedInput>>,
+    pub cached: QueryResult<BTreeMap<ModelRef, CachedInput>>,
     /// The catalogue.
-    pub entries: Answer<Vec<Entry>>,
+    pub entries: QueryResult<Vec<CatalogEntry>>,
     /// Its last day.
-    pub figures: Answer<HashMap<ModelRef, Figures>>,
+    pub figures: QueryResult<HashMap<ModelRef, Figures>>,
 }
 
-impl Sight {
+impl StoreCheck {
     /// The catalogue, where it could be read. A store that is not there yet has an empty one.
-    pub fn entries(&self) -> Option<&[Entry]> {
+    pub fn entries(&self) -> Option<&[CatalogEntry]> {
         match self {
-            Sight::Open(seen) => seen.entries.as_deref().ok(),
-            Sight::NotYet(_) => Some(&[]),
+            StoreCheck::Open(seen) => seen.entries.as_deref().ok(),
+            StoreCheck::NotYet(_) => Some(&[]),
             _ => None,
         }
     }
 }
 
-impl Sight {
+impl StoreCheck {
     /// How many models of a provider are enabled; `None` where nobody could look. Behind a bridge only those count that
     /// this host measures.
     pub fn enabled(&self, provider: &str) -> Option<usize> {
-        if let Sight::Bridge(sight) = self {
-            return sight.enabled(provider);
+        if let StoreCheck::Bridge(check) = self {
+            return check.enabled(provider);
         }
-        let of = |entry: &&Entry| entry.sound && entry.is_enabled() && entry.model.provider == provider;
+        let of =
+            |entry: &&CatalogEntry| entry.sound && entry.is_enabled() && entry.model.provider == provider;
         Some(self.entries()?.iter().filter(of).count())
     }
 }
 
 /// Looks.
-pub async fn look(context: Arc<Context>, now: DateTime<Utc>) -> Sight {
-    let Ok(location) = context.store_location() else { return Sight::Nowhere };
+pub async fn look(context: Arc<Context>, now: DateTime<Utc>) -> StoreCheck {
+    let Ok(location) = context.store_location() else { return StoreCheck::Nowhere };
     let location = location.value;
     let is_file = match &location {
-        Location::Sqlite(path) if !path.exists() => return Sight::NotYet(path.clone()),
-        Location::Sqlite(_) => true,
-        Location::Mongo(_) => false,
-        Location::Bridge(_) => return Sight::Bridge(Box::new(bridge::look(&context).await)),
+        StoreLocation::Sqlite(path) if !path.exists() => return StoreCheck::NotYet(path.clone()),
+        StoreLocation::Sqlite(_) => true,
+        StoreLocation::Mongo(_) => false,
+        StoreLocation::Bridge(_) => return StoreCheck::Bridge(Box::new(bridge::look(&context).await)),
     };
     let names = context.names();
     let published = &context.settings.profiles.published.value;
     match bounded("opening it", storage::look(&location, &names, published)).await {
-        Err(late) => Sight::Late(late),
-        Ok(Err(error)) => Sight::Closed(error),
-        Ok(Ok(store)) => Sight::Open(Box::new(seen(store, is_file, now).await)),
+        Err(late) => StoreCheck::Late(late),
+        Ok(Err(error)) => StoreCheck::Closed(error),
+        Ok(Ok(store)) => StoreCheck::Open(Box::new(seen(store, is_file, now).await)),
     }
 }
 
-async fn seen(store: Arc<dyn Store>, is_file: bool, now: DateTime<Utc>) -> Seen {
+async fn seen(store: Arc<dyn Store>, is_file: bool, now: DateTime<Utc>) -> StoreInspection {
     let (facts, indexes, rights, census, cached, entries, figures) = tokio::join!(
         asked("its version", store.facts()),
         asked("its indexes", store.index_faults()),
@@ -113,29 +114,39 @@ async fn seen(store: Arc<dyn Store>, is_file: bool, now: DateTime<Utc>) -> Seen 
         asked("its rows", store.census()),
         asked("its newest rows", store.cached_input()),
         asked("the catalogue", store.entries(None)),
-        asked("the last day", store.figures(&Scope::All, now)),
+        asked("the last day", store.figures(&ModelScope::All, now)),
     );
-    Seen { described: store.describe(), is_file, facts, indexes, rights, census, cached, entries, figures }
+    StoreInspection {
+        described: store.describe(),
+        is_file,
+        facts,
+        indexes,
+        rights,
+        census,
+        cached,
+        entries,
+        figures,
+    }
 }
 
-async fn asked<T>(what: &str, work: impl Future<Output = Result<T, StoreError>>) -> Answer<T> {
+async fn asked<T>(what: &str, work: impl Future<Output = Result<T, StoreError>>) -> QueryResult<T> {
     bounded(what, work).await.and_then(|answer| answer.map_err(|error| error.to_string()))
 }
 
 /// What is to be said. `clocks` are those of hosts that answered.
-pub fn findings(sight: &Sight, clocks: &[(String, Offset)]) -> Vec<Finding> {
-    let mut found = match sight {
-        Sight::Nowhere => {
+pub fn findings(check: &StoreCheck, clocks: &[(String, ClockOffset)]) -> Vec<Finding> {
+    let mut found = match check {
+        StoreCheck::Nowhere => {
             vec![Finding::unknown(HERE, "reached", "not asked: no store is configured, see above")]
         }
-        Sight::NotYet(path) => {
+        StoreCheck::NotYet(path) => {
             let sentence = format!("{} is not there yet: the first run creates it", path.display());
             vec![Finding::note(HERE, "reached", sentence).fix("`llmbench db init` creates it now")]
         }
-        Sight::Late(late) => vec![Finding::unknown(HERE, "reached", late)],
-        Sight::Closed(error) => vec![closed(error)],
-        Sight::Open(seen) => of_open(seen),
-        Sight::Bridge(sight) => bridge::findings(sight),
+        StoreCheck::Late(late) => vec![Finding::unknown(HERE, "reached", late)],
+        StoreCheck::Closed(error) => vec![closed(error)],
+        StoreCheck::Open(seen) => of_open(seen),
+        StoreCheck::Bridge(check) => bridge::findings(check),
     };
     found.extend(clocks_of_hosts(clocks));
     found
@@ -143,25 +154,28 @@ pub fn findings(sight: &Sight, clocks: &[(String, Offset)]) -> Vec<Finding> {
 
 fn closed(error: &StoreError) -> Finding {
     let (fix, heading) = match error {
-        StoreError::Unavailable(_) => {
-            ("start the server, or correct --store, LLMBENCH_STORE or MONGODB_URI", headings::STORE_AWAY)
-        }
+        StoreError::Unavailable(_) => (
+            "start the server, or correct --store, LLMBENCH_STORE or MONGODB_URI",
+            troubleshooting::STORE_AWAY,
+        ),
         StoreError::Denied(_) => (
             "correct user and password in the URI, percent-encoded, and name the database of the user: ?authSource=admin",
-            headings::STORE_DENIES,
+            troubleshooting::STORE_DENIES,
         ),
         StoreError::Broken(words) if words.contains("newer llmbench") => {
-            ("use the newer llmbench, or name another file with --store", headings::VERSION)
+            ("use the newer llmbench, or name another file with --store", troubleshooting::VERSION)
         }
-        StoreError::Broken(_) => ("name another store with --store, or mend this one", headings::STORE_FILE),
+        StoreError::Broken(_) => {
+            ("name another store with --store, or mend this one", troubleshooting::STORE_FILE)
+        }
         StoreError::Conflict(_) | StoreError::Rejected(_) => {
-            ("name another store with --store", headings::STORE)
+            ("name another store with --store", troubleshooting::STORE)
         }
     };
     Finding::wrong(HERE, "reached", error.to_string(), fix, heading)
 }
 
-fn of_open(seen: &Seen) -> Vec<Finding> {
+fn of_open(seen: &StoreInspection) -> Vec<Finding> {
     let mut found = vec![Finding::ok(HERE, "reached", &seen.described)];
     match &seen.facts {
         Ok(facts) => found.extend(of_facts(facts)),
@@ -181,7 +195,7 @@ fn of_open(seen: &Seen) -> Vec<Finding> {
         Err(why) => found.push(could_not("rows", why)),
     }
     match &seen.cached {
-        Ok(rows) => found.extend(cached::finding(rows)),
+        Ok(rows) => found.extend(cached_input::finding(rows)),
         Err(why) => found.push(could_not("prefix caches", why)),
     }
     found
@@ -191,20 +205,20 @@ fn could_not(subject: &str, why: impl Display) -> Finding {
     Finding::unknown(HERE, subject, format!("could not be looked at: {why}"))
 }
 
-fn of_facts(facts: &Facts) -> Vec<Finding> {
+fn of_facts(facts: &StoreInfo) -> Vec<Finding> {
     let version = format!("{} {} ({} or newer works)", facts.product, facts.version, facts.oldest);
     let mut found = vec![
         if is_at_least(&facts.version, facts.oldest) {
             Finding::ok(HERE, "version", version)
         } else {
             let fix = format!("update to {} {} or newer", facts.product, facts.oldest);
-            Finding::wrong(HERE, "version", version, fix, headings::VERSION)
+            Finding::wrong(HERE, "version", version, fix, troubleshooting::VERSION)
         },
         Finding::ok(HERE, "shape", &facts.shape),
     ];
     if let Some(outdated) = &facts.outdated {
         let fix = "`llmbench db init` brings it up to date, as any other command does";
-        found.push(Finding::wrong(HERE, "tables", outdated, fix, headings::VERSION));
+        found.push(Finding::wrong(HERE, "tables", outdated, fix, troubleshooting::VERSION));
     }
     found.extend(facts.clock.map(|clock| {
         let sentence = format!("the server's clock is {}", clock.spoken());
@@ -215,11 +229,11 @@ fn of_facts(facts: &Facts) -> Vec<Finding> {
 
 pub(super) fn off(sentence: String) -> Finding {
     let fix = "let a time service set both clocks; `timedatectl set-ntp true` on this machine";
-    Finding::wrong(HERE, "clock", sentence, fix, headings::CLOCK)
+    Finding::wrong(HERE, "clock", sentence, fix, troubleshooting::CLOCK)
 }
 
 /// The hosts' opinion: that of the one in the middle, because one host's clock can be wrong.
-fn clocks_of_hosts(clocks: &[(String, Offset)]) -> Option<Finding> {
+fn clocks_of_hosts(clocks: &[(String, ClockOffset)]) -> Option<Finding> {
     let mut sorted = clocks.to_vec();
     sorted.sort_by(|(_, one), (_, other)| one.seconds.total_cmp(&other.seconds));
     let (name, middle) = sorted.get(sorted.len() / 2)?;
@@ -237,13 +251,13 @@ fn is_at_least(version: &str, oldest: &str) -> bool {
     numbers(version) >= numbers(oldest)
 }
 
-fn of_rights(rights: &Rights, is_file: bool) -> Vec<Finding> {
+fn of_rights(rights: &StoreRights, is_file: bool) -> Vec<Finding> {
     let mut found = Vec::new();
     match &rights.login {
         Some(login) => found.push(Finding::ok(HERE, "login", login)),
         None if rights.open_to_all => {
             let sentence = "none is wanted: whoever reaches the server may do anything";
-            found.push(Finding::note(HERE, "login", sentence).heading(headings::STORE_DENIES));
+            found.push(Finding::note(HERE, "login", sentence).heading(troubleshooting::STORE_DENIES));
         }
         None => {}
     }
@@ -254,27 +268,27 @@ fn of_rights(rights: &Rights, is_file: bool) -> Vec<Finding> {
     found
 }
 
-fn lacking(lack: &Lack, login: Option<&str>, is_file: bool) -> Finding {
+fn lacking(lack: &MissingRight, login: Option<&str>, is_file: bool) -> Finding {
     let places = listed(&lack.places);
     if is_file {
         let sentence = format!("{places} is read-only for this user");
         let fix = format!("`chmod u+w {places}`, or run as its owner");
-        return Finding::wrong(HERE, "rights", sentence, fix, headings::STORE_FILE);
+        return Finding::wrong(HERE, "rights", sentence, fix, troubleshooting::STORE_FILE);
     }
     let subject = format!("right to {}", lack.action);
     let Some(login) = login else {
         let fix = "write mongodb://USER:PASSWORD@HOST/DATABASE, with ?authSource=admin where the user is kept there";
         let sentence = "the server wants a login, and the URI has none";
-        return Finding::wrong(HERE, subject, sentence, fix, headings::STORE_DENIES);
+        return Finding::wrong(HERE, subject, sentence, fix, troubleshooting::STORE_DENIES);
     };
     let user = login.split('@').next().unwrap_or(login);
     let sentence = format!("{login} may not {} in {places}", lack.action);
     if lack.for_init_alone {
         let note = Finding::note(HERE, subject, sentence + "; `llmbench db init` needs it, nothing else");
-        return note.heading(headings::STORE_DENIES);
+        return note.heading(troubleshooting::STORE_DENIES);
     }
     let fix = format!("in mongosh, as an administrator: `db.grantRolesToUser({user:?}, [\"readWrite\"])`");
-    Finding::wrong(HERE, subject, sentence, fix, headings::STORE_DENIES)
+    Finding::wrong(HERE, subject, sentence, fix, troubleshooting::STORE_DENIES)
 }
 
 /// The first few of many.
@@ -295,7 +309,7 @@ fn of_indexes(faults: &[IndexFault], is_file: bool) -> Vec<Finding> {
     if !missing.is_empty() {
         let sentence = format!("{} missing: {}", missing.len(), listed(&missing));
         let fix = "`llmbench db init` creates them";
-        found.push(Finding::wrong(HERE, "indexes", sentence, fix, headings::INDEXES));
+        found.push(Finding::wrong(HERE, "indexes", sentence, fix, troubleshooting::INDEXES));
     }
     found.extend(faults.iter().filter_map(|fault| {
         let (name, is) = fault.other.as_ref()?;
@@ -307,12 +321,12 @@ fn of_indexes(faults: &[IndexFault], is_file: bool) -> Vec<Finding> {
             let drop = format!("db.getCollection({:?}).dropIndex({name:?})", fault.collection);
             format!("in mongosh `{drop}`, then `llmbench db init`")
         };
-        Some(Finding::wrong(HERE, subject, sentence, fix, headings::INDEXES))
+        Some(Finding::wrong(HERE, subject, sentence, fix, troubleshooting::INDEXES))
     }));
     found
 }
 
-fn of_rows(census: &Census) -> Vec<Finding> {
+fn of_rows(census: &OddFieldReport) -> Vec<Finding> {
     let subject = format!("rows of {}", census.collection);
     if let Some(why) = &census.trouble {
         return vec![could_not(&subject, why)];
@@ -324,12 +338,12 @@ fn of_rows(census: &Census) -> Vec<Finding> {
         };
         return vec![Finding::ok(HERE, subject, sentence)];
     }
-    let one = |odd: &storage::inspect::Odd| {
+    let one = |odd: &storage::inspect::OddField| {
         let is = if odd.is == "missing" { "missing".to_owned() } else { format!("{} there", odd.is) };
         let sentence = format!("{is} in {} of the newest {} rows", odd.rows, census.looked_at);
         let fix = format!("look at one: _id {}; whatever writes such rows has to stop", quoted(&odd.example));
         let subject = format!("{}.{}", census.collection, odd.field);
-        Finding::wrong(HERE, subject, sentence, fix, headings::ODD_ROWS)
+        Finding::wrong(HERE, subject, sentence, fix, troubleshooting::ODD_ROWS)
     };
     census.odd.iter().map(one).collect()
 }
@@ -348,8 +362,8 @@ mod tests {
 
     #[test]
     fn one_wrong_clock_among_hosts_is_theirs() {
-        let clock = |seconds| ("groq".to_owned(), Offset { seconds, within: 0.5 });
-        let severity = |clocks: &[(String, Offset)]| clocks_of_hosts(clocks).map(|one| one.severity);
+        let clock = |seconds| ("groq".to_owned(), ClockOffset { seconds, within: 0.5 });
+        let severity = |clocks: &[(String, ClockOffset)]| clocks_of_hosts(clocks).map(|one| one.severity);
         assert_eq!(severity(&[]), None);
         assert_eq!(severity(&[clock(0.1), clock(900.0), clock(-0.1)]), Some(Severity::Ok));
         assert_eq!(severity(&[clock(900.0), clock(901.0)]), Some(Severity::Finding));

@@ -1,8 +1,8 @@
 //! `llmbench errors`: questions about what failed.
 
-mod fold;
+mod catalog_presence;
+mod grouping;
 mod show;
-mod standing;
 mod summary;
 mod tail;
 

@@ -1,17 +1,17 @@
 //! `llmbench errors show`: everything about the errors of one model, or about one fingerprint.
 
-use super::{fold, standing};
-use crate::cli::errors::ShowArgs;
+use super::{catalog_presence, grouping};
+use crate::cli::errors::ErrorsShowArgs;
 use crate::commands::context::Context;
-use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
-use crate::commands::known;
 use crate::commands::scope::{read_error, window};
+use crate::commands::stdout;
+use crate::commands::unknown_names;
 use crate::domain::{ModelRef, Window};
-use crate::output::error_story::{self, Story};
-use crate::output::errors::By;
+use crate::output::error_details::{self, ErrorStory};
+use crate::output::errors::ErrorGrouping;
 use crate::output::text;
-use crate::storage::history::{Grain, Scope, Series, Stored, newest_runs};
+use crate::storage::history::{ErrorGranularity, HistoryFilter, RunSeries, StoredRow, newest_runs};
 use crate::storage::{Store, StoreError};
 use serde_json::Value;
 
@@ -19,27 +19,28 @@ use serde_json::Value;
 const NAMED: u32 = 5;
 
 /// What the story is about.
-struct Subject {
+struct ErrorSubject {
     provider: Option<String>,
     model: Option<String>,
     fingerprint: Option<String>,
-    rollup: Option<Stored>,
+    rollup: Option<StoredRow>,
 }
 
 /// Runs the command.
 ///
 /// # Errors
 /// As [`super::run`]; status 1 where there is nothing to tell.
-pub async fn run(args: ShowArgs, context: Context) -> Result<Exit, CommandError> {
+pub async fn run(args: ErrorsShowArgs, context: Context) -> Result<Exit, CommandError> {
     let window = window(&args.window, None)?;
     let store = context.open_store().await?;
     let failed = |error| read_error("reading errors", error);
     let subject = match args.what.parse::<ModelRef>() {
         Ok(model) => {
             let ModelRef { provider, model_id } = model;
-            let scope = Scope { provider: Some(provider), model: Some(model_id), ..Scope::default() };
-            known::provider(&scope, &context, &*store).await?;
-            Subject { provider: scope.provider, model: scope.model, fingerprint: None, rollup: None }
+            let scope =
+                HistoryFilter { provider: Some(provider), model: Some(model_id), ..HistoryFilter::default() };
+            unknown_names::provider(&scope, &context, &*store).await?;
+            ErrorSubject { provider: scope.provider, model: scope.model, fingerprint: None, rollup: None }
         }
         Err(_) => by_fingerprint(&args.what, &*store).await?,
     };
@@ -48,21 +49,21 @@ pub async fn run(args: ShowArgs, context: Context) -> Result<Exit, CommandError>
         return Err(nothing(&args.what, window, &*store).await.map_err(failed)?);
     }
     if args.json {
-        data::document(&error_story::story_document(&story))?;
+        stdout::document(&error_details::json(&story))?;
     } else {
-        data::text(&error_story::story(&story, &context.view(args.wide)))?;
+        stdout::text(&error_details::text(&story, &context.view(args.wide)))?;
     }
     Ok(Exit::Yes)
 }
 
 /// The one fingerprint that begins like this, by its rollup or, where another writer made none, by its errors.
-async fn by_fingerprint(text: &str, store: &dyn Store) -> Result<Subject, CommandError> {
+async fn by_fingerprint(text: &str, store: &dyn Store) -> Result<ErrorSubject, CommandError> {
     let failed = |error| read_error("reading errors", error);
     let rollups = store.rollups(text, NAMED + 1).await.map_err(failed)?;
     let found = match rollups.as_slice() {
         [only] => only.clone(),
         [] => {
-            let scope = Scope { fingerprint: Some(text.to_owned()), ..Scope::default() };
+            let scope = HistoryFilter { fingerprint: Some(text.to_owned()), ..HistoryFilter::default() };
             let newest = store.errors(&scope, 1).await.map_err(failed)?;
             let Some(error) = newest.into_iter().next() else { return Err(unknown(text)) };
             return Ok(subject(&error, None));
@@ -72,13 +73,13 @@ async fn by_fingerprint(text: &str, store: &dyn Store) -> Result<Subject, Comman
     Ok(subject(&found, Some(found.clone())))
 }
 
-fn subject(row: &Stored, rollup: Option<Stored>) -> Subject {
+fn subject(row: &StoredRow, rollup: Option<StoredRow>) -> ErrorSubject {
     let word = |name: &str| match row.get(name) {
         None | Some(Value::Null) => None,
         Some(Value::String(word)) => Some(word.clone()),
         Some(other) => Some(other.to_string()),
     };
-    Subject {
+    ErrorSubject {
         provider: word("provider"),
         model: word("model_name"),
         fingerprint: word("fingerprint"),
@@ -92,7 +93,7 @@ fn unknown(text: &str) -> CommandError {
         .hint("write provider:model_id, or take a fingerprint from: llmbench errors summary --by fingerprint")
 }
 
-fn ambiguous(asked: &str, several: &[Stored]) -> CommandError {
+fn ambiguous(asked: &str, several: &[StoredRow]) -> CommandError {
     let named = several.iter().take(NAMED as usize).filter_map(|row| row.get("fingerprint")?.as_str());
     let named: Vec<String> =
         named.map(|name| text::escape(&name.chars().take(16).collect::<String>())).collect();
@@ -104,26 +105,34 @@ fn ambiguous(asked: &str, several: &[Stored]) -> CommandError {
     ))
 }
 
-async fn tell(subject: Subject, window: Window, lines: u32, store: &dyn Store) -> Result<Story, StoreError> {
-    let model =
-        Scope { provider: subject.provider.clone(), model: subject.model.clone(), ..Scope::default() };
-    let scope = Scope { window, fingerprint: subject.fingerprint.clone(), ..model.clone() };
+async fn tell(
+    subject: ErrorSubject,
+    window: Window,
+    lines: u32,
+    store: &dyn Store,
+) -> Result<ErrorStory, StoreError> {
+    let model = HistoryFilter {
+        provider: subject.provider.clone(),
+        model: subject.model.clone(),
+        ..HistoryFilter::default()
+    };
+    let scope = HistoryFilter { window, fingerprint: subject.fingerprint.clone(), ..model.clone() };
     // A fingerprint says everything by itself: its rows may spell their provider in other types.
     let errors = match subject.fingerprint {
-        Some(_) => Scope { provider: None, model: None, ..scope.clone() },
+        Some(_) => HistoryFilter { provider: None, model: None, ..scope.clone() },
         None => scope.clone(),
     };
     let (fine, successes, recent, last, enabled) = tokio::try_join!(
-        store.error_groups(&errors, Grain::Fingerprint),
-        store.successes(&scope, true, &Series::ALL),
+        store.error_groups(&errors, ErrorGranularity::Fingerprint),
+        store.successes(&scope, true, &RunSeries::ALL),
         store.errors(&errors, lines),
-        newest_runs(store, &model, &Series::ALL, 1),
+        newest_runs(store, &model, &RunSeries::ALL, 1),
         store.work_list(subject.provider.as_deref()),
     )?;
-    let fine = fold::in_order(fine);
-    let attempts = fold::Attempts::count(&fine, &successes);
+    let fine = grouping::in_order(fine);
+    let attempts = grouping::AttemptCounts::count(&fine, &successes);
     let (errors, successes) = attempts.total();
-    Ok(Story {
+    Ok(ErrorStory {
         enabled: enabled.iter().any(|item| {
             Some(&item.model.provider) == subject.provider.as_ref()
                 && Some(&item.model.model_id) == subject.model.as_ref()
@@ -136,9 +145,9 @@ async fn tell(subject: Subject, window: Window, lines: u32, store: &dyn Store) -
         successes,
         last_success: last.into_iter().next().map(|(_, run)| run),
         rollup: subject.rollup,
-        groups: fold::groups(&fine, &attempts, By::Fingerprint),
+        groups: grouping::groups(&fine, &attempts, ErrorGrouping::Fingerprint),
         recent,
-        advised: standing::settled(fold::advised(&fine), store).await?,
+        advised: catalog_presence::settled(grouping::advised(&fine), store).await?,
     })
 }
 
@@ -148,7 +157,7 @@ async fn nothing(asked: &str, window: Window, store: &dyn Store) -> Result<Comma
     let said = format!("nothing is stored about `{}`{when}", asked.escape_debug());
     let error = CommandError::usage(said).exit(Exit::No);
     let Ok(model) = asked.parse::<ModelRef>() else { return Ok(error) };
-    Ok(match known::near_model(&model, store).await? {
+    Ok(match unknown_names::near_model(&model, store).await? {
         Some(near) => error.hint(near),
         None => error,
     })

@@ -1,17 +1,17 @@
 //! `llmbench errors summary`: three questions at once (errors, successes, the catalogue), folded into groups.
 
-use super::fold::{self, Attempts};
-use super::standing;
-use crate::cli::errors::{ByArg, SummaryArgs};
+use super::catalog_presence;
+use super::grouping::{self, AttemptCounts};
+use crate::cli::errors::{ErrorsSummaryArgs, GroupByArg};
 use crate::commands::context::Context;
-use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
-use crate::commands::known;
 use crate::commands::scope::{read_error, scope, window};
+use crate::commands::stdout;
+use crate::commands::unknown_names;
 use crate::domain::window::DAY;
-use crate::output::errors::{self, By, Limit, Summary};
+use crate::output::errors::{self, ErrorGrouping, ErrorShareLimit, ErrorSummary};
 use crate::output::{print, text, units};
-use crate::storage::history::{Grain, MOST_GROUPS, Scope, Series};
+use crate::storage::history::{ErrorGranularity, HistoryFilter, MOST_GROUPS, RunSeries};
 use crate::storage::{Store, StoreError};
 use std::collections::HashSet;
 
@@ -19,28 +19,30 @@ use std::collections::HashSet;
 ///
 /// # Errors
 /// As [`super::run`].
-pub async fn run(args: SummaryArgs, context: Context) -> Result<Exit, CommandError> {
-    let scope =
-        Scope { published_errors: args.published, ..scope(&args.of, window(&args.window, Some(DAY))?)? };
+pub async fn run(args: ErrorsSummaryArgs, context: Context) -> Result<Exit, CommandError> {
+    let scope = HistoryFilter {
+        published_errors: args.published,
+        ..scope(&args.of, window(&args.window, Some(DAY))?)?
+    };
     let store = context.open_store().await?;
-    known::provider(&scope, &context, &*store).await?;
+    unknown_names::provider(&scope, &context, &*store).await?;
     let failed = |error| read_error("reading errors", error);
     let summary = summarise(&args, &scope, &*store).await.map_err(failed)?;
     if args.json {
-        data::document(&errors::summary_document(&summary))?;
+        stdout::document(&errors::summary_document(&summary))?;
     } else if args.csv {
-        data::text(&errors::summary_csv(&summary).map_err(CommandError::usage)?)?;
+        stdout::text(&errors::summary_csv(&summary).map_err(CommandError::usage)?)?;
     } else {
-        data::text(&errors::summary(&summary, &context.view(args.wide)))?;
+        stdout::text(&errors::summary(&summary, &context.view(args.wide)))?;
     }
     if summary.errors + summary.successes == 0 {
-        known::hint_at_model(&scope, &*store).await.map_err(failed)?;
+        unknown_names::hint_at_model(&scope, &*store).await.map_err(failed)?;
     }
     Ok(summary.limit.as_ref().map_or(Exit::Yes, judge))
 }
 
 /// Says what is above the limit, and whether anything is.
-fn judge(limit: &Limit) -> Exit {
+fn judge(limit: &ErrorShareLimit) -> Exit {
     let allowed = units::share(limit.share);
     for (name, rate) in &limit.over {
         print::note(&match rate {
@@ -53,14 +55,18 @@ fn judge(limit: &Limit) -> Exit {
     if limit.over.is_empty() { Exit::Yes } else { Exit::No }
 }
 
-async fn summarise(args: &SummaryArgs, scope: &Scope, store: &dyn Store) -> Result<Summary, StoreError> {
+async fn summarise(
+    args: &ErrorsSummaryArgs,
+    scope: &HistoryFilter,
+    store: &dyn Store,
+) -> Result<ErrorSummary, StoreError> {
     let by = by(args);
     let grain = grain(args, by);
-    let series: &[Series] = if args.published { &[Series::Published] } else { &Series::ALL };
+    let series: &[RunSeries] = if args.published { &[RunSeries::Published] } else { &RunSeries::ALL };
     let errors = store.error_groups(scope, grain);
-    let successes = store.successes(scope, grain > Grain::Provider, series);
+    let successes = store.successes(scope, grain > ErrorGranularity::Provider, series);
     let (fine, mut successes) = tokio::try_join!(errors, successes)?;
-    let mut fine = fold::in_order(fine);
+    let mut fine = grouping::in_order(fine);
     let truncated = fine.len() >= MOST_GROUPS;
     if args.enabled {
         let enabled = store.work_list(scope.provider.as_deref()).await?;
@@ -70,45 +76,45 @@ async fn summarise(args: &SummaryArgs, scope: &Scope, store: &dyn Store) -> Resu
         successes.retain(|one| enabled.contains(&(one.provider.clone(), one.model.clone())));
     }
     if args.only_failing {
-        let attempts = Attempts::count(&fine, &successes);
+        let attempts = AttemptCounts::count(&fine, &successes);
         fine.retain(|part| attempts.only_failing(part));
         successes.clear();
     }
-    let attempts = Attempts::count(&fine, &successes);
-    let groups = fold::groups(&fine, &attempts, by);
+    let attempts = AttemptCounts::count(&fine, &successes);
+    let groups = grouping::groups(&fine, &attempts, by);
     let (errors, successes) = attempts.total();
-    Ok(Summary {
+    Ok(ErrorSummary {
         window: scope.window,
         by,
         errors,
         successes,
-        limit: args.max_error_rate.map(|share| fold::limit(share, &groups, by, &attempts)),
-        advised: standing::settled(fold::advised(&fine), store).await?,
+        limit: args.max_error_rate.map(|share| grouping::limit(share, &groups, by, &attempts)),
+        advised: catalog_presence::settled(grouping::advised(&fine), store).await?,
         groups,
         truncated,
     })
 }
 
-fn by(args: &SummaryArgs) -> By {
+fn by(args: &ErrorsSummaryArgs) -> ErrorGrouping {
     match args.by {
-        Some(ByArg::Provider) => By::Provider,
-        Some(ByArg::Model) => By::Model,
-        Some(ByArg::Kind) => By::Kind,
-        Some(ByArg::Cause) => By::Cause,
-        Some(ByArg::Stage) => By::Stage,
-        Some(ByArg::Fingerprint) => By::Fingerprint,
-        None if args.only_failing || args.enabled || args.of.model.is_some() => By::Model,
-        None => By::Provider,
+        Some(GroupByArg::Provider) => ErrorGrouping::Provider,
+        Some(GroupByArg::Model) => ErrorGrouping::Model,
+        Some(GroupByArg::Kind) => ErrorGrouping::Kind,
+        Some(GroupByArg::Cause) => ErrorGrouping::Cause,
+        Some(GroupByArg::Stage) => ErrorGrouping::Stage,
+        Some(GroupByArg::Fingerprint) => ErrorGrouping::Fingerprint,
+        None if args.only_failing || args.enabled || args.of.model.is_some() => ErrorGrouping::Model,
+        None => ErrorGrouping::Provider,
     }
 }
 
 /// How finely the store must group. Models are told apart wherever it matters which of them succeeded.
-fn grain(args: &SummaryArgs, by: By) -> Grain {
+fn grain(args: &ErrorsSummaryArgs, by: ErrorGrouping) -> ErrorGranularity {
     match by {
-        By::Provider if !args.only_failing && !args.enabled => Grain::Provider,
-        By::Provider | By::Model | By::Kind => Grain::Model,
-        By::Cause => Grain::Cause,
-        By::Stage => Grain::Stage,
-        By::Fingerprint => Grain::Fingerprint,
+        ErrorGrouping::Provider if !args.only_failing && !args.enabled => ErrorGranularity::Provider,
+        ErrorGrouping::Provider | ErrorGrouping::Model | ErrorGrouping::Kind => ErrorGranularity::Model,
+        ErrorGrouping::Cause => ErrorGranularity::Cause,
+        ErrorGrouping::Stage => ErrorGranularity::Stage,
+        ErrorGrouping::Fingerprint => ErrorGranularity::Fingerprint,
     }
 }

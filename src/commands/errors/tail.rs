@@ -1,17 +1,17 @@
 //! `llmbench errors tail`: the newest errors, then each new one, until Ctrl-C. Rows come late and out of order, and some are
 //! dated in the future: so the last minutes are asked for again and again, and what was shown is remembered by its id.
 
-use crate::cli::errors::TailArgs;
+use crate::cli::errors::ErrorsTailArgs;
 use crate::commands::context::Context;
-use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::interrupt::Interrupt;
-use crate::commands::known;
 use crate::commands::scope::{read_error, scope};
+use crate::commands::stdout;
+use crate::commands::unknown_names;
 use crate::domain::Window;
-use crate::output::print::{self, Written};
-use crate::output::{View, errors};
-use crate::storage::history::{Scope, Stored};
+use crate::output::print::{self, PrintOutcome};
+use crate::output::{ReportView, errors};
+use crate::storage::history::{HistoryFilter, StoredRow};
 use crate::storage::{Store, StoreError};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::HashSet;
@@ -30,21 +30,21 @@ const MOST: u32 = 2_000;
 ///
 /// # Errors
 /// As [`super::run`].
-pub async fn run(args: TailArgs, context: Context) -> Result<Exit, CommandError> {
+pub async fn run(args: ErrorsTailArgs, context: Context) -> Result<Exit, CommandError> {
     let scope = scope(&args.of, Window::default())?;
     let store = context.open_store().await?;
-    known::provider(&scope, &context, &*store).await?;
+    unknown_names::provider(&scope, &context, &*store).await?;
     let interrupt = Interrupt::listen().map_err(CommandError::usage)?;
     let view = context.view(args.wide);
-    let mut tail = Tail { json: args.json, view, scope, shown: HashSet::new(), silent: false };
+    let mut tail = ErrorTail { json: args.json, view, scope, shown: HashSet::new(), silent: false };
     let failed = |error| read_error("reading errors", error);
     // What is there already is known before the first lines are read: a row in between is shown, not lost.
     let known = store.errors(&tail.recent(Utc::now()), MOST).await.map_err(failed)?;
     let first = store.errors(&tail.scope, args.limit).await.map_err(failed)?;
     if first.is_empty() {
-        known::hint_at_model(&tail.scope, &*store).await.map_err(failed)?;
+        unknown_names::hint_at_model(&tail.scope, &*store).await.map_err(failed)?;
     }
-    if tail.show(&first)? == Written::Closed {
+    if tail.show(&first)? == PrintOutcome::Closed {
         return Ok(Exit::Yes);
     }
     tail.shown.extend(known.iter().map(id));
@@ -57,29 +57,29 @@ pub async fn run(args: TailArgs, context: Context) -> Result<Exit, CommandError>
             () = interrupt.stop.cancelled() => return Ok(Exit::Yes),
             next = tail.next(&*store) => next?,
         };
-        if tail.show(&next)? == Written::Closed {
+        if tail.show(&next)? == PrintOutcome::Closed {
             return Ok(Exit::Yes);
         }
     }
 }
 
 /// What is followed, and what was shown of it.
-struct Tail {
+struct ErrorTail {
     json: bool,
-    view: View,
-    scope: Scope,
+    view: ReportView,
+    scope: HistoryFilter,
     shown: HashSet<String>,
     silent: bool,
 }
 
-impl Tail {
+impl ErrorTail {
     /// The rows among which new ones may be.
-    fn recent(&self, now: DateTime<Utc>) -> Scope {
-        Scope { window: Window { from: Some(now - LATE), to: None }, ..self.scope.clone() }
+    fn recent(&self, now: DateTime<Utc>) -> HistoryFilter {
+        HistoryFilter { window: Window { from: Some(now - LATE), to: None }, ..self.scope.clone() }
     }
 
     /// Rows that were not shown, newest first. A store that is away for a while is waited for.
-    async fn next(&mut self, store: &dyn Store) -> Result<Vec<Stored>, CommandError> {
+    async fn next(&mut self, store: &dyn Store) -> Result<Vec<StoredRow>, CommandError> {
         let rows = match store.errors(&self.recent(Utc::now()), MOST).await {
             Ok(rows) => rows,
             Err(StoreError::Unavailable(why)) => {
@@ -95,7 +95,7 @@ impl Tail {
         }
         let ids: HashSet<String> = rows.iter().map(id).collect();
         let whole = rows.len();
-        let new: Vec<Stored> = rows.into_iter().filter(|row| !self.shown.contains(&id(row))).collect();
+        let new: Vec<StoredRow> = rows.into_iter().filter(|row| !self.shown.contains(&id(row))).collect();
         if new.len() == whole && whole >= MOST as usize {
             print::note(&format!("more than {MOST} new errors at once: the oldest of them are left out"));
         }
@@ -105,21 +105,21 @@ impl Tail {
     }
 
     /// Shows rows that came newest first, oldest first.
-    fn show(&mut self, rows: &[Stored]) -> Result<Written, CommandError> {
-        let line = |row: &Stored| match self.json {
+    fn show(&mut self, rows: &[StoredRow]) -> Result<PrintOutcome, CommandError> {
+        let line = |row: &StoredRow| match self.json {
             true => serde_json::Value::Object(row.clone()).to_string() + "\n",
             false => errors::line(row, &self.view) + "\n",
         };
         let text: String = rows.iter().rev().map(line).collect();
         self.shown.extend(rows.iter().map(id));
         if text.is_empty() {
-            return Ok(Written::Whole);
+            return Ok(PrintOutcome::Whole);
         }
-        print::data(&text).map_err(|error| data::refused(&error))
+        print::data(&text).map_err(|error| stdout::refused(&error))
     }
 }
 
 /// What tells a row from all others.
-fn id(row: &Stored) -> String {
+fn id(row: &StoredRow) -> String {
     row.get("_id").map_or_else(|| serde_json::Value::Object(row.clone()).to_string(), ToString::to_string)
 }

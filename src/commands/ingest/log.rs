@@ -1,7 +1,7 @@
 //! The server's log: lines written by a thread of their own, so that a reader of standard error that stands still holds no
 //! request.
 
-use crate::ingest::journal::{Event, Level, Sink};
+use crate::ingest::journal::{JournalEntry, JournalLevel, JournalSink};
 use crate::output::{event_line, print};
 use chrono::Utc;
 use std::sync::Arc;
@@ -15,18 +15,18 @@ const WAITING: usize = 4096;
 const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// The writing thread.
-pub struct Log {
+pub struct BridgeLog {
     lines: SyncSender<Option<String>>,
     ended: Receiver<()>,
     lost: Arc<AtomicU64>,
 }
 
-impl Log {
+impl BridgeLog {
     /// Starts the thread. Words where somebody looks at standard error, JSON otherwise.
     ///
     /// # Errors
     /// The operating system's, where there is no thread to be had.
-    pub fn start(for_people: bool) -> std::io::Result<(Self, Sink)> {
+    pub fn start(for_people: bool) -> std::io::Result<(Self, JournalSink)> {
         let (lines, written) = sync_channel(WAITING);
         let (ending, ended) = sync_channel(1);
         std::thread::Builder::new().name("log".to_owned()).spawn(move || {
@@ -51,11 +51,11 @@ impl Log {
     }
 }
 
-fn sink(lines: SyncSender<Option<String>>, lost: Arc<AtomicU64>, for_people: bool) -> Sink {
-    Box::new(move |event: Event| {
+fn sink(lines: SyncSender<Option<String>>, lost: Arc<AtomicU64>, for_people: bool) -> JournalSink {
+    Box::new(move |event: JournalEntry| {
         let level = match event.level {
-            Level::Info => "info",
-            Level::Warn => "warn",
+            JournalLevel::Info => "info",
+            JournalLevel::Warn => "warn",
         };
         let form = if for_people { event_line::words } else { event_line::json };
         if lines.try_send(Some(form(Utc::now(), level, event.what, &event.fields))).is_err() {

@@ -1,25 +1,25 @@
 //! `llmbench ingest serve`: looks whether everything is there, serves, and stops in good order.
 
-use super::log::Log;
-use crate::cli::ingest::ServeArgs;
+use super::log::BridgeLog;
+use crate::cli::ingest::IngestServeArgs;
 use crate::commands::context::Context;
-use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::interrupt::Interrupt;
 use crate::commands::scope::read_error;
-use crate::daemon::memory::Thrift;
-use crate::domain::names::{INGEST_API_KEY, RUNNER_CONFIG_TOKEN};
-use crate::ingest::connection::Service;
+use crate::commands::stdout;
+use crate::daemon::memory_trim::MemoryTrimmer;
+use crate::domain::env_vars::{INGEST_API_KEY, RUNNER_CONFIG_TOKEN};
+use crate::ingest::connection::RequestHandler;
 use crate::ingest::journal::Journal;
-use crate::ingest::listener::{ConnectionLimits, Server, Tally, listen_on};
-use crate::ingest::metrics::ItemFate;
-use crate::ingest::router::Side;
-use crate::ingest::tls::{Identity, TlsFiles};
-use crate::ingest::{Bridge, Key, Policy, Writers};
+use crate::ingest::listener::{ConnectionLimits, HttpServer, ListenerCounters, listen_on};
+use crate::ingest::metrics::ItemOutcome;
+use crate::ingest::router::ListenerKind;
+use crate::ingest::tls::{TlsFiles, TlsIdentity};
+use crate::ingest::{BridgePolicy, BridgeServer, QueueWriters, RunnerKey};
 use crate::output::{print, units};
 use crate::settings::ingest::legacy_keys;
 use crate::storage::ingest_keys::Action;
-use crate::wire::descriptors;
+use crate::wire::fd_table;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -39,20 +39,20 @@ const OPERATORS: usize = 64;
 ///
 /// # Errors
 /// Status 2 where an address, certificate, key or store cannot be used as configured, 75 where the store does not answer.
-pub async fn run(args: ServeArgs, context: Context) -> Result<Exit, CommandError> {
+pub async fn run(args: IngestServeArgs, context: Context) -> Result<Exit, CommandError> {
     check_addresses(&args)?;
     let identity = identity(&args)?;
-    descriptors::make_room();
+    fd_table::make_room();
     let interrupt = Interrupt::listen().map_err(CommandError::usage)?;
     let store = context.open_store().await?;
-    let (log, sink) = Log::start(context.terminal.stderr_tty).map_err(CommandError::usage)?;
-    let policy = Policy {
+    let (log, sink) = BridgeLog::start(context.terminal.stderr_tty).map_err(CommandError::usage)?;
+    let policy = BridgePolicy {
         interval_minutes: args.interval,
         items_per_second: f64::from(args.rate),
         published_profiles: context.settings.profiles.published.value.clone(),
     };
     let legacy = legacy(&context)?;
-    let opened = Bridge::open(store.clone(), policy, legacy, Journal::new(sink)).await;
+    let opened = BridgeServer::open(store.clone(), policy, legacy, Journal::new(sink)).await;
     let (bridge, writers) = opened.map_err(|error| read_error("reading keys and catalogue", error))?;
     if bridge.usable_keys() == 0 {
         return Err(no_key());
@@ -60,7 +60,7 @@ pub async fn run(args: ServeArgs, context: Context) -> Result<Exit, CommandError
     let public = listen(args.listen)?;
     let private = args.metrics_listen.map(listen).transpose()?;
     announce(&args, &public, private.as_ref(), &store.describe(), bridge.usable_keys())?;
-    let servers = Servers { identity, public, private, most: args.max_connections as usize };
+    let servers = BridgeListeners { identity, public, private, most: args.max_connections as usize };
     let cut = servers.serve(bridge.clone(), interrupt).await;
     let rest = finish(bridge, writers).await;
     let lost = log.close();
@@ -75,7 +75,7 @@ fn no_key() -> CommandError {
 }
 
 /// What may not be served in the open is refused unless it was asked for.
-fn check_addresses(args: &ServeArgs) -> Result<(), CommandError> {
+fn check_addresses(args: &IngestServeArgs) -> Result<(), CommandError> {
     let open = !args.listen.ip().is_loopback() && args.tls_cert.is_none();
     if open && !args.plain_http {
         let why = format!("--listen {} is not loopback, and keys would travel in the open", args.listen);
@@ -97,24 +97,24 @@ fn check_addresses(args: &ServeArgs) -> Result<(), CommandError> {
     }
 }
 
-fn identity(args: &ServeArgs) -> Result<Option<Arc<Identity>>, CommandError> {
+fn identity(args: &IngestServeArgs) -> Result<Option<Arc<TlsIdentity>>, CommandError> {
     let (Some(certificate), Some(key)) = (args.tls_cert.clone(), args.tls_key.clone()) else {
         return Ok(None);
     };
-    let loaded = Identity::load(TlsFiles { certificate, key });
+    let loaded = TlsIdentity::load(TlsFiles { certificate, key });
     loaded
         .map(|identity| Some(Arc::new(identity)))
         .map_err(|error| CommandError::usage(format!("certificate: {error}")).hint("both files are PEM"))
 }
 
-fn legacy(context: &Context) -> Result<Vec<Key>, CommandError> {
+fn legacy(context: &Context) -> Result<Vec<RunnerKey>, CommandError> {
     let pair = legacy_keys(context.settings.env()).map_err(CommandError::usage)?;
     let posts = [Action::Ingest, Action::Error, Action::Catalog];
     if let (Some(ingest), true) = (&pair.ingest, pair.ingest == pair.config) {
-        return Ok(vec![Key::legacy(INGEST_API_KEY, ingest, &Action::ALL)]);
+        return Ok(vec![RunnerKey::legacy(INGEST_API_KEY, ingest, &Action::ALL)]);
     }
-    let ingest = pair.ingest.map(|key| Key::legacy(INGEST_API_KEY, &key, &posts));
-    let config = pair.config.map(|key| Key::legacy(RUNNER_CONFIG_TOKEN, &key, &[Action::Config]));
+    let ingest = pair.ingest.map(|key| RunnerKey::legacy(INGEST_API_KEY, &key, &posts));
+    let config = pair.config.map(|key| RunnerKey::legacy(RUNNER_CONFIG_TOKEN, &key, &[Action::Config]));
     Ok(ingest.into_iter().chain(config).collect())
 }
 
@@ -123,7 +123,7 @@ fn listen(address: SocketAddr) -> Result<TcpListener, CommandError> {
 }
 
 fn announce(
-    args: &ServeArgs,
+    args: &IngestServeArgs,
     public: &TcpListener,
     private: Option<&TcpListener>,
     store: &str,
@@ -137,35 +137,35 @@ fn announce(
         let address = private.local_addr().map_err(CommandError::usage)?;
         told.push_str(&format!("http://{address}/metrics\n"));
     }
-    data::text(&told)?;
+    stdout::text(&told)?;
     print::note(&format!("serving into {store}; {}", units::counted(keys as u64, "usable key")));
     Ok(())
 }
 
 /// All that listens.
-struct Servers {
-    identity: Option<Arc<Identity>>,
+struct BridgeListeners {
+    identity: Option<Arc<TlsIdentity>>,
     public: TcpListener,
     private: Option<TcpListener>,
     most: usize,
 }
 
-impl Servers {
+impl BridgeListeners {
     /// Serves until a signal comes, and then to the end of what runs, or to a second signal. The connections that were cut.
-    async fn serve(self, bridge: Arc<Bridge>, interrupt: Interrupt) -> usize {
+    async fn serve(self, bridge: Arc<BridgeServer>, interrupt: Interrupt) -> usize {
         let stop = interrupt.stop.clone();
         let limits = ConnectionLimits { total: self.most, ..ConnectionLimits::default() };
-        let runners = Server {
+        let runners = HttpServer {
             limits,
             identity: self.identity.clone(),
-            service: service(bridge.clone(), Side::Public),
+            service: service(bridge.clone(), ListenerKind::Public),
             tally: bridge.tally.clone(),
         };
-        let operators = Server {
+        let operators = HttpServer {
             limits: ConnectionLimits { total: OPERATORS, ..limits },
             identity: None,
-            service: service(bridge.clone(), Side::Private),
-            tally: Arc::new(Tally::default()),
+            service: service(bridge.clone(), ListenerKind::Private),
+            tally: Arc::new(ListenerCounters::default()),
         };
         // Operators can look until the last runner has its answer.
         let done = CancellationToken::new();
@@ -190,8 +190,8 @@ impl Servers {
 }
 
 /// Gives memory back that connections took and left, as long as there is a bridge.
-async fn save_memory(bridge: Weak<Bridge>) {
-    let mut thrift = Thrift::default();
+async fn save_memory(bridge: Weak<BridgeServer>) {
+    let mut thrift = MemoryTrimmer::default();
     while let Some(bridge) = bridge.upgrade() {
         let (open, accepted) = (&bridge.tally.open, bridge.tally.accepted.load(Ordering::Relaxed));
         let done = bridge.metrics.requests() + accepted as u64;
@@ -201,32 +201,32 @@ async fn save_memory(bridge: Weak<Bridge>) {
     }
 }
 
-fn service(bridge: Arc<Bridge>, side: Side) -> Service {
+fn service(bridge: Arc<BridgeServer>, side: ListenerKind) -> RequestHandler {
     Arc::new(move |peer, request| Box::pin(bridge.clone().answer(side, peer, request)))
 }
 
 /// What there was in all.
-struct Rest {
+struct ServeSummary {
     counts: Vec<(&'static str, u64)>,
     written: bool,
 }
 
-/// Lets the desk write what it has taken.
-async fn finish(bridge: Arc<Bridge>, writers: Writers) -> Rest {
-    let fates = [
-        ItemFate::Stored,
-        ItemFate::Duplicate,
-        ItemFate::NotEnabled,
-        ItemFate::Conflict,
-        ItemFate::Refused,
-        ItemFate::Unavailable,
+/// Lets the write queue write what it has taken.
+async fn finish(bridge: Arc<BridgeServer>, writers: QueueWriters) -> ServeSummary {
+    let outcomes = [
+        ItemOutcome::Stored,
+        ItemOutcome::Duplicate,
+        ItemOutcome::NotEnabled,
+        ItemOutcome::Conflict,
+        ItemOutcome::Refused,
+        ItemOutcome::Unavailable,
     ];
-    let counts = fates.map(|fate| (fate.as_str(), bridge.metrics.items(fate))).to_vec();
+    let counts = outcomes.map(|outcome| (outcome.as_str(), bridge.metrics.items(outcome))).to_vec();
     drop(bridge);
-    Rest { counts, written: writers.finish(Instant::now() + LAST_WRITES).await }
+    ServeSummary { counts, written: writers.finish(Instant::now() + LAST_WRITES).await }
 }
 
-fn farewell(rest: &Rest, cut: usize, lost: u64) -> String {
+fn farewell(rest: &ServeSummary, cut: usize, lost: u64) -> String {
     let counted = rest.counts.iter().filter(|(_, count)| *count > 0);
     let counted: Vec<String> = counted.map(|(word, count)| format!("{count} {word}")).collect();
     let mut said = match counted.is_empty() {

@@ -1,26 +1,26 @@
 //! `llmbench models add`: checks, consent, one real call each, and one batch that says what became of every model.
 
-use super::candidates::{Candidate, named, settled};
-use super::change::{Desk, Intent, Planned, count};
-use super::check::{Against, Checked, Verdict, check};
+use super::candidates::{ModelCandidate, named, settled};
+use super::change::{ChangeSession, PlannedBatch, PlannedChange, count};
+use super::check::{CandidateContext, CandidateVerdict, CheckedCandidate, check};
 use super::choose::choose;
-use super::probe::{Answer, Probed, probe};
-use crate::cli::models::AddArgs;
-use crate::commands::asking::ask_about;
+use super::probe::{ProbeResult, TrialTimings, probe};
+use crate::cli::models::ModelsAddArgs;
 use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
-use crate::commands::known;
+use crate::commands::prompts::ask_about;
+use crate::commands::unknown_names;
 use crate::domain::{Failure, ModelRef};
-use crate::output::{advice::told, ask, print, units};
+use crate::output::{advice::told, print, prompt, units};
 use crate::storage::Store;
-use crate::storage::catalogue::PROBING;
-use crate::storage::switched::{Off, off, on};
+use crate::storage::catalog::PROBING;
+use crate::storage::enabled_fields::{DisableDetails, off, on};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeSet, HashSet};
 
 /// How models are added.
 #[derive(Debug, Clone)]
-pub struct Adding {
+pub struct AddOptions {
     /// Without a call, disabled.
     pub no_probe: bool,
     /// Why, for the history.
@@ -33,24 +33,24 @@ pub struct Adding {
 ///
 /// # Errors
 /// Unknown providers, unreadable files, missing keys, nobody to ask, a store that fails.
-pub async fn run(args: &AddArgs, context: &Context) -> Result<Exit, CommandError> {
-    let mut wanted = named(args, &known::providers(context))?;
-    let chooses = wanted.is_empty() && args.from_file.is_none() && !args.consent.yes && ask::possible();
+pub async fn run(args: &ModelsAddArgs, context: &Context) -> Result<Exit, CommandError> {
+    let mut wanted = named(args, &unknown_names::providers(context))?;
+    let chooses = wanted.is_empty() && args.from_file.is_none() && !args.consent.yes && prompt::possible();
     if !chooses {
         wanted = settled(wanted, args)?;
     }
     let store = context.open_store().await?;
-    let desk = Desk::new(store.as_ref(), context, args.consent)?;
+    let session = ChangeSession::new(store.as_ref(), context, args.consent)?;
     if chooses {
-        let chosen = choose(context, store.as_ref(), &desk.interrupt.stop).await?;
+        let chosen = choose(context, store.as_ref(), &session.interrupt.stop).await?;
         if chosen.is_empty() {
             print::note("nothing was chosen; nothing was changed");
             return Ok(Exit::Yes);
         }
         wanted = settled(chosen, args)?;
     }
-    let adding = Adding { no_probe: args.no_probe, reason: args.reason.clone(), must_ask: chooses };
-    add(wanted, &adding, context, &desk).await
+    let adding = AddOptions { no_probe: args.no_probe, reason: args.reason.clone(), must_ask: chooses };
+    add(wanted, &adding, context, &session).await
 }
 
 /// Adds models: checks, consent, calls, one batch.
@@ -58,30 +58,30 @@ pub async fn run(args: &AddArgs, context: &Context) -> Result<Exit, CommandError
 /// # Errors
 /// As [`run`].
 pub async fn add(
-    wanted: Vec<Candidate>,
-    adding: &Adding,
+    wanted: Vec<ModelCandidate>,
+    adding: &AddOptions,
     context: &Context,
-    desk: &Desk<'_>,
+    session: &ChangeSession<'_>,
 ) -> Result<Exit, CommandError> {
     let entries =
-        desk.store.entries(None).await.map_err(|error| store_error("reading the catalogue", error))?;
-    let listed = listed(&wanted, desk.store).await?;
+        session.store.entries(None).await.map_err(|error| store_error("reading the catalogue", error))?;
+    let listed = listed(&wanted, session.store).await?;
     let hosts = &context.settings.hosts;
-    let against = Against { hosts, entries: &entries, listed: &listed, called: !adding.no_probe };
+    let against = CandidateContext { hosts, entries: &entries, listed: &listed, called: !adding.no_probe };
     let mut checked = Vec::new();
     for candidate in wanted {
         let found = check(candidate, &against).map_err(CommandError::usage)?;
-        checked.push(offered(found, desk, &against).await?);
+        checked.push(offered(found, session, &against).await?);
     }
     let refused = tell(&checked);
-    let going: Vec<Checked> =
-        checked.into_iter().filter(|checked| checked.verdict == Verdict::Goes).collect();
-    let ended = if going.is_empty() { Exit::Yes } else { admit(going, adding, context, desk).await? };
+    let going: Vec<CheckedCandidate> =
+        checked.into_iter().filter(|checked| checked.verdict == CandidateVerdict::Goes).collect();
+    let ended = if going.is_empty() { Exit::Yes } else { admit(going, adding, context, session).await? };
     Ok(if refused && ended == Exit::Yes { Exit::No } else { ended })
 }
 
 /// What the providers of the candidates listed when they were last asked.
-async fn listed(wanted: &[Candidate], store: &dyn Store) -> Result<HashSet<ModelRef>, CommandError> {
+async fn listed(wanted: &[ModelCandidate], store: &dyn Store) -> Result<HashSet<ModelRef>, CommandError> {
     let providers: BTreeSet<&String> = wanted.iter().map(|one| &one.model.provider).collect();
     let mut listed = HashSet::new();
     for provider in providers {
@@ -93,27 +93,31 @@ async fn listed(wanted: &[Candidate], store: &dyn Store) -> Result<HashSet<Model
 }
 
 /// Offers the inference profile instead of a bare Bedrock id, where there is somebody to take it.
-async fn offered(checked: Checked, desk: &Desk<'_>, against: &Against<'_>) -> Result<Checked, CommandError> {
-    let can_ask = ask::possible() && !desk.consent.yes && !desk.consent.dry_run;
+async fn offered(
+    checked: CheckedCandidate,
+    session: &ChangeSession<'_>,
+    against: &CandidateContext<'_>,
+) -> Result<CheckedCandidate, CommandError> {
+    let can_ask = prompt::possible() && !session.consent.yes && !session.consent.dry_run;
     let (true, Some(profile)) = (can_ask, checked.profiles.first()) else { return Ok(checked) };
     let model = &checked.candidate.model;
     let better = ModelRef::new(&model.provider, profile);
-    if !ask_about(format!("{model}: add {better} instead?"), &desk.interrupt.stop).await? {
+    if !ask_about(format!("{model}: add {better} instead?"), &session.interrupt.stop).await? {
         return Ok(checked);
     }
-    let candidate = Candidate { model: better, ..checked.candidate };
+    let candidate = ModelCandidate { model: better, ..checked.candidate };
     check(candidate, against).map_err(CommandError::usage)
 }
 
 /// Says what the checks found, and whether any model was refused.
-fn tell(checked: &[Checked]) -> bool {
+fn tell(checked: &[CheckedCandidate]) -> bool {
     let mut refused = false;
-    for Checked { candidate, verdict, notes, .. } in checked {
+    for CheckedCandidate { candidate, verdict, notes, .. } in checked {
         let model = &candidate.model;
         match verdict {
-            Verdict::Goes => notes.iter().for_each(|note| print::note(&format!("{model}: {note}"))),
-            Verdict::There => print::note(&format!("{model} is enabled already and stays as it is")),
-            Verdict::Refused(why) => {
+            CandidateVerdict::Goes => notes.iter().for_each(|note| print::note(&format!("{model}: {note}"))),
+            CandidateVerdict::There => print::note(&format!("{model} is enabled already and stays as it is")),
+            CandidateVerdict::Refused(why) => {
                 refused = true;
                 print::note(&format!("error: {model}: {why}"));
             }
@@ -123,31 +127,35 @@ fn tell(checked: &[Checked]) -> bool {
 }
 
 async fn admit(
-    going: Vec<Checked>,
-    adding: &Adding,
+    going: Vec<CheckedCandidate>,
+    adding: &AddOptions,
     context: &Context,
-    desk: &Desk<'_>,
+    session: &ChangeSession<'_>,
 ) -> Result<Exit, CommandError> {
     let how = if adding.no_probe { "disabled, with the status probing" } else { "after one real call each" };
     let heading = format!("add {}, {how}", count(going.len()));
     let lines: Vec<String> = going.iter().map(|checked| checked.candidate.model.to_string()).collect();
-    if !desk.agreed(&heading, &lines, adding.must_ask || going.len() > 1).await? {
+    if !session.agreed(&heading, &lines, adding.must_ask || going.len() > 1).await? {
         return Ok(Exit::Yes);
     }
     let (changes, silent) = if adding.no_probe {
         (going.iter().map(|checked| planned(checked, staged())).collect(), 0)
     } else {
-        probed(&going, context, desk).await?
+        probed(&going, context, session).await?
     };
-    let interrupted = desk.interrupt.stop.is_cancelled();
+    let interrupted = session.interrupt.stop.is_cancelled();
     if changes.is_empty() && interrupted {
         return Err(CommandError::usage("interrupted: nothing was added").exit(Exit::Interrupted));
     }
     // Calls that ended are paid for: what they said is kept, interrupted or not.
-    let desk =
-        Desk { interrupt: crate::commands::interrupt::Interrupt::default(), who: desk.who.clone(), ..*desk };
-    let ended =
-        desk.carry_out(Intent { action: "add", why: adding.reason.clone(), undoes: None, changes }).await?;
+    let session = ChangeSession {
+        interrupt: crate::commands::interrupt::Interrupt::default(),
+        who: session.who.clone(),
+        ..*session
+    };
+    let ended = session
+        .carry_out(PlannedBatch { action: "add", why: adding.reason.clone(), undoes: None, changes })
+        .await?;
     Ok(match ended {
         _ if interrupted => Exit::Interrupted,
         Exit::Yes if silent > 0 => Exit::No,
@@ -157,16 +165,18 @@ async fn admit(
 
 /// Calls every model, and gives the changes that follow and how many models did not answer.
 async fn probed(
-    going: &[Checked],
+    going: &[CheckedCandidate],
     context: &Context,
-    desk: &Desk<'_>,
-) -> Result<(Vec<Planned>, usize), CommandError> {
-    let candidates: Vec<Candidate> = going.iter().map(with_its_metadata).collect();
-    let all = probe(&candidates, context, desk.store, &desk.interrupt.stop).await?;
+    session: &ChangeSession<'_>,
+) -> Result<(Vec<PlannedChange>, usize), CommandError> {
+    let candidates: Vec<ModelCandidate> = going.iter().map(with_its_metadata).collect();
+    let all = probe(&candidates, context, session.store, &session.interrupt.stop).await?;
     let (mut changes, mut silent) = (Vec::new(), 0);
     for checked in going {
         let model = &checked.candidate.model;
-        let Some(Probed { answer, .. }) = all.iter().find(|probed| probed.model == *model) else { continue };
+        let Some(ProbeResult { answer, .. }) = all.iter().find(|probed| probed.model == *model) else {
+            continue;
+        };
         match answer {
             Ok(answer) => {
                 say_answer(model, *answer, context);
@@ -175,7 +185,7 @@ async fn probed(
             Err(failure) => {
                 silent += 1;
                 say_failure(model, failure);
-                changes.push(planned(checked, failed(failure, &desk.who)));
+                changes.push(planned(checked, failed(failure, &session.who)));
             }
         }
     }
@@ -183,7 +193,7 @@ async fn probed(
 }
 
 /// Says that a model answered its call, and how fast.
-pub fn say_answer(model: &ModelRef, answer: Answer, context: &Context) {
+pub fn say_answer(model: &ModelRef, answer: TrialTimings, context: &Context) {
     print::note(&format!("{model} answered: {}", spoken(answer, context.terminal.unicode)));
 }
 
@@ -194,7 +204,7 @@ pub fn say_failure(model: &ModelRef, failure: &Failure) {
 }
 
 /// A staged model keeps the quirks that it was staged with.
-fn with_its_metadata(checked: &Checked) -> Candidate {
+fn with_its_metadata(checked: &CheckedCandidate) -> ModelCandidate {
     let mut candidate = checked.candidate.clone();
     let staged = checked.entry.as_ref().and_then(|entry| entry.fields.get("metadata")?.as_object().cloned());
     let mut metadata = staged.unwrap_or_default();
@@ -203,7 +213,7 @@ fn with_its_metadata(checked: &Checked) -> Candidate {
     candidate
 }
 
-fn spoken(answer: Answer, unicode: bool) -> String {
+fn spoken(answer: TrialTimings, unicode: bool) -> String {
     let first = answer
         .ttft
         .map_or_else(String::new, |ttft| format!("first token after {}, ", units::seconds(ttft, unicode)));
@@ -224,24 +234,24 @@ fn staged() -> Map<String, Value> {
 fn failed(failure: &Failure, who: &str) -> Map<String, Value> {
     let reason = format!("did not answer when it was added: {}", why(failure));
     let class = failure.error_kind.as_str();
-    let mut set = off(&Off { reason: &reason, class, who, until: None, recheck_at: None });
+    let mut set = off(&DisableDetails { reason: &reason, class, who, until: None, recheck_at: None });
     set.insert("status".to_owned(), json!(PROBING));
     set
 }
 
 /// The change of one model: the values above, and name and quirks where they are new.
-fn planned(checked: &Checked, mut set: Map<String, Value>) -> Planned {
-    let Candidate { model, display_name, .. } = &checked.candidate;
+fn planned(checked: &CheckedCandidate, mut set: Map<String, Value>) -> PlannedChange {
+    let ModelCandidate { model, display_name, .. } = &checked.candidate;
     let named = checked.entry.as_ref().and_then(|entry| entry.text("display_name"));
     if display_name.is_some() || named.is_none() {
         set.insert("display_name".to_owned(), json!(display_name.as_ref().unwrap_or(&model.model_id)));
     }
-    let Candidate { metadata, .. } = with_its_metadata(checked);
+    let ModelCandidate { metadata, .. } = with_its_metadata(checked);
     if !metadata.is_empty() {
         set.insert("metadata".to_owned(), Value::Object(metadata));
     }
     match &checked.entry {
-        Some(entry) => Planned::of(entry, set),
-        None => Planned { model: model.clone(), before: None, set },
+        Some(entry) => PlannedChange::of(entry, set),
+        None => PlannedChange { model: model.clone(), before: None, set },
     }
 }

@@ -1,10 +1,10 @@
 //! The models that somebody wants to add, from arguments and a file.
 
-use crate::cli::models::AddArgs;
+use crate::cli::models::ModelsAddArgs;
 use crate::commands::exit::CommandError;
 use crate::domain::ModelRef;
-use crate::domain::ask::QUIRKS;
-use crate::domain::naming::{LONGEST_NAME, check_name};
+use crate::domain::generation_request::QUIRKS;
+use crate::domain::name_rules::{LONGEST_NAME, check_name};
 use crate::domain::nearest::nearest;
 use crate::output::text::escape;
 use serde::Deserialize;
@@ -15,7 +15,7 @@ use std::path::Path;
 
 /// A model that is to be added.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Candidate {
+pub struct ModelCandidate {
     /// Which.
     pub model: ModelRef,
     /// What people read instead of the id.
@@ -27,7 +27,7 @@ pub struct Candidate {
 /// A line of a file that is an object.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Line {
+struct CandidateLine {
     provider: String,
     model_id: String,
     #[serde(default)]
@@ -36,7 +36,7 @@ struct Line {
     metadata: Map<String, Value>,
 }
 
-impl Candidate {
+impl ModelCandidate {
     /// A model of which nothing else is known.
     pub fn new(model: ModelRef) -> Self {
         Self { model, display_name: None, metadata: Map::new() }
@@ -47,10 +47,10 @@ impl Candidate {
 ///
 /// # Errors
 /// Status 2: a name without provider, a file that cannot be read.
-pub fn named(args: &AddArgs, providers: &str) -> Result<Vec<Candidate>, CommandError> {
+pub fn named(args: &ModelsAddArgs, providers: &str) -> Result<Vec<ModelCandidate>, CommandError> {
     let mut found = Vec::new();
     for text in &args.models {
-        found.push(Candidate::new(model(text).map_err(|error| error.hint(providers))?));
+        found.push(ModelCandidate::new(model(text).map_err(|error| error.hint(providers))?));
     }
     if let Some(file) = &args.from_file {
         found.extend(in_file(&read(file)?, file)?);
@@ -62,7 +62,10 @@ pub fn named(args: &AddArgs, providers: &str) -> Result<Vec<Candidate>, CommandE
 ///
 /// # Errors
 /// Status 2: none, a display name for more than one model, a quirk that is none.
-pub fn settled(mut found: Vec<Candidate>, args: &AddArgs) -> Result<Vec<Candidate>, CommandError> {
+pub fn settled(
+    mut found: Vec<ModelCandidate>,
+    args: &ModelsAddArgs,
+) -> Result<Vec<ModelCandidate>, CommandError> {
     let metadata = metadata(&args.metadata, args.force)?;
     let mut seen = HashSet::new();
     found.retain(|candidate| seen.insert(candidate.model.clone()));
@@ -146,7 +149,7 @@ fn read(file: &Path) -> Result<String, CommandError> {
     read.map_err(|error| CommandError::usage(format!("--from-file {}: {error}", file.display())))
 }
 
-fn in_file(text: &str, file: &Path) -> Result<Vec<Candidate>, CommandError> {
+fn in_file(text: &str, file: &Path) -> Result<Vec<ModelCandidate>, CommandError> {
     let lines = text.lines().enumerate().map(|(place, line)| (place + 1, line.trim()));
     let meant = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
     let parsed = meant.map(|(place, line)| {
@@ -158,20 +161,20 @@ fn in_file(text: &str, file: &Path) -> Result<Vec<Candidate>, CommandError> {
     parsed.collect()
 }
 
-fn plain(line: &str) -> Result<Candidate, CommandError> {
-    model(line).map(Candidate::new)
+fn plain(line: &str) -> Result<ModelCandidate, CommandError> {
+    model(line).map(ModelCandidate::new)
 }
 
-fn object(line: &str) -> Result<Candidate, CommandError> {
-    let line: Line = serde_json::from_str(line).map_err(CommandError::usage)?;
+fn object(line: &str) -> Result<ModelCandidate, CommandError> {
+    let line: CandidateLine = serde_json::from_str(line).map_err(CommandError::usage)?;
     let model = self::model(&format!("{}:{}", line.provider, line.model_id))?;
-    Ok(Candidate { model, display_name: line.display_name, metadata: line.metadata })
+    Ok(ModelCandidate { model, display_name: line.display_name, metadata: line.metadata })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::naming::is_hidden;
+    use crate::domain::name_rules::is_hidden;
     use serde_json::json;
 
     #[test]

@@ -1,23 +1,23 @@
 //! A change of the catalogue from plan to history: shown and asked for where it must be, made model by model, each with its
 //! values before. Who was faster meanwhile is seen and asked about, never overwritten.
 
-use crate::cli::models::Consent;
-use crate::commands::asking::ask_about;
+use crate::cli::models::ConfirmArgs;
 use crate::commands::context::{Context, store_error};
-use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::interrupt::Interrupt;
+use crate::commands::prompts::ask_about;
+use crate::commands::stdout;
 use crate::domain::ModelRef;
-use crate::domain::names::{LOGNAME, USER};
-use crate::output::{ask, history, print, units};
-use crate::storage::catalogue::{Batch, ChangesOf, Entry, Order, Ordered};
+use crate::domain::env_vars::{LOGNAME, USER};
+use crate::output::{catalog_changes, print, prompt, units};
+use crate::storage::catalog::{Batch, CatalogEntry, ChangeOutcome, ChangeRequest, ChangesOf};
 use crate::storage::{Store, StoreError};
 use chrono::Utc;
 use serde_json::{Map, Value};
 
 /// What is going to happen to one model.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Planned {
+pub struct PlannedChange {
     /// The model.
     pub model: ModelRef,
     /// The values that were seen; `None` where it is not in the catalogue.
@@ -26,20 +26,20 @@ pub struct Planned {
     pub set: Map<String, Value>,
 }
 
-impl Planned {
+impl PlannedChange {
     /// A change of an entry as it was read.
-    pub fn of(entry: &Entry, set: Map<String, Value>) -> Self {
+    pub fn of(entry: &CatalogEntry, set: Map<String, Value>) -> Self {
         Self { model: entry.model.clone(), before: Some(entry.values(set.keys())), set }
     }
 
     fn line(&self) -> String {
-        history::planned(&self.model, self.before.as_ref(), &self.set)
+        catalog_changes::planned(&self.model, self.before.as_ref(), &self.set)
     }
 }
 
 /// A batch before it is one.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Intent {
+pub struct PlannedBatch {
     /// `add`, `disable`, `enable`, `remove`, `set`, `undo`.
     pub action: &'static str,
     /// The reason that was given.
@@ -47,18 +47,18 @@ pub struct Intent {
     /// The batch that it undoes.
     pub undoes: Option<String>,
     /// The models.
-    pub changes: Vec<Planned>,
+    pub changes: Vec<PlannedChange>,
 }
 
-impl Intent {
+impl PlannedBatch {
     /// The plan for people, one line a model.
     pub fn lines(&self) -> Vec<String> {
-        self.changes.iter().map(Planned::line).collect()
+        self.changes.iter().map(PlannedChange::line).collect()
     }
 }
 
 /// The store, the signals, and whether questions may be asked: what every change needs.
-pub struct Desk<'a> {
+pub struct ChangeSession<'a> {
     /// Where the catalogue is.
     pub store: &'a dyn Store,
     /// Who changes it.
@@ -66,17 +66,17 @@ pub struct Desk<'a> {
     /// The user's signals.
     pub interrupt: Interrupt,
     /// What the flags said.
-    pub consent: Consent,
+    pub consent: ConfirmArgs,
     /// Somebody looks at standard output: the id of a batch then stands in the sentence about it, and nowhere else.
     pub stdout_tty: bool,
 }
 
-impl<'a> Desk<'a> {
-    /// A desk on this store.
+impl<'a> ChangeSession<'a> {
+    /// A session on this store.
     ///
     /// # Errors
     /// The operating system's, where no signal handler can be set.
-    pub fn new(store: &'a dyn Store, context: &Context, consent: Consent) -> Result<Self, CommandError> {
+    pub fn new(store: &'a dyn Store, context: &Context, consent: ConfirmArgs) -> Result<Self, CommandError> {
         let interrupt = Interrupt::listen().map_err(CommandError::usage)?;
         let stdout_tty = context.terminal.stdout_tty;
         Ok(Self { store, who: who(context), interrupt, consent, stdout_tty })
@@ -90,13 +90,13 @@ impl<'a> Desk<'a> {
         let shown =
             || std::iter::once(format!("{heading}:")).chain(lines.iter().map(|line| format!("  {line}")));
         if self.consent.dry_run {
-            data::text(&shown().map(|line| line + "\n").collect::<String>())?;
+            stdout::text(&shown().map(|line| line + "\n").collect::<String>())?;
             return Ok(false);
         }
         if !must || self.consent.yes {
             return Ok(true);
         }
-        if !ask::possible() {
+        if !prompt::possible() {
             return Err(CommandError::usage(format!(
                 "this would {heading}, and nobody can be asked: there is no terminal"
             ))
@@ -115,9 +115,9 @@ impl<'a> Desk<'a> {
     ///
     /// # Errors
     /// A store that fails; what was changed until then is said, and is in the batch.
-    pub async fn carry_out(&self, intent: Intent) -> Result<Exit, CommandError> {
+    pub async fn carry_out(&self, intent: PlannedBatch) -> Result<Exit, CommandError> {
         let batch = self.begin(&intent).await?;
-        let mut told = Told::default();
+        let mut told = ChangeTotals::default();
         for planned in &intent.changes {
             if self.interrupt.stop.is_cancelled() {
                 break;
@@ -141,14 +141,14 @@ impl<'a> Desk<'a> {
         })
     }
 
-    fn say(&self, told: &Told, intent: &Intent, batch: &Batch) -> Result<(), CommandError> {
+    fn say(&self, told: &ChangeTotals, intent: &PlannedBatch, batch: &Batch) -> Result<(), CommandError> {
         let undo = self.stdout_tty && told.done > 0;
         let undo = if undo { format!("; to undo: llmbench models undo {}", batch.id) } else { String::new() };
         print::note(&(told.sentence(intent) + &undo));
-        if self.stdout_tty { Ok(()) } else { data::text(&format!("{}\n", batch.id)) }
+        if self.stdout_tty { Ok(()) } else { stdout::text(&format!("{}\n", batch.id)) }
     }
 
-    async fn begin(&self, intent: &Intent) -> Result<Batch, CommandError> {
+    async fn begin(&self, intent: &PlannedBatch) -> Result<Batch, CommandError> {
         let batch = Batch {
             id: ulid::Ulid::generate().to_string(),
             at: Utc::now(),
@@ -166,9 +166,14 @@ impl<'a> Desk<'a> {
     }
 
     /// One model: made, refused, or asked about again for as long as somebody else is faster.
-    async fn one(&self, batch: &str, planned: &Planned, told: &mut Told) -> Result<(), CommandError> {
+    async fn one(
+        &self,
+        batch: &str,
+        planned: &PlannedChange,
+        told: &mut ChangeTotals,
+    ) -> Result<(), CommandError> {
         told.seen += 1;
-        let mut order = Order {
+        let mut order = ChangeRequest {
             batch: batch.to_owned(),
             model: planned.model.clone(),
             expected: planned.before.clone(),
@@ -176,7 +181,7 @@ impl<'a> Desk<'a> {
         };
         loop {
             let present = match self.store.change(&order).await {
-                Ok(Ordered::Done { cancelled_jobs }) => {
+                Ok(ChangeOutcome::Done { cancelled_jobs }) => {
                     told.done += 1;
                     told.enabled += usize::from(planned.set.get("enabled") == Some(&Value::Bool(true)));
                     told.cancelled_jobs += cancelled_jobs;
@@ -188,7 +193,7 @@ impl<'a> Desk<'a> {
                     return Ok(());
                 }
                 Err(error) => return Err(store_error(&format!("changing {}", order.model), error)),
-                Ok(Ordered::Overtaken(present)) => present,
+                Ok(ChangeOutcome::Overtaken(present)) => present,
             };
             let Some(expected) = self.again(&order, present.as_deref()).await? else {
                 told.left += 1;
@@ -201,20 +206,22 @@ impl<'a> Desk<'a> {
     /// What is expected next time, if whoever decided wants it all the same.
     async fn again(
         &self,
-        order: &Order,
-        present: Option<&Entry>,
+        order: &ChangeRequest,
+        present: Option<&CatalogEntry>,
     ) -> Result<Option<Option<Map<String, Value>>>, CommandError> {
         let model = &order.model;
         let now = present.map(|entry| entry.values(order.set.keys()));
-        let seen = history::difference(order.expected.as_ref(), now.as_ref());
+        let seen = catalog_changes::difference(order.expected.as_ref(), now.as_ref());
         print::note(&format!("{model} was changed meanwhile{}: {seen}", self.by_whom(model).await?));
         // Whether another entry than the one that was looked at may go is a question for a new command.
-        if self.consent.yes || !ask::possible() || order.removes() {
+        if self.consent.yes || !prompt::possible() || order.removes() {
             print::note(&format!("error: {model} was left as it is; see: llmbench models history {model}"));
             return Ok(None);
         }
-        let question =
-            format!("Change it all the same ({})?", history::planned(model, now.as_ref(), &order.set));
+        let question = format!(
+            "Change it all the same ({})?",
+            catalog_changes::planned(model, now.as_ref(), &order.set)
+        );
         Ok(ask_about(question, &self.interrupt.stop).await?.then_some(now))
     }
 
@@ -230,7 +237,7 @@ impl<'a> Desk<'a> {
 
 /// What a batch came to.
 #[derive(Debug, Default)]
-struct Told {
+struct ChangeTotals {
     /// Models that were looked at.
     seen: usize,
     /// Models that were changed.
@@ -242,8 +249,8 @@ struct Told {
     cancelled_jobs: u64,
 }
 
-impl Told {
-    fn sentence(&self, intent: &Intent) -> String {
+impl ChangeTotals {
+    fn sentence(&self, intent: &PlannedBatch) -> String {
         let whole = self.done == intent.changes.len();
         let changed = if whole {
             count(self.done)

@@ -1,24 +1,24 @@
 //! What can be said about a candidate before anybody is called. Pure: the table of hosts and the catalogue in, findings out.
 
-use super::candidates::Candidate;
-use crate::commands::known::near_among;
+use super::candidates::ModelCandidate;
+use crate::commands::unknown_names::near_among;
 use crate::domain::ModelRef;
 use crate::domain::sourced::Sourced;
 use crate::providers::bedrock_ids;
 use crate::providers::hosts::{Auth, Host, Hosts, UnknownHost};
 use crate::providers::suitability::{self, Hint};
-use crate::storage::catalogue::{Entry, PROBING};
+use crate::storage::catalog::{CatalogEntry, PROBING};
 use std::collections::HashSet;
 
 /// What a candidate's checks came to.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Checked {
+pub struct CheckedCandidate {
     /// The candidate.
-    pub candidate: Candidate,
+    pub candidate: ModelCandidate,
     /// Its entry, where it has one that is still on probation.
-    pub entry: Option<Entry>,
+    pub entry: Option<CatalogEntry>,
     /// Whether it is added, and why not.
-    pub verdict: Verdict,
+    pub verdict: CandidateVerdict,
     /// What has to be known about it.
     pub notes: Vec<String>,
     /// Ids of inference profiles that are likelier to work.
@@ -27,7 +27,7 @@ pub struct Checked {
 
 /// Whether a candidate is added.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum CandidateVerdict {
     /// It is.
     Goes,
     /// It is measured already: there is nothing to do.
@@ -37,11 +37,11 @@ pub enum Verdict {
 }
 
 /// What candidates are checked against.
-pub struct Against<'a> {
+pub struct CandidateContext<'a> {
     /// Who can be called.
     pub hosts: &'a Hosts,
     /// The catalogue.
-    pub entries: &'a [Entry],
+    pub entries: &'a [CatalogEntry],
     /// What the providers of the candidates listed, as far as they were ever read.
     pub listed: &'a HashSet<ModelRef>,
     /// Whether a real call decides afterwards.
@@ -52,7 +52,10 @@ pub struct Against<'a> {
 ///
 /// # Errors
 /// [`UnknownHost`] where nobody has that name.
-pub fn check(candidate: Candidate, against: &Against<'_>) -> Result<Checked, UnknownHost> {
+pub fn check(
+    candidate: ModelCandidate,
+    against: &CandidateContext<'_>,
+) -> Result<CheckedCandidate, UnknownHost> {
     let entries = against.entries;
     let host = against.hosts.find(&candidate.model.provider)?;
     let id = candidate.model.model_id.clone();
@@ -73,23 +76,24 @@ pub fn check(candidate: Candidate, against: &Against<'_>) -> Result<Checked, Unk
         notes.extend(near.map(|near| format!("its provider lists no such model; {near}")));
     }
     let verdict = match (&entry, twin) {
-        (Some(entry), _) if entry.is_enabled() => Verdict::There,
-        (_, Some(twin)) if twin.is_enabled() => {
-            Verdict::Refused(format!("`{}` is enabled already and differs in case alone", twin.model))
-        }
+        (Some(entry), _) if entry.is_enabled() => CandidateVerdict::There,
+        (_, Some(twin)) if twin.is_enabled() => CandidateVerdict::Refused(format!(
+            "`{}` is enabled already and differs in case alone",
+            twin.model
+        )),
         (Some(entry), _) if entry.text("status").as_deref() != Some(PROBING) => {
-            Verdict::Refused(format!("{}: llmbench models enable {}", off(entry), entry.model))
+            CandidateVerdict::Refused(format!("{}: llmbench models enable {}", off(entry), entry.model))
         }
         (_, Some(twin)) => {
             notes.push(format!(
                 "`{}` is in the catalogue too, disabled, and differs in case alone",
                 twin.model
             ));
-            Verdict::Goes
+            CandidateVerdict::Goes
         }
-        _ => Verdict::Goes,
+        _ => CandidateVerdict::Goes,
     };
-    Ok(Checked { candidate, entry, verdict, notes, profiles })
+    Ok(CheckedCandidate { candidate, entry, verdict, notes, profiles })
 }
 
 fn region(host: &Host) -> Option<&str> {
@@ -98,7 +102,11 @@ fn region(host: &Host) -> Option<&str> {
 
 /// Why a bare Bedrock id may not answer, if there is a reason; `profiles`, the ids to try instead, become those that are
 /// listed, where any of them is.
-fn bare(model: &ModelRef, profiles: &mut Vec<String>, against: &Against<'_>) -> Option<&'static str> {
+fn bare(
+    model: &ModelRef,
+    profiles: &mut Vec<String>,
+    against: &CandidateContext<'_>,
+) -> Option<&'static str> {
     let is_listed = |id: &str| against.listed.contains(&ModelRef::new(&model.provider, id));
     let is_bare = !profiles.is_empty() && model.model_id.contains('.');
     // Models that can be called through a profile alone are not listed by their own id.
@@ -117,7 +125,7 @@ fn bare(model: &ModelRef, profiles: &mut Vec<String>, against: &Against<'_>) -> 
 }
 
 /// An entry whose name differs in case alone, an enabled one first.
-fn twin<'a>(model: &ModelRef, entries: &'a [Entry]) -> Option<&'a Entry> {
+fn twin<'a>(model: &ModelRef, entries: &'a [CatalogEntry]) -> Option<&'a CatalogEntry> {
     let lower = model.to_string().to_lowercase();
     let twins = entries.iter().filter(|entry| {
         entry.sound && entry.model != *model && entry.model.to_string().to_lowercase() == lower
@@ -135,7 +143,7 @@ fn spoken(hint: Hint) -> String {
     }
 }
 
-fn off(entry: &Entry) -> String {
+fn off(entry: &CatalogEntry) -> String {
     let reason = entry.text("disabled_reason").map_or_else(String::new, |reason| format!(" ({reason})"));
     let state = if entry.flag("deprecated") { "deprecated" } else { "disabled" };
     format!("it is in the catalogue and {state}{reason}")
@@ -144,31 +152,31 @@ fn off(entry: &Entry) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::providers::table;
+    use crate::providers::builtin_hosts;
     use serde_json::{Value, json};
 
-    fn checked(name: &str, catalogue: &[Value]) -> Checked {
-        let entries: Vec<Entry> =
-            catalogue.iter().map(|fields| Entry::new(fields.as_object().unwrap().clone())).collect();
+    fn checked(name: &str, catalogue: &[Value]) -> CheckedCandidate {
+        let entries: Vec<CatalogEntry> =
+            catalogue.iter().map(|fields| CatalogEntry::new(fields.as_object().unwrap().clone())).collect();
         looked_at(name, &entries, &[], true).unwrap()
     }
 
     fn looked_at(
         name: &str,
-        entries: &[Entry],
+        entries: &[CatalogEntry],
         listed: &[&str],
         called: bool,
-    ) -> Result<Checked, UnknownHost> {
-        let hosts = Hosts::new(table::built_in());
+    ) -> Result<CheckedCandidate, UnknownHost> {
+        let hosts = Hosts::new(builtin_hosts::built_in());
         let listed = listed.iter().map(|name| name.parse().unwrap()).collect();
-        let against = Against { hosts: &hosts, entries, listed: &listed, called };
-        check(Candidate::new(name.parse().unwrap()), &against)
+        let against = CandidateContext { hosts: &hosts, entries, listed: &listed, called };
+        check(ModelCandidate::new(name.parse().unwrap()), &against)
     }
 
     #[test]
     fn bedrock_ids_get_their_profile_offered() {
         let bare = checked("bedrock:anthropic.claude-opus-4-7", &[]);
-        assert_eq!(bare.verdict, Verdict::Goes);
+        assert_eq!(bare.verdict, CandidateVerdict::Goes);
         assert_eq!(bare.profiles, ["global.anthropic.claude-opus-4-7"]);
         assert!(bare.notes[0].contains("global.anthropic.claude-opus-4-7"), "{:?}", bare.notes);
         assert!(checked("bedrock:us.anthropic.claude-opus-4-7", &[]).notes.is_empty());
@@ -199,7 +207,7 @@ mod tests {
     fn names_are_warned_of_and_allowed() {
         for name in ["openai:text-embedding-3-small", "groq:llama-guard-4", "groq:groq/compound"] {
             let found = checked(name, &[]);
-            assert_eq!((found.verdict, found.notes.len()), (Verdict::Goes, 1), "{name}");
+            assert_eq!((found.verdict, found.notes.len()), (CandidateVerdict::Goes, 1), "{name}");
         }
     }
 
@@ -209,19 +217,20 @@ mod tests {
             json!({"provider": "groq", "model_id": id, "enabled": enabled, "status": status,
                 "disabled_reason": "broken"})
         };
-        assert_eq!(checked("groq:m", &[row("m", true, Value::Null)]).verdict, Verdict::There);
-        let Verdict::Refused(why) = checked("groq:m", &[row("m", false, Value::Null)]).verdict else {
+        assert_eq!(checked("groq:m", &[row("m", true, Value::Null)]).verdict, CandidateVerdict::There);
+        let CandidateVerdict::Refused(why) = checked("groq:m", &[row("m", false, Value::Null)]).verdict
+        else {
             panic!()
         };
         assert!(why.contains("broken") && why.contains("models enable groq:m"), "{why}");
         let staged = checked("groq:m", &[row("m", false, json!("probing"))]);
-        assert!(staged.verdict == Verdict::Goes && staged.entry.is_some());
-        let Verdict::Refused(why) = checked("groq:m", &[row("M", true, Value::Null)]).verdict else {
+        assert!(staged.verdict == CandidateVerdict::Goes && staged.entry.is_some());
+        let CandidateVerdict::Refused(why) = checked("groq:m", &[row("M", true, Value::Null)]).verdict else {
             panic!()
         };
         assert!(why.contains("groq:M"), "{why}");
         let beside = checked("groq:m", &[row("M", false, Value::Null)]);
-        assert_eq!((beside.verdict, beside.notes.len()), (Verdict::Goes, 1));
+        assert_eq!((beside.verdict, beside.notes.len()), (CandidateVerdict::Goes, 1));
     }
 
     #[test]

@@ -1,21 +1,21 @@
 //! `models add` without arguments, at a terminal: which provider, then which of the models that it lists and nobody
 //! measures. The lists are those of the store; one that is missing or old can be read first.
 
-use super::candidates::{Candidate, sound};
-use crate::catalog::diff::{ProviderState, Standing, diff, inventory};
-use crate::commands::asking::{ask_about, choose_many, choose_one};
-use crate::commands::catalog::{Known, sync};
+use super::candidates::{ModelCandidate, sound};
+use crate::catalog::diff::{ListedModelState, ProviderListingState, diff, inventory};
+use crate::commands::catalog::{StoredListings, sync};
 use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
+use crate::commands::prompts::{ask_about, choose_many, choose_one};
 use crate::commands::run::access::SIMULATOR;
 use crate::domain::ModelRef;
 use crate::domain::listing::CatalogRow;
 use crate::output::catalog::{moment, stated};
-use crate::output::pick::Choice;
-use crate::output::{View, print};
+use crate::output::picker::PickerItem;
+use crate::output::{ReportView, print};
 use crate::providers::hosts::Host;
 use crate::storage::Store;
-use crate::storage::catalogue::PROBING;
+use crate::storage::catalog::PROBING;
 use chrono::{TimeDelta, Utc};
 use std::collections::{BTreeMap, HashSet};
 use tokio_util::sync::CancellationToken;
@@ -31,9 +31,9 @@ pub async fn choose(
     context: &Context,
     store: &dyn Store,
     stop: &CancellationToken,
-) -> Result<Vec<Candidate>, CommandError> {
-    let view = View::new(context.terminal, false);
-    let states = diff(&Known::load(store, &[]).await?.now()).providers;
+) -> Result<Vec<ModelCandidate>, CommandError> {
+    let view = ReportView::new(context.terminal, false);
+    let states = diff(&StoredListings::load(store, &[]).await?.now()).providers;
     let hosts = offered(context, &states);
     if hosts.iter().all(|host| host.name == SIMULATOR) {
         print::note(
@@ -49,7 +49,7 @@ pub async fn choose(
     if wants_new(host, states.get(&host.name), stop, &view).await? {
         refresh(host, context, store, stop).await?;
     }
-    let known = Known::load(store, std::slice::from_ref(&host.name)).await?;
+    let known = StoredListings::load(store, std::slice::from_ref(&host.name)).await?;
     let staged = staged(store, &host.name).await?;
     let free = inventory(&known.now()).into_iter().filter(|one| is_free(one, &known, &staged));
     let rows = addable(free.map(|one| one.row).collect());
@@ -61,7 +61,7 @@ pub async fn choose(
         .exit(Exit::No)
         .hint("`llmbench models enable` measures again what was disabled"));
     }
-    let choice = |row: &CatalogRow| Choice { name: row.model_id.clone(), note: stated(&row.facts) };
+    let choice = |row: &CatalogRow| PickerItem { name: row.model_id.clone(), note: stated(&row.facts) };
     from_list(format!("Which models of {}?", host.name), &rows, choice, stop).await
 }
 
@@ -72,9 +72,9 @@ pub async fn choose(
 pub async fn from_list(
     title: String,
     rows: &[CatalogRow],
-    choice: impl Fn(&CatalogRow) -> Choice,
+    choice: impl Fn(&CatalogRow) -> PickerItem,
     stop: &CancellationToken,
-) -> Result<Vec<Candidate>, CommandError> {
+) -> Result<Vec<ModelCandidate>, CommandError> {
     let chosen = choose_many(title, rows.iter().map(choice).collect(), stop).await?;
     Ok(chosen.into_iter().map(|place| candidate(&rows[place])).collect())
 }
@@ -90,20 +90,20 @@ pub fn addable(rows: Vec<CatalogRow>) -> Vec<CatalogRow> {
 }
 
 /// A listed model as one to be added, under the provider's name for it, unless that could forge a line somewhere.
-pub fn candidate(row: &CatalogRow) -> Candidate {
+pub fn candidate(row: &CatalogRow) -> ModelCandidate {
     let display_name = Some(row.name.clone()).filter(|name| !name.contains(char::is_control));
-    Candidate { display_name, ..Candidate::new(ModelRef::new(&row.provider, &row.model_id)) }
+    ModelCandidate { display_name, ..ModelCandidate::new(ModelRef::new(&row.provider, &row.model_id)) }
 }
 
 /// The providers that can be called, and those that have a list.
-fn offered<'a>(context: &'a Context, states: &BTreeMap<String, ProviderState>) -> Vec<&'a Host> {
+fn offered<'a>(context: &'a Context, states: &BTreeMap<String, ProviderListingState>) -> Vec<&'a Host> {
     let hosts = context.settings.hosts.iter();
     let is_listed = |host: &Host| states.get(&host.name).is_some_and(|state| state.listed > 0);
     let is_meant = |host: &Host| host.name == SIMULATOR || context.settings.is_configured(host);
     hosts.filter(|host| is_listed(host) || is_meant(host)).collect()
 }
 
-fn provider(host: &Host, state: Option<&ProviderState>, view: &View) -> Choice {
+fn provider(host: &Host, state: Option<&ProviderListingState>, view: &ReportView) -> PickerItem {
     let note = match state.filter(|state| state.complete_at.is_some()) {
         Some(state) => format!(
             "{} listed, {} measured, read {}",
@@ -113,15 +113,15 @@ fn provider(host: &Host, state: Option<&ProviderState>, view: &View) -> Choice {
         ),
         None => "its list was never read whole".to_owned(),
     };
-    Choice { name: host.name.clone(), note }
+    PickerItem { name: host.name.clone(), note }
 }
 
 /// Offers to read a list that is missing or old.
 async fn wants_new(
     host: &Host,
-    state: Option<&ProviderState>,
+    state: Option<&ProviderListingState>,
     stop: &CancellationToken,
-    view: &View,
+    view: &ReportView,
 ) -> Result<bool, CommandError> {
     let name = &host.name;
     let question = match state.and_then(|state| state.complete_at) {
@@ -160,7 +160,7 @@ async fn staged(store: &dyn Store, provider: &str) -> Result<HashSet<String>, Co
 }
 
 /// Listed now, and either unknown to the catalogue or on probation there.
-fn is_free(one: &Standing, known: &Known, staged: &HashSet<String>) -> bool {
+fn is_free(one: &ListedModelState, known: &StoredListings, staged: &HashSet<String>) -> bool {
     let id = &one.row.model_id;
     let is_known = known.measured.iter().any(|entry| entry.model.model_id == *id);
     one.gone_at.is_none() && !one.measured && (!is_known || staged.contains(id))

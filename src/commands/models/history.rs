@@ -1,15 +1,15 @@
 //! `llmbench models history`: batches newest first, or the changes of some models, or one batch with every value.
 
 use super::select::select;
-use crate::cli::models::HistoryArgs;
+use crate::cli::models::ModelsHistoryArgs;
 use crate::commands::context::{Context, store_error};
-use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
-use crate::commands::lists::Length;
+use crate::commands::list_limit::ListLimit;
+use crate::commands::stdout;
 use crate::domain::ModelRef;
-use crate::output::history::{self, BatchView, ChangeView};
+use crate::output::catalog_changes::{self, BatchView, ChangeView};
 use crate::storage::Store;
-use crate::storage::catalogue::{Batch, Change, ChangesOf, Entry};
+use crate::storage::catalog::{Batch, CatalogChange, CatalogEntry, ChangesOf};
 use std::collections::BTreeMap;
 
 /// How many batches a terminal shows where nobody says how many.
@@ -19,21 +19,21 @@ const SCREENFUL: u32 = 20;
 ///
 /// # Errors
 /// Selectors that match nothing, a batch that is not there, a store that fails.
-pub async fn run(args: &HistoryArgs, context: &Context) -> Result<Exit, CommandError> {
+pub async fn run(args: &ModelsHistoryArgs, context: &Context) -> Result<Exit, CommandError> {
     let store = context.open_store().await?;
-    let length = Length::new(args.limit, SCREENFUL, args.json, &context.terminal);
+    let length = ListLimit::new(args.limit, SCREENFUL, args.json, &context.terminal);
     let (found, cut) = match &args.batch {
         Some(id) => (vec![one(id, store.as_ref()).await?], false),
         None if args.selectors.is_empty() => newest(length, store.as_ref()).await?,
         None => of_models(&args.selectors, length, store.as_ref()).await?,
     };
     let text = if args.json {
-        history::json(&found)
+        catalog_changes::json(&found)
     } else {
         let whole = args.batch.is_some() || !args.selectors.is_empty();
-        history::text(&found, whole, &context.view(whole))
+        catalog_changes::text(&found, whole, &context.view(whole))
     };
-    data::text(&text)?;
+    stdout::text(&text)?;
     if found.is_empty() {
         context.note(false, "nothing was changed yet");
     }
@@ -54,7 +54,7 @@ async fn one(id: &str, store: &dyn Store) -> Result<BatchView, CommandError> {
 }
 
 /// The newest batches, and whether there are more.
-async fn newest(length: Length, store: &dyn Store) -> Result<(Vec<BatchView>, bool), CommandError> {
+async fn newest(length: ListLimit, store: &dyn Store) -> Result<(Vec<BatchView>, bool), CommandError> {
     let mut batches = store.batches(length.wanted()).await.map_err(read)?;
     let cut = length.cut(&mut batches);
     let mut found = Vec::new();
@@ -73,11 +73,11 @@ async fn with_changes(batch: Batch, store: &dyn Store) -> Result<BatchView, Comm
 /// The batches that changed these models, with their part of each, newest first; and whether there are more.
 async fn of_models(
     selectors: &[String],
-    length: Length,
+    length: ListLimit,
     store: &dyn Store,
 ) -> Result<(Vec<BatchView>, bool), CommandError> {
     let entries = store.entries(None).await.map_err(|error| store_error("reading the catalogue", error))?;
-    let (mut changes, mut cut): (Vec<Change>, bool) = (Vec::new(), false);
+    let (mut changes, mut cut): (Vec<CatalogChange>, bool) = (Vec::new(), false);
     let mut left = Vec::new();
     for selector in selectors {
         let mut removed = removed(selector, &entries, length, store).await?;
@@ -103,10 +103,10 @@ async fn of_models(
 /// The changes of a model that is named exactly and that the catalogue has no more.
 async fn removed(
     selector: &str,
-    entries: &[Entry],
-    length: Length,
+    entries: &[CatalogEntry],
+    length: ListLimit,
     store: &dyn Store,
-) -> Result<Vec<Change>, CommandError> {
+) -> Result<Vec<CatalogChange>, CommandError> {
     match selector.trim().parse::<ModelRef>() {
         Ok(model) if entries.iter().all(|entry| entry.model != model) => {
             store.changes(&ChangesOf::Model(model, length.wanted())).await.map_err(read)
@@ -117,7 +117,7 @@ async fn removed(
 
 /// The batches that these changes belong to, by id, which is by time.
 pub async fn batches_of(
-    changes: &[Change],
+    changes: &[CatalogChange],
     store: &dyn Store,
 ) -> Result<BTreeMap<String, Batch>, CommandError> {
     let mut batches = BTreeMap::new();
@@ -132,7 +132,7 @@ pub async fn batches_of(
 }
 
 /// A change as it is shown.
-pub fn change_view(change: &Change, batch: Option<&Batch>) -> ChangeView {
+pub fn change_view(change: &CatalogChange, batch: Option<&Batch>) -> ChangeView {
     ChangeView {
         batch: change.batch.clone(),
         action: batch.map(|batch| batch.action.clone()),

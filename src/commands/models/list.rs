@@ -1,13 +1,13 @@
 //! `llmbench models list`: entries and figures joined, filtered, and handed to whoever shows them.
 
-use crate::cli::models::ListArgs;
+use crate::cli::models::ModelsListArgs;
 use crate::commands::context::{Context, store_error};
-use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
+use crate::commands::stdout;
 use crate::domain::glob;
 use crate::domain::window::moment;
 use crate::output::models::{self, ModelRow};
-use crate::storage::catalogue::{Entry, Figures, Scope};
+use crate::storage::catalog::{CatalogEntry, Figures, ModelScope};
 use chrono::{DateTime, Local, Utc};
 use std::collections::HashMap;
 
@@ -20,13 +20,13 @@ const NOTHING_THERE: &str =
 ///
 /// # Errors
 /// A provider that nobody knows, a store that fails.
-pub async fn run(args: &ListArgs, context: &Context) -> Result<Exit, CommandError> {
+pub async fn run(args: &ModelsListArgs, context: &Context) -> Result<Exit, CommandError> {
     let now = Utc::now();
     let since = since(args)?;
     let store = context.open_store().await?;
     let (provider, scope) = match args.providers.as_slice() {
-        [one] => (Some(one.as_str()), Scope::Provider(one.clone())),
-        _ => (None, Scope::All),
+        [one] => (Some(one.as_str()), ModelScope::Provider(one.clone())),
+        _ => (None, ModelScope::All),
     };
     let read = |error| store_error("reading the catalogue", error);
     let figures = async {
@@ -38,14 +38,14 @@ pub async fn run(args: &ListArgs, context: &Context) -> Result<Exit, CommandErro
     let (entries, figures) = tokio::try_join!(store.entries(provider), figures).map_err(read)?;
     known(args, context, &entries)?;
     let nothing_shown = if entries.is_empty() { NOTHING_THERE } else { NOTHING_FITS };
-    let mut entries: Vec<Entry> = entries.into_iter().filter(|entry| wanted(args, entry)).collect();
+    let mut entries: Vec<CatalogEntry> = entries.into_iter().filter(|entry| wanted(args, entry)).collect();
     if let Some(since) = since {
-        let disabled_at = |entry: &Entry| entry.instant("disabled_at");
+        let disabled_at = |entry: &CatalogEntry| entry.instant("disabled_at");
         entries.retain(|entry| disabled_at(entry) >= Some(since));
         entries.sort_by_key(|entry| std::cmp::Reverse(disabled_at(entry)));
     }
     let nothing = Figures::default();
-    let of = |entry: &Entry| figures.get(&entry.model).unwrap_or(&nothing).clone();
+    let of = |entry: &CatalogEntry| figures.get(&entry.model).unwrap_or(&nothing).clone();
     let rows: Vec<ModelRow> = entries
         .iter()
         .map(|entry| (entry, of(entry)))
@@ -56,19 +56,19 @@ pub async fn run(args: &ListArgs, context: &Context) -> Result<Exit, CommandErro
         })
         .map(|(entry, figures)| row(entry, figures, now))
         .collect();
-    data::text(&text(args, context, &rows, now, nothing_shown)?)?;
+    stdout::text(&text(args, context, &rows, now, nothing_shown)?)?;
     Ok(Exit::Yes)
 }
 
 /// The moment since which models were disabled.
-fn since(args: &ListArgs) -> Result<Option<DateTime<Utc>>, CommandError> {
+fn since(args: &ModelsListArgs) -> Result<Option<DateTime<Utc>>, CommandError> {
     let read = |text: &String| moment(text, &Local::now());
     let since = args.since.as_ref().map(read).transpose();
     since.map_err(|reason| CommandError::usage(format!("--since: {reason}")))
 }
 
 fn text(
-    args: &ListArgs,
+    args: &ModelsListArgs,
     context: &Context,
     rows: &[ModelRow],
     now: DateTime<Utc>,
@@ -84,7 +84,7 @@ fn text(
         return models::csv(rows).map_err(|error| CommandError::usage(format!("CSV: {error}")));
     }
     let view = context.view(args.wide);
-    let wanted = models::Wanted { off: args.disabled, wide: args.wide };
+    let wanted = models::ModelsTableOptions { off: args.disabled, wide: args.wide };
     if rows.is_empty() {
         context.note(false, nothing);
     }
@@ -92,7 +92,7 @@ fn text(
 }
 
 /// A provider that neither the table of hosts nor the catalogue knows is a slip.
-fn known(args: &ListArgs, context: &Context, entries: &[Entry]) -> Result<(), CommandError> {
+fn known(args: &ModelsListArgs, context: &Context, entries: &[CatalogEntry]) -> Result<(), CommandError> {
     for provider in &args.providers {
         if !entries.iter().any(|entry| entry.model.provider == *provider) {
             context.settings.hosts.find(provider).map_err(CommandError::usage)?;
@@ -101,7 +101,7 @@ fn known(args: &ListArgs, context: &Context, entries: &[Entry]) -> Result<(), Co
     Ok(())
 }
 
-fn wanted(args: &ListArgs, entry: &Entry) -> bool {
+fn wanted(args: &ModelsListArgs, entry: &CatalogEntry) -> bool {
     let name = entry.model.to_string();
     let state = args.all || entry.is_enabled() != args.disabled;
     let provider = args.providers.is_empty() || args.providers.contains(&entry.model.provider);
@@ -111,7 +111,7 @@ fn wanted(args: &ListArgs, entry: &Entry) -> bool {
 }
 
 /// An entry and its figures as they are shown.
-pub fn row(entry: &Entry, figures: Figures, now: DateTime<Utc>) -> ModelRow {
+pub fn row(entry: &CatalogEntry, figures: Figures, now: DateTime<Utc>) -> ModelRow {
     let enabled = entry.is_enabled();
     ModelRow {
         provider: entry.model.provider.clone(),

@@ -1,17 +1,17 @@
-//! One real call of each candidate, through the same laboratory as any measurement. Its rows are kept in a role of their own
+//! One real call of each candidate, through the same measurer as any measurement. Its rows are kept in a role of their own
 //! and never published.
 
-use super::candidates::Candidate;
+use super::candidates::ModelCandidate;
 use crate::commands::context::Context;
 use crate::commands::exit::CommandError;
-use crate::commands::run::access::{self, Opened};
-use crate::commands::run::laboratory;
+use crate::commands::run::access::{self, ProviderAccess};
+use crate::commands::run::measurer;
 use crate::domain::{Failure, ModelRef, Outcome};
-use crate::measure::laboratory::{Attempted, Laboratory, Question, Subject};
-use crate::output::steps::Steps;
+use crate::measure::measurer::{AttemptResult, Measurer, RequestSpec, Target};
+use crate::output::task_progress::Steps;
 use crate::providers::adapt::Adaptation;
 use crate::storage::Store;
-use crate::storage::spill::Spill;
+use crate::storage::undelivered::UndeliveredDir;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -26,16 +26,16 @@ const AT_ONCE: usize = 4;
 
 /// What a probe came to.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Probed {
+pub struct ProbeResult {
     /// Which model.
     pub model: ModelRef,
     /// What it answered: figures in words, or how it failed.
-    pub answer: Result<Answer, Box<Failure>>,
+    pub answer: Result<TrialTimings, Box<Failure>>,
 }
 
 /// A model that answered.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Answer {
+pub struct TrialTimings {
     /// Seconds to the first visible text.
     pub ttft: Option<f64>,
     /// Seconds to the end.
@@ -49,15 +49,15 @@ pub struct Answer {
 /// # Errors
 /// A provider that cannot be called at all: no key, no address.
 pub async fn probe(
-    candidates: &[Candidate],
+    candidates: &[ModelCandidate],
     context: &Context,
     store: &dyn Store,
     stop: &CancellationToken,
-) -> Result<Vec<Probed>, CommandError> {
+) -> Result<Vec<ProbeResult>, CommandError> {
     let opened = open(candidates, context).await?;
     let secrets: Vec<_> = opened.values().filter_map(|opened| opened.secret.clone()).collect();
-    let laboratory = laboratory(context, &secrets)?;
-    let question = Question {
+    let measurer = measurer(context, &secrets)?;
+    let question = RequestSpec {
         profile: context.settings.profile().map_err(CommandError::usage)?.clone(),
         role: ROLE.to_owned(),
         limits: context.settings.deadlines.limits(),
@@ -70,10 +70,10 @@ pub async fn probe(
         let provider = &candidate.model.provider;
         let (Some(opened), Some(places)) = (opened.get(provider), places.get(provider)) else { continue };
         let subject = subject(candidate, opened, store).await;
-        calls.spawn(call(laboratory.clone(), subject, question.clone(), Arc::clone(places)));
+        calls.spawn(call(measurer.clone(), subject, question.clone(), Arc::clone(places)));
     }
-    let spill = context.spill()?;
-    let mut progress = Progress::start(candidates, context);
+    let undelivered = context.undelivered()?;
+    let mut progress = ProbeProgress::start(candidates, context);
     let mut probed = Vec::new();
     loop {
         let ended = tokio::select! {
@@ -82,7 +82,7 @@ pub async fn probe(
         };
         let Some(ended) = ended else { break };
         let Ok((model, attempts)) = ended else { continue };
-        keep(&model, &attempts, store, &spill, &progress.steps).await;
+        keep(&model, &attempts, store, &undelivered, &progress.steps).await;
         if let Some(last) = attempts.into_iter().next_back() {
             let one = judged(model, last.outcome);
             progress.ended(&one);
@@ -94,14 +94,14 @@ pub async fn probe(
 }
 
 /// How far the calls of each provider are, a line each.
-struct Progress {
+struct ProbeProgress {
     steps: Steps,
     /// Called and failed, of how many.
     counts: BTreeMap<String, (usize, usize, usize)>,
 }
 
-impl Progress {
-    fn start(candidates: &[Candidate], context: &Context) -> Self {
+impl ProbeProgress {
+    fn start(candidates: &[ModelCandidate], context: &Context) -> Self {
         let mut counts: BTreeMap<String, (usize, usize, usize)> = BTreeMap::new();
         for candidate in candidates {
             counts.entry(candidate.model.provider.clone()).or_default().2 += 1;
@@ -110,7 +110,7 @@ impl Progress {
         Self { steps: Steps::start(&names, &context.terminal, false), counts }
     }
 
-    fn ended(&mut self, one: &Probed) {
+    fn ended(&mut self, one: &ProbeResult) {
         let provider = &one.model.provider;
         let Some((called, failed, all)) = self.counts.get_mut(provider) else { return };
         *called += 1;
@@ -122,17 +122,20 @@ impl Progress {
 }
 
 async fn call(
-    laboratory: Laboratory,
-    subject: Subject,
-    question: Question,
+    measurer: Measurer,
+    subject: Target,
+    question: RequestSpec,
     places: Arc<Semaphore>,
-) -> (ModelRef, Vec<Attempted>) {
+) -> (ModelRef, Vec<AttemptResult>) {
     let _place = places.acquire_owned().await;
-    let attempts = laboratory.measure(&subject, &question, None).await;
+    let attempts = measurer.measure(&subject, &question, None).await;
     (subject.model, attempts)
 }
 
-async fn open(candidates: &[Candidate], context: &Context) -> Result<BTreeMap<String, Opened>, CommandError> {
+async fn open(
+    candidates: &[ModelCandidate],
+    context: &Context,
+) -> Result<BTreeMap<String, ProviderAccess>, CommandError> {
     let mut opened = BTreeMap::new();
     for candidate in candidates {
         let provider = &candidate.model.provider;
@@ -148,11 +151,11 @@ async fn open(candidates: &[Candidate], context: &Context) -> Result<BTreeMap<St
     Ok(opened)
 }
 
-async fn subject(candidate: &Candidate, opened: &Opened, store: &dyn Store) -> Subject {
+async fn subject(candidate: &ModelCandidate, opened: &ProviderAccess, store: &dyn Store) -> Target {
     // What was learned only saves an attempt: without it the refusal teaches it again.
     let learned = store.learned(&candidate.model).await.unwrap_or_default();
     let learned: Vec<Adaptation> = learned.iter().filter_map(|word| word.parse().ok()).collect();
-    Subject {
+    Target {
         model: candidate.model.clone(),
         route: Arc::clone(&opened.route),
         metadata: candidate.metadata.clone(),
@@ -161,7 +164,13 @@ async fn subject(candidate: &Candidate, opened: &Opened, store: &dyn Store) -> S
 }
 
 /// Keeps the rows and what they taught; what the store does not take waits in a file, as after a run.
-async fn keep(model: &ModelRef, attempts: &[Attempted], store: &dyn Store, spill: &Spill, steps: &Steps) {
+async fn keep(
+    model: &ModelRef,
+    attempts: &[AttemptResult],
+    store: &dyn Store,
+    undelivered: &UndeliveredDir,
+    steps: &Steps,
+) {
     for attempt in attempts {
         if let Some(lesson) = attempt.learned {
             steps
@@ -169,21 +178,21 @@ async fn keep(model: &ModelRef, attempts: &[Attempted], store: &dyn Store, spill
             let _ = store.learn(model, lesson.as_str()).await;
         }
         let Err(error) = store.record(&attempt.outcome).await else { continue };
-        match spill.keep(&store.describe(), &attempt.outcome) {
+        match undelivered.keep(&store.describe(), &attempt.outcome) {
             Ok(path) => steps.note(&format!("{model}: {error}; the row waits in {}", path.display())),
             Err(lost) => steps.note(&format!("{model}: {error}; the row is lost: {lost}")),
         }
     }
 }
 
-fn judged(model: ModelRef, outcome: Outcome) -> Probed {
+fn judged(model: ModelRef, outcome: Outcome) -> ProbeResult {
     let answer = match outcome {
-        Outcome::Success(run) => Ok(Answer {
+        Outcome::Success(run) => Ok(TrialTimings {
             ttft: run.speeds.time_to_first_token,
             total: run.speeds.generate_time,
             tokens: run.tokens.output_tokens,
         }),
         Outcome::Failure(failure) => Err(failure),
     };
-    Probed { model, answer }
+    ProbeResult { model, answer }
 }

@@ -2,17 +2,17 @@
 //! that matches nothing ends the command before anything is changed.
 
 use crate::commands::exit::{CommandError, Exit};
-use crate::commands::known::near_or;
+use crate::commands::unknown_names::near_or;
 use crate::domain::glob;
 use crate::domain::nearest::nearest;
-use crate::storage::catalogue::Entry;
+use crate::storage::catalog::CatalogEntry;
 use std::collections::BTreeSet;
 
 /// What selectors came to.
 #[derive(Debug, PartialEq)]
 pub struct Selection {
     /// The entries, each once, in the order of the catalogue.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<CatalogEntry>,
     /// A pattern was used, or more than one model is meant: a change is asked for first.
     pub must_ask: bool,
 }
@@ -21,8 +21,8 @@ pub struct Selection {
 ///
 /// # Errors
 /// Status 1 with the nearest names where a selector matches nothing; status 2 where a bare id is not unique.
-pub fn select(selectors: &[String], entries: Vec<Entry>) -> Result<Selection, CommandError> {
-    let entries: Vec<Entry> = entries.into_iter().filter(|entry| entry.sound).collect();
+pub fn select(selectors: &[String], entries: Vec<CatalogEntry>) -> Result<Selection, CommandError> {
+    let entries: Vec<CatalogEntry> = entries.into_iter().filter(|entry| entry.sound).collect();
     let names: Vec<String> = entries.iter().map(|entry| entry.model.to_string()).collect();
     let mut chosen = BTreeSet::new();
     let mut by_pattern = false;
@@ -32,12 +32,16 @@ pub fn select(selectors: &[String], entries: Vec<Entry>) -> Result<Selection, Co
         chosen.extend(places);
     }
     let meant = entries.into_iter().enumerate().filter(|(place, _)| chosen.contains(place));
-    let entries: Vec<Entry> = meant.map(|(_, entry)| entry).collect();
+    let entries: Vec<CatalogEntry> = meant.map(|(_, entry)| entry).collect();
     Ok(Selection { must_ask: by_pattern || entries.len() > 1, entries })
 }
 
 /// The places of the entries that one selector means, and whether it is a pattern.
-fn places(selector: &str, entries: &[Entry], names: &[String]) -> Result<(Vec<usize>, bool), CommandError> {
+fn places(
+    selector: &str,
+    entries: &[CatalogEntry],
+    names: &[String],
+) -> Result<(Vec<usize>, bool), CommandError> {
     let selector = selector.trim();
     if let Some(place) = names.iter().position(|name| name == selector) {
         return Ok((vec![place], false));
@@ -91,11 +95,11 @@ mod tests {
     use super::*;
     use serde_json::{Map, Value, json};
 
-    fn entry(value: &Value) -> Entry {
-        Entry::new(value.as_object().cloned().unwrap_or_else(Map::new))
+    fn entry(value: &Value) -> CatalogEntry {
+        CatalogEntry::new(value.as_object().cloned().unwrap_or_else(Map::new))
     }
 
-    fn catalogue() -> Vec<Entry> {
+    fn catalogue() -> Vec<CatalogEntry> {
         [("groq", "a"), ("groq", "b*"), ("groq", "b1"), ("together", "a"), ("vertex", "only")]
             .map(|(provider, model_id)| entry(&json!({"provider": provider, "model_id": model_id})))
             .into_iter()

@@ -1,17 +1,17 @@
 //! `llmbench models set`: what an entry says beside being on or off: its name for people and its request quirks.
 
 use super::candidates::metadata;
-use super::change::{Desk, Intent, Planned};
+use super::change::{ChangeSession, PlannedBatch, PlannedChange};
 use super::switch::{ask_and_do, chosen};
-use crate::cli::models::SetArgs;
+use crate::cli::models::ModelsSetArgs;
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
 use crate::output::print;
-use crate::storage::catalogue::{Entry, QUIRKS_AT_THE_TOP};
+use crate::storage::catalog::{CatalogEntry, QUIRKS_AT_THE_TOP};
 use serde_json::{Map, Value, json};
 
 /// What every chosen entry is to say.
-struct Wanted {
+struct ModelEdits {
     display_name: Option<String>,
     metadata: Map<String, Value>,
     unset: Vec<String>,
@@ -21,7 +21,7 @@ struct Wanted {
 ///
 /// # Errors
 /// A quirk that is none, one name for several models, selectors that match nothing, nobody to ask, a store that fails.
-pub async fn run(args: &SetArgs, context: &Context) -> Result<Exit, CommandError> {
+pub async fn run(args: &ModelsSetArgs, context: &Context) -> Result<Exit, CommandError> {
     let metadata = metadata(&args.metadata, args.force)?;
     if let Some(key) = args.unset.iter().find(|key| metadata.contains_key(*key)) {
         return Err(CommandError::usage(format!(
@@ -34,23 +34,23 @@ pub async fn run(args: &SetArgs, context: &Context) -> Result<Exit, CommandError
     if args.display_name.is_some() && selection.entries.len() > 1 {
         return Err(CommandError::usage("--display-name is for one model").hint("name them one by one"));
     }
-    let desk = Desk::new(store.as_ref(), context, args.consent)?;
-    let wanted = Wanted { display_name: args.display_name.clone(), metadata, unset: args.unset.clone() };
+    let session = ChangeSession::new(store.as_ref(), context, args.consent)?;
+    let wanted = ModelEdits { display_name: args.display_name.clone(), metadata, unset: args.unset.clone() };
     let mut changes = Vec::new();
     for entry in &selection.entries {
         let set = fields(entry, &wanted);
         if set.is_empty() {
             print::note(&format!("{} says so already and stays as it is", entry.model));
         } else {
-            changes.push(Planned::of(entry, set));
+            changes.push(PlannedChange::of(entry, set));
         }
     }
-    let intent = Intent { action: "set", why: args.reason.clone(), undoes: None, changes };
-    ask_and_do(&desk, intent, selection.must_ask).await
+    let intent = PlannedBatch { action: "set", why: args.reason.clone(), undoes: None, changes };
+    ask_and_do(&session, intent, selection.must_ask).await
 }
 
 /// The fields of an entry that change, with their new values; null takes a field away.
-fn fields(entry: &Entry, wanted: &Wanted) -> Map<String, Value> {
+fn fields(entry: &CatalogEntry, wanted: &ModelEdits) -> Map<String, Value> {
     let mut set = Map::new();
     if let Some(name) = &wanted.display_name {
         set.insert("display_name".to_owned(), json!(name));
@@ -78,12 +78,12 @@ mod tests {
     use super::*;
 
     fn changed(entry: &Value, name: Option<&str>, metadata: &Value, unset: &[&str]) -> Value {
-        let wanted = Wanted {
+        let wanted = ModelEdits {
             display_name: name.map(str::to_owned),
             metadata: metadata.as_object().unwrap().clone(),
             unset: unset.iter().map(|key| (*key).to_owned()).collect(),
         };
-        Value::Object(fields(&Entry::new(entry.as_object().unwrap().clone()), &wanted))
+        Value::Object(fields(&CatalogEntry::new(entry.as_object().unwrap().clone()), &wanted))
     }
 
     #[test]

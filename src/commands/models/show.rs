@@ -3,13 +3,13 @@
 use super::history::{batches_of, change_view};
 use super::list::row;
 use super::select::select;
-use crate::cli::models::ShowArgs;
+use crate::cli::models::ModelsShowArgs;
 use crate::commands::context::{Context, store_error};
-use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
-use crate::output::models::{self, ModelStory};
+use crate::commands::stdout;
+use crate::output::models::{self, ModelDetails};
 use crate::storage::Store;
-use crate::storage::catalogue::{ChangesOf, Entry, Scope};
+use crate::storage::catalog::{CatalogEntry, ChangesOf, ModelScope};
 use chrono::Utc;
 
 /// How many of its newest changes a model is shown with.
@@ -19,34 +19,34 @@ const CHANGES: u32 = 10;
 ///
 /// # Errors
 /// Selectors that match nothing, a store that fails.
-pub async fn run(args: &ShowArgs, context: &Context) -> Result<Exit, CommandError> {
+pub async fn run(args: &ModelsShowArgs, context: &Context) -> Result<Exit, CommandError> {
     let store = context.open_store().await?;
     let entries = store.entries(None).await.map_err(|error| store_error("reading the catalogue", error))?;
     let selection = select(&args.selectors, entries)?;
     let now = Utc::now();
     let mut stories = Vec::new();
     for entry in &selection.entries {
-        stories.push(story(entry, store.as_ref(), now).await?);
+        stories.push(details(entry, store.as_ref(), now).await?);
     }
     let text = if args.json {
         models::stories_json(&stories, now)
     } else {
         models::stories(&stories, now, &context.view(true))
     };
-    data::text(&text)?;
+    stdout::text(&text)?;
     Ok(Exit::Yes)
 }
 
-async fn story(
-    entry: &Entry,
+async fn details(
+    entry: &CatalogEntry,
     store: &dyn Store,
     now: chrono::DateTime<Utc>,
-) -> Result<ModelStory, CommandError> {
+) -> Result<ModelDetails, CommandError> {
     let read = |error| store_error("reading the catalogue", error);
-    let scope = Scope::Model(entry.model.clone());
+    let scope = ModelScope::Model(entry.model.clone());
     let figures = store.figures(&scope, now).await.map_err(read)?.remove(&entry.model).unwrap_or_default();
     let changes = store.changes(&ChangesOf::Model(entry.model.clone(), CHANGES)).await.map_err(read)?;
     let batches = batches_of(&changes, store).await?;
     let changes = changes.iter().map(|change| change_view(change, batches.get(&change.batch))).collect();
-    Ok(ModelStory { row: row(entry, figures, now), entry: entry.fields.clone(), changes })
+    Ok(ModelDetails { row: row(entry, figures, now), entry: entry.fields.clone(), changes })
 }

@@ -1,20 +1,20 @@
 //! `llmbench models undo`: a batch of its own that gives the values back. A model that the batch added is disabled, one that
 //! it removed comes back as it was.
 
-use super::change::{Desk, Intent, Planned, count};
-use crate::cli::models::UndoArgs;
+use super::change::{ChangeSession, PlannedBatch, PlannedChange, count};
+use crate::cli::models::ModelsUndoArgs;
 use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
-use crate::domain::batch::takes_away;
+use crate::domain::change_batch::takes_away;
 use crate::output::print;
-use crate::storage::catalogue::{Became, Change, ChangesOf};
-use crate::storage::switched::{Off, off};
+use crate::storage::catalog::{CatalogChange, ChangeStatus, ChangesOf};
+use crate::storage::enabled_fields::{DisableDetails, off};
 
 /// Runs the command.
 ///
 /// # Errors
 /// A batch that is not there, nobody to ask, a store that fails.
-pub async fn run(args: &UndoArgs, context: &Context) -> Result<Exit, CommandError> {
+pub async fn run(args: &ModelsUndoArgs, context: &Context) -> Result<Exit, CommandError> {
     let store = context.open_store().await?;
     let read = |error| store_error("reading the history", error);
     let id = args.batch.trim().to_uppercase();
@@ -29,9 +29,9 @@ pub async fn run(args: &UndoArgs, context: &Context) -> Result<Exit, CommandErro
     }
     let changes = store.changes(&ChangesOf::Batch(id.clone())).await.map_err(read)?;
     say_unknown(&changes);
-    let desk = Desk::new(store.as_ref(), context, args.consent)?;
-    let done = changes.into_iter().filter(|change| change.became == Became::Done);
-    let changes: Vec<Planned> = done.map(|change| back(change, &desk.who)).collect();
+    let session = ChangeSession::new(store.as_ref(), context, args.consent)?;
+    let done = changes.into_iter().filter(|change| change.became == ChangeStatus::Done);
+    let changes: Vec<PlannedChange> = done.map(|change| back(change, &session.who)).collect();
     if changes.is_empty() {
         return Err(
             CommandError::usage(format!("batch {id} changed nothing that could be undone")).exit(Exit::No)
@@ -39,24 +39,24 @@ pub async fn run(args: &UndoArgs, context: &Context) -> Result<Exit, CommandErro
     }
     let heading = format!("undo batch {id} ({}) on {}", batch.action, count(changes.len()));
     let must_ask = changes.len() > 1;
-    let intent = Intent { action: "undo", why: args.reason.clone(), undoes: Some(id), changes };
-    if !desk.agreed(&heading, &intent.lines(), must_ask).await? {
+    let intent = PlannedBatch { action: "undo", why: args.reason.clone(), undoes: Some(id), changes };
+    if !session.agreed(&heading, &intent.lines(), must_ask).await? {
         return Ok(Exit::Yes);
     }
-    desk.carry_out(intent).await
+    session.carry_out(intent).await
 }
 
 /// The change that takes a change back. It expects what the change left: no entry, where the change took it away.
-fn back(change: Change, who: &str) -> Planned {
+fn back(change: CatalogChange, who: &str) -> PlannedChange {
     let reason = format!("added by batch {}, which was undone", change.batch);
-    let added = Off { reason: &reason, class: "undone", who, until: None, recheck_at: None };
+    let added = DisableDetails { reason: &reason, class: "undone", who, until: None, recheck_at: None };
     let set = change.before.unwrap_or_else(|| off(&added));
     let left = (!takes_away(&change.after)).then_some(change.after);
-    Planned { model: change.model, before: left, set }
+    PlannedChange { model: change.model, before: left, set }
 }
 
-fn say_unknown(changes: &[Change]) {
-    for change in changes.iter().filter(|change| change.became == Became::Unknown) {
+fn say_unknown(changes: &[CatalogChange]) {
+    for change in changes.iter().filter(|change| change.became == ChangeStatus::Unknown) {
         let model = &change.model;
         print::note(&format!(
             "{model} was interrupted and has been changed by others since: it is left as it is"

@@ -1,20 +1,23 @@
 //! `llmbench outbox`: what waits between measuring and storing. A running daemon has the file open and is asked over its
 //! socket; without one the command opens the file itself. Both are asked the same questions.
 
-mod reach;
+mod access;
 
-use crate::cli::outbox::{ListArgs, OutboxArgs, OutboxCommand, ReplayArgs, RetryArgs, ShowArgs, StateArg};
+use crate::cli::outbox::{
+    OutboxArgs, OutboxCommand, OutboxListArgs, OutboxReplayArgs, OutboxRetryArgs, OutboxShowArgs,
+    OutboxStateArg,
+};
 use crate::commands::context::Context;
-use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
-use crate::commands::lists::Length;
+use crate::commands::list_limit::ListLimit;
 use crate::commands::scope::window;
-use crate::output::outbox::{self, Row, Shown};
+use crate::commands::stdout;
+use crate::output::outbox::{self, OutboxRow, OutboxRowDetail};
 use crate::output::print;
-use crate::storage::outbox::control::{Line, Request};
-use crate::storage::outbox::{Depth, Item, State};
+use crate::storage::outbox::control_socket::{ControlLine, OutboxRequest};
+use crate::storage::outbox::{OutboxDepth, OutboxRowState, OutboxRowSummary};
+use access::OutboxAccess;
 use chrono::Utc;
-use reach::Reach;
 
 /// How many rows of a state a terminal shows where nobody says how many.
 const SCREENFUL: u32 = 20;
@@ -25,7 +28,7 @@ const SCREENFUL: u32 = 20;
 /// An outbox that cannot be opened or asked, standard output that takes no more; status 1 for an id that is not there.
 pub async fn run(args: OutboxArgs, context: Context) -> Result<Exit, CommandError> {
     let directory = context.settings.state_dir().map_err(CommandError::usage)?;
-    let reach = Reach::find(&directory.value).await?;
+    let reach = OutboxAccess::find(&directory.value).await?;
     let done = match &args.command {
         OutboxCommand::List(args) => list(args, &context, &reach).await,
         OutboxCommand::Show(args) => show(args, &context, &reach).await,
@@ -36,35 +39,37 @@ pub async fn run(args: OutboxArgs, context: Context) -> Result<Exit, CommandErro
     done
 }
 
-async fn list(args: &ListArgs, context: &Context, reach: &Reach) -> Result<Exit, CommandError> {
+async fn list(args: &OutboxListArgs, context: &Context, reach: &OutboxAccess) -> Result<Exit, CommandError> {
     let states = match args.states.is_empty() {
-        true => vec![State::Quarantined, State::Pending],
+        true => vec![OutboxRowState::Quarantined, OutboxRowState::Pending],
         false => args.states.iter().copied().map(state).collect(),
     };
     // The summary below says how many there are of each state.
-    let length = Length::new(args.limit, SCREENFUL, args.json, &context.terminal);
-    let answers = reach.ask(Request::List { states, limit: length.most() }).await?;
-    let rows: Vec<Row> = answers.into_iter().filter_map(item).map(row).collect();
+    let length = ListLimit::new(args.limit, SCREENFUL, args.json, &context.terminal);
+    let answers = reach.ask(OutboxRequest::List { states, limit: length.most() }).await?;
+    let rows: Vec<OutboxRow> = answers.into_iter().filter_map(item).map(row).collect();
     let depth = depth(reach).await?;
     if args.json {
-        return data::document(&outbox::document(&rows, &depth)).map(|()| Exit::Yes);
+        return stdout::document(&outbox::document(&rows, &depth)).map(|()| Exit::Yes);
     }
     if rows.is_empty() {
         print::note("no row is in the outbox that fits");
     } else {
-        data::text(&outbox::table(&rows, Utc::now(), &context.view(args.wide)))?;
+        stdout::text(&outbox::table(&rows, Utc::now(), &context.view(args.wide)))?;
     }
     print::note(&outbox::summary(&depth, Utc::now()));
     Ok(Exit::Yes)
 }
 
-async fn show(args: &ShowArgs, context: &Context, reach: &Reach) -> Result<Exit, CommandError> {
-    let shown: Vec<Shown> = reach
-        .ask(Request::Show { id: args.id.clone() })
+async fn show(args: &OutboxShowArgs, context: &Context, reach: &OutboxAccess) -> Result<Exit, CommandError> {
+    let shown: Vec<OutboxRowDetail> = reach
+        .ask(OutboxRequest::Show { id: args.id.clone() })
         .await?
         .into_iter()
         .filter_map(|line| match line {
-            Line::Shown { item, document, damage } => Some(Shown { row: row(item), document, damage }),
+            ControlLine::Shown { item, document, damage } => {
+                Some(OutboxRowDetail { row: row(item), document, damage })
+            }
             _ => None,
         })
         .collect();
@@ -74,34 +79,34 @@ async fn show(args: &ShowArgs, context: &Context, reach: &Reach) -> Result<Exit,
             .hint("take one from: llmbench outbox list"));
     }
     match args.json {
-        true => data::document(&outbox::shown_document(&shown))?,
-        false => data::text(&outbox::shown(&shown, &context.view(false)))?,
+        true => stdout::document(&outbox::shown_document(&shown))?,
+        false => stdout::text(&outbox::shown(&shown, &context.view(false)))?,
     }
     Ok(Exit::Yes)
 }
 
-async fn retry(args: &RetryArgs, reach: &Reach) -> Result<Exit, CommandError> {
+async fn retry(args: &OutboxRetryArgs, reach: &OutboxAccess) -> Result<Exit, CommandError> {
     let ids = (!args.all).then(|| args.ids.clone());
-    let rows = changed(reach.ask(Request::Retry { ids }).await?);
+    let rows = changed(reach.ask(OutboxRequest::Retry { ids }).await?);
     told(rows, args.json, reach, "tried again")?;
     // A name that nobody has is a mistake; that nothing at all is quarantined is none.
     Ok(if rows == 0 && !args.all { Exit::No } else { Exit::Yes })
 }
 
-async fn replay(args: &ReplayArgs, reach: &Reach) -> Result<Exit, CommandError> {
+async fn replay(args: &OutboxReplayArgs, reach: &OutboxAccess) -> Result<Exit, CommandError> {
     let window = window(&args.window, None)?;
-    let rows = changed(reach.ask(Request::Replay { from: window.from, to: window.to }).await?);
+    let rows = changed(reach.ask(OutboxRequest::Replay { from: window.from, to: window.to }).await?);
     told(rows, args.json, reach, "sent once more")?;
     Ok(Exit::Yes)
 }
 
-fn told(rows: u64, json: bool, reach: &Reach, what: &str) -> Result<(), CommandError> {
+fn told(rows: u64, json: bool, reach: &OutboxAccess, what: &str) -> Result<(), CommandError> {
     if json {
-        return data::document(&outbox::changed_document(rows));
+        return stdout::document(&outbox::changed_document(rows));
     }
     let when = match reach {
-        Reach::Daemon(_) => "by the daemon, now",
-        Reach::Here(_) | Reach::Nowhere(_) => "when a daemon runs",
+        OutboxAccess::Daemon(_) => "by the daemon, now",
+        OutboxAccess::Here(_) | OutboxAccess::Nowhere(_) => "when a daemon runs",
     };
     match rows {
         0 => print::note("no row fits; `llmbench outbox list` shows those that wait or are quarantined"),
@@ -111,38 +116,38 @@ fn told(rows: u64, json: bool, reach: &Reach, what: &str) -> Result<(), CommandE
     Ok(())
 }
 
-async fn depth(reach: &Reach) -> Result<outbox::Depth, CommandError> {
-    let answers = reach.ask(Request::Depth).await?;
+async fn depth(reach: &OutboxAccess) -> Result<outbox::OutboxDepthReport, CommandError> {
+    let answers = reach.ask(OutboxRequest::Depth).await?;
     let depth = answers.into_iter().find_map(|line| match line {
-        Line::Depth(depth) => Some(depth),
+        ControlLine::Depth(depth) => Some(depth),
         _ => None,
     });
-    let Depth { pending, quarantined, delivered, oldest_at, bytes, full, damaged } =
+    let OutboxDepth { pending, quarantined, delivered, oldest_at, bytes, full, damaged } =
         depth.unwrap_or_default();
-    Ok(outbox::Depth { pending, quarantined, delivered, oldest_at, bytes, full, damaged })
+    Ok(outbox::OutboxDepthReport { pending, quarantined, delivered, oldest_at, bytes, full, damaged })
 }
 
-fn changed(answers: Vec<Line>) -> u64 {
-    answers.iter().map(|line| if let Line::Changed { rows } = line { *rows } else { 0 }).sum()
+fn changed(answers: Vec<ControlLine>) -> u64 {
+    answers.iter().map(|line| if let ControlLine::Changed { rows } = line { *rows } else { 0 }).sum()
 }
 
-fn item(line: Line) -> Option<Item> {
+fn item(line: ControlLine) -> Option<OutboxRowSummary> {
     match line {
-        Line::Item(item) => Some(item),
+        ControlLine::Item(item) => Some(item),
         _ => None,
     }
 }
 
-fn state(word: StateArg) -> State {
+fn state(word: OutboxStateArg) -> OutboxRowState {
     match word {
-        StateArg::Pending => State::Pending,
-        StateArg::Quarantined => State::Quarantined,
-        StateArg::Delivered => State::Delivered,
+        OutboxStateArg::Pending => OutboxRowState::Pending,
+        OutboxStateArg::Quarantined => OutboxRowState::Quarantined,
+        OutboxStateArg::Delivered => OutboxRowState::Delivered,
     }
 }
 
-fn row(item: Item) -> Row {
-    Row {
+fn row(item: OutboxRowSummary) -> OutboxRow {
+    OutboxRow {
         number: item.key.0,
         id: item.id,
         kind: item.kind,

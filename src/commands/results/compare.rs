@@ -1,19 +1,19 @@
 //! `llmbench results compare`: two models, providers or windows held against each other. What is read is in
 //! [`super::samples`], the arithmetic in `measure::compare`, what people see in `output::compare`.
 
-use super::samples::{self, Blocks, Counted, Naming};
-use super::sides::{self, Side, What};
-use crate::cli::results::{CompareArgs, MetricArg, RunsArg};
+use super::samples::{self, BlocksByModel, ModelNaming, SideCounts};
+use super::sides::{self, ComparisonSide, RunScope};
+use crate::cli::results::{MetricArg, ResultsCompareArgs, RunsArg};
 use crate::commands::context::Context;
-use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
-use crate::commands::known;
 use crate::commands::scope::{read_error, window};
-use crate::measure::compare::{Block, FIGURES, Figure, ROUGH, SEED, compare};
+use crate::commands::stdout;
+use crate::commands::unknown_names;
+use crate::measure::compare::{ComparedMetric, FIGURES, ROUGH, SEED, SampleBlock, compare};
 use crate::output::compare as shown;
 use crate::output::print;
 use crate::storage::Store;
-use crate::storage::history::Series;
+use crate::storage::history::RunSeries;
 use chrono::{Duration, Local};
 
 /// How far back sides reach that name no window.
@@ -23,16 +23,16 @@ const WEEK: Duration = Duration::days(7);
 ///
 /// # Errors
 /// Status 2 for sides that cannot be held against each other or have too few runs, 75 for a store that is away.
-pub async fn run(args: CompareArgs, context: Context) -> Result<Exit, CommandError> {
+pub async fn run(args: ResultsCompareArgs, context: Context) -> Result<Exit, CommandError> {
     let (a, b) = both(&args)?;
     let store = context.open_store().await?;
     for side in [&a, &b] {
-        known::provider(&side.scope(), &context, &*store).await?;
+        unknown_names::provider(&side.scope(), &context, &*store).await?;
     }
     let (name, series) = series(&args);
     let (counted, blocks) = read(&*store, [&a, &b], series).await?;
     let figures = chosen(&args.metric);
-    let asked = shown::Asked {
+    let asked = shown::CompareSettings {
         series: name,
         confidence: args.confidence,
         // Each of several figures may raise its share of the false alarms that the whole may raise.
@@ -40,23 +40,23 @@ pub async fn run(args: CompareArgs, context: Context) -> Result<Exit, CommandErr
         min_difference: args.min_difference,
         seed: SEED,
     };
-    let comparison = shown::Comparison {
+    let comparison = shown::ComparisonReport {
         a: described(&args.a, &a, counted[0]),
         b: described(&args.b, &b, counted[1]),
-        paired: !matches!(a.what, What::Model(_)),
+        paired: !matches!(a.what, RunScope::Model(_)),
         figures: judged(&figures, &blocks, &asked),
         models: models(&figures, blocks),
         asked,
     };
     if args.json {
-        data::document(&shown::document(&comparison))?;
+        stdout::document(&shown::document(&comparison))?;
     } else {
-        data::text(&shown::report(&comparison, &context.view(args.wide)))?;
+        stdout::text(&shown::report(&comparison, &context.view(args.wide)))?;
     }
     warn(&comparison);
     for (side, counted) in [&a, &b].into_iter().zip(counted) {
         if counted.runs == 0 {
-            let hinted = known::hint_at_model(&side.scope(), &*store).await;
+            let hinted = unknown_names::hint_at_model(&side.scope(), &*store).await;
             hinted.map_err(|error| read_error("reading names", error))?;
         }
     }
@@ -64,20 +64,20 @@ pub async fn run(args: CompareArgs, context: Context) -> Result<Exit, CommandErr
 }
 
 /// Which runs, by name and for the store.
-fn series(args: &CompareArgs) -> (&'static str, &'static [Series]) {
+fn series(args: &ResultsCompareArgs) -> (&'static str, &'static [RunSeries]) {
     match args.series {
-        _ if args.published => ("published", &[Series::Published]),
-        RunsArg::All => ("all", &Series::ALL),
-        RunsArg::Published => ("published", &[Series::Published]),
-        RunsArg::Probe => ("probe", &[Series::Probe]),
+        _ if args.published => ("published", &[RunSeries::Published]),
+        RunsArg::All => ("all", &RunSeries::ALL),
+        RunsArg::Published => ("published", &[RunSeries::Published]),
+        RunsArg::Probe => ("probe", &[RunSeries::Probe]),
     }
 }
 
 /// The two sides, which fit to each other.
-fn both(args: &CompareArgs) -> Result<(Side, Side), CommandError> {
+fn both(args: &ResultsCompareArgs) -> Result<(ComparisonSide, ComparisonSide), CommandError> {
     let general = window(&args.window, Some(WEEK))?;
     let side = |name: &str, text: &str| {
-        Side::parse(text, general, &Local::now())
+        ComparisonSide::parse(text, general, &Local::now())
             .map_err(|error| CommandError::usage(format!("{name}: {error}")))
     };
     let (a, b) = (side("A", &args.a)?, side("B", &args.b)?);
@@ -94,11 +94,11 @@ fn both(args: &CompareArgs) -> Result<(Side, Side), CommandError> {
 
 async fn read(
     store: &dyn Store,
-    [a, b]: [&Side; 2],
-    series: &[Series],
-) -> Result<([Counted; 2], Blocks), CommandError> {
-    let naming = Naming::of(store, a, b).await?;
-    let mut blocks = Blocks::new();
+    [a, b]: [&ComparisonSide; 2],
+    series: &[RunSeries],
+) -> Result<([SideCounts; 2], BlocksByModel), CommandError> {
+    let naming = ModelNaming::of(store, a, b).await?;
+    let mut blocks = BlocksByModel::new();
     let of_a = samples::read(store, a, series, &naming, &mut blocks, |block| &mut block.a).await?;
     let of_b = samples::read(store, b, series, &naming, &mut blocks, |block| &mut block.b).await?;
     for block in blocks.values_mut().flatten() {
@@ -118,19 +118,20 @@ fn chosen(metrics: &[MetricArg]) -> Vec<usize> {
         MetricArg::InterTokenLatency => Some("inter_token_latency"),
         MetricArg::GenerateTime => Some("generate_time"),
     };
-    let wanted =
-        |figure: &Figure| metrics.iter().any(|metric| named(*metric).is_none_or(|name| name == figure.name));
+    let wanted = |figure: &ComparedMetric| {
+        metrics.iter().any(|metric| named(*metric).is_none_or(|name| name == figure.name))
+    };
     (0..FIGURES.len()).filter(|place| wanted(&FIGURES[*place])).collect()
 }
 
-fn described(text: &str, side: &Side, counted: Counted) -> shown::Side {
-    let Counted { runs, published, suspect, odd, odd_values } = counted;
+fn described(text: &str, side: &ComparisonSide, counted: SideCounts) -> shown::SideReport {
+    let SideCounts { runs, published, suspect, odd, odd_values } = counted;
     let model = match &side.what {
-        What::Model(model) => Some(model.model_id.clone()),
+        RunScope::Model(model) => Some(model.model_id.clone()),
         _ => None,
     };
     let provider = side.provider().map(str::to_owned);
-    shown::Side {
+    shown::SideReport {
         text: text.to_owned(),
         provider,
         model,
@@ -143,18 +144,22 @@ fn described(text: &str, side: &Side, counted: Counted) -> shown::Side {
     }
 }
 
-fn judged(figures: &[usize], blocks: &Blocks, asked: &shown::Asked) -> Vec<shown::Judged> {
+fn judged(
+    figures: &[usize],
+    blocks: &BlocksByModel,
+    asked: &shown::CompareSettings,
+) -> Vec<shown::ComparedFigure> {
     let judge = |place: &usize| {
-        let of_figure: Vec<Block> = blocks.values().map(|blocks| blocks[*place].clone()).collect();
+        let of_figure: Vec<SampleBlock> = blocks.values().map(|blocks| blocks[*place].clone()).collect();
         let found = compare(&of_figure, asked.confidence_each, asked.seed);
         let real = found.map(|found| found.is_real(asked.min_difference));
-        shown::Judged { figure: &FIGURES[*place], found, real }
+        shown::ComparedFigure { figure: &FIGURES[*place], found, real }
     };
     figures.iter().map(judge).collect()
 }
 
-fn models(figures: &[usize], blocks: Blocks) -> Vec<shown::Model> {
-    let model = |(name, mut blocks): (String, Vec<Block>)| {
+fn models(figures: &[usize], blocks: BlocksByModel) -> Vec<shown::Model> {
+    let model = |(name, mut blocks): (String, Vec<SampleBlock>)| {
         let figures = figures.iter().map(|place| std::mem::take(&mut blocks[*place])).collect();
         shown::Model { name, figures }
     };
@@ -162,7 +167,7 @@ fn models(figures: &[usize], blocks: Blocks) -> Vec<shown::Model> {
 }
 
 /// What weakens the answer.
-fn warn(comparison: &shown::Comparison) {
+fn warn(comparison: &shown::ComparisonReport) {
     let few: Vec<String> = comparison
         .figures
         .iter()
@@ -180,7 +185,7 @@ fn warn(comparison: &shown::Comparison) {
     }
 }
 
-fn verdict(comparison: &shown::Comparison) -> Result<Exit, CommandError> {
+fn verdict(comparison: &shown::ComparisonReport) -> Result<Exit, CommandError> {
     let judged: Vec<bool> = comparison.figures.iter().filter_map(|judged| judged.real).collect();
     match (judged.is_empty(), judged.contains(&true)) {
         (true, _) => Err(CommandError::usage(

@@ -1,19 +1,19 @@
 //! `llmbench results export`: stored rows as files. The store is read page by page here; a thread beside encodes and writes
 //! what was read, so that neither waits for the other and no more than a few pages are in memory.
 
-use crate::cli::results::{ExportArgs, FormatArg, SeriesArg};
+use crate::cli::results::{FormatArg, ResultsExportArgs, SeriesArg};
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::interrupt::Interrupt;
-use crate::commands::known;
 use crate::commands::scope::{read_error, scope, window};
-use crate::export::file::{NewFile, Refused};
-use crate::export::{Encoder, Format, Written, encoder};
-use crate::output::counter::Counter;
+use crate::commands::unknown_names;
+use crate::export::new_file::{NewFile, NewFileError};
+use crate::export::{Encoder, ExportFormat, ExportTotals, encoder};
+use crate::output::progress_counter::ProgressCounter;
 use crate::output::{json, print};
-use crate::storage::history::{Scope, Series};
-use crate::storage::merged::Merged;
-use crate::storage::rows::{Page, Pages, Question, Table};
+use crate::storage::history::{HistoryFilter, RunSeries};
+use crate::storage::merged_rows::Merged;
+use crate::storage::rows::{RowPage, RowPages, RowQuery, RowSource};
 use serde_json::{Map, Value};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
@@ -30,27 +30,27 @@ const AHEAD: usize = 2;
 /// # Errors
 /// Status 2 for a file that may not be replaced and for Parquet on a terminal, 1 where the file cannot be written, 75 where
 /// the store cannot be reached, 130 where it was interrupted. None of them leaves a file.
-pub async fn run(args: ExportArgs, context: Context) -> Result<Exit, CommandError> {
+pub async fn run(args: ResultsExportArgs, context: Context) -> Result<Exit, CommandError> {
     let scope = scope(&args.of, window(&args.window, None)?)?;
-    let chosen = Chosen::of(if args.published { SeriesArg::Published } else { args.series });
+    let chosen = ExportSelection::of(if args.published { SeriesArg::Published } else { args.series });
     let what = if chosen.series.is_empty() { "errors" } else { "runs" };
     let format = format(&args)?;
     let to_file = args.output != Path::new("-");
-    if format == Format::Parquet && !to_file && context.terminal.stdout_tty {
+    if format == ExportFormat::Parquet && !to_file && context.terminal.stdout_tty {
         return Err(CommandError::usage("Parquet is binary and standard output is a terminal")
             .hint("name a file: --output runs.parquet"));
     }
     let store = context.open_store().await?;
-    known::provider(&scope, &context, &*store).await?;
+    unknown_names::provider(&scope, &context, &*store).await?;
     let interrupt = Interrupt::listen()
         .map_err(|error| CommandError::usage(format!("no signal handler can be set: {error}")))?;
-    let target = if to_file { Target::File(Box::new(create(&args)?)) } else { Target::Standard };
+    let target = if to_file { ExportTarget::File(Box::new(create(&args)?)) } else { ExportTarget::Standard };
     let place = if to_file { args.output.display().to_string() } else { "standard output".to_owned() };
     let table = chosen.table();
-    let job = Job { format, table, head: head(chosen.name, &scope), place };
-    let mut counter = Counter::start(what, &context.terminal, args.quiet);
-    let pages: Box<dyn Pages + '_> = match chosen.series {
-        [] => store.pages(Question { table, scope: scope.clone(), fields: None }),
+    let job = ExportJob { format, table, head: head(chosen.name, &scope), place };
+    let mut counter = ProgressCounter::start(what, &context.terminal, args.quiet);
+    let pages: Box<dyn RowPages + '_> = match chosen.series {
+        [] => store.pages(RowQuery { table, scope: scope.clone(), fields: None }),
         series => Box::new(Merged::new(&*store, series, &scope)),
     };
     let ended = copy(pages, job, target, &mut counter, &interrupt).await;
@@ -63,7 +63,7 @@ pub async fn run(args: ExportArgs, context: Context) -> Result<Exit, CommandErro
             "runs" => super::nothing_fits(&scope, chosen.series, &*store).await?,
             _ => {
                 print::note("no error is stored that fits");
-                let hinted = known::hint_at_model(&scope, &*store).await;
+                let hinted = unknown_names::hint_at_model(&scope, &*store).await;
                 hinted.map_err(|error| read_error("reading names", error))?;
             }
         }
@@ -72,13 +72,13 @@ pub async fn run(args: ExportArgs, context: Context) -> Result<Exit, CommandErro
 }
 
 /// What the flag says, else what the file's name says.
-fn format(args: &ExportArgs) -> Result<Format, CommandError> {
+fn format(args: &ResultsExportArgs) -> Result<ExportFormat, CommandError> {
     let ending = args.output.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
     Ok(match (args.format, ending.as_deref()) {
-        (Some(FormatArg::Csv), _) | (None, Some("csv") | None) => Format::Csv,
-        (Some(FormatArg::Json), _) | (None, Some("json")) => Format::Json,
-        (Some(FormatArg::Ndjson), _) | (None, Some("ndjson" | "jsonl")) => Format::Ndjson,
-        (Some(FormatArg::Parquet), _) | (None, Some("parquet")) => Format::Parquet,
+        (Some(FormatArg::Csv), _) | (None, Some("csv") | None) => ExportFormat::Csv,
+        (Some(FormatArg::Json), _) | (None, Some("json")) => ExportFormat::Json,
+        (Some(FormatArg::Ndjson), _) | (None, Some("ndjson" | "jsonl")) => ExportFormat::Ndjson,
+        (Some(FormatArg::Parquet), _) | (None, Some("parquet")) => ExportFormat::Parquet,
         (None, Some(ending)) => {
             let said = format!("`.{}` names no form", ending.escape_debug());
             return Err(CommandError::usage(said).hint("add --format csv, json, ndjson or parquet"));
@@ -87,32 +87,32 @@ fn format(args: &ExportArgs) -> Result<Format, CommandError> {
 }
 
 /// Which rows were chosen.
-struct Chosen {
+struct ExportSelection {
     /// As the JSON document calls them.
     name: &'static str,
     /// The series of runs; none where errors are meant.
-    series: &'static [Series],
+    series: &'static [RunSeries],
 }
 
-impl Chosen {
+impl ExportSelection {
     fn of(series: SeriesArg) -> Self {
-        let (name, series): (_, &[Series]) = match series {
-            SeriesArg::All => ("all", &Series::ALL),
-            SeriesArg::Published => ("published", &[Series::Published]),
-            SeriesArg::Probe => ("probe", &[Series::Probe]),
+        let (name, series): (_, &[RunSeries]) = match series {
+            SeriesArg::All => ("all", &RunSeries::ALL),
+            SeriesArg::Published => ("published", &[RunSeries::Published]),
+            SeriesArg::Probe => ("probe", &[RunSeries::Probe]),
             SeriesArg::Errors => ("errors", &[]),
         };
         Self { name, series }
     }
 
     /// The table, whose columns are the same for all series of runs.
-    fn table(&self) -> Table {
-        self.series.first().map_or(Table::Errors, |series| Table::Runs(*series))
+    fn table(&self) -> RowSource {
+        self.series.first().map_or(RowSource::Errors, |series| RowSource::Runs(*series))
     }
 }
 
 /// What stands at the top of the JSON document.
-fn head(series: &str, scope: &Scope) -> Map<String, Value> {
+fn head(series: &str, scope: &HistoryFilter) -> Map<String, Value> {
     let at = |at: Option<_>| at.map_or(Value::Null, |at| json::time(at).into());
     let fields = [
         ("schema", DOCUMENT.into()),
@@ -125,46 +125,46 @@ fn head(series: &str, scope: &Scope) -> Map<String, Value> {
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-fn create(args: &ExportArgs) -> Result<NewFile, CommandError> {
+fn create(args: &ResultsExportArgs) -> Result<NewFile, CommandError> {
     NewFile::create(&args.output, args.force).map_err(|error| {
         let said = CommandError::usage(&error);
         match error {
-            Refused::Exists(_) => said.hint("--force replaces it"),
-            Refused::NoFile(_) => said.hint("name a file, or write to standard output: --output -"),
-            Refused::Io(..) => said,
+            NewFileError::Exists(_) => said.hint("--force replaces it"),
+            NewFileError::NoFile(_) => said.hint("name a file, or write to standard output: --output -"),
+            NewFileError::Io(..) => said,
         }
     })
 }
 
 /// Where rows go.
-enum Target {
+enum ExportTarget {
     Standard,
     File(Box<NewFile>),
 }
 
 /// How rows are written.
-struct Job {
-    format: Format,
-    table: Table,
+struct ExportJob {
+    format: ExportFormat,
+    table: RowSource,
     head: Map<String, Value>,
     /// Where to, for people.
     place: String,
 }
 
 /// What was written, and how many bytes a kept file has.
-type Done = (Written, Option<u64>);
+type ExportResult = (ExportTotals, Option<u64>);
 
 /// Reads all pages and has them written.
 async fn copy(
-    reading: Box<dyn Pages + '_>,
-    job: Job,
-    target: Target,
-    counter: &mut Counter,
+    reading: Box<dyn RowPages + '_>,
+    job: ExportJob,
+    target: ExportTarget,
+    counter: &mut ProgressCounter,
     interrupt: &Interrupt,
-) -> Result<Done, CommandError> {
+) -> Result<ExportResult, CommandError> {
     let (pages, queue) = mpsc::channel(AHEAD);
     let (reply, done) = oneshot::channel();
-    let (to_file, place) = (matches!(target, Target::File(_)), job.place.clone());
+    let (to_file, place) = (matches!(target, ExportTarget::File(_)), job.place.clone());
     // A thread of its own: the disk or a reader may take its time, and Ctrl-C is heard all the same.
     let writing = move || drop(reply.send(write(&job, target, queue)));
     std::thread::Builder::new()
@@ -201,9 +201,9 @@ async fn copy(
 
 /// Reads pages and hands them on, their end too: a queue that just ends is a reader that failed.
 async fn read(
-    mut reading: Box<dyn Pages + '_>,
-    pages: &mpsc::Sender<Option<Page>>,
-    counter: &mut Counter,
+    mut reading: Box<dyn RowPages + '_>,
+    pages: &mpsc::Sender<Option<RowPage>>,
+    counter: &mut ProgressCounter,
 ) -> Result<(), CommandError> {
     while let Some(page) = reading.next().await.map_err(|error| read_error("reading rows", error))? {
         let rows = page.len() as u64;
@@ -218,18 +218,22 @@ async fn read(
 }
 
 /// Writes pages until the last one. `None` is the end.
-fn write(job: &Job, target: Target, mut queue: mpsc::Receiver<Option<Page>>) -> io::Result<Done> {
+fn write(
+    job: &ExportJob,
+    target: ExportTarget,
+    mut queue: mpsc::Receiver<Option<RowPage>>,
+) -> io::Result<ExportResult> {
     let mut next = move || queue.blocking_recv();
     match target {
-        Target::File(mut file) => {
+        ExportTarget::File(mut file) => {
             let written = encode(job, &mut file, &mut next)?.ok_or(ErrorKind::Interrupted)?;
             Ok((written, Some(file.keep()?)))
         }
-        Target::Standard => {
+        ExportTarget::Standard => {
             match encode(job, &mut io::BufWriter::with_capacity(1 << 16, print::sink()), &mut next) {
                 // A reader that has gone has seen what it wanted.
                 Err(error) if error.kind() == ErrorKind::BrokenPipe => {
-                    Ok((Written { closed: true, ..Written::default() }, None))
+                    Ok((ExportTotals { closed: true, ..ExportTotals::default() }, None))
                 }
                 ended => Ok((ended?.unwrap_or_default(), None)),
             }
@@ -239,13 +243,13 @@ fn write(job: &Job, target: Target, mut queue: mpsc::Receiver<Option<Page>>) -> 
 
 /// Encodes pages; `None` where they ended without their end. Nothing is written before the store has answered.
 fn encode(
-    job: &Job,
+    job: &ExportJob,
     out: &mut (impl Write + Send),
-    next: &mut impl FnMut() -> Option<Option<Page>>,
-) -> io::Result<Option<Written>> {
+    next: &mut impl FnMut() -> Option<Option<RowPage>>,
+) -> io::Result<Option<ExportTotals>> {
     let Some(mut page) = next() else { return Ok(None) };
     let mut rows: Box<dyn Encoder + '_> = encoder(job.format, job.table, &job.head, out)?;
-    let mut written = Written::default();
+    let mut written = ExportTotals::default();
     while let Some(filled) = page {
         let texts: Vec<&str> = filled.rows().collect();
         written.odd += rows.rows(&texts)?;
@@ -272,8 +276,8 @@ fn unwritten(place: &str, error: &io::Error) -> CommandError {
     CommandError::usage(said).exit(Exit::No).hint("nothing is kept; --output names another place")
 }
 
-fn tell(what: &str, written: Written, file: Option<(&Path, u64)>) {
-    let Written { rows, odd, .. } = written;
+fn tell(what: &str, written: ExportTotals, file: Option<(&Path, u64)>) {
+    let ExportTotals { rows, odd, .. } = written;
     if let Some((path, bytes)) = file {
         let megabytes = bytes as f64 / 1e6;
         print::note(&format!("{rows} {what} in {} ({megabytes:.1} MB)", path.display()));

@@ -5,17 +5,17 @@ mod export;
 mod samples;
 mod sides;
 
-use crate::cli::results::{ListArgs, ResultsArgs, ResultsCommand, ShowArgs};
+use crate::cli::results::{ResultsArgs, ResultsCommand, ResultsListArgs, ResultsShowArgs};
 use crate::commands::context::Context;
-use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
-use crate::commands::known;
-use crate::commands::lists::Length;
+use crate::commands::list_limit::ListLimit;
 use crate::commands::scope::{read_error, scope, window};
+use crate::commands::stdout;
+use crate::commands::unknown_names;
 use crate::output::run_counts::{self, RunCount};
-use crate::output::{print, run_story, runs};
+use crate::output::{print, run_details, runs};
 use crate::storage::Store;
-use crate::storage::history::{Scope, Series, newest_runs};
+use crate::storage::history::{HistoryFilter, RunSeries, newest_runs};
 use std::collections::BTreeMap;
 
 /// How many runs a terminal shows where nobody says how many.
@@ -34,34 +34,34 @@ pub async fn run(args: ResultsArgs, context: Context) -> Result<Exit, CommandErr
     }
 }
 
-async fn list(args: ListArgs, context: Context) -> Result<Exit, CommandError> {
+async fn list(args: ResultsListArgs, context: Context) -> Result<Exit, CommandError> {
     let scope = scope(&args.of, window(&args.window, None)?)?;
     let store = context.open_store().await?;
-    known::provider(&scope, &context, &*store).await?;
-    let series: &[Series] = match (args.published, args.probe) {
-        (true, _) => &[Series::Published],
-        (_, true) => &[Series::Probe],
-        _ => &Series::ALL,
+    unknown_names::provider(&scope, &context, &*store).await?;
+    let series: &[RunSeries] = match (args.published, args.probe) {
+        (true, _) => &[RunSeries::Published],
+        (_, true) => &[RunSeries::Probe],
+        _ => &RunSeries::ALL,
     };
     if args.counts {
         return counts(&args, &scope, series, &*store, &context).await;
     }
-    let length = Length::new(args.limit, SCREENFUL, args.json || args.csv, &context.terminal);
+    let length = ListLimit::new(args.limit, SCREENFUL, args.json || args.csv, &context.terminal);
     let found = newest_runs(&*store, &scope, series, length.wanted()).await;
     let mut found: Vec<_> = found
         .map_err(|error| read_error("reading runs", error))?
         .into_iter()
-        .map(|(series, run)| runs::ListedRun { run, published: series == Series::Published })
+        .map(|(series, run)| runs::ListedRun { run, published: series == RunSeries::Published })
         .collect();
     let cut = length.cut(&mut found);
     if args.json {
-        data::document(&runs::document(&found))?;
+        stdout::document(&runs::document(&found))?;
     } else if args.csv {
-        data::text(&runs::sheet(&found).map_err(CommandError::usage)?)?;
+        stdout::text(&runs::sheet(&found).map_err(CommandError::usage)?)?;
     } else if found.is_empty() {
         nothing_fits(&scope, series, &*store).await?;
     } else {
-        data::text(&runs::list(&found, &context.view(args.wide)))?;
+        stdout::text(&runs::list(&found, &context.view(args.wide)))?;
     }
     if cut {
         length.say_cut("llmbench results export writes all");
@@ -70,31 +70,35 @@ async fn list(args: ListArgs, context: Context) -> Result<Exit, CommandError> {
 }
 
 /// Says that no run fits, and what would: the other series, or a name that is near.
-async fn nothing_fits(scope: &Scope, series: &[Series], store: &dyn Store) -> Result<(), CommandError> {
+async fn nothing_fits(
+    scope: &HistoryFilter,
+    series: &[RunSeries],
+    store: &dyn Store,
+) -> Result<(), CommandError> {
     print::note(&format!("no run is stored that fits{}", elsewhere(scope, series, store).await?));
-    known::hint_at_model(scope, store).await.map_err(|error| read_error("reading names", error))
+    unknown_names::hint_at_model(scope, store).await.map_err(|error| read_error("reading names", error))
 }
 
 /// Where runs are that only the choice of series leaves out; empty where there are none.
 async fn elsewhere(
-    scope: &Scope,
-    series: &[Series],
+    scope: &HistoryFilter,
+    series: &[RunSeries],
     store: &dyn Store,
 ) -> Result<&'static str, CommandError> {
-    let left_out: Vec<Series> = Series::ALL.into_iter().filter(|one| !series.contains(one)).collect();
+    let left_out: Vec<RunSeries> = RunSeries::ALL.into_iter().filter(|one| !series.contains(one)).collect();
     let found = newest_runs(store, scope, &left_out, 1).await;
     let found = found.map_err(|error| read_error("reading runs", error))?;
     Ok(match found.first() {
         None => "",
-        Some((Series::Probe, _)) => "; there are some outside the published series: leave --published out",
-        Some((Series::Published, _)) => "; there are some in the published series",
+        Some((RunSeries::Probe, _)) => "; there are some outside the published series: leave --published out",
+        Some((RunSeries::Published, _)) => "; there are some in the published series",
     })
 }
 
 async fn counts(
-    args: &ListArgs,
-    scope: &Scope,
-    series: &[Series],
+    args: &ResultsListArgs,
+    scope: &HistoryFilter,
+    series: &[RunSeries],
     store: &dyn Store,
     context: &Context,
 ) -> Result<Exit, CommandError> {
@@ -103,7 +107,7 @@ async fn counts(
         let counted = store.successes(scope, true, &[*one]).await;
         for counted in counted.map_err(|error| read_error("counting runs", error))? {
             let (provider, model) = (counted.provider, counted.model);
-            let published = if *one == Series::Published { counted.count } else { 0 };
+            let published = if *one == RunSeries::Published { counted.count } else { 0 };
             let sum = found.entry((provider.clone(), model.clone())).or_insert_with(|| RunCount {
                 provider,
                 model,
@@ -118,30 +122,30 @@ async fn counts(
     let mut found: Vec<RunCount> = found.into_values().collect();
     found.sort_by_key(|one| std::cmp::Reverse(one.runs));
     if args.json {
-        data::document(&run_counts::document(&found))?;
+        stdout::document(&run_counts::document(&found))?;
     } else if args.csv {
-        data::text(&run_counts::sheet(&found).map_err(CommandError::usage)?)?;
+        stdout::text(&run_counts::sheet(&found).map_err(CommandError::usage)?)?;
     } else if found.is_empty() {
         nothing_fits(scope, series, store).await?;
     } else {
-        data::text(&run_counts::list(&found, &context.view(args.wide)))?;
+        stdout::text(&run_counts::list(&found, &context.view(args.wide)))?;
     }
     Ok(Exit::Yes)
 }
 
-async fn show(args: ShowArgs, context: Context) -> Result<Exit, CommandError> {
+async fn show(args: ResultsShowArgs, context: Context) -> Result<Exit, CommandError> {
     let store = context.open_store().await?;
     let failed = |error| read_error("reading runs", error);
     let view = context.view(args.verbose);
     if let Some(run) = store.run(&args.id).await.map_err(failed)? {
         match args.json {
-            true => data::document(&run_story::document("success", &run))?,
-            false => data::text(&run_story::run(&run, &view))?,
+            true => stdout::document(&run_details::document("success", &run))?,
+            false => stdout::text(&run_details::run(&run, &view))?,
         }
     } else if let Some(error) = store.error(&args.id).await.map_err(failed)? {
         match args.json {
-            true => data::document(&run_story::document("failure", &error))?,
-            false => data::text(&run_story::error(&error, &view))?,
+            true => stdout::document(&run_details::document("failure", &error))?,
+            false => stdout::text(&run_details::error(&error, &view))?,
         }
     } else {
         return Err(CommandError::usage(format!("no run or error has the id `{}`", args.id.escape_debug()))

@@ -1,14 +1,14 @@
 //! The samples of a comparison: stored runs, sorted into one block a model and figure.
 
-use super::sides::{Side, What};
+use super::sides::{ComparisonSide, RunScope};
 use crate::commands::exit::CommandError;
 use crate::commands::scope::read_error;
 use crate::domain::ModelRef;
 use crate::export::{fields, scalar};
-use crate::measure::compare::{Block, FIGURES};
+use crate::measure::compare::{FIGURES, SampleBlock};
 use crate::storage::Store;
-use crate::storage::history::Series;
-use crate::storage::rows::{Question, Table};
+use crate::storage::history::RunSeries;
+use crate::storage::rows::{RowQuery, RowSource};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 
@@ -26,7 +26,7 @@ const FIELDS: &[&str] = &[
 
 /// What was read of a side.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counted {
+pub struct SideCounts {
     /// Runs, those left out included.
     pub runs: u64,
     /// Those of the published series.
@@ -40,23 +40,23 @@ pub struct Counted {
 }
 
 /// A model's samples: one block a figure.
-pub type Blocks = BTreeMap<String, Vec<Block>>;
+pub type BlocksByModel = BTreeMap<String, Vec<SampleBlock>>;
 
 /// What models are called on both sides, so that the same ones stand against each other.
-pub struct Naming {
+pub struct ModelNaming {
     single: bool,
     by_provider: bool,
     canonical: HashMap<ModelRef, String>,
 }
 
-impl Naming {
+impl ModelNaming {
     /// By what the sides have in common: two models are one block; models of two providers have the same id, or the same
     /// `canonical_id` in the catalogue; else models are themselves.
     ///
     /// # Errors
     /// A catalogue that cannot be read.
-    pub async fn of(store: &dyn Store, a: &Side, b: &Side) -> Result<Self, CommandError> {
-        let single = matches!(a.what, What::Model(_));
+    pub async fn of(store: &dyn Store, a: &ComparisonSide, b: &ComparisonSide) -> Result<Self, CommandError> {
+        let single = matches!(a.what, RunScope::Model(_));
         let by_provider = !single && a.provider() != b.provider();
         let mut canonical = HashMap::new();
         for provider in [a, b].iter().filter_map(|side| side.provider()).filter(|_| by_provider) {
@@ -86,19 +86,19 @@ impl Naming {
 /// A store that cannot be read.
 pub async fn read(
     store: &dyn Store,
-    side: &Side,
-    series: &[Series],
-    naming: &Naming,
-    blocks: &mut Blocks,
-    pick: fn(&mut Block) -> &mut Vec<f64>,
-) -> Result<Counted, CommandError> {
-    let mut counted = Counted::default();
+    side: &ComparisonSide,
+    series: &[RunSeries],
+    naming: &ModelNaming,
+    blocks: &mut BlocksByModel,
+    pick: fn(&mut SampleBlock) -> &mut Vec<f64>,
+) -> Result<SideCounts, CommandError> {
+    let mut counted = SideCounts::default();
     for one in series {
-        let question = Question { table: Table::Runs(*one), scope: side.scope(), fields: Some(FIELDS) };
+        let question = RowQuery { table: RowSource::Runs(*one), scope: side.scope(), fields: Some(FIELDS) };
         let mut pages = store.pages(question);
         while let Some(page) = pages.next().await.map_err(|error| read_error("reading runs", error))? {
-            counted.published += if *one == Series::Published { page.len() as u64 } else { 0 };
-            page.rows().for_each(|text| sort_in(Run::read(text), naming, blocks, pick, &mut counted));
+            counted.published += if *one == RunSeries::Published { page.len() as u64 } else { 0 };
+            page.rows().for_each(|text| sort_in(SampleRow::read(text), naming, blocks, pick, &mut counted));
         }
     }
     Ok(counted)
@@ -106,11 +106,11 @@ pub async fn read(
 
 /// Sorts a run into the blocks, or counts why it is left out.
 fn sort_in(
-    run: Run,
-    naming: &Naming,
-    blocks: &mut Blocks,
-    pick: fn(&mut Block) -> &mut Vec<f64>,
-    counted: &mut Counted,
+    run: SampleRow,
+    naming: &ModelNaming,
+    blocks: &mut BlocksByModel,
+    pick: fn(&mut SampleBlock) -> &mut Vec<f64>,
+    counted: &mut SideCounts,
 ) {
     counted.runs += 1;
     counted.suspect += u64::from(run.suspect);
@@ -119,8 +119,9 @@ fn sort_in(
         None => counted.odd += 1,
         Some(model) => {
             counted.odd_values += run.odd_values;
-            let block =
-                blocks.entry(naming.name(model)).or_insert_with(|| vec![Block::default(); FIGURES.len()]);
+            let block = blocks
+                .entry(naming.name(model))
+                .or_insert_with(|| vec![SampleBlock::default(); FIGURES.len()]);
             for (block, value) in block.iter_mut().zip(run.values) {
                 pick(block).extend(value);
             }
@@ -130,7 +131,7 @@ fn sort_in(
 
 /// A row as far as it is compared.
 #[derive(Debug, Default, PartialEq)]
-struct Run {
+struct SampleRow {
     provider: Option<String>,
     model: Option<String>,
     suspect: bool,
@@ -138,7 +139,7 @@ struct Run {
     odd_values: u64,
 }
 
-impl Run {
+impl SampleRow {
     /// Reads a row of any writer; what cannot be read is missing.
     fn read(text: &str) -> Self {
         let mut run = Self::default();
@@ -177,13 +178,13 @@ mod tests {
 
     #[test]
     fn rows_of_any_writer_are_read_as_far_as_they_go() {
-        let run = Run::read(
+        let run = SampleRow::read(
             r#"{"provider":"groq","model_name":"m","time_to_first_token":"fast","tokens_per_second":48,
             "visible_tokens_per_second":null,"inter_token_latency":0,"generate_time":{"a":1},"misc":{}}"#,
         );
         assert_eq!(run.model(), Some(ModelRef::new("groq", "m")));
         assert_eq!((run.values, run.odd_values), ([None, Some(48.0), None, None, None], 3));
-        assert!(Run::read(r#"{"suspect":true}"#).suspect);
+        assert!(SampleRow::read(r#"{"suspect":true}"#).suspect);
         for text in [
             "{}",
             "no document",
@@ -191,7 +192,7 @@ mod tests {
             r#"{"provider":7,"model_name":"m"}"#,
             r#"{"provider":"groq","model_name":"#,
         ] {
-            assert_eq!(Run::read(text).model(), None, "{text}");
+            assert_eq!(SampleRow::read(text).model(), None, "{text}");
         }
     }
 

@@ -1,14 +1,14 @@
 //! What the two sides of a comparison mean: `provider:model_id`, `provider`, nothing, each with or without `@FROM..TO`. Pure.
 
 use crate::domain::{ModelRef, Window};
-use crate::storage::history::Scope;
+use crate::storage::history::HistoryFilter;
 use chrono::{DateTime, TimeZone};
 
 /// One side.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Side {
+pub struct ComparisonSide {
     /// Whose runs.
-    pub what: What,
+    pub what: RunScope,
     /// Of which time.
     pub window: Window,
     /// Whether it names its window itself.
@@ -17,7 +17,7 @@ pub struct Side {
 
 /// Whose runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum What {
+pub enum RunScope {
     /// Of all models.
     Everything,
     /// Of a provider's models.
@@ -26,7 +26,7 @@ pub enum What {
     Model(ModelRef),
 }
 
-impl Side {
+impl ComparisonSide {
     /// Reads a side. `window` is for one that names none. An `@` belongs to a model's id unless two dots follow it.
     ///
     /// # Errors
@@ -45,28 +45,33 @@ impl Side {
             "" if own.is_none() => {
                 return Err("a side is empty: write provider:model_id, provider or @FROM..TO".to_owned());
             }
-            "" => What::Everything,
-            what if what.contains(':') => What::Model(what.parse().map_err(|error| format!("{error}"))?),
-            what => What::Provider(what.to_owned()),
+            "" => RunScope::Everything,
+            what if what.contains(':') => RunScope::Model(what.parse().map_err(|error| format!("{error}"))?),
+            what => RunScope::Provider(what.to_owned()),
         };
         Ok(Self { what, window, own_window: own.is_some() })
     }
 
     /// The rows that it means.
-    pub fn scope(&self) -> Scope {
+    pub fn scope(&self) -> HistoryFilter {
         let model = match &self.what {
-            What::Model(model) => Some(model.model_id.clone()),
+            RunScope::Model(model) => Some(model.model_id.clone()),
             _ => None,
         };
-        Scope { window: self.window, provider: self.provider().map(str::to_owned), model, ..Scope::default() }
+        HistoryFilter {
+            window: self.window,
+            provider: self.provider().map(str::to_owned),
+            model,
+            ..HistoryFilter::default()
+        }
     }
 
     /// The provider that it names.
     pub fn provider(&self) -> Option<&str> {
         match &self.what {
-            What::Everything => None,
-            What::Provider(provider) => Some(provider),
-            What::Model(model) => Some(&model.provider),
+            RunScope::Everything => None,
+            RunScope::Provider(provider) => Some(provider),
+            RunScope::Model(model) => Some(&model.provider),
         }
     }
 }
@@ -75,8 +80,8 @@ impl Side {
 ///
 /// # Errors
 /// A sentence: they are of different kinds, or a run could be on both.
-pub fn check(a: &Side, b: &Side) -> Result<(), String> {
-    use What::{Everything, Model, Provider};
+pub fn check(a: &ComparisonSide, b: &ComparisonSide) -> Result<(), String> {
+    use RunScope::{Everything, Model, Provider};
     match (&a.what, &b.what) {
         (Everything, Everything) | (Provider(_), Provider(_)) | (Model(_), Model(_)) => {}
         _ => {
@@ -110,13 +115,13 @@ mod tests {
         "2026-11-02T12:00:00Z".parse().unwrap()
     }
 
-    fn side(text: &str) -> Side {
-        Side::parse(text, Window::default(), &now()).unwrap()
+    fn side(text: &str) -> ComparisonSide {
+        ComparisonSide::parse(text, Window::default(), &now()).unwrap()
     }
 
     #[test]
     fn sides_are_models_providers_or_windows() {
-        let model = |text: &str| What::Model(text.parse().unwrap());
+        let model = |text: &str| RunScope::Model(text.parse().unwrap());
         assert_eq!(side("groq:llama").what, model("groq:llama"));
         assert_eq!(side("bedrock:nova-v1:0@7d..").what, model("bedrock:nova-v1:0"));
         assert_eq!(side("vertex:claude@20250514").what, model("vertex:claude@20250514"));
@@ -125,9 +130,9 @@ mod tests {
         assert_eq!(both.what, model("vertex:claude@20250514"));
         assert_eq!(both.window.from, "2026-10-01T00:00:00Z".parse().ok());
         assert_eq!(both.window.to, "2026-10-08T00:00:00Z".parse().ok());
-        assert_eq!(side("groq").what, What::Provider("groq".to_owned()));
+        assert_eq!(side("groq").what, RunScope::Provider("groq".to_owned()));
         let week = side("@7d..");
-        assert_eq!((week.what, week.window.to), (What::Everything, None));
+        assert_eq!((week.what, week.window.to), (RunScope::Everything, None));
         assert_eq!(side("@..").window, Window::default());
         assert_eq!(side("groq@2026-10-01 13:00..now").window.to, Some(now()));
     }
@@ -137,7 +142,7 @@ mod tests {
         for text in
             ["", " ", "groq:", ":m", "groq@nonsense..", "groq@2026-10-08..2026-10-01", "@2099-01-01.."]
         {
-            assert!(Side::parse(text, Window::default(), &now()).is_err(), "{text}");
+            assert!(ComparisonSide::parse(text, Window::default(), &now()).is_err(), "{text}");
         }
     }
 
@@ -157,7 +162,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_panics(text in "[a-z:@. 0-9]{0,20}|.{0,20}") {
-            let _ = Side::parse(&text, Window::default(), &now());
+            let _ = ComparisonSide::parse(&text, Window::default(), &now());
         }
     }
 }

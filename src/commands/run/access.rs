@@ -1,35 +1,35 @@
 //! From a host of the table to a route: key, token or signer settled, the simulator started where it is asked.
 
 use crate::commands::context::Context;
-use crate::domain::names::AWS_PROFILE;
+use crate::domain::env_vars::AWS_PROFILE;
 use crate::domain::secret::Secret;
 use crate::domain::sourced::{Source, Sourced};
-use crate::providers::auth::Login;
-use crate::providers::bedrock::{Overrides, Signer};
+use crate::providers::auth::ProviderLogin;
+use crate::providers::bedrock::{AwsOverrides, Signer};
 use crate::providers::google::GoogleLogin;
 use crate::providers::hosts::Host;
-use crate::providers::route::{Access, Route};
-use crate::providers::sim::{self, Running};
+use crate::providers::route::{ProviderRoute, RouteAccess};
+use crate::providers::sim::{self, RunningSimulator};
 use std::sync::Arc;
 
 /// The name of the built-in simulator in the table.
 pub const SIMULATOR: &str = "sim";
 
 /// A route and what has to live as long as it is used.
-pub struct Opened {
+pub struct ProviderAccess {
     /// The way to the host.
-    pub route: Arc<Route>,
+    pub route: Arc<ProviderRoute>,
     /// The secret that it shows, for the redactor.
     pub secret: Option<Secret>,
     /// The simulator, where this process runs it.
-    pub simulator: Option<Running>,
+    pub simulator: Option<RunningSimulator>,
 }
 
 /// Makes a host ready to be called.
 ///
 /// # Errors
 /// A sentence that names the variable, file or command that is missing or wrong.
-pub async fn open(host: &Host, context: &Context) -> Result<Opened, String> {
+pub async fn open(host: &Host, context: &Context) -> Result<ProviderAccess, String> {
     let login = context.settings.login(host).map_err(|error| error.to_string())?;
     enter(host, login, context).await
 }
@@ -38,28 +38,28 @@ pub async fn open(host: &Host, context: &Context) -> Result<Opened, String> {
 ///
 /// # Errors
 /// As [`open`].
-pub async fn enter(host: &Host, login: Login, context: &Context) -> Result<Opened, String> {
+pub async fn enter(host: &Host, login: ProviderLogin, context: &Context) -> Result<ProviderAccess, String> {
     let mut host = host.clone();
     let simulator = start_simulator(&mut host)?;
     let (access, secret) = match login {
-        Login::Ready(credential) => {
+        ProviderLogin::Ready(credential) => {
             let secret = credential.secret().cloned();
-            (Access::Known(credential), secret)
+            (RouteAccess::Known(credential), secret)
         }
-        Login::GoogleAdc(file) => {
+        ProviderLogin::GoogleAdc(file) => {
             let login = GoogleLogin::open(file.as_deref()).await.map_err(|error| error.to_string())?;
-            (Access::Google(Arc::new(login)), None)
+            (RouteAccess::Google(Arc::new(login)), None)
         }
-        Login::AwsChain => {
+        ProviderLogin::AwsChain => {
             let signer = Signer::new(&aws(&host, context)).await.map_err(|error| error.to_string())?;
-            (Access::Aws(signer), None)
+            (RouteAccess::Aws(signer), None)
         }
     };
-    Ok(Opened { route: Arc::new(Route { host, access }), secret, simulator })
+    Ok(ProviderAccess { route: Arc::new(ProviderRoute { host, access }), secret, simulator })
 }
 
 /// Starts a simulator in this process, unless the host has an address already.
-fn start_simulator(host: &mut Host) -> Result<Option<Running>, String> {
+fn start_simulator(host: &mut Host) -> Result<Option<RunningSimulator>, String> {
     if host.name != SIMULATOR || host.base_url.is_some() {
         return Ok(None);
     }
@@ -69,8 +69,8 @@ fn start_simulator(host: &mut Host) -> Result<Option<Running>, String> {
 }
 
 /// What the configuration says about AWS.
-pub fn aws(host: &Host, context: &Context) -> Overrides {
+pub fn aws(host: &Host, context: &Context) -> AwsOverrides {
     let value = |sourced: &Option<Sourced<String>>| sourced.as_ref().map(|sourced| sourced.value.clone());
     let profile = context.settings.env().get(AWS_PROFILE).map(str::to_owned);
-    Overrides { region: value(&host.region), profile, endpoint: value(&host.base_url) }
+    AwsOverrides { region: value(&host.region), profile, endpoint: value(&host.base_url) }
 }

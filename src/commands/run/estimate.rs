@@ -1,23 +1,23 @@
 //! What `run --all` is about to use: said before the first call, and asked about where somebody sits at a terminal. A script
 //! is told and not asked: lines of a crontab that say `--all` go on as they are.
 
-use super::place::Place;
+use super::outcome_target::StoreOrBridge;
 use crate::cli::run::RunArgs;
-use crate::commands::asking;
 use crate::commands::context::Context;
 use crate::commands::exit::CommandError;
+use crate::commands::prompts;
 use crate::daemon::price::{cost, listed, worst_case};
-use crate::domain::regime::Price;
+use crate::domain::daemon_config::Price;
 use crate::domain::{ModelRef, Profile};
-use crate::measure::load::Shape;
-use crate::output::{ask, units};
+use crate::measure::load::LoadSpec;
+use crate::output::{prompt, units};
 use crate::storage::StoreError;
 use std::collections::HashMap;
 use tokio_util::sync::CancellationToken;
 
 /// The most that is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Most {
+struct UsageEstimate {
     calls: u64,
     tokens: u64,
     micro_dollars: u64,
@@ -32,14 +32,14 @@ struct Most {
 pub async fn agreed(
     args: &RunArgs,
     context: &Context,
-    place: Option<&Place>,
+    place: Option<&StoreOrBridge>,
     models: &[ModelRef],
     profile: &Profile,
-    load: &Shape,
+    load: &LoadSpec,
 ) -> Result<bool, CommandError> {
     // Without prices the rest is told all the same.
     let prices = prices(place).await.unwrap_or_default();
-    let price = |model: &ModelRef| context.settings.regime.price(model, prices.get(model).copied());
+    let price = |model: &ModelRef| context.settings.daemon_config.price(model, prices.get(model).copied());
     let each = load.requests.map(|requests| requests.saturating_add(args.warmup));
     let said = match each {
         Some(each) => sentence(models.len(), most(models, each, profile, price)),
@@ -47,11 +47,11 @@ pub async fn agreed(
             format!("{}, as many calls as fit into --duration", units::counted(models.len() as u64, "model"))
         }
     };
-    if args.yes || !ask::possible() {
+    if args.yes || !prompt::possible() {
         context.note(args.quiet, &said);
         return Ok(true);
     }
-    let agreed = asking::ask_about(format!("{said}. Measure them?"), &CancellationToken::new()).await?;
+    let agreed = prompts::ask_about(format!("{said}. Measure them?"), &CancellationToken::new()).await?;
     if !agreed {
         context.note(args.quiet, "nothing was measured");
     }
@@ -59,9 +59,9 @@ pub async fn agreed(
 }
 
 /// What providers list as prices; a bridge knows none.
-async fn prices(place: Option<&Place>) -> Result<HashMap<ModelRef, Price>, StoreError> {
+async fn prices(place: Option<&StoreOrBridge>) -> Result<HashMap<ModelRef, Price>, StoreError> {
     match place {
-        Some(Place::Store(store)) => Ok(listed(store.listed(None).await?)),
+        Some(StoreOrBridge::Store(store)) => Ok(listed(store.listed(None).await?)),
         _ => Ok(HashMap::new()),
     }
 }
@@ -71,13 +71,13 @@ fn most(
     each: u64,
     profile: &Profile,
     price: impl Fn(&ModelRef) -> Option<Price>,
-) -> Most {
+) -> UsageEstimate {
     let (input, output) = worst_case(profile);
     let (input, output) = (input.saturating_mul(each), output.saturating_mul(each));
     let prices: Vec<Option<Price>> = models.iter().map(price).collect();
     let of_all = |amount: u64| amount.saturating_mul(models.len() as u64);
     let costs = prices.iter().map(|price| cost(*price, input, output));
-    Most {
+    UsageEstimate {
         calls: of_all(each),
         tokens: of_all(input.saturating_add(output)),
         micro_dollars: costs.fold(0, u64::saturating_add),
@@ -85,8 +85,8 @@ fn most(
     }
 }
 
-fn sentence(models: usize, most: Most) -> String {
-    let Most { calls, tokens, micro_dollars, unpriced } = most;
+fn sentence(models: usize, most: UsageEstimate) -> String {
+    let UsageEstimate { calls, tokens, micro_dollars, unpriced } = most;
     let models_said = units::counted(models as u64, "model");
     let used = format!(
         "{models_said}, {}, at most about {}",

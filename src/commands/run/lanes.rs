@@ -1,12 +1,12 @@
 //! One lane a provider, side by side; within a lane the models take turns, so that no model has the quiet hour alone.
 
-use super::ledger::Ledger;
-use super::question::AskedOf;
-use super::selection::{Selected, Settled};
+use super::recorder::ResultRecorder;
+use super::request_options::RequestOptions;
+use super::selection::{RunSelection, SelectedTarget};
 use crate::commands::interrupt::Interrupt;
 use crate::domain::{Failure, ModelRef, Outcome};
-use crate::measure::laboratory::{Laboratory, Question, Subject};
-use crate::measure::load::{Ended, Shape, Start, Tally, drive};
+use crate::measure::load::{LoadOutcome, LoadSpec, RequestEnd, ScheduledRequest, drive};
+use crate::measure::measurer::{Measurer, RequestSpec, Target};
 use crate::output::units;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -15,10 +15,10 @@ use std::time::{Duration, Instant};
 use tokio::task::{JoinSet, LocalSet};
 
 /// A provider's models and what is asked of each.
-struct Lane {
-    laboratory: Laboratory,
-    models: Vec<(RefCell<Subject>, Question)>,
-    ledger: Rc<Ledger>,
+struct RunLane {
+    measurer: Measurer,
+    models: Vec<(RefCell<Target>, RequestSpec)>,
+    recorder: Rc<ResultRecorder>,
     interrupt: Interrupt,
     /// Whether it waits as long as answers ask it to.
     waits: bool,
@@ -28,22 +28,22 @@ struct Lane {
 
 /// Runs all lanes to their end and says how each ended.
 pub async fn run(
-    laboratory: Laboratory,
-    settled: Settled,
-    asked: &AskedOf,
-    load: &Shape,
+    measurer: Measurer,
+    settled: RunSelection,
+    asked: &RequestOptions,
+    load: &LoadSpec,
     warmup: u64,
-    ledger: &Rc<Ledger>,
+    recorder: &Rc<ResultRecorder>,
     interrupt: &Interrupt,
-) -> Vec<Tally> {
-    let Settled { subjects, simulators, .. } = settled;
+) -> Vec<LoadOutcome> {
+    let RunSelection { subjects, simulators, .. } = settled;
     let local = LocalSet::new();
     let mut lanes = JoinSet::new();
     for models in by_provider(subjects, asked) {
-        let lane = Rc::new(Lane {
-            laboratory: laboratory.clone(),
+        let lane = Rc::new(RunLane {
+            measurer: measurer.clone(),
             models,
-            ledger: Rc::clone(ledger),
+            recorder: Rc::clone(recorder),
             interrupt: interrupt.clone(),
             waits: asked.waits,
             told_until: Cell::default(),
@@ -62,10 +62,13 @@ pub async fn run(
     tallies
 }
 
-fn by_provider(subjects: Vec<Selected>, asked: &AskedOf) -> Vec<Vec<(RefCell<Subject>, Question)>> {
+fn by_provider(
+    subjects: Vec<SelectedTarget>,
+    asked: &RequestOptions,
+) -> Vec<Vec<(RefCell<Target>, RequestSpec)>> {
     let mut lanes: BTreeMap<String, Vec<_>> = BTreeMap::new();
-    for Selected { subject, enabled } in subjects {
-        let question = Question {
+    for SelectedTarget { subject, enabled } in subjects {
+        let question = RequestSpec {
             profile: asked.profile.clone(),
             role: asked.role(enabled).to_owned(),
             limits: asked.limits,
@@ -77,10 +80,10 @@ fn by_provider(subjects: Vec<Selected>, asked: &AskedOf) -> Vec<Vec<(RefCell<Sub
     lanes.into_values().collect()
 }
 
-impl Lane {
-    async fn run(self: Rc<Self>, load: Shape, warmup: u64) -> Tally {
+impl RunLane {
+    async fn run(self: Rc<Self>, load: LoadSpec, warmup: u64) -> LoadOutcome {
         self.warm_up(warmup).await;
-        let shape = Shape { requests: load.requests.map(|each| each * self.models.len() as u64), ..load };
+        let shape = LoadSpec { requests: load.requests.map(|each| each * self.models.len() as u64), ..load };
         let stop = self.interrupt.stop.clone();
         drive(shape, stop, move |start| Rc::clone(&self).measure(start)).await
     }
@@ -91,7 +94,7 @@ impl Lane {
             for (subject, question) in &self.models {
                 let subject = subject.borrow().clone();
                 tokio::select! {
-                    _ = self.laboratory.measure(&subject, question, None) => {}
+                    _ = self.measurer.measure(&subject, question, None) => {}
                     () = self.interrupt.stop.cancelled() => return,
                 }
             }
@@ -99,13 +102,13 @@ impl Lane {
     }
 
     /// One measurement, recorded. Interrupted ones leave no row: nothing was finished.
-    async fn measure(self: Rc<Self>, start: Start) -> Ended {
+    async fn measure(self: Rc<Self>, start: ScheduledRequest) -> RequestEnd {
         let place = (start.index % self.models.len() as u64) as usize;
         let (slot, question) = &self.models[place];
         let subject = slot.borrow().clone();
         let attempts = tokio::select! {
-            attempts = self.laboratory.measure(&subject, question, start.due) => attempts,
-            () = self.interrupt.stop.cancelled() => return Ended::default(),
+            attempts = self.measurer.measure(&subject, question, start.due) => attempts,
+            () = self.interrupt.stop.cancelled() => return RequestEnd::default(),
         };
         for lesson in attempts.iter().filter_map(|attempt| attempt.learned) {
             let mut subject = slot.borrow_mut();
@@ -117,14 +120,14 @@ impl Lane {
             Outcome::Failure(failure) if attempt.learned.is_none() => Some(failure.clone()),
             _ => None,
         });
-        let failed = self.ledger.record(&subject.model, attempts).await;
+        let failed = self.recorder.record(&subject.model, attempts).await;
         let ours = last.as_ref().is_some_and(|failure| failure.error_kind.is_ours());
         let rest = last.as_deref().filter(|_| self.waits).and_then(asked_to_wait);
         let rest = rest.map(|rest| rest.min(question.limits.total));
         if let Some(rest) = rest {
             self.tell_rest(&subject.model, rest);
         }
-        Ended { failed: failed && !ours, rest }
+        RequestEnd { failed: failed && !ours, rest }
     }
 
     /// Says once that the lane waits, however many answers ask for the same.
@@ -134,7 +137,7 @@ impl Lane {
         if news {
             self.told_until.set(Some(until));
             let seconds = units::seconds(rest.as_secs_f64(), true);
-            self.ledger.note(&format!(
+            self.recorder.note(&format!(
                 "{model} asks for a pause: {} starts no request for {seconds} (--no-wait goes on)",
                 model.provider
             ));

@@ -4,27 +4,27 @@
 pub(super) mod access;
 mod estimate;
 mod lanes;
-mod ledger;
-mod place;
-mod question;
+mod outcome_target;
+mod recorder;
 mod report;
+mod request_options;
 mod selection;
 
-pub(super) use question::limits as limits_for;
+pub(super) use request_options::limits as limits_for;
 
 use crate::cli::run::RunArgs;
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::interrupt::Interrupt;
 use crate::measure::Gate;
-use crate::measure::desk::Desk;
-use crate::measure::laboratory::Laboratory;
-use crate::measure::meter::Meter;
+use crate::measure::clock_thread::ClockThread;
+use crate::measure::decode_thread::DecodeThread;
+use crate::measure::measurer::Measurer;
 use crate::output::progress::Progress;
-use crate::wire::descriptors;
+use crate::wire::fd_table;
 use crate::wire::tls::client_config;
-use ledger::{Keeper, Ledger, Sinks};
-use place::Place;
+use outcome_target::StoreOrBridge;
+use recorder::{ResultRecorder, RunOutputs, StoreWithFallback};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -37,12 +37,12 @@ pub async fn run(mut args: RunArgs, context: Context) -> Result<Exit, CommandErr
     let csv_to_stdout = writes_csv_to_stdout(&args)?;
     let gates = gates(&args.fail_if)?;
     // Before the first thread: see there.
-    descriptors::make_room();
-    let asked = question::settle(&args, &context)?;
-    let load = question::load(&args);
-    let place = if args.no_store { None } else { Some(Place::open(&args, &context).await?) };
-    let keeper = match &place {
-        Some(place) => Some(keeper(&args, &context, place).await?),
+    fd_table::make_room();
+    let asked = request_options::settle(&args, &context)?;
+    let load = request_options::load(&args);
+    let place = if args.no_store { None } else { Some(StoreOrBridge::open(&args, &context).await?) };
+    let fallback_store = match &place {
+        Some(place) => Some(fallback_store(&args, &context, place).await?),
         None => None,
     };
     let settled = selection::settle(&args, &context, place.as_ref()).await?;
@@ -52,17 +52,17 @@ pub async fn run(mut args: RunArgs, context: Context) -> Result<Exit, CommandErr
     if args.all && !estimate::agreed(&args, &context, place.as_ref(), &models, &asked.profile, &load).await? {
         return Ok(Exit::Yes);
     }
-    let laboratory = laboratory(&context, &settled.secrets)?;
+    let measurer = measurer(&context, &settled.secrets)?;
     // Until here there is nothing to lose, and a signal ends the process as it ends any other.
     let interrupt = Interrupt::listen().map_err(CommandError::usage)?;
-    let sinks = Sinks { keeper, ndjson: args.ndjson, csv: ledger::csv(args.csv.as_deref())? };
+    let sinks = RunOutputs { fallback_store, ndjson: args.ndjson, csv: recorder::csv(args.csv.as_deref())? };
     let started_at = chrono::Utc::now();
     let progress = Progress::start(planned, &context.terminal, args.quiet);
-    let ledger = Rc::new(Ledger::new(sinks, progress, &models, interrupt.clone()));
-    let tallies = lanes::run(laboratory, settled, &asked, &load, args.warmup, &ledger, &interrupt).await;
-    ledger.catch_up().await;
-    report::finish(report::Ended {
-        ledger,
+    let recorder = Rc::new(ResultRecorder::new(sinks, progress, &models, interrupt.clone()));
+    let tallies = lanes::run(measurer, settled, &asked, &load, args.warmup, &recorder, &interrupt).await;
+    recorder.catch_up().await;
+    report::finish(report::FinishedRun {
+        recorder,
         tallies,
         started_at,
         planned,
@@ -70,7 +70,7 @@ pub async fn run(mut args: RunArgs, context: Context) -> Result<Exit, CommandErr
         load,
         gates,
         interrupted: interrupt.stop.is_cancelled(),
-        view: report::Wanted {
+        view: report::ReportOptions {
             json: args.json,
             lines: args.ndjson || csv_to_stdout,
             sort: args.sort.into(),
@@ -87,7 +87,7 @@ pub async fn run(mut args: RunArgs, context: Context) -> Result<Exit, CommandErr
 /// # Errors
 /// Status 2 where something else is to stand there too.
 fn writes_csv_to_stdout(args: &RunArgs) -> Result<bool, CommandError> {
-    let wanted = args.csv.as_deref().is_some_and(|path| path.as_os_str() == ledger::STANDARD_OUTPUT);
+    let wanted = args.csv.as_deref().is_some_and(|path| path.as_os_str() == recorder::STANDARD_OUTPUT);
     let other = if args.json { "--json" } else { "--ndjson" };
     if wanted && (args.json || args.ndjson) {
         return Err(CommandError::usage(format!("--csv - and {other} both write to standard output"))
@@ -97,11 +97,15 @@ fn writes_csv_to_stdout(args: &RunArgs) -> Result<bool, CommandError> {
 }
 
 /// The store, and the place for what it does not take; what waits there from earlier runs is delivered first.
-async fn keeper(args: &RunArgs, context: &Context, place: &Place) -> Result<Keeper, CommandError> {
-    let spill = context.spill()?;
+async fn fallback_store(
+    args: &RunArgs,
+    context: &Context,
+    place: &StoreOrBridge,
+) -> Result<StoreWithFallback, CommandError> {
+    let undelivered = context.undelivered()?;
     let store = place.sink();
-    ledger::deliver(&spill, store.as_ref(), |note| context.note(args.quiet, note)).await;
-    Ok(Keeper { store, spill })
+    recorder::deliver(&undelivered, store.as_ref(), |note| context.note(args.quiet, note)).await;
+    Ok(StoreWithFallback { store, undelivered })
 }
 
 fn gates(conditions: &[String]) -> Result<Vec<Gate>, CommandError> {
@@ -116,18 +120,18 @@ fn gates(conditions: &[String]) -> Result<Vec<Gate>, CommandError> {
 ///
 /// # Errors
 /// [`CommandError`] where a certificate cannot be read or no thread can be had.
-pub(super) fn laboratory(
+pub(super) fn measurer(
     context: &Context,
     secrets: &[crate::domain::secret::Secret],
-) -> Result<Laboratory, CommandError> {
+) -> Result<Measurer, CommandError> {
     let mut redactor = context.settings.redactor();
     for secret in secrets {
         redactor.add(secret);
     }
     let tls = client_config(context.extra_ca().as_deref())
         .map_err(|error| CommandError::usage(error).hint("SSL_CERT_FILE names a PEM file, or is unset"))?;
-    let start = || Ok::<_, std::io::Error>((Meter::start(tls)?, Desk::start()?));
-    let (meter, desk) =
+    let start = || Ok::<_, std::io::Error>((ClockThread::start(tls)?, DecodeThread::start()?));
+    let (clock_thread, decode_thread) =
         start().map_err(|error| CommandError::usage(format!("no thread can be had: {error}")))?;
-    Ok(Laboratory { meter, desk, redactor: Arc::new(redactor) })
+    Ok(Measurer { clock_thread, decode_thread, redactor: Arc::new(redactor) })
 }

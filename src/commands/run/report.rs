@@ -1,23 +1,23 @@
 //! The end of a run: the report, the gates, what became of the rows, and the exit status that follows from all of it.
 
-use super::ledger::{Fate, Ledger};
-use super::question::AskedOf;
+use super::recorder::{DeliverySummary, ResultRecorder};
+use super::request_options::RequestOptions;
 use crate::cli::run::SortArg;
 use crate::commands::exit::{CommandError, Exit};
-use crate::measure::gate::{Checked, check_all};
-use crate::measure::load::{Shape, Tally};
-use crate::measure::report::{Asked, LoadReport, Report};
+use crate::measure::gate::{GateResult, check_all};
+use crate::measure::load::{LoadOutcome, LoadSpec};
+use crate::measure::report::{LoadReport, Report, RunParameters};
 use crate::measure::{Gate, ModelReport};
+use crate::output::run_report::{self, ReportView};
 use crate::output::side_by_side::Sort;
 use crate::output::terminal::Terminal;
-use crate::output::view::{self, View};
 use crate::output::{json, print, units};
 use chrono::{DateTime, Utc};
 use std::rc::Rc;
 
 /// What people or scripts want to see.
 #[derive(Debug, Clone, Copy)]
-pub struct Wanted {
+pub struct ReportOptions {
     /// One JSON document.
     pub json: bool,
     /// Lines were written to standard output as runs ended.
@@ -42,7 +42,7 @@ impl From<SortArg> for Sort {
 
 /// What ended a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum EndedBy {
+enum RunEndCause {
     /// Everything that was asked for was measured.
     Plan,
     /// The reader of standard output has gone.
@@ -52,25 +52,25 @@ enum EndedBy {
 }
 
 /// A run that has ended.
-pub struct Ended {
+pub struct FinishedRun {
     /// Where its outcomes went.
-    pub ledger: Rc<Ledger>,
+    pub recorder: Rc<ResultRecorder>,
     /// How its lanes ended.
-    pub tallies: Vec<Tally>,
+    pub tallies: Vec<LoadOutcome>,
     /// When it began.
     pub started_at: DateTime<Utc>,
     /// Requests that were planned.
     pub planned: Option<u64>,
     /// What was asked.
-    pub asked: AskedOf,
+    pub asked: RequestOptions,
     /// How much.
-    pub load: Shape,
+    pub load: LoadSpec,
     /// Its gates.
     pub gates: Vec<Gate>,
     /// Whether a signal ended it.
     pub interrupted: bool,
     /// What is shown.
-    pub view: Wanted,
+    pub view: ReportOptions,
     /// Where.
     pub terminal: Terminal,
     /// The store, in words; none where rows were not to be kept.
@@ -81,44 +81,44 @@ pub struct Ended {
 ///
 /// # Errors
 /// Standard output or a file that takes no more.
-pub fn finish(ended: Ended) -> Result<Exit, CommandError> {
-    let ledger = Rc::into_inner(ended.ledger)
+pub fn finish(ended: FinishedRun) -> Result<Exit, CommandError> {
+    let recorder = Rc::into_inner(ended.recorder)
         .ok_or_else(|| CommandError::usage("requests are still running").exit(Exit::Interrupted))?;
-    let (models, fate) = ledger.close();
+    let (models, delivery) = recorder.close();
     let ended_at = Utc::now();
     let report = Report {
         started_at: ended.started_at,
         ended_at,
         asked: asked(&ended.asked, &ended.load),
-        load: load(&ended.load, &ended.tallies, &fate, ended.planned),
+        load: load(&ended.load, &ended.tallies, &delivery, ended.planned),
         models,
     };
     let checked = check_all(&ended.gates, &report);
     show(&report, &checked, ended.view, ended.terminal)?;
-    tell_fate(&fate, ended.view.quiet);
-    tell_next(&fate, ended.store.as_deref(), ended.view, &ended.terminal);
-    if let Some(error) = fate.output_error {
+    report_delivery(&delivery, ended.view.quiet);
+    tell_next(&delivery, ended.store.as_deref(), ended.view, &ended.terminal);
+    if let Some(error) = delivery.output_error {
         return Err(CommandError::usage(error).exit(Exit::No));
     }
     Ok(status(
         &report.models,
         &checked,
-        fate.failed,
-        ended_by(&fate, ended.interrupted),
-        fate.waiting.len() as u64 + fate.lost,
+        delivery.failed,
+        ended_by(&delivery, ended.interrupted),
+        delivery.waiting.len() as u64 + delivery.lost,
     ))
 }
 
-fn ended_by(fate: &Fate, interrupted: bool) -> EndedBy {
-    match (fate.reader_left, interrupted) {
-        (true, _) => EndedBy::Reader,
-        (false, true) => EndedBy::Signal,
-        (false, false) => EndedBy::Plan,
+fn ended_by(delivery: &DeliverySummary, interrupted: bool) -> RunEndCause {
+    match (delivery.reader_left, interrupted) {
+        (true, _) => RunEndCause::Reader,
+        (false, true) => RunEndCause::Signal,
+        (false, false) => RunEndCause::Plan,
     }
 }
 
-fn asked(asked: &AskedOf, load: &Shape) -> Asked {
-    Asked {
+fn asked(asked: &RequestOptions, load: &LoadSpec) -> RunParameters {
+    RunParameters {
         profile: asked.profile.id.clone(),
         max_output_tokens: asked.profile.max_output_tokens,
         connection: asked.connection,
@@ -127,68 +127,73 @@ fn asked(asked: &AskedOf, load: &Shape) -> Asked {
     }
 }
 
-fn load(shape: &Shape, tallies: &[Tally], fate: &Fate, planned: Option<u64>) -> LoadReport {
+fn load(
+    shape: &LoadSpec,
+    tallies: &[LoadOutcome],
+    delivery: &DeliverySummary,
+    planned: Option<u64>,
+) -> LoadReport {
     let started = tallies.iter().map(|tally| tally.started).sum();
     let stopped: Vec<&str> = tallies.iter().filter_map(|tally| tally.stopped_early.as_deref()).collect();
     LoadReport {
         planned,
         started,
-        late_starts: if shape.rate.is_some() { fate.late_starts } else { 0 },
-        max_delay: fate.max_delay,
+        late_starts: if shape.rate.is_some() { delivery.late_starts } else { 0 },
+        max_delay: delivery.max_delay,
         rate_requested: shape.rate.map(|rate| rate.per_second),
-        rate_achieved: tallies.iter().filter_map(Tally::rate).reduce(f64::min),
+        rate_achieved: tallies.iter().filter_map(LoadOutcome::rate).reduce(f64::min),
         stopped_early: stopped.first().map(|reason| (*reason).to_owned()),
     }
 }
 
 fn show(
     report: &Report,
-    checked: &[Checked],
-    wanted: Wanted,
+    checked: &[GateResult],
+    wanted: ReportOptions,
     terminal: Terminal,
 ) -> Result<(), CommandError> {
-    let plain = View::new(Terminal { colour: false, ..terminal }, false);
+    let plain = ReportView::new(Terminal { colour: false, ..terminal }, false);
     let text = if wanted.json {
         json::text(report, checked)
     } else if wanted.lines || wanted.quiet {
         String::new()
     } else {
-        view::report(report, checked, wanted.sort, &View::new(terminal, wanted.verbose))
+        run_report::report(report, checked, wanted.sort, &ReportView::new(terminal, wanted.verbose))
     };
     print::data(&text)
         .map_err(|error| CommandError::usage(format!("cannot write the report: {error}")).exit(Exit::No))?;
     if text.is_empty() || wanted.json {
         // Without the table, an exit status would explain nothing: neither a gate that tripped nor a run that failed.
-        let tripped: Vec<Checked> =
+        let tripped: Vec<GateResult> =
             checked.iter().filter(|checked| checked.verdict.trips()).cloned().collect();
-        view::gates(&tripped, &plain).iter().for_each(|line| print::note(line));
+        run_report::gates(&tripped, &plain).iter().for_each(|line| print::note(line));
     }
     if wanted.quiet && !wanted.json && !wanted.lines {
-        view::failures(report, &plain).iter().for_each(|line| print::note(line));
+        run_report::failures(report, &plain).iter().for_each(|line| print::note(line));
     }
     Ok(())
 }
 
 /// Says to people where the rows are and how to see them again.
-fn tell_next(fate: &Fate, store: Option<&str>, wanted: Wanted, terminal: &Terminal) {
+fn tell_next(delivery: &DeliverySummary, store: Option<&str>, wanted: ReportOptions, terminal: &Terminal) {
     let for_people = terminal.stderr_tty && !(wanted.quiet || wanted.json || wanted.lines);
-    if let Some(store) = store.filter(|_| for_people && fate.waiting.is_empty() && fate.lost == 0) {
+    if let Some(store) = store.filter(|_| for_people && delivery.waiting.is_empty() && delivery.lost == 0) {
         print::note(&format!("stored in {store}; to see it again: llmbench results list"));
     }
 }
 
 /// Where rows wait is an error, not a note: it is said however quiet the run was.
-fn tell_fate(fate: &Fate, quiet: bool) {
-    let why = fate.store_error.as_deref().unwrap_or("unknown");
-    if fate.caught_up > 0 && !quiet {
-        let results = units::counted(fate.caught_up as u64, "result");
+fn report_delivery(delivery: &DeliverySummary, quiet: bool) {
+    let why = delivery.store_error.as_deref().unwrap_or("unknown");
+    if delivery.caught_up > 0 && !quiet {
+        let results = units::counted(delivery.caught_up as u64, "result");
         print::note(&format!("the store was away for a while ({why}); {results} waited and are stored now"));
     }
-    if fate.lost > 0 {
-        print::note(&format!("error: {} results are nowhere but above ({why})", fate.lost));
+    if delivery.lost > 0 {
+        print::note(&format!("error: {} results are nowhere but above ({why})", delivery.lost));
     }
-    if let Some(first) = fate.waiting.first() {
-        let more = match fate.waiting.len() {
+    if let Some(first) = delivery.waiting.first() {
+        let more = match delivery.waiting.len() {
             1 => String::new(),
             n => format!(" and {} more beside it", n - 1),
         };
@@ -201,15 +206,15 @@ fn tell_fate(fate: &Fate, quiet: bool) {
 
 fn status(
     models: &[ModelReport],
-    checked: &[Checked],
+    checked: &[GateResult],
     failed: u64,
-    ended_by: EndedBy,
+    ended_by: RunEndCause,
     unstored: u64,
 ) -> Exit {
     // What nobody waited for is no failure.
-    let nothing = ended_by == EndedBy::Plan && models.iter().any(|model| model.successes == 0);
+    let nothing = ended_by == RunEndCause::Plan && models.iter().any(|model| model.successes == 0);
     let tripped = checked.iter().any(|checked| checked.verdict.trips());
-    if ended_by == EndedBy::Signal {
+    if ended_by == RunEndCause::Signal {
         Exit::Interrupted
     } else if unstored > 0 {
         Exit::NotStored

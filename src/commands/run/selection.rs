@@ -1,44 +1,44 @@
 //! Which models are measured: flags and catalogue in, subjects with open routes out. A provider that cannot be called is
 //! an error where its model was named, and skipped visibly where everything was asked for.
 
-use super::access::{self, Opened, SIMULATOR};
-use super::place::Place;
+use super::access::{self, ProviderAccess, SIMULATOR};
+use super::outcome_target::StoreOrBridge;
 use crate::cli::run::RunArgs;
 use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
-use crate::commands::known;
+use crate::commands::unknown_names;
 use crate::domain::ModelRef;
 use crate::domain::glob;
 use crate::domain::model::ModelRefError;
 use crate::domain::secret::Secret;
-use crate::measure::laboratory::Subject;
+use crate::measure::measurer::Target;
 use crate::providers::adapt::Adaptation;
-use crate::providers::sim::Running;
+use crate::providers::sim::RunningSimulator;
 use crate::providers::sim::scenario::PRESETS;
 use crate::storage::{Store, WorkItem};
 use serde_json::Map;
 use std::collections::BTreeMap;
 
 /// A subject, and whether the catalogue has it enabled: only then may its rows be published.
-pub struct Selected {
+pub struct SelectedTarget {
     /// The model and the way to it.
-    pub subject: Subject,
+    pub subject: Target,
     /// Enabled in the catalogue.
     pub enabled: bool,
 }
 
 /// Everything that is measured, and what has to live meanwhile.
-pub struct Settled {
+pub struct RunSelection {
     /// The models, in the order in which they were named.
-    pub subjects: Vec<Selected>,
+    pub subjects: Vec<SelectedTarget>,
     /// Secrets for the redactor.
     pub secrets: Vec<Secret>,
     /// The simulator, if this process runs it.
-    pub simulators: Vec<Running>,
+    pub simulators: Vec<RunningSimulator>,
 }
 
 /// A model to be measured, before its host was opened.
-struct Wanted {
+struct RequestedModel {
     item: WorkItem,
     enabled: bool,
     named: bool,
@@ -51,8 +51,8 @@ struct Wanted {
 pub async fn settle(
     args: &RunArgs,
     context: &Context,
-    store: Option<&Place>,
-) -> Result<Settled, CommandError> {
+    store: Option<&StoreOrBridge>,
+) -> Result<RunSelection, CommandError> {
     if store.is_none() && (args.all || !args.providers.is_empty()) {
         let flag = if args.all { "--all" } else { "--provider" };
         return Err(CommandError::usage(format!(
@@ -68,7 +68,7 @@ pub async fn settle(
         None => Vec::new(),
     };
     let wanted = wanted(args, context, store, catalogue).await?;
-    let mut settled = Settled { subjects: Vec::new(), secrets: Vec::new(), simulators: Vec::new() };
+    let mut settled = RunSelection { subjects: Vec::new(), secrets: Vec::new(), simulators: Vec::new() };
     for (provider, models) in by_provider(wanted) {
         let host = context.settings.hosts.find(&provider).map_err(CommandError::usage)?;
         match access::open(host, context).await {
@@ -90,10 +90,15 @@ pub async fn settle(
 /// What works with nothing set up.
 const SIMULATED: &str = "this works with no key and no server: llmbench run --model sim:steady";
 
-async fn add(settled: &mut Settled, opened: Opened, models: Vec<Wanted>, store: Option<&Place>) {
+async fn add(
+    settled: &mut RunSelection,
+    opened: ProviderAccess,
+    models: Vec<RequestedModel>,
+    store: Option<&StoreOrBridge>,
+) {
     settled.secrets.extend(opened.secret);
     settled.simulators.extend(opened.simulator);
-    for Wanted { item, enabled, .. } in models {
+    for RequestedModel { item, enabled, .. } in models {
         let learned = match store {
             // What was learned only saves an attempt: without it the refusal teaches it again.
             Some(store) => store.sink().learned(&item.model).await.unwrap_or_default(),
@@ -101,18 +106,18 @@ async fn add(settled: &mut Settled, opened: Opened, models: Vec<Wanted>, store: 
         };
         let learned: Vec<Adaptation> = learned.iter().filter_map(|word| word.parse().ok()).collect();
         let route = std::sync::Arc::clone(&opened.route);
-        let subject = Subject { model: item.model, route, metadata: item.metadata, learned };
-        settled.subjects.push(Selected { subject, enabled });
+        let subject = Target { model: item.model, route, metadata: item.metadata, learned };
+        settled.subjects.push(SelectedTarget { subject, enabled });
     }
 }
 
 async fn wanted(
     args: &RunArgs,
     context: &Context,
-    store: Option<&Place>,
+    store: Option<&StoreOrBridge>,
     catalogue: Vec<WorkItem>,
-) -> Result<Vec<Wanted>, CommandError> {
-    let mut wanted: Vec<Wanted> = Vec::new();
+) -> Result<Vec<RequestedModel>, CommandError> {
+    let mut wanted: Vec<RequestedModel> = Vec::new();
     for text in &args.models {
         if glob::is_glob(text) {
             wanted.extend(fitting(text, &catalogue)?);
@@ -121,17 +126,17 @@ async fn wanted(
         let model = reference(text, context, store, &catalogue).await?;
         let known = catalogue.iter().find(|item| item.model == model).cloned();
         let enabled = known.is_some();
-        if let (false, Some(Place::Store(store))) = (enabled, store) {
+        if let (false, Some(StoreOrBridge::Store(store))) = (enabled, store) {
             hint_at_others(&model, args, context, &**store).await?;
         }
         let bare = WorkItem { display_name: model.model_id.clone(), model, metadata: Map::new() };
-        wanted.push(Wanted { item: known.unwrap_or(bare), enabled, named: true });
+        wanted.push(RequestedModel { item: known.unwrap_or(bare), enabled, named: true });
     }
     for provider in &args.providers {
         context.settings.hosts.find(provider).map_err(CommandError::usage)?;
         let before = wanted.len();
         let own = catalogue.iter().filter(|item| item.model.provider == *provider).cloned();
-        wanted.extend(own.map(|item| Wanted { item, enabled: true, named: true }));
+        wanted.extend(own.map(|item| RequestedModel { item, enabled: true, named: true }));
         if wanted.len() == before {
             return Err(CommandError::usage(format!("the catalogue has no enabled model of {provider}"))
                 .exit(Exit::No)
@@ -139,7 +144,11 @@ async fn wanted(
         }
     }
     if args.all {
-        wanted.extend(catalogue.iter().cloned().map(|item| Wanted { item, enabled: true, named: false }));
+        wanted.extend(catalogue.iter().cloned().map(|item| RequestedModel {
+            item,
+            enabled: true,
+            named: false,
+        }));
     }
     let mut seen = std::collections::HashSet::new();
     wanted.retain(|wanted| seen.insert(wanted.item.model.clone()));
@@ -151,17 +160,21 @@ async fn wanted(
 ///
 /// # Errors
 /// Status 1 where nothing fits.
-fn fitting(pattern: &str, catalogue: &[WorkItem]) -> Result<Vec<Wanted>, CommandError> {
+fn fitting(pattern: &str, catalogue: &[WorkItem]) -> Result<Vec<RequestedModel>, CommandError> {
     let fits = |model: &ModelRef| glob::matches(pattern, &model.to_string());
     let named = pattern.split_once(':').is_some_and(|(provider, _)| !glob::is_glob(provider));
     let enabled = catalogue.iter().filter(|item| fits(&item.model));
-    let mut found: Vec<Wanted> =
-        enabled.map(|item| Wanted { item: item.clone(), enabled: true, named }).collect();
+    let mut found: Vec<RequestedModel> =
+        enabled.map(|item| RequestedModel { item: item.clone(), enabled: true, named }).collect();
     if found.is_empty() {
         let built_in = PRESETS.iter().map(|preset| ModelRef::new(SIMULATOR, preset.name));
         let bare =
             |model: ModelRef| WorkItem { display_name: model.model_id.clone(), model, metadata: Map::new() };
-        found.extend(built_in.filter(fits).map(|model| Wanted { item: bare(model), enabled: false, named }));
+        found.extend(built_in.filter(fits).map(|model| RequestedModel {
+            item: bare(model),
+            enabled: false,
+            named,
+        }));
     }
     if found.is_empty() {
         return Err(CommandError::usage(format!("no enabled model fits `{}`", pattern.escape_debug()))
@@ -182,7 +195,7 @@ async fn hint_at_others(
     if model.provider == SIMULATOR {
         return Ok(());
     }
-    let near = known::near_model(model, store).await;
+    let near = unknown_names::near_model(model, store).await;
     if let Some(near) = near.map_err(|error| store_error("reading the catalogue", error))? {
         context.note(args.quiet, &format!("{model} is neither in the catalogue nor listed; {near}"));
     }
@@ -208,14 +221,14 @@ fn nothing_to_measure(args: &RunArgs, catalogue: &[WorkItem]) -> CommandError {
 async fn reference(
     text: &str,
     context: &Context,
-    store: Option<&Place>,
+    store: Option<&StoreOrBridge>,
     catalogue: &[WorkItem],
 ) -> Result<ModelRef, CommandError> {
     match text.parse::<ModelRef>() {
         Ok(model) => Ok(model),
         Err(ModelRefError::Empty(_)) => {
             Err(CommandError::usage(format!("--model {}: provider or id is empty", text.escape_debug()))
-                .hint(format!("write provider:model_id; {}", known::providers(context))))
+                .hint(format!("write provider:model_id; {}", unknown_names::providers(context))))
         }
         Err(error @ ModelRefError::Bare(_)) => {
             let Some(store) = store else { return Err(CommandError::usage(format!("--model: {error}"))) };
@@ -231,7 +244,7 @@ async fn reference(
                 ))
                 .hint(format!(
                     "write provider:model_id, for example sim:steady; {}",
-                    known::providers(context)
+                    unknown_names::providers(context)
                 ))),
                 several => {
                     let names: Vec<String> = several.iter().map(ToString::to_string).collect();
@@ -244,9 +257,9 @@ async fn reference(
 }
 
 /// The models of each provider, providers in the order in which they were first named.
-fn by_provider(wanted: Vec<Wanted>) -> Vec<(String, Vec<Wanted>)> {
+fn by_provider(wanted: Vec<RequestedModel>) -> Vec<(String, Vec<RequestedModel>)> {
     let mut order: BTreeMap<String, usize> = BTreeMap::new();
-    let mut groups: Vec<(String, Vec<Wanted>)> = Vec::new();
+    let mut groups: Vec<(String, Vec<RequestedModel>)> = Vec::new();
     for one in wanted {
         let provider = one.item.model.provider.clone();
         let place = *order.entry(provider.clone()).or_insert(groups.len());

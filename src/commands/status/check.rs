@@ -1,52 +1,55 @@
-//! `llmbench status --check`: yes or no, cheaply. A daemon's pulse in the state directory is judged alone; without one, or
+//! `llmbench status --check`: yes or no, cheaply. A daemon's status report in the state directory is judged alone; without one, or
 //! where somebody asks for it, the store is. Whoever could not look says so: that is never fine.
 
-use super::look::Looker;
+use super::snapshot::StatusReader;
 use crate::cli::status::StatusArgs;
-use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
-use crate::domain::pulse::trouble::worst_first;
-use crate::domain::pulse::{Cause, Severity, Trouble};
+use crate::commands::stdout;
+use crate::domain::daemon_status::problem::worst_first;
+use crate::domain::daemon_status::{DaemonProblem, ProblemKind, ProblemSeverity};
 use crate::output::status::{StatusReport, json, reasons};
-use crate::storage::pulse_file;
+use crate::storage::status_file;
 use chrono::Utc;
 
 /// Runs the command.
 ///
 /// # Errors
 /// Standard output that takes no more.
-pub async fn run(args: &StatusArgs, looker: &mut Looker<'_>) -> Result<Exit, CommandError> {
+pub async fn run(args: &StatusArgs, looker: &mut StatusReader<'_>) -> Result<Exit, CommandError> {
     let now = Utc::now();
-    let pulse = looker.pulse();
-    let mut troubles = match &pulse {
-        Ok(Some(pulse)) => pulse.troubles_here(&pulse_file::witness(pulse), now),
+    let daemon_status = looker.daemon_status();
+    let mut problems = match &daemon_status {
+        Ok(Some(daemon_status)) => {
+            daemon_status.local_problems(&status_file::process_evidence(daemon_status), now)
+        }
         Ok(None) => Vec::new(),
-        Err(trouble) => vec![trouble.clone()],
+        Err(problem) => vec![problem.clone()],
     };
     let mut known = None;
-    if args.fleet || matches!(pulse, Ok(None)) {
+    if args.fleet || matches!(daemon_status, Ok(None)) {
         match looker.fleet(now).await {
             Ok(fleet) => {
-                troubles.extend(fleet.troubles(now, pulse.as_ref().ok().and_then(Option::as_ref)));
+                problems.extend(fleet.problems(now, daemon_status.as_ref().ok().and_then(Option::as_ref)));
                 known = Some(fleet);
             }
-            Err(error) => troubles.push(blind(&error.message, matches!(pulse, Ok(None)))),
+            Err(error) => problems.push(blind(&error.message, matches!(daemon_status, Ok(None)))),
         }
-        worst_first(&mut troubles);
+        worst_first(&mut problems);
     }
-    let report = StatusReport { as_of: now, troubles, store: None, fleet: known, pulse: None };
+    let report = StatusReport { as_of: now, problems, store: None, fleet: known, daemon_status: None };
     let report = report.only(&args.providers);
     let healthy = report.healthy();
     let text = match args.json {
-        true => format!("{:#}\n", json::check(&report.troubles, healthy)),
-        false => reasons(&report.troubles),
+        true => format!("{:#}\n", json::check(&report.problems, healthy)),
+        false => reasons(&report.problems),
     };
-    data::text(&text)?;
+    stdout::text(&text)?;
     Ok(if healthy { Exit::Yes } else { Exit::Unhealthy })
 }
 
-fn blind(why: &str, alone: bool) -> Trouble {
+fn blind(why: &str, alone: bool) -> DaemonProblem {
     let alone = if alone { "no daemon's pulse is here, and " } else { "" };
     let sentence = format!("{alone}the store could not be asked: {why}");
-    Trouble::new(Cause::CouldNotLook, Severity::Unhealthy, "store", sentence).command("llmbench doctor")
+    DaemonProblem::new(ProblemKind::CouldNotLook, ProblemSeverity::Unhealthy, "store", sentence)
+        .command("llmbench doctor")
 }

@@ -1,19 +1,19 @@
 //! `llmbench status`: how measuring goes, once, again and again, or as a health check.
 
 mod check;
-mod look;
+mod snapshot;
 
 use crate::cli::status::StatusArgs;
 use crate::commands::context::Context;
-use crate::commands::data;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::interrupt::Interrupt;
-use crate::output::print::Written;
-use crate::output::status::live::Live;
+use crate::commands::stdout;
+use crate::output::print::PrintOutcome;
+use crate::output::run_report::ReportView;
+use crate::output::status::live::LiveScreen;
 use crate::output::status::{StatusReport, json, screen};
-use crate::output::terminal::{Terminal, Wishes};
-use crate::output::view::View;
-use look::Looker;
+use crate::output::terminal::{Terminal, TerminalEnv};
+use snapshot::StatusReader;
 use std::time::Duration;
 
 /// Runs the command.
@@ -21,7 +21,7 @@ use std::time::Duration;
 /// # Errors
 /// A provider that nobody knows, standard output that takes no more.
 pub async fn run(args: StatusArgs, context: Context) -> Result<Exit, CommandError> {
-    let mut looker = Looker::new(&context);
+    let mut looker = StatusReader::new(&context);
     if args.check {
         return check::run(&args, &mut looker).await;
     }
@@ -31,7 +31,7 @@ pub async fn run(args: StatusArgs, context: Context) -> Result<Exit, CommandErro
     let seen = looker.look().await;
     known(&args, &context, &seen.report)?;
     let text = shown(&args, &context, seen.report);
-    data::text(&text)?;
+    stdout::text(&text)?;
     Ok(seen.exit)
 }
 
@@ -39,13 +39,13 @@ pub async fn run(args: StatusArgs, context: Context) -> Result<Exit, CommandErro
 async fn watch(
     args: &StatusArgs,
     context: &Context,
-    mut looker: Looker<'_>,
+    mut looker: StatusReader<'_>,
     pause: Duration,
 ) -> Result<Exit, CommandError> {
     let interrupt = Interrupt::listen().map_err(CommandError::usage)?;
     let dumb = context.settings.env().get("TERM") == Some("dumb");
     let in_place = context.terminal.stdout_tty && !args.json && !dumb;
-    let mut live = Live::new(in_place);
+    let mut live = LiveScreen::new(in_place);
     let mut first = true;
     loop {
         let seen = tokio::select! {
@@ -59,7 +59,7 @@ async fn watch(
         if !args.json && !in_place {
             text.push('\n');
         }
-        if live.show(text).map_err(|error| data::refused(&error))? == Written::Closed {
+        if live.show(text).map_err(|error| stdout::refused(&error))? == PrintOutcome::Closed {
             return Ok(Exit::Yes);
         }
         tokio::select! {
@@ -67,7 +67,7 @@ async fn watch(
             () = tokio::time::sleep(pause) => {}
         }
     }
-    live.end().map_err(|error| data::refused(&error))?;
+    live.end().map_err(|error| stdout::refused(&error))?;
     Ok(Exit::Yes)
 }
 
@@ -79,8 +79,8 @@ fn shown(args: &StatusArgs, context: &Context, report: StatusReport) -> String {
     }
     // A terminal that is watched may have another size by now.
     let look_up = |name: &str| context.settings.env().get(name).map(str::to_owned);
-    let terminal = Terminal::detect(Wishes::read(look_up));
-    screen(&report, &View::new(terminal, args.wide))
+    let terminal = Terminal::detect(TerminalEnv::read(look_up));
+    screen(&report, &ReportView::new(terminal, args.wide))
 }
 
 /// A provider that neither the table of hosts nor the catalogue knows is a slip.

@@ -1,24 +1,24 @@
 //! The daemon's tasks and how they begin and end: the control loop with a task for each lane, one for the sender, one for
 //! what the store is asked again and again, one for whoever asks about the outbox.
 
-mod control;
-mod crew;
-mod moments;
+mod control_loop;
+mod lane_supervisor;
+mod store_activity;
 
-use crate::daemon::bench::Doors;
-use crate::daemon::clock::Clock;
-use crate::daemon::event::{Event, Events};
-use crate::daemon::keeper::Keeper;
-use crate::daemon::shared::{Counted, Shared};
-use crate::daemon::signs::Signs;
-use crate::daemon::work::Questions;
-use crate::daemon::{owner, rounds};
-use crate::domain::regime::Regime;
-use crate::measure::laboratory::Question;
-use crate::storage::Sink;
-use crate::storage::outbox::sender::{Flushed, Sender};
-use crate::storage::outbox::{Outbox, OutboxError, control as socket};
-use control::{Control, Start};
+use crate::daemon::clock::DaemonClock;
+use crate::daemon::event::{DaemonEvent, EventBus};
+use crate::daemon::liveness::Liveness;
+use crate::daemon::provider_client::ProviderClients;
+use crate::daemon::series_work::RequestSpecs;
+use crate::daemon::shared::{CountsSnapshot, DaemonContext};
+use crate::daemon::store_handle::StoreHandle;
+use crate::daemon::{owner_id, store_sync};
+use crate::domain::daemon_config::DaemonConfig;
+use crate::measure::measurer::RequestSpec;
+use crate::storage::OutcomeSink;
+use crate::storage::outbox::sender::{Flushed, OutboxSender};
+use crate::storage::outbox::{Outbox, OutboxError, control_socket as socket};
+use control_loop::{ControlLoop, ControlSetup};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,34 +35,34 @@ const FLUSH: Duration = Duration::from_secs(5);
 const SEND_AGAIN: Duration = Duration::from_secs(5);
 
 /// What a daemon is made of.
-pub struct Setup {
+pub struct DaemonSetup {
     /// Its rules.
-    pub regime: Regime,
+    pub daemon_config: DaemonConfig,
     /// Its time.
-    pub clock: Clock,
+    pub clock: DaemonClock,
     /// What is asked of every model.
-    pub questions: Vec<Question>,
+    pub questions: Vec<RequestSpec>,
     /// The way to the store.
-    pub keeper: Arc<Keeper>,
+    pub store_handle: Arc<StoreHandle>,
     /// The outbox, open.
     pub outbox: Outbox,
     /// The way to providers.
-    pub doors: Arc<dyn Doors>,
-    /// Where pulse and socket are.
+    pub clients: Arc<dyn ProviderClients>,
+    /// Where status report and socket are.
     pub state_dir: PathBuf,
     /// Where events are told.
-    pub events: Events,
+    pub events: EventBus,
     /// Where it shows that it lives.
-    pub signs: Arc<Signs>,
+    pub liveness: Arc<Liveness>,
     /// End after everything that is due was tried.
     pub once: bool,
 }
 
 /// How a daemon ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Stopped {
+pub struct ShutdownReport {
     /// What it did.
-    pub counted: Counted,
+    pub counted: CountsSnapshot,
     /// What became of the last rows.
     pub flushed: Flushed,
     /// Measurements that did not end in time; the next start says so in their rows.
@@ -75,32 +75,39 @@ pub struct Stopped {
 ///
 /// # Errors
 /// The outbox's final ones.
-pub async fn run(setup: Setup, stop: CancellationToken) -> Result<Stopped, OutboxError> {
+pub async fn run(setup: DaemonSetup, stop: CancellationToken) -> Result<ShutdownReport, OutboxError> {
     let spent = setup.outbox.spent(setup.clock.now().date_naive()).await?;
-    let shared = Shared::new(
-        (setup.regime, setup.clock),
-        owner::of(&setup.state_dir),
+    let shared = DaemonContext::new(
+        (setup.daemon_config, setup.clock),
+        owner_id::of(&setup.state_dir),
         setup.outbox.clone(),
-        Arc::clone(&setup.keeper),
-        Arc::clone(&setup.doors),
+        Arc::clone(&setup.store_handle),
+        Arc::clone(&setup.clients),
         setup.events.clone(),
         stop,
     );
-    let sink: Arc<dyn Sink> = Arc::clone(&setup.keeper) as Arc<dyn Sink>;
-    let (sender, sent) = Sender::new(setup.outbox.clone(), sink, setup.keeper.name());
+    let sink: Arc<dyn OutcomeSink> = Arc::clone(&setup.store_handle) as Arc<dyn OutcomeSink>;
+    let (sender, sent) = OutboxSender::new(setup.outbox.clone(), sink, setup.store_handle.name());
     let events = setup.events.clone();
     let sender = sender.telling(move |news| events.tell(news.into()));
-    // The first pulse knows it: a backlog must not look like nothing.
+    // The first status report knows it: a backlog must not look like nothing.
     sender.look().await?;
     let stop_sending = CancellationToken::new();
     let sending = send(sender, &shared, stop_sending.clone());
     let (listed, list) = mpsc::channel(1);
-    let (pulse, said) = watch::channel(None);
-    let rounds = tokio::spawn(rounds::run(Arc::clone(&shared), listed, said, setup.once));
+    let (daemon_status, said) = watch::channel(None);
+    let rounds = tokio::spawn(store_sync::run(Arc::clone(&shared), listed, said, setup.once));
     let asked = answer(&setup.state_dir, &setup.outbox, &stop_sending);
-    let questions = Questions::new(setup.questions);
-    let start = Start { questions, spent, state_dir: setup.state_dir, sent, pulse, signs: setup.signs };
-    let mut control = Control::new(Arc::clone(&shared), start);
+    let questions = RequestSpecs::new(setup.questions);
+    let start = ControlSetup {
+        questions,
+        spent,
+        state_dir: setup.state_dir,
+        sent,
+        daemon_status,
+        liveness: setup.liveness,
+    };
+    let mut control = ControlLoop::new(Arc::clone(&shared), start);
     control.work(list, setup.once).await;
     let given_up = control.stop().await;
     rounds.abort();
@@ -116,13 +123,17 @@ pub async fn run(setup: Setup, stop: CancellationToken) -> Result<Stopped, Outbo
     // Not closed, the next start takes longer and loses nothing.
     let _ = shared.outbox.close().await;
     let counted = shared.counts.counted();
-    let Counted { succeeded: measured, failed, .. } = counted;
+    let CountsSnapshot { succeeded: measured, failed, .. } = counted;
     let Flushed { delivered: sent, left: waiting, .. } = flushed;
-    shared.events.tell(Event::Stopped { measured, failed, given_up, sent, waiting });
-    Ok(Stopped { counted, flushed, given_up, waited_in_vain: control.waited_in_vain() })
+    shared.events.tell(DaemonEvent::Stopped { measured, failed, given_up, sent, waiting });
+    Ok(ShutdownReport { counted, flushed, given_up, waited_in_vain: control.waited_in_vain() })
 }
 
-fn send(mut sender: Sender, shared: &Arc<Shared>, until: CancellationToken) -> JoinHandle<Sender> {
+fn send(
+    mut sender: OutboxSender,
+    shared: &Arc<DaemonContext>,
+    until: CancellationToken,
+) -> JoinHandle<OutboxSender> {
     let reason = Arc::clone(shared);
     tokio::spawn(async move {
         while let Err(error) = sender.run(&until).await {
@@ -145,7 +156,7 @@ fn answer(state_dir: &Path, outbox: &Outbox, until: &CancellationToken) -> Optio
     Some(tokio::spawn(socket::serve(listener.ok()?, outbox.clone(), until.clone())))
 }
 
-async fn flush(sending: JoinHandle<Sender>, stop: &CancellationToken) -> Result<Flushed, OutboxError> {
+async fn flush(sending: JoinHandle<OutboxSender>, stop: &CancellationToken) -> Result<Flushed, OutboxError> {
     stop.cancel();
     match sending.await {
         Ok(mut sender) => sender.flush_once(FLUSH).await,

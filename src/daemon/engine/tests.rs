@@ -1,16 +1,16 @@
 //! A daemon among providers that panic, hang, and cannot be called.
 
 use super::*;
-use crate::daemon::bench::Bench;
+use crate::daemon::provider_client::ProviderClient;
 use crate::domain::profile::built_in;
 use crate::domain::{ModelRef, Outcome};
-use crate::measure::laboratory::Attempted;
+use crate::measure::measurer::AttemptResult;
 use crate::measure::testing;
 use crate::providers::adapt::Adaptation;
-use crate::storage::outbox::{Capacity, Spend};
-use crate::storage::samples::enable;
-use crate::storage::{Location, Names, WorkItem, pulse_file};
-use crate::wire::Limits;
+use crate::storage::fixtures::enable;
+use crate::storage::outbox::{OutboxCapacity, Spend};
+use crate::storage::{CollectionNames, StoreLocation, WorkItem, status_file};
+use crate::wire::ExchangeLimits;
 use async_trait::async_trait;
 use std::path::Path;
 
@@ -18,8 +18,8 @@ use std::path::Path;
 struct Scripted;
 
 #[async_trait]
-impl Doors for Scripted {
-    async fn open(&self, provider: &str) -> Result<Arc<dyn Bench>, String> {
+impl ProviderClients for Scripted {
+    async fn open(&self, provider: &str) -> Result<Arc<dyn ProviderClient>, String> {
         if provider == "closed" {
             Err("no key for provider `closed`".to_owned())
         } else {
@@ -29,45 +29,51 @@ impl Doors for Scripted {
 }
 
 #[async_trait]
-impl Bench for Scripted {
-    async fn measure(&self, item: &WorkItem, _: &Question, _: Vec<Adaptation>) -> Vec<Attempted> {
+impl ProviderClient for Scripted {
+    async fn measure(&self, item: &WorkItem, _: &RequestSpec, _: Vec<Adaptation>) -> Vec<AttemptResult> {
         match item.model.provider.as_str() {
             "panics" => panic!("planted"),
             "hangs" => std::future::pending().await,
             provider => {
                 let mut run = testing::run(provider, &item.model.model_id, 0.2);
                 run.id = ulid::Ulid::generate().to_string();
-                vec![Attempted { outcome: Outcome::Success(Box::new(run)), learned: None, allowance: None }]
+                vec![AttemptResult {
+                    outcome: Outcome::Success(Box::new(run)),
+                    learned: None,
+                    allowance: None,
+                }]
             }
         }
     }
 }
 
-async fn setup(home: &Path, providers: &[&str]) -> Setup {
-    let location = Location::parse(&format!("sqlite:{}", home.join("runs.db").display())).unwrap();
-    let keeper = Arc::new(Keeper::new(location, Names::default(), vec!["cloud-default-v1".to_owned()]));
-    let store = keeper.store().await.unwrap();
+async fn setup(home: &Path, providers: &[&str]) -> DaemonSetup {
+    let location = StoreLocation::parse(&format!("sqlite:{}", home.join("runs.db").display())).unwrap();
+    let store_handle =
+        Arc::new(StoreHandle::new(location, CollectionNames::default(), vec!["cloud-default-v1".to_owned()]));
+    let store = store_handle.store().await.unwrap();
     for provider in providers {
         enable(&*store, &ModelRef::new(*provider, "m")).await;
     }
     let [profile, ..] = built_in();
-    let question = Question { profile, role: "published".to_owned(), limits: Limits::default(), warm: false };
-    let regime = Regime {
+    let question =
+        RequestSpec { profile, role: "published".to_owned(), limits: ExchangeLimits::default(), warm: false };
+    let daemon_config = DaemonConfig {
         cadence_seconds: 86_400,
         attempts: 1,
         deadline: Duration::from_secs(1),
-        ..Regime::default()
+        ..DaemonConfig::default()
     };
-    Setup {
-        regime,
-        clock: Clock::default(),
+    DaemonSetup {
+        daemon_config,
+        clock: DaemonClock::default(),
         questions: vec![question],
-        keeper,
-        outbox: Outbox::open(&home.join("outbox"), Capacity::default()).await.unwrap().0,
-        doors: Arc::new(Scripted),
+        store_handle,
+        outbox: Outbox::open(&home.join("outbox"), OutboxCapacity::default()).await.unwrap().0,
+        clients: Arc::new(Scripted),
         state_dir: home.to_owned(),
-        events: Events::default(),
-        signs: Arc::default(),
+        events: EventBus::default(),
+        liveness: Arc::default(),
         once: true,
     }
 }
@@ -77,18 +83,18 @@ async fn a_panic_a_hang_and_a_missing_key_are_rows_or_reasons_and_others_do_not_
     let home = tempfile::tempdir().unwrap();
     let setup = setup(home.path(), &["panics", "hangs", "closed", "works"]).await;
     let mut events = setup.events.listen();
-    let keeper = Arc::clone(&setup.keeper);
+    let store_handle = Arc::clone(&setup.store_handle);
     let stopped = run(setup, CancellationToken::new()).await.unwrap();
-    assert_eq!(stopped.counted, Counted { succeeded: 1, failed: 2, rows: 3 });
+    assert_eq!(stopped.counted, CountsSnapshot { succeeded: 1, failed: 2, rows: 3 });
     assert_eq!((stopped.flushed.left, stopped.given_up), (0, 0));
     let mut told = Vec::new();
     while let Ok(event) = events.try_recv() {
         match &*event {
-            Event::Finished { outcome, .. } => told.push(match &**outcome {
+            DaemonEvent::Finished { outcome, .. } => told.push(match &**outcome {
                 Outcome::Success(run) => run.id.clone(),
                 Outcome::Failure(failure) => format!("{}: {}", failure.provider, failure.message),
             }),
-            Event::Held { provider, reason, .. } => told.push(format!("{provider} held: {reason}")),
+            DaemonEvent::Held { provider, reason, .. } => told.push(format!("{provider} held: {reason}")),
             _ => {}
         }
     }
@@ -97,7 +103,7 @@ async fn a_panic_a_hang_and_a_missing_key_are_rows_or_reasons_and_others_do_not_
     assert_eq!(told[1], "hangs: the measurement did not end within 1 s");
     assert_eq!(told[2], "panics: the measuring code broke: planted");
     assert!(told[3].starts_with("works/m/cloud-default-v1/main/"), "{told:?}");
-    let jobs = keeper.ask(|store| async move { store.jobs(None).await }).await.unwrap();
+    let jobs = store_handle.ask(|store| async move { store.jobs(None).await }).await.unwrap();
     assert_eq!(jobs.len(), 3, "a lane without a key claims nothing");
 }
 
@@ -108,14 +114,14 @@ async fn the_first_pulse_knows_what_waits() {
     let waiting = Outcome::Success(Box::new(testing::run("works", "m", 0.2)));
     before.outbox.accept("none", &[waiting], Spend::default()).await.unwrap();
     // A store that is away, so that it goes on waiting.
-    let nowhere = Location::parse(&format!("sqlite:{}/runs.db/none.db", home.path().display())).unwrap();
-    let keeper = Arc::new(Keeper::new(nowhere, Names::default(), Vec::new()));
-    let setup = Setup { keeper, once: false, ..before };
+    let nowhere = StoreLocation::parse(&format!("sqlite:{}/runs.db/none.db", home.path().display())).unwrap();
+    let store_handle = Arc::new(StoreHandle::new(nowhere, CollectionNames::default(), Vec::new()));
+    let setup = DaemonSetup { store_handle, once: false, ..before };
     let (state_dir, stop) = (setup.state_dir.clone(), CancellationToken::new());
     let running = tokio::spawn(run(setup, stop.clone()));
     let first = loop {
-        if let Ok(Some(pulse)) = pulse_file::read(&state_dir) {
-            break pulse;
+        if let Ok(Some(daemon_status)) = status_file::read(&state_dir) {
+            break daemon_status;
         }
         tokio::task::yield_now().await;
     };
@@ -140,10 +146,12 @@ async fn a_clock_that_is_off_or_is_set_is_named_and_measuring_goes_on() {
     let before = setup(home.path(), &["works"]).await;
     let ahead = Arc::new(AtomicI64::new(3600));
     let wall = Arc::clone(&ahead);
-    let clock =
-        Clock::new(move || chrono::Utc::now() + chrono::TimeDelta::seconds(wall.load(Ordering::Relaxed)));
-    let regime = Regime { cadence_seconds: 1, tick: Duration::from_secs(1), ..before.regime };
-    let setup = Setup { regime, clock, once: false, ..before };
+    let clock = DaemonClock::new(move || {
+        chrono::Utc::now() + chrono::TimeDelta::seconds(wall.load(Ordering::Relaxed))
+    });
+    let daemon_config =
+        DaemonConfig { cadence_seconds: 1, tick: Duration::from_secs(1), ..before.daemon_config };
+    let setup = DaemonSetup { daemon_config, clock, once: false, ..before };
     let (events, state_dir) = (setup.events.clone(), setup.state_dir.clone());
     let (mut told, stop) = (events.listen(), CancellationToken::new());
     let running = tokio::spawn(run(setup, stop.clone()));
@@ -153,19 +161,21 @@ async fn a_clock_that_is_off_or_is_set_is_named_and_measuring_goes_on() {
         ahead.store(seconds, Ordering::Relaxed);
         let sentence = if seconds > 0 { "60 min ahead of the store's" } else { "60 min behind the store's" };
         let is_named = || {
-            let pulse = pulse_file::read(&state_dir).ok().flatten();
-            let troubles = pulse.map(|pulse| pulse.troubles(pulse.written_at)).unwrap_or_default();
-            troubles.iter().any(|trouble| trouble.sentence.contains(sentence)) == apart
+            let daemon_status = status_file::read(&state_dir).ok().flatten();
+            let problems = daemon_status
+                .map(|daemon_status| daemon_status.problems(daemon_status.written_at))
+                .unwrap_or_default();
+            problems.iter().any(|problem| problem.sentence.contains(sentence)) == apart
         };
         until("the clock is named", is_named).await;
         let enough = measured + 2;
         until("measuring goes on", || {
             while let Ok(event) = told.try_recv() {
                 match &*event {
-                    Event::Finished { outcome, .. } => {
+                    DaemonEvent::Finished { outcome, .. } => {
                         measured += usize::from(matches!(**outcome, Outcome::Success(_)))
                     }
-                    Event::ClockSet { by } => heard.push(by.num_minutes()),
+                    DaemonEvent::ClockSet { by } => heard.push(by.num_minutes()),
                     _ => {}
                 }
             }

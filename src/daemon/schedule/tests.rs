@@ -5,26 +5,29 @@ use crate::domain::ModelRef;
 use crate::domain::slot::DEFAULT_VANTAGE;
 use proptest::prelude::*;
 
-fn plan(model: &str, cadence: u32, spread: f64) -> Plan {
+fn plan(model: &str, cadence: u32, spread: f64) -> SeriesSchedule {
     let series = Series {
         model: ModelRef::new("sim", model),
         profile_id: "cloud-default-v1".to_owned(),
         vantage: DEFAULT_VANTAGE.to_owned(),
     };
-    Plan::new(series, cadence, spread)
+    SeriesSchedule::new(series, cadence, spread)
 }
 
 fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_795_000_000 / 1800 * 1800 + seconds, 0).unwrap()
 }
 
-fn settled(seconds: i64) -> Turn {
-    let mut turn = Turn::default();
+fn settled(seconds: i64) -> SeriesProgress {
+    let mut turn = SeriesProgress::default();
     turn.settle(at(seconds).max(at(0)), at(seconds));
     turn
 }
 
-fn numbered<'a>(plans: &'a [Plan], turns: &'a [Turn]) -> impl Iterator<Item = (usize, &'a Plan, &'a Turn)> {
+fn numbered<'a>(
+    plans: &'a [SeriesSchedule],
+    turns: &'a [SeriesProgress],
+) -> impl Iterator<Item = (usize, &'a SeriesSchedule, &'a SeriesProgress)> {
     plans.iter().zip(turns).enumerate().map(|(place, (plan, turn))| (place, plan, turn))
 }
 
@@ -41,14 +44,14 @@ fn moments_are_stable_and_spread() {
 
 #[test]
 fn a_new_series_and_an_overdue_one_do_not_wait_for_their_moment() {
-    let plan = Plan { phase: TimeDelta::seconds(1000), ..plan("m", 1800, 0.0) };
-    assert_eq!(due(&plan, &Turn::default(), at(5)), Due::Since(at(0)));
-    let mut turn = Turn::default();
+    let plan = SeriesSchedule { phase: TimeDelta::seconds(1000), ..plan("m", 1800, 0.0) };
+    assert_eq!(due(&plan, &SeriesProgress::default(), at(5)), DueTime::Since(at(0)));
+    let mut turn = SeriesProgress::default();
     turn.settle(at(-3600), at(-2600));
-    assert_eq!(due(&plan, &turn, at(5)), Due::Since(at(0)));
+    assert_eq!(due(&plan, &turn, at(5)), DueTime::Since(at(0)));
     turn.settle(at(-1800), at(-700));
-    assert_eq!(due(&plan, &turn, at(5)), Due::At(at(1000)));
-    assert_eq!(due(&plan, &turn, at(1001)), Due::Since(at(1000)));
+    assert_eq!(due(&plan, &turn, at(5)), DueTime::At(at(1000)));
+    assert_eq!(due(&plan, &turn, at(1001)), DueTime::Since(at(1000)));
 }
 
 #[test]
@@ -56,18 +59,18 @@ fn a_clock_that_steps_back_a_little_measures_nothing_twice_and_one_that_was_wron
     let plan = plan("m", 1800, 0.0);
     let turn = settled(0);
     for seconds in [-1, -60] {
-        assert_eq!(due(&plan, &turn, at(seconds)), Due::At(at(1800)));
+        assert_eq!(due(&plan, &turn, at(seconds)), DueTime::At(at(1800)));
     }
     // A row that another clock dated says nothing about this slot.
     for seconds in [-61, -3600, -86_400] {
-        assert!(matches!(due(&plan, &turn, at(seconds)), Due::Since(_)), "{seconds}");
+        assert!(matches!(due(&plan, &turn, at(seconds)), DueTime::Since(_)), "{seconds}");
     }
     // Measured by this process a minute ago, whatever the clock showed then: the next slot is the next turn.
     let mut moved = settled(3600);
     moved.settle(at(3600), at(3700));
     moved.clock_moved(TimeDelta::seconds(-3600));
-    assert_eq!(due(&plan, &moved, at(160)), Due::At(at(1800)));
-    assert_eq!(due(&plan, &moved, at(1800)), Due::Since(at(1800)));
+    assert_eq!(due(&plan, &moved, at(160)), DueTime::At(at(1800)));
+    assert_eq!(due(&plan, &moved, at(1800)), DueTime::Since(at(1800)));
 }
 
 #[test]
@@ -75,26 +78,26 @@ fn a_clock_that_jumps_ahead_gives_one_turn() {
     let plan = plan("m", 60, 0.5);
     let mut turn = settled(0);
     let later = at(100_000);
-    assert!(matches!(due(&plan, &turn, later), Due::Since(_)));
+    assert!(matches!(due(&plan, &turn, later), DueTime::Since(_)));
     turn.settle(slot(&plan, later).starts_at, later);
-    assert!(matches!(due(&plan, &turn, later + TimeDelta::milliseconds(1)), Due::At(_)));
+    assert!(matches!(due(&plan, &turn, later + TimeDelta::milliseconds(1)), DueTime::At(_)));
 }
 
 #[test]
 fn a_slot_that_failed_is_tried_again_and_the_next_slot_returns_in_any_case() {
     let plan = plan("m", 1800, 0.0);
-    let mut turn = Turn::default();
+    let mut turn = SeriesProgress::default();
     turn.rest(at(0), at(600), 1, Some(at(10)));
-    assert_eq!(due(&plan, &turn, at(20)), Due::At(at(600)));
-    assert_eq!(due(&plan, &turn, at(600)), Due::Since(at(600)));
+    assert_eq!(due(&plan, &turn, at(20)), DueTime::At(at(600)));
+    assert_eq!(due(&plan, &turn, at(600)), DueTime::Since(at(600)));
     turn.rest(at(0), at(9000), 1, Some(at(10)));
-    assert_eq!(due(&plan, &turn, at(1800)), Due::Since(at(1800)));
+    assert_eq!(due(&plan, &turn, at(1800)), DueTime::Since(at(1800)));
 }
 
 #[test]
 fn the_time_of_a_pass_grows_with_the_number_of_series_not_faster() {
-    let plans: Vec<Plan> = (0..100_000).map(|n| plan(&format!("m{n}"), 1800, 0.8)).collect();
-    let turns = vec![Turn::default(); plans.len()];
+    let plans: Vec<SeriesSchedule> = (0..100_000).map(|n| plan(&format!("m{n}"), 1800, 0.8)).collect();
+    let turns = vec![SeriesProgress::default(); plans.len()];
     let taken = |series: usize| {
         let once = || {
             let begun = std::time::Instant::now();
@@ -113,9 +116,9 @@ proptest! {
     /// Whatever the cap and the cadences: nobody is passed over for ever.
     #[test]
     fn every_series_has_its_turn(count in 1_usize..40, cap in 1_usize..5, long in 1_u32..10, failing in any::<u64>()) {
-        let plans: Vec<Plan> =
+        let plans: Vec<SeriesSchedule> =
             (0..count).map(|n| plan(&format!("m{n}"), if n % 3 == 0 { 60 * long } else { 60 }, 0.9)).collect();
-        let mut turns = vec![Turn::default(); count];
+        let mut turns = vec![SeriesProgress::default(); count];
         let mut worked = vec![0; count];
         let passes = count.div_ceil(cap);
         for step in 0..passes as i64 {
@@ -137,16 +140,16 @@ proptest! {
     #[test]
     fn a_settled_slot_is_never_worked_again(cadence in 1_u32..5000, spread in 0.0..1.0_f64, steps in prop::collection::vec(-60_i64..3000, 1..60)) {
         let plan = plan("m", cadence, spread);
-        let (mut turn, mut now, mut worked) = (Turn::default(), at(0), std::collections::BTreeSet::new());
+        let (mut turn, mut now, mut worked) = (SeriesProgress::default(), at(0), std::collections::BTreeSet::new());
         let mut was_believed = true;
         for step in steps {
             now += TimeDelta::seconds(step);
             let highest = worked.last().copied();
-            if let Due::Since(since) = due(&plan, &turn, now) {
+            if let DueTime::Since(since) = due(&plan, &turn, now) {
                 prop_assert!(since <= now);
                 let slot = slot(&plan, now);
                 prop_assert!(slot.starts_at <= now);
-                was_believed &= highest.is_none_or(|highest| !clock::is_ahead(highest, now));
+                was_believed &= highest.is_none_or(|highest| !clock_skew::is_ahead(highest, now));
                 if was_believed {
                     prop_assert!(worked.insert(slot.starts_at), "{} twice", slot.starts_at);
                 }
@@ -158,12 +161,12 @@ proptest! {
     #[test]
     fn the_next_moment_is_the_moment(cadence in 1_u32..5000, spread in 0.0..1.0_f64, finished in 0_i64..10_000, later in 0_i64..10_000) {
         let plan = plan("m", cadence, spread);
-        let mut turn = Turn::default();
+        let mut turn = SeriesProgress::default();
         turn.settle(slot(&plan, at(finished)).starts_at, at(finished));
         let now = at(finished + later);
-        if let Due::At(next) = due(&plan, &turn, now) {
+        if let DueTime::At(next) = due(&plan, &turn, now) {
             prop_assert!(next > now);
-            let stays_due = matches!(due(&plan, &turn, next), Due::Since(_));
+            let stays_due = matches!(due(&plan, &turn, next), DueTime::Since(_));
             prop_assert!(stays_due);
         }
     }
@@ -180,7 +183,7 @@ proptest! {
         pause in 7_i64..40,
     ) {
         let plan = plan("m", cadence, spread);
-        let (mut turn, mut worked, mut before) = (Turn::default(), Vec::new(), 0);
+        let (mut turn, mut worked, mut before) = (SeriesProgress::default(), Vec::new(), 0);
         for real in (0..40_000).step_by(pause as usize) {
             let ahead = if (set_after..set_after + right_after).contains(&real) { step } else { 0 };
             if ahead != before {
@@ -188,7 +191,7 @@ proptest! {
                 before = ahead;
             }
             let now = at(real + ahead);
-            if matches!(due(&plan, &turn, now), Due::Since(_)) {
+            if matches!(due(&plan, &turn, now), DueTime::Since(_)) {
                 worked.push(real);
                 turn.settle(slot(&plan, now).starts_at, now);
             }

@@ -1,8 +1,8 @@
 //! What is counted since the start, from events alone. Labels are providers, profiles and kinds of failure, never models:
 //! their number is bounded by the configuration, and by [`MOST`] where it is not.
 
-use super::exposition::{Kind, Page, number};
-use crate::daemon::event::Event;
+use super::prometheus::{MetricKind, MetricsPage, number};
+use crate::daemon::event::DaemonEvent;
 use crate::domain::{Outcome, Run};
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ const RATE: &[f64] =
 const TOOK: &[f64] = &[0.5, 1.0, 2.0, 4.0, 7.0, 12.0, 20.0, 35.0, 60.0, 90.0, 120.0, 180.0];
 
 /// One figure for each set of label values.
-type Labelled<T> = BTreeMap<Vec<String>, T>;
+type LabelledMetric<T> = BTreeMap<Vec<String>, T>;
 
 /// Counts by bucket, with the sum.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -44,18 +44,18 @@ impl Histogram {
 /// All counts of a process.
 #[derive(Debug, Default)]
 pub struct Counters {
-    runs: Labelled<f64>,
-    failures: Labelled<f64>,
-    stored: Labelled<f64>,
-    restarts: Labelled<f64>,
+    runs: LabelledMetric<f64>,
+    failures: LabelledMetric<f64>,
+    stored: LabelledMetric<f64>,
+    restarts: LabelledMetric<f64>,
     set_aside: f64,
-    ttft: Labelled<Histogram>,
-    rate: Labelled<Histogram>,
-    took: Labelled<Histogram>,
+    ttft: LabelledMetric<Histogram>,
+    rate: LabelledMetric<Histogram>,
+    took: LabelledMetric<Histogram>,
 }
 
 /// The figure of these labels, or the common one where there are too many already.
-fn of<'a, T: Default>(family: &'a mut Labelled<T>, labels: &[&str]) -> &'a mut T {
+fn of<'a, T: Default>(family: &'a mut LabelledMetric<T>, labels: &[&str]) -> &'a mut T {
     let mut key: Vec<String> = labels.iter().map(|label| (*label).to_owned()).collect();
     if family.len() >= MOST && !family.contains_key(&key) {
         key.iter_mut().for_each(|label| OTHER.clone_into(label));
@@ -65,9 +65,9 @@ fn of<'a, T: Default>(family: &'a mut Labelled<T>, labels: &[&str]) -> &'a mut T
 
 impl Counters {
     /// Counts what happened.
-    pub fn observe(&mut self, event: &Event) {
+    pub fn observe(&mut self, event: &DaemonEvent) {
         match event {
-            Event::Finished { slot, outcome, took } => {
+            DaemonEvent::Finished { slot, outcome, took } => {
                 let provider = slot.series.model.provider.as_str();
                 let word = match outcome.as_ref() {
                     Outcome::Success(run) if run.quality.suspect => "suspect",
@@ -80,9 +80,9 @@ impl Counters {
                 *of(&mut self.runs, &[provider, &slot.series.profile_id, word]) += 1.0;
                 of(&mut self.took, &[provider]).add(TOOK, took.as_secs_f64());
             }
-            Event::Stored { provider, rows } => *of(&mut self.stored, &[provider]) += *rows as f64,
-            Event::Restarted { provider, .. } => *of(&mut self.restarts, &[provider]) += 1.0,
-            Event::SetAside { .. } => self.set_aside += 1.0,
+            DaemonEvent::Stored { provider, rows } => *of(&mut self.stored, &[provider]) += *rows as f64,
+            DaemonEvent::Restarted { provider, .. } => *of(&mut self.restarts, &[provider]) += 1.0,
+            DaemonEvent::SetAside { .. } => self.set_aside += 1.0,
             _ => {}
         }
     }
@@ -98,9 +98,9 @@ impl Counters {
     }
 
     /// Writes all counts.
-    pub fn write(&self, page: &mut Page) {
+    pub fn write(&self, page: &mut MetricsPage) {
         let by_lane: &[&str] = &["provider"];
-        let counters: [(&str, &str, &[&str], &Labelled<f64>); 4] = [
+        let counters: [(&str, &str, &[&str], &LabelledMetric<f64>); 4] = [
             (
                 "llmbench_runs_total",
                 "Measurements that ended, by outcome: success, suspect, failure.",
@@ -117,13 +117,13 @@ impl Counters {
             ("llmbench_lane_restarts_total", "Lanes that ended unexpectedly.", by_lane, &self.restarts),
         ];
         for (name, help, labels, family) in counters {
-            page.family(name, Kind::Counter, help);
+            page.family(name, MetricKind::Counter, help);
             for (values, count) in family {
                 page.sample(name, &pairs(labels, values), *count);
             }
         }
         let name = "llmbench_rows_set_aside_total";
-        page.family(name, Kind::Counter, "Rows that no store will take, kept for somebody to look at.");
+        page.family(name, MetricKind::Counter, "Rows that no store will take, kept for somebody to look at.");
         page.sample(name, &[], self.set_aside);
         histogram(page, "llmbench_ttft_seconds", "Time to the first visible token.", TTFT, &self.ttft);
         let help = "Tokens per second of a measurement, visible ones where they are known.";
@@ -137,8 +137,14 @@ fn pairs<'a>(labels: &[&'a str], values: &'a [String]) -> Vec<(&'a str, &'a str)
     labels.iter().copied().zip(values.iter().map(String::as_str)).collect()
 }
 
-fn histogram(page: &mut Page, name: &str, help: &str, bounds: &[f64], family: &Labelled<Histogram>) {
-    page.family(name, Kind::Histogram, help);
+fn histogram(
+    page: &mut MetricsPage,
+    name: &str,
+    help: &str,
+    bounds: &[f64],
+    family: &LabelledMetric<Histogram>,
+) {
+    page.family(name, MetricKind::Histogram, help);
     for (values, histogram) in family {
         let mut below = 0;
         let edges = bounds.iter().copied().chain([f64::INFINITY]).map(number);
@@ -159,7 +165,7 @@ mod tests {
     use crate::daemon::telemetry::testing::{failed, finished};
 
     fn page(counters: &Counters) -> String {
-        let mut page = Page::default();
+        let mut page = MetricsPage::default();
         counters.write(&mut page);
         page.into_text()
     }
@@ -171,7 +177,7 @@ mod tests {
             counters.observe(&finished("groq", ttft, suspect));
         }
         counters.observe(&failed("groq"));
-        counters.observe(&Event::Stored { provider: "groq".to_owned(), rows: 4 });
+        counters.observe(&DaemonEvent::Stored { provider: "groq".to_owned(), rows: 4 });
         let text = page(&counters);
         for line in [
             "llmbench_runs_total{provider=\"groq\",profile=\"cloud-default-v1\",outcome=\"success\"} 3",
@@ -193,7 +199,7 @@ mod tests {
     fn a_flood_of_names_stays_bounded() {
         let mut counters = Counters::default();
         for number in 0..10 * MOST {
-            counters.observe(&Event::Stored { provider: format!("p{number}"), rows: 1 });
+            counters.observe(&DaemonEvent::Stored { provider: format!("p{number}"), rows: 1 });
         }
         assert_eq!(counters.stored.len(), MOST + 1);
         assert_eq!(counters.stored.values().sum::<f64>() as usize, 10 * MOST);

@@ -1,30 +1,30 @@
-//! What is the case now, from the pulse: lanes, outbox, store, lag, what is left of budgets, and how fresh models are. Pure.
+//! What is the case now, from the status report: lanes, outbox, store, lag, what is left of budgets, and how fresh models are. Pure.
 
-use super::exposition::{Kind, Page};
-use crate::domain::pulse::{LanePulse, LaneState, Pulse};
+use super::prometheus::{MetricKind, MetricsPage};
+use crate::domain::daemon_status::{DaemonStatus, LaneActivity, LaneReport};
 use crate::storage::health::freshness;
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 
 /// Every state of a lane, as labels spell it: one sample each, 1 where it is so.
-const STATES: [(LaneState, &str); 7] = [
-    (LaneState::Idle, "idle"),
-    (LaneState::Producing, "producing"),
-    (LaneState::Failing, "failing"),
-    (LaneState::Held, "held"),
-    (LaneState::Stalled, "stalled"),
-    (LaneState::Starved, "starved"),
-    (LaneState::Restarting, "restarting"),
+const STATES: [(LaneActivity, &str); 7] = [
+    (LaneActivity::Idle, "idle"),
+    (LaneActivity::Producing, "producing"),
+    (LaneActivity::Failing, "failing"),
+    (LaneActivity::Held, "held"),
+    (LaneActivity::Stalled, "stalled"),
+    (LaneActivity::Starved, "starved"),
+    (LaneActivity::Restarting, "restarting"),
 ];
 
 /// How fresh a provider's models are.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Freshness {
-    providers: BTreeMap<String, OfProvider>,
+    providers: BTreeMap<String, ProviderFreshness>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
-struct OfProvider {
+struct ProviderFreshness {
     models: BTreeMap<&'static str, u64>,
     stalest: Option<f64>,
 }
@@ -50,56 +50,61 @@ impl Freshness {
 }
 
 /// Writes what is the case.
-pub fn write(page: &mut Page, pulse: &Pulse, freshness: &Freshness, now: DateTime<Utc>) {
-    daemon(page, pulse, now);
-    outbox_and_store(page, pulse, now);
-    lanes(page, &pulse.lanes, now);
-    budgets(page, &pulse.lanes);
+pub fn write(
+    page: &mut MetricsPage,
+    daemon_status: &DaemonStatus,
+    freshness: &Freshness,
+    now: DateTime<Utc>,
+) {
+    daemon(page, daemon_status, now);
+    outbox_and_store(page, daemon_status, now);
+    lanes(page, &daemon_status.lanes, now);
+    budgets(page, &daemon_status.lanes);
     models(page, freshness);
 }
 
-fn daemon(page: &mut Page, pulse: &Pulse, now: DateTime<Utc>) {
+fn daemon(page: &mut MetricsPage, daemon_status: &DaemonStatus, now: DateTime<Utc>) {
     let name = "llmbench_build_info";
-    page.family(name, Kind::Gauge, "Which program this is; always 1.");
-    let version = pulse.program.rsplit('/').next().unwrap_or_default();
-    page.sample(name, &[("version", version), ("vantage", &pulse.vantage)], 1.0);
+    page.family(name, MetricKind::Gauge, "Which program this is; always 1.");
+    let version = daemon_status.program.rsplit('/').next().unwrap_or_default();
+    page.sample(name, &[("version", version), ("vantage", &daemon_status.vantage)], 1.0);
     page.gauge(
         "llmbench_start_time_seconds",
         "When the daemon started, seconds since 1970.",
-        seconds(pulse.started_at),
+        seconds(daemon_status.started_at),
     );
     page.gauge(
         "llmbench_pulse_age_seconds",
         "How old the figures of lanes, outbox and store are.",
-        age(pulse.written_at, now),
+        age(daemon_status.written_at, now),
     );
     page.gauge(
         "llmbench_stopping",
         "1 while the daemon finishes what runs.",
-        f64::from(u8::from(pulse.stopping)),
+        f64::from(u8::from(daemon_status.stopping)),
     );
     page.gauge(
         "llmbench_loop_lag_seconds",
         "How late the control loop was at its worst since the last pulse.",
-        pulse.loop_lag_seconds,
+        daemon_status.loop_lag_seconds,
     );
     page.gauge(
         "llmbench_clock_ahead_of_store_seconds",
         "How far the machine's clock is ahead of the store's; negative where it is behind.",
-        pulse.clock.ahead_of_store_seconds,
+        daemon_status.clock.ahead_of_store_seconds,
     );
     page.gauge(
         "llmbench_clock_stepped_seconds",
         "By how much the machine's clock was last set while the daemon ran, where that was more than leases bear.",
-        pulse.clock.stepped_seconds,
+        daemon_status.clock.stepped_seconds,
     );
     let name = "llmbench_log_lines_dropped_total";
-    page.family(name, Kind::Counter, "Log lines that nobody took.");
-    page.sample(name, &[], pulse.log_lines_dropped as f64);
+    page.family(name, MetricKind::Counter, "Log lines that nobody took.");
+    page.sample(name, &[], daemon_status.log_lines_dropped as f64);
 }
 
-fn outbox_and_store(page: &mut Page, pulse: &Pulse, now: DateTime<Utc>) {
-    let (outbox, store) = (&pulse.outbox, &pulse.store);
+fn outbox_and_store(page: &mut MetricsPage, daemon_status: &DaemonStatus, now: DateTime<Utc>) {
+    let (outbox, store) = (&daemon_status.outbox, &daemon_status.store);
     page.gauge("llmbench_outbox_pending_rows", "Rows that wait for the store.", outbox.pending as f64);
     page.gauge(
         "llmbench_outbox_quarantined_rows",
@@ -133,9 +138,9 @@ fn outbox_and_store(page: &mut Page, pulse: &Pulse, now: DateTime<Utc>) {
 }
 
 /// A figure of a lane; nothing where it is not known.
-type OfLane = fn(&LanePulse, DateTime<Utc>) -> Option<f64>;
+type LaneGauge = fn(&LaneReport, DateTime<Utc>) -> Option<f64>;
 
-const LANE_GAUGES: [(&str, &str, OfLane); 7] = [
+const LANE_GAUGES: [(&str, &str, LaneGauge); 7] = [
     ("llmbench_lane_series", "Series in a lane's care.", |lane, _| Some(lane.series as f64)),
     ("llmbench_lane_due_series", "Series that are due.", |lane, _| Some(lane.due as f64)),
     ("llmbench_lane_running", "Measurements that run.", |lane, _| Some(lane.running as f64)),
@@ -153,9 +158,9 @@ const LANE_GAUGES: [(&str, &str, OfLane); 7] = [
     }),
 ];
 
-fn lanes(page: &mut Page, lanes: &[LanePulse], now: DateTime<Utc>) {
+fn lanes(page: &mut MetricsPage, lanes: &[LaneReport], now: DateTime<Utc>) {
     let name = "llmbench_lane_state";
-    page.family(name, Kind::Gauge, "What a lane is doing: 1 for the state that it is in.");
+    page.family(name, MetricKind::Gauge, "What a lane is doing: 1 for the state that it is in.");
     for lane in lanes {
         for (state, word) in STATES {
             let labels = [("provider", lane.provider.as_str()), ("state", word)];
@@ -163,7 +168,7 @@ fn lanes(page: &mut Page, lanes: &[LanePulse], now: DateTime<Utc>) {
         }
     }
     for (name, help, figure) in LANE_GAUGES {
-        page.family(name, Kind::Gauge, help);
+        page.family(name, MetricKind::Gauge, help);
         for lane in lanes {
             if let Some(value) = figure(lane, now) {
                 page.sample(name, &[("provider", &lane.provider)], value);
@@ -172,9 +177,9 @@ fn lanes(page: &mut Page, lanes: &[LanePulse], now: DateTime<Utc>) {
     }
 }
 
-fn budgets(page: &mut Page, lanes: &[LanePulse]) {
+fn budgets(page: &mut MetricsPage, lanes: &[LaneReport]) {
     let name = "llmbench_budget_left";
-    page.family(name, Kind::Gauge, "What is left of the day's budget (UTC): runs, tokens, dollars.");
+    page.family(name, MetricKind::Gauge, "What is left of the day's budget (UTC): runs, tokens, dollars.");
     for (lane, budget) in lanes.iter().filter_map(|lane| Some((lane, lane.budget.as_ref()?))) {
         let left = [
             ("runs", budget.runs_left.map(|runs| runs as f64)),
@@ -187,11 +192,11 @@ fn budgets(page: &mut Page, lanes: &[LanePulse]) {
     }
 }
 
-fn models(page: &mut Page, freshness: &Freshness) {
+fn models(page: &mut MetricsPage, freshness: &Freshness) {
     let name = "llmbench_models";
     page.family(
         name,
-        Kind::Gauge,
+        MetricKind::Gauge,
         "Models of the catalogue by freshness: fresh, stale, critical, never_run, disabled.",
     );
     for (provider, of_provider) in &freshness.providers {
@@ -202,7 +207,7 @@ fn models(page: &mut Page, freshness: &Freshness) {
     let name = "llmbench_freshness_seconds";
     page.family(
         name,
-        Kind::Gauge,
+        MetricKind::Gauge,
         "Age of the newest success of the stalest enabled model that ever succeeded.",
     );
     for (provider, of_provider) in &freshness.providers {

@@ -1,48 +1,48 @@
 //! What people and monitors learn from a running daemon: log lines, figures for Prometheus, probes, self-checks, words to
-//! systemd. Everything here follows from [`Event`]s and from the [`Pulse`]; nothing here decides what is measured, and
+//! systemd. Everything here follows from [`DaemonEvent`]s and from the [`DaemonStatus`]; nothing here decides what is measured, and
 //! nothing here makes a measurement wait.
 
 pub mod counters;
-pub mod exposition;
+mod event_log;
 pub mod gauges;
-pub mod http;
 pub mod invariants;
-mod story;
+pub mod monitoring_server;
+pub mod prometheus;
 pub mod systemd;
 #[cfg(test)]
 mod testing;
 
-use crate::daemon::event::Event;
-use crate::domain::pulse::Pulse;
+use crate::daemon::event::DaemonEvent;
+use crate::domain::daemon_status::DaemonStatus;
 use chrono::{DateTime, Utc};
 use counters::Counters;
-use exposition::Page;
 use gauges::Freshness;
+use prometheus::MetricsPage;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What a process knows of itself, fed from wherever something happens.
 #[derive(Debug, Default)]
 pub struct Telemetry {
     counters: Mutex<Counters>,
-    now: Mutex<Now>,
+    now: Mutex<TelemetryState>,
 }
 
 #[derive(Debug, Default)]
-struct Now {
-    pulse: Option<Pulse>,
+struct TelemetryState {
+    daemon_status: Option<DaemonStatus>,
     freshness: Freshness,
 }
 
 impl Telemetry {
     /// Counts and tells what happened. Returns at once.
-    pub fn observe(&self, event: &Event) {
+    pub fn observe(&self, event: &DaemonEvent) {
         lock(&self.counters).observe(event);
-        story::tell(event);
+        event_log::tell(event);
     }
 
-    /// Takes over the newest pulse, from which gauges and probes are made.
-    pub fn publish(&self, pulse: Pulse) {
-        lock(&self.now).pulse = Some(pulse);
+    /// Takes over the newest status report, from which gauges and probes are made.
+    pub fn publish(&self, daemon_status: DaemonStatus) {
+        lock(&self.now).daemon_status = Some(daemon_status);
     }
 
     /// Takes over how fresh the catalogue is.
@@ -50,17 +50,17 @@ impl Telemetry {
         lock(&self.now).freshness = freshness;
     }
 
-    /// The newest pulse; nothing before the first.
-    pub fn pulse(&self) -> Option<Pulse> {
-        lock(&self.now).pulse.clone()
+    /// The newest status report; nothing before the first.
+    pub fn daemon_status(&self) -> Option<DaemonStatus> {
+        lock(&self.now).daemon_status.clone()
     }
 
     /// The page for Prometheus.
     pub fn page(&self, now: DateTime<Utc>) -> String {
-        let mut page = Page::default();
+        let mut page = MetricsPage::default();
         let state = lock(&self.now);
-        if let Some(pulse) = &state.pulse {
-            gauges::write(&mut page, pulse, &state.freshness, now);
+        if let Some(daemon_status) = &state.daemon_status {
+            gauges::write(&mut page, daemon_status, &state.freshness, now);
         }
         drop(state);
         lock(&self.counters).write(&mut page);

@@ -7,18 +7,18 @@ use std::path::Path;
 
 /// Where to tell, if anybody wants to know.
 #[derive(Debug, Default)]
-pub struct Systemd {
-    to: Option<(UnixDatagram, Address)>,
+pub struct SystemdNotifier {
+    to: Option<(UnixDatagram, NotifySocketAddr)>,
 }
 
 #[derive(Debug)]
-enum Address {
+enum NotifySocketAddr {
     Path(String),
     #[cfg(target_os = "linux")]
     Abstract(std::os::unix::net::SocketAddr),
 }
 
-impl Systemd {
+impl SystemdNotifier {
     /// The service manager at `NOTIFY_SOCKET`: a path, or a name after `@`.
     ///
     /// # Errors
@@ -54,21 +54,21 @@ impl Systemd {
     fn say(&self, word: &str) {
         let Some((socket, address)) = &self.to else { return };
         let _ = match address {
-            Address::Path(path) => socket.send_to(word.as_bytes(), path),
+            NotifySocketAddr::Path(path) => socket.send_to(word.as_bytes(), path),
             #[cfg(target_os = "linux")]
-            Address::Abstract(name) => socket.send_to_addr(word.as_bytes(), name),
+            NotifySocketAddr::Abstract(name) => socket.send_to_addr(word.as_bytes(), name),
         };
     }
 }
 
-fn address(name: &str) -> io::Result<Address> {
+fn address(name: &str) -> io::Result<NotifySocketAddr> {
     #[cfg(target_os = "linux")]
     if let Some(name) = name.strip_prefix('@') {
         use std::os::linux::net::SocketAddrExt;
-        return std::os::unix::net::SocketAddr::from_abstract_name(name).map(Address::Abstract);
+        return std::os::unix::net::SocketAddr::from_abstract_name(name).map(NotifySocketAddr::Abstract);
     }
     if Path::new(name).is_absolute() {
-        return Ok(Address::Path(name.to_owned()));
+        return Ok(NotifySocketAddr::Path(name.to_owned()));
     }
     Err(io::Error::other(format!("NOTIFY_SOCKET is `{name}`: neither a path nor a name after @")))
 }
@@ -88,7 +88,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("notify");
         let socket = UnixDatagram::bind(&path).unwrap();
-        let systemd = Systemd::new(path.to_str()).unwrap();
+        let systemd = SystemdNotifier::new(path.to_str()).unwrap();
         systemd.ready();
         systemd.status("one\nline");
         assert_eq!((heard(&socket), heard(&socket)), ("READY=1".to_owned(), "STATUS=one line".to_owned()));
@@ -100,15 +100,15 @@ mod tests {
             let name = format!("llmbench-test-{}", std::process::id());
             let abstract_name = std::os::unix::net::SocketAddr::from_abstract_name(&name).unwrap();
             let socket = UnixDatagram::bind_addr(&abstract_name).unwrap();
-            Systemd::new(Some(&format!("@{name}"))).unwrap().stopping();
+            SystemdNotifier::new(Some(&format!("@{name}"))).unwrap().stopping();
             assert_eq!(heard(&socket), "STOPPING=1");
         }
     }
 
     #[test]
     fn nobody_listens_and_a_wrong_name_is_told() {
-        Systemd::new(None).unwrap().ready();
-        Systemd::new(Some("")).unwrap().ready();
-        assert!(Systemd::new(Some("relative")).unwrap_err().to_string().contains("NOTIFY_SOCKET"));
+        SystemdNotifier::new(None).unwrap().ready();
+        SystemdNotifier::new(Some("")).unwrap().ready();
+        assert!(SystemdNotifier::new(Some("relative")).unwrap_err().to_string().contains("NOTIFY_SOCKET"));
     }
 }

@@ -1,6 +1,6 @@
 //! Events for tests.
 
-use crate::daemon::event::Event;
+use crate::daemon::event::DaemonEvent;
 use crate::domain::slot::DEFAULT_VANTAGE;
 use crate::domain::{Failure, ModelRef, Outcome, Run, Series, Slot};
 use std::sync::Arc;
@@ -16,19 +16,19 @@ fn slot(provider: &str) -> Slot {
 }
 
 /// A measurement that ended well.
-pub fn finished(provider: &str, ttft: f64, suspect: bool) -> Event {
+pub fn finished(provider: &str, ttft: f64, suspect: bool) -> DaemonEvent {
     let mut run: Run = serde_json::from_str(include_str!("../../../tests/data/run.json")).unwrap();
     run.speeds.time_to_first_token = Some(ttft);
     run.quality.suspect = suspect;
     let outcome = Arc::new(Outcome::Success(Box::new(run)));
-    Event::Finished { slot: slot(provider), outcome, took: Duration::from_secs(2) }
+    DaemonEvent::Finished { slot: slot(provider), outcome, took: Duration::from_secs(2) }
 }
 
 /// A measurement that met a rate limit.
-pub fn failed(provider: &str) -> Event {
+pub fn failed(provider: &str) -> DaemonEvent {
     let mut failure: Failure =
         serde_json::from_str(include_str!("../../../tests/data/failure.json")).unwrap();
-    failure.error_kind = crate::domain::Kind::RateLimit;
+    failure.error_kind = crate::domain::FailureKind::RateLimit;
     let outcome = Arc::new(Outcome::Failure(Box::new(failure)));
-    Event::Finished { slot: slot(provider), outcome, took: Duration::from_secs(1) }
+    DaemonEvent::Finished { slot: slot(provider), outcome, took: Duration::from_secs(1) }
 }

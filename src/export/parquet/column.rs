@@ -3,12 +3,12 @@
 
 use super::thrift::varint;
 use crate::export::cell::Cell;
-use crate::storage::contract::FieldType;
+use crate::storage::field_types::FieldType;
 use memchr::memchr;
 
 /// How values are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Physical {
+pub enum PhysicalType {
     /// A bit.
     Boolean = 0,
     /// Eight bytes.
@@ -21,9 +21,9 @@ pub enum Physical {
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shape {
+pub struct ColumnType {
     /// How values are stored.
-    pub physical: Physical,
+    pub physical: PhysicalType,
     /// What they mean, as the number of Parquet's `ConvertedType`.
     pub meaning: Option<i32>,
     /// Whether a row holds a list of them.
@@ -33,21 +33,22 @@ pub struct Shape {
 const UTF8: i32 = 0;
 const TIMESTAMP_MILLIS: i32 = 9;
 
-impl Shape {
+impl ColumnType {
     /// Text.
-    pub const TEXT: Shape = Shape { physical: Physical::Bytes, meaning: Some(UTF8), list: false };
+    pub const TEXT: ColumnType =
+        ColumnType { physical: PhysicalType::Bytes, meaning: Some(UTF8), list: false };
 
     /// The shape of a field's column.
     pub fn of(field: FieldType) -> Self {
-        let plain = |physical| Shape { physical, meaning: None, list: false };
+        let plain = |physical| ColumnType { physical, meaning: None, list: false };
         match field {
             FieldType::Text | FieldType::Object => Self::TEXT,
-            FieldType::Date => Shape { meaning: Some(TIMESTAMP_MILLIS), ..plain(Physical::Int64) },
-            FieldType::Double => plain(Physical::Double),
-            FieldType::Integer => plain(Physical::Int64),
-            FieldType::Flag => plain(Physical::Boolean),
-            FieldType::DoubleList => Shape { list: true, ..plain(Physical::Double) },
-            FieldType::TextList => Shape { list: true, ..Self::TEXT },
+            FieldType::Date => ColumnType { meaning: Some(TIMESTAMP_MILLIS), ..plain(PhysicalType::Int64) },
+            FieldType::Double => plain(PhysicalType::Double),
+            FieldType::Integer => plain(PhysicalType::Int64),
+            FieldType::Flag => plain(PhysicalType::Boolean),
+            FieldType::DoubleList => ColumnType { list: true, ..plain(PhysicalType::Double) },
+            FieldType::TextList => ColumnType { list: true, ..Self::TEXT },
         }
     }
 
@@ -92,9 +93,9 @@ impl Levels {
 
 /// The values of one column since the last page.
 #[derive(Debug)]
-pub struct Column {
+pub struct ColumnBuffer {
     /// What it holds.
-    pub shape: Shape,
+    pub shape: ColumnType,
     repeated: Levels,
     defined: Levels,
     values: Vec<u8>,
@@ -102,9 +103,9 @@ pub struct Column {
     count: u64,
 }
 
-impl Column {
+impl ColumnBuffer {
     /// An empty one.
-    pub fn new(shape: Shape) -> Self {
+    pub fn new(shape: ColumnType) -> Self {
         let (repeated, defined) = (Levels::default(), Levels::default());
         Self { shape, repeated, defined, values: Vec::new(), bits: 0, count: 0 }
     }
@@ -207,7 +208,7 @@ mod tests {
     use super::*;
 
     fn page(field: FieldType, cells: &[Cell<'_>]) -> (u64, Vec<u8>) {
-        let mut column = Column::new(Shape::of(field));
+        let mut column = ColumnBuffer::new(ColumnType::of(field));
         let mut out = Vec::new();
         // Twice, because a column is used again for the next group.
         for _ in 0..2 {

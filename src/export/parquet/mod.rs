@@ -3,18 +3,18 @@
 //! dictionaries, no statistics, no nesting beyond a list. <https://parquet.apache.org/docs/file-format/>
 
 mod column;
-mod packing;
+mod packing_thread;
 mod thrift;
 
 use super::Encoder;
 use super::cell::Cell;
-use super::columns::{Columns, EXTRA};
+use super::columns::{EXTRA, ExportColumns};
 use super::row::split;
-use crate::storage::rows::Table;
-use column::{Column, Physical, Shape};
-use packing::{Filled, Packed, Packing};
+use crate::storage::rows::RowSource;
+use column::{ColumnBuffer, ColumnType, PhysicalType};
+use packing_thread::{PackingThread, ParquetPage, RowGroupColumns};
 use std::io::{self, Write};
-use thrift::Struct;
+use thrift::StructWriter;
 
 /// At the beginning and the end of a file.
 const MAGIC: &[u8] = b"PAR1";
@@ -39,40 +39,41 @@ const RLE: i32 = 3;
 const SNAPPY: i32 = 1;
 
 /// Where the values of a column stand, of one group.
-struct Chunk {
+struct ColumnChunk {
     offset: i64,
     plain_bytes: i64,
     packed_bytes: i64,
     values: i64,
 }
 
-struct Group {
+struct RowGroup {
     rows: i64,
-    chunks: Vec<Chunk>,
+    chunks: Vec<ColumnChunk>,
 }
 
 /// Writes rows; the file is whole after [`Encoder::finish`] alone, because its end says where everything is.
-pub struct Parquet<W: Write> {
+pub struct ParquetEncoder<W: Write> {
     out: W,
     written: i64,
-    columns: Columns,
-    values: Filled,
+    columns: ExportColumns,
+    values: RowGroupColumns,
     /// Empty columns, while no group is being packed.
-    spare: Option<Filled>,
-    packing: Packing,
+    spare: Option<RowGroupColumns>,
+    packing: PackingThread,
     /// Rows of the group that is being packed.
     packed_rows: i64,
-    groups: Vec<Group>,
+    groups: Vec<RowGroup>,
     rows: i64,
 }
 
-impl<W: Write> Parquet<W> {
+impl<W: Write> ParquetEncoder<W> {
     /// Writes the beginning.
-    pub fn new(table: Table, mut out: W) -> io::Result<Self> {
+    pub fn new(table: RowSource, mut out: W) -> io::Result<Self> {
         out.write_all(MAGIC)?;
-        let columns = Columns::of(table);
-        let known = |(name, field): &(&'static str, _)| (*name, Column::new(Shape::of(*field)));
-        let empty = || columns.all.iter().map(known).chain([(EXTRA, Column::new(Shape::TEXT))]).collect();
+        let columns = ExportColumns::of(table);
+        let known = |(name, field): &(&'static str, _)| (*name, ColumnBuffer::new(ColumnType::of(*field)));
+        let empty =
+            || columns.all.iter().map(known).chain([(EXTRA, ColumnBuffer::new(ColumnType::TEXT))]).collect();
         let (values, spare) = (empty(), Some(empty()));
         Ok(Self {
             out,
@@ -80,7 +81,7 @@ impl<W: Write> Parquet<W> {
             columns,
             values,
             spare,
-            packing: Packing::start()?,
+            packing: PackingThread::start()?,
             packed_rows: 0,
             groups: Vec::new(),
             rows: 0,
@@ -104,20 +105,20 @@ impl<W: Write> Parquet<W> {
     }
 
     /// Writes the group that was being packed, and gives its columns back.
-    fn write_group(&mut self) -> io::Result<Filled> {
+    fn write_group(&mut self) -> io::Result<RowGroupColumns> {
         let (empty, packed) = self.packing.take()?;
         let chunks = packed.iter().map(|chunk| self.write_chunk(chunk)).collect::<io::Result<_>>()?;
-        self.groups.push(Group { rows: self.packed_rows, chunks });
+        self.groups.push(RowGroup { rows: self.packed_rows, chunks });
         Ok(empty)
     }
 
-    fn write_chunk(&mut self, packed: &Packed) -> io::Result<Chunk> {
-        let Packed { head, body, plain_bytes, values } = packed;
+    fn write_chunk(&mut self, packed: &ParquetPage) -> io::Result<ColumnChunk> {
+        let ParquetPage { head, body, plain_bytes, values } = packed;
         let offset = self.written;
         self.write(head)?;
         self.write(body)?;
         let with_head = |body: usize| (head.len() + body) as i64;
-        Ok(Chunk {
+        Ok(ColumnChunk {
             offset,
             plain_bytes: with_head(*plain_bytes),
             packed_bytes: with_head(body.len()),
@@ -128,9 +129,9 @@ impl<W: Write> Parquet<W> {
     fn footer(&self) -> Vec<u8> {
         let mut out = Vec::new();
         let rows = self.groups.iter().map(|group| group.rows).sum();
-        Struct::new(&mut out)
+        StructWriter::new(&mut out)
             .i32(1, 1)
-            .structs(2, &elements(&self.values), Element::write)
+            .structs(2, &elements(&self.values), SchemaElement::write)
             .i64(3, rows)
             .structs(4, &self.groups, |group, to| self.write_group_of_footer(group, to))
             .text(6, concat!("llmbench version ", env!("CARGO_PKG_VERSION")))
@@ -138,7 +139,7 @@ impl<W: Write> Parquet<W> {
         out
     }
 
-    fn write_group_of_footer(&self, group: &Group, to: &mut Struct<'_>) {
+    fn write_group_of_footer(&self, group: &RowGroup, to: &mut StructWriter<'_>) {
         let chunks: Vec<_> = group.chunks.iter().zip(&self.values).collect();
         to.structs(1, &chunks, |(chunk, (name, column)), to| {
             to.i64(2, chunk.offset).inner(3, |to| {
@@ -155,7 +156,7 @@ impl<W: Write> Parquet<W> {
     }
 }
 
-impl<W: Write + Send> Encoder for Parquet<W> {
+impl<W: Write + Send> Encoder for ParquetEncoder<W> {
     fn row(&mut self, text: &str) -> io::Result<bool> {
         let split = split(&self.columns, text);
         let extra = if split.extra.is_empty() { Cell::Null } else { Cell::Text(split.extra.as_str().into()) };
@@ -188,16 +189,16 @@ impl<W: Write + Send> Encoder for Parquet<W> {
 
 /// A node of the schema, which is a tree in the order of its branches.
 #[derive(Clone, Copy)]
-struct Element {
+struct SchemaElement {
     name: &'static str,
     repetition: Option<i32>,
     children: Option<i32>,
-    physical: Option<Physical>,
+    physical: Option<PhysicalType>,
     meaning: Option<i32>,
 }
 
-impl Element {
-    fn write(&self, to: &mut Struct<'_>) {
+impl SchemaElement {
+    fn write(&self, to: &mut StructWriter<'_>) {
         if let Some(physical) = self.physical {
             to.i32(1, physical as i32);
         }
@@ -214,12 +215,17 @@ impl Element {
     }
 }
 
-fn elements(columns: &[(&'static str, Column)]) -> Vec<Element> {
-    let node =
-        |name, repetition, children, meaning| Element { name, repetition, children, physical: None, meaning };
-    let leaf = |name, repetition, shape: Shape| {
+fn elements(columns: &[(&'static str, ColumnBuffer)]) -> Vec<SchemaElement> {
+    let node = |name, repetition, children, meaning| SchemaElement {
+        name,
+        repetition,
+        children,
+        physical: None,
+        meaning,
+    };
+    let leaf = |name, repetition, shape: ColumnType| {
         let (repetition, physical) = (Some(repetition), Some(shape.physical));
-        Element { name, repetition, children: None, physical, meaning: shape.meaning }
+        SchemaElement { name, repetition, children: None, physical, meaning: shape.meaning }
     };
     let mut all = vec![node("row", None, Some(columns.len() as i32), None)];
     for (name, column) in columns {

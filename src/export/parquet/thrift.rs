@@ -7,13 +7,13 @@ const BINARY: u8 = 8;
 const LIST: u8 = 9;
 const STRUCT: u8 = 12;
 
-/// A struct while it is written: fields in ascending order of their numbers. [`Struct::end`] closes it.
-pub struct Struct<'a> {
+/// A struct while it is written: fields in ascending order of their numbers. [`StructWriter::end`] closes it.
+pub struct StructWriter<'a> {
     out: &'a mut Vec<u8>,
     last: u8,
 }
 
-impl<'a> Struct<'a> {
+impl<'a> StructWriter<'a> {
     /// Begins one.
     pub fn new(out: &'a mut Vec<u8>) -> Self {
         Self { out, last: 0 }
@@ -61,12 +61,12 @@ impl<'a> Struct<'a> {
         &mut self,
         number: u8,
         items: &[T],
-        mut write: impl FnMut(&T, &mut Struct<'_>),
+        mut write: impl FnMut(&T, &mut StructWriter<'_>),
     ) -> &mut Self {
         self.head(number, LIST);
         list(self.out, STRUCT, items.len());
         for item in items {
-            let mut inner = Struct::new(self.out);
+            let mut inner = StructWriter::new(self.out);
             write(item, &mut inner);
             inner.end();
         }
@@ -74,9 +74,9 @@ impl<'a> Struct<'a> {
     }
 
     /// A struct.
-    pub fn inner(&mut self, number: u8, write: impl FnOnce(&mut Struct<'_>)) -> &mut Self {
+    pub fn inner(&mut self, number: u8, write: impl FnOnce(&mut StructWriter<'_>)) -> &mut Self {
         self.head(number, STRUCT);
-        let mut inner = Struct::new(self.out);
+        let mut inner = StructWriter::new(self.out);
         write(&mut inner);
         inner.end();
         self
@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn structs_are_those_of_the_specification() {
         let mut out = Vec::new();
-        Struct::new(&mut out)
+        StructWriter::new(&mut out)
             .i32(1, -1)
             .i64(3, 300)
             .text(4, "ab")

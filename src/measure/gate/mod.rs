@@ -2,7 +2,7 @@
 //! Pure; what a tripped gate does to the exit status is decided by the command.
 //!
 //! A gate is a subject, one of `>`, `>=`, `<`, `<=`, and a number with a unit. Subjects are `METRIC_STATISTIC` for every
-//! metric of [`METRICS`] and every statistic (`min`, `mean`, any `pNN`, `max`, `n`), and the counts in [`Subject`].
+//! metric of [`METRICS`] and every statistic (`min`, `mean`, any `pNN`, `max`, `n`), and the counts in [`GateSubject`].
 //! A gate with nothing to look at trips too: "could not look" is not "all fine".
 
 use crate::domain::ModelRef;
@@ -17,7 +17,7 @@ pub use parse::GateError;
 
 /// What a gate looks at.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Subject {
+pub enum GateSubject {
     /// A statistic of a metric; the number is the metric's place in [`METRICS`].
     Figure(usize, Statistic),
     /// `error_rate`: failures / attempts.
@@ -30,16 +30,16 @@ pub enum Subject {
     Suspects,
 }
 
-const COUNTS: [(&str, Subject); 4] = [
-    ("error_rate", Subject::ErrorRate),
-    ("failures", Subject::Failures),
-    ("successes", Subject::Successes),
-    ("suspects", Subject::Suspects),
+const COUNTS: [(&str, GateSubject); 4] = [
+    ("error_rate", GateSubject::ErrorRate),
+    ("failures", GateSubject::Failures),
+    ("successes", GateSubject::Successes),
+    ("suspects", GateSubject::Suspects),
 ];
 
 /// How the observed value is compared with the threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Comparison {
+pub enum ComparisonOp {
     /// `>`
     Above,
     /// `>=`
@@ -51,18 +51,18 @@ pub enum Comparison {
 }
 
 /// Longer signs first, so that `>=` is not read as `>`.
-const COMPARISONS: [(&str, Comparison); 4] = [
-    (">=", Comparison::AtLeast),
-    ("<=", Comparison::AtMost),
-    (">", Comparison::Above),
-    ("<", Comparison::Below),
+const COMPARISONS: [(&str, ComparisonOp); 4] = [
+    (">=", ComparisonOp::AtLeast),
+    ("<=", ComparisonOp::AtMost),
+    (">", ComparisonOp::Above),
+    ("<", ComparisonOp::Below),
 ];
 
 /// A threshold.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Gate {
-    subject: Subject,
-    comparison: Comparison,
+    subject: GateSubject,
+    comparison: ComparisonOp,
     /// As it was written, so that it is shown as it was written.
     number: f64,
     unit: &'static str,
@@ -70,27 +70,27 @@ pub struct Gate {
     threshold: f64,
 }
 
-impl Subject {
+impl GateSubject {
     /// The metric it is a statistic of, if it is one.
     pub fn metric(self) -> Option<(&'static Metric, Statistic)> {
         match self {
-            Subject::Figure(place, statistic) => Some((&METRICS[place], statistic)),
+            GateSubject::Figure(place, statistic) => Some((&METRICS[place], statistic)),
             _ => None,
         }
     }
 
     fn observe(self, report: &ModelReport) -> Option<f64> {
         match self {
-            Subject::Figure(place, statistic) => statistic.of_sorted(&report.figures[place].sorted),
-            Subject::ErrorRate => report.error_rate(),
-            Subject::Failures => Some(report.failed() as f64),
-            Subject::Successes => Some(report.successes as f64),
-            Subject::Suspects => Some(report.suspects as f64),
+            GateSubject::Figure(place, statistic) => statistic.of_sorted(&report.figures[place].sorted),
+            GateSubject::ErrorRate => report.error_rate(),
+            GateSubject::Failures => Some(report.failed() as f64),
+            GateSubject::Successes => Some(report.successes as f64),
+            GateSubject::Suspects => Some(report.suspects as f64),
         }
     }
 }
 
-impl fmt::Display for Subject {
+impl fmt::Display for GateSubject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some((metric, statistic)) = self.metric() {
             return write!(f, "{}_{statistic}", metric.key);
@@ -109,7 +109,7 @@ impl fmt::Display for Gate {
 
 /// What a gate found.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Verdict {
+pub enum GateVerdict {
     /// It looked, and the condition does not hold.
     Passed(f64),
     /// It looked, and the condition holds.
@@ -118,33 +118,33 @@ pub enum Verdict {
     NoData,
 }
 
-impl Verdict {
+impl GateVerdict {
     /// Whether the invocation fails because of it.
     pub fn trips(self) -> bool {
-        !matches!(self, Verdict::Passed(_))
+        !matches!(self, GateVerdict::Passed(_))
     }
 
     /// What it saw, in base units.
     pub fn observed(self) -> Option<f64> {
         match self {
-            Verdict::Passed(value) | Verdict::Tripped(value) => Some(value),
-            Verdict::NoData => None,
+            GateVerdict::Passed(value) | GateVerdict::Tripped(value) => Some(value),
+            GateVerdict::NoData => None,
         }
     }
 
     /// `passed`, `tripped` or `no_data`.
     pub fn as_str(self) -> &'static str {
         match self {
-            Verdict::Passed(_) => "passed",
-            Verdict::Tripped(_) => "tripped",
-            Verdict::NoData => "no_data",
+            GateVerdict::Passed(_) => "passed",
+            GateVerdict::Tripped(_) => "tripped",
+            GateVerdict::NoData => "no_data",
         }
     }
 }
 
 impl Gate {
     /// What it looks at.
-    pub fn subject(&self) -> Subject {
+    pub fn subject(&self) -> GateSubject {
         self.subject
     }
 
@@ -154,34 +154,34 @@ impl Gate {
     }
 
     /// Looks at one model.
-    pub fn check(&self, report: &ModelReport) -> Verdict {
-        let Some(value) = self.subject.observe(report) else { return Verdict::NoData };
+    pub fn check(&self, report: &ModelReport) -> GateVerdict {
+        let Some(value) = self.subject.observe(report) else { return GateVerdict::NoData };
         let holds = match self.comparison {
-            Comparison::Above => value > self.threshold,
-            Comparison::AtLeast => value >= self.threshold,
-            Comparison::Below => value < self.threshold,
-            Comparison::AtMost => value <= self.threshold,
+            ComparisonOp::Above => value > self.threshold,
+            ComparisonOp::AtLeast => value >= self.threshold,
+            ComparisonOp::Below => value < self.threshold,
+            ComparisonOp::AtMost => value <= self.threshold,
         };
-        if holds { Verdict::Tripped(value) } else { Verdict::Passed(value) }
+        if holds { GateVerdict::Tripped(value) } else { GateVerdict::Passed(value) }
     }
 }
 
 /// One gate on one model.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Checked {
+pub struct GateResult {
     /// The gate.
     pub gate: Gate,
     /// The model.
     pub model: ModelRef,
     /// What it found.
-    pub verdict: Verdict,
+    pub verdict: GateVerdict,
 }
 
 /// Every gate on every model, gate by gate.
-pub fn check_all(gates: &[Gate], report: &Report) -> Vec<Checked> {
+pub fn check_all(gates: &[Gate], report: &Report) -> Vec<GateResult> {
     let on_models = |gate: &Gate| {
         let gate = *gate;
-        report.models.iter().map(move |model| Checked {
+        report.models.iter().map(move |model| GateResult {
             gate,
             model: model.model.clone(),
             verdict: gate.check(model),

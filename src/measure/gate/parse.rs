@@ -1,12 +1,12 @@
 //! How a gate is written, and what a mistake in it is answered with.
 
-use super::{COMPARISONS, COUNTS, Gate, Subject};
+use super::{COMPARISONS, COUNTS, Gate, GateSubject};
 use crate::measure::metrics::{METRICS, Unit, position};
 use crate::measure::stats::Statistic;
 use std::str::FromStr;
 
 /// What a threshold was written in: its name, what one divides by to reach the base unit, and what it can measure.
-struct Scale {
+struct ThresholdUnit {
     name: &'static str,
     divisor: f64,
     measures: Quantity,
@@ -20,12 +20,12 @@ enum Quantity {
 }
 
 /// A time needs its unit; a rate of error without one is a share (0 to 1); everything else is a plain number.
-const SCALES: [Scale; 5] = [
-    Scale { name: "ms", divisor: 1e3, measures: Quantity::Time },
-    Scale { name: "us", divisor: 1e6, measures: Quantity::Time },
-    Scale { name: "µs", divisor: 1e6, measures: Quantity::Time },
-    Scale { name: "s", divisor: 1.0, measures: Quantity::Time },
-    Scale { name: "%", divisor: 100.0, measures: Quantity::Share },
+const SCALES: [ThresholdUnit; 5] = [
+    ThresholdUnit { name: "ms", divisor: 1e3, measures: Quantity::Time },
+    ThresholdUnit { name: "us", divisor: 1e6, measures: Quantity::Time },
+    ThresholdUnit { name: "µs", divisor: 1e6, measures: Quantity::Time },
+    ThresholdUnit { name: "s", divisor: 1.0, measures: Quantity::Time },
+    ThresholdUnit { name: "%", divisor: 100.0, measures: Quantity::Share },
 ];
 
 /// Why a text is no gate.
@@ -106,7 +106,7 @@ impl FromStr for Gate {
     }
 }
 
-fn parse_subject(name: &str) -> Result<Subject, GateError> {
+fn parse_subject(name: &str) -> Result<GateSubject, GateError> {
     if let Some((_, subject)) = COUNTS.iter().find(|(known, _)| *known == name) {
         return Ok(*subject);
     }
@@ -120,7 +120,7 @@ fn parse_subject(name: &str) -> Result<Subject, GateError> {
         return Err(GateError::UnknownMetric { name: name.to_owned(), nearest: nearest(name) });
     };
     let statistic = Statistic::parse(statistic).ok_or_else(|| missing(key, statistic))?;
-    Ok(Subject::Figure(place, statistic))
+    Ok(GateSubject::Figure(place, statistic))
 }
 
 /// Up to three names that look like `name`: counts as a whole, metrics by the part before the statistic.
@@ -137,7 +137,7 @@ fn nearest(name: &str) -> Vec<String> {
     scored.into_iter().take(3).map(|(_, name)| name).collect()
 }
 
-fn parse_threshold(subject: Subject, written: &str) -> Result<(f64, &'static str, f64), GateError> {
+fn parse_threshold(subject: GateSubject, written: &str) -> Result<(f64, &'static str, f64), GateError> {
     let split = written.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(written.len());
     let (digits, unit) = (&written[..split], written[split..].trim());
     let bad = || GateError::BadNumber(written.to_owned());
@@ -149,7 +149,7 @@ fn parse_threshold(subject: Subject, written: &str) -> Result<(f64, &'static str
     let (name, threshold) = if unit.is_empty() {
         ("", number)
     } else {
-        let fits = |scale: &&Scale| scale.name == unit && scale.measures == quantity;
+        let fits = |scale: &&ThresholdUnit| scale.name == unit && scale.measures == quantity;
         let scale = SCALES.iter().find(fits).ok_or_else(|| GateError::BadUnit {
             subject: subject.to_string(),
             unit: unit.to_owned(),
@@ -163,15 +163,15 @@ fn parse_threshold(subject: Subject, written: &str) -> Result<(f64, &'static str
     Ok((number, name, threshold))
 }
 
-impl Subject {
+impl GateSubject {
     fn quantity(self) -> (Quantity, &'static str) {
         match self {
-            Subject::Figure(_, Statistic::Count)
-            | Subject::Failures
-            | Subject::Successes
-            | Subject::Suspects => (Quantity::Number, "write a plain number"),
-            Subject::ErrorRate => (Quantity::Share, "write 5% or 0.05"),
-            Subject::Figure(place, _) => match METRICS[place].unit {
+            GateSubject::Figure(_, Statistic::Count)
+            | GateSubject::Failures
+            | GateSubject::Successes
+            | GateSubject::Suspects => (Quantity::Number, "write a plain number"),
+            GateSubject::ErrorRate => (Quantity::Share, "write 5% or 0.05"),
+            GateSubject::Figure(place, _) => match METRICS[place].unit {
                 Unit::Seconds => (Quantity::Time, "write s, ms or us"),
                 Unit::Rate => (Quantity::Number, "write a plain number of tokens per second"),
                 Unit::Count => (Quantity::Number, "write a plain number"),

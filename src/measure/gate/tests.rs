@@ -1,7 +1,7 @@
 //! Gates read, shown and checked.
 
 use super::*;
-use crate::domain::Kind;
+use crate::domain::FailureKind;
 use crate::domain::Outcome;
 use crate::measure::testing::{failure, run};
 use proptest::prelude::*;
@@ -17,7 +17,7 @@ fn wrong(text: &str) -> String {
 fn report(ttfts: &[f64], failures: usize) -> ModelReport {
     let model = ModelRef::new("groq", "m");
     let successes = ttfts.iter().map(|ttft| Outcome::Success(Box::new(run("groq", "m", *ttft))));
-    let failures = (0..failures).map(|_| failure("groq", "m", Kind::Timeout, "no first byte"));
+    let failures = (0..failures).map(|_| failure("groq", "m", FailureKind::Timeout, "no first byte"));
     ModelReport::from_outcomes(&model, &successes.chain(failures).collect::<Vec<_>>())
 }
 
@@ -34,24 +34,24 @@ fn units_become_base_units() {
 #[test]
 fn it_trips_where_the_condition_holds() {
     let report = report(&[1.0, 2.0, 3.0], 1);
-    assert_eq!(gate("ttft_max>2s").check(&report), Verdict::Tripped(3.0));
-    assert_eq!(gate("ttft_max>3s").check(&report), Verdict::Passed(3.0));
-    assert_eq!(gate("ttft_max>=3s").check(&report), Verdict::Tripped(3.0));
-    assert_eq!(gate("ttft_p50<=2000ms").check(&report), Verdict::Tripped(2.0));
-    assert_eq!(gate("ttft_p50<2s").check(&report), Verdict::Passed(2.0));
-    assert_eq!(gate("error_rate>=25%").check(&report), Verdict::Tripped(0.25));
-    assert_eq!(gate("failures>1").check(&report), Verdict::Passed(1.0));
-    assert_eq!(gate("ttft_n<4").check(&report), Verdict::Tripped(3.0));
+    assert_eq!(gate("ttft_max>2s").check(&report), GateVerdict::Tripped(3.0));
+    assert_eq!(gate("ttft_max>3s").check(&report), GateVerdict::Passed(3.0));
+    assert_eq!(gate("ttft_max>=3s").check(&report), GateVerdict::Tripped(3.0));
+    assert_eq!(gate("ttft_p50<=2000ms").check(&report), GateVerdict::Tripped(2.0));
+    assert_eq!(gate("ttft_p50<2s").check(&report), GateVerdict::Passed(2.0));
+    assert_eq!(gate("error_rate>=25%").check(&report), GateVerdict::Tripped(0.25));
+    assert_eq!(gate("failures>1").check(&report), GateVerdict::Passed(1.0));
+    assert_eq!(gate("ttft_n<4").check(&report), GateVerdict::Tripped(3.0));
 }
 
 #[test]
 fn nothing_to_look_at_is_not_fine() {
     let nothing = report(&[], 0);
-    assert_eq!(gate("ttft_p95>2s").check(&nothing), Verdict::NoData);
-    assert_eq!(gate("error_rate>5%").check(&nothing), Verdict::NoData);
-    assert!(Verdict::NoData.trips());
-    assert_eq!(gate("ttft_n<1").check(&nothing), Verdict::Tripped(0.0));
-    assert_eq!(gate("ttfrt_p50>1s").check(&report(&[1.0], 0)), Verdict::NoData);
+    assert_eq!(gate("ttft_p95>2s").check(&nothing), GateVerdict::NoData);
+    assert_eq!(gate("error_rate>5%").check(&nothing), GateVerdict::NoData);
+    assert!(GateVerdict::NoData.trips());
+    assert_eq!(gate("ttft_n<1").check(&nothing), GateVerdict::Tripped(0.0));
+    assert_eq!(gate("ttfrt_p50>1s").check(&report(&[1.0], 0)), GateVerdict::NoData);
 }
 
 #[test]

@@ -4,8 +4,8 @@ use super::*;
 use std::cell::RefCell;
 use tokio::task::LocalSet;
 
-fn shape() -> Shape {
-    Shape { requests: Some(20), duration: None, concurrency: 4, rate: None, max_error_rate: None }
+fn shape() -> LoadSpec {
+    LoadSpec { requests: Some(20), duration: None, concurrency: 4, rate: None, max_error_rate: None }
 }
 
 #[tokio::test(start_paused = true)]
@@ -25,7 +25,7 @@ async fn a_closed_loop_keeps_its_number_in_flight() {
         }
     };
     let tally = LocalSet::new().run_until(drive(shape(), CancellationToken::new(), work)).await;
-    assert_eq!(tally, Tally { started: 20, failed: 0, starting: None, stopped_early: None });
+    assert_eq!(tally, LoadOutcome { started: 20, failed: 0, starting: None, stopped_early: None });
     assert_eq!(most.get(), 4);
 }
 
@@ -33,15 +33,15 @@ async fn a_closed_loop_keeps_its_number_in_flight() {
 async fn an_answer_makes_the_whole_lane_rest() {
     let starts = Rc::new(RefCell::new(Vec::new()));
     let (begun, seen) = (tokio::time::Instant::now(), Rc::clone(&starts));
-    let work = move |start: Start| {
+    let work = move |start: ScheduledRequest| {
         seen.borrow_mut().push(begun.elapsed().as_secs());
         let rest = (start.index == 1).then_some(Duration::from_secs(30));
         async move {
             tokio::time::sleep(Duration::from_secs(1)).await;
-            Ended { failed: rest.is_some(), rest }
+            RequestEnd { failed: rest.is_some(), rest }
         }
     };
-    let shape = Shape { requests: Some(6), concurrency: 2, ..shape() };
+    let shape = LoadSpec { requests: Some(6), concurrency: 2, ..shape() };
     let tally = LocalSet::new().run_until(drive(shape, CancellationToken::new(), work)).await;
     assert_eq!((tally.started, tally.failed), (6, 1));
     assert_eq!(starts.borrow()[..2], [0, 0]);
@@ -52,12 +52,12 @@ async fn an_answer_makes_the_whole_lane_rest() {
 async fn nobody_rests_after_the_last_request_or_an_interrupt() {
     let rest = Some(Duration::from_secs(3600));
     let begun = tokio::time::Instant::now();
-    let last = Shape { requests: Some(1), ..shape() };
-    let work = move |_| async move { Ended { failed: true, rest } };
+    let last = LoadSpec { requests: Some(1), ..shape() };
+    let work = move |_| async move { RequestEnd { failed: true, rest } };
     LocalSet::new().run_until(drive(last, CancellationToken::new(), work)).await;
     assert_eq!(begun.elapsed(), Duration::ZERO);
     let stop = CancellationToken::new();
-    let (load, stopped) = (drive(Shape { concurrency: 1, ..shape() }, stop.clone(), work), async {
+    let (load, stopped) = (drive(LoadSpec { concurrency: 1, ..shape() }, stop.clone(), work), async {
         tokio::time::sleep(Duration::from_secs(5)).await;
         stop.cancel();
     });
@@ -67,8 +67,8 @@ async fn nobody_rests_after_the_last_request_or_an_interrupt() {
 
 #[tokio::test]
 async fn too_many_errors_stop_the_lane() {
-    let limited = Shape { requests: Some(1000), concurrency: 1, max_error_rate: Some(0.5), ..shape() };
-    let work = |start: Start| async move { !start.index.is_multiple_of(4) };
+    let limited = LoadSpec { requests: Some(1000), concurrency: 1, max_error_rate: Some(0.5), ..shape() };
+    let work = |start: ScheduledRequest| async move { !start.index.is_multiple_of(4) };
     let tally = LocalSet::new().run_until(drive(limited, CancellationToken::new(), work)).await;
     assert!(tally.started < 20, "{tally:?}");
     assert!(tally.stopped_early.unwrap().contains("requests failed"));
@@ -77,10 +77,10 @@ async fn too_many_errors_stop_the_lane() {
 #[tokio::test]
 async fn an_open_loop_keeps_the_due_moments_of_late_requests() {
     let late = Rc::new(RefCell::new(Vec::new()));
-    let rate = Rate { per_second: 200.0, arrivals: Arrivals::Constant };
-    let squeezed = Shape { requests: Some(5), concurrency: 1, rate: Some(rate), ..shape() };
+    let rate = ArrivalRate { per_second: 200.0, arrivals: Arrivals::Constant };
+    let squeezed = LoadSpec { requests: Some(5), concurrency: 1, rate: Some(rate), ..shape() };
     let seen = Rc::clone(&late);
-    let work = move |start: Start| {
+    let work = move |start: ScheduledRequest| {
         seen.borrow_mut().push(start.due.unwrap());
         tokio::time::sleep(Duration::from_millis(30))
     };
@@ -99,9 +99,9 @@ async fn an_open_loop_keeps_the_due_moments_of_late_requests() {
 
 #[tokio::test]
 async fn awaiting_the_last_answers_is_no_time_of_starting() {
-    let rate = Rate { per_second: 100.0, arrivals: Arrivals::Constant };
+    let rate = ArrivalRate { per_second: 100.0, arrivals: Arrivals::Constant };
     let duration = Some(Duration::from_millis(100));
-    let shape = Shape { requests: None, duration, concurrency: 100, rate: Some(rate), ..shape() };
+    let shape = LoadSpec { requests: None, duration, concurrency: 100, rate: Some(rate), ..shape() };
     let (begun, answer) = (Instant::now(), Duration::from_millis(300));
     let work = move |_| async move {
         tokio::time::sleep(answer).await;
@@ -110,14 +110,14 @@ async fn awaiting_the_last_answers_is_no_time_of_starting() {
     let tally = LocalSet::new().run_until(drive(shape, CancellationToken::new(), work)).await;
     assert!(tally.starting.unwrap() < begun.elapsed());
     assert!(tally.started <= 10, "no request starts after the duration: {tally:?}");
-    let known = Tally { started: 40, starting: Some(Duration::from_secs(2)), ..Tally::default() };
+    let known = LoadOutcome { started: 40, starting: Some(Duration::from_secs(2)), ..LoadOutcome::default() };
     assert_eq!(known.rate(), Some(20.0));
-    assert_eq!(Tally { started: 40, ..Tally::default() }.rate(), None);
+    assert_eq!(LoadOutcome { started: 40, ..LoadOutcome::default() }.rate(), None);
 }
 
 #[test]
 fn poisson_gaps_have_the_mean_of_the_rate() {
-    let mut schedule = Schedule::new(Rate { per_second: 100.0, arrivals: Arrivals::Poisson }, 7);
+    let mut schedule = Schedule::new(ArrivalRate { per_second: 100.0, arrivals: Arrivals::Poisson }, 7);
     let last = (0..20_000).map(|_| schedule.next_offset()).last().unwrap();
     assert!((last.as_secs_f64() / 200.0 - 1.0).abs() < 0.05, "{last:?}");
 }

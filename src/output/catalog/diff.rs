@@ -2,10 +2,10 @@
 
 use super::super::units::{counted, grouped};
 use super::{change, context, moment, price};
-use crate::catalog::diff::{Changed, Diff, Gone, Unlisted};
-use crate::domain::listing::{CatalogRow, Change};
+use crate::catalog::diff::{ChangedModel, GoneModel, ListingDiff, UnlistedModel};
+use crate::domain::listing::{CatalogRow, FactChange};
 use crate::output::grid::{Column, lines};
-use crate::output::{View, text};
+use crate::output::{ReportView, text};
 use chrono::{DateTime, Utc};
 
 /// How many findings of a kind are shown where not all are asked for.
@@ -23,18 +23,19 @@ const MODEL: [Column; 6] = [
 const SHORT: [Column; 3] = [Column::new("PROVIDER"), Column::new("MODEL").free(), Column::new("").free()];
 
 /// The whole of it, ending in a line break. `wide` shows every finding.
-pub fn text(diff: &Diff, since: DateTime<Utc>, wide: bool, view: &View) -> String {
+pub fn text(diff: &ListingDiff, since: DateTime<Utc>, wide: bool, view: &ReportView) -> String {
     let mut out = vec![headline(diff, since, view)];
     let unicode = view.terminal.unicode;
     let models = |rows: &[CatalogRow], at: fn(&CatalogRow) -> Option<DateTime<Utc>>| -> Vec<Vec<String>> {
         rows.iter().map(|row| model(row, at(row), wide, view)).collect()
     };
-    let gone = |gone: &Gone| short(&gone.row, format!("last listed {}", moment(gone.row.last_seen_at, view)));
+    let gone =
+        |gone: &GoneModel| short(&gone.row, format!("last listed {}", moment(gone.row.last_seen_at, view)));
     // A line for each change: of several on one line the last would be cut away.
-    let changed = |changed: &Changed| -> Vec<Vec<String>> {
+    let changed = |changed: &ChangedModel| -> Vec<Vec<String>> {
         newest(&changed.changes).into_iter().map(|one| short(&changed.row, change(one, unicode))).collect()
     };
-    let unlisted = |one: &Unlisted| {
+    let unlisted = |one: &UnlistedModel| {
         let seen = one.last_seen_at.map(|at| format!("last listed {}", moment(Some(at), view)));
         let model = &one.model.model;
         vec![
@@ -67,8 +68,8 @@ pub fn text(diff: &Diff, since: DateTime<Utc>, wide: bool, view: &View) -> Strin
 }
 
 /// The last change of each fact, in the order of the facts.
-fn newest(changes: &[Change]) -> Vec<&Change> {
-    let mut last: Vec<&Change> = Vec::new();
+fn newest(changes: &[FactChange]) -> Vec<&FactChange> {
+    let mut last: Vec<&FactChange> = Vec::new();
     for change in changes {
         match last.iter_mut().find(|there| there.fact == change.fact) {
             Some(there) => *there = change,
@@ -78,7 +79,7 @@ fn newest(changes: &[Change]) -> Vec<&Change> {
     last
 }
 
-fn headline(diff: &Diff, since: DateTime<Utc>, view: &View) -> String {
+fn headline(diff: &ListingDiff, since: DateTime<Utc>, view: &ReportView) -> String {
     if diff.is_same() {
         let listed: usize = diff.providers.values().map(|state| state.listed).sum();
         return folded(
@@ -102,11 +103,17 @@ fn headline(diff: &Diff, since: DateTime<Utc>, view: &View) -> String {
 }
 
 /// A sentence in lines of the terminal's width.
-fn folded(sentence: &str, view: &View) -> String {
+fn folded(sentence: &str, view: &ReportView) -> String {
     text::wrap(sentence, view.terminal.text_limit().unwrap_or(usize::MAX), 0).join("\n")
 }
 
-fn section(title: &str, columns: &[Column], rows: &[Vec<String>], wide: bool, view: &View) -> Vec<String> {
+fn section(
+    title: &str,
+    columns: &[Column],
+    rows: &[Vec<String>],
+    wide: bool,
+    view: &ReportView,
+) -> Vec<String> {
     if rows.is_empty() {
         return Vec::new();
     }
@@ -123,7 +130,7 @@ fn section(title: &str, columns: &[Column], rows: &[Vec<String>], wide: bool, vi
     out
 }
 
-fn model(row: &CatalogRow, at: Option<DateTime<Utc>>, wide: bool, view: &View) -> Vec<String> {
+fn model(row: &CatalogRow, at: Option<DateTime<Utc>>, wide: bool, view: &ReportView) -> Vec<String> {
     let facts = &row.facts;
     let ends =
         if wide { facts.ends_on.clone().or_else(|| facts.lifecycle.clone()) } else { facts.ends_on.clone() };

@@ -1,25 +1,25 @@
 //! The same for programs: documents described by `docs/schema/catalog.schema.json`. Times are RFC 3339 in UTC, prices US
 //! dollars per million tokens; what is unknown is null and never missing.
 
-use crate::catalog::Synced;
-use crate::catalog::diff::{Diff, ProviderState, Standing};
-use crate::domain::listing::{CatalogRow, Change};
+use crate::catalog::SyncedListing;
+use crate::catalog::diff::{ListedModelState, ListingDiff, ProviderListingState};
+use crate::domain::listing::{CatalogRow, FactChange};
 use crate::output::json::time;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// What came of reading lists.
-pub fn sync(synced: &[Synced], skipped: &[String]) -> Value {
+pub fn sync(synced: &[SyncedListing], skipped: &[String]) -> Value {
     json!({
         "schema": "llmbench.catalog.sync/1",
-        "whole": synced.iter().all(Synced::is_whole),
+        "whole": synced.iter().all(SyncedListing::is_whole),
         "skipped": skipped,
         "providers": synced.iter().map(read).collect::<Vec<_>>(),
     })
 }
 
-fn read(one: &Synced) -> Value {
+fn read(one: &SyncedListing) -> Value {
     let listing = &one.listing;
     json!({
         "provider": listing.provider,
@@ -36,7 +36,7 @@ fn read(one: &Synced) -> Value {
 }
 
 /// What differs.
-pub fn diff(diff: &Diff, since: DateTime<Utc>, absent_reads: usize) -> Value {
+pub fn diff(diff: &ListingDiff, since: DateTime<Utc>, absent_reads: usize) -> Value {
     let with = |row: &CatalogRow, name: &str, value: Value| {
         let mut fields = model(row);
         fields.insert(name.to_owned(), value);
@@ -72,8 +72,8 @@ pub fn diff(diff: &Diff, since: DateTime<Utc>, absent_reads: usize) -> Value {
 }
 
 /// What was ever listed.
-pub fn list(standings: &[Standing]) -> Value {
-    let one = |one: &Standing| {
+pub fn list(listed_states: &[ListedModelState]) -> Value {
+    let one = |one: &ListedModelState| {
         let mut fields = model(&one.row);
         fields.insert("measured".to_owned(), one.measured.into());
         fields.insert("gone_at".to_owned(), one.gone_at.map(time).into());
@@ -81,17 +81,17 @@ pub fn list(standings: &[Standing]) -> Value {
     };
     json!({
         "schema": "llmbench.catalog.list/1",
-        "models": standings.iter().map(one).collect::<Vec<_>>(),
+        "models": listed_states.iter().map(one).collect::<Vec<_>>(),
     })
 }
 
 /// How many there are, by provider.
-pub fn counts(by_provider: &BTreeMap<String, ProviderState>) -> Value {
+pub fn counts(by_provider: &BTreeMap<String, ProviderListingState>) -> Value {
     json!({ "schema": "llmbench.catalog.counts/1", "providers": states(by_provider) })
 }
 
-fn states(by_provider: &BTreeMap<String, ProviderState>) -> Map<String, Value> {
-    let state = |state: &ProviderState| {
+fn states(by_provider: &BTreeMap<String, ProviderListingState>) -> Map<String, Value> {
+    let state = |state: &ProviderListingState| {
         json!({
             "listed": state.listed,
             "gone": state.gone,
@@ -115,6 +115,6 @@ fn model(row: &CatalogRow) -> Map<String, Value> {
     fields
 }
 
-fn change(change: &Change) -> Value {
+fn change(change: &FactChange) -> Value {
     json!({ "at": time(change.at), "fact": change.fact, "from": change.from, "to": change.to })
 }

@@ -2,9 +2,9 @@
 
 use super::super::units::grouped;
 use super::{context, moment, price};
-use crate::catalog::diff::{ProviderState, Standing};
+use crate::catalog::diff::{ListedModelState, ProviderListingState};
 use crate::output::grid::{Column, lines};
-use crate::output::{View, csv::disarm, json::time};
+use crate::output::{ReportView, csv::disarm, json::time};
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 use std::io;
@@ -24,9 +24,9 @@ const COLUMNS: [Column; 8] = [
 const WIDE: usize = 100;
 
 /// The table, ending in a line break.
-pub fn table(standings: &[Standing], view: &View) -> String {
+pub fn table(listed_states: &[ListedModelState], view: &ReportView) -> String {
     let roomy = view.terminal.text_limit().is_none_or(|limit| limit >= WIDE);
-    let row = |one: &Standing| {
+    let row = |one: &ListedModelState| {
         let facts = &one.row.facts;
         let ends = facts.ends_on.clone().or_else(|| facts.lifecycle.clone());
         vec![
@@ -40,7 +40,7 @@ pub fn table(standings: &[Standing], view: &View) -> String {
             if one.gone_at.is_some() { "gone" } else { "" }.to_owned(),
         ]
     };
-    let rows: Vec<Vec<String>> = standings.iter().map(row).collect();
+    let rows: Vec<Vec<String>> = listed_states.iter().map(row).collect();
     text(&lines(&COLUMNS, &rows, view.terminal.text_limit(), view.terminal.unicode))
 }
 
@@ -54,9 +54,9 @@ const COUNTS: [Column; 6] = [
 ];
 
 /// How many models each provider lists, and how old the lists are.
-pub fn counts(states: &BTreeMap<String, ProviderState>, view: &View) -> String {
+pub fn counts(states: &BTreeMap<String, ProviderListingState>, view: &ReportView) -> String {
     let count = |number: usize| grouped(number as u64);
-    let row = |(provider, state): (&String, &ProviderState)| {
+    let row = |(provider, state): (&String, &ProviderListingState)| {
         let last = state.error.as_ref().map(|error| format!("{}: {error}", moment(state.read_at, view)));
         let whole =
             if state.complete_at.is_some() { moment(state.complete_at, view) } else { "never".to_owned() };
@@ -69,8 +69,8 @@ pub fn counts(states: &BTreeMap<String, ProviderState>, view: &View) -> String {
 
 /// `provider:model_id`, one a line. Ids that hold a line break or another control character are left out: for `xargs`
 /// they would be another model.
-pub fn ids(standings: &[Standing]) -> String {
-    let plain = standings.iter().filter(|one| !one.row.model_id.contains(char::is_control));
+pub fn ids(listed_states: &[ListedModelState]) -> String {
+    let plain = listed_states.iter().filter(|one| !one.row.model_id.contains(char::is_control));
     plain.map(|one| format!("{}:{}\n", one.row.provider, one.row.model_id)).collect()
 }
 
@@ -96,17 +96,17 @@ const HEADER: [&str; 14] = [
 ///
 /// # Errors
 /// None that memory does not cause; passed on from the writer.
-pub fn csv(standings: &[Standing]) -> io::Result<String> {
+pub fn csv(listed_states: &[ListedModelState]) -> io::Result<String> {
     let mut writer = ::csv::Writer::from_writer(Vec::new());
     writer.write_record(HEADER)?;
-    for one in standings {
+    for one in listed_states {
         writer.write_record(record(one))?;
     }
     let bytes = writer.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn record(one: &Standing) -> [String; 14] {
+fn record(one: &ListedModelState) -> [String; 14] {
     fn number(number: Option<impl ToString>) -> String {
         number.map(|number| number.to_string()).unwrap_or_default()
     }

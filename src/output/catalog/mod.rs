@@ -9,24 +9,24 @@ pub mod sync;
 #[cfg(test)]
 mod tests;
 
-use super::View;
+use super::ReportView;
 use super::units::grouped;
-use crate::domain::listing::{Change, Facts};
+use crate::domain::listing::{FactChange, ModelFacts};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 /// A moment in the view's time zone; nothing where there is none.
-pub fn moment(at: Option<DateTime<Utc>>, view: &View) -> String {
+pub fn moment(at: Option<DateTime<Utc>>, view: &ReportView) -> String {
     at.map(|at| at.with_timezone(&view.zone).format("%Y-%m-%d %H:%M").to_string()).unwrap_or_default()
 }
 
 /// Tokens of context; nothing where they are not stated.
-fn context(facts: &Facts) -> String {
+fn context(facts: &ModelFacts) -> String {
     facts.context_length.map(grouped).unwrap_or_default()
 }
 
 /// What a million tokens cost, `$0.59 / $0.79`.
-fn price(facts: &Facts) -> String {
+fn price(facts: &ModelFacts) -> String {
     let dollars = |price: Option<f64>| price.map_or_else(|| "?".to_owned(), |price| format!("${price}"));
     match (facts.input_price, facts.output_price) {
         (None, None) => String::new(),
@@ -35,7 +35,7 @@ fn price(facts: &Facts) -> String {
 }
 
 /// What a provider states, in words, as far as it does: `context 131,072, $0.11 / $0.34 per million`.
-pub fn stated(facts: &Facts) -> String {
+pub fn stated(facts: &ModelFacts) -> String {
     let words = |before: &str, words: String, after: &str| {
         if words.is_empty() { words } else { format!("{before}{words}{after}") }
     };
@@ -49,7 +49,7 @@ pub fn stated(facts: &Facts) -> String {
 }
 
 /// A change in words: `context 8,192 → 131,072`.
-fn change(change: &Change, unicode: bool) -> String {
+fn change(change: &FactChange, unicode: bool) -> String {
     let arrow = if unicode { "→" } else { "->" };
     let word = match change.fact.as_str() {
         "context_length" => "context",

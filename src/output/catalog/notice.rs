@@ -3,8 +3,8 @@
 
 use super::super::units::{counted, grouped};
 use super::{change, stated};
-use crate::domain::listing::Change;
-use crate::domain::notice::{Finding, Kind, Letter, letter_id};
+use crate::domain::listing::FactChange;
+use crate::domain::notice::{ListingFinding, NoticeKind, NoticeMessage, letter_id};
 use crate::output::json::time;
 use crate::output::text;
 use chrono::{DateTime, Utc};
@@ -29,8 +29,8 @@ const WIDEST: usize = 160;
 const LONGEST: usize = 300;
 
 /// The letter on these findings, of which there is at least one.
-pub fn letter(findings: &[Finding]) -> Letter {
-    let mut sorted: Vec<&Finding> = findings.iter().collect();
+pub fn letter(findings: &[ListingFinding]) -> NoticeMessage {
+    let mut sorted: Vec<&ListingFinding> = findings.iter().collect();
     sorted.sort_by(|a, b| (a.kind, &a.model, a.at, &a.fact).cmp(&(b.kind, &b.model, b.at, &b.fact)));
     let subject = format!("llmbench: {}", headline(&sorted));
     let mut text = format!("{}\n", headline(&sorted));
@@ -39,7 +39,7 @@ pub fn letter(findings: &[Finding]) -> Letter {
         text.extend(lines.iter().map(|line| format!("  {line}\n")));
     }
     text.push_str(FOOT);
-    Letter { id: letter_id(findings), subject, text, document: document(&sorted) }
+    NoticeMessage { id: letter_id(findings), subject, text, document: document(&sorted) }
 }
 
 /// What to do about it.
@@ -50,7 +50,7 @@ To stop measuring one: llmbench models disable PROVIDER:MODEL_ID --reason TEXT
 ";
 
 /// Letters as `--dry-run` shows them: who would get what.
-pub fn preview(destination: &str, letter: Option<&Letter>, is_mail: bool) -> String {
+pub fn preview(destination: &str, letter: Option<&NoticeMessage>, is_mail: bool) -> String {
     match letter {
         None => format!("{destination}: nothing that it was not told already\n"),
         Some(letter) if is_mail => {
@@ -61,51 +61,51 @@ pub fn preview(destination: &str, letter: Option<&Letter>, is_mail: bool) -> Str
 }
 
 /// `2 new models, 1 gone, 3 changes`.
-fn headline(findings: &[&Finding]) -> String {
-    let count = |kind: Kind| findings.iter().filter(|finding| finding.kind == kind).count();
-    let words = Kind::ALL.into_iter().filter(|kind| count(*kind) > 0).map(|kind| match kind {
-        Kind::Unlisted => format!("{} measured and not listed", grouped(count(kind) as u64)),
-        Kind::New => counted(count(kind) as u64, "new model"),
-        Kind::Gone => format!("{} gone", grouped(count(kind) as u64)),
-        Kind::Changed => counted(count(kind) as u64, "change"),
+fn headline(findings: &[&ListingFinding]) -> String {
+    let count = |kind: NoticeKind| findings.iter().filter(|finding| finding.kind == kind).count();
+    let words = NoticeKind::ALL.into_iter().filter(|kind| count(*kind) > 0).map(|kind| match kind {
+        NoticeKind::Unlisted => format!("{} measured and not listed", grouped(count(kind) as u64)),
+        NoticeKind::New => counted(count(kind) as u64, "new model"),
+        NoticeKind::Gone => format!("{} gone", grouped(count(kind) as u64)),
+        NoticeKind::Changed => counted(count(kind) as u64, "change"),
     });
     words.collect::<Vec<_>>().join(", ")
 }
 
-fn title(kind: Kind) -> &'static str {
+fn title(kind: NoticeKind) -> &'static str {
     match kind {
-        Kind::Unlisted => "Measured, and not listed by the provider",
-        Kind::New => "New",
-        Kind::Gone => "Gone",
-        Kind::Changed => "Changed",
+        NoticeKind::Unlisted => "Measured, and not listed by the provider",
+        NoticeKind::New => "New",
+        NoticeKind::Gone => "Gone",
+        NoticeKind::Changed => "Changed",
     }
 }
 
 /// The lines of each kind that there is, at most so many, and a count of the others.
-fn sections(findings: &[&Finding], most: usize) -> Vec<(Kind, Vec<String>)> {
-    let section = |kind: Kind| {
-        let all: Vec<&&Finding> = findings.iter().filter(|finding| finding.kind == kind).collect();
+fn sections(findings: &[&ListingFinding], most: usize) -> Vec<(NoticeKind, Vec<String>)> {
+    let section = |kind: NoticeKind| {
+        let all: Vec<&&ListingFinding> = findings.iter().filter(|finding| finding.kind == kind).collect();
         let mut lines: Vec<String> = all.iter().take(most).map(|finding| line(finding)).collect();
         if all.len() > most {
             lines.push(format!("and {} more", grouped((all.len() - most) as u64)));
         }
         (kind, lines)
     };
-    Kind::ALL.into_iter().map(section).filter(|(_, lines)| !lines.is_empty()).collect()
+    NoticeKind::ALL.into_iter().map(section).filter(|(_, lines)| !lines.is_empty()).collect()
 }
 
 /// One finding on one line: `groq:model  context 131,072, $0.11 / $0.34`.
-fn line(finding: &Finding) -> String {
-    let Finding { kind, model, at, fact, from, to } = finding;
+fn line(finding: &ListingFinding) -> String {
+    let ListingFinding { kind, model, at, fact, from, to } = finding;
     let words = match kind {
-        Kind::New => stated(&serde_json::from_value(to.clone()).unwrap_or_default()),
-        Kind::Unlisted | Kind::Gone => {
+        NoticeKind::New => stated(&serde_json::from_value(to.clone()).unwrap_or_default()),
+        NoticeKind::Unlisted | NoticeKind::Gone => {
             at.map_or_else(|| "never listed".to_owned(), |at| format!("last listed {}", minute(at)))
         }
-        Kind::Changed => {
+        NoticeKind::Changed => {
             let fact = fact.clone().unwrap_or_default();
             let (from, to) = (from.clone(), to.clone());
-            change(&Change { at: at.unwrap_or_default(), fact, from, to }, true)
+            change(&FactChange { at: at.unwrap_or_default(), fact, from, to }, true)
         }
     };
     let gap = if words.is_empty() { "" } else { "  " };
@@ -118,10 +118,10 @@ fn minute(at: DateTime<Utc>) -> String {
 }
 
 /// What a webhook gets. Chats that know nothing but `text` show that; programs read the findings.
-fn document(findings: &[&Finding]) -> Value {
-    let count = |kind: Kind| findings.iter().filter(|finding| finding.kind == kind).count();
+fn document(findings: &[&ListingFinding]) -> Value {
+    let count = |kind: NoticeKind| findings.iter().filter(|finding| finding.kind == kind).count();
     let counts: Map<String, Value> =
-        Kind::ALL.into_iter().map(|kind| (kind.as_str().to_owned(), json!(count(kind)))).collect();
+        NoticeKind::ALL.into_iter().map(|kind| (kind.as_str().to_owned(), json!(count(kind)))).collect();
     let shown: Vec<Value> = findings.iter().take(IN_DOCUMENT).map(|finding| entry(finding)).collect();
     json!({
         "schema": SCHEMA,
@@ -132,7 +132,7 @@ fn document(findings: &[&Finding]) -> Value {
     })
 }
 
-fn entry(finding: &Finding) -> Value {
+fn entry(finding: &ListingFinding) -> Value {
     let bounded = |value: &Value| match value {
         Value::String(text) => Value::String(shortened(text)),
         other => other.clone(),
@@ -161,7 +161,7 @@ fn shortened(text: &str) -> String {
 
 /// The text for a chat. Slack reads `<…>` as links and calls (`<!channel>`), so the three characters that it gives a
 /// meaning are written as it wants them.
-fn chat(findings: &[&Finding]) -> String {
+fn chat(findings: &[&ListingFinding]) -> String {
     let mut lines = vec![format!("llmbench: {}", headline(findings))];
     for (kind, section) in sections(findings, IN_CHAT) {
         lines.push(format!("{}:", title(kind)));
@@ -176,27 +176,29 @@ mod tests {
     use crate::domain::ModelRef;
     use proptest::prelude::*;
 
-    fn finding(kind: Kind, id: &str) -> Finding {
-        let changed = kind == Kind::Changed;
-        Finding {
+    fn finding(kind: NoticeKind, id: &str) -> ListingFinding {
+        let changed = kind == NoticeKind::Changed;
+        ListingFinding {
             kind,
             model: ModelRef::new("groq", id),
             at: DateTime::from_timestamp_millis(1_795_000_000_000),
             fact: changed.then(|| "context_length".to_owned()),
             from: if changed { json!(8192) } else { Value::Null },
             to: match kind {
-                Kind::New => json!({"context_length": 131_072, "input_price": 0.11, "output_price": 0.34}),
-                Kind::Changed => json!(131_072),
+                NoticeKind::New => {
+                    json!({"context_length": 131_072, "input_price": 0.11, "output_price": 0.34})
+                }
+                NoticeKind::Changed => json!(131_072),
                 _ => Value::Null,
             },
         }
     }
 
-    fn some() -> Vec<Finding> {
-        let mut findings: Vec<Finding> =
-            Kind::ALL.into_iter().map(|kind| finding(kind, kind.as_str())).collect();
-        findings.push(finding(Kind::New, "evil\r\nBcc: eve@example.com\u{1b}[2J <!channel> & co"));
-        findings.push(Finding { at: None, ..finding(Kind::Unlisted, "never") });
+    fn some() -> Vec<ListingFinding> {
+        let mut findings: Vec<ListingFinding> =
+            NoticeKind::ALL.into_iter().map(|kind| finding(kind, kind.as_str())).collect();
+        findings.push(finding(NoticeKind::New, "evil\r\nBcc: eve@example.com\u{1b}[2J <!channel> & co"));
+        findings.push(ListingFinding { at: None, ..finding(NoticeKind::Unlisted, "never") });
         findings.reverse();
         findings
     }
@@ -227,8 +229,10 @@ mod tests {
 
     #[test]
     fn long_lists_end_in_a_count() {
-        let many: Vec<Finding> = (0..700)
-            .map(|number| finding(Kind::ALL[number % 4], &format!("{number:03}{}", "x".repeat(100_000))))
+        let many: Vec<ListingFinding> = (0..700)
+            .map(|number| {
+                finding(NoticeKind::ALL[number % 4], &format!("{number:03}{}", "x".repeat(100_000)))
+            })
             .collect();
         let letter = letter(&many);
         assert!(letter.text.contains("and 150 more") && letter.text.len() < 20_000, "{}", letter.text.len());
@@ -241,7 +245,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_subject_is_one_line_whatever_the_names(ids in prop::collection::vec(any::<String>(), 1..6)) {
-            let findings: Vec<Finding> = ids.iter().map(|id| finding(Kind::New, id)).collect();
+            let findings: Vec<ListingFinding> = ids.iter().map(|id| finding(NoticeKind::New, id)).collect();
             let letter = letter(&findings);
             prop_assert!(!letter.subject.contains(char::is_control));
             prop_assert_eq!(letter.text.lines().count(), 7 + ids.len());

@@ -1,9 +1,9 @@
 //! What came of reading lists: a line a provider.
 
 use super::super::units::{counted, grouped};
-use crate::catalog::Synced;
+use crate::catalog::SyncedListing;
 use crate::output::grid::{Column, lines};
-use crate::output::{View, units};
+use crate::output::{ReportView, units};
 
 const COLUMNS: [Column; 6] = [
     Column::new("PROVIDER"),
@@ -15,8 +15,8 @@ const COLUMNS: [Column; 6] = [
 ];
 
 /// The table, ending in a line break.
-pub fn table(synced: &[Synced], view: &View) -> String {
-    let row = |one: &Synced| {
+pub fn table(synced: &[SyncedListing], view: &ReportView) -> String {
+    let row = |one: &SyncedListing| {
         let listing = &one.listing;
         let seconds = (listing.finished_at - listing.started_at).as_seconds_f64();
         let kept = one.kept.as_ref().ok();
@@ -36,7 +36,7 @@ pub fn table(synced: &[Synced], view: &View) -> String {
 }
 
 /// One provider's end as a note: `groq: completed, 23 models, 2 new`.
-pub fn note(one: &Synced) -> String {
+pub fn note(one: &SyncedListing) -> String {
     let mut words =
         vec![one.listing.status.as_str().to_owned(), counted(one.listing.models.len() as u64, "model")];
     if let Ok(kept) = &one.kept {

@@ -1,24 +1,26 @@
 //! What people see at 80 and 140 columns, one stored picture each, and that documents are what their schema says.
 
 use super::*;
-use crate::catalog::Synced;
-use crate::catalog::diff::{ABSENT_READS, Question, inventory};
+use crate::catalog::SyncedListing;
+use crate::catalog::diff::{ABSENT_READS, DiffInput, inventory};
 use crate::catalog::findings::findings;
 use crate::domain::ModelRef;
-use crate::domain::listing::{CatalogRow, Kept, ListedModel, Listing, MeasuredModel, ReadRow, ReadStatus};
+use crate::domain::listing::{
+    CatalogRow, ListedModel, Listing, ListingChangeCounts, MeasuredModel, ReadRow, ReadStatus,
+};
 use crate::output::schema_check::violations;
-use crate::output::terminal::{Terminal, Wishes};
-use crate::output::{text, view};
+use crate::output::terminal::{Terminal, TerminalEnv};
+use crate::output::{run_report, text};
 use chrono::{FixedOffset, TimeDelta};
 
 fn at(hour: i64) -> DateTime<Utc> {
     DateTime::parse_from_rfc3339("2026-11-20T00:00:00Z").unwrap().to_utc() + TimeDelta::hours(hour)
 }
 
-fn seen(columns: usize, unicode: bool) -> View {
-    let wishes = Wishes { columns: Some(columns), no_colour: true, force_colour: false, unicode };
+fn seen(columns: usize, unicode: bool) -> ReportView {
+    let wishes = TerminalEnv { columns: Some(columns), no_colour: true, force_colour: false, unicode };
     let zone = FixedOffset::east_opt(2 * 3600).unwrap();
-    view::View { terminal: Terminal::new(wishes, true, true, None), verbose: false, zone }
+    run_report::ReportView { terminal: Terminal::new(wishes, true, true, None), verbose: false, zone }
 }
 
 fn row(provider: &str, model_id: &str, first: i64, last: i64) -> CatalogRow {
@@ -28,11 +30,11 @@ fn row(provider: &str, model_id: &str, first: i64, last: i64) -> CatalogRow {
         name: format!("{model_id} by name"),
         first_seen_at: Some(at(first)),
         last_seen_at: Some(at(last)),
-        facts: Facts {
+        facts: ModelFacts {
             context_length: Some(131_072),
             input_price: Some(0.59),
             output_price: Some(0.79),
-            ..Facts::default()
+            ..ModelFacts::default()
         },
         changes: Vec::new(),
     }
@@ -40,9 +42,13 @@ fn row(provider: &str, model_id: &str, first: i64, last: i64) -> CatalogRow {
 
 fn rows() -> Vec<CatalogRow> {
     let mut ends = row("bedrock", "us.anthropic.claude-sonnet-4-20250514-v1:0", 0, 73);
-    ends.facts =
-        Facts { lifecycle: Some("LEGACY".into()), ends_on: Some("2026-12-24".into()), ..Facts::default() };
-    let change = |fact: &str, from: Value, to: Value| Change { at: at(73), fact: fact.to_owned(), from, to };
+    ends.facts = ModelFacts {
+        lifecycle: Some("LEGACY".into()),
+        ends_on: Some("2026-12-24".into()),
+        ..ModelFacts::default()
+    };
+    let change =
+        |fact: &str, from: Value, to: Value| FactChange { at: at(73), fact: fact.to_owned(), from, to };
     ends.changes = vec![
         change("lifecycle", "ACTIVE".into(), "LEGACY".into()),
         change("ends_on", Value::Null, "2026-12-24".into()),
@@ -94,9 +100,9 @@ fn measured() -> Vec<MeasuredModel> {
     ]
 }
 
-fn with<R>(look: impl FnOnce(&Question<'_>) -> R) -> R {
+fn with<R>(look: impl FnOnce(&DiffInput<'_>) -> R) -> R {
     let (rows, reads, measured) = (rows(), reads(), measured());
-    let question = Question {
+    let question = DiffInput {
         rows: &rows,
         reads: &reads,
         measured: &measured,
@@ -106,16 +112,16 @@ fn with<R>(look: impl FnOnce(&Question<'_>) -> R) -> R {
     look(&question)
 }
 
-fn found() -> crate::catalog::diff::Diff {
+fn found() -> crate::catalog::diff::ListingDiff {
     with(crate::catalog::diff::diff)
 }
 
-fn synced() -> Vec<Synced> {
+fn synced() -> Vec<SyncedListing> {
     let one = |provider: &str, status, count: usize, error: Option<&str>, kept| {
         let model = |number: usize| ListedModel {
             model_id: number.to_string(),
             name: number.to_string(),
-            facts: Facts::default(),
+            facts: ModelFacts::default(),
             raw: Value::Null,
         };
         let listing = Listing {
@@ -127,18 +133,18 @@ fn synced() -> Vec<Synced> {
             raw_count: count as u64 + 7,
             models: (0..count).map(model).collect(),
         };
-        Synced { listing, kept }
+        SyncedListing { listing, kept }
     };
     vec![
-        one("openai", ReadStatus::Failed, 0, Some("HTTP 401: no"), Ok(Kept::default())),
+        one("openai", ReadStatus::Failed, 0, Some("HTTP 401: no"), Ok(ListingChangeCounts::default())),
         one(
             "anthropic",
             ReadStatus::Partial,
             20,
             Some("page 2: HTTP 500: oops"),
-            Ok(Kept { new: 1, changed: 0 }),
+            Ok(ListingChangeCounts { new: 1, changed: 0 }),
         ),
-        one("openrouter", ReadStatus::Completed, 1234, None, Ok(Kept { new: 12, changed: 3 })),
+        one("openrouter", ReadStatus::Completed, 1234, None, Ok(ListingChangeCounts { new: 12, changed: 3 })),
         one("groq", ReadStatus::Completed, 23, None, Err("its list could not be stored: full".to_owned())),
     ]
 }
@@ -152,9 +158,9 @@ fn assert_picture(name: &str, picture: &str) {
 }
 
 /// Everything that is shown, at a width.
-fn pictures(view: &View) -> Vec<(&'static str, String)> {
+fn pictures(view: &ReportView) -> Vec<(&'static str, String)> {
     let diff = found();
-    let same = crate::catalog::diff::Diff { providers: diff.providers.clone(), ..Default::default() };
+    let same = crate::catalog::diff::ListingDiff { providers: diff.providers.clone(), ..Default::default() };
     vec![
         ("sync", sync::table(&synced(), view)),
         ("diff", diff::text(&diff, at(49), false, view)),
@@ -209,12 +215,12 @@ fn documents_are_what_their_schema_says() {
 
 #[test]
 fn csv_is_disarmed_and_ids_are_one_a_line() {
-    let mut standings = with(inventory);
-    standings[0].row.model_id = "=cmd()".to_owned();
-    let csv = list::csv(&standings).unwrap();
+    let mut listed_states = with(inventory);
+    listed_states[0].row.model_id = "=cmd()".to_owned();
+    let csv = list::csv(&listed_states).unwrap();
     assert!(csv.lines().nth(1).unwrap().starts_with("bedrock,'=cmd(),"), "{csv}");
-    let ids = list::ids(&standings);
-    assert_eq!(ids.lines().count(), standings.len() - 1);
+    let ids = list::ids(&listed_states);
+    assert_eq!(ids.lines().count(), listed_states.len() - 1);
     assert!(!ids.contains('\x1b'));
 }
 

@@ -17,7 +17,7 @@ const LONGEST: usize = 2000;
 
 /// A line.
 #[derive(Debug)]
-pub struct Line {
+pub struct LogLine {
     at: DateTime<Utc>,
     level: Level,
     target: &'static str,
@@ -27,16 +27,16 @@ pub struct Line {
 
 /// A line while its fields come in.
 #[derive(Debug, Default)]
-pub struct Collected {
+pub struct LogFields {
     message: String,
     fields: Vec<(&'static str, Value)>,
 }
 
-impl Collected {
+impl LogFields {
     /// The finished line.
-    pub fn into_line(self, metadata: &Metadata<'static>) -> Line {
+    pub fn into_line(self, metadata: &Metadata<'static>) -> LogLine {
         let (level, target) = (*metadata.level(), metadata.target());
-        Line { at: Utc::now(), level, target, message: self.message, fields: self.fields }
+        LogLine { at: Utc::now(), level, target, message: self.message, fields: self.fields }
     }
 
     fn add(&mut self, field: &Field, value: Value) {
@@ -44,7 +44,7 @@ impl Collected {
     }
 }
 
-impl Visit for Collected {
+impl Visit for LogFields {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         if field.name() == "message" {
             self.message = format!("{value:?}");
@@ -78,7 +78,7 @@ impl Visit for Collected {
     }
 }
 
-impl Line {
+impl LogLine {
     /// For people: `14:03:11 WARN  failed  provider=groq kind=timeout error="no answer"`.
     pub fn text(&self, redactor: &Redactor) -> String {
         let time = self.at.with_timezone(&Local).format("%H:%M:%S");

@@ -43,18 +43,18 @@ impl Write for Gone {
     }
 }
 
-fn lines(format: Format, say: impl FnOnce()) -> Vec<String> {
+fn lines(format: LogFormat, say: impl FnOnce()) -> Vec<String> {
     let (sent, received) = channel();
     let mut redactor = Redactor::new();
     redactor.add(&Secret::new("hunter2-hunter2".to_owned()));
-    let log = Log::start_into(Sink(sent), format, redactor, |_| {}).unwrap();
+    let log = LogHandle::start_into(Sink(sent), format, redactor, |_| {}).unwrap();
     tracing::subscriber::with_default(log.subscriber(LevelFilter::INFO), say);
     log.flush(Duration::from_secs(60));
     assert_eq!(log.dropped(), 0);
     received.try_iter().collect()
 }
 
-fn story() {
+fn details() {
     tracing::info!(
         provider = "groq",
         models = 3_u64,
@@ -76,7 +76,7 @@ fn story() {
 
 #[test]
 fn programs_read_one_object_a_line() {
-    let lines = lines(Format::Json, story);
+    let lines = lines(LogFormat::Json, details);
     assert_eq!(lines.len(), 3, "{lines:?}");
     assert!(lines.iter().all(|line| line.ends_with('\n') && line.matches('\n').count() == 1));
     let read: Vec<Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -94,7 +94,7 @@ fn programs_read_one_object_a_line() {
 
 #[test]
 fn people_read_words_that_cannot_move_a_cursor() {
-    let lines = lines(Format::Text, story);
+    let lines = lines(LogFormat::Text, details);
     assert!(
         lines[0].ends_with(" INFO  ready  provider=groq models=3 seconds=1.500 ok=true\n"),
         "{}",
@@ -109,11 +109,12 @@ fn people_read_words_that_cannot_move_a_cursor() {
 #[test]
 fn nobody_waits_for_a_reader_that_sleeps() {
     let (release, stuck) = channel();
-    let doing = Arc::new(Mutex::new(Doing::Working));
+    let doing = Arc::new(Mutex::new(LogThreadState::Working));
     let seen = Arc::clone(&doing);
-    let log =
-        Log::start_into(Stuck(stuck), Format::Json, Redactor::new(), move |now| *seen.lock().unwrap() = now)
-            .unwrap();
+    let log = LogHandle::start_into(Stuck(stuck), LogFormat::Json, Redactor::new(), move |now| {
+        *seen.lock().unwrap() = now
+    })
+    .unwrap();
     let total = QUEUE as u64 + 500;
     tracing::subscriber::with_default(log.subscriber(LevelFilter::INFO), || {
         // The reader never wakes: a line that waited for it would wait for ever.
@@ -123,7 +124,7 @@ fn nobody_waits_for_a_reader_that_sleeps() {
     });
     // One line is being written, the queue is full, the rest is gone and counted.
     assert!((498..=500).contains(&log.dropped()), "{}", log.dropped());
-    while *doing.lock().unwrap() != Doing::Writing {
+    while *doing.lock().unwrap() != LogThreadState::Writing {
         std::thread::yield_now();
     }
     drop(release);
@@ -132,7 +133,7 @@ fn nobody_waits_for_a_reader_that_sleeps() {
 
 #[test]
 fn a_reader_that_has_gone_is_counted() {
-    let log = Log::start_into(Gone, Format::Text, Redactor::new(), |_| {}).unwrap();
+    let log = LogHandle::start_into(Gone, LogFormat::Text, Redactor::new(), |_| {}).unwrap();
     tracing::subscriber::with_default(log.subscriber(LevelFilter::INFO), || tracing::info!("to nobody"));
     log.flush(Duration::from_secs(60));
     assert_eq!(log.dropped(), 1);
@@ -140,7 +141,7 @@ fn a_reader_that_has_gone_is_counted() {
 
 #[test]
 fn text_is_for_people_and_wishes_win() {
-    assert_eq!(Format::choose(None, true), Format::Text);
-    assert_eq!(Format::choose(None, false), Format::Json);
-    assert_eq!(Format::choose(Some(Format::Json), true), Format::Json);
+    assert_eq!(LogFormat::choose(None, true), LogFormat::Text);
+    assert_eq!(LogFormat::choose(None, false), LogFormat::Json);
+    assert_eq!(LogFormat::choose(Some(LogFormat::Json), true), LogFormat::Json);
 }

@@ -1,8 +1,8 @@
 //! The same for programs: documents described by `docs/schema/status.schema.json`.
 
 use super::{StatusReport, runners};
-use crate::domain::fleet::{Beat, ProviderState};
-use crate::domain::pulse::{LanePulse, Trouble};
+use crate::domain::daemon_status::{DaemonProblem, LaneReport};
+use crate::domain::fleet::{HeartbeatRow, ProviderState};
 use crate::output::json::time;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -21,40 +21,40 @@ pub fn document(report: &StatusReport) -> Value {
         "schema": SCHEMA,
         "as_of": time(report.as_of),
         "healthy": report.healthy(),
-        "troubles": report.troubles.iter().map(trouble).collect::<Vec<_>>(),
+        "troubles": report.problems.iter().map(problem).collect::<Vec<_>>(),
         "store": report.store,
         "providers": providers.collect::<Vec<_>>(),
-        "daemon": report.pulse,
+        "daemon": report.daemon_status,
         "runners": fleet.map(|fleet| {
             fleet.runners.iter().map(|one| runners::document(one, report.as_of)).collect::<Vec<_>>()
         }),
-        "heartbeats": fleet.map(|fleet| fleet.beats.iter().map(beat).collect::<Vec<_>>()),
+        "heartbeats": fleet.map(|fleet| fleet.heartbeats.iter().map(heartbeat).collect::<Vec<_>>()),
         "check_run": fleet.and_then(|fleet| fleet.check.as_ref()),
     })
 }
 
 /// The answer of a check.
-pub fn check(troubles: &[Trouble], healthy: bool) -> Value {
+pub fn check(problems: &[DaemonProblem], healthy: bool) -> Value {
     json!({
         "schema": CHECK_SCHEMA,
         "healthy": healthy,
-        "troubles": troubles.iter().map(trouble).collect::<Vec<_>>(),
+        "troubles": problems.iter().map(problem).collect::<Vec<_>>(),
     })
 }
 
-fn trouble(trouble: &Trouble) -> Value {
+fn problem(problem: &DaemonProblem) -> Value {
     json!({
-        "severity": trouble.severity,
-        "fatal": trouble.fatal,
-        "cause": trouble.cause,
-        "subject": trouble.subject,
-        "sentence": trouble.sentence,
-        "command": trouble.command,
-        "heading": trouble.cause.heading(),
+        "severity": problem.severity,
+        "fatal": problem.fatal,
+        "cause": problem.cause,
+        "subject": problem.subject,
+        "sentence": problem.sentence,
+        "command": problem.command,
+        "heading": problem.cause.heading(),
     })
 }
 
-fn provider(state: Option<&ProviderState>, lane: Option<&LanePulse>, name: &str) -> Value {
+fn provider(state: Option<&ProviderState>, lane: Option<&LaneReport>, name: &str) -> Value {
     json!({
         "provider": name,
         "enabled": state.map(|state| state.enabled),
@@ -73,11 +73,11 @@ fn provider(state: Option<&ProviderState>, lane: Option<&LanePulse>, name: &str)
     })
 }
 
-fn beat(beat: &Beat) -> Value {
+fn heartbeat(heartbeat: &HeartbeatRow) -> Value {
     json!({
-        "component": beat.component,
-        "updated_at": beat.updated_at.map(time),
-        "details": beat.details,
+        "component": heartbeat.component,
+        "updated_at": heartbeat.updated_at.map(time),
+        "details": heartbeat.details,
     })
 }
 

@@ -1,6 +1,6 @@
 //! A screen that is drawn again and again: in place where somebody looks at it, else one block after the other.
 
-use crate::output::print::{self, Written};
+use crate::output::print::{self, PrintOutcome};
 use std::io;
 
 /// The terminal's second screen, without a cursor.
@@ -15,12 +15,12 @@ const CLEAR_BELOW: &str = "\x1b[J";
 
 /// Where the screen is drawn.
 #[derive(Debug)]
-pub struct Live {
+pub struct LiveScreen {
     in_place: bool,
     last: Option<String>,
 }
 
-impl Live {
+impl LiveScreen {
     /// In place, or in blocks.
     pub fn new(in_place: bool) -> Self {
         Self { in_place, last: None }
@@ -30,7 +30,7 @@ impl Live {
     ///
     /// # Errors
     /// What the operating system says of standard output.
-    pub fn show(&mut self, text: String) -> io::Result<Written> {
+    pub fn show(&mut self, text: String) -> io::Result<PrintOutcome> {
         let first = self.last.is_none();
         let out = match (self.in_place, first) {
             (true, true) => format!("{ENTER}{}", frame(&text, rows())),
@@ -44,11 +44,11 @@ impl Live {
     /// Gives the terminal back, with what was drawn last.
     ///
     /// # Errors
-    /// As [`Live::show`].
-    pub fn end(self) -> io::Result<Written> {
+    /// As [`LiveScreen::show`].
+    pub fn end(self) -> io::Result<PrintOutcome> {
         match self.last {
             Some(last) if self.in_place => print::data(&format!("{LEAVE}{last}")),
-            _ => Ok(Written::Whole),
+            _ => Ok(PrintOutcome::Whole),
         }
     }
 }

@@ -9,11 +9,11 @@ mod runners;
 #[cfg(test)]
 mod tests;
 
+use super::color::Paint;
 use super::grid::{self, Column};
-use super::paint::Paint;
-use super::{View, stored, text, units};
-use crate::domain::fleet::{Beat, Fleet, ProviderState};
-use crate::domain::pulse::{LanePulse, Pulse, Severity, Trouble};
+use super::{ReportView, row_fields, text, units};
+use crate::domain::daemon_status::{DaemonProblem, DaemonStatus, LaneReport, ProblemSeverity};
+use crate::domain::fleet::{Fleet, HeartbeatRow, ProviderState};
 use crate::domain::runner::{COMPONENT, RunnerState};
 use crate::domain::window::{ago, span};
 use chrono::{DateTime, Utc};
@@ -21,10 +21,10 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// How many heartbeats are shown where not all are wanted.
-const MOST_BEATS: usize = 16;
+const MOST_HEARTBEATS: usize = 16;
 
 /// How many of the reasons for trouble.
-const MOST_TROUBLES: usize = 12;
+const MOST_PROBLEMS: usize = 12;
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,13 +32,13 @@ pub struct StatusReport {
     /// When.
     pub as_of: DateTime<Utc>,
     /// The worst first.
-    pub troubles: Vec<Trouble>,
+    pub problems: Vec<DaemonProblem>,
     /// The store without any secret, where it was opened.
     pub store: Option<String>,
     /// What the store knows, where it answered.
     pub fleet: Option<Fleet>,
     /// The pulse of this machine's daemon, where there is one.
-    pub pulse: Option<Pulse>,
+    pub daemon_status: Option<DaemonStatus>,
 }
 
 impl StatusReport {
@@ -55,23 +55,25 @@ impl StatusReport {
             fleet.runners.retain(|runner| runner.covers(providers));
             kept.extend(fleet.runners.iter().map(RunnerState::component));
         }
-        self.troubles.retain(|trouble| wanted(&trouble.subject) || kept.contains(&trouble.subject));
-        if let Some(pulse) = &mut self.pulse {
-            pulse.lanes.retain(|lane| wanted(&lane.provider));
+        self.problems.retain(|problem| wanted(&problem.subject) || kept.contains(&problem.subject));
+        if let Some(daemon_status) = &mut self.daemon_status {
+            daemon_status.lanes.retain(|lane| wanted(&lane.provider));
         }
         self
     }
 
     /// Whether it does what it is there for.
     pub fn healthy(&self) -> bool {
-        self.troubles.iter().all(|trouble| trouble.severity < Severity::Unhealthy)
+        self.problems.iter().all(|problem| problem.severity < ProblemSeverity::Unhealthy)
     }
 
     /// Every provider that anybody knows, with its lane: of this machine's daemon, else of another one.
-    fn rows(&self) -> Vec<(Option<&ProviderState>, Option<LanePulse>, String)> {
-        let mut lanes: BTreeMap<String, LanePulse> = BTreeMap::new();
+    fn rows(&self) -> Vec<(Option<&ProviderState>, Option<LaneReport>, String)> {
+        let mut lanes: BTreeMap<String, LaneReport> = BTreeMap::new();
         let elsewhere = self.fleet.iter().flat_map(|fleet| fleet.lanes(self.as_of));
-        for lane in elsewhere.chain(self.pulse.iter().flat_map(|pulse| pulse.lanes.clone())) {
+        for lane in
+            elsewhere.chain(self.daemon_status.iter().flat_map(|daemon_status| daemon_status.lanes.clone()))
+        {
             lanes.insert(lane.provider.clone(), lane);
         }
         let states = self.fleet.iter().flat_map(|fleet| &fleet.providers);
@@ -86,10 +88,10 @@ impl StatusReport {
 }
 
 /// The whole screen, ending in a line break.
-pub fn screen(report: &StatusReport, view: &View) -> String {
+pub fn screen(report: &StatusReport, view: &ReportView) -> String {
     let known = report.fleet.as_ref().map(|fleet| fleet.runners.as_slice()).unwrap_or_default();
     let parts = [
-        troubles(report, view),
+        problems(report, view),
         providers(report, view),
         runners::lines(known, view, report.as_of),
         daemon(report, view),
@@ -100,51 +102,51 @@ pub fn screen(report: &StatusReport, view: &View) -> String {
 }
 
 /// The reasons alone, one a line.
-pub fn reasons(troubles: &[Trouble]) -> String {
-    let line = |trouble: &Trouble| {
+pub fn reasons(problems: &[DaemonProblem]) -> String {
+    let line = |problem: &DaemonProblem| {
         format!(
             "{}: {} ({})\n",
-            trouble.severity.as_str(),
-            text::one_line(&trouble.sentence),
-            way_out(trouble)
+            problem.severity.as_str(),
+            text::one_line(&problem.sentence),
+            way_out(problem)
         )
     };
-    troubles.iter().map(line).collect()
+    problems.iter().map(line).collect()
 }
 
 /// What to type, and where to read on.
-fn way_out(trouble: &Trouble) -> String {
-    let heading = format!("TROUBLESHOOTING.md, \"{}\"", trouble.cause.heading());
-    trouble.command.as_ref().map_or(heading.clone(), |command| format!("{command}; {heading}"))
+fn way_out(problem: &DaemonProblem) -> String {
+    let heading = format!("TROUBLESHOOTING.md, \"{}\"", problem.cause.heading());
+    problem.command.as_ref().map_or(heading.clone(), |command| format!("{command}; {heading}"))
 }
 
-fn troubles(report: &StatusReport, view: &View) -> Vec<String> {
+fn problems(report: &StatusReport, view: &ReportView) -> Vec<String> {
     let paint = view.paint();
-    let most = if view.verbose { usize::MAX } else { MOST_TROUBLES };
-    let mut lines: Vec<String> = match report.troubles.len() {
+    let most = if view.verbose { usize::MAX } else { MOST_PROBLEMS };
+    let mut lines: Vec<String> = match report.problems.len() {
         0 => return vec![paint.good("All is well.")],
         1 => vec![paint.heading("One thing is wrong:")],
         several => vec![paint.heading(&format!("{several} things are wrong:"))],
     };
-    for trouble in report.troubles.iter().take(most) {
-        let head = format!("{}: {}", trouble.severity.as_str(), text::one_line(&trouble.sentence));
-        let painted = |line: String| colour(paint, trouble.severity, &line);
+    for problem in report.problems.iter().take(most) {
+        let head = format!("{}: {}", problem.severity.as_str(), text::one_line(&problem.sentence));
+        let painted = |line: String| colour(paint, problem.severity, &line);
         lines.extend(text::wrap(&head, view.terminal.width, 2).into_iter().map(painted));
         lines.extend(
-            text::wrap(&way_out(trouble), view.terminal.width, 4).iter().map(|line| paint.quiet(line)),
+            text::wrap(&way_out(problem), view.terminal.width, 4).iter().map(|line| paint.quiet(line)),
         );
     }
-    let left = report.troubles.len().saturating_sub(most);
+    let left = report.problems.len().saturating_sub(most);
     if left > 0 {
         lines.push(format!("  and {left} more: llmbench status --wide"));
     }
     lines
 }
 
-fn colour(paint: Paint, severity: Severity, line: &str) -> String {
+fn colour(paint: Paint, severity: ProblemSeverity, line: &str) -> String {
     match severity {
-        Severity::Unhealthy => paint.bad(line),
-        Severity::Degraded => paint.doubtful(line),
+        ProblemSeverity::Unhealthy => paint.bad(line),
+        ProblemSeverity::Degraded => paint.doubtful(line),
     }
 }
 
@@ -164,7 +166,7 @@ const PROVIDERS: [Column; 13] = [
     Column::new("REASON").free().rank(7),
 ];
 
-fn providers(report: &StatusReport, view: &View) -> Vec<String> {
+fn providers(report: &StatusReport, view: &ReportView) -> Vec<String> {
     let rows = report.rows();
     if rows.is_empty() {
         return Vec::new();
@@ -206,7 +208,7 @@ fn add(total: &mut ProviderState, state: &ProviderState) {
 
 fn row(
     state: Option<&ProviderState>,
-    lane: Option<&LanePulse>,
+    lane: Option<&LaneReport>,
     name: &str,
     now: DateTime<Utc>,
 ) -> Vec<String> {
@@ -235,58 +237,63 @@ fn row(
 }
 
 /// The daemon of this machine, its store and its outbox.
-fn daemon(report: &StatusReport, view: &View) -> Vec<String> {
+fn daemon(report: &StatusReport, view: &ReportView) -> Vec<String> {
     let now = report.as_of;
     let mut lines = Vec::new();
-    if let Some(pulse) = &report.pulse {
-        let doing = if pulse.stopping { ", stopping" } else { "" };
+    if let Some(daemon_status) = &report.daemon_status {
+        let doing = if daemon_status.stopping { ", stopping" } else { "" };
         lines.push(format!(
             "Daemon: {}, process {}, vantage {}, started {}, heard {}{doing}",
-            text::one_line(&pulse.program),
-            pulse.pid,
-            text::one_line(&pulse.vantage),
-            ago(pulse.started_at, now),
-            ago(pulse.written_at, now),
+            text::one_line(&daemon_status.program),
+            daemon_status.pid,
+            text::one_line(&daemon_status.vantage),
+            ago(daemon_status.started_at, now),
+            ago(daemon_status.written_at, now),
         ));
-        let oldest = pulse.outbox.oldest_at.map(|at| format!(", the oldest for {}", span(now - at)));
+        let oldest = daemon_status.outbox.oldest_at.map(|at| format!(", the oldest for {}", span(now - at)));
         lines.push(format!(
             "Outbox: {} wait{}, {} in quarantine",
-            pulse.outbox.pending,
+            daemon_status.outbox.pending,
             oldest.unwrap_or_default(),
-            pulse.outbox.quarantined,
+            daemon_status.outbox.quarantined,
         ));
     }
     if let Some(store) = &report.store {
-        let stored = report.pulse.as_ref().and_then(|pulse| pulse.store.stored_at);
+        let stored = report.daemon_status.as_ref().and_then(|daemon_status| daemon_status.store.stored_at);
         let stored = stored.map(|at| format!(", stored a row {}", ago(at, now))).unwrap_or_default();
         lines.push(format!("Store: {}{stored}", text::one_line(store)));
     }
     lines.iter().flat_map(|line| view.wrap(line)).collect()
 }
 
-const BEATS: [Column; 3] =
+const HEARTBEATS: [Column; 3] =
     [Column::new("COMPONENT").free(), Column::new("LAST HEARD"), Column::new("SAYS").free()];
 
-fn heartbeats(report: &StatusReport, view: &View) -> Vec<String> {
+fn heartbeats(report: &StatusReport, view: &ReportView) -> Vec<String> {
     // What a bridge wrote of a runner stands in the table of runners.
-    let told =
-        |beat: &&Beat| beat.component.starts_with(COMPONENT) && beat.details.get("last_seen_at").is_some();
-    let mut beats: Vec<&Beat> =
-        report.fleet.iter().flat_map(|fleet| &fleet.beats).filter(|beat| !told(beat)).collect();
-    if beats.is_empty() {
+    let told = |heartbeat: &&HeartbeatRow| {
+        heartbeat.component.starts_with(COMPONENT) && heartbeat.details.get("last_seen_at").is_some()
+    };
+    let mut heartbeats: Vec<&HeartbeatRow> = report
+        .fleet
+        .iter()
+        .flat_map(|fleet| &fleet.heartbeats)
+        .filter(|heartbeat| !told(heartbeat))
+        .collect();
+    if heartbeats.is_empty() {
         return Vec::new();
     }
     // Lanes are many and stand in the table above.
-    beats.sort_by_key(|beat| beat.component.starts_with("worker:"));
-    let most = if view.verbose { usize::MAX } else { MOST_BEATS };
-    let row = |beat: &&Beat| {
-        let heard = beat.updated_at.map_or_else(|| "-".to_owned(), |at| ago(at, report.as_of));
-        vec![text::escape(&beat.component), heard, says(beat)]
+    heartbeats.sort_by_key(|heartbeat| heartbeat.component.starts_with("worker:"));
+    let most = if view.verbose { usize::MAX } else { MOST_HEARTBEATS };
+    let row = |heartbeat: &&HeartbeatRow| {
+        let heard = heartbeat.updated_at.map_or_else(|| "-".to_owned(), |at| ago(at, report.as_of));
+        vec![text::escape(&heartbeat.component), heard, says(heartbeat)]
     };
-    let rows: Vec<Vec<String>> = beats.iter().take(most).map(row).collect();
-    let mut lines = grid::lines(&BEATS, &rows, view.limit(), view.terminal.unicode);
+    let rows: Vec<Vec<String>> = heartbeats.iter().take(most).map(row).collect();
+    let mut lines = grid::lines(&HEARTBEATS, &rows, view.limit(), view.terminal.unicode);
     lines[0] = view.paint().heading(&lines[0]);
-    let left = beats.len().saturating_sub(most);
+    let left = heartbeats.len().saturating_sub(most);
     if left > 0 {
         lines.push(format!("and {left} more: llmbench status --wide"));
     }
@@ -294,8 +301,8 @@ fn heartbeats(report: &StatusReport, view: &View) -> Vec<String> {
 }
 
 /// Details as they are, in a line: names and plain values, what is inside of others counted.
-fn says(beat: &Beat) -> String {
-    if let Some(lane) = beat.lane() {
+fn says(heartbeat: &HeartbeatRow) -> String {
+    if let Some(lane) = heartbeat.lane() {
         return format!(
             "{}: {} series, {} due, {} running",
             json::word(&lane.state),
@@ -304,25 +311,25 @@ fn says(beat: &Beat) -> String {
             lane.running
         );
     }
-    if let Some(pulse) = beat.pulse() {
+    if let Some(daemon_status) = heartbeat.daemon_status() {
         return format!(
             "{}: {} wait in the outbox, {} in quarantine, started {}",
-            text::one_line(&pulse.program),
-            pulse.outbox.pending,
-            pulse.outbox.quarantined,
-            ago(pulse.started_at, beat.updated_at.unwrap_or(pulse.written_at)),
+            text::one_line(&daemon_status.program),
+            daemon_status.outbox.pending,
+            daemon_status.outbox.quarantined,
+            ago(daemon_status.started_at, heartbeat.updated_at.unwrap_or(daemon_status.written_at)),
         );
     }
-    match &beat.details {
+    match &heartbeat.details {
         Value::Object(fields) => {
             let one = |(name, value): (&String, &Value)| match value {
                 Value::Object(inner) => format!("{}: {} fields", text::one_line(name), inner.len()),
                 Value::Array(items) => format!("{}: {} items", text::one_line(name), items.len()),
-                plain => format!("{}: {}", text::one_line(name), stored::value(plain)),
+                plain => format!("{}: {}", text::one_line(name), row_fields::value(plain)),
             };
             fields.iter().map(one).collect::<Vec<_>>().join(", ")
         }
         Value::Null => String::new(),
-        other => stored::value(other),
+        other => row_fields::value(other),
     }
 }

@@ -1,7 +1,7 @@
 //! Remote runners: who posts through a bridge, how long ago it was heard, and what it said of itself.
 
-use super::{View, ago};
-use crate::domain::runner::{RunnerState, Standing};
+use super::{ReportView, ago};
+use crate::domain::runner::{RunnerLiveness, RunnerState};
 use crate::output::grid::{self, Column};
 use crate::output::json::time;
 use crate::output::text;
@@ -20,8 +20,8 @@ const RUNNERS: [Column; 8] = [
 ];
 
 /// The table; runners that are retired only where everything is wanted. Without runners there are no lines.
-pub fn lines(runners: &[RunnerState], view: &View, now: DateTime<Utc>) -> Vec<String> {
-    let shown = runners.iter().filter(|one| view.verbose || one.standing(now) != Standing::Retired);
+pub fn lines(runners: &[RunnerState], view: &ReportView, now: DateTime<Utc>) -> Vec<String> {
+    let shown = runners.iter().filter(|one| view.verbose || one.liveness(now) != RunnerLiveness::Retired);
     let rows: Vec<Vec<String>> = shown.map(|runner| row(runner, now)).collect();
     if rows.is_empty() {
         return Vec::new();
@@ -36,7 +36,7 @@ fn row(runner: &RunnerState, now: DateTime<Utc>) -> Vec<String> {
     let providers = runner.providers.as_ref().map_or_else(|| "all".to_owned(), |names| names.join(", "));
     vec![
         text::escape(&runner.runner),
-        runner.standing(now).as_str().to_owned(),
+        runner.liveness(now).as_str().to_owned(),
         text::one_line(&providers),
         when(runner.last_seen_at),
         when(runner.last_stored_at),
@@ -50,7 +50,7 @@ fn row(runner: &RunnerState, now: DateTime<Utc>) -> Vec<String> {
 pub fn document(runner: &RunnerState, now: DateTime<Utc>) -> Value {
     json!({
         "runner": runner.runner,
-        "state": runner.standing(now),
+        "state": runner.liveness(now),
         "keys": runner.keys,
         "providers": runner.providers,
         "last_seen_at": runner.last_seen_at.map(time),

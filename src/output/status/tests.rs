@@ -1,8 +1,8 @@
 //! What people see of it, and that programs get what the schema says.
 
 use super::*;
-use crate::domain::pulse::{Cause, LaneState, OutboxPulse, StorePulse, samples};
-use crate::domain::runner::Keys;
+use crate::domain::daemon_status::{LaneActivity, OutboxReport, ProblemKind, StoreReport, fixtures};
+use crate::domain::runner::RunnerKeyState;
 use crate::output::schema_check::violations;
 use crate::output::snapshots::{assert_picture, view};
 use chrono::TimeDelta;
@@ -17,8 +17,8 @@ fn ago(minutes: i64) -> Option<DateTime<Utc>> {
     Some(now() - TimeDelta::minutes(minutes))
 }
 
-fn lane(provider: &str, state: LaneState, reason: Option<&str>) -> LanePulse {
-    LanePulse {
+fn lane(provider: &str, state: LaneActivity, reason: Option<&str>) -> LaneReport {
+    LaneReport {
         state,
         reason: reason.map(str::to_owned),
         until: reason.map(|_| now() + TimeDelta::minutes(20)),
@@ -26,19 +26,19 @@ fn lane(provider: &str, state: LaneState, reason: Option<&str>) -> LanePulse {
         due: 2,
         due_at: ago(1),
         succeeded_at: ago(40),
-        ..samples::lane(provider, now())
+        ..fixtures::lane(provider, now())
     }
 }
 
-fn pulse() -> Pulse {
-    let sample = samples::pulse(now());
-    Pulse {
+fn daemon_status() -> DaemonStatus {
+    let sample = fixtures::daemon_status(now());
+    DaemonStatus {
         owner: "host-1".to_owned(),
         pid: 4711,
         started_at: now() - TimeDelta::hours(30),
         written_at: now() - TimeDelta::seconds(4),
-        store: StorePulse { name: "mongodb://db/llm-bench".to_owned(), ..sample.store.clone() },
-        outbox: OutboxPulse {
+        store: StoreReport { name: "mongodb://db/llm-bench".to_owned(), ..sample.store.clone() },
+        outbox: OutboxReport {
             pending: 12,
             quarantined: 1,
             oldest_at: ago(16),
@@ -47,8 +47,8 @@ fn pulse() -> Pulse {
             damaged: 0,
         },
         lanes: vec![
-            lane("groq", LaneState::Producing, None),
-            lane("openai", LaneState::Held, Some("the key is refused (401)")),
+            lane("groq", LaneActivity::Producing, None),
+            lane("openai", LaneActivity::Held, Some("the key is refused (401)")),
         ],
         ..sample
     }
@@ -79,27 +79,32 @@ fn fleet() -> Fleet {
         ..ProviderState::default()
     };
     let odd = ProviderState { provider: "x\u{1b}[2J\ny".to_owned(), disabled: 1, ..ProviderState::default() };
-    let beat = |component: &str, minutes, details| Beat {
+    let heartbeat = |component: &str, minutes, details| HeartbeatRow {
         component: component.to_owned(),
         updated_at: ago(minutes),
         details,
     };
-    let beats = vec![
-        beat("daemon:main:host-1", 0, json!(pulse())),
-        beat("reaper", 1, json!({"expired": 0, "requeued_dead_letters": 0})),
-        beat("runner:legacy", 300, json!({"last_seen_at": "2026-11-23T07:00:00Z"})),
-        beat(
+    let heartbeats = vec![
+        heartbeat("daemon:main:host-1", 0, json!(daemon_status())),
+        heartbeat("reaper", 1, json!({"expired": 0, "requeued_dead_letters": 0})),
+        heartbeat("runner:legacy", 300, json!({"last_seen_at": "2026-11-23T07:00:00Z"})),
+        heartbeat(
             "runner:bedrock-eu",
             3,
             json!({"last_stored": "2026-11-23T11:57:00Z", "key": "k7", "list": [1, 2]}),
         ),
-        Beat { component: "odd\u{1b}]0;x".to_owned(), updated_at: None, details: json!("a\u{7}b") },
-        beat("worker:cerebras:0", 1, json!({"idle": true, "worker_id": "vm:cerebras:0:d2fc34b0"})),
-        beat("worker:groq:main", 0, json!(lane("groq", LaneState::Producing, None))),
+        HeartbeatRow { component: "odd\u{1b}]0;x".to_owned(), updated_at: None, details: json!("a\u{7}b") },
+        heartbeat("worker:cerebras:0", 1, json!({"idle": true, "worker_id": "vm:cerebras:0:d2fc34b0"})),
+        heartbeat("worker:groq:main", 0, json!(lane("groq", LaneActivity::Producing, None))),
     ];
     let check = json!({"checked_at": "2026-11-23T11:55:00.000Z", "results": [
         {"name": "discovery_is_recent", "ok": false, "evaluated": true, "violation_count": 2}]});
-    Fleet { providers: vec![groq, openai, odd], runners: runners(), beats, check: check.as_object().cloned() }
+    Fleet {
+        providers: vec![groq, openai, odd],
+        runners: runners(),
+        heartbeats,
+        check: check.as_object().cloned(),
+    }
 }
 
 fn runners() -> Vec<RunnerState> {
@@ -112,30 +117,32 @@ fn runners() -> Vec<RunnerState> {
         clock_offset_seconds: Some(-1.53),
         backlog: Some(12),
         interval_seconds: Some(1800),
-        ..RunnerState::unheard("aws-frankfurt", Keys::Live)
+        ..RunnerState::unheard("aws-frankfurt", RunnerKeyState::Live)
     };
     let silent = RunnerState {
         last_seen_at: ago(300),
         last_stored_at: ago(1000),
         version: Some("python-requests/2.32.3\u{1b}[2J".to_owned()),
-        ..RunnerState::unheard("legacy", Keys::Elsewhere)
+        ..RunnerState::unheard("legacy", RunnerKeyState::Elsewhere)
     };
-    let never = RunnerState { keyed_at: ago(30), ..RunnerState::unheard("n\u{1b}[31mew\n", Keys::Live) };
-    let retired = RunnerState { last_seen_at: ago(90_000), ..RunnerState::unheard("old", Keys::Revoked) };
+    let never =
+        RunnerState { keyed_at: ago(30), ..RunnerState::unheard("n\u{1b}[31mew\n", RunnerKeyState::Live) };
+    let retired =
+        RunnerState { last_seen_at: ago(90_000), ..RunnerState::unheard("old", RunnerKeyState::Revoked) };
     vec![heard, silent, never, retired]
 }
 
 fn report() -> StatusReport {
-    let (fleet, pulse) = (fleet(), pulse());
-    let mut troubles = pulse.troubles(now());
-    troubles.extend(fleet.troubles(now(), Some(&pulse)));
-    crate::domain::pulse::trouble::worst_first(&mut troubles);
+    let (fleet, daemon_status) = (fleet(), daemon_status());
+    let mut problems = daemon_status.problems(now());
+    problems.extend(fleet.problems(now(), Some(&daemon_status)));
+    crate::domain::daemon_status::problem::worst_first(&mut problems);
     StatusReport {
         as_of: now(),
-        troubles,
+        problems,
         store: Some("mongodb://db/llm-bench".to_owned()),
         fleet: Some(fleet),
-        pulse: Some(pulse),
+        daemon_status: Some(daemon_status),
     }
 }
 
@@ -149,10 +156,10 @@ fn the_screen_at_every_width() {
 
 #[test]
 fn the_store_alone_and_the_pulse_alone() {
-    let store = StatusReport { pulse: None, troubles: Vec::new(), ..report() };
+    let store = StatusReport { daemon_status: None, problems: Vec::new(), ..report() };
     assert_picture("status_80_store_alone", &screen(&store, &view(80, false, false)));
-    let pulse = StatusReport { fleet: None, store: None, ..report() };
-    assert_picture("status_80_pulse_alone", &screen(&pulse, &view(80, false, false)));
+    let daemon_status = StatusReport { fleet: None, store: None, ..report() };
+    assert_picture("status_80_pulse_alone", &screen(&daemon_status, &view(80, false, false)));
 }
 
 #[test]
@@ -163,13 +170,14 @@ fn one_provider_is_told_without_the_others() {
     assert_eq!(report().only(&[]), report());
     // A runner is about the providers of its keys.
     let silent = report().only(&["groq".to_owned()]);
-    assert!(silent.troubles.iter().any(|one| one.subject == "runner:legacy"), "it may post for all");
+    assert!(silent.problems.iter().any(|one| one.subject == "runner:legacy"), "it may post for all");
     assert!(!shown.contains("aws-frankfurt"), "{shown}");
 }
 
 #[test]
 fn reasons_are_one_line_each() {
-    let mut odd = Trouble::new(Cause::StoreDown, Severity::Degraded, "store", "two\nlines\u{1b}[1m");
+    let mut odd =
+        DaemonProblem::new(ProblemKind::StoreDown, ProblemSeverity::Degraded, "store", "two\nlines\u{1b}[1m");
     assert_eq!(
         reasons(&[odd.clone()]),
         "degraded: two lines\\u{1b}[1m (TROUBLESHOOTING.md, \"The store cannot be reached\")\n"
@@ -183,12 +191,12 @@ fn programs_get_what_the_schema_says() {
     let schema: Value =
         serde_json::from_str(include_str!("../../../docs/schema/status.schema.json")).unwrap();
     let dark = StatusReport { fleet: None, store: None, ..report() };
-    let bare = StatusReport { pulse: None, troubles: Vec::new(), ..report() };
+    let bare = StatusReport { daemon_status: None, problems: Vec::new(), ..report() };
     let documents = [
         json::document(&report()),
         json::document(&dark),
         json::document(&bare),
-        json::check(&report().troubles, false),
+        json::check(&report().problems, false),
         json::check(&[], true),
     ];
     for document in documents {
@@ -198,7 +206,7 @@ fn programs_get_what_the_schema_says() {
         assert_eq!(violations(&schema, &broken).len(), 1);
     }
     let causes = schema["$defs"]["trouble"]["properties"]["cause"]["enum"].as_array().unwrap();
-    assert_eq!(causes.len(), Cause::all().count());
+    assert_eq!(causes.len(), ProblemKind::all().count());
 }
 
 proptest! {
@@ -207,13 +215,13 @@ proptest! {
         let mut odd = report();
         if let Some(fleet) = &mut odd.fleet {
             fleet.providers[0].provider.clone_from(&name);
-            fleet.beats[1].component.clone_from(&name);
+            fleet.heartbeats[1].component.clone_from(&name);
             fleet.runners[0].runner.clone_from(&name);
             fleet.runners[0].providers = Some(vec![name.clone()]);
             fleet.runners[1].version = Some(name.clone());
-            fleet.beats[2].details = json!({ &*name: name });
+            fleet.heartbeats[2].details = json!({ &*name: name });
         }
-        odd.troubles[0].sentence.clone_from(&name);
+        odd.problems[0].sentence.clone_from(&name);
         for line in screen(&odd, &view(columns, false, false)).lines() {
             prop_assert!(text::width(line) <= columns, "{line:?}");
             prop_assert!(!line.contains(char::is_control), "{line:?}");

@@ -1,15 +1,15 @@
 //! Refusals as providers word them, and what is learned from each.
 
 use super::*;
-use crate::domain::failure::{Kind, Stage};
+use crate::domain::failure::{FailureKind, FailureStage};
+use crate::providers::builtin_hosts;
 use crate::providers::hosts::Hosts;
 use crate::providers::prepare::plan;
-use crate::providers::table;
 use proptest::prelude::*;
 use serde_json::json;
 
-fn ask(model_id: &str) -> Ask {
-    Ask {
+fn ask(model_id: &str) -> GenerationRequest {
+    GenerationRequest {
         model_id: model_id.into(),
         prompt: "Tell.".into(),
         max_output_tokens: 64,
@@ -19,8 +19,8 @@ fn ask(model_id: &str) -> Ask {
     }
 }
 
-fn planned(provider: &str, model_id: &str, learned: &[Adaptation]) -> Plan {
-    plan(Hosts::new(table::built_in()).find(provider).unwrap(), ask(model_id), learned)
+fn planned(provider: &str, model_id: &str, learned: &[Adaptation]) -> RequestPlan {
+    plan(Hosts::new(builtin_hosts::built_in()).find(provider).unwrap(), ask(model_id), learned)
 }
 
 fn refusal(code: &str, param: &str, message: &str) -> StreamError {
@@ -28,8 +28,11 @@ fn refusal(code: &str, param: &str, message: &str) -> StreamError {
     StreamError { code: some(code), param: some(param), message: message.into(), ..StreamError::default() }
 }
 
-fn learn(plan: &Plan, status: u16, error: &StreamError) -> Option<Adaptation> {
-    let fault = Fault { http_status: Some(status), ..Fault::new(Kind::HardCapability, Stage::Response, "x") };
+fn learn(plan: &RequestPlan, status: u16, error: &StreamError) -> Option<Adaptation> {
+    let fault = FailureDetail {
+        http_status: Some(status),
+        ..FailureDetail::new(FailureKind::HardCapability, FailureStage::Response, "x")
+    };
     suggest(&fault, error, plan)
 }
 
@@ -191,9 +194,11 @@ fn applying_changes_what_was_refused() {
 
 #[test]
 fn an_effort_from_the_catalogue_can_be_taken_back() {
-    let own =
-        Ask { metadata: json!({"reasoning_effort": "high"}).as_object().cloned().unwrap(), ..ask("qwen3") };
-    let host = table::built_in().remove(4);
+    let own = GenerationRequest {
+        metadata: json!({"reasoning_effort": "high"}).as_object().cloned().unwrap(),
+        ..ask("qwen3")
+    };
+    let host = builtin_hosts::built_in().remove(4);
     let sent = plan(&host, own.clone(), &[]);
     let refused = refusal("", "reasoning_effort", "`reasoning_effort` is not supported with this model");
     assert_eq!(learn(&sent, 400, &refused), Some(OmitReasoningEffort));

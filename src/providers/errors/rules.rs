@@ -1,88 +1,93 @@
 //! The tables behind `classify`: pieces of messages, codes, statuses, hints. Sources of each quirk stand beside it.
 
-use crate::domain::failure::Kind;
+use crate::domain::failure::FailureKind;
 
 /// A piece of a message (lower case) that says more than code and status do.
-struct Saying {
+struct MessageRule {
     /// The host that says it; `None` for any.
     provider: Option<&'static str>,
     /// The status that it comes with; `None` for any.
     status: Option<u16>,
     text: &'static str,
-    kind: Kind,
+    kind: FailureKind,
 }
 
-const fn saying(text: &'static str, kind: Kind) -> Saying {
-    Saying { provider: None, status: None, text, kind }
+const fn saying(text: &'static str, kind: FailureKind) -> MessageRule {
+    MessageRule { provider: None, status: None, text, kind }
 }
 
-const fn of(provider: &'static str, text: &'static str, kind: Kind) -> Saying {
-    Saying { provider: Some(provider), status: None, text, kind }
+const fn of(provider: &'static str, text: &'static str, kind: FailureKind) -> MessageRule {
+    MessageRule { provider: Some(provider), status: None, text, kind }
 }
 
 /// First match wins.
-const SAYINGS: &[Saying] = &[
+const SAYINGS: &[MessageRule] = &[
     // Anthropic answers an empty account with 400 invalid_request_error.
-    saying("credit balance is too low", Kind::Billing),
+    saying("credit balance is too low", FailureKind::Billing),
     // Anthropic's 400 for a spend limit that the organization set itself.
-    saying("reached your specified api usage limits", Kind::Billing),
-    saying("exceeded your current quota, please check your plan and billing", Kind::Billing),
+    saying("reached your specified api usage limits", FailureKind::Billing),
+    saying("exceeded your current quota, please check your plan and billing", FailureKind::Billing),
     // DeepInfra, 402 or 403.
-    saying("please enter a payment method", Kind::Billing),
-    saying("inference prohibited", Kind::Billing),
-    saying("insufficient credits", Kind::Billing),
-    saying("insufficient balance", Kind::Billing),
+    saying("please enter a payment method", FailureKind::Billing),
+    saying("inference prohibited", FailureKind::Billing),
+    saying("insufficient credits", FailureKind::Billing),
+    saying("insufficient balance", FailureKind::Billing),
     // Google answers a bad key with 400 INVALID_ARGUMENT.
-    saying("api key not valid", Kind::Auth),
-    saying("api key expired", Kind::Auth),
+    saying("api key not valid", FailureKind::Auth),
+    saying("api key expired", FailureKind::Auth),
     // A project without the API, or without billing, is 403 PERMISSION_DENIED at Google.
-    of("vertex", "requires billing to be enabled", Kind::Billing),
+    of("vertex", "requires billing to be enabled", FailureKind::Billing),
     // Vertex: 403 or 404 for a model that the project or region does not have.
-    of("vertex", "publisher model", Kind::HardModel),
+    of("vertex", "publisher model", FailureKind::HardModel),
     // Bedrock: a bare id where only an inference profile serves (400 ValidationException).
-    of("bedrock", "on-demand throughput isn", Kind::HardModel),
+    of("bedrock", "on-demand throughput isn", FailureKind::HardModel),
     // Bedrock: Anthropic's use-case form is missing (404 ResourceNotFoundException): the account's business.
-    of("bedrock", "use case details", Kind::Auth),
-    of("bedrock", "ftuformnotfilled", Kind::Auth),
+    of("bedrock", "use case details", FailureKind::Auth),
+    of("bedrock", "ftuformnotfilled", FailureKind::Auth),
     // Bedrock: 400 where the provider's legacy lockout was lost or the model cannot stream.
-    of("bedrock", "operation not allowed", Kind::HardModel),
-    of("bedrock", "the provided model identifier is invalid", Kind::HardModel),
-    of("bedrock", "don't have access to the model", Kind::HardModel),
-    of("bedrock", "access to this model is not available", Kind::HardModel),
-    of("bedrock", "too many tokens per day", Kind::RateLimit),
+    of("bedrock", "operation not allowed", FailureKind::HardModel),
+    of("bedrock", "the provided model identifier is invalid", FailureKind::HardModel),
+    of("bedrock", "don't have access to the model", FailureKind::HardModel),
+    of("bedrock", "access to this model is not available", FailureKind::HardModel),
+    of("bedrock", "too many tokens per day", FailureKind::RateLimit),
     // Together: listed, but not served without a dedicated endpoint (400).
-    saying("unable to access non-serverless model", Kind::HardModel),
+    saying("unable to access non-serverless model", FailureKind::HardModel),
     // OpenRouter: 404 or 503 where nobody serves the model.
-    of("openrouter", "no endpoints found", Kind::HardModel),
-    of("openrouter", "no allowed providers", Kind::HardModel),
-    of("openrouter", "no available model provider", Kind::HardModel),
-    of("openrouter", "is not a valid model id", Kind::HardModel),
+    of("openrouter", "no endpoints found", FailureKind::HardModel),
+    of("openrouter", "no allowed providers", FailureKind::HardModel),
+    of("openrouter", "no available model provider", FailureKind::HardModel),
+    of("openrouter", "is not a valid model id", FailureKind::HardModel),
     // Together's 403 is a prompt and budget above the model's context.
-    Saying { provider: Some("together"), status: Some(403), text: "tokens", kind: Kind::HardCapability },
+    MessageRule {
+        provider: Some("together"),
+        status: Some(403),
+        text: "tokens",
+        kind: FailureKind::HardCapability,
+    },
     // LiteLLM's proxy, 400.
-    saying("invalid model name passed in model=", Kind::HardModel),
+    saying("invalid model name passed in model=", FailureKind::HardModel),
     // The model exists, in another API family.
-    saying("not a chat model", Kind::HardCapability),
-    saying("only supported in v1/responses", Kind::HardCapability),
-    saying("must be verified to stream", Kind::HardCapability),
-    saying("extra inputs are not permitted", Kind::HardCapability),
-    saying("unsupported parameter", Kind::HardCapability),
-    saying("is deprecated for this model", Kind::HardCapability),
-    saying("does not support", Kind::HardCapability),
-    saying("not supported", Kind::HardCapability),
-    saying("maximum context length", Kind::HardCapability),
-    saying("model_decommissioned", Kind::HardModel),
-    saying("has been decommissioned", Kind::HardModel),
+    saying("not a chat model", FailureKind::HardCapability),
+    saying("only supported in v1/responses", FailureKind::HardCapability),
+    saying("must be verified to stream", FailureKind::HardCapability),
+    saying("extra inputs are not permitted", FailureKind::HardCapability),
+    saying("unsupported parameter", FailureKind::HardCapability),
+    saying("is deprecated for this model", FailureKind::HardCapability),
+    saying("does not support", FailureKind::HardCapability),
+    saying("not supported", FailureKind::HardCapability),
+    saying("maximum context length", FailureKind::HardCapability),
+    saying("model_decommissioned", FailureKind::HardModel),
+    saying("has been decommissioned", FailureKind::HardModel),
 ];
 
 /// The meaning of a message, where it has one of its own. `lower` in lower case.
-pub(super) fn by_message(provider: &str, status: u16, lower: &str) -> Option<Kind> {
+pub(super) fn by_message(provider: &str, status: u16, lower: &str) -> Option<FailureKind> {
     // A parameter is refused with a client error; a server's failure may use the same words.
     let plain = lower.replace('\u{2019}', "'");
-    let fits = |saying: &&Saying| {
+    let fits = |saying: &&MessageRule| {
         saying.provider.is_none_or(|own| own == provider)
             && saying.status.is_none_or(|own| own == status)
-            && (saying.kind != Kind::HardCapability
+            && (saying.kind != FailureKind::HardCapability
                 || matches!(status, 200..=299 | 400 | 403 | 404 | 413 | 422))
             && plain.contains(saying.text)
     };
@@ -91,106 +96,106 @@ pub(super) fn by_message(provider: &str, status: u16, lower: &str) -> Option<Kin
 
 /// The meaning of a provider's code or type. Codes that say no more than their status (`invalid_request_error`) are not
 /// here.
-const CODES: &[(&str, Kind)] = &[
+const CODES: &[(&str, FailureKind)] = &[
     // OpenAI: two families of 429, told apart by the code alone.
-    ("insufficient_quota", Kind::Billing),
-    ("credit_balance_exhausted", Kind::Billing),
-    ("organization_spend_limit_exceeded", Kind::Billing),
-    ("project_spend_limit_exceeded", Kind::Billing),
-    ("organization_usage_limit_exceeded", Kind::Billing),
-    ("billing_hard_limit_reached", Kind::Billing),
-    ("billing_not_active", Kind::Billing),
-    ("rate_limit_exceeded", Kind::RateLimit),
-    ("slow_down", Kind::RateLimit),
-    ("invalid_api_key", Kind::Auth),
-    ("account_deactivated", Kind::Auth),
-    ("unsupported_country_region_territory", Kind::Auth),
-    ("model_not_found", Kind::HardModel),
-    ("unsupported_parameter", Kind::HardCapability),
-    ("unsupported_value", Kind::HardCapability),
-    ("unknown_parameter", Kind::HardCapability),
-    ("unsupported_model", Kind::HardCapability),
-    ("context_length_exceeded", Kind::HardCapability),
+    ("insufficient_quota", FailureKind::Billing),
+    ("credit_balance_exhausted", FailureKind::Billing),
+    ("organization_spend_limit_exceeded", FailureKind::Billing),
+    ("project_spend_limit_exceeded", FailureKind::Billing),
+    ("organization_usage_limit_exceeded", FailureKind::Billing),
+    ("billing_hard_limit_reached", FailureKind::Billing),
+    ("billing_not_active", FailureKind::Billing),
+    ("rate_limit_exceeded", FailureKind::RateLimit),
+    ("slow_down", FailureKind::RateLimit),
+    ("invalid_api_key", FailureKind::Auth),
+    ("account_deactivated", FailureKind::Auth),
+    ("unsupported_country_region_territory", FailureKind::Auth),
+    ("model_not_found", FailureKind::HardModel),
+    ("unsupported_parameter", FailureKind::HardCapability),
+    ("unsupported_value", FailureKind::HardCapability),
+    ("unknown_parameter", FailureKind::HardCapability),
+    ("unsupported_model", FailureKind::HardCapability),
+    ("context_length_exceeded", FailureKind::HardCapability),
     // llama.cpp, where the prompt is longer than the server's context.
-    ("exceed_context_size_error", Kind::HardCapability),
-    ("string_above_max_length", Kind::HardCapability),
-    ("server_error", Kind::TransientProvider),
-    ("server_is_overloaded", Kind::TransientProvider),
-    ("service_unavailable_error", Kind::TransientProvider),
+    ("exceed_context_size_error", FailureKind::HardCapability),
+    ("string_above_max_length", FailureKind::HardCapability),
+    ("server_error", FailureKind::TransientProvider),
+    ("server_is_overloaded", FailureKind::TransientProvider),
+    ("service_unavailable_error", FailureKind::TransientProvider),
     // Anthropic, also inside streams.
-    ("authentication_error", Kind::Auth),
-    ("permission_error", Kind::Auth),
-    ("billing_error", Kind::Billing),
-    ("enforced_spend_limit_reached", Kind::Billing),
-    ("not_found_error", Kind::HardModel),
-    ("request_too_large", Kind::HardCapability),
-    ("rate_limit_error", Kind::RateLimit),
-    ("api_error", Kind::TransientProvider),
-    ("timeout_error", Kind::TransientProvider),
-    ("overloaded_error", Kind::TransientProvider),
+    ("authentication_error", FailureKind::Auth),
+    ("permission_error", FailureKind::Auth),
+    ("billing_error", FailureKind::Billing),
+    ("enforced_spend_limit_reached", FailureKind::Billing),
+    ("not_found_error", FailureKind::HardModel),
+    ("request_too_large", FailureKind::HardCapability),
+    ("rate_limit_error", FailureKind::RateLimit),
+    ("api_error", FailureKind::TransientProvider),
+    ("timeout_error", FailureKind::TransientProvider),
+    ("overloaded_error", FailureKind::TransientProvider),
     // Groq.
-    ("model_decommissioned", Kind::HardModel),
-    ("model_terms_required", Kind::Auth),
-    ("capacity_exceeded", Kind::TransientProvider),
-    ("over_capacity", Kind::TransientProvider),
+    ("model_decommissioned", FailureKind::HardModel),
+    ("model_terms_required", FailureKind::Auth),
+    ("capacity_exceeded", FailureKind::TransientProvider),
+    ("over_capacity", FailureKind::TransientProvider),
     // Together.
-    ("model_not_available", Kind::HardModel),
-    ("dedicated_endpoint_not_running", Kind::HardModel),
+    ("model_not_available", FailureKind::HardModel),
+    ("dedicated_endpoint_not_running", FailureKind::HardModel),
     // Google.
-    ("RESOURCE_EXHAUSTED", Kind::RateLimit),
-    ("UNAUTHENTICATED", Kind::Auth),
-    ("PERMISSION_DENIED", Kind::Auth),
-    ("NOT_FOUND", Kind::HardModel),
-    ("FAILED_PRECONDITION", Kind::HardCapability),
-    ("UNAVAILABLE", Kind::TransientProvider),
-    ("INTERNAL", Kind::TransientProvider),
-    ("DEADLINE_EXCEEDED", Kind::TransientProvider),
-    ("ABORTED", Kind::TransientProvider),
+    ("RESOURCE_EXHAUSTED", FailureKind::RateLimit),
+    ("UNAUTHENTICATED", FailureKind::Auth),
+    ("PERMISSION_DENIED", FailureKind::Auth),
+    ("NOT_FOUND", FailureKind::HardModel),
+    ("FAILED_PRECONDITION", FailureKind::HardCapability),
+    ("UNAVAILABLE", FailureKind::TransientProvider),
+    ("INTERNAL", FailureKind::TransientProvider),
+    ("DEADLINE_EXCEEDED", FailureKind::TransientProvider),
+    ("ABORTED", FailureKind::TransientProvider),
     // AWS; the same words in camel case stand in the event stream.
-    ("AccessDeniedException", Kind::Auth),
-    ("UnrecognizedClientException", Kind::Auth),
-    ("InvalidSignatureException", Kind::Auth),
-    ("ExpiredTokenException", Kind::Auth),
-    ("ExpiredToken", Kind::Auth),
-    ("IncompleteSignatureException", Kind::Auth),
-    ("MissingAuthenticationTokenException", Kind::Auth),
-    ("FTUFormNotFilled", Kind::Auth),
+    ("AccessDeniedException", FailureKind::Auth),
+    ("UnrecognizedClientException", FailureKind::Auth),
+    ("InvalidSignatureException", FailureKind::Auth),
+    ("ExpiredTokenException", FailureKind::Auth),
+    ("ExpiredToken", FailureKind::Auth),
+    ("IncompleteSignatureException", FailureKind::Auth),
+    ("MissingAuthenticationTokenException", FailureKind::Auth),
+    ("FTUFormNotFilled", FailureKind::Auth),
     // What was asked is refused; messages that mean more are among the sayings.
-    ("ValidationException", Kind::HardCapability),
-    ("ThrottlingException", Kind::RateLimit),
-    ("TooManyRequestsException", Kind::RateLimit),
-    ("ServiceQuotaExceededException", Kind::RateLimit),
-    ("ResourceNotFoundException", Kind::HardModel),
-    ("ModelNotReadyException", Kind::TransientProvider),
-    ("ModelTimeoutException", Kind::TransientProvider),
-    ("ModelErrorException", Kind::TransientProvider),
-    ("ModelStreamErrorException", Kind::TransientProvider),
-    ("InternalServerException", Kind::TransientProvider),
-    ("ServiceUnavailableException", Kind::TransientProvider),
+    ("ValidationException", FailureKind::HardCapability),
+    ("ThrottlingException", FailureKind::RateLimit),
+    ("TooManyRequestsException", FailureKind::RateLimit),
+    ("ServiceQuotaExceededException", FailureKind::RateLimit),
+    ("ResourceNotFoundException", FailureKind::HardModel),
+    ("ModelNotReadyException", FailureKind::TransientProvider),
+    ("ModelTimeoutException", FailureKind::TransientProvider),
+    ("ModelErrorException", FailureKind::TransientProvider),
+    ("ModelStreamErrorException", FailureKind::TransientProvider),
+    ("InternalServerException", FailureKind::TransientProvider),
+    ("ServiceUnavailableException", FailureKind::TransientProvider),
 ];
 
 /// The meaning of a code, where it has one of its own.
-pub(super) fn by_code(code: &str) -> Option<Kind> {
+pub(super) fn by_code(code: &str) -> Option<FailureKind> {
     // Bedrock's REST answers name a type as `Name:http://…`.
     let own = code.split(':').next().unwrap_or(code);
     CODES.iter().find(|(known, _)| known.eq_ignore_ascii_case(own)).map(|(_, kind)| *kind)
 }
 
 /// The meaning of a status alone. `named` tells whether the error names a parameter.
-pub(super) fn by_status(status: u16, named: bool) -> Option<Kind> {
+pub(super) fn by_status(status: u16, named: bool) -> Option<FailureKind> {
     Some(match status {
         // A success that is no stream: 204 without a body, 202 with a promise.
-        201..=299 => Kind::Protocol,
-        401 | 403 | 407 => Kind::Auth,
-        402 => Kind::Billing,
-        404 | 410 => Kind::HardModel,
-        400 | 422 if named => Kind::HardCapability,
+        201..=299 => FailureKind::Protocol,
+        401 | 403 | 407 => FailureKind::Auth,
+        402 => FailureKind::Billing,
+        404 | 410 => FailureKind::HardModel,
+        400 | 422 if named => FailureKind::HardCapability,
         // The method, the size or the content type are ours to get right for this host.
-        405 | 413 | 415 | 422 => Kind::HardCapability,
-        429 => Kind::RateLimit,
+        405 | 413 | 415 | 422 => FailureKind::HardCapability,
+        429 => FailureKind::RateLimit,
         // 408 is a model's own timeout (Bedrock, OpenRouter), 424 a model's failure, 498 Groq without capacity, 499 Groq's
         // "cancelled", 529 Anthropic overloaded.
-        408 | 409 | 424 | 425 | 498 | 499 | 500..=599 => Kind::TransientProvider,
+        408 | 409 | 424 | 425 | 498 | 499 | 500..=599 => FailureKind::TransientProvider,
         _ => return None,
     })
 }
@@ -213,9 +218,9 @@ pub(super) fn hint(lower: &str) -> Option<&'static str> {
 }
 
 /// What to do about a kind of error at one provider.
-pub(super) fn hint_for(provider: &str, kind: Kind) -> Option<&'static str> {
+pub(super) fn hint_for(provider: &str, kind: FailureKind) -> Option<&'static str> {
     match (provider, kind) {
-        ("vertex", Kind::HardModel) => {
+        ("vertex", FailureKind::HardModel) => {
             Some("listing is not serving: try another location, or enable the model in Model Garden")
         }
         _ => None,

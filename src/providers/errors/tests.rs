@@ -1,7 +1,9 @@
 //! Documented and seen errors of every provider, and their meaning.
 
 use super::*;
-use Kind::{Auth, Billing, HardCapability, HardModel, Protocol, RateLimit, TransientProvider, Unknown};
+use FailureKind::{
+    Auth, Billing, HardCapability, HardModel, Protocol, RateLimit, TransientProvider, Unknown,
+};
 use chrono::TimeZone;
 use proptest::prelude::*;
 
@@ -23,7 +25,7 @@ fn error(code: &str, message: &str) -> StreamError {
     StreamError { code, message: message.to_owned(), ..StreamError::default() }
 }
 
-fn meaning(provider: &str, status: u16, code: &str, message: &str) -> Fault {
+fn meaning(provider: &str, status: u16, code: &str, message: &str) -> FailureDetail {
     let error = error(code, message);
     classify(&answer(provider, status, Some(&error)), &Redactor::new())
 }
@@ -161,7 +163,7 @@ fn a_named_parameter_is_a_capability() {
 fn an_error_in_a_stream_may_name_its_own_status() {
     let own = StreamError { status: Some(429), ..error("", "odd") };
     let fault = classify(&answer("cerebras", 200, Some(&own)), &Redactor::new());
-    assert_eq!((fault.kind, fault.stage, fault.http_status), (RateLimit, Stage::Stream, Some(200)));
+    assert_eq!((fault.kind, fault.stage, fault.http_status), (RateLimit, FailureStage::Stream, Some(200)));
 }
 
 #[test]
@@ -171,7 +173,7 @@ fn everything_known_is_kept() {
     let fault =
         classify(&ErrorAnswer { headers: &headers, ..answer("openai", 429, Some(&error)) }, &Redactor::new());
     assert_eq!(fault.message, "Slow: key [redacted]");
-    assert_eq!(fault.stage, Stage::Response);
+    assert_eq!(fault.stage, FailureStage::Response);
     assert_eq!(fault.provider_code.as_deref(), Some("rate_limit_exceeded"));
     assert_eq!((fault.http_status, fault.retry_after_seconds), (Some(429), Some(7.0)));
 }

@@ -1,7 +1,7 @@
 //! Anthropic: `{"data":[…],"has_more":…,"last_id":…}`, the next page after the last id. All entries are chat models.
 //! <https://docs.anthropic.com/en/api/models-list>
 
-use super::{Entry, Page, encoded, entry, facts, items};
+use super::{ListingEntry, ListingPage, encoded, entry, facts, items};
 use serde_json::Value;
 
 /// A page of the largest size.
@@ -11,7 +11,7 @@ pub fn query(cursor: Option<&str>) -> String {
 }
 
 /// Reads a page.
-pub fn page(document: &Value) -> Result<Page, String> {
+pub fn page(document: &Value) -> Result<ListingPage, String> {
     let more = document.get("has_more").and_then(Value::as_bool).unwrap_or(false);
     let next = super::token(document, "last_id").filter(|_| more);
     if more && next.is_none() {
@@ -20,7 +20,7 @@ pub fn page(document: &Value) -> Result<Page, String> {
     Ok(super::page(items(document, &["data"])?, next, read))
 }
 
-fn read(raw: &Value) -> Option<Entry> {
+fn read(raw: &Value) -> Option<ListingEntry> {
     let mut found = facts::common(raw);
     found.max_output_tokens = raw.get("max_tokens").and_then(Value::as_u64).filter(|most| *most > 0);
     entry(raw, raw.get("id")?.as_str()?, raw.get("display_name").and_then(Value::as_str), found)

@@ -3,24 +3,29 @@
 //! <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_ListFoundationModels.html>,
 //! <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_ListInferenceProfiles.html>
 
-use super::{Entry, Page, Part, Shape, encoded, entry, facts, items};
+use super::{ListingEndpoint, ListingEntry, ListingFormat, ListingPage, encoded, entry, facts, items};
 use serde_json::Value;
 
 /// Both lists.
-pub fn parts() -> Vec<Part> {
-    let part = |shape, path, label: &str| Part { shape, base: String::new(), path, label: label.to_owned() };
+pub fn parts() -> Vec<ListingEndpoint> {
+    let part = |shape, path, label: &str| ListingEndpoint {
+        shape,
+        base: String::new(),
+        path,
+        label: label.to_owned(),
+    };
     vec![
-        part(Shape::FoundationModels, "/foundation-models", "foundation models"),
-        part(Shape::InferenceProfiles, "/inference-profiles", "inference profiles"),
+        part(ListingFormat::FoundationModels, "/foundation-models", "foundation models"),
+        part(ListingFormat::InferenceProfiles, "/inference-profiles", "inference profiles"),
     ]
 }
 
 /// Reads the foundation models.
-pub fn models_page(document: &Value) -> Result<Page, String> {
+pub fn models_page(document: &Value) -> Result<ListingPage, String> {
     Ok(super::page(items(document, &["modelSummaries"])?, None, model))
 }
 
-fn model(raw: &Value) -> Option<Entry> {
+fn model(raw: &Value) -> Option<ListingEntry> {
     let name = raw.get("modelName").and_then(Value::as_str);
     let mut entry = entry(raw, raw.get("modelId")?.as_str()?, name, facts::common(raw))?;
     let holds = |field: &str, word: &str| {
@@ -40,12 +45,12 @@ pub fn profiles_query(cursor: Option<&str>) -> String {
 }
 
 /// Reads a page of profiles.
-pub fn profiles_page(document: &Value) -> Result<Page, String> {
+pub fn profiles_page(document: &Value) -> Result<ListingPage, String> {
     let next = super::token(document, "nextToken");
     Ok(super::page(items(document, &["inferenceProfileSummaries"])?, next, profile))
 }
 
-fn profile(raw: &Value) -> Option<Entry> {
+fn profile(raw: &Value) -> Option<ListingEntry> {
     let name = raw.get("inferenceProfileName").and_then(Value::as_str);
     let mut entry = entry(raw, raw.get("inferenceProfileId")?.as_str()?, name, facts::common(raw))?;
     entry.callable = raw.get("status").and_then(Value::as_str).is_none_or(|status| status == "ACTIVE");
@@ -56,8 +61,9 @@ fn profile(raw: &Value) -> Option<Entry> {
 }
 
 /// Gives profiles what is known of the models behind them: whether they write text, and when they end.
-pub fn join(entries: &mut [Entry]) {
-    let models: Vec<Entry> = entries.iter().filter(|entry| entry.stands_for.is_empty()).cloned().collect();
+pub fn join(entries: &mut [ListingEntry]) {
+    let models: Vec<ListingEntry> =
+        entries.iter().filter(|entry| entry.stands_for.is_empty()).cloned().collect();
     for profile in entries.iter_mut().filter(|entry| !entry.stands_for.is_empty()) {
         let behind = models.iter().find(|model| profile.stands_for.contains(&model.model.model_id));
         if let Some(behind) = behind {

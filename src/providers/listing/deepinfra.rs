@@ -1,18 +1,18 @@
 //! DeepInfra: OpenAI's shape with a `metadata` that is null for what is no chat model; prices are for a million tokens.
 //! <https://deepinfra.com/docs/openai_api>
 
-use super::{Entry, Page, entry, facts, items};
+use super::{ListingEntry, ListingPage, entry, facts, items};
 use serde_json::Value;
 
 /// Tags of models that write no text.
 const OTHER_TAGS: &[&str] = &["image-gen", "video-gen", "embeddings", "tts", "asr"];
 
 /// Reads the page.
-pub fn page(document: &Value) -> Result<Page, String> {
+pub fn page(document: &Value) -> Result<ListingPage, String> {
     Ok(super::page(items(document, &["data"])?, None, read))
 }
 
-fn read(raw: &Value) -> Option<Entry> {
+fn read(raw: &Value) -> Option<ListingEntry> {
     let mut found = facts::common(raw);
     found.max_output_tokens =
         raw.pointer("/metadata/max_tokens").and_then(Value::as_u64).filter(|most| *most > 0);

@@ -1,6 +1,6 @@
 //! Facts out of an entry, whatever its provider calls them. What cannot be read is not stated: a list must not fail over it.
 
-use crate::domain::listing::Facts;
+use crate::domain::listing::ModelFacts;
 use chrono::{DateTime, NaiveDate};
 use serde_json::Value;
 
@@ -34,8 +34,8 @@ const ENDS: &[&str] = &[
 ];
 
 /// The facts whose names mean the same wherever they stand. Prices are the shape's own to read.
-pub fn common(entry: &Value) -> Facts {
-    Facts {
+pub fn common(entry: &Value) -> ModelFacts {
+    ModelFacts {
         context_length: CONTEXT.iter().find_map(|name| count(entry.pointer(name)?)),
         max_output_tokens: OUTPUT.iter().find_map(|name| count(entry.pointer(name)?)),
         input_price: None,

@@ -1,7 +1,7 @@
 //! Fireworks: the models of the account `fireworks`, on the control plane beside the inference API, pages by token. The
 //! inference API's own list shows about twenty of them. <https://docs.fireworks.ai/api-reference/list-models>
 
-use super::{Entry, Page, Part, Shape, encoded, entry, facts, items};
+use super::{ListingEndpoint, ListingEntry, ListingFormat, ListingPage, encoded, entry, facts, items};
 use serde_json::Value;
 
 /// Kinds that write no text.
@@ -9,11 +9,11 @@ const OTHER_KINDS: &[&str] = &["EMBEDDING_MODEL", "FLUMINA_BASE_MODEL", "FLUMINA
 
 /// The list's address: beside the inference API at the vendor, below the base URL where that is somebody's own, as the
 /// vendor's SDK has it.
-pub fn part(base: &str) -> Option<Part> {
+pub fn part(base: &str) -> Option<ListingEndpoint> {
     let root = base.strip_suffix("/inference/v1").or_else(|| base.strip_suffix("/v1"))?;
     let label = String::new();
-    Some(Part {
-        shape: Shape::Fireworks,
+    Some(ListingEndpoint {
+        shape: ListingFormat::Fireworks,
         base: format!("{root}/v1"),
         path: "/accounts/fireworks/models",
         label,
@@ -27,7 +27,7 @@ pub fn query(cursor: Option<&str>) -> String {
 }
 
 /// Reads a page.
-pub fn page(document: &Value) -> Result<Page, String> {
+pub fn page(document: &Value) -> Result<ListingPage, String> {
     let next = super::token(document, "nextPageToken");
     // An empty last page leaves the list away.
     if next.is_none()
@@ -40,7 +40,7 @@ pub fn page(document: &Value) -> Result<Page, String> {
     Ok(super::page(items(document, &["models", "data"])?, next, read))
 }
 
-fn read(raw: &Value) -> Option<Entry> {
+fn read(raw: &Value) -> Option<ListingEntry> {
     let id = raw.get("name").or_else(|| raw.get("id"))?.as_str()?;
     let mut entry = entry(raw, id, raw.get("displayName").and_then(Value::as_str), facts::common(raw))?;
     let text = |name: &str| raw.get(name).and_then(Value::as_str);

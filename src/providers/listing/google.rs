@@ -4,7 +4,7 @@
 //! The Model Garden lists what Vertex serves beside what one may deploy oneself, and each of two locations lists models
 //! that the other does not, so both are read.
 
-use super::{Entry, Page, Part, Shape, encoded, entry, facts, items};
+use super::{ListingEndpoint, ListingEntry, ListingFormat, ListingPage, encoded, entry, facts, items};
 use crate::providers::hosts::Host;
 use crate::providers::vertex;
 use serde_json::Value;
@@ -34,7 +34,7 @@ const DEPLOYED: &[&str] = &["deploy", "multiDeployVertex", "deployGke"];
 const MISTRAL: &[&str] = &["mistral", "ministral", "codestral"];
 
 /// Every publisher at every address.
-pub fn vertex_parts(host: &Host) -> Vec<Part> {
+pub fn vertex_parts(host: &Host) -> Vec<ListingEndpoint> {
     let bases = match &host.base_url {
         Some(base) => vec![(String::new(), listing_base(&vertex::versioned(&base.value)))],
         None => {
@@ -54,8 +54,8 @@ pub fn vertex_parts(host: &Host) -> Vec<Part> {
                 .collect()
         }
     };
-    let part = |(place, base): &(String, String), publisher: &'static str| Part {
-        shape: Shape::Publisher(publisher),
+    let part = |(place, base): &(String, String), publisher: &'static str| ListingEndpoint {
+        shape: ListingFormat::Publisher(publisher),
         base: base.clone(),
         path: "/models",
         label: format!("{publisher} {place}").trim_end().to_owned(),
@@ -78,14 +78,14 @@ pub fn publisher_query(cursor: Option<&str>) -> String {
 }
 
 /// Reads a page of a publisher. One with nothing to offer answers `{}`.
-pub fn publisher_page(document: &Value, publisher: &str) -> Result<Page, String> {
+pub fn publisher_page(document: &Value, publisher: &str) -> Result<ListingPage, String> {
     let next = super::token(document, "nextPageToken");
     let empty = document.as_object().is_some_and(|fields| fields.keys().all(|name| name == "nextPageToken"));
     let items = if empty { &[] } else { items(document, &["publisherModels", "data"])? };
     Ok(super::page(items, next, |raw| publisher_entry(raw, publisher)))
 }
 
-fn publisher_entry(raw: &Value, publisher: &str) -> Option<Entry> {
+fn publisher_entry(raw: &Value, publisher: &str) -> Option<ListingEntry> {
     let path = raw.get("name").or_else(|| raw.get("id"))?.as_str()?;
     let name = path.rsplit('/').next()?;
     let partner = name.ends_with("-maas");
@@ -114,12 +114,12 @@ pub fn gemini_query(cursor: Option<&str>) -> String {
 }
 
 /// Reads a page of Gemini's own API.
-pub fn gemini_page(document: &Value) -> Result<Page, String> {
+pub fn gemini_page(document: &Value) -> Result<ListingPage, String> {
     let next = super::token(document, "nextPageToken");
     Ok(super::page(items(document, &["models", "data"])?, next, gemini_entry))
 }
 
-fn gemini_entry(raw: &Value) -> Option<Entry> {
+fn gemini_entry(raw: &Value) -> Option<ListingEntry> {
     let path = raw.get("name").or_else(|| raw.get("id"))?.as_str()?;
     let id = path.strip_prefix("models/").unwrap_or(path);
     let mut entry = entry(raw, id, raw.get("displayName").and_then(Value::as_str), facts::common(raw))?;

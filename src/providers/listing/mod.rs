@@ -10,19 +10,19 @@ mod deepinfra;
 mod facts;
 mod fireworks;
 mod google;
+mod openai;
 mod openrouter;
-mod plain;
 
 use super::hosts::{Auth, Host};
+use super::model_rules::DialectRule;
 use super::protocols::{Dialect, error_body};
-use super::rules::DialectRule;
-use crate::domain::listing::{Facts, ListedModel};
+use crate::domain::listing::{ListedModel, ModelFacts};
 use serde_json::{Value, json};
 use std::collections::HashSet;
 
 /// How a list is asked for and answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shape {
+pub enum ListingFormat {
     /// OpenAI's `data[]`, or a bare array, on one page: most hosts.
     Plain,
     /// The same with a `metadata` that is null for what is no chat model.
@@ -45,9 +45,9 @@ pub enum Shape {
 
 /// One address of a list. Some lists stand at several, which are read side by side.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part {
+pub struct ListingEndpoint {
     /// How it is asked for and answered.
-    pub shape: Shape,
+    pub shape: ListingFormat,
     /// Base URL; empty where the AWS SDK knows it.
     pub base: String,
     /// Path below it, without a query.
@@ -58,7 +58,7 @@ pub struct Part {
 
 /// An entry of a page.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Entry {
+pub struct ListingEntry {
     /// The model.
     pub model: ListedModel,
     /// Its provider does not say that it writes no text.
@@ -71,11 +71,11 @@ pub struct Entry {
 
 /// One page.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Page {
+pub struct ListingPage {
     /// Entries that came, usable or not.
     pub raw_count: u64,
     /// Those that have an id.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<ListingEntry>,
     /// What to ask for next; `None` where this was the last page.
     pub next: Option<String>,
 }
@@ -84,7 +84,7 @@ pub struct Page {
 ///
 /// # Errors
 /// A sentence where the host has no base URL.
-pub fn parts(host: &Host) -> Result<Vec<Part>, String> {
+pub fn parts(host: &Host) -> Result<Vec<ListingEndpoint>, String> {
     if host.keys.auth == Auth::AwsChain {
         return Ok(bedrock::parts());
     }
@@ -95,17 +95,17 @@ pub fn parts(host: &Host) -> Result<Vec<Part>, String> {
     let base = base.ok_or_else(|| {
         format!("provider `{0}` has no base URL: set base_url under [providers.{0}]", host.name)
     })?;
-    let part = |shape| Part { shape, base: base.clone(), path: "/models", label: String::new() };
+    let part = |shape| ListingEndpoint { shape, base: base.clone(), path: "/models", label: String::new() };
     Ok(vec![match (host.name.as_str(), host.dialects) {
-        ("fireworks", _) => fireworks::part(&base).unwrap_or_else(|| part(Shape::Plain)),
+        ("fireworks", _) => fireworks::part(&base).unwrap_or_else(|| part(ListingFormat::Plain)),
         ("together", _) if base == TOGETHER_INFERENCE => {
-            Part { base: TOGETHER_LIST.to_owned(), ..part(Shape::Plain) }
+            ListingEndpoint { base: TOGETHER_LIST.to_owned(), ..part(ListingFormat::Plain) }
         }
-        ("openrouter", _) => part(Shape::OpenRouter),
-        ("deepinfra", _) => part(Shape::DeepInfra),
-        (_, DialectRule::Fixed(Dialect::Messages)) => part(Shape::Anthropic),
-        (_, DialectRule::Fixed(Dialect::Gemini)) => part(Shape::Gemini),
-        _ => part(Shape::Plain),
+        ("openrouter", _) => part(ListingFormat::OpenRouter),
+        ("deepinfra", _) => part(ListingFormat::DeepInfra),
+        (_, DialectRule::Fixed(Dialect::Messages)) => part(ListingFormat::Anthropic),
+        (_, DialectRule::Fixed(Dialect::Gemini)) => part(ListingFormat::Gemini),
+        _ => part(ListingFormat::Plain),
     }])
 }
 
@@ -115,14 +115,14 @@ const TOGETHER_LIST: &str = "https://api.together.ai/v1";
 
 /// An address that only a good key is answered at, of the hosts whose list anybody may read. Costs no token.
 /// <https://openrouter.ai/docs/api-reference/limits>, <https://deepinfra.com/docs/api-reference>
-pub fn key_proof(host: &Host) -> Option<Part> {
+pub fn key_proof(host: &Host) -> Option<ListingEndpoint> {
     let base = &host.base_url.as_ref()?.value;
     let (base, path) = match host.name.as_str() {
         "openrouter" => (base.as_str(), "/key"),
         "deepinfra" => (base.strip_suffix("/openai")?, "/me"),
         _ => return None,
     };
-    Some(Part { shape: Shape::Plain, base: base.to_owned(), path, label: String::new() })
+    Some(ListingEndpoint { shape: ListingFormat::Plain, base: base.to_owned(), path, label: String::new() })
 }
 
 /// Whether anybody may read a host's list, so that it says nothing about the key.
@@ -130,20 +130,22 @@ pub fn is_public(host: &Host) -> bool {
     matches!(host.name.as_str(), "openrouter" | "deepinfra")
 }
 
-impl Part {
+impl ListingEndpoint {
     /// Path and query of a page. `cursor` is what the page before named.
     pub fn page_path(&self, cursor: Option<&str>) -> String {
         let query = match self.shape {
-            Shape::Plain | Shape::DeepInfra | Shape::FoundationModels => String::new(),
-            Shape::Anthropic => anthropic::query(cursor),
-            Shape::Gemini => google::gemini_query(cursor),
-            Shape::Publisher(_) => google::publisher_query(cursor),
-            Shape::InferenceProfiles => bedrock::profiles_query(cursor),
-            Shape::Fireworks => fireworks::query(cursor),
-            Shape::OpenRouter => openrouter::query(cursor),
+            ListingFormat::Plain | ListingFormat::DeepInfra | ListingFormat::FoundationModels => {
+                String::new()
+            }
+            ListingFormat::Anthropic => anthropic::query(cursor),
+            ListingFormat::Gemini => google::gemini_query(cursor),
+            ListingFormat::Publisher(_) => google::publisher_query(cursor),
+            ListingFormat::InferenceProfiles => bedrock::profiles_query(cursor),
+            ListingFormat::Fireworks => fireworks::query(cursor),
+            ListingFormat::OpenRouter => openrouter::query(cursor),
         };
         let publisher = match self.shape {
-            Shape::Publisher(name) => format!("/publishers/{name}"),
+            ListingFormat::Publisher(name) => format!("/publishers/{name}"),
             _ => String::new(),
         };
         format!("{publisher}{}{query}", self.path)
@@ -153,18 +155,18 @@ impl Part {
     ///
     /// # Errors
     /// A sentence that says what the bytes are instead of a page of this shape.
-    pub fn page(&self, cursor: Option<&str>, body: &[u8]) -> Result<Page, String> {
+    pub fn page(&self, cursor: Option<&str>, body: &[u8]) -> Result<ListingPage, String> {
         let document = document(body)?;
         let page = match self.shape {
-            Shape::Plain => plain::page(&document),
-            Shape::DeepInfra => deepinfra::page(&document),
-            Shape::Anthropic => anthropic::page(&document),
-            Shape::Gemini => google::gemini_page(&document),
-            Shape::Publisher(name) => google::publisher_page(&document, name),
-            Shape::FoundationModels => bedrock::models_page(&document),
-            Shape::InferenceProfiles => bedrock::profiles_page(&document),
-            Shape::Fireworks => fireworks::page(&document),
-            Shape::OpenRouter => openrouter::page(&document, cursor),
+            ListingFormat::Plain => openai::page(&document),
+            ListingFormat::DeepInfra => deepinfra::page(&document),
+            ListingFormat::Anthropic => anthropic::page(&document),
+            ListingFormat::Gemini => google::gemini_page(&document),
+            ListingFormat::Publisher(name) => google::publisher_page(&document, name),
+            ListingFormat::FoundationModels => bedrock::models_page(&document),
+            ListingFormat::InferenceProfiles => bedrock::profiles_page(&document),
+            ListingFormat::Fireworks => fireworks::page(&document),
+            ListingFormat::OpenRouter => openrouter::page(&document, cursor),
         }?;
         if page.next.is_some() && page.next.as_deref() == cursor {
             return Err("its next page is the page itself".to_owned());
@@ -174,7 +176,7 @@ impl Part {
 }
 
 /// The models among the entries of all parts, each id once; the first of two wins.
-pub fn settle(mut entries: Vec<Entry>) -> Vec<ListedModel> {
+pub fn settle(mut entries: Vec<ListingEntry>) -> Vec<ListedModel> {
     bedrock::join(&mut entries);
     let mut seen = HashSet::new();
     let kept = entries.into_iter().filter(|entry| entry.writes_text && entry.callable);
@@ -219,8 +221,8 @@ fn items<'a>(document: &'a Value, names: &[&str]) -> Result<&'a [Value], String>
 }
 
 /// A page of the entries that `read` makes something of.
-fn page(items: &[Value], next: Option<String>, read: impl Fn(&Value) -> Option<Entry>) -> Page {
-    Page { raw_count: items.len() as u64, entries: items.iter().filter_map(read).collect(), next }
+fn page(items: &[Value], next: Option<String>, read: impl Fn(&Value) -> Option<ListingEntry>) -> ListingPage {
+    ListingPage { raw_count: items.len() as u64, entries: items.iter().filter_map(read).collect(), next }
 }
 
 /// The longest id that is kept, in bytes.
@@ -229,7 +231,7 @@ const LONGEST_ID: usize = 512;
 const LONGEST_NAME: usize = 300;
 
 /// An entry, unless its id is none.
-fn entry(raw: &Value, id: &str, name: Option<&str>, facts: Facts) -> Option<Entry> {
+fn entry(raw: &Value, id: &str, name: Option<&str>, facts: ModelFacts) -> Option<ListingEntry> {
     let id = id.trim();
     if id.is_empty() || id.len() > LONGEST_ID {
         return None;
@@ -241,7 +243,7 @@ fn entry(raw: &Value, id: &str, name: Option<&str>, facts: Facts) -> Option<Entr
         facts,
         raw: bounded(raw),
     };
-    Some(Entry { model, writes_text: true, callable: true, stands_for: Vec::new() })
+    Some(ListingEntry { model, writes_text: true, callable: true, stands_for: Vec::new() })
 }
 
 /// The largest raw entry that is kept, in bytes.

@@ -1,7 +1,7 @@
 //! OpenRouter: OpenAI's shape by offset, with a total. Prices are for a token. Without a question about modalities it lists
 //! what writes text. <https://openrouter.ai/docs/api-reference/list-available-models>
 
-use super::{Entry, Page, entry, facts, items};
+use super::{ListingEntry, ListingPage, entry, facts, items};
 use serde_json::Value;
 
 /// The largest page.
@@ -13,7 +13,7 @@ pub fn query(cursor: Option<&str>) -> String {
 }
 
 /// Reads the page at `cursor`. Without a total the list came whole, as it did before there were pages.
-pub fn page(document: &Value, cursor: Option<&str>) -> Result<Page, String> {
+pub fn page(document: &Value, cursor: Option<&str>) -> Result<ListingPage, String> {
     let items = items(document, &["data"])?;
     let offset: u64 = cursor.unwrap_or("0").parse().unwrap_or(0);
     let end = offset.saturating_add(items.len() as u64);
@@ -24,7 +24,7 @@ pub fn page(document: &Value, cursor: Option<&str>) -> Result<Page, String> {
     Ok(super::page(items, (end < total).then(|| end.to_string()), read))
 }
 
-fn read(raw: &Value) -> Option<Entry> {
+fn read(raw: &Value) -> Option<ListingEntry> {
     let mut found = facts::common(raw);
     found.input_price = facts::price(raw.pointer("/pricing/prompt"), 1e6);
     found.output_price = facts::price(raw.pointer("/pricing/completion"), 1e6);

@@ -1,14 +1,14 @@
 //! Requests as they go out, host by host.
 
 use super::*;
-use crate::domain::names;
+use crate::domain::env_vars;
 use crate::domain::secret::Secret;
 use crate::domain::sourced::{Source, Sourced};
+use crate::providers::builtin_hosts;
 use crate::providers::hosts::{Header, Hosts};
-use crate::providers::table;
 
-fn ask(model_id: &str) -> Ask {
-    Ask {
+fn ask(model_id: &str) -> GenerationRequest {
+    GenerationRequest {
         model_id: model_id.into(),
         prompt: "Tell.".into(),
         max_output_tokens: 64,
@@ -19,11 +19,11 @@ fn ask(model_id: &str) -> Ask {
 }
 
 fn host(name: &str) -> Host {
-    Hosts::new(table::built_in()).find(name).unwrap().clone()
+    Hosts::new(builtin_hosts::built_in()).find(name).unwrap().clone()
 }
 
 fn given(text: &str) -> Option<Sourced<String>> {
-    Some(Sourced::new(text.into(), Source::Env(names::VERTEX_BASE_URL.into())))
+    Some(Sourced::new(text.into(), Source::Env(env_vars::VERTEX_BASE_URL.into())))
 }
 
 fn at(base_url: &str) -> Host {
@@ -34,7 +34,12 @@ fn key() -> Credential {
     Credential::Bearer(Secret::new("canary"))
 }
 
-fn sent(host: &Host, model_id: &str, path: &str, credential: &Credential) -> Result<Request, PrepareError> {
+fn sent(
+    host: &Host,
+    model_id: &str,
+    path: &str,
+    credential: &Credential,
+) -> Result<WireRequest, PrepareError> {
     let plan = plan(host, ask(model_id), &[]);
     request(host, &plan, path, Bytes::from_static(b"{}"), credential)
 }
@@ -42,7 +47,7 @@ fn sent(host: &Host, model_id: &str, path: &str, credential: &Credential) -> Res
 #[test]
 fn a_request_to_groq() {
     let request = sent(&host("groq"), "llama", "/chat/completions", &key()).unwrap();
-    assert_eq!(request.target, Target { tls: true, host: "api.groq.com".into(), port: 443 });
+    assert_eq!(request.target, Origin { tls: true, host: "api.groq.com".into(), port: 443 });
     assert_eq!((request.method, request.path.as_str()), ("POST", "/openai/v1/chat/completions"));
     let header =
         |name: &str| request.headers.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str());
@@ -80,7 +85,7 @@ fn plain_http_can_be_allowed() {
 fn a_host_without_address_says_so() {
     let error = sent(&host("sim"), "m", "/x", &Credential::None).unwrap_err();
     assert_eq!(error.to_string(), "provider `sim` has no base URL: set base_url under [providers.sim]");
-    assert_eq!(Fault::from(error).stage, Stage::Prepare);
+    assert_eq!(FailureDetail::from(error).stage, FailureStage::Prepare);
 }
 
 #[test]
@@ -151,13 +156,14 @@ fn a_location_cannot_name_another_machine() {
 fn efforts_of_the_profile_and_the_catalogue_win_over_the_default() {
     let openai = host("openai");
     assert_eq!(plan(&openai, ask("gpt-5"), &[]).ask.reasoning_effort.as_deref(), Some("low"));
-    let high = Ask { reasoning_effort: Some("high".into()), ..ask("gpt-5") };
+    let high = GenerationRequest { reasoning_effort: Some("high".into()), ..ask("gpt-5") };
     assert_eq!(plan(&openai, high, &[]).ask.reasoning_effort.as_deref(), Some("high"));
 }
 
 #[test]
 fn the_budget_is_never_below_the_apis_minimum() {
-    let small = |model: &str| plan(&host("openai"), Ask { max_output_tokens: 1, ..ask(model) }, &[]);
+    let small =
+        |model: &str| plan(&host("openai"), GenerationRequest { max_output_tokens: 1, ..ask(model) }, &[]);
     assert_eq!(small("gpt-5").ask.max_output_tokens, 16);
     assert_eq!(small("gpt-4o").ask.max_output_tokens, 1);
 }

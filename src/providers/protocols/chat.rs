@@ -3,18 +3,18 @@
 
 mod chunk;
 
-use super::collector::{Collector, Format, decode as decode_events, keep};
-use super::think::Splitter;
-use super::{Answer, Channel, Delta, Quirks, StreamError, Usage, error_body, request, timing};
-use crate::domain::Ask;
+use super::collector::{DecodedStreamBuilder, StreamFormat, decode as decode_events, keep};
+use super::think_tags::ThinkSplitter;
+use super::{Channel, DecodedStream, Delta, Quirks, StreamError, Usage, error_body, request, timing};
+use crate::domain::GenerationRequest;
 use crate::wire::Recording;
-use chunk::{ChatUsage, Choice, Chunk};
+use chunk::{ChatChoice, ChatChunk, ChatUsage};
 use serde_json::{Value, json};
 use std::borrow::Cow;
 
 /// The request body. `max_completion_tokens` is the format's own word since the o-series; hosts that know only
 /// `max_tokens` have a quirk.
-pub(super) fn body(ask: &Ask, quirks: &Quirks) -> Value {
+pub(super) fn body(ask: &GenerationRequest, quirks: &Quirks) -> Value {
     let mut body = serde_json::Map::new();
     body.insert("model".into(), json!(ask.model_id));
     body.insert("messages".into(), request::user_message(ask));
@@ -34,20 +34,25 @@ pub(super) fn body(ask: &Ask, quirks: &Quirks) -> Value {
 }
 
 /// Reads a recorded stream.
-pub(super) fn decode(recording: &Recording) -> Answer {
-    decode_events(recording, ChatFormat { splitter: Splitter::default(), counting: Some(0) })
+pub(super) fn decode(recording: &Recording) -> DecodedStream {
+    decode_events(recording, ChatFormat { splitter: ThinkSplitter::default(), counting: Some(0) })
 }
 
 struct ChatFormat {
-    splitter: Splitter,
+    splitter: ThinkSplitter,
     /// Completion tokens up to the last chunk that told; `None` once a chunk with text told nothing, because then a
     /// difference says nothing about one chunk.
     counting: Option<u64>,
 }
 
-impl Format for ChatFormat {
-    fn event(&mut self, _: Option<&str>, data: &[u8], out: &mut Collector<'_>) -> serde_json::Result<()> {
-        let mut chunk: Chunk<'_> = serde_json::from_slice(data)?;
+impl StreamFormat for ChatFormat {
+    fn event(
+        &mut self,
+        _: Option<&str>,
+        data: &[u8],
+        out: &mut DecodedStreamBuilder<'_>,
+    ) -> serde_json::Result<()> {
+        let mut chunk: ChatChunk<'_> = serde_json::from_slice(data)?;
         let choice = chunk.choices.0.take();
         if choice.is_none() && chunk.is_bare() {
             // vLLM and Cerebras have written flat errors into streams.
@@ -62,13 +67,18 @@ impl Format for ChatFormat {
         Ok(())
     }
 
-    fn end(&mut self, out: &mut Collector<'_>) {
+    fn end(&mut self, out: &mut DecodedStreamBuilder<'_>) {
         self.splitter.settle(&mut out.answer.deltas);
     }
 }
 
 impl ChatFormat {
-    fn choice(&mut self, choice: Box<Choice<'_>>, usage: Option<&ChatUsage>, out: &mut Collector<'_>) {
+    fn choice(
+        &mut self,
+        choice: Box<ChatChoice<'_>>,
+        usage: Option<&ChatUsage>,
+        out: &mut DecodedStreamBuilder<'_>,
+    ) {
         keep(&mut out.answer.finish_reason, choice.ended());
         let told = choice.tokens();
         let reasoning = choice.reasoning();
@@ -93,7 +103,7 @@ impl ChatFormat {
     }
 
     /// Text that can hold no think tag; what the splitter holds back came before it.
-    fn around_splitter(&mut self, delta: Delta, out: &mut Collector<'_>) {
+    fn around_splitter(&mut self, delta: Delta, out: &mut DecodedStreamBuilder<'_>) {
         self.splitter.settle(&mut out.answer.deltas);
         out.answer.deltas.push(delta);
     }
@@ -107,14 +117,14 @@ impl ChatFormat {
     }
 }
 
-fn note_origin(chunk: &Chunk<'_>, out: &mut Collector<'_>) {
+fn note_origin(chunk: &ChatChunk<'_>, out: &mut DecodedStreamBuilder<'_>) {
     keep(&mut out.answer.response_id, chunk.id.get());
     keep(&mut out.answer.response_model, chunk.model.get());
     keep(&mut out.answer.service_tier, chunk.service_tier.get());
     keep(&mut out.answer.observed_provider, chunk.provider.get());
 }
 
-fn note_usage(chunk: &Chunk<'_>, out: &mut Collector<'_>) {
+fn note_usage(chunk: &ChatChunk<'_>, out: &mut DecodedStreamBuilder<'_>) {
     let groq = chunk.x_groq.as_ref().and_then(|extra| extra.usage.as_deref());
     for usage in groq.into_iter().chain(chunk.usage.as_deref()) {
         out.usage(Usage::from(usage));
@@ -134,7 +144,7 @@ fn note_usage(chunk: &Chunk<'_>, out: &mut Collector<'_>) {
     }
 }
 
-fn note_errors(chunk: Chunk<'_>, out: &mut Collector<'_>) {
+fn note_errors(chunk: ChatChunk<'_>, out: &mut DecodedStreamBuilder<'_>) {
     let groq = chunk.x_groq.and_then(|extra| extra.error);
     for error in [chunk.error, groq].into_iter().flatten().filter(|error| error_body::is_truthy(error)) {
         let around = json!({"status_code": chunk.status_code});

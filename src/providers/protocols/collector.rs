@@ -1,8 +1,8 @@
-//! Walks the events of a recorded stream and gathers an `Answer`: what every event-stream format shares, errors and foreign
+//! Walks the events of a recorded stream and gathers an `DecodedStream`: what every event-stream format shares, errors and foreign
 //! bytes included. What an event of one format says is that format's file.
 
-use super::{Answer, Channel, Delta, StreamError, Usage, error_body, repair, timing};
-use crate::wire::{Ending, Recording, sse};
+use super::{Channel, DecodedStream, Delta, StreamError, Usage, error_body, repair, timing};
+use crate::wire::{ExchangeEnd, Recording, sse};
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -10,27 +10,32 @@ use std::time::Duration;
 const SHOWN: usize = 120;
 
 /// One format's reader of events. It must change nothing where it returns an error: the event may be tried again.
-pub(super) trait Format {
+pub(super) trait StreamFormat {
     /// Takes one event whose data is a JSON object.
-    fn event(&mut self, name: Option<&str>, data: &[u8], out: &mut Collector<'_>) -> serde_json::Result<()>;
+    fn event(
+        &mut self,
+        name: Option<&str>,
+        data: &[u8],
+        out: &mut DecodedStreamBuilder<'_>,
+    ) -> serde_json::Result<()>;
 
     /// Takes the end of the stream.
-    fn end(&mut self, _out: &mut Collector<'_>) {}
+    fn end(&mut self, _out: &mut DecodedStreamBuilder<'_>) {}
 }
 
 /// An answer in the making.
-pub(super) struct Collector<'r> {
+pub(super) struct DecodedStreamBuilder<'r> {
     recording: &'r Recording,
     /// What is known so far.
-    pub answer: Answer,
+    pub answer: DecodedStream,
     /// When the current event had been read.
     pub at: Duration,
 }
 
-impl<'r> Collector<'r> {
+impl<'r> DecodedStreamBuilder<'r> {
     /// An empty answer, but for what the head tells.
     pub fn new(recording: &'r Recording) -> Self {
-        let mut answer = Answer::default();
+        let mut answer = DecodedStream::default();
         if let Some(head) = &recording.head {
             timing::from_head(head, &mut answer.provider_timing);
         }
@@ -85,7 +90,7 @@ impl<'r> Collector<'r> {
 
     /// True where bytes may be missing at the body's end, so that half an event there is no sign of a wrong protocol.
     pub fn may_be_cut(&self) -> bool {
-        self.recording.ending != Ending::Complete
+        self.recording.ending != ExchangeEnd::Complete
     }
 }
 
@@ -97,8 +102,8 @@ pub(super) fn keep(slot: &mut Option<String>, word: Option<&str>) {
 }
 
 /// Decodes a whole recording with one format's reader.
-pub(super) fn decode(recording: &Recording, mut format: impl Format) -> Answer {
-    let mut out = Collector::new(recording);
+pub(super) fn decode(recording: &Recording, mut format: impl StreamFormat) -> DecodedStream {
+    let mut out = DecodedStreamBuilder::new(recording);
     let mut events = sse::events(&recording.body);
     for event in events.by_ref() {
         out.begin(event.end);
@@ -125,10 +130,10 @@ pub(super) fn decode(recording: &Recording, mut format: impl Format) -> Answer {
 }
 
 fn take(
-    format: &mut impl Format,
+    format: &mut impl StreamFormat,
     name: Option<&str>,
     data: &[u8],
-    out: &mut Collector<'_>,
+    out: &mut DecodedStreamBuilder<'_>,
 ) -> Result<(), String> {
     if data.is_empty() {
         return Ok(());
@@ -155,7 +160,7 @@ fn take(
 }
 
 /// Lines that are no event stream: an error as bare JSON (Gemini writes them so), or a body of another kind altogether.
-fn judge_stray(stray: &[u8], out: &mut Collector<'_>) {
+fn judge_stray(stray: &[u8], out: &mut DecodedStreamBuilder<'_>) {
     if let Some(error) = error_body(stray) {
         out.error(error);
     } else if out.answer.events == 0 && !(out.may_be_cut() && memchr::memchr2(b'\n', b'\r', stray).is_none())
@@ -165,7 +170,7 @@ fn judge_stray(stray: &[u8], out: &mut Collector<'_>) {
 }
 
 /// Says what a body is that is no stream at all.
-pub(super) fn foreign(body: &[u8], out: &mut Collector<'_>) {
+pub(super) fn foreign(body: &[u8], out: &mut DecodedStreamBuilder<'_>) {
     let what = match body.trim_ascii_start().first() {
         Some(b'<') => "HTML or XML",
         Some(b'{' | b'[') => "JSON",

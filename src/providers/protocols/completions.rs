@@ -2,11 +2,11 @@
 //! so `chat` reads them.
 
 use super::{Quirks, request};
-use crate::domain::Ask;
+use crate::domain::GenerationRequest;
 use serde_json::{Value, json};
 
 /// The request body: a prompt to continue, no message; the format knows no reasoning effort.
-pub(super) fn body(ask: &Ask, quirks: &Quirks) -> Value {
+pub(super) fn body(ask: &GenerationRequest, quirks: &Quirks) -> Value {
     let mut body = serde_json::Map::new();
     body.insert("model".into(), json!(ask.model_id));
     body.insert("prompt".into(), json!(ask.prompt));

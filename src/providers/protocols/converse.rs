@@ -2,10 +2,10 @@
 //! (`application/vnd.amazon.eventstream`). The frames are read from the recording, because an SDK's own reader shows no
 //! stamps; checksums are the SDK's.
 
-use super::collector::{Collector, foreign, keep, shown};
-use super::lenient::{Count, Word, or_default};
-use super::{Answer, Channel, Quirks, StreamError, Usage, error_body, request, timing};
-use crate::domain::Ask;
+use super::collector::{DecodedStreamBuilder, foreign, keep, shown};
+use super::lenient::{Count, LenientString, or_default};
+use super::{Channel, DecodedStream, Quirks, StreamError, Usage, error_body, request, timing};
+use crate::domain::GenerationRequest;
 use crate::wire::Recording;
 use aws_smithy_eventstream::frame::read_message_from;
 use aws_smithy_types::event_stream::Message;
@@ -18,7 +18,7 @@ const LONGEST_FRAME: usize = 16 * 1024 * 1024;
 const SHORTEST_FRAME: usize = 16;
 
 /// The request body; the model stands in the URL. A model's own fields have a place of their own in this format.
-pub(super) fn body(ask: &Ask, quirks: &Quirks) -> Value {
+pub(super) fn body(ask: &GenerationRequest, quirks: &Quirks) -> Value {
     let mut inference = Map::new();
     inference.insert("maxTokens".into(), json!(ask.max_output_tokens));
     if let Some(temperature) = request::temperature(ask, quirks) {
@@ -38,8 +38,8 @@ pub(super) fn body(ask: &Ask, quirks: &Quirks) -> Value {
 }
 
 /// Reads a recorded stream. The metadata frame comes after `messageStop`, so reading goes on to the body's end.
-pub(super) fn decode(recording: &Recording) -> Answer {
-    let mut out = Collector::new(recording);
+pub(super) fn decode(recording: &Recording) -> DecodedStream {
+    let mut out = DecodedStreamBuilder::new(recording);
     let head = recording.head.as_ref();
     keep(&mut out.answer.response_id, head.and_then(|head| head.header("x-amzn-requestid")));
     let body = &recording.body;
@@ -100,7 +100,7 @@ fn frame_length(rest: &[u8]) -> Frame {
     }
 }
 
-fn frame(bytes: bytes::Bytes, out: &mut Collector<'_>) -> Result<(), String> {
+fn frame(bytes: bytes::Bytes, out: &mut DecodedStreamBuilder<'_>) -> Result<(), String> {
     let message = read_message_from(bytes).map_err(|error| format!("is damaged ({error})"))?;
     let payload = message.payload();
     match header(&message, ":message-type") {
@@ -128,7 +128,7 @@ fn header<'a>(message: &'a Message, name: &str) -> Option<&'a str> {
 }
 
 /// `throttlingException`, `modelStreamErrorException`, …: the type is the code.
-fn exception(kind: Option<&str>, payload: &[u8], out: &mut Collector<'_>) {
+fn exception(kind: Option<&str>, payload: &[u8], out: &mut DecodedStreamBuilder<'_>) {
     let shape = error_body(payload).unwrap_or_else(|| StreamError {
         message: String::from_utf8_lossy(payload).into(),
         ..StreamError::default()
@@ -139,13 +139,13 @@ fn exception(kind: Option<&str>, payload: &[u8], out: &mut Collector<'_>) {
 /// What any frame may hold; each kind has some of it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Payload<'a> {
+struct ConversePayload<'a> {
     #[serde(borrow, deserialize_with = "or_default")]
     delta: ContentDelta<'a>,
     #[serde(borrow)]
-    stop_reason: Word<'a>,
+    stop_reason: LenientString<'a>,
     usage: Option<TokenUsage>,
-    metrics: Option<Metrics>,
+    metrics: Option<ConverseMetrics>,
     #[serde(borrow, deserialize_with = "or_default")]
     service_tier: ServiceTier<'a>,
 }
@@ -154,7 +154,7 @@ struct Payload<'a> {
 #[serde(default, rename_all = "camelCase")]
 struct ContentDelta<'a> {
     #[serde(borrow)]
-    text: Word<'a>,
+    text: LenientString<'a>,
     #[serde(borrow, deserialize_with = "or_default")]
     reasoning_content: TextDelta<'a>,
     #[serde(borrow, deserialize_with = "or_default")]
@@ -165,21 +165,21 @@ struct ContentDelta<'a> {
 #[serde(default)]
 struct TextDelta<'a> {
     #[serde(borrow)]
-    text: Word<'a>,
+    text: LenientString<'a>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct ToolDelta<'a> {
     #[serde(borrow)]
-    input: Word<'a>,
+    input: LenientString<'a>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct ServiceTier<'a> {
     #[serde(borrow, rename = "type")]
-    kind: Word<'a>,
+    kind: LenientString<'a>,
 }
 
 /// Counts; the input is reported without what a cache answered or took in, as Anthropic does. No count of reasoning.
@@ -195,15 +195,15 @@ struct TokenUsage {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Metrics {
+struct ConverseMetrics {
     latency_ms: Option<f64>,
 }
 
-fn event(kind: &str, data: &[u8], out: &mut Collector<'_>) -> serde_json::Result<()> {
+fn event(kind: &str, data: &[u8], out: &mut DecodedStreamBuilder<'_>) -> serde_json::Result<()> {
     if !matches!(kind, "contentBlockDelta" | "messageStop" | "metadata") {
         return Ok(());
     }
-    let payload: Payload<'_> = serde_json::from_slice(data)?;
+    let payload: ConversePayload<'_> = serde_json::from_slice(data)?;
     out.text(Channel::Reasoning, payload.delta.reasoning_content.text.into_text());
     out.text(Channel::Visible, payload.delta.text.into_text());
     out.text(Channel::Visible, payload.delta.tool_use.input.into_text());

@@ -1,9 +1,10 @@
 //! What a dialect is called, where it posts, how it ends, and which file reads it: one table a question.
 
 use super::{
-    Answer, Dialect, Quirks, chat, completions, converse, encoding, error_body, gemini, messages, responses,
+    DecodedStream, Dialect, Quirks, chat, completions, converse, encoding, error_body, gemini, messages,
+    responses,
 };
-use crate::domain::Ask;
+use crate::domain::GenerationRequest;
 use crate::wire::Recording;
 use serde_json::Value;
 
@@ -44,7 +45,7 @@ impl Dialect {
     }
 
     /// The request body that asks for a stream. A provider's SDK builds the real one for Converse; this is its twin.
-    pub fn body(self, ask: &Ask, quirks: &Quirks) -> Value {
+    pub fn body(self, ask: &GenerationRequest, quirks: &Quirks) -> Value {
         match self {
             Dialect::Chat => chat::body(ask, quirks),
             Dialect::Responses => responses::body(ask, quirks),
@@ -86,7 +87,7 @@ impl Dialect {
     }
 
     /// Reads a recorded answer to a 200. Never fails: what is wrong with it stands in the answer.
-    pub fn decode(self, recording: &Recording, quirks: &Quirks) -> Answer {
+    pub fn decode(self, recording: &Recording, quirks: &Quirks) -> DecodedStream {
         if let Some(answer) = packed(recording) {
             return answer;
         }
@@ -106,13 +107,13 @@ impl Dialect {
 }
 
 /// The answer to a 200 that came compressed: the error in it, or that it is no stream that can be timed.
-fn packed(recording: &Recording) -> Option<Answer> {
+fn packed(recording: &Recording) -> Option<DecodedStream> {
     let head = recording.head.as_ref()?;
     let coding = encoding::coding(head, &recording.body)?;
     let error = error_body(&encoding::unpacked(head, &recording.body));
     let coding: String = coding.escape_debug().take(40).collect();
     let malformed = format!("the answer is compressed ({coding}), although it was asked for plain");
-    Some(Answer { error, malformed: Some(malformed), ..Answer::default() })
+    Some(DecodedStream { error, malformed: Some(malformed), ..DecodedStream::default() })
 }
 
 /// Percent-encodes everything but RFC 3986's unreserved characters, as AWS signs paths.

@@ -1,7 +1,7 @@
 //! Bodies that a host compressed although `Accept-Encoding: identity` was sent: read for the error that they hold. A
 //! compressed stream is never a sample, because its bytes come in lumps.
 
-use crate::wire::Head;
+use crate::wire::ResponseHead;
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
 use std::borrow::Cow;
 use std::io::Read;
@@ -13,7 +13,7 @@ const MOST_UNPACKED: u64 = 1024 * 1024;
 const GZIP: &[u8] = b"\x1F\x8B\x08";
 
 /// The coding of a body, as its head names it or its first bytes show; `None` where it is plain.
-pub(super) fn coding<'a>(head: &'a Head, body: &[u8]) -> Option<&'a str> {
+pub(super) fn coding<'a>(head: &'a ResponseHead, body: &[u8]) -> Option<&'a str> {
     let named = head.header("content-encoding").map(str::trim);
     let named = named.filter(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case("identity"));
     named.or_else(|| body.starts_with(GZIP).then_some("gzip"))
@@ -21,7 +21,7 @@ pub(super) fn coding<'a>(head: &'a Head, body: &[u8]) -> Option<&'a str> {
 
 /// The body as it was before it was packed, cut after 1 MiB; a body that is plain after all, broken from its start, or
 /// packed in a way that is not known here, comes back as it is.
-pub fn unpacked<'a>(head: &Head, body: &'a [u8]) -> Cow<'a, [u8]> {
+pub fn unpacked<'a>(head: &ResponseHead, body: &'a [u8]) -> Cow<'a, [u8]> {
     let Some(coding) = coding(head, body) else { return Cow::Borrowed(body) };
     let plain = match coding.to_ascii_lowercase().as_str() {
         "gzip" | "x-gzip" => read(MultiGzDecoder::new(body)),
@@ -47,8 +47,8 @@ mod tests {
     use proptest::prelude::*;
     use std::io::Write;
 
-    fn head(coding: &str) -> Head {
-        Head { status: 429, headers: vec![("content-encoding".to_owned(), coding.to_owned())] }
+    fn head(coding: &str) -> ResponseHead {
+        ResponseHead { status: 429, headers: vec![("content-encoding".to_owned(), coding.to_owned())] }
     }
 
     fn gzip(plain: &[u8]) -> Vec<u8> {

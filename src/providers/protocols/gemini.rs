@@ -1,16 +1,16 @@
 //! Gemini `streamGenerateContent` with `alt=sse`: the request body, and the chunks of the stream. There are no event names
 //! and no end marker; counts come with every chunk and are cumulative.
 
-use super::collector::{Collector, Format, decode as decode_events, keep};
-use super::lenient::{Count, First, Word, or_default};
-use super::{Answer, Channel, Quirks, Usage, error_body, request};
-use crate::domain::Ask;
+use super::collector::{DecodedStreamBuilder, StreamFormat, decode as decode_events, keep};
+use super::lenient::{Count, First, LenientString, or_default};
+use super::{Channel, DecodedStream, Quirks, Usage, error_body, request};
+use crate::domain::GenerationRequest;
 use crate::wire::Recording;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 /// The request body; the model stands in the URL.
-pub(super) fn body(ask: &Ask, quirks: &Quirks) -> Value {
+pub(super) fn body(ask: &GenerationRequest, quirks: &Quirks) -> Value {
     let mut generation = Map::new();
     generation.insert("maxOutputTokens".into(), json!(ask.max_output_tokens));
     if let Some(temperature) = request::temperature(ask, quirks) {
@@ -34,7 +34,7 @@ fn thinking(effort: &str) -> Value {
 }
 
 /// Reads a recorded stream.
-pub(super) fn decode(recording: &Recording) -> Answer {
+pub(super) fn decode(recording: &Recording) -> DecodedStream {
     decode_events(recording, GeminiFormat)
 }
 
@@ -42,14 +42,14 @@ struct GeminiFormat;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Chunk<'a> {
+struct GeminiChunk<'a> {
     #[serde(borrow)]
-    candidates: First<Candidate<'a>>,
+    candidates: First<GeminiCandidate<'a>>,
     usage_metadata: Option<Box<UsageMetadata>>,
     #[serde(borrow)]
-    model_version: Word<'a>,
+    model_version: LenientString<'a>,
     #[serde(borrow)]
-    response_id: Word<'a>,
+    response_id: LenientString<'a>,
     #[serde(borrow, deserialize_with = "or_default")]
     prompt_feedback: PromptFeedback<'a>,
     error: Option<Value>,
@@ -57,25 +57,25 @@ struct Chunk<'a> {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Candidate<'a> {
+struct GeminiCandidate<'a> {
     #[serde(borrow, deserialize_with = "or_default")]
-    content: Content<'a>,
+    content: GeminiContent<'a>,
     #[serde(borrow)]
-    finish_reason: Word<'a>,
+    finish_reason: LenientString<'a>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Content<'a> {
+struct GeminiContent<'a> {
     #[serde(borrow, deserialize_with = "or_default")]
-    parts: Vec<Part<'a>>,
+    parts: Vec<GeminiPart<'a>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Part<'a> {
+struct GeminiPart<'a> {
     #[serde(borrow)]
-    text: Word<'a>,
+    text: LenientString<'a>,
     thought: Option<bool>,
     function_call: Option<Value>,
 }
@@ -84,7 +84,7 @@ struct Part<'a> {
 #[serde(default, rename_all = "camelCase")]
 struct PromptFeedback<'a> {
     #[serde(borrow)]
-    block_reason: Word<'a>,
+    block_reason: LenientString<'a>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -98,9 +98,14 @@ struct UsageMetadata {
     traffic_type: Option<String>,
 }
 
-impl Format for GeminiFormat {
-    fn event(&mut self, _: Option<&str>, data: &[u8], out: &mut Collector<'_>) -> serde_json::Result<()> {
-        let chunk: Chunk<'_> = serde_json::from_slice(data)?;
+impl StreamFormat for GeminiFormat {
+    fn event(
+        &mut self,
+        _: Option<&str>,
+        data: &[u8],
+        out: &mut DecodedStreamBuilder<'_>,
+    ) -> serde_json::Result<()> {
+        let chunk: GeminiChunk<'_> = serde_json::from_slice(data)?;
         keep(&mut out.answer.response_id, chunk.response_id.get());
         keep(&mut out.answer.response_model, chunk.model_version.get());
         keep(&mut out.answer.finish_reason, chunk.prompt_feedback.block_reason.get());
@@ -119,7 +124,7 @@ impl Format for GeminiFormat {
     }
 }
 
-fn note_part(part: Part<'_>, out: &mut Collector<'_>) {
+fn note_part(part: GeminiPart<'_>, out: &mut DecodedStreamBuilder<'_>) {
     let channel = if part.thought == Some(true) { Channel::Reasoning } else { Channel::Visible };
     out.text(channel, part.text.into_text());
     if let Some(call) = part.function_call {

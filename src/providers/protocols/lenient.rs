@@ -9,9 +9,9 @@ use std::marker::PhantomData;
 
 /// A string, if it is one.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Word<'a>(Option<Cow<'a, str>>);
+pub(super) struct LenientString<'a>(Option<Cow<'a, str>>);
 
-impl<'a> Word<'a> {
+impl<'a> LenientString<'a> {
     /// The text; `None` where it is empty or no string.
     pub fn get(&self) -> Option<&str> {
         self.0.as_deref().filter(|text| !text.is_empty())
@@ -28,15 +28,15 @@ impl<'a> Word<'a> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Word<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for LenientString<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(WordVisitor).map(Word)
+        deserializer.deserialize_any(LenientStringVisitor).map(LenientString)
     }
 }
 
-struct WordVisitor;
+struct LenientStringVisitor;
 
-impl<'de> Visitor<'de> for WordVisitor {
+impl<'de> Visitor<'de> for LenientStringVisitor {
     type Value = Option<Cow<'de, str>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -159,12 +159,12 @@ impl<'de> Deserialize<'de> for Count {
 
 /// How long a list is.
 #[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Length(pub Option<u32>);
+pub(super) struct ArrayLength(pub Option<u32>);
 
-impl<'de> Deserialize<'de> for Length {
+impl<'de> Deserialize<'de> for ArrayLength {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;
-        Ok(Length(value.as_array().and_then(|list| u32::try_from(list.len()).ok())))
+        Ok(ArrayLength(value.as_array().and_then(|list| u32::try_from(list.len()).ok())))
     }
 }
 
@@ -183,12 +183,12 @@ mod tests {
 
     #[test]
     fn a_word_is_borrowed_and_anything_else_is_absent() {
-        let word: Word = serde_json::from_str(r#""plain""#).unwrap();
+        let word: LenientString = serde_json::from_str(r#""plain""#).unwrap();
         assert!(matches!(word.0, Some(Cow::Borrowed("plain"))));
-        let word: Word = serde_json::from_str(r#""a\nb""#).unwrap();
+        let word: LenientString = serde_json::from_str(r#""a\nb""#).unwrap();
         assert_eq!(word.get(), Some("a\nb"));
         for other in ["null", "1", "-1", "1.5", "true", "[1,{}]", r#"{"a":[1]}"#, r#""""#] {
-            assert!(serde_json::from_str::<Word>(other).unwrap().is_empty(), "{other}");
+            assert!(serde_json::from_str::<LenientString>(other).unwrap().is_empty(), "{other}");
         }
     }
 
@@ -214,7 +214,7 @@ mod tests {
             (Count::Absent, Count::Absent, Count::Absent)
         );
         assert_eq!(Count::first_odd(&[Count::Absent, Count::Whole(1), Count::Odd(-1.0)]), Some(-1.0));
-        assert_eq!(serde_json::from_str::<Length>("[1,2]").unwrap().0, Some(2));
-        assert_eq!(serde_json::from_str::<Length>("5").unwrap().0, None);
+        assert_eq!(serde_json::from_str::<ArrayLength>("[1,2]").unwrap().0, Some(2));
+        assert_eq!(serde_json::from_str::<ArrayLength>("5").unwrap().0, None);
     }
 }

@@ -1,15 +1,15 @@
 //! Anthropic Messages, on Anthropic's own host and on Vertex: the request body, and the typed events of the stream.
 
-use super::collector::{Collector, Format, decode as decode_events, keep};
-use super::lenient::{Count, Word, or_default};
-use super::{Answer, Channel, Quirks, Usage, error_body, request};
-use crate::domain::Ask;
+use super::collector::{DecodedStreamBuilder, StreamFormat, decode as decode_events, keep};
+use super::lenient::{Count, LenientString, or_default};
+use super::{Channel, DecodedStream, Quirks, Usage, error_body, request};
+use crate::domain::GenerationRequest;
 use crate::wire::Recording;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// The request body. On Vertex the model stands in the URL alone, and `anthropic_version` in the body (a host's quirk).
-pub(super) fn body(ask: &Ask, quirks: &Quirks) -> Value {
+pub(super) fn body(ask: &GenerationRequest, quirks: &Quirks) -> Value {
     let mut body = serde_json::Map::new();
     if !quirks.model_in_url {
         body.insert("model".into(), json!(ask.model_id));
@@ -27,7 +27,7 @@ pub(super) fn body(ask: &Ask, quirks: &Quirks) -> Value {
 }
 
 /// Reads a recorded stream.
-pub(super) fn decode(recording: &Recording) -> Answer {
+pub(super) fn decode(recording: &Recording) -> DecodedStream {
     decode_events(recording, MessagesFormat::default())
 }
 
@@ -41,14 +41,14 @@ struct MessagesFormat {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Event<'a> {
+struct MessagesEvent<'a> {
     #[serde(borrow, rename = "type")]
-    kind: Word<'a>,
+    kind: LenientString<'a>,
     #[serde(borrow, deserialize_with = "or_default")]
-    delta: Piece<'a>,
+    delta: MessagesDelta<'a>,
     /// A block may begin with text.
     #[serde(borrow, deserialize_with = "or_default")]
-    content_block: Piece<'a>,
+    content_block: MessagesDelta<'a>,
     message: Option<Box<Message>>,
     usage: Option<Box<MessageUsage>>,
     error: Option<Value>,
@@ -56,15 +56,15 @@ struct Event<'a> {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Piece<'a> {
+struct MessagesDelta<'a> {
     #[serde(borrow)]
-    text: Word<'a>,
+    text: LenientString<'a>,
     #[serde(borrow)]
-    thinking: Word<'a>,
+    thinking: LenientString<'a>,
     #[serde(borrow)]
-    partial_json: Word<'a>,
+    partial_json: LenientString<'a>,
     #[serde(borrow)]
-    stop_reason: Word<'a>,
+    stop_reason: LenientString<'a>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -83,19 +83,24 @@ struct MessageUsage {
     cache_read_input_tokens: Count,
     output_tokens: Count,
     #[serde(deserialize_with = "or_default")]
-    output_tokens_details: Details,
+    output_tokens_details: MessagesTokenDetails,
     service_tier: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Details {
+struct MessagesTokenDetails {
     thinking_tokens: Count,
 }
 
-impl Format for MessagesFormat {
-    fn event(&mut self, _: Option<&str>, data: &[u8], out: &mut Collector<'_>) -> serde_json::Result<()> {
-        let event: Event<'_> = serde_json::from_slice(data)?;
+impl StreamFormat for MessagesFormat {
+    fn event(
+        &mut self,
+        _: Option<&str>,
+        data: &[u8],
+        out: &mut DecodedStreamBuilder<'_>,
+    ) -> serde_json::Result<()> {
+        let event: MessagesEvent<'_> = serde_json::from_slice(data)?;
         keep(&mut out.answer.finish_reason, event.delta.stop_reason.get());
         for piece in [event.content_block, event.delta] {
             out.text(Channel::Reasoning, piece.thinking.into_text());
@@ -122,7 +127,7 @@ impl Format for MessagesFormat {
 
 impl MessagesFormat {
     /// Input is the sum of its three parts; output is cumulative and includes thinking.
-    fn count(&mut self, usage: &MessageUsage, out: &mut Collector<'_>) {
+    fn count(&mut self, usage: &MessageUsage, out: &mut DecodedStreamBuilder<'_>) {
         let (fresh, written) = (usage.input_tokens, usage.cache_creation_input_tokens);
         let (read, output) = (usage.cache_read_input_tokens, usage.output_tokens);
         let thinking = usage.output_tokens_details.thinking_tokens;

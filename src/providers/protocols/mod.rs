@@ -14,7 +14,7 @@ mod messages;
 mod repair;
 mod request;
 mod responses;
-mod think;
+mod think_tags;
 mod timing;
 mod usage;
 
@@ -119,7 +119,7 @@ pub struct StreamError {
 
 /// Everything that a decoder found in one recorded stream.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Answer {
+pub struct DecodedStream {
     /// Text in order of arrival.
     pub deltas: Vec<Delta>,
     /// Counts, if any came.

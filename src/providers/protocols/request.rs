@@ -2,18 +2,18 @@
 //! merged in. The fields of a format are in the format's file.
 
 use super::Quirks;
-use crate::domain::Ask;
-use crate::domain::ask::{EXTRA_FIELDS, OMIT_TEMPERATURE, REASONING_EFFORT};
+use crate::domain::GenerationRequest;
+use crate::domain::generation_request::{EXTRA_FIELDS, OMIT_TEMPERATURE, REASONING_EFFORT};
 use serde_json::{Map, Value, json};
 
 /// The temperature to send, unless the host, or the model's metadata (`omit_temperature: true`), wants none.
-pub(super) fn temperature(ask: &Ask, quirks: &Quirks) -> Option<f64> {
+pub(super) fn temperature(ask: &GenerationRequest, quirks: &Quirks) -> Option<f64> {
     let omitted = quirks.omit_temperature || ask.metadata.get(OMIT_TEMPERATURE) == Some(&Value::Bool(true));
     ask.temperature.filter(|_| !omitted)
 }
 
 /// The effort to send. The model's metadata wins over the profile; a null there sends none.
-pub(super) fn effort(ask: &Ask) -> Option<&str> {
+pub(super) fn effort(ask: &GenerationRequest) -> Option<&str> {
     match ask.metadata.get(REASONING_EFFORT) {
         Some(own) => own.as_str(),
         None => ask.reasoning_effort.as_deref(),
@@ -21,17 +21,17 @@ pub(super) fn effort(ask: &Ask) -> Option<&str> {
 }
 
 /// The model's own request fields from the catalogue, if it has any.
-pub(super) fn extra_fields(ask: &Ask) -> Option<&Map<String, Value>> {
+pub(super) fn extra_fields(ask: &GenerationRequest) -> Option<&Map<String, Value>> {
     ask.metadata.get(EXTRA_FIELDS).and_then(Value::as_object)
 }
 
 /// The one user message, as the OpenAI and Anthropic families write it.
-pub(super) fn user_message(ask: &Ask) -> Value {
+pub(super) fn user_message(ask: &GenerationRequest) -> Value {
     json!([{"role": "user", "content": ask.prompt}])
 }
 
 /// The finished body: the format's fields, then the host's, then the model's own.
-pub(super) fn finished(mut body: Map<String, Value>, ask: &Ask, quirks: &Quirks) -> Value {
+pub(super) fn finished(mut body: Map<String, Value>, ask: &GenerationRequest, quirks: &Quirks) -> Value {
     merge(&mut body, &quirks.body);
     if let Some(fields) = extra_fields(ask) {
         merge(&mut body, fields);
@@ -63,8 +63,8 @@ pub(super) mod tests {
     use super::*;
 
     /// An ask with everything set.
-    pub fn ask(metadata: Value) -> Ask {
-        Ask {
+    pub fn ask(metadata: Value) -> GenerationRequest {
+        GenerationRequest {
             model_id: "m".into(),
             prompt: "Tell.".into(),
             max_output_tokens: 64,

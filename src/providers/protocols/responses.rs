@@ -1,10 +1,10 @@
 //! OpenAI Responses: the request body, and the typed events of the stream. There is no `[DONE]`; the last event is
 //! `response.completed`, `.incomplete` or `.failed` and carries the counts.
 
-use super::collector::{Collector, Format, decode as decode_events, keep};
-use super::lenient::{Count, Word, or_default};
-use super::{Answer, Channel, Quirks, StreamError, Usage, error_body, request, timing};
-use crate::domain::Ask;
+use super::collector::{DecodedStreamBuilder, StreamFormat, decode as decode_events, keep};
+use super::lenient::{Count, LenientString, or_default};
+use super::{Channel, DecodedStream, Quirks, StreamError, Usage, error_body, request, timing};
+use crate::domain::GenerationRequest;
 use crate::wire::Recording;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 pub(super) const SMALLEST_BUDGET: u32 = 16;
 
 /// The request body. Nothing is stored at the provider; counts always come, so there is no option for them.
-pub(super) fn body(ask: &Ask, quirks: &Quirks) -> Value {
+pub(super) fn body(ask: &GenerationRequest, quirks: &Quirks) -> Value {
     let mut body = serde_json::Map::new();
     body.insert("model".into(), json!(ask.model_id));
     body.insert("input".into(), json!(ask.prompt));
@@ -30,7 +30,7 @@ pub(super) fn body(ask: &Ask, quirks: &Quirks) -> Value {
 }
 
 /// Reads a recorded stream.
-pub(super) fn decode(recording: &Recording) -> Answer {
+pub(super) fn decode(recording: &Recording) -> DecodedStream {
     decode_events(recording, ResponsesFormat)
 }
 
@@ -38,11 +38,11 @@ struct ResponsesFormat;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Event<'a> {
+struct ResponsesEvent<'a> {
     #[serde(borrow, rename = "type")]
-    kind: Word<'a>,
+    kind: LenientString<'a>,
     #[serde(borrow)]
-    delta: Word<'a>,
+    delta: LenientString<'a>,
     response: Option<Box<Response>>,
     error: Option<Value>,
     /// llama.cpp: milliseconds, beside the response.
@@ -69,21 +69,26 @@ struct ResponseUsage {
     output_tokens: Count,
     total_tokens: Count,
     #[serde(deserialize_with = "or_default")]
-    input_tokens_details: Details,
+    input_tokens_details: ResponsesTokenDetails,
     #[serde(deserialize_with = "or_default")]
-    output_tokens_details: Details,
+    output_tokens_details: ResponsesTokenDetails,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Details {
+struct ResponsesTokenDetails {
     cached_tokens: Count,
     reasoning_tokens: Count,
 }
 
-impl Format for ResponsesFormat {
-    fn event(&mut self, name: Option<&str>, data: &[u8], out: &mut Collector<'_>) -> serde_json::Result<()> {
-        let event: Event<'_> = serde_json::from_slice(data)?;
+impl StreamFormat for ResponsesFormat {
+    fn event(
+        &mut self,
+        name: Option<&str>,
+        data: &[u8],
+        out: &mut DecodedStreamBuilder<'_>,
+    ) -> serde_json::Result<()> {
+        let event: ResponsesEvent<'_> = serde_json::from_slice(data)?;
         let kind = event.kind.get().or(name).unwrap_or_default();
         if let Some(channel) = channel(kind) {
             out.text(channel, event.delta.into_text());
@@ -113,7 +118,7 @@ fn channel(kind: &str) -> Option<Channel> {
     }
 }
 
-fn note_response(kind: &str, response: Response, out: &mut Collector<'_>) {
+fn note_response(kind: &str, response: Response, out: &mut DecodedStreamBuilder<'_>) {
     keep(&mut out.answer.response_id, response.id.as_deref());
     keep(&mut out.answer.response_model, response.model.as_deref());
     keep(&mut out.answer.response_status, response.status.as_deref());

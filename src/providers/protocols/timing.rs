@@ -1,7 +1,7 @@
 //! The provider's own clock, from headers and bodies, into one map: seconds, under the provider's own names. Names that end
 //! in a unit of milliseconds lose it, because the value is in seconds here. Comparing it with ours is `measure`.
 
-use crate::wire::Head;
+use crate::wire::ResponseHead;
 use serde_json::{Map, Number, Value};
 
 /// Headers in milliseconds and the names under which their seconds are kept. OpenAI documents the first; the second is
@@ -15,7 +15,7 @@ const MILLISECOND_HEADERS: [(&str, &str); 2] = [
 const TOGETHER_HEADERS: [&str; 3] = ["x-api-received", "x-api-call-start", "x-api-call-end"];
 
 /// Takes what the answer's head tells.
-pub(super) fn from_head(head: &Head, timing: &mut Map<String, Value>) {
+pub(super) fn from_head(head: &ResponseHead, timing: &mut Map<String, Value>) {
     for (header, name) in MILLISECOND_HEADERS {
         let milliseconds = head.header(header).and_then(|text| text.trim().parse::<f64>().ok());
         put(timing, name, milliseconds.map(|value| value / 1000.0));
@@ -78,7 +78,7 @@ mod tests {
         ];
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         let mut timing = Map::new();
-        from_head(&Head { status: 200, headers }, &mut timing);
+        from_head(&ResponseHead { status: 200, headers }, &mut timing);
         assert_eq!(
             Value::Object(timing),
             json!({"openai-processing": 0.25, "x-api-call-start": "2026-01-01T00:00:00Z", "x-api-received": 1.5})

@@ -2,9 +2,9 @@
 //! name a request.
 
 use super::clock;
-use super::route::Host;
+use super::route::SimHost;
 use super::scenario::{PRESETS, Scenario};
-use super::script::Plan;
+use super::script::SimTokenPlan;
 use crate::providers::protocols::Dialect;
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
@@ -18,14 +18,14 @@ pub const WEB_PAGE: &str =
 const CREATED: i64 = 1_735_689_600;
 
 /// The list of presets as a host would list its models.
-pub fn models(host: Host, anthropic: bool) -> Value {
+pub fn models(host: SimHost, anthropic: bool) -> Value {
     if anthropic {
         return anthropic_models();
     }
     let model =
         |name: &str| json!({"id": name, "object": "model", "created": CREATED, "owned_by": "simulator"});
     let mut all: Vec<Value> = PRESETS.iter().map(|preset| model(preset.name)).collect();
-    if host == Host::Together {
+    if host == SimHost::Together {
         all.iter_mut().for_each(|model| model["type"] = json!("chat"));
         return Value::Array(all);
     }
@@ -45,7 +45,7 @@ fn anthropic_models() -> Value {
 }
 
 /// What a scenario was asked to do, seconds and tokens. The seconds are plans; what happened stands beside them.
-pub fn about(model: &str, scenario: &Scenario, plan: &Plan) -> Value {
+pub fn about(model: &str, scenario: &Scenario, plan: &SimTokenPlan) -> Value {
     let ttft = scenario.ttft.as_secs_f64();
     json!({
         "model": model,
@@ -58,24 +58,26 @@ pub fn about(model: &str, scenario: &Scenario, plan: &Plan) -> Value {
             "visible_tokens": (plan.visible != u64::MAX).then_some(plan.visible),
             "tokens_per_event": scenario.tokens_per_event,
             "events_a_write": scenario.burst,
-            "twist": format!("{:?}", scenario.twist),
+            "twist": format!("{:?}", scenario.fault),
         },
     })
 }
 
 /// Puts the request's id into the answer's head, in our words and in the provider's.
-pub fn mark(headers: &mut HeaderMap, id: &str, dialect: Dialect, host: Host, received: u64) {
+pub fn mark(headers: &mut HeaderMap, id: &str, dialect: Dialect, host: SimHost, received: u64) {
     let Ok(value) = HeaderValue::from_str(id) else { return };
     let own = match (dialect, host) {
         (Dialect::Messages, _) => "request-id",
         (Dialect::Converse, _) => "x-amzn-requestid",
-        (_, Host::OpenRouter) => "x-generation-id",
+        (_, SimHost::OpenRouter) => "x-generation-id",
         _ => "x-request-id",
     };
     for name in ["x-request-id", "x-sim-id", own] {
         headers.insert(HeaderName::from_static(name), value.clone());
     }
-    if matches!(host, Host::Plain | Host::OpenAi) && matches!(dialect, Dialect::Chat | Dialect::Responses) {
+    if matches!(host, SimHost::Plain | SimHost::OpenAi)
+        && matches!(dialect, Dialect::Chat | Dialect::Responses)
+    {
         let millis = clock::now().saturating_sub(received) / 1_000_000;
         headers.insert("openai-processing-ms", HeaderValue::from(millis));
     }

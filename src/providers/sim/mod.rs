@@ -2,30 +2,31 @@
 //! and that tells the truth about itself at `/truth`. It is the demo, the test bench and the calibrator. It generates
 //! nothing and judges nobody: comparing its truth with a measurement is somebody else's work.
 //!
-//! In the order in which a request passes through: `server` reads it, `route` and `ask` understand it, `scenario`
-//! says what to do, `refusal` refuses or `script` writes a timetable with the words of a `voice`, `playback` keeps
-//! it with the help of `timer`, `tap` sees the bytes leave, `truth` remembers.
+//! In the order in which a request passes through: `server` reads it, `route` and `request` understand it, `scenario`
+//! says what to do, `error_response` refuses or `script` writes a timetable with the words of a `response_writer`, `playback` keeps
+//! it with the help of `timer`, `instrumented_stream` sees the bytes leave, `ground_truth` remembers.
 
-mod ask;
 pub mod clock;
+mod error_response;
+mod ground_truth;
+mod instrumented_stream;
 mod listing;
 mod playback;
 mod presets;
-mod refusal;
+mod request;
+mod response_writer;
 mod route;
+mod sample_text;
 pub mod scenario;
 mod script;
 mod server;
-mod tap;
 mod timer;
-mod truth;
-mod voice;
-mod words;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use server::Shared;
+use instrumented_stream::{InstrumentedStream, Wire};
+use server::SimServerState;
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
@@ -33,7 +34,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tap::{Tap, Wire};
 use timer::Timer;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
@@ -53,7 +53,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// The timer cannot be made, or fails.
 pub async fn serve(listener: TcpListener, shutdown: impl Future<Output = ()>) -> io::Result<()> {
     let timer = Timer::new()?;
-    let shared = Arc::new(Shared::new(timer.clone()));
+    let shared = Arc::new(SimServerState::new(timer.clone()));
     let stop = CancellationToken::new();
     let mut connections = JoinSet::new();
     let mut clock = tokio::spawn(timer.run());
@@ -80,7 +80,7 @@ pub async fn serve(listener: TcpListener, shutdown: impl Future<Output = ()>) ->
     ended
 }
 
-async fn connection(stream: TcpStream, shared: Arc<Shared>, stop: CancellationToken) {
+async fn connection(stream: TcpStream, shared: Arc<SimServerState>, stop: CancellationToken) {
     // A token must not wait for the acknowledgement of the one before.
     if stream.set_nodelay(true).is_err() {
         return;
@@ -90,7 +90,7 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>, stop: CancellationTo
         let (shared, wire) = (shared.clone(), wire.clone());
         async move { Ok::<_, Infallible>(shared.answer(wire, request).await) }
     });
-    let tapped = TokioIo::new(Tap::new(stream, wire.clone()));
+    let tapped = TokioIo::new(InstrumentedStream::new(stream, wire.clone()));
     let mut serving = std::pin::pin!(http1::Builder::new().serve_connection(tapped, service));
     // How a connection ends is in the truth; an error here is a scenario or a client that left.
     tokio::select! {
@@ -115,21 +115,21 @@ pub fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// A simulator on a thread of its own; dropping it stops it.
-pub struct Running {
+pub struct RunningSimulator {
     /// Where it listens.
     pub addr: SocketAddr,
     stop: CancellationToken,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Running {
+impl RunningSimulator {
     /// `http://127.0.0.1:PORT`, without a path.
     pub fn base_url(&self) -> String {
         format!("http://{}", self.addr)
     }
 }
 
-impl Drop for Running {
+impl Drop for RunningSimulator {
     fn drop(&mut self) {
         self.stop.cancel();
         if let Some(thread) = self.thread.take() {
@@ -144,7 +144,7 @@ impl Drop for Running {
 ///
 /// # Errors
 /// No port, no thread or no event loop to be had.
-pub fn start_in_process() -> io::Result<Running> {
+pub fn start_in_process() -> io::Result<RunningSimulator> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // Not `block_on`: the caller may be inside an event loop of its own.
     let listener = {
@@ -159,5 +159,5 @@ pub fn start_in_process() -> io::Result<Running> {
         let _ = runtime.block_on(serve(listener, stopped.cancelled_owned()));
     };
     let thread = std::thread::Builder::new().name("simulator".to_owned()).spawn(work)?;
-    Ok(Running { addr, stop, thread: Some(thread) })
+    Ok(RunningSimulator { addr, stop, thread: Some(thread) })
 }

@@ -2,11 +2,11 @@
 //! write; a client that reads slowly gets it late, and the truth says so.
 
 use super::clock::{self, seconds_between};
-use super::script::{Act, Break, Part, Script};
-use super::tap::{Handed, Wire};
+use super::ground_truth::RequestRecord;
+use super::instrumented_stream::{UnflushedOutput, Wire};
+use super::response_writer::Timing;
+use super::script::{Script, ScriptAction, SimSegment, StreamBreak};
 use super::timer::Alarm;
-use super::truth::Record;
-use super::voice::Timing;
 use bytes::Bytes;
 use hyper::body::{Body, Frame};
 use std::io;
@@ -20,21 +20,21 @@ const FRAME_BYTES: usize = 64 * 1024;
 /// A script being played.
 pub struct Playback {
     wire: Wire,
-    record: Arc<Record>,
+    record: Arc<RequestRecord>,
     alarm: Alarm,
     script: Script,
     bytes: Bytes,
-    acts: std::iter::Peekable<std::vec::IntoIter<Act>>,
+    acts: std::iter::Peekable<std::vec::IntoIter<ScriptAction>>,
     position: usize,
     /// Bytes that still have to leave one by one, and what they carry.
-    dripping: Option<(Bytes, Handed)>,
+    dripping: Option<(Bytes, UnflushedOutput)>,
     drip: bool,
     complete: bool,
 }
 
 impl Playback {
     /// Starts playing; moments count from when the record's request was received.
-    pub fn new(wire: Wire, record: Arc<Record>, alarm: Alarm, mut script: Script, drip: bool) -> Self {
+    pub fn new(wire: Wire, record: Arc<RequestRecord>, alarm: Alarm, mut script: Script, drip: bool) -> Self {
         let block = script.next_block().unwrap_or_default();
         Self {
             wire,
@@ -55,7 +55,7 @@ impl Playback {
     }
 
     /// The next act; renders another block if this one is used up.
-    fn next_act(&mut self) -> Option<Act> {
+    fn next_act(&mut self) -> Option<ScriptAction> {
         if self.acts.peek().is_none() {
             let block = self.script.next_block()?;
             self.bytes = block.bytes.into();
@@ -65,15 +65,15 @@ impl Playback {
         self.acts.peek().copied()
     }
 
-    fn poll_send(&mut self, cx: &mut Context<'_>, part: Part) -> Poll<io::Result<()>> {
+    fn poll_send(&mut self, cx: &mut Context<'_>, part: SimSegment) -> Poll<io::Result<()>> {
         ready!(self.poll_due(cx, part.due))?;
         if part.alone {
             ready!(self.wire.poll_flushed(cx));
         }
         let now = clock::now().saturating_sub(self.record.received);
-        let mut handed = Handed { bytes: true, ..Handed::default() };
+        let mut handed = UnflushedOutput { bytes: true, ..UnflushedOutput::default() };
         let start = self.position;
-        let fits = |next: &Part| {
+        let fits = |next: &SimSegment| {
             next.due <= now && next.end - start <= FRAME_BYTES && next.alone == part.alone && !next.alone
         };
         let mut taken = Some(part);
@@ -83,7 +83,7 @@ impl Playback {
             handed.reasoning += part.reasoning;
             handed.visible += part.visible;
             taken = match self.acts.peek() {
-                Some(Act::Send(next)) if fits(next) => Some(*next),
+                Some(ScriptAction::Send(next)) if fits(next) => Some(*next),
                 _ => None,
             };
         }
@@ -99,25 +99,25 @@ impl Playback {
         self.acts.next();
         let timing = self.timing();
         let bytes = Bytes::from(self.script.closing(timing));
-        self.emit(bytes, Handed { bytes: true, ..Handed::default() });
+        self.emit(bytes, UnflushedOutput { bytes: true, ..UnflushedOutput::default() });
         Poll::Ready(Ok(()))
     }
 
-    fn poll_break(&mut self, cx: &mut Context<'_>, due: u64, how: Break) -> Poll<io::Error> {
+    fn poll_break(&mut self, cx: &mut Context<'_>, due: u64, how: StreamBreak) -> Poll<io::Error> {
         // A timer that cannot be set breaks the stream just as well.
         let _ = ready!(self.poll_due(cx, due));
         ready!(self.wire.poll_flushed(cx));
         let outcome = match how {
-            Break::Cut => "cut",
-            Break::Reset => "reset",
-            Break::Stall => "stalled",
+            StreamBreak::Cut => "cut",
+            StreamBreak::Reset => "reset",
+            StreamBreak::Stall => "stalled",
         };
         self.record.seen().outcome = outcome;
-        if how == Break::Stall {
+        if how == StreamBreak::Stall {
             // Nobody will wake this task but the connection itself, when the client leaves.
             return Poll::Pending;
         }
-        if how == Break::Reset {
+        if how == StreamBreak::Reset {
             self.wire.reset_on_close();
         }
         Poll::Ready(io::Error::other("the scenario breaks the connection"))
@@ -134,7 +134,7 @@ impl Playback {
         }
     }
 
-    fn emit(&mut self, bytes: Bytes, handed: Handed) {
+    fn emit(&mut self, bytes: Bytes, handed: UnflushedOutput) {
         self.dripping = Some((bytes, handed));
     }
 
@@ -148,7 +148,7 @@ impl Playback {
         if self.drip && bytes.len() > 1 {
             let first = bytes.split_to(1);
             self.dripping = Some((bytes, handed));
-            self.wire.hand_over(Handed { bytes: true, ..Handed::default() });
+            self.wire.hand_over(UnflushedOutput { bytes: true, ..UnflushedOutput::default() });
             return Poll::Ready(Some(first));
         }
         self.wire.hand_over(handed);
@@ -157,7 +157,7 @@ impl Playback {
 
     fn end(&mut self) {
         self.complete = true;
-        self.wire.hand_over(Handed { end: true, ..Handed::default() });
+        self.wire.hand_over(UnflushedOutput { end: true, ..UnflushedOutput::default() });
     }
 }
 
@@ -178,9 +178,9 @@ impl Body for Playback {
                 return Poll::Ready(None);
             };
             let polled = match act {
-                Act::Send(part) => self.poll_send(cx, part),
-                Act::Close { due } => self.poll_close(cx, due),
-                Act::Break { due, how } => self.poll_break(cx, due, how).map(Err),
+                ScriptAction::Send(part) => self.poll_send(cx, part),
+                ScriptAction::Close { due } => self.poll_close(cx, due),
+                ScriptAction::Break { due, how } => self.poll_break(cx, due, how).map(Err),
             };
             if let Err(error) = ready!(polled) {
                 return Poll::Ready(Some(Err(error)));

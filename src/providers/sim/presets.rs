@@ -1,7 +1,7 @@
 //! The table of the simulator's models: a name, what it does in a line, and its numbers. How a name is taken apart is
 //! `scenario`.
 
-use super::scenario::{RetryHint, Scenario, Twist};
+use super::scenario::{RetryHint, Scenario, SimFault};
 use std::time::Duration;
 
 /// A named scenario.
@@ -23,7 +23,7 @@ const STEADY: Scenario = Scenario {
     tokens_per_event: 1,
     burst: 1,
     after: None,
-    twist: Twist::None,
+    fault: SimFault::None,
     retry: RetryHint::Seconds(1),
     quota: false,
 };
@@ -32,8 +32,8 @@ const fn preset(name: &'static str, about: &'static str, scenario: Scenario) -> 
     Preset { name, about, scenario }
 }
 
-const fn twisted(name: &'static str, about: &'static str, twist: Twist) -> Preset {
-    Preset { name, about, scenario: Scenario { twist, ..STEADY } }
+const fn twisted(name: &'static str, about: &'static str, fault: SimFault) -> Preset {
+    Preset { name, about, scenario: Scenario { fault, ..STEADY } }
 }
 
 /// Every preset, in the order in which help lists them.
@@ -55,46 +55,46 @@ pub const PRESETS: [Preset; 43] = [
     ),
     preset("early-stop", "stops by itself after 12 tokens", Scenario { tokens: 12, ..STEADY }),
     preset("length", "always cut by the budget", Scenario { tokens: 1_000_000, ..STEADY }),
-    twisted("no-usage", "no token counts", Twist::NoUsage),
-    twisted("budget", "the whole budget goes into reasoning, nothing visible", Twist::Budget),
-    twisted("first-role-late", "the opening event comes with the first token", Twist::FirstRoleLate),
-    twisted("empty-choices", "events without content in between", Twist::EmptyChoices),
-    twisted("error401", "401, wrong key", Twist::Status(401)),
-    twisted("error402", "402, no credit", Twist::Status(402)),
-    twisted("error404", "404, no such model", Twist::Status(404)),
+    twisted("no-usage", "no token counts", SimFault::NoUsage),
+    twisted("budget", "the whole budget goes into reasoning, nothing visible", SimFault::Budget),
+    twisted("first-role-late", "the opening event comes with the first token", SimFault::FirstRoleLate),
+    twisted("empty-choices", "events without content in between", SimFault::EmptyChoices),
+    twisted("error401", "401, wrong key", SimFault::Status(401)),
+    twisted("error402", "402, no credit", SimFault::Status(402)),
+    twisted("error404", "404, no such model", SimFault::Status(404)),
     twisted(
         "error429",
         "429; -seconds3, -ms1500, -date30, -garbage, -none choose the wait, -quota means money",
-        Twist::Status(429),
+        SimFault::Status(429),
     ),
-    twisted("error500", "500, internal error", Twist::Status(500)),
-    twisted("error503", "503, overloaded", Twist::Status(503)),
-    twisted("error529", "529, overloaded", Twist::Status(529)),
-    twisted("rejects-temperature", "400 if a temperature is sent", Twist::RejectsTemperature),
-    twisted("rejects-max-tokens", "400 if max_tokens is sent", Twist::RejectsMaxTokens),
+    twisted("error500", "500, internal error", SimFault::Status(500)),
+    twisted("error503", "503, overloaded", SimFault::Status(503)),
+    twisted("error529", "529, overloaded", SimFault::Status(529)),
+    twisted("rejects-temperature", "400 if a temperature is sent", SimFault::RejectsTemperature),
+    twisted("rejects-max-tokens", "400 if max_tokens is sent", SimFault::RejectsMaxTokens),
     twisted(
         "rejects-max-completion-tokens",
         "400 if max_completion_tokens is sent",
-        Twist::RejectsMaxCompletionTokens,
+        SimFault::RejectsMaxCompletionTokens,
     ),
-    twisted("responses-only", "404 on chat: only on the Responses API", Twist::ResponsesOnly),
-    twisted("completions-only", "404 on chat: only on the Completions API", Twist::CompletionsOnly),
-    twisted("redirect", "307 to another host", Twist::Redirect),
-    twisted("html", "200 with a web page", Twist::Html),
-    twisted("hang", "never answers", Twist::Hang),
-    twisted("error-in-stream", "an error event after half of the tokens", Twist::ErrorInStream),
-    twisted("cut", "the connection ends after half of the tokens", Twist::Cut),
-    twisted("reset", "the connection is reset after half of the tokens", Twist::Reset),
-    twisted("stall", "goes silent after half of the tokens", Twist::Stall),
-    twisted("no-finish", "ends without a finish reason", Twist::NoFinish),
-    twisted("endless", "never stops, whatever the budget", Twist::Endless),
-    twisted("malformed", "one event is broken", Twist::Malformed),
-    twisted("drip", "one byte a write", Twist::Drip),
-    twisted("long-line", "one event of 10 MB", Twist::LongLine),
-    twisted("bad-utf8", "one event with bytes that are no UTF-8", Twist::BadUtf8),
-    twisted("split-utf8", "writes end inside a character", Twist::SplitUtf8),
-    twisted("crlf", "lines end with CR LF", Twist::Crlf),
-    twisted("cr", "lines end with CR", Twist::Cr),
-    twisted("bom", "the stream starts with a byte order mark", Twist::Bom),
-    twisted("no-content-type", "no Content-Type header", Twist::NoContentType),
+    twisted("responses-only", "404 on chat: only on the Responses API", SimFault::ResponsesOnly),
+    twisted("completions-only", "404 on chat: only on the Completions API", SimFault::CompletionsOnly),
+    twisted("redirect", "307 to another host", SimFault::Redirect),
+    twisted("html", "200 with a web page", SimFault::Html),
+    twisted("hang", "never answers", SimFault::Hang),
+    twisted("error-in-stream", "an error event after half of the tokens", SimFault::ErrorInStream),
+    twisted("cut", "the connection ends after half of the tokens", SimFault::Cut),
+    twisted("reset", "the connection is reset after half of the tokens", SimFault::Reset),
+    twisted("stall", "goes silent after half of the tokens", SimFault::Stall),
+    twisted("no-finish", "ends without a finish reason", SimFault::NoFinish),
+    twisted("endless", "never stops, whatever the budget", SimFault::Endless),
+    twisted("malformed", "one event is broken", SimFault::Malformed),
+    twisted("drip", "one byte a write", SimFault::Drip),
+    twisted("long-line", "one event of 10 MB", SimFault::LongLine),
+    twisted("bad-utf8", "one event with bytes that are no UTF-8", SimFault::BadUtf8),
+    twisted("split-utf8", "writes end inside a character", SimFault::SplitUtf8),
+    twisted("crlf", "lines end with CR LF", SimFault::Crlf),
+    twisted("cr", "lines end with CR", SimFault::Cr),
+    twisted("bom", "the stream starts with a byte order mark", SimFault::Bom),
+    twisted("no-content-type", "no Content-Type header", SimFault::NoContentType),
 ];

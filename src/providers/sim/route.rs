@@ -5,7 +5,7 @@ use crate::providers::protocols::Dialect;
 
 /// Whose manners a stream has; chosen by the first segment of the path, for example `/groq/openai/v1/chat/completions`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Host {
+pub enum SimHost {
     /// Nobody's in particular: reasoning in `reasoning_content`, usage where it is asked for.
     Plain,
     /// Hidden reasoning, obfuscation.
@@ -24,17 +24,17 @@ pub enum Host {
     Together,
 }
 
-const HOSTS: [(&str, Host); 7] = [
-    ("openai", Host::OpenAi),
-    ("groq", Host::Groq),
-    ("cerebras", Host::Cerebras),
-    ("fireworks", Host::Fireworks),
-    ("deepinfra", Host::DeepInfra),
-    ("openrouter", Host::OpenRouter),
-    ("together", Host::Together),
+const HOSTS: [(&str, SimHost); 7] = [
+    ("openai", SimHost::OpenAi),
+    ("groq", SimHost::Groq),
+    ("cerebras", SimHost::Cerebras),
+    ("fireworks", SimHost::Fireworks),
+    ("deepinfra", SimHost::DeepInfra),
+    ("openrouter", SimHost::OpenRouter),
+    ("together", SimHost::Together),
 ];
 
-impl Host {
+impl SimHost {
     /// The path segment that chooses it; `sim` for nobody's.
     pub fn name(self) -> &'static str {
         HOSTS.iter().find(|(_, host)| *host == self).map_or("sim", |(name, _)| name)
@@ -42,24 +42,24 @@ impl Host {
 
     fn of(path: &str) -> Self {
         let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
-        HOSTS.iter().find(|(name, _)| *name == first).map_or(Host::Plain, |(_, host)| *host)
+        HOSTS.iter().find(|(name, _)| *name == first).map_or(SimHost::Plain, |(_, host)| *host)
     }
 }
 
 /// What a request wants.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Route {
+pub enum SimRoute {
     /// Text.
     Generate {
         /// In which words.
         dialect: Dialect,
         /// With whose manners.
-        host: Host,
+        host: SimHost,
         /// The model, where the path names it.
         model: Option<String>,
     },
     /// The list of models.
-    Models(Host),
+    Models(SimHost),
     /// Whether the server lives.
     Health,
     /// What was really sent for recent requests.
@@ -79,30 +79,30 @@ const TAILS: [(&str, Dialect); 4] = [
 ];
 
 /// Reads a method and a path without its query.
-pub fn route(method: &str, path: &str) -> Route {
+pub fn route(method: &str, path: &str) -> SimRoute {
     match method {
-        "POST" => generate(path).unwrap_or(Route::Unknown),
+        "POST" => generate(path).unwrap_or(SimRoute::Unknown),
         "GET" => get(path),
-        _ => Route::Unknown,
+        _ => SimRoute::Unknown,
     }
 }
 
-fn get(path: &str) -> Route {
+fn get(path: &str) -> SimRoute {
     match path {
-        "/health" => Route::Health,
-        "/truth" => Route::Truth,
+        "/health" => SimRoute::Health,
+        "/truth" => SimRoute::Truth,
         _ => match path.strip_prefix("/truth/") {
-            Some(id) => Route::TruthOf(id.to_owned()),
-            None if path.ends_with("/models") => Route::Models(Host::of(path)),
-            None => Route::Unknown,
+            Some(id) => SimRoute::TruthOf(id.to_owned()),
+            None if path.ends_with("/models") => SimRoute::Models(SimHost::of(path)),
+            None => SimRoute::Unknown,
         },
     }
 }
 
-fn generate(path: &str) -> Option<Route> {
-    let host = Host::of(path);
+fn generate(path: &str) -> Option<SimRoute> {
+    let host = SimHost::of(path);
     if let Some((_, dialect)) = TAILS.iter().find(|(tail, _)| path.ends_with(tail)) {
-        return Some(Route::Generate { dialect: *dialect, host, model: None });
+        return Some(SimRoute::Generate { dialect: *dialect, host, model: None });
     }
     let (before, last) = path.rsplit_once('/')?;
     let (dialect, model) = if last == "converse-stream" {
@@ -116,7 +116,7 @@ fn generate(path: &str) -> Option<Route> {
         };
         (dialect, before.ends_with("/models").then_some(model)?)
     };
-    Some(Route::Generate { dialect, host, model: Some(percent_decoded(model)) })
+    Some(SimRoute::Generate { dialect, host, model: Some(percent_decoded(model)) })
 }
 
 /// Undoes `%3A` and its like; what is no such escape stays.
@@ -137,9 +137,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn generates(path: &str) -> (Dialect, Host, Option<String>) {
+    fn generates(path: &str) -> (Dialect, SimHost, Option<String>) {
         match route("POST", path) {
-            Route::Generate { dialect, host, model } => (dialect, host, model),
+            SimRoute::Generate { dialect, host, model } => (dialect, host, model),
             other => panic!("{path}: {other:?}"),
         }
     }
@@ -152,27 +152,27 @@ mod tests {
         assert_eq!(plain("/v1/responses"), Dialect::Responses);
         assert_eq!(plain("/v1/messages"), Dialect::Messages);
         let groq = generates("/groq/openai/v1/chat/completions");
-        assert_eq!(groq, (Dialect::Chat, Host::Groq, None));
-        assert_eq!(generates("/deepinfra/v1/openai/chat/completions").1, Host::DeepInfra);
+        assert_eq!(groq, (Dialect::Chat, SimHost::Groq, None));
+        assert_eq!(generates("/deepinfra/v1/openai/chat/completions").1, SimHost::DeepInfra);
     }
 
     #[test]
     fn some_paths_name_the_model() {
         let gemini =
             "/v1/projects/p/locations/global/publishers/google/models/steady-n5:streamGenerateContent";
-        assert_eq!(generates(gemini), (Dialect::Gemini, Host::Plain, Some("steady-n5".into())));
+        assert_eq!(generates(gemini), (Dialect::Gemini, SimHost::Plain, Some("steady-n5".into())));
         let claude = "/v1/projects/p/locations/l/publishers/anthropic/models/steady:streamRawPredict";
-        assert_eq!(generates(claude), (Dialect::Messages, Host::Plain, Some("steady".into())));
+        assert_eq!(generates(claude), (Dialect::Messages, SimHost::Plain, Some("steady".into())));
         let bedrock = "/model/steady%3A0/converse-stream";
-        assert_eq!(generates(bedrock), (Dialect::Converse, Host::Plain, Some("steady:0".into())));
+        assert_eq!(generates(bedrock), (Dialect::Converse, SimHost::Plain, Some("steady:0".into())));
     }
 
     #[test]
     fn the_truth_is_behind_get() {
-        assert_eq!(route("GET", "/truth/sim-1"), Route::TruthOf("sim-1".into()));
-        assert_eq!(route("GET", "/together/v1/models"), Route::Models(Host::Together));
-        assert_eq!(route("POST", "/truth"), Route::Unknown);
-        assert_eq!(route("GET", "/v1/chat/completions"), Route::Unknown);
+        assert_eq!(route("GET", "/truth/sim-1"), SimRoute::TruthOf("sim-1".into()));
+        assert_eq!(route("GET", "/together/v1/models"), SimRoute::Models(SimHost::Together));
+        assert_eq!(route("POST", "/truth"), SimRoute::Unknown);
+        assert_eq!(route("GET", "/v1/chat/completions"), SimRoute::Unknown);
     }
 
     proptest! {

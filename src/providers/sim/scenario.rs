@@ -1,5 +1,5 @@
 //! What a model name asks the simulator to do: a preset and `-key value` modifiers, such as `steady-ttft50-gap2-n64`.
-//! Pure; doing it is `script` and `refusal`.
+//! Pure; doing it is `script` and `error_response`.
 
 use crate::domain::nearest::nearest;
 use std::time::Duration;
@@ -29,10 +29,10 @@ pub struct Scenario {
     pub tokens_per_event: u32,
     /// `b`: events that leave together, 1 or more.
     pub burst: u32,
-    /// `after`: visible tokens before a twist happens; `None` is half of them.
+    /// `after`: visible tokens before a fault happens; `None` is half of them.
     pub after: Option<u32>,
     /// What goes wrong, if anything.
-    pub twist: Twist,
+    pub fault: SimFault,
     /// How a 429 says how long to wait.
     pub retry: RetryHint,
     /// `quota`: a 429 is about money, not about rate.
@@ -41,7 +41,7 @@ pub struct Scenario {
 
 /// What is unusual about an answer. One at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Twist {
+pub enum SimFault {
     /// Nothing.
     None,
     /// A status instead of a stream.
@@ -174,7 +174,7 @@ impl Scenario {
             "k" => self.tokens_per_event = count(1)?,
             "b" => self.burst = count(1)?,
             "after" => self.after = Some(count(0)?),
-            _ if self.twist == Twist::Status(429) => self.set_wait(key, modifier, count(0).ok())?,
+            _ if self.fault == SimFault::Status(429) => self.set_wait(key, modifier, count(0).ok())?,
             _ => return Err(ScenarioError::UnknownModifier(modifier.to_owned())),
         }
         Ok(self)
@@ -222,10 +222,10 @@ mod tests {
 
     #[test]
     fn presets_may_hold_hyphens_and_begin_alike() {
-        assert_eq!(Scenario::parse("cr").unwrap().twist, Twist::Cr);
-        assert_eq!(Scenario::parse("crlf-n3").unwrap().twist, Twist::Crlf);
-        assert_eq!(Scenario::parse("no-usage-n3").unwrap().twist, Twist::NoUsage);
-        assert_eq!(Scenario::parse("error-in-stream").unwrap().twist, Twist::ErrorInStream);
+        assert_eq!(Scenario::parse("cr").unwrap().fault, SimFault::Cr);
+        assert_eq!(Scenario::parse("crlf-n3").unwrap().fault, SimFault::Crlf);
+        assert_eq!(Scenario::parse("no-usage-n3").unwrap().fault, SimFault::NoUsage);
+        assert_eq!(Scenario::parse("error-in-stream").unwrap().fault, SimFault::ErrorInStream);
         for preset in &PRESETS {
             assert_eq!(Scenario::parse(preset.name), Ok(preset.scenario), "{}", preset.name);
         }

@@ -1,9 +1,9 @@
 //! A scenario as a timetable: rendered bytes, and when each part of them is due. Pure: it knows offsets from the request,
 //! not the time; keeping the timetable is `playback`.
 
-use super::scenario::{Scenario, Twist};
-use super::voice::{Closing, Finish, Piece, Timing, Voice};
-use super::words;
+use super::response_writer::{Closing, Finish, ResponseWriter, SimTextPiece, Timing};
+use super::sample_text;
+use super::scenario::{Scenario, SimFault};
 use crate::providers::protocols::Channel;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ const HALF_CHARACTER: u64 = 2_000_000;
 
 /// How many tokens of which kind, and why no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Plan {
+pub struct SimTokenPlan {
     /// Reasoning tokens.
     pub reasoning: u64,
     /// Visible tokens; `u64::MAX` never ends.
@@ -27,14 +27,14 @@ pub struct Plan {
     pub finish: Finish,
 }
 
-impl Plan {
+impl SimTokenPlan {
     /// What a scenario makes of a budget. A budget that is just used up counts as the reason to stop.
     pub fn new(scenario: &Scenario, budget: Option<u32>) -> Self {
         let (reasoning, visible) = (u64::from(scenario.reasoning), u64::from(scenario.tokens));
         let limit = budget.map_or(u64::MAX, u64::from);
-        match scenario.twist {
-            Twist::Endless => Self { reasoning, visible: u64::MAX, finish: Finish::Stop },
-            Twist::Budget => {
+        match scenario.fault {
+            SimFault::Endless => Self { reasoning, visible: u64::MAX, finish: Finish::Stop },
+            SimFault::Budget => {
                 let all = budget.map_or(visible, u64::from);
                 Self { reasoning: all, visible: 0, finish: Finish::Length }
             }
@@ -49,9 +49,9 @@ impl Plan {
 
 /// Something to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Act {
+pub enum ScriptAction {
     /// Send a part of the block.
-    Send(Part),
+    Send(SimSegment),
     /// Send the closing events, once everything before has left.
     Close {
         /// Nanoseconds since the request.
@@ -62,13 +62,13 @@ pub enum Act {
         /// Nanoseconds since the request.
         due: u64,
         /// How.
-        how: Break,
+        how: StreamBreak,
     },
 }
 
 /// Bytes that belong together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Part {
+pub struct SimSegment {
     /// Nanoseconds since the request.
     pub due: u64,
     /// Where it ends in the block; it starts where the part before ended.
@@ -83,7 +83,7 @@ pub struct Part {
 
 /// How to break off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Break {
+pub enum StreamBreak {
     /// Close the connection.
     Cut,
     /// Reset it.
@@ -94,15 +94,15 @@ pub enum Break {
 
 /// Rendered bytes and what to do with them.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Block {
+pub struct RenderedBlock {
     /// All bytes of the block's parts.
     pub bytes: Vec<u8>,
     /// In order; due moments never go back.
-    pub acts: Vec<Act>,
+    pub acts: Vec<ScriptAction>,
 }
 
 #[derive(PartialEq, Eq)]
-enum Stage {
+enum ScriptStage {
     Opening,
     Tokens,
     Ended,
@@ -111,9 +111,9 @@ enum Stage {
 /// The timetable of one answer, rendered block by block.
 pub struct Script {
     scenario: Scenario,
-    voice: Box<dyn Voice>,
-    plan: Plan,
-    stage: Stage,
+    writer: Box<dyn ResponseWriter>,
+    plan: SimTokenPlan,
+    stage: ScriptStage,
     /// Tokens that are rendered or passed over.
     reasoning: u64,
     visible: u64,
@@ -125,12 +125,12 @@ pub struct Script {
 
 impl Script {
     /// A timetable for one answer.
-    pub fn new(scenario: Scenario, plan: Plan, voice: Box<dyn Voice>) -> Self {
+    pub fn new(scenario: Scenario, plan: SimTokenPlan, writer: Box<dyn ResponseWriter>) -> Self {
         Self {
             scenario,
-            voice,
+            writer,
             plan,
-            stage: Stage::Opening,
+            stage: ScriptStage::Opening,
             reasoning: 0,
             visible: 0,
             twisted: false,
@@ -141,13 +141,15 @@ impl Script {
     }
 
     /// The next block; `None` after the last.
-    pub fn next_block(&mut self) -> Option<Block> {
-        let mut block = Block::default();
-        if self.stage == Stage::Opening {
+    pub fn next_block(&mut self) -> Option<RenderedBlock> {
+        let mut block = RenderedBlock::default();
+        if self.stage == ScriptStage::Opening {
             self.open(&mut block);
-            self.stage = Stage::Tokens;
+            self.stage = ScriptStage::Tokens;
         }
-        while self.stage == Stage::Tokens && block.acts.len() < BLOCK_PARTS && block.bytes.len() < BLOCK_BYTES
+        while self.stage == ScriptStage::Tokens
+            && block.acts.len() < BLOCK_PARTS
+            && block.bytes.len() < BLOCK_BYTES
         {
             self.step(&mut block);
         }
@@ -160,46 +162,46 @@ impl Script {
             finish: self.plan.finish,
             visible: self.visible,
             reasoning: self.reasoning,
-            usage: self.scenario.twist != Twist::NoUsage,
+            usage: self.scenario.fault != SimFault::NoUsage,
             timing,
         };
         let mut out = Vec::new();
-        self.voice.closing(&mut out, &closing);
+        self.writer.closing(&mut out, &closing);
         out
     }
 
-    fn open(&mut self, block: &mut Block) {
+    fn open(&mut self, block: &mut RenderedBlock) {
         let ttft = nanos(self.scenario.ttft);
-        if self.scenario.twist == Twist::Bom && self.voice.is_text() {
+        if self.scenario.fault == SimFault::Bom && self.writer.is_text() {
             block.bytes.extend_from_slice("\u{feff}".as_bytes());
         }
-        self.voice.opening(&mut block.bytes);
-        if self.scenario.twist == Twist::EmptyChoices {
-            self.voice.empty(&mut block.bytes);
+        self.writer.opening(&mut block.bytes);
+        if self.scenario.fault == SimFault::EmptyChoices {
+            self.writer.empty(&mut block.bytes);
         }
-        if self.scenario.twist == Twist::FirstRoleLate {
+        if self.scenario.fault == SimFault::FirstRoleLate {
             return self.send(block, ttft, 0, 0);
         }
         self.send(block, 0, 0, 0);
         for quarter in 1..4 {
-            self.voice.keep_alive(&mut block.bytes);
+            self.writer.keep_alive(&mut block.bytes);
             self.send(block, ttft * quarter / 4, 0, 0);
         }
     }
 
     /// One event, or the end.
-    fn step(&mut self, block: &mut Block) {
+    fn step(&mut self, block: &mut RenderedBlock) {
         let due = self.next_due();
         let after = self.scenario.after.map_or(self.plan.visible / 2, u64::from);
         let thinking = self.reasoning < self.plan.reasoning;
         let over = !thinking && self.visible >= self.plan.visible;
         if !self.twisted && !thinking && (over || self.visible >= after) {
             self.twisted = true;
-            self.twist(block, due);
+            self.fault(block, due);
         } else if over {
-            self.stage = Stage::Ended;
-            if self.scenario.twist != Twist::NoFinish {
-                block.acts.push(Act::Close { due: self.last_due });
+            self.stage = ScriptStage::Ended;
+            if self.scenario.fault != SimFault::NoFinish {
+                block.acts.push(ScriptAction::Close { due: self.last_due });
             }
         } else if thinking {
             self.piece(block, due, Channel::Reasoning);
@@ -231,38 +233,39 @@ impl Script {
         self.random
     }
 
-    fn piece(&mut self, block: &mut Block, due: u64, channel: Channel) {
+    fn piece(&mut self, block: &mut RenderedBlock, due: u64, channel: Channel) {
         let (done, total) = match channel {
             Channel::Reasoning => (&mut self.reasoning, self.plan.reasoning),
             Channel::Visible => (&mut self.visible, self.plan.visible),
         };
         let (from, count) = (*done, u64::from(self.scenario.tokens_per_event).min(total - *done));
         *done += count;
-        if channel == Channel::Reasoning && !self.voice.shows_reasoning() {
+        if channel == Channel::Reasoning && !self.writer.shows_reasoning() {
             self.last_due = self.last_due.max(due);
             return;
         }
         self.text.clear();
-        words::write(&mut self.text, channel, self.scenario.twist, from, count);
+        sample_text::write(&mut self.text, channel, self.scenario.fault, from, count);
         self.say(block, due, channel, count);
     }
 
     /// Renders what is in `text`.
-    fn say(&mut self, block: &mut Block, due: u64, channel: Channel, count: u64) {
+    fn say(&mut self, block: &mut RenderedBlock, due: u64, channel: Channel, count: u64) {
         let before = block.bytes.len();
-        let piece = Piece { channel, text: &self.text, visible: self.visible, reasoning: self.reasoning };
-        self.voice.piece(&mut block.bytes, piece);
+        let piece =
+            SimTextPiece { channel, text: &self.text, visible: self.visible, reasoning: self.reasoning };
+        self.writer.piece(&mut block.bytes, piece);
         let (reasoning, visible) = if channel == Channel::Reasoning { (count, 0) } else { (0, count) };
         let middle = block.bytes[before..].iter().position(|byte| *byte >= 0xc0);
-        match middle.filter(|_| self.scenario.twist == Twist::SplitUtf8) {
+        match middle.filter(|_| self.scenario.fault == SimFault::SplitUtf8) {
             Some(middle) => self.send_in_two(block, due, before + middle + 1, visible),
             None => self.send(block, due, reasoning, visible),
         }
     }
 
-    fn send(&mut self, block: &mut Block, due: u64, reasoning: u64, visible: u64) {
+    fn send(&mut self, block: &mut RenderedBlock, due: u64, reasoning: u64, visible: u64) {
         let sent = block.acts.iter().rev().find_map(|act| match act {
-            Act::Send(part) => Some(part.end),
+            ScriptAction::Send(part) => Some(part.end),
             _ => None,
         });
         let end = block.bytes.len();
@@ -270,50 +273,57 @@ impl Script {
             return;
         }
         self.last_due = self.last_due.max(due);
-        let part = Part { due: self.last_due, end, reasoning, visible, alone: false };
-        block.acts.push(Act::Send(part));
+        let part = SimSegment { due: self.last_due, end, reasoning, visible, alone: false };
+        block.acts.push(ScriptAction::Send(part));
     }
 
-    fn send_in_two(&mut self, block: &mut Block, due: u64, middle: usize, visible: u64) {
+    fn send_in_two(&mut self, block: &mut RenderedBlock, due: u64, middle: usize, visible: u64) {
         let due = self.last_due.max(due);
         self.last_due = due + HALF_CHARACTER;
-        let half = |due, end, visible| Act::Send(Part { due, end, reasoning: 0, visible, alone: true });
+        let half = |due, end, visible| {
+            ScriptAction::Send(SimSegment { due, end, reasoning: 0, visible, alone: true })
+        };
         block.acts.push(half(due, middle, 0));
         block.acts.push(half(self.last_due, block.bytes.len(), visible));
     }
 
     /// What happens in the middle, if this scenario has something for the middle.
-    fn twist(&mut self, block: &mut Block, due: u64) {
+    fn fault(&mut self, block: &mut RenderedBlock, due: u64) {
         let due = self.last_due.max(due);
-        match self.scenario.twist {
-            Twist::ErrorInStream => {
-                self.voice.error(&mut block.bytes);
+        match self.scenario.fault {
+            SimFault::ErrorInStream => {
+                self.writer.error(&mut block.bytes);
                 self.send(block, due, 0, 0);
-                self.stage = Stage::Ended;
+                self.stage = ScriptStage::Ended;
             }
-            Twist::Cut => self.break_off(block, due, Break::Cut),
-            Twist::Reset => self.break_off(block, due, Break::Reset),
-            Twist::Stall => self.break_off(block, due, Break::Stall),
-            Twist::Malformed => self.odd_event(block, due, |voice, out| voice.malformed(out)),
-            Twist::EmptyChoices => self.odd_event(block, due, |voice, out| voice.empty(out)),
-            Twist::LongLine => self.odd_token(block, due, &b" long".repeat(LONG_LINE / 5)),
-            Twist::BadUtf8 => self.odd_token(block, due, b" \xff\xfe\xc3("),
+            SimFault::Cut => self.break_off(block, due, StreamBreak::Cut),
+            SimFault::Reset => self.break_off(block, due, StreamBreak::Reset),
+            SimFault::Stall => self.break_off(block, due, StreamBreak::Stall),
+            SimFault::Malformed => self.odd_event(block, due, |writer, out| writer.malformed(out)),
+            SimFault::EmptyChoices => self.odd_event(block, due, |writer, out| writer.empty(out)),
+            SimFault::LongLine => self.odd_token(block, due, &b" long".repeat(LONG_LINE / 5)),
+            SimFault::BadUtf8 => self.odd_token(block, due, b" \xff\xfe\xc3("),
             _ => {}
         }
     }
 
-    fn break_off(&mut self, block: &mut Block, due: u64, how: Break) {
-        block.acts.push(Act::Break { due, how });
-        self.stage = Stage::Ended;
+    fn break_off(&mut self, block: &mut RenderedBlock, due: u64, how: StreamBreak) {
+        block.acts.push(ScriptAction::Break { due, how });
+        self.stage = ScriptStage::Ended;
     }
 
-    fn odd_event(&mut self, block: &mut Block, due: u64, render: fn(&mut dyn Voice, &mut Vec<u8>)) {
-        render(self.voice.as_mut(), &mut block.bytes);
+    fn odd_event(
+        &mut self,
+        block: &mut RenderedBlock,
+        due: u64,
+        render: fn(&mut dyn ResponseWriter, &mut Vec<u8>),
+    ) {
+        render(self.writer.as_mut(), &mut block.bytes);
         self.send(block, due, 0, 0);
     }
 
     /// The next visible token with another text.
-    fn odd_token(&mut self, block: &mut Block, due: u64, text: &[u8]) {
+    fn odd_token(&mut self, block: &mut RenderedBlock, due: u64, text: &[u8]) {
         if self.visible < self.plan.visible {
             self.visible += 1;
             self.text = text.to_vec();

@@ -1,17 +1,17 @@
-//! The simulator's HTTP side: accepts, reads requests, chooses the answer. What an answer says is `voice`, when it says it
+//! The simulator's HTTP side: accepts, reads requests, chooses the answer. What an answer says is `response_writer`, when it says it
 //! `playback`.
 
-use super::ask::{self, Ask};
+use super::error_response::SimErrorResponse;
+use super::ground_truth::{RecentRequests, RequestRecord, STAMPS_A_REQUEST};
+use super::instrumented_stream::{UnflushedOutput, Wire};
 use super::listing;
 use super::playback::Playback;
-use super::refusal::Refusal;
-use super::route::{Host, Route, route};
-use super::scenario::{Scenario, Twist};
-use super::script::{Plan, Script};
-use super::tap::{Handed, Wire};
+use super::request::{self, SimRequest};
+use super::response_writer::{ResponseContext, writer};
+use super::route::{SimHost, SimRoute, route};
+use super::scenario::{Scenario, SimFault};
+use super::script::{Script, SimTokenPlan};
 use super::timer::Timer;
-use super::truth::{Record, Ring, STAMPS_A_REQUEST};
-use super::voice::{Setting, voice};
 use crate::providers::protocols::Dialect;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Either, Full, Limited};
@@ -32,23 +32,23 @@ const TRUTH_DEFAULT: usize = 256;
 pub type SimBody = Either<Playback, Full<Bytes>>;
 
 /// What all connections share.
-pub struct Shared {
+pub struct SimServerState {
     timer: Timer,
-    ring: Ring,
+    ring: RecentRequests,
     issued: AtomicU64,
 }
 
 /// A request to generate, understood as far as its path goes.
-struct Call {
+struct SimCall {
     dialect: Dialect,
-    host: Host,
+    host: SimHost,
     id: String,
 }
 
-impl Shared {
+impl SimServerState {
     /// A server without requests.
     pub fn new(timer: Timer) -> Self {
-        Self { timer, ring: Ring::default(), issued: AtomicU64::new(1) }
+        Self { timer, ring: RecentRequests::default(), issued: AtomicU64::new(1) }
     }
 
     /// Answers one request on a connection.
@@ -56,9 +56,9 @@ impl Shared {
         let (parts, body) = request.into_parts();
         wire.begin(None, false);
         let path = route(parts.method.as_str(), parts.uri.path());
-        if let Route::Generate { dialect, host, model } = path {
+        if let SimRoute::Generate { dialect, host, model } = path {
             let id = format!("sim-{:06}", self.issued.fetch_add(1, Ordering::Relaxed));
-            let call = Call { dialect, host, id };
+            let call = SimCall { dialect, host, id };
             let body = Limited::new(body, BODY_LIMIT).collect().await;
             let asked = match body {
                 Err(error) => Err(error.to_string()),
@@ -73,32 +73,37 @@ impl Shared {
     }
 
     /// Everything that is no generation.
-    fn tell(&self, path: &Route, parts: &Parts) -> (u16, Value) {
+    fn tell(&self, path: &SimRoute, parts: &Parts) -> (u16, Value) {
         let query = parts.uri.query().unwrap_or_default();
         match path {
-            Route::Health => (200, json!({"status": "ok"})),
-            Route::Models(host) => {
+            SimRoute::Health => (200, json!({"status": "ok"})),
+            SimRoute::Models(host) => {
                 let anthropic = parts.headers.contains_key("anthropic-version");
                 (200, listing::models(*host, anthropic))
             }
-            Route::Truth => {
+            SimRoute::Truth => {
                 let recent = listing::query_number(query, "recent").unwrap_or(TRUTH_DEFAULT);
                 let with_tokens = listing::query_number(query, "tokens") == Some(1);
                 let records = self.ring.newest(recent);
                 let told: Vec<Value> = records.iter().map(|record| record.to_json(with_tokens)).collect();
                 (200, json!({ "requests": told }))
             }
-            Route::TruthOf(id) => match self.ring.find(id) {
+            SimRoute::TruthOf(id) => match self.ring.find(id) {
                 Some(record) => (200, record.to_json(true)),
                 None => (404, json!({"error": {"message": format!("no recent request `{id}`")}})),
             },
-            Route::Generate { .. } | Route::Unknown => {
+            SimRoute::Generate { .. } | SimRoute::Unknown => {
                 (404, json!({"error": {"message": format!("no such path: {}", parts.uri.path())}}))
             }
         }
     }
 
-    async fn generate(&self, wire: Wire, call: Call, asked: Result<Ask, String>) -> Response<SimBody> {
+    async fn generate(
+        &self,
+        wire: Wire,
+        call: SimCall,
+        asked: Result<SimRequest, String>,
+    ) -> Response<SimBody> {
         let received = wire.last_read();
         let (ask, scenario) = match understand(asked) {
             Ok(understood) => understood,
@@ -107,21 +112,21 @@ impl Shared {
                 return refuse(&wire, &call, &record, &refusal);
             }
         };
-        let plan = Plan::new(&scenario, ask.budget);
+        let plan = SimTokenPlan::new(&scenario, ask.budget);
         let about = listing::about(&ask.model, &scenario, &plan);
         let record = self.remember(&call, about, received, room(&scenario, &plan));
-        if let Some(refusal) = Refusal::of_scenario(&scenario, call.dialect, &ask) {
+        if let Some(refusal) = SimErrorResponse::of_scenario(&scenario, call.dialect, &ask) {
             return refuse(&wire, &call, &record, &refusal);
         }
-        match scenario.twist {
-            Twist::Hang => {
-                let _gone = Gone(record);
+        match scenario.fault {
+            SimFault::Hang => {
+                let _gone = ClientGoneGuard(record);
                 std::future::pending().await
             }
-            Twist::Html => {
+            SimFault::Html => {
                 finished(&wire, &call, &record, 200, "text/html; charset=utf-8", listing::WEB_PAGE)
             }
-            Twist::Redirect => {
+            SimFault::Redirect => {
                 let mut response = finished(&wire, &call, &record, 307, "text/plain", "elsewhere\n");
                 let elsewhere = HeaderValue::from_static("http://elsewhere.invalid/v1/chat/completions");
                 response.headers_mut().insert(LOCATION, elsewhere);
@@ -134,21 +139,21 @@ impl Shared {
     fn stream(
         &self,
         wire: Wire,
-        call: Call,
-        record: Arc<Record>,
-        ask: Ask,
+        call: SimCall,
+        record: Arc<RequestRecord>,
+        ask: SimRequest,
         scenario: Scenario,
-        plan: Plan,
+        plan: SimTokenPlan,
     ) -> Response<SimBody> {
-        let drip = scenario.twist == Twist::Drip;
-        let setting = Setting {
+        let drip = scenario.fault == SimFault::Drip;
+        let setting = ResponseContext {
             id: call.id.clone(),
             created: chrono::Utc::now().timestamp(),
             host: call.host,
             ask,
-            twist: scenario.twist,
+            fault: scenario.fault,
         };
-        let script = Script::new(scenario, plan, voice(call.dialect, setting));
+        let script = Script::new(scenario, plan, writer(call.dialect, setting));
         record.seen().status = 200;
         let playback = Playback::new(wire.clone(), record.clone(), self.timer.alarm(), script, drip);
         wire.begin(Some(record.clone()), drip);
@@ -157,26 +162,26 @@ impl Shared {
             Dialect::Converse => "application/vnd.amazon.eventstream",
             _ => "text/event-stream; charset=utf-8",
         };
-        if scenario.twist != Twist::NoContentType {
+        if scenario.fault != SimFault::NoContentType {
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         }
         listing::mark(response.headers_mut(), &call.id, call.dialect, call.host, record.received);
         response
     }
 
-    fn remember(&self, call: &Call, mut about: Value, received: u64, room: usize) -> Arc<Record> {
+    fn remember(&self, call: &SimCall, mut about: Value, received: u64, room: usize) -> Arc<RequestRecord> {
         about["dialect"] = json!(format!("{:?}", call.dialect).to_lowercase());
         about["host"] = json!(call.host.name());
-        let record = Arc::new(Record::new(call.id.clone(), about, received, room));
+        let record = Arc::new(RequestRecord::new(call.id.clone(), about, received, room));
         self.ring.push(record.clone());
         record
     }
 }
 
 /// Notes that the client left a request that never gets an answer.
-struct Gone(Arc<Record>);
+struct ClientGoneGuard(Arc<RequestRecord>);
 
-impl Drop for Gone {
+impl Drop for ClientGoneGuard {
     fn drop(&mut self) {
         let mut seen = self.0.seen();
         seen.outcome = "client_gone";
@@ -184,30 +189,37 @@ impl Drop for Gone {
     }
 }
 
-fn read(call: &Call, model: Option<String>, parts: &Parts, body: &[u8]) -> Result<Ask, String> {
+fn read(call: &SimCall, model: Option<String>, parts: &Parts, body: &[u8]) -> Result<SimRequest, String> {
     let query = parts.uri.query().unwrap_or_default();
     if call.dialect == Dialect::Gemini && !query.split('&').any(|pair| pair == "alt=sse") {
         return Err("the simulator only speaks alt=sse".to_owned());
     }
-    ask::parse(call.dialect, model, body)
+    request::parse(call.dialect, model, body)
 }
 
 /// An ask with its scenario, or the model's name and why there is none.
-fn understand(asked: Result<Ask, String>) -> Result<(Ask, Scenario), (Option<String>, Refusal)> {
-    let ask = asked.map_err(|message| (None, Refusal::invalid(message)))?;
+fn understand(
+    asked: Result<SimRequest, String>,
+) -> Result<(SimRequest, Scenario), (Option<String>, SimErrorResponse)> {
+    let ask = asked.map_err(|message| (None, SimErrorResponse::invalid(message)))?;
     match Scenario::parse(&ask.model) {
         Ok(scenario) => Ok((ask, scenario)),
-        Err(error) => Err((Some(ask.model), Refusal::unknown_model(error.to_string()))),
+        Err(error) => Err((Some(ask.model), SimErrorResponse::unknown_model(error.to_string()))),
     }
 }
 
 /// How many token stamps to keep: none where tokens leave without pauses, or for ever.
-fn room(scenario: &Scenario, plan: &Plan) -> usize {
-    let counts = !scenario.gap.is_zero() && scenario.twist != Twist::Endless;
+fn room(scenario: &Scenario, plan: &SimTokenPlan) -> usize {
+    let counts = !scenario.gap.is_zero() && scenario.fault != SimFault::Endless;
     if counts && plan.visible <= STAMPS_A_REQUEST { plan.visible as usize } else { 0 }
 }
 
-fn refuse(wire: &Wire, call: &Call, record: &Arc<Record>, refusal: &Refusal) -> Response<SimBody> {
+fn refuse(
+    wire: &Wire,
+    call: &SimCall,
+    record: &Arc<RequestRecord>,
+    refusal: &SimErrorResponse,
+) -> Response<SimBody> {
     let (body, aws) = refusal.body(call.dialect, call.host, &call.id);
     let mut response = finished(wire, call, record, refusal.status, "application/json", &body.to_string());
     let aws = aws.map(|kind| ("x-amzn-errortype", kind.to_owned()));
@@ -222,15 +234,15 @@ fn refuse(wire: &Wire, call: &Call, record: &Arc<Record>, refusal: &Refusal) -> 
 /// A whole answer to a request to generate.
 fn finished(
     wire: &Wire,
-    call: &Call,
-    record: &Arc<Record>,
+    call: &SimCall,
+    record: &Arc<RequestRecord>,
     status: u16,
     kind: &'static str,
     body: &str,
 ) -> Response<SimBody> {
     record.seen().status = status;
     wire.begin(Some(record.clone()), false);
-    wire.hand_over(Handed { end: true, ..Handed::default() });
+    wire.hand_over(UnflushedOutput { end: true, ..UnflushedOutput::default() });
     let mut response = whole(status, kind, Bytes::copy_from_slice(body.as_bytes()));
     listing::mark(response.headers_mut(), &call.id, call.dialect, call.host, record.received);
     response

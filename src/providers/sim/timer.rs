@@ -10,23 +10,23 @@ use std::task::{Context, Poll, Waker};
 
 /// Hands out alarms; cheap to clone. Somebody has to poll [`Timer::run`].
 #[derive(Clone)]
-pub struct Timer(Arc<Shared>);
+pub struct Timer(Arc<TimerState>);
 
-struct Shared {
-    waiting: Mutex<Waiting>,
+struct TimerState {
+    waiting: Mutex<AlarmQueue>,
     bell: bell::Bell,
 }
 
 /// Who waits, by moment; the second number tells two waiters for one moment apart.
 #[derive(Default)]
-struct Waiting {
+struct AlarmQueue {
     issued: u64,
     by_due: BTreeMap<(u64, u64), Waker>,
     bell_at: u64,
-    lead: Lead,
+    lead: WakeupLead,
 }
 
-impl Waiting {
+impl AlarmQueue {
     fn first(&self) -> Option<u64> {
         self.by_due.first_key_value().map(|(key, _)| key.0)
     }
@@ -36,12 +36,12 @@ impl Waiting {
 /// virtual machine that sleeps deeply needs 0.1 ms, a busy one almost nothing. What is left is spun away, so the learned
 /// value also bounds the burnt time.
 #[derive(Default)]
-struct Lead(u64);
+struct WakeupLead(u64);
 
 /// The longest lead, in nanoseconds.
 const MAX_LEAD: u64 = 200_000;
 
-impl Lead {
+impl WakeupLead {
     /// Falls fast and rises slowly: a late ring is more often a busy loop than a slow machine.
     fn learn(&mut self, latency: u64) {
         self.0 =
@@ -53,7 +53,7 @@ impl Lead {
 impl Timer {
     /// Makes a timer inside a tokio runtime with I/O and time enabled. Fails if the kernel has no file descriptor left.
     pub fn new() -> io::Result<Self> {
-        Ok(Self(Arc::new(Shared { waiting: Mutex::default(), bell: bell::Bell::new()? })))
+        Ok(Self(Arc::new(TimerState { waiting: Mutex::default(), bell: bell::Bell::new()? })))
     }
 
     /// Rings whoever is due, for ever. Ends only if the kernel's timer fails.
@@ -71,7 +71,7 @@ impl Timer {
         Alarm { timer: self.clone(), key: None }
     }
 
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+    fn waiting(&self) -> MutexGuard<'_, AlarmQueue> {
         self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -107,7 +107,7 @@ impl Timer {
         Ok(key)
     }
 
-    fn set_bell(&self, waiting: &mut Waiting, due: Option<u64>) -> io::Result<()> {
+    fn set_bell(&self, waiting: &mut AlarmQueue, due: Option<u64>) -> io::Result<()> {
         // The latency of a bell that was set for the past says nothing.
         let at = due.map_or(0, |due| due.saturating_sub(waiting.lead.0).max(1));
         waiting.bell_at = if at > clock::now() { at } else { 0 };

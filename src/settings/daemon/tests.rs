@@ -2,18 +2,18 @@
 
 use super::*;
 use crate::domain::ModelRef;
-use crate::domain::regime::DayLimits;
+use crate::domain::daemon_config::DailyLimits;
 use crate::settings::file::parse;
 use crate::settings::{hosts, profiles};
 
-fn settle(text: &str, env: &[(&str, &str)], flags: &DaemonFlags) -> Result<Regime, String> {
+fn settle(text: &str, env: &[(&str, &str)], flags: &DaemonFlags) -> Result<DaemonConfig, String> {
     let path = Path::new("/c/c.toml");
     let file = parse(text, path).map_err(|error| error.to_string())?;
     let env = Env::from_pairs(env.iter().copied());
     let (hosts, profiles) =
         (hosts::resolve(&file, path, &env).unwrap(), profiles::resolve(&file, path).unwrap());
-    let given = Given { flags, env: &env, file: &file, path, hosts: &hosts, profiles: &profiles };
-    regime(&given).map_err(|error| error.to_string())
+    let given = DaemonInputs { flags, env: &env, file: &file, path, hosts: &hosts, profiles: &profiles };
+    daemon_config(&given).map_err(|error| error.to_string())
 }
 
 #[test]
@@ -21,7 +21,10 @@ fn everything_has_a_default() {
     let found = settle("", &[], &DaemonFlags::default()).unwrap();
     let off = settle("[daemon]\ndiscovery = 'off'", &[], &DaemonFlags::default()).unwrap();
     assert_eq!((found.discovery, off.discovery), (NaiveTime::from_hms_opt(7, 0, 0), None));
-    assert_eq!(found, Regime { profiles: vec!["cloud-default-v1".to_owned()], ..Regime::default() });
+    assert_eq!(
+        found,
+        DaemonConfig { profiles: vec!["cloud-default-v1".to_owned()], ..DaemonConfig::default() }
+    );
 }
 
 #[test]
@@ -69,7 +72,7 @@ fn tables_are_read() {
     .unwrap();
     assert_eq!(found.profiles, ["cloud-default-v1", "cloud-reasoning-v1"]);
     assert_eq!(found.by_profile["cloud-long-v1"], 86_400);
-    let limits = DayLimits { runs: Some(10), tokens: None, micro_dollars: Some(1_500_000) };
+    let limits = DailyLimits { runs: Some(10), tokens: None, micro_dollars: Some(1_500_000) };
     assert_eq!(found.limits("groq"), limits);
     assert_eq!(found.cadence(&ModelRef::new("openai", "gpt-5"), "cloud-default-v1"), 3600);
     let long = settle("[daemon.profiles.long]\ncadence = 86400", &[], &DaemonFlags::default()).unwrap();

@@ -2,13 +2,13 @@
 
 use super::*;
 use crate::domain::sourced::{Source, Sourced};
+use crate::providers::builtin_hosts;
 use crate::providers::hosts::Hosts;
-use crate::providers::table;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 fn host(name: &str) -> Host {
-    Hosts::new(table::built_in()).find(name).unwrap().clone()
+    Hosts::new(builtin_hosts::built_in()).find(name).unwrap().clone()
 }
 
 fn with_file(path: PathBuf) -> Host {
@@ -27,12 +27,12 @@ fn no_env() -> Env {
     Env::default()
 }
 
-fn bearer(text: &str) -> Login {
-    Login::Ready(Credential::Bearer(Secret::new(text)))
+fn bearer(text: &str) -> ProviderLogin {
+    ProviderLogin::Ready(Credential::Bearer(Secret::new(text)))
 }
 
-fn header(name: &str, text: &str) -> Login {
-    Login::Ready(Credential::Header(name.into(), Secret::new(text)))
+fn header(name: &str, text: &str) -> ProviderLogin {
+    ProviderLogin::Ready(Credential::Header(name.into(), Secret::new(text)))
 }
 
 #[test]
@@ -46,10 +46,10 @@ fn variables_in_order() {
 #[test]
 fn a_host_never_gets_another_hosts_key() {
     let env = Env::from_pairs([("OPENAI_API_KEY", "canary")]);
-    for host in table::built_in().iter().filter(|host| host.name != "openai") {
+    for host in builtin_hosts::built_in().iter().filter(|host| host.name != "openai") {
         let found = login(host, &env);
         assert!(
-            !matches!(found, Ok(Login::Ready(Credential::Bearer(_) | Credential::Header(..)))),
+            !matches!(found, Ok(ProviderLogin::Ready(Credential::Bearer(_) | Credential::Header(..)))),
             "{}",
             host.name
         );
@@ -66,10 +66,10 @@ fn a_missing_key_names_where_it_could_stand() {
 
 #[test]
 fn hosts_without_keys() {
-    assert_eq!(login(&host("sim"), &no_env()), Ok(Login::Ready(Credential::None)));
-    assert_eq!(login(&host("bedrock"), &no_env()), Ok(Login::AwsChain));
+    assert_eq!(login(&host("sim"), &no_env()), Ok(ProviderLogin::Ready(Credential::None)));
+    assert_eq!(login(&host("bedrock"), &no_env()), Ok(ProviderLogin::AwsChain));
     let env = Env::from_pairs([(GOOGLE_APPLICATION_CREDENTIALS, "/k.json")]);
-    assert_eq!(login(&host("vertex"), &env), Ok(Login::GoogleAdc(Some("/k.json".into()))));
+    assert_eq!(login(&host("vertex"), &env), Ok(ProviderLogin::GoogleAdc(Some("/k.json".into()))));
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn vertex_takes_an_api_key_where_no_project_is_named() {
     let env = Env::from_pairs([("GOOGLE_API_KEY", "k")]);
     assert_eq!(login(&host("vertex"), &env), Ok(header("x-goog-api-key", "k")));
     let named = Host { project: Some(Sourced::new("p".into(), Source::Default)), ..host("vertex") };
-    assert_eq!(login(&named, &env), Ok(Login::GoogleAdc(None)));
+    assert_eq!(login(&named, &env), Ok(ProviderLogin::GoogleAdc(None)));
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn key_files() {
     assert_eq!(write("canary\n", 0o600), Ok(bearer("canary")));
     assert_eq!(write("canary\r\n", 0o400), Ok(bearer("canary")));
     assert!(matches!(write("canary\n\n", 0o600), Err(KeyError::Unusable { .. })));
-    assert!(matches!(write("", 0o600), Err(KeyError::Unusable { reason: BadKey::Empty, .. })));
+    assert!(matches!(write("", 0o600), Err(KeyError::Unusable { reason: InvalidKey::Empty, .. })));
     for mode in [0o640, 0o604, 0o644] {
         let said = write("canary\n", mode).unwrap_err().to_string();
         assert!(

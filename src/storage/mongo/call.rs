@@ -2,7 +2,7 @@
 //! dropping one of its futures half-way may leave a connection in a wrong state; so a call that is too late is left to end
 //! by itself, and only the waiting ends.
 
-use super::errors::{self, Trouble};
+use super::errors::{self, MongoCallError};
 use crate::storage::{MongoUri, StoreError};
 use std::future::Future;
 use std::sync::Arc;
@@ -45,7 +45,7 @@ impl Caller {
     /// Runs `work`, and waits for it until the deadline.
     pub async fn call<T: Send + 'static>(
         &self,
-        work: impl Future<Output = Result<T, Trouble>> + Send + 'static,
+        work: impl Future<Output = Result<T, MongoCallError>> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.within(DEADLINE, work).await
     }
@@ -53,7 +53,7 @@ impl Caller {
     /// The same for work that may take minutes.
     pub async fn patiently<T: Send + 'static>(
         &self,
-        work: impl Future<Output = Result<T, Trouble>> + Send + 'static,
+        work: impl Future<Output = Result<T, MongoCallError>> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.within(PATIENCE, work).await
     }
@@ -61,7 +61,7 @@ impl Caller {
     async fn within<T: Send + 'static>(
         &self,
         deadline: Duration,
-        work: impl Future<Output = Result<T, Trouble>> + Send + 'static,
+        work: impl Future<Output = Result<T, MongoCallError>> + Send + 'static,
     ) -> Result<T, StoreError> {
         let permit = self.permit().await?;
         let task = tokio::spawn(async move {
@@ -69,7 +69,7 @@ impl Caller {
             work.await
         });
         match timeout(deadline, task).await {
-            Ok(Ok(result)) => result.map_err(|trouble| errors::explain(trouble, &self.uri)),
+            Ok(Ok(result)) => result.map_err(|call_error| errors::explain(call_error, &self.uri)),
             Ok(Err(_)) => Err(self.lost()),
             Err(_) => Err(self.silent(deadline)),
         }

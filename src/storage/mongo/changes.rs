@@ -2,23 +2,25 @@
 //! in one update that also checks the values before, then marked as done. What a crash leaves unmarked is settled by whoever
 //! reads it next, by comparing the entry with the values before and after.
 
-use super::Shared;
+use super::MongoContext;
+use super::aggregate;
 use super::bson::{date, to_document};
-use super::catalogue::other_spelling;
-use super::derive;
+use super::catalog::other_spelling;
 use super::entries::entry;
-use super::errors::{Trouble, is_duplicate};
-use super::plain::{fields, instant};
+use super::errors::{MongoCallError, is_duplicate};
+use super::to_json::{fields, instant};
 use crate::domain::ModelRef;
-use crate::domain::batch::takes_away;
-use crate::storage::catalogue::{Batch, Became, Change, ChangesOf, Order, Ordered, other_is_enabled};
+use crate::domain::change_batch::takes_away;
+use crate::storage::catalog::{
+    Batch, CatalogChange, ChangeOutcome, ChangeRequest, ChangeStatus, ChangesOf, other_is_enabled,
+};
 use chrono::{DateTime, Utc};
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::Error;
 use serde_json::{Map, Value};
 
 /// Writes down that a batch begins.
-pub async fn begin(shared: &Shared, batch: &Batch) -> Result<(), Trouble> {
+pub async fn begin(shared: &MongoContext, batch: &Batch) -> Result<(), MongoCallError> {
     let batches = shared.collection(&shared.names.catalog_batches);
     let row = doc! {
         "_id": &batch.id,
@@ -39,18 +41,18 @@ pub async fn begin(shared: &Shared, batch: &Batch) -> Result<(), Trouble> {
 }
 
 /// Writes down that a batch has ended.
-pub async fn finish(shared: &Shared, id: &str, at: DateTime<Utc>) -> Result<(), Trouble> {
+pub async fn finish(shared: &MongoContext, id: &str, at: DateTime<Utc>) -> Result<(), MongoCallError> {
     let batches = shared.collection(&shared.names.catalog_batches);
     batches.update_one(doc! { "_id": id }, doc! { "$set": { "finished_at": date(at) } }).await?;
     Ok(())
 }
 
 /// Makes one change.
-pub async fn change(shared: &Shared, order: &Order) -> Result<Ordered, Trouble> {
+pub async fn change(shared: &MongoContext, order: &ChangeRequest) -> Result<ChangeOutcome, MongoCallError> {
     let present = shared.collection(&shared.names.models).find_one(of_model(&order.model)).await?;
     let shown = present.as_ref().map(entry);
     if !order.fits(shown.as_ref()) {
-        return Ok(Ordered::Overtaken(shown.map(Box::new)));
+        return Ok(ChangeOutcome::Overtaken(shown.map(Box::new)));
     }
     let enables = order.set.get("enabled") == Some(&Value::Bool(true));
     if enables && other_spelling(shared, &order.model).await? {
@@ -65,24 +67,24 @@ pub async fn change(shared: &Shared, order: &Order) -> Result<Ordered, Trouble> 
     match made {
         Ok(true) => {}
         Ok(false) => {
-            mark(shared, &id, Became::NotDone).await?;
+            mark(shared, &id, ChangeStatus::NotDone).await?;
             let now = shared.collection(&shared.names.models).find_one(of_model(&order.model)).await?;
-            return Ok(Ordered::Overtaken(now.map(|document| Box::new(entry(&document)))));
+            return Ok(ChangeOutcome::Overtaken(now.map(|document| Box::new(entry(&document)))));
         }
         Err(error) if is_duplicate(&error) => {
-            mark(shared, &id, Became::NotDone).await?;
+            mark(shared, &id, ChangeStatus::NotDone).await?;
             return Err(other_is_enabled(&order.model).into());
         }
         Err(error) => return Err(error.into()),
     }
-    mark(shared, &id, Became::Done).await?;
+    mark(shared, &id, ChangeStatus::Done).await?;
     let cancelled_jobs = if order.stops() { cancel_jobs(shared, order).await? } else { 0 };
     let derived = match order.removes() {
-        true => derive::forget(shared, &order.model).await,
-        false => derive::health(shared, &order.model, None).await,
+        true => aggregate::forget(shared, &order.model).await,
+        false => aggregate::health(shared, &order.model, None).await,
     };
-    derived.map_err(|source| Trouble::Derived { what: "the model's health", source })?;
-    Ok(Ordered::Done { cancelled_jobs })
+    derived.map_err(|source| MongoCallError::Derived { what: "the model's health", source })?;
+    Ok(ChangeOutcome::Done { cancelled_jobs })
 }
 
 fn of_model(model: &ModelRef) -> Document {
@@ -90,7 +92,11 @@ fn of_model(model: &ModelRef) -> Document {
 }
 
 /// Writes a change down before it is made. The values before are kept in their own types.
-async fn write_down(shared: &Shared, order: &Order, present: Option<&Document>) -> Result<String, Error> {
+async fn write_down(
+    shared: &MongoContext,
+    order: &ChangeRequest,
+    present: Option<&Document>,
+) -> Result<String, Error> {
     let id = format!("{}/{}", order.batch, order.model);
     let before = present.map(|document| {
         let value = |name: &String| document.get(name).cloned().unwrap_or(Bson::Null);
@@ -103,7 +109,7 @@ async fn write_down(shared: &Shared, order: &Order, present: Option<&Document>) 
         "changed_at": date(Utc::now()),
         "before": before,
         "after": to_document(&order.set),
-        "became": Became::Unknown.as_str(),
+        "became": ChangeStatus::Unknown.as_str(),
     };
     // The same model a second time within a batch: somebody was asked again after another one's change.
     let changes = shared.collection(&shared.names.catalog_changes);
@@ -111,14 +117,14 @@ async fn write_down(shared: &Shared, order: &Order, present: Option<&Document>) 
     Ok(id)
 }
 
-async fn mark(shared: &Shared, id: &str, became: Became) -> Result<(), Error> {
+async fn mark(shared: &MongoContext, id: &str, became: ChangeStatus) -> Result<(), Error> {
     let changes = shared.collection(&shared.names.catalog_changes);
     let update = doc! { "$set": { "became": became.as_str() } };
     changes.update_one(doc! { "_id": id }, update).await.map(drop)
 }
 
 /// Whether the entry still was what was read: the filter holds the values before, in their own types.
-async fn update(shared: &Shared, order: &Order, present: &Document) -> Result<bool, Error> {
+async fn update(shared: &MongoContext, order: &ChangeRequest, present: &Document) -> Result<bool, Error> {
     let mut filter = doc! { "_id": present.get("_id").cloned().unwrap_or(Bson::Null) };
     for name in order.set.keys().chain(order.expected.iter().flat_map(Map::keys)) {
         let before = match present.get(name) {
@@ -146,7 +152,7 @@ async fn update(shared: &Shared, order: &Order, present: &Document) -> Result<bo
 }
 
 /// Whether the entry still was, in every field, what was read.
-async fn remove(shared: &Shared, present: &Document) -> Result<bool, Error> {
+async fn remove(shared: &MongoContext, present: &Document) -> Result<bool, Error> {
     let id = present.get("_id").cloned().unwrap_or(Bson::Null);
     let unchanged = doc! { "$eq": ["$$ROOT", { "$literal": present.clone() }] };
     let models = shared.collection(&shared.names.models);
@@ -155,7 +161,7 @@ async fn remove(shared: &Shared, present: &Document) -> Result<bool, Error> {
 }
 
 /// Whether the entry is new; one that comes back was made when it says. An upsert, because not every database has the unique index.
-async fn insert(shared: &Shared, order: &Order) -> Result<bool, Error> {
+async fn insert(shared: &MongoContext, order: &ChangeRequest) -> Result<bool, Error> {
     let set = to_document(&order.set).into_iter();
     let mut fields: Document = set.filter(|(_, value)| *value != Bson::Null).collect();
     fields.entry("created_at".to_owned()).or_insert_with(|| date(Utc::now()));
@@ -167,7 +173,7 @@ async fn insert(shared: &Shared, order: &Order) -> Result<bool, Error> {
 
 /// Takes the model's waiting work away: nothing may be paid for a model that is off. Series that rest between two turns
 /// are cancelled too, and not counted.
-async fn cancel_jobs(shared: &Shared, order: &Order) -> Result<u64, Error> {
+async fn cancel_jobs(shared: &MongoContext, order: &ChangeRequest) -> Result<u64, Error> {
     let mut queued = of_model(&order.model);
     queued.insert("status", "queued");
     let now = date(Utc::now());
@@ -182,7 +188,7 @@ async fn cancel_jobs(shared: &Shared, order: &Order) -> Result<u64, Error> {
 }
 
 /// The newest batches.
-pub async fn batches(shared: &Shared, limit: u32) -> Result<Vec<Batch>, Trouble> {
+pub async fn batches(shared: &MongoContext, limit: u32) -> Result<Vec<Batch>, MongoCallError> {
     let rows = shared.collection(&shared.names.catalog_batches);
     let mut cursor = rows.find(doc! {}).sort(doc! { "_id": -1 }).limit(i64::from(limit)).await?;
     let mut found = Vec::new();
@@ -193,7 +199,7 @@ pub async fn batches(shared: &Shared, limit: u32) -> Result<Vec<Batch>, Trouble>
 }
 
 /// One batch.
-pub async fn batch(shared: &Shared, id: &str) -> Result<Option<Batch>, Trouble> {
+pub async fn batch(shared: &MongoContext, id: &str) -> Result<Option<Batch>, MongoCallError> {
     let row = shared.collection(&shared.names.catalog_batches).find_one(doc! { "_id": id }).await?;
     Ok(row.as_ref().map(read_batch))
 }
@@ -214,7 +220,7 @@ fn read_batch(row: &Document) -> Batch {
 }
 
 /// Changes of a batch or of a model.
-pub async fn changes(shared: &Shared, of: &ChangesOf) -> Result<Vec<Change>, Trouble> {
+pub async fn changes(shared: &MongoContext, of: &ChangesOf) -> Result<Vec<CatalogChange>, MongoCallError> {
     let rows = shared.collection(&shared.names.catalog_changes);
     let found = match of {
         ChangesOf::Batch(id) => rows.find(doc! { "batch": id }).sort(doc! { "changed_at": 1, "_id": 1 }),
@@ -227,7 +233,7 @@ pub async fn changes(shared: &Shared, of: &ChangesOf) -> Result<Vec<Change>, Tro
     while cursor.advance().await? {
         let row: Document = cursor.deserialize_current()?;
         let mut change = read_change(&row);
-        if change.became == Became::Unknown {
+        if change.became == ChangeStatus::Unknown {
             change.became = settle(shared, &change).await?;
         }
         changes.push(change);
@@ -235,21 +241,21 @@ pub async fn changes(shared: &Shared, of: &ChangesOf) -> Result<Vec<Change>, Tro
     Ok(changes)
 }
 
-fn read_change(row: &Document) -> Change {
+fn read_change(row: &Document) -> CatalogChange {
     let text = |name: &str| row.get_str(name).unwrap_or_default().to_owned();
     let fields = |name: &str| row.get_document(name).ok().map(fields);
-    Change {
+    CatalogChange {
         batch: text("batch"),
         model: ModelRef { provider: text("provider"), model_id: text("model_id") },
         at: instant(row, "changed_at").unwrap_or_default(),
         before: fields("before"),
         after: fields("after").unwrap_or_default(),
-        became: Became::read(&text("became")),
+        became: ChangeStatus::read(&text("became")),
     }
 }
 
 /// Finds out what became of a change that was written down and not marked, and marks it where that can be told.
-async fn settle(shared: &Shared, change: &Change) -> Result<Became, Error> {
+async fn settle(shared: &MongoContext, change: &CatalogChange) -> Result<ChangeStatus, Error> {
     let present = shared.collection(&shared.names.models).find_one(of_model(&change.model)).await?;
     let present = present.as_ref().map(entry);
     let values = present.as_ref().map(|entry| entry.values(change.after.keys()));
@@ -258,13 +264,13 @@ async fn settle(shared: &Shared, change: &Change) -> Result<Became, Error> {
         false => values.as_ref() == Some(&change.after),
     };
     let became = if made {
-        Became::Done
+        ChangeStatus::Done
     } else if values == change.before {
-        Became::NotDone
+        ChangeStatus::NotDone
     } else {
-        Became::Unknown
+        ChangeStatus::Unknown
     };
-    if became != Became::Unknown {
+    if became != ChangeStatus::Unknown {
         mark(shared, &format!("{}/{}", change.batch, change.model), became).await?;
     }
     Ok(became)

@@ -1,9 +1,9 @@
 //! The client and its options. What the URI sets stays, apart from what promises rest on: durable writes and reads from
 //! the primary.
 
-use super::errors::Trouble;
+use super::errors::MongoCallError;
 use crate::storage::MongoUri;
-use crate::storage::names::DEFAULT_DATABASE;
+use crate::storage::collection_names::DEFAULT_DATABASE;
 use mongodb::bson::doc;
 use mongodb::options::{Acknowledgment, ClientOptions, ReadPreference, SelectionCriteria, WriteConcern};
 use mongodb::{Client, Database};
@@ -21,14 +21,14 @@ const SERVER_SELECTION: Duration = Duration::from_secs(3);
 const CONNECTING: u32 = 8;
 
 /// Connects and asks for a sign of life.
-pub async fn database(uri: &MongoUri, named: Option<&str>) -> Result<Database, Trouble> {
+pub async fn database(uri: &MongoUri, named: Option<&str>) -> Result<Database, MongoCallError> {
     let database = handle(uri, named).await?;
     database.run_command(doc! { "ping": 1 }).await?;
     Ok(database)
 }
 
 /// The database, which nobody has asked anything yet: `named`, else that of the URI, else the contract's.
-pub async fn handle(uri: &MongoUri, named: Option<&str>) -> Result<Database, Trouble> {
+pub async fn handle(uri: &MongoUri, named: Option<&str>) -> Result<Database, MongoCallError> {
     let options = options(ClientOptions::parse(uri.expose()).await?);
     let name = named.map(str::to_owned).or_else(|| options.default_database.clone());
     let name = name.unwrap_or_else(|| DEFAULT_DATABASE.to_owned());

@@ -1,13 +1,13 @@
 //! Entries of the catalogue as they are, and the figures of their last day. Whatever type a field has, it is shown.
 
-use super::batches::each;
 use super::bson::{date, moment};
-use super::errors::Trouble;
+use super::errors::MongoCallError;
 use super::history::{PATIENCE, slow};
-use super::{Shared, plain};
+use super::raw_batches::each;
+use super::{MongoContext, to_json};
 use crate::domain::ModelRef;
-use crate::storage::catalogue::{Entry, Figures, Samples, Scope};
-use crate::storage::contract::parse_date;
+use crate::storage::catalog::{CatalogEntry, Figures, ModelScope, Samples};
+use crate::storage::field_types::parse_date;
 use crate::storage::health::{CLOCK_SLACK, WINDOW};
 use chrono::{DateTime, Utc};
 use futures_util::StreamExt;
@@ -23,42 +23,45 @@ pub(super) const BATCH: u32 = 50_000;
 const PARTS: usize = 4;
 
 /// All entries, of one provider or of all.
-pub async fn entries(shared: &Shared, provider: Option<&str>) -> Result<Vec<Entry>, Trouble> {
+pub async fn entries(
+    shared: &MongoContext,
+    provider: Option<&str>,
+) -> Result<Vec<CatalogEntry>, MongoCallError> {
     those(shared, provider.map_or_else(Document::new, |name| doc! { "provider": name }), None).await
 }
 
 /// The entries that fit a filter, with some of their fields or all, or what is wanted of each; sorted by provider and id.
-pub async fn those<T: From<Entry>>(
-    shared: &Shared,
+pub async fn those<T: From<CatalogEntry>>(
+    shared: &MongoContext,
     filter: Document,
     fields: Option<Document>,
-) -> Result<Vec<T>, Trouble> {
+) -> Result<Vec<T>, MongoCallError> {
     let sort = doc! { "provider": 1, "model_id": 1 };
     let models = shared.collection(&shared.names.models);
     let find = models.find(filter).sort(sort).batch_size(BATCH).max_time(PATIENCE);
     let cursor = find.projection(fields.unwrap_or_default()).batch().await.map_err(slow)?;
     let mut found = Vec::new();
-    each(cursor, |row| found.push(nameless(plain::document(row)).into())).await?;
+    each(cursor, |row| found.push(nameless(to_json::document(row)).into())).await?;
     Ok(found)
 }
 
 /// A document as an entry, without the id that the server gave it.
-pub fn entry(document: &Document) -> Entry {
-    nameless(plain::fields(document))
+pub fn entry(document: &Document) -> CatalogEntry {
+    nameless(to_json::fields(document))
 }
 
-fn nameless(mut fields: Map<String, Value>) -> Entry {
+fn nameless(mut fields: Map<String, Value>) -> CatalogEntry {
     fields.shift_remove("_id");
-    Entry::new(fields)
+    CatalogEntry::new(fields)
 }
 
 /// The figures of the models in scope. Three questions side by side, each answered from an index.
 pub async fn figures(
-    shared: &Shared,
-    scope: &Scope,
+    shared: &MongoContext,
+    scope: &ModelScope,
     now: DateTime<Utc>,
-) -> Result<HashMap<ModelRef, Figures>, Trouble> {
-    let window = Window { shared, scope, since: now - WINDOW, now };
+) -> Result<HashMap<ModelRef, Figures>, MongoCallError> {
+    let window = AttemptQuery { shared, scope, since: now - WINDOW, now };
     let (health, samples, failures) = tokio::try_join!(window.health(), window.samples(), window.failures())?;
     let mut all = health;
     for (model, mut samples) in samples {
@@ -71,19 +74,19 @@ pub async fn figures(
 }
 
 /// The attempts of the models in scope, from a moment to the present.
-pub(super) struct Window<'a> {
-    pub shared: &'a Shared,
-    pub scope: &'a Scope,
+pub(super) struct AttemptQuery<'a> {
+    pub shared: &'a MongoContext,
+    pub scope: &'a ModelScope,
     pub since: DateTime<Utc>,
     pub now: DateTime<Utc>,
 }
 
-impl Window<'_> {
+impl AttemptQuery<'_> {
     fn scoped(&self, model_field: &str) -> Document {
         match self.scope {
-            Scope::All => Document::new(),
-            Scope::Provider(name) => doc! { "provider": name },
-            Scope::Model(model) => doc! { "provider": &model.provider, model_field: &model.model_id },
+            ModelScope::All => Document::new(),
+            ModelScope::Provider(name) => doc! { "provider": name },
+            ModelScope::Model(model) => doc! { "provider": &model.provider, model_field: &model.model_id },
         }
     }
 
@@ -116,7 +119,7 @@ impl Window<'_> {
         })
     }
 
-    async fn health(&self) -> Result<HashMap<ModelRef, Figures>, Trouble> {
+    async fn health(&self) -> Result<HashMap<ModelRef, Figures>, MongoCallError> {
         let rows = self.shared.collection(&self.shared.names.model_health);
         let fields = doc! {
             "_id": 0, "provider": 1, "model_id": 1, "last_success_at": 1, "last_attempt_at": 1, "cadence_seconds": 1,
@@ -131,7 +134,7 @@ impl Window<'_> {
 
     /// Row by row, the few fields that count: grouping on the server takes several times as long as sending them. Asked in
     /// parts, so that one is read while the server finds the others.
-    async fn samples(&self) -> Result<HashMap<ModelRef, Samples>, Trouble> {
+    async fn samples(&self) -> Result<HashMap<ModelRef, Samples>, MongoCallError> {
         let fields = doc! {
             "_id": 0, "provider": 1, "model_name": 1, "gen_ts": 1, "time_to_first_token": 1, "tokens_per_second": 1,
             "visible_tokens_per_second": 1,
@@ -145,7 +148,7 @@ impl Window<'_> {
         let mut all: HashMap<String, HashMap<String, Samples>> = HashMap::new();
         while let Some(answer) = answers.next().await {
             let take = |row: &RawDocument| {
-                if let Some(run) = Run::read(row) {
+                if let Some(run) = RunFigures::read(row) {
                     run.add_to(&mut all);
                 }
             };
@@ -158,7 +161,7 @@ impl Window<'_> {
     }
 
     /// How many runs, and when the newest began: read from an index alone.
-    pub async fn runs(&self) -> Result<Vec<(ModelRef, u64, Option<DateTime<Utc>>)>, Trouble> {
+    pub async fn runs(&self) -> Result<Vec<(ModelRef, u64, Option<DateTime<Utc>>)>, MongoCallError> {
         let group = doc! {
             "_id": { "provider": "$provider", "model_name": "$model_name" },
             "runs": { "$sum": 1 },
@@ -178,10 +181,10 @@ impl Window<'_> {
         Ok(found)
     }
 
-    /// Failures of the published series; the predecessor's carry neither role nor profile, and all of them counted.
-    pub async fn failures(&self) -> Result<Vec<(ModelRef, u64)>, Trouble> {
+    /// Failures of the published series; the Python runner's carry neither role nor profile, and all of them counted.
+    pub async fn failures(&self) -> Result<Vec<(ModelRef, u64)>, MongoCallError> {
         let mut filter = self.of_day("ts");
-        filter.extend(super::derive::published(self.shared));
+        filter.extend(super::aggregate::published(self.shared));
         let group = doc! {
             "_id": { "provider": "$provider", "model_name": "$model_name" },
             "failures": { "$sum": 1 },
@@ -240,7 +243,7 @@ fn known(row: &RawDocument) -> Option<(ModelRef, Figures)> {
 
 /// What counts of a run, where it lies in the server's answer. What has another type in an old row is passed over.
 #[derive(Default)]
-struct Run<'a> {
+struct RunFigures<'a> {
     provider: &'a str,
     model: &'a str,
     ended: Option<DateTime<Utc>>,
@@ -249,7 +252,7 @@ struct Run<'a> {
     visible_rate: Option<f64>,
 }
 
-impl<'a> Run<'a> {
+impl<'a> RunFigures<'a> {
     /// Reads a row from front to end once: to look each field up would go through it each time.
     fn read(row: &'a RawDocument) -> Option<Self> {
         let mut run = Self::default();

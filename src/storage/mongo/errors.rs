@@ -8,7 +8,7 @@ use mongodb::error::{Error, ErrorKind, WriteFailure};
 
 /// What can go wrong during a call.
 #[derive(Debug, thiserror::Error)]
-pub enum Trouble {
+pub enum MongoCallError {
     /// The driver's or the server's own words.
     #[error(transparent)]
     Mongo(#[from] Error),
@@ -64,11 +64,11 @@ pub fn code(error: &Error) -> Option<i32> {
 }
 
 /// Says it in the store's words.
-pub fn explain(trouble: Trouble, uri: &MongoUri) -> StoreError {
-    match trouble {
-        Trouble::Store(error) => error,
-        Trouble::Mongo(error) => said(&error, uri, ""),
-        Trouble::Derived { what, source } => {
+pub fn explain(call_error: MongoCallError, uri: &MongoUri) -> StoreError {
+    match call_error {
+        MongoCallError::Store(error) => error,
+        MongoCallError::Mongo(error) => said(&error, uri, ""),
+        MongoCallError::Derived { what, source } => {
             said(&source, uri, &format!("the row is stored, but {what} could not be brought up to date: "))
         }
     }
@@ -126,10 +126,12 @@ fn without_topology(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::Location;
+    use crate::storage::StoreLocation;
 
     fn uri() -> MongoUri {
-        let Ok(Location::Mongo(uri)) = Location::parse("mongodb://ann:s3cret@h:1/db") else { panic!() };
+        let Ok(StoreLocation::Mongo(uri)) = StoreLocation::parse("mongodb://ann:s3cret@h:1/db") else {
+            panic!()
+        };
         uri
     }
 

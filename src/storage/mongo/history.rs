@@ -1,14 +1,16 @@
 //! Questions about stored runs and errors, as aggregations: bounded, without files on the server's disk, and with a limit
 //! on the server's time, so that a question without its index cannot weigh on whoever writes.
 
-use super::derive;
-use super::errors::{Trouble, code};
-use super::plain::{self, instant};
-use super::{Shared, bson::date};
+use super::aggregate;
+use super::errors::{MongoCallError, code};
+use super::to_json::{self, instant};
+use super::{MongoContext, bson::date};
 use crate::domain::ErrorGroup;
-use crate::domain::cause::{CAUSES, OTHER};
+use crate::domain::error_cause::{CAUSES, OTHER};
 use crate::storage::StoreError;
-use crate::storage::history::{Grain, MOST_GROUPS, MOST_ROWS, SAMPLE, Scope, Series, Stored, Successes};
+use crate::storage::history::{
+    ErrorGranularity, HistoryFilter, MOST_GROUPS, MOST_ROWS, RunSeries, SAMPLE, StoredRow, Successes,
+};
 use mongodb::bson::{Bson, Document, doc, oid::ObjectId};
 use mongodb::error::Error;
 use std::time::Duration;
@@ -23,18 +25,22 @@ const TOO_SLOW: i32 = 50;
 const TOO_BIG: i32 = 292;
 
 /// Errors in groups, the largest first.
-pub async fn error_groups(shared: &Shared, scope: &Scope, grain: Grain) -> Result<Vec<ErrorGroup>, Trouble> {
+pub async fn error_groups(
+    shared: &MongoContext,
+    scope: &HistoryFilter,
+    grain: ErrorGranularity,
+) -> Result<Vec<ErrorGroup>, MongoCallError> {
     let mut pipeline = groups_pipeline(scope, grain);
     if scope.published_errors {
         // A condition of its own: the one before it goes by the index.
-        pipeline.insert(1, doc! { "$match": derive::published(shared) });
+        pipeline.insert(1, doc! { "$match": aggregate::published(shared) });
     }
     let found = aggregate(shared, &shared.names.errors, pipeline).await?;
     Ok(found.iter().map(error_group).collect())
 }
 
 /// The newest message of a group is in the greatest pair of time and message: no sort is needed for it.
-fn groups_pipeline(scope: &Scope, grain: Grain) -> Vec<Document> {
+fn groups_pipeline(scope: &HistoryFilter, grain: ErrorGranularity) -> Vec<Document> {
     let message = doc! { "$cond": [
         { "$eq": [{ "$type": "$message" }, "string"] },
         { "$substrCP": ["$message", 0, SAMPLE as i64] },
@@ -55,24 +61,24 @@ fn groups_pipeline(scope: &Scope, grain: Grain) -> Vec<Document> {
     ]
 }
 
-fn key(grain: Grain) -> Document {
+fn key(grain: ErrorGranularity) -> Document {
     let mut key = doc! { "kind": "$error_kind", "provider": "$provider" };
     for (from, name, field) in [
-        (Grain::Model, "model", "$model_name"),
-        (Grain::Stage, "stage", "$stage"),
-        (Grain::Fingerprint, "fingerprint", "$fingerprint"),
+        (ErrorGranularity::Model, "model", "$model_name"),
+        (ErrorGranularity::Stage, "stage", "$stage"),
+        (ErrorGranularity::Fingerprint, "fingerprint", "$fingerprint"),
     ] {
         if grain >= from {
             key.insert(name, field);
         }
     }
-    if grain == Grain::Cause {
+    if grain == ErrorGranularity::Cause {
         key.insert("cause", cause());
     }
     key
 }
 
-/// `domain::cause::cause` in the server's words.
+/// `domain::error_cause::cause` in the server's words.
 fn cause() -> Document {
     let message = doc! { "$cond": [{ "$eq": [{ "$type": "$message" }, "string"] }, "$message", ""] };
     let branch = |(word, pieces): &(&str, &[&str])| {
@@ -92,7 +98,7 @@ fn literal(text: &str) -> String {
 
 fn error_group(group: &Document) -> ErrorGroup {
     let key = group.get_document("_id").cloned().unwrap_or_default();
-    let part = |name: &str| plain::words(key.get(name));
+    let part = |name: &str| to_json::words(key.get(name));
     let newest = group.get_document("newest").ok();
     ErrorGroup {
         provider: part("provider"),
@@ -104,8 +110,8 @@ fn error_group(group: &Document) -> ErrorGroup {
         count: count(group),
         first: instant(group, "first"),
         last: instant(group, "last"),
-        message: newest.and_then(|newest| plain::words(newest.get("message"))),
-        newest_model: newest.and_then(|newest| plain::words(newest.get("model"))),
+        message: newest.and_then(|newest| to_json::words(newest.get("message"))),
+        newest_model: newest.and_then(|newest| to_json::words(newest.get("model"))),
     }
 }
 
@@ -121,19 +127,19 @@ fn count(group: &Document) -> u64 {
 
 /// Successes by provider, or by provider and model.
 pub async fn successes(
-    shared: &Shared,
-    scope: &Scope,
+    shared: &MongoContext,
+    scope: &HistoryFilter,
     by_model: bool,
-    series: &[Series],
-) -> Result<Vec<Successes>, Trouble> {
+    series: &[RunSeries],
+) -> Result<Vec<Successes>, MongoCallError> {
     let mut all = Vec::new();
     for series in series {
         let found = aggregate(shared, runs_of(shared, *series), successes_pipeline(scope, by_model)).await?;
         all.extend(found.iter().map(|group| {
             let key = group.get_document("_id").cloned().unwrap_or_default();
             Successes {
-                provider: plain::words(key.get("provider")),
-                model: plain::words(key.get("model")),
+                provider: to_json::words(key.get("provider")),
+                model: to_json::words(key.get("model")),
                 count: count(group),
                 newest: instant(group, "newest"),
             }
@@ -142,12 +148,12 @@ pub async fn successes(
     Ok(all)
 }
 
-fn successes_pipeline(scope: &Scope, by_model: bool) -> Vec<Document> {
+fn successes_pipeline(scope: &HistoryFilter, by_model: bool) -> Vec<Document> {
     let mut key = doc! { "provider": "$provider" };
     if by_model {
         key.insert("model", "$model_name");
     }
-    let scope = Scope { fingerprint: None, ..scope.clone() };
+    let scope = HistoryFilter { fingerprint: None, ..scope.clone() };
     vec![
         doc! { "$match": filter(&scope, "run_ts") },
         doc! { "$group": { "_id": key, "count": { "$sum": 1 }, "newest": { "$max": "$run_ts" } } },
@@ -155,14 +161,14 @@ fn successes_pipeline(scope: &Scope, by_model: bool) -> Vec<Document> {
     ]
 }
 
-pub(super) fn runs_of(shared: &Shared, series: Series) -> &str {
+pub(super) fn runs_of(shared: &MongoContext, series: RunSeries) -> &str {
     match series {
-        Series::Published => &shared.names.cloud,
-        Series::Probe => &shared.names.cloud_probe,
+        RunSeries::Published => &shared.names.cloud,
+        RunSeries::Probe => &shared.names.cloud_probe,
     }
 }
 
-pub(super) fn filter(scope: &Scope, time: &str) -> Document {
+pub(super) fn filter(scope: &HistoryFilter, time: &str) -> Document {
     let mut filter = Document::new();
     for (field, wanted) in
         [("provider", &scope.provider), ("model_name", &scope.model), ("fingerprint", &scope.fingerprint)]
@@ -181,28 +187,32 @@ pub(super) fn filter(scope: &Scope, time: &str) -> Document {
 }
 
 /// The newest errors, newest first.
-pub async fn errors(shared: &Shared, scope: &Scope, limit: u32) -> Result<Vec<Stored>, Trouble> {
+pub async fn errors(
+    shared: &MongoContext,
+    scope: &HistoryFilter,
+    limit: u32,
+) -> Result<Vec<StoredRow>, MongoCallError> {
     page(shared, &shared.names.errors, filter(scope, "ts"), "ts", limit).await
 }
 
 /// The newest runs, newest first.
 pub async fn runs(
-    shared: &Shared,
-    scope: &Scope,
-    series: Series,
+    shared: &MongoContext,
+    scope: &HistoryFilter,
+    series: RunSeries,
     limit: u32,
-) -> Result<Vec<Stored>, Trouble> {
-    let scope = Scope { fingerprint: None, ..scope.clone() };
+) -> Result<Vec<StoredRow>, MongoCallError> {
+    let scope = HistoryFilter { fingerprint: None, ..scope.clone() };
     page(shared, runs_of(shared, series), filter(&scope, "run_ts"), "run_ts", limit).await
 }
 
 async fn page(
-    shared: &Shared,
+    shared: &MongoContext,
     collection: &str,
     filter: Document,
     time: &str,
     limit: u32,
-) -> Result<Vec<Stored>, Trouble> {
+) -> Result<Vec<StoredRow>, MongoCallError> {
     let most = i64::from(limit.min(MOST_ROWS));
     let mut newest = Document::new();
     newest.insert(time, -1);
@@ -211,13 +221,13 @@ async fn page(
     let mut cursor = find.allow_disk_use(false).max_time(PATIENCE).await.map_err(slow)?;
     let mut found = Vec::new();
     while cursor.advance().await.map_err(slow)? {
-        found.push(plain::document(cursor.current()));
+        found.push(to_json::document(cursor.current()));
     }
     Ok(found)
 }
 
 /// The run with this id, of either series.
-pub async fn run(shared: &Shared, id: &str) -> Result<Option<Stored>, Trouble> {
+pub async fn run(shared: &MongoContext, id: &str) -> Result<Option<StoredRow>, MongoCallError> {
     match one(shared, &shared.names.cloud, id).await? {
         Some(found) => Ok(Some(found)),
         None => one(shared, &shared.names.cloud_probe, id).await,
@@ -225,37 +235,41 @@ pub async fn run(shared: &Shared, id: &str) -> Result<Option<Stored>, Trouble> {
 }
 
 /// The error with this id.
-pub async fn error(shared: &Shared, id: &str) -> Result<Option<Stored>, Trouble> {
+pub async fn error(shared: &MongoContext, id: &str) -> Result<Option<StoredRow>, MongoCallError> {
     one(shared, &shared.names.errors, id).await
 }
 
-/// Our ids are texts, the predecessor's are the server's own.
-async fn one(shared: &Shared, collection: &str, id: &str) -> Result<Option<Stored>, Trouble> {
+/// Our ids are texts, the Python runner's are the server's own.
+async fn one(shared: &MongoContext, collection: &str, id: &str) -> Result<Option<StoredRow>, MongoCallError> {
     let mut ids = vec![Bson::String(id.to_owned())];
     ids.extend(ObjectId::parse_str(id).ok().map(Bson::ObjectId));
     let rows = shared.collection(collection);
     let find = rows.find_one(doc! { "_id": { "$in": ids } }).max_time(PATIENCE);
-    Ok(find.await.map_err(slow)?.as_ref().map(plain::fields))
+    Ok(find.await.map_err(slow)?.as_ref().map(to_json::fields))
 }
 
 /// Rollups whose fingerprint begins like this.
-pub async fn rollups(shared: &Shared, fingerprint: &str, limit: u32) -> Result<Vec<Stored>, Trouble> {
+pub async fn rollups(
+    shared: &MongoContext,
+    fingerprint: &str,
+    limit: u32,
+) -> Result<Vec<StoredRow>, MongoCallError> {
     let range = doc! { "$gte": fingerprint, "$lt": format!("{fingerprint}\u{10ffff}") };
     let collection = shared.collection(&shared.names.error_rollups);
     let find = collection.find(doc! { "fingerprint": range }).sort(doc! { "fingerprint": 1 });
     let mut cursor = find.limit(i64::from(limit)).max_time(PATIENCE).await.map_err(slow)?;
     let mut found = Vec::new();
     while cursor.advance().await.map_err(slow)? {
-        found.push(plain::document(cursor.current()));
+        found.push(to_json::document(cursor.current()));
     }
     Ok(found)
 }
 
 async fn aggregate(
-    shared: &Shared,
+    shared: &MongoContext,
     collection: &str,
     pipeline: Vec<Document>,
-) -> Result<Vec<Document>, Trouble> {
+) -> Result<Vec<Document>, MongoCallError> {
     let rows = shared.collection(collection);
     let asked =
         rows.aggregate(pipeline).allow_disk_use(false).batch_size(MOST_GROUPS as u32).max_time(PATIENCE);
@@ -268,7 +282,7 @@ async fn aggregate(
 }
 
 /// What the server could not answer in time or in memory is said with the way out.
-pub(super) fn slow(error: Error) -> Trouble {
+pub(super) fn slow(error: Error) -> MongoCallError {
     match code(&error) {
         Some(TOO_SLOW | TOO_BIG) => StoreError::Unavailable(format!(
             "the question took more than {} s or too much of the server's memory: `llmbench db init` creates the indexes \

@@ -1,16 +1,17 @@
 //! Facts about the server and its collections: what it says of itself, what the login may do, and rows from both ends of
 //! an index. Nothing is written.
 
-use super::errors::{Trouble, code};
+use super::errors::{MongoCallError, code};
 use super::indexes::wanted;
-use super::plain::{instant, whole, words};
-use super::{MongoStore, Shared};
-use crate::domain::offset::Offset;
+use super::to_json::{instant, whole, words};
+use super::{MongoContext, MongoStore};
+use crate::domain::clock_offset::ClockOffset;
 use crate::domain::run::Tokens;
 use crate::domain::{CachedInput, ModelRef};
 use crate::storage::StoreError;
 use crate::storage::inspect::{
-    Census, Facts, IndexFault, Inspect, Lack, NEWEST, OTHER_END, Rights, Rows, Seen, Tally,
+    IndexFault, InspectStore, InspectedCollection, MissingRight, NEWEST, OTHER_END, ObservedType,
+    OddFieldCounter, OddFieldReport, StoreInfo, StoreRights,
 };
 use async_trait::async_trait;
 use chrono::{TimeDelta, Utc};
@@ -22,8 +23,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 #[async_trait]
-impl Inspect for MongoStore {
-    async fn facts(&self) -> Result<Facts, StoreError> {
+impl InspectStore for MongoStore {
+    async fn facts(&self) -> Result<StoreInfo, StoreError> {
         let shared = Arc::clone(&self.shared);
         self.caller.call(async move { facts(&shared).await }).await
     }
@@ -33,12 +34,12 @@ impl Inspect for MongoStore {
         self.caller.call(async move { index_faults(&shared).await }).await
     }
 
-    async fn rights(&self) -> Result<Rights, StoreError> {
+    async fn rights(&self) -> Result<StoreRights, StoreError> {
         let shared = Arc::clone(&self.shared);
         self.caller.call(async move { rights(&shared).await }).await
     }
 
-    async fn census(&self) -> Result<Vec<Census>, StoreError> {
+    async fn census(&self) -> Result<Vec<OddFieldReport>, StoreError> {
         let shared = Arc::clone(&self.shared);
         self.caller.call(async move { census(&shared).await }).await
     }
@@ -62,20 +63,20 @@ const UNAUTHORIZED: i32 = 13;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Version, shape, clock.
-async fn facts(shared: &Shared) -> Result<Facts, Trouble> {
+async fn facts(shared: &MongoContext) -> Result<StoreInfo, MongoCallError> {
     let build = shared.database.run_command(doc! { "buildInfo": 1 }).await?;
     // The first question may have opened a connection: the second one is quicker, and so the clock is surer.
     let sent = Utc::now();
     let hello = shared.database.run_command(doc! { "hello": 1 }).await?;
     let received = Utc::now();
     let theirs = instant(&hello, "localTime");
-    Ok(Facts {
+    Ok(StoreInfo {
         product: "MongoDB",
         version: build.get_str("version").unwrap_or("of unknown version").to_owned(),
         oldest: OLDEST,
         shape: shape(&hello),
         outdated: None,
-        clock: theirs.map(|theirs| Offset::between(sent, received, theirs, TimeDelta::milliseconds(1))),
+        clock: theirs.map(|theirs| ClockOffset::between(sent, received, theirs, TimeDelta::milliseconds(1))),
     })
 }
 
@@ -92,7 +93,7 @@ fn shape(hello: &Document) -> String {
 }
 
 /// Wanted indexes against those that are there.
-async fn index_faults(shared: &Shared) -> Result<Vec<IndexFault>, Trouble> {
+async fn index_faults(shared: &MongoContext) -> Result<Vec<IndexFault>, MongoCallError> {
     let mut faults = Vec::new();
     let wanted = wanted(&shared.names);
     let collections: BTreeSet<&str> = wanted.iter().map(|(collection, _)| *collection).collect();
@@ -104,7 +105,7 @@ async fn index_faults(shared: &Shared) -> Result<Vec<IndexFault>, Trouble> {
     Ok(faults)
 }
 
-async fn indexes_of(shared: &Shared, collection: &str) -> Result<Vec<IndexModel>, Trouble> {
+async fn indexes_of(shared: &MongoContext, collection: &str) -> Result<Vec<IndexModel>, MongoCallError> {
     let mut cursor = match shared.collection(collection).list_indexes().await {
         Err(error) if code(&error) == Some(NO_COLLECTION) => return Ok(Vec::new()),
         cursor => cursor?,
@@ -136,7 +137,7 @@ fn named(index: &IndexModel) -> &str {
 
 /// What an index does, whatever it is called.
 #[derive(PartialEq)]
-struct Meaning {
+struct IndexDefinition {
     keys: Vec<(String, i64)>,
     unique: bool,
     sparse: bool,
@@ -144,7 +145,7 @@ struct Meaning {
     strength: Option<u32>,
 }
 
-fn meaning(index: &IndexModel) -> Meaning {
+fn meaning(index: &IndexModel) -> IndexDefinition {
     let options = index.options.clone().unwrap_or_default();
     let order = |value: &Bson| match value {
         Bson::Int32(order) => i64::from(*order),
@@ -156,11 +157,11 @@ fn meaning(index: &IndexModel) -> Meaning {
     let keys = index.keys.iter().map(|(field, value)| (field.clone(), order(value))).collect();
     let strength = options.collation.and_then(|collation| collation.strength).map(u32::from);
     let (unique, sparse) = (options.unique.unwrap_or(false), options.sparse.unwrap_or(false));
-    Meaning { keys, unique, sparse, filter: options.partial_filter_expression, strength }
+    IndexDefinition { keys, unique, sparse, filter: options.partial_filter_expression, strength }
 }
 
 fn spoken(index: &IndexModel) -> String {
-    let Meaning { keys, unique, sparse, filter, strength } = meaning(index);
+    let IndexDefinition { keys, unique, sparse, filter, strength } = meaning(index);
     let keys: Vec<String> = keys.iter().map(|(field, order)| format!("{field} {order}")).collect();
     let unique = if unique { "unique, " } else { "" };
     let sparse = if sparse { "sparse, " } else { "" };
@@ -170,7 +171,7 @@ fn spoken(index: &IndexModel) -> String {
 }
 
 /// What the login may do.
-async fn rights(shared: &Shared) -> Result<Rights, Trouble> {
+async fn rights(shared: &MongoContext) -> Result<StoreRights, MongoCallError> {
     let command = doc! { "connectionStatus": 1, "showPrivileges": true };
     let status = shared.database.run_command(command).await?;
     let about = status.get_document("authInfo").cloned().unwrap_or_default();
@@ -195,19 +196,19 @@ async fn rights(shared: &Shared) -> Result<Rights, Trouble> {
     .filter_map(|(action, for_init_alone)| {
         let without = |name: &&str| !allows(privileges, database, name, action);
         let places: Vec<String> = shared.names.all().into_iter().filter(without).map(str::to_owned).collect();
-        (!places.is_empty()).then_some(Lack { action, places, for_init_alone })
+        (!places.is_empty()).then_some(MissingRight { action, places, for_init_alone })
     });
-    Ok(Rights { login: Some(users.join(", ")), open_to_all: false, lacking: lacking.collect() })
+    Ok(StoreRights { login: Some(users.join(", ")), open_to_all: false, lacking: lacking.collect() })
 }
 
 /// A server that wants a login says so only when a collection is asked for.
-async fn without_login(shared: &Shared) -> Result<Rights, Trouble> {
+async fn without_login(shared: &MongoContext) -> Result<StoreRights, MongoCallError> {
     let asked = shared.collection(&shared.names.models).find_one(doc! {}).await;
     let refused = asked.is_err_and(|error| code(&error) == Some(UNAUTHORIZED));
     let all = || shared.names.all().into_iter().map(str::to_owned).collect();
-    let lack = || Lack { action: "find", places: all(), for_init_alone: false };
+    let lack = || MissingRight { action: "find", places: all(), for_init_alone: false };
     let lacking = if refused { vec![lack()] } else { Vec::new() };
-    Ok(Rights { login: None, open_to_all: !refused, lacking })
+    Ok(StoreRights { login: None, open_to_all: !refused, lacking })
 }
 
 fn documents<'a>(of: &'a Document, name: &str) -> &'a [Bson] {
@@ -229,37 +230,37 @@ fn allows(privileges: &[Bson], database: &str, collection: &str, action: &str) -
 }
 
 /// Where rows are looked at: the index by which they are sorted, and the field.
-struct End {
-    rows: Rows,
+struct IndexEnd {
+    rows: InspectedCollection,
     index: &'static str,
     sort: &'static [(&'static str, i32)],
 }
 
 const BY_MODEL: &[(&str, i32)] = &[("provider", 1), ("model_id", 1)];
 
-const ENDS: [End; 8] = [
-    End { rows: Rows::Published, index: BY_RUN, sort: &[("run_ts", -1)] },
-    End { rows: Rows::Published, index: BY_RUN, sort: &[("run_ts", 1)] },
-    End { rows: Rows::Probe, index: BY_RUN, sort: &[("run_ts", -1)] },
-    End { rows: Rows::Probe, index: BY_RUN, sort: &[("run_ts", 1)] },
-    End { rows: Rows::Errors, index: "ts_-1", sort: &[("ts", -1)] },
-    End { rows: Rows::Errors, index: "ts_-1", sort: &[("ts", 1)] },
-    End { rows: Rows::Models, index: "provider_1_model_id_1", sort: BY_MODEL },
-    End { rows: Rows::Health, index: "provider_1_model_id_1", sort: BY_MODEL },
+const ENDS: [IndexEnd; 8] = [
+    IndexEnd { rows: InspectedCollection::Published, index: BY_RUN, sort: &[("run_ts", -1)] },
+    IndexEnd { rows: InspectedCollection::Published, index: BY_RUN, sort: &[("run_ts", 1)] },
+    IndexEnd { rows: InspectedCollection::Probe, index: BY_RUN, sort: &[("run_ts", -1)] },
+    IndexEnd { rows: InspectedCollection::Probe, index: BY_RUN, sort: &[("run_ts", 1)] },
+    IndexEnd { rows: InspectedCollection::Errors, index: "ts_-1", sort: &[("ts", -1)] },
+    IndexEnd { rows: InspectedCollection::Errors, index: "ts_-1", sort: &[("ts", 1)] },
+    IndexEnd { rows: InspectedCollection::Models, index: "provider_1_model_id_1", sort: BY_MODEL },
+    IndexEnd { rows: InspectedCollection::Health, index: "provider_1_model_id_1", sort: BY_MODEL },
 ];
 
 const BY_RUN: &str = "run_ts_-1_provider_1_model_name_1";
 
 /// Rows of both ends of each index: in MongoDB's order of types what is no date stands before all dates.
-async fn census(shared: &Shared) -> Result<Vec<Census>, Trouble> {
-    let looks = Rows::ALL.map(|rows| of(shared, rows));
+async fn census(shared: &MongoContext) -> Result<Vec<OddFieldReport>, MongoCallError> {
+    let looks = InspectedCollection::ALL.map(|rows| of(shared, rows));
     let [published, probe, errors, models, health] = looks;
     let (published, probe, errors, models, health) = tokio::join!(published, probe, errors, models, health);
     Ok(vec![published, probe, errors, models, health])
 }
 
 /// What prefix caches answered, by model, among the newest rows of an index by time.
-async fn cached_input(shared: &Shared) -> Result<BTreeMap<ModelRef, CachedInput>, Trouble> {
+async fn cached_input(shared: &MongoContext) -> Result<BTreeMap<ModelRef, CachedInput>, MongoCallError> {
     let fields =
         doc! { "_id": 0, "provider": 1, "model_name": 1, "input_tokens": 1, "cached_input_tokens": 1 };
     let runs = shared.collection(&shared.names.cloud);
@@ -281,16 +282,16 @@ async fn cached_input(shared: &Shared) -> Result<BTreeMap<ModelRef, CachedInput>
     Ok(all)
 }
 
-async fn of(shared: &Shared, rows: Rows) -> Census {
+async fn of(shared: &MongoContext, rows: InspectedCollection) -> OddFieldReport {
     let names = &shared.names;
     let name = match rows {
-        Rows::Published => &names.cloud,
-        Rows::Probe => &names.cloud_probe,
-        Rows::Errors => &names.errors,
-        Rows::Models => &names.models,
-        Rows::Health => &names.model_health,
+        InspectedCollection::Published => &names.cloud,
+        InspectedCollection::Probe => &names.cloud_probe,
+        InspectedCollection::Errors => &names.errors,
+        InspectedCollection::Models => &names.models,
+        InspectedCollection::Health => &names.model_health,
     };
-    let mut tally = Tally::default();
+    let mut tally = OddFieldCounter::default();
     let mut seen = BTreeSet::new();
     for end in ENDS.iter().filter(|end| end.rows == rows) {
         if let Err(error) = look(shared, name, end, &mut tally, &mut seen).await {
@@ -300,17 +301,17 @@ async fn of(shared: &Shared, rows: Rows) -> Census {
             } else {
                 words.chars().take(200).collect()
             };
-            return Census { trouble: Some(reason), ..Tally::default().census(name) };
+            return OddFieldReport { trouble: Some(reason), ..OddFieldCounter::default().census(name) };
         }
     }
     tally.census(name)
 }
 
 async fn look(
-    shared: &Shared,
+    shared: &MongoContext,
     name: &str,
-    end: &End,
-    tally: &mut Tally,
+    end: &IndexEnd,
+    tally: &mut OddFieldCounter,
     seen: &mut BTreeSet<String>,
 ) -> Result<(), mongodb::error::Error> {
     let sort: Document =
@@ -325,7 +326,7 @@ async fn look(
         let id = words(row.get("_id")).unwrap_or_default();
         // A short collection is seen from both ends.
         if seen.insert(id.clone()) {
-            let fields: Vec<(&str, Seen)> = row
+            let fields: Vec<(&str, ObservedType)> = row
                 .iter()
                 .filter(|(name, _)| *name != "_id")
                 .map(|(name, value)| (name.as_str(), kind(value)))
@@ -336,18 +337,18 @@ async fn look(
     Ok(())
 }
 
-fn kind(value: &Bson) -> Seen {
+fn kind(value: &Bson) -> ObservedType {
     match value {
-        Bson::Null | Bson::Undefined => Seen::Null,
-        Bson::String(text) | Bson::Symbol(text) => Seen::Text { blank: text.trim().is_empty() },
-        Bson::DateTime(_) => Seen::Date,
-        Bson::Int32(_) | Bson::Int64(_) => Seen::Number { whole: true },
-        Bson::Double(number) if number.is_finite() => Seen::Number { whole: number.fract() == 0.0 },
-        Bson::Double(_) => Seen::NotFinite,
-        Bson::Decimal128(_) => Seen::Decimal,
-        Bson::Boolean(_) => Seen::Flag,
-        Bson::Document(_) => Seen::Object,
-        Bson::Array(_) => Seen::List,
-        _ => Seen::Other,
+        Bson::Null | Bson::Undefined => ObservedType::Null,
+        Bson::String(text) | Bson::Symbol(text) => ObservedType::Text { blank: text.trim().is_empty() },
+        Bson::DateTime(_) => ObservedType::Date,
+        Bson::Int32(_) | Bson::Int64(_) => ObservedType::Number { whole: true },
+        Bson::Double(number) if number.is_finite() => ObservedType::Number { whole: number.fract() == 0.0 },
+        Bson::Double(_) => ObservedType::NotFinite,
+        Bson::Decimal128(_) => ObservedType::Decimal,
+        Bson::Boolean(_) => ObservedType::Flag,
+        Bson::Document(_) => ObservedType::Object,
+        Bson::Array(_) => ObservedType::List,
+        _ => ObservedType::Other,
     }
 }

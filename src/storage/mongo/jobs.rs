@@ -3,14 +3,14 @@
 //! can be explained by the same rule.
 
 use super::bson::date;
-use super::errors::{Trouble, is_duplicate};
-use super::plain::{instant, whole};
-use super::{Shared, catalogue};
-use crate::domain::clock::BEARABLE;
+use super::errors::{MongoCallError, is_duplicate};
+use super::to_json::{instant, whole};
+use super::{MongoContext, catalog};
+use crate::domain::clock_skew::BEARABLE;
 use crate::domain::slot::DEFAULT_VANTAGE;
 use crate::domain::{ModelRef, Series};
 use crate::storage::jobs::{
-    Claim, Claimed, DEFAULT_PROFILE, Ending, Grant, JobState, JobStatus, LONGEST_REST, Lease, id,
+    ClaimResult, DEFAULT_PROFILE, Grant, JobOutcome, JobState, JobStatus, LONGEST_REST, Lease, SlotClaim, id,
     other_series, refusal, rest_milliseconds, shortened,
 };
 use chrono::DateTime;
@@ -25,18 +25,21 @@ use ulid::Ulid;
 /// How often a claim asks where the row changes under it.
 const ASKS: usize = 3;
 
-fn rows(shared: &Shared) -> Collection<Document> {
+fn rows(shared: &MongoContext) -> Collection<Document> {
     shared.collection(&shared.names.bench_jobs)
 }
 
 /// Every series, of some providers or of all.
-pub async fn jobs(shared: &Shared, providers: Option<&[String]>) -> Result<Vec<JobState>, Trouble> {
+pub async fn jobs(
+    shared: &MongoContext,
+    providers: Option<&[String]>,
+) -> Result<Vec<JobState>, MongoCallError> {
     let filter = providers.map_or_else(Document::new, |names| doc! { "provider": { "$in": names } });
     those(shared, filter).await
 }
 
 /// All jobs of models of which one failed last with one of `kinds`.
-pub async fn of_refusing(shared: &Shared, kinds: &[String]) -> Result<Vec<JobState>, Trouble> {
+pub async fn of_refusing(shared: &MongoContext, kinds: &[String]) -> Result<Vec<JobState>, MongoCallError> {
     let fields = doc! { "provider": 1, "model_id": 1 };
     let refusing = doc! { "last_attempt_error_kind": { "$in": kinds } };
     let mut cursor = rows(shared).find(refusing).projection(fields).await?;
@@ -56,18 +59,18 @@ pub async fn of_refusing(shared: &Shared, kinds: &[String]) -> Result<Vec<JobSta
     Ok(found)
 }
 
-async fn those(shared: &Shared, filter: Document) -> Result<Vec<JobState>, Trouble> {
+async fn those(shared: &MongoContext, filter: Document) -> Result<Vec<JobState>, MongoCallError> {
     let mut cursor = rows(shared).find(filter).sort(doc! { "_id": 1 }).await?;
     let mut found = Vec::new();
     while cursor.advance().await? {
         let row: Document = cursor.deserialize_current()?;
-        // The predecessor has jobs of other kinds for the same models, under other ids.
+        // The Python runner has jobs of other kinds for the same models, under other ids.
         found.extend(read(&row).filter(|job| row.get_str("_id").is_ok_and(|there| there == id(&job.series))));
     }
     Ok(found)
 }
 
-/// A row of any writer. The predecessor's have neither profile nor vantage.
+/// A row of any writer. The Python runner's have neither profile nor vantage.
 fn read(row: &Document) -> Option<JobState> {
     let text = |name: &str| row.get_str(name).ok().map(str::to_owned);
     let count = |name: &str| whole(row, name).and_then(|number| u32::try_from(number).ok()).unwrap_or(0);
@@ -95,7 +98,7 @@ fn read(row: &Document) -> Option<JobState> {
 }
 
 /// Asks for a slot.
-pub async fn claim(shared: &Shared, claim: &Claim) -> Result<Claimed, Trouble> {
+pub async fn claim(shared: &MongoContext, claim: &SlotClaim) -> Result<ClaimResult, MongoCallError> {
     let id = id(&claim.slot.series);
     let mut now = DateTime::UNIX_EPOCH;
     for _ in 0..ASKS {
@@ -106,21 +109,26 @@ pub async fn claim(shared: &Shared, claim: &Claim) -> Result<Claimed, Trouble> {
             other => other?.unwrap_or_default(),
         };
         if row.get_str("lease_id").is_ok_and(|there| there == lease_id) {
-            return Ok(Claimed::Granted(granted(&row, claim, lease_id)));
+            return Ok(ClaimResult::Granted(granted(&row, claim, lease_id)));
         }
         let job =
             read(&row).filter(|job| job.series == claim.slot.series).ok_or_else(|| other_series(&id))?;
         now = instant(&row, "now").unwrap_or_default();
         match refusal(&job, claim, now) {
-            Some(Claimed::Cancelled) if revive(shared, &id, &job).await? => {}
+            Some(ClaimResult::Cancelled) if revive(shared, &id, &job).await? => {}
             Some(refused) => return Ok(refused),
             None => {}
         }
     }
-    Ok(Claimed::Resting { until: now.max(claim.slot.starts_at) })
+    Ok(ClaimResult::Resting { until: now.max(claim.slot.starts_at) })
 }
 
-async fn ask(shared: &Shared, id: &str, claim: &Claim, lease_id: &str) -> Result<Option<Document>, Error> {
+async fn ask(
+    shared: &MongoContext,
+    id: &str,
+    claim: &SlotClaim,
+    lease_id: &str,
+) -> Result<Option<Document>, Error> {
     rows(shared)
         .find_one_and_update(doc! { "_id": id }, pipeline(claim, lease_id))
         .upsert(true)
@@ -152,7 +160,7 @@ fn shown() -> Document {
     fields
 }
 
-fn granted(row: &Document, claim: &Claim, lease_id: String) -> Grant {
+fn granted(row: &Document, claim: &SlotClaim, lease_id: String) -> Grant {
     Grant {
         slot: claim.slot.clone(),
         owner: claim.owner.clone(),
@@ -187,7 +195,7 @@ fn int(number: u32) -> i32 {
 }
 
 /// The whole decision: the row's identity where it is new, then who holds the lease, then what that means.
-fn pipeline(claim: &Claim, lease_id: &str) -> Vec<Document> {
+fn pipeline(claim: &SlotClaim, lease_id: &str) -> Vec<Document> {
     let Series { model, profile_id, vantage } = &claim.slot.series;
     let or = |name: &str, value: Bson| Bson::Document(doc! { "$ifNull": [format!("${name}"), value] });
     let identity = doc! {
@@ -217,7 +225,7 @@ fn pipeline(claim: &Claim, lease_id: &str) -> Vec<Document> {
 }
 
 /// `storage::jobs::refusal` in the server's words: true where it refuses nothing.
-fn may_have(claim: &Claim) -> Document {
+fn may_have(claim: &SlotClaim) -> Document {
     let Series { model, profile_id, vantage } = &claim.slot.series;
     let begins = date(claim.slot.starts_at);
     let running = doc! { "$eq": ["$status", "running"] };
@@ -255,7 +263,7 @@ fn may_have(claim: &Claim) -> Document {
     ] }
 }
 
-fn taken_fields(claim: &Claim) -> Document {
+fn taken_fields(claim: &SlotClaim) -> Document {
     let begins = date(claim.slot.starts_at);
     let next = doc! { "$add": [whole_of("slot_attempts"), 1] };
     let attempts = doc! { "$cond": [{ "$eq": ["$slot_at", begins.clone()] }, next, 1] };
@@ -280,8 +288,8 @@ fn milliseconds(duration: Duration) -> i64 {
 
 /// Puts a cancelled job back where the catalogue has its model enabled: `cancelled` is what the catalogue said once, and
 /// whoever enabled the model may have been another program. Only as long as the row is the one that was read.
-async fn revive(shared: &Shared, id: &str, job: &JobState) -> Result<bool, Trouble> {
-    if catalogue::is_enabled(shared, &job.series.model).await? != Some(true) {
+async fn revive(shared: &MongoContext, id: &str, job: &JobState) -> Result<bool, MongoCallError> {
+    if catalog::is_enabled(shared, &job.series.model).await? != Some(true) {
         return Ok(false);
     }
     let mut seen = doc! { "_id": id, "status": JobStatus::Cancelled.as_str() };
@@ -293,7 +301,7 @@ async fn revive(shared: &Shared, id: &str, job: &JobState) -> Result<bool, Troub
 }
 
 /// Changes a job that is still the holder's own.
-async fn change(shared: &Shared, grant: &Grant, fields: Document) -> Result<bool, Trouble> {
+async fn change(shared: &MongoContext, grant: &Grant, fields: Document) -> Result<bool, MongoCallError> {
     let held = doc! {
         "_id": id(&grant.slot.series),
         "worker_id": &grant.owner,
@@ -305,28 +313,32 @@ async fn change(shared: &Shared, grant: &Grant, fields: Document) -> Result<bool
 }
 
 /// Prolongs a grant.
-pub async fn renew(shared: &Shared, grant: &Grant, ttl: Duration) -> Result<bool, Trouble> {
+pub async fn renew(shared: &MongoContext, grant: &Grant, ttl: Duration) -> Result<bool, MongoCallError> {
     let until = doc! { "$add": ["$$NOW", milliseconds(ttl)] };
     change(shared, grant, doc! { "lease_expires_at": until, "updated_at": "$$NOW" }).await
 }
 
 /// Says how it ended.
-pub async fn settle(shared: &Shared, grant: &Grant, ending: &Ending) -> Result<bool, Trouble> {
+pub async fn settle(
+    shared: &MongoContext,
+    grant: &Grant,
+    ending: &JobOutcome,
+) -> Result<bool, MongoCallError> {
     let failures = doc! { "$add": [whole_of("failures"), 1] };
     let error = |kind: &str, message: &str| (literal(kind), literal(shortened(message)));
     let (mut fields, (kind, message)) = match ending {
-        Ending::Success => (
+        JobOutcome::Success => (
             doc! {
                 "status": "success", "last_success_at": "$$NOW", "failures": 0, "finished_at": "$$NOW",
                 "not_before": "$$NOW",
             },
             (Bson::Null, Bson::Null),
         ),
-        Ending::Retry { after, kind, message } => {
+        JobOutcome::Retry { after, kind, message } => {
             let until = doc! { "$add": ["$$NOW", rest_milliseconds(*after)] };
             (doc! { "status": "queued", "failures": failures, "not_before": until }, error(kind, message))
         }
-        Ending::GivenUp { kind, message } => (
+        JobOutcome::GivenUp { kind, message } => (
             doc! { "status": "dead_letter", "failures": failures, "finished_at": "$$NOW", "not_before": "$$NOW" },
             error(kind, message),
         ),
@@ -338,7 +350,7 @@ pub async fn settle(shared: &Shared, grant: &Grant, ending: &Ending) -> Result<b
 }
 
 /// Gives a grant back.
-pub async fn release(shared: &Shared, grant: &Grant) -> Result<bool, Trouble> {
+pub async fn release(shared: &MongoContext, grant: &Grant) -> Result<bool, MongoCallError> {
     let attempts = doc! { "$subtract": [whole_of("slot_attempts"), 1] };
     let mut fields = doc! { "status": "queued", "slot_attempts": attempts.clone(), "attempt": attempts };
     fields.extend(let_go());

@@ -1,27 +1,29 @@
 //! What providers list. The models of a read go out in a few commands of many upserts each.
 
 use super::bson::{date, fields_of, natural};
-use super::errors::Trouble;
-use super::plain::instant;
-use super::{Shared, bulk};
+use super::errors::MongoCallError;
+use super::to_json::instant;
+use super::{MongoContext, bulk_update};
 use crate::domain::ModelRef;
-use crate::domain::listing::{CatalogRow, Change, Facts, Kept, ListedModel, Listing, MeasuredModel, ReadRow};
-use crate::storage::listings::{Before, SOURCE_VERSION, changes_after};
+use crate::domain::listing::{
+    CatalogRow, FactChange, ListedModel, Listing, ListingChangeCounts, MeasuredModel, ModelFacts, ReadRow,
+};
+use crate::storage::listings::{ListedModelHistory, SOURCE_VERSION, changes_after};
 use mongodb::Collection;
 use mongodb::bson::{self, Bson, Document, doc};
 use std::collections::HashMap;
 
 /// Keeps a read.
-pub async fn keep(shared: &Shared, listing: &Listing) -> Result<Kept, Trouble> {
+pub async fn keep(shared: &MongoContext, listing: &Listing) -> Result<ListingChangeCounts, MongoCallError> {
     let before = before(shared, &listing.provider).await?;
-    let mut kept = Kept::default();
+    let mut kept = ListingChangeCounts::default();
     let mut updates = Vec::with_capacity(listing.models.len());
     for model in &listing.models {
         let (changes, changed) = changes_after(before.get(&model.model_id), model, listing.finished_at);
         kept.changed += u64::from(changed);
         updates.push(upsert(listing, model, &changes));
     }
-    kept.new = bulk::update(shared, &shared.names.provider_catalog, &updates).await?;
+    kept.new = bulk_update::update(shared, &shared.names.provider_catalog, &updates).await?;
     let count = |count: u64| Bson::Int32(i32::try_from(count).unwrap_or(i32::MAX));
     let row = doc! {
         "provider": &listing.provider,
@@ -40,9 +42,9 @@ pub async fn keep(shared: &Shared, listing: &Listing) -> Result<Kept, Trouble> {
 }
 
 /// One model as a statement of the `update` command. The fields of the contract, and beside them what is compared.
-fn upsert(listing: &Listing, model: &ListedModel, changes: &[Change]) -> Document {
+fn upsert(listing: &Listing, model: &ListedModel, changes: &[FactChange]) -> Document {
     let at = date(listing.finished_at);
-    let change = |change: &Change| {
+    let change = |change: &FactChange| {
         Bson::Document(doc! {
             "at": date(change.at), "fact": &change.fact, "from": natural(&change.from), "to": natural(&change.to),
         })
@@ -63,18 +65,24 @@ fn upsert(listing: &Listing, model: &ListedModel, changes: &[Change]) -> Documen
     }
 }
 
-async fn before(shared: &Shared, provider: &str) -> Result<HashMap<String, Before>, Trouble> {
+async fn before(
+    shared: &MongoContext,
+    provider: &str,
+) -> Result<HashMap<String, ListedModelHistory>, MongoCallError> {
     let rows = shared.collection(&shared.names.provider_catalog);
     let found = all(&rows, doc! { "provider": provider }, doc! {}, doc! { "raw": 0 }).await?;
     let entry = |row: &Document| {
-        let before = Before { facts: facts(row), changes: changes(row) };
+        let before = ListedModelHistory { facts: facts(row), changes: changes(row) };
         Some((row.get_str("model_id").ok()?.to_owned(), before))
     };
     Ok(found.iter().filter_map(entry).collect())
 }
 
 /// Every model that was ever listed.
-pub async fn listed(shared: &Shared, provider: Option<&str>) -> Result<Vec<CatalogRow>, Trouble> {
+pub async fn listed(
+    shared: &MongoContext,
+    provider: Option<&str>,
+) -> Result<Vec<CatalogRow>, MongoCallError> {
     let rows = shared.collection(&shared.names.provider_catalog);
     let sort = doc! { "provider": 1, "model_id": 1 };
     let found = all(&rows, of(provider), sort, doc! { "raw": 0 }).await?;
@@ -95,7 +103,7 @@ fn catalog_row(row: &Document) -> Option<CatalogRow> {
 }
 
 /// Every read.
-pub async fn reads(shared: &Shared, provider: Option<&str>) -> Result<Vec<ReadRow>, Trouble> {
+pub async fn reads(shared: &MongoContext, provider: Option<&str>) -> Result<Vec<ReadRow>, MongoCallError> {
     let rows = shared.collection(&shared.names.discovery_runs);
     let found = all(&rows, of(provider), doc! { "started_at": 1, "_id": 1 }, doc! {}).await?;
     Ok(found.iter().filter_map(read_row).collect())
@@ -113,7 +121,7 @@ fn read_row(row: &Document) -> Option<ReadRow> {
 }
 
 /// Every model of the catalogue of what is measured.
-pub async fn measured(shared: &Shared) -> Result<Vec<MeasuredModel>, Trouble> {
+pub async fn measured(shared: &MongoContext) -> Result<Vec<MeasuredModel>, MongoCallError> {
     let rows = shared.collection(&shared.names.models);
     let fields = doc! { "provider": 1, "model_id": 1, "display_name": 1, "enabled": 1, "deprecated": 1 };
     let found = all(&rows, doc! {}, doc! { "provider": 1, "model_id": 1 }, fields).await?;
@@ -138,7 +146,7 @@ pub(super) async fn all(
     filter: Document,
     sort: Document,
     fields: Document,
-) -> Result<Vec<Document>, Trouble> {
+) -> Result<Vec<Document>, MongoCallError> {
     let mut cursor = rows.find(filter).sort(sort).projection(fields).await?;
     let mut found = Vec::new();
     while cursor.advance().await? {
@@ -148,20 +156,20 @@ pub(super) async fn all(
 }
 
 /// `None` where another program wrote the row, or wrote other facts into it.
-fn facts(row: &Document) -> Option<Facts> {
+fn facts(row: &Document) -> Option<ModelFacts> {
     let facts = row.get_document("facts").ok()?.clone();
     let json: serde_json::Value = bson::deserialize_from_document(facts).ok()?;
     serde_json::from_value(json).ok()
 }
 
-fn changes(row: &Document) -> Vec<Change> {
+fn changes(row: &Document) -> Vec<FactChange> {
     let change = |change: &Document| {
         let value = |name: &str| {
             let value = change.get(name).cloned().unwrap_or(Bson::Null);
             bson::deserialize_from_bson::<serde_json::Value>(value).unwrap_or_default()
         };
         let fact = change.get_str("fact").ok()?.to_owned();
-        Some(Change { at: instant(change, "at")?, fact, from: value("from"), to: value("to") })
+        Some(FactChange { at: instant(change, "at")?, fact, from: value("from"), to: value("to") })
     };
-    bulk::array(row, "changes").iter().filter_map(Bson::as_document).filter_map(change).collect()
+    bulk_update::array(row, "changes").iter().filter_map(Bson::as_document).filter_map(change).collect()
 }

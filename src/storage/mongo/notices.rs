@@ -1,15 +1,15 @@
 //! What was told to whom. A row's `_id` is destination and fingerprint, so that a finding is one row without any index.
 
+use super::MongoContext;
 use super::MongoStore;
-use super::Shared;
 use super::bson::{date, natural};
-use super::errors::Trouble;
+use super::errors::MongoCallError;
 use super::listings::all;
-use super::plain::instant;
+use super::to_json::instant;
 use crate::domain::ModelRef;
-use crate::domain::notice::{Finding, Kind};
+use crate::domain::notice::{ListingFinding, NoticeKind};
 use crate::storage::StoreError;
-use crate::storage::notices::{Claim, Holder, Notice, Notices, Sending};
+use crate::storage::notices::{ClaimedNotices, Notice, NoticeHold, NoticeStore, SendOutcome};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use mongodb::bson::{self, Bson, Document, doc};
@@ -21,11 +21,11 @@ use std::sync::Arc;
 const DUPLICATE: i32 = 11000;
 
 #[async_trait]
-impl Notices for MongoStore {
+impl NoticeStore for MongoStore {
     async fn note_findings(
         &self,
         destination: &str,
-        findings: &[Finding],
+        findings: &[ListingFinding],
         at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let shared = Arc::clone(&self.shared);
@@ -33,7 +33,11 @@ impl Notices for MongoStore {
         self.caller.call(async move { note(&shared, rows).await }).await
     }
 
-    async fn claim_notices(&self, destination: &str, holder: &Holder) -> Result<Claim, StoreError> {
+    async fn claim_notices(
+        &self,
+        destination: &str,
+        holder: &NoticeHold,
+    ) -> Result<ClaimedNotices, StoreError> {
         let (shared, destination, holder) =
             (Arc::clone(&self.shared), destination.to_owned(), holder.clone());
         self.caller.call(async move { claim(&shared, &destination, &holder).await }).await
@@ -44,15 +48,15 @@ impl Notices for MongoStore {
         destination: &str,
         holder: &str,
         at: DateTime<Utc>,
-        sending: &Sending,
+        sending: &SendOutcome,
     ) -> Result<(), StoreError> {
         let shared = Arc::clone(&self.shared);
         let held = doc! { "destination": destination, "holder": holder, "sent_at": null };
         let update = match sending {
-            Sending::Taken => doc! {
+            SendOutcome::Taken => doc! {
                 "$set": { "sent_at": date(at), "error": null, "holder": null, "held_until": null },
             },
-            Sending::Kept(why) => doc! {
+            SendOutcome::Kept(why) => doc! {
                 "$set": { "error": why, "holder": null, "held_until": null }, "$inc": { "failures": 1 },
             },
         };
@@ -80,7 +84,7 @@ impl Notices for MongoStore {
     }
 }
 
-fn row(destination: &str, finding: &Finding, at: DateTime<Utc>) -> Document {
+fn row(destination: &str, finding: &ListingFinding, at: DateTime<Utc>) -> Document {
     let fingerprint = finding.fingerprint();
     doc! {
         "_id": format!("{destination} {fingerprint}"),
@@ -102,7 +106,7 @@ fn row(destination: &str, finding: &Finding, at: DateTime<Utc>) -> Document {
     }
 }
 
-async fn note(shared: &Shared, rows: Vec<Document>) -> Result<(), Trouble> {
+async fn note(shared: &MongoContext, rows: Vec<Document>) -> Result<(), MongoCallError> {
     if rows.is_empty() {
         return Ok(());
     }
@@ -127,7 +131,11 @@ fn only_duplicates(error: &Error) -> bool {
     }
 }
 
-async fn claim(shared: &Shared, destination: &str, holder: &Holder) -> Result<Claim, Trouble> {
+async fn claim(
+    shared: &MongoContext,
+    destination: &str,
+    holder: &NoticeHold,
+) -> Result<ClaimedNotices, MongoCallError> {
     let notices = shared.collection(&shared.names.notices);
     let free = doc! {
         "destination": destination,
@@ -139,18 +147,18 @@ async fn claim(shared: &Shared, destination: &str, holder: &Holder) -> Result<Cl
     let pending = |who: Bson| doc! { "destination": destination, "sent_at": null, "holder": who };
     let held = found(shared, pending(holder.id.as_str().into())).await?;
     let others = pending(Bson::Document(doc! { "$nin": [null, &holder.id] }));
-    Ok(Claim {
+    Ok(ClaimedNotices {
         findings: held.iter().map(finding).collect::<Result<_, _>>()?,
         elsewhere: notices.count_documents(others).await?,
     })
 }
 
-async fn found(shared: &Shared, filter: Document) -> Result<Vec<Document>, Trouble> {
+async fn found(shared: &MongoContext, filter: Document) -> Result<Vec<Document>, MongoCallError> {
     let notices = shared.collection(&shared.names.notices);
     all(&notices, filter, doc! { "noted_at": 1, "_id": 1 }, doc! {}).await
 }
 
-fn notice(row: &Document) -> Result<Notice, Trouble> {
+fn notice(row: &Document) -> Result<Notice, MongoCallError> {
     Ok(Notice {
         finding: finding(row)?,
         noted_at: instant(row, "noted_at").unwrap_or_default(),
@@ -160,10 +168,11 @@ fn notice(row: &Document) -> Result<Notice, Trouble> {
     })
 }
 
-fn finding(row: &Document) -> Result<Finding, Trouble> {
+fn finding(row: &Document) -> Result<ListingFinding, MongoCallError> {
     let text = |name: &str| row.get_str(name).map(str::to_owned);
     let word = text("kind").unwrap_or_default();
-    let (Some(kind), Ok(provider), Ok(model_id)) = (Kind::parse(&word), text("provider"), text("model_id"))
+    let (Some(kind), Ok(provider), Ok(model_id)) =
+        (NoticeKind::parse(&word), text("provider"), text("model_id"))
     else {
         let id = row.get("_id").map(ToString::to_string).unwrap_or_default();
         let why = format!("the notice {id} is none that this program knows: a newer llmbench wrote it");
@@ -173,7 +182,7 @@ fn finding(row: &Document) -> Result<Finding, Trouble> {
         let value = row.get(name).cloned().unwrap_or(Bson::Null);
         bson::deserialize_from_bson::<Value>(value).unwrap_or_default()
     };
-    Ok(Finding {
+    Ok(ListingFinding {
         kind,
         model: ModelRef { provider, model_id },
         at: instant(row, "at"),

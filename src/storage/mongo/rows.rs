@@ -1,12 +1,12 @@
 //! Rows in bulk: one cursor along an index, a batch a call, and from BSON to JSON without documents in between.
 
 use super::call::Caller;
-use super::errors::{Trouble, lacks_index};
+use super::errors::{MongoCallError, lacks_index};
 use super::history::{filter, runs_of};
-use super::{Shared, plain};
+use super::{MongoContext, to_json};
 use crate::storage::StoreError;
-use crate::storage::history::Scope;
-use crate::storage::rows::{PAGE_ROWS, Page, Pages, Question, Table};
+use crate::storage::history::HistoryFilter;
+use crate::storage::rows::{PAGE_ROWS, RowPage, RowPages, RowQuery, RowSource};
 use async_trait::async_trait;
 use mongodb::Cursor;
 use mongodb::bson::{Bson, Document, RawArray, RawBsonRef, RawDocument, RawDocumentBuf, doc};
@@ -22,15 +22,15 @@ const PATIENCE: Duration = Duration::from_secs(1_800);
 
 /// Pages of one question.
 pub struct MongoPages<'a> {
-    shared: &'a Arc<Shared>,
+    shared: &'a Arc<MongoContext>,
     caller: &'a Caller,
-    state: State,
+    state: PagingState,
 }
 
 /// How far a question has come.
 #[allow(clippy::large_enum_variant, reason = "one of them exists, and it lives where it is made")]
-enum State {
-    Asked(Question),
+enum PagingState {
+    Asked(RowQuery),
     /// With the name of the field that says when.
     Reading(&'static str, Box<Cursor<RawDocumentBuf>>),
     Ended,
@@ -38,39 +38,42 @@ enum State {
 
 impl<'a> MongoPages<'a> {
     /// Pages from the first row on.
-    pub fn new(shared: &'a Arc<Shared>, caller: &'a Caller, question: Question) -> Self {
-        Self { shared, caller, state: State::Asked(question) }
+    pub fn new(shared: &'a Arc<MongoContext>, caller: &'a Caller, question: RowQuery) -> Self {
+        Self { shared, caller, state: PagingState::Asked(question) }
     }
 }
 
 #[async_trait]
-impl Pages for MongoPages<'_> {
-    async fn next(&mut self) -> std::result::Result<Option<Page>, StoreError> {
+impl RowPages for MongoPages<'_> {
+    async fn next(&mut self) -> std::result::Result<Option<RowPage>, StoreError> {
         let shared = Arc::clone(self.shared);
-        let state = std::mem::replace(&mut self.state, State::Ended);
+        let state = std::mem::replace(&mut self.state, PagingState::Ended);
         let (page, state) = self.caller.call(async move { page(&shared, state).await }).await?;
         self.state = state;
         Ok((!page.is_empty()).then_some(page))
     }
 }
 
-async fn page(shared: &Shared, state: State) -> std::result::Result<(Page, State), Trouble> {
-    let mut page = Page::default();
+async fn page(
+    shared: &MongoContext,
+    state: PagingState,
+) -> std::result::Result<(RowPage, PagingState), MongoCallError> {
+    let mut page = RowPage::default();
     let (at, mut cursor) = match state {
-        State::Asked(question) => (question.table.time(), Box::new(ask(shared, question).await?)),
-        State::Reading(at, cursor) => (at, cursor),
-        State::Ended => return Ok((page, State::Ended)),
+        PagingState::Asked(question) => (question.table.time(), Box::new(ask(shared, question).await?)),
+        PagingState::Reading(at, cursor) => (at, cursor),
+        PagingState::Ended => return Ok((page, PagingState::Ended)),
     };
     while !page.is_full() {
         if !cursor.advance().await? {
-            return Ok((page, State::Ended));
+            return Ok((page, PagingState::Ended));
         }
         let row = cursor.current();
         let mut written = Ok(());
         page.add(time(row, at), |text| written = write_document(text, row));
         written?;
     }
-    Ok((page, State::Reading(at, cursor)))
+    Ok((page, PagingState::Reading(at, cursor)))
 }
 
 /// When a row was, in milliseconds. The server gives what is no date before or after all dates, as it sorts them.
@@ -84,12 +87,15 @@ fn time(row: &RawDocument, field: &str) -> i64 {
     }
 }
 
-async fn ask(shared: &Shared, question: Question) -> std::result::Result<Cursor<RawDocumentBuf>, Trouble> {
-    let Question { table, scope, fields } = question;
-    let scope = Scope { fingerprint: None, ..scope };
+async fn ask(
+    shared: &MongoContext,
+    question: RowQuery,
+) -> std::result::Result<Cursor<RawDocumentBuf>, MongoCallError> {
+    let RowQuery { table, scope, fields } = question;
+    let scope = HistoryFilter { fingerprint: None, ..scope };
     let name = match table {
-        Table::Runs(series) => runs_of(shared, series),
-        Table::Errors => &shared.names.errors,
+        RowSource::Runs(series) => runs_of(shared, series),
+        RowSource::Errors => &shared.names.errors,
     };
     let time = table.time();
     let index = format!("{time}_1__id_1_provider_1_model_name_1");
@@ -111,14 +117,14 @@ async fn ask(shared: &Shared, question: Question) -> std::result::Result<Cursor<
     })
 }
 
-/// Appends a document, as [`plain::document`] has it.
+/// Appends a document, as [`to_json::document`] has it.
 fn write_document(text: &mut String, document: &RawDocument) -> Result<()> {
     text.push('{');
     let mut first = true;
     for field in document {
         let (key, value) = field.map_err(Error::custom)?;
         separate(text, &mut first);
-        write_text(text, &plain::unescape_key(key.as_str()));
+        write_text(text, &to_json::unescape_key(key.as_str()));
         text.push(':');
         write_value(text, value)?;
     }
@@ -143,7 +149,7 @@ fn separate(text: &mut String, first: &mut bool) {
     }
 }
 
-/// Appends a value, as [`plain::plain`] has it: the usual types without a detour.
+/// Appends a value, as [`to_json::plain`] has it: the usual types without a detour.
 fn write_value(text: &mut String, value: RawBsonRef<'_>) -> Result<()> {
     match value {
         RawBsonRef::Null => text.push_str("null"),
@@ -153,7 +159,7 @@ fn write_value(text: &mut String, value: RawBsonRef<'_>) -> Result<()> {
         RawBsonRef::String(words) => write_text(text, words),
         RawBsonRef::Array(items) => return write_array(text, items),
         RawBsonRef::Document(fields) => return write_document(text, fields),
-        other => append(text, plain::plain(other)),
+        other => append(text, to_json::plain(other)),
     }
     Ok(())
 }
@@ -189,6 +195,6 @@ mod tests {
         };
         let mut text = String::new();
         write_document(&mut text, &RawDocumentBuf::try_from(&odd).unwrap()).unwrap();
-        assert_eq!(text, Value::Object(plain::fields(&odd)).to_string());
+        assert_eq!(text, Value::Object(to_json::fields(&odd)).to_string());
     }
 }

@@ -1,9 +1,9 @@
 //! Names for whoever types. One question on one connection, without a sign of life before it: whoever types does not wait.
 
-use super::errors::{Trouble, explain};
-use super::{connect, plain::words};
-use crate::storage::suggestions::{MOST, NEWEST, Shelf, Suggestion, Suggestions, about_model};
-use crate::storage::{MongoUri, Names, StoreError};
+use super::errors::{MongoCallError, explain};
+use super::{connect, to_json::words};
+use crate::storage::suggestions::{MOST, NEWEST, Suggestion, SuggestionSource, SuggestionStore, about_model};
+use crate::storage::{CollectionNames, MongoUri, StoreError};
 use async_trait::async_trait;
 use mongodb::Database;
 use mongodb::bson::{Bson, Document, doc};
@@ -14,40 +14,44 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_millis(200);
 
 /// A server that is only asked.
-pub struct Onlooker {
+pub struct MongoSuggestions {
     uri: MongoUri,
     database: Database,
-    names: Names,
+    names: CollectionNames,
 }
 
-impl Onlooker {
+impl MongoSuggestions {
     /// Nothing is asked yet.
     ///
     /// # Errors
     /// A connection string that cannot work.
-    pub async fn open(uri: &MongoUri, names: &Names) -> Result<Self, StoreError> {
+    pub async fn open(uri: &MongoUri, names: &CollectionNames) -> Result<Self, StoreError> {
         let database = connect::handle(uri, names.database.as_deref()).await;
-        let database = database.map_err(|trouble| explain(trouble, uri))?;
+        let database = database.map_err(|call_error| explain(call_error, uri))?;
         Ok(Self { uri: uri.clone(), database, names: names.clone() })
     }
 
-    async fn look(&self, shelf: &Shelf, beginning: &str) -> Result<Vec<Suggestion>, Trouble> {
+    async fn look(
+        &self,
+        shelf: &SuggestionSource,
+        beginning: &str,
+    ) -> Result<Vec<Suggestion>, MongoCallError> {
         match shelf {
-            Shelf::Catalogue(provider) => {
+            SuggestionSource::Catalogue(provider) => {
                 let fields =
                     doc! { "_id": 0, "model_id": 1, "display_name": 1, "enabled": 1, "deprecated": 1 };
                 let rows = self.of_provider(&self.names.models, provider, beginning, fields).await?;
                 Ok(rows.iter().filter_map(model).collect())
             }
-            Shelf::Listed(provider) => self.listed(provider, beginning).await,
-            Shelf::Runs => {
+            SuggestionSource::Listed(provider) => self.listed(provider, beginning).await,
+            SuggestionSource::Runs => {
                 let mut found = self.runs(&self.names.cloud).await?;
                 found.extend(self.runs(&self.names.cloud_probe).await?);
                 found.sort_by_key(|row| std::cmp::Reverse(row.get_datetime("run_ts").ok().copied()));
                 let runs = found.iter().filter_map(|row| named(row, "_id", of_model(row)));
                 Ok(runs.filter(|run| run.text.starts_with(beginning)).take(NEWEST as usize).collect())
             }
-            Shelf::Batches => {
+            SuggestionSource::Batches => {
                 let rows = self.database.collection(&self.names.catalog_batches);
                 let find =
                     rows.find(begins("_id", beginning)).sort(doc! { "_id": -1 }).limit(i64::from(NEWEST));
@@ -57,7 +61,7 @@ impl Onlooker {
                 let about = |row: &Document| format!("{} by {}", shown(row, "action"), shown(row, "who"));
                 Ok(rows.iter().filter_map(|row| named(row, "_id", about(row))).collect())
             }
-            Shelf::Fingerprints => {
+            SuggestionSource::Fingerprints => {
                 let rows = self.database.collection(&self.names.error_rollups);
                 let find = rows.find(begins("fingerprint", beginning)).sort(doc! { "fingerprint": 1 });
                 let fields =
@@ -76,7 +80,7 @@ impl Onlooker {
         provider: &str,
         beginning: &str,
         fields: Document,
-    ) -> Result<Vec<Document>, Trouble> {
+    ) -> Result<Vec<Document>, MongoCallError> {
         let rows = self.database.collection(collection);
         let mut filter = begins("model_id", beginning);
         filter.insert("provider", provider);
@@ -84,7 +88,7 @@ impl Onlooker {
         gathered(find.limit(i64::from(MOST)).batch_size(MOST).max_time(PATIENCE).await?).await
     }
 
-    async fn listed(&self, provider: &str, beginning: &str) -> Result<Vec<Suggestion>, Trouble> {
+    async fn listed(&self, provider: &str, beginning: &str) -> Result<Vec<Suggestion>, MongoCallError> {
         let (names, states) =
             (doc! { "_id": 0, "model_id": 1, "name": 1 }, doc! { "_id": 0, "model_id": 1, "enabled": 1 });
         let (listed, known) = tokio::try_join!(
@@ -97,7 +101,7 @@ impl Onlooker {
         Ok(all.filter(|one| !enabled.contains(one.text.as_str())).collect())
     }
 
-    async fn runs(&self, collection: &str) -> Result<Vec<Document>, Trouble> {
+    async fn runs(&self, collection: &str) -> Result<Vec<Document>, MongoCallError> {
         let rows = self.database.collection(collection);
         let fields = doc! { "run_ts": 1, "provider": 1, "model_name": 1 };
         let find = rows.find(doc! {}).sort(doc! { "run_ts": -1 }).projection(fields);
@@ -106,13 +110,17 @@ impl Onlooker {
 }
 
 #[async_trait]
-impl Suggestions for Onlooker {
-    async fn suggest(&self, shelf: &Shelf, beginning: &str) -> Result<Vec<Suggestion>, StoreError> {
-        self.look(shelf, beginning).await.map_err(|trouble| explain(trouble, &self.uri))
+impl SuggestionStore for MongoSuggestions {
+    async fn suggest(
+        &self,
+        shelf: &SuggestionSource,
+        beginning: &str,
+    ) -> Result<Vec<Suggestion>, StoreError> {
+        self.look(shelf, beginning).await.map_err(|call_error| explain(call_error, &self.uri))
     }
 }
 
-async fn gathered(mut cursor: mongodb::Cursor<Document>) -> Result<Vec<Document>, Trouble> {
+async fn gathered(mut cursor: mongodb::Cursor<Document>) -> Result<Vec<Document>, MongoCallError> {
     let mut found = Vec::new();
     while cursor.advance().await? {
         found.push(cursor.deserialize_current()?);

@@ -4,52 +4,53 @@
 //!
 //! The way of a measurement: [`Outbox::intend`] before the call, [`Outbox::accept`] with its outcome, [`Outbox::due`],
 //! the store, then [`Outbox::confirm`], [`Outbox::postpone`] or [`Outbox::quarantine`]. [`sender`] walks the second half.
-//! One thread owns the file; one process has it open, and others ask that one through [`control`].
+//! One thread owns the file; one process has it open, and others ask that one through [`control_socket`].
 
-mod archive;
-mod calls;
-pub mod control;
-mod desk;
-mod opening;
-mod owner;
-mod place;
+mod admin;
+mod connection;
+pub mod control_socket;
+mod directory;
+mod open;
 mod rows;
 mod schema;
 pub mod sender;
+mod store_calls;
 #[cfg(test)]
 mod tests;
-mod words;
+mod types;
+mod worker;
 
-pub use words::{
-    Capacity, Depth, Document, Intent, Item, Key, Opening, OutboxError, Parcel, SetAside, Spend, State, Turn,
+pub use types::{
+    CallIntent, OpenReport, OutboxCapacity, OutboxDepth, OutboxError, OutboxKey, OutboxRowState,
+    OutboxRowSummary, QueuePosition, QueuedRow, RowDocument, SetAsideRow, Spend,
 };
 
 use crate::domain::{Outcome, Window};
 use chrono::{DateTime, NaiveDate, Utc};
-use owner::Owner;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::Notify;
+use worker::OutboxWorker;
 
 /// A handle to the outbox; a clone is another handle to the same. Every answer comes after the change is on the disk, but
 /// for [`Outbox::confirm`] and [`Outbox::postpone`], which a power cut may undo: rows are then sent once more, or earlier.
 #[derive(Clone)]
 pub struct Outbox {
-    owner: Owner,
+    owner: OutboxWorker,
     work: Arc<Notify>,
 }
 
 impl Outbox {
     /// Opens the outbox in `directory` (`STATE_DIR/outbox`), which is created where it is missing. A damaged database is
     /// set aside under another name, and intents of a dead process become `interrupted` failure rows: both are told in
-    /// the [`Opening`].
+    /// the [`OpenReport`].
     ///
     /// # Errors
     /// [`OutboxError::Locked`] where another process has it open, [`OutboxError::Unsuitable`] where the place is none for
     /// an outbox, [`OutboxError::Io`] where the disk fails, [`OutboxError::Full`] where it cannot even be opened.
-    pub async fn open(directory: &Path, capacity: Capacity) -> Result<(Self, Opening), OutboxError> {
-        let (owner, opening) = Owner::start(directory, capacity).await?;
+    pub async fn open(directory: &Path, capacity: OutboxCapacity) -> Result<(Self, OpenReport), OutboxError> {
+        let (owner, opening) = OutboxWorker::start(directory, capacity).await?;
         Ok((Self { owner, work: Arc::new(Notify::new()) }, opening))
     }
 
@@ -57,12 +58,12 @@ impl Outbox {
     ///
     /// # Errors
     /// [`OutboxError::Full`] below the low-water mark: do not make the call. Final errors: [`OutboxError::is_fatal`].
-    pub async fn intend(&self, intent: &Intent) -> Result<(), OutboxError> {
+    pub async fn intend(&self, intent: &CallIntent) -> Result<(), OutboxError> {
         let intent = intent.clone();
-        let work = move |desk: &mut desk::Desk| {
-            desk.must_have_room()?;
-            let session = desk.session().to_owned();
-            desk.transact(|transaction| rows::intend(transaction, &session, &intent))
+        let work = move |conn: &mut connection::OutboxConnection| {
+            conn.must_have_room()?;
+            let session = conn.session().to_owned();
+            conn.transact(|transaction| rows::intend(transaction, &session, &intent))
         };
         self.owner.ask(work).await
     }
@@ -81,16 +82,16 @@ impl Outbox {
         intent_id: &str,
         outcomes: &[Outcome],
         spent: Spend,
-    ) -> Result<Vec<SetAside>, OutboxError> {
+    ) -> Result<Vec<SetAsideRow>, OutboxError> {
         let packed: Vec<_> = outcomes.iter().map(rows::pack).collect();
-        let aside = packed.iter().filter_map(rows::Packed::set_aside).collect();
+        let aside = packed.iter().filter_map(rows::PackedOutcome::set_aside).collect();
         let id = intent_id.to_owned();
         let now = Utc::now();
-        let work = move |desk: &mut desk::Desk| {
+        let work = move |conn: &mut connection::OutboxConnection| {
             if !packed.is_empty() {
-                desk.must_not_take_the_last()?;
+                conn.must_not_take_the_last()?;
             }
-            desk.transact(|transaction| rows::accept(transaction, &id, &packed, spent, now))
+            conn.transact(|transaction| rows::accept(transaction, &id, &packed, spent, now))
         };
         let done = self.owner.ask(work).await;
         self.work.notify_one();
@@ -108,7 +109,7 @@ impl Outbox {
         now: DateTime<Utc>,
         max_items: u32,
         max_bytes: u64,
-    ) -> Result<Vec<Parcel>, OutboxError> {
+    ) -> Result<Vec<QueuedRow>, OutboxError> {
         self.due_behind(None, now, max_items, max_bytes).await
     }
 
@@ -118,13 +119,13 @@ impl Outbox {
     /// Final ones: [`OutboxError::is_fatal`].
     pub async fn due_behind(
         &self,
-        turn: Option<Turn>,
+        turn: Option<QueuePosition>,
         now: DateTime<Utc>,
         max_items: u32,
         max_bytes: u64,
-    ) -> Result<Vec<Parcel>, OutboxError> {
-        let work = move |desk: &mut desk::Desk| {
-            desk.drain(|transaction| rows::due(transaction, now, turn, max_items, max_bytes))
+    ) -> Result<Vec<QueuedRow>, OutboxError> {
+        let work = move |conn: &mut connection::OutboxConnection| {
+            conn.drain(|transaction| rows::due(transaction, now, turn, max_items, max_bytes))
         };
         self.owner.ask(work).await
     }
@@ -134,13 +135,13 @@ impl Outbox {
     ///
     /// # Errors
     /// Final ones: [`OutboxError::is_fatal`]. It works on a full disk.
-    pub async fn confirm(&self, keys: &[Key]) -> Result<usize, OutboxError> {
+    pub async fn confirm(&self, keys: &[OutboxKey]) -> Result<usize, OutboxError> {
         let (keys, now) = (keys.to_vec(), Utc::now());
-        let work = move |desk: &mut desk::Desk| {
-            let capacity = desk.capacity();
-            desk.drain_unsynced(|transaction| {
+        let work = move |conn: &mut connection::OutboxConnection| {
+            let capacity = conn.capacity();
+            conn.drain_unsynced(|transaction| {
                 let changed = rows::confirm(transaction, &keys, now)?;
-                archive::prune(transaction, &capacity, now)?;
+                admin::prune(transaction, &capacity, now)?;
                 Ok(changed)
             })
         };
@@ -153,13 +154,13 @@ impl Outbox {
     /// Final ones: [`OutboxError::is_fatal`].
     pub async fn postpone(
         &self,
-        keys: &[Key],
+        keys: &[OutboxKey],
         next_at: DateTime<Utc>,
         error: &str,
     ) -> Result<(), OutboxError> {
         let (keys, error) = (keys.to_vec(), error.to_owned());
-        let work = move |desk: &mut desk::Desk| {
-            desk.drain_unsynced(|transaction| rows::postpone(transaction, &keys, next_at, &error))
+        let work = move |conn: &mut connection::OutboxConnection| {
+            conn.drain_unsynced(|transaction| rows::postpone(transaction, &keys, next_at, &error))
         };
         self.owner.ask(work).await
     }
@@ -170,17 +171,18 @@ impl Outbox {
     /// Final ones: [`OutboxError::is_fatal`].
     pub async fn hasten(&self) -> Result<(), OutboxError> {
         let now = Utc::now();
-        self.owner.ask(move |desk| desk.drain(|transaction| rows::hasten(transaction, now))).await
+        self.owner.ask(move |conn| conn.drain(|transaction| rows::hasten(transaction, now))).await
     }
 
     /// The store will never take this row as it is: it is set aside with the reason, until somebody has looked.
     ///
     /// # Errors
     /// Final ones: [`OutboxError::is_fatal`].
-    pub async fn quarantine(&self, key: Key, why: &str) -> Result<(), OutboxError> {
+    pub async fn quarantine(&self, key: OutboxKey, why: &str) -> Result<(), OutboxError> {
         let why = why.to_owned();
-        let work =
-            move |desk: &mut desk::Desk| desk.drain(|transaction| rows::quarantine(transaction, key, &why));
+        let work = move |conn: &mut connection::OutboxConnection| {
+            conn.drain(|transaction| rows::quarantine(transaction, key, &why))
+        };
         self.owner.ask(work).await
     }
 
@@ -188,18 +190,18 @@ impl Outbox {
     ///
     /// # Errors
     /// Final ones: [`OutboxError::is_fatal`].
-    pub async fn depth(&self) -> Result<Depth, OutboxError> {
-        self.owner.ask(desk::Desk::depth).await
+    pub async fn depth(&self) -> Result<OutboxDepth, OutboxError> {
+        self.owner.ask(connection::OutboxConnection::depth).await
     }
 
     /// Intents of this process whose calls are under way.
     ///
     /// # Errors
     /// Final ones: [`OutboxError::is_fatal`].
-    pub async fn open_intents(&self) -> Result<Vec<Intent>, OutboxError> {
-        let work = |desk: &mut desk::Desk| {
-            let session = desk.session().to_owned();
-            desk.transact(|transaction| rows::intents(transaction, &session, true))
+    pub async fn open_intents(&self) -> Result<Vec<CallIntent>, OutboxError> {
+        let work = |conn: &mut connection::OutboxConnection| {
+            let session = conn.session().to_owned();
+            conn.transact(|transaction| rows::intents(transaction, &session, true))
         };
         self.owner.ask(work).await
     }
@@ -209,7 +211,9 @@ impl Outbox {
     /// # Errors
     /// Final ones: [`OutboxError::is_fatal`].
     pub async fn spent(&self, day: NaiveDate) -> Result<BTreeMap<String, Spend>, OutboxError> {
-        let work = move |desk: &mut desk::Desk| desk.transact(|transaction| rows::spent(transaction, day));
+        let work = move |conn: &mut connection::OutboxConnection| {
+            conn.transact(|transaction| rows::spent(transaction, day))
+        };
         self.owner.ask(work).await
     }
 
@@ -217,9 +221,13 @@ impl Outbox {
     ///
     /// # Errors
     /// Final ones: [`OutboxError::is_fatal`].
-    pub async fn list(&self, state: State, limit: u32) -> Result<Vec<Item>, OutboxError> {
-        let work = move |desk: &mut desk::Desk| {
-            desk.transact(|transaction| archive::list(transaction, state, limit))
+    pub async fn list(
+        &self,
+        state: OutboxRowState,
+        limit: u32,
+    ) -> Result<Vec<OutboxRowSummary>, OutboxError> {
+        let work = move |conn: &mut connection::OutboxConnection| {
+            conn.transact(|transaction| admin::list(transaction, state, limit))
         };
         self.owner.ask(work).await
     }
@@ -229,9 +237,11 @@ impl Outbox {
     ///
     /// # Errors
     /// Final ones: [`OutboxError::is_fatal`].
-    pub async fn show(&self, id: &str) -> Result<Vec<(Item, Document)>, OutboxError> {
+    pub async fn show(&self, id: &str) -> Result<Vec<(OutboxRowSummary, RowDocument)>, OutboxError> {
         let id = id.to_owned();
-        let work = move |desk: &mut desk::Desk| desk.transact(|transaction| archive::show(transaction, &id));
+        let work = move |conn: &mut connection::OutboxConnection| {
+            conn.transact(|transaction| admin::show(transaction, &id))
+        };
         self.owner.ask(work).await
     }
 
@@ -242,9 +252,9 @@ impl Outbox {
     /// Final ones: [`OutboxError::is_fatal`].
     pub async fn retry(&self, ids: Option<&[String]>) -> Result<u64, OutboxError> {
         let (ids, now) = (ids.map(<[String]>::to_vec), Utc::now());
-        let work = move |desk: &mut desk::Desk| match ids {
-            Some(ids) => desk.drain(|transaction| archive::retry_named(transaction, &ids, now)),
-            None => in_pieces(|| desk.drain(|transaction| archive::retry_quarantined(transaction, now))),
+        let work = move |conn: &mut connection::OutboxConnection| match ids {
+            Some(ids) => conn.drain(|transaction| admin::retry_named(transaction, &ids, now)),
+            None => in_pieces(|| conn.drain(|transaction| admin::retry_quarantined(transaction, now))),
         };
         let done = self.owner.ask(work).await;
         self.work.notify_one();
@@ -258,8 +268,8 @@ impl Outbox {
     /// Final ones: [`OutboxError::is_fatal`].
     pub async fn replay(&self, window: Window) -> Result<u64, OutboxError> {
         let now = Utc::now();
-        let work = move |desk: &mut desk::Desk| {
-            in_pieces(|| desk.drain(|transaction| archive::replay(transaction, window, now)))
+        let work = move |conn: &mut connection::OutboxConnection| {
+            in_pieces(|| conn.drain(|transaction| admin::replay(transaction, window, now)))
         };
         let done = self.owner.ask(work).await;
         self.work.notify_one();

@@ -1,10 +1,10 @@
 //! What is done with intents and rows, each a piece of a transaction. When it is done, and what becomes of an error, is
-//! `desk`'s.
+//! `connection`'s.
 
-use super::desk::Trouble;
-use super::words::{Intent, Key, Parcel, SetAside, Spend, State, Turn};
+use super::connection::OutboxCallError;
+use super::types::{CallIntent, OutboxKey, OutboxRowState, QueuePosition, QueuedRow, SetAsideRow, Spend};
 use crate::domain::{ModelRef, Outcome, Series};
-use crate::storage::payload::{self, Kind, Payload};
+use crate::storage::payload::{self, OutcomeKind, OutcomePayload};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use std::collections::BTreeMap;
@@ -17,9 +17,9 @@ const FURTHEST: TimeDelta = TimeDelta::minutes(10);
 
 /// An outcome as it is kept.
 #[derive(Debug, Clone)]
-pub struct Packed {
+pub struct PackedOutcome {
     id: String,
-    kind: Kind,
+    kind: OutcomeKind,
     provider: String,
     model: String,
     measured_at: DateTime<Utc>,
@@ -29,15 +29,15 @@ pub struct Packed {
     flaw: Option<String>,
 }
 
-impl Packed {
+impl PackedOutcome {
     /// What is said of an outcome that goes to no store.
-    pub fn set_aside(&self) -> Option<SetAside> {
-        self.flaw.clone().map(|why| SetAside { id: self.id.clone(), why })
+    pub fn set_aside(&self) -> Option<SetAsideRow> {
+        self.flaw.clone().map(|why| SetAsideRow { id: self.id.clone(), why })
     }
 }
 
 /// Makes an outcome ready to be kept. One that JSON cannot hold is set aside with what JSON can say of it.
-pub fn pack(outcome: &Outcome) -> Packed {
+pub fn pack(outcome: &Outcome) -> PackedOutcome {
     let (kind, body, flaw) = match payload::write(outcome) {
         Ok((kind, body)) => (kind, body, None),
         Err(why) => {
@@ -49,7 +49,7 @@ pub fn pack(outcome: &Outcome) -> Packed {
         Outcome::Success(run) => (&run.provider, &run.model_name, run.run_ts),
         Outcome::Failure(failure) => (&failure.provider, &failure.model_name, failure.ts),
     };
-    Packed {
+    PackedOutcome {
         id: outcome.id().to_owned(),
         kind,
         provider: provider.clone(),
@@ -61,13 +61,17 @@ pub fn pack(outcome: &Outcome) -> Packed {
     }
 }
 
-fn checksum(kind: Kind, body: &str) -> String {
+fn checksum(kind: OutcomeKind, body: &str) -> String {
     payload::sha256_of(&[kind.as_str(), "\n", body])
 }
 
 /// Writes an intent down and reserves what it may cost. Twice is once.
-pub fn intend(transaction: &Transaction<'_>, session: &str, intent: &Intent) -> Result<(), Trouble> {
-    let Intent { id, series, slot_at, at, reserve, stamps } = intent;
+pub fn intend(
+    transaction: &Transaction<'_>,
+    session: &str,
+    intent: &CallIntent,
+) -> Result<(), OutboxCallError> {
+    let CallIntent { id, series, slot_at, at, reserve, stamps } = intent;
     let sql = "INSERT OR IGNORE INTO intents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     let inserted = transaction.prepare_cached(sql)?.execute(params![
         id,
@@ -93,10 +97,10 @@ pub fn intend(transaction: &Transaction<'_>, session: &str, intent: &Intent) -> 
 pub fn accept(
     transaction: &Transaction<'_>,
     intent: &str,
-    outcomes: &[Packed],
+    outcomes: &[PackedOutcome],
     spent: Spend,
     now: DateTime<Utc>,
-) -> Result<(), Trouble> {
+) -> Result<(), OutboxCallError> {
     for outcome in outcomes {
         keep(transaction, outcome, now)?;
     }
@@ -118,9 +122,13 @@ pub fn accept(
 }
 
 /// The same content under the same id is there once; other content is another row, which the store will judge.
-fn keep(transaction: &Transaction<'_>, packed: &Packed, now: DateTime<Utc>) -> Result<(), Trouble> {
-    let Packed { id, kind, provider, model, measured_at, sha256, body, flaw } = packed;
-    let state = if flaw.is_some() { State::Quarantined } else { State::Pending };
+fn keep(
+    transaction: &Transaction<'_>,
+    packed: &PackedOutcome,
+    now: DateTime<Utc>,
+) -> Result<(), OutboxCallError> {
+    let PackedOutcome { id, kind, provider, model, measured_at, sha256, body, flaw } = packed;
+    let state = if flaw.is_some() { OutboxRowState::Quarantined } else { OutboxRowState::Pending };
     let sql = "INSERT INTO items
         (id, sha256, kind, provider, model, measured_at_ms, accepted_at_ms, bytes, state, next_at_ms, error)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?7, ?10)
@@ -158,7 +166,7 @@ fn pay(
     provider: &str,
     more: Spend,
     less: Spend,
-) -> Result<(), Trouble> {
+) -> Result<(), OutboxCallError> {
     let before = spent(transaction, day)?.remove(provider).unwrap_or_default();
     let Spend { runs, tokens, micro_dollars } = before.plus(more).minus(less);
     let sql = "INSERT OR REPLACE INTO spend VALUES (?, ?, ?, ?, ?)";
@@ -173,7 +181,10 @@ fn pay(
 }
 
 /// What each provider was paid on a day, what is reserved included.
-pub fn spent(transaction: &Transaction<'_>, day: NaiveDate) -> Result<BTreeMap<String, Spend>, Trouble> {
+pub fn spent(
+    transaction: &Transaction<'_>,
+    day: NaiveDate,
+) -> Result<BTreeMap<String, Spend>, OutboxCallError> {
     let sql = "SELECT provider, runs, tokens, micro_dollars FROM spend WHERE day = ?";
     let mut statement = transaction.prepare_cached(sql)?;
     let rows = statement.query_map([day.to_string()], |row| {
@@ -188,14 +199,18 @@ pub fn spent(transaction: &Transaction<'_>, day: NaiveDate) -> Result<BTreeMap<S
 }
 
 /// The intents of one session, or of all others.
-pub fn intents(transaction: &Transaction<'_>, session: &str, own: bool) -> Result<Vec<Intent>, Trouble> {
+pub fn intents(
+    transaction: &Transaction<'_>,
+    session: &str,
+    own: bool,
+) -> Result<Vec<CallIntent>, OutboxCallError> {
     let sql =
         "SELECT id, provider, model, profile_id, vantage, slot_at_ms, at_ms, runs, tokens, micro_dollars,
         stamps FROM intents WHERE (session = ?) = ? ORDER BY at_ms, id";
     let mut statement = transaction.prepare_cached(sql)?;
     let rows = statement.query_map(params![session, own], |row| {
         let stamps: String = row.get(10)?;
-        Ok(Intent {
+        Ok(CallIntent {
             id: row.get(0)?,
             series: Series {
                 model: ModelRef { provider: row.get(1)?, model_id: row.get(2)? },
@@ -220,10 +235,10 @@ pub fn intents(transaction: &Transaction<'_>, session: &str, own: bool) -> Resul
 pub fn due(
     transaction: &Transaction<'_>,
     now: DateTime<Utc>,
-    behind: Option<Turn>,
+    behind: Option<QueuePosition>,
     max_items: u32,
     max_bytes: u64,
-) -> Result<Vec<Parcel>, Trouble> {
+) -> Result<Vec<QueuedRow>, OutboxCallError> {
     let sql = "SELECT i.seq, i.kind, i.sha256, i.attempts, i.measured_at_ms, p.format, p.body, i.next_at_ms
         FROM items i LEFT JOIN payloads p USING (seq)
         WHERE i.state = 'pending' AND (i.next_at_ms, i.seq) > (?4, ?5)
@@ -231,17 +246,18 @@ pub fn due(
         ORDER BY i.next_at_ms, i.seq LIMIT ?3";
     let mut statement = transaction.prepare_cached(sql)?;
     let (now, furthest) = (now.timestamp_millis(), (now + FURTHEST).timestamp_millis());
-    let Turn { next_at_ms, key } = behind.unwrap_or(Turn { next_at_ms: i64::MIN, key: Key(i64::MIN) });
+    let QueuePosition { next_at_ms, key } =
+        behind.unwrap_or(QueuePosition { next_at_ms: i64::MIN, key: OutboxKey(i64::MIN) });
     let mut found = statement.query(params![now, furthest, max_items, next_at_ms, key.0])?;
-    let (mut parcels, mut spoiled, mut bytes) = (Vec::new(), Vec::new(), 0);
+    let (mut queued_rows, mut spoiled, mut bytes) = (Vec::new(), Vec::new(), 0);
     while let Some(row) = found.next()? {
         match unpack(row)? {
-            Ok(parcel) => {
-                bytes += parcel.bytes;
-                if bytes > max_bytes && !parcels.is_empty() {
+            Ok(queued) => {
+                bytes += queued.bytes;
+                if bytes > max_bytes && !queued_rows.is_empty() {
                     break;
                 }
-                parcels.push(parcel);
+                queued_rows.push(queued);
             }
             Err(spoil) => spoiled.push(spoil),
         }
@@ -249,16 +265,16 @@ pub fn due(
     for (key, why) in spoiled {
         quarantine(transaction, key, &why)?;
     }
-    Ok(parcels)
+    Ok(queued_rows)
 }
 
-fn unpack(row: &Row<'_>) -> Result<Result<Parcel, (Key, String)>, rusqlite::Error> {
-    let (key, kind, sha256): (_, String, String) = (Key(row.get(0)?), row.get(1)?, row.get(2)?);
+fn unpack(row: &Row<'_>) -> Result<Result<QueuedRow, (OutboxKey, String)>, rusqlite::Error> {
+    let (key, kind, sha256): (_, String, String) = (OutboxKey(row.get(0)?), row.get(1)?, row.get(2)?);
     let (format, body): (Option<i64>, Option<Vec<u8>>) = (row.get(5)?, row.get(6)?);
     let (attempts, measured_at) = (row.get(3)?, moment(row.get(4)?));
-    let turn = Turn { next_at_ms: row.get(7)?, key };
+    let turn = QueuePosition { next_at_ms: row.get(7)?, key };
     Ok(match open(&kind, &sha256, format, body) {
-        Ok((payload, bytes)) => Ok(Parcel { key, payload, bytes, attempts, measured_at, turn }),
+        Ok((payload, bytes)) => Ok(QueuedRow { key, payload, bytes, attempts, measured_at, turn }),
         Err(why) => Err((key, why)),
     })
 }
@@ -269,8 +285,8 @@ pub fn open(
     sha256: &str,
     format: Option<i64>,
     body: Option<Vec<u8>>,
-) -> Result<(Payload, u64), String> {
-    let kind = Kind::named(kind).ok_or_else(|| format!("its kind `{kind}` is not known"))?;
+) -> Result<(OutcomePayload, u64), String> {
+    let kind = OutcomeKind::named(kind).ok_or_else(|| format!("its kind `{kind}` is not known"))?;
     let body = body.ok_or("its payload is gone")?;
     if format != Some(FORMAT) {
         return Err(format!("its format is {}, and this program knows {FORMAT}", format.unwrap_or_default()));
@@ -279,16 +295,20 @@ pub fn open(
     if checksum(kind, &body) != sha256 {
         return Err("its checksum is wrong".to_owned());
     }
-    Ok((Payload::read(kind, &body)?, body.len() as u64))
+    Ok((OutcomePayload::read(kind, &body)?, body.len() as u64))
 }
 
 /// Marks rows as confirmed by the store. Returns how many were not before.
-pub fn confirm(transaction: &Transaction<'_>, keys: &[Key], now: DateTime<Utc>) -> Result<usize, Trouble> {
+pub fn confirm(
+    transaction: &Transaction<'_>,
+    keys: &[OutboxKey],
+    now: DateTime<Utc>,
+) -> Result<usize, OutboxCallError> {
     let sql = "UPDATE items SET state = 'delivered', delivered_at_ms = ?, error = NULL
         WHERE seq = ? AND state <> 'delivered'";
     let mut statement = transaction.prepare_cached(sql)?;
     let mut changed = 0;
-    for Key(seq) in keys {
+    for OutboxKey(seq) in keys {
         changed += statement.execute(params![now.timestamp_millis(), seq])?;
     }
     Ok(changed)
@@ -297,28 +317,28 @@ pub fn confirm(transaction: &Transaction<'_>, keys: &[Key], now: DateTime<Utc>) 
 /// Puts off rows that were tried in vain.
 pub fn postpone(
     transaction: &Transaction<'_>,
-    keys: &[Key],
+    keys: &[OutboxKey],
     next_at: DateTime<Utc>,
     error: &str,
-) -> Result<(), Trouble> {
+) -> Result<(), OutboxCallError> {
     let sql = "UPDATE items SET attempts = attempts + 1, next_at_ms = ?, error = ?
         WHERE seq = ? AND state = 'pending'";
     let mut statement = transaction.prepare_cached(sql)?;
-    for Key(seq) in keys {
+    for OutboxKey(seq) in keys {
         statement.execute(params![next_at.timestamp_millis(), error, seq])?;
     }
     Ok(())
 }
 
 /// Makes rows due that were put off.
-pub fn hasten(transaction: &Transaction<'_>, now: DateTime<Utc>) -> Result<(), Trouble> {
+pub fn hasten(transaction: &Transaction<'_>, now: DateTime<Utc>) -> Result<(), OutboxCallError> {
     let sql = "UPDATE items SET next_at_ms = ?1 WHERE state = 'pending' AND next_at_ms > ?1";
     transaction.prepare_cached(sql)?.execute([now.timestamp_millis()])?;
     Ok(())
 }
 
 /// Sets a row aside with the reason.
-pub fn quarantine(transaction: &Transaction<'_>, key: Key, why: &str) -> Result<(), Trouble> {
+pub fn quarantine(transaction: &Transaction<'_>, key: OutboxKey, why: &str) -> Result<(), OutboxCallError> {
     let sql = "UPDATE items SET state = 'quarantined', attempts = attempts + 1, error = ?
         WHERE seq = ? AND state = 'pending'";
     transaction.prepare_cached(sql)?.execute(params![why, key.0])?;
@@ -326,16 +346,16 @@ pub fn quarantine(transaction: &Transaction<'_>, key: Key, why: &str) -> Result<
 }
 
 /// How many rows are in which state.
-pub fn tally(transaction: &Transaction<'_>) -> Result<Vec<(State, u64)>, Trouble> {
+pub fn tally(transaction: &Transaction<'_>) -> Result<Vec<(OutboxRowState, u64)>, OutboxCallError> {
     let mut statement = transaction.prepare_cached("SELECT rows FROM tally WHERE state = ?")?;
-    let count = |state: State| -> Result<_, Trouble> {
+    let count = |state: OutboxRowState| -> Result<_, OutboxCallError> {
         Ok((state, statement.query_row([state.as_str()], |row| Ok(unsigned(row.get(0)?)))?))
     };
-    State::ALL.into_iter().map(count).collect()
+    OutboxRowState::ALL.into_iter().map(count).collect()
 }
 
 /// When the oldest waiting row was measured.
-pub fn oldest(transaction: &Transaction<'_>) -> Result<Option<DateTime<Utc>>, Trouble> {
+pub fn oldest(transaction: &Transaction<'_>) -> Result<Option<DateTime<Utc>>, OutboxCallError> {
     let sql = "SELECT min(measured_at_ms) FROM items WHERE state = 'pending'";
     let found: Option<i64> = transaction.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
     Ok(found.map(moment))

@@ -2,8 +2,8 @@
 //! heavy (`payloads`), so that confirming a hundred rows rewrites a few pages. `tally` is kept by triggers, so that no
 //! count is ever off and half a million rows are counted without a scan.
 
-use super::desk::Trouble;
-use super::words::OutboxError;
+use super::connection::OutboxCallError;
+use super::types::OutboxError;
 use rusqlite::Connection;
 
 /// The tables that do not grow with the rows that wait.
@@ -85,11 +85,11 @@ const STEPS: &[&str] = &["
 "];
 
 /// Does the steps that the file lacks, all in one transaction.
-pub fn migrate(connection: &mut Connection) -> Result<(), Trouble> {
+pub fn migrate(connection: &mut Connection) -> Result<(), OutboxCallError> {
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let done = usize::try_from(version).ok().filter(|done| *done <= STEPS.len());
     let Some(done) = done else {
-        return Err(Trouble::Said(OutboxError::Unsuitable(format!(
+        return Err(OutboxCallError::Said(OutboxError::Unsuitable(format!(
             "the outbox has version {version} and this program knows {}: use a newer llmbench",
             STEPS.len()
         ))));

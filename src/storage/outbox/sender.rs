@@ -5,12 +5,12 @@
 mod round;
 
 use super::Outbox;
-use super::calls::Calls;
-use super::words::{Depth, Key, OutboxError, Turn};
-use crate::domain::pulse::{OutboxPulse, StorePulse};
-use crate::storage::Sink;
+use super::store_calls::StoreCalls;
+use super::types::{OutboxDepth, OutboxError, OutboxKey, QueuePosition};
+use crate::domain::daemon_status::{OutboxReport, StoreReport};
+use crate::storage::OutcomeSink;
 use chrono::{DateTime, Utc};
-use round::{Finished, Round};
+use round::{RoundResult, SendRound};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,11 +28,11 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// What the sender last saw.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct SenderPulse {
+pub struct SenderReport {
     /// The store.
-    pub store: StorePulse,
+    pub store: StoreReport,
     /// The outbox.
-    pub outbox: OutboxPulse,
+    pub outbox: OutboxReport,
     /// When the store last confirmed a row of each provider.
     pub stored_at: BTreeMap<String, DateTime<Utc>>,
     /// Until when the store is left alone, where it did not answer or refused.
@@ -52,7 +52,7 @@ pub struct Flushed {
 
 /// What became of rows, for whoever wants to hear of it as it happens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum News {
+pub enum DeliveryEvent {
     /// The store has confirmed so many rows of a provider.
     Stored {
         /// The provider.
@@ -70,33 +70,37 @@ pub enum News {
 }
 
 /// The sender of one outbox to one store.
-pub struct Sender {
+pub struct OutboxSender {
     outbox: Outbox,
-    calls: Calls,
-    pulse: watch::Sender<SenderPulse>,
-    news: Box<dyn Fn(News) + Send + Sync>,
+    calls: StoreCalls,
+    sender_report: watch::Sender<SenderReport>,
+    news: Box<dyn Fn(DeliveryEvent) + Send + Sync>,
     /// Rows that the store failed to take since it last took one. One alone may be the row's own fault; two are the
     /// store's.
-    failed: BTreeSet<Key>,
+    failed: BTreeSet<OutboxKey>,
     /// Rounds in a row in which the store took nothing.
     vain: u32,
     /// Rows that are taken at once now.
     batch: u32,
     /// The last row that the store has, or is getting: the next one to send is behind it.
-    behind: Option<Turn>,
+    behind: Option<QueuePosition>,
     /// Rows of the round before, which are being confirmed.
-    finishing: Option<JoinHandle<Finished>>,
+    finishing: Option<JoinHandle<RoundResult>>,
 }
 
-impl Sender {
+impl OutboxSender {
     /// A sender to `sink`, which is called `store` (`sqlite:/path`, `mongodb://host/db`), and what it tells of itself.
-    pub fn new(outbox: Outbox, sink: Arc<dyn Sink>, store: String) -> (Self, watch::Receiver<SenderPulse>) {
-        let store = StorePulse { name: store, ..StorePulse::default() };
-        let (pulse, seen) = watch::channel(SenderPulse { store, ..SenderPulse::default() });
+    pub fn new(
+        outbox: Outbox,
+        sink: Arc<dyn OutcomeSink>,
+        store: String,
+    ) -> (Self, watch::Receiver<SenderReport>) {
+        let store = StoreReport { name: store, ..StoreReport::default() };
+        let (sender_report, seen) = watch::channel(SenderReport { store, ..SenderReport::default() });
         let sender = Self {
             outbox,
-            calls: Calls::new(sink),
-            pulse,
+            calls: StoreCalls::new(sink),
+            sender_report,
             news: Box::new(|_| ()),
             failed: BTreeSet::new(),
             vain: 0,
@@ -109,7 +113,7 @@ impl Sender {
 
     /// The same sender, which says at once what became of rows. `news` must not wait.
     #[must_use]
-    pub fn telling(self, news: impl Fn(News) + Send + Sync + 'static) -> Self {
+    pub fn telling(self, news: impl Fn(DeliveryEvent) + Send + Sync + 'static) -> Self {
         Self { news: Box::new(news), ..self }
     }
 
@@ -154,7 +158,7 @@ impl Sender {
         self.behind = None;
         // Calls are tasks of their own: to stop waiting interrupts none of them.
         let ended = timeout(deadline, async {
-            let mut before = Round::default();
+            let mut before = SendRound::default();
             self.finished(&mut before).await?;
             flushed.delivered += before.delivered;
             self.outbox.hasten().await?;
@@ -176,11 +180,11 @@ impl Sender {
     ///
     /// # Errors
     /// A final error of the outbox.
-    pub async fn look(&self) -> Result<Depth, OutboxError> {
+    pub async fn look(&self) -> Result<OutboxDepth, OutboxError> {
         let depth = self.outbox.depth().await?;
-        let Depth { pending, quarantined, oldest_at, bytes, full, damaged, .. } = depth.clone();
-        self.pulse.send_modify(|pulse| {
-            pulse.outbox = OutboxPulse { pending, quarantined, oldest_at, bytes, full, damaged };
+        let OutboxDepth { pending, quarantined, oldest_at, bytes, full, damaged, .. } = depth.clone();
+        self.sender_report.send_modify(|sender_report| {
+            sender_report.outbox = OutboxReport { pending, quarantined, oldest_at, bytes, full, damaged };
         });
         Ok(depth)
     }

@@ -1,12 +1,15 @@
 //! Audited changes of the catalogue. The change and what is written down about it are one transaction, so what is written
 //! down has been done.
 
-use super::derive;
+use super::aggregate;
 use super::entries::{find, object};
-use super::errors::Trouble;
+use super::errors::SqliteCallError;
 use super::jobs;
 use crate::domain::ModelRef;
-use crate::storage::catalogue::{Batch, Became, Change, ChangesOf, Entry, Order, Ordered, other_is_enabled};
+use crate::storage::catalog::{
+    Batch, CatalogChange, CatalogEntry, ChangeOutcome, ChangeRequest, ChangeStatus, ChangesOf,
+    other_is_enabled,
+};
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use serde_json::{Map, Value};
@@ -16,7 +19,7 @@ const COLUMNS: [&str; 7] =
     ["provider", "model_id", "display_name", "enabled", "deprecated", "created_at", "metadata"];
 
 /// Writes down that a batch begins.
-pub fn begin(connection: &mut Connection, batch: &Batch) -> Result<(), Trouble> {
+pub fn begin(connection: &mut Connection, batch: &Batch) -> Result<(), SqliteCallError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction
         .prepare_cached("INSERT INTO catalog_batches VALUES (?, ?, ?, ?, ?, ?, ?, NULL, NULL)")?
@@ -37,18 +40,18 @@ pub fn begin(connection: &mut Connection, batch: &Batch) -> Result<(), Trouble> 
 }
 
 /// Writes down that a batch has ended.
-pub fn finish(connection: &mut Connection, id: &str, at: DateTime<Utc>) -> Result<(), Trouble> {
+pub fn finish(connection: &mut Connection, id: &str, at: DateTime<Utc>) -> Result<(), SqliteCallError> {
     let sql = "UPDATE catalog_batches SET finished_at_ms = ? WHERE id = ?";
     connection.prepare_cached(sql)?.execute(params![at.timestamp_millis(), id])?;
     Ok(())
 }
 
 /// Makes one change.
-pub fn change(connection: &mut Connection, order: &Order) -> Result<Ordered, Trouble> {
+pub fn change(connection: &mut Connection, order: &ChangeRequest) -> Result<ChangeOutcome, SqliteCallError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let present = find(&transaction, &order.model)?;
     if !order.fits(present.as_ref()) {
-        return Ok(Ordered::Overtaken(present.map(Box::new)));
+        return Ok(ChangeOutcome::Overtaken(present.map(Box::new)));
     }
     let before = present.as_ref().map(|entry| entry.values(order.set.keys()));
     let written = match &present {
@@ -64,14 +67,14 @@ pub fn change(connection: &mut Connection, order: &Order) -> Result<Ordered, Tro
     }
     note(&transaction, order, before)?;
     let cancelled_jobs = if order.stops() { jobs::cancel(&transaction, &order.model)? } else { 0 };
-    derive::health(&transaction, &order.model, None)?;
+    aggregate::health(&transaction, &order.model, None)?;
     transaction.commit()?;
-    Ok(Ordered::Done { cancelled_jobs })
+    Ok(ChangeOutcome::Done { cancelled_jobs })
 }
 
 fn note(
     transaction: &Transaction<'_>,
-    order: &Order,
+    order: &ChangeRequest,
     before: Option<Map<String, Value>>,
 ) -> rusqlite::Result<()> {
     let sql = "INSERT INTO catalog_changes (batch, provider, model_id, at_ms, before, after) VALUES (?, ?, ?, ?, ?, ?)";
@@ -87,7 +90,7 @@ fn note(
 }
 
 /// The columns and the `doc` of an entry.
-struct Columns {
+struct EntryColumns {
     name: String,
     enabled: bool,
     deprecated: bool,
@@ -95,9 +98,9 @@ struct Columns {
     doc: String,
 }
 
-impl Columns {
+impl EntryColumns {
     fn of(fields: &Map<String, Value>) -> Self {
-        let entry = Entry::new(fields.clone());
+        let entry = CatalogEntry::new(fields.clone());
         let metadata = fields.get("metadata").filter(|value| value.is_object());
         let rest: Map<String, Value> =
             fields.clone().into_iter().filter(|(name, _)| !COLUMNS.contains(&name.as_str())).collect();
@@ -111,7 +114,11 @@ impl Columns {
     }
 }
 
-fn update(transaction: &Transaction<'_>, entry: &Entry, order: &Order) -> rusqlite::Result<()> {
+fn update(
+    transaction: &Transaction<'_>,
+    entry: &CatalogEntry,
+    order: &ChangeRequest,
+) -> rusqlite::Result<()> {
     let mut fields = entry.fields.clone();
     for (name, value) in &order.set {
         if value.is_null() {
@@ -120,7 +127,7 @@ fn update(transaction: &Transaction<'_>, entry: &Entry, order: &Order) -> rusqli
             fields.insert(name.clone(), value.clone())
         };
     }
-    let columns = Columns::of(&fields);
+    let columns = EntryColumns::of(&fields);
     let sql = "UPDATE models SET display_name = ?, enabled = ?, deprecated = ?, metadata = ?, doc = ?
         WHERE provider = ? AND model_id = ?";
     transaction.prepare_cached(sql)?.execute(params![
@@ -139,14 +146,14 @@ fn update(transaction: &Transaction<'_>, entry: &Entry, order: &Order) -> rusqli
 fn remove(transaction: &Transaction<'_>, model: &ModelRef) -> rusqlite::Result<()> {
     let sql = "DELETE FROM models WHERE provider = ? AND model_id = ?";
     transaction.prepare_cached(sql)?.execute([&model.provider, &model.model_id])?;
-    derive::forget(transaction, model)
+    aggregate::forget(transaction, model)
 }
 
 /// A new entry; one that comes back was made when it says.
-fn insert(transaction: &Transaction<'_>, order: &Order) -> rusqlite::Result<()> {
+fn insert(transaction: &Transaction<'_>, order: &ChangeRequest) -> rusqlite::Result<()> {
     let fields = order.set.clone().into_iter().filter(|(_, value)| !value.is_null()).collect();
-    let columns = Columns::of(&fields);
-    let created = Entry::new(fields).instant("created_at").unwrap_or_else(Utc::now);
+    let columns = EntryColumns::of(&fields);
+    let created = CatalogEntry::new(fields).instant("created_at").unwrap_or_else(Utc::now);
     let sql = "INSERT INTO models (provider, model_id, display_name, enabled, deprecated, created_at_ms, metadata, doc)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
     transaction.prepare_cached(sql)?.execute(params![
@@ -165,7 +172,7 @@ fn insert(transaction: &Transaction<'_>, order: &Order) -> rusqlite::Result<()> 
 const BATCH: &str = "id, at_ms, who, action, why, planned, undoes, undone_by, finished_at_ms";
 
 /// The newest batches.
-pub fn batches(connection: &mut Connection, limit: u32) -> Result<Vec<Batch>, Trouble> {
+pub fn batches(connection: &mut Connection, limit: u32) -> Result<Vec<Batch>, SqliteCallError> {
     let sql = format!("SELECT {BATCH} FROM catalog_batches ORDER BY id DESC LIMIT ?");
     let mut statement = connection.prepare_cached(&sql)?;
     let found = statement.query_map([limit], read_batch)?;
@@ -173,7 +180,7 @@ pub fn batches(connection: &mut Connection, limit: u32) -> Result<Vec<Batch>, Tr
 }
 
 /// One batch.
-pub fn batch(connection: &mut Connection, id: &str) -> Result<Option<Batch>, Trouble> {
+pub fn batch(connection: &mut Connection, id: &str) -> Result<Option<Batch>, SqliteCallError> {
     let sql = format!("SELECT {BATCH} FROM catalog_batches WHERE id = ?");
     Ok(connection.prepare_cached(&sql)?.query_row([id], read_batch).optional()?)
 }
@@ -197,7 +204,7 @@ fn instant(milliseconds: i64) -> DateTime<Utc> {
 }
 
 /// Changes of a batch or of a model.
-pub fn changes(connection: &mut Connection, of: &ChangesOf) -> Result<Vec<Change>, Trouble> {
+pub fn changes(connection: &mut Connection, of: &ChangesOf) -> Result<Vec<CatalogChange>, SqliteCallError> {
     const CHANGE: &str = "SELECT batch, provider, model_id, at_ms, before, after FROM catalog_changes";
     let found = match of {
         ChangesOf::Batch(id) => {
@@ -215,13 +222,13 @@ pub fn changes(connection: &mut Connection, of: &ChangesOf) -> Result<Vec<Change
     Ok(found?)
 }
 
-fn read_change(row: &Row<'_>) -> rusqlite::Result<Change> {
-    Ok(Change {
+fn read_change(row: &Row<'_>) -> rusqlite::Result<CatalogChange> {
+    Ok(CatalogChange {
         batch: row.get(0)?,
         model: ModelRef { provider: row.get(1)?, model_id: row.get(2)? },
         at: instant(row.get(3)?),
         before: row.get::<_, Option<String>>(4)?.map(|text| object(&text)),
         after: object(&row.get::<_, String>(5)?),
-        became: Became::Done,
+        became: ChangeStatus::Done,
     })
 }

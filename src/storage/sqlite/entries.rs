@@ -1,9 +1,9 @@
 //! Entries of the catalogue as they are, and the figures of their last day.
 
-use super::errors::Trouble;
+use super::errors::SqliteCallError;
 use crate::domain::ModelRef;
-use crate::storage::catalogue::{Entry, Figures, Samples, Scope};
-use crate::storage::contract::date_value;
+use crate::storage::catalog::{CatalogEntry, Figures, ModelScope, Samples};
+use crate::storage::field_types::date_value;
 use crate::storage::health::{CLOCK_SLACK, WINDOW};
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
@@ -22,7 +22,10 @@ pub const INDEXES: &str = "
 const COLUMNS: &str = "provider, model_id, display_name, enabled, deprecated, created_at_ms, metadata, doc";
 
 /// All entries, of one provider or of all.
-pub fn entries(connection: &mut Connection, provider: Option<&str>) -> Result<Vec<Entry>, Trouble> {
+pub fn entries(
+    connection: &mut Connection,
+    provider: Option<&str>,
+) -> Result<Vec<CatalogEntry>, SqliteCallError> {
     let sql =
         format!("SELECT {COLUMNS} FROM models WHERE ?1 IS NULL OR provider = ?1 ORDER BY provider, model_id");
     let mut statement = connection.prepare_cached(&sql)?;
@@ -31,7 +34,10 @@ pub fn entries(connection: &mut Connection, provider: Option<&str>) -> Result<Ve
 }
 
 /// The entries that fit an SQL condition, or what is wanted of each, sorted by provider and id.
-pub fn those<T: From<Entry>>(connection: &Connection, condition: &str) -> Result<Vec<T>, Trouble> {
+pub fn those<T: From<CatalogEntry>>(
+    connection: &Connection,
+    condition: &str,
+) -> Result<Vec<T>, SqliteCallError> {
     let sql = format!("SELECT {COLUMNS} FROM models WHERE {condition} ORDER BY provider, model_id");
     let mut statement = connection.prepare_cached(&sql)?;
     let found = statement.query_map([], |row| entry(row).map(T::from))?;
@@ -39,13 +45,13 @@ pub fn those<T: From<Entry>>(connection: &Connection, condition: &str) -> Result
 }
 
 /// One entry.
-pub fn find(connection: &Connection, model: &ModelRef) -> rusqlite::Result<Option<Entry>> {
+pub fn find(connection: &Connection, model: &ModelRef) -> rusqlite::Result<Option<CatalogEntry>> {
     let sql = format!("SELECT {COLUMNS} FROM models WHERE provider = ? AND model_id = ?");
     connection.prepare_cached(&sql)?.query_row([&model.provider, &model.model_id], entry).optional()
 }
 
 /// The fields in the words of the data contract: columns first, then what `doc` holds besides.
-fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
+fn entry(row: &Row<'_>) -> rusqlite::Result<CatalogEntry> {
     let (name, metadata): (String, String) = (row.get(2)?, row.get(6)?);
     let mut fields = Map::new();
     fields.insert("provider".to_owned(), json!(row.get::<_, String>(0)?));
@@ -64,7 +70,7 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         fields.insert("metadata".to_owned(), Value::Object(metadata));
     }
     fields.extend(object(&row.get::<_, String>(7)?));
-    Ok(Entry::new(fields))
+    Ok(CatalogEntry::new(fields))
 }
 
 /// A document in a column; what is none is an empty one.
@@ -75,11 +81,11 @@ pub fn object(text: &str) -> Map<String, Value> {
 /// The figures of the models in scope.
 pub fn figures(
     connection: &mut Connection,
-    scope: &Scope,
+    scope: &ModelScope,
     now: DateTime<Utc>,
-) -> Result<HashMap<ModelRef, Figures>, Trouble> {
+) -> Result<HashMap<ModelRef, Figures>, SqliteCallError> {
     let mut all: HashMap<ModelRef, Figures> = HashMap::new();
-    let window = Window { connection, scope, now };
+    let window = DayQuery { connection, scope, now };
     for (model, row) in window.health()? {
         all.entry(model).or_default().read_health(&row);
     }
@@ -93,22 +99,22 @@ pub fn figures(
 }
 
 /// The last day of the models in scope.
-struct Window<'a> {
+struct DayQuery<'a> {
     connection: &'a Connection,
-    scope: &'a Scope,
+    scope: &'a ModelScope,
     now: DateTime<Utc>,
 }
 
-impl Window<'_> {
+impl DayQuery<'_> {
     fn rows<T>(
         &self,
         sql: &str,
         mut each: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<Vec<T>> {
         let (provider, model) = match self.scope {
-            Scope::All => (None, None),
-            Scope::Provider(name) => (Some(name), None),
-            Scope::Model(model) => (Some(&model.provider), Some(&model.model_id)),
+            ModelScope::All => (None, None),
+            ModelScope::Provider(name) => (Some(name), None),
+            ModelScope::Model(model) => (Some(&model.provider), Some(&model.model_id)),
         };
         let (since, until) = (self.now - WINDOW, self.now + CLOCK_SLACK);
         let bounds: [&dyn ToSql; 4] =
@@ -152,16 +158,16 @@ impl Window<'_> {
 
 /// A condition on two columns; `?3` is the provider and `?4` the model. A plus keeps the planner to the index on time, which
 /// does not grow with the store.
-fn condition(scope: &Scope, model_column: &str) -> String {
+fn condition(scope: &ModelScope, model_column: &str) -> String {
     match scope {
-        Scope::All => "?3 IS NULL AND ?4 IS NULL".to_owned(),
-        Scope::Provider(_) => "+provider = ?3 AND ?4 IS NULL".to_owned(),
-        Scope::Model(_) => format!("provider = ?3 AND {model_column} = ?4"),
+        ModelScope::All => "?3 IS NULL AND ?4 IS NULL".to_owned(),
+        ModelScope::Provider(_) => "+provider = ?3 AND ?4 IS NULL".to_owned(),
+        ModelScope::Model(_) => format!("provider = ?3 AND {model_column} = ?4"),
     }
 }
 
-fn samples_sql(scope: &Scope) -> String {
-    let index = if matches!(scope, Scope::Model(_)) { "runs_of_model" } else { "runs_of_window" };
+fn samples_sql(scope: &ModelScope) -> String {
+    let index = if matches!(scope, ModelScope::Model(_)) { "runs_of_model" } else { "runs_of_window" };
     format!(
         "SELECT provider, model_name, gen_ts_ms, time_to_first_token, tokens_per_second, visible_tokens_per_second
             FROM runs INDEXED BY {index} WHERE published = 1 AND run_ts_ms >= ?1 AND run_ts_ms <= ?2 AND {}",
@@ -182,17 +188,17 @@ mod tests {
     fn the_figures_of_a_day_come_from_one_stretch_of_an_index() {
         let mut connection = Connection::open_in_memory().unwrap();
         schema::migrate(&mut connection).unwrap();
-        let plan = |scope: &Scope| {
+        let plan = |scope: &ModelScope| {
             let sql = format!("EXPLAIN QUERY PLAN {}", samples_sql(scope));
             let mut statement = connection.prepare(&sql).unwrap();
             let rows = statement.query_map(params![0, 1, "p", "m"], |row| row.get::<_, String>(3)).unwrap();
             rows.collect::<rusqlite::Result<Vec<_>>>().unwrap().join("; ")
         };
         let window = "COVERING INDEX runs_of_window (published=? AND run_ts_ms>? AND run_ts_ms<?)";
-        for scope in [Scope::All, Scope::Provider("p".to_owned())] {
+        for scope in [ModelScope::All, ModelScope::Provider("p".to_owned())] {
             assert!(plan(&scope).contains(window), "{scope:?}: {}", plan(&scope));
         }
-        let model = plan(&Scope::Model(ModelRef::new("p", "m")));
+        let model = plan(&ModelScope::Model(ModelRef::new("p", "m")));
         assert!(
             model.contains("runs_of_model (published=? AND provider=? AND model_name=? AND run_ts_ms>?"),
             "{model}"

@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// What can go wrong on the thread that owns the connection.
 #[derive(Debug, thiserror::Error)]
-pub enum Trouble {
+pub enum SqliteCallError {
     /// SQLite's own words.
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
@@ -19,10 +19,10 @@ pub enum Trouble {
 const IOERR_WRITE: i32 = 778;
 
 /// Says it in the store's words.
-pub fn explain(trouble: Trouble, path: &Path) -> StoreError {
-    let error = match trouble {
-        Trouble::Store(error) => return error,
-        Trouble::Sqlite(error) => error,
+pub fn explain(call_error: SqliteCallError, path: &Path) -> StoreError {
+    let error = match call_error {
+        SqliteCallError::Store(error) => return error,
+        SqliteCallError::Sqlite(error) => error,
     };
     let shown = path.display();
     let code = error.sqlite_error().map(|error| (error.code, error.extended_code));

@@ -1,11 +1,13 @@
 //! Questions about stored runs and errors. Groups are folded here and not by SQL: rows come newest first out of an index,
 //! so that the first of a group has its sample message and nothing is sorted.
 
-use super::errors::Trouble;
+use super::errors::SqliteCallError;
 use crate::domain::ErrorGroup;
-use crate::domain::cause::cause;
-use crate::storage::contract::date_value;
-use crate::storage::history::{Grain, MOST_GROUPS, MOST_ROWS, SAMPLE, Scope, Series, Stored, Successes};
+use crate::domain::error_cause::cause;
+use crate::storage::field_types::date_value;
+use crate::storage::history::{
+    ErrorGranularity, HistoryFilter, MOST_GROUPS, MOST_ROWS, RunSeries, SAMPLE, StoredRow, Successes,
+};
 use chrono::DateTime;
 use rusqlite::types::Value as Parameter;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
@@ -21,13 +23,13 @@ pub const INDEXES: &str = "
 const MOST_COUNTED: usize = 5 * MOST_GROUPS;
 
 /// A condition and its parameters. The text is ours throughout.
-struct Condition {
+struct SqlCondition {
     text: String,
     parameters: Vec<Parameter>,
 }
 
-impl Condition {
-    fn new(scope: &Scope, time: &str) -> Self {
+impl SqlCondition {
+    fn new(scope: &HistoryFilter, time: &str) -> Self {
         let mut condition = Self { text: "1".to_owned(), parameters: Vec::new() };
         // With an end to the search in time, the index on time is the one that does not grow with the store: a plus keeps
         // the planner from taking the one that begins with the provider.
@@ -57,10 +59,10 @@ impl Condition {
 /// Errors in groups, the largest first.
 pub fn error_groups(
     connection: &mut Connection,
-    scope: &Scope,
-    grain: Grain,
-) -> Result<Vec<ErrorGroup>, Trouble> {
-    let mut condition = Condition::new(scope, "ts_ms");
+    scope: &HistoryFilter,
+    grain: ErrorGranularity,
+) -> Result<Vec<ErrorGroup>, SqliteCallError> {
+    let mut condition = SqlCondition::new(scope, "ts_ms");
     if scope.published_errors {
         // A plus: the index on time answers the window, and this narrows its rows.
         condition.text.push_str(" AND +moves_health = 1");
@@ -80,7 +82,7 @@ pub fn error_groups(
             key.push_str(&text(row, place));
             key.push('\0');
         }
-        if grain == Grain::Cause {
+        if grain == ErrorGranularity::Cause {
             key.push_str(cause(&text(row, 6)));
         }
         let at = DateTime::from_timestamp_millis(row.get(5)?);
@@ -100,16 +102,16 @@ pub fn error_groups(
 }
 
 /// How many of the leading columns of the query tell groups apart.
-fn columns(grain: Grain) -> usize {
+fn columns(grain: ErrorGranularity) -> usize {
     match grain {
-        Grain::Provider => 2,
-        Grain::Model | Grain::Cause => 3,
-        Grain::Stage => 4,
-        Grain::Fingerprint => 5,
+        ErrorGranularity::Provider => 2,
+        ErrorGranularity::Model | ErrorGranularity::Cause => 3,
+        ErrorGranularity::Stage => 4,
+        ErrorGranularity::Fingerprint => 5,
     }
 }
 
-fn newest(row: &Row<'_>, grain: Grain) -> ErrorGroup {
+fn newest(row: &Row<'_>, grain: ErrorGranularity) -> ErrorGroup {
     let field = |place: usize| {
         let value = (place < columns(grain)).then(|| text(row, place).into_owned());
         value.filter(|value| !value.is_empty())
@@ -117,7 +119,7 @@ fn newest(row: &Row<'_>, grain: Grain) -> ErrorGroup {
     ErrorGroup {
         provider: field(0),
         kind: field(1),
-        cause: (grain == Grain::Cause).then(|| cause(&text(row, 6)).to_owned()),
+        cause: (grain == ErrorGranularity::Cause).then(|| cause(&text(row, 6)).to_owned()),
         model: field(2),
         stage: field(3),
         fingerprint: field(4),
@@ -138,11 +140,11 @@ fn text<'a>(row: &'a Row<'_>, place: usize) -> std::borrow::Cow<'a, str> {
 /// Successes by provider, or by provider and model.
 pub fn successes(
     connection: &mut Connection,
-    scope: &Scope,
+    scope: &HistoryFilter,
     by_model: bool,
-    series: &[Series],
-) -> Result<Vec<Successes>, Trouble> {
-    let condition = Condition::new(&Scope { fingerprint: None, ..scope.clone() }, "run_ts_ms");
+    series: &[RunSeries],
+) -> Result<Vec<Successes>, SqliteCallError> {
+    let condition = SqlCondition::new(&HistoryFilter { fingerprint: None, ..scope.clone() }, "run_ts_ms");
     let published: Vec<&str> = series.iter().map(|series| flag(*series)).collect();
     let (columns, keys) = if by_model {
         ("provider, model_name", "provider, model_name")
@@ -163,26 +165,30 @@ pub fn successes(
     Ok(found.collect::<rusqlite::Result<_>>()?)
 }
 
-fn flag(series: Series) -> &'static str {
+fn flag(series: RunSeries) -> &'static str {
     match series {
-        Series::Published => "1",
-        Series::Probe => "0",
+        RunSeries::Published => "1",
+        RunSeries::Probe => "0",
     }
 }
 
 /// The newest errors, newest first.
-pub fn errors(connection: &mut Connection, scope: &Scope, limit: u32) -> Result<Vec<Stored>, Trouble> {
-    page(connection, "errors", "ts_ms", Condition::new(scope, "ts_ms"), limit)
+pub fn errors(
+    connection: &mut Connection,
+    scope: &HistoryFilter,
+    limit: u32,
+) -> Result<Vec<StoredRow>, SqliteCallError> {
+    page(connection, "errors", "ts_ms", SqlCondition::new(scope, "ts_ms"), limit)
 }
 
 /// The newest runs, newest first.
 pub fn runs(
     connection: &mut Connection,
-    scope: &Scope,
-    series: Series,
+    scope: &HistoryFilter,
+    series: RunSeries,
     limit: u32,
-) -> Result<Vec<Stored>, Trouble> {
-    let mut condition = Condition::new(&Scope { fingerprint: None, ..scope.clone() }, "run_ts_ms");
+) -> Result<Vec<StoredRow>, SqliteCallError> {
+    let mut condition = SqlCondition::new(&HistoryFilter { fingerprint: None, ..scope.clone() }, "run_ts_ms");
     condition.text.push_str(&format!(" AND published = {}", flag(series)));
     page(connection, "runs", "run_ts_ms", condition, limit)
 }
@@ -192,9 +198,9 @@ fn page(
     connection: &mut Connection,
     table: &str,
     time: &str,
-    condition: Condition,
+    condition: SqlCondition,
     limit: u32,
-) -> Result<Vec<Stored>, Trouble> {
+) -> Result<Vec<StoredRow>, SqliteCallError> {
     let sql = format!(
         "SELECT doc FROM {table} WHERE rowid IN
             (SELECT rowid FROM {table} WHERE {} ORDER BY {time} DESC LIMIT {})
@@ -209,7 +215,7 @@ fn page(
 }
 
 /// A document that is none any more is shown as the text that it is.
-fn document(text: &str) -> Stored {
+fn document(text: &str) -> StoredRow {
     match serde_json::from_str(text) {
         Ok(Value::Object(fields)) => fields,
         _ => [("doc".to_owned(), Value::String(text.to_owned()))].into_iter().collect(),
@@ -217,22 +223,26 @@ fn document(text: &str) -> Stored {
 }
 
 /// The run with this id.
-pub fn run(connection: &mut Connection, id: &str) -> Result<Option<Stored>, Trouble> {
+pub fn run(connection: &mut Connection, id: &str) -> Result<Option<StoredRow>, SqliteCallError> {
     one(connection, "SELECT doc FROM runs WHERE id = ?", id)
 }
 
 /// The error with this id.
-pub fn error(connection: &mut Connection, id: &str) -> Result<Option<Stored>, Trouble> {
+pub fn error(connection: &mut Connection, id: &str) -> Result<Option<StoredRow>, SqliteCallError> {
     one(connection, "SELECT doc FROM errors WHERE id = ?", id)
 }
 
-fn one(connection: &mut Connection, sql: &str, id: &str) -> Result<Option<Stored>, Trouble> {
+fn one(connection: &mut Connection, sql: &str, id: &str) -> Result<Option<StoredRow>, SqliteCallError> {
     let mut statement = connection.prepare_cached(sql)?;
     Ok(statement.query_row([id], |row| Ok(document(&text(row, 0)))).optional()?)
 }
 
 /// Rollups whose fingerprint begins like this.
-pub fn rollups(connection: &mut Connection, fingerprint: &str, limit: u32) -> Result<Vec<Stored>, Trouble> {
+pub fn rollups(
+    connection: &mut Connection,
+    fingerprint: &str,
+    limit: u32,
+) -> Result<Vec<StoredRow>, SqliteCallError> {
     let sql =
         "SELECT fingerprint, provider, model_name, stage, error_kind, count, first_seen_ms, last_seen_ms,
         sample_messages FROM error_rollups WHERE fingerprint >= ?1 AND fingerprint < ?1 || char(0x10ffff)
@@ -242,9 +252,9 @@ pub fn rollups(connection: &mut Connection, fingerprint: &str, limit: u32) -> Re
     Ok(found.collect::<rusqlite::Result<_>>()?)
 }
 
-fn rollup(row: &Row<'_>) -> Stored {
+fn rollup(row: &Row<'_>) -> StoredRow {
     let names = ["fingerprint", "provider", "model_name", "stage", "error_kind"];
-    let mut fields: Stored =
+    let mut fields: StoredRow =
         names.iter().enumerate().map(|(place, name)| ((*name).to_owned(), text(row, place).into())).collect();
     let date = |place| row.get(place).ok().and_then(DateTime::from_timestamp_millis).map(date_value);
     fields.insert("count".to_owned(), row.get::<_, i64>(5).ok().into());
@@ -274,21 +284,21 @@ mod tests {
     fn every_question_of_a_window_goes_by_an_index_on_time() {
         let from = Some(DateTime::from_timestamp_millis(0).unwrap());
         let window = Window { from, to: from };
-        let whole = Scope { window, ..Scope::default() };
-        let provider = Scope { provider: Some("groq".to_owned()), ..whole.clone() };
-        let model = Scope { model: Some("m".to_owned()), ..provider.clone() };
+        let whole = HistoryFilter { window, ..HistoryFilter::default() };
+        let provider = HistoryFilter { provider: Some("groq".to_owned()), ..whole.clone() };
+        let model = HistoryFilter { model: Some("m".to_owned()), ..provider.clone() };
         for (scope, index) in [
             (&whole, "errors_by_time (ts_ms>? AND ts_ms<?)"),
             (&provider, "errors_by_time (ts_ms>? AND ts_ms<?)"),
             (&model, "errors_by_model (provider=? AND model_name=? AND ts_ms>? AND ts_ms<?)"),
         ] {
-            let condition = Condition::new(scope, "ts_ms");
+            let condition = SqlCondition::new(scope, "ts_ms");
             let sql = format!("SELECT message FROM errors WHERE {} ORDER BY ts_ms DESC", condition.text);
             let plan = plan(&sql, condition.parameters);
             assert!(plan.contains(index) && !plan.contains("TEMP B-TREE"), "{scope:?}: {plan}");
         }
         for scope in [&whole, &provider, &model] {
-            let condition = Condition::new(scope, "run_ts_ms");
+            let condition = SqlCondition::new(scope, "run_ts_ms");
             let sql = format!(
                 "SELECT provider, model_name, count(*) FROM runs WHERE published IN (1) AND {} GROUP BY 1, 2",
                 condition.text

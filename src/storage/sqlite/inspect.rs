@@ -1,20 +1,23 @@
 //! Facts about the file: asked of SQLite, or compared with a file that has just been made.
 
-use super::errors::Trouble;
-use super::library::OLDEST;
+use super::errors::SqliteCallError;
+use super::library_version::OLDEST;
 use super::{entries, schema};
 use crate::domain::run::Tokens;
 use crate::domain::{CachedInput, ModelRef};
-use crate::storage::inspect::{Census, Facts, IndexFault, Lack, NEWEST, Rights, Rows, Seen, Tally};
+use crate::storage::inspect::{
+    IndexFault, InspectedCollection, MissingRight, NEWEST, ObservedType, OddFieldCounter, OddFieldReport,
+    StoreInfo, StoreRights,
+};
 use rusqlite::{Connection, MAIN_DB};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Version and shape.
-pub fn facts(connection: &mut Connection) -> Result<Facts, Trouble> {
+pub fn facts(connection: &mut Connection) -> Result<StoreInfo, SqliteCallError> {
     let journal: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
-    Ok(Facts {
+    Ok(StoreInfo {
         product: "SQLite",
         version: rusqlite::version().to_owned(),
         oldest: OLDEST,
@@ -25,7 +28,7 @@ pub fn facts(connection: &mut Connection) -> Result<Facts, Trouble> {
 }
 
 /// What is missing or other than in a new file. Tables of an older version are missing, too.
-pub fn index_faults(connection: &mut Connection) -> Result<Vec<IndexFault>, Trouble> {
+pub fn index_faults(connection: &mut Connection) -> Result<Vec<IndexFault>, SqliteCallError> {
     let mut new = Connection::open_in_memory()?;
     schema::migrate(&mut new)?;
     let (wanted, there) = (objects(&new)?, objects(connection)?);
@@ -54,21 +57,22 @@ fn same(one: &str, other: &str) -> bool {
 }
 
 /// Whether the file can be written. Files have no logins.
-pub fn rights(connection: &mut Connection, path: &Path) -> Result<Rights, Trouble> {
-    let lack = Lack { action: "write", places: vec![path.display().to_string()], for_init_alone: false };
+pub fn rights(connection: &mut Connection, path: &Path) -> Result<StoreRights, SqliteCallError> {
+    let lack =
+        MissingRight { action: "write", places: vec![path.display().to_string()], for_init_alone: false };
     let lacking = if connection.is_readonly(MAIN_DB)? { vec![lack] } else { Vec::new() };
-    Ok(Rights { login: None, open_to_all: false, lacking })
+    Ok(StoreRights { login: None, open_to_all: false, lacking })
 }
 
 /// Documents of the newest rows. Columns have their types from SQLite itself.
-pub fn census(connection: &mut Connection) -> Result<Vec<Census>, Trouble> {
+pub fn census(connection: &mut Connection) -> Result<Vec<OddFieldReport>, SqliteCallError> {
     let mut all = Vec::new();
     for (rows, table, sql) in [
-        (Rows::Published, "runs", "SELECT id, doc FROM runs ORDER BY run_ts_ms DESC LIMIT ?"),
-        (Rows::Errors, "errors", "SELECT id, doc FROM errors ORDER BY ts_ms DESC LIMIT ?"),
-        (Rows::Health, "model_health", "SELECT id, doc FROM model_health ORDER BY id LIMIT ?"),
+        (InspectedCollection::Published, "runs", "SELECT id, doc FROM runs ORDER BY run_ts_ms DESC LIMIT ?"),
+        (InspectedCollection::Errors, "errors", "SELECT id, doc FROM errors ORDER BY ts_ms DESC LIMIT ?"),
+        (InspectedCollection::Health, "model_health", "SELECT id, doc FROM model_health ORDER BY id LIMIT ?"),
     ] {
-        let mut tally = Tally::default();
+        let mut tally = OddFieldCounter::default();
         let mut statement = connection.prepare(sql)?;
         let mut found = statement.query([NEWEST])?;
         while let Some(row) = found.next()? {
@@ -77,9 +81,9 @@ pub fn census(connection: &mut Connection) -> Result<Vec<Census>, Trouble> {
         }
         all.push(tally.census(table));
     }
-    let mut tally = Tally::default();
+    let mut tally = OddFieldCounter::default();
     for entry in entries::entries(connection, None)?.iter().take(NEWEST as usize) {
-        look(&mut tally, Rows::Models, &entry.model.to_string(), &entry.fields);
+        look(&mut tally, InspectedCollection::Models, &entry.model.to_string(), &entry.fields);
     }
     all.push(tally.census("models"));
     Ok(all)
@@ -91,7 +95,7 @@ const CACHED: &str =
     ORDER BY run_ts_ms DESC LIMIT ?";
 
 /// What prefix caches answered, by model.
-pub fn cached_input(connection: &mut Connection) -> Result<BTreeMap<ModelRef, CachedInput>, Trouble> {
+pub fn cached_input(connection: &mut Connection) -> Result<BTreeMap<ModelRef, CachedInput>, SqliteCallError> {
     let mut all: BTreeMap<ModelRef, CachedInput> = BTreeMap::new();
     let mut statement = connection.prepare(CACHED)?;
     let mut rows = statement.query([NEWEST])?;
@@ -108,9 +112,9 @@ pub fn cached_input(connection: &mut Connection) -> Result<BTreeMap<ModelRef, Ca
     Ok(all)
 }
 
-fn look(tally: &mut Tally, rows: Rows, id: &str, fields: &Map<String, Value>) {
-    let seen: Vec<(&str, Seen)> =
-        fields.iter().map(|(name, value)| (name.as_str(), Seen::of_json(name, value))).collect();
+fn look(tally: &mut OddFieldCounter, rows: InspectedCollection, id: &str, fields: &Map<String, Value>) {
+    let seen: Vec<(&str, ObservedType)> =
+        fields.iter().map(|(name, value)| (name.as_str(), ObservedType::of_json(name, value))).collect();
     tally.look(rows, id, &seen);
 }
 

@@ -1,11 +1,11 @@
 //! Claims. Each step is one immediate transaction, so the rule of `storage::jobs` is applied to what nobody else can change
 //! meanwhile. The clock is this machine's: whoever has the file has the machine.
 
-use super::errors::Trouble;
+use super::errors::SqliteCallError;
 use crate::domain::{ModelRef, Series};
 use crate::storage::jobs::{
-    Claim, Claimed, Ending, Grant, JobState, JobStatus, Lease, id, other_series, refusal, rest_milliseconds,
-    shortened,
+    ClaimResult, Grant, JobOutcome, JobState, JobStatus, Lease, SlotClaim, id, other_series, refusal,
+    rest_milliseconds, shortened,
 };
 use chrono::{DateTime, SubsecRound, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, named_params, params};
@@ -75,7 +75,10 @@ const COLUMNS: &str = "provider, model_id, profile_id, vantage, status, slot_at_
     error_message";
 
 /// Every series, of some providers or of all.
-pub fn jobs(connection: &mut Connection, providers: Option<&[String]>) -> Result<Vec<JobState>, Trouble> {
+pub fn jobs(
+    connection: &mut Connection,
+    providers: Option<&[String]>,
+) -> Result<Vec<JobState>, SqliteCallError> {
     let sql = format!("SELECT {COLUMNS} FROM jobs ORDER BY id");
     let mut statement = connection.prepare_cached(&sql)?;
     let wanted = |job: &JobState| providers.is_none_or(|names| names.contains(&job.series.model.provider));
@@ -84,7 +87,7 @@ pub fn jobs(connection: &mut Connection, providers: Option<&[String]>) -> Result
 }
 
 /// All jobs of models of which one failed last with one of `kinds`, a JSON array.
-pub fn of_refusing(connection: &mut Connection, kinds: &str) -> Result<Vec<JobState>, Trouble> {
+pub fn of_refusing(connection: &mut Connection, kinds: &str) -> Result<Vec<JobState>, SqliteCallError> {
     let sql = format!(
         "SELECT {COLUMNS} FROM jobs WHERE (provider, model_id) IN (SELECT provider, model_id FROM jobs
             WHERE error_kind IN (SELECT value FROM json_each(?1))) ORDER BY id"
@@ -124,7 +127,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<JobState> {
 }
 
 /// Asks for a slot.
-pub fn claim(connection: &mut Connection, claim: &Claim) -> Result<Claimed, Trouble> {
+pub fn claim(connection: &mut Connection, claim: &SlotClaim) -> Result<ClaimResult, SqliteCallError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let (id, now) = (id(&claim.slot.series), Utc::now().trunc_subsecs(3));
     let mut job = present(&transaction, &id, &claim.slot.series, now)?;
@@ -136,7 +139,7 @@ pub fn claim(connection: &mut Connection, claim: &Claim) -> Result<Claimed, Trou
     }
     let answer = match refusal(&job, claim, now) {
         Some(refused) => refused,
-        None => Claimed::Granted(grant(&transaction, &id, &job, claim, now)?),
+        None => ClaimResult::Granted(grant(&transaction, &id, &job, claim, now)?),
     };
     transaction.commit()?;
     Ok(answer)
@@ -171,7 +174,7 @@ fn grant(
     transaction: &Transaction<'_>,
     id: &str,
     job: &JobState,
-    claim: &Claim,
+    claim: &SlotClaim,
     now: DateTime<Utc>,
 ) -> rusqlite::Result<Grant> {
     let same_slot = job.slot_at == Some(claim.slot.starts_at);
@@ -207,7 +210,7 @@ const HELD: &str =
     "id = :id AND owner = :owner AND epoch = :epoch AND lease_id = :lease AND status = 'running'";
 
 /// Prolongs a grant.
-pub fn renew(connection: &mut Connection, grant: &Grant, ttl: Duration) -> Result<bool, Trouble> {
+pub fn renew(connection: &mut Connection, grant: &Grant, ttl: Duration) -> Result<bool, SqliteCallError> {
     let now = Utc::now();
     let sql = format!("UPDATE jobs SET lease_expires_at_ms = :expires, updated_at_ms = :now WHERE {HELD}");
     let changed = connection.prepare_cached(&sql)?.execute(named_params! {
@@ -218,22 +221,26 @@ pub fn renew(connection: &mut Connection, grant: &Grant, ttl: Duration) -> Resul
 }
 
 /// Says how it ended.
-pub fn settle(connection: &mut Connection, grant: &Grant, ending: &Ending) -> Result<bool, Trouble> {
+pub fn settle(
+    connection: &mut Connection,
+    grant: &Grant,
+    ending: &JobOutcome,
+) -> Result<bool, SqliteCallError> {
     let now = Utc::now().timestamp_millis();
     let (set, rest, kind, message) = match ending {
-        Ending::Success => (
+        JobOutcome::Success => (
             "status = 'success', last_success_at_ms = :now, failures = 0, finished_at_ms = :now",
             0,
             None,
             None,
         ),
-        Ending::Retry { after, kind, message } => (
+        JobOutcome::Retry { after, kind, message } => (
             "status = 'queued', failures = failures + 1",
             rest_milliseconds(*after),
             Some(kind),
             Some(message),
         ),
-        Ending::GivenUp { kind, message } => (
+        JobOutcome::GivenUp { kind, message } => (
             "status = 'dead_letter', failures = failures + 1, finished_at_ms = :now",
             0,
             Some(kind),
@@ -252,7 +259,7 @@ pub fn settle(connection: &mut Connection, grant: &Grant, ending: &Ending) -> Re
 }
 
 /// Gives a grant back.
-pub fn release(connection: &mut Connection, grant: &Grant) -> Result<bool, Trouble> {
+pub fn release(connection: &mut Connection, grant: &Grant) -> Result<bool, SqliteCallError> {
     let sql = format!(
         "UPDATE jobs SET status = 'queued', slot_attempts = slot_attempts - 1, owner = NULL, lease_id = NULL,
             lease_expires_at_ms = NULL, updated_at_ms = :now WHERE {HELD}"

@@ -1,10 +1,12 @@
 //! What providers list. A read is one transaction.
 
-use super::columns::{instant, json, parsed};
-use super::errors::Trouble;
+use super::column_values::{instant, json, parsed};
+use super::errors::SqliteCallError;
 use crate::domain::ModelRef;
-use crate::domain::listing::{CatalogRow, Facts, Kept, ListedModel, Listing, MeasuredModel, ReadRow};
-use crate::storage::listings::{Before, SOURCE_VERSION, changes_after};
+use crate::domain::listing::{
+    CatalogRow, ListedModel, Listing, ListingChangeCounts, MeasuredModel, ModelFacts, ReadRow,
+};
+use crate::storage::listings::{ListedModelHistory, SOURCE_VERSION, changes_after};
 use chrono::DateTime;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
@@ -39,9 +41,9 @@ pub const TABLES: &str = "
 ";
 
 /// Keeps a read.
-pub fn keep(connection: &mut Connection, listing: &Listing) -> Result<Kept, Trouble> {
+pub fn keep(connection: &mut Connection, listing: &Listing) -> Result<ListingChangeCounts, SqliteCallError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut kept = Kept::default();
+    let mut kept = ListingChangeCounts::default();
     for model in &listing.models {
         let before = before(&transaction, &listing.provider, &model.model_id)?;
         let (changes, changed) = changes_after(before.as_ref(), model, listing.finished_at);
@@ -67,9 +69,15 @@ pub fn keep(connection: &mut Connection, listing: &Listing) -> Result<Kept, Trou
     Ok(kept)
 }
 
-fn before(transaction: &Transaction<'_>, provider: &str, model_id: &str) -> Result<Option<Before>, Trouble> {
+fn before(
+    transaction: &Transaction<'_>,
+    provider: &str,
+    model_id: &str,
+) -> Result<Option<ListedModelHistory>, SqliteCallError> {
     let sql = "SELECT facts, changes FROM provider_catalog WHERE provider = ? AND model_id = ?";
-    let read = |found: &Row<'_>| Ok(Before { facts: Some(parsed(found, 0)?), changes: parsed(found, 1)? });
+    let read = |found: &Row<'_>| {
+        Ok(ListedModelHistory { facts: Some(parsed(found, 0)?), changes: parsed(found, 1)? })
+    };
     Ok(transaction.prepare_cached(sql)?.query_row([provider, model_id], read).optional()?)
 }
 
@@ -78,7 +86,7 @@ fn put(
     listing: &Listing,
     model: &ListedModel,
     changes: &str,
-) -> Result<(), Trouble> {
+) -> Result<(), SqliteCallError> {
     // A read that took long must not set the clock back that a later one has set.
     let sql =
         "INSERT INTO provider_catalog (provider, model_id, name, first_seen_at_ms, last_seen_at_ms, facts,
@@ -99,7 +107,10 @@ fn put(
 }
 
 /// Every model that was ever listed.
-pub fn listed(connection: &mut Connection, provider: Option<&str>) -> Result<Vec<CatalogRow>, Trouble> {
+pub fn listed(
+    connection: &mut Connection,
+    provider: Option<&str>,
+) -> Result<Vec<CatalogRow>, SqliteCallError> {
     let sql = "SELECT provider, model_id, name, first_seen_at_ms, last_seen_at_ms, facts, changes FROM provider_catalog
         WHERE ?1 IS NULL OR provider = ?1 ORDER BY provider, model_id";
     let read = |found: &Row<'_>| {
@@ -109,7 +120,7 @@ pub fn listed(connection: &mut Connection, provider: Option<&str>) -> Result<Vec
             name: found.get(2)?,
             first_seen_at: DateTime::from_timestamp_millis(found.get(3)?),
             last_seen_at: DateTime::from_timestamp_millis(found.get(4)?),
-            facts: parsed::<Facts>(found, 5)?,
+            facts: parsed::<ModelFacts>(found, 5)?,
             changes: parsed(found, 6)?,
         })
     };
@@ -119,7 +130,7 @@ pub fn listed(connection: &mut Connection, provider: Option<&str>) -> Result<Vec
 }
 
 /// Every read.
-pub fn reads(connection: &mut Connection, provider: Option<&str>) -> Result<Vec<ReadRow>, Trouble> {
+pub fn reads(connection: &mut Connection, provider: Option<&str>) -> Result<Vec<ReadRow>, SqliteCallError> {
     let sql =
         "SELECT provider, started_at_ms, finished_at_ms, status = 'completed' AND pagination_complete, error
         FROM discovery_runs WHERE ?1 IS NULL OR provider = ?1 ORDER BY started_at_ms, position";
@@ -138,7 +149,7 @@ pub fn reads(connection: &mut Connection, provider: Option<&str>) -> Result<Vec<
 }
 
 /// Every model of the catalogue of what is measured.
-pub fn measured(connection: &mut Connection) -> Result<Vec<MeasuredModel>, Trouble> {
+pub fn measured(connection: &mut Connection) -> Result<Vec<MeasuredModel>, SqliteCallError> {
     let sql = "SELECT provider, model_id, display_name, enabled = 1 AND deprecated = 0 FROM models
         ORDER BY provider, model_id";
     let read = |found: &Row<'_>| {

@@ -1,11 +1,11 @@
 //! What was told to whom. Each statement is its own transaction; a batch of findings is one.
 
 use super::SqliteStore;
-use super::errors::Trouble;
+use super::errors::SqliteCallError;
 use crate::domain::ModelRef;
-use crate::domain::notice::{Finding, Kind};
+use crate::domain::notice::{ListingFinding, NoticeKind};
 use crate::storage::StoreError;
-use crate::storage::notices::{Claim, Holder, Notice, Notices, Sending};
+use crate::storage::notices::{ClaimedNotices, Notice, NoticeHold, NoticeStore, SendOutcome};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use rusqlite::types::Type;
@@ -37,18 +37,22 @@ pub const TABLE: &str = "
 ";
 
 #[async_trait]
-impl Notices for SqliteStore {
+impl NoticeStore for SqliteStore {
     async fn note_findings(
         &self,
         destination: &str,
-        findings: &[Finding],
+        findings: &[ListingFinding],
         at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let (destination, findings) = (destination.to_owned(), findings.to_vec());
         self.owner.ask(move |connection| note(connection, &destination, &findings, at)).await
     }
 
-    async fn claim_notices(&self, destination: &str, holder: &Holder) -> Result<Claim, StoreError> {
+    async fn claim_notices(
+        &self,
+        destination: &str,
+        holder: &NoticeHold,
+    ) -> Result<ClaimedNotices, StoreError> {
         let (destination, holder) = (destination.to_owned(), holder.clone());
         self.owner.ask(move |connection| claim(connection, &destination, &holder)).await
     }
@@ -58,7 +62,7 @@ impl Notices for SqliteStore {
         destination: &str,
         holder: &str,
         at: DateTime<Utc>,
-        sending: &Sending,
+        sending: &SendOutcome,
     ) -> Result<(), StoreError> {
         let (destination, holder, sending) = (destination.to_owned(), holder.to_owned(), sending.clone());
         self.owner.ask(move |connection| settle(connection, &destination, &holder, at, &sending)).await
@@ -77,9 +81,9 @@ impl Notices for SqliteStore {
 fn note(
     connection: &mut Connection,
     destination: &str,
-    findings: &[Finding],
+    findings: &[ListingFinding],
     at: DateTime<Utc>,
-) -> Result<(), Trouble> {
+) -> Result<(), SqliteCallError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let sql = "INSERT INTO notices (destination, fingerprint, kind, provider, model_id, at_ms, fact, from_value, to_value,
         noted_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (destination, fingerprint) DO NOTHING";
@@ -100,13 +104,17 @@ fn note(
     Ok(transaction.commit()?)
 }
 
-fn claim(connection: &mut Connection, destination: &str, holder: &Holder) -> Result<Claim, Trouble> {
+fn claim(
+    connection: &mut Connection,
+    destination: &str,
+    holder: &NoticeHold,
+) -> Result<ClaimedNotices, SqliteCallError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let sql = "UPDATE notices SET holder = ?2, held_until_ms = ?3
         WHERE destination = ?1 AND sent_at_ms IS NULL AND (holder IS NULL OR held_until_ms <= ?4)";
     let times = (holder.until.timestamp_millis(), holder.at.timestamp_millis());
     transaction.prepare_cached(sql)?.execute(params![destination, holder.id, times.0, times.1])?;
-    let findings: Vec<Finding> = {
+    let findings: Vec<ListingFinding> = {
         let sql = "SELECT * FROM notices WHERE destination = ?1 AND sent_at_ms IS NULL AND holder = ?2
             ORDER BY position";
         let mut statement = transaction.prepare_cached(sql)?;
@@ -117,7 +125,7 @@ fn claim(connection: &mut Connection, destination: &str, holder: &Holder) -> Res
     let elsewhere: i64 =
         transaction.prepare_cached(sql)?.query_row(params![destination, holder.id], |row| row.get(0))?;
     transaction.commit()?;
-    Ok(Claim { findings, elsewhere: u64::try_from(elsewhere).unwrap_or(0) })
+    Ok(ClaimedNotices { findings, elsewhere: u64::try_from(elsewhere).unwrap_or(0) })
 }
 
 fn settle(
@@ -125,16 +133,16 @@ fn settle(
     destination: &str,
     holder: &str,
     at: DateTime<Utc>,
-    sending: &Sending,
-) -> Result<(), Trouble> {
+    sending: &SendOutcome,
+) -> Result<(), SqliteCallError> {
     let held =
         "holder = NULL, held_until_ms = NULL WHERE destination = ?1 AND holder = ?2 AND sent_at_ms IS NULL";
     let done = match sending {
-        Sending::Taken => {
+        SendOutcome::Taken => {
             let sql = format!("UPDATE notices SET sent_at_ms = ?3, error = NULL, {held}");
             connection.execute(&sql, params![destination, holder, at.timestamp_millis()])
         }
-        Sending::Kept(why) => {
+        SendOutcome::Kept(why) => {
             let sql = format!("UPDATE notices SET failures = failures + 1, error = ?3, {held}");
             connection.execute(&sql, params![destination, holder, why])
         }
@@ -142,12 +150,12 @@ fn settle(
     Ok(done.map(drop)?)
 }
 
-fn forget(connection: &mut Connection, sent_before: DateTime<Utc>) -> Result<(), Trouble> {
+fn forget(connection: &mut Connection, sent_before: DateTime<Utc>) -> Result<(), SqliteCallError> {
     let sql = "DELETE FROM notices WHERE sent_at_ms < ?";
     Ok(connection.execute(sql, [sent_before.timestamp_millis()]).map(drop)?)
 }
 
-fn all(connection: &mut Connection, destination: &str) -> Result<Vec<Notice>, Trouble> {
+fn all(connection: &mut Connection, destination: &str) -> Result<Vec<Notice>, SqliteCallError> {
     let mut statement =
         connection.prepare_cached("SELECT * FROM notices WHERE destination = ?1 ORDER BY position")?;
     let read = |row: &Row<'_>| {
@@ -163,11 +171,11 @@ fn all(connection: &mut Connection, destination: &str) -> Result<Vec<Notice>, Tr
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-fn finding(row: &Row<'_>) -> rusqlite::Result<Finding> {
+fn finding(row: &Row<'_>) -> rusqlite::Result<ListingFinding> {
     let word: String = row.get("kind")?;
-    let kind = Kind::parse(&word)
+    let kind = NoticeKind::parse(&word)
         .ok_or_else(|| wrong(format!("`{word}` is no kind of finding: a newer llmbench wrote it")))?;
-    Ok(Finding {
+    Ok(ListingFinding {
         kind,
         model: ModelRef { provider: row.get("provider")?, model_id: row.get("model_id")? },
         at: instant(row, "at_ms")?,

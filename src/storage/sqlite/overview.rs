@@ -2,14 +2,14 @@
 //! self-checks.
 
 use super::entries::object;
-use super::errors::Trouble;
-use super::received;
+use super::errors::SqliteCallError;
+use super::posts;
 use crate::domain::ModelRef;
-use crate::domain::fleet::{Beat, Fleet};
-use crate::storage::catalogue::{Figures, PROBING};
-use crate::storage::contract::date_value;
+use crate::domain::fleet::{Fleet, HeartbeatRow};
+use crate::storage::catalog::{Figures, PROBING};
+use crate::storage::field_types::date_value;
 use crate::storage::health::CLOCK_SLACK;
-use crate::storage::overview::{Standing, by_provider, moment, runners};
+use crate::storage::overview::{ModelOverview, by_provider, moment, runners};
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Deserialize;
@@ -35,7 +35,7 @@ pub fn overview(
     connection: &mut Connection,
     since: DateTime<Utc>,
     now: DateTime<Utc>,
-) -> Result<Fleet, Trouble> {
+) -> Result<Fleet, SqliteCallError> {
     let window = [since.timestamp_millis(), (now + CLOCK_SLACK).timestamp_millis()];
     let mut models = models(connection, window)?;
     let places: HashMap<ModelRef, usize> =
@@ -46,11 +46,11 @@ pub fn overview(
         }
     })?;
     let providers = by_provider(models.into_iter().map(|(_, standing)| standing), now);
-    let (beats, keys) = (beats(connection)?, received::keys(connection)?);
-    Ok(Fleet { providers, runners: runners(&beats, &keys, now), beats, check: check(connection)? })
+    let (heartbeats, keys) = (heartbeats(connection)?, posts::keys(connection)?);
+    Ok(Fleet { providers, runners: runners(&heartbeats, &keys, now), heartbeats, check: check(connection)? })
 }
 
-fn models(connection: &Connection, window: [i64; 2]) -> rusqlite::Result<Vec<(ModelRef, Standing)>> {
+fn models(connection: &Connection, window: [i64; 2]) -> rusqlite::Result<Vec<(ModelRef, ModelOverview)>> {
     let mut statement = connection.prepare_cached(MODELS)?;
     statement.query_map(params![window[0], window[1]], standing)?.collect()
 }
@@ -58,17 +58,17 @@ fn models(connection: &Connection, window: [i64; 2]) -> rusqlite::Result<Vec<(Mo
 /// What is needed of a health row. Other programs' rows may hold anything.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Health {
+struct HealthDocument {
     last_success_at: Value,
     last_attempt_at: Value,
     last_error_kind: Value,
     cadence_seconds: Value,
 }
 
-fn standing(row: &Row<'_>) -> rusqlite::Result<(ModelRef, Standing)> {
+fn standing(row: &Row<'_>) -> rusqlite::Result<(ModelRef, ModelOverview)> {
     let model = ModelRef { provider: row.get(0)?, model_id: row.get(1)? };
     let health = row.get_ref(4)?.as_str_or_null()?.and_then(|text| serde_json::from_str(text).ok());
-    let health: Health = health.unwrap_or_default();
+    let health: HealthDocument = health.unwrap_or_default();
     let newest: Option<i64> = row.get(6)?;
     let newest = newest.and_then(DateTime::from_timestamp_millis);
     let figures = Figures {
@@ -81,7 +81,7 @@ fn standing(row: &Row<'_>) -> rusqlite::Result<(ModelRef, Standing)> {
     };
     let enabled: bool = row.get(2)?;
     let probing = !enabled && object(row.get_ref(3)?.as_str()?).get("status") == Some(&json!(PROBING));
-    Ok((model.clone(), Standing { provider: model.provider, enabled, probing, figures }))
+    Ok((model.clone(), ModelOverview { provider: model.provider, enabled, probing, figures }))
 }
 
 fn count_failures(
@@ -100,11 +100,11 @@ fn count_failures(
     Ok(())
 }
 
-fn beats(connection: &Connection) -> rusqlite::Result<Vec<Beat>> {
+fn heartbeats(connection: &Connection) -> rusqlite::Result<Vec<HeartbeatRow>> {
     let sql = "SELECT component, updated_at_ms, details FROM heartbeats ORDER BY component";
     let read = |row: &Row<'_>| {
         let details: String = row.get(2)?;
-        Ok(Beat {
+        Ok(HeartbeatRow {
             component: row.get(0)?,
             updated_at: DateTime::from_timestamp_millis(row.get(1)?),
             details: serde_json::from_str(&details).unwrap_or(Value::String(details)),

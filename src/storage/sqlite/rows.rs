@@ -1,35 +1,35 @@
 //! Rows in bulk. A page is two short statements side by side: one that finds the rows in order, by an index, and one that
 //! takes their documents. So no sort carries documents, and the thread is free for others between two pages.
 
-use super::errors::Trouble;
-use super::owner::Owner;
+use super::errors::SqliteCallError;
+use super::worker::SqliteWorker;
 use crate::storage::StoreError;
-use crate::storage::history::Series;
-use crate::storage::rows::{PAGE_ROWS, Page, Pages, Question, Table};
+use crate::storage::history::RunSeries;
+use crate::storage::rows::{PAGE_ROWS, RowPage, RowPages, RowQuery, RowSource};
 use async_trait::async_trait;
 use rusqlite::types::Value as Parameter;
 use rusqlite::{Connection, params_from_iter};
 
 /// Where a page ended: time and id of its last row.
-type Mark = (i64, String);
+type PageMark = (i64, String);
 
 /// Pages of one question.
 pub struct SqlitePages<'a> {
-    owner: &'a Owner,
-    question: Question,
-    mark: Option<Mark>,
+    owner: &'a SqliteWorker,
+    question: RowQuery,
+    mark: Option<PageMark>,
 }
 
 impl<'a> SqlitePages<'a> {
     /// Pages from the first row on.
-    pub fn new(owner: &'a Owner, question: Question) -> Self {
+    pub fn new(owner: &'a SqliteWorker, question: RowQuery) -> Self {
         Self { owner, question, mark: None }
     }
 }
 
 #[async_trait]
-impl Pages for SqlitePages<'_> {
-    async fn next(&mut self) -> Result<Option<Page>, StoreError> {
+impl RowPages for SqlitePages<'_> {
+    async fn next(&mut self) -> Result<Option<RowPage>, StoreError> {
         let (question, mark) = (self.question.clone(), self.mark.clone());
         let (page, last) = self.owner.ask(move |connection| page(connection, &question, mark)).await?;
         self.mark = last;
@@ -40,15 +40,15 @@ impl Pages for SqlitePages<'_> {
 /// The rows behind `mark`, and the mark behind them.
 fn page(
     connection: &mut Connection,
-    question: &Question,
-    mark: Option<Mark>,
-) -> Result<(Page, Option<Mark>), Trouble> {
+    question: &RowQuery,
+    mark: Option<PageMark>,
+) -> Result<(RowPage, Option<PageMark>), SqliteCallError> {
     let (sql, parameters) = next_rows(question, mark.as_ref());
     let mut order = connection.prepare_cached(&sql)?;
     let mut order = order.query(params_from_iter(parameters))?;
     let sql = format!("SELECT doc FROM {} WHERE rowid = ?", name(question.table));
     let mut documents = connection.prepare_cached(&sql)?;
-    let (mut page, mut last) = (Page::default(), mark);
+    let (mut page, mut last) = (RowPage::default(), mark);
     while !page.is_full()
         && let Some(next) = order.next()?
     {
@@ -67,22 +67,22 @@ fn page(
     Ok((page, last))
 }
 
-fn name(table: Table) -> &'static str {
+fn name(table: RowSource) -> &'static str {
     match table {
-        Table::Runs(_) => "runs",
-        Table::Errors => "errors",
+        RowSource::Runs(_) => "runs",
+        RowSource::Errors => "errors",
     }
 }
 
 /// The statement that finds the next row numbers, and its parameters. The index is named, because the planner would sort a
 /// whole window where one of a provider looks narrower to it; rows of one millisecond alone are sorted, by id.
-fn next_rows(question: &Question, mark: Option<&Mark>) -> (String, Vec<Parameter>) {
+fn next_rows(question: &RowQuery, mark: Option<&PageMark>) -> (String, Vec<Parameter>) {
     let scope = &question.scope;
     let (time, index) = match (question.table, &scope.provider, &scope.model) {
-        (Table::Runs(_), Some(_), Some(_)) => ("run_ts_ms", "runs_of_model"),
-        (Table::Runs(_), ..) => ("run_ts_ms", "runs_of_window"),
-        (Table::Errors, Some(_), Some(_)) => ("ts_ms", "errors_by_model"),
-        (Table::Errors, ..) => ("ts_ms", "errors_by_time"),
+        (RowSource::Runs(_), Some(_), Some(_)) => ("run_ts_ms", "runs_of_model"),
+        (RowSource::Runs(_), ..) => ("run_ts_ms", "runs_of_window"),
+        (RowSource::Errors, Some(_), Some(_)) => ("ts_ms", "errors_by_model"),
+        (RowSource::Errors, ..) => ("ts_ms", "errors_by_time"),
     };
     let mut conditions = Vec::new();
     let mut parameters = Vec::new();
@@ -90,8 +90,8 @@ fn next_rows(question: &Question, mark: Option<&Mark>) -> (String, Vec<Parameter
         conditions.push(condition);
         parameters.push(parameter);
     };
-    if let Table::Runs(series) = question.table {
-        and("published = ?".to_owned(), i64::from(series == Series::Published).into());
+    if let RowSource::Runs(series) = question.table {
+        and("published = ?".to_owned(), i64::from(series == RunSeries::Published).into());
     }
     for (column, wanted) in [("provider", &scope.provider), ("model_name", &scope.model)] {
         if let Some(wanted) = wanted {
@@ -122,7 +122,7 @@ fn next_rows(question: &Question, mark: Option<&Mark>) -> (String, Vec<Parameter
 mod tests {
     use super::*;
     use crate::domain::Window;
-    use crate::storage::history::Scope;
+    use crate::storage::history::HistoryFilter;
     use crate::storage::sqlite::schema;
     use chrono::DateTime;
     use rusqlite::StatementStatus;
@@ -137,9 +137,9 @@ mod tests {
             connection.prepare_cached(sql).unwrap().execute([number]).unwrap();
         }
         let from = DateTime::from_timestamp_millis(0);
-        let scope = Scope { window: Window { from, to: None }, ..Scope::default() };
-        let question = Question { table: Table::Errors, scope, fields: None };
-        let steps = |mark: Option<&Mark>| {
+        let scope = HistoryFilter { window: Window { from, to: None }, ..HistoryFilter::default() };
+        let question = RowQuery { table: RowSource::Errors, scope, fields: None };
+        let steps = |mark: Option<&PageMark>| {
             let (sql, parameters) = next_rows(&question, mark);
             let mut statement = connection.prepare(&sql).unwrap();
             let mut rows = statement.query(params_from_iter(parameters)).unwrap();
@@ -161,7 +161,9 @@ mod tests {
         schema::migrate(&mut connection).unwrap();
         let from = DateTime::from_timestamp_millis(0);
         let mark = (7, "id".to_owned());
-        for table in [Table::Runs(Series::Published), Table::Runs(Series::Probe), Table::Errors] {
+        for table in
+            [RowSource::Runs(RunSeries::Published), RowSource::Runs(RunSeries::Probe), RowSource::Errors]
+        {
             for (window, mark) in [
                 (Window::default(), None),
                 (Window::default(), Some(&mark)),
@@ -171,8 +173,8 @@ mod tests {
                     [(None, None), (Some("groq"), None), (Some("groq"), Some("m")), (None, Some("m"))]
                 {
                     let [provider, model] = [provider, model].map(|name| name.map(str::to_owned));
-                    let scope = Scope { window, provider, model, ..Scope::default() };
-                    let (sql, parameters) = next_rows(&Question { table, scope, fields: None }, mark);
+                    let scope = HistoryFilter { window, provider, model, ..HistoryFilter::default() };
+                    let (sql, parameters) = next_rows(&RowQuery { table, scope, fields: None }, mark);
                     let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
                     let plan =
                         statement.query_map(params_from_iter(parameters), |row| row.get::<_, String>(3));

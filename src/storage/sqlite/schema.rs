@@ -2,12 +2,12 @@
 //! beside it are what is searched by.
 
 use super::entries;
-use super::errors::Trouble;
+use super::errors::SqliteCallError;
 use super::history;
 use super::jobs;
 use super::listings;
 use super::notices;
-use super::received;
+use super::posts;
 use crate::storage::StoreError;
 use rusqlite::{Connection, TransactionBehavior};
 
@@ -129,7 +129,7 @@ const STEPS: &[&str] = &[
     notices::TABLE,
     jobs::TABLES,
     entries::INDEXES,
-    received::TABLES,
+    posts::TABLES,
 ];
 
 /// What [`migrate`] creates, for people.
@@ -156,7 +156,7 @@ fn lowered(head: &str) -> String {
 }
 
 /// Does the steps that the file lacks, all in one transaction.
-pub fn migrate(connection: &mut Connection) -> Result<(), Trouble> {
+pub fn migrate(connection: &mut Connection) -> Result<(), SqliteCallError> {
     if done(connection)? == STEPS.len() {
         return Ok(());
     }
@@ -174,17 +174,17 @@ pub fn migrate(connection: &mut Connection) -> Result<(), Trouble> {
 ///
 /// # Errors
 /// Where they are of a newer one.
-pub fn outdated(connection: &Connection) -> Result<Option<String>, Trouble> {
+pub fn outdated(connection: &Connection) -> Result<Option<String>, SqliteCallError> {
     let done = done(connection)?;
     let all = STEPS.len();
     Ok((done < all).then(|| format!("the tables have version {done}, and this program works with {all}")))
 }
 
-fn done(connection: &Connection) -> Result<usize, Trouble> {
+fn done(connection: &Connection) -> Result<usize, SqliteCallError> {
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     match usize::try_from(version) {
         Ok(done) if done <= STEPS.len() => Ok(done),
-        _ => Err(Trouble::Store(StoreError::Broken(format!(
+        _ => Err(SqliteCallError::Store(StoreError::Broken(format!(
             "the database has version {version} and this program knows {}: use a newer llmbench, or another file",
             STEPS.len()
         )))),
@@ -237,6 +237,6 @@ mod tests {
         migrate(&mut connection).unwrap();
         migrate(&mut connection).unwrap();
         connection.pragma_update(None, "user_version", 99).unwrap();
-        assert!(matches!(migrate(&mut connection), Err(Trouble::Store(StoreError::Broken(_)))));
+        assert!(matches!(migrate(&mut connection), Err(SqliteCallError::Store(StoreError::Broken(_)))));
     }
 }

@@ -1,14 +1,14 @@
 //! What only the owner of the connection can bring about: a full database, and the settings that durability rests on.
 
 use super::*;
-use crate::storage::samples;
+use crate::storage::fixtures;
 
 async fn store(directory: &Path) -> SqliteStore {
     SqliteStore::open(&directory.join("runs.db"), &["cloud-default-v1".to_owned()]).await.unwrap()
 }
 
 fn success(number: usize) -> Outcome {
-    Outcome::Success(Box::new(samples::run(&format!("{number:05}"), "groq", "m")))
+    Outcome::Success(Box::new(fixtures::run(&format!("{number:05}"), "groq", "m")))
 }
 
 /// Lets the file grow by so many pages. SQLite answers beyond them with the code of a full disk, and rolls back as it
@@ -38,7 +38,7 @@ async fn a_full_disk_is_named_loses_nothing_and_heals() {
     let mut kept = 0;
     let error = loop {
         match store.record(&success(kept)).await {
-            Ok(recorded) => assert_eq!(recorded, Recorded::Stored),
+            Ok(recorded) => assert_eq!(recorded, RecordOutcome::Stored),
             Err(error) => break error,
         }
         kept += 1;
@@ -47,8 +47,8 @@ async fn a_full_disk_is_named_loses_nothing_and_heals() {
     assert!(matches!(&error, StoreError::Broken(text) if text.contains("the disk is full")), "{error}");
     assert_eq!(rows(&store).await, i64::try_from(kept).unwrap());
     room(&store, 1000).await;
-    assert_eq!(store.record(&success(kept)).await.unwrap(), Recorded::Stored);
-    assert_eq!(store.record(&success(0)).await.unwrap(), Recorded::Duplicate);
+    assert_eq!(store.record(&success(kept)).await.unwrap(), RecordOutcome::Stored);
+    assert_eq!(store.record(&success(0)).await.unwrap(), RecordOutcome::Duplicate);
 }
 
 #[tokio::test]

@@ -1,17 +1,17 @@
 //! The checks. Each gives the subjects that violate it, or says why it could not look.
 
-use super::{Evidence, Seen};
+use super::{Evidence, Observation};
 use crate::domain::ModelRef;
+use crate::storage::entry_status::CatalogEntryStatus;
 use crate::storage::jobs::{JobStatus, PROBE};
-use crate::storage::standing::Place;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A check.
-pub type Check = fn(&Evidence) -> Seen<Vec<String>>;
+pub type InvariantCheck = fn(&Evidence) -> Observation<Vec<String>>;
 
 /// All of them, under the names that readers of `bench_check_runs` know.
-pub const ALL: &[(&str, Check)] = &[
+pub const ALL: &[(&str, InvariantCheck)] = &[
     ("every_enabled_model_is_measured", every_enabled_model_is_measured),
     ("no_model_is_starved", no_model_is_starved),
     ("catalogue_is_not_shrinking", catalogue_is_not_shrinking),
@@ -44,18 +44,18 @@ fn horizon(evidence: &Evidence, model: &ModelRef) -> TimeDelta {
     (cadence * TURNS).max(SHORTEST_HORIZON)
 }
 
-fn enabled(evidence: &Evidence) -> Seen<Vec<&Place>> {
+fn enabled(evidence: &Evidence) -> Observation<Vec<&CatalogEntryStatus>> {
     let entries = evidence.entries.as_ref().map_err(Clone::clone)?;
     Ok(entries.iter().filter(|entry| entry.measured).collect())
 }
 
 /// When each model last succeeded and was last attempted, from whichever record knows of a later moment.
-type Moments<'a> = HashMap<&'a ModelRef, (Option<DateTime<Utc>>, Option<DateTime<Utc>>)>;
+type LastAttemptTimes<'a> = HashMap<&'a ModelRef, (Option<DateTime<Utc>>, Option<DateTime<Utc>>)>;
 
-fn moments(evidence: &Evidence) -> Seen<Moments<'_>> {
+fn moments(evidence: &Evidence) -> Observation<LastAttemptTimes<'_>> {
     let health = evidence.health.as_ref().map_err(Clone::clone)?;
     let jobs = evidence.jobs.as_ref().map_err(Clone::clone)?;
-    let mut moments = Moments::new();
+    let mut moments = LastAttemptTimes::new();
     for row in health {
         moments.insert(&row.model, (row.last_success_at, row.last_attempt_at));
     }
@@ -68,30 +68,33 @@ fn moments(evidence: &Evidence) -> Seen<Moments<'_>> {
 }
 
 /// Enabled models of which this moment is longer ago than their horizon. A model that was added since has its time.
-fn older(evidence: &Evidence, moment: impl Fn(&ModelRef) -> Option<DateTime<Utc>>) -> Seen<Vec<&Place>> {
-    let late = |entry: &&Place| {
+fn older(
+    evidence: &Evidence,
+    moment: impl Fn(&ModelRef) -> Option<DateTime<Utc>>,
+) -> Observation<Vec<&CatalogEntryStatus>> {
+    let late = |entry: &&CatalogEntryStatus| {
         let since = moment(&entry.model).max(entry.created_at);
         since.is_none_or(|at| evidence.now - at > horizon(evidence, &entry.model))
     };
     Ok(enabled(evidence)?.into_iter().filter(late).collect())
 }
 
-fn names(entries: &[&Place]) -> Vec<String> {
+fn names(entries: &[&CatalogEntryStatus]) -> Vec<String> {
     entries.iter().map(|entry| entry.model.to_string()).collect()
 }
 
-fn every_enabled_model_is_measured(evidence: &Evidence) -> Seen<Vec<String>> {
+fn every_enabled_model_is_measured(evidence: &Evidence) -> Observation<Vec<String>> {
     let moments = moments(evidence)?;
     let success = |model: &ModelRef| moments.get(model).and_then(|(success, _)| *success);
     Ok(names(&older(evidence, success)?))
 }
 
 /// Models that nobody even tries, while others of their provider are tried: the scheduler forgets them.
-fn no_model_is_starved(evidence: &Evidence) -> Seen<Vec<String>> {
+fn no_model_is_starved(evidence: &Evidence) -> Observation<Vec<String>> {
     let moments = moments(evidence)?;
     let attempt = |model: &ModelRef| moments.get(model).and_then(|(_, attempt)| *attempt);
     let mut untried = older(evidence, attempt)?;
-    let recent = |entry: &&Place| {
+    let recent = |entry: &&CatalogEntryStatus| {
         attempt(&entry.model).is_some_and(|at| evidence.now - at <= horizon(evidence, &entry.model))
     };
     let busy: BTreeSet<_> =
@@ -110,7 +113,7 @@ pub fn expected_models(evidence: &Evidence) -> Option<u64> {
     Some(before.baseline.as_ref()?.models.saturating_sub(taken.map(|batch| batch.planned).sum()))
 }
 
-fn catalogue_is_not_shrinking(evidence: &Evidence) -> Seen<Vec<String>> {
+fn catalogue_is_not_shrinking(evidence: &Evidence) -> Observation<Vec<String>> {
     let now = enabled(evidence)?.len() as u64;
     evidence.before.as_ref().map_err(Clone::clone)?;
     evidence.batches.as_ref().map_err(Clone::clone)?;
@@ -126,7 +129,7 @@ fn catalogue_is_not_shrinking(evidence: &Evidence) -> Seen<Vec<String>> {
 }
 
 /// Where nobody is to read lists, none is too old.
-fn discovery_is_recent(evidence: &Evidence) -> Seen<Vec<String>> {
+fn discovery_is_recent(evidence: &Evidence) -> Observation<Vec<String>> {
     if !evidence.discovers {
         return Ok(Vec::new());
     }
@@ -148,7 +151,7 @@ fn discovery_is_recent(evidence: &Evidence) -> Seen<Vec<String>> {
 }
 
 /// Work that may start and does not, and leases that ran out with nobody taking over.
-fn no_job_is_stuck_in_queue(evidence: &Evidence) -> Seen<Vec<String>> {
+fn no_job_is_stuck_in_queue(evidence: &Evidence) -> Observation<Vec<String>> {
     let enabled: BTreeSet<&ModelRef> = enabled(evidence)?.into_iter().map(|entry| &entry.model).collect();
     let jobs = evidence.jobs.as_ref().map_err(Clone::clone)?;
     let stuck = jobs.iter().filter(|job| enabled.contains(&job.series.model)).filter(|job| {
@@ -164,8 +167,8 @@ fn no_job_is_stuck_in_queue(evidence: &Evidence) -> Seen<Vec<String>> {
     Ok(stuck.map(|job| crate::storage::jobs::id(&job.series)).collect())
 }
 
-fn no_case_duplicate_models(evidence: &Evidence) -> Seen<Vec<String>> {
-    let spelled = |entry: &Place| entry.model.to_string();
+fn no_case_duplicate_models(evidence: &Evidence) -> Observation<Vec<String>> {
+    let spelled = |entry: &CatalogEntryStatus| entry.model.to_string();
     let mut names: Vec<(String, String)> =
         enabled(evidence)?.into_iter().map(spelled).map(|name| (name.to_lowercase(), name)).collect();
     names.sort_by(|(one, _), (other, _)| one.cmp(other));
@@ -177,9 +180,9 @@ fn no_case_duplicate_models(evidence: &Evidence) -> Seen<Vec<String>> {
 }
 
 /// Queue and catalogue agree about what is measured. Models under admission are probed and not enabled.
-fn no_work_for_disabled_models(evidence: &Evidence) -> Seen<Vec<String>> {
+fn no_work_for_disabled_models(evidence: &Evidence) -> Observation<Vec<String>> {
     let entries = evidence.entries.as_ref().map_err(Clone::clone)?;
-    let wanted = |entry: &&Place| entry.measured || entry.probing;
+    let wanted = |entry: &&CatalogEntryStatus| entry.measured || entry.probing;
     let wanted: BTreeSet<&ModelRef> = entries.iter().filter(wanted).map(|entry| &entry.model).collect();
     let jobs = evidence.jobs.as_ref().map_err(Clone::clone)?;
     let waits = jobs.iter().filter(|job| matches!(job.status, JobStatus::Queued | JobStatus::Running));

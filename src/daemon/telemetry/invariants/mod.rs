@@ -6,13 +6,13 @@ pub mod checks;
 
 use crate::domain::Batch;
 use crate::domain::listing::ReadRow;
+use crate::storage::entry_status::CatalogEntryStatus;
+use crate::storage::health_store::{Baseline, Cadences, ModelHealth, SelfCheckResult, SelfCheckRun};
 use crate::storage::jobs::JobState;
-use crate::storage::standing::Place;
-use crate::storage::vitals::{Baseline, Cadences, CheckResult, CheckRun, Health};
 use crate::storage::{Store, StoreError};
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// One more than the predecessor's last, and one more whenever a limit changes.
+/// One more than the Python runner's last, and one more whenever a limit changes.
 pub const THRESHOLD_VERSION: u32 = 5;
 
 /// Subjects that a result names; the count goes on.
@@ -25,7 +25,7 @@ const BATCHES: u32 = 200;
 const REMEMBERED: TimeDelta = TimeDelta::hours(24);
 
 /// Something that was looked at, or why it could not be.
-pub type Seen<T> = Result<T, String>;
+pub type Observation<T> = Result<T, String>;
 
 /// All that the checks look at.
 #[derive(Debug, Clone)]
@@ -37,17 +37,17 @@ pub struct Evidence {
     /// Whether this daemon reads what providers list.
     pub discovers: bool,
     /// The catalogue.
-    pub entries: Seen<Vec<Place>>,
+    pub entries: Observation<Vec<CatalogEntryStatus>>,
     /// Claims.
-    pub jobs: Seen<Vec<JobState>>,
+    pub jobs: Observation<Vec<JobState>>,
     /// Health rows.
-    pub health: Seen<Vec<Health>>,
+    pub health: Observation<Vec<ModelHealth>>,
     /// Reads of what providers list.
-    pub reads: Seen<Vec<ReadRow>>,
+    pub reads: Observation<Vec<ReadRow>>,
     /// The run before.
-    pub before: Seen<Option<CheckRun>>,
+    pub before: Observation<Option<SelfCheckRun>>,
     /// The newest changes of the catalogue.
-    pub batches: Seen<Vec<Batch>>,
+    pub batches: Observation<Vec<Batch>>,
 }
 
 /// Looks at everything that can be looked at, by the store's clock.
@@ -69,7 +69,7 @@ pub async fn look(store: &dyn Store, cadences: &Cadences, discovers: bool) -> Re
     })
 }
 
-fn seen<T>(asked: Result<T, StoreError>) -> Seen<T> {
+fn seen<T>(asked: Result<T, StoreError>) -> Observation<T> {
     asked.map_err(|error| error.to_string())
 }
 
@@ -77,16 +77,20 @@ fn seen<T>(asked: Result<T, StoreError>) -> Seen<T> {
 ///
 /// # Errors
 /// The run could not be kept.
-pub async fn run(store: &dyn Store, cadences: &Cadences, discovers: bool) -> Result<CheckRun, StoreError> {
+pub async fn run(
+    store: &dyn Store,
+    cadences: &Cadences,
+    discovers: bool,
+) -> Result<SelfCheckRun, StoreError> {
     let run = judge(&look(store, cadences, discovers).await?);
     store.keep_check_run(&run).await?;
     Ok(run)
 }
 
 /// All checks over what was seen.
-pub fn judge(evidence: &Evidence) -> CheckRun {
-    let result = |(name, check): &(&str, checks::Check)| match check(evidence) {
-        Ok(subjects) => CheckResult {
+pub fn judge(evidence: &Evidence) -> SelfCheckRun {
+    let result = |(name, check): &(&str, checks::InvariantCheck)| match check(evidence) {
+        Ok(subjects) => SelfCheckResult {
             name: (*name).to_owned(),
             ok: subjects.is_empty(),
             evaluated: true,
@@ -94,7 +98,7 @@ pub fn judge(evidence: &Evidence) -> CheckRun {
             error: None,
             subjects: subjects.into_iter().take(NAMED).collect(),
         },
-        Err(error) => CheckResult {
+        Err(error) => SelfCheckResult {
             name: (*name).to_owned(),
             ok: false,
             evaluated: false,
@@ -103,7 +107,7 @@ pub fn judge(evidence: &Evidence) -> CheckRun {
             subjects: Vec::new(),
         },
     };
-    CheckRun {
+    SelfCheckRun {
         checked_at: evidence.now,
         threshold_version: THRESHOLD_VERSION,
         cadence_seconds: evidence.cadences.default_seconds,

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::{ModelRef, Series};
-use crate::storage::catalogue::Entry;
+use crate::storage::catalog::CatalogEntry;
 use crate::storage::jobs::{JobStatus, Lease};
 use serde_json::json;
 
@@ -14,15 +14,15 @@ fn minutes_ago(minutes: i64) -> DateTime<Utc> {
     now() - TimeDelta::minutes(minutes)
 }
 
-fn entry(model: &str, enabled: bool) -> Place {
+fn entry(model: &str, enabled: bool) -> CatalogEntryStatus {
     let model: ModelRef = model.parse().unwrap();
     let fields = json!({"provider": model.provider, "model_id": model.model_id, "enabled": enabled,
         "created_at": "2026-01-01T00:00:00Z"});
-    Entry::new(fields.as_object().unwrap().clone()).into()
+    CatalogEntry::new(fields.as_object().unwrap().clone()).into()
 }
 
-fn health(model: &str, success: i64, attempt: i64) -> Health {
-    Health {
+fn health(model: &str, success: i64, attempt: i64) -> ModelHealth {
+    ModelHealth {
         model: model.parse().unwrap(),
         enabled: true,
         cadence_seconds: Some(1800),
@@ -60,8 +60,8 @@ fn read(provider: &str, hours: i64, complete: bool) -> ReadRow {
     ReadRow { provider: provider.to_owned(), started_at: at, finished_at: at, complete, error: None }
 }
 
-fn before(models: u64, hours: i64) -> CheckRun {
-    CheckRun {
+fn before(models: u64, hours: i64) -> SelfCheckRun {
+    SelfCheckRun {
         checked_at: minutes_ago(30),
         threshold_version: THRESHOLD_VERSION,
         cadence_seconds: 1800,

@@ -2,7 +2,7 @@
 //! borrowed from the recording.
 
 use super::super::Usage;
-use super::super::lenient::{Count, First, Length, Word, or_default};
+use super::super::lenient::{ArrayLength, Count, First, LenientString, or_default};
 use super::joined;
 use serde::Deserialize;
 use serde_json::Value;
@@ -11,18 +11,18 @@ use std::borrow::Cow;
 /// One chunk.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Chunk<'a> {
+pub(super) struct ChatChunk<'a> {
     #[serde(borrow)]
-    pub id: Word<'a>,
+    pub id: LenientString<'a>,
     #[serde(borrow)]
-    pub model: Word<'a>,
+    pub model: LenientString<'a>,
     #[serde(borrow)]
-    pub service_tier: Word<'a>,
+    pub service_tier: LenientString<'a>,
     /// OpenRouter: who serves.
     #[serde(borrow)]
-    pub provider: Word<'a>,
+    pub provider: LenientString<'a>,
     #[serde(borrow)]
-    pub choices: First<Box<Choice<'a>>>,
+    pub choices: First<Box<ChatChoice<'a>>>,
     pub usage: Option<Box<ChatUsage>>,
     /// Groq: the same usage again, or an error.
     pub x_groq: Option<Box<GroqExtra>>,
@@ -38,7 +38,7 @@ pub(super) struct Chunk<'a> {
     pub timings: Option<Box<Value>>,
 }
 
-impl Chunk<'_> {
+impl ChatChunk<'_> {
     /// True where nothing says that this is a chunk at all.
     pub fn is_bare(&self) -> bool {
         self.id.is_empty() && self.usage.is_none() && self.error.is_none()
@@ -56,19 +56,19 @@ pub(super) struct GroqExtra {
 /// One choice; only the first is asked for.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Choice<'a> {
+pub(super) struct ChatChoice<'a> {
     #[serde(borrow, deserialize_with = "or_default")]
     pub delta: ChunkDelta<'a>,
     /// Legacy Completions.
     #[serde(borrow)]
-    pub text: Word<'a>,
+    pub text: LenientString<'a>,
     #[serde(borrow)]
-    finish_reason: Word<'a>,
+    finish_reason: LenientString<'a>,
     /// OpenRouter: the upstream's own word.
     #[serde(borrow)]
-    native_finish_reason: Word<'a>,
+    native_finish_reason: LenientString<'a>,
     /// Where `return_token_ids` was asked for.
-    token_ids: Length,
+    token_ids: ArrayLength,
 }
 
 /// What a chunk adds to the message.
@@ -76,15 +76,15 @@ pub(super) struct Choice<'a> {
 #[serde(default)]
 pub(super) struct ChunkDelta<'a> {
     #[serde(borrow)]
-    pub content: Word<'a>,
+    pub content: LenientString<'a>,
     #[serde(borrow)]
-    pub refusal: Word<'a>,
+    pub refusal: LenientString<'a>,
     /// Fireworks, DeepInfra.
     #[serde(borrow)]
-    reasoning_content: Word<'a>,
+    reasoning_content: LenientString<'a>,
     /// Groq, Cerebras, Together, OpenRouter.
     #[serde(borrow)]
-    reasoning: Word<'a>,
+    reasoning: LenientString<'a>,
     /// OpenRouter: the same text once more, and sometimes the only one.
     #[serde(borrow, deserialize_with = "or_default")]
     reasoning_details: Vec<ReasoningDetail<'a>>,
@@ -93,17 +93,17 @@ pub(super) struct ChunkDelta<'a> {
     #[serde(borrow, deserialize_with = "or_default")]
     function_call: Function<'a>,
     /// Cerebras: the ids of the chunk's tokens.
-    tokens: Length,
-    token_ids: Length,
+    tokens: ArrayLength,
+    token_ids: ArrayLength,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct ReasoningDetail<'a> {
     #[serde(borrow)]
-    text: Word<'a>,
+    text: LenientString<'a>,
     #[serde(borrow)]
-    summary: Word<'a>,
+    summary: LenientString<'a>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -117,10 +117,10 @@ struct ToolCall<'a> {
 #[serde(default)]
 struct Function<'a> {
     #[serde(borrow)]
-    arguments: Word<'a>,
+    arguments: LenientString<'a>,
 }
 
-impl<'a> Choice<'a> {
+impl<'a> ChatChoice<'a> {
     /// Why generation ended, in the host's word, else in the upstream's.
     pub fn ended(&self) -> Option<&str> {
         self.finish_reason.get().or(self.native_finish_reason.get())
@@ -162,9 +162,9 @@ pub(super) struct ChatUsage {
     pub completion_tokens: Count,
     total_tokens: Count,
     #[serde(deserialize_with = "or_default")]
-    prompt_tokens_details: Details,
+    prompt_tokens_details: ChatTokenDetails,
     #[serde(deserialize_with = "or_default")]
-    completion_tokens_details: Details,
+    completion_tokens_details: ChatTokenDetails,
     queue_time: Option<f64>,
     prompt_time: Option<f64>,
     completion_time: Option<f64>,
@@ -173,7 +173,7 @@ pub(super) struct ChatUsage {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Details {
+struct ChatTokenDetails {
     cached_tokens: Count,
     reasoning_tokens: Count,
 }

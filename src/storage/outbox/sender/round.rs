@@ -1,12 +1,12 @@
 //! One round of the sender: batches behind each other to the store, what follows from all of them derived once, then each
 //! row confirmed, put off or set aside.
 
-use super::{BATCH, News, Sender};
-use crate::storage::moved::Moved;
+use super::{BATCH, DeliveryEvent, OutboxSender};
 use crate::storage::outbox::Outbox;
-use crate::storage::outbox::calls::{CONCURRENT, Calls};
-use crate::storage::outbox::words::{Key, OutboxError, Parcel};
-use crate::storage::{Recorded, StoreError};
+use crate::storage::outbox::store_calls::{CONCURRENT, StoreCalls};
+use crate::storage::outbox::types::{OutboxError, OutboxKey, QueuedRow};
+use crate::storage::pending_aggregates::PendingAggregates;
+use crate::storage::{RecordOutcome, StoreError};
 use chrono::{TimeDelta, Utc};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ const DENIED_REST: Duration = Duration::from_secs(15);
 
 /// What a round came to.
 #[derive(Debug, Default)]
-pub struct Round {
+pub struct SendRound {
     /// Rows that were sent.
     pub taken: usize,
     /// Rows that are confirmed; in a long backlog those of the round before.
@@ -49,22 +49,22 @@ pub struct Round {
 
 /// Rows that the store keeps, and what is owed for them.
 #[derive(Debug, Default)]
-struct Kept {
-    keys: Vec<Key>,
+struct AcceptedRows {
+    keys: Vec<OutboxKey>,
     /// How many of each provider.
     of: BTreeMap<String, u64>,
-    moved: Moved,
+    aggregates: PendingAggregates,
 }
 
 /// Rows that are confirmed, by provider; or why what follows from them could not be derived.
-pub type Finished = Result<Result<BTreeMap<String, u64>, StoreError>, OutboxError>;
+pub type RoundResult = Result<Result<BTreeMap<String, u64>, StoreError>, OutboxError>;
 
 /// A row and what is said against it.
-type Refused = (Parcel, StoreError);
+type FailedRow = (QueuedRow, StoreError);
 
 /// How the sending of a round ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ended {
+enum RoundEnd {
     /// Nothing more is due.
     Drained,
     /// The round is long enough.
@@ -75,17 +75,17 @@ enum Ended {
     Silent,
 }
 
-impl Sender {
+impl OutboxSender {
     /// Takes what is due, sends it, and writes down what became of it. In a long backlog the rows of one round are confirmed
     /// during the next.
-    pub(super) async fn round(&mut self) -> Result<Round, OutboxError> {
-        let (mut round, mut kept, mut failed) = (Round::default(), Kept::default(), Vec::new());
+    pub(super) async fn round(&mut self) -> Result<SendRound, OutboxError> {
+        let (mut round, mut kept, mut failed) = (SendRound::default(), AcceptedRows::default(), Vec::new());
         let ended = self.send(&mut round, &mut kept, &mut failed).await?;
-        let is_derived = self.confirm(kept, ended == Ended::Enough, &mut round).await?;
-        if ended != Ended::Enough || !is_derived {
+        let is_derived = self.confirm(kept, ended == RoundEnd::Enough, &mut round).await?;
+        if ended != RoundEnd::Enough || !is_derived {
             self.behind = None;
         }
-        if ended == Ended::Silent || !is_derived {
+        if ended == RoundEnd::Silent || !is_derived {
             failed.extend(self.try_some(&mut round).await?);
         }
         self.put_off(failed, &mut round).await?;
@@ -95,10 +95,10 @@ impl Sender {
     /// Sends batch behind batch. While the store keeps one, the next is read.
     async fn send(
         &mut self,
-        round: &mut Round,
-        kept: &mut Kept,
-        failed: &mut Vec<Refused>,
-    ) -> Result<Ended, OutboxError> {
+        round: &mut SendRound,
+        kept: &mut AcceptedRows,
+        failed: &mut Vec<FailedRow>,
+    ) -> Result<RoundEnd, OutboxError> {
         let begun = Instant::now();
         let mut batch = self.read().await?;
         while let Some(last) = batch.last() {
@@ -109,28 +109,28 @@ impl Sender {
             let reading = async { if is_enough { Ok(Vec::new()) } else { self.read().await } };
             let (answers, read) = tokio::join!(self.calls.keep_all(Arc::clone(&sent)), reading);
             batch = read?;
-            let Ok((answers, moved)) = answers else {
+            let Ok((answers, aggregates)) = answers else {
                 self.adapt(false);
-                return Ok(Ended::Silent);
+                return Ok(RoundEnd::Silent);
             };
-            let works = |answer: &Result<Recorded, StoreError>| {
+            let works = |answer: &Result<RecordOutcome, StoreError>| {
                 answer.as_ref().err().is_none_or(StoreError::is_about_the_row)
             };
             self.adapt(answers.iter().any(works));
-            kept.moved.merge(moved);
+            kept.aggregates.merge(aggregates);
             let refused = kept.take(own(sent).into_iter().zip(answers));
             failed.extend(self.set_aside(told(refused), round).await?);
             if !failed.is_empty() {
-                return Ok(Ended::Against);
+                return Ok(RoundEnd::Against);
             }
             if is_enough {
-                return Ok(Ended::Enough);
+                return Ok(RoundEnd::Enough);
             }
         }
-        Ok(Ended::Drained)
+        Ok(RoundEnd::Drained)
     }
 
-    async fn read(&self) -> Result<Vec<Parcel>, OutboxError> {
+    async fn read(&self) -> Result<Vec<QueuedRow>, OutboxError> {
         self.outbox.due_behind(self.behind, Utc::now(), self.batch, BATCH_BYTES).await
     }
 
@@ -140,22 +140,26 @@ impl Sender {
     }
 
     /// Where the store does not answer for many, some go one by one, so that a row on which it chokes holds up nobody.
-    async fn try_some(&mut self, round: &mut Round) -> Result<Vec<Refused>, OutboxError> {
-        let parcels = self.outbox.due(Utc::now(), CONCURRENT as u32, BATCH_BYTES).await?;
-        let mut kept = Kept::default();
-        let refused = kept.take(self.calls.one_by_one(parcels).await);
+    async fn try_some(&mut self, round: &mut SendRound) -> Result<Vec<FailedRow>, OutboxError> {
+        let queued_rows = self.outbox.due(Utc::now(), CONCURRENT as u32, BATCH_BYTES).await?;
+        let mut kept = AcceptedRows::default();
+        let refused = kept.take(self.calls.one_by_one(queued_rows).await);
         self.confirm(kept, false, round).await?;
         self.set_aside(refused, round).await
     }
 
     /// Sets rows aside that the store will never take; the others are given back.
-    async fn set_aside(&self, refused: Vec<Refused>, round: &mut Round) -> Result<Vec<Refused>, OutboxError> {
+    async fn set_aside(
+        &self,
+        refused: Vec<FailedRow>,
+        round: &mut SendRound,
+    ) -> Result<Vec<FailedRow>, OutboxError> {
         let (at_fault, failed): (Vec<_>, Vec<_>) =
             refused.into_iter().partition(|(_, error)| error.is_about_the_row());
-        for (parcel, error) in at_fault {
-            let (id, why) = (parcel.payload.id().to_owned(), error.to_string());
-            self.outbox.quarantine(parcel.key, &why).await?;
-            (self.news)(News::SetAside { id, why });
+        for (queued, error) in at_fault {
+            let (id, why) = (queued.payload.id().to_owned(), error.to_string());
+            self.outbox.quarantine(queued.key, &why).await?;
+            (self.news)(DeliveryEvent::SetAside { id, why });
             round.quarantined += 1;
         }
         Ok(failed)
@@ -163,7 +167,12 @@ impl Sender {
 
     /// Has rows confirmed, after those of the round before; where it may be `later`, during the next round. Says whether
     /// what follows from rows could be derived.
-    async fn confirm(&mut self, kept: Kept, later: bool, round: &mut Round) -> Result<bool, OutboxError> {
+    async fn confirm(
+        &mut self,
+        kept: AcceptedRows,
+        later: bool,
+        round: &mut SendRound,
+    ) -> Result<bool, OutboxError> {
         let before = self.finished(round).await?;
         if kept.keys.is_empty() {
             return Ok(before);
@@ -176,7 +185,7 @@ impl Sender {
     }
 
     /// Waits until the rows of the round before are confirmed, and tells of it. Says whether they are.
-    pub(super) async fn finished(&mut self, round: &mut Round) -> Result<bool, OutboxError> {
+    pub(super) async fn finished(&mut self, round: &mut SendRound) -> Result<bool, OutboxError> {
         let Some(task) = &mut self.finishing else { return Ok(true) };
         let finished = task.await;
         self.finishing = None;
@@ -185,21 +194,21 @@ impl Sender {
             return Ok(false);
         };
         let now = Utc::now();
-        self.pulse.send_modify(|pulse| {
-            pulse.store.stored_at = Some(now);
-            pulse.stored_at.extend(stored.keys().map(|provider| (provider.clone(), now)));
+        self.sender_report.send_modify(|sender_report| {
+            sender_report.store.stored_at = Some(now);
+            sender_report.stored_at.extend(stored.keys().map(|provider| (provider.clone(), now)));
         });
         for (provider, rows) in stored {
             round.delivered += rows;
-            (self.news)(News::Stored { provider, rows });
+            (self.news)(DeliveryEvent::Stored { provider, rows });
         }
         Ok(true)
     }
 
     /// Puts off rows that were tried in vain, and says how long the store is left alone.
-    async fn put_off(&mut self, failed: Vec<Refused>, round: &mut Round) -> Result<(), OutboxError> {
+    async fn put_off(&mut self, failed: Vec<FailedRow>, round: &mut SendRound) -> Result<(), OutboxError> {
         let now = Utc::now();
-        let mut store = self.pulse.borrow().store.clone();
+        let mut store = self.sender_report.borrow().store.clone();
         let took = round.delivered + round.quarantined > 0;
         if took {
             (self.vain, store.error, store.answered_at) = (0, None, Some(now));
@@ -207,16 +216,16 @@ impl Sender {
             self.failed.clear();
         }
         let mut denied = false;
-        for (parcel, error) in &failed {
+        for (queued, error) in &failed {
             denied |= matches!(error, StoreError::Denied(_));
             if !matches!(error, StoreError::Unavailable(_)) {
                 store.answered_at = Some(now);
             }
             store.error = Some(error.to_string());
             store.refuses = matches!(error, StoreError::Denied(_));
-            self.failed.insert(parcel.key);
-            let next_at = now + delta(backoff(parcel.attempts));
-            self.outbox.postpone(&[parcel.key], next_at, &error.to_string()).await?;
+            self.failed.insert(queued.key);
+            let next_at = now + delta(backoff(queued.attempts));
+            self.outbox.postpone(&[queued.key], next_at, &error.to_string()).await?;
         }
         let rest = self.calls.rest().filter(|_| !failed.is_empty());
         if denied || rest.is_some() || self.failed.len() > 1 && !took {
@@ -226,14 +235,16 @@ impl Sender {
             self.vain = self.vain.saturating_add(1);
         }
         let resumes_at = round.wait.map(|wait| now + delta(wait));
-        self.pulse.send_modify(|pulse| (pulse.store, pulse.resumes_at) = (store, resumes_at));
+        self.sender_report.send_modify(|sender_report| {
+            (sender_report.store, sender_report.resumes_at) = (store, resumes_at)
+        });
         Ok(())
     }
 }
 
 /// Derives what follows from rows, and only then confirms them.
-async fn finish(outbox: Outbox, calls: Calls, kept: Kept) -> Finished {
-    if let Err(error) = calls.derive(kept.moved).await {
+async fn finish(outbox: Outbox, calls: StoreCalls, kept: AcceptedRows) -> RoundResult {
+    if let Err(error) = calls.derive(kept.aggregates).await {
         return Ok(Err(error));
     }
     // What one transaction writes must fit into the ballast of a full disk.
@@ -243,19 +254,19 @@ async fn finish(outbox: Outbox, calls: Calls, kept: Kept) -> Finished {
     Ok(Ok(kept.of))
 }
 
-impl Kept {
+impl AcceptedRows {
     /// Takes the rows that the store has; the others are given back.
     fn take(
         &mut self,
-        sent: impl IntoIterator<Item = (Parcel, Result<Recorded, StoreError>)>,
-    ) -> Vec<Refused> {
+        sent: impl IntoIterator<Item = (QueuedRow, Result<RecordOutcome, StoreError>)>,
+    ) -> Vec<FailedRow> {
         let mut refused = Vec::new();
-        for (parcel, answer) in sent {
+        for (queued, answer) in sent {
             match answer {
-                Err(error) => refused.push((parcel, error)),
+                Err(error) => refused.push((queued, error)),
                 Ok(_) => {
-                    self.keys.push(parcel.key);
-                    let provider = parcel.payload.text("provider");
+                    self.keys.push(queued.key);
+                    let provider = queued.payload.text("provider");
                     match self.of.get_mut(provider) {
                         Some(rows) => *rows += 1,
                         None => drop(self.of.insert(provider.to_owned(), 1)),
@@ -267,16 +278,16 @@ impl Kept {
     }
 }
 
-/// The parcels of a call that has ended. One that nobody waits for any more may still hold them.
-fn own(parcels: Arc<Vec<Parcel>>) -> Vec<Parcel> {
-    Arc::try_unwrap(parcels).unwrap_or_else(|shared| shared.to_vec())
+/// The queued rows of a call that has ended. One that nobody waits for any more may still hold them.
+fn own(queued_rows: Arc<Vec<QueuedRow>>) -> Vec<QueuedRow> {
+    Arc::try_unwrap(queued_rows).unwrap_or_else(|shared| shared.to_vec())
 }
 
 /// Answers that are worth writing down: of those that speak against the store a few are enough, and the rows of the others
 /// stay untouched.
-fn told(refused: Vec<Refused>) -> Vec<Refused> {
+fn told(refused: Vec<FailedRow>) -> Vec<FailedRow> {
     let mut against = 0;
-    let is_told = |(_, error): &Refused| {
+    let is_told = |(_, error): &FailedRow| {
         against += usize::from(!error.is_about_the_row());
         error.is_about_the_row() || against <= ENOUGH
     };

@@ -3,8 +3,8 @@
 
 use super::*;
 use crate::domain::{Failure, Run};
-use crate::storage::outbox::sender::Sender;
-use crate::storage::{Location, Names, Sink};
+use crate::storage::outbox::sender::OutboxSender;
+use crate::storage::{CollectionNames, OutcomeSink, StoreLocation};
 use proptest::prelude::*;
 use serde_json::Map;
 use std::sync::Arc;
@@ -40,16 +40,16 @@ proptest! {
     fn what_comes_out_is_what_went_in(
         (extra, rate, gaps) in (extra(), proptest::num::f64::NORMAL, prop::collection::vec(proptest::num::f64::NORMAL, 0..9)),
     ) {
-        let mut run = Run { extra: extra.clone(), ..samples::run("r", "groq", "m") };
+        let mut run = Run { extra: extra.clone(), ..fixtures::run("r", "groq", "m") };
         (run.speeds.tokens_per_second, run.speeds.times_between_tokens) = (rate, gaps);
-        let failure = Failure { extra, ..samples::failure("f", "groq", "m") };
+        let failure = Failure { extra, ..fixtures::failure("f", "groq", "m") };
         let outcomes = [Outcome::Success(Box::new(run)), Outcome::Failure(Box::new(failure))];
         let found: Vec<Outcome> = run_async(async {
             let (directory, outbox) = fresh().await;
             outbox.accept("i", &outcomes, COST).await.unwrap();
             let copy = killed(directory.path());
             let (after, _) = open(copy.path()).await;
-            due(&after).await.into_iter().map(|parcel| parcel.payload.outcome().unwrap()).collect()
+            due(&after).await.into_iter().map(|queued| queued.payload.outcome().unwrap()).collect()
         });
         prop_assert_eq!(&found[..], &outcomes[..]);
     }
@@ -85,7 +85,7 @@ prop_compose! {
         gaps in prop::collection::vec(proptest::num::f64::ANY, 0..4),
         at in moment(),
     ) -> Run {
-        let mut run = Run { extra, ..samples::run(&id, &provider, &model) };
+        let mut run = Run { extra, ..fixtures::run(&id, &provider, &model) };
         let (tokens, speeds) = (&mut run.tokens, &mut run.speeds);
         [tokens.output_tokens, tokens.visible_output_tokens, tokens.reasoning_tokens, tokens.input_tokens,
             tokens.cached_input_tokens, tokens.total_tokens] = counts;
@@ -104,15 +104,17 @@ prop_compose! {
         status in any::<Option<u16>>(),
         ts in moment(),
     ) -> Failure {
-        Failure { extra, message, ts, http_status: status, ..samples::failure(&id, &provider, &model) }
+        Failure { extra, message, ts, http_status: status, ..fixtures::failure(&id, &provider, &model) }
     }
 }
 
 /// A store with its tables.
-async fn store(home: &Path) -> Arc<dyn Sink> {
-    let location = Location::parse(&format!("sqlite:{}", home.join("runs.db").display())).unwrap();
+async fn store(home: &Path) -> Arc<dyn OutcomeSink> {
+    let location = StoreLocation::parse(&format!("sqlite:{}", home.join("runs.db").display())).unwrap();
     let store =
-        crate::storage::open(&location, &Names::default(), &["cloud-default-v1".to_owned()]).await.unwrap();
+        crate::storage::open(&location, &CollectionNames::default(), &["cloud-default-v1".to_owned()])
+            .await
+            .unwrap();
     store.init().await.unwrap();
     store
 }
@@ -131,11 +133,11 @@ proptest! {
             let (directory, outbox) = fresh().await;
             let sink = store(directory.path()).await;
             for id in ["i", "j"] {
-                outbox.intend(&Intent { reserve: spent, ..intent(id) }).await.unwrap();
+                outbox.intend(&CallIntent { reserve: spent, ..intent(id) }).await.unwrap();
                 outbox.accept(id, &outcomes, spent).await.unwrap();
             }
             let before = outbox.depth().await.unwrap();
-            let (mut sender, _) = Sender::new(outbox.clone(), sink, "sqlite".to_owned());
+            let (mut sender, _) = OutboxSender::new(outbox.clone(), sink, "sqlite".to_owned());
             sender.flush_once(Duration::from_secs(60)).await.unwrap();
             let after = outbox.depth().await.unwrap();
             take(&outbox, "sound").await.unwrap();

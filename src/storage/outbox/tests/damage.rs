@@ -78,7 +78,7 @@ async fn a_start_after_a_kill_looks_at_the_ends_of_a_long_backlog_and_whoever_re
         assert_eq!(opening.damaged.len(), usize::from(at_once));
         if !at_once {
             assert_eq!(outbox.depth().await.unwrap().pending, 40_001);
-            let met = outbox.list(State::Pending, 40_001).await.unwrap_err();
+            let met = outbox.list(OutboxRowState::Pending, 40_001).await.unwrap_err();
             assert!(matches!(met, OutboxError::Damaged { .. }), "{met}");
             assert_eq!(outbox.close().await, Err(met));
             assert_eq!(open(directory.path()).await.1.damaged.len(), 1);

@@ -36,7 +36,7 @@ type Name = (String, String);
 
 #[derive(Default)]
 struct Model {
-    rows: BTreeMap<Name, State>,
+    rows: BTreeMap<Name, OutboxRowState>,
     intents: BTreeSet<String>,
 }
 
@@ -48,7 +48,7 @@ struct World {
 
 fn content(id: u8, other: bool) -> Outcome {
     let model = if other { "other" } else { "m" };
-    Outcome::Success(Box::new(samples::run(&format!("r{id}"), "groq", model)))
+    Outcome::Success(Box::new(fixtures::run(&format!("r{id}"), "groq", model)))
 }
 
 fn name(outcome: &Outcome) -> Name {
@@ -70,12 +70,12 @@ impl World {
                 let spent = Spend::default();
                 self.outbox.accept(&format!("r{id}"), std::slice::from_ref(&outcome), spent).await.unwrap();
                 self.model.intents.remove(&format!("r{id}"));
-                self.model.rows.entry(name(&outcome)).or_insert(State::Pending);
+                self.model.rows.entry(name(&outcome)).or_insert(OutboxRowState::Pending);
             }
             Action::Confirm(most) => {
                 let (keys, names) = self.first(*most).await;
                 self.outbox.confirm(&keys).await.unwrap();
-                self.set(names, State::Delivered);
+                self.set(names, OutboxRowState::Delivered);
             }
             Action::Postpone(most) => {
                 let (keys, _) = self.first(*most).await;
@@ -86,16 +86,16 @@ impl World {
                 let (keys, names) = self.first(which + 1).await;
                 if let Some(key) = keys.get(*which) {
                     self.outbox.quarantine(*key, "never").await.unwrap();
-                    self.set(names.into_iter().skip(*which), State::Quarantined);
+                    self.set(names.into_iter().skip(*which), OutboxRowState::Quarantined);
                 }
             }
             Action::Retry => {
                 self.outbox.retry(None).await.unwrap();
-                self.change(State::Quarantined);
+                self.change(OutboxRowState::Quarantined);
             }
             Action::Replay => {
                 self.outbox.replay(Window::default()).await.unwrap();
-                self.change(State::Delivered);
+                self.change(OutboxRowState::Delivered);
             }
             Action::Crash => {
                 let copy = killed(self.directory.path());
@@ -116,33 +116,33 @@ impl World {
         assert_eq!(found, self.model.intents);
         for id in std::mem::take(&mut self.model.intents) {
             let name = (format!("interrupted-{id}"), "m".to_owned());
-            self.model.rows.entry(name).or_insert(State::Pending);
+            self.model.rows.entry(name).or_insert(OutboxRowState::Pending);
         }
     }
 
     /// The first rows that are due or will be.
-    async fn first(&self, most: usize) -> (Vec<Key>, Vec<Name>) {
+    async fn first(&self, most: usize) -> (Vec<OutboxKey>, Vec<Name>) {
         let soon = Utc::now() + TimeDelta::minutes(1);
-        let parcels = self.outbox.due(soon, most as u32, u64::MAX).await.unwrap();
-        parcels.iter().map(|parcel| (parcel.key, name(&parcel.payload.outcome().unwrap()))).unzip()
+        let queued_rows = self.outbox.due(soon, most as u32, u64::MAX).await.unwrap();
+        queued_rows.iter().map(|queued| (queued.key, name(&queued.payload.outcome().unwrap()))).unzip()
     }
 
-    fn set(&mut self, names: impl IntoIterator<Item = Name>, state: State) {
+    fn set(&mut self, names: impl IntoIterator<Item = Name>, state: OutboxRowState) {
         for name in names {
             self.model.rows.insert(name, state);
         }
     }
 
-    fn change(&mut self, from: State) {
+    fn change(&mut self, from: OutboxRowState) {
         for state in self.model.rows.values_mut().filter(|state| **state == from) {
-            *state = State::Pending;
+            *state = OutboxRowState::Pending;
         }
     }
 
     /// Nothing is lost, nothing is there twice, nothing is in a state that nobody put it into, no count is off.
     async fn check(&self) {
         let mut found = BTreeMap::new();
-        for state in State::ALL {
+        for state in OutboxRowState::ALL {
             for item in self.outbox.list(state, 1_000).await.unwrap() {
                 let twice = found.insert((item.id, item.model), state);
                 assert_eq!(twice, None);
@@ -155,10 +155,10 @@ impl World {
             let rows = self.model.rows.iter().filter(move |(_, state)| **state == wanted);
             rows.map(|(name, _)| name.clone()).collect::<Vec<_>>()
         };
-        assert_eq!(due, state(State::Pending));
+        assert_eq!(due, state(OutboxRowState::Pending));
         let depth = self.outbox.depth().await.unwrap();
         let counts = [depth.pending, depth.quarantined, depth.delivered];
-        assert_eq!(counts, State::ALL.map(|wanted| state(wanted).len() as u64));
+        assert_eq!(counts, OutboxRowState::ALL.map(|wanted| state(wanted).len() as u64));
         assert_eq!(self.outbox.open_intents().await.unwrap().len(), self.model.intents.len());
     }
 }

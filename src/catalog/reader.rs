@@ -1,0 +1,298 @@
+//! One provider's list, read whole: its parts side by side, the pages of each after one another on one connection. The
+//! exchanges are those of `wire`, so redirects are never followed, no proxy stands between, every step has a deadline and
+//! a body has an end. Whatever goes wrong ends in the [`Listing`], never in an error: one provider must not stop another.
+
+use crate::domain::clock_offset::ClockOffset;
+use crate::domain::listing::{Listing, ReadStatus};
+use crate::domain::redact::Redactor;
+use crate::domain::{FailureKind, ModelRef};
+use crate::measure::verdict::{ErrorContext, refusal};
+use crate::providers::listing::{self, ListingEndpoint, ListingEntry, ListingPage};
+use crate::providers::route::ProviderRoute;
+use crate::wire::exchange::{ExchangeSpec, exchange};
+use crate::wire::stream::Stream;
+use crate::wire::{ExchangeLimits, Marks, Recording};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use rustls::ClientConfig;
+use std::sync::Arc;
+use tokio::task::JoinSet;
+
+/// The largest page, bytes. The longest list that is known has 2 MB.
+pub const PAGE_BYTES: usize = 32 * 1024 * 1024;
+
+/// More pages than any list has: a server that always names a next one must end.
+const MOST_PAGES: usize = 500;
+
+/// What reading needs besides a route.
+#[derive(Clone)]
+pub struct ListingReader {
+    /// TLS settings.
+    pub tls: Arc<ClientConfig>,
+    /// Deadlines of each page; its size is [`PAGE_BYTES`].
+    pub limits: ExchangeLimits,
+    /// Takes secrets out of messages.
+    pub redactor: Arc<Redactor>,
+}
+
+/// A list, and how the way to it was.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ListingRead {
+    /// The list.
+    pub listing: Listing,
+    /// The kind of what went wrong first.
+    pub kind: Option<FailureKind>,
+    /// The first page's exchange, where it came to one.
+    pub touch: Option<HostContact>,
+}
+
+/// What an exchange says about the way to a host.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct HostContact {
+    /// When name, TCP, TLS and the answer's head were there.
+    pub marks: Marks,
+    /// The host's clock by its `Date` header.
+    pub clock: Option<ClockOffset>,
+}
+
+impl HostContact {
+    fn of(recording: &Recording) -> Self {
+        let date = recording.head.as_ref().and_then(|head| head.header("date"));
+        let theirs = date.and_then(|text| DateTime::parse_from_rfc2822(text).ok());
+        let head = recording.marks.head.and_then(|at| TimeDelta::from_std(at).ok());
+        let sent = recording.marks.sent.and_then(|at| TimeDelta::from_std(at).ok());
+        let clock = theirs.zip(sent.zip(head)).map(|(theirs, (sent, head))| {
+            let (from, to) = (recording.started_at + sent, recording.started_at + head);
+            ClockOffset::between(from, to, theirs.to_utc(), TimeDelta::seconds(1))
+        });
+        Self { marks: recording.marks, clock }
+    }
+}
+
+/// What went wrong.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ListingReadError {
+    /// Of which kind.
+    pub kind: FailureKind,
+    /// In words.
+    pub reason: String,
+}
+
+/// What came of one part.
+#[derive(Debug, Default)]
+struct EndpointRead {
+    raw_count: u64,
+    entries: Vec<ListingEntry>,
+    error: Option<String>,
+    kind: Option<FailureKind>,
+    touch: Option<HostContact>,
+}
+
+impl ListingReader {
+    /// Reads the list behind a route.
+    pub async fn read(&self, route: Arc<ProviderRoute>) -> Listing {
+        self.look(route).await.listing
+    }
+
+    /// The same, and how the way to it was.
+    pub async fn look(&self, route: Arc<ProviderRoute>) -> ListingRead {
+        let provider = route.host.name.clone();
+        let started_at = now();
+        let got = match listing::parts(&route.host) {
+            Ok(parts) => self.parts(&route, parts).await,
+            Err(reason) => EndpointRead { error: Some(reason), ..EndpointRead::default() },
+        };
+        let (kind, touch) = (got.kind, got.touch);
+        ListingRead { listing: listing_of(provider, started_at, now(), got, &self.redactor), kind, touch }
+    }
+
+    /// Asks for one page and looks at nothing but whether it is given.
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub async fn prove(&self, route: &ProviderRoute, part: &ListingEndpoint) -> Result<(), ListingReadError> {
+        let recording = self.fetch(route, part, None, &mut None).await?;
+        self.fault(route, &recording).map_or(Ok(()), Err)
+    }
+
+    /// Reads parts side by side. Their entries keep the order of the parts, because the first of two with one id counts.
+    async fn parts(&self, route: &Arc<ProviderRoute>, parts: Vec<ListingEndpoint>) -> EndpointRead {
+        let mut reads = JoinSet::new();
+        for (place, part) in parts.into_iter().enumerate() {
+            let (reader, route) = (self.clone(), Arc::clone(route));
+            reads.spawn(async move { (place, reader.part(&route, &part).await) });
+        }
+        let mut gots = reads.join_all().await;
+        gots.sort_by_key(|(place, _)| *place);
+        let mut all = EndpointRead::default();
+        for (_, got) in gots {
+            all.raw_count += got.raw_count;
+            all.entries.extend(got.entries);
+            // The first error is told: the others are mostly the same.
+            if all.error.is_none() {
+                (all.error, all.kind) = (got.error, got.kind);
+            }
+            all.touch = all.touch.or(got.touch);
+        }
+        all
+    }
+
+    async fn part(&self, route: &ProviderRoute, part: &ListingEndpoint) -> EndpointRead {
+        let mut got = EndpointRead::default();
+        let mut cursor: Option<String> = None;
+        let mut connection = None;
+        for number in 1..=MOST_PAGES {
+            let page = self.page(route, part, cursor.as_deref(), &mut connection, &mut got.touch).await;
+            match page {
+                Err(wrong) => {
+                    (got.error, got.kind) = (Some(placed(part, number, &wrong.reason)), Some(wrong.kind));
+                    return got;
+                }
+                Ok(page) => {
+                    got.raw_count += page.raw_count;
+                    got.entries.extend(page.entries);
+                    cursor = page.next;
+                }
+            }
+            if cursor.is_none() {
+                return got;
+            }
+        }
+        got.error = Some(placed(part, MOST_PAGES, "it still names a next page"));
+        got
+    }
+
+    async fn page(
+        &self,
+        route: &ProviderRoute,
+        part: &ListingEndpoint,
+        cursor: Option<&str>,
+        connection: &mut Option<Stream>,
+        touch: &mut Option<HostContact>,
+    ) -> Result<ListingPage, ListingReadError> {
+        let recording = self.fetch(route, part, cursor, connection).await?;
+        touch.get_or_insert_with(|| HostContact::of(&recording));
+        match self.fault(route, &recording) {
+            Some(wrong) => Err(wrong),
+            None => part
+                .page(cursor, &recording.body)
+                .map_err(|reason| ListingReadError { kind: FailureKind::Protocol, reason }),
+        }
+    }
+
+    async fn fetch(
+        &self,
+        route: &ProviderRoute,
+        part: &ListingEndpoint,
+        cursor: Option<&str>,
+        connection: &mut Option<Stream>,
+    ) -> Result<Recording, ListingReadError> {
+        let prepared = route.prepare_page(part, cursor).await;
+        let request =
+            prepared.map_err(|fault| ListingReadError { kind: fault.kind, reason: fault.message })?;
+        let limits = ExchangeLimits { body_bytes: PAGE_BYTES, ..self.limits };
+        let plan = || ExchangeSpec { request: &request, limits: &limits, end_marker: None, tls: &self.tls };
+        let kept = connection.take();
+        let was_kept = kept.is_some();
+        let (mut recording, mut open) = exchange(plan(), kept).await;
+        if was_kept && recording.went_unanswered() {
+            // The server had closed the connection between two pages, as it may.
+            (recording, open) = exchange(plan(), None).await;
+        }
+        *connection = open;
+        Ok(recording)
+    }
+
+    fn fault(&self, route: &ProviderRoute, recording: &Recording) -> Option<ListingReadError> {
+        let model = ModelRef::new(&route.host.name, "");
+        let region = route.region();
+        let asked = ErrorContext { model: &model, region: region.as_deref(), redactor: &self.redactor };
+        refusal(recording, None, asked).map(|refusal| {
+            let status = refusal.fault.http_status.filter(|status| *status != 200);
+            let reason = match status {
+                Some(status) => format!("HTTP {status}: {}", refusal.fault.message),
+                None => refusal.fault.message,
+            };
+            ListingReadError { kind: refusal.fault.kind, reason }
+        })
+    }
+}
+
+/// Where it went wrong, as far as there is more than one place.
+fn placed(part: &ListingEndpoint, number: usize, reason: &str) -> String {
+    let page = if number > 1 { format!("page {number}") } else { String::new() };
+    let places: Vec<&str> =
+        [part.label.as_str(), &page].into_iter().filter(|place| !place.is_empty()).collect();
+    if places.is_empty() { reason.to_owned() } else { format!("{}: {reason}", places.join(", ")) }
+}
+
+/// The time in the milliseconds that stores keep.
+fn now() -> DateTime<Utc> {
+    Utc::now().trunc_subsecs(3)
+}
+
+/// The longest error that is kept, in characters.
+const LONGEST_ERROR: usize = 1000;
+
+/// Judges what came. An empty list is a failure: no provider has nothing to offer, and every model would look gone.
+fn listing_of(
+    provider: String,
+    started_at: DateTime<Utc>,
+    finished_at: DateTime<Utc>,
+    got: EndpointRead,
+    redactor: &Redactor,
+) -> Listing {
+    let models = listing::settle(got.entries);
+    let empty = match got.raw_count {
+        0 => "its list is empty".to_owned(),
+        count => format!("none of the {count} entries of its list is a model that writes text"),
+    };
+    let error = got.error.or_else(|| models.is_empty().then_some(empty));
+    let status = match &error {
+        None => ReadStatus::Completed,
+        Some(_) if models.is_empty() => ReadStatus::Failed,
+        Some(_) => ReadStatus::Partial,
+    };
+    let error = error.map(|error| redactor.redact(&error).chars().take(LONGEST_ERROR).collect());
+    Listing { provider, started_at, finished_at, status, error, raw_count: got.raw_count, models }
+}
+
+/// The record of a read that could not even begin, for example without a key.
+pub fn not_begun(provider: &str, reason: &str, redactor: &Redactor) -> Listing {
+    let got = EndpointRead { error: Some(reason.to_owned()), ..EndpointRead::default() };
+    listing_of(provider.to_owned(), now(), now(), got, redactor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::providers::listing::ListingFormat;
+
+    #[test]
+    fn nothing_is_never_complete() {
+        let at = now();
+        let judged = |got| listing_of("groq".to_owned(), at, at, got, &Redactor::new());
+        let nothing = judged(EndpointRead::default());
+        assert_eq!(
+            (nothing.status, nothing.error.as_deref()),
+            (ReadStatus::Failed, Some("its list is empty"))
+        );
+        let useless = judged(EndpointRead { raw_count: 3, ..EndpointRead::default() });
+        assert_eq!(useless.status, ReadStatus::Failed);
+        assert!(useless.error.unwrap().starts_with("none of the 3 entries"));
+    }
+
+    #[test]
+    fn errors_say_where() {
+        let part = |label: &str| ListingEndpoint {
+            shape: ListingFormat::Plain,
+            base: String::new(),
+            path: "/models",
+            label: label.to_owned(),
+        };
+        assert_eq!(placed(&part(""), 1, "no"), "no");
+        assert_eq!(placed(&part(""), 2, "no"), "page 2: no");
+        assert_eq!(placed(&part("meta us"), 2, "no"), "meta us, page 2: no");
+        let secret = not_begun("groq", "key sk-abcdefghijklmnop is bad", &Redactor::new());
+        assert!(!secret.error.unwrap().contains("abcdefgh"));
+    }
+}

@@ -1,0 +1,84 @@
+//! Who can be asked about the outbox of a state directory: the daemon that has it open, the file itself, or nobody because
+//! there is none yet.
+
+use crate::commands::exit::{CommandError, Exit};
+use crate::output::print;
+use crate::storage::outbox::control_socket::{self, ControlLine, OutboxRequest, SOCKET};
+use crate::storage::outbox::{Outbox, OutboxCapacity, OutboxError};
+use std::path::{Path, PathBuf};
+
+/// Who is asked.
+pub enum OutboxAccess {
+    /// The daemon, over this socket.
+    Daemon(PathBuf),
+    /// The file, opened by this process.
+    Here(Outbox),
+    /// There is no outbox in this directory.
+    Nowhere(PathBuf),
+}
+
+impl OutboxAccess {
+    /// Finds out, and opens the file where nobody else has it open.
+    ///
+    /// # Errors
+    /// Status 2 where the outbox cannot be used.
+    pub async fn find(state_dir: &Path) -> Result<Self, CommandError> {
+        let directory = state_dir.join("outbox");
+        if !directory.join("outbox.db").exists() {
+            return Ok(OutboxAccess::Nowhere(directory));
+        }
+        match Outbox::open(&directory, OutboxCapacity::default()).await {
+            Ok((outbox, opening)) => {
+                for aside in &opening.damaged {
+                    print::note(&format!("damaged and set aside: {}", aside.display()));
+                }
+                if !opening.interrupted.is_empty() {
+                    let count = opening.interrupted.len();
+                    print::note(&format!(
+                        "calls whose process died, now failures of the kind interrupted: {count}"
+                    ));
+                }
+                opening.notes.iter().for_each(|note| print::note(note));
+                Ok(OutboxAccess::Here(outbox))
+            }
+            Err(OutboxError::Locked { .. }) => Ok(OutboxAccess::Daemon(state_dir.join(SOCKET))),
+            Err(error) => Err(failed(&error.to_string())),
+        }
+    }
+
+    /// Asks.
+    ///
+    /// # Errors
+    /// Status 75 where the daemon does not answer, 2 where the file cannot be read.
+    pub async fn ask(&self, request: OutboxRequest) -> Result<Vec<ControlLine>, CommandError> {
+        match self {
+            OutboxAccess::Nowhere(directory) => {
+                if request == OutboxRequest::Depth {
+                    print::note(&format!("there is no outbox in {}: no daemon has run", directory.display()));
+                }
+                Ok(Vec::new())
+            }
+            OutboxAccess::Here(outbox) => {
+                control_socket::answer(outbox, request).await.map_err(|error| failed(&error.to_string()))
+            }
+            OutboxAccess::Daemon(socket) => {
+                control_socket::ask(socket, &request).await.map_err(|why| failed(&why).exit(Exit::NotStored))
+            }
+        }
+    }
+
+    /// Closes the file, where this process has opened it.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub async fn close(self) -> Result<(), CommandError> {
+        match self {
+            OutboxAccess::Here(outbox) => outbox.close().await.map_err(|error| failed(&error.to_string())),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn failed(why: &str) -> CommandError {
+    CommandError::usage(why).hint("TROUBLESHOOTING.md, \"The outbox\"")
+}

@@ -1,0 +1,92 @@
+//! Where a run finds models and keeps rows: a store, or the bridge before one.
+
+use crate::cli::run::RunArgs;
+use crate::commands::bridge;
+use crate::commands::context::Context;
+use crate::commands::exit::CommandError;
+use crate::daemon::store_handle::StoreHandle;
+use crate::domain::ModelRef;
+use crate::domain::glob;
+use crate::storage::{OutcomeSink, Store, StoreError, WorkItem, create_private_dir};
+use std::sync::Arc;
+
+/// A store or a bridge, reached.
+pub enum StoreOrBridge {
+    /// A database.
+    Store(Arc<dyn Store>),
+    /// A bridge, and what this machine remembers.
+    Bridge(Arc<StoreHandle>),
+}
+
+impl StoreOrBridge {
+    /// Opens what the settings name. A bridge is asked for the work lists of the providers that are meant alone.
+    ///
+    /// # Errors
+    /// Status 2 where it is unusable as configured, 75 where it cannot be reached now.
+    pub async fn open(args: &RunArgs, context: &Context) -> Result<Self, CommandError> {
+        match bridge::open(context, providers(args, context))? {
+            Some(bridge) => {
+                let directory = context.settings.state_dir().map_err(CommandError::usage)?.value;
+                // Without it nothing is remembered, which costs an attempt at a time.
+                let _ = create_private_dir(&directory);
+                Ok(Self::Bridge(Arc::new(bridge::store_handle(context, &directory, bridge))))
+            }
+            None => Ok(Self::Store(context.open_store().await?)),
+        }
+    }
+
+    /// Where rows go.
+    pub fn sink(&self) -> Arc<dyn OutcomeSink> {
+        match self {
+            StoreOrBridge::Store(store) => Arc::clone(store) as Arc<dyn OutcomeSink>,
+            StoreOrBridge::Bridge(store_handle) => Arc::clone(store_handle) as Arc<dyn OutcomeSink>,
+        }
+    }
+
+    /// The enabled models. What somebody should know of them (a list from the disk) goes to `note`.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn work_list(&self, note: impl Fn(&str)) -> Result<Vec<WorkItem>, StoreError> {
+        match self {
+            StoreOrBridge::Store(store) => store.work_list(None).await,
+            StoreOrBridge::Bridge(store_handle) => {
+                let work = store_handle.work().await?;
+                work.notes.iter().for_each(|text| note(text));
+                work.refused.map_or(Ok(work.items), Err)
+            }
+        }
+    }
+
+    /// Models by bare id: of the whole catalogue, or of the work lists, `known`.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn find_by_id(&self, model_id: &str, known: &[WorkItem]) -> Result<Vec<ModelRef>, StoreError> {
+        match self {
+            StoreOrBridge::Store(store) => store.find_by_id(model_id).await,
+            StoreOrBridge::Bridge(_) => {
+                let named = known.iter().filter(|item| item.model.model_id == model_id);
+                Ok(named.map(|item| item.model.clone()).collect())
+            }
+        }
+    }
+}
+
+/// The providers that are meant: those of the flags; with `--all`, or for a bare id, those that a runner measures.
+fn providers(args: &RunArgs, context: &Context) -> Vec<String> {
+    // A pattern in place of a provider means those that a runner measures, as a bare id does.
+    let named: Vec<ModelRef> = args.models.iter().filter_map(|text| text.parse().ok()).collect();
+    let named: Vec<ModelRef> =
+        named.into_iter().filter(|model: &ModelRef| !glob::is_glob(&model.provider)).collect();
+    let bare =
+        args.all || named.len() < args.models.len() || args.models.is_empty() && args.providers.is_empty();
+    let wanted = context.settings.daemon_config.wanted();
+    let usual = if wanted.is_empty() { vec![bridge::PROVIDER.to_owned()] } else { wanted };
+    let mut all: Vec<String> = named.into_iter().map(|model| model.provider).collect();
+    all.extend(args.providers.iter().cloned());
+    all.extend(usual.into_iter().filter(|_| bare));
+    let mut seen = std::collections::HashSet::new();
+    all.retain(|name| seen.insert(name.clone()));
+    all
+}

@@ -1,0 +1,288 @@
+//! Where each outcome goes as it ends: store, or a local file where the store fails; ndjson, CSV, progress, statistics.
+
+use crate::commands::exit::CommandError;
+use crate::commands::interrupt::Interrupt;
+use crate::domain::{ModelRef, Outcome};
+use crate::measure::collect::OutcomeCollector;
+use crate::measure::measurer::AttemptResult;
+use crate::measure::report::ModelReport;
+use crate::output::print::{self, PrintOutcome};
+use crate::output::progress::Progress;
+use crate::output::{csv::RowWriter, ndjson};
+use crate::providers::adapt::Adaptation;
+use crate::storage::undelivered::UndeliveredDir;
+use crate::storage::{OutcomeSink, StoreError};
+use std::cell::{Cell, RefCell};
+use std::fs::File;
+use std::io::{BufWriter, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A request of a schedule that starts later than this was late.
+const LATE: f64 = 0.010;
+
+/// The file name that means standard output.
+pub const STANDARD_OUTPUT: &str = "-";
+
+/// Where outcomes are kept.
+pub struct StoreWithFallback {
+    /// The store.
+    pub store: Arc<dyn OutcomeSink>,
+    /// Where they wait if it fails.
+    pub undelivered: UndeliveredDir,
+}
+
+/// Where outcomes go.
+pub struct RunOutputs {
+    /// Unless `--no-store`.
+    pub fallback_store: Option<StoreWithFallback>,
+    /// A line each on standard output.
+    pub ndjson: bool,
+    /// A line each in a file, or on standard output.
+    pub csv: Option<CsvRows>,
+}
+
+/// Rows that go where `--csv` says.
+pub type CsvRows = RowWriter<Box<dyn Write>>;
+
+/// What became of the outcomes besides figures.
+#[derive(Debug, Clone, Default)]
+pub struct DeliverySummary {
+    /// Files in which outcomes wait, and why the store did not take the first of them.
+    pub waiting: Vec<PathBuf>,
+    /// Why the store failed first.
+    pub store_error: Option<String>,
+    /// Outcomes that waited while the store was away, and are stored after all.
+    pub caught_up: usize,
+    /// Outcomes that neither the store nor a file took; printed on standard error.
+    pub lost: u64,
+    /// Outcomes that count as failed.
+    pub failed: u64,
+    /// Starts later than the schedule allows.
+    pub late_starts: u64,
+    /// The longest delay, seconds.
+    pub max_delay: f64,
+    /// Why an output file or standard output took no more.
+    pub output_error: Option<String>,
+    /// Nobody reads standard output any more: measuring was stopped.
+    pub reader_left: bool,
+}
+
+/// Takes outcomes as they end.
+pub struct ResultRecorder {
+    fallback_store: Option<StoreWithFallback>,
+    /// The store gave no answer in time: it is left alone until the end, or every row would wait as long as the first.
+    away: Cell<bool>,
+    interrupt: Interrupt,
+    ndjson: Cell<bool>,
+    csv: RefCell<Option<CsvRows>>,
+    progress: Progress,
+    collector: RefCell<OutcomeCollector>,
+    delivery: RefCell<DeliverySummary>,
+}
+
+/// Opens the CSV file; `-` is standard output.
+///
+/// # Errors
+/// Status 2, where it cannot be created or takes no header.
+pub fn csv(path: Option<&Path>) -> Result<Option<CsvRows>, CommandError> {
+    let Some(path) = path else { return Ok(None) };
+    let fail = |error: std::io::Error| CommandError::usage(format!("--csv {}: {error}", path.display()));
+    let out: Box<dyn Write> = if path == Path::new(STANDARD_OUTPUT) {
+        Box::new(print::sink())
+    } else {
+        Box::new(BufWriter::new(File::create(path).map_err(fail)?))
+    };
+    RowWriter::new(out).map(Some).map_err(fail)
+}
+
+/// Delivers what earlier invocations could not store.
+pub async fn deliver(undelivered: &UndeliveredDir, store: &dyn OutcomeSink, note: impl Fn(&str)) {
+    let delivered = match undelivered.deliver(store).await {
+        Ok(delivered) => delivered,
+        Err(error) => return note(&format!("results of an earlier run cannot be read: {error}")),
+    };
+    let arrived = delivered.stored + delivered.duplicate;
+    if arrived > 0 {
+        note(&format!("delivered {arrived} results of an earlier run to {}", store.describe()));
+    }
+    for bad in &delivered.bad {
+        note(&format!("cannot deliver {}: {}", bad.path.display(), bad.why));
+    }
+    if let Some(error) = &delivered.stopped {
+        note(&format!("{} results of an earlier run still wait: {error}", delivered.kept.len()));
+    }
+}
+
+impl ResultRecorder {
+    /// A recorder that reports on these models. Once `interrupt.abort` is cancelled it waits for no store; it cancels
+    /// `interrupt.stop` itself once nobody reads what it writes to standard output.
+    pub fn new(sinks: RunOutputs, progress: Progress, models: &[ModelRef], interrupt: Interrupt) -> Self {
+        Self {
+            fallback_store: sinks.fallback_store,
+            away: Cell::new(false),
+            interrupt,
+            ndjson: Cell::new(sinks.ndjson),
+            csv: RefCell::new(sinks.csv),
+            progress,
+            collector: RefCell::new(OutcomeCollector::expecting(models)),
+            delivery: RefCell::default(),
+        }
+    }
+
+    /// Records the attempts at one measurement; true if the last one failed. Attempts that taught something are rows, and
+    /// no failures of the measurement.
+    pub async fn record(&self, model: &ModelRef, attempts: Vec<AttemptResult>) -> bool {
+        let mut failed = false;
+        for attempted in attempts {
+            self.keep(&attempted.outcome).await;
+            self.write(&attempted.outcome);
+            if let Some(lesson) = attempted.learned {
+                self.progress.note(&format!(
+                    "{model}: the API refused the request as it was; measured afresh with {}",
+                    lesson.as_str()
+                ));
+                self.remember(model, lesson).await;
+                continue;
+            }
+            failed = matches!(attempted.outcome, Outcome::Failure(_));
+            self.count(&attempted.outcome, failed);
+        }
+        failed
+    }
+
+    /// Shows a note beside the progress.
+    pub fn note(&self, text: &str) {
+        self.progress.note(text);
+    }
+
+    fn count(&self, outcome: &Outcome, failed: bool) {
+        self.collector.borrow_mut().add(outcome);
+        self.progress.finished(outcome);
+        let delay = match outcome {
+            Outcome::Success(run) => run.quality.dispatch_delay_seconds,
+            Outcome::Failure(failure) => {
+                failure.extra.get("dispatch_delay_seconds").and_then(serde_json::Value::as_f64).unwrap_or(0.0)
+            }
+        };
+        let mut delivery = self.delivery.borrow_mut();
+        delivery.failed += u64::from(failed);
+        delivery.late_starts += u64::from(delay > LATE);
+        delivery.max_delay = delivery.max_delay.max(delay);
+    }
+
+    /// What is not remembered is learned again; the row says which adaptations were in force.
+    async fn remember(&self, model: &ModelRef, lesson: Adaptation) {
+        let Some(fallback_store) = self.fallback_store.as_ref().filter(|_| !self.away.get()) else { return };
+        tokio::select! {
+            _ = fallback_store.store.learn(model, lesson.as_str()) => {}
+            () = self.interrupt.abort.cancelled() => {}
+        }
+    }
+
+    /// The store, else a file, else standard error, however quiet the run is: an outcome is never dropped.
+    async fn keep(&self, outcome: &Outcome) {
+        let Some(StoreWithFallback { store, undelivered }) = &self.fallback_store else { return };
+        let Err(error) = self.hand_over(&**store, outcome).await else { return };
+        let kept = undelivered.keep(&store.describe(), outcome);
+        let mut delivery = self.delivery.borrow_mut();
+        delivery.store_error.get_or_insert(error);
+        match kept {
+            Ok(path) => delivery.waiting.push(path),
+            Err(reason) => {
+                delivery.lost += 1;
+                let row = ndjson::line(outcome).unwrap_or_default();
+                let text = format!(
+                    "error: neither the store nor a file took this row ({reason}): {}",
+                    row.trim_end()
+                );
+                self.progress.aside(|| print::note(&text));
+            }
+        }
+    }
+
+    async fn hand_over(&self, store: &dyn OutcomeSink, outcome: &Outcome) -> Result<(), String> {
+        if self.away.get() {
+            return Err("the store was left alone".to_owned());
+        }
+        let stored = tokio::select! {
+            stored = store.record(outcome) => stored,
+            () = self.interrupt.abort.cancelled() => {
+                return Err("interrupted twice, the store was not waited for".to_owned());
+            }
+        };
+        if matches!(stored, Err(StoreError::Unavailable(_))) {
+            self.away.set(true);
+        }
+        stored.map(drop).map_err(|error| error.to_string())
+    }
+
+    /// At the end, once more what waits because the store was away.
+    pub async fn catch_up(&self) {
+        let Some(StoreWithFallback { store, undelivered }) =
+            self.fallback_store.as_ref().filter(|_| self.away.get())
+        else {
+            return;
+        };
+        let delivered = tokio::select! {
+            delivered = undelivered.deliver(&**store) => delivered,
+            () = self.interrupt.abort.cancelled() => return,
+        };
+        // What cannot be read now waits as before, and the next run says why.
+        let Ok(delivered) = delivered else { return };
+        let mut delivery = self.delivery.borrow_mut();
+        let before = delivery.waiting.len();
+        // A file that was set aside has another name, and is as little stored as one that waits.
+        delivery.waiting.retain(|path| delivered.kept.contains(path));
+        delivery.waiting.extend(delivered.bad.into_iter().map(|bad| bad.path));
+        delivery.caught_up = before.saturating_sub(delivery.waiting.len());
+    }
+
+    fn write(&self, outcome: &Outcome) {
+        if self.ndjson.get() {
+            let written = ndjson::line(outcome)
+                .map_err(std::io::Error::other)
+                .and_then(|line| self.progress.aside(|| print::data(&line)));
+            if !matches!(written, Ok(PrintOutcome::Whole)) {
+                self.ndjson.set(false);
+            }
+            if matches!(written, Ok(PrintOutcome::Closed)) {
+                self.stop_for_nobody();
+            }
+            self.note_output(written.err(), "standard output");
+        }
+        self.write_csv(outcome);
+    }
+
+    fn write_csv(&self, outcome: &Outcome) {
+        let mut rows = self.csv.borrow_mut();
+        let Some(Err(error)) = rows.as_mut().map(|rows| self.progress.aside(|| rows.write(outcome))) else {
+            return;
+        };
+        *rows = None;
+        if error.kind() == ErrorKind::BrokenPipe {
+            self.stop_for_nobody();
+        } else {
+            self.note_output(Some(error), "the CSV output");
+        }
+    }
+
+    /// Ends measuring: whoever wanted the results has gone.
+    fn stop_for_nobody(&self) {
+        self.delivery.borrow_mut().reader_left = true;
+        self.interrupt.stop.cancel();
+    }
+
+    fn note_output(&self, error: Option<std::io::Error>, what: &str) {
+        if let Some(error) = error {
+            let mut delivery = self.delivery.borrow_mut();
+            delivery.output_error.get_or_insert_with(|| format!("{what} takes no more: {error}"));
+        }
+    }
+
+    /// Takes the progress bar away and gives the reports and what became of the rows.
+    pub fn close(self) -> (Vec<ModelReport>, DeliverySummary) {
+        self.progress.done();
+        (self.collector.into_inner().finish(), self.delivery.into_inner())
+    }
+}

@@ -1,0 +1,149 @@
+//! What is asked and how much, from flags and settings; and the rule by which rows may be published.
+
+use crate::cli::run::{ArrivalsArg, RunArgs};
+use crate::commands::context::Context;
+use crate::commands::exit::CommandError;
+use crate::domain::Profile;
+use crate::domain::run::Connection;
+use crate::domain::sourced::Source;
+use crate::measure::load::{ArrivalRate, Arrivals, LoadSpec};
+use crate::wire::ExchangeLimits;
+use std::io::Read;
+use std::path::Path;
+use std::time::Duration;
+
+/// The role of rows that the dashboard may show.
+const PUBLISHED: &str = "published";
+/// The role of everything that a person tried out.
+const MANUAL: &str = "manual";
+/// An open loop without `--concurrency` may have so many requests in flight.
+const OPEN_LOOP_PLACES: usize = 1000;
+/// The id of a question that is nobody's profile.
+const CUSTOM_PROFILE: &str = "custom";
+/// Tokens per second that any model is expected to reach: sizes the deadline of long answers.
+const SLOWEST_PACE: f64 = 8.0;
+
+/// What is asked of every model.
+pub struct RequestOptions {
+    /// The profile, with what flags changed.
+    pub profile: Profile,
+    /// Deadlines and caps.
+    pub limits: ExchangeLimits,
+    /// Warm or cold.
+    pub connection: Connection,
+    /// Whether a closed loop waits as long as an answer asks it to.
+    pub waits: bool,
+    /// The role of rows, as `--role` gave it.
+    role: Option<String>,
+    /// Exactly the published question is asked, cold, one at a time.
+    publishable: bool,
+}
+
+impl RequestOptions {
+    /// The role of a model's rows: `published` needs the published question and a model that the catalogue has enabled.
+    pub fn role(&self, enabled: bool) -> &str {
+        match &self.role {
+            Some(role) => role,
+            None if self.publishable && enabled => PUBLISHED,
+            None => MANUAL,
+        }
+    }
+}
+
+/// Settles the question.
+///
+/// # Errors
+/// A prompt file that cannot be read, or a role that the question does not allow.
+pub fn settle(args: &RunArgs, context: &Context) -> Result<RequestOptions, CommandError> {
+    let named = context.settings.profile().map_err(CommandError::usage)?;
+    let mut profile = named.clone();
+    let own = change(&mut profile, args)?;
+    let connection = if args.warm { Connection::Warm } else { Connection::Cold };
+    let single = args.rate.is_none() && args.concurrency.unwrap_or(1) == 1;
+    let publishable = profile.published && !own && !args.warm && single && !profile.cache_bust;
+    if args.role.as_deref() == Some(PUBLISHED) && !publishable {
+        return Err(CommandError::usage(
+            "--role published needs a published profile as it is, cold, one request at a time",
+        )
+        .hint("leave out --role, or the flags that change the question"));
+    }
+    let limits = limits(context, &profile);
+    let waits = args.rate.is_none() && !args.no_wait;
+    Ok(RequestOptions { profile, limits, connection, waits, role: args.role.clone(), publishable })
+}
+
+/// Applies the flags that change the question, and says whether it is another question then.
+fn change(profile: &mut Profile, args: &RunArgs) -> Result<bool, CommandError> {
+    let before = profile.clone();
+    if let Some(prompt) = &args.prompt {
+        if prompt.trim().is_empty() {
+            return Err(CommandError::usage("--prompt is empty"));
+        }
+        profile.prompt.clone_from(prompt);
+    }
+    if let Some(file) = &args.prompt_file {
+        profile.prompt = read_prompt(file)?;
+    }
+    if let Some(tokens) = args.max_tokens {
+        profile.max_output_tokens = tokens;
+    }
+    if args.temperature.is_some() {
+        profile.temperature = args.temperature;
+    }
+    if args.reasoning_effort.is_some() {
+        profile.reasoning_effort.clone_from(&args.reasoning_effort);
+    }
+    let own = *profile != before;
+    if own {
+        // Another question under a profile's id would not compare with that profile's rows.
+        profile.id = CUSTOM_PROFILE.to_owned();
+        profile.published = false;
+        profile.cache_bust = true;
+    }
+    if args.cache_bust || args.no_cache_bust {
+        profile.cache_bust = args.cache_bust;
+    }
+    Ok(own)
+}
+
+fn read_prompt(file: &Path) -> Result<String, CommandError> {
+    let fail =
+        |error: std::io::Error| CommandError::usage(format!("--prompt-file {}: {error}", file.display()));
+    let mut text = String::new();
+    if file == Path::new("-") {
+        std::io::stdin().read_to_string(&mut text).map_err(fail)?;
+    } else {
+        text = std::fs::read_to_string(file).map_err(fail)?;
+    }
+    if text.trim().is_empty() {
+        return Err(CommandError::usage(format!("--prompt-file {} is empty", file.display())));
+    }
+    Ok(text)
+}
+
+/// The deadlines. Nobody who left them alone should lose a long answer of a slow model to the standard two minutes.
+pub fn limits(context: &Context, profile: &Profile) -> ExchangeLimits {
+    let deadlines = &context.settings.deadlines;
+    let mut limits = deadlines.limits();
+    if deadlines.total.source == Source::Default {
+        let needed = Duration::from_secs_f64(f64::from(profile.max_output_tokens) / SLOWEST_PACE);
+        limits.total = limits.total.max(limits.first_byte + needed);
+    }
+    limits
+}
+
+/// How much load a lane makes.
+pub fn load(args: &RunArgs) -> LoadSpec {
+    let arrivals = match args.arrivals {
+        ArrivalsArg::Poisson => Arrivals::Poisson,
+        ArrivalsArg::Constant => Arrivals::Constant,
+    };
+    let places = if args.rate.is_some() { OPEN_LOOP_PLACES } else { 1 };
+    LoadSpec {
+        requests: args.requests.or_else(|| args.duration.is_none().then_some(1)),
+        duration: args.duration,
+        concurrency: args.concurrency.map_or(places, usize::from),
+        rate: args.rate.map(|per_second| ArrivalRate { per_second, arrivals }),
+        max_error_rate: args.max_error_rate,
+    }
+}

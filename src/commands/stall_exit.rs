@@ -1,0 +1,44 @@
+//! The end of a process that stands still. The only place beside `main` that ends one: what would carry an exit status to
+//! `main` is what stands still.
+
+use crate::daemon::watchdog::Stall;
+use crate::output::log::LogHandle;
+use crate::output::print;
+use std::sync::mpsc;
+use std::time::Duration;
+use tracing::error;
+
+/// `EX_SOFTWARE`: a supervisor starts the process again.
+pub const STATUS: i32 = 70;
+
+/// What the log's thread is called where it is watched.
+pub const LOGGER: &str = "logger";
+
+/// How long the last line may take: stderr may be what nobody reads.
+const LAST_WORD: Duration = Duration::from_secs(1);
+
+/// Says which part stands still, as a line of the log, and ends the process with [`STATUS`]. The reason file is written by
+/// then.
+#[allow(clippy::disallowed_methods, reason = "the watchdog ends what cannot end itself")]
+pub fn end(stall: &Stall, log: &LogHandle) {
+    if stall.who == LOGGER {
+        say_aside(stall.sentence());
+    } else {
+        let Stall { who, silent_seconds, limit_seconds } = stall;
+        error!(who, silent_seconds, limit_seconds, exit_status = STATUS, "{}", stall.sentence());
+        log.flush(LAST_WORD);
+    }
+    std::process::exit(STATUS);
+}
+
+/// Writes beside a log that writes nothing any more, from a thread that may be left waiting.
+fn say_aside(sentence: String) {
+    let (said, heard) = mpsc::channel();
+    let say = move || {
+        print::note(&sentence);
+        let _ = said.send(());
+    };
+    if std::thread::Builder::new().spawn(say).is_ok() {
+        let _ = heard.recv_timeout(LAST_WORD);
+    }
+}

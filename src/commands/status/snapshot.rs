@@ -1,0 +1,120 @@
+//! One look at everything: the status report in the state directory, the store, and what is wrong with either. A store that does
+//! not answer is a finding, never the end.
+
+use crate::commands::bridge;
+use crate::commands::context::Context;
+use crate::commands::exit::{CommandError, Exit};
+use crate::domain::daemon_status::problem::worst_first;
+use crate::domain::daemon_status::{DaemonProblem, DaemonStatus, ProblemKind, ProblemSeverity};
+use crate::domain::fleet::Fleet;
+use crate::domain::window::DAY;
+use crate::output::status::StatusReport;
+use crate::storage::{Store, StoreLocation, status_file};
+use chrono::{DateTime, Utc};
+use std::sync::Arc;
+
+/// Looks again and again, and opens the store once.
+pub struct StatusReader<'a> {
+    context: &'a Context,
+    store: Option<Arc<dyn Store>>,
+}
+
+/// What was seen.
+pub struct StatusSnapshot {
+    /// All of it.
+    pub report: StatusReport,
+    /// 0, or why the store could not be asked.
+    pub exit: Exit,
+}
+
+impl<'a> StatusReader<'a> {
+    /// Has opened nothing yet.
+    pub fn new(context: &'a Context) -> Self {
+        Self { context, store: None }
+    }
+
+    /// One look.
+    pub async fn look(&mut self) -> StatusSnapshot {
+        let now = Utc::now();
+        let (mut problems, daemon_status) = match self.daemon_status() {
+            Ok(Some(daemon_status)) => (
+                daemon_status.local_problems(&status_file::process_evidence(&daemon_status), now),
+                Some(daemon_status),
+            ),
+            Ok(None) => (Vec::new(), None),
+            Err(problem) => (vec![problem], None),
+        };
+        let mut exit = Exit::Yes;
+        let fleet = match self.fleet(now).await {
+            Ok(fleet) => {
+                problems.extend(fleet.problems(now, daemon_status.as_ref()));
+                Some(fleet)
+            }
+            // Behind a bridge this machine's daemon is all that can be seen, and it tells what is wrong with the bridge.
+            Err(_) if daemon_status.is_some() && self.is_bridge() => None,
+            Err(error) => {
+                exit = error.exit;
+                let problem = DaemonProblem::new(
+                    ProblemKind::StoreDown,
+                    ProblemSeverity::Unhealthy,
+                    "store",
+                    error.message,
+                );
+                problems.push(problem.command("llmbench doctor"));
+                None
+            }
+        };
+        worst_first(&mut problems);
+        let store = self.store.as_ref().map(|store| store.describe());
+        StatusSnapshot { report: StatusReport { as_of: now, problems, store, fleet, daemon_status }, exit }
+    }
+
+    /// The status report of this machine's daemon. Without a state directory there is none.
+    ///
+    /// # Errors
+    /// A file that says nothing is a finding.
+    pub fn daemon_status(&self) -> Result<Option<DaemonStatus>, DaemonProblem> {
+        let Ok(directory) = self.context.settings.state_dir() else { return Ok(None) };
+        status_file::read(&directory.value).map_err(|error| {
+            DaemonProblem::new(
+                ProblemKind::CouldNotLook,
+                ProblemSeverity::Unhealthy,
+                "daemon",
+                error.to_string(),
+            )
+        })
+    }
+
+    /// What the store knows.
+    ///
+    /// # Errors
+    /// Why it could not be asked.
+    pub async fn fleet(&mut self, now: DateTime<Utc>) -> Result<Fleet, CommandError> {
+        let store = match &self.store {
+            Some(store) => Arc::clone(store),
+            None => {
+                self.is_there()?;
+                Arc::clone(self.store.insert(self.context.open_store().await?))
+            }
+        };
+        let asked = store.overview(now - DAY, now).await;
+        asked.map_err(|error| crate::commands::scope::read_error("reading the store", error))
+    }
+
+    fn is_bridge(&self) -> bool {
+        bridge::named(self.context).is_ok_and(|named| named.is_some())
+    }
+
+    /// A question creates no database.
+    fn is_there(&self) -> Result<(), CommandError> {
+        let location = self.context.store_location()?;
+        match &location.value {
+            StoreLocation::Sqlite(path) if !path.exists() => Err(CommandError::usage(format!(
+                "store ({}): there is no database at {} yet",
+                location.source,
+                path.display()
+            ))),
+            _ => Ok(()),
+        }
+    }
+}

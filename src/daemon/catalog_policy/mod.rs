@@ -1,0 +1,143 @@
+//! What a daemon decides about the catalogue: which models it sets aside ([`set_aside`]), asks again, lets in ([`trial`]), and
+//! switches on because their day has come. Everything follows from rows of the store, so a restart forgets nothing; every
+//! change is a batch of the catalogue's history that `models undo` takes back ([`batch`]). The rules are `quarantine` and
+//! `admission`; the calls that find out are made by the lanes, like any other.
+
+mod batch;
+mod set_aside;
+mod trial;
+
+pub use trial::{PlannedTrial, TrialReason, foresee};
+
+use crate::daemon::roster::Roster;
+use crate::daemon::shared::DaemonContext;
+use crate::daemon::store_handle::StoreHandle;
+use crate::domain::daemon_config::DaemonConfig;
+use crate::domain::daemon_status::SuspectedProvider;
+use crate::domain::{FailureKind, ModelRef, Window};
+use crate::storage::catalog::CatalogEntry;
+use crate::storage::enabled_fields::on;
+use crate::storage::field_types::parse_date;
+use crate::storage::history::{HistoryFilter, StoredRow};
+use crate::storage::{StoreError, WorkItem};
+use batch::PolicyDecision;
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// The role of the rows of a model that is tried.
+pub const ROLE: &str = "probe";
+/// The class of models that were set aside here.
+const CLASS: &str = "hard_model";
+/// The most rows of one model that are looked at.
+const ROWS: u32 = 500;
+/// The most models whose rows are read in one look; the others have their turn in the next ones.
+const MODELS: usize = 50;
+
+/// What a look at the catalogue came to.
+#[derive(Debug, Clone, Default)]
+pub struct CatalogReview {
+    /// Models that are to be asked now, although they are not measured.
+    pub tried: Vec<WorkItem>,
+    /// Providers that are suspected instead of their models.
+    pub suspected: Vec<SuspectedProvider>,
+}
+
+/// Looks at the catalogue and changes what is to be changed. `roster` says which models are measured.
+///
+/// # Errors
+/// The store's. What was changed until then is in the history.
+pub async fn look(
+    shared: &Arc<DaemonContext>,
+    roster: &Roster,
+    now: DateTime<Utc>,
+) -> Result<CatalogReview, StoreError> {
+    let policy = CatalogPolicy::new(&shared.store_handle, &shared.daemon_config, now);
+    let waiting = policy.waiting().await?;
+    let mut judged = CatalogReview::default();
+    policy.return_on_their_day(&waiting).await?;
+    if shared.daemon_config.quarantine.enabled {
+        judged.suspected = policy.set_aside(roster).await?;
+        policy.recheck(&waiting, &mut judged.tried).await?;
+    }
+    if shared.daemon_config.admission.enabled {
+        policy.admit(&waiting, &mut judged.tried).await?;
+    }
+    Ok(judged)
+}
+
+struct CatalogPolicy<'a> {
+    store_handle: &'a Arc<StoreHandle>,
+    daemon_config: &'a DaemonConfig,
+    who: String,
+    now: DateTime<Utc>,
+}
+
+impl<'a> CatalogPolicy<'a> {
+    fn new(store_handle: &'a Arc<StoreHandle>, daemon_config: &'a DaemonConfig, now: DateTime<Utc>) -> Self {
+        Self { store_handle, daemon_config, who: format!("daemon {}", daemon_config.vantage), now }
+    }
+
+    /// Entries of this daemon's providers that are off and wait for something.
+    async fn waiting(&self) -> Result<Vec<CatalogEntry>, StoreError> {
+        let entries = self.store_handle.ask(|store| async move { store.waiting().await }).await?;
+        let ours = |entry: &CatalogEntry| {
+            entry.sound && self.daemon_config.covers(&entry.model.provider) && is_off(entry)
+        };
+        Ok(entries.into_iter().filter(ours).collect())
+    }
+
+    /// Models that somebody disabled until a day that has come.
+    async fn return_on_their_day(&self, waiting: &[CatalogEntry]) -> Result<(), StoreError> {
+        let come =
+            |entry: &&CatalogEntry| entry.instant("disabled_until").is_some_and(|until| until <= self.now);
+        let back = |entry: &CatalogEntry| {
+            let status = self.status(entry, "active", "the day has come until which it was disabled");
+            (entry.clone(), on(Some(entry)), status)
+        };
+        let changes = waiting.iter().filter(come).map(back).collect();
+        let why = "the day has come until which they were disabled";
+        self.carry_out(PolicyDecision { action: "enable", part: "until", why, changes }).await
+    }
+
+    /// A model's failures, oldest first.
+    async fn errors(
+        &self,
+        model: &ModelRef,
+        since: Option<DateTime<Utc>>,
+    ) -> Result<Vec<(DateTime<Utc>, StoredRow)>, StoreError> {
+        let scope = scope(model, since);
+        let rows =
+            self.store_handle.ask(move |store| async move { store.errors(&scope, ROWS).await }).await?;
+        Ok(rows.into_iter().rev().filter_map(|row| Some((at(&row, "ts")?, row))).collect())
+    }
+}
+
+fn is_off(entry: &CatalogEntry) -> bool {
+    entry.fields.get("enabled") == Some(&Value::Bool(false)) && !entry.flag("deprecated")
+}
+
+fn scope(model: &ModelRef, since: Option<DateTime<Utc>>) -> HistoryFilter {
+    HistoryFilter {
+        window: Window { from: since, to: None },
+        provider: Some(model.provider.clone()),
+        model: Some(model.model_id.clone()),
+        ..HistoryFilter::default()
+    }
+}
+
+fn text<'a>(row: &'a StoredRow, name: &str) -> &'a str {
+    row.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn at(row: &StoredRow, name: &str) -> Option<DateTime<Utc>> {
+    parse_date(text(row, name))
+}
+
+fn kind(row: &StoredRow) -> Option<FailureKind> {
+    kind_of(text(row, "error_kind"))
+}
+
+fn kind_of(word: &str) -> Option<FailureKind> {
+    FailureKind::ALL.into_iter().find(|kind| kind.as_str() == word)
+}

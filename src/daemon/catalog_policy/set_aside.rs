@@ -1,0 +1,116 @@
+//! Models that refuse are set aside, unless it is their provider that refuses. Only claims of models that refuse are read,
+//! and the rows of a few of them at a time.
+
+use super::{CLASS, CatalogPolicy, MODELS, ROLE, batch::PolicyDecision, kind, kind_of, text};
+use crate::daemon::quarantine::{self, Quarantine, Streak};
+use crate::daemon::roster::Roster;
+use crate::domain::daemon_status::SuspectedProvider;
+use crate::domain::{FailureKind, ModelRef};
+use crate::storage::StoreError;
+use crate::storage::catalog::{CatalogEntry, ChangesOf};
+use crate::storage::enabled_fields::{DisableDetails, off};
+use crate::storage::jobs::JobState;
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
+
+impl CatalogPolicy<'_> {
+    /// Sets aside what is ripe for it. Returns the providers that are suspected instead of their models.
+    pub(super) async fn set_aside(&self, roster: &Roster) -> Result<Vec<SuspectedProvider>, StoreError> {
+        let (refusing, ripe) = self.refusing(roster).await?;
+        let suspected = quarantine::suspected(&roster.counts(), &refusing);
+        let blamed: BTreeSet<&String> = suspected.iter().map(|suspicion| &suspicion.provider).collect();
+        let ripe: Vec<_> = ripe.into_iter().filter(|(model, _)| !blamed.contains(&model.provider)).collect();
+        let most = self.daemon_config.quarantine.per_day;
+        let room = if ripe.is_empty() { 0 } else { self.room("quarantine", most).await? };
+        let mut changes = Vec::new();
+        for (model, success) in ripe.into_iter().take(MODELS) {
+            if changes.len() >= room {
+                break;
+            }
+            if let Some(entry) = self.measured_entry(&model).await?
+                && let Some(found) = self.verdict(&entry, success).await?
+            {
+                let status = self.status(&entry, "quarantined", &found.reason);
+                changes.push((entry, self.off(&found), status));
+            }
+        }
+        let why = "terminal answers alone (hard_model)";
+        self.carry_out(PolicyDecision { action: "disable", part: "quarantine", why, changes }).await?;
+        Ok(suspected)
+    }
+
+    /// How many of each provider's models refuse, and those that have refused often enough to be looked at, each with its
+    /// newest success.
+    async fn refusing(
+        &self,
+        roster: &Roster,
+    ) -> Result<(BTreeMap<String, u64>, Vec<(ModelRef, Option<DateTime<Utc>>)>), StoreError> {
+        let rule = &self.daemon_config.quarantine;
+        let terminal: Vec<&str> = FailureKind::ALL
+            .into_iter()
+            .filter(|kind| quarantine::is_terminal(*kind))
+            .map(FailureKind::as_str)
+            .collect();
+        let jobs =
+            self.store_handle.ask(|store| async move { store.jobs_of_refusing(&terminal).await }).await?;
+        let mut by_model: BTreeMap<&ModelRef, Vec<&JobState>> = BTreeMap::new();
+        let measured = jobs.iter().filter(|job| roster.measures(&job.series.model));
+        measured.for_each(|job| by_model.entry(&job.series.model).or_default().push(job));
+        let (mut refusing, mut ripe) = (BTreeMap::new(), Vec::new());
+        for (model, jobs) in by_model {
+            if is_refusing(&jobs, self.now - rule.over) {
+                *refusing.entry(model.provider.clone()).or_insert(0) += 1;
+                if jobs.iter().any(|job| job.failures >= rule.answers) {
+                    ripe.push((model.clone(), jobs.iter().filter_map(|job| job.last_success_at).max()));
+                }
+            }
+        }
+        Ok((refusing, ripe))
+    }
+
+    async fn measured_entry(&self, model: &ModelRef) -> Result<Option<CatalogEntry>, StoreError> {
+        let model = model.clone();
+        let entry = self.store_handle.ask(move |store| async move { store.entry(&model).await }).await?;
+        Ok(entry.filter(|entry| entry.sound && entry.is_enabled()))
+    }
+
+    fn off(&self, found: &Quarantine) -> Map<String, Value> {
+        let Quarantine { reason, recheck_at } = found;
+        off(&DisableDetails {
+            reason,
+            class: CLASS,
+            who: &self.who,
+            until: None,
+            recheck_at: Some(*recheck_at),
+        })
+    }
+
+    /// What the rows say since the model last answered, or was last changed: whoever enables it gives it a fresh start.
+    async fn verdict(
+        &self,
+        entry: &CatalogEntry,
+        success: Option<DateTime<Utc>>,
+    ) -> Result<Option<Quarantine>, StoreError> {
+        let of = ChangesOf::Model(entry.model.clone(), 1);
+        let changes = self.store_handle.ask(|store| async move { store.changes(&of).await }).await?;
+        let since = success.max(changes.first().map(|change| change.at));
+        let mut streak = Streak::default();
+        for (at, row) in self.errors(&entry.model, since).await? {
+            let message = text(&row, "message").chars().take(200).collect::<String>();
+            if text(&row, "sample_role") != ROLE
+                && let Some(kind) = kind(&row)
+            {
+                streak.ended(Some(kind), &message, at);
+            }
+        }
+        Ok(streak.verdict(&self.daemon_config.quarantine))
+    }
+}
+
+/// Whether a model's newest answers are terminal, and none was good since `since`.
+fn is_refusing(jobs: &[&JobState], since: DateTime<Utc>) -> bool {
+    let answered = jobs.iter().filter_map(|job| job.last_success_at).any(|at| at >= since);
+    let kinds = jobs.iter().filter_map(|job| job.error_kind.as_deref());
+    !answered && kinds.filter_map(kind_of).any(quarantine::is_terminal)
+}

@@ -1,0 +1,290 @@
+//! The control loop: gives lanes their work, looks at itself every second, says in the status report what is, and stops in good
+//! order. It measures nothing and asks no store.
+
+use super::lane_supervisor::LaneSupervisor;
+use super::store_activity::StoreActivity;
+use crate::daemon::clock::{ClockShift, since_boot};
+use crate::daemon::event::DaemonEvent;
+use crate::daemon::lane::Lane;
+use crate::daemon::lane_state::LaneState;
+use crate::daemon::liveness::Liveness;
+use crate::daemon::memory_trim::MemoryTrimmer;
+use crate::daemon::roster::RosterByProvider;
+use crate::daemon::series_work::{RequestSpecs, work};
+use crate::daemon::shared::{CountsSnapshot, DaemonContext};
+use crate::daemon::store_sync::WorkUpdate;
+use crate::domain::ModelRef;
+use crate::domain::daemon_config::Price;
+use crate::domain::daemon_status::{DaemonStatus, STATUS_FORMAT};
+use crate::measure::outcome_row::measured_by;
+use crate::storage::outbox::Spend;
+use crate::storage::outbox::sender::SenderReport;
+use crate::storage::status_file;
+use chrono::{DateTime, Utc};
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{sleep, sleep_until};
+
+/// How often the daemon looks at itself.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The same, where it ends after one pass.
+const LOOK_ONCE: Duration = Duration::from_millis(100);
+/// How often the status report is written.
+const STATUS_EVERY: Duration = Duration::from_secs(5);
+/// How long measurements have to give up.
+const GIVE_UP: Duration = Duration::from_secs(1);
+
+/// What the loop starts from.
+pub struct ControlSetup {
+    /// What is asked of models.
+    pub questions: RequestSpecs,
+    /// What each provider was paid today before this start.
+    pub spent: BTreeMap<String, Spend>,
+    /// Where the status report is written.
+    pub state_dir: PathBuf,
+    /// What the sender says of store and outbox.
+    pub sent: watch::Receiver<SenderReport>,
+    /// Where the status report is told.
+    pub daemon_status: watch::Sender<Option<Arc<DaemonStatus>>>,
+    /// Where the loop shows that it turns.
+    pub liveness: Arc<Liveness>,
+}
+
+/// The loop.
+pub struct ControlLoop {
+    shared: Arc<DaemonContext>,
+    start: ControlSetup,
+    supervisor: LaneSupervisor,
+    /// The work that lanes were given last.
+    given: RosterByProvider,
+    prices: Arc<HashMap<ModelRef, Price>>,
+    proposed: Arc<BTreeMap<String, u32>>,
+    started_at: DateTime<Utc>,
+    /// Asked once: a process without descriptors cannot ask.
+    boot_id: String,
+    lag: Duration,
+    ready: bool,
+    waited_in_vain: bool,
+    store_lost: bool,
+    thrift: MemoryTrimmer,
+    noted: StoreActivity,
+    /// The clocks of machine and store differ, and it was told.
+    clocks_apart: bool,
+    status_file: status_file::StatusFileWriter,
+}
+
+impl ControlLoop {
+    /// A loop that has not turned yet.
+    pub fn new(shared: Arc<DaemonContext>, start: ControlSetup) -> Self {
+        Self {
+            noted: StoreActivity::default(),
+            clocks_apart: false,
+            status_file: status_file::StatusFileWriter::new(&start.state_dir),
+            start,
+            supervisor: LaneSupervisor::default(),
+            given: RosterByProvider::new(),
+            prices: Arc::default(),
+            proposed: Arc::default(),
+            started_at: shared.clock.now(),
+            boot_id: status_file::boot_id().unwrap_or_default(),
+            lag: Duration::ZERO,
+            ready: false,
+            waited_in_vain: false,
+            store_lost: false,
+            thrift: MemoryTrimmer::default(),
+            shared,
+        }
+    }
+
+    /// Whether a single pass ended because no store said what to measure.
+    pub fn waited_in_vain(&self) -> bool {
+        self.waited_in_vain
+    }
+
+    /// Turns until the daemon is told to stop, or, where it works `once`, until nothing is left to be begun, or the store
+    /// was waited for in vain.
+    pub async fn work(&mut self, mut list: mpsc::Receiver<WorkUpdate>, once: bool) {
+        let every = if once { LOOK_ONCE } else { LOOK_EVERY };
+        let begun = Instant::now();
+        let (mut look_at, mut said_at) = (begun, None::<Instant>);
+        loop {
+            tokio::select! {
+                () = self.shared.stop.cancelled() => return,
+                Some(listed) = list.recv() => {
+                    let first = !self.ready;
+                    self.take(listed);
+                    if first {
+                        // The first lanes are said at once, and what they begin at the next look.
+                        self.say(false);
+                        said_at = None;
+                    }
+                }
+                Some(ended) = self.supervisor.next_ended() => self.supervisor.ended(ended, &self.shared),
+                () = sleep_until(look_at.into()) => {
+                    self.start.liveness.turned();
+                    self.note_clock();
+                    self.note_lag(look_at.elapsed());
+                    self.note_store();
+                    if said_at.is_none_or(|at| at.elapsed() >= STATUS_EVERY) {
+                        self.say(false);
+                        said_at = Some(Instant::now());
+                        self.be_thrifty();
+                    }
+                    self.waited_in_vain = once && !self.ready && begun.elapsed() >= self.shared.daemon_config.store_wait;
+                    if self.waited_in_vain || (once && self.ready && self.is_quiet()) {
+                        self.shared.stop.cancel();
+                        return;
+                    }
+                    look_at = Instant::now() + every;
+                }
+            }
+        }
+    }
+
+    fn be_thrifty(&mut self) {
+        let CountsSnapshot { succeeded, failed, .. } = self.shared.counts.counted();
+        let stored_at = self.start.sent.borrow().store.stored_at;
+        self.thrift.look(self.supervisor.running(), (succeeded + failed, stored_at));
+    }
+
+    fn note_lag(&mut self, lag: Duration) {
+        self.lag = self.lag.max(lag);
+        self.shared.governor().lag(lag.as_secs_f64(), self.shared.clock.now());
+    }
+
+    /// Moves what is remembered where the clock moves, and tells of a step.
+    fn note_clock(&mut self) {
+        let ClockShift { moved, stepped } = self.shared.clock.look();
+        if !moved.is_zero() {
+            self.started_at += moved;
+            self.noted.clock_moved(moved);
+            self.supervisor.lanes().for_each(|lane| lane.lane_state().clock_moved(moved));
+        }
+        if let Some(by) = stepped {
+            self.shared.events.tell(DaemonEvent::ClockSet { by });
+        }
+        let apart = self.shared.clock.daemon_status().apart();
+        if self.clocks_apart != apart.is_some() {
+            self.clocks_apart = apart.is_some();
+            self.shared.events.tell(DaemonEvent::ClocksApart { by: apart });
+        }
+        self.note_moments();
+    }
+
+    /// Notes when the store answered and took rows, as long as it is clear by which clock that was.
+    fn note_moments(&mut self) {
+        let now = self.shared.clock.now();
+        let heard = self.shared.store_handle.heard();
+        let sent = self.start.sent.borrow();
+        self.noted.see(&sent, heard.answered_at, now);
+    }
+
+    /// Tells that the store was lost, or is back.
+    fn note_store(&mut self) {
+        let error = self.shared.store_handle.heard().error;
+        match (self.store_lost, error) {
+            (false, Some(error)) => self.shared.events.tell(DaemonEvent::StoreLost { error }),
+            (true, None) => self.shared.events.tell(DaemonEvent::StoreBack),
+            _ => return,
+        }
+        self.store_lost = !self.store_lost;
+    }
+
+    fn is_quiet(&self) -> bool {
+        let now = self.shared.clock.now();
+        self.supervisor.lanes().all(|lane| lane.lane_state().is_quiet(now))
+    }
+
+    /// Gives lanes their work where it is another than before; a provider that is new gets a lane.
+    fn take(&mut self, listed: WorkUpdate) {
+        let WorkUpdate { asked, turns, prices, proposed } = listed;
+        let same_rules = *self.prices == *prices && *self.proposed == *proposed;
+        let before = std::mem::replace(&mut self.given, asked);
+        (self.prices, self.proposed) = (prices, proposed);
+        let shared = Arc::clone(&self.shared);
+        let daemon_config = shared.daemon_config.proposed(&self.proposed);
+        for (provider, asked) in &self.given {
+            if same_rules && before.get(provider).is_some_and(|before| Arc::ptr_eq(before, asked)) {
+                continue;
+            }
+            let work = work(asked, &self.start.questions, &daemon_config, &self.prices);
+            if let Some(lane) = self.supervisor.lane(provider) {
+                lane.lane_state().take(work, &turns);
+                lane.nudge();
+            } else if !work.is_empty() {
+                let spent = self.start.spent.get(provider).copied().unwrap_or_default();
+                let now = shared.clock.now();
+                let mut lane_state = LaneState::new(provider, &self.shared.daemon_config, spent, now);
+                lane_state.take(work, &turns);
+                // Known from the first moment: what is due must not look like nothing.
+                lane_state.look(0, now);
+                self.supervisor.enlist(Lane::new(provider.clone(), Arc::clone(&self.shared), lane_state));
+            }
+        }
+        if !self.ready {
+            self.ready = true;
+            let models = self.given.values().map(|asked| asked.measured.len() as u64).sum();
+            let lanes = self.supervisor.lanes().count() as u64;
+            self.shared.events.tell(DaemonEvent::Ready { models, lanes });
+        }
+    }
+
+    /// Says in the status report what is, and tells those who bring it to the store.
+    pub fn say(&mut self, stopping: bool) {
+        let now = self.shared.clock.now();
+        self.note_moments();
+        let SenderReport { mut store, outbox, .. } = self.start.sent.borrow().clone();
+        let heard = self.shared.store_handle.heard();
+        (store.answered_at, store.stored_at) = (self.noted.answered_at(), self.noted.stored_at());
+        if heard.error.is_some() {
+            (store.error, store.refuses) = (heard.error, heard.refuses);
+        }
+        let lane = |lane: &Arc<Lane>| lane.daemon_status(self.noted.stored_at_of(&lane.provider), now);
+        let daemon_status = DaemonStatus {
+            format: STATUS_FORMAT,
+            program: measured_by(),
+            owner: self.shared.owner.clone(),
+            vantage: self.shared.daemon_config.vantage.clone(),
+            pid: std::process::id(),
+            boot_id: self.boot_id.clone(),
+            started_at: self.started_at,
+            written_at: now,
+            written_since_boot_seconds: Some(since_boot().as_secs_f64()),
+            ready: self.ready,
+            stopping,
+            failure: self.shared.failure().map(ToString::to_string),
+            clock: self.shared.clock.daemon_status(),
+            store,
+            outbox,
+            suspected: self.shared.suspected(),
+            loop_lag_seconds: std::mem::take(&mut self.lag).as_secs_f64(),
+            log_lines_dropped: self.start.liveness.log_lines_dropped(),
+            lanes: self.supervisor.lanes().map(lane).collect(),
+        };
+        // Whoever reads the status report sees that it is old.
+        let _ = self.status_file.write(&daemon_status);
+        self.start.liveness.publish(&daemon_status);
+        self.start.daemon_status.send_replace(Some(Arc::new(daemon_status)));
+    }
+
+    /// Waits for what runs, as long as the grace lasts, then gives it up. Returns how many were given up.
+    pub async fn stop(&mut self) -> u64 {
+        self.shared.events.tell(DaemonEvent::Stopping { running: self.supervisor.running() });
+        self.say(true);
+        self.wait_for_lanes(self.shared.daemon_config.grace).await;
+        self.shared.kill.cancel();
+        let given_up = self.supervisor.running();
+        self.wait_for_lanes(GIVE_UP).await;
+        given_up
+    }
+
+    async fn wait_for_lanes(&self, patience: Duration) {
+        let begun = Instant::now();
+        while self.supervisor.running() > 0 && begun.elapsed() < patience && self.shared.failure().is_none() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+}

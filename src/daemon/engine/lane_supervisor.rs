@@ -1,0 +1,83 @@
+//! The lanes and the tasks that work them. A lane whose task breaks begins again after a pause; the others do not notice.
+
+use crate::daemon::event::DaemonEvent;
+use crate::daemon::lane::Lane;
+use crate::daemon::order_execution::panic_message;
+use crate::daemon::shared::DaemonContext;
+use chrono::TimeDelta;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::sleep;
+
+/// A lane that broke waits so long at first, and at most so long.
+const RESTART: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
+/// A lane that ran for so long begins to count anew.
+const STEADY: Duration = Duration::from_secs(600);
+
+/// The lanes, by provider.
+#[derive(Default)]
+pub struct LaneSupervisor {
+    lanes: BTreeMap<String, Arc<Lane>>,
+    tasks: JoinSet<()>,
+    names: BTreeMap<Id, String>,
+    /// How often each lane broke in a row, and when last.
+    broken: BTreeMap<String, (u32, Instant)>,
+}
+
+impl LaneSupervisor {
+    /// The lane of a provider, if it has one.
+    pub fn lane(&self, provider: &str) -> Option<&Arc<Lane>> {
+        self.lanes.get(provider)
+    }
+
+    /// All of them, sorted by provider.
+    pub fn lanes(&self) -> impl Iterator<Item = &Arc<Lane>> {
+        self.lanes.values()
+    }
+
+    /// Takes a new lane in and starts it.
+    pub fn enlist(&mut self, lane: Arc<Lane>) {
+        self.lanes.insert(lane.provider.clone(), Arc::clone(&lane));
+        self.start(lane, Duration::ZERO);
+    }
+
+    /// Measurements under way.
+    pub fn running(&self) -> u64 {
+        self.lanes().map(|lane| lane.lane_state().running() as u64).sum()
+    }
+
+    /// Waits until a lane's task ends; `None` where there is none.
+    pub async fn next_ended(&mut self) -> Option<Result<(Id, ()), JoinError>> {
+        self.tasks.join_next_with_id().await
+    }
+
+    /// A lane's task ended: told to, or it broke and begins again.
+    pub fn ended(&mut self, ended: Result<(Id, ()), JoinError>, shared: &DaemonContext) {
+        let (id, error) = match ended {
+            Ok((id, ())) => (id, None),
+            Err(error) => (error.id(), Some(error)),
+        };
+        let Some(provider) = self.names.remove(&id) else { return };
+        let (Some(error), Some(lane)) = (error, self.lanes.get(&provider).cloned()) else { return };
+        let reason = panic_message(error);
+        let (times, last) = self.broken.get(&provider).copied().unwrap_or((0, Instant::now()));
+        let times = if last.elapsed() > STEADY { 0 } else { times };
+        self.broken.insert(provider.clone(), (times + 1, Instant::now()));
+        let wait = RESTART.0.saturating_mul(1 << times.min(16)).min(RESTART.1);
+        shared.events.tell(DaemonEvent::Restarted { provider, reason, pause: wait });
+        lane.lane_state().restarts(Some(shared.clock.now() + TimeDelta::from_std(wait).unwrap_or_default()));
+        self.start(lane, wait);
+    }
+
+    fn start(&mut self, lane: Arc<Lane>, after: Duration) {
+        let provider = lane.provider.clone();
+        let task = self.tasks.spawn(async move {
+            sleep(after).await;
+            lane.lane_state().restarts(None);
+            lane.run().await;
+        });
+        self.names.insert(task.id(), provider);
+    }
+}

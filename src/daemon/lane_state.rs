@@ -1,0 +1,367 @@
+//! What a lane knows: its series and how far each has come, its pace and its budget, the moments that only real work
+//! moves. It outlives the lane's task, so a lane that breaks goes on where it was. No waiting in here, and no I/O.
+
+use crate::daemon::budget::{Budget, BudgetError};
+use crate::daemon::lane_status::{self, LaneFacts};
+use crate::daemon::measurement_order::{AttemptVerdict, MeasurementOrder, OrderOutcome, SlotOutcome};
+use crate::daemon::pacing::{EndedMeasurement, PacingDecision, ProviderPacing};
+use crate::daemon::price::worst_case;
+use crate::daemon::schedule::{self, SchedulePass, SeriesProgress};
+use crate::daemon::series_work::SeriesWork;
+use crate::domain::daemon_config::DaemonConfig;
+use crate::domain::daemon_status::{BudgetReport, LaneReport};
+use crate::domain::{FailureKind, ModelRef, Series};
+use crate::providers::adapt::Adaptation;
+use crate::storage::outbox::Spend;
+use chrono::{DateTime, TimeDelta, Utc};
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+/// A lane looks at its series at least this often: the wall clock may have been set.
+const LONGEST_SLEEP: TimeDelta = TimeDelta::seconds(5);
+/// No new measurement for this long after the outbox had no room.
+const OUTBOX_REST: TimeDelta = TimeDelta::seconds(10);
+/// A measurement makes at most so many requests: see `measure::measurer`.
+pub const REQUESTS: u64 = 4;
+
+struct ScheduledWork {
+    work: Arc<SeriesWork>,
+    turn: SeriesProgress,
+}
+
+/// Why nothing may begin whatever the pace says.
+#[derive(Debug, Clone)]
+struct LanePause {
+    reason: String,
+    until: DateTime<Utc>,
+    times: u32,
+}
+
+/// What a look at the lane came to.
+#[derive(Debug, Default)]
+pub struct LaneDispatch {
+    /// What is to begin now.
+    pub orders: Vec<MeasurementOrder>,
+    /// How long nothing else can begin, unless something ends.
+    pub sleep: TimeDelta,
+}
+
+/// What a lane knows.
+pub struct LaneState {
+    /// Sorted by series.
+    entries: Vec<ScheduledWork>,
+    busy: HashMap<Series, DateTime<Utc>>,
+    pace: ProviderPacing,
+    budget: Budget,
+    learned: HashMap<ModelRef, Vec<Adaptation>>,
+    stop: Option<LanePause>,
+    pass: SchedulePass,
+    facts: LaneFacts,
+    started_at: Option<DateTime<Utc>>,
+    /// The shortest cadence of the series that count, seconds.
+    cadence: Option<u32>,
+    /// See [`LaneReport::idle_since`]; nothing where other work was taken over since the last look.
+    idle_since: Option<DateTime<Utc>>,
+}
+
+impl LaneState {
+    /// An empty lane state; the lane has spent this much of its day before.
+    pub fn new(provider: &str, daemon_config: &DaemonConfig, spent: Spend, now: DateTime<Utc>) -> Self {
+        let patience = TimeDelta::from_std(daemon_config.deadline * 2).ok();
+        Self {
+            entries: Vec::new(),
+            busy: HashMap::new(),
+            pace: ProviderPacing::new(
+                TimeDelta::from_std(daemon_config.recheck).unwrap_or(TimeDelta::minutes(1)),
+            ),
+            budget: Budget::new(daemon_config.limits(provider), spent, now),
+            learned: HashMap::new(),
+            stop: None,
+            pass: SchedulePass::default(),
+            facts: LaneFacts { began_at: Some(now), patience, ..LaneFacts::default() },
+            started_at: None,
+            cadence: None,
+            idle_since: None,
+        }
+    }
+
+    /// Takes over the work there is now. Series that stay keep how far they have come; new ones begin where `known` says.
+    /// The work is sorted by series.
+    pub fn take(&mut self, work: Vec<Arc<SeriesWork>>, known: &HashMap<Series, SeriesProgress>) {
+        let before = std::mem::take(&mut self.entries);
+        let entry = |work: Arc<SeriesWork>| {
+            let series = &work.plan.series;
+            let stays = place(&before, series).map(|place| before[place].turn.clone());
+            let turn = stays.or_else(|| known.get(series).cloned()).unwrap_or_default();
+            ScheduledWork { work, turn }
+        };
+        self.entries = work.into_iter().map(entry).collect();
+        let counting = self.entries.iter().filter(|entry| entry.work.counts);
+        let cadence = counting.map(|entry| entry.work.plan.cadence_seconds).min();
+        if self.cadence != cadence {
+            (self.cadence, self.idle_since) = (cadence, None);
+        }
+    }
+
+    /// The daemon's clock was set by so much: all that is remembered keeps its distance from now.
+    pub fn clock_moved(&mut self, by: TimeDelta) {
+        self.entries.iter_mut().for_each(|entry| entry.turn.clock_moved(by));
+        self.busy.values_mut().for_each(|began_at| *began_at += by);
+        self.pace.clock_moved(by);
+        self.facts.clock_moved(by);
+        let stop = self.stop.as_mut().map(|stop| &mut stop.until);
+        let own = [&mut self.started_at, &mut self.idle_since, &mut self.pass.due_since];
+        own.into_iter().flatten().chain(stop).for_each(|moment| *moment += by);
+    }
+
+    /// Remembers what the store knows of a model's requests.
+    pub fn learn(&mut self, model: &ModelRef, lessons: impl IntoIterator<Item = Adaptation>) {
+        let known = self.learned.entry(model.clone()).or_default();
+        for lesson in lessons {
+            if !known.contains(&lesson) {
+                known.push(lesson);
+            }
+        }
+    }
+
+    /// Looks what is due, and takes as much of it as `allowed` measurements at once leave room for.
+    pub fn look(&mut self, allowed: usize, now: DateTime<Utc>) -> LaneDispatch {
+        self.idle_since.get_or_insert(now);
+        let (room, probe) = self.room(allowed, now);
+        let waiting = self.entries.iter().enumerate();
+        let waiting = waiting.filter(|(_, entry)| !self.busy.contains_key(&entry.work.plan.series));
+        let waiting = waiting.map(|(place, entry)| (place, &entry.work.plan, &entry.turn));
+        self.pass = schedule::pass(waiting, now, room);
+        let mut orders = Vec::new();
+        for place in std::mem::take(&mut self.pass.chosen) {
+            match self.order(place, probe, now) {
+                Ok(order) => orders.push(order),
+                Err(BudgetError::NoPrice) => self.leave_out(place, now),
+                Err(BudgetError::Spent { what, until }) => {
+                    let reason = format!("the day's budget of {what} is used up");
+                    // Calls under way may give something back, and a clock may be set.
+                    let until = until.min(now + TimeDelta::minutes(1));
+                    self.stop = Some(LanePause { reason, until, times: 0 });
+                    break;
+                }
+            }
+        }
+        LaneDispatch { orders, sleep: self.sleep(now) }
+    }
+
+    fn room(&mut self, allowed: usize, now: DateTime<Utc>) -> (usize, bool) {
+        if self.stopped(now).is_some() {
+            return (0, false);
+        }
+        match self.pace.permit(now) {
+            PacingDecision::Go => match self.pace.slow(now) {
+                None => (allowed.saturating_sub(self.busy.len()), false),
+                Some(next_at) => (usize::from(self.busy.is_empty() && next_at <= now), false),
+            },
+            PacingDecision::ProbeOnly { .. } => (usize::from(self.busy.is_empty()), true),
+            PacingDecision::Wait { .. } => (0, false),
+        }
+    }
+
+    /// What stops the lane now. A time further away than any stop lasts comes from a clock that was set.
+    fn stopped(&self, now: DateTime<Utc>) -> Option<&LanePause> {
+        self.stop.as_ref().filter(|stop| stop.until > now && stop.until <= now + TimeDelta::hours(1))
+    }
+
+    fn sleep(&self, now: DateTime<Utc>) -> TimeDelta {
+        let held = match self.pace.permit(now) {
+            PacingDecision::Wait { until, .. } => Some(until),
+            _ => None,
+        };
+        let next = [held, self.pace.slow(now), self.pass.next_at, self.stopped(now).map(|stop| stop.until)];
+        let next = next.into_iter().flatten().filter(|at| *at > now).min();
+        next.map_or(LONGEST_SLEEP, |at| (at - now).min(LONGEST_SLEEP))
+    }
+
+    fn order(
+        &mut self,
+        place: usize,
+        probe: bool,
+        now: DateTime<Utc>,
+    ) -> Result<MeasurementOrder, BudgetError> {
+        let ScheduledWork { work, turn } = &self.entries[place];
+        let left = self.budget.left(now).runs.unwrap_or(REQUESTS);
+        let requests = REQUESTS.min(left).max(1);
+        let (input, output) = worst_case(&work.question.profile);
+        let tokens = (input * requests, output * requests);
+        let reserved = self.budget.reserve(requests, tokens, work.price, now)?;
+        let slot = schedule::slot(&work.plan, now);
+        self.busy.insert(slot.series.clone(), now);
+        let learned = self.learned.get(&work.item.model).cloned();
+        let attempt = turn.attempts_at(slot.starts_at) + 1;
+        Ok(MeasurementOrder { work: Arc::clone(work), slot, reserved, attempt, probe, learned })
+    }
+
+    /// Money is limited and nobody knows what this model costs: others go on.
+    fn leave_out(&mut self, place: usize, now: DateTime<Utc>) {
+        let ScheduledWork { work, turn } = &mut self.entries[place];
+        let model = &work.item.model;
+        let message = format!("{model} is not measured: money is limited, and nobody knows its price");
+        self.facts.last_failure = Some((FailureKind::BudgetExhausted, message));
+        self.facts.failures = self.facts.failures.saturating_add(1);
+        let slot_at = schedule::slot(&work.plan, now).starts_at;
+        turn.settle(slot_at, now);
+    }
+
+    /// Takes note of what became of an order.
+    pub fn ended(&mut self, order: &MeasurementOrder, end: OrderOutcome, now: DateTime<Utc>) {
+        self.busy.remove(&order.slot.series);
+        let mut turn = SeriesProgress::default();
+        let turn = match place(&self.entries, &order.slot.series) {
+            Some(place) => &mut self.entries[place].turn,
+            // Its model was switched off meanwhile.
+            None => &mut turn,
+        };
+        let slot_at = order.slot.starts_at;
+        let spent = match end {
+            OrderOutcome::Measured { began_at, verdict, next, attempt, spent, learned, allowance } => {
+                match next {
+                    SlotOutcome::Again(at) => turn.rest(slot_at, at, attempt, Some(now)),
+                    SlotOutcome::Done | SlotOutcome::GivenUp => turn.settle(slot_at, now),
+                }
+                self.learn(&order.slot.series.model, learned);
+                self.note(order, began_at, verdict, now);
+                // After the verdict, which may have ended a hold.
+                if let Some(allowance) = &allowance {
+                    self.pace.allowed(allowance, now);
+                }
+                spent
+            }
+            OrderOutcome::Elsewhere(until) => {
+                let attempts = turn.attempts_at(slot_at);
+                turn.rest(slot_at, until, attempts, None);
+                Spend::default()
+            }
+            OrderOutcome::Finished => {
+                turn.settle(slot_at, now);
+                self.idle_since = Some(now);
+                Spend::default()
+            }
+            OrderOutcome::NoRoom(reason) => {
+                self.stop = Some(LanePause { reason, until: now + OUTBOX_REST, times: 0 });
+                Spend::default()
+            }
+            OrderOutcome::NotBegun => Spend::default(),
+        };
+        self.budget.settle(order.reserved, spent);
+    }
+
+    fn note(
+        &mut self,
+        order: &MeasurementOrder,
+        began_at: DateTime<Utc>,
+        verdict: AttemptVerdict,
+        now: DateTime<Utc>,
+    ) {
+        let AttemptVerdict { kind, retry_after, message, .. } = verdict;
+        let mut hasher = DefaultHasher::new();
+        order.slot.series.hash(&mut hasher);
+        let ended = EndedMeasurement {
+            began_at,
+            series: hasher.finish(),
+            kind,
+            retry_after,
+            message: message.clone(),
+        };
+        self.pace.ended(&ended, now, rand::random());
+        self.stop = None;
+        self.started_at = self.started_at.max(Some(began_at));
+        (self.facts.finished_at, self.idle_since) = (Some(now), Some(now));
+        match kind {
+            None => {
+                (self.facts.succeeded_at, self.facts.failures, self.facts.last_failure) =
+                    (Some(now), 0, None);
+            }
+            Some(kind) => {
+                self.facts.failures = self.facts.failures.saturating_add(1);
+                self.facts.last_failure = Some((kind, message));
+            }
+        }
+    }
+
+    /// The provider cannot be called at all: tried again later, ever more rarely.
+    pub fn closed(&mut self, reason: String, recheck: TimeDelta, now: DateTime<Utc>) {
+        let times = self.stop.as_ref().map_or(0, |stop| stop.times.saturating_add(1));
+        let wait =
+            recheck.checked_mul(1 << times.min(10)).unwrap_or(TimeDelta::hours(1)).min(TimeDelta::hours(1));
+        self.stop = Some(LanePause { reason, until: now + wait, times });
+    }
+
+    /// Whether the provider's key should be fetched afresh before the next call.
+    pub fn doubts_the_key(&self) -> bool {
+        self.pace.doubts_the_key()
+    }
+
+    /// The lane broke and begins again then; `None` once it has.
+    pub fn restarts(&mut self, at: Option<DateTime<Utc>>) {
+        self.facts.restarts_at = at;
+    }
+
+    /// Measurements under way.
+    pub fn running(&self) -> usize {
+        self.busy.len()
+    }
+
+    /// Nothing is under way, and nothing can begin now.
+    pub fn is_quiet(&self, now: DateTime<Utc>) -> bool {
+        let held =
+            self.stopped(now).is_some() || matches!(self.pace.permit(now), PacingDecision::Wait { .. });
+        self.busy.is_empty() && (self.pass.due == 0 || held)
+    }
+
+    /// What the lane says of itself. `stored_at` is when the store last confirmed one of its rows.
+    pub fn daemon_status(
+        &self,
+        provider: &str,
+        concurrency: usize,
+        held_back: bool,
+        stored_at: Option<DateTime<Utc>>,
+        now: DateTime<Utc>,
+    ) -> LaneReport {
+        let held = match (self.stopped(now), self.pace.permit(now)) {
+            (Some(stop), _) => Some((stop.reason.clone(), Some(stop.until))),
+            (None, PacingDecision::Wait { until, reason }) => Some((reason, Some(until))),
+            (None, PacingDecision::ProbeOnly { reason }) => Some((reason, None)),
+            (None, PacingDecision::Go) => None,
+        };
+        let (due, running) = (self.pass.due as u64, self.busy.len() as u64);
+        let facts =
+            LaneFacts { held, held_back, due, due_at: self.pass.due_since, running, ..self.facts.clone() };
+        let (state, reason, until) = lane_status::judge(&facts, now);
+        let left = self.budget.left(now);
+        let budget = BudgetReport {
+            runs_left: left.runs,
+            tokens_left: left.tokens,
+            dollars_left: left.micro_dollars.map(|micro| micro as f64 / 1e6),
+        };
+        LaneReport {
+            provider: provider.to_owned(),
+            state,
+            reason,
+            until,
+            series: self.entries.len() as u64,
+            due,
+            running,
+            concurrency: concurrency as u64,
+            due_at: facts.due_at,
+            started_at: self.busy.values().copied().max().max(self.started_at),
+            finished_at: facts.finished_at,
+            succeeded_at: facts.succeeded_at,
+            stored_at,
+            idle_since: self.idle_since,
+            cadence_seconds: self.cadence,
+            budget: (budget != BudgetReport::default()).then_some(budget),
+        }
+    }
+}
+
+/// Where a series stands in entries that are sorted by it.
+fn place(entries: &[ScheduledWork], series: &Series) -> Option<usize> {
+    entries.binary_search_by(|entry| entry.work.plan.series.cmp(series)).ok()
+}

@@ -1,0 +1,97 @@
+//! What the daemon writes on rows besides what was measured: the slot's id on the one row that counts, where and by whom
+//! it was measured, and rows for measurements that ended without any.
+
+use crate::daemon::measurement_order::{AttemptVerdict, MeasurementOrder};
+use crate::domain::failure::{Failure, fingerprint, normalize};
+use crate::domain::slot::{self, SUPERSEDED};
+use crate::domain::{FailureKind, FailureStage, Outcome, Slot};
+use crate::measure::outcome_row::measured_by;
+use crate::measure::quality;
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::{Map, Value, json};
+
+/// The fields that every row of a slot carries.
+pub fn fields(slot: &Slot, owner: &str) -> Map<String, Value> {
+    let slot_at = slot::spelt(slot.starts_at);
+    [("vantage", json!(slot.series.vantage)), ("slot_at", json!(slot_at)), ("daemon_owner", json!(owner))]
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}
+
+/// Stamps the rows of a measurement. The success that counts gets the slot's id, unless the slot was `lost` to somebody
+/// else: then it is kept, and counts nowhere.
+pub fn stamp(outcomes: &mut [Outcome], order: &MeasurementOrder, owner: &str, lost: bool) {
+    let fields = fields(&order.slot, owner);
+    for outcome in outcomes {
+        match outcome {
+            Outcome::Success(run) => {
+                run.extra.extend(fields.clone());
+                if lost {
+                    SUPERSEDED.clone_into(&mut run.sample_role);
+                } else if order.work.counts && !run.quality.suspect {
+                    run.id = order.slot.id();
+                }
+            }
+            Outcome::Failure(failure) => failure.extra.extend(fields.clone()),
+        }
+    }
+}
+
+/// How a measurement ended: its last attempt counts.
+pub fn verdict(outcomes: &[Outcome]) -> AttemptVerdict {
+    match outcomes.last() {
+        Some(Outcome::Success(run)) => AttemptVerdict {
+            kind: None,
+            suspect: !quality::starved(&run.quality, run.speeds.time_to_first_token).is_empty(),
+            retry_after: None,
+            message: run.quality.suspect_reasons.join("; "),
+        },
+        Some(Outcome::Failure(failure)) => AttemptVerdict {
+            kind: Some(failure.error_kind),
+            suspect: false,
+            retry_after: failure.extra.get("retry_after_seconds").and_then(Value::as_f64),
+            message: failure.message.chars().take(200).collect(),
+        },
+        None => AttemptVerdict {
+            kind: Some(FailureKind::Unknown),
+            suspect: false,
+            retry_after: None,
+            message: "the measurement ended without a row".to_owned(),
+        },
+    }
+}
+
+/// The row of a measurement that ended without one: it panicked, or did not end.
+pub fn ended_without_row(
+    order: &MeasurementOrder,
+    kind: FailureKind,
+    message: &str,
+    began_at: DateTime<Utc>,
+) -> Outcome {
+    let model = &order.slot.series.model;
+    let (stage, normalized) = (FailureStage::Request, normalize(message));
+    let extra = json!({
+        "run_ts": began_at.to_rfc3339_opts(SecondsFormat::Millis, true),
+        "benchmark_profile_id": order.slot.series.profile_id,
+        "sample_role": order.work.question.role,
+        "attempt": order.attempt,
+        "measured_by": measured_by(),
+    });
+    let extra = extra.as_object().cloned().unwrap_or_default();
+    Outcome::Failure(Box::new(Failure {
+        id: ulid::Ulid::generate().to_string(),
+        provider: model.provider.clone(),
+        model_name: model.model_id.clone(),
+        ts: DateTime::from_timestamp_millis(Utc::now().timestamp_millis()).unwrap_or_default(),
+        stage,
+        message: message.to_owned(),
+        error_kind: kind,
+        http_status: None,
+        provider_error_code: None,
+        fingerprint: fingerprint(&model.provider, &model.model_id, stage, kind, &normalized),
+        normalized_message: normalized,
+        traceback: None,
+        extra,
+    }))
+}

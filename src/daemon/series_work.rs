@@ -1,0 +1,184 @@
+//! What there is to do: the catalogue under the rules, one piece of work a series. Pure.
+
+use crate::daemon::catalog_policy::ROLE;
+use crate::daemon::roster::ProviderRoster;
+use crate::daemon::schedule::{SeriesProgress, SeriesSchedule};
+use crate::domain::daemon_config::{DaemonConfig, Price};
+use crate::domain::{ModelRef, Series};
+use crate::measure::measurer::RequestSpec;
+use crate::storage::WorkItem;
+use crate::storage::jobs::{JobState, JobStatus, PROBE};
+use chrono::{DateTime, TimeDelta, Utc};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A series and all that is needed to measure it.
+#[derive(Debug, Clone)]
+pub struct SeriesWork {
+    /// When.
+    pub plan: SeriesSchedule,
+    /// Whom.
+    pub item: Arc<WorkItem>,
+    /// What is asked.
+    pub question: Arc<RequestSpec>,
+    /// What it costs, if that is known.
+    pub price: Option<Price>,
+    /// The rows count: a model under admission is only tried.
+    pub counts: bool,
+}
+
+/// What is asked of models, under the rules.
+#[derive(Debug)]
+pub struct RequestSpecs {
+    /// What every model that is measured is asked.
+    measured: Vec<Arc<RequestSpec>>,
+    /// What a model is asked that is only tried: the first of them, its rows in a role of their own.
+    tried: Option<Arc<RequestSpec>>,
+}
+
+impl RequestSpecs {
+    /// From the questions that are configured.
+    pub fn new(questions: Vec<RequestSpec>) -> Self {
+        let measured: Vec<Arc<RequestSpec>> = questions.into_iter().map(Arc::new).collect();
+        let tried =
+            |first: &Arc<RequestSpec>| RequestSpec { role: ROLE.to_owned(), ..RequestSpec::clone(first) };
+        Self { tried: measured.first().map(tried).map(Arc::new), measured }
+    }
+}
+
+/// Everything there is to do for one provider, sorted by series.
+pub fn work(
+    asked: &ProviderRoster,
+    questions: &RequestSpecs,
+    daemon_config: &DaemonConfig,
+    prices: &HashMap<ModelRef, Price>,
+) -> Vec<Arc<SeriesWork>> {
+    let one = |item: &Arc<WorkItem>, question: &Arc<RequestSpec>, counts: bool| {
+        let model = &item.model;
+        let profile_id = if counts { question.profile.id.as_str() } else { PROBE };
+        let cadence = if counts { daemon_config.cadence(model, profile_id) } else { spacing(daemon_config) };
+        let spread = if counts { daemon_config.spread } else { 0.0 };
+        let (profile_id, vantage) = (profile_id.to_owned(), daemon_config.vantage.clone());
+        let series = Series { model: model.clone(), profile_id, vantage };
+        Arc::new(SeriesWork {
+            plan: SeriesSchedule::new(series, cadence, spread),
+            item: Arc::clone(item),
+            question: Arc::clone(question),
+            price: daemon_config.price(model, prices.get(model).copied()),
+            counts,
+        })
+    };
+    let mut work = Vec::with_capacity(asked.measured.len() * questions.measured.len() + asked.tried.len());
+    for item in &asked.measured {
+        work.extend(questions.measured.iter().map(|question| one(item, question, true)));
+    }
+    for item in &asked.tried {
+        work.extend(questions.tried.iter().map(|question| one(item, question, false)));
+    }
+    work.sort_by(|one, other| one.plan.series.cmp(&other.plan.series));
+    work
+}
+
+/// Seconds between two calls that try a model. Which of them are due is the catalog policy's to say.
+fn spacing(daemon_config: &DaemonConfig) -> u32 {
+    let spacing = daemon_config.admission.apart.min(daemon_config.quarantine.recheck).num_seconds();
+    u32::try_from(spacing).unwrap_or(u32::MAX).max(1)
+}
+
+/// What a dead process of the same name held rests so long from its begin: where processes die one after the other, each
+/// would take one of the slot's few attempts. Of one that is started for a single pass, none dies right after another.
+pub const AFTER_A_CRASH: TimeDelta = TimeDelta::seconds(15);
+
+/// How far a series has come, as the store knows it. A lease of the daemon `owner` itself, where it has a name, is a dead
+/// process's: what runs in this one it knows, and does not ask the store. It rests for `rest` from its begin. Nothing is
+/// waited for that was written under a clock that was ahead of `now`.
+pub fn turn(job: &JobState, owner: Option<&str>, rest: TimeDelta, now: DateTime<Utc>) -> SeriesProgress {
+    let settled = matches!(job.status, JobStatus::Success | JobStatus::DeadLetter);
+    let leased = job.lease.as_ref().filter(|_| job.status == JobStatus::Running);
+    let until = leased.map(|lease| match job.started_at {
+        Some(began) if Some(lease.owner.as_str()) == owner => lease.expires_at.min(began + rest),
+        _ => lease.expires_at,
+    });
+    SeriesProgress {
+        slot_at: job.slot_at,
+        settled,
+        not_before: until.or(job.not_before).filter(|_| !settled && !job.is_ahead(now)),
+        finished_at: job.finished_at.or(job.last_success_at),
+        attempts: job.slot_attempts,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::profile::built_in;
+    use crate::storage::jobs::Lease;
+    use crate::wire::ExchangeLimits;
+    use serde_json::Map;
+
+    #[test]
+    fn a_lease_of_ones_own_is_waited_for_a_moment_only() {
+        let began = DateTime::UNIX_EPOCH;
+        let lease = Lease { owner: "h:1".to_owned(), expires_at: began + TimeDelta::hours(1) };
+        let series =
+            Series { model: ModelRef::new("p", "m"), profile_id: "q".into(), vantage: "main".into() };
+        let job = JobState {
+            series,
+            status: JobStatus::Running,
+            slot_at: Some(began),
+            slot_attempts: 1,
+            failures: 0,
+            not_before: None,
+            started_at: Some(began),
+            finished_at: None,
+            last_success_at: None,
+            updated_at: None,
+            lease: Some(lease),
+            epoch: 1,
+            error_kind: None,
+            error_message: None,
+        };
+        let waits =
+            |owner| (turn(&job, owner, AFTER_A_CRASH, began).not_before.unwrap() - began).num_seconds();
+        assert_eq!((waits(Some("h:1")), waits(Some("h:2")), waits(None)), (15, 3600, 3600));
+    }
+
+    #[test]
+    fn every_model_is_asked_every_question_and_one_that_is_tried_only_the_first() {
+        let question = |profile| RequestSpec {
+            profile,
+            role: "published".to_owned(),
+            limits: ExchangeLimits::default(),
+            warm: false,
+        };
+        let [default, long, _] = built_in();
+        let item = |id: &str| {
+            Arc::new(WorkItem {
+                model: ModelRef::new("groq", id),
+                display_name: id.to_owned(),
+                metadata: Map::new(),
+            })
+        };
+        let asked = ProviderRoster { measured: vec![item("b"), item("a")], tried: vec![item("new")] };
+        let questions = RequestSpecs::new(vec![question(default), question(long)]);
+        let work = work(&asked, &questions, &DaemonConfig::default(), &HashMap::new());
+        let told: Vec<_> = work
+            .iter()
+            .map(|work| {
+                let Series { model, profile_id, .. } = &work.plan.series;
+                (model.model_id.as_str(), profile_id.as_str(), work.question.role.as_str(), work.counts)
+            })
+            .collect();
+        let measured = |id, profile| (id, profile, "published", true);
+        assert_eq!(
+            told,
+            [
+                measured("a", "cloud-default-v1"),
+                measured("a", "cloud-long-v1"),
+                measured("b", "cloud-default-v1"),
+                measured("b", "cloud-long-v1"),
+                ("new", PROBE, ROLE, false),
+            ]
+        );
+    }
+}

@@ -1,0 +1,237 @@
+//! By which rules a daemon measures: how often, how many at once, for how much money, whose models, from where. Settled
+//! before it starts; what follows from the rules at a moment is `daemon`'s.
+
+use crate::domain::ModelRef;
+use crate::domain::admission_config::{AdmissionConfig, QuarantineConfig};
+use crate::domain::slot::DEFAULT_VANTAGE;
+use chrono::NaiveTime;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// US dollars for a million tokens.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Price {
+    /// Of input.
+    pub input: f64,
+    /// Of output, reasoning included.
+    pub output: f64,
+}
+
+/// Limits of one provider's day (UTC). Nothing is limited where nothing stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DailyLimits {
+    /// Requests.
+    pub runs: Option<u64>,
+    /// Tokens, input and output.
+    pub tokens: Option<u64>,
+    /// Millionths of a US dollar.
+    pub micro_dollars: Option<u64>,
+}
+
+/// What is different for one provider.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct ProviderOverrides {
+    /// Seconds from turn to turn.
+    pub cadence_seconds: Option<u32>,
+    /// Measurements at once.
+    pub concurrency: Option<usize>,
+    /// What a day may cost.
+    pub limits: DailyLimits,
+    /// What its models cost, where neither their rule nor the provider's list says it.
+    pub price: Option<Price>,
+}
+
+/// What is different for one model.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct ModelOverrides {
+    /// Seconds from turn to turn.
+    pub cadence_seconds: Option<u32>,
+    /// What it costs, whatever the provider's list says.
+    pub price: Option<Price>,
+}
+
+/// The rules.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DaemonConfig {
+    /// Where it measures from.
+    pub vantage: String,
+    /// These providers alone; all where none is named.
+    pub only: Vec<String>,
+    /// Never these.
+    pub exclude: Vec<String>,
+    /// Ids of the profiles that are asked, each of every model.
+    pub profiles: Vec<String>,
+    /// Seconds from turn to turn where nothing else is said, at least 1.
+    pub cadence_seconds: u32,
+    /// The share of a cadence over which starts are spread, 0 to 1.
+    pub spread: f64,
+    /// Measurements at once for each provider.
+    pub concurrency: usize,
+    /// Attempts at one slot.
+    pub attempts: u32,
+    /// The longest that one measurement may take with everything around it.
+    pub deadline: Duration,
+    /// How often work list and signs of life are refreshed.
+    pub tick: Duration,
+    /// How long measurements may go on after the first signal.
+    pub grace: Duration,
+    /// How long a provider that refuses the key or wants money is left alone at first.
+    pub recheck: Duration,
+    /// How long a single pass waits for a store that does not say what to measure.
+    pub store_wait: Duration,
+    /// How old the catalogue may be that is measured where the store is away at the start.
+    pub catalogue_max_age: Duration,
+    /// How models under admission are asked and let in.
+    pub admission: AdmissionConfig,
+    /// How models that answer nothing but "no such model" are set aside.
+    pub quarantine: QuarantineConfig,
+    /// When providers' lists are read, each day (UTC); never where nothing stands.
+    pub discovery: Option<NaiveTime>,
+    /// Cadences of profiles that have their own, by id.
+    pub by_profile: BTreeMap<String, u32>,
+    /// By provider.
+    pub by_provider: BTreeMap<String, ProviderOverrides>,
+    /// By model.
+    pub by_model: BTreeMap<ModelRef, ModelOverrides>,
+}
+
+impl Default for DaemonConfig {
+    fn default() -> Self {
+        Self {
+            vantage: DEFAULT_VANTAGE.to_owned(),
+            only: Vec::new(),
+            exclude: Vec::new(),
+            profiles: Vec::new(),
+            cadence_seconds: 1800,
+            spread: 0.8,
+            concurrency: 2,
+            attempts: 2,
+            deadline: Duration::from_secs(180),
+            tick: Duration::from_secs(10),
+            grace: Duration::from_secs(20),
+            recheck: Duration::from_secs(60),
+            store_wait: Duration::from_secs(60),
+            catalogue_max_age: Duration::from_secs(86_400),
+            admission: AdmissionConfig::default(),
+            quarantine: QuarantineConfig::default(),
+            discovery: NaiveTime::from_hms_opt(7, 0, 0),
+            by_profile: BTreeMap::new(),
+            by_provider: BTreeMap::new(),
+            by_model: BTreeMap::new(),
+        }
+    }
+}
+
+impl DaemonConfig {
+    /// Whether a provider's models are this daemon's.
+    pub fn covers(&self, provider: &str) -> bool {
+        let named = |list: &[String]| list.iter().any(|name| name == provider);
+        (self.only.is_empty() || named(&self.only)) && !named(&self.exclude)
+    }
+
+    /// The providers that are named and not left out.
+    pub fn wanted(&self) -> Vec<String> {
+        self.only.iter().filter(|name| self.covers(name)).cloned().collect()
+    }
+
+    /// Seconds from turn to turn of a model under a profile: the model's own rule, else its provider's, else the general
+    /// one. Under a profile with a cadence of its own, whichever is longer of that and a rule for model or provider.
+    pub fn cadence(&self, model: &ModelRef, profile_id: &str) -> u32 {
+        let of_model = self.by_model.get(model).and_then(|rule| rule.cadence_seconds);
+        let of_provider = || self.by_provider.get(&model.provider).and_then(|rule| rule.cadence_seconds);
+        let own = of_model.or_else(of_provider);
+        let cadence = match (self.by_profile.get(profile_id), own) {
+            (None, own) => own.unwrap_or(self.cadence_seconds),
+            (Some(profile), own) => own.map_or(*profile, |own| own.max(*profile)),
+        };
+        cadence.max(1)
+    }
+
+    /// The same with the cadences that somebody else proposes for providers without a rule of their own.
+    pub fn proposed(&self, cadences: &BTreeMap<String, u32>) -> Cow<'_, Self> {
+        let mut rules = Cow::Borrowed(self);
+        for (provider, cadence) in cadences {
+            if self.by_provider.get(provider).is_none_or(|rule| rule.cadence_seconds.is_none()) {
+                let rule = rules.to_mut().by_provider.entry(provider.clone()).or_default();
+                rule.cadence_seconds = Some(*cadence);
+            }
+        }
+        rules
+    }
+
+    /// Measurements of a provider at once, at least 1.
+    pub fn concurrency(&self, provider: &str) -> usize {
+        let rule = self.by_provider.get(provider).and_then(|rule| rule.concurrency);
+        rule.unwrap_or(self.concurrency).max(1)
+    }
+
+    /// What a provider's day may cost.
+    pub fn limits(&self, provider: &str) -> DailyLimits {
+        self.by_provider.get(provider).map(|rule| rule.limits).unwrap_or_default()
+    }
+
+    /// What a model costs: its own rule, what the provider `listed`, the provider's rule.
+    pub fn price(&self, model: &ModelRef, listed: Option<Price>) -> Option<Price> {
+        let own = self.by_model.get(model).and_then(|rule| rule.price);
+        own.or(listed).or_else(|| self.by_provider.get(&model.provider).and_then(|rule| rule.price))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_rule_counts() {
+        let (fast, slow) = (ModelRef::new("groq", "fast"), ModelRef::new("groq", "slow"));
+        let mut daemon_config = DaemonConfig::default();
+        assert_eq!(daemon_config.cadence(&fast, "cloud-default-v1"), 1800);
+        let of_provider = ProviderOverrides { cadence_seconds: Some(900), ..ProviderOverrides::default() };
+        daemon_config.by_provider.insert("groq".to_owned(), of_provider);
+        let of_model = ModelOverrides { cadence_seconds: Some(86_400), ..ModelOverrides::default() };
+        daemon_config.by_model.insert(slow.clone(), of_model);
+        daemon_config.by_profile.insert("cloud-long-v1".to_owned(), 21_600);
+        let cadences = |model: &ModelRef| {
+            ["cloud-default-v1", "cloud-long-v1"].map(|id| daemon_config.cadence(model, id))
+        };
+        assert_eq!((cadences(&fast), cadences(&slow)), ([900, 21_600], [86_400, 86_400]));
+        assert_eq!(daemon_config.cadence(&ModelRef::new("openai", "m"), "cloud-long-v1"), 21_600);
+    }
+
+    #[test]
+    fn a_proposed_cadence_gives_way_to_a_rule() {
+        let mut daemon_config = DaemonConfig::default();
+        let own = ProviderOverrides { cadence_seconds: Some(900), ..ProviderOverrides::default() };
+        daemon_config.by_provider.insert("groq".to_owned(), own);
+        let cadences = [("groq".to_owned(), 60), ("bedrock".to_owned(), 1200)].into();
+        let cadence = |provider: &str| {
+            daemon_config.proposed(&cadences).cadence(&ModelRef::new(provider, "m"), "cloud-default-v1")
+        };
+        assert_eq!((cadence("groq"), cadence("bedrock"), cadence("openai")), (900, 1200, 1800));
+    }
+
+    #[test]
+    fn a_fleet_is_split_by_provider() {
+        let daemon_config = DaemonConfig { exclude: vec!["bedrock".to_owned()], ..DaemonConfig::default() };
+        assert!(daemon_config.covers("groq") && !daemon_config.covers("bedrock"));
+        let daemon_config = DaemonConfig { only: vec!["bedrock".to_owned()], ..DaemonConfig::default() };
+        assert!(!daemon_config.covers("groq") && daemon_config.covers("bedrock"));
+    }
+
+    #[test]
+    fn a_models_own_price_wins_over_the_list_and_the_list_over_the_providers() {
+        let price = |input| Price { input, output: 1.0 };
+        let model = ModelRef::new("groq", "m");
+        let mut daemon_config = DaemonConfig::default();
+        assert_eq!(daemon_config.price(&model, None), None);
+        let rule = ProviderOverrides { price: Some(price(1.0)), ..ProviderOverrides::default() };
+        daemon_config.by_provider.insert("groq".to_owned(), rule);
+        assert_eq!(daemon_config.price(&model, None), Some(price(1.0)));
+        assert_eq!(daemon_config.price(&model, Some(price(2.0))), Some(price(2.0)));
+        daemon_config
+            .by_model
+            .insert(model.clone(), ModelOverrides { price: Some(price(3.0)), ..ModelOverrides::default() });
+        assert_eq!(daemon_config.price(&model, Some(price(2.0))), Some(price(3.0)));
+    }
+}

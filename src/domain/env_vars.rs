@@ -1,0 +1,343 @@
+//! The name of every environment variable that is read, once each. How a value is used is said where the constant is
+//! used; values are read through [`super::Env`] alone.
+
+/// Where outcomes are kept: `sqlite:PATH`, `mongodb://…`.
+pub const LLMBENCH_STORE: &str = "LLMBENCH_STORE";
+/// Path of the configuration file.
+pub const LLMBENCH_CONFIG: &str = "LLMBENCH_CONFIG";
+/// Directory of what this machine keeps: undelivered results, the outbox, the status report of its daemon.
+pub const LLMBENCH_STATE_DIR: &str = "LLMBENCH_STATE_DIR";
+/// Where a daemon answers probes: `127.0.0.1:9464`, or `none`.
+pub const LLMBENCH_LISTEN: &str = "LLMBENCH_LISTEN";
+/// What the place is called that a daemon measures from (`main`).
+pub const LLMBENCH_VANTAGE: &str = "LLMBENCH_VANTAGE";
+/// Base URL of a running simulator, for example `http://127.0.0.1:8099/v1`.
+pub const LLMBENCH_SIM_URL: &str = "LLMBENCH_SIM_URL";
+
+/// Connection string of the MongoDB store; used where no store is named otherwise.
+pub const MONGODB_URI: &str = "MONGODB_URI";
+/// Database of the MongoDB store; without it the path of the connection string, then `llm-bench`.
+pub const MONGODB_DB: &str = "MONGODB_DB";
+/// Collection of the catalogue of measured models (`models`).
+pub const MONGODB_COLLECTION_MODELS: &str = "MONGODB_COLLECTION_MODELS";
+/// Collection of published runs (`metrics_cloud_v2`).
+pub const MONGODB_COLLECTION_CLOUD: &str = "MONGODB_COLLECTION_CLOUD";
+/// Collection of all other runs (`metrics_cloud_probe`).
+pub const MONGODB_COLLECTION_CLOUD_PROBE: &str = "MONGODB_COLLECTION_CLOUD_PROBE";
+/// Collection of failed attempts (`errors_cloud`).
+pub const MONGODB_COLLECTION_ERRORS: &str = "MONGODB_COLLECTION_ERRORS";
+/// Collection of failures grouped by fingerprint (`error_rollups`).
+pub const MONGODB_COLLECTION_ERROR_ROLLUPS: &str = "MONGODB_COLLECTION_ERROR_ROLLUPS";
+/// Collection of the queue (`bench_jobs`).
+pub const MONGODB_COLLECTION_BENCH_JOBS: &str = "MONGODB_COLLECTION_BENCH_JOBS";
+/// Collection of freshness by model (`bench_model_health`).
+pub const MONGODB_COLLECTION_MODEL_HEALTH: &str = "MONGODB_COLLECTION_MODEL_HEALTH";
+/// Collection of signs of life (`bench_scheduler_heartbeats`).
+pub const MONGODB_COLLECTION_SCHEDULER_HEARTBEATS: &str = "MONGODB_COLLECTION_SCHEDULER_HEARTBEATS";
+/// Collection of self-checks (`bench_check_runs`).
+pub const MONGODB_COLLECTION_CHECK_RUNS: &str = "MONGODB_COLLECTION_CHECK_RUNS";
+/// Collection of where models stand in their life (`model_status`).
+pub const MONGODB_COLLECTION_MODEL_STATUS: &str = "MONGODB_COLLECTION_MODEL_STATUS";
+/// Collection of reads of what providers list (`bench_discovery_runs`).
+pub const MONGODB_COLLECTION_DISCOVERY_RUNS: &str = "MONGODB_COLLECTION_DISCOVERY_RUNS";
+/// Collection of batches of changes of the catalogue (`bench_catalog_batches`).
+pub const MONGODB_COLLECTION_CATALOG_BATCHES: &str = "MONGODB_COLLECTION_CATALOG_BATCHES";
+/// Collection of the values before and after each change (`bench_catalog_changes`).
+pub const MONGODB_COLLECTION_CATALOG_CHANGES: &str = "MONGODB_COLLECTION_CATALOG_CHANGES";
+/// Collection of the keys of remote runners (`bench_ingest_keys`).
+pub const MONGODB_COLLECTION_INGEST_KEYS: &str = "MONGODB_COLLECTION_INGEST_KEYS";
+/// Collection of what providers list (`provider_catalog`).
+pub const MONGODB_COLLECTION_PROVIDER_CATALOG: &str = "MONGODB_COLLECTION_PROVIDER_CATALOG";
+/// Collection of what was learned about models (`bench_model_adaptations`).
+pub const MONGODB_COLLECTION_MODEL_ADAPTATIONS: &str = "MONGODB_COLLECTION_MODEL_ADAPTATIONS";
+/// Collection of what was told to whom about providers' lists (`bench_notices`).
+pub const MONGODB_COLLECTION_NOTICES: &str = "MONGODB_COLLECTION_NOTICES";
+
+/// Mail server of notices: `smtp://USER@HOST:PORT` or `smtps://…`; may hold a password.
+pub const LLMBENCH_SMTP_URL: &str = "LLMBENCH_SMTP_URL";
+/// Password of the mail server's user.
+pub const LLMBENCH_SMTP_PASSWORD: &str = "LLMBENCH_SMTP_PASSWORD";
+/// Address from which notices are sent.
+pub const LLMBENCH_NOTIFY_FROM: &str = "LLMBENCH_NOTIFY_FROM";
+/// Addresses to which notices are sent, with commas between them.
+pub const LLMBENCH_NOTIFY_TO: &str = "LLMBENCH_NOTIFY_TO";
+/// Webhook that gets notices as JSON; a secret as a whole.
+pub const LLMBENCH_WEBHOOK_URL: &str = "LLMBENCH_WEBHOOK_URL";
+
+/// Key of OpenAI.
+pub const OPENAI_API_KEY: &str = "OPENAI_API_KEY";
+/// Base URL of OpenAI, path included: `https://api.openai.com/v1`.
+pub const OPENAI_BASE_URL: &str = "OPENAI_BASE_URL";
+/// Organization that OpenAI bills.
+pub const OPENAI_ORG_ID: &str = "OPENAI_ORG_ID";
+/// Project that OpenAI bills.
+pub const OPENAI_PROJECT_ID: &str = "OPENAI_PROJECT_ID";
+
+/// Key of Anthropic, sent as `x-api-key`.
+pub const ANTHROPIC_API_KEY: &str = "ANTHROPIC_API_KEY";
+/// Token of Anthropic, sent as `Authorization: Bearer`; used where there is no key.
+pub const ANTHROPIC_AUTH_TOKEN: &str = "ANTHROPIC_AUTH_TOKEN";
+/// Base URL of Anthropic without `/v1`: `https://api.anthropic.com`.
+pub const ANTHROPIC_BASE_URL: &str = "ANTHROPIC_BASE_URL";
+
+/// Key of Groq.
+pub const GROQ_API_KEY: &str = "GROQ_API_KEY";
+/// Base URL of Groq without `/openai/v1`: `https://api.groq.com`.
+pub const GROQ_BASE_URL: &str = "GROQ_BASE_URL";
+/// Key of Together.
+pub const TOGETHER_API_KEY: &str = "TOGETHER_API_KEY";
+/// Key of Together as litellm calls it.
+pub const TOGETHERAI_API_KEY: &str = "TOGETHERAI_API_KEY";
+/// Base URL of Together, with or without `/v1`.
+pub const TOGETHER_BASE_URL: &str = "TOGETHER_BASE_URL";
+/// Key of Cerebras.
+pub const CEREBRAS_API_KEY: &str = "CEREBRAS_API_KEY";
+/// Base URL of Cerebras without `/v1`: `https://api.cerebras.ai`.
+pub const CEREBRAS_BASE_URL: &str = "CEREBRAS_BASE_URL";
+/// Key of Fireworks.
+pub const FIREWORKS_API_KEY: &str = "FIREWORKS_API_KEY";
+/// Base URL of Fireworks, with or without `/v1`: its SDK appends that alone.
+pub const FIREWORKS_BASE_URL: &str = "FIREWORKS_BASE_URL";
+/// Key of DeepInfra.
+pub const DEEPINFRA_API_KEY: &str = "DEEPINFRA_API_KEY";
+/// Key of DeepInfra as some of its own pages call it.
+pub const DEEPINFRA_TOKEN: &str = "DEEPINFRA_TOKEN";
+/// Base URL of DeepInfra, path included.
+pub const DEEPINFRA_BASE_URL: &str = "DEEPINFRA_BASE_URL";
+/// Key of OpenRouter.
+pub const OPENROUTER_API_KEY: &str = "OPENROUTER_API_KEY";
+/// Base URL of OpenRouter, path included.
+pub const OPENROUTER_BASE_URL: &str = "OPENROUTER_BASE_URL";
+
+/// Key of Vertex in express mode (Gemini alone, no project).
+pub const GOOGLE_API_KEY: &str = "GOOGLE_API_KEY";
+/// Path of a service account's JSON file.
+pub const GOOGLE_APPLICATION_CREDENTIALS: &str = "GOOGLE_APPLICATION_CREDENTIALS";
+/// Google Cloud project of Vertex.
+pub const GOOGLE_CLOUD_PROJECT: &str = "GOOGLE_CLOUD_PROJECT";
+/// Location of Vertex: `global`, `us`, `eu` or a region.
+pub const GOOGLE_CLOUD_LOCATION: &str = "GOOGLE_CLOUD_LOCATION";
+/// Project of Vertex as Anthropic's SDK calls it.
+pub const ANTHROPIC_VERTEX_PROJECT_ID: &str = "ANTHROPIC_VERTEX_PROJECT_ID";
+/// Location of Vertex as Anthropic's SDK calls it.
+pub const CLOUD_ML_REGION: &str = "CLOUD_ML_REGION";
+/// Project of Vertex as Vercel's SDK calls it.
+pub const GOOGLE_VERTEX_PROJECT: &str = "GOOGLE_VERTEX_PROJECT";
+/// Location of Vertex as Vercel's SDK calls it.
+pub const GOOGLE_VERTEX_LOCATION: &str = "GOOGLE_VERTEX_LOCATION";
+/// Project of Vertex as litellm calls it.
+pub const VERTEXAI_PROJECT: &str = "VERTEXAI_PROJECT";
+/// Location of Vertex as litellm calls it.
+pub const VERTEXAI_LOCATION: &str = "VERTEXAI_LOCATION";
+/// Base URL of Vertex without `/v1`, for all of its models.
+pub const VERTEX_BASE_URL: &str = "VERTEX_BASE_URL";
+/// Base URL of Vertex as Google's SDK calls it.
+pub const GOOGLE_VERTEX_BASE_URL: &str = "GOOGLE_VERTEX_BASE_URL";
+/// Base URL of Vertex for Claude alone, `/v1` included, as Anthropic's SDK reads it.
+pub const ANTHROPIC_VERTEX_BASE_URL: &str = "ANTHROPIC_VERTEX_BASE_URL";
+
+/// Region of Bedrock.
+pub const AWS_REGION: &str = "AWS_REGION";
+/// Region of Bedrock where `AWS_REGION` is unset.
+pub const AWS_DEFAULT_REGION: &str = "AWS_DEFAULT_REGION";
+/// Profile of the AWS configuration: read by the AWS SDK, looked at by us to know whether Bedrock is meant.
+pub const AWS_PROFILE: &str = "AWS_PROFILE";
+/// Secret half of an AWS key: read by the AWS SDK, kept out of messages by us.
+pub const AWS_SECRET_ACCESS_KEY: &str = "AWS_SECRET_ACCESS_KEY";
+/// Session token of a temporary AWS key: read by the AWS SDK, kept out of messages by us.
+pub const AWS_SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
+/// Bedrock's own API key: read by the AWS SDK, kept out of messages by us.
+pub const AWS_BEARER_TOKEN_BEDROCK: &str = "AWS_BEARER_TOKEN_BEDROCK";
+
+/// Minutes from turn to turn of a model, as the Python scheduler read it (30).
+pub const FRESH_MINUTES: &str = "FRESH_MINUTES";
+/// A daemon's providers, separated by commas; all where it is unset.
+pub const BENCHMARK_PROVIDERS: &str = "BENCHMARK_PROVIDERS";
+/// Providers that a daemon leaves to others, separated by commas.
+pub const BENCHMARK_EXCLUDED_PROVIDERS: &str = "BENCHMARK_EXCLUDED_PROVIDERS";
+/// The longest that one of a daemon's measurements may take, seconds.
+pub const BENCHMARK_DEADLINE_SECONDS: &str = "BENCHMARK_DEADLINE_SECONDS";
+/// Followed by a provider's name in capitals: its measurements at once (`BENCHMARK_CONCURRENCY_OPENAI`).
+pub const BENCHMARK_CONCURRENCY: &str = "BENCHMARK_CONCURRENCY_";
+/// Seconds between two looks of a daemon at its catalogue.
+pub const SCHEDULER_TICK_SECONDS: &str = "SCHEDULER_TICK_SECONDS";
+
+/// The socket of a service manager that wants to hear from a daemon (`sd_notify`).
+pub const NOTIFY_SOCKET: &str = "NOTIFY_SOCKET";
+
+/// Key with which the Python runner posts to the bridge, as `X-API-Key`.
+pub const INGEST_API_KEY: &str = "INGEST_API_KEY";
+/// Token with which the Python runner reads its work list from the bridge.
+pub const RUNNER_CONFIG_TOKEN: &str = "RUNNER_CONFIG_TOKEN";
+
+/// Key of a runner for the bridge, for posting and for its work list.
+pub const LLMBENCH_BRIDGE_KEY: &str = "LLMBENCH_BRIDGE_KEY";
+/// `1` where keys may go to a bridge over plain http beyond this machine.
+pub const LLMBENCH_BRIDGE_PLAIN_HTTP: &str = "LLMBENCH_BRIDGE_PLAIN_HTTP";
+/// Where the Python runner posts results: the bridge's `/ingest`; the store where none is named otherwise.
+pub const INGEST_API_URL: &str = "INGEST_API_URL";
+/// Where the Python runner posts failures; here they go with the results.
+pub const INGEST_ERROR_URL: &str = "INGEST_ERROR_URL";
+/// Where the Python runner posts Bedrock's list, where that is not the bridge's `/ingest/catalog`.
+pub const INGEST_CATALOG_URL: &str = "INGEST_CATALOG_URL";
+/// Where the Python runner reads its work list: the bridge's `/runner-config`.
+pub const RUNNER_CONFIG_URL: &str = "RUNNER_CONFIG_URL";
+/// The file that keeps the last work list.
+pub const RUNNER_CONFIG_CACHE_PATH: &str = "RUNNER_CONFIG_CACHE_PATH";
+/// For how long a kept work list counts while the bridge is away, seconds (21600).
+pub const RUNNER_CONFIG_GRACE_SECONDS: &str = "RUNNER_CONFIG_GRACE_SECONDS";
+/// How long an answer of the bridge is waited for, seconds (10).
+pub const RUNNER_CONFIG_TIMEOUT_SECONDS: &str = "RUNNER_CONFIG_TIMEOUT_SECONDS";
+/// Seconds between two posts of Bedrock's list (43200).
+pub const RUNNER_CATALOG_INTERVAL_SECONDS: &str = "RUNNER_CATALOG_INTERVAL_SECONDS";
+
+/// Who is logged in, for the history of the catalogue.
+pub const USER: &str = "USER";
+/// The same where `USER` is unset.
+pub const LOGNAME: &str = "LOGNAME";
+/// No colours where it is set (no-color.org).
+pub const NO_COLOR: &str = "NO_COLOR";
+/// Width of the terminal in columns.
+pub const COLUMNS: &str = "COLUMNS";
+/// PEM file of certificate authorities that are trusted besides the public ones.
+pub const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
+/// Where state lives that is no configuration: results that no store took.
+pub const XDG_STATE_HOME: &str = "XDG_STATE_HOME";
+
+/// The variables whose values are secrets: kept out of every message and out of the environment of child processes.
+pub const SECRETS: &[&str] = &[
+    OPENAI_API_KEY,
+    ANTHROPIC_API_KEY,
+    ANTHROPIC_AUTH_TOKEN,
+    GROQ_API_KEY,
+    TOGETHER_API_KEY,
+    TOGETHERAI_API_KEY,
+    CEREBRAS_API_KEY,
+    FIREWORKS_API_KEY,
+    DEEPINFRA_API_KEY,
+    DEEPINFRA_TOKEN,
+    OPENROUTER_API_KEY,
+    GOOGLE_API_KEY,
+    AWS_SECRET_ACCESS_KEY,
+    AWS_SESSION_TOKEN,
+    AWS_BEARER_TOKEN_BEDROCK,
+    LLMBENCH_SMTP_URL,
+    LLMBENCH_SMTP_PASSWORD,
+    LLMBENCH_WEBHOOK_URL,
+    INGEST_API_KEY,
+    RUNNER_CONFIG_TOKEN,
+    LLMBENCH_BRIDGE_KEY,
+];
+
+/// Every variable that is read, for whoever looks for misspelt ones.
+pub const ALL: &[&str] = &[
+    LLMBENCH_STORE,
+    LLMBENCH_CONFIG,
+    LLMBENCH_SIM_URL,
+    MONGODB_URI,
+    MONGODB_DB,
+    MONGODB_COLLECTION_MODELS,
+    MONGODB_COLLECTION_CLOUD,
+    MONGODB_COLLECTION_CLOUD_PROBE,
+    MONGODB_COLLECTION_ERRORS,
+    MONGODB_COLLECTION_ERROR_ROLLUPS,
+    MONGODB_COLLECTION_BENCH_JOBS,
+    MONGODB_COLLECTION_MODEL_HEALTH,
+    MONGODB_COLLECTION_SCHEDULER_HEARTBEATS,
+    MONGODB_COLLECTION_CHECK_RUNS,
+    MONGODB_COLLECTION_DISCOVERY_RUNS,
+    MONGODB_COLLECTION_CATALOG_BATCHES,
+    MONGODB_COLLECTION_CATALOG_CHANGES,
+    MONGODB_COLLECTION_INGEST_KEYS,
+    MONGODB_COLLECTION_PROVIDER_CATALOG,
+    MONGODB_COLLECTION_MODEL_ADAPTATIONS,
+    MONGODB_COLLECTION_NOTICES,
+    LLMBENCH_SMTP_URL,
+    LLMBENCH_SMTP_PASSWORD,
+    LLMBENCH_NOTIFY_FROM,
+    LLMBENCH_NOTIFY_TO,
+    LLMBENCH_WEBHOOK_URL,
+    OPENAI_API_KEY,
+    OPENAI_BASE_URL,
+    OPENAI_ORG_ID,
+    OPENAI_PROJECT_ID,
+    ANTHROPIC_API_KEY,
+    ANTHROPIC_AUTH_TOKEN,
+    ANTHROPIC_BASE_URL,
+    GROQ_API_KEY,
+    GROQ_BASE_URL,
+    TOGETHER_API_KEY,
+    TOGETHERAI_API_KEY,
+    TOGETHER_BASE_URL,
+    CEREBRAS_API_KEY,
+    CEREBRAS_BASE_URL,
+    FIREWORKS_API_KEY,
+    FIREWORKS_BASE_URL,
+    DEEPINFRA_API_KEY,
+    DEEPINFRA_TOKEN,
+    DEEPINFRA_BASE_URL,
+    OPENROUTER_API_KEY,
+    OPENROUTER_BASE_URL,
+    GOOGLE_API_KEY,
+    GOOGLE_APPLICATION_CREDENTIALS,
+    GOOGLE_CLOUD_PROJECT,
+    GOOGLE_CLOUD_LOCATION,
+    ANTHROPIC_VERTEX_PROJECT_ID,
+    CLOUD_ML_REGION,
+    GOOGLE_VERTEX_PROJECT,
+    GOOGLE_VERTEX_LOCATION,
+    VERTEXAI_PROJECT,
+    VERTEXAI_LOCATION,
+    VERTEX_BASE_URL,
+    GOOGLE_VERTEX_BASE_URL,
+    ANTHROPIC_VERTEX_BASE_URL,
+    AWS_REGION,
+    AWS_DEFAULT_REGION,
+    AWS_PROFILE,
+    AWS_SECRET_ACCESS_KEY,
+    AWS_SESSION_TOKEN,
+    AWS_BEARER_TOKEN_BEDROCK,
+    INGEST_API_KEY,
+    RUNNER_CONFIG_TOKEN,
+    LLMBENCH_BRIDGE_KEY,
+    LLMBENCH_BRIDGE_PLAIN_HTTP,
+    INGEST_API_URL,
+    INGEST_ERROR_URL,
+    INGEST_CATALOG_URL,
+    RUNNER_CONFIG_URL,
+    RUNNER_CONFIG_CACHE_PATH,
+    RUNNER_CONFIG_GRACE_SECONDS,
+    RUNNER_CONFIG_TIMEOUT_SECONDS,
+    RUNNER_CATALOG_INTERVAL_SECONDS,
+    USER,
+    LOGNAME,
+    NO_COLOR,
+    COLUMNS,
+    SSL_CERT_FILE,
+    XDG_STATE_HOME,
+    LLMBENCH_STATE_DIR,
+    LLMBENCH_VANTAGE,
+    MONGODB_COLLECTION_MODEL_STATUS,
+    FRESH_MINUTES,
+    BENCHMARK_PROVIDERS,
+    BENCHMARK_EXCLUDED_PROVIDERS,
+    BENCHMARK_DEADLINE_SECONDS,
+    BENCHMARK_CONCURRENCY,
+    SCHEDULER_TICK_SECONDS,
+    LLMBENCH_LISTEN,
+    NOTIFY_SOCKET,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_has_every_name() {
+        let written = include_str!("env_vars.rs").lines().filter_map(|line| line.strip_prefix("pub const "));
+        let named = written.filter_map(|rest| rest.split_once(": &str = ")).map(|(name, _)| name);
+        let missing: Vec<&str> =
+            named.filter(|name| !ALL.iter().any(|known| known.trim_end_matches('_') == *name)).collect();
+        assert_eq!(missing, Vec::<&str>::new(), "to be put into ALL");
+    }
+}

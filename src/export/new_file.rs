@@ -1,0 +1,149 @@
+//! A file that is there whole or not at all: written beside its place under another name, and renamed at the end.
+
+use super::background_writer::BackgroundWriter;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+/// Why a file cannot be begun.
+#[derive(Debug, thiserror::Error)]
+pub enum NewFileError {
+    /// Something has that name, and nobody said that it may be replaced.
+    #[error("{} exists already", .0.display())]
+    Exists(PathBuf),
+    /// A directory, a device, a pipe: nothing that could be replaced by a file.
+    #[error("{} is no regular file", .0.display())]
+    NoFile(PathBuf),
+    /// The operating system's words.
+    #[error("{} cannot be created: {}", .0.display(), .1)]
+    Io(PathBuf, io::Error),
+}
+
+/// A file while it is written. Dropped before [`NewFile::keep`], it leaves nothing.
+#[derive(Debug)]
+pub struct NewFile {
+    /// Nothing once it is finished.
+    out: Option<BackgroundWriter>,
+    path: PathBuf,
+    temporary: PathBuf,
+    replaces: bool,
+    kept: bool,
+}
+
+impl NewFile {
+    /// Begins a file that will be at `path`; where that is a link, at the end of it. `replace` allows it to take the place
+    /// of another one.
+    ///
+    /// # Errors
+    /// [`NewFileError`].
+    pub fn create(path: &Path, replace: bool) -> Result<Self, NewFileError> {
+        let failed = |error| NewFileError::Io(path.to_owned(), error);
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        match fs::symlink_metadata(&path) {
+            Ok(there) if !there.is_file() => return Err(NewFileError::NoFile(path)),
+            Ok(_) if !replace => return Err(NewFileError::Exists(path)),
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(error)),
+            _ => {}
+        }
+        let name = path.file_name().ok_or_else(|| NewFileError::NoFile(path.clone()))?.to_string_lossy();
+        let temporary = path.with_file_name(format!(".{name}.{}.partial", std::process::id()));
+        let file = File::create(&temporary).map_err(failed)?;
+        let out = Some(BackgroundWriter::start(file).map_err(failed)?);
+        Ok(Self { out, path, temporary, replaces: replace, kept: false })
+    }
+
+    /// Gives it its name once all of it is on the disk, and says how many bytes it has.
+    ///
+    /// # Errors
+    /// The operating system's; also where something has that name by now and must not be replaced. No file is left then.
+    pub fn keep(mut self) -> io::Result<u64> {
+        let file = self.out.take().ok_or(ErrorKind::BrokenPipe)?.finish()?;
+        file.sync_data()?;
+        let bytes = file.metadata()?.len();
+        if !self.replaces && fs::symlink_metadata(&self.path).is_ok() {
+            return Err(io::Error::new(
+                ErrorKind::AlreadyExists,
+                "another file has taken the name meanwhile",
+            ));
+        }
+        fs::rename(&self.temporary, &self.path)?;
+        self.kept = true;
+        Ok(bytes)
+    }
+}
+
+impl Write for NewFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.as_mut().ok_or(ErrorKind::BrokenPipe)?.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.as_mut().ok_or(ErrorKind::BrokenPipe)?.flush()
+    }
+}
+
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        if !self.kept {
+            // Where it cannot be removed, its name says what it is.
+            let _ = fs::remove_file(&self.temporary);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(directory: &Path) -> Vec<String> {
+        let entries = fs::read_dir(directory).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_file_is_there_whole_or_not_at_all() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("runs.csv");
+        let mut file = NewFile::create(&path, false).unwrap();
+        file.write_all(b"half").unwrap();
+        file.flush().unwrap();
+        assert!(!path.exists() && names(home.path()).len() == 1);
+        drop(file);
+        assert!(names(home.path()).is_empty());
+        let mut file = NewFile::create(&path, false).unwrap();
+        file.write_all(b"whole").unwrap();
+        assert_eq!(file.keep().unwrap(), 5);
+        assert_eq!((fs::read(&path).unwrap(), names(home.path()).len()), (b"whole".to_vec(), 1));
+    }
+
+    #[test]
+    fn nothing_is_replaced_that_should_not_be() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("runs.csv");
+        let late = NewFile::create(&path, false).unwrap();
+        fs::write(&path, "older").unwrap();
+        assert!(matches!(NewFile::create(&path, false), Err(NewFileError::Exists(_))));
+        assert_eq!(late.keep().unwrap_err().kind(), ErrorKind::AlreadyExists);
+        NewFile::create(&path, true).unwrap().keep().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"");
+        for no_file in [home.path(), Path::new("/dev/null"), Path::new("/")] {
+            assert!(
+                matches!(NewFile::create(no_file, true), Err(NewFileError::NoFile(_))),
+                "{}",
+                no_file.display()
+            );
+        }
+        assert!(matches!(NewFile::create(&home.path().join("no/x"), true), Err(NewFileError::Io(..))));
+    }
+
+    #[test]
+    fn a_link_stays_and_its_end_is_replaced() {
+        let home = tempfile::tempdir().unwrap();
+        let (real, link) = (home.path().join("real"), home.path().join("link"));
+        fs::write(&real, "older").unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        NewFile::create(&link, true).unwrap().keep().unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read(&real).unwrap(), b"");
+    }
+}

@@ -1,0 +1,181 @@
+//! What all requests share, and what is done between them: keys and catalogue read again, certificates looked at, runners
+//! that were heard of written down.
+
+use super::auth::RunnerKey;
+use super::body_reader::BodyMemory;
+use super::enabled_models::WorkSetCache;
+use super::journal::{Journal, JournalLevel};
+use super::keys::RunnerKeyCache;
+use super::listener::ListenerCounters;
+use super::metrics::{BridgeMetrics, ScrapeGauges};
+use super::rate_limits::{GuessLimiter, KeyRateLimiter};
+use super::runner_activity::RunnerActivityLog;
+use super::tls::{CertificateReload, TlsIdentity};
+use super::write_queue::{QueueWriters, WriteQueue};
+use crate::storage::{Store, StoreError};
+use chrono::Utc;
+use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// How often keys and certificates are read again.
+const TICK: Duration = Duration::from_secs(2);
+
+/// How often it is looked whether a bridge has left something behind, and how soon again where that failed.
+const CATCH_UP: Duration = Duration::from_secs(600);
+const CATCH_UP_AGAIN: Duration = Duration::from_secs(20);
+
+/// What an operator decides.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BridgePolicy {
+    /// How often runners are to measure, minutes, at least 1.
+    pub interval_minutes: u32,
+    /// How many items a key may post in a second.
+    pub items_per_second: f64,
+    /// Ids of the published profiles, as the store knows them.
+    pub published_profiles: Vec<String>,
+}
+
+/// What all requests share.
+pub struct BridgeServer {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) policy: BridgePolicy,
+    pub(super) keys: RunnerKeyCache,
+    pub(super) work: WorkSetCache,
+    pub(super) write_queue: WriteQueue,
+    pub(super) rates: KeyRateLimiter,
+    pub(super) guess_limiter: GuessLimiter,
+    pub(super) held: BodyMemory,
+    pub(super) runner_activity: RunnerActivityLog,
+    pub(super) journal: Arc<Journal>,
+    /// Counters of requests and items.
+    pub metrics: BridgeMetrics,
+    /// Counters of connections.
+    pub tally: Arc<ListenerCounters>,
+    store_sound: AtomicBool,
+    identity_sound: AtomicBool,
+}
+
+impl BridgeServer {
+    /// Reads keys and catalogue for the first time. `legacy` are the keys of the environment.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn open(
+        store: Arc<dyn Store>,
+        policy: BridgePolicy,
+        legacy: Vec<RunnerKey>,
+        journal: Journal,
+    ) -> Result<(Arc<Self>, QueueWriters), StoreError> {
+        let keys = RunnerKeyCache::load(store.clone(), legacy).await?;
+        let work = WorkSetCache::new(store.clone());
+        work.current().await?;
+        let journal = Arc::new(journal);
+        let (write_queue, writers) = WriteQueue::open(&store, &journal);
+        let bridge = Self {
+            rates: KeyRateLimiter::new(policy.items_per_second),
+            guess_limiter: GuessLimiter::default(),
+            runner_activity: RunnerActivityLog::new(policy.interval_minutes.saturating_mul(60)),
+            store,
+            policy,
+            keys,
+            work,
+            write_queue,
+            held: BodyMemory::default(),
+            journal,
+            metrics: BridgeMetrics::default(),
+            tally: Arc::default(),
+            store_sound: AtomicBool::new(true),
+            identity_sound: AtomicBool::new(true),
+        };
+        Ok((Arc::new(bridge), writers))
+    }
+
+    /// How many keys can be used now.
+    pub fn usable_keys(&self) -> usize {
+        self.keys.ring().usable(Utc::now())
+    }
+
+    /// Why the bridge is not ready, or nothing.
+    pub fn unready(&self) -> Option<&'static str> {
+        if !self.store_sound.load(Ordering::Relaxed) {
+            Some("the database does not answer")
+        } else if !self.keys.are_sound() {
+            Some("the keys cannot be read again")
+        } else if !self.identity_sound.load(Ordering::Relaxed) {
+            Some("the certificate on disk cannot be used")
+        } else {
+            None
+        }
+    }
+
+    /// Everything that is counted, in Prometheus' text format.
+    pub fn metrics_text(&self) -> String {
+        let now = ScrapeGauges {
+            waiting: self.write_queue.waiting(),
+            underived: self.write_queue.underived(),
+            held_bytes: self.held.bytes(),
+            keys: self.usable_keys(),
+            ready: self.unready().is_none(),
+        };
+        self.metrics.text(&self.tally, &now)
+    }
+
+    /// Keeps what all requests share up to date until `stop` is cancelled.
+    pub async fn tend(self: Arc<Self>, identity: Option<Arc<TlsIdentity>>, stop: CancellationToken) {
+        let catching_up = tokio::spawn(self.clone().catch_up(stop.clone()));
+        while stop.run_until_cancelled(tokio::time::sleep(TICK)).await.is_some() {
+            self.tick(identity.as_deref()).await;
+        }
+        // Whoever starts next begins anew with it.
+        catching_up.abort();
+        if let Err(error) = self.runner_activity.flush(&*self.store).await {
+            self.warn("sightings", &error.to_string());
+        }
+    }
+
+    /// Looks for what a bridge has kept and not derived before its end: at the start for all that came meanwhile, and then
+    /// often enough that this is never much.
+    async fn catch_up(self: Arc<Self>, stop: CancellationToken) {
+        loop {
+            let done = self.store.catch_up().await;
+            if let Err(error) = &done {
+                self.warn("derive", &error.to_string());
+            }
+            let rest = if done.is_ok() { CATCH_UP } else { CATCH_UP_AGAIN };
+            if stop.run_until_cancelled(tokio::time::sleep(rest)).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    async fn tick(&self, identity: Option<&TlsIdentity>) {
+        if let Err(error) = self.keys.reload().await {
+            self.warn("keys", &error.to_string());
+        }
+        let work = self.work.current().await;
+        self.store_sound.store(work.is_ok(), Ordering::Relaxed);
+        if let Err(error) = work {
+            self.warn("store", &error.to_string());
+        }
+        if let Err(error) = self.runner_activity.flush(&*self.store).await {
+            self.warn("sightings", &error.to_string());
+        }
+        let Some(identity) = identity else { return };
+        let looked = identity.reload();
+        self.identity_sound.store(looked.is_ok(), Ordering::Relaxed);
+        match looked {
+            Ok(CertificateReload::Same) => {}
+            Ok(CertificateReload::New) => {
+                self.journal.say(JournalLevel::Info, "certificate", json!({"message": "read again"}));
+            }
+            Err(error) => self.warn("certificate", &error.to_string()),
+        }
+    }
+
+    pub(super) fn warn(&self, what: &'static str, message: &str) {
+        self.journal.say_seldom(JournalLevel::Warn, what, json!({ "message": message }));
+    }
+}

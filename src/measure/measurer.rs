@@ -1,0 +1,201 @@
+//! One measurement from question to rows: prepare, send, decode, judge, and, where the API refused a parameter, once more
+//! without it as an attempt of its own. Joins the measuring thread, the decode thread and the pure parts; stores nothing.
+
+use crate::domain::failure::{FailureDetail, FailureKind, FailureStage};
+use crate::domain::redact::Redactor;
+use crate::domain::run::Outcome;
+use crate::domain::{GenerationRequest, ModelRef, Profile};
+use crate::measure::clock_thread::{ClockThread, ExchangeJob};
+use crate::measure::decode_thread::DecodeThread;
+use crate::measure::judge::{RecordingVerdict, judge};
+use crate::measure::outcome_row::{self, AttemptSpec};
+use crate::providers::adapt::{self, Adaptation};
+use crate::providers::allowance::Allowance;
+use crate::providers::route::{PreparedRequest, ProviderRoute};
+use crate::wire::{ExchangeLimits, exhaustion};
+use serde_json::{Map, Value};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// At most so many attempts at one measurement: the first, and one for each thing that a refusal can teach.
+const MOST_ATTEMPTS: u32 = 4;
+
+/// A model that is measured.
+#[derive(Clone)]
+pub struct Target {
+    /// Which.
+    pub model: ModelRef,
+    /// The way to it.
+    pub route: Arc<ProviderRoute>,
+    /// The catalogue's request quirks.
+    pub metadata: Map<String, Value>,
+    /// What earlier refusals taught.
+    pub learned: Vec<Adaptation>,
+}
+
+/// What is asked of it, and how.
+#[derive(Debug, Clone)]
+pub struct RequestSpec {
+    /// The profile.
+    pub profile: Profile,
+    /// The role of the rows.
+    pub role: String,
+    /// Deadlines and caps.
+    pub limits: ExchangeLimits,
+    /// On a connection that is open before the clock starts.
+    pub warm: bool,
+}
+
+/// One attempt of a measurement.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AttemptResult {
+    /// Its row.
+    pub outcome: Outcome,
+    /// What its refusal taught; the next attempt was made with it.
+    pub learned: Option<Adaptation>,
+    /// What its answer said is left of the provider's tightest limit.
+    pub allowance: Option<Allowance>,
+}
+
+/// Where measurements are made.
+#[derive(Clone)]
+pub struct Measurer {
+    /// The measuring thread.
+    pub clock_thread: ClockThread,
+    /// The decoding thread.
+    pub decode_thread: DecodeThread,
+    /// Takes secrets out of messages.
+    pub redactor: Arc<Redactor>,
+}
+
+impl Measurer {
+    /// Makes one measurement and gives its attempts in order; the last one counts. `due` is the open loop's moment.
+    pub async fn measure(
+        &self,
+        subject: &Target,
+        question: &RequestSpec,
+        due: Option<Instant>,
+    ) -> Vec<AttemptResult> {
+        let mut learned = subject.learned.clone();
+        let mut attempts = Vec::new();
+        let group = new_id();
+        for number in 1..=MOST_ATTEMPTS {
+            // Later attempts are not on the schedule: their delay would be the first attempt's duration.
+            let due = due.filter(|_| number == 1);
+            let spec = self.spec(subject, question, &group, number, &learned);
+            let mut attempted = self.attempt(subject, question, spec, &learned, due).await;
+            attempted.learned =
+                attempted.learned.filter(|lesson| number < MOST_ATTEMPTS && !learned.contains(lesson));
+            let lesson = attempted.learned;
+            attempts.push(attempted);
+            match lesson {
+                Some(lesson) => learned.push(lesson),
+                None => break,
+            }
+        }
+        attempts
+    }
+
+    fn spec(
+        &self,
+        subject: &Target,
+        question: &RequestSpec,
+        group: &str,
+        number: u32,
+        learned: &[Adaptation],
+    ) -> AttemptSpec {
+        AttemptSpec {
+            id: new_id(),
+            model: subject.model.clone(),
+            profile: question.profile.clone(),
+            sample_role: question.role.clone(),
+            group: group.to_owned(),
+            number,
+            adaptations: learned.iter().map(|lesson| lesson.as_str().to_owned()).collect(),
+            ask: ask(subject, &question.profile),
+            request_mode: String::new(),
+        }
+    }
+
+    async fn attempt(
+        &self,
+        subject: &Target,
+        question: &RequestSpec,
+        mut spec: AttemptSpec,
+        learned: &[Adaptation],
+        due: Option<Instant>,
+    ) -> AttemptResult {
+        let prepared = subject.route.prepare(spec.ask.clone(), learned).await;
+        let PreparedRequest { plan, request } = match prepared {
+            Ok(prepared) => prepared,
+            Err(fault) => return self.never_sent(&spec, fault),
+        };
+        spec.ask = plan.ask.clone();
+        spec.request_mode = plan.dialect.request_mode(&subject.model.provider);
+        let job = ExchangeJob {
+            request,
+            limits: question.limits,
+            end_marker: plan.dialect.end_marker(),
+            warm: question.warm,
+            due,
+        };
+        let recording = match self.clock_thread.measure(job).await {
+            Ok(recording) => recording,
+            Err(gone) => return self.never_sent(&spec, broken(&gone)),
+        };
+        let region = subject.route.region();
+        let (redactor, judged_sheet, judged_plan) = (Arc::clone(&self.redactor), spec.clone(), plan.clone());
+        let judged = self
+            .decode_thread
+            .work(move || judge(&recording, &judged_sheet, &judged_plan, region.as_deref(), &redactor))
+            .await;
+        match judged {
+            Ok(RecordingVerdict { outcome, refusal, allowance }) => {
+                let learned =
+                    refusal.and_then(|refusal| adapt::suggest(&refusal.fault, &refusal.said?, &plan));
+                AttemptResult { outcome, learned, allowance }
+            }
+            Err(no_result) => self.never_sent(&spec, broken(&no_result)),
+        }
+    }
+
+    /// The row of an attempt without a recording.
+    fn never_sent(&self, spec: &AttemptSpec, fault: FailureDetail) -> AttemptResult {
+        let fault = match exhaustion::now() {
+            // A key file that cannot be opened then is no key that is wrong.
+            Some(want) => {
+                FailureDetail::new(FailureKind::Client, fault.stage, format!("{}: {want}", fault.message))
+            }
+            None => fault,
+        };
+        let message = self.redactor.redact(&fault.message);
+        let outcome = outcome_row::failure(spec, FailureDetail { message, ..fault }, None, None);
+        AttemptResult { outcome, learned: None, allowance: None }
+    }
+}
+
+/// The question as this model is asked it.
+fn ask(subject: &Target, profile: &Profile) -> GenerationRequest {
+    GenerationRequest {
+        model_id: subject.model.model_id.clone(),
+        prompt: if profile.cache_bust { with_nonce(&profile.prompt) } else { profile.prompt.clone() },
+        max_output_tokens: profile.max_output_tokens,
+        temperature: profile.temperature,
+        reasoning_effort: profile.reasoning_effort.clone(),
+        metadata: subject.metadata.clone(),
+    }
+}
+
+/// A prompt whose first words no cache has seen.
+fn with_nonce(prompt: &str) -> String {
+    format!("[{:016x}] {prompt}", rand::random::<u64>())
+}
+
+/// A new id: 26 characters, sorted by time.
+fn new_id() -> String {
+    ulid::Ulid::generate().to_string()
+}
+
+fn broken(error: &impl std::fmt::Display) -> FailureDetail {
+    FailureDetail::new(FailureKind::Unknown, FailureStage::Prepare, error.to_string())
+}

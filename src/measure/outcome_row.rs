@@ -1,0 +1,186 @@
+//! From one ended exchange to its row: a `Run` with every figure, or a `Failure` with everything the attempt still knows.
+
+use crate::domain::failure::{self, Failure, FailureDetail};
+use crate::domain::run::{Outcome, Run};
+use crate::domain::{GenerationRequest, ModelRef, Profile};
+use crate::measure::quality;
+use crate::measure::timeline::{phases, shape, speeds};
+use crate::measure::tokens::{count_with_tiktoken, tokens};
+use crate::providers::protocols::DecodedStream;
+use crate::wire::Recording;
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value, json};
+
+/// Version of the measuring rules, as rows carry it. The published question has not changed since the Python runner's 1.
+const PROTOCOL_VERSION: u32 = 1;
+/// Version of the metrics document.
+const SCHEMA_VERSION: u32 = 2;
+/// The rule by which a success is accepted: visible text came.
+const VALIDATION_POLICY: &str = "visible_nonzero";
+
+/// Which program measured, for rows.
+pub fn measured_by() -> String {
+    format!("llmbench/{}", env!("CARGO_PKG_VERSION"))
+}
+
+/// What a row says about its attempt besides figures.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AttemptSpec {
+    /// The attempt's id, a ULID.
+    pub id: String,
+    /// Which model.
+    pub model: ModelRef,
+    /// Which question.
+    pub profile: Profile,
+    /// `published`, `manual`, ….
+    pub sample_role: String,
+    /// Groups the attempts at one measurement.
+    pub group: String,
+    /// 1, or more after a learned adaptation.
+    pub number: u32,
+    /// Adaptations in force.
+    pub adaptations: Vec<String>,
+    /// What was sent.
+    pub ask: GenerationRequest,
+    /// `groq_chat_completions_stream`, ….
+    pub request_mode: String,
+}
+
+/// The row of a success. `usage_promised` tells whether the provider had to report its counts.
+pub fn run(
+    attempt: &AttemptSpec,
+    recording: &Recording,
+    answer: DecodedStream,
+    usage_promised: bool,
+) -> Outcome {
+    let tokens = tokens(&answer, &count_with_tiktoken);
+    let speeds = speeds(recording, &answer, &tokens);
+    let doubts = quality::doubts(&answer, &tokens, usage_promised);
+    let quality = quality::doubted(quality::of(recording, speeds.time_to_first_token), doubts);
+    Outcome::Success(Box::new(Run {
+        id: attempt.id.clone(),
+        provider: attempt.model.provider.clone(),
+        model_name: attempt.model.model_id.clone(),
+        run_ts: milliseconds(recording.started_at),
+        gen_ts: milliseconds(recording.ended_at),
+        temperature: attempt.profile.temperature,
+        requested_tokens: u64::from(attempt.profile.max_output_tokens),
+        max_output_tokens_attempted: u64::from(attempt.ask.max_output_tokens),
+        stream: shape(&answer, &tokens),
+        phases: phases(recording, Some(&answer)),
+        tokens,
+        speeds,
+        connection: recording.connection,
+        carrier: recording.carrier.clone(),
+        quality,
+        metrics_schema_version: SCHEMA_VERSION,
+        request_mode: attempt.request_mode.clone(),
+        finish_reason: answer.finish_reason,
+        response_id: answer.response_id,
+        provider_request_id: request_id(recording).map(str::to_owned),
+        response_status: answer.response_status,
+        response_model: answer.response_model,
+        reasoning_effort: attempt.ask.reasoning_effort.clone(),
+        validation_policy: VALIDATION_POLICY.to_owned(),
+        visible_text_empty: false,
+        sample_role: attempt.sample_role.clone(),
+        benchmark_profile_id: attempt.profile.id.clone(),
+        protocol_version: PROTOCOL_VERSION,
+        attempt_group: attempt.group.clone(),
+        attempt: attempt.number,
+        adaptations: attempt.adaptations.clone(),
+        transport_provider: answer.observed_provider.as_ref().map(|_| attempt.model.provider.clone()),
+        observed_provider: answer.observed_provider,
+        route_endpoint_tag: None,
+        quantization: None,
+        service_tier: answer.service_tier,
+        provider_timing: (!answer.provider_timing.is_empty()).then_some(answer.provider_timing),
+        measured_by: measured_by(),
+        misc: attempt.ask.metadata.clone(),
+        extra: Map::new(),
+    }))
+}
+
+/// The row of a failure. `recording` is `None` where the attempt failed before a request could be sent.
+pub fn failure(
+    attempt: &AttemptSpec,
+    fault: FailureDetail,
+    recording: Option<&Recording>,
+    answer: Option<&DecodedStream>,
+) -> Outcome {
+    let message: String = fault.message.chars().take(failure::MESSAGE_LIMIT).collect();
+    let normalized = failure::normalize(&message);
+    let (provider, model) = (&attempt.model.provider, &attempt.model.model_id);
+    let fingerprint = failure::fingerprint(provider, model, fault.stage, fault.kind, &normalized);
+    let ts = recording.map_or_else(Utc::now, |recording| recording.ended_at);
+    Outcome::Failure(Box::new(Failure {
+        id: attempt.id.clone(),
+        provider: provider.clone(),
+        model_name: model.clone(),
+        ts: milliseconds(ts),
+        stage: fault.stage,
+        message,
+        error_kind: fault.kind,
+        http_status: fault.http_status,
+        provider_error_code: fault.provider_code.clone(),
+        normalized_message: normalized,
+        fingerprint,
+        traceback: None,
+        extra: failure_extra(attempt, &fault, recording, answer),
+    }))
+}
+
+/// Whatever else is known of a failed attempt; its tokens and speeds are no sample and stay out.
+fn failure_extra(
+    attempt: &AttemptSpec,
+    fault: &FailureDetail,
+    recording: Option<&Recording>,
+    answer: Option<&DecodedStream>,
+) -> Map<String, Value> {
+    let mut extra = object(json!({
+        "retry_after_seconds": fault.retry_after_seconds,
+        "benchmark_profile_id": attempt.profile.id,
+        "sample_role": attempt.sample_role,
+        "attempt_group": attempt.group,
+        "attempt": attempt.number,
+        "adaptations": attempt.adaptations,
+        "request_mode": attempt.request_mode,
+        "measured_by": measured_by(),
+    }));
+    let Some(recording) = recording else { return extra };
+    let quality = quality::of(recording, None);
+    extra.insert("run_ts".to_owned(), json!(milliseconds(recording.started_at)));
+    extra.insert("elapsed_seconds".to_owned(), json!(recording.marks.end.as_secs_f64()));
+    extra.insert("connection".to_owned(), json!(recording.connection));
+    extra.append(&mut serialized(&recording.carrier));
+    extra.append(&mut serialized(&phases(recording, answer)));
+    extra.append(&mut serialized(&quality));
+    extra.insert("provider_request_id".to_owned(), json!(request_id(recording)));
+    if let Some(answer) = answer {
+        extra.insert("finish_reason".to_owned(), json!(answer.finish_reason));
+        extra.insert("response_id".to_owned(), json!(answer.response_id));
+    }
+    extra
+}
+
+/// The provider's id for the request, under whichever name the answer's head has it.
+fn request_id(recording: &Recording) -> Option<&str> {
+    let head = recording.head.as_ref()?;
+    ["x-request-id", "request-id", "x-amzn-requestid"].iter().find_map(|name| head.header(name))
+}
+
+fn serialized(value: &impl serde::Serialize) -> Map<String, Value> {
+    serde_json::to_value(value).map(object).unwrap_or_default()
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+/// BSON dates hold milliseconds: rounding here keeps a row equal to itself in every store.
+fn milliseconds(at: DateTime<Utc>) -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(at.timestamp_millis()).unwrap_or(at)
+}

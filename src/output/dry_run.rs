@@ -1,0 +1,165 @@
+//! What a daemon would do: which series is due and when, and which models would be tried; for people and for programs.
+
+use super::grid::{self, Column};
+use super::json::time;
+use super::terminal::Terminal;
+use crate::domain::ModelRef;
+use crate::domain::window::span;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
+
+/// The name and version of the document's form; described by `docs/schema/daemon.schema.json`.
+pub const SCHEMA: &str = "llmbench.daemon/1";
+
+/// Why a model is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DueReason {
+    /// It is measured, and this is its turn under a profile.
+    Cadence {
+        /// The profile's name.
+        profile: String,
+    },
+    /// It is new, and has to keep answering.
+    Admission,
+    /// It was set aside, and may answer again.
+    Recheck,
+}
+
+impl DueReason {
+    fn word(&self) -> &'static str {
+        match self {
+            DueReason::Cadence { .. } => "cadence",
+            DueReason::Admission => "admission",
+            DueReason::Recheck => "recheck",
+        }
+    }
+
+    fn profile(&self) -> Option<&str> {
+        match self {
+            DueReason::Cadence { profile } => Some(profile),
+            DueReason::Admission | DueReason::Recheck => None,
+        }
+    }
+}
+
+/// Something to ask, and when.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DueRow {
+    /// The model.
+    pub model: ModelRef,
+    /// Why it is asked.
+    pub why: DueReason,
+    /// Seconds from turn to turn of a model that is measured.
+    pub cadence_seconds: Option<u32>,
+    /// When it was last measured.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// When it is due, or since when it has been.
+    pub due_at: DateTime<Utc>,
+}
+
+const COLUMNS: [Column; 5] = [
+    Column::new("MODEL").free(),
+    Column::new("PROFILE").rank(1),
+    Column::number("EVERY"),
+    Column::number("LAST").rank(2),
+    Column::number("DUE"),
+];
+
+/// The table, what is due first at the top, and how many are due.
+pub fn due(rows: &[DueRow], now: DateTime<Utc>, terminal: &Terminal) -> String {
+    if rows.is_empty() {
+        return "no model is enabled for this daemon\n".to_owned();
+    }
+    let last = |row: &DueRow| match (&row.why, row.finished_at) {
+        (DueReason::Cadence { .. }, None) => "never".to_owned(),
+        (_, at) => at.map(|at| format!("{} ago", span(now - at))).unwrap_or_default(),
+    };
+    let cells = |row: &DueRow| {
+        let every = row.cadence_seconds.map(|seconds| span(TimeDelta::seconds(seconds.into())));
+        vec![
+            row.model.to_string(),
+            row.why.profile().map_or_else(|| format!("({})", row.why.word()), str::to_owned),
+            every.unwrap_or_default(),
+            last(row),
+            if row.due_at <= now { "now".to_owned() } else { format!("in {}", span(row.due_at - now)) },
+        ]
+    };
+    let cells: Vec<_> = rows.iter().map(cells).collect();
+    let limit = terminal.cuts.then_some(terminal.width);
+    let mut lines = grid::lines(&COLUMNS, &cells, limit, terminal.unicode);
+    lines.push(format!("\n{} of {} due now", due_now(rows, now), rows.len()));
+    lines.join("\n") + "\n"
+}
+
+/// The same for programs.
+pub fn document(rows: &[DueRow], now: DateTime<Utc>) -> Value {
+    let row = |row: &DueRow| {
+        json!({
+            "provider": row.model.provider,
+            "model": row.model.model_id,
+            "why": row.why.word(),
+            "profile": row.why.profile(),
+            "cadence_seconds": row.cadence_seconds,
+            "finished_at": row.finished_at.map(time),
+            "due_at": time(row.due_at),
+            "due": row.due_at <= now,
+        })
+    };
+    let rows_shown: Vec<Value> = rows.iter().map(row).collect();
+    json!({"schema": SCHEMA, "at": time(now), "due": due_now(rows, now), "rows": rows_shown})
+}
+
+fn due_now(rows: &[DueRow], now: DateTime<Utc>) -> usize {
+    rows.iter().filter(|row| row.due_at <= now).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::schema_check::violations;
+    use crate::output::terminal::TerminalEnv;
+
+    fn now() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_795_000_000, 0).unwrap()
+    }
+
+    fn rows() -> Vec<DueRow> {
+        let row = |id: &str, why: DueReason, last: Option<i64>, due: i64| DueRow {
+            model: ModelRef::new("groq", id),
+            cadence_seconds: why.profile().map(|_| 1800),
+            why,
+            finished_at: last.map(|ago| now() - TimeDelta::seconds(ago)),
+            due_at: now() + TimeDelta::seconds(due),
+        };
+        let cadence = || DueReason::Cadence { profile: "default".to_owned() };
+        vec![
+            row("new\u{1b}[31m", cadence(), None, -60),
+            row("on-trial", DueReason::Admission, None, -5),
+            row("llama-3.3-70b-versatile", cadence(), Some(600), 1200),
+            row("gone", DueReason::Recheck, None, 86_400),
+        ]
+    }
+
+    #[test]
+    fn what_is_due_is_a_table_that_fits() {
+        let at = |columns| {
+            let wishes = TerminalEnv { columns: Some(columns), ..TerminalEnv::default() };
+            due(&rows(), now(), &Terminal::new(wishes, true, true, Some(columns)))
+        };
+        insta::assert_snapshot!("due_80", at(80));
+        insta::assert_snapshot!("due_140", at(140));
+        assert!(at(40).lines().all(|line| line.len() <= 40), "{}", at(40));
+    }
+
+    #[test]
+    fn documents_are_as_the_schema_says() {
+        let schema: Value =
+            serde_json::from_str(include_str!("../../docs/schema/daemon.schema.json")).unwrap();
+        let mut shown = document(&rows(), now());
+        assert_eq!(violations(&schema, &shown), Vec::<String>::new());
+        assert_eq!(shown["due"], 2);
+        assert_eq!(violations(&schema, &document(&[], now())), Vec::<String>::new());
+        shown["rows"][0]["why"] = json!("whim");
+        assert_eq!(violations(&schema, &shown).len(), 1);
+    }
+}

@@ -1,0 +1,144 @@
+//! A report for people: what was asked, models side by side, the table, charts where there is room, failures, gates. Text only; `print` writes.
+
+use super::color::Paint;
+use super::side_by_side::{self, Sort};
+use super::{Terminal, chart, failures, table, text, units};
+use crate::domain::run::Connection;
+use crate::measure::gate::{GateResult, GateSubject, GateVerdict};
+use crate::measure::metrics::Unit;
+use crate::measure::report::{LoadReport, Report};
+use crate::measure::stats::Statistic;
+use chrono::{DateTime, FixedOffset, Local, Offset, Utc};
+
+/// How a report is shown.
+#[derive(Debug, Clone, Copy)]
+pub struct ReportView {
+    /// Where it is shown.
+    pub terminal: Terminal,
+    /// Phases, the provider's clock and quality too.
+    pub verbose: bool,
+    /// The time zone of its times.
+    pub zone: FixedOffset,
+}
+
+impl ReportView {
+    /// A view in the local time zone, as it is now.
+    pub fn new(terminal: Terminal, verbose: bool) -> Self {
+        Self { terminal, verbose, zone: Local::now().offset().fix() }
+    }
+
+    pub(super) fn paint(&self) -> Paint {
+        Paint { on: self.terminal.colour }
+    }
+
+    /// How wide a line of a list may be; whole where it goes into a file, or where everything is wanted.
+    pub(super) fn limit(&self) -> Option<usize> {
+        self.terminal.text_limit().filter(|_| !self.verbose)
+    }
+
+    /// Lines of at most the terminal's width.
+    pub(super) fn wrap(&self, line: &str) -> Vec<String> {
+        text::wrap(line, self.terminal.width, 0)
+    }
+}
+
+/// The whole report, ending in a line break.
+pub fn report(report: &Report, checked: &[GateResult], sort: Sort, view: &ReportView) -> String {
+    let titled = |title: &str, lines: Vec<String>| -> Vec<String> {
+        if lines.is_empty() {
+            return lines;
+        }
+        std::iter::once(view.paint().heading(title)).chain(lines).collect()
+    };
+    let parts = [
+        header(report, view),
+        side_by_side::lines(&report.models, sort, view),
+        table::lines(&report.models, view),
+        titled("Distributions", chart::lines(&report.models, view)),
+        titled("Failures", failures::lines(&report.models, view)),
+        titled("Gates", gates(checked, view)),
+    ];
+    let shown = parts.iter().filter(|lines| !lines.is_empty()).map(|lines| lines.join("\n"));
+    shown.collect::<Vec<_>>().join("\n\n") + "\n"
+}
+
+/// What failed and why; for stderr, where there is no report.
+pub fn failures(report: &Report, view: &ReportView) -> Vec<String> {
+    failures::lines(&report.models, view)
+}
+
+fn header(report: &Report, view: &ReportView) -> Vec<String> {
+    let unicode = view.terminal.unicode;
+    let asked = &report.asked;
+    let took = (report.ended_at - report.started_at).as_seconds_f64();
+    let mut words = vec![
+        format!("{}, took {}", time(report.started_at, view.zone), units::seconds(took, unicode)),
+        format!("profile {}", text::escape(&asked.profile)),
+        format!("at most {} tokens", asked.max_output_tokens),
+        match asked.connection {
+            Connection::Cold => "a new connection each".to_owned(),
+            Connection::Warm => "open connections".to_owned(),
+        },
+    ];
+    words.extend(asked.concurrency.map(|most| format!("concurrency {most}")));
+    words.extend(asked.rate.map(|rate| format!("{} requests/s", units::count(rate))));
+    let mut lines = view.wrap(&words.join(", "));
+    if let Some(line) = load(&report.load, unicode) {
+        lines.extend(view.wrap(&line).iter().map(|line| view.paint().doubtful(line)));
+    }
+    lines
+}
+
+/// A time for people: local, with its offset.
+pub fn time(at: DateTime<Utc>, zone: FixedOffset) -> String {
+    at.with_timezone(&zone).format("%Y-%m-%d %H:%M:%S %:z").to_string()
+}
+
+/// What departed from the plan; nothing if nothing did.
+fn load(load: &LoadReport, unicode: bool) -> Option<String> {
+    let mut words = Vec::new();
+    if let Some(planned) = load.planned.filter(|planned| *planned != load.started) {
+        words.push(format!("{} of {planned} requests started", load.started));
+    }
+    if let (Some(asked), Some(reached)) = (load.rate_requested, load.rate_achieved) {
+        words.push(format!(
+            "asked for {} requests/s, started {}",
+            units::count(asked),
+            units::count(reached)
+        ));
+    }
+    if load.late_starts > 0 {
+        let most = units::seconds(load.max_delay, unicode);
+        words.push(format!("{} started late, by up to {most}", load.late_starts));
+    }
+    words.extend(load.stopped_early.iter().map(|why| format!("stopped early: {}", text::one_line(why))));
+    (!words.is_empty()).then(|| words.join("; "))
+}
+
+/// One line a gate and model, wrapped; for stderr too, where stdout holds JSON.
+pub fn gates(checked: &[GateResult], view: &ReportView) -> Vec<String> {
+    checked.iter().flat_map(|one| gate_lines(one, view)).collect()
+}
+
+fn gate_lines(checked: &GateResult, view: &ReportView) -> Vec<String> {
+    let GateResult { gate, model, verdict } = checked;
+    let observed = |value| observed(gate.subject(), value, view.terminal.unicode);
+    let said = match verdict {
+        GateVerdict::Passed(value) => format!("passed ({})", observed(*value)),
+        GateVerdict::Tripped(value) => format!("TRIPPED ({})", observed(*value)),
+        GateVerdict::NoData => "TRIPPED (no data: it could not look)".to_owned(),
+    };
+    let line = format!("{gate} on {}: {said}", text::escape(&model.to_string()));
+    let paint = view.paint();
+    let lines = text::wrap(&line, view.terminal.width, 2);
+    lines.iter().map(|line| if verdict.trips() { paint.bad(line) } else { paint.good(line) }).collect()
+}
+
+fn observed(subject: GateSubject, value: f64, unicode: bool) -> String {
+    match (subject.metric(), subject) {
+        (Some((_, Statistic::Count)), _) => units::count(value),
+        (Some((metric, _)), _) => units::phrase(metric.unit, value, unicode),
+        (None, GateSubject::ErrorRate) => units::share(value),
+        (None, _) => units::phrase(Unit::Count, value, unicode),
+    }
+}

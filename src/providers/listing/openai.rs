@@ -1,0 +1,29 @@
+//! OpenAI's shape, `{"data":[{"id":…}]}`, on one page: OpenAI, Groq, Cerebras, servers of one's own; Together leaves the
+//! object away and names a type.
+//! <https://platform.openai.com/docs/api-reference/models/list>, <https://docs.together.ai/reference/models-1>
+
+use super::{ListingEntry, ListingPage, entry, facts, items};
+use serde_json::Value;
+
+/// The types of Together that write no text; `chat`, `language` and `code` do.
+const OTHER_TYPES: &[&str] = &["image", "embedding", "moderation", "rerank", "audio", "transcribe", "video"];
+
+/// Reads the page.
+pub fn page(document: &Value) -> Result<ListingPage, String> {
+    Ok(super::page(items(document, &["data", "models"])?, None, read))
+}
+
+fn read(raw: &Value) -> Option<ListingEntry> {
+    let id = raw.get("id").or_else(|| raw.get("name"))?.as_str()?;
+    let name = raw.get("display_name").or_else(|| raw.get("name")).and_then(Value::as_str);
+    let mut found = facts::common(raw);
+    // Together states a million's price, Cerebras and copies of OpenRouter a token's.
+    found.input_price = facts::price(raw.pointer("/pricing/input"), 1.0)
+        .or_else(|| facts::price(raw.pointer("/pricing/prompt"), 1e6));
+    found.output_price = facts::price(raw.pointer("/pricing/output"), 1.0)
+        .or_else(|| facts::price(raw.pointer("/pricing/completion"), 1e6));
+    let mut entry = entry(raw, id, name, found)?;
+    let kind = raw.get("type").and_then(Value::as_str);
+    entry.writes_text = kind.is_none_or(|kind| !OTHER_TYPES.contains(&kind));
+    Some(entry)
+}

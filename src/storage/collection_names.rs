@@ -1,0 +1,138 @@
+//! What the collections of MongoDB are called: defaults of the data contract, each of which the environment can change.
+//! Reading the environment is the caller's.
+
+/// Names of the database and of its collections.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CollectionNames {
+    /// `MONGODB_DB`; `None` leaves it to the path of the URI, and then to [`DEFAULT_DATABASE`].
+    pub database: Option<String>,
+    /// The catalogue of what is measured.
+    pub models: String,
+    /// Published runs.
+    pub cloud: String,
+    /// All other runs.
+    pub cloud_probe: String,
+    /// Failed attempts.
+    pub errors: String,
+    /// Failed attempts, grouped by fingerprint.
+    pub error_rollups: String,
+    /// The daemon's queue.
+    pub bench_jobs: String,
+    /// Freshness, one row a model.
+    pub model_health: String,
+    /// Signs of life, one row a component.
+    pub scheduler_heartbeats: String,
+    /// Self-checks.
+    pub check_runs: String,
+    /// Where models stand in their life, one row a model.
+    pub model_status: String,
+    /// Reads of what providers list.
+    pub discovery_runs: String,
+    /// What providers list.
+    pub provider_catalog: String,
+    /// What was learned about a model's requests.
+    pub model_adaptations: String,
+    /// Who changed the catalogue when and why, one row a batch.
+    pub catalog_batches: String,
+    /// The values before and after, one row a batch and model.
+    pub catalog_changes: String,
+    /// What was told to whom about providers' lists, one row a destination and finding.
+    pub notices: String,
+    /// Keys of remote runners, by their ids.
+    pub ingest_keys: String,
+}
+
+/// The database where neither `MONGODB_DB` nor the URI names one.
+pub const DEFAULT_DATABASE: &str = "llm-bench";
+
+impl CollectionNames {
+    /// Asks `lookup` for each variable; an unset or empty one keeps its default.
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Self {
+        let set = |variable: &str| {
+            lookup(variable).map(|name| name.trim().to_owned()).filter(|name| !name.is_empty())
+        };
+        let named = |suffix: &str, default: &str| {
+            set(&format!("MONGODB_COLLECTION_{suffix}")).unwrap_or_else(|| default.to_owned())
+        };
+        Self {
+            database: set("MONGODB_DB"),
+            models: named("MODELS", "models"),
+            cloud: named("CLOUD", "metrics_cloud_v2"),
+            cloud_probe: named("CLOUD_PROBE", "metrics_cloud_probe"),
+            errors: named("ERRORS", "errors_cloud"),
+            error_rollups: named("ERROR_ROLLUPS", "error_rollups"),
+            bench_jobs: named("BENCH_JOBS", "bench_jobs"),
+            model_health: named("MODEL_HEALTH", "bench_model_health"),
+            scheduler_heartbeats: named("SCHEDULER_HEARTBEATS", "bench_scheduler_heartbeats"),
+            check_runs: named("CHECK_RUNS", "bench_check_runs"),
+            model_status: named("MODEL_STATUS", "model_status"),
+            discovery_runs: named("DISCOVERY_RUNS", "bench_discovery_runs"),
+            provider_catalog: named("PROVIDER_CATALOG", "provider_catalog"),
+            model_adaptations: named("MODEL_ADAPTATIONS", "bench_model_adaptations"),
+            catalog_batches: named("CATALOG_BATCHES", "bench_catalog_batches"),
+            catalog_changes: named("CATALOG_CHANGES", "bench_catalog_changes"),
+            notices: named("NOTICES", "bench_notices"),
+            ingest_keys: named("INGEST_KEYS", "bench_ingest_keys"),
+        }
+    }
+
+    /// The names of all collections.
+    pub fn all(&self) -> [&str; 17] {
+        [
+            &self.models,
+            &self.cloud,
+            &self.cloud_probe,
+            &self.errors,
+            &self.error_rollups,
+            &self.bench_jobs,
+            &self.model_health,
+            &self.scheduler_heartbeats,
+            &self.check_runs,
+            &self.model_status,
+            &self.discovery_runs,
+            &self.provider_catalog,
+            &self.model_adaptations,
+            &self.catalog_batches,
+            &self.catalog_changes,
+            &self.notices,
+            &self.ingest_keys,
+        ]
+    }
+
+    /// A name that two collections share, if there is one: probe rows in the published collection would be published.
+    pub fn shared(&self) -> Option<&str> {
+        let mut all = self.all();
+        all.sort_unstable();
+        all.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
+    }
+}
+
+impl Default for CollectionNames {
+    fn default() -> Self {
+        Self::from_lookup(|_| None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_wins_over_the_contract() {
+        let names = CollectionNames::from_lookup(|variable| match variable {
+            "MONGODB_DB" => Some("other".into()),
+            "MONGODB_COLLECTION_CLOUD" => Some("mine".into()),
+            "MONGODB_COLLECTION_ERRORS" => Some(String::new()),
+            _ => None,
+        });
+        assert_eq!(names.database.as_deref(), Some("other"));
+        assert_eq!((names.cloud.as_str(), names.errors.as_str()), ("mine", "errors_cloud"));
+        assert_eq!(names.shared(), None);
+    }
+
+    #[test]
+    fn a_name_used_twice_is_found() {
+        let names = CollectionNames { cloud_probe: "metrics_cloud_v2".into(), ..CollectionNames::default() };
+        assert_eq!(names.shared(), Some("metrics_cloud_v2"));
+    }
+}

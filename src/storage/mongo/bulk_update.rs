@@ -1,0 +1,85 @@
+//! Many small writes in a few `update` commands, in every server version's own words: one call a row would take seconds
+//! where each waits for the journal.
+
+use super::MongoContext;
+use super::connect::WRITE_TIMEOUT;
+use super::errors::MongoCallError;
+use crate::storage::StoreError;
+use mongodb::bson::{Bson, Document, doc};
+
+/// Updates in one command. The largest, an entry of a provider's list, has at most 128 KiB, so a command stays far below
+/// the server's 48 MB.
+const BATCH: usize = 200;
+
+/// `DuplicateKey`: another writer has put the same row first.
+const DUPLICATE: i32 = 11000;
+
+/// Sends statements of the `update` command (`q`, `u`, `upsert`), again where another writer was first, and gives how many
+/// rows are new.
+pub async fn update(
+    shared: &MongoContext,
+    collection: &str,
+    updates: &[Document],
+) -> Result<u64, MongoCallError> {
+    let mut new = 0;
+    for batch in updates.chunks(BATCH) {
+        new += write(shared, collection, batch).await?;
+    }
+    Ok(new)
+}
+
+async fn write(shared: &MongoContext, collection: &str, batch: &[Document]) -> Result<u64, MongoCallError> {
+    let answer = send(shared, collection, batch).await?;
+    let lost: Vec<Document> = array(&answer, "writeErrors")
+        .iter()
+        .filter_map(Bson::as_document)
+        .filter(|error| is_duplicate(error))
+        .filter_map(|error| batch.get(usize::try_from(error.get_i32("index").ok()?).ok()?).cloned())
+        .collect();
+    refuse_errors(&answer, |error| !is_duplicate(error))?;
+    let mut new = array(&answer, "upserted").len();
+    if !lost.is_empty() {
+        let answer = send(shared, collection, &lost).await?;
+        refuse_errors(&answer, |_| true)?;
+        new += array(&answer, "upserted").len();
+    }
+    Ok(new as u64)
+}
+
+fn is_duplicate(error: &Document) -> bool {
+    error.get_i32("code").is_ok_and(|code| code == DUPLICATE)
+}
+
+async fn send(
+    shared: &MongoContext,
+    collection: &str,
+    batch: &[Document],
+) -> Result<Document, MongoCallError> {
+    let timeout = i32::try_from(WRITE_TIMEOUT.as_millis()).unwrap_or(i32::MAX);
+    let command = doc! {
+        "update": collection,
+        "updates": batch.to_vec(),
+        "ordered": false,
+        "writeConcern": { "w": "majority", "j": true, "wtimeout": timeout },
+    };
+    Ok(shared.database.run_command(command).await?)
+}
+
+/// A command that came through says in its answer what of it did not.
+fn refuse_errors(answer: &Document, counts: impl Fn(&Document) -> bool) -> Result<(), MongoCallError> {
+    let said = |error: &Document| error.get_str("errmsg").unwrap_or("no reason given").to_owned();
+    let mut errors = array(answer, "writeErrors").iter().filter_map(Bson::as_document);
+    if let Some(error) = errors.find(|error| counts(error)) {
+        return Err(StoreError::Rejected(format!("a row cannot be stored: {}", said(error))).into());
+    }
+    if let Ok(error) = answer.get_document("writeConcernError") {
+        let text = format!("the rows are not confirmed by a majority: {}", said(error));
+        return Err(StoreError::Unavailable(text).into());
+    }
+    Ok(())
+}
+
+/// A field that is an array; else nothing.
+pub fn array<'a>(document: &'a Document, name: &str) -> &'a [Bson] {
+    document.get_array(name).map(Vec::as_slice).unwrap_or_default()
+}

@@ -1,0 +1,116 @@
+//! Documents of any writer as JSON for readers: dates as RFC 3339, ids as hex, and whatever JSON has no word for as text.
+//! Nothing is refused and nothing is guessed.
+
+use super::bson::moment;
+use crate::storage::field_types::date_value;
+use crate::storage::history::StoredRow;
+use chrono::{DateTime, Utc};
+use mongodb::bson::raw::CStr;
+use mongodb::bson::{Bson, Document, RawBson, RawBsonRef, RawDocument, RawDocumentBuf};
+use serde_json::{Number, Value};
+use std::borrow::Cow;
+
+/// A document where it lies in the server's answer, with its keys as they were sent. Nothing behind a field that cannot
+/// be read.
+pub fn document(document: &RawDocument) -> StoredRow {
+    let field =
+        |(key, value): (&CStr, RawBsonRef<'_>)| (unescape_key(key.as_str()).into_owned(), plain(value));
+    document.iter().map_while(Result::ok).map(field).collect()
+}
+
+/// The same of a document that was taken out of the answer.
+pub fn fields(fields: &Document) -> StoredRow {
+    // A document that came from a server can be written.
+    document(&RawDocumentBuf::try_from(fields).unwrap_or_default())
+}
+
+/// A value where it lies in the server's answer.
+pub fn plain(value: RawBsonRef<'_>) -> Value {
+    match value {
+        RawBsonRef::Null | RawBsonRef::Undefined => Value::Null,
+        RawBsonRef::Boolean(flag) => flag.into(),
+        RawBsonRef::Int32(number) => number.into(),
+        RawBsonRef::Int64(number) => number.into(),
+        RawBsonRef::Double(number) => {
+            Number::from_f64(number).map_or_else(|| Value::String(number.to_string()), Value::Number)
+        }
+        RawBsonRef::String(text) | RawBsonRef::Symbol(text) => Value::String(text.to_owned()),
+        RawBsonRef::Array(items) => items.into_iter().map_while(Result::ok).map(plain).collect(),
+        RawBsonRef::Document(fields) => Value::Object(document(fields)),
+        RawBsonRef::ObjectId(id) => Value::String(id.to_hex()),
+        RawBsonRef::DateTime(at) => match moment(at) {
+            Some(at) => date_value(at),
+            None => Value::String(format!("{} ms since 1970", at.timestamp_millis())),
+        },
+        other => Value::String(Bson::try_from(other).map(|value| value.to_string()).unwrap_or_default()),
+    }
+}
+
+/// A value that was taken out of the answer.
+pub fn value(value: &Bson) -> Value {
+    // A value that came from a server can be written.
+    RawBson::try_from(value.clone()).map(|value| plain(value.as_raw_bson_ref())).unwrap_or_default()
+}
+
+/// A value as one text: `None` where there is none, other types in JSON's words.
+pub fn words(text: Option<&Bson>) -> Option<String> {
+    match value(text?) {
+        Value::Null => None,
+        Value::String(text) => Some(text),
+        other => Some(other.to_string()),
+    }
+}
+
+/// A field that is a date.
+pub fn instant(document: &Document, name: &str) -> Option<DateTime<Utc>> {
+    moment(*document.get_datetime(name).ok()?)
+}
+
+/// A field that is a whole number, whatever its width.
+pub fn whole(document: &Document, name: &str) -> Option<i64> {
+    match document.get(name)? {
+        Bson::Int32(number) => Some(i64::from(*number)),
+        Bson::Int64(number) => Some(*number),
+        _ => None,
+    }
+}
+
+/// What `super::bson` did to a key, undone. Keys of other writers hold no percent sign to speak of.
+pub fn unescape_key(key: &str) -> Cow<'_, str> {
+    if !key.contains('%') {
+        return Cow::Borrowed(key);
+    }
+    if key == "%" {
+        return Cow::Borrowed("");
+    }
+    let plain = key.replace("%24", "$").replace("%2E", ".").replace("%00", "\0");
+    Cow::Owned(plain.replace("%25", "%"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mongodb::bson::{self, doc, oid::ObjectId};
+    use serde_json::json;
+
+    #[test]
+    fn every_type_has_words() {
+        let odd = doc! {
+            "nan": f64::NAN, "id": ObjectId::from_bytes([1; 12]), "at": bson::DateTime::from_millis(0),
+            "never": bson::DateTime::MAX, "decimal": Bson::Decimal128("1.5".parse().unwrap()),
+            "regex": Bson::MinKey, "list": [1, 2.0, null], "%24x%2Ey": 1, "%": true,
+        };
+        let shown = fields(&odd);
+        assert_eq!(shown["nan"], "NaN");
+        assert_eq!(shown["id"], "010101010101010101010101");
+        assert_eq!(shown["at"], "1970-01-01T00:00:00.000Z");
+        assert!(shown["never"].as_str().unwrap().ends_with("ms since 1970"));
+        assert_eq!(shown["decimal"], "1.5");
+        assert!(shown["regex"].is_string());
+        assert_eq!(shown["list"], json!([1, 2.0, null]));
+        assert_eq!((&shown["$x.y"], &shown[""]), (&json!(1), &json!(true)));
+        assert_eq!(words(Some(&Bson::Int32(7))), Some("7".to_owned()));
+        assert_eq!(words(Some(&Bson::Null)), None);
+        assert_eq!(words(None), None);
+    }
+}

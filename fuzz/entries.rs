@@ -2,8 +2,8 @@
 //! compiler, and by the stable tests, which replay the seeds and feed generated input.
 
 use bytes::Bytes;
+use llmbench::bridge::server::strict_json;
 use llmbench::domain::run::{Connection, ConnectionInfo};
-use llmbench::ingest::strict_json;
 use llmbench::providers::protocols::{self, DecodedStream, Dialect, Quirks};
 use llmbench::wire::{BodyRead, ExchangeEnd, Marks, Recording, ResponseHead, sse};
 use std::time::Duration;

@@ -7,29 +7,30 @@
 //! - [`commands`]: what each word does: settings in, exit status out
 //! - [`export`]: stored rows as files: CSV, JSON, Parquet
 //! - [`output`]: results to stdout, notes and progress to stderr
-//! - [`catalog`]: what providers list, against what is measured
+//! - [`listings`]: what providers list, against what is measured
 //! - [`daemon`]: measuring around the clock: what is due, claims, pace, budgets, lanes, what is told of it
 //! - [`notify`]: mail and webhooks
-//! - [`ingest`]: the bridge: runners post over HTTP what a store keeps
-//! - [`remote`]: a bridge as a runner sees it: outcomes in, work lists out, over HTTP
+//! - [`bridge::server`]: the bridge: runners post over HTTP what a store keeps
+//! - [`bridge::client`]: a bridge as a runner sees it: outcomes in, work lists out, over HTTP
 //! - [`measure`]: one request, one outcome: timeline, verdict, load shapes, statistics
 //! - [`providers`]: hosts, wire formats, keys, errors, the simulator
 //! - [`wire`]: one HTTP exchange, recorded with stamps
 //! - [`storage`]: SQLite and MongoDB behind one trait
 //! - [`domain`]: the words (model, profile, run, failure); no I/O
 
-pub mod catalog;
+pub mod bridge;
 pub mod cli;
 pub mod commands;
 pub mod daemon;
 pub mod domain;
 pub mod export;
-pub mod ingest;
+pub mod listings;
 pub mod measure;
 pub mod notify;
+pub mod outbox;
 pub mod output;
 pub mod providers;
-pub mod remote;
 pub mod settings;
+pub mod simulator;
 pub mod storage;
 pub mod wire;

@@ -1,9 +1,8 @@
 //! A server that this project did not write speaks the wire formats: the binary has to understand it without knowing it.
 //! It comes by npm, as mongosh does: see `support::node`.
 
-use crate::support::node;
 use crate::support::peers::process;
-use crate::support::{Home, PATIENCE};
+use crate::support::{Home, PATIENCE, node};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

@@ -1,12 +1,11 @@
 //! The bridge as a process of its own, rows to post to it, and hands that put them: over HTTP, or with the driver alone. Both
 //! put the same documents under the same concern, as many at once, at full speed or at a pace.
 
-use crate::Failed;
 use crate::catalogue::put_model;
-use crate::fixture_db;
 use crate::machine::{field, kilobytes};
 use crate::mongod::{Mongod, concern};
 use crate::subject::{home, llmbench};
+use crate::{Failed, fixture_db};
 use chrono::{DateTime, TimeDelta, Utc};
 use llmbench::domain::ModelRef;
 use mongodb::Database;

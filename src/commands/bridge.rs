@@ -1,14 +1,14 @@
 //! From settings to a bridge: the store of a host that has no database. `run` and `daemon` use it, `doctor` asks it.
 
+use crate::bridge::client::http_client::BridgeHttpClient;
+use crate::bridge::client::work_list_cache::WorkListCache;
+use crate::bridge::client::{BridgeAddresses, BridgeClient, BridgeKeys};
 use crate::commands::context::Context;
 use crate::commands::exit::CommandError;
 use crate::daemon::store_handle::StoreHandle;
 use crate::domain::daemon_config::DaemonConfig;
 use crate::domain::env_vars::LLMBENCH_BRIDGE_PLAIN_HTTP;
 use crate::domain::sourced::{Source, Sourced};
-use crate::remote::http_client::BridgeHttpClient;
-use crate::remote::work_list_cache::WorkListCache;
-use crate::remote::{BridgeAddresses, BridgeClient, BridgeKeys};
 use crate::settings::BridgeSettings;
 use crate::storage::{BridgeUrl, StoreLocation};
 use crate::wire::tls::client_config;

@@ -6,12 +6,11 @@ use crate::daemon::store_handle::StoreHandle;
 use crate::domain::env_vars::SSL_CERT_FILE;
 use crate::domain::secret::Secret;
 use crate::domain::sourced::{Source, Sourced};
+use crate::outbox::undelivered::UndeliveredDir;
 use crate::output::terminal::{Terminal, TerminalEnv};
 use crate::output::{ReportView, print};
 use crate::settings::{Env, FlagOverrides, Settings, resolve};
-use crate::storage::{
-    CollectionNames, Store, StoreError, StoreLocation, create_private_dir, open, undelivered::UndeliveredDir,
-};
+use crate::storage::{CollectionNames, Store, StoreError, StoreLocation, create_private_dir, open};
 use std::path::PathBuf;
 use std::sync::Arc;
 

@@ -13,7 +13,7 @@ use crate::domain::secret::Secret;
 use crate::output::ingest_keys::{self as output, IngestKeyRow};
 use crate::output::print;
 use crate::storage::Store;
-use crate::storage::ingest_keys::{Action, IngestKey, KeyState, mint, sha256};
+use crate::storage::posts::ingest_keys::{Action, IngestKey, KeyState, mint, sha256};
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use std::time::Duration;
 

@@ -4,7 +4,8 @@ use crate::cli::sim::{SimArgs, SimCommand, SimServeArgs};
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::interrupt::Interrupt;
 use crate::commands::stdout;
-use crate::providers::sim::{self, scenario::PRESETS};
+use crate::simulator;
+use crate::simulator::scenario::PRESETS;
 use crate::wire::fd_table;
 
 /// Runs the command.
@@ -23,11 +24,11 @@ async fn serve(args: SimServeArgs) -> Result<Exit, CommandError> {
         |error: std::io::Error| CommandError::usage(format!("cannot listen on {}: {error}", args.listen));
     fd_table::make_room();
     let interrupt = Interrupt::listen().map_err(fail)?;
-    let listener = sim::listen_on(args.listen).map_err(fail)?;
+    let listener = simulator::listen_on(args.listen).map_err(fail)?;
     let address = listener.local_addr().map_err(fail)?;
     // The address is data: with port 0 a script reads it from here.
     stdout::text(&format!("http://{address}\n"))?;
-    sim::serve(listener, interrupt.stop.cancelled_owned()).await.map_err(fail)?;
+    simulator::serve(listener, interrupt.stop.cancelled_owned()).await.map_err(fail)?;
     Ok(Exit::Yes)
 }
 

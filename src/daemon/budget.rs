@@ -3,7 +3,7 @@
 
 use crate::daemon::price::cost;
 use crate::domain::daemon_config::{DailyLimits, Price};
-use crate::storage::outbox::Spend;
+use crate::outbox::Spend;
 use chrono::{DateTime, Days, NaiveDate, Utc};
 
 /// Part of a day's budget that a call under way may use.

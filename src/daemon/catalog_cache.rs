@@ -1,8 +1,8 @@
 //! The catalogue as it was last read, in a file beside the outbox: what a daemon measures that starts while its store is
 //! away. The file is the one in which a runner keeps the lists of its bridge.
 
+use crate::bridge::client::work_list_cache::WorkListCache;
 use crate::domain::ModelRef;
-use crate::remote::work_list_cache::WorkListCache;
 use crate::storage::WorkItem;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};

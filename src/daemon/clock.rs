@@ -2,9 +2,9 @@
 //! leases and slots go by that; before a store has answered, from the moment that the machine's clock showed. It moves
 //! only where the control loop lets it, so that all that is remembered can move along.
 
+pub use super::status_file::since_boot;
 use crate::domain::clock_skew::BEARABLE;
 use crate::domain::daemon_status::ClockReport;
-pub use crate::storage::status_file::since_boot;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

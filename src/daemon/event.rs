@@ -2,7 +2,7 @@
 //! different stories. Telling never waits: a listener that is too slow misses events, and learns how many.
 
 use crate::domain::{Outcome, Slot};
-use crate::storage::outbox::sender::DeliveryEvent;
+use crate::outbox::sender::DeliveryEvent;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::Arc;
 use std::time::Duration;

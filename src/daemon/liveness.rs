@@ -1,12 +1,12 @@
 //! Where the engine shows that it lives: figures and probes for monitors, stamps for the watchdog. Showing never waits,
 //! and nothing here decides what is measured.
 
+use super::status_file::since_boot;
 use crate::daemon::event::DaemonEvent;
 use crate::daemon::telemetry::Telemetry;
 use crate::daemon::telemetry::monitoring_server::{MonitoringHandler, MonitoringResponse};
 use crate::daemon::watchdog::{LOOK, Watchdog, WatchdogSignal};
 use crate::domain::daemon_status::{DaemonProblem, DaemonStatus, ProblemSeverity, ProcessEvidence};
-use crate::storage::status_file::since_boot;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -4,9 +4,9 @@ use crate::daemon::budget::BudgetReservation;
 use crate::daemon::pacing;
 use crate::daemon::series_work::SeriesWork;
 use crate::domain::{FailureKind, Slot};
+use crate::outbox::Spend;
 use crate::providers::adapt::Adaptation;
 use crate::providers::allowance::Allowance;
-use crate::storage::outbox::Spend;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::Arc;
 

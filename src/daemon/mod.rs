@@ -35,6 +35,7 @@ pub mod schedule;
 pub mod self_check;
 pub mod series_work;
 pub mod shared;
+pub mod status_file;
 pub mod store_handle;
 pub mod store_sync;
 pub mod telemetry;

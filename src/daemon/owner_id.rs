@@ -4,8 +4,8 @@
 //! crash, has the name of the one before, and with it what that one had claimed; otherwise those models would wait until the
 //! leases run out.
 
-use crate::storage::status_file::{boot_id, is_alive};
-use crate::storage::undelivered::write_whole;
+use super::status_file::{boot_id, is_alive};
+use crate::outbox::undelivered::write_whole;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::Path;

@@ -3,7 +3,7 @@
 use crate::domain::daemon_config::Price;
 use crate::domain::listing::CatalogRow;
 use crate::domain::{ModelRef, Outcome, Profile};
-use crate::storage::outbox::Spend;
+use crate::outbox::Spend;
 use serde_json::Value;
 use std::collections::HashMap;
 

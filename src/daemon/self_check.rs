@@ -11,7 +11,7 @@ use crate::daemon::telemetry::gauges::Freshness;
 use crate::daemon::telemetry::invariants::{self, checks};
 use crate::domain::daemon_config::DaemonConfig;
 use crate::storage::StoreError;
-use crate::storage::health_store::{Cadences, SelfCheckRun};
+use crate::storage::health::{Cadences, SelfCheckRun};
 use chrono::TimeDelta;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -115,7 +115,7 @@ impl SelfChecker {
 fn told(run: &SelfCheckRun) -> (Vec<String>, Vec<String>) {
     let bad = run.results.iter().filter(|result| !result.ok);
     let (violated, blind): (Vec<_>, Vec<_>) = bad.partition(|result| result.evaluated);
-    let names = |results: Vec<&crate::storage::health_store::SelfCheckResult>| {
+    let names = |results: Vec<&crate::storage::health::SelfCheckResult>| {
         results.into_iter().map(|result| result.name.clone()).collect()
     };
     (names(violated), names(blind))

@@ -7,7 +7,7 @@ use crate::domain::daemon_config::{DaemonConfig, Price};
 use crate::domain::{ModelRef, Series};
 use crate::measure::measurer::RequestSpec;
 use crate::storage::WorkItem;
-use crate::storage::jobs::{JobState, JobStatus, PROBE};
+use crate::storage::claims::{JobState, JobStatus, PROBE};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -112,7 +112,7 @@ pub fn turn(job: &JobState, owner: Option<&str>, rest: TimeDelta, now: DateTime<
 mod tests {
     use super::*;
     use crate::domain::profile::built_in;
-    use crate::storage::jobs::Lease;
+    use crate::storage::claims::Lease;
     use crate::wire::ExchangeLimits;
     use serde_json::Map;
 

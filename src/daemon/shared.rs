@@ -8,7 +8,7 @@ use crate::daemon::store_handle::StoreHandle;
 use crate::domain::Outcome;
 use crate::domain::daemon_config::DaemonConfig;
 use crate::domain::daemon_status::SuspectedProvider;
-use crate::storage::outbox::{Outbox, OutboxError};
+use crate::outbox::{Outbox, OutboxError};
 use chrono::{DateTime, Utc};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};

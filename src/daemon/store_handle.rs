@@ -4,11 +4,12 @@
 //! Behind a bridge the store is a file of this machine, which knows whose turn it is and nothing else: rows go to the
 //! bridge, and what is measured comes from there.
 
+use crate::bridge::client;
+use crate::bridge::client::BridgeClient;
 use crate::daemon::catalog_cache::CatalogCache;
 use crate::domain::{ModelRef, Outcome};
-use crate::remote::{self, BridgeClient};
-use crate::storage::payload::OutcomePayload;
-use crate::storage::pending_aggregates::PendingAggregates;
+use crate::storage::aggregates::PendingAggregates;
+use crate::storage::outcomes::payload::OutcomePayload;
 use crate::storage::{
     CollectionNames, OutcomeSink, RecordOutcome, Store, StoreError, StoreLocation, WorkItem, open,
 };
@@ -97,7 +98,7 @@ impl StoreHandle {
     ///
     /// # Errors
     /// The store's; of a bridge there are none, its refusal is in the answer.
-    pub async fn work(self: &Arc<Self>) -> Result<remote::BridgeWork, StoreError> {
+    pub async fn work(self: &Arc<Self>) -> Result<client::BridgeWork, StoreError> {
         match &self.bridge {
             Some(bridge) => Ok(bridge.work().await),
             None => {
@@ -106,7 +107,7 @@ impl StoreHandle {
                     known.lock().unwrap_or_else(PoisonError::into_inner).keep(&items, Utc::now());
                 }
                 *self.recalled.lock().unwrap_or_else(PoisonError::into_inner) = None;
-                Ok(remote::BridgeWork { items, ..remote::BridgeWork::default() })
+                Ok(client::BridgeWork { items, ..client::BridgeWork::default() })
             }
         }
     }
@@ -166,7 +167,7 @@ impl StoreHandle {
     pub fn heard(&self) -> StoreReachability {
         let own = self.own();
         let Some(bridge) = &self.bridge else { return self.with_the_catalogue(own) };
-        let remote::BridgeReachability { answered_at, error } = bridge.heard();
+        let client::BridgeReachability { answered_at, error } = bridge.heard();
         StoreReachability {
             answered_at,
             refuses: error.is_none() && own.refuses,

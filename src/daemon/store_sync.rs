@@ -2,20 +2,19 @@
 //! freshness. A task of its own, so that a store that is slow or away holds up no lane; what was read last stays in force.
 //! Lists are told to the engine when something in them changed, and nothing that can be read again is kept twice.
 
-use crate::daemon::catalog_policy;
+use crate::bridge::client;
 use crate::daemon::clock::since_boot;
 use crate::daemon::price::listed;
 use crate::daemon::roster::{Roster, RosterByProvider, RosterChange};
 use crate::daemon::schedule::SeriesProgress;
-use crate::daemon::series_work;
 use crate::daemon::shared::DaemonContext;
+use crate::daemon::{catalog_policy, series_work};
 use crate::domain::daemon_config::{DaemonConfig, Price};
 use crate::domain::daemon_status::{DaemonStatus, LaneReport};
 use crate::domain::profile::built_in;
 use crate::domain::{ModelRef, Series};
-use crate::remote;
 use crate::storage::StoreError;
-use crate::storage::health_store::{Cadences, Heartbeat};
+use crate::storage::health::{Cadences, Heartbeat};
 use chrono::TimeDelta;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, HashMap};
@@ -169,13 +168,13 @@ impl StoreSync {
     ///
     /// # Errors
     /// The store's: what it said since the start stays in force, or nothing is known.
-    fn recall(&mut self, error: StoreError) -> Result<remote::BridgeWork, StoreError> {
+    fn recall(&mut self, error: StoreError) -> Result<client::BridgeWork, StoreError> {
         if (self.told && !self.recalled) || !matches!(error, StoreError::Unavailable(_)) {
             return Err(error);
         }
         match (self.shared.store_handle.recall(), self.recalled) {
             (None, false) => Err(error),
-            (None, true) => Ok(remote::BridgeWork::default()),
+            (None, true) => Ok(client::BridgeWork::default()),
             (Some((at, items)), before) => {
                 if !before {
                     let models = items.len();
@@ -184,7 +183,7 @@ impl StoreSync {
                     );
                 }
                 self.recalled = true;
-                Ok(remote::BridgeWork { items, ..remote::BridgeWork::default() })
+                Ok(client::BridgeWork { items, ..client::BridgeWork::default() })
             }
         }
     }

@@ -1,8 +1,8 @@
 //! The columns of a table, in the order in which they are written. What is not among them goes into [`EXTRA`].
 
-use crate::storage::field_types::{FieldType, field_type};
-use crate::storage::merged_rows::PUBLISHED;
-use crate::storage::rows::RowSource;
+use crate::storage::history::merged_rows::PUBLISHED;
+use crate::storage::history::row_pages::RowSource;
+use crate::storage::outcomes::field_types::{FieldType, field_type};
 use std::collections::HashMap;
 
 /// The last column: fields that are no column, and known ones with a value of another type, as one JSON object.

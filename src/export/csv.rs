@@ -6,7 +6,7 @@ use super::cell::Cell;
 use super::columns::{EXTRA, ExportColumns};
 use super::row::split;
 use crate::output::csv::{disarm, is_formula};
-use crate::storage::rows::RowSource;
+use crate::storage::history::row_pages::RowSource;
 use std::borrow::Cow;
 use std::io::{self, Write};
 use std::thread;

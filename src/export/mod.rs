@@ -14,7 +14,7 @@ mod row;
 pub use columns::names;
 pub use row::{fields, scalar};
 
-use crate::storage::rows::RowSource;
+use crate::storage::history::row_pages::RowSource;
 use serde_json::{Map, Value};
 use std::io::{self, Write};
 

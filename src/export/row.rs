@@ -104,7 +104,7 @@ fn append(extra: &mut String, name: &str, value: &str) {
 mod tests {
     use super::*;
     use crate::storage::history::RunSeries;
-    use crate::storage::rows::RowSource;
+    use crate::storage::history::row_pages::RowSource;
     use proptest::prelude::*;
     use serde_json::{Map, json};
 

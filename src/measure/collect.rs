@@ -4,8 +4,7 @@
 //! Suspect samples (measured by a starved client) are counted apart and stay out of the figures. Only where a model has no
 //! other success do the figures show the suspect ones, and say so.
 
-use crate::domain::CachedInput;
-use crate::domain::{FailureKind, ModelRef, Outcome, Run};
+use crate::domain::{CachedInput, FailureKind, ModelRef, Outcome, Run};
 use crate::measure::metrics::{METRIC_COUNT, METRICS};
 use crate::measure::report::{DISTINCT, FailureGroup, MetricSamples, ModelReport, RunLabels};
 use std::collections::{BTreeMap, HashMap};

@@ -1,6 +1,7 @@
 //! Changes of the catalogue for people and programs: what is going to change, what has changed, who did it and why.
 
-use super::{json as document, run_report, run_report::ReportView, text};
+use super::run_report::ReportView;
+use super::{json as document, run_report, text};
 use crate::domain::change_batch::takes_away;
 use crate::domain::{Batch, ModelRef};
 use chrono::{DateTime, Utc};

@@ -1,6 +1,7 @@
 //! A small histogram of a distribution. Only for wide terminals and enough samples; the table says the same in numbers.
 
-use super::{run_report::ReportView, text, units};
+use super::run_report::ReportView;
+use super::{text, units};
 use crate::measure::metrics::{METRICS, Metric, position};
 use crate::measure::report::ModelReport;
 use crate::measure::stats::percentile;

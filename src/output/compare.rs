@@ -1,7 +1,8 @@
 //! Two sides held against each other: a table with intervals drawn to scale, and the document for programs.
 
 use super::grid::{self, Column};
-use super::{json, row_fields, run_report::ReportView, text, units};
+use super::run_report::ReportView;
+use super::{json, row_fields, text, units};
 use crate::domain::Window;
 use crate::measure::compare::{ComparedMetric, MetricComparison, SampleBlock};
 use crate::measure::metrics::BetterDirection;

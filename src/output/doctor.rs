@@ -1,7 +1,9 @@
 //! What `doctor` found, for people and for programs: what is wrong first, with what to do and where to read on, then what
 //! was looked at, section by section.
 
-use super::{ReportView, json::time, text, units::counted};
+use super::json::time;
+use super::units::counted;
+use super::{ReportView, text};
 use crate::domain::finding::{Finding, FindingSection, Severity};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};

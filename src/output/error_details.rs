@@ -3,8 +3,9 @@
 
 use super::errors::{ErrorGroupRow, FailureAdvice, advice_document, advised, document, error_rate, window};
 use super::grid::{self, Column};
+use super::run_report::ReportView;
 use super::units::{self, counted};
-use super::{json, row_fields, run_report::ReportView, text};
+use super::{json, row_fields, text};
 use crate::domain::Window;
 use serde_json::{Map, Value, json};
 

@@ -3,8 +3,9 @@
 
 use super::advice::{self, CatalogPresence};
 use super::grid::{self, Column};
+use super::run_report::ReportView;
 use super::units::{self, counted};
-use super::{json, row_fields, run_report::ReportView, text};
+use super::{json, row_fields, text};
 use crate::domain::{ErrorGroup, FailureKind, Window};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};

@@ -1,7 +1,8 @@
 //! Failures for people: per model and kind how many, a sample message, and what to do about it.
 
 use super::advice::told;
-use super::{run_report::ReportView, text};
+use super::run_report::ReportView;
+use super::text;
 use crate::domain::FailureKind;
 use crate::measure::report::{FailureGroup, ModelReport};
 

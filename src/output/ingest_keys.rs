@@ -1,7 +1,8 @@
 //! Keys of remote runners for people and programs. A key itself is here only at the moment when it was made.
 
 use super::grid::{self, Column};
-use super::{json as document, row_fields, run_report::ReportView, text};
+use super::run_report::ReportView;
+use super::{json as document, row_fields, text};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};

@@ -20,6 +20,8 @@ pub mod ingest_keys;
 pub mod json;
 pub mod log;
 pub mod models;
+#[cfg(test)]
+mod models_snapshots;
 pub mod ndjson;
 pub mod outbox;
 pub mod picker;
@@ -32,20 +34,17 @@ pub mod run_counts;
 pub mod run_details;
 pub mod run_report;
 pub mod runs;
+#[cfg(test)]
+mod schema_check;
 pub mod side_by_side;
+#[cfg(test)]
+mod snapshots;
 pub mod status;
 pub mod table;
 pub mod task_progress;
 pub mod terminal;
 pub mod text;
 pub mod units;
-
-#[cfg(test)]
-mod models_snapshots;
-#[cfg(test)]
-mod schema_check;
-#[cfg(test)]
-mod snapshots;
 
 pub use progress::Progress;
 pub use run_report::ReportView;

@@ -2,8 +2,8 @@
 //! story of one.
 
 use super::catalog_changes::{self, ChangeView};
-use super::grid;
-use super::{csv as cells, json as document, run_report, run_report::ReportView, text, units};
+use super::run_report::ReportView;
+use super::{csv as cells, grid, json as document, run_report, text, units};
 use crate::domain::window::ago;
 use chrono::{DateTime, Utc};
 use serde::Serialize;

@@ -1,7 +1,8 @@
 //! Rows of the outbox for people and programs: a table, one row with its document, how full it is.
 
 use super::grid::{self, Column};
-use super::{json as document, row_fields, run_report::ReportView, text};
+use super::run_report::ReportView;
+use super::{json as document, row_fields, text};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};

@@ -1,7 +1,8 @@
 //! How many runs each model has: a list for people, a document and a sheet for programs.
 
 use super::grid::{self, Column};
-use super::{csv, json, row_fields, run_report::ReportView, text};
+use super::run_report::ReportView;
+use super::{csv, json, row_fields, text};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 

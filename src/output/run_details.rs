@@ -1,7 +1,8 @@
 //! One run, or one error, with everything that is stored about it. A run's phases are drawn to scale, and so are the gaps
 //! between its chunks.
 
-use super::{error_details, row_fields, run_report::ReportView, text, units};
+use super::run_report::ReportView;
+use super::{error_details, row_fields, text, units};
 use crate::measure::stats::percentile;
 use serde_json::{Map, Value, json};
 

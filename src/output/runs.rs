@@ -1,7 +1,8 @@
 //! The newest runs as a list. The rows are stored ones, of this program or another: see [`super::row_fields`].
 
 use super::grid::{self, Column};
-use super::{csv, row_fields, run_report::ReportView, text, units};
+use super::run_report::ReportView;
+use super::{csv, row_fields, text, units};
 use chrono::Datelike;
 use serde_json::{Map, Value, json};
 

@@ -1,7 +1,8 @@
 //! Several models of one run in a list, the best first: medians, how many failed, and how TTFT was spread, on one scale.
 
 use super::grid::{self, Column};
-use super::{run_report::ReportView, text, units};
+use super::run_report::ReportView;
+use super::{text, units};
 use crate::measure::report::ModelReport;
 use std::cmp::Ordering;
 

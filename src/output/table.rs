@@ -2,7 +2,8 @@
 //! table fits; nothing ever wraps.
 
 use super::color::Paint;
-use super::{run_report::ReportView, text, units};
+use super::run_report::ReportView;
+use super::{text, units};
 use crate::domain::CachedInput;
 use crate::measure::metrics::{METRICS, MetricSection, Unit};
 use crate::measure::report::{ModelReport, RunLabels, WordCounts};

@@ -17,6 +17,5 @@ pub mod prepare;
 pub mod protocols;
 pub mod retry_after;
 pub mod route;
-pub mod sim;
 pub mod suitability;
 pub mod vertex;

@@ -1,9 +1,10 @@
 //! The rules of a daemon and who is told of news, each with who said it, as `config show` prints them. A secret has no value
 //! here.
 
+use super::Env;
+use super::daemon_table::DaemonTable;
 use super::file::NotifyEntry;
 use super::resolve::Settings;
-use super::{Env, daemon_table::DaemonTable};
 use crate::domain::daemon_config::DaemonConfig;
 use crate::domain::env_vars::{
     BENCHMARK_CONCURRENCY, BENCHMARK_DEADLINE_SECONDS, BENCHMARK_EXCLUDED_PROVIDERS, BENCHMARK_PROVIDERS,

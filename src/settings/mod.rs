@@ -4,13 +4,12 @@
 pub mod bridge;
 pub mod daemon;
 pub mod daemon_table;
+pub mod display;
 pub mod env;
 pub mod error;
-pub mod file;
-
-pub mod display;
 #[cfg(test)]
 mod example_tests;
+pub mod file;
 mod file_error;
 mod hosts;
 pub mod ingest;

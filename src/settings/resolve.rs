@@ -1,11 +1,10 @@
 //! One struct from flags, environment and file, before any work is done. Nothing is opened and no key is fetched here.
 
 use super::file::{self, ConfigFile, NotifyEntry};
-use super::keys;
 use super::limits::{self, Deadlines, LimitFlags};
 use super::profiles::{self, Profiles};
 use super::{
-    BridgeSettings, DaemonFlags, Env, KeyError, SettingsError, bridge, daemon, display, hosts, listen,
+    BridgeSettings, DaemonFlags, Env, KeyError, SettingsError, bridge, daemon, display, hosts, keys, listen,
     notify, state_dir, store,
 };
 use crate::domain::Profile;

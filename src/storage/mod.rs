@@ -5,71 +5,59 @@
 //! measures what now, and [`HealthStore`] keeps signs of life. [`PostStore`] and [`IngestKeyStore`] are for the bridge that remote
 //! runners post to.
 //!
-//! An outcome becomes a row in [`document`] (types by the table in [`field_types`]), and the row goes to the store that
-//! [`open()`] made of a [`StoreLocation`]. What no store took is kept by [`undelivered`] until one does; a daemon's rows
-//! all go through [`outbox`].
+//! An outcome becomes a row in [`outcomes::document`] (types by the table in [`outcomes::field_types`]), and the row goes to the store that
+//! [`open()`] made of a [`StoreLocation`]. What no store took is kept by [`crate::outbox::undelivered`] until one does; a daemon's rows
+//! all go through [`super::outbox`].
 //!
 //! Nothing is counted beside a row: rollups and health are derived from rows after each one, the same way for a new row
 //! and for one that was there already. So a crash between a row and its rollup is healed by the next delivery of that row.
 
+pub mod aggregates;
 pub mod bridge_url;
 pub mod catalog;
-pub mod chores;
+pub mod claims;
 pub mod collection_names;
-pub mod document;
-pub mod enabled_fields;
-pub mod entry_status;
-pub mod field_types;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub mod health;
-pub mod health_store;
 pub mod history;
-pub mod ingest_keys;
 pub mod inspect;
-pub mod jobs;
 pub mod listings;
-pub mod merged_rows;
 pub mod mongo;
 pub mod notices;
 mod open;
-pub mod outbox;
+pub mod outcomes;
 pub mod overview;
-pub mod payload;
-pub mod pending_aggregates;
 pub mod posts;
-mod private_files;
-pub mod rows;
+pub(crate) mod private_files;
 pub mod sqlite;
-pub mod status_file;
 pub mod store_url;
 pub mod suggestions;
-pub mod undelivered;
 
 pub use bridge_url::BridgeUrl;
 pub use catalog::CatalogStore;
-pub use chores::ChoreStore;
+pub use catalog::entry_status::StandingStore;
+pub use claims::ClaimStore;
+pub use claims::chores::ChoreStore;
 pub use collection_names::CollectionNames;
-pub use entry_status::StandingStore;
-pub use health_store::HealthStore;
+pub use health::HealthStore;
 pub use history::HistoryStore;
-pub use ingest_keys::IngestKeyStore;
+pub use history::row_pages::RowStore;
 pub use inspect::InspectStore;
-pub use jobs::ClaimStore;
 pub use listings::ListingStore;
 pub use notices::NoticeStore;
 pub use open::{init_plan, look, no_database, open, suggestion_reader};
 pub use overview::OverviewStore;
 pub use posts::PostStore;
+pub use posts::ingest_keys::IngestKeyStore;
 pub use private_files::{create_private_dir, prepare_private_dir};
-pub use rows::RowStore;
 pub use store_url::{LocationError, MongoUri, StoreLocation};
 pub use suggestions::SuggestionStore;
 
 use crate::domain::{ModelRef, Outcome};
+use aggregates::PendingAggregates;
 use async_trait::async_trait;
-use payload::OutcomePayload;
-use pending_aggregates::PendingAggregates;
+use outcomes::payload::OutcomePayload;
 use serde_json::{Map, Value};
 use std::time::Duration;
 

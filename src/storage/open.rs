@@ -1,8 +1,11 @@
 //! From a location to an open store. The store is reached and, where it has a login, let in, before this returns: a store
 //! that cannot work should be known before a paid request is sent.
 
-use crate::storage::{BridgeUrl, CollectionNames, Store, StoreError, StoreLocation, SuggestionStore};
-use crate::storage::{mongo, mongo::MongoStore, sqlite, sqlite::SqliteStore};
+use crate::storage::mongo::MongoStore;
+use crate::storage::sqlite::SqliteStore;
+use crate::storage::{
+    BridgeUrl, CollectionNames, Store, StoreError, StoreLocation, SuggestionStore, mongo, sqlite,
+};
 use std::sync::Arc;
 
 /// Opens the store at `location`. Rows of the profiles named in `published_profiles` (ids such as `cloud-default-v1`) can

@@ -311,7 +311,7 @@ fn the_simulator_lists_itself() {
 
 #[test]
 fn the_simulator_lists_in_the_manners_of_providers() {
-    let simulator = llmbench::providers::sim::start_in_process().unwrap();
+    let simulator = llmbench::simulator::start_in_process().unwrap();
     let home = Home::new();
     let providers = ["anthropic", "together", "groq", "fireworks", "openrouter"];
     let mut command = home.llmbench(&["catalog", "sync", "--json"]);
@@ -324,7 +324,7 @@ fn the_simulator_lists_in_the_manners_of_providers() {
     let said: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{said}");
     let read = said["providers"].as_array().unwrap();
-    let all = llmbench::providers::sim::scenario::PRESETS.len();
+    let all = llmbench::simulator::scenario::PRESETS.len();
     assert_eq!(read.len(), providers.len());
     assert!(read.iter().all(|one| one["new_count"] == all), "{said}");
 }

@@ -2,13 +2,11 @@
 
 use super::world::{QUICK, World, until};
 use crate::runner::world::block_on;
-use crate::support::Home;
-use crate::support::documents;
 use crate::support::peers::{Mongod, fresh_name};
-use crate::support::samples;
+use crate::support::{Home, documents, samples};
 use chrono::{TimeDelta, Utc};
 use llmbench::domain::{ModelRef, Series};
-use llmbench::storage::jobs::{ClaimResult, JobOutcome, SlotClaim};
+use llmbench::storage::claims::{ClaimResult, JobOutcome, SlotClaim};
 use llmbench::storage::{self, CollectionNames, StoreLocation};
 use mongodb::bson::{Document, doc};
 use rusqlite::Connection;

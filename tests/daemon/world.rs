@@ -7,7 +7,8 @@ use crate::support::catalogue::put_model;
 use crate::support::ran::rows;
 use chrono::{DateTime, Utc};
 use llmbench::domain::ModelRef;
-use llmbench::providers::sim::{self, RunningSimulator};
+use llmbench::simulator;
+use llmbench::simulator::RunningSimulator;
 use llmbench::storage::{self, CollectionNames, StoreLocation};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Map, Value};
@@ -46,7 +47,7 @@ impl World {
 
     /// The same with another store.
     pub fn at(home: Home, store: String, models: &[&str], configuration: &str) -> Self {
-        let simulator = sim::start_in_process().unwrap();
+        let simulator = simulator::start_in_process().unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let location = StoreLocation::parse(&store).unwrap();

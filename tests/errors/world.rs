@@ -5,9 +5,8 @@ use crate::support::Home;
 use crate::support::catalogue::put_model;
 use crate::support::samples::{failed, failure, run, success};
 use chrono::{DateTime, TimeDelta, Utc};
-use llmbench::domain::{
-    Failure, FailureKind, FailureStage, ModelRef, failure::fingerprint, failure::normalize,
-};
+use llmbench::domain::failure::{fingerprint, normalize};
+use llmbench::domain::{Failure, FailureKind, FailureStage, ModelRef};
 use llmbench::storage::Store;
 use std::process::Output;
 use std::sync::Arc;

@@ -3,10 +3,9 @@
 use super::oracle::RUNS;
 use crate::daemon::world::{Daemon, QUICK, World, counted, slots, until};
 use crate::runner::world::block_on;
-use crate::support::Home;
 use crate::support::documents::rows;
 use crate::support::peers::{Mongod, fresh_name};
-use crate::support::small_disk;
+use crate::support::{Home, small_disk};
 use mongodb::bson::{Document, doc};
 use std::collections::BTreeSet;
 

@@ -4,7 +4,7 @@ use super::served::{CONFIG_TOKEN, INGEST_KEY, Served, failure, request, result, 
 use crate::support::PATIENCE;
 use chrono::{TimeDelta, Utc};
 use llmbench::domain::secret::Secret;
-use llmbench::storage::ingest_keys::{Action, IngestKey, mint, sha256};
+use llmbench::storage::posts::ingest_keys::{Action, IngestKey, mint, sha256};
 use serde_json::json;
 use std::time::{Duration, Instant};
 

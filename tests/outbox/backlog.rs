@@ -3,10 +3,10 @@
 use super::{open, outcome};
 use async_trait::async_trait;
 use llmbench::domain::{ModelRef, Outcome};
-use llmbench::storage::outbox::Outbox;
-use llmbench::storage::outbox::sender::{Flushed, OutboxSender};
-use llmbench::storage::payload::OutcomePayload;
-use llmbench::storage::pending_aggregates::{NewestAttempts, PendingAggregates};
+use llmbench::outbox::Outbox;
+use llmbench::outbox::sender::{Flushed, OutboxSender};
+use llmbench::storage::aggregates::{NewestAttempts, PendingAggregates};
+use llmbench::storage::outcomes::payload::OutcomePayload;
 use llmbench::storage::{OutcomeSink, RecordOutcome, StoreError, WorkItem};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};

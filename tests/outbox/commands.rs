@@ -3,7 +3,7 @@
 use super::{intent, open, outcome, take};
 use crate::support::Home;
 use chrono::{TimeDelta, Utc};
-use llmbench::storage::outbox::{Outbox, OutboxRowState, control_socket};
+use llmbench::outbox::{Outbox, OutboxRowState, control_socket};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 

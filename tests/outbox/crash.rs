@@ -9,7 +9,7 @@ use super::{COST, intent, open, outcome};
 use crate::faults::{asked, seed};
 use chrono::Utc;
 use llmbench::domain::{FailureKind, Outcome};
-use llmbench::storage::outbox::{Outbox, OutboxCapacity, OutboxRowState};
+use llmbench::outbox::{Outbox, OutboxCapacity, OutboxRowState};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use std::collections::{BTreeMap, BTreeSet};

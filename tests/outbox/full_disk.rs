@@ -4,7 +4,7 @@
 use super::{COST, intent, outcome};
 use crate::support::small_disk;
 use chrono::Utc;
-use llmbench::storage::outbox::{Outbox, OutboxCapacity, OutboxError, OutboxKey, OutboxRowState};
+use llmbench::outbox::{Outbox, OutboxCapacity, OutboxError, OutboxKey, OutboxRowState};
 use std::path::Path;
 
 const SMALL: OutboxCapacity = OutboxCapacity {

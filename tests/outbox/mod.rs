@@ -8,7 +8,7 @@ mod sending;
 
 use crate::support::samples::{run, success};
 use llmbench::domain::{ModelRef, Outcome, Series};
-use llmbench::storage::outbox::{CallIntent, Outbox, OutboxCapacity, OutboxError, Spend};
+use llmbench::outbox::{CallIntent, Outbox, OutboxCapacity, OutboxError, Spend};
 use std::path::Path;
 use std::time::{Duration, Instant};
 

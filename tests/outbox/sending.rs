@@ -7,9 +7,9 @@ use crate::support::samples::{run, success};
 use async_trait::async_trait;
 use chrono::{TimeDelta, Utc};
 use llmbench::domain::{ModelRef, Outcome};
+use llmbench::outbox::sender::{OutboxSender, SenderReport};
+use llmbench::outbox::{Outbox, OutboxCapacity, OutboxRowState};
 use llmbench::storage::history::{HistoryFilter, RunSeries};
-use llmbench::storage::outbox::sender::{OutboxSender, SenderReport};
-use llmbench::storage::outbox::{Outbox, OutboxCapacity, OutboxRowState};
 use llmbench::storage::{
     self, CollectionNames, OutcomeSink, RecordOutcome, Store, StoreError, StoreLocation, WorkItem,
 };

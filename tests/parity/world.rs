@@ -1,8 +1,7 @@
 //! A database as operators have one: the predecessor's documents, months of rows, and rows that nobody should have written.
 
-use crate::support::Home;
 use crate::support::peers::{Mongod, fresh_name};
-use crate::support::predecessor;
+use crate::support::{Home, predecessor};
 use chrono::{TimeDelta, Utc};
 use llmbench::storage::{self, CollectionNames, StoreLocation};
 use mongodb::Database;

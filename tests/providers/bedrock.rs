@@ -5,7 +5,7 @@ use super::bench::{self, KEY, Measured};
 use super::cases::BEDROCK;
 use super::http::{self, Kept, Request};
 use crate::support::Home;
-use llmbench::providers::sim;
+use llmbench::simulator;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 
@@ -22,7 +22,7 @@ fn run(home: &Home, address: SocketAddr, kept: &Kept, variables: &[(&str, &str)]
 
 /// The same against the simulator.
 fn run_simulated(home: &Home, variables: &[(&str, &str)]) -> Measured {
-    let simulator = sim::start_in_process().unwrap();
+    let simulator = simulator::start_in_process().unwrap();
     let (address, kept) = http::hand_on(simulator.addr, BEDROCK.model, QUICK, |_| None);
     run(home, address, &kept, variables)
 }

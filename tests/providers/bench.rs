@@ -3,7 +3,7 @@
 
 use super::http::{self, Kept, Request};
 use crate::support::Home;
-use llmbench::providers::sim;
+use llmbench::simulator;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Output;
@@ -75,7 +75,7 @@ impl Case {
 
     /// The same with more flags and variables.
     pub fn measure_with(&self, scenario: &str, flags: &[&str], variables: &[(&str, &str)]) -> Measured {
-        let simulator = sim::start_in_process().unwrap();
+        let simulator = simulator::start_in_process().unwrap();
         let (address, kept) = http::hand_on(simulator.addr, self.model, scenario, token_server);
         let home = Home::new();
         let name = format!("{}:{}", self.provider, self.model);
@@ -100,7 +100,7 @@ impl Case {
 
     /// The document of `--json` for one measurement.
     pub fn report(&self, scenario: &str) -> Value {
-        let simulator = sim::start_in_process().unwrap();
+        let simulator = simulator::start_in_process().unwrap();
         let (address, _) = http::hand_on(simulator.addr, self.model, scenario, token_server);
         let home = Home::new();
         let name = format!("{}:{}", self.provider, self.model);

@@ -8,7 +8,7 @@ use crate::support::Home;
 use crate::support::catalogue::put_model;
 use crate::support::peers::{Mongod, fresh_name};
 use llmbench::domain::ModelRef;
-use llmbench::providers::sim;
+use llmbench::simulator;
 use llmbench::storage::{self, CollectionNames, StoreLocation};
 use mongodb::bson::{self, Bson, Document, doc};
 use mongodb::{Cursor, Database};
@@ -26,7 +26,7 @@ async fn publish(case: &Case, url: &str, scenario: &str, attempts: u32) -> Value
         .unwrap();
     store.init().await.unwrap();
     put_model(&*store, &ModelRef::new(case.provider, case.model), case.model, true).await.unwrap();
-    let simulator = sim::start_in_process().unwrap();
+    let simulator = simulator::start_in_process().unwrap();
     let (address, _) = http::hand_on(simulator.addr, case.model, scenario, token_server);
     let home = Home::new();
     let name = format!("{}:{}", case.provider, case.model);

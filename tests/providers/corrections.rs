@@ -5,7 +5,7 @@ use super::bench::{self, Measured};
 use super::cases::{OPENAI_CHAT, OPENAI_RESPONSES};
 use super::http;
 use crate::support::Home;
-use llmbench::providers::sim;
+use llmbench::simulator;
 use serde_json::{Value, json};
 
 fn paths(measured: &Measured) -> Vec<&str> {
@@ -62,7 +62,7 @@ fn a_refused_parameter_is_left_out() {
 
 #[test]
 fn a_lesson_is_remembered_with_the_model() {
-    let simulator = sim::start_in_process().unwrap();
+    let simulator = simulator::start_in_process().unwrap();
     let scenario = "responses-only-ttft10-gap1-n16";
     let (address, kept) = http::hand_on(simulator.addr, OPENAI_CHAT.model, scenario, |_| None);
     let home = Home::new();

@@ -3,7 +3,7 @@
 use super::bench::{self, KEY, Measured};
 use super::http;
 use crate::support::Home;
-use llmbench::providers::sim;
+use llmbench::simulator;
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -12,7 +12,7 @@ const MODEL: &str = "own-model";
 
 /// Measures the model of a host `own` whose section holds these lines; `ADDRESS` stands for the simulator's.
 fn measure(section: &str, prepare: impl FnOnce(&Path)) -> Measured {
-    let simulator = sim::start_in_process().unwrap();
+    let simulator = simulator::start_in_process().unwrap();
     let (address, kept) = http::hand_on(simulator.addr, MODEL, "steady-ttft5-gap1-n16", |_| None);
     let home = Home::new();
     let config = format!("[providers.own]\n{section}\n").replace("ADDRESS", &address.to_string());

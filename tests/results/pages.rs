@@ -4,9 +4,10 @@ use super::bulk::{Row, fill, row};
 use crate::stores::backend::Backend;
 use llmbench::domain::Window;
 use llmbench::storage::Store;
+use llmbench::storage::history::row_pages::{PAGE_ROWS, RowQuery, RowSource};
 use llmbench::storage::history::{HistoryFilter, RunSeries};
-use llmbench::storage::rows::{PAGE_ROWS, RowQuery, RowSource};
-use mongodb::bson::{Bson, DateTime, Document, doc, oid::ObjectId};
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{Bson, DateTime, Document, doc};
 use serde_json::Value;
 
 /// The ids of a question's rows, page by page.

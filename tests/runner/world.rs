@@ -6,12 +6,13 @@ use crate::support::catalogue::put_model;
 use crate::support::peers::{Mongod, fresh_name};
 use crate::support::proxy::{Fault, Proxy};
 use crate::support::ran::{Ran, ran};
+use llmbench::bridge::client::http_client::BridgeHttpClient;
+use llmbench::bridge::client::work_list_cache::WorkListCache;
+use llmbench::bridge::client::{BridgeAddresses, BridgeClient, BridgeKeys};
 use llmbench::domain::ModelRef;
 use llmbench::domain::secret::Secret;
-use llmbench::providers::sim::{self, RunningSimulator};
-use llmbench::remote::http_client::BridgeHttpClient;
-use llmbench::remote::work_list_cache::WorkListCache;
-use llmbench::remote::{BridgeAddresses, BridgeClient, BridgeKeys};
+use llmbench::simulator;
+use llmbench::simulator::RunningSimulator;
 use llmbench::storage::BridgeUrl;
 use llmbench::wire::tls::client_config;
 use serde_json::{Map, Value};
@@ -44,7 +45,7 @@ impl World {
     pub fn new(models: &[&str], configuration: &str) -> Self {
         let database = fresh_name();
         let bridge = serve(&database, models);
-        let simulator = sim::start_in_process().unwrap();
+        let simulator = simulator::start_in_process().unwrap();
         let home = configured(&simulator, configuration);
         let proxy = Proxy::start(bridge.address, |_| Fault::None);
         Self { bridge, proxy, home, simulator, database }

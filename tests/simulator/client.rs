@@ -1,7 +1,8 @@
 //! A client of a few lines on a blocking socket, so that no decoder of the project can hide a mistake of the simulator.
 
-use llmbench::providers::sim;
-pub use llmbench::providers::sim::{RunningSimulator, scenario::PRESETS};
+use llmbench::simulator;
+pub use llmbench::simulator::RunningSimulator;
+pub use llmbench::simulator::scenario::PRESETS;
 pub use serde_json::{Value, json};
 pub use std::io::{ErrorKind, Read, Write};
 pub use std::net::{SocketAddr, TcpStream};
@@ -53,7 +54,7 @@ impl Reply {
 }
 
 pub fn simulator() -> RunningSimulator {
-    sim::start_in_process().unwrap()
+    simulator::start_in_process().unwrap()
 }
 
 /// Sends a request and reads until the server closes, breaks, or says nothing for `patience`.

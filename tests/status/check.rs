@@ -2,8 +2,8 @@
 
 use super::world::{World, ago, pulse, worlds};
 use crate::support::Home;
+use llmbench::daemon::status_file::StatusFileWriter;
 use llmbench::domain::daemon_status::{DaemonStatus, LaneActivity};
-use llmbench::storage::status_file::StatusFileWriter;
 use serde_json::{Value, json};
 
 /// The status, and what was said.

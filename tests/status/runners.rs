@@ -1,8 +1,8 @@
 //! Remote runners in `status`, on both stores: who is heard, who is silent, and how an alarm ends.
 
 use super::world::{World, ago, pulse, worlds};
-use llmbench::storage::ingest_keys::{Action, IngestKey, mint, sha256};
 use llmbench::storage::posts::RunnerActivity;
+use llmbench::storage::posts::ingest_keys::{Action, IngestKey, mint, sha256};
 use serde_json::{Value, json};
 
 /// A key of a runner, made so many minutes ago.

@@ -6,7 +6,7 @@ use crate::support::catalogue::put_model;
 use crate::support::predecessor;
 use crate::support::ran::ran;
 use crate::support::samples::{run, success};
-use llmbench::storage::field_types::date_value;
+use llmbench::storage::outcomes::field_types::date_value;
 use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
 

@@ -6,10 +6,11 @@ use crate::support::catalogue::put_model;
 use crate::support::ran::{Ran, ran};
 use crate::support::samples::{failed, failure, run, success};
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use llmbench::daemon::status_file;
 use llmbench::domain::daemon_status::{
     ClockReport, DaemonStatus, LaneActivity, LaneReport, OutboxReport, STATUS_FORMAT, StoreReport,
 };
-use llmbench::storage::{Store, status_file};
+use llmbench::storage::Store;
 use mongodb::bson::{self, Document, doc};
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};

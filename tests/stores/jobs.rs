@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use llmbench::domain::{ModelRef, Series, Slot};
 use llmbench::storage::Store;
 use llmbench::storage::catalog::{ChangeOutcome, ChangeRequest};
-use llmbench::storage::jobs::{ClaimResult, Grant, JobOutcome, JobState, JobStatus, SlotClaim};
+use llmbench::storage::claims::{ClaimResult, Grant, JobOutcome, JobState, JobStatus, SlotClaim};
 use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -411,7 +411,7 @@ async fn the_server_decides_as_the_rule_says() {
     for (number, row) in rows.iter().enumerate() {
         let claim = claim(&wanted(number), "one");
         let job = before.iter().find(|job| job.series == claim.slot.series).unwrap();
-        let expected = llmbench::storage::jobs::refusal(job, &claim, now);
+        let expected = llmbench::storage::claims::refusal(job, &claim, now);
         let answer = store.claim(&claim).await.unwrap();
         let told = if matches!(answer, ClaimResult::Granted(_)) { None } else { Some(answer) };
         assert_eq!(told, expected, "{row:?}");

@@ -5,7 +5,7 @@ use crate::support::catalogue::put_model;
 use llmbench::domain::{ModelRef, Series};
 use llmbench::storage::Store;
 use llmbench::storage::catalog::{Batch, ChangeRequest};
-use llmbench::storage::jobs::{ClaimResult, JobOutcome, SlotClaim};
+use llmbench::storage::claims::{ClaimResult, JobOutcome, SlotClaim};
 use serde_json::{Value, json};
 use std::time::Duration;
 

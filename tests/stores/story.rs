@@ -5,7 +5,7 @@ use crate::support::catalogue::put_model;
 use crate::support::samples::{failed, failure, now, run, success};
 use chrono::{SecondsFormat, TimeDelta};
 use llmbench::domain::{ModelRef, Outcome};
-use llmbench::storage::undelivered::UndeliveredDir;
+use llmbench::outbox::undelivered::UndeliveredDir;
 use llmbench::storage::{RecordOutcome, Store, StoreError};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;

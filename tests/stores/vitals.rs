@@ -7,9 +7,7 @@ use crate::support::samples::{self, now};
 use chrono::TimeDelta;
 use llmbench::domain::{ModelRef, fleet};
 use llmbench::storage::Store;
-use llmbench::storage::health_store::{
-    Baseline, Cadences, Heartbeat, ModelStatus, SelfCheckResult, SelfCheckRun,
-};
+use llmbench::storage::health::{Baseline, Cadences, Heartbeat, ModelStatus, SelfCheckResult, SelfCheckRun};
 use mongodb::bson::{Document, doc};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;

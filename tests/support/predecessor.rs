@@ -1,6 +1,7 @@
 //! Documents as the predecessor's own code wrote them, from `tests/data/predecessor-documents.json`.
 
-use mongodb::bson::{Bson, DateTime, Document, oid::ObjectId};
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{Bson, DateTime, Document};
 use serde_json::Value;
 
 /// The documents of a collection.

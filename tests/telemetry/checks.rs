@@ -7,8 +7,8 @@ use chrono::{TimeDelta, Utc};
 use llmbench::daemon::telemetry::invariants;
 use llmbench::domain::{ModelRef, Series};
 use llmbench::storage::Store;
-use llmbench::storage::health_store::{Cadences, SelfCheckRun};
-use llmbench::storage::jobs::{ClaimResult, SlotClaim};
+use llmbench::storage::claims::{ClaimResult, SlotClaim};
+use llmbench::storage::health::{Cadences, SelfCheckRun};
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -5,9 +5,8 @@ use crate::support::peers::fetch;
 use crate::support::samples;
 use chrono::{TimeDelta, Utc};
 use llmbench::daemon::event::DaemonEvent;
-use llmbench::daemon::telemetry::Telemetry;
 use llmbench::daemon::telemetry::gauges::Freshness;
-use llmbench::daemon::telemetry::invariants;
+use llmbench::daemon::telemetry::{Telemetry, invariants};
 use llmbench::domain::daemon_status::{
     BudgetReport, ClockReport, DaemonStatus, LaneActivity, LaneReport, OutboxReport, STATUS_FORMAT,
     StoreReport,

@@ -1,14 +1,14 @@
 //! `llmbench catalog diff`: what the stored lists say, like diff(1).
 
 use super::{StoredListings, check_providers, notify, pick};
-use crate::catalog::diff::{DiffInput, ListingDiff, diff};
-use crate::catalog::findings::findings;
 use crate::cli::catalog::CatalogDiffArgs;
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::interrupt::Interrupt;
 use crate::commands::stdout;
 use crate::domain::window::moment;
+use crate::listings::diff::{DiffInput, ListingDiff, diff};
+use crate::listings::findings::findings;
 use crate::output::catalog::{diff as shown, json};
 use crate::output::{ReportView, print};
 use chrono::{DateTime, SubsecRound, Utc};

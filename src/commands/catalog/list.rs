@@ -1,11 +1,11 @@
 //! `llmbench catalog list`: what was ever listed, as it is stored.
 
 use super::{StoredListings, check_providers, fits};
-use crate::catalog::diff::{diff, inventory};
 use crate::cli::catalog::CatalogListArgs;
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::stdout;
+use crate::listings::diff::{diff, inventory};
 use crate::output::catalog::{json, list as shown};
 use crate::output::{ReportView, print};
 

@@ -6,12 +6,12 @@ pub mod notify;
 mod pick;
 pub mod sync;
 
-use crate::catalog::diff::{ABSENT_READS, DiffInput};
 use crate::cli::catalog::{CatalogArgs, CatalogCommand};
 use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
 use crate::domain::glob;
 use crate::domain::listing::{CatalogRow, MeasuredModel, ReadRow};
+use crate::listings::diff::{ABSENT_READS, DiffInput};
 use crate::storage::Store;
 use chrono::Utc;
 

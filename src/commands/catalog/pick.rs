@@ -1,7 +1,6 @@
 //! `llmbench catalog diff --pick`: what is listed and not measured becomes `models add`, chosen from a list or by name.
 
 use super::fits;
-use crate::catalog::diff::ListingDiff;
 use crate::cli::catalog::CatalogDiffArgs;
 use crate::cli::models::ConfirmArgs;
 use crate::commands::context::Context;
@@ -12,6 +11,7 @@ use crate::commands::models::change::ChangeSession;
 use crate::commands::models::choose::{addable, candidate, from_list};
 use crate::commands::unknown_names::near_or;
 use crate::domain::listing::CatalogRow;
+use crate::listings::diff::ListingDiff;
 use crate::output::catalog::stated;
 use crate::output::picker::PickerItem;
 use crate::output::{print, prompt};

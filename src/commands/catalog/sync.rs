@@ -1,7 +1,5 @@
 //! `llmbench catalog sync`: every provider's own list, read side by side and stored as each ends.
 
-use crate::catalog::SyncedListing;
-use crate::catalog::reader::{ListingReader, not_begun};
 use crate::cli::catalog::CatalogSyncArgs;
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
@@ -9,6 +7,8 @@ use crate::commands::interrupt::Interrupt;
 use crate::commands::run::access::{self, ProviderAccess, SIMULATOR};
 use crate::commands::stdout;
 use crate::domain::listing::Listing;
+use crate::listings::SyncedListing;
+use crate::listings::reader::{ListingReader, not_begun};
 use crate::output::catalog::{json, sync as shown};
 use crate::output::task_progress::Steps;
 use crate::output::{ReportView, print};

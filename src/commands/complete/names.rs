@@ -4,7 +4,7 @@
 use crate::cli::complete::{CompletionSource, CompletionWord};
 use crate::commands::context::Context;
 use crate::commands::run::access::SIMULATOR;
-use crate::providers::sim::scenario::PRESETS;
+use crate::simulator::scenario::PRESETS;
 use crate::storage::suggestion_reader;
 use crate::storage::suggestions::{Suggestion, SuggestionSource};
 use std::collections::HashSet;

@@ -2,14 +2,14 @@
 //! share the work by what the store knows: a list that another one has read since the day's moment is not read again, and
 //! findings are held by one sender at a time. One list after the other, off the measuring thread: no lane waits for it.
 
-use crate::catalog::diff::{ABSENT_READS, DiffInput, diff};
-use crate::catalog::findings::findings;
 use crate::commands::catalog::{StoredListings, notify, sync};
 use crate::commands::context::Context;
 use crate::commands::run::access::SIMULATOR;
 use crate::daemon::owner_id;
 use crate::daemon::store_handle::StoreHandle;
 use crate::domain::listing::ReadRow;
+use crate::listings::diff::{ABSENT_READS, DiffInput, diff};
+use crate::listings::findings::findings;
 use crate::providers::hosts::Host;
 use crate::storage::Store;
 use chrono::{DateTime, Days, NaiveTime, TimeDelta, Utc};

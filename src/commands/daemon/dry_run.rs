@@ -14,7 +14,7 @@ use crate::domain::Series;
 use crate::domain::daemon_config::DaemonConfig;
 use crate::measure::measurer::RequestSpec;
 use crate::output::dry_run::{DueReason, DueRow, document, due as table};
-use crate::storage::jobs::JobState;
+use crate::storage::claims::JobState;
 use crate::storage::{self, StoreError, StoreLocation, WorkItem};
 use chrono::{DateTime, Utc};
 use std::collections::HashMap;

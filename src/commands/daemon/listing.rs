@@ -1,11 +1,11 @@
 //! Behind a bridge: what Bedrock lists, read here, where its credentials are, and posted to the bridge. Beside measuring,
 //! which never waits for it.
 
+use crate::bridge::client::BridgeClient;
 use crate::commands::bridge::PROVIDER;
 use crate::commands::catalog::sync;
 use crate::commands::context::Context;
 use crate::providers::hosts::Host;
-use crate::remote::BridgeClient;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;

@@ -1,12 +1,13 @@
 //! Who calls Bedrock: profile, region, where the credentials came from, and whose they are by STS' own word.
 
-use super::{bounded, providers::limits};
-use crate::catalog::reader::ListingReader;
+use super::bounded;
+use super::providers::limits;
 use crate::commands::context::Context;
 use crate::commands::run::access;
 use crate::domain::env_vars::{AWS_BEARER_TOKEN_BEDROCK, AWS_PROFILE};
 use crate::domain::finding::{Finding, FindingSection};
 use crate::domain::troubleshooting;
+use crate::listings::reader::ListingReader;
 use crate::providers::aws::{self, AwsError};
 use crate::providers::bedrock::Signer;
 use crate::providers::hosts::Host;

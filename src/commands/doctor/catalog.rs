@@ -1,11 +1,11 @@
 //! Hygiene of the catalogue: what in it keeps models from being measured well. Pure.
 
 use super::store::{StoreCheck, StoreInspection};
-use crate::domain::ModelRef;
 use crate::domain::finding::{Finding, FindingSection};
 use crate::domain::name_rules::is_hidden;
-use crate::domain::troubleshooting;
-use crate::output::{advice::quoted, text};
+use crate::domain::{ModelRef, troubleshooting};
+use crate::output::advice::quoted;
+use crate::output::text;
 use crate::providers::bedrock_ids;
 use crate::providers::hosts::{Auth, Hosts};
 use crate::storage::catalog::{CatalogEntry, Figures, PROBING};

@@ -4,10 +4,9 @@
 use super::files;
 use super::lookalikes::look_alikes;
 use crate::commands::context::Context;
-use crate::domain::env_vars;
 use crate::domain::finding::{Finding, FindingSection};
 use crate::domain::sourced::{Source, Sourced};
-use crate::domain::troubleshooting;
+use crate::domain::{env_vars, troubleshooting};
 use crate::providers::hosts::{Auth, Host};
 use crate::settings::{Env, Settings};
 use std::fmt::Display;

@@ -1,12 +1,12 @@
 //! Who calls Vertex: which credentials, project and location, and whether Google gives a token.
 
 use super::bounded;
-use crate::catalog::reader::ListingReader;
 use crate::commands::context::Context;
 use crate::domain::env_vars::{GOOGLE_API_KEY, GOOGLE_APPLICATION_CREDENTIALS};
 use crate::domain::finding::{Finding, FindingSection};
 use crate::domain::sourced::Sourced;
 use crate::domain::troubleshooting;
+use crate::listings::reader::ListingReader;
 use crate::providers::auth::{Credential, ProviderLogin};
 use crate::providers::google::{GoogleError, GoogleLogin};
 use crate::providers::hosts::Host;

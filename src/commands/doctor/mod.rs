@@ -13,14 +13,15 @@ mod providers;
 mod state;
 mod store;
 
-use crate::catalog::reader::ListingReader;
 use crate::cli::doctor::DoctorArgs;
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::run::access::SIMULATOR;
 use crate::commands::stdout;
+use crate::domain::env_vars::SSL_CERT_FILE;
 use crate::domain::finding::{Finding, FindingSection};
-use crate::domain::{env_vars::SSL_CERT_FILE, troubleshooting};
+use crate::domain::troubleshooting;
+use crate::listings::reader::ListingReader;
 use crate::output::task_progress::Steps;
 use crate::output::{ReportView, doctor as shown};
 use crate::providers::hosts::{Auth, Host};

@@ -2,13 +2,14 @@
 //! the wire that measures: cheap, and without a token. A list says nothing about whether a model answers.
 
 use super::{DEADLINE, bounded};
-use crate::catalog::reader::{HostContact, ListingRead, ListingReadError, ListingReader};
 use crate::commands::context::Context;
 use crate::commands::run::access::{self, ProviderAccess};
 use crate::domain::clock_offset::ClockOffset;
 use crate::domain::finding::{Finding, FindingSection};
 use crate::domain::{FailureKind, troubleshooting};
-use crate::output::{advice::advice, units};
+use crate::listings::reader::{HostContact, ListingRead, ListingReadError, ListingReader};
+use crate::output::advice::advice;
+use crate::output::units;
 use crate::providers::auth::ProviderLogin;
 use crate::providers::hosts::{Auth, Host};
 use crate::providers::listing;
@@ -278,9 +279,9 @@ fn way(touch: &HostContact, unicode: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::reader::not_begun;
     use crate::domain::finding::Severity;
     use crate::domain::redact::Redactor;
+    use crate::listings::reader::not_begun;
     use crate::providers::builtin_hosts;
 
     fn host(name: &str) -> Host {

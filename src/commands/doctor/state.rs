@@ -3,11 +3,12 @@
 use super::files;
 use super::store::off;
 use crate::commands::context::Context;
+use crate::daemon::status_file;
 use crate::domain::daemon_status::ProblemKind;
 use crate::domain::finding::{Finding, FindingSection};
 use crate::domain::troubleshooting;
 use crate::output::advice::quoted;
-use crate::storage::{StoreLocation, status_file};
+use crate::storage::StoreLocation;
 use std::path::{Path, PathBuf};
 
 const HERE: FindingSection = FindingSection::State;

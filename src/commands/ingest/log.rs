@@ -1,7 +1,7 @@
 //! The server's log: lines written by a thread of their own, so that a reader of standard error that stands still holds no
 //! request.
 
-use crate::ingest::journal::{JournalEntry, JournalLevel, JournalSink};
+use crate::bridge::server::journal::{JournalEntry, JournalLevel, JournalSink};
 use crate::output::{event_line, print};
 use chrono::Utc;
 use std::sync::Arc;

@@ -1,6 +1,13 @@
 //! `llmbench ingest serve`: looks whether everything is there, serves, and stops in good order.
 
 use super::log::BridgeLog;
+use crate::bridge::server::connection::RequestHandler;
+use crate::bridge::server::journal::Journal;
+use crate::bridge::server::listener::{ConnectionLimits, HttpServer, ListenerCounters, listen_on};
+use crate::bridge::server::metrics::ItemOutcome;
+use crate::bridge::server::router::ListenerKind;
+use crate::bridge::server::tls::{TlsFiles, TlsIdentity};
+use crate::bridge::server::{BridgePolicy, BridgeServer, QueueWriters, RunnerKey};
 use crate::cli::ingest::IngestServeArgs;
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
@@ -9,16 +16,9 @@ use crate::commands::scope::read_error;
 use crate::commands::stdout;
 use crate::daemon::memory_trim::MemoryTrimmer;
 use crate::domain::env_vars::{INGEST_API_KEY, RUNNER_CONFIG_TOKEN};
-use crate::ingest::connection::RequestHandler;
-use crate::ingest::journal::Journal;
-use crate::ingest::listener::{ConnectionLimits, HttpServer, ListenerCounters, listen_on};
-use crate::ingest::metrics::ItemOutcome;
-use crate::ingest::router::ListenerKind;
-use crate::ingest::tls::{TlsFiles, TlsIdentity};
-use crate::ingest::{BridgePolicy, BridgeServer, QueueWriters, RunnerKey};
 use crate::output::{print, units};
 use crate::settings::ingest::legacy_keys;
-use crate::storage::ingest_keys::Action;
+use crate::storage::posts::ingest_keys::Action;
 use crate::wire::fd_table;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;

@@ -11,10 +11,11 @@ use crate::commands::exit::{CommandError, Exit};
 use crate::commands::prompts::ask_about;
 use crate::commands::unknown_names;
 use crate::domain::{Failure, ModelRef};
-use crate::output::{advice::told, print, prompt, units};
+use crate::output::advice::told;
+use crate::output::{print, prompt, units};
 use crate::storage::Store;
 use crate::storage::catalog::PROBING;
-use crate::storage::enabled_fields::{DisableDetails, off, on};
+use crate::storage::catalog::enabled_fields::{DisableDetails, off, on};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeSet, HashSet};
 

@@ -2,7 +2,6 @@
 //! measures. The lists are those of the store; one that is missing or old can be read first.
 
 use super::candidates::{ModelCandidate, sound};
-use crate::catalog::diff::{ListedModelState, ProviderListingState, diff, inventory};
 use crate::commands::catalog::{StoredListings, sync};
 use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
@@ -10,6 +9,7 @@ use crate::commands::prompts::{ask_about, choose_many, choose_one};
 use crate::commands::run::access::SIMULATOR;
 use crate::domain::ModelRef;
 use crate::domain::listing::CatalogRow;
+use crate::listings::diff::{ListedModelState, ProviderListingState, diff, inventory};
 use crate::output::catalog::{moment, stated};
 use crate::output::picker::PickerItem;
 use crate::output::{ReportView, print};

@@ -13,7 +13,7 @@ use crate::domain::ModelRef;
 use crate::output::print;
 use crate::storage::Store;
 use crate::storage::catalog::CatalogEntry;
-use crate::storage::enabled_fields::{DisableDetails, off, on};
+use crate::storage::catalog::enabled_fields::{DisableDetails, off, on};
 use chrono::Utc;
 use serde_json::Value;
 use std::collections::HashSet;

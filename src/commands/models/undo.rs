@@ -7,8 +7,8 @@ use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
 use crate::domain::change_batch::takes_away;
 use crate::output::print;
+use crate::storage::catalog::enabled_fields::{DisableDetails, off};
 use crate::storage::catalog::{CatalogChange, ChangeStatus, ChangesOf};
-use crate::storage::enabled_fields::{DisableDetails, off};
 
 /// Runs the command.
 ///

@@ -2,9 +2,9 @@
 //! there is none yet.
 
 use crate::commands::exit::{CommandError, Exit};
+use crate::outbox::control_socket::{ControlLine, OutboxRequest, SOCKET};
+use crate::outbox::{Outbox, OutboxCapacity, OutboxError, control_socket};
 use crate::output::print;
-use crate::storage::outbox::control_socket::{self, ControlLine, OutboxRequest, SOCKET};
-use crate::storage::outbox::{Outbox, OutboxCapacity, OutboxError};
 use std::path::{Path, PathBuf};
 
 /// Who is asked.

@@ -12,10 +12,10 @@ use crate::commands::exit::{CommandError, Exit};
 use crate::commands::list_limit::ListLimit;
 use crate::commands::scope::window;
 use crate::commands::stdout;
+use crate::outbox::control_socket::{ControlLine, OutboxRequest};
+use crate::outbox::{OutboxDepth, OutboxRowState, OutboxRowSummary};
 use crate::output::outbox::{self, OutboxRow, OutboxRowDetail};
 use crate::output::print;
-use crate::storage::outbox::control_socket::{ControlLine, OutboxRequest};
-use crate::storage::outbox::{OutboxDepth, OutboxRowState, OutboxRowSummary};
 use access::OutboxAccess;
 use chrono::Utc;
 

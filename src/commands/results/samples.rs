@@ -8,7 +8,7 @@ use crate::export::{fields, scalar};
 use crate::measure::compare::{FIGURES, SampleBlock};
 use crate::storage::Store;
 use crate::storage::history::RunSeries;
-use crate::storage::rows::{RowQuery, RowSource};
+use crate::storage::history::row_pages::{RowQuery, RowSource};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 

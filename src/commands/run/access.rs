@@ -9,7 +9,8 @@ use crate::providers::bedrock::{AwsOverrides, Signer};
 use crate::providers::google::GoogleLogin;
 use crate::providers::hosts::Host;
 use crate::providers::route::{ProviderRoute, RouteAccess};
-use crate::providers::sim::{self, RunningSimulator};
+use crate::simulator;
+use crate::simulator::RunningSimulator;
 use std::sync::Arc;
 
 /// The name of the built-in simulator in the table.
@@ -63,7 +64,8 @@ fn start_simulator(host: &mut Host) -> Result<Option<RunningSimulator>, String> 
     if host.name != SIMULATOR || host.base_url.is_some() {
         return Ok(None);
     }
-    let running = sim::start_in_process().map_err(|error| format!("the simulator cannot start: {error}"))?;
+    let running =
+        simulator::start_in_process().map_err(|error| format!("the simulator cannot start: {error}"))?;
     host.base_url = Some(Sourced::new(format!("{}/v1", running.base_url()), Source::Default));
     Ok(Some(running))
 }

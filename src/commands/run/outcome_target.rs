@@ -5,8 +5,7 @@ use crate::commands::bridge;
 use crate::commands::context::Context;
 use crate::commands::exit::CommandError;
 use crate::daemon::store_handle::StoreHandle;
-use crate::domain::ModelRef;
-use crate::domain::glob;
+use crate::domain::{ModelRef, glob};
 use crate::storage::{OutcomeSink, Store, StoreError, WorkItem, create_private_dir};
 use std::sync::Arc;
 

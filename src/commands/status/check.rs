@@ -5,10 +5,10 @@ use super::snapshot::StatusReader;
 use crate::cli::status::StatusArgs;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::stdout;
+use crate::daemon::status_file;
 use crate::domain::daemon_status::problem::worst_first;
 use crate::domain::daemon_status::{DaemonProblem, ProblemKind, ProblemSeverity};
 use crate::output::status::{StatusReport, json, reasons};
-use crate::storage::status_file;
 use chrono::Utc;
 
 /// Runs the command.

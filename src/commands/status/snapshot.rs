@@ -4,12 +4,13 @@
 use crate::commands::bridge;
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
+use crate::daemon::status_file;
 use crate::domain::daemon_status::problem::worst_first;
 use crate::domain::daemon_status::{DaemonProblem, DaemonStatus, ProblemKind, ProblemSeverity};
 use crate::domain::fleet::Fleet;
 use crate::domain::window::DAY;
 use crate::output::status::StatusReport;
-use crate::storage::{Store, StoreLocation, status_file};
+use crate::storage::{Store, StoreLocation};
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
 

@@ -4,7 +4,7 @@ use super::CatalogPolicy;
 use crate::domain::Batch;
 use crate::storage::StoreError;
 use crate::storage::catalog::{CatalogEntry, ChangeOutcome, ChangeRequest};
-use crate::storage::health_store::ModelStatus;
+use crate::storage::health::ModelStatus;
 use chrono::Utc;
 use serde_json::{Map, Value};
 

@@ -1,15 +1,16 @@
 //! Models that refuse are set aside, unless it is their provider that refuses. Only claims of models that refuse are read,
 //! and the rows of a few of them at a time.
 
-use super::{CLASS, CatalogPolicy, MODELS, ROLE, batch::PolicyDecision, kind, kind_of, text};
+use super::batch::PolicyDecision;
+use super::{CLASS, CatalogPolicy, MODELS, ROLE, kind, kind_of, text};
 use crate::daemon::quarantine::{self, Quarantine, Streak};
 use crate::daemon::roster::Roster;
 use crate::domain::daemon_status::SuspectedProvider;
 use crate::domain::{FailureKind, ModelRef};
 use crate::storage::StoreError;
+use crate::storage::catalog::enabled_fields::{DisableDetails, off};
 use crate::storage::catalog::{CatalogEntry, ChangesOf};
-use crate::storage::enabled_fields::{DisableDetails, off};
-use crate::storage::jobs::JobState;
+use crate::storage::claims::JobState;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,14 +1,15 @@
 //! Models that are off and tried: those that were set aside are asked again, ever more rarely; those under admission are let
 //! in once they keep answering. What is to be tried when can also be foreseen without changing anything.
 
-use super::{CLASS, CatalogPolicy, MODELS, ROLE, ROWS, at, batch::PolicyDecision, kind, scope, text};
+use super::batch::PolicyDecision;
+use super::{CLASS, CatalogPolicy, MODELS, ROLE, ROWS, at, kind, scope, text};
 use crate::daemon::admission::{self, AdmissionCandidate};
 use crate::daemon::quarantine::{self, RecheckOutcome};
 use crate::daemon::store_handle::StoreHandle;
 use crate::domain::daemon_config::DaemonConfig;
 use crate::domain::{FailureKind, ModelRef};
+use crate::storage::catalog::enabled_fields::{RECHECK_AT, on};
 use crate::storage::catalog::{CatalogEntry, PROBING};
-use crate::storage::enabled_fields::{RECHECK_AT, on};
 use crate::storage::history::{RunSeries, StoredRow};
 use crate::storage::{StoreError, WorkItem};
 use chrono::{DateTime, Utc};

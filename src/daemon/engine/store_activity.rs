@@ -2,7 +2,7 @@
 //! clock, which may be set at any moment; what counts here is when a change was seen.
 
 use crate::daemon::clock::ObservedTime;
-use crate::storage::outbox::sender::SenderReport;
+use crate::outbox::sender::SenderReport;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::BTreeMap;
 

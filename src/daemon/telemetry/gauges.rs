@@ -2,7 +2,7 @@
 
 use super::prometheus::{MetricKind, MetricsPage};
 use crate::domain::daemon_status::{DaemonStatus, LaneActivity, LaneReport};
-use crate::storage::health::freshness;
+use crate::storage::health::model_health::freshness;
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 

@@ -3,7 +3,7 @@
 
 use super::thrift::varint;
 use crate::export::cell::Cell;
-use crate::storage::field_types::FieldType;
+use crate::storage::outcomes::field_types::FieldType;
 use memchr::memchr;
 
 /// How values are stored.

@@ -10,7 +10,7 @@ use super::Encoder;
 use super::cell::Cell;
 use super::columns::{EXTRA, ExportColumns};
 use super::row::split;
-use crate::storage::rows::RowSource;
+use crate::storage::history::row_pages::RowSource;
 use column::{ColumnBuffer, ColumnType, PhysicalType};
 use packing_thread::{PackingThread, ParquetPage, RowGroupColumns};
 use std::io::{self, Write};

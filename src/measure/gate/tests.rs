@@ -1,8 +1,7 @@
 //! Gates read, shown and checked.
 
 use super::*;
-use crate::domain::FailureKind;
-use crate::domain::Outcome;
+use crate::domain::{FailureKind, Outcome};
 use crate::measure::testing::{failure, run};
 use proptest::prelude::*;
 

@@ -2,8 +2,8 @@
 
 use super::super::units::{counted, grouped};
 use super::{change, context, moment, price};
-use crate::catalog::diff::{ChangedModel, GoneModel, ListingDiff, UnlistedModel};
 use crate::domain::listing::{CatalogRow, FactChange};
+use crate::listings::diff::{ChangedModel, GoneModel, ListingDiff, UnlistedModel};
 use crate::output::grid::{Column, lines};
 use crate::output::{ReportView, text};
 use chrono::{DateTime, Utc};

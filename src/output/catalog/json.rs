@@ -1,9 +1,9 @@
 //! The same for programs: documents described by `docs/schema/catalog.schema.json`. Times are RFC 3339 in UTC, prices US
 //! dollars per million tokens; what is unknown is null and never missing.
 
-use crate::catalog::SyncedListing;
-use crate::catalog::diff::{ListedModelState, ListingDiff, ProviderListingState};
 use crate::domain::listing::{CatalogRow, FactChange};
+use crate::listings::SyncedListing;
+use crate::listings::diff::{ListedModelState, ListingDiff, ProviderListingState};
 use crate::output::json::time;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};

@@ -2,9 +2,11 @@
 
 use super::super::units::grouped;
 use super::{context, moment, price};
-use crate::catalog::diff::{ListedModelState, ProviderListingState};
+use crate::listings::diff::{ListedModelState, ProviderListingState};
+use crate::output::ReportView;
+use crate::output::csv::disarm;
 use crate::output::grid::{Column, lines};
-use crate::output::{ReportView, csv::disarm, json::time};
+use crate::output::json::time;
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 use std::io;

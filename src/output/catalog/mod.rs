@@ -5,7 +5,6 @@ pub mod json;
 pub mod list;
 pub mod notice;
 pub mod sync;
-
 #[cfg(test)]
 mod tests;
 

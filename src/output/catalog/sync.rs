@@ -1,7 +1,7 @@
 //! What came of reading lists: a line a provider.
 
 use super::super::units::{counted, grouped};
-use crate::catalog::SyncedListing;
+use crate::listings::SyncedListing;
 use crate::output::grid::{Column, lines};
 use crate::output::{ReportView, units};
 

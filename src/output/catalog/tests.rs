@@ -1,13 +1,13 @@
 //! What people see at 80 and 140 columns, one stored picture each, and that documents are what their schema says.
 
 use super::*;
-use crate::catalog::SyncedListing;
-use crate::catalog::diff::{ABSENT_READS, DiffInput, inventory};
-use crate::catalog::findings::findings;
 use crate::domain::ModelRef;
 use crate::domain::listing::{
     CatalogRow, ListedModel, Listing, ListingChangeCounts, MeasuredModel, ReadRow, ReadStatus,
 };
+use crate::listings::SyncedListing;
+use crate::listings::diff::{ABSENT_READS, DiffInput, inventory};
+use crate::listings::findings::findings;
 use crate::output::schema_check::violations;
 use crate::output::terminal::{Terminal, TerminalEnv};
 use crate::output::{run_report, text};
@@ -112,8 +112,8 @@ fn with<R>(look: impl FnOnce(&DiffInput<'_>) -> R) -> R {
     look(&question)
 }
 
-fn found() -> crate::catalog::diff::ListingDiff {
-    with(crate::catalog::diff::diff)
+fn found() -> crate::listings::diff::ListingDiff {
+    with(crate::listings::diff::diff)
 }
 
 fn synced() -> Vec<SyncedListing> {
@@ -160,7 +160,7 @@ fn assert_picture(name: &str, picture: &str) {
 /// Everything that is shown, at a width.
 fn pictures(view: &ReportView) -> Vec<(&'static str, String)> {
     let diff = found();
-    let same = crate::catalog::diff::ListingDiff { providers: diff.providers.clone(), ..Default::default() };
+    let same = crate::listings::diff::ListingDiff { providers: diff.providers.clone(), ..Default::default() };
     vec![
         ("sync", sync::table(&synced(), view)),
         ("diff", diff::text(&diff, at(49), false, view)),

@@ -5,7 +5,6 @@
 pub mod json;
 pub mod live;
 mod runners;
-
 #[cfg(test)]
 mod tests;
 

@@ -5,7 +5,7 @@
 //! `%00`, `%` itself as `%25`, and the empty key as a lone `%`. No field of the contract needs it, no two keys become
 //! one, and any URL decoder reads them back.
 
-use crate::storage::field_types::{FieldType, field_type, parse_date};
+use crate::storage::outcomes::field_types::{FieldType, field_type, parse_date};
 use mongodb::bson::error::Error;
 use mongodb::bson::spec::ElementType;
 use mongodb::bson::{Bson, DateTime, Document, RawDocumentBuf};

@@ -45,7 +45,7 @@ const RUNS_IN_ORDER: &[(&str, i32)] = &[("run_ts", 1), ("_id", 1), ("provider", 
 const ERRORS_IN_ORDER: &[(&str, i32)] = &[("ts", 1), ("_id", 1), ("provider", 1), ("model_name", 1)];
 
 /// What came through a bridge, by when; rows that came the direct way cost nothing.
-pub(super) const RECEIVED: &str = "received_at_1";
+pub(in crate::storage) const RECEIVED: &str = "received_at_1";
 const BY_RECEIPT: &[(&str, i32)] = &[("received_at", 1)];
 
 static INDEXES: [Index; 29] = [
@@ -136,7 +136,7 @@ pub fn plan(names: &CollectionNames) -> Vec<String> {
 }
 
 /// Every index with its collection, as [`create`] makes it.
-pub(super) fn wanted(names: &CollectionNames) -> Vec<(&str, IndexModel)> {
+pub(in crate::storage) fn wanted(names: &CollectionNames) -> Vec<(&str, IndexModel)> {
     INDEXES.iter().map(|index| ((index.collection)(names), index.model())).collect()
 }
 

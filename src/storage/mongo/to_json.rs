@@ -2,8 +2,8 @@
 //! Nothing is refused and nothing is guessed.
 
 use super::bson::moment;
-use crate::storage::field_types::date_value;
 use crate::storage::history::StoredRow;
+use crate::storage::outcomes::field_types::date_value;
 use chrono::{DateTime, Utc};
 use mongodb::bson::raw::CStr;
 use mongodb::bson::{Bson, Document, RawBson, RawBsonRef, RawDocument, RawDocumentBuf};
@@ -90,7 +90,8 @@ pub fn unescape_key(key: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mongodb::bson::{self, doc, oid::ObjectId};
+    use mongodb::bson::oid::ObjectId;
+    use mongodb::bson::{self, doc};
     use serde_json::json;
 
     #[test]

@@ -1,7 +1,8 @@
 //! Bounds of posted values: what no measurement can give is refused with its path, and not published. Pure.
 
 use super::posted_row::Flaw;
-use crate::storage::field_types::{self, FieldType};
+use crate::storage::outcomes::field_types;
+use crate::storage::outcomes::field_types::FieldType;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde_json::Value;
 

@@ -1,14 +1,9 @@
 //! Tables and indexes, and how an older file becomes a newer one. Each row keeps its whole document in `doc`; the columns
 //! beside it are what is searched by.
 
-use super::entries;
 use super::errors::SqliteCallError;
-use super::history;
-use super::jobs;
-use super::listings;
-use super::notices;
-use super::posts;
-use crate::storage::StoreError;
+use crate::storage::catalog::sqlite::entries;
+use crate::storage::{StoreError, claims, history, listings, notices, posts};
 use rusqlite::{Connection, TransactionBehavior};
 
 /// The steps from an empty file to the present, one an entry; `user_version` counts those done. Never change one that
@@ -124,12 +119,12 @@ const STEPS: &[&str] = &[
     DROP INDEX runs_by_model;
     CREATE INDEX errors_of_day ON errors (moves_health, ts_ms, provider, model_name);
 ",
-    history::INDEXES,
-    listings::TABLES,
-    notices::TABLE,
-    jobs::TABLES,
+    history::sqlite::INDEXES,
+    listings::sqlite::TABLES,
+    notices::sqlite::TABLE,
+    claims::sqlite::TABLES,
     entries::INDEXES,
-    posts::TABLES,
+    posts::sqlite::TABLES,
 ];
 
 /// What [`migrate`] creates, for people.

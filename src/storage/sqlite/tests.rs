@@ -1,7 +1,9 @@
 //! What only the owner of the connection can bring about: a full database, and the settings that durability rests on.
 
 use super::*;
+use crate::domain::Outcome;
 use crate::storage::fixtures;
+use crate::storage::{OutcomeSink, RecordOutcome};
 
 async fn store(directory: &Path) -> SqliteStore {
     SqliteStore::open(&directory.join("runs.db"), &["cloud-default-v1".to_owned()]).await.unwrap()
@@ -20,14 +22,14 @@ async fn room(store: &SqliteStore, more_pages: i64) {
         connection.pragma_update_and_check(None, "max_page_count", pages + more_pages, set)?;
         Ok(())
     };
-    store.owner.ask(limit).await.unwrap();
+    store.worker.ask(limit).await.unwrap();
 }
 
 async fn rows(store: &SqliteStore) -> i64 {
     let count = |connection: &mut rusqlite::Connection| {
         Ok(connection.query_row("SELECT count(*) FROM runs", [], |row| row.get(0))?)
     };
-    store.owner.ask(count).await.unwrap()
+    store.worker.ask(count).await.unwrap()
 }
 
 #[tokio::test]
@@ -60,7 +62,7 @@ async fn every_commit_is_synced() {
         Ok((synchronous, journal))
     };
     let store = store(directory.path()).await;
-    assert_eq!(store.owner.ask(settings).await.unwrap(), (2, "wal".to_owned()));
+    assert_eq!(store.worker.ask(settings).await.unwrap(), (2, "wal".to_owned()));
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use crate::support::Home;
 use crate::support::documents::rows;
 use crate::support::peers::{Mongod, fresh_name};
 use chrono::Utc;
-use llmbench::providers::sim;
+use llmbench::simulator;
 use std::collections::BTreeSet;
 
 const MODELS: [&str; 3] = ["steady-ttft2-gap1-n4", "steady-ttft3-gap1-n5", "error404"];
@@ -34,7 +34,7 @@ fn whatever_dies_what_two_daemons_measured_is_stored_once() {
     MODELS.iter().for_each(|model| enable(&url, model, true));
     let served = block_on(Served::on(Home::new(), url, &["--rate", "100000"]));
     let proxy = Proxy::start(served.address);
-    let (bridge, simulator) = (format!("http://{}", proxy.address), sim::start_in_process().unwrap());
+    let (bridge, simulator) = (format!("http://{}", proxy.address), simulator::start_in_process().unwrap());
     let runners =
         ["far", "farther"].map(|vantage| Runner::start(configured(&simulator, CADENCE), &bridge, vantage));
     until("both have stored something", || runners.iter().all(|runner| runner.daemon.stored_at().is_some()));

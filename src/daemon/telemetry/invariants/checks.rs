@@ -2,8 +2,8 @@
 
 use super::{Evidence, Observation};
 use crate::domain::ModelRef;
-use crate::storage::entry_status::CatalogEntryStatus;
-use crate::storage::jobs::{JobStatus, PROBE};
+use crate::storage::catalog::entry_status::CatalogEntryStatus;
+use crate::storage::claims::{JobStatus, PROBE};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -164,7 +164,7 @@ fn no_job_is_stuck_in_queue(evidence: &Evidence) -> Observation<Vec<String>> {
             _ => false,
         }
     });
-    Ok(stuck.map(|job| crate::storage::jobs::id(&job.series)).collect())
+    Ok(stuck.map(|job| crate::storage::claims::id(&job.series)).collect())
 }
 
 fn no_case_duplicate_models(evidence: &Evidence) -> Observation<Vec<String>> {
@@ -188,5 +188,5 @@ fn no_work_for_disabled_models(evidence: &Evidence) -> Observation<Vec<String>> 
     let waits = jobs.iter().filter(|job| matches!(job.status, JobStatus::Queued | JobStatus::Running));
     let waits = waits.filter(|job| job.series.profile_id != PROBE);
     let unwanted = waits.filter(|job| !wanted.contains(&job.series.model));
-    Ok(unwanted.map(|job| crate::storage::jobs::id(&job.series)).collect())
+    Ok(unwanted.map(|job| crate::storage::claims::id(&job.series)).collect())
 }

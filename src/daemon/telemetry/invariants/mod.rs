@@ -6,9 +6,9 @@ pub mod checks;
 
 use crate::domain::Batch;
 use crate::domain::listing::ReadRow;
-use crate::storage::entry_status::CatalogEntryStatus;
-use crate::storage::health_store::{Baseline, Cadences, ModelHealth, SelfCheckResult, SelfCheckRun};
-use crate::storage::jobs::JobState;
+use crate::storage::catalog::entry_status::CatalogEntryStatus;
+use crate::storage::claims::JobState;
+use crate::storage::health::{Baseline, Cadences, ModelHealth, SelfCheckResult, SelfCheckRun};
 use crate::storage::{Store, StoreError};
 use chrono::{DateTime, TimeDelta, Utc};
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::{ModelRef, Series};
 use crate::storage::catalog::CatalogEntry;
-use crate::storage::jobs::{JobStatus, Lease};
+use crate::storage::claims::{JobStatus, Lease};
 use serde_json::json;
 
 fn now() -> DateTime<Utc> {

@@ -1,0 +1,311 @@
+//! The bridge as a runner's sink: outcomes go there in batches and each is confirmed by its id, or is not there. What was
+//! last heard of it, and how long it asks to be left alone, is known here too.
+
+use super::http_client::{BridgeHttpClient, BridgeReply, BridgeRequest};
+use super::post_items::{self, PostItem};
+use super::replies::{self, PostError};
+use super::work_list_cache::WorkListCache;
+use crate::domain::listing::Listing;
+use crate::domain::secret::Secret;
+use crate::domain::{ModelRef, Outcome};
+use crate::storage::aggregates::PendingAggregates;
+use crate::storage::outcomes::payload::OutcomePayload;
+use crate::storage::{BridgeUrl, OutcomeSink, RecordOutcome, StoreError, WorkItem};
+use async_trait::async_trait;
+use bytes::Bytes;
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::{Value, json};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::time::sleep;
+
+/// How long a batch may take: below the sender's own deadline.
+const BATCH: Duration = Duration::from_secs(25);
+/// How long a list of a provider may take.
+const LISTING: Duration = Duration::from_secs(60);
+/// A wait that is asked for and not longer than this is waited for; rows stay where they are for a longer one.
+const SHORT_REST: Duration = Duration::from_secs(3);
+
+/// Where the parts of a bridge are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BridgeAddresses {
+    /// The bridge.
+    pub base: BridgeUrl,
+    /// Its work lists.
+    pub config: BridgeUrl,
+    /// Where lists of providers are posted.
+    pub catalog: BridgeUrl,
+}
+
+/// What a runner shows.
+#[derive(Debug, Clone)]
+pub struct BridgeKeys {
+    /// To post.
+    pub posts: Secret,
+    /// To read work lists.
+    pub lists: Secret,
+}
+
+/// What was last heard of the bridge.
+#[derive(Debug, Clone, Default)]
+pub struct BridgeReachability {
+    /// When it last answered.
+    pub answered_at: Option<DateTime<Utc>>,
+    /// What went wrong last, where it has not gone well since.
+    pub error: Option<String>,
+}
+
+#[derive(Debug, Default)]
+struct BridgeClientState {
+    answered_at: Option<DateTime<Utc>>,
+    posts: Option<String>,
+    lists: Option<String>,
+    rests_until: Option<Instant>,
+}
+
+/// A bridge.
+pub struct BridgeClient {
+    addresses: BridgeAddresses,
+    keys: BridgeKeys,
+    client: BridgeHttpClient,
+    providers: Vec<String>,
+    timeout: Duration,
+    grace: Duration,
+    kept: tokio::sync::Mutex<WorkListCache>,
+    state: Mutex<BridgeClientState>,
+    backlog: AtomicU64,
+}
+
+impl BridgeClient {
+    /// A bridge for these providers. `timeout` is for an answer with a work list, `grace` for how long a kept one counts.
+    pub fn new(
+        addresses: BridgeAddresses,
+        keys: BridgeKeys,
+        client: BridgeHttpClient,
+        providers: Vec<String>,
+        (timeout, grace): (Duration, Duration),
+        kept: WorkListCache,
+    ) -> Self {
+        let (kept, state, backlog) = (tokio::sync::Mutex::new(kept), Mutex::default(), AtomicU64::new(0));
+        Self { addresses, keys, client, providers, timeout, grace, kept, state, backlog }
+    }
+
+    /// What was last heard of it.
+    pub fn heard(&self) -> BridgeReachability {
+        let state = self.state();
+        BridgeReachability {
+            answered_at: state.answered_at,
+            error: state.posts.clone().or_else(|| state.lists.clone()),
+        }
+    }
+
+    /// How many rows wait for it; it is told with each request.
+    pub fn waiting(&self, rows: u64) {
+        self.backlog.store(rows, Ordering::Relaxed);
+    }
+
+    /// Posts a provider's list.
+    ///
+    /// # Errors
+    /// Why it was not taken.
+    pub async fn post_listing(&self, listing: &Listing) -> Result<(), StoreError> {
+        let model = |model: &crate::domain::listing::ListedModel| json!({"model_id": model.model_id, "name": model.name, "raw": model.raw});
+        let document = json!({
+            "provider": listing.provider,
+            "pagination_complete": listing.status.is_complete(),
+            "started_at": listing.started_at.to_rfc3339_opts(SecondsFormat::Millis, true),
+            "models": listing.models.iter().map(model).collect::<Vec<_>>(),
+        });
+        let answer = self.post(&self.addresses.catalog, document.to_string(), LISTING).await;
+        let answer = answer.map_err(StoreError::Unavailable)?;
+        let said = serde_json::from_slice::<Value>(&answer.body).unwrap_or_default();
+        match said.get("status").and_then(Value::as_str) {
+            Some("accepted") if answer.status == 200 => Ok(()),
+            _ => Err(replies::refusal(&answer)),
+        }
+    }
+
+    pub(super) fn addresses(&self) -> &BridgeAddresses {
+        &self.addresses
+    }
+
+    pub(super) fn providers(&self) -> &[String] {
+        &self.providers
+    }
+
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    pub(super) fn grace(&self) -> Duration {
+        self.grace
+    }
+
+    pub(super) async fn kept(&self) -> tokio::sync::MutexGuard<'_, WorkListCache> {
+        self.kept.lock().await
+    }
+
+    pub(super) fn headers_for_lists(&self) -> Vec<(String, String)> {
+        vec![("authorization".to_owned(), format!("Bearer {}", self.keys.lists.expose()))]
+    }
+
+    pub(super) fn note_lists(&self, error: Option<String>) {
+        self.state().lists = error;
+    }
+
+    /// Makes one exchange; that there was an answer, and how long the bridge asks to be left alone, is remembered.
+    pub(super) async fn send(&self, mut call: BridgeRequest<'_>) -> Result<BridgeReply, String> {
+        let now = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
+        let waiting = self.backlog.load(Ordering::Relaxed).to_string();
+        call.headers.extend([
+            ("accept".to_owned(), "application/json".to_owned()),
+            ("x-llmbench-sent-at".to_owned(), now),
+            ("x-llmbench-backlog".to_owned(), waiting),
+        ]);
+        let host = call.url.to_string();
+        let answer = self.client.send(call).await.map_err(|why| format!("{host}: {why}"))?;
+        let mut state = self.state();
+        state.answered_at = Some(Utc::now());
+        if let Some(wait) = answer.wait.filter(|_| answer.status >= 400) {
+            state.rests_until = Some(Instant::now() + wait);
+        }
+        Ok(answer)
+    }
+
+    async fn post(&self, url: &BridgeUrl, body: String, total: Duration) -> Result<BridgeReply, String> {
+        let headers = vec![
+            ("x-api-key".to_owned(), self.keys.posts.expose().to_owned()),
+            ("content-type".to_owned(), "application/json".to_owned()),
+        ];
+        let (method, query, body) = ("POST", String::new(), Bytes::from(body));
+        self.send(BridgeRequest { method, url, query, headers, body, total }).await
+    }
+
+    /// Posts items; where a body is not taken as a whole, in halves, until it is known which item is at fault. After an answer
+    /// that speaks against the bridge the rest is not posted.
+    async fn post_items(&self, all: &[PostItem]) -> Vec<Result<RecordOutcome, StoreError>> {
+        let mut answers = Vec::with_capacity(all.len());
+        let mut waiting = post_items::bodies(all);
+        waiting.reverse();
+        while let Some(body) = waiting.pop() {
+            match self.post_body(body).await {
+                Ok(told) => answers.extend(told),
+                Err(PostError::Smaller(_)) if body.len() > 1 => {
+                    let (first, second) = body.split_at(body.len() / 2);
+                    waiting.extend([second, first]);
+                }
+                Err(PostError::Smaller(why)) => {
+                    answers.push(Err(StoreError::Rejected(format!("the bridge cannot take it: {why}"))));
+                }
+                Err(PostError::Store(error)) => {
+                    // Of one row it could be the row's own fault; two are the bridge's.
+                    answers.extend(body.iter().take(2).map(|_| Err(error.clone())));
+                    break;
+                }
+            }
+        }
+        answers
+    }
+
+    async fn post_body(
+        &self,
+        body: &[PostItem],
+    ) -> Result<Vec<Result<RecordOutcome, StoreError>>, PostError> {
+        if let Some(rest) = self.rest() {
+            if rest > SHORT_REST {
+                return Err(PostError::Store(StoreError::Unavailable(left_alone(rest))));
+            }
+            sleep(rest).await;
+        }
+        let url = self.addresses.base.join("/ingest/batch");
+        match self.post(&url, post_items::body(body), BATCH).await {
+            Ok(answer) => replies::kept(&answer, body),
+            Err(why) => Err(PostError::Store(StoreError::Unavailable(why))),
+        }
+    }
+
+    /// Posts what could be made an item of; the answers are in the order of the rows.
+    async fn post_all(
+        &self,
+        made: Vec<Result<PostItem, StoreError>>,
+    ) -> Vec<Result<RecordOutcome, StoreError>> {
+        let sound: Vec<PostItem> = made.iter().filter_map(|item| item.as_ref().ok().cloned()).collect();
+        let told = self.post_items(&sound).await;
+        self.note_posts(&told);
+        let mut told = told.into_iter();
+        // What was not posted has no answer, and neither has what comes behind it.
+        made.into_iter().map_while(|item| item.map_or_else(|flaw| Some(Err(flaw)), |_| told.next())).collect()
+    }
+
+    /// Remembers how posting went: what is wrong with a row says that the bridge is there.
+    fn note_posts(&self, answers: &[Result<RecordOutcome, StoreError>]) {
+        let works = |answer: &&Result<RecordOutcome, StoreError>| {
+            answer.as_ref().err().is_none_or(StoreError::is_about_the_row)
+        };
+        let against = answers.iter().find(|answer| !works(answer));
+        if let Some(error) = against.and_then(|answer| answer.as_ref().err()) {
+            self.state().posts = Some(error.to_string());
+        } else if !answers.is_empty() {
+            self.state().posts = None;
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, BridgeClientState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why a bridge is not asked now.
+pub(super) fn left_alone(rest: Duration) -> String {
+    format!("the bridge asked to be left alone for {} s more", rest.as_secs())
+}
+
+#[async_trait]
+impl OutcomeSink for BridgeClient {
+    async fn work_list(&self, provider: Option<&str>) -> Result<Vec<WorkItem>, StoreError> {
+        match provider {
+            Some(provider) => Ok(self.listed(provider).await?.list.items),
+            None => {
+                let mut items = Vec::new();
+                for provider in &self.providers {
+                    items.extend(self.listed(provider).await?.list.items);
+                }
+                Ok(items)
+            }
+        }
+    }
+
+    async fn record(&self, outcome: &Outcome) -> Result<RecordOutcome, StoreError> {
+        let mut answers = self.post_all(vec![post_items::item(outcome)]).await;
+        let silence = || Err(StoreError::Unavailable("the bridge gave no answer about the row".to_owned()));
+        answers.pop().unwrap_or_else(silence)
+    }
+
+    /// Nothing is owed for the rows: whoever has the database derives what follows from them.
+    async fn keep_all(
+        &self,
+        payloads: &[&OutcomePayload],
+    ) -> (Vec<Result<RecordOutcome, StoreError>>, PendingAggregates) {
+        let made = payloads.iter().map(|payload| post_items::item_of(payload)).collect();
+        (self.post_all(made).await, PendingAggregates::default())
+    }
+
+    fn rest(&self) -> Option<Duration> {
+        let left = self.state().rests_until?.saturating_duration_since(Instant::now());
+        (!left.is_zero()).then_some(left)
+    }
+
+    fn describe(&self) -> String {
+        self.addresses.base.to_string()
+    }
+
+    /// A bridge keeps no adaptations; a runner has its own file for them.
+    async fn learned(&self, _: &ModelRef) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn learn(&self, _: &ModelRef, _: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
+}

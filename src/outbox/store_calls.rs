@@ -1,0 +1,165 @@
+//! The store as the sender calls it: every call a task of its own with a deadline, because a call that is dropped half-way
+//! may leave its client in disorder. What becomes of rows after an answer is `sender`'s.
+
+use super::types::QueuedRow;
+use crate::domain::slot::SUPERSEDED;
+use crate::storage::aggregates::PendingAggregates;
+use crate::storage::outcomes::payload::{OutcomeKind, OutcomePayload};
+use crate::storage::{OutcomeSink, RecordOutcome, StoreError};
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+/// Rows under way at once where each has its own call.
+pub const CONCURRENT: usize = 16;
+
+/// How long a call may take. Stores have shorter deadlines of their own; this one is for a store that forgets them.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Calls that may be under way although nobody waits for them any more.
+const ABANDONED: usize = 64;
+
+type DeliveryResult = Result<RecordOutcome, StoreError>;
+
+/// What became of one row.
+pub type SentRow = (QueuedRow, DeliveryResult);
+
+/// The way to a store; a clone is the same way.
+#[derive(Clone)]
+pub struct StoreCalls {
+    sink: Arc<dyn OutcomeSink>,
+    permits: Arc<Semaphore>,
+}
+
+impl StoreCalls {
+    /// A way to `sink`.
+    pub fn new(sink: Arc<dyn OutcomeSink>) -> Self {
+        Self { sink, permits: Arc::new(Semaphore::new(CONCURRENT + ABANDONED)) }
+    }
+
+    /// How long the store asks to be left alone.
+    pub fn rest(&self) -> Option<Duration> {
+        self.sink.rest()
+    }
+
+    /// Has rows kept in one call. What they move is owed to [`StoreCalls::derive`].
+    pub async fn keep_all(
+        &self,
+        queued_rows: Arc<Vec<QueuedRow>>,
+    ) -> Result<(Vec<DeliveryResult>, PendingAggregates), StoreError> {
+        self.answered(|sink| async move { keep_all(&sink, &queued_rows).await }).await
+    }
+
+    /// Has brought up to date what rows have moved.
+    pub async fn derive(&self, aggregates: PendingAggregates) -> Result<(), StoreError> {
+        if aggregates.is_empty() {
+            return Ok(());
+        }
+        self.answered(|sink| async move { sink.derive(&aggregates).await }).await?
+    }
+
+    /// Sends rows, each in a call of its own, some at a time, until the first answer that speaks against the store; the rest
+    /// is left untouched.
+    pub async fn one_by_one(&self, queued_rows: Vec<QueuedRow>) -> Vec<SentRow> {
+        let mut waiting = queued_rows.into_iter();
+        let mut under_way = JoinSet::new();
+        let mut sent = Vec::new();
+        let mut goes_on = true;
+        loop {
+            while goes_on && under_way.len() < CONCURRENT {
+                let Some(queued) = waiting.next() else { break };
+                let calls = self.clone();
+                under_way.spawn(async move { calls.one(queued).await });
+            }
+            match under_way.join_next().await {
+                None => return sent,
+                // The task does nothing but wait.
+                Some(Err(_)) => {}
+                Some(Ok(one)) => {
+                    goes_on &= one.1.as_ref().err().is_none_or(StoreError::is_about_the_row);
+                    sent.push(one);
+                }
+            }
+        }
+    }
+
+    async fn one(&self, queued: QueuedRow) -> SentRow {
+        let queued_rows = Arc::new(vec![queued]);
+        let of_call = Arc::clone(&queued_rows);
+        let call = |sink: Arc<dyn OutcomeSink>| async move {
+            let (mut answers, aggregates) = keep_all(&sink, &of_call).await;
+            let silence = || Err(StoreError::Broken("the store gave no answer about a row".to_owned()));
+            let recorded = answers.pop().unwrap_or_else(silence)?;
+            sink.derive(&aggregates).await.map(|()| recorded)
+        };
+        let answer = self.answered(call).await.and_then(|answer| answer);
+        // The call may go on without anybody who waits, and then it has the other handle.
+        let queued =
+            Arc::try_unwrap(queued_rows).map_or_else(|shared| shared[0].clone(), |mut own| own.remove(0));
+        (queued, answer)
+    }
+
+    async fn answered<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+        &self,
+        call: impl FnOnce(Arc<dyn OutcomeSink>) -> F,
+    ) -> Result<T, StoreError> {
+        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
+            let why = format!("{ABANDONED} calls to the store are still unanswered");
+            return Err(StoreError::Unavailable(why));
+        };
+        let call = call(Arc::clone(&self.sink));
+        let call = tokio::spawn(async move {
+            let _permit = permit;
+            call.await
+        });
+        match timeout(DEADLINE, call).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(_)) => Err(StoreError::Broken("the call to the store ended without an answer".to_owned())),
+            Err(_) => Err(StoreError::Unavailable(format!(
+                "the store did not answer within {} s: the row may or may not be there",
+                DEADLINE.as_secs()
+            ))),
+        }
+    }
+}
+
+/// Has rows kept; one whose slot has another row is kept beside it.
+async fn keep_all(
+    sink: &Arc<dyn OutcomeSink>,
+    queued_rows: &[QueuedRow],
+) -> (Vec<DeliveryResult>, PendingAggregates) {
+    let payloads: Vec<&OutcomePayload> = queued_rows.iter().map(|queued| &queued.payload).collect();
+    let (mut answers, mut aggregates) = sink.keep_all(&payloads).await;
+    let taken = |answer: &DeliveryResult| matches!(answer, Err(StoreError::Conflict(_)));
+    let (places, beside): (Vec<_>, Vec<_>) = (answers.iter().zip(payloads).enumerate())
+        .filter(|(_, (answer, _))| taken(answer))
+        .filter_map(|(place, (_, payload))| Some((place, superseded(payload)?)))
+        .unzip();
+    if !beside.is_empty() {
+        let (kept, also_aggregates) = sink.keep_all(&beside.iter().collect::<Vec<_>>()).await;
+        aggregates.merge(also_aggregates);
+        for (place, answer) in places.into_iter().zip(kept) {
+            answers[place] = answer;
+        }
+    }
+    (answers, aggregates)
+}
+
+/// A success whose slot has another row in the store: two daemons measured it while neither could ask. The first row counts;
+/// this one was paid for, and is kept beside it. Its id follows from what it is, so that sending it twice is once.
+fn superseded(payload: &OutcomePayload) -> Option<OutcomePayload> {
+    let text = |name: &str| payload.fields.get(name).and_then(Value::as_str);
+    let (slot_at, owner) = (text("slot_at")?, text("daemon_owner")?);
+    if payload.kind != OutcomeKind::Run || !payload.id().ends_with(&format!("/{slot_at}")) {
+        return None;
+    }
+    let id = format!("{}#{owner}", payload.id());
+    let mut kept = payload.clone();
+    let fields = Arc::make_mut(&mut kept.fields);
+    fields.insert("_id".to_owned(), id.into());
+    fields.insert("sample_role".to_owned(), SUPERSEDED.into());
+    Some(kept)
+}

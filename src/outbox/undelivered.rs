@@ -1,0 +1,216 @@
+//! Outcomes that no store took, one file each, until one does. A file is whole or not there, carries a checksum and the
+//! store that it was meant for, and goes only after that store has confirmed the row. A damaged file is set aside, never
+//! deleted.
+
+mod file;
+
+pub use file::write_whole;
+
+use crate::domain::Outcome;
+use crate::storage::{OutcomeSink, RecordOutcome, StoreError, create_private_dir};
+use file::UndeliveredFile;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+/// A directory of undelivered outcomes.
+#[derive(Debug, Clone)]
+pub struct UndeliveredDir {
+    directory: PathBuf,
+}
+
+/// One undelivered outcome.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UndeliveredOutcome {
+    /// Its file.
+    pub path: PathBuf,
+    /// The store it was meant for, as [`OutcomeSink::describe`] says it.
+    pub store: String,
+    /// The outcome.
+    pub outcome: Outcome,
+}
+
+/// A file that was not delivered and will not be, until somebody looks at it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RejectedFile {
+    /// The file, as it is called now.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+/// What a delivery came to.
+#[derive(Debug, Default)]
+pub struct DrainReport {
+    /// Rows that the store has now.
+    pub stored: usize,
+    /// Rows that it had already.
+    pub duplicate: usize,
+    /// Files left for the next time.
+    pub kept: Vec<PathBuf>,
+    /// Why the store took no more, if it did not.
+    pub stopped: Option<StoreError>,
+    /// Files damaged or refused for good, and so set aside, or not readable for this user.
+    pub bad: Vec<RejectedFile>,
+    /// Files meant for another store, left alone.
+    pub elsewhere: usize,
+}
+
+impl UndeliveredDir {
+    /// The directory `undelivered` under the user's state directory. Created with the first outcome.
+    pub fn in_state_dir(state_dir: &Path) -> Self {
+        Self { directory: state_dir.join("undelivered") }
+    }
+
+    /// Where it is.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// How many files wait, and how many were set aside. Opens none of them.
+    ///
+    /// # Errors
+    /// Those of the file system. A missing directory is an empty one.
+    pub fn counts(&self) -> io::Result<(usize, usize)> {
+        let entries = match fs::read_dir(&self.directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((0, 0)),
+            entries => entries?,
+        };
+        let (mut waiting, mut bad) = (0, 0);
+        for entry in entries {
+            let path = entry?.path();
+            waiting += usize::from(path.extension().is_some_and(|end| end == file::EXTENSION));
+            bad += usize::from(path.extension().is_some_and(|end| end == "bad"));
+        }
+        Ok((waiting, bad))
+    }
+
+    /// Keeps an outcome that was meant for `store` ([`OutcomeSink::describe`]) and returns its file, which is on the disk then,
+    /// name included. The same outcome twice is one file.
+    ///
+    /// # Errors
+    /// Those of the file system, and [`io::ErrorKind::InvalidData`] for an outcome that a file cannot hold (a NaN).
+    pub fn keep(&self, store: &str, outcome: &Outcome) -> io::Result<PathBuf> {
+        self.write(store, outcome).map_err(|error| {
+            let directory = self.directory.display();
+            io::Error::new(error.kind(), format!("nothing can be kept in {directory}: {error}"))
+        })
+    }
+
+    fn write(&self, store: &str, outcome: &Outcome) -> io::Result<PathBuf> {
+        if !self.directory.is_dir() {
+            create_private_dir(&self.directory)?;
+            file::sync_directory(self.directory.parent())?;
+        }
+        let content = UndeliveredFile::of(store, outcome)?;
+        let path = self.directory.join(content.file_name(outcome.id()));
+        file::write_whole(&path, &content.to_text())?;
+        Ok(path)
+    }
+
+    /// The outcomes that wait, oldest id first, and the damaged files, set aside under their new names.
+    ///
+    /// # Errors
+    /// Those of the file system. A missing directory is an empty one.
+    pub fn pending(&self) -> io::Result<(Vec<UndeliveredOutcome>, Vec<RejectedFile>)> {
+        let (mut waiting, mut bad) = (Vec::new(), Vec::new());
+        for path in self.files()? {
+            match fs::read_to_string(&path) {
+                // Another process has delivered it meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) if error.kind() != io::ErrorKind::InvalidData => {
+                    bad.push(RejectedFile { path, why: format!("it cannot be read: {error}") });
+                }
+                read => match read
+                    .map_err(|error| error.to_string())
+                    .and_then(|text| UndeliveredFile::read(&text))
+                {
+                    Ok((store, outcome)) => waiting.push(UndeliveredOutcome { path, store, outcome }),
+                    Err(why) => bad.push(RejectedFile { path: set_aside(&path)?, why }),
+                },
+            }
+        }
+        Ok((waiting, bad))
+    }
+
+    /// Brings what waits for this store to it. A file goes only after the store has confirmed its row; the first
+    /// [`StoreError`] that time can heal ends the delivery and keeps the rest.
+    ///
+    /// # Errors
+    /// Those of the file system; the store's are in the answer.
+    pub async fn deliver(&self, store: &dyn OutcomeSink) -> io::Result<DrainReport> {
+        let (waiting, bad) = self.pending()?;
+        let mut delivered = DrainReport { bad, ..DrainReport::default() };
+        let destination = store.describe();
+        for pending in waiting {
+            if pending.store != destination {
+                delivered.elsewhere += 1;
+            } else if delivered.stopped.is_some() {
+                delivered.kept.push(pending.path);
+            } else {
+                let answer = store.record(&pending.outcome).await;
+                delivered.note(pending.path, answer)?;
+            }
+        }
+        Ok(delivered)
+    }
+
+    fn files(&self) -> io::Result<Vec<PathBuf>> {
+        let entries = match fs::read_dir(&self.directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let mut files = Vec::new();
+        for entry in entries {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == file::EXTENSION) {
+                files.push(path);
+            }
+        }
+        files.sort_unstable();
+        Ok(files)
+    }
+}
+
+impl DrainReport {
+    fn note(&mut self, path: PathBuf, answer: Result<RecordOutcome, StoreError>) -> io::Result<()> {
+        match answer {
+            Ok(recorded) => {
+                match recorded {
+                    RecordOutcome::Stored => self.stored += 1,
+                    RecordOutcome::Duplicate => self.duplicate += 1,
+                }
+                return remove(&path);
+            }
+            Err(error @ (StoreError::Conflict(_) | StoreError::Rejected(_))) => {
+                self.bad.push(RejectedFile { path: set_aside(&path)?, why: error.to_string() });
+            }
+            Err(error) => {
+                self.stopped = Some(error);
+                self.kept.push(path);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Renames a file so that it is no outcome any more, to a name that is free.
+fn set_aside(path: &Path) -> io::Result<PathBuf> {
+    let named = |number: u32| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(if number == 1 { ".bad".to_owned() } else { format!(".{number}.bad") });
+        PathBuf::from(name)
+    };
+    let aside = (1..).map(named).find(|name| !name.exists()).unwrap_or_else(|| named(1));
+    fs::rename(path, &aside)?;
+    Ok(aside)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,274 @@
+//! The health of many models at once, after rows of theirs have come: the counts of all of them from a few questions, each
+//! bounded by the last day. The same figures as `mongo::health` gives one
+//! model.
+
+use super::mongo::PublishedRowFilter;
+use super::{NewestAttempts, mongo};
+use crate::domain::ModelRef;
+use crate::storage::catalog::mongo::work_list;
+use crate::storage::health::model_health;
+use crate::storage::health::model_health::{CLOCK_SLACK, HealthInputs, LastError, WINDOW};
+use crate::storage::mongo::to_json::{instant, whole};
+use crate::storage::mongo::write_command::BulkOutcome;
+use crate::storage::mongo::{MongoContext, bson, write_command};
+use chrono::{DateTime, Utc};
+use mongodb::bson::{Bson, Document, doc};
+use mongodb::error::Error;
+use mongodb::{Collection, Cursor};
+use std::collections::{BTreeMap, HashMap};
+
+/// Derives the health of these models, of which rows have come.
+pub async fn derive(
+    shared: &MongoContext,
+    came: &HashMap<ModelRef, NewestAttempts>,
+) -> Result<BulkOutcome, Error> {
+    let now = Utc::now();
+    let known = known(shared, came.keys()).await?;
+    if known.is_empty() {
+        return Ok(BulkOutcome::default());
+    }
+    let since = now - WINDOW;
+    let (successes, failures) = tokio::try_join!(
+        grouped(shared.collection(&shared.names.cloud), successes(known.keys(), since, now)),
+        grouped(shared.collection(&shared.names.errors), failures(shared, known.keys(), since, now)),
+    )?;
+    let mut facts: HashMap<&ModelRef, HealthInputs> = HashMap::new();
+    for (model, known) in &known {
+        let of = WindowCounts { runs: successes.get(model), errors: failures.get(model) };
+        let came = came.get(model).cloned().unwrap_or_default();
+        let suspect_at = came.suspect_at;
+        let mut found = recounted(known.before.as_ref(), of, came);
+        let newest = of.runs.and_then(|group| instant(group, "newest"));
+        let old = known.before.is_none() && found.last_success_at.is_none_or(|at| at < since);
+        // Nobody has written down yet what lies before the last day, or another writer has a newer success.
+        if old || newest > found.last_success_at {
+            found = mongo::facts(shared, model, now).await?;
+        }
+        let last_attempt_at = found.last_attempt_at.max(suspect_at);
+        facts.insert(model, HealthInputs { enabled: known.enabled, last_attempt_at, ..found });
+    }
+    count_older_failures(shared, &mut facts, since).await?;
+    let statements = facts.iter().map(|(model, facts)| statement(model, facts, now)).collect();
+    write_command::send(shared, &shared.names.model_health, statements).await
+}
+
+/// Counts the failures since the newest success of those models that had none on the last day.
+async fn count_older_failures(
+    shared: &MongoContext,
+    facts: &mut HashMap<&ModelRef, HealthInputs>,
+    since: DateTime<Utc>,
+) -> Result<(), Error> {
+    let filters = facts.iter().filter(|(_, facts)| facts.last_success_at.is_none_or(|at| at < since));
+    let filters = filters.map(|(model, facts)| {
+        let after = facts.last_success_at.unwrap_or(DateTime::UNIX_EPOCH);
+        PublishedRowFilter { shared, model }.failures(doc! { "$gt": bson::date(after) })
+    });
+    let filters: Vec<Document> = filters.collect();
+    if filters.is_empty() {
+        return Ok(());
+    }
+    let pipeline = vec![
+        doc! { "$match": { "$or": filters } },
+        doc! { "$group": { "_id": by_model(), "count": { "$sum": 1 } } },
+    ];
+    let counts = grouped(shared.collection(&shared.names.errors), pipeline).await?;
+    for (model, group) in counts {
+        if let Some(facts) = facts.get_mut(&model) {
+            facts.consecutive_failures = number(&group, "count");
+        }
+    }
+    Ok(())
+}
+
+/// A model of the catalogue.
+struct CatalogModel {
+    enabled: bool,
+    before: Option<Document>,
+}
+
+/// Those of the models that the catalogue has, with their health rows.
+async fn known(
+    shared: &MongoContext,
+    models: impl Iterator<Item = &ModelRef>,
+) -> Result<HashMap<ModelRef, CatalogModel>, Error> {
+    let models: Vec<&ModelRef> = models.collect();
+    let of_provider =
+        |(provider, ids): (&str, Vec<&str>)| doc! { "provider": provider, "model_id": { "$in": ids } };
+    let entries = by_provider(models.iter().copied()).into_iter().map(of_provider);
+    let entries = doc! { "$or": entries.collect::<Vec<_>>() };
+    let ids: Vec<String> = models.iter().map(|model| model_health::id(model)).collect();
+    let (entries, rows) = tokio::try_join!(
+        found(shared.collection(&shared.names.models), entries),
+        found(shared.collection(&shared.names.model_health), doc! { "_id": { "$in": ids } }),
+    )?;
+    let mut before: HashMap<String, Document> =
+        rows.into_iter().map(|row| (row.get_str("_id").unwrap_or_default().to_owned(), row)).collect();
+    let known = |entry: Document| {
+        let text = |name: &str| entry.get_str(name).unwrap_or_default();
+        let model = ModelRef::new(text("provider"), text("model_id"));
+        let enabled = work_list::wanted(&entry);
+        let before = before.remove(&model_health::id(&model));
+        (model, CatalogModel { enabled, before })
+    };
+    Ok(entries.into_iter().map(known).collect())
+}
+
+async fn found(rows: Collection<Document>, filter: Document) -> Result<Vec<Document>, Error> {
+    let mut cursor = rows.find(filter).await?;
+    let mut found = Vec::new();
+    while cursor.advance().await? {
+        found.push(cursor.deserialize_current()?);
+    }
+    Ok(found)
+}
+
+/// Model ids by provider: a question with a part for each model would be planned part by part.
+fn by_provider<'a>(models: impl Iterator<Item = &'a ModelRef>) -> BTreeMap<&'a str, Vec<&'a str>> {
+    let mut of: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for model in models {
+        of.entry(&model.provider).or_default().push(&model.model_id);
+    }
+    of
+}
+
+/// Successes of the window by model, and when the newest began: an index answers both. One dated into the future counts
+/// and is not the newest.
+fn successes<'a>(
+    models: impl Iterator<Item = &'a ModelRef>,
+    since: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Vec<Document> {
+    // A question with a part for each provider would read the rows themselves. A model of the same id at another of these
+    // providers is counted in vain.
+    let of = by_provider(models);
+    let (providers, ids): (Vec<&str>, Vec<Vec<&str>>) = of.into_iter().unzip();
+    let of = doc! {
+        "provider": { "$in": providers },
+        "model_name": { "$in": ids.concat() },
+        "run_ts": { "$gte": bson::date(since) },
+    };
+    let present = doc! { "$lte": ["$run_ts", bson::date(now + CLOCK_SLACK)] };
+    vec![
+        doc! { "$match": of },
+        doc! { "$group": {
+            "_id": by_model(),
+            "count": { "$sum": 1 },
+            "newest": { "$max": { "$cond": [present, "$run_ts", null] } },
+        } },
+    ]
+}
+
+/// Failures of the window by model, when they were, and the newest.
+fn failures<'a>(
+    shared: &MongoContext,
+    models: impl Iterator<Item = &'a ModelRef>,
+    since: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Vec<Document> {
+    let of = |(provider, ids): (&str, Vec<&str>)| {
+        let window = PublishedRowFilter { shared, model: &ModelRef::new(provider, "") };
+        let mut filter = window.failures(doc! { "$gte": bson::date(since) });
+        filter.insert("model_name", doc! { "$in": ids });
+        filter
+    };
+    let present = doc! { "$lte": ["$ts", bson::date(now + CLOCK_SLACK)] };
+    let timeout = doc! { "$eq": ["$error_kind", "timeout"] };
+    vec![
+        doc! { "$match": { "$or": by_provider(models).into_iter().map(of).collect::<Vec<_>>() } },
+        doc! { "$group": {
+            "_id": by_model(),
+            "times": { "$push": "$ts" },
+            "timeouts": { "$sum": { "$cond": [timeout, 1, 0] } },
+            "newest": { "$max": { "$cond": [present, failure(), null] } },
+        } },
+    ]
+}
+
+/// A failure as groups compare it. Documents compare by their fields in order, so the largest is the newest.
+pub fn failure() -> Document {
+    doc! { "ts": "$ts", "error_kind": "$error_kind", "message": "$message" }
+}
+
+/// What rows are grouped by.
+pub fn by_model() -> Document {
+    doc! { "provider": "$provider", "model": "$model_name" }
+}
+
+async fn grouped(
+    rows: Collection<Document>,
+    pipeline: Vec<Document>,
+) -> Result<HashMap<ModelRef, Document>, Error> {
+    groups(rows.aggregate(pipeline).await?).await
+}
+
+/// Groups under their models.
+pub async fn groups(mut cursor: Cursor<Document>) -> Result<HashMap<ModelRef, Document>, Error> {
+    let mut groups = HashMap::new();
+    while cursor.advance().await? {
+        let group: Document = cursor.deserialize_current()?;
+        let Ok(of) = group.get_document("_id") else { continue };
+        let part = |name: &str| of.get_str(name).unwrap_or_default();
+        groups.insert(ModelRef::new(part("provider"), part("model")), group);
+    }
+    Ok(groups)
+}
+
+fn number(group: &Document, name: &str) -> i64 {
+    whole(group, name).unwrap_or_default()
+}
+
+/// What the window has of a model.
+#[derive(Clone, Copy)]
+struct WindowCounts<'a> {
+    runs: Option<&'a Document>,
+    errors: Option<&'a Document>,
+}
+
+/// The facts from the window, from what was known before, and from rows that may be older than the window: late ones.
+fn recounted(before: Option<&Document>, of: WindowCounts<'_>, came: NewestAttempts) -> HealthInputs {
+    let known = |name: &str| before.and_then(|before| instant(before, name));
+    let last_success_at = known("last_success_at").max(came.success_at);
+    let of_window = of.errors.and_then(|group| mongo::error(group.get_document("newest").ok()?));
+    let last_error = [before.and_then(known_error), of_window, came.error];
+    let last_error = last_error.into_iter().flatten().max_by_key(|error| error.at);
+    let times =
+        of.errors.and_then(|group| group.get_array("times").ok()).map(Vec::as_slice).unwrap_or_default();
+    let failures: Vec<Option<DateTime<Utc>>> = times.iter().map(moment).collect();
+    HealthInputs {
+        enabled: false,
+        cadence_seconds: before.and_then(|before| whole(before, "cadence_seconds")),
+        last_success_at,
+        last_attempt_at: known("last_attempt_at").max(last_error.as_ref().map(|error| error.at)),
+        last_error,
+        consecutive_failures: count(failures.iter().filter(|at| **at > last_success_at).count()),
+        successes_24h: of.runs.map_or(0, |group| number(group, "count")),
+        failures_24h: count(failures.len()),
+        deadline_misses_24h: of.errors.map_or(0, |group| number(group, "timeouts")),
+    }
+}
+
+fn moment(at: &Bson) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp_millis(at.as_datetime()?.timestamp_millis())
+}
+
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// An error that no success has followed yet.
+fn known_error(before: &Document) -> Option<LastError> {
+    let text = |name: &str| before.get_str(name).unwrap_or_default().to_owned();
+    let at = instant(before, "last_error_at")?;
+    Some(LastError { at, kind: text("last_error_kind"), message: text("last_error_message") })
+}
+
+/// As in `mongo::health`: who began to count later has seen more.
+fn statement(model: &ModelRef, facts: &HealthInputs, now: DateTime<Utc>) -> Document {
+    let mut fields = bson::to_document(&model_health::fields(model, facts, now));
+    fields.insert("counted_at", bson::date(now));
+    doc! {
+        "q": { "_id": model_health::id(model), "counted_at": { "$not": { "$gt": bson::date(now) } } },
+        "u": { "$set": fields },
+        "upsert": true,
+    }
+}

@@ -1,0 +1,268 @@
+//! Heartbeats, check runs, the freshness of all models and their lifecycle, by the server's clock.
+
+use super::model_health::{HealthInputs, WINDOW};
+use super::{
+    Baseline, Cadences, Heartbeat, ModelHealth, ModelStatus, SelfCheckResult, SelfCheckRun, model_health,
+};
+use crate::domain::ModelRef;
+use crate::storage::catalog::mongo::work_list;
+use crate::storage::mongo::bson::{date, natural, to_document};
+use crate::storage::mongo::errors::MongoCallError;
+use crate::storage::mongo::to_json::{instant, whole};
+use crate::storage::mongo::{MongoContext, MongoStore, bulk_update, to_json};
+use crate::storage::{HealthStore, StoreError};
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use mongodb::bson::{Bson, Document, doc};
+use serde_json::Value;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+#[async_trait]
+impl HealthStore for MongoStore {
+    async fn heartbeat(&self, heartbeats: &[Heartbeat]) -> Result<(), StoreError> {
+        let (shared, heartbeats) = (Arc::clone(&self.shared), heartbeats.to_vec());
+        self.caller.call(async move { heartbeat(&shared, &heartbeats).await }).await
+    }
+
+    async fn keep_check_run(&self, run: &SelfCheckRun) -> Result<(), StoreError> {
+        let (shared, run) = (Arc::clone(&self.shared), run.clone());
+        self.caller.call(async move { keep_check_run(&shared, &run).await }).await
+    }
+
+    async fn latest_check_run(&self) -> Result<Option<SelfCheckRun>, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        self.caller.call(async move { latest_check_run(&shared).await }).await
+    }
+
+    async fn refresh_health(&self, cadences: &Cadences) -> Result<u64, StoreError> {
+        let (shared, cadences) = (Arc::clone(&self.shared), cadences.clone());
+        self.caller.patiently(async move { refresh_health(&shared, &cadences).await }).await
+    }
+
+    async fn health(&self) -> Result<Vec<ModelHealth>, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        self.caller.call(async move { health(&shared).await }).await
+    }
+
+    async fn keep_model_status(&self, statuses: &[ModelStatus]) -> Result<(), StoreError> {
+        let (shared, statuses) = (Arc::clone(&self.shared), statuses.to_vec());
+        self.caller.patiently(async move { keep_model_status(&shared, &statuses).await }).await
+    }
+
+    async fn server_time(&self) -> Result<DateTime<Utc>, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        self.caller.call(async move { server_time(&shared).await }).await
+    }
+}
+
+/// Keeps what components say.
+pub async fn heartbeat(shared: &MongoContext, heartbeats: &[Heartbeat]) -> Result<(), MongoCallError> {
+    let update = |heartbeat: &Heartbeat| {
+        doc! {
+            "q": { "component": &heartbeat.component },
+            "u": {
+                "$set": { "details": natural(&Value::Object(heartbeat.details.clone())) },
+                "$currentDate": { "updated_at": true },
+                "$setOnInsert": { "_id": &heartbeat.component },
+            },
+            "upsert": true,
+        }
+    };
+    let updates: Vec<_> = heartbeats.iter().map(update).collect();
+    bulk_update::update(shared, &shared.names.scheduler_heartbeats, &updates).await.map(drop)
+}
+
+/// Keeps a run of the self-checks.
+pub async fn keep_check_run(shared: &MongoContext, run: &SelfCheckRun) -> Result<(), MongoCallError> {
+    let result = |result: &SelfCheckResult| {
+        doc! {
+            "name": &result.name,
+            "ok": result.ok,
+            "evaluated": result.evaluated,
+            "violation_count": count(result.violation_count),
+            "error": result.error.as_deref(),
+            "subjects": &result.subjects,
+        }
+    };
+    let baseline = run.baseline.as_ref();
+    let baseline =
+        baseline.map(|baseline| doc! { "models": count(baseline.models), "at": date(baseline.at) });
+    let row = doc! {
+        "checked_at": date(run.checked_at),
+        "threshold_version": count(run.threshold_version.into()),
+        "cadence_seconds": count(run.cadence_seconds.into()),
+        "baseline": baseline,
+        "results": run.results.iter().map(result).collect::<Vec<_>>(),
+    };
+    shared.collection(&shared.names.check_runs).insert_one(row).await?;
+    Ok(())
+}
+
+fn count(number: u64) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+/// The newest run of the self-checks. The Python runner's rows have other fields beside these.
+pub async fn latest_check_run(shared: &MongoContext) -> Result<Option<SelfCheckRun>, MongoCallError> {
+    let rows = shared.collection(&shared.names.check_runs);
+    let newest = rows.find_one(doc! {}).sort(doc! { "checked_at": -1 }).await?;
+    Ok(newest.as_ref().and_then(check_run))
+}
+
+fn check_run(row: &Document) -> Option<SelfCheckRun> {
+    let number = |name: &str| whole(row, name).and_then(|number| u32::try_from(number).ok()).unwrap_or(0);
+    let results = bulk_update::array(row, "results").iter().filter_map(Bson::as_document);
+    let baseline = |row: &Document| {
+        let models = whole(row, "models")?.unsigned_abs();
+        Some(Baseline { models, at: instant(row, "at")? })
+    };
+    Some(SelfCheckRun {
+        baseline: row.get_document("baseline").ok().and_then(baseline),
+        checked_at: instant(row, "checked_at")?,
+        threshold_version: number("threshold_version"),
+        cadence_seconds: number("cadence_seconds"),
+        results: results.filter_map(check_result).collect(),
+    })
+}
+
+fn check_result(row: &Document) -> Option<SelfCheckResult> {
+    let subjects = bulk_update::array(row, "subjects").iter();
+    Some(SelfCheckResult {
+        name: row.get_str("name").ok()?.to_owned(),
+        ok: row.get_bool("ok").unwrap_or(false),
+        evaluated: row.get_bool("evaluated").unwrap_or(false),
+        violation_count: whole(row, "violation_count").map_or(0, i64::unsigned_abs),
+        error: row.get_str("error").ok().map(str::to_owned),
+        subjects: subjects.filter_map(|subject| to_json::words(Some(subject))).collect(),
+    })
+}
+
+/// Models whose rows are refreshed by one statement.
+const GROUP: usize = 1000;
+
+/// Brings every model's freshness up to date. The ages are the server's, and the rows are computed where they lie: a few
+/// statements for all models of one cadence, because building one a model would hold up whoever shares the thread.
+pub async fn refresh_health(shared: &MongoContext, cadences: &Cadences) -> Result<u64, MongoCallError> {
+    let rows = shared.collection(&shared.names.model_health);
+    let mut known = HashSet::new();
+    let mut cursor = rows.find(doc! {}).projection(doc! { "_id": 1 }).await?;
+    while cursor.advance().await? {
+        let row: Document = cursor.deserialize_current()?;
+        known.extend(row.get_str("_id").ok().map(str::to_owned));
+    }
+    let fields = doc! { "provider": 1, "model_id": 1, "enabled": 1, "deprecated": 1 };
+    let mut cursor = shared.collection(&shared.names.models).find(doc! {}).projection(fields).await?;
+    let (mut groups, mut new) = (BTreeMap::<(bool, u32), Vec<String>>::new(), Vec::new());
+    let nobody = ModelRef::new("", "");
+    let never = to_document(&model_health::fields(&nobody, &HealthInputs::default(), DateTime::UNIX_EPOCH));
+    while cursor.advance().await? {
+        let entry: Document = cursor.deserialize_current()?;
+        let Some(model) = work_list::model(&entry) else { continue };
+        let id = model_health::id(&model);
+        if !known.contains(&id) {
+            new.push(first_row(&never, &id, &model));
+        }
+        groups.entry((work_list::wanted(&entry), cadences.of(&model))).or_default().push(id);
+    }
+    let statement = |enabled: bool, cadence: u32, ids: &[String]| {
+        doc! { "q": { "_id": { "$in": ids } }, "u": refreshed(enabled, cadence), "multi": true }
+    };
+    let refreshed: Vec<Document> = groups
+        .iter()
+        .flat_map(|((enabled, cadence), ids)| {
+            ids.chunks(GROUP).map(move |ids| statement(*enabled, *cadence, ids))
+        })
+        .collect();
+    bulk_update::update(shared, &shared.names.model_health, &new).await?;
+    bulk_update::update(shared, &shared.names.model_health, &refreshed).await?;
+    Ok(groups.values().map(|ids| ids.len() as u64).sum())
+}
+
+/// The row of a model that never ran, where there is none yet.
+fn first_row(never: &Document, id: &str, model: &ModelRef) -> Document {
+    let mut fields = never.clone();
+    fields.insert("provider", &model.provider);
+    fields.insert("model_id", &model.model_id);
+    doc! { "q": { "_id": id }, "u": { "$setOnInsert": fields }, "upsert": true }
+}
+
+/// `storage::health::refreshed` in the server's words.
+fn refreshed(enabled: bool, cadence: u32) -> Vec<Document> {
+    let known = doc! { "$eq": [{ "$type": "$last_success_at" }, "date"] };
+    let seconds = doc! { "$toInt": { "$min": [i64::from(i32::MAX), {
+        "$max": [0, { "$floor": { "$divide": [{ "$subtract": ["$$NOW", "$last_success_at"] }, 1000] } }],
+    }] } };
+    let recent = doc! { "$gte": ["$last_attempt_at", { "$subtract": ["$$NOW", WINDOW.num_milliseconds()] }] };
+    let of_day = |name: &str| doc! { "$cond": [recent.clone(), { "$ifNull": [format!("${name}"), 0] }, 0] };
+    let now = doc! {
+        "enabled": enabled,
+        "cadence_seconds": i32::try_from(cadence).unwrap_or(i32::MAX),
+        "staleness_seconds": { "$cond": [known, seconds, null] },
+        "successes_24h": of_day("successes_24h"),
+        "failures_24h": of_day("failures_24h"),
+        "deadline_misses_24h": of_day("deadline_misses_24h"),
+        "updated_at": "$$NOW",
+    };
+    vec![doc! { "$set": now }, doc! { "$set": { "freshness_status": freshness(cadence) } }]
+}
+
+/// `storage::health::freshness` in the server's words.
+fn freshness(cadence: u32) -> Document {
+    let cadence = i64::from(cadence);
+    let case = |case: Document, then: &str| doc! { "case": case, "then": then };
+    doc! { "$switch": { "branches": [
+        case(doc! { "$not": ["$enabled"] }, "disabled"),
+        case(doc! { "$eq": ["$staleness_seconds", null] }, "never_run"),
+        case(doc! { "$gt": ["$staleness_seconds", 3 * cadence] }, "critical"),
+        case(doc! { "$gt": [{ "$multiply": ["$staleness_seconds", 2] }, 3 * cadence] }, "stale"),
+    ], "default": "fresh" } }
+}
+
+/// How every model is.
+pub async fn health(shared: &MongoContext) -> Result<Vec<ModelHealth>, MongoCallError> {
+    let rows = shared.collection(&shared.names.model_health);
+    let mut cursor = rows.find(doc! {}).sort(doc! { "_id": 1 }).await?;
+    let mut found = Vec::new();
+    while cursor.advance().await? {
+        found.extend(ModelHealth::read(&to_json::document(cursor.current())));
+    }
+    Ok(found)
+}
+
+/// Keeps where models stand, under the Python runner's key: provider and model.
+pub async fn keep_model_status(
+    shared: &MongoContext,
+    statuses: &[ModelStatus],
+) -> Result<(), MongoCallError> {
+    let update = |status: &ModelStatus| {
+        let literal = |value: Bson| Bson::Document(doc! { "$literal": value });
+        let ModelRef { provider, model_id } = &status.model;
+        let at = date(status.computed_at);
+        let fields = doc! {
+            "provider": literal(provider.into()),
+            "model_id": literal(model_id.into()),
+            "status": literal((&status.status).into()),
+            "computed_at": at.clone(),
+            "reasons": literal(Bson::from(status.reasons.clone())),
+            "confidence": literal((&status.confidence).into()),
+            "recommended_actions": literal(Bson::from(status.recommended_actions.clone())),
+        };
+        let newer = doc! { "$gt": ["$computed_at", at] };
+        let row = doc! { "$cond": [newer, "$$ROOT", { "$mergeObjects": ["$$ROOT", fields] }] };
+        doc! {
+            "q": { "provider": provider, "model_id": model_id },
+            "u": [{ "$replaceWith": row }],
+            "upsert": true,
+        }
+    };
+    let updates: Vec<_> = statuses.iter().map(update).collect();
+    bulk_update::update(shared, &shared.names.model_status, &updates).await.map(drop)
+}
+
+/// The server's clock.
+pub async fn server_time(shared: &MongoContext) -> Result<DateTime<Utc>, MongoCallError> {
+    let answer = shared.database.run_command(doc! { "hello": 1 }).await?;
+    let silent = || StoreError::Broken("the server does not say what time it is".to_owned());
+    Ok(instant(&answer, "localTime").ok_or_else(silent)?)
+}

@@ -1,0 +1,323 @@
+//! Facts about a store itself, for whoever looks whether it is in order: version, shape, clock, indexes, rights, and rows
+//! that are not what the data contract says. Looking changes nothing and is bounded. What follows from the facts is
+//! `commands::doctor`'s to say.
+
+pub(super) mod mongo;
+pub(super) mod sqlite;
+
+use crate::domain::clock_offset::ClockOffset;
+use crate::domain::{CachedInput, ModelRef};
+use crate::storage::StoreError;
+use crate::storage::outcomes::field_types::{FieldType, field_type, parse_date};
+use async_trait::async_trait;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// How many of the newest rows of a collection are looked at.
+pub const NEWEST: u32 = 1000;
+
+/// How many rows are looked at besides from the other end of an index by time, where whatever is no date stands.
+pub const OTHER_END: u32 = 100;
+
+/// What a store is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoreInfo {
+    /// `SQLite`, `MongoDB`.
+    pub product: &'static str,
+    /// Its version.
+    pub version: String,
+    /// The oldest version that works.
+    pub oldest: &'static str,
+    /// One file, one server, several of them: in words.
+    pub shape: String,
+    /// Whether its tables are those of this program: else what they are.
+    pub outdated: Option<String>,
+    /// Its clock against ours; `None` where it has none of its own.
+    pub clock: Option<ClockOffset>,
+}
+
+/// An index that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexFault {
+    /// Its collection or table.
+    pub collection: String,
+    /// Its name.
+    pub name: String,
+    /// `None` where it is missing; else what is other, and the name under which it stands.
+    pub other: Option<(String, String)>,
+}
+
+/// What a login may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreRights {
+    /// Who is logged in; `None` where there is no login.
+    pub login: Option<String>,
+    /// Anybody may do anything.
+    pub open_to_all: bool,
+    /// What is needed and not allowed: an action, and where.
+    pub lacking: Vec<MissingRight>,
+}
+
+/// One thing that is not allowed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingRight {
+    /// `find`, `insert`, `update`, `createIndex`; `write` to a file.
+    pub action: &'static str,
+    /// Collections, or the file.
+    pub places: Vec<String>,
+    /// It is needed by `db init` alone.
+    pub for_init_alone: bool,
+}
+
+/// The odd rows among those of a collection that were looked at.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OddFieldReport {
+    /// The collection or table.
+    pub collection: String,
+    /// How many rows were looked at.
+    pub looked_at: u64,
+    /// Why nobody could look.
+    pub trouble: Option<String>,
+    /// Field by field.
+    pub odd: Vec<OddField>,
+}
+
+/// A field that is not what it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OddField {
+    /// The field.
+    pub field: String,
+    /// `missing`, `a string`, …
+    pub is: &'static str,
+    /// In how many of the rows that were looked at.
+    pub rows: u64,
+    /// The id of one.
+    pub example: String,
+}
+
+/// Questions about the store itself. None changes anything.
+#[async_trait]
+pub trait InspectStore: Send + Sync {
+    /// Version, shape, clock.
+    async fn facts(&self) -> Result<StoreInfo, StoreError>;
+
+    /// The indexes that are missing, or others than [`super::Store::init`] makes them.
+    async fn index_faults(&self) -> Result<Vec<IndexFault>, StoreError>;
+
+    /// What the login may do of what is needed.
+    async fn rights(&self) -> Result<StoreRights, StoreError>;
+
+    /// Rows with missing or odd-typed fields, collection by collection, among the newest [`NEWEST`].
+    async fn census(&self) -> Result<Vec<OddFieldReport>, StoreError>;
+
+    /// What prefix caches answered, by model, among the newest [`NEWEST`] rows of the published series.
+    async fn cached_input(&self) -> Result<BTreeMap<ModelRef, CachedInput>, StoreError>;
+}
+
+/// A collection whose rows are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InspectedCollection {
+    /// Published runs.
+    Published,
+    /// All other runs.
+    Probe,
+    /// Failed attempts.
+    Errors,
+    /// The catalogue.
+    Models,
+    /// Freshness.
+    Health,
+}
+
+impl InspectedCollection {
+    /// All of them.
+    pub const ALL: [InspectedCollection; 5] = [
+        InspectedCollection::Published,
+        InspectedCollection::Probe,
+        InspectedCollection::Errors,
+        InspectedCollection::Models,
+        InspectedCollection::Health,
+    ];
+
+    /// The fields without which readers break or a row is nobody's.
+    pub fn required(self) -> &'static [&'static str] {
+        match self {
+            InspectedCollection::Published | InspectedCollection::Probe => {
+                &["provider", "model_name", "run_ts", "gen_ts", "tokens_per_second", "generate_time"]
+            }
+            InspectedCollection::Errors => {
+                &["provider", "model_name", "ts", "stage", "error_kind", "fingerprint"]
+            }
+            InspectedCollection::Models => &["provider", "model_id", "enabled"],
+            InspectedCollection::Health => &["provider", "model_id", "freshness_status"],
+        }
+    }
+}
+
+/// A value, as far as its type counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ObservedType {
+    /// Null.
+    Null,
+    /// A text, and whether anything is in it.
+    Text {
+        /// Nothing but white space.
+        blank: bool,
+    },
+    /// A date.
+    Date,
+    /// A finite number, and whether it is a whole one.
+    Number {
+        /// No fraction.
+        whole: bool,
+    },
+    /// NaN or infinite.
+    NotFinite,
+    /// A decimal, which readers cannot count with.
+    Decimal,
+    /// True or false.
+    Flag,
+    /// A document.
+    Object,
+    /// An array.
+    List,
+    /// Anything else.
+    Other,
+}
+
+impl ObservedType {
+    /// A value of JSON, in which dates are texts.
+    pub fn of_json(name: &str, value: &Value) -> Self {
+        match value {
+            Value::Null => ObservedType::Null,
+            Value::Bool(_) => ObservedType::Flag,
+            Value::Number(number) => {
+                ObservedType::Number { whole: number.as_f64().is_some_and(|number| number.fract() == 0.0) }
+            }
+            Value::String(text)
+                if field_type(name) == Some(FieldType::Date) && parse_date(text).is_some() =>
+            {
+                ObservedType::Date
+            }
+            Value::String(text) => ObservedType::Text { blank: text.trim().is_empty() },
+            Value::Array(_) => ObservedType::List,
+            Value::Object(_) => ObservedType::Object,
+        }
+    }
+
+    fn fits(self, wanted: FieldType) -> bool {
+        match wanted {
+            FieldType::Text => matches!(self, ObservedType::Text { .. }),
+            FieldType::Date => self == ObservedType::Date,
+            FieldType::Double => matches!(self, ObservedType::Number { .. }),
+            FieldType::Integer => self == ObservedType::Number { whole: true },
+            FieldType::Flag => self == ObservedType::Flag,
+            FieldType::Object => self == ObservedType::Object,
+            FieldType::DoubleList | FieldType::TextList => self == ObservedType::List,
+        }
+    }
+
+    fn spoken(self) -> &'static str {
+        match self {
+            ObservedType::Null => "null",
+            ObservedType::Text { blank: true } => "an empty text",
+            ObservedType::Text { blank: false } => "a text",
+            ObservedType::Date => "a date",
+            ObservedType::Number { whole: true } => "a number",
+            ObservedType::Number { whole: false } => "a fraction",
+            ObservedType::NotFinite => "NaN or infinite",
+            ObservedType::Decimal => "a decimal",
+            ObservedType::Flag => "true or false",
+            ObservedType::Object => "an object",
+            ObservedType::List => "a list",
+            ObservedType::Other => "of another type",
+        }
+    }
+}
+
+/// What is odd about a field of a row; `None` where nothing is. Null counts as missing where the field is needed.
+pub fn oddity(name: &str, seen: Option<ObservedType>, required: bool) -> Option<&'static str> {
+    match seen {
+        None => required.then_some("missing"),
+        Some(ObservedType::Null) => required.then_some("null"),
+        Some(blank @ ObservedType::Text { blank: true }) if required => Some(blank.spoken()),
+        // `enabled` and its like have their types in the table, all other fields may be anything.
+        Some(seen) => field_type(name).is_some_and(|wanted| !seen.fits(wanted)).then(|| seen.spoken()),
+    }
+}
+
+/// Counts odd fields row by row.
+#[derive(Debug, Default)]
+pub struct OddFieldCounter {
+    looked_at: u64,
+    odd: BTreeMap<(String, &'static str), (u64, String)>,
+}
+
+impl OddFieldCounter {
+    /// Looks at one row: its fields, and its id for people.
+    pub fn look(&mut self, rows: InspectedCollection, id: &str, fields: &[(&str, ObservedType)]) {
+        self.looked_at += 1;
+        let required = rows.required();
+        let absent = required.iter().filter(|name| fields.iter().all(|(there, _)| there != *name));
+        let absent = absent.map(|name| (*name, None));
+        let there = fields.iter().map(|(name, seen)| (*name, Some(*seen)));
+        for (name, seen) in absent.chain(there) {
+            if let Some(is) = oddity(name, seen, required.contains(&name)) {
+                let entry = self.odd.entry((name.to_owned(), is));
+                entry.or_insert_with(|| (0, id.to_owned())).0 += 1;
+            }
+        }
+    }
+
+    /// What it came to.
+    pub fn census(self, collection: &str) -> OddFieldReport {
+        let odd = |((field, is), (rows, example))| OddField { field, is, rows, example };
+        OddFieldReport {
+            collection: collection.to_owned(),
+            looked_at: self.looked_at,
+            trouble: None,
+            odd: self.odd.into_iter().map(odd).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_breaks_readers_is_odd() {
+        let seen = |name: &str, value: Value| Some(ObservedType::of_json(name, &value));
+        assert_eq!(oddity("provider", None, true), Some("missing"));
+        assert_eq!(oddity("provider", seen("provider", json!(" ")), true), Some("an empty text"));
+        assert_eq!(oddity("run_ts", seen("run_ts", json!("yesterday")), true), Some("a text"));
+        assert_eq!(oddity("run_ts", seen("run_ts", json!("2026-08-01T12:00:00Z")), true), None);
+        assert_eq!(oddity("tokens_per_second", Some(ObservedType::NotFinite), true), Some("NaN or infinite"));
+        assert_eq!(oddity("tokens_per_second", Some(ObservedType::Decimal), true), Some("a decimal"));
+        assert_eq!(oddity("tokens_per_second", seen("x", json!(3)), true), None);
+        assert_eq!(oddity("time_to_first_token", seen("x", Value::Null), false), None);
+        assert_eq!(oddity("output_tokens", seen("x", json!(1.5)), false), Some("a fraction"));
+        assert_eq!(oddity("nobody_knows", seen("x", json!({})), false), None);
+    }
+
+    #[test]
+    fn rows_are_counted_by_field_and_kind() {
+        let mut tally = OddFieldCounter::default();
+        for id in ["a", "b"] {
+            tally.look(
+                InspectedCollection::Models,
+                id,
+                &[("provider", ObservedType::Number { whole: true }), ("enabled", ObservedType::Flag)],
+            );
+        }
+        let census = tally.census("models");
+        let told: Vec<_> = census
+            .odd
+            .iter()
+            .map(|odd| (odd.field.as_str(), odd.is, odd.rows, odd.example.as_str()))
+            .collect();
+        assert_eq!(told, [("model_id", "missing", 2, "a"), ("provider", "a number", 2, "a")]);
+        assert_eq!(census.looked_at, 2);
+    }
+}

@@ -1,0 +1,85 @@
+//! What providers list, as stores keep it: `provider_catalog` and `bench_discovery_runs` of the data contract. Comparing
+//! is `catalog`.
+
+pub(super) mod mongo;
+pub(super) mod sqlite;
+
+use crate::domain::listing::{
+    CatalogRow, FactChange, ListedModel, Listing, ListingChangeCounts, MeasuredModel, ModelFacts, ReadRow,
+};
+use crate::storage::StoreError;
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+/// What a store keeps about lists.
+#[async_trait]
+pub trait ListingStore: Send + Sync {
+    /// Keeps a read: its models first, each with the time of its first and of this listing, and then the read itself, so
+    /// that no read looks complete before its models are stored.
+    async fn keep_listing(&self, listing: &Listing) -> Result<ListingChangeCounts, StoreError>;
+
+    /// Every model that was ever listed, of one provider or of all, sorted by provider and id.
+    async fn listed(&self, provider: Option<&str>) -> Result<Vec<CatalogRow>, StoreError>;
+
+    /// Every read, of one provider or of all, oldest first.
+    async fn list_reads(&self, provider: Option<&str>) -> Result<Vec<ReadRow>, StoreError>;
+
+    /// Every model of the catalogue of what is measured, enabled or not, sorted by provider and id.
+    async fn measured_models(&self) -> Result<Vec<MeasuredModel>, StoreError>;
+}
+
+/// The version of what a read's row says, as the Python runner counts it.
+pub const SOURCE_VERSION: i32 = 1;
+
+/// How many changes a model keeps.
+const CHANGES: usize = 50;
+
+/// What is known about a model before a read.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ListedModelHistory {
+    /// What its provider stated; `None` where another program wrote the row.
+    pub facts: Option<ModelFacts>,
+    /// What changed so far.
+    pub changes: Vec<FactChange>,
+}
+
+/// The changes that a model has after a read, and whether the read brought one.
+pub fn changes_after(
+    before: Option<&ListedModelHistory>,
+    model: &ListedModel,
+    at: DateTime<Utc>,
+) -> (Vec<FactChange>, bool) {
+    let Some(before) = before else { return (Vec::new(), false) };
+    let now = before.facts.as_ref().map(|facts| facts.changes(&model.facts, at)).unwrap_or_default();
+    let changed = !now.is_empty();
+    let mut all: Vec<FactChange> = before.changes.iter().cloned().chain(now).collect();
+    all.drain(..all.len().saturating_sub(CHANGES));
+    (all, changed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    #[test]
+    fn changes_are_remembered_and_bounded() {
+        let model = |context| ListedModel {
+            model_id: "m".to_owned(),
+            name: "M".to_owned(),
+            facts: ModelFacts { context_length: Some(context), ..ModelFacts::default() },
+            raw: Value::Null,
+        };
+        let at = DateTime::UNIX_EPOCH;
+        assert_eq!(changes_after(None, &model(1), at), (Vec::new(), false));
+        assert_eq!(changes_after(Some(&ListedModelHistory::default()), &model(1), at), (Vec::new(), false));
+        let mut before = ListedModelHistory { facts: Some(model(0).facts), changes: Vec::new() };
+        for context in 1..=60 {
+            let (changes, changed) = changes_after(Some(&before), &model(context), at);
+            assert!(changed);
+            before = ListedModelHistory { facts: Some(model(context).facts), changes };
+        }
+        assert_eq!((before.changes.len(), &before.changes[49].to), (50, &Value::from(60)));
+        assert_eq!(changes_after(Some(&before), &model(60), at), (before.changes.clone(), false));
+    }
+}

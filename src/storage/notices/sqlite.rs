@@ -1,0 +1,198 @@
+//! What was told to whom. Each statement is its own transaction; a batch of findings is one.
+
+use crate::domain::ModelRef;
+use crate::domain::notice::{ListingFinding, NoticeKind};
+use crate::storage::StoreError;
+use crate::storage::notices::{ClaimedNotices, Notice, NoticeHold, NoticeStore, SendOutcome};
+use crate::storage::sqlite::SqliteStore;
+use crate::storage::sqlite::errors::SqliteCallError;
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use rusqlite::types::Type;
+use rusqlite::{Connection, Row, TransactionBehavior, params};
+use serde_json::Value;
+
+/// The table, a step of the schema.
+pub const TABLE: &str = "
+    CREATE TABLE notices (
+        position INTEGER PRIMARY KEY AUTOINCREMENT,
+        destination TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        provider TEXT NOT NULL,
+        model_id TEXT NOT NULL,
+        at_ms INTEGER,
+        fact TEXT,
+        from_value TEXT NOT NULL,
+        to_value TEXT NOT NULL,
+        noted_at_ms INTEGER NOT NULL,
+        sent_at_ms INTEGER,
+        failures INTEGER NOT NULL DEFAULT 0,
+        error TEXT,
+        holder TEXT,
+        held_until_ms INTEGER,
+        UNIQUE (destination, fingerprint)
+    ) STRICT;
+    CREATE INDEX notices_pending ON notices (destination, sent_at_ms, position);
+";
+
+#[async_trait]
+impl NoticeStore for SqliteStore {
+    async fn note_findings(
+        &self,
+        destination: &str,
+        findings: &[ListingFinding],
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let (destination, findings) = (destination.to_owned(), findings.to_vec());
+        self.worker.ask(move |connection| note(connection, &destination, &findings, at)).await
+    }
+
+    async fn claim_notices(
+        &self,
+        destination: &str,
+        holder: &NoticeHold,
+    ) -> Result<ClaimedNotices, StoreError> {
+        let (destination, holder) = (destination.to_owned(), holder.clone());
+        self.worker.ask(move |connection| claim(connection, &destination, &holder)).await
+    }
+
+    async fn settle_notices(
+        &self,
+        destination: &str,
+        holder: &str,
+        at: DateTime<Utc>,
+        sending: &SendOutcome,
+    ) -> Result<(), StoreError> {
+        let (destination, holder, sending) = (destination.to_owned(), holder.to_owned(), sending.clone());
+        self.worker.ask(move |connection| settle(connection, &destination, &holder, at, &sending)).await
+    }
+
+    async fn forget_notices(&self, sent_before: DateTime<Utc>) -> Result<(), StoreError> {
+        self.worker.ask(move |connection| forget(connection, sent_before)).await
+    }
+
+    async fn notices(&self, destination: &str) -> Result<Vec<Notice>, StoreError> {
+        let destination = destination.to_owned();
+        self.worker.ask(move |connection| all(connection, &destination)).await
+    }
+}
+
+fn note(
+    connection: &mut Connection,
+    destination: &str,
+    findings: &[ListingFinding],
+    at: DateTime<Utc>,
+) -> Result<(), SqliteCallError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let sql = "INSERT INTO notices (destination, fingerprint, kind, provider, model_id, at_ms, fact, from_value, to_value,
+        noted_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (destination, fingerprint) DO NOTHING";
+    for finding in findings {
+        transaction.prepare_cached(sql)?.execute(params![
+            destination,
+            finding.fingerprint(),
+            finding.kind.as_str(),
+            finding.model.provider,
+            finding.model.model_id,
+            finding.at.map(|at| at.timestamp_millis()),
+            finding.fact,
+            finding.from.to_string(),
+            finding.to.to_string(),
+            at.timestamp_millis(),
+        ])?;
+    }
+    Ok(transaction.commit()?)
+}
+
+fn claim(
+    connection: &mut Connection,
+    destination: &str,
+    holder: &NoticeHold,
+) -> Result<ClaimedNotices, SqliteCallError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let sql = "UPDATE notices SET holder = ?2, held_until_ms = ?3
+        WHERE destination = ?1 AND sent_at_ms IS NULL AND (holder IS NULL OR held_until_ms <= ?4)";
+    let times = (holder.until.timestamp_millis(), holder.at.timestamp_millis());
+    transaction.prepare_cached(sql)?.execute(params![destination, holder.id, times.0, times.1])?;
+    let findings: Vec<ListingFinding> = {
+        let sql = "SELECT * FROM notices WHERE destination = ?1 AND sent_at_ms IS NULL AND holder = ?2
+            ORDER BY position";
+        let mut statement = transaction.prepare_cached(sql)?;
+        let rows = statement.query_map(params![destination, holder.id], finding)?;
+        rows.collect::<rusqlite::Result<_>>()?
+    };
+    let sql = "SELECT count(*) FROM notices WHERE destination = ?1 AND sent_at_ms IS NULL AND holder <> ?2";
+    let elsewhere: i64 =
+        transaction.prepare_cached(sql)?.query_row(params![destination, holder.id], |row| row.get(0))?;
+    transaction.commit()?;
+    Ok(ClaimedNotices { findings, elsewhere: u64::try_from(elsewhere).unwrap_or(0) })
+}
+
+fn settle(
+    connection: &mut Connection,
+    destination: &str,
+    holder: &str,
+    at: DateTime<Utc>,
+    sending: &SendOutcome,
+) -> Result<(), SqliteCallError> {
+    let held =
+        "holder = NULL, held_until_ms = NULL WHERE destination = ?1 AND holder = ?2 AND sent_at_ms IS NULL";
+    let done = match sending {
+        SendOutcome::Taken => {
+            let sql = format!("UPDATE notices SET sent_at_ms = ?3, error = NULL, {held}");
+            connection.execute(&sql, params![destination, holder, at.timestamp_millis()])
+        }
+        SendOutcome::Kept(why) => {
+            let sql = format!("UPDATE notices SET failures = failures + 1, error = ?3, {held}");
+            connection.execute(&sql, params![destination, holder, why])
+        }
+    };
+    Ok(done.map(drop)?)
+}
+
+fn forget(connection: &mut Connection, sent_before: DateTime<Utc>) -> Result<(), SqliteCallError> {
+    let sql = "DELETE FROM notices WHERE sent_at_ms < ?";
+    Ok(connection.execute(sql, [sent_before.timestamp_millis()]).map(drop)?)
+}
+
+fn all(connection: &mut Connection, destination: &str) -> Result<Vec<Notice>, SqliteCallError> {
+    let mut statement =
+        connection.prepare_cached("SELECT * FROM notices WHERE destination = ?1 ORDER BY position")?;
+    let read = |row: &Row<'_>| {
+        Ok(Notice {
+            finding: finding(row)?,
+            noted_at: instant(row, "noted_at_ms")?.unwrap_or_default(),
+            sent_at: instant(row, "sent_at_ms")?,
+            failures: u64::try_from(row.get::<_, i64>("failures")?).unwrap_or(0),
+            error: row.get("error")?,
+        })
+    };
+    let rows = statement.query_map([destination], read)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+fn finding(row: &Row<'_>) -> rusqlite::Result<ListingFinding> {
+    let word: String = row.get("kind")?;
+    let kind = NoticeKind::parse(&word)
+        .ok_or_else(|| wrong(format!("`{word}` is no kind of finding: a newer llmbench wrote it")))?;
+    Ok(ListingFinding {
+        kind,
+        model: ModelRef { provider: row.get("provider")?, model_id: row.get("model_id")? },
+        at: instant(row, "at_ms")?,
+        fact: row.get("fact")?,
+        from: json(row, "from_value")?,
+        to: json(row, "to_value")?,
+    })
+}
+
+fn instant(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<DateTime<Utc>>> {
+    Ok(row.get::<_, Option<i64>>(column)?.and_then(DateTime::from_timestamp_millis))
+}
+
+fn json(row: &Row<'_>, column: &str) -> rusqlite::Result<Value> {
+    serde_json::from_str(&row.get::<_, String>(column)?).map_err(|error| wrong(error.to_string()))
+}
+
+fn wrong(why: String) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(0, Type::Text, why.into())
+}

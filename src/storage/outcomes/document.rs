@@ -1,0 +1,352 @@
+//! From an outcome to the row that a store keeps: one flat document in the types of the contract, and the collection where
+//! it belongs. Pure. How a store writes it is `sqlite` and `mongo`.
+
+use super::field_types;
+use super::payload::{OutcomeKind, OutcomePayload};
+use crate::domain::{Failure, FailureKind, Outcome, Run};
+use crate::storage::{RecordOutcome, StoreError};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use std::sync::Arc;
+
+/// Where a row belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowDestination {
+    /// `metrics_cloud_v2`: every row in it is published.
+    Published,
+    /// `metrics_cloud_probe`: other roles, other profiles, suspect samples.
+    Probe,
+    /// `errors_cloud`, whatever the role.
+    Errors,
+}
+
+/// A row, ready for a store.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// Where it belongs.
+    pub place: RowDestination,
+    /// All fields in the types of the contract, `_id` among them.
+    pub fields: Arc<Map<String, Value>>,
+    /// Whether the model's health moves with it: role `published` under a published profile.
+    pub moves_health: bool,
+}
+
+impl Row {
+    /// A text field; empty where it is missing or null.
+    pub fn text(&self, name: &str) -> &str {
+        self.fields.get(name).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// All fields as one text of JSON.
+    pub fn json(&self) -> String {
+        // Whatever is in them is JSON.
+        serde_json::to_string(&*self.fields).unwrap_or_default()
+    }
+}
+
+/// The deepest nesting that a row may have; MongoDB stops at 100, most drivers and shells earlier.
+pub const DEEPEST: usize = 32;
+
+/// Turns an outcome into its row.
+///
+/// # Errors
+/// [`StoreError::Rejected`] where the row cannot be kept as it is: no id, provider or model; a rate that is no finite
+/// positive number; a number that JSON or BSON cannot hold; a field of the wrong type; a field that is there twice.
+pub fn row(outcome: &Outcome, published_profiles: &[String]) -> Result<Row, StoreError> {
+    let (kind, fields) = match outcome {
+        Outcome::Success(run) => (OutcomeKind::Run, run_fields(run)),
+        Outcome::Failure(failure) => (OutcomeKind::Failure, failure_fields(failure)),
+    };
+    fields
+        .and_then(|fields| complete(kind, Arc::new(fields), published_profiles))
+        .map_err(|why| rejected(outcome.id(), &why))
+}
+
+/// Turns an outcome's document into its row.
+///
+/// # Errors
+/// As [`row`].
+pub fn row_of(payload: &OutcomePayload, published_profiles: &[String]) -> Result<Row, StoreError> {
+    complete(payload.kind, Arc::clone(&payload.fields), published_profiles)
+        .map_err(|why| rejected(payload.id(), &why))
+}
+
+fn rejected(id: &str, why: &str) -> StoreError {
+    StoreError::Rejected(format!("row `{id}` cannot be stored: {why}"))
+}
+
+fn complete(
+    kind: OutcomeKind,
+    mut fields: Arc<Map<String, Value>>,
+    published_profiles: &[String],
+) -> Result<Row, String> {
+    bring_into_types(&mut fields)?;
+    let moves_health = moves_health(&fields, published_profiles);
+    let suspect = fields.get("suspect") == Some(&Value::Bool(true));
+    let place = match kind {
+        OutcomeKind::Failure => RowDestination::Errors,
+        OutcomeKind::Run => {
+            check_rates(&fields)?;
+            if moves_health && !suspect { RowDestination::Published } else { RowDestination::Probe }
+        }
+    };
+    Ok(Row { place, fields, moves_health })
+}
+
+/// Rows that could be made, and what is wrong with the others; [`answers`] puts the two together again.
+pub fn sound(rows: impl Iterator<Item = Result<Row, StoreError>>) -> (Vec<Row>, Vec<Option<StoreError>>) {
+    let mut sound = Vec::new();
+    let flaws = rows.map(|row| row.map(|row| sound.push(row)).err()).collect();
+    (sound, flaws)
+}
+
+/// The answers for all rows, from the flaws of those that could not be made and from what a store said to the others.
+pub fn answers(
+    flaws: Vec<Option<StoreError>>,
+    kept: Result<Vec<Result<RecordOutcome, StoreError>>, StoreError>,
+) -> Vec<Result<RecordOutcome, StoreError>> {
+    let mut kept = kept.map(Vec::into_iter);
+    let mut next = || match &mut kept {
+        Ok(kept) => kept
+            .next()
+            .unwrap_or_else(|| Err(StoreError::Broken("the store gave no answer for this row".to_owned()))),
+        Err(error) => Err(error.clone()),
+    };
+    flaws.into_iter().map(|flaw| flaw.map_or_else(&mut next, Err)).collect()
+}
+
+/// The words of the kinds of failures that say nothing about the model; see [`FailureKind::is_ours`].
+pub fn our_kinds() -> impl Iterator<Item = &'static str> {
+    FailureKind::ALL.into_iter().filter(|kind| kind.is_ours()).map(FailureKind::as_str)
+}
+
+/// Whether the row is of a failure on the side that measures.
+pub fn is_ours(fields: &Map<String, Value>) -> bool {
+    let kind = fields.get("error_kind").and_then(Value::as_str);
+    kind.is_some_and(|kind| our_kinds().any(|ours| ours == kind))
+}
+
+fn moves_health(fields: &Map<String, Value>, published_profiles: &[String]) -> bool {
+    let text = |name: &str| fields.get(name).and_then(Value::as_str);
+    let profile_counts =
+        text("benchmark_profile_id").is_none_or(|id| published_profiles.iter().any(|known| known == id));
+    text("sample_role") == Some("published") && profile_counts && !is_ours(fields)
+}
+
+fn run_fields(run: &Run) -> Result<Map<String, Value>, String> {
+    for (name, value) in numbers(run) {
+        if value.is_some_and(|number| !number.is_finite()) {
+            return Err(format!("field `{name}` is not a finite number"));
+        }
+    }
+    let known = serialised(&Run { extra: Map::new(), ..run.clone() })?;
+    joined(known, &run.extra)
+}
+
+/// Every number of a run that is no count. JSON has no NaN: serialising one would turn it into a silent null.
+fn numbers(run: &Run) -> Vec<(&'static str, Option<f64>)> {
+    let (speeds, phases, quality) = (&run.speeds, &run.phases, &run.quality);
+    let gaps = speeds.times_between_tokens.iter().map(|gap| ("times_between_tokens", Some(*gap)));
+    let single = [
+        ("temperature", run.temperature),
+        ("generate_time", Some(speeds.generate_time)),
+        ("tokens_per_second", Some(speeds.tokens_per_second)),
+        ("generated_tokens_per_second", speeds.generated_tokens_per_second),
+        ("visible_tokens_per_second", speeds.visible_tokens_per_second),
+        ("decode_tokens_per_second", speeds.decode_tokens_per_second),
+        ("time_to_first_token", speeds.time_to_first_token),
+        ("time_to_first_reasoning_token", speeds.time_to_first_reasoning_token),
+        ("inter_token_latency", speeds.inter_token_latency),
+        ("time_to_64_visible_tokens_seconds", speeds.time_to_64_visible_tokens_seconds),
+        ("max_stall_seconds", speeds.max_stall_seconds),
+        ("dns_seconds", phases.dns_seconds),
+        ("connect_seconds", phases.connect_seconds),
+        ("tls_seconds", phases.tls_seconds),
+        ("sent_seconds", phases.sent_seconds),
+        ("headers_seconds", phases.headers_seconds),
+        ("first_event_seconds", phases.first_event_seconds),
+        ("last_visible_seconds", phases.last_visible_seconds),
+        ("loop_lag_seconds", Some(quality.loop_lag_seconds)),
+        ("dispatch_delay_seconds", Some(quality.dispatch_delay_seconds)),
+        ("wall_clock_step_seconds", Some(quality.wall_clock_step_seconds)),
+    ];
+    single.into_iter().chain(gaps).collect()
+}
+
+fn failure_fields(failure: &Failure) -> Result<Map<String, Value>, String> {
+    let known = serialised(&Failure { extra: Map::new(), ..failure.clone() })?;
+    joined(known, &failure.extra)
+}
+
+fn serialised(model: &impl Serialize) -> Result<Map<String, Value>, String> {
+    match serde_json::to_value(model) {
+        Ok(Value::Object(fields)) => Ok(fields),
+        Ok(_) => Err("it is no document".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Adds the fields that this version does not know. One that it does know would overwrite the measured value.
+fn joined(mut known: Map<String, Value>, extra: &Map<String, Value>) -> Result<Map<String, Value>, String> {
+    for (name, value) in extra {
+        if known.contains_key(name) {
+            return Err(format!("field `{name}` is there twice"));
+        }
+        known.insert(name.clone(), value.clone());
+    }
+    Ok(known)
+}
+
+fn check_rates(fields: &Map<String, Value>) -> Result<(), String> {
+    for name in ["tokens_per_second", "generate_time"] {
+        if fields.get(name).and_then(Value::as_f64).is_none_or(|rate| rate <= 0.0) {
+            return Err(format!("field `{name}` must be more than 0"));
+        }
+    }
+    Ok(())
+}
+
+/// Nearly all rows have them already, and are not copied.
+fn bring_into_types(fields: &mut Arc<Map<String, Value>>) -> Result<(), String> {
+    let mut others = Vec::new();
+    for (name, value) in fields.iter() {
+        holdable(name, value, 1)?;
+        if !field_types::fits(name, value) {
+            others.push(name.clone());
+        }
+    }
+    for name in others {
+        if let Some(value) = Arc::make_mut(fields).get_mut(&name) {
+            *value = field_types::coerce(&name, value.take())?;
+        }
+    }
+    for name in ["_id", "provider", "model_name"] {
+        let text = fields.get(name).and_then(Value::as_str).unwrap_or_default();
+        if text.trim().is_empty() || text.chars().any(char::is_control) {
+            return Err(format!("field `{name}` must be a text without control characters"));
+        }
+    }
+    Ok(())
+}
+
+/// Checks what every store can hold: whole numbers within 64 signed bits, and no bottomless nesting.
+pub fn holdable(name: &str, value: &Value, depth: usize) -> Result<(), String> {
+    if depth > DEEPEST {
+        return Err(format!("field `{name}` is nested deeper than {DEEPEST} levels"));
+    }
+    match value {
+        Value::Number(number) if number.is_u64() && number.as_i64().is_none() => {
+            Err(format!("field `{name}` holds a number above {}", i64::MAX))
+        }
+        Value::Array(items) => items.iter().try_for_each(|item| holdable(name, item, depth + 1)),
+        Value::Object(fields) => fields.values().try_for_each(|item| holdable(name, item, depth + 1)),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::fixtures;
+    use serde_json::json;
+
+    fn published() -> Vec<String> {
+        vec!["cloud-default-v1".to_owned()]
+    }
+
+    fn success(change: impl FnOnce(&mut Run)) -> Outcome {
+        let mut run = fixtures::run("01A", "groq", "m");
+        change(&mut run);
+        Outcome::Success(Box::new(run))
+    }
+
+    #[test]
+    fn only_a_sound_published_run_is_published() {
+        let place = |change: fn(&mut Run)| row(&success(change), &published()).unwrap().place;
+        assert_eq!(place(|_| ()), RowDestination::Published);
+        assert_eq!(place(|run| run.quality.suspect = true), RowDestination::Probe);
+        assert_eq!(place(|run| run.sample_role = "manual".into()), RowDestination::Probe);
+        assert_eq!(place(|run| run.benchmark_profile_id = "cloud-long-v1".into()), RowDestination::Probe);
+    }
+
+    #[test]
+    fn health_moves_for_the_published_role_alone() {
+        let mut failure = fixtures::failure("01F", "groq", "m");
+        let moves = |failure: &Failure| {
+            row(&Outcome::Failure(Box::new(failure.clone())), &published()).unwrap().moves_health
+        };
+        assert!(moves(&failure));
+        for kind in FailureKind::ALL {
+            failure.error_kind = kind;
+            assert_eq!(moves(&failure), !kind.is_ours(), "{kind}");
+        }
+        failure.error_kind = FailureKind::Timeout;
+        failure.extra.insert("benchmark_profile_id".into(), json!("cloud-long-v1"));
+        assert!(!moves(&failure));
+        failure.extra.insert("sample_role".into(), json!("manual"));
+        assert!(!moves(&failure));
+    }
+
+    #[test]
+    fn a_row_comes_out_the_same_from_an_outcome_and_from_its_document() {
+        let mut failure = fixtures::failure("01F", "groq", "m");
+        failure.extra.insert("slot_at".into(), json!("2026-11-01T10:30:00Z"));
+        let outcomes = [
+            success(|run| drop(run.extra.insert("later".into(), json!([1, 2.5, {"a": null}])))),
+            success(|run| run.quality.suspect = true),
+            success(|run| run.speeds.tokens_per_second = -1.0),
+            success(|run| run.model_name.clear()),
+            Outcome::Failure(Box::new(failure)),
+        ];
+        for outcome in outcomes {
+            let payload = OutcomePayload::of(&outcome).unwrap();
+            let said = |row: Result<Row, StoreError>| row.map_err(|error| error.to_string());
+            assert_eq!(said(row_of(&payload, &published())), said(row(&outcome, &published())));
+            assert_eq!(payload.outcome().unwrap(), outcome);
+        }
+    }
+
+    #[test]
+    fn what_no_store_can_hold_is_refused_by_name() {
+        let refused = |change: fn(&mut Run), name: &str| {
+            let error = row(&success(change), &published()).unwrap_err();
+            assert!(matches!(&error, StoreError::Rejected(text) if text.contains(name)), "{error}");
+        };
+        refused(|run| run.speeds.tokens_per_second = f64::NAN, "tokens_per_second");
+        refused(|run| run.speeds.tokens_per_second = 0.0, "tokens_per_second");
+        refused(|run| run.speeds.time_to_first_token = Some(f64::INFINITY), "time_to_first_token");
+        refused(|run| run.speeds.times_between_tokens.push(f64::NAN), "times_between_tokens");
+        refused(|run| run.tokens.input_tokens = Some(u64::MAX), "input_tokens");
+        refused(|run| run.provider.clear(), "provider");
+        refused(|run| run.model_name = "a\0b".into(), "model_name");
+        refused(|run| drop(run.extra.insert("provider".into(), json!("other"))), "provider");
+        refused(|run| drop(run.extra.insert("count".into(), json!("three"))), "count");
+        let deep = (0..40).fold(json!(1), |inner, _| json!([inner]));
+        let error = row(&success(|run| drop(run.misc.insert("deep".into(), deep))), &published());
+        assert!(matches!(error, Err(StoreError::Rejected(_))));
+    }
+
+    #[test]
+    fn every_number_of_a_run_is_checked() {
+        let fields = run_fields(&fixtures::run("01A", "groq", "m")).unwrap();
+        let checked: Vec<_> =
+            numbers(&fixtures::run("01A", "groq", "m")).into_iter().map(|(name, _)| name).collect();
+        for name in fields.keys() {
+            let number = matches!(
+                field_types::field_type(name),
+                Some(field_types::FieldType::Double | field_types::FieldType::DoubleList)
+            );
+            assert!(!number || checked.contains(&name.as_str()), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_field_of_the_models_has_a_type_in_the_table() {
+        let run = run_fields(&Run { extra: Map::new(), ..fixtures::run("01A", "groq", "m") }).unwrap();
+        let failure =
+            failure_fields(&Failure { extra: Map::new(), ..fixtures::failure("01F", "groq", "m") }).unwrap();
+        for name in run.keys().chain(failure.keys()) {
+            assert!(field_types::field_type(name).is_some(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! One outcome under its `_id`, at most once, and what is derived from it. Safe to repeat at any point: a repetition finds
+//! the row, compares, and derives again.
+
+use super::document::{Row, RowDestination};
+use crate::storage::aggregates::PendingAggregates;
+use crate::storage::mongo::errors::{MongoCallError, is_duplicate};
+use crate::storage::mongo::{MongoContext, bson};
+use crate::storage::posts::OWN_FIELDS;
+use crate::storage::{RecordOutcome, StoreError, aggregates};
+use chrono::Utc;
+use mongodb::Collection;
+use mongodb::bson::{Bson, Document, doc};
+use mongodb::error::Error;
+use mongodb::options::ReadConcern;
+use mongodb::results::UpdateResult;
+
+/// Keeps a row and brings rollup and health up to date.
+pub async fn record(shared: &MongoContext, row: &Row) -> Result<RecordOutcome, MongoCallError> {
+    let recorded = place(shared, row).await?;
+    let mut aggregates = PendingAggregates::default();
+    aggregates.add(row, Utc::now());
+    aggregates::mongo::rollups(shared, &aggregates).await?;
+    aggregates::mongo::healths(shared, &aggregates).await?;
+    Ok(recorded)
+}
+
+/// Keeps a row, and nothing else.
+pub async fn place(shared: &MongoContext, row: &Row) -> Result<RecordOutcome, MongoCallError> {
+    let document = bson::to_document(&row.fields);
+    match elsewhere(shared, row, &document).await? {
+        Some(found) => Ok(found),
+        None => put(&shared.collection(home(shared, row.place)), row.text("_id"), document).await,
+    }
+}
+
+/// The collection of a place.
+pub fn home(shared: &MongoContext, place: RowDestination) -> &str {
+    match place {
+        RowDestination::Published => &shared.names.cloud,
+        RowDestination::Probe => &shared.names.cloud_probe,
+        RowDestination::Errors => &shared.names.errors,
+    }
+}
+
+/// Looks for the id in the other collections: a row kept from an earlier attempt may be delivered after the published
+/// profiles have changed, and must not be counted in both.
+async fn elsewhere(
+    shared: &MongoContext,
+    row: &Row,
+    document: &Document,
+) -> Result<Option<RecordOutcome>, MongoCallError> {
+    let id = row.text("_id");
+    let [one, other] = others(row.place).map(|place| shared.collection(home(shared, place)));
+    let found = tokio::try_join!(read_back(&one, id), read_back(&other, id))?;
+    found.0.or(found.1).map(|found| same(&found, document, id)).transpose()
+}
+
+/// The other two places.
+pub fn others(place: RowDestination) -> [RowDestination; 2] {
+    match place {
+        RowDestination::Published => [RowDestination::Probe, RowDestination::Errors],
+        RowDestination::Probe => [RowDestination::Published, RowDestination::Errors],
+        RowDestination::Errors => [RowDestination::Published, RowDestination::Probe],
+    }
+}
+
+/// `$setOnInsert` and not an insert: on a row that is there already the server still waits for the majority, where a
+/// second insert would report the taken key and hide that the first write is not yet safe.
+async fn put(
+    collection: &Collection<Document>,
+    id: &str,
+    document: Document,
+) -> Result<RecordOutcome, MongoCallError> {
+    let mut fields = document.clone();
+    fields.remove("_id");
+    let update = doc! { "$setOnInsert": fields };
+    let result = upsert(collection, doc! { "_id": id }, update).await?;
+    if result.upserted_id.is_some() {
+        return Ok(RecordOutcome::Stored);
+    }
+    match read_back(collection, id).await? {
+        Some(found) => same(&found, &document, id),
+        None => Err(StoreError::Unavailable(format!(
+            "the row `{id}` is there and not yet confirmed by a majority: try again"
+        ))
+        .into()),
+    }
+}
+
+/// An upsert that loses the race for a new key finds the winner's row the second time.
+pub async fn upsert(
+    collection: &Collection<Document>,
+    filter: Document,
+    update: Document,
+) -> Result<UpdateResult, Error> {
+    match collection.update_one(filter.clone(), update.clone()).upsert(true).await {
+        Err(error) if is_duplicate(&error) => collection.update_one(filter, update).upsert(true).await,
+        other => other,
+    }
+}
+
+async fn read_back(collection: &Collection<Document>, id: &str) -> Result<Option<Document>, Error> {
+    collection.find_one(doc! { "_id": id }).read_concern(ReadConcern::majority()).await
+}
+
+fn same(found: &Document, sent: &Document, id: &str) -> Result<RecordOutcome, MongoCallError> {
+    if is_same(found, sent) {
+        return Ok(RecordOutcome::Duplicate);
+    }
+    Err(StoreError::Conflict(format!("the id `{id}` is stored already with other content")).into())
+}
+
+/// Whether two rows are the same, whoever sent them when.
+pub fn is_same(found: &Document, sent: &Document) -> bool {
+    let counts = |(name, _): &(&String, &Bson)| !OWN_FIELDS.contains(&name.as_str());
+    let sent: Vec<_> = sent.iter().filter(counts).collect();
+    found.iter().filter(counts).count() == sent.len()
+        && sent.into_iter().all(|(name, value)| found.get(name) == Some(value))
+}

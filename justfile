@@ -1,10 +1,10 @@
-# Recipes for developers; `just` lists them. fmt, clippy and test are the steps of .ci/run, in its order and with its flags.
+# Recipes for developers; `just` lists them. fmt, clippy, doc, deny, test and fuzz-all are the steps of .ci/run, in its order.
 
 # Lists the recipes.
 default:
     @just --list --unsorted
 
-# What CI runs: fmt, clippy, test.
+# What CI runs: fmt, clippy, doc, deny, test, and each fuzz target for some seconds.
 ci:
     .ci/run
 
@@ -39,11 +39,11 @@ soak minutes="5":
 
 # What may be in the dependency tree; needs cargo-deny.
 deny:
-    cargo deny check bans licenses sources
+    cargo deny --locked check bans licenses sources
 
 # The documentation of the library, warnings as errors.
 doc:
-    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
 
 # Rewrites the man pages from the command definition.
 man:

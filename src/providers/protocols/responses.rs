@@ -156,15 +156,7 @@ impl From<&ResponseUsage> for Usage {
         let (cached, reasoning) =
             (usage.input_tokens_details.cached_tokens, usage.output_tokens_details.reasoning_tokens);
         let (input, output, total) = (usage.input_tokens, usage.output_tokens, usage.total_tokens);
-        Usage {
-            input: input.whole(),
-            cached_input: cached.whole(),
-            output: output.whole(),
-            reasoning: reasoning.whole(),
-            total: total.whole(),
-            odd: Count::first_odd(&[input, cached, output, reasoning, total]),
-            ..Usage::default()
-        }
+        Usage::counted(input, cached, output, reasoning, total)
     }
 }
 

@@ -2,8 +2,22 @@
 //! `measure`.
 
 use super::Usage;
+use super::lenient::Count;
 
 impl Usage {
+    /// Counts as a stream reported them; the first of them that cannot be a count is kept as odd.
+    pub(super) fn counted(input: Count, cached: Count, output: Count, reasoning: Count, total: Count) -> Self {
+        Self {
+            input: input.whole(),
+            cached_input: cached.whole(),
+            output: output.whole(),
+            reasoning: reasoning.whole(),
+            total: total.whole(),
+            odd: Count::first_odd(&[input, cached, output, reasoning, total]),
+            ..Self::default()
+        }
+    }
+
     /// Takes over every count that a later report names; the others stay. What was odd once stays odd.
     pub(super) fn absorb(&mut self, later: Usage) {
         let fields = [

@@ -195,14 +195,6 @@ impl From<&ChatUsage> for Usage {
         let (cached, reasoning) =
             (usage.prompt_tokens_details.cached_tokens, usage.completion_tokens_details.reasoning_tokens);
         let (input, output, total) = (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens);
-        Usage {
-            input: input.whole(),
-            cached_input: cached.whole(),
-            output: output.whole(),
-            reasoning: reasoning.whole(),
-            total: total.whole(),
-            odd: Count::first_odd(&[input, cached, output, reasoning, total]),
-            ..Usage::default()
-        }
+        Usage::counted(input, cached, output, reasoning, total)
     }
 }

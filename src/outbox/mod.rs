@@ -19,7 +19,6 @@ mod store_calls;
 mod tests;
 mod types;
 pub mod undelivered;
-mod worker;
 
 pub use types::{
     CallIntent, OpenReport, OutboxCapacity, OutboxDepth, OutboxError, OutboxKey, OutboxRowState,
@@ -27,18 +26,23 @@ pub use types::{
 };
 
 use crate::domain::{Outcome, Window};
+use crate::storage::sqlite::worker::{Worker, WorkerGone};
 use chrono::{DateTime, NaiveDate, Utc};
+use connection::OutboxConnection;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::Notify;
-use worker::OutboxWorker;
+
+/// How many jobs may wait before callers wait themselves.
+const QUEUE: usize = 256;
 
 /// A handle to the outbox; a clone is another handle to the same. Every answer comes after the change is on the disk, but
 /// for [`Outbox::confirm`] and [`Outbox::postpone`], which a power cut may undo: rows are then sent once more, or earlier.
 #[derive(Clone)]
 pub struct Outbox {
-    owner: OutboxWorker,
+    worker: Worker<OutboxConnection>,
+    database: Arc<Path>,
     work: Arc<Notify>,
 }
 
@@ -51,8 +55,27 @@ impl Outbox {
     /// [`OutboxError::Locked`] where another process has it open, [`OutboxError::Unsuitable`] where the place is none for
     /// an outbox, [`OutboxError::Io`] where the disk fails, [`OutboxError::Full`] where it cannot even be opened.
     pub async fn open(directory: &Path, capacity: OutboxCapacity) -> Result<(Self, OpenReport), OutboxError> {
-        let (owner, opening) = OutboxWorker::start(directory, capacity).await?;
-        Ok((Self { owner, work: Arc::new(Notify::new()) }, opening))
+        let database: Arc<Path> = directory.join("outbox.db").into();
+        let of_thread = directory.to_owned();
+        // Where nobody is left, nobody could be told of an error of closing.
+        let abandon = |conn: OutboxConnection| drop(conn.close());
+        let started = Worker::start("outbox", QUEUE, move || open::open(&of_thread, capacity), abandon).await;
+        let started = started
+            .map_err(|error| OutboxError::Io { path: database.to_path_buf(), why: error.to_string() })?;
+        let (worker, opening) = started?;
+        Ok((Self { worker, database, work: Arc::new(Notify::new()) }, opening))
+    }
+
+    /// Has `work` done at the connection, after what was asked before.
+    async fn ask<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut OutboxConnection) -> Result<T, OutboxError> + Send + 'static,
+    ) -> Result<T, OutboxError> {
+        self.worker.ask(work).await.map_err(|WorkerGone| self.gone())?
+    }
+
+    fn gone(&self) -> OutboxError {
+        OutboxError::Io { path: self.database.to_path_buf(), why: "its thread has ended".to_owned() }
     }
 
     /// Writes down that a call is about to be made, and reserves what it may cost. Twice the same id is once.
@@ -61,12 +84,12 @@ impl Outbox {
     /// [`OutboxError::Full`] below the low-water mark: do not make the call. Final errors: [`OutboxError::is_fatal`].
     pub async fn intend(&self, intent: &CallIntent) -> Result<(), OutboxError> {
         let intent = intent.clone();
-        let work = move |conn: &mut connection::OutboxConnection| {
+        let work = move |conn: &mut OutboxConnection| {
             conn.must_have_room()?;
             let session = conn.session().to_owned();
             conn.transact(|transaction| rows::intend(transaction, &session, &intent))
         };
-        self.owner.ask(work).await
+        self.ask(work).await
     }
 
     /// Keeps the outcomes of an intent, replaces its reserve by what was spent, and removes it: all or nothing. Without
@@ -88,13 +111,13 @@ impl Outbox {
         let aside = packed.iter().filter_map(rows::PackedOutcome::set_aside).collect();
         let id = intent_id.to_owned();
         let now = Utc::now();
-        let work = move |conn: &mut connection::OutboxConnection| {
+        let work = move |conn: &mut OutboxConnection| {
             if !packed.is_empty() {
                 conn.must_not_take_the_last()?;
             }
             conn.transact(|transaction| rows::accept(transaction, &id, &packed, spent, now))
         };
-        let done = self.owner.ask(work).await;
+        let done = self.ask(work).await;
         self.work.notify_one();
         done.map(|()| aside)
     }
@@ -125,10 +148,10 @@ impl Outbox {
         max_items: u32,
         max_bytes: u64,
     ) -> Result<Vec<QueuedRow>, OutboxError> {
-        let work = move |conn: &mut connection::OutboxConnection| {
+        let work = move |conn: &mut OutboxConnection| {
             conn.drain(|transaction| rows::due(transaction, now, turn, max_items, max_bytes))
         };
-        self.owner.ask(work).await
+        self.ask(work).await
     }
 
     /// The store has these rows. They stay in the archive for some days, as far as there is room. Returns how many were
@@ -138,7 +161,7 @@ impl Outbox {
     /// Final ones: [`OutboxError::is_fatal`]. It works on a full disk.
     pub async fn confirm(&self, keys: &[OutboxKey]) -> Result<usize, OutboxError> {
         let (keys, now) = (keys.to_vec(), Utc::now());
-        let work = move |conn: &mut connection::OutboxConnection| {
+        let work = move |conn: &mut OutboxConnection| {
             let capacity = conn.capacity();
             conn.drain_unsynced(|transaction| {
                 let changed = rows::confirm(transaction, &keys, now)?;
@@ -146,7 +169,7 @@ impl Outbox {
                 Ok(changed)
             })
         };
-        self.owner.ask(work).await
+        self.ask(work).await
     }
 
     /// The store did not take these rows now: they are due again at `next_at`, at most 10 minutes from now.
@@ -160,10 +183,10 @@ impl Outbox {
         error: &str,
     ) -> Result<(), OutboxError> {
         let (keys, error) = (keys.to_vec(), error.to_owned());
-        let work = move |conn: &mut connection::OutboxConnection| {
+        let work = move |conn: &mut OutboxConnection| {
             conn.drain_unsynced(|transaction| rows::postpone(transaction, &keys, next_at, &error))
         };
-        self.owner.ask(work).await
+        self.ask(work).await
     }
 
     /// Rows that were put off are due now.
@@ -172,7 +195,7 @@ impl Outbox {
     /// Final ones: [`OutboxError::is_fatal`].
     pub async fn hasten(&self) -> Result<(), OutboxError> {
         let now = Utc::now();
-        self.owner.ask(move |conn| conn.drain(|transaction| rows::hasten(transaction, now))).await
+        self.ask(move |conn| conn.drain(|transaction| rows::hasten(transaction, now))).await
     }
 
     /// The store will never take this row as it is: it is set aside with the reason, until somebody has looked.
@@ -181,10 +204,10 @@ impl Outbox {
     /// Final ones: [`OutboxError::is_fatal`].
     pub async fn quarantine(&self, key: OutboxKey, why: &str) -> Result<(), OutboxError> {
         let why = why.to_owned();
-        let work = move |conn: &mut connection::OutboxConnection| {
+        let work = move |conn: &mut OutboxConnection| {
             conn.drain(|transaction| rows::quarantine(transaction, key, &why))
         };
-        self.owner.ask(work).await
+        self.ask(work).await
     }
 
     /// How full it is; independent of how much is in it.
@@ -192,7 +215,7 @@ impl Outbox {
     /// # Errors
     /// Final ones: [`OutboxError::is_fatal`].
     pub async fn depth(&self) -> Result<OutboxDepth, OutboxError> {
-        self.owner.ask(connection::OutboxConnection::depth).await
+        self.ask(OutboxConnection::depth).await
     }
 
     /// Intents of this process whose calls are under way.
@@ -200,11 +223,11 @@ impl Outbox {
     /// # Errors
     /// Final ones: [`OutboxError::is_fatal`].
     pub async fn open_intents(&self) -> Result<Vec<CallIntent>, OutboxError> {
-        let work = |conn: &mut connection::OutboxConnection| {
+        let work = |conn: &mut OutboxConnection| {
             let session = conn.session().to_owned();
             conn.transact(|transaction| rows::intents(transaction, &session, true))
         };
-        self.owner.ask(work).await
+        self.ask(work).await
     }
 
     /// What each provider was paid on a day (UTC), what is reserved included.
@@ -212,10 +235,9 @@ impl Outbox {
     /// # Errors
     /// Final ones: [`OutboxError::is_fatal`].
     pub async fn spent(&self, day: NaiveDate) -> Result<BTreeMap<String, Spend>, OutboxError> {
-        let work = move |conn: &mut connection::OutboxConnection| {
-            conn.transact(|transaction| rows::spent(transaction, day))
-        };
-        self.owner.ask(work).await
+        let work =
+            move |conn: &mut OutboxConnection| conn.transact(|transaction| rows::spent(transaction, day));
+        self.ask(work).await
     }
 
     /// The newest rows in a state.
@@ -227,10 +249,10 @@ impl Outbox {
         state: OutboxRowState,
         limit: u32,
     ) -> Result<Vec<OutboxRowSummary>, OutboxError> {
-        let work = move |conn: &mut connection::OutboxConnection| {
+        let work = move |conn: &mut OutboxConnection| {
             conn.transact(|transaction| admin::list(transaction, state, limit))
         };
-        self.owner.ask(work).await
+        self.ask(work).await
     }
 
     /// Every row under an outcome's id, or the one of this number, with its document as it is kept, or what is wrong with
@@ -240,10 +262,9 @@ impl Outbox {
     /// Final ones: [`OutboxError::is_fatal`].
     pub async fn show(&self, id: &str) -> Result<Vec<(OutboxRowSummary, RowDocument)>, OutboxError> {
         let id = id.to_owned();
-        let work = move |conn: &mut connection::OutboxConnection| {
-            conn.transact(|transaction| admin::show(transaction, &id))
-        };
-        self.owner.ask(work).await
+        let work =
+            move |conn: &mut OutboxConnection| conn.transact(|transaction| admin::show(transaction, &id));
+        self.ask(work).await
     }
 
     /// Has rows tried again now: those of these ids or numbers that are quarantined or waiting, or all that are quarantined.
@@ -253,11 +274,11 @@ impl Outbox {
     /// Final ones: [`OutboxError::is_fatal`].
     pub async fn retry(&self, ids: Option<&[String]>) -> Result<u64, OutboxError> {
         let (ids, now) = (ids.map(<[String]>::to_vec), Utc::now());
-        let work = move |conn: &mut connection::OutboxConnection| match ids {
+        let work = move |conn: &mut OutboxConnection| match ids {
             Some(ids) => conn.drain(|transaction| admin::retry_named(transaction, &ids, now)),
             None => in_pieces(|| conn.drain(|transaction| admin::retry_quarantined(transaction, now))),
         };
-        let done = self.owner.ask(work).await;
+        let done = self.ask(work).await;
         self.work.notify_one();
         done
     }
@@ -269,10 +290,10 @@ impl Outbox {
     /// Final ones: [`OutboxError::is_fatal`].
     pub async fn replay(&self, window: Window) -> Result<u64, OutboxError> {
         let now = Utc::now();
-        let work = move |conn: &mut connection::OutboxConnection| {
+        let work = move |conn: &mut OutboxConnection| {
             in_pieces(|| conn.drain(|transaction| admin::replay(transaction, window, now)))
         };
-        let done = self.owner.ask(work).await;
+        let done = self.ask(work).await;
         self.work.notify_one();
         done
     }
@@ -288,7 +309,7 @@ impl Outbox {
     /// # Errors
     /// What the disk says.
     pub async fn close(&self) -> Result<(), OutboxError> {
-        self.owner.close().await
+        self.worker.close(OutboxConnection::close).await.map_err(|WorkerGone| self.gone())?
     }
 }
 

@@ -180,7 +180,4 @@ pub trait Store:
 {
     /// Creates tables, collections and indexes that are missing. Twice is once.
     async fn init(&self) -> Result<(), StoreError>;
-
-    /// Finds catalogue models by bare id, enabled or not.
-    async fn find_by_id(&self, model_id: &str) -> Result<Vec<ModelRef>, StoreError>;
 }

@@ -6,7 +6,13 @@ use super::lenient::Count;
 
 impl Usage {
     /// Counts as a stream reported them; the first of them that cannot be a count is kept as odd.
-    pub(super) fn counted(input: Count, cached: Count, output: Count, reasoning: Count, total: Count) -> Self {
+    pub(super) fn counted(
+        input: Count,
+        cached: Count,
+        output: Count,
+        reasoning: Count,
+        total: Count,
+    ) -> Self {
         Self {
             input: input.whole(),
             cached_input: cached.whole(),

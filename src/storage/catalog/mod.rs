@@ -334,6 +334,9 @@ pub trait CatalogStore: Send + Sync {
 
     /// Changes: of a batch in the order in which they were made, of a model newest first.
     async fn changes(&self, of: &ChangesOf) -> Result<Vec<CatalogChange>, StoreError>;
+
+    /// Finds catalogue models by bare id, enabled or not.
+    async fn find_by_id(&self, model_id: &str) -> Result<Vec<ModelRef>, StoreError>;
 }
 
 #[cfg(test)]

@@ -19,27 +19,27 @@ use ulid::Ulid;
 impl ClaimStore for SqliteStore {
     async fn jobs(&self, providers: Option<&[String]>) -> Result<Vec<JobState>, StoreError> {
         let providers = providers.map(<[String]>::to_vec);
-        self.worker.ask(move |connection| jobs(connection, providers.as_deref())).await
+        self.ask(move |connection| jobs(connection, providers.as_deref())).await
     }
 
     async fn claim(&self, claim: &SlotClaim) -> Result<ClaimResult, StoreError> {
         let claim = claim.clone();
-        self.worker.ask(move |connection| claim_slot(connection, &claim)).await
+        self.ask(move |connection| claim_slot(connection, &claim)).await
     }
 
     async fn renew(&self, grant: &Grant, ttl: Duration) -> Result<bool, StoreError> {
         let grant = grant.clone();
-        self.worker.ask(move |connection| renew(connection, &grant, ttl)).await
+        self.ask(move |connection| renew(connection, &grant, ttl)).await
     }
 
     async fn settle(&self, grant: &Grant, ending: &JobOutcome) -> Result<bool, StoreError> {
         let (grant, ending) = (grant.clone(), ending.clone());
-        self.worker.ask(move |connection| settle(connection, &grant, &ending)).await
+        self.ask(move |connection| settle(connection, &grant, &ending)).await
     }
 
     async fn release(&self, grant: &Grant) -> Result<bool, StoreError> {
         let grant = grant.clone();
-        self.worker.ask(move |connection| release(connection, &grant)).await
+        self.ask(move |connection| release(connection, &grant)).await
     }
 }
 

@@ -17,34 +17,34 @@ use serde_json::{Map, Value};
 impl HealthStore for SqliteStore {
     async fn heartbeat(&self, heartbeats: &[Heartbeat]) -> Result<(), StoreError> {
         let heartbeats = heartbeats.to_vec();
-        self.worker.ask(move |connection| heartbeat(connection, &heartbeats)).await
+        self.ask(move |connection| heartbeat(connection, &heartbeats)).await
     }
 
     async fn keep_check_run(&self, run: &SelfCheckRun) -> Result<(), StoreError> {
         let run = run.clone();
-        self.worker.ask(move |connection| keep_check_run(connection, &run)).await
+        self.ask(move |connection| keep_check_run(connection, &run)).await
     }
 
     async fn latest_check_run(&self) -> Result<Option<SelfCheckRun>, StoreError> {
-        self.worker.ask(latest_check_run).await
+        self.ask(latest_check_run).await
     }
 
     async fn refresh_health(&self, cadences: &Cadences) -> Result<u64, StoreError> {
         let cadences = cadences.clone();
-        self.worker.ask(move |connection| refresh_health(connection, &cadences)).await
+        self.ask(move |connection| refresh_health(connection, &cadences)).await
     }
 
     async fn health(&self) -> Result<Vec<ModelHealth>, StoreError> {
-        self.worker.ask(health).await
+        self.ask(health).await
     }
 
     async fn keep_model_status(&self, statuses: &[ModelStatus]) -> Result<(), StoreError> {
         let statuses = statuses.to_vec();
-        self.worker.ask(move |connection| keep_model_status(connection, &statuses)).await
+        self.ask(move |connection| keep_model_status(connection, &statuses)).await
     }
 
     async fn server_time(&self) -> Result<DateTime<Utc>, StoreError> {
-        self.worker.ask(|_| Ok(Utc::now().trunc_subsecs(3))).await
+        self.ask(|_| Ok(Utc::now().trunc_subsecs(3))).await
     }
 }
 

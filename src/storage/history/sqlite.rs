@@ -26,7 +26,7 @@ impl HistoryStore for SqliteStore {
         grain: ErrorGranularity,
     ) -> Result<Vec<ErrorGroup>, StoreError> {
         let scope = scope.clone();
-        self.worker.ask(move |connection| error_groups(connection, &scope, grain)).await
+        self.ask(move |connection| error_groups(connection, &scope, grain)).await
     }
 
     async fn successes(
@@ -36,12 +36,12 @@ impl HistoryStore for SqliteStore {
         series: &[RunSeries],
     ) -> Result<Vec<Successes>, StoreError> {
         let (scope, series) = (scope.clone(), series.to_vec());
-        self.worker.ask(move |connection| successes(connection, &scope, by_model, &series)).await
+        self.ask(move |connection| successes(connection, &scope, by_model, &series)).await
     }
 
     async fn errors(&self, scope: &HistoryFilter, limit: u32) -> Result<Vec<StoredRow>, StoreError> {
         let scope = scope.clone();
-        self.worker.ask(move |connection| errors(connection, &scope, limit)).await
+        self.ask(move |connection| errors(connection, &scope, limit)).await
     }
 
     async fn runs(
@@ -51,22 +51,22 @@ impl HistoryStore for SqliteStore {
         limit: u32,
     ) -> Result<Vec<StoredRow>, StoreError> {
         let scope = scope.clone();
-        self.worker.ask(move |connection| runs(connection, &scope, series, limit)).await
+        self.ask(move |connection| runs(connection, &scope, series, limit)).await
     }
 
     async fn run(&self, id: &str) -> Result<Option<StoredRow>, StoreError> {
         let id = id.to_owned();
-        self.worker.ask(move |connection| run(connection, &id)).await
+        self.ask(move |connection| run(connection, &id)).await
     }
 
     async fn error(&self, id: &str) -> Result<Option<StoredRow>, StoreError> {
         let id = id.to_owned();
-        self.worker.ask(move |connection| error(connection, &id)).await
+        self.ask(move |connection| error(connection, &id)).await
     }
 
     async fn rollups(&self, fingerprint: &str, limit: u32) -> Result<Vec<StoredRow>, StoreError> {
         let fingerprint = fingerprint.to_owned();
-        self.worker.ask(move |connection| rollups(connection, &fingerprint, limit)).await
+        self.ask(move |connection| rollups(connection, &fingerprint, limit)).await
     }
 }
 

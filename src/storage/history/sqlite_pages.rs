@@ -7,14 +7,13 @@ use crate::storage::history::RunSeries;
 use crate::storage::history::row_pages::RowStore;
 use crate::storage::sqlite::SqliteStore;
 use crate::storage::sqlite::errors::SqliteCallError;
-use crate::storage::sqlite::worker::SqliteWorker;
 use async_trait::async_trait;
 use rusqlite::types::Value as Parameter;
 use rusqlite::{Connection, params_from_iter};
 
 impl RowStore for SqliteStore {
     fn pages(&self, question: RowQuery) -> Box<dyn RowPages + '_> {
-        Box::new(SqlitePages::new(&self.worker, question))
+        Box::new(SqlitePages::new(self, question))
     }
 }
 
@@ -23,15 +22,15 @@ type PageMark = (i64, String);
 
 /// Pages of one question.
 pub struct SqlitePages<'a> {
-    worker: &'a SqliteWorker,
+    store: &'a SqliteStore,
     question: RowQuery,
     mark: Option<PageMark>,
 }
 
 impl<'a> SqlitePages<'a> {
     /// Pages from the first row on.
-    pub fn new(worker: &'a SqliteWorker, question: RowQuery) -> Self {
-        Self { worker, question, mark: None }
+    pub fn new(store: &'a SqliteStore, question: RowQuery) -> Self {
+        Self { store, question, mark: None }
     }
 }
 
@@ -39,7 +38,7 @@ impl<'a> SqlitePages<'a> {
 impl RowPages for SqlitePages<'_> {
     async fn next(&mut self) -> Result<Option<RowPage>, StoreError> {
         let (question, mark) = (self.question.clone(), self.mark.clone());
-        let (page, last) = self.worker.ask(move |connection| page(connection, &question, mark)).await?;
+        let (page, last) = self.store.ask(move |connection| page(connection, &question, mark)).await?;
         self.mark = last;
         Ok((!page.is_empty()).then_some(page))
     }

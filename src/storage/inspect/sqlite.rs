@@ -20,24 +20,24 @@ use std::path::Path;
 #[async_trait]
 impl InspectStore for SqliteStore {
     async fn facts(&self) -> Result<StoreInfo, StoreError> {
-        self.worker.ask(facts).await
+        self.ask(facts).await
     }
 
     async fn index_faults(&self) -> Result<Vec<IndexFault>, StoreError> {
-        self.worker.ask(index_faults).await
+        self.ask(index_faults).await
     }
 
     async fn rights(&self) -> Result<StoreRights, StoreError> {
         let path = self.path.clone();
-        self.worker.ask(move |connection| rights(connection, &path)).await
+        self.ask(move |connection| rights(connection, &path)).await
     }
 
     async fn census(&self) -> Result<Vec<OddFieldReport>, StoreError> {
-        self.worker.ask(census).await
+        self.ask(census).await
     }
 
     async fn cached_input(&self) -> Result<BTreeMap<ModelRef, CachedInput>, StoreError> {
-        self.worker.ask(cached_input).await
+        self.ask(cached_input).await
     }
 }
 

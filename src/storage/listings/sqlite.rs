@@ -17,21 +17,21 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehav
 impl ListingStore for SqliteStore {
     async fn keep_listing(&self, listing: &Listing) -> Result<ListingChangeCounts, StoreError> {
         let listing = listing.clone();
-        self.worker.ask(move |connection| keep(connection, &listing)).await
+        self.ask(move |connection| keep(connection, &listing)).await
     }
 
     async fn listed(&self, provider: Option<&str>) -> Result<Vec<CatalogRow>, StoreError> {
         let provider = provider.map(str::to_owned);
-        self.worker.ask(move |connection| listed(connection, provider.as_deref())).await
+        self.ask(move |connection| listed(connection, provider.as_deref())).await
     }
 
     async fn list_reads(&self, provider: Option<&str>) -> Result<Vec<ReadRow>, StoreError> {
         let provider = provider.map(str::to_owned);
-        self.worker.ask(move |connection| reads(connection, provider.as_deref())).await
+        self.ask(move |connection| reads(connection, provider.as_deref())).await
     }
 
     async fn measured_models(&self) -> Result<Vec<MeasuredModel>, StoreError> {
-        self.worker.ask(measured).await
+        self.ask(measured).await
     }
 }
 

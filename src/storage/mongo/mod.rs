@@ -10,7 +10,6 @@ pub(super) mod indexes;
 pub(super) mod to_json;
 pub(super) mod write_command;
 
-use crate::domain::ModelRef;
 pub use crate::storage::suggestions::mongo::MongoSuggestions;
 use crate::storage::{CollectionNames, MongoUri, Store, StoreError};
 use async_trait::async_trait;
@@ -72,10 +71,5 @@ impl Store for MongoStore {
     async fn init(&self) -> Result<(), StoreError> {
         let shared = Arc::clone(&self.shared);
         self.caller.patiently(async move { indexes::create(&shared).await }).await
-    }
-
-    async fn find_by_id(&self, model_id: &str) -> Result<Vec<ModelRef>, StoreError> {
-        let (shared, model_id) = (Arc::clone(&self.shared), model_id.to_owned());
-        self.caller.call(async move { crate::storage::catalog::mongo::work_list::find_by_id(&shared, &model_id).await }).await
     }
 }

@@ -45,7 +45,7 @@ impl NoticeStore for SqliteStore {
         at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let (destination, findings) = (destination.to_owned(), findings.to_vec());
-        self.worker.ask(move |connection| note(connection, &destination, &findings, at)).await
+        self.ask(move |connection| note(connection, &destination, &findings, at)).await
     }
 
     async fn claim_notices(
@@ -54,7 +54,7 @@ impl NoticeStore for SqliteStore {
         holder: &NoticeHold,
     ) -> Result<ClaimedNotices, StoreError> {
         let (destination, holder) = (destination.to_owned(), holder.clone());
-        self.worker.ask(move |connection| claim(connection, &destination, &holder)).await
+        self.ask(move |connection| claim(connection, &destination, &holder)).await
     }
 
     async fn settle_notices(
@@ -65,16 +65,16 @@ impl NoticeStore for SqliteStore {
         sending: &SendOutcome,
     ) -> Result<(), StoreError> {
         let (destination, holder, sending) = (destination.to_owned(), holder.to_owned(), sending.clone());
-        self.worker.ask(move |connection| settle(connection, &destination, &holder, at, &sending)).await
+        self.ask(move |connection| settle(connection, &destination, &holder, at, &sending)).await
     }
 
     async fn forget_notices(&self, sent_before: DateTime<Utc>) -> Result<(), StoreError> {
-        self.worker.ask(move |connection| forget(connection, sent_before)).await
+        self.ask(move |connection| forget(connection, sent_before)).await
     }
 
     async fn notices(&self, destination: &str) -> Result<Vec<Notice>, StoreError> {
         let destination = destination.to_owned();
-        self.worker.ask(move |connection| all(connection, &destination)).await
+        self.ask(move |connection| all(connection, &destination)).await
     }
 }
 

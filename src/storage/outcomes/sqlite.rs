@@ -25,7 +25,7 @@ impl SqliteStore {
     ) -> Vec<Result<RecordOutcome, StoreError>> {
         let (sound, flaws) = document::sound(rows);
         let path = self.path.clone();
-        let kept = self.worker.ask(move |connection| record_all(connection, &sound, &path)).await;
+        let kept = self.ask(move |connection| record_all(connection, &sound, &path)).await;
         document::answers(flaws, kept)
     }
 }
@@ -34,16 +34,15 @@ impl SqliteStore {
 impl OutcomeSink for SqliteStore {
     async fn work_list(&self, provider: Option<&str>) -> Result<Vec<WorkItem>, StoreError> {
         let provider = provider.map(str::to_owned);
-        self.worker
-            .ask(move |connection| {
-                crate::storage::catalog::sqlite::work_list::work_list(connection, provider.as_deref())
-            })
-            .await
+        self.ask(move |connection| {
+            crate::storage::catalog::sqlite::work_list::work_list(connection, provider.as_deref())
+        })
+        .await
     }
 
     async fn record(&self, outcome: &Outcome) -> Result<RecordOutcome, StoreError> {
         let row = document::row(outcome, &self.published_profiles)?;
-        self.worker.ask(move |connection| record(connection, &row)).await
+        self.ask(move |connection| record(connection, &row)).await
     }
 
     async fn keep_all(
@@ -61,18 +60,16 @@ impl OutcomeSink for SqliteStore {
 
     async fn learned(&self, model: &ModelRef) -> Result<Vec<String>, StoreError> {
         let model = model.clone();
-        self.worker
-            .ask(move |connection| crate::storage::catalog::sqlite::work_list::learned(connection, &model))
+        self.ask(move |connection| crate::storage::catalog::sqlite::work_list::learned(connection, &model))
             .await
     }
 
     async fn learn(&self, model: &ModelRef, adaptation: &str) -> Result<(), StoreError> {
         let (model, adaptation) = (model.clone(), adaptation.to_owned());
-        self.worker
-            .ask(move |connection| {
-                crate::storage::catalog::sqlite::work_list::learn(connection, &model, &adaptation)
-            })
-            .await
+        self.ask(move |connection| {
+            crate::storage::catalog::sqlite::work_list::learn(connection, &model, &adaptation)
+        })
+        .await
     }
 }
 

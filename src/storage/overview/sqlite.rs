@@ -21,7 +21,7 @@ use std::collections::HashMap;
 #[async_trait]
 impl OverviewStore for SqliteStore {
     async fn overview(&self, since: DateTime<Utc>, now: DateTime<Utc>) -> Result<Fleet, StoreError> {
-        self.worker.ask(move |connection| overview(connection, since, now)).await
+        self.ask(move |connection| overview(connection, since, now)).await
     }
 }
 

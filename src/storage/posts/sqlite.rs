@@ -27,7 +27,7 @@ impl PostStore for SqliteStore {
 
     async fn keep_runner_activity(&self, activities: &[RunnerActivity]) -> Result<(), StoreError> {
         let activities = activities.to_vec();
-        self.worker.ask(move |connection| keep_activities(connection, &activities)).await
+        self.ask(move |connection| keep_activities(connection, &activities)).await
     }
 }
 
@@ -35,26 +35,26 @@ impl PostStore for SqliteStore {
 impl IngestKeyStore for SqliteStore {
     async fn add_ingest_key(&self, key: &IngestKey) -> Result<(), StoreError> {
         let key = key.clone();
-        self.worker.ask(move |connection| add_key(connection, &key)).await
+        self.ask(move |connection| add_key(connection, &key)).await
     }
 
     async fn ingest_keys(&self) -> Result<Vec<IngestKey>, StoreError> {
-        self.worker.ask(keys).await
+        self.ask(keys).await
     }
 
     async fn limit_ingest_key(&self, id: &str, not_after: DateTime<Utc>) -> Result<bool, StoreError> {
         let id = id.to_owned();
-        self.worker.ask(move |connection| limit_key(connection, &id, not_after)).await
+        self.ask(move |connection| limit_key(connection, &id, not_after)).await
     }
 
     async fn revoke_ingest_key(&self, id: &str, by: &str, at: DateTime<Utc>) -> Result<bool, StoreError> {
         let (id, by) = (id.to_owned(), by.to_owned());
-        self.worker.ask(move |connection| revoke_key(connection, &id, &by, at)).await
+        self.ask(move |connection| revoke_key(connection, &id, &by, at)).await
     }
 
     async fn used_ingest_keys(&self, uses: &[(String, DateTime<Utc>)]) -> Result<(), StoreError> {
         let uses = uses.to_vec();
-        self.worker.ask(move |connection| used_keys(connection, &uses)).await
+        self.ask(move |connection| used_keys(connection, &uses)).await
     }
 }
 

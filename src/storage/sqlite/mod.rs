@@ -2,26 +2,35 @@
 //! have the same file open. Each outcome is one transaction: its row, its rollup and the model's health.
 
 pub(super) mod column_values;
+mod connect;
 pub(super) mod errors;
-pub(super) mod file;
+mod file;
 pub(crate) mod library_version;
 pub(super) mod schema;
 #[cfg(test)]
 mod tests;
-pub(super) mod worker;
+pub(crate) mod worker;
 
-use crate::domain::ModelRef;
 pub use crate::storage::suggestions::sqlite::SqliteSuggestions;
 use crate::storage::{Store, StoreError};
 use async_trait::async_trait;
+use errors::{SqliteCallError, explain};
+use rusqlite::Connection;
 use std::path::{Path, PathBuf};
-use worker::SqliteWorker;
+use std::time::Duration;
+use worker::{Worker, WorkerGone};
+
+/// How many jobs may wait before callers wait themselves.
+const QUEUE: usize = 64;
+
+/// How long to wait for the thread of a file that was only looked at: it takes away what SQLite put beside the file.
+const CLEARING: Duration = Duration::from_millis(500);
 
 /// A store in one file.
 pub struct SqliteStore {
     pub(super) path: PathBuf,
     pub(super) published_profiles: Vec<String>,
-    pub(super) worker: SqliteWorker,
+    worker: Worker<Connection>,
     /// Opened by [`SqliteStore::look`]: nothing may stay behind.
     only_looks: bool,
 }
@@ -29,7 +38,7 @@ pub struct SqliteStore {
 impl Drop for SqliteStore {
     fn drop(&mut self) {
         if self.only_looks {
-            self.worker.close();
+            self.worker.leave(CLEARING);
         }
     }
 }
@@ -42,7 +51,7 @@ impl SqliteStore {
     /// comes from a newer version, or the SQLite library is too old; [`StoreError::Unavailable`] where it is locked.
     pub async fn open(path: &Path, published_profiles: &[String]) -> Result<Self, StoreError> {
         let path = file::prepare(path)?;
-        let worker = SqliteWorker::start(path.clone(), worker::connect).await?;
+        let worker = start(&path, connect::connect).await?;
         Ok(Self { path, published_profiles: published_profiles.to_vec(), worker, only_looks: false })
     }
 
@@ -52,23 +61,47 @@ impl SqliteStore {
     /// As [`SqliteStore::open`], and where there is no file.
     pub async fn look(path: &Path, published_profiles: &[String]) -> Result<Self, StoreError> {
         let path = file::existing(path)?;
-        let worker = SqliteWorker::start(path.clone(), worker::look).await?;
+        let worker = start(&path, connect::look).await?;
         Ok(Self { path, published_profiles: published_profiles.to_vec(), worker, only_looks: true })
+    }
+
+    /// Has `work` done on the connection, after what was asked before.
+    ///
+    /// # Errors
+    /// What SQLite says, in the store's words.
+    pub(super) async fn ask<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, SqliteCallError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let done = self.worker.ask(work).await.map_err(|WorkerGone| gone(&self.path))?;
+        done.map_err(|error| explain(error, &self.path))
     }
 }
 
 #[async_trait]
 impl Store for SqliteStore {
     async fn init(&self) -> Result<(), StoreError> {
-        self.worker.ask(schema::migrate).await
+        self.ask(schema::migrate).await
     }
+}
 
-    async fn find_by_id(&self, model_id: &str) -> Result<Vec<ModelRef>, StoreError> {
-        let model_id = model_id.to_owned();
-        self.worker
-            .ask(move |connection| {
-                crate::storage::catalog::sqlite::work_list::find_by_id(connection, &model_id)
-            })
-            .await
-    }
+/// Starts the thread that owns the connection, and waits until it has the file open.
+async fn start(
+    path: &Path,
+    connect: fn(&Path) -> Result<Connection, SqliteCallError>,
+) -> Result<Worker<Connection>, StoreError> {
+    library_version::check().map_err(StoreError::Broken)?;
+    let of_thread = path.to_owned();
+    let open = move || match connect(&of_thread) {
+        Ok(connection) => Ok((connection, ())),
+        Err(error) => Err(explain(error, &of_thread)),
+    };
+    let started = Worker::start("sqlite", QUEUE, open, drop).await;
+    let started =
+        started.map_err(|error| StoreError::Broken(format!("no thread for the database: {error}")))?;
+    started.map(|(worker, ())| worker)
+}
+
+fn gone(path: &Path) -> StoreError {
+    StoreError::Broken(format!("the thread of the database {} has ended", path.display()))
 }

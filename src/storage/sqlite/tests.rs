@@ -22,14 +22,14 @@ async fn room(store: &SqliteStore, more_pages: i64) {
         connection.pragma_update_and_check(None, "max_page_count", pages + more_pages, set)?;
         Ok(())
     };
-    store.worker.ask(limit).await.unwrap();
+    store.ask(limit).await.unwrap();
 }
 
 async fn rows(store: &SqliteStore) -> i64 {
     let count = |connection: &mut rusqlite::Connection| {
         Ok(connection.query_row("SELECT count(*) FROM runs", [], |row| row.get(0))?)
     };
-    store.worker.ask(count).await.unwrap()
+    store.ask(count).await.unwrap()
 }
 
 #[tokio::test]
@@ -62,7 +62,7 @@ async fn every_commit_is_synced() {
         Ok((synchronous, journal))
     };
     let store = store(directory.path()).await;
-    assert_eq!(store.worker.ask(settings).await.unwrap(), (2, "wal".to_owned()));
+    assert_eq!(store.ask(settings).await.unwrap(), (2, "wal".to_owned()));
 }
 
 #[tokio::test]

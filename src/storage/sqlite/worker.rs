@@ -1,119 +1,161 @@
-//! The thread that owns the one connection. Work comes over a bounded queue and is done in order; whoever stops waiting
-//! does not stop the work. An own thread and not the runtime's pool for blocking work, because that pool also resolves names.
+//! The thread that owns a connection. Work comes over a bounded queue and is done in order; a caller that stops waiting
+//! does not stop its work. A thread of its own and not the runtime's pool for blocking work, because that pool also
+//! resolves names. The store and the outbox each have one.
 
-use super::errors::{SqliteCallError, explain};
-use super::{library_version, schema};
-use crate::storage::StoreError;
-use rusqlite::{Connection, OpenFlags};
-use std::path::{Path, PathBuf};
+use std::io;
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
-type SqliteJob = Box<dyn FnOnce(&mut Connection) + Send>;
+/// Works on what the thread owns; false ends the thread.
+type Job<C> = Box<dyn FnOnce(&mut Option<C>) -> bool + Send>;
 
-/// How much work may wait before askers wait.
-const QUEUE: usize = 64;
+/// The thread has ended: it was closed, or it panicked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WorkerGone;
 
-/// How long to wait for another process that holds the file.
-const BUSY: Duration = Duration::from_secs(5);
-
-/// Memory for pages of the database, KiB: half of SQLite's default. The system's own cache holds the rest as well.
-const CACHE: i64 = 1024;
-
-/// How a connection comes about.
-type ConnectFn = fn(&Path) -> Result<Connection, SqliteCallError>;
-
-/// How long to wait for the thread of a file that was only looked at: it takes away what SQLite put beside the file.
-const CLEARING: Duration = Duration::from_millis(500);
-
-/// A handle to the thread. The thread ends when the last handle is gone and its queue is empty.
-pub struct SqliteWorker {
-    path: PathBuf,
-    jobs: mpsc::Sender<SqliteJob>,
-    /// Hears of the thread's end.
-    ended: Mutex<Receiver<()>>,
+/// A handle to the thread; a clone is another handle to the same. The thread ends when it is closed, or when the last
+/// handle is gone and its queue is empty.
+pub struct Worker<C> {
+    jobs: mpsc::Sender<Job<C>>,
+    ended: Arc<Mutex<Receiver<()>>>,
 }
 
-impl SqliteWorker {
-    /// Starts the thread and waits until it has the file open.
-    pub async fn start(path: PathBuf, connect: ConnectFn) -> Result<Self, StoreError> {
-        library_version::check().map_err(StoreError::Broken)?;
-        let (jobs, mut queue) = mpsc::channel::<SqliteJob>(QUEUE);
+impl<C> Clone for Worker<C> {
+    fn clone(&self) -> Self {
+        Self { jobs: self.jobs.clone(), ended: Arc::clone(&self.ended) }
+    }
+}
+
+impl<C: 'static> Worker<C> {
+    /// Starts a thread, lets it `open` what it shall own, and waits for that. At most `queue` jobs wait on the way;
+    /// further callers wait themselves. `abandon` takes what is owned when all handles are gone and none closed it.
+    ///
+    /// # Errors
+    /// Where no thread can be had. What `open` answers is passed on; after its error there is no worker.
+    pub async fn start<T: Send + 'static, E: Send + 'static>(
+        name: &str,
+        queue: usize,
+        open: impl FnOnce() -> Result<(C, T), E> + Send + 'static,
+        abandon: fn(C),
+    ) -> io::Result<Result<(Self, T), E>> {
+        let (jobs, mut orders) = mpsc::channel::<Job<C>>(queue);
         let (opened, answer) = oneshot::channel();
-        let of_thread = path.clone();
         let (ends, ended) = channel();
-        let work = move || match connect(&of_thread) {
-            Err(call_error) => drop(opened.send(Err(explain(call_error, &of_thread)))),
-            Ok(mut connection) => {
-                if opened.send(Ok(())).is_err() {
-                    return;
+        let work = move || {
+            let mut owned = match open() {
+                Ok((owned, told)) => match opened.send(Ok(told)) {
+                    Ok(()) => Some(owned),
+                    Err(_) => return abandon(owned),
+                },
+                Err(error) => return drop(opened.send(Err(error))),
+            };
+            while let Some(job) = orders.blocking_recv() {
+                if !job(&mut owned) {
+                    break;
                 }
-                while let Some(job) = queue.blocking_recv() {
-                    job(&mut connection);
-                }
-                drop(connection);
-                // Mostly nobody listens.
-                let _ = ends.send(());
             }
+            owned.map(abandon);
+            // Mostly nobody listens.
+            let _ = ends.send(());
         };
-        std::thread::Builder::new()
-            .name("sqlite".to_owned())
-            .spawn(work)
-            .map_err(|error| StoreError::Broken(format!("no thread for the database: {error}")))?;
-        answer.await.map_err(|_| gone(&path))??;
-        Ok(Self { path, jobs, ended: Mutex::new(ended) })
+        std::thread::Builder::new().name(name.to_owned()).spawn(work)?;
+        let opened = answer.await.map_err(|_| io::Error::other("its thread has ended"))?;
+        Ok(opened.map(|told| (Self { jobs, ended: Arc::new(Mutex::new(ended)) }, told)))
     }
 
-    /// Ends the thread and waits a moment until the file is closed.
-    pub fn close(&mut self) {
-        // The only sender: without it the queue ends.
-        self.jobs = mpsc::channel(1).0;
-        let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let _ = ended.recv_timeout(CLEARING);
-    }
-
-    /// Has `work` done on the connection.
+    /// Has `work` done on what the thread owns, after what was asked before.
+    ///
+    /// # Errors
+    /// Where the thread has ended.
     pub async fn ask<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Connection) -> Result<T, SqliteCallError> + Send + 'static,
-    ) -> Result<T, StoreError> {
+        work: impl FnOnce(&mut C) -> T + Send + 'static,
+    ) -> Result<T, WorkerGone> {
         let (reply, answer) = oneshot::channel();
-        let job: SqliteJob = Box::new(move |connection| {
-            // Nobody waits any more: the work is done all the same.
-            drop(reply.send(work(connection)));
+        let job: Job<C> = Box::new(move |owned| {
+            let Some(owned) = owned else { return false };
+            // Where nobody waits any longer, the work is done all the same.
+            drop(reply.send(work(owned)));
+            true
         });
-        self.jobs.send(job).await.map_err(|_| gone(&self.path))?;
-        answer.await.map_err(|_| gone(&self.path))?.map_err(|call_error| explain(call_error, &self.path))
+        self.jobs.send(job).await.map_err(|_| WorkerGone)?;
+        answer.await.map_err(|_| WorkerGone)
+    }
+
+    /// Ends the thread after what was asked before: `end` takes what it owned.
+    ///
+    /// # Errors
+    /// Where the thread has ended already.
+    pub async fn close<T: Send + 'static>(
+        &self,
+        end: impl FnOnce(C) -> T + Send + 'static,
+    ) -> Result<T, WorkerGone> {
+        let (reply, answer) = oneshot::channel();
+        let job: Job<C> = Box::new(move |owned| {
+            owned.take().map(|owned| reply.send(end(owned)));
+            false
+        });
+        self.jobs.send(job).await.map_err(|_| WorkerGone)?;
+        answer.await.map_err(|_| WorkerGone)
+    }
+
+    /// Lets go of this handle and waits until the thread has ended, for at most `patience`; blocks.
+    pub fn leave(&mut self, patience: Duration) {
+        // Without this sender, the last one, the queue ends.
+        self.jobs = mpsc::channel(1).0;
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = ended.recv_timeout(patience);
     }
 }
 
-fn gone(path: &Path) -> StoreError {
-    StoreError::Broken(format!("the thread of the database {} has ended", path.display()))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// A connection for work, tables up to date.
-pub fn connect(path: &Path) -> Result<Connection, SqliteCallError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(BUSY)?;
-    connection.pragma_update(None, "cache_size", -CACHE)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    // In WAL mode only FULL syncs each commit.
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    schema::migrate(&mut connection)?;
-    Ok(connection)
-}
+    async fn numbers() -> Worker<Vec<u32>> {
+        Worker::start("numbers", 2, || Ok::<_, ()>((Vec::new(), "open")), drop).await.unwrap().unwrap().0
+    }
 
-/// A connection that only reads. Opened for writing where that is allowed, because whoever may not write cannot clear away
-/// the files that SQLite puts beside the database.
-pub fn look(path: &Path) -> Result<Connection, SqliteCallError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(BUSY)?;
-    connection.pragma_update(None, "query_only", true)?;
-    // The first look at the content: what is no database says so here.
-    schema::outdated(&connection)?;
-    Ok(connection)
+    #[tokio::test]
+    async fn work_is_done_in_order_and_the_end_takes_what_was_owned() {
+        let worker = numbers().await;
+        for number in 0..9 {
+            let length = worker.ask(move |owned| {
+                owned.push(number);
+                owned.len()
+            });
+            assert_eq!(length.await, Ok(number as usize + 1));
+        }
+        let other = worker.clone();
+        assert_eq!(worker.close(|owned| owned).await, Ok((0..9).collect::<Vec<_>>()));
+        assert_eq!(other.ask(|owned| owned.len()).await, Err(WorkerGone));
+        assert_eq!(other.close(drop).await, Err(WorkerGone));
+    }
+
+    #[tokio::test]
+    async fn work_whose_caller_left_is_done() {
+        let worker = numbers().await;
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let left = tokio::spawn({
+            let worker = worker.clone();
+            async move { worker.ask(move |_| wait.recv()).await.is_ok() }
+        });
+        tokio::task::yield_now().await;
+        let abandoned = tokio::time::timeout(Duration::ZERO, worker.ask(|owned| owned.push(7)));
+        assert!(abandoned.await.is_err());
+        go.send(()).unwrap();
+        assert!(left.await.unwrap());
+        assert_eq!(worker.ask(|owned| owned.clone()).await, Ok(vec![7]));
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_opened_says_why_and_a_panic_ends_the_worker() {
+        let refused = Worker::<u32>::start("none", 1, || Err::<(u32, ()), _>("no"), drop).await.unwrap();
+        assert_eq!(refused.err(), Some("no"));
+        let worker = numbers().await;
+        assert_eq!(worker.ask(|_| -> u32 { panic!("at work") }).await, Err(WorkerGone));
+        assert_eq!(worker.ask(|owned| owned.len()).await, Err(WorkerGone));
+    }
 }

@@ -61,4 +61,9 @@ impl CatalogStore for MongoStore {
         let (shared, of) = (Arc::clone(&self.shared), of.clone());
         self.caller.call(async move { changes::changes(&shared, &of).await }).await
     }
+
+    async fn find_by_id(&self, model_id: &str) -> Result<Vec<ModelRef>, StoreError> {
+        let (shared, model_id) = (Arc::clone(&self.shared), model_id.to_owned());
+        self.caller.call(async move { work_list::find_by_id(&shared, &model_id).await }).await
+    }
 }

@@ -19,21 +19,21 @@ use std::time::Duration;
 #[async_trait]
 impl StandingStore for SqliteStore {
     async fn waiting(&self) -> Result<Vec<CatalogEntry>, StoreError> {
-        self.worker.ask(waiting).await
+        self.ask(waiting).await
     }
 
     async fn places(&self) -> Result<Vec<CatalogEntryStatus>, StoreError> {
-        self.worker.ask(|connection| entries::those(connection, "1")).await
+        self.ask(|connection| entries::those(connection, "1")).await
     }
 
     async fn entry(&self, model: &ModelRef) -> Result<Option<CatalogEntry>, StoreError> {
         let model = model.clone();
-        self.worker.ask(move |connection| Ok(entries::find(connection, &model)?)).await
+        self.ask(move |connection| Ok(entries::find(connection, &model)?)).await
     }
 
     async fn jobs_of_refusing(&self, kinds: &[&str]) -> Result<Vec<JobState>, StoreError> {
         let kinds = json!(kinds).to_string();
-        self.worker.ask(move |connection| claims::sqlite::of_refusing(connection, &kinds)).await
+        self.ask(move |connection| claims::sqlite::of_refusing(connection, &kinds)).await
     }
 }
 
@@ -41,7 +41,7 @@ impl StandingStore for SqliteStore {
 impl ChoreStore for SqliteStore {
     async fn take_chore(&self, chore: &str, owner: &str, rest: Duration) -> Result<bool, StoreError> {
         let (component, details) = (chores::component(chore), json!({"owner": owner}).to_string());
-        self.worker.ask(move |connection| take(connection, &component, &details, rest)).await
+        self.ask(move |connection| take(connection, &component, &details, rest)).await
     }
 }
 

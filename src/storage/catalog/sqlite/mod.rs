@@ -19,7 +19,7 @@ use std::collections::HashMap;
 impl CatalogStore for SqliteStore {
     async fn entries(&self, provider: Option<&str>) -> Result<Vec<CatalogEntry>, StoreError> {
         let provider = provider.map(str::to_owned);
-        self.worker.ask(move |connection| entries::entries(connection, provider.as_deref())).await
+        self.ask(move |connection| entries::entries(connection, provider.as_deref())).await
     }
 
     async fn figures(
@@ -28,35 +28,40 @@ impl CatalogStore for SqliteStore {
         now: DateTime<Utc>,
     ) -> Result<HashMap<ModelRef, Figures>, StoreError> {
         let scope = scope.clone();
-        self.worker.ask(move |connection| entries::figures(connection, &scope, now)).await
+        self.ask(move |connection| entries::figures(connection, &scope, now)).await
     }
 
     async fn begin_batch(&self, batch: &Batch) -> Result<(), StoreError> {
         let batch = batch.clone();
-        self.worker.ask(move |connection| changes::begin(connection, &batch)).await
+        self.ask(move |connection| changes::begin(connection, &batch)).await
     }
 
     async fn change(&self, order: &ChangeRequest) -> Result<ChangeOutcome, StoreError> {
         let order = order.clone();
-        self.worker.ask(move |connection| changes::change(connection, &order)).await
+        self.ask(move |connection| changes::change(connection, &order)).await
     }
 
     async fn finish_batch(&self, id: &str, at: DateTime<Utc>) -> Result<(), StoreError> {
         let id = id.to_owned();
-        self.worker.ask(move |connection| changes::finish(connection, &id, at)).await
+        self.ask(move |connection| changes::finish(connection, &id, at)).await
     }
 
     async fn batches(&self, limit: u32) -> Result<Vec<Batch>, StoreError> {
-        self.worker.ask(move |connection| changes::batches(connection, limit)).await
+        self.ask(move |connection| changes::batches(connection, limit)).await
     }
 
     async fn batch(&self, id: &str) -> Result<Option<Batch>, StoreError> {
         let id = id.to_owned();
-        self.worker.ask(move |connection| changes::batch(connection, &id)).await
+        self.ask(move |connection| changes::batch(connection, &id)).await
     }
 
     async fn changes(&self, of: &ChangesOf) -> Result<Vec<CatalogChange>, StoreError> {
         let of = of.clone();
-        self.worker.ask(move |connection| changes::changes(connection, &of)).await
+        self.ask(move |connection| changes::changes(connection, &of)).await
+    }
+
+    async fn find_by_id(&self, model_id: &str) -> Result<Vec<ModelRef>, StoreError> {
+        let model_id = model_id.to_owned();
+        self.ask(move |connection| work_list::find_by_id(connection, &model_id)).await
     }
 }

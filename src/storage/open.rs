@@ -4,7 +4,7 @@
 use crate::storage::mongo::MongoStore;
 use crate::storage::sqlite::SqliteStore;
 use crate::storage::{
-    BridgeUrl, CollectionNames, Store, StoreError, StoreLocation, SuggestionStore, mongo, sqlite,
+    BridgeUrl, CollectionNames, Store, StoreError, StoreLocation, SuggestionStore, mongo, sqlite, suggestions,
 };
 use std::sync::Arc;
 
@@ -58,8 +58,10 @@ pub async fn suggestion_reader(
     names: &CollectionNames,
 ) -> Result<Box<dyn SuggestionStore>, StoreError> {
     match location {
-        StoreLocation::Sqlite(path) => Ok(Box::new(sqlite::SqliteSuggestions::new(path))),
-        StoreLocation::Mongo(uri) => Ok(Box::new(mongo::MongoSuggestions::open(uri, names).await?)),
+        StoreLocation::Sqlite(path) => Ok(Box::new(suggestions::sqlite::SqliteSuggestions::new(path))),
+        StoreLocation::Mongo(uri) => {
+            Ok(Box::new(suggestions::mongo::MongoSuggestions::open(uri, names).await?))
+        }
         StoreLocation::Bridge(url) => Err(no_database(url)),
     }
 }

@@ -300,6 +300,17 @@ pub enum ChangesOf {
     Model(ModelRef, u32),
 }
 
+/// An enabled model of the catalogue, as a runner needs it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WorkItem {
+    /// Provider and model.
+    pub model: ModelRef,
+    /// What people read; the raw id where the catalogue has no name.
+    pub display_name: String,
+    /// Request quirks, verbatim.
+    pub metadata: Map<String, Value>,
+}
+
 /// The catalogue as an operator works on it.
 #[async_trait]
 pub trait CatalogStore: Send + Sync {

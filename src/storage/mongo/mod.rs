@@ -10,7 +10,6 @@ pub(super) mod indexes;
 pub(super) mod to_json;
 pub(super) mod write_command;
 
-pub use crate::storage::suggestions::mongo::MongoSuggestions;
 use crate::storage::{CollectionNames, MongoUri, Store, StoreError};
 use async_trait::async_trait;
 use call::Caller;

@@ -2,24 +2,23 @@
 //! Nothing is refused and nothing is guessed.
 
 use super::bson::moment;
-use crate::storage::history::StoredRow;
 use crate::storage::outcomes::field_types::date_value;
 use chrono::{DateTime, Utc};
 use mongodb::bson::raw::CStr;
 use mongodb::bson::{Bson, Document, RawBson, RawBsonRef, RawDocument, RawDocumentBuf};
-use serde_json::{Number, Value};
+use serde_json::{Map, Number, Value};
 use std::borrow::Cow;
 
 /// A document where it lies in the server's answer, with its keys as they were sent. Nothing behind a field that cannot
 /// be read.
-pub fn document(document: &RawDocument) -> StoredRow {
+pub fn document(document: &RawDocument) -> Map<String, Value> {
     let field =
         |(key, value): (&CStr, RawBsonRef<'_>)| (unescape_key(key.as_str()).into_owned(), plain(value));
     document.iter().map_while(Result::ok).map(field).collect()
 }
 
 /// The same of a document that was taken out of the answer.
-pub fn fields(fields: &Document) -> StoredRow {
+pub fn fields(fields: &Document) -> Map<String, Value> {
     // A document that came from a server can be written.
     document(&RawDocumentBuf::try_from(fields).unwrap_or_default())
 }

@@ -11,7 +11,6 @@ pub(super) mod schema;
 mod tests;
 pub(crate) mod worker;
 
-pub use crate::storage::suggestions::sqlite::SqliteSuggestions;
 use crate::storage::{Store, StoreError};
 use async_trait::async_trait;
 use errors::{SqliteCallError, explain};

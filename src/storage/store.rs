@@ -1,0 +1,40 @@
+//! All that a store of an operator can do: each topic's trait in one.
+
+use super::catalog::CatalogStore;
+use super::catalog::entry_status::StandingStore;
+use super::claims::ClaimStore;
+use super::claims::chores::ChoreStore;
+use super::error::StoreError;
+use super::health::HealthStore;
+use super::history::HistoryStore;
+use super::history::row_pages::RowStore;
+use super::inspect::InspectStore;
+use super::listings::ListingStore;
+use super::notices::NoticeStore;
+use super::outcomes::OutcomeSink;
+use super::overview::OverviewStore;
+use super::posts::PostStore;
+use super::posts::ingest_keys::IngestKeyStore;
+use async_trait::async_trait;
+
+/// What an operator may do besides.
+#[async_trait]
+pub trait Store:
+    OutcomeSink
+    + CatalogStore
+    + HistoryStore
+    + RowStore
+    + ListingStore
+    + NoticeStore
+    + OverviewStore
+    + InspectStore
+    + ClaimStore
+    + HealthStore
+    + StandingStore
+    + ChoreStore
+    + PostStore
+    + IngestKeyStore
+{
+    /// Creates tables, collections and indexes that are missing. Twice is once.
+    async fn init(&self) -> Result<(), StoreError>;
+}

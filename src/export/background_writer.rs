@@ -1,5 +1,5 @@
-//! Writing a file on a thread of its own, some pieces behind, so that whoever makes the bytes does not wait for the system
-//! to take them. What they are and when the file is whole is not known here.
+//! Writes a file on a thread of its own, some pieces behind, so that the encoder does not wait for the system. Does
+//! not know the bytes' meaning, nor when the file is complete.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -7,13 +7,13 @@ use std::mem;
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 
-/// Bytes of a piece. Larger writes are fewer.
+/// Bytes per piece. Larger pieces need fewer writes.
 const PIECE: usize = 256 * 1024;
 
 /// Pieces that may wait.
 const WAITING: usize = 2;
 
-/// A file that is written behind.
+/// A file that a thread writes in the background.
 #[derive(Debug)]
 pub struct BackgroundWriter {
     piece: Vec<u8>,
@@ -23,10 +23,10 @@ pub struct BackgroundWriter {
 }
 
 impl BackgroundWriter {
-    /// Begins with the thread.
+    /// Starts the thread.
     ///
     /// # Errors
-    /// Where there is no thread to be had.
+    /// The operating system's error if it cannot create the thread.
     pub fn start(mut file: File) -> io::Result<Self> {
         let (full, pieces) = sync_channel::<Vec<u8>>(WAITING);
         let (used, empty) = channel();
@@ -34,7 +34,7 @@ impl BackgroundWriter {
             for mut piece in pieces {
                 file.write_all(&piece)?;
                 piece.clear();
-                // Nobody wants it any more at the end.
+                // At the end the receiver is gone and the piece is not needed.
                 drop(used.send(piece));
             }
             Ok(file)
@@ -43,10 +43,10 @@ impl BackgroundWriter {
         Ok(Self { piece: Vec::with_capacity(PIECE), full: Some(full), empty, thread: Some(thread) })
     }
 
-    /// Waits until everything is written, and gives the file back.
+    /// Waits until everything is written, and returns the file.
     ///
     /// # Errors
-    /// The operating system's, of any write.
+    /// The operating system's error of any write.
     pub fn finish(mut self) -> io::Result<File> {
         self.hand_on()?;
         self.end()
@@ -60,7 +60,7 @@ impl BackgroundWriter {
         let piece = mem::replace(&mut self.piece, next);
         match &self.full {
             Some(full) if full.send(piece).is_ok() => Ok(()),
-            // The thread has ended, which it does at an error alone.
+            // The thread ends only after an error.
             _ => self.end().and(Err(gone())),
         }
     }
@@ -81,7 +81,7 @@ impl Write for BackgroundWriter {
         Ok(taken)
     }
 
-    /// Hands on what is there; whether it arrives, [`BackgroundWriter::finish`] says.
+    /// Passes the buffered bytes to the thread; [`BackgroundWriter::finish`] reports whether they were written.
     fn flush(&mut self) -> io::Result<()> {
         self.hand_on()
     }
@@ -89,7 +89,7 @@ impl Write for BackgroundWriter {
 
 impl Drop for BackgroundWriter {
     fn drop(&mut self) {
-        // Whoever wants to know how it ended has asked before.
+        // A caller that needs the result has called `finish` before.
         let _ = self.end();
     }
 }

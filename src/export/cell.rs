@@ -5,12 +5,10 @@ use memchr::memchr3;
 use serde_json::Value;
 use std::borrow::Cow;
 
-/// A value. Numbers and documents stay the text that they were; lists of numbers too, without their brackets.
+/// A value. Numbers and documents keep their original text; lists of numbers too, without their brackets.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Cell<'a> {
-    /// Nothing.
     Null,
-    /// A text.
     Text(Cow<'a, str>),
     /// An instant: as it was written, and in milliseconds since 1970.
     Date(Cow<'a, str>, i64),
@@ -18,18 +16,15 @@ pub enum Cell<'a> {
     Double(&'a str),
     /// The text of numbers with commas between them.
     Doubles(&'a str),
-    /// A whole number.
     Integer(i64),
-    /// True or false.
     Flag(bool),
-    /// Texts.
     Texts(Vec<Cow<'a, str>>),
     /// The text of a JSON object.
     Json(&'a str),
 }
 
-/// The value of a field of this type; `None` where the text is a value of another type. `text` is valid JSON without white
-/// space around it.
+/// The value of a field of this type; `None` if the text is a value of another type. `text` is valid
+/// JSON without white space around it.
 pub fn cell(wanted: FieldType, text: &str) -> Option<Cell<'_>> {
     if text == "null" {
         return Some(Cell::Null);
@@ -50,7 +45,7 @@ pub fn cell(wanted: FieldType, text: &str) -> Option<Cell<'_>> {
     }
 }
 
-/// A string's content, copied only where something in it is escaped.
+/// A string's content, copied only if it contains an escape.
 fn string(text: &str) -> Option<Cow<'_, str>> {
     let inner = text.strip_prefix('"')?.strip_suffix('"')?;
     if inner.contains('\\') {
@@ -71,8 +66,8 @@ fn integer(text: &str) -> Option<i64> {
     text.parse().ok().or_else(|| is_number(text).then(whole)?)
 }
 
-/// The inside of a list that holds numbers and nothing else. Any other value has one of six bytes in it, which are looked
-/// for many at a time: these lists are most of a row.
+/// The inside of a list that holds only numbers. Any other value contains one of six bytes, and the search for them
+/// checks many bytes at a time: these lists are most of a row.
 fn numbers(text: &str) -> Option<&str> {
     let inner = text.strip_prefix('[')?.strip_suffix(']')?;
     let bytes = inner.as_bytes();

@@ -1,5 +1,5 @@
-//! Rows as CSV: the columns of a table and [`EXTRA`]. Lists and formulas are written as `run --csv` writes them; documents
-//! are JSON.
+//! Rows as CSV: the columns of a table and [`EXTRA`]. Lists and formulas are written as
+//! `run --csv` writes them; documents are JSON.
 
 use super::Encoder;
 use super::cell::Cell;
@@ -18,7 +18,7 @@ pub struct CsvEncoder<W: Write> {
 }
 
 impl<W: Write> CsvEncoder<W> {
-    /// Writes the header.
+    /// Creates the encoder and writes the header.
     pub fn new(table: RowSource, mut out: W) -> io::Result<Self> {
         let columns = ExportColumns::of(table);
         let mut header = ::csv::Writer::from_writer(&mut out);
@@ -34,7 +34,7 @@ impl<W: Write + Send> Encoder for CsvEncoder<W> {
         Ok(self.rows(&[text])? == 0)
     }
 
-    /// One half beside the other: cutting and quoting takes longer than reading and writing together.
+    /// Encodes both halves in parallel: cutting and quoting takes longer than reading and writing together.
     fn rows(&mut self, texts: &[&str]) -> io::Result<u64> {
         let columns = &self.columns;
         let (first, second) = texts.split_at(texts.len() / 2);
@@ -59,7 +59,7 @@ impl<W: Write + Send> Encoder for CsvEncoder<W> {
     }
 }
 
-/// Rows as lines, and how many of them are odd.
+/// Rows as lines, and the number of odd rows.
 fn lines(columns: &ExportColumns, texts: &[&str]) -> io::Result<(Vec<u8>, u64)> {
     let mut writer = ::csv::Writer::from_writer(Vec::new());
     let mut odd = 0;
@@ -75,7 +75,7 @@ fn lines(columns: &ExportColumns, texts: &[&str]) -> io::Result<(Vec<u8>, u64)> 
     Ok((writer.into_inner().map_err(|error| io::Error::other(error.to_string()))?, odd))
 }
 
-/// The system's own error, whose kind says whether the disk is full or the reader gone.
+/// The system's own error, whose kind tells whether the disk is full or the reader is gone.
 fn plain(error: ::csv::Error) -> io::Error {
     match error.into_kind() {
         ::csv::ErrorKind::Io(error) => error,
@@ -100,7 +100,7 @@ fn shown<'a>(cell: &'a Cell<'_>) -> Cow<'a, [u8]> {
     }
 }
 
-/// Numbers with one space between them, where there were commas. Bytes, because these lists are most of a row.
+/// Numbers separated by one space instead of commas. Works on bytes, because these lists are most of a row.
 fn spaced(numbers: &str) -> Vec<u8> {
     let comma_to_space = |byte| if byte == b',' { b' ' } else { byte };
     if memchr::memchr3(b' ', b'\n', b'\t', numbers.as_bytes()).is_none() {

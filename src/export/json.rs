@@ -1,4 +1,4 @@
-//! Rows as JSON, verbatim: what a store keeps as text is passed through once it is known to be a document.
+//! Rows as JSON, verbatim: the text that a store keeps is passed through once it is known to be a document.
 
 use super::Encoder;
 use super::row::{fields, wrapped};
@@ -6,13 +6,12 @@ use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-/// One document a line.
+/// Writes one document per line.
 pub struct JsonLinesEncoder<W: Write> {
     out: W,
 }
 
 impl<W: Write> JsonLinesEncoder<W> {
-    /// Writes nothing yet.
     pub fn new(out: W) -> Self {
         Self { out }
     }
@@ -31,7 +30,8 @@ impl<W: Write + Send> Encoder for JsonLinesEncoder<W> {
     }
 }
 
-/// One document with all rows in it, a line each. Without its end it is none: a part of it does not look whole.
+/// Writes one document with all rows in it, one per line. Without its end it is not valid JSON, so a
+/// partial file does not look complete.
 pub struct JsonDocument<W: Write> {
     out: W,
     first: bool,

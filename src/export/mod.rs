@@ -1,6 +1,6 @@
-//! Stored rows as files that other programs read: CSV, JSON, one JSON line a row, Parquet. A row comes in as the JSON text
-//! that a store keeps and goes out at once; nothing here grows with the number of rows. Which rows, and where the bytes go
-//! to, is decided by the command.
+//! Stored rows as files that other programs read: CSV, JSON, JSON lines, Parquet. A row comes in as the JSON
+//! text that a store keeps and goes out at once; memory does not grow with the number of rows. The command
+//! chooses the rows and the destination.
 
 mod background_writer;
 mod cell;
@@ -18,42 +18,40 @@ use crate::storage::history::row_pages::RowSource;
 use serde_json::{Map, Value};
 use std::io::{self, Write};
 
-/// In which form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExportFormat {
-    /// One header, one row a line.
+    /// One header, one row per line.
     Csv,
-    /// One document.
+    /// One document that holds all rows.
     Json,
-    /// One JSON document a line.
+    /// One JSON document per line.
     Ndjson,
     /// Columns in groups of rows, for analysis; binary.
     Parquet,
 }
 
-/// What was written so far.
+/// Totals of the rows written so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ExportTotals {
-    /// Rows.
     pub rows: u64,
-    /// Those among them that were no documents, or had a known field of another type than the contract says.
+    /// Rows that were no documents, or had a known field of another type than the contract's.
     pub odd: u64,
-    /// Nobody reads any more, so that what was written is not counted.
+    /// True if the reader is gone, so that the written rows are not counted.
     pub closed: bool,
 }
 
-/// Writes rows in one form.
+/// Writes rows in one format.
 pub trait Encoder: Send {
-    /// Writes a row; says whether it was a sound one.
+    /// Writes a row; true if it was sound.
     ///
     /// # Errors
-    /// What the writer says.
+    /// The writer's error.
     fn row(&mut self, text: &str) -> io::Result<bool>;
 
-    /// Writes rows that were read together; says how many of them were not sound.
+    /// Writes rows that were read together; returns the number of rows that were not sound.
     ///
     /// # Errors
-    /// What the writer says.
+    /// The writer's error.
     fn rows(&mut self, texts: &[&str]) -> io::Result<u64> {
         let mut odd = 0;
         for text in texts {
@@ -62,18 +60,18 @@ pub trait Encoder: Send {
         Ok(odd)
     }
 
-    /// Writes what comes last, and flushes. Before that the file is not whole.
+    /// Writes the end, and flushes. Before that the file is incomplete.
     ///
     /// # Errors
-    /// What the writer says.
+    /// The writer's error.
     fn finish(&mut self) -> io::Result<()>;
 }
 
-/// An encoder that writes rows of a table to `out`. `head` stands at the top of the JSON document; others have no place
-/// for it.
+/// An encoder that writes rows of a table to `out`. `head` stands at the top of the
+/// JSON document; other formats ignore it.
 ///
 /// # Errors
-/// What the writer says.
+/// The writer's error.
 pub fn encoder<'a>(
     format: ExportFormat,
     table: RowSource,

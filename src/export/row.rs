@@ -1,5 +1,5 @@
-//! The text of a row cut into its top-level fields, and those into columns. Only the cuts are looked for: what stands
-//! between them is passed on as it is.
+//! Cuts the text of a row into its top-level fields, and these into columns. Only the borders of fields are parsed;
+//! the text between them is passed on unchanged.
 
 use super::cell::{Cell, cell};
 use super::columns::ExportColumns;
@@ -12,7 +12,7 @@ use std::fmt;
 /// Calls `take` with each field's name and the JSON text of its value.
 ///
 /// # Errors
-/// Where the text is no JSON object; fields before the error were taken already.
+/// If the text is not a JSON object; the fields before the error were taken already.
 pub fn fields<'a>(text: &'a str, take: impl FnMut(Cow<'a, str>, &'a str)) -> serde_json::Result<()> {
     let mut reader = serde_json::Deserializer::from_str(text);
     reader.deserialize_map(FieldVisitor(take))?;
@@ -40,27 +40,25 @@ impl<'a, F: FnMut(Cow<'a, str>, &'a str)> Visitor<'a> for FieldVisitor<F> {
     }
 }
 
-/// A value of one field as far as it is no list and no document.
+/// A field's value; `None` for a list or a document.
 pub fn scalar(text: &str) -> Option<Value> {
     serde_json::from_str(text).ok().filter(|value: &Value| !value.is_array() && !value.is_object())
 }
 
-/// The text of a row that is no document, as a document: what was there is kept as text.
+/// Wraps the text of a row that is not a document in a document that keeps it as text.
 pub fn wrapped(text: &str) -> String {
     Value::Object([("doc".to_owned(), Value::from(text))].into_iter().collect()).to_string()
 }
 
-/// A row in columns.
 pub struct SplitRow<'a> {
     /// A cell for each column.
     pub cells: Vec<Cell<'a>>,
-    /// Everything else, as the text of a JSON object; empty where nothing else is there.
+    /// All other fields, as the text of a JSON object; empty if there are none.
     pub extra: String,
-    /// Whether it was a document with known fields of their types.
+    /// True if the row was a document whose known fields have their types.
     pub sound: bool,
 }
 
-/// Cuts a row into columns.
 pub fn split<'a>(columns: &ExportColumns, text: &'a str) -> SplitRow<'a> {
     let mut split = SplitRow::empty(columns);
     let mut expected = 0;

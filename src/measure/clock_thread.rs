@@ -1,5 +1,5 @@
-//! The measuring thread: a thread of its own with an event loop that does nothing but connect, write, read and stamp.
-//! Parsing, storing, drawing and everything else happen elsewhere, so they cannot be inside anybody's TTFT.
+//! The measuring thread: its event loop only connects, writes, reads and takes time stamps. Parsing, storing and
+//! drawing happen on other threads, so they cannot delay a time to first token.
 
 use crate::measure::lag::{LagLog, TICK};
 use crate::wire::Recording;
@@ -16,21 +16,19 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::LocalSet;
 
-/// How many exchanges may start within one millisecond when no schedule says otherwise. Five hundred requests handed over
-/// at once would otherwise wait for each other's connects, inside each other's clocks.
+/// Exchanges that may start within one millisecond when no schedule sets their starts. Without it, 500 requests
+/// handed over at once would wait for each other's connects while their clocks run.
 const LAUNCHES_PER_MS: u32 = 4;
-/// An idle warm connection older than this is not trusted: most hosts close theirs after 5 to 60 s.
+/// Idle age above which a warm connection is not reused: most hosts close theirs after 5 to 60 s.
 const IDLE_LIMIT: Duration = Duration::from_secs(4);
 
-/// One exchange to make.
 pub struct ExchangeJob {
-    /// What to send; keys and tokens settled.
+    /// The request, with its keys and tokens filled in.
     pub request: WireRequest,
-    /// Deadlines and caps.
     pub limits: ExchangeLimits,
-    /// Ends the answer although the connection may stay open.
+    /// Ends the answer even if the connection stays open.
     pub end_marker: Option<&'static [u8]>,
-    /// Open the connection before the clock starts, or take one that is open.
+    /// Opens the connection before the clock starts, or reuses an open one.
     pub warm: bool,
     /// Open loop: the moment at which the request is due. `None` starts it as soon as possible.
     pub due: Option<Instant>,
@@ -48,7 +46,7 @@ pub struct ClockThread {
     orders: mpsc::UnboundedSender<QueuedExchange>,
 }
 
-/// The measuring thread ended before it answered; only a panic inside it does that.
+/// The measuring thread ended before it answered; only a panic inside it causes that.
 #[derive(Debug, thiserror::Error)]
 #[error("the measuring thread ended")]
 pub struct ClockThreadGone;
@@ -57,10 +55,11 @@ impl ClockThread {
     /// Starts the thread.
     ///
     /// # Errors
-    /// The operating system's, where no thread or event loop can be had.
+    /// The operating system's error if it cannot create the thread or the event loop.
     pub fn start(tls: Arc<ClientConfig>) -> std::io::Result<Self> {
         let (orders, inbox) = mpsc::unbounded_channel();
-        // A low event interval: readiness is asked for after every few polls, so a burst of tasks cannot hold up stamps.
+        // A low event interval: the loop checks readiness after every few polls, so a
+        // burst of tasks cannot delay stamps.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().event_interval(7).build()?;
         std::thread::Builder::new().name("measure".to_owned()).spawn(move || {
             let local = LocalSet::new();
@@ -69,7 +68,7 @@ impl ClockThread {
         Ok(Self { orders })
     }
 
-    /// Makes one exchange and gives its recording. Dropping the future does not stop the exchange.
+    /// Makes one exchange and returns its recording. Dropping the future does not stop the exchange.
     ///
     /// # Errors
     /// [`ClockThreadGone`].
@@ -81,7 +80,7 @@ impl ClockThread {
     }
 }
 
-/// What the exchanges of the thread share.
+/// State shared by the thread's exchanges.
 struct ClockState {
     tls: Arc<ClientConfig>,
     lag: RefCell<LagLog>,
@@ -108,7 +107,7 @@ async fn serve(mut inbox: mpsc::UnboundedReceiver<QueuedExchange>, tls: Arc<Clie
     }
 }
 
-/// Notes late wake-ups while anything is being measured.
+/// Records late wake-ups while any exchange runs.
 async fn watch(state: Rc<ClockState>) {
     while state.running.get() > 0 {
         let due = Instant::now() + TICK;
@@ -130,7 +129,8 @@ impl ClockState {
         }
     }
 
-    /// Counts an exchange that begins; true if no other is running. One watch at a time: the one before may still sleep.
+    /// Counts an exchange that begins; true if no other is running. Only one watch task exists, and
+    /// the last one may still sleep.
     fn begin(self: &Rc<Self>) -> bool {
         if !self.watched.replace(true) {
             tokio::task::spawn_local(watch(Rc::clone(self)));
@@ -155,8 +155,8 @@ impl ClockState {
         let mut zero = Instant::now();
         let (mut recording, mut stream) = exchange(plan(), warm).await;
         if was_kept && recording.went_unanswered() {
-            // The host had closed it, as it may: no measurement was begun. A new connection cannot be stale, so once is
-            // enough.
+            // The host had closed the idle connection, as it may, and no measurement had begun. A new connection
+            // cannot be stale, so one retry is enough.
             let warm = self.open(&job).await;
             zero = Instant::now();
             (recording, stream) = exchange(plan(), warm).await;
@@ -169,16 +169,16 @@ impl ClockState {
             idle.entry(job.request.target).or_default().push((stream, Instant::now()));
         }
         self.running.set(self.running.get() - 1);
-        // Nobody waits any more: the run was given up, and so is its recording.
+        // A send fails only if the run was given up; its recording is then dropped.
         let _ = reply.send(recording);
     }
 
-    /// A new connection. `None` where none can be had: then the exchange itself connects, and its failure is recorded.
+    /// Opens a new connection. `None` if that fails: the exchange then connects itself and records its failure.
     async fn open(&self, job: &ExchangeJob) -> Option<Stream> {
         connect(&job.request.target, &self.tls, job.limits.connect).await.1.ok()
     }
 
-    /// An idle connection that still seems to live.
+    /// Takes an idle connection that still seems open.
     fn take_kept(&self, target: &Origin) -> Option<Stream> {
         let kept = self.idle.borrow_mut().get_mut(target).map(std::mem::take).unwrap_or_default();
         let mut usable: Vec<_> = kept
@@ -212,7 +212,7 @@ mod tests {
         let local = LocalSet::new();
         local.run_until(follow).await;
         assert!(Rc::strong_count(&state) <= 2, "{} watches", Rc::strong_count(&state) - 1);
-        // Ends with what it watches, or this test never does.
+        // Ends only once the watch task ends; otherwise this test hangs.
         local.await;
         assert_eq!((Rc::strong_count(&state), state.watched.get()), (1, false));
     }

@@ -1,8 +1,8 @@
-//! Many outcomes folded into one report a model, one by one and in any order. Keeps numbers, not runs, so that a million
-//! runs fit.
+//! Folds outcomes, one by one and in any order, into one report per model. Keeps numbers instead of runs,
+//! so that a million runs fit.
 //!
-//! Suspect samples (measured by a starved client) are counted apart and stay out of the figures. Only where a model has no
-//! other success do the figures show the suspect ones, and say so.
+//! Suspect samples (measured by a starved client) are counted apart and left out of the figures. If a model has no
+//! other success, its figures use the suspect samples and say so.
 
 use crate::domain::{CachedInput, FailureKind, ModelRef, Outcome, Run};
 use crate::measure::metrics::{METRIC_COUNT, METRICS};
@@ -10,7 +10,7 @@ use crate::measure::report::{DISTINCT, FailureGroup, MetricSamples, ModelReport,
 use std::collections::{BTreeMap, HashMap};
 
 impl ModelReport {
-    /// The report over the outcomes of one model; outcomes of other models are left out.
+    /// Builds the report from the outcomes of one model; outcomes of other models are skipped.
     pub fn from_outcomes(model: &ModelRef, outcomes: &[Outcome]) -> Self {
         let mut tally = ModelAccumulator::new(model.clone());
         let ours = |outcome: &&Outcome| model_of(outcome) == *model;
@@ -19,7 +19,6 @@ impl ModelReport {
     }
 }
 
-/// Takes outcomes one by one, in any order.
 #[derive(Debug, Default)]
 pub struct OutcomeCollector {
     places: HashMap<ModelRef, usize>,
@@ -27,8 +26,8 @@ pub struct OutcomeCollector {
 }
 
 impl OutcomeCollector {
-    /// A collector that reports on these models in this order, even on those that nothing is heard of. Outcomes of others
-    /// are added at the end.
+    /// Creates a collector that reports on these models in this order, even those without outcomes. Other
+    /// models are added at the end.
     pub fn expecting<'a>(models: impl IntoIterator<Item = &'a ModelRef>) -> Self {
         let mut collector = Self::default();
         for model in models {
@@ -37,13 +36,12 @@ impl OutcomeCollector {
         collector
     }
 
-    /// Counts one outcome.
     pub fn add(&mut self, outcome: &Outcome) {
         let place = self.place(model_of(outcome));
         self.tallies[place].add(outcome);
     }
 
-    /// The reports, one a model.
+    /// Returns the reports, one per model.
     pub fn finish(self) -> Vec<ModelReport> {
         self.tallies.into_iter().map(ModelAccumulator::finish).collect()
     }
@@ -88,7 +86,7 @@ impl SamplePool {
     }
 }
 
-/// What is remembered of one model while runs come in.
+/// State of one model while runs come in.
 #[derive(Debug)]
 struct ModelAccumulator {
     model: ModelRef,

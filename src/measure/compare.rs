@@ -1,15 +1,15 @@
-//! Whether two sets of samples differ: medians, their ratio and an interval for it. Pure arithmetic over `f64`; which rows
-//! count and which of them stand against each other is decided by the command.
+//! Compares two sets of samples: medians, their ratio and its interval. Pure arithmetic over `f64`; the command
+//! decides which rows count and which of them are compared.
 //!
-//! Samples come in blocks, one a model, and a block counts where both sides have enough of it. The ratio of a block is that
-//! of its medians, B's over A's; the ratio of all is the geometric mean of the blocks' ratios, each the same weight. Thus a
-//! side that has more runs of a fast model is not a faster side.
+//! Samples come in blocks, one per model, and a block counts if both sides have enough samples. The ratio of a block
+//! is that of its medians, B's over A's; the overall ratio is the geometric mean of the blocks' ratios, equally
+//! weighted. Thus a side is not faster merely because it has more runs of a fast model.
 //!
-//! The interval is the percentile bootstrap, stratified: in each of [`RESAMPLES`] rounds every block's samples are drawn
-//! anew with replacement, on either side, and the ratio is taken again. BCa would be second-order better for smooth
-//! statistics, but its acceleration comes from leaving out one sample at a time, which hardly ever moves a median; for
-//! medians the plain percentiles hold their promise, as the simulations below show. Runs of one model are taken as
-//! independent: what changes slowly, over hours, makes a true interval somewhat wider.
+//! The interval is the percentile bootstrap, stratified: in each of [`RESAMPLES`] rounds every block's samples are
+//! drawn again with replacement, on either side, and the ratio is recomputed. BCa would be second-order better for
+//! smooth statistics, but its acceleration comes from leaving out one sample at a time, which hardly ever moves a
+//! median; for medians the plain percentiles keep their coverage, as the simulations below show. Runs of one model
+//! are taken as independent: slow changes, over hours, make a true interval somewhat wider.
 
 use super::metrics::{BetterDirection, Unit};
 use super::stats::{INTERVAL_MINIMUM, Interval, draw, percentile};
@@ -17,19 +17,17 @@ use super::stats::{INTERVAL_MINIMUM, Interval, draw, percentile};
 /// A figure of stored runs that can be compared.
 #[derive(Debug, PartialEq)]
 pub struct ComparedMetric {
-    /// Its name on the command line and in JSON.
+    /// The name on the command line and in JSON.
     pub name: &'static str,
-    /// The field that holds it.
+    /// The row field that holds the figure.
     pub field: &'static str,
-    /// Its name in tables.
+    /// The name in tables.
     pub title: &'static str,
-    /// What it is counted in.
     pub unit: Unit,
-    /// Which direction is good.
     pub better: BetterDirection,
 }
 
-/// Every figure, in the order in which people read them.
+/// Every figure, in display order.
 pub const FIGURES: [ComparedMetric; 5] = [
     figure("ttft", "time_to_first_token", "TTFT", Unit::Seconds),
     figure("tokens_per_second", "tokens_per_second", "tokens/s, end to end", Unit::Rate),
@@ -43,71 +41,69 @@ const fn figure(name: &'static str, field: &'static str, title: &'static str, un
     ComparedMetric { name, field, title, unit, better }
 }
 
-/// How often samples are drawn anew; less often, down to a fifth, where they are more than 10,000.
+/// Bootstrap rounds; fewer, down to a fifth, for more than 10,000 samples.
 pub const RESAMPLES: usize = 2_000;
 
-/// The same data give the same interval, on every machine.
+/// A fixed seed: the same data give the same interval on every machine.
 pub const SEED: u64 = 20_261_101;
 
-/// Below so many samples on a side an interval is given, and is rough.
+/// Sample count per side below which an interval is reported as rough.
 pub const ROUGH: usize = 20;
 
-/// One model's samples of both sides, in ascending order, all above 0.
+/// One model's samples on both sides, in ascending order, all above 0.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SampleBlock {
-    /// Of side A.
     pub a: Vec<f64>,
-    /// Of side B.
     pub b: Vec<f64>,
 }
 
 impl SampleBlock {
-    /// Whether both sides have enough samples to count.
+    /// True if both sides have enough samples to count.
     pub fn counts(&self) -> bool {
         self.a.len().min(self.b.len()) >= INTERVAL_MINIMUM
     }
 
-    /// The medians, A's first; `None` where a side has no sample.
+    /// The medians, A's first; `None` if a side has no sample.
     pub fn medians(&self) -> Option<(f64, f64)> {
         let both = !self.a.is_empty() && !self.b.is_empty();
         both.then(|| (percentile(&self.a, 50.0), percentile(&self.b, 50.0)))
     }
 }
 
-/// What was found out about one figure. Where there are more blocks than one, medians are geometric means of the blocks'.
+/// The comparison of one figure. With several blocks, medians are geometric means of the blocks' medians.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MetricComparison {
-    /// How many samples of A counted.
+    /// Samples of A that counted.
     pub n_a: usize,
-    /// How many samples of B counted.
+    /// Samples of B that counted.
     pub n_b: usize,
-    /// How many blocks counted.
+    /// Blocks that counted.
     pub blocks: usize,
     /// The median of A, in the figure's unit.
     pub median_a: f64,
-    /// The median of B.
+    /// The median of B, in the figure's unit.
     pub median_b: f64,
-    /// B's over A's.
+    /// B's median over A's.
     pub ratio: f64,
-    /// Where the ratio probably lies.
+    /// The confidence interval of the ratio.
     pub ratio_interval: Interval,
-    /// B's minus A's, in the figure's unit.
+    /// B's median minus A's, in the figure's unit.
     pub difference: f64,
-    /// Where the difference probably lies.
+    /// The confidence interval of the difference.
     pub difference_interval: Interval,
-    /// How often samples were drawn anew.
+    /// Bootstrap rounds that were run.
     pub resamples: usize,
 }
 
 impl MetricComparison {
-    /// Whether the interval leaves out "the same", and the ratio is at least so far from 1 (0.05 for 5 %).
+    /// True if the interval excludes 1 and the ratio differs from 1 by at least `least` (0.05 for 5 %).
     pub fn is_real(&self, least: f64) -> bool {
         let Interval { low, high } = self.ratio_interval;
         (low > 1.0 || high < 1.0) && (self.ratio - 1.0).abs() >= least
     }
 }
 
-/// Compares the blocks that count, at `confidence` (between 0 and 1). `None` where none counts.
+/// Compares the blocks that count, at `confidence` (between 0 and 1). `None` if none counts.
 pub fn compare(blocks: &[SampleBlock], confidence: f64, seed: u64) -> Option<MetricComparison> {
     resampled(blocks, confidence, seed, RESAMPLES)
 }
@@ -143,7 +139,7 @@ fn resampled(blocks: &[SampleBlock], confidence: f64, seed: u64, most: usize) ->
     })
 }
 
-/// The geometric mean of either side; `None` of nothing. One pair is its own mean, to the last digit.
+/// The geometric mean of either side; `None` without pairs. The mean of one pair is that pair, to the last digit.
 fn means(pairs: impl Iterator<Item = (f64, f64)>) -> Option<(f64, f64)> {
     let (mut count, mut logarithms, mut last) = (0.0, (0.0, 0.0), None);
     for (a, b) in pairs {
@@ -154,8 +150,8 @@ fn means(pairs: impl Iterator<Item = (f64, f64)>) -> Option<(f64, f64)> {
     if count > 1.0 { Some(((logarithms.0 / count).exp(), (logarithms.1 / count).exp())) } else { last }
 }
 
-/// The median of as many samples as there are, drawn with replacement. How often each was drawn is counted, which needs no
-/// sorting; `times` is memory for that.
+/// The median of a sample of the same size, drawn with replacement. Counting how often each value was drawn avoids
+/// sorting; `times` is scratch memory for the counts.
 fn resampled_median(sorted: &[f64], times: &mut Vec<u32>, state: &mut u64) -> f64 {
     times.clear();
     times.resize(sorted.len(), 0);
@@ -176,7 +172,7 @@ fn resampled_median(sorted: &[f64], times: &mut Vec<u32>, state: &mut u64) -> f6
     f64::NAN
 }
 
-/// The middle part of the values that holds so large a share of them.
+/// The central interval that holds the given share of the values.
 fn middle(values: &mut [f64], share: f64) -> Interval {
     values.sort_unstable_by(f64::total_cmp);
     let tail = (1.0 - share) * 50.0;
@@ -188,7 +184,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Log-normal samples, about as latencies are: sums of uniform numbers are normal enough.
+    /// Log-normal samples, roughly like latencies; sums of uniform numbers are normal enough.
     fn latencies(count: usize, median: f64, state: &mut u64) -> Vec<f64> {
         let normal = |state: &mut u64| {
             (0..12).map(|_| draw(state, 1 << 30) as f64 / (1 << 30) as f64).sum::<f64>() - 6.0
@@ -202,13 +198,13 @@ mod tests {
         SampleBlock { a: latencies(n, medians.0, state), b: latencies(n, medians.1, state) }
     }
 
-    /// The share of `trials` simulated comparisons that `hits`.
+    /// The share of `trials` simulated comparisons for which `hits` is true.
     fn share(trials: u32, seed: u64, mut hits: impl FnMut(&mut u64) -> bool) -> f64 {
         let mut state = seed;
         f64::from((0..trials).map(|_| u32::from(hits(&mut state))).sum::<u32>()) / f64::from(trials)
     }
 
-    /// Simulations take fewer resamples, which make an interval's ends a little less sure.
+    /// Compares with fewer resamples, which makes the ends of an interval a little less certain.
     fn quickly(blocks: &[SampleBlock], confidence: f64) -> MetricComparison {
         resampled(blocks, confidence, SEED, 500).unwrap()
     }
@@ -221,7 +217,7 @@ mod tests {
                     (1..=models).map(|m| block(n, (f64::from(m), f64::from(m)), state)).collect();
                 quickly(&blocks, 0.95).is_real(0.0)
             });
-            // 5 %, and two standard errors of 400 trials.
+            // The nominal 5 % plus two standard errors of 400 trials.
             assert!(wrong <= 0.072, "{wrong} at n {n} of {models}");
         }
     }

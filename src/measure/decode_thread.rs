@@ -1,22 +1,22 @@
-//! The decode thread behind the measuring thread: a thread of low priority that decodes recordings after their streams have ended,
-//! so that parsing one answer never competes with stamping another.
+//! The decode thread: a low-priority thread that decodes recordings after their streams have ended, so that parsing
+//! one answer never competes with stamping another.
 
 use std::sync::mpsc;
 use tokio::sync::oneshot;
 
 type DecodeJob = Box<dyn FnOnce() + Send>;
 
-/// How much the decode thread yields to everything else (19 is the most). On a busy machine its work waits; the stamps do not.
+/// Niceness of the decode thread (19 is the most). On a busy machine its work waits; the stamps do not.
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 10;
 
-/// A handle to the decode thread; its thread ends when the last handle is dropped.
+/// A handle to the decode thread; the thread ends when the last handle is dropped.
 #[derive(Clone)]
 pub struct DecodeThread {
     tasks: mpsc::Sender<DecodeJob>,
 }
 
-/// The work panicked; its thread went on with the next.
+/// The job panicked; the thread continued with the next one.
 #[derive(Debug, thiserror::Error)]
 #[error("decoding ended without a result")]
 pub struct DecodePanicked;
@@ -25,12 +25,12 @@ impl DecodeThread {
     /// Starts the thread.
     ///
     /// # Errors
-    /// The operating system's, where no thread can be had.
+    /// The operating system's error if it cannot create the thread.
     pub fn start() -> std::io::Result<Self> {
         let (tasks, inbox) = mpsc::channel::<DecodeJob>();
         std::thread::Builder::new().name("decode".to_owned()).spawn(move || {
-            // Where the system refuses, the decode thread works at normal priority; so it does where a priority belongs to a whole
-            // process.
+            // If the system refuses, the decode thread works at normal priority, as it does on
+            // systems that set priority per process.
             #[cfg(target_os = "linux")]
             let _ = rustix::process::setpriority_process(None, NICENESS);
             for task in inbox {
@@ -40,10 +40,10 @@ impl DecodeThread {
         Ok(Self { tasks })
     }
 
-    /// Does a piece of work at the decode thread and gives its result.
+    /// Runs a closure on the decode thread and returns its result.
     ///
     /// # Errors
-    /// [`DecodePanicked`], where the work panicked.
+    /// [`DecodePanicked`] if the closure panicked.
     pub async fn work<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,

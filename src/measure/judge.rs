@@ -1,4 +1,4 @@
-//! Decodes and judges one recording: the decode thread's work. Pure.
+//! Decodes one recording and decides its outcome: the decode thread's work. Pure.
 
 use crate::domain::failure::{FailureDetail, FailureKind, FailureStage};
 use crate::domain::redact::Redactor;
@@ -12,18 +12,17 @@ use crate::providers::allowance::{self, Allowance};
 use crate::providers::prepare::RequestPlan;
 use crate::wire::Recording;
 
-/// What became of a recording.
+/// The result of judging a recording.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordingVerdict {
-    /// Its row.
     pub outcome: Outcome,
-    /// What was refused, and in which words, if the attempt failed.
+    /// The failure and the provider's words for it, if the attempt failed.
     pub refusal: Option<ExchangeFailure>,
-    /// What the answer said is left of limits.
+    /// The remaining allowance that the answer reported.
     pub allowance: Option<Allowance>,
 }
 
-/// The row of one exchange. `region` is Bedrock's; the row is free of the redactor's secrets.
+/// Builds the row of one exchange. `region` is Bedrock's; the row is free of the redactor's secrets.
 pub fn judge(
     recording: &Recording,
     spec: &AttemptSpec,

@@ -1,14 +1,14 @@
-//! How late a thread's event loop was, and when. A sample that was measured while its loop was late carries the client's
-//! own time, and must say so.
+//! Lateness of a thread's event loop over time. A sample measured while its loop was late includes the client's own
+//! time, and is marked for that.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// How often the loop is asked to wake up while anything is being measured.
+/// Interval between wake-ups of the loop while an exchange runs.
 pub const TICK: Duration = Duration::from_millis(5);
 /// The runtime's timer rounds up to whole milliseconds: lateness below this is its granularity, not starvation.
 const GRANULARITY: Duration = Duration::from_millis(2);
-/// Lateness is kept this long: no exchange lasts longer by default.
+/// Late wake-ups that are kept, meant to cover the longest exchange of the default limits.
 const KEEP: usize = 4096;
 
 /// The late wake-ups of one thread, newest last.
@@ -19,12 +19,12 @@ pub struct LagLog {
 }
 
 impl LagLog {
-    /// Awaits a wake-up that is due at `due`.
+    /// Records that a wake-up is due at `due`.
     pub fn expect(&mut self, due: Instant) {
         self.due = Some(due);
     }
 
-    /// Notes that the awaited wake-up came at `now`.
+    /// Records that the awaited wake-up came at `now`.
     pub fn came(&mut self, now: Instant) {
         if let Some(lag) = self.due.take().and_then(|due| lateness(due, now)) {
             if self.late.len() == KEEP {
@@ -34,8 +34,8 @@ impl LagLog {
         }
     }
 
-    /// The longest lateness that overlaps the span from `from` to `to`; zero if the loop was on time. A wake-up that is
-    /// still awaited counts as far as `to`: what held the loop up may have ended with the span itself.
+    /// The longest lateness that overlaps the span from `from` to `to`; zero if the loop was on time. A wake-up that
+    /// is still awaited counts up to `to`: its cause may have ended with the span itself.
     pub fn longest(&self, from: Instant, to: Instant) -> Duration {
         let overlapping = self.late.iter().rev().take_while(|(at, _)| *at >= from);
         let past = overlapping.filter(|(at, lag)| *at - *lag <= to).map(|(_, lag)| *lag);
@@ -43,7 +43,7 @@ impl LagLog {
     }
 }
 
-/// By how much a wake-up was late, if it was.
+/// The lateness of a wake-up; `None` if it is within the timer's granularity.
 fn lateness(due: Instant, now: Instant) -> Option<Duration> {
     Some(now.saturating_duration_since(due)).filter(|lag| *lag > GRANULARITY)
 }

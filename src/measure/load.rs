@@ -1,5 +1,6 @@
-//! Load shapes: when requests start. Closed loop keeps so many in flight; open loop starts them on a schedule that no slow
-//! answer can delay, and counts those that could not start on time. What a request is, is the caller's business.
+//! Load shapes: the rules for starting requests. A closed loop keeps a fixed number in flight; an open loop starts
+//! them on a schedule that no slow answer can delay, and counts those that could not start on time. The caller
+//! defines what a request is.
 
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
@@ -12,36 +13,34 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// How arrivals of an open loop are spread.
+/// Spacing of arrivals in an open loop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arrivals {
-    /// Exponential gaps: as independent users arrive.
+    /// Exponential gaps, as independent users arrive.
     Poisson,
-    /// Equal gaps.
+    /// Equal gaps between arrivals.
     Constant,
 }
 
-/// An open loop's schedule.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ArrivalRate {
     /// Requests per second, > 0.
     pub per_second: f64,
-    /// How they are spread.
     pub arrivals: Arrivals,
 }
 
-/// How much load one lane makes.
+/// The load that one lane makes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LoadSpec {
-    /// At most so many requests; `None` leaves the end to `duration`.
+    /// Maximum number of requests; `None` leaves the end to `duration`.
     pub requests: Option<u64>,
-    /// No request starts after this; those in flight are awaited.
+    /// Time after which no request starts; those in flight are awaited.
     pub duration: Option<Duration>,
     /// Closed loop: requests in flight. Open loop: the most that may be in flight.
     pub concurrency: usize,
-    /// Open loop, if set.
+    /// Set for an open loop.
     pub rate: Option<ArrivalRate>,
-    /// Stop once the share of failed requests passes this (0 to 1).
+    /// Failed share of requests (0 to 1) above which the lane stops.
     pub max_error_rate: Option<f64>,
 }
 
@@ -50,16 +49,15 @@ pub struct LoadSpec {
 pub struct ScheduledRequest {
     /// 0, 1, 2, … within the lane.
     pub index: u64,
-    /// Open loop: when it is due.
+    /// Open loop: the moment at which the request is due.
     pub due: Option<Instant>,
 }
 
-/// How one request ended, as far as the load depends on it.
+/// The end of one request, as far as the load depends on it.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct RequestEnd {
-    /// Whether it counts as failed.
     pub failed: bool,
-    /// Closed loop: no request starts before this long from now. Others are in flight meanwhile; no clock runs.
+    /// Closed loop: no request starts for this long. Others are in flight meanwhile; no clock runs.
     pub rest: Option<Duration>,
 }
 
@@ -69,33 +67,31 @@ impl From<bool> for RequestEnd {
     }
 }
 
-/// Why and when a lane ended.
+/// Totals of a lane that ended.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LoadOutcome {
-    /// Requests that were started.
     pub started: u64,
-    /// Requests that failed.
     pub failed: u64,
-    /// How long requests were started; null in a closed loop, whose starts wait for answers.
+    /// Time during which requests were started; `None` in a closed loop, whose starts wait for answers.
     pub starting: Option<Duration>,
-    /// Set where the lane stopped before its end, and why.
+    /// The reason, if the lane stopped before its end.
     pub stopped_early: Option<String>,
 }
 
 impl LoadOutcome {
-    /// Starts a second of an open loop. The time in which the last answers were awaited is no part of it.
+    /// Requests started per second in an open loop, not counting the time that the last answers were awaited.
     pub fn rate(&self) -> Option<f64> {
         let seconds = self.starting?.as_secs_f64();
         (seconds > 0.0).then(|| self.started as f64 / seconds)
     }
 }
 
-/// An error rate says nothing before so many requests have ended.
+/// Ended requests below which the error rate is ignored.
 const RATE_NEEDS: u64 = 5;
-/// A request of a schedule is handed over this long before it is due, so that the handing over is not its delay.
+/// A scheduled request is handed over this long before it is due, so that the handover does not delay it.
 const AHEAD: Duration = Duration::from_millis(20);
 
-/// What the requests of one lane share while it runs.
+/// State shared by the requests of one lane while it runs.
 struct LoadLane {
     shape: LoadSpec,
     begun: Instant,
@@ -103,13 +99,13 @@ struct LoadLane {
     ended: Cell<u64>,
     failed: Cell<u64>,
     too_many_errors: Cell<bool>,
-    /// No request of a closed loop starts before this.
+    /// No request of a closed loop starts before this moment.
     rests_until: Cell<Option<tokio::time::Instant>>,
     stop: CancellationToken,
 }
 
 impl LoadLane {
-    /// Whether no request may start any more.
+    /// True if no request may start anymore.
     fn is_over(&self) -> bool {
         self.shape.requests.is_some_and(|most| self.next.get() >= most)
             || self.shape.duration.is_some_and(|most| self.begun.elapsed() >= most)
@@ -117,7 +113,7 @@ impl LoadLane {
             || self.stop.is_cancelled()
     }
 
-    /// The next index, or `None` where no request may start any more.
+    /// Takes the next index, or `None` if no request may start anymore.
     fn take(&self) -> Option<u64> {
         if self.is_over() {
             return None;
@@ -127,7 +123,8 @@ impl LoadLane {
         Some(index)
     }
 
-    /// Waits as long as an answer asked the lane to, at most until the load's end. Another answer may prolong it meanwhile.
+    /// Waits as long as an answer asked the lane to, at most until the load's end.
+    /// Another answer may prolong the wait.
     async fn rest(&self) {
         while let Some(until) = self.rests_until.get() {
             if self.is_over() || until <= tokio::time::Instant::now() {
@@ -172,7 +169,7 @@ impl LoadLane {
     }
 }
 
-/// Runs one lane to its end. `work` makes one request and says how it ended. Must run inside a `LocalSet`.
+/// Runs one lane to its end. `work` makes one request and returns how it ended. Must run inside a `LocalSet`.
 pub async fn drive<W, F>(shape: LoadSpec, stop: CancellationToken, work: W) -> LoadOutcome
 where
     W: Fn(ScheduledRequest) -> F + 'static,
@@ -217,7 +214,7 @@ where
     while workers.join_next().await.is_some() {}
 }
 
-/// Starts requests on their schedule, awaits the last of them, and says how long it started them.
+/// Starts requests on their schedule, awaits the last of them, and returns how long it started them.
 async fn open<W, F>(lane: &Rc<LoadLane>, rate: ArrivalRate, work: W) -> Duration
 where
     W: Fn(ScheduledRequest) -> F + 'static,
@@ -236,7 +233,7 @@ where
             () = tokio::time::sleep_until((due - AHEAD).into()) => {}
             () = lane.stop.cancelled() => break lane.begun.elapsed(),
         }
-        // Held back by slow answers, a request starts late; its due moment stays, so the delay is measured.
+        // A request held back by slow answers starts late; its due moment stays, so the delay is measured.
         let place = tokio::select! {
             place = Arc::clone(&places).acquire_owned() => place,
             () = lane.stop.cancelled() => break lane.begun.elapsed(),

@@ -1,5 +1,5 @@
-//! One measurement from question to rows: prepare, send, decode, judge, and, where the API refused a parameter, once more
-//! without it as an attempt of its own. Joins the measuring thread, the decode thread and the pure parts; stores nothing.
+//! One measurement from target to rows: prepare, send, decode, judge, and, if the API refused a parameter, one more
+//! attempt without it. Joins the measuring thread, the decode thread and the pure parts; stores nothing.
 
 use crate::domain::failure::{FailureDetail, FailureKind, FailureStage};
 use crate::domain::redact::Redactor;
@@ -17,59 +17,51 @@ use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// At most so many attempts at one measurement: the first, and one for each thing that a refusal can teach.
+/// Maximum attempts at one measurement: the first, and one for each parameter that a refusal can rule out.
 const MOST_ATTEMPTS: u32 = 4;
 
 /// A model that is measured.
 #[derive(Clone)]
 pub struct Target {
-    /// Which.
     pub model: ModelRef,
-    /// The way to it.
     pub route: Arc<ProviderRoute>,
-    /// The catalogue's request quirks.
+    /// The catalog's request quirks.
     pub metadata: Map<String, Value>,
-    /// What earlier refusals taught.
+    /// Adaptations learned from earlier refusals.
     pub learned: Vec<Adaptation>,
 }
 
-/// What is asked of it, and how.
+/// The profile and the conditions of a measurement.
 #[derive(Debug, Clone)]
 pub struct RequestSpec {
-    /// The profile.
     pub profile: Profile,
-    /// The role of the rows.
+    /// The sample role of the rows.
     pub role: String,
-    /// Deadlines and caps.
     pub limits: ExchangeLimits,
-    /// On a connection that is open before the clock starts.
+    /// Uses a connection that is open before the clock starts.
     pub warm: bool,
 }
 
 /// One attempt of a measurement.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AttemptResult {
-    /// Its row.
     pub outcome: Outcome,
-    /// What its refusal taught; the next attempt was made with it.
+    /// The adaptation learned from a refusal; the next attempt was made with it.
     pub learned: Option<Adaptation>,
-    /// What its answer said is left of the provider's tightest limit.
+    /// The remainder of the provider's tightest limit, as its answer reported it.
     pub allowance: Option<Allowance>,
 }
 
-/// Where measurements are made.
 #[derive(Clone)]
 pub struct Measurer {
-    /// The measuring thread.
     pub clock_thread: ClockThread,
-    /// The decoding thread.
     pub decode_thread: DecodeThread,
-    /// Takes secrets out of messages.
+    /// Removes secrets from messages.
     pub redactor: Arc<Redactor>,
 }
 
 impl Measurer {
-    /// Makes one measurement and gives its attempts in order; the last one counts. `due` is the open loop's moment.
+    /// Makes one measurement and returns its attempts in order; the last one counts. `due` is the open loop's moment.
     pub async fn measure(
         &self,
         subject: &Target,
@@ -159,10 +151,10 @@ impl Measurer {
         }
     }
 
-    /// The row of an attempt without a recording.
+    /// Builds the row of an attempt without a recording.
     fn never_sent(&self, spec: &AttemptSpec, fault: FailureDetail) -> AttemptResult {
         let fault = match exhaustion::now() {
-            // A key file that cannot be opened then is no key that is wrong.
+            // If the process lacks a resource, a key file that cannot be opened does not mean that the key is wrong.
             Some(want) => {
                 FailureDetail::new(FailureKind::Client, fault.stage, format!("{}: {want}", fault.message))
             }
@@ -174,7 +166,7 @@ impl Measurer {
     }
 }
 
-/// The question as this model is asked it.
+/// Builds the request for this model from the profile.
 fn ask(subject: &Target, profile: &Profile) -> GenerationRequest {
     GenerationRequest {
         model_id: subject.model.model_id.clone(),
@@ -186,12 +178,12 @@ fn ask(subject: &Target, profile: &Profile) -> GenerationRequest {
     }
 }
 
-/// A prompt whose first words no cache has seen.
+/// Adds a random prefix, so that no cache has seen the first words of the prompt.
 fn with_nonce(prompt: &str) -> String {
     format!("[{:016x}] {prompt}", rand::random::<u64>())
 }
 
-/// A new id: 26 characters, sorted by time.
+/// A new ULID: 26 characters, sorted by time.
 fn new_id() -> String {
     ulid::Ulid::generate().to_string()
 }

@@ -1,17 +1,15 @@
-//! The table of metrics: one row each, from which statistics, JSON keys, gates and table columns all follow. What the
-//! figures of a run mean, and how they come about, is not decided here: that is `measure::timeline`.
+//! The table of metrics: statistics, JSON keys, gates and table columns are all derived from its rows. The figures of
+//! a run themselves are defined in `measure::timeline`.
 
 use crate::domain::Run;
 use serde_json::{Map, Value};
 
-/// What a figure is counted in.
+/// Unit of a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
-    /// Seconds.
     Seconds,
     /// Tokens per second.
     Rate,
-    /// A plain number.
     Count,
 }
 
@@ -26,7 +24,7 @@ impl Unit {
     }
 }
 
-/// Which direction is good.
+/// The direction in which a figure improves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BetterDirection {
     /// Less is better: delays.
@@ -37,10 +35,10 @@ pub enum BetterDirection {
     Neither,
 }
 
-/// Where people see a metric.
+/// The section in which a metric is displayed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MetricSection {
-    /// Always.
+    /// Always displayed.
     Figures,
     /// With `-v`, among the figures.
     MoreFigures,
@@ -48,7 +46,7 @@ pub enum MetricSection {
     Phases,
     /// With `-v`, beside the provider's own clock.
     Provider,
-    /// With `-v`, as what the client did to the sample.
+    /// With `-v`, as the client's effect on the sample.
     Quality,
 }
 
@@ -61,13 +59,10 @@ pub struct Metric {
     pub title: &'static str,
     /// The name in tables of narrow terminals; at most 11 characters.
     pub short: &'static str,
-    /// What it is counted in.
     pub unit: Unit,
-    /// Which direction is good.
     pub better: BetterDirection,
-    /// Where people see it.
     pub section: MetricSection,
-    /// Its value in one run; `None` where it did not happen.
+    /// Reads its value from one run; `None` if the run does not have it.
     pub read: fn(&Run) -> Option<f64>,
 }
 
@@ -108,10 +103,9 @@ const fn count(
     Metric { key, title, short, unit: Unit::Count, better: BetterDirection::Neither, section, read }
 }
 
-/// How many metrics there are.
 pub const METRIC_COUNT: usize = 26;
 
-/// Every metric, in the order in which people read them.
+/// Every metric, in display order.
 pub static METRICS: [Metric; METRIC_COUNT] = {
     use MetricSection::{Figures, MoreFigures, Phases, Provider, Quality};
     [
@@ -156,7 +150,7 @@ pub static METRICS: [Metric; METRIC_COUNT] = {
     ]
 };
 
-/// The place of a metric in [`METRICS`], by key.
+/// The index of a metric in [`METRICS`], by key.
 pub fn position(key: &str) -> Option<usize> {
     METRICS.iter().position(|metric| metric.key == key)
 }
@@ -165,7 +159,7 @@ fn as_number(count: Option<u64>) -> Option<f64> {
     count.map(|count| count as f64)
 }
 
-/// The median gap between visible chunks of one run: what a stream usually does, where `max_stall` is its worst.
+/// The median gap between visible chunks of one run: the usual gap, as opposed to `max_stall`, the longest one.
 fn median_gap(run: &Run) -> Option<f64> {
     let mut gaps = run.speeds.times_between_tokens.clone();
     if gaps.is_empty() {
@@ -175,13 +169,13 @@ fn median_gap(run: &Run) -> Option<f64> {
     Some(*gaps.select_nth_unstable_by(middle, f64::total_cmp).1)
 }
 
-/// TTFT as somebody sees it who asked when the schedule said: without it, a client that falls behind looks fast.
+/// TTFT counted from the scheduled start: without it, a client that falls behind looks fast.
 fn ttft_from_schedule(run: &Run) -> Option<f64> {
     Some(run.quality.dispatch_delay_seconds + run.speeds.time_to_first_token?)
 }
 
-/// The first token of either kind, because a provider's clock does not tell reasoning from visible text. `None` where
-/// reasoning came first and was not shown: then nobody here knows when.
+/// The time to the first token of either kind, because a provider's clock does not tell reasoning from visible text.
+/// `None` if reasoning came first and was not shown, because its time is then unknown.
 fn first_token(run: &Run) -> Option<f64> {
     let hidden = run.tokens.reasoning_tokens.is_some_and(|tokens| tokens > 0);
     let visible = run.speeds.time_to_first_token;
@@ -191,9 +185,9 @@ fn first_token(run: &Run) -> Option<f64> {
     }
 }
 
-/// The provider's own time to the first token, in seconds: Fireworks names it (`perf_metrics`), Bedrock's
-/// `firstByteLatency` is it, on Groq and Cerebras it is queue plus prompt (their totals differ: Groq's leaves the queue
-/// out), and llama.cpp counts its `prompt` until the first token is drawn, without the wait for a slot.
+/// The provider's own time to the first token, in seconds. Fireworks reports it (`perf_metrics`); Bedrock's is
+/// `firstByteLatency`; Groq's and Cerebras' is queue plus prompt (their totals differ: Groq's leaves the queue out);
+/// llama.cpp's `prompt` lasts until the first token is drawn, without the wait for a slot.
 fn provider_ttft(run: &Run) -> Option<f64> {
     let timing = run.provider_timing.as_ref()?;
     let named = ["server-time-to-first-token", "firstByteLatency", "prompt"];

@@ -1,5 +1,6 @@
-//! One request, one outcome: the measuring thread, the timeline that turns stamps into figures, the verdict, load shapes;
-//! then many outcomes: statistics and gates. Knows providers; does not know storage, the command line or the terminal.
+//! One request, one outcome: the measuring thread, the timeline that turns stamps into figures, the
+//! verdict, load shapes; then many outcomes: statistics and gates. Knows providers; does not know storage,
+//! the command line or the terminal.
 
 pub mod clock_thread;
 pub mod collect;

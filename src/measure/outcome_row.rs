@@ -1,4 +1,5 @@
-//! From one ended exchange to its row: a `Run` with every figure, or a `Failure` with everything the attempt still knows.
+//! Turns one ended exchange into its row: a `Run` with every figure, or a `Failure` with
+//! everything still known of the attempt.
 
 use crate::domain::failure::{self, Failure, FailureDetail};
 use crate::domain::run::{Outcome, Run};
@@ -11,42 +12,40 @@ use crate::wire::Recording;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
-/// Version of the measuring rules, as rows carry it. The published question has not changed since the Python runner's 1.
+/// Version of the measuring rules, as rows store it. The published question is unchanged since the Python runner's 1.
 const PROTOCOL_VERSION: u32 = 1;
 /// Version of the metrics document.
 const SCHEMA_VERSION: u32 = 2;
 /// The rule by which a success is accepted: visible text came.
 const VALIDATION_POLICY: &str = "visible_nonzero";
 
-/// Which program measured, for rows.
+/// The program that measured, as rows store it.
 pub fn measured_by() -> String {
     format!("llmbench/{}", env!("CARGO_PKG_VERSION"))
 }
 
-/// What a row says about its attempt besides figures.
+/// The part of a row that describes its attempt, without figures.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AttemptSpec {
     /// The attempt's id, a ULID.
     pub id: String,
-    /// Which model.
     pub model: ModelRef,
-    /// Which question.
     pub profile: Profile,
     /// `published`, `manual`, ….
     pub sample_role: String,
-    /// Groups the attempts at one measurement.
+    /// Id shared by the attempts at one measurement.
     pub group: String,
     /// 1, or more after a learned adaptation.
     pub number: u32,
-    /// Adaptations in force.
+    /// Identifiers of the adaptations in force.
     pub adaptations: Vec<String>,
-    /// What was sent.
+    /// The request that was sent.
     pub ask: GenerationRequest,
     /// `groq_chat_completions_stream`, ….
     pub request_mode: String,
 }
 
-/// The row of a success. `usage_promised` tells whether the provider had to report its counts.
+/// Builds the row of a success. `usage_promised` tells whether the provider had to report its counts.
 pub fn run(
     attempt: &AttemptSpec,
     recording: &Recording,
@@ -101,7 +100,7 @@ pub fn run(
     }))
 }
 
-/// The row of a failure. `recording` is `None` where the attempt failed before a request could be sent.
+/// Builds the row of a failure. `recording` is `None` if the attempt failed before a request could be sent.
 pub fn failure(
     attempt: &AttemptSpec,
     fault: FailureDetail,
@@ -130,7 +129,7 @@ pub fn failure(
     }))
 }
 
-/// Whatever else is known of a failed attempt; its tokens and speeds are no sample and stay out.
+/// The other known facts of a failed attempt; its tokens and speeds are no sample and stay out.
 fn failure_extra(
     attempt: &AttemptSpec,
     fault: &FailureDetail,
@@ -163,7 +162,7 @@ fn failure_extra(
     extra
 }
 
-/// The provider's id for the request, under whichever name the answer's head has it.
+/// The provider's id for the request, from whichever header the response has.
 fn request_id(recording: &Recording) -> Option<&str> {
     let head = recording.head.as_ref()?;
     ["x-request-id", "request-id", "x-amzn-requestid"].iter().find_map(|name| head.header(name))
@@ -180,7 +179,7 @@ fn object(value: Value) -> Map<String, Value> {
     }
 }
 
-/// BSON dates hold milliseconds: rounding here keeps a row equal to itself in every store.
+/// Rounds to milliseconds, which is the precision of BSON dates, so that a row is the same in every store.
 fn milliseconds(at: DateTime<Utc>) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(at.timestamp_millis()).unwrap_or(at)
 }

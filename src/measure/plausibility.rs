@@ -1,26 +1,26 @@
-//! Counts that cannot be. What a provider reports is believed as far as the question, and the text that came, allow it:
-//! everything beyond is no sample, so that no row claims 2.2e20 tokens/s. Pure.
+//! Rejects impossible counts. A provider's counts are accepted as far as the request and the received text allow
+//! them; an answer beyond that is no sample, so that no row claims 2.2e20 tokens/s. Pure.
 
 use crate::domain::GenerationRequest;
 use crate::domain::failure::{FailureDetail, FailureKind, FailureStage};
 use crate::measure::tokens::{OutputTokens, TokenCounter, text_of};
 use crate::providers::protocols::{Channel, DecodedStream, Usage};
 
-/// A host may spend this many times the budget (another tokenizer, reasoning that it neither shows nor counts).
+/// A host may exceed the budget by this factor (another tokenizer, reasoning that it neither shows nor counts).
 const TIMES: u64 = 4;
-/// And so many tokens more, which matters for small budgets.
+/// Tokens that are allowed in addition, which matters for small budgets.
 const SLACK: u64 = 256;
 /// Counted reasoning may be outside the budget (xAI): twice the largest output limit of any model.
 const MOST_REASONING: u64 = 256 * 1024;
-/// What hosts put around a prompt: templates, system prompts.
+/// Tokens that hosts may add around a prompt: templates, system prompts.
 const MOST_ADDED_INPUT: u64 = 64 * 1024;
-/// Text is only tokenised where a reported token would hold so many of its bytes on average.
+/// Text is tokenised only if a reported token would hold more than this many of its bytes on average.
 const BYTES_PER_TOKEN: u64 = 16;
 
-/// Why the counts of a whole answer make it no sample; `None` where they can be true.
+/// The reason why the counts of a whole answer are impossible; `None` if they can be true.
 ///
-/// Visible output may be [`TIMES`] × budget + [`SLACK`], or as much as the text has bytes where a host ignores the budget;
-/// counted reasoning may add [`MOST_REASONING`]; input may be the prompt's bytes + [`MOST_ADDED_INPUT`].
+/// Visible output may be [`TIMES`] × budget + [`SLACK`], or the number of bytes in the text if a host ignores the
+/// budget; counted reasoning may add [`MOST_REASONING`]; input may be the prompt's bytes + [`MOST_ADDED_INPUT`].
 pub fn impossible(
     answer: &DecodedStream,
     ask: &GenerationRequest,
@@ -82,7 +82,7 @@ fn bytes_of(answer: &DecodedStream, channel: Channel) -> u64 {
     answer.deltas.iter().filter(|delta| delta.channel == channel).map(|delta| delta.text.len() as u64).sum()
 }
 
-/// A number for people: whole ones up to a thousand million as they are, others with two digits.
+/// Formats a number for people: below a thousand million as it is, larger ones with two digits.
 fn told(number: f64) -> String {
     if number.abs() < 1e9 { number.to_string() } else { format!("{number:.1e}") }
 }

@@ -1,18 +1,18 @@
-//! What the client did to a sample, and what the answer leaves in doubt. The rule by which a sample is `suspect` stands
-//! here and nowhere else.
+//! The client's effect on a sample, and doubts about the answer. The only place that
+//! defines when a sample is `suspect`.
 
 use crate::domain::run::{Quality, Tokens};
 use crate::measure::tokens::TOKENIZER_LABEL;
 use crate::providers::protocols::DecodedStream;
 use crate::wire::Recording;
 
-/// A loop that was late by less than this is never suspect: the figures are given in milliseconds.
+/// Seconds of loop lag below which a sample is never suspect: figures are given in milliseconds.
 const LAG_FLOOR: f64 = 0.010;
-/// A loop that was late by more than this always is.
+/// Seconds of loop lag above which a sample is always suspect.
 const LAG_CEILING: f64 = 0.050;
-/// In between, lateness matters by its share of what was measured.
+/// Share of the TTFT above which a lag between the floor and the ceiling is suspect.
 const LAG_SHARE: f64 = 0.05;
-/// A wall clock that stepped by more than this dates the row wrongly.
+/// Seconds of a wall clock step above which the row's date is wrong.
 const STEP_LIMIT: f64 = 1.0;
 
 /// The quality stamps of one exchange. `ttft` is the first token's time, if one came.
@@ -28,7 +28,7 @@ pub fn of(recording: &Recording, ttft: Option<f64>) -> Quality {
     doubted(quality, reasons)
 }
 
-/// How the client spoilt the sample, one sentence each; empty where it did not.
+/// The ways in which the client spoilt the sample, one sentence each; empty if it did not.
 pub fn starved(quality: &Quality, ttft: Option<f64>) -> Vec<String> {
     let (lag, step) = (quality.loop_lag_seconds, quality.wall_clock_step_seconds);
     let allowed = ttft.map_or(LAG_CEILING, |ttft| (ttft * LAG_SHARE).clamp(LAG_FLOOR, LAG_CEILING));
@@ -42,7 +42,7 @@ pub fn starved(quality: &Quality, ttft: Option<f64>) -> Vec<String> {
     reasons
 }
 
-/// What the answer itself leaves in doubt, one sentence each. Its times are right; its counts or its text may not be.
+/// Doubts about the answer itself, one sentence each. Its times are right; its counts or its text may not be.
 pub fn doubts(answer: &DecodedStream, tokens: &Tokens, usage_promised: bool) -> Vec<String> {
     let mut reasons = Vec::new();
     if usage_promised && tokens.token_source == TOKENIZER_LABEL {

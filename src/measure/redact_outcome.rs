@@ -1,11 +1,11 @@
-//! Words of a provider that a row keeps as they came: ids, names, its own clock. A host could write the key that it was
-//! sent into any of them. Messages are redacted where they are made, in `verdict` and `providers::errors`.
+//! Redacts the provider's words that a row keeps unchanged: ids, names, its own clock. A host could write the key
+//! that it received into any of them. Messages are redacted at their source, in `verdict` and `providers::errors`.
 
 use crate::domain::redact::Redactor;
 use crate::domain::{Failure, Outcome, Run};
 use serde_json::Value;
 
-/// The outcome with every known secret taken out of what the provider named.
+/// The outcome with every known secret removed from the provider's words.
 pub fn without_secrets(mut outcome: Outcome, redactor: &Redactor) -> Outcome {
     match &mut outcome {
         Outcome::Success(run) => clean_run(run, redactor),

@@ -1,5 +1,5 @@
-//! What one invocation found: per model the figures of its successes, and its failures beside them, never inside. How
-//! outcomes are folded into it is `measure::collect`; what it looks like is `output`'s business.
+//! The result of one invocation: per model the figures of its successes, and separately its failures.
+//! `measure::collect` folds outcomes into it; `output` displays it.
 
 use crate::domain::run::Connection;
 use crate::domain::{CachedInput, Failure, FailureKind, FailureStage, ModelRef, Run};
@@ -9,17 +9,16 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// How many different words or messages a tally keeps; the rest is counted without being told apart.
+/// Different words or messages that a tally keeps; the rest is counted together.
 pub(super) const DISTINCT: usize = 16;
 
-/// What was asked of every model.
+/// Parameters shared by every model's requests.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunParameters {
     /// The profile's id.
     pub profile: String,
     /// The profile's output budget, tokens.
     pub max_output_tokens: u32,
-    /// Cold or warm.
     pub connection: Connection,
     /// The most requests in flight at once.
     pub concurrency: Option<u32>,
@@ -27,53 +26,49 @@ pub struct RunParameters {
     pub rate: Option<f64>,
 }
 
-/// What became of the load.
+/// Totals of the load.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct LoadReport {
-    /// Requests that were planned; `None` where only a duration was.
+    /// Requests that were planned; `None` if only a duration was.
     pub planned: Option<u64>,
-    /// Requests that were started.
     pub started: u64,
     /// Requests that started later than the schedule allows.
     pub late_starts: u64,
     /// The longest wait between schedule and start, seconds.
     pub max_delay: f64,
-    /// Requests per second that were asked for; `None` in a closed loop.
+    /// Requests per second that were requested; `None` in a closed loop.
     pub rate_requested: Option<f64>,
-    /// Requests per second that were started, by the slowest provider, while requests were started at all.
+    /// Requests per second that the slowest provider started, counted only while requests were started.
     pub rate_achieved: Option<f64>,
-    /// Why the load ended before its plan, if it did.
+    /// The reason, if the load ended before its plan.
     pub stopped_early: Option<String>,
 }
 
-/// One way of failing, with how often it was seen.
+/// Failures with the same message, and their count.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FailureSample {
-    /// How often.
     pub count: u64,
-    /// How far the attempt had come.
+    /// The stage that the attempt reached.
     pub stage: FailureStage,
-    /// The HTTP status, where an answer came.
+    /// The HTTP status, if an answer came.
     pub http_status: Option<u16>,
-    /// The provider's own code.
     pub provider_code: Option<String>,
     /// The message of the first occurrence.
     pub message: String,
-    /// The message without what changes between occurrences.
+    /// The message without the parts that change between occurrences.
     pub normalized_message: String,
 }
 
 /// All failures of one kind.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct FailureGroup {
-    /// How many.
     pub count: u64,
-    /// The different ones among them, by first occurrence; at most 16.
+    /// The different failures among them, by first occurrence; at most 16.
     pub samples: Vec<FailureSample>,
 }
 
 impl FailureGroup {
-    /// The most frequent one, the earliest among equals.
+    /// The most frequent sample, the earliest among equals.
     pub fn typical(&self) -> Option<&FailureSample> {
         self.samples.iter().rev().max_by_key(|sample| sample.count)
     }
@@ -96,7 +91,7 @@ impl FailureGroup {
     }
 }
 
-/// Words and how often each was seen; the seventeenth different word and all after it are counted under `other`.
+/// Words and their counts; the seventeenth different word and all after it are counted under `other`.
 pub type WordCounts = BTreeMap<String, u64>;
 
 /// A reason without its amount, which differs from sample to sample; the amounts are metrics of their own.
@@ -109,16 +104,14 @@ fn count_word(words: &mut WordCounts, word: &str) {
     *words.entry(if known { word } else { "other" }.to_owned()).or_default() += 1;
 }
 
-/// What runs say in words rather than in figures.
+/// Facts about runs that are words instead of figures.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct RunLabels {
-    /// Who counted the tokens.
     pub token_source: WordCounts,
-    /// Why generation ended, in the provider's words; `none` where it gave none.
+    /// Reasons why generation ended, in the provider's words; `none` if it gave none.
     pub finish_reason: WordCounts,
-    /// Whether the streams were fine enough to time decoding.
+    /// Resolutions of the streams, which tell if decoding could be timed.
     pub stream_resolution: WordCounts,
-    /// Why samples are suspect.
     pub suspect_reason: WordCounts,
 }
 
@@ -135,12 +128,11 @@ impl RunLabels {
     }
 }
 
-/// The samples of one metric.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct MetricSamples {
     /// In ascending order; finite.
     pub sorted: Vec<f64>,
-    /// What they amount to; `None` where there are none.
+    /// `None` without samples.
     pub summary: Option<SummaryStats>,
 }
 
@@ -151,16 +143,15 @@ impl MetricSamples {
     }
 }
 
-/// Everything known about one model.
+/// The results of one model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelReport {
-    /// Which model.
     pub model: ModelRef,
     /// Successful runs, suspect ones included.
     pub successes: u64,
-    /// Of these, suspect.
+    /// Suspect runs among the successes.
     pub suspects: u64,
-    /// True where the figures are those of suspect samples, because there are no others.
+    /// True if the figures are those of suspect samples, because there are no others.
     pub figures_are_suspect: bool,
     /// Failures by kind; kinds that did not occur are absent.
     pub failures: BTreeMap<FailureKind, FailureGroup>,
@@ -168,14 +159,12 @@ pub struct ModelReport {
     pub figures: Vec<MetricSamples>,
     /// The provider's own clock under its own names, as its answers gave it, seconds.
     pub provider_timing: BTreeMap<String, SummaryStats>,
-    /// What prefix caches answered.
     pub cached_input: CachedInput,
-    /// What the runs said in words.
     pub labels: RunLabels,
 }
 
 impl ModelReport {
-    /// The figure of a metric, by key; `None` where no metric has that key.
+    /// The figure of a metric, by key; `None` if no metric has that key.
     pub fn figure(&self, key: &str) -> Option<&MetricSamples> {
         position(key).map(|place| &self.figures[place])
     }
@@ -185,8 +174,8 @@ impl ModelReport {
         self.failures.values().map(|group| group.count).sum()
     }
 
-    /// Failures / attempts, 0 to 1; `None` where nothing was attempted. A spent budget counts as a failure here; an attempt
-    /// that failed on this side is none.
+    /// Failures / attempts, 0 to 1; `None` if nothing was attempted. A spent budget counts as a failure here; an
+    /// attempt that failed on this side does not.
     pub fn error_rate(&self) -> Option<f64> {
         let theirs = self.failures.iter().filter(|(kind, _)| !kind.is_ours());
         let failed: u64 = theirs.map(|(_, group)| group.count).sum();
@@ -195,18 +184,15 @@ impl ModelReport {
     }
 }
 
-/// One invocation's result.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
-    /// When the first run could have started, UTC.
+    /// The moment when the first run could have started, UTC.
     pub started_at: DateTime<Utc>,
-    /// When the last run had ended, UTC.
+    /// The moment when the last run had ended, UTC.
     pub ended_at: DateTime<Utc>,
-    /// What was asked.
     pub asked: RunParameters,
-    /// What became of the load.
     pub load: LoadReport,
-    /// One entry a model, in the order in which they were named.
+    /// One entry per model, in the order in which they were named.
     pub models: Vec<ModelReport>,
 }
 

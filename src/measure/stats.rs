@@ -1,38 +1,31 @@
-//! Figures from samples: percentiles, summary, a bootstrap interval. Pure arithmetic over `f64`; which samples count is
-//! decided in `measure::report`.
+//! Figures from samples: percentiles, summary, a bootstrap interval. Pure arithmetic over
+//! `f64`; `measure::report` decides which samples count.
 //!
-//! Percentiles interpolate linearly between the two nearest order statistics (Hyndman and Fan's type 7, the default of
-//! NumPy and R): the p-th lies at position `p / 100 × (n − 1)` of the sorted samples. With few samples a high percentile
-//! is therefore close to the maximum; that is why `n` stands beside every one.
+//! Percentiles interpolate linearly between the two nearest order statistics (Hyndman and Fan's type 7, the default
+//! of NumPy and R): the p-th lies at position `p / 100 × (n − 1)` of the sorted samples. With few samples a high
+//! percentile is therefore close to the maximum; that is why `n` stands beside every one.
 
 use serde::Serialize;
 use std::fmt;
 
-/// What is known about a set of samples. Units are the samples'.
+/// Summary of a set of samples, in the samples' unit.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct SummaryStats {
-    /// How many samples.
+    /// The number of samples.
     pub n: usize,
-    /// Arithmetic mean.
     pub mean: f64,
-    /// Smallest sample.
     pub min: f64,
-    /// Median.
     pub p50: f64,
-    /// 90th percentile.
     pub p90: f64,
-    /// 95th percentile.
     pub p95: f64,
-    /// 99th percentile.
     pub p99: f64,
-    /// Largest sample.
     pub max: f64,
     /// Sample standard deviation (divisor n − 1); 0 for one sample.
     pub stddev: f64,
 }
 
 impl SummaryStats {
-    /// The summary of samples in ascending order; `None` where there are none.
+    /// The summary of samples in ascending order; `None` without samples.
     pub fn of_sorted(sorted: &[f64]) -> Option<Self> {
         let (min, max) = (*sorted.first()?, *sorted.last()?);
         let at = |p| percentile(sorted, p);
@@ -52,18 +45,13 @@ impl SummaryStats {
     }
 }
 
-/// One number out of many.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Statistic {
-    /// Smallest sample.
     Min,
-    /// Arithmetic mean.
     Mean,
     /// Percentile, 0 to 100.
     Percentile(f64),
-    /// Largest sample.
     Max,
-    /// How many samples there are.
     Count,
 }
 
@@ -71,7 +59,7 @@ impl Statistic {
     /// The names that people can write; `pNN` stands for any percentile, `p99.9` too.
     pub const NAMES: [&'static str; 8] = ["min", "mean", "p50", "p90", "p95", "p99", "max", "n"];
 
-    /// Reads `min`, `mean`, `max`, `n` or `p` with a number from 0 to 100.
+    /// Parses `min`, `mean`, `max`, `n` or `p` with a number from 0 to 100.
     pub fn parse(name: &str) -> Option<Self> {
         match name {
             "min" => Some(Statistic::Min),
@@ -87,7 +75,7 @@ impl Statistic {
         }
     }
 
-    /// Its value over samples in ascending order; `None` where there are none (a count is 0 then).
+    /// Its value over samples in ascending order; `None` without samples (a count is 0 then).
     pub fn of_sorted(self, sorted: &[f64]) -> Option<f64> {
         if let Statistic::Count = self {
             return Some(sorted.len() as f64);
@@ -115,7 +103,7 @@ impl fmt::Display for Statistic {
     }
 }
 
-/// The percentile `rank` (0 to 100) of samples in ascending order, interpolated; NaN where there are none.
+/// The percentile `rank` (0 to 100) of samples in ascending order, interpolated; NaN without samples.
 pub fn percentile(sorted: &[f64], rank: f64) -> f64 {
     let Some(last) = sorted.len().checked_sub(1) else { return f64::NAN };
     let position = (rank.clamp(0.0, 100.0) / 100.0) * last as f64;
@@ -124,8 +112,8 @@ pub fn percentile(sorted: &[f64], rank: f64) -> f64 {
     sorted[below] + (sorted[above] - sorted[below]) * (position - below as f64)
 }
 
-/// The mean of samples in ascending order, kept between the extremes: rounding would otherwise put the mean of equal samples
-/// a little above their maximum.
+/// The mean of samples in ascending order, clamped to the extremes: rounding would otherwise put the mean of equal
+/// samples a little above their maximum.
 fn mean(sorted: &[f64]) -> f64 {
     let mean = sorted.iter().sum::<f64>() / sorted.len() as f64;
     mean.clamp(sorted[0], sorted[sorted.len() - 1])
@@ -139,21 +127,20 @@ fn standard_deviation(samples: &[f64], mean: f64) -> f64 {
     (squares / (samples.len() - 1) as f64).sqrt()
 }
 
-/// Where a statistic probably lies, had more been measured.
+/// A confidence interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Interval {
-    /// Lower end.
     pub low: f64,
-    /// Upper end.
     pub high: f64,
 }
 
 /// Samples below which no interval is given: resampling four values says nothing.
 pub const INTERVAL_MINIMUM: usize = 5;
 
-/// The percentile-bootstrap interval of `statistic` at `confidence` (between 0 and 1) over samples in ascending order. The
-/// same samples and seed give the same interval on every machine. `None` below [`INTERVAL_MINIMUM`] samples. Large sets are
-/// resampled less often (1,000 times, falling to 100): their interval is narrow anyway.
+/// The percentile-bootstrap interval of `statistic` at `confidence` (between 0 and 1) over samples in
+/// ascending order. The same samples and seed give the same interval on every machine. `None` below
+/// [`INTERVAL_MINIMUM`] samples. Large sets are resampled less often (1,000 times, falling to 100),
+/// because their interval is narrow anyway.
 pub fn bootstrap_interval(
     sorted: &[f64],
     statistic: Statistic,
@@ -176,8 +163,8 @@ pub fn bootstrap_interval(
     Some(Interval { low: percentile(&values, tail), high: percentile(&values, 100.0 - tail) })
 }
 
-/// As many samples as there are, drawn with replacement, in ascending order: how often each was drawn is counted, because
-/// sorting a million samples a hundred times would take minutes.
+/// A sample of the same size, drawn with replacement, in ascending order. It counts how often each value was drawn,
+/// because sorting a million samples a hundred times would take minutes.
 fn resample(sorted: &[f64], drawn: &mut Vec<f64>, state: &mut u64) {
     let mut times = vec![0_u32; sorted.len()];
     for _ in sorted {
@@ -189,8 +176,8 @@ fn resample(sorted: &[f64], drawn: &mut Vec<f64>, state: &mut u64) {
     }
 }
 
-/// A number below `limit` by SplitMix64 (Steele, Lea, Flood 2014). Written out because a generator of a library may change
-/// between versions, and a stored interval has to come out again.
+/// A number below `limit` by SplitMix64 (Steele, Lea, Flood 2014). Written out because a library's generator may
+/// change between versions, and a stored interval must be reproducible.
 pub(super) fn draw(state: &mut u64, limit: usize) -> usize {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut mixed = *state;

@@ -133,8 +133,8 @@ pub fn failure(provider: &str, model: &str, kind: FailureKind, message: &str) ->
     }))
 }
 
-/// A report on three models: one sound, one with failures and a suspect sample, one that only fails and whose name tries
-/// to move the cursor.
+/// A report on three models: one sound, one with failures and a suspect sample, one that only fails and whose name
+/// tries to move the cursor.
 pub fn report() -> Report {
     let (fast, slow, hostile) =
         ("llama-3.3-70b-versatile", "gpt-oss-120b", "evil\x1b[2J\u{202e}name\nwith a line break");
@@ -145,7 +145,7 @@ pub fn report() -> Report {
     outcomes.extend((0..3).map(|place| {
         let mut run = run("cerebras", slow, 1.5 + f64::from(place));
         run.speeds.time_to_first_reasoning_token = Some(0.9);
-        // A provider's clock stops at the first token, and that is one of reasoning here.
+        // The provider's clock stops at the first token, which is a reasoning token here.
         run.provider_timing = json!({"queue_time": 0.25, "prompt_time": 0.5}).as_object().cloned();
         Outcome::Success(Box::new(run))
     }));

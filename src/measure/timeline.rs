@@ -1,12 +1,12 @@
-//! From stamps to figures: the one place where TTFT, inter-token latency and tokens per second are defined. Pure, and
-//! tested against streams whose truth is known.
+//! Turns stamps into figures: the only place that defines TTFT, inter-token latency and tokens per second. Pure, and
+//! tested against streams whose true timing is known.
 
 use crate::domain::run::{Phases, Speeds, StreamShape, Tokens};
 use crate::providers::protocols::{Channel, DecodedStream, Delta};
 use crate::wire::Recording;
 use std::time::Duration;
 
-/// Fewer visible chunks than this say nothing about the pace of decoding.
+/// Visible chunks below which the pace of decoding cannot be judged.
 const BURST_CHUNKS: u64 = 8;
 
 /// The visible part of an answer, as its figures need it.
@@ -31,7 +31,7 @@ impl<'a> VisibleText<'a> {
         self.deltas.last().map(|delta| delta.at)
     }
 
-    /// Seconds from the first to the last visible chunk; `None` where all came at one moment: no pace was seen.
+    /// Seconds from the first to the last visible chunk; `None` if all came at one moment, which shows no pace.
     fn span(&self) -> Option<f64> {
         let span = self.last()?.checked_sub(self.first()?)?;
         (span > Duration::ZERO).then_some(span.as_secs_f64())
@@ -41,7 +41,7 @@ impl<'a> VisibleText<'a> {
         self.deltas.windows(2).map(|pair| pair[1].at.saturating_sub(pair[0].at).as_secs_f64()).collect()
     }
 
-    /// Tokens in each chunk: the provider's own counts where every chunk has one, else the chunk's share of the text.
+    /// Tokens in each chunk: the provider's own counts if every chunk has one, else the chunk's share of the text.
     fn tokens_by_chunk(&self) -> Vec<f64> {
         let counted: Option<Vec<f64>> = self.deltas.iter().map(|delta| delta.tokens.map(f64::from)).collect();
         counted.unwrap_or_else(|| {
@@ -52,7 +52,7 @@ impl<'a> VisibleText<'a> {
         })
     }
 
-    /// t0 to the chunk that holds the `n`th visible token.
+    /// Seconds from t0 to the chunk that holds the `n`th visible token.
     fn time_to_token(&self, n: u64) -> Option<f64> {
         if self.tokens < n {
             return None;
@@ -114,11 +114,11 @@ pub fn phases(recording: &Recording, answer: Option<&DecodedStream>) -> Phases {
     }
 }
 
-/// Whether the stream is fine enough to time generation.
+/// Describes the stream's resolution: whether it is fine enough to time generation.
 pub fn shape(answer: &DecodedStream, tokens: &Tokens) -> StreamShape {
     let visible = VisibleText::new(answer, tokens);
     let chunks = visible.deltas.len() as u64;
-    // Shares of text are estimates: where there is a chunk for every token, a long word is still one token.
+    // Shares of text are estimates: if there is a chunk for every token, a long word is still one token.
     let counted = visible.deltas.iter().all(|delta| delta.tokens.is_some());
     let largest = visible.tokens_by_chunk().into_iter().reduce(f64::max);
     let largest = if !counted && chunks >= visible.tokens { largest.map(|_| 1.0) } else { largest };

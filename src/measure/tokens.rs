@@ -1,5 +1,5 @@
-//! Token counts of one answer: the provider's usage, normalised; a tokenizer only for what usage leaves out, and then the
-//! row says so. Called after the stream has ended, never while one is open.
+//! Token counts of one answer: the provider's usage, normalised; a tokenizer counts only what usage leaves out, and
+//! the row says so. Called after the stream has ended, never during one.
 
 use crate::domain::run::Tokens;
 use crate::providers::protocols::{Channel, DecodedStream, Usage};
@@ -10,15 +10,15 @@ pub type TokenCounter<'a> = &'a dyn Fn(&str) -> u64;
 /// The label of counts that no provider reported.
 pub const TOKENIZER_LABEL: &str = "tiktoken_visible_text";
 
-/// Ends the label of a provider's count whose visible part a tokenizer told from the reasoning part.
+/// Suffix of the label of a provider's count that a tokenizer split into a visible and a reasoning part.
 pub const SPLIT_LABEL: &str = "_split_by_tiktoken";
 
-/// Tokenizers of different vendors agree within this factor. Where more was generated than that, not all of the reasoning
-/// was shown.
+/// Tokenizers of different vendors agree within this factor. If more was generated than that, part
+/// of the reasoning was not shown.
 const TOKENIZERS_DIFFER: f64 = 2.0;
 
-/// Counts with OpenAI's `o200k_base` vocabulary. Another vendor's tokenizer would count differently: that is why usage
-/// comes first and rows carry `token_source`.
+/// Counts with OpenAI's `o200k_base` vocabulary. Another vendor's tokenizer would count differently: that is why
+/// usage comes first and rows carry `token_source`.
 pub fn count_with_tiktoken(text: &str) -> u64 {
     tiktoken_rs::o200k_base_singleton().encode_ordinary(text).len() as u64
 }
@@ -28,18 +28,18 @@ pub fn text_of(answer: &DecodedStream, channel: Channel) -> String {
     answer.deltas.iter().filter(|delta| delta.channel == channel).map(|delta| delta.text.as_str()).collect()
 }
 
-/// What usage says of the output, reasoning included.
+/// The output counts of usage, reasoning included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutputTokens {
-    /// Everything that was generated.
+    /// All generated tokens.
     pub output: u64,
-    /// What is left of it without counted reasoning.
+    /// The output without counted reasoning.
     pub visible: u64,
 }
 
 impl OutputTokens {
-    /// `None` where usage names no output. Some hosts leave reasoning out of their output count without saying so: a part
-    /// cannot exceed its whole.
+    /// `None` if usage has no output count. Some hosts leave reasoning out of their output count without saying so;
+    /// this is inferred if the part exceeds the whole.
     pub fn of(usage: &Usage) -> Option<Self> {
         let (reported, reasoning) = (usage.output?, usage.reasoning.unwrap_or(0));
         let excluded = usage.output_excludes_reasoning || reasoning > reported;
@@ -50,8 +50,8 @@ impl OutputTokens {
 
 /// The counts of an answer, and who counted.
 ///
-/// Zero reported output beside visible text is no count: the tokenizer counts, and the label says so. Zero input tokens
-/// are none either, because every question has some.
+/// Zero reported output beside visible text is no count: the tokenizer counts, and the label says so. Zero input
+/// tokens are none either, because every question has some.
 pub fn tokens(answer: &DecodedStream, count: TokenCounter<'_>) -> Tokens {
     let visible_text = text_of(answer, Channel::Visible);
     let usage = answer.usage.clone().unwrap_or_default();
@@ -87,7 +87,7 @@ fn from_usage(
     }
 }
 
-/// The visible part of `output`, by the tokenizer's counts of both texts: its share of them where they account for the
+/// The visible part of `output`, by the tokenizer's counts of both texts: its share of them if they account for the
 /// output, else the tokenizer's own count, because the rest is reasoning that was not shown.
 fn visible_share(output: u64, visible: u64, reasoning: u64) -> u64 {
     let shown = visible.saturating_add(reasoning) as f64;
@@ -107,7 +107,7 @@ fn from_text(answer: &DecodedStream, usage: &Usage, visible_text: &str, count: T
         visible_output_tokens: Some(visible),
         reasoning_tokens: None,
         token_source: TOKENIZER_LABEL.to_owned(),
-        // A total that was reported is the sum of what was not believed.
+        // A reported total would be the sum of counts that were rejected.
         ..prompt_tokens(&Usage { total: None, ..usage.clone() }, output)
     }
 }
@@ -168,7 +168,8 @@ mod tests {
     #[test]
     fn reasoning_text_without_a_count_is_not_called_visible() {
         let deltas = [(Channel::Reasoning, "hm hm hm"), (Channel::Visible, "a b")];
-        // As counted; another tokenizer, whose tokens are shared out; a host that writes 0; reasoning that is not shown.
+        // As counted; another tokenizer, whose tokens are shared out; a host that writes
+        // 0; reasoning that is not shown.
         for (output, reasoning, visible) in [(5, None, 2), (10, None, 4), (8, Some(0), 3), (500, None, 2)] {
             let counted = tokens(&answer(&deltas, usage(output, reasoning)), &words);
             assert_eq!((counted.visible_output_tokens, counted.reasoning_tokens), (Some(visible), None));

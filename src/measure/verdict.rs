@@ -1,5 +1,5 @@
-//! Success or failure: what an ended exchange was, judged in the order in which things can go wrong. Pure. What a
-//! provider's error means is asked of `providers::errors`.
+//! Classifies an ended exchange as success or failure, checking causes in the order in which they can occur. Pure.
+//! `providers::errors` interprets a provider's error.
 
 use crate::domain::ModelRef;
 use crate::domain::failure::{FailureDetail, FailureKind, FailureStage};
@@ -12,27 +12,25 @@ use crate::wire::{ExchangeEnd, Recording, ResponseHead};
 const BUDGET_WORDS: [&str; 5] =
     ["length", "max_tokens", "MAX_TOKENS", "max_output_tokens", "model_context_window_exceeded"];
 
-/// Who was asked, as far as the meaning of an error depends on it.
+/// The facts about a request that the meaning of an error depends on.
 #[derive(Debug, Clone, Copy)]
 pub struct ErrorContext<'a> {
-    /// The model.
     pub model: &'a ModelRef,
-    /// The region (Bedrock).
+    /// The region, for Bedrock only.
     pub region: Option<&'a str>,
-    /// Takes secrets out of messages.
+    /// Removes secrets from messages.
     pub redactor: &'a Redactor,
 }
 
-/// Why an exchange is no sample, and the error that the provider named, if it named one.
+/// The reason why an exchange is no sample, and the provider's error, if it named one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ExchangeFailure {
-    /// What went wrong.
     pub fault: FailureDetail,
-    /// The provider's own words: what an adaptation is learned from.
+    /// The provider's own words, from which an adaptation is learned.
     pub said: Option<StreamError>,
 }
 
-/// `None` where the exchange is a sample. `answer` is what a success stream decoded to.
+/// Classifies an exchange; `None` if it is a sample. `answer` is the decoded stream of a success.
 pub fn refusal(
     recording: &Recording,
     answer: Option<&DecodedStream>,
@@ -40,9 +38,9 @@ pub fn refusal(
 ) -> Option<ExchangeFailure> {
     let streamed = answer.and_then(|answer| answer.error.clone());
     match (&recording.head, streamed) {
-        // Its status explains an error answer, even one whose body then broke off.
+        // The status explains an error answer, even one whose body then broke off.
         (Some(head), _) if head.status != 200 => Some(not_ok(recording, head, asked)),
-        // An error that the stream names explains more than the way in which the stream then ended.
+        // An error named in the stream explains more than the way the stream then ended.
         (Some(head), Some(error)) => Some(explained(recording, head, Some(error), asked)),
         _ => ending_fault(recording)
             .or_else(|| answer.and_then(unusable))
@@ -54,7 +52,7 @@ fn redacted(fault: FailureDetail, redactor: &Redactor) -> FailureDetail {
     FailureDetail { message: redactor.redact(&fault.message), ..fault }
 }
 
-/// An answer that is no 200.
+/// Classifies an answer whose status is not 200.
 fn not_ok(recording: &Recording, head: &ResponseHead, asked: ErrorContext<'_>) -> ExchangeFailure {
     if !(300..400).contains(&head.status) {
         let mut error = error_body(&unpacked(head, &recording.body));
@@ -75,7 +73,7 @@ fn not_ok(recording: &Recording, head: &ResponseHead, asked: ErrorContext<'_>) -
     ExchangeFailure { fault: redacted(fault, asked.redactor), said: None }
 }
 
-/// What the provider's own error means.
+/// Classifies an error that the provider named.
 fn explained(
     recording: &Recording,
     head: &ResponseHead,
@@ -95,7 +93,7 @@ fn explained(
     ExchangeFailure { fault: classify(&answer, asked.redactor), said: error }
 }
 
-/// What the way in which the exchange ended says.
+/// The fault implied by the way the exchange ended.
 fn ending_fault(recording: &Recording) -> Option<FailureDetail> {
     let answered = recording.head.is_some();
     let stage = if answered { FailureStage::Stream } else { FailureStage::Request };
@@ -125,7 +123,7 @@ fn ending_fault(recording: &Recording) -> Option<FailureDetail> {
     Some(FailureDetail { http_status, ..FailureDetail::new(kind, stage, message) })
 }
 
-/// Why a stream that HTTP calls complete is no sample.
+/// The reason why a stream that HTTP calls complete is no sample.
 fn unusable(answer: &DecodedStream) -> Option<FailureDetail> {
     let fault = |kind, stage, message: String| {
         Some(FailureDetail { http_status: Some(200), ..FailureDetail::new(kind, stage, message) })

@@ -1,6 +1,6 @@
-//! What can be learned from a refusal: the one change after which the same question fits the model's API. Pure: measuring
-//! afresh and remembering what helped are others' business. Nothing is suggested for failures that waiting, money or
-//! another key would mend.
+//! Adaptations: the one change, learned from a refusal, after which the same request fits the model's API. Pure: the
+//! callers repeat the measurement and store adaptations that helped. Nothing is suggested for failures that waiting,
+//! money or another key would fix.
 
 use super::prepare::RequestPlan;
 use super::protocols::{Dialect, Quirks, StreamError};
@@ -11,26 +11,23 @@ use serde_json::Value;
 use std::fmt;
 use std::str::FromStr;
 
-/// A change to the requests of one model. Stored by its word ([`Adaptation::as_str`]).
+/// A change to the requests of one model. Stored as its word ([`Adaptation::as_str`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Adaptation {
-    /// Send no temperature.
     OmitTemperature,
     /// Send the budget as `max_tokens`.
     UseMaxTokens,
     /// Send the budget as `max_completion_tokens`.
     UseMaxCompletionTokens,
-    /// Send no `stream_options`.
     OmitStreamOptions,
     /// Send no `stream_options.include_obfuscation`.
     OmitIncludeObfuscation,
-    /// Send no reasoning effort.
     OmitReasoningEffort,
-    /// Ask in the Responses API.
+    /// Use the Responses API.
     UseResponses,
-    /// Ask in the legacy Completions API.
+    /// Use the legacy Completions API.
     UseCompletions,
-    /// Ask in the Chat Completions API.
+    /// Use the Chat Completions API.
     UseChat,
 }
 
@@ -39,7 +36,6 @@ use Adaptation::{
     UseMaxCompletionTokens, UseMaxTokens, UseResponses,
 };
 
-/// Every adaptation and its stored word.
 const WORDS: [(Adaptation, &str); 9] = [
     (OmitTemperature, "omit_temperature"),
     (UseMaxTokens, "use_max_tokens"),
@@ -52,7 +48,7 @@ const WORDS: [(Adaptation, &str); 9] = [
     (UseChat, "use_chat"),
 ];
 
-/// What OpenAI says where a model lives in another API family (404 or 400), in lower case, most telling first.
+/// OpenAI's messages for a model of another API family (404 or 400), in lower case, clearest first.
 const FAMILIES: [(&str, Adaptation); 4] = [
     ("this is a chat model", UseChat),
     ("not a chat model", UseCompletions),
@@ -60,7 +56,7 @@ const FAMILIES: [(&str, Adaptation); 4] = [
     ("use the responses api", UseResponses),
 ];
 
-/// Names under which APIs refuse a parameter, in lower case, most particular first, and what to try.
+/// Names under which APIs refuse a parameter, in lower case, most specific first, and the adaptation to try.
 const PARAMETERS: [(&str, Adaptation); 10] = [
     ("include_obfuscation", OmitIncludeObfuscation),
     ("include_usage", OmitStreamOptions),
@@ -74,7 +70,7 @@ const PARAMETERS: [(&str, Adaptation); 10] = [
     ("reasoning", OmitReasoningEffort),
 ];
 
-/// Words (lower case) with which a parameter is refused as such, and not its value's size or the length of a prompt.
+/// Words (lower case) that refuse a parameter as such, instead of its value's size or the length of a prompt.
 const REFUSALS: [&str; 14] = [
     "unsupported",
     "not supported",
@@ -92,7 +88,7 @@ const REFUSALS: [&str; 14] = [
     "property is invalid",
 ];
 
-/// Codes of the same meaning: OpenAI, and pydantic behind many hosts.
+/// Codes of the same meaning: OpenAI's, and those of pydantic, which many hosts use.
 const REFUSAL_CODES: [&str; 4] =
     ["unsupported_parameter", "unsupported_value", "unknown_parameter", "extra_forbidden"];
 
@@ -102,7 +98,7 @@ impl Adaptation {
         WORDS.iter().find(|(own, _)| *own == self).map_or("", |(_, word)| word)
     }
 
-    /// The dialect that it asks for.
+    /// The dialect that it switches to.
     pub fn dialect(self) -> Option<Dialect> {
         match self {
             UseResponses => Some(Dialect::Responses),
@@ -112,7 +108,7 @@ impl Adaptation {
         }
     }
 
-    /// Whether a request would be another one with it. What a request does not send cannot be what was refused.
+    /// True if it would change the request. The refused parameter must be one that the request sends.
     fn changes(self, plan: &RequestPlan) -> bool {
         let chat = plan.dialect == Dialect::Chat;
         let openai = matches!(plan.dialect, Dialect::Chat | Dialect::Responses | Dialect::Completions);
@@ -137,7 +133,7 @@ impl Adaptation {
     }
 }
 
-/// What to try after a refusal; `None` where nothing is known that could help.
+/// The adaptation to try after a refusal; `None` if no known one could help.
 pub fn suggest(fault: &FailureDetail, error: &StreamError, plan: &RequestPlan) -> Option<Adaptation> {
     if !matches!(fault.http_status, Some(400 | 404 | 422)) {
         return None;
@@ -149,7 +145,7 @@ pub fn suggest(fault: &FailureDetail, error: &StreamError, plan: &RequestPlan) -
     family.chain(parameter).find(|change| change.changes(plan))
 }
 
-/// Whether an error refuses the parameter of that name. Where the error names one itself, no other counts.
+/// True if an error refuses the parameter of that name. If the error names a parameter itself, only that one counts.
 fn refuses(error: &StreamError, text: &str, name: &str) -> bool {
     let refused = error.code.as_deref().is_some_and(|code| REFUSAL_CODES.contains(&code))
         || REFUSALS.iter().any(|word| text.contains(word));
@@ -160,15 +156,15 @@ fn refuses(error: &StreamError, text: &str, name: &str) -> bool {
     refused && named
 }
 
-/// Whether a name stands in a text as a word of its own: `max_tokens` is not in `max_tokens_to_sample`.
+/// True if a name stands in a text as a whole word: `max_tokens` is not in `max_tokens_to_sample`.
 fn holds_word(text: &str, name: &str) -> bool {
     let part = |ch: char| ch.is_ascii_alphanumeric() || ch == '_';
     text.match_indices(name)
         .any(|(start, _)| !text[..start].ends_with(part) && !text[start + name.len()..].starts_with(part))
 }
 
-/// Changes a request as everything learned says. Dialects come first in [`super::prepare::plan`], because quirks depend on
-/// them; here they are set alike.
+/// Changes a request by all learned adaptations. [`super::prepare::plan`] sets dialects first, because quirks depend
+/// on them; setting them here gives the same result.
 pub fn apply(
     adaptations: &[Adaptation],
     ask: &mut GenerationRequest,

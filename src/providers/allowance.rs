@@ -1,34 +1,35 @@
-//! What an answer's headers say is left of the provider's rate limits: `x-ratelimit-remaining-requests`,
-//! `anthropic-ratelimit-tokens-remaining` and their relatives. Headers come from outside: a limit that is not there in full,
-//! or makes no sense, is passed over. Pure.
+//! Reads the remaining rate limits from an answer's headers: `x-ratelimit-remaining-requests`,
+//! `anthropic-ratelimit-tokens-remaining` and similar ones. Headers come from outside: an incomplete
+//! or nonsensical limit is skipped. Pure.
 
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 
-/// The longest time until a reset that is believed, seconds.
+/// The longest accepted time until a reset, seconds.
 pub const LONGEST: f64 = 3600.0;
 
-/// What is left of one limit.
+/// The remainder of one limit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Allowance {
-    /// What is limited, as the provider calls it: `requests`, `tokens`, `requests-day`. At most 30 letters, digits, dashes.
+    /// The provider's name for the limited resource: `requests`, `tokens`, `requests-day`.
+    /// At most 30 letters, digits, dashes.
     pub what: String,
-    /// How many of them are left.
+    /// The remaining amount.
     pub left: u64,
-    /// Of so many, at least 1.
+    /// The limit, at least 1.
     pub of: u64,
-    /// Until the limit begins anew, seconds, 0 to [`LONGEST`].
+    /// Seconds until the limit resets, 0 to [`LONGEST`].
     pub resets_in: f64,
 }
 
 impl Allowance {
-    /// The share that is left, 0 to 1.
+    /// The remaining share, 0 to 1.
     pub fn share(&self) -> f64 {
         (self.left as f64 / self.of as f64).min(1.0)
     }
 }
 
-/// The three facts that headers give of one limit.
+/// The three facts that headers give about one limit.
 #[derive(Default)]
 struct LimitHeaders {
     limit: Option<u64>,
@@ -36,7 +37,7 @@ struct LimitHeaders {
     resets_in: Option<f64>,
 }
 
-/// The limit of which the smallest share is left; `None` where headers tell of none. Header names in lower case.
+/// The limit with the smallest remaining share; `None` if headers name no limit. Header names in lower case.
 pub fn tightest(headers: &[(String, String)], now: DateTime<Utc>) -> Option<Allowance> {
     let mut limits: BTreeMap<&str, LimitHeaders> = BTreeMap::new();
     for (name, value) in headers {
@@ -62,7 +63,7 @@ pub fn tightest(headers: &[(String, String)], now: DateTime<Utc>) -> Option<Allo
         .min_by(|one, other| one.share().total_cmp(&other.share()).then(one.left.cmp(&other.left)))
 }
 
-/// Which fact of which limit a header tells: `x-ratelimit-remaining-tokens` is (`remaining`, `tokens`).
+/// The fact and the limit that a header names: `x-ratelimit-remaining-tokens` is (`remaining`, `tokens`).
 fn fact_of(name: &str) -> Option<(&str, &str)> {
     const FACTS: [&str; 3] = ["limit", "remaining", "reset"];
     let (fact, what) = if let Some(rest) = name.strip_prefix("x-ratelimit-") {
@@ -81,10 +82,10 @@ fn number(text: &str) -> Option<u64> {
     (number.is_finite() && number >= 0.0).then_some(number as u64)
 }
 
-/// Seconds until a reset: a time span as Go writes it (`6m0s`, `120ms`), seconds, seconds or milliseconds since 1970, or a
-/// date.
+/// Seconds until a reset: a time span as Go writes it (`6m0s`, `120ms`), seconds, seconds or
+/// milliseconds since 1970, or a date.
 fn until(text: &str, now: DateTime<Utc>) -> Option<f64> {
-    /// Larger numbers of seconds are moments: 2001, in seconds and in milliseconds.
+    /// Larger numbers of seconds are moments: 1e9 is 2001 in seconds since 1970, and milliseconds are larger still.
     const MOMENT: f64 = 1e9;
     let since_1970 = |seconds: f64| seconds - now.timestamp_millis() as f64 / 1000.0;
     let seconds = match text.parse::<f64>() {

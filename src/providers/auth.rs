@@ -1,53 +1,50 @@
-//! How a request shows who is calling. Where keys come from is `settings::keys`; tokens of Google are fetched in
-//! `providers::google`, before any clock starts.
+//! Credentials of a request. `settings::keys` finds the keys; `providers::google` fetches
+//! Google's tokens before any clock starts.
 
 use super::hosts::Auth;
 use crate::domain::secret::Secret;
 use std::path::PathBuf;
 
-/// What is known about a host's login before anybody was asked for a token.
+/// A host's login before any token is fetched.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ProviderLogin {
-    /// Nothing more is needed.
+    /// The credential is complete.
     Ready(Credential),
-    /// Google is to be asked for a token, with the credentials file that the environment names, if it names one.
+    /// A token must be fetched from Google, with the credentials file that the environment names, if it names one.
     GoogleAdc(Option<PathBuf>),
-    /// The AWS SDK does it.
+    /// The AWS SDK finds the credentials.
     AwsChain,
 }
 
-/// What a request shows.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Credential {
-    /// Nothing.
     None,
     /// `Authorization: Bearer …`.
     Bearer(Secret),
     /// The key alone in a header of this name.
     Header(String, Secret),
-    /// A token of Google.
+    /// An access token of Google.
     Google {
-        /// The token.
         token: Secret,
-        /// The project that belongs to the login, where no other is configured.
+        /// The project of the login, used if no other is configured.
         project: Option<String>,
-        /// The login is a person's, so the project that pays has to be named.
+        /// True if the login is a person's, so the project that pays has to be named.
         user: bool,
     },
 }
 
 impl Credential {
-    /// A key, shown as a host wants it; `None` for hosts that take no key of ours.
+    /// The credential of a key, in the form that a host expects; `None` for hosts that take no key from this program.
     pub fn from_key(auth: &Auth, key: Secret) -> Option<Self> {
         match auth {
-            // What a file or command yields for Vertex is an access token.
+            // A file or command yields an access token for Vertex.
             Auth::Bearer | Auth::GoogleAdc => Some(Credential::Bearer(key)),
             Auth::Header(name) => Some(Credential::Header(name.clone(), key)),
             Auth::AwsChain | Auth::None => None,
         }
     }
 
-    /// The headers that show it.
+    /// The headers that carry it.
     pub fn headers(&self) -> Vec<(String, String)> {
         let bearer = |token: &Secret| ("Authorization".to_owned(), format!("Bearer {}", token.expose()));
         match self {

@@ -1,12 +1,12 @@
-//! Model ids of Amazon Bedrock: newer models are reached through an inference profile alone, whose id is the model's id
-//! behind the name of a geography. Pure rules; which profiles exist is for the catalogue to say.
-//! <https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.html>
+//! Model ids of Amazon Bedrock: newer models are reached only through an inference profile, whose
+//! id is the model's id with a geography in front. Pure rules; the catalog knows which profiles
+//! exist. <https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.html>
 
 /// Names of geographies that stand before a model id.
 const PREFIXES: &[&str] =
     &["us-gov", "us", "eu", "apac", "global", "jp", "au", "ca", "sa", "amer", "me", "af", "il", "ap"];
 
-/// Beginnings of regions and the geographies of their profiles, likeliest first. The longest beginning counts.
+/// Prefixes of regions and the geographies of their profiles, likeliest first. The longest prefix counts.
 const GEOGRAPHIES: &[(&str, &[&str])] = &[
     ("us-gov-", &["us-gov"]),
     ("us-", &["us", "global"]),
@@ -29,20 +29,20 @@ pub fn prefix(model_id: &str) -> Option<&str> {
     (PREFIXES.contains(&first) && rest.contains('.')).then_some(first)
 }
 
-/// Whether Bedrock says that a model needs an inference profile. Its apostrophe is a curly one; a straight one is seen
-/// in copies.
+/// True if Bedrock's message says that a model needs an inference profile. Its apostrophe is a curly one;
+/// copies may have a straight one.
 pub fn needs_profile(message: &str) -> bool {
     let plain = message.replace('\u{2019}', "'").to_lowercase();
     plain.contains("on-demand throughput isn't supported")
 }
 
-/// Whether a bare id belongs to a family whose newer models are reached through a profile alone. Older ones are not, so it
-/// is no more than likely.
+/// True if a bare id belongs to a family whose newer models are reached only through a profile. Older ones are not,
+/// so this is only likely.
 pub fn likely_needs_profile(model_id: &str) -> bool {
     ["anthropic.", "meta."].iter().any(|vendor| model_id.starts_with(vendor))
 }
 
-/// Profile ids to try for a bare model id in a region, likeliest first; empty where the id is no bare one.
+/// Profile ids to try for a bare model id in a region, likeliest first; empty if the id is not a bare one.
 pub fn suggestions(region: Option<&str>, model_id: &str) -> Vec<String> {
     if model_id.starts_with("arn:") || prefix(model_id).is_some() {
         return Vec::new();
@@ -53,12 +53,12 @@ pub fn suggestions(region: Option<&str>, model_id: &str) -> Vec<String> {
     geographies.iter().map(|geography| format!("{geography}.{model_id}")).collect()
 }
 
-/// What to do about [`needs_profile`], for people.
+/// The advice for [`needs_profile`], for people.
 pub fn hint(region: Option<&str>, model_id: &str) -> String {
     spoken(&suggestions(region, model_id))
 }
 
-/// By which of these profiles a model is called, for people.
+/// The advice which of these profiles to call, for people.
 pub fn spoken(profiles: &[String]) -> String {
     match profiles {
         [] => "call it by the id or ARN of an inference profile (aws bedrock list-inference-profiles)"

@@ -1,5 +1,5 @@
-//! The built-in rows of the table of hosts. Adding a provider of a known dialect is adding a row. Each row links to its
-//! vendor's documentation; the configuration can change any of them.
+//! The built-in rows of the table of hosts. Adding a provider of a known dialect means adding a row. Each row links
+//! to its vendor's documentation; the configuration can change any of them.
 
 use super::hosts::{Auth, BaseUrlVar, Header, Host, KeySource, KeyVar};
 use super::model_rules::{DialectRule, TemperatureRule};
@@ -8,7 +8,7 @@ use crate::domain::env_vars;
 use crate::domain::sourced::{Source, Sourced};
 use serde_json::{Map, Value, json};
 
-/// Every built-in host, in the order in which people read them.
+/// Every built-in host, in display order.
 pub fn built_in() -> Vec<Host> {
     vec![
         openai(),
@@ -67,8 +67,8 @@ fn anthropic() -> Host {
     }
 }
 
-/// <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html>. The AWS SDK finds endpoint
-/// and credentials by itself.
+/// <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html>. The AWS SDK finds
+/// endpoint and credentials by itself.
 fn bedrock() -> Host {
     Host {
         keys: KeySource { auth: Auth::AwsChain, ..keys(&[]) },
@@ -77,8 +77,8 @@ fn bedrock() -> Host {
     }
 }
 
-/// <https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference>. The endpoint follows from the
-/// location. Partner models know `max_tokens`. An API key serves where no project is named (express mode).
+/// <https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference>. The location determines the
+/// endpoint. Partner models know `max_tokens`. An API key is used if no project is named (express mode).
 fn vertex() -> Host {
     let express =
         KeyVar { name: env_vars::GOOGLE_API_KEY.into(), auth: Auth::Header("x-goog-api-key".into()) };
@@ -106,8 +106,8 @@ fn groq() -> Host {
     }
 }
 
-/// <https://docs.together.ai/reference/chat-completions-1>. The vendor's SDK (3.1) chats with a host of its own; its list
-/// is elsewhere (`listing::parts`).
+/// <https://docs.together.ai/reference/chat-completions-1>. The vendor's SDK (3.1) uses a separate host for chat; the
+/// list is on the other one (`listing::parts`).
 fn together() -> Host {
     Host {
         base_url: url("https://api-inference.together.ai/v1"),
@@ -128,8 +128,8 @@ fn cerebras() -> Host {
     }
 }
 
-/// <https://docs.fireworks.ai/api-reference/post-chatcompletions>. The server's own clock comes on request. Where
-/// the vendor's SDK (1.2) is given a base URL, it appends `/v1` to it, and not `/inference/v1`.
+/// <https://docs.fireworks.ai/api-reference/post-chatcompletions>. The server reports its own clock on request. The
+/// vendor's SDK (1.2) appends `/v1` to a base URL that it is given, not `/inference/v1`.
 fn fireworks() -> Host {
     Host {
         base_url: url("https://api.fireworks.ai/inference/v1"),
@@ -160,7 +160,8 @@ fn deepinfra() -> Host {
     }
 }
 
-/// <https://openrouter.ai/docs/api-reference/overview>. Usage always comes; the title names the caller in its statistics.
+/// <https://openrouter.ai/docs/api-reference/overview>. Usage always comes; the title
+/// names the caller in its statistics.
 fn openrouter() -> Host {
     Host {
         base_url: url("https://openrouter.ai/api/v1"),

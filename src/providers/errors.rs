@@ -1,6 +1,6 @@
-//! What a provider's error means: kind, code, wait, and what to do about it. First what the message says, then the
-//! provider's code, then its type, then the status, because providers reuse statuses (Bedrock's 404, OpenAI's 429, Anthropic's 400).
-//! Reading an error out of bytes is `protocols::error_body`; what can be learned from one is `providers::adapt`.
+//! Classifies a provider's error: kind, code, wait, and advice. The message counts first, then the provider's code,
+//! its type and the status, because providers reuse statuses (Bedrock's 404, OpenAI's 429, Anthropic's 400).
+//! `protocols::error_body` reads errors from bytes; `providers::adapt` learns from them.
 
 use super::protocols::StreamError;
 use super::{bedrock_ids, retry_after};
@@ -10,35 +10,34 @@ use chrono::{DateTime, Utc};
 
 mod rules;
 
-/// The longest piece of an unreadable answer that a message quotes, in characters.
+/// The longest excerpt of an unreadable answer in a message, in characters.
 const EXCERPT: usize = 200;
 
-/// How much of an unreadable answer is looked at for an excerpt, in bytes.
+/// Bytes of an unreadable answer that are searched for an excerpt.
 const READ_FOR_EXCERPT: usize = 16 * 1024;
 
-/// An answer that is no success, as far as it is known.
+/// The known facts of an unsuccessful answer.
 #[derive(Debug, Clone, Copy)]
 pub struct ErrorAnswer<'a> {
     /// The host's name in the table.
     pub provider: &'a str,
-    /// The model that was asked.
     pub model_id: &'a str,
-    /// The region that was asked (Bedrock).
+    /// The region of the request (Bedrock).
     pub region: Option<&'a str>,
-    /// HTTP status; 200 where the error came inside a stream.
+    /// HTTP status; 200 if the error came inside a stream.
     pub status: u16,
     /// Response headers, names in lower case.
     pub headers: &'a [(String, String)],
-    /// The error that was read out of it, if it could be read.
+    /// The parsed error, if the body could be parsed.
     pub error: Option<&'a StreamError>,
-    /// The body, quoted where no error could be read out of it.
+    /// The body, quoted if no error could be parsed from it.
     pub body: &'a [u8],
-    /// When the answer came: dates in Retry-After count from here.
+    /// The moment of the answer: dates in Retry-After count from here.
     pub now: DateTime<Utc>,
 }
 
-/// What an error answer means. The message is free of secrets, holds a hint where one is known, and is at most
-/// [`MESSAGE_LIMIT`] characters long.
+/// Classifies an error answer. The message is free of secrets, holds a hint if one is known, and
+/// is at most [`MESSAGE_LIMIT`] characters long.
 pub fn classify(answer: &ErrorAnswer<'_>, redactor: &Redactor) -> FailureDetail {
     let said = message(answer, redactor);
     let code = answer.error.and_then(|error| error.code.as_deref());
@@ -69,11 +68,11 @@ fn kind(answer: &ErrorAnswer<'_>, code: Option<&str>, lower: &str) -> FailureKin
         .or_else(|| family.and_then(rules::by_code))
         .or_else(|| rules::by_status(status, param.is_some()))
         .unwrap_or(FailureKind::Unknown);
-    // A 429 asks the caller to slow down, whatever its words blame.
+    // A 429 asks the caller to slow down, whatever cause its words give.
     if status == 429 && kind == FailureKind::TransientProvider { FailureKind::RateLimit } else { kind }
 }
 
-/// The status that counts: HTTP's where it is an error, else the one that the error itself names, else its code as a
+/// The status that counts: HTTP's if it is an error, else the one that the error itself names, else its code as a
 /// number (OpenRouter writes `502` into a 200).
 fn effective_status(answer: &ErrorAnswer<'_>, code: Option<&str>) -> u16 {
     let own = answer.error.and_then(|error| error.status);
@@ -105,7 +104,7 @@ fn excerpt(body: &[u8], redactor: &Redactor) -> String {
     line.chars().take(EXCERPT).collect()
 }
 
-/// What to do about it, where that is known.
+/// The advice for the error, if there is any.
 fn hint(answer: &ErrorAnswer<'_>, kind: FailureKind, said: &str) -> Option<String> {
     if answer.provider == "bedrock" && bedrock_ids::needs_profile(said) {
         return Some(bedrock_ids::hint(answer.region, answer.model_id));

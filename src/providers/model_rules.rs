@@ -1,9 +1,10 @@
-//! What a model's name says about how it wants to be asked: which dialect, whether it takes a temperature. First guesses,
-//! so that the first request already fits; `providers::adapt` corrects them by what the API answers.
+//! Rules that derive request settings from a model's name: its dialect, and whether it takes a
+//! temperature. These are first guesses, so that the first request is likely to fit; `providers::adapt`
+//! corrects them from the API's answers.
 
 use super::protocols::Dialect;
 
-/// How a host chooses the dialect of a model.
+/// The rule by which a host chooses the dialect of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DialectRule {
     /// The same for all models.
@@ -14,10 +15,10 @@ pub enum DialectRule {
     Vertex,
 }
 
-/// Which models of a host refuse a temperature.
+/// The models of a host that refuse a temperature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TemperatureRule {
-    /// None is known to.
+    /// No model is known to.
     Accepted,
     /// OpenAI's reasoning models and `gpt-4o-search-preview`.
     OpenAi,
@@ -28,11 +29,12 @@ pub enum TemperatureRule {
 /// OpenAI's models of the old Completions API (from the parameter type of its Python SDK).
 const COMPLETIONS_ONLY: &[&str] = &["gpt-3.5-turbo-instruct", "davinci-002", "babbage-002"];
 
-/// OpenAI's models of the Responses API whose names are neither o-series nor gpt-5 and later (same SDK, `ResponsesModel`).
+/// OpenAI's models of the Responses API whose names are neither o-series nor
+/// gpt-5 and later (same SDK, `ResponsesModel`).
 const RESPONSES_ONLY: &[&str] = &["computer-use-preview", "gpt-daybreak", "codex-"];
 
 impl DialectRule {
-    /// The dialect in which a model is asked first.
+    /// The dialect to try first for a model.
     pub fn choose(self, model_id: &str) -> Dialect {
         match self {
             DialectRule::Fixed(dialect) => dialect,
@@ -45,7 +47,7 @@ impl DialectRule {
 }
 
 impl TemperatureRule {
-    /// Whether the model answers a temperature with an error.
+    /// True if the model answers a temperature with an error.
     pub fn refuses(self, model_id: &str) -> bool {
         match self {
             TemperatureRule::Accepted => false,
@@ -72,7 +74,7 @@ fn openai_dialect(model_id: &str) -> Dialect {
     }
 }
 
-/// Whether an OpenAI model reasons: the o-series, and gpt-5 and later but for the `chat` variants of a whole version.
+/// True if an OpenAI model reasons: the o-series, and gpt-5 and later except the `chat` variants of a whole version.
 pub fn is_openai_reasoning(model_id: &str) -> bool {
     let base = base_model(model_id);
     if o_series(base) {
@@ -84,15 +86,15 @@ pub fn is_openai_reasoning(model_id: &str) -> bool {
     }
 }
 
-/// The reasoning effort with which the Python runner asked OpenAI's Responses models (`low`), so that old and new rows
-/// compare; `None` for those that take another one alone (`-pro`: high, deep research: medium) or none at all.
+/// The reasoning effort that the Python runner sent to OpenAI's Responses models (`low`), so that old and new rows
+/// compare; `None` for those that accept only another one (`-pro`: high, deep research: medium) or none.
 pub fn published_effort(model_id: &str) -> Option<&'static str> {
     let base = base_model(model_id);
     let fixed = base.contains("-pro") || base.contains("deep-research") || base.starts_with("o1-mini");
     (is_openai_reasoning(base) && !fixed).then_some("low")
 }
 
-/// The model below a fine-tuned one (`ft:gpt-4o-mini:org::id`) or behind a publisher (`openai/gpt-5`).
+/// The base model of a fine-tuned one (`ft:gpt-4o-mini:org::id`) or behind a publisher (`openai/gpt-5`).
 fn base_model(model_id: &str) -> &str {
     let own = model_id.strip_prefix("ft:").map_or(model_id, |tuned| tuned.split(':').next().unwrap_or(tuned));
     own.rsplit('/').next().unwrap_or(own)
@@ -105,15 +107,15 @@ fn o_series(base: &str) -> bool {
     tail.len() < rest.len() && (tail.is_empty() || tail.starts_with('-'))
 }
 
-/// Major version of `gpt-N…` and what follows it: `gpt-5.1-codex` is (5, `.1-codex`), `gpt-4o` is (4, `o`).
+/// Major version of `gpt-N…` and its suffix: `gpt-5.1-codex` is (5, `.1-codex`), `gpt-4o` is (4, `o`).
 fn gpt_version(base: &str) -> Option<(u32, &str)> {
     let rest = base.strip_prefix("gpt-")?;
     let digits = rest.len() - rest.trim_start_matches(|ch: char| ch.is_ascii_digit()).len();
     Some((rest[..digits].parse().ok()?, &rest[digits..]))
 }
 
-/// Version of a Claude model under any host's name for it: `claude-3-5-sonnet-20241022` is (3, 5), `claude-sonnet-5` is
-/// (5, 0), `us.anthropic.claude-opus-4-7-v1:0` and `anthropic/claude-opus-4.7` are (4, 7). Dates are no versions.
+/// Version of a Claude model under any host's name for it: `claude-3-5-sonnet-20241022` is (3, 5), `claude-sonnet-5`
+/// is (5, 0), `us.anthropic.claude-opus-4-7-v1:0` and `anthropic/claude-opus-4.7` are (4, 7). Dates are not versions.
 pub fn claude_version(model_id: &str) -> Option<(u32, u32)> {
     let (_, rest) = model_id.split_once("claude-")?;
     let mut words = rest.split(['-', '.', '@', ':']).skip_while(|word| number(word).is_none());

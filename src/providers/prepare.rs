@@ -1,5 +1,5 @@
-//! From host, question and login to a request that the wire can send. Pure: nothing is looked up, no key is fetched, no
-//! clock runs.
+//! Builds the request that the wire sends from host, generation request and login. Pure: no look-up, no
+//! key is fetched, no clock runs.
 
 use super::adapt::{self, Adaptation};
 use super::auth::Credential;
@@ -13,32 +13,30 @@ use crate::wire::{Origin, WireRequest};
 use bytes::Bytes;
 use url::{Host as UrlHost, ParseError, Url};
 
-/// How one model is going to be asked.
+/// The plan for requests to one model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RequestPlan {
-    /// The question, defaults and adaptations included.
+    /// The generation request, defaults and adaptations included.
     pub ask: GenerationRequest,
-    /// The wire format.
     pub dialect: Dialect,
     /// The host's, the model's and the learned quirks together.
     pub quirks: Quirks,
 }
 
-/// Why no request can be built. All of them are mended in configuration or environment, none by trying again.
+/// The reason why no request can be built. Only a change of configuration or
+/// environment fixes it, not another attempt.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PrepareError {
     /// The host's address is not known.
     #[error("provider `{0}` has no base URL: set base_url under [providers.{0}]")]
     NoBaseUrl(String),
-    /// It cannot be read, or holds what it must not.
+    /// The address cannot be parsed, or contains a forbidden part.
     #[error("the base URL of provider `{host}` is unusable: {reason}")]
     BadBaseUrl {
-        /// The host's name.
         host: String,
-        /// Why.
         reason: String,
     },
-    /// It would send a key in the clear.
+    /// The request would send a key unencrypted.
     #[error(
         "the base URL of provider `{0}` is plain http to another machine: use https, or set \
          allow_plain_http = true under [providers.{0}]"
@@ -49,12 +47,12 @@ pub enum PrepareError {
         "Vertex needs a Google Cloud project for this model: set GOOGLE_CLOUD_PROJECT, or project under [providers.vertex]"
     )]
     NoProject,
-    /// A project or location that cannot be one.
+    /// An invalid project or location.
     #[error("`{value}` cannot be a Google Cloud {what}")]
     BadPlace {
         /// `project` or `location`.
         what: &'static str,
-        /// As it was given.
+        /// The value as given.
         value: String,
     },
     /// A header that HTTP cannot carry.
@@ -62,9 +60,7 @@ pub enum PrepareError {
         "provider `{host}`: header `{name}` cannot be sent: it holds a character that HTTP does not allow"
     )]
     BadHeader {
-        /// The host's name.
         host: String,
-        /// The header's name.
         name: String,
     },
 }
@@ -76,7 +72,7 @@ impl From<PrepareError> for FailureDetail {
     }
 }
 
-/// How a model is asked: the host's rules for its name, then everything that was learned about it.
+/// Plans requests to a model: the host's rules for its name, then all learned adaptations.
 pub fn plan(host: &Host, mut ask: GenerationRequest, learned: &[Adaptation]) -> RequestPlan {
     let chosen = host.dialects.choose(&ask.model_id);
     let mut dialect = learned.iter().rev().find_map(|adaptation| adaptation.dialect()).unwrap_or(chosen);
@@ -89,10 +85,10 @@ pub fn plan(host: &Host, mut ask: GenerationRequest, learned: &[Adaptation]) -> 
     RequestPlan { ask, dialect, quirks }
 }
 
-/// The request that asks. `path` is the dialect's own path below a base URL, percent-encoded, with its query.
+/// Builds the generation request. `path` is the dialect's own path below a base URL, percent-encoded, with its query.
 ///
 /// # Errors
-/// [`PrepareError`] where host, project or headers are unusable.
+/// [`PrepareError`] if host, project or headers are unusable.
 pub fn request(
     host: &Host,
     plan: &RequestPlan,
@@ -105,7 +101,7 @@ pub fn request(
     Ok(WireRequest { method: "POST", target, path, headers, body })
 }
 
-/// The request that asks for a page of a list of models. `path` holds its query.
+/// Builds the request for a page of a list of models. `path` holds its query.
 ///
 /// # Errors
 /// As [`request`].
@@ -124,7 +120,7 @@ pub fn list_request(
     Ok(WireRequest { method: "GET", target, path, headers, body: Bytes::new() })
 }
 
-/// Where a request goes: the machine, and path with query.
+/// The destination of a request: the machine, and path with query.
 ///
 /// # Errors
 /// As [`request`].
@@ -157,7 +153,7 @@ fn vertex_endpoint(
     }
 }
 
-/// The project in whose name Vertex is called. An API key has none: its requests name no project.
+/// The project that Vertex bills. An API key has none: its requests name no project.
 fn project<'a>(host: &'a Host, credential: &'a Credential) -> Option<&'a str> {
     match credential {
         Credential::Header(..) => None,
@@ -168,7 +164,7 @@ fn project<'a>(host: &'a Host, credential: &'a Credential) -> Option<&'a str> {
     }
 }
 
-/// Base URL and path as the wire wants them. The path is appended as text, so that nothing in it can climb out.
+/// Joins base URL and path for the wire. The path is appended as text, so that nothing in it can leave the base path.
 fn join(host: &Host, base: &str, path: &str) -> Result<(Origin, String), PrepareError> {
     let url = checked(host, base)?;
     let tls = url.scheme() == "https";
@@ -181,10 +177,11 @@ fn join(host: &Host, base: &str, path: &str) -> Result<(Origin, String), Prepare
     Ok((Origin { tls, host: name, port }, format!("{}{path}", url.path().trim_end_matches('/'))))
 }
 
-/// A base URL that requests may be sent to.
+/// Parses a base URL and checks that requests may be sent to it.
 ///
 /// # Errors
-/// [`PrepareError`] where it is no URL, is neither https nor loopback nor allowed, or holds a user, a query or a fragment.
+/// [`PrepareError`] if it is not a URL, is neither https nor loopback nor allowed, or holds a
+/// user, a query or a fragment.
 pub fn checked(host: &Host, base: &str) -> Result<Url, PrepareError> {
     let url = Url::parse(base).map_err(|error| match error {
         ParseError::RelativeUrlWithoutBase => unusable(host, "it must begin with https://"),
@@ -217,7 +214,7 @@ fn unusable(host: &Host, reason: &str) -> PrepareError {
     PrepareError::BadBaseUrl { host: host.name.clone(), reason: reason.to_owned() }
 }
 
-/// All headers but those that the wire adds.
+/// All headers except those that the wire adds.
 fn headers(host: &Host, credential: &Credential) -> Result<Vec<(String, String)>, PrepareError> {
     let mut headers = vec![
         ("Content-Type".to_owned(), "application/json".to_owned()),
@@ -235,7 +232,7 @@ fn headers(host: &Host, credential: &Credential) -> Result<Vec<(String, String)>
     }
 }
 
-/// Whether HTTP can carry a header: a token as its name, visible ASCII, spaces and tabs as its value.
+/// True if HTTP can carry a header: a token as its name, visible ASCII, spaces and tabs as its value.
 pub fn is_header(name: &str, value: &str) -> bool {
     let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     let visible = |byte: u8| byte == b'\t' || (0x20..0x7f).contains(&byte);

@@ -1,13 +1,14 @@
-//! How long an answer asks to wait. Headers come from outside: past dates, negative and absurd numbers are all seen.
+//! Reads the wait that an answer asks for. Headers come from outside: past dates,
+//! negative and absurd numbers all occur.
 
 use chrono::{DateTime, Utc};
 
-/// The longest wait that is believed, seconds.
+/// The longest accepted wait, seconds.
 pub const LONGEST: f64 = 3600.0;
 
-/// Seconds to wait, 0 to [`LONGEST`]; `None` where the headers do not say. `retry-after-ms` wins over `retry-after`, as in
-/// the SDKs of OpenAI and Anthropic; `retry-after` is seconds (a fraction is allowed) or an HTTP date. `x-should-retry` is
-/// ignored: whether a failure is worth another attempt is decided by its kind. Header names in lower case.
+/// Seconds to wait, 0 to [`LONGEST`]; `None` if the headers name no wait. `retry-after-ms` wins over `retry-after`,
+/// as in the SDKs of OpenAI and Anthropic; `retry-after` is seconds (a fraction is allowed) or an HTTP date.
+/// `x-should-retry` is ignored: the kind of a failure decides whether it is retried. Header names in lower case.
 pub fn seconds(headers: &[(String, String)], now: DateTime<Utc>) -> Option<f64> {
     let value = |name: &str| headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.trim());
     let milliseconds = value("retry-after-ms").and_then(number).map(|wait| wait / 1000.0);

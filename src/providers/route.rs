@@ -1,5 +1,5 @@
-//! One host made ready: its login settled or able to be settled, its requests built one by one. Everything here happens
-//! before a clock starts.
+//! A host that is ready for requests: its login is known or obtained on demand, and its requests are built one by
+//! one. Everything here happens before a clock starts.
 
 use super::adapt::Adaptation;
 use super::auth::Credential;
@@ -14,37 +14,35 @@ use crate::wire::WireRequest;
 use bytes::Bytes;
 use std::sync::Arc;
 
-/// How a host is shown who is calling.
+/// The access to a host.
 #[derive(Clone)]
 pub enum RouteAccess {
-    /// With what is known already.
+    /// A credential that is already known.
     Known(Credential),
-    /// With a token that Google gives and renews.
+    /// A token that Google issues and renews.
     Google(Arc<GoogleLogin>),
-    /// With a signature of the AWS SDK.
+    /// A signature of the AWS SDK.
     Aws(Signer),
 }
 
 /// A host and the access to it.
 #[derive(Clone)]
 pub struct ProviderRoute {
-    /// The row of the table.
+    /// The row of the host table.
     pub host: Host,
-    /// How it is shown who is calling.
     pub access: RouteAccess,
 }
 
-/// A request, and how it was arrived at.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PreparedRequest {
-    /// The question as it is asked.
+    /// The plan that the request follows.
     pub plan: RequestPlan,
     /// The bytes to send.
     pub request: WireRequest,
 }
 
 impl ProviderRoute {
-    /// The request for one question, tokens and signatures included.
+    /// The request for one generation, tokens and signatures included.
     ///
     /// # Errors
     /// A [`FailureDetail`] of stage `prepare`: unusable address, no token, no credentials.
@@ -86,7 +84,7 @@ impl ProviderRoute {
         Ok(prepare::list_request(&self.host, &part.base, &path, &credential)?)
     }
 
-    /// The region that requests go to, where the host has regions.
+    /// The region that requests go to, if the host has regions.
     pub fn region(&self) -> Option<String> {
         match &self.access {
             RouteAccess::Aws(signer) => signer.region(),

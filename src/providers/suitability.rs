@@ -1,9 +1,9 @@
-//! What a model's name says about whether it can be measured. Names only warn: a real call decides.
+//! Guesses from a model's name whether it can be measured. Names only warn: a real call decides.
 
-/// What a name points at.
+/// A property suggested by a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hint {
-    /// Another kind of model than one that answers in text: of which kind.
+    /// A kind of model that does not answer in text.
     OtherKind(&'static str),
     /// A model that judges texts and answers in one word or two.
     Guard,
@@ -11,7 +11,7 @@ pub enum Hint {
     Compound,
 }
 
-/// Words of a name, and what they mean.
+/// Kinds of models, and the words in names that suggest them.
 const WORDS: &[(&str, &[&str])] = &[
     ("embeddings", &["embed", "embedding", "embeddings", "bge", "gte", "e5", "titanembed", "ada"]),
     ("ranking", &["rerank", "reranker"]),
@@ -24,7 +24,7 @@ const WORDS: &[(&str, &[&str])] = &[
     ("moderation", &["moderation"]),
 ];
 
-/// What the name of a model points at, if it is anything but text.
+/// The hint in the name of a model, if it suggests anything but text.
 pub fn hint(model_id: &str) -> Option<Hint> {
     let lower = model_id.to_lowercase();
     let words: Vec<&str> = lower.split(|ch: char| !ch.is_alphanumeric()).collect();

@@ -1,13 +1,14 @@
-//! Where Vertex's models are reached: hosts by location, paths by publisher. Pure; tokens are `providers::google`.
-//! <https://cloud.google.com/vertex-ai/generative-ai/docs/learn/locations>
+//! Addresses of Vertex's models: hosts by location, paths by publisher. Pure; `providers::google`
+//! handles tokens. <https://cloud.google.com/vertex-ai/generative-ai/docs/learn/locations>
 
 use super::prepare::PrepareError;
 use super::protocols::Dialect;
 
-/// Where Google's SDK sends requests that name no location.
+/// The location that Google's SDK uses for requests without one.
 pub const DEFAULT_LOCATION: &str = "global";
 
-/// The base URL of a location: one host for `global`, one for each of the multi-regions `us` and `eu`, one a region.
+/// The base URL of a location: one host for `global`, one for each of the multi-regions
+/// `us` and `eu`, one per region.
 pub fn base_url(location: &str) -> String {
     match location {
         "global" => "https://aiplatform.googleapis.com/v1".to_owned(),
@@ -16,7 +17,8 @@ pub fn base_url(location: &str) -> String {
     }
 }
 
-/// A base URL from outside with an API version: vendors' SDKs disagree on whether it is part of it.
+/// Adds an API version to a base URL from outside if it is missing: vendors' SDKs disagree on
+/// whether it is part of it.
 pub fn versioned(base_url: &str) -> String {
     let bare = base_url.trim_end_matches('/');
     let last = bare.rsplit('/').next().unwrap_or(bare);
@@ -24,17 +26,17 @@ pub fn versioned(base_url: &str) -> String {
     if version { bare.to_owned() } else { format!("{bare}/v1") }
 }
 
-/// Whether a text can be a project or a location: it becomes part of a path, and the location of a host name.
+/// True if a text can be a project or a location: it becomes part of a path, and the location part of a host name.
 pub fn is_name(text: &str) -> bool {
     let fits = |ch: char| ch.is_ascii_alphanumeric() || matches!(ch, '-' | '.' | ':' | '_');
     !text.is_empty() && text.len() <= 100 && text.chars().all(fits) && !text.starts_with('.')
 }
 
-/// The path below the base URL. `dialect_path` is the dialect's own path; without a project (express mode) only Gemini
-/// has one.
+/// The path below the base URL. `dialect_path` is the dialect's own path; without a project
+/// (express mode) only Gemini has one.
 ///
 /// # Errors
-/// [`PrepareError`] where a project is missing, or project or location cannot be one.
+/// [`PrepareError`] if a project is missing, or project or location are invalid.
 pub fn path(
     dialect: Dialect,
     model_id: &str,

@@ -1,5 +1,5 @@
-//! The machine's monotonic clock as plain nanoseconds, so that a measuring process on the same machine can compare its own
-//! stamps with ours. Not a wall clock, and not for waiting: that is `timer`.
+//! The machine's monotonic clock as plain nanoseconds, so that a measuring process on the same machine can compare
+//! its stamps with the simulator's. Not a wall clock, and not for waiting: that is `timer`.
 
 use rustix::time::{ClockId, clock_gettime};
 

@@ -1,4 +1,4 @@
-//! Answers instead of a stream: each wire format's own error body for a status, with the words its provider uses. Pure.
+//! Error answers: each wire format's own error body for a status, in the words of its provider. Pure.
 
 use super::request::SimRequest;
 use super::route::SimHost;
@@ -10,19 +10,16 @@ use std::time::{Duration, SystemTime};
 /// An error answer before it is put into a wire format.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SimErrorResponse {
-    /// HTTP status.
     pub status: u16,
     /// OpenAI's `code`.
     pub code: Option<&'static str>,
-    /// The sentence.
     pub message: String,
     /// OpenAI's `param`.
     pub param: Option<&'static str>,
-    /// Headers that go with it.
     pub headers: Vec<(&'static str, String)>,
 }
 
-/// One status in everybody's words.
+/// The words of every provider for one status.
 struct ErrorWording {
     status: u16,
     openai_type: &'static str,
@@ -57,7 +54,7 @@ impl SimErrorResponse {
         Self { status, code, message: words.message.to_owned(), param: None, headers: Vec::new() }
     }
 
-    /// A 400 with this sentence.
+    /// A 400 with this message.
     pub fn invalid(message: String) -> Self {
         Self { message, ..Self::of_status(400) }
     }
@@ -67,7 +64,7 @@ impl SimErrorResponse {
         Self { message, param: Some("model"), ..Self::of_status(404) }
     }
 
-    /// What the scenario refuses about this request, if anything.
+    /// The error with which the scenario refuses this request, if it does.
     pub fn of_scenario(scenario: &Scenario, dialect: Dialect, ask: &SimRequest) -> Option<Self> {
         match scenario.fault {
             SimFault::Status(429) => Some(Self::too_many(scenario)),
@@ -133,7 +130,7 @@ impl SimErrorResponse {
         refusal
     }
 
-    /// The body in a wire format, and the header that Bedrock names its error in.
+    /// The body in a wire format, and the value of Bedrock's header that names the error.
     pub fn body(&self, dialect: Dialect, host: SimHost, id: &str) -> (Value, Option<&'static str>) {
         let words = words(self.status);
         match dialect {

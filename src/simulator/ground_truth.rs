@@ -1,48 +1,43 @@
-//! What really left the server, and when: one record a request, in a bounded ring, told as JSON. The stamps come from
-//! `instrumented_stream`; nobody computes them from what was planned.
+//! The truth about each request: the bytes that left the server, and their moments, in a bounded ring that is served
+//! as JSON. The stamps come from `instrumented_stream`; none is computed from the plan.
 
 use super::clock::seconds_between;
 use serde_json::{Map, Value, json};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// How many requests are remembered.
+/// Maximum number of remembered requests.
 pub const RING: usize = 4096;
-/// The most token stamps kept for one request.
+/// Maximum number of token stamps kept for one request.
 pub const STAMPS_A_REQUEST: u64 = 4096;
-/// The most token stamps that the ring may hold; older requests go first (8 MB).
+/// Maximum number of token stamps in the ring; older requests are dropped first (8 MB).
 const STAMPS_IN_ALL: usize = 1 << 20;
 
-/// One request: what is known when it has come, and what is seen afterwards.
+/// One request: the facts known when it arrived, and those observed afterwards.
 pub struct RequestRecord {
     /// The request's id, as `x-request-id` names it.
     pub id: String,
-    /// Wire format, host, model and what the scenario asks for.
+    /// Wire format, host, model and the scenario's parameters.
     pub about: Value,
-    /// When the read that completed the request returned, nanoseconds of the monotonic clock.
+    /// The moment at which the read that completed the request returned, nanoseconds of the monotonic clock.
     pub received: u64,
-    /// How many token stamps this record may keep.
+    /// Maximum number of token stamps in this record.
     pub room: usize,
     seen: Mutex<SentResponse>,
 }
 
-/// What left the server. Stamps are nanoseconds of the monotonic clock, taken just before the write that carried the last
-/// byte of the thing.
+/// The response as it left the server. Stamps are nanoseconds of the monotonic clock, taken just before the write
+/// that carried the last byte of the item.
 #[derive(Debug, Clone, Default)]
 pub struct SentResponse {
-    /// HTTP status.
     pub status: u16,
     /// `open`, then how it ended: `complete`, `cut`, `reset`, `client_gone`; a stalled one stays `stalled`.
     pub outcome: &'static str,
-    /// The answer's head.
+    /// Stamp of the answer's head.
     pub head: Option<u64>,
-    /// The first reasoning token.
     pub first_reasoning: Option<u64>,
-    /// The last reasoning token.
     pub last_reasoning: Option<u64>,
-    /// The first visible token.
     pub first_visible: Option<u64>,
-    /// The last visible token.
     pub last_visible: Option<u64>,
     /// The end of the body, or of the connection.
     pub end: Option<u64>,
@@ -50,24 +45,24 @@ pub struct SentResponse {
     pub reasoning_tokens: u64,
     /// Visible tokens that left.
     pub visible_tokens: u64,
-    /// When each visible token left, as far as there is room.
+    /// The stamp of each visible token, as far as there is room.
     pub visible: Vec<u64>,
 }
 
 impl RequestRecord {
-    /// A request that has just come.
+    /// Creates the record of a request that has just arrived.
     pub fn new(id: String, about: Value, received: u64, room: usize) -> Self {
         let seen =
             SentResponse { outcome: "open", visible: Vec::with_capacity(room), ..SentResponse::default() };
         Self { id, about, received, room, seen: Mutex::new(seen) }
     }
 
-    /// What was seen so far.
+    /// Locks the observations so far.
     pub fn seen(&self) -> MutexGuard<'_, SentResponse> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// As JSON; with every token's stamps if asked.
+    /// Serializes the record, with every token's stamps if requested.
     pub fn to_json(&self, with_tokens: bool) -> Value {
         let seen = self.seen().clone();
         let moments = [
@@ -102,7 +97,6 @@ impl RequestRecord {
     }
 }
 
-/// The recent requests.
 #[derive(Default)]
 pub struct RecentRequests(Mutex<RecentRecords>);
 
@@ -124,7 +118,6 @@ impl RecentRequests {
         }
     }
 
-    /// One request by its id.
     pub fn find(&self, id: &str) -> Option<Arc<RequestRecord>> {
         self.recent().records.iter().rev().find(|record| record.id == id).cloned()
     }

@@ -1,6 +1,6 @@
-//! The server's end of a connection, tapped: it stamps reads and writes, and tells the record when what the body handed
-//! over had really been written. hyper buffers in between; without the instrumented stream the truth would be an opinion. It also does to
-//! the socket what HTTP libraries refuse to do: one byte a write, a reset instead of an end.
+//! The server's end of a connection: stamps reads and writes, and records when the bytes that the body handed over
+//! had been written. hyper buffers in between, so without this stream the truth would be a guess. It also does to the
+//! socket what HTTP libraries refuse to do: one byte per write, a reset instead of an end.
 
 use super::clock;
 use super::ground_truth::RequestRecord;
@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// What the instrumented stream and the answer's body tell each other; one a connection.
+/// State shared by the instrumented stream and the answer's body; one per connection.
 #[derive(Clone, Default)]
 pub struct Wire(Arc<Mutex<WireState>>);
 
@@ -26,23 +26,23 @@ struct WireState {
     reset: bool,
 }
 
-/// What was handed to hyper and is not yet known to be written.
+/// Output that hyper received and may not have written yet.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct UnflushedOutput {
-    /// The answer's head.
+    /// True for the head of the answer.
     pub head: bool,
-    /// Some bytes that are no token.
+    /// True for bytes that belong to no token.
     pub bytes: bool,
-    /// So many reasoning tokens.
+    /// Number of reasoning tokens.
     pub reasoning: u64,
-    /// So many visible tokens.
+    /// Number of visible tokens.
     pub visible: u64,
-    /// The end of the body.
+    /// True for the end of the body.
     pub end: bool,
 }
 
 impl Wire {
-    /// When the last read that brought bytes returned.
+    /// The moment when the last read that brought bytes returned.
     pub fn last_read(&self) -> u64 {
         self.state().last_read
     }
@@ -55,7 +55,7 @@ impl Wire {
         state.handed = UnflushedOutput { head: true, ..UnflushedOutput::default() };
     }
 
-    /// Notes what is about to be written.
+    /// Records output that is about to be written.
     pub fn hand_over(&self, more: UnflushedOutput) {
         let handed = &mut self.state().handed;
         handed.bytes |= more.bytes;
@@ -129,7 +129,6 @@ pub struct InstrumentedStream {
 }
 
 impl InstrumentedStream {
-    /// Taps a connection.
     pub fn new(stream: TcpStream, wire: Wire) -> Self {
         Self { stream, wire }
     }
@@ -137,7 +136,7 @@ impl InstrumentedStream {
     /// Stamps a write that is about to happen; true if it may carry one byte only.
     fn before_write(&self) -> bool {
         let mut state = self.wire.state();
-        // Before, not after: another core may deliver the bytes before the system call returns.
+        // Before the write, because another core may deliver the bytes before the system call returns.
         state.last_write = clock::now();
         state.drip
     }

@@ -1,5 +1,5 @@
-//! What the simulator tells besides streams: its models in the shapes of providers, what a record is about, headers that
-//! name a request.
+//! The simulator's other documents: its models in the shapes of providers, the description in a
+//! record, headers that name a request.
 
 use super::clock;
 use super::route::SimHost;
@@ -10,11 +10,11 @@ use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
-/// What a captive portal or a wrong base URL answers.
+/// The answer of a captive portal or a wrong base URL.
 pub const WEB_PAGE: &str =
     "<!DOCTYPE html>\n<html><head><title>Welcome</title></head><body><h1>Welcome</h1></body></html>\n";
 
-/// A fixed date for models that were never made.
+/// A fixed date, because these models were never made.
 const CREATED: i64 = 1_735_689_600;
 
 /// The list of presets as a host would list its models.
@@ -44,7 +44,7 @@ fn anthropic_models() -> Value {
     })
 }
 
-/// What a scenario was asked to do, seconds and tokens. The seconds are plans; what happened stands beside them.
+/// The parameters of a scenario, seconds and tokens. The seconds are plans; the record stores the measured ones.
 pub fn about(model: &str, scenario: &Scenario, plan: &SimTokenPlan) -> Value {
     let ttft = scenario.ttft.as_secs_f64();
     json!({
@@ -63,7 +63,7 @@ pub fn about(model: &str, scenario: &Scenario, plan: &SimTokenPlan) -> Value {
     })
 }
 
-/// Puts the request's id into the answer's head, in our words and in the provider's.
+/// Puts the request's id into the answer's head, as the simulator's header and as the provider's.
 pub fn mark(headers: &mut HeaderMap, id: &str, dialect: Dialect, host: SimHost, received: u64) {
     let Ok(value) = HeaderValue::from_str(id) else { return };
     let own = match (dialect, host) {
@@ -83,7 +83,7 @@ pub fn mark(headers: &mut HeaderMap, id: &str, dialect: Dialect, host: SimHost, 
     }
 }
 
-/// A number of a query string.
+/// Parses a number of a query string.
 pub fn query_number(query: &str, key: &str) -> Option<usize> {
     let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
     pairs.find(|(name, _)| *name == key)?.1.parse().ok()

@@ -1,10 +1,11 @@
-//! A server that speaks every provider's wire format over real HTTP/1.1, with timing and faults chosen by the model's name,
-//! and that tells the truth about itself at `/truth`. It is the demo, the test bench and the calibrator. It generates
-//! nothing and judges nobody: comparing its truth with a measurement is somebody else's work.
+//! A server that speaks every provider's wire format over real HTTP/1.1. The model's name chooses timing and faults,
+//! and `/truth` reports what really happened. It serves as demo, test bench and calibrator. It generates no text of
+//! its own and does not compare its truth with a measurement; its callers do that.
 //!
-//! In the order in which a request passes through: `server` reads it, `route` and `request` understand it, `scenario`
-//! says what to do, `error_response` refuses or `script` writes a timetable with the words of a `response_writer`, `playback` keeps
-//! it with the help of `timer`, `instrumented_stream` sees the bytes leave, `ground_truth` remembers.
+//! In the order in which a request passes through: `server` reads it, `route` and `request` parse it,
+//! `scenario` chooses the behaviour, `error_response` refuses it or `script` writes a timetable with
+//! the words of a `response_writer`, `playback` keeps it with the help of `timer`,
+//! `instrumented_stream` sees the bytes leave, `ground_truth` remembers.
 
 pub mod clock;
 mod error_response;
@@ -39,15 +40,15 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// How long open connections may go on after shutdown.
+/// Time that open connections may go on after shutdown.
 const GRACE: Duration = Duration::from_millis(250);
 /// Connections that may wait to be accepted by a simulator in this process.
 const ACCEPT_QUEUE: u32 = 4096;
-/// How long to wait when the system has no connection to give (too many open files).
+/// Pause when the system has no connection to give (too many open files).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves until `shutdown` is ready; open connections then have a quarter of a second. Needs a tokio runtime with I/O and
-/// time.
+/// Serves until `shutdown` is ready; open connections then have a quarter of a second. Needs a
+/// tokio runtime with I/O and time.
 ///
 /// # Errors
 /// The timer cannot be made, or fails.
@@ -67,7 +68,7 @@ pub async fn serve(listener: TcpListener, shutdown: impl Future<Output = ()>) ->
                 Ok((stream, _)) => {
                     connections.spawn(connection(stream, shared.clone(), stop.clone()));
                 }
-                // One connection failed, or there are too many: the server lives on.
+                // One connection failed, or there are too many: the server continues.
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             },
         }
@@ -92,7 +93,7 @@ async fn connection(stream: TcpStream, shared: Arc<SimServerState>, stop: Cancel
     });
     let tapped = TokioIo::new(InstrumentedStream::new(stream, wire.clone()));
     let mut serving = std::pin::pin!(http1::Builder::new().serve_connection(tapped, service));
-    // How a connection ends is in the truth; an error here is a scenario or a client that left.
+    // The truth records how a connection ends; an error here comes from a scenario or a client that left.
     tokio::select! {
         _ = &mut serving => {}
         () = stop.cancelled() => {
@@ -102,11 +103,11 @@ async fn connection(stream: TcpStream, shared: Arc<SimServerState>, stop: Cancel
     }
 }
 
-/// Listens on an address; port 0 takes a free one. The usual queue of 128 connections is too short for 500 streams that
-/// start at once: the rest would come a second later. Needs a Tokio runtime.
+/// Listens on an address; port 0 takes a free one. The usual queue of 128 connections is too short for 500 streams
+/// that start at once: the rest would come a second later. Needs a Tokio runtime.
 ///
 /// # Errors
-/// The operating system's, where the address is taken or not this machine's.
+/// The operating system's error, if the address is taken or not this machine's.
 pub fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
@@ -116,7 +117,7 @@ pub fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// A simulator on a thread of its own; dropping it stops it.
 pub struct RunningSimulator {
-    /// Where it listens.
+    /// The address that it listens on.
     pub addr: SocketAddr,
     stop: CancellationToken,
     thread: Option<JoinHandle<()>>,
@@ -133,17 +134,17 @@ impl Drop for RunningSimulator {
     fn drop(&mut self) {
         self.stop.cancel();
         if let Some(thread) = self.thread.take() {
-            // A panic there has been told on stderr already.
+            // The panic hook has already reported a panic on stderr.
             let _ = thread.join();
         }
     }
 }
 
 /// Starts a simulator on a free port of 127.0.0.1, with its own thread and event loop, so that it shares neither with
-/// whoever measures it.
+/// the code that measures it.
 ///
 /// # Errors
-/// No port, no thread or no event loop to be had.
+/// If there is no free port, or the thread or event loop cannot be created.
 pub fn start_in_process() -> io::Result<RunningSimulator> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // Not `block_on`: the caller may be inside an event loop of its own.
@@ -155,7 +156,7 @@ pub fn start_in_process() -> io::Result<RunningSimulator> {
     let stop = CancellationToken::new();
     let stopped = stop.clone();
     let work = move || {
-        // Its only failures are the system's; whoever measures sees them as refused connections.
+        // Its only failures are the system's; the measuring side sees them as refused connections.
         let _ = runtime.block_on(serve(listener, stopped.cancelled_owned()));
     };
     let thread = std::thread::Builder::new().name("simulator".to_owned()).spawn(work)?;

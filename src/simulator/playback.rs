@@ -1,5 +1,5 @@
-//! The body of a streamed answer: keeps the script's timetable, one frame a moment. Everything that is due goes out in one
-//! write; a client that reads slowly gets it late, and the truth says so.
+//! The body of a streamed answer: keeps the script's timetable, one frame per moment. Everything that is due goes out
+//! in one write; a client that reads slowly gets it late, and the truth says so.
 
 use super::clock::{self, seconds_between};
 use super::ground_truth::RequestRecord;
@@ -14,7 +14,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-/// The most that is handed to hyper at once.
+/// Maximum number of bytes handed to hyper at once.
 const FRAME_BYTES: usize = 64 * 1024;
 
 /// A script being played.
@@ -26,7 +26,7 @@ pub struct Playback {
     bytes: Bytes,
     acts: std::iter::Peekable<std::vec::IntoIter<ScriptAction>>,
     position: usize,
-    /// Bytes that still have to leave one by one, and what they carry.
+    /// Bytes that still have to leave one by one, and the output that they carry.
     dripping: Option<(Bytes, UnflushedOutput)>,
     drip: bool,
     complete: bool,
@@ -54,7 +54,7 @@ impl Playback {
         self.alarm.poll_until(cx, self.record.received.saturating_add(due))
     }
 
-    /// The next act; renders another block if this one is used up.
+    /// The next action; renders another block if this one is used up.
     fn next_act(&mut self) -> Option<ScriptAction> {
         if self.acts.peek().is_none() {
             let block = self.script.next_block()?;
@@ -94,7 +94,7 @@ impl Playback {
 
     fn poll_close(&mut self, cx: &mut Context<'_>, due: u64) -> Poll<io::Result<()>> {
         ready!(self.poll_due(cx, due))?;
-        // The closing events tell true times, so the tokens have to be gone.
+        // The closing events report true times, so the tokens must have left.
         ready!(self.wire.poll_flushed(cx));
         self.acts.next();
         let timing = self.timing();
@@ -114,7 +114,7 @@ impl Playback {
         };
         self.record.seen().outcome = outcome;
         if how == StreamBreak::Stall {
-            // Nobody will wake this task but the connection itself, when the client leaves.
+            // Only the connection wakes this task, when the client leaves.
             return Poll::Pending;
         }
         if how == StreamBreak::Reset {
@@ -138,7 +138,7 @@ impl Playback {
         self.dripping = Some((bytes, handed));
     }
 
-    /// What was emitted: at once, or a byte for a flush.
+    /// Returns the emitted bytes: all at once, or one per flush.
     fn poll_emitted(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let Some((mut bytes, handed)) = self.dripping.take() else { return Poll::Ready(None) };
         if self.drip && self.wire.poll_flushed(cx).is_pending() {
@@ -190,7 +190,7 @@ impl Body for Playback {
 }
 
 impl Drop for Playback {
-    /// A body that is dropped before its end lost its client, or the server stops.
+    /// A body dropped before its end lost its client, or the server stops.
     fn drop(&mut self) {
         if self.complete {
             return;

@@ -1,16 +1,14 @@
-//! The table of the simulator's models: a name, what it does in a line, and its numbers. How a name is taken apart is
-//! `scenario`.
+//! The table of the simulator's models: a name, a one-line description, and its parameters. `scenario` parses names.
 
 use super::scenario::{RetryHint, Scenario, SimFault};
 use std::time::Duration;
 
-/// A named scenario.
 pub struct Preset {
-    /// What a model name starts with.
+    /// The beginning of the model name.
     pub name: &'static str,
-    /// One line for people.
+    /// A one-line description for people.
     pub about: &'static str,
-    /// What the name stands for without modifiers.
+    /// The scenario of the name without modifiers.
     pub scenario: Scenario,
 }
 

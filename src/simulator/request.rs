@@ -1,21 +1,19 @@
-//! What a request body asks, whatever the wire format, reduced to what the simulator heeds. Lenient: unknown fields are
-//! nobody's business here. Pure.
+//! The parts of a request body that the simulator heeds, read from any wire format.
+//! Lenient: unknown fields are ignored. Pure.
 
 use crate::providers::protocols::Dialect;
 use serde_json::Value;
 
-/// A request, understood.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SimRequest {
-    /// The model's name.
     pub model: String,
     /// The output budget, reasoning included; `None` if none was sent.
     pub budget: Option<u32>,
-    /// Whether a temperature was sent.
+    /// True if a temperature was sent.
     pub temperature: bool,
-    /// Whether `max_tokens` was sent.
+    /// True if `max_tokens` was sent.
     pub max_tokens: bool,
-    /// Whether `max_completion_tokens` was sent.
+    /// True if `max_completion_tokens` was sent.
     pub max_completion_tokens: bool,
     /// `stream_options.include_usage`, if sent.
     pub include_usage: Option<bool>,
@@ -25,13 +23,13 @@ pub struct SimRequest {
     pub obfuscation: bool,
     /// `perf_metrics_in_response` (Fireworks).
     pub perf_metrics: bool,
-    /// Whether hidden reasoning is to be shown: `reasoning.summary` (Responses), `includeThoughts` (Gemini).
+    /// True if hidden reasoning is to be shown: `reasoning.summary` (Responses), `includeThoughts` (Gemini).
     pub show_reasoning: bool,
     /// Words of the prompt, which count as its tokens.
     pub prompt_tokens: u64,
 }
 
-/// Where each wire format keeps its budget.
+/// The JSON pointers to the budget in each wire format.
 const BUDGETS: [&str; 5] = [
     "/max_completion_tokens",
     "/max_tokens",
@@ -43,10 +41,10 @@ const BUDGETS: [&str; 5] = [
 const TEMPERATURES: [&str; 3] =
     ["/temperature", "/generationConfig/temperature", "/inferenceConfig/temperature"];
 
-/// Reads a body. `model` is the one that the path names, if it does.
+/// Parses a body. `model` is the one that the path names, if it does.
 ///
 /// # Errors
-/// A sentence for the client: no JSON object, no model, no stream asked for, no budget where one is required.
+/// A sentence for the client: no JSON object, no model, no stream requested, no budget although one is required.
 pub fn parse(dialect: Dialect, model: Option<String>, body: &[u8]) -> Result<SimRequest, String> {
     let body: Value =
         serde_json::from_slice(body).map_err(|error| format!("the body is not JSON: {error}"))?;
@@ -90,7 +88,7 @@ fn prompt_tokens(body: &Value) -> u64 {
     prompts.iter().filter_map(|field| body.get(field)).map(words).sum::<u64>().max(1)
 }
 
-/// Words of all text in a prompt, roles and types left out.
+/// Counts the words of all text in a prompt, without roles and types.
 fn words(value: &Value) -> u64 {
     match value {
         Value::String(text) => text.split_whitespace().count() as u64,

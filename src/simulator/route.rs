@@ -1,12 +1,13 @@
-//! Which wire format a path means, and whose dressing. Any prefix before the known tail is allowed, so that every
-//! provider's base URL can point here. Pure.
+//! Maps a path to a wire format and a host. Any prefix before the known tail is allowed, so that every provider's
+//! base URL can point here. Pure.
 
 use crate::providers::protocols::Dialect;
 
-/// Whose manners a stream has; chosen by the first segment of the path, for example `/groq/openai/v1/chat/completions`.
+/// The host whose quirks a stream imitates; chosen by the first segment
+/// of the path, for example `/groq/openai/v1/chat/completions`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SimHost {
-    /// Nobody's in particular: reasoning in `reasoning_content`, usage where it is asked for.
+    /// No particular host: reasoning in `reasoning_content`, usage if requested.
     Plain,
     /// Hidden reasoning, obfuscation.
     OpenAi,
@@ -18,7 +19,7 @@ pub enum SimHost {
     Fireworks,
     /// Usage by default, or on every chunk.
     DeepInfra,
-    /// Comments while waiting, cost, the name of who served.
+    /// Comments while waiting, cost, the name of the serving provider.
     OpenRouter,
     /// Usage on the last chunk, a bare model list.
     Together,
@@ -35,7 +36,7 @@ const HOSTS: [(&str, SimHost); 7] = [
 ];
 
 impl SimHost {
-    /// The path segment that chooses it; `sim` for nobody's.
+    /// The path segment that chooses it; `sim` for no particular host.
     pub fn name(self) -> &'static str {
         HOSTS.iter().find(|(_, host)| *host == self).map_or("sim", |(name, _)| name)
     }
@@ -46,27 +47,22 @@ impl SimHost {
     }
 }
 
-/// What a request wants.
+/// The target of a request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SimRoute {
-    /// Text.
     Generate {
-        /// In which words.
         dialect: Dialect,
-        /// With whose manners.
         host: SimHost,
-        /// The model, where the path names it.
+        /// The model, if the path names it.
         model: Option<String>,
     },
     /// The list of models.
     Models(SimHost),
-    /// Whether the server lives.
     Health,
-    /// What was really sent for recent requests.
+    /// The truth about recent requests.
     Truth,
-    /// What was really sent for one request.
+    /// The truth about one request.
     TruthOf(String),
-    /// Nothing that is known.
     Unknown,
 }
 
@@ -78,7 +74,7 @@ const TAILS: [(&str, Dialect); 4] = [
     ("/messages", Dialect::Messages),
 ];
 
-/// Reads a method and a path without its query.
+/// Parses a method and a path without its query.
 pub fn route(method: &str, path: &str) -> SimRoute {
     match method {
         "POST" => generate(path).unwrap_or(SimRoute::Unknown),
@@ -119,7 +115,7 @@ fn generate(path: &str) -> Option<SimRoute> {
     Some(SimRoute::Generate { dialect, host, model: Some(percent_decoded(model)) })
 }
 
-/// Undoes `%3A` and its like; what is no such escape stays.
+/// Decodes `%3A` and similar escapes; invalid escapes stay as they are.
 fn percent_decoded(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

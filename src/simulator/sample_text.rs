@@ -1,5 +1,5 @@
-//! What the simulator says: plain words, each with its leading space about one token of common tokenizers, the same words
-//! for every request. Not random: an answer can be predicted from its token count.
+//! The simulator's text: plain words, each with its leading space about one token of common tokenizers, the same
+//! words for every request. Not random: an answer can be predicted from its token count.
 
 use super::scenario::SimFault;
 use crate::providers::protocols::Channel;
@@ -18,7 +18,7 @@ const THOUGHT: &str = "The user wants a long and happy story about the world so 
     begin with early people then rivers then cities then ships and books I should keep the tone warm and simple and \
     move from one age to the next without too many dates Let me plan the parts and then write it";
 
-/// Words of two, three and four UTF-8 bytes a letter.
+/// Words whose letters take two, three and four UTF-8 bytes.
 const FOREIGN: &str = "Größe naïve façade история мир όνειρο 世界 物語 幸せ 이야기 🌍 🚀 héros übermütig";
 
 static STORY_WORDS: LazyLock<Vec<String>> = LazyLock::new(|| spaced(STORY));

@@ -1,5 +1,5 @@
-//! What a model name asks the simulator to do: a preset and `-key value` modifiers, such as `steady-ttft50-gap2-n64`.
-//! Pure; doing it is `script` and `error_response`.
+//! Parses a model name into a scenario: a preset and `-key value` modifiers, such as `steady-ttft50-gap2-n64`. Pure;
+//! `script` and `error_response` carry it out.
 
 use crate::domain::nearest::nearest;
 use std::time::Duration;
@@ -7,12 +7,12 @@ use thiserror::Error;
 
 pub use super::presets::{PRESETS, Preset};
 
-/// The longest wait that a name may ask for, in milliseconds: one hour.
+/// The longest wait that a name may set, in milliseconds: one hour.
 const MAX_MILLIS: f64 = 3_600_000.0;
-/// The most tokens that a name may ask for.
+/// The largest count that a name may set.
 const MAX_COUNT: u32 = 1_000_000;
 
-/// What the simulator does to a request.
+/// The simulator's behaviour for a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scenario {
     /// `ttft`: request received to first token (reasoning counts), 0 to 1 h.
@@ -31,18 +31,15 @@ pub struct Scenario {
     pub burst: u32,
     /// `after`: visible tokens before a fault happens; `None` is half of them.
     pub after: Option<u32>,
-    /// What goes wrong, if anything.
     pub fault: SimFault,
-    /// How a 429 says how long to wait.
     pub retry: RetryHint,
     /// `quota`: a 429 is about money, not about rate.
     pub quota: bool,
 }
 
-/// What is unusual about an answer. One at a time.
+/// A deviation from a normal answer. One at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SimFault {
-    /// Nothing.
     None,
     /// A status instead of a stream.
     Status(u16),
@@ -76,13 +73,13 @@ pub enum SimFault {
     Endless,
     /// One event whose content is broken (JSON; for Bedrock the checksum).
     Malformed,
-    /// One byte a write, headers included.
+    /// One byte per write, headers included.
     Drip,
     /// One event of 10 MB.
     LongLine,
-    /// One event with bytes that are no UTF-8.
+    /// One event with bytes that are not UTF-8.
     BadUtf8,
-    /// Words of several bytes a letter; writes end inside a letter.
+    /// Words with multibyte letters; writes end inside a letter.
     SplitUtf8,
     /// CR LF line ends. Bedrock has no lines and answers as usual; the same for the next two.
     Crlf,
@@ -92,38 +89,36 @@ pub enum SimFault {
     Bom,
     /// Events without content before the first and before the middle token.
     EmptyChoices,
-    /// No token counts.
+    /// The answer reports no token counts.
     NoUsage,
     /// The whole budget goes into reasoning.
     Budget,
     /// The opening event leaves with the first token instead of at once.
     FirstRoleLate,
-    /// No `Content-Type`.
+    /// The answer has no `Content-Type`.
     NoContentType,
 }
 
-/// How a 429 says how long to wait.
+/// The way in which a 429 tells the time to wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetryHint {
-    /// Not at all.
     None,
     /// `Retry-After: 3`.
     Seconds(u32),
     /// `retry-after-ms: 1500`.
     Millis(u32),
-    /// `Retry-After:` with an HTTP date so many seconds ahead.
+    /// `Retry-After:` with an HTTP date this many seconds ahead.
     Date(u32),
     /// `Retry-After: soon`.
     Garbage,
 }
 
-/// Why a model name is none of the simulator's.
+/// The reason why a model name is not one of the simulator's.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ScenarioError {
-    /// It starts with no preset.
+    /// The name begins with no preset.
     #[error("`{0}` names no preset of the simulator{meant}; there are: {names}", meant = meant(.0), names = preset_names())]
     UnknownPreset(String),
-    /// A modifier is unknown.
     #[error("`-{0}` is no modifier; there are ttft, gap, jitter (milliseconds), n, r, k, b, after (counts)")]
     UnknownModifier(String),
     /// A modifier has no number, or one out of range.
@@ -135,7 +130,7 @@ fn preset_names() -> String {
     PRESETS.iter().map(|preset| preset.name).collect::<Vec<_>>().join(", ")
 }
 
-/// The preset that is probably meant; modifiers stand behind the first hyphen of most names.
+/// A hint at the nearest preset; most names have their modifiers behind the first hyphen.
 fn meant(model_name: &str) -> String {
     let names = || PRESETS.iter().map(|preset| preset.name);
     let (first, _) = model_name.split_once('-').unwrap_or((model_name, ""));
@@ -144,10 +139,10 @@ fn meant(model_name: &str) -> String {
 }
 
 impl Scenario {
-    /// Reads a model name. Case matters.
+    /// Parses a model name. Case matters.
     ///
     /// # Errors
-    /// [`ScenarioError`], whose text names what there is instead.
+    /// [`ScenarioError`], whose text lists the valid choices.
     pub fn parse(model_name: &str) -> Result<Self, ScenarioError> {
         let fits = |preset: &&Preset| {
             let rest = model_name.strip_prefix(preset.name);

@@ -1,5 +1,5 @@
-//! A scenario as a timetable: rendered bytes, and when each part of them is due. Pure: it knows offsets from the request,
-//! not the time; keeping the timetable is `playback`.
+//! A scenario as a timetable: rendered bytes, and when each part of them is due. Pure: it knows offsets from the
+//! request, not the time; `playback` keeps the timetable.
 
 use super::response_writer::{Closing, Finish, ResponseWriter, SimTextPiece, Timing};
 use super::sample_text;
@@ -7,28 +7,26 @@ use super::scenario::{Scenario, SimFault};
 use crate::providers::protocols::Channel;
 use std::time::Duration;
 
-/// Parts rendered at a time: a usual answer is one block, an endless one never fills the memory.
+/// Parts rendered at a time: a usual answer is one block, and an endless one never fills the memory.
 const BLOCK_PARTS: usize = 1024;
 /// Bytes after which a block ends.
 const BLOCK_BYTES: usize = 1 << 20;
-/// The size of the long line.
+/// The size of the long line, in bytes.
 const LONG_LINE: usize = 10_000_000;
-/// Between the halves of a character that is cut in two.
+/// Nanoseconds between the halves of a character that is cut in two.
 const HALF_CHARACTER: u64 = 2_000_000;
 
-/// How many tokens of which kind, and why no more.
+/// The number of tokens of each kind, and the reason why they end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SimTokenPlan {
-    /// Reasoning tokens.
     pub reasoning: u64,
     /// Visible tokens; `u64::MAX` never ends.
     pub visible: u64,
-    /// Why it ends.
     pub finish: Finish,
 }
 
 impl SimTokenPlan {
-    /// What a scenario makes of a budget. A budget that is just used up counts as the reason to stop.
+    /// Fits a scenario to a budget. A budget that is just used up counts as the reason to stop.
     pub fn new(scenario: &Scenario, budget: Option<u32>) -> Self {
         let (reasoning, visible) = (u64::from(scenario.reasoning), u64::from(scenario.tokens));
         let limit = budget.map_or(u64::MAX, u64::from);
@@ -47,7 +45,6 @@ impl SimTokenPlan {
     }
 }
 
-/// Something to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScriptAction {
     /// Send a part of the block.
@@ -61,7 +58,6 @@ pub enum ScriptAction {
     Break {
         /// Nanoseconds since the request.
         due: u64,
-        /// How.
         how: StreamBreak,
     },
 }
@@ -71,28 +67,27 @@ pub enum ScriptAction {
 pub struct SimSegment {
     /// Nanoseconds since the request.
     pub due: u64,
-    /// Where it ends in the block; it starts where the part before ended.
+    /// End offset in the block; the start is the previous segment's end.
     pub end: usize,
     /// Reasoning tokens in it.
     pub reasoning: u64,
     /// Visible tokens in it.
     pub visible: u64,
-    /// Whether it needs a write of its own.
+    /// True if it needs a write of its own.
     pub alone: bool,
 }
 
-/// How to break off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StreamBreak {
     /// Close the connection.
     Cut,
-    /// Reset it.
+    /// Reset the connection.
     Reset,
-    /// Keep it open and say nothing.
+    /// Keep the connection open and send nothing.
     Stall,
 }
 
-/// Rendered bytes and what to do with them.
+/// Rendered bytes and their actions.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct RenderedBlock {
     /// All bytes of the block's parts.
@@ -124,7 +119,6 @@ pub struct Script {
 }
 
 impl Script {
-    /// A timetable for one answer.
     pub fn new(scenario: Scenario, plan: SimTokenPlan, writer: Box<dyn ResponseWriter>) -> Self {
         Self {
             scenario,
@@ -156,7 +150,7 @@ impl Script {
         (!block.acts.is_empty()).then_some(block)
     }
 
-    /// The closing events, with the server's own times.
+    /// Renders the closing events, with the server's own times.
     pub fn closing(&mut self, timing: Timing) -> Vec<u8> {
         let closing = Closing {
             finish: self.plan.finish,
@@ -189,7 +183,7 @@ impl Script {
         }
     }
 
-    /// One event, or the end.
+    /// Renders one event, or the end.
     fn step(&mut self, block: &mut RenderedBlock) {
         let due = self.next_due();
         let after = self.scenario.after.map_or(self.plan.visible / 2, u64::from);
@@ -210,7 +204,7 @@ impl Script {
         }
     }
 
-    /// When the next token is due: always counted from the request, so that nothing adds up.
+    /// The moment when the next token is due: always counted from the request, so that errors do not add up.
     fn next_due(&mut self) -> u64 {
         let (start, index) = if self.reasoning < self.plan.reasoning {
             (0, self.reasoning)
@@ -249,7 +243,7 @@ impl Script {
         self.say(block, due, channel, count);
     }
 
-    /// Renders what is in `text`.
+    /// Renders the text in `text`.
     fn say(&mut self, block: &mut RenderedBlock, due: u64, channel: Channel, count: u64) {
         let before = block.bytes.len();
         let piece =
@@ -287,7 +281,7 @@ impl Script {
         block.acts.push(half(self.last_due, block.bytes.len(), visible));
     }
 
-    /// What happens in the middle, if this scenario has something for the middle.
+    /// Renders the fault in the middle of the answer, if the scenario has one there.
     fn fault(&mut self, block: &mut RenderedBlock, due: u64) {
         let due = self.last_due.max(due);
         match self.scenario.fault {
@@ -322,7 +316,7 @@ impl Script {
         self.send(block, due, 0, 0);
     }
 
-    /// The next visible token with another text.
+    /// Renders the next visible token with another text.
     fn odd_token(&mut self, block: &mut RenderedBlock, due: u64, text: &[u8]) {
         if self.visible < self.plan.visible {
             self.visible += 1;

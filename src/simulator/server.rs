@@ -1,5 +1,5 @@
-//! The simulator's HTTP side: accepts, reads requests, chooses the answer. What an answer says is `response_writer`, when it says it
-//! `playback`.
+//! The simulator's HTTP side: accepts, reads requests, chooses the answer. `response_writer` decides the content of
+//! an answer, `playback` its timing.
 
 use super::error_response::SimErrorResponse;
 use super::ground_truth::{RecentRequests, RequestRecord, STAMPS_A_REQUEST};
@@ -23,22 +23,22 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The longest request body.
+/// The longest request body, in bytes.
 const BODY_LIMIT: usize = 16 << 20;
-/// How many requests `/truth` tells about unless asked for more.
+/// Requests listed by `/truth` by default.
 const TRUTH_DEFAULT: usize = 256;
 
 /// A streamed body or one that is known in full.
 pub type SimBody = Either<Playback, Full<Bytes>>;
 
-/// What all connections share.
+/// State shared by all connections.
 pub struct SimServerState {
     timer: Timer,
     ring: RecentRequests,
     issued: AtomicU64,
 }
 
-/// A request to generate, understood as far as its path goes.
+/// A request to generate, parsed as far as its path goes.
 struct SimCall {
     dialect: Dialect,
     host: SimHost,
@@ -46,7 +46,6 @@ struct SimCall {
 }
 
 impl SimServerState {
-    /// A server without requests.
     pub fn new(timer: Timer) -> Self {
         Self { timer, ring: RecentRequests::default(), issued: AtomicU64::new(1) }
     }
@@ -66,13 +65,13 @@ impl SimServerState {
             };
             return self.generate(wire, call, asked).await;
         }
-        // A body that nobody reads would end the connection; it is small where it comes at all.
+        // An unread body would end the connection; such bodies are small.
         let _ = Limited::new(body, BODY_LIMIT).collect().await;
         let (status, document) = self.tell(&path, &parts);
         json_response(status, &document)
     }
 
-    /// Everything that is no generation.
+    /// Answers everything that is not a generation.
     fn tell(&self, path: &SimRoute, parts: &Parts) -> (u16, Value) {
         let query = parts.uri.query().unwrap_or_default();
         match path {
@@ -178,7 +177,7 @@ impl SimServerState {
     }
 }
 
-/// Notes that the client left a request that never gets an answer.
+/// Records that the client left a request that never gets an answer.
 struct ClientGoneGuard(Arc<RequestRecord>);
 
 impl Drop for ClientGoneGuard {
@@ -197,7 +196,7 @@ fn read(call: &SimCall, model: Option<String>, parts: &Parts, body: &[u8]) -> Re
     request::parse(call.dialect, model, body)
 }
 
-/// An ask with its scenario, or the model's name and why there is none.
+/// A request with its scenario, or the model's name and the error.
 fn understand(
     asked: Result<SimRequest, String>,
 ) -> Result<(SimRequest, Scenario), (Option<String>, SimErrorResponse)> {
@@ -208,7 +207,7 @@ fn understand(
     }
 }
 
-/// How many token stamps to keep: none where tokens leave without pauses, or for ever.
+/// Token stamps to keep: none if tokens leave without pauses, or for ever.
 fn room(scenario: &Scenario, plan: &SimTokenPlan) -> usize {
     let counts = !scenario.gap.is_zero() && scenario.fault != SimFault::Endless;
     if counts && plan.visible <= STAMPS_A_REQUEST { plan.visible as usize } else { 0 }

@@ -1,6 +1,5 @@
-//! Wakes tasks at absolute moments of the monotonic clock, to some tens of microseconds on Linux. tokio's own timers round
-//! up to whole milliseconds, which is too coarse for a server whose timing is the reference. Nothing here knows what the
-//! moments are for.
+//! Wakes tasks at absolute moments of the monotonic clock, to some tens of microseconds on Linux. tokio's own timers
+//! round up to whole milliseconds, which is too coarse for a server whose timing is the reference.
 
 use super::clock;
 use std::collections::BTreeMap;
@@ -8,7 +7,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-/// Hands out alarms; cheap to clone. Somebody has to poll [`Timer::run`].
+/// Hands out alarms; cheap to clone. A task has to poll [`Timer::run`].
 #[derive(Clone)]
 pub struct Timer(Arc<TimerState>);
 
@@ -17,7 +16,7 @@ struct TimerState {
     bell: bell::Bell,
 }
 
-/// Who waits, by moment; the second number tells two waiters for one moment apart.
+/// Waiting tasks, by moment; the second number tells two waiters for one moment apart.
 #[derive(Default)]
 struct AlarmQueue {
     issued: u64,
@@ -32,9 +31,9 @@ impl AlarmQueue {
     }
 }
 
-/// How much earlier than due the bell is set: about as long as the machine takes to wake up, learned from each ring. A
-/// virtual machine that sleeps deeply needs 0.1 ms, a busy one almost nothing. What is left is spun away, so the learned
-/// value also bounds the burnt time.
+/// Nanoseconds by which the bell is set earlier than due: about as long as the machine takes to wake up, learned from
+/// each ring. A virtual machine that sleeps deeply needs 0.1 ms, a busy one almost nothing. The timer spins for the
+/// remaining time, so the learned value also bounds the CPU time that this burns.
 #[derive(Default)]
 struct WakeupLead(u64);
 
@@ -51,12 +50,13 @@ impl WakeupLead {
 }
 
 impl Timer {
-    /// Makes a timer inside a tokio runtime with I/O and time enabled. Fails if the kernel has no file descriptor left.
+    /// Makes a timer inside a tokio runtime with I/O and time enabled. Fails if the
+    /// kernel has no file descriptor left.
     pub fn new() -> io::Result<Self> {
         Ok(Self(Arc::new(TimerState { waiting: Mutex::default(), bell: bell::Bell::new()? })))
     }
 
-    /// Rings whoever is due, for ever. Ends only if the kernel's timer fails.
+    /// Wakes every task that is due, for ever. Ends only if the kernel's timer fails.
     pub async fn run(self) -> io::Result<()> {
         loop {
             self.0.bell.ring().await?;
@@ -82,7 +82,7 @@ impl Timer {
             let latency = now - waiting.bell_at;
             waiting.lead.learn(latency);
         }
-        // Once, for the first only: whoever was woken must not wait for the next one's turn.
+        // Spins once, for the first waiter only: a woken task must not wait for the next one's turn.
         if let Some(first) = waiting.first().filter(|first| *first <= now + waiting.lead.0) {
             now = spin_until(first);
         }
@@ -157,7 +157,7 @@ impl Drop for Alarm {
 
 #[cfg(target_os = "linux")]
 mod bell {
-    //! A timerfd in the runtime's own poll set: no thread beside it, and no timer slack.
+    //! A timerfd in the runtime's own poll set: no additional thread, and no timer slack.
 
     use rustix::time::{
         Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
@@ -167,8 +167,8 @@ mod bell {
     use std::os::fd::AsFd;
     use tokio::net::unix::pipe::Receiver;
 
-    /// tokio has no timerfd, and its general `AsyncFd` wants unsafe code. A pipe's reading end does just what is needed:
-    /// wait until readable, read.
+    /// tokio has no timerfd, and its general `AsyncFd` needs unsafe code. A pipe's reading end does just what is
+    /// needed: wait until readable, read.
     pub struct Bell(Receiver);
 
     impl Bell {
@@ -190,7 +190,8 @@ mod bell {
 
         pub async fn ring(&self) -> io::Result<()> {
             self.0.readable().await?;
-            // Read until there is nothing: only then does tokio wait again. Nothing at all is a timer that was set anew.
+            // tokio waits again only after a read that found nothing. If the first read finds
+            // nothing, the timer was set anew.
             loop {
                 match self.0.try_read(&mut [0_u8; 8]) {
                     Ok(_) => {}
@@ -204,7 +205,7 @@ mod bell {
 
 #[cfg(not(target_os = "linux"))]
 mod bell {
-    //! tokio's own timer where there is no timerfd: tokens may leave a millisecond late, and the truth says so.
+    //! tokio's own timer on systems without timerfd: tokens may leave a millisecond late, and the truth says so.
 
     use crate::simulator::clock;
     use std::io;

@@ -1,16 +1,16 @@
-//! Whether a failure is this machine's own: no file descriptor, thread or memory was left. Such a failure says nothing about
-//! the other side.
+//! Recognizes failures of this machine: no file descriptor, thread or memory was left. Such a failure
+//! says nothing about the other side.
 
 use std::fs::File;
 use std::io;
 
-/// What an operator reads about file descriptors.
+/// The message about file descriptors.
 const DESCRIPTORS: &str =
     "this machine has no file descriptor left (see `ulimit -n`, or ask for less at once)";
-/// So many descriptors are enough to resolve a name: hosts, configuration, sockets to two servers.
+/// Descriptors that suffice to resolve a name: hosts, configuration, sockets to two servers.
 const ENOUGH: usize = 6;
 
-/// What was wanting, if this error says that something of this machine was.
+/// The missing resource, if this error says that this machine lacked one.
 pub fn of(error: &io::Error) -> Option<&'static str> {
     if error.kind() == io::ErrorKind::OutOfMemory {
         return Some("this machine has no memory left");
@@ -22,7 +22,7 @@ pub fn of(error: &io::Error) -> Option<&'static str> {
             Errno::MFILE => Some(DESCRIPTORS),
             Errno::NFILE => Some("this machine has no file descriptor left (see `sysctl fs.file-max`)"),
             Errno::NOMEM | Errno::NOBUFS => Some("this machine has no memory left"),
-            // Of a thread or process that could not be started; a socket never gives it to a caller.
+            // Returned if a thread or process could not be started; a socket never returns it to a caller.
             Errno::AGAIN => Some("this machine can start no more threads (see `ulimit -u`)"),
             _ => None,
         }
@@ -31,7 +31,7 @@ pub fn of(error: &io::Error) -> Option<&'static str> {
     None
 }
 
-/// Finds out whether descriptors or threads are wanting now: for failures that do not say so themselves.
+/// Tests whether descriptors or threads are missing now: for failures that do not say so themselves.
 pub fn now() -> Option<&'static str> {
     let opened: io::Result<Vec<File>> = (0..ENOUGH).map(|_| File::open("/")).collect();
     let tried = opened.map(drop).and_then(|()| std::thread::Builder::new().spawn(|| ()).map(drop));

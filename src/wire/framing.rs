@@ -1,10 +1,10 @@
-//! Where an HTTP/1.1 body ends, and its bytes without chunk framing. Pure and incremental: any chunking of the same bytes
-//! gives the same body. Not a general HTTP parser: heads are `httparse`'s business.
+//! Finds the end of an HTTP/1.1 body, and removes chunk framing from its bytes. Pure and incremental: any chunking of
+//! the same bytes gives the same body. Not a general HTTP parser: `httparse` reads heads.
 
 /// Removes the framing of one body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BodyFraming {
-    /// `Content-Length`: so many bytes are still to come.
+    /// `Content-Length`: bytes still to come.
     Length(u64),
     /// `Transfer-Encoding: chunked`.
     Chunked(ChunkState),
@@ -12,12 +12,12 @@ pub enum BodyFraming {
     UntilClose,
 }
 
-/// Where a chunked body is.
+/// Parser state of a chunked body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChunkState {
-    /// Reading a size line; what has been read of it so far.
+    /// Reading a size line; the part that has been read.
     Size(Vec<u8>),
-    /// So many bytes of the chunk are still to come.
+    /// Bytes of the chunk still to come.
     Data(u64),
     /// The line end after a chunk's data; true once its CR has been read.
     DataEnd(bool),
@@ -36,7 +36,8 @@ impl BodyFraming {
     /// The framing that a head announces. `Transfer-Encoding` wins over `Content-Length` (RFC 9112, 6.3).
     ///
     /// # Errors
-    /// A sentence, where the announcement is broken: two different lengths, a length that is no number, an unknown coding.
+    /// A sentence, if the head is inconsistent: two different lengths, a length that is
+    /// not a number, an unknown coding.
     pub fn of_head(headers: &[(String, String)]) -> Result<Self, String> {
         let values = |wanted: &'static str| {
             headers.iter().filter(move |(name, _)| name == wanted).map(|(_, value)| value.trim())
@@ -60,21 +61,21 @@ impl BodyFraming {
         }
     }
 
-    /// Whether the body is complete. A body that ends with the connection never is by itself.
+    /// True if the body is complete; never for a body that ends with the connection.
     pub fn is_complete(&self) -> bool {
         matches!(self, BodyFraming::Length(0) | BodyFraming::Chunked(ChunkState::Done))
     }
 
-    /// Whether an end of the connection now is the end of the body.
+    /// True if the body is complete when the connection ends now.
     pub fn may_end_here(&self) -> bool {
         self.is_complete() || matches!(self, BodyFraming::UntilClose)
     }
 
-    /// Takes bytes from the connection and appends body bytes to `body`. Bytes after the body's end are ignored: nothing
-    /// was asked that they could answer.
+    /// Takes bytes from the connection and appends body bytes to `body`. Bytes after the body's end are ignored,
+    /// because no request is open that they could answer.
     ///
     /// # Errors
-    /// A sentence, where the chunk framing is broken.
+    /// A sentence, if the chunk framing is broken.
     pub fn feed(&mut self, mut input: &[u8], body: &mut Vec<u8>) -> Result<(), String> {
         while !input.is_empty() && !self.is_complete() {
             let taken = match self {
@@ -100,7 +101,7 @@ fn take(left: &mut u64, input: &[u8], body: &mut Vec<u8>) -> usize {
 }
 
 impl ChunkState {
-    /// Consumes at least one byte of a non-empty input and says how many.
+    /// Consumes at least one byte of a non-empty input and returns the number of bytes.
     fn step(&mut self, input: &[u8], body: &mut Vec<u8>) -> Result<usize, String> {
         match self {
             ChunkState::Size(line) => {
@@ -152,7 +153,7 @@ impl ChunkState {
     }
 }
 
-/// The number in a size line, extensions and white space left out.
+/// Parses the number in a size line, without extensions and white space.
 fn chunk_size(line: &[u8]) -> Result<u64, String> {
     let text = std::str::from_utf8(line).unwrap_or("");
     let digits = text.split(';').next().unwrap_or("").trim();

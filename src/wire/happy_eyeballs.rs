@@ -1,5 +1,5 @@
-//! Connecting to a host that has several addresses, as RFC 8305 ("happy eyeballs") says: attempts overlap, the first that
-//! answers wins, the others are closed. Knows no socket, so that a test can pass in a dialler of its own.
+//! Connects to a host that has several addresses as RFC 8305 ("happy eyeballs") says: attempts overlap, the first
+//! that answers wins, the others are closed. Knows no socket, so that a test can pass in its own dialler.
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use std::future::Future;
@@ -7,17 +7,18 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// How long an attempt may stay silent before the next address is tried beside it (RFC 8305, section 5).
+/// Silence of an attempt after which the next address is tried beside it (RFC 8305, section 5).
 const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
 
-/// Why one address gave no connection.
+/// An address and the error of its dial.
 pub type FailedDial = (SocketAddr, io::Error);
 
-/// Dials the addresses in their order. The next attempt starts 250 ms after the one before it, or at once when an attempt
-/// fails; attempts in flight go on. `begun` counts the attempts, also if the caller drops this future at a deadline.
+/// Dials the addresses in their order. The next attempt starts 250 ms after the one before it, or at
+/// once when an attempt fails; attempts in flight go on. `begun` counts the attempts, also if the
+/// caller drops this future at a deadline.
 ///
 /// # Errors
-/// What each address said, in the order in which they failed; empty if there was no address.
+/// Each address's error, in the order in which they failed; empty if there was no address.
 pub async fn first_that_answers<T, F: Future<Output = io::Result<T>>>(
     addresses: &[SocketAddr],
     dial: impl Fn(SocketAddr) -> F,
@@ -47,8 +48,8 @@ pub async fn first_that_answers<T, F: Future<Output = io::Result<T>>>(
     }
 }
 
-/// The resolver's order with the families taking turns, its first one first (RFC 8305, section 4): where all of one family
-/// are dead, the second attempt already is of the other.
+/// The resolver's order with the families taking turns, its first one first (RFC 8305, section 4): if all addresses
+/// of one family are dead, the second attempt already is of the other.
 pub fn families_in_turn(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
     let Some(first) = addresses.first() else { return Vec::new() };
     let (mut ours, mut others): (Vec<_>, Vec<_>) =
@@ -71,7 +72,7 @@ mod tests {
     use std::rc::Rc;
     use tokio::time::Instant;
 
-    /// What an address does: answers or fails after so many milliseconds, or stays silent.
+    /// Behaviour of an address: it answers or fails after a number of milliseconds, or stays silent.
     #[derive(Clone, Copy)]
     enum Does {
         Answer(u64),
@@ -84,7 +85,7 @@ mod tests {
         format!("192.0.2.{number}:443").parse().unwrap()
     }
 
-    /// A connection that counts those that are open.
+    /// A connection that counts the open ones.
     struct Open(SocketAddr, Rc<Cell<u32>>);
     impl Drop for Open {
         fn drop(&mut self) {
@@ -98,7 +99,7 @@ mod tests {
         begun: u32,
     }
 
-    /// Races addresses that behave as told, in virtual time.
+    /// Races addresses with these behaviours, in virtual time.
     async fn race(behaviours: &[Does]) -> Raced {
         let addresses: Vec<_> = (0..behaviours.len()).map(address).collect();
         let open = Rc::new(Cell::new(0));

@@ -1,9 +1,9 @@
-//! One HTTP/1.1 exchange, recorded: bytes out, bytes in, and the moment at which each read returned. Nothing here parses
-//! JSON or knows a provider; what the bytes mean is decided after the stream has ended.
+//! One HTTP/1.1 exchange, recorded: bytes out, bytes in, and the moment at which each read returned. Nothing here
+//! parses JSON or knows a provider; the bytes are interpreted after the stream has ended.
 //!
-//! Why not a general client: the clock has to start before DNS, stamp each read before anything looks at it, and tell
-//! DNS, TCP, TLS and the answer's head apart. HTTP/1.1 on purpose: one connection carries one answer, so no other stream
-//! can delay it, and chunk borders are the server's own writes.
+//! A general client would not do: the clock has to start before DNS, stamp each read before the bytes are examined,
+//! and tell DNS, TCP, TLS and the answer's head apart. HTTP/1.1 on purpose: one connection carries one answer, so no
+//! other stream can delay it, and chunk borders are the server's own writes.
 
 pub mod connect;
 pub mod exchange;

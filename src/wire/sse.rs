@@ -1,6 +1,6 @@
-//! Server-sent events cut from a recorded body (WHATWG HTML, section 9.2.6), each with the place of its last data byte, so
-//! that `Recording::stamp` can say when it had been read. Pure; any chunking of the same bytes gives the same events.
-//! What an event means is `providers::protocols`.
+//! Server-sent events cut from a recorded body (WHATWG HTML, section 9.2.6), each with the offset of its last data
+//! byte, so that `Recording::stamp` can tell when it had been read. Pure; any chunking of the same bytes gives the
+//! same events. `providers::protocols` interprets the events.
 
 use memchr::{memchr, memchr2};
 use std::borrow::Cow;
@@ -8,18 +8,18 @@ use std::borrow::Cow;
 /// One event that carried data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SseEvent<'a> {
-    /// The last `event:` line before the data's end; `None` where there is none or it is empty.
+    /// The last `event:` line before the data's end; `None` if there is none or it is empty.
     pub name: Option<Cow<'a, str>>,
-    /// The `data:` lines, joined by line feeds. Borrowed from the body where there is only one. Not always UTF-8.
+    /// The `data:` lines, joined by line feeds. Borrowed from the body if there is only one. Not always UTF-8.
     pub data: Cow<'a, [u8]>,
     /// Offset in the body of the last byte of the last data line (its line end not counted).
     pub end: usize,
-    /// Whether a blank line ended it; false where the body's end did, so that it may be half an event.
+    /// True if a blank line ended it; false if the body's end did, so that it may be half an event.
     pub closed: bool,
 }
 
-/// Cuts a body into events. Differs from the standard in one point, as provider SDKs do: an event that ends with the body
-/// instead of a blank line is delivered too.
+/// Cuts a body into events. Differs from the standard in one point, as provider SDKs do: an event that ends with the
+/// body instead of a blank line is delivered too.
 pub fn events(body: &[u8]) -> SseEvents<'_> {
     let mark = b"\xEF\xBB\xBF";
     let position = if body.starts_with(mark) { mark.len() } else { 0 };
@@ -35,8 +35,8 @@ pub struct SseEvents<'a> {
 }
 
 impl<'a> SseEvents<'a> {
-    /// Where the first line begins, among those passed so far, that belongs to no event stream: no field of the standard,
-    /// no comment, not blank. Some servers write an error there, as bare JSON.
+    /// Offset of the first line, among those passed so far, that belongs to no event stream: not a field of the
+    /// standard, a comment or blank. Some servers write an error there, as bare JSON.
     pub fn stray(&self) -> Option<usize> {
         self.stray
     }
@@ -78,7 +78,6 @@ impl<'a> Iterator for SseEvents<'a> {
     }
 }
 
-/// What a line is.
 enum SseLine<'a> {
     Data(&'a [u8]),
     Name(&'a [u8]),

@@ -1,5 +1,5 @@
-//! The byte stream under an exchange, plain or TLS, with the stamp of its last read from the network. The stamp is taken
-//! below TLS: decryption of a record is not part of the moment at which it arrived.
+//! The byte stream under an exchange, plain or TLS, with the stamp of its last read from the network. The stamp is
+//! taken below TLS: decryption of a record is not part of the moment at which it arrived.
 
 use std::io;
 use std::net::IpAddr;
@@ -53,14 +53,12 @@ impl AsyncWrite for StampedStream {
 
 /// A connection, plain or TLS.
 pub enum Stream {
-    /// Plain TCP.
     Plain(StampedStream),
-    /// TLS over TCP.
     Tls(Box<TlsStream<StampedStream>>),
 }
 
 impl Stream {
-    /// When the last read from the network returned.
+    /// The moment when the last read from the network returned.
     pub fn last_read(&self) -> Instant {
         match self {
             Stream::Plain(stamped) => stamped.last_read,
@@ -80,7 +78,7 @@ impl Stream {
         }
     }
 
-    /// Whether an idle connection can still carry a request: nothing to read, not closed by the other side.
+    /// True if an idle connection can still carry a request: nothing to read, not closed by the other side.
     pub fn is_idle(&self) -> bool {
         let mut byte = [0; 1];
         matches!(self.tcp().try_read(&mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock)

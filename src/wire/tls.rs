@@ -1,4 +1,4 @@
-//! TLS for measured connections: bundled public roots, plus a file of the operator's own. Verification is never off.
+//! TLS for measured connections: bundled public roots, plus a file from the operator. Verification is never off.
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -6,26 +6,23 @@ use rustls::{ClientConfig, RootCertStore};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Why TLS could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// The file of extra certificate authorities is no good.
+    /// The file of extra certificate authorities is unusable.
     #[error("cannot read certificate authorities from {}: {reason}", path.display())]
     CaFile {
-        /// The file.
         path: PathBuf,
-        /// Why.
         reason: String,
     },
-    /// The library refused the settings.
     #[error("cannot set up TLS: {0}")]
     Setup(#[from] rustls::Error),
 }
 
-/// A client configuration: HTTP/1.1 by ALPN, no session resumption, so that every cold connection pays the same handshake.
+/// A client configuration: HTTP/1.1 by ALPN, no session resumption, so that every
+/// cold connection pays the same handshake.
 ///
 /// # Errors
-/// [`TlsError`], where `extra_ca` names no readable PEM file with a certificate.
+/// [`TlsError`], if `extra_ca` is not a readable PEM file with a certificate.
 pub fn client_config(extra_ca: Option<&Path>) -> Result<Arc<ClientConfig>, TlsError> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(path) = extra_ca {

@@ -1,32 +1,27 @@
-//! One column of a group of rows: levels and values as they come, and a page of them at the end.
-//! <https://parquet.apache.org/docs/file-format/data-pages/encodings/>
+//! One column of a group of rows: levels and values as they come, and a page of them
+//! at the end. <https://parquet.apache.org/docs/file-format/data-pages/encodings/>
 
 use super::thrift::varint;
 use crate::export::cell::Cell;
 use crate::storage::outcomes::field_types::FieldType;
 use memchr::memchr;
 
-/// How values are stored.
+/// The physical type of values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PhysicalType {
-    /// A bit.
     Boolean = 0,
-    /// Eight bytes.
     Int64 = 2,
-    /// Eight bytes.
     Double = 5,
     /// A length of four bytes, and the bytes.
     Bytes = 6,
 }
 
-/// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ColumnType {
-    /// How values are stored.
     pub physical: PhysicalType,
-    /// What they mean, as the number of Parquet's `ConvertedType`.
+    /// The logical type, as the number of Parquet's `ConvertedType`.
     pub meaning: Option<i32>,
-    /// Whether a row holds a list of them.
+    /// True if a row holds a list of values.
     pub list: bool,
 }
 
@@ -34,11 +29,10 @@ const UTF8: i32 = 0;
 const TIMESTAMP_MILLIS: i32 = 9;
 
 impl ColumnType {
-    /// Text.
     pub const TEXT: ColumnType =
         ColumnType { physical: PhysicalType::Bytes, meaning: Some(UTF8), list: false };
 
-    /// The shape of a field's column.
+    /// The column type of a field.
     pub fn of(field: FieldType) -> Self {
         let plain = |physical| ColumnType { physical, meaning: None, list: false };
         match field {
@@ -52,7 +46,7 @@ impl ColumnType {
         }
     }
 
-    /// The level at which a value is there: a row may lack it, and a list may be empty.
+    /// The definition level of a present value: a row may lack it, and a list may be empty.
     fn defined(self) -> u8 {
         if self.list { 2 } else { 1 }
     }
@@ -83,7 +77,7 @@ impl Levels {
         }
     }
 
-    /// Appends them behind their length, and starts anew.
+    /// Appends the levels behind their length, and clears them.
     fn take(&mut self, out: &mut Vec<u8>) {
         self.close();
         out.extend_from_slice(&(self.runs.len() as u32).to_le_bytes());
@@ -94,7 +88,6 @@ impl Levels {
 /// The values of one column since the last page.
 #[derive(Debug)]
 pub struct ColumnBuffer {
-    /// What it holds.
     pub shape: ColumnType,
     repeated: Levels,
     defined: Levels,
@@ -104,13 +97,12 @@ pub struct ColumnBuffer {
 }
 
 impl ColumnBuffer {
-    /// An empty one.
     pub fn new(shape: ColumnType) -> Self {
         let (repeated, defined) = (Levels::default(), Levels::default());
         Self { shape, repeated, defined, values: Vec::new(), bits: 0, count: 0 }
     }
 
-    /// How many bytes it holds, about.
+    /// The approximate size in bytes.
     pub fn size(&self) -> usize {
         self.values.len() + self.defined.runs.len() + self.repeated.runs.len()
     }
@@ -139,7 +131,7 @@ impl ColumnBuffer {
         self.level(self.shape.defined(), 1);
     }
 
-    /// Levels of a list whose items are written already.
+    /// Adds the levels of a list whose items are written already.
     fn items(&mut self, length: u64) {
         if length == 0 {
             return self.level(1, 1);
@@ -161,7 +153,7 @@ impl ColumnBuffer {
         self.values.extend_from_slice(words.as_bytes());
     }
 
-    /// Numbers with commas between them: all of a row's, or none.
+    /// Adds numbers with commas between them, which are all the numbers of a row.
     fn doubles(&mut self, mut numbers: &str) {
         while let Some(comma) = memchr(b',', numbers.as_bytes()) {
             self.double(&numbers[..comma]);
@@ -172,9 +164,9 @@ impl ColumnBuffer {
         }
     }
 
-    /// The text of a JSON number is always one of a double.
+    /// Adds a double; the text of a JSON number is always valid for one.
     fn double(&mut self, number: &str) {
-        // Hardly any has white space around it, and to look for it takes as long as to read the number.
+        // Hardly any has white space around it, and trimming takes as long as parsing the number.
         let number: f64 = number.parse().or_else(|_| number.trim().parse()).unwrap_or(f64::NAN);
         self.values.extend_from_slice(&number.to_le_bytes());
     }
@@ -189,7 +181,7 @@ impl ColumnBuffer {
         self.bits += 1;
     }
 
-    /// Appends the body of a page, starts anew, and says how many values it holds, missing ones included.
+    /// Appends the body of a page, clears the buffer, and returns the number of values, missing ones included.
     pub fn take_page(&mut self, out: &mut Vec<u8>) -> u64 {
         if self.shape.list {
             self.repeated.take(out);

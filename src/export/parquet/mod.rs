@@ -1,6 +1,6 @@
-//! Rows as Parquet: optional columns with plain values in Snappy's compression, rows in groups of bounded size. Written out
-//! here and not by a library: what is needed is small, and a library's columns cost more time a row than there is. No
-//! dictionaries, no statistics, no nesting beyond a list. <https://parquet.apache.org/docs/file-format/>
+//! Rows as Parquet: optional columns with plain values in Snappy's compression, rows in groups of bounded size.
+//! Written by hand because little of the format is needed, and a library's columns cost more time per row than there
+//! is. No dictionaries, no statistics, no nesting beyond a list. <https://parquet.apache.org/docs/file-format/>
 
 mod column;
 mod packing_thread;
@@ -16,14 +16,14 @@ use packing_thread::{PackingThread, ParquetPage, RowGroupColumns};
 use std::io::{self, Write};
 use thrift::StructWriter;
 
-/// At the beginning and the end of a file.
+/// Stands at the beginning and the end of a file.
 const MAGIC: &[u8] = b"PAR1";
 
-/// How many bytes of values a group of rows holds before it is written. Readers like larger ones, and this is what has to
-/// be in memory at once, twice: one group is packed while the next one fills.
+/// Bytes of values in a group of rows before it is written. Readers prefer larger groups, but memory holds two: one
+/// group is packed while the next one fills.
 const GROUP: usize = 6 << 20;
 
-/// `FieldRepetitionType`: whether a value may be missing, or be there many times.
+/// `FieldRepetitionType`: a value is required, may be missing, or may occur many times.
 const REQUIRED: i32 = 0;
 const OPTIONAL: i32 = 1;
 const REPEATED: i32 = 2;
@@ -38,7 +38,7 @@ const RLE: i32 = 3;
 /// `CompressionCodec`.
 const SNAPPY: i32 = 1;
 
-/// Where the values of a column stand, of one group.
+/// Location of a column's values in one group.
 struct ColumnChunk {
     offset: i64,
     plain_bytes: i64,
@@ -51,7 +51,7 @@ struct RowGroup {
     chunks: Vec<ColumnChunk>,
 }
 
-/// Writes rows; the file is whole after [`Encoder::finish`] alone, because its end says where everything is.
+/// Writes rows; the file is complete only after [`Encoder::finish`], because its end holds the index.
 pub struct ParquetEncoder<W: Write> {
     out: W,
     written: i64,
@@ -67,7 +67,7 @@ pub struct ParquetEncoder<W: Write> {
 }
 
 impl<W: Write> ParquetEncoder<W> {
-    /// Writes the beginning.
+    /// Creates the encoder and writes the magic bytes.
     pub fn new(table: RowSource, mut out: W) -> io::Result<Self> {
         out.write_all(MAGIC)?;
         let columns = ExportColumns::of(table);
@@ -94,7 +94,7 @@ impl<W: Write> ParquetEncoder<W> {
         Ok(())
     }
 
-    /// Has the group packed that is full, after the one before it is written.
+    /// Sends the full group to be packed, after the one before it is written.
     fn end_group(&mut self) -> io::Result<()> {
         let empty = match self.spare.take() {
             Some(spare) => spare,
@@ -104,7 +104,7 @@ impl<W: Write> ParquetEncoder<W> {
         self.packing.give(std::mem::replace(&mut self.values, empty))
     }
 
-    /// Writes the group that was being packed, and gives its columns back.
+    /// Writes the group that was being packed, and returns its columns.
     fn write_group(&mut self) -> io::Result<RowGroupColumns> {
         let (empty, packed) = self.packing.take()?;
         let chunks = packed.iter().map(|chunk| self.write_chunk(chunk)).collect::<io::Result<_>>()?;
@@ -164,7 +164,7 @@ impl<W: Write + Send> Encoder for ParquetEncoder<W> {
             column.add(cell);
         }
         self.rows += 1;
-        // Levels of a column hardly grow; looking at every size once in a while is enough.
+        // Levels of a column hardly grow; checking the sizes every 64 rows is enough.
         let full = || self.values.iter().map(|(_, column)| column.size()).sum::<usize>() >= GROUP;
         if self.rows % 64 == 0 && full() {
             self.end_group()?;
@@ -187,7 +187,7 @@ impl<W: Write + Send> Encoder for ParquetEncoder<W> {
     }
 }
 
-/// A node of the schema, which is a tree in the order of its branches.
+/// A node of the schema, which lists its tree in depth-first order.
 #[derive(Clone, Copy)]
 struct SchemaElement {
     name: &'static str,
@@ -240,7 +240,7 @@ fn elements(columns: &[(&'static str, ColumnBuffer)]) -> Vec<SchemaElement> {
     all
 }
 
-/// Sizes of a page are numbers of 32 bits.
+/// Sizes of a page are 32-bit numbers.
 fn size(bytes: usize) -> io::Result<i32> {
     i32::try_from(bytes).map_err(|_| io::Error::other("a row is too big for a Parquet file"))
 }

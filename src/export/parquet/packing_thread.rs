@@ -11,30 +11,29 @@ pub type RowGroupColumns = Vec<(&'static str, ColumnBuffer)>;
 
 /// A column's values as they stand in the file: one page.
 pub struct ParquetPage {
-    /// What stands before the body.
+    /// The header of the page.
     pub head: Vec<u8>,
-    /// The values, compressed.
+    /// The values, compressed with Snappy.
     pub body: Vec<u8>,
-    /// How long the body was before.
+    /// Length of the body before compression.
     pub plain_bytes: usize,
-    /// How many values, missing ones included.
+    /// Number of values, missing ones included.
     pub values: u64,
 }
 
 /// A group's pages and its columns, which are empty now.
 type PackedGroup = (RowGroupColumns, io::Result<Vec<ParquetPage>>);
 
-/// The thread.
 pub struct PackingThread {
     full: SyncSender<RowGroupColumns>,
     done: Receiver<PackedGroup>,
 }
 
 impl PackingThread {
-    /// Begins.
+    /// Starts the thread.
     ///
     /// # Errors
-    /// Where there is no thread to be had.
+    /// The operating system's error if it cannot create the thread.
     pub fn start() -> io::Result<Self> {
         let (full, groups) = sync_channel::<RowGroupColumns>(1);
         let (reply, done) = sync_channel(1);
@@ -51,10 +50,10 @@ impl PackingThread {
         Ok(Self { full, done })
     }
 
-    /// Has a group packed. One at a time: [`PackingThread::take`] comes before the next.
+    /// Gives a group to the thread. One at a time: [`PackingThread::take`] comes before the next.
     ///
     /// # Errors
-    /// Where the thread has ended.
+    /// If the thread has ended.
     pub fn give(&self, group: RowGroupColumns) -> io::Result<()> {
         self.full.send(group).map_err(|_| gone())
     }
@@ -62,7 +61,7 @@ impl PackingThread {
     /// Waits for the group that was given.
     ///
     /// # Errors
-    /// Where the thread has ended, and what the compression says.
+    /// If the thread has ended, or the compression failed.
     pub fn take(&self) -> io::Result<(RowGroupColumns, Vec<ParquetPage>)> {
         let (group, packed) = self.done.recv().map_err(|_| gone())?;
         Ok((group, packed?))

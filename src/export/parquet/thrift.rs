@@ -1,5 +1,5 @@
-//! Thrift's compact protocol, as much of it as Parquet's metadata needs: structs of numbers, texts, lists and structs.
-//! <https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md>
+//! Thrift's compact protocol, as much of it as Parquet's metadata needs: structs of numbers, texts, lists
+//! and structs. <https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md>
 
 const I32: u8 = 5;
 const I64: u8 = 6;
@@ -14,33 +14,28 @@ pub struct StructWriter<'a> {
 }
 
 impl<'a> StructWriter<'a> {
-    /// Begins one.
     pub fn new(out: &'a mut Vec<u8>) -> Self {
         Self { out, last: 0 }
     }
 
-    /// A field of 32 bits.
     pub fn i32(&mut self, number: u8, value: i32) -> &mut Self {
         self.head(number, I32);
         varint(self.out, zigzag(i64::from(value)));
         self
     }
 
-    /// A field of 64 bits.
     pub fn i64(&mut self, number: u8, value: i64) -> &mut Self {
         self.head(number, I64);
         varint(self.out, zigzag(value));
         self
     }
 
-    /// A text.
     pub fn text(&mut self, number: u8, value: &str) -> &mut Self {
         self.head(number, BINARY);
         text(self.out, value);
         self
     }
 
-    /// A list of 32-bit numbers.
     pub fn i32s(&mut self, number: u8, values: &[i32]) -> &mut Self {
         self.head(number, LIST);
         list(self.out, I32, values.len());
@@ -48,7 +43,6 @@ impl<'a> StructWriter<'a> {
         self
     }
 
-    /// A list of texts.
     pub fn texts(&mut self, number: u8, values: &[&str]) -> &mut Self {
         self.head(number, LIST);
         list(self.out, BINARY, values.len());
@@ -56,7 +50,7 @@ impl<'a> StructWriter<'a> {
         self
     }
 
-    /// A list of structs, one for each item.
+    /// Writes a list of structs, one for each item.
     pub fn structs<T>(
         &mut self,
         number: u8,
@@ -73,7 +67,7 @@ impl<'a> StructWriter<'a> {
         self
     }
 
-    /// A struct.
+    /// Writes a nested struct.
     pub fn inner(&mut self, number: u8, write: impl FnOnce(&mut StructWriter<'_>)) -> &mut Self {
         self.head(number, STRUCT);
         let mut inner = StructWriter::new(self.out);
@@ -82,12 +76,11 @@ impl<'a> StructWriter<'a> {
         self
     }
 
-    /// Closes it.
     pub fn end(&mut self) {
         self.out.push(0);
     }
 
-    /// Numbers ascend by less than 16 in all of Parquet's structs, so the short form does.
+    /// In all of Parquet's structs numbers ascend by less than 16, so the short form suffices.
     fn head(&mut self, number: u8, kind: u8) {
         self.out.push((number - self.last) << 4 | kind);
         self.last = number;
@@ -113,7 +106,7 @@ fn zigzag(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)).cast_unsigned()
 }
 
-/// Seven bits a byte, the lowest first.
+/// Seven bits per byte, the lowest first.
 pub fn varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);

@@ -1,9 +1,9 @@
-//! Thresholds that make an invocation fail: `ttft_p95>2s` trips where the 95th percentile of the TTFT is above two seconds.
-//! Pure; what a tripped gate does to the exit status is decided by the command.
+//! Thresholds that make an invocation fail: `ttft_p95>2s` trips if the 95th percentile of the TTFT is above two
+//! seconds. Pure; the command decides how a tripped gate affects the exit status.
 //!
-//! A gate is a subject, one of `>`, `>=`, `<`, `<=`, and a number with a unit. Subjects are `METRIC_STATISTIC` for every
-//! metric of [`METRICS`] and every statistic (`min`, `mean`, any `pNN`, `max`, `n`), and the counts in [`GateSubject`].
-//! A gate with nothing to look at trips too: "could not look" is not "all fine".
+//! A gate is a subject, one of `>`, `>=`, `<`, `<=`, and a number with a unit. Subjects are `METRIC_STATISTIC` for
+//! every metric of [`METRICS`] and every statistic (`min`, `mean`, any `pNN`, `max`, `n`), and the counts in
+//! [`GateSubject`]. A gate without data trips too: a check that could not be made must not pass.
 
 use crate::domain::ModelRef;
 use crate::measure::metrics::{METRICS, Metric};
@@ -15,18 +15,18 @@ mod parse;
 
 pub use parse::GateError;
 
-/// What a gate looks at.
+/// The value that a gate checks.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum GateSubject {
-    /// A statistic of a metric; the number is the metric's place in [`METRICS`].
+    /// A statistic of a metric; the number is the metric's index in [`METRICS`].
     Figure(usize, Statistic),
     /// `error_rate`: failures / attempts.
     ErrorRate,
-    /// `failures`: how many attempts failed.
+    /// `failures`: attempts that failed.
     Failures,
-    /// `successes`: how many succeeded.
+    /// `successes`: attempts that succeeded.
     Successes,
-    /// `suspects`: how many successes a starved client measured.
+    /// `suspects`: successes measured by a starved client.
     Suspects,
 }
 
@@ -37,16 +37,11 @@ const COUNTS: [(&str, GateSubject); 4] = [
     ("suspects", GateSubject::Suspects),
 ];
 
-/// How the observed value is compared with the threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ComparisonOp {
-    /// `>`
     Above,
-    /// `>=`
     AtLeast,
-    /// `<`
     Below,
-    /// `<=`
     AtMost,
 }
 
@@ -58,12 +53,11 @@ const COMPARISONS: [(&str, ComparisonOp); 4] = [
     ("<", ComparisonOp::Below),
 ];
 
-/// A threshold.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Gate {
     subject: GateSubject,
     comparison: ComparisonOp,
-    /// As it was written, so that it is shown as it was written.
+    /// The number as it was written, for display.
     number: f64,
     unit: &'static str,
     /// In seconds, tokens per second, a share of 1, or a plain number.
@@ -71,7 +65,7 @@ pub struct Gate {
 }
 
 impl GateSubject {
-    /// The metric it is a statistic of, if it is one.
+    /// The metric and its statistic, if the subject is one.
     pub fn metric(self) -> Option<(&'static Metric, Statistic)> {
         match self {
             GateSubject::Figure(place, statistic) => Some((&METRICS[place], statistic)),
@@ -107,24 +101,24 @@ impl fmt::Display for Gate {
     }
 }
 
-/// What a gate found.
+/// The result of checking a gate.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum GateVerdict {
-    /// It looked, and the condition does not hold.
+    /// The condition does not hold for this value.
     Passed(f64),
-    /// It looked, and the condition holds.
+    /// The condition holds for this value.
     Tripped(f64),
-    /// There was nothing to look at: counts as tripped.
+    /// There was no value; counts as tripped.
     NoData,
 }
 
 impl GateVerdict {
-    /// Whether the invocation fails because of it.
+    /// True if the invocation fails because of it.
     pub fn trips(self) -> bool {
         !matches!(self, GateVerdict::Passed(_))
     }
 
-    /// What it saw, in base units.
+    /// The observed value, in base units.
     pub fn observed(self) -> Option<f64> {
         match self {
             GateVerdict::Passed(value) | GateVerdict::Tripped(value) => Some(value),
@@ -143,7 +137,6 @@ impl GateVerdict {
 }
 
 impl Gate {
-    /// What it looks at.
     pub fn subject(&self) -> GateSubject {
         self.subject
     }
@@ -153,7 +146,6 @@ impl Gate {
         self.threshold
     }
 
-    /// Looks at one model.
     pub fn check(&self, report: &ModelReport) -> GateVerdict {
         let Some(value) = self.subject.observe(report) else { return GateVerdict::NoData };
         let holds = match self.comparison {
@@ -166,18 +158,15 @@ impl Gate {
     }
 }
 
-/// One gate on one model.
+/// The result of one gate on one model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GateResult {
-    /// The gate.
     pub gate: Gate,
-    /// The model.
     pub model: ModelRef,
-    /// What it found.
     pub verdict: GateVerdict,
 }
 
-/// Every gate on every model, gate by gate.
+/// Checks every gate on every model, in the order of gates.
 pub fn check_all(gates: &[Gate], report: &Report) -> Vec<GateResult> {
     let on_models = |gate: &Gate| {
         let gate = *gate;

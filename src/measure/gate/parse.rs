@@ -1,11 +1,11 @@
-//! How a gate is written, and what a mistake in it is answered with.
+//! Parses gates, and words the messages for mistakes in them.
 
 use super::{COMPARISONS, COUNTS, Gate, GateSubject};
 use crate::measure::metrics::{METRICS, Unit, position};
 use crate::measure::stats::Statistic;
 use std::str::FromStr;
 
-/// What a threshold was written in: its name, what one divides by to reach the base unit, and what it can measure.
+/// A unit of a threshold: its name, the divisor that leads to the base unit, and the quantity that it measures.
 struct ThresholdUnit {
     name: &'static str,
     divisor: f64,
@@ -19,7 +19,7 @@ enum Quantity {
     Number,
 }
 
-/// A time needs its unit; a rate of error without one is a share (0 to 1); everything else is a plain number.
+/// A time needs its unit; an error rate without one is a share (0 to 1); everything else is a plain number.
 const SCALES: [ThresholdUnit; 5] = [
     ThresholdUnit { name: "ms", divisor: 1e3, measures: Quantity::Time },
     ThresholdUnit { name: "us", divisor: 1e6, measures: Quantity::Time },
@@ -28,29 +28,26 @@ const SCALES: [ThresholdUnit; 5] = [
     ThresholdUnit { name: "%", divisor: 100.0, measures: Quantity::Share },
 ];
 
-/// Why a text is no gate.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum GateError {
-    /// No comparison sign.
     #[error("`{0}` compares nothing: write for example ttft_p95>2s")]
     NoComparison(String),
     /// A name that is neither a metric nor a count.
     #[error("unknown metric `{name}`{}", suggestion(.nearest))]
     UnknownMetric {
-        /// What was written.
+        /// The name as written.
         name: String,
-        /// What may have been meant.
+        /// Up to three similar names.
         nearest: Vec<String>,
     },
     /// A metric without a statistic, or with one that does not exist.
     #[error("{}", statistic_wanted(.metric, .name))]
     UnknownStatistic {
-        /// The metric.
         metric: String,
-        /// What was written for the statistic; empty where nothing was.
+        /// The statistic as written; empty if there was none.
         name: String,
     },
-    /// No finite number, or one that cannot be right.
+    /// Not a finite number, or out of range.
     #[error(
         "`{0}` is no threshold: write a number of 0 or more with its unit, for example 2s, 1500ms, 5% or 30"
     )]
@@ -58,19 +55,16 @@ pub enum GateError {
     /// A time without a unit.
     #[error("`{subject}` is a time: write {number}s or {number}ms")]
     NoUnit {
-        /// The subject.
         subject: String,
-        /// What was written.
+        /// The number as written.
         number: String,
     },
-    /// A unit that does not fit what is measured.
+    /// A unit that does not fit the subject.
     #[error("`{subject}` is not measured in `{unit}`: {expected}")]
     BadUnit {
-        /// The subject.
         subject: String,
-        /// The unit that was written.
+        /// The unit as written.
         unit: String,
-        /// What it is measured in.
         expected: &'static str,
     },
 }
@@ -123,7 +117,7 @@ fn parse_subject(name: &str) -> Result<GateSubject, GateError> {
     Ok(GateSubject::Figure(place, statistic))
 }
 
-/// Up to three names that look like `name`: counts as a whole, metrics by the part before the statistic.
+/// Up to three names similar to `name`: counts as a whole, metrics by the part before the statistic.
 fn nearest(name: &str) -> Vec<String> {
     let (key, statistic) = match name.rsplit_once('_') {
         Some((key, end)) if Statistic::parse(end).is_some() => (key, end),

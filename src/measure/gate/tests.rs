@@ -1,4 +1,4 @@
-//! Gates read, shown and checked.
+//! Tests of parsing, displaying and checking gates.
 
 use super::*;
 use crate::domain::{FailureKind, Outcome};

@@ -1,4 +1,4 @@
-//! Load shapes in virtual time where nothing else runs, in real time where the schedule itself is what counts.
+//! Tests of load shapes: in virtual time if nothing else runs, in real time if the schedule itself is tested.
 
 use super::*;
 use std::cell::RefCell;

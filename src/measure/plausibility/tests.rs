@@ -1,4 +1,4 @@
-//! Which counts are believed.
+//! Tests of accepted and rejected counts.
 
 use super::*;
 use crate::providers::protocols::Delta;

@@ -1,4 +1,4 @@
-//! Refusals as providers word them, and what is learned from each.
+//! Tests of refusals in providers' words, and the adaptation learned from each.
 
 use super::*;
 use crate::domain::failure::{FailureKind, FailureStage};

@@ -1,10 +1,11 @@
-//! The tables behind `classify`: pieces of messages, codes, statuses, hints. Sources of each quirk stand beside it.
+//! The tables behind `classify`: pieces of messages, codes, statuses, hints. The source
+//! of each quirk stands beside it.
 
 use crate::domain::failure::FailureKind;
 
 /// A piece of a message (lower case) that says more than code and status do.
 struct MessageRule {
-    /// The host that says it; `None` for any.
+    /// The host that sends it; `None` for any.
     provider: Option<&'static str>,
     /// The status that it comes with; `None` for any.
     status: Option<u16>,
@@ -20,7 +21,7 @@ const fn of(provider: &'static str, text: &'static str, kind: FailureKind) -> Me
     MessageRule { provider: Some(provider), status: None, text, kind }
 }
 
-/// First match wins.
+/// The first match wins.
 const SAYINGS: &[MessageRule] = &[
     // Anthropic answers an empty account with 400 invalid_request_error.
     saying("credit balance is too low", FailureKind::Billing),
@@ -35,16 +36,17 @@ const SAYINGS: &[MessageRule] = &[
     // Google answers a bad key with 400 INVALID_ARGUMENT.
     saying("api key not valid", FailureKind::Auth),
     saying("api key expired", FailureKind::Auth),
-    // A project without the API, or without billing, is 403 PERMISSION_DENIED at Google.
+    // Google answers 403 PERMISSION_DENIED for a project without the API, or without billing.
     of("vertex", "requires billing to be enabled", FailureKind::Billing),
     // Vertex: 403 or 404 for a model that the project or region does not have.
     of("vertex", "publisher model", FailureKind::HardModel),
-    // Bedrock: a bare id where only an inference profile serves (400 ValidationException).
+    // Bedrock: a bare id although only an inference profile works (400 ValidationException).
     of("bedrock", "on-demand throughput isn", FailureKind::HardModel),
-    // Bedrock: Anthropic's use-case form is missing (404 ResourceNotFoundException): the account's business.
+    // Bedrock: Anthropic's use-case form is missing (404 ResourceNotFoundException), which
+    // is a matter of the account.
     of("bedrock", "use case details", FailureKind::Auth),
     of("bedrock", "ftuformnotfilled", FailureKind::Auth),
-    // Bedrock: 400 where the provider's legacy lockout was lost or the model cannot stream.
+    // Bedrock: 400 if the provider's legacy lockout was lost or the model cannot stream.
     of("bedrock", "operation not allowed", FailureKind::HardModel),
     of("bedrock", "the provided model identifier is invalid", FailureKind::HardModel),
     of("bedrock", "don't have access to the model", FailureKind::HardModel),
@@ -52,12 +54,12 @@ const SAYINGS: &[MessageRule] = &[
     of("bedrock", "too many tokens per day", FailureKind::RateLimit),
     // Together: listed, but not served without a dedicated endpoint (400).
     saying("unable to access non-serverless model", FailureKind::HardModel),
-    // OpenRouter: 404 or 503 where nobody serves the model.
+    // OpenRouter: 404 or 503 if no provider serves the model.
     of("openrouter", "no endpoints found", FailureKind::HardModel),
     of("openrouter", "no allowed providers", FailureKind::HardModel),
     of("openrouter", "no available model provider", FailureKind::HardModel),
     of("openrouter", "is not a valid model id", FailureKind::HardModel),
-    // Together's 403 is a prompt and budget above the model's context.
+    // Together's 403 means that prompt and budget exceed the model's context.
     MessageRule {
         provider: Some("together"),
         status: Some(403),
@@ -80,7 +82,7 @@ const SAYINGS: &[MessageRule] = &[
     saying("has been decommissioned", FailureKind::HardModel),
 ];
 
-/// The meaning of a message, where it has one of its own. `lower` in lower case.
+/// The kind that a message implies, if it has a rule. `lower` in lower case.
 pub(super) fn by_message(provider: &str, status: u16, lower: &str) -> Option<FailureKind> {
     // A parameter is refused with a client error; a server's failure may use the same words.
     let plain = lower.replace('\u{2019}', "'");
@@ -94,10 +96,10 @@ pub(super) fn by_message(provider: &str, status: u16, lower: &str) -> Option<Fai
     SAYINGS.iter().find(fits).map(|saying| saying.kind)
 }
 
-/// The meaning of a provider's code or type. Codes that say no more than their status (`invalid_request_error`) are not
-/// here.
+/// The meaning of a provider's code or type. Codes that say no more than
+/// their status (`invalid_request_error`) are left out.
 const CODES: &[(&str, FailureKind)] = &[
-    // OpenAI: two families of 429, told apart by the code alone.
+    // OpenAI: two families of 429 that differ only in the code.
     ("insufficient_quota", FailureKind::Billing),
     ("credit_balance_exhausted", FailureKind::Billing),
     ("organization_spend_limit_exceeded", FailureKind::Billing),
@@ -116,7 +118,7 @@ const CODES: &[(&str, FailureKind)] = &[
     ("unknown_parameter", FailureKind::HardCapability),
     ("unsupported_model", FailureKind::HardCapability),
     ("context_length_exceeded", FailureKind::HardCapability),
-    // llama.cpp, where the prompt is longer than the server's context.
+    // llama.cpp, if the prompt is longer than the server's context.
     ("exceed_context_size_error", FailureKind::HardCapability),
     ("string_above_max_length", FailureKind::HardCapability),
     ("server_error", FailureKind::TransientProvider),
@@ -151,7 +153,7 @@ const CODES: &[(&str, FailureKind)] = &[
     ("INTERNAL", FailureKind::TransientProvider),
     ("DEADLINE_EXCEEDED", FailureKind::TransientProvider),
     ("ABORTED", FailureKind::TransientProvider),
-    // AWS; the same words in camel case stand in the event stream.
+    // AWS; the event stream has the same words in camel case.
     ("AccessDeniedException", FailureKind::Auth),
     ("UnrecognizedClientException", FailureKind::Auth),
     ("InvalidSignatureException", FailureKind::Auth),
@@ -160,7 +162,7 @@ const CODES: &[(&str, FailureKind)] = &[
     ("IncompleteSignatureException", FailureKind::Auth),
     ("MissingAuthenticationTokenException", FailureKind::Auth),
     ("FTUFormNotFilled", FailureKind::Auth),
-    // What was asked is refused; messages that mean more are among the sayings.
+    // The request is refused; messages that mean more are among the sayings.
     ("ValidationException", FailureKind::HardCapability),
     ("ThrottlingException", FailureKind::RateLimit),
     ("TooManyRequestsException", FailureKind::RateLimit),
@@ -174,33 +176,33 @@ const CODES: &[(&str, FailureKind)] = &[
     ("ServiceUnavailableException", FailureKind::TransientProvider),
 ];
 
-/// The meaning of a code, where it has one of its own.
+/// The kind that a code implies, if it has a rule.
 pub(super) fn by_code(code: &str) -> Option<FailureKind> {
     // Bedrock's REST answers name a type as `Name:http://…`.
     let own = code.split(':').next().unwrap_or(code);
     CODES.iter().find(|(known, _)| known.eq_ignore_ascii_case(own)).map(|(_, kind)| *kind)
 }
 
-/// The meaning of a status alone. `named` tells whether the error names a parameter.
+/// The kind that a status alone implies. `named` tells whether the error names a parameter.
 pub(super) fn by_status(status: u16, named: bool) -> Option<FailureKind> {
     Some(match status {
-        // A success that is no stream: 204 without a body, 202 with a promise.
+        // A success that is not a stream: 204 without a body, 202 with a promise.
         201..=299 => FailureKind::Protocol,
         401 | 403 | 407 => FailureKind::Auth,
         402 => FailureKind::Billing,
         404 | 410 => FailureKind::HardModel,
         400 | 422 if named => FailureKind::HardCapability,
-        // The method, the size or the content type are ours to get right for this host.
+        // This program must choose the method, the size and the content type correctly for this host.
         405 | 413 | 415 | 422 => FailureKind::HardCapability,
         429 => FailureKind::RateLimit,
-        // 408 is a model's own timeout (Bedrock, OpenRouter), 424 a model's failure, 498 Groq without capacity, 499 Groq's
-        // "cancelled", 529 Anthropic overloaded.
+        // 408 is a model's own timeout (Bedrock, OpenRouter), 424 a model's failure, 498 Groq without capacity, 499
+        // Groq's "cancelled", 529 Anthropic overloaded.
         408 | 409 | 424 | 425 | 498 | 499 | 500..=599 => FailureKind::TransientProvider,
         _ => return None,
     })
 }
 
-/// Pieces of messages (lower case) and what to do about them.
+/// Pieces of messages (lower case) and the advice for them.
 const HINTS: &[(&str, &str)] = &[
     (
         "must be verified to stream",
@@ -212,12 +214,12 @@ const HINTS: &[(&str, &str)] = &[
     ("unable to access non-serverless model", "it is listed, but served on dedicated endpoints alone"),
 ];
 
-/// What to do about a message. `lower` in lower case.
+/// The advice for a message. `lower` in lower case.
 pub(super) fn hint(lower: &str) -> Option<&'static str> {
     HINTS.iter().find(|(text, _)| lower.contains(text)).map(|(_, hint)| *hint)
 }
 
-/// What to do about a kind of error at one provider.
+/// The advice for a kind of error at one provider.
 pub(super) fn hint_for(provider: &str, kind: FailureKind) -> Option<&'static str> {
     match (provider, kind) {
         ("vertex", FailureKind::HardModel) => {

@@ -1,4 +1,4 @@
-//! Documented and seen errors of every provider, and their meaning.
+//! Tests of documented and observed errors of every provider, and their meaning.
 
 use super::*;
 use FailureKind::{

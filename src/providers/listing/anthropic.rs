@@ -1,16 +1,15 @@
-//! Anthropic: `{"data":[…],"has_more":…,"last_id":…}`, the next page after the last id. All entries are chat models.
-//! <https://docs.anthropic.com/en/api/models-list>
+//! Anthropic: `{"data":[…],"has_more":…,"last_id":…}`, the next page after the last id.
+//! All entries are chat models. <https://docs.anthropic.com/en/api/models-list>
 
 use super::{ListingEntry, ListingPage, encoded, entry, facts, items};
 use serde_json::Value;
 
-/// A page of the largest size.
+/// The query for a page of the largest size.
 pub fn query(cursor: Option<&str>) -> String {
     let after = cursor.map(|id| format!("&after_id={}", encoded(id))).unwrap_or_default();
     format!("?limit=1000{after}")
 }
 
-/// Reads a page.
 pub fn page(document: &Value) -> Result<ListingPage, String> {
     let more = document.get("has_more").and_then(Value::as_bool).unwrap_or(false);
     let next = super::token(document, "last_id").filter(|_| more);

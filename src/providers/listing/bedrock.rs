@@ -1,12 +1,12 @@
-//! Bedrock: foundation models on one page, inference profiles by token. Models that can be called through a profile alone
-//! are listed by their profiles, because that is the id to call.
+//! Bedrock: foundation models on one page, inference profiles by token. Models that can be
+//! called only through a profile are listed by their profiles, because that is the id to call.
 //! <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_ListFoundationModels.html>,
 //! <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_ListInferenceProfiles.html>
 
 use super::{ListingEndpoint, ListingEntry, ListingFormat, ListingPage, encoded, entry, facts, items};
 use serde_json::Value;
 
-/// Both lists.
+/// The endpoints of both lists.
 pub fn parts() -> Vec<ListingEndpoint> {
     let part = |shape, path, label: &str| ListingEndpoint {
         shape,
@@ -20,7 +20,6 @@ pub fn parts() -> Vec<ListingEndpoint> {
     ]
 }
 
-/// Reads the foundation models.
 pub fn models_page(document: &Value) -> Result<ListingPage, String> {
     Ok(super::page(items(document, &["modelSummaries"])?, None, model))
 }
@@ -38,13 +37,12 @@ fn model(raw: &Value) -> Option<ListingEntry> {
     Some(entry)
 }
 
-/// A page of the largest size: the profiles that AWS defines.
+/// The query for a page of the largest size: the profiles that AWS defines.
 pub fn profiles_query(cursor: Option<&str>) -> String {
     let token = cursor.map(|token| format!("&nextToken={}", encoded(token))).unwrap_or_default();
     format!("?maxResults=1000{token}&type=SYSTEM_DEFINED")
 }
 
-/// Reads a page of profiles.
 pub fn profiles_page(document: &Value) -> Result<ListingPage, String> {
     let next = super::token(document, "nextToken");
     Ok(super::page(items(document, &["inferenceProfileSummaries"])?, next, profile))
@@ -60,7 +58,7 @@ fn profile(raw: &Value) -> Option<ListingEntry> {
     Some(entry)
 }
 
-/// Gives profiles what is known of the models behind them: whether they write text, and when they end.
+/// Copies facts about models to the profiles for them: whether they write text, and when they end.
 pub fn join(entries: &mut [ListingEntry]) {
     let models: Vec<ListingEntry> =
         entries.iter().filter(|entry| entry.stands_for.is_empty()).cloned().collect();

@@ -1,5 +1,5 @@
-//! DeepInfra: OpenAI's shape with a `metadata` that is null for what is no chat model; prices are for a million tokens.
-//! <https://deepinfra.com/docs/openai_api>
+//! DeepInfra: OpenAI's shape with a `metadata` that is null for models that are not for chat; prices
+//! are for a million tokens. <https://deepinfra.com/docs/openai_api>
 
 use super::{ListingEntry, ListingPage, entry, facts, items};
 use serde_json::Value;
@@ -7,7 +7,6 @@ use serde_json::Value;
 /// Tags of models that write no text.
 const OTHER_TAGS: &[&str] = &["image-gen", "video-gen", "embeddings", "tts", "asr"];
 
-/// Reads the page.
 pub fn page(document: &Value) -> Result<ListingPage, String> {
     Ok(super::page(items(document, &["data"])?, None, read))
 }
@@ -21,7 +20,7 @@ fn read(raw: &Value) -> Option<ListingEntry> {
     let mut entry = entry(raw, raw.get("id")?.as_str()?, None, found)?;
     let tags = raw.pointer("/metadata/tags").and_then(Value::as_array);
     let other = tags.into_iter().flatten().filter_map(Value::as_str).any(|tag| OTHER_TAGS.contains(&tag));
-    // Absent is another server's list; null is DeepInfra's word for "no chat model".
+    // An absent field means another server's list; null is DeepInfra's way to say "no chat model".
     entry.writes_text = !other && raw.get("metadata").is_none_or(|metadata| !metadata.is_null());
     Some(entry)
 }

@@ -1,4 +1,5 @@
-//! Facts out of an entry, whatever its provider calls them. What cannot be read is not stated: a list must not fail over it.
+//! Reads facts from an entry under any provider's names for them. An unreadable fact is left out: a
+//! list must not fail over it.
 
 use crate::domain::listing::ModelFacts;
 use chrono::{DateTime, NaiveDate};
@@ -33,7 +34,7 @@ const ENDS: &[&str] = &[
     "/modelLifecycle/endOfLifeTime",
 ];
 
-/// The facts whose names mean the same wherever they stand. Prices are the shape's own to read.
+/// The facts whose names mean the same in every shape. Each shape reads its own prices.
 pub fn common(entry: &Value) -> ModelFacts {
     ModelFacts {
         context_length: CONTEXT.iter().find_map(|name| count(entry.pointer(name)?)),
@@ -45,7 +46,8 @@ pub fn common(entry: &Value) -> ModelFacts {
     }
 }
 
-/// A price in dollars per million tokens. `unit` is how many tokens the stated price is for, as a share of a million.
+/// A price in dollars per million tokens. `unit` is a million divided by the number of tokens
+/// that the stated price is for.
 pub fn price(stated: Option<&Value>, unit: f64) -> Option<f64> {
     let number = match stated? {
         Value::String(text) => text.trim().parse().ok()?,

@@ -1,5 +1,5 @@
-//! Fireworks: the models of the account `fireworks`, on the control plane beside the inference API, pages by token. The
-//! inference API's own list shows about twenty of them. <https://docs.fireworks.ai/api-reference/list-models>
+//! Fireworks: the models of the account `fireworks`, on the control plane beside the inference API, pages by token.
+//! The inference API's own list shows about twenty of them. <https://docs.fireworks.ai/api-reference/list-models>
 
 use super::{ListingEndpoint, ListingEntry, ListingFormat, ListingPage, encoded, entry, facts, items};
 use serde_json::Value;
@@ -7,8 +7,8 @@ use serde_json::Value;
 /// Kinds that write no text.
 const OTHER_KINDS: &[&str] = &["EMBEDDING_MODEL", "FLUMINA_BASE_MODEL", "FLUMINA_ADDON", "DRAFT_ADDON"];
 
-/// The list's address: beside the inference API at the vendor, below the base URL where that is somebody's own, as the
-/// vendor's SDK has it.
+/// The list's address: beside the inference API at the vendor, below the base URL if that is another
+/// server's, like in the vendor's SDK.
 pub fn part(base: &str) -> Option<ListingEndpoint> {
     let root = base.strip_suffix("/inference/v1").or_else(|| base.strip_suffix("/v1"))?;
     let label = String::new();
@@ -20,16 +20,15 @@ pub fn part(base: &str) -> Option<ListingEndpoint> {
     })
 }
 
-/// A page of the largest size.
+/// The query for a page of the largest size.
 pub fn query(cursor: Option<&str>) -> String {
     let token = cursor.map(|token| format!("&pageToken={}", encoded(token))).unwrap_or_default();
     format!("?pageSize=200{token}")
 }
 
-/// Reads a page.
 pub fn page(document: &Value) -> Result<ListingPage, String> {
     let next = super::token(document, "nextPageToken");
-    // An empty last page leaves the list away.
+    // An empty last page leaves the list out.
     if next.is_none()
         && document
             .as_object()

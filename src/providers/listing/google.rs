@@ -1,8 +1,9 @@
-//! Google: the publishers of Vertex's Model Garden, and the list of Gemini's own API; pages by token.
-//! <https://cloud.google.com/vertex-ai/docs/reference/rest/v1beta1/publishers.models>, <https://ai.google.dev/api/models>
+//! Google: the publishers of Vertex's Model Garden, and the list of Gemini's own API; pages by
+//! token. <https://cloud.google.com/vertex-ai/docs/reference/rest/v1beta1/publishers.models>,
+//! <https://ai.google.dev/api/models>
 //!
-//! The Model Garden lists what Vertex serves beside what one may deploy oneself, and each of two locations lists models
-//! that the other does not, so both are read.
+//! The Model Garden lists both models that Vertex serves and models that users deploy themselves, and each of two
+//! locations lists models that the other does not, so both are read.
 
 use super::{ListingEndpoint, ListingEntry, ListingFormat, ListingPage, encoded, entry, facts, items};
 use crate::providers::hosts::Host;
@@ -24,10 +25,10 @@ const PUBLISHERS: &[&str] = &[
     "xai",
 ];
 
-/// Locations whose lists complete each other, besides the configured one.
+/// Locations whose lists complement each other, besides the configured one.
 const LOCATIONS: &[&str] = &[vertex::DEFAULT_LOCATION, "us-central1"];
 
-/// Actions of what one deploys oneself.
+/// Actions of models that users deploy themselves.
 const DEPLOYED: &[&str] = &["deploy", "multiDeployVertex", "deployGke"];
 
 /// Beginnings of Mistral's own names for models that Vertex serves.
@@ -71,13 +72,13 @@ fn listing_base(base: &str) -> String {
     }
 }
 
-/// A page of a publisher.
+/// The query for a page of a publisher.
 pub fn publisher_query(cursor: Option<&str>) -> String {
     let token = cursor.map(|token| format!("&pageToken={}", encoded(token))).unwrap_or_default();
     format!("?pageSize=100{token}")
 }
 
-/// Reads a page of a publisher. One with nothing to offer answers `{}`.
+/// Reads a page of a publisher. A publisher without models answers `{}`.
 pub fn publisher_page(document: &Value, publisher: &str) -> Result<ListingPage, String> {
     let next = super::token(document, "nextPageToken");
     let empty = document.as_object().is_some_and(|fields| fields.keys().all(|name| name == "nextPageToken"));
@@ -97,7 +98,7 @@ fn publisher_entry(raw: &Value, publisher: &str) -> Option<ListingEntry> {
     Some(entry)
 }
 
-/// Whether Vertex serves a model under its bare name.
+/// True if Vertex serves a model under its bare name.
 fn served(publisher: &str, name: &str) -> bool {
     match publisher {
         "google" => name.starts_with("gemini"),
@@ -107,7 +108,7 @@ fn served(publisher: &str, name: &str) -> bool {
     }
 }
 
-/// A page of Gemini's own API, of the largest size.
+/// The query for a page of Gemini's own API, of the largest size.
 pub fn gemini_query(cursor: Option<&str>) -> String {
     let token = cursor.map(|token| format!("&pageToken={}", encoded(token))).unwrap_or_default();
     format!("?pageSize=1000{token}")

@@ -1,8 +1,8 @@
-//! What providers answer when they are asked for their models: which addresses, how pages follow each other, and a page's
-//! bytes as models. Pure; sending is `catalog`. One file for each shape of answer.
+//! The providers' model lists: addresses, paging, and parsing of pages. Pure; `listings` sends the requests. One file
+//! for each shape of answer.
 //!
-//! An entry counts as a model unless its provider itself says that it writes no text (a type, a modality, a kind). Names
-//! decide nothing: a real call does, later.
+//! An entry counts as a model unless its provider itself says that it writes no text (a type, a modality, a kind).
+//! Names decide nothing; a later call does.
 
 mod anthropic;
 mod bedrock;
@@ -20,12 +20,12 @@ use crate::domain::listing::{ListedModel, ModelFacts};
 use serde_json::{Value, json};
 use std::collections::HashSet;
 
-/// How a list is asked for and answered.
+/// The paging and the shape of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ListingFormat {
     /// OpenAI's `data[]`, or a bare array, on one page: most hosts.
     Plain,
-    /// The same with a `metadata` that is null for what is no chat model.
+    /// The same with a `metadata` that is null for models that are not for chat.
     DeepInfra,
     /// Pages by `after_id`.
     Anthropic,
@@ -43,47 +43,43 @@ pub enum ListingFormat {
     OpenRouter,
 }
 
-/// One address of a list. Some lists stand at several, which are read side by side.
+/// One address of a list. Some lists have several, which are read in parallel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListingEndpoint {
-    /// How it is asked for and answered.
     pub shape: ListingFormat,
-    /// Base URL; empty where the AWS SDK knows it.
+    /// Base URL; empty if the AWS SDK knows it.
     pub base: String,
-    /// Path below it, without a query.
+    /// Path below the base URL, without a query.
     pub path: &'static str,
-    /// The publisher's or the location's name, where a provider has several parts, for messages.
+    /// The publisher's or the location's name, if a provider has several parts, for messages.
     pub label: String,
 }
 
-/// An entry of a page.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ListingEntry {
-    /// The model.
     pub model: ListedModel,
-    /// Its provider does not say that it writes no text.
+    /// True unless its provider says that it writes no text.
     pub writes_text: bool,
-    /// It can be called under this id, as far as the provider says.
+    /// True if it can be called under this id, as far as the provider says.
     pub callable: bool,
-    /// The ids of the models behind it, where it is a way to others (Bedrock's profiles).
+    /// The ids of the models behind it, if it is a way to others (Bedrock's profiles).
     pub stands_for: Vec<String>,
 }
 
-/// One page.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ListingPage {
     /// Entries that came, usable or not.
     pub raw_count: u64,
-    /// Those that have an id.
+    /// The entries that have an id.
     pub entries: Vec<ListingEntry>,
-    /// What to ask for next; `None` where this was the last page.
+    /// The cursor of the next page; `None` if this was the last page.
     pub next: Option<String>,
 }
 
 /// The addresses of a host's list.
 ///
 /// # Errors
-/// A sentence where the host has no base URL.
+/// A sentence, if the host has no base URL.
 pub fn parts(host: &Host) -> Result<Vec<ListingEndpoint>, String> {
     if host.keys.auth == Auth::AwsChain {
         return Ok(bedrock::parts());
@@ -109,11 +105,11 @@ pub fn parts(host: &Host) -> Result<Vec<ListingEndpoint>, String> {
     }])
 }
 
-/// Where Together answers questions, and where its list is, by its SDK (3.1).
+/// Together's addresses for generation and for its list, from its SDK (3.1).
 const TOGETHER_INFERENCE: &str = "https://api-inference.together.ai/v1";
 const TOGETHER_LIST: &str = "https://api.together.ai/v1";
 
-/// An address that only a good key is answered at, of the hosts whose list anybody may read. Costs no token.
+/// An address that answers only to a valid key, for hosts whose list is public. Costs no token.
 /// <https://openrouter.ai/docs/api-reference/limits>, <https://deepinfra.com/docs/api-reference>
 pub fn key_proof(host: &Host) -> Option<ListingEndpoint> {
     let base = &host.base_url.as_ref()?.value;
@@ -125,13 +121,13 @@ pub fn key_proof(host: &Host) -> Option<ListingEndpoint> {
     Some(ListingEndpoint { shape: ListingFormat::Plain, base: base.to_owned(), path, label: String::new() })
 }
 
-/// Whether anybody may read a host's list, so that it says nothing about the key.
+/// True if a host's list is public, so that reading it does not test the key.
 pub fn is_public(host: &Host) -> bool {
     matches!(host.name.as_str(), "openrouter" | "deepinfra")
 }
 
 impl ListingEndpoint {
-    /// Path and query of a page. `cursor` is what the page before named.
+    /// Path and query of a page. `cursor` is the previous page's `next`.
     pub fn page_path(&self, cursor: Option<&str>) -> String {
         let query = match self.shape {
             ListingFormat::Plain | ListingFormat::DeepInfra | ListingFormat::FoundationModels => {
@@ -151,10 +147,10 @@ impl ListingEndpoint {
         format!("{publisher}{}{query}", self.path)
     }
 
-    /// Reads a page that was asked for with `cursor`.
+    /// Parses the page requested with `cursor`.
     ///
     /// # Errors
-    /// A sentence that says what the bytes are instead of a page of this shape.
+    /// A sentence that describes the bytes, if they are not a page of this shape.
     pub fn page(&self, cursor: Option<&str>, body: &[u8]) -> Result<ListingPage, String> {
         let document = document(body)?;
         let page = match self.shape {
@@ -195,7 +191,6 @@ pub fn listed_id<'a>(provider: &str, model_id: &'a str) -> &'a str {
     }
 }
 
-/// The answer as JSON.
 fn document(body: &[u8]) -> Result<Value, String> {
     let parsed: Result<Value, _> = serde_json::from_slice(body);
     match parsed {
@@ -212,7 +207,7 @@ fn document(body: &[u8]) -> Result<Value, String> {
     }
 }
 
-/// The entries under the first of the names that holds a list; a bare array is one itself.
+/// The entries under the first of the names that holds a list; a bare array is the list itself.
 fn items<'a>(document: &'a Value, names: &[&str]) -> Result<&'a [Value], String> {
     let found = names.iter().find_map(|name| document.get(*name)?.as_array()).or_else(|| document.as_array());
     found
@@ -220,7 +215,7 @@ fn items<'a>(document: &'a Value, names: &[&str]) -> Result<&'a [Value], String>
         .ok_or_else(|| format!("its answer holds no list of models (`{}`)", names.join("` or `")))
 }
 
-/// A page of the entries that `read` makes something of.
+/// A page of the entries that `read` accepts.
 fn page(items: &[Value], next: Option<String>, read: impl Fn(&Value) -> Option<ListingEntry>) -> ListingPage {
     ListingPage { raw_count: items.len() as u64, entries: items.iter().filter_map(read).collect(), next }
 }
@@ -230,7 +225,7 @@ const LONGEST_ID: usize = 512;
 /// The longest name that is kept, in characters.
 const LONGEST_NAME: usize = 300;
 
-/// An entry, unless its id is none.
+/// Builds an entry; `None` if its id is unusable.
 fn entry(raw: &Value, id: &str, name: Option<&str>, facts: ModelFacts) -> Option<ListingEntry> {
     let id = id.trim();
     if id.is_empty() || id.len() > LONGEST_ID {
@@ -248,10 +243,10 @@ fn entry(raw: &Value, id: &str, name: Option<&str>, facts: ModelFacts) -> Option
 
 /// The largest raw entry that is kept, in bytes.
 const LARGEST_RAW: usize = 128 * 1024;
-/// The deepest, in levels: MongoDB ends at a hundred.
+/// The deepest raw entry that is kept, in levels: MongoDB allows a hundred.
 const DEEPEST_RAW: usize = 60;
 
-/// The entry, or a word about its size where no store should hold it.
+/// The raw entry, or a note about its size if it is too large for a store.
 fn bounded(raw: &Value) -> Value {
     let bytes = raw.to_string().len();
     if bytes > LARGEST_RAW || depth(raw) > DEEPEST_RAW {
@@ -270,7 +265,7 @@ fn depth(value: &Value) -> usize {
     1 + below.unwrap_or(0)
 }
 
-/// A cursor as it stands in a query: a space is `%20`, because signatures know no `+`.
+/// A cursor encoded for a query: a space is `%20`, because signatures do not accept `+`.
 fn encoded(cursor: &str) -> String {
     url::form_urlencoded::byte_serialize(cursor.as_bytes()).collect::<String>().replace('+', "%20")
 }

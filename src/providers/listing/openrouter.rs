@@ -1,18 +1,18 @@
-//! OpenRouter: OpenAI's shape by offset, with a total. Prices are for a token. Without a question about modalities it lists
-//! what writes text. <https://openrouter.ai/docs/api-reference/list-available-models>
+//! OpenRouter: OpenAI's shape by offset, with a total. Prices are per token. Without a filter on modalities it lists
+//! models that write text. <https://openrouter.ai/docs/api-reference/list-available-models>
 
 use super::{ListingEntry, ListingPage, entry, facts, items};
 use serde_json::Value;
 
-/// The largest page.
+/// The largest page size.
 const LIMIT: u64 = 1000;
 
-/// A page of the largest size.
+/// The query for a page of the largest size.
 pub fn query(cursor: Option<&str>) -> String {
     format!("?limit={LIMIT}&offset={}", cursor.unwrap_or("0"))
 }
 
-/// Reads the page at `cursor`. Without a total the list came whole, as it did before there were pages.
+/// Parses the page at `cursor`. A list without a total is complete, as it was before there were pages.
 pub fn page(document: &Value, cursor: Option<&str>) -> Result<ListingPage, String> {
     let items = items(document, &["data"])?;
     let offset: u64 = cursor.unwrap_or("0").parse().unwrap_or(0);

@@ -1,4 +1,4 @@
-//! Requests as they go out, host by host.
+//! Tests of the requests as they are sent, host by host.
 
 use super::*;
 use crate::domain::env_vars;

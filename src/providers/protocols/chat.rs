@@ -1,5 +1,6 @@
-//! OpenAI Chat Completions and everybody who copies it: the request body, and the chunks of the stream. Legacy Completions
-//! streams differ in one field (`choices[].text`) and are read here too. The shapes are in `chat/chunk.rs`.
+//! OpenAI Chat Completions and the APIs that copy it: the request body, and the chunks of the stream. Legacy
+//! Completions streams differ in one field (`choices[].text`) and are parsed here too. `chat/chunk.rs` has the
+//! shapes.
 
 mod chunk;
 
@@ -12,8 +13,8 @@ use chunk::{ChatChoice, ChatChunk, ChatUsage};
 use serde_json::{Value, json};
 use std::borrow::Cow;
 
-/// The request body. `max_completion_tokens` is the format's own word since the o-series; hosts that know only
-/// `max_tokens` have a quirk.
+/// The request body. `max_completion_tokens` is the format's own word since the o-series; hosts that
+/// know only `max_tokens` have a quirk.
 pub(super) fn body(ask: &GenerationRequest, quirks: &Quirks) -> Value {
     let mut body = serde_json::Map::new();
     body.insert("model".into(), json!(ask.model_id));
@@ -33,15 +34,14 @@ pub(super) fn body(ask: &GenerationRequest, quirks: &Quirks) -> Value {
     request::finished(body, ask, quirks)
 }
 
-/// Reads a recorded stream.
 pub(super) fn decode(recording: &Recording) -> DecodedStream {
     decode_events(recording, ChatFormat { splitter: ThinkSplitter::default(), counting: Some(0) })
 }
 
 struct ChatFormat {
     splitter: ThinkSplitter,
-    /// Completion tokens up to the last chunk that told; `None` once a chunk with text told nothing, because then a
-    /// difference says nothing about one chunk.
+    /// Completion tokens up to the last chunk that reported them; `None` once a chunk with text reported none,
+    /// because then a difference says nothing about one chunk.
     counting: Option<u64>,
 }
 
@@ -102,7 +102,7 @@ impl ChatFormat {
         }
     }
 
-    /// Text that can hold no think tag; what the splitter holds back came before it.
+    /// Adds text that can hold no think tag, after the text that the splitter holds back.
     fn around_splitter(&mut self, delta: Delta, out: &mut DecodedStreamBuilder<'_>) {
         self.splitter.settle(&mut out.answer.deltas);
         out.answer.deltas.push(delta);
@@ -156,7 +156,7 @@ fn note_errors(chunk: ChatChunk<'_>, out: &mut DecodedStreamBuilder<'_>) {
     }
 }
 
-/// Appends without a copy where one side is empty.
+/// Appends without a copy if one side is empty.
 fn joined<'a>(texts: impl Iterator<Item = Cow<'a, str>>) -> Cow<'a, str> {
     texts.fold(Cow::Borrowed(""), |before, text| before + text)
 }

@@ -1,15 +1,15 @@
-//! Walks the events of a recorded stream and gathers an `DecodedStream`: what every event-stream format shares, errors and foreign
-//! bytes included. What an event of one format says is that format's file.
+//! Walks the events of a recorded stream and builds a `DecodedStream`: the part that all event-stream formats share,
+//! including errors and bytes of other formats. Each format's file interprets its events.
 
 use super::{Channel, DecodedStream, Delta, StreamError, Usage, error_body, repair, timing};
 use crate::wire::{ExchangeEnd, Recording, sse};
 use std::borrow::Cow;
 use std::time::Duration;
 
-/// How much of foreign bytes a message shows, in characters.
+/// The longest excerpt of unknown bytes in a message, in characters.
 const SHOWN: usize = 120;
 
-/// One format's reader of events. It must change nothing where it returns an error: the event may be tried again.
+/// One format's reader of events. It must change nothing if it returns an error: the event may be tried again.
 pub(super) trait StreamFormat {
     /// Takes one event whose data is a JSON object.
     fn event(
@@ -23,17 +23,17 @@ pub(super) trait StreamFormat {
     fn end(&mut self, _out: &mut DecodedStreamBuilder<'_>) {}
 }
 
-/// An answer in the making.
+/// Builds a decoded stream.
 pub(super) struct DecodedStreamBuilder<'r> {
     recording: &'r Recording,
-    /// What is known so far.
+    /// The answer as decoded so far.
     pub answer: DecodedStream,
-    /// When the current event had been read.
+    /// The moment when the current event had been read, from t0.
     pub at: Duration,
 }
 
 impl<'r> DecodedStreamBuilder<'r> {
-    /// An empty answer, but for what the head tells.
+    /// Starts empty, except for facts from the head.
     pub fn new(recording: &'r Recording) -> Self {
         let mut answer = DecodedStream::default();
         if let Some(head) = &recording.head {
@@ -54,7 +54,7 @@ impl<'r> DecodedStreamBuilder<'r> {
         Delta { at: self.at, channel, text: text.into(), tokens }
     }
 
-    /// Keeps text of the current event; empty text is none.
+    /// Keeps text of the current event, unless it is empty.
     pub fn text(&mut self, channel: Channel, text: Cow<'_, str>) {
         if !text.is_empty() {
             let delta = self.delta(channel, text, None);
@@ -62,22 +62,22 @@ impl<'r> DecodedStreamBuilder<'r> {
         }
     }
 
-    /// Keeps an error; the first one says what went wrong, later ones are its echo.
+    /// Keeps the first error; later ones are usually its consequences.
     pub fn error(&mut self, error: StreamError) {
         self.answer.error.get_or_insert(error);
     }
 
-    /// Keeps why the bytes are not this protocol.
+    /// Keeps the first reason why the bytes are not this protocol.
     pub fn malformed(&mut self, why: String) {
         self.answer.malformed.get_or_insert(why);
     }
 
-    /// Keeps that the body ends in the middle of an event.
+    /// Records that the body ends in the middle of an event.
     pub fn cut(&mut self, what: String) {
         self.answer.cut.get_or_insert(what);
     }
 
-    /// The data as text that JSON may hold, where it was not; bytes that are no UTF-8 are remembered.
+    /// The data as text that is valid in JSON, if it was not; counts data that is not UTF-8.
     pub fn repaired(&mut self, data: &[u8]) -> Option<String> {
         self.answer.broken_texts += usize::from(std::str::from_utf8(data).is_err());
         repair::repaired(data)
@@ -88,13 +88,13 @@ impl<'r> DecodedStreamBuilder<'r> {
         self.answer.usage.get_or_insert_default().absorb(report);
     }
 
-    /// True where bytes may be missing at the body's end, so that half an event there is no sign of a wrong protocol.
+    /// True if bytes may be missing at the body's end, so that half an event there is no sign of a wrong protocol.
     pub fn may_be_cut(&self) -> bool {
         self.recording.ending != ExchangeEnd::Complete
     }
 }
 
-/// Keeps a word under `slot`, unless it is there already; a later one replaces an earlier one.
+/// Stores a word in `slot`; a later word replaces an earlier one.
 pub(super) fn keep(slot: &mut Option<String>, word: Option<&str>) {
     if let Some(word) = word.filter(|word| slot.as_deref() != Some(*word)) {
         *slot = Some(word.to_owned());
@@ -159,7 +159,7 @@ fn take(
         })
 }
 
-/// Lines that are no event stream: an error as bare JSON (Gemini writes them so), or a body of another kind altogether.
+/// Lines outside the event stream: an error as bare JSON (Gemini writes them so), or a body of another kind.
 fn judge_stray(stray: &[u8], out: &mut DecodedStreamBuilder<'_>) {
     if let Some(error) = error_body(stray) {
         out.error(error);
@@ -169,7 +169,7 @@ fn judge_stray(stray: &[u8], out: &mut DecodedStreamBuilder<'_>) {
     }
 }
 
-/// Says what a body is that is no stream at all.
+/// Describes a body that is not a stream.
 pub(super) fn foreign(body: &[u8], out: &mut DecodedStreamBuilder<'_>) {
     let what = match body.trim_ascii_start().first() {
         Some(b'<') => "HTML or XML",
@@ -188,7 +188,7 @@ pub(super) fn shown(bytes: &[u8]) -> String {
     if escaped.next().is_some() { shown + "…" } else { shown }
 }
 
-/// Control characters as escapes, so that foreign bytes cannot move a terminal's cursor; quotes stay readable.
+/// Control characters as escapes, so that unknown bytes cannot move a terminal's cursor; quotes stay readable.
 fn escaped(c: char) -> impl Iterator<Item = char> {
     let escape = (c.is_control() || c == '\\').then(|| c.escape_default());
     let plain = escape.is_none().then_some(c);

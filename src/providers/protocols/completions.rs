@@ -1,11 +1,11 @@
-//! OpenAI's legacy Completions: the request body. Its chunks are Chat Completions chunks with the text in `choices[].text`,
-//! so `chat` reads them.
+//! OpenAI's legacy Completions: the request body. Its chunks are Chat Completions chunks with the text in
+//! `choices[].text`, so `chat` reads them.
 
 use super::{Quirks, request};
 use crate::domain::GenerationRequest;
 use serde_json::{Value, json};
 
-/// The request body: a prompt to continue, no message; the format knows no reasoning effort.
+/// The request body: a prompt to continue, no message; the format has no reasoning effort.
 pub(super) fn body(ask: &GenerationRequest, quirks: &Quirks) -> Value {
     let mut body = serde_json::Map::new();
     body.insert("model".into(), json!(ask.model_id));

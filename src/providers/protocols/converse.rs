@@ -1,6 +1,6 @@
 //! Bedrock `ConverseStream`: the request body, and the binary frames of the answer
-//! (`application/vnd.amazon.eventstream`). The frames are read from the recording, because an SDK's own reader shows no
-//! stamps; checksums are the SDK's.
+//! (`application/vnd.amazon.eventstream`). The frames are read from the recording, because an SDK's own reader shows
+//! no stamps; the SDK's code checks the checksums.
 
 use super::collector::{DecodedStreamBuilder, foreign, keep, shown};
 use super::lenient::{Count, LenientString, or_default};
@@ -14,10 +14,10 @@ use serde_json::{Map, Value, json};
 
 /// The longest frame that the format allows, in bytes.
 const LONGEST_FRAME: usize = 16 * 1024 * 1024;
-/// The shortest one: two lengths and two checksums.
+/// The shortest frame, in bytes: two lengths and two checksums.
 const SHORTEST_FRAME: usize = 16;
 
-/// The request body; the model stands in the URL. A model's own fields have a place of their own in this format.
+/// The request body; the model stands in the URL. This format has a separate object for a model's own fields.
 pub(super) fn body(ask: &GenerationRequest, quirks: &Quirks) -> Value {
     let mut inference = Map::new();
     inference.insert("maxTokens".into(), json!(ask.max_output_tokens));
@@ -37,7 +37,7 @@ pub(super) fn body(ask: &GenerationRequest, quirks: &Quirks) -> Value {
     Value::Object(body)
 }
 
-/// Reads a recorded stream. The metadata frame comes after `messageStop`, so reading goes on to the body's end.
+/// Decodes a recorded stream. The metadata frame comes after `messageStop`, so reading continues to the body's end.
 pub(super) fn decode(recording: &Recording) -> DecodedStream {
     let mut out = DecodedStreamBuilder::new(recording);
     let head = recording.head.as_ref();
@@ -77,11 +77,11 @@ pub(super) fn decode(recording: &Recording) -> DecodedStream {
 
 /// The frame at the head of some bytes, by its own length.
 enum Frame {
-    /// So many bytes, all of them there.
+    /// A complete frame of this many bytes.
     Whole(usize),
-    /// The bytes end before it does.
+    /// The bytes end before the frame does.
     Cut,
-    /// No frame is that long, or that short.
+    /// An impossible frame length.
     Nonsense(u32),
 }
 
@@ -136,7 +136,7 @@ fn exception(kind: Option<&str>, payload: &[u8], out: &mut DecodedStreamBuilder<
     out.error(StreamError { code: kind.map(str::to_owned).or(shape.code.clone()), ..shape });
 }
 
-/// What any frame may hold; each kind has some of it.
+/// The union of all frames' fields; each kind has some of them.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct ConversePayload<'a> {
@@ -182,7 +182,8 @@ struct ServiceTier<'a> {
     kind: LenientString<'a>,
 }
 
-/// Counts; the input is reported without what a cache answered or took in, as Anthropic does. No count of reasoning.
+/// Counts; the reported input excludes tokens read from or written to a cache, as Anthropic's does.
+/// There is no count of reasoning.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct TokenUsage {

@@ -1,4 +1,4 @@
-//! What a dialect is called, where it posts, how it ends, and which file reads it: one table a question.
+//! Tables of the dialects: label, path, request body, end marker, and the file that decodes each.
 
 use super::{
     DecodedStream, Dialect, Quirks, chat, completions, converse, encoding, error_body, gemini, messages,
@@ -9,7 +9,6 @@ use crate::wire::Recording;
 use serde_json::Value;
 
 impl Dialect {
-    /// Every dialect.
     pub const ALL: [Dialect; 6] = [
         Dialect::Chat,
         Dialect::Responses,
@@ -44,7 +43,8 @@ impl Dialect {
         }
     }
 
-    /// The request body that asks for a stream. A provider's SDK builds the real one for Converse; this is its twin.
+    /// The request body that asks for a stream. For Converse the provider's SDK builds the body that
+    /// is sent; this is an equivalent.
     pub fn body(self, ask: &GenerationRequest, quirks: &Quirks) -> Value {
         match self {
             Dialect::Chat => chat::body(ask, quirks),
@@ -61,8 +61,8 @@ impl Dialect {
         if self == Dialect::Responses { responses::SMALLEST_BUDGET } else { 1 }
     }
 
-    /// Bytes that end a stream where they stand at the start of a line, whether or not the host then closes; `None` where
-    /// the end of the HTTP body is the only end. They cannot stand there inside an answer: JSON holds no raw line feed.
+    /// Bytes that end a stream if they stand at the start of a line, even if the connection stays open; `None` if
+    /// only the end of the HTTP body ends it. They cannot stand there inside an answer: JSON holds no raw line feed.
     /// Responses has none, because the line that names its last event comes before that event's data.
     pub fn end_marker(self) -> Option<&'static [u8]> {
         match self {
@@ -72,7 +72,7 @@ impl Dialect {
         }
     }
 
-    /// Whether every whole answer reports its counts: where they come always, or were asked for.
+    /// True if every whole answer reports its counts, always or because the request asks for them.
     pub fn promises_usage(self, quirks: &Quirks) -> bool {
         !(matches!(self, Dialect::Chat | Dialect::Completions) && quirks.no_usage_option)
     }
@@ -86,7 +86,7 @@ impl Dialect {
         }
     }
 
-    /// Reads a recorded answer to a 200. Never fails: what is wrong with it stands in the answer.
+    /// Decodes a recorded answer to a 200. Never fails: the result holds the errors.
     pub fn decode(self, recording: &Recording, quirks: &Quirks) -> DecodedStream {
         if let Some(answer) = packed(recording) {
             return answer;
@@ -106,7 +106,7 @@ impl Dialect {
     }
 }
 
-/// The answer to a 200 that came compressed: the error in it, or that it is no stream that can be timed.
+/// Decodes a compressed answer to a 200: the error in it, or the finding that it is no stream that can be timed.
 fn packed(recording: &Recording) -> Option<DecodedStream> {
     let head = recording.head.as_ref()?;
     let coding = encoding::coding(head, &recording.body)?;

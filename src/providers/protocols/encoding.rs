@@ -1,26 +1,26 @@
-//! Bodies that a host compressed although `Accept-Encoding: identity` was sent: read for the error that they hold. A
-//! compressed stream is never a sample, because its bytes come in lumps.
+//! Decompresses bodies that a host compressed although `Accept-Encoding: identity` was sent, to read the error in
+//! them. A compressed stream is never a sample, because its bytes come in lumps.
 
 use crate::wire::ResponseHead;
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
 use std::borrow::Cow;
 use std::io::Read;
 
-/// At most so much is unpacked: an error is small, and a body may be a bomb.
+/// The most bytes that are decompressed: an error is small, and a body may be a bomb.
 const MOST_UNPACKED: u64 = 1024 * 1024;
 
-/// How a body begins that is gzip.
+/// The first bytes of a gzip body.
 const GZIP: &[u8] = b"\x1F\x8B\x08";
 
-/// The coding of a body, as its head names it or its first bytes show; `None` where it is plain.
+/// The coding of a body, as its head names it or its first bytes show; `None` if it is not compressed.
 pub(super) fn coding<'a>(head: &'a ResponseHead, body: &[u8]) -> Option<&'a str> {
     let named = head.header("content-encoding").map(str::trim);
     let named = named.filter(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case("identity"));
     named.or_else(|| body.starts_with(GZIP).then_some("gzip"))
 }
 
-/// The body as it was before it was packed, cut after 1 MiB; a body that is plain after all, broken from its start, or
-/// packed in a way that is not known here, comes back as it is.
+/// The decompressed body, cut after 1 MiB. A body that is not compressed after all, corrupt from its start, or
+/// compressed in an unknown way is returned unchanged.
 pub fn unpacked<'a>(head: &ResponseHead, body: &'a [u8]) -> Cow<'a, [u8]> {
     let Some(coding) = coding(head, body) else { return Cow::Borrowed(body) };
     let plain = match coding.to_ascii_lowercase().as_str() {
@@ -31,10 +31,10 @@ pub fn unpacked<'a>(head: &ResponseHead, body: &'a [u8]) -> Cow<'a, [u8]> {
     if plain.is_empty() { Cow::Borrowed(body) } else { Cow::Owned(plain) }
 }
 
-/// Everything up to the cap, or up to where the packing breaks.
+/// Everything up to the cap, or up to the first corrupt byte.
 fn read(decoder: impl Read) -> Vec<u8> {
     let mut plain = Vec::new();
-    // What came before a break may hold the whole error.
+    // The part before a corruption may hold the whole error.
     let _ = decoder.take(MOST_UNPACKED).read_to_end(&mut plain);
     plain
 }

@@ -1,17 +1,18 @@
-//! Provider errors out of JSON, in all the shapes that are documented or were seen: one reader for error bodies and for
-//! errors inside streams. What an error means for a run is `providers::errors`.
+//! Reads provider errors from JSON, in all documented or observed shapes: one reader for error bodies and for errors
+//! inside streams. `providers::errors` interprets them.
 
 use super::StreamError;
 use crate::wire::sse;
 use serde_json::Value;
 
-/// Reads the body of an answer that is no success; `None` where it is no JSON, or JSON that tells of no error.
+/// Parses the body of an unsuccessful answer; `None` if it is not JSON, or JSON without an error.
 ///
-/// Shapes: OpenAI and its copies `{"error":{message,type,param,code}}`; Anthropic `{"type":"error","error":{…}}`; Google
-/// the same with a numeric code and `status`, also inside an array; Fireworks and DeepInfra `{"error":"…"}`; DeepInfra
-/// `{"detail":…}` with an object, a text or FastAPI's list; Cerebras and Bedrock flat `{"message":…}`; OpenRouter with
-/// `metadata`. Bedrock names the type in a header, `x-amzn-errortype`, which the caller has to add. Any of them may stand
-/// in the data of a server-sent event: some hosts open the stream before they know that they refuse.
+/// Shapes: OpenAI and its copies `{"error":{message,type,param,code}}`; Anthropic
+/// `{"type":"error","error":{…}}`; Google the same with a numeric code and `status`, also inside an array;
+/// Fireworks and DeepInfra `{"error":"…"}`; DeepInfra `{"detail":…}` with an object, a text or FastAPI's list;
+/// Cerebras and Bedrock flat `{"message":…}`; OpenRouter with `metadata`. Bedrock names the type in a header,
+/// `x-amzn-errortype`, which the caller has to add. Any of them may stand in the data of a server-sent event: some
+/// hosts open the stream before they know that they refuse.
 pub fn error_body(body: &[u8]) -> Option<StreamError> {
     from_json(body).or_else(|| sse::events(body).find_map(|event| from_json(&event.data)))
 }
@@ -24,7 +25,7 @@ fn from_json(body: &[u8]) -> Option<StreamError> {
     from_document(&value)
 }
 
-/// Reads a whole JSON document that may be an error.
+/// Parses a whole JSON document that may be an error.
 pub(super) fn from_document(document: &Value) -> Option<StreamError> {
     if let Some(error) = document.get("error").filter(|error| is_truthy(error)) {
         return Some(from_value(error, document));
@@ -41,7 +42,7 @@ pub(super) fn from_document(document: &Value) -> Option<StreamError> {
     flat.then(|| from_value(document, &Value::Null))
 }
 
-/// Reads an error object or text; `around` is what it stood in, for a `status_code` beside it.
+/// Parses an error object or text; `around` is the enclosing document, for a `status_code` beside it.
 pub(super) fn from_value(error: &Value, around: &Value) -> StreamError {
     let code = code(error);
     let family = word(error, "type").filter(|kind| Some(*kind) != code.as_deref() && *kind != "error");
@@ -58,7 +59,8 @@ pub(super) fn from_value(error: &Value, around: &Value) -> StreamError {
     }
 }
 
-/// What JavaScript and Python readers of provider SDKs take for an error: anything but null, false, zero and emptiness.
+/// True for values that the JavaScript and Python readers of provider SDKs take for an error: anything
+/// but null, false, zero and emptiness.
 pub(super) fn is_truthy(value: &Value) -> bool {
     match value {
         Value::Null => false,
@@ -70,7 +72,7 @@ pub(super) fn is_truthy(value: &Value) -> bool {
     }
 }
 
-/// FastAPI's list of what is wrong with a request: `[{"loc":["body","temperature"],"msg":"…","type":"…"}]`.
+/// FastAPI's list of errors in a request: `[{"loc":["body","temperature"],"msg":"…","type":"…"}]`.
 fn from_validation(list: &[Value]) -> StreamError {
     let messages: Vec<&str> = list.iter().filter_map(|item| word(item, "msg")).collect();
     let first = list.first().unwrap_or(&Value::Null);
@@ -84,7 +86,7 @@ fn from_validation(list: &[Value]) -> StreamError {
     }
 }
 
-/// The provider's word for the error. The most telling place first: Anthropic hides its spend limit in
+/// The provider's word for the error, from the most specific place: Anthropic puts its spend limit in
 /// `details.error_code`, OpenRouter the upstream's code in `metadata`; OpenAI's flat events have the type `error`.
 fn code(error: &Value) -> Option<String> {
     let detail = error.get("details").and_then(|details| word(details, "error_code"));
@@ -104,7 +106,7 @@ fn message(error: &Value) -> String {
     }
     let keys = ["message", "Message", "msg", "error", "detail", "originalMessage"];
     let Some(text) = keys.iter().find_map(|key| word(error, key)) else { return error.to_string() };
-    // OpenRouter says "Provider returned error" and keeps what the provider said here.
+    // OpenRouter says "Provider returned error" and keeps the provider's own words here.
     match error.get("metadata").and_then(|metadata| word(metadata, "raw")) {
         Some(raw) => format!("{text}: {raw}"),
         None => text.to_owned(),

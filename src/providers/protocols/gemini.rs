@@ -1,5 +1,5 @@
-//! Gemini `streamGenerateContent` with `alt=sse`: the request body, and the chunks of the stream. There are no event names
-//! and no end marker; counts come with every chunk and are cumulative.
+//! Gemini `streamGenerateContent` with `alt=sse`: the request body, and the chunks of the stream. There are no event
+//! names and no end marker; counts come with every chunk and are cumulative.
 
 use super::collector::{DecodedStreamBuilder, StreamFormat, decode as decode_events, keep};
 use super::lenient::{Count, First, LenientString, or_default};
@@ -33,7 +33,6 @@ fn thinking(effort: &str) -> Value {
     }
 }
 
-/// Reads a recorded stream.
 pub(super) fn decode(recording: &Recording) -> DecodedStream {
     decode_events(recording, GeminiFormat)
 }

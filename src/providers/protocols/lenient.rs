@@ -1,5 +1,5 @@
-//! Field types that forgive: a null or a value of another type reads as absent, because one odd field that nobody needs
-//! must not void a paid answer. Text is borrowed from the recording wherever JSON escapes allow it.
+//! Lenient field types: a null or a value of another type reads as absent, because one odd field that is not needed
+//! must not void a paid answer. Text is borrowed from the recording as far as JSON escapes allow it.
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
@@ -7,22 +7,21 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
-/// A string, if it is one.
+/// A string, if the field holds one.
 #[derive(Debug, Default, Clone)]
 pub(super) struct LenientString<'a>(Option<Cow<'a, str>>);
 
 impl<'a> LenientString<'a> {
-    /// The text; `None` where it is empty or no string.
+    /// The text; `None` if it is empty or not a string.
     pub fn get(&self) -> Option<&str> {
         self.0.as_deref().filter(|text| !text.is_empty())
     }
 
-    /// The text to keep; empty where there is none.
+    /// The text to keep; empty if there is none.
     pub fn into_text(self) -> Cow<'a, str> {
         self.0.unwrap_or_default()
     }
 
-    /// True where there is no text.
     pub fn is_empty(&self) -> bool {
         self.get().is_none()
     }
@@ -118,28 +117,27 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for FirstVisitor<T> {
     }
 }
 
-/// Above this, doubles skip whole numbers, and so do the readers that know no others.
+/// Above this, doubles skip whole numbers; many JSON readers have only doubles.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// A count, if the field holds a number. What is no number reads as absent.
+/// A count, if the field holds a number. Any other value reads as absent.
 #[derive(Debug, Default, Clone, Copy, PartialEq)]
 pub(super) enum Count {
-    /// No number.
     #[default]
     Absent,
     /// A whole number from 0 to 2^53.
     Whole(u64),
-    /// A number that counts nothing: negative, fractional, or above 2^53.
+    /// A number that cannot be a count: negative, fractional, or above 2^53.
     Odd(f64),
 }
 
 impl Count {
-    /// The count, where it is one.
+    /// The count, if it is a valid one.
     pub fn whole(self) -> Option<u64> {
         if let Count::Whole(count) = self { Some(count) } else { None }
     }
 
-    /// The first of these numbers that counts nothing.
+    /// The first of these numbers that cannot be a count.
     pub fn first_odd(counts: &[Count]) -> Option<f64> {
         counts.iter().find_map(|count| if let Count::Odd(number) = count { Some(*number) } else { None })
     }
@@ -157,7 +155,6 @@ impl<'de> Deserialize<'de> for Count {
     }
 }
 
-/// How long a list is.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct ArrayLength(pub Option<u32>);
 
@@ -168,7 +165,7 @@ impl<'de> Deserialize<'de> for ArrayLength {
     }
 }
 
-/// A field that reads as its default where it is null.
+/// A field that reads as its default if it is null.
 pub(super) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,

@@ -8,7 +8,8 @@ use crate::wire::Recording;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// The request body. On Vertex the model stands in the URL alone, and `anthropic_version` in the body (a host's quirk).
+/// The request body. On Vertex the model stands in the URL alone, and `anthropic_version`
+/// in the body (a host's quirk).
 pub(super) fn body(ask: &GenerationRequest, quirks: &Quirks) -> Value {
     let mut body = serde_json::Map::new();
     if !quirks.model_in_url {
@@ -26,12 +27,11 @@ pub(super) fn body(ask: &GenerationRequest, quirks: &Quirks) -> Value {
     request::finished(body, ask, quirks)
 }
 
-/// Reads a recorded stream.
 pub(super) fn decode(recording: &Recording) -> DecodedStream {
     decode_events(recording, MessagesFormat::default())
 }
 
-/// The parts of the input count; they are reported apart and may be reported again.
+/// The parts of the input count; they are reported separately and may be reported again.
 #[derive(Default)]
 struct MessagesFormat {
     fresh: Option<u64>,
@@ -107,7 +107,7 @@ impl StreamFormat for MessagesFormat {
             out.text(Channel::Visible, piece.text.into_text());
             out.text(Channel::Visible, piece.partial_json.into_text());
         }
-        // Proxies may send message_start twice: nothing here starts anew.
+        // Proxies may send message_start twice: nothing here is reset.
         if let Some(message) = event.message {
             keep(&mut out.answer.response_id, message.id.as_deref());
             keep(&mut out.answer.response_model, message.model.as_deref());

@@ -1,7 +1,7 @@
-//! A second chance for JSON that fails on characters alone: bytes that are no UTF-8, and halves of surrogate pairs, which
-//! servers in JavaScript write when they cut a text inside an emoji. One bad character must not void a paid answer.
+//! Repairs JSON that fails only because of characters: bytes that are not UTF-8, and halves of surrogate pairs, which
+//! servers in JavaScript write if they cut a text inside an emoji. One bad character must not void a paid answer.
 
-/// The data with every such character replaced by U+FFFD; `None` where there is none, so that a retry would be in vain.
+/// The data with every such character replaced by U+FFFD; `None` if there is none, so that a retry would be useless.
 pub(super) fn repaired(data: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(data);
     let whole = without_lone_surrogates(&text);

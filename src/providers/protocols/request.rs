@@ -1,12 +1,12 @@
-//! What all request bodies share: which temperature and effort are sent, and how a host's and a model's own fields are
-//! merged in. The fields of a format are in the format's file.
+//! The shared parts of request bodies: temperature, effort, and the merging of a host's and a model's own fields.
+//! Each format's file has its fields.
 
 use super::Quirks;
 use crate::domain::GenerationRequest;
 use crate::domain::generation_request::{EXTRA_FIELDS, OMIT_TEMPERATURE, REASONING_EFFORT};
 use serde_json::{Map, Value, json};
 
-/// The temperature to send, unless the host, or the model's metadata (`omit_temperature: true`), wants none.
+/// The temperature to send, unless the host, or the model's metadata (`omit_temperature: true`), omits it.
 pub(super) fn temperature(ask: &GenerationRequest, quirks: &Quirks) -> Option<f64> {
     let omitted = quirks.omit_temperature || ask.metadata.get(OMIT_TEMPERATURE) == Some(&Value::Bool(true));
     ask.temperature.filter(|_| !omitted)
@@ -20,7 +20,7 @@ pub(super) fn effort(ask: &GenerationRequest) -> Option<&str> {
     }
 }
 
-/// The model's own request fields from the catalogue, if it has any.
+/// The model's own request fields from the catalog, if it has any.
 pub(super) fn extra_fields(ask: &GenerationRequest) -> Option<&Map<String, Value>> {
     ask.metadata.get(EXTRA_FIELDS).and_then(Value::as_object)
 }
@@ -39,7 +39,7 @@ pub(super) fn finished(mut body: Map<String, Value>, ask: &GenerationRequest, qu
     Value::Object(body)
 }
 
-/// Merges as RFC 7386 says: objects merge, other values replace, null takes a field out.
+/// Merges as RFC 7386 says: objects merge, other values replace, null removes a field.
 pub(super) fn merge(target: &mut Map<String, Value>, patch: &Map<String, Value>) {
     for (key, value) in patch {
         match value {
@@ -62,7 +62,7 @@ pub(super) fn merge(target: &mut Map<String, Value>, patch: &Map<String, Value>)
 pub(super) mod tests {
     use super::*;
 
-    /// An ask with everything set.
+    /// A request with everything set.
     pub fn ask(metadata: Value) -> GenerationRequest {
         GenerationRequest {
             model_id: "m".into(),

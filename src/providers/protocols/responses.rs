@@ -29,7 +29,6 @@ pub(super) fn body(ask: &GenerationRequest, quirks: &Quirks) -> Value {
     request::finished(body, ask, quirks)
 }
 
-/// Reads a recorded stream.
 pub(super) fn decode(recording: &Recording) -> DecodedStream {
     decode_events(recording, ResponsesFormat)
 }
@@ -49,7 +48,7 @@ struct ResponsesEvent<'a> {
     timings: Option<Value>,
 }
 
-/// The response object as far as it is read. Owned: it comes three times a stream.
+/// The parsed fields of the response object. Owned: it comes three times per stream.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Response {
@@ -93,7 +92,7 @@ impl StreamFormat for ResponsesFormat {
         if let Some(channel) = channel(kind) {
             out.text(channel, event.delta.into_text());
         } else if kind == "error" || event.error.as_ref().is_some_and(error_body::is_truthy) {
-            // Documented flat, seen nested.
+            // Documented as flat, observed nested.
             let unknown = || StreamError { message: "error".into(), ..StreamError::default() };
             out.error(error_body(data).unwrap_or_else(unknown));
         } else if let Some(response) = event.response {
@@ -106,7 +105,7 @@ impl StreamFormat for ResponsesFormat {
     }
 }
 
-/// Which events carry text, and whose.
+/// The channel of the events that carry text.
 fn channel(kind: &str) -> Option<Channel> {
     match kind {
         "response.output_text.delta"
@@ -142,7 +141,7 @@ fn note_response(kind: &str, response: Response, out: &mut DecodedStreamBuilder<
     }
 }
 
-/// How a response ended, as its last event says; where its status tells of a worse end, that counts.
+/// The outcome that a response's last event names; if its status names a worse one, that counts.
 fn ended<'a>(kind: &'a str, status: Option<&'a str>) -> &'a str {
     match (kind.strip_prefix("response."), status) {
         (Some("completed"), Some(worse @ ("incomplete" | "failed" | "cancelled"))) => worse,

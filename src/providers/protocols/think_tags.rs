@@ -1,6 +1,6 @@
-//! Splits `<think>…</think>` at the head of visible text into the reasoning channel, for hosts that serve reasoning models
-//! without a reasoning field (Groq's raw format, R1-style models on Together). A tag may be spread over chunks. Text that
-//! does not begin with the tag is left alone: a story may speak of tags.
+//! Splits `<think>…</think>` at the head of visible text into the reasoning channel, for hosts that serve reasoning
+//! models without a reasoning field (Groq's raw format, R1-style models on Together). A tag may be spread over
+//! chunks. Text that does not begin with the tag stays unchanged, because a story may mention tags.
 
 use super::{Channel, Delta};
 
@@ -11,14 +11,14 @@ const CLOSE: &str = "</think>";
 #[derive(Debug, Default)]
 pub(super) struct ThinkSplitter {
     state: ThinkTagState,
-    /// How many bytes of the awaited tag the held deltas end with.
+    /// The number of bytes of the awaited tag at the end of the held deltas.
     matched: usize,
     held: Vec<Delta>,
 }
 
 #[derive(Debug, Default, PartialEq)]
 enum ThinkTagState {
-    /// Nothing but white space came, or the beginning of the opening tag.
+    /// Only white space came, or the beginning of the opening tag.
     #[default]
     Start,
     /// Between the tags.
@@ -28,7 +28,7 @@ enum ThinkTagState {
 }
 
 impl ThinkSplitter {
-    /// Passes one visible delta on, split if need be.
+    /// Passes one visible delta on, split if necessary.
     pub fn push(&mut self, delta: Delta, out: &mut Vec<Delta>) {
         match self.state {
             ThinkTagState::Plain => out.push(delta),
@@ -37,7 +37,7 @@ impl ThinkSplitter {
         }
     }
 
-    /// Releases what is held: the stream has ended, or something else comes next.
+    /// Releases the held deltas: the stream has ended, or something else comes next.
     pub fn settle(&mut self, out: &mut Vec<Delta>) {
         let channel = if self.state == ThinkTagState::Inside { Channel::Reasoning } else { Channel::Visible };
         if self.state == ThinkTagState::Start && self.matched > 0 {
@@ -97,7 +97,7 @@ impl ThinkSplitter {
     }
 }
 
-/// A piece of a delta; only a whole one knows how many tokens it holds.
+/// A part of a delta; the token count is kept only for a whole delta.
 fn part(delta: &Delta, text: &str, channel: Channel) -> Delta {
     let tokens = delta.tokens.filter(|_| text.len() == delta.text.len());
     Delta { at: delta.at, channel, text: text.to_owned(), tokens }

@@ -1,20 +1,21 @@
-//! The provider's own clock, from headers and bodies, into one map: seconds, under the provider's own names. Names that end
-//! in a unit of milliseconds lose it, because the value is in seconds here. Comparing it with ours is `measure`.
+//! Collects the provider's own clock, from headers and bodies, in one map: seconds, under the provider's own
+//! names. Names that end in a unit of milliseconds lose it, because the value is in seconds here. `measure`
+//! compares it with the client's clock.
 
 use crate::wire::ResponseHead;
 use serde_json::{Map, Number, Value};
 
-/// Headers in milliseconds and the names under which their seconds are kept. OpenAI documents the first; the second is
-/// Envoy's, seen on Anthropic.
+/// Headers in milliseconds and the names under which their seconds are kept. OpenAI documents the first; the second
+/// is Envoy's, seen on Anthropic.
 const MILLISECOND_HEADERS: [(&str, &str); 2] = [
     ("openai-processing-ms", "openai-processing"),
     ("x-envoy-upstream-service-time", "x-envoy-upstream-service-time"),
 ];
 
-/// Headers seen on Together. What they mean is not documented: numbers are kept as numbers, other values as text.
+/// Headers seen on Together. Their meaning is not documented: numbers are kept as numbers, other values as text.
 const TOGETHER_HEADERS: [&str; 3] = ["x-api-received", "x-api-call-start", "x-api-call-end"];
 
-/// Takes what the answer's head tells.
+/// Takes the timing from the answer's head.
 pub(super) fn from_head(head: &ResponseHead, timing: &mut Map<String, Value>) {
     for (header, name) in MILLISECOND_HEADERS {
         let milliseconds = head.header(header).and_then(|text| text.trim().parse::<f64>().ok());
@@ -35,7 +36,8 @@ pub(super) fn from_fields(fields: &Value, names: &[&str], timing: &mut Map<Strin
     }
 }
 
-/// Takes the durations of Fireworks's `perf_metrics`, whose values are numbers or strings; its token counts are no times.
+/// Takes the durations of Fireworks's `perf_metrics`, whose values are numbers or strings;
+/// its token counts are not durations.
 pub(super) fn from_perf_metrics(metrics: &Value, timing: &mut Map<String, Value>) {
     for (name, value) in metrics.as_object().into_iter().flatten() {
         if name.contains("time") || name.contains("duration") {
@@ -44,15 +46,15 @@ pub(super) fn from_perf_metrics(metrics: &Value, timing: &mut Map<String, Value>
     }
 }
 
-/// Takes the durations of llama.cpp's `timings`: milliseconds for reading the prompt until the first token was drawn, and
-/// from there to the last token. The rest of it (counts, rates) follows from these and the usage.
+/// Takes the durations of llama.cpp's `timings`: milliseconds for reading the prompt until the first token was drawn,
+/// and from there to the last token. The rest of it (counts, rates) follows from these and the usage.
 pub(super) fn from_llama(timings: &Value, timing: &mut Map<String, Value>) {
     for (field, name) in [("prompt_ms", "prompt"), ("predicted_ms", "predicted")] {
         put(timing, name, timings.get(field).and_then(number).map(|value| value / 1000.0));
     }
 }
 
-/// Keeps a duration in seconds, if it is one.
+/// Stores a duration in seconds, if it is a valid one.
 pub(super) fn put(timing: &mut Map<String, Value>, name: &str, seconds: Option<f64>) {
     if let Some(number) = seconds.filter(|seconds| *seconds >= 0.0).and_then(Number::from_f64) {
         timing.insert(name.to_owned(), Value::Number(number));

@@ -1,5 +1,4 @@
-//! Token counts as they are reported: several reports of one stream folded into one. What counts mean for a row is
-//! `measure`.
+//! Token counts as reported: folds several reports of one stream into one. `measure` interprets the counts for a row.
 
 use super::Usage;
 use super::lenient::Count;
@@ -24,7 +23,7 @@ impl Usage {
         }
     }
 
-    /// Takes over every count that a later report names; the others stay. What was odd once stays odd.
+    /// Takes over every count that a later report names; the others stay. A report that was odd once stays odd.
     pub(super) fn absorb(&mut self, later: Usage) {
         let fields = [
             (&mut self.input, later.input),
@@ -40,7 +39,7 @@ impl Usage {
         self.output_excludes_reasoning |= later.output_excludes_reasoning;
     }
 
-    /// True where more reasoning is reported than output, which is only possible if the output count leaves it out.
+    /// True if more reasoning is reported than output, which is only possible if the output count leaves it out.
     pub(super) fn counts_disagree(&self) -> bool {
         matches!((self.reasoning, self.output), (Some(reasoning), Some(output)) if reasoning > output)
     }

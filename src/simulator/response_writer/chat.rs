@@ -1,4 +1,4 @@
-//! OpenAI Chat Completions and the manners of those who copy it: `reasoning` or `reasoning_content`, where usage comes,
+//! OpenAI Chat Completions and the variants of its imitators: `reasoning` or `reasoning_content`, the place of usage,
 //! `x_groq`, `time_info`, `perf_metrics`, OpenRouter's comments.
 
 use super::sse::{NUMBER, SECOND_NUMBER, SseFormat, TEXT, Template};
@@ -7,7 +7,6 @@ use crate::providers::protocols::Channel;
 use crate::simulator::route::SimHost;
 use serde_json::{Map, Value, json};
 
-/// One chat answer.
 pub struct ChatWriter {
     setting: ResponseContext,
     sse: SseFormat,
@@ -15,7 +14,7 @@ pub struct ChatWriter {
     reasoning: Template,
 }
 
-/// Where a host puts reasoning text; OpenAI never shows it on this format.
+/// The field in which a host puts reasoning text; OpenAI never shows it on this format.
 fn reasoning_field(host: SimHost) -> Option<&'static str> {
     match host {
         SimHost::OpenAi => None,
@@ -25,7 +24,6 @@ fn reasoning_field(host: SimHost) -> Option<&'static str> {
 }
 
 impl ChatWriter {
-    /// Prepares an answer.
     pub fn new(setting: ResponseContext, sse: SseFormat) -> Self {
         let visible = Template::new(&token_event(&setting, sse, Channel::Visible));
         let reasoning = Template::new(&token_event(&setting, sse, Channel::Reasoning));
@@ -59,7 +57,7 @@ impl ChatWriter {
         chunk
     }
 
-    /// The chunk after the finish reason, where the host sends one.
+    /// The chunk after the finish reason, if the host sends one.
     fn usage_chunk(&self, closing: &Closing) -> Option<Value> {
         let asked = self.setting.ask.include_usage == Some(true);
         let mut chunk = match self.setting.host {
@@ -169,14 +167,14 @@ fn without_choices(setting: &ResponseContext) -> Value {
     }
     chunk.insert("system_fingerprint".into(), json!("fp_simulator"));
     chunk.insert("choices".into(), json!([]));
-    // OpenAI: once usage is asked for, every earlier chunk says that it has none.
+    // OpenAI: once usage is requested, every earlier chunk has a null usage.
     if setting.ask.include_usage == Some(true) && matches!(setting.host, SimHost::Plain | SimHost::OpenAi) {
         chunk.insert("usage".into(), Value::Null);
     }
     Value::Object(chunk)
 }
 
-/// The event of one token, with holes.
+/// The event of one token, with placeholders.
 fn token_event(setting: &ResponseContext, sse: SseFormat, channel: Channel) -> Vec<u8> {
     let delta = match (channel, reasoning_field(setting.host)) {
         (Channel::Reasoning, Some(field)) => reasoning_delta(setting.host, field),
@@ -190,7 +188,7 @@ fn token_event(setting: &ResponseContext, sse: SseFormat, channel: Channel) -> V
             "total_tokens": SECOND_NUMBER,
         });
     }
-    // On by default at OpenAI, to hide the length of a token from whoever watches the wire.
+    // On by default at OpenAI, to hide the length of a token from observers of the network.
     if setting.host == SimHost::OpenAi && setting.ask.obfuscation {
         chunk["obfuscation"] = json!("kT3nV9");
     }

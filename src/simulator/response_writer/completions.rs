@@ -4,7 +4,6 @@ use super::sse::{SseFormat, TEXT, Template};
 use super::{Closing, ResponseContext, ResponseWriter, SimTextPiece, usage};
 use serde_json::{Value, json};
 
-/// One completion.
 pub struct CompletionsWriter {
     setting: ResponseContext,
     sse: SseFormat,
@@ -12,7 +11,6 @@ pub struct CompletionsWriter {
 }
 
 impl CompletionsWriter {
-    /// Prepares an answer.
     pub fn new(setting: ResponseContext, sse: SseFormat) -> Self {
         let mut rendered = Vec::new();
         sse.json(&mut rendered, &chunk(&setting, TEXT, None));

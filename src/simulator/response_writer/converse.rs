@@ -1,5 +1,5 @@
-//! Bedrock `ConverseStream`: binary frames of the AWS event stream with checksums. Metadata comes after `messageStop`;
-//! plain text blocks have no start event; reasoning has no count.
+//! Bedrock `ConverseStream`: binary frames of the AWS event stream with checksums. Metadata comes after
+//! `messageStop`; plain text blocks have no start event; reasoning has no count.
 
 use super::{Closing, Finish, ResponseWriter, SimTextPiece};
 use crate::providers::protocols::Channel;
@@ -7,7 +7,6 @@ use aws_smithy_eventstream::frame::write_message_to;
 use aws_smithy_types::event_stream::{Header, HeaderValue, Message};
 use serde_json::{Value, json};
 
-/// One answer.
 pub struct ConverseWriter {
     open: Option<Channel>,
     index: u64,
@@ -15,7 +14,7 @@ pub struct ConverseWriter {
 }
 
 impl ConverseWriter {
-    /// Prepares an answer to a prompt of so many tokens.
+    /// Starts an answer to a prompt of this many tokens.
     pub fn new(prompt_tokens: u64) -> Self {
         Self { open: None, index: 0, prompt_tokens }
     }
@@ -113,7 +112,7 @@ fn frame(out: &mut Vec<u8>, headers: [(&'static str, &str); 2], payload: Vec<u8>
         .add_header(Header::new(kind_name, text(kind)))
         .add_header(Header::new(":content-type", text("application/json")))
         .add_header(Header::new(type_name, text(message_type)));
-    // Fails only for headers longer than 32 KB; ours are constants.
+    // Fails only for headers longer than 32 KB; these are constants.
     let written = write_message_to(&message, out);
     debug_assert!(written.is_ok());
 }

@@ -1,5 +1,5 @@
-//! Gemini's `streamGenerateContent?alt=sse`: no event names, no end marker, cumulative counts on every chunk. Its visible
-//! count leaves the thoughts out, and thoughts are shown only on request.
+//! Gemini's `streamGenerateContent?alt=sse`: no event names, no end marker, cumulative counts on every chunk. Its
+//! visible count leaves the thoughts out, and thoughts are shown only on request.
 
 use super::sse::{NUMBER, SECOND_NUMBER, SseFormat, TEXT, Template};
 use super::{Closing, Finish, ResponseContext, ResponseWriter, SimTextPiece};
@@ -7,7 +7,6 @@ use crate::providers::protocols::Channel;
 use crate::simulator::scenario::SimFault;
 use serde_json::{Value, json};
 
-/// One answer.
 pub struct GeminiWriter {
     setting: ResponseContext,
     sse: SseFormat,
@@ -18,7 +17,6 @@ pub struct GeminiWriter {
 }
 
 impl GeminiWriter {
-    /// Prepares an answer.
     pub fn new(setting: ResponseContext, sse: SseFormat) -> Self {
         let visible = visible_template(&setting, sse, 0);
         let part = json!({"text": TEXT, "thought": true});

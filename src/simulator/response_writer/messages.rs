@@ -1,12 +1,11 @@
-//! Anthropic Messages, also as Vertex serves it: named events, a placeholder count at the start, the cumulative one at
-//! the end, pings, no `[DONE]`.
+//! Anthropic Messages, also as Vertex serves it: named events, a placeholder count at the start, the cumulative one
+//! at the end, pings, no `[DONE]`.
 
 use super::sse::{NUMBER, SseFormat, TEXT, Template};
 use super::{Closing, Finish, ResponseContext, ResponseWriter, SimTextPiece};
 use crate::providers::protocols::Channel;
 use serde_json::{Value, json};
 
-/// One message.
 pub struct MessagesWriter {
     setting: ResponseContext,
     sse: SseFormat,
@@ -17,7 +16,6 @@ pub struct MessagesWriter {
 }
 
 impl MessagesWriter {
-    /// Prepares an answer.
     pub fn new(setting: ResponseContext, sse: SseFormat) -> Self {
         let template = |delta: Value| {
             let mut rendered = Vec::new();

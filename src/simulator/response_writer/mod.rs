@@ -1,5 +1,5 @@
-//! How each wire format says the same thing: one file a format, bytes out, no clock and no socket. Every format follows
-//! its provider's documentation and recorded streams, not our own decoders.
+//! Renders the same answer in each wire format: one file per format, bytes out, no clock and no socket. Every format
+//! follows its provider's documentation and recorded streams, not the decoders of this program.
 
 mod chat;
 mod completions;
@@ -17,31 +17,28 @@ use crate::providers::protocols::{Channel, Dialect};
 
 pub use sse::SseFormat;
 
-/// What an answer is about, fixed before its first byte.
+/// The facts of an answer that are fixed before its first byte.
 #[derive(Debug, Clone)]
 pub struct ResponseContext {
     /// The request's id in the simulator.
     pub id: String,
     /// Unix seconds of the request.
     pub created: i64,
-    /// Whose manners.
     pub host: SimHost,
-    /// What was asked.
     pub ask: SimRequest,
-    /// What is unusual.
     pub fault: SimFault,
 }
 
-/// Why generation ended.
+/// The reason why generation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finish {
-    /// The model had said everything.
+    /// The model finished its answer.
     Stop,
     /// The budget was spent.
     Length,
 }
 
-/// What really happened until the closing events, seconds since the request was received.
+/// The actual times until the closing events, seconds since the request was received.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Timing {
     /// The answer's head left.
@@ -50,26 +47,24 @@ pub struct Timing {
     pub first: f64,
     /// The last token left.
     pub last: f64,
-    /// Now.
+    /// The moment of the closing events.
     pub now: f64,
 }
 
-/// What the closing events say.
+/// Contents of the closing events.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Closing {
-    /// Why generation ended.
     pub finish: Finish,
     /// Visible tokens generated.
     pub visible: u64,
     /// Reasoning tokens generated.
     pub reasoning: u64,
-    /// Whether counts may be told.
+    /// True if counts may be reported.
     pub usage: bool,
     /// The server's own clock.
     pub timing: Timing,
 }
 
-/// One piece of text.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SimTextPiece<'a> {
     /// Visible or reasoning.
@@ -82,29 +77,28 @@ pub struct SimTextPiece<'a> {
     pub reasoning: u64,
 }
 
-/// A wire format that is about to give one answer. Every method appends bytes; one call is one moment.
+/// Writes one answer in a wire format. Every method appends bytes; all bytes of one call leave at one moment.
 pub trait ResponseWriter: Send {
-    /// What comes before any token: a role, an envelope.
+    /// Events before any token: a role, an envelope.
     fn opening(&mut self, out: &mut Vec<u8>);
 
-    /// What comes while the client waits for the first token, several times; most formats say nothing.
+    /// Events while the client waits for the first token, called several times; most formats send none.
     fn keep_alive(&mut self, _out: &mut Vec<u8>) {}
 
-    /// Whether reasoning text is shown at all.
+    /// True if the format shows reasoning text.
     fn shows_reasoning(&self) -> bool;
 
-    /// Whether the format is text, so that a byte order mark makes sense before it.
+    /// True if the format is text, so that a byte order mark makes sense before it.
     fn is_text(&self) -> bool {
         true
     }
 
-    /// A piece of text, with whatever has to come between two channels.
+    /// A piece of text, with the events needed between two channels.
     fn piece(&mut self, out: &mut Vec<u8>, piece: SimTextPiece<'_>);
 
-    /// An event that is legal and holds no text.
+    /// A legal event without text.
     fn empty(&mut self, out: &mut Vec<u8>);
 
-    /// An event that is broken.
     fn malformed(&mut self, out: &mut Vec<u8>);
 
     /// An error after the 200; nothing follows it.
@@ -114,7 +108,7 @@ pub trait ResponseWriter: Send {
     fn closing(&mut self, out: &mut Vec<u8>, closing: &Closing);
 }
 
-/// The response writer of a wire format.
+/// Creates the response writer of a wire format.
 pub fn writer(dialect: Dialect, setting: ResponseContext) -> Box<dyn ResponseWriter> {
     let sse = SseFormat::of(setting.fault);
     match dialect {

@@ -1,5 +1,5 @@
-//! OpenAI Responses: named, numbered events; usage on the terminal one; no `[DONE]`. Reasoning text stays hidden unless
-//! the request asks for a summary.
+//! OpenAI Responses: named, numbered events; usage on the terminal one; no `[DONE]`. Reasoning text stays hidden
+//! unless the request asks for a summary.
 
 use super::sse::{NUMBER, SseFormat, TEXT, Template};
 use super::{Closing, Finish, ResponseContext, ResponseWriter, SimTextPiece};
@@ -7,12 +7,11 @@ use crate::providers::protocols::Channel;
 use crate::simulator::sample_text;
 use serde_json::{Value, json};
 
-/// One response.
 pub struct ResponsesWriter {
     setting: ResponseContext,
     sse: SseFormat,
     sequence: u64,
-    /// The item that is open, and its place in the output.
+    /// The open item, and its index in the output.
     open: Option<Channel>,
     index: u64,
     said: [u64; 2],
@@ -22,7 +21,6 @@ pub struct ResponsesWriter {
 }
 
 impl ResponsesWriter {
-    /// Prepares an answer.
     pub fn new(setting: ResponseContext, sse: SseFormat) -> Self {
         Self {
             setting,

@@ -1,4 +1,5 @@
-//! Server-sent events as bytes, and templates of them: an event is rendered once as JSON, a token then costs a few copies.
+//! Server-sent events as bytes, and templates of them: an event is rendered once as JSON, a
+//! token then costs a few copies.
 
 use super::super::scenario::SimFault;
 use serde_json::Value;
@@ -10,7 +11,7 @@ pub struct SseFormat {
 }
 
 impl SseFormat {
-    /// The line ends that a fault asks for; LF otherwise.
+    /// The line ends that a fault sets; LF otherwise.
     pub fn of(fault: SimFault) -> Self {
         let newline = match fault {
             SimFault::Crlf => "\r\n",
@@ -20,7 +21,7 @@ impl SseFormat {
         Self { newline }
     }
 
-    /// An event with a name, or with none.
+    /// Appends an event with a name, or with none.
     pub fn event(self, out: &mut Vec<u8>, name: Option<&str>, data: &str) {
         if let Some(name) = name {
             self.field(out, "event: ", name);
@@ -29,17 +30,17 @@ impl SseFormat {
         out.extend_from_slice(self.newline.as_bytes());
     }
 
-    /// An event with JSON and no name.
+    /// Appends an event with JSON and no name.
     pub fn json(self, out: &mut Vec<u8>, data: &Value) {
         self.event(out, None, &data.to_string());
     }
 
-    /// An event named after its JSON's `type`, as Anthropic and the Responses API do.
+    /// Appends an event named after its JSON's `type`, as Anthropic and the Responses API do.
     pub fn typed(self, out: &mut Vec<u8>, data: &Value) {
         self.event(out, data["type"].as_str(), &data.to_string());
     }
 
-    /// A comment, with the empty line that follows it on the wire.
+    /// Appends a comment, with the empty line that follows it on the wire.
     pub fn comment(self, out: &mut Vec<u8>, text: &str) {
         self.field(out, ": ", text);
         out.extend_from_slice(self.newline.as_bytes());
@@ -52,14 +53,14 @@ impl SseFormat {
     }
 }
 
-/// Stands for text in a template's JSON.
+/// Placeholder for text in a template's JSON.
 pub const TEXT: &str = "@@text@@";
-/// Stands for a number in a template's JSON.
+/// Placeholder for a number in a template's JSON.
 pub const NUMBER: u64 = 9_000_000_000_000_001;
-/// Stands for a second number.
+/// Placeholder for a second number in a template's JSON.
 pub const SECOND_NUMBER: u64 = 9_000_000_000_000_002;
 
-/// An event with holes.
+/// An event with placeholders.
 pub struct Template {
     /// Bytes, then the number of the slot that follows them.
     parts: Vec<(Vec<u8>, usize)>,
@@ -79,7 +80,7 @@ impl Template {
         Self { parts, tail: rest.to_vec() }
     }
 
-    /// Appends the event with `text` and `numbers` in its holes.
+    /// Appends the event with `text` and `numbers` in its slots.
     pub fn fill(&self, out: &mut Vec<u8>, text: &[u8], numbers: [u64; 2]) {
         for (bytes, slot) in &self.parts {
             out.extend_from_slice(bytes);

@@ -1,10 +1,10 @@
-//! The `usage` object of OpenAI's chat and completions formats, and what hosts add to it.
+//! The `usage` object of OpenAI's chat and completions formats, and the additions of hosts.
 
 use super::{Closing, Finish, ResponseContext, Timing};
 use crate::simulator::route::SimHost;
 use serde_json::{Value, json};
 
-/// Whether usage is told at all: always, unless switched off, or only on request, by host.
+/// True if usage is reported: always, unless switched off, or only on request, by host.
 pub fn is_told(setting: &ResponseContext) -> bool {
     match setting.host {
         SimHost::Groq | SimHost::OpenRouter | SimHost::Cerebras | SimHost::Together => true,
@@ -13,7 +13,7 @@ pub fn is_told(setting: &ResponseContext) -> bool {
     }
 }
 
-/// The word for why generation ended.
+/// The word for a finish reason.
 pub fn finish_word(finish: Finish) -> &'static str {
     match finish {
         Finish::Stop => "stop",

@@ -1,5 +1,5 @@
-//! The shapes of a Chat Completions chunk, with what each host adds. Fields that nobody needs are not read; text is
-//! borrowed from the recording.
+//! The shapes of a Chat Completions chunk, with each host's additions. Unneeded fields are not read;
+//! text is borrowed from the recording.
 
 use super::super::Usage;
 use super::super::lenient::{ArrayLength, Count, First, LenientString, or_default};
@@ -8,7 +8,6 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::borrow::Cow;
 
-/// One chunk.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct ChatChunk<'a> {
@@ -18,7 +17,7 @@ pub(super) struct ChatChunk<'a> {
     pub model: LenientString<'a>,
     #[serde(borrow)]
     pub service_tier: LenientString<'a>,
-    /// OpenRouter: who serves.
+    /// OpenRouter: the provider that serves the request.
     #[serde(borrow)]
     pub provider: LenientString<'a>,
     #[serde(borrow)]
@@ -26,7 +25,7 @@ pub(super) struct ChatChunk<'a> {
     pub usage: Option<Box<ChatUsage>>,
     /// Groq: the same usage again, or an error.
     pub x_groq: Option<Box<GroqExtra>>,
-    // Boxed, as everything that few chunks have: a chunk is moved several times while it is read.
+    // Boxed, like everything that few chunks have: a chunk is moved several times while it is parsed.
     pub error: Option<Box<Value>>,
     /// Cerebras: beside `error`.
     pub status_code: Option<Box<Value>>,
@@ -39,13 +38,12 @@ pub(super) struct ChatChunk<'a> {
 }
 
 impl ChatChunk<'_> {
-    /// True where nothing says that this is a chunk at all.
+    /// True if no field shows that this is a chunk.
     pub fn is_bare(&self) -> bool {
         self.id.is_empty() && self.usage.is_none() && self.error.is_none()
     }
 }
 
-/// What Groq adds.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct GroqExtra {
@@ -53,13 +51,13 @@ pub(super) struct GroqExtra {
     pub error: Option<Box<Value>>,
 }
 
-/// One choice; only the first is asked for.
+/// One choice; requests ask for only one.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct ChatChoice<'a> {
     #[serde(borrow, deserialize_with = "or_default")]
     pub delta: ChunkDelta<'a>,
-    /// Legacy Completions.
+    /// Set in legacy Completions.
     #[serde(borrow)]
     pub text: LenientString<'a>,
     #[serde(borrow)]
@@ -67,11 +65,11 @@ pub(super) struct ChatChoice<'a> {
     /// OpenRouter: the upstream's own word.
     #[serde(borrow)]
     native_finish_reason: LenientString<'a>,
-    /// Where `return_token_ids` was asked for.
+    /// Set if `return_token_ids` was requested.
     token_ids: ArrayLength,
 }
 
-/// What a chunk adds to the message.
+/// The addition of a chunk to the message.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct ChunkDelta<'a> {
@@ -79,7 +77,7 @@ pub(super) struct ChunkDelta<'a> {
     pub content: LenientString<'a>,
     #[serde(borrow)]
     pub refusal: LenientString<'a>,
-    /// Fireworks, DeepInfra.
+    /// Used by Fireworks, DeepInfra.
     #[serde(borrow)]
     reasoning_content: LenientString<'a>,
     /// Groq, Cerebras, Together, OpenRouter.
@@ -121,12 +119,12 @@ struct Function<'a> {
 }
 
 impl<'a> ChatChoice<'a> {
-    /// Why generation ended, in the host's word, else in the upstream's.
+    /// The finish reason, in the host's word, else in the upstream's.
     pub fn ended(&self) -> Option<&str> {
         self.finish_reason.get().or(self.native_finish_reason.get())
     }
 
-    /// How many tokens the chunk holds, where the host lists them.
+    /// The number of tokens in the chunk, if the host lists them.
     pub fn tokens(&self) -> Option<u32> {
         let lists = [self.delta.tokens, self.delta.token_ids, self.token_ids];
         lists.iter().find_map(|list| list.0).filter(|length| *length > 0)
@@ -145,7 +143,7 @@ impl<'a> ChatChoice<'a> {
         }
     }
 
-    /// Arguments of tool calls: output that somebody waits for.
+    /// Arguments of tool calls, which count as output that a user waits for.
     pub fn calls(&self) -> Cow<'a, str> {
         let listed = self.delta.tool_calls.iter().map(|call| &call.function);
         joined(

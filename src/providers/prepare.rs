@@ -32,10 +32,7 @@ pub enum PrepareError {
     NoBaseUrl(String),
     /// The address cannot be parsed, or contains a forbidden part.
     #[error("the base URL of provider `{host}` is unusable: {reason}")]
-    BadBaseUrl {
-        host: String,
-        reason: String,
-    },
+    BadBaseUrl { host: String, reason: String },
     /// The request would send a key unencrypted.
     #[error(
         "the base URL of provider `{0}` is plain http to another machine: use https, or set \
@@ -59,10 +56,7 @@ pub enum PrepareError {
     #[error(
         "provider `{host}`: header `{name}` cannot be sent: it holds a character that HTTP does not allow"
     )]
-    BadHeader {
-        host: String,
-        name: String,
-    },
+    BadHeader { host: String, name: String },
 }
 
 impl From<PrepareError> for FailureDetail {

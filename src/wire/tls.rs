@@ -10,10 +10,7 @@ use std::sync::Arc;
 pub enum TlsError {
     /// The file of extra certificate authorities is unusable.
     #[error("cannot read certificate authorities from {}: {reason}", path.display())]
-    CaFile {
-        path: PathBuf,
-        reason: String,
-    },
+    CaFile { path: PathBuf, reason: String },
     #[error("cannot set up TLS: {0}")]
     Setup(#[from] rustls::Error),
 }

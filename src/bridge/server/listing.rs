@@ -1,11 +1,11 @@
 //! `POST /ingest/catalog`: a provider's list as a runner has read it. It says what is offered; it enables nothing.
 
+use super::audit::{AuditedResponse, PostContext};
 use super::bridge_error::BridgeError;
 use super::bridge_server::BridgeServer;
 use super::metrics::ItemOutcome;
 use super::response::BridgeResponse;
 use super::results::{check_keys, object, store_refusal};
-use super::router::{AuditedResponse, PostContext};
 use crate::storage::posts;
 use serde_json::{Value, json};
 

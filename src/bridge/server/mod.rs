@@ -7,6 +7,7 @@
 //! what follows from them derived, `response` and `bridge_error` are what comes back. `bridge_server` is what requests share.
 
 mod aggregator;
+mod audit;
 pub mod auth;
 mod body_reader;
 pub mod bridge_error;

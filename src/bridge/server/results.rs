@@ -1,12 +1,12 @@
 //! `POST /ingest`, `/ingest/error` and `/ingest/batch`: posted runs and failures, looked at one by one, written together,
 //! answered in order.
 
+use super::audit::{AuditedResponse, PostContext};
 use super::bridge_error::BridgeError;
 use super::bridge_server::BridgeServer;
 use super::journal::JournalLevel;
 use super::metrics::ItemOutcome;
 use super::response::BridgeResponse;
-use super::router::{AuditedResponse, PostContext};
 use super::strict_json::{MOST_KEYS_OF_ITEM, has_few_keys};
 use crate::storage::outcomes::document::Row;
 use crate::storage::posts::ingest_keys::Action;

@@ -1,6 +1,7 @@
 //! From a request to its answer: which route, whose key, how large a body; then the route's own work, in a task of its own
 //! so that a client that leaves does not take it along.
 
+use super::audit::{AuditedResponse, PostContext};
 use super::auth::{self, RunnerKey};
 use super::body_reader::{self, UnreadBody};
 use super::bridge_error::BridgeError;
@@ -85,25 +86,6 @@ pub enum ListenerKind {
     Public,
     /// The one for operators.
     Private,
-}
-
-/// Who posts something, and under which request.
-#[derive(Debug, Clone)]
-pub struct PostContext {
-    /// The key.
-    pub key: Arc<RunnerKey>,
-    /// When the request came.
-    pub at: DateTime<Utc>,
-    /// The request's id.
-    pub request_id: String,
-}
-
-/// What a route that writes has done: the answer, and what the audit line says.
-pub struct AuditedResponse {
-    /// The answer.
-    pub answer: BridgeResponse,
-    /// Counts and ids.
-    pub audit: Value,
 }
 
 impl BridgeServer {

@@ -1,11 +1,11 @@
 //! `GET /runner-config?provider=P`: what a runner is to measure, how often, and with which quirks.
 
+use super::audit::PostContext;
 use super::bridge_error::BridgeError;
 use super::bridge_server::BridgeServer;
 use super::enabled_models::WorkSet;
 use super::response::BridgeResponse;
 use super::results::store_refusal;
-use super::router::PostContext;
 use crate::domain::name_rules::check_name;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};

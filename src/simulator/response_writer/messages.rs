@@ -4,6 +4,7 @@
 use super::sse::{NUMBER, SseFormat, TEXT, Template};
 use super::{Closing, Finish, ResponseContext, ResponseWriter, SimTextPiece};
 use crate::providers::protocols::Channel;
+use crate::simulator::scenario::SimFault;
 use serde_json::{Value, json};
 
 pub struct MessagesWriter {
@@ -70,7 +71,7 @@ impl ResponseWriter for MessagesWriter {
             "stop_reason": null,
             "stop_sequence": null,
         });
-        if self.setting.fault != super::SimFault::NoUsage {
+        if self.setting.fault != SimFault::NoUsage {
             message["usage"] = json!({
                 "input_tokens": self.setting.ask.prompt_tokens,
                 "cache_creation_input_tokens": 0,

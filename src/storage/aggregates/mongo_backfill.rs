@@ -9,10 +9,10 @@ use crate::storage::claims::chores;
 use crate::storage::health::model_health::CLOCK_SLACK;
 use crate::storage::mongo::MongoContext;
 use crate::storage::mongo::bson::date;
+use crate::storage::mongo::bulk_update;
 use crate::storage::mongo::errors::{MongoCallError, lacks_index};
 use crate::storage::mongo::indexes::RECEIVED;
 use crate::storage::mongo::to_json::instant;
-use crate::storage::outcomes::mongo_record;
 use chrono::{DateTime, TimeDelta, Utc};
 use mongodb::bson::{Document, doc};
 use mongodb::options::Hint;
@@ -40,7 +40,7 @@ pub async fn catch_up(shared: &MongoContext) -> Result<(), MongoCallError> {
         "$currentDate": { "updated_at": true },
         "$setOnInsert": { "_id": &component },
     };
-    mongo_record::upsert(&heartbeats, doc! { "component": component }, update).await?;
+    bulk_update::upsert(&heartbeats, doc! { "component": component }, update).await?;
     Ok(())
 }
 

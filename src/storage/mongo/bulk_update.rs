@@ -3,9 +3,12 @@
 
 use super::MongoContext;
 use super::connect::WRITE_TIMEOUT;
-use super::errors::MongoCallError;
+use super::errors::{self, MongoCallError};
 use crate::storage::StoreError;
+use mongodb::Collection;
 use mongodb::bson::{Bson, Document, doc};
+use mongodb::error::Error;
+use mongodb::results::UpdateResult;
 
 /// Updates in one command. The largest, an entry of a provider's list, has at most 128 KiB, so a command stays far below
 /// the server's 48 MB.
@@ -13,6 +16,20 @@ const BATCH: usize = 200;
 
 /// `DuplicateKey`: another writer has put the same row first.
 const DUPLICATE: i32 = 11000;
+
+/// An upsert that loses the race for a new key finds the winner's row the second time.
+pub async fn upsert(
+    collection: &Collection<Document>,
+    filter: Document,
+    update: Document,
+) -> Result<UpdateResult, Error> {
+    match collection.update_one(filter.clone(), update.clone()).upsert(true).await {
+        Err(error) if errors::is_duplicate(&error) => {
+            collection.update_one(filter, update).upsert(true).await
+        }
+        other => other,
+    }
+}
 
 /// Sends statements of the `update` command (`q`, `u`, `upsert`), again where another writer was first, and gives how many
 /// rows are new.

@@ -3,7 +3,8 @@
 
 use super::document::{Row, RowDestination};
 use crate::storage::aggregates::PendingAggregates;
-use crate::storage::mongo::errors::{MongoCallError, is_duplicate};
+use crate::storage::mongo::bulk_update::upsert;
+use crate::storage::mongo::errors::MongoCallError;
 use crate::storage::mongo::{MongoContext, bson};
 use crate::storage::posts::OWN_FIELDS;
 use crate::storage::{RecordOutcome, StoreError, aggregates};
@@ -12,7 +13,6 @@ use mongodb::Collection;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::Error;
 use mongodb::options::ReadConcern;
-use mongodb::results::UpdateResult;
 
 /// Keeps a row and brings rollup and health up to date.
 pub async fn record(shared: &MongoContext, row: &Row) -> Result<RecordOutcome, MongoCallError> {
@@ -84,18 +84,6 @@ async fn put(
             "the row `{id}` is there and not yet confirmed by a majority: try again"
         ))
         .into()),
-    }
-}
-
-/// An upsert that loses the race for a new key finds the winner's row the second time.
-pub async fn upsert(
-    collection: &Collection<Document>,
-    filter: Document,
-    update: Document,
-) -> Result<UpdateResult, Error> {
-    match collection.update_one(filter.clone(), update.clone()).upsert(true).await {
-        Err(error) if is_duplicate(&error) => collection.update_one(filter, update).upsert(true).await,
-        other => other,
     }
 }
 

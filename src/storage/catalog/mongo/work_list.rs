@@ -3,9 +3,9 @@
 use crate::domain::ModelRef;
 use crate::storage::WorkItem;
 use crate::storage::catalog::QUIRKS_AT_THE_TOP;
+use crate::storage::mongo::bulk_update::upsert;
 use crate::storage::mongo::errors::MongoCallError;
 use crate::storage::mongo::{MongoContext, to_json};
-use crate::storage::outcomes::mongo_record::upsert;
 use chrono::Utc;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::{Collation, CollationStrength};

@@ -1,5 +1,5 @@
-//! The thread that owns the connection. Work comes over a bounded queue and is done in order; whoever stops waiting does not stop
-//! the work. An own thread and not the runtime's pool for blocking work, because that pool also resolves names.
+//! The thread that owns the connection. Jobs arrive over a bounded queue and run in order; a caller that stops waiting
+//! does not cancel its job. It is a thread of its own, because the runtime's blocking pool also resolves names.
 
 use super::connection::OutboxConnection;
 use super::open;
@@ -14,10 +14,10 @@ enum OutboxMessage {
     Close(oneshot::Sender<Result<(), OutboxError>>),
 }
 
-/// How much work may wait before askers wait.
+/// Capacity of the job queue; callers wait while it is full.
 const QUEUE: usize = 256;
 
-/// A handle to the thread. The thread ends when it is told to, or when the last handle is gone and its queue is empty.
+/// A handle to the thread, which ends on request, or after the last handle is dropped and the queue is empty.
 #[derive(Clone)]
 pub struct OutboxWorker {
     database: PathBuf,
@@ -25,7 +25,7 @@ pub struct OutboxWorker {
 }
 
 impl OutboxWorker {
-    /// Starts the thread and waits until it has the outbox open.
+    /// Starts the thread and waits until it has opened the outbox.
     pub async fn start(
         directory: &Path,
         capacity: OutboxCapacity,
@@ -51,19 +51,19 @@ impl OutboxWorker {
         Ok((owner, opening))
     }
 
-    /// Has `work` done at the connection.
+    /// Runs `work` on the thread and returns its result.
     pub async fn ask<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut OutboxConnection) -> Result<T, OutboxError> + Send + 'static,
     ) -> Result<T, OutboxError> {
         let (reply, answer) = oneshot::channel();
-        // Nobody waits any more: the work is done all the same.
+        // The job runs even if its caller has stopped waiting.
         let job: OutboxJob = Box::new(move |conn| drop(reply.send(work(conn))));
         self.orders.send(OutboxMessage::Work(job)).await.map_err(|_| self.gone())?;
         answer.await.map_err(|_| self.gone())?
     }
 
-    /// Has the database closed after what was asked before.
+    /// Closes the database after all earlier jobs.
     pub async fn close(&self) -> Result<(), OutboxError> {
         let (reply, answer) = oneshot::channel();
         self.orders.send(OutboxMessage::Close(reply)).await.map_err(|_| self.gone())?;
@@ -82,6 +82,6 @@ fn serve(mut conn: OutboxConnection, mut queue: mpsc::Receiver<OutboxMessage>) {
             OutboxMessage::Close(reply) => return drop(reply.send(conn.close())),
         }
     }
-    // Nobody is left who could be told of an error.
+    // No caller is left to receive an error.
     drop(conn.close());
 }

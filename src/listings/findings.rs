@@ -1,4 +1,4 @@
-//! What of a diff is news. A model that is listed and not measured is none: there are hundreds, and each was new once.
+//! Selects a diff's findings. A listed model that is not measured is none: there are hundreds, each new once.
 
 use super::diff::ListingDiff;
 use crate::domain::ModelRef;

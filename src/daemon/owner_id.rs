@@ -1,8 +1,6 @@
-//! A daemon's unique name; a host name alone may be used again.
-//!
-//! The name belongs to the state directory, which one process uses at a time. A daemon that starts there, especially
-//! after a crash, takes over the name and the claims of the previous one; otherwise those models would wait
-//! until the leases expire.
+//! A daemon's unique name; a host name alone may be used again. The name belongs to the state directory, which one
+//! process uses at a time. A daemon that starts there, especially after a crash, takes over the name and the claims of
+//! the previous one; otherwise those models would wait until the leases expire.
 
 use super::status_file::{boot_id, is_alive};
 use crate::outbox::undelivered::write_whole;

@@ -1,8 +1,7 @@
 //! Decides which series are due, and when the others become due. Every series has a turn in each slot of its cadence,
-//! at its own moment within the slot, so that a large catalog is spread over the cadence. Pure.
-//!
-//! All due series are sorted by age before as many are taken as there is room for. Missed turns are not made up: after
-//! a pause each series has one turn, not one for each missed slot.
+//! at its own moment within the slot, so that a large catalog is spread over the cadence. Pure. All due series are
+//! sorted by age before as many are taken as there is room for. Missed turns are not made up: after a pause each series
+//! has one turn, not one for each missed slot.
 
 use crate::domain::clock_skew;
 use crate::domain::slot::{self, Series, Slot};

@@ -1,8 +1,6 @@
 //! A store that may be unreachable: opened as soon as possible, called in tasks that are never aborted, and left alone
-//! for a moment after a failure. The daemon measures on without it.
-//!
-//! Behind a bridge the store is a local file that only knows slots and leases: rows go to the bridge, and the work
-//! list comes from there.
+//! for a moment after a failure. The daemon measures on without it. Behind a bridge the store is a local file that only
+//! knows slots and leases: rows go to the bridge, and the work list comes from there.
 
 use crate::bridge::client;
 use crate::bridge::client::BridgeClient;

@@ -1,8 +1,7 @@
 //! Ends a process that hangs. A thread outside the watched runtime checks timestamps that only progress can move. An
-//! unreachable database, a bill, a refused key or a rate limit stops no progress, so they never trigger it.
-//!
-//! It uses the monotonic clock, which stops in suspend. If a check comes much too late, the whole process was stopped
-//! (SIGSTOP, a frozen virtual machine): then all limits start again.
+//! unreachable database, a bill, a refused key or a rate limit stops no progress, so they never trigger it. It uses the
+//! monotonic clock, which stops in suspend. If a check comes much too late, the whole process was stopped (SIGSTOP, a
+//! frozen virtual machine): then all limits start again.
 
 use crate::daemon::telemetry::systemd::SystemdNotifier;
 use serde::Serialize;

@@ -1,9 +1,7 @@
-//! The outbox stores rows on disk from the measurement until the store has confirmed them. Acknowledged rows survive
-//! the death of the process, and none is deleted before delivery; without room, no paid call is started.
-//!
-//! The life of a measurement: [`Outbox::intend`] before the call, [`Outbox::accept`] with its outcome, [`Outbox::due`],
-//! the store, then [`Outbox::confirm`], [`Outbox::postpone`] or [`Outbox::quarantine`]. [`sender`] does the second
-//! half. One thread owns the file; one process has it open, and others ask that one through [`control_socket`].
+//! Stores rows on disk until the store has confirmed them. Acknowledged rows survive the process's death, and none is
+//! deleted before delivery; without room, no paid call is started. One thread owns the file; other processes use
+//! [`control_socket`]. [`Outbox::intend`] precedes a call, [`Outbox::accept`] takes its outcome; [`sender`] delivers
+//! with [`Outbox::due`], then calls [`Outbox::confirm`], [`Outbox::postpone`] or [`Outbox::quarantine`].
 
 mod admin;
 mod connection;

@@ -39,7 +39,7 @@ pub struct EndedMeasurement {
     pub message: String,
 }
 
-/// The answer to the question if a measurement may begin.
+/// The permission to begin a measurement, or its refusal.
 #[derive(Debug, Clone, PartialEq)]
 pub enum PacingDecision {
     Go,

@@ -22,7 +22,7 @@ pub struct DiffInput<'a> {
     pub measured: &'a [MeasuredModel],
     /// Earlier changes are not reported.
     pub since: DateTime<Utc>,
-    /// The configured value, see [`ABSENT_READS`].
+    /// Number of reads that a gone model must miss, see [`ABSENT_READS`].
     pub absent_reads: usize,
 }
 

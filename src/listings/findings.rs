@@ -1,4 +1,4 @@
-//! Selects a diff's findings. A listed model that is not measured is none: there are hundreds, each new once.
+//! Selects the findings of a diff. Listed models that are not measured are left out: each was reported when new.
 
 use super::diff::ListingDiff;
 use crate::domain::ModelRef;

@@ -111,7 +111,7 @@ impl OutboxSender {
         Self { news: Box::new(news), ..self }
     }
 
-    /// Sends until `stop`. Running calls then end by themselves; their rows stay in the outbox and are sent again.
+    /// Sends until `stop`. Running calls then end by themselves; rows without an answer stay and are sent again.
     ///
     /// # Errors
     /// A permanent error of the outbox, never one of the store.

@@ -1,34 +1,33 @@
-//! When a model under admission is asked, and when it has answered often enough to be measured: successes that lie apart,
-//! within a window, and only so many new models a day. Pure.
+//! Decides when a model under admission is called next, and when it has answered often enough to be measured: enough
+//! spaced successes within a window, and a limited number of new models a day. Pure functions.
 
 use crate::domain::ModelRef;
 use chrono::{DateTime, TimeDelta, Utc};
 
 pub use crate::domain::admission_config::AdmissionConfig as Policy;
 
-/// A model that does not answer is asked at least this often.
+/// The longest wait between two probes of a model that does not answer.
 const RAREST: TimeDelta = TimeDelta::days(1);
 
-/// A model under admission, with the ends of its probes.
+/// A model under admission and the results of its probes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AdmissionCandidate {
-    /// Which.
     pub model: ModelRef,
-    /// Its probes in order of time, and whether each succeeded.
+    /// Time and success of each probe, in order of time.
     pub probes: Vec<(DateTime<Utc>, bool)>,
 }
 
 impl AdmissionCandidate {
-    /// When it is asked next: ever more rarely while it does not answer.
+    /// Time of the next probe. The wait doubles with each failure since the last success, up to one day.
     pub fn next_probe(&self, policy: &Policy, now: DateTime<Utc>) -> DateTime<Utc> {
-        // A probe that lies ahead was dated by a wrong clock.
+        // A probe in the future was dated by a wrong clock.
         let past = || self.probes.iter().filter(|(at, _)| *at <= now);
         let failed = past().rev().take_while(|(_, succeeded)| !succeeded).count();
         let wait = policy.apart.checked_mul(1 << failed.min(16)).unwrap_or(RAREST).min(RAREST);
         past().map(|(at, _)| *at).max().map_or(now, |last| last + wait.max(policy.apart))
     }
 
-    /// Successes that count: within the window, and apart.
+    /// Number of successes that lie within the window and at least `policy.apart` from each other.
     pub fn counted(&self, policy: &Policy, now: DateTime<Utc>) -> u32 {
         let mut last: Option<DateTime<Utc>> = None;
         let mut counted = 0;
@@ -42,13 +41,13 @@ impl AdmissionCandidate {
         counted
     }
 
-    /// Whether it has answered often enough.
+    /// True if the model has answered often enough to be measured.
     pub fn is_ready(&self, policy: &Policy, now: DateTime<Utc>) -> bool {
         self.counted(policy, now) >= policy.successes.max(1)
     }
 }
 
-/// The models that are let in now, in the order in which they were given; `let_in_today` of them were already.
+/// The models that are admitted now, in the given order. `let_in_today` models were admitted earlier today.
 pub fn admit<'a>(
     candidates: impl IntoIterator<Item = &'a AdmissionCandidate>,
     let_in_today: u32,
@@ -99,7 +98,7 @@ mod tests {
     }
 
     proptest! {
-        /// Nobody gets in with fewer successes than asked for, or with all of them in one hour.
+        /// No model is admitted with fewer successes than required, or with all of them within one hour.
         #[test]
         fn nobody_gets_in_early(mut probes in prop::collection::vec((0_i64..6000, any::<bool>()), 0..40), later in 0_i64..3000) {
             probes.sort_unstable();

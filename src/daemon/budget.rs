@@ -1,32 +1,32 @@
-//! What a provider's day may cost. The worst case is put aside before a call begins and corrected when it has ended, so a
-//! limit holds however many calls are open. What was spent before this process started comes from the outbox. Pure.
+//! Enforces a provider's daily budget. The worst case is reserved before a call begins and corrected when it ends, so a
+//! limit holds however many calls are open. Spending before this process started is read from the outbox.
 
 use crate::daemon::price::cost;
 use crate::domain::daemon_config::{DailyLimits, Price};
 use crate::outbox::Spend;
 use chrono::{DateTime, Days, NaiveDate, Utc};
 
-/// Part of a day's budget that a call under way may use.
+/// The part of a day's budget that one running call may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use = "what is put aside has to be settled"]
 pub struct BudgetReservation {
-    /// The day that pays.
+    /// The UTC day whose budget pays.
     pub day: NaiveDate,
-    /// How much at most.
+    /// The most that the call may use.
     pub most: Spend,
 }
 
-/// Why a call would cost too much.
+/// The reason for refusing a reservation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BudgetError {
-    /// The day's limit might not hold. Calls under way may still give something back.
+    /// The day's limit might be exceeded. Calls that still run may release part of their reservation.
     Spent {
-        /// `runs`, `tokens`, `dollars`.
+        /// `runs`, `tokens` or `dollars`.
         what: &'static str,
-        /// When the next day begins.
+        /// Beginning of the next day.
         until: DateTime<Utc>,
     },
-    /// Money is limited, and nobody knows what this model costs.
+    /// Dollars are limited, and the price of this model is unknown.
     NoPrice,
 }
 
@@ -36,7 +36,6 @@ struct DayAccount {
     reserved: Spend,
 }
 
-/// The budget of one provider.
 #[derive(Debug, Clone)]
 pub struct Budget {
     limits: DailyLimits,
@@ -44,7 +43,7 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// A budget of which `spent` was used on the day of `now` before.
+    /// Creates a budget of which `spent` was already used on the day of `now`.
     pub fn new(limits: DailyLimits, spent: Spend, now: DateTime<Utc>) -> Self {
         Self {
             limits,
@@ -52,15 +51,15 @@ impl Budget {
         }
     }
 
-    /// Other limits from now on; what was spent stays spent.
+    /// Replaces the limits; earlier spending still counts.
     pub fn limit(&mut self, limits: DailyLimits) {
         self.limits = limits;
     }
 
-    /// Puts the worst case of one call aside. `price` is needed where money is limited.
+    /// Reserves the worst case of one call. `price` is required if dollars are limited.
     ///
     /// # Errors
-    /// [`BudgetError`].
+    /// [`BudgetError`] if the day's limit might be exceeded, or if no price is known.
     pub fn reserve(
         &mut self,
         runs: u64,
@@ -84,20 +83,20 @@ impl Budget {
             return Err(BudgetError::Spent { what, until: next_day(day) });
         }
         account.reserved = account.reserved.plus(most);
-        // Yesterday is kept: a clock that steps back must not find it unspent.
+        // Yesterday's account stays: after a clock steps back it must not look unspent.
         self.days
             .retain(|(other, account)| *other + Days::new(1) >= day || account.reserved != Spend::default());
         Ok(BudgetReservation { day, most })
     }
 
-    /// Replaces what was put aside with what was used.
+    /// Replaces a reservation with the actual spending.
     pub fn settle(&mut self, reserved: BudgetReservation, used: Spend) {
         let account = self.account(reserved.day);
         account.reserved = account.reserved.minus(reserved.most);
         account.settled = account.settled.plus(used);
     }
 
-    /// What the day of `now` still allows, calls under way counted at their worst.
+    /// The rest of the budget for the day of `now`; running calls count with their worst case.
     pub fn left(&self, now: DateTime<Utc>) -> DailyLimits {
         let today = now.date_naive();
         let account = self.days.iter().find(|(day, _)| *day == today).map(|(_, account)| *account);
@@ -186,7 +185,7 @@ mod tests {
     }
 
     proptest! {
-        /// However many calls are open and in whatever order they end: no limit of any day is exceeded.
+        /// No daily limit is exceeded, however many calls are open and in whatever order they end.
         #[test]
         fn no_limit_is_ever_exceeded(
             limits in (prop::option::of(0_u64..50), prop::option::of(0_u64..5000), prop::option::of(0_u64..5000)),

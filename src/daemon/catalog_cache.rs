@@ -1,5 +1,5 @@
-//! The catalogue as it was last read, in a file beside the outbox: what a daemon measures that starts while its store is
-//! away. The file is the one in which a runner keeps the lists of its bridge.
+//! Keeps the catalog as it was last read in a file beside the outbox, so that a daemon that starts while its store is
+//! unreachable knows its models. A runner keeps its bridge's lists in the same file format.
 
 use crate::bridge::client::work_list_cache::WorkListCache;
 use crate::domain::ModelRef;
@@ -11,13 +11,12 @@ use std::path::Path;
 use std::time::Duration;
 use tracing::warn;
 
-/// The file in the state directory.
+/// File name in the state directory.
 const NAME: &str = "catalogue.json";
 
-/// Under which name the file keeps the catalogue.
+/// Key of the catalog in the file.
 const ALL: &str = "catalogue";
 
-/// The catalogue that was read last.
 #[derive(Debug)]
 pub struct CatalogCache {
     kept: WorkListCache,
@@ -25,7 +24,7 @@ pub struct CatalogCache {
     unkept: bool,
 }
 
-/// A model as the file has it.
+/// A model as the file stores it.
 #[derive(Serialize, Deserialize)]
 struct SavedModel {
     provider: String,
@@ -35,13 +34,13 @@ struct SavedModel {
 }
 
 impl CatalogCache {
-    /// What is known in this state directory. It counts for `longest` after it was read.
+    /// Opens the cache in this state directory. An entry is valid for `longest` after it was read.
     pub fn open(state_dir: &Path, longest: Duration) -> Self {
         let longest = TimeDelta::from_std(longest).unwrap_or(TimeDelta::MAX);
         Self { kept: WorkListCache::open(state_dir.join(NAME)), longest, unkept: false }
     }
 
-    /// Keeps the enabled models as they were read at `now`. That it could not is told once.
+    /// Saves the enabled models that were read at `now`. Logs a warning at the first of consecutive failures.
     pub fn keep(&mut self, items: &[WorkItem], now: DateTime<Utc>) {
         let entry = |item: &WorkItem| SavedModel {
             provider: item.model.provider.clone(),
@@ -61,7 +60,7 @@ impl CatalogCache {
         }
     }
 
-    /// What was read last, and when; `None` where that is too old, or nothing is known.
+    /// Returns the saved models and the time they were read; `None` if they are too old or nothing is saved.
     pub fn recall(&self, now: DateTime<Utc>) -> Option<(DateTime<Utc>, Vec<WorkItem>)> {
         let (at, document) = self.kept.get(ALL, self.longest, now)?;
         let entries: Vec<SavedModel> = Vec::deserialize(document.get("models")?).ok()?;

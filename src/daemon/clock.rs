@@ -1,6 +1,6 @@
-//! The daemon's time. It goes on by a clock that nobody sets, from the moment that the store's clock showed, because
-//! leases and slots go by that; before a store has answered, from the moment that the machine's clock showed. It moves
-//! only where the control loop lets it, so that all that is remembered can move along.
+//! The daemon's time. It starts from the store's clock, because leases and slots use that clock, or from the machine's
+//! clock until the store has answered, and advances with the time since boot, which nobody can set. It is adjusted only
+//! when the control loop asks, so that remembered times can be moved with it.
 
 pub use super::status_file::since_boot;
 use crate::domain::clock_skew::BEARABLE;
@@ -9,13 +9,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// A difference as small as this is a delay on the way, and not worth moving the daemon's time.
+/// A difference up to this is network delay and does not move the daemon's time.
 const NOISE: TimeDelta = TimeDelta::seconds(1);
 
-/// What the machine's clock shows.
+/// Reads the machine's clock.
 type WallClock = Box<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
-/// What a clock showed when the machine had run for so long.
+/// A clock reading, and the time since boot at that moment.
 #[derive(Debug, Clone, Copy)]
 struct Anchor {
     shown: DateTime<Utc>,
@@ -23,12 +23,12 @@ struct Anchor {
 }
 
 impl Anchor {
-    /// What it shows when the machine has run for `since_boot`.
+    /// The reading of this clock when the machine has run for `since_boot`.
     fn shows(self, since_boot: Duration) -> DateTime<Utc> {
         self.shown + signed(since_boot, self.at)
     }
 
-    /// How far it is ahead of the other, at any moment.
+    /// The lead of this clock over `other`, at any moment.
     fn ahead_of(self, other: Anchor) -> TimeDelta {
         self.shown - other.shows(self.at)
     }
@@ -42,28 +42,27 @@ fn signed(later: Duration, earlier: Duration) -> TimeDelta {
 #[derive(Debug)]
 struct DaemonClockState {
     ours: Anchor,
-    /// What the machine's clock showed at the last look.
+    /// The machine's clock at the last look.
     machine: Anchor,
-    /// What the store's clock showed, and how exact that is known.
+    /// The store's clock, and the uncertainty of that reading.
     store: Option<(Anchor, TimeDelta)>,
-    /// How far the machine's clock was ahead of it then: a step since says nothing about a store that may have made it, too.
+    /// The machine's lead over the store's clock at that reading. After a step, the store's may have been set, too.
     ahead: Option<TimeDelta>,
-    /// By how much the machine's clock was last set, and when that was, by our time.
+    /// The last step of the machine's clock, and its time by the daemon's clock.
     step: Option<(TimeDelta, DateTime<Utc>)>,
 }
 
-/// The clock of a daemon.
 pub struct DaemonClock {
     wall: WallClock,
     state: Mutex<DaemonClockState>,
 }
 
-/// What a look at the clocks found.
+/// The result of comparing the clocks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ClockShift {
-    /// The daemon's time moved by so much.
+    /// Change of the daemon's time.
     pub moved: TimeDelta,
-    /// The machine's clock was set by so much, which is more than leases bear.
+    /// Step of the machine's clock, if it is larger than leases tolerate.
     pub stepped: Option<TimeDelta>,
 }
 
@@ -74,7 +73,7 @@ impl Default for DaemonClock {
 }
 
 impl DaemonClock {
-    /// A clock that starts with what `wall` shows.
+    /// Creates a clock that starts at the time of `wall`.
     pub fn new(wall: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
         let machine = Anchor { shown: wall(), at: since_boot() };
         let state = DaemonClockState { ours: machine, machine, store: None, ahead: None, step: None };
@@ -85,12 +84,12 @@ impl DaemonClock {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The daemon's time.
+    /// The current time by the daemon's clock.
     pub fn now(&self) -> DateTime<Utc> {
         self.state().ours.shows(since_boot())
     }
 
-    /// The store's clock showed this when it was asked at `asked`, by [`since_boot`], and answered now.
+    /// Records a reading of the store's clock: requested at `asked`, by [`since_boot`], and received now.
     pub fn heard(&self, shown: DateTime<Utc>, asked: Duration) {
         let took = since_boot().saturating_sub(asked);
         let store = Anchor { shown, at: asked + took / 2 };
@@ -100,7 +99,7 @@ impl DaemonClock {
         (state.store, state.ahead) = (Some((store, exactness)), Some(machine.ahead_of(store)));
     }
 
-    /// Compares the clocks and moves ours to the best of them. Whoever looks tells of it, and moves what is remembered.
+    /// Moves the daemon's clock to the best of the clocks. The caller reports steps and moves remembered times.
     pub fn look(&self) -> ClockShift {
         let machine = Anchor { shown: (self.wall)(), at: since_boot() };
         let mut state = self.state();
@@ -118,7 +117,7 @@ impl DaemonClock {
         ClockShift { moved, stepped }
     }
 
-    /// What there is to be said of the clocks.
+    /// Differences and steps of the clocks, for the status report.
     pub fn daemon_status(&self) -> ClockReport {
         let state = self.state();
         let seconds = |delta: TimeDelta| delta.num_milliseconds() as f64 / 1000.0;
@@ -130,7 +129,7 @@ impl DaemonClock {
     }
 }
 
-/// A moment that somebody notes by the machine's clock, as one of ours: when it was seen to change.
+/// A time noted by the machine's clock, translated to the daemon's clock: the moment its change was seen.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ObservedTime {
     theirs: Option<DateTime<Utc>>,
@@ -138,19 +137,19 @@ pub struct ObservedTime {
 }
 
 impl ObservedTime {
-    /// Looks at it.
+    /// Compares `theirs` with the last value; if it changed, `now` is its time.
     pub fn see(&mut self, theirs: Option<DateTime<Utc>>, now: DateTime<Utc>) {
         if self.theirs != theirs {
             *self = Self { theirs, ours: theirs.map(|_| now) };
         }
     }
 
-    /// When it was, by our time.
+    /// The time by the daemon's clock.
     pub fn at(&self) -> Option<DateTime<Utc>> {
         self.ours
     }
 
-    /// The daemon's time moved by so much.
+    /// Shifts the time after the daemon's clock moved.
     pub fn clock_moved(&mut self, by: TimeDelta) {
         self.ours = self.ours.map(|at| at + by);
     }
@@ -162,7 +161,7 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicI64, Ordering};
 
-    /// A clock over a machine's clock that a test can set, seconds ahead of the right time.
+    /// A clock over a machine clock that a test can set to a number of seconds ahead of the right time.
     fn settable() -> (DaemonClock, Arc<AtomicI64>) {
         let ahead = Arc::new(AtomicI64::new(0));
         let shared = Arc::clone(&ahead);

@@ -1,5 +1,5 @@
-//! What happens in a daemon, said once by whoever does it. Counts and log lines both follow from these, so they cannot tell
-//! different stories. Telling never waits: a listener that is too slow misses events, and learns how many.
+//! Events of a daemon, each emitted once by the code that causes it. Counters and log lines both derive from them, so
+//! they always agree. Sending never waits: a listener that is too slow misses events and learns how many.
 
 use crate::domain::{Outcome, Slot};
 use crate::outbox::sender::DeliveryEvent;
@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast;
 
-/// Events that wait for a slow listener.
+/// Capacity of the event channel.
 const WAITING: usize = 4096;
 
-/// Where events are told, and listened to.
+/// Sends events to all listeners.
 #[derive(Debug, Clone)]
 pub struct EventBus(broadcast::Sender<Arc<DaemonEvent>>);
 
@@ -22,121 +22,110 @@ impl Default for EventBus {
 }
 
 impl EventBus {
-    /// Tells whoever listens now.
+    /// Sends an event to all current listeners.
     pub fn tell(&self, event: DaemonEvent) {
-        // Where nobody listens, nothing is lost.
+        // An error means that nobody listens.
         let _ = self.0.send(Arc::new(event));
     }
 
-    /// Listens from now on.
+    /// Receives all events from now on.
     pub fn listen(&self) -> broadcast::Receiver<Arc<DaemonEvent>> {
         self.0.subscribe()
     }
 }
 
-/// Something that happened.
 #[derive(Debug, Clone)]
 pub enum DaemonEvent {
-    /// The daemon has its catalogue and its lanes, and works.
+    /// The daemon has read its catalog and started its lanes.
     Ready {
-        /// Enabled models in its care.
+        /// Number of enabled models that the daemon measures.
         models: u64,
-        /// Lanes.
         lanes: u64,
     },
     /// A paid request begins.
     Started {
-        /// For which turn.
         slot: Slot,
-        /// Which attempt at it, from 1.
+        /// Number of the attempt at the slot, from 1.
         attempt: u32,
     },
-    /// It ended, one way or the other, and its row is safe in the outbox.
+    /// An attempt ended, and its row is safe in the outbox.
     Finished {
-        /// Which turn it was.
         slot: Slot,
-        /// Its row.
         outcome: Arc<Outcome>,
-        /// From the start to the outbox.
+        /// From the start of the measurement until the row is in the outbox.
         took: Duration,
     },
     /// The store confirmed rows of a lane.
     Stored {
-        /// The lane.
+        /// The provider of the lane.
         provider: String,
-        /// How many.
         rows: u64,
     },
-    /// A row was set aside because no store will ever take it.
+    /// A row was set aside because no store will ever accept it.
     SetAside {
-        /// Its id.
+        /// Id of the row.
         id: String,
-        /// Why.
         why: String,
     },
     /// A lane waits on purpose.
     Held {
-        /// The lane.
         provider: String,
-        /// Why.
         reason: String,
-        /// Until when, where that is known.
+        /// End of the wait, if known.
         until: Option<DateTime<Utc>>,
     },
     /// A lane that waited works again.
     Released {
-        /// The lane.
+        /// The provider of the lane.
         provider: String,
     },
-    /// A lane ended unexpectedly and begins again.
+    /// A lane ended unexpectedly and will restart.
     Restarted {
-        /// The lane.
         provider: String,
-        /// What it said.
+        /// The panic message, or the reason for the restart.
         reason: String,
-        /// How long it rests first.
+        /// Delay before the restart.
         pause: Duration,
     },
-    /// The store does not work, since now.
+    /// The store stopped working.
     StoreLost {
-        /// What it said.
+        /// The error that the store returned.
         error: String,
     },
-    /// The store works again.
     StoreBack,
-    /// The machine's clock was set, by more than leases bear.
+    /// The machine's clock was set by more than leases tolerate.
     ClockSet {
-        /// By how much; negative where it was set back.
+        /// Negative if it was set back.
         by: TimeDelta,
     },
-    /// The clocks of machine and store are further apart than leases bear, or are not any more.
+    /// The clocks of machine and store began to differ by more than leases tolerate, or agree again.
     ClocksApart {
-        /// How far the machine's is ahead; nothing where they agree again.
+        /// Lead of the machine's clock; `None` if they agree again.
         by: Option<TimeDelta>,
     },
-    /// The self-checks were made.
+    /// All self-checks have run.
     Checked {
-        /// Names of those that are violated.
+        /// Names of the checks that are violated.
         violated: Vec<String>,
-        /// Names of those that could not look.
+        /// Names of the checks that could not read their data.
         blind: Vec<String>,
     },
-    /// No new calls: somebody asked the daemon to stop.
+    /// The daemon was asked to stop and begins no new calls.
     Stopping {
-        /// Measurements that still run.
+        /// Number of measurements that still run.
         running: u64,
     },
-    /// It has stopped.
+    /// The daemon has stopped.
     Stopped {
-        /// Measurements that ended well since the start.
+        /// Measurements that succeeded since the start.
         measured: u64,
         /// Measurements that failed since the start.
         failed: u64,
-        /// Measurements that did not end in time; the next start says so in their rows.
+        /// Measurements that did not end in time; the next start records that in their rows.
         given_up: u64,
-        /// Rows that the store took at the end.
+        /// Rows that the store accepted during shutdown.
         sent: u64,
-        /// Rows that wait in the outbox, safe.
+        /// Rows that still wait in the outbox.
         waiting: u64,
     },
 }

@@ -1,13 +1,13 @@
-//! How much of its concurrency the daemon may use while the machine is busy: halved when its own lateness spoils samples,
-//! raised slowly when it does not (additive increase, multiplicative decrease). Pure.
+//! Limits the daemon's concurrency while the machine is busy: halves it when the daemon's own delays spoil samples, and
+//! raises it slowly when they do not (additive increase, multiplicative decrease). Pure.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// A control loop that is late by more than this, seconds, spoils what is measured beside it.
+/// A control loop that is later than this, in seconds, spoils measurements.
 const LATE: f64 = 0.050;
-/// Samples that ran at the same time speak of the same trouble: the share is lowered once in this time.
+/// Samples that ran at the same time suffer from the same cause: the share is lowered at most once in this time.
 const ONE_TROUBLE: TimeDelta = TimeDelta::seconds(5);
-/// As long as nothing was wrong, the share grows by [`STEP`] in this time.
+/// After this time without a problem the share grows by [`STEP`].
 const CALM: TimeDelta = TimeDelta::seconds(30);
 const STEP: f64 = 0.1;
 const LEAST: f64 = 1.0 / 64.0;
@@ -20,12 +20,12 @@ pub struct Governor {
 }
 
 impl Governor {
-    /// Everything is allowed at first.
+    /// Starts with full concurrency.
     pub fn new(now: DateTime<Utc>) -> Self {
         Self { share: 1.0, changed_at: now }
     }
 
-    /// Takes note of a sample that was spoilt.
+    /// Records a spoiled sample.
     pub fn suspect(&mut self, now: DateTime<Utc>) {
         if self.share == 1.0 || now < self.changed_at || now - self.changed_at >= ONE_TROUBLE {
             self.share = (self.share / 2.0).max(LEAST);
@@ -33,7 +33,7 @@ impl Governor {
         self.changed_at = now;
     }
 
-    /// Takes note of how late the control loop was, seconds.
+    /// Records the delay of the control loop, in seconds.
     pub fn lag(&mut self, seconds: f64, now: DateTime<Utc>) {
         if seconds > LATE {
             self.suspect(now);
@@ -45,12 +45,12 @@ impl Governor {
         }
     }
 
-    /// How many measurements a lane of that concurrency may have open: at least one.
+    /// Number of measurements that a lane of this concurrency may run at once: at least one.
     pub fn allowed(&self, concurrency: usize) -> usize {
         ((concurrency as f64 * self.share).floor() as usize).max(1)
     }
 
-    /// Whether less than everything is allowed.
+    /// True if lanes may use less than their full concurrency.
     pub fn is_holding_back(&self) -> bool {
         self.share < 1.0
     }

@@ -1,5 +1,5 @@
-//! One provider's lane: looks what is due, begins as much of it as pace, budget and concurrency allow, sleeps until
-//! something can have changed. Nothing in it waits for another lane, for the catalogue or for the sender.
+//! One provider's lane: finds due series, starts as many measurements as pace, budget and concurrency allow, and sleeps
+//! until something can have changed. It never waits for another lane, the catalog or the sender.
 
 use crate::daemon::event::DaemonEvent;
 use crate::daemon::lane_state::LaneState;
@@ -14,11 +14,9 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
-/// A lane. Its lane state and its provider client outlive the task that works it.
+/// A lane. Its [`LaneState`] and its provider client outlive the task that runs it.
 pub struct Lane {
-    /// The provider.
     pub provider: String,
-    /// What all lanes share.
     pub shared: Arc<DaemonContext>,
     lane_state: Mutex<LaneState>,
     client: Mutex<Option<Arc<dyn ProviderClient>>>,
@@ -27,34 +25,33 @@ pub struct Lane {
 }
 
 impl Lane {
-    /// A lane with this lane state.
     pub fn new(provider: String, shared: Arc<DaemonContext>, lane_state: LaneState) -> Arc<Self> {
         let (lane_state, client, said) = (Mutex::new(lane_state), Mutex::default(), Mutex::default());
         Arc::new(Self { provider, shared, lane_state, client, nudged: Notify::new(), said })
     }
 
-    /// What the lane knows. Never held across a wait.
+    /// Locks the lane's state. The lock is never held across an await.
     pub fn lane_state(&self) -> MutexGuard<'_, LaneState> {
-        // A panic while it was open left it as readable as any other moment.
+        // A panic while the lock was held leaves the state readable.
         self.lane_state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has the lane look again.
+    /// Wakes the lane so that it looks for work again.
     pub fn nudge(&self) {
         self.nudged.notify_one();
     }
 
-    /// The provider client is not used any more: what runs on it may hang.
+    /// Drops the provider client, because a call on it may hang. The next measurement opens a new one.
     pub fn abandon_client(&self) {
         self.client.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
-    /// Measurements at once.
+    /// Maximum number of concurrent measurements.
     pub fn concurrency(&self) -> usize {
         self.shared.daemon_config.concurrency(&self.provider)
     }
 
-    /// Works until no new measurement may begin any more.
+    /// Runs until the daemon stops beginning new measurements.
     pub async fn run(self: Arc<Self>) {
         while !self.shared.stop.is_cancelled() {
             let pause = self.step(self.shared.clock.now()).await;
@@ -96,7 +93,7 @@ impl Lane {
         pause
     }
 
-    /// The provider client; a new one where there is none, or where the key is to be fetched `afresh`.
+    /// The provider client; opens a new one if there is none, or if the key is to be fetched `afresh`.
     async fn client(&self, afresh: bool) -> Result<Arc<dyn ProviderClient>, String> {
         let kept = || self.client.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = kept().as_ref().filter(|_| !afresh) {
@@ -107,7 +104,7 @@ impl Lane {
         Ok(client)
     }
 
-    /// What the lane says of itself; that it begins or ends to wait is told.
+    /// The lane's report for the status file. Emits an event if the lane began or ended a hold.
     pub fn daemon_status(&self, stored_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> LaneReport {
         let held_back = self.shared.governor().is_holding_back();
         let daemon_status =

@@ -1,5 +1,5 @@
-//! What a lane knows: its series and how far each has come, its pace and its budget, the moments that only real work
-//! moves. It outlives the lane's task, so a lane that breaks goes on where it was. No waiting in here, and no I/O.
+//! State of a lane: its series and their progress, its pace, its budget, and times that change only when real work is
+//! done. It outlives the lane's task, so a lane that panics continues from here. Nothing here waits or does I/O.
 
 use crate::daemon::budget::{Budget, BudgetError};
 use crate::daemon::lane_status::{self, LaneFacts};
@@ -18,11 +18,11 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-/// A lane looks at its series at least this often: the wall clock may have been set.
+/// Longest time between two looks at the series: the wall clock may have been set.
 const LONGEST_SLEEP: TimeDelta = TimeDelta::seconds(5);
-/// No new measurement for this long after the outbox had no room.
+/// Pause after the outbox had no room.
 const OUTBOX_REST: TimeDelta = TimeDelta::seconds(10);
-/// A measurement makes at most so many requests: see `measure::measurer`.
+/// Maximum number of requests of one measurement: see `measure::measurer`.
 pub const REQUESTS: u64 = 4;
 
 struct ScheduledWork {
@@ -30,7 +30,7 @@ struct ScheduledWork {
     turn: SeriesProgress,
 }
 
-/// Why nothing may begin whatever the pace says.
+/// A pause of the lane, independent of its pace.
 #[derive(Debug, Clone)]
 struct LanePause {
     reason: String,
@@ -38,18 +38,17 @@ struct LanePause {
     times: u32,
 }
 
-/// What a look at the lane came to.
+/// The result of [`LaneState::look`].
 #[derive(Debug, Default)]
 pub struct LaneDispatch {
-    /// What is to begin now.
+    /// Measurements that begin now.
     pub orders: Vec<MeasurementOrder>,
-    /// How long nothing else can begin, unless something ends.
+    /// Time during which nothing else can begin, unless a measurement ends.
     pub sleep: TimeDelta,
 }
 
-/// What a lane knows.
 pub struct LaneState {
-    /// Sorted by series.
+    /// The lane's work, sorted by series.
     entries: Vec<ScheduledWork>,
     busy: HashMap<Series, DateTime<Utc>>,
     pace: ProviderPacing,
@@ -59,14 +58,14 @@ pub struct LaneState {
     pass: SchedulePass,
     facts: LaneFacts,
     started_at: Option<DateTime<Utc>>,
-    /// The shortest cadence of the series that count, seconds.
+    /// The shortest cadence, in seconds, of the series whose rows count.
     cadence: Option<u32>,
-    /// See [`LaneReport::idle_since`]; nothing where other work was taken over since the last look.
+    /// See [`LaneReport::idle_since`]; `None` if other work was taken over since the last look.
     idle_since: Option<DateTime<Utc>>,
 }
 
 impl LaneState {
-    /// An empty lane state; the lane has spent this much of its day before.
+    /// Creates a state without series. `spent` is the provider's spending earlier today.
     pub fn new(provider: &str, daemon_config: &DaemonConfig, spent: Spend, now: DateTime<Utc>) -> Self {
         let patience = TimeDelta::from_std(daemon_config.deadline * 2).ok();
         Self {
@@ -86,8 +85,8 @@ impl LaneState {
         }
     }
 
-    /// Takes over the work there is now. Series that stay keep how far they have come; new ones begin where `known` says.
-    /// The work is sorted by series.
+    /// Replaces the lane's work, which is sorted by series. Series that stay keep their progress; new
+    /// ones start from `known`.
     pub fn take(&mut self, work: Vec<Arc<SeriesWork>>, known: &HashMap<Series, SeriesProgress>) {
         let before = std::mem::take(&mut self.entries);
         let entry = |work: Arc<SeriesWork>| {
@@ -104,7 +103,7 @@ impl LaneState {
         }
     }
 
-    /// The daemon's clock was set by so much: all that is remembered keeps its distance from now.
+    /// Moves all remembered times after the daemon's clock moved, so that they keep their distance from now.
     pub fn clock_moved(&mut self, by: TimeDelta) {
         self.entries.iter_mut().for_each(|entry| entry.turn.clock_moved(by));
         self.busy.values_mut().for_each(|began_at| *began_at += by);
@@ -115,7 +114,7 @@ impl LaneState {
         own.into_iter().flatten().chain(stop).for_each(|moment| *moment += by);
     }
 
-    /// Remembers what the store knows of a model's requests.
+    /// Adds request adaptations of a model that are already known.
     pub fn learn(&mut self, model: &ModelRef, lessons: impl IntoIterator<Item = Adaptation>) {
         let known = self.learned.entry(model.clone()).or_default();
         for lesson in lessons {
@@ -125,7 +124,7 @@ impl LaneState {
         }
     }
 
-    /// Looks what is due, and takes as much of it as `allowed` measurements at once leave room for.
+    /// Selects due series for which `allowed` concurrent measurements leave room, and reserves their budget.
     pub fn look(&mut self, allowed: usize, now: DateTime<Utc>) -> LaneDispatch {
         self.idle_since.get_or_insert(now);
         let (room, probe) = self.room(allowed, now);
@@ -140,7 +139,7 @@ impl LaneState {
                 Err(BudgetError::NoPrice) => self.leave_out(place, now),
                 Err(BudgetError::Spent { what, until }) => {
                     let reason = format!("the day's budget of {what} is used up");
-                    // Calls under way may give something back, and a clock may be set.
+                    // Running calls may release part of the budget, and the clock may be set.
                     let until = until.min(now + TimeDelta::minutes(1));
                     self.stop = Some(LanePause { reason, until, times: 0 });
                     break;
@@ -164,7 +163,7 @@ impl LaneState {
         }
     }
 
-    /// What stops the lane now. A time further away than any stop lasts comes from a clock that was set.
+    /// The pause that holds the lane now. One that ends later than any pause can last comes from a clock that was set.
     fn stopped(&self, now: DateTime<Utc>) -> Option<&LanePause> {
         self.stop.as_ref().filter(|stop| stop.until > now && stop.until <= now + TimeDelta::hours(1))
     }
@@ -198,7 +197,7 @@ impl LaneState {
         Ok(MeasurementOrder { work: Arc::clone(work), slot, reserved, attempt, probe, learned })
     }
 
-    /// Money is limited and nobody knows what this model costs: others go on.
+    /// Skips a model whose price is unknown while dollars are limited; other models continue.
     fn leave_out(&mut self, place: usize, now: DateTime<Utc>) {
         let ScheduledWork { work, turn } = &mut self.entries[place];
         let model = &work.item.model;
@@ -209,13 +208,13 @@ impl LaneState {
         turn.settle(slot_at, now);
     }
 
-    /// Takes note of what became of an order.
+    /// Records the outcome of an order.
     pub fn ended(&mut self, order: &MeasurementOrder, end: OrderOutcome, now: DateTime<Utc>) {
         self.busy.remove(&order.slot.series);
         let mut turn = SeriesProgress::default();
         let turn = match place(&self.entries, &order.slot.series) {
             Some(place) => &mut self.entries[place].turn,
-            // Its model was switched off meanwhile.
+            // Its model was switched off in the meantime.
             None => &mut turn,
         };
         let slot_at = order.slot.starts_at;
@@ -227,7 +226,7 @@ impl LaneState {
                 }
                 self.learn(&order.slot.series.model, learned);
                 self.note(order, began_at, verdict, now);
-                // After the verdict, which may have ended a hold.
+                // This comes after the verdict, which may have ended a hold.
                 if let Some(allowance) = &allowance {
                     self.pace.allowed(allowance, now);
                 }
@@ -285,7 +284,7 @@ impl LaneState {
         }
     }
 
-    /// The provider cannot be called at all: tried again later, ever more rarely.
+    /// Pauses the lane because the provider cannot be called. The pause doubles each time, up to one hour.
     pub fn closed(&mut self, reason: String, recheck: TimeDelta, now: DateTime<Utc>) {
         let times = self.stop.as_ref().map_or(0, |stop| stop.times.saturating_add(1));
         let wait =
@@ -293,29 +292,29 @@ impl LaneState {
         self.stop = Some(LanePause { reason, until: now + wait, times });
     }
 
-    /// Whether the provider's key should be fetched afresh before the next call.
+    /// True if the provider's key should be fetched again before the next call.
     pub fn doubts_the_key(&self) -> bool {
         self.pace.doubts_the_key()
     }
 
-    /// The lane broke and begins again then; `None` once it has.
+    /// Records the time at which the lane restarts after a panic; `None` once it has restarted.
     pub fn restarts(&mut self, at: Option<DateTime<Utc>>) {
         self.facts.restarts_at = at;
     }
 
-    /// Measurements under way.
+    /// Number of running measurements.
     pub fn running(&self) -> usize {
         self.busy.len()
     }
 
-    /// Nothing is under way, and nothing can begin now.
+    /// True if nothing is running and nothing can begin now.
     pub fn is_quiet(&self, now: DateTime<Utc>) -> bool {
         let held =
             self.stopped(now).is_some() || matches!(self.pace.permit(now), PacingDecision::Wait { .. });
         self.busy.is_empty() && (self.pass.due == 0 || held)
     }
 
-    /// What the lane says of itself. `stored_at` is when the store last confirmed one of its rows.
+    /// The lane's report. `stored_at` is the time at which the store last confirmed one of its rows.
     pub fn daemon_status(
         &self,
         provider: &str,
@@ -361,7 +360,7 @@ impl LaneState {
     }
 }
 
-/// Where a series stands in entries that are sorted by it.
+/// Index of a series in entries that are sorted by series.
 fn place(entries: &[ScheduledWork], series: &Series) -> Option<usize> {
     entries.binary_search_by(|entry| entry.work.plan.series.cmp(series)).ok()
 }

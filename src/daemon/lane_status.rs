@@ -1,41 +1,41 @@
-//! What a lane is doing, in one word and a reason: a pure function of its counters and moments. Only work that ends moves
-//! them, so a lane that is busy with nothing cannot look well.
+//! Derives a lane's state and its reason from counters and times. Only finished work changes these, so a lane that is
+//! busy without results cannot look healthy. Pure.
 
 use crate::domain::FailureKind;
 use crate::domain::daemon_status::LaneActivity;
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// What is known about a lane.
+/// Counters and times of a lane.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LaneFacts {
-    /// It panicked or was wedged, and begins again then.
+    /// The lane panicked or hung, and restarts at this time.
     pub restarts_at: Option<DateTime<Utc>>,
-    /// It waits on purpose: why, and until when if that is known.
+    /// Reason of a hold, and its end if known.
     pub held: Option<(String, Option<DateTime<Utc>>)>,
-    /// It uses less than its concurrency because the machine is too busy.
+    /// The lane uses less than its concurrency because the machine is too busy.
     pub held_back: bool,
-    /// Series that are due.
+    /// Number of due series.
     pub due: u64,
-    /// Since when the oldest of them has been.
+    /// Time since which the oldest of them has been due.
     pub due_at: Option<DateTime<Utc>>,
-    /// Measurements that run.
+    /// Number of running measurements.
     pub running: u64,
-    /// When a measurement last ended.
+    /// End of the last measurement.
     pub finished_at: Option<DateTime<Utc>>,
-    /// When one last succeeded.
+    /// End of the last success.
     pub succeeded_at: Option<DateTime<Utc>>,
-    /// Ends without success since the last success.
+    /// Failures since the last success.
     pub failures: u32,
-    /// How the last one failed.
+    /// Kind and message of the last failure.
     pub last_failure: Option<(FailureKind, String)>,
-    /// When the lane began.
+    /// Start of the lane.
     pub began_at: Option<DateTime<Utc>>,
-    /// The longest that a measurement may take, with everything around it.
+    /// The longest time that a measurement may take, including everything around it.
     pub patience: Option<TimeDelta>,
 }
 
 impl LaneFacts {
-    /// The clock was set by so much: what happened is as long ago as before.
+    /// Moves all times after the daemon's clock moved.
     pub fn clock_moved(&mut self, by: TimeDelta) {
         let moments =
             [&mut self.restarts_at, &mut self.finished_at, &mut self.succeeded_at, &mut self.began_at];
@@ -43,15 +43,15 @@ impl LaneFacts {
     }
 }
 
-/// A row of so many failures is more than bad luck.
+/// A lane with at least this many consecutive failures is failing.
 const FAILING: u32 = 3;
-/// A lane whose measurements have no longest time is looked at after this.
+/// Limit before a lane counts as stalled, if its measurements have no deadline.
 const PATIENCE: TimeDelta = TimeDelta::minutes(5);
 
-/// State, reason, until when.
+/// State, reason, and end of the state if known.
 pub type LaneStatus = (LaneActivity, Option<String>, Option<DateTime<Utc>>);
 
-/// What the lane is doing at `now`.
+/// The state of the lane at `now`.
 pub fn judge(facts: &LaneFacts, now: DateTime<Utc>) -> LaneStatus {
     if let Some(at) = facts.restarts_at.filter(|at| *at > now) {
         return (LaneActivity::Restarting, Some("it ended unexpectedly".to_owned()), Some(at));
@@ -75,7 +75,7 @@ pub fn judge(facts: &LaneFacts, now: DateTime<Utc>) -> LaneStatus {
         let reason = format!("{} failures in a row, the last {kind}: {message}", facts.failures);
         return (LaneActivity::Failing, Some(reason), None);
     }
-    // Where nothing waits, nothing is held back.
+    // A lane without due series does not need the concurrency.
     if facts.held_back && facts.due > 0 {
         return (
             LaneActivity::Starved,
@@ -90,7 +90,7 @@ pub fn judge(facts: &LaneFacts, now: DateTime<Utc>) -> LaneStatus {
     }
 }
 
-/// How long nothing has ended although something is due, where that is too long.
+/// Time since the last measurement ended, if series are due and it exceeds the limit.
 fn stalled_for(facts: &LaneFacts, now: DateTime<Utc>) -> Option<TimeDelta> {
     let due_at = facts.due_at.filter(|_| facts.due > 0)?;
     let since = [Some(due_at), facts.finished_at, facts.began_at].into_iter().flatten().max()?;

@@ -1,5 +1,5 @@
-//! Where the engine shows that it lives: figures and probes for monitors, stamps for the watchdog. Showing never waits,
-//! and nothing here decides what is measured.
+//! Collects the engine's signs of life: metrics and probes for monitors, ticks for the watchdog. It never waits and
+//! does not decide what is measured.
 
 use super::status_file::since_boot;
 use crate::daemon::event::DaemonEvent;
@@ -12,15 +12,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// How long the control loop, which turns every second, may stand still.
+/// Maximum silence of the control loop, which turns every second.
 const CONTROL: Duration = Duration::from_secs(60);
 
-/// How long the judge may find a lane standing still, beyond what one measurement may take.
+/// Maximum silence of a lane that is judged to be standing still, in addition to the deadline of one measurement.
 const LANE: Duration = Duration::from_secs(120);
 
-/// The signs of one daemon.
+/// Signs of life of one daemon.
 pub struct Liveness {
-    /// Figures, and the newest status report.
+    /// Metrics, and the newest status report.
     pub telemetry: Telemetry,
     watchdog: Arc<Watchdog>,
     control: WatchdogSignal,
@@ -30,14 +30,14 @@ pub struct Liveness {
 }
 
 impl Default for Liveness {
-    /// Nobody watches, and no log drops anything.
+    /// Without a watchdog thread, and without a log that drops lines.
     fn default() -> Self {
         Self::new(Arc::new(Watchdog::new(LOOK)), Duration::ZERO, || 0)
     }
 }
 
 impl Liveness {
-    /// Signs for this watchdog. A measurement may take `deadline`; `dropped` counts log lines that nobody took.
+    /// Registers with this watchdog. `deadline` limits one measurement; `dropped` counts lost log lines.
     pub fn new(
         watchdog: Arc<Watchdog>,
         deadline: Duration,
@@ -53,23 +53,22 @@ impl Liveness {
         }
     }
 
-    /// The control loop turned once more.
+    /// Ticks for one turn of the control loop.
     pub fn turned(&self) {
         self.control.tick();
     }
 
-    /// Log lines that nobody took.
+    /// Number of log lines that were dropped.
     pub fn log_lines_dropped(&self) -> u64 {
         (self.dropped)()
     }
 
-    /// Counts and tells what happened.
+    /// Counts and logs an event.
     pub fn observe(&self, event: &DaemonEvent) {
         self.telemetry.observe(event);
     }
 
-    /// Takes over what the daemon says of itself. A lane that the judge finds standing still gives no sign; once the
-    /// daemon stops, nobody has to give any.
+    /// Takes over a status report. Lanes that stand still do not tick. While the daemon stops, no task has to tick.
     pub fn publish(&self, daemon_status: &DaemonStatus) {
         let problems = daemon_status.problems(daemon_status.written_at);
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
@@ -90,7 +89,7 @@ impl Liveness {
         self.telemetry.publish(daemon_status.clone());
     }
 
-    /// The newest status report, and what is wrong with it as of now: what `status --check` says of it.
+    /// The newest status report and its problems as of its writing, as in `status --check`.
     fn judged(&self) -> Option<(DaemonStatus, Vec<DaemonProblem>)> {
         let daemon_status = self.telemetry.daemon_status()?;
         let problems = daemon_status.local_problems(&own(&daemon_status), daemon_status.written_at);
@@ -98,7 +97,7 @@ impl Liveness {
     }
 }
 
-/// What this process knows of itself.
+/// Evidence of this process about itself.
 fn own(daemon_status: &DaemonStatus) -> ProcessEvidence {
     ProcessEvidence {
         boot_id: Some(daemon_status.boot_id.clone()),
@@ -116,7 +115,7 @@ impl MonitoringHandler for Liveness {
         self.telemetry.page(now.unwrap_or_default())
     }
 
-    /// Only what a fresh start would mend speaks against the process.
+    /// Only problems that a restart would fix make the process not live.
     fn live(&self) -> MonitoringResponse {
         let problems = self.judged().map(|(_, problems)| problems).unwrap_or_default();
         let fatal: Vec<Value> = problems.iter().filter(|problem| problem.fatal).map(told).collect();
@@ -157,7 +156,7 @@ mod tests {
     use chrono::{TimeDelta, Utc};
     use std::sync::mpsc;
 
-    /// A status report of a daemon whose one lane has had work since `due_minutes` ago and ended none.
+    /// A status report with one lane whose work has been due for `due_minutes` and of which no measurement ended.
     fn daemon_status(due_minutes: i64, stopping: bool) -> DaemonStatus {
         let now = Utc::now();
         let due_at = Some(now - TimeDelta::minutes(due_minutes));

@@ -1,4 +1,4 @@
-//! A measurement that a lane decided on, how it ended, and what becomes of its slot. Pure.
+//! A measurement that a lane has decided to make, its outcome, and the consequence for its slot. Pure.
 
 use crate::daemon::budget::BudgetReservation;
 use crate::daemon::pacing;
@@ -10,52 +10,49 @@ use crate::providers::allowance::Allowance;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::Arc;
 
-/// A spoilt sample is taken again after this.
+/// Delay before a spoiled sample is repeated.
 const SUSPECT_REST: TimeDelta = TimeDelta::seconds(20);
 
-/// A measurement that is to begin.
+/// A measurement to be made.
 #[derive(Debug, Clone)]
 pub struct MeasurementOrder {
-    /// What.
     pub work: Arc<SeriesWork>,
-    /// Whose turn.
     pub slot: Slot,
-    /// What it may cost.
     pub reserved: BudgetReservation,
-    /// Which attempt at the slot this is, as far as is known here.
+    /// Number of the attempt at the slot, as far as the lane knows.
     pub attempt: u32,
-    /// It is the one call that finds out whether a held lane works again.
+    /// This is the only call that tests if a held lane works again.
     pub probe: bool,
-    /// What earlier refusals taught; `None` where the store has not been asked yet.
+    /// Adaptations learned from earlier refusals; `None` if the store has not been asked yet.
     pub learned: Option<Vec<Adaptation>>,
 }
 
-/// How the attempt that counts ended.
+/// The result of the attempt that counts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AttemptVerdict {
-    /// How it failed; `None` for a success.
+    /// `None` for a success.
     pub kind: Option<FailureKind>,
-    /// The client spoilt the sample.
+    /// The client spoiled the sample.
     pub suspect: bool,
-    /// How long the provider asks to wait, seconds.
+    /// Delay that the provider asks for, in seconds.
     pub retry_after: Option<f64>,
-    /// The failure in a few words.
+    /// Short description of the failure.
     pub message: String,
 }
 
-/// What becomes of the slot.
+/// The consequence for the slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SlotOutcome {
-    /// It has its row.
+    /// The slot has its row.
     Done,
-    /// It is given up; the next one comes.
+    /// The slot has failed; the next one follows.
     GivenUp,
-    /// It is tried again then.
+    /// The slot is tried again at this time.
     Again(DateTime<Utc>),
 }
 
 impl SlotOutcome {
-    /// Where the next slot comes first, nothing is left to be tried in this one.
+    /// Turns a retry after the end of the slot into [`SlotOutcome::GivenUp`].
     #[must_use]
     pub fn within(self, slot_ends: DateTime<Utc>) -> Self {
         match self {
@@ -65,37 +62,32 @@ impl SlotOutcome {
     }
 }
 
-/// What became of an order.
+/// The outcome of an order.
 #[derive(Debug, Clone, PartialEq)]
 pub enum OrderOutcome {
-    /// It was measured.
+    /// The measurement was made.
     Measured {
-        /// When the measurement began.
         began_at: DateTime<Utc>,
-        /// How it ended.
         verdict: AttemptVerdict,
-        /// What becomes of the slot.
         next: SlotOutcome,
-        /// Which attempt it was.
+        /// Number of the attempt at the slot, from 1.
         attempt: u32,
-        /// What it cost.
         spent: Spend,
-        /// What it taught.
         learned: Vec<Adaptation>,
-        /// What its newest answer said is left of the provider's tightest limit.
+        /// The tightest remaining rate limit that the newest response reported.
         allowance: Option<Allowance>,
     },
-    /// Somebody else works the slot, or it rests, until then.
+    /// Another daemon works on the slot, or the slot rests, until this time.
     Elsewhere(DateTime<Utc>),
-    /// The slot has its end already.
+    /// The slot is already complete.
     Finished,
-    /// The outbox has no room.
+    /// The outbox has no room for another measurement.
     NoRoom(String),
-    /// It was not begun after all.
+    /// The measurement was not begun after all.
     NotBegun,
 }
 
-/// What becomes of a slot whose attempt number `attempt` of `most` ended so.
+/// The consequence for a slot whose attempt number `attempt` of `most` ended with `verdict`.
 pub fn next(
     verdict: &AttemptVerdict,
     attempt: u32,
@@ -108,7 +100,7 @@ pub fn next(
         None if !verdict.suspect => SlotOutcome::Done,
         None => again(now + SUSPECT_REST),
         Some(kind) => match pacing::retry_at(kind, verdict.retry_after, attempt, now, chance) {
-            // Nothing was asked of the model yet: its turn waits for the lane.
+            // The model itself was not called yet, so the attempt limit does not apply.
             Some(at) if matches!(kind, FailureKind::Auth | FailureKind::Billing) => SlotOutcome::Again(at),
             Some(at) => again(at),
             None => SlotOutcome::GivenUp,

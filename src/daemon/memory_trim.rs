@@ -1,12 +1,12 @@
-//! Gives memory back that a busy time took. The C library keeps what was freed, a share for each thread, and takes years to
-//! return it by itself. Only while nothing is measured: it holds up whoever allocates meanwhile for about a millisecond.
+//! Returns memory to the system after a busy period, because the C library keeps freed memory per thread for a very
+//! long time. Runs only while nothing is measured: trimming blocks other allocations for about a millisecond.
 
 use chrono::{DateTime, Utc};
 
-/// What a busy time leaves behind: how many measurements have ended, and when the store last took rows.
+/// A measure of work done: the number of ended measurements, and the time at which the store last took rows.
 pub type ActivitySnapshot = (u64, Option<DateTime<Utc>>);
 
-/// What was done when it last looked, and when memory was last given back.
+/// Remembers the work done at the last look and at the last trim.
 #[derive(Debug, Default)]
 pub struct MemoryTrimmer {
     seen: Option<ActivitySnapshot>,
@@ -14,20 +14,20 @@ pub struct MemoryTrimmer {
     most: usize,
 }
 
-/// So many connections leave something behind that is worth a look.
+/// Connection count from which a fall by half is worth a trim.
 const MANY: usize = 100;
 
 impl MemoryTrimmer {
-    /// To be told every few seconds how many measurements run, and what is done. Gives memory back once after a busy time
-    /// (a start is one too), when nothing happened from one look to the next.
+    /// Called every few seconds with the number of running measurements and the work done. Trims once after a busy
+    /// period, which includes the start, when nothing happened between two looks.
     pub fn look(&mut self, running: u64, done: ActivitySnapshot) {
         if self.is_due(running, done) {
             give_back();
         }
     }
 
-    /// To be told every few seconds how many connections are open, and how many requests were answered. Gives memory back as
-    /// above, and also where nothing is ever quiet, once most connections have gone.
+    /// Called every few seconds with the number of open connections and of answered requests. Trims as above, and also
+    /// on a server that is never idle once most connections have closed.
     pub fn look_at_connections(&mut self, open: usize, answered: u64) {
         if self.is_due_for_connections(open, answered) {
             give_back();
@@ -62,7 +62,7 @@ impl MemoryTrimmer {
     reason = "there is no safe wrapper; it takes a number and touches only memory that nobody uses"
 )]
 fn give_back() {
-    // SAFETY: it may be called at any time, from any thread.
+    // SAFETY: malloc_trim may be called at any time, from any thread.
     unsafe { libc::malloc_trim(0) };
 }
 
@@ -78,14 +78,14 @@ mod tests {
         let mut thrift = MemoryTrimmer::default();
         let mut due = |running, ended| thrift.is_due(running, (ended, None));
         assert_eq!([due(0, 0), due(0, 0), due(0, 0)], [false, true, false]);
-        // Whatever happened between two looks, the first that finds nothing new is quiet.
+        // The first look that finds nothing new counts as idle, whatever happened between two looks.
         assert_eq!(
             [due(2, 0), due(1, 1), due(0, 9), due(0, 9), due(0, 9)],
             [false, false, false, true, false]
         );
         assert_eq!([due(0, 10), due(1, 10), due(1, 10)], [false; 3]);
         assert_eq!([due(0, 11), due(0, 11)], [false, true]);
-        // A backlog that left counts too.
+        // A backlog that was delivered counts, too.
         let stored = Some(DateTime::UNIX_EPOCH);
         assert_eq!([thrift.is_due(0, (11, stored)), thrift.is_due(0, (11, stored))], [false, true]);
     }
@@ -94,7 +94,7 @@ mod tests {
     fn connections_that_have_gone_leave_nothing_behind() {
         let mut thrift = MemoryTrimmer::default();
         let mut due = |open, answered| thrift.is_due_for_connections(open, answered);
-        // Something is always answered: it is never quiet.
+        // Requests are answered all the time: the server is never idle.
         assert_eq!([due(20, 1), due(5_000, 2), due(4_000, 3), due(2_499, 4)], [false, false, false, true]);
         assert_eq!([due(1_500, 5), due(3, 6), due(2, 7), due(0, 8)], [false, true, false, false]);
         assert_eq!([due(0, 8), due(0, 8)], [true, false]);

@@ -1,13 +1,12 @@
-//! Measuring around the clock: due → claim → intend → measure → accept → send → confirmed. What is decided (what is due,
-//! who may be asked, what it may cost, what a lane is doing) are pure functions of what is known and of the time, which is
-//! always passed in; the engine around them does the waiting.
+//! Measures around the clock: due → claim → intend → measure → accept → send → confirmed. Decisions are pure functions
+//! of known facts and of the time, which is always an argument; the engine around them does the waiting.
 //!
-//! The pure part: [`schedule`], [`pacing`], [`budget`], [`price`], [`quarantine`], [`admission`], [`governor`], [`lane_status`],
-//! [`roster`], [`series_work`], [`measurement_order`], [`lane_state`]. The engine: [`engine`] starts and watches a [`lane`] for each provider; a lane begins [`order_execution`]s on a
-//! [`provider_client`]; [`catalog_policy`] decides who is measured at all, [`store_handle`] is the store that may be away, [`store_sync`] what is
-//! asked of it again and again. What happens is told in [`event`]s; what is made of them for people and monitors is
-//! [`telemetry`], what ends a process that stands still [`watchdog`], and [`liveness`] is where the engine feeds both.
-//! [`self_check`] looks at the whole of the data.
+//! The pure part: [`schedule`], [`pacing`], [`budget`], [`price`], [`quarantine`], [`admission`], [`governor`],
+//! [`lane_status`], [`roster`], [`series_work`], [`measurement_order`], [`lane_state`]. The [`engine`] starts and
+//! watches one [`lane`] per provider; a lane begins [`order_execution`]s on a [`provider_client`]. [`catalog_policy`]
+//! decides which models are measured, [`store_handle`] is the store that may be unreachable, and [`store_sync`] polls
+//! it. [`event`]s report progress, [`telemetry`] presents them, [`liveness`] connects the engine to it and to the
+//! [`watchdog`], which ends a process that hangs. [`self_check`] checks the stored data as a whole.
 
 pub mod admission;
 pub mod budget;

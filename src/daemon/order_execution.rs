@@ -1,6 +1,6 @@
-//! One measurement of the daemon, from its claim to its end: claim the slot, write the intent down, measure under a hard
-//! deadline, hand the rows to the outbox, say how it ended. Runs as a task of its own, which nobody interrupts: what is
-//! given up is the measuring inside it.
+//! Carries out one measurement: claims the slot, records the intent, measures under a hard deadline, hands the rows to
+//! the outbox and reports the outcome. Each runs as its own task that is never aborted; only the measuring
+//! task inside it is.
 
 use crate::daemon::event::DaemonEvent;
 use crate::daemon::lane::Lane;
@@ -21,20 +21,20 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinError;
 use tokio::time::{sleep, timeout};
 
-/// A lease outlasts the hard deadline by this: claim, intent, outbox, pauses of the process, and clocks that differ.
+/// A lease outlasts the hard deadline by this: claim, intent, outbox, process pauses, clock differences.
 const LEASE_MARGIN: Duration = Duration::from_secs(BEARABLE.num_seconds().unsigned_abs());
-/// A task that was aborted and does not end within this is wedged.
+/// An aborted task that does not end within this time is stuck.
 const ABORT_PATIENCE: Duration = Duration::from_secs(5);
-/// Between two attempts to hand rows to an outbox that has no room.
+/// Pause between two attempts to hand rows to an outbox without room.
 const NO_ROOM_PAUSE: Duration = Duration::from_secs(1);
 
-/// A claim that was granted, and when it was asked for, by a clock that a pause of the machine does not stop.
+/// A granted claim, and the time since boot at its request; unlike monotonic time, that also advances in suspend.
 struct HeldLease {
     grant: Grant,
     asked: Duration,
 }
 
-/// What the measuring inside a call came to.
+/// The result of the measuring task.
 struct MeasuredAttempts {
     outcomes: Vec<Outcome>,
     attempts: Vec<AttemptResult>,
@@ -42,7 +42,7 @@ struct MeasuredAttempts {
     begun: Instant,
 }
 
-/// Carries one order out, and tells the lane how it ended.
+/// Carries out one order and records its outcome in the lane.
 pub async fn carry_out(lane: Arc<Lane>, client: Arc<dyn ProviderClient>, order: MeasurementOrder) {
     let end = OrderExecution { lane: &lane, order: &order }.run(client).await;
     if let OrderOutcome::Measured { verdict, .. } = &end
@@ -77,7 +77,7 @@ impl OrderExecution<'_> {
         };
         self.lane.shared.events.tell(DaemonEvent::Started { slot: self.order.slot.clone(), attempt });
         let Some(mut measured) = self.measure(client).await else {
-            // The intent stays open: the next start finds it and says that this call was interrupted.
+            // The intent stays open: the next start finds it and records that this call was interrupted.
             self.release(held).await;
             return OrderOutcome::NotBegun;
         };
@@ -107,7 +107,7 @@ impl OrderExecution<'_> {
         }
     }
 
-    /// The grant; `None` where the store is away: the slot's id keeps the row single all the same.
+    /// Claims the slot. `None` if the store is unreachable: the slot's id still keeps its row unique.
     async fn claim(&self) -> Result<Option<HeldLease>, OrderOutcome> {
         let shared = &self.lane.shared;
         let daemon_config = &shared.daemon_config;
@@ -115,7 +115,7 @@ impl OrderExecution<'_> {
             slot: self.order.slot.clone(),
             owner: shared.owner.clone(),
             ttl: daemon_config.deadline + LEASE_MARGIN,
-            // The call that finds out whether a held lane works again is always allowed.
+            // The call that tests if a held lane works again is always allowed.
             max_attempts: if self.order.probe { u32::MAX >> 1 } else { daemon_config.attempts },
             deadline_seconds: u32::try_from(daemon_config.deadline.as_secs()).unwrap_or(u32::MAX),
         };
@@ -126,17 +126,17 @@ impl OrderExecution<'_> {
             Ok(ClaimResult::Taken { until, .. } | ClaimResult::Resting { until }) => {
                 Err(OrderOutcome::Elsewhere(until))
             }
-            // What the catalogue took away is the measuring; whether the model answers at all is asked without a lease.
+            // The catalog cancelled the measuring; a trial of the model needs no lease.
             Ok(ClaimResult::Cancelled) if !self.order.work.counts => Ok(None),
             Ok(ClaimResult::Finished | ClaimResult::Cancelled) => Err(OrderOutcome::Finished),
-            // Another series has its id: nothing that time heals.
+            // Another series has the same id; a retry cannot help.
             Err(StoreError::Conflict(_) | StoreError::Rejected(_)) => Err(OrderOutcome::Finished),
             Err(_) => Ok(None),
         }
     }
 
-    /// Whether the slot's row is in the outbox already: of an attempt before, or of a process before this one, which may have
-    /// measured while the store was away and heard of no claim.
+    /// True if the outbox already holds the slot's row: from an earlier attempt, or from an earlier process that may
+    /// have measured while the store was unreachable and nothing could be claimed.
     async fn has_its_row(&self, held: Option<&HeldLease>, attempt: u32) -> bool {
         let shared = &self.lane.shared;
         let is_first = held.is_some() && attempt == 1;
@@ -172,7 +172,7 @@ impl OrderExecution<'_> {
         Err(OrderOutcome::NoRoom(error.to_string()))
     }
 
-    /// Measures under the hard deadline; `None` where the process is told to end meanwhile.
+    /// Measures under the hard deadline; `None` if the process is told to end in the meantime.
     async fn measure(&self, client: Arc<dyn ProviderClient>) -> Option<MeasuredAttempts> {
         let (work, learned) = (Arc::clone(&self.order.work), self.learned().await);
         let (began_at, begun) = (self.lane.shared.clock.now(), Instant::now());
@@ -213,7 +213,7 @@ impl OrderExecution<'_> {
         Some(MeasuredAttempts { outcomes, attempts, began_at, begun })
     }
 
-    /// What earlier refusals taught: it only saves an attempt, so a store that is away is not waited for.
+    /// Adaptations learned from earlier refusals. They only save an attempt, so an unreachable store is not waited for.
     async fn learned(&self) -> Vec<Adaptation> {
         if let Some(learned) = &self.order.learned {
             return learned.clone();
@@ -234,7 +234,7 @@ impl OrderExecution<'_> {
         format!("the measuring code broke: {message}")
     }
 
-    /// The lane goes on at once, on a provider client of its own where the old one may hang.
+    /// Reports a restart. The lane continues at once, with a new provider client if the old one may hang.
     fn restarted(&self, reason: String) {
         let provider = self.lane.provider.clone();
         self.lane.shared.events.tell(DaemonEvent::Restarted { provider, reason, pause: Duration::ZERO });
@@ -246,7 +246,7 @@ impl OrderExecution<'_> {
         each.fold(Spend::default(), Spend::plus)
     }
 
-    /// Whether somebody else may have measured the slot since the claim. Within the lease nobody can have.
+    /// True if another daemon may have measured the slot since the claim, which is impossible during the lease.
     async fn is_lost(&self, held: Option<&HeldLease>) -> bool {
         let shared = &self.lane.shared;
         let Some(HeldLease { grant, asked }) = held else { return false };
@@ -260,8 +260,8 @@ impl OrderExecution<'_> {
         matches!(renewed, Ok(false))
     }
 
-    /// Hands the rows over. They were paid for, so this does not end before they are on the disk. What the outbox takes in
-    /// no form is told; its intent stays, and the next start makes a row of that.
+    /// Hands the rows to the outbox. They were paid for, so this retries until they are on disk. Rows that the outbox
+    /// refuses in any form are reported; their intent stays, and the next start makes a row of it.
     async fn accept(&self, intent_id: &str, outcomes: &[Outcome], spent: Spend) {
         let shared = &self.lane.shared;
         let aside = |id: String, why: String| shared.events.tell(DaemonEvent::SetAside { id, why });
@@ -281,7 +281,7 @@ impl OrderExecution<'_> {
         }
     }
 
-    /// What is not remembered is learned again; the row says which adaptations were in force.
+    /// Failures are ignored: a lost adaptation is learned again, and the row names the adaptations in force.
     async fn learn(&self, attempts: &[AttemptResult]) {
         for lesson in attempts.iter().filter_map(|attempt| attempt.learned) {
             let model = self.order.slot.series.model.clone();
@@ -294,7 +294,7 @@ impl OrderExecution<'_> {
         }
     }
 
-    /// A grant that cannot be settled now runs out by itself; by then the row is in the store or the outbox.
+    /// A grant that cannot be settled now expires; by then the row is in the store or the outbox.
     async fn settle(&self, held: Option<HeldLease>, ending: JobOutcome) {
         let Some(HeldLease { grant, .. }) = held else { return };
         let _ = self
@@ -339,7 +339,7 @@ fn ending(verdict: &AttemptVerdict, next: SlotOutcome, now: DateTime<Utc>) -> Jo
     }
 }
 
-/// What a panic said.
+/// The message of a panic.
 pub fn panic_message(error: JoinError) -> String {
     let Ok(panic) = error.try_into_panic() else { return "it was cancelled".to_owned() };
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());

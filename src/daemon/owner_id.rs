@@ -1,8 +1,6 @@
-//! A daemon's own name, unlike that of any other daemon: a host name alone is used again.
-//!
-//! It goes with the state directory, which one process has at a time. Whoever starts there after another, above all after a
-//! crash, has the name of the one before, and with it what that one had claimed; otherwise those models would wait until the
-//! leases run out.
+//! A daemon's unique name; a host name alone may be used again. The name belongs to the state directory, which one
+//! process uses at a time. A daemon that starts there, especially after a crash, takes over the name and the claims of
+//! the previous one; otherwise those models would wait until the leases expire.
 
 use super::status_file::{boot_id, is_alive};
 use crate::outbox::undelivered::write_whole;
@@ -11,10 +9,10 @@ use std::fs;
 use std::path::Path;
 use tracing::warn;
 
-/// The file in the state directory.
+/// File name in the state directory.
 const FILE: &str = "owner.json";
 
-/// A name and the process that has it.
+/// A name and the process that uses it.
 #[derive(Debug, Serialize, Deserialize)]
 struct OwnerRecord {
     owner: String,
@@ -23,7 +21,7 @@ struct OwnerRecord {
 }
 
 impl OwnerRecord {
-    /// Whether the process is gone that wrote this, on this host. In a container the next process has the same id.
+    /// True if the process that wrote this on this host has ended. In a container the next process has the same id.
     fn is_left_behind(&self) -> bool {
         let another_boot = self.boot_id != boot_id();
         let gone = another_boot || self.pid == std::process::id() || is_alive(self.pid) == Some(false);
@@ -31,11 +29,11 @@ impl OwnerRecord {
     }
 }
 
-/// The name of whoever had the state directory before, on this host; otherwise a new one. It is written down before anything
-/// is claimed under it.
+/// Returns the name of the state directory's previous daemon on this host, or a new one. It is written to disk before
+/// anything is claimed under it.
 ///
-/// To be asked by the holder of the directory's lock. A directory that was copied to another host, or whose daemon lives, is
-/// a copy: it gets a name of its own.
+/// The caller must hold the directory's lock. A directory that was copied to another host, or whose daemon is alive,
+/// gets a new name.
 pub fn of(state_dir: &Path) -> String {
     let file = state_dir.join(FILE);
     let before = fs::read(&file).ok().and_then(|bytes| serde_json::from_slice::<OwnerRecord>(&bytes).ok());
@@ -49,7 +47,7 @@ pub fn of(state_dir: &Path) -> String {
     owner
 }
 
-/// A name that nobody had.
+/// A new, random name.
 pub fn unique() -> String {
     format!("{}:{:016x}", host(), rand::random::<u64>())
 }
@@ -74,7 +72,7 @@ mod tests {
         };
         left(&name, u32::MAX);
         assert_eq!(of(state.path()), name);
-        // Our parent lives, so this directory is a copy of its own.
+        // The parent process is alive, so this directory counts as a copy.
         left(&name, std::os::unix::process::parent_id());
         assert_ne!(of(state.path()), name);
         left("elsewhere:0011223344556677", u32::MAX);

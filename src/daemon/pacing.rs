@@ -1,74 +1,69 @@
-//! Whether a provider may be asked now. It obeys what the provider says (Retry-After, rate limits, refused keys, unpaid
-//! bills) and what follows from a row of failures across models. Every hold ends by itself in one call that finds out.
-//! Pure: outcomes, time and chance come in.
+//! Decides if a provider may be called now, from its responses (Retry-After, rate limits, refused keys, unpaid bills)
+//! and from consecutive failures across models. Every hold ends with one call that tests the provider. Pure: outcomes,
+//! time and randomness are arguments.
 
 use crate::domain::FailureKind;
 use crate::providers::allowance::Allowance;
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// The shortest hold.
+/// The shortest duration of a hold.
 const SHORTEST: TimeDelta = TimeDelta::seconds(1);
-/// The longest hold, and the longest Retry-After that is believed.
+/// The longest hold, and the longest Retry-After that is obeyed.
 const LONGEST: TimeDelta = TimeDelta::hours(1);
-/// A rate limit that names no time: the first wait.
+/// First wait after a rate limit without a Retry-After.
 const LIMITED: TimeDelta = TimeDelta::seconds(5);
-/// An open breaker: the first wait, and the longest.
+/// First and longest wait of an open circuit breaker.
 const BROKEN: (TimeDelta, TimeDelta) = (TimeDelta::seconds(15), TimeDelta::minutes(10));
-/// So many transient failures in a row, of more than one series, open the breaker.
+/// This many consecutive transient failures, of more than one series, open the breaker.
 const IN_A_ROW: u32 = 5;
-/// A key that worked before is doubted after so many refusals in a row: one model alone may be closed to it.
+/// A key that worked before is doubted after this many consecutive refusals: a single model may be closed to it.
 const REFUSALS: u32 = 2;
-/// A limit of which a smaller share is left is nearly used up: the lane asks one by one until it begins anew.
+/// Below this remaining share of a limit, the lane sends requests one by one until the limit resets.
 const NEARLY: f64 = 0.1;
-/// However little is left, it asks again after this. Longer silences are holds, and say so.
+/// Longest pause because of a nearly exhausted limit. Longer pauses are holds, which are reported.
 const SLOWEST: TimeDelta = TimeDelta::seconds(30);
-/// A series that failed waits at least this long within its slot.
+/// Shortest wait of a failed series within its slot.
 const SERIES_WAIT: TimeDelta = TimeDelta::seconds(10);
 
-/// What an ended measurement says about its provider.
+/// The facts about a provider in the result of a measurement.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EndedMeasurement {
-    /// When it began.
     pub began_at: DateTime<Utc>,
-    /// Tells the series from others of the lane.
+    /// Identifies the series within the lane.
     pub series: u64,
-    /// How it failed; `None` for a success.
+    /// `None` for a success.
     pub kind: Option<FailureKind>,
-    /// How long the provider asks to wait, seconds.
+    /// Delay that the provider asks for, in seconds.
     pub retry_after: Option<f64>,
-    /// The failure in a few words, without secrets.
+    /// Short description of the failure, without secrets.
     pub message: String,
 }
 
-/// Whether a measurement may begin.
+/// The permission to begin a measurement, or its refusal.
 #[derive(Debug, Clone, PartialEq)]
 pub enum PacingDecision {
-    /// Yes.
     Go,
-    /// Not before `until`.
+    /// No measurement begins before `until`.
     Wait {
-        /// When it is looked at again.
+        /// Time of the next check.
         until: DateTime<Utc>,
-        /// Why, for people.
+        /// Reason to show to users.
         reason: String,
     },
-    /// One alone, and while nothing else runs: its end decides.
+    /// One measurement alone, while nothing else runs: its result decides.
     ProbeOnly {
-        /// Why, for people.
+        /// Reason to show to users.
         reason: String,
     },
 }
 
-/// Why a lane is held.
+/// The reason for a hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum HoldReason {
-    /// The key is refused.
     Auth,
-    /// A bill is open.
     Billing,
-    /// Too many requests.
     RateLimit,
-    /// Failures in a row.
+    /// Consecutive failures opened the circuit breaker.
     Breaker,
 }
 
@@ -77,12 +72,11 @@ struct LaneHold {
     cause: HoldReason,
     since: DateTime<Utc>,
     until: DateTime<Utc>,
-    /// How often in a row.
+    /// Number of consecutive prolongations.
     times: u32,
     message: String,
 }
 
-/// One provider's pace.
 #[derive(Debug, Clone)]
 pub struct ProviderPacing {
     recheck: TimeDelta,
@@ -95,17 +89,17 @@ pub struct ProviderPacing {
     slow: Option<Slowdown>,
 }
 
-/// A limit is nearly used up.
+/// Spacing of requests while a limit is nearly used up.
 #[derive(Debug, Clone, PartialEq)]
 struct Slowdown {
-    /// The next call may begin then.
+    /// Earliest start of the next call.
     next_at: DateTime<Utc>,
-    /// The limit begins anew then.
+    /// Reset of the limit.
     until: DateTime<Utc>,
 }
 
 impl ProviderPacing {
-    /// A pace that asks a provider which refused a key or wants money again after `recheck`, then after ever longer.
+    /// Creates a pace. After a refused key or unpaid bill it waits for `recheck`, then ever longer.
     pub fn new(recheck: TimeDelta) -> Self {
         let recheck = recheck.clamp(SHORTEST, LONGEST);
         Self {
@@ -120,11 +114,11 @@ impl ProviderPacing {
         }
     }
 
-    /// Whether a measurement may begin at `now`.
+    /// The decision at `now`.
     pub fn permit(&self, now: DateTime<Utc>) -> PacingDecision {
         let Some(hold) = &self.hold else { return PacingDecision::Go };
         let reason = reason(hold);
-        // Before the hold's own beginning: the clock went back, and says nothing about its end.
+        // If `now` lies before the hold's beginning, the clock went back, so the end of the hold is unknown.
         if now < hold.since || now >= hold.until {
             PacingDecision::ProbeOnly { reason }
         } else {
@@ -132,7 +126,7 @@ impl ProviderPacing {
         }
     }
 
-    /// The clock was set by so much: what is held stays held as long.
+    /// Moves the times after the daemon's clock moved; holds keep their remaining duration.
     pub fn clock_moved(&mut self, by: TimeDelta) {
         if let Some(hold) = &mut self.hold {
             (hold.since, hold.until) = (hold.since + by, hold.until + by);
@@ -142,13 +136,13 @@ impl ProviderPacing {
         }
     }
 
-    /// Whether the key or the account is what holds the lane: worth fetching afresh before the next call.
+    /// True if the key or the account causes the hold, so the key should be fetched again before the next call.
     pub fn doubts_the_key(&self) -> bool {
         self.hold.as_ref().is_some_and(|hold| matches!(hold.cause, HoldReason::Auth | HoldReason::Billing))
     }
 
-    /// Takes note of what an answer says is left of a limit, so that the lane slows before it is refused: where little is
-    /// left, that is spread over the time until the limit begins anew; where nothing is, the lane waits for that.
+    /// Records the rest of a limit from a response, so that the lane slows before it is refused: the rest is spread
+    /// over the time until the limit resets; if nothing is left, the lane waits for the reset.
     pub fn allowed(&mut self, allowance: &Allowance, now: DateTime<Utc>) {
         let Allowance { what, left, of, resets_in } = allowance;
         let resets_in = TimeDelta::milliseconds((resets_in.clamp(0.0, 3600.0) * 1000.0) as i64);
@@ -163,14 +157,14 @@ impl ProviderPacing {
         }
     }
 
-    /// Where a limit is nearly used up: when the next call may begin, alone.
+    /// Earliest start of the next call, which must run alone, if a limit is nearly used up.
     pub fn slow(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        // A time further away than any pause lasts comes from a clock that was set.
+        // A time further away than any pause comes from a clock that was set.
         let slow = self.slow.as_ref().filter(|slow| now < slow.until && slow.next_at <= now + SLOWEST)?;
         Some(slow.next_at)
     }
 
-    /// Takes note of an end. `chance` is from 0 to 1.
+    /// Records the end of a measurement. `chance` is a random number from 0 to 1.
     pub fn ended(&mut self, ended: &EndedMeasurement, now: DateTime<Utc>, chance: f64) {
         let asked = ended.retry_after.map(seconds);
         match ended.kind {
@@ -187,9 +181,9 @@ impl ProviderPacing {
                 | FailureKind::Protocol
                 | FailureKind::Unknown,
             ) => self.failed(ended, asked, now, chance),
-            // We failed, not the provider.
+            // The failure is on the client's side.
             Some(FailureKind::Interrupted | FailureKind::Client) => {}
-            // The provider did its work: what is wrong is the model, or its budget.
+            // The provider works: the problem is the model, or its budget.
             Some(
                 FailureKind::HardModel
                 | FailureKind::HardCapability
@@ -202,7 +196,7 @@ impl ProviderPacing {
         }
     }
 
-    /// Holds that began after the call did are not its to end.
+    /// A success ends only holds that began before the call did.
     fn worked(&mut self, ended: &EndedMeasurement) {
         self.answered = true;
         (self.failures, self.failing, self.across, self.refusals) = (0, None, false, 0);
@@ -239,7 +233,7 @@ impl ProviderPacing {
         }
     }
 
-    /// Begins a hold or prolongs it. Of calls that ran at the same time only the first makes it grow.
+    /// Begins or prolongs a hold. Of concurrent calls only the first one increases it.
     fn hold(
         &mut self,
         cause: HoldReason,
@@ -268,8 +262,8 @@ fn reason(hold: &LaneHold) -> String {
     if hold.message.is_empty() { what.to_owned() } else { format!("{what}: {}", hold.message) }
 }
 
-/// When a series may be tried again within its slot after its attempt number `attempt` (1, 2, …) ended so; `None` where
-/// trying again cannot help, or would only cost.
+/// Earliest time of the next try of a series within its slot, after attempt number `attempt` (1, 2, …) failed; `None`
+/// if another try cannot help or would only cost money.
 pub fn retry_at(
     kind: FailureKind,
     retry_after: Option<f64>,
@@ -287,7 +281,7 @@ pub fn retry_at(
     }
 }
 
-/// Seconds as a hold.
+/// Limits a number of seconds to the range of holds.
 fn seconds(seconds: f64) -> TimeDelta {
     let bounded = seconds.clamp(SHORTEST.as_seconds_f64(), LONGEST.as_seconds_f64());
     TimeDelta::milliseconds((bounded * 1000.0) as i64)

@@ -1,4 +1,4 @@
-//! What a call uses and what that costs: requests, tokens, millionths of a dollar. Which limits there are is `budget`'s.
+//! Usage and cost of a call: requests, tokens, millionths of a dollar. The limits are in `budget`.
 
 use crate::domain::daemon_config::Price;
 use crate::domain::listing::CatalogRow;
@@ -7,14 +7,14 @@ use crate::outbox::Spend;
 use serde_json::Value;
 use std::collections::HashMap;
 
-/// What tokens cost, in millionths of a dollar, rounded up; nothing where no price is known.
+/// Cost of tokens in millionths of a dollar, rounded up; zero if the price is unknown.
 pub fn cost(price: Option<Price>, input: u64, output: u64) -> u64 {
-    // A dollar for a million tokens is a millionth of a dollar for one.
+    // One dollar per million tokens is one millionth of a dollar per token.
     let cost = |price: Price| input as f64 * price.input.max(0.0) + output as f64 * price.output.max(0.0);
     price.map_or(0, |price| cost(price).ceil() as u64)
 }
 
-/// The prices among what providers list.
+/// The prices that providers list.
 pub fn listed(rows: Vec<CatalogRow>) -> HashMap<ModelRef, Price> {
     let price = |row: CatalogRow| {
         let price = Price { input: row.facts.input_price?, output: row.facts.output_price? };
@@ -23,14 +23,14 @@ pub fn listed(rows: Vec<CatalogRow>) -> HashMap<ModelRef, Price> {
     rows.into_iter().filter_map(price).collect()
 }
 
-/// Input and output tokens that one request under a profile uses at most. A token is never shorter than a byte, and four
-/// bytes are usual; chat templates and nonces add some.
+/// Maximum input and output tokens of one request under a profile. A token has at least one byte and usually four; the
+/// margin covers chat templates and nonces.
 pub fn worst_case(profile: &Profile) -> (u64, u64) {
     (profile.prompt.len() as u64 + 64, u64::from(profile.max_output_tokens))
 }
 
-/// What an attempt used, as its row says. Where the row does not say, it used nothing if it was refused, and what was put
-/// aside for it if it broke off: a provider bills what it generated, whether or not it arrived.
+/// Usage of an attempt according to its row. If the row does not say: zero for a refused attempt, the worst case for
+/// one that broke off, because providers bill generated tokens even if they did not arrive.
 pub fn used(outcome: &Outcome, profile: &Profile, price: Option<Price>) -> Spend {
     let (input, output) = match outcome {
         Outcome::Success(run) => {
@@ -43,7 +43,7 @@ pub fn used(outcome: &Outcome, profile: &Profile, price: Option<Price>) -> Spend
     Spend { runs: 1, tokens: input.saturating_add(output), micro_dollars: cost(price, input, output) }
 }
 
-/// Whether an answer had begun to stream when the attempt failed.
+/// True if a response had begun to stream before the attempt failed.
 fn answered(extra: &serde_json::Map<String, Value>) -> bool {
     extra.get("first_event_seconds").is_some_and(Value::is_number)
 }

@@ -1,5 +1,5 @@
-//! Where one provider's models are measured: a way to the provider with its key settled, the measuring thread that all
-//! share, and a decoding thread of its own, so that a parser that hangs holds up no other provider.
+//! Measures one provider's models over a route with a resolved key. All providers share the measuring thread; each has
+//! its own decoding thread, so a hanging parser delays no other provider.
 
 use crate::domain::redact::Redactor;
 use crate::domain::secret::Secret;
@@ -13,10 +13,10 @@ use async_trait::async_trait;
 use std::any::Any;
 use std::sync::Arc;
 
-/// Where measurements of one provider are made.
+/// Makes the measurements of one provider.
 #[async_trait]
 pub trait ProviderClient: Send + Sync {
-    /// Makes one measurement and gives its attempts in order; the last one counts.
+    /// Makes one measurement and returns its attempts in order; the last one counts.
     async fn measure(
         &self,
         item: &WorkItem,
@@ -25,27 +25,26 @@ pub trait ProviderClient: Send + Sync {
     ) -> Vec<AttemptResult>;
 }
 
-/// Makes benches.
+/// Opens clients of providers.
 #[async_trait]
 pub trait ProviderClients: Send + Sync {
-    /// A provider client for a provider, its key fetched afresh.
+    /// Opens a client for a provider and fetches its key again.
     ///
     /// # Errors
-    /// A sentence that names the variable, file or command that is missing or wrong.
+    /// A message that names the missing or invalid variable, file or command.
     async fn open(&self, provider: &str) -> Result<Arc<dyn ProviderClient>, String>;
 }
 
-/// A provider whose key is settled.
+/// A route to a provider whose key is resolved.
 pub struct AuthorizedRoute {
-    /// The way to it.
     pub route: Arc<ProviderRoute>,
-    /// The secret that it shows, for the redactor.
+    /// The secret that the route sends, for the redactor.
     pub secret: Option<Secret>,
-    /// What has to live as long as the route is used.
+    /// A guard that must live as long as the route is used.
     pub keep: Option<Box<dyn Any + Send + Sync>>,
 }
 
-/// A provider client of real calls.
+/// The [`ProviderClient`] that makes real calls.
 pub struct MeasuringClient {
     route: Arc<ProviderRoute>,
     measurer: Measurer,
@@ -53,10 +52,10 @@ pub struct MeasuringClient {
 }
 
 impl MeasuringClient {
-    /// A provider client on the measuring thread of `clock_thread`. `redactor` knows every other secret.
+    /// Creates a client on the measuring thread of `clock_thread`. `redactor` contains all other secrets.
     ///
     /// # Errors
-    /// The operating system's, where no thread can be had.
+    /// The operating system's error if no thread can be started.
     pub fn new(
         opened: AuthorizedRoute,
         clock_thread: ClockThread,

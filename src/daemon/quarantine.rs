@@ -1,6 +1,6 @@
-//! When a model that answers nothing but "no such model" is set aside, and when it comes back. A single answer never does
-//! it, a success takes everything back, and a model that is set aside is asked again on a date. Pure: the audited change of
-//! the catalogue is somebody else's.
+//! Decides when a model that only answers "no such model" is set aside, and when it returns. One such answer is never
+//! enough, a success resets the count, and a model that was set aside is tried again on a date. Pure: the audited
+//! change of the catalog is made elsewhere.
 
 use crate::domain::FailureKind;
 use crate::domain::daemon_status::SuspectedProvider;
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 pub use crate::domain::admission_config::QuarantineConfig as Policy;
 
-/// The terminal answers of one model since it last did anything else.
+/// The terminal failures of one model since it last did anything else.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Streak {
     answers: u32,
@@ -18,37 +18,37 @@ pub struct Streak {
     message: String,
 }
 
-/// That a model is set aside.
+/// The decision to set a model aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quarantine {
-    /// Why, for the history.
+    /// Reason for the catalog's history.
     pub reason: String,
-    /// When it is asked again.
+    /// Time of the next try.
     pub recheck_at: DateTime<Utc>,
 }
 
-/// What became of a model that was asked again.
+/// The result of another try of a model that was set aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RecheckOutcome {
-    /// It answers: it is measured again.
+    /// The model answers and is measured again.
     Returns,
-    /// It does not: it is asked again then.
+    /// The model does not answer; it is tried again at this time.
     Stays(DateTime<Utc>),
 }
 
-/// Whether a kind says that this model will not answer, whoever waits how long.
+/// True if this kind of failure means that the model will not answer, however long one waits.
 pub fn is_terminal(kind: FailureKind) -> bool {
     matches!(kind, FailureKind::HardModel | FailureKind::HardCapability)
 }
 
 impl Streak {
-    /// Takes note of how an attempt ended. A success ends the streak; what says nothing about the model leaves it alone.
+    /// Records the end of an attempt. A success ends the streak; failures that are not the model's leave it unchanged.
     pub fn ended(&mut self, kind: Option<FailureKind>, message: &str, now: DateTime<Utc>) {
         match kind {
             None | Some(FailureKind::BudgetExhausted | FailureKind::Truncated) => *self = Self::default(),
             Some(kind) if is_terminal(kind) => {
                 self.answers = self.answers.saturating_add(1);
-                // A first answer that lies ahead was dated by a wrong clock.
+                // A first failure in the future was dated by a wrong clock.
                 self.first_at = Some(self.first_at.filter(|at| *at <= now).unwrap_or(now));
                 self.last_at = Some(now);
                 message.clone_into(&mut self.message);
@@ -57,7 +57,7 @@ impl Streak {
         }
     }
 
-    /// Whether the model is set aside now.
+    /// The quarantine of the model, if its failures are sufficient.
     pub fn verdict(&self, policy: &Policy) -> Option<Quarantine> {
         let (first, last) = (self.first_at?, self.last_at?);
         if self.answers < policy.answers.max(2) || last - first < policy.over {
@@ -72,8 +72,8 @@ impl Streak {
     }
 }
 
-/// What follows from the answer to a model's recheck number `times` (1, 2, …). Only a terminal answer speaks against it; a
-/// recheck that found out nothing is repeated as if it had not been.
+/// The consequence of recheck number `times` (1, 2, …). Only a terminal failure counts against the model; an
+/// inconclusive recheck is repeated after the same wait.
 pub fn recheck(kind: Option<FailureKind>, times: u32, policy: &Policy, now: DateTime<Utc>) -> RecheckOutcome {
     let wait = |times: u32| {
         let doubled = policy.recheck.checked_mul(1 << times.min(16)).unwrap_or(policy.longest);
@@ -86,7 +86,7 @@ pub fn recheck(kind: Option<FailureKind>, times: u32, policy: &Policy, now: Date
     }
 }
 
-/// The providers that are suspected instead of their models: `enabled` and `refusing` models by provider.
+/// The providers that are suspected instead of their models. `enabled` and `refusing` count models by provider.
 pub fn suspected(
     enabled: &BTreeMap<String, u64>,
     refusing: &BTreeMap<String, u64>,

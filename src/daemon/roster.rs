@@ -1,5 +1,5 @@
-//! Who is asked, by provider, as the catalogue was last read. Of a provider where nothing changed the list stays the same
-//! one, so that a lane with ten thousand models is only given work anew where there is something new. Pure.
+//! The models to call, by provider, as the catalog was last read. An unchanged provider keeps the same list object, so
+//! a lane with ten thousand models gets new work only after a change. Pure.
 
 use crate::domain::ModelRef;
 use crate::domain::daemon_config::DaemonConfig;
@@ -7,39 +7,39 @@ use crate::storage::WorkItem;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-/// The models of one provider that are asked.
+/// The models of one provider that are called.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ProviderRoster {
-    /// Those that are measured.
+    /// Models whose rows count.
     pub measured: Vec<Arc<WorkItem>>,
-    /// Those that are only tried.
+    /// Models that are only tried.
     pub tried: Vec<Arc<WorkItem>>,
 }
 
 impl ProviderRoster {
-    /// Whether nobody is asked.
+    /// True if no model is called.
     pub fn is_empty(&self) -> bool {
         self.measured.is_empty() && self.tried.is_empty()
     }
 }
 
-/// The models of all providers that are asked.
+/// The models of all providers that are called.
 pub type RosterByProvider = BTreeMap<String, Arc<ProviderRoster>>;
 
-/// What became of a roster.
+/// The effect of an update of the roster.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct RosterChange {
-    /// Something is another than before.
+    /// True if anything changed.
     pub any: bool,
-    /// Providers with models that were not asked before: how far these have come is not known.
+    /// Providers with new models, whose progress is not known yet.
     pub gained: BTreeSet<String>,
 }
 
-/// Who is asked.
+/// The models to call.
 #[derive(Debug, Clone, Default)]
 pub struct Roster(RosterByProvider);
 
-/// Which of the two lists of a provider.
+/// One of the two lists of a provider.
 #[derive(Clone, Copy)]
 enum RosterList {
     Measured,
@@ -63,32 +63,32 @@ impl RosterList {
 }
 
 impl Roster {
-    /// Takes over the models that are measured; those of providers that are others' are left out.
+    /// Replaces the measured models; providers that this daemon does not cover are left out.
     pub fn measure(&mut self, items: Vec<WorkItem>, daemon_config: &DaemonConfig) -> RosterChange {
         self.renew(items, RosterList::Measured, daemon_config)
     }
 
-    /// Takes over the models that are only tried.
+    /// Replaces the models that are only tried.
     pub fn try_out(&mut self, items: Vec<WorkItem>, daemon_config: &DaemonConfig) -> RosterChange {
         self.renew(items, RosterList::Tried, daemon_config)
     }
 
-    /// All of it. Providers that were there once stay, with nobody to ask.
+    /// The models by provider. A provider that was present once stays, possibly with empty lists.
     pub fn by_provider(&self) -> &RosterByProvider {
         &self.0
     }
 
-    /// How many models of each provider are measured.
+    /// Number of measured models by provider.
     pub fn counts(&self) -> BTreeMap<String, u64> {
         self.0.iter().map(|(provider, asked)| (provider.clone(), asked.measured.len() as u64)).collect()
     }
 
-    /// Whether no model is measured.
+    /// True if no model is measured.
     pub fn measures_nothing(&self) -> bool {
         self.0.values().all(|asked| asked.measured.is_empty())
     }
 
-    /// Whether a model is measured.
+    /// True if the model is measured.
     pub fn measures(&self, model: &ModelRef) -> bool {
         let measured = self.0.get(&model.provider).map(|asked| &asked.measured);
         measured.is_some_and(|items| items.binary_search_by(|item| item.model.cmp(model)).is_ok())

@@ -1,5 +1,5 @@
-//! What the daemon writes on rows besides what was measured: the slot's id on the one row that counts, where and by whom
-//! it was measured, and rows for measurements that ended without any.
+//! Fields that the daemon adds to rows: the slot's id on the one row that counts, the place and the owner of the
+//! measurement. Also creates rows for measurements that ended without one.
 
 use crate::daemon::measurement_order::{AttemptVerdict, MeasurementOrder};
 use crate::domain::failure::{Failure, fingerprint, normalize};
@@ -19,8 +19,8 @@ pub fn fields(slot: &Slot, owner: &str) -> Map<String, Value> {
         .collect()
 }
 
-/// Stamps the rows of a measurement. The success that counts gets the slot's id, unless the slot was `lost` to somebody
-/// else: then it is kept, and counts nowhere.
+/// Stamps the rows of a measurement. The success that counts gets the slot's id, unless the slot was `lost` to another
+/// daemon: then the row is kept but does not count.
 pub fn stamp(outcomes: &mut [Outcome], order: &MeasurementOrder, owner: &str, lost: bool) {
     let fields = fields(&order.slot, owner);
     for outcome in outcomes {
@@ -38,7 +38,7 @@ pub fn stamp(outcomes: &mut [Outcome], order: &MeasurementOrder, owner: &str, lo
     }
 }
 
-/// How a measurement ended: its last attempt counts.
+/// The verdict on a measurement: its last attempt counts.
 pub fn verdict(outcomes: &[Outcome]) -> AttemptVerdict {
     match outcomes.last() {
         Some(Outcome::Success(run)) => AttemptVerdict {
@@ -62,7 +62,7 @@ pub fn verdict(outcomes: &[Outcome]) -> AttemptVerdict {
     }
 }
 
-/// The row of a measurement that ended without one: it panicked, or did not end.
+/// The row of a measurement that panicked or missed its deadline and left no row.
 pub fn ended_without_row(
     order: &MeasurementOrder,
     kind: FailureKind,

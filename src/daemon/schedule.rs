@@ -1,18 +1,16 @@
-//! What is due, and when the rest becomes due. Every series has a turn in each slot of its cadence, at a moment of its own
-//! within the slot, so that a catalogue is spread over the cadence instead of starting at once. Pure.
-//!
-//! Who is considered is never cut short: all that is due is sorted by age, and only then as much as there is room for is
-//! taken. What was missed stays missed: after a pause each series has one turn, not one for each slot that passed.
+//! Decides which series are due, and when the others become due. Every series has a turn in each slot of its cadence,
+//! at its own moment within the slot, so that a large catalog is spread over the cadence. Pure. All due series are
+//! sorted by age before as many are taken as there is room for. Missed turns are not made up: after a pause each series
+//! has one turn, not one for each missed slot.
 
 use crate::domain::clock_skew;
 use crate::domain::slot::{self, Series, Slot};
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
 
-/// A series and how often it has a turn.
+/// A series and the times of its turns.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SeriesSchedule {
-    /// Which series.
     pub series: Series,
     /// Seconds from turn to turn, at least 1.
     pub cadence_seconds: u32,
@@ -21,8 +19,8 @@ pub struct SeriesSchedule {
 }
 
 impl SeriesSchedule {
-    /// A plan whose moment within the slot follows from the series' name, the same for every daemon and after every
-    /// restart. `spread` is the share of the cadence over which the moments of many series lie, 0 to 1.
+    /// Creates a schedule whose moment within the slot is derived from the series' name, so it is the same for every
+    /// daemon and after every restart. `spread` is the share of the cadence over which moments are distributed, 0 to 1.
     pub fn new(series: Series, cadence_seconds: u32, spread: f64) -> Self {
         let cadence_seconds = cadence_seconds.max(1);
         let widest = f64::from(cadence_seconds) * 1000.0 * spread.clamp(0.0, 1.0);
@@ -32,7 +30,7 @@ impl SeriesSchedule {
         Self { series, cadence_seconds, phase: TimeDelta::milliseconds(phase) }
     }
 
-    /// When a slot of the series ends and the next one begins.
+    /// End of a slot of the series and beginning of the next one.
     pub fn ends(&self, slot: &Slot) -> DateTime<Utc> {
         slot.starts_at + self.cadence()
     }
@@ -42,7 +40,7 @@ impl SeriesSchedule {
     }
 }
 
-/// A number from 0 to 1 that is the series' own.
+/// A number from 0 to 1 that is derived from the series' name.
 fn fraction(series: &Series) -> f64 {
     let Series { model, profile_id, vantage } = series;
     let text = [&model.provider, &model.model_id, profile_id, vantage].map(String::as_str).join("\n");
@@ -51,23 +49,22 @@ fn fraction(series: &Series) -> f64 {
     bits as f64 / u64::MAX as f64
 }
 
-/// How far a series has come.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SeriesProgress {
-    /// The beginning of the newest slot that was worked.
+    /// The beginning of the newest slot that was worked on.
     pub slot_at: Option<DateTime<Utc>>,
-    /// That slot wants nothing more: it has its row, or was given up.
+    /// That slot is complete: it has its row, or was given up.
     pub settled: bool,
-    /// Within that slot: nothing before this.
+    /// No attempt at that slot begins before this.
     pub not_before: Option<DateTime<Utc>>,
-    /// When an attempt at the series last ended, whichever way.
+    /// End of the series' last attempt, successful or not.
     pub finished_at: Option<DateTime<Utc>>,
-    /// Attempts at that slot.
+    /// Number of attempts at that slot.
     pub attempts: u32,
 }
 
 impl SeriesProgress {
-    /// The slot is done.
+    /// Marks the slot as complete.
     pub fn settle(&mut self, slot_at: DateTime<Utc>, now: DateTime<Utc>) {
         let attempts = self.attempts_at(slot_at);
         *self = Self {
@@ -79,7 +76,7 @@ impl SeriesProgress {
         };
     }
 
-    /// The slot is tried again, not before `until`; its attempt number `attempts` ended at `finished_at`, if one did.
+    /// Defers the slot until `until`; its attempt number `attempts` ended at `finished_at`, if one did.
     pub fn rest(
         &mut self,
         slot_at: DateTime<Utc>,
@@ -92,42 +89,42 @@ impl SeriesProgress {
             Self { slot_at: Some(slot_at), settled: false, not_before: Some(until), finished_at, attempts };
     }
 
-    /// The clock was set by so much: moments of the past keep their distance from now. Slots stay where they are, the
-    /// calendar's.
+    /// Moves past times after the daemon's clock moved, so that they keep their distance from now. Slots belong to
+    /// the calendar and stay.
     pub fn clock_moved(&mut self, by: TimeDelta) {
         for moment in [&mut self.not_before, &mut self.finished_at].into_iter().flatten() {
             *moment += by;
         }
     }
 
-    /// Attempts at this slot so far.
+    /// Number of attempts at this slot so far.
     pub fn attempts_at(&self, slot_at: DateTime<Utc>) -> u32 {
         if self.slot_at == Some(slot_at) { self.attempts } else { 0 }
     }
 }
 
-/// When a series has its turn.
+/// The time of a series' turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DueTime {
-    /// Now, and since this moment.
+    /// Due now, and since this time.
     Since(DateTime<Utc>),
-    /// Not before this.
+    /// Not due before this time.
     At(DateTime<Utc>),
 }
 
-/// When a series has its turn, seen from `now`.
+/// The time of a series' turn, seen from `now`.
 pub fn due(plan: &SeriesSchedule, turn: &SeriesProgress, now: DateTime<Utc>) -> DueTime {
     let starts_at = slot::starts_at(now, plan.cadence_seconds);
     let known = turn.slot_at.filter(|slot_at| !clock_skew::is_ahead(*slot_at, now));
-    // Anything finished later than now was finished under a clock that was ahead.
+    // An end in the future was recorded under a clock that was ahead.
     let finished_at = turn.finished_at.filter(|at| *at <= now);
     let opens_at = match known {
-        // A slot ahead of the clock, which went back a little, is as settled as the present one.
+        // The clock went back a little: a slot in the future is as complete as the present one.
         Some(worked) if worked >= starts_at && turn.settled => worked + plan.cadence() + plan.phase,
         Some(worked) if worked >= starts_at => turn.not_before.unwrap_or(worked).max(worked),
-        // A series that is overdue anyway does not wait for its moment.
+        // A series that is overdue does not wait for its moment.
         _ => match finished_at {
-            // A slot ahead of the clock, which was set back since: what it measured was this slot's turn.
+            // The slot is in the future because the clock was set back since: its measurement was this slot's turn.
             Some(finished) if known != turn.slot_at && finished >= starts_at => {
                 starts_at + plan.cadence() + plan.phase
             }
@@ -138,21 +135,21 @@ pub fn due(plan: &SeriesSchedule, turn: &SeriesProgress, now: DateTime<Utc>) -> 
     if opens_at <= now { DueTime::Since(opens_at) } else { DueTime::At(opens_at) }
 }
 
-/// What one look at many series came to.
+/// The result of one look at many series.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SchedulePass {
-    /// Numbers of the series to work now, stalest first, at most as many as asked for.
+    /// Numbers of the series to work on now, stalest first, up to the requested count.
     pub chosen: Vec<usize>,
-    /// How many are due, chosen or not.
+    /// Number of due series, chosen or not.
     pub due: usize,
-    /// Since when the oldest of them has been.
+    /// Time since which the oldest of them has been due.
     pub due_since: Option<DateTime<Utc>>,
-    /// When the next one becomes due that is not yet.
+    /// Time at which the next series becomes due.
     pub next_at: Option<DateTime<Utc>>,
 }
 
-/// Looks at all series, each under a number of the caller's, and takes the stalest `most` of those that are due. What
-/// never ended comes first.
+/// Takes the stalest `most` of the due series. Each series has a number chosen by the caller. Series without any
+/// finished attempt come first.
 pub fn pass<'a>(
     series: impl IntoIterator<Item = (usize, &'a SeriesSchedule, &'a SeriesProgress)>,
     now: DateTime<Utc>,
@@ -177,7 +174,7 @@ pub fn pass<'a>(
     pass
 }
 
-/// The slot that a series works now.
+/// The slot that a series works on now.
 pub fn slot(plan: &SeriesSchedule, now: DateTime<Utc>) -> Slot {
     plan.series.slot_at(now, plan.cadence_seconds)
 }

@@ -1,6 +1,6 @@
-//! Looks at the whole of the data on a schedule: the self-checks, whose answers are kept in the store, and how fresh the
-//! catalogue is, for monitors. A task of its own; a store that does not answer is told as "could not look". Of several
-//! daemons one makes the checks, and the others tell what it found.
+//! Runs the self-checks on a schedule, stores their results, and counts for monitors how fresh the catalog is. Runs as
+//! its own task; checks that cannot reach the store are reported as such. Of several daemons one runs the checks, and
+//! the others report its results.
 
 use crate::daemon::event::{DaemonEvent, EventBus};
 use crate::daemon::liveness::Liveness;
@@ -17,38 +17,34 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
-/// How often the checks are made.
+/// Interval of the checks.
 const EVERY: Duration = Duration::from_secs(900);
 
-/// What the checks are called among the chores that daemons share.
+/// Name of the checks among the chores that daemons share.
 const CHORE: &str = "self_checks";
 
-/// How often freshness is counted, and checks that could not be made are tried again.
+/// Interval of freshness counts, and of retries of checks that could not run.
 const LOOK: Duration = Duration::from_secs(60);
 
-/// After so many ticks of the schedule a daemon has settled: whatever is due has begun.
+/// After this many ticks of the schedule a daemon has settled: all due work has begun.
 const SETTLED_TICKS: u32 = 6;
 
-/// Who looks.
 pub struct SelfChecker {
-    /// The store.
     pub store_handle: Arc<StoreHandle>,
-    /// Cadences, by which models are late.
+    /// The cadences decide which models are late.
     pub daemon_config: DaemonConfig,
-    /// Where answers are told.
     pub events: EventBus,
-    /// Where freshness is shown.
     pub liveness: Arc<Liveness>,
 }
 
 impl SelfChecker {
-    /// Looks again and again, until its task is ended.
+    /// Runs until its task is aborted.
     pub async fn run(self) {
         let mut made: Option<Instant> = None;
         sleep(self.daemon_config.tick.saturating_mul(SETTLED_TICKS).min(LOOK)).await;
         let owner = owner_id::unique();
         loop {
-            // What the store says that fails is in the store handle, for whoever wants to know.
+            // The store handle keeps errors of the store for the status report.
             let cadences = self.look().await;
             if made.is_none_or(|at| at.elapsed() >= EVERY) {
                 let checked = match cadences {
@@ -61,7 +57,7 @@ impl SelfChecker {
                         let (violated, blind) = told(&run);
                         self.events.tell(DaemonEvent::Checked { violated, blind });
                     }
-                    // Another daemon has begun: what it finds is told in the next look.
+                    // Another daemon has begun the checks; the next look reports its results.
                     Ok(None) => {}
                     Err(_) => {
                         let blind = checks::ALL.iter().map(|(name, _)| (*name).to_owned()).collect();
@@ -73,7 +69,7 @@ impl SelfChecker {
         }
     }
 
-    /// Counts how fresh the catalogue is.
+    /// Counts how fresh the catalog is.
     async fn look(&self) -> Result<Cadences, StoreError> {
         let items = self.store_handle.ask(|store| async move { store.work_list(None).await }).await?;
         let cadences = cadences(&self.daemon_config, items.iter().map(|item| &item.model));
@@ -90,7 +86,7 @@ impl SelfChecker {
         Ok(cadences)
     }
 
-    /// Makes the checks and keeps the run, where no other daemon did lately; then its run is read.
+    /// Runs the checks and stores the run, unless another daemon did recently; then reads its run.
     async fn check(&self, cadences: Cadences, owner: String) -> Result<Option<SelfCheckRun>, StoreError> {
         let mine = self
             .store_handle
@@ -111,7 +107,7 @@ impl SelfChecker {
     }
 }
 
-/// The names of checks that are violated, and of those that could not look.
+/// The names of violated checks, and of those that could not read their data.
 fn told(run: &SelfCheckRun) -> (Vec<String>, Vec<String>) {
     let bad = run.results.iter().filter(|result| !result.ok);
     let (violated, blind): (Vec<_>, Vec<_>) = bad.partition(|result| result.evaluated);

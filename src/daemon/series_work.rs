@@ -1,4 +1,4 @@
-//! What there is to do: the catalogue under the rules, one piece of work a series. Pure.
+//! Combines the catalog with the configuration: one piece of work for each series. Pure.
 
 use crate::daemon::catalog_policy::ROLE;
 use crate::daemon::roster::ProviderRoster;
@@ -15,29 +15,24 @@ use std::sync::Arc;
 /// A series and all that is needed to measure it.
 #[derive(Debug, Clone)]
 pub struct SeriesWork {
-    /// When.
     pub plan: SeriesSchedule,
-    /// Whom.
     pub item: Arc<WorkItem>,
-    /// What is asked.
     pub question: Arc<RequestSpec>,
-    /// What it costs, if that is known.
     pub price: Option<Price>,
-    /// The rows count: a model under admission is only tried.
+    /// True if the rows count; false for a model under admission, which is only tried.
     pub counts: bool,
 }
 
-/// What is asked of models, under the rules.
+/// The requests to send to models, from the configuration.
 #[derive(Debug)]
 pub struct RequestSpecs {
-    /// What every model that is measured is asked.
+    /// The requests for every measured model.
     measured: Vec<Arc<RequestSpec>>,
-    /// What a model is asked that is only tried: the first of them, its rows in a role of their own.
+    /// The request for a model that is only tried: the first of `measured`, with a sample role of its own.
     tried: Option<Arc<RequestSpec>>,
 }
 
 impl RequestSpecs {
-    /// From the questions that are configured.
     pub fn new(questions: Vec<RequestSpec>) -> Self {
         let measured: Vec<Arc<RequestSpec>> = questions.into_iter().map(Arc::new).collect();
         let tried =
@@ -46,7 +41,7 @@ impl RequestSpecs {
     }
 }
 
-/// Everything there is to do for one provider, sorted by series.
+/// All work for one provider, sorted by series.
 pub fn work(
     asked: &ProviderRoster,
     questions: &RequestSpecs,
@@ -79,19 +74,19 @@ pub fn work(
     work
 }
 
-/// Seconds between two calls that try a model. Which of them are due is the catalog policy's to say.
+/// Seconds between two trial calls of a model. The catalog policy decides which models are due for one.
 fn spacing(daemon_config: &DaemonConfig) -> u32 {
     let spacing = daemon_config.admission.apart.min(daemon_config.quarantine.recheck).num_seconds();
     u32::try_from(spacing).unwrap_or(u32::MAX).max(1)
 }
 
-/// What a dead process of the same name held rests so long from its begin: where processes die one after the other, each
-/// would take one of the slot's few attempts. Of one that is started for a single pass, none dies right after another.
+/// A lease left by a dead process of the same name blocks its slot this long from its start. If processes crash one
+/// after another, each would otherwise use one of the slot's few attempts. A single pass does not need this rest.
 pub const AFTER_A_CRASH: TimeDelta = TimeDelta::seconds(15);
 
-/// How far a series has come, as the store knows it. A lease of the daemon `owner` itself, where it has a name, is a dead
-/// process's: what runs in this one it knows, and does not ask the store. It rests for `rest` from its begin. Nothing is
-/// waited for that was written under a clock that was ahead of `now`.
+/// A series' progress according to the store. A lease of `owner` itself, if that has a name, was left by a dead
+/// process, because the store is not asked about this one's own work; it blocks the slot for `rest` from its start.
+/// Times written under a clock ahead of `now` are ignored.
 pub fn turn(job: &JobState, owner: Option<&str>, rest: TimeDelta, now: DateTime<Utc>) -> SeriesProgress {
     let settled = matches!(job.status, JobStatus::Success | JobStatus::DeadLetter);
     let leased = job.lease.as_ref().filter(|_| job.status == JobStatus::Running);

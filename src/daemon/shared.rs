@@ -1,4 +1,4 @@
-//! What all lanes of a daemon share: its rules, its name, the outbox, the store, and the two signals to stop.
+//! State that all lanes of a daemon share: configuration, name, outbox, store, and the two stop signals.
 
 use crate::daemon::clock::DaemonClock;
 use crate::daemon::event::EventBus;
@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio_util::sync::CancellationToken;
 
-/// What a daemon did.
+/// Counters of a daemon's work.
 #[derive(Debug, Default)]
 pub struct DaemonCounts {
     succeeded: AtomicU64,
@@ -22,30 +22,27 @@ pub struct DaemonCounts {
     rows: AtomicU64,
 }
 
-/// The same as numbers.
+/// The values of [`DaemonCounts`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CountsSnapshot {
-    /// Measurements that succeeded.
     pub succeeded: u64,
-    /// Measurements that failed.
     pub failed: u64,
-    /// Rows that the outbox accepted, those of refused attempts included.
+    /// Rows that the outbox accepted, including those of refused attempts.
     pub rows: u64,
 }
 
 impl DaemonCounts {
-    /// A measurement ended.
+    /// Counts a measurement that ended.
     pub fn measured(&self, succeeded: bool) {
         let counter = if succeeded { &self.succeeded } else { &self.failed };
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Rows are in the outbox.
+    /// Counts rows that the outbox accepted.
     pub fn accepted(&self, outcomes: &[Outcome]) {
         self.rows.fetch_add(outcomes.len() as u64, Ordering::Relaxed);
     }
 
-    /// The numbers.
     pub fn counted(&self) -> CountsSnapshot {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         CountsSnapshot {
@@ -56,29 +53,23 @@ impl DaemonCounts {
     }
 }
 
-/// What all lanes share.
+/// State that all lanes share.
 pub struct DaemonContext {
-    /// The rules.
     pub daemon_config: DaemonConfig,
-    /// Its own name ([`crate::daemon::owner_id`]).
+    /// The daemon's name ([`crate::daemon::owner_id`]).
     pub owner: String,
-    /// Its time.
     pub clock: DaemonClock,
-    /// When this process began.
+    /// Start of this process, by the daemon's clock.
     pub began_at: DateTime<Utc>,
-    /// Where rows go.
     pub outbox: Outbox,
-    /// The store, which may be away.
+    /// The store, which may be unreachable.
     pub store_handle: Arc<StoreHandle>,
-    /// The way to providers.
     pub clients: Arc<dyn ProviderClients>,
-    /// What happens.
     pub events: EventBus,
-    /// What was done.
     pub counts: DaemonCounts,
-    /// No new measurement begins.
+    /// Cancelled when no new measurement may begin.
     pub stop: CancellationToken,
-    /// Measurements under way are given up.
+    /// Cancelled when running measurements are given up.
     pub kill: CancellationToken,
     governor: Mutex<Governor>,
     suspected: Mutex<Vec<SuspectedProvider>>,
@@ -86,7 +77,6 @@ pub struct DaemonContext {
 }
 
 impl DaemonContext {
-    /// What lanes share, in the beginning.
     pub fn new(
         (daemon_config, clock): (DaemonConfig, DaemonClock),
         owner: String,
@@ -114,29 +104,29 @@ impl DaemonContext {
         })
     }
 
-    /// How much of its concurrency the daemon uses.
+    /// Locks the governor, which limits the concurrency of all lanes.
     pub fn governor(&self) -> MutexGuard<'_, Governor> {
         self.governor.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Providers of which most models refuse, as the catalogue was last judged.
+    /// Providers most of whose models refuse, as of the last catalog review.
     pub fn suspected(&self) -> Vec<SuspectedProvider> {
         self.suspected.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Says so.
+    /// Replaces the suspected providers.
     pub fn suspect(&self, providers: Vec<SuspectedProvider>) {
         *self.suspected.lock().unwrap_or_else(PoisonError::into_inner) = providers;
     }
 
-    /// The outbox failed for good: nothing that follows could be believed, so the daemon stops.
+    /// Stops the daemon after a permanent failure of the outbox: later results could not be trusted.
     pub fn fail(&self, error: OutboxError) {
         let _ = self.failure.set(error);
         self.stop.cancel();
         self.kill.cancel();
     }
 
-    /// Why the daemon stopped, if the outbox failed.
+    /// The outbox error that stopped the daemon.
     pub fn failure(&self) -> Option<&OutboxError> {
         self.failure.get()
     }

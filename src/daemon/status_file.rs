@@ -1,6 +1,6 @@
-//! `pulse.json` in the state directory: what a daemon says of itself, for whoever runs on the same machine and must not ask
-//! the store. Replaced as a whole, never synced: after a crash of the machine its boot id is another one and it says
-//! nothing any more. What a status file means is [`crate::domain::daemon_status`].
+//! Reads and writes `pulse.json` in the state directory: a daemon's status for other processes of the machine that must
+//! not ask the store. It is replaced as a whole and never synced: after a crash of the machine its boot id differs and
+//! it is ignored. [`crate::domain::daemon_status`] defines its content.
 
 use crate::domain::daemon_status::{DaemonStatus, ProcessEvidence, STATUS_FORMAT};
 use chrono::Utc;
@@ -14,51 +14,48 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The file in the state directory.
+/// File name in the state directory.
 pub const NAME: &str = "pulse.json";
 
-/// The file that the next status file is written into.
+/// The file that the next status is written into.
 const SPARE: &str = "pulse.json.tmp";
 
-/// Files have a multiple of so many bytes, so that a status file that grows a little finds its room.
+/// File sizes are a multiple of this, in bytes, so that a status that grows a little needs no new disk space.
 const ROOM: usize = 16 << 10;
 
-/// What no status file is as large as, in bytes.
+/// Upper limit of a status file's size, in bytes.
 const LARGEST: u64 = 16 << 20;
 
-/// Why a file says nothing.
+/// The reason why a status file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StatusFileError {
-    /// It is there and cannot be read.
+    /// The file exists and cannot be read.
     #[error("{} cannot be read: {error}", path.display())]
     Unreadable {
-        /// The file.
         path: PathBuf,
-        /// The system's words.
+        /// The operating system's error.
         error: io::Error,
     },
-    /// A newer program wrote it.
+    /// A newer program wrote the file.
     #[error("{} has format {format}, and this program knows {STATUS_FORMAT}: use the llmbench that wrote it", path.display())]
     Newer {
-        /// The file.
         path: PathBuf,
-        /// Its format.
+        /// The format number in the file.
         format: u64,
     },
-    /// It is no status file.
+    /// The file is no status file.
     #[error("{} is no pulse: {reason}", path.display())]
     Damaged {
-        /// The file.
         path: PathBuf,
-        /// What is wrong with it, without its content.
+        /// Description of the damage, without any content of the file.
         reason: String,
     },
 }
 
-/// Writes pulses into a state directory. One process writes there: the one that holds the directory's lock.
+/// Writes status files into a state directory. Only the process that holds the directory's lock may write there.
 ///
-/// Two files take turns: a status file goes into the spare one, in place, and then they swap names. So after the first status file
-/// neither a full disk nor a process without descriptors keeps a daemon from saying how it is.
+/// Two files alternate: the status is written into the spare one, in place, and then they swap names. So after the
+/// first write neither a full disk nor a lack of descriptors prevents further writes.
 #[derive(Debug)]
 pub struct StatusFileWriter {
     path: PathBuf,
@@ -68,20 +65,20 @@ pub struct StatusFileWriter {
 }
 
 impl StatusFileWriter {
-    /// A writer that takes over the files that are there.
+    /// Opens a writer that reuses existing files.
     pub fn new(state_dir: &Path) -> Self {
         let (path, spare_path) = (state_dir.join(NAME), state_dir.join(SPARE));
         let (current, spare) = (taken_over(&path), taken_over(&spare_path));
         Self { path, spare_path, current, spare }
     }
 
-    /// Replaces the status file. The state directory has to exist.
+    /// Replaces the status file. The state directory must exist.
     ///
     /// # Errors
-    /// Those of the file system.
+    /// Errors of the file system.
     pub fn write(&mut self, daemon_status: &DaemonStatus) -> io::Result<()> {
         let mut bytes = serde_json::to_vec(daemon_status)?;
-        // Never shorter than before: what a file gives back, a full disk does not give again.
+        // The file never shrinks: on a full disk, released space would not be available again.
         let spare = match self.spare.take() {
             Some(spare) => spare,
             None => new_file(&self.spare_path)?,
@@ -96,7 +93,7 @@ impl StatusFileWriter {
         }
         fs::rename(&self.spare_path, &self.path)?;
         self.current = self.spare.take();
-        // Where there is no room for a second file, the next status file asks for it again.
+        // If there is no room for a second file, the next write tries again.
         self.spare = new_file(&self.spare_path).ok();
         match &self.spare {
             Some(spare) => spare.write_all_at(&vec![b' '; bytes.len()], 0),
@@ -105,7 +102,7 @@ impl StatusFileWriter {
     }
 }
 
-/// A regular file of ours that a process before left there.
+/// Opens a regular file of our own that an earlier process left.
 fn taken_over(path: &Path) -> Option<File> {
     let flags = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).ok()?;
     let file = OpenOptions::new().write(true).custom_flags(flags).open(path).ok()?;
@@ -113,7 +110,7 @@ fn taken_over(path: &Path) -> Option<File> {
     file.metadata().is_ok_and(|about| is_ours(&about)).then_some(file)
 }
 
-/// A file that was not there: it has our mode, and no link is followed to it.
+/// Creates a new file with mode 0600, without following links.
 fn new_file(path: &Path) -> io::Result<File> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -122,13 +119,13 @@ fn new_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
-/// Swaps two names.
+/// Swaps the names of two files atomically.
 fn swap(one: &Path, other: &Path) -> io::Result<()> {
     Ok(renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)?)
 }
 
-/// Leaves word why a start failed or a process ended, for whoever asks how the daemon is. Another daemon that lives there
-/// is left alone, and where no daemon was before, nobody misses one.
+/// Records in the status file why a start failed or a process ended. Does nothing if another daemon runs there, or if
+/// there was no status file before.
 pub fn leave_word(state_dir: &Path, why: &str) {
     let Ok(Some(before)) = read(state_dir) else { return };
     let is_ours = before.pid == std::process::id();
@@ -144,24 +141,24 @@ pub fn leave_word(state_dir: &Path, why: &str) {
         failure: Some(why.to_owned()),
         ..before
     };
-    // Where nothing can be written, what is there says what it said before.
+    // If the write fails, the old status file remains.
     let _ = StatusFileWriter::new(state_dir).write(&daemon_status);
 }
 
-/// Takes the status file away. Where that fails, whoever reads it sees that it is old.
+/// Removes the status file. If that fails, its age shows readers that it is stale.
 pub fn remove(state_dir: &Path) {
     for name in [NAME, SPARE] {
         let _ = fs::remove_file(state_dir.join(name));
     }
 }
 
-/// The status file in the state directory; `None` where there is none.
+/// Reads the status file in the state directory; `None` if there is none.
 ///
 /// # Errors
-/// [`StatusFileError`] where there is a file that is no status file of this program's formats.
+/// [`StatusFileError`] if the file is no status file in a format of this program.
 pub fn read(state_dir: &Path) -> Result<Option<DaemonStatus>, StatusFileError> {
     match read_once(state_dir) {
-        // The daemon wrote into the very file meanwhile, which has another name by now.
+        // The daemon may have written into this very file, which meanwhile has the other name.
         Err(StatusFileError::Damaged { .. }) => read_once(state_dir),
         read => read,
     }
@@ -175,7 +172,7 @@ fn read_once(state_dir: &Path) -> Result<Option<DaemonStatus>, StatusFileError> 
         Err(error) => return Err(StatusFileError::Unreadable { path, error }),
     };
     let damaged = |path: PathBuf, error: &serde_json::Error| {
-        // Its place and no word of it: the file may hold anything.
+        // The position only, because the file may contain anything.
         let reason = format!("broken at line {}, column {}", error.line(), error.column());
         StatusFileError::Damaged { path, reason }
     };
@@ -190,7 +187,7 @@ fn read_once(state_dir: &Path) -> Result<Option<DaemonStatus>, StatusFileError> 
     serde_json::from_slice(&bytes).map(Some).map_err(|error| damaged(path, &error))
 }
 
-/// A regular file's bytes; nothing is followed or waited for.
+/// Reads a regular file; follows no link and does not block.
 fn content(path: &Path) -> io::Result<Vec<u8>> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;
@@ -203,29 +200,29 @@ fn content(path: &Path) -> io::Result<Vec<u8>> {
     if bytes.len() as u64 > LARGEST { Err(io::Error::other("it is too large")) } else { Ok(bytes) }
 }
 
-/// What this machine says about the process that wrote a status file. It has to be the machine, and the container, of the daemon.
+/// Evidence about the process that wrote a status file. Must run on the daemon's machine and in its container.
 pub fn process_evidence(daemon_status: &DaemonStatus) -> ProcessEvidence {
     ProcessEvidence { boot_id: boot_id(), alive: is_alive(daemon_status.pid), since_boot: Some(since_boot()) }
 }
 
-/// Time since the machine started. It goes on while the machine sleeps, unlike the monotonic clock that time-outs use, and
-/// nobody sets it: leases run out by it, and the age of a status file follows from it.
+/// Time since the machine started. Unlike the monotonic clock of time-outs it advances during suspend, and nobody can
+/// set it: leases expire by it, and the age of a status file is computed from it.
 pub fn since_boot() -> Duration {
     let time = clock_gettime(ClockId::Boottime);
     Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
 }
 
-/// The kernel's id of this boot; `None` on systems that have none.
+/// The kernel's id of this boot; `None` on systems without one.
 pub fn boot_id() -> Option<String> {
     let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     Some(text.trim().to_owned()).filter(|id| !id.is_empty())
 }
 
-/// Whether a process of this id lives in this container or machine; `None` where the system does not say.
+/// True if a process with this id is alive in this container or machine; `None` if the system does not say.
 pub fn is_alive(pid: u32) -> Option<bool> {
     let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return Some(false) };
     match test_kill_process(pid) {
-        // Somebody else's process is one, too.
+        // The process exists, but belongs to another user.
         Ok(()) | Err(rustix::io::Errno::PERM) => Some(true),
         Err(rustix::io::Errno::SRCH) => Some(false),
         Err(_) => None,

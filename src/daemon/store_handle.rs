@@ -1,8 +1,6 @@
-//! The store, which may be away: opened as soon as it can be, asked by tasks that nobody interrupts, left alone for a
-//! moment after it failed. A daemon measures on without it.
-//!
-//! Behind a bridge the store is a file of this machine, which knows whose turn it is and nothing else: rows go to the
-//! bridge, and what is measured comes from there.
+//! A store that may be unreachable: opened as soon as possible, called in tasks that are never aborted, and left alone
+//! for a moment after a failure. The daemon measures on without it. Behind a bridge the store is a local file that only
+//! knows slots and leases: rows go to the bridge, and the work list comes from there.
 
 use crate::bridge::client;
 use crate::bridge::client::BridgeClient;
@@ -20,35 +18,35 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
-/// How long an answer is waited for. The call itself goes on: a driver's future must not be dropped.
+/// Time limit for an answer. The call itself continues, because a driver's future must not be dropped.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// How long nobody asks after the store did not answer.
+/// Pause of calls after the store failed.
 const REST: Duration = Duration::from_secs(5);
 
-/// How old a store is at least that is let go because it refuses what it is asked: a right that is missing for good must
-/// not make a new login of every call.
+/// Minimum age of a store connection that is dropped because calls are refused: a permission that is missing for good
+/// must not cause a new login for every call.
 const REOPEN: Duration = Duration::from_secs(20);
 
-/// What was last heard of the store.
+/// The result of the newest calls to the store.
 #[derive(Debug, Clone, Default)]
 pub struct StoreReachability {
-    /// When it last answered.
+    /// Time of the last successful answer.
     pub answered_at: Option<DateTime<Utc>>,
-    /// What it said last, if that was an error.
+    /// The error of the last call, if it failed.
     pub error: Option<String>,
-    /// That error: it refuses the login or a right.
+    /// True if that error refuses the login or a permission.
     pub refuses: bool,
     failed: Option<Instant>,
 }
 
-/// A store that is open, and since when.
+/// An open store, and the time at which it was opened.
 struct OpenedStore {
     store: Arc<dyn Store>,
     at: Instant,
 }
 
-/// The way to a store.
+/// Access to a store that may be unreachable.
 pub struct StoreHandle {
     location: StoreLocation,
     names: CollectionNames,
@@ -57,12 +55,12 @@ pub struct StoreHandle {
     heard: Mutex<StoreReachability>,
     bridge: Option<Arc<BridgeClient>>,
     known: Option<Mutex<CatalogCache>>,
-    /// Of when the catalogue is that is measured because the store was away at the start.
+    /// Date of the saved catalog that is measured because the store was unreachable at the start.
     recalled: Mutex<Option<DateTime<Utc>>>,
 }
 
 impl StoreHandle {
-    /// A way to the store at this place, where these profiles are published. Opens nothing yet.
+    /// Creates a handle for the store at `location`. `published` names the published profiles. Opens nothing yet.
     pub fn new(location: StoreLocation, names: CollectionNames, published: Vec<String>) -> Self {
         let (opened, heard) = (tokio::sync::Mutex::new(None), Mutex::default());
         Self {
@@ -77,27 +75,27 @@ impl StoreHandle {
         }
     }
 
-    /// The same, with rows that go to a bridge and a work list that comes from there.
+    /// Sends rows to a bridge and gets the work list from there.
     #[must_use]
     pub fn behind(self, bridge: Arc<BridgeClient>) -> Self {
         Self { bridge: Some(bridge), ..self }
     }
 
-    /// The same, which remembers the catalogue for a start without the store.
+    /// Saves the catalog for a start without the store.
     #[must_use]
     pub fn knowing(self, known: CatalogCache) -> Self {
         Self { known: Some(Mutex::new(known)), ..self }
     }
 
-    /// The bridge, where there is one.
+    /// The bridge, if there is one.
     pub fn bridge(&self) -> Option<&Arc<BridgeClient>> {
         self.bridge.as_ref()
     }
 
-    /// What is to be measured: the catalogue, or what the bridge says.
+    /// The models to measure, from the catalog or from the bridge.
     ///
     /// # Errors
-    /// The store's; of a bridge there are none, its refusal is in the answer.
+    /// The store's errors. A bridge causes none; its refusal is part of the result.
     pub async fn work(self: &Arc<Self>) -> Result<client::BridgeWork, StoreError> {
         match &self.bridge {
             Some(bridge) => Ok(bridge.work().await),
@@ -112,8 +110,8 @@ impl StoreHandle {
         }
     }
 
-    /// The catalogue that was known last, and of when it is; `None` where it is too old. From now on what is heard of the
-    /// store says so, until it gives another.
+    /// The saved catalog and its date; `None` if it is too old. Until the store delivers a new one,
+    /// [`Self::heard`] mentions the date.
     pub fn recall(&self) -> Option<(DateTime<Utc>, Vec<WorkItem>)> {
         let known = self.known.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
         let found = known.recall(Utc::now());
@@ -121,21 +119,21 @@ impl StoreHandle {
         found
     }
 
-    /// What the store is called, without any secret.
+    /// Name of the store, without secrets.
     pub fn name(&self) -> String {
         self.bridge.as_ref().map_or_else(|| self.location.to_string(), |bridge| bridge.describe())
     }
 
-    /// The store; opened now if it is not yet.
+    /// The store; opens it if necessary.
     ///
     /// # Errors
-    /// Those of opening it.
+    /// Those of opening the store.
     pub async fn store(&self) -> Result<Arc<dyn Store>, StoreError> {
         let mut opened = self.opened.lock().await;
         if let Some(opened) = &*opened {
             return Ok(Arc::clone(&opened.store));
         }
-        // Whoever waited here behind an attempt in vain does not make another one at once.
+        // After waiting for another caller's failed attempt, do not try again at once.
         if let Some(why) = self.resting() {
             return Err(StoreError::Unavailable(why));
         }
@@ -146,24 +144,24 @@ impl StoreHandle {
         Ok(store)
     }
 
-    /// Lets go of a store that refuses what it is asked: its connections go on with the login that they were made with,
-    /// whatever has become of it. Calls under way keep it; the next one after the rest logs in anew.
+    /// Drops a store connection whose calls are refused, because connections keep their original login. Running calls
+    /// keep it; the next call after the pause logs in again.
     fn let_go(&self) {
-        // Whoever opens it now has a new login already.
+        // A failed lock means that another caller is opening the store, with a new login.
         let Ok(mut opened) = self.opened.try_lock() else { return };
         if opened.as_ref().is_some_and(|opened| opened.at.elapsed() >= REOPEN) {
             *opened = None;
         }
     }
 
-    /// Why nobody asks now, if so.
+    /// The reason why no call is made now, if there is one.
     fn resting(&self) -> Option<String> {
         let heard = self.own();
         heard.failed.filter(|at| at.elapsed() < REST)?;
         Some(heard.error.unwrap_or_else(|| "the store does not answer".to_owned()))
     }
 
-    /// What was last heard of it, or of the bridge.
+    /// The reachability of the store or of the bridge.
     pub fn heard(&self) -> StoreReachability {
         let own = self.own();
         let Some(bridge) = &self.bridge else { return self.with_the_catalogue(own) };
@@ -190,10 +188,10 @@ impl StoreHandle {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Asks the store something. While it is away nobody is kept waiting for it.
+    /// Runs a call on the store. Returns at once while the store is paused after a failure.
     ///
     /// # Errors
-    /// The store's, and [`StoreError::Unavailable`] where it is given a rest or did not answer in time.
+    /// The store's errors, and [`StoreError::Unavailable`] if it is paused or does not answer in time.
     pub async fn ask<T, F>(
         self: &Arc<Self>,
         question: impl FnOnce(Arc<dyn Store>) -> F + Send + 'static,
@@ -219,7 +217,7 @@ impl StoreHandle {
         answer
     }
 
-    /// The last answer is the newest, and the one after which a store that gives out was asked no more.
+    /// Records the last of several answers: if the store failed, no calls were made after it.
     fn note_last<T>(&self, answers: &[Result<T, StoreError>]) {
         if let Some(answer) = answers.last() {
             self.note(answer);
@@ -229,7 +227,7 @@ impl StoreHandle {
     fn note<T>(&self, answer: &Result<T, StoreError>) {
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         match answer {
-            // What is wrong with a row says that the store is there.
+            // An error about a row shows that the store is reachable.
             Ok(_) | Err(StoreError::Conflict(_) | StoreError::Rejected(_)) => {
                 *heard = StoreReachability { answered_at: Some(Utc::now()), ..StoreReachability::default() };
             }
@@ -245,7 +243,7 @@ impl StoreHandle {
     }
 }
 
-/// What the sender needs: it has its own patience, and asks in its own time.
+/// The sender's access to the store. It has its own time limits and pauses.
 #[async_trait]
 impl OutcomeSink for StoreHandle {
     async fn work_list(&self, provider: Option<&str>) -> Result<Vec<WorkItem>, StoreError> {

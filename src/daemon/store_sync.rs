@@ -1,6 +1,6 @@
-//! What is asked of the store and told to it again and again: the work list, how far each series has come, signs of life,
-//! freshness. A task of its own, so that a store that is slow or away holds up no lane; what was read last stays in force.
-//! Lists are told to the engine when something in them changed, and nothing that can be read again is kept twice.
+//! Exchanges recurring data with the store: work list, progress of series, heartbeats, freshness. Runs as its own task,
+//! so a slow or unreachable store delays no lane; the newest data stays in force. Lists are sent to the engine only
+//! after a change, and data that can be read again is not kept twice.
 
 use crate::bridge::client;
 use crate::daemon::clock::since_boot;
@@ -24,31 +24,31 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 use tracing::warn;
 
-/// How often freshness is brought up to date.
+/// Interval of freshness updates.
 const HEALTH_EVERY: Duration = Duration::from_secs(60);
-/// How often prices are read, where money is limited.
+/// Interval at which prices are read, if dollars are limited.
 const PRICES_EVERY: Duration = Duration::from_secs(3600);
-/// The catalogue is judged once in so many ticks.
+/// The catalog is reviewed once in this many ticks.
 const JUDGED_TICKS: u32 = 6;
 
-/// The heartbeat that does not name its daemon.
+/// Name of the heartbeat that is not specific to a daemon.
 const SCHEDULER: &str = "scheduler";
 
-/// What there is to work, told when it changed.
+/// The work for the engine, sent after a change.
 #[derive(Debug, Default)]
 pub struct WorkUpdate {
-    /// Who is asked.
+    /// The models to call.
     pub asked: RosterByProvider,
-    /// How far the series have come that were not told before; claims say the rest.
+    /// Progress of series that were not sent before; claims provide later progress.
     pub turns: HashMap<Series, SeriesProgress>,
-    /// What models cost, as their providers list it.
+    /// Prices that providers list.
     pub prices: Arc<HashMap<ModelRef, Price>>,
-    /// How often a bridge wants its models measured, seconds by provider.
+    /// Cadences that a bridge proposes, in seconds by provider.
     pub proposed: Arc<BTreeMap<String, u32>>,
 }
 
-/// Goes round until the task is ended. `daemon_status` is what the daemon last said of itself; `once` says that it ends after
-/// one pass.
+/// Runs until its task is aborted. `daemon_status` is the daemon's newest status; `once` means that the daemon
+/// ends after one pass.
 pub async fn run(
     shared: Arc<DaemonContext>,
     listed: mpsc::Sender<WorkUpdate>,
@@ -57,7 +57,7 @@ pub async fn run(
 ) {
     let mut rounds = StoreSync::new(Arc::clone(&shared), listed, once);
     loop {
-        // What a store says that fails is in the store handle, for whoever wants to know.
+        // The store handle keeps errors of the store for the status report.
         let _ = rounds.round().await;
         let said = daemon_status.borrow().clone();
         if let Some(daemon_status) = said {
@@ -68,7 +68,7 @@ pub async fn run(
                 .iter()
                 .for_each(|bridge| bridge.waiting(daemon_status.outbox.pending));
         }
-        // After a store that was away, its answer is waited for in shorter steps; a bridge is asked at its own pace.
+        // While the store is unreachable it is polled more often; a bridge has its own pace.
         let away = shared.store_handle.heard().error.is_some() && shared.store_handle.bridge().is_none();
         sleep(if away {
             shared.daemon_config.tick.min(Duration::from_secs(2))
@@ -85,11 +85,11 @@ struct StoreSync {
     roster: Roster,
     prices: Arc<HashMap<ModelRef, Price>>,
     proposed: Arc<BTreeMap<String, u32>>,
-    /// What changed since the engine was told, and whether it ever was.
+    /// Changes since the engine was last informed.
     untold: RosterChange,
     told: bool,
     once: bool,
-    /// The store was not heard of since the start, and what is measured is what was known before.
+    /// True if the store has not answered since the start and the saved catalog is measured.
     recalled: bool,
     judged: Option<Instant>,
     priced: Option<Instant>,
@@ -115,7 +115,7 @@ impl StoreSync {
         }
     }
 
-    /// What time it is by the store.
+    /// Reads the store's clock.
     async fn read_clock(&self) -> Result<(), StoreError> {
         let asked = since_boot();
         let shown = self.shared.store_handle.ask(|store| async move { store.server_time().await }).await?;
@@ -124,14 +124,12 @@ impl StoreSync {
     }
 
     async fn round(&mut self) -> Result<(), StoreError> {
-        // Without prices nothing is measured where money is limited, and the rest is; without the store's clock the daemon's
-        // own goes on.
+        // Without prices only models under a dollar limit wait; without the store's clock the daemon's own continues.
         let timed = self.read_clock().await;
         let priced = self.read_prices().await;
         let store_handle = Arc::clone(&self.shared.store_handle);
         self.read_work().await?;
-        // What is tried belongs to the first list, for a daemon that ends after one pass; a judgement that cannot be had
-        // keeps nobody from measuring.
+        // A single pass needs the tried models in its first list. A failed review must not prevent measuring.
         let judged = self.judge().await;
         self.tell().await?;
         judged.and(priced).and(timed)?;
@@ -143,7 +141,7 @@ impl StoreSync {
         Ok(())
     }
 
-    /// What is to be measured. A bridge that never gave a list is waited for; one that takes it back is believed.
+    /// Reads the models to measure. A bridge's first list is waited for; later refusals empty the list.
     async fn read_work(&mut self) -> Result<(), StoreError> {
         let work = match self.shared.store_handle.work().await {
             Ok(work) => {
@@ -164,10 +162,10 @@ impl StoreSync {
         Ok(())
     }
 
-    /// What was known before the start, where the store was not heard of since; nothing, once that is too old.
+    /// The saved catalog, if the store has not answered since the start; an empty list once it is too old.
     ///
     /// # Errors
-    /// The store's: what it said since the start stays in force, or nothing is known.
+    /// The store's error, if its earlier answer stays in force or nothing is saved.
     fn recall(&mut self, error: StoreError) -> Result<client::BridgeWork, StoreError> {
         if (self.told && !self.recalled) || !matches!(error, StoreError::Unavailable(_)) {
             return Err(error);
@@ -205,7 +203,7 @@ impl StoreSync {
         Ok(())
     }
 
-    /// Has the catalogue judged where that is due. What is switched off by it is left out of the next list.
+    /// Reviews the catalog if that is due. Models that the review switches off are missing in the next list.
     async fn judge(&mut self) -> Result<(), StoreError> {
         if !is_due(self.judged, self.shared.daemon_config.tick * JUDGED_TICKS) {
             return Ok(());
@@ -218,7 +216,7 @@ impl StoreSync {
         Ok(())
     }
 
-    /// Tells the engine what there is, where it does not know yet.
+    /// Sends the work to the engine if it changed.
     async fn tell(&mut self) -> Result<(), StoreError> {
         if self.told && !self.untold.any {
             return Ok(());
@@ -226,14 +224,14 @@ impl StoreSync {
         let turns = self.turns().await?;
         let (asked, prices) = (self.roster.by_provider().clone(), Arc::clone(&self.prices));
         let proposed = Arc::clone(&self.proposed);
-        // An engine that has not taken the list before, because it stops, is told in the next round.
+        // If the engine did not take the previous list because it stops, the next round tries again.
         if self.listed.try_send(WorkUpdate { asked, turns, prices, proposed }).is_ok() {
             (self.told, self.untold) = (true, RosterChange::default());
         }
         Ok(())
     }
 
-    /// How far the series of providers have come where there are new ones.
+    /// Progress of the series of all providers with new models.
     async fn turns(&self) -> Result<HashMap<Series, SeriesProgress>, StoreError> {
         let providers: Vec<String> = self.untold.gained.iter().cloned().collect();
         if providers.is_empty() {
@@ -242,7 +240,7 @@ impl StoreSync {
         let store_handle = &self.shared.store_handle;
         let jobs =
             match store_handle.ask(move |store| async move { store.jobs(Some(&providers)).await }).await {
-                // What this machine measured before is in the outbox, and a slot is measured once in any case.
+                // This machine's earlier results are in the outbox, and a slot is measured only once in any case.
                 Err(StoreError::Unavailable(_)) if self.recalled => return Ok(HashMap::new()),
                 jobs => jobs?,
             };
@@ -253,7 +251,7 @@ impl StoreSync {
         Ok(ours.map(|job| (job.series.clone(), series_work::turn(&job, owner, rest, now))).collect())
     }
 
-    /// Cadences of the models that are measured. Health rows are about the published series.
+    /// Cadences of the measured models. Health rows describe the published series.
     fn cadences(&self) -> Cadences {
         let measured = self.roster.by_provider().values().flat_map(|asked| &asked.measured);
         cadences(&self.shared.daemon_config, measured.map(|item| &item.model))
@@ -269,7 +267,7 @@ async fn prices(shared: &Arc<DaemonContext>) -> Result<HashMap<ModelRef, Price>,
     Ok(listed(rows))
 }
 
-/// How often the published series of these models are due.
+/// The cadences of the published series of these models.
 pub fn cadences<'a>(daemon_config: &DaemonConfig, models: impl Iterator<Item = &'a ModelRef>) -> Cadences {
     let [published, ..] = built_in();
     let own = |model: &ModelRef| {
@@ -279,7 +277,7 @@ pub fn cadences<'a>(daemon_config: &DaemonConfig, models: impl Iterator<Item = &
     Cadences { default_seconds: daemon_config.cadence_seconds, by_model: models.filter_map(own).collect() }
 }
 
-/// What readers of the Python runner's heartbeats look for. With several daemons it is the word of whoever spoke last.
+/// The heartbeat that readers of the Python runner's heartbeats expect. With several daemons the last writer wins.
 fn scheduler(daemon_status: &DaemonStatus) -> Value {
     let sum = |of: fn(&LaneReport) -> u64| daemon_status.lanes.iter().map(of).sum::<u64>();
     json!({

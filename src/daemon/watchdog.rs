@@ -1,8 +1,7 @@
-//! Ends a process that stands still. A thread of its own, outside the runtime that it watches, looks at stamps that only
-//! work can move. A database that is down, a bill, a key, a rate limit stand nothing still, so they are no reasons.
-//!
-//! Time is the monotonic clock's, which stops while the machine sleeps, and a look that comes much too late says that the
-//! whole process was stopped (SIGSTOP, a frozen virtual machine): then everybody gets their time again.
+//! Ends a process that hangs. A thread outside the watched runtime checks timestamps that only progress can move. An
+//! unreachable database, a bill, a refused key or a rate limit stops no progress, so they never trigger it. It uses the
+//! monotonic clock, which stops in suspend. If a check comes much too late, the whole process was stopped (SIGSTOP, a
+//! frozen virtual machine): then all limits start again.
 
 use crate::daemon::telemetry::systemd::SystemdNotifier;
 use serde::Serialize;
@@ -13,19 +12,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// How often to look.
+/// Interval of the checks.
 pub const LOOK: Duration = Duration::from_secs(1);
 
-/// A look that is later than this was not late: the process was stopped.
+/// A check that is later than this means that the process was stopped.
 const PAUSED: Duration = Duration::from_secs(5);
 
-/// The stamp of something that has nothing to do, or waits for somebody outside.
+/// Timestamp of a task that has nothing to do, or waits for something external.
 const RESTING: u64 = u64::MAX;
 
-/// The file in the state directory that says why the process was ended.
+/// The file in the state directory that records why the process was ended.
 pub const REASON_FILE: &str = "watchdog.json";
 
-/// A sign of life: cheap to give, from any thread. Whoever lets go of it, with all its clones, is watched no more.
+/// A cheap sign of life for use from any thread. Dropping it with all its clones ends the watch.
 #[derive(Debug, Clone)]
 pub struct WatchdogSignal {
     began: Instant,
@@ -33,12 +32,12 @@ pub struct WatchdogSignal {
 }
 
 impl WatchdogSignal {
-    /// Work went on.
+    /// Records progress of the work.
     pub fn tick(&self) {
         self.stamp.store(milliseconds(self.began.elapsed()), Ordering::Relaxed);
     }
 
-    /// Nothing is to be done, or what is awaited is not ours to do: silence is right until the next [`WatchdogSignal::tick`].
+    /// Pauses the watch until the next [`WatchdogSignal::tick`], for idle times and external waits.
     pub fn rest(&self) {
         self.stamp.store(RESTING, Ordering::Relaxed);
     }
@@ -48,19 +47,19 @@ fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(RESTING - 1)
 }
 
-/// What stands still.
+/// A task that made no progress.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Stall {
-    /// Who: `runtime`, `outbox`, `logger`, `lane groq`.
+    /// Name of the task: `runtime`, `outbox`, `logger`, `lane groq`.
     pub who: String,
-    /// For how long, seconds.
+    /// Seconds since the last progress.
     pub silent_seconds: u64,
-    /// How long it may, seconds.
+    /// Maximum silence, in seconds.
     pub limit_seconds: u64,
 }
 
 impl Stall {
-    /// One line for people.
+    /// One line for users.
     pub fn sentence(&self) -> String {
         let Stall { who, silent_seconds, limit_seconds } = self;
         format!(
@@ -76,7 +75,6 @@ struct WatchedTask {
     stamp: Arc<AtomicU64>,
 }
 
-/// All that is watched.
 #[derive(Debug)]
 pub struct Watchdog {
     began: Instant,
@@ -85,12 +83,12 @@ pub struct Watchdog {
 }
 
 impl Watchdog {
-    /// Nothing yet, looked at every `every`; [`LOOK`] is right.
+    /// Creates a watchdog without tasks that checks at this interval; [`LOOK`] is suitable.
     pub fn new(every: Duration) -> Self {
         Self { began: Instant::now(), watched: Mutex::default(), every }
     }
 
-    /// Watches one more, at any time: it must give a sign at least every `limit` unless it rests. It begins at rest.
+    /// Watches another task, which must tick at least every `limit` unless it rests. It begins at rest.
     pub fn watch(&self, who: impl Into<String>, limit: Duration) -> WatchdogSignal {
         let stamp = Arc::new(AtomicU64::new(RESTING));
         self.watched().push(WatchedTask { who: who.into(), limit, stamp: Arc::clone(&stamp) });
@@ -101,11 +99,11 @@ impl Watchdog {
         self.watched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins to watch. `systemd` hears of every look that finds nothing. The first stall is written into `reason_file`,
-    /// then `end` is called: it is to say why, and to end the process.
+    /// Starts the thread. `systemd` is notified after every check without a stall. The first stall is written to
+    /// `reason_file`, then `end` is called, which must report it and end the process.
     ///
     /// # Errors
-    /// No thread is to be had.
+    /// The operating system's error if no thread can be started.
     pub fn start(
         self: &Arc<Self>,
         systemd: Arc<SystemdNotifier>,
@@ -118,7 +116,7 @@ impl Watchdog {
             let mut eye = SilenceTracker::default();
             while !stopped.load(Ordering::Relaxed) {
                 if let Some(stall) = watchdog.look(&mut eye) {
-                    // The end is what counts: a full disk must not be in its way.
+                    // Ending the process matters more: a full disk must not prevent it.
                     let _ = write_reason(&reason_file, &stall);
                     return end(&stall);
                 }
@@ -130,7 +128,7 @@ impl Watchdog {
         Ok(WatchdogHandle { stop, thread: Some(thread) })
     }
 
-    /// The one that has been silent beyond its limit for the longest.
+    /// The task that exceeds its limit by the most.
     fn look(&self, eye: &mut SilenceTracker) -> Option<Stall> {
         let mut watched = self.watched();
         watched.retain(|watched| Arc::strong_count(&watched.stamp) > 1);
@@ -148,7 +146,7 @@ impl Watchdog {
     }
 }
 
-/// A watchdog at work; dropping it ends the watch, and nothing else.
+/// Stops the watch when dropped.
 #[derive(Debug)]
 pub struct WatchdogHandle {
     stop: Arc<AtomicBool>,
@@ -164,11 +162,11 @@ impl Drop for WatchdogHandle {
     }
 }
 
-/// How long everybody has been silent, as far as that can be held against them. Pure: milliseconds come in.
+/// Computes each task's silence, except while the process was stopped. Times are in milliseconds. Pure.
 #[derive(Debug, Default)]
 struct SilenceTracker {
     looked: Option<u64>,
-    /// Nobody answers for what was before this moment.
+    /// Silence before this moment does not count.
     since: u64,
 }
 
@@ -217,7 +215,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever pauses there are, nobody is silent for longer than since their last sign, nor than since the last pause.
+        /// Whatever pauses there are, no silence is longer than the time since the last sign or since the last pause.
         #[test]
         fn nobody_answers_for_a_pause(steps in prop::collection::vec((1u64..20_000, any::<bool>()), 1..50)) {
             let (mut eye, mut now, mut stamp, mut paused_at) = (SilenceTracker::default(), 0, 0, 0);
@@ -279,7 +277,7 @@ mod tests {
             assert_eq!(&buffer[..length], b"WATCHDOG=1");
         }
         drop(watching);
-        // Its sender goes with the thread, and it was never used.
+        // The thread dropped the sender without using it.
         assert!(heard.recv_timeout(Duration::from_secs(60)).is_err());
     }
 }

@@ -1,97 +1,92 @@
-//! What is different: new, gone and changed models of providers' lists, and lists against what is measured. Pure: rows of a
-//! store in, findings out.
-//!
-//! A read counts only if it is complete. A model is gone when it was missing from so many complete reads in a row, because
-//! lists flicker; it is new when it came after its provider's first complete read, which is where comparing begins.
+//! Compares providers' lists: new, gone and changed models, and listed against measured ones. Pure: rows of a store in,
+//! findings out. Only complete reads count. A model is gone when it was missing from several complete reads in a row,
+//! because lists flicker; it is new when it appeared after its provider's first complete read, the start of the
+//! comparison.
 
 use crate::domain::listing::{CatalogRow, FactChange, MeasuredModel, ReadRow};
 use crate::providers::listing::listed_id;
 use chrono::{DateTime, Utc};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-/// From how many complete reads in a row a model has to be missing before it is gone.
+/// Number of consecutive complete reads from which a model must be missing to be gone.
 pub const ABSENT_READS: usize = 3;
 
-/// What is compared, and since when.
+/// The data to compare, and the start of the period.
 #[derive(Debug, Clone, Copy)]
 pub struct DiffInput<'a> {
     /// Everything that was ever listed.
     pub rows: &'a [CatalogRow],
     /// Every read, oldest first.
     pub reads: &'a [ReadRow],
-    /// The catalogue of what is measured.
+    /// The catalog of measured models.
     pub measured: &'a [MeasuredModel],
-    /// What happened before is old.
+    /// Earlier changes are not reported.
     pub since: DateTime<Utc>,
-    /// See [`ABSENT_READS`].
+    /// Number of reads that a gone model must miss, see [`ABSENT_READS`].
     pub absent_reads: usize,
 }
 
-/// What is known about one provider's list.
+/// The state of one provider's list.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ProviderListingState {
-    /// Models that are listed now.
+    /// Number of models that are listed now.
     pub listed: usize,
-    /// Models that were listed once and are gone.
+    /// Number of models that were listed once and are gone.
     pub gone: usize,
-    /// Models that are measured.
+    /// Number of measured models.
     pub measured: usize,
-    /// When the newest complete read ended.
+    /// End of the newest complete read.
     pub complete_at: Option<DateTime<Utc>>,
-    /// When the newest read of any kind ended.
+    /// End of the newest read, complete or not.
     pub read_at: Option<DateTime<Utc>>,
-    /// Why the newest read is not complete.
+    /// The reason why the newest read is not complete.
     pub error: Option<String>,
 }
 
-/// A model that is gone.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GoneModel {
-    /// What is kept about it.
     pub row: CatalogRow,
-    /// When it counted as gone.
+    /// End of the read at which it counted as gone.
     pub gone_at: DateTime<Utc>,
 }
 
-/// A model with a fact that is another now.
+/// A model with a changed fact.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChangedModel {
-    /// What is kept about it.
     pub row: CatalogRow,
-    /// What changed, oldest first.
+    /// The changes, oldest first.
     pub changes: Vec<FactChange>,
 }
 
 /// A measured model that its provider does not list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UnlistedModel {
-    /// The model.
     pub model: MeasuredModel,
-    /// When it was listed last; `None` where it never was.
+    /// Time at which it was last listed; `None` if it never was.
     pub last_seen_at: Option<DateTime<Utc>>,
 }
 
-/// Everything that is different. Each list is sorted by provider and id.
+/// All differences. Each list is sorted by provider and id.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ListingDiff {
-    /// By provider: those that were read, that list or that are measured.
+    /// Every provider that was read, that lists models, or whose models are measured.
     pub providers: BTreeMap<String, ProviderListingState>,
-    /// Listed since then for the first time.
+    /// Models first listed within the period.
     pub new: Vec<CatalogRow>,
-    /// Gone since then.
+    /// Models gone within the period.
     pub gone: Vec<GoneModel>,
-    /// Changed since then.
+    /// Models changed within the period.
     pub changed: Vec<ChangedModel>,
-    /// Listed now, and unknown to the catalogue of what is measured.
+    /// Models that are listed now and unknown to the catalog.
     pub not_measured: Vec<CatalogRow>,
-    /// Listed now, and in that catalogue as disabled or deprecated: somebody has decided, so they are no finding.
+    /// Number of listed models that the catalog disables or deprecates, on purpose, so they are no finding.
     pub decided: usize,
-    /// Measured, and not listed now by a provider of which there is a complete read.
+    /// Measured models that are not listed now, by providers with a complete read.
     pub not_listed: Vec<UnlistedModel>,
 }
 
 impl ListingDiff {
-    /// Nothing is different.
+    /// True if nothing is different.
     pub fn is_same(&self) -> bool {
         self.new.is_empty()
             && self.gone.is_empty()
@@ -100,24 +95,23 @@ impl ListingDiff {
             && self.not_listed.is_empty()
     }
 
-    /// There is at least one complete read, so that there is something to compare with.
+    /// True if there is at least one complete read to compare with.
     pub fn has_ground(&self) -> bool {
         self.providers.values().any(|state| state.complete_at.is_some())
     }
 }
 
-/// A model as it stands in the catalogue of lists.
+/// A model's state in the lists.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ListedModelState {
-    /// What is kept about it.
     pub row: CatalogRow,
-    /// When it counted as gone, if it did.
+    /// End of the read at which it counted as gone, if it is.
     pub gone_at: Option<DateTime<Utc>>,
-    /// It is measured.
+    /// True if the model is measured.
     pub measured: bool,
 }
 
-/// Everything that was ever listed, and how it stands now.
+/// Everything that was ever listed, with its current state.
 pub fn inventory(question: &DiffInput<'_>) -> Vec<ListedModelState> {
     let complete = complete_reads(question.reads);
     let measured = question.measured.iter().filter(|entry| entry.measured);
@@ -131,7 +125,7 @@ pub fn inventory(question: &DiffInput<'_>) -> Vec<ListedModelState> {
     question.rows.iter().map(standing).collect()
 }
 
-/// Compares.
+/// Compares lists and catalog.
 pub fn diff(question: &DiffInput<'_>) -> ListingDiff {
     let complete = complete_reads(question.reads);
     let mut found = ListingDiff { providers: states(question), ..ListingDiff::default() };
@@ -178,7 +172,7 @@ impl ListingDiff {
         self.providers.entry(provider.to_owned()).or_default()
     }
 
-    /// What a model that is listed now has of news.
+    /// Records the differences of a model that is listed now.
     fn listed(&mut self, row: &CatalogRow, reads: &[&ReadRow], since: DateTime<Utc>) {
         let after_the_first =
             |seen: DateTime<Utc>| reads.first().is_some_and(|first| seen > first.finished_at);
@@ -207,14 +201,14 @@ fn complete_reads(reads: &[ReadRow]) -> HashMap<&str, Vec<&ReadRow>> {
     found
 }
 
-/// When a model counted as gone: at the end of the last of so many complete reads that began after it was last listed.
+/// End of the read that made a model gone: the `absent_reads`th complete one begun after its last listing.
 fn gone_at(row: &CatalogRow, reads: &[&ReadRow], absent_reads: usize) -> Option<DateTime<Utc>> {
     let seen = row.last_seen_at?;
     let mut missing = reads.iter().filter(|read| read.started_at > seen);
     missing.nth(absent_reads.max(1) - 1).map(|read| read.finished_at)
 }
 
-/// What the reads themselves say.
+/// The states of providers as far as they follow from the reads.
 fn states(question: &DiffInput<'_>) -> BTreeMap<String, ProviderListingState> {
     let mut states: BTreeMap<String, ProviderListingState> = BTreeMap::new();
     for read in question.reads {

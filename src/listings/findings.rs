@@ -1,4 +1,4 @@
-//! What of a diff is news. A model that is listed and not measured is none: there are hundreds, and each was new once.
+//! Selects the findings of a diff. Listed models that are not measured are left out: each was reported when new.
 
 use super::diff::ListingDiff;
 use crate::domain::ModelRef;

@@ -1,5 +1,5 @@
-//! What providers list against what is measured: reading lists over the network, and comparing what stores keep of them.
-//! Nothing here enables a model: a listing proves nothing.
+//! Reads the providers' lists over the network and compares them with the measured models. Nothing here enables a
+//! model, because a list does not prove that it answers.
 
 pub mod diff;
 pub mod findings;
@@ -7,22 +7,21 @@ pub mod reader;
 
 use crate::domain::listing::{Listing, ListingChangeCounts};
 
-/// What became of one provider's list.
+/// The result of reading and storing one provider's list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SyncedListing {
-    /// What was read.
     pub listing: Listing,
-    /// What the store made of it, or why it did not take it.
+    /// The store's changes, or its error.
     pub kept: Result<ListingChangeCounts, String>,
 }
 
 impl SyncedListing {
-    /// Read whole and stored.
+    /// True if the list was read completely and stored.
     pub fn is_whole(&self) -> bool {
         self.listing.status.is_complete() && self.kept.is_ok()
     }
 
-    /// Why it is not, for people.
+    /// The reason why it is not whole, for users.
     pub fn trouble(&self) -> Option<&str> {
         let not_kept = self.kept.as_ref().err().map(String::as_str);
         not_kept.or(self.listing.error.as_deref())

@@ -1,5 +1,5 @@
-//! Mail, over SMTP: which server, how it is spoken to, and one letter to one recipient. Passwords and text never go over a
-//! network in the clear; a server on this machine may be spoken to plainly.
+//! Mail over SMTP: server, protection of the connection, and one message to one recipient. Passwords and text never
+//! cross a network unencrypted; a server on this machine may be used without encryption.
 
 use super::SendContext;
 use crate::domain::notice::NoticeMessage;
@@ -13,45 +13,37 @@ use std::net::IpAddr;
 use std::time::Duration;
 use url::Url;
 
-/// Everything that mail needs.
+/// All settings of mail.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MailConfig {
-    /// Where it is handed in.
     pub server: SmtpServer,
-    /// Who hands it in, where the server wants to know.
+    /// Login for the server, if it requires one.
     pub login: Option<SmtpLogin>,
-    /// Who it is from.
     pub from: MailAddress,
-    /// Who it is for; each gets a mail of their own.
+    /// The recipients; each gets a separate message.
     pub to: Vec<MailAddress>,
 }
 
-/// A user of the server.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SmtpLogin {
-    /// The name.
     pub user: String,
-    /// The password.
     pub password: Secret,
 }
 
-/// A mail server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SmtpServer {
-    /// Name or address.
+    /// Host name or IP address.
     pub host: String,
-    /// TCP port.
     pub port: u16,
-    /// How the connection is protected.
     pub protection: Protection,
 }
 
-/// How a connection is protected.
+/// The protection of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protection {
     /// TLS from the first byte (`smtps://`).
     Tls,
-    /// `STARTTLS`, or no mail at all.
+    /// `STARTTLS`; without it no mail is sent.
     StartTls,
     /// None: `?tls=none`, or a server on this machine.
     None,
@@ -62,40 +54,37 @@ pub enum Protection {
 pub struct MailAddress(Mailbox);
 
 impl MailAddress {
-    /// Reads an address.
+    /// Parses a mail address.
     ///
     /// # Errors
-    /// A sentence without the text.
+    /// A message that does not contain the text.
     pub fn parse(text: &str) -> Result<Self, String> {
-        // A line break could begin a header of its own.
+        // A line break could begin another header.
         if text.contains(char::is_control) {
             return Err("it holds a control character".to_owned());
         }
         text.trim().parse().map(Self).map_err(|error| format!("it is no mail address: {error}"))
     }
 
-    /// `ann@example.com`.
+    /// The address alone: `ann@example.com`.
     pub fn bare(&self) -> String {
         self.0.email.to_string()
     }
 }
 
-/// What a URL of a mail server says.
+/// The content of a mail server's URL.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SmtpUrl {
-    /// The server.
     pub server: SmtpServer,
-    /// The user, where it names one.
     pub user: Option<String>,
-    /// The password, where it holds one.
     pub password: Option<Secret>,
 }
 
 impl SmtpUrl {
-    /// Reads `smtp://USER:PASSWORD@HOST:PORT?tls=…` or `smtps://…`. User, password, port and `tls` may be left out.
+    /// Parses `smtp://USER:PASSWORD@HOST:PORT?tls=…` or `smtps://…`. User, password, port and `tls` are optional.
     ///
     /// # Errors
-    /// A sentence that repeats nothing of the URL but its scheme: it may hold a password.
+    /// A message that repeats only the scheme of the URL, which may contain a password.
     pub fn parse(text: &str) -> Result<Self, String> {
         let url = Url::parse(text.trim()).map_err(|error| format!("it is no URL ({error}): {FORM}"))?;
         let host =
@@ -123,7 +112,7 @@ impl SmtpUrl {
     }
 }
 
-/// How it is written.
+/// The expected form of the URL.
 const FORM: &str = "write smtp://USER@HOST:587 (STARTTLS) or smtps://USER@HOST:465";
 
 fn protection(url: &Url, host: &str) -> Result<Protection, String> {
@@ -140,13 +129,13 @@ fn protection(url: &Url, host: &str) -> Result<Protection, String> {
     }
 }
 
-/// Whether a host is this machine.
+/// True if the host is this machine.
 pub fn is_local(host: &str) -> bool {
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 impl MailConfig {
-    /// One letter to one recipient.
+    /// Sends one message to one recipient.
     pub(super) async fn send(
         &self,
         to: &MailAddress,
@@ -175,7 +164,7 @@ impl MailConfig {
             .header(ContentType::TEXT_PLAIN)
             .body(letter.text.clone());
         let mut message = built.map_err(|error| format!("the mail cannot be written: {error}"))?;
-        // Nobody's holiday should answer a machine (RFC 3834).
+        // Prevents automatic replies (RFC 3834).
         let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");
         message.headers_mut().insert_raw(HeaderValue::new(automatic, "auto-generated".to_owned()));
         Ok(message)
@@ -199,7 +188,7 @@ impl MailConfig {
     }
 }
 
-/// The public authorities and the operator's own. Verification is never off.
+/// The public certificate authorities and the operator's own. Verification is never disabled.
 fn authorities(host: &str, means: &SendContext) -> Result<TlsParameters, String> {
     let mut tls = TlsParameters::builder(host.to_owned()).certificate_store(CertificateStore::WebpkiRoots);
     if let Some(path) = &means.extra_ca {
@@ -213,7 +202,7 @@ fn authorities(host: &str, means: &SendContext) -> Result<TlsParameters, String>
     tls.build().map_err(|error| format!("cannot set up TLS: {error}"))
 }
 
-/// The error's words. They repeat themselves where one layer wraps another.
+/// The error's message without the repetitions that nested errors cause.
 fn spoken(error: &lettre::transport::smtp::Error) -> String {
     let text = error.to_string();
     let mut parts: Vec<&str> = text.split(": ").collect();

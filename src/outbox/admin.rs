@@ -1,5 +1,5 @@
-//! What people ask of the outbox: lists, one row with its payload, another try, delivered rows once more. And the end of
-//! delivered rows: by age, by size, or where room is short.
+//! Administration of the outbox: lists rows, shows one with its payload, retries, resends delivered rows. Also prunes
+//! delivered rows by age, by size, or when room is short.
 
 use super::connection::OutboxCallError;
 use super::rows::{self, moment, unsigned};
@@ -10,19 +10,19 @@ use rusqlite::{Connection, Row, Transaction, params};
 use serde_json::Value;
 use std::sync::Arc;
 
-/// The most delivered rows that one confirmation throws away: none should have to wait for a thousand.
+/// Maximum number of delivered rows that one confirmation prunes, so that none waits for the removal of thousands.
 const PRUNED_AT_ONCE: u32 = 400;
 
 const COLUMNS: &str = "seq, id, kind, provider, model, measured_at_ms, accepted_at_ms, attempts, next_at_ms,
     delivered_at_ms, error, bytes";
 
-/// The newest rows in a state, newest first, and how many there are.
+/// The newest rows in a state, newest first, at most `limit`.
 pub fn list(
     transaction: &Transaction<'_>,
     state: OutboxRowState,
     limit: u32,
 ) -> Result<Vec<OutboxRowSummary>, OutboxCallError> {
-    // The state stands in the text, or the index on it would not be taken.
+    // The state is part of the SQL text; SQLite would not use the partial index with a parameter.
     let order =
         if state == OutboxRowState::Delivered { "delivered_at_ms DESC, seq DESC" } else { "seq DESC" };
     let sql =
@@ -32,14 +32,14 @@ pub fn list(
     Ok(found.collect::<Result<_, _>>()?)
 }
 
-/// A row is named by its outcome's id, which two rows can share, or by its number.
+/// Selects a row by its outcome's id, which two rows can share, or by its number.
 const NAMED: &str = "(id = ?1 OR seq = ?2)";
 
 fn number(name: &str) -> Option<i64> {
     name.parse().ok()
 }
 
-/// Every row of this name, with its payload, or what is wrong with it.
+/// Every row with this id or number, with its payload or a description of the damage.
 pub fn show(
     transaction: &Transaction<'_>,
     id: &str,
@@ -83,17 +83,17 @@ fn item(row: &Row<'_>, state: OutboxRowState) -> rusqlite::Result<OutboxRowSumma
     })
 }
 
-/// Rows that one statement changes: what it may have to take back is in memory.
+/// Maximum number of rows that one statement changes, because its rollback data is in memory.
 const AT_ONCE: i64 = 10_000;
 
-/// Makes some of all quarantined rows due now. Returns how many; it is to be asked until there are none.
+/// Makes up to `AT_ONCE` quarantined rows due now. Returns their number; the caller repeats it until it is zero.
 pub fn retry_quarantined(transaction: &Transaction<'_>, now: DateTime<Utc>) -> Result<u64, OutboxCallError> {
     let sql = "UPDATE items SET state = 'pending', next_at_ms = ?
         WHERE seq IN (SELECT seq FROM items WHERE state = 'quarantined' LIMIT ?)";
     Ok(transaction.prepare_cached(sql)?.execute([now.timestamp_millis(), AT_ONCE])? as u64)
 }
 
-/// Makes rows due now: the quarantined and the waiting ones of these names. Returns how many.
+/// Makes the quarantined and the waiting rows with these names due now. Returns their number.
 pub fn retry_named(
     transaction: &Transaction<'_>,
     names: &[String],
@@ -110,8 +110,8 @@ pub fn retry_named(
     Ok(changed)
 }
 
-/// Makes some delivered rows due again that the store confirmed in the window. Returns how many; it is to be asked until
-/// there are none.
+/// Makes up to `AT_ONCE` delivered rows due again that the store confirmed in the window. Returns their number; the
+/// caller repeats it until it is zero.
 pub fn replay(
     transaction: &Transaction<'_>,
     window: Window,
@@ -125,7 +125,7 @@ pub fn replay(
     Ok(transaction.prepare_cached(sql)?.execute(params![now.timestamp_millis(), from, to, AT_ONCE])? as u64)
 }
 
-/// Throws delivered rows away that are too old or too many, some at a time: called with every confirmation.
+/// Deletes a limited number of delivered rows that are too old or exceed the size limit. Runs with every confirmation.
 pub fn prune(
     transaction: &Transaction<'_>,
     capacity: &OutboxCapacity,
@@ -142,7 +142,7 @@ pub fn prune(
     Ok(())
 }
 
-/// Throws the oldest delivered rows away, in a transaction of its own. Returns how many went.
+/// Deletes the oldest delivered rows in a transaction of its own. Returns their number.
 pub fn shrink(connection: &mut Connection, most: u32) -> Result<u32, OutboxCallError> {
     let transaction = connection.transaction()?;
     let gone = discard(&transaction, "1", None, most)?;

@@ -1,6 +1,6 @@
-//! What the owner thread works on: the one connection, the room that is left, and the ballast. Every change is one
-//! transaction, on the disk before it is answered (but for what may be forgotten: that a row was delivered or put off); a full
-//! disk is met by giving room back, a failing one ends everything.
+//! The owner thread's database connection, with free space and ballast. Every change is one transaction that is on disk
+//! before the reply, except confirmations and postponements, which may be lost. A full disk is handled by releasing
+//! space; a disk error is permanent.
 
 use super::directory::{OutboxDir, OutboxLock};
 use super::types::{OutboxCapacity, OutboxDepth, OutboxError, OutboxRowState};
@@ -8,35 +8,35 @@ use super::{admin, rows};
 use rusqlite::{Connection, ErrorCode, Transaction};
 use std::time::{Duration, Instant};
 
-/// What can go wrong on the thread.
+/// An error on the owner thread.
 #[derive(Debug, thiserror::Error)]
 pub enum OutboxCallError {
-    /// SQLite's own words.
+    /// An error of SQLite.
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
-    /// Already said in the outbox's words.
+    /// An error that already is an [`OutboxError`].
     #[error(transparent)]
     Said(#[from] OutboxError),
 }
 
-/// A write beyond a quota, or on some full disks, comes as an I/O error of writing (`SQLITE_IOERR_WRITE`).
+/// A write beyond a quota, and on some full disks, is reported as this I/O error (`SQLITE_IOERR_WRITE`).
 const IOERR_WRITE: i32 = 778;
 
-/// How long to wait before a ballast that found no room is written again.
+/// Pause before another attempt to write the ballast, after it found no room.
 const BALLAST_PAUSE: Duration = Duration::from_secs(30);
 
-/// Delivered rows that go at once where room is short.
+/// Number of delivered rows that are deleted at once if room is short.
 const MAKE_ROOM: u32 = 1_000;
 
-/// How far beyond its limit the database may go while it becomes emptier, bytes.
+/// Bytes by which the database may exceed its limit while rows are drained.
 const SLACK: u64 = 1024 * 1024;
 
-/// The connection and what surrounds it.
+/// The connection, its directory and its limits.
 pub struct OutboxConnection {
     connection: Connection,
     place: OutboxDir,
     capacity: OutboxCapacity,
-    /// Tells the intents of this process from those of the dead.
+    /// Distinguishes the intents of this process from those of dead processes.
     session: String,
     lock: OutboxLock,
     fatal: Option<OutboxError>,
@@ -45,7 +45,7 @@ pub struct OutboxConnection {
 }
 
 impl OutboxConnection {
-    /// A connection over an open database.
+    /// Wraps an open database and writes the ballast.
     pub fn new(
         connection: Connection,
         place: OutboxDir,
@@ -60,21 +60,20 @@ impl OutboxConnection {
         conn
     }
 
-    /// The capacity.
     pub fn capacity(&self) -> OutboxCapacity {
         self.capacity
     }
 
-    /// Whose intents are not those of the dead.
+    /// The id of this process's intents.
     pub fn session(&self) -> &str {
         &self.session
     }
 
-    /// Runs `work` in a transaction and answers after its COMMIT. Where there is no room, room is made and the work is
-    /// tried once more; after an error of the disk nothing is believed any more.
+    /// Runs `work` in a transaction and returns after its COMMIT. If there is no room, releases some and tries once
+    /// more. After a disk error all further calls fail.
     ///
     /// # Errors
-    /// [`OutboxError`]; nothing of the work is kept then.
+    /// [`OutboxError`]; then nothing of the work is stored.
     pub fn transact<T>(
         &mut self,
         work: impl Fn(&Transaction<'_>) -> Result<T, OutboxCallError>,
@@ -91,8 +90,9 @@ impl OutboxConnection {
         done.map_err(|call_error| self.explain(call_error))
     }
 
-    /// The same for work that makes room in the end: it may go a little beyond the outbox's own limit, or a full outbox
-    /// could never become empty, because marking a row as delivered can take a page before it gives one.
+    /// Like [`OutboxConnection::transact`], for work that releases space in the end. It may slightly exceed the
+    /// outbox's limit: marking a row as delivered can take a page first, so a full outbox could
+    /// otherwise never be emptied.
     ///
     /// # Errors
     /// As [`OutboxConnection::transact`].
@@ -112,8 +112,8 @@ impl OutboxConnection {
         done
     }
 
-    /// The same for work that a power cut may undo without harm: its COMMIT does not wait for the disk. What comes after it
-    /// does, and brings it there.
+    /// Like [`OutboxConnection::drain`], for work that a power failure may undo without harm: its COMMIT does not wait
+    /// for the disk. The next synced commit writes it as well.
     ///
     /// # Errors
     /// As [`OutboxConnection::transact`].
@@ -127,7 +127,7 @@ impl OutboxConnection {
         done
     }
 
-    /// When commits reach the disk, in SQLite's words. Where that cannot be said, nothing is believed any more.
+    /// Sets SQLite's `synchronous` mode. If that fails, all further calls fail.
     fn sync(&mut self, when: &str) -> Result<(), OutboxError> {
         let said = self.connection.pragma_update(None, "synchronous", when);
         said.map_err(|error| {
@@ -136,7 +136,7 @@ impl OutboxConnection {
         })
     }
 
-    /// Refuses after an error of the disk.
+    /// Fails if a permanent error has occurred.
     fn must_be_believed(&self) -> Result<(), OutboxError> {
         self.fatal.clone().map_or(Ok(()), Err)
     }
@@ -151,11 +151,11 @@ impl OutboxConnection {
         Ok(done)
     }
 
-    /// Refuses where less than the low-water mark is left: what is measured must still find room. Delivered rows give
-    /// theirs first.
+    /// Fails if less than the low-water mark is left, which is reserved for results of running calls. Deletes delivered
+    /// rows first to make room.
     ///
     /// # Errors
-    /// [`OutboxError::Full`].
+    /// [`OutboxError::Full`] if no room can be made.
     pub fn must_have_room(&mut self) -> Result<(), OutboxError> {
         self.lay_ballast();
         let Some(mut why) = self.short()? else { return Ok(()) };
@@ -171,11 +171,11 @@ impl OutboxConnection {
         Err(OutboxError::Full { path: self.place.database(), why })
     }
 
-    /// Refuses where the ballast is given up and half of what it gave is used: the rest is for rows that leave. Without
-    /// it what is accepted at the end would make the disk so full that nothing could be marked as delivered.
+    /// Fails if the ballast is released and half of its space is used: the rest is needed to mark rows as delivered,
+    /// which accepted rows would otherwise make impossible.
     ///
     /// # Errors
-    /// [`OutboxError::Full`].
+    /// [`OutboxError::Full`] if only that rest is left.
     pub fn must_not_take_the_last(&mut self) -> Result<(), OutboxError> {
         let pages = self.pages().map_err(|error| self.explain(error.into()))?;
         if self.ballast || pages.free + self.place.disk_room() >= self.capacity.ballast_bytes / 2 {
@@ -185,7 +185,7 @@ impl OutboxConnection {
         Err(OutboxError::Full { path: self.place.database(), why })
     }
 
-    /// Which room is missing, if any is. Free pages inside the file are room on the fullest of disks.
+    /// Describes the missing room, if any. Free pages inside the file count even if the disk is full.
     fn short(&mut self) -> Result<Option<String>, OutboxError> {
         if !self.ballast {
             let why = format!("the disk has no room for its ballast file: {}", self.needed());
@@ -201,7 +201,7 @@ impl OutboxConnection {
         Ok(Some(format!("{limit}: {}", self.needed())))
     }
 
-    /// How much room there is, and how much a daemon needs.
+    /// Describes the available and the required room.
     fn needed(&self) -> String {
         let mib = |bytes: u64| bytes / (1024 * 1024);
         let OutboxCapacity { ballast_bytes, low_water, .. } = self.capacity;
@@ -223,10 +223,10 @@ impl OutboxConnection {
         Ok(FreeSpace { free: ask("freelist_count")? * size, growth: growth * size })
     }
 
-    /// How full it is. Puts the ballast back where there is room again, so it is asked regularly.
+    /// Reports the fill level. Also restores the ballast if there is room again, so it is called regularly.
     ///
     /// # Errors
-    /// [`OutboxError`].
+    /// [`OutboxError`] of the transaction.
     pub fn depth(&mut self) -> Result<OutboxDepth, OutboxError> {
         self.lay_ballast();
         let (tally, oldest_at) =
@@ -244,18 +244,18 @@ impl OutboxConnection {
         })
     }
 
-    /// Gives back what is there for this moment: the ballast, and rows that the store has.
+    /// Releases the ballast and deletes delivered rows.
     fn make_room(&mut self, write_failed: bool) {
         if write_failed || self.place.disk_room() < self.capacity.low_water {
             self.place.drop_ballast();
             self.ballast = self.capacity.ballast_bytes == 0;
             self.ballast_tried = Some(Instant::now());
         }
-        // Where this fails too, the work that follows says so.
+        // If this fails, too, the retried work returns the error.
         drop(admin::shrink(&mut self.connection, MAKE_ROOM));
     }
 
-    /// Puts the ballast back where the low-water mark is kept beside it, on the disk or inside the file.
+    /// Writes the ballast if the low-water mark remains free beside it, on the disk or inside the file.
     fn lay_ballast(&mut self) {
         let rested = self.ballast_tried.is_none_or(|at| at.elapsed() >= BALLAST_PAUSE);
         if self.ballast || !rested {
@@ -281,10 +281,10 @@ impl OutboxConnection {
         said
     }
 
-    /// Closes the database, and says in the lock file that this was done.
+    /// Closes the database, and records that in the lock file.
     ///
     /// # Errors
-    /// [`OutboxError::Io`]; what was acknowledged is on the disk all the same.
+    /// [`OutboxError::Io`]; acknowledged changes are on disk nevertheless.
     pub fn close(self) -> Result<(), OutboxError> {
         let Self { connection, place, lock, fatal, .. } = self;
         if let Some(fatal) = fatal {
@@ -296,7 +296,7 @@ impl OutboxConnection {
     }
 }
 
-/// Sets how large the database may become; it counts for this connection alone, so every opening sets it again.
+/// Limits the size of the database. SQLite applies this to the connection only, so every opening sets it again.
 pub fn limit_pages(connection: &Connection, bytes: u64) -> rusqlite::Result<()> {
     let size: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
     let pages = i64::try_from(bytes).unwrap_or(i64::MAX) / size.max(1);
@@ -314,7 +314,7 @@ fn is_full(error: &rusqlite::Error) -> bool {
     code.is_some_and(|code| code.code == ErrorCode::DiskFull || code.extended_code == IOERR_WRITE)
 }
 
-/// Says it in the outbox's words. Codes: https://sqlite.org/rescode.html
+/// Converts an error into an [`OutboxError`]. Codes: https://sqlite.org/rescode.html
 pub fn explain(call_error: OutboxCallError, place: &OutboxDir) -> OutboxError {
     let error = match call_error {
         OutboxCallError::Said(error) => return error,
@@ -328,7 +328,7 @@ pub fn explain(call_error: OutboxCallError, place: &OutboxDir) -> OutboxError {
         Some(ErrorCode::TooBig | ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch) => {
             OutboxError::Refused(why)
         }
-        // Not SQLite's word: a value that is none of the type that was asked for.
+        // The error is not SQLite's: a value does not have the requested type.
         None => OutboxError::Refused(why),
         _ => OutboxError::Io { path, why },
     }

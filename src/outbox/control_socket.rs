@@ -1,6 +1,6 @@
-//! The way to an outbox that another process has open: a socket in the state directory, for the same user alone. One
-//! request is one line of JSON, its answer is lines of JSON, the last of them `end` or `error`. Whoever has the outbox
-//! open asks [`answer`] directly, so both ways say the same.
+//! Access to an outbox that another process has open, over a socket in the state directory for the same user only. A
+//! request is one line of JSON; the response is several, the last of them `end` or `error`. The process that has the
+//! outbox open calls [`answer`] directly, so both ways give the same results.
 
 use super::Outbox;
 use super::types::{OutboxDepth, OutboxError, OutboxRowState, OutboxRowSummary, RowDocument};
@@ -22,85 +22,79 @@ use tokio_util::sync::CancellationToken;
 /// The socket's name in the state directory.
 pub const SOCKET: &str = "control.sock";
 
-/// The longest request, bytes: some ten thousand ids.
+/// Longest request in bytes: about ten thousand ids.
 const LONGEST_REQUEST: u64 = 1024 * 1024;
 
-/// The longest line of an answer, bytes: a document with all its gaps, escaped.
+/// Longest response line in bytes: a document with all its gaps, escaped.
 const LONGEST_LINE: u64 = 16 * 1024 * 1024;
 
-/// How long one side waits for the other.
+/// Time limit for each side's wait for the other.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Requests that are served at once.
+/// Maximum number of concurrent requests.
 const AT_ONCE: usize = 4;
 
-/// What can be asked.
+/// A request to the outbox.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "snake_case")]
 pub enum OutboxRequest {
-    /// How full it is.
+    /// Asks for the fill level.
     Depth,
-    /// The newest rows in these states, at most `limit` of each.
+    /// Lists the newest rows in these states, at most `limit` of each.
     List {
-        /// Which.
         states: Vec<OutboxRowState>,
-        /// At most so many of each.
+        /// Maximum number of rows of each state.
         limit: u32,
     },
-    /// Every row under an outcome's id.
+    /// Shows every row under an outcome's id.
     Show {
-        /// The id.
+        /// The outcome's id, or the row's number.
         id: String,
     },
-    /// Another try now.
+    /// Makes rows due now.
     Retry {
-        /// Of these; without them, of all that are quarantined.
+        /// The ids of the rows; `None` means all that are quarantined.
         ids: Option<Vec<String>>,
     },
-    /// Delivered rows once more.
+    /// Sends delivered rows again.
     Replay {
-        /// Confirmed from this moment on.
+        /// Start of the confirmation window, inclusive.
         from: Option<DateTime<Utc>>,
-        /// And before this one.
+        /// End of the window, exclusive.
         to: Option<DateTime<Utc>>,
     },
 }
 
-/// One line of an answer.
+/// One line of a response.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "line", rename_all = "snake_case")]
 pub enum ControlLine {
-    /// How full it is.
     Depth(OutboxDepth),
-    /// A row.
     Item(OutboxRowSummary),
-    /// A row with its document, or with what is wrong with that.
+    /// A row with its document, or with a description of the damage.
     Shown {
-        /// The row.
         item: OutboxRowSummary,
-        /// Its document as it is kept.
+        /// The document as it is stored.
         document: Option<Value>,
-        /// What is wrong with it.
+        /// Description of the damage.
         damage: Option<String>,
     },
-    /// So many rows were changed.
+    /// The number of changed rows.
     Changed {
-        /// How many.
         rows: u64,
     },
-    /// Nothing follows, and it worked.
+    /// The end of a successful response.
     End,
-    /// Nothing follows, and it did not.
+    /// The end of a failed response.
     Error {
-        /// Why.
         message: String,
     },
 }
 
-/// Does what is asked.
+/// Carries out a request.
 ///
 /// # Errors
-/// The outbox's.
+/// Those of the outbox.
 pub async fn answer(outbox: &Outbox, request: OutboxRequest) -> Result<Vec<ControlLine>, OutboxError> {
     Ok(match request {
         OutboxRequest::Depth => vec![ControlLine::Depth(outbox.depth().await?)],
@@ -130,8 +124,8 @@ pub async fn answer(outbox: &Outbox, request: OutboxRequest) -> Result<Vec<Contr
     })
 }
 
-/// Makes the socket at `path`, for this user alone. One that is there already belongs to a process that has died: whoever
-/// calls this has the outbox open.
+/// Creates the socket at `path` for this user only. An existing one belongs to a dead process, because the caller
+/// has the outbox open.
 ///
 /// # Errors
 /// Those of the file system; a path of more than about 100 bytes is too long for a socket.
@@ -145,7 +139,7 @@ pub fn listen(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// Answers requests until `stop`.
+/// Serves requests until `stop`.
 pub async fn serve(listener: UnixListener, outbox: Outbox, stop: CancellationToken) {
     let seats = Arc::new(Semaphore::new(AT_ONCE));
     loop {
@@ -154,7 +148,7 @@ pub async fn serve(listener: UnixListener, outbox: Outbox, stop: CancellationTok
             accepted = listener.accept() => accepted,
         };
         let Ok((stream, _)) = accepted else {
-            // No descriptor is free, most likely: another time there will be.
+            // Most likely no descriptor is free, which is temporary.
             tokio::time::sleep(Duration::from_millis(200)).await;
             continue;
         };
@@ -163,7 +157,7 @@ pub async fn serve(listener: UnixListener, outbox: Outbox, stop: CancellationTok
         let outbox = outbox.clone();
         tokio::spawn(async move {
             let _seat = seat;
-            // A client that has gone needs no answer.
+            // An error means that the client has gone.
             let _ = timeout(PATIENCE * 3, converse(stream, &outbox)).await;
         });
     }
@@ -189,10 +183,10 @@ async fn converse(stream: UnixStream, outbox: &Outbox) -> io::Result<()> {
     stream.flush().await
 }
 
-/// Asks the process that serves the socket at `path`.
+/// Sends a request to the process that serves the socket at `path`.
 ///
 /// # Errors
-/// A sentence: nobody is there, it does not answer, or what it says is wrong.
+/// A message: no process serves the socket, it does not respond, or its response is invalid.
 pub async fn ask(path: &Path, request: &OutboxRequest) -> Result<Vec<ControlLine>, String> {
     let shown = path.display();
     let failed = |error: io::Error| format!("the daemon does not answer at {shown}: {error}");

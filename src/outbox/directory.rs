@@ -1,5 +1,5 @@
-//! The directory of the outbox: whether it is a place that keeps what it is given, who holds it, how much room there is,
-//! and the ballast. Nothing here knows the database's tables.
+//! The directory of the outbox: checks that it is on a reliable file system, locks it, measures its free space, and
+//! manages the ballast. Knows nothing of the database's tables.
 
 use super::types::OutboxError;
 use crate::storage::private_files::{is_unfit, prepare_private_dir, private};
@@ -8,13 +8,12 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-/// The directory.
 #[derive(Debug, Clone)]
 pub struct OutboxDir {
     directory: PathBuf,
 }
 
-/// Network file systems, whose locks and syncs cannot be believed: magic number and name (statfs(2)).
+/// Network file systems with unreliable locks and syncs: magic number and name (statfs(2)).
 const NETWORK: [(u32, &str); 6] = [
     (0x6969, "NFS"),
     (0xff53_4d42, "CIFS"),
@@ -24,14 +23,14 @@ const NETWORK: [(u32, &str); 6] = [
     (0x00c3_6400, "Ceph"),
 ];
 
-/// The layer on which a container writes, and which is gone with it.
+/// A container's writable layer, which is deleted with the container.
 const OVERLAY: u32 = 0x794c_7630;
 
 impl OutboxDir {
-    /// The directory, created where it is missing (0700).
+    /// Opens the directory; creates it if it is missing (mode 0700).
     ///
     /// # Errors
-    /// [`OutboxError::Unsuitable`] where it cannot be made, is open to others, or lies on a network file system.
+    /// [`OutboxError::Unsuitable`] if it cannot be created, is accessible to others, or is on a network file system.
     pub fn prepare(directory: &Path) -> Result<Self, OutboxError> {
         let failed = |error: io::Error| {
             OutboxError::Unsuitable(format!(
@@ -50,7 +49,6 @@ impl OutboxDir {
         }
     }
 
-    /// The database.
     pub fn database(&self) -> PathBuf {
         self.directory.join("outbox.db")
     }
@@ -63,7 +61,7 @@ impl OutboxDir {
         self.directory.join("outbox.lock")
     }
 
-    /// What somebody should know of the directory.
+    /// Warnings about the directory for the user.
     pub fn notes(&self) -> Vec<String> {
         if !on_root_overlay(&self.directory) {
             return Vec::new();
@@ -75,11 +73,11 @@ impl OutboxDir {
         )]
     }
 
-    /// Takes the lock for this process, and says how the process before left the file. Once the database is there, it is
-    /// to be [`OutboxLock::opened`].
+    /// Takes the lock for this process, and returns how the previous process left the file. Call [`OutboxLock::opened`]
+    /// once the database exists.
     ///
     /// # Errors
-    /// [`OutboxError::Locked`] with the pid of who holds it.
+    /// [`OutboxError::Locked`] with the pid of the process that holds it.
     pub fn lock(&self) -> Result<(OutboxLock, PreviousExit), OutboxError> {
         let path = self.lock_file();
         let failed = |error: io::Error| unusable(&path, &error);
@@ -111,8 +109,8 @@ impl OutboxDir {
         Ok((lock, left))
     }
 
-    /// Whether there was a database that is empty or gone: only what had one leaves a word in the lock file, a log or a
-    /// ballast.
+    /// True if there was a database that is now empty or gone: only a process with a database leaves text in the lock
+    /// file, a log or a ballast.
     fn has_lost_its_database(&self, word_of_the_lock: &str) -> bool {
         let size = |path: PathBuf| fs::symlink_metadata(path).map_or(0, |file| file.len());
         let beside = [self.ballast(), self.beside("-wal")];
@@ -120,13 +118,13 @@ impl OutboxDir {
             && (!word_of_the_lock.is_empty() || beside.into_iter().any(|path| size(path) > 0))
     }
 
-    /// A file that SQLite has beside the database.
+    /// A file that SQLite creates beside the database.
     fn beside(&self, suffix: &str) -> PathBuf {
         self.directory.join(format!("outbox.db{suffix}"))
     }
 
-    /// Puts the log of a lost database that was set aside under `stamp` back, beside a page of nothing: of an empty
-    /// database SQLite would throw the log away. Whether there is one.
+    /// Restores the log of a lost database that was set aside under `stamp`, beside one page of zeros, because SQLite
+    /// would delete the log of an empty database. Returns true if there is a log.
     ///
     /// # Errors
     /// Those of the file system.
@@ -142,7 +140,7 @@ impl OutboxDir {
         Ok(true)
     }
 
-    /// Takes a database away of which a copy is set aside.
+    /// Removes a database of which a copy was set aside.
     ///
     /// # Errors
     /// Those of the file system.
@@ -155,20 +153,20 @@ impl OutboxDir {
 
     /// Bytes that this user can still write on the disk.
     pub fn disk_room(&self) -> u64 {
-        // Without an answer there is nothing to be careful about: a write that fails says so.
+        // If the size is unknown, no caution is possible: a failing write reports the problem.
         statvfs(&self.directory)
             .map_or(u64::MAX, |StatVfs { f_bavail, f_frsize, .. }| f_bavail.saturating_mul(f_frsize))
     }
 
-    /// Whether the ballast is there, whole.
+    /// True if the ballast exists with its full size.
     pub fn has_ballast(&self, bytes: u64) -> bool {
         bytes == 0
             || fs::symlink_metadata(self.ballast()).is_ok_and(|file| file.is_file() && file.len() >= bytes)
     }
 
-    /// Writes the ballast, every byte of it: a file with holes takes no room that could be given back.
+    /// Writes every byte of the ballast: a sparse file would occupy no space that could be released.
     pub fn lay_ballast(&self, bytes: u64) -> io::Result<()> {
-        // Whatever is there goes first, a link above all.
+        // Anything at that path is removed first, especially a link.
         self.drop_ballast();
         let written = private(OpenOptions::new().write(true).create_new(true)).open(self.ballast()).and_then(
             |mut file| {
@@ -182,20 +180,20 @@ impl OutboxDir {
         written
     }
 
-    /// Gives the ballast's room back to the disk.
+    /// Deletes the ballast to release its space.
     pub fn drop_ballast(&self) {
-        // Where there is none there is nothing to give.
+        // A missing file needs no deletion.
         drop(fs::remove_file(self.ballast()));
     }
 
-    /// Makes sure that the database exists for the user alone; SQLite gives what it creates beside it the same mode.
+    /// Creates the database for this user only if it is missing; SQLite gives the files beside it the same mode.
     pub fn touch_database(&self) -> io::Result<()> {
         let mut options = OpenOptions::new();
         private(options.write(true).create(true).truncate(false)).open(self.database()).map(drop)
     }
 
-    /// Renames a damaged database, its log with it, so that `sqlite3 .recover` can still read it. One that is gone leaves an
-    /// empty file: somebody has to look.
+    /// Renames a damaged database and its log, so that `sqlite3 .recover` can still read them. For a missing database
+    /// it leaves an empty file, so that someone investigates.
     pub fn set_aside(&self, stamp: &str) -> io::Result<()> {
         self.touch_database()?;
         for suffix in ["-wal", "-shm", ""] {
@@ -221,30 +219,30 @@ impl OutboxDir {
         found
     }
 
-    /// What the database and its log take, bytes.
+    /// Size of the database and its log, in bytes.
     pub fn bytes(&self) -> u64 {
         let size = |name: &str| fs::metadata(self.directory.join(name)).map_or(0, |file| file.len());
         size("outbox.db") + size("outbox.db-wal")
     }
 }
 
-/// How a process left the file.
+/// The state in which the previous process left the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PreviousExit {
-    /// Closed as it should be.
+    /// The database was closed properly.
     Closed,
-    /// Open: the process was killed.
+    /// The database was open: the process was killed.
     Open,
-    /// It ended because it had met damage.
+    /// The process ended because it found damage.
     Damaged,
-    /// The database is empty or gone, and there was one.
+    /// The database existed, and is empty or gone.
     Lost,
 }
 
-/// What the lock file says after damage was met.
+/// Content of the lock file after damage was found.
 const DAMAGED: &str = "damaged";
 
-/// What it says after all was closed as it should be; older versions left it empty.
+/// Content of the lock file after a proper close; older versions left it empty.
 const CLOSED: &str = "closed";
 
 /// The lock, held as long as the value lives, also by a process that is killed: then its pid stays in the file.
@@ -254,21 +252,21 @@ pub struct OutboxLock {
 }
 
 impl OutboxLock {
-    /// Says who has the database open.
+    /// Records this process as the owner of the open database.
     pub fn opened(&mut self) {
-        // A full disk may take no pid; the lock holds all the same.
+        // On a full disk the pid may be missing; the lock holds nevertheless.
         drop(self.write(&std::process::id().to_string()));
     }
 
-    /// Says that everything was closed as it should be.
+    /// Records that everything was closed properly.
     pub fn closed_well(mut self) {
-        // Unsaid, the next start takes longer.
+        // If this is not recorded, the next start takes longer.
         drop(self.write(CLOSED));
     }
 
-    /// Says that damage was met, so that the next start looks at all of the file.
+    /// Records that damage was found, so that the next start checks the whole file.
     pub fn met_damage(&mut self) {
-        // Unsaid, the next process meets it again.
+        // If this is not recorded, the next process finds the damage again.
         drop(self.write(DAMAGED));
     }
 
@@ -279,7 +277,7 @@ impl OutboxLock {
     }
 }
 
-/// An error of opening a file here, in the outbox's words.
+/// Converts an error of opening a file into an [`OutboxError`].
 pub fn unusable(path: &Path, error: &io::Error) -> OutboxError {
     if is_unfit(error) {
         return OutboxError::Unsuitable(format!("{} cannot be opened: {error}", path.display()));
@@ -287,7 +285,7 @@ pub fn unusable(path: &Path, error: &io::Error) -> OutboxError {
     OutboxError::Io { path: path.to_owned(), why: error.to_string() }
 }
 
-/// Bytes that no file system can make smaller.
+/// Bytes that no file system can compress.
 struct Noise(u64);
 
 impl Read for Noise {

@@ -1,10 +1,7 @@
-//! Between measuring and storing: rows wait here, on the disk, until the store has confirmed them. What was acknowledged
-//! here survives the death of the process; nothing is thrown away before it is delivered, and when there is no room, no
-//! paid call is started.
-//!
-//! The way of a measurement: [`Outbox::intend`] before the call, [`Outbox::accept`] with its outcome, [`Outbox::due`],
-//! the store, then [`Outbox::confirm`], [`Outbox::postpone`] or [`Outbox::quarantine`]. [`sender`] walks the second half.
-//! One thread owns the file; one process has it open, and others ask that one through [`control_socket`].
+//! Stores rows on disk until the store has confirmed them. Acknowledged rows survive the process's death, and none is
+//! deleted before delivery; without room, no paid call is started. One thread owns the file; other processes use
+//! [`control_socket`]. [`Outbox::intend`] precedes a call, [`Outbox::accept`] takes its outcome; [`sender`] delivers
+//! with [`Outbox::due`], then calls [`Outbox::confirm`], [`Outbox::postpone`] or [`Outbox::quarantine`].
 
 mod admin;
 mod connection;
@@ -37,8 +34,8 @@ use tokio::sync::Notify;
 /// How many jobs may wait before callers wait themselves.
 const QUEUE: usize = 256;
 
-/// A handle to the outbox; a clone is another handle to the same. Every answer comes after the change is on the disk, but
-/// for [`Outbox::confirm`] and [`Outbox::postpone`], which a power cut may undo: rows are then sent once more, or earlier.
+/// A handle to the outbox; clones share it. Every call returns after the change is on disk, except [`Outbox::confirm`]
+/// and [`Outbox::postpone`], which a power failure may undo: rows are then sent again, or earlier.
 #[derive(Clone)]
 pub struct Outbox {
     worker: Worker<OutboxConnection>,
@@ -47,13 +44,13 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Opens the outbox in `directory` (`STATE_DIR/outbox`), which is created where it is missing. A damaged database is
-    /// set aside under another name, and intents of a dead process become `interrupted` failure rows: both are told in
-    /// the [`OpenReport`].
+    /// Opens the outbox in `directory` (`STATE_DIR/outbox`); creates it if it is missing. A damaged database is set
+    /// aside under another name, and intents of a dead process become `interrupted` failure rows.
+    /// The [`OpenReport`] lists both.
     ///
     /// # Errors
-    /// [`OutboxError::Locked`] where another process has it open, [`OutboxError::Unsuitable`] where the place is none for
-    /// an outbox, [`OutboxError::Io`] where the disk fails, [`OutboxError::Full`] where it cannot even be opened.
+    /// [`OutboxError::Locked`] if another process has it open, [`OutboxError::Unsuitable`] if the directory cannot hold
+    /// an outbox, [`OutboxError::Io`] if the disk fails, [`OutboxError::Full`] if there is not even room to open it.
     pub async fn open(directory: &Path, capacity: OutboxCapacity) -> Result<(Self, OpenReport), OutboxError> {
         let database: Arc<Path> = directory.join("outbox.db").into();
         let of_thread = directory.to_owned();
@@ -78,10 +75,10 @@ impl Outbox {
         OutboxError::Io { path: self.database.to_path_buf(), why: "its thread has ended".to_owned() }
     }
 
-    /// Writes down that a call is about to be made, and reserves what it may cost. Twice the same id is once.
+    /// Records that a call is about to be made, and reserves its maximum cost. Repeating the same id has no effect.
     ///
     /// # Errors
-    /// [`OutboxError::Full`] below the low-water mark: do not make the call. Final errors: [`OutboxError::is_fatal`].
+    /// [`OutboxError::Full`] below the low-water mark: do not call. Permanent errors: [`OutboxError::is_fatal`].
     pub async fn intend(&self, intent: &CallIntent) -> Result<(), OutboxError> {
         let intent = intent.clone();
         let work = move |conn: &mut OutboxConnection| {
@@ -92,15 +89,15 @@ impl Outbox {
         self.ask(work).await
     }
 
-    /// Keeps the outcomes of an intent, replaces its reserve by what was spent, and removes it: all or nothing. Without
-    /// outcomes the call was not made after all. Asked again after a lost answer, it changes nothing.
+    /// Stores the outcomes of an intent, replaces its reserve by `spent`, and removes it, all in one transaction.
+    /// Without outcomes the call was not made after all. A repeated call, after a lost reply, changes nothing.
     ///
-    /// An outcome that JSON cannot hold (a NaN) is quarantined with what JSON can say of it; the answer names these.
+    /// An outcome that JSON cannot represent (a NaN) is quarantined with its other fields; the result names these.
     ///
     /// # Errors
-    /// [`OutboxError::Full`] where there is no room left at all: keep the outcomes and try again.
-    /// [`OutboxError::Refused`] where SQLite takes them in no form: the intent stays, and the next start makes a row of
-    /// it. Final errors: [`OutboxError::is_fatal`].
+    /// [`OutboxError::Full`] without any room: keep the outcomes and try again. [`OutboxError::Refused`] if SQLite
+    /// takes them in no form: the intent stays, and the next start makes a row of
+    /// it. Permanent errors: [`OutboxError::is_fatal`].
     pub async fn accept(
         &self,
         intent_id: &str,
@@ -122,12 +119,11 @@ impl Outbox {
         done.map(|()| aside)
     }
 
-    /// Up to `max_items` rows that are due, those that wait longest first, of together at most `max_bytes`, but one at
-    /// least. They stay due: the caller remembers which it has under way. Rows whose payload is not what was written are
-    /// quarantined on the way.
+    /// Up to `max_items` due rows, the longest waiting first, with at most `max_bytes` in total, but at least one row.
+    /// They stay due: the caller tracks the rows that it is sending. Rows with a damaged payload are quarantined.
     ///
     /// # Errors
-    /// Final ones: [`OutboxError::is_fatal`].
+    /// Permanent errors only: [`OutboxError::is_fatal`].
     pub async fn due(
         &self,
         now: DateTime<Utc>,
@@ -137,10 +133,10 @@ impl Outbox {
         self.due_behind(None, now, max_items, max_bytes).await
     }
 
-    /// The same from behind a row's turn on, or from the first: for whoever has those before it under way.
+    /// Like [`Outbox::due`], starting behind a position in the queue, for callers that are sending the rows before it.
     ///
     /// # Errors
-    /// Final ones: [`OutboxError::is_fatal`].
+    /// Permanent errors only: [`OutboxError::is_fatal`].
     pub async fn due_behind(
         &self,
         turn: Option<QueuePosition>,
@@ -154,11 +150,11 @@ impl Outbox {
         self.ask(work).await
     }
 
-    /// The store has these rows. They stay in the archive for some days, as far as there is room. Returns how many were
-    /// not confirmed before.
+    /// Marks rows as delivered. They stay in the archive for some days, as far as there is room. Returns the number of
+    /// rows that were not confirmed before.
     ///
     /// # Errors
-    /// Final ones: [`OutboxError::is_fatal`]. It works on a full disk.
+    /// Permanent errors only: [`OutboxError::is_fatal`]. It works on a full disk.
     pub async fn confirm(&self, keys: &[OutboxKey]) -> Result<usize, OutboxError> {
         let (keys, now) = (keys.to_vec(), Utc::now());
         let work = move |conn: &mut OutboxConnection| {
@@ -172,10 +168,10 @@ impl Outbox {
         self.ask(work).await
     }
 
-    /// The store did not take these rows now: they are due again at `next_at`, at most 10 minutes from now.
+    /// Defers rows that the store did not take: they are due again at `next_at`, at most 10 minutes from now.
     ///
     /// # Errors
-    /// Final ones: [`OutboxError::is_fatal`].
+    /// Permanent errors only: [`OutboxError::is_fatal`].
     pub async fn postpone(
         &self,
         keys: &[OutboxKey],
@@ -189,19 +185,19 @@ impl Outbox {
         self.ask(work).await
     }
 
-    /// Rows that were put off are due now.
+    /// Makes all postponed rows due now.
     ///
     /// # Errors
-    /// Final ones: [`OutboxError::is_fatal`].
+    /// Permanent errors only: [`OutboxError::is_fatal`].
     pub async fn hasten(&self) -> Result<(), OutboxError> {
         let now = Utc::now();
         self.ask(move |conn| conn.drain(|transaction| rows::hasten(transaction, now))).await
     }
 
-    /// The store will never take this row as it is: it is set aside with the reason, until somebody has looked.
+    /// Sets a row aside that the store will never take as it is. It stays, with the reason, until someone handles it.
     ///
     /// # Errors
-    /// Final ones: [`OutboxError::is_fatal`].
+    /// Permanent errors only: [`OutboxError::is_fatal`].
     pub async fn quarantine(&self, key: OutboxKey, why: &str) -> Result<(), OutboxError> {
         let why = why.to_owned();
         let work = move |conn: &mut OutboxConnection| {
@@ -210,18 +206,18 @@ impl Outbox {
         self.ask(work).await
     }
 
-    /// How full it is; independent of how much is in it.
+    /// The fill level. Its cost does not depend on the number of rows.
     ///
     /// # Errors
-    /// Final ones: [`OutboxError::is_fatal`].
+    /// Permanent errors only: [`OutboxError::is_fatal`].
     pub async fn depth(&self) -> Result<OutboxDepth, OutboxError> {
         self.ask(OutboxConnection::depth).await
     }
 
-    /// Intents of this process whose calls are under way.
+    /// Intents of this process whose calls are running.
     ///
     /// # Errors
-    /// Final ones: [`OutboxError::is_fatal`].
+    /// Permanent errors only: [`OutboxError::is_fatal`].
     pub async fn open_intents(&self) -> Result<Vec<CallIntent>, OutboxError> {
         let work = |conn: &mut OutboxConnection| {
             let session = conn.session().to_owned();
@@ -230,10 +226,10 @@ impl Outbox {
         self.ask(work).await
     }
 
-    /// What each provider was paid on a day (UTC), what is reserved included.
+    /// Spending at each provider on a day (UTC), including reserves.
     ///
     /// # Errors
-    /// Final ones: [`OutboxError::is_fatal`].
+    /// Permanent errors only: [`OutboxError::is_fatal`].
     pub async fn spent(&self, day: NaiveDate) -> Result<BTreeMap<String, Spend>, OutboxError> {
         let work =
             move |conn: &mut OutboxConnection| conn.transact(|transaction| rows::spent(transaction, day));
@@ -243,7 +239,7 @@ impl Outbox {
     /// The newest rows in a state.
     ///
     /// # Errors
-    /// Final ones: [`OutboxError::is_fatal`].
+    /// Permanent errors only: [`OutboxError::is_fatal`].
     pub async fn list(
         &self,
         state: OutboxRowState,
@@ -255,11 +251,11 @@ impl Outbox {
         self.ask(work).await
     }
 
-    /// Every row under an outcome's id, or the one of this number, with its document as it is kept, or what is wrong with
-    /// that.
+    /// Every row under an outcome's id, or the one with this number, with its stored document or a
+    /// description of the damage.
     ///
     /// # Errors
-    /// Final ones: [`OutboxError::is_fatal`].
+    /// Permanent errors only: [`OutboxError::is_fatal`].
     pub async fn show(&self, id: &str) -> Result<Vec<(OutboxRowSummary, RowDocument)>, OutboxError> {
         let id = id.to_owned();
         let work =
@@ -267,11 +263,11 @@ impl Outbox {
         self.ask(work).await
     }
 
-    /// Has rows tried again now: those of these ids or numbers that are quarantined or waiting, or all that are quarantined.
-    /// Returns how many.
+    /// Makes rows due now: those with these ids or numbers that are quarantined or waiting, or all that are
+    /// quarantined. Returns their number.
     ///
     /// # Errors
-    /// Final ones: [`OutboxError::is_fatal`].
+    /// Permanent errors only: [`OutboxError::is_fatal`].
     pub async fn retry(&self, ids: Option<&[String]>) -> Result<u64, OutboxError> {
         let (ids, now) = (ids.map(<[String]>::to_vec), Utc::now());
         let work = move |conn: &mut OutboxConnection| match ids {
@@ -283,11 +279,11 @@ impl Outbox {
         done
     }
 
-    /// Has delivered rows sent once more that the store confirmed within the window. Harmless where the store still has
-    /// them: their ids are the same. Returns how many.
+    /// Sends delivered rows again that the store confirmed within the window. Harmless if the store still has them,
+    /// because their ids are the same. Returns their number.
     ///
     /// # Errors
-    /// Final ones: [`OutboxError::is_fatal`].
+    /// Permanent errors only: [`OutboxError::is_fatal`].
     pub async fn replay(&self, window: Window) -> Result<u64, OutboxError> {
         let now = Utc::now();
         let work = move |conn: &mut OutboxConnection| {
@@ -303,17 +299,17 @@ impl Outbox {
         self.work.notified().await;
     }
 
-    /// Closes the file after what was asked before; other handles can do nothing with it any more. Without it the next
-    /// start takes longer, and nothing is lost.
+    /// Closes the file after all earlier calls; other handles fail afterwards. Without it the next start takes longer,
+    /// but nothing is lost.
     ///
     /// # Errors
-    /// What the disk says.
+    /// Those of the disk.
     pub async fn close(&self) -> Result<(), OutboxError> {
         self.worker.close(OutboxConnection::close).await.map_err(|WorkerGone| self.gone())?
     }
 }
 
-/// Repeats a piece of work until it finds nothing more; the sum of what it found.
+/// Repeats a piece of work until it returns zero. Returns the sum.
 fn in_pieces(mut piece: impl FnMut() -> Result<u64, OutboxError>) -> Result<u64, OutboxError> {
     let mut all = 0;
     loop {

@@ -1,5 +1,5 @@
-//! From a directory to a connection: the lock, a damaged file set aside, the connection as durability wants it, and what the
-//! process before left behind.
+//! Opens the outbox in a directory: takes the lock, sets a damaged file aside, configures the connection for
+//! durability, and handles the previous process's open intents.
 
 use super::connection::{OutboxCallError, OutboxConnection, explain, limit_pages};
 use super::directory::{OutboxDir, PreviousExit, unusable};
@@ -18,20 +18,20 @@ const PAGE_SIZE: u32 = 8192;
 /// The log is written back at this size, 4 MiB: on a full disk it must fit into the ballast.
 const LOG_PAGES: u32 = 512;
 
-/// Memory for pages of the database, KiB: half of SQLite's default, for a process that mostly waits.
+/// Page cache in KiB: half of SQLite's default, because the process mostly waits.
 const CACHE: i64 = 1024;
 
-/// An outbox of so many rows is looked at whole after a kill; of a longer one as many rows at each end. A daemon is not kept
-/// from its work by how long it was without a store.
+/// Number of rows up to which an outbox is checked as a whole after a kill; of a longer one this many rows at each end
+/// are checked. So a long backlog does not delay the daemon's start.
 const LOOKED_AT: u64 = 10_000;
 
-/// How long the spending of a day is remembered.
+/// Days for which daily spending is remembered.
 const SPEND_DAYS: i64 = 400;
 
 /// Opens the outbox in `directory`.
 ///
 /// # Errors
-/// [`OutboxError`]: locked, unsuitable, or a disk that fails. Damage is no error: the file is set aside.
+/// [`OutboxError`]: locked, unsuitable, or a failing disk. A damaged file is set aside without an error.
 pub fn open(
     directory: &Path,
     capacity: OutboxCapacity,
@@ -65,7 +65,7 @@ pub fn open(
     match conn.transact(|transaction| settle_the_dead(transaction, &session, now)) {
         Ok(interrupted) => opening.interrupted = interrupted,
         Err(error) if error.is_fatal() => return Err(error),
-        // They stay what they are until a start can.
+        // The intents stay until a later start can settle them.
         Err(error) => {
             opening.notes.push(format!("rows of interrupted calls wait for the next start: {error}"))
         }
@@ -78,7 +78,7 @@ fn is_damage(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
 }
 
-/// Keeps the damaged file under another name and starts with an empty one.
+/// Sets the damaged file aside and starts with an empty one.
 fn anew(
     place: &OutboxDir,
     capacity: &OutboxCapacity,
@@ -88,13 +88,13 @@ fn anew(
     connect(place, capacity, IntegrityCheck::None)
 }
 
-/// What damaged files are named after.
+/// The timestamp in the names of damaged files.
 fn stamp(now: DateTime<Utc>) -> String {
     now.format("%Y%m%dT%H%M%S%3fZ").to_string()
 }
 
-/// Sets aside what is left of a database that is empty or gone, and reads back what its log holds: all of it, where
-/// nothing had been written back from there yet.
+/// Sets aside the rest of a database that is empty or gone, and recovers rows from its log: all of them, if the log
+/// was never written back.
 fn recovered(
     place: &OutboxDir,
     capacity: &OutboxCapacity,
@@ -137,7 +137,7 @@ fn connect(
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let mut connection = Connection::open_with_flags(place.database(), flags)?;
-    // Set before the journal's mode, so that no shared memory is needed: a full disk has no room for one.
+    // Set before the journal mode, so that SQLite needs no shared memory: a full disk has no room for it.
     setting(&connection, "locking_mode", "EXCLUSIVE")?;
     connection.pragma_update(None, "page_size", PAGE_SIZE)?;
     connection.pragma_update(None, "cache_size", -CACHE)?;
@@ -145,7 +145,7 @@ fn connect(
     // In WAL mode only FULL syncs each commit.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
-    // What a statement with triggers changes is copied first, page by page: to a file of its own, unless it is told.
+    // Statements with triggers first copy the pages that they change; by default into a temporary file.
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     limit_pages(&connection, capacity.max_bytes)?;
     let is_new: bool =
@@ -159,7 +159,7 @@ fn connect(
     Ok(connection)
 }
 
-/// Sets what SQLite may silently leave as it was.
+/// Sets a pragma that SQLite may silently ignore, and checks the result.
 fn setting(connection: &Connection, name: &str, wanted: &str) -> Result<(), OutboxCallError> {
     let is: String = connection.pragma_update_and_check(None, name, wanted, |row| row.get(0))?;
     if is.eq_ignore_ascii_case(wanted) {
@@ -169,12 +169,12 @@ fn setting(connection: &Connection, name: &str, wanted: &str) -> Result<(), Outb
     Err(OutboxError::Unsuitable(said).into())
 }
 
-/// How much of the file is looked at before it is believed.
+/// The extent of the check of a file before its use.
 #[derive(Clone, Copy)]
 enum IntegrityCheck {
     None,
-    /// The tables that are searched, and of many rows those at the ends, where the process before was at work. Payloads are
-    /// each held against their checksum when they are read; who meets damage later says so, and [`IntegrityCheck::All`] follows.
+    /// The searched tables, and of many rows those at the ends, which changed last. Payloads are checked by checksum
+    /// when they are read; damage found later is recorded and leads to [`IntegrityCheck::All`].
     Searched,
     All,
 }
@@ -189,7 +189,7 @@ impl IntegrityCheck {
     }
 }
 
-/// Looks at what is searched: small tables whole, rows as far as that takes no longer for more of them.
+/// Checks the searched tables: small ones as a whole, rows up to a number that bounds the time.
 fn searched(connection: &Connection) -> Result<(), OutboxCallError> {
     schema::SMALL.iter().try_for_each(|table| sound(connection, table))?;
     let rows = connection.query_row("SELECT coalesce(sum(rows), 0) FROM tally", [], |row| row.get(0))?;
@@ -204,7 +204,7 @@ fn searched(connection: &Connection) -> Result<(), OutboxCallError> {
     Ok(())
 }
 
-/// Has SQLite look at a table with its indexes, or at everything (`1`: up to the first fault).
+/// Runs SQLite's check on a table with its indexes, or on everything (`1`: up to the first fault).
 fn sound(connection: &Connection, what: &str) -> rusqlite::Result<()> {
     let said: String = connection.query_row(&format!("PRAGMA quick_check({what})"), [], |row| row.get(0))?;
     if said == "ok" {
@@ -214,7 +214,7 @@ fn sound(connection: &Connection, what: &str) -> rusqlite::Result<()> {
     Err(rusqlite::Error::SqliteFailure(code, Some(said)))
 }
 
-/// Turns the intents of dead processes into rows; what they reserved stays spent, because it may have been.
+/// Turns the intents of dead processes into rows. Their reserves stay spent, because the calls may have been billed.
 fn settle_the_dead(
     transaction: &Transaction<'_>,
     session: &str,
@@ -231,7 +231,7 @@ fn settle_the_dead(
     Ok(dead)
 }
 
-/// The row that tells of a call whose process died. It holds no figure: the measurement is gone.
+/// The failure row for a call whose process died. It has no figures, because the measurement is lost.
 fn interrupted(intent: &CallIntent) -> Outcome {
     let CallIntent { id, series, slot_at, at, stamps, .. } = intent;
     let message = "the measuring process ended during this call, so its measurement is gone; what the provider did is not \

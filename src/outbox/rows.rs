@@ -1,5 +1,4 @@
-//! What is done with intents and rows, each a piece of a transaction. When it is done, and what becomes of an error, is
-//! `connection`'s.
+//! Operations on intents and rows, each a part of a transaction. `connection` runs the transactions and handles errors.
 
 use super::connection::OutboxCallError;
 use super::types::{CallIntent, OutboxKey, OutboxRowState, QueuePosition, QueuedRow, SetAsideRow, Spend};
@@ -10,13 +9,13 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use std::collections::BTreeMap;
 
-/// Version of the payload's shape.
+/// Version of the payload's format.
 const FORMAT: i64 = 1;
 
 /// No row is postponed further than this: a later time was written by a clock that has been set back since.
 const FURTHEST: TimeDelta = TimeDelta::minutes(10);
 
-/// An outcome as it is kept.
+/// An outcome as it is stored.
 #[derive(Debug, Clone)]
 pub struct PackedOutcome {
     id: String,
@@ -26,18 +25,18 @@ pub struct PackedOutcome {
     measured_at: DateTime<Utc>,
     sha256: String,
     body: String,
-    /// Why the body is not all of the outcome, if so.
+    /// Reason why the body is not the complete outcome, if it is not.
     flaw: Option<String>,
 }
 
 impl PackedOutcome {
-    /// What is said of an outcome that goes to no store.
+    /// The report about an outcome that no store will get.
     pub fn set_aside(&self) -> Option<SetAsideRow> {
         self.flaw.clone().map(|why| SetAsideRow { id: self.id.clone(), why })
     }
 }
 
-/// Makes an outcome ready to be kept. One that JSON cannot hold is set aside with what JSON can say of it.
+/// Prepares an outcome for storage. One that JSON cannot represent is set aside with the fields that JSON can.
 pub fn pack(outcome: &Outcome) -> PackedOutcome {
     let (kind, body, flaw) = match payload::write(outcome) {
         Ok((kind, body)) => (kind, body, None),
@@ -66,7 +65,7 @@ fn checksum(kind: OutcomeKind, body: &str) -> String {
     payload::sha256_of(&[kind.as_str(), "\n", body])
 }
 
-/// Writes an intent down and reserves what it may cost. Twice is once.
+/// Stores an intent and reserves its maximum cost. Repeating the same id has no effect.
 pub fn intend(
     transaction: &Transaction<'_>,
     session: &str,
@@ -94,7 +93,7 @@ pub fn intend(
     Ok(())
 }
 
-/// Keeps outcomes and settles the intent that they answer.
+/// Stores outcomes and settles their intent.
 pub fn accept(
     transaction: &Transaction<'_>,
     intent: &str,
@@ -117,12 +116,12 @@ pub fn accept(
     });
     match settled.optional()? {
         Some((at, provider, reserve)) => pay(transaction, at.date_naive(), &provider, spent, reserve),
-        // Settled before: an answer got lost and the same was asked again.
+        // It was settled before: a reply was lost and the call repeated.
         None => Ok(()),
     }
 }
 
-/// The same content under the same id is there once; other content is another row, which the store will judge.
+/// Stores the same content under the same id only once; other content is another row, which the store will judge.
 fn keep(
     transaction: &Transaction<'_>,
     packed: &PackedOutcome,
@@ -159,8 +158,8 @@ fn keep(
     Ok(())
 }
 
-/// Adds to what a provider was paid on a day. Not in SQL: a sum beyond 64 bits becomes a real number there, which the
-/// column refuses, and a provider may report any number.
+/// Adds to a provider's spending on a day. Not in SQL, where a sum beyond 64 bits becomes a real number, which the
+/// column refuses; and a provider may report any number.
 fn pay(
     transaction: &Transaction<'_>,
     day: NaiveDate,
@@ -181,7 +180,7 @@ fn pay(
     Ok(())
 }
 
-/// What each provider was paid on a day, what is reserved included.
+/// Spending at each provider on a day, including reserves.
 pub fn spent(
     transaction: &Transaction<'_>,
     day: NaiveDate,
@@ -231,8 +230,8 @@ pub fn intents(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// The rows that are due, those that wait longest first: from the first one on, or behind a turn. A payload that is not
-/// what was written is quarantined.
+/// The due rows, the longest waiting first, from the first one or behind a position. Rows with a
+/// damaged payload are quarantined.
 pub fn due(
     transaction: &Transaction<'_>,
     now: DateTime<Utc>,
@@ -280,7 +279,7 @@ fn unpack(row: &Row<'_>) -> Result<Result<QueuedRow, (OutboxKey, String)>, rusql
     })
 }
 
-/// Reads a payload, or says why it is not what was written.
+/// Reads a payload, or describes its damage.
 pub fn open(
     kind: &str,
     sha256: &str,
@@ -299,7 +298,7 @@ pub fn open(
     Ok((OutcomePayload::read(kind, &body)?, body.len() as u64))
 }
 
-/// Marks rows as confirmed by the store. Returns how many were not before.
+/// Marks rows as confirmed by the store. Returns the number that were not confirmed before.
 pub fn confirm(
     transaction: &Transaction<'_>,
     keys: &[OutboxKey],
@@ -315,7 +314,7 @@ pub fn confirm(
     Ok(changed)
 }
 
-/// Puts off rows that were tried in vain.
+/// Postpones rows that the store did not take.
 pub fn postpone(
     transaction: &Transaction<'_>,
     keys: &[OutboxKey],
@@ -331,7 +330,7 @@ pub fn postpone(
     Ok(())
 }
 
-/// Makes rows due that were put off.
+/// Makes all postponed rows due.
 pub fn hasten(transaction: &Transaction<'_>, now: DateTime<Utc>) -> Result<(), OutboxCallError> {
     let sql = "UPDATE items SET next_at_ms = ?1 WHERE state = 'pending' AND next_at_ms > ?1";
     transaction.prepare_cached(sql)?.execute([now.timestamp_millis()])?;
@@ -346,7 +345,7 @@ pub fn quarantine(transaction: &Transaction<'_>, key: OutboxKey, why: &str) -> R
     Ok(())
 }
 
-/// How many rows are in which state.
+/// Number of rows in each state.
 pub fn tally(transaction: &Transaction<'_>) -> Result<Vec<(OutboxRowState, u64)>, OutboxCallError> {
     let mut statement = transaction.prepare_cached("SELECT rows FROM tally WHERE state = ?")?;
     let count = |state: OutboxRowState| -> Result<_, OutboxCallError> {
@@ -355,19 +354,19 @@ pub fn tally(transaction: &Transaction<'_>) -> Result<Vec<(OutboxRowState, u64)>
     OutboxRowState::ALL.into_iter().map(count).collect()
 }
 
-/// When the oldest waiting row was measured.
+/// Time of measurement of the oldest waiting row.
 pub fn oldest(transaction: &Transaction<'_>) -> Result<Option<DateTime<Utc>>, OutboxCallError> {
     let sql = "SELECT min(measured_at_ms) FROM items WHERE state = 'pending'";
     let found: Option<i64> = transaction.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
     Ok(found.map(moment))
 }
 
-/// A moment from its milliseconds. SQLite holds more years than a calendar does.
+/// A time from its milliseconds. SQLite can hold values beyond the calendar, which become 1970.
 pub fn moment(milliseconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(milliseconds).unwrap_or_default()
 }
 
-/// A count from SQLite, which has no unsigned numbers; none is below 0.
+/// A count from SQLite, which has no unsigned integers; none is below 0.
 pub fn unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or_default()
 }

@@ -1,22 +1,22 @@
-//! Tables of the outbox, and how an older file becomes a newer one. What is searched (`items`) lies apart from what is
-//! heavy (`payloads`), so that confirming a hundred rows rewrites a few pages. `tally` is kept by triggers, so that no
-//! count is ever off and half a million rows are counted without a scan.
+//! Tables of the outbox, and their migrations. The searched columns (`items`) are separate from the large ones
+//! (`payloads`), so that confirming a hundred rows rewrites few pages. Triggers maintain `tally`, so counts are always
+//! exact and need no scan.
 
 use super::connection::OutboxCallError;
 use super::types::OutboxError;
 use rusqlite::Connection;
 
-/// The tables that do not grow with the rows that wait.
+/// The tables that do not grow with the number of waiting rows.
 pub const SMALL: [&str; 3] = ["tally", "intents", "spend"];
 
-/// Reads so many rows whole: those whose turn comes next, and those that were written last.
+/// Queries that read a number of whole rows: the next due ones, and the last written ones.
 pub const ENDS: [&str; 2] = [
     "SELECT * FROM items WHERE state = 'pending' ORDER BY next_at_ms, seq LIMIT ?",
     "SELECT * FROM items ORDER BY seq DESC LIMIT ?",
 ];
 
-/// The steps from an empty file to the present, one an entry; `user_version` counts those done. Never change one that
-/// was released: add another.
+/// The migrations from an empty file to the current schema; `user_version` counts those done. Never change a
+/// released one: add another.
 const STEPS: &[&str] = &["
     CREATE TABLE items (
         seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -84,7 +84,7 @@ const STEPS: &[&str] = &["
     ) STRICT, WITHOUT ROWID;
 "];
 
-/// Does the steps that the file lacks, all in one transaction.
+/// Runs the missing migrations, all in one transaction.
 pub fn migrate(connection: &mut Connection) -> Result<(), OutboxCallError> {
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let done = usize::try_from(version).ok().filter(|done| *done <= STEPS.len());

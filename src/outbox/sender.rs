@@ -1,6 +1,6 @@
-//! Brings rows from the outbox to the store, and decides what becomes of each: confirmed by the store, put off, or set
-//! aside. Whatever is not on the short list of final answers is tried again; a row that the store does not like holds up
-//! nobody, and a store that is away is not asked once for each row. When that is done is here, how in `round`.
+//! Sends rows from the outbox to the store, and confirms, postpones or sets aside each of them. Rows are retried unless
+//! the error is known to be permanent; a rejected row delays no other, and an unreachable store is not called once per
+//! row. This file schedules rounds; `round` carries them out.
 
 mod round;
 
@@ -19,77 +19,71 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// Rows that are taken at once at most, and confirmed in one transaction: what that writes must fit into the ballast of a
-/// full disk.
+/// Maximum number of rows that are read at once, and confirmed in one transaction, whose writes must fit into the
+/// ballast of a full disk.
 const BATCH: u32 = 2_000;
 
-/// How often the outbox is looked at where nothing new comes.
+/// Interval of reads from the outbox while nothing new arrives.
 const TICK: Duration = Duration::from_secs(1);
 
-/// What the sender last saw.
+/// State of the sender.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SenderReport {
-    /// The store.
     pub store: StoreReport,
-    /// The outbox.
     pub outbox: OutboxReport,
-    /// When the store last confirmed a row of each provider.
+    /// Time of the last confirmed row of each provider.
     pub stored_at: BTreeMap<String, DateTime<Utc>>,
-    /// Until when the store is left alone, where it did not answer or refused.
+    /// End of the pause after the store did not answer or refused.
     pub resumes_at: Option<DateTime<Utc>>,
 }
 
-/// What a flush came to.
+/// The result of a flush.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Flushed {
     /// Rows that the store has now, or had already.
     pub delivered: u64,
-    /// Rows set aside.
     pub quarantined: u64,
-    /// Rows that still wait; they are safe.
+    /// Rows that still wait, safe in the outbox.
     pub left: u64,
 }
 
-/// What became of rows, for whoever wants to hear of it as it happens.
+/// The fate of rows, reported immediately.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DeliveryEvent {
-    /// The store has confirmed so many rows of a provider.
+    /// The store has confirmed rows of a provider.
     Stored {
-        /// The provider.
         provider: String,
-        /// How many.
+        /// Number of confirmed rows.
         rows: u64,
     },
-    /// A row is set aside.
+    /// A row was set aside.
     SetAside {
-        /// The outcome's id.
+        /// Id of the outcome.
         id: String,
-        /// Why.
         why: String,
     },
 }
 
-/// The sender of one outbox to one store.
+/// Sends the rows of one outbox to one store.
 pub struct OutboxSender {
     outbox: Outbox,
     calls: StoreCalls,
     sender_report: watch::Sender<SenderReport>,
     news: Box<dyn Fn(DeliveryEvent) + Send + Sync>,
-    /// Rows that the store failed to take since it last took one. One alone may be the row's own fault; two are the
-    /// store's.
+    /// Rows that failed since the store last took one. A single one may be the row's fault; two are the store's.
     failed: BTreeSet<OutboxKey>,
-    /// Rounds in a row in which the store took nothing.
+    /// Number of consecutive rounds in which the store took nothing.
     vain: u32,
-    /// Rows that are taken at once now.
+    /// Current number of rows that are read at once.
     batch: u32,
-    /// The last row that the store has, or is getting: the next one to send is behind it.
+    /// The last row that was sent or is being sent; the next one follows behind it.
     behind: Option<QueuePosition>,
-    /// Rows of the round before, which are being confirmed.
+    /// The confirmation of the previous round's rows, which still runs.
     finishing: Option<JoinHandle<RoundResult>>,
 }
 
 impl OutboxSender {
-    /// A sender to `sink`, which is called `store` (`sqlite:/path`, `mongodb://host/db`), and what it tells of itself.
+    /// Creates a sender to `sink` and a receiver of its reports. `store` (`sqlite:/path`, …) names it in reports.
     pub fn new(
         outbox: Outbox,
         sink: Arc<dyn OutcomeSink>,
@@ -111,19 +105,18 @@ impl OutboxSender {
         (sender, seen)
     }
 
-    /// The same sender, which says at once what became of rows. `news` must not wait.
+    /// Reports delivered and rejected rows immediately to `news`, which must not block.
     #[must_use]
     pub fn telling(self, news: impl Fn(DeliveryEvent) + Send + Sync + 'static) -> Self {
         Self { news: Box::new(news), ..self }
     }
 
-    /// Sends until `stop`. Calls that are under way then end by themselves; rows whose answer nobody heard stay where they
-    /// are, and are sent again.
+    /// Sends until `stop`. Running calls then end by themselves; rows without an answer stay and are sent again.
     ///
     /// # Errors
-    /// A final error of the outbox. The store's are never one.
+    /// A permanent error of the outbox, never one of the store.
     pub async fn run(&mut self, stop: &CancellationToken) -> Result<(), OutboxError> {
-        // Daemons that start together should not all knock at once.
+        // A random delay keeps daemons that start together from calling the store at the same time.
         let mut pause = Duration::from_secs_f64(rand::random_range(0.0..0.5));
         let mut wakes_early = false;
         while !stop.is_cancelled() {
@@ -147,16 +140,16 @@ impl OutboxSender {
         Ok(())
     }
 
-    /// Tries once to send what waits, rows that were put off among them, for at most `deadline`. What does not go stays
-    /// where it is.
+    /// Tries once to send all waiting rows, including postponed ones, for at most `deadline`. The rest
+    /// stays in the outbox.
     ///
     /// # Errors
-    /// A final error of the outbox.
+    /// A permanent error of the outbox.
     pub async fn flush_once(&mut self, deadline: Duration) -> Result<Flushed, OutboxError> {
         let mut flushed = Flushed::default();
-        // Rows that were under way when sending stopped are sent again.
+        // Rows whose sending was interrupted are sent again.
         self.behind = None;
-        // Calls are tasks of their own: to stop waiting interrupts none of them.
+        // Each call is a task of its own, so the timeout interrupts none.
         let ended = timeout(deadline, async {
             let mut before = SendRound::default();
             self.finished(&mut before).await?;
@@ -176,10 +169,10 @@ impl OutboxSender {
         Ok(flushed)
     }
 
-    /// Tells how full the outbox is.
+    /// Reads and reports the fill level of the outbox.
     ///
     /// # Errors
-    /// A final error of the outbox.
+    /// A permanent error of the outbox.
     pub async fn look(&self) -> Result<OutboxDepth, OutboxError> {
         let depth = self.outbox.depth().await?;
         let OutboxDepth { pending, quarantined, oldest_at, bytes, full, damaged, .. } = depth.clone();

@@ -1,5 +1,5 @@
-//! The store as the sender calls it: every call a task of its own with a deadline, because a call that is dropped half-way
-//! may leave its client in disorder. What becomes of rows after an answer is `sender`'s.
+//! The sender's calls to the store. Each is a task of its own with a deadline, because a call that is dropped half-way
+//! may leave its client in an invalid state. `sender` handles the rows after an answer.
 
 use super::types::QueuedRow;
 use crate::domain::slot::SUPERSEDED;
@@ -13,21 +13,21 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-/// Rows under way at once where each has its own call.
+/// Maximum number of concurrent calls with one row each.
 pub const CONCURRENT: usize = 16;
 
-/// How long a call may take. Stores have shorter deadlines of their own; this one is for a store that forgets them.
+/// Time limit of a call. Stores have shorter limits of their own; this one covers a store that ignores them.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// Calls that may be under way although nobody waits for them any more.
+/// Maximum number of running calls whose result nobody awaits.
 const ABANDONED: usize = 64;
 
 type DeliveryResult = Result<RecordOutcome, StoreError>;
 
-/// What became of one row.
+/// A row and the result of sending it.
 pub type SentRow = (QueuedRow, DeliveryResult);
 
-/// The way to a store; a clone is the same way.
+/// Access to a store; clones share it.
 #[derive(Clone)]
 pub struct StoreCalls {
     sink: Arc<dyn OutcomeSink>,
@@ -35,17 +35,16 @@ pub struct StoreCalls {
 }
 
 impl StoreCalls {
-    /// A way to `sink`.
     pub fn new(sink: Arc<dyn OutcomeSink>) -> Self {
         Self { sink, permits: Arc::new(Semaphore::new(CONCURRENT + ABANDONED)) }
     }
 
-    /// How long the store asks to be left alone.
+    /// Pause that the store asks for.
     pub fn rest(&self) -> Option<Duration> {
         self.sink.rest()
     }
 
-    /// Has rows kept in one call. What they move is owed to [`StoreCalls::derive`].
+    /// Stores rows in one call. Their aggregates must then be updated with [`StoreCalls::derive`].
     pub async fn keep_all(
         &self,
         queued_rows: Arc<Vec<QueuedRow>>,
@@ -53,7 +52,7 @@ impl StoreCalls {
         self.answered(|sink| async move { keep_all(&sink, &queued_rows).await }).await
     }
 
-    /// Has brought up to date what rows have moved.
+    /// Updates the aggregates of stored rows.
     pub async fn derive(&self, aggregates: PendingAggregates) -> Result<(), StoreError> {
         if aggregates.is_empty() {
             return Ok(());
@@ -61,8 +60,8 @@ impl StoreCalls {
         self.answered(|sink| async move { sink.derive(&aggregates).await }).await?
     }
 
-    /// Sends rows, each in a call of its own, some at a time, until the first answer that speaks against the store; the rest
-    /// is left untouched.
+    /// Sends rows in calls of their own, several at a time, until the first error of the store;
+    /// the rest remains unchanged.
     pub async fn one_by_one(&self, queued_rows: Vec<QueuedRow>) -> Vec<SentRow> {
         let mut waiting = queued_rows.into_iter();
         let mut under_way = JoinSet::new();
@@ -76,7 +75,7 @@ impl StoreCalls {
             }
             match under_way.join_next().await {
                 None => return sent,
-                // The task does nothing but wait.
+                // The task only waits for a call.
                 Some(Err(_)) => {}
                 Some(Ok(one)) => {
                     goes_on &= one.1.as_ref().err().is_none_or(StoreError::is_about_the_row);
@@ -96,7 +95,7 @@ impl StoreCalls {
             sink.derive(&aggregates).await.map(|()| recorded)
         };
         let answer = self.answered(call).await.and_then(|answer| answer);
-        // The call may go on without anybody who waits, and then it has the other handle.
+        // An abandoned call still holds the other reference.
         let queued =
             Arc::try_unwrap(queued_rows).map_or_else(|shared| shared[0].clone(), |mut own| own.remove(0));
         (queued, answer)
@@ -126,7 +125,7 @@ impl StoreCalls {
     }
 }
 
-/// Has rows kept; one whose slot has another row is kept beside it.
+/// Stores rows; one whose slot already has another row is stored beside it.
 async fn keep_all(
     sink: &Arc<dyn OutcomeSink>,
     queued_rows: &[QueuedRow],
@@ -148,8 +147,8 @@ async fn keep_all(
     (answers, aggregates)
 }
 
-/// A success whose slot has another row in the store: two daemons measured it while neither could ask. The first row counts;
-/// this one was paid for, and is kept beside it. Its id follows from what it is, so that sending it twice is once.
+/// A success whose slot has another row, because two daemons measured it without the store. The first row counts; this
+/// one is stored beside it, because it was paid for, under a derived id, so sending it twice has no effect.
 fn superseded(payload: &OutcomePayload) -> Option<OutcomePayload> {
     let text = |name: &str| payload.fields.get(name).and_then(Value::as_str);
     let (slot_at, owner) = (text("slot_at")?, text("daemon_owner")?);

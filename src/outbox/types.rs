@@ -1,4 +1,4 @@
-//! What is said of the outbox: intents, queued rows, spend, room, and what can be wrong with it. Data alone.
+//! Data types of the outbox: intents, queued rows, spending, capacity, and errors.
 
 use crate::domain::Series;
 use crate::storage::outcomes::payload::OutcomePayload;
@@ -7,24 +7,24 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::path::PathBuf;
 
-/// How much the outbox may hold.
+/// The limits of the outbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutboxCapacity {
-    /// The largest that the database may become, bytes. Nothing is thrown away to stay below it.
+    /// Maximum size of the database, in bytes. No undelivered row is deleted to stay below it.
     pub max_bytes: u64,
-    /// A file of so many bytes that is given up when the disk is full, so that rows can still go; 0 for none.
+    /// Size in bytes of a file that is deleted when the disk is full, so that rows can still be sent; 0 for none.
     pub ballast_bytes: u64,
-    /// With less room than this, bytes, no intent is taken.
+    /// With less free space than this, in bytes, no intent is accepted.
     pub low_water: u64,
     /// Days for which delivered rows stay, for `replay`; 0 keeps none.
     pub archive_days: u32,
-    /// The most that delivered rows may take, bytes; the oldest go first.
+    /// Maximum size of delivered rows, in bytes; the oldest are deleted first.
     pub archive_bytes: u64,
 }
 
 impl Default for OutboxCapacity {
-    /// 4 GiB: more than a million rows; a quarter of it for delivered ones of the last 7 days; 16 MiB of ballast, and
-    /// paid calls stop with less than 32 MiB left.
+    /// 4 GiB, enough for more than a million rows; a quarter of it for delivered rows of the last 7 days; 16 MiB of
+    /// ballast; no paid calls with less than 32 MiB left.
     fn default() -> Self {
         let mib = 1024 * 1024;
         Self {
@@ -37,25 +37,22 @@ impl Default for OutboxCapacity {
     }
 }
 
-/// What calls of a day cost: requests, tokens (input and output), millionths of a US dollar.
+/// The cost of calls: requests, tokens (input and output), millionths of a US dollar.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spend {
-    /// Requests.
     pub runs: u64,
-    /// Tokens, input and output.
     pub tokens: u64,
-    /// Millionths of a US dollar.
     pub micro_dollars: u64,
 }
 
 impl Spend {
-    /// The sum of two; where there is no larger number, the largest.
+    /// The sum, saturating at the largest number.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         self.each(other, u64::saturating_add)
     }
 
-    /// The difference of two, at least nothing.
+    /// The difference, at least zero.
     #[must_use]
     pub fn minus(self, other: Self) -> Self {
         self.each(other, u64::saturating_sub)
@@ -70,79 +67,73 @@ impl Spend {
     }
 }
 
-/// A row that was set aside, and why.
+/// A row that was set aside, and the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SetAsideRow {
-    /// The outcome's id.
     pub id: String,
-    /// Why no store can have it.
     pub why: String,
 }
 
-/// A call that is about to be made. Written down before it, so that a call whose process died is seen and paid for.
+/// A call that is about to be made, recorded so that a call whose process died is noticed and paid for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CallIntent {
-    /// The attempt's id, unlike any other.
+    /// Unique id of the attempt.
     pub id: String,
-    /// What is measured.
     pub series: Series,
-    /// Whose turn it is; none for calls outside the turns (a probe).
+    /// Start of the slot; `None` for calls outside the slots (a probe).
     pub slot_at: Option<DateTime<Utc>>,
-    /// When the call starts; its UTC day is the one that pays.
+    /// Start of the call; its UTC day pays.
     pub at: DateTime<Utc>,
-    /// The most that it can cost; counts as spent until the outcome says what it did cost.
+    /// The maximum cost; counts as spent until the outcome reports the actual cost.
     pub reserve: Spend,
     /// Further fields of the `interrupted` row that the intent becomes if the process dies: `sample_role`, owner, ….
     pub stamps: Map<String, Value>,
 }
 
-/// The outbox's own name of a row; an outcome's id can be there twice, with different content.
+/// The outbox's number of a row. An outcome's id may occur twice, with different content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct OutboxKey(pub i64);
 
 /// A row that is due.
 #[derive(Debug, Clone, PartialEq)]
 pub struct QueuedRow {
-    /// The outbox's name of it.
     pub key: OutboxKey,
-    /// The outcome's document, found as it was written.
+    /// The outcome's document, verified to be as it was written.
     pub payload: OutcomePayload,
-    /// The size of its payload, bytes.
+    /// Size of the payload, in bytes.
     pub bytes: u64,
-    /// How often it was tried in vain.
+    /// Number of failed attempts to send it.
     pub attempts: u32,
-    /// When it was measured.
     pub measured_at: DateTime<Utc>,
-    /// Where it stands among those that are due.
+    /// Position in the queue of due rows.
     pub turn: QueuePosition,
 }
 
-/// A place in the order in which rows are due.
+/// A position in the order in which rows are due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QueuePosition {
-    /// When the row is due, milliseconds since 1970.
+    /// Time at which the row is due, in milliseconds since 1970.
     pub(super) next_at_ms: i64,
     pub(super) key: OutboxKey,
 }
 
-/// Where a row stands.
+/// The state of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OutboxRowState {
-    /// It waits for the store.
+    /// The row waits for the store.
     Pending,
-    /// Trying again cannot help; it waits for somebody to look.
+    /// Another try cannot help; the row waits until someone handles it.
     Quarantined,
-    /// The store has confirmed it; it stays for some days.
+    /// The store has confirmed the row; it stays for some days.
     Delivered,
 }
 
 impl OutboxRowState {
-    /// All of them.
     pub const ALL: [OutboxRowState; 3] =
         [OutboxRowState::Pending, OutboxRowState::Quarantined, OutboxRowState::Delivered];
 
-    /// The word for it, on the disk and for people.
+    /// The name of the state, on disk and for users.
     pub fn as_str(self) -> &'static str {
         match self {
             OutboxRowState::Pending => "pending",
@@ -155,120 +146,111 @@ impl OutboxRowState {
 /// A row as lists show it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OutboxRowSummary {
-    /// The outbox's name of it.
     pub key: OutboxKey,
-    /// The outcome's id.
+    /// Id of the outcome.
     pub id: String,
-    /// `run` or `failure`.
+    /// Either `run` or `failure`.
     pub kind: String,
-    /// The provider.
     pub provider: String,
     /// The provider's id for the model.
     pub model: String,
-    /// Where it stands.
     pub state: OutboxRowState,
-    /// When it was measured.
     pub measured_at: DateTime<Utc>,
-    /// When the outbox took it.
+    /// Time at which the outbox accepted the row.
     pub accepted_at: DateTime<Utc>,
-    /// How often it was tried in vain.
+    /// Number of failed attempts to send it.
     pub attempts: u32,
-    /// When it is tried again; for pending rows.
+    /// Time of the next attempt; only for pending rows.
     pub next_at: Option<DateTime<Utc>>,
-    /// When the store confirmed it; for delivered rows.
+    /// Time of the store's confirmation; only for delivered rows.
     pub delivered_at: Option<DateTime<Utc>>,
-    /// What the store said last, or why it is quarantined.
+    /// The store's last error, or the reason for the quarantine.
     pub error: Option<String>,
-    /// The size of its payload, bytes.
+    /// Size of the payload, in bytes.
     pub bytes: u64,
 }
 
-/// A row's document as it is kept, or what is wrong with it.
+/// A row's document as it is stored, or a description of its damage.
 pub type RowDocument = Result<Value, String>;
 
-/// How full the outbox is.
+/// The fill level of the outbox.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutboxDepth {
-    /// Rows that wait.
     pub pending: u64,
-    /// Rows set aside until somebody looks.
+    /// Rows set aside until someone handles them.
     pub quarantined: u64,
     /// Delivered rows that are kept.
     pub delivered: u64,
-    /// When the oldest waiting row was measured.
+    /// Time of measurement of the oldest waiting row.
     pub oldest_at: Option<DateTime<Utc>>,
-    /// What it takes on the disk, bytes, without the ballast.
+    /// Size on disk, in bytes, without the ballast.
     pub bytes: u64,
-    /// No room: no intent is taken.
+    /// True if there is no room, so no intent is accepted.
     pub full: bool,
-    /// Damaged databases that lie beside it, until somebody has looked and moved them away.
+    /// Damaged databases that were set aside, until someone has moved them away.
     #[serde(default)]
     pub damaged: u64,
 }
 
-/// What was found when the outbox was opened.
+/// The findings at the opening of the outbox.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct OpenReport {
-    /// The process before did not close it.
+    /// True if the previous process did not close it.
     pub unclean: bool,
     /// Intents whose process died; each is an `interrupted` failure row now.
     pub interrupted: Vec<CallIntent>,
-    /// Damaged databases in the directory, this time's and earlier ones. Rows may be lost in them until somebody has
-    /// looked and moved them away.
+    /// Damaged databases in the directory, from this start and earlier ones. They may contain undelivered rows, until
+    /// someone has moved them away.
     pub damaged: Vec<PathBuf>,
-    /// What somebody should know: the directory dies with the container.
+    /// Warnings for the user, such as a directory that is deleted with its container.
     pub notes: Vec<String>,
 }
 
-/// Why the outbox did not do what it was asked.
+/// The reason why the outbox could not do a task.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OutboxError {
-    /// There is no room. Rows that are in it stay, and can still go.
+    /// There is no room. Stored rows stay, and can still be sent.
     #[error("the outbox {} is full: {why}", path.display())]
     Full {
-        /// The database.
         path: PathBuf,
-        /// Which room is missing.
+        /// Description of the missing room.
         why: String,
     },
-    /// What is on the disk is no sound database. Final: opening it again sets the file aside.
+    /// The file is no valid database. Permanent: opening it again sets the file aside.
     #[error("the outbox {} is damaged: {why}", path.display())]
     Damaged {
-        /// The database.
         path: PathBuf,
-        /// What SQLite says.
+        /// The error message of SQLite.
         why: String,
     },
-    /// The disk failed, or the thread has ended. Final: what was not acknowledged may or may not be there.
+    /// The disk failed, or the thread has ended. Permanent: unacknowledged changes may or may not be stored.
     #[error("the outbox {} cannot be used: {why}", path.display())]
     Io {
-        /// The database.
         path: PathBuf,
-        /// What the system says.
+        /// The error message of the system.
         why: String,
     },
-    /// Another process has it open.
+    /// Another process has the outbox open.
     #[error(
         "the outbox {} is open in another process{}",
         path.display(),
         pid.map(|pid| format!(", pid {pid}")).unwrap_or_default()
     )]
     Locked {
-        /// The lock file.
         path: PathBuf,
-        /// Who, where the lock file says it.
+        /// Id of the other process, if the lock file names it.
         pid: Option<u32>,
     },
-    /// The place is none for an outbox: a network file system, a newer version's file.
+    /// The directory cannot hold an outbox: a network file system, a newer version's file.
     #[error("{0}")]
     Unsuitable(String),
-    /// SQLite does not take what it was given, on a disk that works.
+    /// SQLite refuses a value, although the disk works.
     #[error("the outbox does not take this: {0}")]
     Refused(String),
 }
 
 impl OutboxError {
-    /// Whether the process should end with its reason: nothing that follows could be believed.
+    /// True if the process should end with this error, because later results could not be trusted.
     pub fn is_fatal(&self) -> bool {
         matches!(self, OutboxError::Damaged { .. } | OutboxError::Io { .. })
     }

@@ -1,6 +1,6 @@
-//! Outcomes that no store took, one file each, until one does. A file is whole or not there, carries a checksum and the
-//! store that it was meant for, and goes only after that store has confirmed the row. A damaged file is set aside, never
-//! deleted.
+//! Stores outcomes that no store took, one file each, until one does. A file is complete or missing, carries a checksum
+//! and the name of its store, and is deleted only after that store has confirmed the row. A damaged file is
+//! set aside, never deleted.
 
 mod file;
 
@@ -18,58 +18,54 @@ pub struct UndeliveredDir {
     directory: PathBuf,
 }
 
-/// One undelivered outcome.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UndeliveredOutcome {
-    /// Its file.
     pub path: PathBuf,
-    /// The store it was meant for, as [`OutcomeSink::describe`] says it.
+    /// The store it was meant for, as returned by [`OutcomeSink::describe`].
     pub store: String,
-    /// The outcome.
     pub outcome: Outcome,
 }
 
-/// A file that was not delivered and will not be, until somebody looks at it.
+/// A file that will not be delivered until someone handles it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RejectedFile {
-    /// The file, as it is called now.
+    /// Current path of the file.
     pub path: PathBuf,
-    /// What is wrong with it.
+    /// Description of the problem.
     pub why: String,
 }
 
-/// What a delivery came to.
+/// The result of a delivery.
 #[derive(Debug, Default)]
 pub struct DrainReport {
     /// Rows that the store has now.
     pub stored: usize,
-    /// Rows that it had already.
+    /// Rows that the store had already.
     pub duplicate: usize,
-    /// Files left for the next time.
+    /// Files that stay for the next delivery.
     pub kept: Vec<PathBuf>,
-    /// Why the store took no more, if it did not.
+    /// The store's error that ended the delivery, if one did.
     pub stopped: Option<StoreError>,
-    /// Files damaged or refused for good, and so set aside, or not readable for this user.
+    /// Files that were set aside because they are damaged or rejected, and files that this user cannot read.
     pub bad: Vec<RejectedFile>,
-    /// Files meant for another store, left alone.
+    /// Number of files for other stores, which were not touched.
     pub elsewhere: usize,
 }
 
 impl UndeliveredDir {
-    /// The directory `undelivered` under the user's state directory. Created with the first outcome.
+    /// The directory `undelivered` in the user's state directory. It is created with the first outcome.
     pub fn in_state_dir(state_dir: &Path) -> Self {
         Self { directory: state_dir.join("undelivered") }
     }
 
-    /// Where it is.
     pub fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// How many files wait, and how many were set aside. Opens none of them.
+    /// Counts the waiting files and those set aside, without opening them.
     ///
     /// # Errors
-    /// Those of the file system. A missing directory is an empty one.
+    /// Those of the file system. A missing directory counts as empty.
     pub fn counts(&self) -> io::Result<(usize, usize)> {
         let entries = match fs::read_dir(&self.directory) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((0, 0)),
@@ -84,11 +80,12 @@ impl UndeliveredDir {
         Ok((waiting, bad))
     }
 
-    /// Keeps an outcome that was meant for `store` ([`OutcomeSink::describe`]) and returns its file, which is on the disk then,
-    /// name included. The same outcome twice is one file.
+    /// Stores an outcome for `store` ([`OutcomeSink::describe`]) and returns its file, which is synced to disk with its
+    /// name. The same outcome is stored only once.
     ///
     /// # Errors
-    /// Those of the file system, and [`io::ErrorKind::InvalidData`] for an outcome that a file cannot hold (a NaN).
+    /// Those of the file system, and [`io::ErrorKind::InvalidData`] for an outcome that a file
+    /// cannot represent (a NaN).
     pub fn keep(&self, store: &str, outcome: &Outcome) -> io::Result<PathBuf> {
         self.write(store, outcome).map_err(|error| {
             let directory = self.directory.display();
@@ -107,15 +104,15 @@ impl UndeliveredDir {
         Ok(path)
     }
 
-    /// The outcomes that wait, oldest id first, and the damaged files, set aside under their new names.
+    /// The waiting outcomes, sorted by file name, and the damaged files, which were set aside under new names.
     ///
     /// # Errors
-    /// Those of the file system. A missing directory is an empty one.
+    /// Those of the file system. A missing directory counts as empty.
     pub fn pending(&self) -> io::Result<(Vec<UndeliveredOutcome>, Vec<RejectedFile>)> {
         let (mut waiting, mut bad) = (Vec::new(), Vec::new());
         for path in self.files()? {
             match fs::read_to_string(&path) {
-                // Another process has delivered it meanwhile.
+                // Another process has delivered it in the meantime.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) if error.kind() != io::ErrorKind::InvalidData => {
                     bad.push(RejectedFile { path, why: format!("it cannot be read: {error}") });
@@ -132,11 +129,11 @@ impl UndeliveredDir {
         Ok((waiting, bad))
     }
 
-    /// Brings what waits for this store to it. A file goes only after the store has confirmed its row; the first
-    /// [`StoreError`] that time can heal ends the delivery and keeps the rest.
+    /// Delivers the waiting outcomes of this store. A file is deleted only after the store has confirmed its row; the
+    /// first temporary [`StoreError`] ends the delivery and keeps the rest.
     ///
     /// # Errors
-    /// Those of the file system; the store's are in the answer.
+    /// Those of the file system; the store's errors are in the report.
     pub async fn deliver(&self, store: &dyn OutcomeSink) -> io::Result<DrainReport> {
         let (waiting, bad) = self.pending()?;
         let mut delivered = DrainReport { bad, ..DrainReport::default() };
@@ -200,7 +197,7 @@ fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Renames a file so that it is no outcome any more, to a name that is free.
+/// Renames a file to a free name with another extension, so that it no longer counts as an outcome.
 fn set_aside(path: &Path) -> io::Result<PathBuf> {
     let named = |number: u32| {
         let mut name = path.as_os_str().to_owned();

@@ -1,11 +1,7 @@
-//! What follows from kept posts, derived once for many: one derivation runs at a time, and what is kept meanwhile is derived
-//! together by the next. Where few posts come each is answered when its derivation is done, so that a runner's answer means
-//! that the model's health is there; where many come they are answered as soon as their rows are safe, and the derivation
-//! follows within about a second.
-//!
-//! Nothing is lost by an end in between: what is owed follows from rows, and [`Received::catch_up`] finds it again.
-//!
-//! [`Received::catch_up`]: crate::storage::Received::catch_up
+//! Updates aggregates of stored posts, many at once: one update runs at a time, and the next covers all posts stored
+//! meanwhile. With few posts, each is answered after its update, so a reply means that the model's health is current;
+//! with many, once its rows are safe, and the update follows within about a second. An interruption loses nothing:
+//! [`catch_up`](crate::storage::Received::catch_up) finds missing aggregates from the rows.
 
 use super::journal::{Journal, JournalLevel};
 use crate::storage::aggregates::PendingAggregates;
@@ -17,30 +13,29 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-/// How many posts may wait for what follows from them. More, and nobody waits.
+/// Maximum number of posts that wait for the update; with more, all are answered at once.
 const FEW: usize = 4;
-/// How far the beginnings of two derivations are apart where many posts come; and a failed one from its repetition.
+/// Minimum time between the starts of two updates with many posts, and pause after a failed one.
 const REST: Duration = Duration::from_secs(1);
 
-/// What became of one row.
+/// The result of storing one row.
 pub type RowResult = Result<RecordOutcome, StoreError>;
 
-/// A post's answer, and who waits for it.
+/// A post's reply and its receiver.
 pub struct PendingReply {
-    /// What became of its rows, in order.
+    /// Results of its rows, in order.
     pub kept: Vec<RowResult>,
-    /// Whoever posted them.
     pub to: oneshot::Sender<Vec<RowResult>>,
 }
 
 impl PendingReply {
     fn give(self) {
-        // Nobody may be waiting any more; the rows are stored all the same.
+        // The receiver may be gone; the rows are stored nevertheless.
         let _ = self.to.send(self.kept);
     }
 }
 
-/// What is owed, and those who wait for it.
+/// Pending aggregates, and the replies that wait for them.
 #[derive(Default)]
 pub struct Aggregator {
     pending: Mutex<AggregatorState>,
@@ -50,15 +45,15 @@ pub struct Aggregator {
 #[derive(Default)]
 struct AggregatorState {
     aggregates: PendingAggregates,
-    /// Posts since the last derivation began.
+    /// Posts since the last update began.
     posts: usize,
     waiting: Vec<PendingReply>,
-    /// Those who wait for the derivation that runs.
+    /// Replies that wait for the running update.
     next: Vec<PendingReply>,
 }
 
 impl Aggregator {
-    /// Takes what posts have moved and their answers, which leave now or when it is derived.
+    /// Adds aggregates and replies of posts. The replies are sent now or after the update.
     pub fn add(&self, aggregates: PendingAggregates, answers: Vec<PendingReply>) {
         if aggregates.is_empty() {
             return answers.into_iter().for_each(PendingReply::give);
@@ -77,7 +72,7 @@ impl Aggregator {
         self.came.notify_one();
     }
 
-    /// How many posts are not derived and not being derived.
+    /// Number of posts whose update has not begun.
     pub fn posts(&self) -> usize {
         self.pending().posts
     }
@@ -86,7 +81,7 @@ impl Aggregator {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Derives what is owed, until `stop` is cancelled and nothing is.
+    /// Runs updates until `stop` is cancelled and none is pending.
     pub async fn work(
         self: Arc<Self>,
         store: Arc<dyn Store>,
@@ -109,15 +104,15 @@ impl Aggregator {
                 let message = format!("what follows from stored rows is derived later: {error}");
                 journal.say_seldom(JournalLevel::Warn, "derive", json!({ "message": message }));
                 if stop.run_until_cancelled(sleep(REST)).await.is_none() {
-                    // Whoever starts next finds it again.
+                    // The next start finds the pending aggregates again.
                     return;
                 }
             }
         }
     }
 
-    /// Derives all that is owed now. Where that fails it is owed again, and nobody waits for the repetition: their rows are
-    /// stored.
+    /// Updates all pending aggregates. After a failure they are pending again, and the replies are sent, because
+    /// the rows are stored.
     async fn derive(&self, store: &Arc<dyn Store>) -> Result<(), StoreError> {
         let aggregates = {
             let mut pending = self.pending();
@@ -125,7 +120,7 @@ impl Aggregator {
             pending.next = std::mem::take(&mut pending.waiting);
             std::mem::take(&mut pending.aggregates)
         };
-        // In a task of its own: a mistake in there must not end the deriving.
+        // In a task of its own, so that a panic does not end the loop.
         let (store, asked) = (store.clone(), aggregates.clone());
         let derived = tokio::spawn(async move { store.derive(&asked).await }).await;
         let derived = derived.unwrap_or_else(|_| Err(StoreError::Broken("deriving ended".to_owned())));

@@ -1,4 +1,4 @@
-//! A post as its route sees it, and what the route has done.
+//! A post as its route sees it, and the result of the route.
 
 use super::auth::RunnerKey;
 use super::response::BridgeResponse;
@@ -6,21 +6,18 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use std::sync::Arc;
 
-/// Who posts something, and under which request.
+/// Origin of a post.
 #[derive(Debug, Clone)]
 pub struct PostContext {
-    /// The key.
     pub key: Arc<RunnerKey>,
-    /// When the request came.
+    /// Time of the request's arrival.
     pub at: DateTime<Utc>,
-    /// The request's id.
     pub request_id: String,
 }
 
-/// What a route that writes has done: the answer, and what the audit line says.
+/// The result of a route that writes: the response, and a summary for the audit line.
 pub struct AuditedResponse {
-    /// The answer.
     pub answer: BridgeResponse,
-    /// Counts and ids.
+    /// Counts and ids of items.
     pub audit: Value,
 }

@@ -1,8 +1,7 @@
-//! Who posts: a key from a header, compared by digest in constant time, and what that key may do. Pure; where keys are kept
-//! and how they are read again is `keys`.
-//!
-//! A key has 256 random bits, so a plain SHA-256 of it is as good as a slow hash. An unknown id is compared as well, with a
-//! digest that nothing has, and every refusal is the same: nobody learns which ids exist, or that a key has ended.
+//! Authenticates requests: a key from a header, compared by digest in constant time, with its permissions. Pure; `keys`
+//! reads the keys from the store. A key has 256 random bits, so a plain SHA-256 is as safe as a slow hash. For an
+//! unknown id a digest is compared as well, and all refusals are identical, so nobody learns which ids exist, or that a
+//! key has expired.
 
 use crate::domain::secret::Secret;
 use crate::storage::posts::ingest_keys::{Action, IngestKey, PREFIX};
@@ -14,37 +13,36 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
 
-/// The header of keys, besides `Authorization: Bearer`.
+/// The header for keys, besides `Authorization: Bearer`.
 const KEY_HEADER: &str = "x-api-key";
-/// Whom the keys of the environment were given to, as far as anybody knows.
+/// Runner name of the keys from the environment, whose owners are unknown.
 const LEGACY_RUNNER: &str = "legacy";
-/// The longest key that is looked at, bytes.
+/// Maximum length of a key, in bytes.
 const LONGEST: usize = 4096;
 
 /// The SHA-256 of a whole key.
 pub type KeyDigest = [u8; 32];
 
-/// A live key and its scope.
+/// A key with its permissions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunnerKey {
-    /// Its id: in the key itself, in audit lines and on stored rows. No secret.
+    /// The id, which is part of the key, of audit lines and of stored rows. Not secret.
     pub id: String,
-    /// Whom it was given to; stamped on what comes under it.
+    /// The runner it was given to; stored on its rows.
     pub runner: String,
     /// SHA-256 of the whole key.
     pub digest: KeyDigest,
-    /// The providers it may write for; `None` is all of them.
+    /// The providers it may write for; `None` means all.
     pub providers: Option<Vec<String>>,
-    /// What it may do.
     pub actions: Vec<Action>,
-    /// Before this it is no key yet.
+    /// Start of validity, inclusive.
     pub not_before: Option<DateTime<Utc>>,
-    /// From this on it is none any more.
+    /// End of validity, exclusive.
     pub not_after: Option<DateTime<Utc>>,
 }
 
 impl RunnerKey {
-    /// A key of the Python runner, from the environment: without an id of its own, and for all providers.
+    /// A key of the Python runner, from the environment: without an id in the key, and for all providers.
     pub fn legacy(id: &str, key: &Secret, actions: &[Action]) -> Self {
         Self {
             id: id.to_owned(),
@@ -57,7 +55,7 @@ impl RunnerKey {
         }
     }
 
-    /// A key as stores keep it; nothing, where it was taken back or its digest is none.
+    /// A key from the store; `None` if it was revoked or its digest is invalid.
     pub fn stored(key: IngestKey) -> Option<Self> {
         let digest = from_hex(&key.sha256).filter(|_| key.revoked_at.is_none())?;
         Some(Self {
@@ -71,12 +69,12 @@ impl RunnerKey {
         })
     }
 
-    /// Whether it may do this at all, for whatever provider.
+    /// True if the key may do this for any provider.
     pub fn may(&self, action: Action) -> bool {
         self.actions.contains(&action)
     }
 
-    /// Whether it may do anything for this provider.
+    /// True if the key may be used for this provider.
     pub fn covers(&self, provider: &str) -> bool {
         self.providers.as_ref().is_none_or(|providers| providers.iter().any(|one| one == provider))
     }
@@ -86,7 +84,7 @@ impl RunnerKey {
     }
 }
 
-/// All keys that count now.
+/// All keys that are known now.
 #[derive(Debug, Clone, Default)]
 pub struct KeyRing {
     named: HashMap<String, Arc<RunnerKey>>,
@@ -94,7 +92,7 @@ pub struct KeyRing {
 }
 
 impl KeyRing {
-    /// Keys with ids, and those of the environment.
+    /// Creates a ring of keys with ids and of keys from the environment.
     pub fn new(named: impl IntoIterator<Item = RunnerKey>, legacy: &[RunnerKey]) -> Self {
         Self {
             named: named.into_iter().map(|key| (key.id.clone(), Arc::new(key))).collect(),
@@ -102,17 +100,17 @@ impl KeyRing {
         }
     }
 
-    /// How many keys can be used now.
+    /// Number of keys that are valid now.
     pub fn usable(&self, now: DateTime<Utc>) -> usize {
         self.named.values().chain(&self.legacy).filter(|key| key.is_live(now)).count()
     }
 
-    /// The key that was shown, if it is one. Every call compares as many digests, whatever was shown.
+    /// The valid key with this text. The number of compared digests is always the same.
     pub fn find(&self, shown: Option<&[u8]>, now: DateTime<Utc>) -> Option<Arc<RunnerKey>> {
         let shown = shown.unwrap_or_default();
         let own = digest(shown);
         let named = std::str::from_utf8(shown).ok().and_then(key_id).and_then(|id| self.named.get(id));
-        // No key has this digest: it would have to be found first.
+        // No key has this digest; finding one would mean breaking SHA-256.
         let nobody = [0; 32];
         let expected = named.map_or(&nobody, |key| &key.digest);
         let mut found = bool::from(own.ct_eq(expected)).then_some(named).flatten();
@@ -145,8 +143,8 @@ pub fn digest(key: &[u8]) -> KeyDigest {
     Sha256::digest(key).into()
 }
 
-/// The key that a request shows: `X-API-Key`, or else `Authorization: Bearer`. Two of a kind are none: nobody could say
-/// which was meant.
+/// The key in a request: from `X-API-Key`, or else from `Authorization: Bearer`. Two of the same header count as none,
+/// because the intended one is unclear.
 pub fn shown(headers: &HeaderMap) -> Option<&[u8]> {
     let one = |name: &str| {
         let mut all = headers.get_all(name).iter();

@@ -1,5 +1,4 @@
-//! A request's body on its way in: bounded in size, in time, and in what all bodies together may hold. What it says is
-//! `strict_json`.
+//! Reads request bodies with limits on size, on time, and on the memory of all bodies. `strict_json` parses them.
 
 use super::bridge_error::BridgeError;
 use bytes::{Bytes, BytesMut};
@@ -11,27 +10,26 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
 
-/// How long a body may pause.
+/// Maximum pause within a body.
 const IDLE: Duration = Duration::from_secs(5);
-/// How long a body may take.
+/// Maximum time for a body.
 const TOTAL: Duration = Duration::from_secs(20);
-/// How much of a body is read that nobody wants, so that its sender sees the answer.
+/// Maximum bytes that are read of an unwanted body, so that its sender reads the response.
 const DRAIN_BYTES: usize = 1 << 20;
-/// How long that may take.
+/// Time limit for reading an unwanted body.
 const DRAIN_TIME: Duration = Duration::from_secs(2);
 
-/// How much room a body has from the start, at most, bytes: what its head says is not there yet.
+/// Maximum initial buffer for a body, in bytes, because the length in the head is only a claim.
 const RESERVED: usize = 64 * 1024;
 
-/// What all bodies together may hold, bytes.
+/// Maximum bytes of all bodies in memory.
 const ALL_BODIES: usize = 48 << 20;
 
-/// How many bytes of bodies are held now.
+/// Counts the bytes of bodies in memory.
 #[derive(Debug, Clone, Default)]
 pub struct BodyMemory(Arc<AtomicUsize>);
 
 impl BodyMemory {
-    /// The number.
     pub fn bytes(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }
@@ -39,7 +37,6 @@ impl BodyMemory {
 
 /// A body in memory; its bytes count until this is dropped.
 pub struct BufferedBody {
-    /// The body.
     pub bytes: Bytes,
     _share: BodyMemoryShare,
 }
@@ -50,7 +47,7 @@ struct BodyMemoryShare {
 }
 
 impl BodyMemoryShare {
-    /// Whether there is room for so many more.
+    /// Adds bytes; false if the limit is exceeded.
     fn grow(&mut self, more: usize) -> bool {
         let before = self.held.0.fetch_add(more, Ordering::Relaxed);
         self.bytes += more;
@@ -64,10 +61,10 @@ impl Drop for BodyMemoryShare {
     }
 }
 
-/// Looks whether the body is JSON as it is.
+/// Checks that the body is uncompressed JSON.
 ///
 /// # Errors
-/// 415 for any encoding and for any other type. A body without a type is taken for JSON.
+/// 415 for any content encoding and for any other type. A body without a type counts as JSON.
 pub fn check_type(headers: &HeaderMap) -> Result<(), BridgeError> {
     let encoded = headers.get_all(CONTENT_ENCODING).iter().any(|value| {
         !value.as_bytes().trim_ascii().is_empty()
@@ -86,26 +83,25 @@ pub fn check_type(headers: &HeaderMap) -> Result<(), BridgeError> {
     Err(BridgeError::new(415, "content_type", why))
 }
 
-/// A body that nobody has read yet.
+/// A body that has not been read yet.
 pub struct UnreadBody {
     body: Incoming,
     waits: bool,
 }
 
 impl UnreadBody {
-    /// The body of a request with these headers.
     pub fn new(headers: &HeaderMap, body: Incoming) -> Self {
         let expected = headers.get(EXPECT).map(HeaderValue::as_bytes);
         Self { body, waits: expected.is_some_and(|word| word.eq_ignore_ascii_case(b"100-continue")) }
     }
 
-    /// Whether its sender waits for a word before it sends anything: the first read gives that word.
+    /// True if the sender waits for `100 Continue`, which the first read sends.
     pub fn waits(&self) -> bool {
         self.waits
     }
 
-    /// Reads what is left of a body and forgets it, as far as that is a small matter. Its sender reads no answer before it has
-    /// sent everything; one that waits has the answer at once.
+    /// Reads and discards the rest of a body, up to a limit, because the sender may read no response before it has sent
+    /// everything. A sender that waits for `100 Continue` gets the response at once.
     pub async fn drain(self) {
         if !self.waits {
             drain(self.body).await;
@@ -115,7 +111,7 @@ impl UnreadBody {
     /// Reads the whole body.
     ///
     /// # Errors
-    /// As [`whole`].
+    /// The same as [`whole`].
     pub async fn whole(self, limit: usize, held: &BodyMemory) -> Result<BufferedBody, BridgeError> {
         let said = self.body.size_hint().lower();
         if said > limit as u64 {
@@ -133,8 +129,8 @@ fn too_large(limit: usize) -> BridgeError {
 /// Reads a whole body.
 ///
 /// # Errors
-/// 413 beyond `limit` bytes, 408 where it comes too slowly, 400 where it breaks off or its framing is no HTTP, 503 where
-/// all bodies together are too large for now.
+/// 413 beyond `limit` bytes, 408 if it arrives too slowly, 400 if it breaks off or its framing is invalid, 503 if all
+/// bodies together are too large now.
 async fn whole(mut body: Incoming, limit: usize, held: &BodyMemory) -> Result<BufferedBody, BridgeError> {
     let mut share = BodyMemoryShare { held: held.clone(), bytes: 0 };
     let said = usize::try_from(body.size_hint().lower()).unwrap_or(RESERVED);

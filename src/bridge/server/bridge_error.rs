@@ -1,52 +1,51 @@
-//! The one shape of every error, and the words for each. A refusal never holds what was posted beyond a name of 200
-//! characters, and nothing in it can move a cursor.
+//! The common format of all errors, and their messages. A refusal repeats at most 200 characters of a request, and
+//! nothing in it can move a terminal's cursor.
 
 use super::strict_json::BodyError;
 use crate::domain::name_rules::is_hidden;
 use serde_json::{Value, json};
 
-/// The longest message, characters.
+/// Maximum length of a message, in characters.
 const LONGEST: usize = 400;
-/// The most that is repeated of what somebody sent, characters.
+/// Maximum length of repeated input, in characters.
 const LONGEST_ECHO: usize = 200;
 
-/// Why a request, or one item of a batch, was not carried out.
+/// The reason why a request, or one item of a batch, failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BridgeError {
-    /// The HTTP status.
     pub status: u16,
-    /// A word for programs.
+    /// The error's name for programs.
     pub code: &'static str,
-    /// A sentence for people.
+    /// A sentence for users.
     pub message: String,
-    /// The JSON path of the value that is wrong, if it is one.
+    /// The JSON path of the invalid value, if there is one.
     pub field: Option<String>,
-    /// The place in a batch, from 0.
+    /// The index in a batch, from 0.
     pub item: Option<usize>,
-    /// Seconds to wait; `Some` where the same request may work later.
+    /// Seconds to wait; `Some` if the same request may succeed later.
     pub retry_after: Option<u64>,
-    /// Methods that the path knows, for a 405.
+    /// Methods that the path accepts, for a 405.
     pub allow: Option<&'static str>,
 }
 
 impl BridgeError {
-    /// A refusal that waiting does not mend.
+    /// An error that a retry does not fix.
     pub fn new(status: u16, code: &'static str, message: impl AsRef<str>) -> Self {
         let message = shown(message.as_ref(), LONGEST);
         Self { status, code, message, field: None, item: None, retry_after: None, allow: None }
     }
 
-    /// A refusal for now: 503, never 429, which ends the work of the Python runner for a cycle.
+    /// A temporary error. Its status is 503, because the Python runner stops for a cycle after 429.
     pub fn later(code: &'static str, message: impl AsRef<str>, seconds: u64) -> Self {
         Self { retry_after: Some(seconds), ..Self::new(503, code, message) }
     }
 
-    /// A value that cannot be kept.
+    /// A value that cannot be stored.
     pub fn schema(field: impl Into<String>, message: impl AsRef<str>) -> Self {
         Self { field: Some(field.into()), ..Self::new(422, "schema", message) }
     }
 
-    /// Who posted is not known. The same words for every reason.
+    /// A missing or invalid key. The message is the same for every reason.
     pub fn unauthorized() -> Self {
         Self::new(
             401,
@@ -55,19 +54,19 @@ impl BridgeError {
         )
     }
 
-    /// The same, at a place in a batch.
+    /// The same error at an index of a batch.
     #[must_use]
     pub fn at_item(mut self, item: usize) -> Self {
         self.item = Some(item);
         self
     }
 
-    /// Whether the same request may work later.
+    /// True if the same request may succeed later.
     pub fn is_retryable(&self) -> bool {
         self.retry_after.is_some()
     }
 
-    /// The document of the body.
+    /// The JSON document of the response body.
     pub fn document(&self, request_id: &str) -> Value {
         json!({ "error": {
             "code": self.code,
@@ -88,7 +87,7 @@ impl From<BodyError> for BridgeError {
     }
 }
 
-/// What somebody sent, as far as it may be repeated: cut, and with every character written out that is not plain to see.
+/// Shortens input for repetition, and escapes invisible characters.
 pub fn echo(text: &str) -> String {
     shown(text, LONGEST_ECHO)
 }

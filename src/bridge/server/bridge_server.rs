@@ -1,5 +1,5 @@
-//! What all requests share, and what is done between them: keys and catalogue read again, certificates looked at, runners
-//! that were heard of written down.
+//! State that all requests share, and its upkeep: rereads keys, catalog and certificates, and
+//! stores the runners' activity.
 
 use super::auth::RunnerKey;
 use super::body_reader::BodyMemory;
@@ -20,25 +20,25 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// How often keys and certificates are read again.
+/// Interval of rereading keys and certificates.
 const TICK: Duration = Duration::from_secs(2);
 
-/// How often it is looked whether a bridge has left something behind, and how soon again where that failed.
+/// Intervals of the search for missing aggregates, after a success and after a failure.
 const CATCH_UP: Duration = Duration::from_secs(600);
 const CATCH_UP_AGAIN: Duration = Duration::from_secs(20);
 
-/// What an operator decides.
+/// Settings of the operator.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BridgePolicy {
-    /// How often runners are to measure, minutes, at least 1.
+    /// Interval at which runners should measure, in minutes, at least 1.
     pub interval_minutes: u32,
-    /// How many items a key may post in a second.
+    /// Maximum number of items that a key may post per second.
     pub items_per_second: f64,
-    /// Ids of the published profiles, as the store knows them.
+    /// Ids of the published profiles in the store.
     pub published_profiles: Vec<String>,
 }
 
-/// What all requests share.
+/// State that all requests share.
 pub struct BridgeServer {
     pub(super) store: Arc<dyn Store>,
     pub(super) policy: BridgePolicy,
@@ -50,19 +50,17 @@ pub struct BridgeServer {
     pub(super) held: BodyMemory,
     pub(super) runner_activity: RunnerActivityLog,
     pub(super) journal: Arc<Journal>,
-    /// Counters of requests and items.
     pub metrics: BridgeMetrics,
-    /// Counters of connections.
     pub tally: Arc<ListenerCounters>,
     store_sound: AtomicBool,
     identity_sound: AtomicBool,
 }
 
 impl BridgeServer {
-    /// Reads keys and catalogue for the first time. `legacy` are the keys of the environment.
+    /// Reads keys and catalog for the first time. `legacy` are the keys of the environment.
     ///
     /// # Errors
-    /// The store's.
+    /// Those of the store.
     pub async fn open(
         store: Arc<dyn Store>,
         policy: BridgePolicy,
@@ -93,12 +91,12 @@ impl BridgeServer {
         Ok((Arc::new(bridge), writers))
     }
 
-    /// How many keys can be used now.
+    /// Number of keys that are valid now.
     pub fn usable_keys(&self) -> usize {
         self.keys.ring().usable(Utc::now())
     }
 
-    /// Why the bridge is not ready, or nothing.
+    /// The reason why the bridge is not ready; `None` if it is.
     pub fn unready(&self) -> Option<&'static str> {
         if !self.store_sound.load(Ordering::Relaxed) {
             Some("the database does not answer")
@@ -111,7 +109,7 @@ impl BridgeServer {
         }
     }
 
-    /// Everything that is counted, in Prometheus' text format.
+    /// All metrics in Prometheus' text format.
     pub fn metrics_text(&self) -> String {
         let now = ScrapeGauges {
             waiting: self.write_queue.waiting(),
@@ -123,21 +121,21 @@ impl BridgeServer {
         self.metrics.text(&self.tally, &now)
     }
 
-    /// Keeps what all requests share up to date until `stop` is cancelled.
+    /// Runs the upkeep until `stop` is cancelled.
     pub async fn tend(self: Arc<Self>, identity: Option<Arc<TlsIdentity>>, stop: CancellationToken) {
         let catching_up = tokio::spawn(self.clone().catch_up(stop.clone()));
         while stop.run_until_cancelled(tokio::time::sleep(TICK)).await.is_some() {
             self.tick(identity.as_deref()).await;
         }
-        // Whoever starts next begins anew with it.
+        // The next start begins the search again.
         catching_up.abort();
         if let Err(error) = self.runner_activity.flush(&*self.store).await {
             self.warn("sightings", &error.to_string());
         }
     }
 
-    /// Looks for what a bridge has kept and not derived before its end: at the start for all that came meanwhile, and then
-    /// often enough that this is never much.
+    /// Updates aggregates that a bridge left undone when it ended: at the start for all rows since then, later often
+    /// enough that there are never many.
     async fn catch_up(self: Arc<Self>, stop: CancellationToken) {
         loop {
             let done = self.store.catch_up().await;

@@ -1,5 +1,5 @@
-//! One connection from its first byte to its end. Every way in which a request can be unreadable ends in an answer of the
-//! one shape, and no answer is lost because the client was still sending.
+//! Serves one connection. Every unreadable request gets an error in the common format, and the response reaches the
+//! client even if it is still sending.
 
 use super::bridge_error::BridgeError;
 use super::guarded_stream::{ExchangeProgress, GuardedStream};
@@ -21,23 +21,23 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-/// The largest head of a request, bytes.
+/// Maximum size of a request's head, in bytes.
 const LARGEST_HEAD: usize = 16 * 1024;
-/// The most headers of a request.
+/// Maximum number of headers of a request.
 const MOST_HEADERS: usize = 64;
-/// How long a client may go on sending after an answer that ends the connection.
+/// Time for which a client may continue to send after the last response.
 const LINGER: Duration = Duration::from_secs(2);
-/// How much of that is read, bytes.
+/// Maximum bytes that are read during that time.
 const LINGER_BYTES: usize = 64 << 20;
 
-/// What answers requests. A boxed future, because a connection is polled by hand.
+/// Handles requests. It returns a boxed future, because the connection is polled by hand.
 pub type RequestHandler = Arc<
     dyn Fn(SocketAddr, Request<Incoming>) -> Pin<Box<dyn Future<Output = HttpResponse> + Send>> + Send + Sync,
 >;
 
-/// Speaks HTTP/1.1 until the client leaves, breaks the rules, is idle for `head_timeout`, or `stop` is cancelled and the
-/// request that runs has its answer. While nothing is asked a connection costs little more than its socket: hyper and its
-/// buffers are there from a request's first byte until its answer has left.
+/// Speaks HTTP/1.1 until the client leaves, violates the protocol, is idle for `head_timeout`, or `stop` is cancelled
+/// and the running request is answered. An idle connection costs little more than its socket: hyper and its buffers
+/// exist only from a request's first byte until its response is sent.
 pub async fn speak<S>(
     socket: S,
     peer: SocketAddr,
@@ -61,7 +61,7 @@ pub async fn speak<S>(
     }
 }
 
-/// Serves one request. The line, once it is answered; nothing, where the connection has ended.
+/// Serves one request. Returns the stream afterwards; `None` if the connection has ended.
 async fn converse<S>(
     line: GuardedStream<S>,
     peer: SocketAddr,
@@ -75,7 +75,7 @@ where
     let pace = line.pace();
     let answered = pace.clone();
     let answering = service_fn(move |request: Request<Incoming>| {
-        // Hyper alone knows where chunks end, and what it read beyond them nobody has looked at.
+        // Only hyper knows where chunks end, and bytes that it read beyond them were not checked.
         let last = request.headers().contains_key(TRANSFER_ENCODING);
         let (answer, answered) = (service(peer, request), answered.clone());
         Box::pin(async move {
@@ -89,7 +89,7 @@ where
     });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        // A client that has said everything and closes its side has still asked: what it posted is kept.
+        // A client that closes its sending side after a request has made it: its post is stored.
         .half_close(true)
         .header_read_timeout(head_timeout)
         .max_headers(MOST_HEADERS)
@@ -113,7 +113,7 @@ where
     let parts = connection.into_parts();
     let line = parts.io.into_inner();
     let Some(ended) = ended else {
-        // What is left of a body is no request.
+        // The rest of a body must not be read as a request.
         if line.is_spent() && parts.read_buf.is_empty() {
             return Some(line);
         }
@@ -126,7 +126,7 @@ where
     None
 }
 
-/// Ends a connection: says why, if there is something to say, and reads on for a moment.
+/// Ends a connection: sends the error, if there is one, and reads on for a moment.
 async fn part<S>(mut line: GuardedStream<S>, refusal: Option<BridgeError>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -146,11 +146,11 @@ where
         }
         std::io::Result::Ok(())
     };
-    // The client may have gone; there is nobody to tell.
+    // An error means that the client has gone.
     let _ = timeout(LINGER, last_word).await;
 }
 
-/// What to answer to a request that could not be read. Nothing, where there was none: a keep-alive that ended.
+/// The error for a request that could not be read; `None` if there was none, as at the end of keep-alive.
 fn unreadable<S>(error: &hyper::Error, line: &GuardedStream<S>, begun: bool) -> Option<BridgeError> {
     if error.is_timeout() {
         let late = BridgeError::new(408, "head_timeout", "the head of the request did not come in time");

@@ -1,5 +1,5 @@
-//! Which models are enabled, as of a few seconds ago at most: asked once for everybody, and not again at once where asking
-//! failed.
+//! The enabled models, at most a few seconds old: read once for all requests, and not again
+//! immediately after a failure.
 
 use crate::domain::ModelRef;
 use crate::storage::{Store, StoreError, WorkItem};
@@ -8,12 +8,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
-/// How old an answer may be.
+/// Maximum age of the set.
 const FRESH: Duration = Duration::from_secs(3);
-/// How long a failure stands for those who ask meanwhile.
+/// Time for which a failure is returned to further requests.
 const FAILED: Duration = Duration::from_secs(1);
 
-/// The enabled models.
 #[derive(Debug, Default)]
 pub struct WorkSet {
     items: Vec<WorkItem>,
@@ -21,17 +20,16 @@ pub struct WorkSet {
 }
 
 impl WorkSet {
-    /// A set of these.
     pub fn new(items: Vec<WorkItem>) -> Self {
         Self { enabled: items.iter().map(|item| item.model.clone()).collect(), items }
     }
 
-    /// Whether a model is measured. Ids are case-sensitive, as the Python scheduler compares them.
+    /// True if a model is measured. Ids are case-sensitive, as in the Python scheduler.
     pub fn has(&self, provider: &str, model_id: &str) -> bool {
         self.enabled.contains(&ModelRef::new(provider, model_id))
     }
 
-    /// A provider's models, by the name that people read and then by id.
+    /// A provider's models, sorted by display name and then by id.
     pub fn of(&self, provider: &str) -> Vec<&WorkItem> {
         let mut items: Vec<_> = self.items.iter().filter(|item| item.model.provider == provider).collect();
         items.sort_by_key(|item| (item.display_name.as_str(), item.model.model_id.as_str()));
@@ -39,25 +37,24 @@ impl WorkSet {
     }
 }
 
-/// When the catalogue was read, and what it said.
+/// The time and the result of reading the catalog.
 type CachedWorkSet = (Instant, Result<Arc<WorkSet>, String>);
 
-/// The set as it was last read.
 pub struct WorkSetCache {
     store: Arc<dyn Store>,
     read: Mutex<Option<CachedWorkSet>>,
 }
 
 impl WorkSetCache {
-    /// Nothing is read yet.
+    /// Creates a cache that has read nothing yet.
     pub fn new(store: Arc<dyn Store>) -> Self {
         Self { store, read: Mutex::default() }
     }
 
-    /// The set, read again where it is more than three seconds old. Whoever asks meanwhile waits for the same read.
+    /// The set, read again if it is older than three seconds. Concurrent callers wait for the same read.
     ///
     /// # Errors
-    /// The store's words; [`StoreError::Unavailable`] for those who ask within a second of a failure.
+    /// Those of the store; [`StoreError::Unavailable`] within a second of a failure.
     pub async fn current(&self) -> Result<Arc<WorkSet>, StoreError> {
         let mut read = self.read.lock().await;
         match &*read {
@@ -67,7 +64,7 @@ impl WorkSetCache {
             }
             _ => {}
         }
-        // A driver's call is not dropped half-way when the one who waits for it gives up.
+        // A task of its own, so that a caller that gives up does not drop the driver's call half-way.
         let store = self.store.clone();
         let asked = tokio::spawn(async move { store.work_list(None).await }).await;
         let asked = asked.unwrap_or_else(|_| Err(StoreError::Broken("reading the catalogue ended".into())));

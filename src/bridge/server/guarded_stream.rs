@@ -1,7 +1,7 @@
-//! The bytes of one connection between hyper and the socket. Things hyper cannot be told are done here: heads are looked at
-//! before it reads them, and it gets one request at a time; what it answers by itself to a request that it cannot read (a
-//! status without a body) is held back, so that the connection can answer in the shape of all errors; and a client that
-//! reads nothing does not hold an answer for ever.
+//! The byte stream between hyper and the socket, for requirements that hyper cannot meet: heads are checked before
+//! hyper reads them, one request at a time; hyper's own responses to unreadable requests (a status without a body) are
+//! held back, so that the connection can send an error in the common format; and a client that reads nothing cannot
+//! delay a response forever.
 
 use super::head::{HeadFlaw, RequestFraming, RequestHeadScanner};
 use std::future::Future;
@@ -14,49 +14,48 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-/// How long a client may leave an answer unread that no buffer takes.
+/// Maximum time for which a client may leave a response unread that no buffer takes.
 const STALL: Duration = Duration::from_secs(20);
-/// The header that every answer of ours has, and none of hyper's own.
+/// The header that all our responses have, and none of hyper's own.
 pub const REQUEST_ID: &str = "x-request-id";
-/// How a TLS handshake begins.
+/// First byte of a TLS handshake.
 const TLS_HANDSHAKE: u8 = 0x16;
 
-/// How far the exchange on a line is; told by the line and by whoever answers, and read beside hyper.
+/// Progress of the exchange on a stream; set by the stream and the request handler, and read beside hyper.
 #[derive(Debug, Default)]
 pub struct ExchangeProgress(AtomicU8);
 
 impl ExchangeProgress {
-    /// Something is being read or answered.
+    /// A request is being read or handled.
     pub const BUSY: u8 = 0;
-    /// The answer is made.
+    /// The response exists but is not sent yet.
     pub const ANSWERED: u8 = 1;
-    /// The answer has left.
+    /// The response has been sent.
     pub const FLUSHED: u8 = 2;
 
-    /// Says how far it is.
     pub fn set(&self, state: u8) {
         self.0.store(state, Ordering::Relaxed);
     }
 
-    /// Whether it is as far as this, and not farther.
+    /// True if the progress is exactly this.
     pub fn is(&self, state: u8) -> bool {
         self.0.load(Ordering::Relaxed) == state
     }
 }
 
-/// How far the request is that is being read.
+/// Progress of reading a request.
 enum RequestReadState {
-    /// Its head comes.
+    /// The head is being read.
     Head(RequestHeadScanner),
-    /// So many bytes of its body are still to be read; [`u64::MAX`] where only hyper knows.
+    /// Number of body bytes still to be read; [`u64::MAX`] if only hyper knows.
     Body(u64),
 }
 
-/// A socket, plain or TLS, on its way through hyper.
+/// A plain or TLS socket that hyper reads from and writes to.
 pub struct GuardedStream<S> {
     socket: S,
     pace: Arc<ExchangeProgress>,
-    /// What was read already and is to be read again.
+    /// Bytes that were read from the socket and not yet passed on.
     unread: Vec<u8>,
     stalled: Option<Pin<Box<Sleep>>>,
     reading: RequestReadState,
@@ -66,7 +65,6 @@ pub struct GuardedStream<S> {
 }
 
 impl<S> GuardedStream<S> {
-    /// A line that nothing has passed yet.
     pub fn new(socket: S) -> Self {
         Self {
             socket,
@@ -80,22 +78,22 @@ impl<S> GuardedStream<S> {
         }
     }
 
-    /// How far the exchange is.
+    /// The progress of the exchange.
     pub fn pace(&self) -> Arc<ExchangeProgress> {
         self.pace.clone()
     }
 
-    /// What is wrong with the head of the request.
+    /// The flaw of the request's head.
     pub fn flaw(&self) -> Option<HeadFlaw> {
         self.flaw
     }
 
-    /// Whether hyper has got the whole request.
+    /// True if hyper has received the whole request.
     pub fn is_spent(&self) -> bool {
         matches!(self.reading, RequestReadState::Body(0))
     }
 
-    /// Looks at bytes that have come. How many of them belong to the request.
+    /// Checks received bytes. Returns how many of them belong to the request.
     fn look(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if let RequestReadState::Head(head) = &mut self.reading {
             let looked = head.take(bytes).map_err(|flaw| {
@@ -112,7 +110,7 @@ impl<S> GuardedStream<S> {
         Ok(self.spend(bytes.len()))
     }
 
-    /// Takes so many bytes of a body, or as many as it still has.
+    /// Takes up to `count` bytes from the rest of the body.
     fn spend(&mut self, count: usize) -> usize {
         match &mut self.reading {
             RequestReadState::Body(left) if *left < u64::MAX => {
@@ -124,12 +122,12 @@ impl<S> GuardedStream<S> {
         }
     }
 
-    /// The status of an answer that hyper gave by itself, which the client has not seen.
+    /// The status of hyper's own response, which was held back from the client.
     pub fn held_back(&self) -> Option<u16> {
         self.held_back
     }
 
-    /// What was polled; an error once nothing has left for too long.
+    /// Returns the result of a poll, or an error if nothing could be sent for too long.
     fn in_time<T>(&mut self, cx: &mut Context<'_>, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if polled.is_ready() {
             self.stalled = None;
@@ -139,14 +137,14 @@ impl<S> GuardedStream<S> {
         stalled.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 
-    /// Whether the client began with a TLS handshake.
+    /// True if the client began with a TLS handshake.
     pub fn spoke_tls(&self) -> bool {
         self.first_byte == Some(TLS_HANDSHAKE)
     }
 }
 
 impl<S: AsyncRead + Unpin> GuardedStream<S> {
-    /// Waits for the first byte of a request, which is read again. Whether one came, and not the end.
+    /// Waits for the first byte of a request and keeps it for reading. Returns false at the end of the stream.
     pub async fn until_spoken(&mut self) -> bool {
         self.pace.set(ExchangeProgress::BUSY);
         self.reading = RequestReadState::Head(RequestHeadScanner::default());
@@ -162,7 +160,7 @@ impl<S: AsyncRead + Unpin> GuardedStream<S> {
     }
 }
 
-/// The status of an answer that is not one of ours, where these bytes begin one.
+/// The status of a response that is not ours, if these bytes begin one.
 fn foreign_status(bytes: &[u8]) -> Option<u16> {
     let status = bytes.strip_prefix(b"HTTP/1.")?.get(2..5)?;
     let ours = bytes.windows(REQUEST_ID.len()).any(|part| part.eq_ignore_ascii_case(REQUEST_ID.as_bytes()));
@@ -178,7 +176,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for GuardedStream<S> {
     ) -> Poll<io::Result<()>> {
         let line = &mut *self;
         if line.is_spent() {
-            // What comes now is the next request, whose turn comes once this one is answered.
+            // These bytes belong to the next request, which is read after the response to this one.
             return Poll::Pending;
         }
         let before = into.filled().len();

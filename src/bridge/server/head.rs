@@ -1,22 +1,22 @@
-//! The head of a request as bytes, looked at before anybody interprets it: what two readers could divide differently is no
-//! request. Pure; which bytes come when is `guarded_stream`'s.
+//! Checks the raw head of a request before it is parsed: a head that two parsers could interpret differently is
+//! refused. Pure; `guarded_stream` supplies the bytes.
 
-/// The longest line that is gathered, bytes; the reader behind refuses a head long before.
+/// Maximum length of a line, in bytes; hyper refuses shorter heads already.
 const LONGEST_LINE: usize = 64 * 1024;
 
-/// What follows a head.
+/// The framing of the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RequestFraming {
-    /// So many bytes; none where the head says nothing.
+    /// Length in bytes; 0 if the head names none.
     Length(u64),
-    /// Chunks, whose end only their reader knows.
+    /// Chunks, whose end only their parser knows.
     Chunked,
 }
 
-/// Why a head is refused, as one sentence.
+/// The reason for refusing a head, as one sentence.
 pub type HeadFlaw = &'static str;
 
-/// A head on its way in.
+/// A head of which a part may have arrived.
 #[derive(Debug, Default)]
 pub struct RequestHeadScanner {
     line: Vec<u8>,
@@ -27,11 +27,11 @@ pub struct RequestHeadScanner {
 }
 
 impl RequestHeadScanner {
-    /// Takes the next bytes. Where the head ends in them: how many of them it has, and what follows.
+    /// Takes the next bytes. If the head ends in them, returns the number of its bytes and the framing.
     ///
     /// # Errors
-    /// [`HeadFlaw`]: a line that ends in LF alone, two lengths, two hosts, a length of more than 63 bits, a transfer coding
-    /// other than `chunked`, or one beside a length.
+    /// [`HeadFlaw`]: a line that ends in LF alone, two lengths, two hosts, a length of more than 63 bits, a transfer
+    /// coding other than `chunked`, or one beside a length.
     pub fn take(&mut self, bytes: &[u8]) -> Result<Option<(usize, RequestFraming)>, HeadFlaw> {
         for (at, byte) in bytes.iter().enumerate() {
             if *byte != b'\n' {
@@ -45,7 +45,7 @@ impl RequestHeadScanner {
             if line.pop() != Some(b'\r') {
                 return Err("a line of the head ends in LF without CR");
             }
-            // Empty lines before a request are no part of it.
+            // Empty lines before a request are not part of it.
             if line.is_empty() && self.lines > 0 {
                 return Ok(Some((at + 1, self.framing()?)));
             }
@@ -57,7 +57,7 @@ impl RequestHeadScanner {
         Ok(None)
     }
 
-    /// Looks at one line; the first is the request's own and has no name that matters here.
+    /// Checks one line; the first one is the request line and has no name that matters here.
     fn field(&mut self, line: &[u8]) -> Result<(), HeadFlaw> {
         let Some(colon) = line.iter().position(|byte| *byte == b':').filter(|_| self.lines > 0) else {
             return Ok(());
@@ -90,7 +90,7 @@ impl RequestHeadScanner {
     }
 }
 
-/// Digits and nothing else; what fits into 63 bits.
+/// Parses a length: only digits, at most 63 bits.
 fn length(value: &[u8]) -> Result<u64, HeadFlaw> {
     let digits =
         std::str::from_utf8(value).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));

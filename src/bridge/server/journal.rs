@@ -1,56 +1,51 @@
-//! What the bridge tells its operator: events, handed to whoever writes them. No event holds a secret, and what outsiders
-//! can cause at will is told once a second at most.
+//! Events for the bridge's operator, passed to a sink. No event contains a secret, and events that outsiders can cause
+//! are limited to one per second.
 
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How often an event is told that outsiders can cause.
+/// Minimum time between two events that outsiders can cause.
 const SELDOM: Duration = Duration::from_secs(1);
 
-/// How much an event matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JournalLevel {
-    /// As it should be.
     Info,
-    /// Somebody should look.
+    /// An operator should look at it.
     Warn,
 }
 
-/// Something that happened.
+/// An event for the operator.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JournalEntry {
-    /// How much it matters.
     pub level: JournalLevel,
-    /// A word for it: `write`, `unauthorized`, `store`.
+    /// Name of the event: `write`, `unauthorized`, `store`.
     pub what: &'static str,
-    /// What there is to know.
     pub fields: Map<String, Value>,
 }
 
-/// Who writes events down. Must not block.
+/// Writes events. Must not block.
 pub type JournalSink = Box<dyn Fn(JournalEntry) + Send + Sync>;
 
-/// Tells events.
+/// Passes events to a sink.
 pub struct Journal {
     sink: JournalSink,
     told: Mutex<HashMap<&'static str, (Instant, u64)>>,
 }
 
 impl Journal {
-    /// Tells this sink.
     pub fn new(sink: JournalSink) -> Self {
         Self { sink, told: Mutex::default() }
     }
 
-    /// Tells an event.
+    /// Passes an event on at once.
     pub fn say(&self, level: JournalLevel, what: &'static str, fields: Value) {
         let Value::Object(fields) = fields else { return };
         (self.sink)(JournalEntry { level, what, fields });
     }
 
-    /// Tells an event, unless its like was told within the last second; the next one says how many were not.
+    /// Passes an event on, at most one per second and name; the next one contains the number of omitted ones.
     pub fn say_seldom(&self, level: JournalLevel, what: &'static str, fields: Value) {
         let unsaid = {
             let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);

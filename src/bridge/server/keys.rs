@@ -1,12 +1,11 @@
-//! The keys that count now: those of the store, read again every few seconds, and those of the environment. A read that
-//! fails leaves what was known in force, and says so.
+//! The current keys: those of the store, reread every few seconds, and those of the environment. After a failed read
+//! the old keys stay valid, and the failure is reported.
 
 use super::auth::{KeyRing, RunnerKey};
 use crate::storage::{Store, StoreError};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// The keys that count now.
 pub struct RunnerKeyCache {
     store: Arc<dyn Store>,
     legacy: Vec<RunnerKey>,
@@ -15,10 +14,10 @@ pub struct RunnerKeyCache {
 }
 
 impl RunnerKeyCache {
-    /// Reads them for the first time.
+    /// Reads the keys for the first time.
     ///
     /// # Errors
-    /// The store's.
+    /// Those of the store.
     pub async fn load(store: Arc<dyn Store>, legacy: Vec<RunnerKey>) -> Result<Self, StoreError> {
         let keys = Self {
             store,
@@ -30,10 +29,10 @@ impl RunnerKeyCache {
         Ok(keys)
     }
 
-    /// Reads them again.
+    /// Rereads the keys from the store.
     ///
     /// # Errors
-    /// The store's; then the old keys go on counting, and [`RunnerKeyCache::are_sound`] is false.
+    /// Those of the store; then the old keys stay valid, and [`RunnerKeyCache::are_sound`] is false.
     pub async fn reload(&self) -> Result<(), StoreError> {
         let read = self.store.ingest_keys().await;
         self.sound.store(read.is_ok(), Ordering::Relaxed);
@@ -48,7 +47,7 @@ impl RunnerKeyCache {
         self.ring.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether the last read came through.
+    /// True if the last read succeeded.
     pub fn are_sound(&self) -> bool {
         self.sound.load(Ordering::Relaxed)
     }

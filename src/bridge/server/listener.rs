@@ -1,5 +1,5 @@
-//! Accepts connections, as many as allowed, and sees each to its end. Nothing that one client does holds the next one:
-//! handshakes and requests run in tasks of their own.
+//! Accepts connections up to a limit and serves each to its end. One client cannot block another: handshakes and
+//! requests run in tasks of their own.
 
 use super::bridge_error::BridgeError;
 use super::connection::{RequestHandler, speak};
@@ -16,23 +16,23 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// Connections that may wait to be accepted.
+/// Maximum number of connections that wait to be accepted.
 const ACCEPT_QUEUE: u32 = 4096;
-/// How long to wait when the system has no connection to give (too many open files).
+/// Pause after a failed accept (too many open files).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How many connections there may be, and how slow they may be.
+/// Limits on the number and the duration of connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectionLimits {
-    /// At the same time.
+    /// Maximum number of open connections.
     pub total: usize,
-    /// At the same time from one address. Loopback is not counted: a proxy is there.
+    /// Maximum number of open connections from one address. Loopback is not limited, because a proxy may run there.
     pub per_address: usize,
-    /// For a TLS handshake.
+    /// Time limit for a TLS handshake.
     pub handshake: Duration,
-    /// For the head of a request, from the first moment in which one could come.
+    /// Time limit for the head of a request, which includes the idle time before it.
     pub head: Duration,
-    /// For requests that run when it ends.
+    /// Time for running requests at shutdown.
     pub grace: Duration,
 }
 
@@ -48,23 +48,22 @@ impl Default for ConnectionLimits {
     }
 }
 
-/// What a listener has done, for metrics.
+/// Counters of a listener, for metrics.
 #[derive(Debug, Default)]
 pub struct ListenerCounters {
-    /// Connections open now.
+    /// Connections that are open now.
     pub open: AtomicUsize,
-    /// Connections accepted.
     pub accepted: AtomicUsize,
-    /// Connections turned away because there were too many.
+    /// Connections that were refused because there were too many.
     pub turned_away: AtomicUsize,
     /// TLS handshakes that failed or took too long.
     pub failed_handshakes: AtomicUsize,
 }
 
-/// Listens on an address; port 0 takes a free one. Needs a Tokio runtime.
+/// Listens on an address; port 0 selects a free port. Needs a Tokio runtime.
 ///
 /// # Errors
-/// The operating system's, where the address is taken or not this machine's.
+/// The operating system's error if the address is in use or not this machine's.
 pub fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
@@ -72,21 +71,18 @@ pub fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(ACCEPT_QUEUE)
 }
 
-/// A listener with all that its connections share.
+/// An HTTP server with all that its connections share.
 pub struct HttpServer {
-    /// How many and how slow.
     pub limits: ConnectionLimits,
-    /// TLS, where it is spoken.
+    /// The certificate; `None` for plain HTTP.
     pub identity: Option<Arc<TlsIdentity>>,
-    /// What answers.
     pub service: RequestHandler,
-    /// What was done.
     pub tally: Arc<ListenerCounters>,
 }
 
 impl HttpServer {
-    /// Accepts until `stop` is cancelled, then gives running requests the grace of the limits. The number of connections
-    /// that had to be cut.
+    /// Accepts until `stop` is cancelled, then waits for running requests up to `limits.grace`. Returns the number of
+    /// connections that were aborted.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> usize {
         let places = Arc::new(ConnectionCounts::default());
         let mut connections = JoinSet::new();
@@ -96,7 +92,7 @@ impl HttpServer {
                 Some(_) = connections.join_next() => {}
                 accepted = listener.accept() => match accepted {
                     Ok((stream, peer)) => self.receive(stream, peer, &places, &mut connections, &stop),
-                    // One connection failed, or there are too many open files: the server lives on.
+                    // A failed connection, or too many open files, must not end the server.
                     Err(_) => sleep(ACCEPT_PAUSE).await,
                 },
             }
@@ -122,12 +118,12 @@ impl HttpServer {
             self.tally.turned_away.fetch_add(1, Ordering::Relaxed);
             if self.identity.is_none() {
                 let full = BridgeError::later("too_many_connections", "too many connections", 2);
-                // As much as a new socket takes at once; nobody waits for this client.
+                // Sends as much as a new socket takes at once, without waiting for this client.
                 let _ = stream.try_write(&response::raw(&full));
             }
             return;
         };
-        // An answer must not wait for the acknowledgement of the one before.
+        // A response must not wait for the acknowledgement of the previous one.
         let _ = stream.set_nodelay(true);
         let (service, limits, stop) = (self.service.clone(), self.limits, stop.clone());
         let (identity, tally) = (self.identity.clone(), self.tally.clone());
@@ -147,11 +143,11 @@ impl HttpServer {
     }
 }
 
-/// How many connections there are, in all and by address.
+/// Number of connections, by address.
 #[derive(Default)]
 struct ConnectionCounts(Mutex<HashMap<IpAddr, usize>>);
 
-/// A connection's place; dropping it gives it back.
+/// The permit of a connection; dropping it releases its place.
 struct ConnectionPermit {
     places: Arc<ConnectionCounts>,
     tally: Arc<ListenerCounters>,

@@ -1,4 +1,4 @@
-//! `POST /ingest/catalog`: a provider's list as a runner has read it. It says what is offered; it enables nothing.
+//! `POST /ingest/catalog`: stores a provider's list that a runner has read. It enables no model.
 
 use super::audit::{AuditedResponse, PostContext};
 use super::bridge_error::BridgeError;
@@ -9,10 +9,10 @@ use super::results::{check_keys, object, store_refusal};
 use crate::storage::posts;
 use serde_json::{Value, json};
 
-/// Keeps a list.
+/// Stores a provider's list.
 ///
 /// # Errors
-/// 422 where it is none, 403 for another provider than the key's, 503 where the store cannot take it.
+/// 422 if the document is no list, 403 if the key is for another provider, 503 if the store cannot take it.
 pub async fn keep(
     bridge: &BridgeServer,
     who: &PostContext,

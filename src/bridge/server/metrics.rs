@@ -1,5 +1,4 @@
-//! What the bridge counts, and Prometheus text of it. Labels are our own words alone: nothing that somebody sends can
-//! become one.
+//! The bridge's metrics, and their Prometheus text. Labels are fixed words only, so no request can create one.
 
 use super::listener::ListenerCounters;
 use std::collections::BTreeMap;
@@ -8,28 +7,26 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// Upper ends of the classes of answer times, seconds.
+/// Upper bounds of the buckets of response times, in seconds.
 const CLASSES: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.0, 10.0];
 
-/// What became of one item.
+/// The result of one item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ItemOutcome {
-    /// A new row.
     Stored,
-    /// A row that was there.
+    /// A row that was already stored.
     Duplicate,
     /// A run of a model that is not enabled.
     NotEnabled,
     /// The same id with other content.
     Conflict,
-    /// No run, failure or list that can be kept, or not this key's.
+    /// An item that cannot be stored, or is not allowed for this key.
     Refused,
     /// The store could not take it now.
     Unavailable,
 }
 
 impl ItemOutcome {
-    /// The word for it.
     pub fn as_str(self) -> &'static str {
         match self {
             ItemOutcome::Stored => "stored",
@@ -42,7 +39,6 @@ impl ItemOutcome {
     }
 }
 
-/// All counters.
 #[derive(Default)]
 pub struct BridgeMetrics {
     answers: Mutex<BTreeMap<(&'static str, u16), u64>>,
@@ -52,27 +48,26 @@ pub struct BridgeMetrics {
     answered: AtomicU64,
 }
 
-/// What is read at the moment of the scrape.
+/// Values that are read at the time of the scrape.
 pub struct ScrapeGauges {
-    /// Posts that wait to be written.
+    /// Rows that wait to be written.
     pub waiting: usize,
-    /// Bytes of bodies held.
+    /// Bytes of bodies in memory.
     pub held_bytes: usize,
-    /// Posts that are stored and from which nothing is derived yet.
+    /// Stored posts whose aggregates are not updated yet.
     pub underived: usize,
-    /// Keys that can be used.
+    /// Keys that are valid now.
     pub keys: usize,
-    /// Whether the bridge is ready.
     pub ready: bool,
 }
 
 impl BridgeMetrics {
-    /// How many requests were answered.
+    /// Number of answered requests.
     pub fn requests(&self) -> u64 {
         self.answered.load(Ordering::Relaxed)
     }
 
-    /// One request was answered.
+    /// Counts an answered request.
     pub fn answered(&self, route: &'static str, status: u16, took: Duration) {
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         *answers.entry((route, status)).or_default() += 1;
@@ -85,18 +80,18 @@ impl BridgeMetrics {
         self.answered.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// One item met its outcome.
+    /// Counts an item by its result.
     pub fn item(&self, outcome: ItemOutcome) {
         let mut items = self.items.lock().unwrap_or_else(PoisonError::into_inner);
         *items.entry(outcome).or_default() += 1;
     }
 
-    /// How many items met this outcome so far.
+    /// Number of items with this result so far.
     pub fn items(&self, outcome: ItemOutcome) -> u64 {
         self.items.lock().unwrap_or_else(PoisonError::into_inner).get(&outcome).copied().unwrap_or_default()
     }
 
-    /// Everything, in Prometheus' text format.
+    /// All metrics, in Prometheus' text format.
     pub fn text(&self, tally: &ListenerCounters, now: &ScrapeGauges) -> String {
         let mut out = String::new();
         family(&mut out, "requests_total", "counter", "Answers by route and status");
@@ -142,7 +137,7 @@ impl BridgeMetrics {
     }
 }
 
-/// How every name begins.
+/// Prefix of every metric's name.
 const P: &str = "llmbench_ingest_";
 
 fn family(out: &mut String, name: &str, kind: &str, help: &str) {

@@ -1,10 +1,7 @@
-//! The bridge: an HTTP server through which runners post what they measured and read what to measure, without seeing the
-//! database. It keeps nothing itself: a 200 means that the store has acknowledged the row.
-//!
-//! In the order in which a request passes through: `listener` accepts, `connection` and `guarded_stream` speak HTTP/1.1, `head` refuses
-//! what can be read in two ways, `router` finds the route, `auth` and `keys` say whose request it is, `rate_limits` how much of it,
-//! `body_reader` and `strict_json` read it, `results`, `listing` and `runner_config` do what it asks for, `write_queue` has posts written, `aggregator`
-//! what follows from them derived, `response` and `bridge_error` are what comes back. `bridge_server` is what requests share.
+//! An HTTP server through which runners post measurements and read their work list, without database access. Status 200
+//! means that the store has acknowledged the row. A request passes `listener`, `connection`, `guarded_stream`, `head`,
+//! `router`, `auth`, `keys`, `rate_limits`, `body_reader` and `strict_json`; then `results` (with `write_queue` and
+//! `aggregator`), `listing` or `runner_config` answers it. `bridge_server` holds the shared state.
 
 mod aggregator;
 mod audit;

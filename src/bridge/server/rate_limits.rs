@@ -1,6 +1,5 @@
-//! How much each key may post, and how often an address may show a wrong one: a bucket of tokens for each, refilled evenly. A
-//! batch costs as many as it has items, and may leave a debt that the next request waits for. Pure but for the clock, which
-//! is passed in.
+//! Limits posts per key, and wrong keys per address, with token buckets that refill evenly. A batch costs one token per
+//! item, and may leave a debt that the next request must wait for. Pure: the time is an argument.
 
 use super::bridge_error::BridgeError;
 use std::collections::HashMap;
@@ -8,12 +7,12 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How much may be saved up, as a time of full rate.
+/// Capacity of a bucket, as a time at the full rate.
 const SAVED: Duration = Duration::from_secs(2);
-/// The longest wait that is asked for, seconds.
+/// Maximum wait that is requested, in seconds.
 const LONGEST_WAIT: f64 = 60.0;
 
-/// The buckets of all keys. Only known keys have one, so their number has an end.
+/// The buckets of all keys. Only known keys have one, so their number is bounded.
 pub struct KeyRateLimiter {
     per_second: f64,
     buckets: Mutex<HashMap<String, TokenBucket>>,
@@ -26,13 +25,13 @@ struct TokenBucket {
 }
 
 impl TokenBucket {
-    /// What is in it now, without an upper limit.
+    /// The number of tokens now, without an upper limit.
     fn refilled(&self, now: Instant, per_second: f64) -> f64 {
         self.tokens + now.saturating_duration_since(self.at).as_secs_f64() * per_second
     }
 }
 
-/// After how many seconds there is a token again, 1 to 60.
+/// Seconds until there is a token again, 1 to 60.
 fn wait(tokens: f64, per_second: f64) -> u64 {
     let wait = ((1.0 - tokens) / per_second).clamp(1.0, LONGEST_WAIT);
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 to 60")]
@@ -41,15 +40,15 @@ fn wait(tokens: f64, per_second: f64) -> u64 {
 }
 
 impl KeyRateLimiter {
-    /// Every key may post so many items a second, more than 0.
+    /// Allows each key this many items per second, more than 0.
     pub fn new(per_second: f64) -> Self {
         Self { per_second, buckets: Mutex::default() }
     }
 
-    /// Takes one item's token at `now`.
+    /// Takes the token of one item at `now`.
     ///
     /// # Errors
-    /// 503 with the time after which there is one again. Never 429: the Python runner stops at it.
+    /// 503 with the time until there is one. Never 429, at which the Python runner stops.
     pub fn take(&self, key_id: &str, now: Instant) -> Result<(), BridgeError> {
         self.with_bucket(key_id, now, |bucket| {
             if bucket.tokens >= 1.0 {
@@ -61,7 +60,7 @@ impl KeyRateLimiter {
         })
     }
 
-    /// Takes tokens for items that are known only now. What is not there becomes a debt.
+    /// Takes tokens for items that were counted only later. Missing tokens become a debt.
     pub fn charge(&self, key_id: &str, items: usize, now: Instant) {
         self.with_bucket(key_id, now, |bucket| bucket.tokens -= items as f64);
     }
@@ -79,14 +78,14 @@ impl KeyRateLimiter {
     }
 }
 
-/// How many wrong keys an address may show at once.
+/// Maximum number of wrong keys that an address may send at once.
 const GUESSES: f64 = 100.0;
-/// How many more a second.
+/// Number of further wrong keys per second.
 const GUESSES_PER_SECOND: f64 = 1.0;
-/// How many addresses are told apart; those beyond share one bucket.
+/// Maximum number of addresses with a bucket of their own; all others share one.
 const MOST_ADDRESSES: usize = 4096;
 
-/// Wrong keys by address. A valid key is never asked for here, so guessing from an address holds up no runner there.
+/// Limits wrong keys by address. Valid keys are not counted, so guessing blocks no runner at that address.
 #[derive(Debug, Default)]
 pub struct GuessLimiter(Mutex<HashMap<Option<IpAddr>, TokenBucket>>);
 
@@ -94,7 +93,7 @@ impl GuessLimiter {
     /// Counts one wrong key.
     ///
     /// # Errors
-    /// 429 with the time to wait, where the address has shown too many.
+    /// 429 with the time to wait if the address has sent too many.
     pub fn take(&self, address: IpAddr, now: Instant) -> Result<(), BridgeError> {
         let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut place = Some(network(address));
@@ -117,7 +116,7 @@ impl GuessLimiter {
     }
 }
 
-/// What one owner has: an address of version 4, a /64 of version 6.
+/// The network of one owner: an IPv4 address, or an IPv6 /64.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
@@ -153,7 +152,7 @@ mod tests {
             let _ = guess_limiter.take(of_six(u128::from(last)), start);
         }
         assert!(guess_limiter.0.lock().unwrap().len() <= MOST_ADDRESSES + 1);
-        // Those beyond share a bucket, which is empty now; later there is room again.
+        // Further addresses share a bucket, which is empty now; later there is room again.
         assert!(guess_limiter.take(address(20_000), start).is_err());
         assert!(guess_limiter.take(address(20_001), start + Duration::from_secs(200)).is_ok());
         assert_eq!(guess_limiter.0.lock().unwrap().len(), 1);

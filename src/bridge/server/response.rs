@@ -1,4 +1,4 @@
-//! What leaves: a status and a JSON document, with the headers that every answer has.
+//! Responses: a status and a JSON document, with the headers that every response has.
 
 use super::bridge_error::BridgeError;
 use super::guarded_stream::REQUEST_ID;
@@ -8,45 +8,42 @@ use hyper::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, 
 use hyper::{Response, StatusCode};
 use serde_json::Value;
 
-/// An answer on its way to hyper.
+/// A response for hyper.
 pub type HttpResponse = Response<Full<Bytes>>;
 
-/// A request's own id: 26 characters that sort by time.
+/// Creates the id of a request: 26 characters that sort by time.
 pub fn request_id() -> String {
     ulid::Ulid::generate().to_string()
 }
 
-/// What a handler has to say.
+/// The result of a handler.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BridgeResponse {
-    /// The HTTP status.
     pub status: u16,
-    /// The body.
     pub body: Body,
     /// Seconds to wait, in `Retry-After`.
     pub retry_after: Option<u64>,
-    /// Methods that the path knows, in `Allow`.
+    /// Methods that the path accepts, in `Allow`.
     pub allow: Option<&'static str>,
-    /// Whether the connection ends with it.
+    /// True if the connection ends after it.
     pub close: bool,
 }
 
-/// A body.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Body {
-    /// A JSON object. Never an array or null: the Python runner takes those for failures.
+    /// A JSON object. Never an array or null, which the Python runner treats as failures.
     Json(Value),
-    /// Prometheus text.
+    /// Text in Prometheus' format.
     Metrics(String),
 }
 
 impl BridgeResponse {
-    /// A document.
+    /// A response with a JSON document.
     pub fn json(status: u16, document: Value) -> Self {
         Self { status, body: Body::Json(document), retry_after: None, allow: None, close: false }
     }
 
-    /// An error.
+    /// The response for an error.
     pub fn refused(refusal: &BridgeError, request_id: &str) -> Self {
         Self {
             retry_after: refusal.retry_after,
@@ -55,7 +52,7 @@ impl BridgeResponse {
         }
     }
 
-    /// With the headers that every answer has.
+    /// Adds the headers that every response has.
     pub fn reply(self, request_id: &str) -> HttpResponse {
         let (kind, text) = match self.body {
             Body::Json(document) => ("application/json", format!("{document}\n")),
@@ -82,7 +79,7 @@ impl BridgeResponse {
     }
 }
 
-/// An error as raw bytes, for a connection that has no HTTP of its own any more.
+/// An error as raw bytes, for a connection on which hyper has ended.
 pub fn raw(refusal: &BridgeError) -> Vec<u8> {
     let id = request_id();
     let body = format!("{}\n", refusal.document(&id));

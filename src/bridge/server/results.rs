@@ -1,5 +1,5 @@
-//! `POST /ingest`, `/ingest/error` and `/ingest/batch`: posted runs and failures, looked at one by one, written together,
-//! answered in order.
+//! `POST /ingest`, `/ingest/error` and `/ingest/batch`: checks posted runs and failures one by one, writes them
+//! together, and answers in order.
 
 use super::audit::{AuditedResponse, PostContext};
 use super::bridge_error::BridgeError;
@@ -16,12 +16,12 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-/// The most items of a batch.
+/// Maximum number of items in a batch.
 const MOST_ITEMS: usize = 1000;
-/// The Python runner's words for a run of a model that is not measured.
+/// The Python runner's text for a run of a model that is not measured.
 const NOT_ENABLED: &str = "model is not enabled in catalog";
 
-/// What became of one item.
+/// The result of one item.
 #[derive(Debug, Clone, PartialEq)]
 enum ItemVerdict {
     Kept(RecordOutcome),
@@ -29,31 +29,31 @@ enum ItemVerdict {
     Refused(BridgeError),
 }
 
-/// One item, looked at.
+/// One item after its checks.
 struct ParsedItem {
     id: Option<String>,
     row: Result<Row, ItemVerdict>,
-    /// Whether its model has to be enabled: runs of the published series.
+    /// True if its model must be enabled, as for runs of the published series.
     wants_enabled: bool,
 }
 
-/// Keeps one run.
+/// Stores one posted run.
 ///
 /// # Errors
-/// 422, 403, 409 or 503; a model that is not enabled is no error but 202, as the Python runner expects it.
+/// 422, 403, 409 or 503; a model that is not enabled gives 202, as the Python runner expects.
 pub async fn run(
     bridge: &BridgeServer,
     who: &PostContext,
     document: Value,
 ) -> Result<AuditedResponse, BridgeError> {
-    // An `_id` among the metrics of this path is a metric.
+    // On this path an `_id` among the metrics is a metric.
     one(bridge, who, item(bridge, who, document, Some(PostKind::Run), "$", false)).await
 }
 
-/// Keeps one failure, of whatever model.
+/// Stores one failure, of any model.
 ///
 /// # Errors
-/// 422, 403, 409 or 503.
+/// The statuses 422, 403, 409 or 503.
 pub async fn failure(
     bridge: &BridgeServer,
     who: &PostContext,
@@ -83,11 +83,11 @@ async fn one(
     Ok(AuditedResponse { answer, audit })
 }
 
-/// Keeps many runs and failures, each under its own `_id` where it has one.
+/// Stores many runs and failures, each under its own `_id` if it has one.
 ///
 /// # Errors
-/// 422 where the body is no list, 413 where it is too long, 503 where no item could be stored now. What is wrong with one
-/// item is said in its own answer and holds up no other.
+/// 422 if the body is no list, 413 if it is too long, 503 if no item could be stored now. An error of one item is
+/// reported in its own result and affects no other.
 pub async fn batch(
     bridge: &BridgeServer,
     who: &PostContext,
@@ -136,7 +136,7 @@ fn tell(place: usize, id: Option<String>, verdict: ItemVerdict, who: &PostContex
     said
 }
 
-/// Looks at an item. Without a kind it is a failure where it has an `error_kind`, and a run otherwise.
+/// Checks an item. Without a kind it is a failure if it has an `error_kind`, otherwise a run.
 fn item(
     bridge: &BridgeServer,
     who: &PostContext,
@@ -182,7 +182,7 @@ fn item(
     ParsedItem { id, wants_enabled: kind == PostKind::Run && row.moves_health, row: Ok(row) }
 }
 
-/// Has everything written that may be, and says what became of each item.
+/// Writes all items that may be written, and returns the result of each.
 async fn decide(
     bridge: &BridgeServer,
     who: &PostContext,
@@ -235,7 +235,7 @@ fn outcome(verdict: &ItemVerdict) -> ItemOutcome {
     }
 }
 
-/// What the audit line says of the items: how many met which outcome, and the ids of the first and the last.
+/// The audit line's summary of the items: number by result, and the first and last id.
 fn audit(verdicts: &[(Option<String>, ItemVerdict)]) -> Value {
     let mut counts = BTreeMap::<&str, usize>::new();
     for (_, verdict) in verdicts {
@@ -253,7 +253,7 @@ fn audit(verdicts: &[(Option<String>, ItemVerdict)]) -> Value {
 /// Refuses a run, a failure or a listed model with too many keys.
 ///
 /// # Errors
-/// 422.
+/// Status 422 with the path.
 pub fn check_keys(document: &Value, path: &str) -> Result<(), BridgeError> {
     if has_few_keys(document) {
         return Ok(());
@@ -262,10 +262,10 @@ pub fn check_keys(document: &Value, path: &str) -> Result<(), BridgeError> {
     Err(BridgeError::schema(path, why))
 }
 
-/// The fields of a document that has to be an object.
+/// The fields of a document that must be an object.
 ///
 /// # Errors
-/// 422.
+/// Status 422 with the path.
 pub fn object(document: Value, path: &str) -> Result<Map<String, Value>, BridgeError> {
     match document {
         Value::Object(fields) => Ok(fields),
@@ -273,7 +273,7 @@ pub fn object(document: Value, path: &str) -> Result<Map<String, Value>, BridgeE
     }
 }
 
-/// What a client is told of a store's error. What the store itself says is for the operator.
+/// The client's error for a store error. Details of the store go only to the operator.
 pub fn store_refusal(bridge: &BridgeServer, error: &StoreError) -> BridgeError {
     match error {
         StoreError::Conflict(_) => {

@@ -1,5 +1,5 @@
-//! From a request to its answer: which route, whose key, how large a body; then the route's own work, in a task of its own
-//! so that a client that leaves does not take it along.
+//! Handles a request: finds the route, checks key and body size, and runs the route's work in a task of its own, so
+//! that a client that leaves does not cancel it.
 
 use super::audit::{AuditedResponse, PostContext};
 use super::auth::{self, RunnerKey};
@@ -22,12 +22,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// The largest body of one result, bytes.
+/// Maximum body of one result, in bytes.
 const ONE: usize = 1 << 20;
-/// The largest body of many, bytes.
+/// Maximum body of a batch or list, in bytes.
 const MANY: usize = 4 << 20;
 
-/// What a route does.
+/// The action of a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum RouteAction {
     Run,
@@ -40,14 +40,14 @@ enum RouteAction {
     Metrics,
 }
 
-/// A path, what it does, and what a key must allow: any of these actions; none is public.
+/// A path, its action, and the permissions of which a key needs one; an empty list makes it public.
 struct Route {
     path: &'static str,
     does: RouteAction,
     actions: &'static [Action],
 }
 
-/// What runners see.
+/// The routes for runners.
 const PUBLIC: &[Route] = &[
     Route { path: "/ingest", does: RouteAction::Run, actions: &[Action::Ingest] },
     Route { path: "/ingest/error", does: RouteAction::Failure, actions: &[Action::Error] },
@@ -58,7 +58,7 @@ const PUBLIC: &[Route] = &[
     Route { path: "/livez", does: RouteAction::Live, actions: &[] },
 ];
 
-/// What operators see, on a listener of its own.
+/// Routes for operators, on a separate listener.
 const PRIVATE: &[Route] = &[
     Route { path: "/metrics", does: RouteAction::Metrics, actions: &[] },
     Route { path: "/readyz", does: RouteAction::Health, actions: &[] },
@@ -79,17 +79,16 @@ impl RouteAction {
     }
 }
 
-/// Which listener a request came to.
+/// The listener that received a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ListenerKind {
-    /// The one for runners.
+    /// The listener for runners.
     Public,
-    /// The one for operators.
+    /// The listener for operators.
     Private,
 }
 
 impl BridgeServer {
-    /// Answers one request.
     pub async fn answer(
         self: Arc<Self>,
         side: ListenerKind,
@@ -114,7 +113,7 @@ impl BridgeServer {
             }
         };
         let answer = answer.unwrap_or_else(|refusal| BridgeResponse {
-            // Whoever waits for a word may send its body all the same: that is no request.
+            // A client that waits for `100 Continue` may still send its body, which is no request.
             close: waits || refusal.status == 429,
             ..BridgeResponse::refused(&refusal, &id)
         });
@@ -167,7 +166,7 @@ impl BridgeServer {
         done.map(|done| done.answer)
     }
 
-    /// The key, if it may do this now; looked at before anything of the body is read.
+    /// Checks the key and its permissions, before anything of the body is read.
     fn admit(
         &self,
         route: &Route,
@@ -194,7 +193,7 @@ impl BridgeServer {
         Ok(key)
     }
 
-    /// What anybody may know.
+    /// Answers routes without a key.
     fn public(&self, does: RouteAction) -> Result<BridgeResponse, BridgeError> {
         let told = |status: &str| {
             let at = Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
@@ -216,7 +215,7 @@ impl BridgeServer {
         }
     }
 
-    /// One line for every request that wanted to write.
+    /// Writes one audit line for every request that could write.
     fn audit(
         &self,
         route: &Route,
@@ -250,7 +249,7 @@ impl BridgeServer {
     }
 }
 
-/// Refuses what a browser asks for whom another page has led here by a name of its own: figures are for operators.
+/// Refuses browser requests under a foreign host name (DNS rebinding), because metrics are for operators.
 fn check_host(parts: &Parts) -> Result<(), BridgeError> {
     let named = parts.headers.get_all(HOST).iter().map(|host| host.to_str().unwrap_or_default());
     if named.chain(parts.uri.authority().map(Authority::as_str)).all(is_own_host) {
@@ -259,7 +258,7 @@ fn check_host(parts: &Parts) -> Result<(), BridgeError> {
     Err(BridgeError::new(421, "wrong_host", WRONG_HOST))
 }
 
-/// The route of a request. One slash at the end of a path changes nothing: a redirect would lose the row.
+/// The route of a request. One slash at the end of a path is ignored, because a redirect would lose the row.
 fn find(routes: &'static [Route], parts: &Parts) -> Result<&'static Route, BridgeError> {
     let path = parts.uri.path();
     let path = path.strip_suffix('/').unwrap_or(path);

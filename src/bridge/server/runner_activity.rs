@@ -1,5 +1,5 @@
-//! Which runners were heard of, and what they say of themselves; gathered here and given to the store every few seconds. A
-//! request never waits for it.
+//! Records the runners' activity and their reports about themselves; the store receives it every few seconds, so no
+//! request waits for it.
 
 use super::auth::RunnerKey;
 use crate::storage::posts::RunnerActivity;
@@ -10,14 +10,14 @@ use hyper::header::USER_AGENT;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-/// Our runner's clock when it sent the request, RFC 3339.
+/// The clock of our runner when it sent the request, RFC 3339.
 const SENT_AT: &str = "x-llmbench-sent-at";
-/// How many rows wait on our runner's side.
+/// Number of rows that wait in our runner's outbox.
 const BACKLOG: &str = "x-llmbench-backlog";
-/// The longest program name that is kept, characters.
+/// Maximum length of a program name, in characters.
 const LONGEST_VERSION: usize = 64;
 
-/// What was heard since the last flush.
+/// The activity since the last flush.
 pub struct RunnerActivityLog {
     interval_seconds: u32,
     heard: Mutex<PendingActivity>,
@@ -30,12 +30,12 @@ struct PendingActivity {
 }
 
 impl RunnerActivityLog {
-    /// Nothing was heard yet of runners that are told to measure so often.
+    /// Creates an empty log. `interval_seconds` is the interval at which runners should measure.
     pub fn new(interval_seconds: u32) -> Self {
         Self { interval_seconds, heard: Mutex::default() }
     }
 
-    /// A request came under a key.
+    /// Records a request with this key.
     pub fn saw(&self, key: &RunnerKey, headers: &HeaderMap, at: DateTime<Utc>) {
         let said = read(headers, self.silent(&key.runner, at));
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
@@ -47,15 +47,15 @@ impl RunnerActivityLog {
         known.backlog = said.backlog.or(known.backlog);
     }
 
-    /// Something of a runner was stored.
+    /// Records that something of a runner was stored.
     pub fn stored(&self, runner: &str, at: DateTime<Utc>) {
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        // What was heard of the same request may be with the store already.
+        // A flush may have taken the entry of the same request already.
         let known = heard.runners.entry(runner.to_owned()).or_insert_with(|| self.silent(runner, at));
         known.stored_at = Some(at);
     }
 
-    /// A runner that has said nothing of itself.
+    /// The activity of a runner without a report about itself.
     fn silent(&self, runner: &str, at: DateTime<Utc>) -> RunnerActivity {
         RunnerActivity {
             runner: runner.to_owned(),
@@ -68,10 +68,10 @@ impl RunnerActivityLog {
         }
     }
 
-    /// Gives what was heard to the store. What cannot be kept now is forgotten: the next request says it again.
+    /// Writes the activity to the store. On a failure it is dropped, because the next request repeats it.
     ///
     /// # Errors
-    /// The store's.
+    /// Those of the store.
     pub async fn flush(&self, store: &dyn Store) -> Result<(), StoreError> {
         let heard = std::mem::take(&mut *self.heard.lock().unwrap_or_else(PoisonError::into_inner));
         if heard.runners.is_empty() {
@@ -83,7 +83,7 @@ impl RunnerActivityLog {
     }
 }
 
-/// What a request says of its sender.
+/// The report of a request about its sender.
 fn read(headers: &HeaderMap, silent: RunnerActivity) -> RunnerActivity {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let sent_at = text(SENT_AT).and_then(|text| DateTime::parse_from_rfc3339(text).ok());

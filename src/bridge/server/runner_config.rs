@@ -1,4 +1,4 @@
-//! `GET /runner-config?provider=P`: what a runner is to measure, how often, and with which quirks.
+//! `GET /runner-config?provider=P`: the models for a runner, their interval, and their metadata.
 
 use super::audit::PostContext;
 use super::bridge_error::BridgeError;
@@ -10,14 +10,14 @@ use crate::domain::name_rules::check_name;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
 
-/// The version of the document that runners understand.
+/// Version of the document that runners understand.
 const SCHEMA_VERSION: u32 = 1;
 
-/// Answers a runner's question.
+/// Answers a runner's request.
 ///
 /// # Errors
-/// 400 without a provider, 403 for another one than the key's, 503 where the catalogue cannot be read: a runner goes on
-/// with what it knows then, as it does after no other error.
+/// 400 without a provider, 403 if the key is for another provider, 503 if the catalog cannot be read: only after a 503
+/// does a runner continue with its last list.
 pub async fn answer(
     bridge: &BridgeServer,
     who: &PostContext,

@@ -1,8 +1,7 @@
-//! A posted body read strictly: what two readers could understand differently, or a store would keep differently, is an
-//! error with its place. Pure: bytes in, a value or an error out. What the fields mean is `fields`; how the bytes came is
-//! `body_reader`.
+//! Parses a posted body strictly: input that two parsers could understand differently, or that a store would change, is
+//! an error with its position. Pure. `fields` interprets the values; `body_reader` supplies the bytes.
 //!
-//! `serde_json` alone keeps the last of two equal keys and turns an integer that is too long into a double that is near it.
+//! `serde_json` alone keeps the last of two equal keys, and turns an integer that is too long into a nearby double.
 
 use crate::domain::name_rules::{PROTOTYPE, is_hidden};
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -11,36 +10,36 @@ use serde_json::{Map, Number, Value};
 use std::cell::RefCell;
 use std::fmt;
 
-/// The deepest nesting, the outermost object counted.
+/// Maximum nesting depth, including the outermost object.
 pub const DEEPEST: usize = 32;
-/// How many keys all objects of a body may have together.
+/// Maximum number of keys in all objects of a body.
 pub const MOST_KEYS: usize = 100_000;
-/// How many keys one object may have.
+/// Maximum number of keys in one object.
 pub const MOST_KEYS_OF_ONE: usize = 1_000;
-/// How many keys a run, a failure or a listed model may have with all that is in it.
+/// Maximum number of keys in a run, a failure or a listed model, including nested ones.
 pub const MOST_KEYS_OF_ITEM: usize = 1_000;
-/// The longest key, bytes.
+/// Maximum length of a key, in bytes.
 pub const LONGEST_KEY: usize = 256;
 
-/// Beyond this a number is no integer of 64 signed bits any more; no figure of a run comes near it.
+/// Lower bound of numbers that do not fit into a signed 64-bit integer; no metric comes near it.
 const BEYOND_I64: f64 = 9_223_372_036_854_775_808.0;
 
-/// What is wrong with a body.
+/// The flaw of a body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BodyError {
-    /// Whether it is no JSON at all (400) or JSON that nobody can keep (422).
+    /// True if it is no JSON (400); false if it is JSON that cannot be stored (422).
     pub syntax: bool,
-    /// One sentence, without what was posted.
+    /// One sentence, without any input.
     pub message: String,
-    /// Where, as a JSON path: `$.misc.a[3]`. Empty where the place is no value.
+    /// The position as a JSON path: `$.misc.a[3]`. Empty if it is not at a value.
     pub path: String,
 }
 
 /// Reads one JSON value that fills the whole body.
 ///
 /// # Errors
-/// [`BodyError`]: no UTF-8, a byte order mark, no JSON, something after the value; a key that is there twice, begins with
-/// `$`, holds `.` or NUL, is empty or too long; a number beyond 64 signed bits; too many keys, too deep nesting.
+/// [`BodyError`]: no UTF-8, a byte order mark, no JSON, something after the value; a key that is duplicate, begins with
+/// `$`, contains `.` or NUL, is empty or too long; a number beyond 64 signed bits; too many keys, too deep nesting.
 pub fn read(bytes: &[u8]) -> Result<Value, BodyError> {
     let syntax = |message: String| BodyError { syntax: true, message, path: String::new() };
     if bytes.starts_with(b"\xEF\xBB\xBF") {
@@ -65,7 +64,7 @@ pub fn read(bytes: &[u8]) -> Result<Value, BodyError> {
     Ok(value)
 }
 
-/// Whether a value has at most [`MOST_KEYS_OF_ITEM`] keys, however nested.
+/// True if a value has at most [`MOST_KEYS_OF_ITEM`] keys, including nested ones.
 pub fn has_few_keys(value: &Value) -> bool {
     fn left_after(value: &Value, left: usize) -> Option<usize> {
         match value {
@@ -80,7 +79,7 @@ pub fn has_few_keys(value: &Value) -> bool {
     left_after(value, MOST_KEYS_OF_ITEM).is_some()
 }
 
-/// From the reader's error to ours. What we refused is in `progress`; everything else is bad syntax.
+/// Converts the parser's error. Our own refusals are in `progress`; all others are syntax errors.
 fn told(error: &serde_json::Error, progress: &JsonReadState) -> BodyError {
     if let Some(message) = &progress.refused {
         return BodyError { syntax: false, message: message.clone(), path: progress.path() };
@@ -90,17 +89,17 @@ fn told(error: &serde_json::Error, progress: &JsonReadState) -> BodyError {
         let message = format!("the JSON ends too early, at line {line}, column {column}");
         return BodyError { syntax: true, message, path: progress.path() };
     }
-    // The library's own words never quote the input beyond one character, and end in the place.
+    // serde_json's message quotes at most one character of the input, and ends with the position.
     let said = error.to_string();
     let said = said.split(" at line ").next().unwrap_or_default();
     let message = format!("this is no JSON: {said}, at line {line}, column {column}");
     BodyError { syntax: true, message, path: progress.path() }
 }
 
-/// How many keys there were, what could not be taken, and where.
+/// The number of keys, the refusal, and its position.
 #[derive(Default)]
 struct JsonReadState {
-    /// The innermost first: they are gathered on the way out.
+    /// The innermost comes first, because they are collected on the way out.
     steps: Vec<JsonPathSegment>,
     keys: usize,
     refused: Option<String>,
@@ -133,7 +132,7 @@ fn is_plain(key: &str) -> bool {
     !key.is_empty() && key.len() <= 64 && key.bytes().all(fits)
 }
 
-/// Reads a value and refuses what the standard reader would take.
+/// Reads a value and refuses input that serde_json would accept.
 #[derive(Clone, Copy)]
 struct StrictVisitor<'a> {
     progress: &'a RefCell<JsonReadState>,
@@ -141,7 +140,7 @@ struct StrictVisitor<'a> {
 }
 
 impl StrictVisitor<'_> {
-    /// Ends the reading with a reason of ours; the text of the error itself is never shown.
+    /// Ends the reading with a refusal; the text of the error itself is never shown.
     fn refuse<T, E: serde::de::Error>(&self, message: impl Into<String>) -> Result<T, E> {
         self.progress.borrow_mut().refused = Some(message.into());
         Err(E::custom("refused"))
@@ -154,12 +153,12 @@ impl StrictVisitor<'_> {
         Ok(Self { depth: self.depth + 1, ..self })
     }
 
-    /// Adds to the place of an error.
+    /// Adds a step to the path of an error.
     fn inside(&self, step: JsonPathSegment) {
         self.progress.borrow_mut().steps.push(step);
     }
 
-    /// Counts a key and looks whether any store could keep it as it is.
+    /// Counts a key and checks that every store can keep it unchanged.
     fn check_key<E: serde::de::Error>(&self, key: &str, before: usize) -> Result<(), E> {
         let all = {
             let mut progress = self.progress.borrow_mut();

@@ -1,5 +1,5 @@
-//! The server's certificate and key, read from files, and read again when they change: a renewal needs no restart. A pair
-//! that cannot be used leaves the old one in place.
+//! The server's certificate and key, read from files, and reread when they change, so a renewal needs no restart. An
+//! unusable pair leaves the old one in place.
 
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
@@ -9,31 +9,29 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio_rustls::TlsAcceptor;
 
-/// Where certificate and key are.
+/// Paths of certificate and key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
-    /// PEM, the server's own certificate first, then those between it and a root.
+    /// PEM, the server's own certificate first, then the intermediate ones.
     pub certificate: PathBuf,
-    /// PEM.
+    /// The private key as PEM.
     pub key: PathBuf,
 }
 
-/// Why a certificate and its key cannot be used. Never holds what is in the files.
+/// The reason why a certificate and its key cannot be used. Contains nothing of the files' content.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {reason}", path.display())]
 pub struct CertificateError {
-    /// The file.
     pub path: PathBuf,
-    /// What is wrong.
     pub reason: String,
 }
 
-/// What a look at the files brought.
+/// The result of rereading the files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CertificateReload {
-    /// They are as they were.
+    /// The files are unchanged.
     Same,
-    /// They are others, and new connections use them.
+    /// The files changed, and new connections use them.
     New,
 }
 
@@ -44,25 +42,25 @@ pub struct TlsIdentity {
 }
 
 impl TlsIdentity {
-    /// Reads both files.
+    /// Reads certificate and key.
     ///
     /// # Errors
-    /// [`CertificateError`] with the file that is wrong.
+    /// [`CertificateError`] with the path of the invalid file.
     pub fn load(files: TlsFiles) -> Result<Self, CertificateError> {
         let (config, mark) = read(&files)?;
         Ok(Self { files, current: Mutex::new((TlsAcceptor::from(config), mark)) })
     }
 
-    /// What new connections shake hands with.
+    /// The acceptor for new connections.
     pub fn acceptor(&self) -> TlsAcceptor {
         self.current.lock().unwrap_or_else(PoisonError::into_inner).0.clone()
     }
 
-    /// Looks at the files again.
+    /// Reads both files again.
     ///
     /// # Errors
-    /// [`CertificateError`], where they changed into something unusable; the old pair stays. Between the renewal of one file and
-    /// that of the other this is the rule.
+    /// [`CertificateError`] if they became unusable; the old pair stays. This is normal between the renewals
+    /// of the two files.
     pub fn reload(&self) -> Result<CertificateReload, CertificateError> {
         let (config, mark) = read(&self.files)?;
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
@@ -74,7 +72,7 @@ impl TlsIdentity {
     }
 }
 
-/// Refuses a key that everybody on this machine can read. A group may: that is how certificates are shared with services.
+/// Refuses a key that every user can read. A group may, because certificates are shared that way.
 #[cfg(unix)]
 fn check_private(key: &Path) -> Result<(), String> {
     use std::os::unix::fs::PermissionsExt;
@@ -90,7 +88,7 @@ fn check_private(_: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// A configuration, and a digest of what it was made from.
+/// Returns a configuration, and a digest of its files.
 fn read(files: &TlsFiles) -> Result<(Arc<ServerConfig>, [u8; 32]), CertificateError> {
     let fail = |path: &Path, reason: String| CertificateError { path: path.to_owned(), reason };
     let bytes = |path: &Path| std::fs::read(path).map_err(|error| fail(path, error.to_string()));

@@ -1,6 +1,5 @@
-//! Where posts wait to be written, and who writes them. Posts that arrive together are written together, whoever sent them;
-//! one that nobody waits for any more is still written once it is taken up, so a client that hangs up leaves no half. What
-//! follows from rows is `aggregator`.
+//! Queues posts and writes them, several clients' posts together. A post that is being written is completed even if its
+//! client hangs up. `aggregator` updates the aggregates.
 
 use super::aggregator::{Aggregator, PendingReply, RowResult};
 use super::bridge_error::BridgeError;
@@ -14,25 +13,25 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-/// How many rows may wait. More would wait longer than their senders do.
+/// Maximum number of waiting rows. More would wait longer than their senders do.
 const QUEUE: usize = 4096;
-/// How many rows are written with one call, about: posts are not divided.
+/// Approximate number of rows that one call writes: posts are not divided.
 const TOGETHER: usize = 200;
-/// How many calls run at the same time.
+/// Maximum number of concurrent calls.
 const WRITERS: usize = 4;
-/// How long an answer may take: the Python runner gives up after ten seconds.
+/// Time limit for a reply: the Python runner gives up after ten seconds.
 const PATIENCE: Duration = Duration::from_secs(8);
 const _: () = assert!(PATIENCE.as_secs() < 10);
 
-/// One post: a row, or many.
+/// One post with its rows.
 struct WriteJob {
     rows: Vec<Row>,
     done: oneshot::Sender<Vec<RowResult>>,
-    /// Their room in the queue.
+    /// The room of its rows in the queue.
     _room: OwnedSemaphorePermit,
 }
 
-/// Takes posts. Its writers end when it is dropped and the queue is empty.
+/// Accepts posts. The writers end when it is dropped and the queue is empty.
 #[derive(Clone)]
 pub struct WriteQueue {
     queue: mpsc::UnboundedSender<WriteJob>,
@@ -48,7 +47,7 @@ pub struct QueueWriters {
 }
 
 impl QueueWriters {
-    /// Waits until all that was taken is written and derived, or until `end`. Whether it is.
+    /// Waits until all accepted posts are written and their aggregates updated, or until `end`. Returns false at `end`.
     pub async fn finish(mut self, end: Instant) -> bool {
         let finished = async {
             while self.writing.join_next().await.is_some() {}
@@ -60,7 +59,7 @@ impl QueueWriters {
 }
 
 impl WriteQueue {
-    /// Opens a write queue that writes into this store.
+    /// Opens a write queue for this store.
     pub fn open(store: &Arc<dyn Store>, journal: &Arc<Journal>) -> (Self, QueueWriters) {
         let (queue, jobs) = mpsc::unbounded_channel();
         let (jobs, deriver) = (Arc::new(Mutex::new(jobs)), Arc::new(Aggregator::default()));
@@ -74,20 +73,20 @@ impl WriteQueue {
         (Self { queue, room: Arc::new(Semaphore::new(QUEUE)), deriver }, writers)
     }
 
-    /// How many rows wait.
+    /// Number of waiting rows.
     pub fn waiting(&self) -> usize {
         QUEUE - self.room.available_permits()
     }
 
-    /// How many posts are stored and not derived yet.
+    /// Number of stored posts whose aggregates are not updated yet.
     pub fn underived(&self) -> usize {
         self.deriver.posts()
     }
 
-    /// Has the rows of a post written, and waits for what becomes of each, in order.
+    /// Writes the rows of a post, and returns the result of each, in order.
     ///
     /// # Errors
-    /// 503 where too many wait already: nothing of these was taken then. A row whose writing takes too long is
+    /// 503 if too many rows wait already: none of these was taken. A row whose writing takes too long gives
     /// [`StoreError::Unavailable`]: it may be stored or not, and posting it again is harmless.
     pub async fn keep(&self, rows: Vec<Row>) -> Result<Vec<RowResult>, BridgeError> {
         if rows.is_empty() {
@@ -99,17 +98,17 @@ impl WriteQueue {
         let room =
             room.ok_or_else(|| BridgeError::later("overloaded", "too many posts wait; post again", 2))?;
         let (done, kept) = oneshot::channel();
-        // Fails where there are no writers any more; then nobody answers either.
+        // Fails only without writers, and then no reply comes either.
         let _ = self.queue.send(WriteJob { rows, done, _room: room });
         let kept = timeout(PATIENCE, kept).await.ok().and_then(Result::ok);
         Ok(kept.unwrap_or_else(|| vec![Err(StoreError::Unavailable(LATE.to_owned())); count]))
     }
 }
 
-/// What is said of a post that was not written in time.
+/// The error of a post that was not written in time.
 const LATE: &str = "storing takes too long";
 
-/// Takes what waits, writes it, has its senders told; until there is no write queue any more.
+/// Takes waiting posts, writes them, and passes their replies on, until the write queue is dropped.
 async fn write(
     store: Arc<dyn Store>,
     jobs: Arc<Mutex<mpsc::UnboundedReceiver<WriteJob>>>,
@@ -123,7 +122,7 @@ async fn write(
             senders.push((job.done, job.rows.len()));
             rows.extend(job.rows);
         }
-        // In a task of its own: a mistake in there must not end the writer.
+        // In a task of its own, so that a panic does not end the writer.
         let store = store.clone();
         let written = tokio::spawn(async move { store.keep_posted(rows).await });
         let Ok((kept, aggregates)) = written.await else { continue };
@@ -133,7 +132,7 @@ async fn write(
     }
 }
 
-/// The next posts, at least one; nothing, where there will be none any more.
+/// The next posts, at least one; `None` if there will be none.
 async fn take(jobs: &mut mpsc::UnboundedReceiver<WriteJob>) -> Option<Vec<WriteJob>> {
     let (mut taken, mut rows) = (Vec::new(), 0);
     while rows < TOGETHER {
@@ -142,7 +141,7 @@ async fn take(jobs: &mut mpsc::UnboundedReceiver<WriteJob>) -> Option<Vec<WriteJ
             Err(_) if rows > 0 => break,
             Err(_) => jobs.recv().await?,
         };
-        // Its sender was told long ago that it may not be stored; those who still wait come first.
+        // Its sender was already told that it may not be stored; those who still wait come first.
         if !job.done.is_closed() {
             rows += job.rows.len();
             taken.push(job);

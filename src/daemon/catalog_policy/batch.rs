@@ -1,4 +1,4 @@
-//! How the catalogue is changed: in batches that the history keeps, so many models a day, and each entry only as it was seen.
+//! Changes the catalog in recorded batches: a daily number of models, and no entry that changed since it was read.
 
 use super::CatalogPolicy;
 use crate::domain::Batch;
@@ -8,20 +8,20 @@ use crate::storage::health::ModelStatus;
 use chrono::Utc;
 use serde_json::{Map, Value};
 
-/// The most batches that are looked at to count today's.
+/// Maximum number of batches that are read to count today's.
 const BATCHES: u32 = 500;
 
-/// What is to be done to some models, and the word that the history keeps of it.
+/// Changes to some models, and their description in the history.
 pub(super) struct PolicyDecision {
     pub action: &'static str,
-    /// `quarantine`, `recheck`, `admission`, `until`.
+    /// Prefix of the reason in the history: `quarantine`, `recheck`, `admission` or `until`.
     pub part: &'static str,
     pub why: &'static str,
     pub changes: Vec<(CatalogEntry, Map<String, Value>, ModelStatus)>,
 }
 
 impl CatalogPolicy<'_> {
-    /// How many models may still be changed today for this reason, by whichever daemon.
+    /// Number of models that any daemon may still change today for this reason.
     pub(super) async fn room(&self, part: &str, per_day: u32) -> Result<usize, StoreError> {
         let batches = self.store_handle.ask(|store| async move { store.batches(BATCHES).await }).await?;
         let today = self.now.date_naive();
@@ -50,7 +50,7 @@ impl CatalogPolicy<'_> {
         self.store_handle.ask(move |store| async move { store.keep_model_status(&statuses).await }).await
     }
 
-    /// One batch, written down before its first change. An entry that somebody else changed meanwhile is left alone.
+    /// Makes one batch, which is recorded before its first change. Entries that changed in the meantime are skipped.
     pub(super) async fn carry_out(&self, verdict: PolicyDecision) -> Result<(), StoreError> {
         let PolicyDecision { action, part, why, changes } = verdict;
         if changes.is_empty() {
@@ -76,7 +76,7 @@ impl CatalogPolicy<'_> {
             let order = ChangeRequest { batch: id.clone(), model: entry.model, expected, set };
             match store_handle.ask(move |store| async move { store.change(&order).await }).await {
                 Ok(ChangeOutcome::Done { .. }) => statuses.push(status),
-                // A person, or another daemon, was faster; or its twin in other letters is measured already.
+                // A person or another daemon was faster, or the model is already measured under another spelling.
                 Ok(ChangeOutcome::Overtaken(_)) | Err(StoreError::Conflict(_)) => {}
                 Err(error) => return Err(error),
             }

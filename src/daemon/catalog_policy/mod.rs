@@ -1,7 +1,7 @@
-//! What a daemon decides about the catalogue: which models it sets aside ([`set_aside`]), asks again, lets in ([`trial`]), and
-//! switches on because their day has come. Everything follows from rows of the store, so a restart forgets nothing; every
-//! change is a batch of the catalogue's history that `models undo` takes back ([`batch`]). The rules are `quarantine` and
-//! `admission`; the calls that find out are made by the lanes, like any other.
+//! Reviews the catalog: sets models aside ([`set_aside`]), tries them again, admits new ones ([`trial`]), and enables
+//! those whose date has come. All decisions are based on rows of the store, so nothing is lost in a restart; every
+//! change is a batch of the catalog's history that `models undo` reverts ([`batch`]). The rules are in `quarantine` and
+//! `admission`; the lanes make the trial calls like any other.
 
 mod batch;
 mod set_aside;
@@ -25,28 +25,28 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use std::sync::Arc;
 
-/// The role of the rows of a model that is tried.
+/// Sample role of the rows of a model that is tried.
 pub const ROLE: &str = "probe";
-/// The class of models that were set aside here.
+/// Value of `disabled_class` for models that were set aside here.
 const CLASS: &str = "hard_model";
-/// The most rows of one model that are looked at.
+/// Maximum number of rows that are read for one model.
 const ROWS: u32 = 500;
-/// The most models whose rows are read in one look; the others have their turn in the next ones.
+/// Maximum number of models whose rows are read in one review; the others follow in the next ones.
 const MODELS: usize = 50;
 
-/// What a look at the catalogue came to.
+/// The result of a review.
 #[derive(Debug, Clone, Default)]
 pub struct CatalogReview {
-    /// Models that are to be asked now, although they are not measured.
+    /// Models to call now, although they are not measured.
     pub tried: Vec<WorkItem>,
     /// Providers that are suspected instead of their models.
     pub suspected: Vec<SuspectedProvider>,
 }
 
-/// Looks at the catalogue and changes what is to be changed. `roster` says which models are measured.
+/// Reviews the catalog and changes it. `roster` contains the measured models.
 ///
 /// # Errors
-/// The store's. What was changed until then is in the history.
+/// The store's errors. Changes up to then are in the history.
 pub async fn look(
     shared: &Arc<DaemonContext>,
     roster: &Roster,
@@ -78,7 +78,7 @@ impl<'a> CatalogPolicy<'a> {
         Self { store_handle, daemon_config, who: format!("daemon {}", daemon_config.vantage), now }
     }
 
-    /// Entries of this daemon's providers that are off and wait for something.
+    /// Disabled entries of this daemon's providers that wait for something.
     async fn waiting(&self) -> Result<Vec<CatalogEntry>, StoreError> {
         let entries = self.store_handle.ask(|store| async move { store.waiting().await }).await?;
         let ours = |entry: &CatalogEntry| {
@@ -87,7 +87,7 @@ impl<'a> CatalogPolicy<'a> {
         Ok(entries.into_iter().filter(ours).collect())
     }
 
-    /// Models that somebody disabled until a day that has come.
+    /// Enables models that were disabled until a date that has come.
     async fn return_on_their_day(&self, waiting: &[CatalogEntry]) -> Result<(), StoreError> {
         let come =
             |entry: &&CatalogEntry| entry.instant("disabled_until").is_some_and(|until| until <= self.now);

@@ -1,5 +1,5 @@
-//! Models that refuse are set aside, unless it is their provider that refuses. Only claims of models that refuse are read,
-//! and the rows of a few of them at a time.
+//! Sets refusing models aside, unless their provider as a whole refuses. Reads only the claims of refusing models, and
+//! the rows of a few of them at a time.
 
 use super::batch::PolicyDecision;
 use super::{CLASS, CatalogPolicy, MODELS, ROLE, kind, kind_of, text};
@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl CatalogPolicy<'_> {
-    /// Sets aside what is ripe for it. Returns the providers that are suspected instead of their models.
+    /// Sets refusing models aside. Returns the providers that are suspected instead of their models.
     pub(super) async fn set_aside(&self, roster: &Roster) -> Result<Vec<SuspectedProvider>, StoreError> {
         let (refusing, ripe) = self.refusing(roster).await?;
         let suspected = quarantine::suspected(&roster.counts(), &refusing);
@@ -41,8 +41,8 @@ impl CatalogPolicy<'_> {
         Ok(suspected)
     }
 
-    /// How many of each provider's models refuse, and those that have refused often enough to be looked at, each with its
-    /// newest success.
+    /// Counts each provider's refusing models, and returns those that have refused often enough to be examined, each
+    /// with its newest success.
     async fn refusing(
         &self,
         roster: &Roster,
@@ -87,7 +87,7 @@ impl CatalogPolicy<'_> {
         })
     }
 
-    /// What the rows say since the model last answered, or was last changed: whoever enables it gives it a fresh start.
+    /// The verdict from rows since the model's last success or last change: enabling it gives it a fresh start.
     async fn verdict(
         &self,
         entry: &CatalogEntry,
@@ -109,7 +109,7 @@ impl CatalogPolicy<'_> {
     }
 }
 
-/// Whether a model's newest answers are terminal, and none was good since `since`.
+/// True if a model's newest failures are terminal, and no success happened since `since`.
 fn is_refusing(jobs: &[&JobState], since: DateTime<Utc>) -> bool {
     let answered = jobs.iter().filter_map(|job| job.last_success_at).any(|at| at >= since);
     let kinds = jobs.iter().filter_map(|job| job.error_kind.as_deref());

@@ -1,5 +1,5 @@
-//! Models that are off and tried: those that were set aside are asked again, ever more rarely; those under admission are let
-//! in once they keep answering. What is to be tried when can also be foreseen without changing anything.
+//! Tries disabled models: those that were set aside ever more rarely, and those under admission until they have
+//! answered often enough to be enabled. Can also predict trials without changing anything.
 
 use super::batch::PolicyDecision;
 use super::{CLASS, CatalogPolicy, MODELS, ROLE, ROWS, at, kind, scope, text};
@@ -17,33 +17,31 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// The role of the call that `models add` makes; it counts as a probe.
+/// Sample role of the call that `models add` makes; it counts as a probe.
 const ADDED: &str = "admission";
 
-/// Why a model that is not measured is asked.
+/// The reason for calling a model that is not measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TrialReason {
-    /// It is new, and has to keep answering.
+    /// The model is new and must answer repeatedly.
     Admission,
-    /// It was set aside, and may answer again.
+    /// The model was set aside and may answer again.
     Recheck,
 }
 
-/// A model that will be tried.
+/// A future trial of a model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlannedTrial {
-    /// Which.
     pub model: ModelRef,
-    /// Why.
     pub trial: TrialReason,
-    /// Not before this.
+    /// Earliest time of the trial.
     pub at: DateTime<Utc>,
 }
 
-/// Which models will be tried, and when: what a daemon would do, from what the store says now.
+/// Predicts the trials that a daemon would make, from the current state of the store.
 ///
 /// # Errors
-/// The store's.
+/// Those of the store.
 pub async fn foresee(
     store_handle: &Arc<StoreHandle>,
     daemon_config: &DaemonConfig,
@@ -65,15 +63,15 @@ pub async fn foresee(
     Ok(foreseen)
 }
 
-/// What the calls since a recheck was due came to.
+/// The result of the calls since a recheck became due.
 struct RecheckResult {
     returns: bool,
-    /// When it is asked next, if it does not return.
+    /// Time of the next call, if the model does not return.
     next: DateTime<Utc>,
 }
 
 impl CatalogPolicy<'_> {
-    /// Models that were set aside here: those that answer return, the others are asked again ever more rarely.
+    /// Enables models that were set aside and answer again; the others are tried ever more rarely.
     pub(super) async fn recheck(
         &self,
         waiting: &[CatalogEntry],
@@ -153,7 +151,7 @@ impl CatalogPolicy<'_> {
         Ok(AdmissionCandidate { model: entry.model.clone(), probes })
     }
 
-    /// Ends of the calls that tried a model, in order of time; `None` is a success.
+    /// Results of the trial calls of a model, in order of time; `None` is a success.
     async fn probes(
         &self,
         model: &ModelRef,
@@ -176,13 +174,13 @@ impl CatalogPolicy<'_> {
     }
 }
 
-/// Whether a daemon set it aside.
+/// True if a daemon set the model aside.
 fn is_ours(entry: &CatalogEntry) -> bool {
     let by = entry.text("disabled_by").unwrap_or_default();
     by.starts_with("daemon ") && entry.text("disabled_class").as_deref() == Some(CLASS)
 }
 
-/// Whether it is under admission, and nobody has said until when not.
+/// True if the model is under admission and nobody disabled it until a date.
 fn is_candidate(entry: &CatalogEntry) -> bool {
     entry.text("status").as_deref() == Some(PROBING)
         && entry.fields.get("disabled_until").is_none_or(Value::is_null)

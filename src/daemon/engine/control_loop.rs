@@ -1,5 +1,5 @@
-//! The control loop: gives lanes their work, looks at itself every second, says in the status report what is, and stops in good
-//! order. It measures nothing and asks no store.
+//! The control loop: gives lanes their work, checks the daemon every second, writes the status report, and shuts down
+//! in order. It measures nothing and never calls the store.
 
 use super::lane_supervisor::LaneSupervisor;
 use super::store_activity::StoreActivity;
@@ -28,42 +28,40 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, sleep_until};
 
-/// How often the daemon looks at itself.
+/// Interval of the checks.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// The same, where it ends after one pass.
+/// Interval of the checks if the daemon ends after one pass.
 const LOOK_ONCE: Duration = Duration::from_millis(100);
-/// How often the status report is written.
+/// Interval at which the status report is written.
 const STATUS_EVERY: Duration = Duration::from_secs(5);
-/// How long measurements have to give up.
+/// Time that measurements have to end after they are given up.
 const GIVE_UP: Duration = Duration::from_secs(1);
 
-/// What the loop starts from.
+/// The arguments of [`ControlLoop::new`].
 pub struct ControlSetup {
-    /// What is asked of models.
     pub questions: RequestSpecs,
-    /// What each provider was paid today before this start.
+    /// Today's spending before this start, by provider.
     pub spent: BTreeMap<String, Spend>,
-    /// Where the status report is written.
+    /// Directory of the status file.
     pub state_dir: PathBuf,
-    /// What the sender says of store and outbox.
+    /// Reports of the sender about store and outbox.
     pub sent: watch::Receiver<SenderReport>,
-    /// Where the status report is told.
+    /// Receives the status report.
     pub daemon_status: watch::Sender<Option<Arc<DaemonStatus>>>,
-    /// Where the loop shows that it turns.
+    /// Receives the loop's signs of life.
     pub liveness: Arc<Liveness>,
 }
 
-/// The loop.
 pub struct ControlLoop {
     shared: Arc<DaemonContext>,
     start: ControlSetup,
     supervisor: LaneSupervisor,
-    /// The work that lanes were given last.
+    /// The work that the lanes have now.
     given: RosterByProvider,
     prices: Arc<HashMap<ModelRef, Price>>,
     proposed: Arc<BTreeMap<String, u32>>,
     started_at: DateTime<Utc>,
-    /// Asked once: a process without descriptors cannot ask.
+    /// Read only once: a process without free descriptors cannot read it.
     boot_id: String,
     lag: Duration,
     ready: bool,
@@ -71,13 +69,12 @@ pub struct ControlLoop {
     store_lost: bool,
     thrift: MemoryTrimmer,
     noted: StoreActivity,
-    /// The clocks of machine and store differ, and it was told.
+    /// True after a difference between the clocks of machine and store was reported.
     clocks_apart: bool,
     status_file: status_file::StatusFileWriter,
 }
 
 impl ControlLoop {
-    /// A loop that has not turned yet.
     pub fn new(shared: Arc<DaemonContext>, start: ControlSetup) -> Self {
         Self {
             noted: StoreActivity::default(),
@@ -99,13 +96,13 @@ impl ControlLoop {
         }
     }
 
-    /// Whether a single pass ended because no store said what to measure.
+    /// True if a single pass ended because no work list arrived.
     pub fn waited_in_vain(&self) -> bool {
         self.waited_in_vain
     }
 
-    /// Turns until the daemon is told to stop, or, where it works `once`, until nothing is left to be begun, or the store
-    /// was waited for in vain.
+    /// Runs until the daemon is told to stop. With `once` it also ends when nothing is left to begin, or when the store
+    /// did not answer in time.
     pub async fn work(&mut self, mut list: mpsc::Receiver<WorkUpdate>, once: bool) {
         let every = if once { LOOK_ONCE } else { LOOK_EVERY };
         let begun = Instant::now();
@@ -117,7 +114,7 @@ impl ControlLoop {
                     let first = !self.ready;
                     self.take(listed);
                     if first {
-                        // The first lanes are said at once, and what they begin at the next look.
+                        // The first lanes are reported at once, and the measurements that they begin at the next check.
                         self.say(false);
                         said_at = None;
                     }
@@ -155,7 +152,7 @@ impl ControlLoop {
         self.shared.governor().lag(lag.as_secs_f64(), self.shared.clock.now());
     }
 
-    /// Moves what is remembered where the clock moves, and tells of a step.
+    /// Moves remembered times if the daemon's clock moved, and reports a step.
     fn note_clock(&mut self) {
         let ClockShift { moved, stepped } = self.shared.clock.look();
         if !moved.is_zero() {
@@ -174,7 +171,7 @@ impl ControlLoop {
         self.note_moments();
     }
 
-    /// Notes when the store answered and took rows, as long as it is clear by which clock that was.
+    /// Translates the times of the store's answers before the clock can move again.
     fn note_moments(&mut self) {
         let now = self.shared.clock.now();
         let heard = self.shared.store_handle.heard();
@@ -182,7 +179,7 @@ impl ControlLoop {
         self.noted.see(&sent, heard.answered_at, now);
     }
 
-    /// Tells that the store was lost, or is back.
+    /// Reports that the store was lost or is back.
     fn note_store(&mut self) {
         let error = self.shared.store_handle.heard().error;
         match (self.store_lost, error) {
@@ -198,7 +195,7 @@ impl ControlLoop {
         self.supervisor.lanes().all(|lane| lane.lane_state().is_quiet(now))
     }
 
-    /// Gives lanes their work where it is another than before; a provider that is new gets a lane.
+    /// Gives changed work to the lanes; a new provider gets a lane.
     fn take(&mut self, listed: WorkUpdate) {
         let WorkUpdate { asked, turns, prices, proposed } = listed;
         let same_rules = *self.prices == *prices && *self.proposed == *proposed;
@@ -219,7 +216,7 @@ impl ControlLoop {
                 let now = shared.clock.now();
                 let mut lane_state = LaneState::new(provider, &self.shared.daemon_config, spent, now);
                 lane_state.take(work, &turns);
-                // Known from the first moment: what is due must not look like nothing.
+                // Count due series at once: the first report must not show none.
                 lane_state.look(0, now);
                 self.supervisor.enlist(Lane::new(provider.clone(), Arc::clone(&self.shared), lane_state));
             }
@@ -232,7 +229,7 @@ impl ControlLoop {
         }
     }
 
-    /// Says in the status report what is, and tells those who bring it to the store.
+    /// Writes the status report, and sends it to the tasks that bring it to monitors and the store.
     pub fn say(&mut self, stopping: bool) {
         let now = self.shared.clock.now();
         self.note_moments();
@@ -264,13 +261,13 @@ impl ControlLoop {
             log_lines_dropped: self.start.liveness.log_lines_dropped(),
             lanes: self.supervisor.lanes().map(lane).collect(),
         };
-        // Whoever reads the status report sees that it is old.
+        // If the write fails, the report's age shows readers that it is stale.
         let _ = self.status_file.write(&daemon_status);
         self.start.liveness.publish(&daemon_status);
         self.start.daemon_status.send_replace(Some(Arc::new(daemon_status)));
     }
 
-    /// Waits for what runs, as long as the grace lasts, then gives it up. Returns how many were given up.
+    /// Waits for running measurements during the grace period, then gives them up. Returns the number given up.
     pub async fn stop(&mut self) -> u64 {
         self.shared.events.tell(DaemonEvent::Stopping { running: self.supervisor.running() });
         self.say(true);

@@ -1,4 +1,4 @@
-//! The lanes and the tasks that work them. A lane whose task breaks begins again after a pause; the others do not notice.
+//! The lanes and their tasks. A lane whose task panics restarts after a pause; other lanes are not affected.
 
 use crate::daemon::event::DaemonEvent;
 use crate::daemon::lane::Lane;
@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::sleep;
 
-/// A lane that broke waits so long at first, and at most so long.
+/// First and longest pause before a lane restarts.
 const RESTART: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
-/// A lane that ran for so long begins to count anew.
+/// A lane that ran this long is restarted after the first pause again.
 const STEADY: Duration = Duration::from_secs(600);
 
 /// The lanes, by provider.
@@ -22,7 +22,7 @@ pub struct LaneSupervisor {
     lanes: BTreeMap<String, Arc<Lane>>,
     tasks: JoinSet<()>,
     names: BTreeMap<Id, String>,
-    /// How often each lane broke in a row, and when last.
+    /// Number of consecutive panics of each lane, and time of the last one.
     broken: BTreeMap<String, (u32, Instant)>,
 }
 
@@ -32,28 +32,28 @@ impl LaneSupervisor {
         self.lanes.get(provider)
     }
 
-    /// All of them, sorted by provider.
+    /// All lanes, sorted by provider.
     pub fn lanes(&self) -> impl Iterator<Item = &Arc<Lane>> {
         self.lanes.values()
     }
 
-    /// Takes a new lane in and starts it.
+    /// Adds a new lane and starts it.
     pub fn enlist(&mut self, lane: Arc<Lane>) {
         self.lanes.insert(lane.provider.clone(), Arc::clone(&lane));
         self.start(lane, Duration::ZERO);
     }
 
-    /// Measurements under way.
+    /// Number of running measurements.
     pub fn running(&self) -> u64 {
         self.lanes().map(|lane| lane.lane_state().running() as u64).sum()
     }
 
-    /// Waits until a lane's task ends; `None` where there is none.
+    /// Waits until a lane's task ends; `None` if there is no task.
     pub async fn next_ended(&mut self) -> Option<Result<(Id, ()), JoinError>> {
         self.tasks.join_next_with_id().await
     }
 
-    /// A lane's task ended: told to, or it broke and begins again.
+    /// Handles the end of a lane's task: it was told to stop, or it panicked and restarts.
     pub fn ended(&mut self, ended: Result<(Id, ()), JoinError>, shared: &DaemonContext) {
         let (id, error) = match ended {
             Ok((id, ())) => (id, None),

@@ -1,5 +1,5 @@
-//! The daemon's tasks and how they begin and end: the control loop with a task for each lane, one for the sender, one for
-//! what the store is asked again and again, one for whoever asks about the outbox.
+//! Starts and ends the daemon's tasks: the control loop, one task for each lane, the sender, the exchange with the
+//! store, and the control socket for questions about the outbox.
 
 mod control_loop;
 mod lane_supervisor;
@@ -28,53 +28,45 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-/// How long the last rows may take to the store when the daemon stops.
+/// Time limit for sending the last rows when the daemon stops.
 const FLUSH: Duration = Duration::from_secs(5);
 
-/// Between two attempts to send rows from an outbox that refused to give them.
+/// Pause after the outbox could not be read for sending.
 const SEND_AGAIN: Duration = Duration::from_secs(5);
 
-/// What a daemon is made of.
+/// The arguments of [`run`].
 pub struct DaemonSetup {
-    /// Its rules.
     pub daemon_config: DaemonConfig,
-    /// Its time.
     pub clock: DaemonClock,
-    /// What is asked of every model.
+    /// The requests for every model.
     pub questions: Vec<RequestSpec>,
-    /// The way to the store.
     pub store_handle: Arc<StoreHandle>,
-    /// The outbox, open.
     pub outbox: Outbox,
-    /// The way to providers.
     pub clients: Arc<dyn ProviderClients>,
-    /// Where status report and socket are.
+    /// Directory of status file and control socket.
     pub state_dir: PathBuf,
-    /// Where events are told.
     pub events: EventBus,
-    /// Where it shows that it lives.
     pub liveness: Arc<Liveness>,
-    /// End after everything that is due was tried.
+    /// True to end after everything that is due was tried.
     pub once: bool,
 }
 
-/// How a daemon ended.
+/// The result of a daemon's run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ShutdownReport {
-    /// What it did.
     pub counted: CountsSnapshot,
-    /// What became of the last rows.
+    /// Delivery of the last rows.
     pub flushed: Flushed,
-    /// Measurements that did not end in time; the next start says so in their rows.
+    /// Measurements that did not end in time; the next start records that in their rows.
     pub given_up: u64,
-    /// A single pass was not told what to measure.
+    /// True if a single pass ended because no work list arrived.
     pub waited_in_vain: bool,
 }
 
 /// Runs a daemon until `stop`, or through one pass.
 ///
 /// # Errors
-/// The outbox's final ones.
+/// The outbox's permanent errors.
 pub async fn run(setup: DaemonSetup, stop: CancellationToken) -> Result<ShutdownReport, OutboxError> {
     let spent = setup.outbox.spent(setup.clock.now().date_naive()).await?;
     let shared = DaemonContext::new(
@@ -90,7 +82,7 @@ pub async fn run(setup: DaemonSetup, stop: CancellationToken) -> Result<Shutdown
     let (sender, sent) = OutboxSender::new(setup.outbox.clone(), sink, setup.store_handle.name());
     let events = setup.events.clone();
     let sender = sender.telling(move |news| events.tell(news.into()));
-    // The first status report knows it: a backlog must not look like nothing.
+    // The first status report must show the backlog.
     sender.look().await?;
     let stop_sending = CancellationToken::new();
     let sending = send(sender, &shared, stop_sending.clone());
@@ -120,7 +112,7 @@ pub async fn run(setup: DaemonSetup, stop: CancellationToken) -> Result<Shutdown
         return Err(error.clone());
     }
     let flushed = flushed?;
-    // Not closed, the next start takes longer and loses nothing.
+    // If it is not closed, the next start takes longer, but nothing is lost.
     let _ = shared.outbox.close().await;
     let counted = shared.counts.counted();
     let CountsSnapshot { succeeded: measured, failed, .. } = counted;
@@ -148,7 +140,7 @@ fn send(
     })
 }
 
-/// Answers commands that ask about the outbox.
+/// Serves commands that ask about the outbox.
 fn answer(state_dir: &Path, outbox: &Outbox, until: &CancellationToken) -> Option<JoinHandle<()>> {
     let listener = socket::listen(&state_dir.join(socket::SOCKET)).inspect_err(
         |error| warn!(%error, "no control socket: `llmbench outbox` does not work beside this daemon"),
@@ -160,7 +152,7 @@ async fn flush(sending: JoinHandle<OutboxSender>, stop: &CancellationToken) -> R
     stop.cancel();
     match sending.await {
         Ok(mut sender) => sender.flush_once(FLUSH).await,
-        // Its rows are where they were.
+        // The task panicked; its rows are still in the outbox.
         Err(_) => Ok(Flushed::default()),
     }
 }

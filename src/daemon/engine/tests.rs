@@ -1,4 +1,4 @@
-//! A daemon among providers that panic, hang, and cannot be called.
+//! Tests a daemon with providers that panic, hang, or cannot be called.
 
 use super::*;
 use crate::daemon::provider_client::ProviderClient;
@@ -15,7 +15,7 @@ use crate::wire::ExchangeLimits;
 use async_trait::async_trait;
 use std::path::Path;
 
-/// `panics` and `hangs` do what they are called; every other provider answers.
+/// The providers `panics` and `hangs` do what their names say; every other provider answers.
 struct Scripted;
 
 #[async_trait]
@@ -114,7 +114,7 @@ async fn the_first_pulse_knows_what_waits() {
     let before = setup(home.path(), &[]).await;
     let waiting = Outcome::Success(Box::new(testing::run("works", "m", 0.2)));
     before.outbox.accept("none", &[waiting], Spend::default()).await.unwrap();
-    // A store that is away, so that it goes on waiting.
+    // An unreachable store keeps it waiting.
     let nowhere = StoreLocation::parse(&format!("sqlite:{}/runs.db/none.db", home.path().display())).unwrap();
     let store_handle = Arc::new(StoreHandle::new(nowhere, CollectionNames::default(), Vec::new()));
     let setup = DaemonSetup { store_handle, once: false, ..before };
@@ -131,10 +131,10 @@ async fn the_first_pulse_knows_what_waits() {
     assert_eq!(running.await.unwrap().unwrap().flushed.left, 1);
 }
 
-/// Longer than a busy machine takes for anything.
+/// More time than anything takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// Waits until something holds, generously.
+/// Waits until a condition holds.
 async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let begun = std::time::Instant::now();
     while !holds() {
@@ -163,7 +163,7 @@ async fn a_clock_that_is_off_or_is_set_is_named_and_measuring_goes_on() {
     let mut measured = 0;
     for (seconds, apart) in [(3600, true), (0, false), (-3600, true), (3600, true), (0, false)] {
         ahead.store(seconds, Ordering::Relaxed);
-        // The minutes are rounded: what a call to the store takes makes 59 of 60.
+        // Minutes are rounded: because of the time of a store call, 60 minutes may show as 59.
         let sentence = if seconds > 0 { "ahead of the store's" } else { "behind the store's" };
         let is_named = || {
             let daemon_status = status_file::read(&state_dir).ok().flatten();

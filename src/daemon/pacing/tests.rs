@@ -1,4 +1,4 @@
-//! Holds begin, grow and end; a lane slows before it is refused.
+//! Tests that holds begin, grow and end, and that a lane slows before it is refused.
 
 use super::*;
 use proptest::prelude::*;
@@ -150,7 +150,7 @@ fn what_cannot_get_better_is_not_asked_again_in_its_slot() {
 }
 
 proptest! {
-    /// However it fails, a lane asks again within an hour, and one success frees it.
+    /// However it fails, a lane tries again within an hour, and one success ends its hold.
     #[test]
     fn every_hold_ends(
         kinds in prop::collection::vec((0_usize..13, 0_u64..3, prop::option::of(-10.0..1e7_f64), 0_i64..500), 0..60),

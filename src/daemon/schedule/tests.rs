@@ -1,4 +1,4 @@
-//! Turns come when they should, whatever clocks do.
+//! Tests that turns come at the right time, whatever the clocks do.
 
 use super::*;
 use crate::domain::ModelRef;
@@ -61,11 +61,11 @@ fn a_clock_that_steps_back_a_little_measures_nothing_twice_and_one_that_was_wron
     for seconds in [-1, -60] {
         assert_eq!(due(&plan, &turn, at(seconds)), DueTime::At(at(1800)));
     }
-    // A row that another clock dated says nothing about this slot.
+    // A row that another clock dated does not affect this slot.
     for seconds in [-61, -3600, -86_400] {
         assert!(matches!(due(&plan, &turn, at(seconds)), DueTime::Since(_)), "{seconds}");
     }
-    // Measured by this process a minute ago, whatever the clock showed then: the next slot is the next turn.
+    // This process measured it a minute ago, whatever the clock showed then: its next turn is in the next slot.
     let mut moved = settled(3600);
     moved.settle(at(3600), at(3700));
     moved.clock_moved(TimeDelta::seconds(-3600));
@@ -107,13 +107,13 @@ fn the_time_of_a_pass_grows_with_the_number_of_series_not_faster() {
         };
         (0..5).map(|_| once()).fold(f64::INFINITY, f64::min)
     };
-    // Ten times as many take about ten times as long; a pass that compared each with each would take a hundred times.
+    // Ten times the series take about ten times as long; a quadratic pass would take a hundred times as long.
     let ratio = taken(100_000) / taken(10_000);
     assert!(ratio < 50.0, "{ratio}");
 }
 
 proptest! {
-    /// Whatever the cap and the cadences: nobody is passed over for ever.
+    /// No series is passed over forever, whatever the limit and the cadences.
     #[test]
     fn every_series_has_its_turn(count in 1_usize..40, cap in 1_usize..5, long in 1_u32..10, failing in any::<u64>()) {
         let plans: Vec<SeriesSchedule> =
@@ -136,7 +136,7 @@ proptest! {
         prop_assert!(worked.iter().all(|turns| *turns > 0), "{:?}", worked);
     }
 
-    /// One row a slot, and none in a slot that has not begun.
+    /// Each slot has at most one row, and a slot that has not begun has none.
     #[test]
     fn a_settled_slot_is_never_worked_again(cadence in 1_u32..5000, spread in 0.0..1.0_f64, steps in prop::collection::vec(-60_i64..3000, 1..60)) {
         let plan = plan("m", cadence, spread);
@@ -171,8 +171,8 @@ proptest! {
         }
     }
 
-    /// The clock is set back or ahead while the daemon runs, for a while or for good: in the time that really passes, no
-    /// series waits for two cadences, and none has more than a turn in each beside the one that a step may bring.
+    /// The clock is set back or ahead while the daemon runs, temporarily or for good. In real time no series waits for
+    /// two cadences, and none has more than one turn in each, except one extra turn after a step.
     #[test]
     fn a_clock_that_is_set_keeps_no_series_waiting(
         cadence in 60_u32..4000,

@@ -1,34 +1,34 @@
-//! What is counted since the start, from events alone. Labels are providers, profiles and kinds of failure, never models:
-//! their number is bounded by the configuration, and by [`MOST`] where it is not.
+//! Counters since the start, derived from events alone. Labels are providers, profiles and kinds of failure, never
+//! models: the configuration bounds their number, and [`MOST`] does otherwise.
 
 use super::prometheus::{MetricKind, MetricsPage, number};
 use crate::daemon::event::DaemonEvent;
 use crate::domain::{Outcome, Run};
 use std::collections::BTreeMap;
 
-/// Series that a family may have; all further ones are counted together under [`OTHER`].
+/// Maximum number of series in a family; all further ones are counted together as [`OTHER`].
 pub const MOST: usize = 300;
 
-/// The label of what is beyond [`MOST`].
+/// Label of the series beyond [`MOST`].
 pub const OTHER: &str = "other";
 
-/// Upper bounds of TTFT buckets, seconds: from a fast host's cache to the first-byte deadline.
+/// Upper bounds of TTFT buckets in seconds, from a fast host's cache to the first-byte deadline.
 const TTFT: &[f64] = &[0.05, 0.1, 0.15, 0.2, 0.3, 0.45, 0.7, 1.0, 1.5, 2.5, 4.0, 7.0, 12.0, 20.0, 30.0, 60.0];
 
-/// Upper bounds of rate buckets, tokens per second.
+/// Upper bounds of rate buckets, in tokens per second.
 const RATE: &[f64] =
     &[1.0, 5.0, 10.0, 20.0, 30.0, 50.0, 75.0, 100.0, 150.0, 200.0, 300.0, 500.0, 800.0, 1300.0, 2500.0];
 
-/// Upper bounds of a whole turn's time, seconds.
+/// Upper bounds of buckets for the time of a whole measurement, in seconds.
 const TOOK: &[f64] = &[0.5, 1.0, 2.0, 4.0, 7.0, 12.0, 20.0, 35.0, 60.0, 90.0, 120.0, 180.0];
 
-/// One figure for each set of label values.
+/// One value for each set of label values.
 type LabelledMetric<T> = BTreeMap<Vec<String>, T>;
 
-/// Counts by bucket, with the sum.
+/// Counts by bucket, and the sum.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Histogram {
-    /// One more than there are bounds; the last is for everything above.
+    /// One more than the number of bounds; the last bucket counts all larger values.
     buckets: Vec<u64>,
     sum: f64,
 }
@@ -41,7 +41,6 @@ impl Histogram {
     }
 }
 
-/// All counts of a process.
 #[derive(Debug, Default)]
 pub struct Counters {
     runs: LabelledMetric<f64>,
@@ -54,7 +53,7 @@ pub struct Counters {
     took: LabelledMetric<Histogram>,
 }
 
-/// The figure of these labels, or the common one where there are too many already.
+/// The value for these labels, or the common one if the family is full.
 fn of<'a, T: Default>(family: &'a mut LabelledMetric<T>, labels: &[&str]) -> &'a mut T {
     let mut key: Vec<String> = labels.iter().map(|label| (*label).to_owned()).collect();
     if family.len() >= MOST && !family.contains_key(&key) {
@@ -64,7 +63,6 @@ fn of<'a, T: Default>(family: &'a mut LabelledMetric<T>, labels: &[&str]) -> &'a
 }
 
 impl Counters {
-    /// Counts what happened.
     pub fn observe(&mut self, event: &DaemonEvent) {
         match event {
             DaemonEvent::Finished { slot, outcome, took } => {
@@ -87,7 +85,7 @@ impl Counters {
         }
     }
 
-    /// Only samples that can be believed reach the histograms.
+    /// Adds only credible samples to the histograms.
     fn measured(&mut self, provider: &str, run: &Run) -> &'static str {
         if let Some(seconds) = run.speeds.time_to_first_token {
             of(&mut self.ttft, &[provider]).add(TTFT, seconds);
@@ -97,7 +95,6 @@ impl Counters {
         "success"
     }
 
-    /// Writes all counts.
     pub fn write(&self, page: &mut MetricsPage) {
         let by_lane: &[&str] = &["provider"];
         let counters: [(&str, &str, &[&str], &LabelledMetric<f64>); 4] = [

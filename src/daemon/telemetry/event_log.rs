@@ -1,4 +1,4 @@
-//! Events as log lines. What is called stored has been confirmed by the store; what is called measured waits for that.
+//! Writes events as log lines. A "stored" row was confirmed by the store; a "measured" one waits for that.
 
 use crate::daemon::event::DaemonEvent;
 use crate::domain::{Outcome, Slot};
@@ -6,7 +6,6 @@ use chrono::TimeDelta;
 use std::time::Duration;
 use tracing::{debug, error, info, warn};
 
-/// Says what happened.
 pub fn tell(event: &DaemonEvent) {
     match event {
         DaemonEvent::Ready { models, lanes } => info!(models, lanes, "ready"),

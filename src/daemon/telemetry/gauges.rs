@@ -1,4 +1,4 @@
-//! What is the case now, from the status report: lanes, outbox, store, lag, what is left of budgets, and how fresh models are. Pure.
+//! Gauges from the status report: lanes, outbox, store, lag, remaining budgets, and freshness of models. Pure.
 
 use super::prometheus::{MetricKind, MetricsPage};
 use crate::domain::daemon_status::{DaemonStatus, LaneActivity, LaneReport};
@@ -6,7 +6,7 @@ use crate::storage::health::model_health::freshness;
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 
-/// Every state of a lane, as labels spell it: one sample each, 1 where it is so.
+/// Every state of a lane and its label: each is a sample, with value 1 for the current state.
 const STATES: [(LaneActivity, &str); 7] = [
     (LaneActivity::Idle, "idle"),
     (LaneActivity::Producing, "producing"),
@@ -17,7 +17,7 @@ const STATES: [(LaneActivity, &str); 7] = [
     (LaneActivity::Restarting, "restarting"),
 ];
 
-/// How fresh a provider's models are.
+/// Freshness of models, by provider.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Freshness {
     providers: BTreeMap<String, ProviderFreshness>,
@@ -49,7 +49,6 @@ impl Freshness {
     }
 }
 
-/// Writes what is the case.
 pub fn write(
     page: &mut MetricsPage,
     daemon_status: &DaemonStatus,
@@ -137,7 +136,7 @@ fn outbox_and_store(page: &mut MetricsPage, daemon_status: &DaemonStatus, now: D
     page.gauge("llmbench_store_confirmed_age_seconds", help, store.stored_at.map(|at| age(at, now)));
 }
 
-/// A figure of a lane; nothing where it is not known.
+/// A value of a lane; `None` if it is unknown.
 type LaneGauge = fn(&LaneReport, DateTime<Utc>) -> Option<f64>;
 
 const LANE_GAUGES: [(&str, &str, LaneGauge); 7] = [
@@ -221,7 +220,7 @@ fn seconds(at: DateTime<Utc>) -> f64 {
     at.timestamp_millis() as f64 / 1000.0
 }
 
-/// Never negative: clocks differ.
+/// The age in seconds, never negative, because clocks differ.
 fn age(at: DateTime<Utc>, now: DateTime<Utc>) -> f64 {
     ((now - at).num_milliseconds() as f64 / 1000.0).max(0.0)
 }

@@ -1,6 +1,6 @@
-//! What people and monitors learn from a running daemon: log lines, figures for Prometheus, probes, self-checks, words to
-//! systemd. Everything here follows from [`DaemonEvent`]s and from the [`DaemonStatus`]; nothing here decides what is measured, and
-//! nothing here makes a measurement wait.
+//! Shows people and monitors a running daemon: log lines, Prometheus metrics, probes, self-checks, notifications to
+//! systemd. Everything derives from [`DaemonEvent`]s and the [`DaemonStatus`]; nothing here decides what is measured
+//! or delays a measurement.
 
 pub mod counters;
 mod event_log;
@@ -20,7 +20,7 @@ use gauges::Freshness;
 use prometheus::MetricsPage;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// What a process knows of itself, fed from wherever something happens.
+/// Metrics and status of the process.
 #[derive(Debug, Default)]
 pub struct Telemetry {
     counters: Mutex<Counters>,
@@ -34,28 +34,28 @@ struct TelemetryState {
 }
 
 impl Telemetry {
-    /// Counts and tells what happened. Returns at once.
+    /// Counts and logs an event. Returns at once.
     pub fn observe(&self, event: &DaemonEvent) {
         lock(&self.counters).observe(event);
         event_log::tell(event);
     }
 
-    /// Takes over the newest status report, from which gauges and probes are made.
+    /// Takes over the newest status report, the source of gauges and probes.
     pub fn publish(&self, daemon_status: DaemonStatus) {
         lock(&self.now).daemon_status = Some(daemon_status);
     }
 
-    /// Takes over how fresh the catalogue is.
+    /// Replaces the freshness of the catalog.
     pub fn freshness(&self, freshness: Freshness) {
         lock(&self.now).freshness = freshness;
     }
 
-    /// The newest status report; nothing before the first.
+    /// The newest status report; `None` before the first one.
     pub fn daemon_status(&self) -> Option<DaemonStatus> {
         lock(&self.now).daemon_status.clone()
     }
 
-    /// The page for Prometheus.
+    /// The metrics page for Prometheus.
     pub fn page(&self, now: DateTime<Utc>) -> String {
         let mut page = MetricsPage::default();
         let state = lock(&self.now);
@@ -68,7 +68,7 @@ impl Telemetry {
     }
 }
 
-/// A panic of another thread left figures behind that are still figures.
+/// Locks a mutex; the values stay valid after a panic of another thread.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,6 +1,6 @@
-//! The probes over HTTP: `/metrics`, `/livez`, `/readyz`. On loopback unless somebody says otherwise, because they tell which
-//! providers are measured and there is no login. Nothing that a client does here can hold the daemon up: few connections,
-//! little time for each, no bodies read.
+//! Serves the probes over HTTP: `/metrics`, `/livez`, `/readyz`. Listens on loopback by default, because they name the
+//! measured providers and need no login. No client can delay the daemon: few connections, short time limits, and
+//! bodies are not read.
 
 use super::prometheus;
 use crate::domain::listen::{WRONG_HOST, is_own_host};
@@ -20,41 +20,40 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-/// How long a client may take to send the head of its request.
+/// Time limit for the head of a request.
 const HEAD: Duration = Duration::from_secs(5);
 
-/// How long a connection may last in all, whatever its client does.
+/// Time limit for a connection as a whole.
 const WHOLE: Duration = Duration::from_secs(30);
 
-/// How many connections there may be; more wait in the kernel's queue.
+/// Maximum number of connections; more wait in the kernel's queue.
 const CONNECTIONS: usize = 16;
 
-/// The largest head.
+/// Maximum size of a request's head.
 const HEAD_BYTES: usize = 16 * 1024;
 
-/// How long to wait where no connection can be accepted: no descriptors, for example.
+/// Pause after a failed accept, for example without free descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
-/// The answer to a probe.
+/// The response to a probe.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MonitoringResponse {
-    /// Yes is 200, no is 503.
+    /// True gives status 200, false gives 503.
     pub yes: bool,
-    /// Why, for people and programs.
+    /// Reasons, for people and programs.
     pub body: Value,
 }
 
-/// What probes ask. Each must answer at once, from memory.
+/// The handlers of the probes. Each must return at once, from memory.
 pub trait MonitoringHandler: Send + Sync {
-    /// The page for Prometheus.
     fn metrics(&self) -> String;
-    /// Whether the process is worth keeping: not whether it is well.
+    /// True if the process should be kept, even if it is not healthy.
     fn live(&self) -> MonitoringResponse;
-    /// Whether it does its work.
+    /// True if the daemon does its work.
     fn ready(&self) -> MonitoringResponse;
 }
 
-/// Answers until its future is dropped.
+/// Serves probes until its future is dropped.
 pub async fn serve(listener: TcpListener, probed: Arc<dyn MonitoringHandler>) {
     let permits = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
@@ -64,7 +63,7 @@ pub async fn serve(listener: TcpListener, probed: Arc<dyn MonitoringHandler>) {
                 let probed = Arc::clone(&probed);
                 tokio::spawn(async move {
                     let _permit = permit;
-                    // A client that is too slow, or has left, is nobody's trouble.
+                    // An error concerns only this client: it was too slow, or has left.
                     let _ = timeout(WHOLE, connection(stream, probed)).await;
                 });
             }
@@ -88,7 +87,7 @@ async fn connection(stream: TcpStream, probed: Arc<dyn MonitoringHandler>) {
     let _ = server.serve_connection(TokioIo::new(stream), service).await;
 }
 
-/// The answer to a request, whose body nobody reads.
+/// Routes a request; its body is ignored.
 fn answer(method: &Method, path: &str, probed: &dyn MonitoringHandler) -> Response<Full<Bytes>> {
     let known = ["/metrics", "/livez", "/readyz"].contains(&path);
     if known && method != Method::GET && method != Method::HEAD {

@@ -1,24 +1,22 @@
-//! The text that Prometheus reads, version 0.0.4: families with help and type, samples with escaped labels. About a hundred
-//! lines, weighed against a client library: what is needed is a page from figures that exist already, not a registry that
-//! owns them. Format: https://prometheus.io/docs/instrumenting/exposition_formats/
+//! Writes the Prometheus text format, version 0.0.4: families with help and type, samples with escaped labels. A client
+//! library is not needed, because the values exist already and need
+//! no registry. Format: https://prometheus.io/docs/instrumenting/exposition_formats/
 
 use std::fmt::Write;
 
-/// The media type of a page.
+/// Content type of the page.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// What a family's figures mean.
+/// The type of a family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MetricKind {
-    /// It only grows, until a restart.
+    /// The value only grows, until a restart.
     Counter,
-    /// It is as it is.
     Gauge,
     /// Cumulative buckets, a sum and a count.
     Histogram,
 }
 
-/// A page as it is written.
 #[derive(Debug, Default)]
 pub struct MetricsPage {
     text: String,
@@ -28,7 +26,7 @@ pub struct MetricsPage {
 pub type MetricLabels<'a> = &'a [(&'a str, &'a str)];
 
 impl MetricsPage {
-    /// Begins a family. Each name once, and its samples directly after.
+    /// Begins a family. Each name may occur once, and its samples follow directly.
     pub fn family(&mut self, name: &str, kind: MetricKind, help: &str) {
         let kind = match kind {
             MetricKind::Counter => "counter",
@@ -39,7 +37,6 @@ impl MetricsPage {
         self.write(format_args!("# HELP {name} {help}\n# TYPE {name} {kind}\n"));
     }
 
-    /// One figure.
     pub fn sample(&mut self, name: &str, labels: MetricLabels<'_>, value: f64) {
         self.write(format_args!("{name}"));
         if !labels.is_empty() {
@@ -50,7 +47,7 @@ impl MetricsPage {
         self.write(format_args!(" {}\n", number(value)));
     }
 
-    /// A family of one kind with all its figures.
+    /// Writes a gauge without labels; `None` writes no sample.
     pub fn gauge(&mut self, name: &str, help: &str, value: impl Into<Option<f64>>) {
         self.family(name, MetricKind::Gauge, help);
         if let Some(value) = value.into() {
@@ -58,7 +55,7 @@ impl MetricsPage {
         }
     }
 
-    /// The finished page.
+    /// Returns the finished page.
     pub fn into_text(self) -> String {
         self.text
     }
@@ -69,12 +66,12 @@ impl MetricsPage {
     }
 }
 
-/// A label's value: whatever it holds, it stays inside its quotes and on its line.
+/// Escapes a label value so that it stays inside its quotes and on its line.
 fn escaped(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
-/// A number as Prometheus spells it.
+/// Formats a number for Prometheus.
 pub fn number(value: f64) -> String {
     if value.is_nan() {
         "NaN".to_owned()

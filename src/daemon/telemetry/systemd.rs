@@ -1,11 +1,11 @@
-//! Words to systemd over the socket that it names: ready, alive, stopping. By hand, because it is one datagram a word
-//! (sd_notify(3)). Whether anybody hears them changes nothing.
+//! Notifies systemd over the socket that it names: ready, alive, stopping. Implements sd_notify(3) directly, because
+//! each notification is one datagram. Failures are ignored.
 
 use std::io;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 
-/// Where to tell, if anybody wants to know.
+/// Sends notifications to systemd; does nothing without a socket.
 #[derive(Debug, Default)]
 pub struct SystemdNotifier {
     to: Option<(UnixDatagram, NotifySocketAddr)>,
@@ -19,34 +19,34 @@ enum NotifySocketAddr {
 }
 
 impl SystemdNotifier {
-    /// The service manager at `NOTIFY_SOCKET`: a path, or a name after `@`.
+    /// Opens the socket named by `NOTIFY_SOCKET`: a path, or an abstract name after `@`.
     ///
     /// # Errors
-    /// The name cannot be a socket's, or no socket can be made.
+    /// The name is no valid socket address, or no socket can be created.
     pub fn new(notify_socket: Option<&str>) -> io::Result<Self> {
         let Some(name) = notify_socket.filter(|name| !name.is_empty()) else { return Ok(Self::default()) };
         let socket = UnixDatagram::unbound()?;
-        // A manager that does not read must not make the daemon wait.
+        // A service manager that does not read must not block the daemon.
         socket.set_nonblocking(true)?;
         Ok(Self { to: Some((socket, address(name)?)) })
     }
 
-    /// The daemon works.
+    /// Notifies that the daemon works.
     pub fn ready(&self) {
         self.say("READY=1");
     }
 
-    /// Nothing stands still.
+    /// Notifies that no task hangs.
     pub fn alive(&self) {
         self.say("WATCHDOG=1");
     }
 
-    /// No new calls.
+    /// Notifies that the daemon stops.
     pub fn stopping(&self) {
         self.say("STOPPING=1");
     }
 
-    /// One line about the present state, for `systemctl status`.
+    /// Sets the status line of `systemctl status`.
     pub fn status(&self, text: &str) {
         self.say(&format!("STATUS={}", text.replace('\n', " ")));
     }

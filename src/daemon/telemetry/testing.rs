@@ -1,4 +1,4 @@
-//! Events for tests.
+//! Events for tests of telemetry.
 
 use crate::daemon::event::DaemonEvent;
 use crate::domain::slot::DEFAULT_VANTAGE;
@@ -15,7 +15,7 @@ fn slot(provider: &str) -> Slot {
     series.slot_at(chrono::Utc::now(), 1800)
 }
 
-/// A measurement that ended well.
+/// A measurement that succeeded.
 pub fn finished(provider: &str, ttft: f64, suspect: bool) -> DaemonEvent {
     let mut run: Run = serde_json::from_str(include_str!("../../../tests/data/run.json")).unwrap();
     run.speeds.time_to_first_token = Some(ttft);

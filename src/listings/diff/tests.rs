@@ -1,4 +1,4 @@
-//! Stories of lists: models that come, flicker, go and change.
+//! Tests lists whose models appear, flicker, disappear and change.
 
 use super::*;
 use crate::domain::ModelRef;
@@ -17,7 +17,7 @@ fn read(provider: &str, hour: i64, complete: bool) -> ReadRow {
     ReadRow { provider: provider.to_owned(), started_at: at(hour), finished_at, complete, error }
 }
 
-/// A model that the reads of these hours listed first and last.
+/// A model that was first and last listed by the reads of these hours.
 fn row(provider: &str, model_id: &str, first: i64, last: i64) -> CatalogRow {
     CatalogRow {
         provider: provider.to_owned(),
@@ -128,7 +128,7 @@ fn nothing_read_is_no_ground() {
 }
 
 proptest! {
-    /// Whatever was read: a model that the newest complete read listed is never gone.
+    /// A model that the newest complete read listed is never gone, whatever was read before.
     #[test]
     fn what_was_just_listed_is_there(reads in prop::collection::vec((0..50_i64, any::<bool>()), 1..30), since in 0..50_i64) {
         let mut reads: Vec<ReadRow> = reads.iter().map(|(hour, complete)| read("groq", *hour, *complete)).collect();

@@ -1,5 +1,5 @@
-//! One round of the sender: batches behind each other to the store, what follows from all of them derived once, then each
-//! row confirmed, put off or set aside.
+//! One round of the sender: sends consecutive batches to the store, updates aggregates once for all of them, then
+//! confirms, postpones or sets aside each row.
 
 use super::{BATCH, DeliveryEvent, OutboxSender};
 use crate::outbox::Outbox;
@@ -12,72 +12,72 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// The fewest rows that are taken at once, from a store that is slow or away.
+/// Minimum number of rows that are read at once, for a store that is slow or unreachable.
 const FEWEST: u32 = 16;
 
-/// Bytes that are taken at once. Two batches are in memory: one is read while the store keeps another.
+/// Maximum bytes that are read at once. Two batches are in memory: one is read while the store writes the other.
 const BATCH_BYTES: u64 = 2 * 1024 * 1024;
 
-/// Rows of one round, about. What is derived from rows costs little more for many than for few, so it is done once for all
-/// of these.
+/// Approximate number of rows in a round. Updating aggregates costs little more for many rows than for few, so it is
+/// done once for all of them.
 const ROUND: usize = 20_000;
 
-/// How long a round takes new batches: its rows are confirmed after its end.
+/// Time during which a round takes new batches; its rows are confirmed afterwards.
 const ROUND_TIME: Duration = Duration::from_secs(2);
 
-/// Answers of a batch against the store that are written down: two tell it from one row's fault.
+/// Number of store errors in a batch that are recorded: two distinguish them from one row's fault.
 const ENOUGH: usize = 2;
 
-/// The longest wait between two attempts, seconds.
+/// The longest wait between two attempts, in seconds.
 const LONGEST_WAIT: f64 = 300.0;
 
-/// The longest rest after a login was refused: it is mended at a moment, by people who then look whether it works.
+/// The longest pause after a refused login: an operator fixes it and then checks if it works.
 const DENIED_REST: Duration = Duration::from_secs(15);
 
-/// What a round came to.
+/// The result of a round.
 #[derive(Debug, Default)]
 pub struct SendRound {
-    /// Rows that were sent.
+    /// Number of rows that were sent.
     pub taken: usize,
-    /// Rows that are confirmed; in a long backlog those of the round before.
+    /// Confirmed rows; in a long backlog those of the previous round.
     pub delivered: u64,
-    /// Rows that are set aside.
+    /// Rows that were set aside.
     pub quarantined: u64,
-    /// The store should be left alone for so long.
+    /// Pause that the store needs.
     pub wait: Option<Duration>,
 }
 
-/// Rows that the store keeps, and what is owed for them.
+/// Rows that the store has taken, and their aggregates to update.
 #[derive(Debug, Default)]
 struct AcceptedRows {
     keys: Vec<OutboxKey>,
-    /// How many of each provider.
+    /// Number of rows by provider.
     of: BTreeMap<String, u64>,
     aggregates: PendingAggregates,
 }
 
-/// Rows that are confirmed, by provider; or why what follows from them could not be derived.
+/// Confirmed rows by provider, or the error of updating their aggregates.
 pub type RoundResult = Result<Result<BTreeMap<String, u64>, StoreError>, OutboxError>;
 
-/// A row and what is said against it.
+/// A row, and the error of sending it.
 type FailedRow = (QueuedRow, StoreError);
 
-/// How the sending of a round ended.
+/// The reason for the end of a round's sending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum RoundEnd {
     /// Nothing more is due.
     Drained,
-    /// The round is long enough.
+    /// The round has reached its limit.
     Enough,
-    /// Answers spoke against the store.
+    /// The store answered with errors.
     Against,
-    /// The store gave no answer at all.
+    /// The store did not answer at all.
     Silent,
 }
 
 impl OutboxSender {
-    /// Takes what is due, sends it, and writes down what became of it. In a long backlog the rows of one round are confirmed
-    /// during the next.
+    /// Reads due rows, sends them, and records the results. In a long backlog the rows of one round are
+    /// confirmed during the next.
     pub(super) async fn round(&mut self) -> Result<SendRound, OutboxError> {
         let (mut round, mut kept, mut failed) = (SendRound::default(), AcceptedRows::default(), Vec::new());
         let ended = self.send(&mut round, &mut kept, &mut failed).await?;
@@ -92,7 +92,7 @@ impl OutboxSender {
         Ok(round)
     }
 
-    /// Sends batch behind batch. While the store keeps one, the next is read.
+    /// Sends consecutive batches. While the store writes one, the next is read.
     async fn send(
         &mut self,
         round: &mut SendRound,
@@ -134,12 +134,12 @@ impl OutboxSender {
         self.outbox.due_behind(self.behind, Utc::now(), self.batch, BATCH_BYTES).await
     }
 
-    /// Where the store takes none of a batch, fewer go the next time, so that a slow one gets somewhere.
+    /// If the store took no row of a batch, the next one is smaller, so that a slow store makes progress.
     fn adapt(&mut self, took: bool) {
         self.batch = if took { (self.batch * 2).min(BATCH) } else { (self.batch / 2).max(FEWEST) };
     }
 
-    /// Where the store does not answer for many, some go one by one, so that a row on which it chokes holds up nobody.
+    /// Sends a few rows one by one after a batch without an answer, so that one bad row delays no other.
     async fn try_some(&mut self, round: &mut SendRound) -> Result<Vec<FailedRow>, OutboxError> {
         let queued_rows = self.outbox.due(Utc::now(), CONCURRENT as u32, BATCH_BYTES).await?;
         let mut kept = AcceptedRows::default();
@@ -148,7 +148,7 @@ impl OutboxSender {
         self.set_aside(refused, round).await
     }
 
-    /// Sets rows aside that the store will never take; the others are given back.
+    /// Sets rows aside that the store will never take, and returns the others.
     async fn set_aside(
         &self,
         refused: Vec<FailedRow>,
@@ -165,8 +165,8 @@ impl OutboxSender {
         Ok(failed)
     }
 
-    /// Has rows confirmed, after those of the round before; where it may be `later`, during the next round. Says whether
-    /// what follows from rows could be derived.
+    /// Confirms rows, after those of the previous round; with `later`, possibly during the next one. Returns true if
+    /// all aggregates could be updated.
     async fn confirm(
         &mut self,
         kept: AcceptedRows,
@@ -184,12 +184,12 @@ impl OutboxSender {
         Ok(self.finished(round).await? && before)
     }
 
-    /// Waits until the rows of the round before are confirmed, and tells of it. Says whether they are.
+    /// Waits until the rows of the previous round are confirmed, and reports them. Returns true if they are.
     pub(super) async fn finished(&mut self, round: &mut SendRound) -> Result<bool, OutboxError> {
         let Some(task) = &mut self.finishing else { return Ok(true) };
         let finished = task.await;
         self.finishing = None;
-        // A task that broke has confirmed nothing, or what the store has.
+        // A task that panicked has confirmed nothing, or only rows that the store has.
         let Ok(Ok(stored)) = finished.unwrap_or_else(|_| Ok(Err(StoreError::Broken(String::new())))) else {
             return Ok(false);
         };
@@ -205,7 +205,7 @@ impl OutboxSender {
         Ok(true)
     }
 
-    /// Puts off rows that were tried in vain, and says how long the store is left alone.
+    /// Postpones failed rows, and decides on a pause of the store.
     async fn put_off(&mut self, failed: Vec<FailedRow>, round: &mut SendRound) -> Result<(), OutboxError> {
         let now = Utc::now();
         let mut store = self.sender_report.borrow().store.clone();
@@ -242,12 +242,12 @@ impl OutboxSender {
     }
 }
 
-/// Derives what follows from rows, and only then confirms them.
+/// Updates aggregates, and only then confirms the rows.
 async fn finish(outbox: Outbox, calls: StoreCalls, kept: AcceptedRows) -> RoundResult {
     if let Err(error) = calls.derive(kept.aggregates).await {
         return Ok(Err(error));
     }
-    // What one transaction writes must fit into the ballast of a full disk.
+    // The writes of one transaction must fit into the ballast of a full disk.
     for keys in kept.keys.chunks(BATCH as usize) {
         outbox.confirm(keys).await?;
     }
@@ -255,7 +255,7 @@ async fn finish(outbox: Outbox, calls: StoreCalls, kept: AcceptedRows) -> RoundR
 }
 
 impl AcceptedRows {
-    /// Takes the rows that the store has; the others are given back.
+    /// Adds the rows that the store has taken, and returns the others.
     fn take(
         &mut self,
         sent: impl IntoIterator<Item = (QueuedRow, Result<RecordOutcome, StoreError>)>,
@@ -278,13 +278,12 @@ impl AcceptedRows {
     }
 }
 
-/// The queued rows of a call that has ended. One that nobody waits for any more may still hold them.
+/// The queued rows of a call that has ended. An abandoned call may still hold them.
 fn own(queued_rows: Arc<Vec<QueuedRow>>) -> Vec<QueuedRow> {
     Arc::try_unwrap(queued_rows).unwrap_or_else(|shared| shared.to_vec())
 }
 
-/// Answers that are worth writing down: of those that speak against the store a few are enough, and the rows of the others
-/// stay untouched.
+/// The answers that are recorded: only a few of the store's errors; the rows of the others remain unchanged.
 fn told(refused: Vec<FailedRow>) -> Vec<FailedRow> {
     let mut against = 0;
     let is_told = |(_, error): &FailedRow| {
@@ -294,7 +293,7 @@ fn told(refused: Vec<FailedRow>) -> Vec<FailedRow> {
     refused.into_iter().filter(is_told).collect()
 }
 
-/// Full jitter: anything from one second to a limit that doubles with each attempt, up to five minutes.
+/// Full jitter: a random wait from one second to a limit that doubles with each attempt, up to five minutes.
 fn backoff(attempts: u32) -> Duration {
     let limit = 2_f64.powi(attempts.saturating_add(1).min(16) as i32).min(LONGEST_WAIT);
     Duration::from_secs_f64(rand::random_range(1.0..=limit))

@@ -1,5 +1,4 @@
-//! Whatever an outcome holds comes out as it went in, also after a kill, and whatever a provider says keeps nobody from going
-//! on.
+//! Tests that any outcome is read back unchanged, also after a kill, and that no provider's text stops the outbox.
 
 use super::*;
 use crate::domain::{Failure, Run};
@@ -29,7 +28,7 @@ fn value() -> impl Strategy<Value = serde_json::Value> {
 }
 
 fn extra() -> impl Strategy<Value = Map<String, serde_json::Value>> {
-    // No field of ours has such a name.
+    // None of our fields has such a name.
     prop::collection::btree_map("x_\\PC{0,8}", value(), 0..6).prop_map(|fields| fields.into_iter().collect())
 }
 
@@ -55,7 +54,7 @@ proptest! {
     }
 }
 
-/// Fields under any name, ours among them.
+/// Fields with any names, including ours.
 fn any_extra() -> impl Strategy<Value = Map<String, serde_json::Value>> {
     let name = prop_oneof![
         any::<String>(),
@@ -70,7 +69,7 @@ fn count() -> impl Strategy<Value = Option<u64>> {
     prop::option::of(prop_oneof![any::<u64>(), Just(u64::MAX), Just(1 << 62), 0..100_u64])
 }
 
-/// Any moment that a calendar has.
+/// Any time within the calendar.
 fn moment() -> impl Strategy<Value = DateTime<Utc>> {
     let (first, last) = (DateTime::<Utc>::MIN_UTC.timestamp(), DateTime::<Utc>::MAX_UTC.timestamp());
     (first..=last).prop_map(|seconds| DateTime::from_timestamp(seconds, 0).unwrap())
@@ -122,7 +121,7 @@ async fn store(home: &Path) -> Arc<dyn OutcomeSink> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// Each outcome is in the store or set aside, none is lost on the way, and the next start finds all of that.
+    /// Each outcome is in the store or set aside, none is lost on the way, and the next start finds all of them.
     #[test]
     fn any_outcome_is_stored_or_set_aside_and_the_outbox_goes_on(
         (run, failure, spent) in (any_run(), any_failure(), prop::array::uniform3(any::<u64>())),

@@ -1,4 +1,4 @@
-//! Files that are damaged or lost: what is set aside, what is told, what is read back.
+//! Tests of damaged or lost files: setting aside, reporting, recovery.
 
 use super::*;
 
@@ -28,12 +28,12 @@ async fn a_damaged_file_is_kept_aside_and_work_goes_on() {
         assert_eq!(outbox.depth().await.unwrap().pending, 0);
         take(&outbox, "new").await.unwrap();
         outbox.close().await.unwrap();
-        // It is told again until somebody has moved it away.
+        // It is reported until someone has moved it away.
         assert_eq!(open(directory.path()).await.1.damaged, opening.damaged);
     }
 }
 
-/// The pages that hold these words are no pages any more, and the process was killed.
+/// Overwrites the pages that contain these words, as if the process had been killed.
 fn spoil_pages(directory: &Path, words: &str) {
     let path = directory.join("outbox.db");
     let mut bytes = fs::read(&path).unwrap();
@@ -106,7 +106,7 @@ async fn a_database_that_was_lost_is_told_and_read_back_from_its_log() {
         assert!(opening.notes[0].contains("2 rows were read back from its log"), "{:?}", opening.notes);
         after.close().await.unwrap();
 
-        // Closed well, it has no log; the lock file and the ballast know that there was one.
+        // After a proper close there is no log; the lock file and the ballast show that there was a database.
         fs::remove_file(&database).unwrap();
         let (after, opening) = open(copy.path()).await;
         assert_eq!((opening.damaged.len(), due(&after).await.len()), (2, 0));
@@ -119,7 +119,7 @@ async fn a_database_that_was_lost_is_told_and_read_back_from_its_log() {
 async fn a_log_that_is_not_all_of_a_lost_database_is_set_aside() {
     let (directory, outbox) = fresh().await;
     take(&outbox, "a").await.unwrap();
-    // What is closed is written back, and the log begins anew.
+    // A close writes the log back and starts a new one.
     outbox.close().await.unwrap();
     let (outbox, _) = open(directory.path()).await;
     take(&outbox, "b").await.unwrap();

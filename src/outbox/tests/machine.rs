@@ -1,4 +1,4 @@
-//! Any order of actions and crashes, against a model that is a map from content to state.
+//! Tests any order of actions and crashes against a model: a map from content to state.
 
 use super::*;
 use proptest::prelude::*;
@@ -31,7 +31,7 @@ fn action() -> impl Strategy<Value = Action> {
     ]
 }
 
-/// An outcome's id, and which of two contents it has.
+/// An outcome's id, and its content as one of two variants.
 type Name = (String, String);
 
 #[derive(Default)]
@@ -139,7 +139,7 @@ impl World {
         }
     }
 
-    /// Nothing is lost, nothing is there twice, nothing is in a state that nobody put it into, no count is off.
+    /// No row is lost, duplicated or in an unexpected state, and all counts are exact.
     async fn check(&self) {
         let mut found = BTreeMap::new();
         for state in OutboxRowState::ALL {

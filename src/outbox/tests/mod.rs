@@ -1,5 +1,5 @@
-//! The outbox as a whole: rows, money, room, damage. What any order of actions does is `machine`, what any content becomes
-//! is `content`.
+//! Tests of the outbox as a whole: rows, spending, room, damage. `machine` tests any order of
+//! actions, `content` any content.
 
 mod content;
 mod damage;
@@ -14,7 +14,7 @@ use serde_json::json;
 use std::fs;
 use tempfile::TempDir;
 
-/// Little of everything, so that limits are met soon.
+/// Small limits, which are soon reached.
 pub(super) const SMALL: OutboxCapacity = OutboxCapacity {
     max_bytes: 2 * 1024 * 1024,
     ballast_bytes: 64 * 1024,
@@ -23,7 +23,7 @@ pub(super) const SMALL: OutboxCapacity = OutboxCapacity {
     archive_bytes: 512 * 1024,
 };
 
-/// What SQLite's log may take beside the database.
+/// Maximum size of SQLite's log beside the database.
 const LOG: u64 = 6 * 1024 * 1024;
 
 async fn open(directory: &Path) -> (Outbox, OpenReport) {
@@ -52,7 +52,7 @@ pub(super) fn outcome(id: &str) -> Outcome {
 
 const COST: Spend = Spend { runs: 1, tokens: 7, micro_dollars: 1 };
 
-/// Takes a row in as the daemon does.
+/// Accepts a row as the daemon does.
 pub(super) async fn take(outbox: &Outbox, id: &str) -> Result<(), OutboxError> {
     outbox.intend(&intent(id)).await?;
     outbox.accept(id, &[outcome(id)], COST).await.map(drop)
@@ -66,7 +66,7 @@ fn ids(queued_rows: &[QueuedRow]) -> Vec<&str> {
     queued_rows.iter().map(|queued| queued.payload.id()).collect()
 }
 
-/// The directory as a kill would leave it now, in another place.
+/// Copies the directory in the state that a kill would leave now.
 fn killed(directory: &Path) -> TempDir {
     let copy = tempfile::tempdir().unwrap();
     for entry in fs::read_dir(directory).unwrap() {
@@ -125,7 +125,7 @@ async fn money_is_reserved_settled_and_never_forgotten() {
     assert_eq!(after.spent(day).await.unwrap()["groq"], reserved);
     assert!(after.open_intents().await.unwrap().is_empty());
 
-    // Not called after all: nothing was spent.
+    // The call was not made: nothing was spent.
     outbox.accept("b", &[], Spend::default()).await.unwrap();
     assert_eq!(outbox.spent(day).await.unwrap()["groq"], COST);
 }
@@ -172,7 +172,7 @@ async fn rows_that_were_tried_wait_and_the_others_pass() {
     assert_eq!(ids(&due(&outbox).await), ["c"]);
     let queued_rows = outbox.due(later, 10, u64::MAX).await.unwrap();
     assert_eq!((ids(&queued_rows), queued_rows[1].attempts), (vec!["c", "a"], 1));
-    // The clock has been set back since it was postponed.
+    // The clock was set back after the row was postponed.
     let queued_rows = outbox.due(later - TimeDelta::hours(1), 10, u64::MAX).await.unwrap();
     assert!(ids(&queued_rows).contains(&"a"));
     let aside = outbox.list(OutboxRowState::Quarantined, 10).await.unwrap();
@@ -205,7 +205,7 @@ async fn a_full_outbox_takes_no_intent_and_empties() {
     };
     assert!(matches!(&full, OutboxError::Full { why, .. } if why.contains("its own limit")), "{full}");
     assert!(outbox.depth().await.unwrap().full);
-    // What was under way still finds room: the low-water mark is there for it. Then there is none at all.
+    // Results of running calls still find room, because the low-water mark reserves it; after that there is none.
     let mut late = 0;
     while outbox.accept("x", &[outcome(&format!("late{late}"))], COST).await.is_ok() {
         late += 1;
@@ -253,7 +253,7 @@ async fn without_its_ballast_no_intent_is_taken() {
     outbox.accept("a", &[outcome("a")], COST).await.unwrap();
 }
 
-/// Overwrites part of a database that nobody has open, and makes it look as if its process had died.
+/// Overwrites part of a closed database, and makes its process look killed.
 #[tokio::test]
 async fn what_is_due_goes_on_behind_a_turn() {
     let (_directory, outbox) = fresh().await;

@@ -1,4 +1,4 @@
-//! One file: a head of JSON with checksum, kind and destination on the first line, the outcome as JSON on the second.
+//! The file format: a line of JSON with checksum, kind and destination, and a line with the outcome as JSON.
 
 use crate::domain::Outcome;
 use crate::storage::outcomes::payload;
@@ -10,10 +10,10 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Tells two temporary files of this process apart.
+/// Makes the names of this process's temporary files unique.
 static WRITTEN: AtomicU64 = AtomicU64::new(0);
 
-/// Files with another extension (temporary ones, those set aside) are no outcomes.
+/// Extension of outcome files. Temporary files and those set aside have others.
 pub const EXTENSION: &str = "jsonl";
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -24,14 +24,14 @@ struct UndeliveredHeader {
     store: String,
 }
 
-/// What is in a file.
+/// The content of a file.
 pub struct UndeliveredFile {
     head: UndeliveredHeader,
     outcome: String,
 }
 
 impl UndeliveredFile {
-    /// Writes an outcome down and reads it back: what would not come back as it was must not count as kept.
+    /// Serializes an outcome and reads it back, because an outcome that changes would not count as stored.
     pub fn of(store: &str, outcome: &Outcome) -> io::Result<Self> {
         let (kind, text) =
             payload::write(outcome).map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why))?;
@@ -42,7 +42,7 @@ impl UndeliveredFile {
         })
     }
 
-    /// The id and a piece of the checksum: another outcome under the same id is another file.
+    /// The id and a part of the checksum, so that another outcome with the same id gets another file.
     pub fn file_name(&self, id: &str) -> String {
         let plain = !id.is_empty()
             && id.len() <= 64
@@ -51,13 +51,13 @@ impl UndeliveredFile {
         format!("{stem}.{}.{EXTENSION}", &self.head.sha256[..16])
     }
 
-    /// The two lines.
+    /// The two lines of the file.
     pub fn to_text(&self) -> String {
         let head = serde_json::json!(self.head);
         format!("{head}\n{}\n", self.outcome)
     }
 
-    /// Reads the destination and the outcome, or says what is wrong with the file.
+    /// Reads the destination and the outcome, or describes the damage.
     pub fn read(text: &str) -> Result<(String, Outcome), String> {
         let (head, rest) = text.split_once('\n').ok_or("it is cut off")?;
         let outcome = rest.strip_suffix('\n').ok_or("it is cut off")?;
@@ -77,7 +77,7 @@ fn checksum(kind: OutcomeKind, store: &str, outcome: &str) -> String {
     payload::sha256(&format!("{kind:?}\n{store}\n{outcome}"))
 }
 
-/// Writes beside, syncs, renames, and syncs the directory, so that a crash leaves the whole file or none.
+/// Writes and syncs a temporary file, renames it and syncs the directory: a crash leaves all of it or none.
 pub fn write_whole(path: &Path, text: &str) -> io::Result<()> {
     let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
     let temporary = path.with_extension(format!("{}-{number}.tmp", std::process::id()));
@@ -89,7 +89,7 @@ pub fn write_whole(path: &Path, text: &str) -> io::Result<()> {
     sync_directory(path.parent())
 }
 
-/// Puts the names in a directory on the disk.
+/// Syncs a directory, so that its file names are on disk.
 pub fn sync_directory(directory: Option<&Path>) -> io::Result<()> {
     let directory = directory.filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(directory)?.sync_all()

@@ -1,4 +1,4 @@
-//! Kept outcomes come back as they were, go only where they belong, and are never lost on the way.
+//! Tests that stored outcomes are read back unchanged, go only to their store, and are never lost.
 
 use super::*;
 use crate::domain::ModelRef;
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use serde_json::json;
 use std::sync::Mutex;
 
-/// A store that gives the answers it was made with, and remembers what it was asked to keep.
+/// A store that returns prepared answers and remembers the outcomes it was given.
 struct Answers {
     next: Mutex<Vec<Result<RecordOutcome, StoreError>>>,
     asked: Mutex<Vec<Outcome>>,

@@ -1,4 +1,4 @@
-//! The checks. Each gives the subjects that violate it, or says why it could not look.
+//! The checks. Each returns the subjects that violate it, or the reason why it could not read its data.
 
 use super::{Evidence, Observation};
 use crate::domain::ModelRef;
@@ -7,10 +7,9 @@ use crate::storage::claims::{JobStatus, PROBE};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// A check.
 pub type InvariantCheck = fn(&Evidence) -> Observation<Vec<String>>;
 
-/// All of them, under the names that readers of `bench_check_runs` know.
+/// All checks, under the names that readers of `bench_check_runs` know.
 pub const ALL: &[(&str, InvariantCheck)] = &[
     ("every_enabled_model_is_measured", every_enabled_model_is_measured),
     ("no_model_is_starved", no_model_is_starved),
@@ -21,22 +20,22 @@ pub const ALL: &[(&str, InvariantCheck)] = &[
     ("no_work_for_disabled_models", no_work_for_disabled_models),
 ];
 
-/// Turns that a model may miss in a row before it counts as not measured.
+/// Number of turns that a model may miss in a row before it counts as not measured.
 const TURNS: i32 = 4;
 
-/// However short its cadence, a model has this long.
+/// Minimum time before a model counts as late, however short its cadence is.
 const SHORTEST_HORIZON: TimeDelta = TimeDelta::hours(2);
 
-/// Discovery runs daily: one missed read is bad luck, two are a fault.
+/// Maximum age of a list. Discovery runs daily: one missed read may happen, two are a fault.
 const DISCOVERY: TimeDelta = TimeDelta::hours(48);
 
-/// How long work that may start may wait.
+/// Maximum wait of work that may start.
 const QUEUE: TimeDelta = TimeDelta::hours(6);
 
-/// How long a lease may have run out with nobody taking over.
+/// Maximum time since a lease expired without another claim.
 const ORPHANED: TimeDelta = TimeDelta::hours(1);
 
-/// The share of the catalogue that may vanish unrecorded.
+/// Maximum share of the catalog that may vanish without a record.
 const SHRINK: f64 = 0.1;
 
 fn horizon(evidence: &Evidence, model: &ModelRef) -> TimeDelta {
@@ -49,7 +48,7 @@ fn enabled(evidence: &Evidence) -> Observation<Vec<&CatalogEntryStatus>> {
     Ok(entries.iter().filter(|entry| entry.measured).collect())
 }
 
-/// When each model last succeeded and was last attempted, from whichever record knows of a later moment.
+/// Last success and last attempt of each model, from the record with the later time.
 type LastAttemptTimes<'a> = HashMap<&'a ModelRef, (Option<DateTime<Utc>>, Option<DateTime<Utc>>)>;
 
 fn moments(evidence: &Evidence) -> Observation<LastAttemptTimes<'_>> {
@@ -59,7 +58,7 @@ fn moments(evidence: &Evidence) -> Observation<LastAttemptTimes<'_>> {
     for row in health {
         moments.insert(&row.model, (row.last_success_at, row.last_attempt_at));
     }
-    // The published series is what health rows tell of; a job adds attempts alone.
+    // Health rows describe the published series; claims only add attempts.
     for job in jobs {
         let (_, attempted) = moments.entry(&job.series.model).or_default();
         *attempted = (*attempted).max(job.started_at);
@@ -67,7 +66,7 @@ fn moments(evidence: &Evidence) -> Observation<LastAttemptTimes<'_>> {
     Ok(moments)
 }
 
-/// Enabled models of which this moment is longer ago than their horizon. A model that was added since has its time.
+/// Enabled models for which this time is longer ago than their horizon. A model's creation counts as such a time.
 fn older(
     evidence: &Evidence,
     moment: impl Fn(&ModelRef) -> Option<DateTime<Utc>>,
@@ -89,7 +88,7 @@ fn every_enabled_model_is_measured(evidence: &Evidence) -> Observation<Vec<Strin
     Ok(names(&older(evidence, success)?))
 }
 
-/// Models that nobody even tries, while others of their provider are tried: the scheduler forgets them.
+/// Models without attempts, although others of their provider are tried: the scheduler forgot them.
 fn no_model_is_starved(evidence: &Evidence) -> Observation<Vec<String>> {
     let moments = moments(evidence)?;
     let attempt = |model: &ModelRef| moments.get(model).and_then(|(_, attempt)| *attempt);
@@ -103,7 +102,7 @@ fn no_model_is_starved(evidence: &Evidence) -> Observation<Vec<String>> {
     Ok(names(&untried))
 }
 
-/// How many enabled models there should be: those of the run before, less those that were taken away on the record since.
+/// Expected number of enabled models: that of the previous run, minus recorded removals since.
 pub fn expected_models(evidence: &Evidence) -> Option<u64> {
     let before = evidence.before.as_ref().ok()?.as_ref()?;
     let since = |at: DateTime<Utc>| at > before.checked_at;
@@ -128,7 +127,7 @@ fn catalogue_is_not_shrinking(evidence: &Evidence) -> Observation<Vec<String>> {
     Ok(vec![format!("{now} models are enabled, and {missing} more were; no batch says why")])
 }
 
-/// Where nobody is to read lists, none is too old.
+/// If no daemon reads lists, no list is too old.
 fn discovery_is_recent(evidence: &Evidence) -> Observation<Vec<String>> {
     if !evidence.discovers {
         return Ok(Vec::new());
@@ -150,7 +149,7 @@ fn discovery_is_recent(evidence: &Evidence) -> Observation<Vec<String>> {
     Ok(found.map(|(provider, _)| provider.to_owned()).collect())
 }
 
-/// Work that may start and does not, and leases that ran out with nobody taking over.
+/// Work that may start and does not, and expired leases that nobody took over.
 fn no_job_is_stuck_in_queue(evidence: &Evidence) -> Observation<Vec<String>> {
     let enabled: BTreeSet<&ModelRef> = enabled(evidence)?.into_iter().map(|entry| &entry.model).collect();
     let jobs = evidence.jobs.as_ref().map_err(Clone::clone)?;
@@ -179,7 +178,7 @@ fn no_case_duplicate_models(evidence: &Evidence) -> Observation<Vec<String>> {
     Ok(alike.map(together).collect())
 }
 
-/// Queue and catalogue agree about what is measured. Models under admission are probed and not enabled.
+/// Queue and catalog agree about the measured models. Models under admission are probed but not enabled.
 fn no_work_for_disabled_models(evidence: &Evidence) -> Observation<Vec<String>> {
     let entries = evidence.entries.as_ref().map_err(Clone::clone)?;
     let wanted = |entry: &&CatalogEntryStatus| entry.measured || entry.probing;

@@ -1,6 +1,6 @@
-//! Self-checks over the whole of the data: two parts that each work can still disagree, and a part that reports success can
-//! do nothing. What could not be looked at is told as that, never as fine. Here: what is looked at, and the run that is
-//! kept; the checks themselves are pure and stand in [`checks`].
+//! Self-checks over all stored data: two parts that each work may still disagree, and a part that reports success may
+//! do nothing. A check that cannot read its data reports that, never success. This file gathers the data and stores the
+//! run; the checks in [`checks`] are pure.
 
 pub mod checks;
 
@@ -12,48 +12,44 @@ use crate::storage::health::{Baseline, Cadences, ModelHealth, SelfCheckResult, S
 use crate::storage::{Store, StoreError};
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// One more than the Python runner's last, and one more whenever a limit changes.
+/// Higher than the Python runner's last version, and raised whenever a limit changes.
 pub const THRESHOLD_VERSION: u32 = 5;
 
-/// Subjects that a result names; the count goes on.
+/// Maximum number of subjects that a result names; all are counted.
 const NAMED: usize = 20;
 
-/// Batches that are read: more changes than these in a day are a story of their own.
+/// Maximum number of batches that are read; more changes in a day are exceptional.
 const BATCHES: u32 = 200;
 
-/// How long a larger catalogue is remembered.
+/// Time for which a larger catalog remains the baseline.
 const REMEMBERED: TimeDelta = TimeDelta::hours(24);
 
-/// Something that was looked at, or why it could not be.
+/// Data that was read, or the reason why it could not be.
 pub type Observation<T> = Result<T, String>;
 
-/// All that the checks look at.
+/// The data for all checks.
 #[derive(Debug, Clone)]
 pub struct Evidence {
-    /// The store's clock.
+    /// Time by the store's clock.
     pub now: DateTime<Utc>,
-    /// How often models are due.
     pub cadences: Cadences,
-    /// Whether this daemon reads what providers list.
+    /// True if this daemon reads the providers' lists.
     pub discovers: bool,
-    /// The catalogue.
     pub entries: Observation<Vec<CatalogEntryStatus>>,
-    /// Claims.
     pub jobs: Observation<Vec<JobState>>,
-    /// Health rows.
     pub health: Observation<Vec<ModelHealth>>,
-    /// Reads of what providers list.
+    /// Reads of the providers' lists.
     pub reads: Observation<Vec<ReadRow>>,
-    /// The run before.
+    /// The previous self-check run.
     pub before: Observation<Option<SelfCheckRun>>,
-    /// The newest changes of the catalogue.
+    /// The newest changes of the catalog.
     pub batches: Observation<Vec<Batch>>,
 }
 
-/// Looks at everything that can be looked at, by the store's clock.
+/// Reads all data that can be read, by the store's clock.
 ///
 /// # Errors
-/// The store does not even say what time it is.
+/// The store cannot even tell its time.
 pub async fn look(store: &dyn Store, cadences: &Cadences, discovers: bool) -> Result<Evidence, StoreError> {
     let now = store.server_time().await?;
     Ok(Evidence {
@@ -73,10 +69,10 @@ fn seen<T>(asked: Result<T, StoreError>) -> Observation<T> {
     asked.map_err(|error| error.to_string())
 }
 
-/// Makes all checks and keeps the run. Where nothing could be looked at, every result says so.
+/// Runs all checks and stores the run. Checks whose data could not be read say so in their results.
 ///
 /// # Errors
-/// The run could not be kept.
+/// The run could not be stored.
 pub async fn run(
     store: &dyn Store,
     cadences: &Cadences,
@@ -87,7 +83,7 @@ pub async fn run(
     Ok(run)
 }
 
-/// All checks over what was seen.
+/// Runs all checks on the evidence.
 pub fn judge(evidence: &Evidence) -> SelfCheckRun {
     let result = |(name, check): &(&str, checks::InvariantCheck)| match check(evidence) {
         Ok(subjects) => SelfCheckResult {
@@ -116,8 +112,8 @@ pub fn judge(evidence: &Evidence) -> SelfCheckRun {
     }
 }
 
-/// What the next run compares the catalogue with: the largest of the last day, less what was taken away on the record. So
-/// a catalogue that shrank unseen stays an alarm for a day, and not for one run.
+/// The catalog size for comparison in the next run: the largest of the last day, minus recorded removals. So an
+/// unrecorded loss raises an alarm for a day, not just for one run.
 fn baseline(evidence: &Evidence) -> Option<Baseline> {
     let before = evidence.before.as_ref().ok().and_then(Option::as_ref).and_then(|run| run.baseline.clone());
     let Ok(entries) = &evidence.entries else { return before };

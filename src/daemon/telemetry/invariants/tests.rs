@@ -1,4 +1,4 @@
-//! Each check finds what it is for, passes what is well, and says where it could not look.
+//! Tests that each check finds its violations, passes good data, and reports missing data.
 
 use super::*;
 use crate::domain::{ModelRef, Series};
@@ -84,7 +84,7 @@ fn disabled(planned: u64, minutes: i64) -> Batch {
     }
 }
 
-/// Two models of which nothing bad can be said.
+/// Two models without any violation.
 fn well() -> Evidence {
     Evidence {
         now: now(),
@@ -99,7 +99,7 @@ fn well() -> Evidence {
     }
 }
 
-/// The violated checks with their subjects.
+/// The violated checks and their subjects.
 fn violated(evidence: &Evidence) -> Vec<(String, String)> {
     let results = judge(evidence).results.into_iter();
     results.filter(|result| !result.ok).map(|result| (result.name, result.subjects.join(","))).collect()

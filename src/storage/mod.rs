@@ -1,16 +1,15 @@
-//! Where outcomes are kept and the catalogue is read and changed: SQLite and MongoDB behind the same traits. [`OutcomeSink`] is
-//! all that a remote runner may do; [`CatalogStore`] and [`Store`] add what an operator does, [`HistoryStore`] what an operator
-//! may ask, [`RowStore`] reads many rows, [`ListingStore`] keeps what providers list and [`NoticeStore`] what was told about it,
-//! [`OverviewStore`] tells how all of it is, and [`InspectStore`] looks whether the store itself is in order. [`ClaimStore`] says who
-//! measures what now, and [`HealthStore`] keeps signs of life. [`PostStore`] and [`IngestKeyStore`] are for the bridge that remote
-//! runners post to.
+//! Stores for outcomes and the catalog: SQLite and MongoDB behind the same traits, one folder per topic.
+//! [`OutcomeSink`] is everything that a remote runner may do; [`CatalogStore`] and [`Store`] are for operators,
+//! [`HistoryStore`] and [`RowStore`] read rows, [`ListingStore`] and [`NoticeStore`] keep providers' lists and the
+//! notices about them, [`OverviewStore`] and [`InspectStore`] describe the store, [`ClaimStore`] assigns measurements,
+//! [`HealthStore`] keeps heartbeats, [`PostStore`] and [`IngestKeyStore`] serve the bridge.
 //!
-//! An outcome becomes a row in [`outcomes::document`] (types by the table in [`outcomes::field_types`]), and the row goes to the store that
-//! [`open()`] made of a [`StoreLocation`]. What no store took is kept by [`crate::outbox::undelivered`] until one does; a daemon's rows
-//! all go through [`super::outbox`].
+//! [`outcomes::document`] turns an outcome into a row (types by the table in [`outcomes::field_types`]) for the store
+//! that [`open()`] made of a [`StoreLocation`]. [`crate::outbox::undelivered`] keeps rows that no store took until one
+//! does; a daemon's rows all go through [`super::outbox`].
 //!
-//! Nothing is counted beside a row: rollups and health are derived from rows after each one, the same way for a new row
-//! and for one that was there already. So a crash between a row and its rollup is healed by the next delivery of that row.
+//! Nothing is counted beside a row: rollups and health are derived from rows after each one, for new and repeated rows
+//! alike. So the next delivery of a row repairs the effect of a crash between the row and its rollup.
 
 pub mod aggregates;
 pub mod bridge_url;
@@ -61,27 +60,26 @@ use outcomes::payload::OutcomePayload;
 use serde_json::{Map, Value};
 use std::time::Duration;
 
-/// What became of a row that a store was asked to keep.
+/// The result of storing a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecordOutcome {
-    /// It is stored now, durably.
+    /// The row is stored now, durably.
     Stored,
     /// The same row was there already.
     Duplicate,
 }
 
-/// An enabled model of the catalogue, as a runner needs it.
+/// An enabled model of the catalog, as a runner needs it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WorkItem {
-    /// Provider and model.
     pub model: ModelRef,
-    /// What people read; the raw id where the catalogue has no name.
+    /// The name for people; the raw id if the catalog has no name.
     pub display_name: String,
     /// Request quirks, verbatim.
     pub metadata: Map<String, Value>,
 }
 
-/// Why a store could not do what it was asked.
+/// The reason why a store could not do a call.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// It cannot be reached, or did not answer in time: the write may or may not have happened. Worth trying again.
@@ -96,31 +94,31 @@ pub enum StoreError {
     /// The row itself cannot be stored. Trying again cannot help.
     #[error("{0}")]
     Rejected(String),
-    /// The store is there and cannot work: wrong version, missing directory, full disk, damaged file.
+    /// The store exists but cannot work: wrong version, missing directory, full disk, damaged file.
     #[error("{0}")]
     Broken(String),
 }
 
 impl StoreError {
-    /// Whether the row is at fault and the store works: trying again cannot help, and other rows may well go.
+    /// True if the row is at fault and the store works: trying again cannot help, but other rows may be accepted.
     pub fn is_about_the_row(&self) -> bool {
         matches!(self, StoreError::Conflict(_) | StoreError::Rejected(_))
     }
 }
 
-/// All that a runner may do.
+/// The calls that a runner may make.
 #[async_trait]
 pub trait OutcomeSink: Send + Sync {
     /// The enabled models, of one provider or of all, sorted by provider and id.
     async fn work_list(&self, provider: Option<&str>) -> Result<Vec<WorkItem>, StoreError>;
 
-    /// Keeps one outcome, durably, under its id: at most one row an id, however often it is called.
+    /// Stores one outcome, durably, under its id: at most one row per id, however often it is called.
     async fn record(&self, outcome: &Outcome) -> Result<RecordOutcome, StoreError>;
 
-    /// Keeps several outcomes by their documents, each as [`OutcomeSink::record`] does, and tells what is owed for them to
-    /// [`OutcomeSink::derive`]: a row is done when that has gone through, and until then it must be possible to deliver it again. The
-    /// answers are in the order of the documents; where the store itself gives out, what comes after has no answer and was
-    /// not tried. Together they should stay below some megabytes.
+    /// Stores several outcomes by their documents, each as [`OutcomeSink::record`] does, and returns the aggregates to
+    /// pass to [`OutcomeSink::derive`]: a row is done when that has succeeded, and until then it must be possible to
+    /// deliver it again. The results are in the order of the documents; if the store itself fails, the documents after
+    /// that were not tried and have no result. Together they should stay below some megabytes.
     async fn keep_all(
         &self,
         payloads: &[&OutcomePayload],
@@ -140,27 +138,27 @@ pub trait OutcomeSink: Send + Sync {
         (answers, PendingAggregates::default())
     }
 
-    /// Brings up to date what rows have moved that [`OutcomeSink::keep_all`] kept. Safe to repeat.
+    /// Updates the aggregates that [`OutcomeSink::keep_all`] returned. Safe to repeat.
     async fn derive(&self, _aggregates: &PendingAggregates) -> Result<(), StoreError> {
         Ok(())
     }
 
-    /// How long the store asks to be left alone, if its last answer said so.
+    /// The time for which the store's last answer asked not to be called, if it did.
     fn rest(&self) -> Option<Duration> {
         None
     }
 
-    /// What it is, without any secret: `sqlite:/path`, `mongodb://host/db`, `https://bridge`.
+    /// The store's name, without any secret: `sqlite:/path`, `mongodb://host/db`, `https://bridge`.
     fn describe(&self) -> String;
 
     /// Adaptations learned for a model, in the order in which they were learned.
     async fn learned(&self, model: &ModelRef) -> Result<Vec<String>, StoreError>;
 
-    /// Remembers an adaptation for a model; twice is once.
+    /// Stores an adaptation for a model, once even if it is learned again.
     async fn learn(&self, model: &ModelRef, adaptation: &str) -> Result<(), StoreError>;
 }
 
-/// What an operator may do besides.
+/// The additional calls for operators.
 #[async_trait]
 pub trait Store:
     OutcomeSink
@@ -178,9 +176,9 @@ pub trait Store:
     + PostStore
     + IngestKeyStore
 {
-    /// Creates tables, collections and indexes that are missing. Twice is once.
+    /// Creates tables, collections and indexes that are missing. Safe to repeat.
     async fn init(&self) -> Result<(), StoreError>;
 
-    /// Finds catalogue models by bare id, enabled or not.
+    /// Finds catalog models by bare id, enabled or not.
     async fn find_by_id(&self, model_id: &str) -> Result<Vec<ModelRef>, StoreError>;
 }

@@ -1,5 +1,6 @@
-//! The thread that owns the one connection. Work comes over a bounded queue and is done in order; whoever stops waiting
-//! does not stop the work. An own thread and not the runtime's pool for blocking work, because that pool also resolves names.
+//! The thread that owns the one connection. Work comes over a bounded queue and is done in order, even if its
+//! caller has stopped waiting. A separate thread instead of the runtime's pool for blocking work, because that
+//! pool also resolves names.
 
 use super::errors::{SqliteCallError, explain};
 use super::{library_version, schema};
@@ -13,26 +14,26 @@ use tokio::sync::{mpsc, oneshot};
 
 type SqliteJob = Box<dyn FnOnce(&mut Connection) + Send>;
 
-/// How much work may wait before askers wait.
+/// Jobs that may be queued before callers have to wait.
 const QUEUE: usize = 64;
 
-/// How long to wait for another process that holds the file.
+/// Time to wait for another process that holds the file.
 const BUSY: Duration = Duration::from_secs(5);
 
 /// Memory for pages of the database, KiB: half of SQLite's default. The system's own cache holds the rest as well.
 const CACHE: i64 = 1024;
 
-/// How a connection comes about.
+/// Opens the connection, on the thread.
 type ConnectFn = fn(&Path) -> Result<Connection, SqliteCallError>;
 
-/// How long to wait for the thread of a file that was only looked at: it takes away what SQLite put beside the file.
+/// Time to wait for the thread of a file opened for reading: it removes the files that SQLite created beside it.
 const CLEARING: Duration = Duration::from_millis(500);
 
 /// A handle to the thread. The thread ends when the last handle is gone and its queue is empty.
 pub struct SqliteWorker {
     path: PathBuf,
     jobs: mpsc::Sender<SqliteJob>,
-    /// Hears of the thread's end.
+    /// Receives the end of the thread.
     ended: Mutex<Receiver<()>>,
 }
 
@@ -54,7 +55,7 @@ impl SqliteWorker {
                     job(&mut connection);
                 }
                 drop(connection);
-                // Mostly nobody listens.
+                // Usually nobody listens.
                 let _ = ends.send(());
             }
         };
@@ -66,22 +67,22 @@ impl SqliteWorker {
         Ok(Self { path, jobs, ended: Mutex::new(ended) })
     }
 
-    /// Ends the thread and waits a moment until the file is closed.
+    /// Ends the thread and waits briefly until the file is closed.
     pub fn close(&mut self) {
-        // The only sender: without it the queue ends.
+        // This drops the only sender, which ends the queue.
         self.jobs = mpsc::channel(1).0;
         let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
         let _ = ended.recv_timeout(CLEARING);
     }
 
-    /// Has `work` done on the connection.
+    /// Runs `work` on the connection and returns its result.
     pub async fn ask<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, SqliteCallError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
         let job: SqliteJob = Box::new(move |connection| {
-            // Nobody waits any more: the work is done all the same.
+            // The caller may have stopped waiting; the work is done all the same.
             drop(reply.send(work(connection)));
         });
         self.jobs.send(job).await.map_err(|_| gone(&self.path))?;
@@ -93,7 +94,7 @@ fn gone(path: &Path) -> StoreError {
     StoreError::Broken(format!("the thread of the database {} has ended", path.display()))
 }
 
-/// A connection for work, tables up to date.
+/// Opens a connection for reading and writing and migrates the tables.
 pub fn connect(path: &Path) -> Result<Connection, SqliteCallError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
@@ -106,14 +107,14 @@ pub fn connect(path: &Path) -> Result<Connection, SqliteCallError> {
     Ok(connection)
 }
 
-/// A connection that only reads. Opened for writing where that is allowed, because whoever may not write cannot clear away
-/// the files that SQLite puts beside the database.
+/// Opens a connection that only reads. Opens the file for writing if that is allowed, because otherwise SQLite cannot
+/// remove the files that it puts beside the database.
 pub fn look(path: &Path) -> Result<Connection, SqliteCallError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "query_only", true)?;
-    // The first look at the content: what is no database says so here.
+    // The first access to the content: it fails here if the file is no database.
     schema::outdated(&connection)?;
     Ok(connection)
 }

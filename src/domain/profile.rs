@@ -1,5 +1,4 @@
-//! The request that every model of a series gets, so that rows compare. How a provider wants it
-//! written is in `providers`.
+//! The request that every model of a series gets, so that rows compare. `providers` adapts it to each provider.
 
 use serde::{Deserialize, Serialize};
 

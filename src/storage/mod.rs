@@ -1,15 +1,12 @@
-//! Stores for outcomes and the catalog: SQLite and MongoDB behind the same traits, one folder per topic.
-//! [`OutcomeSink`] is everything that a remote runner may do; [`CatalogStore`] and [`Store`] are for operators,
-//! [`HistoryStore`] and [`RowStore`] read rows, [`ListingStore`] and [`NoticeStore`] keep providers' lists and the
-//! notices about them, [`OverviewStore`] and [`InspectStore`] describe the store, [`ClaimStore`] assigns measurements,
-//! [`HealthStore`] keeps heartbeats, [`PostStore`] and [`IngestKeyStore`] serve the bridge.
+//! Stores for outcomes and the catalog: SQLite and MongoDB behind the same traits, one folder per topic. Remote runners
+//! need [`OutcomeSink`] alone; operators also use [`Store`], [`CatalogStore`], [`HistoryStore`], [`RowStore`],
+//! [`ListingStore`], [`NoticeStore`], [`OverviewStore`] and [`InspectStore`], daemons [`ClaimStore`] and
+//! [`HealthStore`], the bridge [`PostStore`] and [`IngestKeyStore`].
 //!
-//! [`outcomes::document`] turns an outcome into a row (types by the table in [`outcomes::field_types`]) for the store
-//! that [`open()`] made of a [`StoreLocation`]. [`crate::outbox::undelivered`] keeps rows that no store took until one
-//! does; a daemon's rows all go through [`super::outbox`].
-//!
-//! Nothing is counted beside a row: rollups and health are derived from rows after each one, for new and repeated rows
-//! alike. So the next delivery of a row repairs the effect of a crash between the row and its rollup.
+//! [`outcomes::document`] turns an outcome into a row (types by [`outcomes::field_types`]) for the store that
+//! [`open()`] made of a [`StoreLocation`]. [`crate::outbox::undelivered`] keeps rows that no store took; a daemon's
+//! rows all go through [`super::outbox`]. Rollups and health are derived from rows after each one, new or repeated, and
+//! never incremented: so the next delivery of a row repairs a crash between the row and its rollup.
 
 pub mod aggregates;
 pub mod bridge_url;
@@ -75,7 +72,7 @@ pub struct WorkItem {
     pub model: ModelRef,
     /// The name for people; the raw id if the catalog has no name.
     pub display_name: String,
-    /// Request quirks, verbatim.
+    /// Request quirks of the catalog, verbatim.
     pub metadata: Map<String, Value>,
 }
 

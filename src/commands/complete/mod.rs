@@ -1,6 +1,5 @@
-//! `llmbench __complete`: words for the cursor, for the completions of shells. Any failure is silent and offers
-//! nothing, because a user who presses TAB wants no error. It calls no provider, reads no key and creates nothing; it
-//! does not wait for a slow store.
+//! `llmbench __complete`: words for the cursor, for the completions of shells. Offers nothing on any failure and prints
+//! no error, calls no provider, reads no key, creates nothing, and does not wait for a slow store.
 //!
 //! The first line tells the kind of the others: `words`, `unfinished` (no space after the accepted one), or `files`
 //! (the shell knows). Then one word per line, for all shells but bash followed by a tab and its description.

@@ -18,7 +18,7 @@ use std::rc::Rc;
 /// The output that the flags request.
 #[derive(Debug, Clone, Copy)]
 pub struct ReportOptions {
-    /// One JSON document.
+    /// Prints one JSON document instead of tables.
     pub json: bool,
     /// Lines were written to standard output as runs ended.
     pub lines: bool,

@@ -1,8 +1,6 @@
 //! Claims decide which daemon may measure a series now. One document per series, bounded by the catalog and never by
-//! history; several daemons take turns through it. A lease only saves paid calls: the row's id ensures that a slot
-//! has one counted row.
-//!
-//! Time is the store's alone. A claim carries durations and its slot, never the daemon's own "now".
+//! history. A lease only saves paid calls: the row's id ensures that a slot has one counted row. Time is the store's
+//! alone: a claim carries durations and its slot, never the daemon's own "now".
 
 pub mod chores;
 pub(super) mod mongo;
@@ -169,12 +167,16 @@ pub enum JobOutcome {
     Retry {
         /// The rest before the next attempt, at most [`LONGEST_REST`].
         after: Duration,
+        /// `error_kind` of the failed attempt.
         kind: String,
+        /// The message of that failure.
         message: String,
     },
     /// It failed and the slot is given up; a later slot may be claimed at once.
     GivenUp {
+        /// `error_kind` of the failed attempt.
         kind: String,
+        /// The message of that failure.
         message: String,
     },
 }

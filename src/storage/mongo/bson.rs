@@ -1,9 +1,7 @@
-//! Converts between a row's JSON and BSON. The table of the contract tells which texts are dates; everything else keeps
-//! the type that the row already has, whole numbers as int32 if they fit and else as int64.
-//!
-//! Keys that MongoDB reads as paths or operators are percent-encoded: `.` as `%2E`, a leading `$` as `%24`, NUL as
-//! `%00`, `%` itself as `%25`, and the empty key as a lone `%`. No field of the contract needs it, no two keys become
-//! one, and any URL decoder reads them back.
+//! Converts between a row's JSON and BSON. The contract's table tells which texts are dates; other values keep their
+//! type, whole numbers as int32 if they fit, else int64. Keys that MongoDB reads as paths or operators are
+//! percent-encoded (`.` as `%2E`, a leading `$` as `%24`, NUL as `%00`, `%` as `%25`, the empty key as a lone `%`): no
+//! field of the contract needs it, no two keys become one, and any URL decoder reads them back.
 
 use crate::storage::outcomes::field_types::{FieldType, field_type, parse_date};
 use mongodb::bson::error::Error;

@@ -46,7 +46,7 @@ pub fn plain(value: RawBsonRef<'_>) -> Value {
     }
 }
 
-/// An owned value.
+/// The same for an owned value.
 pub fn value(value: &Bson) -> Value {
     // A value from a server can always be encoded.
     RawBson::try_from(value.clone()).map(|value| plain(value.as_raw_bson_ref())).unwrap_or_default()

@@ -27,7 +27,6 @@ pub struct FailedUpdate {
     pub place: usize,
     /// True if another writer has inserted the same key first.
     pub is_duplicate: bool,
-    /// The server's message.
     pub why: String,
 }
 

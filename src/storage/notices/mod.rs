@@ -40,7 +40,6 @@ pub struct ClaimedNotices {
 pub struct NoticeHold {
     /// Unique to one sending.
     pub id: String,
-    /// The present time.
     pub at: DateTime<Utc>,
     pub until: DateTime<Utc>,
 }

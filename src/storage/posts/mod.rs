@@ -20,9 +20,7 @@ use serde_json::{Map, Value};
 /// The kind of a posted document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PostKind {
-    /// A benchmark result.
     Run,
-    /// A failed attempt.
     Failure,
 }
 

@@ -7,7 +7,6 @@ use std::path::Path;
 /// An error on the thread that owns the connection.
 #[derive(Debug, thiserror::Error)]
 pub enum SqliteCallError {
-    /// SQLite's own error.
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
     /// An error that is already a store error.

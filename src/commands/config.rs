@@ -1,5 +1,5 @@
-//! `llmbench config`: the settings as they were resolved, each with its source. Opens no store, asks nobody and runs no key
-//! command; of a secret it says that it is set, and where.
+//! `llmbench config`: shows the resolved settings, each with its source. Opens no store, calls nobody and runs no key
+//! command; of a secret it shows only its source.
 
 use crate::cli::config::{ConfigArgs, ConfigCommand, ConfigShowArgs};
 use crate::commands::context::Context;
@@ -13,10 +13,10 @@ use crate::settings::Settings;
 use crate::settings::display::{EffectiveSetting, SettingValue};
 use std::fmt::Display;
 
-/// Runs the command.
+/// Runs `llmbench config` to its exit status.
 ///
 /// # Errors
-/// Status 2 where the store or the state directory cannot be resolved.
+/// Status 2 if the store or the state directory cannot be resolved.
 pub fn run(args: &ConfigArgs, context: &Context) -> Result<Exit, CommandError> {
     match &args.command {
         ConfigCommand::Show(args) => show(args, context),
@@ -46,7 +46,7 @@ fn show(args: &ConfigShowArgs, context: &Context) -> Result<Exit, CommandError> 
     Ok(Exit::Yes)
 }
 
-/// What holds no secret.
+/// The settings that hold no secret.
 fn plain(context: &Context) -> Result<Vec<SettingRow>, CommandError> {
     let settings = &context.settings;
     let state_dir = settings.state_dir().map_err(CommandError::usage)?;
@@ -85,7 +85,7 @@ fn of<T: Display>(name: &str, sourced: &Sourced<T>) -> SettingRow {
     SettingRow::new(name, &sourced.value, &sourced.source)
 }
 
-/// Where a host is, and whether it has a key.
+/// The address of a host, and the presence of its key.
 fn of_host(host: &Host, settings: &Settings) -> Vec<SettingRow> {
     let name = |what: &str| format!("providers.{}.{what}", host.name);
     let parts = [("base_url", &host.base_url), ("project", &host.project), ("region", &host.region)];

@@ -1,4 +1,4 @@
-//! `llmbench db init`: prints what a store needs, then creates what is missing.
+//! `llmbench db init`: prints the needs of a store, then creates the missing parts.
 
 use crate::cli::db::{DbArgs, DbCommand, DbInitArgs};
 use crate::commands::context::{Context, store_error};
@@ -7,7 +7,7 @@ use crate::commands::stdout;
 use crate::output::print;
 use crate::storage::{StoreLocation, init_plan, no_database};
 
-/// Runs the command.
+/// Runs `llmbench db` to its exit status.
 ///
 /// # Errors
 /// A store that cannot be opened or changed.

@@ -1,26 +1,25 @@
-//! How commands end: a status for scripts, and an error that says what, where and how to fix it.
+//! The end of a command: a status for scripts, and an error with cause, place and remedy.
 
 use std::fmt;
 
 /// The exit statuses. Scripts rely on them: a number never changes its meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// It worked, and the answer is yes.
+    /// Success, or the answer is yes.
     Yes,
     /// The answer is no: a run failed, a gate tripped, nothing was measured.
     No,
     /// Wrong usage or configuration.
     Usage,
-    /// Measuring does not go as it should, or nobody can tell: the answer of a health check.
+    /// The answer of a health check: measuring does not work as it should, or its state is unknown.
     Unhealthy,
     /// Not stored yet: results wait locally, or the store cannot be reached.
     NotStored,
-    /// Interrupted; what was finished is stored.
+    /// Interrupted; finished results are stored.
     Interrupted,
 }
 
 impl Exit {
-    /// The number.
     pub fn code(self) -> u8 {
         match self {
             Exit::Yes => 0,
@@ -33,30 +32,29 @@ impl Exit {
     }
 }
 
-/// Why a command could not do its work.
+/// The reason why a command failed.
 #[derive(Debug)]
 pub struct CommandError {
-    /// The status to end with.
+    /// The exit status of the process.
     pub exit: Exit,
-    /// What went wrong and where, without secrets.
+    /// Cause and place, without secrets.
     pub message: String,
-    /// How to fix it.
     pub hint: Option<String>,
 }
 
 impl CommandError {
-    /// Wrong usage or configuration.
+    /// An error of usage or configuration.
     pub fn usage(message: impl fmt::Display) -> Self {
         Self { exit: Exit::Usage, message: message.to_string(), hint: None }
     }
 
-    /// The same, with another status.
+    /// Changes the exit status.
     #[must_use]
     pub fn exit(self, exit: Exit) -> Self {
         Self { exit, ..self }
     }
 
-    /// The same, with a way out.
+    /// Adds a hint with the remedy.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

@@ -1,9 +1,9 @@
-//! What keeps keys inside the process: no core dump holds its memory, and no other process of the same user may read it.
+//! Keeps keys inside the process: no core dump holds its memory, and no other process of the same user may read it.
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-/// Forbids core dumps and, on Linux, the memory to debuggers and to readers of `/proc/PID`. To be called before any key
-/// is read. A system that refuses is no reason not to measure.
+/// Forbids core dumps and, on Linux, access to the memory for debuggers and readers of `/proc/PID`. Must be called
+/// before any key is read. If the system refuses, measuring goes on.
 pub fn harden() {
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     let _ = setrlimit(Resource::Core, none);

@@ -1,5 +1,5 @@
-//! `llmbench ingest key`: keys of remote runners. Each is printed once; what is kept of it is its SHA-256, and who made it
-//! and took it back.
+//! `llmbench ingest key`: manages the keys of remote runners. Each is printed once; the store keeps its SHA-256, and
+//! the names of those who made and revoked it.
 
 use crate::cli::ingest_key::{
     ActionArg, IngestKeyAddArgs, IngestKeyArgs, IngestKeyCommand, IngestKeyListArgs, IngestKeyRevokeArgs,
@@ -17,13 +17,13 @@ use crate::storage::posts::ingest_keys::{Action, IngestKey, KeyState, mint, sha2
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use std::time::Duration;
 
-/// How many keys of a runner may be live at once: the present one and the next.
+/// Most live keys of a runner: the present one and the next.
 const LIVE: usize = 2;
 
-/// Runs the command.
+/// Runs `llmbench ingest key` to its exit status.
 ///
 /// # Errors
-/// A store that cannot be used; status 1 for a key that is not there, or a third live one for a runner.
+/// A store that cannot be used; status 1 for a key that does not exist, or a third live one for a runner.
 pub async fn run(args: IngestKeyArgs, context: Context) -> Result<Exit, CommandError> {
     let store = context.open_store().await?;
     match &args.command {
@@ -105,7 +105,7 @@ async fn rotate(
     };
     refuse_third(&all, &old.label, now)?;
     let (id, secret) = mint();
-    // What was to end by itself lives as long again.
+    // A key with an end gets the same length of validity again.
     let not_after = old.not_after.map(|end| now + (end - old.created_at));
     let new = IngestKey {
         sha256: sha256(&secret),
@@ -159,7 +159,7 @@ fn tell_new(key: &IngestKey, secret: &Secret, json: bool, now: DateTime<Utc>) ->
     Ok(Exit::Yes)
 }
 
-/// A third live key is a forgotten one.
+/// Refuses a third live key, because one of them must be forgotten.
 fn refuse_third(keys: &[IngestKey], label: &str, now: DateTime<Utc>) -> Result<(), CommandError> {
     let live = |key: &&IngestKey| key.label == label && key.state(now) == KeyState::Live;
     let ids: Vec<&str> = keys.iter().filter(live).map(|key| key.id.as_str()).collect();
@@ -180,7 +180,7 @@ async fn keys(store: &dyn Store) -> Result<Vec<IngestKey>, CommandError> {
     store.ingest_keys().await.map_err(|error| store_error("reading the keys", error))
 }
 
-/// Stores keep milliseconds.
+/// Now in milliseconds, the resolution of stores.
 fn now() -> DateTime<Utc> {
     Utc::now().trunc_subsecs(3)
 }

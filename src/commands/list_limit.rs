@@ -1,45 +1,45 @@
-//! How long a list is: as long as was asked for; else a screenful where somebody looks at it, and in a pipe or a document as
-//! long as one answer of a store may be.
+//! The length of a list: as requested, else a screenful at a terminal, and in a pipe or a document the most that one
+//! answer of a store may hold.
 
 use crate::output::print;
 use crate::output::terminal::Terminal;
 use crate::storage::history::MOST_ROWS;
 
-/// How many lines a list has.
+/// The number of lines of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListLimit {
-    /// At most.
+    /// Most lines that are shown.
     most: u32,
-    /// Somebody said how many; else whoever reads the list is told where it was cut.
+    /// True if the user set the limit; otherwise the output mentions that the list was cut.
     asked: bool,
 }
 
 impl ListLimit {
-    /// From `-n`; without it, `screenful` lines at a terminal, unless a `document` is wanted, and else [`MOST_ROWS`]: no list
-    /// reads a store of millions of rows into memory.
+    /// From `-n`; without it, `screenful` lines at a terminal, unless a `document` is requested, and else
+    /// [`MOST_ROWS`]: no list reads a store of millions of rows into memory.
     pub fn new(asked: Option<u32>, screenful: u32, document: bool, terminal: &Terminal) -> Self {
         let usual = if terminal.stdout_tty && !document { screenful } else { MOST_ROWS };
         Self { most: asked.unwrap_or(usual), asked: asked.is_some() }
     }
 
-    /// At most so many lines.
+    /// Most lines that are shown.
     pub fn most(self) -> u32 {
         self.most
     }
 
-    /// How many to ask for: one more tells whether there are more.
+    /// The number of rows to query: one more shows if the list is longer.
     pub fn wanted(self) -> u32 {
         self.most.saturating_add(1)
     }
 
-    /// Cuts what came, and says whether something may be missing that nobody asked to leave out.
+    /// Cuts the rows to the limit, and returns true if rows may be missing that the user did not ask to leave out.
     pub fn cut<T>(self, found: &mut Vec<T>) -> bool {
         let full = found.len() > self.most as usize || found.len() >= MOST_ROWS as usize;
         found.truncate(self.most as usize);
         full && !self.asked
     }
 
-    /// Says that the list was cut, and how to see the rest; `beyond` says it for what no list can hold.
+    /// Prints a note that the list was cut, and the way to see the rest; `beyond` is for lists that exceed every limit.
     pub fn say_cut(self, beyond: &str) {
         let most = self.most;
         print::note(&if most < MOST_ROWS {

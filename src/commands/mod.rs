@@ -1,5 +1,5 @@
-//! What each word does: settings in, exit status out. The place where measuring, storing and showing are joined; no
-//! layer below knows that there is a command line.
+//! The commands: settings in, exit status out. Measuring, storing and showing are joined here; no layer below knows
+//! about a command line.
 
 pub mod bridge;
 pub mod catalog;
@@ -36,7 +36,7 @@ use crate::settings::{DaemonFlags, Env, FlagOverrides, LimitFlags};
 use context::Context;
 use exit::{CommandError, Exit};
 
-/// Runs one command to its exit status. What went wrong is told on standard error.
+/// Runs one command to its exit status. Prints errors on standard error.
 pub async fn dispatch(cli: Cli, env: Env) -> Exit {
     interrupt::outlive_file_limits();
     carry_out(cli, env).await.unwrap_or_else(|error| tell(&error))
@@ -71,14 +71,14 @@ async fn carry_out(cli: Cli, env: Env) -> Result<Exit, CommandError> {
         CliCommand::Config(args) => config::run(&args, &context(plain())?),
         CliCommand::Doctor(args) => doctor::run(args, context(plain())?).await,
         CliCommand::Db(args) => db::run(args, context(plain())?).await,
-        // Opens what it needs itself, and says nothing where that cannot be had.
+        // Opens its own needs, and stays silent if that fails.
         CliCommand::Complete(args) => Ok(complete::run(args, env.clone()).await),
         // Needs neither a configuration nor a store.
         CliCommand::Sim(args) => sim::run(args).await,
     }
 }
 
-/// What flags of `run` say instead of settings.
+/// Flags of `run` that override settings.
 fn overrides(args: &RunArgs) -> FlagOverrides {
     let total = args.timeout.map(|timeout| timeout.as_secs_f64());
     FlagOverrides {
@@ -88,7 +88,7 @@ fn overrides(args: &RunArgs) -> FlagOverrides {
     }
 }
 
-/// What flags of `daemon` say instead of settings.
+/// Flags of `daemon` that override settings.
 fn daemon_overrides(args: &DaemonArgs) -> FlagOverrides {
     let daemon = DaemonFlags {
         vantage: args.vantage.clone(),

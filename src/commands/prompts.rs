@@ -1,5 +1,4 @@
-//! Questions in the middle of a command: asked beside what else the process does. Ctrl-C, or a signal, is an answer of its
-//! own: nothing is asked any more.
+//! Prompts in the middle of a command, asked while the rest of the process runs. Ctrl-C or a signal ends the prompt.
 
 use crate::commands::exit::{CommandError, Exit};
 use crate::output::picker::PickerItem;
@@ -7,18 +6,18 @@ use crate::output::prompt;
 use std::io;
 use tokio_util::sync::CancellationToken;
 
-/// A yes-or-no question; no is the default.
+/// Asks a yes-or-no question; no is the default.
 ///
 /// # Errors
-/// Status 130 after Ctrl-C, 2 where no answer can be read.
+/// Status 130 after Ctrl-C, 2 if no answer can be read.
 pub async fn ask_about(question: String, stop: &CancellationToken) -> Result<bool, CommandError> {
     asked(stop, move || prompt::confirm(&question)).await
 }
 
-/// A choice of one; `None` where whoever was asked wants none.
+/// Asks for one choice; `None` if the user wants none.
 ///
 /// # Errors
-/// As [`ask_about`].
+/// As in [`ask_about`].
 pub async fn choose_one(
     title: String,
     choices: Vec<PickerItem>,
@@ -27,10 +26,10 @@ pub async fn choose_one(
     Ok(asked(stop, move || prompt::choose(&title, &choices, false)).await?.first().copied())
 }
 
-/// A choice of several, in the order of the choices; none where whoever was asked wants none.
+/// Asks for several choices, in the order of the list; empty if the user wants none.
 ///
 /// # Errors
-/// As [`ask_about`].
+/// As in [`ask_about`].
 pub async fn choose_many(
     title: String,
     choices: Vec<PickerItem>,
@@ -39,7 +38,7 @@ pub async fn choose_many(
     asked(stop, move || prompt::choose(&title, &choices, true)).await
 }
 
-/// Asks on a thread of its own: a store's connections want their heartbeats meanwhile.
+/// Asks on a thread of its own, because a store's connections need their heartbeats meanwhile.
 async fn asked<T: Send + 'static>(
     stop: &CancellationToken,
     question: impl FnOnce() -> io::Result<T> + Send + 'static,

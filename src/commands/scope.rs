@@ -1,4 +1,4 @@
-//! From flags to the rows that are meant: a window of time, a provider, a model.
+//! Converts flags to a filter for rows: a window of time, a provider, a model.
 
 use crate::cli::errors::{ModelArgs, WindowArgs};
 use crate::commands::exit::{CommandError, Exit};
@@ -7,7 +7,7 @@ use crate::storage::StoreError;
 use crate::storage::history::HistoryFilter;
 use chrono::{Duration, Local};
 
-/// The window that the flags name; without a beginning it is `length` long.
+/// The window that the flags name; without a start it is `length` long.
 ///
 /// # Errors
 /// Status 2 with the accepted forms.
@@ -16,10 +16,10 @@ pub fn window(args: &WindowArgs, length: Option<Duration>) -> Result<Window, Com
         .map_err(CommandError::usage)
 }
 
-/// The rows of this window and of these models.
+/// The filter for this window and these models.
 ///
 /// # Errors
-/// Status 2 where a model names another provider than `--provider`.
+/// Status 2 if a model names another provider than `--provider`.
 pub fn scope(args: &ModelArgs, window: Window) -> Result<HistoryFilter, CommandError> {
     let mut scope = HistoryFilter {
         window,
@@ -40,7 +40,7 @@ pub fn scope(args: &ModelArgs, window: Window) -> Result<HistoryFilter, CommandE
     Ok(scope)
 }
 
-/// A store's error while something is read: unreachable is 75, everything else needs a change.
+/// Converts a store's error while reading: unreachable is 75, everything else needs a change.
 pub fn read_error(what: &str, error: StoreError) -> CommandError {
     let exit = if matches!(error, StoreError::Unavailable(_)) { Exit::NotStored } else { Exit::Usage };
     CommandError::usage(format!("{what}: {error}")).exit(exit)

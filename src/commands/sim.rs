@@ -1,4 +1,4 @@
-//! `llmbench sim`: the simulated provider as a server, and the list of what it can be.
+//! `llmbench sim`: serves the simulated provider, and lists its models.
 
 use crate::cli::sim::{SimArgs, SimCommand, SimServeArgs};
 use crate::commands::exit::{CommandError, Exit};
@@ -8,7 +8,7 @@ use crate::simulator;
 use crate::simulator::scenario::PRESETS;
 use crate::wire::fd_table;
 
-/// Runs the command.
+/// Runs `llmbench sim` to its exit status.
 ///
 /// # Errors
 /// An address that cannot be listened on.

@@ -1,5 +1,5 @@
-//! The end of a process that stands still. The only place beside `main` that ends one: what would carry an exit status to
-//! `main` is what stands still.
+//! Ends a stalled process. The only place beside `main` that ends one, because the stalled part is what would carry an
+//! exit status to `main`.
 
 use crate::daemon::watchdog::Stall;
 use crate::output::log::LogHandle;
@@ -11,14 +11,13 @@ use tracing::error;
 /// `EX_SOFTWARE`: a supervisor starts the process again.
 pub const STATUS: i32 = 70;
 
-/// What the log's thread is called where it is watched.
+/// The name of the log's thread in the watchdog.
 pub const LOGGER: &str = "logger";
 
-/// How long the last line may take: stderr may be what nobody reads.
+/// Time for the last line: nobody may read standard error.
 const LAST_WORD: Duration = Duration::from_secs(1);
 
-/// Says which part stands still, as a line of the log, and ends the process with [`STATUS`]. The reason file is written by
-/// then.
+/// Logs the stalled part and ends the process with [`STATUS`]. The reason file is written before.
 #[allow(clippy::disallowed_methods, reason = "the watchdog ends what cannot end itself")]
 pub fn end(stall: &Stall, log: &LogHandle) {
     if stall.who == LOGGER {
@@ -31,7 +30,7 @@ pub fn end(stall: &Stall, log: &LogHandle) {
     std::process::exit(STATUS);
 }
 
-/// Writes beside a log that writes nothing any more, from a thread that may be left waiting.
+/// Writes to standard error beside a stalled log, from a thread that may be left waiting.
 fn say_aside(sentence: String) {
     let (said, heard) = mpsc::channel();
     let say = move || {

@@ -1,5 +1,4 @@
-//! Names that nobody has: a provider is refused with its nearest name, and beside a model stand the names that are near to
-//! it.
+//! Handles unknown names: refuses a provider with its nearest name, and suggests similar names for a model.
 
 use crate::commands::context::Context;
 use crate::commands::exit::CommandError;
@@ -10,11 +9,11 @@ use crate::output::{print, text};
 use crate::storage::history::{HistoryFilter, RunSeries, newest_runs};
 use crate::storage::{Store, StoreError};
 
-/// How many names are offered instead of one that nobody has.
+/// Most names that are suggested for an unknown one.
 const MOST_OFFERED: usize = 5;
 
-/// Refuses the provider of a question if neither the table of hosts nor the store knows it. Rows of a provider that only
-/// another program measures are rows like all others.
+/// Refuses a provider that neither the table of hosts nor the store knows. Accepts a provider that
+/// only another program measures.
 ///
 /// # Errors
 /// Status 2 with the nearest name; the store's.
@@ -32,7 +31,7 @@ pub async fn provider(
     }
 }
 
-/// `providers are openai, …`: every name that may stand before the colon.
+/// Formats `providers are openai, …`: every name that may stand before the colon.
 pub fn providers(context: &Context) -> String {
     let names: Vec<&str> = context.settings.hosts.iter().map(|host| host.name.as_str()).collect();
     format!("providers are {}", names.join(", "))
@@ -45,7 +44,7 @@ async fn is_stored(provider: &str, store: &dyn Store) -> Result<bool, StoreError
         || !store.errors(&scope, 1).await?.is_empty())
 }
 
-/// `near to it: groq:llama`, or what to do where no name is near.
+/// Formats `near to it: groq:llama`, or `otherwise` if no name is near.
 pub fn near_or<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>, otherwise: &str) -> String {
     near(wrong, names).unwrap_or_else(|| otherwise.to_owned())
 }
@@ -56,10 +55,10 @@ fn near<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Option<Str
     (!shown.is_empty()).then(|| format!("near to it: {}", shown.join(", ")))
 }
 
-/// The names of its provider that are near to a model which neither the catalogue nor the provider's list has.
+/// Similar names of the same provider for a model that neither the catalog nor the provider's list has.
 ///
 /// # Errors
-/// The store's.
+/// The store's errors.
 pub async fn near_model(model: &ModelRef, store: &dyn Store) -> Result<Option<String>, StoreError> {
     let provider = Some(model.provider.as_str());
     let (entries, rows) = tokio::try_join!(store.entries(provider), store.listed(provider))?;
@@ -68,7 +67,7 @@ pub async fn near_model(model: &ModelRef, store: &dyn Store) -> Result<Option<St
     Ok(near_among(model, known))
 }
 
-/// The same among these names.
+/// Similar names among these.
 pub fn near_among(model: &ModelRef, known: impl IntoIterator<Item = ModelRef>) -> Option<String> {
     let mut names: Vec<String> =
         known.into_iter().filter(|one| one.provider == model.provider).map(|one| one.to_string()).collect();
@@ -78,10 +77,10 @@ pub fn near_among(model: &ModelRef, known: impl IntoIterator<Item = ModelRef>) -
     if names.contains(&wrong) { None } else { near(&wrong, names.iter().map(String::as_str)) }
 }
 
-/// Says which names are near to the model of a question to which there is no answer.
+/// Prints names similar to the model of a query without results.
 ///
 /// # Errors
-/// The store's.
+/// The store's errors.
 pub async fn hint_at_model(scope: &HistoryFilter, store: &dyn Store) -> Result<(), StoreError> {
     if let (Some(provider), Some(model)) = (&scope.provider, &scope.model)
         && let Some(near) = near_model(&ModelRef::new(provider, model), store).await?

@@ -1,22 +1,22 @@
-//! By which rules a daemon lets models in and sets them aside. Settled before it starts; what follows from them at a moment
-//! is `daemon::admission`'s and `daemon::quarantine`'s.
+//! The rules by which a daemon admits models and sets them aside, fixed before it starts. `daemon::admission`
+//! and `daemon::quarantine` apply them.
 
 use chrono::TimeDelta;
 
-/// When a model under admission is let in.
+/// Rules for letting in a model that is under admission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AdmissionConfig {
-    /// Models under admission are asked at all.
+    /// True if models under admission are measured at all.
     pub enabled: bool,
-    /// So many successes, at least 1.
+    /// Successes that are needed, at least 1.
     pub successes: u32,
-    /// Each at least so long after the one before; also the time from probe to probe.
+    /// Least time between two of these successes; also the time from trial to trial.
     pub apart: TimeDelta,
-    /// All of them not older than this.
+    /// Greatest age of these successes.
     pub within: TimeDelta,
-    /// At most so many models a day (UTC).
+    /// Most models let in per day (UTC).
     pub per_day: u32,
-    /// Probes are made and judged, and nobody is let in.
+    /// Trials run and are judged, but no model is let in.
     pub dry_run: bool,
 }
 
@@ -33,20 +33,20 @@ impl Default for AdmissionConfig {
     }
 }
 
-/// When a model that answers nothing but "no such model" is set aside, and when it is asked again.
+/// Rules for setting aside a model whose only answer is "no such model", and for trying it again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QuarantineConfig {
-    /// Models are set aside at all.
+    /// True if models are set aside at all.
     pub enabled: bool,
-    /// So many terminal answers, at least 2.
+    /// Terminal answers that are needed, at least 2.
     pub answers: u32,
-    /// Over at least so long.
+    /// Least time from the first to the last of these answers.
     pub over: TimeDelta,
-    /// It is asked again after this, then after twice as long, and so on.
+    /// Time to the first recheck; it doubles with each further one.
     pub recheck: TimeDelta,
-    /// And at least this often.
+    /// Longest time between two rechecks.
     pub longest: TimeDelta,
-    /// At most so many models a day (UTC).
+    /// Most models set aside per day (UTC).
     pub per_day: u32,
 }
 

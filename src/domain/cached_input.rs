@@ -1,21 +1,21 @@
-//! How much of some prompts a provider's prefix cache answered: their TTFT is not that of a new prompt.
+//! The share of prompts that a provider's prefix cache answered: their TTFT is not that of a new prompt.
 
 use super::run::Tokens;
 use serde::Serialize;
 
-/// Prompt tokens that came out of a cache, among those of some successes.
+/// Prompt tokens that came from a cache, among those of some successes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct CachedInput {
-    /// Successes of which some prompt tokens came out of a cache.
+    /// Successes with prompt tokens from a cache.
     pub runs: u64,
-    /// These tokens, of all successes.
+    /// Cached prompt tokens of all successes.
     pub tokens: u64,
-    /// Prompt tokens of the successes that name a number of cached ones, 0 included.
+    /// Prompt tokens of the successes that state a number of cached ones, 0 included.
     pub of_input_tokens: u64,
 }
 
 impl CachedInput {
-    /// Adds a success; one that does not say how much was cached says nothing.
+    /// Adds a success; ignores one that states no number of cached tokens.
     pub fn add(&mut self, tokens: &Tokens) {
         let (Some(cached), Some(input)) = (tokens.cached_input_tokens, tokens.input_tokens) else { return };
         self.runs += u64::from(cached > 0);
@@ -23,7 +23,7 @@ impl CachedInput {
         self.of_input_tokens = self.of_input_tokens.saturating_add(input);
     }
 
-    /// The share of the prompt tokens that came out of a cache, 0 to 1; `None` where no success says it.
+    /// The share of the prompt tokens that came from a cache, 0 to 1; `None` if no success states it.
     pub fn share(&self) -> Option<f64> {
         (self.of_input_tokens > 0).then(|| (self.tokens as f64 / self.of_input_tokens as f64).min(1.0))
     }

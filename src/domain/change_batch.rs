@@ -1,5 +1,5 @@
-//! A batch of changes of the catalogue: who changed models together, when and why. The changes themselves, with the values
-//! before and after, are `storage::catalog`'s.
+//! A batch of catalog changes: the models changed together, by whom, when and why. The changes themselves, with the
+//! values before and after, are in `storage::catalog`.
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
@@ -7,32 +7,31 @@ use serde_json::{Map, Value};
 /// A set of changes that were made together, for one reason.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Batch {
-    /// Its id, sorted by time.
+    /// The batch's id; ids sort by time.
     pub id: String,
-    /// When it began.
     pub at: DateTime<Utc>,
-    /// `user@host`.
+    /// The author as `user@host`.
     pub who: String,
-    /// `add`, `disable`, `enable`, `remove`, `set`, `undo`.
+    /// One of `add`, `disable`, `enable`, `remove`, `set`, `undo`.
     pub action: String,
-    /// The reason that was given.
+    /// The reason that the user gave.
     pub why: Option<String>,
-    /// How many models it was going to change.
+    /// The number of models that the batch was to change.
     pub planned: u64,
-    /// The batch that it undoes.
+    /// The id of the batch that this one undoes.
     pub undoes: Option<String>,
-    /// The batch that undoes it.
+    /// The id of the batch that undoes this one.
     pub undone_by: Option<String>,
-    /// When it came to its end; `None` where it was interrupted, or still runs.
+    /// The time the batch finished; `None` if it was interrupted or still runs.
     pub finished_at: Option<DateTime<Utc>>,
 }
 
-/// The values after a change that takes a whole entry away: every field of it is taken away, its name with them.
+/// The values after a change that removes a whole entry: every field of it is removed, its name included.
 pub fn taken_away(entry: &Map<String, Value>) -> Map<String, Value> {
     entry.keys().map(|name| (name.clone(), Value::Null)).collect()
 }
 
-/// Whether these values after a change say that the whole entry was taken away.
+/// True if these values after a change say that the whole entry was removed.
 pub fn takes_away(after: &Map<String, Value>) -> bool {
     after.get("provider") == Some(&Value::Null)
 }

@@ -1,4 +1,4 @@
-//! How far another machine's clock is from ours, and how sure that is.
+//! The offset of another machine's clock from ours, with its uncertainty.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -7,13 +7,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 pub struct ClockOffset {
     /// Seconds; above 0 the other clock is ahead.
     pub seconds: f64,
-    /// The truth is at most so many seconds away.
+    /// Uncertainty: the true offset is at most this many seconds away.
     pub within: f64,
 }
 
 impl ClockOffset {
-    /// From a question that left at `sent` and was answered at `received` with `theirs`, a reading that counts in steps of
-    /// `step` and drops what is finer.
+    /// Computes the offset from a request sent at `sent` and answered at `received` with `theirs`, a reading truncated
+    /// to multiples of `step`.
     pub fn between(
         sent: DateTime<Utc>,
         received: DateTime<Utc>,
@@ -26,12 +26,12 @@ impl ClockOffset {
         Self { seconds, within: (way + step) / 2.0 }
     }
 
-    /// Whether it is more than so many seconds, whatever is not known about it.
+    /// True if the offset exceeds so many seconds even with its uncertainty subtracted.
     pub fn is_beyond(self, limit: f64) -> bool {
         self.seconds.abs() - self.within > limit
     }
 
-    /// `0.02 s ahead, give or take 0.01 s`.
+    /// For example `0.02 s ahead, give or take 0.01 s`.
     pub fn spoken(self) -> String {
         let way = if self.seconds < 0.0 { "behind" } else { "ahead" };
         format!("{:.2} s {way}, give or take {:.2} s", self.seconds.abs(), self.within)

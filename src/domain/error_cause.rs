@@ -1,20 +1,20 @@
-//! What the message of an error is about, in the words of people who read messages. Beside `Kind`, which says what to do:
-//! rows of other writers have kinds of their own, or none, and a message nearly always.
+//! The subject of an error message, in one word. Complements `Kind`, which decides the reaction: rows of other writers
+//! have kinds of their own or none, but nearly always a message.
 
-/// A word for it, and the pieces of messages (lower case) that mean it. The first that fits wins.
+/// A word, and the pieces of messages (lower case) that mean it. The first that fits wins.
 pub const CAUSES: &[(&str, &[&str])] = &[
     // botocore: `The config profile (x) could not be found`.
     ("aws_profile", &["config profile (", "aws profile", "aws_profile"]),
     ("rate_limit", &["rate limit", "rate_limit", "ratelimit", "too many requests", "error code: 429"]),
-    // The Python runner wanted so many tokens within ten percent.
+    // The Python runner required a token count within ten percent.
     ("token_mismatch", &["not within 10% of requested", "token mismatch", "token count mismatch"]),
     ("not_found", &["not found", "not_found", "does not exist", "error code: 404"]),
 ];
 
-/// Whatever else it is.
+/// The word for any other subject.
 pub const OTHER: &str = "other";
 
-/// The word for what this message is about.
+/// The word for the subject of this message.
 pub fn cause(message: &str) -> &'static str {
     let lower = message.to_ascii_lowercase();
     let fits = |pieces: &[&str]| pieces.iter().any(|piece| lower.contains(piece));

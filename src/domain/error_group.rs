@@ -1,30 +1,24 @@
-//! Errors counted together, as stores answer and people read them. What share of all attempts they are is `output`'s.
+//! Groups of errors as stores return them. Their share of all attempts is computed in `output`.
 
 use chrono::{DateTime, Utc};
 
-/// Errors that have something in common. `None` where the rows have no such field, or were not grouped by it.
+/// Errors that have fields in common. A field is `None` if the rows lack it or were not grouped by it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ErrorGroup {
-    /// `provider`.
     pub provider: Option<String>,
-    /// `model_name`.
+    /// The value of `model_name`.
     pub model: Option<String>,
-    /// `error_kind`, in whatever word it was stored.
+    /// The stored `error_kind`, in any word.
     pub kind: Option<String>,
-    /// What the message is about.
+    /// The subject of the message, a word of [`crate::domain::error_cause`].
     pub cause: Option<String>,
-    /// `stage`.
     pub stage: Option<String>,
-    /// `fingerprint`.
     pub fingerprint: Option<String>,
-    /// How many.
     pub count: u64,
-    /// The oldest.
     pub first: Option<DateTime<Utc>>,
-    /// The newest.
     pub last: Option<DateTime<Utc>>,
-    /// The beginning of the newest one's message.
+    /// The beginning of the newest error's message.
     pub message: Option<String>,
-    /// The newest one's `model_name`, also where models are not told apart.
+    /// The newest error's `model_name`, even if errors are not grouped by model.
     pub newest_model: Option<String>,
 }

@@ -1,21 +1,21 @@
-//! What a check of the installation says: of what, how bad, what to do about it, and where to read on. Who checks is
-//! `commands::doctor`; how it is shown is `output::doctor`.
+//! Results of checks of the installation: subject, severity, remedy, and a heading to read. `commands::doctor` runs the
+//! checks; `output::doctor` shows them.
 
-/// How bad it is. The order is that of importance.
+/// The severity of a finding. Earlier variants are more important.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// Something is wrong, and somebody should act.
     Finding,
-    /// Nobody could look: that is not "fine".
+    /// The check could not look, which is not "fine".
     Unknown,
     /// Worth knowing; nothing has to be done.
     Note,
-    /// Looked at, and as it should be.
+    /// Checked and as it should be.
     Ok,
 }
 
 impl Severity {
-    /// Its word in documents.
+    /// The word in documents.
     pub fn as_str(self) -> &'static str {
         match self {
             Severity::Finding => "finding",
@@ -26,27 +26,25 @@ impl Severity {
     }
 }
 
-/// What it is about, in the order in which people read.
+/// The area of a finding, in the order of display.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FindingSection {
-    /// Flags, variables, file.
+    /// Flags, variables and the configuration file.
     Configuration,
     /// Hosts that are called.
     Providers,
-    /// Who calls Bedrock.
+    /// The login for Bedrock.
     Aws,
-    /// Who calls Vertex.
+    /// The login for Vertex.
     Google,
-    /// The database.
     Store,
-    /// What is measured.
+    /// Models that are measured.
     Catalogue,
     /// Files of this machine.
     State,
 }
 
 impl FindingSection {
-    /// Every section.
     pub const ALL: [FindingSection; 7] = [
         FindingSection::Configuration,
         FindingSection::Providers,
@@ -57,7 +55,7 @@ impl FindingSection {
         FindingSection::State,
     ];
 
-    /// Its word in documents.
+    /// The word in documents.
     pub fn as_str(self) -> &'static str {
         match self {
             FindingSection::Configuration => "configuration",
@@ -71,25 +69,23 @@ impl FindingSection {
     }
 }
 
-/// What one check says. Texts may hold foreign words and are shown escaped; none holds a secret.
+/// The result of one check. Texts may hold foreign words and are shown escaped; none holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// How bad it is.
     pub severity: Severity,
-    /// What it is about.
     pub section: FindingSection,
-    /// Which setting, host, index or model.
+    /// The setting, host, index or model concerned.
     pub subject: String,
-    /// What is so.
+    /// The state that was found.
     pub sentence: String,
-    /// What to do; commands between backticks.
+    /// The remedy; commands between backticks.
     pub fix: Option<String>,
-    /// The heading of TROUBLESHOOTING.md that tells more: one of [`super::troubleshooting`], or a kind of failure.
+    /// The heading of TROUBLESHOOTING.md that explains it: one of [`super::troubleshooting`], or a kind of failure.
     pub heading: Option<&'static str>,
 }
 
 impl Finding {
-    /// Something is wrong. Whoever says so says what to do and where to read on.
+    /// A fault; always with a remedy and a heading.
     pub fn wrong(
         section: FindingSection,
         subject: impl Into<String>,
@@ -101,35 +97,33 @@ impl Finding {
         Self { fix: Some(fix.into()), heading: Some(heading), ..plain }
     }
 
-    /// Nobody could look.
+    /// The check could not look.
     pub fn unknown(section: FindingSection, subject: impl Into<String>, why: impl Into<String>) -> Self {
         let plain = Self::of(Severity::Unknown, section, subject, why);
         Self { heading: Some(super::troubleshooting::COULD_NOT_LOOK), ..plain }
     }
 
-    /// Worth knowing.
     pub fn note(section: FindingSection, subject: impl Into<String>, sentence: impl Into<String>) -> Self {
         Self::of(Severity::Note, section, subject, sentence)
     }
 
-    /// As it should be.
     pub fn ok(section: FindingSection, subject: impl Into<String>, sentence: impl Into<String>) -> Self {
         Self::of(Severity::Ok, section, subject, sentence)
     }
 
-    /// The same with a way out.
+    /// Adds a remedy to the finding.
     #[must_use]
     pub fn fix(self, fix: impl Into<String>) -> Self {
         Self { fix: Some(fix.into()), ..self }
     }
 
-    /// The same with a place to read on.
+    /// Adds a heading of TROUBLESHOOTING.md.
     #[must_use]
     pub fn heading(self, heading: &'static str) -> Self {
         Self { heading: Some(heading), ..self }
     }
 
-    /// Whether it keeps the answer from being "all fine".
+    /// True if the finding keeps the answer from being "all fine".
     pub fn is_open(&self) -> bool {
         matches!(self.severity, Severity::Finding | Severity::Unknown)
     }

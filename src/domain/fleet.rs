@@ -1,5 +1,5 @@
-//! All that is measured, as the store knows it: provider by provider, with what every part of every daemon said last. It
-//! needs no daemon and takes any program's rows. What is wrong with it is judged here, by the same words as a status report.
+//! Everything that is measured, as the store knows it: provider by provider, with the last heartbeat of every daemon's
+//! parts. Needs no daemon and accepts any program's rows. Judges problems in the same words as a status report.
 
 use crate::domain::daemon_status::problem::worst_first;
 use crate::domain::daemon_status::{
@@ -10,46 +10,44 @@ use crate::domain::window::span;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value};
 
-/// How long all parts of all daemons may say nothing. The Python runner's parts speak at least every minute.
+/// Longest silence of all parts of all daemons. The Python runner's parts write at least every minute.
 pub const HEARTBEAT_LIMIT: TimeDelta = TimeDelta::minutes(5);
 
-/// A store that was silent for so long, and whose models are fresh all the same, is fed by something else than a daemon.
+/// If a store had no heartbeat for so long and its models are fresh all the same, something other than
+/// a daemon feeds it.
 const DEPARTED: TimeDelta = TimeDelta::days(1);
 
-/// How many failed checks are told one by one.
+/// Most failed checks that are reported one by one.
 const MOST_CHECKS: usize = 5;
 
-/// What a store knows.
+/// The state of all providers, runners and daemons in a store.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Fleet {
-    /// Sorted by name.
     pub providers: Vec<ProviderState>,
-    /// Remote runners, sorted by name.
     pub runners: Vec<RunnerState>,
-    /// Sorted by component.
     pub heartbeats: Vec<HeartbeatRow>,
-    /// The newest row of self-checks, as it is stored.
+    /// The newest row of self-checks, as stored.
     pub check: Option<Map<String, Value>>,
 }
 
-/// One provider's models, and their last day.
+/// One provider's models and its counts in the window.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProviderState {
-    /// Its name, as the catalogue spells it.
+    /// The name as the catalog spells it.
     pub provider: String,
     /// Models that are measured; the next four counts are parts of these.
     pub enabled: u64,
-    /// Measured in time.
+    /// Models that are measured in time.
     pub fresh: u64,
-    /// Not measured for more than 1.5 times their cadence.
+    /// Models not measured for more than 1.5 times their cadence.
     pub stale: u64,
-    /// Not for more than 3 times.
+    /// Models not measured for more than 3 times their cadence.
     pub critical: u64,
-    /// Never.
+    /// Models that were never measured.
     pub never_run: u64,
-    /// Of those: measured, with samples too doubtful to be published.
+    /// Part of `never_run`: measured, but with samples too doubtful to be published.
     pub only_suspect: u64,
-    /// Models under admission.
+    /// Models that are under admission.
     pub probing: u64,
     /// All other models that are not measured.
     pub disabled: u64,
@@ -62,47 +60,47 @@ pub struct ProviderState {
 }
 
 impl ProviderState {
-    /// Failures among all attempts; `None` where nothing was attempted.
+    /// Failures as a share of all attempts, 0 to 1; `None` without attempts.
     pub fn error_rate(&self) -> Option<f64> {
         let all = self.successes + self.failures;
         (all > 0).then(|| self.failures as f64 / all as f64)
     }
 }
 
-/// What a part of some daemon said last.
+/// The last heartbeat of one part of a daemon.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HeartbeatRow {
-    /// Which part: `daemon:…`, `worker:…`, `runner:…`, and whatever else writes there.
+    /// The part: `daemon:…`, `worker:…`, `runner:…`, or any other name.
     pub component: String,
-    /// When, where the row holds a moment.
+    /// The time of the heartbeat, if the row holds a valid one.
     pub updated_at: Option<DateTime<Utc>>,
-    /// What it said, as it is stored.
+    /// The content of the heartbeat, as stored.
     pub details: Value,
 }
 
 impl HeartbeatRow {
-    /// A daemon's status report, if it is one of ours. Lanes are rows of their own, so it may lack them.
+    /// The status report, if a daemon of this program wrote it. Lanes are separate rows, so it may lack them.
     pub fn daemon_status(&self) -> Option<DaemonStatus> {
         let mut details = self.details.as_object().filter(|_| self.component.starts_with("daemon:"))?.clone();
         details.entry("lanes").or_insert_with(|| Value::Array(Vec::new()));
         serde_json::from_value(Value::Object(details)).ok()
     }
 
-    /// A lane, if it is one of ours.
+    /// The lane report, if a daemon of this program wrote it.
     pub fn lane(&self) -> Option<LaneReport> {
         let ours = self.component.starts_with("worker:");
         ours.then(|| serde_json::from_value(self.details.clone()).ok()).flatten()
     }
 
-    /// Whether it was said lately.
+    /// True if the heartbeat is recent.
     pub fn is_recent(&self, now: DateTime<Utc>) -> bool {
         self.updated_at.is_some_and(|at| now - at <= HEARTBEAT_LIMIT)
     }
 }
 
 impl Fleet {
-    /// What is wrong, the worst first; empty where all is well. A daemon whose newer status report somebody has at hand is left to
-    /// whoever has it.
+    /// Problems, worst first; empty if all is well. Skips the daemon of `at_hand`, because the caller has a newer
+    /// status report of it and judges that one.
     pub fn problems(&self, now: DateTime<Utc>, at_hand: Option<&DaemonStatus>) -> Vec<DaemonProblem> {
         let mut problems: Vec<DaemonProblem> =
             self.runners.iter().filter_map(|one| one.problem(now)).collect();
@@ -123,7 +121,7 @@ impl Fleet {
         problems
     }
 
-    /// The daemons that speak, each with the lanes of its vantage.
+    /// Status reports of the daemons with recent heartbeats, each with the lanes of its vantage.
     fn daemon_statuses(&self, now: DateTime<Utc>) -> Vec<DaemonStatus> {
         let recent = || self.heartbeats.iter().filter(|heartbeat| heartbeat.is_recent(now));
         let lanes_of = |daemon_status: &DaemonStatus| -> Vec<LaneReport> {
@@ -142,7 +140,7 @@ impl Fleet {
         recent().filter_map(HeartbeatRow::daemon_status).map(with_lanes).collect()
     }
 
-    /// The lanes that spoke lately.
+    /// The lanes with recent heartbeats.
     pub fn lanes(&self, now: DateTime<Utc>) -> Vec<LaneReport> {
         self.heartbeats
             .iter()
@@ -162,8 +160,8 @@ impl Fleet {
         none.then(problem)
     }
 
-    /// Parts that fell silent are an alarm together: one that is gone leaves its row behind for ever. Remote runners are no
-    /// parts of a daemon, and are judged one by one.
+    /// Only silence of all parts together is an alarm: a part that is gone leaves its row behind for ever. Remote
+    /// runners are not parts of a daemon and are judged one by one.
     fn silent(&self, now: DateTime<Utc>) -> Option<DaemonProblem> {
         let parts =
             self.heartbeats.iter().filter(|heartbeat| !heartbeat.component.starts_with(runner::COMPONENT));
@@ -180,7 +178,7 @@ impl Fleet {
         (silence > HEARTBEAT_LIMIT).then(problem)
     }
 
-    /// Checks of the last day that failed or could not be made. Rows of other programs may hold anything.
+    /// Checks of the last day that failed or could not run. Rows of other programs may hold anything.
     fn failed_checks(&self, now: DateTime<Utc>) -> Vec<DaemonProblem> {
         let Some(check) = &self.check else { return Vec::new() };
         let at = check.get("checked_at").and_then(Value::as_str);
@@ -212,15 +210,15 @@ impl Fleet {
     }
 }
 
-/// Whether a daemon that fell silent has a successor: one that began after its last word, at the same vantage. A container
-/// that was replaced left its words behind: that it says nothing more is in order, what it said of its outbox stands.
+/// True if a silent daemon has a successor: one that started after its last heartbeat, at the same vantage. The silence
+/// of a replaced container is expected, but its last report about its outbox still counts.
 fn is_replaced(daemon_status: &DaemonStatus, by: &DaemonStatus, now: DateTime<Utc>) -> bool {
     now - daemon_status.written_at > STATUS_LIMIT
         && by.vantage == daemon_status.vantage
         && by.started_at > daemon_status.written_at
 }
 
-/// A provider of whose models none is measured in time is an alarm; one where some are not, a trouble.
+/// Unhealthy if none of a provider's models is measured in time, degraded if some are not.
 fn not_fresh(state: &ProviderState) -> Option<DaemonProblem> {
     let late = state.stale + state.critical + state.never_run;
     if state.enabled == 0 || late == 0 {

@@ -1,16 +1,16 @@
-//! Patterns of names as people know them from a shell: `*` is any text, `?` is any one character. Nothing else is special,
-//! and a slash is a character like any other: model ids hold them.
+//! Patterns of names as in a shell: `*` is any text, `?` is any one character. Nothing else is special; a slash is an
+//! ordinary character, because model ids contain slashes.
 
-/// Whether a text is a pattern and not a name.
+/// True if a text is a pattern and not a name.
 pub fn is_glob(text: &str) -> bool {
     text.contains(['*', '?'])
 }
 
-/// Whether `name` is as `pattern` says, from beginning to end, case included.
+/// True if the whole of `name` matches `pattern`, case included.
 pub fn matches(pattern: &str, name: &str) -> bool {
     let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
     let (mut at, mut place) = (0, 0);
-    // Where to go on if the last star has to take one more character.
+    // The places to resume at if the last star has to take one more character.
     let mut retry: Option<(usize, usize)> = None;
     while place < name.len() {
         match pattern.get(at) {

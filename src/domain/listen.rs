@@ -1,13 +1,13 @@
-//! Where a daemon answers probes: an address, or nowhere; and under which names.
+//! The address at which a daemon answers probes, if any, and the host names under which it does.
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
-/// The port unless somebody says otherwise.
+/// The port unless one is set.
 const PORT: u16 = 9464;
 
-/// An address, or nowhere.
+/// An address, or `None` if probes are off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListenAddress(pub Option<SocketAddr>);
 
@@ -39,15 +39,15 @@ impl Default for ListenAddress {
     }
 }
 
-/// Endings of names that nobody can register, so that no stranger's page is called so.
+/// Endings of names that nobody can register, so that no foreign page can have such a name.
 const PRIVATE_ENDINGS: [&str; 3] = [".localhost", ".internal", ".local"];
 
-/// What is said to whoever asks for probes under another name.
+/// The answer to a request for probes under another name.
 pub const WRONG_HOST: &str =
     "probes are answered under an IP address, localhost, or a name without a public ending";
 
-/// Whether the `Host` of a request for probes can be this machine's: an IP address, a name without a dot, or one with a
-/// private ending, with a port or without. A browser that a page of a stranger has led here by DNS names the stranger.
+/// True if the `Host` of a request for probes can be this machine's: an IP address, a name without a dot, or one with a
+/// private ending, with or without a port. A browser that a foreign page has led here by DNS names the foreign host.
 pub fn is_own_host(host: &str) -> bool {
     let port = |text: &str| {
         text.is_empty() || text.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok())

@@ -1,44 +1,43 @@
-//! What providers list: a model with the facts that its provider states, one read of a list, and what stores keep of both.
-//! Listing is not serving: nothing here says that a model answers.
+//! Models that providers list: the facts stated about a model, one read of a list, and the rows that stores keep of
+//! both. Listing is not serving: nothing here says that a model answers.
 
 use crate::domain::ModelRef;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// What a provider states about a model, as far as it does. Prices are US dollars per million tokens.
+/// Facts that a provider states about a model, each if stated. Prices are US dollars per million tokens.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ModelFacts {
     /// Tokens of prompt and answer together.
     pub context_length: Option<u64>,
-    /// Tokens of answer.
+    /// Most tokens of an answer.
     pub max_output_tokens: Option<u64>,
-    /// Price of a million input tokens.
+    /// US dollars per million input tokens.
     pub input_price: Option<f64>,
-    /// Price of a million output tokens.
+    /// US dollars per million output tokens.
     pub output_price: Option<f64>,
     /// The provider's own word for the stage of its life: `ACTIVE`, `LEGACY`, `deprecated`.
     pub lifecycle: Option<String>,
-    /// The day on which it is announced to end, `2026-10-01`.
+    /// The announced last day, `2026-10-01`.
     pub ends_on: Option<String>,
 }
 
-/// One fact that was one thing and is another.
+/// A change of one stated fact.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FactChange {
-    /// When the other was first read.
+    /// The time the new value was first read.
     pub at: DateTime<Utc>,
-    /// Its name in [`ModelFacts`].
+    /// The fact's name in [`ModelFacts`].
     pub fact: String,
-    /// What it was; null where the provider said nothing.
+    /// The old value; null if the provider stated none.
     pub from: Value,
-    /// What it is.
     pub to: Value,
 }
 
 impl ModelFacts {
-    /// Under their names.
+    /// The facts by their names.
     pub fn named(&self) -> Map<String, Value> {
         match serde_json::to_value(self) {
             Ok(Value::Object(fields)) => fields,
@@ -46,7 +45,7 @@ impl ModelFacts {
         }
     }
 
-    /// What differs in `after`, read at `at`.
+    /// The differences to `after`, which was read at `at`.
     pub fn changes(&self, after: &ModelFacts, at: DateTime<Utc>) -> Vec<FactChange> {
         let (before, after) = (self.named(), after.named());
         let change = |(fact, to): (String, Value)| {
@@ -60,29 +59,26 @@ impl ModelFacts {
 /// A model as its provider lists it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ListedModel {
-    /// The id by which it is called.
+    /// The id for calling the model.
     pub model_id: String,
-    /// What the provider calls it; the id where it has no name.
+    /// The provider's display name; the id if it has none.
     pub name: String,
-    /// What it states.
     pub facts: ModelFacts,
-    /// Its entry, verbatim unless it is beyond all measure.
+    /// The provider's entry, verbatim unless it is excessively large.
     pub raw: Value,
 }
 
-/// How a read ended.
+/// The result of a read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReadStatus {
-    /// Every page was read.
     Completed,
-    /// Some pages were read. What is missing says nothing.
+    /// Some pages were read. A missing model means nothing.
     Partial,
-    /// Nothing was read that could be used.
+    /// Nothing usable was read.
     Failed,
 }
 
 impl ReadStatus {
-    /// The stored word.
     pub fn as_str(self) -> &'static str {
         match self {
             ReadStatus::Completed => "completed",
@@ -91,7 +87,7 @@ impl ReadStatus {
         }
     }
 
-    /// Whether a model that is missing is really missing.
+    /// True if a missing model is really missing from the list.
     pub fn is_complete(self) -> bool {
         self == ReadStatus::Completed
     }
@@ -100,73 +96,62 @@ impl ReadStatus {
 /// One read of one provider's list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Listing {
-    /// The provider's name.
     pub provider: String,
-    /// When it began.
     pub started_at: DateTime<Utc>,
-    /// When it ended.
     pub finished_at: DateTime<Utc>,
-    /// How it ended.
     pub status: ReadStatus,
-    /// Why it is not complete.
+    /// The reason why it is not complete.
     pub error: Option<String>,
-    /// Entries that came, of any kind.
+    /// The number of entries received, of any kind.
     pub raw_count: u64,
-    /// Those that can be models which write text, each id once.
+    /// The entries that can be models which write text, each id once.
     pub models: Vec<ListedModel>,
 }
 
-/// What a store keeps about a listed model: a document of `provider_catalog` without its raw entry.
+/// The stored state of a listed model: a document of `provider_catalog` without its raw entry.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CatalogRow {
-    /// The provider's name.
     pub provider: String,
-    /// The id by which it is called.
     pub model_id: String,
-    /// What the provider calls it.
     pub name: String,
-    /// When it was first listed, where that is known.
+    /// The first time it was listed, if known.
     pub first_seen_at: Option<DateTime<Utc>>,
-    /// When it was last listed, where that is known.
+    /// The last time it was listed, if known.
     pub last_seen_at: Option<DateTime<Utc>>,
-    /// What its provider stated last.
+    /// The facts that its provider stated last.
     pub facts: ModelFacts,
-    /// What changed, oldest first.
+    /// Changes of facts, oldest first.
     pub changes: Vec<FactChange>,
 }
 
-/// What a store keeps about a read: a document of `bench_discovery_runs`.
+/// The stored result of a read: a document of `bench_discovery_runs`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReadRow {
-    /// The provider's name.
     pub provider: String,
-    /// When it began.
     pub started_at: DateTime<Utc>,
-    /// When it ended.
     pub finished_at: DateTime<Utc>,
-    /// `completed` and every page read.
+    /// True if `completed` with every page read.
     pub complete: bool,
-    /// Why it is not complete.
+    /// The reason why it is not complete.
     pub error: Option<String>,
 }
 
-/// What became of a read that was kept.
+/// Counts of changes found by a stored read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ListingChangeCounts {
     /// Models that had never been listed.
     pub new: u64,
-    /// Models of which a stated fact is another now.
+    /// Models with a changed fact.
     pub changed: u64,
 }
 
-/// A model of the catalogue of what is measured.
+/// A model of the catalog of measured models.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MeasuredModel {
-    /// Provider and model.
     pub model: ModelRef,
-    /// What people read.
+    /// The name shown to people.
     pub display_name: String,
-    /// It is measured: enabled and not deprecated.
+    /// True if enabled and not deprecated.
     pub measured: bool,
 }
 

@@ -1,4 +1,5 @@
-//! The words of the project: model, profile, ask, run, failure, window. Data and pure rules; no I/O, no clock, no environment.
+//! The words of the project: model, profile, request, run, failure, window. Data and pure rules; no I/O,
+//! no clock, no environment.
 
 pub mod admission_config;
 mod cached_input;

@@ -1,9 +1,9 @@
-//! Which model is meant: a provider's name and the provider's own id for the model. Not what is known about it.
+//! References to models: a provider's name and the provider's own id for the model, and nothing else about it.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A model as the catalogue knows it: `provider:model_id`, split at the *first* colon because Bedrock ids hold colons
+/// A model as the catalog names it: `provider:model_id`, split at the *first* colon because Bedrock ids hold colons
 /// (`bedrock:amazon.nova-pro-v1:0`). The id is case-sensitive and is never altered.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ModelRef {
@@ -14,7 +14,6 @@ pub struct ModelRef {
 }
 
 impl ModelRef {
-    /// A reference from its two parts.
     pub fn new(provider: impl Into<String>, model_id: impl Into<String>) -> Self {
         Self { provider: provider.into(), model_id: model_id.into() }
     }
@@ -26,7 +25,7 @@ impl fmt::Display for ModelRef {
     }
 }
 
-/// Why a text is no `provider:model_id`.
+/// The reason why a text is no `provider:model_id`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ModelRefError {
     /// There is no colon, so the text can only be a bare model id.

@@ -1,16 +1,16 @@
-//! What the name of a provider or a model may hold: one rule for every way in. Names stand in lists, log lines, ids and
-//! paths, and dashboards use them as keys of objects.
+//! The characters allowed in names of providers and models, one rule for all inputs. Names appear in lists, log lines,
+//! ids and paths, and dashboards use them as keys of objects.
 
-/// The longest name, bytes.
+/// The longest name, in bytes.
 pub const LONGEST_NAME: usize = 256;
 
-/// A name, and a key of an object, that replaces the prototype of an object of JavaScript.
+/// A name that, as a key, replaces the prototype of a JavaScript object.
 pub const PROTOTYPE: &str = "__proto__";
 
-/// Why a text is no name. Never repeats the text.
+/// The reason why a text is no name. Never repeats the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidName {
-    /// Nothing, or white space alone.
+    /// Empty, or white space alone.
     #[error("must not be empty")]
     Empty,
     /// More than [`LONGEST_NAME`] bytes.
@@ -22,7 +22,6 @@ pub enum InvalidName {
     /// `..`, which leaves a directory.
     #[error("must not hold `..`")]
     Dots,
-    /// [`PROTOTYPE`].
     #[error("must not be `{PROTOTYPE}`")]
     Prototype,
 }
@@ -47,7 +46,7 @@ pub fn check_name(text: &str) -> Result<(), InvalidName> {
     }
 }
 
-/// Whether a character moves a cursor, hides text or changes its direction: control characters, and the zero-width,
+/// True if a character moves a cursor, hides text or changes its direction: control characters, and the zero-width,
 /// bidirectional and invisible formats of Unicode.
 pub fn is_hidden(ch: char) -> bool {
     ch.is_control()

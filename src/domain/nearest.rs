@@ -1,6 +1,6 @@
-//! "Did you mean": the known name nearest to one that is not known.
+//! "Did you mean": finds the known name nearest to an unknown one.
 
-/// The nearest of `known`, where one is near enough to be meant.
+/// The nearest of `known`, if one is near enough to be meant.
 pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wrong = wrong.to_lowercase();
     known
@@ -11,8 +11,8 @@ pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
         .map(|(_, name)| name)
 }
 
-/// Names that may be meant where one alone would be a guess: those that hold the text, then those that are spelt like it or
-/// like the part after its first colon, nearest first and at most `most`.
+/// Candidates for a name that has no single best match: names that contain the text, then those spelt like it or like
+/// the part after its first colon, nearest first and at most `most`.
 pub fn nearest_names<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>, most: usize) -> Vec<&'a str> {
     let wrong = wrong.to_lowercase();
     let id = |text: &str| text.split_once(':').map_or_else(|| text.to_owned(), |(_, id)| id.to_owned());
@@ -28,7 +28,7 @@ pub fn nearest_names<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>, 
     ranked.into_iter().map(|(_, _, name)| name).take(most).collect()
 }
 
-/// `: did you mean groq?`, or nothing where no name is near.
+/// `: did you mean groq?`, or empty if no name is near.
 pub fn did_you_mean<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     nearest(wrong, known).map(|name| format!(": did you mean {name}?")).unwrap_or_default()
 }

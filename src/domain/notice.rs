@@ -1,30 +1,28 @@
-//! What there is to tell about providers' lists: a finding, told once, and the letter that tells several. Pure data; who is
-//! told, and how, is `notify`.
+//! Findings about providers' lists, each told once, and the message that tells several. Pure data; recipients and
+//! sending are in `notify`.
 
 use crate::domain::ModelRef;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-/// What kind of finding it is. The order is that in which they are told.
+/// The kinds of findings, in the order in which they are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NoticeKind {
-    /// It is measured, and its provider does not list it (any more).
+    /// The model is measured, and its provider does not list it.
     Unlisted,
-    /// Its provider lists it for the first time.
+    /// The provider lists the model for the first time.
     New,
-    /// Its provider does not list it any more, and nobody measures it.
+    /// The provider no longer lists the model, and it is not measured.
     Gone,
-    /// Its provider states another context, price, stage or end.
+    /// The provider states another context, price, stage or end.
     Changed,
 }
 
 impl NoticeKind {
-    /// All of them, in order.
     pub const ALL: [NoticeKind; 4] =
         [NoticeKind::Unlisted, NoticeKind::New, NoticeKind::Gone, NoticeKind::Changed];
 
-    /// The stored word.
     pub fn as_str(self) -> &'static str {
         match self {
             NoticeKind::Unlisted => "unlisted",
@@ -34,33 +32,31 @@ impl NoticeKind {
         }
     }
 
-    /// The kind of a stored word.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
 }
 
-/// One thing that is worth telling.
+/// A finding about one listed model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ListingFinding {
-    /// What kind of thing.
     pub kind: NoticeKind,
-    /// Of which model.
     pub model: ModelRef,
-    /// New: when it was first listed; changed: when that was first read; else: when it was last listed, if it ever was.
+    /// New: the first time the model was listed; changed: the time the change was first read; else the last time it
+    /// was listed, if any.
     pub at: Option<DateTime<Utc>>,
-    /// The fact that changed, by its name in [`crate::domain::listing::ModelFacts`].
+    /// The name in [`crate::domain::listing::ModelFacts`] of the fact that changed.
     pub fact: Option<String>,
-    /// What it was; null where nothing changed.
+    /// The old value; null if nothing changed.
     pub from: Value,
-    /// What it is; of a new model all that its provider states.
+    /// The new value; for a new model everything that its provider states.
     pub to: Value,
 }
 
 impl ListingFinding {
-    /// The same for the same finding, whenever and by whomever it is found: kind, model, moment, and the fact with its new
-    /// value. What a provider states about a new model is left out: it may be another the next day, and the model is
-    /// still new once. A model that comes back and goes again is another finding, because its moment is another.
+    /// Equal for equal findings, at any time and from any daemon: made of kind, model, moment, and the fact with its
+    /// new value. Facts of a new model are left out: they may differ the next day, and the model is still new only
+    /// once. A model that comes back and goes again is another finding, because its moment differs.
     pub fn fingerprint(&self) -> String {
         let value = if self.kind == NoticeKind::Changed { &self.to } else { &Value::Null };
         let ModelRef { provider, model_id } = &self.model;
@@ -69,20 +65,20 @@ impl ListingFinding {
     }
 }
 
-/// Several findings as they are sent. Nothing in it comes from outside unescaped but the values of `document`.
+/// Several findings as they are sent. Text from outside is escaped, except in the values of `document`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NoticeMessage {
-    /// The same for the same findings: a mail server may recognise a repeat by it.
+    /// Equal for equal findings, so that a mail server can recognise a repeat.
     pub id: String,
     /// One line of plain text.
     pub subject: String,
     /// The mail's text, lines ending in `\n`.
     pub text: String,
-    /// What a webhook gets: an object with `text` and the findings.
+    /// The body of a webhook: an object with `text` and the findings.
     pub document: Value,
 }
 
-/// The name of a letter on these findings, in whatever order they come.
+/// The id of a message with these findings, in any order.
 pub fn letter_id(findings: &[ListingFinding]) -> String {
     let mut prints: Vec<String> = findings.iter().map(ListingFinding::fingerprint).collect();
     prints.sort_unstable();
@@ -116,7 +112,7 @@ mod tests {
         assert_ne!(print(NoticeKind::Changed, 1, json!(1.5)), print(NoticeKind::Changed, 2, json!(1.5)));
         assert_ne!(print(NoticeKind::Gone, 1, Value::Null), print(NoticeKind::Gone, 2, Value::Null));
         assert_ne!(print(NoticeKind::Gone, 1, Value::Null), print(NoticeKind::Unlisted, 1, Value::Null));
-        // It stays what it is: stores remember it.
+        // Stores remember fingerprints, so this value must never change.
         let known = "7bba233017a2b3e6d1c05abe9af8fe35a4258a7c30fc0c0691946bec2e3eadb8";
         assert_eq!(print(NoticeKind::New, 1, Value::Null), known);
     }

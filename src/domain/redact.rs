@@ -1,14 +1,14 @@
-//! Keeps secrets out of messages: those that are known, and what looks like one. Applied to every foreign text before it
-//! is cut to length, stored or shown. Too much is hidden rather than too little.
+//! Removes secrets from messages: known ones, and text that looks like one. Applied to every foreign text before it is
+//! cut to length, stored or shown. Hides too much rather than too little.
 
 use super::secret::Secret;
 use super::secret_spellings::Spellings;
 use std::ops::Range;
 
-/// What stands in the place of a secret.
+/// The replacement of a secret.
 pub const MASK: &str = "[redacted]";
 
-/// Beginnings of keys: OpenAI and many others, ours, AWS, Groq, Google, Google tokens, Cerebras, Fireworks, Together.
+/// Prefixes of keys: OpenAI and many others, ours, AWS, Groq, Google, Google tokens, Cerebras, Fireworks, Together.
 const KEY_PREFIXES: &[&str] =
     &["sk-", "sk_", "lb_", "AKIA", "ASIA", "gsk_", "AIza", "ya29.", "csk-", "fw_", "tgp_v1_", "ABSK"];
 
@@ -34,7 +34,6 @@ const HEADERS: &[&str] = &[
     "secret",
 ];
 
-/// Replaces secrets in texts.
 #[derive(Debug, Clone, Default)]
 pub struct Redactor {
     known: Spellings,
@@ -46,8 +45,8 @@ impl Redactor {
         Self::default()
     }
 
-    /// Learns a secret: as it is and form-encoded, and as base64 behind any other bytes. Each is found in any case, with any
-    /// white space in it, and percent-encoded.
+    /// Adds a secret, which is then found plain, form-encoded, and as base64 behind any other bytes. Each is found in
+    /// any case, with any white space in it, and percent-encoded.
     pub fn add(&mut self, secret: &Secret) {
         self.known.add(secret.expose());
     }
@@ -64,7 +63,7 @@ impl Redactor {
         masked(text, spans)
     }
 
-    /// The text with the known secrets alone replaced: for ids and names, which look like keys and are none.
+    /// The text with only the known secrets replaced: for ids and names, which look like keys but are none.
     pub fn redact_known(&self, text: &str) -> String {
         masked(text, self.known_spans(text))
     }
@@ -74,7 +73,7 @@ impl Redactor {
     }
 }
 
-/// Keys by how they begin, where a word begins.
+/// Keys found by their prefixes, at the start of a word.
 fn prefix_spans(text: &str) -> Vec<Range<usize>> {
     let mut spans = Vec::new();
     for prefix in KEY_PREFIXES {
@@ -89,7 +88,7 @@ fn prefix_spans(text: &str) -> Vec<Range<usize>> {
     spans
 }
 
-/// `Bearer …` and `Basic …`.
+/// Tokens after `Bearer …` and `Basic …`.
 fn scheme_spans(text: &str, lower: &str) -> Vec<Range<usize>> {
     let mut spans = Vec::new();
     for scheme in SCHEMES {
@@ -104,7 +103,7 @@ fn scheme_spans(text: &str, lower: &str) -> Vec<Range<usize>> {
     spans
 }
 
-/// `name=value`, `"name": "value"`: the value.
+/// The value in `name=value` and `"name": "value"`.
 fn named_spans(text: &str, lower: &str, names: &[&str], separator: char) -> Vec<Range<usize>> {
     let mut spans = Vec::new();
     for name in names {
@@ -124,8 +123,8 @@ fn named_spans(text: &str, lower: &str, names: &[&str], separator: char) -> Vec<
     spans
 }
 
-/// User and password of `scheme://user:password@host`, up to the last `@` of the word: passwords hold unescaped ones. In
-/// a store without a host, `mongodb://user:password`, what follows the colon is no port.
+/// User and password of `scheme://user:password@host`, up to the last `@` of the word: passwords may hold an unescaped
+/// one. In a store URL without a host, `mongodb://user:password`, the text after the colon is no port.
 fn uri_spans(text: &str) -> Vec<Range<usize>> {
     let mut spans = Vec::new();
     for (index, separator) in text.match_indices("://") {
@@ -140,7 +139,7 @@ fn uri_spans(text: &str) -> Vec<Range<usize>> {
         }
         let end = skip(text, start, |ch| !ch.is_whitespace() && !"\"'<>/?#,;)[".contains(ch));
         let password = text[start..end].split_once(':').map_or("", |(_, password)| password);
-        // The last characters can be the sentence's.
+        // The last characters may belong to the sentence.
         if password.trim_end_matches([':', '.', '`']).bytes().any(|byte| !byte.is_ascii_digit()) {
             spans.push(start..end);
         }
@@ -148,7 +147,7 @@ fn uri_spans(text: &str) -> Vec<Range<usize>> {
     spans
 }
 
-/// The end of a run of characters that keys are made of; `*` too, because providers mask keys with it half-heartedly.
+/// The end of a run of characters that keys are made of; `*` too, because providers mask keys only partly.
 fn token_end(text: &str, start: usize) -> usize {
     skip(text, start, |ch| {
         ch.is_ascii_alphanumeric() || matches!(ch, '-' | '_' | '.' | '~' | '+' | '/' | '=' | '*')

@@ -1,54 +1,53 @@
-//! A remote runner as the store knows it: what bridges heard of it last, and how its keys stand. Whether its silence is an
-//! alarm is judged here; nothing else about it is known on this side.
+//! A remote runner as the store knows it: the last report of bridges about it, and the state of its keys. Decides if
+//! its silence is an alarm; nothing else about it is known on this side.
 
 use crate::domain::daemon_status::{DaemonProblem, ProblemKind, ProblemSeverity};
 use crate::domain::window::span;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
-/// How runners' components begin in heartbeats, and the subjects of what is wrong with them.
+/// The prefix of runners' components in heartbeats, and of the subjects of problems with them.
 pub const COMPONENT: &str = "runner:";
 
-/// A runner may be silent for so long, however often it measures: a host that is started again is no alarm.
+/// Shortest tolerated silence, however often the runner measures: a restart of its host is no alarm.
 const LEAST_PATIENCE: TimeDelta = TimeDelta::hours(1);
 
-/// How often runners measure where no bridge has said it: the bridge's own default.
+/// Interval of runners if no bridge has told it: the bridge's own default.
 const USUAL_INTERVAL: TimeDelta = TimeDelta::minutes(30);
 
-/// A runner without a key in the store (its key is in the environment of a bridge) is forgotten after so long a silence:
-/// nobody could revoke what ends the alarm about it.
+/// Silence after which a runner without a key in the store (its key is in the environment of a bridge) is forgotten:
+/// there is no key that could be revoked to end the alarm.
 const FORGOTTEN: TimeDelta = TimeDelta::days(7);
 
-/// How the keys of a runner stand, the best of them.
+/// The state of the best of a runner's keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunnerKeyState {
-    /// All were taken back: nothing is expected of it any more.
+    /// All were revoked: the runner is not expected any more.
     Revoked,
-    /// The time of those that were not taken back is over.
+    /// All that were not revoked have expired.
     Expired,
-    /// The store has none: it showed one of the environment of a bridge.
+    /// The store has none: the runner used one from the environment of a bridge.
     Elsewhere,
-    /// One counts, or will.
+    /// At least one is valid now or later.
     Live,
 }
 
-/// How a runner is.
+/// The liveness of a runner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunnerLiveness {
     /// A bridge heard it lately.
     Heard,
-    /// None did, for too long.
+    /// No bridge has heard it for too long.
     Silent,
-    /// None ever did.
+    /// No bridge ever heard it.
     Never,
-    /// Nothing is expected of it any more.
+    /// It is not expected any more.
     Retired,
 }
 
 impl RunnerLiveness {
-    /// The word for it.
     pub fn as_str(self) -> &'static str {
         match self {
             RunnerLiveness::Heard => "heard",
@@ -59,33 +58,31 @@ impl RunnerLiveness {
     }
 }
 
-/// A remote runner.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunnerState {
-    /// The name that its keys were made under.
+    /// The name under which its keys were made.
     pub runner: String,
-    /// How its keys stand.
     pub keys: RunnerKeyState,
-    /// Since when it has a key that was not taken back.
+    /// The time since which it has an unrevoked key.
     pub keyed_at: Option<DateTime<Utc>>,
     /// The providers that its keys are for, sorted; `None` is all of them.
     pub providers: Option<Vec<String>>,
-    /// When a bridge last heard it, by the bridge's clock.
+    /// The last time a bridge heard it, by the bridge's clock.
     pub last_seen_at: Option<DateTime<Utc>>,
-    /// When something of it was last stored.
+    /// The last time a row of it was stored.
     pub last_stored_at: Option<DateTime<Utc>>,
-    /// Its program, as it says.
+    /// Its program and version, as it states them.
     pub version: Option<String>,
-    /// Its clock minus the bridge's, seconds; of our own runners.
+    /// Its clock minus the bridge's, seconds; only of runners of this program.
     pub clock_offset_seconds: Option<f64>,
-    /// Rows that wait on its side; of our own runners.
+    /// Rows that wait on its side; only of runners of this program.
     pub backlog: Option<u64>,
-    /// How often it is told to measure, seconds.
+    /// Its measuring interval as told by a bridge, seconds.
     pub interval_seconds: Option<u32>,
 }
 
 impl RunnerState {
-    /// One of whom nothing is known but its name.
+    /// A runner of which only the name is known.
     pub fn unheard(runner: &str, keys: RunnerKeyState) -> Self {
         Self {
             runner: runner.to_owned(),
@@ -101,17 +98,16 @@ impl RunnerState {
         }
     }
 
-    /// Its component in the heartbeats, and what troubles about it are about.
+    /// Its component in heartbeats, and the subject of problems with it.
     pub fn component(&self) -> String {
         format!("{COMPONENT}{}", self.runner)
     }
 
-    /// Whether a key of it is for one of these providers.
+    /// True if one of its keys is for one of these providers.
     pub fn covers(&self, providers: &[String]) -> bool {
         self.providers.as_ref().is_none_or(|own| own.iter().any(|name| providers.contains(name)))
     }
 
-    /// How it is.
     pub fn liveness(&self, now: DateTime<Utc>) -> RunnerLiveness {
         let silence = self.last_seen_at.map(|at| now - at);
         match silence {
@@ -125,7 +121,7 @@ impl RunnerState {
         }
     }
 
-    /// What is wrong with it, if anything is.
+    /// The problem with the runner, if there is one.
     pub fn problem(&self, now: DateTime<Utc>) -> Option<DaemonProblem> {
         let name = &self.runner;
         let (cause, severity, sentence) = match (self.liveness(now), self.last_seen_at) {
@@ -146,7 +142,7 @@ impl RunnerState {
         Some(problem.command("llmbench ingest key list --all"))
     }
 
-    /// How long it may say nothing: it asks what to measure in every interval, and may miss one.
+    /// Longest tolerated silence: a runner asks for work in every interval, and may miss one.
     fn patience(&self) -> TimeDelta {
         let interval =
             self.interval_seconds.map_or(USUAL_INTERVAL, |seconds| TimeDelta::seconds(seconds.into()));

@@ -1,24 +1,24 @@
-//! Known secrets in the spellings in which services repeat them: other case, white space in between, percent-encoding,
-//! base64. One pass over a text and one over what it is without percent-encoding, however many secrets there are.
+//! Finds known secrets in the spellings in which services repeat them: other case, white space in between,
+//! percent-encoding, base64. Reads a text once as it is and once percent-decoded, however many secrets there are.
 
 use super::secret::Secret;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 
-/// Secrets shorter than this are left to the patterns: hiding every `abc` would hide the message. Also the number of bytes by
-/// which spellings are looked up.
+/// Secrets shorter than this are left to the patterns: hiding every `abc` would hide the message. Also the number of
+/// bytes by which spellings are looked up.
 const SHORTEST: usize = 6;
 
-/// The beginning of a spelling.
+/// The first bytes of a folded spelling.
 type SpellingPrefix = [u8; SHORTEST];
 
-/// All spellings of all secrets, folded, by how they begin.
+/// All spellings of all secrets, folded, by their first bytes.
 #[derive(Clone, Default)]
 pub struct Spellings(BTreeMap<SpellingPrefix, Vec<Secret>>);
 
 impl Spellings {
-    /// Learns a secret of at least six bytes.
+    /// Adds a secret of at least six bytes.
     pub fn add(&mut self, secret: &str) {
         if secret.len() < SHORTEST {
             return;
@@ -39,7 +39,7 @@ impl Spellings {
         }
     }
 
-    /// Where any of them stands in a text.
+    /// The ranges of a text that hold any of the secrets.
     pub fn find(&self, text: &str) -> Vec<Range<usize>> {
         if self.0.is_empty() {
             return Vec::new();
@@ -48,7 +48,7 @@ impl Spellings {
         if text.contains('%') {
             spans.extend(self.find_in(&FoldedText::decoded(text)));
         }
-        // A piece of a character is none: what is cut out has whole ones.
+        // Ranges must end at character boundaries, so a part of a character is widened to the whole.
         let whole =
             |span: Range<usize>| text.floor_char_boundary(span.start)..text.ceil_char_boundary(span.end);
         spans.into_iter().map(whole).collect()
@@ -77,12 +77,12 @@ fn start_of(bytes: &[u8]) -> Option<SpellingPrefix> {
     bytes.first_chunk().copied()
 }
 
-/// Without white space, in lower case as far as ASCII has one.
+/// Removes white space and makes ASCII letters lower case.
 fn fold(text: &str) -> String {
     text.chars().filter(|ch| !ch.is_whitespace()).map(|ch| ch.to_ascii_lowercase()).collect()
 }
 
-/// A text as spellings are compared with it: folded, and where each byte of it stood.
+/// A text folded for comparison, with the place of each byte in the original.
 #[derive(Default)]
 struct FoldedText {
     bytes: Vec<u8>,
@@ -125,7 +125,7 @@ impl FoldedText {
     }
 }
 
-/// The value of a hexadecimal digit in lower case.
+/// The value of a lower-case hexadecimal digit.
 fn digit(byte: u8) -> Option<u8> {
     match byte {
         b'0'..=b'9' => Some(byte - b'0'),
@@ -134,8 +134,8 @@ fn digit(byte: u8) -> Option<u8> {
     }
 }
 
-/// The characters of base64 that depend on these bytes alone, where `behind` other ones (0 to 2) stand before them and any
-/// after them.
+/// The base64 characters that depend on these bytes alone, with `behind` (0 to 2) other bytes before
+/// them and any after.
 fn base64(bytes: &[u8], behind: usize) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let all: Vec<u8> = std::iter::repeat_n(0, behind).chain(bytes.iter().copied()).collect();
@@ -152,7 +152,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Base64 as others write it, with padding.
+    /// Base64 with padding, as other programs write it.
     fn whole(bytes: &[u8]) -> String {
         let mut text = base64(bytes, 0);
         if !bytes.len().is_multiple_of(3) {

@@ -1,56 +1,55 @@
-//! One turn of one model: which model, asked what, from where, in which stretch of time. At most one counted row exists
-//! for a slot, whoever measured and however often, because the slot names the row. When a slot is due is the daemon's.
+//! A slot: one turn of one model under one profile, from one vantage, in one stretch of time. At most one
+//! counted row exists for a slot, however often it is measured, because the slot names the row. The daemon
+//! decides which slots are due.
 
 use crate::domain::ModelRef;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
-/// The vantage of those who name none.
+/// The vantage if none is set.
 pub const DEFAULT_VANTAGE: &str = "main";
 
-/// The role of a success whose slot has another counted row: kept, and counted nowhere.
+/// The role of a success whose slot has another counted row: it is kept and counted nowhere.
 pub const SUPERSEDED: &str = "superseded";
 
-/// What is measured again and again: a model under a profile, seen from one place.
+/// A sequence of repeated measurements: a model under a profile, from one vantage.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Series {
-    /// Provider and model.
     pub model: ModelRef,
     /// The profile's id, for example `cloud-default-v1`.
     pub profile_id: String,
-    /// Where it is measured from; daemons that share a catalogue and a vantage take turns.
+    /// Names the place of measurement; daemons that share a catalog and a vantage take turns.
     pub vantage: String,
 }
 
 /// One turn of a series.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Slot {
-    /// Whose turn it is.
     pub series: Series,
-    /// When the turn begins, UTC: a multiple of the cadence since 1970.
+    /// Start of the turn, UTC: a multiple of the cadence since 1970.
     pub starts_at: DateTime<Utc>,
 }
 
 impl Series {
-    /// The turn that `now` falls into. `cadence_seconds` is at least 1.
+    /// The turn that contains `now`. `cadence_seconds` is at least 1.
     pub fn slot_at(&self, now: DateTime<Utc>, cadence_seconds: u32) -> Slot {
         Slot { series: self.clone(), starts_at: starts_at(now, cadence_seconds) }
     }
 }
 
-/// When the turn begins that `now` falls into, of any series of this cadence, at least 1 second.
+/// Start of the turn that contains `now`, for any series of this cadence, which is at least 1 second.
 pub fn starts_at(now: DateTime<Utc>, cadence_seconds: u32) -> DateTime<Utc> {
     let cadence = i64::from(cadence_seconds.max(1));
     let into = now.timestamp().rem_euclid(cadence);
     now - TimeDelta::seconds(into) - TimeDelta::nanoseconds(now.timestamp_subsec_nanos().into())
 }
 
-/// A turn's begin as ids and the field `slot_at` spell it, so that one is part of the other.
+/// Spells the start of a turn as both ids and the field `slot_at` do, so that one is part of the other.
 pub fn spelt(starts_at: DateTime<Utc>) -> String {
     starts_at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 impl Slot {
-    /// The id of the slot's one counted row: readable, the same for everybody, never taken apart again.
+    /// The id of the slot's one counted row: readable, the same on every daemon, never parsed.
     pub fn id(&self) -> String {
         let Series { model: ModelRef { provider, model_id }, profile_id, vantage } = &self.series;
         let at = spelt(self.starts_at);
@@ -87,7 +86,7 @@ mod tests {
     }
 
     proptest! {
-        /// Every moment is in one slot, whoever asks and whatever the clock showed before.
+        /// Every moment belongs to exactly one slot, whoever asks and whatever the clock showed before.
         #[test]
         fn slots_lie_end_to_end(milliseconds in -4_000_000_000_000_i64..4_000_000_000_000, cadence in 1_u32..200_000) {
             let now = DateTime::from_timestamp_millis(milliseconds).unwrap();

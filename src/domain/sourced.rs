@@ -1,18 +1,15 @@
-//! Values that know where they came from, so that `doctor` can say it. Who wins is decided in `settings::resolve`.
+//! Values with the source they came from, so that `doctor` can show it. Precedence is decided in `settings::resolve`.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// Where a value came from; in this order, the first that has one wins.
+/// The source of a value. Earlier variants take precedence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// A flag of the command line, for example `--store`.
     Flag(&'static str),
-    /// An environment variable.
     Env(String),
-    /// The configuration file.
     File(PathBuf),
-    /// Nobody said anything.
     Default,
 }
 
@@ -27,22 +24,19 @@ impl fmt::Display for Source {
     }
 }
 
-/// A value and where it came from.
+/// A value and its source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sourced<T> {
-    /// The value.
     pub value: T,
-    /// Where it came from.
     pub source: Source,
 }
 
 impl<T> Sourced<T> {
-    /// A value from a source.
     pub fn new(value: T, source: Source) -> Self {
         Self { value, source }
     }
 
-    /// The same source, another form of the value.
+    /// Keeps the source and converts the value.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Sourced<U> {
         Sourced { value: change(self.value), source: self.source }
     }

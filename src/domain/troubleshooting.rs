@@ -1,74 +1,52 @@
-//! Headings of TROUBLESHOOTING.md that the program points at, besides the kinds of failure, whose word is their heading.
-//! A test holds that each of them is there.
+//! Headings of TROUBLESHOOTING.md that the program points at, besides the kinds of failure, whose words are headings
+//! themselves. A test checks that each of them exists.
 
-/// A check ended without an answer.
 pub const COULD_NOT_LOOK: &str = "A check could not look";
-/// A variable that nobody reads.
 pub const LOOK_ALIKE: &str = "A variable that nobody reads";
-/// A file with a key in it is open to others.
 pub const EXPOSED_FILE: &str = "The key file can be read by others";
-/// No key where one is needed.
 pub const NO_KEY: &str = "No key for provider";
-/// A key that no header can carry.
 pub const UNUSABLE_KEY: &str = "The key is unusable";
-/// The command that prints a key failed.
 pub const KEY_COMMAND: &str = "The key command failed";
-/// Certificates.
 pub const TLS: &str = "TLS failed";
-/// `AWS_PROFILE` names nothing.
 pub const AWS_PROFILE: &str = "The AWS profile does not exist";
 /// No credentials, no region, or expired ones.
 pub const AWS_LOGIN: &str = "No AWS request could be signed";
-/// Google's login.
 pub const GOOGLE_LOGIN: &str = "No Google credentials were found";
-/// Vertex without a project.
 pub const GOOGLE_PROJECT: &str = "Vertex needs a Google Cloud project";
-/// The store does not answer.
 pub const STORE_AWAY: &str = "The store cannot be reached";
-/// A runner and its bridge.
 pub const RUNNER: &str = "The runner behind a bridge";
-/// The store refuses the login or a right.
 pub const STORE_DENIES: &str = "The store refuses the login";
-/// A file that cannot be written, or is not there.
+/// The database file cannot be written, or does not exist.
 pub const STORE_FILE: &str = "The database file cannot be written";
-/// Anything else that keeps a store from working.
+/// Any other fault that keeps a store from working.
 pub const STORE: &str = "The store";
-/// Indexes are missing or others than expected.
 pub const INDEXES: &str = "Indexes are missing or differ";
-/// Tables of an older or a newer version.
+/// The tables are of an older or a newer version.
 pub const VERSION: &str = "The store is of another version";
-/// Clocks disagree.
 pub const CLOCK: &str = "Clocks disagree";
-/// Rows with missing or odd-typed fields.
 pub const ODD_ROWS: &str = "Rows with missing or odd-typed fields";
-/// Ids that differ in case alone.
 pub const CASE_TWINS: &str = "Two entries differ in case alone";
-/// Samples that nobody should believe.
 pub const SUSPECT: &str = "suspect";
-/// A prompt that a cache answered.
 pub const CACHED: &str = "A prefix cache answers";
-/// No name for people.
+/// The model has no display name.
 pub const NO_NAME: &str = "Models are shown by their raw ids";
-/// Measured and never answered.
+/// The model is measured and never answered.
 pub const ONLY_FAILS: &str = "An enabled model only fails";
-/// Bedrock wants a profile before the id.
+/// Bedrock requires an inference profile in front of the id.
 pub const ON_DEMAND: &str = "On-demand throughput isn't supported";
-/// The catalogue names nobody that is known.
+/// The catalog names an unknown provider.
 pub const UNKNOWN_PROVIDER: &str = "Unknown provider or model";
-/// Staged, and never decided about.
+/// The model was staged and never decided about.
 pub const PROBING: &str = "A model stays in probing";
-/// Characters that no name should hold.
 pub const ODD_NAME: &str = "Names with control characters";
-/// Rows that wait on this machine.
+/// Rows wait on this machine.
 pub const UNDELIVERED: &str = "Undelivered results";
-/// No room.
 pub const DISK: &str = "The disk is full";
-/// Nobody is told, or nobody can be.
+/// No mail is sent, or none can be.
 pub const NO_MAIL: &str = "No mail came";
-/// A directory that cannot be used.
 pub const STATE_DIRECTORY: &str = "The state directory cannot be used";
 
-/// Rules of the data contract, each with the heading of what is seen where it is broken.
+/// Rules of the data contract, each with the heading of the symptom if it is broken.
 pub const CONTRACT: &[(&str, &str)] = &[
     ("provider and model_name are on every row", "The dashboard answers 500 for every model"),
     ("run_ts and gen_ts are dates in UTC", "The status page breaks, or rows miss their window"),
@@ -89,7 +67,6 @@ pub const CONTRACT: &[(&str, &str)] = &[
     ("unknown fields survive", ODD_ROWS),
 ];
 
-/// Every heading above.
 pub const ALL: &[&str] = &[
     COULD_NOT_LOOK,
     LOOK_ALIKE,

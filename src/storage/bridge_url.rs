@@ -1,12 +1,12 @@
-//! The address of a bridge: read, taken apart and printed. What is sent there is `remote`'s.
+//! The address of a bridge: parsed, split and printed. `remote` decides about the requests to it.
 
 use std::fmt;
 use url::{Host, Url};
 
-/// Where results are posted and work lists are read, below the address.
+/// Paths below the address for posting results and reading work lists.
 const KNOWN: [&str; 2] = ["/ingest", "/runner-config"];
 
-/// The address of a bridge, or of one of its paths. It can hold no secret: one with a user or a query is none.
+/// The address of a bridge, or of one of its paths. It can hold no secret: one with a user or a query is invalid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BridgeUrl {
     tls: bool,
@@ -17,23 +17,23 @@ pub struct BridgeUrl {
     local: bool,
 }
 
-/// Why a text is no bridge's address. Repeats nothing of it: there can be a key in it.
+/// The reason why a text is no bridge's address. Never repeats the text, which may hold a key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("this is no address of a bridge ({0}): write https://HOST or https://HOST:PORT/PATH")]
 pub struct BridgeUrlError(String);
 
 impl BridgeUrl {
-    /// Whether a text wants to be one.
+    /// True if a text looks like such an address.
     pub fn is_meant(text: &str) -> bool {
         let scheme = text.trim().split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
         scheme.is_some_and(|scheme| scheme == "https" || scheme == "http")
     }
 
-    /// Reads the address of a bridge. `https://HOST/ingest` and `https://HOST/runner-config`, as the Python runner
-    /// has them, are the same as `https://HOST`.
+    /// Reads the address of a bridge. `https://HOST/ingest` and `https://HOST/runner-config`, as the Python runner has
+    /// them, are the same as `https://HOST`.
     ///
     /// # Errors
-    /// [`BridgeUrlError`] where it is no URL, has another scheme, a user, a query or a fragment.
+    /// [`BridgeUrlError`] if it is no URL, has another scheme, a user, a query or a fragment.
     pub fn parse(text: &str) -> Result<Self, BridgeUrlError> {
         let mut whole = Self::exactly(text)?;
         let base = KNOWN.iter().find_map(|path| whole.path.strip_suffix(path)).map(str::to_owned);
@@ -88,7 +88,7 @@ impl BridgeUrl {
         Self { path: base.to_owned(), ..self.clone() }
     }
 
-    /// TLS or plain.
+    /// True for TLS, false for plain HTTP.
     pub fn tls(&self) -> bool {
         self.tls
     }
@@ -98,17 +98,16 @@ impl BridgeUrl {
         &self.host
     }
 
-    /// TCP port.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The path as it goes on the wire, `/` at the root.
+    /// The path as it is sent, `/` at the root.
     pub fn path(&self) -> &str {
         if self.path.is_empty() { "/" } else { &self.path }
     }
 
-    /// Whether a key would travel in the open: plain http to another machine.
+    /// True if a key would be sent unencrypted: plain http to another machine.
     pub fn is_exposed(&self) -> bool {
         !self.tls && !self.local
     }

@@ -1,52 +1,49 @@
-//! What the collections of MongoDB are called: defaults of the data contract, each of which the environment can change.
-//! Reading the environment is the caller's.
+//! Names of the MongoDB collections: defaults of the data contract, each of which the environment can change. The
+//! caller reads the environment.
 
 /// Names of the database and of its collections.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CollectionNames {
-    /// `MONGODB_DB`; `None` leaves it to the path of the URI, and then to [`DEFAULT_DATABASE`].
+    /// The value of `MONGODB_DB`; `None` leaves it to the path of the URI, and then to [`DEFAULT_DATABASE`].
     pub database: Option<String>,
-    /// The catalogue of what is measured.
+    /// The catalog of measured models.
     pub models: String,
-    /// Published runs.
     pub cloud: String,
-    /// All other runs.
+    /// All runs that are not published.
     pub cloud_probe: String,
-    /// Failed attempts.
     pub errors: String,
     /// Failed attempts, grouped by fingerprint.
     pub error_rollups: String,
-    /// The daemon's queue.
+    /// The daemon's queue: one row per series.
     pub bench_jobs: String,
-    /// Freshness, one row a model.
+    /// Freshness, one row per model.
     pub model_health: String,
-    /// Signs of life, one row a component.
+    /// Heartbeats, one row per component.
     pub scheduler_heartbeats: String,
-    /// Self-checks.
     pub check_runs: String,
-    /// Where models stand in their life, one row a model.
+    /// Lifecycle status, one row per model.
     pub model_status: String,
-    /// Reads of what providers list.
+    /// Reads of providers' lists.
     pub discovery_runs: String,
-    /// What providers list.
+    /// Models that providers list.
     pub provider_catalog: String,
-    /// What was learned about a model's requests.
+    /// Adaptations learned for models' requests.
     pub model_adaptations: String,
-    /// Who changed the catalogue when and why, one row a batch.
+    /// Author, time and reason of catalog changes, one row per batch.
     pub catalog_batches: String,
-    /// The values before and after, one row a batch and model.
+    /// The values before and after, one row per batch and model.
     pub catalog_changes: String,
-    /// What was told to whom about providers' lists, one row a destination and finding.
+    /// Notices about providers' lists, one row per destination and finding.
     pub notices: String,
     /// Keys of remote runners, by their ids.
     pub ingest_keys: String,
 }
 
-/// The database where neither `MONGODB_DB` nor the URI names one.
+/// The database if neither `MONGODB_DB` nor the URI names one.
 pub const DEFAULT_DATABASE: &str = "llm-bench";
 
 impl CollectionNames {
-    /// Asks `lookup` for each variable; an unset or empty one keeps its default.
+    /// Calls `lookup` for each variable; an unset or empty one keeps its default.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Self {
         let set = |variable: &str| {
             lookup(variable).map(|name| name.trim().to_owned()).filter(|name| !name.is_empty())
@@ -76,7 +73,6 @@ impl CollectionNames {
         }
     }
 
-    /// The names of all collections.
     pub fn all(&self) -> [&str; 17] {
         [
             &self.models,
@@ -99,7 +95,8 @@ impl CollectionNames {
         ]
     }
 
-    /// A name that two collections share, if there is one: probe rows in the published collection would be published.
+    /// A name that two collections share, if there is one: unpublished rows in the published
+    /// collection would be published.
     pub fn shared(&self) -> Option<&str> {
         let mut all = self.all();
         all.sort_unstable();

@@ -1,6 +1,6 @@
-//! Why a store could not do what it was asked, in the same words for SQLite, MongoDB and the bridge.
+//! Errors of a store, in the same words for SQLite, MongoDB and the bridge.
 
-/// Why a store could not do what it was asked.
+/// The reason why a store could not do a call.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// It cannot be reached, or did not answer in time: the write may or may not have happened. Worth trying again.
@@ -15,13 +15,13 @@ pub enum StoreError {
     /// The row itself cannot be stored. Trying again cannot help.
     #[error("{0}")]
     Rejected(String),
-    /// The store is there and cannot work: wrong version, missing directory, full disk, damaged file.
+    /// The store exists but cannot work: wrong version, missing directory, full disk, damaged file.
     #[error("{0}")]
     Broken(String),
 }
 
 impl StoreError {
-    /// Whether the row is at fault and the store works: trying again cannot help, and other rows may well go.
+    /// True if the row is at fault and the store works: trying again cannot help, but other rows may be accepted.
     pub fn is_about_the_row(&self) -> bool {
         matches!(self, StoreError::Conflict(_) | StoreError::Rejected(_))
     }

@@ -1,4 +1,5 @@
-//! For unit tests: one sound run and one failure, read from the files that the story test uses too, and an enabled model.
+//! For unit tests: one sound run and one failure, read from the files that the story test uses too,
+//! and an enabled model.
 
 use crate::domain::{Failure, ModelRef, Run};
 use crate::storage::CatalogStore;
@@ -20,7 +21,7 @@ pub fn failure(id: &str, provider: &str, model: &str) -> Failure {
     failure
 }
 
-/// Puts a model into the catalogue that is not there yet, enabled.
+/// Adds a new model to the catalog, enabled.
 pub async fn enable(store: &(impl CatalogStore + ?Sized), model: &ModelRef) {
     let set = Map::from_iter([("enabled".to_owned(), json!(true))]);
     let order = ChangeRequest { batch: "01ENABLED".to_owned(), model: model.clone(), expected: None, set };

@@ -1,16 +1,12 @@
-//! Where outcomes are kept and the catalogue is read and changed: SQLite and MongoDB behind the same traits. [`OutcomeSink`] is
-//! all that a remote runner may do; [`CatalogStore`] and [`Store`] add what an operator does, [`HistoryStore`] what an operator
-//! may ask, [`RowStore`] reads many rows, [`ListingStore`] keeps what providers list and [`NoticeStore`] what was told about it,
-//! [`OverviewStore`] tells how all of it is, and [`InspectStore`] looks whether the store itself is in order. [`ClaimStore`] says who
-//! measures what now, and [`HealthStore`] keeps signs of life. [`PostStore`] and [`IngestKeyStore`] are for the bridge that remote
-//! runners post to.
+//! Stores for outcomes and the catalog: SQLite and MongoDB behind the same traits, one folder per topic. Remote runners
+//! need [`OutcomeSink`] alone; operators also use [`Store`], [`CatalogStore`], [`HistoryStore`], [`RowStore`],
+//! [`ListingStore`], [`NoticeStore`], [`OverviewStore`] and [`InspectStore`], daemons [`ClaimStore`] and
+//! [`HealthStore`], the bridge [`PostStore`] and [`IngestKeyStore`].
 //!
-//! An outcome becomes a row in [`outcomes::document`] (types by the table in [`outcomes::field_types`]), and the row goes to the store that
-//! [`open()`] made of a [`StoreLocation`]. What no store took is kept by [`crate::outbox::undelivered`] until one does; a daemon's rows
-//! all go through [`super::outbox`].
-//!
-//! Nothing is counted beside a row: rollups and health are derived from rows after each one, the same way for a new row
-//! and for one that was there already. So a crash between a row and its rollup is healed by the next delivery of that row.
+//! [`outcomes::document`] turns an outcome into a row (types by [`outcomes::field_types`]) for the store that
+//! [`open()`] made of a [`StoreLocation`]. [`crate::outbox::undelivered`] keeps rows that no store took; a daemon's
+//! rows all go through [`super::outbox`]. Rollups and health are derived from rows after each one, new or repeated, and
+//! never incremented: so the next delivery of a row repairs a crash between the row and its rollup.
 
 pub mod aggregates;
 pub mod bridge_url;

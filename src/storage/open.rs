@@ -1,5 +1,5 @@
-//! From a location to an open store. The store is reached and, where it has a login, let in, before this returns: a store
-//! that cannot work should be known before a paid request is sent.
+//! Opens a store from its location. The store is reached and, if it has a login, logged in to before this returns: an
+//! unusable store should be known before a paid request is sent.
 
 use crate::storage::mongo::MongoStore;
 use crate::storage::sqlite::SqliteStore;
@@ -8,12 +8,12 @@ use crate::storage::{
 };
 use std::sync::Arc;
 
-/// Opens the store at `location`. Rows of the profiles named in `published_profiles` (ids such as `cloud-default-v1`) can
-/// reach the published collection; `names` counts for MongoDB alone.
+/// Opens the store at `location`. Rows of the profiles named in `published_profiles` (ids such as `cloud-default-v1`)
+/// can reach the published collection; `names` is used for MongoDB alone.
 ///
 /// # Errors
-/// [`StoreError::Unavailable`] where a server does not answer, [`StoreError::Denied`] where it refuses the login,
-/// [`StoreError::Broken`] where a file or a configuration cannot work; each says what to do.
+/// [`StoreError::Unavailable`] if a server does not answer, [`StoreError::Denied`] if it refuses the login,
+/// [`StoreError::Broken`] if a file or a configuration cannot work; each says how to fix it.
 pub async fn open(
     location: &StoreLocation,
     names: &CollectionNames,
@@ -26,7 +26,7 @@ pub async fn open(
     }
 }
 
-/// What is said where a database is needed and a bridge is named.
+/// The error if a bridge is named but a database is needed.
 pub fn no_database(url: &BridgeUrl) -> StoreError {
     StoreError::Broken(format!(
         "{url} is a bridge: it takes results and says what to measure, and only `run`, `daemon`, `status` and `outbox` \
@@ -34,10 +34,10 @@ pub fn no_database(url: &BridgeUrl) -> StoreError {
     ))
 }
 
-/// Opens the store at `location` to look at it. Nothing is created, brought up to date or written.
+/// Opens the store at `location` for reading. Nothing is created, migrated or written.
 ///
 /// # Errors
-/// As [`open`], and where there is no file.
+/// As [`open`], and if there is no file.
 pub async fn look(
     location: &StoreLocation,
     names: &CollectionNames,
@@ -49,10 +49,10 @@ pub async fn look(
     }
 }
 
-/// Opens the store at `location` for suggestions alone: nothing is created, brought up to date or waited for.
+/// Opens the store at `location` for suggestions alone: nothing is created, migrated or waited for.
 ///
 /// # Errors
-/// [`StoreError`] where a connection string cannot be read.
+/// [`StoreError`] if a connection string cannot be read.
 pub async fn suggestion_reader(
     location: &StoreLocation,
     names: &CollectionNames,
@@ -66,7 +66,7 @@ pub async fn suggestion_reader(
     }
 }
 
-/// What [`Store::init`] creates where it is missing, one line each, for people. Opens nothing.
+/// The missing objects that [`Store::init`] would create, one line each, for people. Opens nothing.
 pub fn init_plan(location: &StoreLocation, names: &CollectionNames) -> Vec<String> {
     match location {
         StoreLocation::Sqlite(_) => sqlite::schema::plan(),

@@ -1,4 +1,4 @@
-//! Directories and files of this user alone: made, looked at before they are used, opened without following a link.
+//! Directories and files for this user alone: created, checked before use, opened without following a link.
 
 use rustix::fs::{Access, OFlags, access};
 use rustix::process::geteuid;
@@ -18,11 +18,11 @@ pub fn create_private_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-/// Creates a directory where it is missing, and looks whether this user alone can write there: whoever else can may put
-/// links there, and files under our names. A link to such a directory is one (systemd makes one for a dynamic user).
+/// Creates a directory if it is missing, and checks that only this user can write there: others could place links and
+/// files under our names. Accepts a link to such a directory (systemd makes one for a dynamic user).
 ///
 /// # Errors
-/// What is wrong with it, with its owner and mode, and the command that mends it.
+/// The fault, with owner and mode, and the command that corrects it.
 pub fn prepare_private_dir(path: &Path) -> Result<(), String> {
     let shown = path.display();
     let found = match fs::metadata(path) {
@@ -54,13 +54,13 @@ pub fn prepare_private_dir(path: &Path) -> Result<(), String> {
     }
 }
 
-/// Has files made for this user alone (0600), and follows no link to one.
+/// Makes new files private to this user (0600), and refuses to open a link.
 pub fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     // The flag is a small number on every system.
     options.mode(0o600).custom_flags(i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or_default())
 }
 
-/// Whether a file could not be opened for what it is or where it lies, which time does not heal.
+/// True if a file could not be opened because of its type or place, so that waiting does not help.
 pub fn is_unfit(error: &io::Error) -> bool {
     use io::ErrorKind::{IsADirectory, NotADirectory, PermissionDenied, ReadOnlyFilesystem};
     matches!(error.kind(), IsADirectory | NotADirectory | PermissionDenied | ReadOnlyFilesystem)

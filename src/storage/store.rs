@@ -1,4 +1,4 @@
-//! All that a store of an operator can do: each topic's trait in one.
+//! The sum of the topics: all calls of an operator's store.
 
 use super::catalog::CatalogStore;
 use super::catalog::entry_status::StandingStore;
@@ -17,7 +17,7 @@ use super::posts::PostStore;
 use super::posts::ingest_keys::IngestKeyStore;
 use async_trait::async_trait;
 
-/// What an operator may do besides.
+/// The additional calls for operators.
 #[async_trait]
 pub trait Store:
     OutcomeSink
@@ -35,6 +35,6 @@ pub trait Store:
     + PostStore
     + IngestKeyStore
 {
-    /// Creates tables, collections and indexes that are missing. Twice is once.
+    /// Creates tables, collections and indexes that are missing. Safe to repeat.
     async fn init(&self) -> Result<(), StoreError>;
 }

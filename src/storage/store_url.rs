@@ -1,32 +1,29 @@
-//! Where a store is, read from the text of a store URL. The only parser of store URLs; it opens nothing.
+//! Parses store URLs into store locations. The only parser of store URLs; it opens nothing.
 
 use crate::storage::bridge_url::{BridgeUrl, BridgeUrlError};
 use mongodb::options::ConnectionString;
 use std::fmt;
 use std::path::PathBuf;
 
-/// Where a store is.
+/// The location of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreLocation {
-    /// A file.
     Sqlite(PathBuf),
-    /// A server.
     Mongo(MongoUri),
-    /// A bridge before a store, which takes outcomes and answers no question but what to measure.
+    /// A bridge in front of a store, which accepts outcomes and answers no query except for the work list.
     Bridge(BridgeUrl),
 }
 
-/// A MongoDB connection string. Printing it in any way shows no user and no password.
+/// A MongoDB connection string. `Display` and `Debug` show neither user nor password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct MongoUri(String);
 
-/// What a store URL looks like, every scheme.
+/// The forms of a store URL, every scheme.
 const FORMS: &str = "sqlite:PATH, mongodb://…, mongodb+srv://… or https://…";
 
-/// Why a text is no store URL. No variant holds what could be a password.
+/// The reason why a text is no store URL. No variant holds anything that could be a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LocationError {
-    /// Nothing there.
     #[error("the store URL is empty: write {forms}", forms = FORMS)]
     Empty,
     /// A scheme that no store has.
@@ -35,10 +32,10 @@ pub enum LocationError {
     /// A bare path that does not look like a database file.
     #[error("`{0}` is no store URL: write {forms}; a bare path must end in .db or .sqlite", forms = FORMS)]
     Bare(String),
-    /// No store URL, and an `@` or a colon in it: perhaps a password beside it.
+    /// No store URL, but with an `@` or a colon: there may be a password in it.
     #[error("this is no store URL (and not shown, for a password may be in it): write {forms}", forms = FORMS)]
     Hidden,
-    /// A database that would be gone with the process, or a path that only a shell can read.
+    /// A database that would vanish with the process, or a path that only a shell can expand.
     #[error("`{0}` names no file that lasts: write sqlite:PATH")]
     NoFile(String),
     /// The driver cannot read the connection string.
@@ -47,7 +44,7 @@ pub enum LocationError {
          mongodb://USER:PASSWORD@HOST:PORT/DATABASE, with every special character of user and password percent-encoded"
     )]
     Mongo,
-    /// The address of a bridge that none can have.
+    /// An invalid address of a bridge.
     #[error(transparent)]
     Bridge(#[from] BridgeUrlError),
 }
@@ -94,7 +91,7 @@ impl MongoUri {
     fn parse(text: &str) -> Result<Self, LocationError> {
         match ConnectionString::parse(text) {
             Ok(_) => Ok(Self(text.to_owned())),
-            // The driver quotes what it cannot read, and that can be a piece of the password.
+            // The driver's error quotes the text that it cannot read, which may be a part of the password.
             Err(_) => Err(LocationError::Mongo),
         }
     }
@@ -104,7 +101,7 @@ impl MongoUri {
         &self.0
     }
 
-    /// The text with every piece of this string's user and password taken out.
+    /// Removes every part of this string's user and password from a text.
     pub fn redact(&self, text: &str) -> String {
         let mut clean = text.replace(self.0.as_str(), &self.to_string());
         for secret in self.secrets() {
@@ -128,7 +125,7 @@ impl MongoUri {
     }
 }
 
-/// What the store is called, without any secret.
+/// The name of the store, without any secret.
 impl fmt::Display for StoreLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

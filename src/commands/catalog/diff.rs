@@ -1,4 +1,4 @@
-//! `llmbench catalog diff`: what the stored lists say, like diff(1).
+//! `llmbench catalog diff`: shows changes in the stored lists, like diff(1).
 
 use super::{StoredListings, check_providers, notify, pick};
 use crate::cli::catalog::CatalogDiffArgs;
@@ -13,15 +13,15 @@ use crate::output::catalog::{diff as shown, json};
 use crate::output::{ReportView, print};
 use chrono::{DateTime, SubsecRound, Utc};
 
-/// Runs the command.
+/// Runs `llmbench catalog diff` to its exit status.
 ///
 /// # Errors
-/// Whatever keeps it from comparing.
+/// Any failure to compare.
 pub async fn run(args: CatalogDiffArgs, context: Context) -> Result<Exit, CommandError> {
     let view = ReportView::new(context.terminal, args.wide);
     let now = Utc::now();
     let since = since(&args, now, &view)?;
-    // Before anything is read: whoever wants to tell has to be able to.
+    // Checked before anything is read, because `--notify` needs a usable configuration.
     let notify = if args.notify { Some(notify::configured(&context)?) } else { None };
     let store = context.open_store().await?;
     let known = StoredListings::load(&*store, &args.providers).await?;
@@ -54,8 +54,8 @@ pub async fn run(args: CatalogDiffArgs, context: Context) -> Result<Exit, Comman
     Ok(notify::say(&told, args.quiet, &interrupt.stop).unwrap_or(exit))
 }
 
-/// How far back is looked where nobody says. Telling may look further: what was told already is not told again, and a day
-/// on which nobody told anybody is made up for.
+/// The default window. Notifying may look back further: findings that were sent are not sent again, and a missed
+/// day is caught up.
 const SINCE: &str = "24h";
 const SINCE_TO_TELL: &str = "7d";
 
@@ -73,7 +73,7 @@ fn since(
     Ok(since.trunc_subsecs(3))
 }
 
-/// Without a complete read nothing can be said, and silence would look like "nothing differs".
+/// Requires a complete read: without one, silence would look like "nothing differs".
 fn check_ground(found: &ListingDiff, providers: &[String]) -> Result<(), CommandError> {
     let hint = "llmbench catalog sync reads the lists, and says what keeps it from it";
     if !found.has_ground() {
@@ -88,7 +88,7 @@ fn check_ground(found: &ListingDiff, providers: &[String]) -> Result<(), Command
     }
 }
 
-/// Says of which providers the answer knows less than it seems.
+/// Warns about providers of which the answer is incomplete.
 fn tell_gaps(found: &ListingDiff, since: DateTime<Utc>) {
     for (provider, state) in &found.providers {
         let why = state.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();

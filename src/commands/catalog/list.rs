@@ -1,4 +1,4 @@
-//! `llmbench catalog list`: what was ever listed, as it is stored.
+//! `llmbench catalog list`: shows all models that were ever listed, as stored.
 
 use super::{StoredListings, check_providers, fits};
 use crate::cli::catalog::CatalogListArgs;
@@ -9,7 +9,7 @@ use crate::listings::diff::{diff, inventory};
 use crate::output::catalog::{json, list as shown};
 use crate::output::{ReportView, print};
 
-/// Runs the command.
+/// Runs `llmbench catalog list` to its exit status.
 ///
 /// # Errors
 /// Wrong usage, or a store that cannot be read.
@@ -45,7 +45,7 @@ pub async fn run(args: CatalogListArgs, context: Context) -> Result<Exit, Comman
     Ok(ended(!listed_states.is_empty(), args.pattern.as_deref().filter(|_| !known.rows.is_empty())))
 }
 
-/// The exit status, and a note where there is nothing to see.
+/// The exit status, and a note if the list is empty.
 fn ended(there: bool, pattern: Option<&str>) -> Exit {
     match (there, pattern) {
         (true, _) => return Exit::Yes,

@@ -1,4 +1,4 @@
-//! `llmbench catalog`: what providers list, read, compared and shown.
+//! `llmbench catalog`: reads, compares and shows providers' lists.
 
 mod diff;
 mod list;
@@ -15,14 +15,14 @@ use crate::listings::diff::{ABSENT_READS, DiffInput};
 use crate::storage::Store;
 use chrono::Utc;
 
-/// Runs the command.
+/// Runs `llmbench catalog` to its exit status.
 ///
 /// # Errors
 /// Wrong usage, or a store that cannot be used.
 pub async fn run(args: CatalogArgs, context: Context) -> Result<Exit, CommandError> {
     match args.command {
         CatalogCommand::Sync(args) => sync::run(args, context).await,
-        // Like diff(1): whatever keeps it from comparing is trouble.
+        // As in diff(1), any failure to compare is status 2.
         CatalogCommand::Diff(args) if args.pick.is_some() => diff::run(args, context).await,
         CatalogCommand::Diff(args) => diff::run(args, context).await.map_err(trouble),
         CatalogCommand::List(args) => list::run(args, context).await,
@@ -33,23 +33,22 @@ fn trouble(error: CommandError) -> CommandError {
     if error.exit == Exit::Interrupted { error } else { error.exit(Exit::Usage) }
 }
 
-/// All that a store knows about lists, of some providers or of all.
+/// The store's data about lists, of some providers or of all.
 pub struct StoredListings {
-    /// What is listed.
+    /// All models that are listed.
     pub rows: Vec<CatalogRow>,
-    /// Reads of lists.
     pub reads: Vec<ReadRow>,
-    /// What is measured.
+    /// All models of the catalog.
     pub measured: Vec<MeasuredModel>,
 }
 
 impl StoredListings {
-    /// Reads it.
+    /// Loads the data of these providers.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's errors.
     pub async fn load(store: &dyn Store, providers: &[String]) -> Result<Self, CommandError> {
-        // One provider is asked for in the database; a choice of several is made here.
+        // The database selects one provider; several are selected here.
         let one = if let [one] = providers { Some(one.as_str()) } else { None };
         let loaded = async {
             Ok(Self {
@@ -66,7 +65,7 @@ impl StoredListings {
         Ok(known)
     }
 
-    /// The question what is different, with the present as its beginning.
+    /// The input of a diff, with the present as its start.
     pub fn now(&self) -> DiffInput<'_> {
         DiffInput {
             rows: &self.rows,
@@ -93,7 +92,7 @@ fn check_providers(
     Ok(())
 }
 
-/// Whether a listed model is meant by a pattern of its id, or of `provider:id`.
+/// True if the pattern matches the model's id or `provider:id`.
 fn fits(pattern: &str, row: &CatalogRow) -> bool {
     let full = format!("{}:{}", row.provider, row.model_id);
     glob::matches(pattern, &row.model_id) || glob::matches(pattern, &full)

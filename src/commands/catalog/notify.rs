@@ -1,6 +1,6 @@
-//! Telling what is new in providers' lists, each finding once for each destination: written down, held, sent, marked. What
-//! nobody took is kept and sent next time. A crash after the other side took a letter and before that was marked costs one
-//! repeat, which carries the same Message-ID. Called by `catalog diff --notify`, and by whoever runs it on a schedule.
+//! Notifies about changes in providers' lists, each finding once per destination: recorded, held, sent, marked.
+//! Findings that a destination did not take are kept and sent next time. A crash between sending and marking costs one
+//! repeat, which carries the same Message-ID. Called by `catalog diff --notify`, also from a schedule.
 
 use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
@@ -19,23 +19,23 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// What became of one destination.
+/// The result for one destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryReport {
-    /// Where, without secrets.
+    /// The destination, without secrets.
     pub destination: String,
-    /// How many findings it was sent.
+    /// The number of findings that were sent to it.
     pub findings: usize,
-    /// How many others another process holds.
+    /// The number of other findings, held by another process.
     pub elsewhere: u64,
-    /// Why it did not take them.
+    /// The reason why the destination did not take them.
     pub refused: Option<String>,
 }
 
-/// Who is told, as configured.
+/// The configured destinations.
 ///
 /// # Errors
-/// Status 2 where nobody is configured, or a part of it cannot be used.
+/// Status 2 if none is configured, or a part of the configuration cannot be used.
 pub fn configured(context: &Context) -> Result<NotifyConfig, CommandError> {
     let notify = context.settings.notify().map_err(CommandError::usage)?;
     if notify.destinations().is_empty() {
@@ -48,10 +48,12 @@ pub fn configured(context: &Context) -> Result<NotifyConfig, CommandError> {
     Ok(notify)
 }
 
-/// Tells every destination what it was not told yet, side by side. `stop` gives up what is under way; it is kept.
+/// Sends every destination its unsent findings, concurrently. `stop` gives up sendings under way;
+/// their findings are kept.
 ///
 /// # Errors
-/// A store that fails, certificates that cannot be read. A destination that fails is no error: see [`DeliveryReport::refused`].
+/// A store that fails, certificates that cannot be read. A destination that fails is
+/// no error: see [`DeliveryReport::refused`].
 pub async fn tell(
     notify: &NotifyConfig,
     findings: &[ListingFinding],
@@ -82,7 +84,7 @@ pub async fn tell(
     told.map_err(|error| store_error("notices", error))
 }
 
-/// What all destinations have in common.
+/// The parts that all destinations share.
 struct NoticeSender {
     means: SendContext,
     redactor: Redactor,
@@ -121,7 +123,8 @@ impl NoticeSender {
     }
 }
 
-/// Says on stderr what became of each destination; where `quiet`, what went wrong alone. The status, where it is not that of the diff.
+/// Prints the result for each destination on stderr, only failures if `quiet`. Returns the exit status if it differs
+/// from that of the diff.
 pub fn say(told: &[DeliveryReport], quiet: bool, stop: &CancellationToken) -> Option<Exit> {
     for DeliveryReport { destination, findings, elsewhere, refused } in told {
         match refused {
@@ -154,7 +157,7 @@ fn count(findings: usize) -> String {
     units::counted(findings as u64, "finding")
 }
 
-/// What every destination would get now. Nothing is sent, and nothing is written down.
+/// The message that every destination would get now. Sends and records nothing.
 ///
 /// # Errors
 /// A store that cannot be read.

@@ -1,4 +1,4 @@
-//! `llmbench catalog diff --pick`: what is listed and not measured becomes `models add`, chosen from a list or by name.
+//! `llmbench catalog diff --pick`: adds listed but unmeasured models with `models add`, chosen from a list or by name.
 
 use super::fits;
 use crate::cli::catalog::CatalogDiffArgs;
@@ -19,10 +19,10 @@ use crate::storage::Store;
 use std::collections::HashSet;
 use tokio_util::sync::CancellationToken;
 
-/// Runs it on what differs.
+/// Offers or picks models from the differences.
 ///
 /// # Errors
-/// Status 2 where nobody can be asked, 1 where nothing is chosen or a name fits nothing, and those of `models add`.
+/// Status 2 if nobody can be asked, 1 if nothing is chosen or a name matches nothing, and those of `models add`.
 pub async fn run(
     args: &CatalogDiffArgs,
     found: &ListingDiff,
@@ -50,7 +50,7 @@ pub async fn run(
     add(wanted, &adding, context, &session).await
 }
 
-/// What is new stands first.
+/// Sorts new models to the front.
 fn newest_first(found: &ListingDiff) -> Vec<CatalogRow> {
     let mut rows = found.not_measured.clone();
     rows.sort_by_key(|row| !is_new(row, found));
@@ -78,7 +78,7 @@ async fn chosen(
     from_list("Which models are to be measured?".to_owned(), rows, choice, stop).await
 }
 
-/// Names and patterns with commas between them; each has to fit something.
+/// Matches comma-separated names and patterns; each has to match something.
 fn by_name(named: &str, rows: &[CatalogRow]) -> Result<Vec<ModelCandidate>, CommandError> {
     let mut wanted: Vec<ModelCandidate> = Vec::new();
     for pattern in named.split(',').map(str::trim).filter(|pattern| !pattern.is_empty()) {

@@ -1,4 +1,4 @@
-//! `llmbench catalog sync`: every provider's own list, read side by side and stored as each ends.
+//! `llmbench catalog sync`: reads every provider's own list concurrently and stores each as it ends.
 
 use crate::cli::catalog::CatalogSyncArgs;
 use crate::commands::context::Context;
@@ -21,14 +21,14 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
-/// A provider's list, and what the store made of it.
+/// A provider's list, with the result of storing it.
 struct SyncResult {
     synced: SyncedListing,
-    /// The store could not be reached: worth trying again.
+    /// True if the store could not be reached: worth trying again.
     unavailable: bool,
 }
 
-/// Runs the command.
+/// Runs `llmbench catalog sync` to its exit status.
 ///
 /// # Errors
 /// Wrong usage, or a store that cannot be used.
@@ -70,17 +70,17 @@ pub async fn run(args: CatalogSyncArgs, context: Context) -> Result<Exit, Comman
 /// Reads one provider's list and stores it, for commands that need a fresh one.
 ///
 /// # Errors
-/// Certificates that cannot be read. What went wrong with the list is in the result.
+/// Certificates that cannot be read. Errors of the list are in the result.
 pub async fn one(host: &Host, context: &Context, store: &dyn Store) -> Result<SyncedListing, CommandError> {
     let reader = reader(context)?;
     let listing = listed(&host.name, access::open(host, context).await, reader).await;
     Ok(keep(listing, store).await.synced)
 }
 
-/// The same away from the caller's thread, which a key command or a login may hold up.
+/// The same away from the caller's thread, which a key command or a login may block.
 ///
 /// # Errors
-/// As [`one`].
+/// As in [`one`].
 pub async fn apart(
     host: Host,
     context: Arc<Context>,
@@ -93,7 +93,7 @@ pub async fn apart(
 /// Reads a list that is kept elsewhere.
 ///
 /// # Errors
-/// As [`one`].
+/// As in [`one`].
 pub async fn listing(host: Host, context: Arc<Context>) -> Result<Listing, CommandError> {
     let reader = reader(&context)?;
     Ok(read(host, reader, context).await)
@@ -105,7 +105,7 @@ fn reader(context: &Context) -> Result<ListingReader, CommandError> {
     Ok(ListingReader { tls, limits: context.settings.deadlines.limits(), redactor })
 }
 
-/// The providers that are read, and those that are not because nothing says that they are meant.
+/// The providers to read, and those skipped because nothing in the settings selects them.
 fn choose(wanted: &[String], context: &Context) -> Result<(Vec<Host>, Vec<String>), CommandError> {
     let hosts = &context.settings.hosts;
     if !wanted.is_empty() {
@@ -129,7 +129,7 @@ fn choose(wanted: &[String], context: &Context) -> Result<(Vec<Host>, Vec<String
     Ok((chosen.into_iter().cloned().collect(), skipped.into_iter().map(|host| host.name.clone()).collect()))
 }
 
-/// Reads one list and stores it. Its failures are its own.
+/// Reads one list and stores it. A failure affects this provider alone.
 async fn sync_one(
     host: Host,
     reader: ListingReader,
@@ -144,7 +144,7 @@ async fn keep(listing: Listing, store: &dyn Store) -> SyncResult {
     let kept = store.keep_listing(&listing).await;
     let unavailable = matches!(kept, Err(StoreError::Unavailable(_)));
     if kept.is_ok() {
-        // Housekeeping on the way: where it fails, the next read does it.
+        // Housekeeping: if it fails, the next read repeats it.
         let _ = store.forget_notices(Utc::now() - REMEMBERED).await;
     }
     let kept = kept.map_err(|error| format!("its list could not be stored: {error}"));
@@ -153,7 +153,7 @@ async fn keep(listing: Listing, store: &dyn Store) -> SyncResult {
 
 async fn read(host: Host, reader: ListingReader, context: Arc<Context>) -> Listing {
     let name = host.name.clone();
-    // A key command may take seconds, during which no other provider should wait.
+    // A key command may take seconds and must not block other providers.
     let handle = Handle::current();
     let opening = move || handle.block_on(access::open(&host, &context));
     let opened = tokio::task::spawn_blocking(opening).await;
@@ -170,7 +170,7 @@ async fn listed(name: &str, opened: Result<ProviderAccess, String>, mut reader: 
         redactor.add(secret);
         reader.redactor = Arc::new(redactor);
     }
-    // The simulator, where there is one, lives as long as `opened`.
+    // `opened` keeps the simulator, if there is one, alive.
     reader.read(Arc::clone(&opened.route)).await
 }
 

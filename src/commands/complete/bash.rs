@@ -1,18 +1,19 @@
-//! Between bash's line and words. Pure. bash cuts its words at colons and the like (COMP_WORDBREAKS), keeps quotes in them,
-//! and puts in whatever it is given as it is: so lines are read here, and answers are written as bash wants them.
+//! Converts between bash's line and words. Pure. bash splits its words at colons and similar characters
+//! (COMP_WORDBREAKS), keeps quotes in them, and inserts answers unchanged: so this file parses lines and
+//! formats answers for bash.
 
-/// A line taken apart.
+/// A parsed command line.
 #[derive(Debug, PartialEq, Eq)]
 pub struct BashLine {
     /// Its words without quotes; the last is the cursor's, perhaps empty.
     pub words: Vec<String>,
-    /// What bash keeps in front of the answer: everything typed of the last word up to its last cut.
+    /// The part of the last word that bash keeps in front of the answer: everything up to its last break.
     kept: String,
     /// The quote that is open at the cursor.
     quote: Option<char>,
 }
 
-/// Reads a line up to the cursor. `breaks` are the characters that cut words besides white space and quotes.
+/// Parses a line up to the cursor. `breaks` are the characters that split words besides white space and quotes.
 pub fn read(line: &str, breaks: &str) -> BashLine {
     let (mut words, mut word, mut begun) = (Vec::new(), String::new(), false);
     let (mut raw, mut kept) = (String::new(), 0);
@@ -35,13 +36,13 @@ pub fn read(line: &str, breaks: &str) -> BashLine {
             (None | Some('"'), '\\') => {
                 let next = letters.next();
                 raw.extend(next);
-                // Between double quotes a backslash is one itself, except before these.
+                // Between double quotes a backslash is literal, except before these.
                 let stays = quote.is_some() && !next.is_some_and(|next| "\"\\$`".contains(next));
                 word.extend(stays.then_some('\\').into_iter().chain(next));
             }
             (None, letter) if breaks.contains(letter) => {
                 word.push(letter);
-                // readline keeps an @ with what follows it, for names of hosts.
+                // readline keeps an @ with the text after it, for names of hosts.
                 kept = if letter == '@' { before } else { raw.len() };
             }
             (_, letter) => word.push(letter),
@@ -54,12 +55,12 @@ pub fn read(line: &str, breaks: &str) -> BashLine {
 }
 
 impl BashLine {
-    /// A whole word as bash must be given it; `None` where it does not fit what is typed, or cannot be written.
+    /// A whole word in the form for bash; `None` if it does not match the typed text, or cannot be written.
     pub fn answer(&self, word: &str) -> Option<String> {
         match self.quote {
             Some('\'') if word.contains('\'') => None,
             Some(open) => {
-                // What stands before the quote stays; most often that is nothing.
+                // The text before the quote stays; most often it is empty.
                 let before = self.kept.strip_suffix(open)?;
                 let rest = word.strip_prefix(before)?;
                 Some(if open == '"' { escaped(rest, "\"\\$`") } else { rest.to_owned() })
@@ -69,7 +70,7 @@ impl BashLine {
     }
 }
 
-/// What means something to bash in a bare word.
+/// Characters with a meaning to bash in a bare word.
 const SPECIAL: &str = " \t'\"\\$`!&|;<>(){}[]*?~#^";
 
 fn escaped(text: &str, special: &str) -> String {

@@ -1,9 +1,8 @@
-//! `llmbench __complete`: what may stand at the cursor, for the completions of shells. Whatever goes wrong, it is silent and
-//! has nothing to offer: nobody who presses TAB wants to read an error. It asks no provider, reads no key and creates
-//! nothing; a store that does not answer at once is as good as none.
+//! `llmbench __complete`: words for the cursor, for the completions of shells. Offers nothing on any failure and prints
+//! no error, calls no provider, reads no key, creates nothing, and does not wait for a slow store.
 //!
-//! The first line says how the others are meant: `words`, `unfinished` (no space after the one that is taken), or `files`
-//! (the shell knows). Then a word a line, for all shells but bash with what it is behind a tab.
+//! The first line tells the kind of the others: `words`, `unfinished` (no space after the accepted one), or `files`
+//! (the shell knows). Then one word per line, for all shells but bash followed by a tab and its description.
 
 mod bash;
 mod names;
@@ -16,14 +15,14 @@ use crate::output::print;
 use crate::settings::{Env, FlagOverrides};
 use std::time::Duration;
 
-/// How long names may take, so that the whole answer is there within 300 ms.
+/// Time for names, so that the whole answer is there within 300 ms.
 const PATIENCE: Duration = Duration::from_millis(250);
 
 /// Answers, always with status 0.
 pub async fn run(args: CompleteArgs, env: Env) -> Exit {
     let line = args.bash.as_ref().map(|breaks| bash::read(args.words.last().map_or("", |line| line), breaks));
     let words = match &line {
-        // The first is the program.
+        // The first word is the program.
         Some(line) => line.words.get(1..).unwrap_or_default(),
         None => &args.words,
     };
@@ -41,12 +40,12 @@ pub async fn run(args: CompleteArgs, env: Env) -> Exit {
             lines(offered.iter().map(full).collect())
         }
     };
-    // A shell that has gone is no concern of ours.
+    // A shell that has gone is no error.
     let _ = print::data(&text);
     Exit::Yes
 }
 
-/// The words that fit what is typed.
+/// The words that match the typed text.
 async fn offered(place: &CompletionContext, env: Env) -> Vec<CompletionWord> {
     let mut words = match &place.wanted {
         CompletionKind::Words(words) => words.clone(),
@@ -59,7 +58,7 @@ async fn offered(place: &CompletionContext, env: Env) -> Vec<CompletionWord> {
         }
         CompletionKind::Files | CompletionKind::Nothing => Vec::new(),
     };
-    // Nobody could type the others, and they would forge lines.
+    // Other words could not be typed, and would forge lines.
     words.retain(|word| word.text.starts_with(&place.typed) && !word.text.contains(char::is_control));
     words
 }
@@ -70,7 +69,7 @@ fn lines(words: Vec<String>) -> String {
     std::iter::once(head.to_owned()).chain(words).map(|line| line + "\n").collect()
 }
 
-/// On one line, and short.
+/// Shortens a description to one line.
 fn clean(about: &str) -> String {
     let first = about.split(['\n', '\t', '\r']).next().unwrap_or_default();
     first.chars().filter(|letter| !letter.is_control()).take(80).collect()

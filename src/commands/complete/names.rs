@@ -1,5 +1,5 @@
-//! The names themselves: of providers and profiles from the settings, of everything else from the store. A model is offered
-//! in two steps, its provider first: thousands of names at once help nobody.
+//! Finds the names: of providers and profiles in the settings, of everything else in the store. A model is offered in
+//! two steps, its provider first: thousands of names at once help nobody.
 
 use crate::cli::complete::{CompletionSource, CompletionWord};
 use crate::commands::context::Context;
@@ -9,7 +9,7 @@ use crate::storage::suggestion_reader;
 use crate::storage::suggestions::{Suggestion, SuggestionSource};
 use std::collections::HashSet;
 
-/// Names that may begin like this. Where anything goes wrong there are none.
+/// Names with this prefix; empty if anything fails.
 pub async fn found(names: CompletionSource, typed: &str, context: &Context) -> Vec<CompletionWord> {
     match names {
         CompletionSource::Providers => providers(context, ""),

@@ -1,6 +1,7 @@
-//! What providers list, read once a day while a daemon runs, and whoever is configured told what is new. Several daemons
-//! share the work by what the store knows: a list that another one has read since the day's moment is not read again, and
-//! findings are held by one sender at a time. One list after the other, off the measuring thread: no lane waits for it.
+//! Reads providers' lists once a day while a daemon runs, and sends news to the configured destinations. Several
+//! daemons share the work through the store: a list that another one has read since the day's moment is not read
+//! again, and findings are held by one sender at a time. One list after the other, off the measuring thread, so that
+//! no lane waits for it.
 
 use crate::commands::catalog::{StoredListings, notify, sync};
 use crate::commands::context::Context;
@@ -19,18 +20,19 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-/// How often to look whether something is to be done.
+/// Interval of the checks for due work.
 const LOOK: Duration = Duration::from_secs(60);
-/// After so many ticks of the schedule a daemon that starts looks first; daemons that start together, at different moments.
+/// Greatest delay of a daemon's first check, in ticks; it is random, so that daemons that start together
+/// do not check together.
 const FIRST_TICKS: f64 = 6.0;
-/// How long a list that could not be read whole, or a recipient who took nothing, is left alone.
+/// Delay after a list that could not be read whole, or a failed sending.
 const AGAIN: TimeDelta = TimeDelta::hours(1);
-/// How long a list is left to the daemon that began to read it.
+/// Time for which a list is left to the daemon that began to read it.
 const READING: Duration = Duration::from_secs(600);
-/// How far back what is new may lie: what was told once is not told again.
+/// Greatest age of news: findings that were sent are not sent again.
 const NEWS: TimeDelta = TimeDelta::days(7);
 
-/// Reads lists each day at `at` (UTC), and at once where the last such moment was missed. Until its task is ended.
+/// Reads lists each day at `at` (UTC), and at once if the last such moment was missed. Runs until its task is ended.
 pub async fn run(
     context: Arc<Context>,
     store_handle: Arc<StoreHandle>,
@@ -63,20 +65,20 @@ pub async fn run(
     }
 }
 
-/// The day's moment that was last.
+/// The last occurrence of the day's moment.
 fn latest(at: NaiveTime, now: DateTime<Utc>) -> DateTime<Utc> {
     let today = now.date_naive().and_time(at).and_utc();
     if today <= now { today } else { today.checked_sub_days(Days::new(1)).unwrap_or(today) }
 }
 
-/// What is to be done about a provider's list.
+/// The decision about a provider's list.
 #[derive(Debug, PartialEq, Eq)]
 enum DiscoveryDecision {
     /// It was read whole since the moment.
     Done,
-    /// It could not be read lately.
+    /// It failed lately and is retried later.
     Later,
-    /// It is to be read.
+    /// It is read now.
     Now,
 }
 
@@ -91,7 +93,7 @@ fn due(reads: &[ReadRow], provider: &str, moment: DateTime<Utc>, now: DateTime<U
     }
 }
 
-/// Reads the lists that are due. How many were read, and how many are still to be.
+/// Reads the lists that are due. Returns the numbers of lists read and still to be read.
 async fn round(
     context: &Arc<Context>,
     store: &Arc<dyn Store>,
@@ -100,7 +102,7 @@ async fn round(
 ) -> (usize, usize) {
     let (mut read, mut left) = (0, 0);
     for host in hosts(context) {
-        // Asked before each: another daemon may have read it meanwhile.
+        // Checked before each: another daemon may have read it meanwhile.
         let Ok(reads) = store.list_reads(Some(&host.name)).await else { return (read, left + 1) };
         match due(&reads, &host.name, moment, Utc::now()) {
             DiscoveryDecision::Done => {}
@@ -111,7 +113,7 @@ async fn round(
                         read += 1;
                         left += usize::from(!one(context, store, host).await);
                     }
-                    // Another daemon reads it at this moment, or the store is away.
+                    // Another daemon reads it at this moment, or the store is not available.
                     Ok(false) | Err(_) => left += 1,
                 }
             }
@@ -120,14 +122,14 @@ async fn round(
     (read, left)
 }
 
-/// Providers of this daemon that something says are meant.
+/// This daemon's providers that the settings select.
 fn hosts(context: &Context) -> Vec<Host> {
     let settings = &context.settings;
     let mine = |host: &&Host| host.name != SIMULATOR && settings.daemon_config.covers(&host.name);
     settings.hosts.iter().filter(mine).filter(|host| settings.is_configured(host)).cloned().collect()
 }
 
-/// Reads one list; whether it was read whole and kept.
+/// Reads one list; true if it was read whole and stored.
 async fn one(context: &Arc<Context>, store: &Arc<dyn Store>, host: Host) -> bool {
     let provider = host.name.clone();
     match sync::apart(host, Arc::clone(context), Arc::clone(store)).await {
@@ -148,7 +150,7 @@ async fn one(context: &Arc<Context>, store: &Arc<dyn Store>, host: Host) -> bool
     }
 }
 
-/// Tells whoever is configured what is new; whether nothing is left to tell.
+/// Sends news to the configured destinations; true if nothing is left to send.
 async fn tell(context: &Context, store: &Arc<dyn Store>, stop: &CancellationToken) -> bool {
     let Ok(notify) = notify::configured(context) else { return true };
     let told = async {

@@ -1,5 +1,5 @@
-//! `daemon --dry-run`: what would be asked now and later, from what the store says at this moment. Nothing is called and
-//! nothing is changed.
+//! `daemon --dry-run`: shows the requests that are due now and later, from the present state of the store.
+//! Calls and changes nothing.
 
 use super::store_handle;
 use crate::cli::daemon::DaemonArgs;
@@ -21,10 +21,10 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Shows what is due and when.
+/// Shows the due series and the times of the others.
 ///
 /// # Errors
-/// Status 2 or 75 where the store cannot be asked.
+/// Status 2 or 75 if the store cannot be read.
 pub async fn run(
     args: &DaemonArgs,
     context: &Context,
@@ -66,7 +66,7 @@ async fn rows(
     Ok(rows)
 }
 
-/// How far the series of a runner have come. One that never ran has had no turns, and a look creates no file.
+/// The progress of a runner's series. Empty if it never ran, and creates no file.
 async fn turns_of_runner(path: &Path, context: &Context) -> Result<Vec<JobState>, StoreError> {
     if !path.exists() {
         return Ok(Vec::new());
@@ -85,7 +85,7 @@ fn turns(
 ) -> Vec<DueRow> {
     let mut roster = Roster::default();
     roster.measure(items, daemon_config);
-    // What a daemon holds at this moment is not due.
+    // A series that a daemon holds at this moment is not due.
     let turns: HashMap<Series, _> =
         jobs.iter().map(|job| (job.series.clone(), turn(job, None, AFTER_A_CRASH, now))).collect();
     let questions = RequestSpecs::new(questions.to_vec());

@@ -1,5 +1,5 @@
-//! Behind a bridge: what Bedrock lists, read here, where its credentials are, and posted to the bridge. Beside measuring,
-//! which never waits for it.
+//! Behind a bridge: reads Bedrock's list here, where its credentials are, and posts it to the bridge. Runs beside
+//! measuring, which never waits for it.
 
 use crate::bridge::client::BridgeClient;
 use crate::commands::bridge::PROVIDER;
@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-/// How long after a start the first list is read: what is due is measured first.
+/// Delay of the first list after a start: due measurements go first.
 const FIRST: Duration = Duration::from_secs(2);
-/// How long a list that was not read or not taken is left alone at most.
+/// Longest delay after a list that was not read or not accepted.
 const AGAIN: Duration = Duration::from_secs(1800);
 
-/// Posts the list again and again, every `every`; sooner where it did not work. Until its task is ended.
+/// Posts the list every `every`; sooner after a failure. Runs until its task is ended.
 pub async fn run(context: Arc<Context>, bridge: Arc<BridgeClient>, every: Duration) {
     let Ok(host) = context.settings.hosts.find(PROVIDER).cloned() else { return };
     sleep(FIRST).await;
@@ -27,7 +27,7 @@ pub async fn run(context: Arc<Context>, bridge: Arc<BridgeClient>, every: Durati
     }
 }
 
-/// Reads the list and posts it; whether the bridge has the whole of it now.
+/// Reads the list and posts it; true if the bridge now has the whole of it.
 async fn post(host: &Host, context: &Arc<Context>, bridge: &BridgeClient) -> bool {
     let listing = match sync::listing(host.clone(), Arc::clone(context)).await {
         Ok(listing) => listing,

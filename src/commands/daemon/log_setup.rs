@@ -1,5 +1,5 @@
-//! Everything that a daemon says for people: log lines, the words of a panic, and why it ended. All of it goes through the
-//! log's bounded queue, because standard error may be a pipe that nobody reads, and whoever writes to it waits.
+//! The daemon's output for people: log lines, panic messages, and the reason why it ended. All of it goes through the
+//! log's bounded queue, because standard error may be a pipe that nobody reads, which would block a direct write.
 
 use crate::cli::daemon::{DaemonArgs, LogFormatArg, LogLevelArg};
 use crate::commands::exit::CommandError;
@@ -13,24 +13,23 @@ use std::time::Duration;
 use tracing::error;
 use tracing::level_filters::LevelFilter;
 
-/// How long the log may stand still, writing aside.
+/// Longest standstill of the log, apart from the writing itself.
 const LOGGER: Duration = Duration::from_secs(60);
-/// How long the last lines may take to whoever reads them.
+/// Time for the reader to take the last lines.
 const LAST_LINES: Duration = Duration::from_secs(2);
 
-/// The voice of one daemon. Letting go of it writes the last lines.
+/// The log of one daemon. Dropping it writes the last lines.
 pub struct LogSetup {
-    /// The log.
     pub log: LogHandle,
-    /// Who watches the log, and whatever else is to be watched.
+    /// Watches the log and other parts.
     pub watchdog: Arc<Watchdog>,
 }
 
 impl LogSetup {
-    /// Starts the log. From now on nothing else of the process writes to standard error.
+    /// Starts the log. From now on no other part of the process writes to standard error.
     ///
     /// # Errors
-    /// Status 2 where no thread can be had.
+    /// Status 2 if no thread can be started.
     pub fn start(args: &DaemonArgs, redactor: Redactor, stderr_tty: bool) -> Result<Self, CommandError> {
         let watchdog = Arc::new(Watchdog::new(LOOK));
         let logger = watchdog.watch(stall_exit::LOGGER, LOGGER);
@@ -45,7 +44,7 @@ impl LogSetup {
         Ok(Self { log, watchdog })
     }
 
-    /// Says why the daemon ends, as a line like any other.
+    /// Logs the reason why the daemon ends.
     pub fn last_word(&self, why: &CommandError) {
         error!(hint = why.hint.as_deref(), exit_status = why.exit.code(), "{}", why.message);
     }
@@ -57,7 +56,7 @@ impl Drop for LogSetup {
     }
 }
 
-/// How this daemon's lines are written.
+/// The format of this daemon's log lines.
 pub fn format(args: &DaemonArgs, stderr_tty: bool) -> LogFormat {
     let asked = match args.log_format {
         LogFormatArg::Auto => None,
@@ -67,7 +66,7 @@ pub fn format(args: &DaemonArgs, stderr_tty: bool) -> LogFormat {
     LogFormat::choose(asked, stderr_tty)
 }
 
-/// The error where the system gives no thread.
+/// The error if the system starts no thread.
 pub fn no_thread(error: std::io::Error) -> CommandError {
     CommandError::usage(format!("no thread can be had: {error}"))
 }
@@ -82,7 +81,8 @@ fn level(level: LogLevelArg) -> LevelFilter {
     }
 }
 
-/// What a panic says, and where. The standard library's own words would be written, and waited for, by whoever panics.
+/// The message and place of a panic. The standard library's own hook would write directly and
+/// block the panicking thread.
 fn words(panic: &PanicHookInfo<'_>) -> String {
     let said = panic.payload_as_str().unwrap_or("without words");
     let place = panic.location().map(|place| format!(" at {place}")).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! `llmbench daemon`: joins the daemon with settings, keys, store and signals, and says how it ended.
+//! `llmbench daemon`: joins the daemon with settings, keys, store and signals, and reports the reason of its end.
 
 mod discovery;
 mod dry_run;
@@ -40,21 +40,21 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-/// The role of rows of profiles that are not published.
+/// The role of rows of unpublished profiles.
 const SHADOW: &str = "shadow";
-/// The role of rows of those that are.
+/// The role of rows of published profiles.
 const PUBLISHED: &str = "published";
 
-/// How long a start waits for an outbox that another process has open: one that was killed lets go of it a moment later.
+/// Time that a start waits for an outbox that another process has open: a killed one releases it a moment later.
 const LOCK_PATIENCE: Duration = Duration::from_secs(3);
-/// How often it looks meanwhile.
+/// Interval of the tries meanwhile.
 const LOCK_LOOK: Duration = Duration::from_millis(100);
 
-/// Runs the command. From the start of its log on, a daemon tells in log lines why it ends; a `context` that cannot be had
-/// is told so as well where lines are for programs.
+/// Runs `llmbench daemon` to its exit status. Once its log runs, a daemon logs the reason of its end; if log lines are
+/// for programs, an unusable `context` is logged as well.
 ///
 /// # Errors
-/// [`CommandError`], where nothing was logged yet, or of a dry run.
+/// [`CommandError`] if nothing was logged yet, or of a dry run.
 pub async fn run(args: DaemonArgs, context: Result<Context, CommandError>) -> Result<Exit, CommandError> {
     let context = context.and_then(adapted);
     if args.dry_run {
@@ -79,7 +79,7 @@ pub async fn run(args: DaemonArgs, context: Result<Context, CommandError>) -> Re
     }))
 }
 
-/// What a runner behind a bridge leaves to whoever has the database.
+/// Removes the parts of the settings that a runner behind a bridge leaves to the owner of the database.
 fn adapted(mut context: Context) -> Result<Context, CommandError> {
     if bridge::named(&context)?.is_some() {
         bridge::adapt(&mut context);
@@ -87,7 +87,7 @@ fn adapted(mut context: Context) -> Result<Context, CommandError> {
     Ok(context)
 }
 
-/// An error before anything is known.
+/// Handles an error before the log runs.
 fn untold(args: &DaemonArgs, error: CommandError) -> Result<Exit, CommandError> {
     let stderr_tty = Terminal::detect(TerminalEnv::default()).stderr_tty;
     if log_setup::format(args, stderr_tty) == LogFormat::Text {
@@ -97,7 +97,7 @@ fn untold(args: &DaemonArgs, error: CommandError) -> Result<Exit, CommandError> 
     Ok(error.exit)
 }
 
-/// Where probes are answered. One pass is over before anybody asks, unless somebody says that they will.
+/// The address for probes. A single pass has none unless a flag sets it, because it ends before anybody asks.
 fn listen(args: &DaemonArgs, context: &Context) -> Result<ListenAddress, CommandError> {
     let nowhere = args.once.then_some(ListenAddress(None));
     let listen = context.settings.listen.or(nowhere).unwrap_or_default();
@@ -119,7 +119,7 @@ async fn work(args: &DaemonArgs, context: Context, log_setup: &LogSetup) -> Resu
     let endpoints = MonitoringEndpoints::start(log_setup, &context, &state_dir)?;
     let interrupt = Interrupt::listen().map_err(CommandError::usage)?;
     let store_handle = Arc::new(store_handle(&context, &state_dir)?);
-    // A store that is away takes seconds to say so, and a long backlog takes as long to open.
+    // An unreachable store takes seconds to report it, and a long backlog takes as long to open.
     let (usable, opened) = tokio::join!(usable(&store_handle, args.once), open_outbox(&state_dir));
     usable?;
     let (outbox, opening) = opened.map_err(outbox_error)?;
@@ -149,24 +149,24 @@ async fn work(args: &DaemonArgs, context: Context, log_setup: &LogSetup) -> Resu
     endpoints.ready();
     let stopped = tokio::select! {
         stopped = engine::run(setup, interrupt.stop.clone()) => stopped.map_err(outbox_error)?,
-        // What was accepted is on the disk.
+        // Accepted rows are on the disk.
         () = interrupt.abort.cancelled() => return Ok(Exit::Interrupted),
     };
     heard.cancel();
-    // What waits to be told is told; a task that broke has told what it could.
+    // Reports the remaining events; a task that panicked has reported as much as it could.
     let _ = hearing.await;
     if !args.once {
         return Ok(Exit::Yes);
     }
-    // Nobody is to miss a daemon that was never to stay.
+    // A single pass ends on purpose, so no status file may report a missing daemon.
     status_file::remove(&state_dir);
     passed(stopped, &store_handle, wait)
 }
 
-/// How a single pass ended.
+/// The result of a single pass.
 ///
 /// # Errors
-/// Status 75 where the store did not say what to measure, or has not all of its rows.
+/// Status 75 if the store did not return a work list, or has not all of the rows.
 fn passed(stopped: ShutdownReport, store_handle: &StoreHandle, wait: Duration) -> Result<Exit, CommandError> {
     let ShutdownReport { counted, flushed, waited_in_vain, .. } = stopped;
     let why = store_handle.heard().error.unwrap_or_else(|| "it does not answer".to_owned());
@@ -189,7 +189,7 @@ fn passed(stopped: ShutdownReport, store_handle: &StoreHandle, wait: Duration) -
     Ok(if counted.succeeded == 0 && counted.failed > 0 { Exit::No } else { Exit::Yes })
 }
 
-/// What goes on beside measuring in a daemon that stays; it ends when the set is let go.
+/// Background tasks of a lasting daemon; they end when the set is dropped.
 fn beside(
     args: &DaemonArgs,
     context: &Arc<Context>,
@@ -207,7 +207,7 @@ fn beside(
         beside.spawn(discovery::run(Arc::clone(context), Arc::clone(store_handle), at, stop.clone()));
     }
     if let Some(bridge) = store_handle.bridge() {
-        // What there is to be checked is where the database is.
+        // Self-checks run next to the database, not behind a bridge.
         let every = bridge::named(context).ok().flatten();
         let every = every.and_then(|named| bridge::settings(context, &named.source).ok());
         if let Some(settings) = every.filter(|_| daemon_config.covers(bridge::PROVIDER)) {
@@ -221,7 +221,7 @@ fn beside(
     beside
 }
 
-/// The store is worth waiting for; a store that can never work is not. A single pass waits for no bridge that refuses.
+/// Waits for the store, but not for one that can never work. A single pass does not wait for a bridge that refuses.
 async fn usable(store_handle: &Arc<StoreHandle>, once: bool) -> Result<(), CommandError> {
     match store_handle.store().await {
         Err(error @ StoreError::Broken(_)) => return Err(store_error("store", error)),
@@ -239,7 +239,7 @@ async fn usable(store_handle: &Arc<StoreHandle>, once: bool) -> Result<(), Comma
     }
 }
 
-/// The way to the store, or to the bridge before one.
+/// The handle to the store, or to the bridge in front of one.
 fn store_handle(context: &Context, state_dir: &Path) -> Result<StoreHandle, CommandError> {
     let Sourced { value: location, source } = context.store_location()?;
     context.make_default_store_dir(&location, &source)?;
@@ -261,7 +261,7 @@ fn state_dir(context: &Context) -> Result<PathBuf, CommandError> {
     Ok(directory)
 }
 
-/// Opens the outbox, and waits a moment for one that somebody else has open.
+/// Opens the outbox, and waits a moment if another process has it open.
 async fn open_outbox(state_dir: &Path) -> Result<(Outbox, OpenReport), OutboxError> {
     let begun = Instant::now();
     loop {
@@ -302,7 +302,7 @@ fn tell_opening(opening: &OpenReport) {
     }
 }
 
-/// What is asked of every model, each with the role of its rows.
+/// The requests for every model, each with the role of its rows.
 fn questions(context: &Context) -> Result<Vec<RequestSpec>, CommandError> {
     let settings = &context.settings;
     let question = |id: &String| {

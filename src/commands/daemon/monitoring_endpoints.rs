@@ -1,5 +1,5 @@
-//! What monitors and the service manager see of a daemon: probes, words to systemd, and the watchdog behind them. What it
-//! says for people is its voice.
+//! The daemon as monitors and the service manager see it: probes, notifications to systemd, and the watchdog behind
+//! them. Its output for people is in `log_setup`.
 
 use super::log_setup::{LogSetup, no_thread};
 use crate::commands::context::Context;
@@ -25,16 +25,16 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-/// How long the runtime may stand still. A turn of it takes microseconds.
+/// Longest standstill of the runtime. A turn of it takes microseconds.
 const RUNTIME: Duration = Duration::from_secs(60);
-/// How long the outbox may take for one answer: disks pause, and one that pauses for so long has failed.
+/// Longest time for an answer of the outbox: disks pause, and one that pauses for so long has failed.
 const OUTBOX: Duration = Duration::from_secs(120);
-/// How often the outbox is asked.
+/// Interval of queries to the outbox.
 const ASK: Duration = Duration::from_secs(5);
 
-/// The front of one daemon.
+/// Probes, systemd notifications and watchdog of one daemon.
 pub struct MonitoringEndpoints {
-    /// Where the engine shows that it lives.
+    /// The engine's signs of life.
     pub liveness: Arc<Liveness>,
     systemd: Arc<SystemdNotifier>,
     watchdog: Arc<Watchdog>,
@@ -45,7 +45,7 @@ impl MonitoringEndpoints {
     /// Starts the watchdog.
     ///
     /// # Errors
-    /// Status 2 where no threads can be had.
+    /// Status 2 if no threads can be started.
     pub fn start(log_setup: &LogSetup, context: &Context, state_dir: &Path) -> Result<Self, CommandError> {
         let watchdog = Arc::clone(&log_setup.watchdog);
         let systemd =
@@ -68,10 +68,10 @@ impl MonitoringEndpoints {
         Ok(Self { liveness, systemd, watchdog, _watching: watching })
     }
 
-    /// Answers probes, where anybody wants them, as long as the process lives.
+    /// Answers probes, if an address is set, as long as the process lives.
     ///
     /// # Errors
-    /// Status 2 where the address cannot be had.
+    /// Status 2 if the address cannot be bound.
     pub async fn listen(&self, listen: ListenAddress) -> Result<(), CommandError> {
         let Some(address) = listen.0 else { return Ok(()) };
         let failed = |error| {
@@ -85,17 +85,18 @@ impl MonitoringEndpoints {
         Ok(())
     }
 
-    /// Has the watchdog watch the outbox.
+    /// Adds the outbox to the watchdog.
     pub fn watch(&self, outbox: Outbox) {
         tokio::spawn(ask(outbox, self.watchdog.watch("outbox", OUTBOX)));
     }
 
-    /// Tells the service manager that the daemon works. A store that is down does not put this off: rows wait for it.
+    /// Tells the service manager that the daemon works. Does not wait for a store that is down, because
+    /// rows wait for it.
     pub fn ready(&self) {
         self.systemd.ready();
     }
 
-    /// Makes lines, figures and words of events, until `end`; then of those that wait.
+    /// Turns events into log lines, metrics and notifications until `end`; then those still queued.
     pub fn hear(&self, events: &EventBus, end: CancellationToken) -> JoinHandle<()> {
         let (liveness, systemd) = (Arc::clone(&self.liveness), Arc::clone(&self.systemd));
         tokio::spawn(hear(events.listen(), end, move |event| {
@@ -118,7 +119,7 @@ async fn turn(runtime: WatchdogSignal) {
     }
 }
 
-/// What counts is whether an answer comes, not which: a final error ends the daemon in its own way.
+/// Any answer counts: a final error ends the daemon elsewhere.
 async fn ask(outbox: Outbox, answers: WatchdogSignal) {
     loop {
         answers.tick();

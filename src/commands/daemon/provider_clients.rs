@@ -1,4 +1,5 @@
-//! The daemon's way to providers: keys from the settings, fetched when a lane wants a client; one measuring thread for all.
+//! The daemon's provider clients: keys come from the settings when a lane needs a client; one
+//! measuring thread serves all.
 
 use crate::commands::context::Context;
 use crate::commands::exit::CommandError;
@@ -11,18 +12,17 @@ use async_trait::async_trait;
 use std::sync::Arc;
 use tokio::runtime::Handle;
 
-/// The way to providers: keys from the settings, one measuring thread for all.
+/// Opens provider clients with keys from the settings; one measuring thread serves all.
 pub struct ConfiguredClients {
-    /// What the settings say.
     pub context: Arc<Context>,
     clock_thread: ClockThread,
     redactor: Redactor,
 }
 
-/// Opens the way.
+/// Starts the measuring thread and returns the clients.
 ///
 /// # Errors
-/// Status 2 where certificates cannot be used, or no thread can be had.
+/// Status 2 if certificates cannot be used, or no thread can be started.
 pub fn clients(context: Context) -> Result<Arc<ConfiguredClients>, CommandError> {
     let tls = client_config(context.extra_ca().as_deref())
         .map_err(|error| CommandError::usage(error).hint("SSL_CERT_FILE names a PEM file, or is unset"))?;

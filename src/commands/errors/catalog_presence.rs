@@ -1,4 +1,4 @@
-//! How the models that advice names stand in the catalogue: nobody is told to switch off what is off, or not there.
+//! Looks up the models of advice in the catalog, so that no advice is to disable a model that is disabled or not there.
 
 use crate::domain::FailureKind;
 use crate::output::advice::{CatalogPresence, asks_the_catalogue};
@@ -6,7 +6,7 @@ use crate::output::errors::FailureAdvice;
 use crate::storage::catalog::CatalogEntry;
 use crate::storage::{Store, StoreError};
 
-/// Asks the catalogue about those whose advice depends on it.
+/// Adds the catalog state to advice that depends on it.
 ///
 /// # Errors
 /// Those of the store.
@@ -21,7 +21,7 @@ pub async fn settled(
     Ok(advised)
 }
 
-/// Of the model; where the account has no money, of any model of the provider.
+/// The state of the model; for an account without money, of any model of the provider.
 fn presence(one: &FailureAdvice, entries: &[CatalogEntry]) -> CatalogPresence {
     let meant = entries.iter().filter(|entry| {
         entry.sound && (one.kind == FailureKind::Billing || entry.model.model_id == one.model)

@@ -1,4 +1,4 @@
-//! From the store's fine groups to those that people asked for. Pure.
+//! Folds the store's fine groups into the requested ones. Pure.
 
 use crate::domain::ErrorGroup;
 use crate::output::advice::{self, CatalogPresence};
@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 /// A provider, or a provider's model.
 type ProviderAndModel = (Option<String>, Option<String>);
 
-/// Attempts by where they went: successes, errors.
+/// Successes and errors by provider and model.
 pub struct AttemptCounts(HashMap<ProviderAndModel, (u64, u64)>);
 
 impl AttemptCounts {
-    /// Counted from what the store answered.
+    /// Counts the rows that the store returned.
     pub fn count(fine: &[ErrorGroup], successes: &[Successes]) -> Self {
         let mut attempts: HashMap<ProviderAndModel, (u64, u64)> = HashMap::new();
         for one in successes {
@@ -29,7 +29,7 @@ impl AttemptCounts {
         self.0.get(place).copied().unwrap_or_default()
     }
 
-    /// Whether nothing succeeded where this part's errors were.
+    /// True if nothing succeeded for the provider or model of this part.
     pub fn only_failing(&self, part: &ErrorGroup) -> bool {
         self.at(&place(part)).0 == 0
     }
@@ -44,7 +44,7 @@ fn place(part: &ErrorGroup) -> ProviderAndModel {
     (part.provider.clone(), part.model.clone())
 }
 
-/// Groups in an order of their own, so that every store's answer is told in the same words.
+/// Sorts groups in a fixed order, so that the output is the same for every store.
 pub fn in_order(mut fine: Vec<ErrorGroup>) -> Vec<ErrorGroup> {
     let key = |part: &ErrorGroup| {
         let ErrorGroup { provider, model, kind, cause, stage, fingerprint, .. } = part.clone();
@@ -98,7 +98,7 @@ fn key(part: &ErrorGroup, by: ErrorGrouping) -> Vec<Option<String>> {
     }
 }
 
-/// A group of no errors, with what it is grouped by.
+/// A group of no errors, with its grouping fields.
 fn bare(part: &ErrorGroup, by: ErrorGrouping) -> ErrorGroupRow {
     let keep =
         |wanted: &[ErrorGrouping], value: &Option<String>| value.clone().filter(|_| wanted.contains(&by));
@@ -117,8 +117,8 @@ fn bare(part: &ErrorGroup, by: ErrorGrouping) -> ErrorGroupRow {
     ErrorGroupRow { errors, ..ErrorGroupRow::default() }
 }
 
-/// The known kinds, the most frequent first, each with the model that it struck most. How those stand in the catalogue is
-/// still to be asked ([`super::catalog_presence`]).
+/// The known kinds, the most frequent first, each with its most affected model. Their presence in the catalog is still
+/// to be queried ([`super::catalog_presence`]).
 pub fn advised(fine: &[ErrorGroup]) -> Vec<FailureAdvice> {
     let mut kinds: BTreeMap<_, (u64, &ErrorGroup)> = BTreeMap::new();
     for part in fine {
@@ -139,7 +139,8 @@ pub fn advised(fine: &[ErrorGroup]) -> Vec<FailureAdvice> {
     all
 }
 
-/// What is above the limit: each line of providers or models, else everything together. Nothing to judge by is above it.
+/// The groups above the limit: each line of providers or models, else everything together. Without attempts it counts
+/// as above the limit.
 pub fn limit(
     share: f64,
     groups: &[ErrorGroupRow],

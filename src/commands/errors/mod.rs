@@ -1,4 +1,4 @@
-//! `llmbench errors`: questions about what failed.
+//! `llmbench errors`: queries about failures.
 
 mod catalog_presence;
 mod grouping;
@@ -10,10 +10,10 @@ use crate::cli::errors::{ErrorsArgs, ErrorsCommand};
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
 
-/// Runs the command.
+/// Runs `llmbench errors` to its exit status.
 ///
 /// # Errors
-/// A store that cannot be read, a window that is none, standard output that takes no more.
+/// A store that cannot be read, an invalid window, a failed write to standard output.
 pub async fn run(args: ErrorsArgs, context: Context) -> Result<Exit, CommandError> {
     match args.command {
         ErrorsCommand::Summary(args) => summary::run(args, context).await,

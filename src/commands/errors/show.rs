@@ -14,10 +14,10 @@ use crate::storage::history::{ErrorGranularity, HistoryFilter, RunSeries, Stored
 use crate::storage::{Store, StoreError};
 use serde_json::Value;
 
-/// How many fingerprints with the same beginning are named.
+/// Most fingerprints named for an ambiguous prefix.
 const NAMED: u32 = 5;
 
-/// What the story is about.
+/// The model or fingerprint of the report.
 struct ErrorSubject {
     provider: Option<String>,
     model: Option<String>,
@@ -25,10 +25,10 @@ struct ErrorSubject {
     rollup: Option<StoredRow>,
 }
 
-/// Runs the command.
+/// Runs `llmbench errors show` to its exit status.
 ///
 /// # Errors
-/// As [`super::run`]; status 1 where there is nothing to tell.
+/// As in [`super::run`]; status 1 if there is nothing to show.
 pub async fn run(args: ErrorsShowArgs, context: Context) -> Result<Exit, CommandError> {
     let window = window(&args.window, None)?;
     let store = context.open_store().await?;
@@ -55,7 +55,7 @@ pub async fn run(args: ErrorsShowArgs, context: Context) -> Result<Exit, Command
     Ok(Exit::Yes)
 }
 
-/// The one fingerprint that begins like this, by its rollup or, where another writer made none, by its errors.
+/// The one fingerprint with this prefix, by its rollup or, if another writer made none, by its errors.
 async fn by_fingerprint(text: &str, store: &dyn Store) -> Result<ErrorSubject, CommandError> {
     let failed = |error| read_error("reading errors", error);
     let rollups = store.rollups(text, NAMED + 1).await.map_err(failed)?;
@@ -116,7 +116,7 @@ async fn tell(
         ..HistoryFilter::default()
     };
     let scope = HistoryFilter { window, fingerprint: subject.fingerprint.clone(), ..model.clone() };
-    // A fingerprint says everything by itself: its rows may spell their provider in other types.
+    // A fingerprint is enough by itself: its rows may spell their provider in other types.
     let errors = match subject.fingerprint {
         Some(_) => HistoryFilter { provider: None, model: None, ..scope.clone() },
         None => scope.clone(),
@@ -150,7 +150,7 @@ async fn tell(
     })
 }
 
-/// Nothing is stored about this model: perhaps another one is meant.
+/// The error if nothing is stored about this model: perhaps another one is meant.
 async fn nothing(asked: &str, window: Window, store: &dyn Store) -> Result<CommandError, StoreError> {
     let when = if window == Window::default() { "" } else { " in this window" };
     let said = format!("nothing is stored about `{}`{when}", asked.escape_debug());

@@ -1,4 +1,4 @@
-//! `llmbench errors summary`: three questions at once (errors, successes, the catalogue), folded into groups.
+//! `llmbench errors summary`: three concurrent queries (errors, successes, the catalog), folded into groups.
 
 use super::catalog_presence;
 use super::grouping::{self, AttemptCounts};
@@ -14,10 +14,10 @@ use crate::storage::history::{ErrorGranularity, HistoryFilter, MOST_GROUPS, RunS
 use crate::storage::{Store, StoreError};
 use std::collections::HashSet;
 
-/// Runs the command.
+/// Runs `llmbench errors summary` to its exit status.
 ///
 /// # Errors
-/// As [`super::run`].
+/// As in [`super::run`].
 pub async fn run(args: ErrorsSummaryArgs, context: Context) -> Result<Exit, CommandError> {
     let scope = HistoryFilter {
         published_errors: args.published,
@@ -40,7 +40,7 @@ pub async fn run(args: ErrorsSummaryArgs, context: Context) -> Result<Exit, Comm
     Ok(summary.limit.as_ref().map_or(Exit::Yes, judge))
 }
 
-/// Says what is above the limit, and whether anything is.
+/// Prints the groups above the limit, and returns the status.
 fn judge(limit: &ErrorShareLimit) -> Exit {
     let allowed = units::share(limit.share);
     for (name, rate) in &limit.over {
@@ -107,7 +107,7 @@ fn by(args: &ErrorsSummaryArgs) -> ErrorGrouping {
     }
 }
 
-/// How finely the store must group. Models are told apart wherever it matters which of them succeeded.
+/// The granularity for the store. Models are separate if it matters which of them succeeded.
 fn grain(args: &ErrorsSummaryArgs, by: ErrorGrouping) -> ErrorGranularity {
     match by {
         ErrorGrouping::Provider if !args.only_failing && !args.enabled => ErrorGranularity::Provider,

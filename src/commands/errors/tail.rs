@@ -1,5 +1,6 @@
-//! `llmbench errors tail`: the newest errors, then each new one, until Ctrl-C. Rows come late and out of order, and some are
-//! dated in the future: so the last minutes are asked for again and again, and what was shown is remembered by its id.
+//! `llmbench errors tail`: prints the newest errors, then each new one, until Ctrl-C. Rows come late and out
+//! of order, and some are dated in the future: so the last minutes are queried repeatedly, and the ids of
+//! printed rows are remembered.
 
 use crate::cli::errors::ErrorsTailArgs;
 use crate::commands::context::Context;
@@ -16,19 +17,19 @@ use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::HashSet;
 use std::time::Duration;
 
-/// How often the store is asked.
+/// Interval of queries to the store.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// How late a row may arrive and still be shown.
+/// Greatest lateness of a row that is still shown.
 const LATE: TimeDelta = TimeDelta::minutes(2);
 
-/// The most rows that one question returns.
+/// The most rows of one answer.
 const MOST: u32 = 2_000;
 
-/// Runs the command.
+/// Runs `llmbench errors tail` to its exit status.
 ///
 /// # Errors
-/// As [`super::run`].
+/// As in [`super::run`].
 pub async fn run(args: ErrorsTailArgs, context: Context) -> Result<Exit, CommandError> {
     let scope = scope(&args.of, Window::default())?;
     let store = context.open_store().await?;
@@ -37,7 +38,7 @@ pub async fn run(args: ErrorsTailArgs, context: Context) -> Result<Exit, Command
     let view = context.view(args.wide);
     let mut tail = ErrorTail { json: args.json, view, scope, shown: HashSet::new(), silent: false };
     let failed = |error| read_error("reading errors", error);
-    // What is there already is known before the first lines are read: a row in between is shown, not lost.
+    // Known rows are read before the first lines are: a row in between is shown, not lost.
     let known = store.errors(&tail.recent(Utc::now()), MOST).await.map_err(failed)?;
     let first = store.errors(&tail.scope, args.limit).await.map_err(failed)?;
     if first.is_empty() {
@@ -62,7 +63,7 @@ pub async fn run(args: ErrorsTailArgs, context: Context) -> Result<Exit, Command
     }
 }
 
-/// What is followed, and what was shown of it.
+/// The filter that is followed, and the ids that were shown.
 struct ErrorTail {
     json: bool,
     view: ReportView,
@@ -72,12 +73,12 @@ struct ErrorTail {
 }
 
 impl ErrorTail {
-    /// The rows among which new ones may be.
+    /// The filter for rows that may be new.
     fn recent(&self, now: DateTime<Utc>) -> HistoryFilter {
         HistoryFilter { window: Window { from: Some(now - LATE), to: None }, ..self.scope.clone() }
     }
 
-    /// Rows that were not shown, newest first. A store that is away for a while is waited for.
+    /// Rows that were not shown, newest first. Waits for a store that is unreachable for a while.
     async fn next(&mut self, store: &dyn Store) -> Result<Vec<StoredRow>, CommandError> {
         let rows = match store.errors(&self.recent(Utc::now()), MOST).await {
             Ok(rows) => rows,
@@ -98,12 +99,12 @@ impl ErrorTail {
         if new.len() == whole && whole >= MOST as usize {
             print::note(&format!("more than {MOST} new errors at once: the oldest of them are left out"));
         }
-        // What has left the window will not come back.
+        // A row that has left the window does not come back.
         self.shown.retain(|id| ids.contains(id));
         Ok(new)
     }
 
-    /// Shows rows that came newest first, oldest first.
+    /// Prints rows that came newest first, oldest first.
     fn show(&mut self, rows: &[StoredRow]) -> Result<PrintOutcome, CommandError> {
         let line = |row: &StoredRow| match self.json {
             true => serde_json::Value::Object(row.clone()).to_string() + "\n",
@@ -118,7 +119,7 @@ impl ErrorTail {
     }
 }
 
-/// What tells a row from all others.
+/// The identity of a row.
 fn id(row: &StoredRow) -> String {
     row.get("_id").map_or_else(|| serde_json::Value::Object(row.clone()).to_string(), ToString::to_string)
 }

@@ -1,5 +1,5 @@
-//! The server's log: lines written by a thread of their own, so that a reader of standard error that stands still holds no
-//! request.
+//! The server's log: a thread of its own writes the lines, so that a stalled reader of standard
+//! error delays no request.
 
 use crate::bridge::server::journal::{JournalEntry, JournalLevel, JournalSink};
 use crate::output::{event_line, print};
@@ -9,12 +9,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
-/// How many lines may wait to be written.
+/// Most lines that may wait to be written.
 const WAITING: usize = 4096;
-/// How long the last lines may take.
+/// Time for writing the last lines.
 const LAST_LINES: Duration = Duration::from_secs(2);
 
-/// The writing thread.
 pub struct BridgeLog {
     lines: SyncSender<Option<String>>,
     ended: Receiver<()>,
@@ -22,10 +21,10 @@ pub struct BridgeLog {
 }
 
 impl BridgeLog {
-    /// Starts the thread. Words where somebody looks at standard error, JSON otherwise.
+    /// Starts the thread. Writes text if standard error is a terminal, JSON otherwise.
     ///
     /// # Errors
-    /// The operating system's, where there is no thread to be had.
+    /// The operating system's, if no thread can be started.
     pub fn start(for_people: bool) -> std::io::Result<(Self, JournalSink)> {
         let (lines, written) = sync_channel(WAITING);
         let (ending, ended) = sync_channel(1);
@@ -34,7 +33,7 @@ impl BridgeLog {
                 let line: String = line;
                 print::note(&line);
             }
-            // Whoever waits for it may have gone.
+            // The caller that waits may have gone.
             let _ = ending.send(());
         })?;
         let lost = Arc::new(AtomicU64::new(0));
@@ -42,7 +41,7 @@ impl BridgeLog {
         Ok((Self { lines, ended, lost }, sink))
     }
 
-    /// Waits for the last line, unless nobody reads it. The number of lines that found no room.
+    /// Waits for the last line, unless nobody reads it. Returns the number of lines that found no room.
     pub fn close(self) -> u64 {
         if self.lines.try_send(None).is_ok() {
             let _ = self.ended.recv_timeout(LAST_LINES);

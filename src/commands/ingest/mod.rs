@@ -1,4 +1,4 @@
-//! `llmbench ingest`: the bridge. Its keys are `ingest_key`.
+//! `llmbench ingest`: the bridge. Its keys are in `ingest_key`.
 
 mod log;
 mod serve;
@@ -8,7 +8,7 @@ use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::ingest_key;
 
-/// Runs the command.
+/// Runs `llmbench ingest` to its exit status.
 ///
 /// # Errors
 /// An address, certificate, key or store that cannot be used.

@@ -1,4 +1,4 @@
-//! `llmbench ingest serve`: looks whether everything is there, serves, and stops in good order.
+//! `llmbench ingest serve`: checks its requirements, serves, and shuts down in good order.
 
 use super::log::BridgeLog;
 use crate::bridge::server::connection::RequestHandler;
@@ -28,17 +28,17 @@ use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// How long posts that are taken may take to be written after the last connection has ended.
+/// Time for writing accepted posts after the last connection has ended.
 const LAST_WRITES: Duration = Duration::from_secs(10);
-/// How often it is looked whether memory can be given back.
+/// Interval of the checks for memory to release.
 const MEMORY_LOOK: Duration = Duration::from_secs(5);
-/// How many connections operators may have.
+/// Most connections of operators at once.
 const OPERATORS: usize = 64;
 
 /// Serves until interrupted.
 ///
 /// # Errors
-/// Status 2 where an address, certificate, key or store cannot be used as configured, 75 where the store does not answer.
+/// Status 2 if an address, certificate, key or store cannot be used as configured, 75 if the store does not answer.
 pub async fn run(args: IngestServeArgs, context: Context) -> Result<Exit, CommandError> {
     check_addresses(&args)?;
     let identity = identity(&args)?;
@@ -74,7 +74,7 @@ fn no_key() -> CommandError {
     ))
 }
 
-/// What may not be served in the open is refused unless it was asked for.
+/// Refuses unencrypted public addresses unless a flag allows them.
 fn check_addresses(args: &IngestServeArgs) -> Result<(), CommandError> {
     let open = !args.listen.ip().is_loopback() && args.tls_cert.is_none();
     if open && !args.plain_http {
@@ -142,7 +142,7 @@ fn announce(
     Ok(())
 }
 
-/// All that listens.
+/// All listeners of the bridge.
 struct BridgeListeners {
     identity: Option<Arc<TlsIdentity>>,
     public: TcpListener,
@@ -151,7 +151,8 @@ struct BridgeListeners {
 }
 
 impl BridgeListeners {
-    /// Serves until a signal comes, and then to the end of what runs, or to a second signal. The connections that were cut.
+    /// Serves until a signal comes, and then until running requests end, or a second signal. Returns the number of
+    /// connections that were cut.
     async fn serve(self, bridge: Arc<BridgeServer>, interrupt: Interrupt) -> usize {
         let stop = interrupt.stop.clone();
         let limits = ConnectionLimits { total: self.most, ..ConnectionLimits::default() };
@@ -177,7 +178,7 @@ impl BridgeListeners {
             () = interrupt.abort.cancelled() => 0,
         };
         done.cancel();
-        // A database that does not answer must not hold the end up.
+        // A database that does not answer must not delay the end.
         let tended = async {
             let _ = tending.await;
             if let Some(watched) = watched {
@@ -189,7 +190,7 @@ impl BridgeListeners {
     }
 }
 
-/// Gives memory back that connections took and left, as long as there is a bridge.
+/// Releases memory that ended connections left, as long as there is a bridge.
 async fn save_memory(bridge: Weak<BridgeServer>) {
     let mut thrift = MemoryTrimmer::default();
     while let Some(bridge) = bridge.upgrade() {
@@ -205,13 +206,13 @@ fn service(bridge: Arc<BridgeServer>, side: ListenerKind) -> RequestHandler {
     Arc::new(move |peer, request| Box::pin(bridge.clone().answer(side, peer, request)))
 }
 
-/// What there was in all.
+/// The totals of a serving process.
 struct ServeSummary {
     counts: Vec<(&'static str, u64)>,
     written: bool,
 }
 
-/// Lets the write queue write what it has taken.
+/// Lets the write queue write its accepted posts.
 async fn finish(bridge: Arc<BridgeServer>, writers: QueueWriters) -> ServeSummary {
     let outcomes = [
         ItemOutcome::Stored,

@@ -1,4 +1,4 @@
-//! `llmbench models add`: checks, consent, one real call each, and one batch that says what became of every model.
+//! `llmbench models add`: checks, consent, one real call each, and one batch with the result for every model.
 
 use super::candidates::{ModelCandidate, named, settled};
 use super::change::{ChangeSession, PlannedBatch, PlannedChange, count};
@@ -19,18 +19,18 @@ use crate::storage::catalog::enabled_fields::{DisableDetails, off, on};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeSet, HashSet};
 
-/// How models are added.
+/// Options for adding models.
 #[derive(Debug, Clone)]
 pub struct AddOptions {
-    /// Without a call, disabled.
+    /// Adds the model disabled, without a call.
     pub no_probe: bool,
-    /// Why, for the history.
+    /// The reason for the history.
     pub reason: Option<String>,
-    /// One model alone is asked about too: it was chosen from a list, not typed.
+    /// Asks even for a single model, because it was chosen from a list and not typed.
     pub must_ask: bool,
 }
 
-/// Runs the command.
+/// Runs `llmbench models add` to its exit status.
 ///
 /// # Errors
 /// Unknown providers, unreadable files, missing keys, nobody to ask, a store that fails.
@@ -57,7 +57,7 @@ pub async fn run(args: &ModelsAddArgs, context: &Context) -> Result<Exit, Comman
 /// Adds models: checks, consent, calls, one batch.
 ///
 /// # Errors
-/// As [`run`].
+/// As in [`run`].
 pub async fn add(
     wanted: Vec<ModelCandidate>,
     adding: &AddOptions,
@@ -81,7 +81,7 @@ pub async fn add(
     Ok(if refused && ended == Exit::Yes { Exit::No } else { ended })
 }
 
-/// What the providers of the candidates listed when they were last asked.
+/// The last lists of the candidates' providers.
 async fn listed(wanted: &[ModelCandidate], store: &dyn Store) -> Result<HashSet<ModelRef>, CommandError> {
     let providers: BTreeSet<&String> = wanted.iter().map(|one| &one.model.provider).collect();
     let mut listed = HashSet::new();
@@ -93,7 +93,7 @@ async fn listed(wanted: &[ModelCandidate], store: &dyn Store) -> Result<HashSet<
     Ok(listed)
 }
 
-/// Offers the inference profile instead of a bare Bedrock id, where there is somebody to take it.
+/// Offers the inference profile instead of a bare Bedrock id, if a user can be asked.
 async fn offered(
     checked: CheckedCandidate,
     session: &ChangeSession<'_>,
@@ -110,7 +110,7 @@ async fn offered(
     check(candidate, against).map_err(CommandError::usage)
 }
 
-/// Says what the checks found, and whether any model was refused.
+/// Prints the findings of the checks; true if any model was refused.
 fn tell(checked: &[CheckedCandidate]) -> bool {
     let mut refused = false;
     for CheckedCandidate { candidate, verdict, notes, .. } in checked {
@@ -148,7 +148,7 @@ async fn admit(
     if changes.is_empty() && interrupted {
         return Err(CommandError::usage("interrupted: nothing was added").exit(Exit::Interrupted));
     }
-    // Calls that ended are paid for: what they said is kept, interrupted or not.
+    // Calls that ended are paid for: their results are kept, interrupted or not.
     let session = ChangeSession {
         interrupt: crate::commands::interrupt::Interrupt::default(),
         who: session.who.clone(),
@@ -164,7 +164,7 @@ async fn admit(
     })
 }
 
-/// Calls every model, and gives the changes that follow and how many models did not answer.
+/// Calls every model, and returns the resulting changes and the number of models that did not answer.
 async fn probed(
     going: &[CheckedCandidate],
     context: &Context,
@@ -193,12 +193,12 @@ async fn probed(
     Ok((changes, silent))
 }
 
-/// Says that a model answered its call, and how fast.
+/// Prints that a model answered its call, and its figures.
 pub fn say_answer(model: &ModelRef, answer: TrialTimings, context: &Context) {
     print::note(&format!("{model} answered: {}", spoken(answer, context.terminal.unicode)));
 }
 
-/// Says how a model failed its call, and what to do.
+/// Prints the failure of a model's call, and the remedy.
 pub fn say_failure(model: &ModelRef, failure: &Failure) {
     print::note(&format!("error: {model} did not answer: {}", why(failure)));
     print::note(&format!("hint: {}", told(failure.error_kind)));
@@ -226,7 +226,7 @@ fn why(failure: &Failure) -> String {
     format!("{}: {}", failure.error_kind, failure.message)
 }
 
-/// The values of a model that nobody has called.
+/// The values of a model that was not called.
 fn staged() -> Map<String, Value> {
     Map::from_iter([("enabled".to_owned(), json!(false)), ("status".to_owned(), json!(PROBING))])
 }
@@ -240,7 +240,7 @@ fn failed(failure: &Failure, who: &str) -> Map<String, Value> {
     set
 }
 
-/// The change of one model: the values above, and name and quirks where they are new.
+/// The change of one model: the values above, and name and quirks if they are new.
 fn planned(checked: &CheckedCandidate, mut set: Map<String, Value>) -> PlannedChange {
     let ModelCandidate { model, display_name, .. } = &checked.candidate;
     let named = checked.entry.as_ref().and_then(|entry| entry.text("display_name"));

@@ -1,4 +1,4 @@
-//! The models that somebody wants to add, from arguments and a file.
+//! The models to add, from arguments and a file.
 
 use crate::cli::models::ModelsAddArgs;
 use crate::commands::exit::CommandError;
@@ -16,11 +16,9 @@ use std::path::Path;
 /// A model that is to be added.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelCandidate {
-    /// Which.
     pub model: ModelRef,
-    /// What people read instead of the id.
+    /// The display name, if given.
     pub display_name: Option<String>,
-    /// Request quirks.
     pub metadata: Map<String, Value>,
 }
 
@@ -37,13 +35,13 @@ struct CandidateLine {
 }
 
 impl ModelCandidate {
-    /// A model of which nothing else is known.
+    /// A model without a name and quirks.
     pub fn new(model: ModelRef) -> Self {
         Self { model, display_name: None, metadata: Map::new() }
     }
 }
 
-/// Those that arguments and a file name, in their order. `providers` says which there are.
+/// The models that arguments and a file name, in their order. `providers` lists the known ones for errors.
 ///
 /// # Errors
 /// Status 2: a name without provider, a file that cannot be read.
@@ -58,10 +56,10 @@ pub fn named(args: &ModelsAddArgs, providers: &str) -> Result<Vec<ModelCandidate
     Ok(found)
 }
 
-/// Each once, with what the flags say about all of them.
+/// Removes repeated models and applies the flags, which concern all of them.
 ///
 /// # Errors
-/// Status 2: none, a display name for more than one model, a quirk that is none.
+/// Status 2: no model, a display name for more than one model, an unknown quirk.
 pub fn settled(
     mut found: Vec<ModelCandidate>,
     args: &ModelsAddArgs,
@@ -84,17 +82,17 @@ pub fn settled(
     Ok(found)
 }
 
-/// A model whose parts hold nothing that would forge a line somewhere.
+/// Parses a model; its parts may hold nothing that would forge a line of output.
 fn model(text: &str) -> Result<ModelRef, CommandError> {
     let model: ModelRef = text.parse().map_err(|error| CommandError::usage(format!("{error}")))?;
     sound(&model)?;
     Ok(model)
 }
 
-/// Refuses what no bridge would take as a name either.
+/// Refuses names that a bridge would refuse too.
 ///
 /// # Errors
-/// Status 2.
+/// Status 2 if the name is not valid.
 pub fn sound(model: &ModelRef) -> Result<(), CommandError> {
     for (what, name) in [("provider", &model.provider), ("model id", &model.model_id)] {
         check_name(name).map_err(|why| {
@@ -105,7 +103,7 @@ pub fn sound(model: &ModelRef) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// `KEY=VALUE`; the value is JSON where it can be, else text. Keys that no request obeys are taken with `force`.
+/// Parses `KEY=VALUE`; the value is JSON if possible, else text. Accepts keys that no request obeys only with `force`.
 ///
 /// # Errors
 /// Status 2, with the form, or with the known keys.

@@ -1,5 +1,5 @@
-//! A change of the catalogue from plan to history: shown and asked for where it must be, made model by model, each with its
-//! values before. Who was faster meanwhile is seen and asked about, never overwritten.
+//! A change of the catalog from plan to history: shown, confirmed if necessary, and made model by model, each with its
+//! values before. A concurrent change is detected and asked about, never overwritten.
 
 use crate::cli::models::ConfirmArgs;
 use crate::commands::context::{Context, store_error};
@@ -15,14 +15,13 @@ use crate::storage::{Store, StoreError};
 use chrono::Utc;
 use serde_json::{Map, Value};
 
-/// What is going to happen to one model.
+/// The planned change of one model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlannedChange {
-    /// The model.
     pub model: ModelRef,
-    /// The values that were seen; `None` where it is not in the catalogue.
+    /// The values as read; `None` if it is not in the catalog.
     pub before: Option<Map<String, Value>>,
-    /// The new values; null takes a field away.
+    /// The new values; null removes a field.
     pub set: Map<String, Value>,
 }
 
@@ -37,37 +36,33 @@ impl PlannedChange {
     }
 }
 
-/// A batch before it is one.
+/// A batch before it is recorded.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlannedBatch {
-    /// `add`, `disable`, `enable`, `remove`, `set`, `undo`.
+    /// One of `add`, `disable`, `enable`, `remove`, `set`, `undo`.
     pub action: &'static str,
-    /// The reason that was given.
+    /// The reason that the user gave.
     pub why: Option<String>,
-    /// The batch that it undoes.
+    /// The id of the batch that it undoes.
     pub undoes: Option<String>,
-    /// The models.
     pub changes: Vec<PlannedChange>,
 }
 
 impl PlannedBatch {
-    /// The plan for people, one line a model.
+    /// The plan for people, one line per model.
     pub fn lines(&self) -> Vec<String> {
         self.changes.iter().map(PlannedChange::line).collect()
     }
 }
 
-/// The store, the signals, and whether questions may be asked: what every change needs.
+/// The context of a change: the store, the signals, and the permission to ask.
 pub struct ChangeSession<'a> {
-    /// Where the catalogue is.
     pub store: &'a dyn Store,
-    /// Who changes it.
+    /// The author of the change.
     pub who: String,
-    /// The user's signals.
     pub interrupt: Interrupt,
-    /// What the flags said.
     pub consent: ConfirmArgs,
-    /// Somebody looks at standard output: the id of a batch then stands in the sentence about it, and nowhere else.
+    /// True if standard output is a terminal: then the id of a batch is printed only in the sentence about it.
     pub stdout_tty: bool,
 }
 
@@ -75,17 +70,17 @@ impl<'a> ChangeSession<'a> {
     /// A session on this store.
     ///
     /// # Errors
-    /// The operating system's, where no signal handler can be set.
+    /// The operating system's, if no signal handler can be set.
     pub fn new(store: &'a dyn Store, context: &Context, consent: ConfirmArgs) -> Result<Self, CommandError> {
         let interrupt = Interrupt::listen().map_err(CommandError::usage)?;
         let stdout_tty = context.terminal.stdout_tty;
         Ok(Self { store, who: who(context), interrupt, consent, stdout_tty })
     }
 
-    /// Whether a plan may be carried out: shown with `--dry-run`, agreed to where it `must` be asked for.
+    /// True if a plan may be carried out. Shows it with `--dry-run`, and asks if it `must` be confirmed.
     ///
     /// # Errors
-    /// Status 2 where nobody can be asked, 130 where the answer is Ctrl-C.
+    /// Status 2 if nobody can be asked, 130 after Ctrl-C.
     pub async fn agreed(&self, heading: &str, lines: &[String], must: bool) -> Result<bool, CommandError> {
         let shown =
             || std::iter::once(format!("{heading}:")).chain(lines.iter().map(|line| format!("  {line}")));
@@ -110,11 +105,11 @@ impl<'a> ChangeSession<'a> {
         Ok(false)
     }
 
-    /// Makes the changes, and says the id of the batch once: to a program on standard output, to people with the command
-    /// that undoes it.
+    /// Makes the changes, and prints the id of the batch once: for a program on standard output, for people with the
+    /// command that undoes it.
     ///
     /// # Errors
-    /// A store that fails; what was changed until then is said, and is in the batch.
+    /// A store that fails; changes made until then are reported and are in the batch.
     pub async fn carry_out(&self, intent: PlannedBatch) -> Result<Exit, CommandError> {
         let batch = self.begin(&intent).await?;
         let mut told = ChangeTotals::default();
@@ -165,7 +160,7 @@ impl<'a> ChangeSession<'a> {
         Ok(batch)
     }
 
-    /// One model: made, refused, or asked about again for as long as somebody else is faster.
+    /// Changes one model: made, refused, or asked about again while others change it concurrently.
     async fn one(
         &self,
         batch: &str,
@@ -203,7 +198,7 @@ impl<'a> ChangeSession<'a> {
         }
     }
 
-    /// What is expected next time, if whoever decided wants it all the same.
+    /// The expected values for the next try, if the user still wants the change.
     async fn again(
         &self,
         order: &ChangeRequest,
@@ -213,7 +208,7 @@ impl<'a> ChangeSession<'a> {
         let now = present.map(|entry| entry.values(order.set.keys()));
         let seen = catalog_changes::difference(order.expected.as_ref(), now.as_ref());
         print::note(&format!("{model} was changed meanwhile{}: {seen}", self.by_whom(model).await?));
-        // Whether another entry than the one that was looked at may go is a question for a new command.
+        // Removing an entry that has changed since needs a new command.
         if self.consent.yes || !prompt::possible() || order.removes() {
             print::note(&format!("error: {model} was left as it is; see: llmbench models history {model}"));
             return Ok(None);
@@ -225,7 +220,7 @@ impl<'a> ChangeSession<'a> {
         Ok(ask_about(question, &self.interrupt.stop).await?.then_some(now))
     }
 
-    /// Who made the newest change of a model, if it was made here.
+    /// The author of a model's newest change, if this program made it.
     async fn by_whom(&self, model: &ModelRef) -> Result<String, CommandError> {
         let read = |error| store_error("reading the history", error);
         let newest = self.store.changes(&ChangesOf::Model(model.clone(), 1)).await.map_err(read)?;
@@ -235,16 +230,16 @@ impl<'a> ChangeSession<'a> {
     }
 }
 
-/// What a batch came to.
+/// The counts of a batch.
 #[derive(Debug, Default)]
 struct ChangeTotals {
-    /// Models that were looked at.
+    /// Models processed so far.
     seen: usize,
     /// Models that were changed.
     done: usize,
-    /// Those of them that are measured from now on.
+    /// Changed models that are measured from now on.
     enabled: usize,
-    /// Models that were left as they are, for a reason that was said.
+    /// Models left unchanged, with a reported reason.
     left: usize,
     cancelled_jobs: u64,
 }
@@ -261,7 +256,7 @@ impl ChangeTotals {
             0 => String::new(),
             jobs => format!(", {} cancelled", units::counted(jobs, "queued job")),
         };
-        // Of models that are added, some may only be kept with the reason why they are not measured.
+        // Some added models may only be stored with the reason why they are not measured.
         let enabled = match intent.action {
             "add" if self.enabled < self.done => format!(", {} of them enabled", self.enabled),
             _ => String::new(),
@@ -270,12 +265,12 @@ impl ChangeTotals {
     }
 }
 
-/// `1 model`, `2 models`.
+/// Formats as `1 model`, `2 models`.
 pub fn count(models: usize) -> String {
     units::counted(models as u64, "model")
 }
 
-/// `user@host`.
+/// The author as `user@host`.
 pub fn who(context: &Context) -> String {
     let env = context.settings.env();
     let user = env.first(&[USER, LOGNAME]).map(|(_, name)| name.to_owned());

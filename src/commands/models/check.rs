@@ -1,4 +1,4 @@
-//! What can be said about a candidate before anybody is called. Pure: the table of hosts and the catalogue in, findings out.
+//! Checks of a candidate before any call. Pure: the table of hosts and the catalog in, findings out.
 
 use super::candidates::ModelCandidate;
 use crate::commands::unknown_names::near_among;
@@ -10,48 +10,45 @@ use crate::providers::suitability::{self, Hint};
 use crate::storage::catalog::{CatalogEntry, PROBING};
 use std::collections::HashSet;
 
-/// What a candidate's checks came to.
+/// The result of a candidate's checks.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CheckedCandidate {
-    /// The candidate.
     pub candidate: ModelCandidate,
-    /// Its entry, where it has one that is still on probation.
+    /// Its entry, if it has one that is still on probation.
     pub entry: Option<CatalogEntry>,
-    /// Whether it is added, and why not.
     pub verdict: CandidateVerdict,
-    /// What has to be known about it.
+    /// Remarks for the user about it.
     pub notes: Vec<String>,
-    /// Ids of inference profiles that are likelier to work.
+    /// Ids of inference profiles that are more likely to work.
     pub profiles: Vec<String>,
 }
 
-/// Whether a candidate is added.
+/// The decision about a candidate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CandidateVerdict {
-    /// It is.
+    /// The model is added.
     Goes,
     /// It is measured already: there is nothing to do.
     There,
-    /// It is not, for this reason.
+    /// It is refused for this reason.
     Refused(String),
 }
 
-/// What candidates are checked against.
+/// The data that candidates are checked against.
 pub struct CandidateContext<'a> {
-    /// Who can be called.
+    /// Hosts that can be called.
     pub hosts: &'a Hosts,
-    /// The catalogue.
     pub entries: &'a [CatalogEntry],
-    /// What the providers of the candidates listed, as far as they were ever read.
+    /// The stored lists of the candidates' providers.
     pub listed: &'a HashSet<ModelRef>,
-    /// Whether a real call decides afterwards.
+    /// True if a real call decides afterwards.
     pub called: bool,
 }
 
 /// Checks one candidate.
 ///
 /// # Errors
-/// [`UnknownHost`] where nobody has that name.
+/// [`UnknownHost`] if there is no provider of that name.
 pub fn check(
     candidate: ModelCandidate,
     against: &CandidateContext<'_>,
@@ -100,8 +97,8 @@ fn region(host: &Host) -> Option<&str> {
     host.region.as_ref().map(|Sourced { value, .. }| value.as_str())
 }
 
-/// Why a bare Bedrock id may not answer, if there is a reason; `profiles`, the ids to try instead, become those that are
-/// listed, where any of them is.
+/// The reason why a bare Bedrock id may not answer, if there is one; reduces `profiles`, the ids to try instead, to the
+/// listed ones, if any of them is.
 fn bare(
     model: &ModelRef,
     profiles: &mut Vec<String>,

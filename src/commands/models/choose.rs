@@ -1,5 +1,5 @@
-//! `models add` without arguments, at a terminal: which provider, then which of the models that it lists and nobody
-//! measures. The lists are those of the store; one that is missing or old can be read first.
+//! `models add` without arguments, at a terminal: asks for a provider, then for models that it lists and that are not
+//! measured. The lists are those of the store; a missing or old one can be read first.
 
 use super::candidates::{ModelCandidate, sound};
 use crate::commands::catalog::{StoredListings, sync};
@@ -20,13 +20,13 @@ use chrono::{TimeDelta, Utc};
 use std::collections::{BTreeMap, HashSet};
 use tokio_util::sync::CancellationToken;
 
-/// From which age on a list is offered to be read again.
+/// Age from which a list is offered to be read again.
 const OLD: TimeDelta = TimeDelta::hours(24);
 
-/// The models that somebody chooses; none where they want none.
+/// The models that the user chooses; empty if none.
 ///
 /// # Errors
-/// Status 130 after Ctrl-C, 1 where there is nothing to choose from, and the store's.
+/// Status 130 after Ctrl-C, 1 if there is nothing to choose from, and the store's.
 pub async fn choose(
     context: &Context,
     store: &dyn Store,
@@ -65,7 +65,7 @@ pub async fn choose(
     from_list(format!("Which models of {}?", host.name), &rows, choice, stop).await
 }
 
-/// Asks which of these are wanted. `choice` is how one is shown.
+/// Asks for a selection of these models. `choice` formats one.
 ///
 /// # Errors
 /// Status 130 after Ctrl-C.
@@ -79,7 +79,7 @@ pub async fn from_list(
     Ok(chosen.into_iter().map(|place| candidate(&rows[place])).collect())
 }
 
-/// Those whose ids can be added; how many cannot is said.
+/// The models whose ids can be added; prints the number of the others.
 pub fn addable(rows: Vec<CatalogRow>) -> Vec<CatalogRow> {
     let is_sound = |row: &CatalogRow| sound(&ModelRef::new(&row.provider, &row.model_id)).is_ok();
     let (addable, odd): (Vec<CatalogRow>, Vec<CatalogRow>) = rows.into_iter().partition(is_sound);
@@ -89,7 +89,7 @@ pub fn addable(rows: Vec<CatalogRow>) -> Vec<CatalogRow> {
     addable
 }
 
-/// A listed model as one to be added, under the provider's name for it, unless that could forge a line somewhere.
+/// A listed model as a candidate, with the provider's display name unless that could forge a line of output.
 pub fn candidate(row: &CatalogRow) -> ModelCandidate {
     let display_name = Some(row.name.clone()).filter(|name| !name.contains(char::is_control));
     ModelCandidate { display_name, ..ModelCandidate::new(ModelRef::new(&row.provider, &row.model_id)) }
@@ -132,7 +132,7 @@ async fn wants_new(
     ask_about(question, stop).await
 }
 
-/// Reads a list and stores it. Where that fails, what is stored is what can be chosen from.
+/// Reads a list and stores it. If that fails, the stored list is used.
 async fn refresh(
     host: &Host,
     context: &Context,
@@ -151,7 +151,7 @@ async fn refresh(
     Ok(())
 }
 
-/// The models that are in the catalogue on probation: they may be tried again.
+/// The models that are in the catalog on probation: they may be tried again.
 async fn staged(store: &dyn Store, provider: &str) -> Result<HashSet<String>, CommandError> {
     let entries = store.entries(Some(provider)).await;
     let entries = entries.map_err(|error| store_error("reading the catalogue", error))?;
@@ -159,7 +159,7 @@ async fn staged(store: &dyn Store, provider: &str) -> Result<HashSet<String>, Co
     Ok(staged.map(|entry| entry.model.model_id).collect())
 }
 
-/// Listed now, and either unknown to the catalogue or on probation there.
+/// True if listed now, and either unknown to the catalog or on probation there.
 fn is_free(one: &ListedModelState, known: &StoredListings, staged: &HashSet<String>) -> bool {
     let id = &one.row.model_id;
     let is_known = known.measured.iter().any(|entry| entry.model.model_id == *id);

@@ -1,4 +1,4 @@
-//! `llmbench models history`: batches newest first, or the changes of some models, or one batch with every value.
+//! `llmbench models history`: shows batches newest first, or the changes of some models, or one batch with every value.
 
 use super::select::select;
 use crate::cli::models::ModelsHistoryArgs;
@@ -12,13 +12,13 @@ use crate::storage::Store;
 use crate::storage::catalog::{Batch, CatalogChange, CatalogEntry, ChangesOf};
 use std::collections::BTreeMap;
 
-/// How many batches a terminal shows where nobody says how many.
+/// Default number of batches at a terminal.
 const SCREENFUL: u32 = 20;
 
-/// Runs the command.
+/// Runs `llmbench models history` to its exit status.
 ///
 /// # Errors
-/// Selectors that match nothing, a batch that is not there, a store that fails.
+/// Selectors that match nothing, a batch that does not exist, a store that fails.
 pub async fn run(args: &ModelsHistoryArgs, context: &Context) -> Result<Exit, CommandError> {
     let store = context.open_store().await?;
     let length = ListLimit::new(args.limit, SCREENFUL, args.json, &context.terminal);
@@ -53,7 +53,7 @@ async fn one(id: &str, store: &dyn Store) -> Result<BatchView, CommandError> {
     with_changes(batch, store).await
 }
 
-/// The newest batches, and whether there are more.
+/// The newest batches, and true if there are more.
 async fn newest(length: ListLimit, store: &dyn Store) -> Result<(Vec<BatchView>, bool), CommandError> {
     let mut batches = store.batches(length.wanted()).await.map_err(read)?;
     let cut = length.cut(&mut batches);
@@ -70,7 +70,7 @@ async fn with_changes(batch: Batch, store: &dyn Store) -> Result<BatchView, Comm
     Ok(BatchView { batch, changes })
 }
 
-/// The batches that changed these models, with their part of each, newest first; and whether there are more.
+/// The batches that changed these models, with their part of each, newest first; and true if there are more.
 async fn of_models(
     selectors: &[String],
     length: ListLimit,
@@ -100,7 +100,7 @@ async fn of_models(
     Ok((views.collect(), cut))
 }
 
-/// The changes of a model that is named exactly and that the catalogue has no more.
+/// The changes of a model that is named exactly and is no longer in the catalog.
 async fn removed(
     selector: &str,
     entries: &[CatalogEntry],
@@ -115,7 +115,7 @@ async fn removed(
     }
 }
 
-/// The batches that these changes belong to, by id, which is by time.
+/// The batches of these changes, by id, which sorts by time.
 pub async fn batches_of(
     changes: &[CatalogChange],
     store: &dyn Store,
@@ -131,7 +131,7 @@ pub async fn batches_of(
     Ok(batches)
 }
 
-/// A change as it is shown.
+/// A change in the form for display.
 pub fn change_view(change: &CatalogChange, batch: Option<&Batch>) -> ChangeView {
     ChangeView {
         batch: change.batch.clone(),

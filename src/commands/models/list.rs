@@ -1,4 +1,4 @@
-//! `llmbench models list`: entries and figures joined, filtered, and handed to whoever shows them.
+//! `llmbench models list`: joins entries and figures, filters them, and passes them to the output.
 
 use crate::cli::models::ModelsListArgs;
 use crate::commands::context::{Context, store_error};
@@ -11,15 +11,15 @@ use crate::storage::catalog::{CatalogEntry, Figures, ModelScope};
 use chrono::{DateTime, Local, Utc};
 use std::collections::HashMap;
 
-/// What is said instead of an empty list.
+/// The message in place of an empty list.
 const NOTHING_FITS: &str = "no model is as asked; `llmbench models list --all` shows all of them";
 const NOTHING_THERE: &str =
     "there is no model yet; to add one: llmbench models add PROVIDER:MODEL_ID, for example sim:steady";
 
-/// Runs the command.
+/// Runs `llmbench models list` to its exit status.
 ///
 /// # Errors
-/// A provider that nobody knows, a store that fails.
+/// An unknown provider, a store that fails.
 pub async fn run(args: &ModelsListArgs, context: &Context) -> Result<Exit, CommandError> {
     let now = Utc::now();
     let since = since(args)?;
@@ -60,7 +60,7 @@ pub async fn run(args: &ModelsListArgs, context: &Context) -> Result<Exit, Comma
     Ok(Exit::Yes)
 }
 
-/// The moment since which models were disabled.
+/// The start of the period for disabled models.
 fn since(args: &ModelsListArgs) -> Result<Option<DateTime<Utc>>, CommandError> {
     let read = |text: &String| moment(text, &Local::now());
     let since = args.since.as_ref().map(read).transpose();
@@ -91,7 +91,7 @@ fn text(
     Ok(models::table(rows, wanted, now, &view))
 }
 
-/// A provider that neither the table of hosts nor the catalogue knows is a slip.
+/// Refuses a provider that neither the table of hosts nor the catalog knows.
 fn known(args: &ModelsListArgs, context: &Context, entries: &[CatalogEntry]) -> Result<(), CommandError> {
     for provider in &args.providers {
         if !entries.iter().any(|entry| entry.model.provider == *provider) {
@@ -110,7 +110,7 @@ fn wanted(args: &ModelsListArgs, entry: &CatalogEntry) -> bool {
     state && provider && pattern
 }
 
-/// An entry and its figures as they are shown.
+/// An entry and its figures in the form for display.
 pub fn row(entry: &CatalogEntry, figures: Figures, now: DateTime<Utc>) -> ModelRow {
     let enabled = entry.is_enabled();
     ModelRow {

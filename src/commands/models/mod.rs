@@ -1,5 +1,5 @@
-//! `llmbench models`: the catalogue of what is measured. Reading is `list`, `show` and `history`; every change is a plan of
-//! values before and after, made and written down by `change`.
+//! `llmbench models`: the catalog of measured models. `list`, `show` and `history` read; every change is a plan of
+//! values before and after, made and recorded by `change`.
 
 pub mod add;
 pub mod candidates;
@@ -22,10 +22,10 @@ use crate::cli::models::{ModelsArgs, ModelsCommand};
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
 
-/// Runs the command.
+/// Runs `llmbench models` to its exit status.
 ///
 /// # Errors
-/// A store that cannot be used, selectors that match nothing, a change that nobody agreed to.
+/// A store that cannot be used, selectors that match nothing, a change that the user did not agree to.
 pub async fn run(args: ModelsArgs, context: Context) -> Result<Exit, CommandError> {
     match args.command {
         ModelsCommand::List(args) => list::run(&args, &context).await,

@@ -1,5 +1,5 @@
-//! One real call of each candidate, through the same measurer as any measurement. Its rows are kept in a role of their own
-//! and never published.
+//! One real call of each candidate, through the same measurer as any measurement. Its rows are kept in a role of their
+//! own and never published.
 
 use super::candidates::ModelCandidate;
 use crate::commands::context::Context;
@@ -18,22 +18,21 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// The role of the rows of a probe.
+/// The role of the rows of such a call.
 const ROLE: &str = "admission";
 
-/// How many candidates of one provider are called at once: providers limit rates, and they do not know each other.
+/// Calls of one provider at once: providers limit rates, but not across providers.
 const AT_ONCE: usize = 4;
 
-/// What a probe came to.
+/// The result of one call.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProbeResult {
-    /// Which model.
     pub model: ModelRef,
-    /// What it answered: figures in words, or how it failed.
+    /// The timings, or the failure of the call.
     pub answer: Result<TrialTimings, Box<Failure>>,
 }
 
-/// A model that answered.
+/// The figures of a model that answered.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TrialTimings {
     /// Seconds to the first visible text.
@@ -44,7 +43,7 @@ pub struct TrialTimings {
     pub tokens: Option<u64>,
 }
 
-/// Calls every candidate once. Those that were not finished when `stop` came are left out.
+/// Calls every candidate once. Leaves out calls that were unfinished when `stop` came.
 ///
 /// # Errors
 /// A provider that cannot be called at all: no key, no address.
@@ -93,10 +92,10 @@ pub async fn probe(
     Ok(probed)
 }
 
-/// How far the calls of each provider are, a line each.
+/// The progress of each provider's calls, one line each.
 struct ProbeProgress {
     steps: Steps,
-    /// Called and failed, of how many.
+    /// Called, failed and total numbers by provider.
     counts: BTreeMap<String, (usize, usize, usize)>,
 }
 
@@ -152,7 +151,7 @@ async fn open(
 }
 
 async fn subject(candidate: &ModelCandidate, opened: &ProviderAccess, store: &dyn Store) -> Target {
-    // What was learned only saves an attempt: without it the refusal teaches it again.
+    // A learned adaptation only saves an attempt: without it the refusal teaches it again.
     let learned = store.learned(&candidate.model).await.unwrap_or_default();
     let learned: Vec<Adaptation> = learned.iter().filter_map(|word| word.parse().ok()).collect();
     Target {
@@ -163,7 +162,7 @@ async fn subject(candidate: &ModelCandidate, opened: &ProviderAccess, store: &dy
     }
 }
 
-/// Keeps the rows and what they taught; what the store does not take waits in a file, as after a run.
+/// Stores the rows and the learned adaptations; rows that the store does not take wait in a file, as after a run.
 async fn keep(
     model: &ModelRef,
     attempts: &[AttemptResult],

@@ -1,5 +1,5 @@
-//! `llmbench models remove`: takes entries away that never succeeded, such as a name with a typing error. What has measurements
-//! is disabled instead.
+//! `llmbench models remove`: removes entries that never succeeded, such as a mistyped name. A model with
+//! measurements is disabled instead.
 
 use super::change::{ChangeSession, PlannedBatch, PlannedChange, count};
 use super::switch::{ask_and_do, chosen};
@@ -14,7 +14,7 @@ use crate::storage::Store;
 use crate::storage::catalog::CatalogEntry;
 use crate::storage::history::{HistoryFilter, RunSeries, newest_runs};
 
-/// Runs the command.
+/// Runs `llmbench models remove` to its exit status.
 ///
 /// # Errors
 /// Selectors that match nothing, a model that has succeeded, nobody to ask, a store that fails.
@@ -29,7 +29,7 @@ pub async fn run(args: &ModelsRemoveArgs, context: &Context) -> Result<Exit, Com
     ask_and_do(&session, intent, true).await
 }
 
-/// Refuses all where one has succeeded: its rows, published or not, belong to an entry.
+/// Refuses all if one has succeeded: its rows, published or not, belong to an entry.
 async fn refuse_measured(entries: &[CatalogEntry], store: &dyn Store) -> Result<(), CommandError> {
     let mut measured: Vec<&ModelRef> = Vec::new();
     for CatalogEntry { model, .. } in entries {

@@ -1,5 +1,5 @@
-//! From selectors to entries: an exact `provider:model_id`, a bare id that the catalogue has once, or a pattern. A selector
-//! that matches nothing ends the command before anything is changed.
+//! From selectors to entries: an exact `provider:model_id`, a bare id that occurs once in the catalog, or a pattern. A
+//! selector that matches nothing ends the command before anything is changed.
 
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::unknown_names::near_or;
@@ -8,19 +8,19 @@ use crate::domain::nearest::nearest;
 use crate::storage::catalog::CatalogEntry;
 use std::collections::BTreeSet;
 
-/// What selectors came to.
+/// The entries that selectors match.
 #[derive(Debug, PartialEq)]
 pub struct Selection {
-    /// The entries, each once, in the order of the catalogue.
+    /// The entries, each once, in the order of the catalog.
     pub entries: Vec<CatalogEntry>,
-    /// A pattern was used, or more than one model is meant: a change is asked for first.
+    /// True if a pattern was used, or several models match: then a change must be confirmed.
     pub must_ask: bool,
 }
 
-/// Finds the entries that the selectors mean. Entries without provider or id are never meant.
+/// Finds the entries that the selectors match. Entries without provider or id never match.
 ///
 /// # Errors
-/// Status 1 with the nearest names where a selector matches nothing; status 2 where a bare id is not unique.
+/// Status 1 with the nearest names if a selector matches nothing; status 2 if a bare id is not unique.
 pub fn select(selectors: &[String], entries: Vec<CatalogEntry>) -> Result<Selection, CommandError> {
     let entries: Vec<CatalogEntry> = entries.into_iter().filter(|entry| entry.sound).collect();
     let names: Vec<String> = entries.iter().map(|entry| entry.model.to_string()).collect();
@@ -36,7 +36,7 @@ pub fn select(selectors: &[String], entries: Vec<CatalogEntry>) -> Result<Select
     Ok(Selection { must_ask: by_pattern || entries.len() > 1, entries })
 }
 
-/// The places of the entries that one selector means, and whether it is a pattern.
+/// The indexes of the entries that one selector matches, and true if it is a pattern.
 fn places(
     selector: &str,
     entries: &[CatalogEntry],
@@ -83,7 +83,7 @@ fn nothing(selector: &str, names: &[String]) -> CommandError {
     error.exit(Exit::No).hint(near_or(selector, names(), &otherwise))
 }
 
-/// The provider that is probably meant where the catalogue has no model of the one that was named.
+/// The provider that is probably meant if the catalog has no model of the named one.
 fn nearest_provider<'a>(selector: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let (wrong, _) = selector.split_once(':')?;
     let providers: BTreeSet<&str> = names.filter_map(|name| Some(name.split_once(':')?.0)).collect();

@@ -1,4 +1,4 @@
-//! `llmbench models set`: what an entry says beside being on or off: its name for people and its request quirks.
+//! `llmbench models set`: edits an entry apart from being enabled: its display name and its request quirks.
 
 use super::candidates::metadata;
 use super::change::{ChangeSession, PlannedBatch, PlannedChange};
@@ -10,17 +10,17 @@ use crate::output::print;
 use crate::storage::catalog::{CatalogEntry, QUIRKS_AT_THE_TOP};
 use serde_json::{Map, Value, json};
 
-/// What every chosen entry is to say.
+/// The edits for every chosen entry.
 struct ModelEdits {
     display_name: Option<String>,
     metadata: Map<String, Value>,
     unset: Vec<String>,
 }
 
-/// Runs the command.
+/// Runs `llmbench models set` to its exit status.
 ///
 /// # Errors
-/// A quirk that is none, one name for several models, selectors that match nothing, nobody to ask, a store that fails.
+/// An unknown quirk, one name for several models, selectors that match nothing, nobody to ask, a store that fails.
 pub async fn run(args: &ModelsSetArgs, context: &Context) -> Result<Exit, CommandError> {
     let metadata = metadata(&args.metadata, args.force)?;
     if let Some(key) = args.unset.iter().find(|key| metadata.contains_key(*key)) {
@@ -49,7 +49,7 @@ pub async fn run(args: &ModelsSetArgs, context: &Context) -> Result<Exit, Comman
     ask_and_do(&session, intent, selection.must_ask).await
 }
 
-/// The fields of an entry that change, with their new values; null takes a field away.
+/// The fields of an entry that change, with their new values; null removes a field.
 fn fields(entry: &CatalogEntry, wanted: &ModelEdits) -> Map<String, Value> {
     let mut set = Map::new();
     if let Some(name) = &wanted.display_name {
@@ -65,7 +65,7 @@ fn fields(entry: &CatalogEntry, wanted: &ModelEdits) -> Map<String, Value> {
             if quirks.is_empty() { Value::Null } else { Value::Object(quirks) },
         );
     }
-    // Otherwise what was taken away would still be obeyed.
+    // Otherwise a removed quirk would still be obeyed.
     for key in QUIRKS_AT_THE_TOP.iter().filter(|key| wanted.unset.iter().any(|unset| unset == *key)) {
         set.insert((*key).to_owned(), Value::Null);
     }
@@ -99,7 +99,7 @@ mod tests {
         ] {
             assert_eq!(changed(&entry, name, &metadata, unset), expected);
         }
-        // What is no object gives way; its value before stays in the history.
+        // A value that is no object is replaced; the old one stays in the history.
         assert_eq!(
             changed(&json!({"metadata": "odd"}), None, &json!({"a": 1}), &[]),
             json!({"metadata": {"a": 1}})

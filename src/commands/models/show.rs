@@ -1,4 +1,4 @@
-//! `llmbench models show`: every field of the entry, the figures of its last day, and its newest changes.
+//! `llmbench models show`: shows every field of the entry, the figures of its last day, and its newest changes.
 
 use super::history::{batches_of, change_view};
 use super::list::row;
@@ -12,10 +12,10 @@ use crate::storage::Store;
 use crate::storage::catalog::{CatalogEntry, ChangesOf, ModelScope};
 use chrono::Utc;
 
-/// How many of its newest changes a model is shown with.
+/// Newest changes that are shown.
 const CHANGES: u32 = 10;
 
-/// Runs the command.
+/// Runs `llmbench models show` to its exit status.
 ///
 /// # Errors
 /// Selectors that match nothing, a store that fails.

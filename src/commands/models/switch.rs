@@ -1,4 +1,4 @@
-//! `llmbench models disable` and `enable`: which values change, and who is left out because there is nothing to change.
+//! `llmbench models disable` and `enable`: the changed values, without the models that need no change.
 
 use super::add::{say_answer, say_failure};
 use super::candidates::ModelCandidate;
@@ -18,7 +18,7 @@ use chrono::Utc;
 use serde_json::Value;
 use std::collections::HashSet;
 
-/// Runs `disable`.
+/// Runs `llmbench models disable` to its exit status.
 ///
 /// # Errors
 /// Selectors that match nothing, a date that has passed, nobody to ask, a store that fails.
@@ -49,10 +49,10 @@ pub async fn disable(args: &ModelsDisableArgs, context: &Context) -> Result<Exit
     ask_and_do(&session, intent, selection.must_ask).await
 }
 
-/// Runs `enable`.
+/// Runs `llmbench models enable` to its exit status.
 ///
 /// # Errors
-/// As [`disable`].
+/// As in [`disable`].
 pub async fn enable(args: &ModelsEnableArgs, context: &Context) -> Result<Exit, CommandError> {
     let store = context.open_store().await?;
     let selection = chosen(&args.selectors, store.as_ref()).await?;
@@ -79,7 +79,7 @@ pub async fn enable(args: &ModelsEnableArgs, context: &Context) -> Result<Exit, 
         print::note("nothing was changed");
         Exit::Yes
     } else {
-        // Calls that ended are paid for: what they said counts, interrupted or not.
+        // Calls that ended are paid for: their results count, interrupted or not.
         let session = ChangeSession { interrupt: Interrupt::default(), who: session.who.clone(), ..session };
         session.carry_out(intent).await?
     };
@@ -90,7 +90,7 @@ pub async fn enable(args: &ModelsEnableArgs, context: &Context) -> Result<Exit, 
     })
 }
 
-/// Calls every model once, says what came of it, and gives those that answered. The others stay as they are.
+/// Calls every model once, prints the result, and returns those that answered. The others stay as they are.
 async fn answered(
     entries: &[CatalogEntry],
     context: &Context,
@@ -118,7 +118,7 @@ async fn answered(
     Ok(answered)
 }
 
-/// The entries that selectors mean.
+/// The entries that the selectors match.
 ///
 /// # Errors
 /// Selectors that match nothing, a store that fails.
@@ -127,7 +127,7 @@ pub async fn chosen(selectors: &[String], store: &dyn Store) -> Result<Selection
     select(selectors, entries)
 }
 
-/// Makes the changes, if there are any and they are agreed to.
+/// Makes the changes, if there are any and the user agrees.
 ///
 /// # Errors
 /// Nobody to ask, a store that fails.

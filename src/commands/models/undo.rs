@@ -1,5 +1,5 @@
-//! `llmbench models undo`: a batch of its own that gives the values back. A model that the batch added is disabled, one that
-//! it removed comes back as it was.
+//! `llmbench models undo`: restores the values before a batch, in a batch of its own. A model that the batch added is
+//! disabled, a removed one comes back as it was.
 
 use super::change::{ChangeSession, PlannedBatch, PlannedChange, count};
 use crate::cli::models::ModelsUndoArgs;
@@ -10,10 +10,10 @@ use crate::output::print;
 use crate::storage::catalog::enabled_fields::{DisableDetails, off};
 use crate::storage::catalog::{CatalogChange, ChangeStatus, ChangesOf};
 
-/// Runs the command.
+/// Runs `llmbench models undo` to its exit status.
 ///
 /// # Errors
-/// A batch that is not there, nobody to ask, a store that fails.
+/// A batch that does not exist, nobody to ask, a store that fails.
 pub async fn run(args: &ModelsUndoArgs, context: &Context) -> Result<Exit, CommandError> {
     let store = context.open_store().await?;
     let read = |error| store_error("reading the history", error);
@@ -46,7 +46,7 @@ pub async fn run(args: &ModelsUndoArgs, context: &Context) -> Result<Exit, Comma
     session.carry_out(intent).await
 }
 
-/// The change that takes a change back. It expects what the change left: no entry, where the change took it away.
+/// The change that reverses a change. It expects the values that the change left: no entry after a removal.
 fn back(change: CatalogChange, who: &str) -> PlannedChange {
     let reason = format!("added by batch {}, which was undone", change.batch);
     let added = DisableDetails { reason: &reason, class: "undone", who, until: None, recheck_at: None };

@@ -1,5 +1,5 @@
-//! `llmbench results compare`: two models, providers or windows held against each other. What is read is in
-//! [`super::samples`], the arithmetic in `measure::compare`, what people see in `output::compare`.
+//! `llmbench results compare`: compares two models, providers or windows. [`super::samples`] reads the rows,
+//! `measure::compare` has the arithmetic, `output::compare` the display.
 
 use super::samples::{self, BlocksByModel, ModelNaming, SideCounts};
 use super::sides::{self, ComparisonSide, RunScope};
@@ -14,13 +14,13 @@ use crate::storage::Store;
 use crate::storage::history::RunSeries;
 use chrono::{Duration, Local};
 
-/// How far back sides reach that name no window.
+/// The default window of a side.
 const WEEK: Duration = Duration::days(7);
 
-/// Runs the command.
+/// Runs `llmbench results compare` to its exit status.
 ///
 /// # Errors
-/// Status 2 for sides that cannot be held against each other or have too few runs, 75 for a store that is away.
+/// Status 2 for sides that cannot be compared or have too few runs, 75 for an unreachable store.
 pub async fn run(args: ResultsCompareArgs, context: Context) -> Result<Exit, CommandError> {
     let (a, b) = both(&args)?;
     let store = context.open_store().await?;
@@ -33,7 +33,7 @@ pub async fn run(args: ResultsCompareArgs, context: Context) -> Result<Exit, Com
     let asked = shown::CompareSettings {
         series: name,
         confidence: args.confidence,
-        // Each of several figures may raise its share of the false alarms that the whole may raise.
+        // Splits the allowed rate of false alarms among the figures.
         confidence_each: 1.0 - (1.0 - args.confidence) / figures.len() as f64,
         min_difference: args.min_difference,
         seed: SEED,
@@ -61,7 +61,7 @@ pub async fn run(args: ResultsCompareArgs, context: Context) -> Result<Exit, Com
     verdict(&comparison)
 }
 
-/// Which runs, by name and for the store.
+/// The series of runs, by name and for the store.
 fn series(args: &ResultsCompareArgs) -> (&'static str, &'static [RunSeries]) {
     match args.series {
         _ if args.published => ("published", &[RunSeries::Published]),
@@ -71,7 +71,7 @@ fn series(args: &ResultsCompareArgs) -> (&'static str, &'static [RunSeries]) {
     }
 }
 
-/// The two sides, which fit to each other.
+/// The two sides, checked for compatibility.
 fn both(args: &ResultsCompareArgs) -> Result<(ComparisonSide, ComparisonSide), CommandError> {
     let general = window(&args.window, Some(WEEK))?;
     let side = |name: &str, text: &str| {
@@ -106,7 +106,7 @@ async fn read(
     Ok(([of_a, of_b], blocks))
 }
 
-/// Places in [`FIGURES`], each once, in their order.
+/// Indexes in [`FIGURES`], each once, in their order.
 fn chosen(metrics: &[MetricArg]) -> Vec<usize> {
     let named = |metric: MetricArg| match metric {
         MetricArg::All => None,
@@ -164,7 +164,7 @@ fn models(figures: &[usize], blocks: BlocksByModel) -> Vec<shown::Model> {
     blocks.into_iter().map(model).collect()
 }
 
-/// What weakens the answer.
+/// Prints warnings about weak evidence.
 fn warn(comparison: &shown::ComparisonReport) {
     let few: Vec<String> = comparison
         .figures

@@ -1,4 +1,4 @@
-//! `llmbench results`: stored runs: the newest ones, one of them, many of them, two sides of them.
+//! `llmbench results`: stored runs: the newest, one of them, many of them, or a comparison of two sides.
 
 mod compare;
 mod export;
@@ -17,13 +17,13 @@ use crate::storage::Store;
 use crate::storage::history::{HistoryFilter, RunSeries, newest_runs};
 use std::collections::BTreeMap;
 
-/// How many runs a terminal shows where nobody says how many.
+/// Default number of runs at a terminal.
 const SCREENFUL: u32 = 20;
 
-/// Runs the command.
+/// Runs `llmbench results` to its exit status.
 ///
 /// # Errors
-/// A store that cannot be read, a window that is none, standard output that takes no more; status 1 for an unknown id.
+/// A store that cannot be read, an invalid window, a failed write to standard output; status 1 for an unknown id.
 pub async fn run(args: ResultsArgs, context: Context) -> Result<Exit, CommandError> {
     match args.command {
         ResultsCommand::List(args) => list(args, context).await,
@@ -68,7 +68,7 @@ async fn list(args: ResultsListArgs, context: Context) -> Result<Exit, CommandEr
     Ok(Exit::Yes)
 }
 
-/// Says that no run fits, and what would: the other series, or a name that is near.
+/// Prints that no run matches, and a hint: the other series, or a similar name.
 async fn nothing_fits(
     scope: &HistoryFilter,
     series: &[RunSeries],
@@ -78,7 +78,7 @@ async fn nothing_fits(
     unknown_names::hint_at_model(scope, store).await.map_err(|error| read_error("reading names", error))
 }
 
-/// Where runs are that only the choice of series leaves out; empty where there are none.
+/// A hint about runs of the other series; empty if there are none.
 async fn elsewhere(
     scope: &HistoryFilter,
     series: &[RunSeries],

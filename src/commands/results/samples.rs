@@ -1,4 +1,4 @@
-//! The samples of a comparison: stored runs, sorted into one block a model and figure.
+//! The samples of a comparison: stored runs, sorted into one block per model and figure.
 
 use super::sides::{ComparisonSide, RunScope};
 use crate::commands::exit::CommandError;
@@ -12,7 +12,6 @@ use crate::storage::history::row_pages::{RowQuery, RowSource};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 
-/// The fields that are read.
 const FIELDS: &[&str] = &[
     "provider",
     "model_name",
@@ -24,10 +23,10 @@ const FIELDS: &[&str] = &[
     FIGURES[4].field,
 ];
 
-/// What was read of a side.
+/// Counts of the rows of a side.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SideCounts {
-    /// Runs, those left out included.
+    /// All runs, those left out included.
     pub runs: u64,
     /// Those of the published series.
     pub published: u64,
@@ -39,10 +38,10 @@ pub struct SideCounts {
     pub odd_values: u64,
 }
 
-/// A model's samples: one block a figure.
+/// A model's samples: one block per figure.
 pub type BlocksByModel = BTreeMap<String, Vec<SampleBlock>>;
 
-/// What models are called on both sides, so that the same ones stand against each other.
+/// Names of models that both sides share, so that equal ones are compared.
 pub struct ModelNaming {
     single: bool,
     by_provider: bool,
@@ -50,11 +49,11 @@ pub struct ModelNaming {
 }
 
 impl ModelNaming {
-    /// By what the sides have in common: two models are one block; models of two providers have the same id, or the same
-    /// `canonical_id` in the catalogue; else models are themselves.
+    /// The naming depends on the sides: two models form one block; models of two providers match by id, or by
+    /// `canonical_id` in the catalog; else by their own names.
     ///
     /// # Errors
-    /// A catalogue that cannot be read.
+    /// A catalog that cannot be read.
     pub async fn of(store: &dyn Store, a: &ComparisonSide, b: &ComparisonSide) -> Result<Self, CommandError> {
         let single = matches!(a.what, RunScope::Model(_));
         let by_provider = !single && a.provider() != b.provider();
@@ -80,7 +79,7 @@ impl ModelNaming {
     }
 }
 
-/// Reads a side's runs into `blocks`; `pick` says which half of a block is meant. Samples come in no order.
+/// Reads a side's runs into `blocks`; `pick` selects the half of a block. Samples have no order.
 ///
 /// # Errors
 /// A store that cannot be read.
@@ -104,7 +103,7 @@ pub async fn read(
     Ok(counted)
 }
 
-/// Sorts a run into the blocks, or counts why it is left out.
+/// Sorts a run into the blocks, or counts the reason why it is left out.
 fn sort_in(
     run: SampleRow,
     naming: &ModelNaming,
@@ -129,7 +128,7 @@ fn sort_in(
     }
 }
 
-/// A row as far as it is compared.
+/// The fields of a row that are compared.
 #[derive(Debug, Default, PartialEq)]
 struct SampleRow {
     provider: Option<String>,
@@ -140,14 +139,14 @@ struct SampleRow {
 }
 
 impl SampleRow {
-    /// Reads a row of any writer; what cannot be read is missing.
+    /// Reads a row of any writer; unreadable values are missing.
     fn read(text: &str) -> Self {
         let mut run = Self::default();
         let words = |text| match scalar(text) {
             Some(Value::String(words)) if !words.trim().is_empty() => Some(words),
             _ => None,
         };
-        // A row that is cut off has neither provider nor model to speak of: none of it is taken.
+        // A truncated row has neither provider nor model: all of it is left out.
         let whole = fields(text, |name, value| match name.as_ref() {
             "provider" => run.provider = words(value),
             "model_name" => run.model = words(value),
@@ -167,7 +166,7 @@ impl SampleRow {
     }
 }
 
-/// Every figure is above 0 wherever it was measured; ratios need that.
+/// Every measured figure is above 0; ratios need that.
 fn number(text: &str) -> Option<f64> {
     scalar(text)?.as_f64().filter(|number| number.is_finite() && *number > 0.0)
 }

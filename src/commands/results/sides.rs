@@ -1,36 +1,32 @@
-//! What the two sides of a comparison mean: `provider:model_id`, `provider`, nothing, each with or without `@FROM..TO`. Pure.
+//! Parses the two sides of a comparison: `provider:model_id`, `provider`, nothing, each with
+//! or without `@FROM..TO`. Pure.
 
 use crate::domain::{ModelRef, Window};
 use crate::storage::history::HistoryFilter;
 use chrono::{DateTime, TimeZone};
 
-/// One side.
+/// One side of a comparison.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ComparisonSide {
-    /// Whose runs.
     pub what: RunScope,
-    /// Of which time.
     pub window: Window,
-    /// Whether it names its window itself.
+    /// True if the side names its window itself.
     pub own_window: bool,
 }
 
-/// Whose runs.
+/// Selects runs by their models.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RunScope {
-    /// Of all models.
     Everything,
-    /// Of a provider's models.
     Provider(String),
-    /// Of one model.
     Model(ModelRef),
 }
 
 impl ComparisonSide {
-    /// Reads a side. `window` is for one that names none. An `@` belongs to a model's id unless two dots follow it.
+    /// Parses a side. `window` is for one that names none. An `@` belongs to a model's id unless two dots follow it.
     ///
     /// # Errors
-    /// A sentence.
+    /// A sentence for the user.
     pub fn parse<Tz: TimeZone>(text: &str, window: Window, now: &DateTime<Tz>) -> Result<Self, String> {
         let own = text.rsplit_once('@').and_then(|(what, when)| Some((what, when.split_once("..")?)));
         let (what, window) = match own {
@@ -52,7 +48,7 @@ impl ComparisonSide {
         Ok(Self { what, window, own_window: own.is_some() })
     }
 
-    /// The rows that it means.
+    /// The rows that the side selects.
     pub fn scope(&self) -> HistoryFilter {
         let model = match &self.what {
             RunScope::Model(model) => Some(model.model_id.clone()),
@@ -66,7 +62,7 @@ impl ComparisonSide {
         }
     }
 
-    /// The provider that it names.
+    /// The provider that the side names.
     pub fn provider(&self) -> Option<&str> {
         match &self.what {
             RunScope::Everything => None,
@@ -76,7 +72,7 @@ impl ComparisonSide {
     }
 }
 
-/// Whether two sides can be held against each other.
+/// Checks that two sides can be compared.
 ///
 /// # Errors
 /// A sentence: they are of different kinds, or a run could be on both.

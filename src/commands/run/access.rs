@@ -1,4 +1,4 @@
-//! From a host of the table to a route: key, token or signer settled, the simulator started where it is asked.
+//! From a host of the table to a route: resolves key, token or signer, and starts the simulator if it is selected.
 
 use crate::commands::context::Context;
 use crate::domain::env_vars::AWS_PROFILE;
@@ -16,17 +16,17 @@ use std::sync::Arc;
 /// The name of the built-in simulator in the table.
 pub const SIMULATOR: &str = "sim";
 
-/// A route and what has to live as long as it is used.
+/// A route and the objects that must live as long as it is used.
 pub struct ProviderAccess {
-    /// The way to the host.
+    /// The route to the host.
     pub route: Arc<ProviderRoute>,
-    /// The secret that it shows, for the redactor.
+    /// The secret of the login, for the redactor.
     pub secret: Option<Secret>,
-    /// The simulator, where this process runs it.
+    /// The simulator, if this process runs it.
     pub simulator: Option<RunningSimulator>,
 }
 
-/// Makes a host ready to be called.
+/// Prepares a host for calls.
 ///
 /// # Errors
 /// A sentence that names the variable, file or command that is missing or wrong.
@@ -35,10 +35,10 @@ pub async fn open(host: &Host, context: &Context) -> Result<ProviderAccess, Stri
     enter(host, login, context).await
 }
 
-/// The same with a login that is known already.
+/// The same with a known login.
 ///
 /// # Errors
-/// As [`open`].
+/// As in [`open`].
 pub async fn enter(host: &Host, login: ProviderLogin, context: &Context) -> Result<ProviderAccess, String> {
     let mut host = host.clone();
     let simulator = start_simulator(&mut host)?;
@@ -70,7 +70,7 @@ fn start_simulator(host: &mut Host) -> Result<Option<RunningSimulator>, String> 
     Ok(Some(running))
 }
 
-/// What the configuration says about AWS.
+/// The AWS settings of the configuration.
 pub fn aws(host: &Host, context: &Context) -> AwsOverrides {
     let value = |sourced: &Option<Sourced<String>>| sourced.as_ref().map(|sourced| sourced.value.clone());
     let profile = context.settings.env().get(AWS_PROFILE).map(str::to_owned);

@@ -1,5 +1,5 @@
-//! What `run --all` is about to use: said before the first call, and asked about where somebody sits at a terminal. A script
-//! is told and not asked: lines of a crontab that say `--all` go on as they are.
+//! The expected usage of `run --all`: printed before the first call, with a question at a terminal. A script gets no
+//! question, so that crontab lines with `--all` go on as they are.
 
 use super::outcome_target::StoreOrBridge;
 use crate::cli::run::RunArgs;
@@ -15,7 +15,7 @@ use crate::storage::StoreError;
 use std::collections::HashMap;
 use tokio_util::sync::CancellationToken;
 
-/// The most that is used.
+/// The upper bound of the usage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct UsageEstimate {
     calls: u64,
@@ -25,10 +25,10 @@ struct UsageEstimate {
     unpriced: usize,
 }
 
-/// Says what would be used, and asks whether to go on where somebody can answer and `--yes` did not.
+/// Prints the expected usage, and asks for consent if a user can answer and `--yes` is not set.
 ///
 /// # Errors
-/// Status 130 after Ctrl-C at the question; what the store says, where it is asked for prices.
+/// Status 130 after Ctrl-C at the question; the store's error while reading prices.
 pub async fn agreed(
     args: &RunArgs,
     context: &Context,
@@ -37,7 +37,7 @@ pub async fn agreed(
     profile: &Profile,
     load: &LoadSpec,
 ) -> Result<bool, CommandError> {
-    // Without prices the rest is told all the same.
+    // Without prices the rest is printed all the same.
     let prices = prices(place).await.unwrap_or_default();
     let price = |model: &ModelRef| context.settings.daemon_config.price(model, prices.get(model).copied());
     let each = load.requests.map(|requests| requests.saturating_add(args.warmup));
@@ -58,7 +58,7 @@ pub async fn agreed(
     Ok(agreed)
 }
 
-/// What providers list as prices; a bridge knows none.
+/// The prices that providers list; a bridge knows none.
 async fn prices(place: Option<&StoreOrBridge>) -> Result<HashMap<ModelRef, Price>, StoreError> {
     match place {
         Some(StoreOrBridge::Store(store)) => Ok(listed(store.listed(None).await?)),

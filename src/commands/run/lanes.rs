@@ -1,4 +1,4 @@
-//! One lane a provider, side by side; within a lane the models take turns, so that no model has the quiet hour alone.
+//! One lane per provider, concurrently; within a lane the models take turns, so that no model has the quiet hour alone.
 
 use super::recorder::ResultRecorder;
 use super::request_options::RequestOptions;
@@ -14,19 +14,19 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 use tokio::task::{JoinSet, LocalSet};
 
-/// A provider's models and what is asked of each.
+/// A provider's models and the request for each.
 struct RunLane {
     measurer: Measurer,
     models: Vec<(RefCell<Target>, RequestSpec)>,
     recorder: Rc<ResultRecorder>,
     interrupt: Interrupt,
-    /// Whether it waits as long as answers ask it to.
+    /// True if the lane waits as long as answers ask for.
     waits: bool,
-    /// Until when people were told that it waits.
+    /// The end of the wait that was last reported.
     told_until: Cell<Option<Instant>>,
 }
 
-/// Runs all lanes to their end and says how each ended.
+/// Runs all lanes to their end and returns the result of each.
 pub async fn run(
     measurer: Measurer,
     settled: RunSelection,
@@ -88,7 +88,7 @@ impl RunLane {
         drive(shape, stop, move |start| Rc::clone(&self).measure(start)).await
     }
 
-    /// Requests that are made and forgotten: caches, connections and models that sleep until asked.
+    /// Makes requests whose results are ignored, to warm up caches, connections and sleeping models.
     async fn warm_up(&self, requests: u64) {
         for _ in 0..requests {
             for (subject, question) in &self.models {
@@ -101,7 +101,7 @@ impl RunLane {
         }
     }
 
-    /// One measurement, recorded. Interrupted ones leave no row: nothing was finished.
+    /// Makes and records one measurement. An interrupted one leaves no row, because it did not finish.
     async fn measure(self: Rc<Self>, start: ScheduledRequest) -> RequestEnd {
         let place = (start.index % self.models.len() as u64) as usize;
         let (slot, question) = &self.models[place];
@@ -130,7 +130,7 @@ impl RunLane {
         RequestEnd { failed: failed && !ours, rest }
     }
 
-    /// Says once that the lane waits, however many answers ask for the same.
+    /// Reports once that the lane waits, however many answers ask for the same.
     fn tell_rest(&self, model: &ModelRef, rest: Duration) {
         let until = Instant::now() + rest;
         let news = self.told_until.get().is_none_or(|told| until > told + Duration::from_secs(1));
@@ -145,7 +145,7 @@ impl RunLane {
     }
 }
 
-/// How long the provider asks to wait, if it does.
+/// The time that the provider asks to wait, if it does.
 fn asked_to_wait(failure: &Failure) -> Option<Duration> {
     let seconds = failure.extra.get("retry_after_seconds")?.as_f64().filter(|seconds| *seconds > 0.0)?;
     Some(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))

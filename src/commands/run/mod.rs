@@ -1,5 +1,5 @@
-//! `llmbench run`: opens what is needed before money is spent, measures, records each outcome as it ends, reports, and
-//! says in its exit status whether the answer is yes.
+//! `llmbench run`: opens everything it needs before money is spent, measures, records each outcome as it ends, reports,
+//! and answers with its exit status.
 
 pub(super) mod access;
 mod estimate;
@@ -28,15 +28,15 @@ use recorder::{ResultRecorder, RunOutputs, StoreWithFallback};
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// Runs the command.
+/// Runs `llmbench run` to its exit status.
 ///
 /// # Errors
-/// [`CommandError`], where nothing could be measured: usage, configuration, keys, a store that cannot be opened.
+/// [`CommandError`] if nothing could be measured: usage, configuration, keys, a store that cannot be opened.
 pub async fn run(mut args: RunArgs, context: Context) -> Result<Exit, CommandError> {
     args.models.splice(0..0, std::mem::take(&mut args.named));
     let csv_to_stdout = writes_csv_to_stdout(&args)?;
     let gates = gates(&args.fail_if)?;
-    // Before the first thread: see there.
+    // Must come before the first thread: see there.
     fd_table::make_room();
     let asked = request_options::settle(&args, &context)?;
     let load = request_options::load(&args);
@@ -53,7 +53,7 @@ pub async fn run(mut args: RunArgs, context: Context) -> Result<Exit, CommandErr
         return Ok(Exit::Yes);
     }
     let measurer = measurer(&context, &settled.secrets)?;
-    // Until here there is nothing to lose, and a signal ends the process as it ends any other.
+    // Until here nothing can be lost, and a signal ends the process in the default way.
     let interrupt = Interrupt::listen().map_err(CommandError::usage)?;
     let sinks = RunOutputs { fallback_store, ndjson: args.ndjson, csv: recorder::csv(args.csv.as_deref())? };
     let started_at = chrono::Utc::now();
@@ -82,10 +82,10 @@ pub async fn run(mut args: RunArgs, context: Context) -> Result<Exit, CommandErr
     })
 }
 
-/// Whether rows of CSV are what standard output carries.
+/// True if standard output carries CSV rows.
 ///
 /// # Errors
-/// Status 2 where something else is to stand there too.
+/// Status 2 if another output goes there too.
 fn writes_csv_to_stdout(args: &RunArgs) -> Result<bool, CommandError> {
     let wanted = args.csv.as_deref().is_some_and(|path| path.as_os_str() == recorder::STANDARD_OUTPUT);
     let other = if args.json { "--json" } else { "--ndjson" };
@@ -96,7 +96,7 @@ fn writes_csv_to_stdout(args: &RunArgs) -> Result<bool, CommandError> {
     Ok(wanted)
 }
 
-/// The store, and the place for what it does not take; what waits there from earlier runs is delivered first.
+/// The store with its fallback; delivers rows that wait from earlier runs first.
 async fn fallback_store(
     args: &RunArgs,
     context: &Context,
@@ -119,7 +119,7 @@ fn gates(conditions: &[String]) -> Result<Vec<Gate>, CommandError> {
 /// The threads that measure and decode, and a redactor that knows these secrets besides those of the settings.
 ///
 /// # Errors
-/// [`CommandError`] where a certificate cannot be read or no thread can be had.
+/// [`CommandError`] if a certificate cannot be read or no thread can be started.
 pub(super) fn measurer(
     context: &Context,
     secrets: &[crate::domain::secret::Secret],

@@ -1,4 +1,4 @@
-//! Where a run finds models and keeps rows: a store, or the bridge before one.
+//! The source of models and destination of rows of a run: a store, or the bridge in front of one.
 
 use crate::cli::run::RunArgs;
 use crate::commands::bridge;
@@ -11,22 +11,21 @@ use std::sync::Arc;
 
 /// A store or a bridge, reached.
 pub enum StoreOrBridge {
-    /// A database.
     Store(Arc<dyn Store>),
-    /// A bridge, and what this machine remembers.
+    /// A bridge, with the state that this machine remembers.
     Bridge(Arc<StoreHandle>),
 }
 
 impl StoreOrBridge {
-    /// Opens what the settings name. A bridge is asked for the work lists of the providers that are meant alone.
+    /// Opens the store or bridge of the settings. Requests from a bridge only the work lists of the selected providers.
     ///
     /// # Errors
-    /// Status 2 where it is unusable as configured, 75 where it cannot be reached now.
+    /// Status 2 if it is unusable as configured, 75 if it cannot be reached now.
     pub async fn open(args: &RunArgs, context: &Context) -> Result<Self, CommandError> {
         match bridge::open(context, providers(args, context))? {
             Some(bridge) => {
                 let directory = context.settings.state_dir().map_err(CommandError::usage)?.value;
-                // Without it nothing is remembered, which costs an attempt at a time.
+                // Without the directory nothing is remembered, which costs an attempt each time.
                 let _ = create_private_dir(&directory);
                 Ok(Self::Bridge(Arc::new(bridge::store_handle(context, &directory, bridge))))
             }
@@ -34,7 +33,7 @@ impl StoreOrBridge {
         }
     }
 
-    /// Where rows go.
+    /// The destination of rows.
     pub fn sink(&self) -> Arc<dyn OutcomeSink> {
         match self {
             StoreOrBridge::Store(store) => Arc::clone(store) as Arc<dyn OutcomeSink>,
@@ -42,10 +41,10 @@ impl StoreOrBridge {
         }
     }
 
-    /// The enabled models. What somebody should know of them (a list from the disk) goes to `note`.
+    /// The enabled models. Passes remarks (a list from the disk) to `note`.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's errors.
     pub async fn work_list(&self, note: impl Fn(&str)) -> Result<Vec<WorkItem>, StoreError> {
         match self {
             StoreOrBridge::Store(store) => store.work_list(None).await,
@@ -57,10 +56,10 @@ impl StoreOrBridge {
         }
     }
 
-    /// Models by bare id: of the whole catalogue, or of the work lists, `known`.
+    /// Models by bare id: of the whole catalog, or of the work lists, `known`.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's errors.
     pub async fn find_by_id(&self, model_id: &str, known: &[WorkItem]) -> Result<Vec<ModelRef>, StoreError> {
         match self {
             StoreOrBridge::Store(store) => store.find_by_id(model_id).await,
@@ -72,9 +71,9 @@ impl StoreOrBridge {
     }
 }
 
-/// The providers that are meant: those of the flags; with `--all`, or for a bare id, those that a runner measures.
+/// The selected providers: those of the flags; with `--all`, or for a bare id, those that a runner measures.
 fn providers(args: &RunArgs, context: &Context) -> Vec<String> {
-    // A pattern in place of a provider means those that a runner measures, as a bare id does.
+    // A pattern in place of a provider selects those that a runner measures, as a bare id does.
     let named: Vec<ModelRef> = args.models.iter().filter_map(|text| text.parse().ok()).collect();
     let named: Vec<ModelRef> =
         named.into_iter().filter(|model: &ModelRef| !glob::is_glob(&model.provider)).collect();

@@ -1,4 +1,5 @@
-//! Where each outcome goes as it ends: store, or a local file where the store fails; ndjson, CSV, progress, statistics.
+//! Delivers each outcome as it ends: to the store, or to a local file if the store fails; to ndjson,
+//! CSV, progress and statistics.
 
 use crate::commands::exit::CommandError;
 use crate::commands::interrupt::Interrupt;
@@ -19,41 +20,40 @@ use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A request of a schedule that starts later than this was late.
+/// Seconds of delay from which a start counts as late.
 const LATE: f64 = 0.010;
 
 /// The file name that means standard output.
 pub const STANDARD_OUTPUT: &str = "-";
 
-/// Where outcomes are kept.
+/// A store, with a place for rows that it does not take.
 pub struct StoreWithFallback {
-    /// The store.
     pub store: Arc<dyn OutcomeSink>,
-    /// Where they wait if it fails.
+    /// Keeps outcomes if the store fails.
     pub undelivered: UndeliveredDir,
 }
 
-/// Where outcomes go.
+/// The destinations of outcomes.
 pub struct RunOutputs {
-    /// Unless `--no-store`.
+    /// Absent with `--no-store`.
     pub fallback_store: Option<StoreWithFallback>,
-    /// A line each on standard output.
+    /// Writes one line each to standard output.
     pub ndjson: bool,
-    /// A line each in a file, or on standard output.
+    /// Writes one line each to a file or standard output.
     pub csv: Option<CsvRows>,
 }
 
-/// Rows that go where `--csv` says.
+/// The CSV writer to the destination of `--csv`.
 pub type CsvRows = RowWriter<Box<dyn Write>>;
 
-/// What became of the outcomes besides figures.
+/// The delivery of outcomes, apart from figures.
 #[derive(Debug, Clone, Default)]
 pub struct DeliverySummary {
-    /// Files in which outcomes wait, and why the store did not take the first of them.
+    /// Files in which outcomes wait for the store.
     pub waiting: Vec<PathBuf>,
-    /// Why the store failed first.
+    /// The reason of the store's first failure.
     pub store_error: Option<String>,
-    /// Outcomes that waited while the store was away, and are stored after all.
+    /// Outcomes that waited while the store was unreachable, and are stored after all.
     pub caught_up: usize,
     /// Outcomes that neither the store nor a file took; printed on standard error.
     pub lost: u64,
@@ -63,16 +63,17 @@ pub struct DeliverySummary {
     pub late_starts: u64,
     /// The longest delay, seconds.
     pub max_delay: f64,
-    /// Why an output file or standard output took no more.
+    /// The error of an output file or standard output.
     pub output_error: Option<String>,
-    /// Nobody reads standard output any more: measuring was stopped.
+    /// True if the reader of standard output has gone: measuring was stopped.
     pub reader_left: bool,
 }
 
 /// Takes outcomes as they end.
 pub struct ResultRecorder {
     fallback_store: Option<StoreWithFallback>,
-    /// The store gave no answer in time: it is left alone until the end, or every row would wait as long as the first.
+    /// True if the store gave no answer in time: it is not called again until the end, or every row would wait as
+    /// long as the first.
     away: Cell<bool>,
     interrupt: Interrupt,
     ndjson: Cell<bool>,
@@ -85,7 +86,7 @@ pub struct ResultRecorder {
 /// Opens the CSV file; `-` is standard output.
 ///
 /// # Errors
-/// Status 2, where it cannot be created or takes no header.
+/// Status 2 if it cannot be created or the header cannot be written.
 pub fn csv(path: Option<&Path>) -> Result<Option<CsvRows>, CommandError> {
     let Some(path) = path else { return Ok(None) };
     let fail = |error: std::io::Error| CommandError::usage(format!("--csv {}: {error}", path.display()));
@@ -97,7 +98,7 @@ pub fn csv(path: Option<&Path>) -> Result<Option<CsvRows>, CommandError> {
     RowWriter::new(out).map(Some).map_err(fail)
 }
 
-/// Delivers what earlier invocations could not store.
+/// Delivers outcomes that earlier runs could not store.
 pub async fn deliver(undelivered: &UndeliveredDir, store: &dyn OutcomeSink, note: impl Fn(&str)) {
     let delivered = match undelivered.deliver(store).await {
         Ok(delivered) => delivered,
@@ -117,7 +118,7 @@ pub async fn deliver(undelivered: &UndeliveredDir, store: &dyn OutcomeSink, note
 
 impl ResultRecorder {
     /// A recorder that reports on these models. Once `interrupt.abort` is cancelled it waits for no store; it cancels
-    /// `interrupt.stop` itself once nobody reads what it writes to standard output.
+    /// `interrupt.stop` itself once the reader of standard output has gone.
     pub fn new(sinks: RunOutputs, progress: Progress, models: &[ModelRef], interrupt: Interrupt) -> Self {
         Self {
             fallback_store: sinks.fallback_store,
@@ -131,8 +132,8 @@ impl ResultRecorder {
         }
     }
 
-    /// Records the attempts at one measurement; true if the last one failed. Attempts that taught something are rows, and
-    /// no failures of the measurement.
+    /// Records the attempts at one measurement; true if the last one failed. Attempts that taught an adaptation are
+    /// rows, but no failures of the measurement.
     pub async fn record(&self, model: &ModelRef, attempts: Vec<AttemptResult>) -> bool {
         let mut failed = false;
         for attempted in attempts {
@@ -152,7 +153,7 @@ impl ResultRecorder {
         failed
     }
 
-    /// Shows a note beside the progress.
+    /// Prints a note beside the progress.
     pub fn note(&self, text: &str) {
         self.progress.note(text);
     }
@@ -172,7 +173,7 @@ impl ResultRecorder {
         delivery.max_delay = delivery.max_delay.max(delay);
     }
 
-    /// What is not remembered is learned again; the row says which adaptations were in force.
+    /// An adaptation that is not stored is learned again; the row names the adaptations in force.
     async fn remember(&self, model: &ModelRef, lesson: Adaptation) {
         let Some(fallback_store) = self.fallback_store.as_ref().filter(|_| !self.away.get()) else { return };
         tokio::select! {
@@ -218,7 +219,7 @@ impl ResultRecorder {
         stored.map(drop).map_err(|error| error.to_string())
     }
 
-    /// At the end, once more what waits because the store was away.
+    /// At the end, delivers outcomes that wait because the store was unreachable.
     pub async fn catch_up(&self) {
         let Some(StoreWithFallback { store, undelivered }) =
             self.fallback_store.as_ref().filter(|_| self.away.get())
@@ -229,7 +230,7 @@ impl ResultRecorder {
             delivered = undelivered.deliver(&**store) => delivered,
             () = self.interrupt.abort.cancelled() => return,
         };
-        // What cannot be read now waits as before, and the next run says why.
+        // Unreadable files wait as before, and the next run reports the reason.
         let Ok(delivered) = delivered else { return };
         let mut delivery = self.delivery.borrow_mut();
         let before = delivery.waiting.len();
@@ -268,7 +269,7 @@ impl ResultRecorder {
         }
     }
 
-    /// Ends measuring: whoever wanted the results has gone.
+    /// Ends measuring because the reader of the results has gone.
     fn stop_for_nobody(&self) {
         self.delivery.borrow_mut().reader_left = true;
         self.interrupt.stop.cancel();
@@ -281,7 +282,7 @@ impl ResultRecorder {
         }
     }
 
-    /// Takes the progress bar away and gives the reports and what became of the rows.
+    /// Removes the progress bar and returns the reports and the delivery of the rows.
     pub fn close(self) -> (Vec<ModelReport>, DeliverySummary) {
         self.progress.done();
         (self.collector.into_inner().finish(), self.delivery.into_inner())

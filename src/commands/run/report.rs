@@ -1,4 +1,4 @@
-//! The end of a run: the report, the gates, what became of the rows, and the exit status that follows from all of it.
+//! The end of a run: the report, the gates, the delivery of the rows, and the exit status that follows from all of it.
 
 use super::recorder::{DeliverySummary, ResultRecorder};
 use super::request_options::RequestOptions;
@@ -15,18 +15,18 @@ use crate::output::{json, print, units};
 use chrono::{DateTime, Utc};
 use std::rc::Rc;
 
-/// What people or scripts want to see.
+/// The output that the flags request.
 #[derive(Debug, Clone, Copy)]
 pub struct ReportOptions {
-    /// One JSON document.
+    /// Prints one JSON document instead of tables.
     pub json: bool,
     /// Lines were written to standard output as runs ended.
     pub lines: bool,
-    /// What several models stand sorted by.
+    /// The order of several models.
     pub sort: Sort,
-    /// Nothing but errors.
+    /// Prints only errors.
     pub quiet: bool,
-    /// Phases, clocks, quality.
+    /// Prints phases, clocks and quality.
     pub verbose: bool,
 }
 
@@ -40,10 +40,10 @@ impl From<SortArg> for Sort {
     }
 }
 
-/// What ended a run.
+/// The cause of a run's end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum RunEndCause {
-    /// Everything that was asked for was measured.
+    /// Everything requested was measured.
     Plan,
     /// The reader of standard output has gone.
     Reader,
@@ -53,34 +53,27 @@ enum RunEndCause {
 
 /// A run that has ended.
 pub struct FinishedRun {
-    /// Where its outcomes went.
     pub recorder: Rc<ResultRecorder>,
-    /// How its lanes ended.
+    /// The results of its lanes.
     pub tallies: Vec<LoadOutcome>,
-    /// When it began.
     pub started_at: DateTime<Utc>,
     /// Requests that were planned.
     pub planned: Option<u64>,
-    /// What was asked.
     pub asked: RequestOptions,
-    /// How much.
     pub load: LoadSpec,
-    /// Its gates.
     pub gates: Vec<Gate>,
-    /// Whether a signal ended it.
+    /// True if a signal ended it.
     pub interrupted: bool,
-    /// What is shown.
     pub view: ReportOptions,
-    /// Where.
     pub terminal: Terminal,
-    /// The store, in words; none where rows were not to be kept.
+    /// The store, in words; `None` if rows were not to be stored.
     pub store: Option<String>,
 }
 
-/// Reports and judges.
+/// Prints the report and judges the run.
 ///
 /// # Errors
-/// Standard output or a file that takes no more.
+/// A failed write to standard output or a file.
 pub fn finish(ended: FinishedRun) -> Result<Exit, CommandError> {
     let recorder = Rc::into_inner(ended.recorder)
         .ok_or_else(|| CommandError::usage("requests are still running").exit(Exit::Interrupted))?;
@@ -174,7 +167,7 @@ fn show(
     Ok(())
 }
 
-/// Says to people where the rows are and how to see them again.
+/// Prints for people where the rows are and the commands to show them again.
 fn tell_next(delivery: &DeliverySummary, store: Option<&str>, wanted: ReportOptions, terminal: &Terminal) {
     let for_people = terminal.stderr_tty && !(wanted.quiet || wanted.json || wanted.lines);
     if let Some(store) = store.filter(|_| for_people && delivery.waiting.is_empty() && delivery.lost == 0) {
@@ -182,7 +175,7 @@ fn tell_next(delivery: &DeliverySummary, store: Option<&str>, wanted: ReportOpti
     }
 }
 
-/// Where rows wait is an error, not a note: it is said however quiet the run was.
+/// Waiting rows are an error, not a note: reported however quiet the run was.
 fn report_delivery(delivery: &DeliverySummary, quiet: bool) {
     let why = delivery.store_error.as_deref().unwrap_or("unknown");
     if delivery.caught_up > 0 && !quiet {
@@ -211,7 +204,7 @@ fn status(
     ended_by: RunEndCause,
     unstored: u64,
 ) -> Exit {
-    // What nobody waited for is no failure.
+    // A model without a success is a failure only if the run was not ended early.
     let nothing = ended_by == RunEndCause::Plan && models.iter().any(|model| model.successes == 0);
     let tripped = checked.iter().any(|checked| checked.verdict.trips());
     if ended_by == RunEndCause::Signal {

@@ -1,4 +1,4 @@
-//! What is asked and how much, from flags and settings; and the rule by which rows may be published.
+//! The request and the load of a run, from flags and settings; and the rule by which rows may be published.
 
 use crate::cli::run::{ArrivalsArg, RunArgs};
 use crate::commands::context::Context;
@@ -14,33 +14,33 @@ use std::time::Duration;
 
 /// The role of rows that the dashboard may show.
 const PUBLISHED: &str = "published";
-/// The role of everything that a person tried out.
+/// The role of rows of manual trials.
 const MANUAL: &str = "manual";
-/// An open loop without `--concurrency` may have so many requests in flight.
+/// Requests in flight of an open loop without `--concurrency`.
 const OPEN_LOOP_PLACES: usize = 1000;
-/// The id of a question that is nobody's profile.
+/// The id of a request that matches no profile.
 const CUSTOM_PROFILE: &str = "custom";
 /// Tokens per second that any model is expected to reach: sizes the deadline of long answers.
 const SLOWEST_PACE: f64 = 8.0;
 
-/// What is asked of every model.
+/// The request for every model.
 pub struct RequestOptions {
-    /// The profile, with what flags changed.
+    /// The profile, with changes by flags.
     pub profile: Profile,
-    /// Deadlines and caps.
+    /// Deadlines and caps of an exchange.
     pub limits: ExchangeLimits,
-    /// Warm or cold.
+    /// Warm or cold connection.
     pub connection: Connection,
-    /// Whether a closed loop waits as long as an answer asks it to.
+    /// True if a closed loop waits as long as an answer asks for.
     pub waits: bool,
-    /// The role of rows, as `--role` gave it.
+    /// The role of rows that `--role` gave.
     role: Option<String>,
-    /// Exactly the published question is asked, cold, one at a time.
+    /// True for exactly the published request, cold, one at a time.
     publishable: bool,
 }
 
 impl RequestOptions {
-    /// The role of a model's rows: `published` needs the published question and a model that the catalogue has enabled.
+    /// The role of a model's rows: `published` needs the published request and a model that the catalog has enabled.
     pub fn role(&self, enabled: bool) -> &str {
         match &self.role {
             Some(role) => role,
@@ -50,10 +50,10 @@ impl RequestOptions {
     }
 }
 
-/// Settles the question.
+/// Resolves the request from flags and settings.
 ///
 /// # Errors
-/// A prompt file that cannot be read, or a role that the question does not allow.
+/// A prompt file that cannot be read, or a role that the request does not allow.
 pub fn settle(args: &RunArgs, context: &Context) -> Result<RequestOptions, CommandError> {
     let named = context.settings.profile().map_err(CommandError::usage)?;
     let mut profile = named.clone();
@@ -72,7 +72,7 @@ pub fn settle(args: &RunArgs, context: &Context) -> Result<RequestOptions, Comma
     Ok(RequestOptions { profile, limits, connection, waits, role: args.role.clone(), publishable })
 }
 
-/// Applies the flags that change the question, and says whether it is another question then.
+/// Applies the flags that change the request; true if it then differs from the profile.
 fn change(profile: &mut Profile, args: &RunArgs) -> Result<bool, CommandError> {
     let before = profile.clone();
     if let Some(prompt) = &args.prompt {
@@ -95,7 +95,7 @@ fn change(profile: &mut Profile, args: &RunArgs) -> Result<bool, CommandError> {
     }
     let own = *profile != before;
     if own {
-        // Another question under a profile's id would not compare with that profile's rows.
+        // Another request under a profile's id would not compare with that profile's rows.
         profile.id = CUSTOM_PROFILE.to_owned();
         profile.published = false;
         profile.cache_bust = true;
@@ -121,7 +121,7 @@ fn read_prompt(file: &Path) -> Result<String, CommandError> {
     Ok(text)
 }
 
-/// The deadlines. Nobody who left them alone should lose a long answer of a slow model to the standard two minutes.
+/// The deadlines. The default of two minutes grows for long answers, so that slow models are not cut off.
 pub fn limits(context: &Context, profile: &Profile) -> ExchangeLimits {
     let deadlines = &context.settings.deadlines;
     let mut limits = deadlines.limits();
@@ -132,7 +132,7 @@ pub fn limits(context: &Context, profile: &Profile) -> ExchangeLimits {
     limits
 }
 
-/// How much load a lane makes.
+/// The load of a lane.
 pub fn load(args: &RunArgs) -> LoadSpec {
     let arrivals = match args.arrivals {
         ArrivalsArg::Poisson => Arrivals::Poisson,

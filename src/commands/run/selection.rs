@@ -1,5 +1,5 @@
-//! Which models are measured: flags and catalogue in, subjects with open routes out. A provider that cannot be called is
-//! an error where its model was named, and skipped visibly where everything was asked for.
+//! Selects the models to measure: flags and catalog in, targets with open routes out. A provider that cannot be called
+//! is an error if its model was named, and skipped with a note for `--all`.
 
 use super::access::{self, ProviderAccess, SIMULATOR};
 use super::outcome_target::StoreOrBridge;
@@ -18,19 +18,18 @@ use crate::storage::{Store, WorkItem};
 use serde_json::Map;
 use std::collections::BTreeMap;
 
-/// A subject, and whether the catalogue has it enabled: only then may its rows be published.
+/// A target with its state in the catalog: only rows of enabled models may be published.
 pub struct SelectedTarget {
-    /// The model and the way to it.
+    /// The model and its route.
     pub subject: Target,
-    /// Enabled in the catalogue.
+    /// Enabled in the catalog.
     pub enabled: bool,
 }
 
-/// Everything that is measured, and what has to live meanwhile.
+/// All targets of a run, with the objects that must outlive them.
 pub struct RunSelection {
-    /// The models, in the order in which they were named.
+    /// The targets, in the order in which they were named.
     pub subjects: Vec<SelectedTarget>,
-    /// Secrets for the redactor.
     pub secrets: Vec<Secret>,
     /// The simulator, if this process runs it.
     pub simulators: Vec<RunningSimulator>,
@@ -43,7 +42,7 @@ struct RequestedModel {
     named: bool,
 }
 
-/// Settles what is measured.
+/// Resolves the targets of a run.
 ///
 /// # Errors
 /// Unknown or ambiguous models, unknown providers, missing keys of named models, nothing to measure.
@@ -86,7 +85,7 @@ pub async fn settle(
     Ok(settled)
 }
 
-/// What works with nothing set up.
+/// The hint that works without any setup.
 const SIMULATED: &str = "this works with no key and no server: llmbench run --model sim:steady";
 
 async fn add(
@@ -99,7 +98,7 @@ async fn add(
     settled.simulators.extend(opened.simulator);
     for RequestedModel { item, enabled, .. } in models {
         let learned = match store {
-            // What was learned only saves an attempt: without it the refusal teaches it again.
+            // A learned adaptation only saves an attempt: without it the refusal teaches it again.
             Some(store) => store.sink().learned(&item.model).await.unwrap_or_default(),
             None => Vec::new(),
         };
@@ -154,11 +153,11 @@ async fn wanted(
     if wanted.is_empty() { Err(nothing_to_measure(args, &catalogue)) } else { Ok(wanted) }
 }
 
-/// The enabled models that a pattern means; where there are none, the simulator's. A provider that the pattern names has to be
-/// there, one that it only happens to fit is skipped like those of `--all`.
+/// The enabled models that a pattern matches; if there are none, the simulator's. A provider that the pattern names
+/// must exist, one that it merely matches is skipped like those of `--all`.
 ///
 /// # Errors
-/// Status 1 where nothing fits.
+/// Status 1 if nothing matches.
 fn fitting(pattern: &str, catalogue: &[WorkItem]) -> Result<Vec<RequestedModel>, CommandError> {
     let fits = |model: &ModelRef| glob::matches(pattern, &model.to_string());
     let named = pattern.split_once(':').is_some_and(|(provider, _)| !glob::is_glob(provider));
@@ -183,8 +182,8 @@ fn fitting(pattern: &str, catalogue: &[WorkItem]) -> Result<Vec<RequestedModel>,
     Ok(found)
 }
 
-/// A model that nobody knows is measured all the same; a slip is said before it costs a call. The simulator answers for
-/// itself.
+/// Hints at similar names, because an unknown model is measured all the same and a mistyped one should be noticed
+/// before it costs a call. The simulator reports unknown names itself.
 async fn hint_at_others(
     model: &ModelRef,
     args: &RunArgs,
@@ -216,7 +215,7 @@ fn nothing_to_measure(args: &RunArgs, catalogue: &[WorkItem]) -> CommandError {
     ))
 }
 
-/// A model as a person wrote it: with its provider, or a bare id that the catalogue knows once.
+/// A model as the user wrote it: with its provider, or a bare id that occurs once in the catalog.
 async fn reference(
     text: &str,
     context: &Context,

@@ -1,5 +1,5 @@
-//! `llmbench status --check`: yes or no, cheaply. A daemon's status report in the state directory is judged alone; without one, or
-//! where somebody asks for it, the store is. Whoever could not look says so: that is never fine.
+//! `llmbench status --check`: yes or no, cheaply. Judges a daemon's status report in the state directory alone; without
+//! one, or on request, the store. Reports an unreadable state as such, because that is never fine.
 
 use super::snapshot::StatusReader;
 use crate::cli::status::StatusArgs;
@@ -11,10 +11,10 @@ use crate::domain::daemon_status::{DaemonProblem, ProblemKind, ProblemSeverity};
 use crate::output::status::{StatusReport, json, reasons};
 use chrono::Utc;
 
-/// Runs the command.
+/// Runs `llmbench status --check` to its exit status.
 ///
 /// # Errors
-/// Standard output that takes no more.
+/// A failed write to standard output.
 pub async fn run(args: &StatusArgs, looker: &mut StatusReader<'_>) -> Result<Exit, CommandError> {
     let now = Utc::now();
     let daemon_status = looker.daemon_status();

@@ -1,4 +1,4 @@
-//! `llmbench status`: how measuring goes, once, again and again, or as a health check.
+//! `llmbench status`: shows the state of measuring, once, repeatedly, or as a health check.
 
 mod check;
 mod snapshot;
@@ -16,10 +16,10 @@ use crate::output::terminal::{Terminal, TerminalEnv};
 use snapshot::StatusReader;
 use std::time::Duration;
 
-/// Runs the command.
+/// Runs `llmbench status` to its exit status.
 ///
 /// # Errors
-/// A provider that nobody knows, standard output that takes no more.
+/// An unknown provider, a failed write to standard output.
 pub async fn run(args: StatusArgs, context: Context) -> Result<Exit, CommandError> {
     let mut looker = StatusReader::new(&context);
     if args.check {
@@ -35,7 +35,7 @@ pub async fn run(args: StatusArgs, context: Context) -> Result<Exit, CommandErro
     Ok(seen.exit)
 }
 
-/// Until Ctrl-C, which is no failure: whoever watches has seen what there was.
+/// Repeats until Ctrl-C, which is no failure.
 async fn watch(
     args: &StatusArgs,
     context: &Context,
@@ -77,13 +77,13 @@ fn shown(args: &StatusArgs, context: &Context, report: StatusReport) -> String {
         let document = json::document(&report);
         return if args.watch.is_some() { format!("{document}\n") } else { format!("{document:#}\n") };
     }
-    // A terminal that is watched may have another size by now.
+    // The terminal may have been resized meanwhile.
     let look_up = |name: &str| context.settings.env().get(name).map(str::to_owned);
     let terminal = Terminal::detect(TerminalEnv::read(look_up));
     screen(&report, &ReportView::new(terminal, args.wide))
 }
 
-/// A provider that neither the table of hosts nor the catalogue knows is a slip.
+/// Refuses a provider that neither the table of hosts nor the catalog knows.
 fn known(args: &StatusArgs, context: &Context, report: &StatusReport) -> Result<(), CommandError> {
     let Some(fleet) = &report.fleet else { return Ok(()) };
     for name in &args.providers {

@@ -1,5 +1,5 @@
-//! One look at everything: the status report in the state directory, the store, and what is wrong with either. A store that does
-//! not answer is a finding, never the end.
+//! One snapshot: the status report in the state directory, the store, and the problems of either. A store that does not
+//! answer is a finding, never an abort.
 
 use crate::commands::bridge;
 use crate::commands::context::Context;
@@ -14,27 +14,26 @@ use crate::storage::{Store, StoreLocation};
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
 
-/// Looks again and again, and opens the store once.
+/// Takes snapshots; opens the store once.
 pub struct StatusReader<'a> {
     context: &'a Context,
     store: Option<Arc<dyn Store>>,
 }
 
-/// What was seen.
+/// The result of one look.
 pub struct StatusSnapshot {
-    /// All of it.
     pub report: StatusReport,
-    /// 0, or why the store could not be asked.
+    /// 0, or the status for the reason why the store could not be read.
     pub exit: Exit,
 }
 
 impl<'a> StatusReader<'a> {
-    /// Has opened nothing yet.
+    /// A reader that has opened nothing yet.
     pub fn new(context: &'a Context) -> Self {
         Self { context, store: None }
     }
 
-    /// One look.
+    /// Takes one snapshot of everything.
     pub async fn look(&mut self) -> StatusSnapshot {
         let now = Utc::now();
         let (mut problems, daemon_status) = match self.daemon_status() {
@@ -51,7 +50,7 @@ impl<'a> StatusReader<'a> {
                 problems.extend(fleet.problems(now, daemon_status.as_ref()));
                 Some(fleet)
             }
-            // Behind a bridge this machine's daemon is all that can be seen, and it tells what is wrong with the bridge.
+            // Behind a bridge only this machine's daemon is visible, and it reports problems with the bridge.
             Err(_) if daemon_status.is_some() && self.is_bridge() => None,
             Err(error) => {
                 exit = error.exit;
@@ -70,10 +69,10 @@ impl<'a> StatusReader<'a> {
         StatusSnapshot { report: StatusReport { as_of: now, problems, store, fleet, daemon_status }, exit }
     }
 
-    /// The status report of this machine's daemon. Without a state directory there is none.
+    /// The status report of this machine's daemon; `None` without a state directory.
     ///
     /// # Errors
-    /// A file that says nothing is a finding.
+    /// An unreadable file is a finding.
     pub fn daemon_status(&self) -> Result<Option<DaemonStatus>, DaemonProblem> {
         let Ok(directory) = self.context.settings.state_dir() else { return Ok(None) };
         status_file::read(&directory.value).map_err(|error| {
@@ -86,10 +85,10 @@ impl<'a> StatusReader<'a> {
         })
     }
 
-    /// What the store knows.
+    /// The fleet in the store.
     ///
     /// # Errors
-    /// Why it could not be asked.
+    /// The reason why the store could not be read.
     pub async fn fleet(&mut self, now: DateTime<Utc>) -> Result<Fleet, CommandError> {
         let store = match &self.store {
             Some(store) => Arc::clone(store),
@@ -106,7 +105,7 @@ impl<'a> StatusReader<'a> {
         bridge::named(self.context).is_ok_and(|named| named.is_some())
     }
 
-    /// A question creates no database.
+    /// Fails if there is no database file, because a query must not create one.
     fn is_there(&self) -> Result<(), CommandError> {
         let location = self.context.store_location()?;
         match &location.value {

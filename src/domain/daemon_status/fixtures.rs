@@ -1,4 +1,4 @@
-//! Pulses for tests: a daemon that is well, and its lanes.
+//! Status reports for tests: a healthy daemon, and its lanes.
 
 use super::{ClockReport, DaemonStatus, LaneActivity, LaneReport, OutboxReport, STATUS_FORMAT, StoreReport};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -34,7 +34,7 @@ pub fn daemon_status(at: DateTime<Utc>) -> DaemonStatus {
     }
 }
 
-/// A lane that measures, and ended something two minutes ago.
+/// A lane that measures and finished a measurement two minutes ago.
 pub fn lane(provider: &str, at: DateTime<Utc>) -> LaneReport {
     let ended = Some(at - TimeDelta::minutes(2));
     LaneReport {

@@ -1,34 +1,34 @@
-//! Whether a daemon is well, from its own status report: the one judge that `status`, its `--check`, `/readyz` and the watchdog
-//! share. Pure. Lanes are judged by the moments that only finished work moves, and as of the moment when the status report was
-//! written: how long ago that was is a trouble of its own. No distance in here depends on what the wall clock shows.
+//! Judges from its own status report whether a daemon is well; `status`, its `--check`, `/readyz` and the watchdog
+//! share this judge. Pure. Lanes are judged by moments that only finished work moves, as of the time the report was
+//! written; the report's age is a problem of its own. No duration in here depends on the wall clock.
 
 use super::problem::{DaemonProblem, ProblemKind, ProblemSeverity, worst_first};
 use super::{DaemonStatus, LaneActivity, LaneReport, StoreReport, SuspectedProvider};
 use crate::domain::window::span;
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// How old a status report may be. A daemon writes one at least every 15 seconds.
+/// Greatest age of a status report. A daemon writes one at least every 15 seconds.
 pub const STATUS_LIMIT: TimeDelta = TimeDelta::seconds(60);
 
-/// How long a lane may have work that is due and end none of it, and how long a row may wait for the store.
+/// Longest time a lane may have due work and finish none, and longest time a row may wait for the store.
 pub const LANE_HORIZON: TimeDelta = TimeDelta::minutes(15);
 
-/// How long a lane may run without any success before that is an alarm.
+/// Longest time a lane may run without any success before that is an alarm.
 const FIRST_SUCCESS: TimeDelta = TimeDelta::hours(1);
 
-/// How long nothing at all may be measured, whatever the cadences say.
+/// Longest time without any measurement, whatever the cadences say.
 const QUIET: TimeDelta = TimeDelta::hours(26);
 
-/// How long the store may say nothing.
+/// Longest silence of the store.
 const STORE_SILENCE: TimeDelta = TimeDelta::minutes(5);
 
-/// How long a row may take from the end of its measurement to the store, while none waits.
+/// Longest time from the end of a row's measurement to the store while no row waits.
 const HANDOVER: TimeDelta = TimeDelta::seconds(60);
 
-/// For how long a step of the machine's clock is told of.
+/// Time for which a step of the machine's clock is reported.
 const STEP_TOLD: TimeDelta = LANE_HORIZON;
 
-/// How late the control loop may be, in seconds.
+/// Greatest tolerated lag of the control loop, in seconds.
 const LATE_LOOP: f64 = 5.0;
 
 fn of_clock(sentence: String) -> DaemonProblem {
@@ -45,7 +45,7 @@ fn refused(suspected: &SuspectedProvider) -> DaemonProblem {
 }
 
 impl DaemonStatus {
-    /// What is wrong, the worst first; empty where all is well. `now` is the reader's clock.
+    /// Problems, worst first; empty if all is well. `now` is the reader's clock.
     pub fn problems(&self, now: DateTime<Utc>) -> Vec<DaemonProblem> {
         let mut problems: Vec<DaemonProblem> = [
             self.silent(now),
@@ -67,7 +67,7 @@ impl DaemonStatus {
         .flatten()
         .collect();
         problems.extend(self.suspected.iter().map(refused));
-        // A daemon that stops begins nothing.
+        // A stopping daemon starts no measurements.
         let lanes = self.lanes.iter().filter(|lane| lane.series > 0 && !self.stopping);
         problems.extend(lanes.filter_map(|lane| self.lane(lane)));
         worst_first(&mut problems);
@@ -92,7 +92,7 @@ impl DaemonStatus {
         self.written_at - self.started_at
     }
 
-    /// Nothing is known yet of what is to be measured: nothing is.
+    /// Until the catalog is read, nothing can be measured.
     fn unread(&self) -> Option<DaemonProblem> {
         if self.ready || self.stopping {
             return None;
@@ -117,7 +117,7 @@ impl DaemonStatus {
         (none && self.ready && !self.stopping).then(problem)
     }
 
-    /// Everything waits, fails or stands still; or nothing was due for so long that nobody can mean it.
+    /// Every lane waits, fails or stands still; or nothing has been due for so long that it cannot be intended.
     fn unproductive(&self) -> Option<DaemonProblem> {
         let lanes = || self.lanes.iter().filter(|lane| lane.series > 0);
         lanes().next()?;
@@ -165,7 +165,7 @@ impl DaemonStatus {
         (waits > LANE_HORIZON).then(problem)
     }
 
-    /// Whether rows are lost in it only somebody who looks can tell.
+    /// Only a person who inspects a damaged outbox can tell if rows are lost in it.
     fn outbox_damaged(&self) -> Option<DaemonProblem> {
         let files = self.outbox.damaged;
         let problem = || {
@@ -189,7 +189,7 @@ impl DaemonStatus {
         (rows > 0).then(problem)
     }
 
-    /// The outbox keeps what is measured meanwhile, so this alone is no alarm, and a fresh start mends nothing.
+    /// Never an alarm alone, because the outbox keeps new rows meanwhile; a restart does not help.
     fn store_down(&self) -> Option<DaemonProblem> {
         let told_as_unread = self.unread().is_some() && self.store.error.is_some();
         let sentence = self.store_sentence().filter(|_| !told_as_unread)?;
@@ -210,7 +210,7 @@ impl DaemonStatus {
         Some(format!("the store {name} has not answered for {}", span(silent)))
     }
 
-    /// The machine's clock and the store's are further apart than leases bear.
+    /// The machine's clock and the store's differ by more than leases tolerate.
     fn clock_differs(&self) -> Option<DaemonProblem> {
         let ahead = self.clock.apart()?;
         let sentence = format!(
@@ -234,7 +234,7 @@ impl DaemonStatus {
         (ago <= STEP_TOLD).then(|| of_clock(sentence))
     }
 
-    /// Rows that were measured are stored, or wait, or are in quarantine. Anything else is a leak.
+    /// Every measured row must be stored, waiting or in quarantine. Anything else is a leak.
     fn not_stored(&self) -> Option<DaemonProblem> {
         let ago = self.unstored().filter(|_| self.outbox.quarantined == 0)?;
         let sentence = format!(
@@ -246,7 +246,7 @@ impl DaemonStatus {
         Some(problem.command("llmbench outbox list"))
     }
 
-    /// How long ago a measurement ended after which nothing was stored, though nothing waits to be.
+    /// Time since the end of a measurement that was not followed by a stored row, if no row waits.
     fn unstored(&self) -> Option<TimeDelta> {
         let stored = self.lanes.iter().filter_map(|lane| lane.stored_at).chain(self.store.stored_at).max();
         let ended = self.lanes.iter().filter_map(|lane| lane.finished_at);
@@ -273,25 +273,26 @@ impl DaemonStatus {
         (lines > 0).then(problem)
     }
 
-    /// For how long nothing has ended, and how often something should: where that is so long that some series must have
-    /// missed its turn, due or not as it may seem.
+    /// The time since any measurement ended, and the expected interval, if it is so long that some series must have
+    /// missed its turn, due or not.
     fn too_long_idle(&self, lane: &LaneReport) -> Option<String> {
         let cadence = TimeDelta::seconds(lane.cadence_seconds?.into());
-        // What began lately has its own deadline.
+        // A measurement that began recently has its own deadline.
         let idle =
             self.written_at - lane.idle_since.max(lane.started_at).filter(|_| lane.idle_since.is_some())?;
         (idle > cadence * 2 + LANE_HORIZON)
             .then(|| format!("{}, though one is due every {}", span(idle), span(cadence)))
     }
 
-    /// The worst that can be said of one lane. A lane that waits on purpose says why; one that neither works nor says why
-    /// is an alarm.
+    /// The worst problem of one lane. A lane that waits on purpose gives its reason; one that neither works nor gives a
+    /// reason is an alarm.
     fn lane(&self, lane: &LaneReport) -> Option<DaemonProblem> {
         let at = self.written_at;
         let since = |moment: Option<DateTime<Utc>>| {
             at - moment.map_or(self.started_at, |moment| moment.max(self.started_at))
         };
-        // What began lately has its own deadline: after a suspended machine wakes, everything is due at once.
+        // A measurement that began recently has its own deadline: after a suspended machine wakes, everything
+        // is due at once.
         let still = since(lane.finished_at.max(lane.due_at).max(lane.started_at));
         let barren = lane.succeeded_at.is_none() && self.uptime() > FIRST_SUCCESS;
         let name = &lane.provider;

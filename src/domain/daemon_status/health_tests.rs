@@ -1,4 +1,4 @@
-//! The judge on status reports as they come, and on any other.
+//! Tests of the judge on typical and on arbitrary status reports.
 
 use super::*;
 use crate::domain::daemon_status::fixtures;
@@ -20,7 +20,7 @@ fn daemon_status() -> DaemonStatus {
     DaemonStatus { lanes: vec![lane("groq"), lane("openai")], ..fixtures::daemon_status(at(NOW)) }
 }
 
-/// Cause, severity and whether it is fatal, of a status report that was changed a little.
+/// Cause, severity and fatality of the problems in a slightly changed status report.
 fn judged(change: impl FnOnce(&mut DaemonStatus)) -> Vec<(ProblemKind, ProblemSeverity, bool)> {
     let mut changed = daemon_status();
     change(&mut changed);
@@ -33,7 +33,7 @@ use ProblemSeverity::{Degraded, Unhealthy};
 #[test]
 fn a_status_that_is_well_has_no_problem() {
     assert_eq!(judged(|_| ()), []);
-    // Nothing due for a while is no trouble either.
+    // A while in which nothing is due is no problem either.
     let idle = |lane: &mut LaneReport| {
         (lane.state, lane.finished_at) = (LaneActivity::Idle, Some(at(NOW - 60)));
         lane.stored_at = lane.finished_at;
@@ -290,7 +290,7 @@ fn every_cause_has_a_word_and_a_heading() {
     }
 }
 
-/// Moments anywhere, the ends of what can be written included.
+/// Arbitrary moments, including the extremes that can be written.
 fn moment() -> impl Strategy<Value = DateTime<Utc>> {
     prop_oneof![
         4 => (-2000_i64..2000).prop_map(at),
@@ -341,7 +341,7 @@ prop_compose! {
     }
 }
 
-/// How bad each cause is about each subject.
+/// The severity of each cause about each subject.
 fn found(problems: &[DaemonProblem]) -> Vec<(ProblemKind, String, ProblemSeverity)> {
     problems.iter().map(|one| (one.cause, one.subject.clone(), one.severity)).collect()
 }
@@ -352,7 +352,7 @@ proptest! {
         let problems = daemon_status.problems(now);
         prop_assert_eq!(&problems, &daemon_status.clone().problems(now));
         prop_assert!(problems.is_sorted_by_key(|one| std::cmp::Reverse(one.severity)));
-        // Only what a fresh start can mend is fatal, and all of that is unhealthy.
+        // Only a problem that a restart can solve is fatal, and every fatal one is unhealthy.
         for one in problems.iter().filter(|one| one.fatal) {
             prop_assert!(one.severity == Unhealthy);
             prop_assert!(matches!(one.cause, ProblemKind::DaemonSilent | ProblemKind::LaneStalled), "{one:?}");

@@ -1,32 +1,32 @@
-//! A status report as it is read on the machine where it was written: how old it is by the machine's own count, whether its process
-//! is still there, and why it is not.
+//! A status report read on the machine that wrote it: its age by the machine's monotonic count, and if its process
+//! is gone, the reason.
 
 use super::problem::{DaemonProblem, ProblemKind, ProblemSeverity, worst_first};
 use super::{DaemonStatus, delta};
 use chrono::{DateTime, Utc};
 use std::time::Duration;
 
-/// What the machine says about the process that wrote a status report; `None` where it says nothing.
+/// Facts from the machine about the process that wrote a status report; `None` if unknown.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProcessEvidence {
     /// The id of the present boot.
     pub boot_id: Option<String>,
-    /// Whether there is a process of that id.
+    /// True if a process with that id exists.
     pub alive: Option<bool>,
-    /// How long the machine has run.
+    /// Time since the machine booted.
     pub since_boot: Option<Duration>,
 }
 
 impl DaemonStatus {
-    /// What is wrong with a daemon of this machine, the worst first: what whoever asks on this machine has to be told, the
-    /// daemon itself and others alike. `now` is the reader's clock, which counts only where the machine has no better one.
+    /// Problems of a daemon of this machine, worst first, for every reader on this machine, the daemon included. `now`
+    /// is the reader's clock, used only if the machine has no better one.
     pub fn local_problems(
         &self,
         process_evidence: &ProcessEvidence,
         now: DateTime<Utc>,
     ) -> Vec<DaemonProblem> {
         let gone = self.gone(process_evidence);
-        // Of a process that is gone, its silence is no news.
+        // The silence of a process that is gone is not worth reporting.
         let is_news = |problem: &DaemonProblem| gone.is_none() || problem.cause != ProblemKind::DaemonSilent;
         let present =
             self.problems(self.read_at(process_evidence, now)).into_iter().filter(is_news).collect();
@@ -36,7 +36,7 @@ impl DaemonStatus {
         problems
     }
 
-    /// When it is read, by the clock of whoever wrote it: the time since is the machine's, where it is the same boot.
+    /// The time of reading, by the writer's clock: the time since then is the machine's, if the boot is the same.
     pub fn read_at(&self, process_evidence: &ProcessEvidence, now: DateTime<Utc>) -> DateTime<Utc> {
         let same_boot = process_evidence.boot_id.as_ref() == Some(&self.boot_id);
         let ages = self.written_since_boot_seconds.zip(process_evidence.since_boot).filter(|_| same_boot);
@@ -44,8 +44,8 @@ impl DaemonStatus {
         passed.and_then(|passed| self.written_at.checked_add_signed(passed)).unwrap_or(now)
     }
 
-    /// That the process which wrote this is gone, where the machine can tell. One that was told to stop is missed as well,
-    /// in other words: nothing is measured.
+    /// Reports that the process which wrote this is gone, if the machine can tell. A daemon that was told to stop is
+    /// reported too, in other words, because nothing is measured.
     pub fn gone(&self, process_evidence: &ProcessEvidence) -> Option<DaemonProblem> {
         let ended = process_evidence.alive == Some(false);
         let another_boot = process_evidence.boot_id.as_ref().is_some_and(|boot| *boot != self.boot_id);
@@ -75,7 +75,7 @@ impl DaemonStatus {
         Some(problem.command("llmbench daemon"))
     }
 
-    /// That it ends just now, on purpose or not.
+    /// Reports that the daemon is ending, on purpose or not.
     fn ending(&self) -> Option<DaemonProblem> {
         let (cause, sentence) = match &self.failure {
             Some(why) => (ProblemKind::DaemonGone, format!("the daemon ends: {why}")),

@@ -1,6 +1,6 @@
-//! What a daemon says of itself: its lanes, its outbox, its store, each with the moments that only real work can move. It
-//! is a file beside the outbox, a heartbeat in the store, and what `status` and the health check read. Whether it is a
-//! healthy one is [`health`]'s to say, in the words of [`problem`].
+//! A daemon's report of itself: its lanes, its outbox, its store, each with moments that only real work can move. It is
+//! a file beside the outbox and a heartbeat in the store, read by `status` and the health check. [`health`] judges it,
+//! in the words of [`problem`].
 
 #[cfg(test)]
 pub mod fixtures;
@@ -18,55 +18,50 @@ use crate::domain::clock_skew::BEARABLE;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-/// Version of the shape below; a reader refuses a newer one in a sentence.
+/// Version of the format below; a reader refuses a newer one with a message.
 pub const STATUS_FORMAT: u32 = 1;
 
-/// A daemon at one moment.
+/// The state of a daemon at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DaemonStatus {
-    /// [`PULSE_FORMAT`].
+    /// The value of [`STATUS_FORMAT`] when written.
     pub format: u32,
-    /// The program: `llmbench/0.1.0`.
+    /// Program and version: `llmbench/0.1.0`.
     pub program: String,
-    /// Host and a random part, unlike that of any other daemon, ever. It goes with the state directory.
+    /// Host and a random part, unique to this daemon. Kept in the state directory.
     pub owner: String,
-    /// Where it measures from.
     pub vantage: String,
-    /// Its process id.
     pub pid: u32,
-    /// The kernel's id of this boot; a status report of another boot says nothing about a process id.
+    /// The kernel's id of this boot; a process id in a status report of another boot is meaningless.
     pub boot_id: String,
-    /// When the daemon started.
     pub started_at: DateTime<Utc>,
-    /// When this was written, by the best clock that the daemon has. All other moments of its work are this one minus what
-    /// has passed since by a clock that nobody sets.
+    /// Time of writing, by the best clock that the daemon has. All other moments of its work are this one minus the
+    /// time elapsed by a monotonic clock.
     pub written_at: DateTime<Utc>,
-    /// How long the machine had run then, seconds: the age of a status report follows from it whatever becomes of the wall clock.
+    /// Uptime of the machine at that time, seconds: gives the age of the report even if the wall clock is set.
     #[serde(default)]
     pub written_since_boot_seconds: Option<f64>,
-    /// It knows what is to be measured. Programs before this field said nothing before they did.
+    /// True once the daemon knows the work to measure. Reports of older programs lack the field; their daemons
+    /// wrote no report before.
     #[serde(default = "yes")]
     pub ready: bool,
-    /// It was told to stop and finishes what runs.
+    /// True if the daemon was told to stop and finishes running work.
     pub stopping: bool,
-    /// Why it ends or has ended, where nobody told it to.
+    /// The reason why it ends or has ended, if it was not told to stop.
     #[serde(default)]
     pub failure: Option<String>,
-    /// The clocks of machine and store.
     #[serde(default)]
     pub clock: ClockReport,
-    /// Where rows go.
     pub store: StoreReport,
-    /// Rows that wait to go there.
     pub outbox: OutboxReport,
     /// Providers of which most models refuse: none of their models is set aside.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub suspected: Vec<SuspectedProvider>,
-    /// How late the control loop was at its worst since the last status report, seconds.
+    /// Greatest lag of the control loop since the last status report, seconds.
     pub loop_lag_seconds: f64,
-    /// Log lines that nobody took.
+    /// Log lines that were lost because they were not written in time.
     pub log_lines_dropped: u64,
-    /// One a provider, sorted by provider.
+    /// One per provider, sorted by provider.
     pub lanes: Vec<LaneReport>,
 }
 
@@ -74,147 +69,142 @@ fn yes() -> bool {
     true
 }
 
-/// What the daemon saw of the clocks.
+/// The daemon's observations of the clocks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct ClockReport {
-    /// How far the machine's clock is ahead of the store's, seconds, negative where it is behind; nothing before the store
-    /// has said what time it is.
+    /// Seconds by which the machine's clock is ahead of the store's, negative if behind; `None` until the store
+    /// has told its time.
     pub ahead_of_store_seconds: Option<f64>,
-    /// By how much the machine's clock was last set while the daemon ran, seconds, where that was more than leases bear.
+    /// Seconds by which the machine's clock was last set while the daemon ran, if more than leases tolerate.
     pub stepped_seconds: Option<f64>,
-    /// When that was.
+    /// The time of that step.
     pub stepped_at: Option<DateTime<Utc>>,
 }
 
 impl ClockReport {
-    /// How far the machine's clock is ahead of the store's, negative where it is behind, where that is more than leases
-    /// bear.
+    /// The time by which the machine's clock is ahead of the store's, negative if behind, if it is
+    /// more than leases tolerate.
     pub fn apart(&self) -> Option<TimeDelta> {
         self.ahead_of_store_seconds.map(delta).filter(|ahead| ahead.abs() > BEARABLE)
     }
 
-    /// By how much the machine's clock was last set, and when.
+    /// The size and time of the last step of the machine's clock.
     pub fn step(&self) -> Option<(TimeDelta, DateTime<Utc>)> {
         self.stepped_seconds.map(delta).zip(self.stepped_at)
     }
 }
 
-/// Whatever a file says is some length of time.
+/// Clamps the value, because a file may hold any number.
 fn delta(seconds: f64) -> TimeDelta {
     TimeDelta::milliseconds(((seconds * 1000.0) as i64).max(-i64::MAX))
 }
 
-/// A provider of which most models refuse at once: that says something about the provider, not about its models.
+/// A provider of which most models refuse at once: the cause is the provider, not its models.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SuspectedProvider {
-    /// The provider.
     pub provider: String,
-    /// Models that gave a terminal answer last.
+    /// Models whose last answer was terminal.
     pub refusing: u64,
-    /// Of so many that are measured.
+    /// Measured models of the provider.
     pub of: u64,
 }
 
 /// The store as the daemon last saw it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct StoreReport {
-    /// Without any secret: `sqlite:/path`, `mongodb://host/db`.
+    /// The store's URL without any secret: `sqlite:/path`, `mongodb://host/db`.
     pub name: String,
-    /// When it last confirmed a row.
+    /// Last time the store confirmed a row.
     pub stored_at: Option<DateTime<Utc>>,
-    /// When it last answered anything.
+    /// Last time the store answered any call.
     pub answered_at: Option<DateTime<Utc>>,
-    /// What it said last, if that was an error.
+    /// The store's last answer, if it was an error.
     pub error: Option<String>,
-    /// That error: it refuses the login or a right.
+    /// True if that error refuses the login or a right.
     #[serde(default)]
     pub refuses: bool,
 }
 
-/// The outbox.
+/// The state of the outbox.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct OutboxReport {
-    /// Rows that wait.
+    /// Rows that wait for the store.
     pub pending: u64,
-    /// Rows set aside for good reasons, until somebody looks.
+    /// Rows set aside with a reason until a person looks at them.
     pub quarantined: u64,
-    /// When the oldest waiting row was measured.
+    /// Measurement time of the oldest waiting row.
     pub oldest_at: Option<DateTime<Utc>>,
-    /// Bytes on the disk.
+    /// Size on the disk, bytes.
     pub bytes: u64,
-    /// No room: no paid call is started.
+    /// There is no room, so no paid call is started.
     pub full: bool,
-    /// Damaged databases that were set aside and lie beside the outbox.
+    /// Damaged databases that were set aside beside the outbox.
     #[serde(default)]
     pub damaged: u64,
 }
 
-/// What a lane is doing.
+/// The activity of a lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LaneActivity {
-    /// Nothing is due.
+    /// No series is due.
     Idle,
-    /// Work ends in time, and well.
+    /// Measurements end in time, and some succeed.
     Producing,
-    /// Work ends, and only in failures.
+    /// Measurements end, but only in failures.
     Failing,
-    /// It waits on purpose: a key, a bill, a rate limit, a budget, a full outbox.
+    /// The lane waits on purpose: a key, a bill, a rate limit, a budget, a full outbox.
     Held,
-    /// Work is due and none ends.
+    /// Work is due, but no measurement ends.
     Stalled,
     /// The machine is too busy for samples that can be believed.
     Starved,
-    /// It panicked, and starts again soon.
+    /// The lane panicked and starts again soon.
     Restarting,
 }
 
-/// One provider's lane.
+/// The state of one provider's lane.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LaneReport {
-    /// The provider.
     pub provider: String,
-    /// What it is doing.
     pub state: LaneActivity,
-    /// Why, where the state needs a reason.
+    /// The reason for the state, if it needs one.
     pub reason: Option<String>,
-    /// Until when, where that is known.
+    /// The time the state ends, if known.
     pub until: Option<DateTime<Utc>>,
-    /// Series in its care.
+    /// Series that the lane measures.
     pub series: u64,
-    /// Of these, how many are due.
+    /// The number of series that are due.
     pub due: u64,
-    /// Measurements that run.
+    /// Measurements that run now.
     pub running: u64,
     /// Measurements that may run at once.
     pub concurrency: u64,
-    /// Since when something has been due.
+    /// The time since which something has been due.
     pub due_at: Option<DateTime<Utc>>,
-    /// When a measurement last began.
+    /// The last start of a measurement.
     pub started_at: Option<DateTime<Utc>>,
-    /// When one last ended.
+    /// The last end of a measurement.
     pub finished_at: Option<DateTime<Utc>>,
-    /// When one last succeeded.
+    /// The last success of a measurement.
     pub succeeded_at: Option<DateTime<Utc>>,
-    /// When the store last confirmed a row of the lane.
+    /// The last time the store confirmed a row of the lane.
     pub stored_at: Option<DateTime<Utc>>,
-    /// Since when no measurement has ended and no slot was found finished by another daemon, though there was work.
+    /// The time since which, despite work, no measurement ended and no slot was found finished by another daemon.
     #[serde(default)]
     pub idle_since: Option<DateTime<Utc>>,
-    /// How often one of its series at least has a turn, seconds; nothing where no series counts.
+    /// Shortest cadence of its series, seconds; `None` if no series counts.
     #[serde(default)]
     pub cadence_seconds: Option<u32>,
-    /// What is left of today's budget; nothing where there is none.
+    /// The rest of today's budget; `None` without a budget.
     pub budget: Option<BudgetReport>,
 }
 
-/// What is left of a day's budget (UTC); nothing where that is not limited.
+/// The rest of a day's budget (UTC); a field is `None` if it is not limited.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct BudgetReport {
-    /// Requests.
     pub runs_left: Option<u64>,
-    /// Tokens, input and output.
+    /// Tokens, input and output together.
     pub tokens_left: Option<u64>,
-    /// US dollars.
     pub dollars_left: Option<f64>,
 }

@@ -1,21 +1,20 @@
-//! What can be wrong with measuring around the clock, in words: one cause, one sentence, one way out. Who finds it out is
-//! `health` (a daemon's status report) and `fleet` (what the store knows).
+//! Problems of continuous measuring: one cause, one sentence, one remedy each. `health` finds them in a daemon's status
+//! report and `fleet` in the store.
 
 use crate::domain::troubleshooting;
 use serde::Serialize;
 
-/// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProblemSeverity {
-    /// It measures, and somebody should look.
+    /// Measuring works, but somebody should look.
     Degraded,
-    /// It does not do what it is there for.
+    /// Measuring does not work as it should.
     Unhealthy,
 }
 
 impl ProblemSeverity {
-    /// As documents and people spell it.
+    /// The word in documents and on screen.
     pub fn as_str(self) -> &'static str {
         match self {
             ProblemSeverity::Degraded => "degraded",
@@ -24,26 +23,23 @@ impl ProblemSeverity {
     }
 }
 
-/// Something that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DaemonProblem {
-    /// How bad it is.
     pub severity: ProblemSeverity,
-    /// Only a fresh start of the daemon can mend it. Whoever ends a process for that waits until it was so for a while by a
-    /// clock that nobody sets: moments here are of the wall clock, and a machine may have slept.
+    /// True if only a restart of the daemon can help. A supervisor that restarts for that waits until it was true for a
+    /// while by a monotonic clock: moments here are of the wall clock, and a machine may have slept.
     pub fatal: bool,
-    /// What kind of thing it is.
     pub cause: ProblemKind,
-    /// What it is about: `daemon`, `store`, `outbox`, `runner:NAME`, or a provider's name, which may hold anything.
+    /// The subject: `daemon`, `store`, `outbox`, `runner:NAME`, or a provider's name, which may hold anything.
     pub subject: String,
     /// One sentence without its full stop. May hold text from elsewhere: shown escaped.
     pub sentence: String,
-    /// What to type first, where a command shows or mends it.
+    /// The first command to run, if one shows or solves the problem.
     pub command: Option<String>,
 }
 
 impl DaemonProblem {
-    /// A trouble that a fresh start does not mend and for which there is no command.
+    /// A problem that a restart does not solve and that has no command.
     pub fn new(
         cause: ProblemKind,
         severity: ProblemSeverity,
@@ -54,14 +50,14 @@ impl DaemonProblem {
         Self { severity, fatal: false, cause, subject, sentence, command: None }
     }
 
-    /// The same, with what to type first.
+    /// Sets the first command to run.
     #[must_use]
     pub fn command(mut self, command: impl Into<String>) -> Self {
         self.command = Some(command.into());
         self
     }
 
-    /// The same, with ` --provider NAME` behind the command. A name that a shell would take apart is left out.
+    /// Sets the command with ` --provider NAME` appended. Omits a name that a shell would split.
     #[must_use]
     pub fn command_about(self, command: &str, provider: &str) -> Self {
         let plain = |ch: char| ch.is_ascii_alphanumeric() || "._-".contains(ch);
@@ -70,51 +66,49 @@ impl DaemonProblem {
         self.command(format!("{command}{about}"))
     }
 
-    /// The same, mended by a fresh start or not.
+    /// Sets if a restart of the daemon solves the problem.
     #[must_use]
     pub fn fatal(self, fatal: bool) -> Self {
         Self { fatal, ..self }
     }
 }
 
-/// The worst first; what is equally bad stays in its order.
+/// Sorts the worst first; equally bad ones keep their order.
 pub fn worst_first(problems: &mut [DaemonProblem]) {
     problems.sort_by_key(|problem| std::cmp::Reverse(problem.severity));
 }
 
-/// What kind of thing is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProblemKind {
-    /// The daemon says nothing any more.
+    /// The daemon sends no heartbeat.
     DaemonSilent,
-    /// The process that spoke is gone.
+    /// The process that wrote the status report is gone.
     DaemonGone,
-    /// It was told to stop, and did.
+    /// The daemon stopped because it was told to.
     DaemonStopped,
-    /// Nothing is known yet of what is to be measured.
+    /// The daemon has not yet read the catalog.
     CatalogueUnread,
-    /// There is nothing to measure.
+    /// No model is to be measured.
     NoWork,
-    /// Something is due and nothing ends.
+    /// Work is due, but no measurement ends.
     LaneStalled,
-    /// Not one measurement has succeeded.
+    /// No measurement has ever succeeded.
     LaneNeverRan,
-    /// Every measurement fails.
+    /// Every measurement of the lane fails.
     LaneFailing,
-    /// It waits on purpose, and has for long.
+    /// The lane has waited on purpose for long.
     LaneHeld,
-    /// It panicked.
+    /// The lane panicked and will restart.
     LaneRestarting,
-    /// No lane produces.
     NothingProduced,
-    /// Rows wait for too long.
+    /// Rows have waited for too long.
     OutboxStuck,
-    /// No room for another row.
+    /// The outbox has no room for another row.
     OutboxFull,
     /// A damaged outbox was set aside.
     OutboxDamaged,
-    /// Rows are set aside.
+    /// Rows are set aside in the outbox.
     Quarantine,
     /// Most models of a provider refuse, and none of them is set aside.
     ModelsRefused,
@@ -124,28 +118,27 @@ pub enum ProblemKind {
     StoreRefuses,
     /// The machine's clock was set, or differs from the store's.
     ClockWrong,
-    /// What was measured is neither stored nor waiting.
+    /// A measured row is neither stored nor waiting.
     NotStored,
-    /// Log lines were lost.
     LogDropped,
-    /// The machine is too busy.
+    /// The machine is too busy to measure.
     Starved,
     /// Enabled models are not measured in time.
     NotFresh,
-    /// A self-check of the store failed, or could not be made.
+    /// A self-check of the store failed, or could not run.
     CheckFailed,
-    /// No bridge hears a remote runner any more.
+    /// No bridge has heard a remote runner lately.
     RunnerSilent,
     /// No bridge ever heard a runner that has a key.
     RunnerNeverHeard,
-    /// Nothing can be known.
+    /// The state cannot be read at all.
     CouldNotLook,
 }
 
-/// Where both causes of runners are told of.
+/// The heading for both causes about runners.
 const RUNNER_SILENT: &str = "A remote runner is silent";
 
-/// Each cause, its word in documents, and the heading of TROUBLESHOOTING.md that tells more.
+/// Each cause, its word in documents, and the heading of TROUBLESHOOTING.md that explains it.
 const CAUSES: [(ProblemKind, &str, &str); 27] = [
     (ProblemKind::DaemonSilent, "daemon_silent", "The daemon is silent"),
     (ProblemKind::DaemonGone, "daemon_gone", "The daemon is silent"),
@@ -177,13 +170,12 @@ const CAUSES: [(ProblemKind, &str, &str); 27] = [
 ];
 
 impl ProblemKind {
-    /// Every cause.
     pub fn all() -> impl Iterator<Item = ProblemKind> {
         CAUSES.iter().map(|(cause, ..)| *cause)
     }
 
     fn row(self) -> &'static (ProblemKind, &'static str, &'static str) {
-        // Every cause has its row: a test says so.
+        // A test checks that every cause has its row.
         CAUSES.iter().find(|(cause, ..)| *cause == self).unwrap_or(&CAUSES[CAUSES.len() - 1])
     }
 
@@ -192,7 +184,7 @@ impl ProblemKind {
         self.row().1
     }
 
-    /// The heading of TROUBLESHOOTING.md.
+    /// The heading of TROUBLESHOOTING.md that explains it.
     pub fn heading(self) -> &'static str {
         self.row().2
     }

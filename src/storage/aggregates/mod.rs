@@ -1,6 +1,6 @@
-//! What rows move beside themselves: the rollups of errors and the health of models. Small, whatever the number of rows, and
-//! two of them become one; so a store can keep many batches and bring up to date once what follows from all of them. How a
-//! store does that is `sqlite` and `mongo`.
+//! The aggregates that rows affect: the rollups of errors and the health of models. Small for any number of rows, and
+//! two of them can be merged, so that a store can keep many batches and then update their aggregates once. `sqlite` and
+//! `mongo` do that for their stores.
 
 pub(super) mod mongo;
 pub(super) mod mongo_backfill;
@@ -15,7 +15,7 @@ use chrono::{DateTime, Utc};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-/// What some rows move. Without rows nothing.
+/// The aggregates that some rows affect; empty without rows.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PendingAggregates {
     /// Errors by their fingerprint.
@@ -27,40 +27,31 @@ pub struct PendingAggregates {
 /// Errors of one fingerprint.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ErrorRollup {
-    /// `provider`.
     pub provider: String,
-    /// `model_name`.
     pub model_name: String,
-    /// `stage`.
     pub stage: String,
-    /// `error_kind`.
     pub error_kind: String,
-    /// `normalized_message`.
     pub message: String,
-    /// The earliest of them.
     pub first: Option<DateTime<Utc>>,
-    /// The latest of them.
     pub last: Option<DateTime<Utc>>,
 }
 
-/// The newest of a model's rows that have come. One dated into the future is none.
+/// The newest of a model's new rows. A row dated into the future is ignored.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct NewestAttempts {
     /// End of the newest success.
     pub success_at: Option<DateTime<Utc>>,
-    /// The newest failure.
     pub error: Option<LastError>,
-    /// End of the newest sample that was too doubtful to be published: an attempt, and neither success nor failure.
+    /// End of the newest sample that was too doubtful to be published: an attempt, but neither success nor failure.
     pub suspect_at: Option<DateTime<Utc>>,
 }
 
 impl PendingAggregates {
-    /// Nothing moves.
+    /// True if no aggregate is affected.
     pub fn is_empty(&self) -> bool {
         self.errors.is_empty() && self.models.is_empty()
     }
 
-    /// Adds a row.
     pub fn add(&mut self, row: &Row, now: DateTime<Utc>) {
         if row.place == RowDestination::Errors {
             self.add_error(row);
@@ -97,7 +88,6 @@ impl PendingAggregates {
         }
     }
 
-    /// Adds what other rows move.
     pub fn merge(&mut self, other: PendingAggregates) {
         for (fingerprint, errors) in other.errors {
             self.take_errors(fingerprint, errors);
@@ -119,7 +109,7 @@ impl NewestAttempts {
     }
 }
 
-/// What a row that moves the health of its model says of it.
+/// The attempt of a row that affects the health of its model.
 pub fn newest(row: &Row, now: DateTime<Utc>) -> NewestAttempts {
     let at = |name: &str| field_types::parse_date(row.text(name));
     let present = |at: &DateTime<Utc>| *at <= now + CLOCK_SLACK;

@@ -1,5 +1,5 @@
-//! What is derived from rows after each one: the rollup of an error, the health of a model. Both are counted again from the
-//! rows, so it does not matter how often this runs for one row.
+//! Aggregates derived from rows after each one: the rollup of an error, the health of a model. Both are recounted from
+//! the rows, so this may run any number of times for a row.
 
 use super::{ErrorRollup, PendingAggregates, mongo_bulk_health};
 use crate::domain::ModelRef;
@@ -15,14 +15,13 @@ use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::Error;
 use std::collections::HashMap;
 
-/// Models whose health is derived one by one. Above it the counts of all come from a few questions, where one by one takes
-/// nine each.
+/// Models whose health is computed one by one, at nine queries each. Above it a few queries give the counts of all.
 const FEW: usize = 4;
 
-/// Brings up to date the rollups of errors that have come.
+/// Updates the rollups of new errors.
 ///
-/// `$max` because of two writers: the one that counted earlier may write later. Provider and model are in the filter of the
-/// count, though the fingerprint holds them, so that the Python runner's index serves where ours is missing.
+/// `$max` because the writer that counted earlier may write later. Provider and model are in the filter of the count,
+/// though the fingerprint holds them, so that the Python runner's index serves if ours is missing.
 pub async fn rollups(shared: &MongoContext, aggregates: &PendingAggregates) -> Result<(), MongoCallError> {
     if aggregates.errors.is_empty() {
         return Ok(());
@@ -84,7 +83,7 @@ async fn counts(
     Ok(counts)
 }
 
-/// Sends upserts, again where another writer was first.
+/// Sends upserts, again if another writer was first.
 async fn write(shared: &MongoContext, statements: Vec<Document>) -> Result<(), MongoCallError> {
     let rollups = &shared.names.error_rollups;
     let call_error = |source| MongoCallError::Derived { what: ROLLUP, source };
@@ -103,7 +102,7 @@ fn count_of(count: i64) -> Bson {
     i32::try_from(count).map_or(Bson::Int64(count), Bson::Int32)
 }
 
-/// Derives the health of models again, of which rows have come.
+/// Recomputes the health of models with new rows.
 pub async fn healths(shared: &MongoContext, aggregates: &PendingAggregates) -> Result<(), MongoCallError> {
     let call_error = |source| MongoCallError::Derived { what: HEALTH, source };
     if aggregates.models.len() > FEW {
@@ -119,11 +118,11 @@ pub async fn healths(shared: &MongoContext, aggregates: &PendingAggregates) -> R
     Ok(())
 }
 
-/// Derives the health of a model again, where the catalogue has the model.
+/// Recomputes the health of a model, if the catalog has the model.
 ///
-/// Of two writers the one that began to count later has seen more: its time stands in `counted_at`, and the filter keeps
+/// Of two writers the one that began to count later has seen more: its time is in `counted_at`, and the filter keeps
 /// the other from overwriting it (its upsert then finds the `_id` taken). Not in `updated_at`, which the refresh of all
-/// rows moves by the server's clock. `suspect_at` is the end of a sample that has come and is not published.
+/// rows moves by the server's clock. `suspect_at` is the end of a new sample that is not published.
 pub async fn health(
     shared: &MongoContext,
     model: &ModelRef,
@@ -144,7 +143,7 @@ pub async fn health(
     }
 }
 
-/// Forgets the health of a model that the catalogue has no more.
+/// Deletes the health of a model that the catalog no longer has.
 pub async fn forget(shared: &MongoContext, model: &ModelRef) -> Result<(), Error> {
     let rows = shared.collection(&shared.names.model_health);
     rows.delete_one(doc! { "_id": model_health::id(model) }).await.map(drop)
@@ -216,8 +215,8 @@ impl PublishedRowFilter<'_> {
     }
 }
 
-/// Filters for failures of the published series, without those of the side that measures. The Python runner's carry neither
-/// role nor profile, and all of them counted.
+/// Filters for failures of the published series, without those caused by the measuring side. The Python runner's carry
+/// neither role nor profile, and all of them count.
 pub fn published(shared: &MongoContext) -> Document {
     let profiles = shared.published_profiles.iter().cloned().map(Bson::String);
     let profiles: Vec<Bson> = profiles.chain([Bson::Null]).collect();
@@ -229,7 +228,7 @@ pub fn published(shared: &MongoContext) -> Document {
     }
 }
 
-/// What a failure's row says.
+/// Time, kind and message of a failure's row.
 pub fn error(row: &Document) -> Option<LastError> {
     let text = |name: &str| row.get_str(name).unwrap_or_default().to_owned();
     Some(LastError { at: instant(row, "ts")?, kind: text("error_kind"), message: text("message") })

@@ -1,5 +1,5 @@
-//! What bridges have kept and perhaps not derived: found again by when rows came, since the last time that this went
-//! through. It asks an index by name; without it nothing is read rather than a collection of years.
+//! Finds rows of bridges whose aggregates may be missing, by the time they came since the last run, and updates these.
+//! It names its index, so that without it the server reads nothing instead of a collection of years.
 
 use super::mongo_bulk_health::groups;
 use super::{ErrorRollup, NewestAttempts, PendingAggregates, mongo, mongo_bulk_health};
@@ -19,20 +19,19 @@ use mongodb::options::Hint;
 use mongodb::{Collection, Cursor};
 use std::collections::HashMap;
 
-/// The name of this chore.
 const CHORE: &str = "derive_posted";
-/// How long after a row came it may be stored, and how far apart the clocks of bridges may be.
+/// Greatest delay from a row's arrival to its storage, and greatest difference between the clocks of bridges.
 const SLACK: TimeDelta = TimeDelta::minutes(5);
-/// Kinds of error whose rollups are counted with one question.
+/// Kinds of error whose rollups are counted with one query.
 const TOGETHER: usize = 200;
 
-/// Derives what follows from rows that came since this last went through. The first time there is nothing before it.
+/// Updates the aggregates for rows that came since the last run. The first run finds nothing before it.
 pub async fn catch_up(shared: &MongoContext) -> Result<(), MongoCallError> {
     let (now, component) = (Utc::now(), chores::component(CHORE));
     let heartbeats = shared.collection(&shared.names.scheduler_heartbeats);
     let known = heartbeats.find_one(doc! { "component": &component }).await?;
     let known = known.as_ref().and_then(|known| instant(known.get_document("details").ok()?, "until"));
-    // One that lies ahead was written by a wrong clock.
+    // A time that lies ahead was written by a wrong clock.
     let since = known.map_or(now, |until| until.min(now)) - SLACK;
     backfill_since(shared, since, now).await?;
     let update = doc! {
@@ -59,7 +58,7 @@ async fn backfill_since(
     mongo::healths(shared, &PendingAggregates { models, ..PendingAggregates::default() }).await
 }
 
-/// Kinds of error of which rows have come.
+/// Kinds of error with new rows.
 async fn errors(
     shared: &MongoContext,
     since: DateTime<Utc>,
@@ -94,7 +93,7 @@ async fn errors(
     Ok(found)
 }
 
-/// Models of the published series of which rows have come, with the newest of these.
+/// Models of the published series with new rows, and the newest of these.
 async fn models(
     shared: &MongoContext,
     since: DateTime<Utc>,

@@ -1,6 +1,5 @@
-//! The health of many models at once, after rows of theirs have come: the counts of all of them from a few questions, each
-//! bounded by the last day. The same figures as `mongo::health` gives one
-//! model.
+//! The health of many models at once, after new rows: the counts of all of them from a few queries, each bounded by the
+//! last day. Gives the same figures as `aggregates::mongo::health` for one model.
 
 use super::mongo::PublishedRowFilter;
 use super::{NewestAttempts, mongo};
@@ -17,7 +16,7 @@ use mongodb::error::Error;
 use mongodb::{Collection, Cursor};
 use std::collections::{BTreeMap, HashMap};
 
-/// Derives the health of these models, of which rows have come.
+/// Recomputes the health of these models, which have new rows.
 pub async fn derive(
     shared: &MongoContext,
     came: &HashMap<ModelRef, NewestAttempts>,
@@ -40,7 +39,7 @@ pub async fn derive(
         let mut found = recounted(known.before.as_ref(), of, came);
         let newest = of.runs.and_then(|group| instant(group, "newest"));
         let old = known.before.is_none() && found.last_success_at.is_none_or(|at| at < since);
-        // Nobody has written down yet what lies before the last day, or another writer has a newer success.
+        // Either the counts before the last day are not stored yet, or another writer has a newer success.
         if old || newest > found.last_success_at {
             found = mongo::facts(shared, model, now).await?;
         }
@@ -80,13 +79,13 @@ async fn count_older_failures(
     Ok(())
 }
 
-/// A model of the catalogue.
+/// A model of the catalog.
 struct CatalogModel {
     enabled: bool,
     before: Option<Document>,
 }
 
-/// Those of the models that the catalogue has, with their health rows.
+/// Those of the models that the catalog has, with their health rows.
 async fn known(
     shared: &MongoContext,
     models: impl Iterator<Item = &ModelRef>,
@@ -122,7 +121,7 @@ async fn found(rows: Collection<Document>, filter: Document) -> Result<Vec<Docum
     Ok(found)
 }
 
-/// Model ids by provider: a question with a part for each model would be planned part by part.
+/// Model ids by provider: the server would plan each part of a query with one part per model.
 fn by_provider<'a>(models: impl Iterator<Item = &'a ModelRef>) -> BTreeMap<&'a str, Vec<&'a str>> {
     let mut of: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for model in models {
@@ -131,15 +130,15 @@ fn by_provider<'a>(models: impl Iterator<Item = &'a ModelRef>) -> BTreeMap<&'a s
     of
 }
 
-/// Successes of the window by model, and when the newest began: an index answers both. One dated into the future counts
-/// and is not the newest.
+/// Successes of the window by model, with the newest start: an index answers both. One dated into the future counts but
+/// is not the newest.
 fn successes<'a>(
     models: impl Iterator<Item = &'a ModelRef>,
     since: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Vec<Document> {
-    // A question with a part for each provider would read the rows themselves. A model of the same id at another of these
-    // providers is counted in vain.
+    // With a part for each provider the query would read the rows themselves. Models of the same id at another of these
+    // providers are counted needlessly.
     let of = by_provider(models);
     let (providers, ids): (Vec<&str>, Vec<Vec<&str>>) = of.into_iter().unzip();
     let of = doc! {
@@ -158,7 +157,7 @@ fn successes<'a>(
     ]
 }
 
-/// Failures of the window by model, when they were, and the newest.
+/// Failures of the window by model, their times, and the newest.
 fn failures<'a>(
     shared: &MongoContext,
     models: impl Iterator<Item = &'a ModelRef>,
@@ -184,12 +183,12 @@ fn failures<'a>(
     ]
 }
 
-/// A failure as groups compare it. Documents compare by their fields in order, so the largest is the newest.
+/// A failure in a form that groups compare. Documents compare by their fields in order, so the largest is the newest.
 pub fn failure() -> Document {
     doc! { "ts": "$ts", "error_kind": "$error_kind", "message": "$message" }
 }
 
-/// What rows are grouped by.
+/// The key by which rows are grouped.
 pub fn by_model() -> Document {
     doc! { "provider": "$provider", "model": "$model_name" }
 }
@@ -201,7 +200,7 @@ async fn grouped(
     groups(rows.aggregate(pipeline).await?).await
 }
 
-/// Groups under their models.
+/// Groups by their models.
 pub async fn groups(mut cursor: Cursor<Document>) -> Result<HashMap<ModelRef, Document>, Error> {
     let mut groups = HashMap::new();
     while cursor.advance().await? {
@@ -217,14 +216,14 @@ fn number(group: &Document, name: &str) -> i64 {
     whole(group, name).unwrap_or_default()
 }
 
-/// What the window has of a model.
+/// A model's counts in the window.
 #[derive(Clone, Copy)]
 struct WindowCounts<'a> {
     runs: Option<&'a Document>,
     errors: Option<&'a Document>,
 }
 
-/// The facts from the window, from what was known before, and from rows that may be older than the window: late ones.
+/// The facts from the window, from the row before, and from late rows, which may be older than the window.
 fn recounted(before: Option<&Document>, of: WindowCounts<'_>, came: NewestAttempts) -> HealthInputs {
     let known = |name: &str| before.and_then(|before| instant(before, name));
     let last_success_at = known("last_success_at").max(came.success_at);
@@ -255,14 +254,14 @@ fn count(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// An error that no success has followed yet.
+/// The stored error, if no success has followed it yet.
 fn known_error(before: &Document) -> Option<LastError> {
     let text = |name: &str| before.get_str(name).unwrap_or_default().to_owned();
     let at = instant(before, "last_error_at")?;
     Some(LastError { at, kind: text("last_error_kind"), message: text("last_error_message") })
 }
 
-/// As in `mongo::health`: who began to count later has seen more.
+/// As in `aggregates::mongo::health`: the writer that began to count later wins.
 fn statement(model: &ModelRef, facts: &HealthInputs, now: DateTime<Utc>) -> Document {
     let mut fields = bson::to_document(&model_health::fields(model, facts, now));
     fields.insert("counted_at", bson::date(now));

@@ -1,4 +1,5 @@
-//! What is derived from rows inside the transaction of the newest one: the rollup of an error, the health of a model.
+//! Aggregates derived from rows inside the transaction of the newest one: the rollup of an error, the
+//! health of a model.
 
 use crate::domain::ModelRef;
 use crate::storage::health::model_health;
@@ -10,7 +11,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Transaction, named_params, params};
 use serde_json::{Map, Value, json};
 
-/// Counts the rows of this row's fingerprint again.
+/// Recounts the rows of this row's fingerprint.
 pub fn rollup(connection: &Connection, row: &Row) -> rusqlite::Result<()> {
     let sql = "INSERT INTO error_rollups VALUES (:fingerprint, :provider, :model, :stage, :kind, :ts, :ts, 1, :samples)
         ON CONFLICT (fingerprint) DO UPDATE SET
@@ -29,8 +30,8 @@ pub fn rollup(connection: &Connection, row: &Row) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Derives the health of a model again, where the catalogue has the model. `suspect_at` is the end of a sample that has come
-/// and is not published.
+/// Recomputes the health of a model, if the catalog has the model. `suspect_at` is the end of a new sample
+/// that is not published.
 pub fn health(
     transaction: &Transaction<'_>,
     model: &ModelRef,
@@ -48,7 +49,7 @@ pub fn health(
     put_health(transaction, model, &model_health::fields(model, &facts, now), now)
 }
 
-/// Forgets the health of a model that the catalogue has no more.
+/// Deletes the health of a model that the catalog no longer has.
 pub fn forget(transaction: &Transaction<'_>, model: &ModelRef) -> rusqlite::Result<()> {
     let sql = "DELETE FROM model_health WHERE id = ?";
     transaction.prepare_cached(sql)?.execute([model_health::id(model)]).map(drop)
@@ -132,7 +133,6 @@ fn last_error(
         .optional()
 }
 
-/// Writes a health row.
 pub fn put_health(
     transaction: &Transaction<'_>,
     model: &ModelRef,

@@ -1,32 +1,32 @@
-//! The values of a catalogue entry that is switched on or off: the same whether a person does it or a daemon.
+//! The values of a catalog entry that is enabled or disabled, the same for people and daemons.
 
 use crate::storage::catalog::{CatalogEntry, PROBING};
 use crate::storage::outcomes::field_types::date_value;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
-/// When a model that a daemon set aside is asked again.
+/// The time at which a daemon rechecks a model that it set aside.
 pub const RECHECK_AT: &str = "disabled_recheck_at";
 
-/// Why, of which kind, by whom and until when a model is off.
+/// Reason, class, author and end of a model's disabling.
 pub struct DisableDetails<'a> {
-    /// In words.
+    /// The reason as a sentence.
     pub reason: &'a str,
-    /// In one word.
+    /// The class as one word.
     pub class: &'a str,
-    /// `user@host`, `daemon VANTAGE`.
+    /// The author: `user@host` or `daemon VANTAGE`.
     pub who: &'a str,
-    /// Until when it is meant to be off.
+    /// The planned end, if there is one.
     pub until: Option<DateTime<Utc>>,
-    /// When a daemon asks it again, where a daemon set it aside.
+    /// The time of the daemon's recheck, if a daemon set the model aside.
     pub recheck_at: Option<DateTime<Utc>>,
 }
 
-/// The fields that say why a model is off, by the data contract and, for who and until when, beside it.
+/// The fields that explain a disabled model, from the data contract and, for author and end, beyond it.
 const OFF: [&str; 6] =
     ["disabled_reason", "disabled_class", "disabled_at", "disabled_by", "disabled_until", RECHECK_AT];
 
-/// The values of a model that is off.
+/// The values of a disabled model.
 pub fn off(off: &DisableDetails<'_>) -> Map<String, Value> {
     let values = [
         json!(off.reason),
@@ -40,7 +40,7 @@ pub fn off(off: &DisableDetails<'_>) -> Map<String, Value> {
     std::iter::once(("enabled".to_owned(), Value::Bool(false))).chain(fields).collect()
 }
 
-/// The values of a model that is on, whatever kept it off before.
+/// The values of an enabled model; clears every field that kept it disabled.
 pub fn on(entry: Option<&CatalogEntry>) -> Map<String, Value> {
     let mut set = Map::from_iter([("enabled".to_owned(), Value::Bool(true))]);
     let Some(entry) = entry else { return set };

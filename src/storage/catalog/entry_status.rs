@@ -1,5 +1,5 @@
-//! What decides who is measured, without reading the whole catalogue: entries that are off and wait for something, and the
-//! claims of models that refuse. What follows from it is the daemon's to decide.
+//! Decides which models are measured without reading the whole catalog: disabled entries that wait for something, and
+//! the claims of models that refuse. The daemon decides the consequences.
 
 use crate::domain::ModelRef;
 use crate::storage::StoreError;
@@ -8,16 +8,15 @@ use crate::storage::claims::JobState;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-/// Where an entry of the catalogue stands, and no more of it: a hundred thousand of these fit into little memory.
+/// The status of a catalog entry, kept small: a hundred thousand of these fit into little memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CatalogEntryStatus {
-    /// The model.
     pub model: ModelRef,
-    /// It has a provider and an id, is enabled and not deprecated: it is measured.
+    /// True if the entry has a provider and an id, is enabled and not deprecated.
     pub measured: bool,
-    /// It is under admission.
+    /// True if the model is under admission.
     pub probing: bool,
-    /// When it came into the catalogue, where that is known.
+    /// The time the entry was created, if known.
     pub created_at: Option<DateTime<Utc>>,
 }
 
@@ -32,14 +31,14 @@ impl From<CatalogEntry> for CatalogEntryStatus {
     }
 }
 
-/// The few rows of a large catalogue that somebody has to decide about.
+/// The few rows of a large catalog that wait for a decision.
 #[async_trait]
 pub trait StandingStore: Send + Sync {
-    /// Entries that are off and not deprecated, and wait: for a day, for a recheck, for their admission. Sorted by provider
-    /// and id.
+    /// Entries that are disabled, not deprecated, and wait for a day, a recheck or their admission. Sorted
+    /// by provider and id.
     async fn waiting(&self) -> Result<Vec<CatalogEntry>, StoreError>;
 
-    /// Where every entry stands, sorted by provider and id.
+    /// The status of every entry, sorted by provider and id.
     async fn places(&self) -> Result<Vec<CatalogEntryStatus>, StoreError>;
 
     /// One entry, with every field that its document has.

@@ -1,6 +1,6 @@
-//! The catalogue as an operator works on it: entries as they are, the figures of their last day, and audited changes. What
-//! a change means and who may make it is decided in `commands::models`; a store applies one order at a time, and only where
-//! the entry still holds the values that were looked at.
+//! The catalog as an operator edits it: entries as they are, the figures of their last day, and audited changes.
+//! `commands::models` decides the meaning of a change and who may make it; a store applies one change at a time, and
+//! only if the entry still holds the values that were expected.
 
 pub mod enabled_fields;
 pub mod entry_status;
@@ -20,25 +20,24 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 
-/// The `status` of a model that is in the catalogue and has not answered a real call yet.
+/// The `status` of a model that is in the catalog and has not answered a real call yet.
 pub const PROBING: &str = "probing";
 
-/// Request quirks that Python runners obey wherever they stand: in `metadata`, or at the top of an entry.
+/// Request quirks that Python runners obey both in `metadata` and at the top of an entry.
 pub const QUIRKS_AT_THE_TOP: [&str; 2] = [OMIT_TEMPERATURE, EXTRA_FIELDS];
 
-/// One entry of the catalogue, with every field that its document has.
+/// One entry of the catalog, with every field that its document has.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CatalogEntry {
-    /// Provider and model; where the document has other things than texts, those things written out.
+    /// Provider and model; values of other types are written out as text.
     pub model: ModelRef,
-    /// Whether provider and model are texts. Entries without them are shown and never changed.
+    /// True if provider and model are texts. Other entries are shown and never changed.
     pub sound: bool,
     /// All fields, dates as RFC 3339.
     pub fields: Map<String, Value>,
 }
 
 impl CatalogEntry {
-    /// An entry from its fields.
     pub fn new(fields: Map<String, Value>) -> Self {
         let part = |name: &str| match fields.get(name) {
             Some(Value::String(text)) => (text.clone(), !text.trim().is_empty()),
@@ -49,17 +48,17 @@ impl CatalogEntry {
         Self { model: ModelRef { provider, model_id }, sound: named && identified, fields }
     }
 
-    /// Whether it is measured: `enabled` is true and `deprecated` is not.
+    /// True if the model is measured: `enabled` is true and `deprecated` is not.
     pub fn is_enabled(&self) -> bool {
         self.flag("enabled") && !self.flag("deprecated")
     }
 
-    /// A field that is true; everything else, other types included, is not.
+    /// True if the field is the boolean true; false for everything else, other types included.
     pub fn flag(&self, name: &str) -> bool {
         self.fields.get(name) == Some(&Value::Bool(true))
     }
 
-    /// A field as text: other types are written out, null and empty are nothing.
+    /// A field as text: other types are written out, null and empty give `None`.
     pub fn text(&self, name: &str) -> Option<String> {
         match self.fields.get(name)? {
             Value::Null => None,
@@ -73,25 +72,25 @@ impl CatalogEntry {
         self.fields.get(name)?.as_str().and_then(parse_date)
     }
 
-    /// The present values of these fields; null where there is none.
+    /// The present values of these fields; null for missing ones.
     pub fn values<'a>(&self, names: impl IntoIterator<Item = &'a String>) -> Map<String, Value> {
         let value = |name: &String| self.fields.get(name).cloned().unwrap_or(Value::Null);
         names.into_iter().map(|name| (name.clone(), value(name))).collect()
     }
 }
 
-/// What the rows of the published series say about a model.
+/// Figures of a model from the rows of the published series.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Figures {
     /// End of the newest success.
     pub last_success_at: Option<DateTime<Utc>>,
     /// The newest attempt, suspect ones included.
     pub last_attempt_at: Option<DateTime<Utc>>,
-    /// How often it is due, where the health row says so.
+    /// The cadence in seconds, if the health row states one.
     pub cadence_seconds: Option<i64>,
     /// `error_kind` of the newest failure, if no success has followed it.
     pub last_error_kind: Option<String>,
-    /// Its message.
+    /// The message of that failure.
     pub last_error_message: Option<String>,
     /// Successes of the last day.
     pub successes_24h: u64,
@@ -99,37 +98,37 @@ pub struct Figures {
     pub failures_24h: u64,
     /// Median time to the first visible token of the last day, seconds.
     pub ttft_median: Option<f64>,
-    /// Median tokens per second of the last day: visible ones where any of its runs has them.
+    /// Median tokens per second of the last day: of visible ones if any of its runs has them.
     pub rate_median: Option<f64>,
 }
 
 impl Figures {
-    /// Successes among all attempts of the last day; `None` where nothing was attempted.
+    /// Successes as a share of all attempts of the last day, 0 to 1; `None` without attempts.
     pub fn success_rate(&self) -> Option<f64> {
         let all = self.successes_24h + self.failures_24h;
         (all > 0).then(|| self.successes_24h as f64 / all as f64)
     }
 
-    /// Whether every attempt of the last day failed, and there was one.
+    /// True if there were attempts on the last day and all failed.
     pub fn only_fails(&self) -> bool {
         self.successes_24h == 0 && self.failures_24h > 0
     }
 
-    /// Whether it was measured, and each of its samples was too doubtful to be published: `never_run` in the health row, which
-    /// counts successes alone.
+    /// True if it was measured, but each sample was too doubtful to be published: `never_run` in the health row,
+    /// which counts successes alone.
     pub fn only_suspect(&self) -> bool {
         let failed = self.last_error_kind.is_some() || self.failures_24h > 0;
         self.last_success_at.is_none() && self.last_attempt_at.is_some() && !failed
     }
 
-    /// The freshness now. What a health row says was true when it was written.
+    /// The freshness now. The word in a health row was true only when it was written.
     pub fn freshness(&self, enabled: bool, now: DateTime<Utc>) -> &'static str {
         let cadence = self.cadence_seconds.filter(|seconds| *seconds > 0).unwrap_or(DEFAULT_CADENCE_SECONDS);
         let staleness = self.last_success_at.map(|at| (now - at).num_seconds().max(0));
         model_health::freshness(enabled, staleness, cadence)
     }
 
-    /// Takes over what a health row knows; odd types are nothing.
+    /// Takes the figures of a health row; ignores values of other types.
     pub fn read_health(&mut self, row: &Map<String, Value>) {
         let instant = |name: &str| row.get(name).and_then(Value::as_str).and_then(parse_date);
         let text = |name: &str| row.get(name).and_then(Value::as_str).map(str::to_owned);
@@ -140,7 +139,7 @@ impl Figures {
         self.last_error_message = text("last_error_message");
     }
 
-    /// Takes over the samples of the day.
+    /// Takes the figures of the day's samples.
     pub fn read_samples(&mut self, samples: &mut Samples) {
         self.successes_24h = samples.runs;
         self.last_success_at = self.last_success_at.max(samples.newest);
@@ -154,19 +153,18 @@ impl Figures {
 /// The runs of one model in the window.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Samples {
-    /// How many.
     pub runs: u64,
-    /// The newest end of one.
+    /// The newest end of a run.
     pub newest: Option<DateTime<Utc>>,
-    /// Times to the first visible token.
+    /// Times to the first visible token, in seconds.
     pub ttft: Vec<f64>,
-    /// Tokens per second.
+    /// Rates in tokens per second.
     pub rate: Vec<f64>,
-    /// Visible tokens per second.
+    /// Rates in visible tokens per second.
     pub visible_rate: Vec<f64>,
 }
 
-/// The middle value; the mean of the two middle ones where their number is even.
+/// The median; the mean of the two middle values for an even number.
 fn median(values: &mut Vec<f64>) -> Option<f64> {
     values.retain(|value| value.is_finite());
     values.sort_unstable_by(f64::total_cmp);
@@ -178,30 +176,25 @@ fn median(values: &mut Vec<f64>) -> Option<f64> {
     }
 }
 
-/// Whose figures are asked for.
+/// Selects the models whose figures are wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ModelScope {
-    /// Everybody's.
     All,
-    /// Those of a provider's models.
     Provider(String),
-    /// Those of one model.
     Model(ModelRef),
 }
 
-/// What became of a planned change.
+/// The result of a planned change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChangeStatus {
-    /// Written down before it was made; whether it was made cannot be told any more.
+    /// It was recorded before it was made; if it was made is no longer known.
     Unknown,
-    /// It was made.
     Done,
-    /// It was not made.
     NotDone,
 }
 
 impl ChangeStatus {
-    /// As stores and documents spell it.
+    /// The word in stores and documents.
     pub fn as_str(self) -> &'static str {
         match self {
             ChangeStatus::Unknown => "unknown",
@@ -210,7 +203,7 @@ impl ChangeStatus {
         }
     }
 
-    /// From its spelling; whatever else is there is unknown.
+    /// Reads the word; any other text is `Unknown`.
     pub fn read(word: &str) -> Self {
         match word {
             "done" => ChangeStatus::Done,
@@ -223,45 +216,39 @@ impl ChangeStatus {
 /// One model's part of a batch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CatalogChange {
-    /// The batch.
     pub batch: String,
-    /// The model.
     pub model: ModelRef,
-    /// When.
     pub at: DateTime<Utc>,
-    /// The values before, null where there was none; `None` where the model was not in the catalogue.
+    /// The values before, null for missing ones; `None` if the model was not in the catalog.
     pub before: Option<Map<String, Value>>,
-    /// The values after.
+    /// The new values, null for removed fields.
     pub after: Map<String, Value>,
-    /// What became of it.
     pub became: ChangeStatus,
 }
 
-/// A change that is to be made.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChangeRequest {
-    /// The batch that it belongs to.
+    /// The id of the batch that it belongs to.
     pub batch: String,
-    /// The model.
     pub model: ModelRef,
-    /// The values that somebody has seen and decided on; `None` where the model must not be there yet.
+    /// The values that the decision was based on; `None` if the model must not exist yet.
     pub expected: Option<Map<String, Value>>,
-    /// Fields and their new values; null takes a field away, and with the provider's name the whole entry.
+    /// Fields and their new values; null removes a field, and with the provider's name the whole entry.
     pub set: Map<String, Value>,
 }
 
 impl ChangeRequest {
-    /// Whether the whole entry goes.
+    /// True if the whole entry is removed.
     pub fn removes(&self) -> bool {
         takes_away(&self.set)
     }
 
-    /// Whether nobody measures the model any more after it.
+    /// True if the model is not measured after the change.
     pub fn stops(&self) -> bool {
         self.removes() || self.set.get("enabled") == Some(&Value::Bool(false))
     }
 
-    /// Whether the entry still is what was looked at: of one that goes every field counts.
+    /// True if the entry still has the expected values; a removal compares every field.
     pub fn fits(&self, present: Option<&CatalogEntry>) -> bool {
         match (present, &self.expected) {
             (None, None) => true,
@@ -272,81 +259,79 @@ impl ChangeRequest {
     }
 }
 
-/// What a store made of an order.
+/// The store's answer to a change request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ChangeOutcome {
-    /// It is done, durably, and so many queued jobs of the model were cancelled.
+    /// The change is durable, and this many queued jobs of the model were cancelled.
     Done {
-        /// Jobs that were queued.
+        /// Queued jobs that were cancelled.
         cancelled_jobs: u64,
     },
-    /// The entry is another one by now, and nothing was changed.
+    /// The entry has changed meanwhile, and nothing was written.
     Overtaken(Option<Box<CatalogEntry>>),
 }
 
-/// Why a model is not enabled beside one whose id differs in case alone: both would be measured.
+/// The error for enabling a model beside one whose id differs in case alone: both would be measured.
 pub(super) fn other_is_enabled(model: &ModelRef) -> StoreError {
     StoreError::Conflict(format!(
         "a model whose id differs from `{model}` in case alone is enabled already: disable that one first"
     ))
 }
 
-/// Which changes to read.
+/// Selects the changes to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChangesOf {
-    /// All of a batch.
+    /// All changes of a batch.
     Batch(String),
-    /// The newest of a model, at most so many.
+    /// The newest changes of a model, at most so many.
     Model(ModelRef, u32),
 }
 
-/// An enabled model of the catalogue, as a runner needs it.
+/// An enabled model of the catalog, as a runner needs it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WorkItem {
-    /// Provider and model.
     pub model: ModelRef,
-    /// What people read; the raw id where the catalogue has no name.
+    /// The name for people; the raw id if the catalog has no name.
     pub display_name: String,
-    /// Request quirks, verbatim.
+    /// Request quirks of the catalog, verbatim.
     pub metadata: Map<String, Value>,
 }
 
-/// The catalogue as an operator works on it.
+/// The catalog as an operator edits it.
 #[async_trait]
 pub trait CatalogStore: Send + Sync {
-    /// All entries, of one provider or of all, sorted by provider and id.
+    /// Entries of one provider or of all, sorted by provider and id.
     async fn entries(&self, provider: Option<&str>) -> Result<Vec<CatalogEntry>, StoreError>;
 
-    /// What is known about the last day of the models in scope. A model of which nothing is known is left out.
+    /// Figures of the last day of the models in scope. Leaves out a model of which nothing is known.
     async fn figures(
         &self,
         scope: &ModelScope,
         now: DateTime<Utc>,
     ) -> Result<HashMap<ModelRef, Figures>, StoreError>;
 
-    /// Writes down that a batch begins, before its first change.
+    /// Records the start of a batch, before its first change.
     async fn begin_batch(&self, batch: &Batch) -> Result<(), StoreError>;
 
-    /// Makes one change and writes it down with the values before: both or neither, or, where a crash comes between, so
+    /// Makes one change and records it with the values before: both or neither, or, if a crash comes in between, so
     /// that [`CatalogStore::changes`] can tell.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] where a model whose id differs in case alone is enabled already.
+    /// [`StoreError::Conflict`] if a model whose id differs in case alone is enabled already.
     async fn change(&self, order: &ChangeRequest) -> Result<ChangeOutcome, StoreError>;
 
-    /// Writes down that a batch came to its end.
+    /// Records the end of a batch.
     async fn finish_batch(&self, id: &str, at: DateTime<Utc>) -> Result<(), StoreError>;
 
     /// The newest batches, at most so many.
     async fn batches(&self, limit: u32) -> Result<Vec<Batch>, StoreError>;
 
-    /// One batch.
     async fn batch(&self, id: &str) -> Result<Option<Batch>, StoreError>;
 
     /// Changes: of a batch in the order in which they were made, of a model newest first.
     async fn changes(&self, of: &ChangesOf) -> Result<Vec<CatalogChange>, StoreError>;
 
-    /// Finds catalogue models by bare id, enabled or not.
+    /// Finds catalog models by bare id, enabled or not.
     async fn find_by_id(&self, model_id: &str) -> Result<Vec<ModelRef>, StoreError>;
 }
 

@@ -1,12 +1,13 @@
-//! Work that one of several daemons does for all: reading lists, checking the data. Each asks before it begins, and the
-//! store lets one of them. Nothing is held: whoever dies in the middle leaves the chore to the next turn.
+//! Chores: work that one of several daemons does for all, such as reading lists and checking the data. A daemon
+//! asks before it begins, and the store admits one. Nothing is held: after a crash in the middle the chore is done
+//! at the next turn.
 
 use crate::storage::StoreError;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::time::Duration;
 
-/// A turn that lies further ahead than this was dated by a wrong clock, and keeps nobody away.
+/// A turn further ahead than this was dated by a wrong clock and blocks nobody.
 pub const CLOCK_SLACK: TimeDelta = TimeDelta::minutes(1);
 
 /// The component under which heartbeats keep a chore.
@@ -14,22 +15,22 @@ pub fn component(chore: &str) -> String {
     format!("chore:{chore}")
 }
 
-/// Whether a chore that somebody last took at `taken_at` may be taken at `now`. This is the rule: the stores apply it inside
-/// one atomic step.
+/// True if a chore last taken at `taken_at` may be taken at `now`. This is the rule: the stores apply it
+/// inside one atomic step.
 pub fn is_free(taken_at: Option<DateTime<Utc>>, rest: TimeDelta, now: DateTime<Utc>) -> bool {
     taken_at.is_none_or(|at| at <= now - rest || at > now + CLOCK_SLACK)
 }
 
-/// A rest in the words of clocks.
+/// Converts a rest to a [`TimeDelta`].
 pub fn rest(rest: Duration) -> TimeDelta {
     TimeDelta::from_std(rest).unwrap_or(TimeDelta::MAX)
 }
 
-/// Who does what.
+/// Assigns chores to daemons.
 #[async_trait]
 pub trait ChoreStore: Send + Sync {
-    /// Asks for a chore (`self_checks`, `list:groq`): yes to one of all who ask, and then to nobody for `rest`, by the
-    /// store's clock.
+    /// Asks for a chore (`self_checks`, `list:groq`): true for one of all callers, and then for nobody during `rest`,
+    /// by the store's clock.
     async fn take_chore(&self, chore: &str, owner: &str, rest: Duration) -> Result<bool, StoreError>;
 }
 

@@ -1,7 +1,6 @@
-//! Who may measure what now. One document a series, bounded by the catalogue and never by history; several daemons take
-//! turns through it. A lease saves paid calls, and no more: that a slot has one counted row follows from the row's id.
-//!
-//! Time is the store's alone. A claim carries durations and the slot that it is for, never its own "now".
+//! Claims decide which daemon may measure a series now. One document per series, bounded by the catalog and never by
+//! history. A lease only saves paid calls: the row's id ensures that a slot has one counted row. Time is the store's
+//! alone: a claim carries durations and its slot, never the daemon's own "now".
 
 pub mod chores;
 pub(super) mod mongo;
@@ -17,29 +16,28 @@ use std::time::Duration;
 /// The profile whose jobs, at the default vantage, have the ids that the Python runner gave them.
 pub const DEFAULT_PROFILE: &str = "cloud-default-v1";
 
-/// In place of a profile: the series of calls that try a model which is not measured.
+/// Replaces the profile in the series of trial calls to a model that is not measured.
 pub const PROBE: &str = "probe";
 
-/// The longest rest. A `not_before` further away comes from a wrong clock and holds nobody.
+/// The longest rest. A `not_before` further away comes from a wrong clock and is ignored.
 pub const LONGEST_REST: TimeDelta = TimeDelta::hours(24);
 
-/// Where a series stands.
+/// The status of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobStatus {
-    /// It waits for its turn. Words of other writers that nobody knows count as this one.
+    /// It waits for its turn. Unknown words of other writers are read as this one.
     Queued,
-    /// Somebody measures, as long as the lease lasts.
+    /// A daemon measures it, as long as the lease lasts.
     Running,
     /// The slot's measurement succeeded; the series rests until its next slot.
     Success,
     /// The slot was given up; the series rests until its next slot.
     DeadLetter,
-    /// The model was switched off while its job waited.
+    /// The model was disabled while its job waited.
     Cancelled,
 }
 
 impl JobStatus {
-    /// As stores spell it.
     pub fn as_str(self) -> &'static str {
         match self {
             JobStatus::Queued => "queued",
@@ -50,7 +48,6 @@ impl JobStatus {
         }
     }
 
-    /// From its spelling.
     pub fn read(word: &str) -> Self {
         match word {
             "running" => JobStatus::Running,
@@ -62,129 +59,124 @@ impl JobStatus {
     }
 }
 
-/// Who holds a running job.
+/// The holder of a running job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
-    /// The daemon; of the Python runner's rows, its worker.
+    /// The daemon; in the Python runner's rows its worker.
     pub owner: String,
-    /// Until when, by the store's clock.
+    /// Expiry by the store's clock.
     pub expires_at: DateTime<Utc>,
 }
 
 /// A series as the store knows it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JobState {
-    /// Model, profile and vantage.
     pub series: Series,
-    /// Where it stands.
     pub status: JobStatus,
-    /// The newest slot that was claimed; nothing in the Python runner's rows.
+    /// The newest slot that was claimed; `None` in the Python runner's rows.
     pub slot_at: Option<DateTime<Utc>>,
-    /// Grants of that slot so far, those given back apart.
+    /// Grants of that slot so far, except those given back.
     pub slot_attempts: u32,
     /// Endings without success since the last success.
     pub failures: u32,
-    /// Not before this moment, by the store's clock.
+    /// Earliest time of the next claim, by the store's clock.
     pub not_before: Option<DateTime<Utc>>,
-    /// When the newest measurement began.
+    /// Start of the newest measurement.
     pub started_at: Option<DateTime<Utc>>,
-    /// When the newest slot was finished or given up.
+    /// The time at which the newest slot was finished or given up.
     pub finished_at: Option<DateTime<Utc>>,
-    /// When a measurement last succeeded.
+    /// The last success of a measurement.
     pub last_success_at: Option<DateTime<Utc>>,
-    /// When anything of this was last written.
+    /// The last write to this row.
     pub updated_at: Option<DateTime<Utc>>,
-    /// Who holds it. A running job without a lease, as another writer may leave it, is nobody's.
+    /// The present holder. A running job without a lease, as other programs may leave it, is free.
     pub lease: Option<Lease>,
-    /// One more with every grant; 0 before the first.
+    /// Increases with every grant; 0 before the first.
     pub epoch: i64,
     /// `error_kind` of the newest attempt, if it failed.
     pub error_kind: Option<String>,
-    /// Its message.
+    /// The message of that error.
     pub error_message: Option<String>,
 }
 
 impl JobState {
-    /// Whether it was written under a clock that was ahead: nobody holds it, and nothing in it has to be waited for.
+    /// True if it was written while the clock was ahead: then it has no holder, and no claim waits for a time in it.
     pub fn is_ahead(&self, now: DateTime<Utc>) -> bool {
         self.updated_at.is_some_and(|at| clock_skew::is_ahead(at, now))
     }
 }
 
-/// Who wants to measure which slot.
+/// A daemon's claim to measure a slot.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SlotClaim {
-    /// The slot.
     pub slot: Slot,
-    /// The daemon's own name, unlike that of any other daemon; the next process in its state directory has the same.
+    /// The daemon's unique name; the next process in its state directory has the same.
     pub owner: String,
-    /// How long the lease lasts without a renewal; longer than the longest pause of a process that still lives.
+    /// Time that the lease lasts without a renewal; longer than the longest pause of a live process.
     pub ttl: Duration,
-    /// Grants that a slot may have in all, at least 1: what a crash loop may cost.
+    /// Most grants of a slot in all, at least 1: bounds the cost of a crash loop.
     pub max_attempts: u32,
-    /// For readers: how long one measurement may take, seconds.
+    /// Longest time of one measurement, seconds; informative only.
     pub deadline_seconds: u32,
 }
 
-/// The right to measure a slot, until it expires or somebody else's epoch is higher.
+/// The right to measure a slot, until it expires or another daemon's epoch is higher.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
-    /// The slot.
     pub slot: Slot,
-    /// Whose right it is.
     pub owner: String,
-    /// The fence: what a holder of an older epoch writes is refused.
+    /// Fencing token: writes of a holder with an older epoch are refused.
     pub epoch: i64,
-    /// Unlike that of any other grant: the Python runner replaces whole rows, and epochs begin again.
+    /// Unique to this grant: the Python runner replaces whole rows, and epochs start again.
     pub lease_id: String,
-    /// Which grant of the slot this is, from 1.
+    /// The number of this grant among those of the slot, from 1.
     pub attempt: u32,
-    /// By the store's clock. The holder counts its own time from before it asked.
+    /// Expiry by the store's clock. The holder counts its own time from before the request.
     pub expires_at: DateTime<Utc>,
 }
 
 /// The answer to a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClaimResult {
-    /// Measure now.
+    /// The daemon may measure now.
     Granted(Grant),
-    /// Somebody measures the series at this moment.
+    /// Another daemon measures the series at this moment.
     Taken {
-        /// Who.
+        /// The holder of the lease.
         by: String,
-        /// Until when the lease lasts as it stands.
+        /// The present expiry of the lease.
         until: DateTime<Utc>,
     },
-    /// The slot has its end: success, given up, no attempts left, or a newer slot was claimed.
+    /// The slot is over: success, given up, no attempts left, or a newer slot was claimed.
     Finished,
-    /// Not yet.
+    /// The series rests.
     Resting {
-        /// Until when, by the store's clock.
+        /// End of the rest by the store's clock.
         until: DateTime<Utc>,
     },
-    /// The model was switched off, and the catalogue has not switched it on again.
+    /// The model was disabled, and the catalog has not enabled it again.
     Cancelled,
 }
 
-/// How a measurement ended, for its series.
+/// The result of a measurement, for its series.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JobOutcome {
     /// It succeeded; the slot is finished.
     Success,
     /// It failed and may be tried again, in this slot while attempts are left, else in a later one.
     Retry {
-        /// How long to rest first, at most [`LONGEST_REST`].
+        /// The rest before the next attempt, at most [`LONGEST_REST`].
         after: Duration,
-        /// `error_kind`.
+        /// `error_kind` of the failed attempt.
         kind: String,
-        /// The message.
+        /// The message of that failure.
         message: String,
     },
     /// It failed and the slot is given up; a later slot may be claimed at once.
     GivenUp {
-        /// `error_kind`.
+        /// `error_kind` of the failed attempt.
         kind: String,
-        /// The message.
+        /// The message of that failure.
         message: String,
     },
 }
@@ -192,29 +184,29 @@ pub enum JobOutcome {
 /// Claims of all series.
 #[async_trait]
 pub trait ClaimStore: Send + Sync {
-    /// Every series that was ever claimed, of some providers or of all, sorted by id. Rows that are no
-    /// series' own are left out.
+    /// Every series that was ever claimed, of some providers or of all, sorted by id. Leaves out rows that
+    /// belong to no series.
     async fn jobs(&self, providers: Option<&[String]>) -> Result<Vec<JobState>, StoreError>;
 
-    /// Asks for a slot: granted to exactly one of all who ask, in one atomic step, by the store's clock.
+    /// Claims a slot: granted to exactly one of all callers, in one atomic step, by the store's clock.
     ///
     /// # Errors
-    /// After [`StoreError::Unavailable`] the grant may have been made; who asks again under the same name is granted the
-    /// series anew, as a further attempt, and otherwise it expires by itself.
-    /// [`StoreError::Conflict`] where another series has the same id.
+    /// After [`StoreError::Unavailable`] the grant may have been made; a repeated claim under the same name is granted
+    /// anew, as a further attempt, and otherwise the grant expires by itself. [`StoreError::Conflict`] if another
+    /// series has the same id.
     async fn claim(&self, claim: &SlotClaim) -> Result<ClaimResult, StoreError>;
 
-    /// Prolongs a grant from now on; `false` where it is lost.
+    /// Extends a grant from now on; `false` if it is lost.
     async fn renew(&self, grant: &Grant, ttl: Duration) -> Result<bool, StoreError>;
 
-    /// Says how it ended; `false` where the grant was lost or has been settled already, and then nothing was changed.
+    /// Records the result; `false` if the grant was lost or settled already, and then nothing was changed.
     async fn settle(&self, grant: &Grant, ending: &JobOutcome) -> Result<bool, StoreError>;
 
-    /// Gives a grant back before anything was paid: it does not count as an attempt. `false` where it is lost.
+    /// Gives a grant back before anything was paid: it does not count as an attempt. `false` if it is lost.
     async fn release(&self, grant: &Grant) -> Result<bool, StoreError>;
 }
 
-/// The id of a series: the Python runner's where the Python runner had one.
+/// The id of a series: the Python runner's if it had one.
 pub fn id(series: &Series) -> String {
     if series.profile_id == DEFAULT_PROFILE && series.vantage == DEFAULT_VANTAGE {
         return series.model.to_string();
@@ -222,32 +214,32 @@ pub fn id(series: &Series) -> String {
     format!("{}:{}:{}", series.model, series.profile_id, series.vantage)
 }
 
-/// What a claim finds where two series would share one id.
+/// The error of a claim if two series would share one id.
 pub fn other_series(id: &str) -> StoreError {
     StoreError::Conflict(format!("the job `{id}` belongs to another series: rename one of the two profiles"))
 }
 
-/// How long a failed attempt rests, within its bounds, in milliseconds.
+/// The rest after a failed attempt, within its bounds, in milliseconds.
 pub fn rest_milliseconds(after: Duration) -> i64 {
     let asked = i64::try_from(after.as_millis()).unwrap_or(i64::MAX);
     asked.min(LONGEST_REST.num_milliseconds())
 }
 
-/// How much of an error's message a job keeps.
+/// Most characters of an error's message that a job keeps.
 pub const LONGEST_MESSAGE: usize = 2000;
 
-/// A message, shortened.
 pub fn shortened(message: &str) -> String {
     message.chars().take(LONGEST_MESSAGE).collect()
 }
 
-/// Why a claim is refused; nothing where it is granted. This is the rule: the stores apply it inside one atomic step.
+/// The reason for refusing a claim; `None` if it is granted. This is the rule: the stores apply it
+/// inside one atomic step.
 pub fn refusal(job: &JobState, claim: &SlotClaim, now: DateTime<Utc>) -> Option<ClaimResult> {
     let begins = claim.slot.starts_at;
     let claimed = job.slot_at.filter(|at| *at <= now);
     let is_believed = !job.is_ahead(now);
     let resting = job.not_before.filter(|until| is_believed && *until > now && *until <= now + LONGEST_REST);
-    // Whoever asks for what it holds has not heard that it was granted.
+    // A holder that claims again did not learn of its grant.
     let held = job.lease.as_ref().filter(|lease| lease.expires_at > now && lease.owner != claim.owner);
     let held = held.filter(|_| is_believed);
     match (job.status, held) {
@@ -262,7 +254,7 @@ pub fn refusal(job: &JobState, claim: &SlotClaim, now: DateTime<Utc>) -> Option<
     let spent = ended || job.slot_attempts >= claim.max_attempts;
     match claimed {
         Some(at) if at > begins || (at == begins && spent) => Some(ClaimResult::Finished),
-        // A lease that ran out leaves nothing to rest from: its holder never said how it ended.
+        // An expired lease requires no rest: its holder never recorded a result.
         _ if job.status == JobStatus::Running => None,
         _ => resting.map(|until| ClaimResult::Resting { until }),
     }

@@ -1,6 +1,6 @@
 //! Claims. Each is one `findAndModify` whose update is a pipeline: it reads the server's clock, applies the rule of
-//! `storage::jobs::refusal` to the row as it is at that moment, and gives the row back with the moment, so that a refusal
-//! can be explained by the same rule.
+//! `storage::claims::refusal` to the present row, and returns the row with the moment, so that a refusal can be
+//! explained by the same rule.
 
 use super::{
     ClaimResult, DEFAULT_PROFILE, Grant, JobOutcome, JobState, JobStatus, LONGEST_REST, Lease, SlotClaim, id,
@@ -54,7 +54,7 @@ impl ClaimStore for MongoStore {
     }
 }
 
-/// How often a claim asks where the row changes under it.
+/// Tries of a claim if the row changes meanwhile.
 const ASKS: usize = 3;
 
 fn rows(shared: &MongoContext) -> Collection<Document> {
@@ -102,7 +102,7 @@ async fn those(shared: &MongoContext, filter: Document) -> Result<Vec<JobState>,
     Ok(found)
 }
 
-/// A row of any writer. The Python runner's have neither profile nor vantage.
+/// Reads a row of any writer. The Python runner's have neither profile nor vantage.
 fn read(row: &Document) -> Option<JobState> {
     let text = |name: &str| row.get_str(name).ok().map(str::to_owned);
     let count = |name: &str| whole(row, name).and_then(|number| u32::try_from(number).ok()).unwrap_or(0);
@@ -129,14 +129,13 @@ fn read(row: &Document) -> Option<JobState> {
     })
 }
 
-/// Asks for a slot.
 pub async fn claim_slot(shared: &MongoContext, claim: &SlotClaim) -> Result<ClaimResult, MongoCallError> {
     let id = id(&claim.slot.series);
     let mut now = DateTime::UNIX_EPOCH;
     for _ in 0..ASKS {
         let lease_id = Ulid::generate().to_string();
         let row = match ask(shared, &id, claim, &lease_id).await {
-            // Somebody else was first to put the row there: it can be found now.
+            // Another daemon inserted the row first: it can be found now.
             Err(error) if is_duplicate(&error) => continue,
             other => other?.unwrap_or_default(),
         };
@@ -169,7 +168,7 @@ async fn ask(
         .await
 }
 
-/// What a claim reads of the row, and the moment at which it was read.
+/// The fields that a claim needs from the row, and the moment of reading.
 fn shown() -> Document {
     const FIELDS: [&str; 14] = [
         "provider",
@@ -203,12 +202,12 @@ fn granted(row: &Document, claim: &SlotClaim, lease_id: String) -> Grant {
     }
 }
 
-/// A text that is a text, whatever it begins with.
+/// A text constant, even if it starts with `$`.
 fn literal(value: impl Into<Bson>) -> Bson {
     Bson::Document(doc! { "$literal": value.into() })
 }
 
-/// A field that is a date, else null: other writers' rows hold what they hold.
+/// A field that is a date, else null: other writers' rows may hold anything.
 fn date_of(name: &str) -> Bson {
     let field = format!("${name}");
     Bson::Document(doc! { "$cond": [{ "$eq": [{ "$type": &field }, "date"] }, &field, null] })
@@ -226,7 +225,7 @@ fn int(number: u32) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
 
-/// The whole decision: the row's identity where it is new, then who holds the lease, then what that means.
+/// The whole decision: the identity of a new row, then the holder of the lease, then the consequences.
 fn pipeline(claim: &SlotClaim, lease_id: &str) -> Vec<Document> {
     let Series { model, profile_id, vantage } = &claim.slot.series;
     let or = |name: &str, value: Bson| Bson::Document(doc! { "$ifNull": [format!("${name}"), value] });
@@ -256,7 +255,7 @@ fn pipeline(claim: &SlotClaim, lease_id: &str) -> Vec<Document> {
     vec![doc! { "$set": identity }, doc! { "$set": taken }, doc! { "$replaceWith": row }]
 }
 
-/// `storage::jobs::refusal` in the server's words: true where it refuses nothing.
+/// `storage::claims::refusal` as an aggregation: true if it refuses nothing.
 fn may_have(claim: &SlotClaim) -> Document {
     let Series { model, profile_id, vantage } = &claim.slot.series;
     let begins = date(claim.slot.starts_at);
@@ -318,8 +317,8 @@ fn milliseconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Puts a cancelled job back where the catalogue has its model enabled: `cancelled` is what the catalogue said once, and
-/// whoever enabled the model may have been another program. Only as long as the row is the one that was read.
+/// Requeues a cancelled job if the catalog has its model enabled: `cancelled` may be outdated, because another program
+/// may have enabled the model. Only if the row is still as it was read.
 async fn revive(shared: &MongoContext, id: &str, job: &JobState) -> Result<bool, MongoCallError> {
     if work_list::is_enabled(shared, &job.series.model).await? != Some(true) {
         return Ok(false);
@@ -332,7 +331,7 @@ async fn revive(shared: &MongoContext, id: &str, job: &JobState) -> Result<bool,
     Ok(rows(shared).update_one(seen, vec![doc! { "$set": queued }]).await?.modified_count == 1)
 }
 
-/// Changes a job that is still the holder's own.
+/// Changes a job that is still held by this grant.
 async fn change(shared: &MongoContext, grant: &Grant, fields: Document) -> Result<bool, MongoCallError> {
     let held = doc! {
         "_id": id(&grant.slot.series),
@@ -344,13 +343,11 @@ async fn change(shared: &MongoContext, grant: &Grant, fields: Document) -> Resul
     Ok(rows(shared).update_one(held, vec![doc! { "$set": fields }]).await?.matched_count == 1)
 }
 
-/// Prolongs a grant.
 pub async fn renew(shared: &MongoContext, grant: &Grant, ttl: Duration) -> Result<bool, MongoCallError> {
     let until = doc! { "$add": ["$$NOW", milliseconds(ttl)] };
     change(shared, grant, doc! { "lease_expires_at": until, "updated_at": "$$NOW" }).await
 }
 
-/// Says how it ended.
 pub async fn settle(
     shared: &MongoContext,
     grant: &Grant,
@@ -381,7 +378,6 @@ pub async fn settle(
     change(shared, grant, fields).await
 }
 
-/// Gives a grant back.
 pub async fn release(shared: &MongoContext, grant: &Grant) -> Result<bool, MongoCallError> {
     let attempts = doc! { "$subtract": [whole_of("slot_attempts"), 1] };
     let mut fields = doc! { "status": "queued", "slot_attempts": attempts.clone(), "attempt": attempts };

@@ -1,5 +1,5 @@
-//! Claims. Each step is one immediate transaction, so the rule of `storage::jobs` is applied to what nobody else can change
-//! meanwhile. The clock is this machine's: whoever has the file has the machine.
+//! Claims. Each step is one immediate transaction, so that nobody else can change the job while the rule of
+//! `storage::claims` is applied. The clock is this machine's, because all users of the file are on this machine.
 
 use super::{
     ClaimResult, Grant, JobOutcome, JobState, JobStatus, Lease, SlotClaim, id, other_series, refusal,
@@ -43,7 +43,7 @@ impl ClaimStore for SqliteStore {
     }
 }
 
-/// The tables of claims and signs of life, a step of the schema.
+/// The tables of claims and heartbeats, a migration of the schema.
 pub const TABLES: &str = "
     CREATE TABLE jobs (
         id TEXT PRIMARY KEY,
@@ -157,7 +157,6 @@ fn read(row: &Row<'_>) -> rusqlite::Result<JobState> {
     })
 }
 
-/// Asks for a slot.
 pub fn claim_slot(connection: &mut Connection, claim: &SlotClaim) -> Result<ClaimResult, SqliteCallError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let (id, now) = (id(&claim.slot.series), Utc::now().trunc_subsecs(3));
@@ -236,11 +235,10 @@ fn grant(
     Ok(grant)
 }
 
-/// Whose job it still is.
+/// The condition that a job is still held by this grant.
 const HELD: &str =
     "id = :id AND owner = :owner AND epoch = :epoch AND lease_id = :lease AND status = 'running'";
 
-/// Prolongs a grant.
 pub fn renew(connection: &mut Connection, grant: &Grant, ttl: Duration) -> Result<bool, SqliteCallError> {
     let now = Utc::now();
     let sql = format!("UPDATE jobs SET lease_expires_at_ms = :expires, updated_at_ms = :now WHERE {HELD}");
@@ -251,7 +249,6 @@ pub fn renew(connection: &mut Connection, grant: &Grant, ttl: Duration) -> Resul
     Ok(changed == 1)
 }
 
-/// Says how it ended.
 pub fn settle(
     connection: &mut Connection,
     grant: &Grant,
@@ -289,7 +286,6 @@ pub fn settle(
     Ok(changed == 1)
 }
 
-/// Gives a grant back.
 pub fn release(connection: &mut Connection, grant: &Grant) -> Result<bool, SqliteCallError> {
     let sql = format!(
         "UPDATE jobs SET status = 'queued', slot_attempts = slot_attempts - 1, owner = NULL, lease_id = NULL,
@@ -302,7 +298,7 @@ pub fn release(connection: &mut Connection, grant: &Grant) -> Result<bool, Sqlit
     Ok(changed == 1)
 }
 
-/// Takes a model's waiting work away: nothing may be paid for a model that is off. Returns how many jobs were queued.
+/// Cancels a model's waiting jobs: nothing may be paid for a disabled model. Returns the number of queued jobs.
 pub fn cancel(transaction: &Transaction<'_>, model: &ModelRef) -> rusqlite::Result<u64> {
     let sql = "UPDATE jobs SET status = 'cancelled', updated_at_ms = ?3,
         finished_at_ms = iif(status = 'queued', ?3, finished_at_ms) WHERE provider = ?1 AND model_id = ?2 AND status = ?4";

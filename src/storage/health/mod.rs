@@ -1,5 +1,5 @@
-//! Signs of life and self-checks, as stores keep them for operators and existing readers: heartbeats, check runs, the
-//! freshness of all models, their lifecycle. What a sign means is judged elsewhere.
+//! Heartbeats and self-checks as stores keep them for operators and existing readers, with the freshness of all models
+//! and their lifecycle. Judging them happens elsewhere.
 
 pub mod model_health;
 pub(super) mod mongo;
@@ -15,75 +15,71 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 
-/// One part of a daemon says that it lives.
+/// A sign of life from one part of a daemon.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Heartbeat {
-    /// Which part: `daemon:<vantage>:<owner>`, `worker:<provider>:<vantage>`.
+    /// The part: `daemon:<vantage>:<owner>`, `worker:<provider>:<vantage>`.
     pub component: String,
-    /// What it says of itself.
+    /// The content of the heartbeat.
     pub details: Map<String, Value>,
 }
 
-/// The answers to all self-checks at one moment.
+/// The results of all self-checks at one moment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SelfCheckRun {
-    /// When.
     pub checked_at: DateTime<Utc>,
-    /// One more whenever the limits of the checks change.
+    /// Incremented whenever the limits of the checks change.
     pub threshold_version: u32,
-    /// The default cadence that the checks went by, seconds.
+    /// The default cadence that the checks used, seconds.
     pub cadence_seconds: u32,
-    /// What the size of the catalogue is compared with next time; nothing in the Python runner's rows.
+    /// The size of the catalog for the next comparison; `None` in the Python runner's rows.
     pub baseline: Option<Baseline>,
-    /// One a check.
+    /// One result per check.
     pub results: Vec<SelfCheckResult>,
 }
 
-/// How large the catalogue was, for the check that it does not shrink unseen.
+/// The size of the catalog, for the check that it does not shrink unnoticed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Baseline {
-    /// Enabled models.
     pub models: u64,
-    /// When there were so many.
+    /// The time of that count.
     pub at: DateTime<Utc>,
 }
 
-/// The answer to one self-check.
+/// The result of one self-check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SelfCheckResult {
-    /// `every_enabled_model_is_measured`.
+    /// For example `every_enabled_model_is_measured`.
     pub name: String,
-    /// Evaluated, and nothing violates it.
+    /// True if it was evaluated and nothing violates it.
     pub ok: bool,
-    /// Whether it could look at all.
+    /// True if it could be evaluated at all.
     pub evaluated: bool,
-    /// How many violate it.
+    /// The number of violations.
     pub violation_count: u64,
-    /// Why it could not look.
+    /// The reason why it could not be evaluated.
     pub error: Option<String>,
-    /// Who violates it, the first few.
+    /// The first few violating models or rows.
     pub subjects: Vec<String>,
 }
 
-/// How a model is, from its health row.
+/// The state of a model in its health row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelHealth {
-    /// The model.
     pub model: ModelRef,
-    /// Whether it is measured, when the row was written.
+    /// True if the model was enabled when the row was written.
     pub enabled: bool,
-    /// How often it is due, seconds.
+    /// The cadence in seconds.
     pub cadence_seconds: Option<u32>,
     /// End of the newest success of the published series.
     pub last_success_at: Option<DateTime<Utc>>,
-    /// The newest attempt.
     pub last_attempt_at: Option<DateTime<Utc>>,
     /// Failures since the newest success.
     pub consecutive_failures: u32,
 }
 
 impl ModelHealth {
-    /// From a row's fields, whatever types they have.
+    /// Reads a row's fields, which may have any type.
     pub fn read(row: &Map<String, Value>) -> Option<Self> {
         let instant = |name: &str| row.get(name).and_then(Value::as_str).and_then(parse_date);
         let count =
@@ -100,29 +96,28 @@ impl ModelHealth {
     }
 }
 
-/// Where a model stands in its life, newest wins.
+/// The lifecycle status of a model; the newest replaces older ones.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelStatus {
-    /// The model.
     pub model: ModelRef,
     /// One word: `active`, `failing`, `quarantined`.
     pub status: String,
-    /// When that was found.
+    /// The time of the judgement.
     pub computed_at: DateTime<Utc>,
-    /// Why, in sentences.
+    /// The reasons, in sentences.
     pub reasons: Vec<String>,
-    /// `high`, `medium`, `low`.
+    /// One of `high`, `medium`, `low`.
     pub confidence: String,
-    /// What somebody could do.
+    /// Actions that an operator could take.
     pub recommended_actions: Vec<String>,
 }
 
-/// How often models are due, seconds.
+/// Cadences of models, in seconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cadences {
-    /// Where nothing else is said.
+    /// The cadence if a model has none of its own.
     pub default_seconds: u32,
-    /// Models that have their own.
+    /// Models with a cadence of their own.
     pub by_model: HashMap<ModelRef, u32>,
 }
 
@@ -140,28 +135,26 @@ impl Default for Cadences {
     }
 }
 
-/// Signs of life.
+/// Heartbeats, self-checks and the state of models.
 #[async_trait]
 pub trait HealthStore: Send + Sync {
-    /// Keeps what components say, each instead of what it said before.
+    /// Stores heartbeats, each in place of the component's previous one.
     async fn heartbeat(&self, heartbeats: &[Heartbeat]) -> Result<(), StoreError>;
 
-    /// Keeps a run of the self-checks.
     async fn keep_check_run(&self, run: &SelfCheckRun) -> Result<(), StoreError>;
 
-    /// The newest run of the self-checks.
     async fn latest_check_run(&self) -> Result<Option<SelfCheckRun>, StoreError>;
 
-    /// Brings age, freshness and cadence of every model of the catalogue up to date, from the health rows alone: work
-    /// bounded by the catalogue. A model without a row gets one. Returns how many rows there are.
+    /// Updates age, freshness and cadence of every model of the catalog, from the health rows alone: work bounded by
+    /// the catalog. A model without a row gets one. Returns the number of rows.
     async fn refresh_health(&self, cadences: &Cadences) -> Result<u64, StoreError>;
 
-    /// How every model is, from the health rows as they stand, sorted by id.
+    /// The state of every model, from the present health rows, sorted by id.
     async fn health(&self) -> Result<Vec<ModelHealth>, StoreError>;
 
-    /// Keeps where models stand, each instead of an older word.
+    /// Stores the status of models, each in place of the previous one.
     async fn keep_model_status(&self, statuses: &[ModelStatus]) -> Result<(), StoreError>;
 
-    /// The store's clock, in milliseconds: what leases and slots go by.
+    /// The store's clock, in milliseconds, which leases and slots use.
     async fn server_time(&self) -> Result<DateTime<Utc>, StoreError>;
 }

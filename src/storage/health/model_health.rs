@@ -6,11 +6,11 @@ use crate::storage::outcomes::field_types::{date_value, parse_date};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 
-/// How often a model is due where nobody has said so, in seconds.
+/// The cadence of a model if none is set, in seconds.
 pub const DEFAULT_CADENCE_SECONDS: i64 = 1800;
 
-/// How far into the future a row may be dated and still be taken for the present: clocks of remote runners differ a little.
-/// The Python runner dated rows by local wall time labelled UTC; those hours must not pass for freshness.
+/// Tolerated lead of a row's date over now: clocks of remote runners differ a little. The Python runner dated rows by
+/// local wall time labelled UTC; those hours must not pass for freshness.
 pub const CLOCK_SLACK: TimeDelta = TimeDelta::minutes(5);
 
 /// The window of the counters.
@@ -19,26 +19,24 @@ pub const WINDOW: TimeDelta = TimeDelta::hours(24);
 /// The newest failure of a model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LastError {
-    /// When.
     pub at: DateTime<Utc>,
-    /// `error_kind`.
+    /// The stored `error_kind`, in any word.
     pub kind: String,
-    /// The message.
     pub message: String,
 }
 
-/// What a store knows about a model: counts of rows of the published series, and two facts of the health row before.
+/// Facts that a store has about a model: counts of rows of the published series, and two values of
+/// the previous health row.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct HealthInputs {
-    /// Whether the catalogue wants the model measured.
+    /// True if the catalog has the model enabled.
     pub enabled: bool,
-    /// The cadence in the health row, if there is one.
+    /// The cadence in the health row, in seconds.
     pub cadence_seconds: Option<i64>,
     /// End of the newest success.
     pub last_success_at: Option<DateTime<Utc>>,
-    /// The newest attempt that the health row knew, or the one just recorded.
+    /// The newest attempt in the health row, or the one just recorded.
     pub last_attempt_at: Option<DateTime<Utc>>,
-    /// The newest failure.
     pub last_error: Option<LastError>,
     /// Failures after the newest success.
     pub consecutive_failures: i64,
@@ -55,7 +53,7 @@ pub fn id(model: &ModelRef) -> String {
     model.to_string()
 }
 
-/// The health row of a model, without its `_id`. An error that a success has followed is over, and its fields are null.
+/// The health row of a model, without its `_id`. The fields of an error are null once a success has followed it.
 pub fn fields(model: &ModelRef, facts: &HealthInputs, now: DateTime<Utc>) -> Map<String, Value> {
     let cadence = facts.cadence_seconds.filter(|seconds| *seconds > 0).unwrap_or(DEFAULT_CADENCE_SECONDS);
     let staleness = facts.last_success_at.map(|at| (now - at).num_seconds().max(0));
@@ -83,7 +81,8 @@ pub fn fields(model: &ModelRef, facts: &HealthInputs, now: DateTime<Utc>) -> Map
     fields
 }
 
-/// A health row brought up to `now` from its own figures. Counts of the last day are over where the newest attempt is.
+/// A health row updated to `now` from its own figures. The counts of the last day become 0 once the
+/// newest attempt is older.
 pub fn refreshed(
     before: &Map<String, Value>,
     model: &ModelRef,
@@ -116,7 +115,7 @@ pub fn refreshed(
     fields(model, &facts, now)
 }
 
-/// The word for a model whose newest success is so old.
+/// The word for the age of a model's newest success.
 pub fn freshness(enabled: bool, staleness_seconds: Option<i64>, cadence: i64) -> &'static str {
     match staleness_seconds {
         _ if !enabled => "disabled",

@@ -1,4 +1,4 @@
-//! Heartbeats, check runs, the freshness of all models and their lifecycle, by the server's clock.
+//! Heartbeats, check runs, the freshness of all models and their lifecycle in MongoDB, by the server's clock.
 
 use super::model_health::{HealthInputs, WINDOW};
 use super::{
@@ -56,7 +56,6 @@ impl HealthStore for MongoStore {
     }
 }
 
-/// Keeps what components say.
 pub async fn heartbeat(shared: &MongoContext, heartbeats: &[Heartbeat]) -> Result<(), MongoCallError> {
     let update = |heartbeat: &Heartbeat| {
         doc! {
@@ -73,7 +72,6 @@ pub async fn heartbeat(shared: &MongoContext, heartbeats: &[Heartbeat]) -> Resul
     bulk_update::update(shared, &shared.names.scheduler_heartbeats, &updates).await.map(drop)
 }
 
-/// Keeps a run of the self-checks.
 pub async fn keep_check_run(shared: &MongoContext, run: &SelfCheckRun) -> Result<(), MongoCallError> {
     let result = |result: &SelfCheckResult| {
         doc! {
@@ -138,11 +136,11 @@ fn check_result(row: &Document) -> Option<SelfCheckResult> {
     })
 }
 
-/// Models whose rows are refreshed by one statement.
+/// Models whose rows one statement refreshes.
 const GROUP: usize = 1000;
 
-/// Brings every model's freshness up to date. The ages are the server's, and the rows are computed where they lie: a few
-/// statements for all models of one cadence, because building one a model would hold up whoever shares the thread.
+/// Updates every model's freshness. Ages are by the server's clock, and the server computes the rows: a few statements
+/// for all models of one cadence, because building one per model would block others on the same thread.
 pub async fn refresh_health(shared: &MongoContext, cadences: &Cadences) -> Result<u64, MongoCallError> {
     let rows = shared.collection(&shared.names.model_health);
     let mut known = HashSet::new();
@@ -179,7 +177,7 @@ pub async fn refresh_health(shared: &MongoContext, cadences: &Cadences) -> Resul
     Ok(groups.values().map(|ids| ids.len() as u64).sum())
 }
 
-/// The row of a model that never ran, where there is none yet.
+/// Inserts the row of a model that never ran, if it has none.
 fn first_row(never: &Document, id: &str, model: &ModelRef) -> Document {
     let mut fields = never.clone();
     fields.insert("provider", &model.provider);
@@ -187,7 +185,7 @@ fn first_row(never: &Document, id: &str, model: &ModelRef) -> Document {
     doc! { "q": { "_id": id }, "u": { "$setOnInsert": fields }, "upsert": true }
 }
 
-/// `storage::health::refreshed` in the server's words.
+/// `storage::health::model_health::refreshed` as an aggregation.
 fn refreshed(enabled: bool, cadence: u32) -> Vec<Document> {
     let known = doc! { "$eq": [{ "$type": "$last_success_at" }, "date"] };
     let seconds = doc! { "$toInt": { "$min": [i64::from(i32::MAX), {
@@ -207,7 +205,7 @@ fn refreshed(enabled: bool, cadence: u32) -> Vec<Document> {
     vec![doc! { "$set": now }, doc! { "$set": { "freshness_status": freshness(cadence) } }]
 }
 
-/// `storage::health::freshness` in the server's words.
+/// `storage::health::model_health::freshness` as an aggregation.
 fn freshness(cadence: u32) -> Document {
     let cadence = i64::from(cadence);
     let case = |case: Document, then: &str| doc! { "case": case, "then": then };
@@ -219,7 +217,6 @@ fn freshness(cadence: u32) -> Document {
     ], "default": "fresh" } }
 }
 
-/// How every model is.
 pub async fn health(shared: &MongoContext) -> Result<Vec<ModelHealth>, MongoCallError> {
     let rows = shared.collection(&shared.names.model_health);
     let mut cursor = rows.find(doc! {}).sort(doc! { "_id": 1 }).await?;
@@ -230,7 +227,7 @@ pub async fn health(shared: &MongoContext) -> Result<Vec<ModelHealth>, MongoCall
     Ok(found)
 }
 
-/// Keeps where models stand, under the Python runner's key: provider and model.
+/// Stores the status of models, under the Python runner's key: provider and model.
 pub async fn keep_model_status(
     shared: &MongoContext,
     statuses: &[ModelStatus],
@@ -260,7 +257,6 @@ pub async fn keep_model_status(
     bulk_update::update(shared, &shared.names.model_status, &updates).await.map(drop)
 }
 
-/// The server's clock.
 pub async fn server_time(shared: &MongoContext) -> Result<DateTime<Utc>, MongoCallError> {
     let answer = shared.database.run_command(doc! { "hello": 1 }).await?;
     let silent = || StoreError::Broken("the server does not say what time it is".to_owned());

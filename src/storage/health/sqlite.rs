@@ -1,4 +1,4 @@
-//! Heartbeats, check runs, the freshness of all models and their lifecycle.
+//! Heartbeats, check runs, the freshness of all models and their lifecycle, in SQLite.
 
 use super::{Baseline, Cadences, Heartbeat, ModelHealth, ModelStatus, SelfCheckRun, model_health};
 use crate::domain::ModelRef;
@@ -48,7 +48,6 @@ impl HealthStore for SqliteStore {
     }
 }
 
-/// Keeps what components say.
 pub fn heartbeat(connection: &mut Connection, heartbeats: &[Heartbeat]) -> Result<(), SqliteCallError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let sql = "INSERT INTO heartbeats VALUES (?1, ?2, ?3) ON CONFLICT (component) DO UPDATE SET
@@ -61,7 +60,6 @@ pub fn heartbeat(connection: &mut Connection, heartbeats: &[Heartbeat]) -> Resul
     Ok(transaction.commit()?)
 }
 
-/// Keeps a run of the self-checks.
 pub fn keep_check_run(connection: &mut Connection, run: &SelfCheckRun) -> Result<(), SqliteCallError> {
     let sql = "INSERT INTO check_runs (checked_at_ms, threshold_version, cadence_seconds, baseline_models, baseline_at_ms,
         results) VALUES (?, ?, ?, ?, ?, ?)";
@@ -77,7 +75,6 @@ pub fn keep_check_run(connection: &mut Connection, run: &SelfCheckRun) -> Result
     Ok(())
 }
 
-/// The newest run of the self-checks.
 pub fn latest_check_run(connection: &mut Connection) -> Result<Option<SelfCheckRun>, SqliteCallError> {
     let sql =
         "SELECT checked_at_ms, threshold_version, cadence_seconds, results, baseline_models, baseline_at_ms
@@ -101,7 +98,7 @@ pub fn latest_check_run(connection: &mut Connection) -> Result<Option<SelfCheckR
 
 type HealthRow = (ModelRef, bool, Map<String, Value>);
 
-/// Brings every model's freshness up to date.
+/// Updates every model's freshness.
 pub fn refresh_health(connection: &mut Connection, cadences: &Cadences) -> Result<u64, SqliteCallError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let now = Utc::now();
@@ -122,7 +119,7 @@ pub fn refresh_health(connection: &mut Connection, cadences: &Cadences) -> Resul
     Ok(refreshed)
 }
 
-/// The next models of the catalogue behind this one, whether each is wanted, and its row so far.
+/// The next models of the catalog after `last`, each with its enabled state and its present row.
 fn health_rows(transaction: &Transaction<'_>, last: &ModelRef) -> rusqlite::Result<Vec<HealthRow>> {
     let sql = "SELECT m.provider, m.model_id, m.enabled AND NOT m.deprecated, h.doc FROM models AS m
         LEFT JOIN model_health AS h ON h.provider = m.provider AND h.model_id = m.model_id
@@ -135,7 +132,6 @@ fn health_rows(transaction: &Transaction<'_>, last: &ModelRef) -> rusqlite::Resu
     transaction.prepare_cached(sql)?.query_map([&last.provider, &last.model_id], read)?.collect()
 }
 
-/// How every model is.
 pub fn health(connection: &mut Connection) -> Result<Vec<ModelHealth>, SqliteCallError> {
     let mut statement = connection.prepare_cached("SELECT doc FROM model_health ORDER BY id")?;
     let read = |row: &Row<'_>| Ok(ModelHealth::read(&object(&row.get::<_, String>(0)?)));
@@ -143,7 +139,6 @@ pub fn health(connection: &mut Connection) -> Result<Vec<ModelHealth>, SqliteCal
     Ok(rows.filter_map(Result::transpose).collect::<rusqlite::Result<_>>()?)
 }
 
-/// Keeps where models stand.
 pub fn keep_model_status(
     connection: &mut Connection,
     statuses: &[ModelStatus],

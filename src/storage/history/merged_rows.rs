@@ -1,19 +1,19 @@
-//! Rows of several series as one: read side by side, each along its own index, and given in the order of time, each with a
-//! field that says whether it is published.
+//! Merges the rows of several series: reads each along its own index and yields them in order of time, each with a
+//! field that tells if it is published.
 
 use super::row_pages::{RowPage, RowPages, RowQuery, RowSource, RowStore};
 use crate::storage::StoreError;
 use crate::storage::history::{HistoryFilter, RunSeries};
 
-/// The field that says whether a run is published.
+/// The field that is true for published runs.
 pub const PUBLISHED: &str = "published";
 
-/// Runs of several series in the order of time.
+/// Runs of several series in order of time.
 pub struct Merged<'a> {
     parts: Vec<SeriesCursor<'a>>,
 }
 
-/// One series, and how far it was read.
+/// One series and its reading position.
 struct SeriesCursor<'a> {
     published: bool,
     pages: Box<dyn RowPages + 'a>,
@@ -32,7 +32,7 @@ impl<'a> Merged<'a> {
         Self { parts: series.iter().map(part).collect() }
     }
 
-    /// The part whose next row is the oldest; of equals the first.
+    /// The part whose next row is the oldest; of equal ones the first.
     fn oldest(&self) -> Option<usize> {
         let ats = self.parts.iter().enumerate().filter_map(|(place, part)| Some((part.row()?.0, place)));
         ats.min().map(|(_, place)| place)
@@ -63,7 +63,7 @@ impl SeriesCursor<'_> {
         self.page.as_ref()?.get(self.next)
     }
 
-    /// Reads the next page where this one was given out.
+    /// Reads the next page if all rows of this one were returned.
     async fn refill(&mut self) -> Result<(), StoreError> {
         if self.page.as_ref().is_some_and(|page| self.next >= page.len()) {
             self.page = self.pages.next().await?;
@@ -73,7 +73,7 @@ impl SeriesCursor<'_> {
     }
 }
 
-/// Appends a document with the field in front. What is no document stays as it is.
+/// Adds the field at the front of a document. Keeps a row that is no document as it is.
 fn mark(text: &mut String, row: &str, published: bool) {
     let Some(rest) = row.strip_prefix('{') else { return text.push_str(row) };
     let comma = if rest.trim_start().starts_with('}') { "" } else { "," };
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Pages of given rows, so many a page.
+    /// Pages with the given rows, one inner list per page.
     struct Given(Vec<Vec<i64>>);
 
     #[async_trait::async_trait]

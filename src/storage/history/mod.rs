@@ -1,5 +1,5 @@
-//! What happened: questions about stored runs and errors. Every answer is bounded and every question has an index, so that
-//! it costs what it returns and not what the store holds.
+//! Queries about stored runs and errors. Every answer is bounded and every query has an index, so that it costs as much
+//! as it returns, not as much as the store holds.
 //!
 //! Rows may be another program's. They come back as they are: a field may be missing or of any type.
 
@@ -18,77 +18,73 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-/// The most groups that one question answers; beyond them the rarest are left out.
+/// The most groups of one answer; beyond them the rarest are left out.
 pub const MOST_GROUPS: usize = 20_000;
 
 /// The most rows of a page.
 pub const MOST_ROWS: u32 = 10_000;
 
-/// How much of a sample message is kept, in characters.
+/// Length of a kept sample message, in characters.
 pub const SAMPLE: usize = 300;
 
 /// A stored row, with dates as RFC 3339 text.
 pub type StoredRow = Map<String, Value>;
 
-/// Which rows are meant.
+/// Selects rows; `None` matches all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HistoryFilter {
-    /// By time: `ts` of errors, `run_ts` of runs.
+    /// The window of time: `ts` of errors, `run_ts` of runs.
     pub window: Window,
-    /// Of one provider.
     pub provider: Option<String>,
-    /// With this `model_name`.
+    /// Rows with this `model_name`.
     pub model: Option<String>,
     /// Errors with this fingerprint.
     pub fingerprint: Option<String>,
-    /// Only errors of attempts that a success would have published; says nothing about runs, which have a [`RunSeries`].
+    /// Only errors of attempts that a success would have published; does not apply to runs, which have a [`RunSeries`].
     pub published_errors: bool,
 }
 
-/// How finely errors are grouped; always by kind, too.
+/// The granularity of error groups; they are always grouped by kind, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ErrorGranularity {
-    /// By provider.
     Provider,
-    /// By provider and model.
+    /// Groups by provider and model.
     Model,
-    /// By provider, model and what the message is about ([`crate::domain::error_cause`]).
+    /// Groups by provider, model and subject of the message ([`crate::domain::error_cause`]).
     Cause,
-    /// By provider, model and stage.
+    /// Groups by provider, model and stage.
     Stage,
-    /// By provider, model, stage and fingerprint.
+    /// Groups by provider, model, stage and fingerprint.
     Fingerprint,
 }
 
-/// How often a provider or model succeeded.
+/// The number of successes of a provider or model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Successes {
-    /// `provider`.
     pub provider: Option<String>,
-    /// `model_name`; `None` where only providers are told apart.
+    /// The `model_name`; `None` if grouped by provider alone.
     pub model: Option<String>,
-    /// How many.
     pub count: u64,
-    /// The newest start of one.
+    /// Start of the newest success.
     pub newest: Option<DateTime<Utc>>,
 }
 
-/// Which runs are meant.
+/// Selects the published or the other runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunSeries {
-    /// What the dashboard shows.
+    /// Runs that the dashboard shows.
     Published,
-    /// Everything else.
+    /// All other runs.
     Probe,
 }
 
 impl RunSeries {
-    /// Everything that was measured.
+    /// Both series, which is everything measured.
     pub const ALL: [RunSeries; 2] = [RunSeries::Published, RunSeries::Probe];
 }
 
-/// The newest runs of several series, newest first, each with its own: one question a series, each along its index. A run
-/// without a date that can be read comes last.
+/// The newest runs of several series, newest first, each with its series: one query per series, each along its index. A
+/// run without a readable date comes last.
 ///
 /// # Errors
 /// The store's.
@@ -112,7 +108,7 @@ fn started(run: &StoredRow) -> Option<DateTime<Utc>> {
     parse_date(run.get("run_ts")?.as_str()?)
 }
 
-/// Questions about what happened.
+/// Queries about stored runs and errors.
 #[async_trait]
 pub trait HistoryStore {
     /// Errors in groups, the largest first; at most [`MOST_GROUPS`].
@@ -144,9 +140,8 @@ pub trait HistoryStore {
     /// The run with this id, of either series.
     async fn run(&self, id: &str) -> Result<Option<StoredRow>, StoreError>;
 
-    /// The error with this id.
     async fn error(&self, id: &str) -> Result<Option<StoredRow>, StoreError>;
 
-    /// Rollups whose fingerprint begins like this, at most `limit`.
+    /// Rollups whose fingerprint has this prefix, at most `limit`.
     async fn rollups(&self, fingerprint: &str, limit: u32) -> Result<Vec<StoredRow>, StoreError>;
 }

@@ -1,5 +1,5 @@
-//! Questions about stored runs and errors, as aggregations: bounded, without files on the server's disk, and with a limit
-//! on the server's time, so that a question without its index cannot weigh on whoever writes.
+//! Queries about stored runs and errors, as aggregations: bounded, without files on the server's disk, and with a limit
+//! on the server's time, so that a query without its index cannot slow down writers.
 
 use crate::domain::ErrorGroup;
 use crate::domain::error_cause::{CAUSES, OTHER};
@@ -71,13 +71,13 @@ impl HistoryStore for MongoStore {
     }
 }
 
-/// The server's time for one question; shorter than the deadline of a call, so that the server is the one that says it.
+/// The server's time for one query; shorter than the deadline of a call, so that the server is the one that reports it.
 pub(in crate::storage) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// `MaxTimeMSExpired`.
+/// The code of `MaxTimeMSExpired`.
 const TOO_SLOW: i32 = 50;
 
-/// `QueryExceededMemoryLimitNoDiskUseAllowed`.
+/// The code of `QueryExceededMemoryLimitNoDiskUseAllowed`.
 const TOO_BIG: i32 = 292;
 
 /// Errors in groups, the largest first.
@@ -88,14 +88,14 @@ pub async fn error_groups(
 ) -> Result<Vec<ErrorGroup>, MongoCallError> {
     let mut pipeline = groups_pipeline(scope, grain);
     if scope.published_errors {
-        // A condition of its own: the one before it goes by the index.
+        // A stage of its own: the one before it is served by the index.
         pipeline.insert(1, doc! { "$match": aggregates::mongo::published(shared) });
     }
     let found = aggregate(shared, &shared.names.errors, pipeline).await?;
     Ok(found.iter().map(error_group).collect())
 }
 
-/// The newest message of a group is in the greatest pair of time and message: no sort is needed for it.
+/// The newest message of a group is in the greatest pair of time and message, so no sort is needed.
 fn groups_pipeline(scope: &HistoryFilter, grain: ErrorGranularity) -> Vec<Document> {
     let message = doc! { "$cond": [
         { "$eq": [{ "$type": "$message" }, "string"] },
@@ -134,7 +134,7 @@ fn key(grain: ErrorGranularity) -> Document {
     key
 }
 
-/// `domain::error_cause::cause` in the server's words.
+/// `domain::error_cause::cause` as an aggregation.
 fn cause() -> Document {
     let message = doc! { "$cond": [{ "$eq": [{ "$type": "$message" }, "string"] }, "$message", ""] };
     let branch = |(word, pieces): &(&str, &[&str])| {
@@ -146,7 +146,7 @@ fn cause() -> Document {
     doc! { "$switch": { "branches": branches, "default": OTHER } }
 }
 
-/// A text as a regular expression that matches it alone.
+/// A regular expression that matches this text alone.
 fn literal(text: &str) -> String {
     let escaped = |ch: char| if ch.is_ascii_punctuation() { format!("\\{ch}") } else { ch.to_string() };
     text.chars().map(escaped).collect()
@@ -171,7 +171,7 @@ fn error_group(group: &Document) -> ErrorGroup {
     }
 }
 
-/// A sum of ones: 32 or 64 bits, as the server sees fit.
+/// A sum of ones, which the server returns as 32 or 64 bits.
 fn count(group: &Document) -> u64 {
     let whole = match group.get("count") {
         Some(Bson::Int32(number)) => i64::from(*number),
@@ -290,7 +290,6 @@ pub async fn run(shared: &MongoContext, id: &str) -> Result<Option<StoredRow>, M
     }
 }
 
-/// The error with this id.
 pub async fn error(shared: &MongoContext, id: &str) -> Result<Option<StoredRow>, MongoCallError> {
     one(shared, &shared.names.errors, id).await
 }
@@ -304,7 +303,7 @@ async fn one(shared: &MongoContext, collection: &str, id: &str) -> Result<Option
     Ok(find.await.map_err(slow)?.as_ref().map(to_json::fields))
 }
 
-/// Rollups whose fingerprint begins like this.
+/// Rollups whose fingerprint has this prefix.
 pub async fn rollups(
     shared: &MongoContext,
     fingerprint: &str,
@@ -337,7 +336,7 @@ async fn aggregate(
     Ok(found)
 }
 
-/// What the server could not answer in time or in memory is said with the way out.
+/// Explains how to help if the server exceeded its limit of time or memory.
 pub(in crate::storage) fn slow(error: Error) -> MongoCallError {
     match code(&error) {
         Some(TOO_SLOW | TOO_BIG) => StoreError::Unavailable(format!(

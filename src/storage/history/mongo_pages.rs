@@ -1,4 +1,5 @@
-//! Rows in bulk: one cursor along an index, a batch a call, and from BSON to JSON without documents in between.
+//! Rows in bulk: one cursor along an index, one batch per call, converted from BSON to JSON
+//! without documents in between.
 
 use super::mongo::{filter, runs_of};
 use super::row_pages::{PAGE_ROWS, RowPage, RowPages, RowQuery, RowSource};
@@ -24,21 +25,21 @@ impl RowStore for MongoStore {
     }
 }
 
-/// The server's time for one question, all of its pages together. Time in which nobody asks does not count.
+/// The server's time for one query, all of its pages together. Time between requests does not count.
 const PATIENCE: Duration = Duration::from_secs(1_800);
 
-/// Pages of one question.
+/// Pages of one query.
 pub struct MongoPages<'a> {
     shared: &'a Arc<MongoContext>,
     caller: &'a Caller,
     state: PagingState,
 }
 
-/// How far a question has come.
+/// The progress of a query.
 #[allow(clippy::large_enum_variant, reason = "one of them exists, and it lives where it is made")]
 enum PagingState {
     Asked(RowQuery),
-    /// With the name of the field that says when.
+    /// Holds the name of the field with the row's time.
     Reading(&'static str, Box<Cursor<RawDocumentBuf>>),
     Ended,
 }
@@ -83,7 +84,7 @@ async fn page(
     Ok((page, PagingState::Reading(at, cursor)))
 }
 
-/// When a row was, in milliseconds. The server gives what is no date before or after all dates, as it sorts them.
+/// The time of a row in milliseconds. The server sorts other types before or after all dates.
 fn time(row: &RawDocument, field: &str) -> i64 {
     match row.get(field) {
         Ok(Some(RawBsonRef::DateTime(at))) => at.timestamp_millis(),
@@ -124,7 +125,7 @@ async fn ask(
     })
 }
 
-/// Appends a document, as [`to_json::document`] has it.
+/// Appends a document in the format of [`to_json::document`].
 fn write_document(text: &mut String, document: &RawDocument) -> Result<()> {
     text.push('{');
     let mut first = true;
@@ -156,7 +157,7 @@ fn separate(text: &mut String, first: &mut bool) {
     }
 }
 
-/// Appends a value, as [`to_json::plain`] has it: the usual types without a detour.
+/// Appends a value in the format of [`to_json::plain`], the usual types directly.
 fn write_value(text: &mut String, value: RawBsonRef<'_>) -> Result<()> {
     match value {
         RawBsonRef::Null => text.push_str("null"),

@@ -1,7 +1,7 @@
-//! Stored rows in bulk, oldest first: what an export and a comparison read. Pages are small and each is one question of its
-//! own, so that nothing else waits long and no statement outlives its page; see [`super`] for the newest few.
+//! Stored rows in bulk, oldest first, for exports and comparisons. Pages are small and each is a query of its own, so
+//! that nothing else waits long and no statement outlives its page; see [`super`] for the newest few.
 //!
-//! Pages are no snapshot: a row that is stored meanwhile appears where its time comes after what was read already.
+//! Pages are no snapshot: a row stored meanwhile appears if its time is after the rows that were already read.
 
 use crate::storage::StoreError;
 use crate::storage::history::{HistoryFilter, RunSeries};
@@ -13,7 +13,7 @@ pub const PAGE_ROWS: usize = 1_000;
 /// A page takes no further row beyond so many bytes of text.
 pub const PAGE_BYTES: usize = 1 << 20;
 
-/// Which rows.
+/// The table to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowSource {
     /// Runs, by `run_ts` and id.
@@ -23,7 +23,7 @@ pub enum RowSource {
 }
 
 impl RowSource {
-    /// The field that says when.
+    /// The field with the row's time.
     pub fn time(self) -> &'static str {
         match self {
             RowSource::Runs(_) => "run_ts",
@@ -32,18 +32,17 @@ impl RowSource {
     }
 }
 
-/// What is read.
+/// A query for rows in bulk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowQuery {
-    /// Of which table.
     pub table: RowSource,
-    /// Which rows. A fingerprint is not looked at.
+    /// Selects rows. The fingerprint is ignored.
     pub scope: HistoryFilter,
     /// The top-level fields that are needed, at least; `None` for whole rows.
     pub fields: Option<&'static [&'static str]>,
 }
 
-/// Rows as JSON, one text each, in one piece of memory. Dates are RFC 3339. A text is what the store keeps: where another
+/// Rows as JSON, one text each, in one piece of memory. Dates are RFC 3339. A text is as the store keeps it: if another
 /// program wrote it, it may be no document.
 #[derive(Debug, Default)]
 pub struct RowPage {
@@ -53,7 +52,7 @@ pub struct RowPage {
 }
 
 impl RowPage {
-    /// Adds a row of this time, in milliseconds, that `write` appends.
+    /// Adds a row of this time, in milliseconds; `write` appends its text.
     pub fn add(&mut self, at: i64, write: impl FnOnce(&mut String)) {
         write(&mut self.text);
         self.ends.push(self.text.len());
@@ -67,38 +66,35 @@ impl RowPage {
         Some((*self.times.get(place)?, &self.text[begin..end]))
     }
 
-    /// Whether it takes no further row.
+    /// True if it takes no further row.
     pub fn is_full(&self) -> bool {
         self.ends.len() >= PAGE_ROWS || self.text.len() >= PAGE_BYTES
     }
 
-    /// How many rows it holds.
     pub fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// Whether it holds none.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
-    /// The rows.
     pub fn rows(&self) -> impl Iterator<Item = &str> {
         let begins = std::iter::once(0).chain(self.ends.iter().copied());
         begins.zip(&self.ends).map(|(begin, end)| &self.text[begin..*end])
     }
 }
 
-/// Pages, one after the other.
+/// Reads pages, one after the other.
 #[async_trait]
 pub trait RowPages: Send {
     /// The next page; `None` after the last one. A page holds at least one row.
     async fn next(&mut self) -> Result<Option<RowPage>, StoreError>;
 }
 
-/// Questions about many rows.
+/// Queries for many rows.
 pub trait RowStore {
-    /// Begins to read; nothing is asked before the first page.
+    /// Creates the reader; no query runs before the first page.
     fn pages(&self, question: RowQuery) -> Box<dyn RowPages + '_>;
 }
 

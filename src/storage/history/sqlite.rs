@@ -1,5 +1,5 @@
-//! Questions about stored runs and errors. Groups are folded here and not by SQL: rows come newest first out of an index,
-//! so that the first of a group has its sample message and nothing is sorted.
+//! Queries for stored runs and errors. Groups are folded here and not by SQL: rows come newest first from an index, so
+//! that the first row of a group has its sample message and nothing is sorted.
 
 use crate::domain::ErrorGroup;
 use crate::domain::error_cause::cause;
@@ -70,7 +70,7 @@ impl HistoryStore for SqliteStore {
     }
 }
 
-/// The index that counts successes of a window without a look at the rows.
+/// The index that counts successes of a window without reading the rows.
 pub const INDEXES: &str = "
     CREATE INDEX runs_by_window ON runs (published, run_ts_ms, provider, model_name);
 ";
@@ -78,7 +78,7 @@ pub const INDEXES: &str = "
 /// The most groups that are counted at once: messages that are all different must not fill the memory.
 const MOST_COUNTED: usize = 5 * MOST_GROUPS;
 
-/// A condition and its parameters. The text is ours throughout.
+/// A condition and its parameters. The text never holds input.
 struct SqlCondition {
     text: String,
     parameters: Vec<Parameter>,
@@ -87,8 +87,8 @@ struct SqlCondition {
 impl SqlCondition {
     fn new(scope: &HistoryFilter, time: &str) -> Self {
         let mut condition = Self { text: "1".to_owned(), parameters: Vec::new() };
-        // With an end to the search in time, the index on time is the one that does not grow with the store: a plus keeps
-        // the planner from taking the one that begins with the provider.
+        // If the window has a start, the index on time is the one whose range does not grow with the store: a plus
+        // keeps the planner from taking the one that begins with the provider.
         let by_time = scope.model.is_none() && scope.window.from.is_some();
         let provider = if by_time { "+provider = ?" } else { "provider = ?" };
         let text = |value: &Option<String>| value.clone().map(Parameter::Text);
@@ -120,7 +120,7 @@ pub fn error_groups(
 ) -> Result<Vec<ErrorGroup>, SqliteCallError> {
     let mut condition = SqlCondition::new(scope, "ts_ms");
     if scope.published_errors {
-        // A plus: the index on time answers the window, and this narrows its rows.
+        // A plus: the index on time serves the window, and this condition narrows its rows.
         condition.text.push_str(" AND +moves_health = 1");
     }
     let sql = format!(
@@ -157,7 +157,7 @@ pub fn error_groups(
     Ok(groups)
 }
 
-/// How many of the leading columns of the query tell groups apart.
+/// The number of leading columns of the query that identify a group.
 fn columns(grain: ErrorGranularity) -> usize {
     match grain {
         ErrorGranularity::Provider => 2,
@@ -187,7 +187,7 @@ fn newest(row: &Row<'_>, grain: ErrorGranularity) -> ErrorGroup {
     }
 }
 
-/// A text column; text that is no UTF-8 with its bad bytes replaced.
+/// A text column; bytes that are not UTF-8 are replaced.
 fn text<'a>(row: &'a Row<'_>, place: usize) -> std::borrow::Cow<'a, str> {
     let bytes = row.get_ref(place).ok().and_then(|value| value.as_bytes_or_null().ok().flatten());
     String::from_utf8_lossy(bytes.unwrap_or_default())
@@ -249,7 +249,7 @@ pub fn runs(
     page(connection, "runs", "run_ts_ms", condition, limit)
 }
 
-/// Row numbers first and documents afterwards, so that a sort never carries documents.
+/// Reads row numbers first and documents afterwards, so that a sort never carries documents.
 fn page(
     connection: &mut Connection,
     table: &str,
@@ -270,7 +270,7 @@ fn page(
     Ok(found.collect::<rusqlite::Result<_>>()?)
 }
 
-/// A document that is none any more is shown as the text that it is.
+/// A row whose text is no document is shown as that text.
 fn document(text: &str) -> StoredRow {
     match serde_json::from_str(text) {
         Ok(Value::Object(fields)) => fields,
@@ -278,12 +278,10 @@ fn document(text: &str) -> StoredRow {
     }
 }
 
-/// The run with this id.
 pub fn run(connection: &mut Connection, id: &str) -> Result<Option<StoredRow>, SqliteCallError> {
     one(connection, "SELECT doc FROM runs WHERE id = ?", id)
 }
 
-/// The error with this id.
 pub fn error(connection: &mut Connection, id: &str) -> Result<Option<StoredRow>, SqliteCallError> {
     one(connection, "SELECT doc FROM errors WHERE id = ?", id)
 }
@@ -293,7 +291,7 @@ fn one(connection: &mut Connection, sql: &str, id: &str) -> Result<Option<Stored
     Ok(statement.query_row([id], |row| Ok(document(&text(row, 0)))).optional()?)
 }
 
-/// Rollups whose fingerprint begins like this.
+/// Rollups whose fingerprint has this prefix.
 pub fn rollups(
     connection: &mut Connection,
     fingerprint: &str,
@@ -327,7 +325,7 @@ mod tests {
     use crate::domain::Window;
     use crate::storage::sqlite::schema;
 
-    /// How SQLite would find the rows.
+    /// SQLite's query plan for the statement.
     fn plan(sql: &str, parameters: Vec<Parameter>) -> String {
         let mut connection = Connection::open_in_memory().unwrap();
         schema::migrate(&mut connection).unwrap();

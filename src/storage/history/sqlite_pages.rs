@@ -1,5 +1,5 @@
-//! Rows in bulk. A page is two short statements side by side: one that finds the rows in order, by an index, and one that
-//! takes their documents. So no sort carries documents, and the thread is free for others between two pages.
+//! Rows in bulk. A page is two short statements: one finds the rows in order, by an index, and one reads their
+//! documents. So no sort carries documents, and the thread is free for others between two pages.
 
 use super::row_pages::{PAGE_ROWS, RowPage, RowPages, RowQuery, RowSource};
 use crate::storage::StoreError;
@@ -17,10 +17,10 @@ impl RowStore for SqliteStore {
     }
 }
 
-/// Where a page ended: time and id of its last row.
+/// The end of a page: time and id of its last row.
 type PageMark = (i64, String);
 
-/// Pages of one question.
+/// Pages of one query.
 pub struct SqlitePages<'a> {
     store: &'a SqliteStore,
     question: RowQuery,
@@ -44,7 +44,7 @@ impl RowPages for SqlitePages<'_> {
     }
 }
 
-/// The rows behind `mark`, and the mark behind them.
+/// The rows after `mark`, and the mark after them.
 fn page(
     connection: &mut Connection,
     question: &RowQuery,
@@ -62,7 +62,7 @@ fn page(
         let at = next.get(1)?;
         last = Some((at, next.get(2)?));
         let mut found = documents.query([next.get::<_, i64>(0)?])?;
-        // Right behind the look for its place: what was read for that is still at hand.
+        // Read directly after its lookup, while the pages read for that are still cached.
         if let Some(row) = found.next()? {
             let bytes = row.get_ref(0)?.as_bytes_or_null().ok().flatten().unwrap_or_default();
             page.add(at, |text| match std::str::from_utf8(bytes) {
@@ -81,8 +81,8 @@ fn name(table: RowSource) -> &'static str {
     }
 }
 
-/// The statement that finds the next row numbers, and its parameters. The index is named, because the planner would sort a
-/// whole window where one of a provider looks narrower to it; rows of one millisecond alone are sorted, by id.
+/// The statement that finds the next row numbers, and its parameters. The index is named, because the planner would
+/// sort a whole window if one of a provider looks narrower to it; only rows of the same millisecond are sorted, by id.
 fn next_rows(question: &RowQuery, mark: Option<&PageMark>) -> (String, Vec<Parameter>) {
     let scope = &question.scope;
     let (time, index) = match (question.table, &scope.provider, &scope.model) {
@@ -105,7 +105,7 @@ fn next_rows(question: &RowQuery, mark: Option<&PageMark>) -> (String, Vec<Param
             and(format!("{column} = ?"), wanted.clone().into());
         }
     }
-    // Behind a mark the window's begin says nothing more, and SQLite would look for each page from there.
+    // After a mark the window's start adds nothing, and SQLite would search each page from there.
     if let (None, Some(from)) = (mark, scope.window.from) {
         and(format!("{time} >= ?"), from.timestamp_millis().into());
     }

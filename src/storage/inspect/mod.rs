@@ -1,6 +1,5 @@
-//! Facts about a store itself, for whoever looks whether it is in order: version, shape, clock, indexes, rights, and rows
-//! that are not what the data contract says. Looking changes nothing and is bounded. What follows from the facts is
-//! `commands::doctor`'s to say.
+//! Facts about a store itself for checks: version, shape, clock, indexes, rights, and rows that break the data
+//! contract. Reading them changes nothing and is bounded. `commands::doctor` judges the facts.
 
 pub(super) mod mongo;
 pub(super) mod sqlite;
@@ -13,124 +12,114 @@ use async_trait::async_trait;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// How many of the newest rows of a collection are looked at.
+/// The newest rows of a collection that are checked.
 pub const NEWEST: u32 = 1000;
 
-/// How many rows are looked at besides from the other end of an index by time, where whatever is no date stands.
+/// Additional rows from the other end of an index by time, which holds values that are no dates.
 pub const OTHER_END: u32 = 100;
 
-/// What a store is.
+/// Product, version and state of a store.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoreInfo {
-    /// `SQLite`, `MongoDB`.
+    /// `SQLite` or `MongoDB`, as shown.
     pub product: &'static str,
-    /// Its version.
     pub version: String,
     /// The oldest version that works.
     pub oldest: &'static str,
-    /// One file, one server, several of them: in words.
+    /// One file, one server, or several, in words.
     pub shape: String,
-    /// Whether its tables are those of this program: else what they are.
+    /// The version of its tables if it is not that of this program.
     pub outdated: Option<String>,
-    /// Its clock against ours; `None` where it has none of its own.
+    /// Its clock against ours; `None` if it has none of its own.
     pub clock: Option<ClockOffset>,
 }
 
-/// An index that is not as it should be.
+/// An index that is missing or differs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IndexFault {
-    /// Its collection or table.
+    /// The index's collection or table.
     pub collection: String,
-    /// Its name.
     pub name: String,
-    /// `None` where it is missing; else what is other, and the name under which it stands.
+    /// `None` if it is missing; else the difference, and the name under which it exists.
     pub other: Option<(String, String)>,
 }
 
-/// What a login may do.
+/// The permissions of a login.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreRights {
-    /// Who is logged in; `None` where there is no login.
+    /// The user that is logged in; `None` without a login.
     pub login: Option<String>,
-    /// Anybody may do anything.
+    /// True if anybody may do anything.
     pub open_to_all: bool,
-    /// What is needed and not allowed: an action, and where.
+    /// Permissions that are needed but missing.
     pub lacking: Vec<MissingRight>,
 }
 
-/// One thing that is not allowed.
+/// A missing permission: an action and its places.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MissingRight {
-    /// `find`, `insert`, `update`, `createIndex`; `write` to a file.
+    /// One of `find`, `insert`, `update`, `createIndex`; `write` for a file.
     pub action: &'static str,
     /// Collections, or the file.
     pub places: Vec<String>,
-    /// It is needed by `db init` alone.
+    /// True if only `db init` needs it.
     pub for_init_alone: bool,
 }
 
-/// The odd rows among those of a collection that were looked at.
+/// The odd rows among the checked ones of a collection.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OddFieldReport {
     /// The collection or table.
     pub collection: String,
-    /// How many rows were looked at.
+    /// The number of checked rows.
     pub looked_at: u64,
-    /// Why nobody could look.
+    /// The reason why the rows could not be read.
     pub trouble: Option<String>,
-    /// Field by field.
     pub odd: Vec<OddField>,
 }
 
-/// A field that is not what it should be.
+/// A field that is missing or of a wrong type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OddField {
-    /// The field.
     pub field: String,
-    /// `missing`, `a string`, …
+    /// For example `missing` or `a string`.
     pub is: &'static str,
-    /// In how many of the rows that were looked at.
+    /// Number of checked rows with this oddity.
     pub rows: u64,
-    /// The id of one.
+    /// The id of one such row.
     pub example: String,
 }
 
-/// Questions about the store itself. None changes anything.
+/// Queries about the store itself. None changes anything.
 #[async_trait]
 pub trait InspectStore: Send + Sync {
-    /// Version, shape, clock.
+    /// Version, shape and clock of the store.
     async fn facts(&self) -> Result<StoreInfo, StoreError>;
 
-    /// The indexes that are missing, or others than [`super::Store::init`] makes them.
+    /// The indexes that are missing or differ from those of [`super::Store::init`].
     async fn index_faults(&self) -> Result<Vec<IndexFault>, StoreError>;
 
-    /// What the login may do of what is needed.
+    /// The needed permissions that the login has and lacks.
     async fn rights(&self) -> Result<StoreRights, StoreError>;
 
     /// Rows with missing or odd-typed fields, collection by collection, among the newest [`NEWEST`].
     async fn census(&self) -> Result<Vec<OddFieldReport>, StoreError>;
 
-    /// What prefix caches answered, by model, among the newest [`NEWEST`] rows of the published series.
+    /// Input tokens from prefix caches, by model, among the newest [`NEWEST`] rows of the published series.
     async fn cached_input(&self) -> Result<BTreeMap<ModelRef, CachedInput>, StoreError>;
 }
 
-/// A collection whose rows are looked at.
+/// A collection whose rows are checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InspectedCollection {
-    /// Published runs.
     Published,
-    /// All other runs.
     Probe,
-    /// Failed attempts.
     Errors,
-    /// The catalogue.
     Models,
-    /// Freshness.
     Health,
 }
 
 impl InspectedCollection {
-    /// All of them.
     pub const ALL: [InspectedCollection; 5] = [
         InspectedCollection::Published,
         InspectedCollection::Probe,
@@ -139,7 +128,7 @@ impl InspectedCollection {
         InspectedCollection::Health,
     ];
 
-    /// The fields without which readers break or a row is nobody's.
+    /// The fields that every row needs to be readable and to belong to a model.
     pub fn required(self) -> &'static [&'static str] {
         match self {
             InspectedCollection::Published | InspectedCollection::Probe => {
@@ -154,39 +143,33 @@ impl InspectedCollection {
     }
 }
 
-/// A value, as far as its type counts.
+/// The type of a value, as far as checks distinguish it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ObservedType {
-    /// Null.
     Null,
-    /// A text, and whether anything is in it.
+    /// A text, and its blankness.
     Text {
-        /// Nothing but white space.
+        /// True if the text is empty or white space alone.
         blank: bool,
     },
-    /// A date.
     Date,
-    /// A finite number, and whether it is a whole one.
+    /// A finite number, integral or not.
     Number {
-        /// No fraction.
+        /// True if there is no fraction.
         whole: bool,
     },
-    /// NaN or infinite.
+    /// NaN or an infinite number.
     NotFinite,
-    /// A decimal, which readers cannot count with.
+    /// A decimal, which readers cannot compute with.
     Decimal,
-    /// True or false.
     Flag,
-    /// A document.
     Object,
-    /// An array.
     List,
-    /// Anything else.
     Other,
 }
 
 impl ObservedType {
-    /// A value of JSON, in which dates are texts.
+    /// The type of a JSON value, in which dates are texts.
     pub fn of_json(name: &str, value: &Value) -> Self {
         match value {
             Value::Null => ObservedType::Null,
@@ -235,13 +218,13 @@ impl ObservedType {
     }
 }
 
-/// What is odd about a field of a row; `None` where nothing is. Null counts as missing where the field is needed.
+/// The oddity of a field of a row; `None` if it is as expected. Null counts as missing if the field is required.
 pub fn oddity(name: &str, seen: Option<ObservedType>, required: bool) -> Option<&'static str> {
     match seen {
         None => required.then_some("missing"),
         Some(ObservedType::Null) => required.then_some("null"),
         Some(blank @ ObservedType::Text { blank: true }) if required => Some(blank.spoken()),
-        // `enabled` and its like have their types in the table, all other fields may be anything.
+        // `enabled` and similar fields have their types in the table, all other fields may have any.
         Some(seen) => field_type(name).is_some_and(|wanted| !seen.fits(wanted)).then(|| seen.spoken()),
     }
 }
@@ -254,7 +237,7 @@ pub struct OddFieldCounter {
 }
 
 impl OddFieldCounter {
-    /// Looks at one row: its fields, and its id for people.
+    /// Checks one row: its fields, and its id for people.
     pub fn look(&mut self, rows: InspectedCollection, id: &str, fields: &[(&str, ObservedType)]) {
         self.looked_at += 1;
         let required = rows.required();
@@ -269,7 +252,7 @@ impl OddFieldCounter {
         }
     }
 
-    /// What it came to.
+    /// Returns the report for the collection.
     pub fn census(self, collection: &str) -> OddFieldReport {
         let odd = |((field, is), (rows, example))| OddField { field, is, rows, example };
         OddFieldReport {

@@ -1,5 +1,5 @@
-//! Facts about the server and its collections: what it says of itself, what the login may do, and rows from both ends of
-//! an index. Nothing is written.
+//! Facts about the server and its collections: its own description, the permissions of the login, and rows from both
+//! ends of an index. Writes nothing.
 
 use crate::domain::clock_offset::ClockOffset;
 use crate::domain::run::Tokens;
@@ -50,22 +50,22 @@ impl InspectStore for MongoStore {
     }
 }
 
-/// The oldest server that the driver talks to.
+/// The oldest server that the driver supports.
 const OLDEST: &str = "4.4";
 
-/// `NamespaceNotFound`: there is no such collection.
+/// The code of `NamespaceNotFound`: there is no such collection.
 const NO_COLLECTION: i32 = 26;
 
-/// `Unauthorized`.
+/// The code of `Unauthorized`.
 const UNAUTHORIZED: i32 = 13;
 
-/// How long the server may take for the rows of one end of an index.
+/// The server's time for the rows of one end of an index.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Version, shape, clock.
 async fn facts(shared: &MongoContext) -> Result<StoreInfo, MongoCallError> {
     let build = shared.database.run_command(doc! { "buildInfo": 1 }).await?;
-    // The first question may have opened a connection: the second one is quicker, and so the clock is surer.
+    // The first query may have opened a connection: the second one is quicker, so its reading of the
+    // clock is more exact.
     let sent = Utc::now();
     let hello = shared.database.run_command(doc! { "hello": 1 }).await?;
     let received = Utc::now();
@@ -92,7 +92,7 @@ fn shape(hello: &Document) -> String {
     "standalone server: no transactions, so changes are written down before they are made".to_owned()
 }
 
-/// Wanted indexes against those that are there.
+/// Compares the wanted indexes with those on the server.
 async fn index_faults(shared: &MongoContext) -> Result<Vec<IndexFault>, MongoCallError> {
     let mut faults = Vec::new();
     let wanted = wanted(&shared.names);
@@ -135,7 +135,7 @@ fn named(index: &IndexModel) -> &str {
     index.options.as_ref().and_then(|options| options.name.as_deref()).unwrap_or_default()
 }
 
-/// What an index does, whatever it is called.
+/// The effect of an index, regardless of its name.
 #[derive(PartialEq)]
 struct IndexDefinition {
     keys: Vec<(String, i64)>,
@@ -170,7 +170,6 @@ fn spoken(index: &IndexModel) -> String {
     format!("{unique}{sparse}on {}{filter}{strength}", keys.join(", "))
 }
 
-/// What the login may do.
 async fn rights(shared: &MongoContext) -> Result<StoreRights, MongoCallError> {
     let command = doc! { "connectionStatus": 1, "showPrivileges": true };
     let status = shared.database.run_command(command).await?;
@@ -201,7 +200,7 @@ async fn rights(shared: &MongoContext) -> Result<StoreRights, MongoCallError> {
     Ok(StoreRights { login: Some(users.join(", ")), open_to_all: false, lacking: lacking.collect() })
 }
 
-/// A server that wants a login says so only when a collection is asked for.
+/// A server that requires a login reports that only when a collection is queried.
 async fn without_login(shared: &MongoContext) -> Result<StoreRights, MongoCallError> {
     let asked = shared.collection(&shared.names.models).find_one(doc! {}).await;
     let refused = asked.is_err_and(|error| code(&error) == Some(UNAUTHORIZED));
@@ -215,7 +214,7 @@ fn documents<'a>(of: &'a Document, name: &str) -> &'a [Bson] {
     of.get_array(name).map(Vec::as_slice).unwrap_or_default()
 }
 
-/// Whether any privilege holds the action for this collection. An empty name stands for every one.
+/// True if any privilege allows the action on this collection. An empty name stands for all of them.
 fn allows(privileges: &[Bson], database: &str, collection: &str, action: &str) -> bool {
     privileges.iter().filter_map(Bson::as_document).any(|privilege| {
         let resource = privilege.get_document("resource").cloned().unwrap_or_default();
@@ -229,7 +228,7 @@ fn allows(privileges: &[Bson], database: &str, collection: &str, action: &str) -
     })
 }
 
-/// Where rows are looked at: the index by which they are sorted, and the field.
+/// The rows to check: the index by which they are sorted, and the field.
 struct IndexEnd {
     rows: InspectedCollection,
     index: &'static str,
@@ -251,7 +250,7 @@ const ENDS: [IndexEnd; 8] = [
 
 const BY_RUN: &str = "run_ts_-1_provider_1_model_name_1";
 
-/// Rows of both ends of each index: in MongoDB's order of types what is no date stands before all dates.
+/// Checks rows of both ends of each index: in MongoDB's order of types some types sort before all dates.
 async fn census(shared: &MongoContext) -> Result<Vec<OddFieldReport>, MongoCallError> {
     let looks = InspectedCollection::ALL.map(|rows| of(shared, rows));
     let [published, probe, errors, models, health] = looks;
@@ -259,7 +258,7 @@ async fn census(shared: &MongoContext) -> Result<Vec<OddFieldReport>, MongoCallE
     Ok(vec![published, probe, errors, models, health])
 }
 
-/// What prefix caches answered, by model, among the newest rows of an index by time.
+/// Input tokens from prefix caches, by model, among the newest rows of an index by time.
 async fn cached_input(shared: &MongoContext) -> Result<BTreeMap<ModelRef, CachedInput>, MongoCallError> {
     let fields =
         doc! { "_id": 0, "provider": 1, "model_name": 1, "input_tokens": 1, "cached_input_tokens": 1 };
@@ -324,7 +323,7 @@ async fn look(
     while cursor.advance().await? {
         let row: Document = cursor.deserialize_current()?;
         let id = words(row.get("_id")).unwrap_or_default();
-        // A short collection is seen from both ends.
+        // Both ends of a short collection overlap.
         if seen.insert(id.clone()) {
             let fields: Vec<(&str, ObservedType)> = row
                 .iter()

@@ -1,4 +1,4 @@
-//! Facts about the file: asked of SQLite, or compared with a file that has just been made.
+//! Facts about the file: queried from SQLite, or compared with a newly created file.
 
 use crate::domain::run::Tokens;
 use crate::domain::{CachedInput, ModelRef};
@@ -41,7 +41,6 @@ impl InspectStore for SqliteStore {
     }
 }
 
-/// Version and shape.
 pub fn facts(connection: &mut Connection) -> Result<StoreInfo, SqliteCallError> {
     let journal: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
     Ok(StoreInfo {
@@ -54,7 +53,7 @@ pub fn facts(connection: &mut Connection) -> Result<StoreInfo, SqliteCallError> 
     })
 }
 
-/// What is missing or other than in a new file. Tables of an older version are missing, too.
+/// Objects that are missing or differ from a new file. Reports tables of an older version as missing, too.
 pub fn index_faults(connection: &mut Connection) -> Result<Vec<IndexFault>, SqliteCallError> {
     let mut new = Connection::open_in_memory()?;
     schema::migrate(&mut new)?;
@@ -70,7 +69,7 @@ pub fn index_faults(connection: &mut Connection) -> Result<Vec<IndexFault>, Sqli
     Ok(wanted.into_iter().filter_map(fault).collect())
 }
 
-/// Tables and indexes that somebody made, by name: their table and their definition.
+/// User-created tables and indexes, by name: their table and their definition.
 fn objects(connection: &Connection) -> rusqlite::Result<BTreeMap<String, (String, String)>> {
     let sql =
         "SELECT name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'";
@@ -83,7 +82,7 @@ fn same(one: &str, other: &str) -> bool {
     one.split_whitespace().eq(other.split_whitespace())
 }
 
-/// Whether the file can be written. Files have no logins.
+/// Tells if the file can be written. Files have no logins.
 pub fn rights(connection: &mut Connection, path: &Path) -> Result<StoreRights, SqliteCallError> {
     let lack =
         MissingRight { action: "write", places: vec![path.display().to_string()], for_init_alone: false };
@@ -91,7 +90,7 @@ pub fn rights(connection: &mut Connection, path: &Path) -> Result<StoreRights, S
     Ok(StoreRights { login: None, open_to_all: false, lacking })
 }
 
-/// Documents of the newest rows. Columns have their types from SQLite itself.
+/// Checks documents of the newest rows. SQLite itself enforces the types of columns.
 pub fn census(connection: &mut Connection) -> Result<Vec<OddFieldReport>, SqliteCallError> {
     let mut all = Vec::new();
     for (rows, table, sql) in [
@@ -116,12 +115,12 @@ pub fn census(connection: &mut Connection) -> Result<Vec<OddFieldReport>, Sqlite
     Ok(all)
 }
 
-/// The newest rows of the published series, out of an index by time.
+/// The newest rows of the published series, from an index by time.
 const CACHED: &str =
     "SELECT provider, model_name, doc FROM runs INDEXED BY runs_of_window WHERE published = 1
     ORDER BY run_ts_ms DESC LIMIT ?";
 
-/// What prefix caches answered, by model.
+/// Input tokens from prefix caches, by model.
 pub fn cached_input(connection: &mut Connection) -> Result<BTreeMap<ModelRef, CachedInput>, SqliteCallError> {
     let mut all: BTreeMap<ModelRef, CachedInput> = BTreeMap::new();
     let mut statement = connection.prepare(CACHED)?;

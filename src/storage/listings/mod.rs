@@ -1,5 +1,5 @@
-//! What providers list, as stores keep it: `provider_catalog` and `bench_discovery_runs` of the data contract. Comparing
-//! is `catalog`.
+//! Providers' lists as stores keep them: `provider_catalog` and `bench_discovery_runs` of the data
+//! contract. `catalog` compares them.
 
 pub(super) mod mongo;
 pub(super) mod sqlite;
@@ -11,11 +11,11 @@ use crate::storage::StoreError;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-/// What a store keeps about lists.
+/// Stored lists of providers.
 #[async_trait]
 pub trait ListingStore: Send + Sync {
-    /// Keeps a read: its models first, each with the time of its first and of this listing, and then the read itself, so
-    /// that no read looks complete before its models are stored.
+    /// Stores a read: its models first, each with the time of its first and of this listing, and then the read itself,
+    /// so that no read looks complete before its models are stored.
     async fn keep_listing(&self, listing: &Listing) -> Result<ListingChangeCounts, StoreError>;
 
     /// Every model that was ever listed, of one provider or of all, sorted by provider and id.
@@ -24,26 +24,26 @@ pub trait ListingStore: Send + Sync {
     /// Every read, of one provider or of all, oldest first.
     async fn list_reads(&self, provider: Option<&str>) -> Result<Vec<ReadRow>, StoreError>;
 
-    /// Every model of the catalogue of what is measured, enabled or not, sorted by provider and id.
+    /// Every model of the catalog of measured models, enabled or not, sorted by provider and id.
     async fn measured_models(&self) -> Result<Vec<MeasuredModel>, StoreError>;
 }
 
-/// The version of what a read's row says, as the Python runner counts it.
+/// The version of the format of a read's row, as the Python runner counts it.
 pub const SOURCE_VERSION: i32 = 1;
 
-/// How many changes a model keeps.
+/// Most changes that a model keeps.
 const CHANGES: usize = 50;
 
-/// What is known about a model before a read.
+/// The stored state of a model before a read.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ListedModelHistory {
-    /// What its provider stated; `None` where another program wrote the row.
+    /// Facts that its provider stated; `None` if another program wrote the row.
     pub facts: Option<ModelFacts>,
-    /// What changed so far.
+    /// The changes so far.
     pub changes: Vec<FactChange>,
 }
 
-/// The changes that a model has after a read, and whether the read brought one.
+/// A model's changes after a read, and true if the read added one.
 pub fn changes_after(
     before: Option<&ListedModelHistory>,
     model: &ListedModel,

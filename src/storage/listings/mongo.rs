@@ -1,4 +1,4 @@
-//! What providers list. The models of a read go out in a few commands of many upserts each.
+//! Providers' lists in MongoDB. The models of a read are sent in a few commands of many upserts each.
 
 use crate::domain::ModelRef;
 use crate::domain::listing::{
@@ -39,7 +39,6 @@ impl ListingStore for MongoStore {
     }
 }
 
-/// Keeps a read.
 pub async fn keep(shared: &MongoContext, listing: &Listing) -> Result<ListingChangeCounts, MongoCallError> {
     let before = before(shared, &listing.provider).await?;
     let mut kept = ListingChangeCounts::default();
@@ -67,7 +66,7 @@ pub async fn keep(shared: &MongoContext, listing: &Listing) -> Result<ListingCha
     Ok(kept)
 }
 
-/// One model as a statement of the `update` command. The fields of the contract, and beside them what is compared.
+/// One model as a statement of the `update` command: the fields of the contract, and the facts for comparison.
 fn upsert(listing: &Listing, model: &ListedModel, changes: &[FactChange]) -> Document {
     let at = date(listing.finished_at);
     let change = |change: &FactChange| {
@@ -128,7 +127,6 @@ fn catalog_row(row: &Document) -> Option<CatalogRow> {
     })
 }
 
-/// Every read.
 pub async fn reads(shared: &MongoContext, provider: Option<&str>) -> Result<Vec<ReadRow>, MongoCallError> {
     let rows = shared.collection(&shared.names.discovery_runs);
     let found = all(&rows, of(provider), doc! { "started_at": 1, "_id": 1 }, doc! {}).await?;
@@ -146,7 +144,7 @@ fn read_row(row: &Document) -> Option<ReadRow> {
     })
 }
 
-/// Every model of the catalogue of what is measured.
+/// Every model of the catalog of measured models.
 pub async fn measured(shared: &MongoContext) -> Result<Vec<MeasuredModel>, MongoCallError> {
     let rows = shared.collection(&shared.names.models);
     let fields = doc! { "provider": 1, "model_id": 1, "display_name": 1, "enabled": 1, "deprecated": 1 };
@@ -181,7 +179,7 @@ pub(in crate::storage) async fn all(
     Ok(found)
 }
 
-/// `None` where another program wrote the row, or wrote other facts into it.
+/// `None` if another program wrote the row, or wrote other facts into it.
 fn facts(row: &Document) -> Option<ModelFacts> {
     let facts = row.get_document("facts").ok()?.clone();
     let json: serde_json::Value = bson::deserialize_from_document(facts).ok()?;

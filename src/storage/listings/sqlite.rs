@@ -1,4 +1,4 @@
-//! What providers list. A read is one transaction.
+//! Providers' lists in SQLite. A read is stored in one transaction.
 
 use crate::domain::ModelRef;
 use crate::domain::listing::{
@@ -35,7 +35,7 @@ impl ListingStore for SqliteStore {
     }
 }
 
-/// The tables, a step of the schema.
+/// The tables, a migration of the schema.
 pub const TABLES: &str = "
     CREATE TABLE provider_catalog (
         provider TEXT NOT NULL,
@@ -65,7 +65,6 @@ pub const TABLES: &str = "
     CREATE INDEX discovery_runs_by_provider ON discovery_runs (provider, started_at_ms);
 ";
 
-/// Keeps a read.
 pub fn keep(connection: &mut Connection, listing: &Listing) -> Result<ListingChangeCounts, SqliteCallError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut kept = ListingChangeCounts::default();
@@ -112,7 +111,7 @@ fn put(
     model: &ListedModel,
     changes: &str,
 ) -> Result<(), SqliteCallError> {
-    // A read that took long must not set the clock back that a later one has set.
+    // A long read must not set back the time that a later one has set.
     let sql =
         "INSERT INTO provider_catalog (provider, model_id, name, first_seen_at_ms, last_seen_at_ms, facts,
             changes, raw) VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7)
@@ -154,7 +153,6 @@ pub fn listed(
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Every read.
 pub fn reads(connection: &mut Connection, provider: Option<&str>) -> Result<Vec<ReadRow>, SqliteCallError> {
     let sql =
         "SELECT provider, started_at_ms, finished_at_ms, status = 'completed' AND pagination_complete, error
@@ -173,7 +171,7 @@ pub fn reads(connection: &mut Connection, provider: Option<&str>) -> Result<Vec<
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Every model of the catalogue of what is measured.
+/// Every model of the catalog of measured models.
 pub fn measured(connection: &mut Connection) -> Result<Vec<MeasuredModel>, SqliteCallError> {
     let sql = "SELECT provider, model_id, display_name, enabled = 1 AND deprecated = 0 FROM models
         ORDER BY provider, model_id";

@@ -1,9 +1,7 @@
-//! Between a row's JSON and BSON. The table of the contract says which texts are dates; everything else keeps the type that
-//! the row already has, whole numbers as int32 where they fit and int64 where they do not.
-//!
-//! Keys that MongoDB reads as paths or operators are written in percent style: `.` as `%2E`, a leading `$` as `%24`, NUL as
-//! `%00`, `%` itself as `%25`, and the empty key as a lone `%`. No field of the contract needs it, no two keys become
-//! one, and any URL decoder reads them back.
+//! Converts between a row's JSON and BSON. The contract's table tells which texts are dates; other values keep their
+//! type, whole numbers as int32 if they fit, else int64. Keys that MongoDB reads as paths or operators are
+//! percent-encoded (`.` as `%2E`, a leading `$` as `%24`, NUL as `%00`, `%` as `%25`, the empty key as a lone `%`): no
+//! field of the contract needs it, no two keys become one, and any URL decoder reads them back.
 
 use crate::storage::outcomes::field_types::{FieldType, field_type, parse_date};
 use mongodb::bson::error::Error;
@@ -25,7 +23,7 @@ fn top_level(name: &str, value: &Value) -> Bson {
     }
 }
 
-/// The fields of a document inside a row, where nothing is a date.
+/// The fields of a document inside a row, which holds no dates.
 pub fn fields_of(fields: &Map<String, Value>) -> Document {
     fields.iter().map(|(name, value)| (escape_key(name).into_owned(), natural(value))).collect()
 }
@@ -35,7 +33,7 @@ pub fn date(instant: chrono::DateTime<chrono::Utc>) -> Bson {
     Bson::DateTime(DateTime::from_millis(instant.timestamp_millis()))
 }
 
-/// A BSON date as an instant, where it lies within the years that we can name.
+/// A BSON date as an instant, if its year can be represented.
 pub fn moment(at: DateTime) -> Option<chrono::DateTime<chrono::Utc>> {
     chrono::DateTime::from_timestamp_millis(at.timestamp_millis())
 }
@@ -55,7 +53,7 @@ pub fn natural(value: &Value) -> Bson {
 fn numeric(number: &Number) -> Bson {
     match number.as_i64() {
         Some(whole) => i32::try_from(whole).map_or(Bson::Int64(whole), Bson::Int32),
-        // Whole numbers above 63 bits: refused when a row of ours was made, doubles in a provider's own entry.
+        // Whole numbers above 63 bits: refused in rows of ours, doubles in a provider's own entry.
         None => Bson::Double(number.as_f64().unwrap_or(f64::NAN)),
     }
 }
@@ -63,7 +61,7 @@ fn numeric(number: &Number) -> Bson {
 /// The same as bytes, in one pass and one piece of memory: for many rows.
 ///
 /// # Errors
-/// None below the two gigabytes that a document's own length can say.
+/// None below the two gigabytes that a document's own length can express.
 pub fn to_raw(fields: &Map<String, Value>) -> Result<RawDocumentBuf, Error> {
     let mut bytes = Vec::with_capacity(FIRST_BYTES);
     within(&mut bytes, |bytes| {
@@ -79,10 +77,10 @@ pub fn to_raw(fields: &Map<String, Value>) -> Result<RawDocumentBuf, Error> {
     RawDocumentBuf::from_bytes(bytes)
 }
 
-/// About the length of a row.
+/// Initial capacity: about the length of a row.
 const FIRST_BYTES: usize = 2048;
 
-/// Writes the elements of a document or an array between its length and its end.
+/// Writes a document or an array: its length, its elements and its end.
 fn within(bytes: &mut Vec<u8>, elements: impl FnOnce(&mut Vec<u8>)) {
     let start = bytes.len();
     bytes.extend([0; 4]);
@@ -92,7 +90,7 @@ fn within(bytes: &mut Vec<u8>, elements: impl FnOnce(&mut Vec<u8>)) {
     bytes[start..start + 4].copy_from_slice(&length.to_le_bytes());
 }
 
-/// The type of an element and its key, which holds no NUL.
+/// Writes the type of an element and its key, which holds no NUL.
 fn begin(bytes: &mut Vec<u8>, element: ElementType, key: &str) {
     bytes.push(element as u8);
     bytes.extend(key.as_bytes());
@@ -112,7 +110,7 @@ fn write_text(bytes: &mut Vec<u8>, key: &str, text: &str) {
     bytes.push(0);
 }
 
-/// An element with the type that its value has already, as [`natural`] says.
+/// Writes an element with the same type as [`natural`] gives.
 fn write(bytes: &mut Vec<u8>, key: &str, value: &Value) {
     match value {
         Value::Null => begin(bytes, ElementType::Null, key),
@@ -128,7 +126,7 @@ fn write(bytes: &mut Vec<u8>, key: &str, value: &Value) {
                 let mut key = String::new();
                 for (place, item) in items.iter().enumerate() {
                     key.clear();
-                    // Text takes everything.
+                    // Writing to a string does not fail.
                     let _ = write!(key, "{place}");
                     write(bytes, &key, item);
                 }

@@ -1,5 +1,5 @@
-//! Many small writes in a few `update` commands, in every server version's own words: one call a row would take seconds
-//! where each waits for the journal.
+//! Many small writes in a few `update` commands, in a form that every server version accepts: one call per row would
+//! take seconds, because each waits for the journal.
 
 use super::MongoContext;
 use super::connect::WRITE_TIMEOUT;
@@ -10,11 +10,11 @@ use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::Error;
 use mongodb::results::UpdateResult;
 
-/// Updates in one command. The largest, an entry of a provider's list, has at most 128 KiB, so a command stays far below
-/// the server's 48 MB.
+/// Updates in one command. The largest, an entry of a provider's list, has at most 128 KiB, so a command stays far
+/// below the server's 48 MB.
 const BATCH: usize = 200;
 
-/// `DuplicateKey`: another writer has put the same row first.
+/// The code of `DuplicateKey`: another writer has inserted the same row first.
 const DUPLICATE: i32 = 11000;
 
 /// An upsert that loses the race for a new key finds the winner's row the second time.
@@ -31,8 +31,8 @@ pub async fn upsert(
     }
 }
 
-/// Sends statements of the `update` command (`q`, `u`, `upsert`), again where another writer was first, and gives how many
-/// rows are new.
+/// Sends statements of the `update` command (`q`, `u`, `upsert`), again if another writer was first, and returns the
+/// number of new rows.
 pub async fn update(
     shared: &MongoContext,
     collection: &str,
@@ -82,7 +82,7 @@ async fn send(
     Ok(shared.database.run_command(command).await?)
 }
 
-/// A command that came through says in its answer what of it did not.
+/// Finds errors in the answer: a command that succeeds as a whole lists its failed statements there.
 fn refuse_errors(answer: &Document, counts: impl Fn(&Document) -> bool) -> Result<(), MongoCallError> {
     let said = |error: &Document| error.get_str("errmsg").unwrap_or("no reason given").to_owned();
     let mut errors = array(answer, "writeErrors").iter().filter_map(Bson::as_document);
@@ -96,7 +96,7 @@ fn refuse_errors(answer: &Document, counts: impl Fn(&Document) -> bool) -> Resul
     Ok(())
 }
 
-/// A field that is an array; else nothing.
+/// A field that is an array; else empty.
 pub fn array<'a>(document: &'a Document, name: &str) -> &'a [Bson] {
     document.get_array(name).map(Vec::as_slice).unwrap_or_default()
 }

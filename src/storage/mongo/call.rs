@@ -1,6 +1,6 @@
-//! One call of the driver: on a task of its own, with a deadline for whoever waits. The driver has no socket timeout, and
-//! dropping one of its futures half-way may leave a connection in a wrong state; so a call that is too late is left to end
-//! by itself, and only the waiting ends.
+//! Runs each call of the driver on a task of its own, with a deadline for the caller. The driver has no socket timeout,
+//! and dropping one of its futures half-way may leave a connection in a wrong state; so a late call is left to end by
+//! itself, and only the waiting ends.
 
 use super::errors::{self, MongoCallError};
 use crate::storage::{MongoUri, StoreError};
@@ -11,33 +11,32 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 /// Longer than a write may take on the server ([`super::connect::WRITE_TIMEOUT`]) and than a frozen server takes to be
-/// noticed (about 6 s), so that in the usual case the driver says what is wrong.
+/// noticed (about 6 s), so that usually the driver reports the fault.
 const DEADLINE: Duration = Duration::from_secs(15);
 
-/// Building an index on a collection of years takes a while.
+/// Deadline for building an index, which takes long on a collection of years.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// How many calls may be under way, late ones included. Late calls must not pile up behind a frozen server.
+/// Most calls under way, late ones included. Late calls must not pile up behind a frozen server.
 const CALLS: usize = 32;
 
-/// Runs calls and turns what went wrong into the store's words.
+/// Runs calls and converts their errors to store errors.
 pub struct Caller {
     uri: MongoUri,
     permits: Arc<Semaphore>,
 }
 
 impl Caller {
-    /// A caller whose errors show nothing secret of `uri`.
+    /// A caller whose errors show no secret of `uri`.
     pub fn new(uri: MongoUri) -> Self {
         Self { uri, permits: Arc::new(Semaphore::new(CALLS)) }
     }
 
-    /// Where calls go.
     pub fn uri(&self) -> &MongoUri {
         &self.uri
     }
 
-    /// What is said of a call that ended without an answer.
+    /// The error of a call that ended without an answer.
     pub fn lost(&self) -> StoreError {
         StoreError::Broken(format!("the call to {} ended without an answer", self.uri))
     }

@@ -1,5 +1,5 @@
-//! The client and its options. What the URI sets stays, apart from what promises rest on: durable writes and reads from
-//! the primary.
+//! The client and its options. Settings of the URI are kept, except those that guarantees depend on: durable writes and
+//! reads from the primary.
 
 use super::errors::MongoCallError;
 use crate::storage::MongoUri;
@@ -9,7 +9,7 @@ use mongodb::options::{Acknowledgment, ClientOptions, ReadPreference, SelectionC
 use mongodb::{Client, Database};
 use std::time::Duration;
 
-/// How long a write may wait on the server for a majority before the server says so. The write stays.
+/// Time for which the server waits for a majority before it reports that it did not confirm. The write stays.
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
 // With the driver's defaults a frozen server is noticed after 50 s; with these after about 6 s.
@@ -17,17 +17,17 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const HEARTBEAT: Duration = Duration::from_secs(1);
 const SERVER_SELECTION: Duration = Duration::from_secs(3);
 
-/// Connections that are made at once. With the driver's two, a question of several parts waits for its connections.
+/// Connections that are opened at once. With the driver's two, a query of several parts waits for its connections.
 const CONNECTING: u32 = 8;
 
-/// Connects and asks for a sign of life.
+/// Connects and checks that the server answers.
 pub async fn database(uri: &MongoUri, named: Option<&str>) -> Result<Database, MongoCallError> {
     let database = handle(uri, named).await?;
     database.run_command(doc! { "ping": 1 }).await?;
     Ok(database)
 }
 
-/// The database, which nobody has asked anything yet: `named`, else that of the URI, else the contract's.
+/// The database, without connecting yet: `named`, else that of the URI, else the contract's.
 pub async fn handle(uri: &MongoUri, named: Option<&str>) -> Result<Database, MongoCallError> {
     let options = options(ClientOptions::parse(uri.expose()).await?);
     let name = named.map(str::to_owned).or_else(|| options.default_database.clone());
@@ -35,8 +35,8 @@ pub async fn handle(uri: &MongoUri, named: Option<&str>) -> Result<Database, Mon
     Ok(Client::with_options(options)?.database(&name))
 }
 
-/// A standalone server acknowledges by default what a crash can still take back, so the concern is always sent. Reading
-/// back after a write makes sense on the primary alone.
+/// Always sends a write concern, because a standalone server acknowledges by default writes that a crash can undo.
+/// Reads after writes are reliable on the primary alone.
 fn options(mut options: ClientOptions) -> ClientOptions {
     options.connect_timeout.get_or_insert(CONNECT_TIMEOUT);
     options.heartbeat_freq.get_or_insert(HEARTBEAT);

@@ -1,49 +1,48 @@
-//! What the driver's errors mean to whoever asked. Only a short list says that trying again cannot help; whatever is not
-//! on it may have been written, or may be written next time. No text shows a user or password.
+//! Translates the driver's errors into store errors. Only a short list says that trying again cannot help; an error
+//! that is not on it may have been written, or may be written next time. No text shows a user or password.
 //!
 //! Codes: https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
 
 use crate::storage::{MongoUri, StoreError};
 use mongodb::error::{Error, ErrorKind, WriteFailure};
 
-/// What can go wrong during a call.
+/// An error during a call.
 #[derive(Debug, thiserror::Error)]
 pub enum MongoCallError {
-    /// The driver's or the server's own words.
+    /// The driver's or the server's own error.
     #[error(transparent)]
     Mongo(#[from] Error),
-    /// Already said in the store's words.
+    /// An error that is already a store error.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The row is stored, and what follows from it could not be brought up to date.
+    /// The row is stored, but its aggregates could not be updated.
     #[error("{what}: {source}")]
     Derived {
-        /// Which collection.
+        /// The collection that was not updated.
         what: &'static str,
-        /// Why.
         source: Error,
     },
 }
 
-/// `Unauthorized`, `AuthenticationFailed`, and what Atlas answers to a wrong password.
+/// Codes of `Unauthorized`, `AuthenticationFailed`, and Atlas's answer to a wrong password.
 const DENIED: [i32; 3] = [13, 18, 8000];
 
-/// `Overflow` (nested too deep), `DocumentValidationFailure`, `BSONObjectTooLarge`.
+/// Codes of `Overflow` (nested too deep), `DocumentValidationFailure`, `BSONObjectTooLarge`.
 const REJECTED: [i32; 3] = [15, 121, 10334];
 
-/// `OutOfDiskSpace`.
+/// The code of `OutOfDiskSpace`.
 const DISK_FULL: i32 = 14031;
 
-/// `DuplicateKey`.
+/// The code of `DuplicateKey`.
 const DUPLICATE: i32 = 11000;
 
-/// `BadValue`: what a server says to a hint that names no index.
+/// The code of `BadValue`: the server's answer to a hint that names no index.
 const NO_SUCH_INDEX: i32 = 2;
 
-/// How much of a server's message is worth reading.
+/// Most characters of a server's message that are shown.
 const LONGEST: usize = 600;
 
-/// Whether a write found its unique key taken.
+/// True if a write found its unique key taken.
 pub fn is_duplicate(error: &Error) -> bool {
     code_and_words(error).0.is_some_and(is_duplicate_code)
 }
@@ -53,17 +52,17 @@ pub fn is_duplicate_code(code: i32) -> bool {
     code == DUPLICATE
 }
 
-/// Whether a question named an index that is not there.
+/// True if a query named an index that does not exist.
 pub fn lacks_index(error: &Error) -> bool {
     code(error) == Some(NO_SUCH_INDEX)
 }
 
-/// The server's own number for what went wrong.
+/// The server's own error code.
 pub fn code(error: &Error) -> Option<i32> {
     code_and_words(error).0
 }
 
-/// Says it in the store's words.
+/// Converts to a store error.
 pub fn explain(call_error: MongoCallError, uri: &MongoUri) -> StoreError {
     match call_error {
         MongoCallError::Store(error) => error,
@@ -100,7 +99,7 @@ fn said(error: &Error, uri: &MongoUri, before: &str) -> StoreError {
     }
 }
 
-/// The server's code where it gave one, and the words without the driver's decoration.
+/// The server's code if it gave one, and the message without the driver's decoration.
 fn code_and_words(error: &Error) -> (Option<i32>, String) {
     match error.kind.as_ref() {
         ErrorKind::Command(command) => (Some(command.code), command.message.clone()),
@@ -113,7 +112,7 @@ fn code_and_words(error: &Error) -> (Option<i32>, String) {
     }
 }
 
-/// Why no server could be chosen, without the driver's picture of the whole cluster.
+/// The reason why no server could be chosen, without the driver's dump of the whole cluster.
 fn without_topology(message: &str) -> String {
     let mut reasons: Vec<&str> = message.split("Error: Kind: ").skip(1).collect();
     for reason in &mut reasons {

@@ -1,6 +1,6 @@
-//! The indexes, with the names and options that the Python runner and the dashboard gave them: a server refuses the same
-//! keys under another name, and then one program or the other would not start. (Their `background` is left out: servers
-//! ignore it.) Created by `init` alone, never in passing.
+//! The indexes, with the names and options that the Python runner and the dashboard gave them: a server refuses the
+//! same keys under another name, and then one program or the other would not start. (Their `background` is left out:
+//! servers ignore it.) Created by `init` alone, never implicitly.
 
 use super::MongoContext;
 use super::errors::MongoCallError;
@@ -9,7 +9,6 @@ use mongodb::IndexModel;
 use mongodb::bson::{Document, doc};
 use mongodb::options::{Collation, CollationStrength, IndexOptions};
 
-/// One index.
 struct Index {
     collection: fn(&CollectionNames) -> &str,
     name: &'static str,
@@ -21,7 +20,7 @@ struct Index {
 enum IndexKind {
     Plain,
     Unique,
-    /// Unique among enabled models, `X` and `x` being the same.
+    /// Unique among enabled models, with `X` and `x` equal.
     UniqueEnabledAnyCase,
     /// Only of rows that have the field.
     Sparse,
@@ -40,11 +39,11 @@ const BY_MODEL_AND_TIME: &[(&str, i32)] = &[("provider", 1), ("model_name", 1), 
 const BY_RUN_TIME: &[(&str, i32)] = &[("run_ts", -1), ("provider", 1), ("model_name", 1)];
 const BY_MODEL: &[(&str, i32)] = &[("provider", 1), ("model_id", 1)];
 
-/// The order in which rows are exported. Provider and model are in it so that rows of others are passed over unread.
+/// The order in which rows are exported. Includes provider and model so that other rows are skipped unread.
 const RUNS_IN_ORDER: &[(&str, i32)] = &[("run_ts", 1), ("_id", 1), ("provider", 1), ("model_name", 1)];
 const ERRORS_IN_ORDER: &[(&str, i32)] = &[("ts", 1), ("_id", 1), ("provider", 1), ("model_name", 1)];
 
-/// What came through a bridge, by when; rows that came the direct way cost nothing.
+/// Rows that came through a bridge, by arrival; rows that came directly cost nothing.
 pub(in crate::storage) const RECEIVED: &str = "received_at_1";
 const BY_RECEIPT: &[(&str, i32)] = &[("received_at", 1)];
 
@@ -130,7 +129,7 @@ static INDEXES: [Index; 29] = [
     ),
 ];
 
-/// What [`create`] creates, one line an index.
+/// The indexes that [`create`] creates, one line each.
 pub fn plan(names: &CollectionNames) -> Vec<String> {
     INDEXES.iter().map(|index| index.spoken(names)).collect()
 }

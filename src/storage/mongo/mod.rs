@@ -1,5 +1,5 @@
-//! The store on a MongoDB server, in the collections that existing readers use. Every write asks for majority and journal,
-//! every row goes in under its own `_id`, and no call waits longer than its deadline.
+//! The store on a MongoDB server, in the collections that existing readers use. Every write asks for majority and
+//! journal, every row is inserted under its own `_id`, and no call waits longer than its deadline.
 
 pub(super) mod bson;
 pub(super) mod bulk_update;
@@ -25,7 +25,7 @@ pub struct MongoStore {
     pub(super) shown: String,
 }
 
-/// What a spawned call needs of the store.
+/// The parts of the store that a spawned call needs.
 pub(super) struct MongoContext {
     pub(super) database: Database,
     pub(super) names: CollectionNames,
@@ -39,11 +39,11 @@ impl MongoContext {
 }
 
 impl MongoStore {
-    /// Connects, logs in and asks the server for a sign of life.
+    /// Connects, logs in and checks that the server answers.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] where no server answers in time, [`StoreError::Denied`] where it refuses the login,
-    /// [`StoreError::Broken`] where two collections have one name or the connection string cannot work.
+    /// [`StoreError::Unavailable`] if no server answers in time, [`StoreError::Denied`] if it refuses the login,
+    /// [`StoreError::Broken`] if two collections have one name or the connection string cannot work.
     pub async fn open(
         uri: &MongoUri,
         names: &CollectionNames,

@@ -1,5 +1,5 @@
-//! Documents of any writer as JSON for readers: dates as RFC 3339, ids as hex, and whatever JSON has no word for as text.
-//! Nothing is refused and nothing is guessed.
+//! Documents of any writer as JSON for readers: dates as RFC 3339, ids as hex, and types that JSON lacks as text.
+//! Refuses nothing and guesses nothing.
 
 use super::bson::moment;
 use crate::storage::outcomes::field_types::date_value;
@@ -9,21 +9,21 @@ use mongodb::bson::{Bson, Document, RawBson, RawBsonRef, RawDocument, RawDocumen
 use serde_json::{Map, Number, Value};
 use std::borrow::Cow;
 
-/// A document where it lies in the server's answer, with its keys as they were sent. Nothing behind a field that cannot
-/// be read.
+/// A document borrowed from the server's answer, with its keys as they were sent. Ends before a field
+/// that cannot be read.
 pub fn document(document: &RawDocument) -> Map<String, Value> {
     let field =
         |(key, value): (&CStr, RawBsonRef<'_>)| (unescape_key(key.as_str()).into_owned(), plain(value));
     document.iter().map_while(Result::ok).map(field).collect()
 }
 
-/// The same of a document that was taken out of the answer.
+/// The same for an owned document.
 pub fn fields(fields: &Document) -> Map<String, Value> {
-    // A document that came from a server can be written.
+    // A document from a server can always be encoded.
     document(&RawDocumentBuf::try_from(fields).unwrap_or_default())
 }
 
-/// A value where it lies in the server's answer.
+/// A value borrowed from the server's answer.
 pub fn plain(value: RawBsonRef<'_>) -> Value {
     match value {
         RawBsonRef::Null | RawBsonRef::Undefined => Value::Null,
@@ -45,13 +45,13 @@ pub fn plain(value: RawBsonRef<'_>) -> Value {
     }
 }
 
-/// A value that was taken out of the answer.
+/// The same for an owned value.
 pub fn value(value: &Bson) -> Value {
-    // A value that came from a server can be written.
+    // A value from a server can always be encoded.
     RawBson::try_from(value.clone()).map(|value| plain(value.as_raw_bson_ref())).unwrap_or_default()
 }
 
-/// A value as one text: `None` where there is none, other types in JSON's words.
+/// A value as one text: `None` for none, other types as JSON.
 pub fn words(text: Option<&Bson>) -> Option<String> {
     match value(text?) {
         Value::Null => None,
@@ -65,7 +65,7 @@ pub fn instant(document: &Document, name: &str) -> Option<DateTime<Utc>> {
     moment(*document.get_datetime(name).ok()?)
 }
 
-/// A field that is a whole number, whatever its width.
+/// A field that is a whole number of any width.
 pub fn whole(document: &Document, name: &str) -> Option<i64> {
     match document.get(name)? {
         Bson::Int32(number) => Some(i64::from(*number)),
@@ -74,7 +74,7 @@ pub fn whole(document: &Document, name: &str) -> Option<i64> {
     }
 }
 
-/// What `super::bson` did to a key, undone. Keys of other writers hold no percent sign to speak of.
+/// Reverses the encoding of keys by `super::bson`. Keys of other writers rarely hold a percent sign.
 pub fn unescape_key(key: &str) -> Cow<'_, str> {
     if !key.contains('%') {
         return Cow::Borrowed(key);

@@ -1,5 +1,5 @@
-//! One `update` or `insert` command for many rows, in every server version's own words, and what became of each row. The
-//! driver's own bulk write needs MongoDB 8.
+//! One `update` or `insert` command for many rows, in a form that every server version accepts, with the result of each
+//! row. The driver's own bulk write needs MongoDB 8.
 
 use super::MongoContext;
 use super::connect::WRITE_TIMEOUT;
@@ -9,29 +9,28 @@ use mongodb::bson::{self, Bson, Document, RawArrayBuf, RawDocumentBuf, cstr, raw
 use mongodb::error::Error;
 use std::ops::Range;
 
-/// What became of the statements of a command, or of the documents of an insert.
+/// The results of the statements of a command, or of the documents of an insert.
 #[derive(Debug, Default)]
 pub struct BulkOutcome {
-    /// Places of the updates that made a new row; an insert that is not refused always does.
+    /// Indexes of the updates that made a new row; an insert that is not refused always does.
     pub new: Vec<usize>,
-    /// Places of those that were refused, and why.
+    /// The refused ones, with their indexes and reasons.
     pub refused: Vec<FailedUpdate>,
-    /// Why a majority has not confirmed what was done.
+    /// The reason why a majority has not confirmed the writes.
     pub unconfirmed: Option<String>,
 }
 
 /// A statement that was refused.
 #[derive(Debug)]
 pub struct FailedUpdate {
-    /// Its place.
+    /// Its index in the command.
     pub place: usize,
-    /// Another writer has put the same key first.
+    /// True if another writer has inserted the same key first.
     pub is_duplicate: bool,
-    /// The server's words.
     pub why: String,
 }
 
-/// Sends statements (`q`, `u`, `upsert`); one that is refused holds up no other.
+/// Sends statements (`q`, `u`, `upsert`); a refused one holds up no other.
 pub async fn send(
     shared: &MongoContext,
     collection: &str,
@@ -43,7 +42,7 @@ pub async fn send(
     run(shared, command).await
 }
 
-/// Inserts documents; one that is refused holds up no other. Large ones take several commands.
+/// Inserts documents; a refused one holds up no other. Large ones take several commands.
 pub async fn insert(
     shared: &MongoContext,
     collection: &str,
@@ -64,10 +63,10 @@ pub async fn insert(
     Ok(answer)
 }
 
-/// Bytes in one command, about; a server takes 16 MiB.
+/// Approximate bytes in one command; a server takes 16 MiB.
 const BYTES: usize = 8 * 1024 * 1024;
 
-/// The documents of one command each, from the lengths of all.
+/// Splits documents into commands by their lengths.
 fn parts(lengths: &[usize]) -> Vec<Range<usize>> {
     let (mut parts, mut start, mut bytes) = (Vec::new(), 0, 0);
     for (place, length) in lengths.iter().enumerate() {
@@ -111,10 +110,10 @@ async fn run(shared: &MongoContext, mut command: RawDocumentBuf) -> Result<BulkO
 }
 
 impl BulkOutcome {
-    /// What stands against the rows being there: nothing but keys that another writer has put first is in order.
+    /// Checks that the rows are stored: a key that another writer has inserted first is no error.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`]: a repetition may go through.
+    /// [`StoreError::Unavailable`]: a repetition may succeed.
     pub fn check(&self, what: &str) -> Result<(), StoreError> {
         let refused = self.refused.iter().find(|refused| !refused.is_duplicate).map(|refused| &refused.why);
         match refused.or(self.unconfirmed.as_ref()) {

@@ -1,5 +1,5 @@
-//! What was told to whom about providers' lists, as stores keep it. A finding is written down before it is sent, and marked
-//! when the other side has taken it; so what could not be sent is sent next time, and a crash in between costs one repeat.
+//! Notices about providers' lists as stores keep them. A finding is recorded before it is sent, and marked when the
+//! destination has taken it; so a failed one is sent next time, and a crash in between costs one repeat.
 
 pub(super) mod mongo;
 pub(super) mod sqlite;
@@ -9,57 +9,54 @@ use crate::storage::StoreError;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// How long it is remembered that a finding was told. One that still holds after that is told once more.
+/// Time for which sent findings are remembered. One that still holds after that is sent once more.
 pub const REMEMBERED: TimeDelta = TimeDelta::days(400);
 
-/// A finding that was written down for a destination.
+/// A finding that was recorded for a destination.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Notice {
-    /// What there is to tell.
     pub finding: ListingFinding,
-    /// When it was written down.
+    /// The time it was recorded.
     pub noted_at: DateTime<Utc>,
-    /// When the destination took it; `None` while it is pending.
+    /// The time the destination took it; `None` while it is pending.
     pub sent_at: Option<DateTime<Utc>>,
-    /// How often it was sent in vain.
+    /// The number of failed sendings.
     pub failures: u64,
-    /// Why, the last time.
+    /// The reason of the last failure.
     pub error: Option<String>,
 }
 
 /// Notices that one sender holds.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ClaimedNotices {
-    /// What the sender holds now, oldest first.
+    /// The findings that the sender now holds, oldest first.
     pub findings: Vec<ListingFinding>,
-    /// How many other pending ones another sender holds.
+    /// The number of other pending ones, held by another sender.
     pub elsewhere: u64,
 }
 
-/// Who holds notices, and until when nobody else may: a sender that ends without a word must not keep them for ever.
+/// The holder of notices, and the end of the hold: a sender that crashes must not keep them for ever.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NoticeHold {
     /// Unique to one sending.
     pub id: String,
-    /// Now.
     pub at: DateTime<Utc>,
-    /// The end of the hold.
     pub until: DateTime<Utc>,
 }
 
-/// How a sending ended.
+/// The result of a sending.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SendOutcome {
     /// The destination took it.
     Taken,
-    /// It did not, for this reason.
+    /// The destination did not take it, for this reason.
     Kept(String),
 }
 
-/// What a store keeps about notices. A destination is one recipient of mail (`mail:ADDRESS`) or the `webhook`.
+/// Stored notices. A destination is one recipient of mail (`mail:ADDRESS`) or the `webhook`.
 #[async_trait]
 pub trait NoticeStore: Send + Sync {
-    /// Writes findings down as pending. One that is there already, pending or sent, stays as it is.
+    /// Records findings as pending. One that is there already, pending or sent, stays as it is.
     async fn note_findings(
         &self,
         destination: &str,
@@ -67,14 +64,14 @@ pub trait NoticeStore: Send + Sync {
         at: DateTime<Utc>,
     ) -> Result<(), StoreError>;
 
-    /// Takes every pending notice that nobody holds, so that two senders at once do not tell the same.
+    /// Takes every pending notice that nobody holds, so that two concurrent senders do not send the same.
     async fn claim_notices(
         &self,
         destination: &str,
         holder: &NoticeHold,
     ) -> Result<ClaimedNotices, StoreError>;
 
-    /// Marks what a holder has as sent, or gives it back.
+    /// Marks the notices of a holder as sent, or gives them back.
     async fn settle_notices(
         &self,
         destination: &str,
@@ -83,9 +80,9 @@ pub trait NoticeStore: Send + Sync {
         sending: &SendOutcome,
     ) -> Result<(), StoreError>;
 
-    /// Forgets what was sent before this moment, to whomever. What is pending stays, however old it is.
+    /// Deletes notices sent before this moment, to any destination. Pending ones stay, however old.
     async fn forget_notices(&self, sent_before: DateTime<Utc>) -> Result<(), StoreError>;
 
-    /// All that is written down for a destination, oldest first.
+    /// All notices for a destination, oldest first.
     async fn notices(&self, destination: &str) -> Result<Vec<Notice>, StoreError>;
 }

@@ -1,4 +1,4 @@
-//! What was told to whom. A row's `_id` is destination and fingerprint, so that a finding is one row without any index.
+//! Notices in MongoDB. A row's `_id` is destination and fingerprint, so that a finding is one row without any index.
 
 use crate::domain::ModelRef;
 use crate::domain::notice::{ListingFinding, NoticeKind};
@@ -16,7 +16,7 @@ use mongodb::error::{Error, ErrorKind};
 use serde_json::Value;
 use std::sync::Arc;
 
-/// `DuplicateKey`: the finding is there already.
+/// The code of `DuplicateKey`: the finding is there already.
 const DUPLICATE: i32 = 11000;
 
 #[async_trait]
@@ -116,7 +116,7 @@ async fn note(shared: &MongoContext, rows: Vec<Document>) -> Result<(), MongoCal
     }
 }
 
-/// Whether every row that was not inserted is there already, and the others are durable.
+/// True if every row that was not inserted is there already, and the others are durable.
 fn only_duplicates(error: &Error) -> bool {
     match error.kind.as_ref() {
         ErrorKind::InsertMany(many) => {

@@ -1,4 +1,4 @@
-//! What was told to whom. Each statement is its own transaction; a batch of findings is one.
+//! Notices in SQLite: sent findings by destination. Each statement is its own transaction; a batch of findings is one.
 
 use crate::domain::ModelRef;
 use crate::domain::notice::{ListingFinding, NoticeKind};
@@ -12,7 +12,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, Row, TransactionBehavior, params};
 use serde_json::Value;
 
-/// The table, a step of the schema.
+/// The table, a migration of the schema.
 pub const TABLE: &str = "
     CREATE TABLE notices (
         position INTEGER PRIMARY KEY AUTOINCREMENT,

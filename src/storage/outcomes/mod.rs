@@ -16,28 +16,28 @@ use async_trait::async_trait;
 use payload::OutcomePayload;
 use std::time::Duration;
 
-/// What became of a row that a store was asked to keep.
+/// The result of storing a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecordOutcome {
-    /// It is stored now, durably.
+    /// The row is stored now, durably.
     Stored,
     /// The same row was there already.
     Duplicate,
 }
 
-/// All that a runner may do.
+/// The calls that a runner may make.
 #[async_trait]
 pub trait OutcomeSink: Send + Sync {
     /// The enabled models, of one provider or of all, sorted by provider and id.
     async fn work_list(&self, provider: Option<&str>) -> Result<Vec<WorkItem>, StoreError>;
 
-    /// Keeps one outcome, durably, under its id: at most one row an id, however often it is called.
+    /// Stores one outcome, durably, under its id: at most one row per id, however often it is called.
     async fn record(&self, outcome: &Outcome) -> Result<RecordOutcome, StoreError>;
 
-    /// Keeps several outcomes by their documents, each as [`OutcomeSink::record`] does, and tells what is owed for them to
-    /// [`OutcomeSink::derive`]: a row is done when that has gone through, and until then it must be possible to deliver it again. The
-    /// answers are in the order of the documents; where the store itself gives out, what comes after has no answer and was
-    /// not tried. Together they should stay below some megabytes.
+    /// Stores several outcomes by their documents, each as [`OutcomeSink::record`] does, and returns the aggregates to
+    /// pass to [`OutcomeSink::derive`]: a row is done when that has succeeded, and until then it must be possible to
+    /// deliver it again. The results are in the order of the documents; if the store itself fails, the documents after
+    /// that were not tried and have no result. Together they should stay below some megabytes.
     async fn keep_all(
         &self,
         payloads: &[&OutcomePayload],
@@ -57,22 +57,22 @@ pub trait OutcomeSink: Send + Sync {
         (answers, PendingAggregates::default())
     }
 
-    /// Brings up to date what rows have moved that [`OutcomeSink::keep_all`] kept. Safe to repeat.
+    /// Updates the aggregates that [`OutcomeSink::keep_all`] returned. Safe to repeat.
     async fn derive(&self, _aggregates: &PendingAggregates) -> Result<(), StoreError> {
         Ok(())
     }
 
-    /// How long the store asks to be left alone, if its last answer said so.
+    /// The time for which the store's last answer asked not to be called, if it did.
     fn rest(&self) -> Option<Duration> {
         None
     }
 
-    /// What it is, without any secret: `sqlite:/path`, `mongodb://host/db`, `https://bridge`.
+    /// The store's name, without any secret: `sqlite:/path`, `mongodb://host/db`, `https://bridge`.
     fn describe(&self) -> String;
 
     /// Adaptations learned for a model, in the order in which they were learned.
     async fn learned(&self, model: &ModelRef) -> Result<Vec<String>, StoreError>;
 
-    /// Remembers an adaptation for a model; twice is once.
+    /// Stores an adaptation for a model, once even if it is learned again.
     async fn learn(&self, model: &ModelRef, adaptation: &str) -> Result<(), StoreError>;
 }

@@ -1,6 +1,6 @@
-//! The whole catalogue at a glance: how fresh each provider's models are, how their last day went, and what every part of
-//! every daemon said last. Work is bounded by the catalogue and by the window, never by history. Writing signs of life is
-//! another trait's.
+//! The whole catalog at a glance: freshness of each provider's models, their last day, and the last heartbeat of
+//! every daemon's parts. Work is bounded by the catalog and by the window, never by history.
+//! [`super::HealthStore`] writes the heartbeats.
 
 pub(super) mod mongo;
 pub(super) mod sqlite;
@@ -16,28 +16,27 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Questions about everything at once.
+/// Reads the overview of a store.
 #[async_trait]
 pub trait OverviewStore {
-    /// The state of all providers, counting attempts from `since` on, with all remote runners, all
-    /// heartbeats and the newest self-checks.
+    /// The state of all providers, counting attempts from `since` on, with all remote runners, all heartbeats
+    /// and the newest self-checks.
     async fn overview(&self, since: DateTime<Utc>, now: DateTime<Utc>) -> Result<Fleet, StoreError>;
 }
 
-/// One entry of the catalogue, as far as the overview needs it.
+/// The fields of a catalog entry that the overview needs.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ModelOverview {
-    /// Its provider.
     pub provider: String,
-    /// Whether it is measured.
+    /// True if the model is measured.
     pub enabled: bool,
-    /// Whether it is under admission.
+    /// True if the model is under admission.
     pub probing: bool,
-    /// When it last succeeded, its cadence, and the attempts in the window.
+    /// Last success, cadence, and attempts in the window.
     pub figures: Figures,
 }
 
-/// Adds models up, provider by provider.
+/// Sums models by provider.
 pub fn by_provider(
     models: impl IntoIterator<Item = ModelOverview>,
     now: DateTime<Utc>,
@@ -89,7 +88,7 @@ pub fn runners(heartbeats: &[HeartbeatRow], keys: &[IngestKey], now: DateTime<Ut
     names.into_iter().map(state).collect()
 }
 
-/// What its keys say of a runner.
+/// The state of a runner as its keys tell it.
 fn keyed(name: &str, keys: &[&IngestKey], now: DateTime<Utc>) -> RunnerState {
     let standing = |key: &&IngestKey| match key.state(now) {
         KeyState::Live | KeyState::Waiting => RunnerKeyState::Live,
@@ -108,7 +107,7 @@ fn keyed(name: &str, keys: &[&IngestKey], now: DateTime<Utc>) -> RunnerState {
     }
 }
 
-/// The same with what bridges heard. Other programs' rows may hold anything.
+/// Adds the facts that bridges heard. Other programs' rows may hold anything.
 fn with_heard(keyed: RunnerState, heartbeat: &HeartbeatRow) -> RunnerState {
     let said = |name: &str| heartbeat.details.get(name);
     let seconds = said("interval_seconds").and_then(Value::as_u64);
@@ -123,7 +122,7 @@ fn with_heard(keyed: RunnerState, heartbeat: &HeartbeatRow) -> RunnerState {
     }
 }
 
-/// A moment that a row holds as text; anything else is none.
+/// A moment that a row holds as text; `None` for anything else.
 pub fn moment(value: Option<&Value>) -> Option<DateTime<Utc>> {
     value.and_then(Value::as_str).and_then(parse_date)
 }

@@ -1,6 +1,5 @@
-//! Everything at a glance: the catalogue, its health, the attempts of the window, remote runners and their keys, heartbeats and the
-//! newest self-checks.
-//! Seven questions side by side, each bounded by the catalogue or answered from an index on time; joined here.
+//! The overview in MongoDB: seven queries side by side, each bounded by the catalog or answered from an index on
+//! time, and joined here.
 
 use crate::domain::ModelRef;
 use crate::domain::fleet::{Fleet, HeartbeatRow};
@@ -26,7 +25,6 @@ impl OverviewStore for MongoStore {
     }
 }
 
-/// The state of everything.
 async fn overview(
     shared: &MongoContext,
     since: DateTime<Utc>,
@@ -81,7 +79,7 @@ async fn overview(
     Ok(Fleet { providers: by_provider(overviews, now), runners, heartbeats, check })
 }
 
-/// These fields of every row of a collection that the catalogue bounds.
+/// These fields of every row of a collection whose size the catalog bounds.
 async fn found(
     shared: &MongoContext,
     collection: &str,
@@ -105,7 +103,7 @@ async fn check(shared: &MongoContext) -> Result<Option<serde_json::Map<String, V
     Ok(newest.as_ref().map(to_json::fields))
 }
 
-/// Whatever stands there as names.
+/// The row's provider and model, of any type.
 fn model(row: &Document) -> ModelRef {
     let part = |name: &str| to_json::words(row.get(name)).unwrap_or_default();
     ModelRef { provider: part("provider"), model_id: part("model_id") }

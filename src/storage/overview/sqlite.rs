@@ -1,5 +1,5 @@
-//! Everything at a glance: models with their health and their attempts in the window, remote runners, heartbeats, the newest
-//! self-checks.
+//! The overview in SQLite: models with their health and their attempts in the window, remote runners,
+//! heartbeats, the newest self-checks.
 
 use crate::domain::ModelRef;
 use crate::domain::fleet::{Fleet, HeartbeatRow};
@@ -25,7 +25,7 @@ impl OverviewStore for SqliteStore {
     }
 }
 
-/// Models with their health row and the runs of the window: for each model one stretch of an index.
+/// Models with their health row and the runs of the window: one range of an index for each model.
 const MODELS: &str = "
     SELECT entry.provider, entry.model_id, enabled = 1 AND deprecated = 0, entry.doc, health.doc,
         (SELECT count(*) FROM runs WHERE published = 1 AND runs.provider = entry.provider
@@ -36,11 +36,10 @@ const MODELS: &str = "
     LEFT JOIN (SELECT provider, model_id, doc FROM model_health) AS health
         ON health.provider = entry.provider AND health.model_id = entry.model_id";
 
-/// Failures of the window by model, out of an index alone.
+/// Failures of the window by model, read from an index alone.
 const FAILURES: &str = "
     SELECT provider, model_name FROM errors WHERE moves_health = 1 AND ts_ms >= ?1 AND ts_ms <= ?2";
 
-/// The state of everything.
 pub fn overview(
     connection: &mut Connection,
     since: DateTime<Utc>,
@@ -65,7 +64,7 @@ fn models(connection: &Connection, window: [i64; 2]) -> rusqlite::Result<Vec<(Mo
     statement.query_map(params![window[0], window[1]], standing)?.collect()
 }
 
-/// What is needed of a health row. Other programs' rows may hold anything.
+/// The needed fields of a health row. Other programs' rows may hold anything.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct HealthDocument {

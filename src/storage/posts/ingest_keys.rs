@@ -1,5 +1,5 @@
-//! The keys of remote runners as a store keeps them: whose they are, what they allow, from when to when, and the SHA-256 of
-//! each, never the key. Comparing what a request shows is the bridge's.
+//! The keys of remote runners as a store keeps them: owner, permissions, validity, and the SHA-256 of each, never the
+//! key. The bridge compares them with the keys in requests.
 
 use crate::domain::secret::Secret;
 use crate::storage::StoreError;
@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// How keys begin: `lb_<id>_<secret>`.
+/// The prefix of keys: `lb_<id>_<secret>`.
 pub const PREFIX: &str = "lb_";
 
 /// Characters of ids and secrets: no reader mistakes a part of them for a separator.
@@ -20,25 +20,20 @@ const ID_LENGTH: usize = 10;
 /// Characters of a secret: 256 bits.
 const SECRET_LENGTH: usize = 43;
 
-/// What a key may be allowed to do.
+/// An action that a key may allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// Post runs.
     Ingest,
-    /// Post failures.
     Error,
-    /// Post what a provider lists.
+    /// Post a provider's list of models.
     Catalog,
-    /// Read the work list.
     Config,
 }
 
 impl Action {
-    /// All of them.
     pub const ALL: [Action; 4] = [Action::Ingest, Action::Error, Action::Catalog, Action::Config];
 
-    /// The word for it.
     pub fn as_str(self) -> &'static str {
         match self {
             Action::Ingest => "ingest",
@@ -48,7 +43,6 @@ impl Action {
         }
     }
 
-    /// From its word.
     pub fn read(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|action| action.as_str() == word)
     }
@@ -57,51 +51,43 @@ impl Action {
 /// A key, without its secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IngestKey {
-    /// Its id, a part of the key itself: on stored rows, in audit lines. No secret.
+    /// The key's id, a part of the key itself: on stored rows, in audit lines. No secret.
     pub id: String,
-    /// What operators call it. Keys of one label follow each other.
+    /// The operator's name for the key. Keys of one label succeed each other.
     pub label: String,
-    /// Whom it was given to; stamped on what comes under it.
+    /// The runner that the key was given to; stamped on everything that is posted with it.
     pub runner: String,
     /// SHA-256 of the whole key, in hex.
     pub sha256: String,
     /// The providers it is for; `None` is all.
     pub providers: Option<Vec<String>>,
-    /// What it allows.
     pub actions: Vec<Action>,
-    /// It does not count before this.
+    /// Start of its validity.
     pub not_before: Option<DateTime<Utc>>,
-    /// It does not count from this on.
+    /// End of its validity, exclusive.
     pub not_after: Option<DateTime<Utc>>,
-    /// When it was made.
     pub created_at: DateTime<Utc>,
-    /// Who made it.
     pub created_by: String,
-    /// When it was taken back.
     pub revoked_at: Option<DateTime<Utc>>,
-    /// Who took it back.
     #[serde(default)]
     pub revoked_by: Option<String>,
-    /// When something last came under it, to the minute or so.
+    /// The last use of the key, to the minute or so.
     pub last_used_at: Option<DateTime<Utc>>,
 }
 
-/// Where a key stands.
+/// The validity of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyState {
-    /// It counts.
     Live,
-    /// It does not count yet.
+    /// The validity has not begun.
     Waiting,
-    /// Its time is over.
+    /// The validity has ended.
     Expired,
-    /// It was taken back.
     Revoked,
 }
 
 impl KeyState {
-    /// The word for it.
     pub fn as_str(self) -> &'static str {
         match self {
             KeyState::Live => "live",
@@ -113,7 +99,7 @@ impl KeyState {
 }
 
 impl IngestKey {
-    /// Where it stands at a moment.
+    /// The key's validity at a moment.
     pub fn state(&self, now: DateTime<Utc>) -> KeyState {
         if self.revoked_at.is_some() {
             KeyState::Revoked
@@ -127,7 +113,7 @@ impl IngestKey {
     }
 }
 
-/// A new id and the whole key, to be shown once.
+/// Generates an id and the whole key, to be shown once.
 pub fn mint() -> (String, Secret) {
     let id = random(ID_LENGTH);
     let key = Secret::new(format!("{PREFIX}{id}_{}", random(SECRET_LENGTH)));
@@ -138,7 +124,7 @@ fn random(length: usize) -> String {
     (0..length).map(|_| char::from(ALPHABET[rand::random_range(0..ALPHABET.len())])).collect()
 }
 
-/// What is kept of a key: the SHA-256 of the whole of it, in hex. It has 256 random bits, so no slow hash is needed.
+/// SHA-256 of the whole key, in hex, the form that is stored. The key has 256 random bits, so no slow hash is needed.
 pub fn sha256(key: &Secret) -> String {
     Sha256::digest(key.expose().as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -146,29 +132,29 @@ pub fn sha256(key: &Secret) -> String {
 /// Keys of remote runners.
 #[async_trait]
 pub trait IngestKeyStore: Send + Sync {
-    /// Keeps a new key.
+    /// Stores a new key.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] where the id is taken.
+    /// [`StoreError::Conflict`] if the id is taken.
     async fn add_ingest_key(&self, key: &IngestKey) -> Result<(), StoreError>;
 
     /// Every key, ended ones too, sorted by label and age.
     async fn ingest_keys(&self) -> Result<Vec<IngestKey>, StoreError>;
 
-    /// Ends a key's time at `not_after`, if it is not over earlier. Whether there is such a key.
+    /// Ends a key's validity at `not_after`, unless it ends earlier. True if the key exists.
     async fn limit_ingest_key(&self, id: &str, not_after: DateTime<Utc>) -> Result<bool, StoreError>;
 
-    /// Takes a key back; the first time counts. Whether there is such a key.
+    /// Revokes a key; the first time is kept. True if the key exists.
     async fn revoke_ingest_key(&self, id: &str, by: &str, at: DateTime<Utc>) -> Result<bool, StoreError>;
 
-    /// Keeps when keys were last used, by their ids. An earlier time than the one that is known changes nothing.
+    /// Stores the last use of keys, by their ids. Ignores a time before the stored one.
     async fn used_ingest_keys(&self, uses: &[(String, DateTime<Utc>)]) -> Result<(), StoreError>;
 
-    /// Puts a new key beside an old one that counts until `overlap_ends`: both are live meanwhile. A crash between the two
-    /// steps leaves both without that end.
+    /// Adds a new key beside an old one, which stays valid until `overlap_ends`: both are valid meanwhile. A crash
+    /// between the two steps leaves the old one without that end.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] where the new id is taken.
+    /// [`StoreError::Conflict`] if the new id is taken.
     async fn rotate_ingest_key(
         &self,
         old: &str,

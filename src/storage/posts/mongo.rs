@@ -1,4 +1,5 @@
-//! Sightings of remote runners in the heartbeats, and their keys. What they post goes the way of all rows: `bulk_insert`.
+//! Remote runners in the heartbeats, and their keys, in MongoDB. Their posts are written like
+//! all rows, by `bulk_insert`.
 
 use super::ingest_keys::{Action, IngestKey};
 use crate::storage::aggregates::PendingAggregates;
@@ -66,7 +67,7 @@ impl IngestKeyStore for MongoStore {
     }
 }
 
-/// Keeps that runners were heard of. What a sighting does not say stays; an older one sets no time back.
+/// Stores activity of runners. Absent values keep the stored ones; an older report sets no time back.
 pub async fn keep_activities(
     shared: &MongoContext,
     activities: &[RunnerActivity],
@@ -104,7 +105,6 @@ fn activity(activity: &RunnerActivity) -> Document {
     }
 }
 
-/// Keeps a new key.
 pub async fn add_key(shared: &MongoContext, key: &IngestKey) -> Result<(), MongoCallError> {
     let at = |at: Option<DateTime<Utc>>| at.map_or(Bson::Null, date);
     let actions: Vec<&str> = key.actions.iter().map(|action| action.as_str()).collect();
@@ -130,7 +130,7 @@ pub async fn add_key(shared: &MongoContext, key: &IngestKey) -> Result<(), Mongo
     }
 }
 
-/// Every key. A row that is no key counts as none: nobody gets in by it.
+/// Every key. A row that is no valid key is skipped, so that it lets nobody in.
 pub async fn keys(shared: &MongoContext) -> Result<Vec<IngestKey>, MongoCallError> {
     let rows = shared.collection(&shared.names.ingest_keys);
     let mut cursor = rows.find(doc! {}).sort(doc! { "label": 1, "created_at": 1, "_id": 1 }).await?;
@@ -159,7 +159,7 @@ fn key(row: &Document) -> Option<IngestKey> {
         runner: text("runner")?,
         sha256: text("sha256")?,
         providers,
-        // One of a newer version allows nothing here.
+        // An action of a newer version allows nothing here.
         actions: actions.iter().filter_map(|word| Action::read(word)).collect(),
         not_before: limit(row, "not_before")?,
         not_after: limit(row, "not_after")?,
@@ -171,7 +171,7 @@ fn key(row: &Document) -> Option<IngestKey> {
     })
 }
 
-/// A time that takes a key away or holds it back: where somebody has put something else there, the key is none.
+/// Start or end of a key's validity: `None` for a value of another type, which makes the key invalid.
 fn limit(row: &Document, name: &str) -> Option<Option<DateTime<Utc>>> {
     match row.get(name) {
         None | Some(Bson::Null) => Some(None),
@@ -179,19 +179,19 @@ fn limit(row: &Document, name: &str) -> Option<Option<DateTime<Utc>>> {
     }
 }
 
-/// Ends a key's time, if it is not over earlier.
+/// Ends a key's validity, unless it ends earlier.
 pub async fn limit_key(
     shared: &MongoContext,
     id: &str,
     not_after: DateTime<Utc>,
 ) -> Result<bool, MongoCallError> {
     let end = doc! { "$min": ["$not_after", date(not_after)] };
-    // `$min` of an expression passes over null, `$min` of an update does not.
+    // `$min` in an expression ignores null, `$min` in an update does not.
     let found = with_key(shared, id, vec![doc! { "$set": { "not_after": end } }]).await?;
     Ok(found)
 }
 
-/// Takes a key back; the first time counts.
+/// Revokes a key; the first time is kept.
 pub async fn revoke_key(
     shared: &MongoContext,
     id: &str,
@@ -210,7 +210,7 @@ async fn with_key(shared: &MongoContext, id: &str, update: Vec<Document>) -> Res
     Ok(keys.update_one(doc! { "_id": id }, update).await?.matched_count == 1)
 }
 
-/// Keeps when keys were last used.
+/// Stores the last use of keys.
 pub async fn used_keys(
     shared: &MongoContext,
     uses: &[(String, DateTime<Utc>)],

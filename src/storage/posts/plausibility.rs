@@ -1,4 +1,4 @@
-//! Bounds of posted values: what no measurement can give is refused with its path, and not published. Pure.
+//! Bounds of posted values: a value that no measurement can give is refused with its path, and not published. Pure.
 
 use super::posted_row::Flaw;
 use crate::storage::outcomes::field_types;
@@ -8,21 +8,21 @@ use serde_json::Value;
 
 /// The year before which nothing was measured.
 const FIRST_YEAR: i32 = 2020;
-/// How far ahead of the server's clock a date may be: more is no clock that is a little wrong.
+/// Tolerated lead of a date over the server's clock: more is not a slightly wrong clock.
 const AHEAD: TimeDelta = TimeDelta::days(1);
-/// The largest count: tokens, attempts, seconds that are whole. Ten times the longest context that is sold.
+/// The largest count: tokens, attempts, whole seconds. Ten times the longest context that is sold.
 const MOST: f64 = 100e6;
-/// The highest rate of a whole request, tokens per second. Wafer-scale hosts give a few thousand.
+/// The highest rate of a whole request, tokens per second. Wafer-scale hosts reach a few thousand.
 const FASTEST: f64 = 1e6;
 /// The highest rate between tokens, which may have come in one packet.
 const FASTEST_DECODE: f64 = 1e9;
 /// The longest time of one request, seconds: a day.
 const LONGEST: f64 = 86_400.0;
 
-/// Checks the value of a field that the contract knows; unknown fields are kept as they are.
+/// Checks the value of a field that the contract knows; accepts unknown fields as they are.
 ///
 /// # Errors
-/// A [`Flaw`] with the field, in a list with the place too.
+/// A [`Flaw`] with the field, and in a list with the place too.
 pub fn check(name: &str, value: &Value, received_at: DateTime<Utc>) -> Result<(), Flaw> {
     match (field_types::field_type(name), value) {
         (Some(FieldType::Date), Value::String(text)) => match field_types::parse_date(text) {
@@ -62,13 +62,13 @@ fn within(number: f64, (least, most): (f64, f64), path: impl Fn() -> String) -> 
     Err(Flaw::new(path(), format!("must be between {least} and {most}")))
 }
 
-/// The least and the largest value of a number; nothing, where every number can be.
+/// The least and the largest value of a number; `None` if it is not bounded.
 fn bounds(name: &str, wanted: FieldType) -> Option<(f64, f64)> {
     match (name, wanted) {
-        // A clock can be set back.
+        // Negative if a clock was set back.
         ("wall_clock_step_seconds" | "temperature", _) => None,
         ("decode_tokens_per_second", _) => Some((0.0, FASTEST_DECODE)),
-        // What a provider asks for, not what was measured.
+        // Requested by the provider, not measured.
         ("retry_after_seconds", _) | (_, FieldType::Integer) => Some((0.0, MOST)),
         (_, FieldType::Double) if name.ends_with("tokens_per_second") => Some((0.0, FASTEST)),
         (_, FieldType::Double) => Some((0.0, LONGEST)),

@@ -1,6 +1,5 @@
-//! From a posted document to the row that a store keeps, and from a posted list to a listing. Pure. Every posted field comes
-//! back under its own name; what the server alone may say (its id, who sent it) is set aside under `posted` where a client
-//! says it too.
+//! Turns a posted document into a row and a posted list into a listing. Pure. Every posted field keeps its name; a
+//! field that only the server may set (the id, the sender) is moved under `posted` if a client sets it.
 
 use super::{PostKind, PostOrigin, Posted, plausibility};
 use crate::domain::failure;
@@ -14,32 +13,32 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Fields of a row that the server alone writes. Two posts that differ in nothing else are the same.
+/// Fields of a row that the server alone writes. Two posts that differ only in these are the same.
 pub const OWN_FIELDS: [&str; 4] = ["received_at", "key_id", "runner", "clock_suspect"];
 
-/// Where posted fields stand whose names the server needs.
+/// The field that holds posted fields whose names the server needs.
 const ASIDE: &str = "posted";
 
-/// What every run must have, beside provider and model.
+/// Required fields of a run, beside provider and model.
 const RUN_FIELDS: [&str; 4] = ["run_ts", "gen_ts", "generate_time", "tokens_per_second"];
 
-/// What every failure must have, beside provider and model.
+/// Required fields of a failure, beside provider and model.
 const FAILURE_FIELDS: [&str; 3] = ["stage", "message", "error_kind"];
 
-/// The longest id that a runner may give, bytes.
+/// The longest id that a runner may give, in bytes.
 const LONGEST_ID: usize = 512;
 
-/// How far from now a measurement may be dated without its clock being doubted.
+/// Greatest age of a measurement whose clock is not doubted.
 const OLDEST: TimeDelta = TimeDelta::days(30);
 const NEWEST: TimeDelta = TimeDelta::minutes(10);
 
-/// What is wrong with a post.
+/// A fault of a post.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("field `{field}` {why}")]
 pub struct Flaw {
     /// The field, as a path within the posted object: `tokens_per_second`, `models[3].model_id`; `id` for the id.
     pub field: String,
-    /// What it must be, without its value.
+    /// The requirement that it breaks, without its value.
     pub why: String,
 }
 
@@ -58,8 +57,8 @@ impl From<Flaw> for StoreError {
 /// Turns a post into its row.
 ///
 /// # Errors
-/// The first [`Flaw`]: a field missing or of the wrong type, a value that no measurement can give or no store can hold, a name
-/// that is none, an id outside of what the post is about.
+/// The first [`Flaw`]: a field missing or of the wrong type, a value that no measurement can give or no store can hold,
+/// an invalid name, an id that does not belong to the posted model.
 pub fn row(posted: Posted, published_profiles: &[String]) -> Result<Row, Flaw> {
     let Posted { kind, document, id, stamps } = posted;
     let mut fields = typed(document, id.as_deref())?;
@@ -79,7 +78,7 @@ pub fn row(posted: Posted, published_profiles: &[String]) -> Result<Row, Flaw> {
     stamp(&mut fields, kind, &stamps);
     let counts = counts(&fields, published_profiles);
     let is = |name: &str| fields.get(name) == Some(&Value::Bool(true));
-    // A row whose clock is doubted would stand at a wrong place of every list, or on top of it.
+    // A row with a doubtful clock would appear at a wrong place of every list, or on top of it.
     let sound = !is("suspect") && !is("clock_suspect");
     let place = match kind {
         PostKind::Failure => RowDestination::Errors,
@@ -89,7 +88,7 @@ pub fn row(posted: Posted, published_profiles: &[String]) -> Result<Row, Flaw> {
     Ok(Row { place, fields: Arc::new(fields), moves_health: counts })
 }
 
-/// Whether it is of the published series. The Python runners name neither role nor profile, and all of theirs is.
+/// True if it is of the published series. The Python runners set neither role nor profile, and all of their rows are.
 fn counts(fields: &Map<String, Value>, published_profiles: &[String]) -> bool {
     let named = |name: &str| fields.get(name).and_then(Value::as_str);
     named("sample_role").is_none_or(|role| role == "published")
@@ -98,8 +97,8 @@ fn counts(fields: &Map<String, Value>, published_profiles: &[String]) -> bool {
         && !is_ours(fields)
 }
 
-/// The posted fields in the types of the contract, those of the server's names set aside; before them room for the id,
-/// which follows from them. Where they lie: a row has many.
+/// The posted fields in the types of the contract, with those of the server's names set aside; the id, which is derived
+/// from them, gets its place first. Converts in place, because a row has many fields.
 fn typed(mut fields: Map<String, Value>, id: Option<&str>) -> Result<Map<String, Value>, Flaw> {
     for (name, value) in &fields {
         holdable(name, value, 1).map_err(|_| Flaw::new(name, unholdable()))?;
@@ -117,7 +116,7 @@ fn typed(mut fields: Map<String, Value>, id: Option<&str>) -> Result<Map<String,
     Ok(fields)
 }
 
-/// Checks what rows are found and grouped by: provider and model have to be there.
+/// Requires provider and model, by which rows are found and grouped.
 fn check_names(fields: &Map<String, Value>) -> Result<(), Flaw> {
     for name in ["provider", "model_name"] {
         named(fields, name, name)?;
@@ -135,7 +134,7 @@ fn must_be(name: &str) -> String {
     format!("must be {}", field_types::field_type(name).map_or("of another type", field_types::spoken))
 }
 
-/// Takes out the fields of the server's names, apart from the id that the post has.
+/// Removes and returns the fields of the server's names, except for the id that the post has.
 fn set_aside(fields: &mut Map<String, Value>, id: Option<&str>) -> Map<String, Value> {
     let mut aside = Map::new();
     for name in ["_id", ASIDE].into_iter().chain(OWN_FIELDS) {
@@ -147,8 +146,8 @@ fn set_aside(fields: &mut Map<String, Value>, id: Option<&str>) -> Map<String, V
     aside
 }
 
-/// A value in the type of its field. The Python runners write local time without a zone, and every reader takes it
-/// for UTC.
+/// Converts a value to the type of its field. The Python runners write local time without a zone, and every reader
+/// takes it for UTC.
 fn coerced(wanted: field_types::FieldType, value: Value) -> Option<Value> {
     match (wanted, &value) {
         (field_types::FieldType::Date, Value::String(text)) => instant(text).map(field_types::date_value),
@@ -156,7 +155,7 @@ fn coerced(wanted: field_types::FieldType, value: Value) -> Option<Value> {
     }
 }
 
-/// A posted time: RFC 3339, or without a zone and then UTC.
+/// Parses a posted time: RFC 3339, or without a zone and then UTC.
 pub fn instant(text: &str) -> Option<DateTime<Utc>> {
     let naive = |form: &str| NaiveDateTime::parse_from_str(text, form).ok();
     field_types::parse_date(text).or_else(|| {
@@ -178,8 +177,8 @@ fn check_run(fields: &Map<String, Value>) -> Result<(), Flaw> {
     Ok(())
 }
 
-/// Checks a failure and adds what the Python runner's own writer derives: when, the message as it is grouped by, and what the
-/// message says of the provider's answer.
+/// Checks a failure and adds the fields that the Python runner's own writer derives: the time, the message for
+/// grouping, and the details of the provider's answer that the message holds.
 fn complete_failure(fields: &mut Map<String, Value>, stamps: &PostOrigin) -> Result<(), Flaw> {
     for name in FAILURE_FIELDS {
         if !fields.get(name).is_some_and(Value::is_string) {
@@ -193,7 +192,7 @@ fn complete_failure(fields: &mut Map<String, Value>, stamps: &PostOrigin) -> Res
     if fields.get("ts").is_none_or(Value::is_null) {
         fields.insert("ts".to_owned(), field_types::date_value(stamps.received_at));
     }
-    // A runner that says null has looked: only what was never said is derived.
+    // A runner that sends null has looked: only absent fields are derived.
     let add = |fields: &mut Map<String, Value>, name: &str, value: Value| {
         fields.entry(name).or_insert(value);
     };
@@ -204,7 +203,7 @@ fn complete_failure(fields: &mut Map<String, Value>, stamps: &PostOrigin) -> Res
     let (provider, model, stage) = (of("provider"), of("model_name"), of("stage"));
     let fingerprint =
         failure::fingerprint_of(&provider, &model, &stage, &of("error_kind"), &of("normalized_message"));
-    // One that does not fit would count in the group of somebody else's failures.
+    // A wrong fingerprint would count in the group of other failures.
     let posted = fields.insert("fingerprint".to_owned(), json!(fingerprint));
     if let Some(other) = posted.filter(|other| !other.is_null() && *other != json!(fingerprint)) {
         let aside = fields.entry(ASIDE).or_insert_with(|| Value::Object(Map::new()));
@@ -215,7 +214,7 @@ fn complete_failure(fields: &mut Map<String, Value>, stamps: &PostOrigin) -> Res
     Ok(())
 }
 
-/// The status in `Error code: 404 - …`, as the SDKs of OpenAI's kind write it.
+/// The status in `Error code: 404 - …`, as SDKs like OpenAI's write it.
 fn http_status(message: &str) -> Option<u16> {
     let (_, after) = message.split_once("rror code: ")?;
     let digits = after.get(..3)?.parse().ok()?;
@@ -229,8 +228,7 @@ fn provider_code(message: &str) -> Option<String> {
     (!code.is_empty() && code.len() <= 100).then(|| code.to_owned())
 }
 
-/// The id that a runner gave, if it can only be one of its own: a slot of the model that the post is about, or a ULID,
-/// which nobody guesses.
+/// The id that a runner gave, if it can only be its own: a slot of the posted model, or a ULID, which nobody can guess.
 fn given(id: String, fields: &Map<String, Value>) -> Result<String, Flaw> {
     let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default();
     let slot = format!("{}/{}/", text("provider"), text("model_name"));
@@ -241,7 +239,8 @@ fn given(id: String, fields: &Map<String, Value>) -> Result<String, Flaw> {
     Ok(id)
 }
 
-/// The id of a post without one. Its parts are hashed as a JSON array, so no two different lists of parts are one text.
+/// The id of a post without one. Hashes its parts as a JSON array, so that no two different lists of parts
+/// give the same text.
 fn natural(kind: PostKind, fields: &Map<String, Value>) -> String {
     let parts: &[&str] = match kind {
         PostKind::Run => &["provider", "model_name", "run_ts", "gen_ts", "response_id"],
@@ -265,7 +264,7 @@ fn stamp(fields: &mut Map<String, Value>, kind: PostKind, stamps: &PostOrigin) {
     fields.extend(stamps.map(|(name, value)| ((*name).to_owned(), value)));
 }
 
-/// Reads a posted list of what a provider offers. Nothing is inferred from it about what is served.
+/// Reads a posted list of a provider's models. Infers nothing from it about served models.
 ///
 /// # Errors
 /// The first [`Flaw`].
@@ -304,11 +303,11 @@ pub fn listing(body: &Map<String, Value>, received_at: DateTime<Utc>) -> Result<
 fn listed_model(entry: &Value, path: &str) -> Result<ListedModel, Flaw> {
     let fields = entry.as_object().ok_or_else(|| Flaw::new(path, "must be an object"))?;
     let model_id = named(fields, "model_id", &format!("{path}.model_id"))?;
-    // What people read is a courtesy: the id serves where it cannot be shown.
+    // The display name is optional: the id replaces one that cannot be shown.
     let name = fields.get("name").and_then(Value::as_str).filter(|name| check_name(name).is_ok());
     let raw = fields.get("raw").cloned().unwrap_or_default();
     holdable("raw", &raw, 2).map_err(|_| Flaw::new(format!("{path}.raw"), unholdable()))?;
-    // Bedrock's, the one provider that is listed from afar.
+    // From Bedrock, the only provider that remote runners list.
     let lifecycle = raw.pointer("/modelLifecycle/status").and_then(Value::as_str).map(str::to_owned);
     Ok(ListedModel {
         name: name.unwrap_or(&model_id).to_owned(),

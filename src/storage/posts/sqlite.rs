@@ -1,4 +1,4 @@
-//! Sightings of remote runners in the heartbeats, and their keys.
+//! Remote runners in the heartbeats, and their keys, in SQLite.
 
 use super::ingest_keys::IngestKey;
 use crate::storage::aggregates::PendingAggregates;
@@ -21,7 +21,7 @@ impl PostStore for SqliteStore {
         &self,
         rows: Vec<Row>,
     ) -> (Vec<Result<RecordOutcome, StoreError>>, PendingAggregates) {
-        // What follows from rows is in their transaction.
+        // Aggregates are updated in the transaction of the rows.
         (self.keep_rows(rows.into_iter().map(Ok)).await, PendingAggregates::default())
     }
 
@@ -58,7 +58,7 @@ impl IngestKeyStore for SqliteStore {
     }
 }
 
-/// The keys, a step of the schema.
+/// The table of keys, a migration of the schema.
 pub const TABLES: &str = "
     CREATE TABLE ingest_keys (
         id TEXT PRIMARY KEY,
@@ -68,7 +68,7 @@ pub const TABLES: &str = "
     ) STRICT;
 ";
 
-/// Keeps that runners were heard of. What a sighting does not say stays; an older one sets no time back.
+/// Stores activity of runners. Absent values keep the stored ones; an older report sets no time back.
 pub fn keep_activities(
     connection: &mut Connection,
     activities: &[RunnerActivity],
@@ -98,7 +98,6 @@ pub fn keep_activities(
     Ok(transaction.commit()?)
 }
 
-/// Keeps a new key.
 pub fn add_key(connection: &mut Connection, key: &IngestKey) -> Result<(), SqliteCallError> {
     let sql = "INSERT INTO ingest_keys VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING";
     let values = params![key.id, key.label, key.created_at.timestamp_millis(), json(key)?];
@@ -108,7 +107,6 @@ pub fn add_key(connection: &mut Connection, key: &IngestKey) -> Result<(), Sqlit
     }
 }
 
-/// Every key.
 pub fn keys(connection: &mut Connection) -> Result<Vec<IngestKey>, SqliteCallError> {
     let sql = "SELECT doc FROM ingest_keys ORDER BY label, created_at_ms, id";
     let mut statement = connection.prepare_cached(sql)?;
@@ -116,7 +114,7 @@ pub fn keys(connection: &mut Connection) -> Result<Vec<IngestKey>, SqliteCallErr
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Ends a key's time, if it is not over earlier.
+/// Ends a key's validity, unless it ends earlier.
 pub fn limit_key(
     connection: &mut Connection,
     id: &str,
@@ -127,7 +125,7 @@ pub fn limit_key(
     })
 }
 
-/// Takes a key back; the first time counts.
+/// Revokes a key; the first time is kept.
 pub fn revoke_key(
     connection: &mut Connection,
     id: &str,
@@ -140,7 +138,7 @@ pub fn revoke_key(
     })
 }
 
-/// Keeps when keys were last used.
+/// Stores the last use of keys.
 pub fn used_keys(
     connection: &mut Connection,
     uses: &[(String, DateTime<Utc>)],
@@ -153,7 +151,7 @@ pub fn used_keys(
     change(connection, &ids, used).map(drop)
 }
 
-/// Changes those of the keys that are there; whether all were.
+/// Updates the given keys; true if all of them exist.
 fn change(
     connection: &mut Connection,
     ids: &[&str],

@@ -1,24 +1,23 @@
-//! What SQLite's result codes mean to whoever asked. Codes: https://sqlite.org/rescode.html
+//! Translates SQLite's result codes into store errors. Codes: https://sqlite.org/rescode.html
 
 use crate::storage::StoreError;
 use rusqlite::ErrorCode;
 use std::path::Path;
 
-/// What can go wrong on the thread that owns the connection.
+/// An error on the thread that owns the connection.
 #[derive(Debug, thiserror::Error)]
 pub enum SqliteCallError {
-    /// SQLite's own words.
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
-    /// Already said in the store's words.
+    /// An error that is already a store error.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// A write beyond a quota comes as an I/O error of writing (`SQLITE_IOERR_WRITE`), not as a full disk.
+/// A write beyond a quota fails with this I/O error of writing (`SQLITE_IOERR_WRITE`), not as a full disk.
 const IOERR_WRITE: i32 = 778;
 
-/// Says it in the store's words.
+/// Converts to a store error.
 pub fn explain(call_error: SqliteCallError, path: &Path) -> StoreError {
     let error = match call_error {
         SqliteCallError::Store(error) => return error,

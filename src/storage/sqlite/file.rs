@@ -1,11 +1,11 @@
-//! The database file before SQLite sees it: where it is, and that nobody else can read it.
+//! Prepares the database file before SQLite opens it: its absolute path, and access for this user alone.
 
 use crate::storage::StoreError;
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// Makes sure that the file exists, for the user alone, and returns its absolute path. SQLite gives the files that it
+/// Creates the file if it is missing, for the user alone, and returns its absolute path. SQLite gives the files that it
 /// creates beside it (`-wal`, `-shm`) the same mode.
 ///
 /// # Errors
@@ -29,10 +29,10 @@ pub fn prepare(path: &Path) -> Result<PathBuf, StoreError> {
     }
 }
 
-/// The absolute path of a file that is there.
+/// The absolute path of an existing file.
 ///
 /// # Errors
-/// [`StoreError::Broken`] where there is none.
+/// [`StoreError::Broken`] if there is none.
 pub fn existing(path: &Path) -> Result<PathBuf, StoreError> {
     path.canonicalize().map_err(|error| {
         StoreError::Broken(format!("the database {} cannot be opened: {error}", path.display()))

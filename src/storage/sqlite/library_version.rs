@@ -1,16 +1,16 @@
-//! Whether the SQLite library that was built in keeps what it acknowledges.
+//! Checks that the linked SQLite library does not lose acknowledged commits.
 
-/// The first library without the bug that loses commits when two connections write and checkpoint at once
-/// (https://sqlite.org/wal.html#walresetbug): 3.51.3.
+/// The first library without the bug that loses commits when two connections write and checkpoint
+/// at once (https://sqlite.org/wal.html#walresetbug): 3.51.3.
 const OLDEST_NUMBER: i32 = 3_051_003;
 
-/// The same for people.
+/// The same version as people write it.
 pub const OLDEST: &str = "3.51.3";
 
-/// Refuses a library that can lose commits: a lock file can bring an old one back without anybody noticing.
+/// Refuses a library that can lose commits: a lock file can silently bring an old one back.
 ///
 /// # Errors
-/// Why, and what to do.
+/// The reason and the remedy.
 pub fn check() -> Result<(), String> {
     judge(rusqlite::version_number(), rusqlite::version())
 }

@@ -1,5 +1,5 @@
-//! The store in one SQLite file. One thread owns the connection and takes work over a bounded queue; other processes may
-//! have the same file open. Each outcome is one transaction: its row, its rollup and the model's health.
+//! The store in one SQLite file. One thread owns the connection and takes work over a bounded queue; other processes
+//! may have the same file open. Each outcome is one transaction: its row, its rollup and the model's health.
 
 pub(super) mod column_values;
 mod connect;
@@ -30,7 +30,7 @@ pub struct SqliteStore {
     pub(super) path: PathBuf,
     pub(super) published_profiles: Vec<String>,
     worker: Worker<Connection>,
-    /// Opened by [`SqliteStore::look`]: nothing may stay behind.
+    /// Opened by [`SqliteStore::look`]: no file of SQLite may be left behind.
     only_looks: bool,
 }
 
@@ -43,21 +43,21 @@ impl Drop for SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens the file at `path`, creating it (0600) in an existing directory, and brings its tables up to date.
+    /// Opens the file at `path`, creating it (0600) in an existing directory, and migrates its tables.
     ///
     /// # Errors
-    /// [`StoreError::Broken`] where the directory is missing or read-only, the disk is full, the file is no database or
-    /// comes from a newer version, or the SQLite library is too old; [`StoreError::Unavailable`] where it is locked.
+    /// [`StoreError::Broken`] if the directory is missing or read-only, the disk is full, the file is no database or
+    /// comes from a newer version, or the SQLite library is too old; [`StoreError::Unavailable`] if it is locked.
     pub async fn open(path: &Path, published_profiles: &[String]) -> Result<Self, StoreError> {
         let path = file::prepare(path)?;
         let worker = start(&path, connect::connect).await?;
         Ok(Self { path, published_profiles: published_profiles.to_vec(), worker, only_looks: false })
     }
 
-    /// Opens the file at `path` to look at it: it is neither created nor brought up to date, and nothing can be written.
+    /// Opens the file at `path` for reading: it is neither created nor migrated, and nothing can be written.
     ///
     /// # Errors
-    /// As [`SqliteStore::open`], and where there is no file.
+    /// As [`SqliteStore::open`], and if there is no file.
     pub async fn look(path: &Path, published_profiles: &[String]) -> Result<Self, StoreError> {
         let path = file::existing(path)?;
         let worker = start(&path, connect::look).await?;

@@ -1,13 +1,13 @@
-//! Tables and indexes, and how an older file becomes a newer one. Each row keeps its whole document in `doc`; the columns
-//! beside it are what is searched by.
+//! Tables, indexes and migrations. Each row keeps its whole document in `doc`; the other columns are those
+//! that queries search by.
 
 use super::errors::SqliteCallError;
 use crate::storage::catalog::sqlite::entries;
 use crate::storage::{StoreError, claims, history, listings, notices, posts};
 use rusqlite::{Connection, TransactionBehavior};
 
-/// The steps from an empty file to the present, one an entry; `user_version` counts those done. Never change one that
-/// was released: add another.
+/// The migrations from an empty file to the present; `user_version` counts those done. Never change a
+/// released one: add another.
 const STEPS: &[&str] = &[
     "
     CREATE TABLE runs (
@@ -127,7 +127,7 @@ const STEPS: &[&str] = &[
     posts::sqlite::TABLES,
 ];
 
-/// What [`migrate`] creates, for people.
+/// The objects that [`migrate`] creates, for people.
 pub fn plan() -> Vec<String> {
     let statements = || STEPS.iter().flat_map(|step| step.split(';')).map(str::trim);
     let dropped: Vec<&str> =
@@ -145,18 +145,18 @@ fn spoken(head: &str) -> String {
     }
 }
 
-/// `TABLE runs` as people read it: `table runs`.
+/// `TABLE runs` in the form for people: `table runs`.
 fn lowered(head: &str) -> String {
     head.replace("TABLE", "table").replace("UNIQUE", "unique").replace("INDEX", "index")
 }
 
-/// Does the steps that the file lacks, all in one transaction.
+/// Applies the migrations that the file lacks, all in one transaction.
 pub fn migrate(connection: &mut Connection) -> Result<(), SqliteCallError> {
     if done(connection)? == STEPS.len() {
         return Ok(());
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    // Asked again under the lock: another process may have been faster.
+    // Checked again under the lock: another process may have been faster.
     let done = done(&transaction)?;
     for step in &STEPS[done..] {
         transaction.execute_batch(step)?;
@@ -165,10 +165,10 @@ pub fn migrate(connection: &mut Connection) -> Result<(), SqliteCallError> {
     Ok(transaction.commit()?)
 }
 
-/// What the tables of a file are where they are not those of this program.
+/// The version of the file's tables if it is not that of this program.
 ///
 /// # Errors
-/// Where they are of a newer one.
+/// If the tables are of a newer version.
 pub fn outdated(connection: &Connection) -> Result<Option<String>, SqliteCallError> {
     let done = done(connection)?;
     let all = STEPS.len();

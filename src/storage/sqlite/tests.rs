@@ -1,4 +1,4 @@
-//! What only the owner of the connection can bring about: a full database, and the settings that durability rests on.
+//! Tests that need the connection itself: a full database, and the settings that durability depends on.
 
 use super::*;
 use crate::domain::Outcome;
@@ -13,8 +13,7 @@ fn success(number: usize) -> Outcome {
     Outcome::Success(Box::new(fixtures::run(&format!("{number:05}"), "groq", "m")))
 }
 
-/// Lets the file grow by so many pages. SQLite answers beyond them with the code of a full disk, and rolls back as it
-/// does there.
+/// Lets the file grow by so many pages. SQLite reports a full disk beyond them, and rolls back as it does there.
 async fn room(store: &SqliteStore, more_pages: i64) {
     let limit = move |connection: &mut rusqlite::Connection| {
         let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;

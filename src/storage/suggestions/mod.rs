@@ -1,5 +1,5 @@
-//! Names for whoever types: of models, runs, batches, fingerprints. Asked by the completions of shells, so every answer is
-//! short, comes from an index, and is only read.
+//! Suggested names for shell completion: models, runs, batches, fingerprints. Every answer is short, comes from an
+//! index and only reads.
 
 pub(super) mod mongo;
 pub(super) mod sqlite;
@@ -13,39 +13,37 @@ pub const MOST: u32 = 1_000;
 /// The most ids of one answer, newest first: nobody types the id of an old run.
 pub const NEWEST: u32 = 50;
 
-/// Where names are looked up.
+/// The source of suggested names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SuggestionSource {
-    /// Ids of a provider's models in the catalogue.
+    /// Ids of a provider's models in the catalog.
     Catalogue(String),
-    /// Ids of the models that a provider lists and nobody has enabled.
+    /// Ids of the models that a provider lists and that are not enabled.
     Listed(String),
     /// Ids of runs of either series, newest first.
     Runs,
     /// Ids of batches of changes, newest first.
     Batches,
-    /// Fingerprints of errors.
     Fingerprints,
 }
 
-/// A name.
+/// A suggested name with its description.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Suggestion {
-    /// The name.
     pub text: String,
-    /// What it is, in a few words; may be empty.
+    /// A description in a few words; may be empty.
     pub about: String,
 }
 
-/// A store that is looked into while somebody types.
+/// A store that is queried while the user types.
 #[async_trait]
 pub trait SuggestionStore: Send + Sync {
-    /// The names on a shelf that begin like this.
+    /// The names of a source that start with `beginning`.
     async fn suggest(&self, shelf: &SuggestionSource, beginning: &str)
     -> Result<Vec<Suggestion>, StoreError>;
 }
 
-/// What is said about a model of the catalogue.
+/// The description of a model of the catalog.
 pub fn about_model(display_name: &str, enabled: bool) -> String {
     match (display_name.trim(), enabled) {
         (name, true) => name.to_owned(),

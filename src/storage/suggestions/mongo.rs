@@ -1,4 +1,5 @@
-//! Names for whoever types. One question on one connection, without a sign of life before it: whoever types does not wait.
+//! Suggestions for shell completion. One query on one connection, without a check of the server before it,
+//! because the user waits.
 
 use crate::storage::mongo::connect;
 use crate::storage::mongo::errors::{MongoCallError, explain};
@@ -11,10 +12,10 @@ use mongodb::bson::{Bson, Document, doc};
 use std::collections::HashSet;
 use std::time::Duration;
 
-/// The server's time for one question.
+/// The server's time for one query.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// A server that is only asked.
+/// A server that is only queried.
 pub struct MongoSuggestions {
     uri: MongoUri,
     database: Database,
@@ -22,7 +23,7 @@ pub struct MongoSuggestions {
 }
 
 impl MongoSuggestions {
-    /// Nothing is asked yet.
+    /// Creates the client without connecting.
     ///
     /// # Errors
     /// A connection string that cannot work.
@@ -129,7 +130,7 @@ async fn gathered(mut cursor: mongodb::Cursor<Document>) -> Result<Vec<Document>
     Ok(found)
 }
 
-/// Texts that begin like this, as a stretch of an index.
+/// Texts that start like this, as a range of an index.
 fn begins(field: &str, beginning: &str) -> Document {
     let mut filter = Document::new();
     filter.insert(field, doc! { "$gte": beginning, "$lt": format!("{beginning}\u{10ffff}") });

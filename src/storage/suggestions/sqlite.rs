@@ -1,5 +1,5 @@
-//! Names for whoever types. The file is opened for reading alone: one that is missing stays missing, one of an older
-//! version stays as it is.
+//! Suggestions for shell completion. The file is opened for reading alone: a missing one is not created, an older
+//! one is not migrated.
 
 use crate::storage::StoreError;
 use crate::storage::sqlite::errors::{SqliteCallError, explain};
@@ -9,16 +9,16 @@ use rusqlite::{Connection, OpenFlags, Row, ToSql};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How long another process may hold the file; whoever types waits no longer.
+/// Time to wait for another process that holds the file; a user at a prompt should not wait longer.
 const BUSY: Duration = Duration::from_millis(100);
 
-/// A file that is only looked into.
+/// A file that is only read.
 pub struct SqliteSuggestions {
     path: PathBuf,
 }
 
 impl SqliteSuggestions {
-    /// Opens nothing yet.
+    /// Creates the reader without opening the file.
     pub fn new(path: &Path) -> Self {
         Self { path: path.to_owned() }
     }
@@ -61,7 +61,7 @@ fn suggestion(row: &Row<'_>) -> rusqlite::Result<Suggestion> {
     Ok(Suggestion { text: row.get(0)?, about: enabled.map_or(about.clone(), |on| about_model(&about, on)) })
 }
 
-/// Text, what it is, and, of models of the catalogue, whether they are enabled.
+/// The query: text, description, and for models of the catalog if they are enabled.
 fn question(shelf: &SuggestionSource) -> (&'static str, Option<&str>) {
     match shelf {
         SuggestionSource::Catalogue(provider) => (

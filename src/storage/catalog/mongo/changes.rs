@@ -1,6 +1,6 @@
-//! Audited changes of the catalogue. A standalone server has no transactions, so a change is written down first, then made
-//! in one update that also checks the values before, then marked as done. What a crash leaves unmarked is settled by whoever
-//! reads it next, by comparing the entry with the values before and after.
+//! Audited changes of the catalog. A standalone server has no transactions, so a change is recorded first, then made in
+//! one update that also checks the values before, then marked as done. The next reader resolves a change that a crash
+//! left unmarked, by comparing the entry with the values before and after.
 
 use super::entries::entry;
 use super::work_list::other_spelling;
@@ -19,7 +19,6 @@ use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::Error;
 use serde_json::{Map, Value};
 
-/// Writes down that a batch begins.
 pub async fn begin(shared: &MongoContext, batch: &Batch) -> Result<(), MongoCallError> {
     let batches = shared.collection(&shared.names.catalog_batches);
     let row = doc! {
@@ -40,14 +39,12 @@ pub async fn begin(shared: &MongoContext, batch: &Batch) -> Result<(), MongoCall
     Ok(())
 }
 
-/// Writes down that a batch has ended.
 pub async fn finish(shared: &MongoContext, id: &str, at: DateTime<Utc>) -> Result<(), MongoCallError> {
     let batches = shared.collection(&shared.names.catalog_batches);
     batches.update_one(doc! { "_id": id }, doc! { "$set": { "finished_at": date(at) } }).await?;
     Ok(())
 }
 
-/// Makes one change.
 pub async fn change(shared: &MongoContext, order: &ChangeRequest) -> Result<ChangeOutcome, MongoCallError> {
     let present = shared.collection(&shared.names.models).find_one(of_model(&order.model)).await?;
     let shown = present.as_ref().map(entry);
@@ -91,7 +88,7 @@ fn of_model(model: &ModelRef) -> Document {
     doc! { "provider": &model.provider, "model_id": &model.model_id }
 }
 
-/// Writes a change down before it is made. The values before are kept in their own types.
+/// Records a change before it is made. The values before keep their own types.
 async fn write_down(
     shared: &MongoContext,
     order: &ChangeRequest,
@@ -111,7 +108,7 @@ async fn write_down(
         "after": to_document(&order.set),
         "became": ChangeStatus::Unknown.as_str(),
     };
-    // The same model a second time within a batch: somebody was asked again after another one's change.
+    // A second change of the same model within a batch: the user was asked again after a foreign change.
     let changes = shared.collection(&shared.names.catalog_changes);
     changes.update_one(doc! { "_id": &id }, doc! { "$set": fields }).upsert(true).await?;
     Ok(id)
@@ -123,7 +120,7 @@ async fn mark(shared: &MongoContext, id: &str, became: ChangeStatus) -> Result<(
     changes.update_one(doc! { "_id": id }, update).await.map(drop)
 }
 
-/// Whether the entry still was what was read: the filter holds the values before, in their own types.
+/// True if the entry still was as read: the filter holds the values before, in their own types.
 async fn update(shared: &MongoContext, order: &ChangeRequest, present: &Document) -> Result<bool, Error> {
     let mut filter = doc! { "_id": present.get("_id").cloned().unwrap_or(Bson::Null) };
     for name in order.set.keys().chain(order.expected.iter().flat_map(Map::keys)) {
@@ -151,7 +148,7 @@ async fn update(shared: &MongoContext, order: &ChangeRequest, present: &Document
     Ok(result.matched_count == 1)
 }
 
-/// Whether the entry still was, in every field, what was read.
+/// True if the entry still was as read, in every field.
 async fn remove(shared: &MongoContext, present: &Document) -> Result<bool, Error> {
     let id = present.get("_id").cloned().unwrap_or(Bson::Null);
     let unchanged = doc! { "$eq": ["$$ROOT", { "$literal": present.clone() }] };
@@ -160,7 +157,8 @@ async fn remove(shared: &MongoContext, present: &Document) -> Result<bool, Error
     Ok(result.deleted_count == 1)
 }
 
-/// Whether the entry is new; one that comes back was made when it says. An upsert, because not every database has the unique index.
+/// True if the entry is new; one that comes back keeps its stated creation time. An upsert, because not every database
+/// has the unique index.
 async fn insert(shared: &MongoContext, order: &ChangeRequest) -> Result<bool, Error> {
     let set = to_document(&order.set).into_iter();
     let mut fields: Document = set.filter(|(_, value)| *value != Bson::Null).collect();
@@ -171,8 +169,8 @@ async fn insert(shared: &MongoContext, order: &ChangeRequest) -> Result<bool, Er
     Ok(result.upserted_id.is_some())
 }
 
-/// Takes the model's waiting work away: nothing may be paid for a model that is off. Series that rest between two turns
-/// are cancelled too, and not counted.
+/// Cancels the model's waiting jobs: nothing may be paid for a disabled model. Series that rest between two turns are
+/// cancelled too, but not counted.
 async fn cancel_jobs(shared: &MongoContext, order: &ChangeRequest) -> Result<u64, Error> {
     let mut queued = of_model(&order.model);
     queued.insert("status", "queued");
@@ -187,7 +185,6 @@ async fn cancel_jobs(shared: &MongoContext, order: &ChangeRequest) -> Result<u64
     Ok(count)
 }
 
-/// The newest batches.
 pub async fn batches(shared: &MongoContext, limit: u32) -> Result<Vec<Batch>, MongoCallError> {
     let rows = shared.collection(&shared.names.catalog_batches);
     let mut cursor = rows.find(doc! {}).sort(doc! { "_id": -1 }).limit(i64::from(limit)).await?;
@@ -198,7 +195,6 @@ pub async fn batches(shared: &MongoContext, limit: u32) -> Result<Vec<Batch>, Mo
     Ok(found)
 }
 
-/// One batch.
 pub async fn batch(shared: &MongoContext, id: &str) -> Result<Option<Batch>, MongoCallError> {
     let row = shared.collection(&shared.names.catalog_batches).find_one(doc! { "_id": id }).await?;
     Ok(row.as_ref().map(read_batch))
@@ -219,7 +215,6 @@ fn read_batch(row: &Document) -> Batch {
     }
 }
 
-/// Changes of a batch or of a model.
 pub async fn changes(shared: &MongoContext, of: &ChangesOf) -> Result<Vec<CatalogChange>, MongoCallError> {
     let rows = shared.collection(&shared.names.catalog_changes);
     let found = match of {
@@ -254,7 +249,7 @@ fn read_change(row: &Document) -> CatalogChange {
     }
 }
 
-/// Finds out what became of a change that was written down and not marked, and marks it where that can be told.
+/// Resolves a change that was recorded but not marked, and marks it if the result can be told.
 async fn settle(shared: &MongoContext, change: &CatalogChange) -> Result<ChangeStatus, Error> {
     let present = shared.collection(&shared.names.models).find_one(of_model(&change.model)).await?;
     let present = present.as_ref().map(entry);

@@ -1,4 +1,4 @@
-//! Entries of the catalogue as they are, and the figures of their last day. Whatever type a field has, it is shown.
+//! Entries of the catalog as they are, and the figures of their last day. Fields of any type are shown.
 
 use crate::domain::ModelRef;
 use crate::storage::catalog::{CatalogEntry, Figures, ModelScope, Samples};
@@ -16,13 +16,13 @@ use mongodb::bson::{Bson, Document, RawBsonRef, RawDocument, doc};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 
-/// How many rows come with one answer of the server: thousands of models need no second round.
+/// Rows per answer of the server: thousands of models need no second round trip.
 pub(in crate::storage) const BATCH: u32 = 50_000;
 
-/// Parts in which the runs of a window are asked for.
+/// Parts in which the runs of a window are queried.
 const PARTS: usize = 4;
 
-/// All entries, of one provider or of all.
+/// Entries of one provider or of all.
 pub async fn entries(
     shared: &MongoContext,
     provider: Option<&str>,
@@ -30,7 +30,7 @@ pub async fn entries(
     those(shared, provider.map_or_else(Document::new, |name| doc! { "provider": name }), None).await
 }
 
-/// The entries that fit a filter, with some of their fields or all, or what is wanted of each; sorted by provider and id.
+/// The entries that match a filter, with some of their fields or all, converted to `T`; sorted by provider and id.
 pub async fn those<T: From<CatalogEntry>>(
     shared: &MongoContext,
     filter: Document,
@@ -55,7 +55,7 @@ fn nameless(mut fields: Map<String, Value>) -> CatalogEntry {
     CatalogEntry::new(fields)
 }
 
-/// The figures of the models in scope. Three questions side by side, each answered from an index.
+/// The figures of the models in scope. Three queries side by side, each answered from an index.
 pub async fn figures(
     shared: &MongoContext,
     scope: &ModelScope,
@@ -104,7 +104,7 @@ impl AttemptQuery<'_> {
         self.within(time_field, doc! { "$gte": date(self.since), "$lte": date(self.until()) })
     }
 
-    /// The runs of the window in parts of the same length.
+    /// Filters for parts of the window, all of the same length.
     fn parts(&self) -> [Document; PARTS] {
         let part = (self.until() - self.since) / PARTS as i32;
         std::array::from_fn(|at| {
@@ -132,8 +132,8 @@ impl AttemptQuery<'_> {
         Ok(found)
     }
 
-    /// Row by row, the few fields that count: grouping on the server takes several times as long as sending them. Asked in
-    /// parts, so that one is read while the server finds the others.
+    /// Reads the few needed fields row by row: grouping on the server takes several times as long as sending them.
+    /// Queried in parts, so that one is read while the server finds the others.
     async fn samples(&self) -> Result<HashMap<ModelRef, Samples>, MongoCallError> {
         let fields = doc! {
             "_id": 0, "provider": 1, "model_name": 1, "gen_ts": 1, "time_to_first_token": 1, "tokens_per_second": 1,
@@ -160,7 +160,7 @@ impl AttemptQuery<'_> {
         Ok(all.into_iter().flat_map(of).collect())
     }
 
-    /// How many runs, and when the newest began: read from an index alone.
+    /// Number of runs, and the start of the newest: read from an index alone.
     pub async fn runs(&self) -> Result<Vec<(ModelRef, u64, Option<DateTime<Utc>>)>, MongoCallError> {
         let group = doc! {
             "_id": { "provider": "$provider", "model_name": "$model_name" },
@@ -181,7 +181,7 @@ impl AttemptQuery<'_> {
         Ok(found)
     }
 
-    /// Failures of the published series; the Python runner's carry neither role nor profile, and all of them counted.
+    /// Failures of the published series; the Python runner's carry neither role nor profile, and all of them count.
     pub async fn failures(&self) -> Result<Vec<(ModelRef, u64)>, MongoCallError> {
         let mut filter = self.of_day("ts");
         filter.extend(crate::storage::aggregates::mongo::published(self.shared));
@@ -216,7 +216,7 @@ fn count(group: &Document, name: &str) -> u64 {
     }
 }
 
-/// What a health row knows of its model.
+/// The model and figures of a health row.
 fn known(row: &RawDocument) -> Option<(ModelRef, Figures)> {
     let (mut model, mut known) = (ModelRef::new("", ""), Figures::default());
     for field in row {
@@ -241,7 +241,7 @@ fn known(row: &RawDocument) -> Option<(ModelRef, Figures)> {
     (!model.provider.is_empty() && !model.model_id.is_empty()).then_some((model, known))
 }
 
-/// What counts of a run, where it lies in the server's answer. What has another type in an old row is passed over.
+/// The needed fields of a run, borrowed from the server's answer. Skips values of another type in old rows.
 #[derive(Default)]
 struct RunFigures<'a> {
     provider: &'a str,
@@ -253,7 +253,7 @@ struct RunFigures<'a> {
 }
 
 impl<'a> RunFigures<'a> {
-    /// Reads a row from front to end once: to look each field up would go through it each time.
+    /// Reads a row once from front to end: each lookup of a field would scan it again.
     fn read(row: &'a RawDocument) -> Option<Self> {
         let mut run = Self::default();
         for field in row {
@@ -273,7 +273,7 @@ impl<'a> RunFigures<'a> {
         (!run.provider.is_empty() && !run.model.is_empty()).then_some(run)
     }
 
-    /// Adds it to the samples of its model, by provider and id. Names are copied once for each model, not for each run.
+    /// Adds the run to the samples of its model, by provider and id. Names are copied once per model, not per run.
     fn add_to(&self, all: &mut HashMap<String, HashMap<String, Samples>>) {
         let known = all.get_mut(self.provider).and_then(|models| models.get_mut(self.model));
         let samples = match known {

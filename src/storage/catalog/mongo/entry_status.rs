@@ -1,4 +1,4 @@
-//! The few rows that somebody has to decide about, found by the server; and chores, each taken by one update whose pipeline
+//! Entries that wait for a decision, found by the server; and chores, each taken by one update whose pipeline
 //! reads the server's clock.
 
 use super::entries;
@@ -59,7 +59,7 @@ impl ChoreStore for MongoStore {
     }
 }
 
-/// The fields that say where an entry stands.
+/// The fields that describe the status of an entry.
 fn standing() -> Document {
     doc! { "provider": 1, "model_id": 1, "enabled": 1, "deprecated": 1, "status": 1, "created_at": 1 }
 }
@@ -68,7 +68,7 @@ fn is_there(field: &str) -> Document {
     doc! { field: { "$ne": null } }
 }
 
-/// `storage::chores::is_free` in the server's words; whose turn it is says the token.
+/// `storage::claims::chores::is_free` as an aggregation; the token tells who took the turn.
 async fn take(
     shared: &MongoContext,
     component: &str,
@@ -95,7 +95,7 @@ async fn take(
         .return_document(ReturnDocument::After)
         .await;
     match taken {
-        // Somebody else put the row there at the same moment.
+        // Another daemon inserted the row at the same moment.
         Err(error) if is_duplicate(&error) => Ok(false),
         taken => {
             let row = taken?.unwrap_or_default();

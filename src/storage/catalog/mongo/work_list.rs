@@ -1,4 +1,4 @@
-//! The catalogue of models, and what was learned about their requests.
+//! The work list in MongoDB, and the adaptations learned for models.
 
 use crate::domain::ModelRef;
 use crate::storage::WorkItem;
@@ -40,7 +40,7 @@ async fn models(shared: &MongoContext, filter: Document) -> Result<Vec<Document>
     Ok(found)
 }
 
-/// Whose entry it is, where it says so in texts.
+/// The entry's provider and model, if both are texts.
 pub fn model(entry: &Document) -> Option<ModelRef> {
     Some(ModelRef::new(entry.get_str("provider").ok()?, entry.get_str("model_id").ok()?))
 }
@@ -55,8 +55,7 @@ fn work_item(entry: &Document) -> Option<WorkItem> {
     })
 }
 
-/// Request quirks: the object `metadata`, and the two keys that Python runners act on wherever they stand at
-/// the top of the entry.
+/// Request quirks: the object `metadata`, and the two keys that Python runners also obey at the top of the entry.
 fn metadata(entry: &Document) -> Map<String, Value> {
     let mut out = entry.get_document("metadata").map(to_json::fields).unwrap_or_default();
     for name in QUIRKS_AT_THE_TOP {
@@ -67,7 +66,7 @@ fn metadata(entry: &Document) -> Map<String, Value> {
     out
 }
 
-/// Whether the catalogue wants a model measured; nothing where it does not have the model.
+/// True if the model is measured; `None` if the catalog does not have it.
 pub async fn is_enabled(
     shared: &MongoContext,
     model: &ModelRef,
@@ -77,13 +76,13 @@ pub async fn is_enabled(
     Ok(entry.as_ref().map(wanted))
 }
 
-/// Whether an entry of the catalogue is to be measured.
+/// True if an entry of the catalog is to be measured.
 pub fn wanted(entry: &Document) -> bool {
     let is_true = |name: &str| entry.get_bool(name).unwrap_or(false);
     is_true("enabled") && !is_true("deprecated")
 }
 
-/// Whether a model whose id differs in case alone is enabled.
+/// True if a model whose id differs in case alone is enabled.
 pub async fn other_spelling(shared: &MongoContext, model: &ModelRef) -> Result<bool, MongoCallError> {
     let same = doc! { "provider": &model.provider, "model_id": &model.model_id, "enabled": true };
     let any_case = Collation::builder().locale("en").strength(CollationStrength::Secondary).build();
@@ -105,7 +104,7 @@ pub async fn learned(shared: &MongoContext, model: &ModelRef) -> Result<Vec<Stri
     Ok(learned.iter().filter_map(Bson::as_str).map(str::to_owned).collect())
 }
 
-/// Remembers an adaptation once.
+/// Stores an adaptation, once even if it is learned again.
 pub async fn learn(shared: &MongoContext, model: &ModelRef, adaptation: &str) -> Result<(), MongoCallError> {
     let update = doc! {
         "$setOnInsert": { "provider": &model.provider, "model_id": &model.model_id },

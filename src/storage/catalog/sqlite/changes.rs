@@ -1,5 +1,4 @@
-//! Audited changes of the catalogue. The change and what is written down about it are one transaction, so what is written
-//! down has been done.
+//! Audited changes of the catalog. A change and its record are one transaction, so every recorded change was made.
 
 use super::entries::{find, object};
 use crate::domain::ModelRef;
@@ -13,11 +12,10 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use serde_json::{Map, Value};
 
-/// Fields that are columns; all others stand in `doc`.
+/// Fields that are columns; all others are in `doc`.
 const COLUMNS: [&str; 7] =
     ["provider", "model_id", "display_name", "enabled", "deprecated", "created_at", "metadata"];
 
-/// Writes down that a batch begins.
 pub fn begin(connection: &mut Connection, batch: &Batch) -> Result<(), SqliteCallError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction
@@ -38,14 +36,12 @@ pub fn begin(connection: &mut Connection, batch: &Batch) -> Result<(), SqliteCal
     Ok(transaction.commit()?)
 }
 
-/// Writes down that a batch has ended.
 pub fn finish(connection: &mut Connection, id: &str, at: DateTime<Utc>) -> Result<(), SqliteCallError> {
     let sql = "UPDATE catalog_batches SET finished_at_ms = ? WHERE id = ?";
     connection.prepare_cached(sql)?.execute(params![at.timestamp_millis(), id])?;
     Ok(())
 }
 
-/// Makes one change.
 pub fn change(connection: &mut Connection, order: &ChangeRequest) -> Result<ChangeOutcome, SqliteCallError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let present = find(&transaction, &order.model)?;
@@ -88,7 +84,6 @@ fn note(
     Ok(())
 }
 
-/// The columns and the `doc` of an entry.
 struct EntryColumns {
     name: String,
     enabled: bool,
@@ -141,14 +136,14 @@ fn update(
     Ok(())
 }
 
-/// Takes an entry away, and what is derived for it.
+/// Removes an entry and the rows derived for it.
 fn remove(transaction: &Transaction<'_>, model: &ModelRef) -> rusqlite::Result<()> {
     let sql = "DELETE FROM models WHERE provider = ? AND model_id = ?";
     transaction.prepare_cached(sql)?.execute([&model.provider, &model.model_id])?;
     aggregates::sqlite::forget(transaction, model)
 }
 
-/// A new entry; one that comes back was made when it says.
+/// Inserts a new entry; one that comes back keeps its stated creation time.
 fn insert(transaction: &Transaction<'_>, order: &ChangeRequest) -> rusqlite::Result<()> {
     let fields = order.set.clone().into_iter().filter(|(_, value)| !value.is_null()).collect();
     let columns = EntryColumns::of(&fields);
@@ -170,7 +165,6 @@ fn insert(transaction: &Transaction<'_>, order: &ChangeRequest) -> rusqlite::Res
 
 const BATCH: &str = "id, at_ms, who, action, why, planned, undoes, undone_by, finished_at_ms";
 
-/// The newest batches.
 pub fn batches(connection: &mut Connection, limit: u32) -> Result<Vec<Batch>, SqliteCallError> {
     let sql = format!("SELECT {BATCH} FROM catalog_batches ORDER BY id DESC LIMIT ?");
     let mut statement = connection.prepare_cached(&sql)?;
@@ -178,7 +172,6 @@ pub fn batches(connection: &mut Connection, limit: u32) -> Result<Vec<Batch>, Sq
     Ok(found.collect::<rusqlite::Result<_>>()?)
 }
 
-/// One batch.
 pub fn batch(connection: &mut Connection, id: &str) -> Result<Option<Batch>, SqliteCallError> {
     let sql = format!("SELECT {BATCH} FROM catalog_batches WHERE id = ?");
     Ok(connection.prepare_cached(&sql)?.query_row([id], read_batch).optional()?)
@@ -202,7 +195,6 @@ fn instant(milliseconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(milliseconds).unwrap_or_default()
 }
 
-/// Changes of a batch or of a model.
 pub fn changes(connection: &mut Connection, of: &ChangesOf) -> Result<Vec<CatalogChange>, SqliteCallError> {
     const CHANGE: &str = "SELECT batch, provider, model_id, at_ms, before, after FROM catalog_changes";
     let found = match of {

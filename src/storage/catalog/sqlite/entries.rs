@@ -1,4 +1,4 @@
-//! Entries of the catalogue as they are, and the figures of their last day.
+//! Entries of the catalog as they are, and the figures of their last day.
 
 use crate::domain::ModelRef;
 use crate::storage::catalog::{CatalogEntry, Figures, ModelScope, Samples};
@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 
-/// What is read of the runs of a window lies together, in the order of time; a model's own runs are found one by one.
+/// The first index serves the runs of a window in order of time, the second each model's own runs.
 pub const INDEXES: &str = "
     CREATE INDEX runs_of_window ON runs (published, run_ts_ms, provider, model_name, gen_ts_ms, time_to_first_token,
         tokens_per_second, visible_tokens_per_second);
@@ -21,7 +21,7 @@ pub const INDEXES: &str = "
 
 const COLUMNS: &str = "provider, model_id, display_name, enabled, deprecated, created_at_ms, metadata, doc";
 
-/// All entries, of one provider or of all.
+/// Entries of one provider or of all.
 pub fn entries(
     connection: &mut Connection,
     provider: Option<&str>,
@@ -33,7 +33,7 @@ pub fn entries(
     Ok(found.collect::<rusqlite::Result<_>>()?)
 }
 
-/// The entries that fit an SQL condition, or what is wanted of each, sorted by provider and id.
+/// The entries that match an SQL condition, converted to `T`, sorted by provider and id.
 pub fn those<T: From<CatalogEntry>>(
     connection: &Connection,
     condition: &str,
@@ -44,13 +44,12 @@ pub fn those<T: From<CatalogEntry>>(
     Ok(found.collect::<rusqlite::Result<_>>()?)
 }
 
-/// One entry.
 pub fn find(connection: &Connection, model: &ModelRef) -> rusqlite::Result<Option<CatalogEntry>> {
     let sql = format!("SELECT {COLUMNS} FROM models WHERE provider = ? AND model_id = ?");
     connection.prepare_cached(&sql)?.query_row([&model.provider, &model.model_id], entry).optional()
 }
 
-/// The fields in the words of the data contract: columns first, then what `doc` holds besides.
+/// The fields under the names of the data contract: columns first, then the rest of `doc`.
 fn entry(row: &Row<'_>) -> rusqlite::Result<CatalogEntry> {
     let (name, metadata): (String, String) = (row.get(2)?, row.get(6)?);
     let mut fields = Map::new();
@@ -73,7 +72,7 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<CatalogEntry> {
     Ok(CatalogEntry::new(fields))
 }
 
-/// A document in a column; what is none is an empty one.
+/// A document in a column; an empty one if the text is no document.
 pub fn object(text: &str) -> Map<String, Value> {
     serde_json::from_str(text).unwrap_or_default()
 }
@@ -98,7 +97,7 @@ pub fn figures(
     Ok(all)
 }
 
-/// The last day of the models in scope.
+/// Queries for the last day of the models in scope.
 struct DayQuery<'a> {
     connection: &'a Connection,
     scope: &'a ModelScope,
@@ -131,7 +130,7 @@ impl DayQuery<'_> {
         self.rows(&sql, |row| Ok((model(row)?, object(&row.get::<_, String>(2)?))))
     }
 
-    /// The rows of the day as they lie beside each other in the index.
+    /// The rows of the day, which are adjacent in the index.
     fn samples(&self) -> rusqlite::Result<HashMap<ModelRef, Samples>> {
         let mut all: HashMap<ModelRef, Samples> = HashMap::new();
         self.rows(&samples_sql(self.scope), |row| {
@@ -156,8 +155,8 @@ impl DayQuery<'_> {
     }
 }
 
-/// A condition on two columns; `?3` is the provider and `?4` the model. A plus keeps the planner to the index on time, which
-/// does not grow with the store.
+/// A condition on two columns; `?3` is the provider and `?4` the model. A plus makes the planner use the index on time,
+/// whose window does not grow with the store.
 fn condition(scope: &ModelScope, model_column: &str) -> String {
     match scope {
         ModelScope::All => "?3 IS NULL AND ?4 IS NULL".to_owned(),

@@ -1,4 +1,4 @@
-//! The few rows that somebody has to decide about, and chores. One daemon owns the file, so a chore is free once it rested.
+//! Entries that wait for a decision, and chores. One daemon owns the file, so a chore is free once its rest is over.
 
 use super::entries;
 use crate::domain::ModelRef;
@@ -45,7 +45,7 @@ impl ChoreStore for SqliteStore {
     }
 }
 
-/// Documents that are none say nothing of what they wait for.
+/// Skips rows whose document cannot be parsed, because they do not say what they wait for.
 fn waiting(connection: &mut Connection) -> Result<Vec<CatalogEntry>, SqliteCallError> {
     let field = |name: &str| format!("CASE WHEN json_valid(doc) THEN json_extract(doc, '$.{name}') END");
     let condition = format!(

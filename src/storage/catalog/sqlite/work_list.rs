@@ -1,4 +1,4 @@
-//! The catalogue of models, and what was learned about their requests.
+//! The work list in SQLite, and the adaptations learned for models.
 
 use crate::domain::ModelRef;
 use crate::storage::WorkItem;
@@ -51,7 +51,7 @@ pub fn learned(connection: &mut Connection, model: &ModelRef) -> Result<Vec<Stri
     Ok(found.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Remembers an adaptation once.
+/// Stores an adaptation, once even if it is learned again.
 pub fn learn(connection: &mut Connection, model: &ModelRef, adaptation: &str) -> Result<(), SqliteCallError> {
     let sql = "INSERT OR IGNORE INTO model_adaptations (provider, model_id, adaptation) VALUES (?, ?, ?)";
     connection.prepare_cached(sql)?.execute([&model.provider, &model.model_id, adaptation])?;

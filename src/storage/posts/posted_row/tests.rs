@@ -1,4 +1,4 @@
-//! What a post becomes: every field under its name, in the types that readers know, under an id that is its own.
+//! Tests of posted rows: every field under its name, in the types that readers know, under an id of its own.
 
 use super::*;
 use proptest::prelude::*;
@@ -13,7 +13,7 @@ fn posted(kind: PostKind, document: Value) -> Posted {
     Posted { kind, document, id: None, stamps: stamps() }
 }
 
-/// As the Python runner posts it.
+/// A run as the Python runner posts it.
 fn run() -> Value {
     json!({
         "provider": "bedrock", "model_name": "amazon.nova-pro-v1:0", "run_ts": "2026-11-23 08:52:02",
@@ -226,7 +226,7 @@ fn json_value() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
-    /// A field comes back under its name, or set aside, or it is what is wrong with the post.
+    /// A field keeps its name, or is set aside, or is the reason for refusing the post.
     #[test]
     fn no_field_is_lost(extra in prop::collection::hash_map("[a-z_$.%]{1,8}|_id|posted|runner|misc|run_ts|suspect", json_value(), 0..8)) {
         let mut document = run();

@@ -22,6 +22,7 @@ mod models;
 mod newcomer;
 mod outbox;
 mod parity;
+mod promises;
 mod protocols;
 mod providers;
 mod raw_server;

@@ -1,6 +1,7 @@
 //! `llmbench catalog diff`: shows changes in the stored lists, like diff(1).
 
-use super::{StoredListings, check_providers, notify, pick};
+use super::stored_listings::{StoredListings, check_providers};
+use super::{notify, pick};
 use crate::cli::catalog::CatalogDiffArgs;
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};

@@ -1,6 +1,6 @@
 //! `llmbench catalog list`: shows all models that were ever listed, as stored.
 
-use super::{StoredListings, check_providers, fits};
+use super::stored_listings::{StoredListings, check_providers, fits};
 use crate::cli::catalog::CatalogListArgs;
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};

@@ -4,16 +4,14 @@ mod diff;
 mod list;
 pub mod notify;
 mod pick;
+mod stored_listings;
 pub mod sync;
 
+pub use stored_listings::StoredListings;
+
 use crate::cli::catalog::{CatalogArgs, CatalogCommand};
-use crate::commands::context::{Context, store_error};
+use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
-use crate::domain::glob;
-use crate::domain::listing::{CatalogRow, MeasuredModel, ReadRow};
-use crate::listings::diff::{ABSENT_READS, DiffInput};
-use crate::storage::Store;
-use chrono::Utc;
 
 /// Runs `llmbench catalog` to its exit status.
 ///
@@ -31,69 +29,4 @@ pub async fn run(args: CatalogArgs, context: Context) -> Result<Exit, CommandErr
 
 fn trouble(error: CommandError) -> CommandError {
     if error.exit == Exit::Interrupted { error } else { error.exit(Exit::Usage) }
-}
-
-/// The store's data about lists, of some providers or of all.
-pub struct StoredListings {
-    /// All models that are listed.
-    pub rows: Vec<CatalogRow>,
-    pub reads: Vec<ReadRow>,
-    /// All models of the catalog.
-    pub measured: Vec<MeasuredModel>,
-}
-
-impl StoredListings {
-    /// Loads the data of these providers.
-    ///
-    /// # Errors
-    /// The store's errors.
-    pub async fn load(store: &dyn Store, providers: &[String]) -> Result<Self, CommandError> {
-        // The database selects one provider; several are selected here.
-        let one = if let [one] = providers { Some(one.as_str()) } else { None };
-        let loaded = async {
-            Ok(Self {
-                rows: store.listed(one).await?,
-                reads: store.list_reads(one).await?,
-                measured: store.measured_models().await?,
-            })
-        };
-        let mut known = loaded.await.map_err(|error| store_error("catalog", error))?;
-        let wanted = |provider: &String| providers.is_empty() || providers.contains(provider);
-        known.rows.retain(|row| wanted(&row.provider));
-        known.reads.retain(|read| wanted(&read.provider));
-        known.measured.retain(|entry| wanted(&entry.model.provider));
-        Ok(known)
-    }
-
-    /// The input of a diff, with the present as its start.
-    pub fn now(&self) -> DiffInput<'_> {
-        DiffInput {
-            rows: &self.rows,
-            reads: &self.reads,
-            measured: &self.measured,
-            since: Utc::now(),
-            absent_reads: ABSENT_READS,
-        }
-    }
-}
-
-/// Refuses providers that neither the table of hosts nor the store knows.
-fn check_providers(
-    providers: &[String],
-    known: &StoredListings,
-    context: &Context,
-) -> Result<(), CommandError> {
-    for name in providers {
-        let listed = known.rows.iter().any(|row| row.provider == *name);
-        if !listed && let Err(unknown) = context.settings.hosts.find(name) {
-            return Err(CommandError::usage(unknown));
-        }
-    }
-    Ok(())
-}
-
-/// True if the pattern matches the model's id or `provider:id`.
-fn fits(pattern: &str, row: &CatalogRow) -> bool {
-    let full = format!("{}:{}", row.provider, row.model_id);
-    glob::matches(pattern, &row.model_id) || glob::matches(pattern, &full)
 }

@@ -1,6 +1,6 @@
 //! `llmbench catalog diff --pick`: adds listed but unmeasured models with `models add`, chosen from a list or by name.
 
-use super::fits;
+use super::stored_listings::fits;
 use crate::cli::catalog::CatalogDiffArgs;
 use crate::cli::models::ConfirmArgs;
 use crate::commands::context::Context;

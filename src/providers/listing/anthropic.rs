@@ -1,7 +1,8 @@
 //! Anthropic: `{"data":[…],"has_more":…,"last_id":…}`, the next page after the last id.
 //! All entries are chat models. <https://docs.anthropic.com/en/api/models-list>
 
-use super::{ListingEntry, ListingPage, encoded, entry, facts, items};
+use super::facts;
+use super::types::{ListingEntry, ListingPage, encoded, entry, items};
 use serde_json::Value;
 
 /// The query for a page of the largest size.

@@ -3,7 +3,8 @@
 //! <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_ListFoundationModels.html>,
 //! <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_ListInferenceProfiles.html>
 
-use super::{ListingEndpoint, ListingEntry, ListingFormat, ListingPage, encoded, entry, facts, items};
+use super::facts;
+use super::types::{ListingEndpoint, ListingEntry, ListingFormat, ListingPage, encoded, entry, items};
 use serde_json::Value;
 
 /// The endpoints of both lists.

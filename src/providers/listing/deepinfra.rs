@@ -1,7 +1,8 @@
 //! DeepInfra: OpenAI's shape with a `metadata` that is null for models that are not for chat; prices
 //! are for a million tokens. <https://deepinfra.com/docs/openai_api>
 
-use super::{ListingEntry, ListingPage, entry, facts, items};
+use super::facts;
+use super::types::{ListingEntry, ListingPage, entry, items};
 use serde_json::Value;
 
 /// Tags of models that write no text.

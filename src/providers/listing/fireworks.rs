@@ -1,7 +1,8 @@
 //! Fireworks: the models of the account `fireworks`, on the control plane beside the inference API, pages by token.
 //! The inference API's own list shows about twenty of them. <https://docs.fireworks.ai/api-reference/list-models>
 
-use super::{ListingEndpoint, ListingEntry, ListingFormat, ListingPage, encoded, entry, facts, items};
+use super::facts;
+use super::types::{ListingEndpoint, ListingEntry, ListingFormat, ListingPage, encoded, entry, items};
 use serde_json::Value;
 
 /// Kinds that write no text.

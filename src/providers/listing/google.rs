@@ -5,7 +5,8 @@
 //! The Model Garden lists both models that Vertex serves and models that users deploy themselves, and each of two
 //! locations lists models that the other does not, so both are read.
 
-use super::{ListingEndpoint, ListingEntry, ListingFormat, ListingPage, encoded, entry, facts, items};
+use super::facts;
+use super::types::{ListingEndpoint, ListingEntry, ListingFormat, ListingPage, encoded, entry, items};
 use crate::providers::hosts::Host;
 use crate::providers::vertex;
 use serde_json::Value;

@@ -15,12 +15,13 @@ mod openrouter;
 mod types;
 
 pub use types::{ListingEndpoint, ListingEntry, ListingFormat, ListingPage};
+use types::{page, token};
 
 use super::hosts::{Auth, Host};
 use super::model_rules::DialectRule;
 use super::protocols::{Dialect, error_body};
-use crate::domain::listing::{ListedModel, ModelFacts};
-use serde_json::{Value, json};
+use crate::domain::listing::ListedModel;
+use serde_json::Value;
 use std::collections::HashSet;
 
 /// The addresses of a host's list.
@@ -152,72 +153,4 @@ fn document(body: &[u8]) -> Result<Value, String> {
         }
         Err(error) => Err(format!("its answer is no JSON ({error})")),
     }
-}
-
-/// The entries under the first of the names that holds a list; a bare array is the list itself.
-fn items<'a>(document: &'a Value, names: &[&str]) -> Result<&'a [Value], String> {
-    let found = names.iter().find_map(|name| document.get(*name)?.as_array()).or_else(|| document.as_array());
-    found
-        .map(Vec::as_slice)
-        .ok_or_else(|| format!("its answer holds no list of models (`{}`)", names.join("` or `")))
-}
-
-/// A page of the entries that `read` accepts.
-fn page(items: &[Value], next: Option<String>, read: impl Fn(&Value) -> Option<ListingEntry>) -> ListingPage {
-    ListingPage { raw_count: items.len() as u64, entries: items.iter().filter_map(read).collect(), next }
-}
-
-/// The longest id that is kept, in bytes.
-const LONGEST_ID: usize = 512;
-/// The longest name that is kept, in characters.
-const LONGEST_NAME: usize = 300;
-
-/// Builds an entry; `None` if its id is unusable.
-fn entry(raw: &Value, id: &str, name: Option<&str>, facts: ModelFacts) -> Option<ListingEntry> {
-    let id = id.trim();
-    if id.is_empty() || id.len() > LONGEST_ID {
-        return None;
-    }
-    let name = name.map(str::trim).filter(|name| !name.is_empty()).unwrap_or(id);
-    let model = ListedModel {
-        model_id: id.to_owned(),
-        name: name.chars().take(LONGEST_NAME).collect(),
-        facts,
-        raw: bounded(raw),
-    };
-    Some(ListingEntry { model, writes_text: true, callable: true, stands_for: Vec::new() })
-}
-
-/// The largest raw entry that is kept, in bytes.
-const LARGEST_RAW: usize = 128 * 1024;
-/// The deepest raw entry that is kept, in levels: MongoDB allows a hundred.
-const DEEPEST_RAW: usize = 60;
-
-/// The raw entry, or a note about its size if it is too large for a store.
-fn bounded(raw: &Value) -> Value {
-    let bytes = raw.to_string().len();
-    if bytes > LARGEST_RAW || depth(raw) > DEEPEST_RAW {
-        json!({ "omitted_bytes": bytes })
-    } else {
-        raw.clone()
-    }
-}
-
-fn depth(value: &Value) -> usize {
-    let below = match value {
-        Value::Array(items) => items.iter().map(depth).max(),
-        Value::Object(fields) => fields.values().map(depth).max(),
-        _ => return 0,
-    };
-    1 + below.unwrap_or(0)
-}
-
-/// A cursor encoded for a query: a space is `%20`, because signatures do not accept `+`.
-fn encoded(cursor: &str) -> String {
-    url::form_urlencoded::byte_serialize(cursor.as_bytes()).collect::<String>().replace('+', "%20")
-}
-
-/// A token that names a next page.
-fn token(document: &Value, name: &str) -> Option<String> {
-    document.get(name)?.as_str().filter(|token| !token.is_empty()).map(str::to_owned)
 }

@@ -2,7 +2,8 @@
 //! leaves the object out and names a type. <https://platform.openai.com/docs/api-reference/models/list>,
 //! <https://docs.together.ai/reference/models-1>
 
-use super::{ListingEntry, ListingPage, entry, facts, items};
+use super::facts;
+use super::types::{ListingEntry, ListingPage, entry, items};
 use serde_json::Value;
 
 /// The types of Together that write no text; `chat`, `language` and `code` do.

@@ -1,7 +1,8 @@
 //! OpenRouter: OpenAI's shape by offset, with a total. Prices are per token. Without a filter on modalities it lists
 //! models that write text. <https://openrouter.ai/docs/api-reference/list-available-models>
 
-use super::{ListingEntry, ListingPage, entry, facts, items};
+use super::facts;
+use super::types::{ListingEntry, ListingPage, entry, items};
 use serde_json::Value;
 
 /// The largest page size.

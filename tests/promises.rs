@@ -79,12 +79,8 @@ fn kept() -> BTreeSet<String> {
     let mut command = Cli::command();
     command.build();
     of_command(&command, "llmbench", &mut found);
-    found.extend(
-        EXIT_STATUS
-            .lines()
-            .skip(1)
-            .filter_map(|line| Some(format!("exit {}", line.split_whitespace().next()?))),
-    );
+    let statuses = EXIT_STATUS.lines().filter_map(|line| line.split_whitespace().next()?.parse::<u8>().ok());
+    found.extend(statuses.map(|status| format!("exit {status}")));
     found.extend(env_vars::ALL.iter().map(|name| format!("variable {name}")));
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/schema");
     for entry in fs::read_dir(folder).unwrap() {

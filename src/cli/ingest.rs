@@ -62,5 +62,5 @@ Paths:
   GET  /runner-config    ?provider=P: the models to measure
   GET  /health, /livez   for anybody
 
-A runner shows its key in X-API-Key or as a Bearer token. The predecessor's keys count too: INGEST_API_KEY \
+A runner shows its key in X-API-Key or as a Bearer token. The Python runner's keys count too: INGEST_API_KEY \
 for posting, RUNNER_CONFIG_TOKEN for /runner-config.";

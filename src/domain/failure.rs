@@ -266,7 +266,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fingerprint_is_the_predecessors() {
+    fn fingerprint_is_the_python_runners() {
         let message = "output_tokens 30 not within 10% of requested 64";
         assert_eq!(
             Sha256::digest(format!("cerebras\nfake-ttft50-gap2-n30-stop\nvalidate\nunknown\n{message}"))

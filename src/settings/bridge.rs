@@ -98,7 +98,7 @@ fn no_key(name: &str) -> SettingsError {
         source_name: "environment".to_owned(),
         reason: format!(
             "there is none: set {LLMBENCH_BRIDGE_KEY} to the key that `llmbench ingest key add` printed, or the \
-             predecessor's {INGEST_API_KEY} and {RUNNER_CONFIG_TOKEN} ({name} is missing)"
+             Python runner's {INGEST_API_KEY} and {RUNNER_CONFIG_TOKEN} ({name} is missing)"
         ),
     }
 }
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn one_key_is_enough_and_the_predecessors_pair_is_too() {
+    fn one_key_is_enough_and_the_python_runners_pair_is_too() {
         let one = settled("--store", &[(LLMBENCH_BRIDGE_KEY, "k"), (INGEST_API_KEY, "old")]).unwrap();
         assert_eq!((one.posts.expose(), one.lists.expose()), ("k", "k"));
         assert_eq!((one.list_file, one.grace.as_secs()), (PathBuf::from("/state/worklist.json"), 21_600));
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn the_predecessors_variables_keep_their_meaning() {
+    fn the_python_runners_variables_keep_their_meaning() {
         let env = [
             (LLMBENCH_BRIDGE_KEY, "k"),
             (INGEST_API_URL, "https://h/ingest/"),

@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn the_predecessors_bridge_is_the_store_where_nothing_else_is_named() {
+    fn the_python_runners_bridge_is_the_store_where_nothing_else_is_named() {
         let env = [
             (MONGODB_URI, "mongodb://m"),
             (INGEST_API_URL, "https://h/ingest"),

@@ -1,9 +1,9 @@
-//! Rows of the predecessor and rows that nobody should have written: shown as they are, never a crash, and nothing in them
+//! Rows of the Python runner and rows that nobody should have written: shown as they are, never a crash, and nothing in them
 //! moves a cursor.
 
 use super::world::{World, at, errors, text, worlds};
 use crate::stores::backend::Backend;
-use crate::support::predecessor::documents;
+use crate::support::python_runner::documents;
 use mongodb::Database;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use serde_json::json;
@@ -15,7 +15,7 @@ pub async fn insert(database: &Database, collection: &str, rows: Vec<Document>) 
 }
 
 #[tokio::test]
-async fn the_predecessors_rows_are_ours_to_read() {
+async fn the_python_runners_rows_are_ours_to_read() {
     let [_, world] = worlds().await;
     let Backend::Mongo(database) = &world.backend else { panic!("the second world is on MongoDB") };
     for collection in ["errors_cloud", "error_rollups", "metrics_cloud_v2", "metrics_cloud_probe"] {

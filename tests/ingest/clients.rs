@@ -1,4 +1,4 @@
-//! Clients that nobody here wrote: Python's `http.client` and `ssl`, as the predecessor's runner has them, curl, and OpenSSL's
+//! Clients that nobody here wrote: Python's `http.client` and `ssl`, as the Python runner has them, curl, and OpenSSL's
 //! `s_client`. With TLS, without it, and each on the other's port.
 
 use super::served::{DAY, INGEST_KEY, Served, result, with, write_key};

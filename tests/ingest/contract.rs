@@ -1,4 +1,4 @@
-//! The predecessor's runner against this bridge, unchanged: its bytes, its answers, each trap of its contract. On a real
+//! The Python runner against this bridge, unchanged: its bytes, its answers, each trap of its contract. On a real
 //! mongod, and what was stored is read with the driver.
 
 use super::served::{Answer, CONFIG_TOKEN, DAY, INGEST_KEY, Served, answer, failure, request, result, with};
@@ -30,7 +30,7 @@ fn date(text: &str) -> Bson {
     Bson::DateTime(DateTime::parse_rfc3339_str(text).unwrap())
 }
 
-/// The bytes that the predecessor's client writes, as they were recorded: header names and order, compact body.
+/// The bytes that the Python runner's client writes, as they were recorded: header names and order, compact body.
 fn recorded(path: &str, body: &str) -> Vec<u8> {
     format!(
         "POST {path} HTTP/1.1\r\nHost: bridge:8787\r\nAccept: */*\r\nAccept-Encoding: gzip, deflate\r\n\

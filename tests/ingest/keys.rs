@@ -153,7 +153,7 @@ async fn a_key_is_for_its_providers_and_actions() {
     for place in [1, 2] {
         assert_eq!(told["results"][place]["error"]["code"], "forbidden", "{told}");
     }
-    // The predecessor's pair: each for its own.
+    // The Python runner's pair: each for its own.
     let bearer = |token: &str| format!("Authorization: Bearer {token}\r\n");
     assert_eq!(served.get("/runner-config?provider=bedrock", &bearer(INGEST_KEY)).status, 403);
     assert_eq!(served.post_as("/ingest", "{}", &bearer(CONFIG_TOKEN)).status, 403);

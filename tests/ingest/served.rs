@@ -16,9 +16,9 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// The predecessor's pair of keys.
-pub const INGEST_KEY: &str = "predecessor-ingest-key";
-pub const CONFIG_TOKEN: &str = "predecessor-config-token";
+/// The Python runner's pair of keys.
+pub const INGEST_KEY: &str = "python-runner-ingest-key";
+pub const CONFIG_TOKEN: &str = "python-runner-config-token";
 /// Profiles whose rows can be published.
 pub fn published() -> Vec<String> {
     vec!["cloud-default-v1".to_owned()]
@@ -46,7 +46,7 @@ pub struct Served {
 }
 
 impl Served {
-    /// On SQLite, with the predecessor's keys and one enabled model, `bedrock:amazon.nova-pro-v1:0`.
+    /// On SQLite, with the Python runner's keys and one enabled model, `bedrock:amazon.nova-pro-v1:0`.
     pub async fn on_sqlite(arguments: &[&str]) -> Self {
         let home = Home::new();
         let url = format!("sqlite:{}", home.path().join("bridge.db").display());
@@ -109,7 +109,7 @@ impl Served {
         open(&self.url).await
     }
 
-    /// Posts JSON with the predecessor's key.
+    /// Posts JSON with the Python runner's key.
     pub fn post(&self, path: &str, body: &Value) -> Answer {
         self.post_as(path, &body.to_string(), &format!("X-API-Key: {INGEST_KEY}\r\n"))
     }
@@ -129,7 +129,7 @@ impl Served {
         self.send(&request("GET", path, headers, b""))
     }
 
-    /// The work list as the predecessor's runner asks for it.
+    /// The work list as the Python runner asks for it.
     pub fn config(&self, provider: &str) -> Answer {
         let header = format!("Authorization: Bearer {CONFIG_TOKEN}\r\n");
         self.get(&format!("/runner-config?provider={provider}"), &header)
@@ -239,7 +239,7 @@ impl Answer {
         assert_eq!(self.headers.get("cache-control").map(String::as_str), Some("no-store"));
         assert_eq!(self.headers.get("x-request-id").map(String::len), Some(26));
         assert!(!self.headers.contains_key("server"));
-        assert!(self.json().is_object(), "the predecessor's runner wants an object: {self:?}");
+        assert!(self.json().is_object(), "the Python runner wants an object: {self:?}");
     }
 }
 
@@ -274,7 +274,7 @@ pub fn write_key(path: &Path, text: &str) {
     file.write_all(text.as_bytes()).unwrap();
 }
 
-/// A result as the predecessor's runner posts it.
+/// A result as the Python runner posts it.
 pub fn result() -> Value {
     json!({
         "provider": "bedrock", "model_name": "amazon.nova-pro-v1:0",
@@ -287,7 +287,7 @@ pub fn result() -> Value {
     })
 }
 
-/// A failure as the predecessor's runner posts it.
+/// A failure as the Python runner posts it.
 pub fn failure() -> Value {
     json!({
         "provider": "together", "model_name": "fake-err404", "ts": format!("{} 08:52:17", *DAY), "stage": "generate",

@@ -322,7 +322,7 @@ fn lists_for_programs(office: &Office) {
 }
 
 #[tokio::test]
-async fn the_predecessors_rows_are_listed_as_they_are() {
+async fn the_python_runners_rows_are_listed_as_they_are() {
     let backend = Backend::mongo().await;
     let Backend::Mongo(database) = &backend else { panic!() };
     let models = database.collection::<Document>("models");

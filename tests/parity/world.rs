@@ -1,7 +1,7 @@
-//! A database as operators have one: the predecessor's documents, months of rows, and rows that nobody should have written.
+//! A database as operators have one: the Python runner's documents, months of rows, and rows that nobody should have written.
 
 use crate::support::peers::{Mongod, fresh_name};
-use crate::support::{Home, predecessor};
+use crate::support::{Home, python_runner};
 use chrono::{TimeDelta, Utc};
 use llmbench::storage::{self, CollectionNames, StoreLocation};
 use mongodb::Database;
@@ -20,7 +20,7 @@ fn ago(minutes: i64) -> DateTime {
     DateTime::from_millis((Utc::now() - TimeDelta::minutes(minutes)).timestamp_millis())
 }
 
-/// What providers say when they fail, with the predecessor's kind.
+/// What providers say when they fail, with the Python runner's kind.
 const MESSAGES: [(&str, &str); 7] = [
     ("rate_limit", "Error code: 429 - Rate limit reached for model `x` on tokens per minute"),
     ("rate_limit", "Too Many Requests"),
@@ -47,7 +47,9 @@ impl World {
             "error_rollups",
             "bench_jobs",
         ] {
-            world.put(collection, predecessor::documents(collection).into_iter().map(lately).collect()).await;
+            world
+                .put(collection, python_runner::documents(collection).into_iter().map(lately).collect())
+                .await;
         }
         world.put("models", models()).await;
         world.put("metrics_cloud_v2", runs()).await;
@@ -82,7 +84,7 @@ impl World {
     }
 }
 
-/// The predecessor's samples as if they were of three hours ago.
+/// The Python runner's samples as if they were of three hours ago.
 fn lately(mut row: Document) -> Document {
     for (_, value) in row.iter_mut() {
         if matches!(value, Bson::DateTime(_)) {
@@ -157,7 +159,7 @@ fn errors() -> Vec<Document> {
     all.push(doc! { "_id": "bare", "ts": ts });
     all.push(doc! { "_id": 7, "ts": ts, "provider": 7, "model_name": ["x"], "error_kind": {"a": 1}, "message": 404 });
     all.push(doc! { "_id": "texts", "ts": "2026-08-01 10:00", "provider": "groq", "model_name": "model-0" });
-    // The predecessor dated rows by local time labelled UTC: some lie ahead.
+    // The Python runner dated rows by local time labelled UTC: some lie ahead.
     all.push(doc! { "_id": "ahead", "ts": ago(-120), "provider": "groq", "model_name": "model-4",
     "error_kind": "timeout", "message": "benchmark timed out after 60s" });
     all

@@ -1,5 +1,5 @@
 //! Rows that the binary wrote, in both stores: the data contract field by field and type by type, and what the dashboard
-//! computes from them among the predecessor's rows.
+//! computes from them among the Python runner's rows.
 
 use super::bench::{Case, token_server};
 use super::cases::{ALL, OPENAI_CHAT};
@@ -251,9 +251,9 @@ async fn every_dialect_writes_the_same_into_sqlite() {
     }
 }
 
-/// The predecessor's rows, moved to now, so that both kinds stand in one window.
-fn predecessors() -> Vec<Document> {
-    let samples: Value = serde_json::from_str(include_str!("../data/predecessor-documents.json")).unwrap();
+/// The Python runner's rows, moved to now, so that both kinds stand in one window.
+fn python_rows() -> Vec<Document> {
+    let samples: Value = serde_json::from_str(include_str!("../data/python-runner-documents.json")).unwrap();
     // BSON's own reader understands extended JSON.
     let mut rows: Vec<Document> = serde_json::from_value(samples["metrics_cloud_v2"].clone()).unwrap();
     for row in &mut rows {
@@ -286,7 +286,7 @@ async fn the_dashboards_means_take_old_and_new_rows_alike() {
     let name = fresh_name();
     let database = Mongod::start().database(&name).await;
     let metrics = database.collection::<Document>("metrics_cloud_v2");
-    let old = predecessors();
+    let old = python_rows();
     metrics.insert_many(&old).await.unwrap();
     // Ours under the very lane of one of theirs: side by side, both runners write the same model's rows.
     let lane = old[0].get_str("model_name").unwrap();

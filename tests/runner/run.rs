@@ -114,7 +114,7 @@ fn a_bridge_is_no_database_and_its_address_holds_no_secret() {
 }
 
 #[test]
-fn the_predecessors_variables_name_the_bridge() {
+fn the_python_runners_variables_name_the_bridge() {
     let world = World::new(&[QUICK], "");
     let mut command = world.home.llmbench(&["run", "--provider", "alpha", "--quiet"]);
     command

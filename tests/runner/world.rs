@@ -56,7 +56,7 @@ impl World {
         enable(&self.bridge.url, model, enabled);
     }
 
-    /// The runner's command line, with the bridge as its store and the predecessor's keys.
+    /// The runner's command line, with the bridge as its store and the Python runner's keys.
     pub fn command(&self, arguments: &[&str]) -> Command {
         command(&self.home, &self.proxy.url(), arguments)
     }
@@ -102,7 +102,7 @@ pub fn configured(simulator: &RunningSimulator, configuration: &str) -> Home {
     home
 }
 
-/// A runner's command line, with a bridge as its store and the predecessor's keys.
+/// A runner's command line, with a bridge as its store and the Python runner's keys.
 pub fn command(home: &Home, bridge: &str, arguments: &[&str]) -> Command {
     let mut command = home.llmbench(arguments);
     command.args(["--store", bridge]).env("LLMBENCH_LISTEN", "none");

@@ -3,7 +3,7 @@
 use super::world::{ago, lane, pulse, worlds};
 use crate::stores::backend::{Backend, Kind};
 use crate::support::catalogue::put_model;
-use crate::support::predecessor;
+use crate::support::python_runner;
 use crate::support::ran::ran;
 use crate::support::samples::{run, success};
 use llmbench::storage::outcomes::field_types::date_value;
@@ -150,13 +150,13 @@ async fn silence_of_all_parts_is_an_alarm() {
 }
 
 #[tokio::test]
-async fn the_predecessors_rows_are_shown_as_they_are() {
+async fn the_python_runners_rows_are_shown_as_they_are() {
     let [_, world] = worlds().await;
     let Backend::Mongo(database) = &world.backend else { panic!("the second world is on MongoDB") };
     for collection in
         ["models", "bench_model_health", "bench_scheduler_heartbeats", "bench_check_runs", "metrics_cloud_v2"]
     {
-        let rows = predecessor::documents(collection);
+        let rows = python_runner::documents(collection);
         database.collection::<Document>(collection).insert_many(rows).await.unwrap();
     }
     let document = world.document(&[]);

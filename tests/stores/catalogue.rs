@@ -270,7 +270,7 @@ async fn a_change_keeps_the_contracts_types_and_the_fields_of_others() {
 }
 
 #[tokio::test]
-async fn the_predecessors_oddest_rows_are_read() {
+async fn the_python_runners_oddest_rows_are_read() {
     let (backend, database) = mongo().await;
     let store = backend.open(PUBLISHED).await;
     let models = database.collection::<Document>("models");

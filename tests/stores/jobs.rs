@@ -276,7 +276,7 @@ fn minutes_from_now(minutes: i64) -> mongodb::bson::DateTime {
     mongodb::bson::DateTime::from_millis((Utc::now() + TimeDelta::minutes(minutes)).timestamp_millis())
 }
 
-/// Rows as the predecessor's own code wrote them, and odd ones that nobody should write.
+/// Rows as the Python runner's own code wrote them, and odd ones that nobody should write.
 fn rows_of_others() -> Vec<Document> {
     let date = minutes_from_now;
     let row = |model: &str, status: &str, not_before: i64| {
@@ -315,7 +315,7 @@ fn rows_of_others() -> Vec<Document> {
 }
 
 #[tokio::test]
-async fn the_predecessors_jobs_are_taken_over() {
+async fn the_python_runners_jobs_are_taken_over() {
     let database = Mongod::start().database(&fresh_name()).await;
     let jobs = database.collection::<Document>("bench_jobs");
     jobs.insert_many(rows_of_others()).await.unwrap();
@@ -354,7 +354,7 @@ async fn the_predecessors_jobs_are_taken_over() {
     assert!(after.get_datetime("finished_at").is_ok());
 }
 
-/// The predecessor replaces whole rows, and then the epochs begin again: an old grant is still no grant.
+/// The Python runner replaces whole rows, and then the epochs begin again: an old grant is still no grant.
 #[tokio::test]
 async fn a_replaced_row_does_not_bring_an_old_grant_back() {
     let database = Mongod::start().database(&fresh_name()).await;

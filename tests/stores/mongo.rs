@@ -33,8 +33,8 @@ async fn filled() -> (Arc<dyn Store>, Database) {
     (store, Mongod::start().database(&name).await)
 }
 
-fn predecessor() -> Map<String, Value> {
-    serde_json::from_str(include_str!("../data/predecessor-documents.json")).unwrap()
+fn python_runner() -> Map<String, Value> {
+    serde_json::from_str(include_str!("../data/python-runner-documents.json")).unwrap()
 }
 
 /// The BSON type of a value in canonical extended JSON.
@@ -107,10 +107,10 @@ async fn sign_of_life(store: &dyn Store) {
 }
 
 #[tokio::test]
-async fn every_field_has_the_predecessors_type() {
+async fn every_field_has_the_python_runners_type() {
     let (store, database) = filled().await;
     sign_of_life(&*store).await;
-    let samples = predecessor();
+    let samples = python_runner();
     for name in [
         "metrics_cloud_v2",
         "metrics_cloud_probe",
@@ -185,9 +185,9 @@ fn specification(value: &Value) -> Bson {
     }
 }
 
-/// The predecessor's indexes by collection, those on `_id` apart.
-fn predecessors_indexes() -> Vec<(String, Vec<Document>)> {
-    let samples = predecessor();
+/// The Python runner's indexes by collection, those on `_id` apart.
+fn python_runners_indexes() -> Vec<(String, Vec<Document>)> {
+    let samples = python_runner();
     let collections = samples["indexes"].as_object().unwrap().iter();
     let documents = |specs: &Value| -> Vec<Document> {
         let specs = specs.as_array().unwrap().iter().filter(|spec| spec["name"] != "_id_");
@@ -199,10 +199,10 @@ fn predecessors_indexes() -> Vec<(String, Vec<Document>)> {
 }
 
 #[tokio::test]
-async fn init_makes_the_predecessors_indexes() {
+async fn init_makes_the_python_runners_indexes() {
     let (store, database) = filled().await;
     store.init().await.unwrap();
-    for (collection, specs) in predecessors_indexes() {
+    for (collection, specs) in python_runners_indexes() {
         let ours = index_specs(&database, &collection).await;
         for mut wanted in specs {
             wanted.remove("background");
@@ -216,7 +216,7 @@ async fn init_makes_the_predecessors_indexes() {
 async fn init_accepts_the_indexes_that_others_made() {
     let name = fresh_name();
     let database = Mongod::start().database(&name).await;
-    for (collection, specs) in predecessors_indexes() {
+    for (collection, specs) in python_runners_indexes() {
         database.run_command(doc! { "createIndexes": collection, "indexes": specs }).await.unwrap();
     }
     let store = open(&Mongod::start().uri(&name)).await.unwrap();
@@ -231,7 +231,7 @@ async fn init_accepts_the_indexes_that_others_made() {
 }
 
 #[tokio::test]
-async fn a_row_of_the_predecessors_is_counted_with_ours() {
+async fn a_row_of_the_python_runners_is_counted_with_ours() {
     let (store, database) = filled().await;
     let rows = database.collection::<Document>("errors_cloud");
     let first = failure("ours", "groq", "m");

@@ -33,7 +33,7 @@ async fn tell(backend: &Backend) {
     let store = backend.open(PUBLISHED).await;
     store.init().await.unwrap();
     put_model(&*store, &ModelRef::new("bedrock", "nova"), "Nova", true).await.unwrap();
-    the_predecessors_posts_are_rows(backend, &*store).await;
+    the_python_runners_posts_are_rows(backend, &*store).await;
     a_post_is_one_row(backend, &*store).await;
     many_at_once_are_one_row(backend).await;
     a_batch_is_answered_post_by_post(backend, &*store).await;
@@ -52,7 +52,7 @@ fn posted(kind: PostKind, document: Value) -> Posted {
     Posted { kind, document, id: None, stamps: stamps() }
 }
 
-/// Local time without a zone, whole seconds, as the predecessor's runner posts it.
+/// Local time without a zone, whole seconds, as the Python runner posts it.
 fn naive(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d %H:%M:%S").to_string()
 }
@@ -98,7 +98,7 @@ async fn keep_all(store: &dyn Store, posts: &[Posted]) -> Vec<Result<RecordOutco
     document::answers(flaws, Ok(kept))
 }
 
-async fn the_predecessors_posts_are_rows(backend: &Backend, store: &dyn Store) {
+async fn the_python_runners_posts_are_rows(backend: &Backend, store: &dyn Store) {
     let at = whole_seconds(now() - TimeDelta::minutes(5));
     let run = posted(PostKind::Run, bedrock_run("nova", at));
     assert_eq!(keep(store, &run).await.unwrap(), RecordOutcome::Stored);

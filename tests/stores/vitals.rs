@@ -159,7 +159,7 @@ fn status(word: &str, minutes_ago: i64) -> ModelStatus {
     }
 }
 
-/// Readers of the lifecycle collection know one row a model; the predecessor's row is that row.
+/// Readers of the lifecycle collection know one row a model; the Python runner's row is that row.
 #[tokio::test]
 async fn a_models_newest_status_wins() {
     let database = Mongod::start().database(&fresh_name()).await;

@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_predecessors_runner_takes_is_taken() {
+    fn what_the_python_runner_takes_is_taken() {
         for (name, value, cadence) in [
             ("interval_minutes", Value::Null, None),
             ("interval_minutes", json!(0), None),

@@ -28,7 +28,7 @@ fn everything_has_a_default() {
 }
 
 #[test]
-fn the_predecessors_variables_keep_their_meaning() {
+fn the_python_runners_variables_keep_their_meaning() {
     let env = [
         (FRESH_MINUTES, "15"),
         (BENCHMARK_PROVIDERS, "openai, groq,,bedrock"),

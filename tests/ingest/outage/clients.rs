@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{JoinHandle, sleep, spawn};
 use std::time::{Duration, Instant};
 
-/// How long a runner waits for an answer, as the predecessor's does.
+/// How long a runner waits for an answer, as the Python runner's does.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long everything may take to settle after the last fault.
 const SETTLING: Duration = Duration::from_secs(90);
@@ -104,7 +104,7 @@ impl Runner {
         self.told
     }
 
-    /// Runs one by one, without ids, as the predecessor's runner posts them: known by when they were.
+    /// Runs one by one, without ids, as the Python runner posts them: known by when they were.
     fn singles(mut self, stop: &AtomicBool, sent: &AtomicU64) -> Told {
         while !stop.load(Ordering::Relaxed) {
             let name = format!("single-{}", sent.fetch_add(1, Ordering::Relaxed));

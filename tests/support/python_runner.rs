@@ -1,4 +1,4 @@
-//! Documents as the predecessor's own code wrote them, from `tests/data/predecessor-documents.json`.
+//! Documents as the Python runner's own code wrote them, from `tests/data/python-runner-documents.json`.
 
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, DateTime, Document};
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 /// The documents of a collection.
 pub fn documents(collection: &str) -> Vec<Document> {
-    let samples: Value = serde_json::from_str(include_str!("../data/predecessor-documents.json")).unwrap();
+    let samples: Value = serde_json::from_str(include_str!("../data/python-runner-documents.json")).unwrap();
     let row = |row: &Value| match bson(row) {
         Bson::Document(row) => row,
         other => panic!("{other}"),

@@ -70,7 +70,7 @@ pub struct CatalogDiffArgs {
     #[arg(short, long, conflicts_with_all = ["json", "wide", "pick", "dry_run"])]
     pub quiet: bool,
 
-    /// Tell what is new, gone, changed or no longer listed, by mail and webhook as [notify] says; each finding once
+    /// Tell what is new, gone, changed or no longer listed, by mail and webhook as `[notify]` says; each finding once
     #[arg(long, group = "acts", help_heading = "Telling and adding")]
     pub notify: bool,
 

@@ -1,5 +1,5 @@
 //! The name of every environment variable that is read, once each. How a value is used is said where the constant is
-//! used; values are read through [`super::Env`] alone.
+//! used; values are read through `settings::env` alone.
 
 /// Where outcomes are kept: `sqlite:PATH`, `mongodb://…`.
 pub const LLMBENCH_STORE: &str = "LLMBENCH_STORE";

@@ -155,7 +155,7 @@ pub struct ModelReport {
     pub figures_are_suspect: bool,
     /// Failures by kind; kinds that did not occur are absent.
     pub failures: BTreeMap<FailureKind, FailureGroup>,
-    /// One figure for each row of [`METRICS`], in its order.
+    /// One figure for each row of [`super::metrics::METRICS`], in its order.
     pub figures: Vec<MetricSamples>,
     /// The provider's own clock under its own names, as its answers gave it, seconds.
     pub provider_timing: BTreeMap<String, SummaryStats>,

@@ -314,7 +314,7 @@ fn is_full(error: &rusqlite::Error) -> bool {
     code.is_some_and(|code| code.code == ErrorCode::DiskFull || code.extended_code == IOERR_WRITE)
 }
 
-/// Converts an error into an [`OutboxError`]. Codes: https://sqlite.org/rescode.html
+/// Converts an error into an [`OutboxError`]. Codes: <https://sqlite.org/rescode.html>
 pub fn explain(call_error: OutboxCallError, place: &OutboxDir) -> OutboxError {
     let error = match call_error {
         OutboxCallError::Said(error) => return error,

@@ -1,7 +1,7 @@
 //! Updates aggregates of stored posts, many at once: one update runs at a time, and the next covers all posts stored
 //! meanwhile. With few posts, each is answered after its update, so a reply means that the model's health is current;
 //! with many, once its rows are safe, and the update follows within about a second. An interruption loses nothing:
-//! [`catch_up`](crate::storage::Received::catch_up) finds missing aggregates from the rows.
+//! [`catch_up`](crate::storage::PostStore::catch_up) finds missing aggregates from the rows.
 
 use super::journal::{Journal, JournalLevel};
 use crate::storage::aggregates::PendingAggregates;

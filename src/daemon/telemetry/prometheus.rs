@@ -1,6 +1,6 @@
 //! Writes the Prometheus text format, version 0.0.4: families with help and type, samples with escaped labels. A client
 //! library is not needed, because the values exist already and need
-//! no registry. Format: https://prometheus.io/docs/instrumenting/exposition_formats/
+//! no registry. Format: <https://prometheus.io/docs/instrumenting/exposition_formats/>
 
 use std::fmt::Write;
 

@@ -1,7 +1,7 @@
 //! Translates the driver's errors into store errors. Only a short list says that trying again cannot help; an error
 //! that is not on it may have been written, or may be written next time. No text shows a user or password.
 //!
-//! Codes: https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
+//! Codes: <https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml>
 
 use crate::storage::{MongoUri, StoreError};
 use mongodb::error::{Error, ErrorKind, WriteFailure};

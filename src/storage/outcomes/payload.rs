@@ -54,7 +54,7 @@ impl OutcomePayload {
         Ok(Self { kind, fields: Arc::new(fields) })
     }
 
-    /// The document of an outcome that [`write`] would take.
+    /// The document of an outcome that [`write()`] would take.
     ///
     /// # Errors
     /// Why there is none.

@@ -1,4 +1,4 @@
-//! Translates SQLite's result codes into store errors. Codes: https://sqlite.org/rescode.html
+//! Translates SQLite's result codes into store errors. Codes: <https://sqlite.org/rescode.html>
 
 use crate::storage::StoreError;
 use rusqlite::ErrorCode;

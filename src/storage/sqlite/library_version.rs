@@ -1,7 +1,7 @@
 //! Checks that the linked SQLite library does not lose acknowledged commits.
 
 /// The first library without the bug that loses commits when two connections write and checkpoint
-/// at once (https://sqlite.org/wal.html#walresetbug): 3.51.3.
+/// at once (<https://sqlite.org/wal.html#walresetbug>): 3.51.3.
 const OLDEST_NUMBER: i32 = 3_051_003;
 
 /// The same version as people write it.

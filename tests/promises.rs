@@ -32,13 +32,14 @@ fn of_command(command: &clap::Command, name: &str, found: &mut BTreeSet<String>)
         for spelling in &spellings {
             found.insert(format!("flag {name} {spelling}"));
         }
-        let takes_a_value = argument.get_num_args().is_some_and(|range| range.takes_values());
-        for value in argument.get_possible_values().iter().filter(|_| takes_a_value) {
-            found.insert(format!(
-                "value {name} {} {}",
-                spellings.first().map_or("", String::as_str),
-                value.get_name()
-            ));
+        let flag = spellings.first().cloned().unwrap_or_default();
+        for value in argument.get_possible_values() {
+            // A switch has true and false.
+            if !argument.get_action().takes_values() {
+                continue;
+            }
+            let names = value.get_name_and_aliases();
+            found.extend(names.map(|word| format!("value {name} {flag} {word}")));
         }
     }
     for below in command.get_subcommands().filter(|below| below.get_name() != "help") {

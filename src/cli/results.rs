@@ -135,22 +135,27 @@ times as RFC 3339. CSV and Parquet have a column for each \
 field of the data contract, in its type; other fields, and values of another type than their column's, stand in the last \
 column `extra` as one JSON object. Rows that are stored meanwhile may or may not be in it.";
 
-/// A figure that is compared.
+/// A figure that is compared, named as in `--fail-if`. The names of row fields stand for the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "snake_case")]
 pub enum MetricArg {
     /// Every one of the others
     All,
     /// Start to the first visible text
+    #[value(alias = "time_to_first_token")]
     Ttft,
     /// Generated tokens, reasoning included, over the whole request
-    TokensPerSecond,
+    #[value(alias = "tokens_per_second")]
+    Tps,
     /// Visible tokens over the whole request
-    VisibleTokensPerSecond,
+    #[value(alias = "visible_tokens_per_second")]
+    VisibleTps,
     /// Time between visible tokens
-    InterTokenLatency,
+    #[value(alias = "inter_token_latency")]
+    Itl,
     /// The whole request
-    GenerateTime,
+    #[value(alias = "generate_time")]
+    Total,
 }
 
 /// Which runs are compared.

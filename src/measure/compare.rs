@@ -17,7 +17,9 @@ use super::stats::{INTERVAL_MINIMUM, Interval, draw, percentile};
 /// A figure of stored runs that can be compared.
 #[derive(Debug, PartialEq)]
 pub struct ComparedMetric {
-    /// The name on the command line and in JSON.
+    /// The name on the command line, that of [`super::metrics::METRICS`].
+    pub key: &'static str,
+    /// The name in JSON.
     pub name: &'static str,
     /// The row field that holds the figure.
     pub field: &'static str,
@@ -29,16 +31,28 @@ pub struct ComparedMetric {
 
 /// Every figure, in display order.
 pub const FIGURES: [ComparedMetric; 5] = [
-    figure("ttft", "time_to_first_token", "TTFT", Unit::Seconds),
-    figure("tokens_per_second", "tokens_per_second", "tokens/s, end to end", Unit::Rate),
-    figure("visible_tokens_per_second", "visible_tokens_per_second", "tokens/s, visible", Unit::Rate),
-    figure("inter_token_latency", "inter_token_latency", "inter-token latency", Unit::Seconds),
-    figure("generate_time", "generate_time", "total", Unit::Seconds),
+    figure("ttft", "ttft", "time_to_first_token", "TTFT", Unit::Seconds),
+    figure("tps", "tokens_per_second", "tokens_per_second", "tokens/s, end to end", Unit::Rate),
+    figure(
+        "visible_tps",
+        "visible_tokens_per_second",
+        "visible_tokens_per_second",
+        "tokens/s, visible",
+        Unit::Rate,
+    ),
+    figure("itl", "inter_token_latency", "inter_token_latency", "inter-token latency", Unit::Seconds),
+    figure("total", "generate_time", "generate_time", "total", Unit::Seconds),
 ];
 
-const fn figure(name: &'static str, field: &'static str, title: &'static str, unit: Unit) -> ComparedMetric {
+const fn figure(
+    key: &'static str,
+    name: &'static str,
+    field: &'static str,
+    title: &'static str,
+    unit: Unit,
+) -> ComparedMetric {
     let better = if matches!(unit, Unit::Seconds) { BetterDirection::Lower } else { BetterDirection::Higher };
-    ComparedMetric { name, field, title, unit, better }
+    ComparedMetric { key, name, field, title, unit, better }
 }
 
 /// Bootstrap rounds; fewer, down to a fifth, for more than 10,000 samples.

@@ -328,6 +328,7 @@ fn figure_document(judged: &ComparedFigure) -> Value {
     let found = judged.found.as_ref();
     json!({
         "metric": judged.figure.name,
+        "key": judged.figure.key,
         "field": judged.figure.field,
         "unit": judged.figure.unit.as_str(),
         "better": if judged.figure.better == BetterDirection::Lower { "lower" } else { "higher" },
@@ -350,6 +351,7 @@ fn model_figure(block: &SampleBlock, figure: &ComparedMetric) -> Value {
     let medians = block.medians();
     json!({
         "metric": figure.name,
+        "key": figure.key,
         "n_a": block.a.len(),
         "n_b": block.b.len(),
         "median_a": medians.map(|(a, _)| a),

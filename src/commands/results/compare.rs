@@ -111,13 +111,13 @@ fn chosen(metrics: &[MetricArg]) -> Vec<usize> {
     let named = |metric: MetricArg| match metric {
         MetricArg::All => None,
         MetricArg::Ttft => Some("ttft"),
-        MetricArg::TokensPerSecond => Some("tokens_per_second"),
-        MetricArg::VisibleTokensPerSecond => Some("visible_tokens_per_second"),
-        MetricArg::InterTokenLatency => Some("inter_token_latency"),
-        MetricArg::GenerateTime => Some("generate_time"),
+        MetricArg::Tps => Some("tps"),
+        MetricArg::VisibleTps => Some("visible_tps"),
+        MetricArg::Itl => Some("itl"),
+        MetricArg::Total => Some("total"),
     };
     let wanted = |figure: &ComparedMetric| {
-        metrics.iter().any(|metric| named(*metric).is_none_or(|name| name == figure.name))
+        metrics.iter().any(|metric| named(*metric).is_none_or(|name| name == figure.key))
     };
     (0..FIGURES.len()).filter(|place| wanted(&FIGURES[*place])).collect()
 }

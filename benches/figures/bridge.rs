@@ -1,7 +1,7 @@
 //! The bridge as a process of its own, rows to post to it, and hands that put them: over HTTP, or with the driver alone. Both
 //! put the same documents under the same concern, as many at once, at full speed or at a pace.
 
-use crate::catalogue::put_model;
+use crate::catalog::put_model;
 use crate::machine::{field, kilobytes};
 use crate::mongod::{Mongod, concern};
 use crate::subject::{home, llmbench};

@@ -1,4 +1,4 @@
-//! A daemon under measurement: its home, its catalogue, its process, and what it says of itself.
+//! A daemon under measurement: its home, its catalog, its process, and what it says of itself.
 
 use crate::Failed;
 use crate::machine::{field, kilobytes};

@@ -21,8 +21,8 @@
 
 mod bare;
 mod bridge;
-#[path = "../../tests/support/catalogue.rs"]
-mod catalogue;
+#[path = "../../tests/support/catalog.rs"]
+mod catalog;
 mod daemon;
 #[allow(clippy::unwrap_used, clippy::disallowed_methods, dead_code, reason = "the peers of the tests")]
 #[path = "../../tests/support/peers/fetch.rs"]

@@ -93,7 +93,7 @@ pub struct CatalogDiffArgs {
     /// With --pick: do not ask before they are called and added
     #[arg(short, long, requires = "pick", help_heading = "Telling and adding")]
     pub yes: bool,
-    /// With --pick: put them into the catalogue disabled, with the status probing, and call nobody
+    /// With --pick: put them into the catalog disabled, with the status probing, and call nobody
     #[arg(long, requires = "pick", help_heading = "Telling and adding")]
     pub no_probe: bool,
 }

@@ -20,7 +20,7 @@ pub struct CompleteArgs {
 pub enum CompletionSource {
     /// Of providers.
     Providers,
-    /// Of models in the catalogue, enabled or not.
+    /// Of models in the catalog, enabled or not.
     Models,
     /// The same, and the simulator's.
     Measurable,

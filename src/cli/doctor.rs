@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-/// Look whether configuration, keys, store, catalogue and files are in order, and say how to mend what is not
+/// Look whether configuration, keys, store, catalog and files are in order, and say how to mend what is not
 ///
 /// Nothing is changed, nothing is stored and no token is paid for: a provider is asked for its list of models, the store
 /// for what it is. Checks run side by side, each with a deadline of 10 seconds. A check that could not look says so: that is

@@ -78,7 +78,7 @@ pub struct ErrorsSummaryArgs {
     /// Only models that failed and never succeeded in the window
     #[arg(long)]
     pub only_failing: bool,
-    /// Only models that the catalogue still has enabled
+    /// Only models that the catalog still has enabled
     #[arg(long)]
     pub enabled: bool,
     /// Only attempts of the published series, errors and successes

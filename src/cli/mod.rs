@@ -77,7 +77,7 @@ pub struct GlobalArgs {
     /// Configuration file [env: LLMBENCH_CONFIG] [default: config.toml in the user's configuration directory]
     #[arg(long, value_name = "FILE", global = true, help_heading = GLOBAL)]
     pub config: Option<PathBuf>,
-    /// Where results and the catalogue are: sqlite:FILE, mongodb://…, or https://… for a bridge [env: LLMBENCH_STORE, then
+    /// Where results and the catalog are: sqlite:FILE, mongodb://…, or https://… for a bridge [env: LLMBENCH_STORE, then
     /// MONGODB_URI] [default: SQLite in the user's data directory]
     #[arg(long, value_name = "URL", global = true, help_heading = GLOBAL)]
     pub store: Option<String>,
@@ -90,7 +90,7 @@ pub enum CliCommand {
     Run(Box<run::RunArgs>),
     /// Measure the enabled models around the clock
     Daemon(daemon::DaemonArgs),
-    /// The catalogue: which models are measured
+    /// The catalog: which models are measured
     Models(models::ModelsArgs),
     /// What providers list, against what is measured
     Catalog(catalog::CatalogArgs),

@@ -1,11 +1,11 @@
-//! `llmbench models`: the catalogue of what is measured, read and changed.
+//! `llmbench models`: the catalog of what is measured, read and changed.
 
 use crate::cli::values;
 use chrono::{DateTime, Utc};
 use clap::{ArgGroup, Args, Subcommand};
 use std::path::PathBuf;
 
-/// The catalogue: which models are measured
+/// The catalog: which models are measured
 #[derive(Debug, Args)]
 #[command(after_help = SELECTORS)]
 pub struct ModelsArgs {
@@ -14,7 +14,7 @@ pub struct ModelsArgs {
     pub command: ModelsCommand,
 }
 
-/// What to do with the catalogue.
+/// What to do with the catalog.
 #[derive(Debug, Subcommand)]
 pub enum ModelsCommand {
     /// List models with the figures of their last day; enabled ones by default
@@ -25,7 +25,7 @@ pub enum ModelsCommand {
     Disable(ModelsDisableArgs),
     /// Measure models again, after one real call each
     Enable(ModelsEnableArgs),
-    /// Take models out of the catalogue that never succeeded
+    /// Take models out of the catalog that never succeeded
     Remove(ModelsRemoveArgs),
     /// Name models for people, or change their request quirks
     Set(ModelsSetArgs),
@@ -105,7 +105,7 @@ pub struct ModelsAddArgs {
     /// and, if wanted, display_name and metadata
     #[arg(long, value_name = "FILE")]
     pub from_file: Option<PathBuf>,
-    /// Put them into the catalogue disabled, with the status probing, and call nobody
+    /// Put them into the catalog disabled, with the status probing, and call nobody
     #[arg(long)]
     pub no_probe: bool,
     /// What people read instead of the id; for one model
@@ -128,7 +128,7 @@ pub struct ModelsAddArgs {
 /// What a probe is, as `--help` and the man page print it.
 const ADDING: &str = "\
 A provider's list proves nothing: a model is enabled only after it has answered one real call. One that has not stays in \
-the catalogue disabled, with the status probing and what the provider said as its reason; the same command tries it \
+the catalog disabled, with the status probing and what the provider said as its reason; the same command tries it \
 again. A name that looks like embeddings, speech, images or video is warned of, and the call decides. A provider's \
 models are called four at a time.
 
@@ -171,7 +171,7 @@ pub struct ModelsEnableArgs {
     pub consent: ConfirmArgs,
 }
 
-/// Take models out of the catalogue that never succeeded
+/// Take models out of the catalog that never succeeded
 #[derive(Debug, Args)]
 #[command(after_help = REMOVING)]
 pub struct ModelsRemoveArgs {

@@ -12,7 +12,7 @@ pub struct RunArgs {
     /// Models, or patterns such as 'groq:*' of enabled ones; the same as -m
     #[arg(value_name = "MODEL", help_heading = "Which models")]
     pub named: Vec<String>,
-    /// Model as provider:model_id, split at the first colon; a bare id is looked up in the catalogue, and a pattern
+    /// Model as provider:model_id, split at the first colon; a bare id is looked up in the catalog, and a pattern
     /// ('*' and '?') means every enabled model that fits, or the simulator's (repeatable)
     #[arg(short, long = "model", value_name = "MODEL", help_heading = "Which models")]
     pub models: Vec<String>,

@@ -81,7 +81,7 @@ pub fn settings(context: &Context, source: &Source) -> Result<BridgeSettings, Co
     context.settings.bridge(source).map_err(|error| CommandError::usage(error).hint(HEADING))
 }
 
-/// Brings the rules of a daemon into the shape that suits a runner: what only the catalogue's owner may decide is off, and
+/// Brings the rules of a daemon into the shape that suits a runner: what only the catalog's owner may decide is off, and
 /// what nobody has named is what a host of its own needs.
 pub fn adapt(context: &mut Context) {
     let named = context.settings.named;

@@ -55,7 +55,7 @@ impl CatalogCache {
             && !before
         {
             warn!(
-                "the catalogue cannot be kept, so a start without the store would measure an older one: {error}"
+                "the catalog cannot be kept, so a start without the store would measure an older one: {error}"
             );
         }
     }
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_catalogue_comes_back_as_it_was_and_counts_for_its_time() {
+    fn a_catalog_comes_back_as_it_was_and_counts_for_its_time() {
         let home = tempfile::tempdir().unwrap();
         let day = Duration::from_secs(86_400);
         let item = WorkItem {

@@ -186,7 +186,7 @@ mod tests {
         assert_eq!(liveness.ready().body["reason"], "the daemon begins");
         let mut unread = DaemonStatus { ready: false, ..daemon_status(1, false) };
         liveness.publish(&unread);
-        let reason = "the catalogue was not read yet, so nothing is measured";
+        let reason = "the catalog was not read yet, so nothing is measured";
         assert_eq!(liveness.ready().body["reason"], reason);
         (unread.store.error, unread.store.refuses) = (Some("it refuses the login".to_owned()), true);
         liveness.publish(&unread);

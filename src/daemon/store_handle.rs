@@ -164,7 +164,7 @@ impl StoreHandle {
     /// The reachability of the store or of the bridge.
     pub fn heard(&self) -> StoreReachability {
         let own = self.own();
-        let Some(bridge) = &self.bridge else { return self.with_the_catalogue(own) };
+        let Some(bridge) = &self.bridge else { return self.with_the_catalog(own) };
         let client::BridgeReachability { answered_at, error } = bridge.heard();
         StoreReachability {
             answered_at,
@@ -174,12 +174,12 @@ impl StoreHandle {
         }
     }
 
-    fn with_the_catalogue(&self, heard: StoreReachability) -> StoreReachability {
+    fn with_the_catalog(&self, heard: StoreReachability) -> StoreReachability {
         let recalled = *self.recalled.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(at) = recalled else { return heard };
         let at = at.format("%Y-%m-%d %H:%M:%SZ");
         StoreReachability {
-            error: heard.error.map(|error| format!("{error}; the catalogue is the one of {at}")),
+            error: heard.error.map(|error| format!("{error}; the catalog is the one of {at}")),
             ..heard
         }
     }

@@ -177,7 +177,7 @@ impl StoreSync {
                 if !before {
                     let models = items.len();
                     warn!(
-                        "the store does not answer, and its catalogue of {at} is measured ({models} models): {error}"
+                        "the store does not answer, and its catalog of {at} is measured ({models} models): {error}"
                     );
                 }
                 self.recalled = true;

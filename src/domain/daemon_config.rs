@@ -80,7 +80,7 @@ pub struct DaemonConfig {
     pub recheck: Duration,
     /// How long a single pass waits for a store that does not say what to measure.
     pub store_wait: Duration,
-    /// How old the catalogue may be that is measured where the store is away at the start.
+    /// How old the catalog may be that is measured where the store is away at the start.
     pub catalogue_max_age: Duration,
     /// How models under admission are asked and let in.
     pub admission: AdmissionConfig,

@@ -18,7 +18,7 @@ pub const LLMBENCH_SIM_URL: &str = "LLMBENCH_SIM_URL";
 pub const MONGODB_URI: &str = "MONGODB_URI";
 /// Database of the MongoDB store; without it the path of the connection string, then `llm-bench`.
 pub const MONGODB_DB: &str = "MONGODB_DB";
-/// Collection of the catalogue of measured models (`models`).
+/// Collection of the catalog of measured models (`models`).
 pub const MONGODB_COLLECTION_MODELS: &str = "MONGODB_COLLECTION_MODELS";
 /// Collection of published runs (`metrics_cloud_v2`).
 pub const MONGODB_COLLECTION_CLOUD: &str = "MONGODB_COLLECTION_CLOUD";
@@ -40,7 +40,7 @@ pub const MONGODB_COLLECTION_CHECK_RUNS: &str = "MONGODB_COLLECTION_CHECK_RUNS";
 pub const MONGODB_COLLECTION_MODEL_STATUS: &str = "MONGODB_COLLECTION_MODEL_STATUS";
 /// Collection of reads of what providers list (`bench_discovery_runs`).
 pub const MONGODB_COLLECTION_DISCOVERY_RUNS: &str = "MONGODB_COLLECTION_DISCOVERY_RUNS";
-/// Collection of batches of changes of the catalogue (`bench_catalog_batches`).
+/// Collection of batches of changes of the catalog (`bench_catalog_batches`).
 pub const MONGODB_COLLECTION_CATALOG_BATCHES: &str = "MONGODB_COLLECTION_CATALOG_BATCHES";
 /// Collection of the values before and after each change (`bench_catalog_changes`).
 pub const MONGODB_COLLECTION_CATALOG_CHANGES: &str = "MONGODB_COLLECTION_CATALOG_CHANGES";
@@ -159,7 +159,7 @@ pub const BENCHMARK_EXCLUDED_PROVIDERS: &str = "BENCHMARK_EXCLUDED_PROVIDERS";
 pub const BENCHMARK_DEADLINE_SECONDS: &str = "BENCHMARK_DEADLINE_SECONDS";
 /// Followed by a provider's name in capitals: its measurements at once (`BENCHMARK_CONCURRENCY_OPENAI`).
 pub const BENCHMARK_CONCURRENCY: &str = "BENCHMARK_CONCURRENCY_";
-/// Seconds between two looks of a daemon at its catalogue.
+/// Seconds between two looks of a daemon at its catalog.
 pub const SCHEDULER_TICK_SECONDS: &str = "SCHEDULER_TICK_SECONDS";
 
 /// The socket of a service manager that wants to hear from a daemon (`sd_notify`).
@@ -191,7 +191,7 @@ pub const RUNNER_CONFIG_TIMEOUT_SECONDS: &str = "RUNNER_CONFIG_TIMEOUT_SECONDS";
 /// Seconds between two posts of Bedrock's list (43200).
 pub const RUNNER_CATALOG_INTERVAL_SECONDS: &str = "RUNNER_CATALOG_INTERVAL_SECONDS";
 
-/// Who is logged in, for the history of the catalogue.
+/// Who is logged in, for the history of the catalog.
 pub const USER: &str = "USER";
 /// The same where `USER` is unset.
 pub const LOGNAME: &str = "LOGNAME";

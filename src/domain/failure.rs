@@ -170,7 +170,7 @@ pub struct Failure {
     pub id: String,
     /// The provider's name.
     pub provider: String,
-    /// The provider's id for the model (`model_name` on rows, `model_id` in the catalogue).
+    /// The provider's id for the model (`model_name` on rows, `model_id` in the catalog).
     pub model_name: String,
     /// When the attempt failed.
     pub ts: DateTime<Utc>,

@@ -39,7 +39,7 @@ pub enum FindingSection {
     Google,
     Store,
     /// Models that are measured.
-    Catalogue,
+    Catalog,
     /// Files of this machine.
     State,
 }
@@ -51,7 +51,7 @@ impl FindingSection {
         FindingSection::Aws,
         FindingSection::Google,
         FindingSection::Store,
-        FindingSection::Catalogue,
+        FindingSection::Catalog,
         FindingSection::State,
     ];
 
@@ -63,7 +63,7 @@ impl FindingSection {
             FindingSection::Aws => "aws",
             FindingSection::Google => "google",
             FindingSection::Store => "store",
-            FindingSection::Catalogue => "catalogue",
+            FindingSection::Catalog => "catalogue",
             FindingSection::State => "state",
         }
     }

@@ -231,7 +231,7 @@ pub struct Run {
     pub provider_timing: Option<Map<String, Value>>,
     /// Which program measured: `llmbench/0.1.0`.
     pub measured_by: String,
-    /// The catalogue's request metadata for the model, verbatim.
+    /// The catalog's request metadata for the model, verbatim.
     pub misc: Map<String, Value>,
     /// Fields of other writers and of later versions.
     #[serde(flatten)]

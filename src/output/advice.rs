@@ -15,7 +15,7 @@ pub fn advice(kind: FailureKind) -> &'static str {
             "Check the spelling of the model id and whether this account (and region) is served."
         }
         FailureKind::HardCapability => {
-            "The model refuses a parameter or API: its catalogue entry needs a request quirk."
+            "The model refuses a parameter or API: its catalog entry needs a request quirk."
         }
         FailureKind::TransientProvider => "The provider failed or is overloaded: measure again later.",
         FailureKind::Network => {
@@ -43,10 +43,10 @@ pub fn advice(kind: FailureKind) -> &'static str {
     }
 }
 
-/// How a model stands in the catalogue: what is off, or not there at all, cannot be switched off.
+/// How a model stands in the catalog: what is off, or not there at all, cannot be switched off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CatalogPresence {
-    /// The catalogue does not have it.
+    /// The catalog does not have it.
     Missing,
     /// It is there and not measured.
     Disabled,
@@ -54,18 +54,18 @@ pub enum CatalogPresence {
     Enabled,
 }
 
-/// Whether what can be done depends on how the model, or any of its provider, stands in the catalogue.
-pub fn asks_the_catalogue(kind: FailureKind) -> bool {
+/// Whether what can be done depends on how the model, or any of its provider, stands in the catalog.
+pub fn asks_the_catalog(kind: FailureKind) -> bool {
     matches!(kind, FailureKind::HardModel | FailureKind::Billing)
 }
 
-/// What an operator can do about failures of this kind of a model that stands like this in the catalogue.
+/// What an operator can do about failures of this kind of a model that stands like this in the catalog.
 pub fn advice_for(kind: FailureKind, presence: CatalogPresence) -> String {
     let more = match (kind, presence) {
         (FailureKind::HardModel, CatalogPresence::Enabled) => " Else disable the model.",
         (FailureKind::HardModel, CatalogPresence::Disabled) => " The model is disabled already.",
         (FailureKind::HardModel, CatalogPresence::Missing) => {
-            " The catalogue does not have this model: see what the provider lists."
+            " The catalog does not have this model: see what the provider lists."
         }
         (FailureKind::Billing, CatalogPresence::Enabled) => " Disable its models until then.",
         _ => "",
@@ -88,7 +88,7 @@ pub fn kind(word: &str) -> Option<FailureKind> {
     FailureKind::ALL.into_iter().find(|kind| kind.as_str() == word)
 }
 
-/// What to type first about failures of this kind of this model, which stands like this in the catalogue; about money it is
+/// What to type first about failures of this kind of this model, which stands like this in the catalog; about money it is
 /// the provider's models that stand so.
 pub fn command(kind: FailureKind, provider: &str, model: &str, presence: CatalogPresence) -> String {
     let named = quoted(&format!("{provider}:{model}"));

@@ -1,4 +1,4 @@
-//! Changes of the catalogue for people and programs: what is going to change, what has changed, who did it and why.
+//! Changes of the catalog for people and programs: what is going to change, what has changed, who did it and why.
 
 use super::run_report::ReportView;
 use super::{json as document, run_report, text};
@@ -36,7 +36,7 @@ pub struct ChangeView {
     pub model: String,
     /// When.
     pub at: DateTime<Utc>,
-    /// The values before; `None` where it was not in the catalogue.
+    /// The values before; `None` where it was not in the catalog.
     pub before: Option<Map<String, Value>>,
     /// The values after.
     pub after: Map<String, Value>,
@@ -51,9 +51,9 @@ pub fn planned(model: &ModelRef, before: Option<&Map<String, Value>>, after: &Ma
 
 /// `enabled true → false, disabled_reason "gone"`; times of the change itself are left out.
 pub fn difference(before: Option<&Map<String, Value>>, after: Option<&Map<String, Value>>) -> String {
-    let Some(after) = after else { return "it is not in the catalogue any more".to_owned() };
+    let Some(after) = after else { return "it is not in the catalog any more".to_owned() };
     if takes_away(after) {
-        return "removed from the catalogue".to_owned();
+        return "removed from the catalog".to_owned();
     }
     let none = Map::new();
     let before_or_none = before.unwrap_or(&none);
@@ -224,8 +224,8 @@ mod tests {
         );
         assert_eq!(difference(Some(&after), Some(&after)), "the same values");
         assert!(difference(None, Some(&after)).starts_with("new, enabled false"));
-        assert!(difference(Some(&before), None).contains("not in the catalogue"));
+        assert!(difference(Some(&before), None).contains("not in the catalog"));
         let gone = fields(json!({"provider": null, "model_id": null, "enabled": null}));
-        assert_eq!(difference(Some(&before), Some(&gone)), "removed from the catalogue");
+        assert_eq!(difference(Some(&before), Some(&gone)), "removed from the catalog");
     }
 }

@@ -75,7 +75,7 @@ fn title(section: FindingSection) -> &'static str {
         FindingSection::Aws => "AWS",
         FindingSection::Google => "Google Cloud",
         FindingSection::Store => "Store",
-        FindingSection::Catalogue => "Catalogue",
+        FindingSection::Catalog => "Catalog",
         FindingSection::State => "This machine",
     }
 }

@@ -21,7 +21,7 @@ pub struct ErrorStory {
     pub model: Option<String>,
     /// The fingerprint, where the story is of one.
     pub fingerprint: Option<String>,
-    /// Whether the catalogue has the model enabled.
+    /// Whether the catalog has the model enabled.
     pub enabled: bool,
     /// The window.
     pub window: Window,

@@ -52,7 +52,7 @@ pub struct FailureAdvice {
     pub provider: String,
     /// The model.
     pub model: String,
-    /// How it stands in the catalogue, where that [matters](advice::asks_the_catalogue).
+    /// How it stands in the catalog, where that [matters](advice::asks_the_catalog).
     pub presence: CatalogPresence,
 }
 

@@ -1,4 +1,4 @@
-//! Models of the catalogue for people and programs: a table as wide as there is room, JSON, CSV, bare ids, and the whole
+//! Models of the catalog for people and programs: a table as wide as there is room, JSON, CSV, bare ids, and the whole
 //! story of one.
 
 use super::catalog_changes::{self, ChangeView};

@@ -1,4 +1,4 @@
-//! What people see of the catalogue at the widths that they have, and that programs get what the schemas say.
+//! What people see of the catalog at the widths that they have, and that programs get what the schemas say.
 
 use super::catalog_changes::{self, BatchView, ChangeView};
 use super::models::{self, ModelDetails, ModelRow, ModelsTableOptions};

@@ -149,7 +149,7 @@ impl Host {
         quirks
     }
 
-    /// The effort to send where neither profile nor catalogue names one.
+    /// The effort to send where neither profile nor catalog names one.
     pub fn default_effort(&self, model_id: &str, dialect: Dialect) -> Option<&'static str> {
         let applies = self.published_effort && dialect == Dialect::Responses;
         published_effort(model_id).filter(|_| applies)

@@ -36,7 +36,7 @@ pub struct DaemonTable {
     pub recheck: Option<f64>,
     /// How long `--once` waits for a store that is away, seconds.
     pub store_wait: Option<f64>,
-    /// How old the catalogue may be that is measured where the store is away at the start, seconds.
+    /// How old the catalog may be that is measured where the store is away at the start, seconds.
     pub catalogue_max_age: Option<f64>,
     /// `[daemon.admission]`.
     pub admission: DaemonAdmission,

@@ -2,7 +2,7 @@
 
 use super::servers::{Answer, Server, json};
 use crate::support::Home;
-use crate::support::catalogue::put_model;
+use crate::support::catalog::put_model;
 use crate::support::peers::{Mongod, fresh_name};
 use llmbench::storage::{self, CollectionNames, StoreLocation};
 use serde_json::Value;
@@ -104,13 +104,13 @@ fn in_file(directory: &tempfile::TempDir) -> String {
 }
 
 #[test]
-fn the_story_of_a_catalogue_in_a_file() {
+fn the_story_of_a_catalog_in_a_file() {
     let directory = tempfile::tempdir().unwrap();
     tell(&in_file(&directory));
 }
 
 #[test]
-fn the_story_of_a_catalogue_on_mongodb() {
+fn the_story_of_a_catalog_on_mongodb() {
     tell(&Mongod::start().uri(&fresh_name()));
 }
 

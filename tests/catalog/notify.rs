@@ -2,7 +2,7 @@
 
 use crate::raw_server::{Act, Heard, play_to, send};
 use crate::stores::backend::Backend;
-use crate::support::catalogue::put_model;
+use crate::support::catalog::put_model;
 use crate::support::pty::heed_interrupts;
 use crate::support::smtp::{Smtp, header};
 use crate::support::{Home, PATIENCE};

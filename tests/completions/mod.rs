@@ -5,7 +5,7 @@ mod shells;
 
 use crate::stores::backend::Backend;
 use crate::support::Home;
-use crate::support::catalogue::put_model;
+use crate::support::catalog::put_model;
 use crate::support::samples::{failed, failure, run, success};
 use llmbench::domain::ModelRef;
 

@@ -1,4 +1,4 @@
-//! Several daemons on one catalogue, and a store that is away.
+//! Several daemons on one catalog, and a store that is away.
 
 use super::world::{Daemon, QUICK, World, counted, slots, until};
 use crate::support::Home;

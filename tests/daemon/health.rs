@@ -35,7 +35,7 @@ fn a_store_that_is_away_at_the_start_is_told_alike_by_both() {
         let Some(why) = ready["reason"].as_str().filter(|why| why.contains("does not work")) else {
             return false;
         };
-        assert!(why.starts_with("the catalogue was not read yet"), "{why}");
+        assert!(why.starts_with("the catalog was not read yet"), "{why}");
         checked["healthy"] == false && sentences(&ready) == sentences(&checked)
     });
     let (code, _) = daemon.stop();

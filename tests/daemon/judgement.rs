@@ -1,4 +1,4 @@
-//! What a daemon decides about the catalogue: seen in the catalogue and its history, and in the rows of its calls.
+//! What a daemon decides about the catalog: seen in the catalog and its history, and in the rows of its calls.
 
 use super::world::{QUICK, World, provider, refusing, until};
 use rusqlite::Connection;
@@ -45,7 +45,7 @@ fn a_model_that_is_gone_is_set_aside_and_returns_when_it_answers_again() {
 }
 
 #[test]
-fn a_provider_that_refuses_all_its_models_empties_no_catalogue() {
+fn a_provider_that_refuses_all_its_models_empties_no_catalog() {
     let models = ["alpha:error404-n1", "alpha:error404-n2", "alpha:error404-n3"];
     let world = World::new(&models, SOON);
     let daemon = world.start(&["--grace", "1s"]);

@@ -81,7 +81,7 @@ fn a_start_during_an_outage_measures_what_was_known_and_a_single_pass_ends() {
     let daemon = world.logged(&[]);
     until("rows of what was known wait", || waiting(&world) >= 4);
     let error = daemon.pulse().unwrap()["store"]["error"].to_string();
-    assert!(error.contains("; the catalogue is the one of 2"), "{error}");
+    assert!(error.contains("; the catalog is the one of 2"), "{error}");
     assert!(daemon.said().contains("is measured (1 models)"), "{}", daemon.said());
     mongod.restart();
     until("they arrive", || waiting(&world) == 0);

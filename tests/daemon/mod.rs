@@ -1,5 +1,5 @@
 //! `llmbench daemon` as processes, against real providers over sockets: its cadence, its end, what one provider's trouble
-//! does to others, and two daemons on one catalogue.
+//! does to others, and two daemons on one catalog.
 
 mod cadence;
 mod clocks;

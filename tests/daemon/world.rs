@@ -1,9 +1,9 @@
-//! A catalogue, simulated providers, and a daemon that is watched while it runs.
+//! A catalog, simulated providers, and a daemon that is watched while it runs.
 
 use crate::raw_server::play_each;
 use crate::support::Home;
 use crate::support::answers::{plain, sound};
-use crate::support::catalogue::put_model;
+use crate::support::catalog::put_model;
 use crate::support::ran::rows;
 use chrono::{DateTime, Utc};
 use llmbench::domain::ModelRef;
@@ -29,7 +29,7 @@ const PATIENCE: Duration = crate::support::PATIENCE;
 /// A model whose answers take next to no time.
 pub const QUICK: &str = "steady-ttft2-gap1-n4";
 
-/// A home with a catalogue and a configuration.
+/// A home with a catalog and a configuration.
 pub struct World {
     pub home: Home,
     store: String,
@@ -37,7 +37,7 @@ pub struct World {
 }
 
 impl World {
-    /// With these models of the catalogue, and these further lines of configuration. The providers `alpha` and `beta` are
+    /// With these models of the catalog, and these further lines of configuration. The providers `alpha` and `beta` are
     /// the simulator.
     pub fn new(models: &[&str], configuration: &str) -> Self {
         let home = Home::new();

@@ -3,7 +3,7 @@
 use super::{KEY, asked, doctor};
 use crate::stores::backend::Backend;
 use crate::support::Home;
-use crate::support::catalogue::put_model;
+use crate::support::catalog::put_model;
 use crate::support::peers::{Mongod, fresh_name};
 use crate::support::ran::{ran, unprivileged};
 use crate::support::samples::{run, success};

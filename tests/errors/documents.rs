@@ -96,9 +96,9 @@ async fn stories_and_rows_are_whole() {
     }
 }
 
-/// Nobody is told to switch off what is off, or what the catalogue does not have.
+/// Nobody is told to switch off what is off, or what the catalog does not have.
 #[tokio::test]
-async fn advice_follows_the_catalogue() {
+async fn advice_follows_the_catalog() {
     for world in worlds().await {
         for (id, model) in [("on", "groq:llama"), ("missing", "groq:typo")] {
             let failure =

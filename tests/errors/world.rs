@@ -2,7 +2,7 @@
 
 use crate::stores::backend::Backend;
 use crate::support::Home;
-use crate::support::catalogue::put_model;
+use crate::support::catalog::put_model;
 use crate::support::samples::{failed, failure, run, success};
 use chrono::{DateTime, TimeDelta, Utc};
 use llmbench::domain::failure::{fingerprint, normalize};

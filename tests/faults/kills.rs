@@ -1,4 +1,4 @@
-//! Three daemons on one catalogue, killed, paused and without their store again and again.
+//! Three daemons on one catalog, killed, paused and without their store again and again.
 
 use super::oracle::{Oracle, RUNS};
 use super::{asked, seed};

@@ -193,7 +193,7 @@ async fn traps_6_and_7_the_work_list() {
 }
 
 #[tokio::test]
-async fn a_change_of_the_catalogue_is_in_force_within_seconds() {
+async fn a_change_of_the_catalog_is_in_force_within_seconds() {
     let (served, database) = on_mongod(&[]).await;
     let models = database.collection::<Document>("models");
     let metadata = doc! { "omit_temperature": true };

@@ -2,7 +2,7 @@
 //! cannot be done at once, not where the bridge is killed in between.
 
 use super::served::{Served, failure, result, with};
-use crate::support::catalogue::put_model;
+use crate::support::catalog::put_model;
 use crate::support::peers::{self, Mongod};
 use crate::support::{Home, PATIENCE};
 use llmbench::domain::ModelRef;

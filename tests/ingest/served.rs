@@ -1,6 +1,6 @@
 //! A bridge as a process, and a client that writes raw bytes: no library stands between a test and the socket.
 
-use crate::support::catalogue::put_model;
+use crate::support::catalog::put_model;
 use crate::support::{Home, PATIENCE};
 use chrono::{TimeDelta, Utc};
 use llmbench::domain::ModelRef;

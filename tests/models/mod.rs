@@ -9,7 +9,7 @@ use crate::stores::backend::Backend;
 use crate::support::Home;
 use serde_json::Value;
 
-/// A home and a store in which somebody operates the catalogue.
+/// A home and a store in which somebody operates the catalog.
 pub struct Office {
     home: Home,
     backend: Backend,

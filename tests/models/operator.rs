@@ -2,7 +2,7 @@
 
 use super::{Office, Said};
 use crate::stores::backend::{Backend, Kind};
-use crate::support::catalogue::put_model;
+use crate::support::catalog::put_model;
 use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
 
@@ -228,7 +228,7 @@ fn what_never_succeeded_is_removed(office: &Office) {
     let nobody = office.say(&["remove", "sim:tpyo"]);
     assert!(nobody.status == 2 && nobody.err.contains("--yes"), "{nobody:?}");
     let shown = office.done(&["remove", "sim:tpyo", "--dry-run"]);
-    assert!(shown.contains("sim:tpyo: removed from the catalogue"), "{shown}");
+    assert!(shown.contains("sim:tpyo: removed from the catalog"), "{shown}");
     assert_eq!(row(office, "sim:tpyo")["entry"], before);
 
     let batch = office.done(&["remove", "sim:tpyo", "--reason", "mistyped", "--yes"]);
@@ -239,7 +239,7 @@ fn what_never_succeeded_is_removed(office: &Office) {
     assert_eq!(actions, [&json!("remove"), &json!("add")]);
     assert_eq!((&history[0]["changes"][0]["before"], &history[0]["why"]), (&before, &json!("mistyped")));
     let gone = office.say(&["undo", &added]);
-    assert!(gone.status == 1 && gone.err.contains("not in the catalogue any more"), "{gone:?}");
+    assert!(gone.status == 1 && gone.err.contains("not in the catalog any more"), "{gone:?}");
 
     office.done(&["undo", &batch]);
     assert_eq!(row(office, "sim:tpyo")["entry"], before);

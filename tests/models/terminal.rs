@@ -1,4 +1,4 @@
-//! Questions at a real terminal: yes, no, Ctrl-C, and a catalogue that somebody else changes while the question stands.
+//! Questions at a real terminal: yes, no, Ctrl-C, and a catalog that somebody else changes while the question stands.
 
 use super::Office;
 use crate::stores::backend::Backend;

@@ -29,7 +29,7 @@ async fn added_and_disabled_by_command_is_seen_by_the_snippet() {
     assert_eq!((&said[0]["enabled"], &said[0]["status"]), (&json!(false), &json!("probing")));
     let off = json!({ "enabled": false, "disabled_reason": "says 404", "disabled_class": "hard_model", "at": true });
     assert_eq!(said[1], off);
-    // One entry in the catalogue for each: nothing was copied, nothing deleted.
+    // One entry in the catalog for each: nothing was copied, nothing deleted.
     assert_eq!((&said[2], &said[3]), (&json!(1), &json!(3)));
 }
 

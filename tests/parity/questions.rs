@@ -124,7 +124,7 @@ static QUESTIONS: [Question; 19] = [
         },
     ),
     question(
-        "catalogue size by provider",
+        "catalog size by provider",
         r#"counted(db.provider_catalog.aggregate([{ $group: { _id: "$provider", n: { $sum: 1 } } }]).toArray(), word)"#,
         &["catalog", "list", "--counts"],
         |told| {

@@ -5,7 +5,7 @@ use super::bench::{Case, token_server};
 use super::cases::{ALL, OPENAI_CHAT};
 use super::http;
 use crate::support::Home;
-use crate::support::catalogue::put_model;
+use crate::support::catalog::put_model;
 use crate::support::peers::{Mongod, fresh_name};
 use llmbench::domain::ModelRef;
 use llmbench::simulator;

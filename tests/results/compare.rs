@@ -4,7 +4,7 @@ use super::bulk::{Row, fill, runs};
 use crate::errors::odd::spoil;
 use crate::errors::world::{World, errors, text, worlds};
 use crate::stores::backend::Backend;
-use crate::support::catalogue::put_model;
+use crate::support::catalog::put_model;
 use llmbench::domain::ModelRef;
 use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
@@ -122,7 +122,7 @@ async fn the_document_says_what_was_compared_and_is_the_same_every_time() {
     assert_eq!(of_each[0], of_each[1], "both stores say the same");
 }
 
-async fn name_in_catalogue(world: &World, model: &ModelRef, name: &str) {
+async fn name_in_catalog(world: &World, model: &ModelRef, name: &str) {
     let ModelRef { provider, model_id } = model;
     match &world.backend {
         Backend::Sqlite(_) => {
@@ -141,11 +141,11 @@ async fn name_in_catalogue(world: &World, model: &ModelRef, name: &str) {
 }
 
 #[tokio::test]
-async fn models_of_two_providers_may_go_by_the_catalogues_name() {
+async fn models_of_two_providers_may_go_by_the_catalogs_name() {
     for world in filled().await {
         for model in ["together:fast", "fireworks:slow"] {
             put_model(&*world.store, &model.parse().unwrap(), "", false).await.unwrap();
-            name_in_catalogue(&world, &model.parse().unwrap(), "canonical").await;
+            name_in_catalog(&world, &model.parse().unwrap(), "canonical").await;
         }
         let found = document(&world, &["together", "fireworks", SINCE[0], SINCE[1]]);
         assert_eq!((&found["models_in_both"], &found["real"]), (&json!(2), &json!(true)));

@@ -2,7 +2,7 @@
 
 use crate::support::Home;
 use crate::support::answers::{calling, sound};
-use crate::support::catalogue::put_model;
+use crate::support::catalog::put_model;
 use crate::support::ran::{QUICK, ran};
 use llmbench::domain::ModelRef;
 use llmbench::storage::{CollectionNames, StoreLocation, open};
@@ -87,8 +87,8 @@ fn a_nonce_is_put_before_prompts_outside_the_published_question() {
     }
 }
 
-/// Puts models into the catalogue of the default store.
-async fn catalogued(home: &Home, models: &[(&str, bool)]) {
+/// Puts models into the catalog of the default store.
+async fn catalogd(home: &Home, models: &[(&str, bool)]) {
     let path = home.database();
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     let store = open(&StoreLocation::Sqlite(path), &CollectionNames::default(), &[]).await.unwrap();
@@ -101,7 +101,7 @@ async fn catalogued(home: &Home, models: &[(&str, bool)]) {
 async fn only_the_published_question_to_an_enabled_model_is_published() {
     let home = Home::new();
     let (enabled, disabled) = ("sim:steady-ttft1-gap1-n2", "sim:steady-ttft1-gap1-n3");
-    catalogued(&home, &[(enabled, true), (disabled, false)]).await;
+    catalogd(&home, &[(enabled, true), (disabled, false)]).await;
     let role = |model: &str, arguments: &[&str]| {
         let all: Vec<&str> = [&["run", "--ndjson", "--model", model], arguments].concat();
         home.ran(&all).line()["sample_role"].as_str().unwrap().to_owned()

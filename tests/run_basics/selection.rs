@@ -1,14 +1,14 @@
 //! Which models are measured.
 
 use crate::support::Home;
-use crate::support::catalogue::put_model;
+use crate::support::catalog::put_model;
 use llmbench::domain::ModelRef;
 use llmbench::storage::{CollectionNames, StoreLocation, open};
 
 const A: &str = "steady-ttft1-gap1-n2";
 const B: &str = "steady-ttft1-gap1-n3";
 
-/// A home whose catalogue holds these models, enabled or not.
+/// A home whose catalog holds these models, enabled or not.
 async fn home(models: &[(&str, &str, bool)]) -> Home {
     let home = Home::new();
     let path = home.database();
@@ -29,7 +29,7 @@ fn measured(home: &Home, arguments: &[&str]) -> (i32, Vec<String>, String) {
 }
 
 #[tokio::test]
-async fn all_is_what_the_catalogue_has_enabled_and_skips_visibly() {
+async fn all_is_what_the_catalog_has_enabled_and_skips_visibly() {
     let home =
         home(&[("sim", A, true), ("sim", B, true), ("sim", "steady-n9", false), ("groq", "m", true)]).await;
     let (code, models, said) = measured(&home, &["--all"]);
@@ -64,7 +64,7 @@ async fn a_bare_id_is_looked_up_and_has_to_be_unique() {
     assert!(said.contains(&format!("`{B}` is not unique: sim:{B}, together:{B}")), "{said}");
     let (code, _, said) = measured(&home, &["--model", "steady-n7"]);
     assert_eq!(code, 2);
-    assert!(said.contains("the catalogue knows no model `steady-n7`"), "{said}");
+    assert!(said.contains("the catalog knows no model `steady-n7`"), "{said}");
 }
 
 #[tokio::test]
@@ -76,12 +76,12 @@ async fn a_model_that_is_named_twice_is_measured_once() {
 }
 
 #[tokio::test]
-async fn the_catalogue_is_the_stores() {
+async fn the_catalog_is_the_stores() {
     let home = home(&[("sim", A, true)]).await;
     for flags in [&["--all"][..], &["--provider", "sim"]] {
         let (code, models, said) = measured(&home, &[&["--no-store"], flags].concat());
         assert_eq!((code, models.len()), (2, 0));
-        assert!(said.contains("reads the store's catalogue, and --no-store opens none"), "{said}");
+        assert!(said.contains("reads the store's catalog, and --no-store opens none"), "{said}");
     }
 }
 

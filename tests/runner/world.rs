@@ -2,7 +2,7 @@
 
 use crate::ingest::served::{CONFIG_TOKEN, INGEST_KEY, Served, open};
 use crate::support::Home;
-use crate::support::catalogue::put_model;
+use crate::support::catalog::put_model;
 use crate::support::peers::{Mongod, fresh_name};
 use crate::support::proxy::{Fault, Proxy};
 use crate::support::ran::{Ran, ran};

@@ -2,7 +2,7 @@
 
 use super::world::{ago, lane, pulse, worlds};
 use crate::stores::backend::{Backend, Kind};
-use crate::support::catalogue::put_model;
+use crate::support::catalog::put_model;
 use crate::support::python_runner;
 use crate::support::ran::ran;
 use crate::support::samples::{run, success};

@@ -1,7 +1,7 @@
 //! `status --watch`: in place on a terminal, block after block in a pipe, and a Ctrl-C that is no failure.
 
 use super::world::{World, worlds};
-use crate::support::catalogue::put_model;
+use crate::support::catalog::put_model;
 use crate::support::pty::{Pty, heed_interrupts};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;

@@ -2,7 +2,7 @@
 
 use crate::stores::backend::Backend;
 use crate::support::Home;
-use crate::support::catalogue::put_model;
+use crate::support::catalog::put_model;
 use crate::support::ran::{Ran, ran};
 use crate::support::samples::{failed, failure, run, success};
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};

@@ -1,7 +1,7 @@
 //! Batches of rows, and what follows from them derived once, afterwards: the same rows, rollups and health as one by one.
 
 use super::backend::{Backend, Kind};
-use crate::support::catalogue::put_model;
+use crate::support::catalog::put_model;
 use crate::support::samples::{failed, failure, now, run, success};
 use chrono::TimeDelta;
 use llmbench::domain::{ModelRef, Outcome};

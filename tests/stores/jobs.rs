@@ -2,7 +2,7 @@
 //! from the dead.
 
 use super::backend::Backend;
-use crate::support::catalogue::put_model;
+use crate::support::catalog::put_model;
 use crate::support::peers::{Mongod, fresh_name};
 use chrono::{DateTime, TimeDelta, Utc};
 use llmbench::domain::{ModelRef, Series, Slot};

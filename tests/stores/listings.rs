@@ -1,7 +1,7 @@
 //! What providers list, on every store: one story, told by the store and by a look into its rows.
 
 use super::backend::{Backend, Kind};
-use crate::support::catalogue::put_model;
+use crate::support::catalog::put_model;
 use crate::support::samples::now;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use llmbench::domain::listing::{ListedModel, Listing, ListingChangeCounts, ModelFacts, ReadStatus};

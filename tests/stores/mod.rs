@@ -2,7 +2,7 @@
 
 pub mod backend;
 mod batches;
-mod catalogue;
+mod catalog;
 mod jobs;
 mod listings;
 mod mongo;

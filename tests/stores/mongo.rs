@@ -1,7 +1,7 @@
 //! What only a server can get wrong: types that readers depend on, indexes that others made first, silence, logins,
 //! crashes.
 
-use crate::support::catalogue::put_model;
+use crate::support::catalog::put_model;
 use crate::support::peers::{Mongod, fresh_name};
 use crate::support::samples::{failed, failure, now, run, success};
 use llmbench::domain::{ModelRef, Series};
@@ -251,7 +251,7 @@ async fn a_row_of_the_python_runners_is_counted_with_ours() {
 }
 
 #[tokio::test]
-async fn quirks_of_the_catalogue_reach_the_work_list() {
+async fn quirks_of_the_catalog_reach_the_work_list() {
     let (store, database) = filled().await;
     // A key that MongoDB would read as a path lies there in percent style, and reaches the provider as it was given.
     let quirks = doc! { "metadata": { "a": 1, "with%2Edot": [2] }, "omit_temperature": true };

@@ -1,7 +1,7 @@
 //! What a bridge keeps, on every store: posts once each and whole, sightings, keys.
 
 use super::backend::{Backend, Kind};
-use crate::support::catalogue::put_model;
+use crate::support::catalog::put_model;
 use crate::support::samples::{failure, now, run};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use llmbench::domain::ModelRef;

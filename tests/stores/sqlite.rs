@@ -1,7 +1,7 @@
 //! What only a file can get wrong: the file itself, its directory, its other users, and a process that is killed while it
 //! writes.
 
-use crate::support::catalogue::put_model;
+use crate::support::catalog::put_model;
 use crate::support::samples::{run, success};
 use llmbench::storage::{self, CollectionNames, RecordOutcome, Store, StoreError, StoreLocation};
 use rusqlite::Connection;
@@ -103,7 +103,7 @@ async fn a_locked_database_is_worth_trying_again() {
 }
 
 #[tokio::test]
-async fn quirks_of_the_catalogue_reach_the_work_list() {
+async fn quirks_of_the_catalog_reach_the_work_list() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("runs.db");
     let store = open(&path).await.unwrap();

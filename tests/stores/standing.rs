@@ -1,7 +1,7 @@
-//! The few rows of a catalogue that somebody has to decide about, and chores that one of several takes: on every store.
+//! The few rows of a catalog that somebody has to decide about, and chores that one of several takes: on every store.
 
 use super::backend::Backend;
-use crate::support::catalogue::put_model;
+use crate::support::catalog::put_model;
 use llmbench::domain::{ModelRef, Series};
 use llmbench::storage::Store;
 use llmbench::storage::catalog::{Batch, ChangeRequest};

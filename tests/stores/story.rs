@@ -1,7 +1,7 @@
 //! The story that every backend must tell in the same words.
 
 use super::backend::{Backend, Kind};
-use crate::support::catalogue::put_model;
+use crate::support::catalog::put_model;
 use crate::support::samples::{failed, failure, now, run, success};
 use chrono::{SecondsFormat, TimeDelta};
 use llmbench::domain::{ModelRef, Outcome};
@@ -26,7 +26,7 @@ async fn tell(backend: &Backend) {
     let store = backend.open(PUBLISHED).await;
     store.init().await.unwrap();
     store.init().await.unwrap();
-    the_catalogue(&*store).await;
+    the_catalog(&*store).await;
     what_is_learned(&*store).await;
     rows_come_back_whole(backend, &*store).await;
     rows_go_where_they_belong(backend, &*store).await;
@@ -38,7 +38,7 @@ async fn tell(backend: &Backend) {
     what_was_kept_is_delivered(backend, &*store).await;
 }
 
-async fn the_catalogue(store: &dyn Store) {
+async fn the_catalog(store: &dyn Store) {
     assert_eq!(store.work_list(None).await.unwrap(), []);
     for (text, name, enabled) in [
         ("openai:gpt", "GPT", true),
@@ -179,7 +179,7 @@ async fn errors_are_counted_by_kind(backend: &Backend, store: &dyn Store) {
 
 async fn health_follows_the_rows(backend: &Backend, store: &dyn Store) {
     let all = backend.rows(Kind::Health).await;
-    assert!(all.iter().all(|row| row["provider"] != "nobody"), "models outside the catalogue have no health");
+    assert!(all.iter().all(|row| row["provider"] != "nobody"), "models outside the catalog have no health");
     let health =
         async || -> Map<String, Value> { backend.row(Kind::Health, "model_id", "alpha").await.unwrap() };
     let start = now();

@@ -1,7 +1,7 @@
 //! Signs of life on every store: what is kept comes back, newest wins, and freshness follows the clock without history.
 
 use super::backend::{Backend, Kind};
-use crate::support::catalogue::put_model;
+use crate::support::catalog::put_model;
 use crate::support::peers::{Mongod, fresh_name};
 use crate::support::samples::{self, now};
 use chrono::TimeDelta;

@@ -1,7 +1,7 @@
 //! What tests share: real peers, a scrubbed home for the binary, sample outcomes.
 
 pub mod answers;
-pub mod catalogue;
+pub mod catalog;
 pub mod documents;
 pub mod llama;
 pub mod markdown;

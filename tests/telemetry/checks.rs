@@ -1,7 +1,7 @@
 //! The self-checks over a real store: what they find is kept, and what they cannot look at is said.
 
 use crate::stores::backend::Backend;
-use crate::support::catalogue::put_model;
+use crate::support::catalog::put_model;
 use crate::support::samples;
 use chrono::{TimeDelta, Utc};
 use llmbench::daemon::telemetry::invariants;

@@ -198,5 +198,5 @@ fn prometheus_reads_every_figure() {
     }
     let oldest = value(&samples, "llmbench_outbox_oldest_age_seconds", &[]);
     assert!((89.0..100.0).contains(&oldest), "{oldest}");
-    assert!(!page.contains("model="), "no label may grow with the catalogue");
+    assert!(!page.contains("model="), "no label may grow with the catalog");
 }

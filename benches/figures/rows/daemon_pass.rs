@@ -1,4 +1,4 @@
-//! A look over 100,000 series, all due: read from the catalogue, sorted by age, none of them affordable.
+//! A look over 100,000 series, all due: read from the catalog, sorted by age, none of them affordable.
 
 use crate::daemon::{Yard, providers};
 use crate::{Failed, Line};

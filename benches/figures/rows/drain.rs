@@ -2,7 +2,7 @@
 //! same indexes, the same concern (majority and journal), in one process. And the same once more without what is derived
 //! from rows, which the driver alone does not do.
 
-use crate::catalogue::put_model;
+use crate::catalog::put_model;
 use crate::mongod::{Mongod, concern, runtime};
 use crate::stats::median;
 use crate::{Failed, Line};

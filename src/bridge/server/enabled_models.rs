@@ -67,7 +67,7 @@ impl WorkSetCache {
         // A task of its own, so that a caller that gives up does not drop the driver's call half-way.
         let store = self.store.clone();
         let asked = tokio::spawn(async move { store.work_list(None).await }).await;
-        let asked = asked.unwrap_or_else(|_| Err(StoreError::Broken("reading the catalogue ended".into())));
+        let asked = asked.unwrap_or_else(|_| Err(StoreError::Broken("reading the catalog ended".into())));
         let now = Instant::now();
         match asked {
             Ok(items) => {

@@ -31,7 +31,7 @@ pub async fn run(
 ) -> Result<Exit, CommandError> {
     let rows = addable(newest_first(found));
     if rows.is_empty() {
-        print::note("every listed model that can be added is in the catalogue: nothing to choose from");
+        print::note("every listed model that can be added is in the catalog: nothing to choose from");
         return Ok(Exit::Yes);
     }
     let named = args.pick.as_deref().unwrap_or_default();

@@ -57,7 +57,7 @@ async fn models(
     }
     let on = match names {
         CompletionSource::Listed => SuggestionSource::Listed(provider.to_owned()),
-        _ => SuggestionSource::Catalogue(provider.to_owned()),
+        _ => SuggestionSource::Catalog(provider.to_owned()),
     };
     let stored = shelf(on, beginning, context).await;
     let known: HashSet<String> = found.iter().map(|word| word.text.clone()).collect();

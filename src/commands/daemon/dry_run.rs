@@ -46,7 +46,7 @@ async fn rows(
     questions: &[RequestSpec],
     now: DateTime<Utc>,
 ) -> Result<Vec<DueRow>, CommandError> {
-    let failed = |error| store_error("reading the catalogue", error);
+    let failed = |error| store_error("reading the catalog", error);
     let daemon_config = &context.settings.daemon_config;
     let state_dir = context.settings.state_dir().map_err(CommandError::usage)?.value;
     if let Some(bridge) = bridge::open(context, daemon_config.wanted())? {

@@ -1,4 +1,4 @@
-//! Hygiene of the catalogue: what in it keeps models from being measured well. Pure.
+//! Hygiene of the catalog: what in it keeps models from being measured well. Pure.
 
 use super::store::{StoreCheck, StoreInspection};
 use crate::domain::finding::{Finding, FindingSection};
@@ -12,7 +12,7 @@ use crate::storage::catalog::{CatalogEntry, Figures, PROBING};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::{BTreeMap, HashMap};
 
-const HERE: FindingSection = FindingSection::Catalogue;
+const HERE: FindingSection = FindingSection::Catalog;
 
 /// How long a model may be on probation before somebody should decide.
 const PROBATION: TimeDelta = TimeDelta::hours(1);
@@ -25,7 +25,7 @@ pub fn findings(check: &StoreCheck, hosts: &Hosts, region: Option<&str>, now: Da
     match check {
         StoreCheck::NotYet(_) => vec![Finding::note(HERE, "models", "none yet: the store is not there")],
         StoreCheck::Bridge(_) => {
-            vec![Finding::note(HERE, "models", "not here: the catalogue is behind the bridge")]
+            vec![Finding::note(HERE, "models", "not here: the catalog is behind the bridge")]
         }
         StoreCheck::Nowhere | StoreCheck::Closed(_) | StoreCheck::Late(_) => {
             vec![Finding::unknown(HERE, "models", "could not be looked at: the store is not open, see store")]
@@ -69,7 +69,7 @@ fn of_open(seen: &StoreInspection, hosts: &Hosts, region: Option<&str>, now: Dat
     found
 }
 
-/// The catalogue and what is known beside it.
+/// The catalog and what is known beside it.
 struct CatalogCheck<'a> {
     entries: &'a [CatalogEntry],
     figures: &'a HashMap<ModelRef, Figures>,
@@ -103,7 +103,7 @@ impl<'a> CatalogCheck<'a> {
             return Some(Finding::wrong(HERE, "case duplicates", sentence, fix, troubleshooting::CASE_TWINS));
         }
         let names: Vec<String> = twins.iter().map(spoken).collect();
-        let sentence = format!("in the catalogue twice, of which at most one is enabled: {}", some(&names));
+        let sentence = format!("in the catalog twice, of which at most one is enabled: {}", some(&names));
         (!names.is_empty())
             .then(|| Finding::note(HERE, "case duplicates", sentence).heading(troubleshooting::CASE_TWINS))
     }
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sound_catalogue_has_nothing_to_say() {
+    fn a_sound_catalog_has_nothing_to_say() {
         assert_eq!(subjects(vec![entry("groq", "m", json!({}))], &[("groq:m", 1, 0)]), Vec::<String>::new());
         let staged = entry(
             "groq",

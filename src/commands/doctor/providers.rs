@@ -125,7 +125,7 @@ async fn open(host: Host, context: Arc<Context>) -> Result<ProviderAccess, HostC
         .unwrap_or_else(|error| Err(HostCheckOutcome::Failed(error.to_string())))
 }
 
-/// What is to be said about one host. `enabled` is how many of its models the catalogue has enabled, where that is known.
+/// What is to be said about one host. `enabled` is how many of its models the catalog has enabled, where that is known.
 pub fn findings(check: &HostCheck, enabled: Option<usize>, unicode: bool) -> Vec<Finding> {
     let name = check.host.name.as_str();
     match &check.seen {
@@ -153,7 +153,7 @@ fn no_key(name: &str, error: &KeyError, enabled: Option<usize>) -> Finding {
         }
         Some(enabled) => {
             let models = units::counted(enabled as u64, "enabled model");
-            let sentence = format!("no key, and {models} in the catalogue");
+            let sentence = format!("no key, and {models} in the catalog");
             let disable = format!("llmbench models disable '{name}:*' --reason 'no key'");
             let fix = format!("`export {}=…`, or `{disable}`", vars.first().map_or("KEY", String::as_str));
             Finding::wrong(HERE, name, sentence, fix, troubleshooting::NO_KEY)

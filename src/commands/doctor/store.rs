@@ -56,14 +56,14 @@ pub struct StoreInspection {
     pub census: QueryResult<Vec<OddFieldReport>>,
     /// What prefix caches answered.
     pub cached: QueryResult<BTreeMap<ModelRef, CachedInput>>,
-    /// The catalogue.
+    /// The catalog.
     pub entries: QueryResult<Vec<CatalogEntry>>,
     /// Its last day.
     pub figures: QueryResult<HashMap<ModelRef, Figures>>,
 }
 
 impl StoreCheck {
-    /// The catalogue, where it could be read. A store that is not there yet has an empty one.
+    /// The catalog, where it could be read. A store that is not there yet has an empty one.
     pub fn entries(&self) -> Option<&[CatalogEntry]> {
         match self {
             StoreCheck::Open(seen) => seen.entries.as_deref().ok(),
@@ -112,7 +112,7 @@ async fn seen(store: Arc<dyn Store>, is_file: bool, now: DateTime<Utc>) -> Store
         asked("its rights", store.rights()),
         asked("its rows", store.census()),
         asked("its newest rows", store.cached_input()),
-        asked("the catalogue", store.entries(None)),
+        asked("the catalog", store.entries(None)),
         asked("the last day", store.figures(&ModelScope::All, now)),
     );
     StoreInspection {

@@ -1,7 +1,7 @@
 //! Looks up the models of advice in the catalog, so that no advice is to disable a model that is disabled or not there.
 
 use crate::domain::FailureKind;
-use crate::output::advice::{CatalogPresence, asks_the_catalogue};
+use crate::output::advice::{CatalogPresence, asks_the_catalog};
 use crate::output::errors::FailureAdvice;
 use crate::storage::catalog::CatalogEntry;
 use crate::storage::{Store, StoreError};
@@ -14,7 +14,7 @@ pub async fn settled(
     mut advised: Vec<FailureAdvice>,
     store: &dyn Store,
 ) -> Result<Vec<FailureAdvice>, StoreError> {
-    for one in advised.iter_mut().filter(|one| asks_the_catalogue(one.kind)) {
+    for one in advised.iter_mut().filter(|one| asks_the_catalog(one.kind)) {
         let entries = store.entries(Some(&one.provider)).await?;
         one.presence = presence(one, &entries);
     }

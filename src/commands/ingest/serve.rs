@@ -53,7 +53,7 @@ pub async fn run(args: IngestServeArgs, context: Context) -> Result<Exit, Comman
     };
     let legacy = legacy(&context)?;
     let opened = BridgeServer::open(store.clone(), policy, legacy, Journal::new(sink)).await;
-    let (bridge, writers) = opened.map_err(|error| read_error("reading keys and catalogue", error))?;
+    let (bridge, writers) = opened.map_err(|error| read_error("reading keys and catalog", error))?;
     if bridge.usable_keys() == 0 {
         return Err(no_key());
     }

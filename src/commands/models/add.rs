@@ -65,7 +65,7 @@ pub async fn add(
     session: &ChangeSession<'_>,
 ) -> Result<Exit, CommandError> {
     let entries =
-        session.store.entries(None).await.map_err(|error| store_error("reading the catalogue", error))?;
+        session.store.entries(None).await.map_err(|error| store_error("reading the catalog", error))?;
     let listed = listed(&wanted, session.store).await?;
     let hosts = &context.settings.hosts;
     let against = CandidateContext { hosts, entries: &entries, listed: &listed, called: !adding.no_probe };

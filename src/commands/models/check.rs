@@ -82,10 +82,8 @@ pub fn check(
             CandidateVerdict::Refused(format!("{}: llmbench models enable {}", off(entry), entry.model))
         }
         (_, Some(twin)) => {
-            notes.push(format!(
-                "`{}` is in the catalogue too, disabled, and differs in case alone",
-                twin.model
-            ));
+            notes
+                .push(format!("`{}` is in the catalog too, disabled, and differs in case alone", twin.model));
             CandidateVerdict::Goes
         }
         _ => CandidateVerdict::Goes,
@@ -143,7 +141,7 @@ fn spoken(hint: Hint) -> String {
 fn off(entry: &CatalogEntry) -> String {
     let reason = entry.text("disabled_reason").map_or_else(String::new, |reason| format!(" ({reason})"));
     let state = if entry.flag("deprecated") { "deprecated" } else { "disabled" };
-    format!("it is in the catalogue and {state}{reason}")
+    format!("it is in the catalog and {state}{reason}")
 }
 
 #[cfg(test)]
@@ -152,9 +150,9 @@ mod tests {
     use crate::providers::builtin_hosts;
     use serde_json::{Value, json};
 
-    fn checked(name: &str, catalogue: &[Value]) -> CheckedCandidate {
+    fn checked(name: &str, catalog: &[Value]) -> CheckedCandidate {
         let entries: Vec<CatalogEntry> =
-            catalogue.iter().map(|fields| CatalogEntry::new(fields.as_object().unwrap().clone())).collect();
+            catalog.iter().map(|fields| CatalogEntry::new(fields.as_object().unwrap().clone())).collect();
         looked_at(name, &entries, &[], true).unwrap()
     }
 

@@ -54,12 +54,9 @@ pub async fn choose(
     let free = inventory(&known.now()).into_iter().filter(|one| is_free(one, &known, &staged));
     let rows = addable(free.map(|one| one.row).collect());
     if rows.is_empty() {
-        return Err(CommandError::usage(format!(
-            "{} lists no model that is not in the catalogue",
-            host.name
-        ))
-        .exit(Exit::No)
-        .hint("`llmbench models enable` measures again what was disabled"));
+        return Err(CommandError::usage(format!("{} lists no model that is not in the catalog", host.name))
+            .exit(Exit::No)
+            .hint("`llmbench models enable` measures again what was disabled"));
     }
     let choice = |row: &CatalogRow| PickerItem { name: row.model_id.clone(), note: stated(&row.facts) };
     from_list(format!("Which models of {}?", host.name), &rows, choice, stop).await
@@ -154,7 +151,7 @@ async fn refresh(
 /// The models that are in the catalog on probation: they may be tried again.
 async fn staged(store: &dyn Store, provider: &str) -> Result<HashSet<String>, CommandError> {
     let entries = store.entries(Some(provider)).await;
-    let entries = entries.map_err(|error| store_error("reading the catalogue", error))?;
+    let entries = entries.map_err(|error| store_error("reading the catalog", error))?;
     let staged = entries.into_iter().filter(|entry| entry.text("status").as_deref() == Some(PROBING));
     Ok(staged.map(|entry| entry.model.model_id).collect())
 }

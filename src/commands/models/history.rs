@@ -76,7 +76,7 @@ async fn of_models(
     length: ListLimit,
     store: &dyn Store,
 ) -> Result<(Vec<BatchView>, bool), CommandError> {
-    let entries = store.entries(None).await.map_err(|error| store_error("reading the catalogue", error))?;
+    let entries = store.entries(None).await.map_err(|error| store_error("reading the catalog", error))?;
     let (mut changes, mut cut): (Vec<CatalogChange>, bool) = (Vec::new(), false);
     let mut left = Vec::new();
     for selector in selectors {

@@ -28,7 +28,7 @@ pub async fn run(args: &ModelsListArgs, context: &Context) -> Result<Exit, Comma
         [one] => (Some(one.as_str()), ModelScope::Provider(one.clone())),
         _ => (None, ModelScope::All),
     };
-    let read = |error| store_error("reading the catalogue", error);
+    let read = |error| store_error("reading the catalog", error);
     let figures = async {
         if args.ids && !args.stale && !args.failing {
             return Ok(HashMap::new());

@@ -72,7 +72,7 @@ fn places(
 }
 
 fn nothing(selector: &str, names: &[String]) -> CommandError {
-    let error = CommandError::usage(format!("the catalogue has no model `{}`", selector.escape_debug()));
+    let error = CommandError::usage(format!("the catalog has no model `{}`", selector.escape_debug()));
     let names = || names.iter().map(String::as_str);
     let otherwise = match nearest_provider(selector, names()) {
         Some(meant) => {
@@ -99,7 +99,7 @@ mod tests {
         CatalogEntry::new(value.as_object().cloned().unwrap_or_else(Map::new))
     }
 
-    fn catalogue() -> Vec<CatalogEntry> {
+    fn catalog() -> Vec<CatalogEntry> {
         [("groq", "a"), ("groq", "b*"), ("groq", "b1"), ("together", "a"), ("vertex", "only")]
             .map(|(provider, model_id)| entry(&json!({"provider": provider, "model_id": model_id})))
             .into_iter()
@@ -109,7 +109,7 @@ mod tests {
 
     fn meant(selectors: &[&str]) -> Result<(Vec<String>, bool), CommandError> {
         let selectors: Vec<String> = selectors.iter().map(|text| (*text).to_owned()).collect();
-        let selection = select(&selectors, catalogue())?;
+        let selection = select(&selectors, catalog())?;
         Ok((selection.entries.iter().map(|entry| entry.model.to_string()).collect(), selection.must_ask))
     }
 

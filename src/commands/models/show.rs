@@ -21,7 +21,7 @@ const CHANGES: u32 = 10;
 /// Selectors that match nothing, a store that fails.
 pub async fn run(args: &ModelsShowArgs, context: &Context) -> Result<Exit, CommandError> {
     let store = context.open_store().await?;
-    let entries = store.entries(None).await.map_err(|error| store_error("reading the catalogue", error))?;
+    let entries = store.entries(None).await.map_err(|error| store_error("reading the catalog", error))?;
     let selection = select(&args.selectors, entries)?;
     let now = Utc::now();
     let mut stories = Vec::new();
@@ -42,7 +42,7 @@ async fn details(
     store: &dyn Store,
     now: chrono::DateTime<Utc>,
 ) -> Result<ModelDetails, CommandError> {
-    let read = |error| store_error("reading the catalogue", error);
+    let read = |error| store_error("reading the catalog", error);
     let scope = ModelScope::Model(entry.model.clone());
     let figures = store.figures(&scope, now).await.map_err(read)?.remove(&entry.model).unwrap_or_default();
     let changes = store.changes(&ChangesOf::Model(entry.model.clone(), CHANGES)).await.map_err(read)?;

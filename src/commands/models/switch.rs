@@ -123,7 +123,7 @@ async fn answered(
 /// # Errors
 /// Selectors that match nothing, a store that fails.
 pub async fn chosen(selectors: &[String], store: &dyn Store) -> Result<Selection, CommandError> {
-    let entries = store.entries(None).await.map_err(|error| store_error("reading the catalogue", error))?;
+    let entries = store.entries(None).await.map_err(|error| store_error("reading the catalog", error))?;
     select(selectors, entries)
 }
 

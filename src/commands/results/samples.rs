@@ -60,7 +60,7 @@ impl ModelNaming {
         let mut canonical = HashMap::new();
         for provider in [a, b].iter().filter_map(|side| side.provider()).filter(|_| by_provider) {
             let entries = store.entries(Some(provider)).await;
-            let entries = entries.map_err(|error| read_error("reading the catalogue", error))?;
+            let entries = entries.map_err(|error| read_error("reading the catalog", error))?;
             canonical.extend(
                 entries
                     .into_iter()

@@ -54,18 +54,18 @@ pub async fn settle(
     if store.is_none() && (args.all || !args.providers.is_empty()) {
         let flag = if args.all { "--all" } else { "--provider" };
         return Err(CommandError::usage(format!(
-            "{flag} reads the store's catalogue, and --no-store opens none"
+            "{flag} reads the store's catalog, and --no-store opens none"
         ))
         .hint("leave out --no-store, or name models with --model"));
     }
-    let catalogue = match store {
+    let catalog = match store {
         Some(store) => {
             let listed = store.work_list(|text| context.note(args.quiet, text)).await;
-            listed.map_err(|error| store_error("reading the catalogue", error))?
+            listed.map_err(|error| store_error("reading the catalog", error))?
         }
         None => Vec::new(),
     };
-    let wanted = wanted(args, context, store, catalogue).await?;
+    let wanted = wanted(args, context, store, catalog).await?;
     let mut settled = RunSelection { subjects: Vec::new(), secrets: Vec::new(), simulators: Vec::new() };
     for (provider, models) in by_provider(wanted) {
         let host = context.settings.hosts.find(&provider).map_err(CommandError::usage)?;
@@ -113,16 +113,16 @@ async fn wanted(
     args: &RunArgs,
     context: &Context,
     store: Option<&StoreOrBridge>,
-    catalogue: Vec<WorkItem>,
+    catalog: Vec<WorkItem>,
 ) -> Result<Vec<RequestedModel>, CommandError> {
     let mut wanted: Vec<RequestedModel> = Vec::new();
     for text in &args.models {
         if glob::is_glob(text) {
-            wanted.extend(fitting(text, &catalogue)?);
+            wanted.extend(fitting(text, &catalog)?);
             continue;
         }
-        let model = reference(text, context, store, &catalogue).await?;
-        let known = catalogue.iter().find(|item| item.model == model).cloned();
+        let model = reference(text, context, store, &catalog).await?;
+        let known = catalog.iter().find(|item| item.model == model).cloned();
         let enabled = known.is_some();
         if let (false, Some(StoreOrBridge::Store(store))) = (enabled, store) {
             hint_at_others(&model, args, context, &**store).await?;
@@ -133,16 +133,16 @@ async fn wanted(
     for provider in &args.providers {
         context.settings.hosts.find(provider).map_err(CommandError::usage)?;
         let before = wanted.len();
-        let own = catalogue.iter().filter(|item| item.model.provider == *provider).cloned();
+        let own = catalog.iter().filter(|item| item.model.provider == *provider).cloned();
         wanted.extend(own.map(|item| RequestedModel { item, enabled: true, named: true }));
         if wanted.len() == before {
-            return Err(CommandError::usage(format!("the catalogue has no enabled model of {provider}"))
+            return Err(CommandError::usage(format!("the catalog has no enabled model of {provider}"))
                 .exit(Exit::No)
                 .hint(format!("name one: llmbench run --model {provider}:MODEL_ID")));
         }
     }
     if args.all {
-        wanted.extend(catalogue.iter().cloned().map(|item| RequestedModel {
+        wanted.extend(catalog.iter().cloned().map(|item| RequestedModel {
             item,
             enabled: true,
             named: false,
@@ -150,7 +150,7 @@ async fn wanted(
     }
     let mut seen = std::collections::HashSet::new();
     wanted.retain(|wanted| seen.insert(wanted.item.model.clone()));
-    if wanted.is_empty() { Err(nothing_to_measure(args, &catalogue)) } else { Ok(wanted) }
+    if wanted.is_empty() { Err(nothing_to_measure(args, &catalog)) } else { Ok(wanted) }
 }
 
 /// The enabled models that a pattern matches; if there are none, the simulator's. A provider that the pattern names
@@ -158,10 +158,10 @@ async fn wanted(
 ///
 /// # Errors
 /// Status 1 if nothing matches.
-fn fitting(pattern: &str, catalogue: &[WorkItem]) -> Result<Vec<RequestedModel>, CommandError> {
+fn fitting(pattern: &str, catalog: &[WorkItem]) -> Result<Vec<RequestedModel>, CommandError> {
     let fits = |model: &ModelRef| glob::matches(pattern, &model.to_string());
     let named = pattern.split_once(':').is_some_and(|(provider, _)| !glob::is_glob(provider));
-    let enabled = catalogue.iter().filter(|item| fits(&item.model));
+    let enabled = catalog.iter().filter(|item| fits(&item.model));
     let mut found: Vec<RequestedModel> =
         enabled.map(|item| RequestedModel { item: item.clone(), enabled: true, named }).collect();
     if found.is_empty() {
@@ -194,24 +194,24 @@ async fn hint_at_others(
         return Ok(());
     }
     let near = unknown_names::near_model(model, store).await;
-    if let Some(near) = near.map_err(|error| store_error("reading the catalogue", error))? {
-        context.note(args.quiet, &format!("{model} is neither in the catalogue nor listed; {near}"));
+    if let Some(near) = near.map_err(|error| store_error("reading the catalog", error))? {
+        context.note(args.quiet, &format!("{model} is neither in the catalog nor listed; {near}"));
     }
     Ok(())
 }
 
-fn nothing_to_measure(args: &RunArgs, catalogue: &[WorkItem]) -> CommandError {
-    if catalogue.is_empty() {
+fn nothing_to_measure(args: &RunArgs, catalog: &[WorkItem]) -> CommandError {
+    if catalog.is_empty() {
         let empty = if args.all {
-            CommandError::usage("the catalogue has no enabled model").exit(Exit::No)
+            CommandError::usage("the catalog has no enabled model").exit(Exit::No)
         } else {
-            CommandError::usage("no model was named, and the catalogue has no enabled one")
+            CommandError::usage("no model was named, and the catalog has no enabled one")
         };
         return empty.hint(SIMULATED);
     }
     CommandError::usage("no model was named").hint(format!(
-        "--all measures the {} enabled models of the catalogue, --model PROVIDER:MODEL_ID any one",
-        catalogue.len()
+        "--all measures the {} enabled models of the catalog, --model PROVIDER:MODEL_ID any one",
+        catalog.len()
     ))
 }
 
@@ -220,7 +220,7 @@ async fn reference(
     text: &str,
     context: &Context,
     store: Option<&StoreOrBridge>,
-    catalogue: &[WorkItem],
+    catalog: &[WorkItem],
 ) -> Result<ModelRef, CommandError> {
     match text.parse::<ModelRef>() {
         Ok(model) => Ok(model),
@@ -231,19 +231,18 @@ async fn reference(
         Err(error @ ModelRefError::Bare(_)) => {
             let Some(store) = store else { return Err(CommandError::usage(format!("--model: {error}"))) };
             let found = store
-                .find_by_id(text, catalogue)
+                .find_by_id(text, catalog)
                 .await
-                .map_err(|error| store_error("reading the catalogue", error))?;
+                .map_err(|error| store_error("reading the catalog", error))?;
             match found.as_slice() {
                 [only] => Ok(only.clone()),
-                [] => Err(CommandError::usage(format!(
-                    "the catalogue knows no model `{}`",
-                    text.escape_debug()
-                ))
-                .hint(format!(
-                    "write provider:model_id, for example sim:steady; {}",
-                    unknown_names::providers(context)
-                ))),
+                [] => {
+                    Err(CommandError::usage(format!("the catalog knows no model `{}`", text.escape_debug()))
+                        .hint(format!(
+                            "write provider:model_id, for example sim:steady; {}",
+                            unknown_names::providers(context)
+                        )))
+                }
                 several => {
                     let names: Vec<String> = several.iter().map(ToString::to_string).collect();
                     Err(CommandError::usage(format!("`{text}` is not unique: {}", names.join(", ")))

@@ -196,7 +196,7 @@ fn models(page: &mut MetricsPage, freshness: &Freshness) {
     page.family(
         name,
         MetricKind::Gauge,
-        "Models of the catalogue by freshness: fresh, stale, critical, never_run, disabled.",
+        "Models of the catalog by freshness: fresh, stale, critical, never_run, disabled.",
     );
     for (provider, of_provider) in &freshness.providers {
         for (word, count) in &of_provider.models {

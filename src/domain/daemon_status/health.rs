@@ -99,9 +99,9 @@ impl DaemonStatus {
         }
         let (cause, why) = match &self.store.error {
             Some(_) => (self.store_cause(), format!(": {}", self.store_sentence()?)),
-            None => (ProblemKind::CatalogueUnread, String::new()),
+            None => (ProblemKind::CatalogUnread, String::new()),
         };
-        let sentence = format!("the catalogue was not read yet, so nothing is measured{why}");
+        let sentence = format!("the catalog was not read yet, so nothing is measured{why}");
         let problem = DaemonProblem::new(cause, ProblemSeverity::Unhealthy, "daemon", sentence);
         Some(problem.command("llmbench doctor"))
     }

@@ -193,7 +193,7 @@ fn applying_changes_what_was_refused() {
 }
 
 #[test]
-fn an_effort_from_the_catalogue_can_be_taken_back() {
+fn an_effort_from_the_catalog_can_be_taken_back() {
     let own = GenerationRequest {
         metadata: json!({"reasoning_effort": "high"}).as_object().cloned().unwrap(),
         ..ask("qwen3")

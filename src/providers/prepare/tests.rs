@@ -153,7 +153,7 @@ fn a_location_cannot_name_another_machine() {
 }
 
 #[test]
-fn efforts_of_the_profile_and_the_catalogue_win_over_the_default() {
+fn efforts_of_the_profile_and_the_catalog_win_over_the_default() {
     let openai = host("openai");
     assert_eq!(plan(&openai, ask("gpt-5"), &[]).ask.reasoning_effort.as_deref(), Some("low"));
     let high = GenerationRequest { reasoning_effort: Some("high".into()), ..ask("gpt-5") };

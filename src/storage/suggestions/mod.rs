@@ -17,7 +17,7 @@ pub const NEWEST: u32 = 50;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SuggestionSource {
     /// Ids of a provider's models in the catalog.
-    Catalogue(String),
+    Catalog(String),
     /// Ids of the models that a provider lists and that are not enabled.
     Listed(String),
     /// Ids of runs of either series, newest first.

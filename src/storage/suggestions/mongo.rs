@@ -39,7 +39,7 @@ impl MongoSuggestions {
         beginning: &str,
     ) -> Result<Vec<Suggestion>, MongoCallError> {
         match shelf {
-            SuggestionSource::Catalogue(provider) => {
+            SuggestionSource::Catalog(provider) => {
                 let fields =
                     doc! { "_id": 0, "model_id": 1, "display_name": 1, "enabled": 1, "deprecated": 1 };
                 let rows = self.of_provider(&self.names.models, provider, beginning, fields).await?;

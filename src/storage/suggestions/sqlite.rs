@@ -64,7 +64,7 @@ fn suggestion(row: &Row<'_>) -> rusqlite::Result<Suggestion> {
 /// The query: text, description, and for models of the catalog if they are enabled.
 fn question(shelf: &SuggestionSource) -> (&'static str, Option<&str>) {
     match shelf {
-        SuggestionSource::Catalogue(provider) => (
+        SuggestionSource::Catalog(provider) => (
             "SELECT model_id, display_name, enabled AND NOT deprecated FROM models
                 WHERE provider = :provider AND substr(model_id, 1, length(:beginning)) = :beginning
                 ORDER BY model_id LIMIT :limit",

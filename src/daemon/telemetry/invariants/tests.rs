@@ -169,7 +169,7 @@ fn a_model_that_nobody_tries_is_starved_and_a_new_one_has_its_time() {
 }
 
 #[test]
-fn a_catalogue_that_shrinks_unseen_is_told_for_a_day() {
+fn a_catalog_that_shrinks_unseen_is_told_for_a_day() {
     let shrunk = Evidence { before: Ok(Some(before(10, 3))), ..well() };
     let said = violated(&shrunk);
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Models of the catalogue, put there as an operator does it: one audited batch each.
+//! Models of the catalog, put there as an operator does it: one audited batch each.
 
 use chrono::Utc;
 use llmbench::domain::ModelRef;
@@ -6,7 +6,7 @@ use llmbench::storage::catalog::{Batch, ChangeOutcome, ChangeRequest};
 use llmbench::storage::{Store, StoreError};
 use serde_json::{Map, json};
 
-/// Puts a model into the catalogue, or changes its name and whether it is measured.
+/// Puts a model into the catalog, or changes its name and whether it is measured.
 ///
 /// # Errors
 /// Those of [`llmbench::storage::CatalogStore::change`].

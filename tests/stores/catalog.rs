@@ -2,7 +2,7 @@
 //! wrong.
 
 use super::backend::Backend;
-use crate::support::catalogue::put_model;
+use crate::support::catalog::put_model;
 use crate::support::samples::{failed, failure, now, run, success};
 use chrono::{TimeDelta, Utc};
 use llmbench::domain::ModelRef;
@@ -18,12 +18,12 @@ use serde_json::{Map, Value, json};
 const PUBLISHED: &[&str] = &["cloud-default-v1"];
 
 #[tokio::test]
-async fn sqlite_keeps_the_catalogue() {
+async fn sqlite_keeps_the_catalog() {
     tell(&Backend::sqlite()).await;
 }
 
 #[tokio::test]
-async fn mongodb_keeps_the_catalogue() {
+async fn mongodb_keeps_the_catalog() {
     tell(&Backend::mongo().await).await;
 }
 

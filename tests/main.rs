@@ -24,6 +24,7 @@ mod outbox;
 mod parity;
 mod protocols;
 mod providers;
+mod proxies;
 mod raw_server;
 mod readme;
 mod results;

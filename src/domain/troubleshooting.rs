@@ -15,6 +15,8 @@ pub const UNUSABLE_KEY: &str = "The key is unusable";
 pub const KEY_COMMAND: &str = "The key command failed";
 /// Certificates.
 pub const TLS: &str = "TLS failed";
+/// A proxy between here and there.
+pub const PROXY: &str = "A proxy stands between";
 /// `AWS_PROFILE` names nothing.
 pub const AWS_PROFILE: &str = "The AWS profile does not exist";
 /// No credentials, no region, or expired ones.

@@ -15,6 +15,7 @@ mod documents;
 mod errors;
 mod faults;
 mod generated;
+mod http_client;
 mod ingest;
 mod ingest_keys;
 mod llama;

@@ -10,6 +10,9 @@ use url::Url;
 /// Kinds of proxies that can be used.
 const SCHEMES: [&str; 6] = ["http", "https", "socks4", "socks4a", "socks5", "socks5h"];
 
+/// How one is written.
+const FORM: &str = "write http://HOST:PORT, or unset the variable";
+
 /// What is never asked of a proxy: it would connect to its own machine.
 const LOOPBACK: &str = "localhost,127.0.0.0/8,::1";
 
@@ -28,12 +31,12 @@ impl ProxyUrl {
     /// Why it is no proxy, without repeating it: it may hold a password.
     pub fn parse(variable: &str, text: &str) -> Result<Self, String> {
         let whole = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-        let url = Url::parse(&whole).map_err(|error| format!("it is no URL of a proxy: {error}"))?;
+        let url = Url::parse(&whole).map_err(|error| format!("it is no URL of a proxy ({error}): {FORM}"))?;
         if !SCHEMES.contains(&url.scheme()) {
             return Err(format!("its scheme is none of {}", SCHEMES.join(", ")));
         }
         if url.host_str().is_none_or(str::is_empty) {
-            return Err("it names no host".to_owned());
+            return Err(format!("it names no host: {FORM}"));
         }
         Ok(Self { variable: variable.to_owned(), url })
     }

@@ -1,6 +1,7 @@
 //! The proxies of what is not measured: the variables that curl reads, in lower case first, as it does. What they mean is
 //! `http::proxy_rules`.
 
+use super::display::{EffectiveSetting, SettingValue};
 use super::{Env, SettingsError};
 use crate::domain::env_vars::{ALL_PROXY, HTTP_PROXY, HTTPS_PROXY, NO_PROXY};
 use crate::domain::secret::Secret;
@@ -38,6 +39,25 @@ pub(super) fn variable<'a>(env: &'a Env, name: &str) -> Option<(String, &'a str)
 /// The variables that name a proxy and are set.
 pub(super) fn named(env: &Env) -> Vec<String> {
     NAMING.iter().filter_map(|name| variable(env, name)).map(|(set, _)| set).collect()
+}
+
+/// The variables as they are shown: proxies without user and password.
+pub(super) fn shown(env: &Env) -> Vec<EffectiveSetting> {
+    let shown = |name: &str| {
+        let (value, source) = match variable(env, name) {
+            None => (SettingValue::Nothing, Source::Default),
+            Some((set, text)) if name == NO_PROXY => (SettingValue::Value(text.to_owned()), Source::Env(set)),
+            Some((set, text)) => {
+                // What cannot be read may hold a password anywhere.
+                let proxy = ProxyUrl::parse(&set, text);
+                let value =
+                    proxy.map_or(SettingValue::Secret, |proxy| SettingValue::Value(proxy.to_string()));
+                (value, Source::Env(set))
+            }
+        };
+        EffectiveSetting { name: name.to_ascii_lowercase(), value, source }
+    };
+    NAMING.into_iter().chain([NO_PROXY]).map(shown).collect()
 }
 
 /// Users and passwords of proxies. Of a value that cannot be read everything before its host is one.

@@ -1,5 +1,6 @@
 //! One struct from flags, environment and file, before any work is done. Nothing is opened and no key is fetched here.
 
+use super::display::EffectiveSetting;
 use super::file::{self, ConfigFile, NotifyEntry};
 use super::limits::{self, Deadlines, LimitFlags};
 use super::profiles::{self, Profiles};
@@ -175,6 +176,11 @@ impl Settings {
     /// [`SettingsError`] where a variable names no proxy that can be used.
     pub fn proxies(&self) -> Result<ProxyRules, SettingsError> {
         proxies::resolve(&self.env)
+    }
+
+    /// Those proxies as they are shown, whether or not they can be used.
+    pub fn shown_proxies(&self) -> Vec<EffectiveSetting> {
+        proxies::shown(&self.env)
     }
 
     /// The variables that name a proxy and are set.

@@ -75,6 +75,17 @@ fn variables_lead_no_measured_request_through_a_proxy() {
     assert!(line["message"].as_str().unwrap().starts_with("cannot resolve api.test"), "{line:?}");
     assert!(line["proxy"].is_null() && line["proxy_seconds"].is_null(), "{line:?}");
     assert_eq!(proxy.heads(), Vec::<String>::new());
+    let note = "https_proxy is set; measured requests do not use a proxy of the environment: see --proxy";
+    let told = |arguments: &[&str]| {
+        let mut command = measuring(&home, &base, &[&["--no-store"], arguments].concat());
+        let ran = crate::support::ran::ran(command.env("https_proxy", proxy.url_of("ann", PASSWORD)));
+        assert!(!format!("{ran:?}").contains(PASSWORD), "{ran:?}");
+        ran.err.matches(note).count()
+    };
+    assert_eq!(told(&[]), 1);
+    // Where a proxy was used and gave no connection, the variable is beside the point.
+    let closed = ForwardProxy::start(Manner::Close);
+    assert_eq!(told(&["--proxy", &closed.url()]), 0);
 }
 
 #[test]

@@ -14,6 +14,7 @@
 //! - [`bridge::client`]: a bridge as a runner sees it: outcomes in, work lists out, over HTTP
 //! - [`measure`]: one request, one outcome: timeline, verdict, load shapes, statistics
 //! - [`providers`]: hosts, wire formats, keys, errors, the simulator
+//! - [`http`]: HTTP that nobody times: one client, its proxies
 //! - [`wire`]: one HTTP exchange, recorded with stamps
 //! - [`storage`]: SQLite and MongoDB behind one trait
 //! - [`domain`]: the words (model, profile, run, failure); no I/O
@@ -24,6 +25,7 @@ pub mod commands;
 pub mod daemon;
 pub mod domain;
 pub mod export;
+pub mod http;
 pub mod listings;
 pub mod measure;
 pub mod notify;

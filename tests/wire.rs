@@ -25,6 +25,7 @@ fn request(address: SocketAddr, tls: bool) -> WireRequest {
     WireRequest {
         method: "POST",
         target: Origin { tls, host: address.ip().to_string(), port: address.port() },
+        proxy: None,
         path: "/v1/chat/completions".to_owned(),
         headers: vec![("content-type".to_owned(), "application/json".to_owned())],
         body: bytes::Bytes::from_static(b"{}"),

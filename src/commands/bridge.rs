@@ -61,10 +61,12 @@ pub fn open(context: &Context, providers: Vec<String>) -> Result<Option<Arc<Brid
     }
     let tls = client_config(context.extra_ca().as_deref())
         .map_err(|error| CommandError::usage(error).hint("SSL_CERT_FILE names a PEM file, or is unset"))?;
+    let proxies = context.settings.proxies().map_err(CommandError::usage)?;
+    let client = BridgeHttpClient::new(&tls, proxies).map_err(CommandError::usage)?;
     let keys = BridgeKeys { posts: settings.posts, lists: settings.lists };
     let times = (settings.timeout, settings.grace);
     let kept = WorkListCache::open(settings.list_file);
-    Ok(Some(Arc::new(BridgeClient::new(addresses, keys, BridgeHttpClient::new(tls), providers, times, kept))))
+    Ok(Some(Arc::new(BridgeClient::new(addresses, keys, client, providers, times, kept))))
 }
 
 /// The way to a bridge, and to a file of this machine for what a database would remember: whose turn it is, and what was

@@ -38,7 +38,8 @@ fn show(args: &ConfigShowArgs, context: &Context) -> Result<Exit, CommandError> 
     let mut found = plain(context)?;
     let settings = &context.settings;
     let keys: Vec<SettingRow> = settings.hosts.iter().flat_map(|host| of_host(host, settings)).collect();
-    let rules = settings.shown_daemon().into_iter().chain(settings.shown_notify()).map(rule);
+    let rules = settings.shown_daemon().into_iter().chain(settings.shown_notify());
+    let rules = settings.shown_proxies().into_iter().chain(rules).map(rule);
     let wanted = |one: &SettingRow| args.verbose || args.json || one.is_set();
     found.extend(keys.into_iter().chain(rules).filter(wanted));
     let text = if args.json { shown::json(&found) } else { shown::text(&found, &context.view(false)) };
@@ -94,6 +95,9 @@ fn of_host(host: &Host, settings: &Settings) -> Vec<SettingRow> {
         .filter(|(_, sourced)| sourced.source != Source::Default)
         .map(|(what, sourced)| of(&name(what), sourced))
         .collect();
+    if let Some(proxy) = &host.proxy {
+        found.push(of(&name("proxy"), proxy));
+    }
     if host.keys.auth != Auth::None || !host.keys.vars.is_empty() {
         found.push(key(host, &name("key"), settings));
     }

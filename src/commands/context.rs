@@ -6,11 +6,13 @@ use crate::daemon::store_handle::StoreHandle;
 use crate::domain::env_vars::SSL_CERT_FILE;
 use crate::domain::secret::Secret;
 use crate::domain::sourced::{Source, Sourced};
+use crate::http::HttpClient;
 use crate::outbox::undelivered::UndeliveredDir;
 use crate::output::terminal::{Terminal, TerminalEnv};
 use crate::output::{ReportView, print};
 use crate::settings::{Env, FlagOverrides, Settings, resolve};
 use crate::storage::{CollectionNames, Store, StoreError, StoreLocation, create_private_dir, open};
+use crate::wire::tls::client_config;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -103,6 +105,17 @@ impl Context {
     pub fn undelivered(&self) -> Result<UndeliveredDir, CommandError> {
         let directory = self.settings.state_dir().map_err(CommandError::usage)?;
         Ok(UndeliveredDir::in_state_dir(&directory.value))
+    }
+
+    /// A client for everything that is not measured.
+    ///
+    /// # Errors
+    /// Status 2 where certificates or a proxy cannot be used.
+    pub fn http_client(&self) -> Result<HttpClient, CommandError> {
+        let tls = client_config(self.extra_ca().as_deref()).map_err(CommandError::usage)?;
+        let proxies = self.settings.proxies().map_err(CommandError::usage)?;
+        let connect = self.settings.deadlines.limits().connect;
+        HttpClient::new(&tls, proxies, connect).map_err(CommandError::usage)
     }
 
     /// Certificate authorities of the operator's own.

@@ -31,6 +31,7 @@ mod unknown_names;
 use crate::cli::daemon::DaemonArgs;
 use crate::cli::run::RunArgs;
 use crate::cli::{Cli, CliCommand};
+use crate::domain::secret::Secret;
 use crate::output::print;
 use crate::settings::{DaemonFlags, Env, FlagOverrides, LimitFlags};
 use context::Context;
@@ -83,6 +84,7 @@ fn overrides(args: &RunArgs) -> FlagOverrides {
     let total = args.timeout.map(|timeout| timeout.as_secs_f64());
     FlagOverrides {
         profile: args.profile.clone(),
+        proxy: args.proxy.clone().map(Secret::new),
         limits: LimitFlags { total, ..LimitFlags::default() },
         ..FlagOverrides::default()
     }

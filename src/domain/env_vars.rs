@@ -201,6 +201,14 @@ pub const NO_COLOR: &str = "NO_COLOR";
 pub const COLUMNS: &str = "COLUMNS";
 /// PEM file of certificate authorities that are trusted besides the public ones.
 pub const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
+/// Proxy of requests to https hosts that nobody measures; `https_proxy` too, and before it. May hold a password.
+pub const HTTPS_PROXY: &str = "HTTPS_PROXY";
+/// The same for http hosts.
+pub const HTTP_PROXY: &str = "HTTP_PROXY";
+/// The same for both, where the one above is unset.
+pub const ALL_PROXY: &str = "ALL_PROXY";
+/// Hosts that are reached without a proxy, with commas between them; `*` for all.
+pub const NO_PROXY: &str = "NO_PROXY";
 /// Where state lives that is no configuration: results that no store took.
 pub const XDG_STATE_HOME: &str = "XDG_STATE_HOME";
 
@@ -314,6 +322,10 @@ pub const ALL: &[&str] = &[
     NO_COLOR,
     COLUMNS,
     SSL_CERT_FILE,
+    HTTPS_PROXY,
+    HTTP_PROXY,
+    ALL_PROXY,
+    NO_PROXY,
     XDG_STATE_HOME,
     LLMBENCH_STATE_DIR,
     LLMBENCH_VANTAGE,

@@ -91,8 +91,11 @@ pub struct Speeds {
 pub struct Phases {
     /// Name resolved.
     pub dns_seconds: Option<f64>,
-    /// DNS, TCP and TLS done: subtract it from a cold TTFT to compare with a warm one.
+    /// DNS, TCP, the proxy and TLS done: subtract it from a cold TTFT to compare with a warm one.
     pub connect_seconds: Option<f64>,
+    /// From TCP connected to the proxy's answer to CONNECT, as a duration: its share of `connect_seconds`; null without a
+    /// proxy.
+    pub proxy_seconds: Option<f64>,
     /// TLS alone, as a duration: its share of `connect_seconds`.
     pub tls_seconds: Option<f64>,
     /// The request's last byte handed to the kernel.
@@ -109,8 +112,10 @@ pub struct Phases {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ConnectionInfo {
-    /// The address that answered; null where none did.
+    /// The address that answered, the proxy's where there is one; null where none did.
     pub connect_address: Option<String>,
+    /// The proxy that was to connect, `host:port`; null without one. No row with one is published.
+    pub proxy: Option<String>,
     /// How many of the host's addresses were dialled inside the clock; null where a connection was open before it.
     pub connect_attempts: Option<u64>,
     /// How many kept connections turned out to be closed when this request was first sent; each time it was measured

@@ -8,6 +8,9 @@ pub const NO_KEY: &str = "No key for provider";
 pub const UNUSABLE_KEY: &str = "The key is unusable";
 pub const KEY_COMMAND: &str = "The key command failed";
 pub const TLS: &str = "TLS failed";
+
+pub const PROXY: &str = "A proxy stands between";
+
 pub const AWS_PROFILE: &str = "The AWS profile does not exist";
 /// No credentials, no region, or expired ones.
 pub const AWS_LOGIN: &str = "No AWS request could be signed";

@@ -4,6 +4,7 @@
 pub mod diff;
 pub mod findings;
 pub mod reader;
+pub mod transport;
 
 use crate::domain::listing::{Listing, ListingChangeCounts};
 

@@ -1,19 +1,17 @@
-//! One provider's list, read whole: its parts side by side, the pages of each after one another on one connection. The
-//! exchanges are those of `wire`, so redirects are never followed, no proxy stands between, every step has a deadline and
-//! a body has an end. Whatever goes wrong ends in the [`Listing`], never in an error: one provider must not stop another.
+//! One provider's list, read whole: its parts side by side, the pages of each after one another. Redirects are never
+//! followed, every step has a deadline and a body has an end; see [`PageTransport`] for the way. Whatever goes wrong ends in
+//! the [`Listing`], never in an error: one provider must not stop another.
 
-use crate::domain::clock_offset::ClockOffset;
+use super::transport::{HostContact, ListingPageAnswer, PageTransport};
 use crate::domain::listing::{Listing, ReadStatus};
 use crate::domain::redact::Redactor;
 use crate::domain::{FailureKind, ModelRef};
-use crate::measure::verdict::{ErrorContext, refusal};
+use crate::measure::verdict::{ErrorContext, refusal_of};
 use crate::providers::listing::{self, ListingEndpoint, ListingEntry, ListingPage};
 use crate::providers::route::ProviderRoute;
-use crate::wire::exchange::{ExchangeSpec, exchange};
+use crate::wire::ExchangeLimits;
 use crate::wire::stream::Stream;
-use crate::wire::{ExchangeLimits, Marks, Recording};
-use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
-use rustls::ClientConfig;
+use chrono::{DateTime, SubsecRound, Utc};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
@@ -26,8 +24,8 @@ const MOST_PAGES: usize = 500;
 /// What reading needs besides a route.
 #[derive(Clone)]
 pub struct ListingReader {
-    /// TLS settings.
-    pub tls: Arc<ClientConfig>,
+    /// The way to a provider.
+    pub transport: PageTransport,
     /// Deadlines of each page; its size is [`PAGE_BYTES`].
     pub limits: ExchangeLimits,
     /// Takes secrets out of messages.
@@ -41,31 +39,8 @@ pub struct ListingRead {
     pub listing: Listing,
     /// The kind of what went wrong first.
     pub kind: Option<FailureKind>,
-    /// The first page's exchange, where it came to one.
+    /// The first page's exchange, where it came to one that was timed.
     pub touch: Option<HostContact>,
-}
-
-/// What an exchange says about the way to a host.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct HostContact {
-    /// When name, TCP, TLS and the answer's head were there.
-    pub marks: Marks,
-    /// The host's clock by its `Date` header.
-    pub clock: Option<ClockOffset>,
-}
-
-impl HostContact {
-    fn of(recording: &Recording) -> Self {
-        let date = recording.head.as_ref().and_then(|head| head.header("date"));
-        let theirs = date.and_then(|text| DateTime::parse_from_rfc2822(text).ok());
-        let head = recording.marks.head.and_then(|at| TimeDelta::from_std(at).ok());
-        let sent = recording.marks.sent.and_then(|at| TimeDelta::from_std(at).ok());
-        let clock = theirs.zip(sent.zip(head)).map(|(theirs, (sent, head))| {
-            let (from, to) = (recording.started_at + sent, recording.started_at + head);
-            ClockOffset::between(from, to, theirs.to_utc(), TimeDelta::seconds(1))
-        });
-        Self { marks: recording.marks, clock }
-    }
 }
 
 /// What went wrong.
@@ -110,8 +85,8 @@ impl ListingReader {
     /// # Errors
     /// Why it is not.
     pub async fn prove(&self, route: &ProviderRoute, part: &ListingEndpoint) -> Result<(), ListingReadError> {
-        let recording = self.fetch(route, part, None, &mut None).await?;
-        self.fault(route, &recording).map_or(Ok(()), Err)
+        let answer = self.fetch(route, part, None, &mut None).await?;
+        self.fault(route, &answer).map_or(Ok(()), Err)
     }
 
     /// Reads parts side by side. Their entries keep the order of the parts, because the first of two with one id counts.
@@ -169,12 +144,12 @@ impl ListingReader {
         connection: &mut Option<Stream>,
         touch: &mut Option<HostContact>,
     ) -> Result<ListingPage, ListingReadError> {
-        let recording = self.fetch(route, part, cursor, connection).await?;
-        touch.get_or_insert_with(|| HostContact::of(&recording));
-        match self.fault(route, &recording) {
+        let answer = self.fetch(route, part, cursor, connection).await?;
+        *touch = touch.or(answer.contact);
+        match self.fault(route, &answer) {
             Some(wrong) => Err(wrong),
             None => part
-                .page(cursor, &recording.body)
+                .page(cursor, &answer.body)
                 .map_err(|reason| ListingReadError { kind: FailureKind::Protocol, reason }),
         }
     }
@@ -185,28 +160,19 @@ impl ListingReader {
         part: &ListingEndpoint,
         cursor: Option<&str>,
         connection: &mut Option<Stream>,
-    ) -> Result<Recording, ListingReadError> {
+    ) -> Result<ListingPageAnswer, ListingReadError> {
         let prepared = route.prepare_page(part, cursor).await;
         let request =
             prepared.map_err(|fault| ListingReadError { kind: fault.kind, reason: fault.message })?;
         let limits = ExchangeLimits { body_bytes: PAGE_BYTES, ..self.limits };
-        let plan = || ExchangeSpec { request: &request, limits: &limits, end_marker: None, tls: &self.tls };
-        let kept = connection.take();
-        let was_kept = kept.is_some();
-        let (mut recording, mut open) = exchange(plan(), kept).await;
-        if was_kept && recording.went_unanswered() {
-            // The server had closed the connection between two pages, as it may.
-            (recording, open) = exchange(plan(), None).await;
-        }
-        *connection = open;
-        Ok(recording)
+        Ok(self.transport.fetch(&request, &limits, connection).await)
     }
 
-    fn fault(&self, route: &ProviderRoute, recording: &Recording) -> Option<ListingReadError> {
+    fn fault(&self, route: &ProviderRoute, answer: &ListingPageAnswer) -> Option<ListingReadError> {
         let model = ModelRef::new(&route.host.name, "");
         let region = route.region();
         let asked = ErrorContext { model: &model, region: region.as_deref(), redactor: &self.redactor };
-        refusal(recording, None, asked).map(|refusal| {
+        refusal_of(answer.received(), None, asked).map(|refusal| {
             let status = refusal.fault.http_status.filter(|status| *status != 200);
             let reason = match status {
                 Some(status) => format!("HTTP {status}: {}", refusal.fault.message),

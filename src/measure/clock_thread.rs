@@ -2,11 +2,11 @@
 //! drawing happen on other threads, so they cannot delay a time to first token.
 
 use crate::measure::lag::{LagLog, TICK};
-use crate::wire::Recording;
 use crate::wire::connect::connect;
 use crate::wire::exchange::{ExchangeSpec, exchange};
 use crate::wire::request::{ExchangeLimits, Origin, WireRequest};
 use crate::wire::stream::Stream;
+use crate::wire::{ForwardProxy, Recording};
 use rustls::ClientConfig;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -80,13 +80,20 @@ impl ClockThread {
     }
 }
 
+/// Two requests may share a connection if these are equal.
+type ConnectionKey = (Origin, Option<ForwardProxy>);
+
+fn key(request: &WireRequest) -> ConnectionKey {
+    (request.target.clone(), request.proxy.clone())
+}
+
 /// State shared by the thread's exchanges.
 struct ClockState {
     tls: Arc<ClientConfig>,
     lag: RefCell<LagLog>,
     running: Cell<usize>,
     watched: Cell<bool>,
-    idle: RefCell<HashMap<Origin, Vec<(Stream, Instant)>>>,
+    idle: RefCell<HashMap<ConnectionKey, Vec<(Stream, Instant)>>>,
 }
 
 async fn serve(mut inbox: mpsc::UnboundedReceiver<QueuedExchange>, tls: Arc<ClientConfig>) {
@@ -149,7 +156,7 @@ impl ClockState {
             end_marker: job.end_marker,
             tls: &self.tls,
         };
-        let kept = if job.warm { self.take_kept(&job.request.target) } else { None };
+        let kept = if job.warm { self.take_kept(&key(&job.request)) } else { None };
         let was_kept = kept.is_some();
         let warm = if job.warm && !was_kept { self.open(&job).await } else { kept };
         let mut zero = Instant::now();
@@ -166,7 +173,7 @@ impl ClockState {
         recording.dispatch_delay = zero.saturating_duration_since(since);
         if let (true, Some(stream)) = (job.warm, stream) {
             let mut idle = self.idle.borrow_mut();
-            idle.entry(job.request.target).or_default().push((stream, Instant::now()));
+            idle.entry(key(&job.request)).or_default().push((stream, Instant::now()));
         }
         self.running.set(self.running.get() - 1);
         // A send fails only if the run was given up; its recording is then dropped.
@@ -175,19 +182,19 @@ impl ClockState {
 
     /// Opens a new connection. `None` if that fails: the exchange then connects itself and records its failure.
     async fn open(&self, job: &ExchangeJob) -> Option<Stream> {
-        connect(&job.request.target, &self.tls, job.limits.connect).await.1.ok()
+        connect(&job.request.target, job.request.proxy.as_ref(), &self.tls, job.limits.connect).await.1.ok()
     }
 
     /// Takes an idle connection that still seems open.
-    fn take_kept(&self, target: &Origin) -> Option<Stream> {
-        let kept = self.idle.borrow_mut().get_mut(target).map(std::mem::take).unwrap_or_default();
+    fn take_kept(&self, key: &ConnectionKey) -> Option<Stream> {
+        let kept = self.idle.borrow_mut().get_mut(key).map(std::mem::take).unwrap_or_default();
         let mut usable: Vec<_> = kept
             .into_iter()
             .filter(|(stream, since)| since.elapsed() < IDLE_LIMIT && stream.is_idle())
             .collect();
         let taken = usable.pop();
         if !usable.is_empty() {
-            self.idle.borrow_mut().entry(target.clone()).or_default().append(&mut usable);
+            self.idle.borrow_mut().entry(key.clone()).or_default().append(&mut usable);
         }
         taken.map(|(stream, _)| stream)
     }

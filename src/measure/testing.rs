@@ -98,6 +98,7 @@ fn phases(ttft: f64) -> Phases {
     Phases {
         dns_seconds: Some(0.004),
         connect_seconds: Some(0.031),
+        proxy_seconds: None,
         tls_seconds: Some(0.018),
         sent_seconds: Some(0.0315),
         headers_seconds: Some(ttft * 0.75),

@@ -99,14 +99,19 @@ pub fn speeds(recording: &Recording, answer: &DecodedStream, tokens: &Tokens) ->
 pub fn phases(recording: &Recording, answer: Option<&DecodedStream>) -> Phases {
     let seconds = |mark: Option<Duration>| mark.map(|at| at.as_secs_f64());
     let marks = &recording.marks;
-    let connected = marks.tls.or(marks.tcp);
+    let reached = marks.proxy.or(marks.tcp);
+    let connected = marks.tls.or(reached);
+    let share = |end: Option<Duration>, from: Option<Duration>| {
+        seconds(end.zip(from).map(|(end, from)| end.saturating_sub(from)))
+    };
     let last_visible = answer.and_then(|answer| {
         answer.deltas.iter().rev().find(|delta| delta.channel == Channel::Visible).map(|delta| delta.at)
     });
     Phases {
         dns_seconds: seconds(marks.dns),
         connect_seconds: seconds(connected),
-        tls_seconds: seconds(marks.tls.zip(marks.tcp).map(|(tls, tcp)| tls.saturating_sub(tcp))),
+        proxy_seconds: share(marks.proxy, marks.tcp),
+        tls_seconds: share(marks.tls, reached),
         sent_seconds: seconds(marks.sent),
         headers_seconds: seconds(marks.head),
         first_event_seconds: seconds(answer.and_then(|answer| answer.first_event)),

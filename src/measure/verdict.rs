@@ -6,7 +6,7 @@ use crate::domain::failure::{FailureDetail, FailureKind, FailureStage};
 use crate::domain::redact::Redactor;
 use crate::providers::errors::{ErrorAnswer, classify};
 use crate::providers::protocols::{Channel, DecodedStream, StreamError, error_body, unpacked};
-use crate::wire::{ExchangeEnd, Recording, ResponseHead};
+use crate::wire::{ExchangeEnd, ReceivedAnswer, Recording, ResponseHead};
 
 /// Finish reasons that mean "the output budget was used up", in every provider's words.
 const BUDGET_WORDS: [&str; 5] =
@@ -36,13 +36,22 @@ pub fn refusal(
     answer: Option<&DecodedStream>,
     asked: ErrorContext<'_>,
 ) -> Option<ExchangeFailure> {
+    refusal_of(recording.received(), answer, asked)
+}
+
+/// The same of an answer that nobody timed.
+pub fn refusal_of(
+    received: ReceivedAnswer<'_>,
+    answer: Option<&DecodedStream>,
+    asked: ErrorContext<'_>,
+) -> Option<ExchangeFailure> {
     let streamed = answer.and_then(|answer| answer.error.clone());
-    match (&recording.head, streamed) {
+    match (received.head, streamed) {
         // The status explains an error answer, even one whose body then broke off.
-        (Some(head), _) if head.status != 200 => Some(not_ok(recording, head, asked)),
+        (Some(head), _) if head.status != 200 => Some(not_ok(&received, head, asked)),
         // An error named in the stream explains more than the way the stream then ended.
-        (Some(head), Some(error)) => Some(explained(recording, head, Some(error), asked)),
-        _ => ending_fault(recording)
+        (Some(head), Some(error)) => Some(explained(&received, head, Some(error), asked)),
+        _ => ending_fault(&received)
             .or_else(|| answer.and_then(unusable))
             .map(|fault| ExchangeFailure { fault: redacted(fault, asked.redactor), said: None }),
     }
@@ -53,14 +62,14 @@ fn redacted(fault: FailureDetail, redactor: &Redactor) -> FailureDetail {
 }
 
 /// Classifies an answer whose status is not 200.
-fn not_ok(recording: &Recording, head: &ResponseHead, asked: ErrorContext<'_>) -> ExchangeFailure {
+fn not_ok(received: &ReceivedAnswer<'_>, head: &ResponseHead, asked: ErrorContext<'_>) -> ExchangeFailure {
     if !(300..400).contains(&head.status) {
-        let mut error = error_body(&unpacked(head, &recording.body));
+        let mut error = error_body(&unpacked(head, received.body));
         // Bedrock names the kind of its error in a header, `ThrottlingException:http://…`.
         if let (Some(error), Some(kind)) = (&mut error, head.header("x-amzn-errortype")) {
             error.code = kind.split(':').next().map(str::to_owned);
         }
-        return explained(recording, head, error, asked);
+        return explained(received, head, error, asked);
     }
     let to: String = head.header("location").unwrap_or("nowhere").chars().take(200).collect();
     let message = format!(
@@ -75,7 +84,7 @@ fn not_ok(recording: &Recording, head: &ResponseHead, asked: ErrorContext<'_>) -
 
 /// Classifies an error that the provider named.
 fn explained(
-    recording: &Recording,
+    received: &ReceivedAnswer<'_>,
     head: &ResponseHead,
     error: Option<StreamError>,
     asked: ErrorContext<'_>,
@@ -87,17 +96,17 @@ fn explained(
         status: head.status,
         headers: &head.headers,
         error: error.as_ref(),
-        body: &unpacked(head, &recording.body),
-        now: recording.ended_at,
+        body: &unpacked(head, received.body),
+        now: received.ended_at,
     };
     ExchangeFailure { fault: classify(&answer, asked.redactor), said: error }
 }
 
 /// The fault implied by the way the exchange ended.
-fn ending_fault(recording: &Recording) -> Option<FailureDetail> {
-    let answered = recording.head.is_some();
+fn ending_fault(received: &ReceivedAnswer<'_>) -> Option<FailureDetail> {
+    let answered = received.head.is_some();
     let stage = if answered { FailureStage::Stream } else { FailureStage::Request };
-    let (kind, stage, message) = match &recording.ending {
+    let (kind, stage, message) = match received.ending {
         ExchangeEnd::Complete => return None,
         ExchangeEnd::ConnectFailed(reason) => (FailureKind::Network, FailureStage::Connect, reason.clone()),
         ExchangeEnd::Exhausted(reason) => (FailureKind::Client, FailureStage::Connect, reason.clone()),
@@ -113,13 +122,18 @@ fn ending_fault(recording: &Recording) -> Option<FailureDetail> {
             FailureStage::Connect,
             "no connection within the connect deadline".to_owned(),
         ),
+        ExchangeEnd::TimedOut("proxy") => (
+            FailureKind::Timeout,
+            FailureStage::Connect,
+            "the proxy did not connect within the connect deadline".to_owned(),
+        ),
         ExchangeEnd::TimedOut(which) => (FailureKind::Timeout, stage, format!("the {which} deadline passed")),
         ExchangeEnd::Malformed(reason) => (FailureKind::Protocol, stage, reason.clone()),
         ExchangeEnd::TooLarge => {
             (FailureKind::Protocol, stage, "the answer passed the size limit".to_owned())
         }
     };
-    let http_status = recording.head.as_ref().map(|head| head.status);
+    let http_status = received.head.map(|head| head.status);
     Some(FailureDetail { http_status, ..FailureDetail::new(kind, stage, message) })
 }
 

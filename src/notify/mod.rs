@@ -6,10 +6,9 @@ pub mod webhook;
 
 use crate::domain::notice::NoticeMessage;
 use crate::domain::secret::Secret;
+use crate::http::HttpClient;
 use crate::wire::ExchangeLimits;
-use rustls::ClientConfig;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 /// Who is told, as configured.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -32,8 +31,8 @@ pub enum Destination {
 /// What sending needs besides.
 #[derive(Clone)]
 pub struct SendContext {
-    /// TLS of webhooks.
-    pub tls: Arc<ClientConfig>,
+    /// The way to webhooks.
+    pub http: HttpClient,
     /// PEM file of further authorities, for mail.
     pub extra_ca: Option<PathBuf>,
     /// Deadlines.

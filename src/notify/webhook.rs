@@ -1,11 +1,11 @@
-//! A webhook: the letter's document as one JSON POST, over the same wire as everything else, so redirects are not followed
-//! and every step has a deadline. Whoever knows the URL may post, so all of it but the host is a secret.
+//! A webhook: the letter's document as one JSON POST, over the client of everything that is not measured, so redirects are
+//! not followed, every step has a deadline, and a proxy of the environment is used. Whoever knows the URL may post, so all of it but the host is a secret.
 
 use super::SendContext;
 use crate::domain::notice::NoticeMessage;
 use crate::domain::secret::Secret;
-use crate::wire::exchange::{ExchangeSpec, exchange};
-use crate::wire::{ExchangeEnd, ExchangeLimits, Origin, Recording, WireRequest};
+use crate::http::HttpExchange;
+use crate::wire::{ExchangeEnd, ExchangeLimits, Origin, WireRequest};
 use bytes::Bytes;
 use std::fmt;
 use url::{Host, Url};
@@ -70,6 +70,7 @@ impl Webhook {
         let request = WireRequest {
             method: "POST",
             target: self.target.clone(),
+            proxy: None,
             path: self.path.expose().to_owned(),
             headers: vec![
                 ("content-type".to_owned(), "application/json".to_owned()),
@@ -77,17 +78,16 @@ impl Webhook {
             ],
             body: Bytes::from(letter.document.to_string()),
         };
-        let plan = ExchangeSpec { request: &request, limits: &limits, end_marker: None, tls: &means.tls };
-        judged(&exchange(plan, None).await.0)
+        judged(&means.http.send(&request, &limits).await)
     }
 }
 
 /// The status decides: what follows it changes nothing about who has the document.
-fn judged(recording: &Recording) -> Result<(), String> {
-    match (&recording.head, &recording.ending) {
+fn judged(answer: &HttpExchange) -> Result<(), String> {
+    match (&answer.head, &answer.ending) {
         (Some(head), _) if (200..300).contains(&head.status) => Ok(()),
         (Some(head), _) => {
-            let body = String::from_utf8_lossy(&recording.body);
+            let body = String::from_utf8_lossy(&answer.body);
             let words: String = body.split_whitespace().collect::<Vec<_>>().join(" ");
             let words: String = words.chars().take(LONGEST_WORDS).collect();
             let said = if words.is_empty() { String::new() } else { format!(": {words}") };

@@ -9,14 +9,14 @@ use std::io::{self, Write};
 /// The header: the names of the data contract. Nested fields (`misc`, `provider_timing`) stay out; lists are joined with
 /// spaces (numbers) or semicolons (sentences).
 #[rustfmt::skip]
-pub const COLUMNS: [&str; 72] = [
+pub const COLUMNS: [&str; 74] = [
     "outcome", "_id", "provider", "model_name", "run_ts", "gen_ts", "connection", "benchmark_profile_id", "sample_role",
     "time_to_first_token", "ttft_available", "time_to_first_reasoning_token", "inter_token_latency",
     "tokens_per_second", "generated_tokens_per_second", "visible_tokens_per_second", "decode_tokens_per_second",
     "generate_time", "time_to_64_visible_tokens_seconds", "max_stall_seconds", "times_between_tokens",
     "output_tokens", "generated_output_tokens", "visible_output_tokens", "reasoning_tokens", "input_tokens",
     "cached_input_tokens", "total_tokens", "token_source",
-    "connect_address", "connect_attempts", "reconnects", "dns_seconds", "connect_seconds", "tls_seconds", "sent_seconds", "headers_seconds", "first_event_seconds",
+    "connect_address", "proxy", "connect_attempts", "reconnects", "dns_seconds", "connect_seconds", "proxy_seconds", "tls_seconds", "sent_seconds", "headers_seconds", "first_event_seconds",
     "last_visible_seconds", "stream_resolution", "visible_stream_chunks", "max_tokens_per_chunk",
     "suspect", "suspect_reasons", "loop_lag_seconds", "dispatch_delay_seconds", "wall_clock_step_seconds",
     "requested_tokens", "max_output_tokens_attempted", "temperature", "reasoning_effort", "adaptations",

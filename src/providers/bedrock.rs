@@ -195,6 +195,7 @@ pub(super) fn wire_request(method: &'static str, signed: &HttpRequest) -> Result
     Ok(WireRequest {
         method,
         target: Origin { tls: url.scheme() == "https", host, port },
+        proxy: None,
         path: format!("/{after_host}"),
         headers,
         body: Bytes::copy_from_slice(signed.body().bytes().unwrap_or_default()),
@@ -322,6 +323,7 @@ mod tests {
         let request = WireRequest {
             method: "POST",
             target: Origin { tls: true, host: "h".to_owned(), port: 443 },
+            proxy: None,
             path: "/".to_owned(),
             headers: vec![("authorization".to_owned(), "Bearer secret".to_owned())],
             body: Bytes::new(),

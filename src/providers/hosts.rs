@@ -5,6 +5,7 @@ use super::model_rules::{DialectRule, TemperatureRule, published_effort};
 use super::protocols::{Dialect, Quirks};
 use crate::domain::nearest::did_you_mean;
 use crate::domain::sourced::Sourced;
+use crate::wire::ForwardProxy;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -89,6 +90,8 @@ pub struct Host {
     pub messages_base_url: Option<Sourced<String>>,
     /// Variables that override `base_url`, in order.
     pub base_url_vars: Vec<BaseUrlVar>,
+    /// The proxy of its requests, where somebody named one.
+    pub proxy: Option<Sourced<ForwardProxy>>,
     /// Plain HTTP to another machine is allowed.
     pub allow_plain_http: bool,
     /// How the dialect of a model is chosen.
@@ -122,6 +125,7 @@ impl Host {
             base_url: None,
             messages_base_url: None,
             base_url_vars: Vec::new(),
+            proxy: None,
             allow_plain_http: false,
             dialects: DialectRule::Fixed(dialect),
             keys: KeySource { vars: Vec::new(), file: None, command: None, auth: Auth::Bearer },

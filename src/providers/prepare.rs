@@ -92,7 +92,7 @@ pub fn request(
 ) -> Result<WireRequest, PrepareError> {
     let (target, path) = endpoint(host, plan, path, credential)?;
     let headers = headers(host, credential)?;
-    Ok(WireRequest { method: "POST", target, path, headers, body })
+    Ok(WireRequest { method: "POST", target, proxy: None, path, headers, body })
 }
 
 /// Builds the request for a page of a list of models. `path` holds its query.
@@ -111,7 +111,7 @@ pub fn list_request(
     for (_, value) in headers.iter_mut().filter(|(name, _)| name == "Accept") {
         "application/json".clone_into(value);
     }
-    Ok(WireRequest { method: "GET", target, path, headers, body: Bytes::new() })
+    Ok(WireRequest { method: "GET", target, proxy: None, path, headers, body: Bytes::new() })
 }
 
 /// The destination of a request: the machine, and path with query.

@@ -54,7 +54,7 @@ impl ProviderRoute {
         let plan = prepare::plan(&self.host, ask, learned);
         let credential = match &self.access {
             RouteAccess::Aws(signer) => {
-                let request = signer.sign(&plan).await?;
+                let request = self.through_proxy(signer.sign(&plan).await?);
                 return Ok(PreparedRequest { plan, request });
             }
             RouteAccess::Google(login) => login.credential().await.map_err(no_token)?,
@@ -63,6 +63,7 @@ impl ProviderRoute {
         let body = Bytes::from(plan.dialect.body(&plan.ask, &plan.quirks).to_string());
         let path = plan.dialect.path(&plan.ask.model_id);
         let request = prepare::request(&self.host, &plan, &path, body, &credential)?;
+        let request = self.through_proxy(request);
         Ok(PreparedRequest { plan, request })
     }
 
@@ -77,11 +78,20 @@ impl ProviderRoute {
     ) -> Result<WireRequest, FailureDetail> {
         let path = part.page_path(cursor);
         let credential = match &self.access {
-            RouteAccess::Aws(signer) => return signer.sign_list(&path).await,
+            RouteAccess::Aws(signer) => {
+                return Ok(self.through_proxy(signer.sign_list(&path).await?));
+            }
             RouteAccess::Google(login) => login.credential().await.map_err(no_token)?,
             RouteAccess::Known(credential) => credential.clone(),
         };
-        Ok(prepare::list_request(&self.host, &part.base, &path, &credential)?)
+        Ok(self.through_proxy(prepare::list_request(&self.host, &part.base, &path, &credential)?))
+    }
+
+    /// The same request through the host's proxy. This machine is reached without one.
+    fn through_proxy(&self, mut request: WireRequest) -> WireRequest {
+        let named = self.host.proxy.as_ref().filter(|_| !request.target.is_loopback());
+        request.proxy = named.map(|proxy| proxy.value.clone());
+        request
     }
 
     /// The region that requests go to, if the host has regions.

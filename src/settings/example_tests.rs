@@ -39,7 +39,7 @@ fn it_works_as_it_stands_and_switched_on() {
         let path = Path::new("/etc/llmbench.toml");
         let file = parse(&text, path).unwrap();
         profiles::resolve(&file, path).unwrap();
-        hosts::resolve(&file, path, &Env::default()).unwrap();
+        hosts::resolve(&file, path, &Env::default(), None).unwrap();
         let env = Env::from_pairs([
             ("MAIL_PASSWORD", "p"),
             ("SLACK_WEBHOOK_URL", "https://hooks.slack.com/services/x"),

@@ -100,6 +100,8 @@ pub struct ProviderEntry {
     pub dialect: Option<DialectWord>,
     /// Base URL, path included.
     pub base_url: Option<String>,
+    /// Proxy of its requests, `http://HOST:PORT`; may hold a password.
+    pub proxy: Option<Secret>,
     /// Plain http to another machine is allowed.
     pub allow_plain_http: bool,
     /// Name of the environment variable that holds the key.

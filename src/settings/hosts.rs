@@ -4,12 +4,14 @@ use super::file::{ConfigFile, ProviderEntry};
 use super::profiles::beside;
 use super::{Env, SettingsError};
 use crate::domain::env_vars;
+use crate::domain::secret::Secret;
 use crate::domain::sourced::{Source, Sourced};
 use crate::providers::hosts::{Auth, Header, Host, Hosts, KeyVar};
 use crate::providers::model_rules::{DialectRule, TemperatureRule};
 use crate::providers::prepare::{checked, is_header};
 use crate::providers::protocols::Dialect;
 use crate::providers::{builtin_hosts, vertex};
+use crate::wire::ForwardProxy;
 use std::path::Path;
 
 /// Variables of Vertex's project, in order: Google's own first.
@@ -47,7 +49,12 @@ const RESERVED: &[&str] = &[
 ///
 /// # Errors
 /// [`SettingsError`] where a row of the file cannot be used, or a base URL must not be.
-pub(super) fn resolve(file: &ConfigFile, path: &Path, env: &Env) -> Result<Hosts, SettingsError> {
+pub(super) fn resolve(
+    file: &ConfigFile,
+    path: &Path,
+    env: &Env,
+    proxy: Option<&Secret>,
+) -> Result<Hosts, SettingsError> {
     let mut rows = builtin_hosts::built_in();
     for (name, entry) in &file.providers {
         let wrong = |reason: String| SettingsError::File {
@@ -64,11 +71,26 @@ pub(super) fn resolve(file: &ConfigFile, path: &Path, env: &Env) -> Result<Hosts
         };
         change(&mut rows[index], entry, path).map_err(wrong)?;
     }
+    let proxy = proxy.map(flagged).transpose()?;
     for host in &mut rows {
+        if proxy.is_some() {
+            host.proxy.clone_from(&proxy);
+        }
         from_env(host, env)?;
         check(host)?;
     }
     Ok(Hosts::new(rows))
+}
+
+/// The proxy of a flag, which wins over that of the file.
+fn flagged(text: &Secret) -> Result<Sourced<ForwardProxy>, SettingsError> {
+    let source = Source::Flag("--proxy");
+    let parsed = ForwardProxy::parse(text.expose()).map_err(|reason| SettingsError::Value {
+        what: "proxy".to_owned(),
+        source_name: source.to_string(),
+        reason,
+    })?;
+    Ok(Sourced::new(parsed, source))
 }
 
 /// A provider that the table does not know.
@@ -117,6 +139,10 @@ fn change(host: &mut Host, entry: &ProviderEntry, path: &Path) -> Result<(), Str
         host.title.clone_from(title);
     }
     host.allow_plain_http |= entry.allow_plain_http;
+    if let Some(proxy) = &entry.proxy {
+        let named = ForwardProxy::parse(proxy.expose()).map_err(|reason| format!("proxy: {reason}"))?;
+        host.proxy = Some(Sourced::new(named, Source::File(path.to_owned())));
+    }
     host.base_url = given(&entry.base_url).or(host.base_url.take());
     host.project = given(&entry.project).or(host.project.take());
     host.region = given(&entry.region).or(host.region.take());

@@ -19,6 +19,7 @@ mod limits;
 mod listen;
 mod notify;
 pub mod profiles;
+mod proxies;
 mod resolve;
 mod state_dir;
 mod store;

@@ -1,11 +1,12 @@
 //! One struct from flags, environment and file, before any work is done. Nothing is opened and no key is fetched here.
 
+use super::display::EffectiveSetting;
 use super::file::{self, ConfigFile, NotifyEntry};
 use super::limits::{self, Deadlines, LimitFlags};
 use super::profiles::{self, Profiles};
 use super::{
     BridgeSettings, DaemonFlags, Env, KeyError, SettingsError, bridge, daemon, display, hosts, keys, listen,
-    notify, state_dir, store,
+    notify, proxies, state_dir, store,
 };
 use crate::domain::Profile;
 use crate::domain::daemon_config::DaemonConfig;
@@ -13,6 +14,7 @@ use crate::domain::listen::ListenAddress;
 use crate::domain::redact::Redactor;
 use crate::domain::secret::Secret;
 use crate::domain::sourced::{Source, Sourced};
+use crate::http::ProxyRules;
 use crate::notify::NotifyConfig;
 use crate::providers::auth::ProviderLogin;
 use crate::providers::hosts::{Host, Hosts};
@@ -29,6 +31,8 @@ pub struct FlagOverrides {
     pub store: Option<Secret>,
     /// `--state-dir`.
     pub state_dir: Option<PathBuf>,
+    /// `--proxy`.
+    pub proxy: Option<Secret>,
     /// `--profile`.
     pub profile: Option<String>,
     /// Deadlines.
@@ -93,7 +97,7 @@ fn combine(
         })
         .unwrap_or_else(|| Sourced::new("default".to_owned(), Source::Default));
     profiles.find(&profile)?;
-    let hosts = hosts::resolve(&file, path, &env)?;
+    let hosts = hosts::resolve(&file, path, &env, overrides.proxy.as_ref())?;
     let (flags, file_ref) = (&overrides.daemon, &file);
     let given =
         daemon::DaemonInputs { flags, env: &env, file: file_ref, path, hosts: &hosts, profiles: &profiles };
@@ -166,6 +170,24 @@ impl Settings {
         notify::resolve(&self.notify_in_file, path, &self.env)
     }
 
+    /// Through which proxies goes what is not measured. Commands that ask nobody need not ask.
+    ///
+    /// # Errors
+    /// [`SettingsError`] where a variable names no proxy that can be used.
+    pub fn proxies(&self) -> Result<ProxyRules, SettingsError> {
+        proxies::resolve(&self.env)
+    }
+
+    /// Those proxies as they are shown, whether or not they can be used.
+    pub fn shown_proxies(&self) -> Vec<EffectiveSetting> {
+        proxies::shown(&self.env)
+    }
+
+    /// The variables that name a proxy and are set.
+    pub fn proxy_variables(&self) -> Vec<String> {
+        proxies::named(&self.env)
+    }
+
     /// How the bridge is used that `source` names as the store.
     ///
     /// # Errors
@@ -191,9 +213,12 @@ impl Settings {
     /// added by whoever fetches them.
     pub fn redactor(&self) -> Redactor {
         let mut redactor = keys::redactor(self.hosts.iter(), &self.env);
+        proxies::secrets(&self.env).iter().for_each(|secret| redactor.add(secret));
         if let Some(password) = self.store().ok().and_then(|store| password(store.value.expose())) {
             redactor.add(&password);
         }
+        let proxies = self.hosts.iter().filter_map(|host| host.proxy.as_ref()?.value.secret());
+        proxies.for_each(|secret| redactor.add(&secret));
         for header in
             self.hosts.iter().flat_map(|host| &host.headers).filter(|header| is_telling(&header.name))
         {
@@ -210,7 +235,13 @@ impl Settings {
             let named = host.headers.iter().filter(|header| is_telling(&header.name));
             named.map(|header| format!("the header `{}` of provider {}", header.name, host.name)).collect()
         };
-        store.into_iter().chain(self.hosts.iter().flat_map(telling)).collect()
+        let in_file = |host: &&Host| {
+            let named = host.proxy.as_ref().filter(|proxy| matches!(proxy.source, Source::File(_)));
+            named.is_some_and(|proxy| proxy.value.secret().is_some())
+        };
+        let proxies = self.hosts.iter().filter(in_file);
+        let proxies = proxies.map(|host| format!("the password of the proxy of provider {}", host.name));
+        store.into_iter().chain(self.hosts.iter().flat_map(telling)).chain(proxies).collect()
     }
 
     /// Where the user's own configuration file is looked for; `None` without a home directory.

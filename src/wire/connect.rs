@@ -1,6 +1,7 @@
-//! From a target to an open stream: DNS, TCP, TLS, each with its own stamp, all within one deadline.
+//! From a target to an open stream: DNS, TCP, a proxy where one was named, TLS, each with its own stamp, all within one deadline.
 
 use crate::wire::exhaustion;
+use crate::wire::forward_proxy::ForwardProxy;
 use crate::wire::happy_eyeballs::{FailedDial, families_in_turn, first_that_answers};
 use crate::wire::request::Origin;
 use crate::wire::stream::{StampedStream, Stream};
@@ -19,6 +20,8 @@ pub struct ConnectMarks {
     pub dns: Option<Instant>,
     /// TCP connected.
     pub tcp: Option<Instant>,
+    /// A proxy had connected.
+    pub proxy: Option<Instant>,
     /// TLS agreed.
     pub tls: Option<Instant>,
     /// How many addresses were dialled.
@@ -34,19 +37,25 @@ pub enum ConnectError {
     Exhausted(String),
     /// The deadline passed.
     TimedOut,
+    /// The deadline passed while the proxy was to connect.
+    ProxyTimedOut,
 }
 
 /// An open stream and when its parts were ready. On failure the marks say how far it came.
 pub async fn connect(
     target: &Origin,
+    proxy: Option<&ForwardProxy>,
     tls: &Arc<ClientConfig>,
     deadline: Duration,
 ) -> (ConnectMarks, Result<Stream, ConnectError>) {
     let mut marks = ConnectMarks::default();
-    let opened = tokio::time::timeout(deadline, steps(target, tls, &mut marks)).await;
+    let opened = tokio::time::timeout(deadline, steps(target, proxy, tls, &mut marks)).await;
     let result = match opened {
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(error)) => Err(error),
+        Err(_) if proxy.is_some() && marks.tcp.is_some() && marks.proxy.is_none() => {
+            Err(ConnectError::ProxyTimedOut)
+        }
         Err(_) => Err(ConnectError::TimedOut),
     };
     (marks, result)
@@ -54,19 +63,28 @@ pub async fn connect(
 
 async fn steps(
     target: &Origin,
+    proxy: Option<&ForwardProxy>,
     tls: &Arc<ClientConfig>,
     marks: &mut ConnectMarks,
 ) -> Result<Stream, ConnectError> {
-    let addresses = families_in_turn(&resolve(target, marks).await?);
+    // Whom TCP connects to, and how messages call it.
+    let machine = proxy.map_or_else(|| target.clone(), ForwardProxy::origin);
+    let role = if proxy.is_some() { "the proxy " } else { "" };
+    let addresses = families_in_turn(&resolve(&machine, role, marks).await?);
     let tcp =
         first_that_answers(&addresses, TcpStream::connect, &mut marks.attempts).await.map_err(|lost| {
-            let sentence = format!("cannot connect to {}:{}: {}", target.host, target.port, each(&lost));
+            let sentence =
+                format!("cannot connect to {role}{}:{}: {}", machine.host, machine.port, each(&lost));
             told(sentence, lost.iter().find_map(|(_, error)| exhaustion::of(error)))
         })?;
     // A request must leave at once, and a small write must not wait for an acknowledgement.
     tcp.set_nodelay(true).map_err(|error| ConnectError::Failed(error.to_string()))?;
     marks.tcp = Some(Instant::now());
-    let stamped = StampedStream::new(tcp);
+    let mut stamped = StampedStream::new(tcp);
+    if let Some(proxy) = proxy {
+        proxy.tunnel(&mut stamped, target).await.map_err(ConnectError::Failed)?;
+        marks.proxy = Some(Instant::now());
+    }
     if !target.tls {
         return Ok(Stream::Plain(stamped));
     }
@@ -81,7 +99,11 @@ async fn steps(
     Ok(Stream::Tls(Box::new(stream)))
 }
 
-async fn resolve(target: &Origin, marks: &mut ConnectMarks) -> Result<Vec<SocketAddr>, ConnectError> {
+async fn resolve(
+    target: &Origin,
+    role: &str,
+    marks: &mut ConnectMarks,
+) -> Result<Vec<SocketAddr>, ConnectError> {
     if let Ok(address) = target.host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, target.port)]);
     }
@@ -91,7 +113,7 @@ async fn resolve(target: &Origin, marks: &mut ConnectMarks) -> Result<Vec<Socket
         .map_err(|error| {
             // A resolver that could open no socket says no more than that the name is unknown.
             let want = exhaustion::of(&error).or_else(exhaustion::now);
-            told(format!("cannot resolve {}: {error}", target.host), want)
+            told(format!("cannot resolve {role}{}: {error}", target.host), want)
         })?
         .collect();
     if addresses.is_empty() {

@@ -63,6 +63,7 @@ pub async fn exchange(plan: ExchangeSpec<'_>, warm: Option<Stream>) -> (Recordin
     let bytes = request_bytes(plan.request);
     let started_at = Utc::now();
     let mut tape = RecordingBuilder::new(Instant::now());
+    tape.carrier.proxy = plan.request.proxy.as_ref().map(ToString::to_string);
     let (ending, stream) = tape.run(&plan, warm, &bytes).await;
     let recording = tape.finish(started_at, connection, ending);
     (recording, stream)
@@ -130,7 +131,8 @@ impl RecordingBuilder {
             return Ok(stream);
         }
         let deadline = plan.limits.connect.min(plan.limits.total);
-        let (marks, opened) = connect(&plan.request.target, plan.tls, deadline).await;
+        let (marks, opened) =
+            connect(&plan.request.target, plan.request.proxy.as_ref(), plan.tls, deadline).await;
         self.note_connect(marks);
         opened.map_err(|error| {
             self.marks.end = self.zero.elapsed();
@@ -138,14 +140,15 @@ impl RecordingBuilder {
                 ConnectError::Failed(sentence) => ExchangeEnd::ConnectFailed(sentence),
                 ConnectError::Exhausted(sentence) => ExchangeEnd::Exhausted(sentence),
                 ConnectError::TimedOut => ExchangeEnd::TimedOut("connect"),
+                ConnectError::ProxyTimedOut => ExchangeEnd::TimedOut("proxy"),
             }
         })
     }
 
     fn note_connect(&mut self, marks: ConnectMarks) {
         let since = |at: Option<Instant>| at.map(|at| at.duration_since(self.zero));
-        (self.marks.dns, self.marks.tcp, self.marks.tls) =
-            (since(marks.dns), since(marks.tcp), since(marks.tls));
+        (self.marks.dns, self.marks.tcp) = (since(marks.dns), since(marks.tcp));
+        (self.marks.proxy, self.marks.tls) = (since(marks.proxy), since(marks.tls));
         self.carrier.connect_attempts = Some(u64::from(marks.attempts));
     }
 

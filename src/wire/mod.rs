@@ -9,6 +9,7 @@ pub mod connect;
 pub mod exchange;
 pub mod exhaustion;
 pub mod fd_table;
+pub mod forward_proxy;
 pub mod framing;
 pub mod happy_eyeballs;
 pub mod recording;
@@ -17,5 +18,6 @@ pub mod sse;
 pub mod stream;
 pub mod tls;
 
-pub use recording::{BodyRead, ExchangeEnd, Marks, Recording, ResponseHead};
+pub use forward_proxy::ForwardProxy;
+pub use recording::{BodyRead, ExchangeEnd, Marks, ReceivedAnswer, Recording, ResponseHead};
 pub use request::{ExchangeLimits, Origin, WireRequest};

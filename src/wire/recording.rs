@@ -14,6 +14,8 @@ pub struct Marks {
     pub dns: Option<Duration>,
     /// TCP connected.
     pub tcp: Option<Duration>,
+    /// A proxy had connected; `None` without one.
+    pub proxy: Option<Duration>,
     /// TLS agreed; `None` on plain connections.
     pub tls: Option<Duration>,
     /// The request's last byte handed to the kernel.
@@ -64,12 +66,25 @@ pub enum ExchangeEnd {
     Unanswered(String),
     /// The connection ended or broke inside the answer.
     Cut(String),
-    /// A deadline passed; the word says which: `connect`, `first byte`, `gap`, `total`.
+    /// A deadline passed; the word says which: `connect`, `proxy`, `first byte`, `gap`, `total`.
     TimedOut(&'static str),
     /// The answer is not HTTP, or its framing is broken.
     Malformed(String),
     /// The body passed its cap.
     TooLarge,
+}
+
+/// What came back, without its stamps: as much as a verdict needs, whoever asked.
+#[derive(Debug, Clone, Copy)]
+pub struct ReceivedAnswer<'a> {
+    /// The answer's head, if one came.
+    pub head: Option<&'a ResponseHead>,
+    /// The body.
+    pub body: &'a [u8],
+    /// How it ended.
+    pub ending: &'a ExchangeEnd,
+    /// When, by the wall clock.
+    pub ended_at: DateTime<Utc>,
 }
 
 /// One exchange from t0 to its end.
@@ -100,6 +115,12 @@ pub struct Recording {
 }
 
 impl Recording {
+    /// What came back.
+    pub fn received(&self) -> ReceivedAnswer<'_> {
+        let (head, body) = (self.head.as_ref(), &self.body[..]);
+        ReceivedAnswer { head, body, ending: &self.ending, ended_at: self.ended_at }
+    }
+
     /// Whether the connection died before a byte of an answer came. A kept connection does that where the other side had
     /// closed it meanwhile: then nothing was measured.
     pub fn went_unanswered(&self) -> bool {

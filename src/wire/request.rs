@@ -1,7 +1,9 @@
 //! What is sent, and how long and how much may come back. Plain data; sending is `wire::connection`.
 
+use super::forward_proxy::ForwardProxy;
 use bytes::Bytes;
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Where a request goes: a host that was configured for it, never one that an answer names.
@@ -15,6 +17,23 @@ pub struct Origin {
     pub port: u16,
 }
 
+impl Origin {
+    /// `host:port`, an IPv6 address in brackets.
+    pub fn authority(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+
+    /// Whether it is this machine.
+    pub fn is_loopback(&self) -> bool {
+        let local = self.host == "localhost" || self.host.ends_with(".localhost");
+        local || self.host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+}
+
 /// One HTTP request, ready to be written.
 #[derive(Clone, PartialEq)]
 pub struct WireRequest {
@@ -22,6 +41,8 @@ pub struct WireRequest {
     pub method: &'static str,
     /// Host to connect to.
     pub target: Origin,
+    /// Through which proxy, where somebody said so.
+    pub proxy: Option<ForwardProxy>,
     /// Path and query as they go on the wire, percent-encoded.
     pub path: String,
     /// Headers without Host, Content-Length, Accept-Encoding and Connection, which the wire adds. Values may be secrets.
@@ -37,6 +58,7 @@ impl fmt::Debug for WireRequest {
         f.debug_struct("Request")
             .field("method", &self.method)
             .field("target", &self.target)
+            .field("proxy", &self.proxy)
             .field("path", &self.path)
             .field("headers", &names)
             .field("body_bytes", &self.body.len())
@@ -47,7 +69,7 @@ impl fmt::Debug for WireRequest {
 /// Deadlines and caps of one exchange. They stack: the first to pass ends it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ExchangeLimits {
-    /// DNS, TCP and TLS together.
+    /// DNS, TCP, a proxy and TLS together.
     pub connect: Duration,
     /// From the request's last byte to the answer's first body byte.
     pub first_byte: Duration,

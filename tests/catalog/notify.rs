@@ -1,8 +1,10 @@
 //! Telling what is new: a real mail server, a webhook that answers what the test wrote down, and both of them failing.
 
 use crate::raw_server::{Act, Heard, play_to, send};
+use crate::run_bad_input::network::tls_server;
 use crate::stores::backend::Backend;
-use crate::support::catalog::put_model;
+use crate::support::catalogue::put_model;
+use crate::support::forward_proxy::{ForwardProxy, Manner};
 use crate::support::pty::heed_interrupts;
 use crate::support::smtp::{Smtp, header};
 use crate::support::{Home, PATIENCE};
@@ -436,4 +438,22 @@ async fn what_was_told_long_ago_is_forgotten_at_the_next_sync() {
         let left: BTreeSet<&str> = left.iter().map(|one| one.finding.model.model_id.as_str()).collect();
         assert_eq!(left, BTreeSet::from(["lately", "never"]));
     }
+}
+
+#[tokio::test]
+async fn a_webhook_beyond_a_proxy_is_reached_through_it() {
+    let proxy = ForwardProxy::start(Manner::Through);
+    let certified = rcgen::generate_simple_self_signed(vec!["hooks.test".to_owned()]).unwrap();
+    let port = tls_server(&certified).port();
+    let mut world = World::new(Backend::sqlite()).await;
+    let file = world.home.path().join("ca.pem");
+    std::fs::write(&file, certified.cert.pem()).unwrap();
+    world.set("SSL_CERT_FILE", file.to_str().unwrap());
+    world.set("LLMBENCH_WEBHOOK_URL", format!("https://hooks.test:{port}/services/{CANARY}"));
+    let alone = world.diff(&[]);
+    assert!(alone.code == 2 && alone.notes.contains("cannot resolve hooks.test"), "{alone:?}");
+    world.set("HTTPS_PROXY", proxy.url_of("ann", CANARY));
+    let said = world.diff(&[]);
+    assert!(said.notes.contains("the webhook at hooks.test: 5 findings told"), "{said:?}");
+    assert_eq!(proxy.lines(), [format!("CONNECT hooks.test:{port} HTTP/1.1")]);
 }

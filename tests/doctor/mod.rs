@@ -5,6 +5,7 @@ mod documents;
 mod hosts;
 mod logins;
 mod machine;
+mod proxies;
 mod store;
 
 use crate::support::Home;

@@ -11,6 +11,7 @@ use llmbench::bridge::client::work_list_cache::WorkListCache;
 use llmbench::bridge::client::{BridgeAddresses, BridgeClient, BridgeKeys};
 use llmbench::domain::ModelRef;
 use llmbench::domain::secret::Secret;
+use llmbench::http::ProxyRules;
 use llmbench::simulator;
 use llmbench::simulator::RunningSimulator;
 use llmbench::storage::BridgeUrl;
@@ -146,7 +147,7 @@ pub fn client(address: SocketAddr, providers: &[&str], key: &str) -> BridgeClien
     BridgeClient::new(
         addresses,
         keys,
-        BridgeHttpClient::new(client_config(None).unwrap()),
+        BridgeHttpClient::new(&client_config(None).unwrap(), ProxyRules::default()).unwrap(),
         providers,
         times,
         kept,

@@ -3,6 +3,7 @@
 pub mod answers;
 pub mod catalog;
 pub mod documents;
+pub mod forward_proxy;
 pub mod llama;
 pub mod markdown;
 pub mod mongosh;

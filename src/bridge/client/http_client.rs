@@ -1,19 +1,18 @@
-//! One exchange with a bridge after the other, on connections that stay open. Nothing here knows what is posted.
+//! Requests to a bridge over the client of everything that is not measured, with a bridge's deadlines and sizes. Nothing
+//! here knows what is posted.
 //!
-//! The wire is that of the measurements: no redirect is followed, no proxy stands between, every step has a deadline, a
-//! body has an end, TLS knows the operator's own authorities. A general client would bring back what is left out on
-//! purpose where a key is in a header.
+//! No redirect is followed, every step has a deadline, a body has an end, TLS knows the operator's own authorities. Bodies
+//! are not compressed: a key is in a header.
 
+use crate::http::{HttpClient, HttpExchange, ProxyRules};
 use crate::providers::retry_after;
 use crate::storage::BridgeUrl;
-use crate::wire::exchange::{ExchangeSpec, exchange};
-use crate::wire::stream::Stream;
-use crate::wire::{ExchangeEnd, ExchangeLimits, Origin, Recording, ResponseHead, WireRequest};
+use crate::wire::{ExchangeEnd, ExchangeLimits, Origin, ResponseHead, WireRequest};
 use bytes::Bytes;
 use chrono::Utc;
 use rustls::ClientConfig;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// How long name, TCP and TLS may take.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -21,10 +20,6 @@ const CONNECT: Duration = Duration::from_secs(5);
 const GAP: Duration = Duration::from_secs(10);
 /// The largest answer that is read, bytes.
 const ANSWER_BYTES: usize = 8 << 20;
-/// Connections that are kept open at most.
-const KEPT: usize = 4;
-/// For how long one is kept that nobody uses.
-const IDLE: Duration = Duration::from_secs(20);
 /// The shortest and the longest wait that is believed.
 const WAIT: (f64, f64) = (1.0, 900.0);
 
@@ -57,20 +52,16 @@ pub struct BridgeRequest<'a> {
 
 /// A client with its open connections.
 pub struct BridgeHttpClient {
-    tls: Arc<ClientConfig>,
-    kept: Mutex<Vec<IdleConnection>>,
-}
-
-struct IdleConnection {
-    target: Origin,
-    stream: Stream,
-    since: Instant,
+    http: HttpClient,
 }
 
 impl BridgeHttpClient {
     /// A client that trusts what `tls` says.
-    pub fn new(tls: Arc<ClientConfig>) -> Self {
-        Self { tls, kept: Mutex::default() }
+    ///
+    /// # Errors
+    /// Settings that the HTTP library refuses.
+    pub fn new(tls: &Arc<ClientConfig>, proxies: ProxyRules) -> Result<Self, String> {
+        Ok(Self { http: HttpClient::new(tls, proxies, CONNECT)? })
     }
 
     /// Makes one exchange. On a kept connection that turns out to be closed it is made again on a new one: what is posted
@@ -79,7 +70,6 @@ impl BridgeHttpClient {
     /// # Errors
     /// Why there is no whole answer, in a sentence.
     pub async fn send(&self, call: BridgeRequest<'_>) -> Result<BridgeReply, String> {
-        let request = request(&call);
         let limits = ExchangeLimits {
             connect: CONNECT.min(call.total),
             first_byte: call.total,
@@ -87,31 +77,7 @@ impl BridgeHttpClient {
             total: call.total,
             body_bytes: ANSWER_BYTES,
         };
-        let plan = || ExchangeSpec { request: &request, limits: &limits, end_marker: None, tls: &self.tls };
-        let warm = self.take(&request.target);
-        let was_warm = warm.is_some();
-        let (mut recording, mut open) = exchange(plan(), warm).await;
-        if was_warm && recording.went_unanswered() {
-            (recording, open) = exchange(plan(), None).await;
-        }
-        if let Some(stream) = open {
-            self.keep(request.target, stream);
-        }
-        whole(recording)
-    }
-
-    fn take(&self, target: &Origin) -> Option<Stream> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|one| one.since.elapsed() < IDLE);
-        let place = kept.iter().position(|one| one.target == *target)?;
-        Some(kept.swap_remove(place).stream)
-    }
-
-    fn keep(&self, target: Origin, stream: Stream) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() < KEPT {
-            kept.push(IdleConnection { target, stream, since: Instant::now() });
-        }
+        whole(self.http.send(&request(&call), &limits).await)
     }
 }
 
@@ -124,6 +90,7 @@ fn request(call: &BridgeRequest<'_>) -> WireRequest {
     WireRequest {
         method: call.method,
         target: Origin { tls: url.tls(), host: url.host().to_owned(), port: url.port() },
+        proxy: None,
         path: format!("{}{query}", url.path()),
         headers,
         body: call.body.clone(),
@@ -131,10 +98,10 @@ fn request(call: &BridgeRequest<'_>) -> WireRequest {
 }
 
 /// The answer, if all of it came: half of one says nothing.
-fn whole(recording: Recording) -> Result<BridgeReply, String> {
-    match (recording.head, recording.ending) {
+fn whole(answer: HttpExchange) -> Result<BridgeReply, String> {
+    match (answer.head, answer.ending) {
         (Some(head), ExchangeEnd::Complete) => {
-            Ok(BridgeReply { status: head.status, wait: wait(&head), body: recording.body })
+            Ok(BridgeReply { status: head.status, wait: wait(&head), body: answer.body })
         }
         (_, ExchangeEnd::ConnectFailed(why) | ExchangeEnd::Exhausted(why) | ExchangeEnd::SendFailed(why)) => {
             Err(why)

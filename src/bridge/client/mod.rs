@@ -2,7 +2,7 @@
 //! reach. Not the bridge itself, which is `ingest`, and not what waits for it, which is `storage::outbox`.
 //!
 //! [`BridgeClient`] is the whole of it and a [`Sink`](crate::storage::OutcomeSink). Below it: [`http_client`] makes one exchange after the
-//! other over the measuring wire, [`post_items`] are outcomes as they are posted, [`replies`] what an answer says about them,
+//! other over the client of `http`, [`post_items`] are outcomes as they are posted, [`replies`] what an answer says about them,
 //! [`work_list`] reads a work list, [`work_list_cache`] keeps the last one on the disk.
 
 mod bridge_client;

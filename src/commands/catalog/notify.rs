@@ -12,7 +12,6 @@ use crate::output::catalog::notice;
 use crate::output::{print, units};
 use crate::storage::notices::{NoticeHold, SendOutcome};
 use crate::storage::{Store, StoreError};
-use crate::wire::tls::client_config;
 use chrono::{SubsecRound, TimeDelta, Utc};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -62,12 +61,12 @@ pub async fn tell(
     stop: &CancellationToken,
 ) -> Result<Vec<DeliveryReport>, CommandError> {
     let extra_ca = context.extra_ca();
-    let tls = client_config(extra_ca.as_deref()).map_err(CommandError::usage)?;
+    let http = context.http_client()?;
     let limits = context.settings.deadlines.limits();
     let mut redactor = context.settings.redactor();
     notify.secrets().iter().for_each(|secret| redactor.add(secret));
     let sender = Arc::new(NoticeSender {
-        means: SendContext { tls, extra_ca, limits },
+        means: SendContext { http, extra_ca, limits },
         redactor,
         findings: findings.to_vec(),
         store: Arc::clone(store),

@@ -9,13 +9,13 @@ use crate::commands::stdout;
 use crate::domain::listing::Listing;
 use crate::listings::SyncedListing;
 use crate::listings::reader::{ListingReader, not_begun};
+use crate::listings::transport::PageTransport;
 use crate::output::catalog::{json, sync as shown};
 use crate::output::task_progress::Steps;
 use crate::output::{ReportView, print};
 use crate::providers::hosts::Host;
 use crate::storage::notices::REMEMBERED;
 use crate::storage::{Store, StoreError};
-use crate::wire::tls::client_config;
 use chrono::Utc;
 use std::sync::Arc;
 use tokio::runtime::Handle;
@@ -100,9 +100,9 @@ pub async fn listing(host: Host, context: Arc<Context>) -> Result<Listing, Comma
 }
 
 fn reader(context: &Context) -> Result<ListingReader, CommandError> {
-    let tls = client_config(context.extra_ca().as_deref()).map_err(CommandError::usage)?;
+    let transport = PageTransport::Client(context.http_client()?);
     let redactor = Arc::new(context.settings.redactor());
-    Ok(ListingReader { tls, limits: context.settings.deadlines.limits(), redactor })
+    Ok(ListingReader { transport, limits: context.settings.deadlines.limits(), redactor })
 }
 
 /// The providers to read, and those skipped because nothing in the settings selects them.

@@ -6,13 +6,13 @@ use crate::commands::context::Context;
 use crate::commands::run::access;
 use crate::domain::env_vars::{AWS_BEARER_TOKEN_BEDROCK, AWS_PROFILE};
 use crate::domain::finding::{Finding, FindingSection};
+use crate::domain::redact::Redactor;
 use crate::domain::troubleshooting;
-use crate::listings::reader::ListingReader;
+use crate::http::{HttpClient, HttpExchange};
 use crate::providers::aws::{self, AwsError};
 use crate::providers::bedrock::Signer;
 use crate::providers::hosts::Host;
-use crate::wire::exchange::{ExchangeSpec, exchange};
-use crate::wire::{ExchangeEnd, Recording};
+use crate::wire::{ExchangeEnd, ExchangeLimits};
 use std::sync::Arc;
 
 const HERE: FindingSection = FindingSection::Aws;
@@ -38,6 +38,16 @@ pub struct AwsCheck {
     pub offline: bool,
 }
 
+/// What asking STS takes.
+pub struct AwsQuestion {
+    /// The way there.
+    pub http: HttpClient,
+    /// Deadlines.
+    pub limits: ExchangeLimits,
+    /// Takes secrets out of messages.
+    pub redactor: Arc<Redactor>,
+}
+
 /// What STS said.
 #[derive(Debug)]
 pub enum StsReply {
@@ -50,7 +60,7 @@ pub enum StsReply {
 }
 
 /// Finds out.
-pub async fn look(host: Host, reader: ListingReader, context: Arc<Context>, offline: bool) -> AwsCheck {
+pub async fn look(host: Host, question: AwsQuestion, context: Arc<Context>, offline: bool) -> AwsCheck {
     let env = context.settings.env();
     let start = || AwsCheck {
         profile: env.get(AWS_PROFILE).map(str::to_owned),
@@ -73,7 +83,7 @@ pub async fn look(host: Host, reader: ListingReader, context: Arc<Context>, offl
             Ok(signer) => {
                 check.region = signer.region();
                 if !check.bearer {
-                    identify(&mut check, &overrides, &reader).await;
+                    identify(&mut check, &overrides, &question).await;
                 }
             }
         }
@@ -85,12 +95,12 @@ pub async fn look(host: Host, reader: ListingReader, context: Arc<Context>, offl
 async fn identify(
     check: &mut AwsCheck,
     overrides: &crate::providers::bedrock::AwsOverrides,
-    reader: &ListingReader,
+    question: &AwsQuestion,
 ) {
     let identity = match Signer::identity(overrides).await {
         Ok(identity) => identity,
         Err(reason) => {
-            check.source = Some(Err(reader.redactor.redact(&reason)));
+            check.source = Some(Err(question.redactor.redact(&reason)));
             return;
         }
     };
@@ -99,35 +109,32 @@ async fn identify(
         return;
     }
     check.identity = Some(match identity.question().await {
-        Err(fault) => StsReply::NoAnswer(reader.redactor.redact(&fault.message)),
+        Err(fault) => StsReply::NoAnswer(question.redactor.redact(&fault.message)),
         Ok(request) => {
-            let limits = limits(reader.limits);
-            let plan =
-                ExchangeSpec { request: &request, limits: &limits, end_marker: None, tls: &reader.tls };
-            told(&exchange(plan, None).await.0, reader)
+            told(&question.http.send(&request, &limits(question.limits)).await, &question.redactor)
         }
     });
 }
 
-fn told(recording: &Recording, reader: &ListingReader) -> StsReply {
-    let status = recording.head.as_ref().map(|head| head.status);
-    match (status, aws::arn(&recording.body)) {
+fn told(answer: &HttpExchange, redactor: &Redactor) -> StsReply {
+    let status = answer.head.as_ref().map(|head| head.status);
+    match (status, aws::arn(&answer.body)) {
         (Some(200), Some(arn)) => StsReply::Arn(arn),
         (Some(status @ 400..500), _) => {
-            let body = String::from_utf8_lossy(&recording.body);
+            let body = String::from_utf8_lossy(&answer.body);
             let tagged = |tag: &str| {
                 let (_, rest) = body.split_once(&format!("<{tag}>"))?;
                 Some(rest.split('<').next().unwrap_or_default().chars().take(300).collect::<String>())
             };
             let words: Vec<String> = ["Code", "Message"].into_iter().filter_map(tagged).collect();
-            StsReply::Refused(reader.redactor.redact(&format!("HTTP {status}: {}", words.join(": "))))
+            StsReply::Refused(redactor.redact(&format!("HTTP {status}: {}", words.join(": "))))
         }
         (Some(status), _) => StsReply::NoAnswer(format!("its answer (HTTP {status}) is none of STS")),
-        (None, _) => StsReply::NoAnswer(match &recording.ending {
+        (None, _) => StsReply::NoAnswer(match &answer.ending {
             ExchangeEnd::ConnectFailed(reason)
             | ExchangeEnd::Exhausted(reason)
             | ExchangeEnd::Unanswered(reason)
-            | ExchangeEnd::Cut(reason) => reader.redactor.redact(reason),
+            | ExchangeEnd::Cut(reason) => redactor.redact(reason),
             other => format!("{other:?}"),
         }),
     }

@@ -8,6 +8,7 @@ use crate::domain::finding::{Finding, FindingSection};
 use crate::domain::sourced::{Source, Sourced};
 use crate::domain::{env_vars, troubleshooting};
 use crate::providers::hosts::{Auth, Host};
+use crate::settings::display::SettingValue;
 use crate::settings::{Env, Settings};
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,7 @@ pub fn findings(context: &Context, hosts: &[Host]) -> Vec<Finding> {
     let settings = &context.settings;
     let mut found = values(context);
     found.extend(told(settings));
+    found.extend(proxies(settings));
     found.extend(hosts.iter().flat_map(|host| of_host(host, settings.env())));
     found.extend(not_read(settings));
     found.extend(exposed(settings));
@@ -88,6 +90,33 @@ fn told(settings: &Settings) -> Vec<Finding> {
     destinations.iter().map(|one| Finding::ok(HERE, SUBJECT, one.shown())).collect()
 }
 
+/// What goes through the proxies of the environment, and what does not. One that cannot be used is told elsewhere.
+fn proxies(settings: &Settings) -> Vec<Finding> {
+    let variables = settings.proxy_variables();
+    if variables.is_empty() || settings.proxies().is_err() {
+        return Vec::new();
+    }
+    let shown = settings.shown_proxies();
+    let named = shown.into_iter().filter_map(|one| match one.value {
+        SettingValue::Value(text) => Some(value(&one.name, text, &one.source)),
+        SettingValue::Secret | SettingValue::Nothing => None,
+    });
+    let mut found: Vec<Finding> = named.collect();
+    let verb = if variables.len() == 1 { "is" } else { "are" };
+    let direct = format!(
+        "{} {verb} set: lists, webhooks and the way to a bridge go through it, measured requests do not",
+        variables.join(", ")
+    );
+    let fix = "`llmbench run --proxy URL`, or proxy = under [providers.NAME], measures through one; such rows are not published";
+    found.push(Finding::note(HERE, "proxy", direct).fix(fix).heading(troubleshooting::PROXY));
+    if settings.notify().is_ok_and(|notify| notify.mail.is_some()) {
+        let mail = "mail is sent without a proxy: SMTP goes through none";
+        let fix = "name a mail server that is reached directly, or use a webhook";
+        found.push(Finding::note(HERE, "mail", mail).fix(fix).heading(troubleshooting::PROXY));
+    }
+    found
+}
+
 fn value(subject: &str, value: impl Display, source: &Source) -> Finding {
     Finding::ok(HERE, subject, format!("{value} ({source})"))
 }
@@ -100,6 +129,9 @@ fn of_host(host: &Host, env: &Env) -> Vec<Finding> {
     };
     found.extend(said("base URL", &host.base_url));
     found.extend(said("base URL of Claude", &host.messages_base_url));
+    if let Some(proxy) = &host.proxy {
+        found.push(value(&format!("proxy of {}", host.name), &proxy.value, &proxy.source));
+    }
     found.extend(said("project", &host.project));
     found.extend(said("region", &host.region));
     if host.keys.auth != Auth::None || !host.keys.vars.is_empty() {

@@ -22,6 +22,10 @@ const ALIASES: &[(&str, &str)] = &[
 /// Variables of others that are near to one of ours and right.
 const FOREIGN: &[&str] = &["AWS_ACCESS_KEY_ID", "AWS_CONFIG_FILE", "SSL_CERT_DIR", "OPENAI_ADMIN_KEY"];
 
+/// Variables that are read in lower case too.
+const EITHER_CASE: [&str; 4] =
+    [env_vars::HTTPS_PROXY, env_vars::HTTP_PROXY, env_vars::ALL_PROXY, env_vars::NO_PROXY];
+
 /// What people write where `API_KEY` belongs.
 const KEY_WORDS: [&str; 7] = ["KEY", "APIKEY", "TOKEN", "APITOKEN", "SECRET", "SECRETKEY", "KEYAPI"];
 
@@ -47,7 +51,9 @@ pub struct LookAlike {
 /// The look-alikes among names of variables. `own` are names that the configuration makes this program read.
 pub fn look_alikes<'a>(set: impl IntoIterator<Item = &'a str>, own: &[&str]) -> Vec<LookAlike> {
     let known: Vec<&str> = env_vars::ALL.iter().chain(own).copied().collect();
-    let unread = set.into_iter().filter(|name| !known.contains(name) && !FOREIGN.contains(name));
+    let lower = |name: &str| EITHER_CASE.iter().any(|read| read.to_ascii_lowercase() == name);
+    let unread =
+        set.into_iter().filter(|name| !known.contains(name) && !FOREIGN.contains(name) && !lower(name));
     unread.filter_map(|name| look_alike(name, &known)).collect()
 }
 

@@ -21,7 +21,9 @@ use crate::commands::stdout;
 use crate::domain::env_vars::SSL_CERT_FILE;
 use crate::domain::finding::{Finding, FindingSection};
 use crate::domain::troubleshooting;
+use crate::http::{HttpClient, ProxyRules};
 use crate::listings::reader::ListingReader;
+use crate::listings::transport::PageTransport;
 use crate::output::task_progress::Steps;
 use crate::output::{ReportView, doctor as shown};
 use crate::providers::hosts::{Auth, Host};
@@ -48,11 +50,13 @@ pub async fn run(args: DoctorArgs, context: Context) -> Result<Exit, CommandErro
     let (tls, untrusted) = trust(&context)?;
     let redactor = Arc::new(context.settings.redactor());
     let limits = providers::limits(context.settings.deadlines.limits());
-    let reader = ListingReader { tls, limits, redactor };
+    let (http, no_proxy) = http(&context, &tls)?;
+    let reader = ListingReader { transport: PageTransport::Measured(tls), limits, redactor };
     let now = Utc::now();
-    let checks = CheckContext { context: Arc::new(context), reader, offline: args.offline, now };
+    let checks = CheckContext { context: Arc::new(context), reader, http, offline: args.offline, now };
     let results = checks.all(&wanted, args.providers.is_empty()).await;
-    let found: Vec<Finding> = untrusted.into_iter().chain(said(&checks, &wanted, &results)).collect();
+    let found: Vec<Finding> =
+        untrusted.into_iter().chain(no_proxy).chain(said(&checks, &wanted, &results)).collect();
     let view = ReportView::new(checks.context.terminal, args.verbose);
     let text = if args.json { shown::json(&found, now) } else { shown::text(&found, &view) };
     stdout::text(&text)?;
@@ -75,6 +79,20 @@ fn trust(context: &Context) -> Result<(Arc<ClientConfig>, Option<Finding>), Comm
             Ok((client_config(None).map_err(CommandError::usage)?, Some(found)))
         }
     }
+}
+
+/// The client of what nobody times. A proxy that cannot be used is a finding, and requests go directly then.
+fn http(context: &Context, tls: &Arc<ClientConfig>) -> Result<(HttpClient, Option<Finding>), CommandError> {
+    let connect = context.settings.deadlines.limits().connect;
+    let (rules, found) = match context.settings.proxies() {
+        Ok(rules) => (rules, None),
+        Err(error) => {
+            let fix = "write http://HOST:PORT, or unset the variable";
+            let (here, heading) = (FindingSection::Configuration, troubleshooting::PROXY);
+            (ProxyRules::default(), Some(Finding::wrong(here, "proxy", error.to_string(), fix, heading)))
+        }
+    };
+    Ok((HttpClient::new(tls, rules, connect).map_err(CommandError::usage)?, found))
 }
 
 /// Waits for work, but not for ever.
@@ -106,6 +124,7 @@ fn wanted(named: &[String], context: &Context) -> Result<Vec<Host>, CommandError
 struct CheckContext {
     context: Arc<Context>,
     reader: ListingReader,
+    http: HttpClient,
     offline: bool,
     now: DateTime<Utc>,
 }
@@ -184,9 +203,14 @@ impl CheckContext {
         });
         let (of_login, reader, context, offline) = parts();
         match host.keys.auth {
-            Auth::AwsChain => tasks.start("AWS login", async move {
-                DoctorCheck::Aws(Box::new(aws::look(of_login, reader, context, offline).await))
-            }),
+            Auth::AwsChain => {
+                let http = self.http.clone();
+                tasks.start("AWS login", async move {
+                    let question =
+                        aws::AwsQuestion { http, limits: reader.limits, redactor: reader.redactor };
+                    DoctorCheck::Aws(Box::new(aws::look(of_login, question, context, offline).await))
+                });
+            }
             Auth::GoogleAdc => tasks.start("Google login", async move {
                 DoctorCheck::Google(Box::new(google::look(of_login, reader, context, offline).await))
             }),

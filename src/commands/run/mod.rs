@@ -79,6 +79,7 @@ pub async fn run(mut args: RunArgs, context: Context) -> Result<Exit, CommandErr
         },
         terminal: context.terminal,
         store: place.map(|place| place.sink().describe()),
+        proxies: report::UnusedProxies::of(&context.settings),
     })
 }
 

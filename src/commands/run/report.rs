@@ -4,6 +4,7 @@ use super::recorder::{DeliverySummary, ResultRecorder};
 use super::request_options::RequestOptions;
 use crate::cli::run::SortArg;
 use crate::commands::exit::{CommandError, Exit};
+use crate::domain::failure::FailureStage;
 use crate::measure::gate::{GateResult, check_all};
 use crate::measure::load::{LoadOutcome, LoadSpec};
 use crate::measure::report::{LoadReport, Report, RunParameters};
@@ -12,6 +13,7 @@ use crate::output::run_report::{self, ReportView};
 use crate::output::side_by_side::Sort;
 use crate::output::terminal::Terminal;
 use crate::output::{json, print, units};
+use crate::settings::Settings;
 use chrono::{DateTime, Utc};
 use std::rc::Rc;
 
@@ -68,6 +70,45 @@ pub struct FinishedRun {
     pub terminal: Terminal,
     /// The store, in words; `None` if rows were not to be stored.
     pub store: Option<String>,
+    /// Variables that name a proxy, none of which was used.
+    pub proxies: UnusedProxies,
+}
+
+/// Variables that name a proxy and lead no measured request through it.
+pub struct UnusedProxies {
+    /// Those that are set.
+    pub variables: Vec<String>,
+    /// Providers that are measured through a proxy of their own.
+    pub elsewhere: Vec<String>,
+}
+
+impl UnusedProxies {
+    /// What the settings say.
+    pub fn of(settings: &Settings) -> Self {
+        let proxied = settings.hosts.iter().filter(|host| host.proxy.is_some());
+        Self {
+            variables: settings.proxy_variables(),
+            elsewhere: proxied.map(|host| host.name.clone()).collect(),
+        }
+    }
+
+    /// The sentence beside failures to connect, where a proxy may be what is missing.
+    fn sentence(&self, models: &[ModelReport]) -> Option<String> {
+        let unconnected = |model: &&ModelReport| {
+            let mut samples = model.failures.values().flat_map(|group| &group.samples);
+            samples.any(|sample| sample.stage == FailureStage::Connect)
+        };
+        let direct = |model: &ModelReport| !self.elsewhere.contains(&model.model.provider);
+        let concerned = models.iter().filter(unconnected).any(direct);
+        let (verb, names) = match self.variables.as_slice() {
+            [] => return None,
+            [one] => ("is", one.clone()),
+            several => ("are", several.join(", ")),
+        };
+        concerned.then(|| {
+            format!("note: {names} {verb} set; measured requests do not use a proxy of the environment: see --proxy")
+        })
+    }
 }
 
 /// Prints the report and judges the run.
@@ -88,6 +129,9 @@ pub fn finish(ended: FinishedRun) -> Result<Exit, CommandError> {
     };
     let checked = check_all(&ended.gates, &report);
     show(&report, &checked, ended.view, ended.terminal)?;
+    if let Some(sentence) = ended.proxies.sentence(&report.models) {
+        print::note(&sentence);
+    }
     report_delivery(&delivery, ended.view.quiet);
     tell_next(&delivery, ended.store.as_deref(), ended.view, &ended.terminal);
     if let Some(error) = delivery.output_error {

@@ -11,7 +11,7 @@ fn settle(text: &str, env: &[(&str, &str)], flags: &DaemonFlags) -> Result<Daemo
     let file = parse(text, path).map_err(|error| error.to_string())?;
     let env = Env::from_pairs(env.iter().copied());
     let (hosts, profiles) =
-        (hosts::resolve(&file, path, &env).unwrap(), profiles::resolve(&file, path).unwrap());
+        (hosts::resolve(&file, path, &env, None).unwrap(), profiles::resolve(&file, path).unwrap());
     let given = DaemonInputs { flags, env: &env, file: &file, path, hosts: &hosts, profiles: &profiles };
     daemon_config(&given).map_err(|error| error.to_string())
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 fn hosts(text: &str, env: &[(&str, &str)]) -> Result<Hosts, SettingsError> {
     let path = Path::new("/c/c.toml");
-    resolve(&parse(text, path).unwrap(), path, &Env::from_pairs(env.iter().copied()))
+    resolve(&parse(text, path).unwrap(), path, &Env::from_pairs(env.iter().copied()), None)
 }
 
 fn host(name: &str, text: &str, env: &[(&str, &str)]) -> Host {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 pub enum RowDestination {
     /// `metrics_cloud_v2`: every row in it is published.
     Published,
-    /// `metrics_cloud_probe`: other roles, other profiles, suspect samples.
+    /// `metrics_cloud_probe`: other roles, other profiles, suspect samples, samples through a proxy.
     Probe,
     /// `errors_cloud`, whatever the role.
     Errors,
@@ -82,12 +82,13 @@ fn complete(
 ) -> Result<Row, String> {
     bring_into_types(&mut fields)?;
     let moves_health = moves_health(&fields, published_profiles);
-    let suspect = fields.get("suspect") == Some(&Value::Bool(true));
+    // A proxy's way is not the way that others have: its figures are kept beside the published ones, as suspect ones are.
+    let apart = fields.get("suspect") == Some(&Value::Bool(true)) || is_proxied(&fields);
     let place = match kind {
         OutcomeKind::Failure => RowDestination::Errors,
         OutcomeKind::Run => {
             check_rates(&fields)?;
-            if moves_health && !suspect { RowDestination::Published } else { RowDestination::Probe }
+            if moves_health && !apart { RowDestination::Published } else { RowDestination::Probe }
         }
     };
     Ok(Row { place, fields, moves_health })
@@ -126,6 +127,11 @@ pub fn is_ours(fields: &Map<String, Value>) -> bool {
     kind.is_some_and(|kind| our_kinds().any(|ours| ours == kind))
 }
 
+/// Whether the row was measured through a proxy.
+pub fn is_proxied(fields: &Map<String, Value>) -> bool {
+    fields.get("proxy").is_some_and(|proxy| !proxy.is_null())
+}
+
 fn moves_health(fields: &Map<String, Value>, published_profiles: &[String]) -> bool {
     let text = |name: &str| fields.get(name).and_then(Value::as_str);
     let profile_counts =
@@ -161,6 +167,7 @@ fn numbers(run: &Run) -> Vec<(&'static str, Option<f64>)> {
         ("max_stall_seconds", speeds.max_stall_seconds),
         ("dns_seconds", phases.dns_seconds),
         ("connect_seconds", phases.connect_seconds),
+        ("proxy_seconds", phases.proxy_seconds),
         ("tls_seconds", phases.tls_seconds),
         ("sent_seconds", phases.sent_seconds),
         ("headers_seconds", phases.headers_seconds),
@@ -265,6 +272,7 @@ mod tests {
         let place = |change: fn(&mut Run)| row(&success(change), &published()).unwrap().place;
         assert_eq!(place(|_| ()), RowDestination::Published);
         assert_eq!(place(|run| run.quality.suspect = true), RowDestination::Probe);
+        assert_eq!(place(|run| run.carrier.proxy = Some("p:3128".into())), RowDestination::Probe);
         assert_eq!(place(|run| run.sample_role = "manual".into()), RowDestination::Probe);
         assert_eq!(place(|run| run.benchmark_profile_id = "cloud-long-v1".into()), RowDestination::Probe);
     }

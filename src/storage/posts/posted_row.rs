@@ -6,7 +6,7 @@ use crate::domain::failure;
 use crate::domain::listing::{ListedModel, Listing, ModelFacts, ReadStatus};
 use crate::domain::name_rules::{check_name, is_hidden};
 use crate::storage::StoreError;
-use crate::storage::outcomes::document::{DEEPEST, Row, RowDestination, holdable, is_ours};
+use crate::storage::outcomes::document::{DEEPEST, Row, RowDestination, holdable, is_ours, is_proxied};
 use crate::storage::outcomes::{field_types, payload};
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
@@ -79,7 +79,7 @@ pub fn row(posted: Posted, published_profiles: &[String]) -> Result<Row, Flaw> {
     let counts = counts(&fields, published_profiles);
     let is = |name: &str| fields.get(name) == Some(&Value::Bool(true));
     // A row with a doubtful clock would appear at a wrong place of every list, or on top of it.
-    let sound = !is("suspect") && !is("clock_suspect");
+    let sound = !is("suspect") && !is("clock_suspect") && !is_proxied(&fields);
     let place = match kind {
         PostKind::Failure => RowDestination::Errors,
         PostKind::Run if counts && sound => RowDestination::Published,

@@ -1,0 +1,233 @@
+//! The client: one request, one whole answer, within deadlines and a size. What a failure means is the caller's to say; it
+//! is told in the words of `wire`.
+
+use super::connections::{ConnectWatch, WatchConnects};
+use super::failure;
+use super::proxy_rules::ProxyRules;
+use crate::wire::{ExchangeEnd, ExchangeLimits, ForwardProxy, ResponseHead, WireRequest};
+use bytes::{Bytes, BytesMut};
+use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderName, HeaderValue};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Method, Proxy, Request, Response, Url};
+use rustls::ClientConfig;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// Connections to one host that are kept open at most.
+const KEPT: usize = 4;
+/// For how long one is kept that nobody uses.
+const IDLE: Duration = Duration::from_secs(20);
+
+/// What became of a request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HttpExchange {
+    /// The answer's head, if one came.
+    pub head: Option<ResponseHead>,
+    /// The body as far as it came.
+    pub body: Bytes,
+    /// How it ended.
+    pub ending: ExchangeEnd,
+}
+
+/// A client with its open connections. Clones share them.
+#[derive(Clone)]
+pub struct HttpClient {
+    client: Client,
+    shared: Arc<ClientSettings>,
+}
+
+struct ClientSettings {
+    tls: Arc<ClientConfig>,
+    rules: ProxyRules,
+    connect: Duration,
+    /// The library binds a proxy to a client: one for each that a host of the configuration has for itself.
+    by_proxy: Mutex<HashMap<ForwardProxy, Client>>,
+}
+
+impl HttpClient {
+    /// A client that trusts what `tls` says. `connect` bounds name, TCP, proxy and TLS together.
+    ///
+    /// # Errors
+    /// The library's, where it refuses the settings.
+    pub fn new(tls: &Arc<ClientConfig>, rules: ProxyRules, connect: Duration) -> Result<Self, String> {
+        let asked = rules.clone();
+        let proxy = Proxy::custom(move |url: &Url| {
+            let host = url.host_str()?.trim_start_matches('[').trim_end_matches(']');
+            asked.proxy_for(url.scheme() == "https", host).map(|proxy| proxy.url().clone())
+        });
+        let client = build(tls, proxy, connect)?;
+        let shared = ClientSettings { tls: Arc::clone(tls), rules, connect, by_proxy: Mutex::default() };
+        Ok(Self { client, shared: Arc::new(shared) })
+    }
+
+    /// Makes one exchange. On a kept connection that ends before any answer it is made once more, on another one: the
+    /// server had closed it meanwhile, as it may. What is posted has ids, so that twice is once.
+    pub async fn send(&self, request: &WireRequest, limits: &ExchangeLimits) -> HttpExchange {
+        let mut answer =
+            PartialAnswer { head: None, body: BytesMut::new(), watch: Arc::default(), limits: *limits };
+        let ended = timeout(limits.total, self.carry_out(request, &mut answer)).await;
+        let ending = match ended {
+            Ok(Ok(())) => ExchangeEnd::Complete,
+            Ok(Err(ending)) => ending,
+            Err(_) if answer.head.is_none() && answer.watch.is_connecting() => {
+                ExchangeEnd::TimedOut("connect")
+            }
+            Err(_) => ExchangeEnd::TimedOut("total"),
+        };
+        HttpExchange { head: answer.head, body: answer.body.freeze(), ending }
+    }
+
+    async fn carry_out(&self, request: &WireRequest, answer: &mut PartialAnswer) -> Result<(), ExchangeEnd> {
+        let response = match self.attempt(request, answer).await {
+            Err(ending) if answer.watch.used_a_kept_one() && is_lost(&ending) => {
+                self.attempt(request, answer).await
+            }
+            first => first,
+        }?;
+        answer.head = Some(head_of(&response));
+        answer.read(response).await
+    }
+
+    async fn attempt(
+        &self,
+        request: &WireRequest,
+        answer: &mut PartialAnswer,
+    ) -> Result<Response, ExchangeEnd> {
+        let sent = library_request(request).map_err(ExchangeEnd::SendFailed)?;
+        let client = self.client_for(request.proxy.as_ref()).map_err(ExchangeEnd::ConnectFailed)?;
+        answer.watch = Arc::default();
+        let patience = answer.limits.connect + answer.limits.first_byte;
+        let answered = timeout(patience, answer.watch.over(client.execute(sent))).await;
+        match answered {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) => {
+                let proxy = self.proxy_for(request);
+                Err(failure::before_the_answer(&error, &request.target, proxy.as_deref()))
+            }
+            Err(_) => Err(ExchangeEnd::TimedOut("first byte")),
+        }
+    }
+
+    /// The client for a host's own proxy, else the one that follows the environment.
+    fn client_for(&self, proxy: Option<&ForwardProxy>) -> Result<Client, String> {
+        let Some(proxy) = proxy else { return Ok(self.client.clone()) };
+        let mut by_proxy = self.shared.by_proxy.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = by_proxy.get(proxy) {
+            return Ok(client.clone());
+        }
+        let client = build(&self.shared.tls, named(proxy)?, self.shared.connect)?;
+        by_proxy.insert(proxy.clone(), client.clone());
+        Ok(client)
+    }
+
+    /// The proxy that a request goes through, without user and password.
+    fn proxy_for(&self, request: &WireRequest) -> Option<String> {
+        let target = &request.target;
+        let own = request.proxy.as_ref().map(ToString::to_string);
+        own.or_else(|| self.shared.rules.proxy_for(target.tls, &target.host).map(ToString::to_string))
+    }
+}
+
+fn build(tls: &Arc<ClientConfig>, proxy: Proxy, connect: Duration) -> Result<Client, String> {
+    let builder = Client::builder()
+        .tls_backend_preconfigured((**tls).clone())
+        // The library would read the environment by itself.
+        .no_proxy()
+        .proxy(proxy)
+        // A redirect could lead a key to another host.
+        .redirect(Policy::none())
+        .referer(false)
+        .retry(reqwest::retry::never())
+        .http1_only()
+        .connect_timeout(connect)
+        .connector_layer(WatchConnects)
+        .pool_max_idle_per_host(KEPT)
+        .pool_idle_timeout(IDLE);
+    builder.build().map_err(|error| format!("cannot set up an HTTP client: {}", error.without_url()))
+}
+
+/// A host's own proxy as the library takes it.
+fn named(proxy: &ForwardProxy) -> Result<Proxy, String> {
+    let wrong = |_| format!("the proxy {proxy} cannot be used");
+    let all = Proxy::all(format!("http://{proxy}")).map_err(wrong)?;
+    match proxy.authorization() {
+        None => Ok(all),
+        Some(value) => {
+            let value = HeaderValue::from_str(value.expose());
+            Ok(all.custom_http_auth(value.map_err(|_| format!("the proxy {proxy} cannot be used"))?))
+        }
+    }
+}
+
+/// An answer that may still be coming.
+struct PartialAnswer {
+    head: Option<ResponseHead>,
+    body: BytesMut,
+    watch: Arc<ConnectWatch>,
+    limits: ExchangeLimits,
+}
+
+impl PartialAnswer {
+    async fn read(&mut self, mut response: Response) -> Result<(), ExchangeEnd> {
+        let mut patience = (self.limits.first_byte, "first byte");
+        loop {
+            match timeout(patience.0, response.chunk()).await {
+                Err(_) => return Err(ExchangeEnd::TimedOut(patience.1)),
+                Ok(Err(error)) => return Err(failure::inside_the_answer(&error)),
+                Ok(Ok(None)) => return Ok(()),
+                Ok(Ok(Some(part))) => self.body.extend_from_slice(&part),
+            }
+            if self.body.len() > self.limits.body_bytes {
+                return Err(ExchangeEnd::TooLarge);
+            }
+            patience = (self.limits.gap, "gap");
+        }
+    }
+}
+
+/// Whether a server that had closed the connection explains it.
+fn is_lost(ending: &ExchangeEnd) -> bool {
+    matches!(ending, ExchangeEnd::Unanswered(_) | ExchangeEnd::SendFailed(_))
+}
+
+/// The request as the library takes it.
+fn library_request(request: &WireRequest) -> Result<Request, String> {
+    let target = &request.target;
+    let scheme = if target.tls { "https" } else { "http" };
+    let host = if target.host.contains(':') { format!("[{}]", target.host) } else { target.host.clone() };
+    let url = Url::parse(&format!("{scheme}://{host}:{}{}", target.port, request.path))
+        .map_err(|error| format!("its address is no URL: {error}"))?;
+    let method = Method::from_bytes(request.method.as_bytes())
+        .map_err(|_| format!("`{}` is no method of HTTP", request.method))?;
+    let mut sent = Request::new(method, url);
+    *sent.headers_mut() = headers(&request.headers)?;
+    if !request.body.is_empty() {
+        *sent.body_mut() = Some(request.body.clone().into());
+    }
+    Ok(sent)
+}
+
+fn headers(named: &[(String, String)]) -> Result<HeaderMap, String> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in named {
+        let key = HeaderName::from_bytes(name.as_bytes());
+        let (Ok(key), Ok(mut value)) = (key, HeaderValue::from_str(value)) else {
+            return Err(format!("the header `{}` cannot be sent", name.escape_debug()));
+        };
+        // Some are keys, and the library logs its requests.
+        value.set_sensitive(true);
+        headers.append(key, value);
+    }
+    // Nothing here unpacks an answer, except where an error is read.
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    Ok(headers)
+}
+
+fn head_of(response: &Response) -> ResponseHead {
+    let headers = response.headers().iter().map(|(name, value)| {
+        (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+    });
+    ResponseHead { status: response.status().as_u16(), headers: headers.collect() }
+}

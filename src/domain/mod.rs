@@ -24,6 +24,7 @@ pub mod nearest;
 pub mod notice;
 pub mod profile;
 pub mod redact;
+pub mod row_fields;
 pub mod run;
 pub mod runner;
 pub mod secret;

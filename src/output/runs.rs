@@ -95,6 +95,6 @@ pub fn sheet(runs: &[ListedRun]) -> std::io::Result<String> {
         listed.with(&[("outcome", "success".into()), ("published", listed.published.into())])
     };
     let rows: Vec<_> = runs.iter().map(row).collect();
-    let columns: Vec<&str> = csv::COLUMNS.into_iter().chain(["published"]).collect();
+    let columns: Vec<&str> = csv::columns().into_iter().chain(["published"]).collect();
     csv::text(&columns, rows.iter())
 }

@@ -3,6 +3,7 @@
 
 use super::ndjson;
 use crate::domain::{Outcome, row_fields};
+use serde::Serialize;
 use serde_json::{Map, Value};
 use std::io::{self, Write};
 
@@ -41,6 +42,20 @@ impl<W: Write> RowWriter<W> {
         self.writer.write_record(cells)?;
         self.writer.flush()
     }
+}
+
+/// Rows under the names that they have in JSON; the header is that of an empty row.
+///
+/// # Errors
+/// None that a row of plain fields can cause; passed on from the serialiser and the writer.
+pub fn sheet<R: Serialize + Default>(rows: &[R]) -> io::Result<String> {
+    let fields = |row: &R| match serde_json::to_value(row)? {
+        Value::Object(fields) => Ok(fields),
+        _ => Err(io::Error::other("a row without fields has no columns")),
+    };
+    let header = fields(&R::default())?;
+    let rows = rows.iter().map(fields).collect::<io::Result<Vec<_>>>()?;
+    text(&header.keys().map(String::as_str).collect::<Vec<_>>(), rows.iter())
 }
 
 /// Rows of any kind: one header, then the fields of these names.

@@ -1,6 +1,6 @@
 //! Rows of the outbox for people and programs: a table, one row with its document, how full it is.
 
-use super::grid::{self, Column};
+use super::report::{Column, ListReport};
 use super::run_report::ReportView;
 use super::{json as document, row_fields, text};
 use chrono::{DateTime, Utc};
@@ -62,35 +62,21 @@ pub struct OutboxRowDetail {
     pub damage: Option<String>,
 }
 
-const COLUMNS: [Column; 9] = [
-    Column::number("NO"),
-    Column::new("STATE"),
-    Column::new("MODEL").free(),
-    Column::new("KIND").rank(4),
-    Column::new("MEASURED").rank(2),
-    Column::number("TRIES").rank(1),
-    Column::new("NEXT").rank(3),
-    Column::new("SAID").free(),
-    Column::new("ID").rank(5),
-];
-
 /// The table, no wider than the terminal where somebody looks at one.
 pub fn table(rows: &[OutboxRow], now: DateTime<Utc>, view: &ReportView) -> String {
-    let cells = |row: &OutboxRow| {
-        vec![
-            row.number.to_string(),
-            row.state.clone(),
-            text::escape(&format!("{}:{}", row.provider, row.model)),
-            row.kind.clone(),
-            row_fields::short_time(row.measured_at, view.zone),
-            row.attempts.to_string(),
-            row.next_at.map_or_else(|| "-".to_owned(), |at| until(at, now)),
-            row.error.as_deref().map_or_else(|| "-".to_owned(), text::one_line),
-            text::escape(&row.id),
-        ]
-    };
-    let cells: Vec<Vec<String>> = rows.iter().map(cells).collect();
-    grid::lines(&COLUMNS, &cells, view.limit(), view.terminal.unicode).join("\n") + "\n"
+    let next = |row: &OutboxRow| row.next_at.map_or_else(|| "-".to_owned(), |at| until(at, now));
+    let said = |row: &OutboxRow| row.error.as_deref().map_or_else(|| "-".to_owned(), text::one_line);
+    let list = ListReport::new(rows)
+        .column(Column::number("NO"), |row| row.number.to_string())
+        .column(Column::new("STATE"), |row| row.state.clone())
+        .column(Column::new("MODEL").free(), |row| format!("{}:{}", row.provider, row.model))
+        .column(Column::new("KIND").rank(4), |row| row.kind.clone())
+        .column(Column::new("MEASURED").rank(2), |row| row_fields::short_time(row.measured_at, view.zone))
+        .column(Column::number("TRIES").rank(1), |row| row.attempts.to_string())
+        .column(Column::new("NEXT").rank(3), next)
+        .column(Column::new("SAID").free(), said)
+        .column(Column::new("ID").rank(5), |row| row.id.clone());
+    list.screen(view)
 }
 
 /// When something happens: `now`, `in 40 s`, `in 5 min`.

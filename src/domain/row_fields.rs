@@ -1,6 +1,6 @@
-//! The one table of the fields that stored rows have: name, type, unit, meaning, and the columns that show them. Types in
-//! SQLite and BSON, the columns of `run --csv` and of exports, and the tables of docs/output.md follow from it; unit tests
-//! hold the models ([`Run`](super::Run), [`Failure`](super::Failure)) against it.
+//! The table of all fields of stored rows: name, type, unit, meaning, columns. Types in SQLite and BSON, the columns of
+//! `run --csv` and of exports, and the tables of docs/output.md follow from it. Unit tests compare the models
+//! ([`Run`](super::Run), [`Failure`](super::Failure)) with it.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;

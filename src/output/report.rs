@@ -1,6 +1,6 @@
-//! Lists, each column declared once: its title, how it stands, when it gives way on a narrow screen, and its cell. Which
-//! columns have room and where text is cut is decided here; comfy-table sets what is left. Nothing wraps, and no cell can
-//! move a cursor or forge a row. What programs read (JSON, CSV) follows from the rows themselves, by serde.
+//! Lists for people. Each column is declared once: title, alignment, the order in which columns give way on a narrow screen,
+//! and the cell. This module decides which columns have room and where text is cut; comfy-table lays out the rest. Nothing
+//! wraps, and no cell can move a cursor or forge a row. Documents for programs (JSON, CSV) follow from the rows, by serde.
 
 use super::run_report::ReportView;
 use super::text;
@@ -13,7 +13,7 @@ const GAP: u16 = 2;
 /// The least room for free text; below it another column gives way.
 const LEAST: usize = 16;
 
-/// How a column looks.
+/// Title and layout of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Column {
     title: &'static str,
@@ -29,7 +29,7 @@ pub struct ListReport<'a, R> {
     columns: Vec<(Column, CellText<'a, R>)>,
 }
 
-/// What a column says of a row.
+/// Gives the text of a row's cell.
 type CellText<'a, R> = Box<dyn Fn(&R) -> String + 'a>;
 
 impl Column {
@@ -43,19 +43,19 @@ impl Column {
         Self { right: true, ..Self::new(title) }
     }
 
-    /// The same, giving way at this rank: columns of the highest rank give way first, those of rank 0 never.
+    /// Lets the column give way on a narrow screen. The highest rank goes first, rank 0 never.
     #[must_use]
     pub const fn rank(self, rank: u8) -> Self {
         Self { rank, ..self }
     }
 
-    /// The same, cut where there is no room.
+    /// Lets its text be cut where there is no room.
     #[must_use]
     pub const fn free(self) -> Self {
         Self { free: true, ..self }
     }
 
-    /// The same, left out where all of its cells are among these words. Without this, where all are empty.
+    /// Leaves the column out where every cell is one of these words. By default: where every cell is empty.
     #[must_use]
     pub const fn silent(self, silent: &'static [&'static str]) -> Self {
         Self { silent, ..self }
@@ -73,14 +73,14 @@ impl<'a, R> ListReport<'a, R> {
         self.rows.len()
     }
 
-    /// The same with its first rows alone.
+    /// Keeps the first rows only.
     #[must_use]
     pub fn first(mut self, most: usize) -> Self {
         self.rows = &self.rows[..most.min(self.rows.len())];
         self
     }
 
-    /// The same with one column more. Its cells are cleaned of what could move a cursor.
+    /// Adds a column. Characters in its cells that could move a cursor are escaped.
     #[must_use]
     pub fn column(mut self, column: Column, cell: impl Fn(&R) -> String + 'a) -> Self {
         self.columns.push((column, Box::new(cell)));
@@ -124,7 +124,7 @@ fn safe(cell: String) -> String {
     }
 }
 
-/// A column with its cells, and how wide it is.
+/// A column with its cells and its width.
 struct FilledColumn {
     column: Column,
     cells: Vec<String>,
@@ -143,7 +143,7 @@ impl FilledColumn {
         self.cells.iter().any(|cell| !self.column.silent.contains(&cell.as_str()))
     }
 
-    /// The width without which it is better left out.
+    /// Below this width the column is left out.
     fn least(&self) -> usize {
         if self.column.free { self.natural.min(LEAST) } else { self.natural }
     }
@@ -153,7 +153,7 @@ fn gaps(columns: &[FilledColumn]) -> usize {
     usize::from(GAP) * columns.len().saturating_sub(1)
 }
 
-/// Of those columns, the ones that there is room for.
+/// Removes columns of the highest rank until the others fit.
 fn with_room(mut shown: Vec<FilledColumn>, limit: Option<usize>) -> Vec<FilledColumn> {
     let Some(limit) = limit else { return shown };
     while shown.iter().map(FilledColumn::least).sum::<usize>() + gaps(&shown) > limit {
@@ -166,7 +166,7 @@ fn with_room(mut shown: Vec<FilledColumn>, limit: Option<usize>) -> Vec<FilledCo
     shown
 }
 
-/// Free columns share what the others leave: those that could be left out are cut first, then the widest, until all fit.
+/// Cuts free columns until all fit: first those that could be left out, then the widest.
 fn narrowed(mut shown: Vec<FilledColumn>, limit: Option<usize>) -> Vec<FilledColumn> {
     let Some(limit) = limit else { return shown };
     let total = shown.iter().map(|one| one.natural).sum::<usize>() + gaps(&shown);

@@ -10,7 +10,7 @@ use clap::{CommandFactory, Parser};
 use llmbench::cli::{Cli, EXIT_STATUS};
 use llmbench::domain::{FailureKind, env_vars};
 use llmbench::measure::METRICS;
-use llmbench::output::csv::COLUMNS;
+use llmbench::output::csv;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -160,7 +160,7 @@ fn the_fields_of_lines_are_those_that_are_documented() {
 fn columns_and_metrics_are_those_that_are_documented() {
     let lines: BTreeSet<String> =
         documented("### A success").union(&documented("### A failure")).cloned().collect();
-    for column in COLUMNS {
+    for column in csv::columns() {
         assert!(lines.contains(column), "docs/output.md does not know the column {column}");
     }
     let in_json = documented("## The JSON document (`--json`)");

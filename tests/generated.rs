@@ -1,9 +1,10 @@
-//! Man pages are committed, rendered from the command definition: this test fails when they are stale and
-//! rewrites them under `BLESS=1`.
+//! Man pages are committed, rendered from the command definition, and so are the tables of a row's fields in docs/output.md:
+//! these tests fail when they are stale and rewrite them under `BLESS=1`.
 
-use crate::support::markdown::words;
+use crate::support::markdown::{document, section, words};
 use clap::{CommandFactory, Parser};
 use llmbench::cli::{Cli, EXIT_STATUS, examples};
+use llmbench::domain::row_fields::{self, RowField};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -90,6 +91,48 @@ fn man_pages_are_fresh() {
         }
     }
     assert!(bless || stale.is_empty(), "stale: {stale:?}; rewrite them with BLESS=1 cargo test generated");
+}
+
+/// A table in Markdown whose columns are aligned in the source as well.
+fn markdown_table(rows: &[[String; 3]]) -> String {
+    let widths: Vec<usize> =
+        (0..3).map(|at| rows.iter().map(|row| row[at].chars().count()).max().unwrap()).collect();
+    let line = |row: &[String; 3]| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!(" {cell:<width$} |"));
+        format!("|{}\n", cells.collect::<String>())
+    };
+    let rule: String = widths.iter().map(|width| format!("{}|", "-".repeat(width + 2))).collect();
+    line(&rows[0]) + &format!("|{rule}\n") + &rows[1..].iter().map(line).collect::<String>()
+}
+
+fn field_table<'a>(outcome: &str, fields: impl Iterator<Item = &'a RowField>) -> String {
+    let first = [
+        ["field", "unit or type", "meaning"].map(str::to_owned),
+        ["`outcome`".to_owned(), "text".to_owned(), format!("`{outcome}`")],
+    ];
+    let row =
+        |field: &RowField| [format!("`{}`", field.name), field.unit.to_owned(), field.meaning.to_owned()];
+    markdown_table(&first.into_iter().chain(fields.map(row)).collect::<Vec<_>>())
+}
+
+#[test]
+fn the_documented_fields_of_rows_are_fresh() {
+    let before = document("docs/output.md");
+    let tables = [
+        ("### A success", field_table("success", row_fields::of_runs())),
+        ("### A failure", field_table("failure", row_fields::of_failures())),
+    ];
+    let mut after = before.clone();
+    for (heading, table) in tables {
+        let lines = section(&after, heading).lines().filter(|line| line.starts_with('|'));
+        let stale: String = lines.map(|line| format!("{line}\n")).collect();
+        after = after.replace(&stale, &table);
+    }
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/output.md"), &after).unwrap();
+        return;
+    }
+    assert!(after == before, "docs/output.md is stale; rewrite it with BLESS=1 cargo test generated");
 }
 
 #[test]

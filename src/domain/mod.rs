@@ -22,14 +22,17 @@ pub mod model;
 pub mod name_rules;
 pub mod nearest;
 pub mod notice;
+pub mod outbox_rows;
 pub mod profile;
 pub mod redact;
+pub mod row_fields;
 pub mod run;
 pub mod runner;
 pub mod secret;
 mod secret_spellings;
 pub mod slot;
 pub mod sourced;
+pub mod timestamp;
 pub mod troubleshooting;
 pub mod window;
 

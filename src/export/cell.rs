@@ -1,6 +1,7 @@
 //! One value of a column: the JSON text of a field, if it has the type that the contract gives to the column.
 
-use crate::storage::outcomes::field_types::{FieldType, coerce, parse_date};
+use crate::domain::row_fields::FieldType;
+use crate::storage::outcomes::field_types::{coerce, parse_date};
 use memchr::memchr3;
 use serde_json::Value;
 use std::borrow::Cow;

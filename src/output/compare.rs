@@ -1,6 +1,6 @@
 //! Two sides held against each other: a table with intervals drawn to scale, and the document for programs.
 
-use super::grid::{self, Column};
+use super::report::{Column, ListReport};
 use super::run_report::ReportView;
 use super::{json, row_fields, text, units};
 use crate::domain::Window;
@@ -152,57 +152,42 @@ fn side(name: &str, side: &SideReport, view: &ReportView) -> String {
     view.limit().map_or_else(|| line.clone(), |limit| text::cut(&line, limit, view.terminal.unicode))
 }
 
-const COLUMNS: [Column; 8] = [
-    Column::new("FIGURE"),
-    Column::number("A"),
-    Column::number("B"),
-    Column::number("B - A").rank(3),
-    Column::number("CHANGE"),
-    Column::number("INTERVAL").rank(1),
-    Column::new("").rank(2),
-    Column::new("DIFFERENCE"),
-];
-
 fn figures(comparison: &ComparisonReport, view: &ReportView) -> Vec<String> {
-    let unicode = view.terminal.unicode;
     let found = comparison.figures.iter().filter_map(|judged| judged.found);
     let reach = found.flat_map(|found| [found.ratio_interval.low.ln(), found.ratio_interval.high.ln()]);
     let reach = reach.map(f64::abs).fold(0.0, f64::max);
-    let row = |judged: &ComparedFigure| {
-        let Some(found) = judged.found else {
-            let dash = || "-".to_owned();
-            return [
-                judged.figure.title.to_owned(),
-                dash(),
-                dash(),
-                dash(),
-                dash(),
-                dash(),
-                String::new(),
-                answer(judged),
-            ]
-            .to_vec();
-        };
-        let value = |value| units::cell(judged.figure.unit, value, unicode);
-        vec![
-            judged.figure.title.to_owned(),
-            value(found.median_a),
-            value(found.median_b),
-            value(found.difference),
-            change(found.ratio),
-            format!("{} to {}", change(found.ratio_interval.low), change(found.ratio_interval.high)),
-            drawing(&found, reach, unicode),
-            answer(judged),
-        ]
-    };
-    let rows: Vec<Vec<String>> = comparison.figures.iter().map(row).collect();
-    let mut lines = grid::lines(&COLUMNS, &rows, view.limit(), unicode);
+    let unicode = view.terminal.unicode;
+    let mut lines = figure_list(&comparison.figures, reach, unicode).lines(view.limit(), unicode);
     for (line, judged) in lines.iter_mut().skip(1).zip(&comparison.figures) {
         if judged.real == Some(true) {
             *line = view.paint().heading(line);
         }
     }
     lines
+}
+
+fn figure_list(figures: &[ComparedFigure], reach: f64, unicode: bool) -> ListReport<'_, ComparedFigure> {
+    fn found(judged: &ComparedFigure, cell: impl Fn(&MetricComparison) -> String) -> String {
+        judged.found.as_ref().map_or_else(|| "-".to_owned(), cell)
+    }
+    let value = move |judged: &ComparedFigure, value: fn(&MetricComparison) -> f64| {
+        found(judged, |found| units::cell(judged.figure.unit, value(found), unicode))
+    };
+    let interval = |found: &MetricComparison| {
+        format!("{} to {}", change(found.ratio_interval.low), change(found.ratio_interval.high))
+    };
+    let drawn = move |judged: &ComparedFigure| {
+        judged.found.map(|found| drawing(&found, reach, unicode)).unwrap_or_default()
+    };
+    ListReport::new(figures)
+        .column(Column::new("FIGURE"), |judged| judged.figure.title.to_owned())
+        .column(Column::number("A"), move |judged| value(judged, |found| found.median_a))
+        .column(Column::number("B"), move |judged| value(judged, |found| found.median_b))
+        .column(Column::number("B - A").rank(3), move |judged| value(judged, |found| found.difference))
+        .column(Column::number("CHANGE"), |judged| found(judged, |found| change(found.ratio)))
+        .column(Column::number("INTERVAL").rank(1), move |judged| found(judged, interval))
+        .column(Column::new("").rank(2), drawn)
+        .column(Column::new("DIFFERENCE"), answer)
 }
 
 fn answer(judged: &ComparedFigure) -> String {
@@ -245,36 +230,38 @@ fn models(comparison: &ComparisonReport, view: &ReportView) -> Vec<String> {
     let counted: Vec<&Model> =
         comparison.models.iter().filter(|model| model.figures.iter().any(SampleBlock::counts)).collect();
     let listed = if view.verbose { counted.len() } else { counted.len().min(LISTED) };
-    let mut columns = vec![Column::new("MODEL").free(), Column::number("RUNS A"), Column::number("RUNS B")];
-    let titles = ["TTFT", "TOK/S", "VISIBLE", "INTER-TOKEN", "TOTAL"];
-    let place =
-        |figure: &ComparedMetric| crate::measure::compare::FIGURES.iter().position(|known| known == figure);
-    let ranked =
-        comparison.figures.iter().zip(0..).filter_map(|(judged, rank)| Some((place(judged.figure)?, rank)));
-    columns.extend(ranked.map(|(place, rank)| Column::number(titles[place]).rank(rank)));
-    let row = |model: &&Model| {
-        let most =
-            |side: fn(&SampleBlock) -> usize| model.figures.iter().map(side).max().unwrap_or(0).to_string();
-        let mut cells =
-            vec![text::escape(&model.name), most(|block| block.a.len()), most(|block| block.b.len())];
-        cells.extend(model.figures.iter().map(|block| match block.medians().filter(|_| block.counts()) {
-            Some((a, b)) => change(b / a),
-            None => "-".to_owned(),
-        }));
-        cells
-    };
-    let rows: Vec<Vec<String>> = counted[..listed].iter().map(row).collect();
-    if rows.is_empty() {
+    if listed == 0 {
         return Vec::new();
     }
-    let mut lines = grid::lines(&columns, &rows, view.limit(), view.terminal.unicode);
-    if let Some(header) = lines.first_mut() {
-        *header = view.paint().heading(header);
-    }
+    let mut lines = model_list(&counted[..listed], comparison).headed(view);
     if counted.len() > listed {
         lines.push(format!("and {} more: --wide lists them all", counted.len() - listed));
     }
     lines
+}
+
+/// A column for each figure. The best judged one stays longest where there is little room.
+fn model_list<'a>(models: &'a [&'a Model], comparison: &ComparisonReport) -> ListReport<'a, &'a Model> {
+    const TITLES: [&str; 5] = ["TTFT", "TOK/S", "VISIBLE", "INTER-TOKEN", "TOTAL"];
+    fn most(model: &Model, side: fn(&SampleBlock) -> usize) -> String {
+        model.figures.iter().map(side).max().unwrap_or(0).to_string()
+    }
+    fn changed(block: &SampleBlock) -> String {
+        let medians = block.medians().filter(|_| block.counts());
+        medians.map_or_else(|| "-".to_owned(), |(a, b)| change(b / a))
+    }
+    let list = ListReport::new(models)
+        .column(Column::new("MODEL").free(), |model| model.name.clone())
+        .column(Column::number("RUNS A"), |model| most(model, |block| block.a.len()))
+        .column(Column::number("RUNS B"), |model| most(model, |block| block.b.len()));
+    let place =
+        |figure: &ComparedMetric| crate::measure::compare::FIGURES.iter().position(|known| known == figure);
+    let ranked =
+        comparison.figures.iter().zip(0..).filter_map(|(judged, rank)| Some((place(judged.figure)?, rank)));
+    ranked.enumerate().fold(list, |list, (at, (place, rank))| {
+        let cell = move |model: &&Model| model.figures.get(at).map_or_else(String::new, changed);
+        list.column(Column::number(TITLES[place]).rank(rank), cell)
+    })
 }
 
 /// The document for programs.

@@ -1,6 +1,6 @@
 //! The settings with their sources, as a list for people and a document for programs.
 
-use super::grid::{self, Column};
+use super::report::{Column, ListReport};
 use super::run_report::ReportView;
 use crate::domain::sourced::Source;
 use serde_json::{Value, json};
@@ -54,18 +54,13 @@ impl SettingRow {
     }
 }
 
-const COLUMNS: [Column; 3] =
-    [Column::new("SETTING"), Column::new("VALUE").free(), Column::new("SOURCE").free()];
-
 /// The list, ending in a line break.
 pub fn text(settings: &[SettingRow], view: &ReportView) -> String {
-    let row = |one: &SettingRow| vec![one.name.clone(), one.shown(), one.source.to_string()];
-    let rows: Vec<Vec<String>> = settings.iter().map(row).collect();
-    let mut lines = grid::lines(&COLUMNS, &rows, view.limit(), view.terminal.unicode);
-    if let Some(header) = lines.first_mut() {
-        *header = view.paint().heading(header);
-    }
-    lines.join("\n") + "\n"
+    let list = ListReport::new(settings)
+        .column(Column::new("SETTING"), |one| one.name.clone())
+        .column(Column::new("VALUE").free(), SettingRow::shown)
+        .column(Column::new("SOURCE").free(), |one| one.source.to_string());
+    list.screen(view)
 }
 
 /// The document, ending in a line break.

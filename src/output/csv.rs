@@ -2,32 +2,21 @@
 //! that a spreadsheet would run as a formula are disarmed: some of their text comes from providers.
 
 use super::ndjson;
-use crate::domain::Outcome;
+use crate::domain::{Outcome, row_fields};
+use serde::Serialize;
 use serde_json::{Map, Value};
 use std::io::{self, Write};
 
-/// The header: the names of the data contract. Nested fields (`misc`, `provider_timing`) stay out; lists are joined with
-/// spaces (numbers) or semicolons (sentences).
-#[rustfmt::skip]
-pub const COLUMNS: [&str; 74] = [
-    "outcome", "_id", "provider", "model_name", "run_ts", "gen_ts", "connection", "benchmark_profile_id", "sample_role",
-    "time_to_first_token", "ttft_available", "time_to_first_reasoning_token", "inter_token_latency",
-    "tokens_per_second", "generated_tokens_per_second", "visible_tokens_per_second", "decode_tokens_per_second",
-    "generate_time", "time_to_64_visible_tokens_seconds", "max_stall_seconds", "times_between_tokens",
-    "output_tokens", "generated_output_tokens", "visible_output_tokens", "reasoning_tokens", "input_tokens",
-    "cached_input_tokens", "total_tokens", "token_source",
-    "connect_address", "proxy", "connect_attempts", "reconnects", "dns_seconds", "connect_seconds", "proxy_seconds", "tls_seconds", "sent_seconds", "headers_seconds", "first_event_seconds",
-    "last_visible_seconds", "stream_resolution", "visible_stream_chunks", "max_tokens_per_chunk",
-    "suspect", "suspect_reasons", "loop_lag_seconds", "dispatch_delay_seconds", "wall_clock_step_seconds",
-    "requested_tokens", "max_output_tokens_attempted", "temperature", "reasoning_effort", "adaptations",
-    "request_mode", "finish_reason", "response_id", "provider_request_id", "response_status", "response_model",
-    "service_tier", "transport_provider", "observed_provider", "attempt_group", "attempt", "measured_by",
-    "ts", "stage", "error_kind", "http_status", "provider_error_code", "message", "normalized_message", "fingerprint",
-];
+/// The header: `outcome`, then the names of the data contract. Nested fields (`misc`, `provider_timing`) stay out; lists are
+/// joined with spaces (numbers) or semicolons (sentences).
+pub fn columns() -> Vec<&'static str> {
+    std::iter::once("outcome").chain(row_fields::in_csv().map(|field| field.name)).collect()
+}
 
 /// Writes rows behind a header.
 pub struct RowWriter<W: Write> {
     writer: ::csv::Writer<W>,
+    columns: Vec<&'static str>,
 }
 
 impl<W: Write> RowWriter<W> {
@@ -37,9 +26,10 @@ impl<W: Write> RowWriter<W> {
     /// What the writer says.
     pub fn new(out: W) -> io::Result<Self> {
         let mut writer = ::csv::Writer::from_writer(out);
-        writer.write_record(COLUMNS)?;
+        let columns = columns();
+        writer.write_record(&columns)?;
         writer.flush()?;
-        Ok(Self { writer })
+        Ok(Self { writer, columns })
     }
 
     /// Writes one outcome and flushes, so that what was paid for survives a crash.
@@ -48,10 +38,24 @@ impl<W: Write> RowWriter<W> {
     /// What the writer says.
     pub fn write(&mut self, outcome: &Outcome) -> io::Result<()> {
         let fields = ndjson::document(outcome)?;
-        self.writer
-            .write_record(COLUMNS.iter().map(|name| fields.get(*name).map_or_else(String::new, cell)))?;
+        let cells = self.columns.iter().map(|name| fields.get(*name).map_or_else(String::new, cell));
+        self.writer.write_record(cells)?;
         self.writer.flush()
     }
+}
+
+/// Rows under the names that they have in JSON; the header is that of an empty row.
+///
+/// # Errors
+/// None that a row of plain fields can cause; passed on from the serialiser and the writer.
+pub fn sheet<R: Serialize + Default>(rows: &[R]) -> io::Result<String> {
+    let fields = |row: &R| match serde_json::to_value(row)? {
+        Value::Object(fields) => Ok(fields),
+        _ => Err(io::Error::other("a row without fields has no columns")),
+    };
+    let header = fields(&R::default())?;
+    let rows = rows.iter().map(fields).collect::<io::Result<Vec<_>>>()?;
+    text(&header.keys().map(String::as_str).collect::<Vec<_>>(), rows.iter())
 }
 
 /// Rows of any kind: one header, then the fields of these names.
@@ -104,7 +108,27 @@ mod tests {
     }
 
     fn at<'a>(row: &'a [String], name: &str) -> &'a str {
-        &row[COLUMNS.iter().position(|column| *column == name).unwrap()]
+        &row[columns().iter().position(|column| *column == name).unwrap()]
+    }
+
+    /// Scripts read columns by place: none of these may move. New ones follow behind.
+    #[test]
+    fn no_column_moves() {
+        const HEADER: &str = "outcome,_id,provider,model_name,run_ts,gen_ts,connection,benchmark_profile_id,sample_role,\
+            time_to_first_token,ttft_available,time_to_first_reasoning_token,inter_token_latency,\
+            tokens_per_second,generated_tokens_per_second,visible_tokens_per_second,\
+            decode_tokens_per_second,generate_time,time_to_64_visible_tokens_seconds,\
+            max_stall_seconds,times_between_tokens,output_tokens,generated_output_tokens,\
+            visible_output_tokens,reasoning_tokens,input_tokens,cached_input_tokens,total_tokens,\
+            token_source,connect_address,connect_attempts,reconnects,dns_seconds,connect_seconds,\
+            tls_seconds,sent_seconds,headers_seconds,first_event_seconds,last_visible_seconds,\
+            stream_resolution,visible_stream_chunks,max_tokens_per_chunk,suspect,suspect_reasons,\
+            loop_lag_seconds,dispatch_delay_seconds,wall_clock_step_seconds,requested_tokens,\
+            max_output_tokens_attempted,temperature,reasoning_effort,adaptations,request_mode,\
+            finish_reason,response_id,provider_request_id,response_status,response_model,service_tier,\
+            transport_provider,observed_provider,attempt_group,attempt,measured_by,ts,stage,\
+            error_kind,http_status,provider_error_code,message,normalized_message,fingerprint";
+        assert!(columns().join(",").starts_with(HEADER), "{:?}", columns());
     }
 
     #[test]
@@ -113,7 +137,7 @@ mod tests {
         stepped.quality.wall_clock_step_seconds = -0.5;
         let failed = failure("groq", "m", FailureKind::Timeout, "no first byte,\n\"late\"");
         let rows = written(&[Outcome::Success(Box::new(stepped)), failed]);
-        assert_eq!(rows[0], COLUMNS);
+        assert_eq!(rows[0], columns());
         assert_eq!(at(&rows[1], "outcome"), "success");
         assert_eq!(at(&rows[1], "time_to_first_token"), "0.2");
         assert_eq!(at(&rows[1], "time_to_first_reasoning_token"), "");
@@ -151,7 +175,7 @@ mod tests {
         ];
         for outcome in &outcomes {
             for (name, value) in ndjson::document(outcome).unwrap() {
-                let known = COLUMNS.contains(&name.as_str()) || constant.contains(&name.as_str());
+                let known = columns().contains(&name.as_str()) || constant.contains(&name.as_str());
                 assert!(known || value.is_object(), "{name}");
             }
         }

@@ -1,7 +1,7 @@
 //! What a daemon would do: which series is due and when, and which models would be tried; for people and for programs.
 
-use super::grid::{self, Column};
 use super::json::time;
+use super::report::{Column, ListReport};
 use super::terminal::Terminal;
 use crate::domain::ModelRef;
 use crate::domain::window::span;
@@ -57,38 +57,31 @@ pub struct DueRow {
     pub due_at: DateTime<Utc>,
 }
 
-const COLUMNS: [Column; 5] = [
-    Column::new("MODEL").free(),
-    Column::new("PROFILE").rank(1),
-    Column::number("EVERY"),
-    Column::number("LAST").rank(2),
-    Column::number("DUE"),
-];
-
 /// The table, what is due first at the top, and how many are due.
 pub fn due(rows: &[DueRow], now: DateTime<Utc>, terminal: &Terminal) -> String {
     if rows.is_empty() {
         return "no model is enabled for this daemon\n".to_owned();
     }
-    let last = |row: &DueRow| match (&row.why, row.finished_at) {
+    let limit = terminal.cuts.then_some(terminal.width);
+    let mut lines = list(rows, now).lines(limit, terminal.unicode);
+    lines.push(format!("\n{} of {} due now", due_now(rows, now), rows.len()));
+    lines.join("\n") + "\n"
+}
+
+fn list(rows: &[DueRow], now: DateTime<Utc>) -> ListReport<'_, DueRow> {
+    let last = move |row: &DueRow| match (&row.why, row.finished_at) {
         (DueReason::Cadence { .. }, None) => "never".to_owned(),
         (_, at) => at.map(|at| format!("{} ago", span(now - at))).unwrap_or_default(),
     };
-    let cells = |row: &DueRow| {
-        let every = row.cadence_seconds.map(|seconds| span(TimeDelta::seconds(seconds.into())));
-        vec![
-            row.model.to_string(),
-            row.why.profile().map_or_else(|| format!("({})", row.why.word()), str::to_owned),
-            every.unwrap_or_default(),
-            last(row),
-            if row.due_at <= now { "now".to_owned() } else { format!("in {}", span(row.due_at - now)) },
-        ]
-    };
-    let cells: Vec<_> = rows.iter().map(cells).collect();
-    let limit = terminal.cuts.then_some(terminal.width);
-    let mut lines = grid::lines(&COLUMNS, &cells, limit, terminal.unicode);
-    lines.push(format!("\n{} of {} due now", due_now(rows, now), rows.len()));
-    lines.join("\n") + "\n"
+    let every = |seconds: u32| span(TimeDelta::seconds(seconds.into()));
+    let profile = |why: &DueReason| why.profile().map_or_else(|| format!("({})", why.word()), str::to_owned);
+    let due = move |at| if at <= now { "now".to_owned() } else { format!("in {}", span(at - now)) };
+    ListReport::new(rows)
+        .column(Column::new("MODEL").free(), |row| row.model.to_string())
+        .column(Column::new("PROFILE").rank(1), move |row| profile(&row.why))
+        .column(Column::number("EVERY"), move |row| row.cadence_seconds.map(every).unwrap_or_default())
+        .column(Column::number("LAST").rank(2), last)
+        .column(Column::number("DUE"), move |row| due(row.due_at))
 }
 
 /// The same for programs.

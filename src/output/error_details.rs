@@ -1,8 +1,10 @@
 //! The whole story of a model's errors, or of one fingerprint: how often, since when, in which forms, the last occurrences
 //! with their full messages, and what to do.
 
-use super::errors::{ErrorGroupRow, FailureAdvice, advice_document, advised, document, error_rate, window};
-use super::grid::{self, Column};
+use super::errors::{
+    self, ErrorGroupRow, FailureAdvice, advice_document, advised, document, error_rate, window,
+};
+use super::report::{Column, ListReport};
 use super::run_report::ReportView;
 use super::units::{self, counted};
 use super::{json, row_fields, text};
@@ -96,36 +98,16 @@ fn whole_life(rollup: &Map<String, Value>, view: &ReportView) -> Vec<String> {
     ))
 }
 
-const FORMS: [Column; 7] = [
-    Column::new("FINGERPRINT").rank(3),
-    Column::new("KIND"),
-    Column::new("STAGE").rank(5),
-    Column::number("ERRORS"),
-    Column::new("FIRST SEEN").rank(4),
-    Column::new("LAST SEEN").rank(2),
-    Column::new("NEWEST MESSAGE").free().rank(1),
-];
-
 fn forms(groups: &[ErrorGroupRow], view: &ReportView) -> Vec<String> {
-    let word = |word: &Option<String>| word.as_deref().map_or_else(|| "-".to_owned(), text::one_line);
-    let time = |at: Option<_>| at.map_or_else(|| "-".to_owned(), |at| row_fields::short_time(at, view.zone));
-    let row = |group: &ErrorGroupRow| {
-        vec![
-            word(&group.errors.fingerprint).chars().take(12).collect(),
-            word(&group.errors.kind),
-            word(&group.errors.stage),
-            group.errors.count.to_string(),
-            time(group.errors.first),
-            time(group.errors.last),
-            word(&group.errors.message),
-        ]
-    };
-    let rows: Vec<_> = groups.iter().map(row).collect();
-    let mut lines = grid::lines(&FORMS, &rows, view.limit(), view.terminal.unicode);
-    if let Some(header) = lines.first_mut() {
-        *header = view.paint().heading(header);
-    }
-    lines
+    let list = ListReport::new(groups)
+        .column(Column::new("FINGERPRINT").rank(3), errors::short_fingerprint)
+        .column(Column::new("KIND"), |group| errors::word(&group.errors.kind))
+        .column(Column::new("STAGE").rank(5), |group| errors::word(&group.errors.stage))
+        .column(Column::number("ERRORS"), |group| group.errors.count.to_string())
+        .column(Column::new("FIRST SEEN").rank(4), |group| errors::moment(group.errors.first, view))
+        .column(Column::new("LAST SEEN").rank(2), |group| errors::moment(group.errors.last, view))
+        .column(Column::new("NEWEST MESSAGE").free().rank(1), errors::newest_message);
+    list.headed(view)
 }
 
 /// One occurrence with its whole message.

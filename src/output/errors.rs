@@ -2,7 +2,7 @@
 //! programs. How rows become groups is `commands::errors`.
 
 use super::advice::{self, CatalogPresence};
-use super::grid::{self, Column};
+use super::report::{Column, ListReport};
 use super::run_report::ReportView;
 use super::units::{self, counted};
 use super::{json, row_fields, text};
@@ -162,72 +162,60 @@ pub(super) fn window(window: &Window, view: &ReportView) -> String {
 }
 
 fn table(summary: &ErrorSummary, view: &ReportView) -> Vec<String> {
-    let keys: &[Column] = match summary.by {
-        ErrorGrouping::Provider => &[Column::new("PROVIDER")],
-        ErrorGrouping::Model => &[Column::new("MODEL").free()],
-        ErrorGrouping::Kind => &[Column::new("KIND")],
-        ErrorGrouping::Cause => &[Column::new("CAUSE")],
-        ErrorGrouping::Stage => &[Column::new("STAGE")],
-        ErrorGrouping::Fingerprint => &[
-            Column::new("FINGERPRINT"),
-            Column::new("MODEL").free(),
-            Column::new("KIND"),
-            Column::new("STAGE").rank(5),
-        ],
-    };
-    let columns: Vec<Column> = keys.iter().copied().chain(FIGURES).collect();
-    let row = |group: &ErrorGroupRow| {
-        key(group, summary.by).into_iter().chain(figures(group, summary, view)).collect()
-    };
-    let rows: Vec<Vec<String>> = summary.groups.iter().map(row).collect();
-    let mut lines = grid::lines(&columns, &rows, view.limit(), view.terminal.unicode);
-    if let Some(header) = lines.first_mut() {
-        *header = view.paint().heading(header);
-    }
-    lines
+    with_figures(with_keys(ListReport::new(&summary.groups), summary.by), summary.errors, view).headed(view)
 }
 
-const FIGURES: [Column; 6] = [
-    Column::number("ERRORS"),
-    Column::number("SHARE"),
-    Column::number("SUCCESS").rank(1),
-    Column::new("FIRST SEEN").rank(4),
-    Column::new("LAST SEEN").rank(2),
-    Column::new("NEWEST MESSAGE").free().rank(3),
-];
-
-/// How much of a fingerprint tells it from all others.
-const FINGERPRINT: usize = 12;
-
-fn key(group: &ErrorGroupRow, by: ErrorGrouping) -> Vec<String> {
-    let word = |word: &Option<String>| word.as_deref().map_or_else(|| "-".to_owned(), text::escape);
+fn with_keys(list: ListReport<'_, ErrorGroupRow>, by: ErrorGrouping) -> ListReport<'_, ErrorGroupRow> {
+    let subject = move |group: &ErrorGroupRow| group.subject(by);
+    let kind = |group: &ErrorGroupRow| word(&group.errors.kind);
+    let stage = |group: &ErrorGroupRow| word(&group.errors.stage);
     match by {
-        ErrorGrouping::Provider | ErrorGrouping::Model => vec![text::escape(&group.subject(by))],
-        ErrorGrouping::Kind => vec![word(&group.errors.kind)],
-        ErrorGrouping::Cause => vec![word(&group.errors.cause)],
-        ErrorGrouping::Stage => vec![word(&group.errors.stage)],
-        ErrorGrouping::Fingerprint => vec![
-            word(&group.errors.fingerprint).chars().take(FINGERPRINT).collect(),
-            text::escape(&group.subject(by)),
-            word(&group.errors.kind),
-            word(&group.errors.stage),
-        ],
+        ErrorGrouping::Provider => list.column(Column::new("PROVIDER"), subject),
+        ErrorGrouping::Model => list.column(Column::new("MODEL").free(), subject),
+        ErrorGrouping::Kind => list.column(Column::new("KIND"), kind),
+        ErrorGrouping::Cause => list.column(Column::new("CAUSE"), |group| word(&group.errors.cause)),
+        ErrorGrouping::Stage => list.column(Column::new("STAGE"), stage),
+        ErrorGrouping::Fingerprint => list
+            .column(Column::new("FINGERPRINT"), short_fingerprint)
+            .column(Column::new("MODEL").free(), subject)
+            .column(Column::new("KIND"), kind)
+            .column(Column::new("STAGE").rank(5), stage),
     }
 }
 
-fn figures(group: &ErrorGroupRow, summary: &ErrorSummary, view: &ReportView) -> [String; 6] {
-    let time = |at: Option<DateTime<Utc>>| {
-        at.map_or_else(|| "-".to_owned(), |at| row_fields::short_time(at, view.zone))
-    };
-    let share = group.errors.count as f64 / summary.errors.max(1) as f64;
-    [
-        group.errors.count.to_string(),
-        units::share(rounded(share)),
-        group.success_rate().map_or_else(|| "-".to_owned(), |rate| units::share(rounded(rate))),
-        time(group.errors.first),
-        time(group.errors.last),
-        group.errors.message.as_deref().map_or_else(|| "-".to_owned(), text::one_line),
-    ]
+fn with_figures<'a>(
+    list: ListReport<'a, ErrorGroupRow>,
+    errors: u64,
+    view: &'a ReportView,
+) -> ListReport<'a, ErrorGroupRow> {
+    let share = move |group: &ErrorGroupRow| group.errors.count as f64 / errors.max(1) as f64;
+    let success = |rate: f64| units::share(rounded(rate));
+    list.column(Column::number("ERRORS"), |group| group.errors.count.to_string())
+        .column(Column::number("SHARE"), move |group| units::share(rounded(share(group))))
+        .column(Column::number("SUCCESS").rank(1), move |group| {
+            group.success_rate().map_or_else(|| "-".to_owned(), success)
+        })
+        .column(Column::new("FIRST SEEN").rank(4), |group| moment(group.errors.first, view))
+        .column(Column::new("LAST SEEN").rank(2), |group| moment(group.errors.last, view))
+        .column(Column::new("NEWEST MESSAGE").free().rank(3), newest_message)
+}
+
+/// A field of a group; a dash where the rows have none.
+pub(super) fn word(word: &Option<String>) -> String {
+    word.as_deref().map_or_else(|| "-".to_owned(), text::escape)
+}
+
+/// As much of a fingerprint as tells it from all others.
+pub(super) fn short_fingerprint(group: &ErrorGroupRow) -> String {
+    word(&group.errors.fingerprint).chars().take(12).collect()
+}
+
+pub(super) fn moment(at: Option<DateTime<Utc>>, view: &ReportView) -> String {
+    at.map_or_else(|| "-".to_owned(), |at| row_fields::short_time(at, view.zone))
+}
+
+pub(super) fn newest_message(group: &ErrorGroupRow) -> String {
+    group.errors.message.as_deref().map_or_else(|| "-".to_owned(), text::one_line)
 }
 
 /// To a tenth of a percent; what is neither all nor nothing never looks like it.
@@ -307,30 +295,14 @@ pub(super) fn advice_document(kinds: &[FailureAdvice]) -> Value {
     kinds.iter().map(one).collect()
 }
 
-/// The columns of the summary as CSV: the fields of a group.
-pub const COLUMNS: [&str; 13] = [
-    "provider",
-    "model",
-    "kind",
-    "cause",
-    "stage",
-    "fingerprint",
-    "errors",
-    "share",
-    "successes",
-    "success_rate",
-    "first_seen",
-    "last_seen",
-    "message",
-];
-
 /// The groups as CSV, under one header whatever they are grouped by.
 ///
 /// # Errors
 /// None that a group can cause; passed on from the writer.
 pub fn summary_csv(summary: &ErrorSummary) -> std::io::Result<String> {
     let rows: Vec<_> = summary.groups.iter().map(|group| document(group, summary.errors)).collect();
-    super::csv::text(&COLUMNS, rows.iter())
+    let empty = document(&ErrorGroupRow::default(), 0);
+    super::csv::text(&empty.keys().map(String::as_str).collect::<Vec<_>>(), rows.iter())
 }
 
 /// One stored error as a line of `errors tail`.

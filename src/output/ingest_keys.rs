@@ -1,8 +1,8 @@
 //! Keys of remote runners for people and programs. A key itself is here only at the moment when it was made.
 
-use super::grid::{self, Column};
+use super::report::{Column, ListReport};
 use super::run_report::ReportView;
-use super::{json as document, row_fields, text};
+use super::{json as document, row_fields};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -36,39 +36,27 @@ pub struct IngestKeyRow {
     pub last_used_at: Option<DateTime<Utc>>,
 }
 
-const COLUMNS: [Column; 9] = [
-    Column::new("NAME"),
-    Column::new("ID"),
-    Column::new("STATE"),
-    Column::new("PROVIDERS").free(),
-    Column::new("ALLOWS").rank(3).free(),
-    Column::new("USED").rank(1),
-    Column::new("ENDS").rank(2),
-    Column::new("MADE").rank(4),
-    Column::new("BY").rank(5),
-];
-
 /// The table, no wider than the terminal where somebody looks at one.
 pub fn table(rows: &[IngestKeyRow], view: &ReportView) -> String {
+    list(rows, view).screen(view)
+}
+
+fn list<'a>(rows: &'a [IngestKeyRow], view: &'a ReportView) -> ListReport<'a, IngestKeyRow> {
     let time = |at: Option<DateTime<Utc>>, without: &str| {
         at.map_or_else(|| without.to_owned(), |at| row_fields::short_time(at, view.zone))
     };
-    let cells = |row: &IngestKeyRow| {
-        let providers = row.providers.as_ref().map_or_else(|| "all".to_owned(), |names| names.join(","));
-        vec![
-            text::escape(&row.name),
-            text::escape(&row.id),
-            row.state.clone(),
-            text::escape(&providers),
-            row.actions.join(","),
-            time(row.last_used_at, "never"),
-            time(row.revoked_at.or(row.not_after), "-"),
-            time(Some(row.created_at), ""),
-            text::escape(&row.created_by),
-        ]
-    };
-    let cells: Vec<Vec<String>> = rows.iter().map(cells).collect();
-    grid::lines(&COLUMNS, &cells, view.limit(), view.terminal.unicode).join("\n") + "\n"
+    let providers =
+        |names: &Option<Vec<String>>| names.as_ref().map_or("all".to_owned(), |all| all.join(","));
+    ListReport::new(rows)
+        .column(Column::new("NAME"), |row| row.name.clone())
+        .column(Column::new("ID"), |row| row.id.clone())
+        .column(Column::new("STATE"), |row| row.state.clone())
+        .column(Column::new("PROVIDERS").free(), move |row| providers(&row.providers))
+        .column(Column::new("ALLOWS").rank(3).free(), |row| row.actions.join(","))
+        .column(Column::new("USED").rank(1), move |row| time(row.last_used_at, "never"))
+        .column(Column::new("ENDS").rank(2), move |row| time(row.revoked_at.or(row.not_after), "-"))
+        .column(Column::new("MADE").rank(4), move |row| time(Some(row.created_at), ""))
+        .column(Column::new("BY").rank(5), |row| row.created_by.clone())
 }
 
 /// Keys for programs.
@@ -85,6 +73,7 @@ pub fn new_document(row: &IngestKeyRow, key: &str) -> Value {
 mod tests {
     use super::super::schema_check::violations;
     use super::super::snapshots::{assert_picture, view};
+    use super::super::text;
     use super::*;
     use chrono::TimeDelta;
 

@@ -1,12 +1,11 @@
 //! A report for programs: one document, described by `docs/schema/run.schema.json`. Durations are seconds, times are RFC
 //! 3339 in UTC, what is unknown is null and never missing. Keys are only ever added under one schema name.
 
+pub use crate::domain::timestamp::{instant, maybe_instant, time};
 use crate::measure::gate::GateResult;
 use crate::measure::metrics::{METRICS, Metric, MetricSection};
 use crate::measure::report::{FailureGroup, MetricSamples, ModelReport, Report};
 use crate::measure::stats::{Statistic, SummaryStats, bootstrap_interval};
-use chrono::{DateTime, SecondsFormat, Utc};
-use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 /// The name and version of the document's form.
@@ -30,21 +29,6 @@ pub fn document(report: &Report, checked: &[GateResult]) -> Value {
         "models": report.models.iter().map(model).collect::<Vec<_>>(),
         "gates": checked.iter().map(gate).collect::<Vec<_>>(),
     })
-}
-
-/// A time for machines: RFC 3339, UTC, milliseconds.
-pub fn time(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Millis, true)
-}
-
-/// The same as a field.
-pub fn instant<S: Serializer>(at: &DateTime<Utc>, out: S) -> Result<S::Ok, S::Error> {
-    time(*at).serialize(out)
-}
-
-/// The same, `null` where there is none.
-pub fn maybe_instant<S: Serializer>(at: &Option<DateTime<Utc>>, out: S) -> Result<S::Ok, S::Error> {
-    at.map(time).serialize(out)
 }
 
 fn model(report: &ModelReport) -> Value {

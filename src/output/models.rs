@@ -2,8 +2,9 @@
 //! story of one.
 
 use super::catalog_changes::{self, ChangeView};
+use super::report::{Column, ListReport};
 use super::run_report::ReportView;
-use super::{csv as cells, grid, json as document, run_report, text, units};
+use super::{csv as cells, json as document, run_report, text, units};
 use crate::domain::window::ago;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -109,66 +110,60 @@ pub fn table(rows: &[ModelRow], wanted: ModelsTableOptions, now: DateTime<Utc>, 
     } else {
         FIGURES
     };
-    let mut cells: Vec<Vec<String>> =
-        rows.iter().map(|row| columns.iter().map(|column| column.cell(row, now, view)).collect()).collect();
-    // A column without any content says nothing.
-    for place in 0..columns.len() {
-        if cells.iter().all(|row| row[place] == "-") {
-            cells.iter_mut().for_each(|row| row[place].clear());
-        }
-    }
-    let shape: Vec<grid::Column> = columns.iter().map(|column| column.shape(wanted.off)).collect();
-    let limit = view.terminal.text_limit().filter(|_| !wanted.wide);
-    let mut lines = grid::lines(&shape, &cells, limit, view.terminal.unicode);
-    if let Some(header) = lines.first_mut() {
-        *header = view.paint().heading(header);
-    }
-    lines.join("\n") + "\n"
+    let list =
+        columns.iter().fold(ListReport::new(rows), |list, column| column.join(list, wanted.off, now, view));
+    list.screen(&ReportView { verbose: wanted.wide, ..*view })
 }
 
 impl ModelsColumn {
-    /// Its title, and when narrow terminals do without it. Of models that are off, the reason is what matters.
-    fn shape(self, off: bool) -> grid::Column {
-        use grid::Column;
-        match self {
-            Provider => Column::new("PROVIDER").rank(1),
-            Model => Column::new("MODEL").free(),
-            Name => Column::new("DISPLAY NAME").free().rank(10),
-            Freshness => Column::new("FRESHNESS"),
-            LastSuccess => Column::new("LAST OK").rank(7),
-            Success => Column::number("OK 24H").rank(3),
-            Ttft => Column::number("TTFT").rank(2),
-            Rate => Column::number("TOK/S").rank(6),
-            Since => Column::new("SINCE").rank(4),
-            By => Column::new("BY").rank(8),
-            Class => Column::new("CLASS").rank(5),
-            Reason if off => Column::new("REASON").free(),
-            Reason => Column::new("REASON").free().rank(9),
-        }
-    }
-
-    fn cell(self, row: &ModelRow, now: DateTime<Utc>, view: &ReportView) -> String {
-        let unicode = view.terminal.unicode;
+    /// Of models that are off, the reason is what matters, and stays on narrow terminals.
+    fn join<'a>(
+        self,
+        list: ListReport<'a, ModelRow>,
+        off: bool,
+        now: DateTime<Utc>,
+        view: &'a ReportView,
+    ) -> ListReport<'a, ModelRow> {
+        const NOTHING: &[&str] = &["", "-"];
+        let column = |title| Column::new(title).silent(NOTHING);
+        let number = |title| Column::number(title).silent(NOTHING);
         let words = |text: &Option<String>| text.as_deref().map_or_else(|| "-".to_owned(), text::one_line);
+        let last_success =
+            move |row: &ModelRow| row.last_success_at.map_or_else(|| "-".to_owned(), |at| ago(at, now));
         match self {
-            Provider => text::escape(&row.provider),
-            Model => text::escape(&row.model),
-            // A name that is the id says nothing new.
-            Name if row.display_name.as_ref() == Some(&row.model) => "-".to_owned(),
-            Name => words(&row.display_name),
-            Freshness => state(row),
-            LastSuccess => row.last_success_at.map_or_else(|| "-".to_owned(), |at| ago(at, now)),
-            Success => row.success_rate_24h.map_or_else(|| "-".to_owned(), units::share),
-            Ttft => {
-                row.ttft_median_24h.map_or_else(|| "-".to_owned(), |value| units::seconds(value, unicode))
-            }
-            Rate => row.tokens_per_second_median_24h.map_or_else(|| "-".to_owned(), units::short_rate),
-            Since => day(row.disabled_at.as_ref()),
-            By => words(&row.disabled_by),
-            Class => words(&row.disabled_class),
-            Reason => reason(row),
+            Provider => list.column(column("PROVIDER").rank(1), |row| row.provider.clone()),
+            Model => list.column(column("MODEL").free(), |row| row.model.clone()),
+            Name => list.column(column("DISPLAY NAME").free().rank(10), display_name),
+            Freshness => list.column(column("FRESHNESS"), state),
+            LastSuccess => list.column(column("LAST OK").rank(7), last_success),
+            Success => list.column(number("OK 24H").rank(3), success_rate),
+            Ttft => list.column(number("TTFT").rank(2), |row| ttft(row, view)),
+            Rate => list.column(number("TOK/S").rank(6), rate),
+            Since => list.column(column("SINCE").rank(4), |row| day(row.disabled_at.as_ref())),
+            By => list.column(column("BY").rank(8), move |row| words(&row.disabled_by)),
+            Class => list.column(column("CLASS").rank(5), move |row| words(&row.disabled_class)),
+            Reason => list.column(column("REASON").free().rank(if off { 0 } else { 9 }), reason),
         }
     }
+}
+
+/// A name that is the id says nothing new.
+fn display_name(row: &ModelRow) -> String {
+    let name = row.display_name.as_ref().filter(|name| **name != row.model);
+    name.map_or_else(|| "-".to_owned(), |name| text::one_line(name))
+}
+
+fn success_rate(row: &ModelRow) -> String {
+    row.success_rate_24h.map_or_else(|| "-".to_owned(), units::share)
+}
+
+fn ttft(row: &ModelRow, view: &ReportView) -> String {
+    let seconds = |value| units::seconds(value, view.terminal.unicode);
+    row.ttft_median_24h.map_or_else(|| "-".to_owned(), seconds)
+}
+
+fn rate(row: &ModelRow) -> String {
+    row.tokens_per_second_median_24h.map_or_else(|| "-".to_owned(), units::short_rate)
 }
 
 /// The freshness; of a model that is off, in which way.
@@ -225,23 +220,9 @@ pub fn json(rows: &[ModelRow], now: DateTime<Utc>) -> String {
 /// The list as CSV with a header, cells disarmed as in every CSV.
 ///
 /// # Errors
-/// What the writer says.
+/// None that a row can cause; passed on from the writer.
 pub fn csv(rows: &[ModelRow]) -> io::Result<String> {
-    let mut writer = ::csv::Writer::from_writer(Vec::new());
-    let header = json!(ModelRow::default());
-    writer.write_record(header.as_object().into_iter().flat_map(Map::keys))?;
-    for row in rows {
-        let fields = json!(row);
-        writer.write_record(fields.as_object().into_iter().flat_map(Map::values).map(
-            |value| match value {
-                Value::Null => String::new(),
-                Value::String(text) => cells::disarm(text),
-                other => other.to_string(),
-            },
-        ))?;
-    }
-    let bytes = writer.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
-    String::from_utf8(bytes).map_err(io::Error::other)
+    cells::sheet(rows)
 }
 
 /// All that is known about these models, for people.
@@ -258,12 +239,11 @@ fn details_lines(details: &ModelDetails, now: DateTime<Utc>, view: &ReportView) 
     let mut lines: Vec<String> =
         text::wrap(&name, width, 0).iter().map(|line| view.paint().heading(line)).collect();
     let freshness = [("state", state(row)), ("last success", last_success(row, now, view))];
-    let figure = |column: ModelsColumn| column.cell(row, now, view);
     let counted = format!("{} ok, {} failed", row.successes_24h, row.failures_24h);
     let figures = [
         ("last 24 hours", counted),
-        ("median TTFT", figure(Ttft)),
-        ("median tok/s", figure(Rate)),
+        ("median TTFT", ttft(row, view)),
+        ("median tok/s", rate(row)),
         (
             "last error",
             if row.last_error_kind.is_some() && row.enabled { last_error(row) } else { "-".to_owned() },

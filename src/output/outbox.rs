@@ -1,10 +1,10 @@
 //! Rows of the outbox for people and programs: a table, one row with its document, how full it is.
 
-use super::grid::{self, Column};
+use super::report::{Column, ListReport};
 use super::run_report::ReportView;
-use super::{json as document, row_fields, text};
+use super::{row_fields, text};
+use crate::domain::outbox_rows::{OutboxDepth, OutboxRowSummary};
 use chrono::{DateTime, Utc};
-use serde::Serialize;
 use serde_json::{Value, json};
 
 /// The name and version of the list's form; described by `docs/schema/outbox_list.schema.json`.
@@ -14,83 +14,32 @@ pub const SHOW_SCHEMA: &str = "llmbench.outbox.show/1";
 /// The same of the form of a change.
 pub const CHANGED_SCHEMA: &str = "llmbench.outbox.changed/1";
 
-/// A row. The names of its fields are those of JSON.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[allow(missing_docs, reason = "the names are the schema's")]
-pub struct OutboxRow {
-    pub number: i64,
-    pub id: String,
-    pub kind: String,
-    pub provider: String,
-    pub model: String,
-    pub state: String,
-    #[serde(serialize_with = "document::instant")]
-    pub measured_at: DateTime<Utc>,
-    #[serde(serialize_with = "document::instant")]
-    pub accepted_at: DateTime<Utc>,
-    pub attempts: u32,
-    #[serde(serialize_with = "document::maybe_instant")]
-    pub next_at: Option<DateTime<Utc>>,
-    #[serde(serialize_with = "document::maybe_instant")]
-    pub delivered_at: Option<DateTime<Utc>>,
-    pub error: Option<String>,
-    pub bytes: u64,
-}
-
-/// How full the outbox is.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-#[allow(missing_docs, reason = "the names are the schema's")]
-pub struct OutboxDepthReport {
-    pub pending: u64,
-    pub quarantined: u64,
-    pub delivered: u64,
-    #[serde(serialize_with = "document::maybe_instant")]
-    pub oldest_at: Option<DateTime<Utc>>,
-    pub bytes: u64,
-    pub full: bool,
-    pub damaged: u64,
-}
-
 /// A row with its document.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OutboxRowDetail {
     /// The row.
-    pub row: OutboxRow,
+    pub row: OutboxRowSummary,
     /// Its document as it is kept.
     pub document: Option<Value>,
     /// What is wrong with it.
     pub damage: Option<String>,
 }
 
-const COLUMNS: [Column; 9] = [
-    Column::number("NO"),
-    Column::new("STATE"),
-    Column::new("MODEL").free(),
-    Column::new("KIND").rank(4),
-    Column::new("MEASURED").rank(2),
-    Column::number("TRIES").rank(1),
-    Column::new("NEXT").rank(3),
-    Column::new("SAID").free(),
-    Column::new("ID").rank(5),
-];
-
 /// The table, no wider than the terminal where somebody looks at one.
-pub fn table(rows: &[OutboxRow], now: DateTime<Utc>, view: &ReportView) -> String {
-    let cells = |row: &OutboxRow| {
-        vec![
-            row.number.to_string(),
-            row.state.clone(),
-            text::escape(&format!("{}:{}", row.provider, row.model)),
-            row.kind.clone(),
-            row_fields::short_time(row.measured_at, view.zone),
-            row.attempts.to_string(),
-            row.next_at.map_or_else(|| "-".to_owned(), |at| until(at, now)),
-            row.error.as_deref().map_or_else(|| "-".to_owned(), text::one_line),
-            text::escape(&row.id),
-        ]
-    };
-    let cells: Vec<Vec<String>> = rows.iter().map(cells).collect();
-    grid::lines(&COLUMNS, &cells, view.limit(), view.terminal.unicode).join("\n") + "\n"
+pub fn table(rows: &[OutboxRowSummary], now: DateTime<Utc>, view: &ReportView) -> String {
+    let next = |row: &OutboxRowSummary| row.next_at.map_or_else(|| "-".to_owned(), |at| until(at, now));
+    let said = |row: &OutboxRowSummary| row.error.as_deref().map_or_else(|| "-".to_owned(), text::one_line);
+    let list = ListReport::new(rows)
+        .column(Column::number("NO"), |row| row.key.0.to_string())
+        .column(Column::new("STATE"), |row| row.state.as_str().to_owned())
+        .column(Column::new("MODEL").free(), |row| format!("{}:{}", row.provider, row.model))
+        .column(Column::new("KIND").rank(4), |row| row.kind.clone())
+        .column(Column::new("MEASURED").rank(2), |row| row_fields::short_time(row.measured_at, view.zone))
+        .column(Column::number("TRIES").rank(1), |row| row.attempts.to_string())
+        .column(Column::new("NEXT").rank(3), next)
+        .column(Column::new("SAID").free(), said)
+        .column(Column::new("ID").rank(5), |row| row.id.clone());
+    list.screen(view)
 }
 
 /// When something happens: `now`, `in 40 s`, `in 5 min`.
@@ -106,8 +55,8 @@ fn until(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
 const LABELS: usize = 15;
 
 /// One sentence on how full it is.
-pub fn summary(depth: &OutboxDepthReport, now: DateTime<Utc>) -> String {
-    let OutboxDepthReport { pending, quarantined, delivered, oldest_at, bytes, full, damaged } = depth;
+pub fn summary(depth: &OutboxDepth, now: DateTime<Utc>) -> String {
+    let OutboxDepth { pending, quarantined, delivered, oldest_at, bytes, full, damaged } = depth;
     let mut said = format!("{pending} pending, {quarantined} quarantined, {delivered} delivered and kept");
     if let Some(oldest) = oldest_at {
         let minutes = (now - *oldest).num_minutes();
@@ -129,9 +78,9 @@ pub fn shown(shown: &[OutboxRowDetail], view: &ReportView) -> String {
     for OutboxRowDetail { row, document, damage } in shown {
         let time = |at: DateTime<Utc>| row_fields::short_time(at, view.zone);
         let facts = [
-            ("number", Some(row.number.to_string())),
+            ("number", Some(row.key.0.to_string())),
             ("id", Some(row.id.clone())),
-            ("state", Some(row.state.clone())),
+            ("state", Some(row.state.as_str().to_owned())),
             ("kind", Some(row.kind.clone())),
             ("model", Some(format!("{}:{}", row.provider, row.model))),
             ("measured", Some(time(row.measured_at))),
@@ -161,7 +110,7 @@ pub fn shown(shown: &[OutboxRowDetail], view: &ReportView) -> String {
 }
 
 /// The list for programs.
-pub fn document(rows: &[OutboxRow], depth: &OutboxDepthReport) -> Value {
+pub fn document(rows: &[OutboxRowSummary], depth: &OutboxDepth) -> Value {
     json!({"schema": SCHEMA, "depth": depth, "rows": rows})
 }
 
@@ -181,20 +130,21 @@ mod tests {
     use super::super::schema_check::violations;
     use super::super::snapshots::{assert_picture, view};
     use super::*;
+    use crate::domain::outbox_rows::{OutboxKey, OutboxRowState};
     use chrono::TimeDelta;
 
     fn now() -> DateTime<Utc> {
         DateTime::parse_from_rfc3339("2026-11-23T12:00:00Z").unwrap().to_utc()
     }
 
-    fn rows() -> Vec<OutboxRow> {
-        let waits = OutboxRow {
-            number: 12_345,
+    fn rows() -> Vec<OutboxRowSummary> {
+        let waits = OutboxRowSummary {
+            key: OutboxKey(12_345),
             id: "groq/llama-3.3-70b-versatile/cloud-default-v1/main/2026-11-23T11:30:00Z".into(),
             kind: "run".into(),
             provider: "groq".into(),
             model: "llama-3.3-70b-versatile".into(),
-            state: "pending".into(),
+            state: OutboxRowState::Pending,
             measured_at: now() - TimeDelta::minutes(12),
             accepted_at: now() - TimeDelta::minutes(11),
             attempts: 3,
@@ -203,18 +153,18 @@ mod tests {
             error: Some("mongodb://127.0.0.1:27017/llm-bench cannot be reached: refused".into()),
             bytes: 3_210,
         };
-        let aside = OutboxRow {
-            number: 7,
+        let aside = OutboxRowSummary {
+            key: OutboxKey(7),
             id: "01M843W2EVZHSAJRP6TYV7XVBT".into(),
             kind: "failure".into(),
             model: "forged\nrow \u{1b}[31m\u{202e}".into(),
-            state: "quarantined".into(),
+            state: OutboxRowState::Quarantined,
             next_at: None,
             error: Some("the id `01M8` is stored already\nwith other content".into()),
             ..waits.clone()
         };
-        let gone = OutboxRow {
-            state: "delivered".into(),
+        let gone = OutboxRowSummary {
+            state: OutboxRowState::Delivered,
             next_at: None,
             error: None,
             attempts: 0,
@@ -224,9 +174,9 @@ mod tests {
         vec![aside, waits, gone]
     }
 
-    fn depth() -> OutboxDepthReport {
+    fn depth() -> OutboxDepth {
         let oldest_at = Some(now() - TimeDelta::minutes(12));
-        OutboxDepthReport {
+        OutboxDepth {
             pending: 1,
             quarantined: 1,
             delivered: 1,
@@ -239,7 +189,7 @@ mod tests {
 
     fn whole() -> Vec<OutboxRowDetail> {
         let document = json!({"_id": "x", "deep": ["\u{1b}[2J", 1.5]});
-        let [aside, waits, _]: [OutboxRow; 3] = rows().try_into().unwrap();
+        let [aside, waits, _]: [OutboxRowSummary; 3] = rows().try_into().unwrap();
         vec![
             OutboxRowDetail { row: waits, document: Some(document), damage: None },
             OutboxRowDetail { row: aside, document: None, damage: Some("its checksum is wrong".into()) },
@@ -273,7 +223,7 @@ mod tests {
             serde_json::from_str(include_str!("../../docs/schema/outbox_list.schema.json")).unwrap();
         let parse = |document: Value| serde_json::from_str::<Value>(&document.to_string()).unwrap();
         assert_eq!(violations(&schema, &parse(document(&rows(), &depth()))), Vec::<String>::new());
-        let mut broken = parse(document(&rows(), &OutboxDepthReport::default()));
+        let mut broken = parse(document(&rows(), &OutboxDepth::default()));
         broken["rows"][0]["state"] = json!("lost");
         assert_eq!(violations(&schema, &broken).len(), 1);
     }

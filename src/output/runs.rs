@@ -1,6 +1,6 @@
 //! The newest runs as a list. The rows are stored ones, of this program or another: see [`super::row_fields`].
 
-use super::grid::{self, Column};
+use super::report::{Column, ListReport};
 use super::run_report::ReportView;
 use super::{csv, row_fields, text, units};
 use chrono::Datelike;
@@ -8,18 +8,6 @@ use serde_json::{Map, Value, json};
 
 /// The name and version of the list's document.
 pub const LIST: &str = "llmbench.results.list/1";
-
-const COLUMNS: [Column; 9] = [
-    Column::new("STARTED"),
-    Column::new("MODEL").free(),
-    Column::number("TTFT"),
-    Column::number("TOK/S").rank(1),
-    Column::number("TOKENS").rank(4),
-    Column::number("TOTAL").rank(3),
-    Column::new("FINISH").rank(5),
-    Column::new("PUBLISHED").rank(3),
-    Column::new("ID").rank(2),
-];
 
 /// A run of the list.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,13 +29,7 @@ impl ListedRun {
 
 /// The list for people, ending in a line break.
 pub fn list(runs: &[ListedRun], view: &ReportView) -> String {
-    let brief = one_year(runs, view);
-    let rows: Vec<Vec<String>> = runs.iter().map(|run| cells(run, brief, view)).collect();
-    let mut lines = grid::lines(&COLUMNS, &rows, view.limit(), view.terminal.unicode);
-    if let Some(header) = lines.first_mut() {
-        *header = view.paint().heading(header);
-    }
-    lines.join("\n") + "\n"
+    columns(runs, one_year(runs, view), view).screen(view)
 }
 
 /// Whether all runs are of one year: then no line needs to say it.
@@ -60,24 +42,29 @@ fn one_year(runs: &[ListedRun], view: &ReportView) -> bool {
     years.all(|year| Some(year) == first)
 }
 
-fn cells(listed: &ListedRun, brief: bool, view: &ReportView) -> Vec<String> {
-    let run = &listed.run;
+/// `brief` leaves the year out of times.
+fn columns<'a>(runs: &'a [ListedRun], brief: bool, view: &'a ReportView) -> ListReport<'a, ListedRun> {
     let unicode = view.terminal.unicode;
-    let started = match row_fields::instant(run, "run_ts").filter(|_| brief) {
+    let started = move |run: &Map<String, Value>| match row_fields::instant(run, "run_ts").filter(|_| brief) {
         Some(at) => at.with_timezone(&view.zone).format("%m-%d %H:%M:%S").to_string(),
         None => row_fields::time(run, "run_ts", view.zone),
     };
-    vec![
-        started,
-        row_fields::model(run),
-        row_fields::shown(run, "time_to_first_token", |seconds| units::seconds(seconds, unicode)),
-        row_fields::shown(run, "tokens_per_second", units::short_rate),
-        row_fields::word(run, "output_tokens"),
-        row_fields::shown(run, "generate_time", |seconds| units::seconds(seconds, unicode)),
-        row_fields::word(run, "finish_reason"),
-        if listed.published { "yes" } else { "no" }.to_owned(),
-        text::one_line(&row_fields::word(run, "_id")),
-    ]
+    let time = move |listed: &ListedRun, name: &str| {
+        row_fields::shown(&listed.run, name, |seconds| units::seconds(seconds, unicode))
+    };
+    let published = |listed: &ListedRun| if listed.published { "yes" } else { "no" }.to_owned();
+    ListReport::new(runs)
+        .column(Column::new("STARTED"), move |listed| started(&listed.run))
+        .column(Column::new("MODEL").free(), |listed| row_fields::model(&listed.run))
+        .column(Column::number("TTFT"), move |listed| time(listed, "time_to_first_token"))
+        .column(Column::number("TOK/S").rank(1), |listed| {
+            row_fields::shown(&listed.run, "tokens_per_second", units::short_rate)
+        })
+        .column(Column::number("TOKENS").rank(4), |listed| row_fields::word(&listed.run, "output_tokens"))
+        .column(Column::number("TOTAL").rank(3), move |listed| time(listed, "generate_time"))
+        .column(Column::new("FINISH").rank(5), |listed| row_fields::word(&listed.run, "finish_reason"))
+        .column(Column::new("PUBLISHED").rank(3), published)
+        .column(Column::new("ID").rank(2), |listed| text::one_line(&row_fields::word(&listed.run, "_id")))
 }
 
 /// The list for programs: the rows as they are stored, and `published`.
@@ -95,6 +82,6 @@ pub fn sheet(runs: &[ListedRun]) -> std::io::Result<String> {
         listed.with(&[("outcome", "success".into()), ("published", listed.published.into())])
     };
     let rows: Vec<_> = runs.iter().map(row).collect();
-    let columns: Vec<&str> = csv::COLUMNS.into_iter().chain(["published"]).collect();
+    let columns: Vec<&str> = csv::columns().into_iter().chain(["published"]).collect();
     csv::text(&columns, rows.iter())
 }

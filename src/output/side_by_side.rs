@@ -1,6 +1,6 @@
 //! Several models of one run in a list, the best first: medians, how many failed, and how TTFT was spread, on one scale.
 
-use super::grid::{self, Column};
+use super::report::{Column, ListReport};
 use super::run_report::ReportView;
 use super::{text, units};
 use crate::measure::report::ModelReport;
@@ -16,16 +16,6 @@ pub enum Sort {
     /// By name.
     Name,
 }
-
-const COLUMNS: [Column; 7] = [
-    Column::new("MODEL"),
-    Column::number("OK").rank(2),
-    Column::number("FAILED").rank(1),
-    Column::number("TTFT"),
-    Column::number("TTFT P90").rank(3),
-    Column::number("TOK/S"),
-    Column::new("TTFT, SPREAD").rank(4),
-];
 
 /// Terminals narrower than this get no list: the blocks below say the same.
 const NARROWEST: usize = 34;
@@ -43,9 +33,8 @@ pub fn lines(models: &[ModelReport], sort: Sort, view: &ReportView) -> Vec<Strin
     }
     let mut sorted: Vec<&ModelReport> = models.iter().collect();
     sorted.sort_by(|one, other| order(one, other, sort));
-    let scale = scale(models);
-    let rows: Vec<Vec<String>> = sorted.iter().map(|model| cells(model, scale, view)).collect();
-    let mut lines = grid::lines(&COLUMNS, &rows, Some(view.terminal.width), view.terminal.unicode);
+    let mut lines =
+        list(&sorted, scale(models), view).lines(Some(view.terminal.width), view.terminal.unicode);
     for (place, line) in lines.iter_mut().enumerate() {
         match place.checked_sub(1).map(|place| sorted[place]) {
             None => *line = view.paint().heading(line),
@@ -74,25 +63,32 @@ fn median(model: &ModelReport, key: &str) -> Option<f64> {
     Some(model.figure(key)?.summary?.p50)
 }
 
-fn cells(model: &ModelReport, scale: Option<(f64, f64)>, view: &ReportView) -> Vec<String> {
+fn list<'a>(
+    models: &'a [&'a ModelReport],
+    scale: Option<(f64, f64)>,
+    view: &'a ReportView,
+) -> ListReport<'a, &'a ModelReport> {
     let unicode = view.terminal.unicode;
-    let ttft = model.figure("ttft").and_then(|figure| figure.summary);
-    let time =
-        |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| units::seconds(value, unicode));
-    let samples = model.figure("ttft").map_or(&[][..], |figure| &figure.sorted);
-    vec![
-        text::cut(
-            &text::escape(&model.model.to_string()),
-            (view.terminal.width / 2).max(LEAST_NAME),
-            unicode,
-        ),
-        model.successes.to_string(),
-        model.failed().to_string(),
-        time(ttft.map(|summary| summary.p50)),
-        time(ttft.map(|summary| summary.p90)),
-        median(model, "tps").map_or_else(|| "-".to_owned(), units::short_rate),
-        scale.map_or_else(String::new, |scale| spread(samples, scale, unicode)),
-    ]
+    let widest = (view.terminal.width / 2).max(LEAST_NAME);
+    let ttft = |model: &ModelReport| model.figure("ttft").and_then(|figure| figure.summary);
+    let time = move |value: Option<f64>| {
+        value.map_or_else(|| "-".to_owned(), |value| units::seconds(value, unicode))
+    };
+    let rate = |model: &ModelReport| median(model, "tps").map_or_else(|| "-".to_owned(), units::short_rate);
+    let drawn = move |model: &ModelReport| {
+        let samples = model.figure("ttft").map_or(&[][..], |figure| &figure.sorted);
+        scale.map_or_else(String::new, |scale| spread(samples, scale, unicode))
+    };
+    ListReport::new(models)
+        .column(Column::new("MODEL"), move |model| {
+            text::cut(&text::escape(&model.model.to_string()), widest, unicode)
+        })
+        .column(Column::number("OK").rank(2), |model| model.successes.to_string())
+        .column(Column::number("FAILED").rank(1), |model| model.failed().to_string())
+        .column(Column::number("TTFT"), move |model| time(ttft(model).map(|summary| summary.p50)))
+        .column(Column::number("TTFT P90").rank(3), move |model| time(ttft(model).map(|summary| summary.p90)))
+        .column(Column::number("TOK/S"), move |model| rate(model))
+        .column(Column::new("TTFT, SPREAD").rank(4), move |model| drawn(model))
 }
 
 /// From the smallest TTFT of all models to the largest, seconds.

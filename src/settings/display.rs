@@ -124,7 +124,7 @@ impl Settings {
 }
 
 /// The rules that always hold: name, variable, value.
-fn general(daemon_config: &DaemonConfig) -> Vec<(&'static str, &'static str, String)> {
+pub(super) fn general(daemon_config: &DaemonConfig) -> Vec<(&'static str, &'static str, String)> {
     let seconds = |time: Duration| time.as_secs_f64().to_string();
     let span = |time: TimeDelta| time.num_seconds().to_string();
     let discovery =

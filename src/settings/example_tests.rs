@@ -7,7 +7,7 @@ use std::path::Path;
 const EXAMPLE: &str = include_str!("../../llmbench.example.toml");
 
 /// Every key of every table, as serde names them when it refuses a stranger.
-fn known_keys(table: &str) -> Vec<String> {
+pub(super) fn known_keys(table: &str) -> Vec<String> {
     let text = format!("{table}\nzzzzzzzzzzzz = 1");
     let said = parse(&text, Path::new("x")).unwrap_err().to_string();
     let (_, known) = said.split_once("; known are ").unwrap();

@@ -4,6 +4,8 @@
 pub mod bridge;
 pub mod daemon;
 pub mod daemon_table;
+#[cfg(test)]
+mod daemon_tables_tests;
 pub mod display;
 pub mod env;
 pub mod error;

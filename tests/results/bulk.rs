@@ -3,7 +3,8 @@
 use crate::stores::backend::Backend;
 use crate::support::samples::run;
 use chrono::{DateTime, TimeDelta, Utc};
-use llmbench::storage::outcomes::field_types::{FieldType, coerce, field_type};
+use llmbench::domain::row_fields::{FieldType, field_type};
+use llmbench::storage::outcomes::field_types::coerce;
 use mongodb::bson::{Bson, DateTime as BsonDate, Document};
 use rusqlite::{Connection, params};
 use serde_json::{Map, Value, json};

@@ -14,7 +14,7 @@ use crate::commands::scope::window;
 use crate::commands::stdout;
 use crate::outbox::control_socket::{ControlLine, OutboxRequest};
 use crate::outbox::{OutboxDepth, OutboxRowState, OutboxRowSummary};
-use crate::output::outbox::{self, OutboxRow, OutboxRowDetail};
+use crate::output::outbox::{self, OutboxRowDetail};
 use crate::output::print;
 use access::OutboxAccess;
 use chrono::Utc;
@@ -47,7 +47,7 @@ async fn list(args: &OutboxListArgs, context: &Context, reach: &OutboxAccess) ->
     // The summary below says how many there are of each state.
     let length = ListLimit::new(args.limit, SCREENFUL, args.json, &context.terminal);
     let answers = reach.ask(OutboxRequest::List { states, limit: length.most() }).await?;
-    let rows: Vec<OutboxRow> = answers.into_iter().filter_map(item).map(row).collect();
+    let rows: Vec<OutboxRowSummary> = answers.into_iter().filter_map(item).collect();
     let depth = depth(reach).await?;
     if args.json {
         return stdout::document(&outbox::document(&rows, &depth)).map(|()| Exit::Yes);
@@ -68,7 +68,7 @@ async fn show(args: &OutboxShowArgs, context: &Context, reach: &OutboxAccess) ->
         .into_iter()
         .filter_map(|line| match line {
             ControlLine::Shown { item, document, damage } => {
-                Some(OutboxRowDetail { row: row(item), document, damage })
+                Some(OutboxRowDetail { row: item, document, damage })
             }
             _ => None,
         })
@@ -116,15 +116,13 @@ fn told(rows: u64, json: bool, reach: &OutboxAccess, what: &str) -> Result<(), C
     Ok(())
 }
 
-async fn depth(reach: &OutboxAccess) -> Result<outbox::OutboxDepthReport, CommandError> {
+async fn depth(reach: &OutboxAccess) -> Result<OutboxDepth, CommandError> {
     let answers = reach.ask(OutboxRequest::Depth).await?;
     let depth = answers.into_iter().find_map(|line| match line {
         ControlLine::Depth(depth) => Some(depth),
         _ => None,
     });
-    let OutboxDepth { pending, quarantined, delivered, oldest_at, bytes, full, damaged } =
-        depth.unwrap_or_default();
-    Ok(outbox::OutboxDepthReport { pending, quarantined, delivered, oldest_at, bytes, full, damaged })
+    Ok(depth.unwrap_or_default())
 }
 
 fn changed(answers: Vec<ControlLine>) -> u64 {
@@ -143,23 +141,5 @@ fn state(word: OutboxStateArg) -> OutboxRowState {
         OutboxStateArg::Pending => OutboxRowState::Pending,
         OutboxStateArg::Quarantined => OutboxRowState::Quarantined,
         OutboxStateArg::Delivered => OutboxRowState::Delivered,
-    }
-}
-
-fn row(item: OutboxRowSummary) -> OutboxRow {
-    OutboxRow {
-        number: item.key.0,
-        id: item.id,
-        kind: item.kind,
-        provider: item.provider,
-        model: item.model,
-        state: item.state.as_str().to_owned(),
-        measured_at: item.measured_at,
-        accepted_at: item.accepted_at,
-        attempts: item.attempts,
-        next_at: item.next_at,
-        delivered_at: item.delivered_at,
-        error: item.error,
-        bytes: item.bytes,
     }
 }

@@ -2,8 +2,8 @@
 //! at the end. <https://parquet.apache.org/docs/file-format/data-pages/encodings/>
 
 use super::thrift::varint;
+use crate::domain::row_fields::FieldType;
 use crate::export::cell::Cell;
-use crate::storage::outcomes::field_types::FieldType;
 use memchr::memchr;
 
 /// The physical type of values.

@@ -2,69 +2,42 @@
 
 use super::super::units::{counted, grouped};
 use super::{change, context, moment, price};
-use crate::domain::listing::{CatalogRow, FactChange};
-use crate::listings::diff::{ChangedModel, GoneModel, ListingDiff, UnlistedModel};
-use crate::output::grid::{Column, lines};
-use crate::output::{ReportView, text};
+use crate::domain::listing::{CatalogRow, FactChange, ModelFacts};
+use crate::listings::diff::ListingDiff;
+use crate::output::report::{Column, ListReport};
+use crate::output::{ReportView, Terminal, text};
 use chrono::{DateTime, Utc};
 
 /// How many findings of a kind are shown where not all are asked for.
 const FIRST: usize = 10;
 
-const MODEL: [Column; 6] = [
-    Column::new("PROVIDER"),
-    Column::new("MODEL").free(),
-    Column::number("CONTEXT"),
-    Column::new("PER MILLION"),
-    Column::new("ENDS"),
-    Column::new("SINCE"),
-];
-
-const SHORT: [Column; 3] = [Column::new("PROVIDER"), Column::new("MODEL").free(), Column::new("").free()];
+/// A finding that needs no more than words beside the model: provider, model, words.
+type ShortFinding<'a> = (&'a str, &'a str, String);
 
 /// The whole of it, ending in a line break. `wide` shows every finding.
 pub fn text(diff: &ListingDiff, since: DateTime<Utc>, wide: bool, view: &ReportView) -> String {
-    let mut out = vec![headline(diff, since, view)];
-    let unicode = view.terminal.unicode;
-    let models = |rows: &[CatalogRow], at: fn(&CatalogRow) -> Option<DateTime<Utc>>| -> Vec<Vec<String>> {
-        rows.iter().map(|row| model(row, at(row), wide, view)).collect()
-    };
-    let gone =
-        |gone: &GoneModel| short(&gone.row, format!("last listed {}", moment(gone.row.last_seen_at, view)));
+    let sections = DiffSections { wide, view };
+    let listed = |at: Option<DateTime<Utc>>| format!("last listed {}", moment(at, view));
+    let gone = diff.gone.iter().map(|one| short(&one.row, listed(one.row.last_seen_at)));
     // A line for each change: of several on one line the last would be cut away.
-    let changed = |changed: &ChangedModel| -> Vec<Vec<String>> {
-        newest(&changed.changes).into_iter().map(|one| short(&changed.row, change(one, unicode))).collect()
-    };
-    let unlisted = |one: &UnlistedModel| {
-        let seen = one.last_seen_at.map(|at| format!("last listed {}", moment(Some(at), view)));
+    let changed = diff.changed.iter().flat_map(|one| {
+        let changes = newest(&one.changes).into_iter();
+        changes.map(|fact| short(&one.row, change(fact, view.terminal.unicode)))
+    });
+    let unlisted = diff.not_listed.iter().map(|one| {
+        let seen = one.last_seen_at.map(|at| listed(Some(at)));
         let model = &one.model.model;
-        vec![
-            model.provider.clone(),
-            model.model_id.clone(),
-            seen.unwrap_or_else(|| "never listed".to_owned()),
-        ]
-    };
-    for (title, count, columns, rows) in [
-        ("New", diff.new.len(), &MODEL[..], models(&diff.new, |row| row.first_seen_at)),
-        ("Gone", diff.gone.len(), &SHORT[..], diff.gone.iter().map(gone).collect()),
-        ("Changed", diff.changed.len(), &SHORT[..], diff.changed.iter().flat_map(changed).collect()),
-        (
-            "Measured, not listed",
-            diff.not_listed.len(),
-            &SHORT[..],
-            diff.not_listed.iter().map(unlisted).collect(),
-        ),
-        (
-            "Listed, not measured",
-            diff.not_measured.len(),
-            &MODEL[..],
-            models(&diff.not_measured, |row| row.first_seen_at),
-        ),
-    ] {
-        let title = format!("{title} ({})", grouped(count as u64));
-        out.extend(section(&title, columns, &rows, wide, view));
-    }
-    out.iter().map(|line| format!("{line}\n")).collect()
+        (model.provider.as_str(), model.model_id.as_str(), seen.unwrap_or_else(|| "never listed".to_owned()))
+    });
+    let parts = [
+        vec![headline(diff, since, view)],
+        sections.models("New", &diff.new),
+        sections.short("Gone", diff.gone.len(), &gone.collect::<Vec<_>>()),
+        sections.short("Changed", diff.changed.len(), &changed.collect::<Vec<_>>()),
+        sections.short("Measured, not listed", diff.not_listed.len(), &unlisted.collect::<Vec<_>>()),
+        sections.models("Listed, not measured", &diff.not_measured),
+    ];
+    parts.iter().flatten().map(|line| format!("{line}\n")).collect()
 }
 
 /// The last change of each fact, in the order of the facts.
@@ -107,43 +80,53 @@ fn folded(sentence: &str, view: &ReportView) -> String {
     text::wrap(sentence, view.terminal.text_limit().unwrap_or(usize::MAX), 0).join("\n")
 }
 
-fn section(
-    title: &str,
-    columns: &[Column],
-    rows: &[Vec<String>],
+/// How findings of a kind are listed.
+struct DiffSections<'a> {
     wide: bool,
-    view: &ReportView,
-) -> Vec<String> {
-    if rows.is_empty() {
-        return Vec::new();
-    }
-    let shown = if wide { rows.len() } else { rows.len().min(FIRST) };
-    let mut out = vec![
-        String::new(),
-        view.paint().heading(&text::cut(title, view.terminal.width, view.terminal.unicode)),
-    ];
-    out.extend(lines(columns, &rows[..shown], view.terminal.text_limit(), view.terminal.unicode));
-    if shown < rows.len() {
-        let more = format!("and {} more: --wide shows all", grouped((rows.len() - shown) as u64));
-        out.extend(text::wrap(&more, view.terminal.width, 0));
-    }
-    out
+    view: &'a ReportView,
 }
 
-fn model(row: &CatalogRow, at: Option<DateTime<Utc>>, wide: bool, view: &ReportView) -> Vec<String> {
-    let facts = &row.facts;
-    let ends =
-        if wide { facts.ends_on.clone().or_else(|| facts.lifecycle.clone()) } else { facts.ends_on.clone() };
-    vec![
-        row.provider.clone(),
-        row.model_id.clone(),
-        context(facts),
-        price(facts),
-        ends.unwrap_or_default(),
-        moment(at, view),
-    ]
+impl DiffSections<'_> {
+    fn models(&self, title: &str, rows: &[CatalogRow]) -> Vec<String> {
+        let lifecycle = |facts: &ModelFacts| facts.lifecycle.clone().filter(|_| self.wide);
+        let ends =
+            |facts: &ModelFacts| facts.ends_on.clone().or_else(|| lifecycle(facts)).unwrap_or_default();
+        let list = ListReport::new(rows)
+            .column(Column::new("PROVIDER"), |row| row.provider.clone())
+            .column(Column::new("MODEL").free(), |row| row.model_id.clone())
+            .column(Column::number("CONTEXT"), |row| context(&row.facts))
+            .column(Column::new("PER MILLION"), |row| price(&row.facts))
+            .column(Column::new("ENDS"), |row| ends(&row.facts))
+            .column(Column::new("SINCE"), |row| moment(row.first_seen_at, self.view));
+        self.section(title, rows.len(), list)
+    }
+
+    fn short(&self, title: &str, count: usize, rows: &[ShortFinding<'_>]) -> Vec<String> {
+        let list = ListReport::new(rows)
+            .column(Column::new("PROVIDER"), |(provider, ..)| (*provider).to_owned())
+            .column(Column::new("MODEL").free(), |(_, model, _)| (*model).to_owned())
+            .column(Column::new("").free(), |(.., words)| words.clone());
+        self.section(title, count, list)
+    }
+
+    fn section<R>(&self, title: &str, count: usize, list: ListReport<'_, R>) -> Vec<String> {
+        let rows = list.rows();
+        if rows == 0 {
+            return Vec::new();
+        }
+        let Terminal { width, unicode, .. } = self.view.terminal;
+        let shown = if self.wide { rows } else { rows.min(FIRST) };
+        let title = format!("{title} ({})", grouped(count as u64));
+        let mut out = vec![String::new(), self.view.paint().heading(&text::cut(&title, width, unicode))];
+        out.extend(list.first(shown).lines(self.view.terminal.text_limit(), unicode));
+        if shown < rows {
+            let more = format!("and {} more: --wide shows all", grouped((rows - shown) as u64));
+            out.extend(text::wrap(&more, width, 0));
+        }
+        out
+    }
 }
 
-fn short(row: &CatalogRow, words: String) -> Vec<String> {
-    vec![row.provider.clone(), row.model_id.clone(), words]
+fn short(row: &CatalogRow, words: String) -> ShortFinding<'_> {
+    (&row.provider, &row.model_id, words)
 }

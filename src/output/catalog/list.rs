@@ -2,71 +2,62 @@
 
 use super::super::units::grouped;
 use super::{context, moment, price};
+use crate::domain::listing::ModelFacts;
 use crate::listings::diff::{ListedModelState, ProviderListingState};
 use crate::output::ReportView;
 use crate::output::csv::disarm;
-use crate::output::grid::{Column, lines};
 use crate::output::json::time;
+use crate::output::report::{Column, ListReport};
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 use std::io;
-
-const COLUMNS: [Column; 8] = [
-    Column::new("PROVIDER"),
-    Column::new("MODEL").free(),
-    Column::new("MEASURED"),
-    Column::number("CONTEXT"),
-    Column::new("PER MILLION"),
-    Column::new("ENDS"),
-    Column::new("LISTED SINCE"),
-    Column::new("STATE"),
-];
 
 /// Terminals narrower than this do without the least important columns.
 const WIDE: usize = 100;
 
 /// The table, ending in a line break.
 pub fn table(listed_states: &[ListedModelState], view: &ReportView) -> String {
-    let roomy = view.terminal.text_limit().is_none_or(|limit| limit >= WIDE);
-    let row = |one: &ListedModelState| {
-        let facts = &one.row.facts;
-        let ends = facts.ends_on.clone().or_else(|| facts.lifecycle.clone());
-        vec![
-            one.row.provider.clone(),
-            one.row.model_id.clone(),
-            if one.measured { "yes" } else { "no" }.to_owned(),
-            context(facts),
-            if roomy { price(facts) } else { String::new() },
-            if roomy { ends.unwrap_or_default() } else { String::new() },
-            moment(one.row.first_seen_at, view),
-            if one.gone_at.is_some() { "gone" } else { "" }.to_owned(),
-        ]
-    };
-    let rows: Vec<Vec<String>> = listed_states.iter().map(row).collect();
-    text(&lines(&COLUMNS, &rows, view.terminal.text_limit(), view.terminal.unicode))
+    text(&list(listed_states, view).lines(view.terminal.text_limit(), view.terminal.unicode))
 }
 
-const COUNTS: [Column; 6] = [
-    Column::new("PROVIDER"),
-    Column::number("LISTED"),
-    Column::number("MEASURED"),
-    Column::number("GONE"),
-    Column::new("READ WHOLE"),
-    Column::new("LAST ATTEMPT").free(),
-];
+fn list<'a>(states: &'a [ListedModelState], view: &'a ReportView) -> ListReport<'a, ListedModelState> {
+    let roomy = view.terminal.text_limit().is_none_or(|limit| limit >= WIDE);
+    let where_roomy = move |words: Option<String>| words.filter(|_| roomy).unwrap_or_default();
+    let ends = |facts: &ModelFacts| facts.ends_on.clone().or_else(|| facts.lifecycle.clone());
+    let measured = |one: &ListedModelState| if one.measured { "yes" } else { "no" }.to_owned();
+    let state = |one: &ListedModelState| if one.gone_at.is_some() { "gone" } else { "" }.to_owned();
+    ListReport::new(states)
+        .column(Column::new("PROVIDER"), |one| one.row.provider.clone())
+        .column(Column::new("MODEL").free(), |one| one.row.model_id.clone())
+        .column(Column::new("MEASURED"), measured)
+        .column(Column::number("CONTEXT"), |one| context(&one.row.facts))
+        .column(Column::new("PER MILLION"), move |one| where_roomy(Some(price(&one.row.facts))))
+        .column(Column::new("ENDS"), move |one| where_roomy(ends(&one.row.facts)))
+        .column(Column::new("LISTED SINCE"), |one| moment(one.row.first_seen_at, view))
+        .column(Column::new("STATE"), state)
+}
 
 /// How many models each provider lists, and how old the lists are.
 pub fn counts(states: &BTreeMap<String, ProviderListingState>, view: &ReportView) -> String {
+    type ProviderCount<'a> = (&'a String, &'a ProviderListingState);
     let count = |number: usize| grouped(number as u64);
-    let row = |(provider, state): (&String, &ProviderListingState)| {
-        let last = state.error.as_ref().map(|error| format!("{}: {error}", moment(state.read_at, view)));
-        let whole =
-            if state.complete_at.is_some() { moment(state.complete_at, view) } else { "never".to_owned() };
-        let listed = [count(state.listed), count(state.measured), count(state.gone)];
-        std::iter::once(provider.clone()).chain(listed).chain([whole, last.unwrap_or_default()]).collect()
+    let whole = |state: &ProviderListingState| match state.complete_at {
+        Some(_) => moment(state.complete_at, view),
+        None => "never".to_owned(),
     };
-    let rows: Vec<Vec<String>> = states.iter().map(row).collect();
-    text(&lines(&COUNTS, &rows, view.terminal.text_limit(), view.terminal.unicode))
+    let last = |state: &ProviderListingState| {
+        let failed = state.error.as_ref().map(|error| format!("{}: {error}", moment(state.read_at, view)));
+        failed.unwrap_or_default()
+    };
+    let rows: Vec<ProviderCount<'_>> = states.iter().collect();
+    let list = ListReport::new(&rows)
+        .column(Column::new("PROVIDER"), |(provider, _)| (*provider).clone())
+        .column(Column::number("LISTED"), |(_, state)| count(state.listed))
+        .column(Column::number("MEASURED"), |(_, state)| count(state.measured))
+        .column(Column::number("GONE"), |(_, state)| count(state.gone))
+        .column(Column::new("READ WHOLE"), |(_, state)| whole(state))
+        .column(Column::new("LAST ATTEMPT").free(), |(_, state)| last(state));
+    text(&list.lines(view.terminal.text_limit(), view.terminal.unicode))
 }
 
 /// `provider:model_id`, one a line. Ids that hold a line break or another control character are left out: for `xargs`

@@ -1,38 +1,35 @@
 //! What came of reading lists: a line a provider.
 
 use super::super::units::{counted, grouped};
+use crate::domain::listing::ListingChangeCounts;
 use crate::listings::SyncedListing;
-use crate::output::grid::{Column, lines};
+use crate::output::report::{Column, ListReport};
 use crate::output::{ReportView, units};
-
-const COLUMNS: [Column; 6] = [
-    Column::new("PROVIDER"),
-    Column::new("READ"),
-    Column::number("MODELS"),
-    Column::number("NEW"),
-    Column::number("CHANGED"),
-    Column::number("TOOK"),
-];
 
 /// The table, ending in a line break.
 pub fn table(synced: &[SyncedListing], view: &ReportView) -> String {
-    let row = |one: &SyncedListing| {
-        let listing = &one.listing;
-        let seconds = (listing.finished_at - listing.started_at).as_seconds_f64();
-        let kept = one.kept.as_ref().ok();
-        let status = if one.kept.is_err() { "not stored" } else { listing.status.as_str() };
-        vec![
-            listing.provider.clone(),
-            status.to_owned(),
-            grouped(listing.models.len() as u64),
-            kept.map(|kept| grouped(kept.new)).unwrap_or_default(),
-            kept.map(|kept| grouped(kept.changed)).unwrap_or_default(),
-            units::seconds(seconds, view.terminal.unicode),
-        ]
-    };
-    let rows: Vec<Vec<String>> = synced.iter().map(row).collect();
-    let lines = lines(&COLUMNS, &rows, view.terminal.text_limit(), view.terminal.unicode);
+    let lines = list(synced, view).lines(view.terminal.text_limit(), view.terminal.unicode);
     lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+fn list<'a>(synced: &'a [SyncedListing], view: &'a ReportView) -> ListReport<'a, SyncedListing> {
+    let status = |one: &SyncedListing| {
+        if one.kept.is_err() { "not stored" } else { one.listing.status.as_str() }.to_owned()
+    };
+    let kept = |one: &SyncedListing, count: fn(&ListingChangeCounts) -> u64| {
+        one.kept.as_ref().map(|kept| grouped(count(kept))).unwrap_or_default()
+    };
+    let took = |one: &SyncedListing| {
+        let seconds = (one.listing.finished_at - one.listing.started_at).as_seconds_f64();
+        units::seconds(seconds, view.terminal.unicode)
+    };
+    ListReport::new(synced)
+        .column(Column::new("PROVIDER"), |one| one.listing.provider.clone())
+        .column(Column::new("READ"), status)
+        .column(Column::number("MODELS"), |one| grouped(one.listing.models.len() as u64))
+        .column(Column::number("NEW"), move |one| kept(one, |kept| kept.new))
+        .column(Column::number("CHANGED"), move |one| kept(one, |kept| kept.changed))
+        .column(Column::number("TOOK"), took)
 }
 
 /// One provider's end as a note: `groq: completed, 23 models, 2 new`.

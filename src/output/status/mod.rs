@@ -9,7 +9,7 @@ mod runners;
 mod tests;
 
 use super::color::Paint;
-use super::grid::{self, Column};
+use super::report::{Column, ListReport};
 use super::{ReportView, row_fields, text, units};
 use crate::domain::daemon_status::{DaemonProblem, DaemonStatus, LaneReport, ProblemSeverity};
 use crate::domain::fleet::{Fleet, HeartbeatRow, ProviderState};
@@ -18,6 +18,9 @@ use crate::domain::window::{ago, span};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use std::collections::BTreeMap;
+
+/// What the store knows of a provider, its lane, and its name.
+type ProviderRow<'a> = (Option<&'a ProviderState>, Option<LaneReport>, String);
 
 /// How many heartbeats are shown where not all are wanted.
 const MOST_HEARTBEATS: usize = 16;
@@ -67,7 +70,7 @@ impl StatusReport {
     }
 
     /// Every provider that anybody knows, with its lane: of this machine's daemon, else of another one.
-    fn rows(&self) -> Vec<(Option<&ProviderState>, Option<LaneReport>, String)> {
+    fn rows(&self) -> Vec<ProviderRow<'_>> {
         let mut lanes: BTreeMap<String, LaneReport> = BTreeMap::new();
         let elsewhere = self.fleet.iter().flat_map(|fleet| fleet.lanes(self.as_of));
         for lane in
@@ -149,24 +152,8 @@ fn colour(paint: Paint, severity: ProblemSeverity, line: &str) -> String {
     }
 }
 
-const PROVIDERS: [Column; 13] = [
-    Column::new("PROVIDER").free(),
-    Column::number("ON"),
-    Column::number("FRESH"),
-    Column::number("STALE").rank(3),
-    Column::number("CRITICAL"),
-    Column::number("NEVER").rank(3),
-    Column::number("PROBING").rank(6),
-    Column::number("OFF").rank(4),
-    Column::new("LAST OK").rank(2),
-    Column::number("RUNS").rank(5),
-    Column::number("FAILED"),
-    Column::new("LANE").rank(1),
-    Column::new("REASON").free().rank(7),
-];
-
 fn providers(report: &StatusReport, view: &ReportView) -> Vec<String> {
-    let rows = report.rows();
+    let mut rows = report.rows();
     if rows.is_empty() {
         return Vec::new();
     }
@@ -174,21 +161,10 @@ fn providers(report: &StatusReport, view: &ReportView) -> Vec<String> {
     for (state, ..) in &rows {
         add(&mut total, state.unwrap_or(&ProviderState::default()));
     }
-    let mut cells: Vec<Vec<String>> =
-        rows.iter().map(|(state, lane, name)| row(*state, lane.as_ref(), name, report.as_of)).collect();
     if rows.len() > 1 && report.fleet.is_some() {
-        cells.push(row(Some(&total), None, &total.provider, report.as_of));
+        rows.push((Some(&total), None, total.provider.clone()));
     }
-    // A column that says nothing anywhere takes no room.
-    let says = |place: usize| cells.iter().any(|cells| !["", "0", "-"].contains(&cells[place].as_str()));
-    let kept: Vec<usize> =
-        (0..PROVIDERS.len()).filter(|place| PROVIDERS[*place].rank == 0 || says(*place)).collect();
-    let columns: Vec<Column> = kept.iter().map(|place| PROVIDERS[*place]).collect();
-    let cells: Vec<Vec<String>> =
-        cells.iter().map(|row| kept.iter().map(|place| row[*place].clone()).collect()).collect();
-    let mut lines = grid::lines(&columns, &cells, view.limit(), view.terminal.unicode);
-    lines[0] = view.paint().heading(&lines[0]);
-    lines
+    provider_list(&rows, report.as_of).headed(view)
 }
 
 fn add(total: &mut ProviderState, state: &ProviderState) {
@@ -205,34 +181,48 @@ fn add(total: &mut ProviderState, state: &ProviderState) {
     total.last_success_at = total.last_success_at.max(state.last_success_at);
 }
 
-fn row(
-    state: Option<&ProviderState>,
-    lane: Option<&LaneReport>,
-    name: &str,
-    now: DateTime<Utc>,
-) -> Vec<String> {
-    let count = |count: fn(&ProviderState) -> u64| {
-        state.map_or_else(|| "-".to_owned(), |state| count(state).to_string())
+fn provider_list<'a>(rows: &'a [ProviderRow<'a>], now: DateTime<Utc>) -> ListReport<'a, ProviderRow<'a>> {
+    fn counted(row: &ProviderRow<'_>, count: fn(&ProviderState) -> u64) -> String {
+        row.0.map_or_else(|| "-".to_owned(), |state| count(state).to_string())
+    }
+    // A column that says nothing anywhere takes no room, but for those that are looked for.
+    let words = |title| Column::new(title).silent(&["", "-"]);
+    let count = |title| Column::number(title).silent(&["", "0", "-"]);
+    let named = |name: &str| if name.is_empty() { "-".to_owned() } else { name.to_owned() };
+    let last_success = move |(state, ..): &ProviderRow<'_>| {
+        state.and_then(|state| state.last_success_at).map_or_else(|| "-".to_owned(), |at| ago(at, now))
     };
+    let lane = |(_, lane, _): &ProviderRow<'_>| {
+        lane.as_ref().map_or_else(|| "-".to_owned(), |lane| json::word(&lane.state))
+    };
+    ListReport::new(rows)
+        .column(Column::new("PROVIDER").free(), move |(.., name)| named(name))
+        .column(Column::number("ON"), |row| counted(row, |state| state.enabled))
+        .column(Column::number("FRESH"), |row| counted(row, |state| state.fresh))
+        .column(count("STALE").rank(3), |row| counted(row, |state| state.stale))
+        .column(Column::number("CRITICAL"), |row| counted(row, |state| state.critical))
+        .column(count("NEVER").rank(3), |row| counted(row, |state| state.never_run))
+        .column(count("PROBING").rank(6), |row| counted(row, |state| state.probing))
+        .column(count("OFF").rank(4), |row| counted(row, |state| state.disabled))
+        .column(words("LAST OK").rank(2), last_success)
+        .column(count("RUNS").rank(5), |row| counted(row, |state| state.successes + state.failures))
+        .column(Column::number("FAILED"), |(state, ..)| failed(*state))
+        .column(words("LANE").rank(1), lane)
+        .column(words("REASON").free().rank(7), move |(_, lane, _)| reason(lane.as_ref(), now))
+}
+
+/// The share of failures.
+fn failed(state: Option<&ProviderState>) -> String {
     let rate = state.and_then(ProviderState::error_rate);
+    rate.map_or_else(|| "-".to_owned(), |rate| units::share((rate * 1e3).round() / 1e3))
+}
+
+/// Why a lane does not measure, and for how long.
+fn reason(lane: Option<&LaneReport>, now: DateTime<Utc>) -> String {
     let until = lane.and_then(|lane| lane.until).filter(|until| *until > now);
     let reason = lane.and_then(|lane| lane.reason.as_deref()).map(text::one_line);
     let until = until.map(|until| format!("for {}", span(until - now)));
-    vec![
-        if name.is_empty() { "-".to_owned() } else { text::escape(name) },
-        count(|state| state.enabled),
-        count(|state| state.fresh),
-        count(|state| state.stale),
-        count(|state| state.critical),
-        count(|state| state.never_run),
-        count(|state| state.probing),
-        count(|state| state.disabled),
-        state.and_then(|state| state.last_success_at).map_or_else(|| "-".to_owned(), |at| ago(at, now)),
-        count(|state| state.successes + state.failures),
-        rate.map_or_else(|| "-".to_owned(), |rate| units::share((rate * 1e3).round() / 1e3)),
-        lane.map_or_else(|| "-".to_owned(), |lane| json::word(&lane.state)),
-        reason.into_iter().chain(until).collect::<Vec<_>>().join(", "),
-    ]
+    reason.into_iter().chain(until).collect::<Vec<_>>().join(", ")
 }
 
 /// The daemon of this machine, its store and its outbox.
@@ -265,9 +255,6 @@ fn daemon(report: &StatusReport, view: &ReportView) -> Vec<String> {
     lines.iter().flat_map(|line| view.wrap(line)).collect()
 }
 
-const HEARTBEATS: [Column; 3] =
-    [Column::new("COMPONENT").free(), Column::new("LAST HEARD"), Column::new("SAYS").free()];
-
 fn heartbeats(report: &StatusReport, view: &ReportView) -> Vec<String> {
     // What a bridge wrote of a runner stands in the table of runners.
     let told = |heartbeat: &&HeartbeatRow| {
@@ -285,13 +272,14 @@ fn heartbeats(report: &StatusReport, view: &ReportView) -> Vec<String> {
     // Lanes are many and stand in the table above.
     heartbeats.sort_by_key(|heartbeat| heartbeat.component.starts_with("worker:"));
     let most = if view.verbose { usize::MAX } else { MOST_HEARTBEATS };
-    let row = |heartbeat: &&HeartbeatRow| {
-        let heard = heartbeat.updated_at.map_or_else(|| "-".to_owned(), |at| ago(at, report.as_of));
-        vec![text::escape(&heartbeat.component), heard, says(heartbeat)]
+    let heard = |heartbeat: &&HeartbeatRow| {
+        heartbeat.updated_at.map_or_else(|| "-".to_owned(), |at| ago(at, report.as_of))
     };
-    let rows: Vec<Vec<String>> = heartbeats.iter().take(most).map(row).collect();
-    let mut lines = grid::lines(&HEARTBEATS, &rows, view.limit(), view.terminal.unicode);
-    lines[0] = view.paint().heading(&lines[0]);
+    let list = ListReport::new(&heartbeats)
+        .column(Column::new("COMPONENT").free(), |heartbeat| heartbeat.component.clone())
+        .column(Column::new("LAST HEARD"), heard)
+        .column(Column::new("SAYS").free(), |heartbeat| says(heartbeat));
+    let mut lines = list.first(most).headed(view);
     let left = heartbeats.len().saturating_sub(most);
     if left > 0 {
         lines.push(format!("and {left} more: llmbench status --wide"));

@@ -5,9 +5,10 @@ pub(super) mod mongo;
 pub(super) mod sqlite;
 
 use crate::domain::clock_offset::ClockOffset;
+use crate::domain::row_fields::{FieldType, field_type};
 use crate::domain::{CachedInput, ModelRef};
 use crate::storage::StoreError;
-use crate::storage::outcomes::field_types::{FieldType, field_type, parse_date};
+use crate::storage::outcomes::field_types::parse_date;
 use async_trait::async_trait;
 use serde_json::Value;
 use std::collections::BTreeMap;

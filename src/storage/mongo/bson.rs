@@ -3,7 +3,8 @@
 //! percent-encoded (`.` as `%2E`, a leading `$` as `%24`, NUL as `%00`, `%` as `%25`, the empty key as a lone `%`): no
 //! field of the contract needs it, no two keys become one, and any URL decoder reads them back.
 
-use crate::storage::outcomes::field_types::{FieldType, field_type, parse_date};
+use crate::domain::row_fields::{FieldType, field_type};
+use crate::storage::outcomes::field_types::parse_date;
 use mongodb::bson::error::Error;
 use mongodb::bson::spec::ElementType;
 use mongodb::bson::{Bson, DateTime, Document, RawDocumentBuf};

@@ -2,6 +2,7 @@
 
 pub mod document;
 pub mod field_types;
+mod finite_check;
 pub(super) mod mongo;
 pub(super) mod mongo_bulk;
 pub(super) mod mongo_record;

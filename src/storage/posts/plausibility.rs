@@ -1,8 +1,8 @@
 //! Bounds of posted values: a value that no measurement can give is refused with its path, and not published. Pure.
 
 use super::posted_row::Flaw;
+use crate::domain::row_fields::{FieldType, field_type};
 use crate::storage::outcomes::field_types;
-use crate::storage::outcomes::field_types::FieldType;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde_json::Value;
 
@@ -24,7 +24,7 @@ const LONGEST: f64 = 86_400.0;
 /// # Errors
 /// A [`Flaw`] with the field, and in a list with the place too.
 pub fn check(name: &str, value: &Value, received_at: DateTime<Utc>) -> Result<(), Flaw> {
-    match (field_types::field_type(name), value) {
+    match (field_type(name), value) {
         (Some(FieldType::Date), Value::String(text)) => match field_types::parse_date(text) {
             Some(at) => check_date(name, at, received_at),
             None => Ok(()),

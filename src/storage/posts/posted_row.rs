@@ -5,6 +5,7 @@ use super::{PostKind, PostOrigin, Posted, plausibility};
 use crate::domain::failure;
 use crate::domain::listing::{ListedModel, Listing, ModelFacts, ReadStatus};
 use crate::domain::name_rules::{check_name, is_hidden};
+use crate::domain::row_fields::{FieldType, field_type};
 use crate::storage::StoreError;
 use crate::storage::outcomes::document::{DEEPEST, Row, RowDestination, holdable, is_ours, is_proxied};
 use crate::storage::outcomes::{field_types, payload};
@@ -105,7 +106,7 @@ fn typed(mut fields: Map<String, Value>, id: Option<&str>) -> Result<Map<String,
     }
     let aside = set_aside(&mut fields, id);
     for (name, value) in &mut fields {
-        if let Some(wanted) = field_types::field_type(name) {
+        if let Some(wanted) = field_type(name) {
             *value = coerced(wanted, value.take()).ok_or_else(|| Flaw::new(name, must_be(name)))?;
         }
     }
@@ -131,7 +132,7 @@ fn unholdable() -> String {
 }
 
 fn must_be(name: &str) -> String {
-    format!("must be {}", field_types::field_type(name).map_or("of another type", field_types::spoken))
+    format!("must be {}", field_type(name).map_or("of another type", field_types::spoken))
 }
 
 /// Removes and returns the fields of the server's names, except for the id that the post has.
@@ -148,9 +149,9 @@ fn set_aside(fields: &mut Map<String, Value>, id: Option<&str>) -> Map<String, V
 
 /// Converts a value to the type of its field. The Python runners write local time without a zone, and every reader
 /// takes it for UTC.
-fn coerced(wanted: field_types::FieldType, value: Value) -> Option<Value> {
+fn coerced(wanted: FieldType, value: Value) -> Option<Value> {
     match (wanted, &value) {
-        (field_types::FieldType::Date, Value::String(text)) => instant(text).map(field_types::date_value),
+        (FieldType::Date, Value::String(text)) => instant(text).map(field_types::date_value),
         _ => field_types::typed(wanted, value),
     }
 }

@@ -239,7 +239,7 @@ proptest! {
                 for (name, value) in document.as_object().unwrap() {
                     let aside = row.fields.get("posted").and_then(|aside| aside.get(name));
                     let kept = aside.or_else(|| row.fields.get(name));
-                    let typed = field_types::field_type(name).and_then(|wanted| super::coerced(wanted, value.clone()));
+                    let typed = field_type(name).and_then(|wanted| super::coerced(wanted, value.clone()));
                     let coerced = typed.unwrap_or_else(|| value.clone());
                     prop_assert!(kept == Some(&coerced) || kept == Some(value), "{name}: {kept:?}");
                 }

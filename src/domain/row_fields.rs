@@ -1,0 +1,355 @@
+//! The table of all fields of stored rows: name, type, unit, meaning, columns. Types in SQLite and BSON, the columns of
+//! `run --csv` and of exports, and the tables of docs/output.md follow from it. Unit tests compare the models
+//! ([`Run`](super::Run), [`Failure`](super::Failure)) with it.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+/// The type of a field. Null is allowed everywhere and stays null.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FieldType {
+    /// A string.
+    Text,
+    /// An instant in UTC with milliseconds: RFC 3339 text in JSON, a date in BSON.
+    Date,
+    /// A 64-bit float, also where the number happens to be whole.
+    Double,
+    /// An array of 64-bit floats, none of them null.
+    DoubleList,
+    /// A whole number that fits into 64 signed bits.
+    Integer,
+    /// True or false.
+    Flag,
+    /// A document.
+    Object,
+    /// An array of strings.
+    TextList,
+}
+
+use FieldType::{Date, Double, DoubleList, Flag, Integer, Object, Text, TextList};
+
+/// A field that the data contract knows. A name has one type, whatever collection it stands in.
+#[derive(Debug, Clone, Copy)]
+pub struct RowField {
+    /// Its name in JSON and in every store.
+    pub name: &'static str,
+    /// How stores keep it.
+    pub field_type: FieldType,
+    /// The unit as docs/output.md prints it; where there is none, the type in words.
+    pub unit: &'static str,
+    /// What it means, for docs/output.md.
+    pub meaning: &'static str,
+    /// Whether a success has it. Exports have the fields of successes in the order of the table.
+    in_run: bool,
+    /// Its place among the fields of a failure, from 1.
+    failure_column: Option<u8>,
+    /// Its place in `run --csv`, from 1. A new field takes the number after the last one: scripts read columns by place.
+    csv_column: Option<u8>,
+}
+
+impl RowField {
+    const fn new(
+        name: &'static str,
+        field_type: FieldType,
+        unit: &'static str,
+        meaning: &'static str,
+    ) -> Self {
+        Self { name, field_type, unit, meaning, in_run: false, failure_column: None, csv_column: None }
+    }
+
+    const fn unit(self, unit: &'static str) -> Self {
+        Self { unit, ..self }
+    }
+
+    const fn run(self) -> Self {
+        Self { in_run: true, ..self }
+    }
+
+    const fn failure(self, column: u8) -> Self {
+        Self { failure_column: Some(column), ..self }
+    }
+
+    const fn csv(self, column: u8) -> Self {
+        Self { csv_column: Some(column), ..self }
+    }
+}
+
+const fn text(name: &'static str, meaning: &'static str) -> RowField {
+    RowField::new(name, Text, "text", meaning)
+}
+
+const fn time(name: &'static str, meaning: &'static str) -> RowField {
+    RowField::new(name, Date, "time", meaning)
+}
+
+const fn number(name: &'static str, meaning: &'static str) -> RowField {
+    RowField::new(name, Double, "number", meaning)
+}
+
+const fn seconds(name: &'static str, meaning: &'static str) -> RowField {
+    RowField::new(name, Double, "seconds", meaning)
+}
+
+const fn whole_seconds(name: &'static str, meaning: &'static str) -> RowField {
+    RowField::new(name, Integer, "seconds", meaning)
+}
+
+const fn seconds_list(name: &'static str, meaning: &'static str) -> RowField {
+    RowField::new(name, DoubleList, "list of seconds", meaning)
+}
+
+const fn rate(name: &'static str, meaning: &'static str) -> RowField {
+    RowField::new(name, Double, "tokens per second", meaning)
+}
+
+const fn tokens(name: &'static str, meaning: &'static str) -> RowField {
+    RowField::new(name, Integer, "tokens", meaning)
+}
+
+const fn count(name: &'static str, meaning: &'static str) -> RowField {
+    RowField::new(name, Integer, "count", meaning)
+}
+
+const fn flag(name: &'static str, meaning: &'static str) -> RowField {
+    RowField::new(name, Flag, "true or false", meaning)
+}
+
+const fn object(name: &'static str, meaning: &'static str) -> RowField {
+    RowField::new(name, Object, "object", meaning)
+}
+
+const fn texts(name: &'static str, meaning: &'static str) -> RowField {
+    RowField::new(name, TextList, "list of text", meaning)
+}
+
+/// Successes and failures: `metrics_cloud_v2`, `metrics_cloud_probe`, `errors_cloud`.
+#[rustfmt::skip]
+const OUTCOMES: &[RowField] = &[
+    text("_id", "the attempt's id, a ULID; a store keeps one row an id").run().failure(1).csv(1),
+    text("provider", "the provider's name").run().failure(2).csv(2),
+    text("model_name", "the provider's id for the model, case-sensitive").run().failure(3).csv(3),
+    time("run_ts", "t0").run().failure(21).csv(4),
+    time("gen_ts", "end of the generation").run().csv(5),
+    number("temperature", "the profile's, whether or not the model accepts one").run().csv(49),
+    tokens("requested_tokens", "the profile's output budget").run().csv(47),
+    tokens("max_output_tokens_attempted", "the output budget that was sent").run().csv(48),
+    tokens("output_tokens", "generated, reasoning included").run().csv(21),
+    tokens("generated_output_tokens", "the same number under its newer name").run().csv(22),
+    tokens("visible_output_tokens", "of visible text").run().csv(23),
+    tokens("reasoning_tokens", "of reasoning, where the provider counts them").run().csv(24),
+    tokens("input_tokens", "of the prompt, cached ones included").run().csv(25),
+    tokens("cached_input_tokens", "of the prompt, answered by a cache").run().csv(26),
+    tokens("total_tokens", "input + output").run().csv(27),
+    text("token_source", "who counted: `provider_usage_…` (`…_split_by_tiktoken`: a tokenizer told text from reasoning) or `tiktoken_visible_text`").run().csv(28),
+    seconds("generate_time", "t0 to the end of the answer").run().csv(17),
+    rate("tokens_per_second", "generated tokens / `generate_time`").run().csv(13),
+    rate("generated_tokens_per_second", "the same number under its newer name").run().csv(14),
+    rate("visible_tokens_per_second", "visible tokens / `generate_time`").run().csv(15),
+    rate("decode_tokens_per_second", "(visible tokens − 1) / (last visible − first visible)").run().csv(16),
+    seconds("time_to_first_token", "t0 to the first visible text").run().csv(9),
+    seconds("time_to_first_reasoning_token", "t0 to the first reasoning text").run().csv(11),
+    flag("ttft_available", "whether `time_to_first_token` is a number").run().csv(10),
+    seconds_list("times_between_tokens", "gaps between visible chunks (not tokens), in order").run().csv(20),
+    seconds("inter_token_latency", "(last visible − first visible) / (visible tokens − 1)").run().csv(12),
+    seconds("time_to_64_visible_tokens_seconds", "t0 to the 64th visible token; null if fewer came").run().csv(18),
+    seconds("max_stall_seconds", "the largest gap between visible chunks").run().csv(19),
+    seconds("dns_seconds", "t0 to the resolved name").run().failure(27).csv(32),
+    seconds("connect_seconds", "t0 to the end of TCP, a proxy and TLS").run().failure(28).csv(33),
+    seconds("proxy_seconds", "a proxy's CONNECT, a share of `connect_seconds`; null without one")
+        .run()
+        .failure(42)
+        .csv(72),
+    seconds("tls_seconds", "TLS alone, a share of `connect_seconds`").run().failure(29).csv(34),
+    seconds("sent_seconds", "t0 to the request's last byte").run().failure(30).csv(35),
+    seconds("headers_seconds", "t0 to the answer's complete head").run().failure(31).csv(36),
+    seconds("first_event_seconds", "t0 to the first event, whatever it held").run().failure(32).csv(37),
+    seconds("last_visible_seconds", "t0 to the last visible text").run().failure(33).csv(38),
+    text("stream_resolution", "`token`, `coarse` (several tokens a chunk), `burst` (too few chunks)").run().csv(39),
+    count("visible_stream_chunks", "chunks with visible text").run().csv(40),
+    tokens("max_tokens_per_chunk", "the most in one chunk: the provider's count, else its share of text").run().csv(41),
+    text("connection", "`cold` or `warm`").run().failure(23).csv(6),
+    text("connect_address", "the address that answered, the proxy's where one was used; null where none did")
+        .run()
+        .failure(24)
+        .csv(29),
+    text("proxy", "the proxy of `--proxy` or the configuration, `host:port`; null without one; such rows are not published")
+        .run()
+        .failure(43)
+        .csv(73),
+    count("connect_attempts", "addresses dialled inside the clock; null on a warm connection").run().failure(25).csv(30),
+    count("reconnects", "kept connections that had died: measured afresh, with a new t0").run().failure(26).csv(31),
+    flag("suspect", "whether the client was starved, or the counts or text are in doubt").run().failure(34).csv(42),
+    texts("suspect_reasons", "why").run().failure(35).csv(43),
+    seconds("loop_lag_seconds", "the longest time by which the measuring loop was late").run().failure(36).csv(44),
+    seconds("dispatch_delay_seconds", "from the moment the request should have started to t0").run().failure(37).csv(45),
+    seconds("wall_clock_step_seconds", "wall clock − monotonic clock over the run").run().failure(38).csv(46),
+    count("metrics_schema_version", "version of these fields: 2").run(),
+    text("request_mode", "which request was sent: `groq_chat_completions_stream`, …").run().failure(19).csv(52),
+    text("finish_reason", "why generation ended, in the provider's word").run().failure(40).csv(53),
+    text("response_id", "the provider's id for the answer").run().failure(41).csv(54),
+    text("provider_request_id", "the provider's id for the request, from its headers: what its support asks for").run().failure(39).csv(55),
+    text("response_status", "the provider's status word (Responses)").run().csv(56),
+    text("response_model", "the model that the provider says it served").run().csv(57),
+    text("reasoning_effort", "the effort that was sent").run().csv(50),
+    text("validation_policy", "`visible_nonzero`: visible text came").run(),
+    flag("visible_text_empty", "always false: a success has visible text").run(),
+    text("sample_role", "`published`, `manual`, or what `--role` said").run().failure(15).csv(8),
+    text("benchmark_profile_id", "the profile; `custom` where flags changed the question").run().failure(14).csv(7),
+    count("protocol_version", "version of the measuring rules").run(),
+    text("attempt_group", "the attempts at one measurement").run().failure(16).csv(61),
+    count("attempt", "1, or more after a learned adaptation").run().failure(17).csv(62),
+    texts("adaptations", "adaptations in force: `omit_temperature`, `use_responses`, …").run().failure(18).csv(51),
+    text("transport_provider", "routed providers: who carried the request").run().csv(59),
+    text("observed_provider", "routed providers: who served it").run().csv(60),
+    text("route_endpoint_tag", "routed providers: which endpoint").run(),
+    text("quantization", "routed providers: which weights").run(),
+    text("service_tier", "the tier that the answer names").run().csv(58),
+    object("provider_timing", "the provider's own clock under its own names").unit("object, seconds").run(),
+    text("measured_by", "program and version").run().failure(20).csv(63),
+    object("misc", "the catalogue's request metadata, verbatim").run(),
+    time("ts", "when it failed").failure(4).csv(64),
+    text("stage", "`prepare`, `connect`, `request`, `response`, `stream` or `validate`").failure(5).csv(65),
+    text("message", "for people, free of secrets, at most 4,000 characters").failure(6).csv(69),
+    text("error_kind", "a heading of [TROUBLESHOOTING.md](../TROUBLESHOOTING.md)").failure(7).csv(66),
+    count("http_status", "the HTTP status, where an answer came").failure(8).csv(67),
+    text("provider_error_code", "the provider's own code").failure(9).csv(68),
+    text("normalized_message", "the message without ids and long numbers").failure(10).csv(70),
+    text("fingerprint", "groups equal failures").failure(11).csv(71),
+    text("traceback", "kept for readers of older rows").unit("null").failure(12),
+    seconds("retry_after_seconds", "how long the provider asks to wait").failure(13),
+    seconds("elapsed_seconds", "t0 to the end").failure(22),
+];
+
+/// What a bridge adds to a posted row.
+const POSTS: &[RowField] = &[
+    time("received_at", "when the bridge took the row, by its own clock"),
+    text("key_id", "the key under which it was posted"),
+    text("runner", "whose key that is"),
+    flag("clock_suspect", "whether the runner's dates cannot be true"),
+];
+
+/// `model_status`: the health of a model.
+const HEALTH: &[RowField] = &[
+    text("model_id", "the provider's id for the model, case-sensitive"),
+    flag("enabled", "whether the model is measured"),
+    whole_seconds("cadence_seconds", "how often it should be measured"),
+    time("last_success_at", "the newest published success"),
+    time("last_attempt_at", "the newest attempt, whatever came of it"),
+    time("last_error_at", "the newest failure since the last success"),
+    text("last_error_kind", "its kind"),
+    text("last_error_message", "its message"),
+    count("consecutive_failures", "failures since the last success"),
+    count("successes_24h", "published successes of the last 24 hours"),
+    count("failures_24h", "failures of the last 24 hours"),
+    count("deadline_misses_24h", "failures of the last 24 hours in which a deadline had passed"),
+    whole_seconds("staleness_seconds", "time since the last success"),
+    text("freshness_status", "`fresh`, `stale`, `critical`, `never_run` or `disabled`"),
+    time("updated_at", "when the row was derived"),
+];
+
+/// `models`: what the catalogue says of a model, beside the fields of other names.
+const CATALOG: &[RowField] = &[
+    time("created_at", "when the entry was made"),
+    time("disabled_at", "when the model was set aside"),
+    time("disabled_until", "until when, where that is known"),
+    time("disabled_recheck_at", "when the daemon tries it again"),
+];
+
+/// `error_rollups`: equal failures of a day.
+const ROLLUPS: &[RowField] = &[
+    count("count", "how many there were"),
+    time("first_seen", "the first of them"),
+    time("last_seen", "the last of them"),
+    texts("sample_messages", "some of their messages"),
+];
+
+fn all() -> impl Iterator<Item = &'static RowField> {
+    [OUTCOMES, POSTS, HEALTH, CATALOG, ROLLUPS].into_iter().flatten()
+}
+
+/// The table by name: every field of every row is looked up in it.
+static BY_NAME: LazyLock<HashMap<&str, FieldType>> =
+    LazyLock::new(|| all().map(|field| (field.name, field.field_type)).collect());
+
+/// The type of a field that the contract knows.
+pub fn field_type(name: &str) -> Option<FieldType> {
+    BY_NAME.get(name).copied()
+}
+
+/// The fields of a success, in order.
+pub fn of_runs() -> impl Iterator<Item = &'static RowField> {
+    OUTCOMES.iter().filter(|field| field.in_run)
+}
+
+/// The fields of a failure, in order.
+pub fn of_failures() -> impl Iterator<Item = &'static RowField> {
+    numbered(|field| field.failure_column)
+}
+
+/// The columns of `run --csv`, in order.
+pub fn in_csv() -> impl Iterator<Item = &'static RowField> {
+    numbered(|field| field.csv_column)
+}
+
+fn numbered(column: fn(&RowField) -> Option<u8>) -> impl Iterator<Item = &'static RowField> {
+    let mut fields: Vec<_> = OUTCOMES.iter().filter_map(|field| Some((column(field)?, field))).collect();
+    fields.sort_unstable_by_key(|(column, _)| *column);
+    fields.into_iter().map(|(_, field)| field)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{FailureKind, Outcome};
+    use crate::measure::testing::{failure, run};
+    use serde_json::{Map, Value};
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn each_name_is_declared_once() {
+        let mut names: Vec<_> = all().map(|field| field.name).collect();
+        names.sort_unstable();
+        let doubles: Vec<_> = names.windows(2).filter(|pair| pair[0] == pair[1]).collect();
+        assert!(doubles.is_empty(), "{doubles:?}");
+    }
+
+    #[test]
+    fn columns_are_numbered_without_gaps() {
+        let of_failure: fn(&RowField) -> Option<u8> = |field| field.failure_column;
+        let of_csv: fn(&RowField) -> Option<u8> = |field| field.csv_column;
+        for column in [of_failure, of_csv] {
+            let mut numbers: Vec<u8> = OUTCOMES.iter().filter_map(column).collect();
+            numbers.sort_unstable();
+            assert!((1..).zip(&numbers).all(|(place, number)| place == *number), "{numbers:?}");
+        }
+    }
+
+    fn fields(row: &impl serde::Serialize) -> Map<String, Value> {
+        serde_json::to_value(row).unwrap().as_object().unwrap().clone()
+    }
+
+    /// Names and types: a field that a model has and the table lacks is named here.
+    #[test]
+    fn the_models_have_the_fields_of_the_table() {
+        let mut success = run("groq", "m", 0.2);
+        success.extra.clear();
+        let fields_of_run = fields(&success);
+        let declared: BTreeSet<_> = of_runs().map(|field| field.name).collect();
+        assert_eq!(fields_of_run.keys().map(String::as_str).collect::<BTreeSet<_>>(), declared);
+        let Outcome::Failure(failed) = failure("groq", "m", FailureKind::Timeout, "late") else { panic!() };
+        let fields_of_failure = fields(&failed);
+        let declared: Vec<_> = of_failures().map(|field| field.name).collect();
+        assert!(fields_of_failure.keys().all(|name| declared.contains(&name.as_str())));
+        for (name, value) in fields_of_run.iter().chain(&fields_of_failure) {
+            let fits = match field_type(name).unwrap() {
+                Text | Date => value.is_string(),
+                Double => value.is_f64(),
+                Integer => value.is_u64(),
+                Flag => value.is_boolean(),
+                Object => value.is_object(),
+                DoubleList | TextList => value.is_array(),
+            };
+            assert!(fits || value.is_null(), "{name}: {value}");
+        }
+    }
+}

@@ -206,7 +206,7 @@ const OUTCOMES: &[RowField] = &[
     text("service_tier", "the tier that the answer names").run().csv(58),
     object("provider_timing", "the provider's own clock under its own names").unit("object, seconds").run(),
     text("measured_by", "program and version").run().failure(20).csv(63),
-    object("misc", "the catalogue's request metadata, verbatim").run(),
+    object("misc", "the catalog's request metadata, verbatim").run(),
     time("ts", "when it failed").failure(4).csv(64),
     text("stage", "`prepare`, `connect`, `request`, `response`, `stream` or `validate`").failure(5).csv(65),
     text("message", "for people, free of secrets, at most 4,000 characters").failure(6).csv(69),
@@ -247,7 +247,7 @@ const HEALTH: &[RowField] = &[
     time("updated_at", "when the row was derived"),
 ];
 
-/// `models`: what the catalogue says of a model, beside the fields of other names.
+/// `models`: what the catalog says of a model, beside the fields of other names.
 const CATALOG: &[RowField] = &[
     time("created_at", "when the entry was made"),
     time("disabled_at", "when the model was set aside"),

@@ -3,7 +3,7 @@
 use crate::raw_server::{Act, Heard, play_to, send};
 use crate::run_bad_input::network::tls_server;
 use crate::stores::backend::Backend;
-use crate::support::catalogue::put_model;
+use crate::support::catalog::put_model;
 use crate::support::forward_proxy::{ForwardProxy, Manner};
 use crate::support::pty::heed_interrupts;
 use crate::support::smtp::{Smtp, header};

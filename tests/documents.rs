@@ -183,8 +183,8 @@ fn the_json_document_has_the_fields_that_are_documented() {
     assert_eq!(found.keys().map(String::as_str).collect::<BTreeSet<_>>(), top);
 }
 
-/// Variables that the documents name and that others read: the AWS SDK; nobody.
-const FOREIGN_VARIABLES: [&str; 2] = ["AWS_PROFILE", "HTTPS_PROXY"];
+/// Variables that the documents name and that others read: the AWS SDK, the HTTP clients of logins.
+const FOREIGN_VARIABLES: [&str; 5] = ["AWS_PROFILE", "HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"];
 
 #[test]
 fn every_variable_that_is_named_is_read() {

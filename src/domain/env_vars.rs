@@ -111,8 +111,10 @@ pub const OPENROUTER_BASE_URL: &str = "OPENROUTER_BASE_URL";
 
 /// Key of Vertex in express mode (Gemini alone, no project).
 pub const GOOGLE_API_KEY: &str = "GOOGLE_API_KEY";
-/// Path of a service account's JSON file.
+/// Path of a JSON file with Google credentials.
 pub const GOOGLE_APPLICATION_CREDENTIALS: &str = "GOOGLE_APPLICATION_CREDENTIALS";
+/// `HOST` or `HOST:PORT` of Google's metadata server.
+pub const GCE_METADATA_HOST: &str = "GCE_METADATA_HOST";
 /// Google Cloud project of Vertex.
 pub const GOOGLE_CLOUD_PROJECT: &str = "GOOGLE_CLOUD_PROJECT";
 /// Location of Vertex: `global`, `us`, `eu` or a region.
@@ -288,6 +290,7 @@ pub const ALL: &[&str] = &[
     OPENROUTER_BASE_URL,
     GOOGLE_API_KEY,
     GOOGLE_APPLICATION_CREDENTIALS,
+    GCE_METADATA_HOST,
     GOOGLE_CLOUD_PROJECT,
     GOOGLE_CLOUD_LOCATION,
     ANTHROPIC_VERTEX_PROJECT_ID,

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Deserializer};
 use std::fmt;
+use zeroize::Zeroize;
 
 /// A secret. `Debug` shows `[redacted]`, there is no `Display`, and its memory is overwritten when it is dropped.
 #[derive(Clone, PartialEq, Eq)]
@@ -76,9 +77,7 @@ impl fmt::Debug for Secret {
 impl Drop for Secret {
     /// Overwrites this copy. Copies that the operating system or a library made are out of reach.
     fn drop(&mut self) {
-        let mut bytes = std::mem::take(&mut self.0).into_bytes();
-        bytes.fill(0);
-        std::hint::black_box(&bytes);
+        self.0.zeroize();
     }
 }
 

@@ -1,9 +1,10 @@
 //! A file that is there whole or not at all: written beside its place under another name, and renamed at the end.
 
 use super::background_writer::BackgroundWriter;
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use tempfile::{Builder, TempPath};
 
 /// Why a file cannot be begun.
 #[derive(Debug, thiserror::Error)]
@@ -25,9 +26,9 @@ pub struct NewFile {
     /// Nothing once it is finished.
     out: Option<BackgroundWriter>,
     path: PathBuf,
-    temporary: PathBuf,
+    /// Removes the file where it is dropped.
+    temporary: TempPath,
     replaces: bool,
-    kept: bool,
 }
 
 impl NewFile {
@@ -46,29 +47,44 @@ impl NewFile {
             _ => {}
         }
         let name = path.file_name().ok_or_else(|| NewFileError::NoFile(path.clone()))?.to_string_lossy();
-        let temporary = path.with_file_name(format!(".{name}.{}.partial", std::process::id()));
-        let file = File::create(&temporary).map_err(failed)?;
+        let directory =
+            path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // Opened here and not by the library, which makes files that others cannot read: the umask decides.
+        let open = |path: &Path| OpenOptions::new().write(true).create_new(true).open(path);
+        let prefix = format!(".{name}.");
+        let beside = Builder::new().prefix(&prefix).suffix(".partial").make_in(directory, open);
+        let (file, temporary) = beside.map_err(failed)?.into_parts();
         let out = Some(BackgroundWriter::start(file).map_err(failed)?);
-        Ok(Self { out, path, temporary, replaces: replace, kept: false })
+        Ok(Self { out, path, temporary, replaces: replace })
     }
 
     /// Gives it its name once all of it is on the disk, and says how many bytes it has.
     ///
     /// # Errors
     /// The operating system's; also where something has that name by now and must not be replaced. No file is left then.
-    pub fn keep(mut self) -> io::Result<u64> {
-        let file = self.out.take().ok_or(ErrorKind::BrokenPipe)?.finish()?;
+    pub fn keep(self) -> io::Result<u64> {
+        let file = self.out.ok_or(ErrorKind::BrokenPipe)?.finish()?;
         file.sync_data()?;
         let bytes = file.metadata()?.len();
-        if !self.replaces && fs::symlink_metadata(&self.path).is_ok() {
-            return Err(io::Error::new(
-                ErrorKind::AlreadyExists,
-                "another file has taken the name meanwhile",
-            ));
+        if self.replaces {
+            self.temporary.persist(&self.path)?;
+        } else {
+            name_once(self.temporary, &self.path)?;
         }
-        fs::rename(&self.temporary, &self.path)?;
-        self.kept = true;
         Ok(bytes)
+    }
+}
+
+/// Gives a file a name that nothing has.
+fn name_once(temporary: TempPath, path: &Path) -> io::Result<()> {
+    match temporary.persist_noclobber(path) {
+        Ok(()) => Ok(()),
+        Err(failed) if failed.error.kind() == ErrorKind::AlreadyExists => {
+            Err(io::Error::new(ErrorKind::AlreadyExists, "another file has taken the name meanwhile"))
+        }
+        // Some file systems (FAT on old kernels, some of FUSE) know neither way to do it in one step.
+        Err(failed) if fs::symlink_metadata(path).is_err() => Ok(failed.path.persist(path)?),
+        Err(failed) => Err(failed.error),
     }
 }
 
@@ -79,15 +95,6 @@ impl Write for NewFile {
 
     fn flush(&mut self) -> io::Result<()> {
         self.out.as_mut().ok_or(ErrorKind::BrokenPipe)?.flush()
-    }
-}
-
-impl Drop for NewFile {
-    fn drop(&mut self) {
-        if !self.kept {
-            // Where it cannot be removed, its name says what it is.
-            let _ = fs::remove_file(&self.temporary);
-        }
     }
 }
 

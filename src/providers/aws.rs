@@ -85,6 +85,7 @@ pub(super) async fn load(loader: ConfigLoader, overrides: &AwsOverrides) -> SdkC
 #[derive(Debug, Clone)]
 pub struct AwsIdentity {
     config: SdkConfig,
+    profile: Option<String>,
     /// Where the SDK found the credentials, in its own word: `EnvironmentVariable`, `ProfileFile`, `IMDSv2`.
     pub source: String,
 }
@@ -94,12 +95,13 @@ impl AwsIdentity {
     ///
     /// # Errors
     /// [`FailureDetail`] with the SDK's words where there are none.
-    pub(super) async fn find(config: SdkConfig) -> Result<Self, FailureDetail> {
+    pub(super) async fn find(config: SdkConfig, profile: Option<String>) -> Result<Self, FailureDetail> {
         let provider = config.credentials_provider().ok_or_else(|| {
             super::bedrock::prepare_fault("the AWS SDK has no provider of credentials".to_owned())
         })?;
-        let credentials = provider.provide_credentials().await.map_err(|error| explain(&error))?;
-        Ok(Self { source: source(&credentials), config })
+        let found = provider.provide_credentials().await;
+        let credentials = found.map_err(|error| explain(&error, profile.as_deref()))?;
+        Ok(Self { source: source(&credentials), config, profile })
     }
 
     /// The signed question whose credentials these are (STS `GetCallerIdentity`, which needs no permission).
@@ -110,7 +112,8 @@ impl AwsIdentity {
         let taken = CaptureConnector::default();
         let config = aws_sdk_sts::config::Builder::from(&self.config).http_client(taken.clone()).build();
         let outcome = Client::from_conf(config).get_caller_identity().send().await;
-        wire_request("POST", &taken.request(outcome.map(drop).map_err(|error| explain(&error)))?)
+        let outcome = outcome.map(drop).map_err(|error| explain(&error, self.profile.as_deref()));
+        wire_request("POST", &taken.request(outcome)?)
     }
 }
 
@@ -120,6 +123,26 @@ pub fn arn(body: &[u8]) -> Option<String> {
     let (_, rest) = text.split_once("<Arn>")?;
     let (arn, _) = rest.split_once("</Arn>")?;
     (arn.starts_with("arn:") && arn.len() <= 2048).then(|| arn.to_owned())
+}
+
+/// Words of the SDK where an SSO login is over or was never made. The token service answers `UnauthorizedException` to a
+/// token that was withdrawn, or that a profile without `sso_session` shows after its end.
+const SSO_WORDS: [&str; 3] = ["SSO token", ".aws/sso/cache", "UnauthorizedException"];
+
+/// The same for `aws login`.
+const LOGIN_WORDS: [&str; 2] = ["Login token", ".aws/login/cache"];
+
+/// What to do where the SDK finds no credentials, from its words. `profile` is the one that was named.
+pub(super) fn remedy(sentence: &str, profile: Option<&str>) -> String {
+    let has = |words: &[&str]| words.iter().any(|word| sentence.contains(word));
+    let flag = profile.map(|name| format!(" --profile {name}")).unwrap_or_default();
+    if has(&SSO_WORDS) {
+        format!("The SSO login is over or was never made: run `aws sso login{flag}`")
+    } else if has(&LOGIN_WORDS) {
+        format!("The login is over or was never made: run `aws login{flag}`")
+    } else {
+        "Check AWS_PROFILE, AWS_REGION and the credentials (`aws sts get-caller-identity`)".to_owned()
+    }
 }
 
 /// The SDK tells its source in the debug view alone, which keeps the secret half out.

@@ -7,14 +7,13 @@
 //! Signatures stay valid for five minutes, far longer than the way from here to the wire.
 
 use super::aws::{self, AwsError, AwsIdentity};
+use super::aws_http::credentials_client;
 use super::prepare::RequestPlan;
 use crate::domain::failure::{FailureDetail, FailureKind, FailureStage};
 use crate::wire::{Origin, WireRequest};
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_bedrockruntime::Client;
 use aws_sdk_bedrockruntime::config::Config;
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
@@ -35,6 +34,8 @@ const PLACEHOLDER: &str = "none";
 #[derive(Debug, Clone)]
 pub struct Signer {
     client: Client,
+    /// The profile that was named, for messages.
+    profile: Option<String>,
 }
 
 /// What the configuration may say instead of the AWS environment.
@@ -59,7 +60,7 @@ impl Signer {
         if let Some(endpoint) = &overrides.endpoint {
             config = config.endpoint_url(endpoint);
         }
-        Ok(Self { client: Client::from_conf(config.build()) })
+        Ok(Self { client: Client::from_conf(config.build()), profile: overrides.profile.clone() })
     }
 
     /// Who would sign, without signing: see [`AwsIdentity`].
@@ -68,7 +69,7 @@ impl Signer {
     /// The profile's, or what keeps the SDK from finding credentials, in a sentence.
     pub async fn identity(overrides: &AwsOverrides) -> Result<AwsIdentity, String> {
         let shared = shared(overrides).await.map_err(|error| error.to_string())?;
-        AwsIdentity::find(shared).await.map_err(|fault| fault.message)
+        AwsIdentity::find(shared, overrides.profile.clone()).await.map_err(|fault| fault.message)
     }
 
     /// The region in use, if any was found.
@@ -97,7 +98,7 @@ impl Signer {
             .config_override(Config::builder().http_client(taken.clone()))
             .send()
             .await;
-        let outcome = outcome.map(drop).map_err(|error| explain(&error));
+        let outcome = outcome.map(drop).map_err(|error| explain(&error, self.profile.as_deref()));
         wire_request("POST", &taken.request(outcome)?)
     }
 
@@ -127,7 +128,7 @@ impl Signer {
             .config_override(Config::builder().http_client(taken.clone()))
             .send()
             .await;
-        let outcome = outcome.map(drop).map_err(|error| explain(&error));
+        let outcome = outcome.map(drop).map_err(|error| explain(&error, self.profile.as_deref()));
         wire_request("GET", &taken.request(outcome)?)
     }
 }
@@ -137,9 +138,8 @@ async fn shared(overrides: &AwsOverrides) -> Result<SdkConfig, AwsError> {
     if let Some(profile) = &overrides.profile {
         aws::require(profile).await?;
     }
-    let http =
-        aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-    Ok(aws::load(aws_config::defaults(BehaviorVersion::latest()).http_client(http), overrides).await)
+    let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(credentials_client());
+    Ok(aws::load(loader, overrides).await)
 }
 
 /// The root of the control plane, from the address of a [`PLACEHOLDER`]'s request: another host name of AWS's own, the same
@@ -207,7 +207,7 @@ pub(super) fn prepare_fault(message: String) -> FailureDetail {
 }
 
 /// The whole chain of an SDK error on one line: its outermost sentence alone says only "dispatch failure".
-pub(super) fn explain(error: &(dyn std::error::Error + 'static)) -> FailureDetail {
+pub(super) fn explain(error: &(dyn std::error::Error + 'static), profile: Option<&str>) -> FailureDetail {
     let mut sentence = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -218,10 +218,8 @@ pub(super) fn explain(error: &(dyn std::error::Error + 'static)) -> FailureDetai
         source = cause.source();
     }
     let sentence = sentence.split_whitespace().collect::<Vec<_>>().join(" ");
-    prepare_fault(format!(
-        "no AWS request could be signed: {sentence}. Check AWS_PROFILE, AWS_REGION and the credentials (`aws sts \
-         get-caller-identity`)"
-    ))
+    let remedy = aws::remedy(&sentence, profile);
+    prepare_fault(format!("no AWS request could be signed: {sentence}. {remedy}"))
 }
 
 #[cfg(test)]
@@ -239,7 +237,7 @@ mod tests {
             .credentials_provider(Credentials::for_tests())
             .endpoint_url(endpoint)
             .build();
-        Signer { client: Client::from_conf(config) }
+        Signer { client: Client::from_conf(config), profile: None }
     }
 
     fn plan(metadata: Value) -> RequestPlan {

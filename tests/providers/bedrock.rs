@@ -21,7 +21,7 @@ fn run(home: &Home, address: SocketAddr, kept: &Kept, variables: &[(&str, &str)]
 }
 
 /// The same against the simulator.
-fn run_simulated(home: &Home, variables: &[(&str, &str)]) -> Measured {
+pub fn run_simulated(home: &Home, variables: &[(&str, &str)]) -> Measured {
     let simulator = simulator::start_in_process().unwrap();
     let (address, kept) = http::hand_on(simulator.addr, BEDROCK.model, QUICK, |_| None);
     run(home, address, &kept, variables)
@@ -105,7 +105,7 @@ fn a_profile_brings_key_and_region() {
     signed_by(&measured, "AKIAPROFILE", "ap-northeast-1");
 }
 
-fn signed_by(measured: &Measured, key: &str, region: &str) {
+pub fn signed_by(measured: &Measured, key: &str, region: &str) {
     let authorization = measured.request().header("authorization").unwrap();
     assert!(authorization.contains(&format!("Credential={key}/")), "{authorization}");
     assert!(authorization.contains(&format!("/{region}/bedrock/aws4_request")), "{authorization}");

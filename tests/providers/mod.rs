@@ -1,10 +1,12 @@
 //! Every provider through the binary: what is asked of it, byte for byte where it matters, and the row that comes of it.
 
+mod aws_logins;
 mod bedrock;
 pub mod bench;
 mod cases;
 mod contract;
 mod corrections;
+mod google_logins;
 pub mod http;
 mod own_hosts;
 mod requests;

@@ -2,6 +2,7 @@
 
 use super::bounded;
 use crate::commands::context::Context;
+use crate::commands::run::access;
 use crate::domain::env_vars::{GOOGLE_API_KEY, GOOGLE_APPLICATION_CREDENTIALS};
 use crate::domain::finding::{Finding, FindingSection};
 use crate::domain::sourced::Sourced;
@@ -77,7 +78,8 @@ pub async fn look(host: Host, reader: ListingReader, context: Arc<Context>, offl
     let token = match file.filter(|_| !offline) {
         None => None,
         Some(file) => {
-            let asking = async move { GoogleLogin::open(file.as_deref()).await?.credential().await };
+            let search = access::google(file, &context);
+            let asking = async move { GoogleLogin::open(&search).await?.credential().await };
             Some(match bounded("asking Google", asking).await {
                 Ok(Ok(Credential::Google { project, user, .. })) => Ok(GoogleToken { project, user }),
                 Ok(Ok(_)) => Ok(GoogleToken { project: None, user: false }),
@@ -129,7 +131,7 @@ fn token(check: &GoogleCheck) -> Option<Finding> {
                     format!("name a file that is there, or `unset {GOOGLE_APPLICATION_CREDENTIALS}`; `ls -l {}`", path.display())
                 }
                 GoogleError::WrongType { .. } | GoogleError::Broken { .. } => {
-                    "name the JSON key file of a service account, or unset the variable and `gcloud auth application-default login`".to_owned()
+                    "name a whole credentials file, or unset the variable and `gcloud auth application-default login`".to_owned()
                 }
                 GoogleError::Refused(_) | GoogleError::Late => {
                     "a new key of the service account, or `gcloud auth application-default login`; look at this machine's clock, too".to_owned()

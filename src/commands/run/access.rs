@@ -1,16 +1,17 @@
 //! From a host of the table to a route: resolves key, token or signer, and starts the simulator if it is selected.
 
 use crate::commands::context::Context;
-use crate::domain::env_vars::AWS_PROFILE;
+use crate::domain::env_vars::{AWS_PROFILE, GCE_METADATA_HOST};
 use crate::domain::secret::Secret;
 use crate::domain::sourced::{Source, Sourced};
 use crate::providers::auth::ProviderLogin;
 use crate::providers::bedrock::{AwsOverrides, Signer};
-use crate::providers::google::GoogleLogin;
+use crate::providers::google::{GoogleLogin, GoogleSearch};
 use crate::providers::hosts::Host;
 use crate::providers::route::{ProviderRoute, RouteAccess};
 use crate::simulator;
 use crate::simulator::RunningSimulator;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The name of the built-in simulator in the table.
@@ -48,7 +49,7 @@ pub async fn enter(host: &Host, login: ProviderLogin, context: &Context) -> Resu
             (RouteAccess::Known(credential), secret)
         }
         ProviderLogin::GoogleAdc(file) => {
-            let login = GoogleLogin::open(file.as_deref()).await.map_err(|error| error.to_string())?;
+            let login = GoogleLogin::open(&google(file, context)).await.map_err(|error| error.to_string())?;
             (RouteAccess::Google(Arc::new(login)), None)
         }
         ProviderLogin::AwsChain => {
@@ -75,4 +76,16 @@ pub fn aws(host: &Host, context: &Context) -> AwsOverrides {
     let value = |sourced: &Option<Sourced<String>>| sourced.as_ref().map(|sourced| sourced.value.clone());
     let profile = context.settings.env().get(AWS_PROFILE).map(str::to_owned);
     AwsOverrides { region: value(&host.region), profile, endpoint: value(&host.base_url) }
+}
+
+/// Where a login of Google is looked for: in `file`, else where its own libraries look.
+pub fn google(file: Option<PathBuf>, context: &Context) -> GoogleSearch {
+    let env = context.settings.env();
+    let metadata_host = env.get(GCE_METADATA_HOST).map(str::to_owned);
+    GoogleSearch {
+        file,
+        home: env.get("HOME").map(PathBuf::from),
+        metadata_host,
+        extra_ca: context.extra_ca(),
+    }
 }

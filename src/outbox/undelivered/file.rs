@@ -5,13 +5,9 @@ use crate::storage::outcomes::payload;
 use crate::storage::outcomes::payload::OutcomeKind;
 use crate::storage::private_files::private;
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-/// Makes the names of this process's temporary files unique.
-static WRITTEN: AtomicU64 = AtomicU64::new(0);
 
 /// Extension of outcome files. Temporary files and those set aside have others.
 pub const EXTENSION: &str = "jsonl";
@@ -79,24 +75,21 @@ fn checksum(kind: OutcomeKind, store: &str, outcome: &str) -> String {
 
 /// Writes and syncs a temporary file, renames it and syncs the directory: a crash leaves all of it or none.
 pub fn write_whole(path: &Path, text: &str) -> io::Result<()> {
-    let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
-    let temporary = path.with_extension(format!("{}-{number}.tmp", std::process::id()));
-    let written = write_private(&temporary, text).and_then(|()| fs::rename(&temporary, path));
-    if written.is_err() {
-        drop(fs::remove_file(&temporary));
-    }
-    written?;
-    sync_directory(path.parent())
+    let directory = directory(path.parent());
+    // Opened here and not by the library, so that the mode is ours and errors keep the system's number.
+    let open = |path: &Path| private(OpenOptions::new().write(true).create_new(true)).open(path);
+    let mut beside = tempfile::Builder::new().suffix(".tmp").make_in(directory, open)?;
+    beside.as_file_mut().write_all(text.as_bytes())?;
+    beside.as_file().sync_all()?;
+    beside.persist(path).map_err(|failed| failed.error)?;
+    sync_directory(Some(directory))
 }
 
 /// Syncs a directory, so that its file names are on disk.
-pub fn sync_directory(directory: Option<&Path>) -> io::Result<()> {
-    let directory = directory.filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(directory)?.sync_all()
+pub fn sync_directory(path: Option<&Path>) -> io::Result<()> {
+    File::open(directory(path))?.sync_all()
 }
 
-fn write_private(path: &Path, text: &str) -> io::Result<()> {
-    let mut file = private(OpenOptions::new().write(true).create(true).truncate(true)).open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
+fn directory(path: Option<&Path>) -> &Path {
+    path.filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

@@ -1,0 +1,193 @@
+//! The HTTP client of token requests: our TLS, no redirects, bounded answers, the proxy that the environment names for
+//! everything but this machine and metadata servers.
+
+use super::{DEADLINE, GoogleError};
+use crate::domain::secret::Secret;
+use crate::providers::direct::is_local;
+use crate::wire::tls::client_config;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Response, StatusCode};
+use serde_json::Value;
+use std::path::Path;
+use std::time::Duration;
+use url::Url;
+use url::form_urlencoded::Serializer;
+
+/// No token and no refusal is longer.
+const MOST_BYTES: usize = 64 * 1024;
+
+/// How long connecting to a metadata server may take: outside of a cloud its address is a hole.
+const METADATA_CONNECT: Duration = Duration::from_secs(3);
+
+/// How often one request is sent where the server or the way to it fails.
+const TRIES: u32 = 5;
+
+/// The pause after the first try; each further one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+/// One request. Without a body it is a GET.
+#[derive(Default)]
+pub(super) struct TokenRequest<'a> {
+    pub(super) url: &'a str,
+    pub(super) headers: Vec<(String, Secret)>,
+    pub(super) body: Option<RequestBody>,
+}
+
+/// What is sent.
+pub(super) enum RequestBody {
+    Form(Vec<(&'static str, Secret)>),
+    Json(Value),
+}
+
+#[derive(Clone)]
+pub(super) struct TokenClient {
+    proxied: Client,
+    direct: Client,
+}
+
+/// Why a try failed, and whether another one can help.
+struct FailedTry {
+    words: String,
+    again: bool,
+}
+
+impl TokenClient {
+    /// Sets TLS up.
+    ///
+    /// # Errors
+    /// [`GoogleError::Refused`], where the operator's certificate authorities cannot be used.
+    pub(super) fn new(extra_ca: Option<&Path>) -> Result<Self, GoogleError> {
+        let refused = |error: String| GoogleError::Refused(error);
+        let tls = client_config(extra_ca).map_err(|error| refused(error.to_string()))?;
+        let common = || {
+            let own = tls.as_ref().clone();
+            Client::builder().tls_backend_preconfigured(own).redirect(Policy::none()).timeout(DEADLINE)
+        };
+        let proxied = common().build().map_err(|error| refused(chain(&error)))?;
+        let direct = common().no_proxy().connect_timeout(METADATA_CONNECT).build();
+        Ok(Self { proxied, direct: direct.map_err(|error| refused(chain(&error)))? })
+    }
+
+    /// The text of a good answer.
+    ///
+    /// # Errors
+    /// [`GoogleError::Refused`] with the server's words, and no secret of the request in them.
+    pub(super) async fn ask(&self, request: TokenRequest<'_>) -> Result<String, GoogleError> {
+        let refused = |words: String| GoogleError::Refused(words);
+        let url = Url::parse(request.url).map_err(|error| refused(format!("{}: {error}", request.url)))?;
+        let server = url.host_str().unwrap_or_default().to_owned();
+        let mut pause = FIRST_PAUSE;
+        for left in (0..TRIES).rev() {
+            match self.once(&url, &request).await {
+                Ok(text) => return Ok(text),
+                Err(failed) if failed.again && left > 0 => {
+                    tokio::time::sleep(pause).await;
+                    pause *= 2;
+                }
+                Err(failed) => {
+                    return Err(refused(format!("{server}: {}", request.without_secrets(failed.words))));
+                }
+            }
+        }
+        Err(refused(format!("{server} was not asked")))
+    }
+
+    async fn once(&self, url: &Url, request: &TokenRequest<'_>) -> Result<String, FailedTry> {
+        let client = if is_local(url.as_str()) { &self.direct } else { &self.proxied };
+        let last = |words: String| FailedTry { words, again: false };
+        let headers = request.headers().ok_or_else(|| last("a header cannot be sent".to_owned()))?;
+        let builder = match &request.body {
+            None => client.get(url.clone()),
+            Some(RequestBody::Json(body)) => client.post(url.clone()).body(body.to_string()),
+            Some(RequestBody::Form(fields)) => {
+                let mut form = Serializer::new(String::new());
+                form.extend_pairs(fields.iter().map(|(name, value)| (*name, value.expose())));
+                client.post(url.clone()).body(form.finish())
+            }
+        };
+        let sent = builder.headers(headers).send().await;
+        let response = sent.map_err(|error| FailedTry { words: chain(&error), again: error.is_connect() })?;
+        let status = response.status();
+        let text = text(response).await.map_err(last)?;
+        if status.is_success() {
+            return Ok(text);
+        }
+        let again = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+        Err(FailedTry { words: refusal(status, &text), again })
+    }
+}
+
+impl TokenRequest<'_> {
+    fn headers(&self) -> Option<HeaderMap> {
+        let mut headers = HeaderMap::new();
+        let kind = match &self.body {
+            Some(RequestBody::Form(_)) => Some("application/x-www-form-urlencoded"),
+            Some(RequestBody::Json(_)) => Some("application/json"),
+            None => None,
+        };
+        if let Some(kind) = kind {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        }
+        for (name, value) in &self.headers {
+            let mut value = HeaderValue::from_str(value.expose()).ok()?;
+            value.set_sensitive(true);
+            headers.insert(HeaderName::from_bytes(name.as_bytes()).ok()?, value);
+        }
+        Some(headers)
+    }
+
+    /// Words of a server that repeats what it was sent are left out whole.
+    fn without_secrets(&self, words: String) -> String {
+        let form = match &self.body {
+            Some(RequestBody::Form(fields)) => fields.as_slice(),
+            _ => &[],
+        };
+        let secret =
+            |name: &str| ["assertion", "client_secret", "refresh_token", "subject_token"].contains(&name);
+        let of_form = form.iter().filter(|(name, _)| secret(name)).map(|(_, value)| value.expose());
+        let of_headers = self.headers.iter().filter_map(|(_, value)| value.expose().split_once(' '));
+        let repeated = of_form
+            .chain(of_headers.map(|(_, token)| token))
+            .any(|sent| sent.len() >= 8 && words.contains(sent));
+        if repeated { "its answer repeats a secret and is left out".to_owned() } else { words }
+    }
+}
+
+/// The whole body, if it is as short as these bodies are.
+async fn text(mut response: Response) -> Result<String, String> {
+    let mut body = Vec::new();
+    while let Some(part) = response.chunk().await.map_err(|error| chain(&error))? {
+        if body.len() + part.len() > MOST_BYTES {
+            return Err(format!("its answer has more than {MOST_BYTES} bytes"));
+        }
+        body.extend_from_slice(&part);
+    }
+    Ok(String::from_utf8_lossy(&body).into_owned())
+}
+
+/// Status and words of a refusal: OAuth's two fields, or those of Google's APIs. Bodies of other shapes are not repeated.
+fn refusal(status: StatusCode, body: &str) -> String {
+    let document: Value = serde_json::from_str(body).unwrap_or_default();
+    let error = &document["error"];
+    let fields = [
+        error.as_str(),
+        document["error_description"].as_str(),
+        error["status"].as_str(),
+        error["message"].as_str(),
+    ];
+    let words: Vec<String> =
+        fields.into_iter().flatten().map(|words| words.chars().take(300).collect()).collect();
+    [vec![format!("HTTP {}", status.as_u16())], words].concat().join(": ")
+}
+
+/// The causes of an error in one sentence, without the address: the caller names the server.
+fn chain(error: &reqwest::Error) -> String {
+    let mut sentence = Vec::new();
+    let mut cause = std::error::Error::source(error);
+    while let Some(next) = cause {
+        sentence.push(next.to_string());
+        cause = next.source();
+    }
+    if sentence.is_empty() { "the request failed".to_owned() } else { sentence.join(": ") }
+}

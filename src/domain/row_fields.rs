@@ -155,10 +155,6 @@ const OUTCOMES: &[RowField] = &[
     seconds("max_stall_seconds", "the largest gap between visible chunks").run().csv(19),
     seconds("dns_seconds", "t0 to the resolved name").run().failure(27).csv(32),
     seconds("connect_seconds", "t0 to the end of TCP, a proxy and TLS").run().failure(28).csv(33),
-    seconds("proxy_seconds", "a proxy's CONNECT, a share of `connect_seconds`; null without one")
-        .run()
-        .failure(42)
-        .csv(72),
     seconds("tls_seconds", "TLS alone, a share of `connect_seconds`").run().failure(29).csv(34),
     seconds("sent_seconds", "t0 to the request's last byte").run().failure(30).csv(35),
     seconds("headers_seconds", "t0 to the answer's complete head").run().failure(31).csv(36),
@@ -172,10 +168,6 @@ const OUTCOMES: &[RowField] = &[
         .run()
         .failure(24)
         .csv(29),
-    text("proxy", "the proxy of `--proxy` or the configuration, `host:port`; null without one; such rows are not published")
-        .run()
-        .failure(43)
-        .csv(73),
     count("connect_attempts", "addresses dialled inside the clock; null on a warm connection").run().failure(25).csv(30),
     count("reconnects", "kept connections that had died: measured afresh, with a new t0").run().failure(26).csv(31),
     flag("suspect", "whether the client was starved, or the counts or text are in doubt").run().failure(34).csv(42),
@@ -207,6 +199,14 @@ const OUTCOMES: &[RowField] = &[
     object("provider_timing", "the provider's own clock under its own names").unit("object, seconds").run(),
     text("measured_by", "program and version").run().failure(20).csv(63),
     object("misc", "the catalog's request metadata, verbatim").run(),
+    text("proxy", "the proxy of `--proxy` or the configuration, `host:port`; null without one; such rows are not published")
+        .run()
+        .failure(43)
+        .csv(73),
+    seconds("proxy_seconds", "a proxy's CONNECT, a share of `connect_seconds`; null without one")
+        .run()
+        .failure(42)
+        .csv(72),
     time("ts", "when it failed").failure(4).csv(64),
     text("stage", "`prepare`, `connect`, `request`, `response`, `stream` or `validate`").failure(5).csv(65),
     text("message", "for people, free of secrets, at most 4,000 characters").failure(6).csv(69),

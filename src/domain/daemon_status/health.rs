@@ -99,7 +99,7 @@ impl DaemonStatus {
         }
         let (cause, why) = match &self.store.error {
             Some(_) => (self.store_cause(), format!(": {}", self.store_sentence()?)),
-            None => (ProblemKind::CatalogUnread, String::new()),
+            None => (ProblemKind::CatalogueUnread, String::new()),
         };
         let sentence = format!("the catalog was not read yet, so nothing is measured{why}");
         let problem = DaemonProblem::new(cause, ProblemSeverity::Unhealthy, "daemon", sentence);

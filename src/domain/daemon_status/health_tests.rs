@@ -156,7 +156,7 @@ fn no_work_is_an_alarm_and_not_peace() {
     let none = [(ProblemKind::NoWork, Unhealthy, false)];
     assert_eq!(judged(|daemon_status| daemon_status.lanes.clear()), none);
     assert_eq!(judged(|daemon_status| daemon_status.lanes.iter_mut().for_each(|lane| lane.series = 0)), none);
-    let unread = [(ProblemKind::CatalogUnread, Unhealthy, false)];
+    let unread = [(ProblemKind::CatalogueUnread, Unhealthy, false)];
     assert_eq!(
         judged(|daemon_status| (daemon_status.lanes, daemon_status.ready) = (Vec::new(), false)),
         unread

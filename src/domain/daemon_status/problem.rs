@@ -88,7 +88,7 @@ pub enum ProblemKind {
     /// The daemon stopped because it was told to.
     DaemonStopped,
     /// The daemon has not yet read the catalog.
-    CatalogUnread,
+    CatalogueUnread,
     /// No model is to be measured.
     NoWork,
     /// Work is due, but no measurement ends.
@@ -143,7 +143,7 @@ const CAUSES: [(ProblemKind, &str, &str); 27] = [
     (ProblemKind::DaemonSilent, "daemon_silent", "The daemon is silent"),
     (ProblemKind::DaemonGone, "daemon_gone", "The daemon is silent"),
     (ProblemKind::DaemonStopped, "daemon_stopped", "The daemon was stopped"),
-    (ProblemKind::CatalogUnread, "catalogue_unread", "The catalog was not read yet"),
+    (ProblemKind::CatalogueUnread, "catalogue_unread", "The catalog was not read yet"),
     (ProblemKind::NoWork, "no_work", "Nothing to measure"),
     (ProblemKind::LaneStalled, "lane_stalled", "A lane stands still"),
     (ProblemKind::LaneNeverRan, "lane_never_ran", "A lane only fails"),

@@ -180,7 +180,7 @@ impl ListingReader {
     }
 }
 
-/// The place of the failure, if there is more than one part or page.
+/// The reason, after the part's label and the number of a later page, if there are any.
 fn placed(part: &ListingEndpoint, number: usize, reason: &str) -> String {
     let page = if number > 1 { format!("page {number}") } else { String::new() };
     let places: Vec<&str> =

@@ -1,4 +1,4 @@
-//! Rows: from an outcome to the document that a store keeps, and the way into each store.
+//! Rows: converts an outcome to the document that a store keeps, and writes it to each store.
 
 pub mod document;
 pub mod field_types;

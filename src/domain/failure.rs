@@ -99,7 +99,7 @@ impl fmt::Display for FailureKind {
 pub enum FailureStage {
     /// Before the clock started: key, token, request building.
     Prepare,
-    /// DNS, TCP, TLS.
+    /// While connecting: DNS, TCP or TLS.
     Connect,
     /// While the request was being written, or before an answer head came.
     Request,
@@ -159,7 +159,8 @@ impl FailureDetail {
     }
 }
 
-/// One failed attempt: a document of `errors_cloud`. Field names are the data contract's; unknown ones survive in `extra`.
+/// One failed attempt: a document of `errors_cloud`. The data contract defines the names of the fields; unknown ones
+/// are kept in `extra`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Failure {
     /// The attempt's id (a ULID); `_id` in MongoDB.
@@ -175,7 +176,6 @@ pub struct Failure {
     pub error_kind: FailureKind,
     /// The HTTP status, if an answer came.
     pub http_status: Option<u16>,
-    /// The provider's own code.
     pub provider_error_code: Option<String>,
     /// The message without the parts that differ between occurrences.
     pub normalized_message: String,

@@ -17,9 +17,7 @@ pub enum FieldType {
     DoubleList,
     Integer,
     Flag,
-    /// A document.
     Object,
-    /// An array of strings.
     TextList,
 }
 
@@ -28,7 +26,6 @@ use FieldType::{Date, Double, DoubleList, Flag, Integer, Object, Text, TextList}
 /// A field of the data contract. A name has one type in every collection.
 #[derive(Debug, Clone, Copy)]
 pub struct RowField {
-    /// Its name in JSON and in every store.
     pub name: &'static str,
     pub field_type: FieldType,
     /// The unit in docs/output.md; if there is none, the type in words.

@@ -35,7 +35,7 @@ pub enum Connection {
     Warm,
 }
 
-/// Token counts. Output counts include reasoning (`output_tokens` = `generated_output_tokens`); null where unknown.
+/// Token counts. Output counts include reasoning (`output_tokens` = `generated_output_tokens`); null if unknown.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tokens {
     /// Generated tokens, reasoning included.
@@ -79,7 +79,7 @@ pub struct Speeds {
     pub times_between_tokens: Vec<f64>,
     /// (last visible − first visible) / (visible tokens − 1).
     pub inter_token_latency: Option<f64>,
-    /// t0 to the 64th visible token; null if fewer came.
+    /// t0 to the 64th visible token; null if there were fewer.
     pub time_to_64_visible_tokens_seconds: Option<f64>,
     /// The largest gap between visible chunks.
     pub max_stall_seconds: Option<f64>,
@@ -91,10 +91,10 @@ pub struct Phases {
     pub dns_seconds: Option<f64>,
     /// DNS, TCP, the proxy and TLS done: subtract it from a cold TTFT to compare with a warm one.
     pub connect_seconds: Option<f64>,
-    /// From TCP connected to the proxy's answer to CONNECT, as a duration: its share of `connect_seconds`; null without a
-    /// proxy.
+    /// Time from TCP connected to the proxy's answer to CONNECT, as a duration within `connect_seconds`; null without
+    /// a proxy.
     pub proxy_seconds: Option<f64>,
-    /// TLS alone, as a duration: its share of `connect_seconds`.
+    /// Time of TLS alone, as a duration within `connect_seconds`.
     pub tls_seconds: Option<f64>,
     /// Time at which the request's last byte was handed to the kernel.
     pub sent_seconds: Option<f64>,
@@ -124,7 +124,8 @@ pub struct ConnectionInfo {
 /// The granularity of the stream, which decides if generation can be timed.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct StreamShape {
-    /// `token` (a chunk is about a token), `coarse` (several tokens a chunk), `burst` (too few chunks to time decoding).
+    /// `token` (about one token per chunk), `coarse` (several tokens per chunk), `burst` (too few chunks to time
+    /// decoding).
     pub stream_resolution: Option<String>,
     /// Number of chunks with visible text.
     pub visible_stream_chunks: u64,
@@ -148,7 +149,7 @@ pub struct Quality {
     pub wall_clock_step_seconds: f64,
 }
 
-/// One successful attempt. Serialises to the data contract's document; unknown fields survive in `extra`.
+/// One successful attempt. Serialises to the data contract's document; unknown fields are kept in `extra`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Run {
     /// The attempt's id (a ULID); `_id` in MongoDB.
@@ -185,7 +186,6 @@ pub struct Run {
     pub request_mode: String,
     /// The reason why generation ended, in the provider's own term.
     pub finish_reason: Option<String>,
-    /// The provider's id for the answer.
     pub response_id: Option<String>,
     /// The provider's id for the request, from the answer's head; its support asks for it.
     pub provider_request_id: Option<String>,
@@ -193,7 +193,6 @@ pub struct Run {
     pub response_status: Option<String>,
     /// The model that the provider reports to have served.
     pub response_model: Option<String>,
-    /// The effort that was sent.
     pub reasoning_effort: Option<String>,
     /// Always `visible_nonzero`.
     pub validation_policy: String,

@@ -19,7 +19,7 @@ pub enum InvalidKey {
     Character {
         /// Counted from 1.
         position: usize,
-        /// `white space`, `a control character`, `not ASCII`.
+        /// Any of `white space`, `a control character`, `not ASCII`.
         what: &'static str,
     },
 }

@@ -136,7 +136,7 @@ fn build(tls: &Arc<ClientConfig>, proxy: Proxy, connect: Duration) -> Result<Cli
         // Without this, the library would read the environment itself.
         .no_proxy()
         .proxy(proxy)
-        // A redirect could lead a key to another host.
+        // A redirect could send a key to another host.
         .redirect(Policy::none())
         .referer(false)
         .retry(reqwest::retry::never())

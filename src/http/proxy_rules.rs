@@ -53,7 +53,7 @@ impl ProxyUrl {
 }
 
 impl fmt::Display for ProxyUrl {
-    /// `http://proxy.example:3128`, without user and password.
+    /// Writes `http://proxy.example:3128`, without user and password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}", self.url.scheme(), self.url.host_str().unwrap_or_default())?;
         self.url.port().map_or(Ok(()), |port| write!(f, ":{port}"))

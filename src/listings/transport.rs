@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rustls::ClientConfig;
 use std::sync::Arc;
 
-/// How pages are fetched.
+/// The method of fetching pages.
 #[derive(Clone)]
 pub enum PageTransport {
     /// The client that keeps its own connections and follows the proxies of the environment.

@@ -20,7 +20,6 @@ pub struct NotifyConfig {
 /// One destination of a notice.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Destination {
-    /// One recipient of mail.
     Mail(mail::MailConfig, mail::MailAddress),
     Webhook(webhook::Webhook),
 }

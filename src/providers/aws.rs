@@ -91,7 +91,7 @@ pub struct AwsIdentity {
 }
 
 impl AwsIdentity {
-    /// Finds credentials.
+    /// Finds credentials with the provider in `config`.
     ///
     /// # Errors
     /// [`FailureDetail`] with the SDK's message if there are none.

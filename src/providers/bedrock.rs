@@ -40,9 +40,9 @@ pub struct Signer {
 /// Settings of the configuration that override the AWS environment.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct AwsOverrides {
-    /// Region; else AWS_REGION, AWS_DEFAULT_REGION, the profile, the instance.
+    /// Region; by default AWS_REGION, AWS_DEFAULT_REGION, the profile, the instance.
     pub region: Option<String>,
-    /// Profile, as AWS_PROFILE names it.
+    /// Profile, as in AWS_PROFILE.
     pub profile: Option<String>,
     /// Another endpoint, for example a local one.
     pub endpoint: Option<String>,

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 pub enum Auth {
     /// `Authorization: Bearer KEY`.
     Bearer,
-    /// The key alone in a header of this name, for example `x-api-key`.
+    /// Only the key, in a header of this name, for example `x-api-key`.
     Header(String),
     /// A token from Google's application default credentials, as bearer.
     GoogleAdc,
@@ -56,7 +56,6 @@ pub struct BaseUrlVar {
 /// A header sent with every request. Its value may be the key of a gateway, so `Debug` shows only the name.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Header {
-    /// Name, in any case.
     pub name: String,
     pub value: String,
 }
@@ -87,7 +86,7 @@ pub struct Host {
     pub base_url_vars: Vec<BaseUrlVar>,
     /// The proxy of its requests, if one is configured.
     pub proxy: Option<Sourced<ForwardProxy>>,
-    /// Plain HTTP to another machine is allowed.
+    /// True if plain HTTP to another machine is allowed.
     pub allow_plain_http: bool,
     /// The rule that chooses the dialect of a model.
     pub dialects: DialectRule,
@@ -104,7 +103,6 @@ pub struct Host {
     pub excludes_reasoning: Vec<&'static str>,
     /// True if Responses models get the Python runner's effort when the profile names none.
     pub published_effort: bool,
-    /// Google Cloud project.
     pub project: Option<Sourced<String>>,
     /// Region (Bedrock) or location (Vertex).
     pub region: Option<Sourced<String>>,
@@ -179,7 +177,7 @@ impl Hosts {
         Self { rows }
     }
 
-    /// The host of that name.
+    /// Finds the host of that name.
     ///
     /// # Errors
     /// [`UnknownHost`], with the nearest name and all known ones.

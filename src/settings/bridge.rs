@@ -22,7 +22,6 @@ const ERROR_PATH: &str = "/ingest/error";
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct BridgeSettings {
-    /// The key for posting.
     pub posts: Secret,
     /// The key for work lists; equal to `posts` if one key serves both.
     pub lists: Secret,

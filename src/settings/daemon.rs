@@ -26,7 +26,7 @@ const LONGEST: f64 = 31.0 * 86_400.0;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DaemonFlags {
     pub vantage: Option<String>,
-    /// `--providers`.
+    /// Only these providers are measured (`--providers`).
     pub only: Vec<String>,
     pub exclude: Vec<String>,
     pub grace: Option<Duration>,
@@ -52,7 +52,7 @@ pub(super) struct DaemonInputs<'a> {
     pub profiles: &'a Profiles,
 }
 
-/// Resolves the rules.
+/// Resolves the rules from all sources.
 ///
 /// # Errors
 /// [`SettingsError`] that names the flag, the variable or the table with an invalid value.

@@ -21,7 +21,7 @@ use std::time::Duration;
 /// One setting under its name in the file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EffectiveSetting {
-    /// `daemon.cadence`.
+    /// For example `daemon.cadence`.
     pub name: String,
     pub value: SettingValue,
     /// The source of the value.

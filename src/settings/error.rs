@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// An error in a setting.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
-    /// A configuration file was named and cannot be read.
+    /// A configured file cannot be read.
     #[error("{} (named by {named_by}) cannot be read: {reason}", path.display())]
     Unreadable {
         path: PathBuf,
@@ -27,7 +27,7 @@ pub enum SettingsError {
     /// A value is invalid.
     #[error("{what} ({source_name}): {reason}")]
     Value {
-        /// The setting.
+        /// The name of the setting.
         what: String,
         /// The source of the value.
         source_name: String,
@@ -60,12 +60,12 @@ pub enum KeyError {
     #[error("the key of provider `{provider}` from {place} is unusable: {reason}")]
     Unusable {
         provider: String,
-        /// The variable, file or command.
+        /// The variable, file or command that yields it.
         place: String,
         /// The reason why it is invalid; never contains the key.
         reason: InvalidKey,
     },
-    /// The file cannot be read.
+    /// The key file cannot be read.
     #[error("the key file {} cannot be read: {reason}", path.display())]
     Unreadable {
         path: PathBuf,
@@ -76,10 +76,10 @@ pub enum KeyError {
     #[error("the key file {path} can be read by others (mode {mode:03o}): run `chmod 600 {path}`", path = path.display())]
     Exposed {
         path: PathBuf,
-        /// Its permission bits.
+        /// The file's permission bits.
         mode: u32,
     },
-    /// The command failed.
+    /// The key command failed.
     #[error("the key command of provider `{provider}` {reason}")]
     Command {
         provider: String,

@@ -48,15 +48,14 @@ pub struct NotifyEntry {
 #[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Defaults {
-    /// Name of a profile.
     pub profile: Option<String>,
     /// Deadline of DNS, TCP and TLS together, seconds.
     pub connect: Option<f64>,
-    /// From the request's last byte to the first byte of the answer's body, seconds.
+    /// Deadline from the request's last byte to the first byte of the answer's body, seconds.
     pub first_byte: Option<f64>,
-    /// Between two reads that bring bytes, seconds.
+    /// Deadline between two reads that bring bytes, seconds.
     pub gap: Option<f64>,
-    /// The whole exchange, seconds.
+    /// Deadline of the whole exchange, seconds.
     pub total: Option<f64>,
 }
 
@@ -100,7 +99,7 @@ pub struct ProviderEntry {
     pub key_env: Option<String>,
     /// File that contains the key, relative to the configuration file.
     pub key_file: Option<PathBuf>,
-    /// Shell command that prints the key.
+    /// Shell command that prints the key on standard output.
     pub key_command: Option<String>,
     /// Header that carries only the key, instead of `Authorization: Bearer`.
     pub key_header: Option<String>,
@@ -124,12 +123,10 @@ pub struct ProviderEntry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DialectWord {
-    /// OpenAI Chat Completions.
     Chat,
     Responses,
-    /// OpenAI's legacy Completions.
+    /// OpenAI's legacy Completions API.
     Completions,
-    /// Anthropic Messages.
     Messages,
     Gemini,
 }
@@ -146,7 +143,7 @@ impl From<DialectWord> for Dialect {
     }
 }
 
-/// Parses a configuration.
+/// Parses the text of a configuration file.
 ///
 /// # Errors
 /// [`SettingsError::File`] with file, line, and the known key nearest to an unknown one. Values are not repeated.

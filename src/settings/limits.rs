@@ -16,18 +16,18 @@ pub struct LimitFlags {
     pub connect: Option<f64>,
     pub first_byte: Option<f64>,
     pub gap: Option<f64>,
-    /// `--timeout`.
+    /// Deadline of the whole exchange (`--timeout`).
     pub total: Option<f64>,
 }
 
 /// The four deadlines, each with its source.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Deadlines {
-    /// DNS, TCP and TLS together.
+    /// Deadline of DNS, TCP and TLS together.
     pub connect: Sourced<Duration>,
     /// From the request's last byte to the first byte of the answer's body.
     pub first_byte: Sourced<Duration>,
-    /// Between two reads that bring bytes.
+    /// Deadline between two reads that bring bytes.
     pub gap: Sourced<Duration>,
     pub total: Sourced<Duration>,
 }

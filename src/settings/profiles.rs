@@ -19,7 +19,7 @@ pub struct Profiles {
 }
 
 impl Profiles {
-    /// The profile of that name or id.
+    /// Finds the profile of that name or id.
     ///
     /// # Errors
     /// [`SettingsError::Value`] with the nearest name and all known ones.

@@ -67,7 +67,7 @@ impl ForwardProxy {
         Some(Secret::new(telling))
     }
 
-    /// The value of `Proxy-Authorization`.
+    /// The value of the `Proxy-Authorization` header.
     pub fn authorization(&self) -> Option<Secret> {
         let login = self.login.as_ref()?;
         Some(Secret::new(format!("Basic {}", BASE64_STANDARD.encode(login.expose()))))
@@ -148,7 +148,7 @@ async fn answer<S: AsyncRead + Unpin>(stream: &mut S) -> Result<(), TunnelFault>
 }
 
 impl fmt::Display for ForwardProxy {
-    /// `proxy.example:3128`, without user and password.
+    /// Writes `proxy.example:3128`, without user and password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.origin().authority())
     }

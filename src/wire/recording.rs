@@ -97,7 +97,7 @@ pub struct Recording {
     pub head: Option<ResponseHead>,
     /// The body without chunk framing.
     pub body: Bytes,
-    /// One entry a read that brought body bytes, in order.
+    /// One entry for each read that brought body bytes, in order.
     pub reads: Vec<BodyRead>,
     pub ending: ExchangeEnd,
     /// The largest delay of the measuring loop during the exchange.

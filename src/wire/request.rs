@@ -1,4 +1,4 @@
-//! A request, and the limits of time and size of its answer. Plain data; `wire::connection` sends it.
+//! A request, and the limits of time and size of its answer. Plain data; `wire::exchange` sends it.
 
 use super::forward_proxy::ForwardProxy;
 use bytes::Bytes;
@@ -36,14 +36,14 @@ impl Origin {
 /// One HTTP request, ready to be written.
 #[derive(Clone, PartialEq)]
 pub struct WireRequest {
-    /// `POST` or `GET`.
     pub method: &'static str,
     pub target: Origin,
     /// The proxy of the request, if one is configured.
     pub proxy: Option<ForwardProxy>,
     /// Path and query in the form sent, percent-encoded.
     pub path: String,
-    /// Headers without Host, Content-Length, Accept-Encoding and Connection, which the wire adds. Values may be secrets.
+    /// Headers without Host, Content-Length, Accept-Encoding and Connection, which the wire adds. Values may be
+    /// secrets.
     pub headers: Vec<(String, String)>,
     pub body: Bytes,
 }
@@ -66,13 +66,13 @@ impl fmt::Debug for WireRequest {
 /// Deadlines and size limits of one exchange. All apply: the first one that is reached ends it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ExchangeLimits {
-    /// DNS, TCP, a proxy and TLS together.
+    /// Deadline of DNS, TCP, a proxy and TLS together.
     pub connect: Duration,
-    /// From the request's last byte to the first byte of the answer's body.
+    /// Deadline from the request's last byte to the first byte of the answer's body.
     pub first_byte: Duration,
-    /// Between two reads that bring bytes.
+    /// Deadline between two reads that bring bytes.
     pub gap: Duration,
-    /// The whole exchange, from t0.
+    /// Deadline of the whole exchange, from t0.
     pub total: Duration,
     /// Maximum size of the body without chunk framing, bytes.
     pub body_bytes: usize,

@@ -39,7 +39,6 @@ pub struct BridgeAddresses {
 /// The keys that a runner presents.
 #[derive(Debug, Clone)]
 pub struct BridgeKeys {
-    /// Key for posting.
     pub posts: Secret,
     /// Key for reading work lists.
     pub lists: Secret,
@@ -101,7 +100,7 @@ impl BridgeClient {
         self.backlog.store(rows, Ordering::Relaxed);
     }
 
-    /// Posts a provider's list.
+    /// Posts a provider's list to the bridge.
     ///
     /// # Errors
     /// The reason why the bridge did not accept it.

@@ -33,12 +33,11 @@ pub struct BridgeReply {
 }
 
 pub struct BridgeRequest<'a> {
-    /// `GET` or `POST`.
     pub method: &'static str,
     pub url: &'a BridgeUrl,
     /// The part of the URL after `?`; empty for none.
     pub query: String,
-    /// Headers besides the program's name.
+    /// Headers besides `User-Agent`.
     pub headers: Vec<(String, String)>,
     pub body: Bytes,
     /// Deadline of the whole exchange.
@@ -54,7 +53,7 @@ impl BridgeHttpClient {
     /// A client that trusts the authorities in `tls`.
     ///
     /// # Errors
-    /// Settings that the HTTP library refuses.
+    /// Those of the HTTP library, if it refuses the settings.
     pub fn new(tls: &Arc<ClientConfig>, proxies: ProxyRules) -> Result<Self, String> {
         Ok(Self { http: HttpClient::new(tls, proxies, CONNECT)? })
     }

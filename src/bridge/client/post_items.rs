@@ -7,7 +7,7 @@ use crate::storage::outcomes::document;
 use crate::storage::outcomes::document::Row;
 use crate::storage::outcomes::payload::OutcomePayload;
 
-/// The most items of one body; the bridge takes 1,000.
+/// The largest number of items in one body; the bridge accepts 1,000.
 const MOST_ITEMS: usize = 500;
 /// The largest body, bytes, unless one item alone is larger. A bridge reads this much to the end even if it refuses
 /// the key, so the client sees its answer.
@@ -58,7 +58,7 @@ pub fn bodies(mut items: &[PostItem]) -> Vec<&[PostItem]> {
     bodies
 }
 
-/// A body: an array of the items.
+/// The body of a post: a JSON array of the items.
 pub fn body(items: &[PostItem]) -> String {
     let rows: Vec<&str> = items.iter().map(|item| item.json.as_str()).collect();
     format!("[{}]", rows.join(","))

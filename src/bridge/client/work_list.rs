@@ -18,7 +18,7 @@ pub struct WorkList {
     pub cadence_seconds: Option<u32>,
 }
 
-/// Reads a work list.
+/// Parses a work list.
 ///
 /// # Errors
 /// One sentence with the mistake; it does not quote the document.

@@ -28,10 +28,9 @@ pub(super) enum GoogleGrant {
     Impersonate(Impersonation),
     /// The service account of the machine.
     Metadata {
-        /// `HOST` or `HOST:PORT`.
+        /// Either `HOST` or `HOST:PORT`.
         host: String,
     },
-    /// The gcloud command.
     Gcloud,
 }
 
@@ -125,17 +124,18 @@ impl GoogleGrant {
     }
 }
 
-/// `bench` from `…/serviceAccounts/name@bench.iam.gserviceaccount.com:generateAccessToken`.
+/// The project in an address: `bench` from
+/// `…/serviceAccounts/name@bench.iam.gserviceaccount.com:generateAccessToken`.
 fn project_of_account(url: &str) -> Option<String> {
     let (_, account) = url.rsplit_once('@')?;
     let (project, _) = account.split_once(".iam.gserviceaccount.com")?;
     (!project.is_empty() && !project.contains(['.', '/'])).then(|| project.to_owned())
 }
 
-/// Reads a file.
+/// Reads a credentials file.
 ///
 /// # Errors
-/// [`GoogleError`] of the file.
+/// [`GoogleError`] with the path of the file.
 pub(super) fn read(path: &Path) -> Result<GoogleGrant, GoogleError> {
     let broken = |reason: String| GoogleError::Broken { path: path.to_owned(), reason };
     let text = std::fs::read_to_string(path)

@@ -36,7 +36,7 @@ pub struct GoogleLogin {
 }
 
 impl GoogleLogin {
-    /// Finds a login.
+    /// Finds a login: the file in `search`, else the first other source that gives a token.
     ///
     /// # Errors
     /// [`GoogleError`]; needs a Tokio runtime with I/O and time.

@@ -26,7 +26,7 @@ const TRIES: u32 = 5;
 /// The pause after the first try; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
-/// One request. Without a body it is a GET.
+/// One request. Without a body it is a GET, with one a POST.
 #[derive(Default)]
 pub(super) struct TokenRequest<'a> {
     pub(super) url: &'a str,
@@ -52,7 +52,7 @@ struct FailedTry {
 }
 
 impl TokenClient {
-    /// Sets TLS up.
+    /// Creates the client, with TLS settings that include the operator's authorities.
     ///
     /// # Errors
     /// [`GoogleError::Refused`] if the operator's certificate authorities cannot be used.

@@ -21,7 +21,6 @@ pub enum RowDestination {
     Errors,
 }
 
-/// A row, ready for a store.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
     pub place: RowDestination,
@@ -37,7 +36,7 @@ impl Row {
         self.fields.get(name).and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// All fields as one text of JSON.
+    /// All fields as JSON text.
     pub fn json(&self) -> String {
         // All values are JSON, so this cannot fail.
         serde_json::to_string(&*self.fields).unwrap_or_default()

@@ -29,7 +29,7 @@ pub enum AwsError {
     )]
     NoProfile {
         name: String,
-        /// The existing names.
+        /// The profiles that exist.
         profiles: Vec<String>,
         /// The files that were searched.
         files: String,

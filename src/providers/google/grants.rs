@@ -35,7 +35,7 @@ impl AccessToken {
         Self { secret, ends: SystemTime::now() + lifetime.min(LONGEST_LIFETIME) }
     }
 
-    /// True if it stays valid for at least [`MARGIN`].
+    /// True if it stays valid for more than 20 s.
     pub(super) fn is_good(&self, now: SystemTime) -> bool {
         self.ends.duration_since(now).is_ok_and(|left| left > MARGIN)
     }

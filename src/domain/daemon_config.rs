@@ -1,5 +1,5 @@
-//! By which rules a daemon measures: how often, how many at once, for how much money, whose models, from where. Settled
-//! before it starts; what follows from the rules at a moment is `daemon`'s.
+//! The rules of a daemon's measurements: frequency, concurrency, budget, models, vantage. They are resolved before it
+//! starts; `daemon` applies them.
 
 use crate::domain::ModelRef;
 use crate::domain::admission_config::{AdmissionConfig, QuarantineConfig};
@@ -12,87 +12,80 @@ use std::time::Duration;
 /// US dollars for a million tokens.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Price {
-    /// Of input.
     pub input: f64,
-    /// Of output, reasoning included.
+    /// Price of output, reasoning included.
     pub output: f64,
 }
 
-/// Limits of one provider's day (UTC). Nothing is limited where nothing stands.
+/// Limits of one provider's day (UTC). `None` means no limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DailyLimits {
-    /// Requests.
     pub runs: Option<u64>,
     /// Tokens, input and output.
     pub tokens: Option<u64>,
-    /// Millionths of a US dollar.
     pub micro_dollars: Option<u64>,
 }
 
-/// What is different for one provider.
+/// Settings of one provider that differ from the general ones.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct ProviderOverrides {
-    /// Seconds from turn to turn.
+    /// Seconds from one measurement of a model to the next.
     pub cadence_seconds: Option<u32>,
-    /// Measurements at once.
+    /// Number of simultaneous measurements.
     pub concurrency: Option<usize>,
-    /// What a day may cost.
     pub limits: DailyLimits,
-    /// What its models cost, where neither their rule nor the provider's list says it.
+    /// Price of its models, if neither their rule nor the provider's list has one.
     pub price: Option<Price>,
 }
 
-/// What is different for one model.
+/// Settings of one model that differ from the general ones.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct ModelOverrides {
-    /// Seconds from turn to turn.
+    /// Seconds from one measurement to the next.
     pub cadence_seconds: Option<u32>,
-    /// What it costs, whatever the provider's list says.
+    /// Price of the model; it takes precedence over the provider's list.
     pub price: Option<Price>,
 }
 
-/// The rules.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DaemonConfig {
-    /// Where it measures from.
+    /// Name of the place from which it measures.
     pub vantage: String,
-    /// These providers alone; all where none is named.
+    /// Only these providers are measured; all if empty.
     pub only: Vec<String>,
-    /// Never these.
+    /// These providers are never measured.
     pub exclude: Vec<String>,
-    /// Ids of the profiles that are asked, each of every model.
+    /// Ids of the profiles; each is measured for every model.
     pub profiles: Vec<String>,
-    /// Seconds from turn to turn where nothing else is said, at least 1.
+    /// Seconds from one measurement of a model to the next, unless another rule applies; at least 1.
     pub cadence_seconds: u32,
     /// The share of a cadence over which starts are spread, 0 to 1.
     pub spread: f64,
-    /// Measurements at once for each provider.
+    /// Number of simultaneous measurements for each provider.
     pub concurrency: usize,
-    /// Attempts at one slot.
+    /// Number of attempts at one slot.
     pub attempts: u32,
-    /// The longest that one measurement may take with everything around it.
+    /// Deadline of one measurement, including its preparation and storage.
     pub deadline: Duration,
-    /// How often work list and signs of life are refreshed.
+    /// Interval at which work list and heartbeat are refreshed.
     pub tick: Duration,
-    /// How long measurements may go on after the first signal.
+    /// Time for which measurements may continue after the first signal.
     pub grace: Duration,
-    /// How long a provider that refuses the key or wants money is left alone at first.
+    /// First pause for a provider that refuses the key or requires payment.
     pub recheck: Duration,
-    /// How long a single pass waits for a store that does not say what to measure.
+    /// Time for which a single pass waits for a store that does not return the work list.
     pub store_wait: Duration,
-    /// How old the catalog may be that is measured where the store is away at the start.
+    /// The largest age of a cached catalog that may be measured if the store is unavailable at the start.
     pub catalogue_max_age: Duration,
-    /// How models under admission are asked and let in.
+    /// Rules of measuring and enabling models under admission.
     pub admission: AdmissionConfig,
-    /// How models that answer nothing but "no such model" are set aside.
+    /// Rules of quarantine for models that answer only "no such model".
     pub quarantine: QuarantineConfig,
-    /// When providers' lists are read, each day (UTC); never where nothing stands.
+    /// Time of day (UTC) at which providers' lists are read; `None` for never.
     pub discovery: Option<NaiveTime>,
-    /// Cadences of profiles that have their own, by id.
+    /// Cadences of profiles with a cadence of their own, by id.
     pub by_profile: BTreeMap<String, u32>,
-    /// By provider.
     pub by_provider: BTreeMap<String, ProviderOverrides>,
-    /// By model.
     pub by_model: BTreeMap<ModelRef, ModelOverrides>,
 }
 
@@ -124,19 +117,20 @@ impl Default for DaemonConfig {
 }
 
 impl DaemonConfig {
-    /// Whether a provider's models are this daemon's.
+    /// True if the daemon measures the provider's models.
     pub fn covers(&self, provider: &str) -> bool {
         let named = |list: &[String]| list.iter().any(|name| name == provider);
         (self.only.is_empty() || named(&self.only)) && !named(&self.exclude)
     }
 
-    /// The providers that are named and not left out.
+    /// The providers in `only` that are not excluded.
     pub fn wanted(&self) -> Vec<String> {
         self.only.iter().filter(|name| self.covers(name)).cloned().collect()
     }
 
-    /// Seconds from turn to turn of a model under a profile: the model's own rule, else its provider's, else the general
-    /// one. Under a profile with a cadence of its own, whichever is longer of that and a rule for model or provider.
+    /// Seconds from one measurement of a model under a profile to the next: the model's own rule, else its
+    /// provider's, else the general one. If the profile has its own cadence, the longer of that and a rule for model
+    /// or provider.
     pub fn cadence(&self, model: &ModelRef, profile_id: &str) -> u32 {
         let of_model = self.by_model.get(model).and_then(|rule| rule.cadence_seconds);
         let of_provider = || self.by_provider.get(&model.provider).and_then(|rule| rule.cadence_seconds);
@@ -148,7 +142,7 @@ impl DaemonConfig {
         cadence.max(1)
     }
 
-    /// The same with the cadences that somebody else proposes for providers without a rule of their own.
+    /// The same rules, with proposed cadences for providers without a rule of their own.
     pub fn proposed(&self, cadences: &BTreeMap<String, u32>) -> Cow<'_, Self> {
         let mut rules = Cow::Borrowed(self);
         for (provider, cadence) in cadences {
@@ -160,18 +154,17 @@ impl DaemonConfig {
         rules
     }
 
-    /// Measurements of a provider at once, at least 1.
+    /// Number of simultaneous measurements of a provider, at least 1.
     pub fn concurrency(&self, provider: &str) -> usize {
         let rule = self.by_provider.get(provider).and_then(|rule| rule.concurrency);
         rule.unwrap_or(self.concurrency).max(1)
     }
 
-    /// What a provider's day may cost.
     pub fn limits(&self, provider: &str) -> DailyLimits {
         self.by_provider.get(provider).map(|rule| rule.limits).unwrap_or_default()
     }
 
-    /// What a model costs: its own rule, what the provider `listed`, the provider's rule.
+    /// The price of a model: its own rule, else the `listed` price of the provider, else the provider's rule.
     pub fn price(&self, model: &ModelRef, listed: Option<Price>) -> Option<Price> {
         let own = self.by_model.get(model).and_then(|rule| rule.price);
         own.or(listed).or_else(|| self.by_provider.get(&model.provider).and_then(|rule| rule.price))

@@ -1,22 +1,22 @@
-//! The name of every environment variable that is read, once each. How a value is used is said where the constant is
-//! used; values are read through `settings::env` alone.
+//! The names of all environment variables that the program reads, once each. The use of a value is documented where
+//! the constant is used; only `settings::env` reads values.
 
-/// Where outcomes are kept: `sqlite:PATH`, `mongodb://…`.
+/// The store of outcomes: `sqlite:PATH`, `mongodb://…`.
 pub const LLMBENCH_STORE: &str = "LLMBENCH_STORE";
 /// Path of the configuration file.
 pub const LLMBENCH_CONFIG: &str = "LLMBENCH_CONFIG";
-/// Directory of what this machine keeps: undelivered results, the outbox, the status report of its daemon.
+/// Directory of local state: undelivered results, the outbox, the status report of the daemon.
 pub const LLMBENCH_STATE_DIR: &str = "LLMBENCH_STATE_DIR";
-/// Where a daemon answers probes: `127.0.0.1:9464`, or `none`.
+/// Address of a daemon's monitoring endpoints: `127.0.0.1:9464`, or `none`.
 pub const LLMBENCH_LISTEN: &str = "LLMBENCH_LISTEN";
-/// What the place is called that a daemon measures from (`main`).
+/// Name of the place from which a daemon measures (`main`).
 pub const LLMBENCH_VANTAGE: &str = "LLMBENCH_VANTAGE";
 /// Base URL of a running simulator, for example `http://127.0.0.1:8099/v1`.
 pub const LLMBENCH_SIM_URL: &str = "LLMBENCH_SIM_URL";
 
-/// Connection string of the MongoDB store; used where no store is named otherwise.
+/// Connection string of the MongoDB store; used if no other store is named.
 pub const MONGODB_URI: &str = "MONGODB_URI";
-/// Database of the MongoDB store; without it the path of the connection string, then `llm-bench`.
+/// Database of the MongoDB store; by default the path of the connection string, else `llm-bench`.
 pub const MONGODB_DB: &str = "MONGODB_DB";
 /// Collection of the catalog of measured models (`models`).
 pub const MONGODB_COLLECTION_MODELS: &str = "MONGODB_COLLECTION_MODELS";
@@ -32,41 +32,40 @@ pub const MONGODB_COLLECTION_ERROR_ROLLUPS: &str = "MONGODB_COLLECTION_ERROR_ROL
 pub const MONGODB_COLLECTION_BENCH_JOBS: &str = "MONGODB_COLLECTION_BENCH_JOBS";
 /// Collection of freshness by model (`bench_model_health`).
 pub const MONGODB_COLLECTION_MODEL_HEALTH: &str = "MONGODB_COLLECTION_MODEL_HEALTH";
-/// Collection of signs of life (`bench_scheduler_heartbeats`).
+/// Collection of heartbeats (`bench_scheduler_heartbeats`).
 pub const MONGODB_COLLECTION_SCHEDULER_HEARTBEATS: &str = "MONGODB_COLLECTION_SCHEDULER_HEARTBEATS";
 /// Collection of self-checks (`bench_check_runs`).
 pub const MONGODB_COLLECTION_CHECK_RUNS: &str = "MONGODB_COLLECTION_CHECK_RUNS";
-/// Collection of where models stand in their life (`model_status`).
+/// Collection of the lifecycle states of models (`model_status`).
 pub const MONGODB_COLLECTION_MODEL_STATUS: &str = "MONGODB_COLLECTION_MODEL_STATUS";
 /// Collection of reads of what providers list (`bench_discovery_runs`).
 pub const MONGODB_COLLECTION_DISCOVERY_RUNS: &str = "MONGODB_COLLECTION_DISCOVERY_RUNS";
-/// Collection of batches of changes of the catalog (`bench_catalog_batches`).
+/// Collection of batches of catalog changes (`bench_catalog_batches`).
 pub const MONGODB_COLLECTION_CATALOG_BATCHES: &str = "MONGODB_COLLECTION_CATALOG_BATCHES";
 /// Collection of the values before and after each change (`bench_catalog_changes`).
 pub const MONGODB_COLLECTION_CATALOG_CHANGES: &str = "MONGODB_COLLECTION_CATALOG_CHANGES";
 /// Collection of the keys of remote runners (`bench_ingest_keys`).
 pub const MONGODB_COLLECTION_INGEST_KEYS: &str = "MONGODB_COLLECTION_INGEST_KEYS";
-/// Collection of what providers list (`provider_catalog`).
+/// Collection of the models that providers list (`provider_catalog`).
 pub const MONGODB_COLLECTION_PROVIDER_CATALOG: &str = "MONGODB_COLLECTION_PROVIDER_CATALOG";
-/// Collection of what was learned about models (`bench_model_adaptations`).
+/// Collection of adaptations learned for models (`bench_model_adaptations`).
 pub const MONGODB_COLLECTION_MODEL_ADAPTATIONS: &str = "MONGODB_COLLECTION_MODEL_ADAPTATIONS";
-/// Collection of what was told to whom about providers' lists (`bench_notices`).
+/// Collection of the notices sent to each recipient about providers' lists (`bench_notices`).
 pub const MONGODB_COLLECTION_NOTICES: &str = "MONGODB_COLLECTION_NOTICES";
 
-/// Mail server of notices: `smtp://USER@HOST:PORT` or `smtps://…`; may hold a password.
+/// Mail server for notices: `smtp://USER@HOST:PORT` or `smtps://…`; may contain a password.
 pub const LLMBENCH_SMTP_URL: &str = "LLMBENCH_SMTP_URL";
 /// Password of the mail server's user.
 pub const LLMBENCH_SMTP_PASSWORD: &str = "LLMBENCH_SMTP_PASSWORD";
-/// Address from which notices are sent.
+/// Sender address of notices.
 pub const LLMBENCH_NOTIFY_FROM: &str = "LLMBENCH_NOTIFY_FROM";
-/// Addresses to which notices are sent, with commas between them.
+/// Recipient addresses of notices, separated by commas.
 pub const LLMBENCH_NOTIFY_TO: &str = "LLMBENCH_NOTIFY_TO";
-/// Webhook that gets notices as JSON; a secret as a whole.
+/// Webhook that receives notices as JSON; the whole URL is a secret.
 pub const LLMBENCH_WEBHOOK_URL: &str = "LLMBENCH_WEBHOOK_URL";
 
-/// Key of OpenAI.
 pub const OPENAI_API_KEY: &str = "OPENAI_API_KEY";
-/// Base URL of OpenAI, path included: `https://api.openai.com/v1`.
+/// Base URL of OpenAI, including the path: `https://api.openai.com/v1`.
 pub const OPENAI_BASE_URL: &str = "OPENAI_BASE_URL";
 /// Organization that OpenAI bills.
 pub const OPENAI_ORG_ID: &str = "OPENAI_ORG_ID";
@@ -75,41 +74,35 @@ pub const OPENAI_PROJECT_ID: &str = "OPENAI_PROJECT_ID";
 
 /// Key of Anthropic, sent as `x-api-key`.
 pub const ANTHROPIC_API_KEY: &str = "ANTHROPIC_API_KEY";
-/// Token of Anthropic, sent as `Authorization: Bearer`; used where there is no key.
+/// Token of Anthropic, sent as `Authorization: Bearer`; used if there is no key.
 pub const ANTHROPIC_AUTH_TOKEN: &str = "ANTHROPIC_AUTH_TOKEN";
 /// Base URL of Anthropic without `/v1`: `https://api.anthropic.com`.
 pub const ANTHROPIC_BASE_URL: &str = "ANTHROPIC_BASE_URL";
 
-/// Key of Groq.
 pub const GROQ_API_KEY: &str = "GROQ_API_KEY";
 /// Base URL of Groq without `/openai/v1`: `https://api.groq.com`.
 pub const GROQ_BASE_URL: &str = "GROQ_BASE_URL";
-/// Key of Together.
 pub const TOGETHER_API_KEY: &str = "TOGETHER_API_KEY";
-/// Key of Together as litellm calls it.
+/// Key of Together under litellm's name.
 pub const TOGETHERAI_API_KEY: &str = "TOGETHERAI_API_KEY";
 /// Base URL of Together, with or without `/v1`.
 pub const TOGETHER_BASE_URL: &str = "TOGETHER_BASE_URL";
-/// Key of Cerebras.
 pub const CEREBRAS_API_KEY: &str = "CEREBRAS_API_KEY";
 /// Base URL of Cerebras without `/v1`: `https://api.cerebras.ai`.
 pub const CEREBRAS_BASE_URL: &str = "CEREBRAS_BASE_URL";
-/// Key of Fireworks.
 pub const FIREWORKS_API_KEY: &str = "FIREWORKS_API_KEY";
-/// Base URL of Fireworks, with or without `/v1`: its SDK appends that alone.
+/// Base URL of Fireworks, with or without `/v1`, which is all that its SDK appends.
 pub const FIREWORKS_BASE_URL: &str = "FIREWORKS_BASE_URL";
-/// Key of DeepInfra.
 pub const DEEPINFRA_API_KEY: &str = "DEEPINFRA_API_KEY";
-/// Key of DeepInfra as some of its own pages call it.
+/// Key of DeepInfra under the name on some of its own pages.
 pub const DEEPINFRA_TOKEN: &str = "DEEPINFRA_TOKEN";
-/// Base URL of DeepInfra, path included.
+/// Base URL of DeepInfra, including the path.
 pub const DEEPINFRA_BASE_URL: &str = "DEEPINFRA_BASE_URL";
-/// Key of OpenRouter.
 pub const OPENROUTER_API_KEY: &str = "OPENROUTER_API_KEY";
-/// Base URL of OpenRouter, path included.
+/// Base URL of OpenRouter, including the path.
 pub const OPENROUTER_BASE_URL: &str = "OPENROUTER_BASE_URL";
 
-/// Key of Vertex in express mode (Gemini alone, no project).
+/// Key of Vertex in express mode (Gemini only, no project).
 pub const GOOGLE_API_KEY: &str = "GOOGLE_API_KEY";
 /// Path of a JSON file with Google credentials.
 pub const GOOGLE_APPLICATION_CREDENTIALS: &str = "GOOGLE_APPLICATION_CREDENTIALS";
@@ -119,52 +112,53 @@ pub const GCE_METADATA_HOST: &str = "GCE_METADATA_HOST";
 pub const GOOGLE_CLOUD_PROJECT: &str = "GOOGLE_CLOUD_PROJECT";
 /// Location of Vertex: `global`, `us`, `eu` or a region.
 pub const GOOGLE_CLOUD_LOCATION: &str = "GOOGLE_CLOUD_LOCATION";
-/// Project of Vertex as Anthropic's SDK calls it.
+/// Project of Vertex under the name in Anthropic's SDK.
 pub const ANTHROPIC_VERTEX_PROJECT_ID: &str = "ANTHROPIC_VERTEX_PROJECT_ID";
-/// Location of Vertex as Anthropic's SDK calls it.
+/// Location of Vertex under the name in Anthropic's SDK.
 pub const CLOUD_ML_REGION: &str = "CLOUD_ML_REGION";
-/// Project of Vertex as Vercel's SDK calls it.
+/// Project of Vertex under the name in Vercel's SDK.
 pub const GOOGLE_VERTEX_PROJECT: &str = "GOOGLE_VERTEX_PROJECT";
-/// Location of Vertex as Vercel's SDK calls it.
+/// Location of Vertex under the name in Vercel's SDK.
 pub const GOOGLE_VERTEX_LOCATION: &str = "GOOGLE_VERTEX_LOCATION";
-/// Project of Vertex as litellm calls it.
+/// Project of Vertex under litellm's name.
 pub const VERTEXAI_PROJECT: &str = "VERTEXAI_PROJECT";
-/// Location of Vertex as litellm calls it.
+/// Location of Vertex under litellm's name.
 pub const VERTEXAI_LOCATION: &str = "VERTEXAI_LOCATION";
 /// Base URL of Vertex without `/v1`, for all of its models.
 pub const VERTEX_BASE_URL: &str = "VERTEX_BASE_URL";
-/// Base URL of Vertex as Google's SDK calls it.
+/// Base URL of Vertex under the name in Google's SDK.
 pub const GOOGLE_VERTEX_BASE_URL: &str = "GOOGLE_VERTEX_BASE_URL";
-/// Base URL of Vertex for Claude alone, `/v1` included, as Anthropic's SDK reads it.
+/// Base URL of Vertex for Claude only, `/v1` included, as in Anthropic's SDK.
 pub const ANTHROPIC_VERTEX_BASE_URL: &str = "ANTHROPIC_VERTEX_BASE_URL";
 
 /// Region of Bedrock.
 pub const AWS_REGION: &str = "AWS_REGION";
-/// Region of Bedrock where `AWS_REGION` is unset.
+/// Region of Bedrock if `AWS_REGION` is unset.
 pub const AWS_DEFAULT_REGION: &str = "AWS_DEFAULT_REGION";
-/// Profile of the AWS configuration: read by the AWS SDK, looked at by us to know whether Bedrock is meant.
+/// Profile of the AWS configuration: the AWS SDK reads it; we check it to see if Bedrock is configured.
 pub const AWS_PROFILE: &str = "AWS_PROFILE";
-/// Secret half of an AWS key: read by the AWS SDK, kept out of messages by us.
+/// Secret half of an AWS key: the AWS SDK reads it; we redact it in messages.
 pub const AWS_SECRET_ACCESS_KEY: &str = "AWS_SECRET_ACCESS_KEY";
-/// Session token of a temporary AWS key: read by the AWS SDK, kept out of messages by us.
+/// Session token of a temporary AWS key: the AWS SDK reads it; we redact it in messages.
 pub const AWS_SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
-/// Bedrock's own API key: read by the AWS SDK, kept out of messages by us.
+/// Bedrock's own API key: the AWS SDK reads it; we redact it in messages.
 pub const AWS_BEARER_TOKEN_BEDROCK: &str = "AWS_BEARER_TOKEN_BEDROCK";
 
-/// Minutes from turn to turn of a model, as the Python scheduler read it (30).
+/// Minutes from one measurement of a model to the next, as in the Python scheduler (30).
 pub const FRESH_MINUTES: &str = "FRESH_MINUTES";
-/// A daemon's providers, separated by commas; all where it is unset.
+/// A daemon's providers, separated by commas; all if unset.
 pub const BENCHMARK_PROVIDERS: &str = "BENCHMARK_PROVIDERS";
-/// Providers that a daemon leaves to others, separated by commas.
+/// Providers that a daemon does not measure, separated by commas.
 pub const BENCHMARK_EXCLUDED_PROVIDERS: &str = "BENCHMARK_EXCLUDED_PROVIDERS";
-/// The longest that one of a daemon's measurements may take, seconds.
+/// Deadline of one of a daemon's measurements, seconds.
 pub const BENCHMARK_DEADLINE_SECONDS: &str = "BENCHMARK_DEADLINE_SECONDS";
-/// Followed by a provider's name in capitals: its measurements at once (`BENCHMARK_CONCURRENCY_OPENAI`).
+/// Prefix, followed by a provider's name in capitals: the number of its simultaneous measurements
+/// (`BENCHMARK_CONCURRENCY_OPENAI`).
 pub const BENCHMARK_CONCURRENCY: &str = "BENCHMARK_CONCURRENCY_";
-/// Seconds between two looks of a daemon at its catalog.
+/// Seconds between two refreshes of a daemon's catalog.
 pub const SCHEDULER_TICK_SECONDS: &str = "SCHEDULER_TICK_SECONDS";
 
-/// The socket of a service manager that wants to hear from a daemon (`sd_notify`).
+/// The socket on which a service manager listens to a daemon (`sd_notify`).
 pub const NOTIFY_SOCKET: &str = "NOTIFY_SOCKET";
 
 /// Key with which the Python runner posts to the bridge, as `X-API-Key`.
@@ -174,47 +168,48 @@ pub const RUNNER_CONFIG_TOKEN: &str = "RUNNER_CONFIG_TOKEN";
 
 /// Key of a runner for the bridge, for posting and for its work list.
 pub const LLMBENCH_BRIDGE_KEY: &str = "LLMBENCH_BRIDGE_KEY";
-/// `1` where keys may go to a bridge over plain http beyond this machine.
+/// `1` if keys may be sent to a bridge on another machine over plain http.
 pub const LLMBENCH_BRIDGE_PLAIN_HTTP: &str = "LLMBENCH_BRIDGE_PLAIN_HTTP";
-/// Where the Python runner posts results: the bridge's `/ingest`; the store where none is named otherwise.
+/// URL to which the Python runner posts results: the bridge's `/ingest`; used as the store if no other is named.
 pub const INGEST_API_URL: &str = "INGEST_API_URL";
-/// Where the Python runner posts failures; here they go with the results.
+/// URL to which the Python runner posts failures; here they are posted with the results.
 pub const INGEST_ERROR_URL: &str = "INGEST_ERROR_URL";
-/// Where the Python runner posts Bedrock's list, where that is not the bridge's `/ingest/catalog`.
+/// URL to which the Python runner posts Bedrock's list, if it is not the bridge's `/ingest/catalog`.
 pub const INGEST_CATALOG_URL: &str = "INGEST_CATALOG_URL";
-/// Where the Python runner reads its work list: the bridge's `/runner-config`.
+/// URL from which the Python runner reads its work list: the bridge's `/runner-config`.
 pub const RUNNER_CONFIG_URL: &str = "RUNNER_CONFIG_URL";
-/// The file that keeps the last work list.
+/// The cache file of the last work list.
 pub const RUNNER_CONFIG_CACHE_PATH: &str = "RUNNER_CONFIG_CACHE_PATH";
-/// For how long a kept work list counts while the bridge is away, seconds (21600).
+/// Time for which a cached work list is valid while the bridge is unreachable, seconds (21600).
 pub const RUNNER_CONFIG_GRACE_SECONDS: &str = "RUNNER_CONFIG_GRACE_SECONDS";
-/// How long an answer of the bridge is waited for, seconds (10).
+/// Deadline of an answer of the bridge, seconds (10).
 pub const RUNNER_CONFIG_TIMEOUT_SECONDS: &str = "RUNNER_CONFIG_TIMEOUT_SECONDS";
 /// Seconds between two posts of Bedrock's list (43200).
 pub const RUNNER_CATALOG_INTERVAL_SECONDS: &str = "RUNNER_CATALOG_INTERVAL_SECONDS";
 
-/// Who is logged in, for the history of the catalog.
+/// The name of the logged-in user, for the history of the catalog.
 pub const USER: &str = "USER";
-/// The same where `USER` is unset.
+/// The same if `USER` is unset.
 pub const LOGNAME: &str = "LOGNAME";
-/// No colours where it is set (no-color.org).
+/// Turns colours off if it is set (no-color.org).
 pub const NO_COLOR: &str = "NO_COLOR";
 /// Width of the terminal in columns.
 pub const COLUMNS: &str = "COLUMNS";
-/// PEM file of certificate authorities that are trusted besides the public ones.
+/// PEM file of certificate authorities that are trusted in addition to the public ones.
 pub const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
-/// Proxy of requests to https hosts that nobody measures; `https_proxy` too, and before it. May hold a password.
+/// Proxy of unmeasured requests to https hosts; `https_proxy` takes precedence. May contain a password.
 pub const HTTPS_PROXY: &str = "HTTPS_PROXY";
 /// The same for http hosts.
 pub const HTTP_PROXY: &str = "HTTP_PROXY";
-/// The same for both, where the one above is unset.
+/// The same for both, if the one above is unset.
 pub const ALL_PROXY: &str = "ALL_PROXY";
-/// Hosts that are reached without a proxy, with commas between them; `*` for all.
+/// Hosts that are reached without a proxy, separated by commas; `*` for all.
 pub const NO_PROXY: &str = "NO_PROXY";
-/// Where state lives that is no configuration: results that no store took.
+/// Directory of state that is not configuration: results that no store accepted.
 pub const XDG_STATE_HOME: &str = "XDG_STATE_HOME";
 
-/// The variables whose values are secrets: kept out of every message and out of the environment of child processes.
+/// The variables with secret values: they are redacted in every message and removed from the environment of child
+/// processes.
 pub const SECRETS: &[&str] = &[
     OPENAI_API_KEY,
     ANTHROPIC_API_KEY,
@@ -239,7 +234,7 @@ pub const SECRETS: &[&str] = &[
     LLMBENCH_BRIDGE_KEY,
 ];
 
-/// Every variable that is read, for whoever looks for misspelt ones.
+/// Every variable that is read, to detect misspelt ones.
 pub const ALL: &[&str] = &[
     LLMBENCH_STORE,
     LLMBENCH_CONFIG,

@@ -1,5 +1,5 @@
-//! How an attempt failed, in words that group: kind, stage, normalised message, fingerprint. Which provider answer means
-//! which kind is decided in `providers::errors`.
+//! The description of a failed attempt in terms that can be grouped: kind, stage, normalised message, fingerprint.
+//! `providers::errors` maps providers' answers to kinds.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::fmt;
 
-/// What went wrong, as operators act on it.
+/// The kind of an error, by the action that operators take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {
@@ -19,7 +19,7 @@ pub enum FailureKind {
     RateLimit,
     /// The provider does not serve this model to this account.
     HardModel,
-    /// The model refuses something that was asked of it (a parameter, an API family).
+    /// The model refuses a part of the request (a parameter, an API family).
     HardCapability,
     /// The provider failed or is overloaded; the same request may work later.
     TransientProvider,
@@ -33,16 +33,17 @@ pub enum FailureKind {
     Truncated,
     /// The answer is not what the protocol allows (HTML, broken JSON, no tokens at all).
     Protocol,
-    /// The measuring process ended during the call, or before its outcome was kept: what the provider did is not known.
+    /// The measuring process ended during the call, or before its outcome was stored: the provider's part is unknown.
     Interrupted,
-    /// The measuring machine had no file descriptor, thread or memory left: nothing was learned about the provider.
+    /// The measuring machine had no file descriptor, thread or memory left: the failure says nothing about the
+    /// provider.
     Client,
     /// None of the above.
     Unknown,
 }
 
 impl FailureKind {
-    /// Every kind, in the order in which people read them.
+    /// Every kind, in the order of display.
     pub const ALL: [FailureKind; 14] = [
         FailureKind::Auth,
         FailureKind::Billing,
@@ -60,13 +61,12 @@ impl FailureKind {
         FailureKind::Unknown,
     ];
 
-    /// Whether the side that measures failed: such a failure is a row, and counts neither against the model and its
-    /// provider nor for them.
+    /// True if the measuring side failed: such a failure is stored as a row, and affects neither the statistics of
+    /// the model nor those of its provider.
     pub fn is_ours(self) -> bool {
         matches!(self, FailureKind::Interrupted | FailureKind::Client)
     }
 
-    /// The word stored in `error_kind`.
     pub fn as_str(self) -> &'static str {
         match self {
             FailureKind::Auth => "auth",
@@ -93,26 +93,25 @@ impl fmt::Display for FailureKind {
     }
 }
 
-/// How far the attempt had come when it failed.
+/// The step at which the attempt failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureStage {
     /// Before the clock started: key, token, request building.
     Prepare,
-    /// DNS, TCP, TLS.
+    /// While connecting: DNS, TCP or TLS.
     Connect,
-    /// The request was being written, or no answer head came back.
+    /// While the request was being written, or before an answer head came.
     Request,
-    /// The answer's head came, and it was no success.
+    /// The answer's head came, with a status other than success.
     Response,
     /// A 200 whose stream failed.
     Stream,
-    /// The stream was whole, and what it held is no sample.
+    /// The stream was complete, but its content is not a valid sample.
     Validate,
 }
 
 impl FailureStage {
-    /// The word stored in `stage`.
     pub fn as_str(self) -> &'static str {
         match self {
             FailureStage::Prepare => "prepare",
@@ -131,25 +130,23 @@ impl fmt::Display for FailureStage {
     }
 }
 
-/// What failed, before it is known which attempt it belongs to.
+/// A failure that is not yet assigned to an attempt.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FailureDetail {
-    /// What went wrong.
     pub kind: FailureKind,
-    /// How far it had come.
     pub stage: FailureStage,
     /// For people, with secrets already removed. At most 4,000 characters are stored.
     pub message: String,
-    /// The HTTP status, where an answer came.
+    /// The HTTP status, if an answer came.
     pub http_status: Option<u16>,
     /// The provider's own code or type, for example `model_not_found`.
     pub provider_code: Option<String>,
-    /// How long the provider asks to wait, in seconds.
+    /// Time that the provider asks to wait, in seconds.
     pub retry_after_seconds: Option<f64>,
 }
 
 impl FailureDetail {
-    /// A fault that no HTTP answer explains.
+    /// A failure without an HTTP answer.
     pub fn new(kind: FailureKind, stage: FailureStage, message: impl Into<String>) -> Self {
         Self {
             kind,
@@ -162,40 +159,36 @@ impl FailureDetail {
     }
 }
 
-/// One failed attempt: a document of `errors_cloud`. Field names are the data contract's; unknown ones survive in `extra`.
+/// One failed attempt: a document of `errors_cloud`. The data contract defines the names of the fields; unknown ones
+/// are kept in `extra`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Failure {
     /// The attempt's id (a ULID); `_id` in MongoDB.
     #[serde(rename = "_id")]
     pub id: String,
-    /// The provider's name.
     pub provider: String,
     /// The provider's id for the model (`model_name` on rows, `model_id` in the catalog).
     pub model_name: String,
-    /// When the attempt failed.
+    /// Time of the failure.
     pub ts: DateTime<Utc>,
-    /// How far it had come.
     pub stage: FailureStage,
-    /// The message, for people.
     pub message: String,
-    /// What went wrong.
     pub error_kind: FailureKind,
-    /// The HTTP status, where an answer came.
+    /// The HTTP status, if an answer came.
     pub http_status: Option<u16>,
-    /// The provider's own code.
     pub provider_error_code: Option<String>,
-    /// The message without what changes from one occurrence to the next.
+    /// The message without the parts that differ between occurrences.
     pub normalized_message: String,
     /// Groups equal failures: see [`fingerprint`].
     pub fingerprint: String,
     /// Kept for readers of the Python runner's rows; always null here.
     pub traceback: Option<String>,
-    /// Everything else the attempt knows: run_ts, profile, stamps, quality, fields of other writers.
+    /// All other fields: run_ts, profile, stamps, quality, fields of other writers.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
 }
 
-/// The longest stored message, in characters, as the Python runner cut it.
+/// The longest stored message, in characters; the Python runner truncated at the same length.
 pub const MESSAGE_LIMIT: usize = 4000;
 
 /// `sha256(provider \n model \n stage \n kind \n normalised message)` in hex: the grouping key of `error_rollups`.
@@ -209,14 +202,15 @@ pub fn fingerprint(
     fingerprint_of(provider, model, stage.as_str(), kind.as_str(), normalized)
 }
 
-/// The same for stages and kinds of other writers.
+/// The same, for stages and kinds of other writers.
 pub fn fingerprint_of(provider: &str, model: &str, stage: &str, kind: &str, normalized: &str) -> String {
     let text = [provider, model, stage, kind, normalized].join("\n");
     Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Lower-cases a message and replaces what differs between two occurrences of one failure: ids, hashes, numbers of three
-/// digits or more. Short numbers stay, because `error code: 404` and `error code: 500` are not the same failure.
+/// Lower-cases a message and replaces the parts that differ between two occurrences of one failure: ids, hashes,
+/// numbers of three digits or more. Short numbers stay, because `error code: 404` and `error code: 500` are not the
+/// same failure.
 pub fn normalize(message: &str) -> String {
     let lower = message.to_lowercase();
     let words = lower.split_whitespace().map(normalize_word);
@@ -254,7 +248,7 @@ fn normalize_token(token: &str) -> &str {
     }
 }
 
-/// `req_…`, `chatcmpl-…` and their like: a word, a separator, then a long run that mixes letters and digits.
+/// `req_…`, `chatcmpl-…` and similar: a word, a separator, then a long run that mixes letters and digits.
 fn is_request_id(token: &str) -> bool {
     let Some(tail) = token.rsplit(['_', '-']).next() else { return false };
     let digits = tail.bytes().filter(u8::is_ascii_digit).count();

@@ -8,7 +8,6 @@ use std::sync::LazyLock;
 /// The type of a field. Null is allowed everywhere and stays null.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FieldType {
-    /// A string.
     Text,
     /// An instant in UTC with milliseconds: RFC 3339 text in JSON, a date in BSON.
     Date,
@@ -16,34 +15,29 @@ pub enum FieldType {
     Double,
     /// An array of 64-bit floats, none of them null.
     DoubleList,
-    /// A whole number that fits into 64 signed bits.
     Integer,
-    /// True or false.
     Flag,
-    /// A document.
     Object,
-    /// An array of strings.
     TextList,
 }
 
 use FieldType::{Date, Double, DoubleList, Flag, Integer, Object, Text, TextList};
 
-/// A field that the data contract knows. A name has one type, whatever collection it stands in.
+/// A field of the data contract. A name has one type in every collection.
 #[derive(Debug, Clone, Copy)]
 pub struct RowField {
-    /// Its name in JSON and in every store.
     pub name: &'static str,
-    /// How stores keep it.
     pub field_type: FieldType,
-    /// The unit as docs/output.md prints it; where there is none, the type in words.
+    /// The unit in docs/output.md; if there is none, the type in words.
     pub unit: &'static str,
-    /// What it means, for docs/output.md.
+    /// The meaning, for docs/output.md.
     pub meaning: &'static str,
-    /// Whether a success has it. Exports have the fields of successes in the order of the table.
+    /// True if a success has it. Exports have the fields of successes in the order of the table.
     in_run: bool,
-    /// Its place among the fields of a failure, from 1.
+    /// The position among the fields of a failure, from 1.
     failure_column: Option<u8>,
-    /// Its place in `run --csv`, from 1. A new field takes the number after the last one: scripts read columns by place.
+    /// The position in `run --csv`, from 1. A new field gets the number after the last one, because scripts read
+    /// columns by position.
     csv_column: Option<u8>,
 }
 
@@ -220,7 +214,7 @@ const OUTCOMES: &[RowField] = &[
     seconds("elapsed_seconds", "t0 to the end").failure(22),
 ];
 
-/// What a bridge adds to a posted row.
+/// The fields that a bridge adds to a posted row.
 const POSTS: &[RowField] = &[
     time("received_at", "when the bridge took the row, by its own clock"),
     text("key_id", "the key under which it was posted"),
@@ -247,7 +241,7 @@ const HEALTH: &[RowField] = &[
     time("updated_at", "when the row was derived"),
 ];
 
-/// `models`: what the catalog says of a model, beside the fields of other names.
+/// `models`: the catalog's fields of a model, besides the fields of other names.
 const CATALOG: &[RowField] = &[
     time("created_at", "when the entry was made"),
     time("disabled_at", "when the model was set aside"),
@@ -267,11 +261,11 @@ fn all() -> impl Iterator<Item = &'static RowField> {
     [OUTCOMES, POSTS, HEALTH, CATALOG, ROLLUPS].into_iter().flatten()
 }
 
-/// The table by name: every field of every row is looked up in it.
+/// The table by name; the type of every field of every row is looked up in it.
 static BY_NAME: LazyLock<HashMap<&str, FieldType>> =
     LazyLock::new(|| all().map(|field| (field.name, field.field_type)).collect());
 
-/// The type of a field that the contract knows.
+/// The type of a field; `None` if the contract does not define it.
 pub fn field_type(name: &str) -> Option<FieldType> {
     BY_NAME.get(name).copied()
 }
@@ -328,7 +322,7 @@ mod tests {
         serde_json::to_value(row).unwrap().as_object().unwrap().clone()
     }
 
-    /// Names and types: a field that a model has and the table lacks is named here.
+    /// Compares names and types, and names each field that a model has and the table lacks.
     #[test]
     fn the_models_have_the_fields_of_the_table() {
         let mut success = run("groq", "m", 0.2);

@@ -1,5 +1,5 @@
-//! One successful attempt with all its figures: a document of `metrics_cloud_v2` or `metrics_cloud_probe`, field by field
-//! as the data contract names them. How the figures come about is `measure::timeline`.
+//! One successful attempt with all its figures: a document of `metrics_cloud_v2` or `metrics_cloud_probe`, with the
+//! field names of the data contract. `measure::timeline` computes the figures.
 
 use crate::domain::Failure;
 use chrono::{DateTime, Utc};
@@ -9,14 +9,14 @@ use serde_json::{Map, Value};
 /// One attempt, one outcome, one row.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
-    /// Tokens came and the stream ended as it should.
+    /// Tokens came and the stream ended normally.
     Success(Box<Run>),
-    /// Anything else. Its tokens are never a sample.
+    /// Any other outcome. Its tokens are never a sample.
     Failure(Box<Failure>),
 }
 
 impl Outcome {
-    /// The attempt's id, under which a store keeps at most one row.
+    /// The attempt's id; a store keeps at most one row for it.
     pub fn id(&self) -> &str {
         match self {
             Outcome::Success(run) => &run.id,
@@ -25,44 +25,43 @@ impl Outcome {
     }
 }
 
-/// Whether the clock covers DNS, TCP and TLS (`cold`) or found a connection open (`warm`).
+/// The type of connection: the measured time includes DNS, TCP and TLS (`cold`), or a connection was open (`warm`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Connection {
-    /// A new connection inside the clock.
+    /// A connection opened within the measured time.
     Cold,
-    /// A connection opened before the clock started.
+    /// A connection opened before t0.
     Warm,
 }
 
-/// Token counts. Output counts include reasoning (`output_tokens` = `generated_output_tokens`); null where unknown.
+/// Token counts. Output counts include reasoning (`output_tokens` = `generated_output_tokens`); null if unknown.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tokens {
     /// Generated tokens, reasoning included.
     pub output_tokens: Option<u64>,
     /// The same number under its newer name.
     pub generated_output_tokens: Option<u64>,
-    /// Tokens of visible text.
     pub visible_output_tokens: Option<u64>,
-    /// Tokens of reasoning, where the provider counts them.
+    /// Tokens of reasoning, if the provider counts them.
     pub reasoning_tokens: Option<u64>,
     /// Prompt tokens, cached ones included.
     pub input_tokens: Option<u64>,
-    /// Prompt tokens that a cache answered.
+    /// Prompt tokens that were served from a cache.
     pub cached_input_tokens: Option<u64>,
-    /// Input plus output.
     pub total_tokens: Option<u64>,
-    /// Who counted: `provider_usage_completion_tokens`, `provider_usage_output_tokens`, `tiktoken_visible_text`, …; ends
-    /// with `_split_by_tiktoken` where a tokenizer told visible text from reasoning.
+    /// The source of the counts: `provider_usage_completion_tokens`, `provider_usage_output_tokens`,
+    /// `tiktoken_visible_text`, …; ends with `_split_by_tiktoken` if a tokenizer separated visible text from
+    /// reasoning.
     pub token_source: String,
 }
 
-/// Speeds and gaps, all in seconds or tokens per second; null where nothing was seen. Defined in `measure::timeline`.
+/// Speeds and gaps, all in seconds or tokens per second; null if not observed. Defined in `measure::timeline`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Speeds {
     /// End of the answer − t0, seconds, > 0.
     pub generate_time: f64,
-    /// Generated tokens / generate_time: reasoning included, waiting included.
+    /// Generated tokens / generate_time: includes reasoning and waiting.
     pub tokens_per_second: f64,
     /// The same number under its newer name.
     pub generated_tokens_per_second: Option<f64>,
@@ -74,89 +73,88 @@ pub struct Speeds {
     pub time_to_first_token: Option<f64>,
     /// t0 to the first reasoning text.
     pub time_to_first_reasoning_token: Option<f64>,
-    /// Whether `time_to_first_token` is a number.
+    /// True if `time_to_first_token` is a number.
     pub ttft_available: bool,
     /// Gaps between visible *chunks* (not tokens), in order.
     pub times_between_tokens: Vec<f64>,
     /// (last visible − first visible) / (visible tokens − 1).
     pub inter_token_latency: Option<f64>,
-    /// t0 to the 64th visible token; null if fewer came.
+    /// t0 to the 64th visible token; null if there were fewer.
     pub time_to_64_visible_tokens_seconds: Option<f64>,
     /// The largest gap between visible chunks.
     pub max_stall_seconds: Option<f64>,
 }
 
-/// When each phase had ended, seconds from t0, null where it did not happen inside the clock.
+/// End of each phase, seconds from t0; null if it did not happen within the measured time.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Phases {
-    /// Name resolved.
     pub dns_seconds: Option<f64>,
     /// DNS, TCP, the proxy and TLS done: subtract it from a cold TTFT to compare with a warm one.
     pub connect_seconds: Option<f64>,
-    /// From TCP connected to the proxy's answer to CONNECT, as a duration: its share of `connect_seconds`; null without a
-    /// proxy.
+    /// Time from TCP connected to the proxy's answer to CONNECT, as a duration within `connect_seconds`; null without
+    /// a proxy.
     pub proxy_seconds: Option<f64>,
-    /// TLS alone, as a duration: its share of `connect_seconds`.
+    /// Time of TLS alone, as a duration within `connect_seconds`.
     pub tls_seconds: Option<f64>,
-    /// The request's last byte handed to the kernel.
+    /// Time at which the request's last byte was handed to the kernel.
     pub sent_seconds: Option<f64>,
-    /// The answer's head was complete.
+    /// Time at which the answer's head was complete.
     pub headers_seconds: Option<f64>,
-    /// The first event of the stream, whatever it held.
+    /// Time of the first event of the stream, whatever its content.
     pub first_event_seconds: Option<f64>,
-    /// The last visible text.
+    /// Time of the last visible text.
     pub last_visible_seconds: Option<f64>,
 }
 
-/// Which connection carried the request, and what it took to have it.
+/// The connection that carried the request, and the effort to open it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ConnectionInfo {
-    /// The address that answered, the proxy's where there is one; null where none did.
+    /// The address that answered, or the proxy's address if there is one; null if none answered.
     pub connect_address: Option<String>,
-    /// The proxy that was to connect, `host:port`; null without one. No row with one is published.
+    /// The proxy for the connection, `host:port`; null without one. Rows with a proxy are never published.
     pub proxy: Option<String>,
-    /// How many of the host's addresses were dialled inside the clock; null where a connection was open before it.
+    /// Number of the host's addresses dialled within the measured time; null if a connection was open before.
     pub connect_attempts: Option<u64>,
-    /// How many kept connections turned out to be closed when this request was first sent; each time it was measured
-    /// afresh, with a new t0, on another one.
+    /// Number of kept connections that turned out to be closed when this request was first sent; each time it was
+    /// measured again on another one, with a new t0.
     pub reconnects: u64,
 }
 
-/// Whether the stream is fine enough to time generation at all.
+/// The granularity of the stream, which decides if generation can be timed.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct StreamShape {
-    /// `token` (a chunk is about a token), `coarse` (several tokens a chunk), `burst` (too few chunks to time decoding).
+    /// `token` (about one token per chunk), `coarse` (several tokens per chunk), `burst` (too few chunks to time
+    /// decoding).
     pub stream_resolution: Option<String>,
-    /// How many chunks carried visible text.
+    /// Number of chunks with visible text.
     pub visible_stream_chunks: u64,
-    /// The most tokens in one chunk, where the provider says or the share of text tells.
+    /// The most tokens in one chunk, if the provider reports it or it follows from the share of text.
     pub max_tokens_per_chunk: Option<u64>,
 }
 
-/// What the client did to the sample. Nobody should have to trust a figure without it.
+/// The client's influence on the sample, so that every figure can be checked.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Quality {
-    /// True where the client was starved while it measured, or the answer leaves its counts or its text in doubt; such a
-    /// row stays out of the published series.
+    /// True if the client was starved during the measurement, or if the answer's counts or text are doubtful; such a
+    /// row is kept out of the published series.
     pub suspect: bool,
-    /// Why, one sentence each; empty if not suspect.
+    /// The reasons, one sentence each; empty if not suspect.
     pub suspect_reasons: Vec<String>,
-    /// The longest time by which the measuring thread's loop was late while the run lasted, seconds.
+    /// The largest delay of the measuring thread's loop during the run, seconds.
     pub loop_lag_seconds: f64,
-    /// From the moment the request should have started to t0, seconds. Open loop: schedule; closed loop: queue.
+    /// From the scheduled start of the request to t0, seconds. Open loop: schedule; closed loop: queue.
     pub dispatch_delay_seconds: f64,
-    /// Wall clock minus monotonic clock over the run, seconds: a step of the wall clock.
+    /// Change of wall clock minus monotonic clock over the run, seconds: a step of the wall clock.
     pub wall_clock_step_seconds: f64,
 }
 
-/// One successful attempt. Serialises to the data contract's document; unknown fields survive in `extra`.
+/// One successful attempt. Serialises to the data contract's document; unknown fields are kept in `extra`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Run {
     /// The attempt's id (a ULID); `_id` in MongoDB.
     #[serde(rename = "_id")]
     pub id: String,
-    /// The provider's name.
     pub provider: String,
     /// The provider's id for the model, case-sensitive.
     pub model_name: String,
@@ -164,77 +162,66 @@ pub struct Run {
     pub run_ts: DateTime<Utc>,
     /// End of the generation, UTC, milliseconds.
     pub gen_ts: DateTime<Utc>,
-    /// The temperature of the profile, whether or not the model accepts one (as the Python runner stored it).
+    /// The temperature of the profile, even if the model does not accept one (as the Python runner stored it).
     pub temperature: Option<f64>,
-    /// The profile's output budget.
     pub requested_tokens: u64,
     /// The output budget that was sent.
     pub max_output_tokens_attempted: u64,
-    /// Counts.
     #[serde(flatten)]
     pub tokens: Tokens,
-    /// Speeds.
     #[serde(flatten)]
     pub speeds: Speeds,
-    /// Phases.
     #[serde(flatten)]
     pub phases: Phases,
-    /// Shape of the stream.
     #[serde(flatten)]
     pub stream: StreamShape,
-    /// Cold or warm.
     pub connection: Connection,
-    /// The connection's address and history.
     #[serde(flatten)]
     pub carrier: ConnectionInfo,
-    /// Quality stamps.
     #[serde(flatten)]
     pub quality: Quality,
-    /// Always 2 here.
+    /// Always 2 in this program.
     pub metrics_schema_version: u32,
-    /// Which request was sent: `openai_responses_stream`, `groq_chat_completions_stream`, …
+    /// API and dialect of the request: `openai_responses_stream`, `groq_chat_completions_stream`, …
     pub request_mode: String,
-    /// Why generation ended, in the provider's own word.
+    /// The reason why generation ended, in the provider's own term.
     pub finish_reason: Option<String>,
-    /// The provider's id for the answer.
     pub response_id: Option<String>,
-    /// The provider's id for the request, as the answer's head names it: what its support asks for.
+    /// The provider's id for the request, from the answer's head; its support asks for it.
     pub provider_request_id: Option<String>,
-    /// The provider's status word (Responses API).
+    /// The provider's status term (Responses API).
     pub response_status: Option<String>,
-    /// The model that the provider says it served.
+    /// The model that the provider reports to have served.
     pub response_model: Option<String>,
-    /// The effort that was sent.
     pub reasoning_effort: Option<String>,
-    /// `visible_nonzero`.
+    /// Always `visible_nonzero`.
     pub validation_policy: String,
     /// Always false on a success.
     pub visible_text_empty: bool,
     /// `published`, `shadow`, `manual`, …; only `published` can reach the public collection.
     pub sample_role: String,
-    /// The profile asked.
     pub benchmark_profile_id: String,
     /// Version of the measuring rules.
     pub protocol_version: u32,
-    /// Groups the attempts at one measurement.
+    /// Id shared by all attempts at one measurement.
     pub attempt_group: String,
-    /// 1 for the first attempt; more only after a learned adaptation.
+    /// 1 for the first attempt; higher only after a learned adaptation.
     pub attempt: u32,
-    /// Adaptations in force for this request (`omit_temperature`, …).
+    /// Adaptations applied to this request (`omit_temperature`, …).
     pub adaptations: Vec<String>,
-    /// Routed providers: who carried the request.
+    /// Routed providers: the provider that carried the request.
     pub transport_provider: Option<String>,
-    /// Routed providers: who really served it.
+    /// Routed providers: the provider that served it.
     pub observed_provider: Option<String>,
-    /// Routed providers: which endpoint.
+    /// Routed providers: the endpoint's tag.
     pub route_endpoint_tag: Option<String>,
-    /// Routed providers: which weights.
+    /// Routed providers: the quantization of the weights.
     pub quantization: Option<String>,
-    /// The service tier that the answer names.
+    /// The service tier named in the answer.
     pub service_tier: Option<String>,
-    /// The provider's own clock, in seconds, under the provider's own names; null where it gives none.
+    /// The provider's own timings, in seconds, under the provider's own names; null if it reports none.
     pub provider_timing: Option<Map<String, Value>>,
-    /// Which program measured: `llmbench/0.1.0`.
+    /// Name and version of the measuring program: `llmbench/0.1.0`.
     pub measured_by: String,
     /// The catalog's request metadata for the model, verbatim.
     pub misc: Map<String, Value>,

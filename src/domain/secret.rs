@@ -1,5 +1,5 @@
-//! A text that cannot print itself: keys, tokens, connection strings. A leaf that every layer may use; where secrets come
-//! from is `settings`, how they are kept out of messages is [`super::redact`].
+//! A text that cannot print itself: keys, tokens, connection strings. Every layer may use it; `settings` reads
+//! secrets, and [`super::redact`] removes them from messages.
 
 use serde::{Deserialize, Deserializer};
 use std::fmt;
@@ -9,18 +9,17 @@ use zeroize::Zeroize;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
-/// Why a text cannot be a key. Says where, never what.
+/// The reason why a text cannot be a key. Gives the position, never the content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidKey {
-    /// Nothing there.
     #[error("it is empty")]
     Empty,
-    /// A character that no HTTP header can carry, or that no key holds.
+    /// A character that no HTTP header can carry, or that does not occur in keys.
     #[error("character {position} is {what}, which no key can hold: was it copied whole and without quotes?")]
     Character {
         /// Counted from 1.
         position: usize,
-        /// `white space`, `a control character`, `not ASCII`.
+        /// Any of `white space`, `a control character`, `not ASCII`.
         what: &'static str,
     },
 }
@@ -31,7 +30,7 @@ impl Secret {
         Self(text.into())
     }
 
-    /// A key that is going to be an HTTP header: visible ASCII, at least one character.
+    /// A key for an HTTP header: visible ASCII, at least one character.
     ///
     /// # Errors
     /// [`InvalidKey`], which does not repeat the text.
@@ -48,7 +47,7 @@ impl Secret {
         }
     }
 
-    /// The text itself. To be called where it goes on the wire, and nowhere else.
+    /// The text itself. Call it only where the text is sent.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -75,7 +74,7 @@ impl fmt::Debug for Secret {
 }
 
 impl Drop for Secret {
-    /// Overwrites this copy. Copies that the operating system or a library made are out of reach.
+    /// Overwrites this copy. Copies made by the operating system or a library cannot be overwritten.
     fn drop(&mut self) {
         self.0.zeroize();
     }

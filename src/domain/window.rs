@@ -1,31 +1,31 @@
-//! When: how people write moments and windows of time. Pure: the present and its zone are handed in.
+//! Parses moments and windows of time as users write them. Pure: the current time and its zone are parameters.
 
 use super::clock_skew;
 use chrono::{DateTime, Duration, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
 
-/// A stretch of time. An open end takes in rows that are dated in the future, too: the Python runner wrote local time
-/// labelled UTC.
+/// A period of time. An open end also includes rows dated in the future: the Python runner wrote local time labelled
+/// UTC.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Window {
-    /// The first moment that belongs to it.
+    /// Start, inclusive.
     pub from: Option<DateTime<Utc>>,
-    /// The first moment that no longer does.
+    /// End, exclusive.
     pub to: Option<DateTime<Utc>>,
 }
 
-/// What is asked for where nobody says since when.
+/// The default length of a window.
 pub const DAY: Duration = Duration::hours(24);
 
-/// The forms that [`moment`] accepts, as its errors and `--help` name them.
+/// The forms that [`moment`] accepts, for its errors and `--help`.
 pub const FORMS: &str =
     "write 24h, 7d, 2w, today, yesterday, 2026-11-01, '2026-11-01 13:00' or 2026-11-01T13:00:00Z";
 
 impl Window {
-    /// The window from one text to another, each as [`moment`] reads it. Without a beginning it is `length` long; without
-    /// an end it is open.
+    /// The window from one text to another, each in a form that [`moment`] accepts. Without a start it is `length`
+    /// long; without an end it is open.
     ///
     /// # Errors
-    /// A sentence: a text that is no moment, or a window that ends before it begins.
+    /// One sentence: a text is no moment, or a window ends before it begins.
     pub fn parse<Tz: TimeZone>(
         from: Option<&str>,
         to: Option<&str>,
@@ -54,8 +54,7 @@ fn shown(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
-/// How long something lasted, in the unit that reads best: `40 s`, `3 min`, `5 h`, `12 d`. What ended before it began
-/// lasted no time.
+/// A duration in the most readable unit: `40 s`, `3 min`, `5 h`, `12 d`. A negative duration counts as zero.
 pub fn span(length: Duration) -> String {
     let seconds = length.num_seconds().max(0);
     match seconds {
@@ -66,7 +65,7 @@ pub fn span(length: Duration) -> String {
     }
 }
 
-/// How long ago a moment was: `40 s ago`, `3 min ago`, `5 h ago`, `12 d ago`. One that a clock dated into the future says so.
+/// The time since a moment: `40 s ago`, `3 min ago`, `5 h ago`, `12 d ago`. A moment in the future is marked as such.
 pub fn ago(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     if clock_skew::is_ahead(at, now) {
         format!("dated {} ahead", span(at - now))
@@ -75,11 +74,11 @@ pub fn ago(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     }
 }
 
-/// A moment as people write it: so long ago (`90s`, `30m`, `24h`, `7d`, `2w`), `now`, `today` or `yesterday` (their
-/// first moment), a date (its first moment), a date and time, or RFC 3339. What has no offset is meant in the zone of `now`.
+/// Parses a moment: a time ago (`90s`, `30m`, `24h`, `7d`, `2w`), `now`, `today` or `yesterday` (their first moment),
+/// a date (its first moment), a date and time, or RFC 3339. Without an offset, the zone of `now` applies.
 ///
 /// # Errors
-/// A sentence that names the accepted forms.
+/// One sentence with the accepted forms.
 pub fn moment<Tz: TimeZone>(text: &str, now: &DateTime<Tz>) -> Result<DateTime<Utc>, String> {
     let text = text.trim();
     let today = now.naive_local().date();
@@ -125,7 +124,7 @@ fn midnight<Tz: TimeZone>(date: NaiveDate, now: &DateTime<Tz>) -> Option<DateTim
     local(date.and_time(NaiveTime::MIN), now)
 }
 
-/// A time that the clocks showed twice is the first of the two; one that they skipped is the moment after the gap.
+/// Local time to an instant: an ambiguous time is the first of the two; a skipped one is the moment after the gap.
 fn local<Tz: TimeZone>(at: NaiveDateTime, now: &DateTime<Tz>) -> Option<DateTime<Utc>> {
     match now.timezone().from_local_datetime(&at) {
         LocalResult::Single(found) | LocalResult::Ambiguous(found, _) => Some(found.to_utc()),

@@ -1,5 +1,5 @@
-//! The client: one request, one whole answer, within deadlines and a size. What a failure means is the caller's to say; it
-//! is told in the words of `wire`.
+//! The client: one request, one complete answer, within deadlines and a size limit. The caller interprets a failure,
+//! which is reported in the types of `wire`.
 
 use super::connections::{ConnectWatch, WatchConnects};
 use super::failure;
@@ -15,19 +15,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// Connections to one host that are kept open at most.
+/// Maximum number of idle connections to one host.
 const KEPT: usize = 4;
-/// For how long one is kept that nobody uses.
+/// Time for which an idle connection is kept.
 const IDLE: Duration = Duration::from_secs(20);
 
-/// What became of a request.
+/// The result of a request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HttpExchange {
     /// The answer's head, if one came.
     pub head: Option<ResponseHead>,
-    /// The body as far as it came.
+    /// The body as far as it arrived.
     pub body: Bytes,
-    /// How it ended.
     pub ending: ExchangeEnd,
 }
 
@@ -42,15 +41,16 @@ struct ClientSettings {
     tls: Arc<ClientConfig>,
     rules: ProxyRules,
     connect: Duration,
-    /// The library binds a proxy to a client: one for each that a host of the configuration has for itself.
+    /// One client for each proxy that the configuration sets for a host, because the library binds a proxy to a
+    /// client.
     by_proxy: Mutex<HashMap<ForwardProxy, Client>>,
 }
 
 impl HttpClient {
-    /// A client that trusts what `tls` says. `connect` bounds name, TCP, proxy and TLS together.
+    /// A client that trusts the authorities in `tls`. `connect` limits name resolution, TCP, proxy and TLS together.
     ///
     /// # Errors
-    /// The library's, where it refuses the settings.
+    /// The library's, if it refuses the settings.
     pub fn new(tls: &Arc<ClientConfig>, rules: ProxyRules, connect: Duration) -> Result<Self, String> {
         let asked = rules.clone();
         let proxy = Proxy::custom(move |url: &Url| {
@@ -62,8 +62,8 @@ impl HttpClient {
         Ok(Self { client, shared: Arc::new(shared) })
     }
 
-    /// Makes one exchange. On a kept connection that ends before any answer it is made once more, on another one: the
-    /// server had closed it meanwhile, as it may. What is posted has ids, so that twice is once.
+    /// Makes one exchange. If a kept connection ends before any answer, the request is repeated once on another one:
+    /// the server may have closed it in the meantime. Posted items have ids, so a repetition has no effect.
     pub async fn send(&self, request: &WireRequest, limits: &ExchangeLimits) -> HttpExchange {
         let mut answer =
             PartialAnswer { head: None, body: BytesMut::new(), watch: Arc::default(), limits: *limits };
@@ -122,7 +122,7 @@ impl HttpClient {
         Ok(client)
     }
 
-    /// The proxy that a request goes through, without user and password.
+    /// The proxy of a request, without user and password.
     fn proxy_for(&self, request: &WireRequest) -> Option<String> {
         let target = &request.target;
         let own = request.proxy.as_ref().map(ToString::to_string);
@@ -133,10 +133,10 @@ impl HttpClient {
 fn build(tls: &Arc<ClientConfig>, proxy: Proxy, connect: Duration) -> Result<Client, String> {
     let builder = Client::builder()
         .tls_backend_preconfigured((**tls).clone())
-        // The library would read the environment by itself.
+        // Without this, the library would read the environment itself.
         .no_proxy()
         .proxy(proxy)
-        // A redirect could lead a key to another host.
+        // A redirect could send a key to another host.
         .redirect(Policy::none())
         .referer(false)
         .retry(reqwest::retry::never())
@@ -148,7 +148,7 @@ fn build(tls: &Arc<ClientConfig>, proxy: Proxy, connect: Duration) -> Result<Cli
     builder.build().map_err(|error| format!("cannot set up an HTTP client: {}", error.without_url()))
 }
 
-/// A host's own proxy as the library takes it.
+/// Converts a host's own proxy to the library's type.
 fn named(proxy: &ForwardProxy) -> Result<Proxy, String> {
     let wrong = |_| format!("the proxy {proxy} cannot be used");
     let all = Proxy::all(format!("http://{proxy}")).map_err(wrong)?;
@@ -161,7 +161,7 @@ fn named(proxy: &ForwardProxy) -> Result<Proxy, String> {
     }
 }
 
-/// An answer that may still be coming.
+/// An answer that may be incomplete.
 struct PartialAnswer {
     head: Option<ResponseHead>,
     body: BytesMut,
@@ -187,12 +187,12 @@ impl PartialAnswer {
     }
 }
 
-/// Whether a server that had closed the connection explains it.
+/// True if the ending can be explained by a server that had closed the connection.
 fn is_lost(ending: &ExchangeEnd) -> bool {
     matches!(ending, ExchangeEnd::Unanswered(_) | ExchangeEnd::SendFailed(_))
 }
 
-/// The request as the library takes it.
+/// Converts the request to the library's type.
 fn library_request(request: &WireRequest) -> Result<Request, String> {
     let target = &request.target;
     let scheme = if target.tls { "https" } else { "http" };
@@ -216,11 +216,11 @@ fn headers(named: &[(String, String)]) -> Result<HeaderMap, String> {
         let (Ok(key), Ok(mut value)) = (key, HeaderValue::from_str(value)) else {
             return Err(format!("the header `{}` cannot be sent", name.escape_debug()));
         };
-        // Some are keys, and the library logs its requests.
+        // Some values are keys, and the library logs its requests.
         value.set_sensitive(true);
         headers.append(key, value);
     }
-    // Nothing here unpacks an answer, except where an error is read.
+    // Nothing here decompresses an answer, except where an error is read.
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     Ok(headers)
 }

@@ -1,5 +1,5 @@
-//! Knows of each request whether it opened a connection. A request that was sent on a kept connection may be lost because
-//! the server closed it meanwhile, and reqwest does not say which connection carried it.
+//! Detects for each request if it opened a connection. A request on a kept connection can be lost because the server
+//! closed it in the meantime, and reqwest does not report which connection carried it.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -21,23 +21,23 @@ pub struct ConnectWatch {
 }
 
 impl ConnectWatch {
-    /// Whether none was begun: the request went out on a kept one, or nowhere.
+    /// True if no connection was begun: the request was sent on a kept one, or not at all.
     pub fn used_a_kept_one(&self) -> bool {
         self.begun.load(Ordering::Relaxed) == 0
     }
 
-    /// Whether one was begun and none is open.
+    /// True if a connection was begun and none is open.
     pub fn is_connecting(&self) -> bool {
         self.begun.load(Ordering::Relaxed) > 0 && self.opened.load(Ordering::Relaxed) == 0
     }
 
-    /// Does work whose connections are counted here. The client asks its connector in the task of the request.
+    /// Runs a future and counts its connections here. The client calls its connector in the task of the request.
     pub async fn over<T>(self: &Arc<Self>, work: impl Future<Output = T>) -> T {
         CURRENT.scope(Arc::clone(self), work).await
     }
 }
 
-/// Puts a [`WatchedConnector`] before the client's connector.
+/// Wraps the client's connector in a [`WatchedConnector`].
 #[derive(Debug, Clone, Copy)]
 pub struct WatchConnects;
 
@@ -49,7 +49,7 @@ impl<S> Layer<S> for WatchConnects {
     }
 }
 
-/// A connector that tells the request of the current task about each connection.
+/// A connector that reports each connection to the request of the current task.
 #[derive(Debug, Clone)]
 pub struct WatchedConnector<S>(S);
 
@@ -67,7 +67,7 @@ where
     }
 
     fn call(&mut self, destination: D) -> Self::Future {
-        // A connection that goes on after its request has found another one belongs to nobody.
+        // A connection that continues after its request has found another one belongs to no request.
         let watch = CURRENT.try_with(Arc::clone).ok();
         if let Some(watch) = &watch {
             watch.begun.fetch_add(1, Ordering::Relaxed);

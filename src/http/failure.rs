@@ -1,11 +1,11 @@
-//! From an error of the client to the way in which an exchange ended, in the words of `wire`: what follows from a failure is
-//! the same whichever of the two asked. The client's own sentences are not repeated, because they hold the whole URL.
+//! Maps an error of the client to the end of an exchange in the types of `wire`, so that both HTTP clients report
+//! failures alike. The client's own messages are not repeated, because they contain the whole URL.
 
 use crate::wire::{ExchangeEnd, Origin, exhaustion};
 use std::error::Error;
 use std::io;
 
-/// Why a request got no answer. `proxy` is the one that it was sent through.
+/// The reason why a request got no answer. `proxy` is the proxy of the request.
 pub fn before_the_answer(error: &reqwest::Error, target: &Origin, proxy: Option<&str>) -> ExchangeEnd {
     let causes = causes(error);
     if error.is_connect() {
@@ -28,7 +28,7 @@ pub fn before_the_answer(error: &reqwest::Error, target: &Origin, proxy: Option<
     }
 }
 
-/// Why a body did not come to its end.
+/// The reason why a body is incomplete.
 pub fn inside_the_answer(error: &reqwest::Error) -> ExchangeEnd {
     let causes = causes(error);
     let broken = causes.iter().find_map(|cause| cause.downcast_ref::<io::Error>());
@@ -55,7 +55,7 @@ fn no_connection(causes: &[&(dyn Error + 'static)], target: &Origin, proxy: Opti
     if says("dns error") {
         let name =
             proxy.map_or_else(|| target.host.clone(), |proxy| format!("the name of the proxy {proxy}"));
-        // A resolver that could open no socket says no more than that the name is unknown.
+        // A resolver that could not open a socket reports only that the name is unknown.
         let want = system.and_then(exhaustion::of).or_else(exhaustion::now);
         return told(format!("cannot resolve {name}: {}", last(causes)), want);
     }
@@ -88,7 +88,7 @@ fn causes<'a>(error: &'a reqwest::Error) -> Vec<&'a (dyn Error + 'static)> {
     let mut next = error.source();
     while let Some(cause) = next {
         found.push(cause);
-        // `source` of such an error is already what stands behind the wrapped one.
+        // `source` of such an error already skips the wrapped error.
         let wrapped = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         next = match wrapped {
             Some(wrapped) => Some(wrapped as &(dyn Error + 'static)),
@@ -98,7 +98,7 @@ fn causes<'a>(error: &'a reqwest::Error) -> Vec<&'a (dyn Error + 'static)> {
     found
 }
 
-/// The innermost cause: the one that names the reason.
+/// The innermost cause, which names the reason.
 fn last(causes: &[&(dyn Error + 'static)]) -> String {
     causes.last().map_or_else(|| "no reason is known".to_owned(), ToString::to_string)
 }

@@ -1,6 +1,6 @@
-//! HTTP that nobody times: providers' lists of models, webhooks, the way to a bridge, AWS's word on whose credentials
-//! they are. One client of the reqwest library, with the TLS settings of `wire`, without redirects, and through the
-//! proxies that the usual environment variables name. A measured exchange never comes here: it is `wire`.
+//! HTTP that is not timed: providers' lists of models, webhooks, requests to a bridge, AWS's answer about the owner
+//! of credentials. One reqwest client with the TLS settings of `wire`, without redirects, through the proxies in the
+//! usual environment variables. Measured exchanges never use it; they use `wire`.
 
 pub mod client;
 mod connections;

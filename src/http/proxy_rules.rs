@@ -1,5 +1,5 @@
-//! Which proxy a request goes through: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` as curl understands them.
-//! Requests to this machine never go through one. Pure; who reads the variables is `settings`.
+//! Selects the proxy of a request: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` with curl's rules.
+//! Requests to this machine never use one. Pure; `settings` reads the variables.
 
 use crate::domain::secret::Secret;
 use hyper_util::client::proxy::matcher::Matcher;
@@ -7,28 +7,28 @@ use std::fmt;
 use std::sync::Arc;
 use url::Url;
 
-/// Kinds of proxies that can be used.
+/// The supported kinds of proxies.
 const SCHEMES: [&str; 6] = ["http", "https", "socks4", "socks4a", "socks5", "socks5h"];
 
-/// How one is written.
+/// The expected form of a proxy.
 const FORM: &str = "write http://HOST:PORT, or unset the variable";
 
-/// What is never asked of a proxy: it would connect to its own machine.
+/// Hosts that never use a proxy: the proxy would connect to its own machine.
 const LOOPBACK: &str = "localhost,127.0.0.0/8,::1";
 
 /// A proxy, and the variable that names it.
 #[derive(Clone, PartialEq)]
 pub struct ProxyUrl {
-    /// The variable as it is set: `https_proxy`.
+    /// The variable's name as it is set: `https_proxy`.
     pub variable: String,
     url: Url,
 }
 
 impl ProxyUrl {
-    /// Reads the value of a variable; without a scheme it is an http proxy.
+    /// Parses the value of a variable; without a scheme it is an http proxy.
     ///
     /// # Errors
-    /// Why it is no proxy, without repeating it: it may hold a password.
+    /// The reason why it is no proxy, without the value, which may contain a password.
     pub fn parse(variable: &str, text: &str) -> Result<Self, String> {
         let whole = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
         let url = Url::parse(&whole).map_err(|error| format!("it is no URL of a proxy ({error}): {FORM}"))?;
@@ -46,14 +46,14 @@ impl ProxyUrl {
         &self.url
     }
 
-    /// User and password, which no message may repeat.
+    /// User and password, which must not appear in a message.
     pub fn secrets(&self) -> Vec<Secret> {
         secrets_of(&self.url)
     }
 }
 
 impl fmt::Display for ProxyUrl {
-    /// `http://proxy.example:3128`, without user and password.
+    /// Writes `http://proxy.example:3128`, without user and password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}", self.url.scheme(), self.url.host_str().unwrap_or_default())?;
         self.url.port().map_or(Ok(()), |port| write!(f, ":{port}"))
@@ -66,20 +66,19 @@ impl fmt::Debug for ProxyUrl {
     }
 }
 
-/// The userinfo of a URL: as it is written there, and decoded.
+/// The userinfo of a URL: as written, and decoded.
 fn secrets_of(url: &Url) -> Vec<Secret> {
     let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
     let password = url.password().unwrap_or_default();
     let mut texts = vec![password.to_owned(), decoded(password)];
     if password.is_empty() {
-        // A token alone stands where the user does.
+        // A single token is in the place of the user.
         texts.extend([url.username().to_owned(), decoded(url.username())]);
     }
     texts.dedup();
     texts.into_iter().filter(|text| !text.is_empty()).map(Secret::new).collect()
 }
 
-/// The proxies of a program.
 #[derive(Clone, Default)]
 pub struct ProxyRules {
     https: Option<ProxyUrl>,
@@ -88,7 +87,7 @@ pub struct ProxyRules {
 }
 
 impl ProxyRules {
-    /// `all` stands in for what is not named; `except` is a list as in `NO_PROXY`.
+    /// `all` applies to schemes without a proxy of their own; `except` is a list as in `NO_PROXY`.
     pub fn new(
         https: Option<ProxyUrl>,
         http: Option<ProxyUrl>,
@@ -96,12 +95,12 @@ impl ProxyRules {
         except: Option<&str>,
     ) -> Self {
         let excepted = format!("{LOOPBACK},{}", except.unwrap_or_default());
-        // The library's matcher knows the grammar of the list; asked whether anything is intercepted, it answers that alone.
+        // The library's matcher parses the list; with a proxy for everything, its answer depends only on the list.
         let except = Matcher::builder().all("http://proxy.invalid").no(excepted).build();
         Self { https: https.or_else(|| all.clone()), http: http.or(all), except: Some(Arc::new(except)) }
     }
 
-    /// The proxy for requests to this host. An IPv6 address stands without brackets.
+    /// The proxy for requests to this host. An IPv6 address is written without brackets.
     pub fn proxy_for(&self, tls: bool, host: &str) -> Option<&ProxyUrl> {
         let named = if tls { self.https.as_ref() } else { self.http.as_ref() }?;
         let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
@@ -109,7 +108,7 @@ impl ProxyRules {
         self.except.as_ref()?.intercept(&asked).map(|_| named)
     }
 
-    /// All proxies, each once.
+    /// All proxies, without duplicates.
     pub fn all(&self) -> Vec<&ProxyUrl> {
         let mut found: Vec<&ProxyUrl> = self.https.iter().chain(&self.http).collect();
         found.dedup();

@@ -1,6 +1,6 @@
-//! One provider's list, read whole: its parts side by side, the pages of each after one another. Redirects are never
-//! followed, every step has a deadline and a body has an end; see [`PageTransport`] for the way. Whatever goes wrong ends in
-//! the [`Listing`], never in an error: one provider must not stop another.
+//! Reads one provider's list completely: its parts concurrently, the pages of each part in sequence. Redirects are
+//! never followed, every step has a deadline and a body has a size limit; [`PageTransport`] fetches the pages. Every
+//! failure is recorded in the [`Listing`] and never returned as an error: one provider must not stop another.
 
 use super::transport::{HostContact, ListingPageAnswer, PageTransport};
 use crate::domain::listing::{Listing, ReadStatus};
@@ -15,44 +15,40 @@ use chrono::{DateTime, SubsecRound, Utc};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
-/// The largest page, bytes. The longest list that is known has 2 MB.
+/// The largest page, bytes. The longest known list has 2 MB.
 pub const PAGE_BYTES: usize = 32 * 1024 * 1024;
 
-/// More pages than any list has: a server that always names a next one must end.
+/// More pages than any list has: stops a server that always names a next one.
 const MOST_PAGES: usize = 500;
 
-/// What reading needs besides a route.
+/// The context of reading, besides a route.
 #[derive(Clone)]
 pub struct ListingReader {
-    /// The way to a provider.
     pub transport: PageTransport,
     /// Deadlines of each page; its size is [`PAGE_BYTES`].
     pub limits: ExchangeLimits,
-    /// Takes secrets out of messages.
+    /// Removes secrets from messages.
     pub redactor: Arc<Redactor>,
 }
 
-/// A list, and how the way to it was.
+/// A list, and information about the connection to its host.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ListingRead {
-    /// The list.
     pub listing: Listing,
-    /// The kind of what went wrong first.
+    /// The kind of the first failure.
     pub kind: Option<FailureKind>,
-    /// The first page's exchange, where it came to one that was timed.
+    /// The first page's exchange, if there was one and it was timed.
     pub touch: Option<HostContact>,
 }
 
-/// What went wrong.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ListingReadError {
-    /// Of which kind.
     pub kind: FailureKind,
-    /// In words.
+    /// The reason, for users.
     pub reason: String,
 }
 
-/// What came of one part.
+/// The result of one part.
 #[derive(Debug, Default)]
 struct EndpointRead {
     raw_count: u64,
@@ -68,7 +64,7 @@ impl ListingReader {
         self.look(route).await.listing
     }
 
-    /// The same, and how the way to it was.
+    /// The same, with information about the connection.
     pub async fn look(&self, route: Arc<ProviderRoute>) -> ListingRead {
         let provider = route.host.name.clone();
         let started_at = now();
@@ -80,16 +76,17 @@ impl ListingReader {
         ListingRead { listing: listing_of(provider, started_at, now(), got, &self.redactor), kind, touch }
     }
 
-    /// Asks for one page and looks at nothing but whether it is given.
+    /// Requests one page and checks only that it is delivered.
     ///
     /// # Errors
-    /// Why it is not.
+    /// The reason why it is not.
     pub async fn prove(&self, route: &ProviderRoute, part: &ListingEndpoint) -> Result<(), ListingReadError> {
         let answer = self.fetch(route, part, None, &mut None).await?;
         self.fault(route, &answer).map_or(Ok(()), Err)
     }
 
-    /// Reads parts side by side. Their entries keep the order of the parts, because the first of two with one id counts.
+    /// Reads parts concurrently. Their entries keep the order of the parts, because the first of two with one id
+    /// counts.
     async fn parts(&self, route: &Arc<ProviderRoute>, parts: Vec<ListingEndpoint>) -> EndpointRead {
         let mut reads = JoinSet::new();
         for (place, part) in parts.into_iter().enumerate() {
@@ -102,7 +99,7 @@ impl ListingReader {
         for (_, got) in gots {
             all.raw_count += got.raw_count;
             all.entries.extend(got.entries);
-            // The first error is told: the others are mostly the same.
+            // Only the first error is reported: the others are mostly the same.
             if all.error.is_none() {
                 (all.error, all.kind) = (got.error, got.kind);
             }
@@ -183,7 +180,7 @@ impl ListingReader {
     }
 }
 
-/// Where it went wrong, as far as there is more than one place.
+/// The reason, after the part's label and the number of a later page, if there are any.
 fn placed(part: &ListingEndpoint, number: usize, reason: &str) -> String {
     let page = if number > 1 { format!("page {number}") } else { String::new() };
     let places: Vec<&str> =
@@ -191,15 +188,15 @@ fn placed(part: &ListingEndpoint, number: usize, reason: &str) -> String {
     if places.is_empty() { reason.to_owned() } else { format!("{}: {reason}", places.join(", ")) }
 }
 
-/// The time in the milliseconds that stores keep.
+/// The current time, truncated to the milliseconds that stores keep.
 fn now() -> DateTime<Utc> {
     Utc::now().trunc_subsecs(3)
 }
 
-/// The longest error that is kept, in characters.
+/// The longest stored error, in characters.
 const LONGEST_ERROR: usize = 1000;
 
-/// Judges what came. An empty list is a failure: no provider has nothing to offer, and every model would look gone.
+/// Evaluates the result. An empty list is a failure: every provider offers models, and all of them would look gone.
 fn listing_of(
     provider: String,
     started_at: DateTime<Utc>,
@@ -222,7 +219,7 @@ fn listing_of(
     Listing { provider, started_at, finished_at, status, error, raw_count: got.raw_count, models }
 }
 
-/// The record of a read that could not even begin, for example without a key.
+/// The record of a read that could not start, for example without a key.
 pub fn not_begun(provider: &str, reason: &str, redactor: &Redactor) -> Listing {
     let got = EndpointRead { error: Some(reason.to_owned()), ..EndpointRead::default() };
     listing_of(provider.to_owned(), now(), now(), got, redactor)

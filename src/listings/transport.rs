@@ -1,5 +1,5 @@
-//! The way to a page of a list. Lists are read over the client for everything that is not measured; `doctor`, which says how
-//! long each step took, asks over the wire that measures.
+//! Fetches a page of a list. Lists are read over the client for everything that is not measured; `doctor`, which
+//! reports the time of each step, uses the measuring wire.
 
 use crate::domain::clock_offset::ClockOffset;
 use crate::http::HttpClient;
@@ -11,31 +11,29 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rustls::ClientConfig;
 use std::sync::Arc;
 
-/// How pages are fetched.
+/// The method of fetching pages.
 #[derive(Clone)]
 pub enum PageTransport {
-    /// Over the client that keeps its own connections and follows the proxies of the environment.
+    /// The client that keeps its own connections and follows the proxies of the environment.
     Client(HttpClient),
-    /// As measured requests go, with a stamp for each step.
+    /// The wire of measured requests, with a stamp for each step.
     Measured(Arc<ClientConfig>),
 }
 
-/// What came of one page.
+/// The result of fetching one page.
 pub struct ListingPageAnswer {
     /// The answer's head, if one came.
     pub head: Option<ResponseHead>,
-    /// The body.
     pub body: Bytes,
-    /// How it ended.
     pub ending: ExchangeEnd,
-    /// When.
+    /// Time of the end.
     pub ended_at: DateTime<Utc>,
-    /// What the exchange says about the way, where it was timed.
+    /// Information about the connection, if the exchange was timed.
     pub contact: Option<HostContact>,
 }
 
 impl ListingPageAnswer {
-    /// What came back, for a verdict.
+    /// The answer in the form that the verdict takes.
     pub fn received(&self) -> ReceivedAnswer<'_> {
         let (head, body) = (self.head.as_ref(), &self.body[..]);
         ReceivedAnswer { head, body, ending: &self.ending, ended_at: self.ended_at }
@@ -43,7 +41,8 @@ impl ListingPageAnswer {
 }
 
 impl PageTransport {
-    /// Asks for one page. `connection` is the one that the page before left open, where this keeps connections itself.
+    /// Fetches one page. `connection` is the one that the previous page left open, if this transport keeps
+    /// connections itself.
     pub async fn fetch(
         &self,
         request: &WireRequest,
@@ -77,19 +76,19 @@ async fn timed(
     let was_kept = kept.is_some();
     let (mut recording, mut open) = exchange(spec(), kept).await;
     if was_kept && recording.went_unanswered() {
-        // The server had closed the connection between two pages, as it may.
+        // The server closed the connection between two pages, which it may do.
         (recording, open) = exchange(spec(), None).await;
     }
     *connection = open;
     recording
 }
 
-/// What an exchange says about the way to a host.
+/// Information about the connection to a host, from an exchange.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct HostContact {
-    /// When name, TCP, TLS and the answer's head were there.
+    /// Stamps of name resolution, TCP, TLS and the answer's head.
     pub marks: Marks,
-    /// The host's clock by its `Date` header.
+    /// The offset of the host's clock by its `Date` header.
     pub clock: Option<ClockOffset>,
 }
 

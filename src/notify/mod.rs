@@ -1,5 +1,5 @@
-//! Telling people: a letter by mail or to a webhook. Each destination is one address, so that one which is refused keeps
-//! nobody else from being told. What is worth telling, and what was told already, is decided above.
+//! Sends notices by mail or to a webhook. Each destination is one address, so that a refused one does not keep the
+//! others from getting the notice. The callers decide what to report, and record what was reported.
 
 pub mod mail;
 pub mod webhook;
@@ -10,37 +10,32 @@ use crate::http::HttpClient;
 use crate::wire::ExchangeLimits;
 use std::path::PathBuf;
 
-/// Who is told, as configured.
+/// The recipients of notices, as configured.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct NotifyConfig {
-    /// By mail.
     pub mail: Option<mail::MailConfig>,
-    /// By a webhook.
     pub webhook: Option<webhook::Webhook>,
 }
 
-/// One place that a letter goes to.
+/// One destination of a notice.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Destination {
-    /// One recipient of mail.
     Mail(mail::MailConfig, mail::MailAddress),
-    /// The webhook.
     Webhook(webhook::Webhook),
 }
 
-/// What sending needs besides.
+/// The context of sending.
 #[derive(Clone)]
 pub struct SendContext {
-    /// The way to webhooks.
+    /// The client for webhooks.
     pub http: HttpClient,
-    /// PEM file of further authorities, for mail.
+    /// PEM file of further certificate authorities, for mail.
     pub extra_ca: Option<PathBuf>,
-    /// Deadlines.
     pub limits: ExchangeLimits,
 }
 
 impl NotifyConfig {
-    /// All places, recipients of mail first.
+    /// All destinations, recipients of mail first.
     pub fn destinations(&self) -> Vec<Destination> {
         let mail = self
             .mail
@@ -49,7 +44,7 @@ impl NotifyConfig {
         mail.chain(self.webhook.clone().map(Destination::Webhook)).collect()
     }
 
-    /// What must not appear in any message.
+    /// The texts that must not appear in any message.
     pub fn secrets(&self) -> Vec<Secret> {
         let mail = self.mail.iter().filter_map(|mail| Some(mail.login.as_ref()?.password.clone()));
         mail.chain(self.webhook.iter().flat_map(webhook::Webhook::secrets)).collect()
@@ -57,7 +52,7 @@ impl NotifyConfig {
 }
 
 impl Destination {
-    /// Under which name stores remember what it was told.
+    /// The name under which stores record the notices sent to it.
     pub fn name(&self) -> String {
         match self {
             Destination::Mail(_, to) => format!("mail:{}", to.bare()),
@@ -65,7 +60,7 @@ impl Destination {
         }
     }
 
-    /// For people; shows nothing secret.
+    /// The destination for users, without secrets.
     pub fn shown(&self) -> String {
         match self {
             Destination::Mail(_, to) => format!("mail to {}", to.bare()),
@@ -73,10 +68,10 @@ impl Destination {
         }
     }
 
-    /// Sends a letter. When this returns well, the other side has taken it.
+    /// Sends a notice. On success, the other side has accepted it.
     ///
     /// # Errors
-    /// A sentence that says why it was not taken, or why nobody knows. It may repeat what the other side said.
+    /// One sentence with the reason why it was not accepted, or why that is unknown. It may quote the other side.
     pub async fn send(&self, letter: &NoticeMessage, means: &SendContext) -> Result<(), String> {
         match self {
             Destination::Mail(mail, to) => mail.send(to, letter, means).await,

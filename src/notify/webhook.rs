@@ -1,5 +1,6 @@
-//! A webhook: the letter's document as one JSON POST, over the client of everything that is not measured, so redirects are
-//! not followed, every step has a deadline, and a proxy of the environment is used. Whoever knows the URL may post, so all of it but the host is a secret.
+//! A webhook: the notice's document as one JSON POST, over the client for everything that is not measured, so
+//! redirects are not followed, every step has a deadline, and a proxy of the environment is used. The URL permits
+//! posting, so all of it but the host is a secret.
 
 use super::SendContext;
 use crate::domain::notice::NoticeMessage;
@@ -13,10 +14,10 @@ use url::{Host, Url};
 /// The largest answer that is read, bytes.
 const ANSWER_BYTES: usize = 64 * 1024;
 
-/// How much of an answer is repeated, characters.
+/// The longest quotation of an answer, characters.
 const LONGEST_WORDS: usize = 200;
 
-/// Where a document is posted.
+/// The URL to which a document is posted.
 #[derive(Clone, PartialEq)]
 pub struct Webhook {
     target: Origin,
@@ -24,10 +25,10 @@ pub struct Webhook {
 }
 
 impl Webhook {
-    /// Reads a URL: https, or http to this machine.
+    /// Parses a URL: https, or http to this machine.
     ///
     /// # Errors
-    /// A sentence that repeats nothing of it.
+    /// One sentence that does not quote it.
     pub fn parse(text: &str) -> Result<Self, String> {
         let url = Url::parse(text.trim()).map_err(|error| format!("it is no URL: {error}"))?;
         let local = match url.host() {
@@ -58,7 +59,7 @@ impl Webhook {
         &self.target.host
     }
 
-    /// The path as a whole, and the parts of it that are long enough to be a key.
+    /// The whole path, and the parts of it that are long enough to be a key.
     pub fn secrets(&self) -> Vec<Secret> {
         let path = self.path.expose();
         let parts = path.split(['/', '?', '&', '=']).filter(|part| part.len() >= 8);
@@ -82,7 +83,7 @@ impl Webhook {
     }
 }
 
-/// The status decides: what follows it changes nothing about who has the document.
+/// Only the status decides: nothing after it changes the fact that the document was delivered.
 fn judged(answer: &HttpExchange) -> Result<(), String> {
     match (&answer.head, &answer.ending) {
         (Some(head), _) if (200..300).contains(&head.status) => Ok(()),

@@ -1,5 +1,5 @@
-//! Who calls AWS, as its SDK finds it out: which profiles there are, where the credentials came from, and whose they are.
-//! Signing requests to Bedrock is `providers::bedrock`.
+//! The identity of the caller of AWS, as its SDK finds it: the existing profiles, the source of the credentials, and
+//! their owner. `providers::bedrock` signs the requests to Bedrock.
 
 use super::bedrock::{AwsOverrides, CaptureConnector, explain, wire_request};
 use crate::domain::failure::FailureDetail;
@@ -10,28 +10,28 @@ use aws_sdk_sts::config::{Credentials, ProvideCredentials};
 use aws_smithy_types::retry::RetryConfig;
 use aws_types::os_shim_internal::{Env, Fs};
 
-/// Where AWS tools keep their settings unless these variables say otherwise.
+/// Default paths of the AWS tools' settings, and the variables that override them.
 const FILES: [(&str, &str); 2] =
     [("AWS_CONFIG_FILE", "~/.aws/config"), ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")];
 
-/// How many profiles a message names.
+/// The number of profiles that a message names.
 const NAMED: usize = 12;
 
-/// Why the AWS configuration cannot be used as it is.
+/// The reason why the AWS configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum AwsError {
-    /// The SDK would go on to the role of the machine, and measure under another account than the one that was named.
+    /// The SDK would fall back to the role of the machine, and the measurement would use another account than the
+    /// configured one.
     #[error(
         "AWS_PROFILE names the profile `{name}`, which {files} do not have ({}): name one that exists, see `aws configure \
          list-profiles`; or, on a machine with an IAM role, `unset AWS_PROFILE`, and the role is used",
         known(profiles)
     )]
     NoProfile {
-        /// The name.
         name: String,
-        /// The names that there are.
+        /// The profiles that exist.
         profiles: Vec<String>,
-        /// Where they were looked for.
+        /// The files that were searched.
         files: String,
     },
     /// Its files cannot be read.
@@ -48,10 +48,10 @@ fn known(profiles: &[String]) -> String {
     format!("they have {}{more}", profiles[..profiles.len().min(NAMED)].join(", "))
 }
 
-/// Looks for a profile in the files that the SDK reads.
+/// Checks that a profile exists in the files that the SDK reads.
 ///
 /// # Errors
-/// [`AwsError`], with the profiles that there are.
+/// [`AwsError`], with the existing profiles.
 pub async fn require(profile: &str) -> Result<(), AwsError> {
     let known = aws_config::profile::load(&Fs::real(), &Env::real(), &Default::default(), None)
         .await
@@ -69,7 +69,7 @@ pub async fn require(profile: &str) -> Result<(), AwsError> {
     Err(AwsError::NoProfile { name: profile.to_owned(), profiles, files })
 }
 
-/// The SDK's settings, with what the configuration says instead of the AWS environment.
+/// The SDK's settings; the configuration overrides the AWS environment.
 pub(super) async fn load(loader: ConfigLoader, overrides: &AwsOverrides) -> SdkConfig {
     let mut loader = loader.retry_config(RetryConfig::disabled());
     if let Some(region) = &overrides.region {
@@ -81,20 +81,20 @@ pub(super) async fn load(loader: ConfigLoader, overrides: &AwsOverrides) -> SdkC
     loader.load().await
 }
 
-/// Who calls.
+/// The caller of AWS.
 #[derive(Debug, Clone)]
 pub struct AwsIdentity {
     config: SdkConfig,
     profile: Option<String>,
-    /// Where the SDK found the credentials, in its own word: `EnvironmentVariable`, `ProfileFile`, `IMDSv2`.
+    /// The source of the credentials in the SDK's own term: `EnvironmentVariable`, `ProfileFile`, `IMDSv2`.
     pub source: String,
 }
 
 impl AwsIdentity {
-    /// Finds credentials.
+    /// Finds credentials with the provider in `config`.
     ///
     /// # Errors
-    /// [`FailureDetail`] with the SDK's words where there are none.
+    /// [`FailureDetail`] with the SDK's message if there are none.
     pub(super) async fn find(config: SdkConfig, profile: Option<String>) -> Result<Self, FailureDetail> {
         let provider = config.credentials_provider().ok_or_else(|| {
             super::bedrock::prepare_fault("the AWS SDK has no provider of credentials".to_owned())
@@ -104,10 +104,11 @@ impl AwsIdentity {
         Ok(Self { source: source(&credentials), config, profile })
     }
 
-    /// The signed question whose credentials these are (STS `GetCallerIdentity`, which needs no permission).
+    /// The signed request that returns the owner of these credentials (STS `GetCallerIdentity`, which needs no
+    /// permission).
     ///
     /// # Errors
-    /// [`FailureDetail`] where it cannot be signed: mostly because no region is known.
+    /// [`FailureDetail`] if it cannot be signed: mostly because no region is known.
     pub async fn question(&self) -> Result<WireRequest, FailureDetail> {
         let taken = CaptureConnector::default();
         let config = aws_sdk_sts::config::Builder::from(&self.config).http_client(taken.clone()).build();
@@ -117,7 +118,7 @@ impl AwsIdentity {
     }
 }
 
-/// The account's role or user in an answer to [`AwsIdentity::question`].
+/// The account's role or user in the answer to [`AwsIdentity::question`].
 pub fn arn(body: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(body);
     let (_, rest) = text.split_once("<Arn>")?;
@@ -125,14 +126,14 @@ pub fn arn(body: &[u8]) -> Option<String> {
     (arn.starts_with("arn:") && arn.len() <= 2048).then(|| arn.to_owned())
 }
 
-/// Words of the SDK where an SSO login is over or was never made. The token service answers `UnauthorizedException` to a
-/// token that was withdrawn, or that a profile without `sso_session` shows after its end.
+/// Parts of the SDK's messages if an SSO login has ended or was never made. The token service answers
+/// `UnauthorizedException` to a revoked token, or to the token of a profile without `sso_session` after its end.
 const SSO_WORDS: [&str; 3] = ["SSO token", ".aws/sso/cache", "UnauthorizedException"];
 
 /// The same for `aws login`.
 const LOGIN_WORDS: [&str; 2] = ["Login token", ".aws/login/cache"];
 
-/// What to do where the SDK finds no credentials, from its words. `profile` is the one that was named.
+/// The advice if the SDK finds no credentials, from its message. `profile` is the configured one.
 pub(super) fn remedy(sentence: &str, profile: Option<&str>) -> String {
     let has = |words: &[&str]| words.iter().any(|word| sentence.contains(word));
     let flag = profile.map(|name| format!(" --profile {name}")).unwrap_or_default();
@@ -145,7 +146,7 @@ pub(super) fn remedy(sentence: &str, profile: Option<&str>) -> String {
     }
 }
 
-/// The SDK tells its source in the debug view alone, which keeps the secret half out.
+/// The SDK reports its source only in the debug output, which omits the secret half.
 fn source(credentials: &Credentials) -> String {
     let shown = format!("{credentials:?}");
     let word = shown.split("provider_name: \"").nth(1).and_then(|rest| rest.split('"').next());

@@ -1,6 +1,6 @@
-//! The HTTP client with which the AWS SDK fetches credentials: SSO, sign-in, STS, metadata services. It follows HTTPS_PROXY,
-//! HTTP_PROXY, ALL_PROXY and NO_PROXY as the AWS SDKs do. Measured calls and lists of models do not pass here: the SDK only
-//! signs them (`providers::bedrock`).
+//! The HTTP client with which the AWS SDK fetches credentials: SSO, sign-in, STS, metadata services. It follows
+//! HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY as the AWS SDKs do. Measured calls and lists of models do not use
+//! it: the SDK only signs them (`providers::bedrock`).
 
 use super::direct::is_local;
 use aws_smithy_http_client::proxy::ProxyConfig;
@@ -16,7 +16,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::{RuntimeComponents, RuntimeComponentsBuilder};
 use aws_smithy_types::config_bag::ConfigBag;
 
-/// Two clients, because the library's proxy rules from the environment take no exceptions of ours.
+/// Two clients, because the library's proxy rules from the environment accept no additional exceptions.
 #[derive(Debug)]
 struct CredentialsClient {
     direct: SharedHttpClient,

@@ -1,10 +1,9 @@
 //! Bedrock's requests: the AWS SDK finds credentials, region and endpoint and signs `ConverseStream`; the signed
-//! request is then taken from it and sent by the same wire as everybody else's, so that the clock and the stamps are
-//! ours and no retry of the SDK can hide in them. Not here: decoding (`protocols::converse`) and id rules
-//! (`bedrock_ids`).
+//! request is then taken from it and sent over the same wire as all others, so that the clock and the stamps are ours
+//! and no retry of the SDK can be hidden in them. Decoding is in `protocols::converse`, id rules in `bedrock_ids`.
 //!
 //! API: <https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html>
-//! Signatures stay valid for five minutes, far longer than the way from here to the wire.
+//! Signatures are valid for five minutes, far longer than a request takes to reach the wire.
 
 use super::aws::{self, AwsError, AwsIdentity};
 use super::aws_http::credentials_client;
@@ -27,23 +26,23 @@ use std::sync::{Arc, Mutex};
 /// Headers that the wire writes itself.
 const WIRE_HEADERS: [&str; 4] = ["host", "content-length", "accept-encoding", "connection"];
 
-/// The model in whose name the client is asked to sign what is not about a model.
+/// The model id for signed requests that concern no model.
 const PLACEHOLDER: &str = "none";
 
 /// Signs requests for one account and region.
 #[derive(Debug, Clone)]
 pub struct Signer {
     client: Client,
-    /// The profile that was named, for messages.
+    /// The configured profile, for messages.
     profile: Option<String>,
 }
 
-/// What the configuration may say instead of the AWS environment.
+/// Settings of the configuration that override the AWS environment.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct AwsOverrides {
-    /// Region; else AWS_REGION, AWS_DEFAULT_REGION, the profile, the instance.
+    /// Region; by default AWS_REGION, AWS_DEFAULT_REGION, the profile, the instance.
     pub region: Option<String>,
-    /// Profile, as AWS_PROFILE names it.
+    /// Profile, as in AWS_PROFILE.
     pub profile: Option<String>,
     /// Another endpoint, for example a local one.
     pub endpoint: Option<String>,
@@ -53,7 +52,7 @@ impl Signer {
     /// Reads the AWS configuration: environment, profiles, container and instance roles, `AWS_BEARER_TOKEN_BEDROCK`.
     ///
     /// # Errors
-    /// [`AwsError`], where a profile is named that does not exist.
+    /// [`AwsError`] if the configured profile does not exist.
     pub async fn new(overrides: &AwsOverrides) -> Result<Self, AwsError> {
         let shared = shared(overrides).await?;
         let mut config = aws_sdk_bedrockruntime::config::Builder::from(&shared);
@@ -63,26 +62,26 @@ impl Signer {
         Ok(Self { client: Client::from_conf(config.build()), profile: overrides.profile.clone() })
     }
 
-    /// Who would sign, without signing: see [`AwsIdentity`].
+    /// The identity that would sign, without signing: see [`AwsIdentity`].
     ///
     /// # Errors
-    /// The profile's, or what keeps the SDK from finding credentials, in a sentence.
+    /// One sentence: the profile's error, or the reason why the SDK finds no credentials.
     pub async fn identity(overrides: &AwsOverrides) -> Result<AwsIdentity, String> {
         let shared = shared(overrides).await.map_err(|error| error.to_string())?;
         AwsIdentity::find(shared, overrides.profile.clone()).await.map_err(|fault| fault.message)
     }
 
-    /// The region in use, if any was found.
+    /// The region in use, if one was found.
     pub fn region(&self) -> Option<String> {
         self.client.config().region().map(ToString::to_string)
     }
 
-    /// The signed request for one question. Credentials are fetched or taken from the SDK's cache: before the clock. The
-    /// body is the dialect's own, so that Bedrock's quirks and adaptations are those of everybody else; it is put in
-    /// before the SDK signs.
+    /// The signed request of a plan. Credentials are fetched or taken from the SDK's cache before the clock starts.
+    /// The body is the dialect's own, so that quirks and adaptations work as for other hosts; it is inserted before
+    /// the SDK signs.
     ///
     /// # Errors
-    /// Kind `auth`, stage `prepare`, where no credentials or no region can be found.
+    /// Kind `auth`, stage `prepare`, if no credentials or no region can be found.
     pub async fn sign(&self, plan: &RequestPlan) -> Result<WireRequest, FailureDetail> {
         let taken = CaptureConnector::default();
         let body = Bytes::from(plan.dialect.body(&plan.ask, &plan.quirks).to_string());
@@ -102,9 +101,9 @@ impl Signer {
         wire_request("POST", &taken.request(outcome)?)
     }
 
-    /// The signed request for a page of the control plane's lists. The SDK's client for the control plane would take
-    /// minutes to build for two GETs, so the same client signs them: credentials, region and signing name are the same, and
-    /// method, address and body are put in before it signs.
+    /// The signed request for a page of the control plane's lists. The SDK's client for the control plane would add
+    /// minutes of compilation for two GETs, so the same client signs them: credentials, region and signing name are
+    /// the same, and method, address and body are inserted before it signs.
     ///
     /// # Errors
     /// As [`Signer::sign`].
@@ -118,7 +117,7 @@ impl Signer {
             .customize()
             .mutate_request(move |request| {
                 let uri = format!("{}{path}", control_plane(request.uri()));
-                // An address that cannot be read stays what it was, and is answered with an error.
+                // An invalid address stays unchanged, and the server answers with an error.
                 let _ = request.set_uri(uri);
                 let _ = request.set_method("GET");
                 request.headers_mut().remove("content-length");
@@ -142,19 +141,19 @@ async fn shared(overrides: &AwsOverrides) -> Result<SdkConfig, AwsError> {
     Ok(aws::load(loader, overrides).await)
 }
 
-/// The root of the control plane, from the address of a [`PLACEHOLDER`]'s request: another host name of AWS's own, the same
-/// address where one is configured.
+/// The root of the control plane, from the address of a [`PLACEHOLDER`]'s request: AWS's own other host name, or the
+/// same address if one is configured.
 fn control_plane(data_plane: &str) -> String {
     let root = data_plane.split("/model/").next().unwrap_or(data_plane);
     root.replacen("://bedrock-runtime", "://bedrock", 1)
 }
 
-/// A connector that keeps the signed request instead of sending it.
+/// A connector that stores the signed request instead of sending it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct CaptureConnector(Arc<Mutex<Option<HttpRequest>>>);
 
 impl CaptureConnector {
-    /// The request, or why there is none.
+    /// The request, or the reason why there is none.
     pub(super) fn request(&self, outcome: Result<(), FailureDetail>) -> Result<HttpRequest, FailureDetail> {
         let signed = self.0.lock().ok().and_then(|mut slot| slot.take());
         match (signed, outcome) {
@@ -184,7 +183,7 @@ pub(super) fn wire_request(method: &'static str, signed: &HttpRequest) -> Result
     let url = url::Url::parse(signed.uri()).map_err(|error| prepare_fault(error.to_string()))?;
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
     let port = url.port_or_known_default().unwrap_or(443);
-    // The path as it was signed: parsing it again would decode what the signature covers encoded.
+    // The path as it was signed: parsing it again would decode parts that the signature covers in encoded form.
     let after_host = signed.uri().splitn(4, '/').nth(3).unwrap_or_default();
     let headers = signed
         .headers()
@@ -206,7 +205,7 @@ pub(super) fn prepare_fault(message: String) -> FailureDetail {
     FailureDetail::new(FailureKind::Auth, FailureStage::Prepare, message)
 }
 
-/// The whole chain of an SDK error on one line: its outermost sentence alone says only "dispatch failure".
+/// The whole chain of an SDK error on one line: its outermost message says only "dispatch failure".
 pub(super) fn explain(error: &(dyn std::error::Error + 'static), profile: Option<&str>) -> FailureDetail {
     let mut sentence = error.to_string();
     let mut source = error.source();

@@ -1,12 +1,12 @@
-//! Addresses that no proxy is asked for: a login that is fetched from them belongs to this machine.
+//! Addresses that are never reached through a proxy: a login fetched from them belongs to this machine.
 
 use url::{Host, Url};
 
 /// Google's name of its metadata server, which resolves to a link-local address.
 const METADATA_NAME: &str = "metadata.google.internal";
 
-/// Whether an address is this machine's own or that of a metadata service (EC2, ECS, EKS, Azure, Google). A proxy would ask
-/// about its own machine, and the answer would be somebody else's role.
+/// True if an address belongs to this machine or to a metadata service (EC2, ECS, EKS, Azure, Google). A proxy would
+/// connect to its own metadata service and return the role of another machine.
 pub(super) fn is_local(address: &str) -> bool {
     let Ok(url) = Url::parse(address) else { return false };
     match url.host() {

@@ -1,5 +1,5 @@
-//! A host that is called: one row of the table, with everything that tells it from the others as data. Which rows exist is
-//! `providers::builtin_hosts`; environment and configuration change rows in `settings::hosts`.
+//! A host that is called: one row of the table, with all its differences from other hosts as data.
+//! `providers::builtin_hosts` has the built-in rows; environment and configuration change rows in `settings::hosts`.
 
 use super::model_rules::{DialectRule, TemperatureRule, published_effort};
 use super::protocols::{Dialect, Quirks};
@@ -9,63 +9,58 @@ use crate::wire::ForwardProxy;
 use std::fmt;
 use std::path::PathBuf;
 
-/// How a key is shown to a host.
+/// The way in which a key is sent to a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Auth {
     /// `Authorization: Bearer KEY`.
     Bearer,
-    /// The key alone in a header of this name, for example `x-api-key`.
+    /// Only the key, in a header of this name, for example `x-api-key`.
     Header(String),
     /// A token from Google's application default credentials, as bearer.
     GoogleAdc,
     /// The AWS SDK's own chain of credentials.
     AwsChain,
-    /// No key at all.
     None,
 }
 
-/// An environment variable that holds a key, and how that key is shown.
+/// An environment variable that contains a key, and the way in which the key is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyVar {
-    /// The variable.
     pub name: String,
-    /// How its value is shown.
+    /// The way in which its value is sent.
     pub auth: Auth,
 }
 
-/// Where a host's key comes from: the first variable that is set, else the file, else the command.
+/// The source of a host's key: the first variable that is set, else the file, else the command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeySource {
-    /// Variables, in order.
+    /// Variables, in order of precedence.
     pub vars: Vec<KeyVar>,
-    /// A file that holds the key, readable by its owner alone.
+    /// A file that contains the key, readable only by its owner.
     pub file: Option<PathBuf>,
     /// A shell command that prints the key.
     pub command: Option<String>,
-    /// How a key from the file or the command is shown, and what is done where there is no key.
+    /// The way in which a key from the file or the command is sent, and the login if there is no key.
     pub auth: Auth,
 }
 
-/// An environment variable that holds a base URL.
+/// An environment variable that contains a base URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrlVar {
-    /// The variable.
     pub name: &'static str,
-    /// What the vendor's SDK appends to it, for example `/openai/v1`; empty where it holds the path too.
+    /// The suffix that the vendor's SDK appends to it, for example `/openai/v1`; empty if the variable includes the
+    /// path.
     pub suffix: &'static str,
 }
 
-/// A header sent with every request. Its value may be the key of a gateway, so printing shows the name alone.
+/// A header sent with every request. Its value may be the key of a gateway, so `Debug` shows only the name.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Header {
-    /// Name, in any case.
     pub name: String,
-    /// Value.
     pub value: String,
 }
 
 impl Header {
-    /// A header from its two parts.
     pub fn new(name: &str, value: &str) -> Self {
         Self { name: name.to_owned(), value: value.to_owned() }
     }
@@ -77,47 +72,44 @@ impl fmt::Debug for Header {
     }
 }
 
-/// One row of the table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Host {
-    /// What models and rows call it: `groq`.
+    /// The name in models and rows: `groq`.
     pub name: String,
-    /// What people call it: `Groq`.
+    /// The name for users: `Groq`.
     pub title: String,
-    /// Base URL, path included, without a slash at its end. `None`: Vertex computes it, Bedrock's SDK knows it.
+    /// Base URL, including the path, without a trailing slash. `None`: Vertex computes it, Bedrock's SDK knows it.
     pub base_url: Option<Sourced<String>>,
-    /// Another base URL for Messages alone (Claude on Vertex).
+    /// Another base URL for Messages only (Claude on Vertex).
     pub messages_base_url: Option<Sourced<String>>,
-    /// Variables that override `base_url`, in order.
+    /// Variables that override `base_url`, in order of precedence.
     pub base_url_vars: Vec<BaseUrlVar>,
-    /// The proxy of its requests, where somebody named one.
+    /// The proxy of its requests, if one is configured.
     pub proxy: Option<Sourced<ForwardProxy>>,
-    /// Plain HTTP to another machine is allowed.
+    /// True if plain HTTP to another machine is allowed.
     pub allow_plain_http: bool,
-    /// How the dialect of a model is chosen.
+    /// The rule that chooses the dialect of a model.
     pub dialects: DialectRule,
-    /// Where its key comes from.
     pub keys: KeySource,
     /// Headers sent with every request, besides the key.
     pub headers: Vec<Header>,
-    /// Headers whose value is an environment variable's, where that is set: `(header, variable)`.
+    /// Headers with values from environment variables, if those are set: `(header, variable)`.
     pub header_vars: Vec<(&'static str, &'static str)>,
-    /// How it departs from its dialect.
+    /// Its deviations from its dialect.
     pub quirks: Quirks,
-    /// Which of its models refuse a temperature.
+    /// The rule for models that refuse a temperature.
     pub temperature: TemperatureRule,
-    /// Beginnings of ids whose output counts leave reasoning out.
+    /// Prefixes of the ids of models whose output counts exclude reasoning.
     pub excludes_reasoning: Vec<&'static str>,
-    /// Responses models are asked with the Python runner's effort where the profile names none.
+    /// True if Responses models get the Python runner's effort when the profile names none.
     pub published_effort: bool,
-    /// Google Cloud project.
     pub project: Option<Sourced<String>>,
     /// Region (Bedrock) or location (Vertex).
     pub region: Option<Sourced<String>>,
 }
 
 impl Host {
-    /// A host of one dialect that takes a bearer key, and nothing else yet.
+    /// A host with one dialect and a bearer key; all other fields have defaults.
     pub fn new(name: &str, title: &str, dialect: Dialect) -> Self {
         Self {
             name: name.to_owned(),
@@ -153,13 +145,13 @@ impl Host {
         quirks
     }
 
-    /// The effort to send where neither profile nor catalog names one.
+    /// The effort to send if neither profile nor catalog names one.
     pub fn default_effort(&self, model_id: &str, dialect: Dialect) -> Option<&'static str> {
         let applies = self.published_effort && dialect == Dialect::Responses;
         published_effort(model_id).filter(|_| applies)
     }
 
-    /// The variables in which a key is looked for, in order.
+    /// The variables that may contain a key, in order of precedence.
     pub fn key_names(&self) -> Vec<&str> {
         self.keys.vars.iter().map(|var| var.name.as_str()).collect()
     }
@@ -171,23 +163,21 @@ pub struct Hosts {
     rows: Vec<Host>,
 }
 
-/// No host has that name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown provider `{name}`{suggestion} Known: {known}")]
 pub struct UnknownHost {
-    /// The name that was asked for.
+    /// The name that was searched.
     pub name: String,
     suggestion: String,
     known: String,
 }
 
 impl Hosts {
-    /// These hosts, in this order.
     pub fn new(rows: Vec<Host>) -> Self {
         Self { rows }
     }
 
-    /// The host of that name.
+    /// Finds the host of that name.
     ///
     /// # Errors
     /// [`UnknownHost`], with the nearest name and all known ones.

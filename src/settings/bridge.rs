@@ -1,5 +1,5 @@
-//! How a bridge is used that is named as the store: keys, addresses, deadlines, the file of its work list. Variables of the
-//! Python runner keep their meaning, so that a container is switched by changing its image.
+//! Settings of a bridge that is configured as the store: keys, addresses, deadlines, the cache file of its work list.
+//! Variables of the Python runner keep their meaning, so that a container is migrated by changing its image.
 
 use super::{Env, SettingsError};
 use crate::domain::env_vars::{
@@ -15,39 +15,37 @@ use std::time::Duration;
 
 /// The longest time that can be set, seconds: 31 days.
 const LONGEST: f64 = 31.0 * 86_400.0;
-/// The file of the work list in the state directory.
+/// Name of the cache file of work lists in the state directory.
 const LIST_FILE: &str = "worklist.json";
-/// The bridge's path of failures.
+/// The bridge's path for failures.
 const ERROR_PATH: &str = "/ingest/error";
 
-/// How a bridge is used.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BridgeSettings {
-    /// The key for posting.
     pub posts: Secret,
-    /// The key for work lists; the same where there is one for both.
+    /// The key for work lists; equal to `posts` if one key serves both.
     pub lists: Secret,
-    /// Where work lists are read, where that is not below the bridge's address.
+    /// URL of work lists, if it is not below the bridge's address.
     pub config_url: Option<BridgeUrl>,
-    /// Where Bedrock's list is posted, where that is not below it.
+    /// URL to which Bedrock's list is posted, if it is not below the bridge's address.
     pub catalog_url: Option<BridgeUrl>,
-    /// Keys may travel in the open.
+    /// True if keys may be sent unencrypted.
     pub plain_http: bool,
-    /// The file that keeps the last work lists.
+    /// The cache file of the last work lists.
     pub list_file: PathBuf,
-    /// For how long they count while the bridge is away.
+    /// Time for which they are valid while the bridge is unreachable.
     pub grace: Duration,
-    /// How long an answer is waited for.
+    /// Deadline of an answer.
     pub timeout: Duration,
-    /// From one post of Bedrock's list to the next.
+    /// Time from one post of Bedrock's list to the next.
     pub catalog_every: Duration,
 }
 
-/// The settings of the bridge that `source` names. The Python runner's addresses of single paths count where the
-/// Python runner's variables name the bridge.
+/// The settings of the bridge that `source` names. The Python runner's addresses of single paths apply if the Python
+/// runner's variables name the bridge.
 ///
 /// # Errors
-/// [`SettingsError`] that names the variable which is missing or cannot be used, and never repeats a key.
+/// [`SettingsError`] that names the missing or invalid variable, and never repeats a key.
 pub(super) fn resolve(
     env: &Env,
     source: &Source,
@@ -74,7 +72,7 @@ pub(super) fn resolve(
     Ok(BridgeSettings {
         posts: one(INGEST_API_KEY)?,
         lists: one(RUNNER_CONFIG_TOKEN)?,
-        // The address of a whole bridge has its lists where they always are.
+        // The address of a whole bridge has its lists at the default paths.
         config_url: url(RUNNER_CONFIG_URL)?.filter(|url| url.path() != "/"),
         catalog_url: url(INGEST_CATALOG_URL)?,
         plain_http: env.get(LLMBENCH_BRIDGE_PLAIN_HTTP).is_some_and(|word| word != "0"),

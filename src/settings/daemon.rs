@@ -1,5 +1,6 @@
-//! The rules of a daemon from flags, environment and the `[daemon]` table. Variables of the Python runner keep their meaning,
-//! so that a container is switched by changing its image. What the rules mean is `domain::daemon_config`.
+//! Resolves the rules of a daemon from flags, environment and the `[daemon]` table. Variables of the Python runner
+//! keep their meaning, so that a container is migrated by changing its image. `domain::daemon_config` defines the
+//! rules.
 
 mod overrides;
 
@@ -21,33 +22,27 @@ use std::time::Duration;
 /// The longest cadence and the longest time that can be set, seconds: 31 days.
 const LONGEST: f64 = 31.0 * 86_400.0;
 
-/// What flags said.
+/// The values of the daemon's flags.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DaemonFlags {
-    /// `--vantage`.
     pub vantage: Option<String>,
-    /// `--providers`.
+    /// Only these providers are measured (`--providers`).
     pub only: Vec<String>,
-    /// `--exclude`.
     pub exclude: Vec<String>,
-    /// `--grace`.
     pub grace: Option<Duration>,
-    /// `--store-wait`.
     pub store_wait: Option<Duration>,
-    /// `--listen`.
     pub listen: Option<String>,
 }
 
-/// Which rules somebody has named: a default gives way to what a bridge says, or to what suits a runner of one.
+/// Flags for the rules that are set explicitly: a default gives way to a bridge's value, or to the default of a
+/// runner with one provider.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ExplicitSettings {
-    /// The general cadence.
     pub cadence: bool,
-    /// The vantage.
     pub vantage: bool,
 }
 
-/// The `[daemon]` table as it was read, with what it is settled from.
+/// The `[daemon]` table as written, and the other sources of the rules.
 pub(super) struct DaemonInputs<'a> {
     pub flags: &'a DaemonFlags,
     pub env: &'a Env,
@@ -57,10 +52,10 @@ pub(super) struct DaemonInputs<'a> {
     pub profiles: &'a Profiles,
 }
 
-/// The rules.
+/// Resolves the rules from all sources.
 ///
 /// # Errors
-/// [`SettingsError`] that names the flag, the variable or the table where a value cannot be used.
+/// [`SettingsError`] that names the flag, the variable or the table with an invalid value.
 pub(super) fn daemon_config(given: &DaemonInputs<'_>) -> Result<DaemonConfig, SettingsError> {
     let (table, standard) = (&given.file.daemon, DaemonConfig::default());
     let count = |name: &str, value: Option<usize>, default: usize| match value {
@@ -117,7 +112,7 @@ pub(super) fn daemon_config(given: &DaemonInputs<'_>) -> Result<DaemonConfig, Se
     })
 }
 
-/// Which rules are no defaults.
+/// The rules that are set explicitly.
 pub(super) fn named(given: &DaemonInputs<'_>) -> ExplicitSettings {
     let (flags, env, table) = (given.flags, given.env, &given.file.daemon);
     ExplicitSettings {
@@ -156,7 +151,8 @@ impl DaemonInputs<'_> {
         })
     }
 
-    /// Names of providers: flag, variable, file. Every one has to be known, or a typing error would measure nothing.
+    /// Names of providers: flag, variable, file. Each must be known; otherwise a typing error would lead to no
+    /// measurements.
     fn providers(
         &self,
         flag: &'static str,
@@ -182,7 +178,7 @@ impl DaemonInputs<'_> {
         Ok(names)
     }
 
-    /// Ids of the profiles that are asked: the named ones, else the published one with those that have a cadence here.
+    /// Ids of the profiles to measure: the configured ones, else the published one and those with a cadence here.
     fn asked(&self) -> Result<Vec<String>, SettingsError> {
         let table = &self.file.daemon;
         let standard = || std::iter::once("default".to_owned()).chain(table.profiles.keys().cloned());
@@ -202,7 +198,7 @@ impl DaemonInputs<'_> {
         self.profiles.find(&named).map(|profile| profile.id.clone())
     }
 
-    /// `07:00`, or `off`.
+    /// Time of day such as `07:00`, or `off`.
     fn discovery(&self, default: Option<NaiveTime>) -> Result<Option<NaiveTime>, SettingsError> {
         match self.file.daemon.discovery.as_deref() {
             None => Ok(default),
@@ -219,7 +215,7 @@ impl DaemonInputs<'_> {
         }
     }
 
-    /// Minutes in the Python runner's variable, seconds in the file.
+    /// Seconds; the Python runner's variable is in minutes, the file in seconds.
     fn cadence(&self, default: u32) -> Result<u32, SettingsError> {
         let Some(text) = self.env.get(FRESH_MINUTES) else {
             return self.cadence_of("", self.file.daemon.cadence).map(|cadence| cadence.unwrap_or(default));

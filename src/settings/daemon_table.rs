@@ -1,108 +1,104 @@
-//! The `[daemon]` tables of the configuration file as they are written. What they add up to is `settings::daemon`.
+//! The `[daemon]` tables of the configuration file as written. `settings::daemon` resolves them.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// `[daemon]`.
+/// The `[daemon]` table.
 #[derive(Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DaemonTable {
-    /// Where outbox, lock and pulse are, relative to the configuration file.
+    /// Directory of outbox, lock and status report, relative to the configuration file.
     pub state_dir: Option<PathBuf>,
-    /// What the place is called that it measures from.
+    /// Name of the place from which the daemon measures.
     pub vantage: Option<String>,
-    /// These providers alone.
+    /// Only these providers are measured.
     pub only: Option<Vec<String>>,
-    /// Never these.
+    /// These providers are never measured.
     pub exclude: Option<Vec<String>>,
-    /// Names of the profiles that are asked of every model.
+    /// Names of the profiles that are measured for every model.
     pub ask: Option<Vec<String>>,
-    /// Seconds from turn to turn.
+    /// Seconds from one measurement of a model to the next.
     pub cadence: Option<u32>,
     /// The share of a cadence over which starts are spread, 0 to 1.
     pub spread: Option<f64>,
-    /// Measurements at once for each provider.
+    /// Number of simultaneous measurements for each provider.
     pub concurrency: Option<usize>,
-    /// Attempts at one slot.
+    /// Number of attempts at one slot.
     pub attempts: Option<u32>,
-    /// The longest that one measurement may take with everything around it, seconds.
+    /// Deadline of one measurement, including its preparation and storage, seconds.
     pub deadline: Option<f64>,
-    /// How often work list and signs of life are refreshed, seconds.
+    /// Interval at which work list and heartbeat are refreshed, seconds.
     pub tick: Option<f64>,
-    /// How long measurements may go on after the first signal, seconds.
+    /// Time for which measurements may continue after the first signal, seconds.
     pub grace: Option<f64>,
-    /// How long a provider that refuses the key or wants money is left alone at first, seconds.
+    /// First pause for a provider that refuses the key or requires payment, seconds.
     pub recheck: Option<f64>,
-    /// How long `--once` waits for a store that is away, seconds.
+    /// Time for which `--once` waits for an unavailable store, seconds.
     pub store_wait: Option<f64>,
-    /// How old the catalog may be that is measured where the store is away at the start, seconds.
+    /// The largest age of a cached catalog that may be measured if the store is unavailable at the start, seconds.
     pub catalogue_max_age: Option<f64>,
-    /// `[daemon.admission]`.
     pub admission: DaemonAdmission,
-    /// `[daemon.quarantine]`.
     pub quarantine: DaemonQuarantine,
-    /// Where probes are answered: an address, or `none`.
+    /// Address of the monitoring endpoints, or `none`.
     pub listen: Option<String>,
-    /// When providers' lists are read: `07:00` (UTC), or `off`.
+    /// Time of day at which providers' lists are read: `07:00` (UTC), or `off`.
     pub discovery: Option<String>,
-    /// `[daemon.profiles.NAME]`.
     pub profiles: BTreeMap<String, DaemonProfile>,
-    /// `[daemon.providers.NAME]`.
     pub providers: BTreeMap<String, DaemonProvider>,
-    /// `[daemon.models."PROVIDER:MODEL_ID"]`.
+    /// `[daemon.models."PROVIDER:MODEL_ID"]`, by `PROVIDER:MODEL_ID`.
     pub models: BTreeMap<String, DaemonModel>,
 }
 
-/// How models under admission are asked and let in.
+/// `[daemon.admission]`: rules of measuring and enabling models under admission.
 #[derive(Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DaemonAdmission {
-    /// Models under admission are asked at all.
+    /// True if models under admission are measured at all.
     pub enabled: Option<bool>,
-    /// So many successes let a model in.
+    /// Number of successes after which a model is enabled.
     pub successes: Option<u32>,
-    /// Seconds from one to the next.
+    /// Minimum seconds from one success to the next.
     pub apart: Option<f64>,
-    /// None of them older than so many seconds.
+    /// Maximum age of these successes, seconds.
     pub within: Option<f64>,
-    /// At most so many models a day.
+    /// Maximum number of models enabled a day.
     pub per_day: Option<u32>,
-    /// Asked and judged, and never let in.
+    /// True if models are measured and judged, but never enabled.
     pub dry_run: Option<bool>,
 }
 
-/// How models that answer nothing but "no such model" are set aside.
+/// `[daemon.quarantine]`: rules for models that answer only "no such model".
 #[derive(Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DaemonQuarantine {
-    /// Models are set aside at all.
+    /// True if models are quarantined at all.
     pub enabled: Option<bool>,
-    /// So many terminal answers in a row.
+    /// Number of consecutive terminal answers.
     pub answers: Option<u32>,
-    /// Over at least so many seconds.
+    /// Minimum time over which these answers were received, seconds.
     pub over: Option<f64>,
-    /// Seconds before it is asked again at first; doubled each time.
+    /// Seconds before the first recheck; doubled each time.
     pub recheck: Option<f64>,
-    /// At most so many models a day.
+    /// Maximum number of models quarantined a day.
     pub per_day: Option<u32>,
 }
 
-/// A profile with a cadence of its own.
+/// `[daemon.profiles.NAME]`: a profile with a cadence of its own.
 #[derive(Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DaemonProfile {
-    /// Seconds from turn to turn.
+    /// Seconds from one measurement of a model to the next.
     pub cadence: Option<u32>,
 }
 
-/// What is different for one provider.
+/// `[daemon.providers.NAME]`: settings of one provider that differ from the general ones.
 #[derive(Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DaemonProvider {
-    /// Seconds from turn to turn.
+    /// Seconds from one measurement of a model to the next.
     pub cadence: Option<u32>,
-    /// Measurements at once.
+    /// Number of simultaneous measurements.
     pub concurrency: Option<usize>,
     /// Requests a day (UTC).
     pub runs_per_day: Option<u64>,
@@ -116,11 +112,11 @@ pub struct DaemonProvider {
     pub output_price: Option<f64>,
 }
 
-/// What is different for one model.
+/// Settings of one model that differ from the general ones.
 #[derive(Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DaemonModel {
-    /// Seconds from turn to turn.
+    /// Seconds from one measurement to the next.
     pub cadence: Option<u32>,
     /// US dollars for a million input tokens.
     pub input_price: Option<f64>,

@@ -1,5 +1,5 @@
-//! The `[daemon]` tables are told in five places: the struct that is read, the rules with their defaults, `config show`, the
-//! example file and docs/daemon.md. Here they are compared.
+//! Compares the five descriptions of the `[daemon]` tables: the struct that is read, the rules with their defaults,
+//! `config show`, the example file and docs/daemon.md.
 
 use super::display::{flat, general};
 use super::example_tests::known_keys;
@@ -10,14 +10,14 @@ use std::path::Path;
 
 const DOCUMENT: &str = include_str!("../../docs/daemon.md");
 
-/// The rows of the table that begins with this cell, without its two first lines.
+/// The rows of the table that begins with this cell, without its first two lines.
 fn documented(first: &str) -> Vec<Vec<&'static str>> {
     let lines = DOCUMENT.lines().skip_while(|line| !line.starts_with(&format!("| {first} ")));
     let rows = lines.skip(2).take_while(|line| line.starts_with('|'));
     rows.map(|row| row.trim_matches('|').split(" | ").map(str::trim).collect()).collect()
 }
 
-/// The words of a cell that stand in code spans.
+/// The texts of the code spans in a cell.
 fn spans(cell: &str) -> BTreeSet<String> {
     cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
@@ -59,7 +59,7 @@ fn the_document_says_the_defaults_and_who_wins_as_they_are() {
     assert_eq!(compared, 12);
 }
 
-/// Those that are no part of the rules: where things lie and listen, and rules of one name.
+/// Leaves out the keys that are not general rules: directories and addresses, and rules of single names.
 #[test]
 fn config_show_has_every_key_of_the_rules() {
     let elsewhere = ["state_dir", "listen", "admission", "quarantine", "profiles", "providers", "models"];

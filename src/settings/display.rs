@@ -1,5 +1,5 @@
-//! The rules of a daemon and who is told of news, each with who said it, as `config show` prints them. A secret has no value
-//! here.
+//! The rules of a daemon and the recipients of notices, each with its source, as `config show` prints them. The value
+//! of a secret is never included.
 
 use super::Env;
 use super::daemon_table::DaemonTable;
@@ -18,32 +18,30 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// One setting by its name in the file.
+/// One setting under its name in the file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EffectiveSetting {
-    /// `daemon.cadence`.
+    /// For example `daemon.cadence`.
     pub name: String,
-    /// What it is.
     pub value: SettingValue,
-    /// Who said so.
+    /// The source of the value.
     pub source: Source,
 }
 
-/// What may be told of a setting.
+/// The displayable part of a setting.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SettingValue {
-    /// Its value.
     Value(String),
-    /// Somebody has set a secret.
+    /// A secret is set.
     Secret,
-    /// Nobody has set it.
+    /// The setting has no value.
     Nothing,
 }
 
-/// What a `[daemon]` table says, by the names of its values: `cadence`, `providers.groq.cadence`.
+/// The values of a `[daemon]` table by name: `cadence`, `providers.groq.cadence`.
 pub(super) fn flat(table: &DaemonTable) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
-    // Texts, numbers and flags under names: nothing in them can fail.
+    // The table has only texts, numbers and flags under names, so this cannot fail.
     flatten("", &serde_json::to_value(table).unwrap_or_default(), &mut found);
     found
 }
@@ -70,7 +68,7 @@ fn plain(value: &Value) -> String {
 }
 
 impl Settings {
-    /// The rules of a daemon: those that always hold, then what the file says of single profiles, providers and models.
+    /// The rules of a daemon: the general ones, then those of the file for single profiles, providers and models.
     pub fn shown_daemon(&self) -> Vec<EffectiveSetting> {
         let written = &self.daemon_in_file;
         let mut found: Vec<EffectiveSetting> = general(&self.daemon_config)
@@ -117,13 +115,13 @@ impl Settings {
         self.config.as_ref().map(|config| config.value.clone()).unwrap_or_default()
     }
 
-    /// Who is told of news, whether or not that can be used.
+    /// The settings of notices, even if they are invalid.
     pub fn shown_notify(&self) -> Vec<EffectiveSetting> {
         notify(&self.notify_in_file, &self.config_path(), self.env())
     }
 }
 
-/// The rules that always hold: name, variable, value.
+/// The general rules: name, variable, value.
 pub(super) fn general(daemon_config: &DaemonConfig) -> Vec<(&'static str, &'static str, String)> {
     let seconds = |time: Duration| time.as_secs_f64().to_string();
     let span = |time: TimeDelta| time.num_seconds().to_string();

@@ -1,4 +1,5 @@
-//! A snapshot of the environment, taken once. The only place that reads it; what the variables mean is in [`crate::domain::env_vars`].
+//! A snapshot of the environment, taken once. Only this file reads it; [`crate::domain::env_vars`] documents the
+//! variables.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,7 +11,7 @@ pub struct Env {
 }
 
 impl Env {
-    /// The environment of this process. Values that are no UTF-8 are left out: no setting of ours can be one.
+    /// The environment of this process. Values that are not UTF-8 are left out: no setting may contain one.
     #[allow(clippy::disallowed_methods, reason = "the one reader of the environment")]
     pub fn from_process() -> Self {
         let text = std::env::vars_os()
@@ -18,12 +19,12 @@ impl Env {
         Self { values: text.collect() }
     }
 
-    /// An environment that holds exactly these variables.
+    /// An environment with exactly these variables.
     pub fn from_pairs<N: Into<String>, V: Into<String>>(pairs: impl IntoIterator<Item = (N, V)>) -> Self {
         Self { values: pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect() }
     }
 
-    /// The value of a variable, without surrounding white space; `None` where it is unset or empty.
+    /// The value of a variable, without surrounding white space; `None` if it is unset or empty.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
     }
@@ -40,7 +41,7 @@ impl Env {
 }
 
 impl fmt::Debug for Env {
-    /// Names only: among the values are keys.
+    /// Prints only names, because some values are keys.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.values.keys()).finish()
     }

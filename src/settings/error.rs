@@ -1,97 +1,89 @@
-//! Why settings do not add up. Each message says where and what to do; none repeats a secret. All of them are wrong usage
-//! or configuration, never a failed run.
+//! Errors of settings. Each message names the source and the remedy; none repeats a secret. All of them are wrong
+//! usage or configuration, never a failed run.
 
 use crate::domain::secret::InvalidKey;
 use std::path::PathBuf;
 
-/// Why settings do not add up.
+/// An error in a setting.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
-    /// A configuration file was named and cannot be read.
+    /// A configured file cannot be read.
     #[error("{} (named by {named_by}) cannot be read: {reason}", path.display())]
     Unreadable {
-        /// The file.
         path: PathBuf,
-        /// Who named it.
+        /// The flag or variable that names it.
         named_by: String,
-        /// The system's words.
+        /// The system's message.
         reason: String,
     },
-    /// A configuration file holds a mistake.
+    /// A configuration file contains a mistake.
     #[error("{}{}: {message}", path.display(), line.map(|line| format!(":{line}")).unwrap_or_default())]
     File {
-        /// The file.
         path: PathBuf,
-        /// Its line, from 1, where it is known.
+        /// Line number, from 1, if known.
         line: Option<usize>,
-        /// What is wrong.
         message: String,
     },
-    /// A value cannot be used.
+    /// A value is invalid.
     #[error("{what} ({source_name}): {reason}")]
     Value {
-        /// Which setting.
+        /// The name of the setting.
         what: String,
-        /// Where it came from.
+        /// The source of the value.
         source_name: String,
-        /// What is wrong with it.
+        /// The reason why it is invalid.
         reason: String,
     },
-    /// No store is named and there is no home directory to keep one in.
+    /// No store is configured and there is no home directory for the default one.
     #[error(
         "no store: there is no home directory to keep one in, so name one with --store sqlite:PATH or LLMBENCH_STORE"
     )]
     NoHome,
-    /// No state directory is named and there is no home directory to have one in.
+    /// No state directory is configured and there is no home directory for the default one.
     #[error(
         "no state directory: there is no home directory to have one in, so set LLMBENCH_STATE_DIR, XDG_STATE_HOME or HOME"
     )]
     NoStateDir,
 }
 
-/// Why there is no key for a provider.
+/// The reason why there is no key for a provider.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// Nobody gives one.
+    /// No source has a key.
     #[error("no key for provider `{provider}`: {}", places(provider, vars))]
     Missing {
-        /// The provider's name.
         provider: String,
-        /// The variables that could hold it.
+        /// The variables that may contain it.
         vars: Vec<String>,
     },
-    /// What a variable, file or command gives is no key.
+    /// A variable, file or command yields a text that is no key.
     #[error("the key of provider `{provider}` from {place} is unusable: {reason}")]
     Unusable {
-        /// The provider's name.
         provider: String,
-        /// The variable, file or command.
+        /// The variable, file or command that yields it.
         place: String,
-        /// What is wrong with it; never the key.
+        /// The reason why it is invalid; never contains the key.
         reason: InvalidKey,
     },
-    /// The file cannot be read.
+    /// The key file cannot be read.
     #[error("the key file {} cannot be read: {reason}", path.display())]
     Unreadable {
-        /// The file.
         path: PathBuf,
-        /// The system's words.
+        /// The system's message.
         reason: String,
     },
-    /// Others can read the file.
+    /// Other users can read the file.
     #[error("the key file {path} can be read by others (mode {mode:03o}): run `chmod 600 {path}`", path = path.display())]
     Exposed {
-        /// The file.
         path: PathBuf,
-        /// Its permission bits.
+        /// The file's permission bits.
         mode: u32,
     },
-    /// The command failed.
+    /// The key command failed.
     #[error("the key command of provider `{provider}` {reason}")]
     Command {
-        /// The provider's name.
         provider: String,
-        /// How it failed, with the beginning of what it said.
+        /// The kind of failure, with the beginning of the output.
         reason: String,
     },
 }

@@ -1,4 +1,4 @@
-//! The example file is true: it parses as it stands and with every option switched on, and it shows every option.
+//! Tests the example file: it parses unchanged and with every option enabled, and it shows every option.
 
 use super::file::parse;
 use super::{Env, hosts, notify, profiles};
@@ -6,7 +6,7 @@ use std::path::Path;
 
 const EXAMPLE: &str = include_str!("../../llmbench.example.toml");
 
-/// Every key of every table, as serde names them when it refuses a stranger.
+/// Every key of every table, from serde's error about an unknown key.
 pub(super) fn known_keys(table: &str) -> Vec<String> {
     let text = format!("{table}\nzzzzzzzzzzzz = 1");
     let said = parse(&text, Path::new("x")).unwrap_err().to_string();
@@ -14,7 +14,7 @@ pub(super) fn known_keys(table: &str) -> Vec<String> {
     known.split(", ").map(str::to_owned).collect()
 }
 
-/// The example with every commented option live, but for those that exclude another.
+/// The example with every commented option enabled, except those that exclude another.
 fn switched_on() -> String {
     let line = |line: &str| match line.strip_prefix("# ") {
         Some(option)

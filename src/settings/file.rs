@@ -1,5 +1,5 @@
-//! The configuration file as it is written: its tables and keys, typed, unknown keys refused. What they add up to with
-//! flags and environment is `settings::resolve`; where the file is looked for is here too.
+//! The configuration file as written: its tables and keys, typed; unknown keys are refused. It also locates the file;
+//! `settings::resolve` combines it with flags and environment.
 
 use super::daemon_table::DaemonTable;
 use super::{Env, SettingsError, file_error};
@@ -12,137 +12,122 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// The whole file.
 #[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ConfigFile {
-    /// Where outcomes are kept; may hold a password.
+    /// The store of outcomes; may contain a password.
     pub store: Option<Secret>,
     /// Ids of the profiles whose rows go to the public collection.
     pub published_profiles: Option<Vec<String>>,
-    /// `[defaults]`.
     pub defaults: Defaults,
-    /// `[profiles.NAME]`.
     pub profiles: BTreeMap<String, ProfileEntry>,
-    /// `[providers.NAME]`.
     pub providers: BTreeMap<String, ProviderEntry>,
-    /// `[notify]`.
     pub notify: NotifyEntry,
-    /// `[daemon]`.
     pub daemon: DaemonTable,
 }
 
-/// Who is told what is new in providers' lists.
+/// `[notify]`: the recipients of notices about providers' lists.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct NotifyEntry {
-    /// Mail server: `smtp://USER@HOST:PORT` or `smtps://…`; may hold a password.
+    /// Mail server: `smtp://USER@HOST:PORT` or `smtps://…`; may contain a password.
     pub smtp_url: Option<Secret>,
-    /// Name of the environment variable that holds the password.
+    /// Name of the environment variable that contains the password.
     pub smtp_password_env: Option<String>,
-    /// File that holds the password, relative to the configuration file.
+    /// File that contains the password, relative to the configuration file.
     pub smtp_password_file: Option<PathBuf>,
-    /// Sender.
     pub from: Option<String>,
-    /// Recipients.
     pub to: Vec<String>,
-    /// Where notices are posted as JSON; a secret as a whole.
+    /// URL to which notices are posted as JSON; the whole URL is a secret.
     pub webhook_url: Option<Secret>,
-    /// Name of the environment variable that holds that URL.
+    /// Name of the environment variable that contains that URL.
     pub webhook_url_env: Option<String>,
 }
 
-/// What applies where a flag says nothing.
+/// `[defaults]`: values that apply if a flag is not given.
 #[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Defaults {
-    /// Name of a profile.
     pub profile: Option<String>,
-    /// DNS, TCP and TLS together, seconds.
+    /// Deadline of DNS, TCP and TLS together, seconds.
     pub connect: Option<f64>,
-    /// From the request's last byte to the first byte of the answer's body, seconds.
+    /// Deadline from the request's last byte to the first byte of the answer's body, seconds.
     pub first_byte: Option<f64>,
-    /// Between two reads that bring bytes, seconds.
+    /// Deadline between two reads that bring bytes, seconds.
     pub gap: Option<f64>,
-    /// The whole exchange, seconds.
+    /// Deadline of the whole exchange, seconds.
     pub total: Option<f64>,
 }
 
-/// A profile of one's own.
+/// `[profiles.NAME]`: a user's own profile.
 #[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ProfileEntry {
-    /// What rows carry. Required; a change of anything below wants a new one.
+    /// The id in rows. Required; a change of anything below requires a new one.
     pub id: Option<String>,
-    /// The one user message; without it, that of the published profile.
+    /// The only user message; by default, that of the published profile.
     pub prompt: Option<String>,
-    /// A file that holds it, relative to the configuration file.
+    /// File that contains the prompt, relative to the configuration file.
     pub prompt_file: Option<PathBuf>,
-    /// Output budget in tokens, reasoning included; 64 without it.
+    /// Output budget in tokens, including reasoning; 64 by default.
     pub max_output_tokens: Option<u32>,
     /// Sampling temperature, 0 to 2.
     pub temperature: Option<f64>,
-    /// Reasoning effort in the provider's own word.
+    /// Reasoning effort in the provider's own term.
     pub reasoning_effort: Option<String>,
-    /// Rows go to the public collection.
+    /// True if rows go to the public collection.
     pub published: bool,
-    /// A nonce at the head of every prompt; without it, yes for profiles that are not published.
+    /// True if every prompt starts with a nonce; by default, only for profiles that are not published.
     pub cache_bust: Option<bool>,
 }
 
-/// Changes to a built-in provider, or a provider of one's own.
+/// `[providers.NAME]`: changes to a built-in provider, or a user's own provider.
 #[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ProviderEntry {
-    /// What people call it.
+    /// The name for users.
     pub title: Option<String>,
-    /// Wire format of all of its models; required for a provider of one's own.
+    /// Wire format of all of its models; required for a user's own provider.
     pub dialect: Option<DialectWord>,
-    /// Base URL, path included.
+    /// Base URL, including the path.
     pub base_url: Option<String>,
-    /// Proxy of its requests, `http://HOST:PORT`; may hold a password.
+    /// Proxy of its requests, `http://HOST:PORT`; may contain a password.
     pub proxy: Option<Secret>,
-    /// Plain http to another machine is allowed.
+    /// True if plain http to another machine is allowed.
     pub allow_plain_http: bool,
-    /// Name of the environment variable that holds the key.
+    /// Name of the environment variable that contains the key.
     pub key_env: Option<String>,
-    /// File that holds the key, relative to the configuration file.
+    /// File that contains the key, relative to the configuration file.
     pub key_file: Option<PathBuf>,
-    /// Shell command that prints the key.
+    /// Shell command that prints the key on standard output.
     pub key_command: Option<String>,
-    /// Header in which the key is sent alone, instead of `Authorization: Bearer`.
+    /// Header that carries only the key, instead of `Authorization: Bearer`.
     pub key_header: Option<String>,
-    /// Headers sent with every request; may hold keys of gateways.
+    /// Headers sent with every request; may contain keys of gateways.
     pub headers: BTreeMap<String, Secret>,
-    /// Google Cloud project.
     pub project: Option<String>,
     /// AWS region or Google Cloud location.
     pub region: Option<String>,
-    /// The budget is sent as `max_tokens`.
+    /// True if the budget is sent as `max_tokens`.
     pub max_tokens_field: Option<bool>,
-    /// `stream_options.include_usage` is not sent.
+    /// True if `stream_options.include_usage` is not sent.
     pub no_usage_option: Option<bool>,
-    /// No temperature is sent.
     pub omit_temperature: Option<bool>,
-    /// Reported output counts leave reasoning out.
+    /// True if reported output counts exclude reasoning.
     pub output_excludes_reasoning: Option<bool>,
-    /// Fields put into every request body.
+    /// Fields added to every request body.
     pub body: Map<String, Value>,
 }
 
-/// A dialect as the file calls it.
+/// The name of a dialect in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DialectWord {
-    /// OpenAI Chat Completions.
     Chat,
-    /// OpenAI Responses.
     Responses,
-    /// OpenAI's legacy Completions.
+    /// OpenAI's legacy Completions API.
     Completions,
-    /// Anthropic Messages.
     Messages,
-    /// Gemini.
     Gemini,
 }
 
@@ -158,7 +143,7 @@ impl From<DialectWord> for Dialect {
     }
 }
 
-/// Reads a configuration.
+/// Parses the text of a configuration file.
 ///
 /// # Errors
 /// [`SettingsError::File`] with file, line, and the known key nearest to an unknown one. Values are not repeated.
@@ -166,7 +151,7 @@ pub fn parse(text: &str, path: &Path) -> Result<ConfigFile, SettingsError> {
     toml::from_str(text).map_err(|error| file_error::explained(&error, text, path))
 }
 
-/// The file that counts: the flag's, else the variable's, else the user's own if it is there.
+/// The path of the file: the flag's, else the variable's, else the user's own file if it exists.
 pub fn locate(flag: Option<&Path>, env: &Env) -> Option<Sourced<PathBuf>> {
     if let Some(path) = flag {
         return Some(Sourced::new(path.to_owned(), Source::Flag("--config")));
@@ -178,15 +163,15 @@ pub fn locate(flag: Option<&Path>, env: &Env) -> Option<Sourced<PathBuf>> {
     own.exists().then(|| Sourced::new(own, Source::Default))
 }
 
-/// The user's own file, there or not; `None` without a home directory.
+/// The path of the user's own file, which need not exist; `None` without a home directory.
 pub fn usual() -> Option<PathBuf> {
     Some(directories::ProjectDirs::from("", "", "llmbench")?.config_dir().join("config.toml"))
 }
 
-/// Reads the file that counts; an empty configuration where there is none.
+/// Reads the located file; returns an empty configuration if there is none.
 ///
 /// # Errors
-/// [`SettingsError`] where a file was named and cannot be read, or holds mistakes.
+/// [`SettingsError`] if a configured file cannot be read, or contains mistakes.
 pub fn load(located: Option<&Sourced<PathBuf>>) -> Result<ConfigFile, SettingsError> {
     let Some(Sourced { value: path, source }) = located else { return Ok(ConfigFile::default()) };
     let text = std::fs::read_to_string(path).map_err(|error| SettingsError::Unreadable {

@@ -1,12 +1,12 @@
-//! Mistakes in the configuration file, told so that they can be mended: where, what, and what was probably meant. Values
-//! are never repeated: one of them may be a key.
+//! Explains mistakes in the configuration file: the place, the mistake, and the probable intention. Values are never
+//! repeated, because one of them may be a key.
 
 use super::SettingsError;
 use crate::domain::nearest::did_you_mean;
 use crate::domain::redact::Redactor;
 use std::path::Path;
 
-/// Words that look like a key being put into the file itself.
+/// Names of keys that suggest that a secret was written into the file itself.
 const KEY_WORDS: [&str; 6] = ["key", "api_key", "apikey", "token", "secret", "password"];
 
 /// The parser's error with file, line and the nearest known key.
@@ -20,12 +20,12 @@ pub(super) fn explained(error: &toml::de::Error, text: &str, path: &Path) -> Set
     }
 }
 
-/// Line of a byte, from 1.
+/// Line number of a byte, from 1.
 fn line(text: &str, offset: usize) -> usize {
     text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
 }
 
-/// `written` is the line of the mistake.
+/// Builds the message; `written` is the line of the mistake.
 fn message(raw: &str, written: &str) -> String {
     if let Some((unknown, known)) = unknown(raw, "unknown field `") {
         if KEY_WORDS.contains(&unknown) {
@@ -37,7 +37,7 @@ fn message(raw: &str, written: &str) -> String {
     }
     if let Some((word, known)) = unknown(raw, "unknown variant `") {
         let key = key(written).map(|key| format!("`{key}`: ")).unwrap_or_default();
-        // What is long or more than letters may be a key in the wrong place.
+        // A long word, or one with characters other than letters, may be a key in the wrong place.
         let word = if is_plain(word) { format!(" `{word}`") } else { String::new() };
         return format!("{key}unknown word{word}; known are {}", known.join(", "));
     }
@@ -52,14 +52,14 @@ fn is_plain(word: &str) -> bool {
         && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-' || byte == b'_')
 }
 
-/// The key of a line, where it has one.
+/// The key of a line, if it has one.
 fn key(line: &str) -> Option<&str> {
     let key = line.split_once('=')?.0.trim();
     let is_bare = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
     (!key.is_empty() && key.bytes().all(is_bare)).then_some(key)
 }
 
-/// The name that serde does not know, and those that it does: ``unknown field `a`, expected one of `b`, `c` ``.
+/// The name unknown to serde, and the known ones: ``unknown field `a`, expected one of `b`, `c` ``.
 fn unknown<'a>(raw: &'a str, start: &str) -> Option<(&'a str, Vec<&'a str>)> {
     let (name, rest) = raw.strip_prefix(start)?.split_once('`')?;
     let known = rest.split('`').skip(1).step_by(2).collect();

@@ -1,4 +1,4 @@
-//! The table of hosts as environment and configuration change it. What a row holds is `providers::hosts`.
+//! Applies environment and configuration to the table of hosts; `providers::hosts` defines its rows.
 
 use super::file::{ConfigFile, ProviderEntry};
 use super::profiles::beside;
@@ -14,7 +14,7 @@ use crate::providers::{builtin_hosts, vertex};
 use crate::wire::ForwardProxy;
 use std::path::Path;
 
-/// Variables of Vertex's project, in order: Google's own first.
+/// Variables of Vertex's project, in order of precedence: Google's own first.
 const PROJECTS: &[&str] = &[
     env_vars::GOOGLE_CLOUD_PROJECT,
     env_vars::ANTHROPIC_VERTEX_PROJECT_ID,
@@ -30,10 +30,11 @@ const LOCATIONS: &[&str] = &[
     env_vars::VERTEXAI_LOCATION,
 ];
 
-/// Variables of Bedrock's region, as the AWS SDK reads them.
+/// Variables of Bedrock's region, in the AWS SDK's order.
 const REGIONS: &[&str] = &[env_vars::AWS_REGION, env_vars::AWS_DEFAULT_REGION];
 
-/// Headers that the wire or the login sets: a second one of its name would confuse servers, or carry a key past its rules.
+/// Headers that the wire or the login sets: a second one of the same name would confuse servers, or send a key
+/// against its rules.
 const RESERVED: &[&str] = &[
     "host",
     "content-length",
@@ -45,10 +46,10 @@ const RESERVED: &[&str] = &[
     "x-goog-api-key",
 ];
 
-/// The built-in rows, changed and joined by the file's, changed by the environment.
+/// The built-in rows, with the changes and additions of the file, then the changes of the environment.
 ///
 /// # Errors
-/// [`SettingsError`] where a row of the file cannot be used, or a base URL must not be.
+/// [`SettingsError`] if a row of the file is invalid, or a base URL is not allowed.
 pub(super) fn resolve(
     file: &ConfigFile,
     path: &Path,
@@ -82,7 +83,7 @@ pub(super) fn resolve(
     Ok(Hosts::new(rows))
 }
 
-/// The proxy of a flag, which wins over that of the file.
+/// The proxy of a flag, which takes precedence over that of the file.
 fn flagged(text: &Secret) -> Result<Sourced<ForwardProxy>, SettingsError> {
     let source = Source::Flag("--proxy");
     let parsed = ForwardProxy::parse(text.expose()).map_err(|reason| SettingsError::Value {
@@ -93,7 +94,7 @@ fn flagged(text: &Secret) -> Result<Sourced<ForwardProxy>, SettingsError> {
     Ok(Sourced::new(parsed, source))
 }
 
-/// A provider that the table does not know.
+/// A provider that is not in the table.
 fn own(name: &str, entry: &ProviderEntry) -> Result<Host, String> {
     let fits = |ch: char| ch.is_ascii_lowercase() || ch.is_ascii_digit() || ch == '-' || ch == '_';
     if name.is_empty() || !name.chars().all(fits) {
@@ -116,7 +117,7 @@ fn own(name: &str, entry: &ProviderEntry) -> Result<Host, String> {
     if entry.key_env.is_none() && entry.key_file.is_none() && entry.key_command.is_none() {
         host.keys.auth = Auth::None;
     }
-    // Servers that people run themselves know the older word, and often that alone.
+    // Self-hosted servers support the older name, and often only that.
     host.quirks.max_tokens_field = true;
     if dialect == Dialect::Messages {
         host.temperature = TemperatureRule::Claude;
@@ -125,7 +126,7 @@ fn own(name: &str, entry: &ProviderEntry) -> Result<Host, String> {
     Ok(host)
 }
 
-/// Changes a row as its entry says.
+/// Applies an entry of the file to a row.
 fn change(host: &mut Host, entry: &ProviderEntry, path: &Path) -> Result<(), String> {
     let given =
         |text: &Option<String>| text.clone().map(|text| Sourced::new(text, Source::File(path.to_owned())));
@@ -200,7 +201,7 @@ fn change_headers(host: &mut Host, entry: &ProviderEntry) -> Result<(), String> 
     Ok(())
 }
 
-/// The environment wins over the file.
+/// Applies the environment, which takes precedence over the file.
 fn from_env(host: &mut Host, env: &Env) -> Result<(), SettingsError> {
     let set = |names: &[&str]| {
         env.first(names).map(|(name, value)| Sourced::new(value.to_owned(), Source::Env(name.into())))
@@ -230,16 +231,16 @@ fn from_env(host: &mut Host, env: &Env) -> Result<(), SettingsError> {
     Ok(())
 }
 
-/// What a vendor's SDK makes of its variable: the path appended, unless it is there already.
+/// The result of a vendor's SDK for its variable: the suffix is appended unless it is already there.
 fn with_suffix(value: &str, suffix: &str) -> String {
     let bare = value.trim_end_matches('/');
     if bare.ends_with(suffix) { bare.to_owned() } else { format!("{bare}{suffix}") }
 }
 
-/// Refuses base URLs that no request may go to, before anything is measured.
+/// Refuses base URLs to which no request may go, before any measurement.
 fn check(host: &Host) -> Result<(), SettingsError> {
     for base in [&host.base_url, &host.messages_base_url].into_iter().flatten() {
-        // The reason names the provider.
+        // The reason includes the name of the provider.
         checked(host, &base.value).map_err(|error| value("base URL", base, error.to_string()))?;
     }
     let places =

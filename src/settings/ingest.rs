@@ -1,13 +1,13 @@
-//! The keys of the Python runners, from the environment. Keys with names are kept in the store.
+//! The keys of the Python runners, from the environment. The store contains the named keys.
 
 use super::{Env, SettingsError};
 use crate::domain::env_vars::{INGEST_API_KEY, RUNNER_CONFIG_TOKEN};
 use crate::domain::secret::Secret;
 
-/// The shortest key that a bridge takes from its environment, bytes.
+/// The shortest key that a bridge accepts from its environment, bytes.
 const SHORTEST_KEY: usize = 16;
 
-/// The pair of keys that the Python bridge knew.
+/// The two keys of the Python bridge.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LegacyKeys {
     /// `INGEST_API_KEY`: posts results, errors and lists.
@@ -16,10 +16,10 @@ pub struct LegacyKeys {
     pub config: Option<Secret>,
 }
 
-/// The pair, as far as it is set.
+/// The keys, as far as they are set.
 ///
 /// # Errors
-/// [`SettingsError::Value`] where one of them could not be sent in a header or is too short, without repeating it.
+/// [`SettingsError::Value`] if one of them cannot be sent in a header or is too short; the key is not repeated.
 pub fn legacy_keys(env: &Env) -> Result<LegacyKeys, SettingsError> {
     let key = |name: &str| {
         let wrong = |reason: String| SettingsError::Value {

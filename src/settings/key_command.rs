@@ -1,5 +1,5 @@
-//! Runs the command that prints a key: `pass show …`, `op read …`, `gcloud auth print-access-token`. It gets no terminal,
-//! no key of another provider, and little time.
+//! Runs the command that prints a key: `pass show …`, `op read …`, `gcloud auth print-access-token`. It gets no
+//! terminal, no key of another provider, and a short deadline.
 
 use super::keys::without_newline;
 use crate::domain::env_vars::SECRETS;
@@ -11,25 +11,26 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-/// How long a command may take.
+/// Deadline of a command.
 pub(super) const DEADLINE: Duration = Duration::from_secs(10);
 
 /// The longest output that is read, bytes.
 const LARGEST_OUTPUT: u64 = 64 * 1024;
 
-/// How much of what a failed command says is repeated, characters.
+/// The longest quotation of a failed command's output, characters.
 const REPEATED: usize = 200;
 
-/// What the command prints, without one line break at its end.
+/// The output of the command, without one line break at its end.
 ///
 /// # Errors
-/// Why it gave nothing, as the end of a sentence that begins with the command's name; what it printed is not repeated.
+/// The reason for the failure, as the end of a sentence that begins with the command's name; the output is not
+/// repeated.
 pub(super) fn run(command: &str, deadline: Duration) -> Result<String, String> {
     let mut shell = Command::new("sh");
     shell.arg("-c").arg(command).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    // A group of its own: what the shell starts ends with it.
+    // A group of its own, so that everything that the shell starts can be killed with it.
     shell.process_group(0);
-    // AWS's own variables stay: `aws secretsmanager get-secret-value` is such a command.
+    // AWS's own variables stay, for commands such as `aws secretsmanager get-secret-value`.
     for name in SECRETS.iter().filter(|name| !name.starts_with("AWS_")) {
         shell.env_remove(name);
     }
@@ -50,14 +51,15 @@ pub(super) fn run(command: &str, deadline: Duration) -> Result<String, String> {
     Ok(without_newline(text))
 }
 
-/// Reads a pipe to its end on a thread of its own, so that neither pipe can block the other and a deadline can pass.
+/// Reads a pipe to its end on a separate thread, so that neither pipe can block the other and the deadline can
+/// expire.
 fn collected(pipe: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
     let (sender, receiver) = channel();
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
         let read = pipe.map(|pipe| pipe.take(LARGEST_OUTPUT).read_to_end(&mut bytes));
         if matches!(read, Some(Ok(_))) {
-            // Nobody is listening any more where the deadline has passed.
+            // After the deadline, the receiver no longer exists.
             let _ = sender.send(bytes);
         }
     });
@@ -75,8 +77,8 @@ fn wait(child: &mut Child, ends: Instant) -> Option<std::process::ExitStatus> {
 }
 
 fn stopped(child: &mut Child, deadline: Duration) -> String {
-    // They may have ended by themselves meanwhile: then there is nothing to kill. The shell is waited for after that, so
-    // its group cannot be another one's by now.
+    // They may have ended by themselves: then there is nothing to kill. The shell is awaited only afterwards, so its
+    // group id cannot have been reused.
     let _ = kill_process_group(Pid::from_child(child), Signal::KILL);
     let _ = child.wait();
     format!("did not end within {} s", deadline.as_secs_f64())
@@ -106,7 +108,7 @@ mod tests {
         let command = format!("sleep 600 & echo $! > {}; wait", file.display());
         run(&command, Duration::from_secs(3)).unwrap_err();
         let pid: i32 = std::fs::read_to_string(&file).unwrap().trim().parse().unwrap();
-        // Nobody may be there to take its status: one that has ended and waits for that is no process any more.
+        // Possibly no process collects its status: a zombie does not count as alive.
         let lives = || {
             let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
             status

@@ -1,4 +1,4 @@
-//! Where a host's key comes from: the environment, a file, a command. How it is shown to the host is `providers::auth`.
+//! Finds a host's key: the environment, a file, a command. `providers::auth` sends it to the host.
 
 use super::error::KeyError;
 use super::{Env, key_command};
@@ -16,10 +16,10 @@ use std::path::Path;
 /// The largest key file that is read, bytes.
 const LARGEST_FILE: u64 = 64 * 1024;
 
-/// The login of a host: environment, then file, then command, then what the host has instead of a key.
+/// The login of a host: environment, then file, then command, then the host's alternative to a key.
 ///
 /// # Errors
-/// [`KeyError`], which names the variables where no key is found, and never repeats a key.
+/// [`KeyError`], which names the variables if no key is found, and never repeats a key.
 pub fn login(host: &Host, env: &Env) -> Result<ProviderLogin, KeyError> {
     let ready = |auth: &Auth, key| {
         Credential::from_key(auth, key).map_or(ProviderLogin::AwsChain, ProviderLogin::Ready)
@@ -49,7 +49,7 @@ pub fn login(host: &Host, env: &Env) -> Result<ProviderLogin, KeyError> {
     }
 }
 
-/// Whether anything says that a host is meant to be called: a key where it takes one, else a sign of a login that the
+/// True if a host is configured for use: it has a key if it needs one, else there is a sign of a login that the
 /// vendor's own library would find.
 pub fn is_configured(host: &Host, env: &Env) -> bool {
     let set = |names: &[&str]| env.first(names).is_some();
@@ -66,7 +66,8 @@ pub fn is_configured(host: &Host, env: &Env) -> bool {
     }
 }
 
-/// The first variable that is set. Vertex's API key serves where no project is named: with one, a login is meant.
+/// The first variable that is set. Vertex's API key is used only if no project is configured: with one, a login is
+/// meant.
 fn from_env(host: &Host, env: &Env) -> Result<Option<Credential>, KeyError> {
     if host.keys.auth == Auth::GoogleAdc && host.project.is_some() {
         return Ok(None);
@@ -88,10 +89,10 @@ fn key(host: &Host, place: &str, text: String) -> Result<Secret, KeyError> {
     Secret::key(text).map_err(unusable)
 }
 
-/// The content of a key file without one line break at its end. Files that others can read are refused.
+/// The content of a key file without one line break at its end. Files that other users can read are refused.
 pub(super) fn read_file(path: &Path) -> Result<String, KeyError> {
     let unreadable = |reason: String| KeyError::Unreadable { path: path.to_owned(), reason };
-    // Nobody may ever write to a pipe: it is opened without waiting, and refused.
+    // A pipe may never have a writer: it is opened without blocking, and refused.
     let flags = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default();
     let opened = std::fs::OpenOptions::new().read(true).custom_flags(flags).open(path);
     let file = opened.map_err(|error| unreadable(error.to_string()))?;
@@ -117,14 +118,14 @@ fn refuse_exposed(_: &Path, _: &std::fs::Metadata) -> Result<(), KeyError> {
     Ok(())
 }
 
-/// One line break at the end is the editor's, not the key's.
+/// Removes one line break at the end, which editors add.
 pub(super) fn without_newline(mut text: String) -> String {
     let kept = text.strip_suffix("\r\n").or_else(|| text.strip_suffix('\n')).map_or(text.len(), str::len);
     text.truncate(kept);
     text
 }
 
-/// A redactor that knows every secret of the environment: those with known names, and those that hosts look for.
+/// A redactor with every secret of the environment: variables with known names, and those of hosts' keys.
 pub fn redactor<'a>(hosts: impl IntoIterator<Item = &'a Host>, env: &Env) -> Redactor {
     let mut redactor = Redactor::new();
     let own = hosts.into_iter().flat_map(Host::key_names).collect::<Vec<_>>();

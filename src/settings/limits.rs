@@ -1,4 +1,4 @@
-//! Deadlines of an exchange: flag, file, default. What they mean is `wire::ExchangeLimits`.
+//! Deadlines of an exchange: flag, file, default. `wire::ExchangeLimits` defines them.
 
 use super::SettingsError;
 use super::file::Defaults;
@@ -10,34 +10,30 @@ use std::time::Duration;
 /// The longest deadline, seconds.
 const LONGEST: f64 = 3600.0;
 
-/// Deadlines in seconds as flags gave them; `None` where a flag was not given.
+/// Deadlines of the flags, in seconds; `None` if a flag was not given.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct LimitFlags {
-    /// `--connect-timeout`.
     pub connect: Option<f64>,
-    /// `--first-byte-timeout`.
     pub first_byte: Option<f64>,
-    /// `--gap-timeout`.
     pub gap: Option<f64>,
-    /// `--timeout`.
+    /// Deadline of the whole exchange (`--timeout`).
     pub total: Option<f64>,
 }
 
 /// The four deadlines, each with its source.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Deadlines {
-    /// DNS, TCP and TLS together.
+    /// Deadline of DNS, TCP and TLS together.
     pub connect: Sourced<Duration>,
-    /// From the request's last byte to the answer's first body byte.
+    /// From the request's last byte to the first byte of the answer's body.
     pub first_byte: Sourced<Duration>,
-    /// Between two reads that bring bytes.
+    /// Deadline between two reads that bring bytes.
     pub gap: Sourced<Duration>,
-    /// The whole exchange.
     pub total: Sourced<Duration>,
 }
 
 impl Deadlines {
-    /// What the wire wants to know.
+    /// The deadlines in the form that the wire takes.
     pub fn limits(&self) -> wire::ExchangeLimits {
         wire::ExchangeLimits {
             connect: self.connect.value,
@@ -49,10 +45,10 @@ impl Deadlines {
     }
 }
 
-/// Flag, file, default.
+/// Resolves the deadlines: flag, file, default.
 ///
 /// # Errors
-/// [`SettingsError::Value`] where a number is no deadline.
+/// [`SettingsError::Value`] if a number is no valid deadline.
 pub(super) fn resolve(flags: LimitFlags, file: &Defaults, path: &Path) -> Result<Deadlines, SettingsError> {
     let standard = wire::ExchangeLimits::default();
     let one = |name: &'static str,

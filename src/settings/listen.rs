@@ -1,4 +1,4 @@
-//! Where a daemon answers probes.
+//! Resolves the address of a daemon's monitoring endpoints.
 
 use super::{Env, SettingsError};
 use crate::domain::env_vars::LLMBENCH_LISTEN;
@@ -6,10 +6,10 @@ use crate::domain::listen::ListenAddress;
 use crate::domain::sourced::Source;
 use std::path::Path;
 
-/// The place that counts: flag, `LLMBENCH_LISTEN`, what the file at that path says; `None` where nobody says anything.
+/// The address: flag, `LLMBENCH_LISTEN`, the value in the file at that path; `None` if none is set.
 ///
 /// # Errors
-/// [`SettingsError::Value`] where it is neither an address nor `none`.
+/// [`SettingsError::Value`] if it is neither an address nor `none`.
 pub(super) fn resolve(
     flag: Option<&str>,
     env: &Env,

@@ -1,5 +1,5 @@
-//! Who wins: flag, environment, file, default. The only reader of the environment and of the configuration file; what
-//! comes out is one struct of values that know where they came from.
+//! Resolves settings in this order: flag, environment, file, default. Only this folder reads the environment and the
+//! configuration file; the result is one struct of values with their sources.
 
 pub mod bridge;
 pub mod daemon;

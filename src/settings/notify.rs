@@ -1,5 +1,5 @@
-//! Who is told what is new in providers' lists: environment, then `[notify]` of the file. How a mail server or a webhook is
-//! written is `notify`'s to say.
+//! Resolves the recipients of notices: environment, then `[notify]` of the file. `notify` defines the forms of mail
+//! servers and webhooks.
 
 use super::file::NotifyEntry;
 use super::profiles::beside;
@@ -14,10 +14,10 @@ use crate::notify::mail::{MailAddress, MailConfig, Protection, SmtpLogin, SmtpUr
 use crate::notify::webhook::Webhook;
 use std::path::Path;
 
-/// Everything together. Nothing configured is nobody to tell, and no error here.
+/// Resolves all settings of notices. Without any, there are no recipients, which is no error.
 ///
 /// # Errors
-/// [`SettingsError`] where a part is missing or cannot be used; none repeats a password or a webhook.
+/// [`SettingsError`] if a part is missing or invalid; none repeats a password or a webhook.
 pub(super) fn resolve(entry: &NotifyEntry, path: &Path, env: &Env) -> Result<NotifyConfig, SettingsError> {
     let found = NotifyResolver { entry, path, env };
     Ok(NotifyConfig { mail: found.mail()?, webhook: found.webhook()? })
@@ -70,7 +70,7 @@ impl NotifyResolver<'_> {
         found.map(|text| address("notify: from", &text)).transpose()
     }
 
-    /// Everybody once, in order.
+    /// All recipients, without duplicates, in order.
     fn recipients(&self) -> Result<Vec<MailAddress>, SettingsError> {
         let texts = match self.of_env(LLMBENCH_NOTIFY_TO) {
             Some(Sourced { value, source }) => {
@@ -106,7 +106,7 @@ impl NotifyResolver<'_> {
         }
     }
 
-    /// The password: `LLMBENCH_SMTP_PASSWORD`, the named variable, the file, the URL.
+    /// The password: `LLMBENCH_SMTP_PASSWORD`, the configured variable, the file, the URL.
     fn password(&self, named: &SmtpUrl) -> Result<Option<Secret>, SettingsError> {
         if let Some(found) = self.of_env(LLMBENCH_SMTP_PASSWORD) {
             return Ok(Some(Secret::new(found.value)));

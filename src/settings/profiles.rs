@@ -1,4 +1,4 @@
-//! Which profiles there are, and which of them are published: the built-in ones and those of the configuration file.
+//! The existing profiles and the published ones: the built-in ones and those of the configuration file.
 
 use super::SettingsError;
 use super::file::{ConfigFile, ProfileEntry};
@@ -8,10 +8,9 @@ use crate::domain::profile::{PUBLISHED_PROMPT, built_in};
 use crate::domain::sourced::{Source, Sourced};
 use std::path::Path;
 
-/// Output budget of a profile that names none: that of the published one.
+/// Output budget of a profile without one: that of the published profile.
 const DEFAULT_BUDGET: u32 = 64;
 
-/// The profiles of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Profiles {
     rows: Vec<Profile>,
@@ -20,7 +19,7 @@ pub struct Profiles {
 }
 
 impl Profiles {
-    /// The profile of that name or id.
+    /// Finds the profile of that name or id.
     ///
     /// # Errors
     /// [`SettingsError::Value`] with the nearest name and all known ones.
@@ -47,11 +46,11 @@ impl Profiles {
     }
 }
 
-/// Built-in profiles and those of the file. A series must not change under its id, so names and ids of built-in profiles
-/// cannot be taken.
+/// Built-in profiles and those of the file. A series must not change under its id, so names and ids of built-in
+/// profiles cannot be reused.
 ///
 /// # Errors
-/// [`SettingsError`] where a profile lacks its id, takes another's, or holds a number out of range.
+/// [`SettingsError`] if a profile lacks its id, uses another's, or contains a number out of range.
 pub(super) fn resolve(file: &ConfigFile, path: &Path) -> Result<Profiles, SettingsError> {
     let mut rows: Vec<Profile> = built_in().into();
     for (name, entry) in &file.profiles {
@@ -109,7 +108,7 @@ fn prompt(name: &str, entry: &ProfileEntry, path: &Path) -> Result<String, Setti
     if text.trim().is_empty() { Err(mistake(path, name, "its prompt is empty")) } else { Ok(text) }
 }
 
-/// A path of the configuration file: `~/` is the home directory, a relative one starts beside the file.
+/// A path in the configuration file: `~/` is the home directory, a relative path starts in the file's directory.
 pub(super) fn beside(config: &Path, path: &Path) -> std::path::PathBuf {
     let home = path.strip_prefix("~").ok().zip(directories::BaseDirs::new());
     match home {
@@ -118,7 +117,7 @@ pub(super) fn beside(config: &Path, path: &Path) -> std::path::PathBuf {
     }
 }
 
-/// The list of the file and the profiles that call themselves published; without either, the built-in answer.
+/// The list of the file and the profiles marked as published; without either, the built-in default.
 fn published(
     file: &ConfigFile,
     path: &Path,

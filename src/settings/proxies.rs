@@ -1,5 +1,5 @@
-//! The proxies of what is not measured: the variables that curl reads, in lower case first, as it does. What they mean is
-//! `http::proxy_rules`.
+//! The proxies of unmeasured requests: the variables that curl reads, lower case first, like curl.
+//! `http::proxy_rules` applies them.
 
 use super::display::{EffectiveSetting, SettingValue};
 use super::{Env, SettingsError};
@@ -8,13 +8,13 @@ use crate::domain::secret::Secret;
 use crate::domain::sourced::Source;
 use crate::http::{ProxyRules, ProxyUrl};
 
-/// The variables that name a proxy, in the order in which they are shown.
+/// The variables that name a proxy, in the order of display.
 pub const NAMING: [&str; 3] = [HTTPS_PROXY, HTTP_PROXY, ALL_PROXY];
 
-/// The rules of the environment.
+/// The proxy rules of the environment.
 ///
 /// # Errors
-/// [`SettingsError::Value`] where a variable names no proxy that can be used.
+/// [`SettingsError::Value`] if a variable names no usable proxy.
 pub(super) fn resolve(env: &Env) -> Result<ProxyRules, SettingsError> {
     let proxy = |name: &str| {
         let Some((set, text)) = variable(env, name) else { return Ok(None) };
@@ -29,7 +29,7 @@ pub(super) fn resolve(env: &Env) -> Result<ProxyRules, SettingsError> {
     Ok(ProxyRules::new(proxy(HTTPS_PROXY)?, proxy(HTTP_PROXY)?, proxy(ALL_PROXY)?, except))
 }
 
-/// A variable that is set, under the name that is set: lower case or upper case.
+/// The value of a variable and the name under which it is set: lower case or upper case.
 pub(super) fn variable<'a>(env: &'a Env, name: &str) -> Option<(String, &'a str)> {
     let lower = name.to_ascii_lowercase();
     let (set, value) = env.first(&[lower.as_str(), name])?;
@@ -41,14 +41,14 @@ pub(super) fn named(env: &Env) -> Vec<String> {
     NAMING.iter().filter_map(|name| variable(env, name)).map(|(set, _)| set).collect()
 }
 
-/// The variables as they are shown: proxies without user and password.
+/// The variables for display: proxies without user and password.
 pub(super) fn shown(env: &Env) -> Vec<EffectiveSetting> {
     let shown = |name: &str| {
         let (value, source) = match variable(env, name) {
             None => (SettingValue::Nothing, Source::Default),
             Some((set, text)) if name == NO_PROXY => (SettingValue::Value(text.to_owned()), Source::Env(set)),
             Some((set, text)) => {
-                // What cannot be read may hold a password anywhere.
+                // An invalid value may contain a password anywhere.
                 let proxy = ProxyUrl::parse(&set, text);
                 let value =
                     proxy.map_or(SettingValue::Secret, |proxy| SettingValue::Value(proxy.to_string()));
@@ -60,7 +60,7 @@ pub(super) fn shown(env: &Env) -> Vec<EffectiveSetting> {
     NAMING.into_iter().chain([NO_PROXY]).map(shown).collect()
 }
 
-/// Users and passwords of proxies. Of a value that cannot be read everything before its host is one.
+/// Users and passwords of proxies. In an invalid value, everything before its host counts as one.
 pub(super) fn secrets(env: &Env) -> Vec<Secret> {
     let set = NAMING.iter().filter_map(|name| variable(env, name));
     set.flat_map(|(name, text)| match ProxyUrl::parse(&name, text) {

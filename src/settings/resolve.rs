@@ -1,4 +1,5 @@
-//! One struct from flags, environment and file, before any work is done. Nothing is opened and no key is fetched here.
+//! Combines flags, environment and file into one struct, before any work is done. Nothing is opened and no key is
+//! fetched here.
 
 use super::display::EffectiveSetting;
 use super::file::{self, ConfigFile, NotifyEntry};
@@ -22,43 +23,33 @@ use crate::storage::StoreLocation;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// What flags said; the default says nothing.
+/// The values of the flags; the default has none.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct FlagOverrides {
-    /// `--config`.
     pub config: Option<PathBuf>,
-    /// `--store`.
     pub store: Option<Secret>,
-    /// `--state-dir`.
     pub state_dir: Option<PathBuf>,
-    /// `--proxy`.
     pub proxy: Option<Secret>,
-    /// `--profile`.
     pub profile: Option<String>,
-    /// Deadlines.
     pub limits: LimitFlags,
-    /// The daemon's.
     pub daemon: DaemonFlags,
 }
 
 /// All settings of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
-    /// The configuration file that was read, if there is one, and who named it.
+    /// The configuration file that was read, if there is one, and its source.
     pub config: Option<Sourced<PathBuf>>,
-    /// Deadlines.
     pub deadlines: Deadlines,
-    /// The name of the profile that is asked.
+    /// The name of the profile to measure.
     pub profile: Sourced<String>,
-    /// All profiles, and which of them are published.
+    /// All profiles, and the published ones among them.
     pub profiles: Profiles,
-    /// All hosts.
     pub hosts: Hosts,
-    /// By which rules a daemon measures.
     pub daemon_config: DaemonConfig,
-    /// Which of its rules somebody has named, where that makes a difference.
+    /// The rules that are set explicitly, as far as that makes a difference.
     pub named: daemon::ExplicitSettings,
-    /// Where a daemon answers probes, where anybody says so.
+    /// Address of a daemon's monitoring endpoints, if one is set.
     pub listen: Option<ListenAddress>,
     env: Env,
     store_flag: Option<Secret>,
@@ -66,14 +57,14 @@ pub struct Settings {
     state_dir_in_file: Option<PathBuf>,
     store_in_file: Option<Secret>,
     pub(super) notify_in_file: NotifyEntry,
-    /// What `[daemon]` of the file says, by the names of its values.
+    /// The values of `[daemon]` in the file, by name.
     pub(super) daemon_in_file: BTreeMap<String, String>,
 }
 
-/// Settings from flags, environment and the configuration file that they name.
+/// Resolves settings from flags, environment and the configuration file that they name.
 ///
 /// # Errors
-/// [`SettingsError`] where the file cannot be read, or a value of any source cannot be used.
+/// [`SettingsError`] if the file cannot be read, or a value of any source is invalid.
 pub fn resolve(overrides: &FlagOverrides, env: Env) -> Result<Settings, SettingsError> {
     let located = file::locate(overrides.config.as_deref(), &env);
     let file = file::load(located.as_ref())?;
@@ -129,19 +120,19 @@ fn combine(
 }
 
 impl Settings {
-    /// The profile that is asked.
+    /// The profile to measure.
     ///
     /// # Errors
-    /// [`SettingsError`] where there is none of that name, which [`resolve`] has ruled out.
+    /// [`SettingsError`] if there is none of that name, which [`resolve`] has ruled out.
     pub fn profile(&self) -> Result<&Profile, SettingsError> {
         self.profiles.find(&self.profile)
     }
 
     /// The URL of the store: flag, `LLMBENCH_STORE`, file, `MONGODB_URI`, the Python bridge, the user's data
-    /// directory. Commands without a store need not ask.
+    /// directory. Commands without a store need not call it.
     ///
     /// # Errors
-    /// [`SettingsError`] where nothing is named and there is no home directory.
+    /// [`SettingsError`] if none is configured and there is no home directory.
     pub fn store(&self) -> Result<Sourced<Secret>, SettingsError> {
         let path = self.config.as_ref().map_or(Path::new(""), |config| &config.value);
         let in_file = self.store_in_file.as_ref().map(|text| (text, path));
@@ -150,8 +141,8 @@ impl Settings {
         store::resolve(self.store_flag.as_ref(), &self.env, in_file, data_dir)
     }
 
-    /// Where this machine keeps what no store has: flag, `LLMBENCH_STATE_DIR`, `[daemon]` of the file, `XDG_STATE_HOME`, the
-    /// user's own. Nothing is created.
+    /// The directory of this machine's state: flag, `LLMBENCH_STATE_DIR`, `[daemon]` of the file, `XDG_STATE_HOME`,
+    /// the user's own. Nothing is created.
     ///
     /// # Errors
     /// [`SettingsError::NoStateDir`].
@@ -161,24 +152,24 @@ impl Settings {
         state_dir::resolve(self.state_dir_flag.as_deref(), &self.env, in_file)
     }
 
-    /// Who is told what is new: environment, then `[notify]` of the file. Reads the file of a password.
+    /// The settings of notices: environment, then `[notify]` of the file. Reads the file of a password.
     ///
     /// # Errors
-    /// [`SettingsError`] where a part is missing or cannot be used. Commands that tell nobody need not ask.
+    /// [`SettingsError`] if a part is missing or invalid. Commands that send no notices need not call it.
     pub fn notify(&self) -> Result<NotifyConfig, SettingsError> {
         let path = self.config.as_ref().map_or(Path::new(""), |config| &config.value);
         notify::resolve(&self.notify_in_file, path, &self.env)
     }
 
-    /// Through which proxies goes what is not measured. Commands that ask nobody need not ask.
+    /// The proxies of unmeasured requests. Commands that send none need not call it.
     ///
     /// # Errors
-    /// [`SettingsError`] where a variable names no proxy that can be used.
+    /// [`SettingsError`] if a variable names no usable proxy.
     pub fn proxies(&self) -> Result<ProxyRules, SettingsError> {
         proxies::resolve(&self.env)
     }
 
-    /// Those proxies as they are shown, whether or not they can be used.
+    /// Those proxies for display, even if they are invalid.
     pub fn shown_proxies(&self) -> Vec<EffectiveSetting> {
         proxies::shown(&self.env)
     }
@@ -188,15 +179,15 @@ impl Settings {
         proxies::named(&self.env)
     }
 
-    /// How the bridge is used that `source` names as the store.
+    /// The settings of the bridge that `source` names as the store.
     ///
     /// # Errors
-    /// [`SettingsError`] where a key is missing or a value cannot be used. Commands without a bridge need not ask.
+    /// [`SettingsError`] if a key is missing or a value is invalid. Commands without a bridge need not call it.
     pub fn bridge(&self, source: &Source) -> Result<BridgeSettings, SettingsError> {
         bridge::resolve(&self.env, source, || self.state_dir().map(|directory| directory.value))
     }
 
-    /// How a host is called: see [`keys::login`]. May run the host's key command.
+    /// The login of a host: see [`keys::login`]. May run the host's key command.
     ///
     /// # Errors
     /// [`KeyError`].
@@ -204,13 +195,13 @@ impl Settings {
         keys::login(host, &self.env)
     }
 
-    /// Whether anything says that a host is meant to be called: a key, where one is needed, or a sign of a login. Asks nobody.
+    /// True if a host is configured for use: a key, if one is needed, or a sign of a login. Sends no request.
     pub fn is_configured(&self, host: &Host) -> bool {
         keys::is_configured(host, &self.env)
     }
 
-    /// A redactor that knows every secret of the environment and of the store's URL. Keys from files and commands are
-    /// added by whoever fetches them.
+    /// A redactor with every secret of the environment and of the store's URL. Code that fetches keys from files and
+    /// commands adds those.
     pub fn redactor(&self) -> Redactor {
         let mut redactor = keys::redactor(self.hosts.iter(), &self.env);
         proxies::secrets(&self.env).iter().for_each(|secret| redactor.add(secret));
@@ -227,7 +218,8 @@ impl Settings {
         redactor
     }
 
-    /// What of the configuration file is a secret, in words; the file should be its owner's alone then.
+    /// The secrets in the configuration file, in words; if there are any, only its owner should have access to the
+    /// file.
     pub fn secrets_in_file(&self) -> Vec<String> {
         let store = self.store_in_file.as_ref().and_then(|store| password(store.expose()));
         let store = store.map(|_| "the password of the store".to_owned());
@@ -244,7 +236,7 @@ impl Settings {
         store.into_iter().chain(self.hosts.iter().flat_map(telling)).chain(proxies).collect()
     }
 
-    /// Where the user's own configuration file is looked for; `None` without a home directory.
+    /// The path of the user's own configuration file; `None` without a home directory.
     pub fn usual_config(&self) -> Option<PathBuf> {
         file::usual()
     }
@@ -255,13 +247,14 @@ impl Settings {
     }
 }
 
-/// Whether a header's name says that its value is a secret.
+/// True if a header's name suggests that its value is a secret.
 fn is_telling(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     ["key", "token", "secret", "auth", "password"].iter().any(|word| lower.contains(word))
 }
 
-/// The password of a connection string. Without an `@` what follows the colon is a port, unless the URL cannot be read: then its host was forgotten.
+/// The password of a connection string. Without an `@`, the text after the colon is a port, unless the URL is
+/// invalid: then the host is missing.
 fn password(uri: &str) -> Option<Secret> {
     let (_, rest) = uri.split_once("://")?;
     let authority = match rest.rsplit_once('@') {

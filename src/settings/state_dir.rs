@@ -1,15 +1,15 @@
-//! Where this machine keeps what no store has: undelivered results, a daemon's outbox and its pulse.
+//! Resolves the directory of local state: undelivered results, a daemon's outbox and its status report.
 
 use super::{Env, SettingsError};
 use crate::domain::env_vars::{LLMBENCH_STATE_DIR, XDG_STATE_HOME};
 use crate::domain::sourced::{Source, Sourced};
 use std::path::{Path, PathBuf};
 
-/// The directory that counts: flag, `LLMBENCH_STATE_DIR`, what the file at that path says, `llmbench` under
-/// `XDG_STATE_HOME`, the user's own. Nothing is created.
+/// The directory: flag, `LLMBENCH_STATE_DIR`, the value in the file at that path, `llmbench` under `XDG_STATE_HOME`,
+/// the user's own. Nothing is created.
 ///
 /// # Errors
-/// [`SettingsError::NoStateDir`] where nothing is named and there is no home directory.
+/// [`SettingsError::NoStateDir`] if none is configured and there is no home directory.
 pub(super) fn resolve(
     flag: Option<&Path>,
     env: &Env,

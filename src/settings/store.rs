@@ -1,4 +1,4 @@
-//! Which store is meant. What its URL means, and whether it can be opened, is `storage`'s to say.
+//! Resolves the URL of the store. `storage` interprets and opens it.
 
 use super::{Env, SettingsError};
 use crate::domain::env_vars::{INGEST_API_URL, LLMBENCH_STORE, MONGODB_URI, RUNNER_CONFIG_URL};
@@ -6,11 +6,11 @@ use crate::domain::secret::Secret;
 use crate::domain::sourced::{Source, Sourced};
 use std::path::Path;
 
-/// The store that counts: flag, `LLMBENCH_STORE`, file, `MONGODB_URI`, the bridge of the Python runner, a file in the
-/// user's data directory. The text may hold a password.
+/// The URL of the store: flag, `LLMBENCH_STORE`, file, `MONGODB_URI`, the bridge of the Python runner, a file in the
+/// user's data directory. The text may contain a password.
 ///
 /// # Errors
-/// [`SettingsError`] where nothing is named and there is no home directory.
+/// [`SettingsError`] if none is configured and there is no home directory.
 pub(super) fn resolve(
     flag: Option<&Secret>,
     env: &Env,

@@ -1,4 +1,5 @@
-//! From a target to an open stream: DNS, TCP, a proxy where one was named, TLS, each with its own stamp, all within one deadline.
+//! Opens a stream to a target: DNS, TCP, a proxy if one is configured, TLS, each with its own stamp, all within one
+//! deadline.
 
 use crate::wire::exhaustion;
 use crate::wire::forward_proxy::ForwardProxy;
@@ -13,35 +14,33 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-/// When each step had ended, on the monotonic clock.
+/// End of each step, on the monotonic clock.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct ConnectMarks {
     /// Name resolved; `None` for an address that needed no lookup.
     pub dns: Option<Instant>,
-    /// TCP connected.
     pub tcp: Option<Instant>,
-    /// A proxy had connected.
+    /// The proxy's answer to CONNECT had arrived.
     pub proxy: Option<Instant>,
-    /// TLS agreed.
+    /// The TLS handshake was complete.
     pub tls: Option<Instant>,
-    /// How many addresses were dialled.
+    /// Number of addresses dialled.
     pub attempts: u32,
 }
 
-/// Why no stream came about.
+/// The reason why no stream was opened.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ConnectError {
-    /// One step failed; the sentence says which and why.
+    /// One step failed; the sentence names the step and the reason.
     Failed(String),
-    /// The same, and this machine had no file descriptor, thread or memory left for it.
+    /// The same, because this machine had no file descriptor, thread or memory left.
     Exhausted(String),
-    /// The deadline passed.
     TimedOut,
-    /// The deadline passed while the proxy was to connect.
+    /// The deadline passed while the proxy was connecting.
     ProxyTimedOut,
 }
 
-/// An open stream and when its parts were ready. On failure the marks say how far it came.
+/// Opens a stream, and stamps each step. On failure the marks show the steps that were completed.
 pub async fn connect(
     target: &Origin,
     proxy: Option<&ForwardProxy>,
@@ -67,7 +66,7 @@ async fn steps(
     tls: &Arc<ClientConfig>,
     marks: &mut ConnectMarks,
 ) -> Result<Stream, ConnectError> {
-    // Whom TCP connects to, and how messages call it.
+    // The machine to which TCP connects, and its name in messages.
     let machine = proxy.map_or_else(|| target.clone(), ForwardProxy::origin);
     let role = if proxy.is_some() { "the proxy " } else { "" };
     let addresses = families_in_turn(&resolve(&machine, role, marks).await?);
@@ -77,7 +76,7 @@ async fn steps(
                 format!("cannot connect to {role}{}:{}: {}", machine.host, machine.port, each(&lost));
             told(sentence, lost.iter().find_map(|(_, error)| exhaustion::of(error)))
         })?;
-    // A request must leave at once, and a small write must not wait for an acknowledgement.
+    // A request must be sent at once; a small write must not wait for an acknowledgement.
     tcp.set_nodelay(true).map_err(|error| ConnectError::Failed(error.to_string()))?;
     marks.tcp = Some(Instant::now());
     let mut stamped = StampedStream::new(tcp);
@@ -111,7 +110,7 @@ async fn resolve(
     marks.dns = Some(Instant::now());
     let addresses: Vec<SocketAddr> = found
         .map_err(|error| {
-            // A resolver that could open no socket says no more than that the name is unknown.
+            // A resolver that could not open a socket reports only that the name is unknown.
             let want = exhaustion::of(&error).or_else(exhaustion::now);
             told(format!("cannot resolve {role}{}: {error}", target.host), want)
         })?
@@ -122,7 +121,7 @@ async fn resolve(
     Ok(addresses)
 }
 
-/// A failure in words, which name what this machine ran out of, if it did.
+/// A failure as a sentence, which names the exhausted resource of this machine, if any.
 fn told(sentence: String, want: Option<&'static str>) -> ConnectError {
     match want {
         Some(want) => ConnectError::Exhausted(format!("{sentence}: {want}")),
@@ -130,7 +129,7 @@ fn told(sentence: String, want: Option<&'static str>) -> ConnectError {
     }
 }
 
-/// What each address said; without the address where there was but one, as the target names it already.
+/// The error of each address; without the address if there was only one, because the target already names it.
 fn each(lost: &[FailedDial]) -> String {
     match lost {
         [(_, error)] => error.to_string(),

@@ -1,5 +1,5 @@
-//! One exchange on an open or new connection: write the request, stamp every read, stop at the body's end or at a
-//! deadline. Nothing here looks into the body beyond a search for the protocol's end marker.
+//! One exchange on an open or new connection: writes the request, stamps every read, stops at the end of the body or
+//! at a deadline. The body is not interpreted, except for a search for the protocol's end marker.
 
 use crate::domain::run::{Connection, ConnectionInfo};
 use crate::wire::connect::{ConnectError, ConnectMarks, connect};
@@ -19,30 +19,27 @@ use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 
-/// The largest answer head that is accepted.
+/// The largest accepted head of an answer.
 const HEAD_LIMIT: usize = 64 * 1024;
-/// One read's size. All streams of a thread share one buffer: a read is emptied before anything else runs.
+/// Size of one read. All streams of a thread share one buffer: a read is processed before anything else runs.
 const READ_SIZE: usize = 64 * 1024;
-/// How long a warm connection may take to deliver the last bytes of its framing after the end marker.
+/// Time within which a warm connection must deliver the last bytes of its framing after the end marker.
 const DRAIN: Duration = Duration::from_millis(250);
 
 thread_local! {
     static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_SIZE]);
 }
 
-/// What an exchange needs besides the request.
+/// The input of an exchange.
 pub struct ExchangeSpec<'a> {
-    /// What to send.
     pub request: &'a WireRequest,
-    /// Deadlines and caps.
     pub limits: &'a ExchangeLimits,
-    /// A byte sequence that, at the start of a line, ends the answer although the connection may stay open.
+    /// A byte sequence that, at the start of a line, ends the answer even if the connection stays open.
     pub end_marker: Option<&'static [u8]>,
-    /// TLS settings.
     pub tls: &'a Arc<ClientConfig>,
 }
 
-/// An exchange that may still be running: its zero, its bytes so far, its stamps.
+/// An exchange that may still be running: its t0, its bytes so far, its stamps.
 struct RecordingBuilder {
     zero: Instant,
     marks: Marks,
@@ -52,12 +49,12 @@ struct RecordingBuilder {
     framing: Option<BodyFraming>,
     body: Vec<u8>,
     reads: Vec<BodyRead>,
-    /// How far the search for the end marker has come.
+    /// The offset up to which the end marker has been searched.
     searched: usize,
 }
 
-/// Runs one exchange. `warm` is a connection opened beforehand; without one, connecting is inside the clock. Gives the
-/// recording, and the connection if it can carry another request.
+/// Runs one exchange. `warm` is a connection opened beforehand; without one, connecting is part of the measured time.
+/// Returns the recording, and the connection if it can carry another request.
 pub async fn exchange(plan: ExchangeSpec<'_>, warm: Option<Stream>) -> (Recording, Option<Stream>) {
     let connection = if warm.is_some() { Connection::Warm } else { Connection::Cold };
     let bytes = request_bytes(plan.request);
@@ -69,7 +66,7 @@ pub async fn exchange(plan: ExchangeSpec<'_>, warm: Option<Stream>) -> (Recordin
     (recording, stream)
 }
 
-/// The request as it goes on the wire.
+/// The request as bytes on the wire.
 fn request_bytes(request: &WireRequest) -> Vec<u8> {
     let target = &request.target;
     let default_port = if target.tls { 443 } else { 80 };
@@ -80,7 +77,7 @@ fn request_bytes(request: &WireRequest) -> Vec<u8> {
     for (name, value) in &request.headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
-    // A compressed stream comes in lumps, and nothing here unpacks one.
+    // A compressed stream arrives in larger pieces, and nothing here decompresses one.
     head.push_str("accept-encoding: identity\r\n");
     head.push_str(&format!("content-length: {}\r\n\r\n", request.body.len()));
     let mut bytes = head.into_bytes();
@@ -176,8 +173,8 @@ impl RecordingBuilder {
         }
     }
 
-    /// What a host said before it stopped reading, where it refused a request that was still being written (413 and a
-    /// reset); else the ending of the write.
+    /// The host's answer before it stopped reading, if it refused a request that was still being written (413 and a
+    /// reset); else the end that the write caused.
     async fn answered_early(
         &mut self,
         plan: &ExchangeSpec<'_>,
@@ -204,7 +201,7 @@ impl RecordingBuilder {
     }
 
     /// Reads until the body is complete, the end marker came, a deadline passed or the connection ended. The timer is
-    /// moved only when it fires, not at every read.
+    /// reset only when it fires, not at every read.
     async fn receive(&mut self, plan: &ExchangeSpec<'_>, stream: &mut Stream) -> ExchangeEnd {
         let timer = tokio::time::sleep_until((self.zero + self.deadline(plan.limits).0).into());
         tokio::pin!(timer);
@@ -245,7 +242,7 @@ impl RecordingBuilder {
         }
     }
 
-    /// The next deadline from zero, and its name.
+    /// The next deadline, as time from t0, and its name.
     fn deadline(&self, limits: &ExchangeLimits) -> (Duration, &'static str) {
         let (due, name) = match self.reads.last() {
             Some(read) => (read.at + limits.gap, "gap"),
@@ -254,7 +251,7 @@ impl RecordingBuilder {
         if due < limits.total { (due, name) } else { (limits.total, "total") }
     }
 
-    /// One read, stamped before its bytes are looked at. Gives how many bytes came; 0 is the connection's end.
+    /// One read, stamped before its bytes are processed. Returns the number of bytes; 0 is the end of the connection.
     fn poll_read(&mut self, cx: &mut std::task::Context<'_>, stream: &mut Stream) -> Poll<io::Result<usize>> {
         SCRATCH.with_borrow_mut(|scratch| {
             let mut buffer = ReadBuf::new(scratch);
@@ -283,13 +280,13 @@ impl RecordingBuilder {
         Ok(())
     }
 
-    /// Parses the head once it is complete; bytes behind it are the body's first.
+    /// Parses the head once it is complete; the bytes after it are the first of the body.
     fn take_head(&mut self, at: Duration) -> Result<(), String> {
         while let Some((length, head)) = parse_head(&self.head_bytes)? {
             let rest = self.head_bytes.split_off(length);
             self.head_bytes = rest;
             if head.status < 200 {
-                // 100 Continue and its like announce the real head.
+                // 100 Continue and similar statuses precede the final head.
                 continue;
             }
             let bodiless = matches!(head.status, 204 | 304);
@@ -317,13 +314,13 @@ impl RecordingBuilder {
         }
     }
 
-    /// The connection ended or broke; what had come of the answer says what that is.
+    /// The end of a connection that closed or broke, classified by the part of the answer that had arrived.
     fn broken(&self, reason: impl Into<String>) -> ExchangeEnd {
         let silent = self.head.is_none() && self.head_bytes.is_empty();
         if silent { ExchangeEnd::Unanswered(reason.into()) } else { ExchangeEnd::Cut(reason.into()) }
     }
 
-    /// Whether the end marker stands at the start of a line of the body. Only success streams have one.
+    /// True if the end marker stands at the start of a line of the body. Only success streams have one.
     fn marker_found(&mut self, marker: Option<&'static [u8]>) -> bool {
         let Some(marker) = marker else { return false };
         let from = self.searched.saturating_sub(marker.len());
@@ -332,7 +329,7 @@ impl RecordingBuilder {
             .any(|found| from + found == 0 || matches!(self.body[from + found - 1], b'\n' | b'\r'))
     }
 
-    /// Outside the clock: whether the connection can carry another request.
+    /// Runs after the measurement. Returns true if the connection can carry another request.
     async fn settle(&mut self, stream: &mut Stream) -> bool {
         let closes = self.head.as_ref().and_then(|head| head.header("connection"));
         if closes.is_some_and(|value| value.eq_ignore_ascii_case("close")) {
@@ -378,7 +375,7 @@ impl RecordingBuilder {
     }
 }
 
-/// The head and its length, once all of it is there.
+/// The head and its length, once it is complete.
 fn parse_head(bytes: &[u8]) -> Result<Option<(usize, ResponseHead)>, String> {
     let mut headers = [httparse::EMPTY_HEADER; 128];
     let mut response = httparse::Response::new(&mut headers);

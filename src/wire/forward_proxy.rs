@@ -1,6 +1,5 @@
-//! A proxy that a measured request goes through because somebody said so: the connection is opened by its CONNECT, for
-//! https and plain http alike, so that every byte behind its answer is the host's own. No variable of the environment leads
-//! here.
+//! A configured proxy for measured requests: its CONNECT opens the connection, for https and plain http alike, so
+//! that every byte after its answer comes from the host itself. No environment variable sets it.
 
 use super::request::Origin;
 use crate::domain::secret::Secret;
@@ -13,9 +12,9 @@ use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use url::Url;
 
-/// The largest head of an answer to CONNECT that is accepted, bytes.
+/// The largest accepted head of an answer to CONNECT, bytes.
 const HEAD_LIMIT: usize = 16 * 1024;
-/// How much of a status line's words is repeated, characters.
+/// The longest quotation of a status line's text, characters.
 const LONGEST_WORDS: usize = 60;
 
 /// A proxy that speaks HTTP.
@@ -28,10 +27,10 @@ pub struct ForwardProxy {
 }
 
 impl ForwardProxy {
-    /// Reads `http://HOST:PORT` or `http://USER:PASSWORD@HOST:PORT`.
+    /// Parses `http://HOST:PORT` or `http://USER:PASSWORD@HOST:PORT`.
     ///
     /// # Errors
-    /// Why it is no proxy, without repeating it: it may hold a password.
+    /// The reason why it is no proxy, without the text, which may contain a password.
     pub fn parse(text: &str) -> Result<Self, String> {
         const FORM: &str = "write http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT";
         let url = Url::parse(text.trim()).map_err(|error| format!("it is no URL ({error}): {FORM}"))?;
@@ -56,28 +55,28 @@ impl ForwardProxy {
         Ok(Self { host, port: url.port_or_known_default().unwrap_or(80), login })
     }
 
-    /// The machine that TCP connects to.
+    /// The machine to which TCP connects.
     pub fn origin(&self) -> Origin {
         Origin { tls: false, host: self.host.clone(), port: self.port }
     }
 
-    /// What no message may repeat: the password, or the user where there is none.
+    /// The text that must not appear in a message: the password, or the user if there is none.
     pub fn secret(&self) -> Option<Secret> {
         let (user, password) = self.login.as_ref()?.expose().split_once(':')?;
         let telling = if password.is_empty() { user } else { password };
         Some(Secret::new(telling))
     }
 
-    /// The value of `Proxy-Authorization`.
+    /// The value of the `Proxy-Authorization` header.
     pub fn authorization(&self) -> Option<Secret> {
         let login = self.login.as_ref()?;
         Some(Secret::new(format!("Basic {}", BASE64_STANDARD.encode(login.expose()))))
     }
 
-    /// Has the proxy connect this stream to `target`.
+    /// Asks the proxy to connect this stream to `target`.
     ///
     /// # Errors
-    /// A sentence that names the proxy and, where it answered, the status.
+    /// One sentence with the proxy and, if it answered, the status.
     pub async fn tunnel<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         stream: &mut S,
@@ -104,12 +103,12 @@ impl ForwardProxy {
 }
 
 enum TunnelFault {
-    /// Status and words, with a space before them.
+    /// Status and its text, with a leading space.
     Refused(u16, String),
     Broken(io::Error),
 }
 
-/// Reads the answer's head, byte by byte: what stands behind it is the host's.
+/// Reads the answer's head, byte by byte, because the bytes after it come from the host.
 async fn answer<S: AsyncRead + Unpin>(stream: &mut S) -> Result<(), TunnelFault> {
     let other = |why: &str| TunnelFault::Broken(io::Error::other(why.to_owned()));
     let mut head = Vec::new();
@@ -136,7 +135,7 @@ async fn answer<S: AsyncRead + Unpin>(stream: &mut S) -> Result<(), TunnelFault>
         let status = response.code.unwrap_or(0);
         match status {
             200 => return Ok(()),
-            // 100 Continue and its like announce the real head.
+            // 100 Continue and similar statuses precede the final head.
             100..=199 => head.clear(),
             _ => {
                 let words: String = response.reason.unwrap_or_default().chars().take(LONGEST_WORDS).collect();
@@ -149,7 +148,7 @@ async fn answer<S: AsyncRead + Unpin>(stream: &mut S) -> Result<(), TunnelFault>
 }
 
 impl fmt::Display for ForwardProxy {
-    /// `proxy.example:3128`, without user and password.
+    /// Writes `proxy.example:3128`, without user and password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.origin().authority())
     }

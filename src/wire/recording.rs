@@ -1,5 +1,5 @@
-//! What an exchange left behind: bytes, stamps, and how it ended. Pure data, so that a decoder can be tested on a
-//! recording of yesterday and a definition can be applied again to an old one.
+//! The recording of an exchange: bytes, stamps, and its end. Pure data, so that a decoder can be tested on an old
+//! recording and a definition can be applied to it again.
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -7,18 +7,17 @@ use std::time::Duration;
 
 use crate::domain::run::{Connection, ConnectionInfo};
 
-/// Stamps of one exchange, from t0 on the monotonic clock; `None` where the phase did not happen inside the clock.
+/// Stamps of one exchange, from t0 on the monotonic clock; `None` if the phase did not happen within the measured
+/// time.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Marks {
-    /// Name resolved.
     pub dns: Option<Duration>,
-    /// TCP connected.
     pub tcp: Option<Duration>,
-    /// A proxy had connected; `None` without one.
+    /// The proxy's answer to CONNECT had arrived; `None` without a proxy.
     pub proxy: Option<Duration>,
-    /// TLS agreed; `None` on plain connections.
+    /// The TLS handshake was complete; `None` on plain connections.
     pub tls: Option<Duration>,
-    /// The request's last byte handed to the kernel.
+    /// The request's last byte was handed to the kernel.
     pub sent: Option<Duration>,
     /// The read that completed the answer's head.
     pub head: Option<Duration>,
@@ -29,7 +28,6 @@ pub struct Marks {
 /// The answer's first line and headers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ResponseHead {
-    /// HTTP status.
     pub status: u16,
     /// Names in lower case, values with invalid UTF-8 replaced.
     pub headers: Vec<(String, String)>,
@@ -42,48 +40,46 @@ impl ResponseHead {
     }
 }
 
-/// One read that brought body bytes: where the body ended after it, and when it returned.
+/// One read that brought body bytes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BodyRead {
     /// Length of the body (chunk framing removed) after this read.
     pub body_end: usize,
-    /// From t0.
+    /// Time from t0 at which the read returned.
     pub at: Duration,
 }
 
-/// How an exchange ended.
+/// The way in which an exchange ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ExchangeEnd {
     /// The body was complete as HTTP frames it, or the protocol's own end marker came.
     Complete,
     /// DNS, TCP or TLS failed.
     ConnectFailed(String),
-    /// As [`ExchangeEnd::ConnectFailed`], for want of something that this machine ran out of.
+    /// As [`ExchangeEnd::ConnectFailed`], because this machine ran out of a resource.
     Exhausted(String),
     /// The request could not be written.
     SendFailed(String),
-    /// The connection ended or broke before a byte of an answer came.
+    /// The connection ended or broke before the first byte of an answer.
     Unanswered(String),
     /// The connection ended or broke inside the answer.
     Cut(String),
-    /// A deadline passed; the word says which: `connect`, `proxy`, `first byte`, `gap`, `total`.
+    /// A deadline passed; the text names it: `connect`, `proxy`, `first byte`, `gap`, `total`.
     TimedOut(&'static str),
     /// The answer is not HTTP, or its framing is broken.
     Malformed(String),
-    /// The body passed its cap.
+    /// The body exceeded its maximum size.
     TooLarge,
 }
 
-/// What came back, without its stamps: as much as a verdict needs, whoever asked.
+/// An answer without its stamps: the input of a verdict, from either HTTP client.
 #[derive(Debug, Clone, Copy)]
 pub struct ReceivedAnswer<'a> {
     /// The answer's head, if one came.
     pub head: Option<&'a ResponseHead>,
-    /// The body.
     pub body: &'a [u8],
-    /// How it ended.
     pub ending: &'a ExchangeEnd,
-    /// When, by the wall clock.
+    /// Time of the end, by the wall clock.
     pub ended_at: DateTime<Utc>,
 }
 
@@ -92,42 +88,38 @@ pub struct ReceivedAnswer<'a> {
 pub struct Recording {
     /// Wall clock at t0, UTC.
     pub started_at: DateTime<Utc>,
-    /// Wall clock at the end, UTC. Their difference minus `marks.end` is a step of the wall clock.
+    /// Wall clock at the end, UTC. The difference between the two, minus `marks.end`, is a step of the wall clock.
     pub ended_at: DateTime<Utc>,
-    /// Cold or warm.
     pub connection: Connection,
-    /// The connection's address and history.
     pub carrier: ConnectionInfo,
-    /// Stamps.
     pub marks: Marks,
     /// The answer's head, if one came.
     pub head: Option<ResponseHead>,
     /// The body without chunk framing.
     pub body: Bytes,
-    /// One entry a read that brought body bytes, in order.
+    /// One entry for each read that brought body bytes, in order.
     pub reads: Vec<BodyRead>,
-    /// How it ended.
     pub ending: ExchangeEnd,
-    /// The longest time by which the measuring loop was late meanwhile.
+    /// The largest delay of the measuring loop during the exchange.
     pub loop_lag: Duration,
-    /// From the moment the request should have started to t0.
+    /// From the scheduled start of the request to t0.
     pub dispatch_delay: Duration,
 }
 
 impl Recording {
-    /// What came back.
+    /// The answer without its stamps.
     pub fn received(&self) -> ReceivedAnswer<'_> {
         let (head, body) = (self.head.as_ref(), &self.body[..]);
         ReceivedAnswer { head, body, ending: &self.ending, ended_at: self.ended_at }
     }
 
-    /// Whether the connection died before a byte of an answer came. A kept connection does that where the other side had
-    /// closed it meanwhile: then nothing was measured.
+    /// True if the connection ended before the first byte of an answer. This happens on a kept connection that the
+    /// other side has closed in the meantime: then nothing was measured.
     pub fn went_unanswered(&self) -> bool {
         self.head.is_none() && matches!(self.ending, ExchangeEnd::Unanswered(_) | ExchangeEnd::SendFailed(_))
     }
 
-    /// When the byte at `offset` of the body had been read: the stamp of the read that brought it.
+    /// The time at which the byte at `offset` of the body arrived: the stamp of the read that brought it.
     pub fn stamp(&self, offset: usize) -> Duration {
         let index = self.reads.partition_point(|read| read.body_end <= offset);
         self.reads.get(index).map_or(self.marks.end, |read| read.at)

@@ -1,4 +1,4 @@
-//! What is sent, and how long and how much may come back. Plain data; sending is `wire::connection`.
+//! A request, and the limits of time and size of its answer. Plain data; `wire::exchange` sends it.
 
 use super::forward_proxy::ForwardProxy;
 use bytes::Bytes;
@@ -6,19 +6,18 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// Where a request goes: a host that was configured for it, never one that an answer names.
+/// The destination of a request: a configured host, never one that an answer names.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Origin {
-    /// TLS or plain.
+    /// True for TLS, false for plain HTTP.
     pub tls: bool,
     /// Host name or address, without brackets.
     pub host: String,
-    /// TCP port.
     pub port: u16,
 }
 
 impl Origin {
-    /// `host:port`, an IPv6 address in brackets.
+    /// `host:port`, with an IPv6 address in brackets.
     pub fn authority(&self) -> String {
         if self.host.contains(':') {
             format!("[{}]:{}", self.host, self.port)
@@ -27,7 +26,7 @@ impl Origin {
         }
     }
 
-    /// Whether it is this machine.
+    /// True if it is this machine.
     pub fn is_loopback(&self) -> bool {
         let local = self.host == "localhost" || self.host.ends_with(".localhost");
         local || self.host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
@@ -37,22 +36,20 @@ impl Origin {
 /// One HTTP request, ready to be written.
 #[derive(Clone, PartialEq)]
 pub struct WireRequest {
-    /// `POST` or `GET`.
     pub method: &'static str,
-    /// Host to connect to.
     pub target: Origin,
-    /// Through which proxy, where somebody said so.
+    /// The proxy of the request, if one is configured.
     pub proxy: Option<ForwardProxy>,
-    /// Path and query as they go on the wire, percent-encoded.
+    /// Path and query in the form sent, percent-encoded.
     pub path: String,
-    /// Headers without Host, Content-Length, Accept-Encoding and Connection, which the wire adds. Values may be secrets.
+    /// Headers without Host, Content-Length, Accept-Encoding and Connection, which the wire adds. Values may be
+    /// secrets.
     pub headers: Vec<(String, String)>,
-    /// The body.
     pub body: Bytes,
 }
 
 impl fmt::Debug for WireRequest {
-    /// Header values stay out: some are keys.
+    /// Omits header values, because some are keys.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
         f.debug_struct("Request")
@@ -66,18 +63,18 @@ impl fmt::Debug for WireRequest {
     }
 }
 
-/// Deadlines and caps of one exchange. They stack: the first to pass ends it.
+/// Deadlines and size limits of one exchange. All apply: the first one that is reached ends it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ExchangeLimits {
-    /// DNS, TCP, a proxy and TLS together.
+    /// Deadline of DNS, TCP, a proxy and TLS together.
     pub connect: Duration,
-    /// From the request's last byte to the answer's first body byte.
+    /// Deadline from the request's last byte to the first byte of the answer's body.
     pub first_byte: Duration,
-    /// Between two reads that bring bytes.
+    /// Deadline between two reads that bring bytes.
     pub gap: Duration,
-    /// The whole exchange, from t0.
+    /// Deadline of the whole exchange, from t0.
     pub total: Duration,
-    /// Bytes of body, after chunk framing.
+    /// Maximum size of the body without chunk framing, bytes.
     pub body_bytes: usize,
 }
 

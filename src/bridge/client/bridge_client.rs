@@ -1,5 +1,5 @@
-//! The bridge as a runner's sink: outcomes go there in batches and each is confirmed by its id, or is not there. What was
-//! last heard of it, and how long it asks to be left alone, is known here too.
+//! The bridge as the place to which a runner sends outcomes: in batches, each outcome confirmed by its id. The client
+//! also remembers the bridge's last answer and the time for which it asked not to be called.
 
 use super::http_client::{BridgeHttpClient, BridgeReply, BridgeRequest};
 use super::post_items::{self, PostItem};
@@ -20,39 +20,36 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
-/// How long a batch may take: below the sender's own deadline.
+/// Deadline of a batch: below the sender's own deadline.
 const BATCH: Duration = Duration::from_secs(25);
-/// How long a list of a provider may take.
+/// Deadline of the post of a provider's list.
 const LISTING: Duration = Duration::from_secs(60);
-/// A wait that is asked for and not longer than this is waited for; rows stay where they are for a longer one.
+/// The client waits itself for a requested pause up to this length; for a longer one, rows stay in the outbox.
 const SHORT_REST: Duration = Duration::from_secs(3);
 
-/// Where the parts of a bridge are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BridgeAddresses {
-    /// The bridge.
     pub base: BridgeUrl,
-    /// Its work lists.
+    /// URL of the work lists.
     pub config: BridgeUrl,
-    /// Where lists of providers are posted.
+    /// URL to which lists of providers are posted.
     pub catalog: BridgeUrl,
 }
 
-/// What a runner shows.
+/// The keys that a runner presents.
 #[derive(Debug, Clone)]
 pub struct BridgeKeys {
-    /// To post.
     pub posts: Secret,
-    /// To read work lists.
+    /// Key for reading work lists.
     pub lists: Secret,
 }
 
-/// What was last heard of the bridge.
+/// The last contact with the bridge.
 #[derive(Debug, Clone, Default)]
 pub struct BridgeReachability {
-    /// When it last answered.
+    /// Time of its last answer.
     pub answered_at: Option<DateTime<Utc>>,
-    /// What went wrong last, where it has not gone well since.
+    /// The last error; `None` after a success.
     pub error: Option<String>,
 }
 
@@ -64,7 +61,6 @@ struct BridgeClientState {
     rests_until: Option<Instant>,
 }
 
-/// A bridge.
 pub struct BridgeClient {
     addresses: BridgeAddresses,
     keys: BridgeKeys,
@@ -78,7 +74,7 @@ pub struct BridgeClient {
 }
 
 impl BridgeClient {
-    /// A bridge for these providers. `timeout` is for an answer with a work list, `grace` for how long a kept one counts.
+    /// A client for these providers. `timeout` limits the answer with a work list; a cached one is valid for `grace`.
     pub fn new(
         addresses: BridgeAddresses,
         keys: BridgeKeys,
@@ -91,7 +87,6 @@ impl BridgeClient {
         Self { addresses, keys, client, providers, timeout, grace, kept, state, backlog }
     }
 
-    /// What was last heard of it.
     pub fn heard(&self) -> BridgeReachability {
         let state = self.state();
         BridgeReachability {
@@ -100,15 +95,15 @@ impl BridgeClient {
         }
     }
 
-    /// How many rows wait for it; it is told with each request.
+    /// Sets the number of rows that wait for the bridge; each request reports it.
     pub fn waiting(&self, rows: u64) {
         self.backlog.store(rows, Ordering::Relaxed);
     }
 
-    /// Posts a provider's list.
+    /// Posts a provider's list to the bridge.
     ///
     /// # Errors
-    /// Why it was not taken.
+    /// The reason why the bridge did not accept it.
     pub async fn post_listing(&self, listing: &Listing) -> Result<(), StoreError> {
         let model = |model: &crate::domain::listing::ListedModel| json!({"model_id": model.model_id, "name": model.name, "raw": model.raw});
         let document = json!({
@@ -154,7 +149,7 @@ impl BridgeClient {
         self.state().lists = error;
     }
 
-    /// Makes one exchange; that there was an answer, and how long the bridge asks to be left alone, is remembered.
+    /// Makes one exchange, and remembers that there was an answer and for how long the bridge asks not to be called.
     pub(super) async fn send(&self, mut call: BridgeRequest<'_>) -> Result<BridgeReply, String> {
         let now = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
         let waiting = self.backlog.load(Ordering::Relaxed).to_string();
@@ -182,8 +177,8 @@ impl BridgeClient {
         self.send(BridgeRequest { method, url, query, headers, body, total }).await
     }
 
-    /// Posts items; where a body is not taken as a whole, in halves, until it is known which item is at fault. After an answer
-    /// that speaks against the bridge the rest is not posted.
+    /// Posts items. If a body is refused as a whole, posts its halves until the faulty item is found. After an error
+    /// of the bridge itself, the rest is not posted.
     async fn post_items(&self, all: &[PostItem]) -> Vec<Result<RecordOutcome, StoreError>> {
         let mut answers = Vec::with_capacity(all.len());
         let mut waiting = post_items::bodies(all);
@@ -199,7 +194,7 @@ impl BridgeClient {
                     answers.push(Err(StoreError::Rejected(format!("the bridge cannot take it: {why}"))));
                 }
                 Err(PostError::Store(error)) => {
-                    // Of one row it could be the row's own fault; two are the bridge's.
+                    // One such row could be at fault itself; two show that the bridge is.
                     answers.extend(body.iter().take(2).map(|_| Err(error.clone())));
                     break;
                 }
@@ -225,7 +220,7 @@ impl BridgeClient {
         }
     }
 
-    /// Posts what could be made an item of; the answers are in the order of the rows.
+    /// Posts the rows that became items; the answers are in the order of the rows.
     async fn post_all(
         &self,
         made: Vec<Result<PostItem, StoreError>>,
@@ -234,11 +229,11 @@ impl BridgeClient {
         let told = self.post_items(&sound).await;
         self.note_posts(&told);
         let mut told = told.into_iter();
-        // What was not posted has no answer, and neither has what comes behind it.
+        // An item that was not posted has no answer, and neither has any item after it.
         made.into_iter().map_while(|item| item.map_or_else(|flaw| Some(Err(flaw)), |_| told.next())).collect()
     }
 
-    /// Remembers how posting went: what is wrong with a row says that the bridge is there.
+    /// Remembers the result of posting; an error in a row also shows that the bridge is reachable.
     fn note_posts(&self, answers: &[Result<RecordOutcome, StoreError>]) {
         let works = |answer: &&Result<RecordOutcome, StoreError>| {
             answer.as_ref().err().is_none_or(StoreError::is_about_the_row)
@@ -256,7 +251,7 @@ impl BridgeClient {
     }
 }
 
-/// Why a bridge is not asked now.
+/// The reason why the bridge is not called now.
 pub(super) fn left_alone(rest: Duration) -> String {
     format!("the bridge asked to be left alone for {} s more", rest.as_secs())
 }
@@ -282,7 +277,7 @@ impl OutcomeSink for BridgeClient {
         answers.pop().unwrap_or_else(silence)
     }
 
-    /// Nothing is owed for the rows: whoever has the database derives what follows from them.
+    /// Returns no pending aggregates for the rows: the side with the database derives them.
     async fn keep_all(
         &self,
         payloads: &[&OutcomePayload],
@@ -300,7 +295,7 @@ impl OutcomeSink for BridgeClient {
         self.addresses.base.to_string()
     }
 
-    /// A bridge keeps no adaptations; a runner has its own file for them.
+    /// A bridge stores no adaptations; a runner has its own file for them.
     async fn learned(&self, _: &ModelRef) -> Result<Vec<String>, StoreError> {
         Ok(Vec::new())
     }

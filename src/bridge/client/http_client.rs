@@ -1,8 +1,8 @@
-//! Requests to a bridge over the client of everything that is not measured, with a bridge's deadlines and sizes. Nothing
-//! here knows what is posted.
+//! Requests to a bridge over the HTTP client for everything that is not measured, with a bridge's deadlines and
+//! sizes. This file does not know the content of the posts.
 //!
-//! No redirect is followed, every step has a deadline, a body has an end, TLS knows the operator's own authorities. Bodies
-//! are not compressed: a key is in a header.
+//! It follows no redirect, every step has a deadline, a body has a maximum size, and TLS trusts the operator's own
+//! authorities. Bodies are not compressed, because a header contains a key.
 
 use crate::http::{HttpClient, HttpExchange, ProxyRules};
 use crate::providers::retry_after;
@@ -14,39 +14,33 @@ use rustls::ClientConfig;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long name, TCP and TLS may take.
+/// Deadline of name resolution, TCP and TLS together.
 const CONNECT: Duration = Duration::from_secs(5);
-/// How long an answer may pause.
+/// The longest pause within an answer.
 const GAP: Duration = Duration::from_secs(10);
 /// The largest answer that is read, bytes.
 const ANSWER_BYTES: usize = 8 << 20;
-/// The shortest and the longest wait that is believed.
+/// The shortest and the longest accepted wait, in seconds.
 const WAIT: (f64, f64) = (1.0, 900.0);
 
-/// A whole answer.
+/// A complete answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BridgeReply {
-    /// The HTTP status.
     pub status: u16,
-    /// How long it asks to be left alone, 1 s to 15 min.
+    /// Time for which the bridge asks not to be called, 1 s to 15 min.
     pub wait: Option<Duration>,
-    /// The body.
     pub body: Bytes,
 }
 
-/// What is asked.
 pub struct BridgeRequest<'a> {
-    /// `GET` or `POST`.
     pub method: &'static str,
-    /// Where.
     pub url: &'a BridgeUrl,
-    /// What stands behind `?`; empty for nothing.
+    /// The part of the URL after `?`; empty for none.
     pub query: String,
-    /// Headers besides the program's name.
+    /// Headers besides `User-Agent`.
     pub headers: Vec<(String, String)>,
-    /// The body.
     pub body: Bytes,
-    /// How long all of it may take.
+    /// Deadline of the whole exchange.
     pub total: Duration,
 }
 
@@ -56,19 +50,19 @@ pub struct BridgeHttpClient {
 }
 
 impl BridgeHttpClient {
-    /// A client that trusts what `tls` says.
+    /// A client that trusts the authorities in `tls`.
     ///
     /// # Errors
-    /// Settings that the HTTP library refuses.
+    /// Those of the HTTP library, if it refuses the settings.
     pub fn new(tls: &Arc<ClientConfig>, proxies: ProxyRules) -> Result<Self, String> {
         Ok(Self { http: HttpClient::new(tls, proxies, CONNECT)? })
     }
 
-    /// Makes one exchange. On a kept connection that turns out to be closed it is made again on a new one: what is posted
-    /// has ids, and twice is once.
+    /// Makes one exchange. If a kept connection turns out to be closed, the request is repeated on a new one: posted
+    /// items have ids, so a repetition has no effect.
     ///
     /// # Errors
-    /// Why there is no whole answer, in a sentence.
+    /// One sentence with the reason why there is no complete answer.
     pub async fn send(&self, call: BridgeRequest<'_>) -> Result<BridgeReply, String> {
         let limits = ExchangeLimits {
             connect: CONNECT.min(call.total),
@@ -97,7 +91,7 @@ fn request(call: &BridgeRequest<'_>) -> WireRequest {
     }
 }
 
-/// The answer, if all of it came: half of one says nothing.
+/// The answer, if all of it arrived: a partial answer is not used.
 fn whole(answer: HttpExchange) -> Result<BridgeReply, String> {
     match (answer.head, answer.ending) {
         (Some(head), ExchangeEnd::Complete) => {

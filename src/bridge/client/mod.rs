@@ -1,9 +1,9 @@
-//! A bridge as a runner sees it: a place that takes outcomes and says what to measure, over HTTP, without a database in
-//! reach. Not the bridge itself, which is `ingest`, and not what waits for it, which is `storage::outbox`.
+//! A runner's client of a bridge: it sends outcomes and reads the work list over HTTP, without access to a database.
+//! The bridge itself is `bridge::server`; rows wait for it in `outbox`.
 //!
-//! [`BridgeClient`] is the whole of it and a [`Sink`](crate::storage::OutcomeSink). Below it: [`http_client`] makes one exchange after the
-//! other over the client of `http`, [`post_items`] are outcomes as they are posted, [`replies`] what an answer says about them,
-//! [`work_list`] reads a work list, [`work_list_cache`] keeps the last one on the disk.
+//! [`BridgeClient`] is the entry point and a [`Sink`](crate::storage::OutcomeSink). [`http_client`] makes single
+//! exchanges over the client of `http`, [`post_items`] builds the posted outcomes, [`replies`] reads the answers to
+//! them, [`work_list`] reads a work list, [`work_list_cache`] keeps the last one on disk.
 
 mod bridge_client;
 pub mod http_client;

@@ -1,5 +1,5 @@
-//! Outcomes as they are posted: the very row that a store would have been given, one JSON object each, in bodies that the
-//! bridge takes. Pure.
+//! Outcomes in the form in which they are posted: the row that a store would get, one JSON object each, in bodies
+//! that the bridge accepts. Pure.
 
 use crate::domain::Outcome;
 use crate::storage::StoreError;
@@ -7,31 +7,29 @@ use crate::storage::outcomes::document;
 use crate::storage::outcomes::document::Row;
 use crate::storage::outcomes::payload::OutcomePayload;
 
-/// The most items of one body; the bridge takes 1,000.
+/// The largest number of items in one body; the bridge accepts 1,000.
 const MOST_ITEMS: usize = 500;
-/// The largest body, bytes, unless one item alone is larger. So much a bridge reads to its end even where it refuses the
-/// key, so that its answer is seen.
+/// The largest body, bytes, unless one item alone is larger. A bridge reads this much to the end even if it refuses
+/// the key, so the client sees its answer.
 const MOST_BYTES: usize = 900 * 1024;
 
-/// One outcome, ready to be posted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PostItem {
-    /// The row's id, by which its answer is known.
+    /// The row's id; the bridge's answer refers to it.
     pub id: String,
-    /// The row.
     pub json: String,
 }
 
-/// An outcome as an item.
+/// Turns an outcome into an item.
 ///
 /// # Errors
-/// [`StoreError::Rejected`] where no store could keep it.
+/// [`StoreError::Rejected`] if no store could keep it.
 pub fn item(outcome: &Outcome) -> Result<PostItem, StoreError> {
-    // Which collection a row belongs to is decided where the collections are.
+    // The module with the collections decides to which of them a row belongs.
     document::row(outcome, &[]).map(written)
 }
 
-/// The document of an outcome as an item.
+/// Turns the document of an outcome into an item.
 ///
 /// # Errors
 /// As [`item`].
@@ -43,7 +41,7 @@ fn written(row: Row) -> PostItem {
     PostItem { id: row.text("_id").to_owned(), json: row.json() }
 }
 
-/// Cuts items into bodies, in their order.
+/// Splits items into bodies, in order.
 pub fn bodies(mut items: &[PostItem]) -> Vec<&[PostItem]> {
     let mut bodies = Vec::new();
     while !items.is_empty() {
@@ -60,7 +58,7 @@ pub fn bodies(mut items: &[PostItem]) -> Vec<&[PostItem]> {
     bodies
 }
 
-/// A body: an array of the items.
+/// The body of a post: a JSON array of the items.
 pub fn body(items: &[PostItem]) -> String {
     let rows: Vec<&str> = items.iter().map(|item| item.json.as_str()).collect();
     format!("[{}]", rows.join(","))

@@ -1,28 +1,28 @@
-//! What a bridge's answer says, read with suspicion: a row counts as kept only where a whole answer of the bridge's own
-//! shape names its id. Everything else is a failure with a reason, and which one decides whether rows wait, are set aside,
-//! or are posted in smaller numbers. Pure.
+//! Interprets a bridge's answers strictly: a row counts as stored only if a complete answer in the bridge's own
+//! format names its id. Everything else is an error; its kind decides if rows wait, are quarantined, or are posted in
+//! smaller batches. Pure.
 
 use super::http_client::BridgeReply;
 use super::post_items::PostItem;
 use crate::storage::{RecordOutcome, StoreError};
 use serde_json::Value;
 
-/// The most that is repeated of what an answer says, characters.
+/// The longest quotation of an answer in a message, characters.
 const LONGEST: usize = 300;
 
-/// Why a body was not taken as a whole.
+/// The reason why a body was not accepted as a whole.
 #[derive(Debug, Clone)]
 pub enum PostError {
-    /// It says nothing about single rows: all of them wait.
+    /// An error that does not concern single rows: all of them wait.
     Store(StoreError),
-    /// It is too large, or something in it cannot be read: fewer rows at once show which.
+    /// The body is too large or partly unreadable: smaller batches will show the faulty row.
     Smaller(String),
 }
 
-/// What became of each item of a posted body, in order.
+/// The result of each item of a posted body, in order.
 ///
 /// # Errors
-/// [`PostError`], where the answer is not one entry for each.
+/// [`PostError`] if the answer does not have one entry for each item.
 pub fn kept(
     answer: &BridgeReply,
     items: &[PostItem],
@@ -41,7 +41,7 @@ pub fn kept(
     Ok(items.iter().zip(told).enumerate().map(|(place, (item, told))| one(item, told, place)).collect())
 }
 
-/// What became of one item.
+/// The result of one item.
 fn one(item: &PostItem, told: &Value, place: usize) -> Result<RecordOutcome, StoreError> {
     let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(shown);
     let named = told.get("id").and_then(Value::as_str) == Some(item.id.as_str())
@@ -72,18 +72,18 @@ fn one(item: &PostItem, told: &Value, place: usize) -> Result<RecordOutcome, Sto
     }
 }
 
-/// What a status other than 200 means for a body of rows.
+/// The meaning of a status other than 200 for a body of rows.
 fn refused(answer: &BridgeReply) -> PostError {
     let own = own(answer);
     match (answer.status, own) {
-        // Of a proxy as well: it may take less than the bridge.
+        // A proxy can send this too: its limit may be lower than the bridge's.
         (413, own) => PostError::Smaller(own.map_or("it is too large".to_owned(), |(_, message)| message)),
         (400 | 422, Some((_, message))) => PostError::Smaller(message),
         _ => PostError::Store(refusal(answer)),
     }
 }
 
-/// What a status other than the one that was hoped for says about the bridge.
+/// The meaning of an unexpected status for the bridge as a whole.
 pub fn refusal(answer: &BridgeReply) -> StoreError {
     let status = answer.status;
     let said = own(answer).map(|(code, message)| format!(" ({code}): {message}")).unwrap_or_default();
@@ -101,7 +101,7 @@ pub fn refusal(answer: &BridgeReply) -> StoreError {
     }
 }
 
-/// A success that is not the bridge's: a captive portal, a proxy's page.
+/// The error for a success that does not come from the bridge: a captive portal, a proxy's page.
 pub fn foreign(answer: &BridgeReply) -> StoreError {
     let begins = String::from_utf8_lossy(&answer.body[..answer.body.len().min(60)]).into_owned();
     StoreError::Unavailable(format!(
@@ -111,7 +111,7 @@ pub fn foreign(answer: &BridgeReply) -> StoreError {
     ))
 }
 
-/// Code and message, where the answer has the shape of the bridge's errors.
+/// Code and message, if the answer has the format of the bridge's errors.
 fn own(answer: &BridgeReply) -> Option<(String, String)> {
     let document: Value = serde_json::from_slice(&answer.body).ok()?;
     let error = document.get("error")?;
@@ -120,7 +120,7 @@ fn own(answer: &BridgeReply) -> Option<(String, String)> {
     Some((text("code")?, text("message")?))
 }
 
-/// A text from outside: cut, and without what could move a cursor.
+/// A text from outside, truncated, without control characters that could move a cursor.
 fn shown(text: &str) -> String {
     let mut out = String::new();
     for ch in text.chars().take(LONGEST) {

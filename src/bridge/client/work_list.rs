@@ -1,27 +1,27 @@
-//! A work list as a bridge gives it, checked by the rules of the Python runner. Pure.
+//! Parses the work list of a bridge and checks it by the rules of the Python runner. Pure.
 
 use crate::domain::ModelRef;
 use crate::storage::WorkItem;
 use serde_json::{Map, Value};
 
-/// The version of the document that is understood.
+/// The supported version of the document.
 const SCHEMA_VERSION: u64 = 1;
-/// The longest interval that is believed, minutes: 31 days.
+/// The longest accepted interval, minutes: 31 days.
 const LONGEST: u64 = 31 * 24 * 60;
 
-/// What a provider's models are and how often they are to be measured.
+/// The models of a provider and the interval of their measurements.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WorkList {
     /// The enabled models, with their quirks.
     pub items: Vec<WorkItem>,
-    /// Seconds from turn to turn, where the bridge says it.
+    /// Seconds from one measurement of a model to the next, if the bridge sets it.
     pub cadence_seconds: Option<u32>,
 }
 
-/// Reads a work list.
+/// Parses a work list.
 ///
 /// # Errors
-/// What is wrong with it, in a sentence that repeats nothing of it.
+/// One sentence with the mistake; it does not quote the document.
 pub fn read(document: &Value, provider: &str) -> Result<WorkList, String> {
     let fields = document.as_object().ok_or("it is no object")?;
     let field = |name: &str| fields.get(name).unwrap_or(&Value::Null);
@@ -43,7 +43,7 @@ pub fn read(document: &Value, provider: &str) -> Result<WorkList, String> {
     let mut items: Vec<WorkItem> = Vec::with_capacity(models.len());
     for model in models {
         let model = model.as_str().filter(|id| sound(id)).ok_or("`models` holds something that is no id")?;
-        // Twice would be two measurements of one slot.
+        // A model that occurs twice would be measured twice in one slot.
         if items.iter().any(|item| item.model.model_id == model) {
             continue;
         }
@@ -60,7 +60,7 @@ fn sound(id: &str) -> bool {
     !id.trim().is_empty() && !id.chars().any(char::is_control)
 }
 
-/// Minutes, as a whole number; none and 0 leave it to the runner.
+/// Minutes, as a whole number; if absent or 0, the runner decides.
 fn cadence(value: &Value) -> Result<Option<u32>, String> {
     if value.is_null() {
         return Ok(None);

@@ -1,5 +1,5 @@
-//! The last work lists on the disk: a runner whose bridge is away goes on with what it knew, for a while. A file that cannot
-//! be read is none; it is replaced with the next list.
+//! The last work lists on disk: a runner whose bridge is unreachable continues with them for a while. An unreadable
+//! file counts as absent; the next list replaces it.
 
 use crate::outbox::undelivered::write_whole;
 use crate::storage::create_private_dir;
@@ -10,23 +10,22 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::{fs, io};
 
-/// Version of the file.
 const FORMAT: u32 = 1;
-/// The file is written again after this even where the list is the same: its age counts.
+/// After this time the file is rewritten even if the list is the same, because its age matters.
 const REFRESHED: TimeDelta = TimeDelta::seconds(60);
-/// How far ahead of the clock a list may have been read: a clock that was set back must not keep it for ever.
+/// The largest accepted lead of a list's time over the clock: after the clock was set back, a list must not be valid
+/// for ever.
 const AHEAD: TimeDelta = TimeDelta::minutes(5);
-/// The field that says when a list was made: it differs each time and means nothing for what is measured.
+/// The field with the time at which a list was made. It always differs and does not affect the measurements.
 pub const MADE: &str = "generated_at";
 
-/// The lists of all providers.
 #[derive(Debug)]
 pub struct WorkListCache {
     path: PathBuf,
     lists: BTreeMap<String, CachedWorkList>,
 }
 
-/// One list as it came.
+/// One list, unchanged.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct CachedWorkList {
     fetched_at: DateTime<Utc>,
@@ -40,17 +39,17 @@ struct CacheFile {
 }
 
 impl WorkListCache {
-    /// What is in the file.
+    /// Opens the file; if it is unreadable, the cache is empty.
     pub fn open(path: PathBuf) -> Self {
         let file = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<CacheFile>(&bytes).ok());
         let lists = file.filter(|file| file.format == FORMAT).map(|file| file.lists).unwrap_or_default();
         Self { path, lists }
     }
 
-    /// Keeps a list that was read at `now`.
+    /// Stores a list that was read at `now`.
     ///
     /// # Errors
-    /// Those of the file system; the list is known to this process all the same.
+    /// Those of the file system; the process still keeps the list in memory.
     pub fn keep(&mut self, provider: &str, document: Value, now: DateTime<Utc>) -> io::Result<()> {
         let before = self.lists.get(provider);
         let fresh = before.is_some_and(|one| {
@@ -69,7 +68,7 @@ impl WorkListCache {
         written.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", self.path.display())))
     }
 
-    /// A list that is no older than `grace`, and when it was read.
+    /// A list that is no older than `grace`, with the time at which it was read.
     pub fn get(
         &self,
         provider: &str,

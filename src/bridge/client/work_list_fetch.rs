@@ -1,5 +1,6 @@
-//! Work lists of a bridge: asked for, checked, kept, and used from the disk while the bridge is away. A bridge that refuses
-//! the key or says something wrong is no bridge that is away: then nothing is measured, and why is told.
+//! Fetches, checks and caches the work lists of a bridge, and uses the cache while the bridge is unreachable. A
+//! bridge that refuses the key or sends an invalid list does not count as unreachable: then nothing is measured, and
+//! the reason is reported.
 
 use super::bridge_client::{BridgeClient, left_alone};
 use super::http_client::{BridgeReply, BridgeRequest};
@@ -15,36 +16,35 @@ use std::collections::BTreeMap;
 
 use work_list::WorkList;
 
-/// What is to be measured now, as far as the bridge says it.
+/// The models to measure now, according to the bridge.
 #[derive(Debug, Clone, Default)]
 pub struct BridgeWork {
-    /// The enabled models of all providers.
     pub items: Vec<WorkItem>,
-    /// Seconds from turn to turn, by provider.
+    /// Seconds from one measurement of a model to the next, by provider.
     pub cadences: BTreeMap<String, u32>,
-    /// What somebody should know: a list that is used from the disk, one that cannot be kept there.
+    /// Notes for the operator: a list from the cache, a list that cannot be cached.
     pub notes: Vec<String>,
-    /// Why there is no list, where there is none.
+    /// The reason why there is no list; `None` if there is one.
     pub refused: Option<StoreError>,
 }
 
-/// A list and what is to be said of it.
+/// A list and the note about it.
 pub(super) struct WorkListWithNote {
     pub list: WorkList,
     pub note: Option<String>,
 }
 
-/// Why there is no new list.
+/// The reason why there is no new list.
 enum ListFetchError {
-    /// The bridge is away: what was known counts for a while.
+    /// The bridge is unreachable: the cached list stays valid for a while.
     Away(String),
-    /// It was refused, or is wrong: what was known counts no more.
+    /// The bridge refused, or the list is invalid: the cached list is not used.
     Final(StoreError),
 }
 
 impl BridgeClient {
-    /// What is to be measured now, of all providers of this runner. Never an error: a provider without a list has no models,
-    /// and the reason is heard.
+    /// The models to measure now, of all providers of this runner. Returns no error: a provider without a list has no
+    /// models, and the reason is recorded.
     pub async fn work(&self) -> BridgeWork {
         let mut work = BridgeWork::default();
         for provider in self.providers() {
@@ -62,10 +62,10 @@ impl BridgeClient {
         work
     }
 
-    /// How many models the bridge itself lists now, and its clock, where it says the time.
+    /// The number of models that the bridge itself lists now, and the offset of its clock, if it sends the time.
     ///
     /// # Errors
-    /// Why there is no list.
+    /// The reason why there is no list.
     pub async fn look(&self, provider: &str) -> Result<(usize, Option<ClockOffset>), StoreError> {
         let sent = Utc::now();
         let asked = self.ask(provider).await;
@@ -82,11 +82,11 @@ impl BridgeClient {
     /// The list of one provider.
     ///
     /// # Errors
-    /// [`StoreError::Denied`] where the key is refused, [`StoreError::Broken`] where what came is no work list, and
-    /// [`StoreError::Unavailable`] where the bridge is away and no list young enough is known.
+    /// [`StoreError::Denied`] if the key is refused, [`StoreError::Broken`] if the answer is no work list, and
+    /// [`StoreError::Unavailable`] if the bridge is unreachable and no recent list is cached.
     pub(super) async fn listed(&self, provider: &str) -> Result<WorkListWithNote, StoreError> {
         if let Some(rest) = self.rest() {
-            // It is there and busy: what it said last is in force.
+            // The bridge is reachable and busy: its last list stays valid.
             let known = self.remembered(provider, &left_alone(rest)).await?;
             return Ok(WorkListWithNote { note: None, ..known });
         }
@@ -134,11 +134,11 @@ fn query(provider: &str) -> String {
     url::form_urlencoded::Serializer::new(String::new()).append_pair("provider", provider).finish()
 }
 
-/// The rules of the Python runner: what says that the bridge is away, and what says no.
+/// The rules of the Python runner: the answers that mean unreachable, and those that mean a refusal.
 fn read(answer: &BridgeReply, provider: &str) -> Result<(Value, WorkList), ListFetchError> {
     let refused = |error: StoreError| match (answer.status, error) {
         (401 | 403, error) => ListFetchError::Final(error),
-        // A limit on the way is no answer to the question; the bridge itself has none of this status.
+        // A limit of an intermediary says nothing about the list; the bridge itself never sends these statuses.
         (408 | 429, error) => ListFetchError::Away(error.to_string()),
         (400..500, error) => ListFetchError::Final(StoreError::Broken(error.to_string())),
         (_, error) => ListFetchError::Away(error.to_string()),

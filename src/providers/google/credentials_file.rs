@@ -1,5 +1,5 @@
-//! Credentials files of Google: a service account's key, gcloud's login of a person, workload identity, and any of them with
-//! the right to act as a service account. Nothing of a file is repeated in a message but names of its fields.
+//! Credentials files of Google: a service account's key, gcloud's login of a person, workload identity, and any of
+//! them with the right to act as a service account. Messages contain nothing of a file but names of its fields.
 
 use super::GoogleError;
 use super::service_account::ServiceAccountKey;
@@ -11,11 +11,11 @@ use serde_json::Value;
 use std::path::Path;
 use std::time::SystemTime;
 
-/// The types that are understood.
+/// The supported types.
 const TYPES: [&str; 4] =
     ["service_account", "authorized_user", "external_account", "impersonated_service_account"];
 
-/// What a token is given for.
+/// The basis on which a token is granted.
 #[derive(Debug)]
 pub(super) enum GoogleGrant {
     /// A service account's own key.
@@ -28,14 +28,13 @@ pub(super) enum GoogleGrant {
     Impersonate(Impersonation),
     /// The service account of the machine.
     Metadata {
-        /// `HOST` or `HOST:PORT`.
+        /// Either `HOST` or `HOST:PORT`.
         host: String,
     },
-    /// The gcloud command.
     Gcloud,
 }
 
-/// What gcloud keeps of a person's login.
+/// gcloud's record of a person's login.
 #[derive(Debug, Deserialize)]
 pub(super) struct AuthorizedUser {
     pub(super) client_id: String,
@@ -66,7 +65,7 @@ struct ImpersonationOptions {
     token_lifetime_seconds: Option<u32>,
 }
 
-/// A service account, and who acts as it.
+/// A service account, and the login that acts as it.
 #[derive(Debug)]
 pub(super) struct Impersonation {
     pub(super) source: Box<GoogleGrant>,
@@ -85,18 +84,17 @@ struct ImpersonationFile {
     quota_project_id: Option<String>,
 }
 
-/// Google's own token server.
 pub(super) fn token_server() -> String {
     "https://oauth2.googleapis.com/token".to_owned()
 }
 
 impl GoogleGrant {
-    /// Whether it is a person's: requests then name the project that pays.
+    /// True if it is a person's login: requests then name the project that pays.
     pub(super) fn is_user(&self) -> bool {
         matches!(self, Self::Refresh(_) | Self::Gcloud)
     }
 
-    /// The project that the file names, else that of the service account's address.
+    /// The project in the file, else that of the service account's address.
     pub(super) fn project(&self) -> Option<String> {
         match self {
             Self::Key(key) => key.project_id.clone(),
@@ -109,7 +107,7 @@ impl GoogleGrant {
         }
     }
 
-    /// Every address that is sent a secret.
+    /// Every address to which a secret is sent.
     fn addresses(&self) -> Vec<&str> {
         match self {
             Self::Key(key) => vec![&key.token_uri],
@@ -126,17 +124,18 @@ impl GoogleGrant {
     }
 }
 
-/// `bench` from `…/serviceAccounts/name@bench.iam.gserviceaccount.com:generateAccessToken`.
+/// The project in an address: `bench` from
+/// `…/serviceAccounts/name@bench.iam.gserviceaccount.com:generateAccessToken`.
 fn project_of_account(url: &str) -> Option<String> {
     let (_, account) = url.rsplit_once('@')?;
     let (project, _) = account.split_once(".iam.gserviceaccount.com")?;
     (!project.is_empty() && !project.contains(['.', '/'])).then(|| project.to_owned())
 }
 
-/// Reads a file.
+/// Reads a credentials file.
 ///
 /// # Errors
-/// [`GoogleError`] of the file.
+/// [`GoogleError`] with the path of the file.
 pub(super) fn read(path: &Path) -> Result<GoogleGrant, GoogleError> {
     let broken = |reason: String| GoogleError::Broken { path: path.to_owned(), reason };
     let text = std::fs::read_to_string(path)
@@ -182,7 +181,7 @@ fn grant(document: &Value) -> Result<GoogleGrant, String> {
     }
 }
 
-/// How long a token of a service account is asked to live.
+/// Requested lifetime of a service account's token.
 const LIFETIME_SECONDS: u32 = 3600;
 
 fn external(mut account: ExternalAccount) -> Result<GoogleGrant, String> {
@@ -203,7 +202,7 @@ fn external(mut account: ExternalAccount) -> Result<GoogleGrant, String> {
     }
 }
 
-/// Reads the fields of a type. serde's other messages quote values, so only a missing name is repeated.
+/// Reads the fields of a type. serde's other messages quote values, so only a missing name is reported.
 fn fields<T: for<'de> Deserialize<'de>>(document: &Value) -> Result<T, String> {
     T::deserialize(document).map_err(|error| {
         let text = error.to_string();

@@ -1,4 +1,4 @@
-//! Asks the gcloud command, the last resort of the search for a login.
+//! Runs the gcloud command, the last resort of the search for a login.
 
 use super::GoogleError;
 use super::grants::AccessToken;
@@ -7,25 +7,25 @@ use std::process::Stdio;
 use std::time::Duration;
 use tokio::process::Command;
 
-/// gcloud does not say how long its token lives; an hour is what Google gives.
+/// gcloud does not report the lifetime of its token; Google's default is an hour.
 const LIFETIME: Duration = Duration::from_secs(3600);
 
-/// A token of the account that gcloud is logged in with.
+/// A token of the account with which gcloud is logged in.
 ///
 /// # Errors
-/// [`GoogleError::NoLogin`], where there is no gcloud or no account.
+/// [`GoogleError::NoLogin`] if there is no gcloud or no account.
 pub(super) async fn token() -> Result<AccessToken, GoogleError> {
     let printed = run(&["auth", "print-access-token", "--quiet"]).await.ok_or(GoogleError::NoLogin)?;
     let secret = Secret::key(printed).map_err(|_| GoogleError::NoLogin)?;
     Ok(AccessToken::new(secret, LIFETIME))
 }
 
-/// The project that gcloud is set to.
+/// The project configured in gcloud.
 pub(super) async fn project() -> Option<String> {
     run(&["config", "get-value", "project"]).await
 }
 
-/// What a successful gcloud printed; `None` where it printed nothing.
+/// The output of a successful gcloud; `None` if it is empty.
 async fn run(arguments: &[&str]) -> Option<String> {
     let mut command = Command::new("gcloud");
     command.args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);

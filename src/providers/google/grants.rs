@@ -1,4 +1,5 @@
-//! One request for each way to a token of Google: signed key, refreshed login, exchanged token, impersonation, metadata.
+//! Requests Google's tokens, with one request for each method: signed key, refreshed login, exchanged token,
+//! impersonation, metadata.
 
 use super::credentials_file::{AuthorizedUser, ExternalAccount, GoogleGrant, Impersonation};
 use super::service_account::ServiceAccountKey;
@@ -13,16 +14,16 @@ use serde_json::json;
 use std::pin::Pin;
 use std::time::{Duration, SystemTime};
 
-/// A token is not used any more where less is left of it.
+/// A token with a shorter remaining lifetime is not used.
 const MARGIN: Duration = Duration::from_secs(20);
 
-/// How long a token is kept whose answer names no end.
+/// Lifetime of a token whose answer does not state one.
 const UNSTATED_LIFETIME: Duration = Duration::from_secs(300);
 
-/// The longest lifetime that is believed: Google's longest is twelve hours.
+/// The longest accepted lifetime: Google's longest is twelve hours.
 const LONGEST_LIFETIME: Duration = Duration::from_secs(12 * 3600);
 
-/// A token and its end, by the wall clock: a machine that slept must not go on with yesterday's.
+/// A token and its end, by the wall clock: a machine that slept must not use an expired token.
 #[derive(Debug)]
 pub(super) struct AccessToken {
     pub(super) secret: Secret,
@@ -34,13 +35,13 @@ impl AccessToken {
         Self { secret, ends: SystemTime::now() + lifetime.min(LONGEST_LIFETIME) }
     }
 
-    /// Whether it can be used for a while yet.
+    /// True if it stays valid for more than 20 s.
     pub(super) fn is_good(&self, now: SystemTime) -> bool {
         self.ends.duration_since(now).is_ok_and(|left| left > MARGIN)
     }
 }
 
-/// What a token server answers; the second spelling is that of IAM credentials.
+/// A token server's answer; the second spelling is that of IAM credentials.
 #[derive(Deserialize)]
 struct TokenReply {
     #[serde(alias = "accessToken")]
@@ -50,7 +51,7 @@ struct TokenReply {
     expire_time: Option<DateTime<Utc>>,
 }
 
-/// Asks for a token. Boxed, because who acts as a service account needs a token first.
+/// Fetches a token. Boxed, because impersonation of a service account needs a token first.
 ///
 /// # Errors
 /// [`GoogleError::Refused`], or [`GoogleError::NoLogin`] of gcloud.
@@ -92,7 +93,7 @@ async fn refresh(client: &TokenClient, user: &AuthorizedUser) -> Result<AccessTo
     token(&client.ask(request).await?)
 }
 
-/// RFC 8693, as Google's security token service takes it.
+/// Token exchange (RFC 8693) in the form of Google's security token service.
 async fn exchange(client: &TokenClient, account: &ExternalAccount) -> Result<AccessToken, GoogleError> {
     let subject = account.credential_source.read(client).await?;
     let text = |text: &str| Secret::new(text);
@@ -126,7 +127,7 @@ async fn impersonate(client: &TokenClient, target: &Impersonation) -> Result<Acc
     token(&client.ask(TokenRequest { url: &target.url, headers, body }).await?)
 }
 
-/// A question to the metadata server.
+/// A request to the metadata server.
 struct MetadataRequest(String);
 
 fn metadata(host: &str, path: &str) -> MetadataRequest {

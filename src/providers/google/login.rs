@@ -1,4 +1,4 @@
-//! A login at Google: found, its token kept until it ends, the project that belongs to it.
+//! A login at Google: finds it, keeps its token until it expires, and determines its project.
 
 use super::credentials_file::{self, GoogleGrant};
 use super::grants::{self, AccessToken};
@@ -14,20 +14,20 @@ use tokio::time::timeout;
 /// gcloud's application default credentials, below the home directory.
 const GCLOUD_FILE: &str = ".config/gcloud/application_default_credentials.json";
 
-/// Where a login is looked for.
+/// The places in which a login is searched.
 #[derive(Debug, Clone, Default)]
 pub struct GoogleSearch {
-    /// The file that `GOOGLE_APPLICATION_CREDENTIALS` names: nothing else is looked at then.
+    /// The file that `GOOGLE_APPLICATION_CREDENTIALS` names; if it is set, nothing else is searched.
     pub file: Option<PathBuf>,
-    /// The home directory, which may have gcloud's file.
+    /// The home directory, which may contain gcloud's file.
     pub home: Option<PathBuf>,
-    /// `HOST` or `HOST:PORT` of the metadata server, where it is not Google's own name.
+    /// `HOST` or `HOST:PORT` of the metadata server, if it is not Google's own name.
     pub metadata_host: Option<String>,
-    /// Certificate authorities of the operator's own.
+    /// The operator's own certificate authorities.
     pub extra_ca: Option<PathBuf>,
 }
 
-/// A login at Google that yields tokens as long as it lives.
+/// A login at Google that yields tokens.
 pub struct GoogleLogin {
     client: TokenClient,
     grant: GoogleGrant,
@@ -36,7 +36,7 @@ pub struct GoogleLogin {
 }
 
 impl GoogleLogin {
-    /// Finds a login.
+    /// Finds a login: the file in `search`, else the first other source that gives a token.
     ///
     /// # Errors
     /// [`GoogleError`]; needs a Tokio runtime with I/O and time.
@@ -53,7 +53,8 @@ impl GoogleLogin {
         Self { client, grant, project, kept: Mutex::default() }
     }
 
-    /// A credential with a token that is good for at least 20 s. Tokens are kept until then, so most calls ask nobody.
+    /// A credential with a token that is valid for at least 20 s. Tokens are cached until then, so most calls send no
+    /// request.
     ///
     /// # Errors
     /// [`GoogleError::Refused`] or [`GoogleError::Late`].
@@ -62,7 +63,7 @@ impl GoogleLogin {
         Ok(Credential::Google { token, project: self.project.clone(), user: self.grant.is_user() })
     }
 
-    /// The kept token or a new one. Callers that come meanwhile wait for the same answer.
+    /// The cached token or a new one. Concurrent callers wait for the same answer.
     async fn token(&self) -> Result<Secret, GoogleError> {
         let mut kept = self.kept.lock().await;
         if let Some(token) = kept.as_ref().filter(|token| token.is_good(SystemTime::now())) {
@@ -73,8 +74,8 @@ impl GoogleLogin {
     }
 }
 
-/// The first place that gives a token. A file of gcloud's that gives none is passed over, and told where nothing else is
-/// found.
+/// The first source that gives a token. A file of gcloud's that gives none is skipped, and reported only if no other
+/// source is found.
 async fn found(client: TokenClient, search: &GoogleSearch) -> Result<GoogleLogin, GoogleError> {
     let mut trouble = None;
     let file = search.home.as_ref().map(|home| home.join(GCLOUD_FILE)).filter(|path| path.is_file());
@@ -87,7 +88,7 @@ async fn found(client: TokenClient, search: &GoogleSearch) -> Result<GoogleLogin
                     Err(error) => trouble = Some(error),
                 }
             }
-            // Nobody named this file.
+            // The file is optional, because no setting names it.
             Err(GoogleError::Unreadable { path, reason }) => {
                 trouble = Some(GoogleError::Broken { path, reason: format!("it cannot be read: {reason}") });
             }

@@ -1,4 +1,4 @@
-//! A service account's key: the signed assertion that Google's token server takes for a token (RFC 7523).
+//! A service account's key: signs the assertion that Google's token server exchanges for a token (RFC 7523).
 
 use super::SCOPE;
 use crate::domain::secret::Secret;
@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::json;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// How long an assertion may be used: an hour is the most that Google takes.
+/// Lifetime of an assertion: an hour is Google's maximum.
 const LIFETIME: Duration = Duration::from_secs(3600);
 
 /// The fields of a key file that are used.
@@ -27,7 +27,7 @@ pub(super) struct ServiceAccountKey {
 }
 
 impl ServiceAccountKey {
-    /// The form field `assertion`; `None` where the private key is no RSA key.
+    /// The form field `assertion`; `None` if the private key is no RSA key.
     pub(super) fn assertion(&self, now: SystemTime) -> Option<Secret> {
         let issued = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         let mut header = json!({"alg": "RS256", "typ": "JWT"});

@@ -1,4 +1,5 @@
-//! The token of another identity provider that a workload shows to Google: read from a file or fetched from an address.
+//! The token of another identity provider that a workload presents to Google: read from a file or fetched from an
+//! address.
 
 use super::GoogleError;
 use super::token_client::{TokenClient, TokenRequest};
@@ -8,7 +9,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// Where the token is (`credential_source` of an external account).
+/// The source of the token (`credential_source` of an external account).
 #[derive(Debug, Deserialize)]
 pub(super) struct SubjectSource {
     file: Option<PathBuf>,
@@ -16,7 +17,7 @@ pub(super) struct SubjectSource {
     #[serde(default)]
     headers: BTreeMap<String, String>,
     format: Option<SubjectFormat>,
-    /// AWS names itself here, and its `url` is one of the metadata service.
+    /// AWS sets this field, and its `url` is one of the metadata service.
     environment_id: Option<String>,
 }
 
@@ -28,15 +29,15 @@ struct SubjectFormat {
 }
 
 impl SubjectSource {
-    /// Whether it is one of the two kinds that are understood: AWS, executables and certificates are others.
+    /// True if it is one of the two supported kinds; AWS, executables and certificates are not supported.
     pub(super) fn is_understood(&self) -> bool {
         self.environment_id.is_none() && (self.file.is_some() || self.url.is_some())
     }
 
-    /// The token as it is now. Files are read anew each time: whoever writes them replaces them before they end.
+    /// The current token. Files are read again each time, because their writer replaces them before they expire.
     ///
     /// # Errors
-    /// [`GoogleError::Refused`], which repeats nothing that was read.
+    /// [`GoogleError::Refused`], without any text that was read.
     pub(super) async fn read(&self, client: &TokenClient) -> Result<Secret, GoogleError> {
         let (text, place) = match (&self.file, &self.url) {
             (Some(path), _) => {

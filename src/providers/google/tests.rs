@@ -1,4 +1,4 @@
-//! Logins from files, over real sockets: what is asked, and what is said where it fails.
+//! Tests logins from files over real sockets: the requests, and the messages of failures.
 
 use super::*;
 use crate::domain::secret::Secret;
@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
 
-/// A token server that answers every request alike, until the test ends.
+/// A token server that gives every request the same answer, until the test ends.
 fn token_server(answer: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

@@ -1,4 +1,4 @@
-//! The HTTP client of token requests: our TLS, no redirects, bounded answers, the proxy that the environment names for
+//! The HTTP client of token requests: our TLS, no redirects, bounded answers, the proxy of the environment for
 //! everything but this machine and metadata servers.
 
 use super::{DEADLINE, GoogleError};
@@ -14,19 +14,19 @@ use std::time::Duration;
 use url::Url;
 use url::form_urlencoded::Serializer;
 
-/// No token and no refusal is longer.
+/// The largest answer, in bytes; tokens and refusals are smaller.
 const MOST_BYTES: usize = 64 * 1024;
 
-/// How long connecting to a metadata server may take: outside of a cloud its address is a hole.
+/// Deadline of connecting to a metadata server: outside a cloud, its address does not answer.
 const METADATA_CONNECT: Duration = Duration::from_secs(3);
 
-/// How often one request is sent where the server or the way to it fails.
+/// The number of times that one request is sent if the server or the connection fails.
 const TRIES: u32 = 5;
 
 /// The pause after the first try; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
-/// One request. Without a body it is a GET.
+/// One request. Without a body it is a GET, with one a POST.
 #[derive(Default)]
 pub(super) struct TokenRequest<'a> {
     pub(super) url: &'a str,
@@ -34,7 +34,6 @@ pub(super) struct TokenRequest<'a> {
     pub(super) body: Option<RequestBody>,
 }
 
-/// What is sent.
 pub(super) enum RequestBody {
     Form(Vec<(&'static str, Secret)>),
     Json(Value),
@@ -46,17 +45,17 @@ pub(super) struct TokenClient {
     direct: Client,
 }
 
-/// Why a try failed, and whether another one can help.
+/// The reason why a try failed, and a flag if another one can help.
 struct FailedTry {
     words: String,
     again: bool,
 }
 
 impl TokenClient {
-    /// Sets TLS up.
+    /// Creates the client, with TLS settings that include the operator's authorities.
     ///
     /// # Errors
-    /// [`GoogleError::Refused`], where the operator's certificate authorities cannot be used.
+    /// [`GoogleError::Refused`] if the operator's certificate authorities cannot be used.
     pub(super) fn new(extra_ca: Option<&Path>) -> Result<Self, GoogleError> {
         let refused = |error: String| GoogleError::Refused(error);
         let tls = client_config(extra_ca).map_err(|error| refused(error.to_string()))?;
@@ -69,10 +68,10 @@ impl TokenClient {
         Ok(Self { proxied, direct: direct.map_err(|error| refused(chain(&error)))? })
     }
 
-    /// The text of a good answer.
+    /// The text of a successful answer.
     ///
     /// # Errors
-    /// [`GoogleError::Refused`] with the server's words, and no secret of the request in them.
+    /// [`GoogleError::Refused`] with the server's message, without any secret of the request.
     pub(super) async fn ask(&self, request: TokenRequest<'_>) -> Result<String, GoogleError> {
         let refused = |words: String| GoogleError::Refused(words);
         let url = Url::parse(request.url).map_err(|error| refused(format!("{}: {error}", request.url)))?;
@@ -137,7 +136,7 @@ impl TokenRequest<'_> {
         Some(headers)
     }
 
-    /// Words of a server that repeats what it was sent are left out whole.
+    /// A server's message that repeats a secret of the request is omitted completely.
     fn without_secrets(&self, words: String) -> String {
         let form = match &self.body {
             Some(RequestBody::Form(fields)) => fields.as_slice(),
@@ -154,7 +153,7 @@ impl TokenRequest<'_> {
     }
 }
 
-/// The whole body, if it is as short as these bodies are.
+/// The whole body, if it is within the limit.
 async fn text(mut response: Response) -> Result<String, String> {
     let mut body = Vec::new();
     while let Some(part) = response.chunk().await.map_err(|error| chain(&error))? {
@@ -166,7 +165,8 @@ async fn text(mut response: Response) -> Result<String, String> {
     Ok(String::from_utf8_lossy(&body).into_owned())
 }
 
-/// Status and words of a refusal: OAuth's two fields, or those of Google's APIs. Bodies of other shapes are not repeated.
+/// Status and message of a refusal: OAuth's two fields, or those of Google's APIs. Bodies in other formats are not
+/// quoted.
 fn refusal(status: StatusCode, body: &str) -> String {
     let document: Value = serde_json::from_str(body).unwrap_or_default();
     let error = &document["error"];
@@ -181,7 +181,7 @@ fn refusal(status: StatusCode, body: &str) -> String {
     [vec![format!("HTTP {}", status.as_u16())], words].concat().join(": ")
 }
 
-/// The causes of an error in one sentence, without the address: the caller names the server.
+/// The causes of an error in one sentence, without the address, because the caller names the server.
 fn chain(error: &reqwest::Error) -> String {
     let mut sentence = Vec::new();
     let mut cause = std::error::Error::source(error);

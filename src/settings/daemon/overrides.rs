@@ -49,7 +49,7 @@ impl DaemonInputs<'_> {
         Ok(rules)
     }
 
-    /// `BENCHMARK_CONCURRENCY_OPENAI` and its like.
+    /// Reads `BENCHMARK_CONCURRENCY_OPENAI` and similar variables.
     fn concurrency(&self, provider: &str) -> Result<Option<usize>, SettingsError> {
         let name = format!("{BENCHMARK_CONCURRENCY}{}", provider.to_ascii_uppercase().replace('-', "_"));
         let Some(text) = self.env.get(&name) else { return Ok(None) };

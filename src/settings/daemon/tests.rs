@@ -1,4 +1,4 @@
-//! The rules of a daemon: defaults, who wins over whom, and mistakes named with their place.
+//! Tests the rules of a daemon: defaults, precedence of sources, and the places named in errors.
 
 use super::*;
 use crate::domain::ModelRef;

@@ -1,4 +1,4 @@
-//! Rows of the table after environment and file.
+//! Tests the rows of the table after environment and file are applied.
 
 use super::*;
 use crate::settings::file::parse;

@@ -1,4 +1,4 @@
-//! Keys from each place, and every way in which a place can fail.
+//! Tests keys from each source, and every failure of a source.
 
 use super::*;
 use crate::domain::sourced::{Source, Sourced};

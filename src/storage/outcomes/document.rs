@@ -1,5 +1,5 @@
-//! From an outcome to the row that a store keeps: one flat document in the types of the contract, and the collection where
-//! it belongs. Pure. How a store writes it is `sqlite` and `mongo`.
+//! Converts an outcome to the row that a store keeps: one flat document in the types of the contract, and its
+//! collection. Pure. `sqlite` and `mongo` write the rows.
 
 use super::field_types;
 use super::finite_check::check_finite;
@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
-/// Where a row belongs.
+/// The collection that stores a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowDestination {
     /// `metrics_cloud_v2`: every row in it is published.
@@ -21,38 +21,36 @@ pub enum RowDestination {
     Errors,
 }
 
-/// A row, ready for a store.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
-    /// Where it belongs.
     pub place: RowDestination,
-    /// All fields in the types of the contract, `_id` among them.
+    /// All fields in the types of the contract, including `_id`.
     pub fields: Arc<Map<String, Value>>,
-    /// Whether the model's health moves with it: role `published` under a published profile.
+    /// True if the row updates the model's health: role `published` under a published profile.
     pub moves_health: bool,
 }
 
 impl Row {
-    /// A text field; empty where it is missing or null.
+    /// A text field; empty if it is missing or null.
     pub fn text(&self, name: &str) -> &str {
         self.fields.get(name).and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// All fields as one text of JSON.
+    /// All fields as JSON text.
     pub fn json(&self) -> String {
-        // Whatever is in them is JSON.
+        // All values are JSON, so this cannot fail.
         serde_json::to_string(&*self.fields).unwrap_or_default()
     }
 }
 
-/// The deepest nesting that a row may have; MongoDB stops at 100, most drivers and shells earlier.
+/// The deepest nesting that a row may have; MongoDB's limit is 100, that of most drivers and shells is lower.
 pub const DEEPEST: usize = 32;
 
-/// Turns an outcome into its row.
+/// Converts an outcome to its row.
 ///
 /// # Errors
-/// [`StoreError::Rejected`] where the row cannot be kept as it is: no id, provider or model; a rate that is no finite
-/// positive number; a number that JSON or BSON cannot hold; a field of the wrong type; a field that is there twice.
+/// [`StoreError::Rejected`] if the row cannot be stored unchanged: no id, provider or model; a rate that is no finite
+/// positive number; a number that JSON or BSON cannot represent; a field of the wrong type; a duplicate field.
 pub fn row(outcome: &Outcome, published_profiles: &[String]) -> Result<Row, StoreError> {
     let (kind, fields) = match outcome {
         Outcome::Success(run) => (OutcomeKind::Run, run_fields(run)),
@@ -63,7 +61,7 @@ pub fn row(outcome: &Outcome, published_profiles: &[String]) -> Result<Row, Stor
         .map_err(|why| rejected(outcome.id(), &why))
 }
 
-/// Turns an outcome's document into its row.
+/// Converts an outcome's document to its row.
 ///
 /// # Errors
 /// As [`row`].
@@ -83,7 +81,8 @@ fn complete(
 ) -> Result<Row, String> {
     bring_into_types(&mut fields)?;
     let moves_health = moves_health(&fields, published_profiles);
-    // A proxy's way is not the way that others have: its figures are kept beside the published ones, as suspect ones are.
+    // A proxied request takes another route than the others: its figures are stored apart from the published ones,
+    // like those of suspect rows.
     let apart = fields.get("suspect") == Some(&Value::Bool(true)) || is_proxied(&fields);
     let place = match kind {
         OutcomeKind::Failure => RowDestination::Errors,
@@ -95,14 +94,14 @@ fn complete(
     Ok(Row { place, fields, moves_health })
 }
 
-/// Rows that could be made, and what is wrong with the others; [`answers`] puts the two together again.
+/// The valid rows, and the errors of the others; [`answers`] combines the two again.
 pub fn sound(rows: impl Iterator<Item = Result<Row, StoreError>>) -> (Vec<Row>, Vec<Option<StoreError>>) {
     let mut sound = Vec::new();
     let flaws = rows.map(|row| row.map(|row| sound.push(row)).err()).collect();
     (sound, flaws)
 }
 
-/// The answers for all rows, from the flaws of those that could not be made and from what a store said to the others.
+/// The answers for all rows, from the errors of the invalid ones and the store's answers to the others.
 pub fn answers(
     flaws: Vec<Option<StoreError>>,
     kept: Result<Vec<Result<RecordOutcome, StoreError>>, StoreError>,
@@ -117,18 +116,18 @@ pub fn answers(
     flaws.into_iter().map(|flaw| flaw.map_or_else(&mut next, Err)).collect()
 }
 
-/// The words of the kinds of failures that say nothing about the model; see [`FailureKind::is_ours`].
+/// The stored kinds of failures that say nothing about the model; see [`FailureKind::is_ours`].
 pub fn our_kinds() -> impl Iterator<Item = &'static str> {
     FailureKind::ALL.into_iter().filter(|kind| kind.is_ours()).map(FailureKind::as_str)
 }
 
-/// Whether the row is of a failure on the side that measures.
+/// True if the row is a failure of the measuring side.
 pub fn is_ours(fields: &Map<String, Value>) -> bool {
     let kind = fields.get("error_kind").and_then(Value::as_str);
     kind.is_some_and(|kind| our_kinds().any(|ours| ours == kind))
 }
 
-/// Whether the row was measured through a proxy.
+/// True if the row was measured through a proxy.
 pub fn is_proxied(fields: &Map<String, Value>) -> bool {
     fields.get("proxy").is_some_and(|proxy| !proxy.is_null())
 }
@@ -150,7 +149,7 @@ fn failure_fields(failure: &Failure) -> Result<Map<String, Value>, String> {
     joined(known, &failure.extra)
 }
 
-/// JSON has no NaN: serialising one would turn it into a silent null.
+/// Serialises a model. JSON has no NaN: serialising one would turn it into a null without an error.
 fn serialised(model: &impl Serialize) -> Result<Map<String, Value>, String> {
     check_finite(model)?;
     match serde_json::to_value(model) {
@@ -160,7 +159,7 @@ fn serialised(model: &impl Serialize) -> Result<Map<String, Value>, String> {
     }
 }
 
-/// Adds the fields that this version does not know. One that it does know would overwrite the measured value.
+/// Adds the fields that this version does not know. A known one among them would overwrite the measured value.
 fn joined(mut known: Map<String, Value>, extra: &Map<String, Value>) -> Result<Map<String, Value>, String> {
     for (name, value) in extra {
         if known.contains_key(name) {
@@ -180,7 +179,7 @@ fn check_rates(fields: &Map<String, Value>) -> Result<(), String> {
     Ok(())
 }
 
-/// Nearly all rows have them already, and are not copied.
+/// Converts fields to their types; nearly all rows have these already, and are not copied.
 fn bring_into_types(fields: &mut Arc<Map<String, Value>>) -> Result<(), String> {
     let mut others = Vec::new();
     for (name, value) in fields.iter() {
@@ -203,7 +202,7 @@ fn bring_into_types(fields: &mut Arc<Map<String, Value>>) -> Result<(), String> 
     Ok(())
 }
 
-/// Checks what every store can hold: whole numbers within 64 signed bits, and no bottomless nesting.
+/// Checks limits of all stores: whole numbers within 64 signed bits, and limited nesting.
 pub fn holdable(name: &str, value: &Value, depth: usize) -> Result<(), String> {
     if depth > DEEPEST {
         return Err(format!("field `{name}` is nested deeper than {DEEPEST} levels"));

@@ -1,6 +1,6 @@
-//! Brings values into the types of the data contract (`domain::row_fields`). Existing readers break on a date that is a
-//! string or a rate that is not a double, so a row is brought into these types before any store sees it. A field that the
-//! contract does not know keeps its natural type.
+//! Converts values to the types of the data contract (`domain::row_fields`). Existing readers fail on a date that is
+//! a string or a rate that is not a double, so every row is converted before a store gets it. A field that the
+//! contract does not define keeps its natural type.
 
 use crate::domain::row_fields::FieldType::{
     self, Date, Double, DoubleList, Flag, Integer, Object, Text, TextList,
@@ -9,17 +9,17 @@ use crate::domain::row_fields::field_type;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Number, Value};
 
-/// Brings the value of a top-level field into its type: `1` in a double field becomes `1.0`, a date loses what is finer
-/// than a millisecond (BSON has no more, and a row must compare equal with what is read back).
+/// Converts the value of a top-level field to its type: `1` in a double field becomes `1.0`, a date is truncated to
+/// milliseconds (BSON's precision, and a row must be equal to the one read back).
 ///
 /// # Errors
-/// One sentence without the value, where the value does not have the type of the field.
+/// One sentence without the value, if the value does not have the type of the field.
 pub fn coerce(name: &str, value: Value) -> Result<Value, String> {
     let Some(wanted) = field_type(name) else { return Ok(value) };
     typed(wanted, value).ok_or_else(|| format!("field `{name}` must be {}", spoken(wanted)))
 }
 
-/// Whether a value of a row is as [`coerce`] would give it back.
+/// True if [`coerce`] would return the value unchanged.
 pub fn fits(name: &str, value: &Value) -> bool {
     field_type(name).is_none_or(|wanted| has_type(wanted, value))
 }
@@ -38,7 +38,7 @@ fn has_type(wanted: FieldType, value: &Value) -> bool {
     }
 }
 
-/// Brings a value into a type; nothing, where it is of another.
+/// Converts a value to a type; `None` if it has another type.
 pub fn typed(wanted: FieldType, value: Value) -> Option<Value> {
     if has_type(wanted, &value) {
         return Some(value);
@@ -56,7 +56,7 @@ fn double(value: &Value) -> Option<Value> {
     value.as_f64().and_then(Number::from_f64).map(Value::Number)
 }
 
-/// The largest whole number up to which a double counts without gaps.
+/// The largest whole number up to which a double represents every whole number.
 const EXACT_DOUBLE: f64 = 9_007_199_254_740_992.0;
 
 #[allow(
@@ -68,26 +68,26 @@ fn integer(value: &Value) -> Option<Value> {
     Some((float as i64).into())
 }
 
-/// An instant as every store keeps it in JSON: `2026-08-01T12:00:00.123Z`.
+/// An instant in every store's JSON format: `2026-08-01T12:00:00.123Z`.
 pub fn date_value(instant: DateTime<Utc>) -> Value {
     Value::String(instant.to_rfc3339_opts(SecondsFormat::Millis, true))
 }
 
-/// Whether a text is as [`date_value`] writes it.
+/// True if a text has the format of [`date_value`].
 fn is_date_value(text: &str) -> bool {
     let is_shape = text.len() == DATE_LENGTH && text.ends_with('Z') && text.get(10..11) == Some("T");
     is_shape && parse_date(text).is_some()
 }
 
-/// Letters of such a text, of a year with four digits.
+/// Length of such a text, for a year with four digits.
 const DATE_LENGTH: usize = 24;
 
-/// Reads RFC 3339 with an offset. A local time without one is refused: nobody could tell what it means.
+/// Parses RFC 3339 with an offset. A local time without one is refused, because it is ambiguous.
 pub fn parse_date(text: &str) -> Option<DateTime<Utc>> {
     DateTime::parse_from_rfc3339(text).ok().map(|instant| instant.to_utc())
 }
 
-/// What a field of this type must be, in words.
+/// The description of a type in error messages.
 pub fn spoken(wanted: FieldType) -> &'static str {
     match wanted {
         Text => "a string",
@@ -146,7 +146,7 @@ mod tests {
         }
     }
 
-    /// A field of each type.
+    /// One field of each type.
     const NAMES: [&str; 8] = [
         "provider",
         "run_ts",
@@ -168,7 +168,7 @@ mod tests {
                     let fitting = fits(name, &value);
                     if let Ok(once) = coerce(name, value.clone()) {
                         prop_assert!(fits(name, &once), "{once}");
-                        // Whatever fits stays as it is, to the last letter.
+                        // A value of the right type stays the same, to the last character.
                         let (before, after) = (value.to_string(), once.to_string());
                         prop_assert!(!fitting || before == after, "{value}");
                         prop_assert_eq!(coerce(name, once.clone()), Ok(once));

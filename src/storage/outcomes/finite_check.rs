@@ -1,5 +1,5 @@
-//! Refuses a float that is not finite, by the name of its field. serde_json writes a NaN as null, and a figure would be lost
-//! without a word. The check walks a row as serde sees it, so a field that is added later is checked too.
+//! Refuses a float that is not finite, and names its field. serde_json writes a NaN as null, and the figure would be
+//! lost without an error. The check walks a row through serde, so it also covers fields that are added later.
 
 use serde::ser::{
     Error, Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
@@ -7,10 +7,10 @@ use serde::ser::{
 };
 use std::fmt::{self, Display};
 
-/// Looks at every float of a row.
+/// Checks every float of a row.
 ///
 /// # Errors
-/// One sentence with the name of the row's field that holds one that is not finite, however deep.
+/// One sentence with the name of the row's field that contains a float that is not finite, at any depth.
 pub fn check_finite(row: &impl Serialize) -> Result<(), String> {
     row.serialize(FiniteCheck).map_err(|error| error.to_string())
 }
@@ -18,7 +18,7 @@ pub fn check_finite(row: &impl Serialize) -> Result<(), String> {
 #[derive(Clone, Copy)]
 struct FiniteCheck;
 
-/// Why a walk ended: a float that is not finite, or what a type's own serialisation says.
+/// The reason why a walk ended: a float that is not finite, or an error of a type's own serialisation.
 #[derive(Debug)]
 enum WalkError {
     NotFinite(String),
@@ -26,7 +26,7 @@ enum WalkError {
 }
 
 impl WalkError {
-    /// The same, in this field: the outermost name is the row's field.
+    /// The same error within this field: the outermost name is the row's field.
     fn within(self, field: &(impl Serialize + ?Sized)) -> Self {
         let name = serde_json::to_value(field).ok();
         match (self, name.as_ref().and_then(|name| name.as_str())) {
@@ -55,14 +55,14 @@ impl Error for WalkError {
 
 type Walked = Result<(), WalkError>;
 
-/// Methods for values that are no floats and hold none.
+/// Methods for values that neither are floats nor contain any.
 macro_rules! passed {
     ($($method:ident($value:ty),)*) => {
         $(fn $method(self, _: $value) -> Walked { Ok(()) })*
     };
 }
 
-/// Methods that open something with parts, which the check looks at one by one.
+/// Methods that open a compound value, whose parts are checked one by one.
 macro_rules! opened {
     ($($method:ident($($argument:ty),*);)*) => {
         $(fn $method(self, $(_: $argument),*) -> Result<Self, WalkError> { Ok(self) })*
@@ -135,7 +135,7 @@ impl Serializer for FiniteCheck {
         value.serialize(self)
     }
 
-    /// Dates come here: no text is made of them.
+    /// Dates use this method; they are not formatted.
     fn collect_str<T: Display + ?Sized>(self, _: &T) -> Walked {
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Rows: from an outcome to the document that a store keeps, and the way into each store.
+//! Rows: converts an outcome to the document that a store keeps, and writes it to each store.
 
 pub mod document;
 pub mod field_types;
@@ -20,9 +20,9 @@ use std::time::Duration;
 /// The result of storing a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecordOutcome {
-    /// The row is stored now, durably.
+    /// The row is now stored, durably.
     Stored,
-    /// The same row was there already.
+    /// The same row was stored before.
     Duplicate,
 }
 

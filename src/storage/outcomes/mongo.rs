@@ -1,4 +1,5 @@
-//! What a runner does with the store: the work list, rows one by one or many at once, what models refuse. Each is one call.
+//! A runner's operations on the store: the work list, single rows or many at once, learned adaptations. Each is one
+//! call.
 
 use super::document::Row;
 use super::payload::OutcomePayload;
@@ -12,7 +13,7 @@ use async_trait::async_trait;
 use std::sync::Arc;
 
 impl MongoStore {
-    /// Keeps rows, and tells what they move. An answer for each, in their order.
+    /// Stores rows, and returns their answers, in order, and the pending aggregates.
     pub(in crate::storage) async fn keep_rows(
         &self,
         rows: Vec<Row>,

@@ -1,5 +1,5 @@
-//! Many rows at once, each under its `_id` and at most once: a few commands instead of some for each row. What follows from
-//! them is owed (`pending_aggregates`). As safe to repeat as one row is.
+//! Stores many rows at once, each under its `_id` and at most once, with a few commands instead of some for each row.
+//! Their aggregates are left pending (`pending_aggregates`). As safe to repeat as storing one row.
 
 use super::document::{Row, RowDestination};
 use super::mongo_record;
@@ -18,12 +18,12 @@ use tokio::task::JoinSet;
 /// Rows in one command.
 const ROWS: usize = 200;
 
-/// Commands under way at once: while one waits for the journal, another is written.
+/// Number of concurrent commands: while one waits for the journal, another is written.
 const COMMANDS: usize = 4;
 
 type BulkInsertResult = Result<RecordOutcome, StoreError>;
 
-/// Keeps rows, and tells what they move. An answer for each, in their order.
+/// Stores rows, and returns their answers, in order, and the pending aggregates.
 pub async fn keep_all(
     shared: &Arc<MongoContext>,
     rows: Vec<Row>,
@@ -35,7 +35,7 @@ pub async fn keep_all(
     (answers, aggregates)
 }
 
-/// What the rows that are there move.
+/// The aggregates that the stored rows change.
 fn aggregates(rows: &[Row], answers: &[BulkInsertResult]) -> PendingAggregates {
     let (mut aggregates, now) = (PendingAggregates::default(), Utc::now());
     let there = rows.iter().zip(answers).filter(|(_, kept)| kept.is_ok());
@@ -60,7 +60,7 @@ async fn kept(shared: &Arc<MongoContext>, rows: &Arc<Vec<Row>>, uri: &MongoUri) 
         match under_way.join_next().await {
             None => break,
             Some(Ok(kept)) => kept.into_iter().for_each(|(place, kept)| answers[place] = Some(kept)),
-            // The driver has panicked: what became of these rows is not known.
+            // The driver has panicked: the state of these rows is unknown.
             Some(Err(_)) => {}
         }
     }
@@ -68,7 +68,7 @@ async fn kept(shared: &Arc<MongoContext>, rows: &Arc<Vec<Row>>, uri: &MongoUri) 
     answers.into_iter().map(|kept| kept.unwrap_or_else(|| Err(lost()))).collect()
 }
 
-/// The places of rows that go out together: of one collection, and not too many.
+/// The indexes of rows that are sent together: of one collection, limited in number.
 fn portions(rows: &[Row]) -> Vec<Vec<usize>> {
     let places = |home| (0..rows.len()).filter(|place| rows[*place].place == home).collect::<Vec<_>>();
     let homes = [RowDestination::Published, RowDestination::Probe, RowDestination::Errors].map(places);
@@ -93,7 +93,7 @@ async fn keep(
             }
             kept
         }
-        // One of them is too much for the whole command.
+        // One of the rows is too large for the whole command.
         Err(StoreError::Rejected(_)) if rows.len() > 1 => {
             let mut kept = Vec::with_capacity(rows.len());
             for row in rows {
@@ -105,16 +105,16 @@ async fn keep(
     }
 }
 
-/// A row by itself, which says in the driver's words what is wrong with it.
+/// Stores a single row, so that the driver's message describes its error.
 async fn alone(shared: &MongoContext, row: &Row, uri: &MongoUri) -> BulkInsertResult {
     mongo_record::place(shared, row).await.map_err(|call_error| errors::explain(call_error, uri))
 }
 
-/// Puts rows of one collection. `None` for a row that must be looked at by itself: it was refused, or its id was there
-/// already with content that is not its own.
+/// Inserts rows of one collection. `None` for a row that must be handled separately: it was refused, or its id
+/// already exists with different content.
 ///
-/// What is new, nearly all, is inserted, which a server does much faster than upserts. An insert that finds its id taken
-/// says nothing about whether a majority has the other row; an upsert of it waits for that (see `mongo_record::put`).
+/// New rows, nearly all, are inserted, which is much faster for a server than upserts. An insert that finds its id
+/// taken does not show if a majority has the other row; an upsert of it waits for that (see `mongo_record::put`).
 async fn put(shared: &MongoContext, rows: &[&Row]) -> Result<Vec<Option<RecordOutcome>>, MongoCallError> {
     let Some(home) = rows.first().map(|row| row.place) else { return Ok(Vec::new()) };
     let collection = mongo_record::home(shared, home);
@@ -165,14 +165,14 @@ fn confirmed(unconfirmed: Option<String>) -> Result<(), StoreError> {
     unconfirmed.map_or(Ok(()), |why| Err(StoreError::Unavailable(text(why))))
 }
 
-/// See `mongo_record::put` for why this is no insert.
+/// `mongo_record::put` explains why this is no insert.
 fn statement(row: &Row) -> Document {
     let mut fields = bson::to_document(&row.fields);
     let id = fields.remove("_id");
     doc! { "q": { "_id": id }, "u": { "$setOnInsert": fields }, "upsert": true }
 }
 
-/// Rows of a collection by their ids, as a majority has them.
+/// Rows of a collection by their ids, as acknowledged by a majority.
 async fn found(
     shared: &MongoContext,
     place: RowDestination,

@@ -1,5 +1,5 @@
-//! One outcome under its `_id`, at most once, and what is derived from it. Safe to repeat at any point: a repetition finds
-//! the row, compares, and derives again.
+//! Stores one outcome under its `_id`, at most once, and updates its aggregates. Safe to repeat at any point: a
+//! repetition finds the row, compares, and derives again.
 
 use super::document::{Row, RowDestination};
 use crate::storage::aggregates::PendingAggregates;
@@ -14,7 +14,7 @@ use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::Error;
 use mongodb::options::ReadConcern;
 
-/// Keeps a row and brings rollup and health up to date.
+/// Stores a row and updates rollup and health.
 pub async fn record(shared: &MongoContext, row: &Row) -> Result<RecordOutcome, MongoCallError> {
     let recorded = place(shared, row).await?;
     let mut aggregates = PendingAggregates::default();
@@ -24,7 +24,7 @@ pub async fn record(shared: &MongoContext, row: &Row) -> Result<RecordOutcome, M
     Ok(recorded)
 }
 
-/// Keeps a row, and nothing else.
+/// Stores a row without updating aggregates.
 pub async fn place(shared: &MongoContext, row: &Row) -> Result<RecordOutcome, MongoCallError> {
     let document = bson::to_document(&row.fields);
     match elsewhere(shared, row, &document).await? {
@@ -33,7 +33,7 @@ pub async fn place(shared: &MongoContext, row: &Row) -> Result<RecordOutcome, Mo
     }
 }
 
-/// The collection of a place.
+/// The name of the collection.
 pub fn home(shared: &MongoContext, place: RowDestination) -> &str {
     match place {
         RowDestination::Published => &shared.names.cloud,
@@ -42,7 +42,7 @@ pub fn home(shared: &MongoContext, place: RowDestination) -> &str {
     }
 }
 
-/// Looks for the id in the other collections: a row kept from an earlier attempt may be delivered after the published
+/// Searches the other collections for the id: a row from an earlier attempt may be delivered after the published
 /// profiles have changed, and must not be counted in both.
 async fn elsewhere(
     shared: &MongoContext,
@@ -55,7 +55,6 @@ async fn elsewhere(
     found.0.or(found.1).map(|found| same(&found, document, id)).transpose()
 }
 
-/// The other two places.
 pub fn others(place: RowDestination) -> [RowDestination; 2] {
     match place {
         RowDestination::Published => [RowDestination::Probe, RowDestination::Errors],
@@ -64,7 +63,7 @@ pub fn others(place: RowDestination) -> [RowDestination; 2] {
     }
 }
 
-/// `$setOnInsert` and not an insert: on a row that is there already the server still waits for the majority, where a
+/// Uses `$setOnInsert` and not an insert: if the row exists already, the server still waits for the majority, but a
 /// second insert would report the taken key and hide that the first write is not yet safe.
 async fn put(
     collection: &Collection<Document>,
@@ -98,7 +97,7 @@ fn same(found: &Document, sent: &Document, id: &str) -> Result<RecordOutcome, Mo
     Err(StoreError::Conflict(format!("the id `{id}` is stored already with other content")).into())
 }
 
-/// Whether two rows are the same, whoever sent them when.
+/// True if two rows are the same, regardless of the sender and the time of sending.
 pub fn is_same(found: &Document, sent: &Document) -> bool {
     let counts = |(name, _): &(&String, &Bson)| !OWN_FIELDS.contains(&name.as_str());
     let sent: Vec<_> = sent.iter().filter(counts).collect();

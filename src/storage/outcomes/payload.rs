@@ -1,5 +1,5 @@
-//! An outcome as the exact bytes that wait on a disk until a store has it, and back. What would not come back as it was
-//! must not count as kept. Where the bytes wait is `outbox` and `undelivered`.
+//! Converts an outcome to the exact bytes that wait on disk until a store has it, and back. An outcome that would not
+//! be read back unchanged must not count as saved. `outbox` and `undelivered` keep the bytes.
 
 use crate::domain::{Failure, Outcome, Run};
 use serde::{Deserialize, Serialize};
@@ -8,18 +8,16 @@ use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-/// Which of the two an outcome is: their documents do not say it themselves.
+/// The kind of an outcome, because its document does not contain it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OutcomeKind {
-    /// A success.
     Run,
-    /// A failure.
     Failure,
 }
 
 impl OutcomeKind {
-    /// The word for it on the disk.
+    /// The name of the kind on disk.
     pub fn as_str(self) -> &'static str {
         match self {
             OutcomeKind::Run => "run",
@@ -27,56 +25,54 @@ impl OutcomeKind {
         }
     }
 
-    /// The kind that a word on the disk means.
+    /// The kind with this name on disk.
     pub fn named(word: &str) -> Option<Self> {
         [OutcomeKind::Run, OutcomeKind::Failure].into_iter().find(|kind| kind.as_str() == word)
     }
 }
 
-/// An outcome as its document, whose fields nobody has given types again: what a store wants of it is the document, and
-/// most rows are on their way to one.
+/// An outcome as its document, without conversion to typed fields: a store needs only the document, and most outcomes
+/// are on their way to one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OutcomePayload {
-    /// Which of the two it is.
     pub kind: OutcomeKind,
-    /// All of its fields, shared with the row that it becomes.
+    /// All of its fields, shared with its row.
     pub fields: Arc<Map<String, Value>>,
 }
 
 impl OutcomePayload {
-    /// Reads a document.
+    /// Parses a document.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// One sentence with the mistake in it.
     pub fn read(kind: OutcomeKind, text: &str) -> Result<Self, String> {
         let fields: Map<String, Value> =
             serde_json::from_str(text).map_err(|error| format!("its document cannot be read: {error}"))?;
         Ok(Self { kind, fields: Arc::new(fields) })
     }
 
-    /// The document of an outcome that [`write()`] would take.
+    /// The document of an outcome that [`write()`] would accept.
     ///
     /// # Errors
-    /// Why there is none.
+    /// The reason why there is none.
     pub fn of(outcome: &Outcome) -> Result<Self, String> {
         let (kind, text) = write(outcome)?;
         Self::read(kind, &text)
     }
 
-    /// A text field; empty where it is missing or no text.
+    /// A text field; empty if it is missing or no text.
     pub fn text(&self, name: &str) -> &str {
         self.fields.get(name).and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// The outcome's id.
     pub fn id(&self) -> &str {
         self.text("_id")
     }
 
-    /// The outcome.
+    /// Converts the document to the outcome.
     ///
     /// # Errors
-    /// What is wrong with its fields.
+    /// One sentence with the mistake in its fields.
     pub fn outcome(&self) -> Result<Outcome, String> {
         let fields = Value::Object(Map::clone(&self.fields));
         let outcome = match self.kind {
@@ -89,10 +85,10 @@ impl OutcomePayload {
     }
 }
 
-/// Writes an outcome down as JSON and reads it back.
+/// Serialises an outcome as JSON and reads it back.
 ///
 /// # Errors
-/// Why JSON cannot hold it: a NaN, a field that is there twice.
+/// The reason why JSON cannot represent it: a NaN, a duplicate field.
 pub fn write(outcome: &Outcome) -> Result<(OutcomeKind, String), String> {
     let (kind, text) = match outcome {
         Outcome::Success(run) => (OutcomeKind::Run, serde_json::to_string(run)),
@@ -105,7 +101,7 @@ pub fn write(outcome: &Outcome) -> Result<(OutcomeKind, String), String> {
     }
 }
 
-/// As much of an outcome as JSON can say: null for a NaN, one field where two have a name.
+/// An outcome as far as JSON can represent it: null for a NaN, one field for duplicates.
 pub fn write_what_fits(outcome: &Outcome) -> (OutcomeKind, String) {
     let (kind, document) = match outcome {
         Outcome::Success(run) => (OutcomeKind::Run, serde_json::to_value(run)),
@@ -114,10 +110,10 @@ pub fn write_what_fits(outcome: &Outcome) -> (OutcomeKind, String) {
     (kind, document.unwrap_or_else(|_| serde_json::json!({ "_id": outcome.id() })).to_string())
 }
 
-/// Reads an outcome from its JSON.
+/// Parses an outcome from its JSON.
 ///
 /// # Errors
-/// What is wrong with it.
+/// One sentence with the mistake in it.
 pub fn read(kind: OutcomeKind, text: &str) -> Result<Outcome, String> {
     let outcome = match kind {
         OutcomeKind::Run => serde_json::from_str::<Run>(text).map(|run| Outcome::Success(Box::new(run))),
@@ -137,7 +133,7 @@ pub fn sha256(text: &str) -> String {
     sha256_of(&[text])
 }
 
-/// SHA-256 of texts as if they were one, in hex.
+/// SHA-256 of the concatenation of texts, in hex.
 pub fn sha256_of(texts: &[&str]) -> String {
     let mut digest = Sha256::new();
     texts.iter().for_each(|text| digest.update(text.as_bytes()));

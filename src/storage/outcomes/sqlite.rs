@@ -1,4 +1,4 @@
-//! One outcome, one transaction: the row, then what is derived from rows.
+//! Stores one outcome in one transaction: the row, then the tables derived from rows.
 
 use super::document::{Row, RowDestination};
 use super::field_types;
@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 impl SqliteStore {
-    /// Keeps the rows that could be made, in one transaction, and answers for all.
+    /// Stores the valid rows in one transaction, and returns answers for all.
     pub(in crate::storage) async fn keep_rows(
         &self,
         rows: impl Iterator<Item = Result<Row, StoreError>>,
@@ -50,7 +50,7 @@ impl OutcomeSink for SqliteStore {
         payloads: &[&OutcomePayload],
     ) -> (Vec<Result<RecordOutcome, StoreError>>, PendingAggregates) {
         let rows = payloads.iter().map(|payload| document::row_of(payload, &self.published_profiles));
-        // What follows from rows is in their transaction.
+        // The derived tables are updated in the same transaction.
         (self.keep_rows(rows).await, PendingAggregates::default())
     }
 
@@ -73,7 +73,7 @@ impl OutcomeSink for SqliteStore {
     }
 }
 
-/// Keeps a row under its id. The derived tables move only with a new row.
+/// Stores a row under its id. The derived tables change only with a new row.
 pub fn record(connection: &mut Connection, row: &Row) -> Result<RecordOutcome, SqliteCallError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let recorded = put(&transaction, row)?;
@@ -84,7 +84,7 @@ pub fn record(connection: &mut Connection, row: &Row) -> Result<RecordOutcome, S
     Ok(recorded)
 }
 
-/// Keeps rows in one transaction, and derives each model's health once. A row that cannot be kept is undone by itself.
+/// Stores rows in one transaction, and derives each model's health once. A row that fails is rolled back separately.
 pub fn record_all(
     connection: &mut Connection,
     rows: &[Row],
@@ -98,7 +98,7 @@ pub fn record_all(
         let kept = put(&savepoint, row).map_err(|call_error| explain(call_error, path));
         match &kept {
             Err(error) if !error.is_about_the_row() => return Err(SqliteCallError::Store(error.clone())),
-            // What is dropped is undone.
+            // Dropping the savepoint rolls it back.
             Err(_) => {}
             Ok(recorded) => {
                 savepoint.commit()?;
@@ -135,7 +135,7 @@ fn put(connection: &Connection, row: &Row) -> Result<RecordOutcome, SqliteCallEr
     Ok(RecordOutcome::Stored)
 }
 
-/// The document under this id, a run's or an error's.
+/// The document under this id, a run's or a failure's.
 fn stored(connection: &Connection, id: &str) -> rusqlite::Result<Option<String>> {
     let sql = "SELECT doc FROM runs WHERE id = ?1 UNION ALL SELECT doc FROM errors WHERE id = ?1";
     connection.prepare_cached(sql)?.query_row([id], |found| found.get(0)).optional()
@@ -195,7 +195,7 @@ fn insert_error(connection: &Connection, row: &Row) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// A date field in milliseconds since 1970; `None` where the row has none.
+/// A date field in milliseconds since 1970; `None` if the row has none.
 pub fn milliseconds(row: &Row, name: &str) -> Option<i64> {
     field_types::parse_date(row.text(name)).map(|instant| instant.timestamp_millis())
 }

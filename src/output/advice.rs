@@ -50,7 +50,6 @@ pub enum CatalogPresence {
     Missing,
     /// It is in the catalog and not measured.
     Disabled,
-    /// It is measured.
     Enabled,
 }
 

@@ -28,7 +28,7 @@ pub struct ChangeView {
     pub at: DateTime<Utc>,
     /// The values before; `None` if the model was not in the catalog.
     pub before: Option<Map<String, Value>>,
-    /// The values after.
+    /// The values after the change.
     pub after: Map<String, Value>,
     /// `done`, `not_done`, or `unknown` after a crash.
     pub became: String,

@@ -74,9 +74,9 @@ fn chart(metric: &Metric, sorted: &[f64], unicode: bool) -> Option<Vec<String>> 
     Some(lines)
 }
 
-/// The range from the smallest sample to the largest, or to the start of a long tail: three times the distance between
-/// the 10th and the 90th percentile above the median. Samples beyond it are counted in the last bin, whose label then
-/// ends in `+`.
+/// The range from the smallest sample to the largest, or to the start of a long tail: three times the distance
+/// between the 10th and the 90th percentile above the median. Samples beyond it are counted in the last bin, whose
+/// label then ends in `+`.
 fn range(sorted: &[f64]) -> Option<(f64, f64)> {
     let (low, high) = (*sorted.first()?, *sorted.last()?);
     let spread = percentile(sorted, 90.0) - percentile(sorted, 10.0);

@@ -8,27 +8,27 @@ pub struct Paint {
 }
 
 impl Paint {
-    /// Names and headings.
+    /// For names and headings.
     pub fn heading(self, text: &str) -> String {
         self.with("1", text)
     }
 
-    /// Failures and tripped gates.
+    /// For failures and tripped gates.
     pub fn bad(self, text: &str) -> String {
         self.with("31", text)
     }
 
-    /// Values that deserve a second look.
+    /// For values that deserve a second look.
     pub fn doubtful(self, text: &str) -> String {
         self.with("33", text)
     }
 
-    /// Passed gates.
+    /// For gates that passed.
     pub fn good(self, text: &str) -> String {
         self.with("32", text)
     }
 
-    /// Advice and explanations.
+    /// For advice and explanations.
     pub fn quiet(self, text: &str) -> String {
         self.with("2", text)
     }

@@ -19,7 +19,7 @@ const SCALE: usize = 25;
 /// The settings of a comparison.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CompareSettings {
-    /// `published` or `probe`.
+    /// Either `published` or `probe`.
     pub series: &'static str,
     /// The confidence of the whole answer, 0 to 1.
     pub confidence: f64,

@@ -19,7 +19,7 @@ pub struct RowWriter<W: Write> {
 }
 
 impl<W: Write> RowWriter<W> {
-    /// Writes the header.
+    /// Creates the writer and writes the header.
     ///
     /// # Errors
     /// Those of the writer.

@@ -16,7 +16,7 @@ pub const SUMMARY: &str = "llmbench.errors.summary/1";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorGrouping {
     Provider,
-    /// `provider` and `model_name`.
+    /// Both `provider` and `model_name`.
     Model,
     Kind,
     /// The topic of the message.
@@ -188,7 +188,7 @@ pub(super) fn word(word: &Option<String>) -> String {
     word.as_deref().map_or_else(|| "-".to_owned(), text::escape)
 }
 
-/// The shortest prefix of a fingerprint that tells it from all others.
+/// The first 12 characters of a fingerprint, enough to tell it from all others.
 pub(super) fn short_fingerprint(group: &ErrorGroupRow) -> String {
     word(&group.errors.fingerprint).chars().take(12).collect()
 }

@@ -57,7 +57,7 @@ pub struct ModelDetails {
     pub row: ModelRow,
     /// Every field of the entry.
     pub entry: Map<String, Value>,
-    /// Its newest changes.
+    /// The newest changes of the model.
     pub changes: Vec<ChangeView>,
 }
 
@@ -65,7 +65,7 @@ pub struct ModelDetails {
 pub struct ModelsTableOptions {
     /// Models that are off: the reason and the date instead of figures.
     pub off: bool,
-    /// Every column, uncut.
+    /// Shows every column, uncut.
     pub wide: bool,
 }
 
@@ -144,7 +144,7 @@ impl ModelsColumn {
     }
 }
 
-/// The display name; empty if it equals the id.
+/// The display name; a dash if it is missing or equals the id.
 fn display_name(row: &ModelRow) -> String {
     let name = row.display_name.as_ref().filter(|name| **name != row.model);
     name.map_or_else(|| "-".to_owned(), |name| text::one_line(name))

@@ -4,7 +4,7 @@
 use crate::domain::Outcome;
 use serde_json::{Map, Value};
 
-/// The outcome's document.
+/// Builds the document of an outcome.
 ///
 /// # Errors
 /// Passed on from the serializer; a well-formed outcome causes none.
@@ -24,7 +24,7 @@ pub fn document(outcome: &Outcome) -> serde_json::Result<Map<String, Value>> {
 /// The line with its line break, so that one write is one line.
 ///
 /// # Errors
-/// As [`document`].
+/// The same as [`document`].
 pub fn line(outcome: &Outcome) -> serde_json::Result<String> {
     Ok(serde_json::to_string(&document(outcome)?)? + "\n")
 }

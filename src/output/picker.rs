@@ -22,7 +22,7 @@ pub enum PickerStep {
     Taken,
     /// The user left without an answer.
     Left,
-    /// Ctrl-C.
+    /// The user pressed Ctrl-C.
     Interrupted,
 }
 
@@ -53,7 +53,6 @@ impl<'a> Picker<'a> {
         Self { title: text::one_line(title), choices, many, query, found, cursor: 0, marked }
     }
 
-    /// Handles a key.
     pub fn press(&mut self, key: &Key) -> PickerStep {
         match key {
             Key::CtrlC | Key::Char('\u{3}') => return PickerStep::Interrupted,

@@ -103,7 +103,7 @@ impl Progress {
         self.bar.suspend(write)
     }
 
-    /// Removes the bar.
+    /// Removes the bar from the terminal.
     pub fn done(self) {
         self.bar.finish_and_clear();
     }

@@ -24,7 +24,6 @@ impl ProgressCounter {
         Self { bar, begun: Instant::now(), may_show: terminal.stderr_tty && !quiet }
     }
 
-    /// Adds `count`.
     pub fn more(&mut self, count: u64) {
         if self.may_show && self.begun.elapsed() >= PATIENCE {
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
@@ -33,7 +32,7 @@ impl ProgressCounter {
         self.bar.inc(count);
     }
 
-    /// Removes the counter.
+    /// Removes the counter from the terminal.
     pub fn done(self) {
         self.bar.finish_and_clear();
     }

@@ -15,8 +15,8 @@ pub fn possible() -> bool {
 /// Ctrl-C, as the terminal sends it while it is an ordinary key.
 const CTRL_C: u8 = 3;
 
-/// Asks a yes-or-no question; no is the default. The answer is a whole line, so that its Enter does not answer the next
-/// question.
+/// Asks a yes-or-no question; no is the default. The answer is a whole line, so that its Enter does not
+/// answer the next question.
 ///
 /// # Errors
 /// [`io::ErrorKind::Interrupted`] after Ctrl-C, or the terminal's error.
@@ -53,8 +53,8 @@ fn line() -> io::Result<Vec<u8>> {
 /// Asks for one of the choices, or for `many`; empty after Escape. The list is searched by typing.
 ///
 /// # Errors
-/// [`io::ErrorKind::Interrupted`] after Ctrl-C, or the terminal's error. The list is removed from the screen in any
-/// case.
+/// [`io::ErrorKind::Interrupted`] after Ctrl-C, or the terminal's error. The list is removed from the
+/// screen in any case.
 pub fn choose(title: &str, choices: &[PickerItem], many: bool) -> io::Result<Vec<usize>> {
     let _asking = PromptGuard::begin(|during| {
         during.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG);
@@ -101,9 +101,9 @@ fn wipe(terminal: &Term, drawn: &[String]) -> io::Result<()> {
 /// The terminal's modes before the present question, if there is one.
 static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
 
-/// Makes Ctrl-C an ordinary key while a question is open: between two reads of a key it would be a signal that the
-/// question does not see. Drops input typed before the question, because it does not answer it. Restores the modes when
-/// dropped.
+/// Makes Ctrl-C an ordinary key while a question is open: between two reads of a key it would be a signal that
+/// the question does not see. Drops input typed before the question, because it does not answer it. Restores
+/// the modes when dropped.
 struct PromptGuard;
 
 impl PromptGuard {

@@ -18,8 +18,8 @@ pub enum Sort {
 
 /// Narrower terminals, in columns, get no list: the blocks below say the same.
 const NARROWEST: usize = 34;
-/// The columns that a name may always take. It takes at most half of the line; other columns give way before it
-/// shrinks.
+/// The columns that a name may always take. It takes at most half of the line; other columns give
+/// way before it shrinks.
 const LEAST_NAME: usize = 16;
 /// The width of a distribution, in characters.
 const BINS: usize = 24;

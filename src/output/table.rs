@@ -182,8 +182,8 @@ fn why_suspect(model: &ModelReport, view: &ReportView) -> Vec<TableLine> {
     quiet(&listed("suspect because", reasons), view).collect()
 }
 
-/// A notice about cached prompts: a prefix cache answers a repeated prompt faster than a new one, so the two must not
-/// be compared unawares.
+/// A notice about cached prompts: a prefix cache answers a repeated prompt faster than a new one, so the two must
+/// not be compared unawares.
 fn cached(model: &ModelReport, view: &ReportView) -> Vec<TableLine> {
     let CachedInput { runs, tokens, of_input_tokens } = model.cached_input;
     if runs == 0 {

@@ -54,7 +54,7 @@ impl Steps {
         }
     }
 
-    /// Removes the lines.
+    /// Removes the lines from the terminal.
     pub fn done(self) {
         // A failure to draw on stderr has no consequences.
         let _ = self.all.clear();

@@ -55,8 +55,8 @@ impl Terminal {
         Self::new(wishes, std::io::stdout().is_terminal(), std::io::stderr().is_terminal(), size)
     }
 
-    /// Applies the rules: `COLUMNS` wins over the terminal's size, which counts only if stdout is a terminal; otherwise
-    /// 80.
+    /// Applies the rules: `COLUMNS` wins over the terminal's size, which counts only if stdout is
+    /// a terminal; otherwise 80.
     pub fn new(wishes: TerminalEnv, stdout_tty: bool, stderr_tty: bool, size: Option<usize>) -> Self {
         let size = size.filter(|columns| stdout_tty && *columns > 0);
         Self {

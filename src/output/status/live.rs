@@ -43,7 +43,7 @@ impl LiveScreen {
     /// Restores the terminal and leaves the last drawn text on it.
     ///
     /// # Errors
-    /// As [`LiveScreen::show`].
+    /// The same as [`LiveScreen::show`].
     pub fn end(self) -> io::Result<PrintOutcome> {
         match self.last {
             Some(last) if self.in_place => print::data(&format!("{LEAVE}{last}")),

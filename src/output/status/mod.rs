@@ -30,7 +30,7 @@ const MOST_PROBLEMS: usize = 12;
 #[derive(Debug, Clone, PartialEq)]
 pub struct StatusReport {
     pub as_of: DateTime<Utc>,
-    /// The worst first.
+    /// Sorted, the worst first.
     pub problems: Vec<DaemonProblem>,
     /// The store without any secret, if it was opened.
     pub store: Option<String>,
@@ -61,7 +61,7 @@ impl StatusReport {
         self
     }
 
-    /// True if measuring works.
+    /// True if no problem is as severe as [`ProblemSeverity::Unhealthy`].
     pub fn healthy(&self) -> bool {
         self.problems.iter().all(|problem| problem.severity < ProblemSeverity::Unhealthy)
     }

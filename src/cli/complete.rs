@@ -19,13 +19,13 @@ pub struct CompleteArgs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CompletionSource {
     Providers,
-    /// Of models in the catalog, enabled or not.
+    /// Names of models in the catalog, enabled or not.
     Models,
-    /// Of models in the catalog and of the simulator.
+    /// Names of models in the catalog and of the simulator.
     Measurable,
-    /// Of models that providers list and that are not enabled.
+    /// Names of models that providers list and that are not enabled.
     Listed,
-    /// Of models, and fingerprints of errors.
+    /// Names of models, and fingerprints of errors.
     Troubles,
     Runs,
     Batches,
@@ -95,7 +95,7 @@ pub fn place(words: &[String]) -> CompletionContext {
     CompletionContext { wanted, before, typed, config: walk.config, store: walk.store }
 }
 
-/// The state of the definition after the words read so far.
+/// The position in the command definition after the words read so far.
 struct ParsedPrefix<'a> {
     command: &'a Command,
     /// The flag whose value comes next.

@@ -9,7 +9,7 @@ const ENTER: &str = "\x1b[?1049h\x1b[?25l";
 const LEAVE: &str = "\x1b[?25h\x1b[?1049l";
 /// Moves to the upper left corner.
 const HOME: &str = "\x1b[H";
-/// Clears the rest of the line, and everything below.
+/// Clears the rest of the line; `CLEAR_BELOW` clears the lines below.
 const CLEAR_LINE: &str = "\x1b[K";
 const CLEAR_BELOW: &str = "\x1b[J";
 

@@ -16,6 +16,7 @@ pub const SCHEMA: &str = "llmbench.daemon/1";
 pub enum DueReason {
     /// The model is measured, and its turn under a profile has come.
     Cadence {
+        /// The name of that profile.
         profile: String,
     },
     /// The model is new and has to keep answering.

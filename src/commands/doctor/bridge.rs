@@ -16,6 +16,7 @@ pub enum BridgeCheck {
     /// The settings do not describe a usable bridge.
     Unusable {
         why: String,
+        /// The advice; `None` if the error brings none.
         fix: Option<String>,
     },
     Asked {

@@ -1,6 +1,6 @@
-//! Names the commit that a release build is made of, for `--version`: from git, else from `LLMBENCH_COMMIT` and
+//! Records the commit of a release build for `--version`: from git, else from `LLMBENCH_COMMIT` and
 //! `LLMBENCH_COMMIT_DATE`, else unknown, as in an unpacked archive. The date is that of the commit, so that one commit
-//! always gives one binary. Other builds do not ask: they would be compiled anew after each commit.
+//! always gives one binary. Other builds do not record it, because each commit would recompile them.
 #![allow(
     clippy::print_stdout,
     clippy::disallowed_methods,
@@ -27,7 +27,7 @@ fn main() {
     }
 }
 
-/// What git says of this repository. An archive that lies inside another repository is not of its commits.
+/// Runs git in this repository. An archive unpacked inside another repository does not get that one's commit.
 fn from_git(arguments: &[&str]) -> Option<String> {
     let root = std::env::var("CARGO_MANIFEST_DIR").ok()?;
     Path::new(&root).join(".git").exists().then_some(())?;

@@ -2,22 +2,24 @@
 //!
 //! The layers, in the order in which a run passes through them:
 //!
-//! - [`cli`]: every command and flag; no behaviour
-//! - [`settings`]: who wins: flag, environment, file, default; secrets that cannot print
-//! - [`commands`]: what each word does: settings in, exit status out
+//! - [`cli`]: every command and flag; no behavior
+//! - [`settings`]: resolves flag, environment, file and default; secrets that cannot print
+//! - [`commands`]: the commands: settings in, exit status out
 //! - [`export`]: stored rows as files: CSV, JSON, Parquet
 //! - [`output`]: results to stdout, notes and progress to stderr
-//! - [`listings`]: what providers list, against what is measured
-//! - [`daemon`]: measuring around the clock: what is due, claims, pace, budgets, lanes, what is told of it
+//! - [`listings`]: providers' lists of models, compared with the measured ones
+//! - [`daemon`]: measuring around the clock: due series, claims, pace, budgets, lanes, status
 //! - [`notify`]: mail and webhooks
-//! - [`bridge::server`]: the bridge: runners post over HTTP what a store keeps
-//! - [`bridge::client`]: a bridge as a runner sees it: outcomes in, work lists out, over HTTP
+//! - [`bridge::server`]: the bridge: takes over HTTP the rows that runners post for the store
+//! - [`bridge::client`]: a runner's side of the bridge: outcomes in, work lists out, over HTTP
+//! - [`outbox`]: rows on disk until the store has confirmed them
 //! - [`measure`]: one request, one outcome: timeline, verdict, load shapes, statistics
-//! - [`providers`]: hosts, wire formats, keys, errors, the simulator
-//! - [`http`]: HTTP that nobody times: one client, its proxies
-//! - [`wire`]: one HTTP exchange, recorded with stamps
+//! - [`providers`]: hosts, wire formats, keys, errors
+//! - [`simulator`]: a server that speaks every provider's wire format
+//! - [`http`]: HTTP that is not timed: one client, its proxies
+//! - [`wire`]: one HTTP exchange, recorded with timestamps
 //! - [`storage`]: SQLite and MongoDB behind one trait
-//! - [`domain`]: the words (model, profile, run, failure); no I/O
+//! - [`domain`]: the project's terms (model, profile, run, failure); no I/O
 
 pub mod bridge;
 pub mod cli;

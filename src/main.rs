@@ -7,7 +7,7 @@ use llmbench::commands::{dispatch, hardening};
 use llmbench::settings::Env;
 use std::process::ExitCode;
 
-/// The error without hints at commands that no help shows.
+/// Removes hints at commands that are hidden from help.
 fn without_hidden_hints(mut error: clap::Error) -> clap::Error {
     const HIDDEN: &str = "__";
     let hints = match error.get(ContextKind::SuggestedSubcommand) {

@@ -1,4 +1,4 @@
-//! `llmbench catalog`: what providers list, read, compared and shown.
+//! `llmbench catalog`: reads, compares and shows the lists of models of providers.
 
 use clap::{Args, Subcommand};
 

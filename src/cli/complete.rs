@@ -1,5 +1,5 @@
-//! What may stand where somebody pressed TAB, read off the command definition. Pure: names of models, runs and the like
-//! come from `commands::complete`.
+//! Finds the completions for TAB from the command definition. Pure: names of models, runs and the like come from
+//! `commands::complete`.
 
 use super::Cli;
 use clap::{Arg, Args, Command, CommandFactory};
@@ -15,29 +15,25 @@ pub struct CompleteArgs {
     pub words: Vec<String>,
 }
 
-/// Names that the definition does not hold.
+/// The kinds of names that the command definition does not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CompletionSource {
-    /// Of providers.
     Providers,
-    /// Of models in the catalog, enabled or not.
+    /// Names of models in the catalog, enabled or not.
     Models,
-    /// The same, and the simulator's.
+    /// Names of models in the catalog and of the simulator.
     Measurable,
-    /// Of models that providers list and nobody has enabled.
+    /// Names of models that providers list and that are not enabled.
     Listed,
-    /// Of models, and fingerprints of errors.
+    /// Names of models, and fingerprints of errors.
     Troubles,
-    /// Ids of runs.
     Runs,
-    /// Ids of batches of changes.
     Batches,
-    /// Of profiles.
     Profiles,
 }
 
-/// Which argument takes which names: its id, and the command that it belongs to where another one's means something else.
-/// The first that fits counts.
+/// The kind of names that each argument takes: the argument's id, and its command if another command's argument of that
+/// id differs. The first match counts.
 const NAMES: &[(Option<&str>, &str, CompletionSource)] = &[
     (Some("add"), "models", CompletionSource::Listed),
     (Some("run"), "models", CompletionSource::Measurable),
@@ -53,44 +49,41 @@ const NAMES: &[(Option<&str>, &str, CompletionSource)] = &[
     (None, "profile", CompletionSource::Profiles),
 ];
 
-/// A word that the definition holds, and what it is for.
+/// A word of the command definition with its description.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CompletionWord {
-    /// The word.
     pub text: String,
-    /// In a few words; may be empty.
+    /// A short description; may be empty.
     pub about: String,
 }
 
-/// What may stand at the cursor.
+/// The possible completions at the cursor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CompletionKind {
-    /// One of these.
+    /// One of these words, from the definition.
     Words(Vec<CompletionWord>),
-    /// One of these names.
+    /// A name from this source.
     Names(CompletionSource),
-    /// A file.
     Files,
-    /// Anything: nothing can be offered.
+    /// Any text: nothing can be offered.
     Nothing,
 }
 
-/// The cursor's place.
+/// The command line up to the cursor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CompletionContext {
-    /// What may stand there.
     pub wanted: CompletionKind,
-    /// The part of the cursor's word that stands before it: `--model=`, or nothing.
+    /// The part of the cursor's word before the completed text: `--model=`, or empty.
     pub before: String,
-    /// What is typed of it.
+    /// The typed start of the completed text.
     pub typed: String,
-    /// `--config`, where an earlier word says it.
+    /// The value of an earlier `--config`.
     pub config: Option<String>,
-    /// `--store`, where an earlier word says it.
+    /// The value of an earlier `--store`.
     pub store: Option<String>,
 }
 
-/// Reads the words behind the program's name. The last is the cursor's, as far as it is typed.
+/// Reads the words behind the program's name. The last is the one at the cursor, as far as it is typed.
 pub fn place(words: &[String]) -> CompletionContext {
     let mut definition = Cli::command();
     definition.build();
@@ -102,14 +95,14 @@ pub fn place(words: &[String]) -> CompletionContext {
     CompletionContext { wanted, before, typed, config: walk.config, store: walk.store }
 }
 
-/// How far the words lead into the definition.
+/// The position in the command definition after the words read so far.
 struct ParsedPrefix<'a> {
     command: &'a Command,
     /// The flag whose value comes next.
     waiting: Option<&'a Arg>,
-    /// Words that were no flag and no command.
+    /// The number of words that were no flag and no command.
     positionals: usize,
-    /// `--` was passed: no word is a flag any more.
+    /// True after `--`: later words are no flags.
     plain: bool,
     config: Option<String>,
     store: Option<String>,
@@ -132,7 +125,7 @@ impl<'a> ParsedPrefix<'a> {
                 None => {}
             }
         } else if word.starts_with('-') && !self.plain {
-            // A flag that nobody knows: its value, if it has one, cannot be told from what follows.
+            // A value behind an unknown flag cannot be told from an argument.
         } else if let Some(below) = self.below(word) {
             self.command = below;
         } else {
@@ -140,7 +133,7 @@ impl<'a> ParsedPrefix<'a> {
         }
     }
 
-    /// The flag that a word is, and the value that it brings along.
+    /// The flag that a word names, and the value attached to it.
     fn flag<'w>(&self, word: &'w str) -> Option<(&'a Arg, Option<&'w str>)> {
         if self.plain {
             return None;
@@ -177,13 +170,13 @@ impl<'a> ParsedPrefix<'a> {
         }
     }
 
-    /// The command below that a word names; none once something else was named.
+    /// The subcommand that a word names; `None` after a positional argument.
     fn below(&self, word: &str) -> Option<&'a Command> {
         let below = self.command.find_subcommand(word).filter(|below| !below.is_hide_set());
         below.filter(|_| self.positionals == 0 && !self.plain)
     }
 
-    /// What may stand here, and which part of the cursor's word stands before it.
+    /// The completions here, and the part of the cursor's word before them.
     fn at(&self, typed: &str) -> (CompletionKind, String) {
         if let Some(flag) = self.waiting {
             return (self.value(flag), String::new());

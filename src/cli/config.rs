@@ -1,4 +1,4 @@
-//! `llmbench config`: what the settings came to, and who said so.
+//! `llmbench config`: shows the resolved settings with their sources.
 
 use clap::{Args, Subcommand};
 

@@ -1,4 +1,4 @@
-//! `llmbench daemon`: measuring around the clock.
+//! `llmbench daemon`: measures around the clock.
 
 use crate::cli::values;
 use clap::{Args, ValueEnum};
@@ -82,7 +82,7 @@ pub enum LogLevelArg {
     Trace,
 }
 
-/// What signals do, as `--help` and the man page print it.
+/// The effects of signals, printed by `--help` and the man page.
 const SIGNALS: &str = "\
 SIGTERM or Ctrl-C: no new measurement begins, running ones may end, rows are sent to the store \
 once and kept in the outbox otherwise. A second signal ends at once; nothing accepted is lost.

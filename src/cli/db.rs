@@ -1,4 +1,4 @@
-//! `llmbench db`: preparing a store.
+//! `llmbench db`: prepares a store.
 
 use clap::{Args, Subcommand};
 

@@ -1,4 +1,4 @@
-//! `llmbench doctor`: whether this installation is in order.
+//! `llmbench doctor`: checks that this installation is in order.
 
 use clap::Args;
 

@@ -1,4 +1,4 @@
-//! `llmbench errors`: what failed, in groups, one by one, as it happens.
+//! `llmbench errors`: shows failures, in groups, one by one, and as they happen.
 
 use crate::cli::values;
 use clap::{Args, Subcommand, ValueEnum};
@@ -102,7 +102,7 @@ pub struct ErrorsSummaryArgs {
     pub wide: bool,
 }
 
-/// What the columns mean, as `--help` and the man page print it.
+/// The meaning of the columns, printed by `--help` and the man page.
 const DEFINITIONS: &str = "\
 SHARE is the group's part of all errors shown. SUCCESS is the share of successes among all attempts in the window at the \
 providers or models that the group struck: it tells a model that fails now and then from one that does nothing else. \

@@ -1,6 +1,7 @@
-//! Examples of the commands, for the man pages: a line of shell each, and what it does. A test holds that each is accepted.
+//! Examples of the commands for the man pages: one line of shell each, with its effect. A test checks that each is
+//! accepted.
 
-/// A command's path below `llmbench`, and its examples: what one types, and what that does.
+/// A command's path below `llmbench`, and its examples: the line to type and its effect.
 pub const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
     (
         "",
@@ -63,7 +64,7 @@ pub const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
     ("sim models", &[("llmbench sim models", "The names that may stand behind sim:.")]),
 ];
 
-/// The examples of a command; none where it has none of its own.
+/// The examples of a command; empty if it has none of its own.
 pub fn of(path: &str) -> &'static [(&'static str, &'static str)] {
     EXAMPLES.iter().find(|(command, _)| *command == path).map_or(&[], |(_, examples)| examples)
 }

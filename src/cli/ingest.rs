@@ -52,7 +52,7 @@ pub struct IngestServeArgs {
     pub max_connections: u32,
 }
 
-/// What the bridge answers, as `--help` and the man page print it.
+/// The answers of the bridge, printed by `--help` and the man page.
 const PATHS: &str = "\
 Paths:
   POST /ingest           one result

@@ -13,7 +13,7 @@ pub struct IngestKeyArgs {
     pub command: IngestKeyCommand,
 }
 
-/// How keys work, as `--help` and the man page print it.
+/// An explanation of keys, printed by `--help` and the man page.
 const MEANING: &str = "\
 A key is printed once, when it is made; the store keeps its SHA-256 alone. Running bridges follow within seconds. To change \
 a runner's key without a gap: rotate, put the new key on the runner, and the old one ends by itself.";
@@ -109,7 +109,7 @@ pub struct IngestKeyRevokeArgs {
     pub json: bool,
 }
 
-/// A name that stands in lists, logs and rows as it is.
+/// A name that can be shown unchanged in lists, logs and rows.
 fn name(text: &str) -> Result<String, String> {
     let fits = |ch: char| ch.is_ascii_alphanumeric() || "._-".contains(ch);
     if (1..=60).contains(&text.len()) && text.chars().all(fits) {

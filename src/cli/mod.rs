@@ -1,4 +1,4 @@
-//! Every command and flag. Reading this folder is reading `--help`; nothing here does anything.
+//! Every command and flag, and no behavior. Reading this folder is reading `--help`.
 
 pub mod catalog;
 pub mod complete;
@@ -43,7 +43,7 @@ pub struct Cli {
     version: Option<bool>,
 }
 
-/// What `--version` says; see `build.rs` for the commit.
+/// The text of `--version`; see `build.rs` for the commit.
 pub const LONG_VERSION: &str = concat!(
     env!("CARGO_PKG_VERSION"),
     "\ncommit    ",
@@ -68,7 +68,7 @@ Exit status:
        reached
   130  interrupted; what was finished is stored";
 
-/// The heading of flags that every command takes: below a command's own.
+/// The heading of the global flags, which follow a command's own.
 const GLOBAL: &str = "Everywhere";
 
 /// Flags that every command takes.
@@ -138,7 +138,7 @@ mod tests {
             let lines: Vec<&str> = footer.lines().collect();
             for (place, line) in lines.iter().enumerate() {
                 let wide = line.chars().count() > 79;
-                // A paragraph may be a single line of any length: that is wrapped once.
+                // A paragraph may be a single line of any length, which is wrapped once.
                 let next = lines.get(place + 1).is_some_and(|next| !next.is_empty());
                 assert!(!wide || !line.starts_with(' ') && !next, "{}: {line}", command.get_name());
             }

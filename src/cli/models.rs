@@ -1,4 +1,4 @@
-//! `llmbench models`: the catalog of what is measured, read and changed.
+//! `llmbench models`: reads and changes the catalog of measured models.
 
 use crate::cli::values;
 use chrono::{DateTime, Utc};
@@ -37,7 +37,7 @@ pub enum ModelsCommand {
     Undo(ModelsUndoArgs),
 }
 
-/// What a selector is, and how changes behave, as `--help` and the man pages print it.
+/// An explanation of selectors and changes, printed by `--help` and the man pages.
 const SELECTORS: &str = "\
 A selector is an exact provider:model_id, or a pattern in which * stands for any text and ? for any character; quote \
 patterns, or the shell reads them first. A change by a pattern, or of more than one model, shows what will change and \
@@ -125,7 +125,7 @@ pub struct ModelsAddArgs {
     pub consent: ConfirmArgs,
 }
 
-/// What a probe is, as `--help` and the man page print it.
+/// An explanation of probes, printed by `--help` and the man page.
 const ADDING: &str = "\
 A provider's list proves nothing: a model is enabled only after it has answered one real call. One that has not stays in \
 the catalog disabled, with the status probing and what the provider said as its reason; the same command tries it \
@@ -186,7 +186,7 @@ pub struct ModelsRemoveArgs {
     pub consent: ConfirmArgs,
 }
 
-/// What may go and what stays, as `--help` and the man page print it.
+/// An explanation of removal, printed by `--help` and the man page.
 const REMOVING: &str = "\
 A model that has a successful run in the store, published or not, is refused, and with it everything that was named: \
 `llmbench models disable` stops measuring it. Queued measurements of a removed model are cancelled; its errors stay, and \

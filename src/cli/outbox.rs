@@ -1,4 +1,4 @@
-//! `llmbench outbox`: the rows that a daemon has measured and the store does not have yet.
+//! `llmbench outbox`: shows the rows that a daemon has measured and the store does not have yet.
 
 use crate::cli::errors::WindowArgs;
 use clap::{Args, Subcommand, ValueEnum};
@@ -16,7 +16,7 @@ pub struct OutboxArgs {
     pub state_dir: Option<PathBuf>,
 }
 
-/// What the states are, as `--help` and the man page print it.
+/// The meaning of the states, printed by `--help` and the man page.
 const MEANING: &str = "\
 A row is pending until the store has confirmed it; quarantined where trying again cannot help, with the reason, until \
 somebody looks; delivered for some days after that, so that it can be sent once more. Rows are never thrown away before \

@@ -1,4 +1,4 @@
-//! `llmbench results`: stored runs.
+//! `llmbench results`: shows stored runs.
 
 use crate::cli::errors::{ModelArgs, WindowArgs};
 use crate::cli::values;
@@ -128,7 +128,7 @@ pub struct ResultsExportArgs {
     pub quiet: bool,
 }
 
-/// What comes out, as `--help` and the man page print it.
+/// An explanation of the exported forms, printed by `--help` and the man page.
 const EXPORTED: &str = "\
 Every field of every row comes out, and of runs `published`: whether the dashboard shows it. JSON is what is stored, with \
 times as RFC 3339. CSV and Parquet have a column for each \
@@ -206,7 +206,7 @@ pub struct ResultsCompareArgs {
     pub wide: bool,
 }
 
-/// How it is done, as `--help` and the man page print it.
+/// An explanation of the comparison, printed by `--help` and the man page.
 const COMPARED: &str = "\
 The difference is that of the medians, B against A. Two models are compared as they are. Providers are compared by the \
 models that both have under one name, and windows by the models that both have: the ratio of the medians of each model, \

@@ -1,4 +1,4 @@
-//! `llmbench run`: which models, what is asked, how much, and what people and scripts see.
+//! `llmbench run`: the flags for models, request, load and output.
 
 use crate::cli::values;
 use clap::{Args, ValueEnum};
@@ -139,7 +139,7 @@ pub enum SortArg {
     Name,
 }
 
-/// The definitions of the figures, as `--help`, the man page and docs/measuring.md print them: the title in tables, the
+/// The definitions of the figures, printed by `--help`, the man page and docs/measuring.md: the title in tables, the
 /// name in `--fail-if` and JSON, the meaning.
 pub const DEFINITIONS: &str = "\
 Figures, from t0, the moment at which the request is handed to the network,

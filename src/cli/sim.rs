@@ -30,7 +30,7 @@ pub struct SimServeArgs {
     pub listen: SocketAddr,
 }
 
-/// Which numbers of a model its name can change, as `--help` and the man page print it.
+/// The numbers of a model that its name can change, printed by `--help` and the man page.
 const MODIFIERS: &str = "\
 Numbers of a model are changed in its name, in any combination, for example
 steady-ttft50-gap5-n16:
@@ -39,7 +39,7 @@ steady-ttft50-gap5-n16:
   k, b               tokens in one event; events that leave together
   after              visible tokens before something goes wrong";
 
-/// Where each wire format is found, as `--help` and the man page print it.
+/// The paths of the wire formats, printed by `--help` and the man page.
 const PATHS: &str = "\
 Base URLs for clients, ADDR being the address that is printed:
   http://ADDR/v1  chat/completions, completions, responses, messages, models

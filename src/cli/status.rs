@@ -1,4 +1,4 @@
-//! `llmbench status`: how measuring goes.
+//! `llmbench status`: shows the state of measuring.
 
 use crate::cli::values;
 use clap::Args;

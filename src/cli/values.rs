@@ -1,4 +1,4 @@
-//! How people write durations and shares on the command line. Pure.
+//! Parses values of the command line, such as durations and shares. Pure.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use std::time::Duration;
@@ -40,7 +40,7 @@ pub fn share(text: &str) -> Result<f64, String> {
     if (0.0..=1.0).contains(&share) { Ok(share) } else { Err("must lie between 0% and 100%".to_owned()) }
 }
 
-/// A share from 0.5 to 0.9999: how sure something has to be.
+/// A confidence: a share from 0.5 to 0.9999.
 ///
 /// # Errors
 /// A sentence with the accepted forms.
@@ -49,10 +49,10 @@ pub fn confidence(text: &str) -> Result<f64, String> {
     if (0.5..=0.9999).contains(&sure) { Ok(sure) } else { Err("must lie between 50% and 99.99%".to_owned()) }
 }
 
-/// A whole number of 1 or more.
+/// An integer of 1 or more.
 ///
 /// # Errors
-/// A sentence, which names the largest number that `N` holds where that is exceeded.
+/// A sentence, which names the largest number that `N` holds if that is exceeded.
 pub fn at_least_one<N: TryFrom<u64>>(text: &str) -> Result<N, String> {
     let number = text.parse::<u64>().ok().filter(|number| *number > 0);
     let number = number.ok_or_else(|| "must be a whole number of 1 or more".to_owned())?;
@@ -62,7 +62,7 @@ pub fn at_least_one<N: TryFrom<u64>>(text: &str) -> Result<N, String> {
 /// A number above 0.
 ///
 /// # Errors
-/// A sentence.
+/// A sentence for the user.
 pub fn positive(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(number) if number > 0.0 && number.is_finite() => Ok(number),
@@ -73,7 +73,7 @@ pub fn positive(text: &str) -> Result<f64, String> {
 /// A sampling temperature, 0 to 2.
 ///
 /// # Errors
-/// A sentence.
+/// A sentence for the user.
 pub fn temperature(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(number) if (0.0..=2.0).contains(&number) => Ok(number),
@@ -97,7 +97,7 @@ pub fn instant(text: &str) -> Result<DateTime<Utc>, String> {
 /// A word that groups reasons: small letters, digits and underscores, such as `hard_model`.
 ///
 /// # Errors
-/// A sentence.
+/// A sentence for the user.
 pub fn class(text: &str) -> Result<String, String> {
     let fits = |ch: char| ch.is_ascii_lowercase() || ch.is_ascii_digit() || ch == '_';
     if !text.is_empty() && text.len() <= 40 && text.chars().all(fits) {
@@ -107,10 +107,10 @@ pub fn class(text: &str) -> Result<String, String> {
     }
 }
 
-/// A text that says something.
+/// A text that is not empty.
 ///
 /// # Errors
-/// A sentence.
+/// A sentence for the user.
 pub fn reason(text: &str) -> Result<String, String> {
     let text = text.trim();
     if text.is_empty() { Err("say why in a few words".to_owned()) } else { Ok(text.to_owned()) }
@@ -119,7 +119,7 @@ pub fn reason(text: &str) -> Result<String, String> {
 /// A name that people can read: some text, on one line.
 ///
 /// # Errors
-/// A sentence.
+/// A sentence for the user.
 pub fn name(text: &str) -> Result<String, String> {
     let text = text.trim();
     if text.is_empty() || text.chars().any(char::is_control) {

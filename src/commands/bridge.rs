@@ -1,4 +1,5 @@
-//! From settings to a bridge: the store of a host that has no database. `run` and `daemon` use it, `doctor` asks it.
+//! Builds a bridge from settings: the store of a host without a database. `run` and `daemon` use it, `doctor` checks
+//! it.
 
 use crate::bridge::client::http_client::BridgeHttpClient;
 use crate::bridge::client::work_list_cache::WorkListCache;
@@ -15,19 +16,19 @@ use crate::wire::tls::client_config;
 use std::path::Path;
 use std::sync::Arc;
 
-/// What is measured behind a bridge where nobody says it: the provider whose host may not see the database.
+/// The provider measured behind a bridge by default: the one whose host may not access the database.
 pub const PROVIDER: &str = "bedrock";
 
-/// The file of what a runner remembers, in the state directory.
+/// The file of a runner's own records, in the state directory.
 pub const MEMORY: &str = "runner.db";
 
-/// Where to read on.
+/// The section of the documentation that errors refer to.
 const HEADING: &str = "TROUBLESHOOTING.md, \"The runner behind a bridge\"";
 
-/// The bridge's address and who named it, where the store is one.
+/// The bridge's address and its source, if the store is a bridge.
 ///
 /// # Errors
-/// Status 2 where the store's URL cannot be read.
+/// Status 2 if the store's URL cannot be read.
 pub fn named(context: &Context) -> Result<Option<Sourced<BridgeUrl>>, CommandError> {
     let Sourced { value: location, source } = context.store_location()?;
     Ok(match location {
@@ -36,10 +37,10 @@ pub fn named(context: &Context) -> Result<Option<Sourced<BridgeUrl>>, CommandErr
     })
 }
 
-/// The bridge that is the store, where one is. Asks nobody yet. `providers` are those whose work lists are read.
+/// The bridge, if it is the store. Sends no request yet. `providers` are those whose work lists are read.
 ///
 /// # Errors
-/// Status 2 where a key is missing, would travel in the open, or a setting cannot be used.
+/// Status 2 if a key is missing or would travel in the clear, or a setting cannot be used.
 pub fn open(context: &Context, providers: Vec<String>) -> Result<Option<Arc<BridgeClient>>, CommandError> {
     let Some(Sourced { value: base, source }) = named(context)? else { return Ok(None) };
     let settings = settings(context, &source)?;
@@ -69,13 +70,13 @@ pub fn open(context: &Context, providers: Vec<String>) -> Result<Option<Arc<Brid
     Ok(Some(Arc::new(BridgeClient::new(addresses, keys, client, providers, times, kept))))
 }
 
-/// The way to a bridge, and to a file of this machine for what a database would remember: whose turn it is, and what was
-/// learned about models. Opens nothing yet.
+/// A handle to a bridge, and to a local file for the records that a database would keep: turns, and facts learned about
+/// models. Opens nothing yet.
 pub fn store_handle(context: &Context, state_dir: &Path, bridge: Arc<BridgeClient>) -> StoreHandle {
     context.store_handle(StoreLocation::Sqlite(state_dir.join(MEMORY))).behind(bridge)
 }
 
-/// How the bridge is used that `source` names.
+/// The settings of the bridge that `source` names.
 ///
 /// # Errors
 /// Status 2 as [`open`].
@@ -83,8 +84,8 @@ pub fn settings(context: &Context, source: &Source) -> Result<BridgeSettings, Co
     context.settings.bridge(source).map_err(|error| CommandError::usage(error).hint(HEADING))
 }
 
-/// Brings the rules of a daemon into the shape that suits a runner: what only the catalog's owner may decide is off, and
-/// what nobody has named is what a host of its own needs.
+/// Adapts the daemon's settings to a runner: turns off decisions that belong to the catalog's owner, and sets defaults
+/// that suit a host of its own.
 pub fn adapt(context: &mut Context) {
     let named = context.settings.named;
     let daemon_config: &mut DaemonConfig = &mut context.settings.daemon_config;
@@ -92,11 +93,11 @@ pub fn adapt(context: &mut Context) {
         daemon_config.only = vec![PROVIDER.to_owned()];
     }
     if !named.vantage {
-        // The server's own daemons measure from another place, and their slots are other ones.
+        // The server's own daemons measure from another place, and their slots are separate.
         daemon_config.vantage = host_name();
     }
     if named.cadence {
-        // What is said here wins over what the bridge proposes.
+        // Local settings win over the bridge's proposals.
         for provider in daemon_config.only.clone() {
             let rule = daemon_config.by_provider.entry(provider).or_default();
             rule.cadence_seconds = rule.cadence_seconds.or(Some(daemon_config.cadence_seconds));
@@ -107,7 +108,7 @@ pub fn adapt(context: &mut Context) {
     daemon_config.discovery = None;
 }
 
-/// This machine's name in the characters of a vantage.
+/// This machine's name, reduced to the characters of a vantage.
 fn host_name() -> String {
     let uname = rustix::system::uname();
     let fits = |ch: &char| ch.is_ascii_alphanumeric() || matches!(ch, '-' | '_' | '.');

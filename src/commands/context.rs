@@ -1,4 +1,4 @@
-//! What every command starts from: settings, terminal, store. Opened once, passed as a value.
+//! The starting point of every command: settings, terminal, store. Opened once, passed as a value.
 
 use crate::cli::GlobalArgs;
 use crate::commands::exit::{CommandError, Exit};
@@ -18,17 +18,16 @@ use std::sync::Arc;
 
 /// Settings and terminal of one invocation.
 pub struct Context {
-    /// Resolved settings.
     pub settings: Settings,
-    /// What is known about the terminal.
+    /// The properties of the terminal.
     pub terminal: Terminal,
 }
 
 impl Context {
-    /// From the global flags, what the command overrides, and the environment.
+    /// Resolves the global flags, the command's overrides, and the environment.
     ///
     /// # Errors
-    /// [`CommandError`] of status 2, where a value of any source cannot be used.
+    /// [`CommandError`] of status 2 if a value of any source cannot be used.
     pub fn new(global: GlobalArgs, overrides: FlagOverrides, env: Env) -> Result<Self, CommandError> {
         let terminal = Terminal::detect(TerminalEnv::read(|name| env.get(name).map(str::to_owned)));
         let overrides =
@@ -37,22 +36,22 @@ impl Context {
         Ok(Self { settings, terminal })
     }
 
-    /// How lists are shown; `wide` with every column.
+    /// The display settings of lists; `wide` shows every column.
     pub fn view(&self, wide: bool) -> ReportView {
         ReportView::new(self.terminal, wide)
     }
 
-    /// A note for people, unless they want none.
+    /// Writes a note for people unless `quiet`.
     pub fn note(&self, quiet: bool, text: &str) {
         if !quiet {
             print::note(text);
         }
     }
 
-    /// Where the store is that the settings name, and who named it. Opens nothing.
+    /// The location of the configured store, and its source. Opens nothing.
     ///
     /// # Errors
-    /// Status 2 where it is no store's URL.
+    /// Status 2 if it is no store's URL.
     pub fn store_location(&self) -> Result<Sourced<StoreLocation>, CommandError> {
         let named = self.settings.store().map_err(CommandError::usage)?;
         let location = StoreLocation::parse(named.value.expose())
@@ -60,15 +59,15 @@ impl Context {
         Ok(Sourced::new(location, named.source))
     }
 
-    /// What the collections of a MongoDB store are called.
+    /// The names of the collections of a MongoDB store.
     pub fn names(&self) -> CollectionNames {
         CollectionNames::from_lookup(|name| self.settings.env().get(name).map(str::to_owned))
     }
 
-    /// Opens the store that the settings name. The default directory is created; a named one has to exist.
+    /// Opens the configured store. The default directory is created; a configured one has to exist.
     ///
     /// # Errors
-    /// Status 2 where the store is unusable as configured, 75 where it cannot be reached now.
+    /// Status 2 if the store is unusable as configured, 75 if it cannot be reached now.
     pub async fn open_store(&self) -> Result<Arc<dyn Store>, CommandError> {
         let Sourced { value: location, source } = self.store_location()?;
         self.make_default_store_dir(&location, &source)?;
@@ -77,15 +76,15 @@ impl Context {
             .map_err(|error| store_error(&format!("store ({source})"), error))
     }
 
-    /// A way to the store at this place, which may be away. Opens nothing yet.
+    /// A handle to the store at this location, which may be unreachable. Opens nothing yet.
     pub fn store_handle(&self, location: StoreLocation) -> StoreHandle {
         StoreHandle::new(location, self.names(), self.settings.profiles.published.value.clone())
     }
 
-    /// Creates the directory of a store that nobody named.
+    /// Creates the directory of the default store.
     ///
     /// # Errors
-    /// Status 2 where the system does not let us.
+    /// Status 2 if the system refuses.
     pub fn make_default_store_dir(
         &self,
         location: &StoreLocation,
@@ -98,19 +97,19 @@ impl Context {
         })
     }
 
-    /// Where outcomes wait that no store took.
+    /// The directory of outcomes that no store has taken yet.
     ///
     /// # Errors
-    /// Status 2 where there is no state directory.
+    /// Status 2 if there is no state directory.
     pub fn undelivered(&self) -> Result<UndeliveredDir, CommandError> {
         let directory = self.settings.state_dir().map_err(CommandError::usage)?;
         Ok(UndeliveredDir::in_state_dir(&directory.value))
     }
 
-    /// A client for everything that is not measured.
+    /// A client for all requests that are not measured.
     ///
     /// # Errors
-    /// Status 2 where certificates or a proxy cannot be used.
+    /// Status 2 if certificates or a proxy cannot be used.
     pub fn http_client(&self) -> Result<HttpClient, CommandError> {
         let tls = client_config(self.extra_ca().as_deref()).map_err(CommandError::usage)?;
         let proxies = self.settings.proxies().map_err(CommandError::usage)?;
@@ -118,17 +117,17 @@ impl Context {
         HttpClient::new(&tls, proxies, connect).map_err(CommandError::usage)
     }
 
-    /// Certificate authorities of the operator's own.
+    /// The file of the operator's own certificate authorities.
     pub fn extra_ca(&self) -> Option<PathBuf> {
         self.settings.env().get(SSL_CERT_FILE).map(PathBuf::from)
     }
 }
 
-/// What to do where a store cannot be used.
+/// The advice for a store that cannot be used.
 const OTHER_STORE: &str = "TROUBLESHOOTING.md, \"The store\"; --store sqlite:FILE names another one, and `run` measures \
                            without one under --no-store";
 
-/// A store's error as a command's: unreachable is 75, everything else needs a change.
+/// Converts a store's error to a command's: unreachable is status 75, everything else needs a change.
 pub fn store_error(what: &str, error: StoreError) -> CommandError {
     let exit = if matches!(error, StoreError::Unavailable(_)) { Exit::NotStored } else { Exit::Usage };
     CommandError { exit, message: format!("{what}: {error}"), hint: Some(OTHER_STORE.to_owned()) }

@@ -1,14 +1,14 @@
-//! The columns of a table, in the order in which they are written. What is not among them goes into [`EXTRA`].
+//! The columns of a table, in the order in which they are written. All other fields go into [`EXTRA`].
 
 use crate::domain::row_fields::{self, FieldType, RowField};
 use crate::storage::history::merged_rows::PUBLISHED;
 use crate::storage::history::row_pages::RowSource;
 use std::collections::HashMap;
 
-/// The last column: fields that are no column, and known ones with a value of another type, as one JSON object.
+/// The last column, one JSON object: fields without a column, and known ones with a value of another type.
 pub const EXTRA: &str = "extra";
 
-/// Whether the store keeps a run in its published series: a column that is no field of a row.
+/// True if the store keeps a run in its published series: a column that is no field of a row.
 const PUBLISHED_COLUMN: (&str, FieldType) = (PUBLISHED, FieldType::Flag);
 
 /// Names and types of a table's columns, [`EXTRA`] left out.
@@ -27,20 +27,18 @@ pub fn names(table: RowSource) -> Vec<&'static str> {
 
 /// Columns with their types, found by name.
 pub struct ExportColumns {
-    /// Name and type of each.
     pub all: Vec<(&'static str, FieldType)>,
     places: HashMap<&'static str, usize>,
 }
 
 impl ExportColumns {
-    /// The columns of a table.
     pub fn of(table: RowSource) -> Self {
         let all = columns(table);
         let places = all.iter().enumerate().map(|(place, (name, _))| (*name, place)).collect();
         Self { all, places }
     }
 
-    /// Where a field belongs. `expected` is looked at first: rows have their fields in one order, mostly ours.
+    /// The index of a field's column. `expected` is tried first: most rows have their fields in the same order.
     pub fn place(&self, name: &str, expected: usize) -> Option<usize> {
         match self.all.get(expected) {
             Some((there, _)) if *there == name => Some(expected),
@@ -54,7 +52,7 @@ mod tests {
     use super::*;
     use crate::storage::history::RunSeries;
 
-    /// Whoever appends one month's file to another's counts on the order.
+    /// Users append one month's file to another's, so the order must not change.
     #[test]
     fn no_column_moves() {
         const RUNS: &str = "_id provider model_name run_ts gen_ts temperature requested_tokens \

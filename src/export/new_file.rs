@@ -1,4 +1,4 @@
-//! A file that is there whole or not at all: written beside its place under another name, and renamed at the end.
+//! A file that exists whole or not at all: written beside its destination under another name, and renamed at the end.
 
 use super::background_writer::BackgroundWriter;
 use std::fs::{self, OpenOptions};
@@ -6,16 +6,15 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use tempfile::{Builder, TempPath};
 
-/// Why a file cannot be begun.
+/// The reason why a file cannot be created.
 #[derive(Debug, thiserror::Error)]
 pub enum NewFileError {
-    /// Something has that name, and nobody said that it may be replaced.
+    /// A file of that name exists and may not be replaced.
     #[error("{} exists already", .0.display())]
     Exists(PathBuf),
-    /// A directory, a device, a pipe: nothing that could be replaced by a file.
+    /// A directory, a device or a pipe, which a file cannot replace.
     #[error("{} is no regular file", .0.display())]
     NoFile(PathBuf),
-    /// The operating system's words.
     #[error("{} cannot be created: {}", .0.display(), .1)]
     Io(PathBuf, io::Error),
 }
@@ -23,20 +22,20 @@ pub enum NewFileError {
 /// A file while it is written. Dropped before [`NewFile::keep`], it leaves nothing.
 #[derive(Debug)]
 pub struct NewFile {
-    /// Nothing once it is finished.
+    /// `None` once it is finished.
     out: Option<BackgroundWriter>,
     path: PathBuf,
-    /// Removes the file where it is dropped.
+    /// Removes the file when dropped.
     temporary: TempPath,
     replaces: bool,
 }
 
 impl NewFile {
-    /// Begins a file that will be at `path`; where that is a link, at the end of it. `replace` allows it to take the place
-    /// of another one.
+    /// Creates a file that will be at `path`, or at the target if `path` is a link. `replace` allows it
+    /// to replace another one.
     ///
     /// # Errors
-    /// [`NewFileError`].
+    /// Any case of [`NewFileError`].
     pub fn create(path: &Path, replace: bool) -> Result<Self, NewFileError> {
         let failed = |error| NewFileError::Io(path.to_owned(), error);
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
@@ -58,10 +57,11 @@ impl NewFile {
         Ok(Self { out, path, temporary, replaces: replace })
     }
 
-    /// Gives it its name once all of it is on the disk, and says how many bytes it has.
+    /// Gives the file its name once all of it is on the disk, and returns its size in bytes.
     ///
     /// # Errors
-    /// The operating system's; also where something has that name by now and must not be replaced. No file is left then.
+    /// Those of the operating system; also if a file of that name exists by now and must not be replaced. No
+    /// file is left then.
     pub fn keep(self) -> io::Result<u64> {
         let file = self.out.ok_or(ErrorKind::BrokenPipe)?.finish()?;
         file.sync_data()?;
@@ -75,14 +75,14 @@ impl NewFile {
     }
 }
 
-/// Gives a file a name that nothing has.
+/// Gives a file a name that no other file has.
 fn name_once(temporary: TempPath, path: &Path) -> io::Result<()> {
     match temporary.persist_noclobber(path) {
         Ok(()) => Ok(()),
         Err(failed) if failed.error.kind() == ErrorKind::AlreadyExists => {
             Err(io::Error::new(ErrorKind::AlreadyExists, "another file has taken the name meanwhile"))
         }
-        // Some file systems (FAT on old kernels, some of FUSE) know neither way to do it in one step.
+        // Some file systems (FAT on old kernels, some of FUSE) cannot do it in one step.
         Err(failed) if fs::symlink_metadata(path).is_err() => Ok(failed.path.persist(path)?),
         Err(failed) => Err(failed.error),
     }

@@ -1,9 +1,9 @@
-//! What to do about a failure: one sentence and one command a kind.
+//! Advice about failures: one sentence and one command per kind.
 
 use super::text;
 use crate::domain::FailureKind;
 
-/// What an operator can do about failures of this kind.
+/// The advice for an operator on failures of this kind.
 pub fn advice(kind: FailureKind) -> &'static str {
     match kind {
         FailureKind::Auth => "Check the key or role of this provider, and that it may use this model.",
@@ -43,23 +43,22 @@ pub fn advice(kind: FailureKind) -> &'static str {
     }
 }
 
-/// How a model stands in the catalog: what is off, or not there at all, cannot be switched off.
+/// A model's state in the catalog. A model that is off or absent cannot be switched off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CatalogPresence {
     /// The catalog does not have it.
     Missing,
-    /// It is there and not measured.
+    /// It is in the catalog and not measured.
     Disabled,
-    /// It is measured.
     Enabled,
 }
 
-/// Whether what can be done depends on how the model, or any of its provider, stands in the catalog.
+/// True if the advice depends on the state of the model, or of any model of its provider, in the catalog.
 pub fn asks_the_catalog(kind: FailureKind) -> bool {
     matches!(kind, FailureKind::HardModel | FailureKind::Billing)
 }
 
-/// What an operator can do about failures of this kind of a model that stands like this in the catalog.
+/// The advice on failures of this kind for a model in this state of the catalog.
 pub fn advice_for(kind: FailureKind, presence: CatalogPresence) -> String {
     let more = match (kind, presence) {
         (FailureKind::HardModel, CatalogPresence::Enabled) => " Else disable the model.",
@@ -73,23 +72,23 @@ pub fn advice_for(kind: FailureKind, presence: CatalogPresence) -> String {
     format!("{}{more}", advice(kind))
 }
 
-/// A piece of advice, and where people read on: every kind has a heading of its own in TROUBLESHOOTING.md.
+/// Adds the section to read to a piece of advice: every kind has a heading of its own in TROUBLESHOOTING.md.
 pub fn with_heading(advice: &str, kind: FailureKind) -> String {
     format!("{advice} More: TROUBLESHOOTING.md, \"{kind}\"")
 }
 
-/// What can be done about failures of this kind of any model, and where people read on.
+/// The advice on failures of this kind for any model, with the section to read.
 pub fn told(kind: FailureKind) -> String {
     with_heading(advice(kind), kind)
 }
 
-/// The kind that this stored word means, where it is one of ours.
+/// Parses a stored word; `None` if it is no kind of this program.
 pub fn kind(word: &str) -> Option<FailureKind> {
     FailureKind::ALL.into_iter().find(|kind| kind.as_str() == word)
 }
 
-/// What to type first about failures of this kind of this model, which stands like this in the catalog; about money it is
-/// the provider's models that stand so.
+/// The first command to type on failures of this kind of this model. `presence` is the model's state in the catalog;
+/// for failures about money it is that of the provider's models.
 pub fn command(kind: FailureKind, provider: &str, model: &str, presence: CatalogPresence) -> String {
     let named = quoted(&format!("{provider}:{model}"));
     match kind {
@@ -113,7 +112,7 @@ pub fn command(kind: FailureKind, provider: &str, model: &str, presence: Catalog
                 "llmbench models disable {named} --class hard_model --reason 'the provider does not serve it'"
             )
         }
-        // A run learns what the model refuses, and stores it for the next one.
+        // A run learns which parameters the model refuses, and stores that for the next one.
         FailureKind::TransientProvider
         | FailureKind::HardCapability
         | FailureKind::Interrupted
@@ -126,12 +125,12 @@ pub fn command(kind: FailureKind, provider: &str, model: &str, presence: Catalog
     }
 }
 
-/// One call with all that can be said about it, of which nothing is kept.
+/// One call with every detail shown, of which nothing is stored.
 fn look(named: &str) -> String {
     format!("llmbench run --model {named} --no-store --verbose")
 }
 
-/// A word as a shell takes it, in one line whatever it holds.
+/// Quotes a word for a shell, on one line whatever it contains.
 pub fn quoted(word: &str) -> String {
     let plain = |ch: char| ch.is_ascii_alphanumeric() || "._:/@%+=,-".contains(ch);
     let word = text::escape(word);

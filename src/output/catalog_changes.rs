@@ -1,4 +1,4 @@
-//! Changes of the catalog for people and programs: what is going to change, what has changed, who did it and why.
+//! Formats changes of the catalog for people and programs: planned and past changes, with their author and reason.
 
 use super::run_report::ReportView;
 use super::{json as document, run_report, text};
@@ -7,38 +7,28 @@ use crate::domain::{Batch, ModelRef};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
-/// The name and version of the document's form; described by `docs/schema/models_history.schema.json`.
+/// The schema of the document, described by `docs/schema/models_history.schema.json`.
 pub const SCHEMA: &str = "llmbench.models.history/1";
 
-/// A batch as it is shown.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BatchView {
-    /// Who, when and why.
     pub batch: Batch,
-    /// Its changes, or those that were asked for.
+    /// Its changes, or those that were requested.
     pub changes: Vec<ChangeView>,
 }
 
-/// A change of one model as it is shown.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChangeView {
-    /// Its batch.
     pub batch: String,
-    /// What was done.
     pub action: Option<String>,
-    /// Who did it.
     pub who: Option<String>,
-    /// Why.
     pub why: Option<String>,
-    /// The provider.
     pub provider: String,
-    /// The model.
     pub model: String,
-    /// When.
     pub at: DateTime<Utc>,
-    /// The values before; `None` where it was not in the catalog.
+    /// The values before; `None` if the model was not in the catalog.
     pub before: Option<Map<String, Value>>,
-    /// The values after.
+    /// The values after the change.
     pub after: Map<String, Value>,
     /// `done`, `not_done`, or `unknown` after a crash.
     pub became: String,
@@ -49,7 +39,7 @@ pub fn planned(model: &ModelRef, before: Option<&Map<String, Value>>, after: &Ma
     format!("{}: {}", text::escape(&model.to_string()), difference(before, Some(after)))
 }
 
-/// `enabled true → false, disabled_reason "gone"`; times of the change itself are left out.
+/// For example `enabled true → false, disabled_reason "gone"`; times of the change itself are left out.
 pub fn difference(before: Option<&Map<String, Value>>, after: Option<&Map<String, Value>>) -> String {
     let Some(after) = after else { return "it is not in the catalog any more".to_owned() };
     if takes_away(after) {
@@ -74,7 +64,7 @@ fn one(value: &Value) -> String {
     text::one_line(&value.to_string())
 }
 
-/// The batches: a few lines each, or, where `whole` is wanted, every value.
+/// The batches: a few lines each, or every value if `whole`.
 pub fn text(batches: &[BatchView], whole: bool, view: &ReportView) -> String {
     let mut lines = Vec::new();
     for batch in batches {
@@ -116,7 +106,7 @@ fn done(batch: &BatchView) -> usize {
     batch.changes.iter().filter(|change| change.became == "done").count()
 }
 
-/// How many models, and the first of them by name.
+/// The number of models, and the first of them by name.
 fn names(batch: &BatchView) -> String {
     const SHOWN: usize = 3;
     let changed: Vec<&ChangeView> = batch.changes.iter().filter(|change| change.became == "done").collect();
@@ -129,7 +119,7 @@ fn names(batch: &BatchView) -> String {
     }
 }
 
-/// What became of a change that was not simply made.
+/// The result of a change; empty if it was simply made.
 fn became(change: &ChangeView) -> &'static str {
     match change.became.as_str() {
         "done" => "",
@@ -145,7 +135,6 @@ fn change_lines(change: &ChangeView, view: &ReportView) -> Vec<String> {
     text::wrap(&line, view.terminal.width, 2)
 }
 
-/// The lines of a model's newest changes.
 pub fn of_model(changes: &[ChangeView], view: &ReportView) -> Vec<String> {
     let words = |text: &Option<String>| text.as_deref().map_or_else(|| "?".to_owned(), text::one_line);
     let line = |change: &ChangeView| {
@@ -185,7 +174,6 @@ pub fn json(batches: &[BatchView]) -> String {
     format!("{:#}\n", json!({ "schema": SCHEMA, "batches": batches }))
 }
 
-/// One change as JSON.
 pub fn change(change: &ChangeView) -> Value {
     json!({
         "batch": change.batch,

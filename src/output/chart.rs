@@ -6,7 +6,7 @@ use crate::measure::metrics::{METRICS, Metric, position};
 use crate::measure::report::ModelReport;
 use crate::measure::stats::percentile;
 
-/// Terminals narrower than this get no charts.
+/// Narrower terminals, in columns, get no charts.
 pub const MINIMUM_WIDTH: usize = 100;
 /// With fewer samples a histogram shows noise.
 pub const MINIMUM_SAMPLES: usize = 5;
@@ -59,7 +59,7 @@ fn chart(metric: &Metric, sorted: &[f64], unicode: bool) -> Option<Vec<String>> 
     let most = counts.iter().copied().max().unwrap_or(1).max(1);
     let edge = |place: usize| low + (high - low) * place as f64 / BINS as f64;
     let labels: Vec<String> = (0..BINS).map(|place| units::cell(metric.unit, edge(place), unicode)).collect();
-    // Samples closer together than figures are written: the table has said all there is.
+    // The samples are closer together than the precision of the labels; the table has said everything.
     if labels.windows(2).any(|pair| pair[0] == pair[1]) {
         return None;
     }
@@ -74,8 +74,9 @@ fn chart(metric: &Metric, sorted: &[f64], unicode: bool) -> Option<Vec<String>> 
     Some(lines)
 }
 
-/// From the smallest sample to the largest, or to where a long tail starts: three times the distance between the 10th and
-/// the 90th percentile above the median. What lies beyond is counted in the last bin, whose label ends in `+` then.
+/// The range from the smallest sample to the largest, or to the start of a long tail: three times the distance
+/// between the 10th and the 90th percentile above the median. Samples beyond it are counted in the last bin, whose
+/// label then ends in `+`.
 fn range(sorted: &[f64]) -> Option<(f64, f64)> {
     let (low, high) = (*sorted.first()?, *sorted.last()?);
     let spread = percentile(sorted, 90.0) - percentile(sorted, 10.0);

@@ -1,39 +1,39 @@
-//! Colour, where it is wanted. It only repeats what the words say.
+//! Colors text where color is wanted. Color only repeats what the words say.
 
-/// Puts colours around text, or leaves it alone.
+/// Adds colors to text, or returns it unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Paint {
-    /// Whether escape sequences may be written.
+    /// True if escape sequences may be written.
     pub on: bool,
 }
 
 impl Paint {
-    /// Names and headings.
+    /// For names and headings.
     pub fn heading(self, text: &str) -> String {
         self.with("1", text)
     }
 
-    /// Failures and tripped gates.
+    /// For failures and tripped gates.
     pub fn bad(self, text: &str) -> String {
         self.with("31", text)
     }
 
-    /// What deserves a second look.
+    /// For values that deserve a second look.
     pub fn doubtful(self, text: &str) -> String {
         self.with("33", text)
     }
 
-    /// Passed gates.
+    /// For gates that passed.
     pub fn good(self, text: &str) -> String {
         self.with("32", text)
     }
 
-    /// Advice and explanations.
+    /// For advice and explanations.
     pub fn quiet(self, text: &str) -> String {
         self.with("2", text)
     }
 
-    /// Indentation stays outside, so that only words are coloured.
+    /// Indentation stays outside the color, so that only words are colored.
     fn with(self, code: &str, text: &str) -> String {
         let words = text.trim_start();
         if !self.on || words.is_empty() {

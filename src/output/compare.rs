@@ -1,4 +1,4 @@
-//! Two sides held against each other: a table with intervals drawn to scale, and the document for programs.
+//! Formats a comparison of two sides: a table with intervals drawn to scale, and the document for programs.
 
 use super::report::{Column, ListReport};
 use super::run_report::ReportView;
@@ -8,31 +8,30 @@ use crate::measure::compare::{ComparedMetric, MetricComparison, SampleBlock};
 use crate::measure::metrics::BetterDirection;
 use serde_json::{Value, json};
 
-/// The name and version of the document.
 pub const COMPARISON: &str = "llmbench.results.compare/1";
 
-/// How many models are listed where nobody asks for all.
+/// Models that are listed unless all are requested.
 const LISTED: usize = 20;
 
-/// Columns of an interval's drawing; odd, so that "the same" has a column of its own.
+/// The columns of an interval's drawing; odd, so that "the same" has a column of its own.
 const SCALE: usize = 25;
 
-/// What was asked.
+/// The settings of a comparison.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CompareSettings {
-    /// `published` or `probe`.
+    /// Either `published` or `probe`.
     pub series: &'static str,
-    /// How sure the whole answer is.
+    /// The confidence of the whole answer, 0 to 1.
     pub confidence: f64,
-    /// How sure each figure's interval is, so that the whole is.
+    /// The confidence of each figure's interval, chosen so that the whole reaches `confidence`.
     pub confidence_each: f64,
-    /// What is too small to be a difference, as a share.
+    /// The smallest share that counts as a difference.
     pub min_difference: f64,
-    /// Of the resampling.
+    /// The seed of the resampling.
     pub seed: u64,
 }
 
-/// One side and what was read of it.
+/// One side and the runs that were read for it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SideReport {
     /// As it was typed.
@@ -41,13 +40,11 @@ pub struct SideReport {
     pub provider: Option<String>,
     /// Its model, if it names one.
     pub model: Option<String>,
-    /// Its window.
     pub window: Window,
-    /// Runs in it.
     pub runs: u64,
-    /// Those of the published series among them.
+    /// Runs of the published series among them.
     pub published: u64,
-    /// Suspect ones among them.
+    /// Suspect runs among them.
     pub suspect: u64,
     /// Rows among them that name no model.
     pub odd: u64,
@@ -55,45 +52,40 @@ pub struct SideReport {
     pub odd_values: u64,
 }
 
-/// A figure and the answer; both `None` where there are too few runs.
+/// A figure and its answer; both `None` if there are too few runs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ComparedFigure {
-    /// Which.
     pub figure: &'static ComparedMetric,
-    /// What was found.
     pub found: Option<MetricComparison>,
-    /// Whether it is a real difference.
+    /// True if it is a real difference.
     pub real: Option<bool>,
 }
 
 /// A model of both sides.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model {
-    /// What it is called on both sides; empty where two models are compared.
+    /// Its name on both sides; empty if two models are compared.
     pub name: String,
-    /// Its samples, a block for each figure.
+    /// Its samples, one block per figure.
     pub figures: Vec<SampleBlock>,
 }
 
-/// The whole comparison.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ComparisonReport {
-    /// What was asked.
     pub asked: CompareSettings,
-    /// The side that is the measure.
+    /// The side that serves as the reference.
     pub a: SideReport,
-    /// The side that is held against it.
+    /// The side that is compared with it.
     pub b: SideReport,
-    /// Whether models stand against themselves, and not one against another.
+    /// True if each model is compared with itself, false if one is compared with another.
     pub paired: bool,
-    /// The answers.
     pub figures: Vec<ComparedFigure>,
-    /// All models that either side has.
+    /// All models that occur on either side.
     pub models: Vec<Model>,
 }
 
 impl ComparisonReport {
-    /// How many models count on both sides, and how many on one alone or too seldom.
+    /// The number of models that count on both sides, and of those with one side only or too few runs.
     fn models_counted(&self) -> (usize, usize) {
         let both = self.models.iter().filter(|model| model.figures.iter().any(SampleBlock::counts)).count();
         (both, self.models.len() - both)
@@ -201,14 +193,14 @@ fn answer(judged: &ComparedFigure) -> String {
     .to_owned()
 }
 
-/// A ratio as a change: `+12.3 %`, `−4.0 %`; a multiple where percents would be long.
+/// A ratio as a change: `+12.3 %`, `−4.0 %`; a multiple if percents would be long.
 fn change(ratio: f64) -> String {
     let percent = (ratio - 1.0) * 100.0;
     if percent >= 999.5 { format!("x {}", units::short_rate(ratio)) } else { format!("{percent:+.1} %") }
 }
 
-/// An interval on a logarithmic scale, so that half and double lie as far from the line where nothing changes: its ends, and
-/// the ratio itself. `reach` is the logarithm that lies at the edge.
+/// An interval on a logarithmic scale, so that half and double are equally far from the line of no change: its ends,
+/// and the ratio itself. `reach` is the logarithm at the edge.
 fn drawing(found: &MetricComparison, reach: f64, unicode: bool) -> String {
     let place = |ratio: f64| {
         let share = if reach > 0.0 { ratio.ln() / reach } else { 0.0 };
@@ -240,7 +232,7 @@ fn models(comparison: &ComparisonReport, view: &ReportView) -> Vec<String> {
     lines
 }
 
-/// A column for each figure. The best judged one stays longest where there is little room.
+/// One column per figure. The figure with the best evidence stays longest on a narrow screen.
 fn model_list<'a>(models: &'a [&'a Model], comparison: &ComparisonReport) -> ListReport<'a, &'a Model> {
     const TITLES: [&str; 5] = ["TTFT", "TOK/S", "VISIBLE", "INTER-TOKEN", "TOTAL"];
     fn most(model: &Model, side: fn(&SampleBlock) -> usize) -> String {
@@ -264,7 +256,6 @@ fn model_list<'a>(models: &'a [&'a Model], comparison: &ComparisonReport) -> Lis
     })
 }
 
-/// The document for programs.
 pub fn document(comparison: &ComparisonReport) -> Value {
     let asked = &comparison.asked;
     let (both, rest) = comparison.models_counted();

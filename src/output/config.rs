@@ -1,4 +1,4 @@
-//! The settings with their sources, as a list for people and a document for programs.
+//! Formats the settings with their sources, as a list for people and a document for programs.
 
 use super::report::{Column, ListReport};
 use super::run_report::ReportView;
@@ -6,7 +6,7 @@ use crate::domain::sourced::Source;
 use serde_json::{Value, json};
 use std::fmt::Display;
 
-/// The name and version of the document; described by `docs/schema/config.schema.json`.
+/// The schema of the document, described by `docs/schema/config.schema.json`.
 pub const SCHEMA: &str = "llmbench.config/1";
 
 /// One setting. A secret has no value here: it is set or unset.
@@ -25,22 +25,21 @@ enum SettingCell {
 }
 
 impl SettingRow {
-    /// A value that anybody may read.
+    /// A setting that is no secret.
     pub fn new(name: impl Into<String>, value: impl Display, source: &Source) -> Self {
         Self { name: name.into(), value: SettingCell::Value(value.to_string()), source: source.clone() }
     }
 
-    /// A secret that somebody has set.
+    /// A secret that is set.
     pub fn set(name: impl Into<String>, source: Source) -> Self {
         Self { name: name.into(), value: SettingCell::Secret, source }
     }
 
-    /// Nobody has set it.
+    /// A setting that is not set.
     pub fn unset(name: impl Into<String>, source: Source) -> Self {
         Self { name: name.into(), value: SettingCell::Unset, source }
     }
 
-    /// Whether it has a value.
     pub fn is_set(&self) -> bool {
         self.value != SettingCell::Unset
     }

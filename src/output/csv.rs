@@ -1,5 +1,5 @@
-//! Outcomes as rows of one CSV file, successes and failures under one header that never changes within a version. Cells
-//! that a spreadsheet would run as a formula are disarmed: some of their text comes from providers.
+//! Writes outcomes as rows of one CSV file, successes and failures under one header that never changes within a
+//! version. Cells that a spreadsheet would run as a formula are disarmed: some of their text comes from providers.
 
 use super::ndjson;
 use crate::domain::{Outcome, row_fields};
@@ -7,23 +7,22 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use std::io::{self, Write};
 
-/// The header: `outcome`, then the names of the data contract. Nested fields (`misc`, `provider_timing`) stay out; lists are
-/// joined with spaces (numbers) or semicolons (sentences).
+/// The header: `outcome`, then the names of the data contract. Nested fields (`misc`, `provider_timing`) are left out;
+/// lists are joined with spaces (numbers) or semicolons (sentences).
 pub fn columns() -> Vec<&'static str> {
     std::iter::once("outcome").chain(row_fields::in_csv().map(|field| field.name)).collect()
 }
 
-/// Writes rows behind a header.
 pub struct RowWriter<W: Write> {
     writer: ::csv::Writer<W>,
     columns: Vec<&'static str>,
 }
 
 impl<W: Write> RowWriter<W> {
-    /// Writes the header.
+    /// Creates the writer and writes the header.
     ///
     /// # Errors
-    /// What the writer says.
+    /// Those of the writer.
     pub fn new(out: W) -> io::Result<Self> {
         let mut writer = ::csv::Writer::from_writer(out);
         let columns = columns();
@@ -32,10 +31,10 @@ impl<W: Write> RowWriter<W> {
         Ok(Self { writer, columns })
     }
 
-    /// Writes one outcome and flushes, so that what was paid for survives a crash.
+    /// Writes one outcome and flushes, so that paid results survive a crash.
     ///
     /// # Errors
-    /// What the writer says.
+    /// Those of the writer.
     pub fn write(&mut self, outcome: &Outcome) -> io::Result<()> {
         let fields = ndjson::document(outcome)?;
         let cells = self.columns.iter().map(|name| fields.get(*name).map_or_else(String::new, cell));
@@ -44,10 +43,10 @@ impl<W: Write> RowWriter<W> {
     }
 }
 
-/// Rows under the names that they have in JSON; the header is that of an empty row.
+/// Rows under their JSON names; the header is that of an empty row.
 ///
 /// # Errors
-/// None that a row of plain fields can cause; passed on from the serialiser and the writer.
+/// Passed on from the serializer and the writer; a row of plain fields causes none.
 pub fn sheet<R: Serialize + Default>(rows: &[R]) -> io::Result<String> {
     let fields = |row: &R| match serde_json::to_value(row)? {
         Value::Object(fields) => Ok(fields),
@@ -81,13 +80,13 @@ fn cell(value: &Value) -> String {
     }
 }
 
-/// An apostrophe before text that a spreadsheet would take for a formula (OWASP, "CSV injection"). Numbers are no text and
-/// keep their sign.
+/// Puts an apostrophe before text that a spreadsheet would take for a formula (OWASP, "CSV injection"). Numbers are not
+/// text and keep their sign.
 pub fn disarm(text: &str) -> String {
     if is_formula(text) { format!("'{text}") } else { text.to_owned() }
 }
 
-/// Whether a spreadsheet would take it for a formula.
+/// True if a spreadsheet would take the text for a formula.
 pub fn is_formula(text: &str) -> bool {
     text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n'])
 }
@@ -111,7 +110,7 @@ mod tests {
         &row[columns().iter().position(|column| *column == name).unwrap()]
     }
 
-    /// Scripts read columns by place: none of these may move. New ones follow behind.
+    /// Scripts read columns by position: none of these may move. New ones follow behind.
     #[test]
     fn no_column_moves() {
         const HEADER: &str = "outcome,_id,provider,model_name,run_ts,gen_ts,connection,benchmark_profile_id,sample_role,\

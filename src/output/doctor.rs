@@ -1,5 +1,5 @@
-//! What `doctor` found, for people and for programs: what is wrong first, with what to do and where to read on, then what
-//! was looked at, section by section.
+//! Formats the findings of `doctor` for people and programs: problems first, with advice and the section to read, then
+//! all checks, section by section.
 
 use super::json::time;
 use super::units::counted;
@@ -8,10 +8,10 @@ use crate::domain::finding::{Finding, FindingSection, Severity};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-/// The longest column of subjects, in columns of the terminal.
+/// The widest column of subjects, in columns of the terminal.
 const SUBJECT: usize = 32;
 
-/// The whole of it, ending in a line break.
+/// All findings, ending in a line break.
 pub fn text(found: &[Finding], view: &ReportView) -> String {
     let mut lines = view.wrap(&headline(found));
     let open = || found.iter().filter(|one| one.is_open());
@@ -37,7 +37,7 @@ pub fn text(found: &[Finding], view: &ReportView) -> String {
     lines.iter().map(|line| format!("{line}\n")).collect()
 }
 
-/// `Fine: 12 of Configuration, 3 of Store; -v shows each`; nothing where nothing is fine.
+/// For example `Fine: 12 of Configuration, 3 of Store; -v shows each`; `None` if nothing is fine.
 fn fine(found: &[Finding]) -> Option<String> {
     let count = |section: FindingSection| {
         found.iter().filter(|one| one.section == section && one.severity == Severity::Ok).count()
@@ -50,7 +50,7 @@ fn fine(found: &[Finding]) -> Option<String> {
     (!words.is_empty()).then(|| format!("Fine: {}; -v shows each", words.join(", ")))
 }
 
-/// `2 findings, 1 not known, 30 fine`.
+/// For example `2 findings, 1 not known, 30 fine`.
 fn headline(found: &[Finding]) -> String {
     let count = |severity| found.iter().filter(|one| one.severity == severity).count();
     let (wrong, unknown, notes) = (count(Severity::Finding), count(Severity::Unknown), count(Severity::Note));
@@ -80,7 +80,7 @@ fn title(section: FindingSection) -> &'static str {
     }
 }
 
-/// Something that is open, in full: nothing of it is cut.
+/// A problem in full; nothing of it is cut.
 fn problem(one: &Finding, view: &ReportView) -> Vec<String> {
     let paint = view.paint();
     let word = if one.severity == Severity::Finding { "FINDING" } else { "UNKNOWN" };
@@ -101,7 +101,7 @@ fn problem(one: &Finding, view: &ReportView) -> Vec<String> {
     lines
 }
 
-/// What is fine or worth knowing: a line each. A note is to be read whole, with its way out.
+/// Facts that are fine or worth knowing, one line each. A note is shown whole, with its advice.
 fn rows(found: &[&Finding], view: &ReportView) -> Vec<String> {
     let (paint, terminal) = (view.paint(), view.terminal);
     let subjects: Vec<String> = found.iter().map(|one| text::escape(&one.subject)).collect();
@@ -125,7 +125,7 @@ fn rows(found: &[&Finding], view: &ReportView) -> Vec<String> {
     lines
 }
 
-/// Words behind a head, their further lines below the first; where the head leaves too little room, below the head.
+/// Puts words behind a head, with further lines aligned below the first; below the head if it leaves too little room.
 fn hanging(head: &str, words: &str, width: usize) -> Vec<String> {
     const LEAST: usize = 24;
     let indent = text::width(head);

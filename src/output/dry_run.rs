@@ -1,4 +1,4 @@
-//! What a daemon would do: which series is due and when, and which models would be tried; for people and for programs.
+//! Formats the plan of a daemon for people and programs: due series with their times, and models that would be tried.
 
 use super::json::time;
 use super::report::{Column, ListReport};
@@ -8,20 +8,20 @@ use crate::domain::window::span;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-/// The name and version of the document's form; described by `docs/schema/daemon.schema.json`.
+/// The schema of the document, described by `docs/schema/daemon.schema.json`.
 pub const SCHEMA: &str = "llmbench.daemon/1";
 
-/// Why a model is asked.
+/// The reason for which a model is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DueReason {
-    /// It is measured, and this is its turn under a profile.
+    /// The model is measured, and its turn under a profile has come.
     Cadence {
-        /// The profile's name.
+        /// The name of that profile.
         profile: String,
     },
-    /// It is new, and has to keep answering.
+    /// The model is new and has to keep answering.
     Admission,
-    /// It was set aside, and may answer again.
+    /// The model was set aside and may answer again.
     Recheck,
 }
 
@@ -42,22 +42,20 @@ impl DueReason {
     }
 }
 
-/// Something to ask, and when.
+/// A planned call of a model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DueRow {
-    /// The model.
     pub model: ModelRef,
-    /// Why it is asked.
     pub why: DueReason,
-    /// Seconds from turn to turn of a model that is measured.
+    /// The interval of a measured model, in seconds.
     pub cadence_seconds: Option<u32>,
-    /// When it was last measured.
+    /// The end of the last measurement.
     pub finished_at: Option<DateTime<Utc>>,
-    /// When it is due, or since when it has been.
+    /// The time from which the call is due; may be in the past.
     pub due_at: DateTime<Utc>,
 }
 
-/// The table, what is due first at the top, and how many are due.
+/// The table, the earliest due first, and the number of due rows.
 pub fn due(rows: &[DueRow], now: DateTime<Utc>, terminal: &Terminal) -> String {
     if rows.is_empty() {
         return "no model is enabled for this daemon\n".to_owned();
@@ -84,7 +82,6 @@ fn list(rows: &[DueRow], now: DateTime<Utc>) -> ListReport<'_, DueRow> {
         .column(Column::number("DUE"), move |row| due(row.due_at))
 }
 
-/// The same for programs.
 pub fn document(rows: &[DueRow], now: DateTime<Utc>) -> Value {
     let row = |row: &DueRow| {
         json!({

@@ -1,5 +1,5 @@
-//! The whole story of a model's errors, or of one fingerprint: how often, since when, in which forms, the last occurrences
-//! with their full messages, and what to do.
+//! Formats all that is known about a model's errors, or about one fingerprint: count, dates, forms, the last
+//! occurrences with full messages, and advice.
 
 use super::errors::{
     self, ErrorGroupRow, FailureAdvice, advice_document, advised, document, error_rate, window,
@@ -11,39 +11,33 @@ use super::{json, row_fields, text};
 use crate::domain::Window;
 use serde_json::{Map, Value, json};
 
-/// The name and version of the story's document.
 pub const DETAILS: &str = "llmbench.errors.show/1";
 
-/// What is known about the errors of one model or fingerprint.
+/// The errors of one model or of one fingerprint.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ErrorStory {
-    /// The provider.
     pub provider: Option<String>,
-    /// The model.
     pub model: Option<String>,
-    /// The fingerprint, where the story is of one.
+    /// The fingerprint; `None` for all errors of a model.
     pub fingerprint: Option<String>,
-    /// Whether the catalog has the model enabled.
+    /// True if the model is enabled in the catalog.
     pub enabled: bool,
-    /// The window.
     pub window: Window,
-    /// Errors in the window.
     pub errors: u64,
     /// Successes of the model in the window.
     pub successes: u64,
-    /// The model's newest success ever.
+    /// The model's newest success of all time.
     pub last_success: Option<Map<String, Value>>,
-    /// What is counted under the fingerprint since the beginning.
+    /// The stored totals of the fingerprint since its first occurrence.
     pub rollup: Option<Map<String, Value>>,
     /// The errors by fingerprint.
     pub groups: Vec<ErrorGroupRow>,
-    /// The newest errors, newest first, as they are stored.
+    /// The newest errors, newest first, as stored rows.
     pub recent: Vec<Map<String, Value>>,
-    /// Known kinds.
     pub advised: Vec<FailureAdvice>,
 }
 
-/// The story for people, ending in a line break.
+/// The details for people, ending in a line break.
 pub fn text(details: &ErrorStory, view: &ReportView) -> String {
     let mut lines = heading(details, view);
     lines.extend(details.rollup.iter().flat_map(|rollup| whole_life(rollup, view)));
@@ -74,7 +68,7 @@ fn heading(details: &ErrorStory, view: &ReportView) -> Vec<String> {
     let rate = error_rate(details.successes, details.errors);
     let rate = rate.map(|rate| format!(", success rate {}", units::share(rate))).unwrap_or_default();
     let figures = match details.fingerprint {
-        // The model's other errors are not in this story, so neither is its rate.
+        // The model's other errors are not shown, so its rate is not shown either.
         Some(_) => counted(details.errors, "error"),
         None => {
             format!("{}, {}{rate}", counted(details.errors, "error"), counted(details.successes, "success"))
@@ -86,7 +80,7 @@ fn heading(details: &ErrorStory, view: &ReportView) -> Vec<String> {
     lines
 }
 
-/// What the rollup remembers beyond the window.
+/// The facts of the rollup that reach beyond the window.
 fn whole_life(rollup: &Map<String, Value>, view: &ReportView) -> Vec<String> {
     view.wrap(&format!(
         "{} in {}, {} times since {}, last {}",
@@ -133,7 +127,6 @@ pub(super) fn occurrence(row: &Map<String, Value>, view: &ReportView) -> Vec<Str
     lines
 }
 
-/// The story for programs.
 pub fn json(details: &ErrorStory) -> Value {
     let groups: Vec<_> = details.groups.iter().map(|group| document(group, details.errors)).collect();
     let last = details.last_success.as_ref().and_then(|run| run.get("run_ts"));

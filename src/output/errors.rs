@@ -1,5 +1,5 @@
-//! Errors of a window in groups: the table for people with what to do about each kind, the document and the rows for
-//! programs. How rows become groups is `commands::errors`.
+//! Formats the errors of a window in groups: a table with advice for people, a document and rows for programs.
+//! `commands::errors` does the grouping.
 
 use super::advice::{self, CatalogPresence};
 use super::report::{Column, ListReport};
@@ -10,90 +10,74 @@ use crate::domain::{ErrorGroup, FailureKind, Window};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
-/// The name and version of the summary's document.
 pub const SUMMARY: &str = "llmbench.errors.summary/1";
 
-/// What errors are grouped by.
+/// The property that errors are grouped by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorGrouping {
-    /// `provider`.
     Provider,
-    /// `provider` and `model_name`.
+    /// Both `provider` and `model_name`.
     Model,
-    /// `error_kind`.
     Kind,
-    /// What the message is about.
+    /// The topic of the message.
     Cause,
-    /// `stage`.
     Stage,
-    /// `fingerprint`.
     Fingerprint,
 }
 
-/// Errors that have something in common, beside all attempts at what they struck.
+/// Errors that have something in common, with the totals of the providers or models that they affected.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ErrorGroupRow {
-    /// The errors.
     pub errors: ErrorGroup,
-    /// All errors of the providers or models that these errors struck.
+    /// All errors of the providers or models that these errors affected.
     pub errors_there: u64,
-    /// All successes of the same.
+    /// All successes of the same providers or models.
     pub successes_there: u64,
 }
 
-/// A kind that occurred, and the model that it struck most.
+/// A kind of failure that occurred, and the model that it affected most.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FailureAdvice {
-    /// The kind.
     pub kind: FailureKind,
-    /// How many.
     pub count: u64,
-    /// Its provider.
     pub provider: String,
-    /// The model.
     pub model: String,
-    /// How it stands in the catalog, where that [matters](advice::asks_the_catalog).
+    /// The model's state in the catalog, set if the advice [depends on it](advice::asks_the_catalog).
     pub presence: CatalogPresence,
 }
 
 /// A limit on the share of errors.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ErrorShareLimit {
-    /// The highest share that is well.
+    /// The highest share that is acceptable, 0 to 1.
     pub share: f64,
-    /// What is above it, with its share; `None` where there was no attempt to judge by.
+    /// The groups above the limit, with their share; `None` if there was no attempt to judge by.
     pub over: Vec<(String, Option<f64>)>,
 }
 
-/// The errors of a window.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ErrorSummary {
-    /// The window.
     pub window: Window,
-    /// What they are grouped by.
     pub by: ErrorGrouping,
-    /// How many.
     pub errors: u64,
-    /// Successes beside them.
+    /// Successes in the same window.
     pub successes: u64,
     /// The groups, the largest first.
     pub groups: Vec<ErrorGroupRow>,
     /// Known kinds, the most frequent first.
     pub advised: Vec<FailureAdvice>,
-    /// Whether groups were left out because there are too many.
+    /// True if groups were left out because there are too many.
     pub truncated: bool,
-    /// The limit, if there is one.
     pub limit: Option<ErrorShareLimit>,
 }
 
-/// The share of errors among attempts.
+/// The share of errors among attempts, 0 to 1.
 pub fn error_rate(errors: u64, successes: u64) -> Option<f64> {
     let all = errors + successes;
     (all > 0).then(|| errors as f64 / all as f64)
 }
 
 impl ErrorGrouping {
-    /// The word on the command line.
     pub fn as_str(self) -> &'static str {
         match self {
             ErrorGrouping::Provider => "provider",
@@ -107,12 +91,12 @@ impl ErrorGrouping {
 }
 
 impl ErrorGroupRow {
-    /// The share of successes among the attempts at what these errors struck.
+    /// The share of successes among the attempts at the same providers or models, 0 to 1.
     pub fn success_rate(&self) -> Option<f64> {
         error_rate(self.successes_there, self.errors_there)
     }
 
-    /// `provider`, or `provider:model`, with a dash for what is missing.
+    /// `provider`, or `provider:model`, with a dash for a missing name.
     pub fn subject(&self, by: ErrorGrouping) -> String {
         let provider = self.errors.provider.as_deref().unwrap_or("-");
         match by {
@@ -150,7 +134,6 @@ fn heading(summary: &ErrorSummary, view: &ReportView) -> String {
     )
 }
 
-/// A window in words.
 pub(super) fn window(window: &Window, view: &ReportView) -> String {
     let time = |at| super::run_report::time(at, view.zone);
     match (window.from, window.to) {
@@ -200,12 +183,12 @@ fn with_figures<'a>(
         .column(Column::new("NEWEST MESSAGE").free().rank(3), newest_message)
 }
 
-/// A field of a group; a dash where the rows have none.
+/// A field of a group; a dash if the rows have none.
 pub(super) fn word(word: &Option<String>) -> String {
     word.as_deref().map_or_else(|| "-".to_owned(), text::escape)
 }
 
-/// As much of a fingerprint as tells it from all others.
+/// The first 12 characters of a fingerprint, enough to tell it from all others.
 pub(super) fn short_fingerprint(group: &ErrorGroupRow) -> String {
     word(&group.errors.fingerprint).chars().take(12).collect()
 }
@@ -218,13 +201,13 @@ pub(super) fn newest_message(group: &ErrorGroupRow) -> String {
     group.errors.message.as_deref().map_or_else(|| "-".to_owned(), text::one_line)
 }
 
-/// To a tenth of a percent; what is neither all nor nothing never looks like it.
+/// Rounds to a tenth of a percent; a share between none and all is never rounded to either.
 fn rounded(share: f64) -> f64 {
     let rounded = (share * 1e3).round() / 1e3;
     if share > 0.0 && share < 1.0 { rounded.clamp(0.001, 0.999) } else { rounded }
 }
 
-/// What to do about each kind: a sentence and a command.
+/// The advice for each kind: a sentence and a command.
 pub(super) fn advised(kinds: &[FailureAdvice], view: &ReportView) -> Vec<String> {
     let paint = view.paint();
     let mut lines = vec![paint.heading("What to do")];
@@ -233,13 +216,12 @@ pub(super) fn advised(kinds: &[FailureAdvice], view: &ReportView) -> Vec<String>
         let sentence =
             format!("{kind}, {}: {}", counted(*count, "error"), advice::with_heading(&advice, *kind));
         lines.extend(text::wrap(&sentence, view.terminal.width, 2));
-        // A command is copied: it is never cut or broken by us.
+        // A command is meant to be copied, so it is never cut or broken here.
         lines.push(format!("    {}", paint.quiet(&advice::command(*kind, provider, model, *presence))));
     }
     lines
 }
 
-/// The summary for programs.
 pub fn summary_document(summary: &ErrorSummary) -> Value {
     json!({
         "schema": SUMMARY,
@@ -261,7 +243,6 @@ fn limit_document(limit: &ErrorShareLimit) -> Value {
     json!({ "max_error_rate": limit.share, "over": limit.over.iter().map(over).collect::<Vec<_>>() })
 }
 
-/// One group for programs.
 pub(super) fn document(group: &ErrorGroupRow, errors: u64) -> Map<String, Value> {
     let document = json!({
         "provider": group.errors.provider,
@@ -282,7 +263,6 @@ pub(super) fn document(group: &ErrorGroupRow, errors: u64) -> Map<String, Value>
     fields
 }
 
-/// Advice for programs.
 pub(super) fn advice_document(kinds: &[FailureAdvice]) -> Value {
     let one = |advised: &FailureAdvice| {
         json!({
@@ -295,10 +275,10 @@ pub(super) fn advice_document(kinds: &[FailureAdvice]) -> Value {
     kinds.iter().map(one).collect()
 }
 
-/// The groups as CSV, under one header whatever they are grouped by.
+/// The groups as CSV, under one header for every grouping.
 ///
 /// # Errors
-/// None that a group can cause; passed on from the writer.
+/// Passed on from the writer, which writes to memory.
 pub fn summary_csv(summary: &ErrorSummary) -> std::io::Result<String> {
     let rows: Vec<_> = summary.groups.iter().map(|group| document(group, summary.errors)).collect();
     let empty = document(&ErrorGroupRow::default(), 0);

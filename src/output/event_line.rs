@@ -1,4 +1,4 @@
-//! One line for each thing that happens in a server: words for people at a terminal, JSON for everything else. Pure.
+//! Formats one line per event of a server: words for people at a terminal, JSON for everything else. Pure.
 
 use super::json::time;
 use super::text;

@@ -1,4 +1,4 @@
-//! Failures for people: per model and kind how many, a sample message, and what to do about it.
+//! Formats failures for people: the count per model and kind, a sample message, and advice.
 
 use super::advice::told;
 use super::run_report::ReportView;
@@ -6,7 +6,7 @@ use super::text;
 use crate::domain::FailureKind;
 use crate::measure::report::{FailureGroup, ModelReport};
 
-/// The lines of all failures; none where nothing failed.
+/// The lines of all failures; empty without any.
 pub fn lines(models: &[ModelReport], view: &ReportView) -> Vec<String> {
     let mut lines = Vec::new();
     for model in models.iter().filter(|model| !model.failures.is_empty()) {
@@ -36,7 +36,7 @@ fn group_lines(kind: FailureKind, group: &FailureGroup, view: &ReportView) -> Ve
     lines
 }
 
-/// `rate_limit 2, stage response, HTTP 429, one of 3 messages`
+/// For example `rate_limit 2, stage response, HTTP 429, one of 3 messages`.
 fn title(kind: FailureKind, group: &FailureGroup) -> String {
     let mut title = format!("{kind} {}", group.count);
     let Some(sample) = group.typical() else { return title };

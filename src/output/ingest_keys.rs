@@ -1,4 +1,4 @@
-//! Keys of remote runners for people and programs. A key itself is here only at the moment when it was made.
+//! Formats keys of remote runners for people and programs. The key itself is shown only when it is created.
 
 use super::report::{Column, ListReport};
 use super::run_report::ReportView;
@@ -7,19 +7,19 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// The name and version of the list's form; described by `docs/schema/ingest_key_list.schema.json`.
+/// The schema of the list, described by `docs/schema/ingest_key_list.schema.json`.
 pub const SCHEMA: &str = "llmbench.ingest.key.list/1";
-/// The same of the form of a new key.
+/// The schema of a new key's document.
 pub const NEW_SCHEMA: &str = "llmbench.ingest.key.new/1";
 
-/// A key. The names of its fields are those of JSON.
+/// A key. The field names are those of the JSON document.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[allow(missing_docs, reason = "the names are the schema's")]
 pub struct IngestKeyRow {
     pub id: String,
     pub name: String,
     pub state: String,
-    /// `None` is all of them.
+    /// `None` means all providers.
     pub providers: Option<Vec<String>>,
     pub actions: Vec<String>,
     #[serde(serialize_with = "document::maybe_instant")]
@@ -36,7 +36,7 @@ pub struct IngestKeyRow {
     pub last_used_at: Option<DateTime<Utc>>,
 }
 
-/// The table, no wider than the terminal where somebody looks at one.
+/// The table, at most as wide as the terminal if stdout is one.
 pub fn table(rows: &[IngestKeyRow], view: &ReportView) -> String {
     list(rows, view).screen(view)
 }
@@ -59,12 +59,11 @@ fn list<'a>(rows: &'a [IngestKeyRow], view: &'a ReportView) -> ListReport<'a, In
         .column(Column::new("BY").rank(5), |row| row.created_by.clone())
 }
 
-/// Keys for programs.
 pub fn document(rows: &[IngestKeyRow]) -> Value {
     json!({"schema": SCHEMA, "keys": rows})
 }
 
-/// A new key for programs; the only document that holds one.
+/// The document of a new key, the only one that contains the key itself.
 pub fn new_document(row: &IngestKeyRow, key: &str) -> Value {
     json!({"schema": NEW_SCHEMA, "key": key, "about": row})
 }

@@ -1,5 +1,6 @@
-//! A report for programs: one document, described by `docs/schema/run.schema.json`. Durations are seconds, times are RFC
-//! 3339 in UTC, what is unknown is null and never missing. Keys are only ever added under one schema name.
+//! Formats a report for programs: one document, described by `docs/schema/run.schema.json`. Durations are seconds,
+//! times are RFC 3339 in UTC, unknown values are null and never missing. Keys are only ever added under one schema
+//! name.
 
 pub use crate::domain::timestamp::{instant, maybe_instant, time};
 use crate::measure::gate::GateResult;
@@ -8,7 +9,6 @@ use crate::measure::report::{FailureGroup, MetricSamples, ModelReport, Report};
 use crate::measure::stats::{Statistic, SummaryStats, bootstrap_interval};
 use serde_json::{Map, Value, json};
 
-/// The name and version of the document's form.
 pub const SCHEMA: &str = "llmbench.run/1";
 
 /// The document, indented, ending in a line break.
@@ -16,7 +16,6 @@ pub fn text(report: &Report, checked: &[GateResult]) -> String {
     format!("{:#}\n", document(report, checked))
 }
 
-/// The document.
 pub fn document(report: &Report, checked: &[GateResult]) -> Value {
     json!({
         "schema": SCHEMA,
@@ -72,7 +71,7 @@ fn metric(metric: &Metric, figure: &MetricSamples) -> Value {
     Value::Object(fields)
 }
 
-/// Every field, null where nothing was seen, and `n` 0 then.
+/// Every field, null without samples; `n` is 0 then.
 fn summary(summary: Option<&SummaryStats>) -> Map<String, Value> {
     let of = |read: fn(&SummaryStats) -> f64| json!(summary.map(read));
     let fields = [

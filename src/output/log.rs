@@ -1,8 +1,8 @@
-//! Log lines of a process that runs for months: to stderr, from a thread of its own behind a bounded channel. Whoever logs
-//! never waits: where nobody reads (a stopped terminal, a full pipe), lines are dropped and counted.
+//! Log lines of a process that runs for months, written to stderr by a thread of its own behind a bounded channel. The
+//! caller never waits: if nobody reads (a stopped terminal, a full pipe), lines are dropped and counted.
 //!
-//! Lines come from the `tracing` macros. Spans are not used. Everything is searched for secrets before it is written, and
-//! nothing in a line can move a cursor or forge another line.
+//! Lines come from the `tracing` macros; spans are not used. Secrets are removed from every line before it is written,
+//! and a line can neither move a cursor nor forge another line.
 
 mod line;
 
@@ -17,37 +17,36 @@ use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-/// Lines that may wait: a burst of every lane at once, and not more memory than a few hundred kilobytes.
+/// Lines that may wait: enough for a burst of every lane at once, in at most a few hundred kilobytes of memory.
 const QUEUE: usize = 2048;
 
-/// How often the thread shows that it lives where nothing is to be written.
+/// The interval at which the idle thread reports that it is alive.
 const IDLE: Duration = Duration::from_secs(1);
 
-/// Where our own lines come from; those of libraries are shown from warnings on.
+/// The target prefix of this program's lines; lines of libraries are shown from warnings on.
 const OURS: &str = "llmbench";
 
-/// How lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people: local time, level, message, fields.
     Text,
-    /// For programs: one JSON object a line.
+    /// For programs: one JSON object per line.
     Json,
 }
 
 impl LogFormat {
-    /// What was asked for; else text where somebody looks and JSON where nobody does.
+    /// The requested format; by default text on a terminal and JSON elsewhere.
     pub fn choose(asked: Option<LogFormat>, stderr_tty: bool) -> Self {
         asked.unwrap_or(if stderr_tty { LogFormat::Text } else { LogFormat::Json })
     }
 }
 
-/// What the thread is doing, for whoever watches it.
+/// The thread's activity, for a watchdog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogThreadState {
     /// It works, or waits for lines.
     Working,
-    /// It writes. How long that takes is the reader's affair.
+    /// It writes. The duration depends on the reader of stderr.
     Writing,
 }
 
@@ -56,7 +55,7 @@ enum LogQueueItem {
     Flush(SyncSender<()>),
 }
 
-/// A handle to the thread.
+/// A handle to the log thread.
 #[derive(Clone)]
 pub struct LogHandle {
     items: SyncSender<LogQueueItem>,
@@ -67,7 +66,7 @@ impl LogHandle {
     /// Starts the thread, which writes to stderr.
     ///
     /// # Errors
-    /// No thread is to be had.
+    /// The system cannot create a thread.
     pub fn start(
         format: LogFormat,
         redactor: Redactor,
@@ -89,12 +88,12 @@ impl LogHandle {
         Ok(Self { items, dropped })
     }
 
-    /// Lines that nobody took so far.
+    /// The number of lines dropped so far.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    /// Waits until what was logged so far is written, at most so long.
+    /// Waits until all lines logged so far are written, for at most `at_most`.
     pub fn flush(&self, at_most: Duration) {
         let (done, written) = sync_channel(1);
         if self.items.try_send(LogQueueItem::Flush(done)).is_ok() {
@@ -102,7 +101,7 @@ impl LogHandle {
         }
     }
 
-    /// What `tracing` hands lines to: ours from `level` on, those of libraries from warnings on.
+    /// The subscriber for `tracing`: passes own lines from `level` on, and lines of libraries from warnings on.
     pub fn subscriber(&self, level: LevelFilter) -> impl Subscriber + use<> {
         LogSubscriber { log: self.clone(), level }
     }
@@ -160,7 +159,7 @@ impl<W: Write, D: Fn(LogThreadState)> LogWriter<W, D> {
             (self.doing)(LogThreadState::Working);
             match queue.recv_timeout(IDLE) {
                 Ok(LogQueueItem::Line(line)) => self.write(&line),
-                // Everything before it has been written, and whoever asked may have left.
+                // Everything before this item has been written; the caller may have stopped waiting.
                 Ok(LogQueueItem::Flush(done)) => drop(done.try_send(())),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -168,7 +167,7 @@ impl<W: Write, D: Fn(LogThreadState)> LogWriter<W, D> {
         }
     }
 
-    /// A reader that has gone takes no line: that is counted, and no reason to stop.
+    /// Writes a line. A failure (the reader has gone) is counted and does not stop the thread.
     fn write(&mut self, line: &LogLine) {
         let mut text = match self.format {
             LogFormat::Text => line.text(&self.redactor),
@@ -182,7 +181,7 @@ impl<W: Write, D: Fn(LogThreadState)> LogWriter<W, D> {
     }
 }
 
-/// The word of a level, as wide as the widest.
+/// The name of a level, padded to the widest.
 fn word(level: Level) -> &'static str {
     match level {
         Level::ERROR => "ERROR",

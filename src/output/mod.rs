@@ -1,5 +1,5 @@
-//! What people and programs see: the only place that writes to stdout and stderr. Data goes to stdout, notes and progress
-//! to stderr. Everything but [`mod@print`] and [`progress`] is pure: a report and a [`Terminal`] in, text out.
+//! Output for people and programs, the only module that writes to stdout and stderr. Data goes to stdout, notes and
+//! progress to stderr. Everything but [`mod@print`] and [`progress`] is pure: a report and a [`Terminal`] in, text out.
 
 pub mod advice;
 pub mod catalog;

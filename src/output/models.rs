@@ -1,5 +1,5 @@
-//! Models of the catalog for people and programs: a table as wide as there is room, JSON, CSV, bare ids, and the whole
-//! story of one.
+//! Formats models of the catalog for people and programs: a table that fits the terminal, JSON, CSV, bare ids, and all
+//! details of one model.
 
 use super::catalog_changes::{self, ChangeView};
 use super::report::{Column, ListReport};
@@ -11,12 +11,12 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::io;
 
-/// The name and version of the list's form; described by `docs/schema/models_list.schema.json`.
+/// The schema of the list, described by `docs/schema/models_list.schema.json`.
 pub const SCHEMA: &str = "llmbench.models.list/1";
-/// The same of the form of whole stories.
+/// The schema of the details.
 pub const DETAILS_SCHEMA: &str = "llmbench.models.show/1";
 
-/// A model with the figures of its last day. The names of its fields are those of JSON and CSV.
+/// A model with the figures of its last day. The field names are those of JSON and CSV.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[allow(missing_docs, reason = "the names are the contract's and the schema's")]
 pub struct ModelRow {
@@ -44,7 +44,7 @@ pub struct ModelRow {
     pub disabled_until: Option<String>,
 }
 
-/// The list as programs read it, written as it is: thousands of rows need no tree first.
+/// The list as a document, serialized directly: thousands of rows need no tree first.
 #[derive(Serialize)]
 struct ModelListDocument<'a> {
     schema: &'static str,
@@ -52,23 +52,20 @@ struct ModelListDocument<'a> {
     models: &'a [ModelRow],
 }
 
-/// All that is known about a model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelDetails {
-    /// The row of the list.
     pub row: ModelRow,
     /// Every field of the entry.
     pub entry: Map<String, Value>,
-    /// Its newest changes.
+    /// The newest changes of the model.
     pub changes: Vec<ChangeView>,
 }
 
-/// Which table.
 #[derive(Debug, Clone, Copy)]
 pub struct ModelsTableOptions {
-    /// Models that are off: why and since when, instead of figures.
+    /// Models that are off: the reason and the date instead of figures.
     pub off: bool,
-    /// Every column, whole.
+    /// Shows every column, uncut.
     pub wide: bool,
 }
 
@@ -98,7 +95,7 @@ const FIGURES: &[ModelsColumn] =
     &[Provider, Model, Name, Freshness, LastSuccess, Success, Ttft, Rate, Reason];
 const OFF: &[ModelsColumn] = &[Provider, Model, Name, Since, By, Class, Reason];
 
-/// The table, no wider than the terminal where somebody looks at one; nothing where there is no row.
+/// The table, at most as wide as the terminal if stdout is one; empty if there is no row.
 pub fn table(rows: &[ModelRow], wanted: ModelsTableOptions, now: DateTime<Utc>, view: &ReportView) -> String {
     if rows.is_empty() {
         return String::new();
@@ -116,7 +113,7 @@ pub fn table(rows: &[ModelRow], wanted: ModelsTableOptions, now: DateTime<Utc>, 
 }
 
 impl ModelsColumn {
-    /// Of models that are off, the reason is what matters, and stays on narrow terminals.
+    /// For models that are off the reason matters most and stays on narrow terminals.
     fn join<'a>(
         self,
         list: ListReport<'a, ModelRow>,
@@ -147,7 +144,7 @@ impl ModelsColumn {
     }
 }
 
-/// A name that is the id says nothing new.
+/// The display name; a dash if it is missing or equals the id.
 fn display_name(row: &ModelRow) -> String {
     let name = row.display_name.as_ref().filter(|name| **name != row.model);
     name.map_or_else(|| "-".to_owned(), |name| text::one_line(name))
@@ -166,10 +163,10 @@ fn rate(row: &ModelRow) -> String {
     row.tokens_per_second_median_24h.map_or_else(|| "-".to_owned(), units::short_rate)
 }
 
-/// The freshness; of a model that is off, in which way.
+/// The freshness; for a model that is off, the way in which it is off.
 fn state(row: &ModelRow) -> String {
     let freshness = || match row.freshness.as_str() {
-        // The stored word counts successes alone, and somebody who sees failures beside it knows that it ran.
+        // The stored word counts only successes; with failures beside it, "never run" would be wrong.
         "never_run" if row.failures_24h > 0 || row.last_error_kind.is_some() => "never_succeeded".to_owned(),
         "never_run" if row.only_suspect => "only_suspect".to_owned(),
         word => word.to_owned(),
@@ -182,7 +179,7 @@ fn state(row: &ModelRow) -> String {
     }
 }
 
-/// Why a model is off, or why one that is on fails.
+/// The reason for which a model is off, or for which an enabled one fails.
 fn reason(row: &ModelRow) -> String {
     let until = row.disabled_until.as_ref().map(|_| format!(" (until {})", day(row.disabled_until.as_ref())));
     match (&row.disabled_reason, &row.last_error_kind) {
@@ -195,7 +192,7 @@ fn reason(row: &ModelRow) -> String {
     }
 }
 
-/// The day of an instant; whatever else stands there as it is.
+/// The day of an instant; any other text unchanged.
 fn day(at: Option<&String>) -> String {
     match at.map(|text| (text, DateTime::parse_from_rfc3339(text))) {
         None => "-".to_owned(),
@@ -204,28 +201,28 @@ fn day(at: Option<&String>) -> String {
     }
 }
 
-/// `provider:model_id`, one a line. Names that would forge a line are left out: nobody could pass them on.
+/// `provider:model_id`, one per line. Names that would forge a line are left out: no command could take them.
 pub fn ids(rows: &[ModelRow]) -> String {
     let names = rows.iter().map(|row| format!("{}:{}", row.provider, row.model));
     names.filter(|name| !name.chars().any(char::is_control)).map(|name| name + "\n").collect()
 }
 
-/// The list as one document, indented, ending in a line break.
+/// The list as one indented document, ending in a line break.
 pub fn json(rows: &[ModelRow], now: DateTime<Utc>) -> String {
     let list = ModelListDocument { schema: SCHEMA, as_of: document::time(now), models: rows };
-    // Rows of texts, numbers and flags: nothing in them can fail.
+    // Rows of texts, numbers and flags cannot fail to serialize.
     serde_json::to_string_pretty(&list).unwrap_or_default() + "\n"
 }
 
 /// The list as CSV with a header, cells disarmed as in every CSV.
 ///
 /// # Errors
-/// None that a row can cause; passed on from the writer.
+/// Passed on from the writer, which writes to memory.
 pub fn csv(rows: &[ModelRow]) -> io::Result<String> {
     cells::sheet(rows)
 }
 
-/// All that is known about these models, for people.
+/// All details of these models, for people.
 pub fn stories(stories: &[ModelDetails], now: DateTime<Utc>, view: &ReportView) -> String {
     let shown: Vec<String> =
         stories.iter().map(|details| details_lines(details, now, view).join("\n")).collect();
@@ -278,7 +275,6 @@ fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// The same as one document.
 pub fn stories_json(stories: &[ModelDetails], now: DateTime<Utc>) -> String {
     let details = |details: &ModelDetails| {
         let changes: Vec<Value> = details.changes.iter().map(catalog_changes::change).collect();

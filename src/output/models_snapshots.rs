@@ -1,4 +1,4 @@
-//! What people see of the catalog at the widths that they have, and that programs get what the schemas say.
+//! Snapshots of the catalog's output at several widths, and checks of the documents against their schemas.
 
 use super::catalog_changes::{self, BatchView, ChangeView};
 use super::models::{self, ModelDetails, ModelRow, ModelsTableOptions};
@@ -17,7 +17,7 @@ fn fields(value: &Value) -> Map<String, Value> {
     value.as_object().unwrap().clone()
 }
 
-/// A healthy model, one that only fails, one that is off, one on probation, and the Python runner's oddest.
+/// A healthy model, one that only fails, one that is off, one on probation, and the oddest one of the Python runner.
 fn rows() -> Vec<ModelRow> {
     let healthy = ModelRow {
         provider: "groq".into(),

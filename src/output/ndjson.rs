@@ -1,13 +1,13 @@
-//! One line a run, as it ends: the stored document with its own field names (durations in seconds, times RFC 3339 in UTC),
-//! and `outcome`, which says `success` or `failure`.
+//! Formats one line per run, as it ends: the stored document with its own field names (durations in seconds, times RFC
+//! 3339 in UTC), and `outcome`, either `success` or `failure`.
 
 use crate::domain::Outcome;
 use serde_json::{Map, Value};
 
-/// The outcome's document.
+/// Builds the document of an outcome.
 ///
 /// # Errors
-/// None that a well-formed outcome can cause; passed on from the serialiser.
+/// Passed on from the serializer; a well-formed outcome causes none.
 pub fn document(outcome: &Outcome) -> serde_json::Result<Map<String, Value>> {
     let (word, document) = match outcome {
         Outcome::Success(run) => ("success", serde_json::to_value(run)?),
@@ -21,10 +21,10 @@ pub fn document(outcome: &Outcome) -> serde_json::Result<Map<String, Value>> {
     Ok(fields)
 }
 
-/// The line, with its line break: one write is one line.
+/// The line with its line break, so that one write is one line.
 ///
 /// # Errors
-/// As [`document`].
+/// The same as [`document`].
 pub fn line(outcome: &Outcome) -> serde_json::Result<String> {
     Ok(serde_json::to_string(&document(outcome)?)? + "\n")
 }

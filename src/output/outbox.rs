@@ -1,4 +1,4 @@
-//! Rows of the outbox for people and programs: a table, one row with its document, how full it is.
+//! Formats rows of the outbox for people and programs: a table, single rows with their documents, the number of rows.
 
 use super::report::{Column, ListReport};
 use super::run_report::ReportView;
@@ -7,25 +7,23 @@ use crate::domain::outbox_rows::{OutboxDepth, OutboxRowSummary};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-/// The name and version of the list's form; described by `docs/schema/outbox_list.schema.json`.
+/// The schema of the list, described by `docs/schema/outbox_list.schema.json`.
 pub const SCHEMA: &str = "llmbench.outbox.list/1";
-/// The same of the form of whole rows.
+/// The schema of whole rows.
 pub const SHOW_SCHEMA: &str = "llmbench.outbox.show/1";
-/// The same of the form of a change.
+/// The schema of a change.
 pub const CHANGED_SCHEMA: &str = "llmbench.outbox.changed/1";
 
-/// A row with its document.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OutboxRowDetail {
-    /// The row.
     pub row: OutboxRowSummary,
-    /// Its document as it is kept.
+    /// The document as it is stored.
     pub document: Option<Value>,
-    /// What is wrong with it.
+    /// The error found in the stored document, if it is damaged.
     pub damage: Option<String>,
 }
 
-/// The table, no wider than the terminal where somebody looks at one.
+/// The table, at most as wide as the terminal if stdout is one.
 pub fn table(rows: &[OutboxRowSummary], now: DateTime<Utc>, view: &ReportView) -> String {
     let next = |row: &OutboxRowSummary| row.next_at.map_or_else(|| "-".to_owned(), |at| until(at, now));
     let said = |row: &OutboxRowSummary| row.error.as_deref().map_or_else(|| "-".to_owned(), text::one_line);
@@ -42,7 +40,7 @@ pub fn table(rows: &[OutboxRowSummary], now: DateTime<Utc>, view: &ReportView) -
     list.screen(view)
 }
 
-/// When something happens: `now`, `in 40 s`, `in 5 min`.
+/// The time left until `at`: `now`, `in 40 s`, `in 5 min`.
 fn until(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     match (at - now).num_seconds() {
         ..=0 => "now".to_owned(),
@@ -51,10 +49,10 @@ fn until(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     }
 }
 
-/// How wide the names of a row's facts are.
+/// The width of the labels of a row, in columns.
 const LABELS: usize = 15;
 
-/// One sentence on how full it is.
+/// One sentence about the number of rows.
 pub fn summary(depth: &OutboxDepth, now: DateTime<Utc>) -> String {
     let OutboxDepth { pending, quarantined, delivered, oldest_at, bytes, full, damaged } = depth;
     let mut said = format!("{pending} pending, {quarantined} quarantined, {delivered} delivered and kept");
@@ -109,18 +107,15 @@ pub fn shown(shown: &[OutboxRowDetail], view: &ReportView) -> String {
     out
 }
 
-/// The list for programs.
 pub fn document(rows: &[OutboxRowSummary], depth: &OutboxDepth) -> Value {
     json!({"schema": SCHEMA, "depth": depth, "rows": rows})
 }
 
-/// Whole rows for programs.
 pub fn shown_document(shown: &[OutboxRowDetail]) -> Value {
     let one = |one: &OutboxRowDetail| json!({"row": one.row, "document": one.document, "damage": one.damage});
     json!({"schema": SHOW_SCHEMA, "rows": shown.iter().map(one).collect::<Vec<_>>()})
 }
 
-/// A change for programs.
 pub fn changed_document(rows: u64) -> Value {
     json!({"schema": CHANGED_SCHEMA, "rows": rows})
 }

@@ -1,48 +1,46 @@
-//! A list at a terminal from which one entry or several are taken, searched by typing. Pure: keys in, lines out; the
-//! terminal is `prompt`'s. dialoguer's own lists search or mark, and lists of a thousand models want both.
+//! A list at a terminal from which the user takes one or several entries, searched by typing. Pure: keys in, lines out;
+//! `prompt` owns the terminal. dialoguer's own lists search or mark, and lists of a thousand models need both.
 
 use super::text;
 use dialoguer::console::Key;
 use std::collections::BTreeSet;
 
-/// An entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PickerItem {
-    /// What it is called, and searched by.
+    /// The name, which the search matches.
     pub name: String,
-    /// What helps to choose.
+    /// A remark that helps to choose.
     pub note: String,
 }
 
-/// What a key came to.
+/// The result of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PickerStep {
-    /// The list stays.
+    /// The list stays open.
     On,
-    /// The answer is what [`Picker::taken`] gives.
+    /// The user has chosen; [`Picker::taken`] gives the answer.
     Taken,
-    /// The answer is none.
+    /// The user left without an answer.
     Left,
-    /// Ctrl-C.
+    /// The user pressed Ctrl-C.
     Interrupted,
 }
 
 /// Lines that are no entries: title, search, foot, and one for the cursor below.
 const FRAME: usize = 4;
 
-/// The longest list that is drawn at once.
+/// The most entries that are drawn at once.
 const MOST_ROWS: usize = 15;
 
-/// The state of a list.
 #[derive(Debug)]
 pub struct Picker<'a> {
     title: String,
     choices: &'a [PickerItem],
     many: bool,
     query: String,
-    /// The entries that fit the query, the best first.
+    /// The entries that match the query, the best first.
     found: Vec<usize>,
-    /// The place in `found` that Enter and Tab mean.
+    /// The index into `found` that Enter and Tab act on.
     cursor: usize,
     marked: BTreeSet<usize>,
 }
@@ -55,7 +53,6 @@ impl<'a> Picker<'a> {
         Self { title: text::one_line(title), choices, many, query, found, cursor: 0, marked }
     }
 
-    /// Presses a key.
     pub fn press(&mut self, key: &Key) -> PickerStep {
         match key {
             Key::CtrlC | Key::Char('\u{3}') => return PickerStep::Interrupted,
@@ -87,7 +84,7 @@ impl<'a> Picker<'a> {
         PickerStep::On
     }
 
-    /// The places of what is taken by Enter: what is marked, else where the cursor is.
+    /// The indexes of the entries that Enter takes: the marked ones, else the one at the cursor.
     pub fn taken(&self) -> Vec<usize> {
         if self.marked.is_empty() {
             return self.found.get(self.cursor).copied().into_iter().collect();
@@ -95,7 +92,7 @@ impl<'a> Picker<'a> {
         self.marked.iter().copied().collect()
     }
 
-    /// What is drawn on a terminal of this size: no line wraps, and all of them fit.
+    /// The lines to draw on a terminal of this size; none wraps, and all of them fit.
     pub fn lines(&self, rows: usize, columns: usize) -> Vec<String> {
         let room = rows.saturating_sub(FRAME).clamp(1, MOST_ROWS);
         let first = self.cursor.saturating_sub(room - 1);
@@ -139,7 +136,7 @@ impl<'a> Picker<'a> {
         self.cursor += 1;
     }
 
-    /// Marks all that are found; where all are marked, none.
+    /// Marks all entries that are found; unmarks them if all are marked.
     fn mark_all(&mut self) {
         if self.found.iter().all(|place| self.marked.contains(place)) {
             self.marked.retain(|place| !self.found.contains(place));
@@ -157,8 +154,8 @@ impl<'a> Picker<'a> {
     }
 }
 
-/// How far a name is from what was typed: less is nearer, and `None` does not fit at all. The letters have to come in
-/// their order, whatever the case; side by side is nearest, then near to each other.
+/// The distance of a name from the query: less is nearer, `None` does not match. The letters have to come in their
+/// order, in any case; adjacent letters are nearest, then letters close to each other.
 fn distance(query: &str, name: &str) -> Option<usize> {
     const SCATTERED: usize = 1000;
     let (query, name) = (query.to_lowercase(), name.to_lowercase());
@@ -228,7 +225,7 @@ mod tests {
             [typed("llama**"), vec![Key::Char('\u{15}'), Key::Tab, Key::Tab, Key::ArrowUp, Key::Char(' ')]]
                 .concat();
         assert_eq!(pressed(true, &keys).1, [0]);
-        // In a list of one, these are letters.
+        // In a list of which one entry is taken, these are letters.
         assert!(pressed(false, &typed("llama 4")).1.is_empty());
     }
 

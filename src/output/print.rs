@@ -1,21 +1,20 @@
-//! The writes themselves. A reader that has gone (`| head`) is no error: it has seen what it wanted.
+//! Performs the writes. A reader that has gone (`| head`) is no error: it has seen all it wanted.
 
 use super::text;
 use std::io::{self, ErrorKind, Write};
 
-/// What became of data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PrintOutcome {
-    /// All of it reached the operating system.
+    /// All data reached the operating system.
     Whole,
-    /// Nobody reads any more. More data would be pointless; the exit status stays what it was.
+    /// The reader has gone. More data would be pointless; the exit status stays unchanged.
     Closed,
 }
 
 /// Writes data to stdout, exactly as given, and flushes.
 ///
 /// # Errors
-/// What the operating system says (a full disk, for example), except that the reader has gone.
+/// Those of the operating system (a full disk, for example), except a closed pipe.
 pub fn data(text: &str) -> io::Result<PrintOutcome> {
     write_all(&mut io::stdout().lock(), text.as_bytes())
 }
@@ -25,8 +24,8 @@ pub fn sink() -> impl Write + Send {
     io::stdout()
 }
 
-/// Writes a note to stderr, on lines of its own and with control characters made visible. Whether it can be written
-/// changes nothing about the outcome, so a failure is not reported.
+/// Writes a note to stderr, on lines of its own and with control characters made visible. A failure is not reported,
+/// because it does not change the outcome.
 pub fn note(text: &str) {
     let mut lines = text::escape_lines(text);
     if let Some((width, _)) = terminal_size::terminal_size_of(io::stderr()) {
@@ -36,7 +35,7 @@ pub fn note(text: &str) {
     let _ = write_all(&mut io::stderr().lock(), lines.as_bytes());
 }
 
-/// Lines that are too wide for a terminal are broken at words; commands between backticks stay whole.
+/// Breaks lines that are too wide for a terminal at words; commands between backticks stay whole.
 fn fitted(lines: &str, width: usize) -> String {
     let fit = |line: &str| {
         if width == 0 || text::width(line) <= width {

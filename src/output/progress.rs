@@ -1,4 +1,5 @@
-//! Progress on stderr while runs are measured: only where somebody looks at it, and never in the way of notes or data.
+//! Shows progress on stderr while runs are measured: only if stderr is a terminal, and without disturbing notes or
+//! data.
 
 use super::{Terminal, print, units};
 use crate::domain::Outcome;
@@ -9,12 +10,12 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// Over how many of the last successes the shown figures are medians.
+/// The number of latest successes whose medians are shown.
 const ROLLING: usize = 20;
-/// Terminals narrower than this get words without a bar.
+/// Narrower terminals, in columns, get words without a bar.
 const BAR_WIDTH: usize = 60;
 
-/// What has ended so far.
+/// Statistics of the runs that have ended so far.
 #[derive(Debug, Default)]
 struct RollingStats {
     failed: u64,
@@ -55,7 +56,7 @@ fn median(values: &VecDeque<f64>) -> Option<f64> {
     (!sorted.is_empty()).then(|| percentile(&sorted, 50.0))
 }
 
-/// A progress bar, or nothing at all where stderr is no terminal.
+/// A progress bar; draws nothing if stderr is no terminal.
 #[derive(Debug)]
 pub struct Progress {
     bar: ProgressBar,
@@ -66,7 +67,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Starts it. `total` is the number of runs, where one is planned. `quiet` keeps notes away too.
+    /// Starts the bar. `total` is the number of planned runs, if known. `quiet` suppresses notes too.
     pub fn start(total: Option<u64>, terminal: &Terminal, quiet: bool) -> Self {
         let shown = terminal.stderr_tty && !quiet;
         let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
@@ -97,19 +98,19 @@ impl Progress {
         }
     }
 
-    /// Runs `write` while the bar is away, so that data on the same terminal stays legible.
+    /// Runs `write` while the bar is hidden, so that data on the same terminal stays legible.
     pub fn aside<R>(&self, write: impl FnOnce() -> R) -> R {
         self.bar.suspend(write)
     }
 
-    /// Takes the bar away.
+    /// Removes the bar from the terminal.
     pub fn done(self) {
         self.bar.finish_and_clear();
     }
 }
 
-/// While a bar is drawn the terminal does not show Ctrl-C as `^C`: the bar fills its line, so that the two characters would
-/// stand on the next one, and the bar could not be taken away any more. Ends with its value.
+/// Stops the terminal from showing Ctrl-C as `^C` while a bar is drawn: the bar fills its line, so the two characters
+/// would move to the next one and the bar could no longer be removed. Restores the mode when dropped.
 #[derive(Debug)]
 struct NoControlEcho(Termios);
 
@@ -125,7 +126,7 @@ impl NoControlEcho {
 
 impl Drop for NoControlEcho {
     fn drop(&mut self) {
-        // A terminal that has gone takes no modes, and needs none.
+        // Restoring fails only if the terminal has gone, and then it does not matter.
         let _ = tcsetattr(std::io::stderr(), OptionalActions::Now, &self.0);
     }
 }

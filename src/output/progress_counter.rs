@@ -1,13 +1,12 @@
-//! How many rows so far, on stderr: only where somebody looks at it, and only where it takes long enough to wonder.
+//! Shows the number of rows so far on stderr, only if stderr is a terminal and the work takes long.
 
 use super::Terminal;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::time::{Duration, Instant};
 
-/// What takes no longer shows nothing.
+/// Shorter work shows no counter.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// A running count.
 #[derive(Debug)]
 pub struct ProgressCounter {
     bar: ProgressBar,
@@ -16,7 +15,7 @@ pub struct ProgressCounter {
 }
 
 impl ProgressCounter {
-    /// Starts at 0. `what` names the things that are counted, in the plural.
+    /// Starts at 0. `what` names the counted things, in the plural.
     pub fn start(what: &'static str, terminal: &Terminal, quiet: bool) -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
         let style = ProgressStyle::with_template("{human_pos} {msg}  {elapsed}  {per_sec}");
@@ -25,7 +24,6 @@ impl ProgressCounter {
         Self { bar, begun: Instant::now(), may_show: terminal.stderr_tty && !quiet }
     }
 
-    /// So many more.
     pub fn more(&mut self, count: u64) {
         if self.may_show && self.begun.elapsed() >= PATIENCE {
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
@@ -34,7 +32,7 @@ impl ProgressCounter {
         self.bar.inc(count);
     }
 
-    /// Takes it away.
+    /// Removes the counter from the terminal.
     pub fn done(self) {
         self.bar.finish_and_clear();
     }

@@ -1,4 +1,4 @@
-//! Questions to whoever sits at the terminal. They are asked on stderr, so that stdout stays data.
+//! Asks the user at the terminal. Questions go to stderr, so that stdout stays data.
 
 use super::picker::{Picker, PickerItem, PickerStep};
 use super::text;
@@ -7,21 +7,22 @@ use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tc
 use std::io::{self, IsTerminal};
 use std::sync::{Mutex, PoisonError};
 
-/// Whether there is somebody to ask: both stdin and stderr are terminals.
+/// True if a user can be asked: both stdin and stderr are terminals.
 pub fn possible() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-/// Ctrl-C, as the terminal sends it while it is a key like others.
+/// Ctrl-C, as the terminal sends it while it is an ordinary key.
 const CTRL_C: u8 = 3;
 
-/// Asks a yes-or-no question; no is the default. The answer is a line, so that its Enter is no answer to what is asked next.
+/// Asks a yes-or-no question; no is the default. The answer is a whole line, so that its Enter does not
+/// answer the next question.
 ///
 /// # Errors
-/// [`io::ErrorKind::Interrupted`] after Ctrl-C, or what the terminal says.
+/// [`io::ErrorKind::Interrupted`] after Ctrl-C, or the terminal's error.
 pub fn confirm(question: &str) -> io::Result<bool> {
     let _asking = PromptGuard::begin(|during| {
-        // Ctrl-C ends the line, and is seen in it.
+        // Ctrl-C ends the line and arrives as a character in it.
         during.local_modes.remove(LocalModes::ISIG);
         during.special_codes[SpecialCodeIndex::VEOL] = CTRL_C;
     })?;
@@ -41,18 +42,19 @@ pub fn confirm(question: &str) -> io::Result<bool> {
     }
 }
 
-/// One line of the terminal, which hands lines out whole. Not through `io::stdin`, which would keep what comes behind it.
-/// Of a line of an absurd length the rest is the next line.
+/// Reads one line from the terminal, which delivers whole lines. Does not use `io::stdin`, which would buffer what
+/// follows. The rest of an extremely long line is read as the next line.
 fn line() -> io::Result<Vec<u8>> {
     let mut buffer = [0; 1024];
     let read = rustix::io::retry_on_intr(|| rustix::io::read(rustix::stdio::stdin(), &mut buffer))?;
     Ok(buffer[..read].to_vec())
 }
 
-/// Asks for one of the choices, or for `many`; none where the answer is Escape. The list is searched by typing.
+/// Asks for one of the choices, or for `many`; empty after Escape. The list is searched by typing.
 ///
 /// # Errors
-/// [`io::ErrorKind::Interrupted`] after Ctrl-C, or what the terminal says. The list is taken from the screen in any case.
+/// [`io::ErrorKind::Interrupted`] after Ctrl-C, or the terminal's error. The list is removed from the
+/// screen in any case.
 pub fn choose(title: &str, choices: &[PickerItem], many: bool) -> io::Result<Vec<usize>> {
     let _asking = PromptGuard::begin(|during| {
         during.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG);
@@ -89,22 +91,23 @@ fn redraw(terminal: &Term, picker: &Picker<'_>, drawn: &mut Vec<String>) -> io::
     drawn.iter().try_for_each(|line| terminal.write_line(line))
 }
 
-/// Takes lines from the screen, as many as they are at its present width: it may have been changed since.
+/// Removes the drawn lines from the screen, as many as they take at its present width, which may have changed.
 fn wipe(terminal: &Term, drawn: &[String]) -> io::Result<()> {
     let columns = usize::from(terminal.size().1).max(1);
     let rows = drawn.iter().map(|line| text::width(line).div_ceil(columns).max(1)).sum();
     terminal.clear_last_lines(rows)
 }
 
-/// The modes that the terminal had before the question that stands, if one does.
+/// The terminal's modes before the present question, if there is one.
 static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
 
-/// While a question stands, Ctrl-C is a key like others: between two reads of a key it would be a signal, and the question
-/// would not know. What was typed before the question is dropped: it was no answer to it. Ends with its value.
+/// Makes Ctrl-C an ordinary key while a question is open: between two reads of a key it would be a signal that
+/// the question does not see. Drops input typed before the question, because it does not answer it. Restores
+/// the modes when dropped.
 struct PromptGuard;
 
 impl PromptGuard {
-    /// `change` says which modes the question needs.
+    /// `change` sets the modes that the question needs.
     fn begin(change: impl FnOnce(&mut Termios)) -> io::Result<Self> {
         let before = tcgetattr(io::stdin())?;
         let mut during = before.clone();
@@ -121,7 +124,7 @@ impl Drop for PromptGuard {
     }
 }
 
-/// Leaves a question that nobody is going to answer: the terminal gets its modes and its cursor back.
+/// Abandons an open question: restores the terminal's modes and its cursor.
 pub fn leave() {
     give_back();
     drop(Term::stderr().show_cursor());
@@ -129,6 +132,6 @@ pub fn leave() {
 
 fn give_back() {
     let before = BEFORE.lock().unwrap_or_else(PoisonError::into_inner).take();
-    // A terminal that has gone takes no modes, and needs none.
+    // Restoring fails only if the terminal has gone, and then it does not matter.
     let _ = before.map(|before| tcsetattr(io::stdin(), OptionalActions::Drain, &before));
 }

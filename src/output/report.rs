@@ -1,19 +1,19 @@
-//! Lists for people. Each column is declared once: title, alignment, the order in which columns give way on a narrow screen,
-//! and the cell. This module decides which columns have room and where text is cut; comfy-table lays out the rest. Nothing
-//! wraps, and no cell can move a cursor or forge a row. Documents for programs (JSON, CSV) follow from the rows, by serde.
+//! Lays out lists for people. Each column is declared once: title, alignment, the order in which columns give way on a
+//! narrow screen, and the cell. This module decides which columns have room and where text is cut; comfy-table lays out
+//! the rest. Nothing wraps, and no cell can move a cursor or forge a row. Documents for programs (JSON, CSV) follow
+//! from the rows, by serde.
 
 use super::run_report::ReportView;
 use super::text;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use std::borrow::Cow;
 
-/// The gap between two columns.
+/// Spaces between two columns.
 const GAP: u16 = 2;
 
-/// The least room for free text; below it another column gives way.
+/// The least width of free text, in columns; below it another column gives way.
 const LEAST: usize = 16;
 
-/// Title and layout of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Column {
     title: &'static str,
@@ -23,22 +23,21 @@ pub struct Column {
     silent: &'static [&'static str],
 }
 
-/// A list of rows with its columns.
 pub struct ListReport<'a, R> {
     rows: &'a [R],
     columns: Vec<(Column, CellText<'a, R>)>,
 }
 
-/// Gives the text of a row's cell.
+/// Returns the text of a row's cell.
 type CellText<'a, R> = Box<dyn Fn(&R) -> String + 'a>;
 
 impl Column {
-    /// A column of words that stays.
+    /// A column of words that always stays.
     pub const fn new(title: &'static str) -> Self {
         Self { title, right: false, rank: 0, free: false, silent: &[""] }
     }
 
-    /// A column of numbers that stays. They stand at the right.
+    /// A column of numbers, aligned right, that always stays.
     pub const fn number(title: &'static str) -> Self {
         Self { right: true, ..Self::new(title) }
     }
@@ -49,13 +48,13 @@ impl Column {
         Self { rank, ..self }
     }
 
-    /// Lets its text be cut where there is no room.
+    /// Lets its text be cut if there is no room.
     #[must_use]
     pub const fn free(self) -> Self {
         Self { free: true, ..self }
     }
 
-    /// Leaves the column out where every cell is one of these words. By default: where every cell is empty.
+    /// Leaves the column out if every cell is one of these words. By default: if every cell is empty.
     #[must_use]
     pub const fn silent(self, silent: &'static [&'static str]) -> Self {
         Self { silent, ..self }
@@ -68,12 +67,11 @@ impl<'a, R> ListReport<'a, R> {
         Self { rows, columns: Vec::new() }
     }
 
-    /// How many rows it has.
     pub const fn rows(&self) -> usize {
         self.rows.len()
     }
 
-    /// Keeps the first rows only.
+    /// Keeps the first `most` rows.
     #[must_use]
     pub fn first(mut self, most: usize) -> Self {
         self.rows = &self.rows[..most.min(self.rows.len())];
@@ -87,12 +85,12 @@ impl<'a, R> ListReport<'a, R> {
         self
     }
 
-    /// As text: the header set off, a line a row, and a line break at the end.
+    /// The list as text: a header set off, one line per row, and a line break at the end.
     pub fn screen(&self, view: &ReportView) -> String {
         self.headed(view).join("\n") + "\n"
     }
 
-    /// The header, set off, and a line a row.
+    /// The header, set off, and one line per row.
     pub fn headed(&self, view: &ReportView) -> Vec<String> {
         let mut lines = self.lines(view.limit(), view.terminal.unicode);
         if let Some(header) = lines.first_mut() {
@@ -101,7 +99,7 @@ impl<'a, R> ListReport<'a, R> {
         lines
     }
 
-    /// The header and the rows, a line each. `limit` is the terminal's width; without one every column stays whole.
+    /// The header and the rows, one line each. `limit` is the terminal's width; without it every column stays whole.
     pub fn lines(&self, limit: Option<usize>, unicode: bool) -> Vec<String> {
         let cells = |cell: &CellText<'_, R>| self.rows.iter().map(|row| safe(cell(row))).collect();
         let all = self.columns.iter().map(|(column, cell)| FilledColumn::new(*column, cells(cell)));
@@ -124,7 +122,6 @@ fn safe(cell: String) -> String {
     }
 }
 
-/// A column with its cells and its width.
 struct FilledColumn {
     column: Column,
     cells: Vec<String>,
@@ -143,7 +140,7 @@ impl FilledColumn {
         self.cells.iter().any(|cell| !self.column.silent.contains(&cell.as_str()))
     }
 
-    /// Below this width the column is left out.
+    /// The least width of the column; with less it is left out.
     fn least(&self) -> usize {
         if self.column.free { self.natural.min(LEAST) } else { self.natural }
     }

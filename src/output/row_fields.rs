@@ -1,11 +1,11 @@
-//! Fields of stored rows for people. A row may be another program's: what is missing is a dash, and what has another type
-//! than it should is shown as it is.
+//! Formats fields of stored rows for people. A row may be another program's: a missing field is a dash, and a value of
+//! another type is shown as it is.
 
 use super::text;
 use chrono::{DateTime, FixedOffset, Utc};
 use serde_json::{Map, Value};
 
-/// A field as one line; a dash where it is missing.
+/// A field as one line; a dash if it is missing.
 pub fn word(row: &Map<String, Value>, name: &str) -> String {
     row.get(name).map_or_else(|| "-".to_owned(), value)
 }
@@ -19,23 +19,23 @@ pub fn value(value: &Value) -> String {
     }
 }
 
-/// A finite number that is no less than 0; anything else is no figure.
+/// A finite number of at least 0; `None` for anything else.
 pub fn figure(row: &Map<String, Value>, name: &str) -> Option<f64> {
     row.get(name).and_then(Value::as_f64).filter(|number| number.is_finite() && *number >= 0.0)
 }
 
-/// A figure in words; where the field holds something else, that.
+/// A figure formatted by `words`; any other value as it is.
 pub fn shown(row: &Map<String, Value>, name: &str, words: impl Fn(f64) -> String) -> String {
     figure(row, name).map_or_else(|| word(row, name), words)
 }
 
-/// An instant, where the field holds one.
+/// An instant, if the field holds one.
 pub fn instant(row: &Map<String, Value>, name: &str) -> Option<DateTime<Utc>> {
     let words = row.get(name).and_then(Value::as_str)?;
     DateTime::parse_from_rfc3339(words).ok().map(|at| at.to_utc())
 }
 
-/// A time in this zone; where the field holds something else, that.
+/// A time in this zone; any other value as it is.
 pub fn time(row: &Map<String, Value>, name: &str, zone: FixedOffset) -> String {
     instant(row, name).map_or_else(|| word(row, name), |at| short_time(at, zone))
 }
@@ -45,7 +45,7 @@ pub fn short_time(at: DateTime<Utc>, zone: FixedOffset) -> String {
     at.with_timezone(&zone).format("%Y-%m-%d %H:%M:%S").to_string()
 }
 
-/// `provider:model_name`, with a dash for what is missing.
+/// `provider:model_name`, with a dash for a missing name.
 pub fn model(row: &Map<String, Value>) -> String {
     format!("{}:{}", word(row, "provider"), word(row, "model_name"))
 }
@@ -74,7 +74,6 @@ mod tests {
         assert_eq!(word(row, "nothing"), "-");
     }
 
-    /// Any JSON value at all.
     pub fn any_json() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             Just(Value::Null),

@@ -1,4 +1,4 @@
-//! How many runs each model has: a list for people, a document and a sheet for programs.
+//! Formats the number of runs per model: a list for people, a document and CSV for programs.
 
 use super::report::{Column, ListReport};
 use super::run_report::ReportView;
@@ -7,22 +7,20 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// The name and version of the document.
 pub const COUNTS: &str = "llmbench.results.counts/1";
 
-/// The runs of one model. The names of its fields are those of JSON and CSV.
+/// The runs of one model. The field names are those of JSON and CSV.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct RunCount {
-    /// `None` where the rows have no such name.
+    /// `None` if the rows have no such name.
     pub provider: Option<String>,
-    /// The same of the model.
+    /// `None` if the rows have no such name.
     pub model: Option<String>,
-    /// How many.
     pub runs: u64,
-    /// When the newest one started.
+    /// Start of the newest run.
     #[serde(rename = "newest_at", serialize_with = "json::maybe_instant")]
     pub newest: Option<DateTime<Utc>>,
-    /// How many of them are in the published series.
+    /// The number of runs in the published series.
     pub published: u64,
 }
 
@@ -38,15 +36,14 @@ pub fn list(counts: &[RunCount], view: &ReportView) -> String {
     list.screen(view)
 }
 
-/// The document for programs.
 pub fn document(counts: &[RunCount]) -> Value {
     json!({ "schema": COUNTS, "models": counts })
 }
 
-/// The same as CSV.
+/// The counts as CSV.
 ///
 /// # Errors
-/// None that a count can cause; passed on from the writer.
+/// Passed on from the writer, which writes to memory.
 pub fn sheet(counts: &[RunCount]) -> std::io::Result<String> {
     csv::sheet(counts)
 }

@@ -1,15 +1,14 @@
-//! One run, or one error, with everything that is stored about it. A run's phases are drawn to scale, and so are the gaps
-//! between its chunks.
+//! Formats one run, or one error, with all its stored fields. A run's phases and the gaps between its chunks are drawn
+//! to scale.
 
 use super::run_report::ReportView;
 use super::{error_details, row_fields, text, units};
 use crate::measure::stats::percentile;
 use serde_json::{Map, Value, json};
 
-/// The name and version of the document.
 pub const SHOW: &str = "llmbench.results.show/1";
 
-/// The moments of a run in the order in which they come, each in seconds from the start of the request.
+/// The moments of a run in order, each in seconds from the start of the request.
 const MOMENTS: [(&str, &str); 9] = [
     ("name resolved", "dns_seconds"),
     ("connected", "connect_seconds"),
@@ -22,11 +21,11 @@ const MOMENTS: [(&str, &str); 9] = [
     ("end", "generate_time"),
 ];
 
-/// The columns of a moment's name and of its time.
+/// The width of a moment's name and its time, in columns.
 const NAME: usize = 18;
 const TIME: usize = 9;
 
-/// The widest drawing; beyond it a longer bar tells nothing more.
+/// The widest drawing, in columns; a longer bar tells nothing more.
 const WIDEST: usize = 100;
 
 /// A run for people, ending in a line break.
@@ -52,7 +51,7 @@ pub fn error(error: &Map<String, Value>, view: &ReportView) -> String {
     lines.join("\n") + "\n"
 }
 
-/// A run or an error for programs: the row as it is stored.
+/// A run or an error for programs: the stored row.
 pub fn document(outcome: &str, row: &Map<String, Value>) -> Value {
     json!({ "schema": SHOW, "outcome": outcome, "row": row })
 }
@@ -97,7 +96,7 @@ fn figures(run: &Map<String, Value>, view: &ReportView) -> String {
     known.map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>().join(", ")
 }
 
-/// A bar for each phase, from the moment before to its own.
+/// One bar per phase, from the previous moment to its own.
 fn timeline(run: &Map<String, Value>, view: &ReportView) -> Vec<String> {
     let known: Vec<(&str, f64)> =
         MOMENTS.iter().filter_map(|(name, field)| Some((*name, row_fields::figure(run, field)?))).collect();
@@ -122,7 +121,7 @@ fn room(view: &ReportView) -> usize {
     view.terminal.width.saturating_sub(NAME + TIME + 4).clamp(1, WIDEST)
 }
 
-/// From one share of the room to another; what takes no visible time is a thin mark.
+/// A bar from one share of the room to another; a phase too short to see is a thin mark.
 fn bar(from: f64, to: f64, room: usize, unicode: bool) -> String {
     let place = |share: f64| ((share * room as f64).round() as usize).min(room);
     let (start, end) = (place(from), place(to));
@@ -133,7 +132,7 @@ fn bar(from: f64, to: f64, room: usize, unicode: bool) -> String {
     }
 }
 
-/// The gaps between chunks in the order in which they came: a column is the longest gap of its share of the stream.
+/// The gaps between chunks in order: each column shows the longest gap of its share of the stream.
 fn gaps(run: &Map<String, Value>, view: &ReportView) -> Vec<String> {
     let values = run.get("times_between_tokens").and_then(Value::as_array);
     let gaps: Vec<f64> = values
@@ -169,7 +168,6 @@ fn share(gap: f64, longest: f64) -> f64 {
     if longest > 0.0 { gap / longest } else { 0.0 }
 }
 
-/// Every stored field with its value.
 fn everything(row: &Map<String, Value>, view: &ReportView) -> Vec<String> {
     let widest = row.keys().map(|name| text::width(&text::escape(name))).max().unwrap_or(0).min(40);
     let line = |(name, value): (&String, &Value)| {

@@ -1,4 +1,5 @@
-//! A report for people: what was asked, models side by side, the table, charts where there is room, failures, gates. Text only; `print` writes.
+//! Formats a report for people: the request, models side by side, the table, charts if there is room, failures, gates.
+//! Text only; `print` writes.
 
 use super::color::Paint;
 use super::side_by_side::{self, Sort};
@@ -10,19 +11,18 @@ use crate::measure::report::{LoadReport, Report};
 use crate::measure::stats::Statistic;
 use chrono::{DateTime, FixedOffset, Local, Offset, Utc};
 
-/// How a report is shown.
+/// The settings of a display.
 #[derive(Debug, Clone, Copy)]
 pub struct ReportView {
-    /// Where it is shown.
     pub terminal: Terminal,
-    /// Phases, the provider's clock and quality too.
+    /// Shows phases, the provider's clock and quality too.
     pub verbose: bool,
-    /// The time zone of its times.
+    /// The time zone of displayed times.
     pub zone: FixedOffset,
 }
 
 impl ReportView {
-    /// A view in the local time zone, as it is now.
+    /// A view in the local time zone of now.
     pub fn new(terminal: Terminal, verbose: bool) -> Self {
         Self { terminal, verbose, zone: Local::now().offset().fix() }
     }
@@ -31,12 +31,12 @@ impl ReportView {
         Paint { on: self.terminal.colour }
     }
 
-    /// How wide a line of a list may be; whole where it goes into a file, or where everything is wanted.
+    /// The maximum width of a list's line; `None` for files, or if everything is requested.
     pub(super) fn limit(&self) -> Option<usize> {
         self.terminal.text_limit().filter(|_| !self.verbose)
     }
 
-    /// Lines of at most the terminal's width.
+    /// Breaks a line at the terminal's width.
     pub(super) fn wrap(&self, line: &str) -> Vec<String> {
         text::wrap(line, self.terminal.width, 0)
     }
@@ -62,7 +62,7 @@ pub fn report(report: &Report, checked: &[GateResult], sort: Sort, view: &Report
     shown.collect::<Vec<_>>().join("\n\n") + "\n"
 }
 
-/// What failed and why; for stderr, where there is no report.
+/// The failures and their reasons, for stderr when there is no report.
 pub fn failures(report: &Report, view: &ReportView) -> Vec<String> {
     failures::lines(&report.models, view)
 }
@@ -94,7 +94,7 @@ pub fn time(at: DateTime<Utc>, zone: FixedOffset) -> String {
     at.with_timezone(&zone).format("%Y-%m-%d %H:%M:%S %:z").to_string()
 }
 
-/// What departed from the plan; nothing if nothing did.
+/// The deviations from the planned load; `None` without any.
 fn load(load: &LoadReport, unicode: bool) -> Option<String> {
     let mut words = Vec::new();
     if let Some(planned) = load.planned.filter(|planned| *planned != load.started) {
@@ -115,7 +115,7 @@ fn load(load: &LoadReport, unicode: bool) -> Option<String> {
     (!words.is_empty()).then(|| words.join("; "))
 }
 
-/// One line a gate and model, wrapped; for stderr too, where stdout holds JSON.
+/// One wrapped line per gate and model; used on stderr too when stdout holds JSON.
 pub fn gates(checked: &[GateResult], view: &ReportView) -> Vec<String> {
     checked.iter().flat_map(|one| gate_lines(one, view)).collect()
 }

@@ -1,4 +1,4 @@
-//! The newest runs as a list. The rows are stored ones, of this program or another: see [`super::row_fields`].
+//! Formats the newest runs as a list. The rows are stored ones, of this program or another: see [`super::row_fields`].
 
 use super::report::{Column, ListReport};
 use super::run_report::ReportView;
@@ -6,20 +6,18 @@ use super::{csv, row_fields, text, units};
 use chrono::Datelike;
 use serde_json::{Map, Value, json};
 
-/// The name and version of the list's document.
 pub const LIST: &str = "llmbench.results.list/1";
 
-/// A run of the list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ListedRun {
     /// The row as it is stored.
     pub run: Map<String, Value>,
-    /// Whether it is in the published series.
+    /// True if the run belongs to the published series.
     pub published: bool,
 }
 
 impl ListedRun {
-    /// The row, and what is told of it besides.
+    /// The row with additional fields.
     fn with(&self, more: &[(&str, Value)]) -> Map<String, Value> {
         let mut row = self.run.clone();
         row.extend(more.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
@@ -32,7 +30,7 @@ pub fn list(runs: &[ListedRun], view: &ReportView) -> String {
     columns(runs, one_year(runs, view), view).screen(view)
 }
 
-/// Whether all runs are of one year: then no line needs to say it.
+/// True if all runs are of one year; the year is left out then.
 fn one_year(runs: &[ListedRun], view: &ReportView) -> bool {
     let mut years = runs
         .iter()
@@ -67,7 +65,7 @@ fn columns<'a>(runs: &'a [ListedRun], brief: bool, view: &'a ReportView) -> List
         .column(Column::new("ID").rank(2), |listed| text::one_line(&row_fields::word(&listed.run, "_id")))
 }
 
-/// The list for programs: the rows as they are stored, and `published`.
+/// The list for programs: the stored rows with `published`.
 pub fn document(runs: &[ListedRun]) -> Value {
     let row = |listed: &ListedRun| listed.with(&[("published", listed.published.into())]);
     json!({ "schema": LIST, "runs": runs.iter().map(row).collect::<Vec<_>>() })
@@ -76,7 +74,7 @@ pub fn document(runs: &[ListedRun]) -> Value {
 /// The list as CSV, in the columns of `run --csv` and `published`.
 ///
 /// # Errors
-/// None that a row can cause; passed on from the writer.
+/// Passed on from the writer, which writes to memory.
 pub fn sheet(runs: &[ListedRun]) -> std::io::Result<String> {
     let row = |listed: &ListedRun| {
         listed.with(&[("outcome", "success".into()), ("published", listed.published.into())])

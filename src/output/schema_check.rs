@@ -1,8 +1,8 @@
-//! As much of JSON Schema (2020-12) as `docs/schema` uses, for the test that documents are what they are said to be.
+//! Checks values against the part of JSON Schema (2020-12) that `docs/schema` uses. For tests.
 
 use serde_json::{Map, Value};
 
-/// What in `value` is not as `schema` says, one line each, with its place.
+/// The violations of `schema` in `value`, one line each, with their place.
 pub fn violations(schema: &Value, value: &Value) -> Vec<String> {
     let mut found = Vec::new();
     Checker { root: schema, found: &mut found }.check(schema, value, "$");

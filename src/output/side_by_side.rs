@@ -1,4 +1,4 @@
-//! Several models of one run in a list, the best first: medians, how many failed, and how TTFT was spread, on one scale.
+//! Lists several models of one run, the best first: medians, failures, and the distribution of TTFT on one scale.
 
 use super::report::{Column, ListReport};
 use super::run_report::ReportView;
@@ -6,27 +6,27 @@ use super::{text, units};
 use crate::measure::report::ModelReport;
 use std::cmp::Ordering;
 
-/// What models are sorted by.
+/// The order of models.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sort {
     /// The shortest median TTFT first.
     Ttft,
     /// The highest median of tokens/s, end to end, first.
     Tps,
-    /// By name.
     Name,
 }
 
-/// Terminals narrower than this get no list: the blocks below say the same.
+/// Narrower terminals, in columns, get no list: the blocks below say the same.
 const NARROWEST: usize = 34;
-/// A name takes at most half of the line, but may always have so many columns; other columns give way before that.
+/// The columns that a name may always take. It takes at most half of the line; other columns give
+/// way before it shrinks.
 const LEAST_NAME: usize = 16;
-/// How many characters a spread takes.
+/// The width of a distribution, in characters.
 const BINS: usize = 24;
-/// With fewer samples a spread shows noise.
+/// With fewer samples a distribution shows noise.
 const MINIMUM_SAMPLES: usize = 5;
 
-/// The list; nothing where fewer than two models were measured, or where a name and two figures find no room.
+/// The list; empty if fewer than two models were measured, or if a name and two figures do not fit.
 pub fn lines(models: &[ModelReport], sort: Sort, view: &ReportView) -> Vec<String> {
     if models.len() < 2 || view.terminal.width < NARROWEST {
         return Vec::new();
@@ -91,7 +91,7 @@ fn list<'a>(
         .column(Column::new("TTFT, SPREAD").rank(4), move |model| drawn(model))
 }
 
-/// From the smallest TTFT of all models to the largest, seconds.
+/// The smallest and the largest TTFT of all models, in seconds.
 fn scale(models: &[ModelReport]) -> Option<(f64, f64)> {
     let all = || models.iter().filter_map(|model| model.figure("ttft")).map(|figure| &figure.sorted);
     let low = all().filter_map(|sorted| sorted.first()).copied().reduce(f64::min)?;
@@ -99,7 +99,7 @@ fn scale(models: &[ModelReport]) -> Option<(f64, f64)> {
     (high > low).then_some((low, high))
 }
 
-/// How many samples lie in each part of the scale, a character each; nothing where there are too few.
+/// The number of samples in each part of the scale, one character each; empty if there are too few.
 fn spread(sorted: &[f64], (low, high): (f64, f64), unicode: bool) -> String {
     if sorted.len() < MINIMUM_SAMPLES {
         return String::new();

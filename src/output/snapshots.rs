@@ -1,4 +1,4 @@
-//! What people see, at the widths and with the means that they have: one stored picture each in `tests/snapshots`.
+//! Snapshots of the output for people, at several widths and terminal capabilities, stored in `tests/snapshots`.
 
 use super::run_report::{self, ReportView};
 use super::side_by_side::Sort;

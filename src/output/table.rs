@@ -1,5 +1,5 @@
-//! The table of figures: one block a model, one line a metric, the same columns throughout. Columns are dropped until the
-//! table fits; nothing ever wraps.
+//! The table of figures: one block per model, one line per metric, the same columns throughout. Columns are dropped
+//! until the table fits; nothing ever wraps.
 
 use super::color::Paint;
 use super::run_report::ReportView;
@@ -10,7 +10,6 @@ use crate::measure::report::{ModelReport, RunLabels, WordCounts};
 use crate::measure::stats::{Statistic, SummaryStats, bootstrap_interval};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
-/// A column of figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum StatisticColumn {
     N,
@@ -23,14 +22,14 @@ enum StatisticColumn {
     Max,
 }
 
-/// A choice of columns, and whether titles are the long ones.
+/// A choice of columns, with long or short titles.
 struct Layout {
     long: bool,
     gap: u16,
     columns: &'static [StatisticColumn],
 }
 
-/// From the widest to the narrowest; the first that fits is taken.
+/// From the widest to the narrowest; the first that fits is used.
 const LAYOUTS: [Layout; 5] = {
     use StatisticColumn::{Max, Mean, Min, N, P50, P90, P95, P99};
     [
@@ -42,10 +41,9 @@ const LAYOUTS: [Layout; 5] = {
     ]
 };
 
-/// Narrower terminals get no wide table even where it would just fit: four columns read better than eight.
+/// Narrower terminals get no wide table even if it would just fit: four columns read better than eight.
 const WIDE_TABLE: usize = 100;
 
-/// One line of figures.
 struct FigureRow {
     title: String,
     short: String,
@@ -59,7 +57,7 @@ enum TableLine {
     Figures(FigureRow),
 }
 
-/// The whole table, a line each, no wider than the terminal.
+/// The whole table, at most as wide as the terminal.
 pub fn lines(models: &[ModelReport], view: &ReportView) -> Vec<String> {
     let blocks: Vec<TableLine> = models.iter().flat_map(|model| block(model, view)).collect();
     let rows: Vec<&FigureRow> = blocks.iter().filter_map(TableLine::row).collect();
@@ -131,7 +129,7 @@ impl StatisticColumn {
         }
     }
 
-    /// A dash where nothing was seen: never a zero.
+    /// A dash if there are no samples; never a zero.
     fn cell(self, row: &FigureRow, unicode: bool) -> String {
         let Some(summary) = row.summary else {
             return if self == StatisticColumn::N { "0" } else { "-" }.to_owned();
@@ -175,7 +173,7 @@ fn heading(model: &ModelReport, view: &ReportView) -> Vec<TableLine> {
         .collect()
 }
 
-/// Nobody should have to ask for `-v` to learn why figures are doubtful.
+/// The reasons for which figures are doubtful, shown without `-v` too.
 fn why_suspect(model: &ModelReport, view: &ReportView) -> Vec<TableLine> {
     let reasons = &model.labels.suspect_reason;
     if reasons.is_empty() {
@@ -184,7 +182,8 @@ fn why_suspect(model: &ModelReport, view: &ReportView) -> Vec<TableLine> {
     quiet(&listed("suspect because", reasons), view).collect()
 }
 
-/// A prefix cache answers a prompt that repeats faster than any new one: nobody should compare the two unawares.
+/// A notice about cached prompts: a prefix cache answers a repeated prompt faster than a new one, so the two must
+/// not be compared unawares.
 fn cached(model: &ModelReport, view: &ReportView) -> Vec<TableLine> {
     let CachedInput { runs, tokens, of_input_tokens } = model.cached_input;
     if runs == 0 {
@@ -209,7 +208,7 @@ fn paint_counts(paint: Paint, model: &ModelReport, line: &str) -> String {
     }
 }
 
-/// How many succeeded, were suspect, and failed, by kind.
+/// The number of successes, suspect runs, and failures by kind.
 fn counts(model: &ModelReport) -> String {
     let mut out = format!("{} ok", model.successes);
     if model.figures_are_suspect {
@@ -236,7 +235,7 @@ fn section(model: &ModelReport, section: MetricSection) -> impl Iterator<Item = 
     })
 }
 
-/// What `-v` adds: sections with something in them, then what the runs say in words.
+/// The addition of `-v`: sections with content, then the remarks of the runs.
 fn details(model: &ModelReport, view: &ReportView) -> Vec<TableLine> {
     let seen = |which| section(model, which).filter(|row| row.summary.is_some()).collect::<Vec<_>>();
     let mut theirs = seen(MetricSection::Provider);

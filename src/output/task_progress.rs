@@ -1,11 +1,11 @@
-//! Progress of several things at once on stderr, a line each: only where somebody looks at it.
+//! Shows the progress of several tasks on stderr, one line each, and only if stderr is a terminal.
 
 use super::{Terminal, print, text};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// A line for each thing that is under way; nothing at all where stderr is no terminal.
+/// One line per task that is running; nothing if stderr is no terminal.
 #[derive(Debug)]
 pub struct Steps {
     all: MultiProgress,
@@ -15,7 +15,6 @@ pub struct Steps {
 }
 
 impl Steps {
-    /// Starts a line for each name.
     pub fn start(names: &[String], terminal: &Terminal, quiet: bool) -> Self {
         let shown = terminal.stderr_tty && !quiet;
         let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
@@ -37,28 +36,27 @@ impl Steps {
         Self { all, lines, width: terminal.width, unicode: terminal.unicode }
     }
 
-    /// One of them is so far.
+    /// Updates the line of a task with its progress.
     pub fn says(&self, name: &str, how: &str) {
         if let Some(bar) = self.lines.get(name) {
             bar.set_message(text::cut(&text::one_line(how), self.width, self.unicode));
         }
     }
 
-    /// Writes a note above the lines.
     pub fn note(&self, text: &str) {
         self.all.suspend(|| print::note(text));
     }
 
-    /// One of them has ended so.
+    /// Ends the line of a task with its result.
     pub fn ended(&self, name: &str, how: &str) {
         if let Some(bar) = self.lines.get(name) {
             bar.finish_with_message(text::cut(&text::one_line(how), self.width, self.unicode));
         }
     }
 
-    /// Takes the lines away.
+    /// Removes the lines from the terminal.
     pub fn done(self) {
-        // What cannot be drawn on stderr changes nothing.
+        // A failure to draw on stderr has no consequences.
         let _ = self.all.clear();
     }
 }

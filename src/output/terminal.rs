@@ -1,19 +1,19 @@
-//! What is at the other end of stdout and stderr, found out once and passed on as a value. The environment is not read
-//! here: `settings` hands a way to look names up.
+//! Detects the properties of stdout and stderr once and passes them on as a value. It does not read the environment:
+//! `settings` passes a lookup function.
 
 use std::io::IsTerminal;
 
 /// The width of reports that go into a file or a pipe: no reader has to scroll sideways.
 const PIPE_WIDTH: usize = 80;
 
-/// What the environment says about terminals.
+/// The variables of the environment about terminals.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TerminalEnv {
     /// `COLUMNS`, if it is a number of 1 or more.
     pub columns: Option<usize>,
     /// `NO_COLOR` is set and not empty (<https://no-color.org>), or `TERM` is `dumb`.
     pub no_colour: bool,
-    /// `CLICOLOR_FORCE` is set and neither empty nor 0: colour even into pipes. `NO_COLOR` wins.
+    /// `CLICOLOR_FORCE` is set and neither empty nor 0: color even into pipes. `NO_COLOR` wins.
     pub force_colour: bool,
     /// The locale's character set is UTF-8.
     pub unicode: bool,
@@ -34,31 +34,29 @@ impl TerminalEnv {
     }
 }
 
-/// Where output goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terminal {
-    /// Somebody looks at stdout.
     pub stdout_tty: bool,
-    /// Somebody looks at stderr.
     pub stderr_tty: bool,
-    /// Columns that a report may take.
+    /// The width of a report, in columns.
     pub width: usize,
-    /// Whether long lines are cut to `width`: not in files, where the rest of a message would be lost.
+    /// True if long lines are cut to `width`; false for files, where the rest of a message would be lost.
     pub cuts: bool,
-    /// Whether stdout may hold colours.
+    /// True if stdout may contain colors.
     pub colour: bool,
-    /// Whether characters beyond ASCII can be drawn.
+    /// True if characters beyond ASCII can be drawn.
     pub unicode: bool,
 }
 
 impl Terminal {
-    /// Looks at the process's own stdout and stderr.
+    /// Inspects the process's own stdout and stderr.
     pub fn detect(wishes: TerminalEnv) -> Self {
         let size = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
         Self::new(wishes, std::io::stdout().is_terminal(), std::io::stderr().is_terminal(), size)
     }
 
-    /// The rules: `COLUMNS` wins over the terminal's size, which counts only where stdout is one; otherwise 80.
+    /// Applies the rules: `COLUMNS` wins over the terminal's size, which counts only if stdout is
+    /// a terminal; otherwise 80.
     pub fn new(wishes: TerminalEnv, stdout_tty: bool, stderr_tty: bool, size: Option<usize>) -> Self {
         let size = size.filter(|columns| stdout_tty && *columns > 0);
         Self {
@@ -71,7 +69,7 @@ impl Terminal {
         }
     }
 
-    /// The most columns a line of free text may take; `None` where it may be as long as it is.
+    /// The most columns of a line of free text; `None` if it is unlimited.
     pub fn text_limit(&self) -> Option<usize> {
         self.cuts.then_some(self.width)
     }

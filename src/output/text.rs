@@ -1,26 +1,26 @@
-//! Text from elsewhere made safe for a terminal, and cut or wrapped to its columns. Widths are columns, not characters.
+//! Makes foreign text safe for a terminal, and cuts or wraps it. Widths are columns, not characters.
 
 use crate::domain::name_rules::is_hidden;
 use std::borrow::Cow;
 use unicode_width::UnicodeWidthStr;
 
-/// How many columns a text takes.
+/// The width of a text in columns.
 pub fn width(text: &str) -> usize {
     if is_plain(text) { text.len() } else { text.width() }
 }
 
-/// Nothing but the characters of ASCII that are seen, each a column wide: almost every cell of a long table.
+/// True if all characters are printable ASCII, each one column wide; this covers almost every cell of a long table.
 fn is_plain(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
-/// One line with nothing in it that could move a cursor, change a colour or reverse the reading direction: such characters
-/// are written out (`\u{1b}`). Line breaks too: a model's name must not be able to forge a row.
+/// Replaces characters that could move a cursor, change a color or reverse the reading direction by their escapes
+/// (`\u{1b}`). Line breaks too: a model's name must not be able to forge a row.
 pub fn escape(text: &str) -> String {
     escaped(text).into_owned()
 }
 
-/// The same, copied only where something is written out.
+/// Like [`escape`], but copies only if something is escaped.
 pub fn escaped(text: &str) -> Cow<'_, str> {
     if is_plain(text) || !text.chars().any(is_hidden) {
         return text.into();
@@ -32,17 +32,17 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
     out.into()
 }
 
-/// A message as one line: white space of any kind becomes a single space, the rest as [`escape`].
+/// A message as one line: white space of any kind becomes a single space, the rest as in [`escape`].
 pub fn one_line(text: &str) -> String {
     escape(&text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
-/// Each line escaped, line breaks kept.
+/// Escapes each line and keeps line breaks.
 pub fn escape_lines(text: &str) -> String {
     text.lines().map(escape).collect::<Vec<_>>().join("\n")
 }
 
-/// At most `columns` columns, an ellipsis at the end where something is missing. `unicode` false writes `...`.
+/// Cuts to at most `columns` columns, with an ellipsis where text is missing. `unicode` false writes `...`.
 pub fn cut(text: &str, columns: usize, unicode: bool) -> String {
     if width(text) <= columns {
         return text.to_owned();
@@ -57,13 +57,13 @@ pub fn cut(text: &str, columns: usize, unicode: bool) -> String {
 /// The longest start of `text` that fits into `columns`.
 fn take_columns(text: &str, columns: usize) -> &str {
     let ends = text.char_indices().map(|(at, ch)| at + ch.len_utf8());
-    // A mark behind a character can widen it: the widths of characters do not add up to that of a text.
+    // A combining mark can widen the character before it, so widths of characters do not add up to the width of a text.
     let fitting = ends.take_while(|end| width(&text[..*end]) <= columns);
     &text[..fitting.last().unwrap_or(0)]
 }
 
-/// Lines of at most `columns` columns, each behind `indent` spaces, broken at spaces; a word that is longer than a line is
-/// broken where it must be.
+/// Breaks text into lines of at most `columns` columns, each behind `indent` spaces. Breaks at spaces; a word longer
+/// than a line is broken inside.
 pub fn wrap(text: &str, columns: usize, indent: usize) -> Vec<String> {
     let room = columns.saturating_sub(indent).max(8);
     let mut lines: Vec<String> = Vec::new();
@@ -86,8 +86,8 @@ pub fn wrap(text: &str, columns: usize, indent: usize) -> Vec<String> {
     lines.into_iter().map(|line| format!("{:indent$}{line}", "")).collect()
 }
 
-/// Wraps words, a longer one than a line in pieces, but not what stands between backticks: a command is copied, so it stays
-/// whole, however long.
+/// Wraps words and breaks words longer than a line, except text between backticks: a command is meant to be copied, so
+/// it stays whole at any length.
 pub fn unbroken(words: &str, columns: usize, indent: usize) -> Vec<String> {
     let parts: Vec<&str> = words.split('`').collect();
     let mut whole: Vec<String> = Vec::new();
@@ -123,7 +123,7 @@ pub fn unbroken(words: &str, columns: usize, indent: usize) -> Vec<String> {
     lines
 }
 
-/// A word in pieces of at most `room` columns; one that holds a command stays whole.
+/// Splits a word into pieces of at most `room` columns; a word that contains a command stays whole.
 fn pieces(word: &str, room: usize) -> Vec<&str> {
     let (mut found, mut rest) = (Vec::new(), word);
     while width(rest) > room && !word.contains('`') {

@@ -1,4 +1,4 @@
-//! Numbers for people: three significant digits and a unit. Machines get plain seconds, elsewhere.
+//! Formats numbers for people: three significant digits and a unit. Machines get plain seconds, elsewhere.
 
 use crate::measure::metrics::Unit;
 
@@ -16,12 +16,12 @@ pub fn seconds(value: f64, unicode: bool) -> String {
     }
 }
 
-/// A plain number: whole ones as they are, others with three significant digits.
+/// A plain number: an integer as it is, others with three significant digits.
 pub fn count(value: f64) -> String {
     if value.fract() == 0.0 { format!("{value:.0}") } else { significant(value) }
 }
 
-/// A whole number with a comma at every thousand.
+/// An integer with a comma at every thousand.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
@@ -34,7 +34,7 @@ pub fn grouped(number: u64) -> String {
     out
 }
 
-/// `1 error`, `2 errors`, `3,000 successes`.
+/// For example `1 error`, `2 errors`, `3,000 successes`.
 pub fn counted(number: u64, noun: &str) -> String {
     let plural = match (number, noun.ends_with('s')) {
         (1, _) => "",
@@ -59,7 +59,7 @@ pub fn short_rate(value: f64) -> String {
     significant(value)
 }
 
-/// A column of a small drawing, a character: an eighth for the least, a whole one for a share of 1.
+/// A bar of a small chart as one character, from an eighth of its height to all of it for a share of 1.
 pub fn height(share: f64, unicode: bool) -> char {
     const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     const MARKS: [char; 8] = ['.', ':', '-', '=', '+', '*', '%', '#'];
@@ -67,7 +67,7 @@ pub fn height(share: f64, unicode: bool) -> char {
     if unicode { BLOCKS[step] } else { MARKS[step] }
 }
 
-/// A value of a metric as it stands in a table cell, where the row's title names what a rate is counted in.
+/// A metric's value in a table cell; the row's title names the unit of a rate.
 pub fn cell(unit: Unit, value: f64, unicode: bool) -> String {
     match unit {
         Unit::Seconds => seconds(value, unicode),
@@ -76,13 +76,13 @@ pub fn cell(unit: Unit, value: f64, unicode: bool) -> String {
     }
 }
 
-/// A value of a metric in a sentence.
+/// A metric's value in a sentence.
 pub fn phrase(unit: Unit, value: f64, unicode: bool) -> String {
     if unit == Unit::Rate { rate(value) } else { cell(unit, value, unicode) }
 }
 
-/// Three significant digits from 1 upwards, at most two decimals, and no exponent. The limits are where rounding would
-/// add a digit.
+/// Three significant digits from 1 upwards, at most two decimals, no exponent. The limits account for rounding that
+/// would add a digit.
 fn significant(value: f64) -> String {
     let decimals = match value.abs() {
         size if size < 9.995 => 2,

@@ -1,4 +1,4 @@
-//! Who calls Bedrock: profile, region, where the credentials came from, and whose they are by STS' own word.
+//! Checks the login for Bedrock: profile, region, source of the credentials, and their owner according to STS.
 
 use super::bounded;
 use super::providers::limits;
@@ -17,49 +17,43 @@ use std::sync::Arc;
 
 const HERE: FindingSection = FindingSection::Aws;
 
-/// What was found out. A field that nobody asked about is `None`.
+/// The facts about the AWS login. A fact that was not looked up is `None`.
 #[derive(Debug, Default)]
 pub struct AwsCheck {
     /// The profile that `AWS_PROFILE` names.
     pub profile: Option<String>,
-    /// Why it cannot be used.
+    /// The reason why the profile cannot be used.
     pub profile_trouble: Option<AwsError>,
-    /// The region.
     pub region: Option<String>,
-    /// Bedrock's own key is set: nobody signs.
+    /// True if Bedrock's own key is set: requests are not signed.
     pub bearer: bool,
-    /// Where the credentials came from, or why there are none.
+    /// The source of the credentials, or the reason why there are none.
     pub source: Option<Result<String, String>>,
-    /// Whose they are, or why nobody could tell.
+    /// The owner of the credentials, or the reason why it is unknown.
     pub identity: Option<StsReply>,
-    /// It did not end in time.
+    /// The message of an exceeded deadline.
     pub late: Option<String>,
-    /// Nobody was asked.
+    /// True if no request was sent.
     pub offline: bool,
 }
 
-/// What asking STS takes.
+/// The parts that a request to STS needs.
 pub struct AwsQuestion {
-    /// The way there.
     pub http: HttpClient,
-    /// Deadlines.
     pub limits: ExchangeLimits,
-    /// Takes secrets out of messages.
+    /// Removes secrets from messages.
     pub redactor: Arc<Redactor>,
 }
 
-/// What STS said.
 #[derive(Debug)]
 pub enum StsReply {
-    /// The caller.
     Arn(String),
-    /// It refuses the credentials, in its words.
+    /// STS refuses the credentials, with its message.
     Refused(String),
-    /// It could not be asked.
+    /// STS gave no answer; the reason.
     NoAnswer(String),
 }
 
-/// Finds out.
 pub async fn look(host: Host, question: AwsQuestion, context: Arc<Context>, offline: bool) -> AwsCheck {
     let env = context.settings.env();
     let start = || AwsCheck {
@@ -140,7 +134,6 @@ fn told(answer: &HttpExchange, redactor: &Redactor) -> StsReply {
     }
 }
 
-/// What is to be said.
 pub fn findings(check: &AwsCheck) -> Vec<Finding> {
     let mut found = Vec::new();
     if let Some(late) = &check.late {

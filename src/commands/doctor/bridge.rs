@@ -1,4 +1,5 @@
-//! The bridge, where that is the store: reached, with a key that it knows, a work list, and a clock that agrees with ours.
+//! Checks the bridge, if it is the store: it is reached, knows the key, gives a work list, and has a clock that agrees
+//! with this one.
 
 use super::bounded;
 use super::store::{CLOCK_LIMIT, off};
@@ -11,29 +12,25 @@ use crate::storage::{OutcomeSink, StoreError};
 
 const HERE: FindingSection = FindingSection::Store;
 
-/// What was seen of it.
 pub enum BridgeCheck {
-    /// The settings do not add up to a bridge.
+    /// The settings do not describe a usable bridge.
     Unusable {
-        /// Why.
         why: String,
-        /// What to do.
+        /// The advice; `None` if the error brings none.
         fix: Option<String>,
     },
-    /// It was asked.
     Asked {
-        /// What it is.
         described: String,
-        /// Models by provider and the bridge's clock, or why not; the outer error is a deadline.
+        /// Per provider the number of models and the bridge's clock, or the error; the outer error is a deadline.
         answers: Vec<(String, Result<WorkListResult, String>)>,
     },
 }
 
-/// What it said about one provider.
+/// The bridge's answer about one provider.
 type WorkListResult = Result<(usize, Option<ClockOffset>), StoreError>;
 
 impl BridgeCheck {
-    /// How many models of a provider this host measures; `None` where the bridge did not say it.
+    /// The number of a provider's models that this host measures; `None` if the bridge did not say it.
     pub fn enabled(&self, provider: &str) -> Option<usize> {
         let BridgeCheck::Asked { answers, .. } = self else { return None };
         match answers.iter().find(|(name, _)| name == provider) {
@@ -44,7 +41,6 @@ impl BridgeCheck {
     }
 }
 
-/// Looks.
 pub async fn look(context: &Context) -> BridgeCheck {
     let wanted = context.settings.daemon_config.wanted();
     let providers = if wanted.is_empty() { vec![bridge::PROVIDER.to_owned()] } else { wanted };
@@ -64,7 +60,6 @@ pub async fn look(context: &Context) -> BridgeCheck {
     BridgeCheck::Asked { described: bridge.describe(), answers }
 }
 
-/// What is to be said.
 pub fn findings(check: &BridgeCheck) -> Vec<Finding> {
     let (described, answers) = match check {
         BridgeCheck::Unusable { why, fix } => {

@@ -1,4 +1,4 @@
-//! Series that a prefix cache answers: their TTFT is a cache's. Pure.
+//! Reports series that a prefix cache answers: their TTFT is that of a cache. Pure.
 
 use crate::domain::finding::{Finding, FindingSection};
 use crate::domain::{CachedInput, ModelRef, troubleshooting};
@@ -6,12 +6,12 @@ use crate::output::advice::quoted;
 use crate::output::{text, units};
 use std::collections::BTreeMap;
 
-/// From this share of its prompt tokens on, a series is mostly a cache's.
+/// A series mostly comes from a cache if at least this share of its prompt tokens does.
 const MOSTLY: f64 = 0.5;
-/// How many series a sentence names.
+/// The most series that a sentence names.
 const NAMED: usize = 4;
 
-/// What is to be said of the newest rows; nothing where there are none.
+/// The finding about the newest rows; `None` without any.
 pub fn finding(found: &BTreeMap<ModelRef, CachedInput>) -> Option<Finding> {
     let share = |cached: &CachedInput| cached.share().filter(|share| *share >= MOSTLY);
     let mostly: Vec<(&ModelRef, f64)> =

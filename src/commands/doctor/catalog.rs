@@ -1,4 +1,4 @@
-//! Hygiene of the catalog: what in it keeps models from being measured well. Pure.
+//! Checks the catalog for entries that keep models from being measured well. Pure.
 
 use super::store::{StoreCheck, StoreInspection};
 use crate::domain::finding::{Finding, FindingSection};
@@ -14,13 +14,13 @@ use std::collections::{BTreeMap, HashMap};
 
 const HERE: FindingSection = FindingSection::Catalog;
 
-/// How long a model may be on probation before somebody should decide.
+/// The time that a model may be on probation before a person should decide.
 const PROBATION: TimeDelta = TimeDelta::hours(1);
 
-/// How many models a sentence names.
+/// The most models that a sentence names.
 const NAMED: usize = 5;
 
-/// What is to be said about what the store holds.
+/// The findings about the catalog in the store.
 pub fn findings(check: &StoreCheck, hosts: &Hosts, region: Option<&str>, now: DateTime<Utc>) -> Vec<Finding> {
     match check {
         StoreCheck::NotYet(_) => vec![Finding::note(HERE, "models", "none yet: the store is not there")],
@@ -69,7 +69,7 @@ fn of_open(seen: &StoreInspection, hosts: &Hosts, region: Option<&str>, now: Dat
     found
 }
 
-/// The catalog and what is known beside it.
+/// The catalog and related facts.
 struct CatalogCheck<'a> {
     entries: &'a [CatalogEntry],
     figures: &'a HashMap<ModelRef, Figures>,
@@ -83,7 +83,8 @@ impl<'a> CatalogCheck<'a> {
         self.entries.iter().filter(|entry| entry.sound && entry.is_enabled())
     }
 
-    /// Both would be measured, or one shadows the other in readers that ignore case.
+    /// Models whose names differ only in case: both would be measured, or one shadows the other in
+    /// readers that ignore case.
     fn case_twins(&self) -> Option<Finding> {
         let mut groups: BTreeMap<String, Vec<&CatalogEntry>> = BTreeMap::new();
         for entry in self.entries.iter().filter(|entry| entry.sound) {
@@ -201,7 +202,7 @@ impl<'a> CatalogCheck<'a> {
     }
 }
 
-/// A finding about models; none where there are none.
+/// A finding about models; `None` without models.
 fn wrong<'a>(
     subject: &str,
     what: &str,
@@ -214,7 +215,7 @@ fn wrong<'a>(
     (!names.is_empty()).then(|| Finding::wrong(HERE, subject, sentence, fix, heading))
 }
 
-/// A model's name, whatever is in it, on one line.
+/// A model's name on one line, whatever it contains.
 fn shown(entry: &CatalogEntry) -> String {
     text::escape(&entry.model.to_string())
 }
@@ -223,7 +224,7 @@ fn disable(name: &str, why: &str) -> String {
     format!("`llmbench models disable {} --reason '{why}'`", quoted(name))
 }
 
-/// The first few of many.
+/// The first few of many names.
 fn some(names: &[String]) -> String {
     let more = names.len().saturating_sub(NAMED);
     let shown = names[..names.len().min(NAMED)].join(", ");

@@ -1,4 +1,4 @@
-//! The configuration as it was resolved: each value and who said it, keys as set or unset, variables that nobody reads,
+//! Reports the resolved configuration: each value and its source, keys as set or unset, variables that nothing reads,
 //! files with keys that others can read.
 
 use super::files;
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 const HERE: FindingSection = FindingSection::Configuration;
 
-/// Variables of the AWS SDK that say who is calling; shown as set or unset alone.
+/// Variables of the AWS SDK that select the caller; shown only as set or unset.
 const AWS: [&str; 4] = [
     env_vars::AWS_PROFILE,
     "AWS_ACCESS_KEY_ID",
@@ -23,7 +23,7 @@ const AWS: [&str; 4] = [
     env_vars::AWS_BEARER_TOKEN_BEDROCK,
 ];
 
-/// Everything about the configuration. `hosts` are those that are looked at.
+/// All findings about the configuration. `hosts` are those that are checked.
 pub fn findings(context: &Context, hosts: &[Host]) -> Vec<Finding> {
     let settings = &context.settings;
     let mut found = values(context);
@@ -74,7 +74,7 @@ fn values(context: &Context) -> Vec<Finding> {
     found
 }
 
-/// Who is told what is new in providers' lists.
+/// The recipients of notices about providers' lists.
 fn told(settings: &Settings) -> Vec<Finding> {
     const SUBJECT: &str = "notify";
     let destinations = match settings.notify() {
@@ -90,7 +90,8 @@ fn told(settings: &Settings) -> Vec<Finding> {
     destinations.iter().map(|one| Finding::ok(HERE, SUBJECT, one.shown())).collect()
 }
 
-/// What goes through the proxies of the environment, and what does not. One that cannot be used is told elsewhere.
+/// The traffic that goes through the proxies of the environment, and the exceptions. An unusable
+/// proxy is reported elsewhere.
 fn proxies(settings: &Settings) -> Vec<Finding> {
     let variables = settings.proxy_variables();
     if variables.is_empty() || settings.proxies().is_err() {
@@ -141,7 +142,7 @@ fn of_host(host: &Host, env: &Env) -> Vec<Finding> {
     found
 }
 
-/// Where a host's key comes from: never the key, nor how long it is.
+/// The source of a host's key; never the key or its length.
 fn key(host: &Host, env: &Env) -> Finding {
     let subject = format!("key of {}", host.name);
     let sentence = match (env.first(&host.key_names()), &host.keys.file, &host.keys.command) {
@@ -163,7 +164,7 @@ fn key(host: &Host, env: &Env) -> Finding {
     Finding::ok(HERE, subject, sentence)
 }
 
-/// A second place that names a key and is not looked at.
+/// A second source that names a key and is ignored.
 fn shadowed(host: &Host, env: &Env) -> Option<Finding> {
     let set: Vec<&str> = host.key_names().into_iter().filter(|name| env.get(name).is_some()).collect();
     let (first, rest) = set.split_first()?;
@@ -198,7 +199,7 @@ fn not_read(settings: &Settings) -> Vec<Finding> {
     alike.collect()
 }
 
-/// Files with keys in them, and what is in them.
+/// Files with keys in them, and a description of their contents.
 fn key_files(settings: &Settings) -> Vec<(PathBuf, String)> {
     let env = settings.env();
     let mut all = Vec::new();

@@ -1,4 +1,4 @@
-//! Who calls Vertex: which credentials, project and location, and whether Google gives a token.
+//! Checks the login for Vertex: credentials, project and location, and whether Google issues a token.
 
 use super::bounded;
 use crate::commands::context::Context;
@@ -17,51 +17,44 @@ use std::sync::Arc;
 
 const HERE: FindingSection = FindingSection::Google;
 
-/// What was found out.
+/// The facts about the Google login.
 #[derive(Debug)]
 pub struct GoogleCheck {
-    /// Project and location as configured.
+    /// The configured project; that of the login is [`GoogleToken::project`].
     pub project: Option<Sourced<String>>,
-    /// The same.
     pub location: Option<Sourced<String>>,
-    /// How the login is looked for.
     pub login: LoginKind,
-    /// What came of a question for a token; `None` where nobody asked.
+    /// The result of requesting a token; `None` if none was requested.
     pub token: Option<Result<GoogleToken, GoogleTokenError>>,
 }
 
-/// How the login is looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LoginKind {
-    /// `GOOGLE_API_KEY`.
     ApiKey,
-    /// A token from `key_file` or `key_command`, or a key that cannot be used: told by the section of providers.
+    /// A token from `key_file` or `key_command`, or a key that cannot be used; the section of providers reports it.
     Own,
     /// The file that the environment names.
     File(PathBuf),
-    /// gcloud's file, the metadata server, gcloud itself.
+    /// A search in gcloud's file, the metadata server and gcloud itself.
     Search,
 }
 
-/// A token that was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GoogleToken {
     /// The project that belongs to the login.
     pub project: Option<String>,
-    /// It is a person's login.
+    /// True if it is a person's login.
     pub user: bool,
 }
 
-/// Why there is none.
 #[derive(Debug)]
 pub enum GoogleTokenError {
-    /// Google's words.
     Google(GoogleError),
-    /// It did not end in time.
+    /// The request exceeded its deadline.
     Late(String),
 }
 
-/// Finds out.
+/// Collects the facts and, unless `offline`, requests a token.
 pub async fn look(host: Host, reader: ListingReader, context: Arc<Context>, offline: bool) -> GoogleCheck {
     let own = host.keys.file.is_some() || host.keys.command.is_some();
     let login = match (own, (!own).then(|| context.settings.login(&host))) {
@@ -94,7 +87,6 @@ pub async fn look(host: Host, reader: ListingReader, context: Arc<Context>, offl
     GoogleCheck { project: host.project, location: host.region, login, token }
 }
 
-/// What is to be said.
 pub fn findings(check: &GoogleCheck) -> Vec<Finding> {
     let source = match &check.login {
         LoginKind::ApiKey => format!("an API key ({GOOGLE_API_KEY}): Gemini alone, no project"),

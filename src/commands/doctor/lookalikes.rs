@@ -1,8 +1,8 @@
-//! Variables that nobody reads and that look like one that is read. Pure; only names are looked at.
+//! Finds variables that are set but not read, and that look like one that is read. Pure; only names are compared.
 
 use crate::domain::env_vars;
 
-/// Other programs' names, and slips that are far from the right name, with the variable that is read here.
+/// Names that other programs use, and slips that are far from the right name, with the variable that is read here.
 const ALIASES: &[(&str, &str)] = &[
     ("OPENAI_API_BASE", env_vars::OPENAI_BASE_URL),
     ("OPENAI_ORGANIZATION", env_vars::OPENAI_ORG_ID),
@@ -19,20 +19,20 @@ const ALIASES: &[(&str, &str)] = &[
     ("LLMBENCH_DB", env_vars::LLMBENCH_STORE),
 ];
 
-/// Variables of others that are near to one of ours and right.
+/// Correct variables of other programs that are close to one of this program.
 const FOREIGN: &[&str] = &["AWS_ACCESS_KEY_ID", "AWS_CONFIG_FILE", "SSL_CERT_DIR", "OPENAI_ADMIN_KEY"];
 
-/// Variables that are read in lower case too.
+/// Variables that are also read in lower case.
 const EITHER_CASE: [&str; 4] =
     [env_vars::HTTPS_PROXY, env_vars::HTTP_PROXY, env_vars::ALL_PROXY, env_vars::NO_PROXY];
 
-/// What people write where `API_KEY` belongs.
+/// Words that people write instead of `API_KEY`.
 const KEY_WORDS: [&str; 7] = ["KEY", "APIKEY", "TOKEN", "APITOKEN", "SECRET", "SECRETKEY", "KEYAPI"];
 
-/// Beginnings of names that are ours alone.
+/// Prefixes that only this program uses.
 const OWN: [&str; 2] = ["LLMBENCH_", "MONGODB_COLLECTION_"];
 
-/// Variables for terminals and logins: short, common words that many other names are near to.
+/// Variables for terminals and logins: short, common words that many other names are close to.
 const COMMON: [&str; 5] =
     [env_vars::USER, env_vars::LOGNAME, env_vars::NO_COLOR, env_vars::COLUMNS, env_vars::SSL_CERT_FILE];
 
@@ -48,7 +48,7 @@ pub struct LookAlike {
     pub meant: Option<String>,
 }
 
-/// The look-alikes among names of variables. `own` are names that the configuration makes this program read.
+/// Finds the look-alikes among names of variables. `own` are names that the configuration makes this program read.
 pub fn look_alikes<'a>(set: impl IntoIterator<Item = &'a str>, own: &[&str]) -> Vec<LookAlike> {
     let known: Vec<&str> = env_vars::ALL.iter().chain(own).copied().collect();
     let lower = |name: &str| EITHER_CASE.iter().any(|read| read.to_ascii_lowercase() == name);
@@ -86,7 +86,7 @@ fn look_alike(name: &str, known: &[&str]) -> Option<LookAlike> {
     None
 }
 
-/// A name without case and separators.
+/// A name in capitals and without separators.
 fn bare(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).map(|ch| ch.to_ascii_uppercase()).collect()
 }

@@ -1,5 +1,5 @@
-//! `llmbench doctor`: looks at everything side by side, each check with a deadline, and says what is wrong and how to mend
-//! it. Each section is a file with two halves: looking (network, store, files) and saying (pure).
+//! `llmbench doctor`: checks everything in parallel, each check with a deadline, and reports problems with advice. Each
+//! section is a file with two halves: looking (network, store, files) and saying (pure).
 
 mod aws;
 mod bridge;
@@ -35,16 +35,16 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
 
-/// How long one check may last.
+/// The deadline of one check.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Whoever waits longer than this is shown for what.
+/// Longer waits show the checks that are still running.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Runs the command.
+/// Runs the command and returns its exit status.
 ///
 /// # Errors
-/// Wrong usage: a provider that nobody knows.
+/// Wrong usage: an unknown provider.
 pub async fn run(args: DoctorArgs, context: Context) -> Result<Exit, CommandError> {
     let wanted = wanted(&args.providers, &context)?;
     let (tls, untrusted) = trust(&context)?;
@@ -63,7 +63,7 @@ pub async fn run(args: DoctorArgs, context: Context) -> Result<Exit, CommandErro
     Ok(if found.iter().any(Finding::is_open) { Exit::No } else { Exit::Yes })
 }
 
-/// Whom to trust. Where the operator's own authorities cannot be read that is a finding, and the public ones are taken.
+/// The trusted authorities. If the operator's own cannot be read, that is a finding, and the public ones are used.
 fn trust(context: &Context) -> Result<(Arc<ClientConfig>, Option<Finding>), CommandError> {
     match client_config(context.extra_ca().as_deref()) {
         Ok(tls) => Ok((tls, None)),
@@ -81,7 +81,7 @@ fn trust(context: &Context) -> Result<(Arc<ClientConfig>, Option<Finding>), Comm
     }
 }
 
-/// The client of what nobody times. A proxy that cannot be used is a finding, and requests go directly then.
+/// The client for requests that are not timed. An unusable proxy is a finding, and requests then go directly.
 fn http(context: &Context, tls: &Arc<ClientConfig>) -> Result<(HttpClient, Option<Finding>), CommandError> {
     let connect = context.settings.deadlines.limits().connect;
     let (rules, found) = match context.settings.proxies() {
@@ -95,16 +95,16 @@ fn http(context: &Context, tls: &Arc<ClientConfig>) -> Result<(HttpClient, Optio
     Ok((HttpClient::new(tls, rules, connect).map_err(CommandError::usage)?, found))
 }
 
-/// Waits for work, but not for ever.
+/// Awaits `work` for at most [`DEADLINE`].
 ///
 /// # Errors
-/// A sentence that says for how long.
+/// A sentence with the deadline.
 async fn bounded<T>(what: &str, work: impl Future<Output = T>) -> Result<T, String> {
     let ended = tokio::time::timeout(DEADLINE, work).await;
     ended.map_err(|_| format!("{what} did not end within {} s", DEADLINE.as_secs()))
 }
 
-/// The hosts that are looked at: those that were named, else all but the simulator.
+/// The hosts to check: the named ones, else all but the simulator.
 fn wanted(named: &[String], context: &Context) -> Result<Vec<Host>, CommandError> {
     let hosts = &context.settings.hosts;
     if named.is_empty() {
@@ -120,7 +120,6 @@ fn wanted(named: &[String], context: &Context) -> Result<Vec<Host>, CommandError
     Ok(chosen)
 }
 
-/// What checks need.
 struct CheckContext {
     context: Arc<Context>,
     reader: ListingReader,
@@ -129,7 +128,6 @@ struct CheckContext {
     now: DateTime<Utc>,
 }
 
-/// What one check saw.
 enum DoctorCheck {
     Store(store::StoreCheck),
     Host(Box<providers::HostCheck>),
@@ -138,7 +136,6 @@ enum DoctorCheck {
     State(state::StateDirCheck),
 }
 
-/// What all of them saw.
 struct DoctorResults {
     store: store::StoreCheck,
     hosts: Vec<providers::HostCheck>,
@@ -160,8 +157,8 @@ impl DoctorResults {
 }
 
 impl CheckContext {
-    /// Everything at once; then the hosts that turned out to have enabled models and no sign of a login. `unnamed` says
-    /// that nobody chose the hosts.
+    /// Runs all checks at once, then those of hosts that turned out to have enabled models but no sign of a login.
+    /// `unnamed` is true if the user named no hosts.
     async fn all(&self, wanted: &[Host], unnamed: bool) -> DoctorResults {
         let mut results = DoctorResults {
             store: store::StoreCheck::Nowhere,
@@ -181,7 +178,7 @@ impl CheckContext {
         tasks.ended(&self.context, &mut results).await;
         let mut tasks = CheckTasks::default();
         for host in later {
-            // Where nobody knows what is enabled, only what costs nothing is said.
+            // If the enabled models are unknown, only checks that cost nothing run.
             let enabled = results.store.enabled(&host.name);
             let search = matches!(host.keys.auth, Auth::AwsChain | Auth::GoogleAdc);
             if !search || enabled.is_some_and(|enabled| enabled > 0) {
@@ -219,7 +216,6 @@ impl CheckContext {
     }
 }
 
-/// Checks under way.
 #[derive(Default)]
 struct CheckTasks {
     names: Vec<String>,
@@ -233,7 +229,7 @@ impl CheckTasks {
         self.running.spawn(async move { (name, check.await) });
     }
 
-    /// Waits for all; after a while it is shown for which.
+    /// Waits for all checks; after [`PATIENCE`] it shows the ones still running.
     async fn ended(mut self, context: &Context, results: &mut DoctorResults) {
         let mut steps: Option<Steps> = None;
         let patience = tokio::time::sleep(PATIENCE);
@@ -245,7 +241,7 @@ impl CheckTasks {
                 }
                 ended = self.running.join_next() => match ended {
                     None => break,
-                    // A check that broke leaves no result, and its section says that nobody looked.
+                    // A check that panicked leaves no result, and its section says that it was not checked.
                     Some(Err(_)) => {}
                     Some(Ok((name, check))) => {
                         self.names.retain(|running| *running != name);
@@ -263,7 +259,7 @@ impl CheckTasks {
     }
 }
 
-/// What to do first where no provider has a key or login yet, nor a server of one's own is configured.
+/// The first steps for an installation without a key, a login or a self-hosted server.
 fn first_steps(context: &Context) -> Option<Finding> {
     let settings = &context.settings;
     let mut callable = settings.hosts.iter().filter(|host| host.name != SIMULATOR);
@@ -277,7 +273,7 @@ fn first_steps(context: &Context) -> Option<Finding> {
     ))
 }
 
-/// All sections, in order.
+/// The findings of all sections, in order.
 fn said(checks: &CheckContext, wanted: &[Host], results: &DoctorResults) -> Vec<Finding> {
     let context = &checks.context;
     let unicode = context.terminal.unicode;

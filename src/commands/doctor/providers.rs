@@ -1,5 +1,5 @@
-//! Each host: is there a key, is it reached and how fast, and does it take the key. It is asked for its list of models over
-//! the wire that measures: cheap, and without a token. A list says nothing about whether a model answers.
+//! Checks each host: it has a key, it is reached and how fast, and it accepts the key. The check reads the list of
+//! models over the wire that measures: cheap, and without a token. A list does not prove that a model answers.
 
 use super::{DEADLINE, bounded};
 use crate::commands::context::Context;
@@ -22,37 +22,34 @@ use tokio::runtime::Handle;
 
 const HERE: FindingSection = FindingSection::Providers;
 
-/// What came of asking one host.
+/// The result of checking one host.
 #[derive(Debug)]
 pub struct HostCheck {
-    /// The host.
     pub host: Host,
-    /// What was seen.
     pub seen: HostCheckOutcome,
 }
 
-/// How far it came.
 #[derive(Debug)]
 pub enum HostCheckOutcome {
-    /// Nobody asked, because nobody wanted it.
+    /// Not checked, because no check was requested.
     NotAsked,
     /// There is no key, or none that can be used.
     NoKey(KeyError),
-    /// The vendor's own search for a login found none, or it cannot be used: told by the section of that vendor.
+    /// The vendor's own search found no usable login; the section of that vendor reports it.
     NoLogin,
-    /// It did not end in time, or could not begin.
+    /// The check exceeded its deadline, or could not begin.
     Failed(String),
-    /// It was asked.
+    /// A request was sent.
     Asked {
-        /// The list, and the way to it.
+        /// The list, and the timing of its request.
         look: Box<ListingRead>,
-        /// What a host with a public list says about the key.
+        /// For a host with a public list, its verdict on the key.
         proof: Option<Result<(), ListingReadError>>,
     },
 }
 
 impl HostCheck {
-    /// The host's clock, where its answer said what it shows.
+    /// The host's clock, if its answer contained a time.
     pub fn clock(&self) -> Option<ClockOffset> {
         match &self.seen {
             HostCheckOutcome::Asked { look, .. } => look.touch?.clock,
@@ -61,7 +58,7 @@ impl HostCheck {
     }
 }
 
-/// Deadlines of a check: those that are configured, but never longer than a check may last.
+/// Deadlines of a check: the configured ones, but never longer than a check may last.
 pub fn limits(configured: ExchangeLimits) -> ExchangeLimits {
     let most = DEADLINE.saturating_sub(Duration::from_secs(1));
     ExchangeLimits {
@@ -73,7 +70,6 @@ pub fn limits(configured: ExchangeLimits) -> ExchangeLimits {
     }
 }
 
-/// Asks one host.
 pub async fn look(host: Host, reader: ListingReader, context: Arc<Context>, offline: bool) -> HostCheck {
     if offline {
         return HostCheck { seen: offline_look(&host, &context), host };
@@ -84,7 +80,7 @@ pub async fn look(host: Host, reader: ListingReader, context: Arc<Context>, offl
     HostCheck { host, seen }
 }
 
-/// What can be said without asking anybody: key commands may go over the network.
+/// The outcome without any request; key commands are not run, because they may use the network.
 fn offline_look(host: &Host, context: &Context) -> HostCheckOutcome {
     if host.keys.command.is_some() {
         return HostCheckOutcome::NotAsked;
@@ -110,7 +106,7 @@ async fn ask(host: Host, mut reader: ListingReader, context: Arc<Context>) -> Ho
     HostCheckOutcome::Asked { look: Box::new(look), proof }
 }
 
-/// A key command may take seconds, during which no other check should wait.
+/// Runs on a thread of its own: a key command may take seconds, and no other check should wait for it.
 async fn open(host: Host, context: Arc<Context>) -> Result<ProviderAccess, HostCheckOutcome> {
     let handle = Handle::current();
     let opening = move || {
@@ -126,7 +122,7 @@ async fn open(host: Host, context: Arc<Context>) -> Result<ProviderAccess, HostC
         .unwrap_or_else(|error| Err(HostCheckOutcome::Failed(error.to_string())))
 }
 
-/// What is to be said about one host. `enabled` is how many of its models the catalog has enabled, where that is known.
+/// The findings about one host. `enabled` is the number of its enabled models in the catalog, if known.
 pub fn findings(check: &HostCheck, enabled: Option<usize>, unicode: bool) -> Vec<Finding> {
     let name = check.host.name.as_str();
     match &check.seen {
@@ -195,7 +191,7 @@ fn asked(
 ) -> Vec<Finding> {
     let name = host.name.as_str();
     let mut found = Vec::new();
-    // A lookup that failed took its time, too: that is no way.
+    // Without a TCP connection only a failed lookup was timed, which is not the way to the host.
     if let Some(touch) = look.touch.as_ref().filter(|touch| touch.marks.tcp.is_some()) {
         found.push(Finding::ok(HERE, format!("{name}, the way there"), way(touch, unicode)));
     }
@@ -225,12 +221,12 @@ fn asked(
     found
 }
 
-/// Why it does not answer as it should, and what to do.
+/// The reason for a bad answer, and advice.
 fn refused(host: &Host, kind: FailureKind, reason: &str, look: &ListingRead) -> Option<Finding> {
     let name = host.name.as_str();
     let signs = host.keys.auth == Auth::AwsChain || host.keys.auth == Auth::GoogleAdc;
     if kind == FailureKind::Auth && signs && look.touch.is_none() {
-        // Told in full by the section of that vendor.
+        // The section of that vendor reports it in full.
         return Some(Finding::note(HERE, name, "not asked: no request could be signed, see below"));
     }
     let source = || match (host.key_names().first(), &host.keys.file, &host.keys.command) {
@@ -249,7 +245,7 @@ fn refused(host: &Host, kind: FailureKind, reason: &str, look: &ListingRead) -> 
             let fix = "mend the certificate or this machine's clock, or name a company's authority in SSL_CERT_FILE";
             Finding::wrong(HERE, name, reason, fix, troubleshooting::TLS)
         }
-        // A server of one's own need not have a list.
+        // A self-hosted server need not have a list.
         FailureKind::HardModel if look.touch.is_some() => {
             let why =
                 format!("is reached, and has no list of models there, so its key is not proven: {reason}");
@@ -261,7 +257,7 @@ fn refused(host: &Host, kind: FailureKind, reason: &str, look: &ListingRead) -> 
     Some(finding)
 }
 
-/// `name 2 ms, TCP 12 ms, TLS 25 ms, answer 80 ms`, each for itself.
+/// For example `name 2 ms, TCP 12 ms, TLS 25 ms, answer 80 ms`, each without the ones before.
 fn way(touch: &HostContact, unicode: bool) -> String {
     let marks = &touch.marks;
     let steps = [("name", marks.dns), ("TCP", marks.tcp), ("TLS", marks.tls), ("answer", marks.head)];

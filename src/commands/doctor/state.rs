@@ -1,4 +1,4 @@
-//! Files of this machine: results that wait, room, rights.
+//! Checks the files of this machine: undelivered results, free room, permissions.
 
 use super::files;
 use super::store::off;
@@ -13,27 +13,26 @@ use std::path::{Path, PathBuf};
 
 const HERE: FindingSection = FindingSection::State;
 
-/// Less room than this is a finding, bytes: SQLite needs room for its log before a row can be stored.
+/// Less room than this, in bytes, is a finding: SQLite needs room for its log before it can store a row.
 const LEAST_ROOM: u64 = 100 * 1024 * 1024;
 
-/// What was seen.
+/// The facts about the state directory.
 #[derive(Debug, Clone, Default)]
 pub struct StateDirCheck {
-    /// The directory of results that wait; `None` where there can be none.
+    /// The directory of undelivered results; `None` if there can be none.
     pub directory: Option<PathBuf>,
-    /// How many wait and how many were set aside, or why nobody could look.
+    /// The number of waiting and of set-aside results, or the reason why they could not be counted.
     pub counts: Option<Result<(usize, usize), String>>,
-    /// Its permission bits, where it is there.
+    /// Its permission bits, if it exists.
     pub mode: Option<u32>,
-    /// Whether this user may write into it, or create it.
+    /// True if this user may write into it, or create it.
     pub writable: bool,
-    /// Free bytes, by what is kept there: name and path.
+    /// Free bytes per purpose: name, path, bytes.
     pub rooms: Vec<(&'static str, PathBuf, Option<u64>)>,
-    /// What this machine's daemon says of its clock, where something is wrong with it.
+    /// The daemon's report about the clock of this machine, if something is wrong with it.
     pub clock: Option<String>,
 }
 
-/// Looks.
 pub fn look(context: &Context) -> StateDirCheck {
     let Ok(undelivered) = context.undelivered() else { return StateDirCheck::default() };
     let directory = undelivered.directory().to_owned();
@@ -63,7 +62,6 @@ fn clock(context: &Context) -> Option<String> {
         .map(|trouble| trouble.sentence)
 }
 
-/// What is to be said.
 pub fn findings(check: &StateDirCheck) -> Vec<Finding> {
     let Some(directory) = &check.directory else {
         let sentence = "there is no home directory, so nothing could be kept where a store fails";
@@ -148,7 +146,7 @@ fn of_room(what: &str, path: &Path, room: Option<u64>) -> Finding {
     Finding::wrong(HERE, what, sentence, "`df -h` shows the disks: make room", troubleshooting::DISK)
 }
 
-/// `1.5 GB`, `90 MB`.
+/// For example `1.5 GB`, `90 MB`.
 fn bytes(bytes: u64) -> String {
     let tenths = |unit: u64| format!("{}.{}", bytes / unit, bytes % unit * 10 / unit);
     match bytes {

@@ -1,5 +1,5 @@
-//! The store: reached, of a version that works, with the rights, indexes and rows that it should have, and with a clock
-//! that agrees with ours. What it says is asked through `storage::InspectStore`; nothing is changed.
+//! Checks the store: it is reached, its version works, rights, indexes and rows are as they should be, and its clock
+//! agrees with this one. Facts come from `storage::InspectStore`; nothing is changed.
 
 use super::{bounded, bridge, cached_input};
 use crate::commands::context::Context;
@@ -18,52 +18,49 @@ use std::sync::Arc;
 
 const HERE: FindingSection = FindingSection::Store;
 
-/// Clocks may be so far apart, seconds: beyond it rows are dated where nobody looks for them.
+/// The tolerated difference of clocks, in seconds; beyond it rows get dates at which readers do not look.
 pub const CLOCK_LIMIT: f64 = 2.0;
 
-/// An answer, or why there is none.
+/// An answer, or the reason why there is none.
 pub type QueryResult<T> = Result<T, String>;
 
-/// What was seen of the store.
+/// The result of checking the store.
 pub enum StoreCheck {
-    /// No place for one is configured: told by the section of configuration.
+    /// No store is configured; the section of configuration reports it.
     Nowhere,
-    /// The file is not there: nothing was stored yet.
+    /// The file does not exist: nothing was stored yet.
     NotYet(PathBuf),
-    /// It did not open.
     Closed(StoreError),
-    /// It did not open in time.
+    /// The store did not open before the deadline.
     Late(String),
-    /// It was looked at.
     Open(Box<StoreInspection>),
-    /// It is behind a bridge, which was asked.
+    /// The store is behind a bridge, which was checked.
     Bridge(Box<bridge::BridgeCheck>),
 }
 
-/// An open store, question by question.
+/// The facts about an open store, one query each.
 pub struct StoreInspection {
-    /// What it is, without secrets.
+    /// The store's description, without secrets.
     pub described: String,
-    /// It is one file.
+    /// True if the store is one file.
     pub is_file: bool,
-    /// Version, shape, clock.
+    /// Version, layout and clock.
     pub facts: QueryResult<StoreInfo>,
-    /// Indexes that are missing or other.
+    /// Indexes that are missing or different.
     pub indexes: QueryResult<Vec<IndexFault>>,
-    /// What the login may do.
+    /// The permissions of the login.
     pub rights: QueryResult<StoreRights>,
-    /// Odd rows.
+    /// Fields with unexpected values in rows.
     pub census: QueryResult<Vec<OddFieldReport>>,
-    /// What prefix caches answered.
+    /// Prompt tokens answered by prefix caches, per model.
     pub cached: QueryResult<BTreeMap<ModelRef, CachedInput>>,
-    /// The catalog.
     pub entries: QueryResult<Vec<CatalogEntry>>,
-    /// Its last day.
+    /// The figures of the last day.
     pub figures: QueryResult<HashMap<ModelRef, Figures>>,
 }
 
 impl StoreCheck {
-    /// The catalog, where it could be read. A store that is not there yet has an empty one.
+    /// The catalog, if it could be read. A store that does not exist yet has an empty one.
     pub fn entries(&self) -> Option<&[CatalogEntry]> {
         match self {
             StoreCheck::Open(seen) => seen.entries.as_deref().ok(),
@@ -74,8 +71,8 @@ impl StoreCheck {
 }
 
 impl StoreCheck {
-    /// How many models of a provider are enabled; `None` where nobody could look. Behind a bridge only those count that
-    /// this host measures.
+    /// The number of enabled models of a provider; `None` if unknown. Behind a bridge only the models that
+    /// this host measures count.
     pub fn enabled(&self, provider: &str) -> Option<usize> {
         if let StoreCheck::Bridge(check) = self {
             return check.enabled(provider);
@@ -86,7 +83,6 @@ impl StoreCheck {
     }
 }
 
-/// Looks.
 pub async fn look(context: Arc<Context>, now: DateTime<Utc>) -> StoreCheck {
     let Ok(location) = context.store_location() else { return StoreCheck::Nowhere };
     let location = location.value;
@@ -132,7 +128,7 @@ async fn asked<T>(what: &str, work: impl Future<Output = Result<T, StoreError>>)
     bounded(what, work).await.and_then(|answer| answer.map_err(|error| error.to_string()))
 }
 
-/// What is to be said. `clocks` are those of hosts that answered.
+/// The findings about the store. `clocks` are those of hosts that answered.
 pub fn findings(check: &StoreCheck, clocks: &[(String, ClockOffset)]) -> Vec<Finding> {
     let mut found = match check {
         StoreCheck::Nowhere => {
@@ -231,7 +227,7 @@ pub(super) fn off(sentence: String) -> Finding {
     Finding::wrong(HERE, "clock", sentence, fix, troubleshooting::CLOCK)
 }
 
-/// The hosts' opinion: that of the one in the middle, because one host's clock can be wrong.
+/// Compares this clock with the median of the hosts' clocks, because one host's clock can be wrong.
 fn clocks_of_hosts(clocks: &[(String, ClockOffset)]) -> Option<Finding> {
     let mut sorted = clocks.to_vec();
     sorted.sort_by(|(_, one), (_, other)| one.seconds.total_cmp(&other.seconds));
@@ -243,7 +239,7 @@ fn clocks_of_hosts(clocks: &[(String, ClockOffset)]) -> Option<Finding> {
     Some(Finding { subject: "clock, second opinion".to_owned(), ..found })
 }
 
-/// Compares versions number by number; what is no number counts as 0.
+/// Compares versions number by number; a part that is no number counts as 0.
 fn is_at_least(version: &str, oldest: &str) -> bool {
     let numbers =
         |text: &str| -> Vec<u64> { text.split(['.', '-']).map(|part| part.parse().unwrap_or(0)).collect() };
@@ -290,7 +286,7 @@ fn lacking(lack: &MissingRight, login: Option<&str>, is_file: bool) -> Finding {
     Finding::wrong(HERE, subject, sentence, fix, troubleshooting::STORE_DENIES)
 }
 
-/// The first few of many.
+/// The first few of many names.
 fn listed(names: &[String]) -> String {
     const SHOWN: usize = 4;
     let more = names.len().saturating_sub(SHOWN);

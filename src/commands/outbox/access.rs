@@ -1,5 +1,5 @@
-//! Who can be asked about the outbox of a state directory: the daemon that has it open, the file itself, or nobody because
-//! there is none yet.
+//! Finds the access to the outbox of a state directory: the daemon that has it open, the file itself, or none if there
+//! is no outbox yet.
 
 use crate::commands::exit::{CommandError, Exit};
 use crate::outbox::control_socket::{ControlLine, OutboxRequest, SOCKET};
@@ -7,7 +7,7 @@ use crate::outbox::{Outbox, OutboxCapacity, OutboxError, control_socket};
 use crate::output::print;
 use std::path::{Path, PathBuf};
 
-/// Who is asked.
+/// The access to an outbox.
 pub enum OutboxAccess {
     /// The daemon, over this socket.
     Daemon(PathBuf),
@@ -18,10 +18,10 @@ pub enum OutboxAccess {
 }
 
 impl OutboxAccess {
-    /// Finds out, and opens the file where nobody else has it open.
+    /// Finds the access, and opens the file unless another process has it open.
     ///
     /// # Errors
-    /// Status 2 where the outbox cannot be used.
+    /// Status 2 if the outbox cannot be used.
     pub async fn find(state_dir: &Path) -> Result<Self, CommandError> {
         let directory = state_dir.join("outbox");
         if !directory.join("outbox.db").exists() {
@@ -46,10 +46,10 @@ impl OutboxAccess {
         }
     }
 
-    /// Asks.
+    /// Sends a request and returns the lines of the answer.
     ///
     /// # Errors
-    /// Status 75 where the daemon does not answer, 2 where the file cannot be read.
+    /// Status 75 if the daemon does not answer, 2 if the file cannot be read.
     pub async fn ask(&self, request: OutboxRequest) -> Result<Vec<ControlLine>, CommandError> {
         match self {
             OutboxAccess::Nowhere(directory) => {
@@ -67,10 +67,10 @@ impl OutboxAccess {
         }
     }
 
-    /// Closes the file, where this process has opened it.
+    /// Closes the file if this process has opened it.
     ///
     /// # Errors
-    /// What the disk says.
+    /// Those of the disk.
     pub async fn close(self) -> Result<(), CommandError> {
         match self {
             OutboxAccess::Here(outbox) => outbox.close().await.map_err(|error| failed(&error.to_string())),

@@ -1,5 +1,5 @@
-//! `llmbench outbox`: what waits between measuring and storing. A running daemon has the file open and is asked over its
-//! socket; without one the command opens the file itself. Both are asked the same questions.
+//! `llmbench outbox`: shows and changes rows that wait between measuring and storing. A running daemon has the file
+//! open and answers over its socket; without one the command opens the file itself. Both take the same requests.
 
 mod access;
 
@@ -19,13 +19,13 @@ use crate::output::print;
 use access::OutboxAccess;
 use chrono::Utc;
 
-/// How many rows of a state a terminal shows where nobody says how many.
+/// Rows of each state that a terminal shows by default.
 const SCREENFUL: u32 = 20;
 
-/// Runs the command.
+/// Runs the command and returns its exit status.
 ///
 /// # Errors
-/// An outbox that cannot be opened or asked, standard output that takes no more; status 1 for an id that is not there.
+/// The outbox cannot be opened or queried, standard output takes no more; status 1 for an unknown id.
 pub async fn run(args: OutboxArgs, context: Context) -> Result<Exit, CommandError> {
     let directory = context.settings.state_dir().map_err(CommandError::usage)?;
     let reach = OutboxAccess::find(&directory.value).await?;
@@ -44,7 +44,7 @@ async fn list(args: &OutboxListArgs, context: &Context, reach: &OutboxAccess) ->
         true => vec![OutboxRowState::Quarantined, OutboxRowState::Pending],
         false => args.states.iter().copied().map(state).collect(),
     };
-    // The summary below says how many there are of each state.
+    // The summary below gives the number of rows of each state.
     let length = ListLimit::new(args.limit, SCREENFUL, args.json, &context.terminal);
     let answers = reach.ask(OutboxRequest::List { states, limit: length.most() }).await?;
     let rows: Vec<OutboxRowSummary> = answers.into_iter().filter_map(item).collect();
@@ -89,7 +89,7 @@ async fn retry(args: &OutboxRetryArgs, reach: &OutboxAccess) -> Result<Exit, Com
     let ids = (!args.all).then(|| args.ids.clone());
     let rows = changed(reach.ask(OutboxRequest::Retry { ids }).await?);
     told(rows, args.json, reach, "tried again")?;
-    // A name that nobody has is a mistake; that nothing at all is quarantined is none.
+    // An unknown id is a mistake; an empty quarantine is not.
     Ok(if rows == 0 && !args.all { Exit::No } else { Exit::Yes })
 }
 

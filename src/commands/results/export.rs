@@ -1,5 +1,5 @@
-//! `llmbench results export`: stored rows as files. The store is read page by page here; a thread beside encodes and writes
-//! what was read, so that neither waits for the other and no more than a few pages are in memory.
+//! `llmbench results export`: writes stored rows to files. This task reads the store page by page; a separate thread
+//! encodes and writes the pages, so that neither waits for the other and only a few pages are in memory.
 
 use crate::cli::results::{FormatArg, ResultsExportArgs, SeriesArg};
 use crate::commands::context::Context;
@@ -19,17 +19,16 @@ use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use tokio::sync::{mpsc, oneshot};
 
-/// The name and version of the JSON document.
 const DOCUMENT: &str = "llmbench.results.export/1";
 
-/// How many pages may wait for the writer.
+/// Pages that may wait for the writer.
 const AHEAD: usize = 2;
 
-/// Runs the command.
+/// Runs the command and returns its exit status.
 ///
 /// # Errors
-/// Status 2 for a file that may not be replaced and for Parquet on a terminal, 1 where the file cannot be written, 75 where
-/// the store cannot be reached, 130 where it was interrupted. None of them leaves a file.
+/// Status 2 for a file that may not be replaced and for Parquet on a terminal, 1 if the file cannot be written, 75 if
+/// the store cannot be reached, 130 if it was interrupted. None of them leaves a file.
 pub async fn run(args: ResultsExportArgs, context: Context) -> Result<Exit, CommandError> {
     let scope = scope(&args.of, window(&args.window, None)?)?;
     let chosen = ExportSelection::of(if args.published { SeriesArg::Published } else { args.series });
@@ -71,7 +70,7 @@ pub async fn run(args: ResultsExportArgs, context: Context) -> Result<Exit, Comm
     Ok(Exit::Yes)
 }
 
-/// What the flag says, else what the file's name says.
+/// The format that the flag names, else that of the file's name.
 fn format(args: &ResultsExportArgs) -> Result<ExportFormat, CommandError> {
     let ending = args.output.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
     Ok(match (args.format, ending.as_deref()) {
@@ -86,11 +85,10 @@ fn format(args: &ResultsExportArgs) -> Result<ExportFormat, CommandError> {
     })
 }
 
-/// Which rows were chosen.
 struct ExportSelection {
-    /// As the JSON document calls them.
+    /// The name in the JSON document.
     name: &'static str,
-    /// The series of runs; none where errors are meant.
+    /// The series of runs; empty for errors.
     series: &'static [RunSeries],
 }
 
@@ -111,7 +109,7 @@ impl ExportSelection {
     }
 }
 
-/// What stands at the top of the JSON document.
+/// The first fields of the JSON document.
 fn head(series: &str, scope: &HistoryFilter) -> Map<String, Value> {
     let at = |at: Option<_>| at.map_or(Value::Null, |at| json::time(at).into());
     let fields = [
@@ -136,22 +134,21 @@ fn create(args: &ResultsExportArgs) -> Result<NewFile, CommandError> {
     })
 }
 
-/// Where rows go.
 enum ExportTarget {
     Standard,
     File(Box<NewFile>),
 }
 
-/// How rows are written.
+/// The form in which rows are written.
 struct ExportJob {
     format: ExportFormat,
     table: RowSource,
     head: Map<String, Value>,
-    /// Where to, for people.
+    /// The destination, for people.
     place: String,
 }
 
-/// What was written, and how many bytes a kept file has.
+/// The totals, and the size in bytes of a kept file.
 type ExportResult = (ExportTotals, Option<u64>);
 
 /// Reads all pages and has them written.
@@ -165,7 +162,7 @@ async fn copy(
     let (pages, queue) = mpsc::channel(AHEAD);
     let (reply, done) = oneshot::channel();
     let (to_file, place) = (matches!(target, ExportTarget::File(_)), job.place.clone());
-    // A thread of its own: the disk or a reader may take its time, and Ctrl-C is heard all the same.
+    // On a thread of its own: the disk or a reader may be slow, and Ctrl-C must still be handled.
     let writing = move || drop(reply.send(write(&job, target, queue)));
     std::thread::Builder::new()
         .name("export".to_owned())
@@ -177,7 +174,7 @@ async fn copy(
     };
     drop(pages);
     if let Err(error) = read {
-        // The writer takes away what it began; whoever reads standard output may never come to it.
+        // The writer removes its unfinished file; on standard output it may block forever, so it is not waited for.
         if to_file {
             tokio::select! {
                 _ = done => {}
@@ -192,14 +189,14 @@ async fn copy(
             Ok(Err(error)) => Err(unwritten(&place, &error)),
             Err(_) => Err(CommandError::usage("the writer has ended without a word").exit(Exit::No)),
         },
-        // All is read; what is left to write of a file is little.
+        // Everything is read; the rest of a file is written soon.
         () = if to_file { interrupt.abort.cancelled() } else { interrupt.stop.cancelled() } => {
             Err(CommandError::usage("interrupted").exit(Exit::Interrupted))
         }
     }
 }
 
-/// Reads pages and hands them on, their end too: a queue that just ends is a reader that failed.
+/// Reads pages and passes them on, with an explicit end: a queue that ends without one means that the reader failed.
 async fn read(
     mut reading: Box<dyn RowPages + '_>,
     pages: &mpsc::Sender<Option<RowPage>>,
@@ -208,7 +205,7 @@ async fn read(
     while let Some(page) = reading.next().await.map_err(|error| read_error("reading rows", error))? {
         let rows = page.len() as u64;
         if pages.send(Some(page)).await.is_err() {
-            // The writer has ended and says why itself.
+            // The writer has ended and reports the reason itself.
             return Ok(());
         }
         counter.more(rows);
@@ -217,7 +214,7 @@ async fn read(
     Ok(())
 }
 
-/// Writes pages until the last one. `None` is the end.
+/// Writes pages until the last one. `None` marks the end.
 fn write(
     job: &ExportJob,
     target: ExportTarget,
@@ -231,7 +228,7 @@ fn write(
         }
         ExportTarget::Standard => {
             match encode(job, &mut io::BufWriter::with_capacity(1 << 16, print::sink()), &mut next) {
-                // A reader that has gone has seen what it wanted.
+                // A reader that has gone has seen all it wanted.
                 Err(error) if error.kind() == ErrorKind::BrokenPipe => {
                     Ok((ExportTotals { closed: true, ..ExportTotals::default() }, None))
                 }
@@ -241,7 +238,7 @@ fn write(
     }
 }
 
-/// Encodes pages; `None` where they ended without their end. Nothing is written before the store has answered.
+/// Encodes pages; `None` if they stopped without an end mark. Nothing is written before the store has answered.
 fn encode(
     job: &ExportJob,
     out: &mut (impl Write + Send),

@@ -1,4 +1,4 @@
-//! Differences for people: what is new, gone and changed, and lists against what is measured.
+//! Formats differences for people: new, gone and changed models, and lists compared with what is measured.
 
 use super::super::units::{counted, grouped};
 use super::{change, context, moment, price};
@@ -8,18 +8,18 @@ use crate::output::report::{Column, ListReport};
 use crate::output::{ReportView, Terminal, text};
 use chrono::{DateTime, Utc};
 
-/// How many findings of a kind are shown where not all are asked for.
+/// Findings of a kind that are shown unless all are requested.
 const FIRST: usize = 10;
 
-/// A finding that needs no more than words beside the model: provider, model, words.
+/// A finding that needs only a phrase beside the model: provider, model, phrase.
 type ShortFinding<'a> = (&'a str, &'a str, String);
 
-/// The whole of it, ending in a line break. `wide` shows every finding.
+/// The whole diff, ending in a line break. `wide` shows every finding.
 pub fn text(diff: &ListingDiff, since: DateTime<Utc>, wide: bool, view: &ReportView) -> String {
     let sections = DiffSections { wide, view };
     let listed = |at: Option<DateTime<Utc>>| format!("last listed {}", moment(at, view));
     let gone = diff.gone.iter().map(|one| short(&one.row, listed(one.row.last_seen_at)));
-    // A line for each change: of several on one line the last would be cut away.
+    // One line per change: of several on one line the last would be cut off.
     let changed = diff.changed.iter().flat_map(|one| {
         let changes = newest(&one.changes).into_iter();
         changes.map(|fact| short(&one.row, change(fact, view.terminal.unicode)))
@@ -40,7 +40,6 @@ pub fn text(diff: &ListingDiff, since: DateTime<Utc>, wide: bool, view: &ReportV
     parts.iter().flatten().map(|line| format!("{line}\n")).collect()
 }
 
-/// The last change of each fact, in the order of the facts.
 fn newest(changes: &[FactChange]) -> Vec<&FactChange> {
     let mut last: Vec<&FactChange> = Vec::new();
     for change in changes {
@@ -75,12 +74,12 @@ fn headline(diff: &ListingDiff, since: DateTime<Utc>, view: &ReportView) -> Stri
     folded(&line, view)
 }
 
-/// A sentence in lines of the terminal's width.
+/// Breaks a sentence into lines of the terminal's width.
 fn folded(sentence: &str, view: &ReportView) -> String {
     text::wrap(sentence, view.terminal.text_limit().unwrap_or(usize::MAX), 0).join("\n")
 }
 
-/// How findings of a kind are listed.
+/// The settings and the output shared by all sections.
 struct DiffSections<'a> {
     wide: bool,
     view: &'a ReportView,

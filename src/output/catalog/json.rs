@@ -1,5 +1,5 @@
-//! The same for programs: documents described by `docs/schema/catalog.schema.json`. Times are RFC 3339 in UTC, prices US
-//! dollars per million tokens; what is unknown is null and never missing.
+//! The same as JSON documents, described by `docs/schema/catalog.schema.json`. Times are RFC 3339 in UTC, prices US
+//! dollars per million tokens; unknown values are null and never missing.
 
 use crate::domain::listing::{CatalogRow, FactChange};
 use crate::listings::SyncedListing;
@@ -9,7 +9,6 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-/// What came of reading lists.
 pub fn sync(synced: &[SyncedListing], skipped: &[String]) -> Value {
     json!({
         "schema": "llmbench.catalog.sync/1",
@@ -35,7 +34,6 @@ fn read(one: &SyncedListing) -> Value {
     })
 }
 
-/// What differs.
 pub fn diff(diff: &ListingDiff, since: DateTime<Utc>, absent_reads: usize) -> Value {
     let with = |row: &CatalogRow, name: &str, value: Value| {
         let mut fields = model(row);
@@ -71,7 +69,6 @@ pub fn diff(diff: &ListingDiff, since: DateTime<Utc>, absent_reads: usize) -> Va
     })
 }
 
-/// What was ever listed.
 pub fn list(listed_states: &[ListedModelState]) -> Value {
     let one = |one: &ListedModelState| {
         let mut fields = model(&one.row);
@@ -85,7 +82,6 @@ pub fn list(listed_states: &[ListedModelState]) -> Value {
     })
 }
 
-/// How many there are, by provider.
 pub fn counts(by_provider: &BTreeMap<String, ProviderListingState>) -> Value {
     json!({ "schema": "llmbench.catalog.counts/1", "providers": states(by_provider) })
 }

@@ -1,4 +1,4 @@
-//! What was ever listed: a table, CSV, ids, counts.
+//! Formats the inventory of listed models: a table, CSV, ids, counts.
 
 use super::super::units::grouped;
 use super::{context, moment, price};
@@ -12,10 +12,9 @@ use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 use std::io;
 
-/// Terminals narrower than this do without the least important columns.
+/// Narrower terminals, in columns, lose the least important columns.
 const WIDE: usize = 100;
 
-/// The table, ending in a line break.
 pub fn table(listed_states: &[ListedModelState], view: &ReportView) -> String {
     text(&list(listed_states, view).lines(view.terminal.text_limit(), view.terminal.unicode))
 }
@@ -37,7 +36,7 @@ fn list<'a>(states: &'a [ListedModelState], view: &'a ReportView) -> ListReport<
         .column(Column::new("STATE"), state)
 }
 
-/// How many models each provider lists, and how old the lists are.
+/// The number of models that each provider lists, and the age of the lists.
 pub fn counts(states: &BTreeMap<String, ProviderListingState>, view: &ReportView) -> String {
     type ProviderCount<'a> = (&'a String, &'a ProviderListingState);
     let count = |number: usize| grouped(number as u64);
@@ -60,14 +59,13 @@ pub fn counts(states: &BTreeMap<String, ProviderListingState>, view: &ReportView
     text(&list.lines(view.terminal.text_limit(), view.terminal.unicode))
 }
 
-/// `provider:model_id`, one a line. Ids that hold a line break or another control character are left out: for `xargs`
-/// they would be another model.
+/// `provider:model_id`, one per line. Ids with a line break or another control character are left out: `xargs` would
+/// read them as another model.
 pub fn ids(listed_states: &[ListedModelState]) -> String {
     let plain = listed_states.iter().filter(|one| !one.row.model_id.contains(char::is_control));
     plain.map(|one| format!("{}:{}\n", one.row.provider, one.row.model_id)).collect()
 }
 
-/// The names of the CSV's columns.
 const HEADER: [&str; 14] = [
     "provider",
     "model_id",
@@ -88,7 +86,7 @@ const HEADER: [&str; 14] = [
 /// Comma-separated values under a header.
 ///
 /// # Errors
-/// None that memory does not cause; passed on from the writer.
+/// Passed on from the writer, which writes to memory.
 pub fn csv(listed_states: &[ListedModelState]) -> io::Result<String> {
     let mut writer = ::csv::Writer::from_writer(Vec::new());
     writer.write_record(HEADER)?;

@@ -1,4 +1,4 @@
-//! Providers' lists as people and programs see them: a sync, a diff, the inventory. Pure: findings in, text out.
+//! Formats providers' lists for people and programs: a sync, a diff, the inventory. Pure: findings in, text out.
 
 pub mod diff;
 pub mod json;
@@ -14,17 +14,17 @@ use crate::domain::listing::{FactChange, ModelFacts};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-/// A moment in the view's time zone; nothing where there is none.
+/// A moment in the view's time zone; empty if there is none.
 pub fn moment(at: Option<DateTime<Utc>>, view: &ReportView) -> String {
     at.map(|at| at.with_timezone(&view.zone).format("%Y-%m-%d %H:%M").to_string()).unwrap_or_default()
 }
 
-/// Tokens of context; nothing where they are not stated.
+/// The context length in tokens; empty if it is not stated.
 fn context(facts: &ModelFacts) -> String {
     facts.context_length.map(grouped).unwrap_or_default()
 }
 
-/// What a million tokens cost, `$0.59 / $0.79`.
+/// The prices of a million input and output tokens, for example `$0.59 / $0.79`.
 fn price(facts: &ModelFacts) -> String {
     let dollars = |price: Option<f64>| price.map_or_else(|| "?".to_owned(), |price| format!("${price}"));
     match (facts.input_price, facts.output_price) {
@@ -33,7 +33,7 @@ fn price(facts: &ModelFacts) -> String {
     }
 }
 
-/// What a provider states, in words, as far as it does: `context 131,072, $0.11 / $0.34 per million`.
+/// The facts that a provider states, as a phrase: `context 131,072, $0.11 / $0.34 per million`.
 pub fn stated(facts: &ModelFacts) -> String {
     let words = |before: &str, words: String, after: &str| {
         if words.is_empty() { words } else { format!("{before}{words}{after}") }
@@ -47,7 +47,7 @@ pub fn stated(facts: &ModelFacts) -> String {
     all.into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
-/// A change in words: `context 8,192 → 131,072`.
+/// A change as a phrase: `context 8,192 → 131,072`.
 fn change(change: &FactChange, unicode: bool) -> String {
     let arrow = if unicode { "→" } else { "->" };
     let word = match change.fact.as_str() {

@@ -1,5 +1,6 @@
-//! Findings as a letter: the text of a mail, and the document of a webhook. Every name is cut and escaped, and long lists
-//! end in a count, so that neither a hostile list nor a first day makes a letter of more than some kilobytes.
+//! Formats findings as a notice: the text of a mail and the document of a webhook. Every name is cut and escaped and
+//! long lists end in a count, so that neither a hostile list nor a first day makes a notice longer than a few
+//! kilobytes.
 
 use super::super::units::{counted, grouped};
 use super::{change, stated};
@@ -10,25 +11,24 @@ use crate::output::text;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
-/// The name and version of a webhook's document.
 pub const SCHEMA: &str = "llmbench.catalog.notice/1";
 
-/// Findings of a kind in a mail.
+/// Most findings of one kind in a mail.
 const IN_MAIL: usize = 25;
 
-/// Findings of a kind in a webhook's text: people read it beside other messages.
+/// Most findings of one kind in a webhook's text; people read it between other messages.
 const IN_CHAT: usize = 8;
 
-/// Findings in a webhook's document.
+/// Most findings in a webhook's document.
 const IN_DOCUMENT: usize = 50;
 
-/// The widest line of a text, columns.
+/// The widest line of a text, in columns.
 const WIDEST: usize = 160;
 
-/// The longest text of a document, characters.
+/// The longest text in a document, in characters.
 const LONGEST: usize = 300;
 
-/// The letter on these findings, of which there is at least one.
+/// Builds the notice for these findings, of which there is at least one.
 pub fn letter(findings: &[ListingFinding]) -> NoticeMessage {
     let mut sorted: Vec<&ListingFinding> = findings.iter().collect();
     sorted.sort_by(|a, b| (a.kind, &a.model, a.at, &a.fact).cmp(&(b.kind, &b.model, b.at, &b.fact)));
@@ -42,14 +42,14 @@ pub fn letter(findings: &[ListingFinding]) -> NoticeMessage {
     NoticeMessage { id: letter_id(findings), subject, text, document: document(&sorted) }
 }
 
-/// What to do about it.
+/// The last lines of a mail: the commands to run next.
 const FOOT: &str = "
 Each finding is told once. All that differs now: llmbench catalog diff --wide
 To measure new models: llmbench catalog diff --pick
 To stop measuring one: llmbench models disable PROVIDER:MODEL_ID --reason TEXT
 ";
 
-/// Letters as `--dry-run` shows them: who would get what.
+/// The preview that `--dry-run` shows: the recipient and the notice.
 pub fn preview(destination: &str, letter: Option<&NoticeMessage>, is_mail: bool) -> String {
     match letter {
         None => format!("{destination}: nothing that it was not told already\n"),
@@ -60,7 +60,7 @@ pub fn preview(destination: &str, letter: Option<&NoticeMessage>, is_mail: bool)
     }
 }
 
-/// `2 new models, 1 gone, 3 changes`.
+/// For example `2 new models, 1 gone, 3 changes`.
 fn headline(findings: &[&ListingFinding]) -> String {
     let count = |kind: NoticeKind| findings.iter().filter(|finding| finding.kind == kind).count();
     let words = NoticeKind::ALL.into_iter().filter(|kind| count(*kind) > 0).map(|kind| match kind {
@@ -81,7 +81,7 @@ fn title(kind: NoticeKind) -> &'static str {
     }
 }
 
-/// The lines of each kind that there is, at most so many, and a count of the others.
+/// The lines of each kind that occurs, at most `most` of them, and a count of the others.
 fn sections(findings: &[&ListingFinding], most: usize) -> Vec<(NoticeKind, Vec<String>)> {
     let section = |kind: NoticeKind| {
         let all: Vec<&&ListingFinding> = findings.iter().filter(|finding| finding.kind == kind).collect();
@@ -94,7 +94,7 @@ fn sections(findings: &[&ListingFinding], most: usize) -> Vec<(NoticeKind, Vec<S
     NoticeKind::ALL.into_iter().map(section).filter(|(_, lines)| !lines.is_empty()).collect()
 }
 
-/// One finding on one line: `groq:model  context 131,072, $0.11 / $0.34`.
+/// One finding on one line, for example `groq:model  context 131,072, $0.11 / $0.34`.
 fn line(finding: &ListingFinding) -> String {
     let ListingFinding { kind, model, at, fact, from, to } = finding;
     let words = match kind {
@@ -112,12 +112,12 @@ fn line(finding: &ListingFinding) -> String {
     text::cut(&text::escape(&format!("{model}{gap}{words}")), WIDEST, true)
 }
 
-/// Recipients may be anywhere, so the hour is that of UTC.
+/// Formats a time in UTC, because recipients may be in any time zone.
 fn minute(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d %H:%M UTC").to_string()
 }
 
-/// What a webhook gets. Chats that know nothing but `text` show that; programs read the findings.
+/// The document that a webhook receives. Chats that know only `text` show that; programs read the findings.
 fn document(findings: &[&ListingFinding]) -> Value {
     let count = |kind: NoticeKind| findings.iter().filter(|finding| finding.kind == kind).count();
     let counts: Map<String, Value> =
@@ -159,8 +159,8 @@ fn shortened(text: &str) -> String {
     text.chars().take(LONGEST).collect()
 }
 
-/// The text for a chat. Slack reads `<…>` as links and calls (`<!channel>`), so the three characters that it gives a
-/// meaning are written as it wants them.
+/// The text for a chat. Slack reads `<…>` as links and calls (`<!channel>`), so the three characters with a special
+/// meaning are escaped in Slack's form.
 fn chat(findings: &[&ListingFinding]) -> String {
     let mut lines = vec![format!("llmbench: {}", headline(findings))];
     for (kind, section) in sections(findings, IN_CHAT) {

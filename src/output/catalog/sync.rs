@@ -1,4 +1,4 @@
-//! What came of reading lists: a line a provider.
+//! Formats the results of reading lists, one line per provider.
 
 use super::super::units::{counted, grouped};
 use crate::domain::listing::ListingChangeCounts;
@@ -6,7 +6,6 @@ use crate::listings::SyncedListing;
 use crate::output::report::{Column, ListReport};
 use crate::output::{ReportView, units};
 
-/// The table, ending in a line break.
 pub fn table(synced: &[SyncedListing], view: &ReportView) -> String {
     let lines = list(synced, view).lines(view.terminal.text_limit(), view.terminal.unicode);
     lines.iter().map(|line| format!("{line}\n")).collect()
@@ -32,7 +31,7 @@ fn list<'a>(synced: &'a [SyncedListing], view: &'a ReportView) -> ListReport<'a,
         .column(Column::number("TOOK"), took)
 }
 
-/// One provider's end as a note: `groq: completed, 23 models, 2 new`.
+/// The result of one provider as a note: `groq: completed, 23 models, 2 new`.
 pub fn note(one: &SyncedListing) -> String {
     let mut words =
         vec![one.listing.status.as_str().to_owned(), counted(one.listing.models.len() as u64, "model")];

@@ -1,4 +1,4 @@
-//! What people see at 80 and 140 columns, one stored picture each, and that documents are what their schema says.
+//! Snapshots of the output at 80 and 140 columns, and checks of the documents against their schema.
 
 use super::*;
 use crate::domain::ModelRef;
@@ -157,7 +157,7 @@ fn assert_picture(name: &str, picture: &str) {
     settings.bind(|| insta::assert_snapshot!(name, picture));
 }
 
-/// Everything that is shown, at a width.
+/// Every output of this module at one width, each with the name of its snapshot.
 fn pictures(view: &ReportView) -> Vec<(&'static str, String)> {
     let diff = found();
     let same = crate::listings::diff::ListingDiff { providers: diff.providers.clone(), ..Default::default() };
@@ -205,7 +205,7 @@ fn documents_are_what_their_schema_says() {
     ] {
         let name = document["schema"].as_str().unwrap();
         let definition = name.trim_start_matches("llmbench.catalog-").trim_end_matches("/1");
-        // Against its own form, so that a violation names its place.
+        // Each definition is checked on its own, so that a violation names its place.
         let mut own = schema["$defs"][definition].clone();
         own["$defs"] = schema["$defs"].clone();
         assert_eq!(violations(&own, &document), Vec::<String>::new());

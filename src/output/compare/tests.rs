@@ -1,4 +1,4 @@
-//! A comparison as people see it, and as its schema says.
+//! Snapshots of a comparison, and checks of its document against the schema.
 
 use super::*;
 use crate::measure::stats::Interval;

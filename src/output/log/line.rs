@@ -1,4 +1,4 @@
-//! One line: what was said, collected where it was said, and written elsewhere.
+//! One log line: collected on the thread that logs, written on another.
 
 use super::word;
 use crate::domain::redact::Redactor;
@@ -9,13 +9,12 @@ use std::fmt::{Debug, Write};
 use tracing::field::{Field, Visit};
 use tracing::{Level, Metadata};
 
-/// Fields whose values are names: what looks like a key in them is none, so known secrets alone are hidden.
+/// Fields whose values are names. A name may look like a key, so only known secrets are hidden in them.
 const NAMES: [&str; 6] = ["provider", "model", "profile", "kind", "stage", "id"];
 
-/// How much of one text a line shows.
+/// The longest text that a line shows, in characters.
 const LONGEST: usize = 2000;
 
-/// A line.
 #[derive(Debug)]
 pub struct LogLine {
     at: DateTime<Utc>,
@@ -25,7 +24,7 @@ pub struct LogLine {
     fields: Vec<(&'static str, Value)>,
 }
 
-/// A line while its fields come in.
+/// Collects the fields of a line.
 #[derive(Debug, Default)]
 pub struct LogFields {
     message: String,
@@ -33,7 +32,6 @@ pub struct LogFields {
 }
 
 impl LogFields {
-    /// The finished line.
     pub fn into_line(self, metadata: &Metadata<'static>) -> LogLine {
         let (level, target) = (*metadata.level(), metadata.target());
         LogLine { at: Utc::now(), level, target, message: self.message, fields: self.fields }
@@ -101,7 +99,7 @@ impl LogLine {
         object.insert("message".to_owned(), shown(&self.message, redactor).into());
         object.insert("target".to_owned(), self.target.into());
         for (name, value) in &self.fields {
-            // A field may not pass for the line's own.
+            // A field must not replace a field of the line itself.
             let name = if object.contains_key(*name) { format!("{name}_") } else { (*name).to_owned() };
             let value = hidden(&name, value, redactor);
             object.insert(name, value);
@@ -110,7 +108,7 @@ impl LogLine {
     }
 }
 
-/// A text without secrets, cut to its length. Hidden before it is cut: half a key is a key's half.
+/// Hides secrets in a text, then cuts it. The order matters: after a cut, half a key would not be recognized.
 fn shown(text: &str, redactor: &Redactor) -> String {
     redactor.redact(text).chars().take(LONGEST).collect()
 }
@@ -123,7 +121,7 @@ fn hidden(name: &str, value: &Value, redactor: &Redactor) -> Value {
     }
 }
 
-/// A value for people: quoted where it would not be one word.
+/// A value for people: quoted unless it is a single word.
 fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => {

@@ -1,4 +1,4 @@
-//! Lines arrive whole, secrets and control characters do not, and whoever logs never waits.
+//! Tests that lines arrive whole, that secrets and control characters do not, and that logging never blocks.
 
 use super::*;
 use crate::domain::secret::Secret;
@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Mutex, mpsc};
 
-/// A sink whose lines can be read.
+/// A sink whose lines a test can read.
 struct Sink(Sender<String>);
 
 impl Write for Sink {
@@ -19,7 +19,7 @@ impl Write for Sink {
     }
 }
 
-/// A sink that takes nothing until it is let go, as a pipe whose reader sleeps.
+/// A sink that blocks until it is released, like a pipe whose reader sleeps.
 struct Stuck(mpsc::Receiver<()>);
 
 impl Write for Stuck {
@@ -117,12 +117,12 @@ fn nobody_waits_for_a_reader_that_sleeps() {
     .unwrap();
     let total = QUEUE as u64 + 500;
     tracing::subscriber::with_default(log.subscriber(LevelFilter::INFO), || {
-        // The reader never wakes: a line that waited for it would wait for ever.
+        // The reader never wakes: a line that waited for it would wait forever.
         for number in 0..total {
             tracing::info!(number, "line");
         }
     });
-    // One line is being written, the queue is full, the rest is gone and counted.
+    // One line is being written, the queue is full, the rest is dropped and counted.
     assert!((498..=500).contains(&log.dropped()), "{}", log.dropped());
     while *doing.lock().unwrap() != LogThreadState::Writing {
         std::thread::yield_now();

@@ -1,4 +1,4 @@
-//! The same for programs: documents described by `docs/schema/status.schema.json`.
+//! The status as documents, described by `docs/schema/status.schema.json`.
 
 use super::{StatusReport, runners};
 use crate::domain::daemon_status::{DaemonProblem, LaneReport};
@@ -7,12 +7,11 @@ use crate::output::json::time;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// The name and version of the whole form.
+/// The schema of the whole status.
 pub const SCHEMA: &str = "llmbench.status/1";
-/// The same of the answer of a check.
+/// The schema of a check's answer.
 pub const CHECK_SCHEMA: &str = "llmbench.status.check/1";
 
-/// All that was found.
 pub fn document(report: &StatusReport) -> Value {
     let providers = report.rows();
     let providers = providers.iter().map(|(state, lane, name)| provider(*state, lane.as_ref(), name));
@@ -33,7 +32,6 @@ pub fn document(report: &StatusReport) -> Value {
     })
 }
 
-/// The answer of a check.
 pub fn check(problems: &[DaemonProblem], healthy: bool) -> Value {
     json!({
         "schema": CHECK_SCHEMA,
@@ -81,7 +79,7 @@ fn heartbeat(heartbeat: &HeartbeatRow) -> Value {
     })
 }
 
-/// A word of a pulse as its documents spell it.
+/// A value of the daemon's status as its documents spell it.
 pub(super) fn word(word: &impl Serialize) -> String {
     json!(word).as_str().unwrap_or_default().to_owned()
 }

@@ -1,19 +1,18 @@
-//! A screen that is drawn again and again: in place where somebody looks at it, else one block after the other.
+//! A screen that is drawn repeatedly: in place on a terminal, else one block after the other.
 
 use crate::output::print::{self, PrintOutcome};
 use std::io;
 
-/// The terminal's second screen, without a cursor.
+/// Switches to the terminal's second screen and hides the cursor.
 const ENTER: &str = "\x1b[?1049h\x1b[?25l";
-/// The first one as it was.
+/// Restores the first screen and the cursor.
 const LEAVE: &str = "\x1b[?25h\x1b[?1049l";
-/// To the upper left corner.
+/// Moves to the upper left corner.
 const HOME: &str = "\x1b[H";
-/// Nothing to the right of here, and nothing below.
+/// Clears the rest of the line; `CLEAR_BELOW` clears the lines below.
 const CLEAR_LINE: &str = "\x1b[K";
 const CLEAR_BELOW: &str = "\x1b[J";
 
-/// Where the screen is drawn.
 #[derive(Debug)]
 pub struct LiveScreen {
     in_place: bool,
@@ -21,7 +20,7 @@ pub struct LiveScreen {
 }
 
 impl LiveScreen {
-    /// In place, or in blocks.
+    /// Draws in place, or in blocks.
     pub fn new(in_place: bool) -> Self {
         Self { in_place, last: None }
     }
@@ -29,7 +28,7 @@ impl LiveScreen {
     /// Draws a text that ends in a line break.
     ///
     /// # Errors
-    /// What the operating system says of standard output.
+    /// Those of standard output.
     pub fn show(&mut self, text: String) -> io::Result<PrintOutcome> {
         let first = self.last.is_none();
         let out = match (self.in_place, first) {
@@ -41,10 +40,10 @@ impl LiveScreen {
         print::data(&out)
     }
 
-    /// Gives the terminal back, with what was drawn last.
+    /// Restores the terminal and leaves the last drawn text on it.
     ///
     /// # Errors
-    /// As [`LiveScreen::show`].
+    /// The same as [`LiveScreen::show`].
     pub fn end(self) -> io::Result<PrintOutcome> {
         match self.last {
             Some(last) if self.in_place => print::data(&format!("{LEAVE}{last}")),
@@ -57,7 +56,7 @@ fn rows() -> Option<usize> {
     terminal_size::terminal_size().map(|(_, rows)| usize::from(rows.0))
 }
 
-/// A picture over the one before. One that is too high would scroll: its end is left out.
+/// A frame that replaces the one before. The end of a frame that is too high is left out, because it would scroll.
 fn frame(text: &str, rows: Option<usize>) -> String {
     let lines: Vec<&str> = text.lines().take(rows.unwrap_or(usize::MAX).max(1)).collect();
     let lines = lines.join(&format!("{CLEAR_LINE}\r\n"));

@@ -1,6 +1,5 @@
-//! How measuring goes, for people: what is wrong first, then each provider, remote runners, the daemon, and what every part
-//! said last.
-//! Text only: what was found goes in.
+//! Formats the state of measuring for people: problems first, then each provider, remote runners, the daemon, and the
+//! last report of every component. Pure: findings in, text out.
 
 pub mod json;
 pub mod live;
@@ -19,32 +18,30 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// What the store knows of a provider, its lane, and its name.
+/// The store's knowledge of a provider, its lane, and its name.
 type ProviderRow<'a> = (Option<&'a ProviderState>, Option<LaneReport>, String);
 
-/// How many heartbeats are shown where not all are wanted.
+/// Heartbeats that are shown unless all are requested.
 const MOST_HEARTBEATS: usize = 16;
 
-/// How many of the reasons for trouble.
+/// Problems that are shown unless all are requested.
 const MOST_PROBLEMS: usize = 12;
 
-/// What was found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StatusReport {
-    /// When.
     pub as_of: DateTime<Utc>,
-    /// The worst first.
+    /// Sorted, the worst first.
     pub problems: Vec<DaemonProblem>,
-    /// The store without any secret, where it was opened.
+    /// The store without any secret, if it was opened.
     pub store: Option<String>,
-    /// What the store knows, where it answered.
+    /// The store's knowledge of all providers, if it answered.
     pub fleet: Option<Fleet>,
-    /// The pulse of this machine's daemon, where there is one.
+    /// The status file of this machine's daemon, if there is one.
     pub daemon_status: Option<DaemonStatus>,
 }
 
 impl StatusReport {
-    /// Leaves what is about these providers, or about none; all of it where there are no names.
+    /// Keeps the facts about these providers or about none; keeps everything if there are no names.
     #[must_use]
     pub fn only(mut self, providers: &[String]) -> Self {
         if providers.is_empty() {
@@ -64,12 +61,12 @@ impl StatusReport {
         self
     }
 
-    /// Whether it does what it is there for.
+    /// True if no problem is as severe as [`ProblemSeverity::Unhealthy`].
     pub fn healthy(&self) -> bool {
         self.problems.iter().all(|problem| problem.severity < ProblemSeverity::Unhealthy)
     }
 
-    /// Every provider that anybody knows, with its lane: of this machine's daemon, else of another one.
+    /// Every known provider with its lane: of this machine's daemon, else of another one.
     fn rows(&self) -> Vec<ProviderRow<'_>> {
         let mut lanes: BTreeMap<String, LaneReport> = BTreeMap::new();
         let elsewhere = self.fleet.iter().flat_map(|fleet| fleet.lanes(self.as_of));
@@ -82,7 +79,7 @@ impl StatusReport {
         let mut rows: Vec<_> = states
             .map(|state| (Some(state), lanes.remove(&state.provider), state.provider.clone()))
             .collect();
-        // Where the store does not answer, lanes are all there is.
+        // If the store does not answer, the lanes are all that is known.
         let alone = self.fleet.is_none();
         rows.extend(lanes.into_iter().filter(|_| alone).map(|(name, lane)| (None, Some(lane), name)));
         rows
@@ -103,7 +100,7 @@ pub fn screen(report: &StatusReport, view: &ReportView) -> String {
     shown.collect::<Vec<_>>().join("\n\n") + "\n"
 }
 
-/// The reasons alone, one a line.
+/// The problems alone, one per line.
 pub fn reasons(problems: &[DaemonProblem]) -> String {
     let line = |problem: &DaemonProblem| {
         format!(
@@ -116,7 +113,7 @@ pub fn reasons(problems: &[DaemonProblem]) -> String {
     problems.iter().map(line).collect()
 }
 
-/// What to type, and where to read on.
+/// The command to type, and the section to read.
 fn way_out(problem: &DaemonProblem) -> String {
     let heading = format!("TROUBLESHOOTING.md, \"{}\"", problem.cause.heading());
     problem.command.as_ref().map_or(heading.clone(), |command| format!("{command}; {heading}"))
@@ -185,7 +182,7 @@ fn provider_list<'a>(rows: &'a [ProviderRow<'a>], now: DateTime<Utc>) -> ListRep
     fn counted(row: &ProviderRow<'_>, count: fn(&ProviderState) -> u64) -> String {
         row.0.map_or_else(|| "-".to_owned(), |state| count(state).to_string())
     }
-    // A column that says nothing anywhere takes no room, but for those that are looked for.
+    // A column without content is left out, except those that people look for.
     let words = |title| Column::new(title).silent(&["", "-"]);
     let count = |title| Column::number(title).silent(&["", "0", "-"]);
     let named = |name: &str| if name.is_empty() { "-".to_owned() } else { name.to_owned() };
@@ -217,7 +214,7 @@ fn failed(state: Option<&ProviderState>) -> String {
     rate.map_or_else(|| "-".to_owned(), |rate| units::share((rate * 1e3).round() / 1e3))
 }
 
-/// Why a lane does not measure, and for how long.
+/// The reason for which a lane does not measure, and for how long.
 fn reason(lane: Option<&LaneReport>, now: DateTime<Utc>) -> String {
     let until = lane.and_then(|lane| lane.until).filter(|until| *until > now);
     let reason = lane.and_then(|lane| lane.reason.as_deref()).map(text::one_line);
@@ -256,7 +253,7 @@ fn daemon(report: &StatusReport, view: &ReportView) -> Vec<String> {
 }
 
 fn heartbeats(report: &StatusReport, view: &ReportView) -> Vec<String> {
-    // What a bridge wrote of a runner stands in the table of runners.
+    // Heartbeats that a bridge wrote about a runner are shown in the table of runners.
     let told = |heartbeat: &&HeartbeatRow| {
         heartbeat.component.starts_with(COMPONENT) && heartbeat.details.get("last_seen_at").is_some()
     };
@@ -269,7 +266,7 @@ fn heartbeats(report: &StatusReport, view: &ReportView) -> Vec<String> {
     if heartbeats.is_empty() {
         return Vec::new();
     }
-    // Lanes are many and stand in the table above.
+    // Lanes are many and already in the table above.
     heartbeats.sort_by_key(|heartbeat| heartbeat.component.starts_with("worker:"));
     let most = if view.verbose { usize::MAX } else { MOST_HEARTBEATS };
     let heard = |heartbeat: &&HeartbeatRow| {
@@ -287,7 +284,7 @@ fn heartbeats(report: &StatusReport, view: &ReportView) -> Vec<String> {
     lines
 }
 
-/// Details as they are, in a line: names and plain values, what is inside of others counted.
+/// Details on one line: names and plain values; nested values are counted.
 fn says(heartbeat: &HeartbeatRow) -> String {
     if let Some(lane) = heartbeat.lane() {
         return format!(

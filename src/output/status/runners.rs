@@ -1,4 +1,4 @@
-//! Remote runners: who posts through a bridge, how long ago it was heard, and what it said of itself.
+//! Formats remote runners that post through a bridge: the time since their last message, and their own reports.
 
 use super::{ReportView, ago};
 use crate::domain::runner::{RunnerLiveness, RunnerState};
@@ -8,7 +8,7 @@ use crate::output::text;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-/// The table; runners that are retired only where everything is wanted. Without runners there are no lines.
+/// The table; retired runners only if everything is requested. Without runners it is empty.
 pub fn lines(runners: &[RunnerState], view: &ReportView, now: DateTime<Utc>) -> Vec<String> {
     let shown = runners.iter().filter(|one| view.verbose || one.liveness(now) != RunnerLiveness::Retired);
     let shown: Vec<&RunnerState> = shown.collect();
@@ -42,7 +42,6 @@ fn list<'a>(runners: &'a [&'a RunnerState], now: DateTime<Utc>) -> ListReport<'a
         })
 }
 
-/// A runner for programs.
 pub fn document(runner: &RunnerState, now: DateTime<Utc>) -> Value {
     json!({
         "runner": runner.runner,

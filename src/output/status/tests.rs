@@ -1,4 +1,4 @@
-//! What people see of it, and that programs get what the schema says.
+//! Snapshots of the status, and checks of its document against the schema.
 
 use super::*;
 use crate::domain::daemon_status::{LaneActivity, OutboxReport, ProblemKind, StoreReport, fixtures};
@@ -168,7 +168,7 @@ fn one_provider_is_told_without_the_others() {
     let shown = screen(&one, &view(140, false, false));
     assert!(!shown.contains("openai") && shown.contains("rows wait for the store"), "{shown}");
     assert_eq!(report().only(&[]), report());
-    // A runner is about the providers of its keys.
+    // A runner belongs to the providers of its keys.
     let silent = report().only(&["groq".to_owned()]);
     assert!(silent.problems.iter().any(|one| one.subject == "runner:legacy"), "it may post for all");
     assert!(!shown.contains("aws-frankfurt"), "{shown}");

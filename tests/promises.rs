@@ -63,6 +63,10 @@ fn of_schema(name: &str, above: &str, value: &Value, found: &mut BTreeSet<String
                     for (definition, schema) in below.as_object().into_iter().flatten() {
                         of_schema(name, &format!("{above}.<{definition}>"), schema, found);
                     }
+                } else if key == "enum" {
+                    for word in below.as_array().into_iter().flatten() {
+                        found.insert(format!("json {name} {} | {word}", above.trim_start_matches('.')));
+                    }
                 } else if key == "const" {
                     found.insert(format!("json {name} {} = {below}", above.trim_start_matches('.')));
                 } else {

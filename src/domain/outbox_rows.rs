@@ -37,7 +37,8 @@ impl OutboxRowState {
 /// A row as lists show it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OutboxRowSummary {
-    /// Daemons of earlier versions call it `key` on their socket.
+    /// Daemons of earlier versions call it `key` on their socket, which is read; an earlier `llmbench outbox` cannot read
+    /// ours.
     #[serde(rename = "number", alias = "key")]
     pub key: OutboxKey,
     /// Id of the outcome.

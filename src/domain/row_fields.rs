@@ -222,7 +222,7 @@ const POSTS: &[RowField] = &[
     flag("clock_suspect", "whether the runner's dates cannot be true"),
 ];
 
-/// `model_status`: the health of a model.
+/// `bench_model_health`: how a model does.
 const HEALTH: &[RowField] = &[
     text("model_id", "the provider's id for the model, case-sensitive"),
     flag("enabled", "whether the model is measured"),
@@ -249,7 +249,7 @@ const CATALOG: &[RowField] = &[
     time("disabled_recheck_at", "when the daemon tries it again"),
 ];
 
-/// `error_rollups`: equal failures of a day.
+/// `error_rollups`: equal failures, one row for each fingerprint.
 const ROLLUPS: &[RowField] = &[
     count("count", "how many there were"),
     time("first_seen", "the first of them"),

@@ -11,11 +11,18 @@ pub const EXTRA: &str = "extra";
 /// True if the store keeps a run in its published series: a column that is no field of a row.
 const PUBLISHED_COLUMN: (&str, FieldType) = (PUBLISHED, FieldType::Flag);
 
+/// Its place in exports of runs. Newer fields come after it, so that it stays where scripts found it first.
+const PUBLISHED_PLACE: usize = 71;
+
 /// Names and types of a table's columns, [`EXTRA`] left out.
 fn columns(table: RowSource) -> Vec<(&'static str, FieldType)> {
     let column = |field: &RowField| (field.name, field.field_type);
     match table {
-        RowSource::Runs(_) => row_fields::of_runs().map(column).chain([PUBLISHED_COLUMN]).collect(),
+        RowSource::Runs(_) => {
+            let mut columns: Vec<_> = row_fields::of_runs().map(column).collect();
+            columns.insert(PUBLISHED_PLACE, PUBLISHED_COLUMN);
+            columns
+        }
         RowSource::Errors => row_fields::of_failures().map(column).collect(),
     }
 }
@@ -78,7 +85,7 @@ mod tests {
             last_visible_seconds suspect suspect_reasons loop_lag_seconds dispatch_delay_seconds \
             wall_clock_step_seconds provider_request_id finish_reason response_id";
         let runs = names(RowSource::Runs(RunSeries::Probe)).join(" ");
-        assert!(runs.starts_with(RUNS) && runs.ends_with(PUBLISHED), "{runs}");
+        assert!(runs.starts_with(&format!("{RUNS} {PUBLISHED}")), "{runs}");
         let errors = names(RowSource::Errors).join(" ");
         assert!(errors.starts_with(ERRORS), "{errors}");
     }

@@ -80,12 +80,17 @@ impl HttpClient {
     }
 
     async fn carry_out(&self, request: &WireRequest, answer: &mut PartialAnswer) -> Result<(), ExchangeEnd> {
-        let response = match self.attempt(request, answer).await {
-            Err(ending) if answer.watch.used_a_kept_one() && is_lost(&ending) => {
-                self.attempt(request, answer).await
+        let mut attempt = self.attempt(request, answer).await;
+        // A server that was started again has closed all connections that are kept to it.
+        for _ in 0..KEPT {
+            match &attempt {
+                Err(ending) if answer.watch.used_a_kept_one() && is_lost(ending) => {
+                    attempt = self.attempt(request, answer).await;
+                }
+                _ => break,
             }
-            first => first,
-        }?;
+        }
+        let response = attempt?;
         answer.head = Some(head_of(&response));
         answer.read(response).await
     }

@@ -182,7 +182,9 @@ fn set(mut columns: Vec<FilledColumn>, rows: usize, unicode: bool) -> Vec<String
     for row in 0..rows {
         table.add_row(columns.iter_mut().map(|one| {
             let cell = std::mem::take(&mut one.cells[row]);
-            if one.natural > one.width { text::cut(&cell, one.width, unicode) } else { cell }
+            // The library counts widths in 16 bits and would wrap what is wider.
+            let most = one.width.min(usize::from(u16::MAX));
+            if one.natural > most { text::cut(&cell, most, unicode) } else { cell }
         }));
     }
     for (at, (shape, one)) in table.column_iter_mut().zip(&columns).enumerate() {

@@ -71,6 +71,10 @@ pub fn document(runs: &[ListedRun]) -> Value {
     json!({ "schema": LIST, "runs": runs.iter().map(row).collect::<Vec<_>>() })
 }
 
+/// The place of `published` among the columns of CSV. Newer fields come after it, so that it stays where scripts found it
+/// first.
+const PUBLISHED_PLACE: usize = 72;
+
 /// The list as CSV, in the columns of `run --csv` and `published`.
 ///
 /// # Errors
@@ -80,6 +84,7 @@ pub fn sheet(runs: &[ListedRun]) -> std::io::Result<String> {
         listed.with(&[("outcome", "success".into()), ("published", listed.published.into())])
     };
     let rows: Vec<_> = runs.iter().map(row).collect();
-    let columns: Vec<&str> = csv::columns().into_iter().chain(["published"]).collect();
+    let mut columns: Vec<&str> = csv::columns();
+    columns.insert(PUBLISHED_PLACE, "published");
     csv::text(&columns, rows.iter())
 }

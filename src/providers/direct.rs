@@ -5,6 +5,8 @@ use url::{Host, Url};
 /// Google's name of its metadata server, which resolves to a link-local address.
 const METADATA_NAME: &str = "metadata.google.internal";
 
+const LOCALHOST: &str = "localhost";
+
 /// True if an address belongs to this machine or to a metadata service (EC2, ECS, EKS, Azure, Google). A proxy would
 /// connect to its own metadata service and return the role of another machine.
 pub(super) fn is_local(address: &str) -> bool {
@@ -14,7 +16,7 @@ pub(super) fn is_local(address: &str) -> bool {
         Some(Host::Ipv6(ip)) => {
             ip.is_loopback() || ip.is_unicast_link_local() || ip.segments()[..2] == [0xfd00, 0x0ec2]
         }
-        Some(Host::Domain(name)) => name == "localhost" || name == METADATA_NAME,
+        Some(Host::Domain(name)) => [LOCALHOST, METADATA_NAME].contains(&name.trim_end_matches('.')),
         None => false,
     }
 }
@@ -31,6 +33,7 @@ mod tests {
             "http://169.254.170.2/v2/credentials/x",
             "http://[fd00:ec2::23]/v1/credentials",
             "http://metadata.google.internal/computeMetadata/v1/",
+            "http://metadata.google.internal./computeMetadata/v1/",
             "http://127.0.0.1:1338/latest",
             "http://localhost:1338/latest",
             "http://[::1]:1338/latest",

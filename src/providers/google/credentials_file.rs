@@ -4,6 +4,7 @@
 use super::GoogleError;
 use super::service_account::ServiceAccountKey;
 use super::subject_token::SubjectSource;
+use super::token_client::shown;
 use crate::domain::secret::Secret;
 use crate::providers::direct::is_local;
 use serde::Deserialize;
@@ -151,7 +152,9 @@ pub(super) fn read(path: &Path) -> Result<GoogleGrant, GoogleError> {
     let grant = grant(&document).map_err(broken)?;
     match grant.addresses().into_iter().find(|address| !address.starts_with("https://") && !is_local(address))
     {
-        Some(address) => Err(broken(format!("{address} is neither https nor an address of this machine"))),
+        Some(address) => {
+            Err(broken(format!("{} is neither https nor an address of this machine", shown(address))))
+        }
         None => Ok(grant),
     }
 }

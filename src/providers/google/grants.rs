@@ -115,7 +115,7 @@ async fn exchange(client: &TokenClient, account: &ExternalAccount) -> Result<Acc
         _ => {}
     }
     let body = Some(RequestBody::Form(form));
-    token(&client.ask(TokenRequest { url: &account.token_url, headers, body }).await?)
+    token(&client.ask(TokenRequest { url: &account.token_url, headers, body, direct: false }).await?)
 }
 
 async fn impersonate(client: &TokenClient, target: &Impersonation) -> Result<AccessToken, GoogleError> {
@@ -124,7 +124,7 @@ async fn impersonate(client: &TokenClient, target: &Impersonation) -> Result<Acc
     let body = json!({"scope": [SCOPE], "lifetime": lifetime, "delegates": target.delegates});
     let headers = vec![("authorization".to_owned(), Secret::new(format!("Bearer {}", own.expose())))];
     let body = Some(RequestBody::Json(body));
-    token(&client.ask(TokenRequest { url: &target.url, headers, body }).await?)
+    token(&client.ask(TokenRequest { url: &target.url, headers, body, direct: false }).await?)
 }
 
 /// A request to the metadata server.
@@ -137,7 +137,7 @@ fn metadata(host: &str, path: &str) -> MetadataRequest {
 impl MetadataRequest {
     fn of(&self) -> TokenRequest<'_> {
         let headers = vec![("metadata-flavor".to_owned(), Secret::new("Google"))];
-        TokenRequest { url: &self.0, headers, body: None }
+        TokenRequest { url: &self.0, headers, body: None, direct: true }
     }
 }
 

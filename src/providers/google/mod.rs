@@ -46,10 +46,7 @@ pub enum GoogleError {
          impersonated_service_account. Set {OTHER_WAY} instead",
         path.display()
     )]
-    WrongType {
-        path: PathBuf,
-        kind: String,
-    },
+    WrongType { path: PathBuf, kind: String },
     /// The file is broken.
     #[error("{} is no usable credentials file: {reason}", path.display())]
     Broken {

@@ -2,7 +2,7 @@
 //! address.
 
 use super::GoogleError;
-use super::token_client::{TokenClient, TokenRequest};
+use super::token_client::{TokenClient, TokenRequest, shown};
 use crate::domain::secret::Secret;
 use serde::Deserialize;
 use serde_json::Value;
@@ -48,7 +48,7 @@ impl SubjectSource {
             (None, Some(url)) => {
                 let headers = self.headers.iter().map(|(name, value)| (name.clone(), Secret::new(value)));
                 let request = TokenRequest { url, headers: headers.collect(), ..TokenRequest::default() };
-                (client.ask(request).await?, url.clone())
+                (client.ask(request).await?, shown(url))
             }
             (None, None) => return Err(GoogleError::NoLogin),
         };

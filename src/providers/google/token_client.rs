@@ -26,12 +26,29 @@ const TRIES: u32 = 5;
 /// The pause after the first try; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
+/// Stands for an answer that repeats a secret. The whole answer is searched, before anything of it is cut.
+const SECRET_REPEATED: &str = "its answer repeats a secret and is left out";
+
+/// An address as messages show it: without user, password and query.
+pub(super) fn shown(address: &str) -> String {
+    let unknown = || "the address".to_owned();
+    let Ok(mut url) = Url::parse(address) else { return unknown() };
+    if url.set_username("").and_then(|()| url.set_password(None)).is_err() {
+        return unknown();
+    }
+    url.set_query(None);
+    url.set_fragment(None);
+    url.to_string()
+}
+
 /// One request. Without a body it is a GET, with one a POST.
 #[derive(Default)]
 pub(super) struct TokenRequest<'a> {
     pub(super) url: &'a str,
     pub(super) headers: Vec<(String, Secret)>,
     pub(super) body: Option<RequestBody>,
+    /// Asks no proxy: a proxy would answer with the login of its own machine.
+    pub(super) direct: bool,
 }
 
 pub(super) enum RequestBody {
@@ -74,7 +91,8 @@ impl TokenClient {
     /// [`GoogleError::Refused`] with the server's message, without any secret of the request.
     pub(super) async fn ask(&self, request: TokenRequest<'_>) -> Result<String, GoogleError> {
         let refused = |words: String| GoogleError::Refused(words);
-        let url = Url::parse(request.url).map_err(|error| refused(format!("{}: {error}", request.url)))?;
+        let url =
+            Url::parse(request.url).map_err(|error| refused(format!("{}: {error}", shown(request.url))))?;
         let server = url.host_str().unwrap_or_default().to_owned();
         let mut pause = FIRST_PAUSE;
         for left in (0..TRIES).rev() {
@@ -85,7 +103,7 @@ impl TokenClient {
                     pause *= 2;
                 }
                 Err(failed) => {
-                    return Err(refused(format!("{server}: {}", request.without_secrets(failed.words))));
+                    return Err(refused(format!("{server}: {}", failed.words)));
                 }
             }
         }
@@ -93,7 +111,7 @@ impl TokenClient {
     }
 
     async fn once(&self, url: &Url, request: &TokenRequest<'_>) -> Result<String, FailedTry> {
-        let client = if is_local(url.as_str()) { &self.direct } else { &self.proxied };
+        let client = if request.direct || is_local(url.as_str()) { &self.direct } else { &self.proxied };
         let last = |words: String| FailedTry { words, again: false };
         let headers = request.headers().ok_or_else(|| last("a header cannot be sent".to_owned()))?;
         let builder = match &request.body {
@@ -113,7 +131,9 @@ impl TokenClient {
             return Ok(text);
         }
         let again = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
-        Err(FailedTry { words: refusal(status, &text), again })
+        let words =
+            if request.is_repeated_in(&text) { SECRET_REPEATED.to_owned() } else { refusal(status, &text) };
+        Err(FailedTry { words, again })
     }
 }
 
@@ -136,8 +156,8 @@ impl TokenRequest<'_> {
         Some(headers)
     }
 
-    /// A server's message that repeats a secret of the request is omitted completely.
-    fn without_secrets(&self, words: String) -> String {
+    /// True if the answer repeats a secret of the request, in JSON's spelling or as it was sent.
+    fn is_repeated_in(&self, answer: &str) -> bool {
         let form = match &self.body {
             Some(RequestBody::Form(fields)) => fields.as_slice(),
             _ => &[],
@@ -145,11 +165,10 @@ impl TokenRequest<'_> {
         let secret =
             |name: &str| ["assertion", "client_secret", "refresh_token", "subject_token"].contains(&name);
         let of_form = form.iter().filter(|(name, _)| secret(name)).map(|(_, value)| value.expose());
-        let of_headers = self.headers.iter().filter_map(|(_, value)| value.expose().split_once(' '));
-        let repeated = of_form
-            .chain(of_headers.map(|(_, token)| token))
-            .any(|sent| sent.len() >= 8 && words.contains(sent));
-        if repeated { "its answer repeats a secret and is left out".to_owned() } else { words }
+        let header = |value: &'_ str| value.split_once(' ').map_or(value, |(_, token)| token);
+        let of_headers = self.headers.iter().map(|(_, value)| header(value.expose()));
+        let unescaped = answer.replace("\\/", "/");
+        of_form.chain(of_headers).any(|sent| sent.len() >= 8 && unescaped.contains(sent))
     }
 }
 

@@ -225,6 +225,8 @@ pub fn published(shared: &MongoContext) -> Document {
         "sample_role": { "$in": ["published", null] },
         "benchmark_profile_id": { "$in": profiles },
         "error_kind": { "$nin": ours },
+        // Missing in rows of other writers.
+        "proxy": null,
     }
 }
 

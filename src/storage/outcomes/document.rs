@@ -80,12 +80,16 @@ fn complete(
     published_profiles: &[String],
 ) -> Result<Row, String> {
     bring_into_types(&mut fields)?;
-    let moves_health = moves_health(&fields, published_profiles);
+    let mut moves_health = moves_health(&fields, published_profiles);
     // A proxied request takes another route than the others: its figures are stored apart from the published ones,
     // like those of suspect rows.
     let apart = fields.get("suspect") == Some(&Value::Bool(true)) || is_proxied(&fields);
     let place = match kind {
-        OutcomeKind::Failure => RowDestination::Errors,
+        OutcomeKind::Failure => {
+            // The proxy may be what failed, and no success through it is published.
+            moves_health &= !is_proxied(&fields);
+            RowDestination::Errors
+        }
         OutcomeKind::Run => {
             check_rates(&fields)?;
             if moves_health && !apart { RowDestination::Published } else { RowDestination::Probe }
@@ -259,6 +263,10 @@ mod tests {
         assert!(!moves(&failure));
         failure.extra.insert("sample_role".into(), json!("manual"));
         assert!(!moves(&failure));
+        let mut proxied = fixtures::failure("01F", "groq", "m");
+        assert!(moves(&proxied));
+        proxied.extra.insert("proxy".into(), json!("p:3128"));
+        assert!(!moves(&proxied), "the proxy may be what failed");
     }
 
     #[test]

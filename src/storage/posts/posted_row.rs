@@ -86,7 +86,9 @@ pub fn row(posted: Posted, published_profiles: &[String]) -> Result<Row, Flaw> {
         PostKind::Run if counts && sound => RowDestination::Published,
         PostKind::Run => RowDestination::Probe,
     };
-    Ok(Row { place, fields: Arc::new(fields), moves_health: counts })
+    // As for our own rows: the proxy may be what failed.
+    let moves_health = counts && !(matches!(kind, PostKind::Failure) && is_proxied(&fields));
+    Ok(Row { place, fields: Arc::new(fields), moves_health })
 }
 
 /// True if it is of the published series. The Python runners set neither role nor profile, and all of their rows are.

@@ -96,8 +96,9 @@ async fn start(
         Err(error) => Err(explain(error, &of_thread)),
     };
     let started = Worker::start("sqlite", QUEUE, open, drop).await;
-    let started =
-        started.map_err(|error| StoreError::Broken(format!("no thread for the database: {error}")))?;
+    let started = started.map_err(|error| {
+        StoreError::Broken(format!("no thread for the database {}: {error}", path.display()))
+    })?;
     started.map(|(worker, ())| worker)
 }
 

@@ -1,12 +1,12 @@
 //! One provider's lane: finds due series, starts as many measurements as pace, budget and concurrency allow, and sleeps
 //! until something can have changed. It never waits for another lane, the catalog or the sender.
 
+use super::context::DaemonContext;
 use crate::daemon::event::DaemonEvent;
 use crate::daemon::lane_state::LaneState;
 use crate::daemon::measurement_order::OrderOutcome;
 use crate::daemon::order_execution;
 use crate::daemon::provider_client::ProviderClient;
-use crate::daemon::shared::DaemonContext;
 use crate::domain::daemon_status::{LaneActivity, LaneReport};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -2,12 +2,12 @@
 //! so a slow or unreachable store delays no lane; the newest data stays in force. Lists are sent to the engine only
 //! after a change, and data that can be read again is not kept twice.
 
+use super::context::DaemonContext;
 use crate::bridge::client;
 use crate::daemon::clock::since_boot;
 use crate::daemon::price::listed;
 use crate::daemon::roster::{Roster, RosterByProvider, RosterChange};
 use crate::daemon::schedule::SeriesProgress;
-use crate::daemon::shared::DaemonContext;
 use crate::daemon::{catalog_policy, series_work};
 use crate::domain::daemon_config::{DaemonConfig, Price};
 use crate::domain::daemon_status::{DaemonStatus, LaneReport};

@@ -1,6 +1,6 @@
 //! Formats a comparison of two sides: a table with intervals drawn to scale, and the document for programs.
 
-use super::report::{Column, ListReport};
+use super::list_report::{Column, ListReport};
 use super::run_report::ReportView;
 use super::{json, row_fields, text, units};
 use crate::domain::Window;

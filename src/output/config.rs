@@ -1,6 +1,6 @@
 //! Formats the settings with their sources, as a list for people and a document for programs.
 
-use super::report::{Column, ListReport};
+use super::list_report::{Column, ListReport};
 use super::run_report::ReportView;
 use crate::domain::sourced::Source;
 use serde_json::{Value, json};

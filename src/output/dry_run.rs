@@ -1,7 +1,7 @@
 //! Formats the plan of a daemon for people and programs: due series with their times, and models that would be tried.
 
 use super::json::time;
-use super::report::{Column, ListReport};
+use super::list_report::{Column, ListReport};
 use super::terminal::Terminal;
 use crate::domain::ModelRef;
 use crate::domain::window::span;

@@ -4,7 +4,7 @@
 use super::errors::{
     self, ErrorGroupRow, FailureAdvice, advice_document, advised, document, error_rate, window,
 };
-use super::report::{Column, ListReport};
+use super::list_report::{Column, ListReport};
 use super::run_report::ReportView;
 use super::units::{self, counted};
 use super::{json, row_fields, text};

@@ -2,7 +2,7 @@
 //! `commands::errors` does the grouping.
 
 use super::advice::{self, CatalogPresence};
-use super::report::{Column, ListReport};
+use super::list_report::{Column, ListReport};
 use super::run_report::ReportView;
 use super::units::{self, counted};
 use super::{json, row_fields, text};

@@ -1,6 +1,6 @@
 //! Formats keys of remote runners for people and programs. The key itself is shown only when it is created.
 
-use super::report::{Column, ListReport};
+use super::list_report::{Column, ListReport};
 use super::run_report::ReportView;
 use super::{json as document, row_fields};
 use chrono::{DateTime, Utc};

@@ -17,6 +17,7 @@ pub mod event_line;
 pub mod failures;
 pub mod ingest_keys;
 pub mod json;
+pub mod list_report;
 pub mod log;
 pub mod models;
 #[cfg(test)]
@@ -28,7 +29,6 @@ pub mod print;
 pub mod progress;
 pub mod progress_counter;
 pub mod prompt;
-pub mod report;
 pub mod row_fields;
 pub mod run_counts;
 pub mod run_details;

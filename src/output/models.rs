@@ -2,7 +2,7 @@
 //! details of one model.
 
 use super::catalog_changes::{self, ChangeView};
-use super::report::{Column, ListReport};
+use super::list_report::{Column, ListReport};
 use super::run_report::ReportView;
 use super::{csv as cells, json as document, run_report, text, units};
 use crate::domain::window::ago;

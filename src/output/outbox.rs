@@ -1,6 +1,6 @@
 //! Formats rows of the outbox for people and programs: a table, single rows with their documents, the number of rows.
 
-use super::report::{Column, ListReport};
+use super::list_report::{Column, ListReport};
 use super::run_report::ReportView;
 use super::{row_fields, text};
 use crate::domain::outbox_rows::{OutboxDepth, OutboxRowSummary};

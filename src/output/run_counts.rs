@@ -1,6 +1,6 @@
 //! Formats the number of runs per model: a list for people, a document and CSV for programs.
 
-use super::report::{Column, ListReport};
+use super::list_report::{Column, ListReport};
 use super::run_report::ReportView;
 use super::{csv, json, row_fields, text};
 use chrono::{DateTime, Utc};

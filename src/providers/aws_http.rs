@@ -2,7 +2,7 @@
 //! HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY as the AWS SDKs do. Measured calls and lists of models do not use
 //! it: the SDK only signs them (`providers::bedrock`).
 
-use super::direct::is_local;
+use super::proxy_bypass::is_local;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;

@@ -8,7 +8,7 @@ use super::bridge_error::BridgeError;
 use super::bridge_server::BridgeServer;
 use super::journal::JournalLevel;
 use super::response::{Body, BridgeResponse, HttpResponse, request_id};
-use super::{listing, results, runner_config};
+use super::{posted_listing, posted_results, runner_config};
 use crate::domain::listen::{WRONG_HOST, is_own_host};
 use crate::storage::posts::ingest_keys::Action;
 use chrono::{DateTime, Utc};
@@ -153,10 +153,10 @@ impl BridgeServer {
         let work = tokio::spawn(async move {
             let document = super::strict_json::read(&taken.bytes).map_err(BridgeError::from)?;
             match route.does {
-                RouteAction::Run => results::run(&bridge, &asked, document).await,
-                RouteAction::Failure => results::failure(&bridge, &asked, document).await,
-                RouteAction::Batch => results::batch(&bridge, &asked, document).await,
-                _ => listing::keep(&bridge, &asked, document).await,
+                RouteAction::Run => posted_results::run(&bridge, &asked, document).await,
+                RouteAction::Failure => posted_results::failure(&bridge, &asked, document).await,
+                RouteAction::Batch => posted_results::batch(&bridge, &asked, document).await,
+                _ => posted_listing::keep(&bridge, &asked, document).await,
             }
         });
         let done = work.await.unwrap_or_else(|_| {

@@ -9,8 +9,8 @@ mod trial;
 
 pub use trial::{PlannedTrial, TrialReason, foresee};
 
+use super::context::DaemonContext;
 use crate::daemon::roster::Roster;
-use crate::daemon::shared::DaemonContext;
 use crate::daemon::store_handle::StoreHandle;
 use crate::domain::daemon_config::DaemonConfig;
 use crate::domain::daemon_status::SuspectedProvider;

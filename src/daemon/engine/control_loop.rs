@@ -4,6 +4,7 @@
 use super::lane_supervisor::LaneSupervisor;
 use super::store_activity::StoreActivity;
 use crate::daemon::clock::{ClockShift, since_boot};
+use crate::daemon::context::{CountsSnapshot, DaemonContext};
 use crate::daemon::event::DaemonEvent;
 use crate::daemon::lane::Lane;
 use crate::daemon::lane_state::LaneState;
@@ -11,7 +12,6 @@ use crate::daemon::liveness::Liveness;
 use crate::daemon::memory_trim::MemoryTrimmer;
 use crate::daemon::roster::RosterByProvider;
 use crate::daemon::series_work::{RequestSpecs, work};
-use crate::daemon::shared::{CountsSnapshot, DaemonContext};
 use crate::daemon::status_file;
 use crate::daemon::store_sync::WorkUpdate;
 use crate::domain::ModelRef;

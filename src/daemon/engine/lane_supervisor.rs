@@ -1,9 +1,9 @@
 //! The lanes and their tasks. A lane whose task panics restarts after a pause; other lanes are not affected.
 
+use crate::daemon::context::DaemonContext;
 use crate::daemon::event::DaemonEvent;
 use crate::daemon::lane::Lane;
 use crate::daemon::order_execution::panic_message;
-use crate::daemon::shared::DaemonContext;
 use chrono::TimeDelta;
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -5,12 +5,12 @@ mod control_loop;
 mod lane_supervisor;
 mod store_activity;
 
+use super::context::{CountsSnapshot, DaemonContext};
 use crate::daemon::clock::DaemonClock;
 use crate::daemon::event::{DaemonEvent, EventBus};
 use crate::daemon::liveness::Liveness;
 use crate::daemon::provider_client::ProviderClients;
 use crate::daemon::series_work::RequestSpecs;
-use crate::daemon::shared::{CountsSnapshot, DaemonContext};
 use crate::daemon::store_handle::StoreHandle;
 use crate::daemon::{owner_id, store_sync};
 use crate::domain::daemon_config::DaemonConfig;

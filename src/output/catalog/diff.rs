@@ -4,7 +4,7 @@ use super::super::units::{counted, grouped};
 use super::{change, context, moment, price};
 use crate::domain::listing::{CatalogRow, FactChange, ModelFacts};
 use crate::listings::diff::ListingDiff;
-use crate::output::report::{Column, ListReport};
+use crate::output::list_report::{Column, ListReport};
 use crate::output::{ReportView, Terminal, text};
 use chrono::{DateTime, Utc};
 

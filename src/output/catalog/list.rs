@@ -7,7 +7,7 @@ use crate::listings::diff::{ListedModelState, ProviderListingState};
 use crate::output::ReportView;
 use crate::output::csv::disarm;
 use crate::output::json::time;
-use crate::output::report::{Column, ListReport};
+use crate::output::list_report::{Column, ListReport};
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 use std::io;

@@ -3,7 +3,7 @@
 use super::super::units::{counted, grouped};
 use crate::domain::listing::ListingChangeCounts;
 use crate::listings::SyncedListing;
-use crate::output::report::{Column, ListReport};
+use crate::output::list_report::{Column, ListReport};
 use crate::output::{ReportView, units};
 
 pub fn table(synced: &[SyncedListing], view: &ReportView) -> String {

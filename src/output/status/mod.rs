@@ -8,7 +8,7 @@ mod runners;
 mod tests;
 
 use super::color::Paint;
-use super::report::{Column, ListReport};
+use super::list_report::{Column, ListReport};
 use super::{ReportView, row_fields, text, units};
 use crate::domain::daemon_status::{DaemonProblem, DaemonStatus, LaneReport, ProblemSeverity};
 use crate::domain::fleet::{Fleet, HeartbeatRow, ProviderState};

@@ -3,7 +3,7 @@
 use super::{ReportView, ago};
 use crate::domain::runner::{RunnerLiveness, RunnerState};
 use crate::output::json::time;
-use crate::output::report::{Column, ListReport};
+use crate::output::list_report::{Column, ListReport};
 use crate::output::text;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};

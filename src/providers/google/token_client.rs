@@ -3,7 +3,7 @@
 
 use super::{DEADLINE, GoogleError};
 use crate::domain::secret::Secret;
-use crate::providers::direct::is_local;
+use crate::providers::proxy_bypass::is_local;
 use crate::wire::tls::client_config;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
@@ -165,8 +165,10 @@ impl TokenRequest<'_> {
         let secret =
             |name: &str| ["assertion", "client_secret", "refresh_token", "subject_token"].contains(&name);
         let of_form = form.iter().filter(|(name, _)| secret(name)).map(|(_, value)| value.expose());
-        let header = |value: &'_ str| value.split_once(' ').map_or(value, |(_, token)| token);
-        let of_headers = self.headers.iter().map(|(_, value)| header(value.expose()));
+        let of_headers = self.headers.iter().map(|(_, value)| {
+            let value = value.expose();
+            value.split_once(' ').map_or(value, |(_, token)| token)
+        });
         let unescaped = answer.replace("\\/", "/");
         of_form.chain(of_headers).any(|sent| sent.len() >= 8 && unescaped.contains(sent))
     }

@@ -114,7 +114,7 @@ async fn alone(shared: &MongoContext, row: &Row, uri: &MongoUri) -> BulkInsertRe
 /// already exists with different content.
 ///
 /// New rows, nearly all, are inserted, which is much faster for a server than upserts. An insert that finds its id
-/// taken does not show if a majority has the other row; an upsert of it waits for that (see `mongo_record::put`).
+/// taken does not show if a majority has the other row; an upsert of it waits for that (see `mongo_record::place`).
 async fn put(shared: &MongoContext, rows: &[&Row]) -> Result<Vec<Option<RecordOutcome>>, MongoCallError> {
     let Some(home) = rows.first().map(|row| row.place) else { return Ok(Vec::new()) };
     let collection = mongo_record::home(shared, home);

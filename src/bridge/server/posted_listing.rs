@@ -4,8 +4,8 @@ use super::audit::{AuditedResponse, PostContext};
 use super::bridge_error::BridgeError;
 use super::bridge_server::BridgeServer;
 use super::metrics::ItemOutcome;
+use super::posted_results::{check_keys, object, store_refusal};
 use super::response::BridgeResponse;
-use super::results::{check_keys, object, store_refusal};
 use crate::storage::posts;
 use serde_json::{Value, json};
 

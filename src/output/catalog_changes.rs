@@ -1,6 +1,6 @@
 //! Formats changes of the catalog for people and programs: planned and past changes, with their author and reason.
 
-use super::run_report::ReportView;
+use super::view::ReportView;
 use super::{json as document, run_report, text};
 use crate::domain::change_batch::takes_away;
 use crate::domain::{Batch, ModelRef};

@@ -1,6 +1,6 @@
 //! A small histogram of a distribution. Only for wide terminals and enough samples; the table says the same in numbers.
 
-use super::run_report::ReportView;
+use super::view::ReportView;
 use super::{text, units};
 use crate::measure::metrics::{METRICS, Metric, position};
 use crate::measure::report::ModelReport;

@@ -1,7 +1,7 @@
 //! Formats a comparison of two sides: a table with intervals drawn to scale, and the document for programs.
 
 use super::list_report::{Column, ListReport};
-use super::run_report::ReportView;
+use super::view::ReportView;
 use super::{json, row_fields, text, units};
 use crate::domain::Window;
 use crate::measure::compare::{ComparedMetric, MetricComparison, SampleBlock};

@@ -1,7 +1,7 @@
 //! Formats the settings with their sources, as a list for people and a document for programs.
 
 use super::list_report::{Column, ListReport};
-use super::run_report::ReportView;
+use super::view::ReportView;
 use crate::domain::sourced::Source;
 use serde_json::{Value, json};
 use std::fmt::Display;

@@ -5,8 +5,8 @@ use super::errors::{
     self, ErrorGroupRow, FailureAdvice, advice_document, advised, document, error_rate, window,
 };
 use super::list_report::{Column, ListReport};
-use super::run_report::ReportView;
 use super::units::{self, counted};
+use super::view::ReportView;
 use super::{json, row_fields, text};
 use crate::domain::Window;
 use serde_json::{Map, Value, json};

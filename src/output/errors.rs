@@ -3,8 +3,8 @@
 
 use super::advice::{self, CatalogPresence};
 use super::list_report::{Column, ListReport};
-use super::run_report::ReportView;
 use super::units::{self, counted};
+use super::view::ReportView;
 use super::{json, row_fields, text};
 use crate::domain::{ErrorGroup, FailureKind, Window};
 use chrono::{DateTime, Utc};

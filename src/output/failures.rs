@@ -1,8 +1,8 @@
 //! Formats failures for people: the count per model and kind, a sample message, and advice.
 
 use super::advice::told;
-use super::run_report::ReportView;
 use super::text;
+use super::view::ReportView;
 use crate::domain::FailureKind;
 use crate::measure::report::{FailureGroup, ModelReport};
 

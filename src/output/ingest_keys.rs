@@ -1,7 +1,7 @@
 //! Formats keys of remote runners for people and programs. The key itself is shown only when it is created.
 
 use super::list_report::{Column, ListReport};
-use super::run_report::ReportView;
+use super::view::ReportView;
 use super::{json as document, row_fields};
 use chrono::{DateTime, Utc};
 use serde::Serialize;

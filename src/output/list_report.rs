@@ -3,8 +3,8 @@
 //! the rest. Nothing wraps, and no cell can move a cursor or forge a row. Documents for programs (JSON, CSV) follow
 //! from the rows, by serde.
 
-use super::run_report::ReportView;
 use super::text;
+use super::view::ReportView;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use std::borrow::Cow;
 

@@ -45,7 +45,8 @@ pub mod task_progress;
 pub mod terminal;
 pub mod text;
 pub mod units;
+mod view;
 
 pub use progress::Progress;
-pub use run_report::ReportView;
 pub use terminal::Terminal;
+pub use view::ReportView;

@@ -3,7 +3,7 @@
 
 use super::catalog_changes::{self, ChangeView};
 use super::list_report::{Column, ListReport};
-use super::run_report::ReportView;
+use super::view::ReportView;
 use super::{csv as cells, json as document, run_report, text, units};
 use crate::domain::window::ago;
 use chrono::{DateTime, Utc};

@@ -1,7 +1,7 @@
 //! Formats rows of the outbox for people and programs: a table, single rows with their documents, the number of rows.
 
 use super::list_report::{Column, ListReport};
-use super::run_report::ReportView;
+use super::view::ReportView;
 use super::{row_fields, text};
 use crate::domain::outbox_rows::{OutboxDepth, OutboxRowSummary};
 use chrono::{DateTime, Utc};

@@ -1,7 +1,7 @@
 //! Formats the number of runs per model: a list for people, a document and CSV for programs.
 
 use super::list_report::{Column, ListReport};
-use super::run_report::ReportView;
+use super::view::ReportView;
 use super::{csv, json, row_fields, text};
 use chrono::{DateTime, Utc};
 use serde::Serialize;

@@ -1,7 +1,7 @@
 //! Formats one run, or one error, with all its stored fields. A run's phases and the gaps between its chunks are drawn
 //! to scale.
 
-use super::run_report::ReportView;
+use super::view::ReportView;
 use super::{error_details, row_fields, text, units};
 use crate::measure::stats::percentile;
 use serde_json::{Map, Value, json};

@@ -1,46 +1,15 @@
 //! Formats a report for people: the request, models side by side, the table, charts if there is room, failures, gates.
 //! Text only; `print` writes.
 
-use super::color::Paint;
 use super::side_by_side::{self, Sort};
-use super::{Terminal, chart, failures, table, text, units};
+use super::view::ReportView;
+use super::{chart, failures, table, text, units};
 use crate::domain::run::Connection;
 use crate::measure::gate::{GateResult, GateSubject, GateVerdict};
 use crate::measure::metrics::Unit;
 use crate::measure::report::{LoadReport, Report};
 use crate::measure::stats::Statistic;
-use chrono::{DateTime, FixedOffset, Local, Offset, Utc};
-
-/// The settings of a display.
-#[derive(Debug, Clone, Copy)]
-pub struct ReportView {
-    pub terminal: Terminal,
-    /// Shows phases, the provider's clock and quality too.
-    pub verbose: bool,
-    /// The time zone of displayed times.
-    pub zone: FixedOffset,
-}
-
-impl ReportView {
-    /// A view in the local time zone of now.
-    pub fn new(terminal: Terminal, verbose: bool) -> Self {
-        Self { terminal, verbose, zone: Local::now().offset().fix() }
-    }
-
-    pub(super) fn paint(&self) -> Paint {
-        Paint { on: self.terminal.colour }
-    }
-
-    /// The maximum width of a list's line; `None` for files, or if everything is requested.
-    pub(super) fn limit(&self) -> Option<usize> {
-        self.terminal.text_limit().filter(|_| !self.verbose)
-    }
-
-    /// Breaks a line at the terminal's width.
-    pub(super) fn wrap(&self, line: &str) -> Vec<String> {
-        text::wrap(line, self.terminal.width, 0)
-    }
-}
+use chrono::{DateTime, FixedOffset, Utc};
 
 /// The whole report, ending in a line break.
 pub fn report(report: &Report, checked: &[GateResult], sort: Sort, view: &ReportView) -> String {

@@ -1,7 +1,7 @@
 //! Formats the newest runs as a list. The rows are stored ones, of this program or another: see [`super::row_fields`].
 
 use super::list_report::{Column, ListReport};
-use super::run_report::ReportView;
+use super::view::ReportView;
 use super::{csv, row_fields, text, units};
 use chrono::Datelike;
 use serde_json::{Map, Value, json};

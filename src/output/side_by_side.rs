@@ -1,7 +1,7 @@
 //! Lists several models of one run, the best first: medians, failures, and the distribution of TTFT on one scale.
 
 use super::list_report::{Column, ListReport};
-use super::run_report::ReportView;
+use super::view::ReportView;
 use super::{text, units};
 use crate::measure::report::ModelReport;
 use std::cmp::Ordering;

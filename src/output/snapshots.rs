@@ -1,9 +1,10 @@
 //! Snapshots of the output for people, at several widths and terminal capabilities, stored in `tests/snapshots`.
 
-use super::run_report::{self, ReportView};
+use super::run_report;
 use super::side_by_side::Sort;
 use super::terminal::{Terminal, TerminalEnv};
 use super::text;
+use super::view::ReportView;
 use crate::measure::gate::check_all;
 use crate::measure::report::Report;
 use crate::measure::testing;

@@ -2,7 +2,7 @@
 //! until the table fits; nothing ever wraps.
 
 use super::color::Paint;
-use super::run_report::ReportView;
+use super::view::ReportView;
 use super::{text, units};
 use crate::domain::CachedInput;
 use crate::measure::metrics::{METRICS, MetricSection, Unit};

@@ -199,6 +199,17 @@ fn the_metadata_server_is_asked_without_a_proxy() {
     assert!(measured_request(&measured).path.contains("/projects/bench-project/"));
 }
 
+/// A proxy would answer with the login of its own machine, whatever the metadata server is called.
+#[test]
+fn a_metadata_server_of_another_name_is_asked_without_a_proxy() {
+    let google = Google::start();
+    let proxy = format!("http://{}", google.address);
+    let variables = [("GCE_METADATA_HOST", "metadata.invalid"), ("HTTP_PROXY", proxy.as_str())];
+    google.with(&variables);
+    let asked = google.kept.all();
+    assert!(!asked.iter().any(|request| request.path.contains("computeMetadata")), "{asked:?}");
+}
+
 #[test]
 fn tokens_are_fetched_through_the_proxy() {
     let google = Google::start();
@@ -232,6 +243,12 @@ fn refusals_say_why_and_repeat_no_secret() {
     assert!(said.contains("gcloud auth application-default login"), "{said}");
     let said = refused(&google, &user(google.url("/echo")));
     assert!(said.contains("repeats a secret") && !said.contains(KEY), "{said}");
+    // Longer than what is quoted of an answer.
+    let file = google.home.path().join("subject");
+    let token = "eyJhbGciOiJSUzI1NiJ9".repeat(50);
+    fs::write(&file, &token).unwrap();
+    let said = refused(&google, &workload(&google, "/echo", json!({"file": file})));
+    assert!(said.contains("repeats a secret") && !said.contains(&token[..20]), "{said}");
 }
 
 #[test]
@@ -242,6 +259,8 @@ fn files_that_cannot_be_used_say_what_is_missing() {
     assert!(refused(&google, &incomplete).contains("the field `refresh_token` is missing"));
     let plain = refused(&google, &user("http://token.example/token".to_owned()));
     assert!(plain.contains("http://token.example/token is neither https"), "{plain}");
+    let said = refused(&google, &user("http://u:canary@token.example/token?code=canary".to_owned()));
+    assert!(said.contains("http://token.example/token is neither https"), "{said}");
     let executable = workload(&google, "/sts", json!({"executable": {"command": "/bin/token"}}));
     let said = refused(&google, &executable);
     assert!(said.contains("credential_source") && said.contains("key_command"), "{said}");

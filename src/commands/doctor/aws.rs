@@ -1,6 +1,6 @@
 //! Checks the login for Bedrock: profile, region, source of the credentials, and their owner according to STS.
 
-use super::bounded;
+use super::deadline::bounded;
 use super::providers::limits;
 use crate::commands::context::Context;
 use crate::commands::run::access;

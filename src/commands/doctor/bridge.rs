@@ -1,7 +1,7 @@
 //! Checks the bridge, if it is the store: it is reached, knows the key, gives a work list, and has a clock that agrees
 //! with this one.
 
-use super::bounded;
+use super::deadline::bounded;
 use super::store::{CLOCK_LIMIT, off};
 use crate::commands::bridge;
 use crate::commands::context::Context;

@@ -1,6 +1,6 @@
 //! Checks the login for Vertex: credentials, project and location, and whether Google issues a token.
 
-use super::bounded;
+use super::deadline::bounded;
 use crate::commands::context::Context;
 use crate::commands::run::access;
 use crate::domain::env_vars::{GOOGLE_API_KEY, GOOGLE_APPLICATION_CREDENTIALS};

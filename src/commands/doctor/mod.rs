@@ -6,6 +6,7 @@ mod bridge;
 mod cached_input;
 mod catalog;
 mod configuration;
+mod deadline;
 mod files;
 mod google;
 mod lookalikes;
@@ -34,9 +35,6 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
-
-/// The deadline of one check.
-const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Longer waits show the checks that are still running.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -93,15 +91,6 @@ fn http(context: &Context, tls: &Arc<ClientConfig>) -> Result<(HttpClient, Optio
         }
     };
     Ok((HttpClient::new(tls, rules, connect).map_err(CommandError::usage)?, found))
-}
-
-/// Awaits `work` for at most [`DEADLINE`].
-///
-/// # Errors
-/// A sentence with the deadline.
-async fn bounded<T>(what: &str, work: impl Future<Output = T>) -> Result<T, String> {
-    let ended = tokio::time::timeout(DEADLINE, work).await;
-    ended.map_err(|_| format!("{what} did not end within {} s", DEADLINE.as_secs()))
 }
 
 /// The hosts to check: the named ones, else all but the simulator.

@@ -1,7 +1,7 @@
 //! Checks each host: it has a key, it is reached and how fast, and it accepts the key. The check reads the list of
 //! models over the wire that measures: cheap, and without a token. A list does not prove that a model answers.
 
-use super::{DEADLINE, bounded};
+use super::deadline::{DEADLINE, bounded};
 use crate::commands::context::Context;
 use crate::commands::run::access::{self, ProviderAccess};
 use crate::domain::clock_offset::ClockOffset;

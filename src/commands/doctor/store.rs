@@ -1,7 +1,8 @@
 //! Checks the store: it is reached, its version works, rights, indexes and rows are as they should be, and its clock
 //! agrees with this one. Facts come from `storage::InspectStore`; nothing is changed.
 
-use super::{bounded, bridge, cached_input};
+use super::deadline::bounded;
+use super::{bridge, cached_input};
 use crate::commands::context::Context;
 use crate::domain::clock_offset::ClockOffset;
 use crate::domain::finding::{Finding, FindingSection};

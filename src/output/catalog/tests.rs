@@ -10,7 +10,7 @@ use crate::listings::diff::{ABSENT_READS, DiffInput, inventory};
 use crate::listings::findings::findings;
 use crate::output::schema_check::violations;
 use crate::output::terminal::{Terminal, TerminalEnv};
-use crate::output::{run_report, text};
+use crate::output::text;
 use chrono::{FixedOffset, TimeDelta};
 
 fn at(hour: i64) -> DateTime<Utc> {
@@ -20,7 +20,7 @@ fn at(hour: i64) -> DateTime<Utc> {
 fn seen(columns: usize, unicode: bool) -> ReportView {
     let wishes = TerminalEnv { columns: Some(columns), no_colour: true, force_colour: false, unicode };
     let zone = FixedOffset::east_opt(2 * 3600).unwrap();
-    run_report::ReportView { terminal: Terminal::new(wishes, true, true, None), verbose: false, zone }
+    crate::output::ReportView { terminal: Terminal::new(wishes, true, true, None), verbose: false, zone }
 }
 
 fn row(provider: &str, model_id: &str, first: i64, last: i64) -> CatalogRow {

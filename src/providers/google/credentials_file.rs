@@ -1,7 +1,7 @@
 //! Credentials files of Google: a service account's key, gcloud's login of a person, workload identity, and any of
 //! them with the right to act as a service account. Messages contain nothing of a file but names of its fields.
 
-use super::GoogleError;
+use super::error::GoogleError;
 use super::service_account::ServiceAccountKey;
 use super::subject_token::SubjectSource;
 use super::token_client::shown;
@@ -189,7 +189,7 @@ const LIFETIME_SECONDS: u32 = 3600;
 
 fn external(mut account: ExternalAccount) -> Result<GoogleGrant, String> {
     if !account.credential_source.is_understood() {
-        let other = super::OTHER_WAY;
+        let other = super::error::OTHER_WAY;
         return Err(format!("its credential_source is neither a file nor an address; set {other} instead"));
     }
     let options = account.service_account_impersonation.take().unwrap_or_default();

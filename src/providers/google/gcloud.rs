@@ -1,6 +1,6 @@
 //! Runs the gcloud command, the last resort of the search for a login.
 
-use super::GoogleError;
+use super::error::GoogleError;
 use super::grants::AccessToken;
 use crate::domain::secret::Secret;
 use std::process::Stdio;

@@ -2,9 +2,10 @@
 //! impersonation, metadata.
 
 use super::credentials_file::{AuthorizedUser, ExternalAccount, GoogleGrant, Impersonation};
+use super::error::{GoogleError, SCOPE};
+use super::gcloud;
 use super::service_account::ServiceAccountKey;
 use super::token_client::{RequestBody, TokenClient, TokenRequest};
-use super::{GoogleError, SCOPE, gcloud};
 use crate::domain::secret::Secret;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;

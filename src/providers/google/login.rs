@@ -1,9 +1,9 @@
 //! A login at Google: finds it, keeps its token until it expires, and determines its project.
 
 use super::credentials_file::{self, GoogleGrant};
+use super::error::{DEADLINE, GoogleError, METADATA_HOST};
 use super::grants::{self, AccessToken};
 use super::token_client::TokenClient;
-use super::{DEADLINE, GoogleError, METADATA_HOST};
 use crate::domain::secret::Secret;
 use crate::providers::auth::Credential;
 use std::path::PathBuf;

@@ -3,6 +3,7 @@
 //! metadata server, and last the gcloud command. docs/decisions/062 explains why no library is used.
 
 mod credentials_file;
+mod error;
 mod gcloud;
 mod grants;
 mod login;
@@ -12,61 +13,5 @@ mod subject_token;
 mod tests;
 mod token_client;
 
+pub use error::GoogleError;
 pub use login::{GoogleLogin, GoogleSearch};
-
-use crate::domain::env_vars::GOOGLE_APPLICATION_CREDENTIALS;
-use std::path::PathBuf;
-use std::time::Duration;
-
-/// The only scope of Vertex.
-const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
-
-const METADATA_HOST: &str = "metadata.google.internal";
-
-/// Deadline of one step (finding a login, fetching a token).
-const DEADLINE: Duration = Duration::from_secs(20);
-
-/// Alternatives to an unsupported login.
-const OTHER_WAY: &str =
-    "key_command = \"gcloud auth application-default print-access-token\" under [providers.vertex]";
-
-/// The reason why there is no token, and the remedy.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum GoogleError {
-    /// The named file cannot be read.
-    #[error("{GOOGLE_APPLICATION_CREDENTIALS} names {}, which cannot be read: {reason}", path.display())]
-    Unreadable {
-        path: PathBuf,
-        /// The system's message.
-        reason: String,
-    },
-    /// The file contains credentials of an unsupported type.
-    #[error(
-        "{} holds credentials of the type `{kind}`; understood are service_account, authorized_user, external_account and \
-         impersonated_service_account. Set {OTHER_WAY} instead",
-        path.display()
-    )]
-    WrongType { path: PathBuf, kind: String },
-    /// The file is broken.
-    #[error("{} is no usable credentials file: {reason}", path.display())]
-    Broken {
-        path: PathBuf,
-        /// The reason; contains nothing of the file but names of fields.
-        reason: String,
-    },
-    /// No source has credentials.
-    #[error(
-        "no Google credentials were found: set {GOOGLE_APPLICATION_CREDENTIALS} to the JSON key file of a service \
-         account, or run `gcloud auth application-default login`"
-    )]
-    NoLogin,
-    /// Google refused the request for a token.
-    #[error(
-        "Google gave no token ({0}): is the service account's key still active, the login fresh (`gcloud auth \
-         application-default login`), and the clock right?"
-    )]
-    Refused(String),
-    /// No answer came in time.
-    #[error("Google's token server did not answer within {} s", DEADLINE.as_secs())]
-    Late,
-}

@@ -1,6 +1,6 @@
 //! A service account's key: signs the assertion that Google's token server exchanges for a token (RFC 7523).
 
-use super::SCOPE;
+use super::error::SCOPE;
 use crate::domain::secret::Secret;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;

@@ -1,7 +1,7 @@
 //! The token of another identity provider that a workload presents to Google: read from a file or fetched from an
 //! address.
 
-use super::GoogleError;
+use super::error::GoogleError;
 use super::token_client::{TokenClient, TokenRequest, shown};
 use crate::domain::secret::Secret;
 use serde::Deserialize;

@@ -1,7 +1,7 @@
 //! The HTTP client of token requests: our TLS, no redirects, bounded answers, the proxy of the environment for
 //! everything but this machine and metadata servers.
 
-use super::{DEADLINE, GoogleError};
+use super::error::{DEADLINE, GoogleError};
 use crate::domain::secret::Secret;
 use crate::providers::proxy_bypass::is_local;
 use crate::wire::tls::client_config;
@@ -124,7 +124,10 @@ impl TokenClient {
             }
         };
         let sent = builder.headers(headers).send().await;
-        let response = sent.map_err(|error| FailedTry { words: chain(&error), again: error.is_connect() })?;
+        let response = sent.map_err(|error| FailedTry {
+            words: chain(&error),
+            again: error.is_connect() && !error.is_timeout(),
+        })?;
         let status = response.status();
         let text = text(response).await.map_err(last)?;
         if status.is_success() {

@@ -82,7 +82,7 @@ pub struct RunArgs {
     /// Take a connection that is open before the clock starts
     #[arg(long, conflicts_with = "cold", help_heading = "How much")]
     pub warm: bool,
-    /// Through this proxy, http://[USER:PASSWORD@]HOST:PORT: its time is a phase of its own, and no row is published
+    /// Through this proxy, `http://[USER:PASSWORD@]HOST:PORT`: its time is a phase of its own, and no row is published
     #[arg(long, value_name = "URL", help_heading = "How much")]
     pub proxy: Option<String>,
     /// Connect anew inside the clock (the default, as in the published series)

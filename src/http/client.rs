@@ -62,7 +62,7 @@ impl HttpClient {
         Ok(Self { client, shared: Arc::new(shared) })
     }
 
-    /// Makes one exchange. If a kept connection ends before any answer, the request is repeated once on another one:
+    /// Makes one exchange. If a kept connection ends before any answer, the request is repeated, at last on a new one:
     /// the server may have closed it in the meantime. Posted items have ids, so a repetition has no effect.
     pub async fn send(&self, request: &WireRequest, limits: &ExchangeLimits) -> HttpExchange {
         let mut answer =
@@ -155,15 +155,11 @@ fn build(tls: &Arc<ClientConfig>, proxy: Proxy, connect: Duration) -> Result<Cli
 
 /// Converts a host's own proxy to the library's type.
 fn named(proxy: &ForwardProxy) -> Result<Proxy, String> {
-    let wrong = |_| format!("the proxy {proxy} cannot be used");
-    let all = Proxy::all(format!("http://{proxy}")).map_err(wrong)?;
-    match proxy.authorization() {
-        None => Ok(all),
-        Some(value) => {
-            let value = HeaderValue::from_str(value.expose());
-            Ok(all.custom_http_auth(value.map_err(|_| format!("the proxy {proxy} cannot be used"))?))
-        }
-    }
+    let wrong = || format!("the proxy {proxy} cannot be used");
+    let all = Proxy::all(format!("http://{proxy}")).map_err(|_| wrong())?;
+    let Some(value) = proxy.authorization() else { return Ok(all) };
+    let value = HeaderValue::from_str(value.expose()).map_err(|_| wrong())?;
+    Ok(all.custom_http_auth(value))
 }
 
 /// An answer that may be incomplete.
@@ -201,8 +197,7 @@ fn is_lost(ending: &ExchangeEnd) -> bool {
 fn library_request(request: &WireRequest) -> Result<Request, String> {
     let target = &request.target;
     let scheme = if target.tls { "https" } else { "http" };
-    let host = if target.host.contains(':') { format!("[{}]", target.host) } else { target.host.clone() };
-    let url = Url::parse(&format!("{scheme}://{host}:{}{}", target.port, request.path))
+    let url = Url::parse(&format!("{scheme}://{}{}", target.authority(), request.path))
         .map_err(|error| format!("its address is no URL: {error}"))?;
     let method = Method::from_bytes(request.method.as_bytes())
         .map_err(|_| format!("`{}` is no method of HTTP", request.method))?;

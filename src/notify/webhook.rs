@@ -94,15 +94,8 @@ fn judged(answer: &HttpExchange) -> Result<(), String> {
             let said = if words.is_empty() { String::new() } else { format!(": {words}") };
             Err(format!("it answered HTTP {}{said}", head.status))
         }
-        (
-            None,
-            ExchangeEnd::ConnectFailed(why) | ExchangeEnd::Exhausted(why) | ExchangeEnd::SendFailed(why),
-        ) => Err(why.clone()),
         (None, ExchangeEnd::TimedOut(which)) => Err(format!("it did not answer in time ({which})")),
-        (None, ExchangeEnd::Unanswered(why) | ExchangeEnd::Cut(why) | ExchangeEnd::Malformed(why)) => {
-            Err(why.clone())
-        }
-        (None, ExchangeEnd::Complete | ExchangeEnd::TooLarge) => Err("it gave no answer".to_owned()),
+        (None, ending) => Err(ending.reason().unwrap_or("it gave no answer").to_owned()),
     }
 }
 

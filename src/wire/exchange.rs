@@ -70,9 +70,7 @@ pub async fn exchange(plan: ExchangeSpec<'_>, warm: Option<Stream>) -> (Recordin
 fn request_bytes(request: &WireRequest) -> Vec<u8> {
     let target = &request.target;
     let default_port = if target.tls { 443 } else { 80 };
-    let bracketed =
-        if target.host.contains(':') { format!("[{}]", target.host) } else { target.host.clone() };
-    let host = if target.port == default_port { bracketed } else { format!("{bracketed}:{}", target.port) };
+    let host = if target.port == default_port { target.bracketed() } else { target.authority() };
     let mut head = format!("{} {} HTTP/1.1\r\nhost: {host}\r\n", request.method, request.path);
     for (name, value) in &request.headers {
         head.push_str(&format!("{name}: {value}\r\n"));

@@ -72,6 +72,21 @@ pub enum ExchangeEnd {
     TooLarge,
 }
 
+impl ExchangeEnd {
+    /// The sentence of an ending that has one.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::ConnectFailed(why)
+            | Self::Exhausted(why)
+            | Self::SendFailed(why)
+            | Self::Unanswered(why)
+            | Self::Cut(why)
+            | Self::Malformed(why) => Some(why),
+            Self::Complete | Self::TimedOut(_) | Self::TooLarge => None,
+        }
+    }
+}
+
 /// An answer without its stamps: the input of a verdict, from either HTTP client.
 #[derive(Debug, Clone, Copy)]
 pub struct ReceivedAnswer<'a> {

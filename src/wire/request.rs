@@ -17,13 +17,14 @@ pub struct Origin {
 }
 
 impl Origin {
+    /// The host as URLs and headers write it: an IPv6 address in brackets.
+    pub fn bracketed(&self) -> String {
+        if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() }
+    }
+
     /// `host:port`, with an IPv6 address in brackets.
     pub fn authority(&self) -> String {
-        if self.host.contains(':') {
-            format!("[{}]:{}", self.host, self.port)
-        } else {
-            format!("{}:{}", self.host, self.port)
-        }
+        format!("{}:{}", self.bracketed(), self.port)
     }
 
     /// True if it is this machine.

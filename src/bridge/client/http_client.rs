@@ -58,8 +58,7 @@ impl BridgeHttpClient {
         Ok(Self { http: HttpClient::new(tls, proxies, CONNECT)? })
     }
 
-    /// Makes one exchange. If a kept connection turns out to be closed, the request is repeated on a new one: posted
-    /// items have ids, so a repetition has no effect.
+    /// Makes one exchange, repeated by the client where a kept connection turns out to be closed: posted items have ids.
     ///
     /// # Errors
     /// One sentence with the reason why there is no complete answer.
@@ -93,17 +92,13 @@ fn request(call: &BridgeRequest<'_>) -> WireRequest {
 
 /// The answer, if all of it arrived: a partial answer is not used.
 fn whole(answer: HttpExchange) -> Result<BridgeReply, String> {
-    match (answer.head, answer.ending) {
+    match (answer.head, &answer.ending) {
         (Some(head), ExchangeEnd::Complete) => {
             Ok(BridgeReply { status: head.status, wait: wait(&head), body: answer.body })
         }
-        (_, ExchangeEnd::ConnectFailed(why) | ExchangeEnd::Exhausted(why) | ExchangeEnd::SendFailed(why)) => {
-            Err(why)
-        }
         (_, ExchangeEnd::TimedOut(which)) => Err(format!("no answer in time ({which})")),
-        (_, ExchangeEnd::Unanswered(why) | ExchangeEnd::Cut(why) | ExchangeEnd::Malformed(why)) => Err(why),
         (_, ExchangeEnd::TooLarge) => Err("the answer is larger than any of a bridge".to_owned()),
-        (None, ExchangeEnd::Complete) => Err("no answer".to_owned()),
+        (_, ending) => Err(ending.reason().unwrap_or("no answer").to_owned()),
     }
 }
 

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
-/// Works on what the thread owns; false ends the thread.
-type Job<C> = Box<dyn FnOnce(&mut Option<C>) -> bool + Send>;
+/// Works on what the thread owns and gives it back; nothing ends the thread.
+type Job<C> = Box<dyn FnOnce(C) -> Option<C> + Send>;
 
 /// The thread has ended: it was closed, or it panicked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,12 +51,12 @@ impl<C: 'static> Worker<C> {
                 },
                 Err(error) => return drop(opened.send(Err(error))),
             };
-            while let Some(job) = orders.blocking_recv() {
-                if !job(&mut owned) {
-                    break;
+            while let Some(lent) = owned.take() {
+                match orders.blocking_recv() {
+                    Some(job) => owned = job(lent),
+                    None => abandon(lent),
                 }
             }
-            owned.map(abandon);
             // Mostly nobody listens.
             let _ = ends.send(());
         };
@@ -74,11 +74,10 @@ impl<C: 'static> Worker<C> {
         work: impl FnOnce(&mut C) -> T + Send + 'static,
     ) -> Result<T, WorkerGone> {
         let (reply, answer) = oneshot::channel();
-        let job: Job<C> = Box::new(move |owned| {
-            let Some(owned) = owned else { return false };
+        let job: Job<C> = Box::new(move |mut owned| {
             // Where nobody waits any longer, the work is done all the same.
-            drop(reply.send(work(owned)));
-            true
+            drop(reply.send(work(&mut owned)));
+            Some(owned)
         });
         self.jobs.send(job).await.map_err(|_| WorkerGone)?;
         answer.await.map_err(|_| WorkerGone)
@@ -94,8 +93,8 @@ impl<C: 'static> Worker<C> {
     ) -> Result<T, WorkerGone> {
         let (reply, answer) = oneshot::channel();
         let job: Job<C> = Box::new(move |owned| {
-            owned.take().map(|owned| reply.send(end(owned)));
-            false
+            drop(reply.send(end(owned)));
+            None
         });
         self.jobs.send(job).await.map_err(|_| WorkerGone)?;
         answer.await.map_err(|_| WorkerGone)

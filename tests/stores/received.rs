@@ -7,9 +7,10 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use llmbench::domain::ModelRef;
 use llmbench::domain::failure::fingerprint;
 use llmbench::storage::outcomes::document;
+use llmbench::storage::outcomes::payload::OutcomeKind;
 use llmbench::storage::outcomes::payload::OutcomePayload;
 use llmbench::storage::posts::ingest_keys::{Action, IngestKey};
-use llmbench::storage::posts::{PostKind, PostOrigin, Posted, RunnerActivity, ingest_keys, posted_row};
+use llmbench::storage::posts::{PostOrigin, Posted, RunnerActivity, ingest_keys, posted_row};
 use llmbench::storage::{RecordOutcome, Store, StoreError};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -47,7 +48,7 @@ fn stamps() -> PostOrigin {
     PostOrigin { received_at: now(), key_id: "k1".to_owned(), runner: "aws-1".to_owned() }
 }
 
-fn posted(kind: PostKind, document: Value) -> Posted {
+fn posted(kind: OutcomeKind, document: Value) -> Posted {
     let Value::Object(document) = document else { panic!() };
     Posted { kind, document, id: None, stamps: stamps() }
 }
@@ -100,7 +101,7 @@ async fn keep_all(store: &dyn Store, posts: &[Posted]) -> Vec<Result<RecordOutco
 
 async fn the_python_runners_posts_are_rows(backend: &Backend, store: &dyn Store) {
     let at = whole_seconds(now() - TimeDelta::minutes(5));
-    let run = posted(PostKind::Run, bedrock_run("nova", at));
+    let run = posted(OutcomeKind::Run, bedrock_run("nova", at));
     assert_eq!(keep(store, &run).await.unwrap(), RecordOutcome::Stored);
     let row = backend.row(Kind::Published, "model_name", "nova").await.unwrap();
     assert_eq!((&row["run_ts"], &row["key_id"], &row["runner"]), (&text(at), &json!("k1"), &json!("aws-1")));
@@ -112,7 +113,7 @@ async fn the_python_runners_posts_are_rows(backend: &Backend, store: &dyn Store)
     assert_eq!(health["last_success_at"], text(at + TimeDelta::seconds(3)));
 
     let later = at + TimeDelta::minutes(1);
-    let failure = posted(PostKind::Failure, bedrock_failure("nova", later));
+    let failure = posted(OutcomeKind::Failure, bedrock_failure("nova", later));
     assert_eq!(keep(store, &failure).await.unwrap(), RecordOutcome::Stored);
     let row = backend.row(Kind::Errors, "model_name", "nova").await.unwrap();
     assert_eq!((&row["ts"], &row["http_status"]), (&text(later), &Value::Null));
@@ -123,14 +124,14 @@ async fn the_python_runners_posts_are_rows(backend: &Backend, store: &dyn Store)
     assert_eq!((&health["consecutive_failures"], &health["last_error_kind"]), (&json!(1), &json!("unknown")));
 
     // A model that nobody knows, or that is off: its failures are kept all the same.
-    let stray = posted(PostKind::Failure, bedrock_failure("nobody-knows", later));
+    let stray = posted(OutcomeKind::Failure, bedrock_failure("nobody-knows", later));
     assert_eq!(keep(store, &stray).await.unwrap(), RecordOutcome::Stored);
     assert!(backend.row(Kind::Health, "model_id", "nobody-knows").await.is_none());
 }
 
 async fn a_post_is_one_row(backend: &Backend, store: &dyn Store) {
     let at = whole_seconds(now());
-    let run = posted(PostKind::Run, bedrock_run("once", at));
+    let run = posted(OutcomeKind::Run, bedrock_run("once", at));
     assert_eq!(keep(store, &run).await.unwrap(), RecordOutcome::Stored);
     let first = backend.row(Kind::Published, "model_name", "once").await.unwrap();
     let mut again = run.clone();
@@ -148,7 +149,7 @@ async fn a_post_is_one_row(backend: &Backend, store: &dyn Store) {
     other.document.insert("response_id".to_owned(), json!("r2"));
     assert_eq!(keep(store, &other).await.unwrap(), RecordOutcome::Stored);
 
-    let failure = posted(PostKind::Failure, bedrock_failure("once", at));
+    let failure = posted(OutcomeKind::Failure, bedrock_failure("once", at));
     assert_eq!(keep(store, &failure).await.unwrap(), RecordOutcome::Stored);
     assert_eq!(keep(store, &failure).await.unwrap(), RecordOutcome::Duplicate);
     let fingerprint = backend.row(Kind::Errors, "model_name", "once").await.unwrap()["fingerprint"].clone();
@@ -157,7 +158,7 @@ async fn a_post_is_one_row(backend: &Backend, store: &dyn Store) {
 }
 
 async fn many_at_once_are_one_row(backend: &Backend) {
-    let run = posted(PostKind::Run, bedrock_run("crowd", now()));
+    let run = posted(OutcomeKind::Run, bedrock_run("crowd", now()));
     let stores = [backend.open(PUBLISHED).await, backend.open(PUBLISHED).await];
     let mut writers = tokio::task::JoinSet::new();
     for number in 0..100 {
@@ -177,7 +178,7 @@ async fn a_batch_is_answered_post_by_post(backend: &Backend, store: &dyn Store) 
         put_model(store, &ModelRef::new("bedrock", format!("many-{number}")), "", true).await.unwrap();
     }
     let good = |number: i64| {
-        posted(PostKind::Run, bedrock_run(&format!("many-{number}"), at - TimeDelta::minutes(number)))
+        posted(OutcomeKind::Run, bedrock_run(&format!("many-{number}"), at - TimeDelta::minutes(number)))
     };
     let mut posts: Vec<Posted> = (0..30).map(good).collect();
     posts.push(good(3));
@@ -187,7 +188,7 @@ async fn a_batch_is_answered_post_by_post(backend: &Backend, store: &dyn Store) 
     let mut bad = good(5);
     bad.document.insert("tokens_per_second".to_owned(), json!("fast"));
     posts.push(bad);
-    posts.push(posted(PostKind::Failure, bedrock_failure("many-6", at)));
+    posts.push(posted(OutcomeKind::Failure, bedrock_failure("many-6", at)));
     let mut probe = good(7);
     probe.document.insert("sample_role".to_owned(), json!("shadow"));
     probe.document.insert("response_id".to_owned(), json!("probe"));
@@ -222,7 +223,7 @@ async fn what_came_by_the_bridge_is_there_for_the_direct_way(backend: &Backend, 
     let (stage, kind) = (failure.stage, failure.error_kind);
     failure.fingerprint = fingerprint("groq", "bridged", stage, kind, &failure.normalized_message);
     let documents = [serde_json::to_value(&run).unwrap(), serde_json::to_value(&failure).unwrap()];
-    for (kind, document) in [PostKind::Run, PostKind::Failure].into_iter().zip(documents) {
+    for (kind, document) in [OutcomeKind::Run, OutcomeKind::Failure].into_iter().zip(documents) {
         let mut post = posted(kind, document);
         post.id = post.document["_id"].as_str().map(str::to_owned);
         assert_eq!(keep(store, &post).await.unwrap(), RecordOutcome::Stored);
@@ -265,7 +266,7 @@ async fn every_posted_field_is_read_back(backend: &Backend, store: &dyn Store) {
             for (name, value) in fields.new_tree(&mut runner).unwrap().current() {
                 document[name.as_str()] = value;
             }
-            posted(PostKind::Run, document)
+            posted(OutcomeKind::Run, document)
         })
         .collect();
     let answers = keep_all(store, &posts).await;

@@ -9,8 +9,9 @@ use super::metrics::ItemOutcome;
 use super::response::BridgeResponse;
 use super::strict_json::{MOST_KEYS_OF_ITEM, has_few_keys};
 use crate::storage::outcomes::document::Row;
+use crate::storage::outcomes::payload::OutcomeKind;
 use crate::storage::posts::ingest_keys::Action;
-use crate::storage::posts::{PostKind, PostOrigin, Posted, posted_row};
+use crate::storage::posts::{PostOrigin, Posted, posted_row};
 use crate::storage::{RecordOutcome, StoreError};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -47,7 +48,7 @@ pub async fn run(
     document: Value,
 ) -> Result<AuditedResponse, BridgeError> {
     // On this path an `_id` among the metrics is a metric.
-    one(bridge, who, item(bridge, who, document, Some(PostKind::Run), "$", false)).await
+    one(bridge, who, item(bridge, who, document, Some(OutcomeKind::Run), "$", false)).await
 }
 
 /// Stores one failure, of any model.
@@ -59,7 +60,7 @@ pub async fn failure(
     who: &PostContext,
     document: Value,
 ) -> Result<AuditedResponse, BridgeError> {
-    one(bridge, who, item(bridge, who, document, Some(PostKind::Failure), "$", false)).await
+    one(bridge, who, item(bridge, who, document, Some(OutcomeKind::Failure), "$", false)).await
 }
 
 async fn one(
@@ -141,7 +142,7 @@ fn item(
     bridge: &BridgeServer,
     who: &PostContext,
     document: Value,
-    kind: Option<PostKind>,
+    kind: Option<OutcomeKind>,
     path: &str,
     names_itself: bool,
 ) -> ParsedItem {
@@ -152,8 +153,8 @@ fn item(
         Err(refusal) => return refused(None, refusal),
     };
     let kind = kind.unwrap_or_else(|| match fields.contains_key("error_kind") {
-        true => PostKind::Failure,
-        false => PostKind::Run,
+        true => OutcomeKind::Failure,
+        false => OutcomeKind::Run,
     });
     let given = fields.get("_id").filter(|_| names_itself);
     let id = given.and_then(Value::as_str).map(str::to_owned);
@@ -170,7 +171,7 @@ fn item(
             return refused(id, BridgeError::schema(format!("{path}.{field}"), flaw.to_string()));
         }
     };
-    let action = if kind == PostKind::Run { Action::Ingest } else { Action::Error };
+    let action = if kind == OutcomeKind::Run { Action::Ingest } else { Action::Error };
     if !who.key.may(action) || !who.key.covers(row.text("provider")) {
         let why = "this key is not for this provider, or not for posting this";
         let refusal = BridgeError {
@@ -179,7 +180,7 @@ fn item(
         };
         return refused(id, refusal);
     }
-    ParsedItem { id, wants_enabled: kind == PostKind::Run && row.moves_health, row: Ok(row) }
+    ParsedItem { id, wants_enabled: kind == OutcomeKind::Run && row.moves_health, row: Ok(row) }
 }
 
 /// Writes all items that may be written, and returns the result of each.

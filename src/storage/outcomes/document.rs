@@ -31,6 +31,23 @@ pub struct Row {
 }
 
 impl Row {
+    /// Places a row. `counts` is true if it is of the published series: its run is published unless it is in doubt or
+    /// went through a proxy, which is another route than the others'; health follows it, but for a failure through a
+    /// proxy, because the proxy may be what failed.
+    pub fn placed(kind: OutcomeKind, fields: Arc<Map<String, Value>>, counts: bool) -> Self {
+        let is = |name: &str| fields.get(name) == Some(&Value::Bool(true));
+        let proxied = fields.get("proxy").is_some_and(|proxy| !proxy.is_null());
+        // A row with a doubtful clock would appear at a wrong place of every list, or on top of it.
+        let apart = is("suspect") || is("clock_suspect") || proxied;
+        let place = match kind {
+            OutcomeKind::Failure => RowDestination::Errors,
+            OutcomeKind::Run if counts && !apart => RowDestination::Published,
+            OutcomeKind::Run => RowDestination::Probe,
+        };
+        let moves_health = counts && !(kind == OutcomeKind::Failure && proxied);
+        Self { place, fields, moves_health }
+    }
+
     /// A text field; empty if it is missing or null.
     pub fn text(&self, name: &str) -> &str {
         self.fields.get(name).and_then(Value::as_str).unwrap_or_default()
@@ -80,22 +97,11 @@ fn complete(
     published_profiles: &[String],
 ) -> Result<Row, String> {
     bring_into_types(&mut fields)?;
-    let mut moves_health = moves_health(&fields, published_profiles);
-    // A proxied request takes another route than the others: its figures are stored apart from the published ones,
-    // like those of suspect rows.
-    let apart = fields.get("suspect") == Some(&Value::Bool(true)) || is_proxied(&fields);
-    let place = match kind {
-        OutcomeKind::Failure => {
-            // The proxy may be what failed, and no success through it is published.
-            moves_health &= !is_proxied(&fields);
-            RowDestination::Errors
-        }
-        OutcomeKind::Run => {
-            check_rates(&fields)?;
-            if moves_health && !apart { RowDestination::Published } else { RowDestination::Probe }
-        }
-    };
-    Ok(Row { place, fields, moves_health })
+    if kind == OutcomeKind::Run {
+        check_rates(&fields)?;
+    }
+    let counts = counts(&fields, published_profiles);
+    Ok(Row::placed(kind, fields, counts))
 }
 
 /// The valid rows, and the errors of the others; [`answers`] combines the two again.
@@ -131,12 +137,8 @@ pub fn is_ours(fields: &Map<String, Value>) -> bool {
     kind.is_some_and(|kind| our_kinds().any(|ours| ours == kind))
 }
 
-/// True if the row was measured through a proxy.
-pub fn is_proxied(fields: &Map<String, Value>) -> bool {
-    fields.get("proxy").is_some_and(|proxy| !proxy.is_null())
-}
-
-fn moves_health(fields: &Map<String, Value>, published_profiles: &[String]) -> bool {
+/// True for role `published` under a published profile, unless the measuring side failed.
+fn counts(fields: &Map<String, Value>, published_profiles: &[String]) -> bool {
     let text = |name: &str| fields.get(name).and_then(Value::as_str);
     let profile_counts =
         text("benchmark_profile_id").is_none_or(|id| published_profiles.iter().any(|known| known == id));

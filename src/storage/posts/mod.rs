@@ -11,18 +11,12 @@ pub(super) mod sqlite;
 use super::aggregates::PendingAggregates;
 use crate::domain::runner::COMPONENT;
 use crate::storage::outcomes::document::Row;
+use crate::storage::outcomes::payload::OutcomeKind;
 use crate::storage::{RecordOutcome, StoreError};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 pub use posted_row::{Flaw, OWN_FIELDS, listing};
 use serde_json::{Map, Value};
-
-/// The kind of a posted document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PostKind {
-    Run,
-    Failure,
-}
 
 /// Sender and time as the server knows them: clients cannot change them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +32,7 @@ pub struct PostOrigin {
 /// One posted run or failure.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Posted {
-    pub kind: PostKind,
+    pub kind: OutcomeKind,
     /// All fields as they were posted, unknown ones too. Times without a zone are UTC.
     pub document: Map<String, Value>,
     /// The attempt's id, if the runner gives one. Otherwise the id is derived from runner, subject and time, so that a

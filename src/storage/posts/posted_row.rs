@@ -1,13 +1,14 @@
 //! Turns a posted document into a row and a posted list into a listing. Pure. Every posted field keeps its name; a
 //! field that only the server may set (the id, the sender) is moved under `posted` if a client sets it.
 
-use super::{PostKind, PostOrigin, Posted, plausibility};
+use super::{PostOrigin, Posted, plausibility};
 use crate::domain::failure;
 use crate::domain::listing::{ListedModel, Listing, ModelFacts, ReadStatus};
 use crate::domain::name_rules::{check_name, is_hidden};
 use crate::domain::row_fields::{FieldType, field_type};
 use crate::storage::StoreError;
-use crate::storage::outcomes::document::{DEEPEST, Row, RowDestination, holdable, is_ours, is_proxied};
+use crate::storage::outcomes::document::{DEEPEST, Row, holdable, is_ours};
+use crate::storage::outcomes::payload::OutcomeKind;
 use crate::storage::outcomes::{field_types, payload};
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
@@ -68,8 +69,8 @@ pub fn row(posted: Posted, published_profiles: &[String]) -> Result<Row, Flaw> {
     }
     check_names(&fields)?;
     match kind {
-        PostKind::Run => check_run(&fields)?,
-        PostKind::Failure => complete_failure(&mut fields, &stamps)?,
+        OutcomeKind::Run => check_run(&fields)?,
+        OutcomeKind::Failure => complete_failure(&mut fields, &stamps)?,
     }
     let id = match id {
         Some(id) => given(id, &fields)?,
@@ -78,17 +79,7 @@ pub fn row(posted: Posted, published_profiles: &[String]) -> Result<Row, Flaw> {
     fields.insert("_id".to_owned(), Value::String(id));
     stamp(&mut fields, kind, &stamps);
     let counts = counts(&fields, published_profiles);
-    let is = |name: &str| fields.get(name) == Some(&Value::Bool(true));
-    // A row with a doubtful clock would appear at a wrong place of every list, or on top of it.
-    let sound = !is("suspect") && !is("clock_suspect") && !is_proxied(&fields);
-    let place = match kind {
-        PostKind::Failure => RowDestination::Errors,
-        PostKind::Run if counts && sound => RowDestination::Published,
-        PostKind::Run => RowDestination::Probe,
-    };
-    // As for our own rows: the proxy may be what failed.
-    let moves_health = counts && !(matches!(kind, PostKind::Failure) && is_proxied(&fields));
-    Ok(Row { place, fields: Arc::new(fields), moves_health })
+    Ok(Row::placed(kind, Arc::new(fields), counts))
 }
 
 /// True if it is of the published series. The Python runners set neither role nor profile, and all of their rows are.
@@ -244,22 +235,22 @@ fn given(id: String, fields: &Map<String, Value>) -> Result<String, Flaw> {
 
 /// The id of a post without one. Hashes its parts as a JSON array, so that no two different lists of parts
 /// give the same text.
-fn natural(kind: PostKind, fields: &Map<String, Value>) -> String {
+fn natural(kind: OutcomeKind, fields: &Map<String, Value>) -> String {
     let parts: &[&str] = match kind {
-        PostKind::Run => &["provider", "model_name", "run_ts", "gen_ts", "response_id"],
-        PostKind::Failure => &["provider", "model_name", "ts", "stage"],
+        OutcomeKind::Run => &["provider", "model_name", "run_ts", "gen_ts", "response_id"],
+        OutcomeKind::Failure => &["provider", "model_name", "ts", "stage"],
     };
     let parts: Vec<&Value> = parts.iter().map(|name| fields.get(*name).unwrap_or(&Value::Null)).collect();
     let word = match kind {
-        PostKind::Run => "run",
-        PostKind::Failure => "failure",
+        OutcomeKind::Run => "run",
+        OutcomeKind::Failure => "failure",
     };
     format!("posted/{}", payload::sha256(&json!([word, parts]).to_string()))
 }
 
-fn stamp(fields: &mut Map<String, Value>, kind: PostKind, stamps: &PostOrigin) {
+fn stamp(fields: &mut Map<String, Value>, kind: OutcomeKind, stamps: &PostOrigin) {
     let PostOrigin { received_at, key_id, runner } = stamps;
-    let name = if kind == PostKind::Run { "run_ts" } else { "ts" };
+    let name = if kind == OutcomeKind::Run { "run_ts" } else { "ts" };
     let at = fields.get(name).and_then(Value::as_str).and_then(field_types::parse_date);
     let doubtful = at.is_some_and(|at| at < *received_at - OLDEST || at > *received_at + NEWEST);
     let stamps = [field_types::date_value(*received_at), json!(key_id), json!(runner), json!(true)];

@@ -1,6 +1,7 @@
 //! Tests of posted rows: every field under its name, in the types that readers know, under an id of its own.
 
 use super::*;
+use crate::storage::outcomes::document::RowDestination;
 use proptest::prelude::*;
 
 fn stamps() -> PostOrigin {
@@ -8,7 +9,7 @@ fn stamps() -> PostOrigin {
     PostOrigin { received_at, key_id: "k1".to_owned(), runner: "aws-1".to_owned() }
 }
 
-fn posted(kind: PostKind, document: Value) -> Posted {
+fn posted(kind: OutcomeKind, document: Value) -> Posted {
     let Value::Object(document) = document else { panic!() };
     Posted { kind, document, id: None, stamps: stamps() }
 }
@@ -35,7 +36,7 @@ fn published() -> Vec<String> {
     vec!["cloud-default-v1".to_owned()]
 }
 
-fn row_of(kind: PostKind, document: Value) -> Row {
+fn row_of(kind: OutcomeKind, document: Value) -> Row {
     row(posted(kind, document), &published()).unwrap()
 }
 
@@ -46,7 +47,7 @@ fn with(mut document: Value, name: &str, value: Value) -> Value {
 
 #[test]
 fn times_without_a_zone_are_utc_and_types_are_the_contracts() {
-    let row = row_of(PostKind::Run, run());
+    let row = row_of(OutcomeKind::Run, run());
     assert_eq!(row.fields["run_ts"], json!("2026-11-23T08:52:02.000Z"));
     assert_eq!(row.fields["temperature"].to_string(), "0.0");
     assert_eq!(row.fields["generate_time"].to_string(), "2.0");
@@ -55,7 +56,7 @@ fn times_without_a_zone_are_utc_and_types_are_the_contracts() {
     assert_eq!(row.fields["key_id"], json!("k1"));
     assert_eq!((row.place, row.moves_health), (RowDestination::Published, true));
     for text in ["2026-11-23T08:52:02", "2026-11-23 08:52:02.000", "2026-11-23T03:52:02-05:00"] {
-        let other = row_of(PostKind::Run, with(run(), "run_ts", json!(text)));
+        let other = row_of(OutcomeKind::Run, with(run(), "run_ts", json!(text)));
         assert_eq!(other.fields["_id"], row.fields["_id"], "{text}");
     }
 }
@@ -71,14 +72,14 @@ fn what_is_not_of_the_published_series_is_probed() {
         ("suspect", json!(false), RowDestination::Published, true),
         ("sample_role", Value::Null, RowDestination::Published, true),
     ] {
-        let row = row_of(PostKind::Run, with(run(), name, value.clone()));
+        let row = row_of(OutcomeKind::Run, with(run(), name, value.clone()));
         assert_eq!((row.place, row.moves_health), (place, moves), "{name}: {value}");
     }
 }
 
 #[test]
 fn a_failure_gets_what_the_direct_writer_derives() {
-    let fields = row_of(PostKind::Failure, failure()).fields;
+    let fields = row_of(OutcomeKind::Failure, failure()).fields;
     assert_eq!(fields["http_status"], json!(404));
     assert_eq!(fields["provider_error_code"], json!("model_not_found"));
     assert_eq!(fields["exc_type"], json!("NotFoundError"));
@@ -86,12 +87,12 @@ fn a_failure_gets_what_the_direct_writer_derives() {
     let fingerprint =
         failure::fingerprint_of("together", "fake-err404", "generate", "hard_model", normalized);
     assert_eq!(fields["fingerprint"], json!(fingerprint));
-    let when = |ts: Value| row_of(PostKind::Failure, with(failure(), "ts", ts)).fields["ts"].clone();
+    let when = |ts: Value| row_of(OutcomeKind::Failure, with(failure(), "ts", ts)).fields["ts"].clone();
     assert_eq!(when(Value::Null), json!("2026-11-23T09:00:00.000Z"));
-    let foreign = row_of(PostKind::Failure, with(failure(), "fingerprint", json!("other")));
+    let foreign = row_of(OutcomeKind::Failure, with(failure(), "fingerprint", json!("other")));
     assert_eq!(foreign.fields["fingerprint"], json!(fingerprint));
     assert_eq!(foreign.fields["posted"], json!({"fingerprint": "other"}));
-    let plain = row_of(PostKind::Failure, with(failure(), "message", json!("visible output empty")));
+    let plain = row_of(OutcomeKind::Failure, with(failure(), "message", json!("visible output empty")));
     assert_eq!(
         (&plain.fields["http_status"], &plain.fields["provider_error_code"]),
         (&Value::Null, &Value::Null)
@@ -104,11 +105,11 @@ fn only_the_server_says_who_and_which_row() {
     for name in ["_id", "posted", "received_at", "key_id", "runner", "clock_suspect"] {
         document[name] = json!("mine");
     }
-    let row = row_of(PostKind::Run, document.clone());
+    let row = row_of(OutcomeKind::Run, document.clone());
     assert!(row.text("_id").starts_with("posted/"));
     assert_eq!((row.text("key_id"), row.text("runner")), ("k1", "aws-1"));
     assert_eq!(row.fields["posted"].as_object().unwrap().len(), 6);
-    let mut other = posted(PostKind::Run, document);
+    let mut other = posted(OutcomeKind::Run, document);
     other.stamps.key_id = "k2".to_owned();
     assert_eq!(super::row(other, &published()).unwrap().fields["_id"], row.fields["_id"]);
 }
@@ -116,7 +117,7 @@ fn only_the_server_says_who_and_which_row() {
 #[test]
 fn an_id_is_the_runners_own_or_none() {
     let with_id = |id: &str| {
-        let mut post = posted(PostKind::Run, with(run(), "_id", json!(id)));
+        let mut post = posted(OutcomeKind::Run, with(run(), "_id", json!(id)));
         post.id = Some(id.to_owned());
         super::row(post, &published())
     };
@@ -136,7 +137,7 @@ fn an_id_is_the_runners_own_or_none() {
 
 #[test]
 fn a_clock_far_off_is_said_and_nothing_is_lost() {
-    let dated = |ts: &str| row_of(PostKind::Run, with(run(), "run_ts", json!(ts)));
+    let dated = |ts: &str| row_of(OutcomeKind::Run, with(run(), "run_ts", json!(ts)));
     let told = |ts: &str| {
         let row = dated(ts);
         (row.fields.get("clock_suspect").cloned(), row.place, row.moves_health)
@@ -171,12 +172,12 @@ fn a_flaw_names_the_field_and_not_its_value() {
         ("misc", json!("secret")),
         ("odd", json!(u64::MAX)),
     ] {
-        let error = flaw(PostKind::Run, with(run(), name, value));
+        let error = flaw(OutcomeKind::Run, with(run(), name, value));
         assert_eq!(error.field, name);
         assert!(!error.to_string().contains("secret"), "{error}");
     }
     for name in ["stage", "message", "error_kind"] {
-        assert_eq!(flaw(PostKind::Failure, with(failure(), name, Value::Null)).field, name);
+        assert_eq!(flaw(OutcomeKind::Failure, with(failure(), name, Value::Null)).field, name);
     }
 }
 
@@ -233,7 +234,7 @@ proptest! {
         for (name, value) in &extra {
             document[name.as_str()] = value.clone();
         }
-        match row(posted(PostKind::Run, document.clone()), &published()) {
+        match row(posted(OutcomeKind::Run, document.clone()), &published()) {
             Err(flaw) => prop_assert!(extra.contains_key(&flaw.field), "{flaw}"),
             Ok(row) => {
                 for (name, value) in document.as_object().unwrap() {

@@ -87,5 +87,7 @@ pub fn google(file: Option<PathBuf>, context: &Context) -> GoogleSearch {
         home: env.get("HOME").map(PathBuf::from),
         metadata_host,
         extra_ca: context.extra_ca(),
+        // A proxy variable that cannot be used is told by `doctor`.
+        proxies: context.settings.proxies().unwrap_or_default(),
     }
 }

@@ -67,7 +67,7 @@ pub(super) fn fetch<'a>(
             GoogleGrant::Exchange(account) => exchange(client, account).await,
             GoogleGrant::Impersonate(target) => impersonate(client, target).await,
             GoogleGrant::Metadata { host } => {
-                token(&client.ask(metadata(host, "instance/service-accounts/default/token").of()).await?)
+                token(&client.ask(metadata(host, "instance/service-accounts/default/token")).await?)
             }
             GoogleGrant::Gcloud => gcloud::token().await,
         }
@@ -79,7 +79,7 @@ async fn sign(client: &TokenClient, key: &ServiceAccountKey) -> Result<AccessTok
     let assertion = assertion.ok_or_else(|| GoogleError::Refused("the key signs nothing".to_owned()))?;
     let grant_type = Secret::new("urn:ietf:params:oauth:grant-type:jwt-bearer");
     let form = RequestBody::Form(vec![("grant_type", grant_type), ("assertion", assertion)]);
-    let request = TokenRequest { url: &key.token_uri, body: Some(form), ..TokenRequest::default() };
+    let request = TokenRequest { url: key.token_uri.clone(), body: Some(form), ..TokenRequest::default() };
     token(&client.ask(request).await?)
 }
 
@@ -90,7 +90,7 @@ async fn refresh(client: &TokenClient, user: &AuthorizedUser) -> Result<AccessTo
         ("client_secret", user.client_secret.clone()),
         ("refresh_token", user.refresh_token.clone()),
     ]);
-    let request = TokenRequest { url: &user.token_uri, body: Some(form), ..TokenRequest::default() };
+    let request = TokenRequest { url: user.token_uri.clone(), body: Some(form), ..TokenRequest::default() };
     token(&client.ask(request).await?)
 }
 
@@ -116,7 +116,7 @@ async fn exchange(client: &TokenClient, account: &ExternalAccount) -> Result<Acc
         _ => {}
     }
     let body = Some(RequestBody::Form(form));
-    token(&client.ask(TokenRequest { url: &account.token_url, headers, body, direct: false }).await?)
+    token(&client.ask(TokenRequest { url: account.token_url.clone(), headers, body, direct: false }).await?)
 }
 
 async fn impersonate(client: &TokenClient, target: &Impersonation) -> Result<AccessToken, GoogleError> {
@@ -125,26 +125,23 @@ async fn impersonate(client: &TokenClient, target: &Impersonation) -> Result<Acc
     let body = json!({"scope": [SCOPE], "lifetime": lifetime, "delegates": target.delegates});
     let headers = vec![("authorization".to_owned(), Secret::new(format!("Bearer {}", own.expose())))];
     let body = Some(RequestBody::Json(body));
-    token(&client.ask(TokenRequest { url: &target.url, headers, body, direct: false }).await?)
+    token(&client.ask(TokenRequest { url: target.url.clone(), headers, body, direct: false }).await?)
 }
 
 /// A request to the metadata server.
-struct MetadataRequest(String);
-
-fn metadata(host: &str, path: &str) -> MetadataRequest {
-    MetadataRequest(format!("http://{host}/computeMetadata/v1/{path}"))
-}
-
-impl MetadataRequest {
-    fn of(&self) -> TokenRequest<'_> {
-        let headers = vec![("metadata-flavor".to_owned(), Secret::new("Google"))];
-        TokenRequest { url: &self.0, headers, body: None, direct: true }
+fn metadata(host: &str, path: &str) -> TokenRequest {
+    let headers = vec![("metadata-flavor".to_owned(), Secret::new("Google"))];
+    TokenRequest {
+        url: format!("http://{host}/computeMetadata/v1/{path}"),
+        headers,
+        body: None,
+        direct: true,
     }
 }
 
 /// The project of the machine.
 pub(super) async fn metadata_project(client: &TokenClient, host: &str) -> Option<String> {
-    let answer = client.ask(metadata(host, "project/project-id").of()).await.ok()?;
+    let answer = client.ask(metadata(host, "project/project-id")).await.ok()?;
     let project = answer.trim().to_owned();
     (!project.is_empty() && project.len() <= 64).then_some(project)
 }

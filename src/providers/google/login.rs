@@ -5,6 +5,7 @@ use super::error::{DEADLINE, GoogleError, METADATA_HOST};
 use super::grants::{self, AccessToken};
 use super::token_client::TokenClient;
 use crate::domain::secret::Secret;
+use crate::http::ProxyRules;
 use crate::providers::auth::Credential;
 use std::path::PathBuf;
 use std::time::SystemTime;
@@ -25,6 +26,8 @@ pub struct GoogleSearch {
     pub metadata_host: Option<String>,
     /// The operator's own certificate authorities.
     pub extra_ca: Option<PathBuf>,
+    /// The proxies of the environment.
+    pub proxies: ProxyRules,
 }
 
 /// A login at Google that yields tokens.
@@ -41,7 +44,7 @@ impl GoogleLogin {
     /// # Errors
     /// [`GoogleError`]; needs a Tokio runtime with I/O and time.
     pub async fn open(search: &GoogleSearch) -> Result<Self, GoogleError> {
-        let client = TokenClient::new(search.extra_ca.as_deref())?;
+        let client = TokenClient::new(search.extra_ca.as_deref(), search.proxies.clone())?;
         match &search.file {
             Some(path) => Ok(Self::of(client, credentials_file::read(path)?)),
             None => timeout(DEADLINE, found(client, search)).await.map_err(|_| GoogleError::NoLogin)?,

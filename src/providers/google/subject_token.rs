@@ -47,7 +47,8 @@ impl SubjectSource {
             }
             (None, Some(url)) => {
                 let headers = self.headers.iter().map(|(name, value)| (name.clone(), Secret::new(value)));
-                let request = TokenRequest { url, headers: headers.collect(), ..TokenRequest::default() };
+                let request =
+                    TokenRequest { url: url.clone(), headers: headers.collect(), ..TokenRequest::default() };
                 (client.ask(request).await?, shown(url))
             }
             (None, None) => return Err(GoogleError::NoLogin),

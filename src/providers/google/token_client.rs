@@ -1,13 +1,13 @@
-//! The HTTP client of token requests: our TLS, no redirects, bounded answers, the proxy of the environment for
-//! everything but this machine and metadata servers.
+//! Token requests over the client for unmeasured HTTP: bounded answers, tries, and no secret in a message. This machine
+//! and metadata servers are asked without a proxy.
 
 use super::error::{DEADLINE, GoogleError};
 use crate::domain::secret::Secret;
+use crate::http::{HttpClient, ProxyRules};
 use crate::providers::proxy_bypass::is_local;
 use crate::wire::tls::client_config;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::redirect::Policy;
-use reqwest::{Client, Response, StatusCode};
+use crate::wire::{ExchangeEnd, ExchangeLimits, Origin, WireRequest};
+use bytes::Bytes;
 use serde_json::Value;
 use std::path::Path;
 use std::time::Duration;
@@ -22,6 +22,15 @@ const METADATA_CONNECT: Duration = Duration::from_secs(3);
 
 /// The number of times that one request is sent if the server or the connection fails.
 const TRIES: u32 = 5;
+
+/// One deadline for everything after connecting, and a bounded answer.
+const LIMITS: ExchangeLimits = ExchangeLimits {
+    connect: DEADLINE,
+    first_byte: DEADLINE,
+    gap: DEADLINE,
+    total: DEADLINE,
+    body_bytes: MOST_BYTES,
+};
 
 /// The pause after the first try; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -43,8 +52,8 @@ pub(super) fn shown(address: &str) -> String {
 
 /// One request. Without a body it is a GET, with one a POST.
 #[derive(Default)]
-pub(super) struct TokenRequest<'a> {
-    pub(super) url: &'a str,
+pub(super) struct TokenRequest {
+    pub(super) url: String,
     pub(super) headers: Vec<(String, Secret)>,
     pub(super) body: Option<RequestBody>,
     /// Asks no proxy: a proxy would answer with the login of its own machine.
@@ -58,8 +67,8 @@ pub(super) enum RequestBody {
 
 #[derive(Clone)]
 pub(super) struct TokenClient {
-    proxied: Client,
-    direct: Client,
+    proxied: HttpClient,
+    direct: HttpClient,
 }
 
 /// The reason why a try failed, and a flag if another one can help.
@@ -73,90 +82,80 @@ impl TokenClient {
     ///
     /// # Errors
     /// [`GoogleError::Refused`] if the operator's certificate authorities cannot be used.
-    pub(super) fn new(extra_ca: Option<&Path>) -> Result<Self, GoogleError> {
-        let refused = |error: String| GoogleError::Refused(error);
-        let tls = client_config(extra_ca).map_err(|error| refused(error.to_string()))?;
-        let common = || {
-            let own = tls.as_ref().clone();
-            Client::builder().tls_backend_preconfigured(own).redirect(Policy::none()).timeout(DEADLINE)
-        };
-        let proxied = common().build().map_err(|error| refused(chain(&error)))?;
-        let direct = common().no_proxy().connect_timeout(METADATA_CONNECT).build();
-        Ok(Self { proxied, direct: direct.map_err(|error| refused(chain(&error)))? })
+    pub(super) fn new(extra_ca: Option<&Path>, proxies: ProxyRules) -> Result<Self, GoogleError> {
+        let tls = client_config(extra_ca).map_err(|error| GoogleError::Refused(error.to_string()))?;
+        let proxied = HttpClient::new(&tls, proxies, DEADLINE).map_err(GoogleError::Refused)?;
+        let direct = HttpClient::new(&tls, ProxyRules::default(), METADATA_CONNECT);
+        Ok(Self { proxied, direct: direct.map_err(GoogleError::Refused)? })
     }
 
     /// The text of a successful answer.
     ///
     /// # Errors
     /// [`GoogleError::Refused`] with the server's message, without any secret of the request.
-    pub(super) async fn ask(&self, request: TokenRequest<'_>) -> Result<String, GoogleError> {
+    pub(super) async fn ask(&self, request: TokenRequest) -> Result<String, GoogleError> {
         let refused = |words: String| GoogleError::Refused(words);
         let url =
-            Url::parse(request.url).map_err(|error| refused(format!("{}: {error}", shown(request.url))))?;
+            Url::parse(&request.url).map_err(|error| refused(format!("{}: {error}", shown(&request.url))))?;
         let server = url.host_str().unwrap_or_default().to_owned();
-        let mut pause = FIRST_PAUSE;
-        for left in (0..TRIES).rev() {
-            match self.once(&url, &request).await {
-                Ok(text) => return Ok(text),
-                Err(failed) if failed.again && left > 0 => {
-                    tokio::time::sleep(pause).await;
-                    pause *= 2;
-                }
-                Err(failed) => {
-                    return Err(refused(format!("{server}: {}", failed.words)));
-                }
-            }
-        }
-        Err(refused(format!("{server} was not asked")))
-    }
-
-    async fn once(&self, url: &Url, request: &TokenRequest<'_>) -> Result<String, FailedTry> {
         let client = if request.direct || is_local(url.as_str()) { &self.direct } else { &self.proxied };
-        let last = |words: String| FailedTry { words, again: false };
-        let headers = request.headers().ok_or_else(|| last("a header cannot be sent".to_owned()))?;
-        let builder = match &request.body {
-            None => client.get(url.clone()),
-            Some(RequestBody::Json(body)) => client.post(url.clone()).body(body.to_string()),
-            Some(RequestBody::Form(fields)) => {
-                let mut form = Serializer::new(String::new());
-                form.extend_pairs(fields.iter().map(|(name, value)| (*name, value.expose())));
-                client.post(url.clone()).body(form.finish())
+        let sent = request.on_the_wire(&url);
+        let mut pause = FIRST_PAUSE;
+        for _ in 1..TRIES {
+            match request.once(client, &sent).await {
+                Err(failed) if failed.again => tokio::time::sleep(pause).await,
+                ended => return ended.map_err(|failed| refused(format!("{server}: {}", failed.words))),
             }
-        };
-        let sent = builder.headers(headers).send().await;
-        let response = sent.map_err(|error| FailedTry {
-            words: chain(&error),
-            again: error.is_connect() && !error.is_timeout(),
-        })?;
-        let status = response.status();
-        let text = text(response).await.map_err(last)?;
-        if status.is_success() {
-            return Ok(text);
+            pause *= 2;
         }
-        let again = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
-        let words =
-            if request.is_repeated_in(&text) { SECRET_REPEATED.to_owned() } else { refusal(status, &text) };
-        Err(FailedTry { words, again })
+        let last = request.once(client, &sent).await;
+        last.map_err(|failed| refused(format!("{server}: {}", failed.words)))
     }
 }
 
-impl TokenRequest<'_> {
-    fn headers(&self) -> Option<HeaderMap> {
-        let mut headers = HeaderMap::new();
-        let kind = match &self.body {
-            Some(RequestBody::Form(_)) => Some("application/x-www-form-urlencoded"),
-            Some(RequestBody::Json(_)) => Some("application/json"),
-            None => None,
+impl TokenRequest {
+    async fn once(&self, client: &HttpClient, sent: &WireRequest) -> Result<String, FailedTry> {
+        let answer = client.send(sent, &LIMITS).await;
+        let Some(head) = answer.head.filter(|_| answer.ending == ExchangeEnd::Complete) else {
+            let words = match &answer.ending {
+                ExchangeEnd::TimedOut(which) => format!("no answer in time ({which})"),
+                ExchangeEnd::TooLarge => format!("its answer has more than {MOST_BYTES} bytes"),
+                ending => ending.reason().unwrap_or("no answer").to_owned(),
+            };
+            return Err(FailedTry { words, again: matches!(answer.ending, ExchangeEnd::ConnectFailed(_)) });
         };
-        if let Some(kind) = kind {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        if (200..300).contains(&head.status) {
+            return Ok(text);
         }
-        for (name, value) in &self.headers {
-            let mut value = HeaderValue::from_str(value.expose()).ok()?;
-            value.set_sensitive(true);
-            headers.insert(HeaderName::from_bytes(name.as_bytes()).ok()?, value);
-        }
-        Some(headers)
+        let repeated = self.is_repeated_in(&text);
+        let words = if repeated { SECRET_REPEATED.to_owned() } else { refusal(head.status, &text) };
+        Err(FailedTry { words, again: head.status == 429 || head.status >= 500 })
+    }
+
+    /// The request in the form of the client.
+    fn on_the_wire(&self, url: &Url) -> WireRequest {
+        let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+        let target = Origin {
+            tls: url.scheme() == "https",
+            host: host.to_owned(),
+            port: url.port_or_known_default().unwrap_or(443),
+        };
+        let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let mut headers: Vec<_> =
+            self.headers.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect();
+        let (method, kind, body) = match &self.body {
+            None => ("GET", None, String::new()),
+            Some(RequestBody::Json(body)) => ("POST", Some("application/json"), body.to_string()),
+            Some(RequestBody::Form(fields)) => {
+                let mut form = Serializer::new(String::new());
+                form.extend_pairs(fields.iter().map(|(name, value)| (*name, value.expose())));
+                ("POST", Some("application/x-www-form-urlencoded"), form.finish())
+            }
+        };
+        headers.extend(kind.map(|kind| ("content-type".to_owned(), kind.to_owned())));
+        let path = format!("{}{query}", url.path());
+        WireRequest { method, target, proxy: None, path, headers, body: Bytes::from(body) }
     }
 
     /// True if the answer repeats a secret of the request, in JSON's spelling or as it was sent.
@@ -177,21 +176,9 @@ impl TokenRequest<'_> {
     }
 }
 
-/// The whole body, if it is within the limit.
-async fn text(mut response: Response) -> Result<String, String> {
-    let mut body = Vec::new();
-    while let Some(part) = response.chunk().await.map_err(|error| chain(&error))? {
-        if body.len() + part.len() > MOST_BYTES {
-            return Err(format!("its answer has more than {MOST_BYTES} bytes"));
-        }
-        body.extend_from_slice(&part);
-    }
-    Ok(String::from_utf8_lossy(&body).into_owned())
-}
-
 /// Status and message of a refusal: OAuth's two fields, or those of Google's APIs. Bodies in other formats are not
 /// quoted.
-fn refusal(status: StatusCode, body: &str) -> String {
+fn refusal(status: u16, body: &str) -> String {
     let document: Value = serde_json::from_str(body).unwrap_or_default();
     let error = &document["error"];
     let fields = [
@@ -202,16 +189,5 @@ fn refusal(status: StatusCode, body: &str) -> String {
     ];
     let words: Vec<String> =
         fields.into_iter().flatten().map(|words| words.chars().take(300).collect()).collect();
-    [vec![format!("HTTP {}", status.as_u16())], words].concat().join(": ")
-}
-
-/// The causes of an error in one sentence, without the address, because the caller names the server.
-fn chain(error: &reqwest::Error) -> String {
-    let mut sentence = Vec::new();
-    let mut cause = std::error::Error::source(error);
-    while let Some(next) = cause {
-        sentence.push(next.to_string());
-        cause = next.source();
-    }
-    if sentence.is_empty() { "the request failed".to_owned() } else { sentence.join(": ") }
+    [vec![format!("HTTP {status}")], words].concat().join(": ")
 }

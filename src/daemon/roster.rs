@@ -4,6 +4,7 @@
 use crate::domain::ModelRef;
 use crate::domain::daemon_config::DaemonConfig;
 use crate::storage::WorkItem;
+use crate::storage::catalog::endpoint_lanes::endpoint_lanes;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
@@ -63,9 +64,10 @@ impl RosterList {
 }
 
 impl Roster {
-    /// Replaces the measured models; providers that this daemon does not cover are left out.
+    /// Replaces the measured models; providers that this daemon does not cover are left out. Pinned endpoints of a
+    /// model are measured like models.
     pub fn measure(&mut self, items: Vec<WorkItem>, daemon_config: &DaemonConfig) -> RosterChange {
-        self.renew(items, RosterList::Measured, daemon_config)
+        self.renew(endpoint_lanes(items), RosterList::Measured, daemon_config)
     }
 
     /// Replaces the models that are only tried.
@@ -92,6 +94,12 @@ impl Roster {
     pub fn measures(&self, model: &ModelRef) -> bool {
         let measured = self.0.get(&model.provider).map(|asked| &asked.measured);
         measured.is_some_and(|items| items.binary_search_by(|item| item.model.cmp(model)).is_ok())
+    }
+
+    /// The number of lanes of a model: one, or one for each pinned endpoint; 0 if it is not measured.
+    pub fn lanes(&self, model: &ModelRef) -> usize {
+        let measured = self.0.get(&model.provider).map(|asked| &asked.measured);
+        measured.map_or(0, |items| items.iter().filter(|item| item.model.unpinned() == *model).count())
     }
 
     fn renew(

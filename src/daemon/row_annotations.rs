@@ -76,20 +76,21 @@ pub fn ended_without_row(
         "benchmark_profile_id": order.slot.series.profile_id,
         "sample_role": order.work.question.role,
         "attempt": order.attempt,
+        "route_endpoint_tag": model.endpoint_tag(),
         "measured_by": measured_by(),
     });
     let extra = extra.as_object().cloned().unwrap_or_default();
     Outcome::Failure(Box::new(Failure {
         id: ulid::Ulid::generate().to_string(),
         provider: model.provider.clone(),
-        model_name: model.model_id.clone(),
+        model_name: model.served_id().to_owned(),
         ts: DateTime::from_timestamp_millis(Utc::now().timestamp_millis()).unwrap_or_default(),
         stage,
         message: message.to_owned(),
         error_kind: kind,
         http_status: None,
         provider_error_code: None,
-        fingerprint: fingerprint(&model.provider, &model.model_id, stage, kind, &normalized),
+        fingerprint: fingerprint(&model.provider, model.served_id(), stage, kind, &normalized),
         normalized_message: normalized,
         traceback: None,
         extra,

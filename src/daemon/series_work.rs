@@ -59,7 +59,7 @@ pub fn work(
             plan: SeriesSchedule::new(series, cadence, spread),
             item: Arc::clone(item),
             question: Arc::clone(question),
-            price: daemon_config.price(model, prices.get(model).copied()),
+            price: daemon_config.price(model, prices.get(&model.unpinned()).copied()),
             counts,
         })
     };

@@ -132,7 +132,7 @@ impl DaemonConfig {
     /// provider's, else the general one. If the profile has its own cadence, the longer of that and a rule for model
     /// or provider.
     pub fn cadence(&self, model: &ModelRef, profile_id: &str) -> u32 {
-        let of_model = self.by_model.get(model).and_then(|rule| rule.cadence_seconds);
+        let of_model = self.of_model(model).find_map(|rule| rule.cadence_seconds);
         let of_provider = || self.by_provider.get(&model.provider).and_then(|rule| rule.cadence_seconds);
         let own = of_model.or_else(of_provider);
         let cadence = match (self.by_profile.get(profile_id), own) {
@@ -140,6 +140,12 @@ impl DaemonConfig {
             (Some(profile), own) => own.map_or(*profile, |own| own.max(*profile)),
         };
         cadence.max(1)
+    }
+
+    /// The rules of a model: those of its pinned endpoint before those of the model as a whole.
+    fn of_model(&self, model: &ModelRef) -> impl Iterator<Item = &ModelOverrides> {
+        let whole = model.endpoint_tag().and_then(|_| self.by_model.get(&model.unpinned()));
+        self.by_model.get(model).into_iter().chain(whole)
     }
 
     /// The same rules, with proposed cadences for providers without a rule of their own.
@@ -166,7 +172,7 @@ impl DaemonConfig {
 
     /// The price of a model: its own rule, else the `listed` price of the provider, else the provider's rule.
     pub fn price(&self, model: &ModelRef, listed: Option<Price>) -> Option<Price> {
-        let own = self.by_model.get(model).and_then(|rule| rule.price);
+        let own = self.of_model(model).find_map(|rule| rule.price);
         own.or(listed).or_else(|| self.by_provider.get(&model.provider).and_then(|rule| rule.price))
     }
 }

@@ -25,5 +25,14 @@ pub const OMIT_TEMPERATURE: &str = "omit_temperature";
 pub const REASONING_EFFORT: &str = "reasoning_effort";
 /// A quirk: the model's own request fields, merged into the body.
 pub const EXTRA_FIELDS: &str = "additional_model_request_fields";
+/// The operator's word for the numbers in which a direct provider keeps the weights, for example `fp8`. Rows carry it in
+/// lower case.
+pub const QUANTIZATION: &str = "quantization";
+/// The operator's word for the endpoint of a direct provider, in place of `PROVIDER/direct`.
+pub const ENDPOINT_TAG: &str = "endpoint_tag";
+/// The endpoints of a router's model that are measured: a list of objects with `tag`, `quantization`, `provider_name`.
+pub const ENDPOINTS: &str = "endpoints";
+/// In the facts of a pinned endpoint: the name under which its provider answers, for example `DeepInfra`.
+pub const PROVIDER_NAME: &str = "provider_name";
 /// Every quirk that requests obey.
 pub const QUIRKS: [&str; 3] = [OMIT_TEMPERATURE, REASONING_EFFORT, EXTRA_FIELDS];

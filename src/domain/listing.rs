@@ -5,6 +5,7 @@ use crate::domain::ModelRef;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 
 /// Facts that a provider states about a model, each if stated. Prices are US dollars per million tokens.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -22,6 +23,36 @@ pub struct ModelFacts {
     pub lifecycle: Option<String>,
     /// The announced last day, `2026-10-01`.
     pub ends_on: Option<String>,
+    /// The numbers in which the provider keeps the weights, in lower case: `fp8`.
+    pub quantization: Option<String>,
+    /// Of a router's model: tag and quantization of each of its endpoints, by tag. `None` if they were not read.
+    pub endpoints: Option<Vec<EndpointFact>>,
+}
+
+/// What a change of an endpoint is told by.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct EndpointFact {
+    /// The tag, for example `deepinfra/fp4`.
+    pub tag: String,
+    /// The quantization in lower case; `None` if it is not stated.
+    pub quantization: Option<String>,
+}
+
+/// An endpoint of a router's model, as the router lists it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ListedEndpoint {
+    /// The tag to which requests can be pinned.
+    pub tag: String,
+    /// The name of its provider, as answers state it.
+    pub provider_name: String,
+    /// The quantization in lower case; `None` if it is not stated.
+    pub quantization: Option<String>,
+    /// The router's status: 0 is normal, below 0 is degraded.
+    pub status: Option<i64>,
+    /// Share of the last day in which it answered, in percent.
+    pub uptime_1d: Option<f64>,
+    /// Median tokens per second of the last 30 minutes, as the router measured them.
+    pub throughput_p50: Option<f64>,
 }
 
 /// A change of one stated fact.
@@ -45,15 +76,40 @@ impl ModelFacts {
         }
     }
 
-    /// The differences to `after`, which was read at `at`.
+    /// The differences to `after`, which was read at `at`. Each endpoint that came, went or has other weights is a
+    /// change of its own.
     pub fn changes(&self, after: &ModelFacts, at: DateTime<Utc>) -> Vec<FactChange> {
-        let (before, after) = (self.named(), after.named());
+        let (before, now) = (self.named(), after.named());
         let change = |(fact, to): (String, Value)| {
             let from = before.get(&fact).cloned().unwrap_or_default();
-            (from != to).then(|| FactChange { at, fact, from, to })
+            (fact != ENDPOINTS && from != to).then(|| FactChange { at, fact, from, to })
         };
-        after.into_iter().filter_map(change).collect()
+        let mut found: Vec<FactChange> = now.into_iter().filter_map(change).collect();
+        if let (Some(before), Some(after)) = (&self.endpoints, &after.endpoints) {
+            found.extend(endpoint_changes(before, after, at));
+        }
+        found
     }
+}
+
+/// The name of [`ModelFacts::endpoints`].
+const ENDPOINTS: &str = "endpoints";
+
+/// The beginning of the name of an endpoint's fact; its tag follows.
+pub const ENDPOINT_FACT: &str = "endpoint ";
+
+fn endpoint_changes(before: &[EndpointFact], after: &[EndpointFact], at: DateTime<Utc>) -> Vec<FactChange> {
+    // Null is "no such endpoint".
+    let told = |all: &[EndpointFact], tag: &str| {
+        let found = all.iter().find(|endpoint| endpoint.tag == tag);
+        found.map_or(Value::Null, |endpoint| endpoint.quantization.as_deref().unwrap_or("unknown").into())
+    };
+    let tags: BTreeSet<&str> = before.iter().chain(after).map(|endpoint| endpoint.tag.as_str()).collect();
+    let change = |tag: &str| {
+        let (from, to) = (told(before, tag), told(after, tag));
+        (from != to).then(|| FactChange { at, fact: format!("{ENDPOINT_FACT}{tag}"), from, to })
+    };
+    tags.into_iter().filter_map(change).collect()
 }
 
 /// A model as its provider lists it.
@@ -66,6 +122,22 @@ pub struct ListedModel {
     pub facts: ModelFacts,
     /// The provider's entry, verbatim unless it is excessively large.
     pub raw: Value,
+    /// Of a router's model that is measured: its endpoints, if they were read.
+    pub endpoints: Option<Vec<ListedEndpoint>>,
+}
+
+impl ListedModel {
+    /// Takes over what the router lists of the model's endpoints.
+    pub fn take_endpoints(&mut self, endpoints: Vec<ListedEndpoint>) {
+        let fact = |endpoint: &ListedEndpoint| EndpointFact {
+            tag: endpoint.tag.clone(),
+            quantization: endpoint.quantization.clone(),
+        };
+        let mut facts: Vec<EndpointFact> = endpoints.iter().map(fact).collect();
+        facts.sort();
+        self.facts.endpoints = Some(facts);
+        self.endpoints = Some(endpoints);
+    }
 }
 
 /// The result of a read.
@@ -159,6 +231,29 @@ pub struct MeasuredModel {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn endpoints_that_come_go_or_change_are_told_one_by_one() {
+        let endpoint =
+            |tag: &str, quantization: Option<&str>| EndpointFact { tag: tag.into(), quantization: quantization.map(Into::into) };
+        let facts = |endpoints| ModelFacts { endpoints, ..ModelFacts::default() };
+        let before = facts(Some(vec![endpoint("a/fp8", Some("fp8")), endpoint("b", None), endpoint("c", None)]));
+        let after = facts(Some(vec![endpoint("a/fp8", Some("fp4")), endpoint("c", None), endpoint("d", Some("bf16"))]));
+        let told: Vec<(String, Value, Value)> = before
+            .changes(&after, DateTime::UNIX_EPOCH)
+            .into_iter()
+            .map(|change| (change.fact, change.from, change.to))
+            .collect();
+        let expected = [
+            ("endpoint a/fp8".to_owned(), json!("fp8"), json!("fp4")),
+            ("endpoint b".to_owned(), json!("unknown"), Value::Null),
+            ("endpoint d".to_owned(), Value::Null, json!("bf16")),
+        ];
+        assert_eq!(told, expected);
+        // Endpoints that were not read have not changed.
+        assert_eq!(before.changes(&facts(None), DateTime::UNIX_EPOCH), []);
+        assert_eq!(facts(None).changes(&before, DateTime::UNIX_EPOCH), []);
+    }
 
     #[test]
     fn what_differs_is_named_with_both_sides() {

@@ -1,7 +1,16 @@
-//! References to models: a provider's name and the provider's own id for the model, and nothing else about it.
+//! References to models: a provider's name, the provider's own id for the model and, where the provider routes requests
+//! to others, the endpoint to which they are pinned.
 
 use std::fmt;
 use std::str::FromStr;
+
+/// Providers that send a request on to one of several endpoints of other providers. A reference to their models may pin
+/// one: `openrouter:author/model@deepinfra/fp4`.
+pub const ROUTERS: [&str; 1] = ["openrouter"];
+
+/// The sign between a model and its pinned endpoint. No id of a router's list holds it; ids of other providers may
+/// (`vertex:claude-3-5-sonnet@20240620`), and there it means nothing.
+const PIN: char = '@';
 
 /// A model as the catalog names it: `provider:model_id`, split at the *first* colon because Bedrock ids hold colons
 /// (`bedrock:amazon.nova-pro-v1:0`). The id is case-sensitive and is never altered.
@@ -9,13 +18,48 @@ use std::str::FromStr;
 pub struct ModelRef {
     /// The provider's name in the table of hosts, for example `groq`.
     pub provider: String,
-    /// The provider's own id, for example `llama-3.3-70b-versatile`.
+    /// The provider's own id, for example `llama-3.3-70b-versatile`; of a router's model, behind an `@`, the tag of the
+    /// endpoint to which requests are pinned. Each pinned endpoint is a lane of its own.
     pub model_id: String,
 }
 
 impl ModelRef {
     pub fn new(provider: impl Into<String>, model_id: impl Into<String>) -> Self {
         Self { provider: provider.into(), model_id: model_id.into() }
+    }
+
+    /// True if the provider sends requests on to endpoints of others.
+    pub fn is_routed(&self) -> bool {
+        ROUTERS.contains(&self.provider.as_str())
+    }
+
+    /// The id that is sent and that rows carry: without the pinned endpoint.
+    pub fn served_id(&self) -> &str {
+        self.parts().0
+    }
+
+    /// The tag of the pinned endpoint, for example `deepinfra/fp4`.
+    pub fn endpoint_tag(&self) -> Option<&str> {
+        self.parts().1
+    }
+
+    /// The model without its pinned endpoint, as the catalog has it.
+    #[must_use]
+    pub fn unpinned(&self) -> Self {
+        Self::new(&self.provider, self.served_id())
+    }
+
+    /// The same model, pinned to an endpoint.
+    #[must_use]
+    pub fn pinned(&self, tag: &str) -> Self {
+        Self::new(&self.provider, format!("{}{PIN}{tag}", self.served_id()))
+    }
+
+    fn parts(&self) -> (&str, Option<&str>) {
+        match self.model_id.split_once(PIN).filter(|_| self.is_routed()) {
+            Some((id, tag)) => (id, Some(tag)),
+            None => (&self.model_id, None),
+        }
     }
 }
 
@@ -34,6 +78,9 @@ pub enum ModelRefError {
     /// One side of the first colon is empty.
     #[error("`{0}` has an empty provider or model id: write provider:model_id")]
     Empty(String),
+    /// The model of a router names no endpoint behind its `@`, or the endpoint no model.
+    #[error("`{0}` has an empty model id or endpoint: write provider:model_id@endpoint/tag")]
+    EmptyPin(String),
 }
 
 impl FromStr for ModelRef {
@@ -45,7 +92,11 @@ impl FromStr for ModelRef {
         if provider.trim().is_empty() || model_id.trim().is_empty() {
             return Err(ModelRefError::Empty(text.to_owned()));
         }
-        Ok(Self::new(provider.trim(), model_id.trim()))
+        let model = Self::new(provider.trim(), model_id.trim());
+        match model.parts() {
+            ("", _) | (_, Some("")) => Err(ModelRefError::EmptyPin(text.to_owned())),
+            _ => Ok(model),
+        }
     }
 }
 
@@ -58,6 +109,19 @@ mod tests {
         let model: ModelRef = "bedrock:us.amazon.nova-pro-v1:0".parse().unwrap();
         assert_eq!(model, ModelRef::new("bedrock", "us.amazon.nova-pro-v1:0"));
         assert_eq!(model.to_string(), "bedrock:us.amazon.nova-pro-v1:0");
+    }
+
+    #[test]
+    fn a_router_s_model_may_pin_an_endpoint_and_no_other_s() {
+        let model: ModelRef = "openrouter:qwen/qwen3:free@deepinfra/fp4".parse().unwrap();
+        assert_eq!((model.served_id(), model.endpoint_tag()), ("qwen/qwen3:free", Some("deepinfra/fp4")));
+        assert_eq!(model.unpinned().pinned("deepinfra/fp4"), model);
+        assert_eq!(model.pinned("novita").endpoint_tag(), Some("novita"));
+        let dated: ModelRef = "vertex:claude-3-5-sonnet@20240620".parse().unwrap();
+        assert_eq!((dated.served_id(), dated.endpoint_tag()), ("claude-3-5-sonnet@20240620", None));
+        for wrong in ["openrouter:a/b@", "openrouter:@novita"] {
+            assert_eq!(wrong.parse::<ModelRef>(), Err(ModelRefError::EmptyPin(wrong.into())));
+        }
     }
 
     #[test]

@@ -185,10 +185,16 @@ const OUTCOMES: &[RowField] = &[
     text("attempt_group", "the attempts at one measurement").run().failure(16).csv(61),
     count("attempt", "1, or more after a learned adaptation").run().failure(17).csv(62),
     texts("adaptations", "adaptations in force: `omit_temperature`, `use_responses`, …").run().failure(18).csv(51),
-    text("transport_provider", "routed providers: who carried the request").run().csv(59),
-    text("observed_provider", "routed providers: who served it").run().csv(60),
-    text("route_endpoint_tag", "routed providers: which endpoint").run(),
-    text("quantization", "routed providers: which weights").run(),
+    text("transport_provider", "the router that carried the request; null for direct providers").run().failure(44).csv(59),
+    text("observed_provider", "who served it, as the answer names it").run().csv(60),
+    text("route_endpoint_tag", "the endpoint: `groq/direct`, `vertex/us-east5`, `deepinfra/fp4`; null where it is not certain")
+        .run()
+        .failure(45)
+        .csv(74),
+    text("quantization", "the weights as the provider or the operator states them: `fp8`; null where nobody did")
+        .run()
+        .failure(46)
+        .csv(75),
     text("service_tier", "the tier that the answer names").run().csv(58),
     object("provider_timing", "the provider's own clock under its own names").unit("object, seconds").run(),
     text("measured_by", "program and version").run().failure(20).csv(63),
@@ -201,6 +207,7 @@ const OUTCOMES: &[RowField] = &[
         .run()
         .failure(42)
         .csv(72),
+    text("endpoint_mismatch", "why a pinned request has no tag: another provider answered").run().csv(76),
     time("ts", "when it failed").failure(4).csv(64),
     text("stage", "`prepare`, `connect`, `request`, `response`, `stream` or `validate`").failure(5).csv(65),
     text("message", "for people, free of secrets, at most 4,000 characters").failure(6).csv(69),

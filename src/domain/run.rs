@@ -1,7 +1,7 @@
 //! One successful attempt with all its figures: a document of `metrics_cloud_v2` or `metrics_cloud_probe`, with the
 //! field names of the data contract. `measure::timeline` computes the figures.
 
-use crate::domain::Failure;
+use crate::domain::{Failure, ModelRef};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -21,6 +21,23 @@ impl Outcome {
         match self {
             Outcome::Success(run) => &run.id,
             Outcome::Failure(failure) => &failure.id,
+        }
+    }
+
+    /// The lane that the attempt belongs to: the model, and the endpoint of a routed request.
+    pub fn lane(&self) -> ModelRef {
+        let (model, tag) = match self {
+            Outcome::Success(run) => {
+                (ModelRef::new(&run.provider, &run.model_name), run.route_endpoint_tag.as_deref())
+            }
+            Outcome::Failure(failure) => {
+                let tag = failure.extra.get("route_endpoint_tag").and_then(Value::as_str);
+                (ModelRef::new(&failure.provider, &failure.model_name), tag)
+            }
+        };
+        match tag.filter(|_| model.is_routed()) {
+            Some(tag) => model.pinned(tag),
+            None => model,
         }
     }
 }
@@ -209,13 +226,15 @@ pub struct Run {
     pub attempt: u32,
     /// Adaptations applied to this request (`omit_temperature`, …).
     pub adaptations: Vec<String>,
-    /// Routed providers: the provider that carried the request.
+    /// The router that carried the request; null for direct providers.
     pub transport_provider: Option<String>,
-    /// Routed providers: the provider that served it.
+    /// The provider that served it, as the answer names it.
     pub observed_provider: Option<String>,
-    /// Routed providers: the endpoint's tag.
+    /// The endpoint that answered: `groq/direct`, `vertex/us-east5`, `deepinfra/fp4`; null if that is not certain.
     pub route_endpoint_tag: Option<String>,
-    /// Routed providers: the quantization of the weights.
+    /// The reason why a pinned request has no tag: another provider answered.
+    pub endpoint_mismatch: Option<String>,
+    /// The stated quantization of that endpoint's weights, in lower case.
     pub quantization: Option<String>,
     /// The service tier named in the answer.
     pub service_tier: Option<String>,

@@ -13,7 +13,7 @@ impl ModelReport {
     /// Builds the report from the outcomes of one model; outcomes of other models are skipped.
     pub fn from_outcomes(model: &ModelRef, outcomes: &[Outcome]) -> Self {
         let mut tally = ModelAccumulator::new(model.clone());
-        let ours = |outcome: &&Outcome| model_of(outcome) == *model;
+        let ours = |outcome: &&Outcome| outcome.lane() == *model;
         outcomes.iter().filter(ours).for_each(|outcome| tally.add(outcome));
         tally.finish()
     }
@@ -37,7 +37,7 @@ impl OutcomeCollector {
     }
 
     pub fn add(&mut self, outcome: &Outcome) {
-        let place = self.place(model_of(outcome));
+        let place = self.place(outcome.lane());
         self.tallies[place].add(outcome);
     }
 
@@ -53,13 +53,6 @@ impl OutcomeCollector {
             tallies.push(ModelAccumulator::new(model.clone()));
             next
         })
-    }
-}
-
-fn model_of(outcome: &Outcome) -> ModelRef {
-    match outcome {
-        Outcome::Success(run) => ModelRef::new(&run.provider, &run.model_name),
-        Outcome::Failure(failure) => ModelRef::new(&failure.provider, &failure.model_name),
     }
 }
 

@@ -11,6 +11,7 @@ use crate::measure::judge::{RecordingVerdict, judge};
 use crate::measure::outcome_row::{self, AttemptSpec};
 use crate::providers::adapt::{self, Adaptation};
 use crate::providers::allowance::Allowance;
+use crate::providers::endpoint;
 use crate::providers::route::{PreparedRequest, ProviderRoute};
 use crate::wire::{ExchangeLimits, exhaustion};
 use serde_json::{Map, Value};
@@ -96,15 +97,17 @@ impl Measurer {
         number: u32,
         learned: &[Adaptation],
     ) -> AttemptSpec {
+        let ask = ask(subject, &question.profile);
         AttemptSpec {
             id: new_id(),
+            endpoint: subject.route.endpoint(&ask),
             model: subject.model.clone(),
             profile: question.profile.clone(),
             sample_role: question.role.clone(),
             group: group.to_owned(),
             number,
             adaptations: learned.iter().map(|lesson| lesson.as_str().to_owned()).collect(),
-            ask: ask(subject, &question.profile),
+            ask,
             request_mode: String::new(),
         }
     }
@@ -168,13 +171,17 @@ impl Measurer {
 
 /// Builds the request for this model from the profile.
 fn ask(subject: &Target, profile: &Profile) -> GenerationRequest {
+    let mut metadata = subject.metadata.clone();
+    if let Some(tag) = subject.model.endpoint_tag() {
+        endpoint::pin(&mut metadata, tag);
+    }
     GenerationRequest {
-        model_id: subject.model.model_id.clone(),
+        model_id: subject.model.served_id().to_owned(),
         prompt: if profile.cache_bust { with_nonce(&profile.prompt) } else { profile.prompt.clone() },
         max_output_tokens: profile.max_output_tokens,
         temperature: profile.temperature,
         reasoning_effort: profile.reasoning_effort.clone(),
-        metadata: subject.metadata.clone(),
+        metadata,
     }
 }
 

@@ -7,6 +7,7 @@ use crate::domain::{GenerationRequest, ModelRef, Profile};
 use crate::measure::quality;
 use crate::measure::timeline::{phases, shape, speeds};
 use crate::measure::tokens::{count_with_tiktoken, tokens};
+use crate::providers::endpoint::RouteEndpoint;
 use crate::providers::protocols::DecodedStream;
 use crate::wire::Recording;
 use chrono::{DateTime, Utc};
@@ -30,6 +31,8 @@ pub struct AttemptSpec {
     /// The attempt's id, a ULID.
     pub id: String,
     pub model: ModelRef,
+    /// The endpoint to which it goes.
+    pub endpoint: RouteEndpoint,
     pub profile: Profile,
     /// `published`, `manual`, ….
     pub sample_role: String,
@@ -56,10 +59,11 @@ pub fn run(
     let speeds = speeds(recording, &answer, &tokens);
     let doubts = quality::doubts(&answer, &tokens, usage_promised);
     let quality = quality::doubted(quality::of(recording, speeds.time_to_first_token), doubts);
+    let endpoint = attempt.endpoint.answered_by(answer.observed_provider.as_deref());
     Outcome::Success(Box::new(Run {
         id: attempt.id.clone(),
         provider: attempt.model.provider.clone(),
-        model_name: attempt.model.model_id.clone(),
+        model_name: attempt.model.served_id().to_owned(),
         run_ts: milliseconds(recording.started_at),
         gen_ts: milliseconds(recording.ended_at),
         temperature: attempt.profile.temperature,
@@ -88,10 +92,11 @@ pub fn run(
         attempt_group: attempt.group.clone(),
         attempt: attempt.number,
         adaptations: attempt.adaptations.clone(),
-        transport_provider: answer.observed_provider.as_ref().map(|_| attempt.model.provider.clone()),
+        transport_provider: attempt.endpoint.transport_provider.clone(),
         observed_provider: answer.observed_provider,
-        route_endpoint_tag: None,
-        quantization: None,
+        route_endpoint_tag: endpoint.tag,
+        endpoint_mismatch: endpoint.mismatch,
+        quantization: endpoint.quantization,
         service_tier: answer.service_tier,
         provider_timing: (!answer.provider_timing.is_empty()).then_some(answer.provider_timing),
         measured_by: measured_by(),
@@ -109,13 +114,13 @@ pub fn failure(
 ) -> Outcome {
     let message: String = fault.message.chars().take(failure::MESSAGE_LIMIT).collect();
     let normalized = failure::normalize(&message);
-    let (provider, model) = (&attempt.model.provider, &attempt.model.model_id);
+    let (provider, model) = (&attempt.model.provider, attempt.model.served_id());
     let fingerprint = failure::fingerprint(provider, model, fault.stage, fault.kind, &normalized);
     let ts = recording.map_or_else(Utc::now, |recording| recording.ended_at);
     Outcome::Failure(Box::new(Failure {
         id: attempt.id.clone(),
         provider: provider.clone(),
-        model_name: model.clone(),
+        model_name: model.to_owned(),
         ts: milliseconds(ts),
         stage: fault.stage,
         message,
@@ -144,6 +149,9 @@ fn failure_extra(
         "attempt": attempt.number,
         "adaptations": attempt.adaptations,
         "request_mode": attempt.request_mode,
+        "transport_provider": attempt.endpoint.transport_provider,
+        "route_endpoint_tag": attempt.endpoint.tag,
+        "quantization": attempt.endpoint.quantization,
         "measured_by": measured_by(),
     }));
     let Some(recording) = recording else { return extra };

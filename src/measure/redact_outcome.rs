@@ -22,6 +22,7 @@ fn clean_run(run: &mut Run, redactor: &Redactor) {
         &mut run.response_status,
         &mut run.response_model,
         &mut run.observed_provider,
+        &mut run.endpoint_mismatch,
         &mut run.service_tier,
     ];
     for text in named.into_iter().flatten() {

@@ -54,6 +54,7 @@ pub fn run(provider: &str, model: &str, ttft: f64) -> Run {
         transport_provider: None,
         observed_provider: None,
         route_endpoint_tag: None,
+        endpoint_mismatch: None,
         quantization: None,
         service_tier: None,
         provider_timing: json!({"queue_time": ttft * 0.25, "prompt_time": ttft * 0.5}).as_object().cloned(),

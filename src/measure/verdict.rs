@@ -91,7 +91,7 @@ fn explained(
 ) -> ExchangeFailure {
     let answer = ErrorAnswer {
         provider: &asked.model.provider,
-        model_id: &asked.model.model_id,
+        model_id: asked.model.served_id(),
         region: asked.region,
         status: head.status,
         headers: &head.headers,

@@ -236,7 +236,7 @@ fn interrupted(intent: &CallIntent) -> Outcome {
     let CallIntent { id, series, slot_at, at, stamps, .. } = intent;
     let message = "the measuring process ended during this call, so its measurement is gone; what the provider did is not \
         known, and the call counts as paid";
-    let (provider, model) = (&series.model.provider, &series.model.model_id);
+    let (provider, model) = (&series.model.provider, series.model.served_id());
     let stage = FailureStage::Request;
     let normalized = failure::normalize(message);
     let mut extra = stamps.clone();
@@ -245,6 +245,7 @@ fn interrupted(intent: &CallIntent) -> Outcome {
         ("benchmark_profile_id", json!(series.profile_id)),
         ("vantage", json!(series.vantage)),
         ("slot_at", json!(slot_at.map(slot::spelt))),
+        ("route_endpoint_tag", json!(series.model.endpoint_tag())),
         ("intent_id", json!(id)),
     ] {
         extra.insert(name.to_owned(), value);
@@ -252,7 +253,7 @@ fn interrupted(intent: &CallIntent) -> Outcome {
     Outcome::Failure(Box::new(Failure {
         id: format!("interrupted-{id}"),
         provider: provider.clone(),
-        model_name: model.clone(),
+        model_name: model.to_owned(),
         ts: *at,
         stage,
         message: message.to_owned(),

@@ -169,8 +169,6 @@ mod tests {
             "visible_text_empty",
             "protocol_version",
             "traceback",
-            "route_endpoint_tag",
-            "quantization",
         ];
         for outcome in &outcomes {
             for (name, value) in ndjson::document(outcome).unwrap() {

@@ -9,6 +9,7 @@ mod aws_http;
 pub mod bedrock;
 pub mod bedrock_ids;
 pub mod builtin_hosts;
+pub mod endpoint;
 pub mod errors;
 pub mod google;
 pub mod hosts;

@@ -4,6 +4,7 @@
 use super::adapt::Adaptation;
 use super::auth::Credential;
 use super::bedrock::Signer;
+use super::endpoint::RouteEndpoint;
 use super::google::{GoogleError, GoogleLogin};
 use super::hosts::Host;
 use super::listing::ListingEndpoint;
@@ -92,6 +93,11 @@ impl ProviderRoute {
         let named = self.host.proxy.as_ref().filter(|_| !request.target.is_loopback());
         request.proxy = named.map(|proxy| proxy.value.clone());
         request
+    }
+
+    /// The endpoint to which a request goes.
+    pub fn endpoint(&self, ask: &GenerationRequest) -> RouteEndpoint {
+        RouteEndpoint::of(&self.host, self.region().as_deref(), ask)
     }
 
     /// The region that requests go to, if the host has regions.

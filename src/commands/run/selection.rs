@@ -14,6 +14,7 @@ use crate::measure::measurer::Target;
 use crate::providers::adapt::Adaptation;
 use crate::simulator::RunningSimulator;
 use crate::simulator::scenario::PRESETS;
+use crate::storage::catalog::endpoint_lanes::endpoint_lanes;
 use crate::storage::{Store, WorkItem};
 use serde_json::Map;
 use std::collections::BTreeMap;
@@ -61,7 +62,7 @@ pub async fn settle(
     let catalog = match store {
         Some(store) => {
             let listed = store.work_list(|text| context.note(args.quiet, text)).await;
-            listed.map_err(|error| store_error("reading the catalog", error))?
+            endpoint_lanes(listed.map_err(|error| store_error("reading the catalog", error))?)
         }
         None => Vec::new(),
     };
@@ -122,13 +123,18 @@ async fn wanted(
             continue;
         }
         let model = reference(text, context, store, &catalog).await?;
-        let known = catalog.iter().find(|item| item.model == model).cloned();
-        let enabled = known.is_some();
-        if let (false, Some(StoreOrBridge::Store(store))) = (enabled, store) {
+        // A model with pinned endpoints means all of them.
+        let meant = |item: &&WorkItem| item.model == model || item.model.unpinned() == model;
+        let known: Vec<WorkItem> = catalog.iter().filter(meant).cloned().collect();
+        if !known.is_empty() {
+            wanted.extend(known.into_iter().map(|item| RequestedModel { item, enabled: true, named: true }));
+            continue;
+        }
+        if let Some(StoreOrBridge::Store(store)) = store {
             hint_at_others(&model, args, context, &**store).await?;
         }
-        let bare = WorkItem { display_name: model.model_id.clone(), model, metadata: Map::new() };
-        wanted.push(RequestedModel { item: known.unwrap_or(bare), enabled, named: true });
+        let item = WorkItem { display_name: model.model_id.clone(), model, metadata: Map::new() };
+        wanted.push(RequestedModel { item, enabled: false, named: true });
     }
     for provider in &args.providers {
         context.settings.hosts.find(provider).map_err(CommandError::usage)?;
@@ -228,6 +234,7 @@ async fn reference(
             Err(CommandError::usage(format!("--model {}: provider or id is empty", text.escape_debug()))
                 .hint(format!("write provider:model_id; {}", unknown_names::providers(context))))
         }
+        Err(error @ ModelRefError::EmptyPin(_)) => Err(CommandError::usage(format!("--model: {error}"))),
         Err(error @ ModelRefError::Bare(_)) => {
             let Some(store) = store else { return Err(CommandError::usage(format!("--model: {error}"))) };
             let found = store

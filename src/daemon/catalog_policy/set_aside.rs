@@ -55,9 +55,14 @@ impl CatalogPolicy<'_> {
             .collect();
         let jobs =
             self.store_handle.ask(|store| async move { store.jobs_of_refusing(&terminal).await }).await?;
-        let mut by_model: BTreeMap<&ModelRef, Vec<&JobState>> = BTreeMap::new();
+        let mut by_model: BTreeMap<ModelRef, Vec<&JobState>> = BTreeMap::new();
         let measured = jobs.iter().filter(|job| roster.measures(&job.series.model));
-        measured.for_each(|job| by_model.entry(&job.series.model).or_default().push(job));
+        measured.for_each(|job| by_model.entry(job.series.model.unpinned()).or_default().push(job));
+        // A model is set aside as a whole: one endpoint that does not refuse keeps it.
+        by_model.retain(|model, jobs| {
+            let lanes: BTreeSet<&ModelRef> = jobs.iter().map(|job| &job.series.model).collect();
+            lanes.len() >= roster.lanes(model)
+        });
         let (mut refusing, mut ripe) = (BTreeMap::new(), Vec::new());
         for (model, jobs) in by_model {
             if is_refusing(&jobs, self.now - rule.over) {

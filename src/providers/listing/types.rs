@@ -93,6 +93,7 @@ pub(super) fn entry(raw: &Value, id: &str, name: Option<&str>, facts: ModelFacts
         name: name.chars().take(LONGEST_NAME).collect(),
         facts,
         raw: bounded(raw),
+        endpoints: None,
     };
     Some(ListingEntry { model, writes_text: true, callable: true, stands_for: Vec::new() })
 }

@@ -3,6 +3,7 @@
 //! only if the entry still holds the values that were expected.
 
 pub mod enabled_fields;
+pub mod endpoint_lanes;
 pub mod entry_status;
 pub(super) mod mongo;
 pub(super) mod sqlite;

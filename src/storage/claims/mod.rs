@@ -7,7 +7,7 @@ pub(super) mod mongo;
 pub(super) mod sqlite;
 
 use crate::domain::slot::DEFAULT_VANTAGE;
-use crate::domain::{Series, Slot, clock_skew};
+use crate::domain::{ModelRef, Series, Slot, clock_skew};
 use crate::storage::StoreError;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -212,6 +212,13 @@ pub fn id(series: &Series) -> String {
         return series.model.to_string();
     }
     format!("{}:{}:{}", series.model, series.profile_id, series.vantage)
+}
+
+/// The range of ids, from and to, that the pinned endpoints of a model have; empty if it cannot have any.
+pub fn pinned_ids(model: &ModelRef) -> (String, String) {
+    let id = &model.model_id;
+    // `A` follows `@`.
+    if model.is_routed() { (format!("{id}@"), format!("{id}A")) } else { (id.clone(), id.clone()) }
 }
 
 /// The error of a claim if two series would share one id.

@@ -8,7 +8,7 @@ use super::{
 use crate::domain::{ModelRef, Series};
 use crate::storage::sqlite::SqliteStore;
 use crate::storage::sqlite::errors::SqliteCallError;
-use crate::storage::{ClaimStore, StoreError};
+use crate::storage::{ClaimStore, StoreError, claims};
 use async_trait::async_trait;
 use chrono::{DateTime, SubsecRound, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, named_params, params};
@@ -195,7 +195,7 @@ fn is_enabled(transaction: &Transaction<'_>, model: &ModelRef) -> rusqlite::Resu
     let sql = "SELECT enabled AND NOT deprecated FROM models WHERE provider = ? AND model_id = ?";
     let found = transaction
         .prepare_cached(sql)?
-        .query_row([&model.provider, &model.model_id], |row| row.get(0))
+        .query_row([&model.provider, model.served_id()], |row| row.get(0))
         .optional()?;
     Ok(found.unwrap_or(false))
 }
@@ -298,14 +298,17 @@ pub fn release(connection: &mut Connection, grant: &Grant) -> Result<bool, Sqlit
     Ok(changed == 1)
 }
 
-/// Cancels a model's waiting jobs: nothing may be paid for a disabled model. Returns the number of queued jobs.
+/// Cancels a model's waiting jobs, those of its pinned endpoints too: nothing may be paid for a disabled model. Returns
+/// the number of queued jobs.
 pub fn cancel(transaction: &Transaction<'_>, model: &ModelRef) -> rusqlite::Result<u64> {
     let sql = "UPDATE jobs SET status = 'cancelled', updated_at_ms = ?3,
-        finished_at_ms = iif(status = 'queued', ?3, finished_at_ms) WHERE provider = ?1 AND model_id = ?2 AND status = ?4";
+        finished_at_ms = iif(status = 'queued', ?3, finished_at_ms)
+        WHERE provider = ?1 AND (model_id = ?2 OR model_id >= ?5 AND model_id < ?6) AND status = ?4";
+    let (from, to) = claims::pinned_ids(model);
     let now = Utc::now().timestamp_millis();
     let mut queued = 0;
     for status in [JobStatus::Queued, JobStatus::Success, JobStatus::DeadLetter] {
-        let values = params![model.provider, model.model_id, now, status.as_str()];
+        let values = params![model.provider, model.model_id, now, status.as_str(), from, to];
         let changed = transaction.prepare_cached(sql)?.execute(values)?;
         queued += if status == JobStatus::Queued { changed as u64 } else { 0 };
     }

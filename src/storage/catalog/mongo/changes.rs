@@ -6,7 +6,6 @@ use super::entries::entry;
 use super::work_list::other_spelling;
 use crate::domain::ModelRef;
 use crate::domain::change_batch::takes_away;
-use crate::storage::aggregates;
 use crate::storage::catalog::{
     Batch, CatalogChange, ChangeOutcome, ChangeRequest, ChangeStatus, ChangesOf, other_is_enabled,
 };
@@ -14,6 +13,7 @@ use crate::storage::mongo::MongoContext;
 use crate::storage::mongo::bson::{date, to_document};
 use crate::storage::mongo::errors::{MongoCallError, is_duplicate};
 use crate::storage::mongo::to_json::{fields, instant};
+use crate::storage::{aggregates, claims};
 use chrono::{DateTime, Utc};
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::Error;
@@ -169,16 +169,19 @@ async fn insert(shared: &MongoContext, order: &ChangeRequest) -> Result<bool, Er
     Ok(result.upserted_id.is_some())
 }
 
-/// Cancels the model's waiting jobs: nothing may be paid for a disabled model. Series that rest between two turns are
-/// cancelled too, but not counted.
+/// Cancels the model's waiting jobs, those of its pinned endpoints too: nothing may be paid for a disabled model. Series
+/// that rest between two turns are cancelled too, but not counted.
 async fn cancel_jobs(shared: &MongoContext, order: &ChangeRequest) -> Result<u64, Error> {
-    let mut queued = of_model(&order.model);
+    let (from, to) = claims::pinned_ids(&order.model);
+    let ids = [doc! { "model_id": &order.model.model_id }, doc! { "model_id": { "$gte": from, "$lt": to } }];
+    let of_lanes = doc! { "provider": &order.model.provider, "$or": ids.to_vec() };
+    let mut queued = of_lanes.clone();
     queued.insert("status", "queued");
     let now = date(Utc::now());
     let cancelled = doc! { "$set": { "status": "cancelled", "updated_at": now.clone(), "finished_at": now } };
     let jobs = shared.collection(&shared.names.bench_jobs);
     let count = jobs.update_many(queued, cancelled).await?.modified_count;
-    let mut resting = of_model(&order.model);
+    let mut resting = of_lanes;
     resting.insert("status", doc! { "$in": ["success", "dead_letter"] });
     let cancelled = doc! { "$set": { "status": "cancelled", "updated_at": date(Utc::now()) } };
     jobs.update_many(resting, cancelled).await?;

@@ -71,8 +71,8 @@ pub async fn is_enabled(
     shared: &MongoContext,
     model: &ModelRef,
 ) -> Result<Option<bool>, mongodb::error::Error> {
-    let catalogd = doc! { "provider": &model.provider, "model_id": &model.model_id };
-    let entry = shared.collection(&shared.names.models).find_one(catalogd).await?;
+    let named = doc! { "provider": &model.provider, "model_id": model.served_id() };
+    let entry = shared.collection(&shared.names.models).find_one(named).await?;
     Ok(entry.as_ref().map(wanted))
 }
 

@@ -2,6 +2,7 @@
 //! both. Listing is not serving: nothing here says that a model answers.
 
 use crate::domain::ModelRef;
+use crate::domain::generation_request::QUANTIZATION;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -82,7 +83,9 @@ impl ModelFacts {
         let (before, now) = (self.named(), after.named());
         let change = |(fact, to): (String, Value)| {
             let from = before.get(&fact).cloned().unwrap_or_default();
-            (fact != ENDPOINTS && from != to).then(|| FactChange { at, fact, from, to })
+            // A quantization that is stated for the first time is no other quantization.
+            let is_first = fact == QUANTIZATION && from.is_null();
+            (fact != ENDPOINTS && !is_first && from != to).then(|| FactChange { at, fact, from, to })
         };
         let mut found: Vec<FactChange> = now.into_iter().filter_map(change).collect();
         if let (Some(before), Some(after)) = (&self.endpoints, &after.endpoints) {
@@ -234,11 +237,18 @@ mod tests {
 
     #[test]
     fn endpoints_that_come_go_or_change_are_told_one_by_one() {
-        let endpoint =
-            |tag: &str, quantization: Option<&str>| EndpointFact { tag: tag.into(), quantization: quantization.map(Into::into) };
+        let endpoint = |tag: &str, quantization: Option<&str>| EndpointFact {
+            tag: tag.into(),
+            quantization: quantization.map(Into::into),
+        };
         let facts = |endpoints| ModelFacts { endpoints, ..ModelFacts::default() };
-        let before = facts(Some(vec![endpoint("a/fp8", Some("fp8")), endpoint("b", None), endpoint("c", None)]));
-        let after = facts(Some(vec![endpoint("a/fp8", Some("fp4")), endpoint("c", None), endpoint("d", Some("bf16"))]));
+        let before =
+            facts(Some(vec![endpoint("a/fp8", Some("fp8")), endpoint("b", None), endpoint("c", None)]));
+        let after = facts(Some(vec![
+            endpoint("a/fp8", Some("fp4")),
+            endpoint("c", None),
+            endpoint("d", Some("bf16")),
+        ]));
         let told: Vec<(String, Value, Value)> = before
             .changes(&after, DateTime::UNIX_EPOCH)
             .into_iter()

@@ -14,6 +14,8 @@ pub struct SyncedListing {
     pub listing: Listing,
     /// The store's changes, or its error.
     pub kept: Result<ListingChangeCounts, String>,
+    /// Sentences about what beside the list could not be read.
+    pub notes: Vec<String>,
 }
 
 impl SyncedListing {

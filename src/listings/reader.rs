@@ -3,7 +3,7 @@
 //! failure is recorded in the [`Listing`] and never returned as an error: one provider must not stop another.
 
 use super::transport::{HostContact, ListingPageAnswer, PageTransport};
-use crate::domain::listing::{Listing, ReadStatus};
+use crate::domain::listing::{ListedEndpoint, Listing, ReadStatus};
 use crate::domain::redact::Redactor;
 use crate::domain::{FailureKind, ModelRef};
 use crate::measure::verdict::{ErrorContext, refusal_of};
@@ -56,6 +56,8 @@ struct EndpointRead {
     error: Option<String>,
     kind: Option<FailureKind>,
     touch: Option<HostContact>,
+    /// True if the list is whole without this part.
+    supplements: bool,
 }
 
 impl ListingReader {
@@ -85,6 +87,26 @@ impl ListingReader {
         self.fault(route, &answer).map_or(Ok(()), Err)
     }
 
+    /// Reads the endpoints of one of a router's models.
+    ///
+    /// # Errors
+    /// The reason why they cannot be read.
+    pub async fn endpoints(
+        &self,
+        route: &ProviderRoute,
+        model_id: &str,
+    ) -> Result<Vec<ListedEndpoint>, ListingReadError> {
+        let wrong = |kind, reason: String| ListingReadError { kind, reason };
+        let part = listing::endpoints_part(&route.host, model_id)
+            .ok_or_else(|| wrong(FailureKind::Unknown, format!("`{model_id}` is no author/slug")))?;
+        let answer = self.fetch(route, &part, None, &mut None).await?;
+        match self.fault(route, &answer) {
+            Some(fault) => Err(fault),
+            None => ListingEndpoint::endpoints(&answer.body)
+                .map_err(|reason| wrong(FailureKind::Protocol, reason)),
+        }
+    }
+
     /// Reads parts concurrently. Their entries keep the order of the parts, because the first of two with one id
     /// counts.
     async fn parts(&self, route: &Arc<ProviderRoute>, parts: Vec<ListingEndpoint>) -> EndpointRead {
@@ -100,7 +122,7 @@ impl ListingReader {
             all.raw_count += got.raw_count;
             all.entries.extend(got.entries);
             // Only the first error is reported: the others are mostly the same.
-            if all.error.is_none() {
+            if all.error.is_none() && !got.supplements {
                 (all.error, all.kind) = (got.error, got.kind);
             }
             all.touch = all.touch.or(got.touch);
@@ -109,7 +131,7 @@ impl ListingReader {
     }
 
     async fn part(&self, route: &ProviderRoute, part: &ListingEndpoint) -> EndpointRead {
-        let mut got = EndpointRead::default();
+        let mut got = EndpointRead { supplements: part.supplements, ..EndpointRead::default() };
         let mut cursor: Option<String> = None;
         let mut connection = None;
         for number in 1..=MOST_PAGES {
@@ -246,12 +268,7 @@ mod tests {
 
     #[test]
     fn errors_say_where() {
-        let part = |label: &str| ListingEndpoint {
-            shape: ListingFormat::Plain,
-            base: String::new(),
-            path: "/models",
-            label: label.to_owned(),
-        };
+        let part = |label: &str| ListingEndpoint::new(ListingFormat::Plain, "", "/models", label);
         assert_eq!(placed(&part(""), 1, "no"), "no");
         assert_eq!(placed(&part(""), 2, "no"), "page 2: no");
         assert_eq!(placed(&part("meta us"), 2, "no"), "meta us, page 2: no");

@@ -27,6 +27,8 @@ pub struct CollectionNames {
     pub discovery_runs: String,
     /// Models that providers list.
     pub provider_catalog: String,
+    /// Endpoints of a router's measured models.
+    pub endpoints: String,
     /// Adaptations learned for models' requests.
     pub model_adaptations: String,
     /// Author, time and reason of catalog changes, one row per batch.
@@ -65,6 +67,7 @@ impl CollectionNames {
             model_status: named("MODEL_STATUS", "model_status"),
             discovery_runs: named("DISCOVERY_RUNS", "bench_discovery_runs"),
             provider_catalog: named("PROVIDER_CATALOG", "provider_catalog"),
+            endpoints: named("ENDPOINTS", "bench_endpoints"),
             model_adaptations: named("MODEL_ADAPTATIONS", "bench_model_adaptations"),
             catalog_batches: named("CATALOG_BATCHES", "bench_catalog_batches"),
             catalog_changes: named("CATALOG_CHANGES", "bench_catalog_changes"),
@@ -73,9 +76,10 @@ impl CollectionNames {
         }
     }
 
-    pub fn all(&self) -> [&str; 17] {
+    pub fn all(&self) -> [&str; 18] {
         [
             &self.models,
+            &self.endpoints,
             &self.cloud,
             &self.cloud_probe,
             &self.errors,

@@ -1,7 +1,7 @@
 //! Stores for outcomes and the catalog: SQLite and MongoDB behind the same traits, one folder per topic. Remote runners
 //! need [`OutcomeSink`] alone; operators also use [`Store`], [`CatalogStore`], [`HistoryStore`], [`RowStore`],
-//! [`ListingStore`], [`NoticeStore`], [`OverviewStore`] and [`InspectStore`], daemons [`ClaimStore`] and
-//! [`HealthStore`], the bridge [`PostStore`] and [`IngestKeyStore`].
+//! [`ListingStore`], [`EndpointStore`], [`NoticeStore`], [`OverviewStore`] and [`InspectStore`], daemons [`ClaimStore`]
+//! and [`HealthStore`], the bridge [`PostStore`] and [`IngestKeyStore`].
 //!
 //! [`outcomes::document`] turns an outcome into a row (types by [`outcomes::field_types`]) for the store that
 //! [`open()`] made of a [`StoreLocation`]. [`crate::outbox::undelivered`] keeps rows that no store took; a daemon's
@@ -13,6 +13,7 @@ pub mod bridge_url;
 pub mod catalog;
 pub mod claims;
 pub mod collection_names;
+pub mod endpoints;
 mod error;
 #[cfg(test)]
 pub(crate) mod fixtures;
@@ -38,6 +39,7 @@ pub use catalog::{CatalogStore, WorkItem};
 pub use claims::ClaimStore;
 pub use claims::chores::ChoreStore;
 pub use collection_names::CollectionNames;
+pub use endpoints::EndpointStore;
 pub use error::StoreError;
 pub use health::HealthStore;
 pub use history::HistoryStore;

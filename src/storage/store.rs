@@ -4,6 +4,7 @@ use super::catalog::CatalogStore;
 use super::catalog::entry_status::StandingStore;
 use super::claims::ClaimStore;
 use super::claims::chores::ChoreStore;
+use super::endpoints::EndpointStore;
 use super::error::StoreError;
 use super::health::HealthStore;
 use super::history::HistoryStore;
@@ -25,6 +26,7 @@ pub trait Store:
     + HistoryStore
     + RowStore
     + ListingStore
+    + EndpointStore
     + NoticeStore
     + OverviewStore
     + InspectStore

@@ -47,6 +47,7 @@ fn listing(hours_ago: i64, models: &[(&str, u64)]) -> Listing {
         name: (*id).to_owned(),
         facts: ModelFacts { context_length: Some(*context), ..ModelFacts::default() },
         raw: Value::Null,
+        endpoints: None,
     };
     Listing {
         provider: "groq".to_owned(),

@@ -25,6 +25,7 @@ fn model(model_id: &str, context: u64) -> ListedModel {
         name: format!("Model {model_id}"),
         facts: ModelFacts { context_length: Some(context), input_price: Some(3.0), ..ModelFacts::default() },
         raw: json!({"id": model_id, "$odd.key": {"": [1, 2.5, null, u64::MAX]}, "run_ts": "2026-08-01T12:00:00Z"}),
+        endpoints: None,
     }
 }
 

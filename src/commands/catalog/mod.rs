@@ -4,6 +4,7 @@ mod diff;
 mod list;
 pub mod notify;
 mod pick;
+mod router_endpoints;
 mod stored_listings;
 pub mod sync;
 

@@ -1,5 +1,6 @@
 //! `llmbench catalog sync`: reads every provider's own list concurrently and stores each as it ends.
 
+use super::router_endpoints::{self, RoutedModel};
 use crate::cli::catalog::CatalogSyncArgs;
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
@@ -73,8 +74,9 @@ pub async fn run(args: CatalogSyncArgs, context: Context) -> Result<Exit, Comman
 /// Certificates that cannot be read. Errors of the list are in the result.
 pub async fn one(host: &Host, context: &Context, store: &dyn Store) -> Result<SyncedListing, CommandError> {
     let reader = reader(context)?;
-    let listing = listed(&host.name, access::open(host, context).await, reader).await;
-    Ok(keep(listing, store).await.synced)
+    let measured = measured(&host.name, store).await;
+    let read = listed(&host.name, access::open(host, context).await, reader, &measured).await;
+    Ok(keep(read, &measured, store).await.synced)
 }
 
 /// The same away from the caller's thread, which a key command or a login may block.
@@ -96,7 +98,7 @@ pub async fn apart(
 /// As in [`one`].
 pub async fn listing(host: Host, context: Arc<Context>) -> Result<Listing, CommandError> {
     let reader = reader(&context)?;
-    Ok(read(host, reader, context).await)
+    Ok(read(host, reader, context, &[]).await.0)
 }
 
 fn reader(context: &Context) -> Result<ListingReader, CommandError> {
@@ -136,34 +138,59 @@ async fn sync_one(
     context: Arc<Context>,
     store: Arc<dyn Store>,
 ) -> SyncResult {
-    let listing = read(host, reader, context).await;
-    keep(listing, &*store).await
+    let measured = measured(&host.name, &*store).await;
+    let read = read(host, reader, context, &measured).await;
+    keep(read, &measured, &*store).await
 }
 
-async fn keep(listing: Listing, store: &dyn Store) -> SyncResult {
-    let kept = store.keep_listing(&listing).await;
+/// A router's measured models. Without them its list is read all the same.
+async fn measured(provider: &str, store: &dyn Store) -> Vec<RoutedModel> {
+    router_endpoints::measured(provider, store).await.unwrap_or_default()
+}
+
+async fn keep(read: ReadListing, measured: &[RoutedModel], store: &dyn Store) -> SyncResult {
+    let (listing, notes) = read;
+    let mut kept = store.keep_listing(&listing).await;
+    if kept.is_ok()
+        && let Err(error) = router_endpoints::keep(&listing, measured, store).await
+    {
+        kept = Err(error);
+    }
     let unavailable = matches!(kept, Err(StoreError::Unavailable(_)));
     if kept.is_ok() {
         // Housekeeping: if it fails, the next read repeats it.
         let _ = store.forget_notices(Utc::now() - REMEMBERED).await;
     }
     let kept = kept.map_err(|error| format!("its list could not be stored: {error}"));
-    SyncResult { synced: SyncedListing { listing, kept }, unavailable }
+    SyncResult { synced: SyncedListing { listing, kept, notes }, unavailable }
 }
 
-async fn read(host: Host, reader: ListingReader, context: Arc<Context>) -> Listing {
+/// A list, and sentences about what beside it could not be read.
+type ReadListing = (Listing, Vec<String>);
+
+async fn read(
+    host: Host,
+    reader: ListingReader,
+    context: Arc<Context>,
+    measured: &[RoutedModel],
+) -> ReadListing {
     let name = host.name.clone();
     // A key command may take seconds and must not block other providers.
     let handle = Handle::current();
     let opening = move || handle.block_on(access::open(&host, &context));
     let opened = tokio::task::spawn_blocking(opening).await;
-    listed(&name, opened.unwrap_or_else(|error| Err(error.to_string())), reader).await
+    listed(&name, opened.unwrap_or_else(|error| Err(error.to_string())), reader, measured).await
 }
 
-async fn listed(name: &str, opened: Result<ProviderAccess, String>, mut reader: ListingReader) -> Listing {
+async fn listed(
+    name: &str,
+    opened: Result<ProviderAccess, String>,
+    mut reader: ListingReader,
+    measured: &[RoutedModel],
+) -> ReadListing {
     let opened = match opened {
         Ok(opened) => opened,
-        Err(reason) => return not_begun(name, &reason, &reader.redactor),
+        Err(reason) => return (not_begun(name, &reason, &reader.redactor), Vec::new()),
     };
     if let Some(secret) = &opened.secret {
         let mut redactor = (*reader.redactor).clone();
@@ -171,7 +198,9 @@ async fn listed(name: &str, opened: Result<ProviderAccess, String>, mut reader: 
         reader.redactor = Arc::new(redactor);
     }
     // `opened` keeps the simulator, if there is one, alive.
-    reader.read(Arc::clone(&opened.route)).await
+    let mut listing = reader.read(Arc::clone(&opened.route)).await;
+    let troubles = router_endpoints::read(&mut listing, measured, &reader, &opened.route).await;
+    (listing, troubles)
 }
 
 fn finish(
@@ -186,6 +215,9 @@ fn finish(
         stdout::document(&json::sync(&synced, skipped))?;
     } else if !args.quiet {
         stdout::text(&shown::table(&synced, view))?;
+    }
+    for one in &synced {
+        one.notes.iter().for_each(|note| print::note(&format!("{}: {note}", one.listing.provider)));
     }
     for one in synced.iter().filter(|one| !one.is_whole()) {
         let why = one.trouble().unwrap_or("no reason is known");

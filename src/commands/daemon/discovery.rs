@@ -132,7 +132,11 @@ fn hosts(context: &Context) -> Vec<Host> {
 /// Reads one list; true if it was read whole and stored.
 async fn one(context: &Arc<Context>, store: &Arc<dyn Store>, host: Host) -> bool {
     let provider = host.name.clone();
-    match sync::apart(host, Arc::clone(context), Arc::clone(store)).await {
+    let synced = sync::apart(host, Arc::clone(context), Arc::clone(store)).await;
+    for note in synced.iter().flat_map(|synced| &synced.notes) {
+        warn!(provider, note, "list read, but not all beside it");
+    }
+    match synced {
         Ok(synced) if synced.is_whole() => {
             let (models, new) =
                 (synced.listing.models.len(), synced.kept.as_ref().map_or(0, |kept| kept.new));

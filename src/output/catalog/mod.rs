@@ -10,7 +10,7 @@ mod tests;
 
 use super::ReportView;
 use super::units::grouped;
-use crate::domain::listing::{FactChange, ModelFacts};
+use crate::domain::listing::{ENDPOINT_FACT, FactChange, ModelFacts};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
@@ -59,6 +59,14 @@ fn change(change: &FactChange, unicode: bool) -> String {
         "ends_on" => "ends on",
         other => other,
     };
+    if word.starts_with(ENDPOINT_FACT) {
+        let weights = |value: &Value| value.as_str().map_or_else(|| "none".to_owned(), str::to_owned);
+        return match (&change.from, &change.to) {
+            (Value::Null, new) => format!("{word} is new ({})", weights(new)),
+            (old, Value::Null) => format!("{word} is gone ({})", weights(old)),
+            (old, new) => format!("{word}: {} {arrow} {}", weights(old), weights(new)),
+        };
+    }
     let value = |value: &Value| match value {
         Value::Null => "not stated".to_owned(),
         Value::String(text) => text.clone(),

@@ -123,6 +123,7 @@ fn synced() -> Vec<SyncedListing> {
             name: number.to_string(),
             facts: ModelFacts::default(),
             raw: Value::Null,
+            endpoints: None,
         };
         let listing = Listing {
             provider: provider.to_owned(),
@@ -133,7 +134,7 @@ fn synced() -> Vec<SyncedListing> {
             raw_count: count as u64 + 7,
             models: (0..count).map(model).collect(),
         };
-        SyncedListing { listing, kept }
+        SyncedListing { listing, kept, notes: Vec::new() }
     };
     vec![
         one("openai", ReadStatus::Failed, 0, Some("HTTP 401: no"), Ok(ListingChangeCounts::default())),

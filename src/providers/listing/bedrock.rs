@@ -9,12 +9,7 @@ use serde_json::Value;
 
 /// The endpoints of both lists.
 pub fn parts() -> Vec<ListingEndpoint> {
-    let part = |shape, path, label: &str| ListingEndpoint {
-        shape,
-        base: String::new(),
-        path,
-        label: label.to_owned(),
-    };
+    let part = |shape, path: &'static str, label: &str| ListingEndpoint::new(shape, "", path, label);
     vec![
         part(ListingFormat::FoundationModels, "/foundation-models", "foundation models"),
         part(ListingFormat::InferenceProfiles, "/inference-profiles", "inference profiles"),

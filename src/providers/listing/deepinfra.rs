@@ -12,6 +12,12 @@ pub fn page(document: &Value) -> Result<ListingPage, String> {
     Ok(super::page(items(document, &["data"])?, None, read))
 }
 
+/// Parses the older list, `/models/list`, for the facts that it alone states.
+pub fn facts_page(document: &Value) -> Result<ListingPage, String> {
+    let named = |raw: &Value| entry(raw, raw.get("model_name")?.as_str()?, None, facts::common(raw));
+    Ok(super::page(items(document, &["data"])?, None, named))
+}
+
 fn read(raw: &Value) -> Option<ListingEntry> {
     let mut found = facts::common(raw);
     found.max_output_tokens =

@@ -43,7 +43,16 @@ pub fn common(entry: &Value) -> ModelFacts {
         output_price: None,
         lifecycle: lifecycle(entry),
         ends_on: ENDS.iter().find_map(|name| day(entry.pointer(name)?)),
+        quantization: quantization(entry.get("quantization")),
+        endpoints: None,
     }
+}
+
+/// A stated quantization in lower case; providers write `unknown` or an empty text where they state none.
+pub fn quantization(stated: Option<&Value>) -> Option<String> {
+    let word = stated?.as_str()?.trim().to_lowercase();
+    let is_word = word.len() <= 20 && word.chars().all(|ch| ch.is_ascii_alphanumeric() || "-_.".contains(ch));
+    (is_word && !matches!(word.as_str(), "" | "unknown" | "none")).then_some(word)
 }
 
 /// A price in dollars per million tokens. `unit` is a million divided by the number of tokens
@@ -131,6 +140,15 @@ mod tests {
         assert_eq!(price(Some(&json!(0.88)), 1.0), Some(0.88));
         for none in [json!("-1"), json!("free"), json!(null), json!("inf"), json!("NaN")] {
             assert_eq!(price(Some(&none), 1e6), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn a_quantization_is_a_word() {
+        assert_eq!(quantization(Some(&json!("FP8"))).as_deref(), Some("fp8"));
+        for none in [json!("unknown"), json!(""), json!(null), json!(8), json!("a b"), json!("x".repeat(21))]
+        {
+            assert_eq!(quantization(Some(&none)), None, "{none}");
         }
     }
 

@@ -12,13 +12,8 @@ const OTHER_KINDS: &[&str] = &["EMBEDDING_MODEL", "FLUMINA_BASE_MODEL", "FLUMINA
 /// server's, like in the vendor's SDK.
 pub fn part(base: &str) -> Option<ListingEndpoint> {
     let root = base.strip_suffix("/inference/v1").or_else(|| base.strip_suffix("/v1"))?;
-    let label = String::new();
-    Some(ListingEndpoint {
-        shape: ListingFormat::Fireworks,
-        base: format!("{root}/v1"),
-        path: "/accounts/fireworks/models",
-        label,
-    })
+    let path = "/accounts/fireworks/models";
+    Some(ListingEndpoint::new(ListingFormat::Fireworks, format!("{root}/v1"), path, ""))
 }
 
 /// The query for a page of the largest size.

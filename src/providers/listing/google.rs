@@ -56,11 +56,9 @@ pub fn vertex_parts(host: &Host) -> Vec<ListingEndpoint> {
                 .collect()
         }
     };
-    let part = |(place, base): &(String, String), publisher: &'static str| ListingEndpoint {
-        shape: ListingFormat::Publisher(publisher),
-        base: base.clone(),
-        path: "/models",
-        label: format!("{publisher} {place}").trim_end().to_owned(),
+    let part = |(place, base): &(String, String), publisher: &'static str| {
+        let label = format!("{publisher} {place}");
+        ListingEndpoint::new(ListingFormat::Publisher(publisher), base, "/models", label.trim_end())
     };
     bases.iter().flat_map(|base| PUBLISHERS.iter().map(move |publisher| part(base, publisher))).collect()
 }

@@ -14,15 +14,17 @@ mod openai;
 mod openrouter;
 mod types;
 
+pub use openrouter::is_tag;
 pub use types::{ListingEndpoint, ListingEntry, ListingFormat, ListingPage};
 use types::{page, token};
 
 use super::hosts::{Auth, Host};
 use super::model_rules::DialectRule;
 use super::protocols::{Dialect, error_body};
-use crate::domain::listing::ListedModel;
+use crate::domain::listing::{ListedEndpoint, ListedModel};
+use crate::domain::model::ROUTERS;
 use serde_json::Value;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// The addresses of a host's list.
 ///
@@ -39,8 +41,8 @@ pub fn parts(host: &Host) -> Result<Vec<ListingEndpoint>, String> {
     let base = base.ok_or_else(|| {
         format!("provider `{0}` has no base URL: set base_url under [providers.{0}]", host.name)
     })?;
-    let part = |shape| ListingEndpoint { shape, base: base.clone(), path: "/models", label: String::new() };
-    Ok(vec![match (host.name.as_str(), host.dialects) {
+    let part = |shape| ListingEndpoint::new(shape, &base, "/models", "");
+    let main = match (host.name.as_str(), host.dialects) {
         ("fireworks", _) => fireworks::part(&base).unwrap_or_else(|| part(ListingFormat::Plain)),
         ("together", _) if base == TOGETHER_INFERENCE => {
             ListingEndpoint { base: TOGETHER_LIST.to_owned(), ..part(ListingFormat::Plain) }
@@ -50,7 +52,19 @@ pub fn parts(host: &Host) -> Result<Vec<ListingEndpoint>, String> {
         (_, DialectRule::Fixed(Dialect::Messages)) => part(ListingFormat::Anthropic),
         (_, DialectRule::Fixed(Dialect::Gemini)) => part(ListingFormat::Gemini),
         _ => part(ListingFormat::Plain),
-    }])
+    };
+    Ok(std::iter::once(main).chain(supplement(host, &base)).collect())
+}
+
+/// The part that states the quantization, of providers whose list does not: Cerebras' public models and DeepInfra's
+/// older list, both read without a key.
+fn supplement(host: &Host, base: &str) -> Option<ListingEndpoint> {
+    let (above, path, shape) = match host.name.as_str() {
+        "cerebras" => (base.strip_suffix("/v1")?, "/public/v1/models", ListingFormat::Plain),
+        "deepinfra" => (base.strip_suffix("/v1/openai")?, "/models/list", ListingFormat::DeepInfraFacts),
+        _ => return None,
+    };
+    Some(ListingEndpoint { supplements: true, ..ListingEndpoint::new(shape, above, path, "quantizations") })
 }
 
 /// Together's addresses for generation and for its list, from its SDK (3.1).
@@ -66,7 +80,7 @@ pub fn key_proof(host: &Host) -> Option<ListingEndpoint> {
         "deepinfra" => (base.strip_suffix("/openai")?, "/me"),
         _ => return None,
     };
-    Some(ListingEndpoint { shape: ListingFormat::Plain, base: base.to_owned(), path, label: String::new() })
+    Some(ListingEndpoint::new(ListingFormat::Plain, base, path, ""))
 }
 
 /// True if a host's list is public, so that reading it does not test the key.
@@ -78,9 +92,10 @@ impl ListingEndpoint {
     /// Path and query of a page. `cursor` is the previous page's `next`.
     pub fn page_path(&self, cursor: Option<&str>) -> String {
         let query = match self.shape {
-            ListingFormat::Plain | ListingFormat::DeepInfra | ListingFormat::FoundationModels => {
-                String::new()
-            }
+            ListingFormat::Plain
+            | ListingFormat::DeepInfra
+            | ListingFormat::DeepInfraFacts
+            | ListingFormat::FoundationModels => String::new(),
             ListingFormat::Anthropic => anthropic::query(cursor),
             ListingFormat::Gemini => google::gemini_query(cursor),
             ListingFormat::Publisher(_) => google::publisher_query(cursor),
@@ -104,6 +119,7 @@ impl ListingEndpoint {
         let page = match self.shape {
             ListingFormat::Plain => openai::page(&document),
             ListingFormat::DeepInfra => deepinfra::page(&document),
+            ListingFormat::DeepInfraFacts => deepinfra::facts_page(&document),
             ListingFormat::Anthropic => anthropic::page(&document),
             ListingFormat::Gemini => google::gemini_page(&document),
             ListingFormat::Publisher(name) => google::publisher_page(&document, name),
@@ -115,16 +131,46 @@ impl ListingEndpoint {
         if page.next.is_some() && page.next.as_deref() == cursor {
             return Err("its next page is the page itself".to_owned());
         }
+        if self.supplements {
+            let entries = page.entries.into_iter();
+            let entries = entries.map(|entry| ListingEntry { callable: false, ..entry }).collect();
+            return Ok(ListingPage { raw_count: 0, entries, ..page });
+        }
         Ok(page)
+    }
+
+    /// Parses the endpoints of a router's model.
+    ///
+    /// # Errors
+    /// As [`ListingEndpoint::page`].
+    pub fn endpoints(body: &[u8]) -> Result<Vec<ListedEndpoint>, String> {
+        openrouter::endpoints(&document(body)?)
     }
 }
 
-/// The models among the entries of all parts, each id once; the first of two wins.
+/// The address of the endpoints of one of a router's models.
+pub fn endpoints_part(host: &Host, model_id: &str) -> Option<ListingEndpoint> {
+    let base = host.base_url.as_ref().filter(|_| ROUTERS.contains(&host.name.as_str()))?;
+    openrouter::endpoints_part(&base.value, listed_id(&host.name, model_id))
+}
+
+/// The models among the entries of all parts, each id once; the first of two wins. Entries of other parts that cannot be
+/// called state facts that the first one leaves out.
 pub fn settle(mut entries: Vec<ListingEntry>) -> Vec<ListedModel> {
     bedrock::join(&mut entries);
+    let stated: HashMap<String, String> = entries
+        .iter()
+        .filter_map(|entry| Some((entry.model.model_id.clone(), entry.model.facts.quantization.clone()?)))
+        .collect();
     let mut seen = HashSet::new();
     let kept = entries.into_iter().filter(|entry| entry.writes_text && entry.callable);
-    kept.filter(|entry| seen.insert(entry.model.model_id.clone())).map(|entry| entry.model).collect()
+    let kept = kept.filter(|entry| seen.insert(entry.model.model_id.clone()));
+    kept.map(|mut entry| {
+        let quantization = &mut entry.model.facts.quantization;
+        *quantization = quantization.take().or_else(|| stated.get(&entry.model.model_id).cloned());
+        entry.model
+    })
+    .collect()
 }
 
 /// The id under which a measured model is listed: Vertex dates ids behind an `@`, OpenRouter appends ways of routing.

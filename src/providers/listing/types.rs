@@ -2,6 +2,7 @@
 
 use crate::domain::listing::{ListedModel, ModelFacts};
 use serde_json::{Value, json};
+use std::borrow::Cow;
 
 /// The paging and the shape of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,6 +11,8 @@ pub enum ListingFormat {
     Plain,
     /// The same with a `metadata` that is null for models that are not for chat.
     DeepInfra,
+    /// DeepInfra's older list: a bare array that also states quantizations.
+    DeepInfraFacts,
     /// Pages by `after_id`.
     Anthropic,
     /// Gemini's own API: `models[]`, pages by token.
@@ -33,9 +36,23 @@ pub struct ListingEndpoint {
     /// Base URL; empty if the AWS SDK knows it.
     pub base: String,
     /// Path below the base URL, without a query.
-    pub path: &'static str,
+    pub path: Cow<'static, str>,
     /// The publisher's or the location's name, if a provider has several parts, for messages.
     pub label: String,
+    /// True if it only adds facts to the models of the other parts, and may fail.
+    pub supplements: bool,
+}
+
+impl ListingEndpoint {
+    /// A part of a list whose models count.
+    pub fn new(
+        shape: ListingFormat,
+        base: impl Into<String>,
+        path: impl Into<Cow<'static, str>>,
+        label: impl Into<String>,
+    ) -> Self {
+        Self { shape, base: base.into(), path: path.into(), label: label.into(), supplements: false }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -57,6 +57,12 @@ pub fn changes_after(
     (all, changed)
 }
 
+/// The facts to store of a model after a read: endpoints that were not read now stay as they were.
+pub fn facts_after(before: Option<&ListedModelHistory>, model: &ListedModel) -> ModelFacts {
+    let known = || before?.facts.as_ref()?.endpoints.clone();
+    ModelFacts { endpoints: model.facts.endpoints.clone().or_else(known), ..model.facts.clone() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +75,7 @@ mod tests {
             name: "M".to_owned(),
             facts: ModelFacts { context_length: Some(context), ..ModelFacts::default() },
             raw: Value::Null,
+            endpoints: None,
         };
         let at = DateTime::UNIX_EPOCH;
         assert_eq!(changes_after(None, &model(1), at), (Vec::new(), false));

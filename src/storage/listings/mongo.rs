@@ -4,7 +4,7 @@ use crate::domain::ModelRef;
 use crate::domain::listing::{
     CatalogRow, FactChange, ListedModel, Listing, ListingChangeCounts, MeasuredModel, ModelFacts, ReadRow,
 };
-use crate::storage::listings::{ListedModelHistory, SOURCE_VERSION, changes_after};
+use crate::storage::listings::{ListedModelHistory, SOURCE_VERSION, changes_after, facts_after};
 use crate::storage::mongo::bson::{date, fields_of, natural};
 use crate::storage::mongo::errors::MongoCallError;
 use crate::storage::mongo::to_json::instant;
@@ -44,9 +44,10 @@ pub async fn keep(shared: &MongoContext, listing: &Listing) -> Result<ListingCha
     let mut kept = ListingChangeCounts::default();
     let mut updates = Vec::with_capacity(listing.models.len());
     for model in &listing.models {
-        let (changes, changed) = changes_after(before.get(&model.model_id), model, listing.finished_at);
+        let before = before.get(&model.model_id);
+        let (changes, changed) = changes_after(before, model, listing.finished_at);
         kept.changed += u64::from(changed);
-        updates.push(upsert(listing, model, &changes));
+        updates.push(upsert(listing, model, &facts_after(before, model), &changes));
     }
     kept.new = bulk_update::update(shared, &shared.names.provider_catalog, &updates).await?;
     let count = |count: u64| Bson::Int32(i32::try_from(count).unwrap_or(i32::MAX));
@@ -67,7 +68,7 @@ pub async fn keep(shared: &MongoContext, listing: &Listing) -> Result<ListingCha
 }
 
 /// One model as a statement of the `update` command: the fields of the contract, and the facts for comparison.
-fn upsert(listing: &Listing, model: &ListedModel, changes: &[FactChange]) -> Document {
+fn upsert(listing: &Listing, model: &ListedModel, facts: &ModelFacts, changes: &[FactChange]) -> Document {
     let at = date(listing.finished_at);
     let change = |change: &FactChange| {
         Bson::Document(doc! {
@@ -80,7 +81,7 @@ fn upsert(listing: &Listing, model: &ListedModel, changes: &[FactChange]) -> Doc
             "$set": {
                 "name": &model.name,
                 "raw": natural(&model.raw),
-                "facts": fields_of(&model.facts.named()),
+                "facts": fields_of(&facts.named()),
                 "changes": changes.iter().map(change).collect::<Vec<_>>(),
             },
             "$max": { "last_seen_at": at.clone() },

@@ -4,7 +4,7 @@ use crate::domain::ModelRef;
 use crate::domain::listing::{
     CatalogRow, ListedModel, Listing, ListingChangeCounts, MeasuredModel, ModelFacts, ReadRow,
 };
-use crate::storage::listings::{ListedModelHistory, SOURCE_VERSION, changes_after};
+use crate::storage::listings::{ListedModelHistory, SOURCE_VERSION, changes_after, facts_after};
 use crate::storage::sqlite::SqliteStore;
 use crate::storage::sqlite::column_values::{instant, json, parsed};
 use crate::storage::sqlite::errors::SqliteCallError;
@@ -73,7 +73,8 @@ pub fn keep(connection: &mut Connection, listing: &Listing) -> Result<ListingCha
         let (changes, changed) = changes_after(before.as_ref(), model, listing.finished_at);
         kept.new += u64::from(before.is_none());
         kept.changed += u64::from(changed);
-        put(&transaction, listing, model, &json(&changes)?)?;
+        let facts = facts_after(before.as_ref(), model);
+        put(&transaction, listing, model, &json(&facts)?, &json(&changes)?)?;
     }
     let sql = "INSERT INTO discovery_runs (provider, started_at_ms, finished_at_ms, status, error, raw_count,
         accepted_count, new_count, pagination_complete, source_version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
@@ -109,6 +110,7 @@ fn put(
     transaction: &Transaction<'_>,
     listing: &Listing,
     model: &ListedModel,
+    facts: &str,
     changes: &str,
 ) -> Result<(), SqliteCallError> {
     // A long read must not set back the time that a later one has set.
@@ -123,7 +125,7 @@ fn put(
         model.model_id,
         model.name,
         listing.finished_at.timestamp_millis(),
-        json(&model.facts)?,
+        facts,
         changes,
         model.raw.to_string(),
     ])?;

@@ -47,7 +47,7 @@ const ERRORS_IN_ORDER: &[(&str, i32)] = &[("ts", 1), ("_id", 1), ("provider", 1)
 pub(in crate::storage) const RECEIVED: &str = "received_at_1";
 const BY_RECEIPT: &[(&str, i32)] = &[("received_at", 1)];
 
-static INDEXES: [Index; 29] = [
+static INDEXES: [Index; 30] = [
     index(|n| &n.cloud, "provider_1_model_name_1_run_ts_-1", BY_MODEL_AND_TIME, IndexKind::Plain),
     index(
         |n| &n.cloud,
@@ -107,6 +107,12 @@ static INDEXES: [Index; 29] = [
         IndexKind::Plain,
     ),
     index(|n| &n.provider_catalog, "provider_1_model_id_1", BY_MODEL, IndexKind::Unique),
+    index(
+        |n| &n.endpoints,
+        "model_id_1_endpoint_tag_1",
+        &[("model_id", 1), ("endpoint_tag", 1)],
+        IndexKind::Unique,
+    ),
     index(
         |n| &n.discovery_runs,
         "provider_1_started_at_-1",

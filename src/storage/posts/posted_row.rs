@@ -308,6 +308,7 @@ fn listed_model(entry: &Value, path: &str) -> Result<ListedModel, Flaw> {
         facts: ModelFacts { lifecycle, ..ModelFacts::default() },
         raw,
         model_id,
+        endpoints: None,
     })
 }
 

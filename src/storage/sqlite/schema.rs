@@ -3,7 +3,7 @@
 
 use super::errors::SqliteCallError;
 use crate::storage::catalog::sqlite::entries;
-use crate::storage::{StoreError, claims, history, listings, notices, posts};
+use crate::storage::{StoreError, claims, endpoints, history, listings, notices, posts};
 use rusqlite::{Connection, TransactionBehavior};
 
 /// The migrations from an empty file to the present; `user_version` counts those done. Never change a
@@ -125,6 +125,7 @@ const STEPS: &[&str] = &[
     claims::sqlite::TABLES,
     entries::INDEXES,
     posts::sqlite::TABLES,
+    endpoints::sqlite::TABLE,
 ];
 
 /// The objects that [`migrate`] creates, for people.

@@ -27,7 +27,7 @@ pub enum ModelsCommand {
     Enable(ModelsEnableArgs),
     /// Take models out of the catalog that never succeeded
     Remove(ModelsRemoveArgs),
-    /// Name models for people, or change their request quirks
+    /// Name models for people, say how their weights are kept, or change their request quirks
     Set(ModelsSetArgs),
     /// All that is known about models
     Show(ModelsShowArgs),
@@ -111,6 +111,9 @@ pub struct ModelsAddArgs {
     /// What people read instead of the id; for one model
     #[arg(long, value_name = "TEXT", value_parser = values::name)]
     pub display_name: Option<String>,
+    /// Measure a router's models at this endpoint, without fallbacks, as MODEL@TAG does (repeatable: each is measured)
+    #[arg(long = "endpoint", value_name = "TAG")]
+    pub endpoints: Vec<String>,
     /// Request quirk such as omit_temperature=true; the value is JSON or else text (repeatable)
     #[arg(long, value_name = "KEY=VALUE")]
     pub metadata: Vec<String>,
@@ -192,9 +195,12 @@ A model that has a successful run in the store, published or not, is refused, an
 `llmbench models disable` stops measuring it. Queued measurements of a removed model are cancelled; its errors stay, and \
 the batch keeps the whole entry, so that `llmbench models undo` puts it back as it was, unless it was added anew meanwhile.";
 
-/// Name models for people, or change their request quirks
+/// Name models for people, say how their weights are kept, or change their request quirks
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("what").args(["display_name", "metadata", "unset"]).required(true).multiple(true))]
+#[command(group = ArgGroup::new("what")
+    .args(["display_name", "quantization", "endpoint_tag", "unpin", "metadata", "unset"])
+    .required(true)
+    .multiple(true))]
 pub struct ModelsSetArgs {
     /// Which
     #[arg(value_name = "SELECTOR", required = true)]
@@ -208,6 +214,18 @@ pub struct ModelsSetArgs {
     /// Keep request quirks that nothing here obeys, for other programs
     #[arg(long, requires = "metadata")]
     pub force: bool,
+    /// The numbers in which the weights are kept, as the provider says: fp8, bf16; rows are grouped by it
+    #[arg(long, value_name = "WORD")]
+    pub quantization: Option<String>,
+    /// With --quantization: the pinned endpoint of a router's model that it is true of
+    #[arg(long, value_name = "TAG", requires = "quantization")]
+    pub endpoint: Option<String>,
+    /// The endpoint that answers at a direct provider, in place of PROVIDER/direct or PROVIDER/REGION
+    #[arg(long, value_name = "TAG")]
+    pub endpoint_tag: Option<String>,
+    /// Pinned endpoint of a router's model that is no longer measured (repeatable)
+    #[arg(long, value_name = "TAG")]
+    pub unpin: Vec<String>,
     /// Request quirk that is taken away (repeatable)
     #[arg(long, value_name = "KEY")]
     pub unset: Vec<String>,

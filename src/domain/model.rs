@@ -12,6 +12,20 @@ pub const ROUTERS: [&str; 1] = ["openrouter"];
 /// (`vertex:claude-3-5-sonnet@20240620`), and there it means nothing.
 const PIN: char = '@';
 
+/// True if a text can be the tag of an endpoint: `deepinfra/fp4`, `novita`, `google-vertex/us-east5`.
+pub fn is_endpoint_tag(text: &str) -> bool {
+    let fits = |ch: char| ch.is_ascii_alphanumeric() || "-_./".contains(ch);
+    !text.is_empty() && text.len() <= 100 && text.chars().all(fits) && !text.starts_with('/')
+}
+
+/// A stated quantization in the form of rows, one word in lower case; `None` for any other text and for the words by
+/// which providers say that they state none.
+pub fn quantization(text: &str) -> Option<String> {
+    let word = text.trim().to_lowercase();
+    let is_word = word.len() <= 20 && word.chars().all(|ch| ch.is_ascii_alphanumeric() || "-_.".contains(ch));
+    (is_word && !matches!(word.as_str(), "" | "unknown" | "none")).then_some(word)
+}
+
 /// A model as the catalog names it: `provider:model_id`, split at the *first* colon because Bedrock ids hold colons
 /// (`bedrock:amazon.nova-pro-v1:0`). The id is case-sensitive and is never altered.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

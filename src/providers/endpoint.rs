@@ -8,7 +8,7 @@ use super::model_rules::DialectRule;
 use super::vertex;
 use crate::domain::GenerationRequest;
 use crate::domain::generation_request::{ENDPOINT_TAG, EXTRA_FIELDS, PROVIDER_NAME, QUANTIZATION};
-use crate::domain::model::ROUTERS;
+use crate::domain::model::{ROUTERS, quantization};
 use serde_json::{Map, Value, json};
 
 /// The longest tag or quantization, in characters; longer ones are not stated.
@@ -48,7 +48,7 @@ impl RouteEndpoint {
         };
         Self {
             transport_provider: is_routed.then(|| host.name.clone()),
-            quantization: fact(QUANTIZATION).filter(|_| tag.is_some()).map(|word| word.to_lowercase()),
+            quantization: fact(QUANTIZATION).filter(|_| tag.is_some()).and_then(|word| quantization(&word)),
             provider_name: fact(PROVIDER_NAME),
             tag,
         }

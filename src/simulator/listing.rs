@@ -25,11 +25,44 @@ pub fn models(host: SimHost, anthropic: bool) -> Value {
     let model =
         |name: &str| json!({"id": name, "object": "model", "created": CREATED, "owned_by": "simulator"});
     let mut all: Vec<Value> = PRESETS.iter().map(|preset| model(preset.name)).collect();
+    if host == SimHost::OpenRouter {
+        all.iter_mut()
+            .zip(&PRESETS)
+            .for_each(|(model, preset)| model["id"] = json!(format!("sim/{}", preset.name)));
+    }
     if host == SimHost::Together {
         all.iter_mut().for_each(|model| model["type"] = json!("chat"));
         return Value::Array(all);
     }
     json!({"object": "list", "data": all})
+}
+
+/// The endpoints that a router has for every model: tag, provider, quantization.
+const ENDPOINTS: [(&str, &str, &str); 3] = [
+    ("deepinfra/fp4", "DeepInfra", "fp4"),
+    ("novita/fp8", "Novita", "fp8"),
+    ("together", "Together", "unknown"),
+];
+
+/// The endpoints of a model as a router lists them.
+pub fn endpoints(model: &str) -> Value {
+    let endpoint = |(tag, provider, quantization): &(&str, &str, &str)| {
+        json!({
+            "name": format!("{provider} | {model}"), "model_name": model, "context_length": 131_072,
+            "pricing": {"prompt": "0", "completion": "0"}, "provider_name": provider, "tag": tag,
+            "quantization": quantization, "status": 0, "uptime_last_30m": 100.0, "uptime_last_1d": 99.5,
+            "throughput_last_30m": {"p50": 80.5, "p75": 90.0, "p90": 99.0, "p99": 120.0},
+        })
+    };
+    let all: Vec<Value> = ENDPOINTS.iter().map(endpoint).collect();
+    json!({"data": {"id": model, "name": model, "created": CREATED, "endpoints": all}})
+}
+
+/// The name of the provider that a router's answer states: that of the endpoint to which the request is pinned, and
+/// `Simulator` for any other request.
+pub fn answering_provider(pinned: Option<&str>) -> &'static str {
+    let endpoint = ENDPOINTS.iter().find(|(tag, ..)| Some(*tag) == pinned);
+    endpoint.map_or("Simulator", |(_, provider, _)| provider)
 }
 
 fn anthropic_models() -> Value {

@@ -25,6 +25,8 @@ pub struct SimRequest {
     pub perf_metrics: bool,
     /// True if hidden reasoning is to be shown: `reasoning.summary` (Responses), `includeThoughts` (Gemini).
     pub show_reasoning: bool,
+    /// The endpoint to which a router's request is pinned.
+    pub pinned: Option<String>,
     /// Words of the prompt, which count as its tokens.
     pub prompt_tokens: u64,
 }
@@ -79,8 +81,17 @@ fn understood(body: &Value, model: String, budget: Option<u64>) -> SimRequest {
         perf_metrics: flag("/perf_metrics_in_response") == Some(true),
         show_reasoning: has("/reasoning/summary")
             || flag("/generationConfig/thinkingConfig/includeThoughts") == Some(true),
+        pinned: pinned(body),
         prompt_tokens: prompt_tokens(body),
     }
+}
+
+/// The one endpoint of `provider.only`, if fallbacks are forbidden.
+fn pinned(body: &Value) -> Option<String> {
+    let routing = body.get("provider")?;
+    let only = routing.get("only")?.as_array()?;
+    let is_pinned = only.len() == 1 && routing.get("allow_fallbacks") == Some(&Value::Bool(false));
+    only.first()?.as_str().filter(|_| is_pinned).map(str::to_owned)
 }
 
 fn prompt_tokens(body: &Value) -> u64 {

@@ -58,6 +58,8 @@ pub enum SimRoute {
     },
     /// The list of models.
     Models(SimHost),
+    /// The endpoints of a router's model.
+    Endpoints(String),
     Health,
     /// The truth about recent requests.
     Truth,
@@ -90,9 +92,15 @@ fn get(path: &str) -> SimRoute {
         _ => match path.strip_prefix("/truth/") {
             Some(id) => SimRoute::TruthOf(id.to_owned()),
             None if path.ends_with("/models") => SimRoute::Models(SimHost::of(path)),
-            None => SimRoute::Unknown,
+            None => endpoints(path).map_or(SimRoute::Unknown, |model| SimRoute::Endpoints(model.to_owned())),
         },
     }
+}
+
+/// The model of `…/models/AUTHOR/SLUG/endpoints` at a router.
+fn endpoints(path: &str) -> Option<&str> {
+    let (_, model) = path.strip_suffix("/endpoints")?.split_once("/models/")?;
+    (SimHost::of(path) == SimHost::OpenRouter && model.split('/').count() == 2).then_some(model)
 }
 
 fn generate(path: &str) -> Option<SimRoute> {

@@ -139,11 +139,12 @@ fn meant(model_name: &str) -> String {
 }
 
 impl Scenario {
-    /// Parses a model name. Case matters.
+    /// Parses a model name; an author before it, as routers have them, is passed over. Case matters.
     ///
     /// # Errors
     /// [`ScenarioError`], whose text lists the valid choices.
     pub fn parse(model_name: &str) -> Result<Self, ScenarioError> {
+        let model_name = model_name.rsplit('/').next().unwrap_or(model_name);
         let fits = |preset: &&Preset| {
             let rest = model_name.strip_prefix(preset.name);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))

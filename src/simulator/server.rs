@@ -80,6 +80,7 @@ impl SimServerState {
                 let anthropic = parts.headers.contains_key("anthropic-version");
                 (200, listing::models(*host, anthropic))
             }
+            SimRoute::Endpoints(model) => (200, listing::endpoints(model)),
             SimRoute::Truth => {
                 let recent = listing::query_number(query, "recent").unwrap_or(TRUTH_DEFAULT);
                 let with_tokens = listing::query_number(query, "tokens") == Some(1);

@@ -45,7 +45,12 @@ async fn tell(backend: &Backend) {
 }
 
 fn stamps() -> PostOrigin {
-    PostOrigin { received_at: now(), key_id: "k1".to_owned(), runner: "aws-1".to_owned() }
+    PostOrigin {
+        received_at: now(),
+        key_id: "k1".to_owned(),
+        runner: "aws-1".to_owned(),
+        endpoint_tags: Arc::default(),
+    }
 }
 
 fn posted(kind: OutcomeKind, document: Value) -> Posted {
@@ -139,6 +144,7 @@ async fn a_post_is_one_row(backend: &Backend, store: &dyn Store) {
         received_at: now() + TimeDelta::seconds(9),
         key_id: "k2".to_owned(),
         runner: "b".to_owned(),
+        endpoint_tags: Arc::default(),
     };
     assert_eq!(keep(store, &again).await.unwrap(), RecordOutcome::Duplicate);
     let mut other = run.clone();

@@ -15,6 +15,7 @@ use super::write_queue::{QueueWriters, WriteQueue};
 use crate::storage::{Store, StoreError};
 use chrono::Utc;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -36,6 +37,8 @@ pub struct BridgePolicy {
     pub items_per_second: f64,
     /// Ids of the published profiles in the store.
     pub published_profiles: Vec<String>,
+    /// The endpoint of each direct provider whose runners state none.
+    pub endpoint_tags: Arc<BTreeMap<String, String>>,
 }
 
 /// State that all requests share.

@@ -15,6 +15,7 @@ use crate::storage::posts::{PostOrigin, Posted, posted_row};
 use crate::storage::{RecordOutcome, StoreError};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Maximum number of items in a batch.
@@ -161,8 +162,12 @@ fn item(
     if given.is_some() && id.is_none() {
         return refused(None, BridgeError::schema(format!("{path}._id"), "must be a text"));
     }
-    let stamps =
-        PostOrigin { received_at: who.at, key_id: who.key.id.clone(), runner: who.key.runner.clone() };
+    let stamps = PostOrigin {
+        received_at: who.at,
+        key_id: who.key.id.clone(),
+        runner: who.key.runner.clone(),
+        endpoint_tags: Arc::clone(&bridge.policy.endpoint_tags),
+    };
     let post = Posted { kind, document: fields, id: id.clone(), stamps };
     let row = match posted_row::row(post, &bridge.policy.published_profiles) {
         Ok(row) => row,

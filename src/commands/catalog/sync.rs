@@ -7,7 +7,8 @@ use crate::commands::exit::{CommandError, Exit};
 use crate::commands::interrupt::Interrupt;
 use crate::commands::run::access::{self, ProviderAccess, SIMULATOR};
 use crate::commands::stdout;
-use crate::domain::listing::Listing;
+use crate::domain::ModelRef;
+use crate::domain::listing::{ListedEndpoint, Listing};
 use crate::listings::SyncedListing;
 use crate::listings::reader::{ListingReader, not_begun};
 use crate::listings::transport::PageTransport;
@@ -90,6 +91,18 @@ pub async fn apart(
 ) -> Result<SyncedListing, CommandError> {
     let reader = reader(&context)?;
     Ok(sync_one(host, reader, context, store).await.synced)
+}
+
+/// Asks a router for the endpoints of one of its models.
+///
+/// # Errors
+/// The reason in a sentence.
+pub async fn endpoints(model: &ModelRef, context: &Context) -> Result<Vec<ListedEndpoint>, String> {
+    let reader = reader(context).map_err(|error| error.message)?;
+    let host = context.settings.hosts.find(&model.provider).map_err(|unknown| unknown.to_string())?;
+    let opened = access::open(host, context).await?;
+    let read = reader.endpoints(&opened.route, &model.model_id).await;
+    read.map_err(|wrong| context.settings.redactor().redact(&wrong.reason))
 }
 
 /// Reads a list that is kept elsewhere.

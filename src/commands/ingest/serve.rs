@@ -16,10 +16,12 @@ use crate::commands::scope::read_error;
 use crate::commands::stdout;
 use crate::daemon::memory_trim::MemoryTrimmer;
 use crate::domain::env_vars::{INGEST_API_KEY, RUNNER_CONFIG_TOKEN};
+use crate::domain::model::{ROUTERS, is_endpoint_tag};
 use crate::output::{print, units};
 use crate::settings::ingest::legacy_keys;
 use crate::storage::posts::ingest_keys::Action;
 use crate::wire::fd_table;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -50,6 +52,7 @@ pub async fn run(args: IngestServeArgs, context: Context) -> Result<Exit, Comman
         interval_minutes: args.interval,
         items_per_second: f64::from(args.rate),
         published_profiles: context.settings.profiles.published.value.clone(),
+        endpoint_tags: Arc::new(endpoint_tags(&args.endpoint_tags)?),
     };
     let legacy = legacy(&context)?;
     let opened = BridgeServer::open(store.clone(), policy, legacy, Journal::new(sink)).await;
@@ -66,6 +69,28 @@ pub async fn run(args: IngestServeArgs, context: Context) -> Result<Exit, Comman
     let lost = log.close();
     print::note(&farewell(&rest, cut, lost));
     Ok(Exit::Yes)
+}
+
+/// The endpoint of each provider whose runners state none.
+///
+/// # Errors
+/// Status 2 with the form, or for a router, whose rows can be of any endpoint.
+fn endpoint_tags(pairs: &[String]) -> Result<BTreeMap<String, String>, CommandError> {
+    let pair = |text: &String| {
+        let wrong = |why: &str| {
+            CommandError::usage(format!("--endpoint-tag {}: {why}", text.escape_debug()))
+                .hint("for example --endpoint-tag bedrock=bedrock/us-east-1")
+        };
+        let (provider, tag) = text.split_once('=').ok_or_else(|| wrong("write PROVIDER=TAG"))?;
+        if ROUTERS.contains(&provider) {
+            return Err(wrong("the rows of a router can be of any endpoint"));
+        }
+        if provider.is_empty() || !is_endpoint_tag(tag) {
+            return Err(wrong("a tag is letters, digits, - _ . and /"));
+        }
+        Ok((provider.to_owned(), tag.to_owned()))
+    };
+    pairs.iter().map(pair).collect()
 }
 
 fn no_key() -> CommandError {

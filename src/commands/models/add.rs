@@ -4,6 +4,7 @@ use super::candidates::{ModelCandidate, named, settled};
 use super::change::{ChangeSession, PlannedBatch, PlannedChange, count};
 use super::check::{CandidateContext, CandidateVerdict, CheckedCandidate, check};
 use super::choose::choose;
+use super::pins;
 use super::probe::{ProbeResult, TrialTimings, probe};
 use crate::cli::models::ModelsAddArgs;
 use crate::commands::context::{Context, store_error};
@@ -14,8 +15,9 @@ use crate::domain::{Failure, ModelRef};
 use crate::output::advice::told;
 use crate::output::{print, prompt, units};
 use crate::storage::Store;
-use crate::storage::catalog::PROBING;
 use crate::storage::catalog::enabled_fields::{DisableDetails, off, on};
+use crate::storage::catalog::endpoint_lanes::{PinnedEndpoint, pinned_endpoints, put_endpoints};
+use crate::storage::catalog::{CatalogEntry, PROBING};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeSet, HashSet};
 
@@ -59,11 +61,12 @@ pub async fn run(args: &ModelsAddArgs, context: &Context) -> Result<Exit, Comman
 /// # Errors
 /// As in [`run`].
 pub async fn add(
-    wanted: Vec<ModelCandidate>,
+    mut wanted: Vec<ModelCandidate>,
     adding: &AddOptions,
     context: &Context,
     session: &ChangeSession<'_>,
 ) -> Result<Exit, CommandError> {
+    pins::complete(&mut wanted, context, session.store, !adding.no_probe).await?;
     let entries =
         session.store.entries(None).await.map_err(|error| store_error("reading the catalog", error))?;
     let listed = listed(&wanted, session.store).await?;
@@ -135,12 +138,14 @@ async fn admit(
 ) -> Result<Exit, CommandError> {
     let how = if adding.no_probe { "disabled, with the status probing" } else { "after one real call each" };
     let heading = format!("add {}, {how}", count(going.len()));
-    let lines: Vec<String> = going.iter().map(|checked| checked.candidate.model.to_string()).collect();
+    let called = going.iter().flat_map(|checked| pins::lanes(&new_parts(checked)));
+    let lines: Vec<String> = called.map(|lane| lane.model.to_string()).collect();
     if !session.agreed(&heading, &lines, adding.must_ask || going.len() > 1).await? {
         return Ok(Exit::Yes);
     }
     let (changes, silent) = if adding.no_probe {
-        (going.iter().map(|checked| planned(checked, staged())).collect(), 0)
+        let staged = |checked| planned(checked, if is_measured(checked) { Map::new() } else { staged() });
+        (going.iter().map(staged).collect(), 0)
     } else {
         probed(&going, context, session).await?
     };
@@ -170,27 +175,69 @@ async fn probed(
     context: &Context,
     session: &ChangeSession<'_>,
 ) -> Result<(Vec<PlannedChange>, usize), CommandError> {
-    let candidates: Vec<ModelCandidate> = going.iter().map(with_its_metadata).collect();
-    let all = probe(&candidates, context, session.store, &session.interrupt.stop).await?;
+    let lanes: Vec<Vec<ModelCandidate>> =
+        going.iter().map(|checked| pins::lanes(&new_parts(checked))).collect();
+    let all = probe(&lanes.concat(), context, session.store, &session.interrupt.stop).await?;
     let (mut changes, mut silent) = (Vec::new(), 0);
-    for checked in going {
-        let model = &checked.candidate.model;
-        let Some(ProbeResult { answer, .. }) = all.iter().find(|probed| probed.model == *model) else {
-            continue;
-        };
+    for (checked, lanes) in going.iter().zip(&lanes) {
+        let of_model = |probed: &&ProbeResult| lanes.iter().any(|lane| lane.model == probed.model);
+        let probed: Vec<&ProbeResult> = all.iter().filter(of_model).collect();
+        silent += probed.iter().filter(|probed| probed.answer.is_err()).count();
+        changes.extend(judged(checked, &probed, context, &session.who));
+    }
+    Ok((changes, silent))
+}
+
+/// The change that follows from the calls of one model: of its endpoints those that answered are pinned. `None` if
+/// nothing is to change: it was not called, or a measured model did not answer at a further endpoint.
+fn judged(
+    checked: &CheckedCandidate,
+    probed: &[&ProbeResult],
+    context: &Context,
+    who: &str,
+) -> Option<PlannedChange> {
+    let mut failure = None;
+    for ProbeResult { model, answer } in probed {
         match answer {
-            Ok(answer) => {
-                say_answer(model, *answer, context);
-                changes.push(planned(checked, on(checked.entry.as_ref())));
-            }
-            Err(failure) => {
-                silent += 1;
-                say_failure(model, failure);
-                changes.push(planned(checked, failed(failure, &session.who)));
+            Ok(answer) => say_answer(model, *answer, context),
+            Err(why) => {
+                say_failure(model, why);
+                failure = Some(why);
             }
         }
     }
-    Ok((changes, silent))
+    let answered: Vec<&ModelRef> =
+        probed.iter().filter(|probed| probed.answer.is_ok()).map(|probed| &probed.model).collect();
+    if answered.is_empty() {
+        let why = failure.filter(|_| !is_measured(checked))?;
+        return Some(planned(checked, failed(why, who)));
+    }
+    let mut kept = checked.clone();
+    let silent = |endpoint: &PinnedEndpoint| {
+        let lane = checked.candidate.model.pinned(&endpoint.tag);
+        probed.iter().any(|probed| probed.model == lane && probed.answer.is_err())
+    };
+    let mut endpoints = pinned_endpoints(&checked.candidate.metadata);
+    endpoints.retain(|endpoint| !silent(endpoint));
+    put_endpoints(&mut kept.candidate.metadata, &endpoints);
+    Some(planned(&kept, if is_measured(checked) { Map::new() } else { on(checked.entry.as_ref()) }))
+}
+
+/// True if the model is measured already, and only its endpoints are to change.
+fn is_measured(checked: &CheckedCandidate) -> bool {
+    checked.entry.as_ref().is_some_and(CatalogEntry::is_enabled)
+}
+
+/// What a call has to try: the candidate with its staged quirks, but without endpoints that are measured already.
+fn new_parts(checked: &CheckedCandidate) -> ModelCandidate {
+    let mut candidate = with_its_metadata(checked);
+    if let Some(entry) = checked.entry.as_ref().filter(|entry| entry.is_enabled()) {
+        let there = pins::of(entry);
+        let mut endpoints = pinned_endpoints(&candidate.metadata);
+        endpoints.retain(|new| there.iter().all(|old| old.tag != new.tag));
+        put_endpoints(&mut candidate.metadata, &endpoints);
+    }
+    candidate
 }
 
 /// Prints that a model answered its call, and its figures.
@@ -207,9 +254,10 @@ pub fn say_failure(model: &ModelRef, failure: &Failure) {
 /// A staged model keeps the quirks that it was staged with.
 fn with_its_metadata(checked: &CheckedCandidate) -> ModelCandidate {
     let mut candidate = checked.candidate.clone();
-    let staged = checked.entry.as_ref().and_then(|entry| entry.fields.get("metadata")?.as_object().cloned());
-    let mut metadata = staged.unwrap_or_default();
+    let mut metadata = checked.entry.as_ref().and_then(pins::metadata).unwrap_or_default();
+    let endpoints = pins::joined(&pinned_endpoints(&metadata), &pinned_endpoints(&candidate.metadata));
     metadata.extend(candidate.metadata);
+    put_endpoints(&mut metadata, &endpoints);
     candidate.metadata = metadata;
     candidate
 }

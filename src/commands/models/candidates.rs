@@ -1,15 +1,17 @@
 //! The models to add, from arguments and a file.
 
+use super::pins;
 use crate::cli::models::ModelsAddArgs;
 use crate::commands::exit::CommandError;
 use crate::domain::ModelRef;
 use crate::domain::generation_request::QUIRKS;
+use crate::domain::model::ROUTERS;
 use crate::domain::name_rules::{LONGEST_NAME, check_name};
 use crate::domain::nearest::nearest;
 use crate::output::text::escape;
+use crate::storage::catalog::endpoint_lanes::{PinnedEndpoint, pinned_endpoints, put_endpoints};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use std::collections::HashSet;
 use std::io::Read;
 use std::path::Path;
 
@@ -48,7 +50,7 @@ impl ModelCandidate {
 pub fn named(args: &ModelsAddArgs, providers: &str) -> Result<Vec<ModelCandidate>, CommandError> {
     let mut found = Vec::new();
     for text in &args.models {
-        found.push(ModelCandidate::new(model(text).map_err(|error| error.hint(providers))?));
+        found.push(model(text).map_err(|error| error.hint(providers))?);
     }
     if let Some(file) = &args.from_file {
         found.extend(in_file(&read(file)?, file)?);
@@ -56,17 +58,16 @@ pub fn named(args: &ModelsAddArgs, providers: &str) -> Result<Vec<ModelCandidate
     Ok(found)
 }
 
-/// Removes repeated models and applies the flags, which concern all of them.
+/// Removes repeated models, whose pinned endpoints are joined, and applies the flags, which concern all of them.
 ///
 /// # Errors
-/// Status 2: no model, a display name for more than one model, an unknown quirk.
+/// Status 2: no model, a display name for more than one model, an unknown quirk, an endpoint for a model of no router.
 pub fn settled(
     mut found: Vec<ModelCandidate>,
     args: &ModelsAddArgs,
 ) -> Result<Vec<ModelCandidate>, CommandError> {
     let metadata = metadata(&args.metadata, args.force)?;
-    let mut seen = HashSet::new();
-    found.retain(|candidate| seen.insert(candidate.model.clone()));
+    found = joined(found);
     if found.is_empty() {
         return Err(CommandError::usage("no model was named")
             .hint("llmbench models add PROVIDER:MODEL_ID… or --from-file FILE; at a terminal, and without --yes, it asks"));
@@ -76,17 +77,69 @@ pub fn settled(
             .hint("give each its own in a file: {\"provider\": …, \"model_id\": …, \"display_name\": …}"));
     }
     for candidate in &mut found {
+        pin(candidate, &args.endpoints)?;
         candidate.metadata.extend(metadata.clone());
         candidate.display_name = args.display_name.clone().or(candidate.display_name.take());
     }
     Ok(found)
 }
 
-/// Parses a model; its parts may hold nothing that would forge a line of output.
-fn model(text: &str) -> Result<ModelRef, CommandError> {
+/// Each model once, with the endpoints of all its mentions.
+fn joined(found: Vec<ModelCandidate>) -> Vec<ModelCandidate> {
+    let mut once: Vec<ModelCandidate> = Vec::new();
+    for candidate in found {
+        match once.iter_mut().find(|there| there.model == candidate.model) {
+            Some(there) => {
+                let endpoints =
+                    pins::joined(&pinned_endpoints(&there.metadata), &pinned_endpoints(&candidate.metadata));
+                put_endpoints(&mut there.metadata, &endpoints);
+            }
+            None => once.push(candidate),
+        }
+    }
+    once
+}
+
+/// Pins a candidate to endpoints.
+///
+/// # Errors
+/// Status 2 if its provider routes nothing.
+fn pin(candidate: &mut ModelCandidate, tags: &[String]) -> Result<(), CommandError> {
+    if tags.is_empty() {
+        return Ok(());
+    }
+    if !candidate.model.is_routed() {
+        return Err(CommandError::usage(format!(
+            "--endpoint: {} is no router, and its models have no endpoints to choose from",
+            candidate.model.provider
+        ))
+        .hint(format!(
+            "routers are {}; --endpoint-tag of `models set` names a direct endpoint",
+            ROUTERS.join(", ")
+        )));
+    }
+    let new = tags.iter().map(|tag| Ok(endpoint(pins::checked_tag("--endpoint", tag)?)));
+    let new = new.collect::<Result<Vec<PinnedEndpoint>, CommandError>>()?;
+    let endpoints = pins::joined(&pinned_endpoints(&candidate.metadata), &new);
+    put_endpoints(&mut candidate.metadata, &endpoints);
+    Ok(())
+}
+
+fn endpoint(tag: String) -> PinnedEndpoint {
+    PinnedEndpoint { tag, ..PinnedEndpoint::default() }
+}
+
+/// Parses a model, with the endpoint behind an `@` of a router's; its parts may hold nothing that would forge a line of
+/// output.
+fn model(text: &str) -> Result<ModelCandidate, CommandError> {
     let model: ModelRef = text.parse().map_err(|error| CommandError::usage(format!("{error}")))?;
-    sound(&model)?;
-    Ok(model)
+    let mut candidate = ModelCandidate::new(model.unpinned());
+    sound(&candidate.model)?;
+    if let Some(tag) = model.endpoint_tag() {
+        let tag = pins::checked_tag("the endpoint", tag)?;
+        put_endpoints(&mut candidate.metadata, &[endpoint(tag)]);
+    }
+    Ok(candidate)
 }
 
 /// Refuses names that a bridge would refuse too.
@@ -151,7 +204,7 @@ fn in_file(text: &str, file: &Path) -> Result<Vec<ModelCandidate>, CommandError>
     let lines = text.lines().enumerate().map(|(place, line)| (place + 1, line.trim()));
     let meant = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
     let parsed = meant.map(|(place, line)| {
-        let found = if line.starts_with('{') { object(line) } else { plain(line) };
+        let found = if line.starts_with('{') { object(line) } else { model(line) };
         found.map_err(|error| {
             CommandError::usage(format!("--from-file {} line {place}: {}", file.display(), error.message))
         })
@@ -159,14 +212,13 @@ fn in_file(text: &str, file: &Path) -> Result<Vec<ModelCandidate>, CommandError>
     parsed.collect()
 }
 
-fn plain(line: &str) -> Result<ModelCandidate, CommandError> {
-    model(line).map(ModelCandidate::new)
-}
-
 fn object(line: &str) -> Result<ModelCandidate, CommandError> {
     let line: CandidateLine = serde_json::from_str(line).map_err(CommandError::usage)?;
-    let model = self::model(&format!("{}:{}", line.provider, line.model_id))?;
-    Ok(ModelCandidate { model, display_name: line.display_name, metadata: line.metadata })
+    let named = model(&format!("{}:{}", line.provider, line.model_id))?;
+    let endpoints = pins::joined(&pinned_endpoints(&line.metadata), &pinned_endpoints(&named.metadata));
+    let mut metadata = line.metadata;
+    put_endpoints(&mut metadata, &endpoints);
+    Ok(ModelCandidate { model: named.model, display_name: line.display_name, metadata })
 }
 
 #[cfg(test)]

@@ -1,12 +1,14 @@
 //! Checks of a candidate before any call. Pure: the table of hosts and the catalog in, findings out.
 
 use super::candidates::ModelCandidate;
+use super::pins;
 use crate::commands::unknown_names::near_among;
 use crate::domain::ModelRef;
 use crate::domain::sourced::Sourced;
 use crate::providers::bedrock_ids;
 use crate::providers::hosts::{Auth, Host, Hosts, UnknownHost};
 use crate::providers::suitability::{self, Hint};
+use crate::storage::catalog::endpoint_lanes::pinned_endpoints;
 use crate::storage::catalog::{CatalogEntry, PROBING};
 use std::collections::HashSet;
 
@@ -14,7 +16,7 @@ use std::collections::HashSet;
 #[derive(Debug, Clone, PartialEq)]
 pub struct CheckedCandidate {
     pub candidate: ModelCandidate,
-    /// Its entry, if it has one that is still on probation.
+    /// Its entry, if it has one: on probation, or measured and to be pinned to further endpoints.
     pub entry: Option<CatalogEntry>,
     pub verdict: CandidateVerdict,
     /// Remarks for the user about it.
@@ -73,7 +75,8 @@ pub fn check(
         notes.extend(near.map(|near| format!("its provider lists no such model; {near}")));
     }
     let verdict = match (&entry, twin) {
-        (Some(entry), _) if entry.is_enabled() => CandidateVerdict::There,
+        (Some(entry), _) if entry.is_enabled() && !pins_more(&candidate, entry) => CandidateVerdict::There,
+        (Some(entry), _) if entry.is_enabled() => CandidateVerdict::Goes,
         (_, Some(twin)) if twin.is_enabled() => CandidateVerdict::Refused(format!(
             "`{}` is enabled already and differs in case alone",
             twin.model
@@ -89,6 +92,12 @@ pub fn check(
         _ => CandidateVerdict::Goes,
     };
     Ok(CheckedCandidate { candidate, entry, verdict, notes, profiles })
+}
+
+/// True if a candidate is pinned to an endpoint to which its entry is not.
+fn pins_more(candidate: &ModelCandidate, entry: &CatalogEntry) -> bool {
+    let there = pins::of(entry);
+    pinned_endpoints(&candidate.metadata).iter().any(|new| there.iter().all(|old| old.tag != new.tag))
 }
 
 fn region(host: &Host) -> Option<&str> {

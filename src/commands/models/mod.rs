@@ -8,6 +8,7 @@ mod check;
 pub mod choose;
 mod history;
 mod list;
+mod pins;
 mod probe;
 mod remove;
 mod select;

@@ -1,12 +1,17 @@
-//! `llmbench models set`: edits an entry apart from being enabled: its display name and its request quirks.
+//! `llmbench models set`: edits an entry apart from being enabled: its display name, what is said of its endpoints and
+//! weights, and its request quirks.
 
 use super::candidates::metadata;
 use super::change::{ChangeSession, PlannedBatch, PlannedChange};
+use super::pins;
 use super::switch::{ask_and_do, chosen};
 use crate::cli::models::ModelsSetArgs;
 use crate::commands::context::Context;
 use crate::commands::exit::{CommandError, Exit};
+use crate::domain::generation_request::{ENDPOINT_TAG, QUANTIZATION};
+use crate::domain::model::quantization;
 use crate::output::print;
+use crate::storage::catalog::endpoint_lanes::{pinned_endpoints, put_endpoints};
 use crate::storage::catalog::{CatalogEntry, QUIRKS_AT_THE_TOP};
 use serde_json::{Map, Value, json};
 
@@ -15,6 +20,11 @@ struct ModelEdits {
     display_name: Option<String>,
     metadata: Map<String, Value>,
     unset: Vec<String>,
+    /// The quantization of the model, or of one of its pinned endpoints.
+    quantization: Option<String>,
+    endpoint: Option<String>,
+    /// Tags of pinned endpoints that are taken away.
+    unpin: Vec<String>,
 }
 
 /// Runs `llmbench models set` to its exit status.
@@ -22,7 +32,11 @@ struct ModelEdits {
 /// # Errors
 /// An unknown quirk, one name for several models, selectors that match nothing, nobody to ask, a store that fails.
 pub async fn run(args: &ModelsSetArgs, context: &Context) -> Result<Exit, CommandError> {
-    let metadata = metadata(&args.metadata, args.force)?;
+    let mut metadata = metadata(&args.metadata, args.force)?;
+    if let Some(tag) = &args.endpoint_tag {
+        let tag = pins::checked_tag("--endpoint-tag", tag)?;
+        metadata.insert(ENDPOINT_TAG.to_owned(), json!(tag));
+    }
     if let Some(key) = args.unset.iter().find(|key| metadata.contains_key(*key)) {
         return Err(CommandError::usage(format!(
             "`{}` is to be set and to be taken away: say one of the two",
@@ -35,10 +49,20 @@ pub async fn run(args: &ModelsSetArgs, context: &Context) -> Result<Exit, Comman
         return Err(CommandError::usage("--display-name is for one model").hint("name them one by one"));
     }
     let session = ChangeSession::new(store.as_ref(), context, args.consent)?;
-    let wanted = ModelEdits { display_name: args.display_name.clone(), metadata, unset: args.unset.clone() };
+    let wanted = ModelEdits {
+        display_name: args.display_name.clone(),
+        metadata,
+        unset: args.unset.clone(),
+        quantization: args.quantization.as_deref().map(word).transpose()?,
+        endpoint: args.endpoint.clone(),
+        unpin: args.unpin.clone(),
+    };
     let mut changes = Vec::new();
     for entry in &selection.entries {
-        let set = fields(entry, &wanted);
+        let set = fields(entry, &wanted).map_err(|why| {
+            CommandError::usage(format!("{}: {why}", entry.model))
+                .hint(format!("llmbench models show '{}' lists its endpoints", entry.model))
+        })?;
         if set.is_empty() {
             print::note(&format!("{} says so already and stays as it is", entry.model));
         } else {
@@ -49,15 +73,34 @@ pub async fn run(args: &ModelsSetArgs, context: &Context) -> Result<Exit, Comman
     ask_and_do(&session, intent, selection.must_ask).await
 }
 
+/// A quantization as rows have it.
+///
+/// # Errors
+/// Status 2 for any other text.
+fn word(text: &str) -> Result<String, CommandError> {
+    quantization(text).ok_or_else(|| {
+        CommandError::usage(format!("--quantization {}: it is one word", text.escape_debug()))
+            .hint("for example fp8, bf16, int4; --unset quantization takes it away")
+    })
+}
+
 /// The fields of an entry that change, with their new values; null removes a field.
-fn fields(entry: &CatalogEntry, wanted: &ModelEdits) -> Map<String, Value> {
+///
+/// # Errors
+/// A sentence, if the model has no such endpoint, or cannot have what is said.
+fn fields(entry: &CatalogEntry, wanted: &ModelEdits) -> Result<Map<String, Value>, String> {
     let mut set = Map::new();
     if let Some(name) = &wanted.display_name {
         set.insert("display_name".to_owned(), json!(name));
     }
-    let present = entry.fields.get("metadata").and_then(Value::as_object).cloned().unwrap_or_default();
+    let present = pins::metadata(entry).unwrap_or_default();
     let mut quirks = present.clone();
     quirks.extend(wanted.metadata.clone());
+    if entry.model.is_routed() && wanted.metadata.contains_key(ENDPOINT_TAG) {
+        let add = format!("llmbench models add '{}' --endpoint TAG pins one", entry.model);
+        return Err(format!("--endpoint-tag is for direct providers; {add}"));
+    }
+    endpoints(&mut quirks, wanted)?;
     quirks.retain(|key, _| !wanted.unset.contains(key));
     if quirks != present {
         set.insert(
@@ -70,7 +113,31 @@ fn fields(entry: &CatalogEntry, wanted: &ModelEdits) -> Map<String, Value> {
         set.insert((*key).to_owned(), Value::Null);
     }
     set.retain(|name, new| entry.fields.get(name).unwrap_or(&Value::Null) != new);
-    set
+    Ok(set)
+}
+
+/// Changes the pinned endpoints, and what is said of the weights.
+fn endpoints(quirks: &mut Map<String, Value>, wanted: &ModelEdits) -> Result<(), String> {
+    let mut pinned = pinned_endpoints(quirks);
+    if let Some(tag) = wanted.unpin.iter().find(|tag| pinned.iter().all(|there| there.tag != **tag)) {
+        return Err(format!("it is not pinned to `{}`", tag.escape_debug()));
+    }
+    let had_any = !pinned.is_empty();
+    pinned.retain(|endpoint| !wanted.unpin.contains(&endpoint.tag));
+    match (&wanted.quantization, &wanted.endpoint) {
+        (None, _) => {}
+        (Some(_), None) if had_any => return Err("say of which endpoint: --endpoint TAG".to_owned()),
+        (Some(word), None) => drop(quirks.insert(QUANTIZATION.to_owned(), json!(word))),
+        (Some(word), Some(tag)) => {
+            let endpoint = pinned.iter_mut().find(|there| there.tag == *tag);
+            let endpoint = endpoint.ok_or_else(|| format!("it is not pinned to `{}`", tag.escape_debug()))?;
+            endpoint.quantization = Some(word.clone());
+        }
+    }
+    if had_any {
+        put_endpoints(quirks, &pinned);
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -82,8 +149,47 @@ mod tests {
             display_name: name.map(str::to_owned),
             metadata: metadata.as_object().unwrap().clone(),
             unset: unset.iter().map(|key| (*key).to_owned()).collect(),
+            quantization: None,
+            endpoint: None,
+            unpin: Vec::new(),
         };
-        Value::Object(fields(&CatalogEntry::new(entry.as_object().unwrap().clone()), &wanted))
+        Value::Object(fields(&CatalogEntry::new(entry.as_object().unwrap().clone()), &wanted).unwrap())
+    }
+
+    #[test]
+    fn weights_are_said_of_a_model_or_of_one_of_its_endpoints() {
+        let edits = |quantization: Option<&str>, endpoint: Option<&str>, unpin: &[&str]| ModelEdits {
+            display_name: None,
+            metadata: Map::new(),
+            unset: Vec::new(),
+            quantization: quantization.map(str::to_owned),
+            endpoint: endpoint.map(str::to_owned),
+            unpin: unpin.iter().map(|tag| (*tag).to_owned()).collect(),
+        };
+        let changed = |entry: &Value, edits: &ModelEdits| {
+            fields(&CatalogEntry::new(entry.as_object().unwrap().clone()), edits).map(Value::Object)
+        };
+        let direct = json!({"provider": "groq", "model_id": "a"});
+        let said = changed(&direct, &edits(Some("fp8"), None, &[])).unwrap();
+        assert_eq!(said, json!({"metadata": {"quantization": "fp8"}}));
+        let routed = json!({"provider": "openrouter", "model_id": "a/b",
+            "metadata": {"endpoints": [{"tag": "x"}, {"tag": "y"}]}});
+        let said = changed(&routed, &edits(Some("fp4"), Some("y"), &["x"])).unwrap();
+        assert_eq!(said, json!({"metadata": {"endpoints": [{"tag": "y", "quantization": "fp4"}]}}));
+        assert_eq!(changed(&routed, &edits(None, None, &["x", "y"])).unwrap(), json!({"metadata": null}));
+        for (wrong, why) in [
+            (edits(Some("fp4"), None, &[]), "say of which endpoint"),
+            (edits(Some("fp4"), Some("z"), &[]), "it is not pinned to `z`"),
+            (edits(None, None, &["z"]), "it is not pinned to `z`"),
+        ] {
+            assert!(changed(&routed, &wrong).unwrap_err().starts_with(why));
+        }
+        let tag = ModelEdits {
+            metadata: Map::from_iter([(ENDPOINT_TAG.to_owned(), json!("t"))]),
+            ..edits(None, None, &[])
+        };
+        assert!(changed(&routed, &tag).unwrap_err().starts_with("--endpoint-tag is for direct providers"));
+        assert_eq!(changed(&direct, &tag).unwrap(), json!({"metadata": {"endpoint_tag": "t"}}));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::add::{say_answer, say_failure};
 use super::candidates::ModelCandidate;
 use super::change::{ChangeSession, PlannedBatch, PlannedChange, count};
+use super::pins;
 use super::probe::{ProbeResult, probe};
 use super::select::{Selection, select};
 use crate::cli::models::{ModelsDisableArgs, ModelsEnableArgs};
@@ -16,7 +17,7 @@ use crate::storage::catalog::CatalogEntry;
 use crate::storage::catalog::enabled_fields::{DisableDetails, off, on};
 use chrono::Utc;
 use serde_json::Value;
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 /// Runs `llmbench models disable` to its exit status.
 ///
@@ -95,25 +96,30 @@ async fn answered(
     entries: &[CatalogEntry],
     context: &Context,
     session: &ChangeSession<'_>,
-) -> Result<HashSet<ModelRef>, CommandError> {
+) -> Result<BTreeSet<ModelRef>, CommandError> {
     let candidate = |entry: &CatalogEntry| ModelCandidate {
-        metadata: entry.fields.get("metadata").and_then(Value::as_object).cloned().unwrap_or_default(),
+        metadata: pins::metadata(entry).unwrap_or_default(),
         ..ModelCandidate::new(entry.model.clone())
     };
-    let candidates: Vec<ModelCandidate> = entries.iter().map(candidate).collect();
+    let candidates: Vec<ModelCandidate> =
+        entries.iter().flat_map(|entry| pins::lanes(&candidate(entry))).collect();
     let probed = probe(&candidates, context, session.store, &session.interrupt.stop).await?;
-    let mut answered = HashSet::new();
+    let (mut answered, mut silent) = (BTreeSet::new(), BTreeSet::new());
     for ProbeResult { model, answer } in probed {
         match answer {
             Ok(answer) => {
                 say_answer(&model, answer, context);
-                answered.insert(model);
+                answered.insert(model.unpinned());
             }
             Err(failure) => {
                 say_failure(&model, &failure);
-                print::note(&format!("{model} stays as it is; --no-probe enables it all the same"));
+                silent.insert(model.unpinned());
             }
         }
+    }
+    // One endpoint that answers is enough for a model.
+    for model in silent.difference(&answered) {
+        print::note(&format!("{model} stays as it is; --no-probe enables it all the same"));
     }
     Ok(answered)
 }

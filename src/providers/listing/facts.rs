@@ -2,6 +2,7 @@
 //! list must not fail over it.
 
 use crate::domain::listing::ModelFacts;
+use crate::domain::model;
 use chrono::{DateTime, NaiveDate};
 use serde_json::Value;
 
@@ -48,11 +49,9 @@ pub fn common(entry: &Value) -> ModelFacts {
     }
 }
 
-/// A stated quantization in lower case; providers write `unknown` or an empty text where they state none.
+/// The quantization, if a provider states one.
 pub fn quantization(stated: Option<&Value>) -> Option<String> {
-    let word = stated?.as_str()?.trim().to_lowercase();
-    let is_word = word.len() <= 20 && word.chars().all(|ch| ch.is_ascii_alphanumeric() || "-_.".contains(ch));
-    (is_word && !matches!(word.as_str(), "" | "unknown" | "none")).then_some(word)
+    model::quantization(stated?.as_str()?)
 }
 
 /// A price in dollars per million tokens. `unit` is a million divided by the number of tokens

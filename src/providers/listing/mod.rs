@@ -14,7 +14,6 @@ mod openai;
 mod openrouter;
 mod types;
 
-pub use openrouter::is_tag;
 pub use types::{ListingEndpoint, ListingEntry, ListingFormat, ListingPage};
 use types::{page, token};
 

@@ -4,6 +4,7 @@
 use super::facts;
 use super::types::{ListingEndpoint, ListingEntry, ListingFormat, ListingPage, entry, items};
 use crate::domain::listing::ListedEndpoint;
+use crate::domain::model::is_endpoint_tag;
 use serde_json::Value;
 
 /// The largest page size.
@@ -72,7 +73,7 @@ pub fn endpoints(document: &Value) -> Result<Vec<ListedEndpoint>, String> {
 fn endpoint(raw: &Value) -> Option<ListedEndpoint> {
     let text = |name: &str| raw.get(name)?.as_str().map(str::trim).filter(|text| !text.is_empty());
     let number = |pointer: &str| raw.pointer(pointer)?.as_f64().filter(|number| *number >= 0.0);
-    let tag = text("tag").filter(|tag| is_tag(tag))?;
+    let tag = text("tag").filter(|tag| is_endpoint_tag(tag))?;
     Some(ListedEndpoint {
         tag: tag.to_owned(),
         provider_name: text("provider_name").unwrap_or(tag).chars().take(100).collect(),
@@ -81,12 +82,6 @@ fn endpoint(raw: &Value) -> Option<ListedEndpoint> {
         uptime_1d: number("/uptime_last_1d"),
         throughput_p50: number("/throughput_last_30m/p50"),
     })
-}
-
-/// True if a text can be the tag of an endpoint: `deepinfra/fp4`, `novita`, `google-vertex/us-east5`.
-pub fn is_tag(text: &str) -> bool {
-    let fits = |ch: char| ch.is_ascii_alphanumeric() || "-_./".contains(ch);
-    !text.is_empty() && text.len() <= 100 && text.chars().all(fits) && !text.starts_with('/')
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 use super::sse::{NUMBER, SECOND_NUMBER, SseFormat, TEXT, Template};
 use super::{Closing, ResponseContext, ResponseWriter, SimTextPiece, usage};
 use crate::providers::protocols::Channel;
+use crate::simulator::listing;
 use crate::simulator::route::SimHost;
 use serde_json::{Map, Value, json};
 
@@ -157,7 +158,8 @@ fn without_choices(setting: &ResponseContext) -> Value {
     let mut chunk = Map::new();
     chunk.insert("id".into(), json!(format!("chatcmpl-{}", setting.id)));
     if setting.host == SimHost::OpenRouter {
-        chunk.insert("provider".into(), json!("Simulator"));
+        let provider = listing::answering_provider(setting.ask.pinned.as_deref());
+        chunk.insert("provider".into(), json!(provider));
     }
     chunk.insert("object".into(), json!("chat.completion.chunk"));
     chunk.insert("created".into(), json!(setting.created));

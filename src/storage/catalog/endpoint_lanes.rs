@@ -89,8 +89,8 @@ mod tests {
 
     #[test]
     fn each_pinned_endpoint_is_a_lane_with_facts_of_its_own() {
-        let endpoints =
-            json!({"deepinfra/fp4": {"quantization": "fp4", "provider_name": "DeepInfra"}, "novita": {}});
+        let deepinfra = json!({"tag": "deepinfra/fp4", "quantization": "fp4", "provider_name": "DeepInfra"});
+        let endpoints = json!([deepinfra, {"tag": "novita"}, {"tag": "novita"}, {"tag": " "}, 7]);
         let metadata = json!({"endpoints": endpoints, "quantization": "bf16", "reasoning_effort": "low"});
         let lanes = endpoint_lanes(vec![item("openrouter:a/b", &metadata)]);
         let told: Vec<String> = lanes.iter().map(|lane| lane.model.to_string()).collect();

@@ -17,6 +17,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 pub use posted_row::{Flaw, OWN_FIELDS, listing};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Sender and time as the server knows them: clients cannot change them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +29,9 @@ pub struct PostOrigin {
     pub key_id: String,
     /// The runner that the key was given to.
     pub runner: String,
+    /// The endpoint of each direct provider whose rows may lack one, as the operator says: `bedrock` →
+    /// `bedrock/us-east-1`. Older runners state none.
+    pub endpoint_tags: Arc<BTreeMap<String, String>>,
 }
 
 /// One posted run or failure.

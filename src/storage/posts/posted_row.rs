@@ -249,13 +249,26 @@ fn natural(kind: OutcomeKind, fields: &Map<String, Value>) -> String {
 }
 
 fn stamp(fields: &mut Map<String, Value>, kind: OutcomeKind, stamps: &PostOrigin) {
-    let PostOrigin { received_at, key_id, runner } = stamps;
+    let PostOrigin { received_at, key_id, runner, endpoint_tags } = stamps;
+    put_endpoint_tag(fields, endpoint_tags);
     let name = if kind == OutcomeKind::Run { "run_ts" } else { "ts" };
     let at = fields.get(name).and_then(Value::as_str).and_then(field_types::parse_date);
     let doubtful = at.is_some_and(|at| at < *received_at - OLDEST || at > *received_at + NEWEST);
     let stamps = [field_types::date_value(*received_at), json!(key_id), json!(runner), json!(true)];
     let stamps = OWN_FIELDS.iter().zip(stamps).take(if doubtful { 4 } else { 3 });
     fields.extend(stamps.map(|(name, value)| ((*name).to_owned(), value)));
+}
+
+/// Gives a direct provider's row the endpoint that the operator named, if the runner states none.
+fn put_endpoint_tag(fields: &mut Map<String, Value>, endpoint_tags: &BTreeMap<String, String>) {
+    let is_stated = |name: &str| fields.get(name).is_some_and(|value| !value.is_null());
+    if is_stated("route_endpoint_tag") || is_stated("transport_provider") {
+        return;
+    }
+    let provider = fields.get("provider").and_then(Value::as_str);
+    if let Some(tag) = provider.and_then(|provider| endpoint_tags.get(provider)) {
+        fields.insert("route_endpoint_tag".to_owned(), json!(tag));
+    }
 }
 
 /// Reads a posted list of a provider's models. Infers nothing from it about served models.

@@ -6,7 +6,9 @@ use proptest::prelude::*;
 
 fn stamps() -> PostOrigin {
     let received_at = field_types::parse_date("2026-11-23T09:00:00Z").unwrap();
-    PostOrigin { received_at, key_id: "k1".to_owned(), runner: "aws-1".to_owned() }
+    let tag = ("tagged".to_owned(), "tagged/us-east-1".to_owned());
+    let endpoint_tags = Arc::new(BTreeMap::from([tag]));
+    PostOrigin { received_at, key_id: "k1".to_owned(), runner: "aws-1".to_owned(), endpoint_tags }
 }
 
 fn posted(kind: OutcomeKind, document: Value) -> Posted {
@@ -247,4 +249,16 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_direct_provider_s_row_has_the_endpoint_that_the_operator_named_unless_it_states_one() {
+    let tag_of = |provider: &str, name: &str, value: Value| {
+        let document = with(with(run(), "provider", json!(provider)), name, value);
+        row_of(OutcomeKind::Run, document).text("route_endpoint_tag").to_owned()
+    };
+    assert_eq!(tag_of("tagged", "route_endpoint_tag", Value::Null), "tagged/us-east-1");
+    assert_eq!(tag_of("tagged", "route_endpoint_tag", json!("tagged/eu")), "tagged/eu");
+    assert_eq!(tag_of("tagged", "transport_provider", json!("openrouter")), "");
+    assert_eq!(tag_of("other", "route_endpoint_tag", Value::Null), "");
 }

@@ -1,7 +1,7 @@
 //! One successful attempt with all its figures: a document of `metrics_cloud_v2` or `metrics_cloud_probe`, with the
 //! field names of the data contract. `measure::timeline` computes the figures.
 
-use crate::domain::{Failure, ModelRef};
+use crate::domain::Failure;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -21,23 +21,6 @@ impl Outcome {
         match self {
             Outcome::Success(run) => &run.id,
             Outcome::Failure(failure) => &failure.id,
-        }
-    }
-
-    /// The lane that the attempt belongs to: the model, and the endpoint of a routed request.
-    pub fn lane(&self) -> ModelRef {
-        let (model, tag) = match self {
-            Outcome::Success(run) => {
-                (ModelRef::new(&run.provider, &run.model_name), run.route_endpoint_tag.as_deref())
-            }
-            Outcome::Failure(failure) => {
-                let tag = failure.extra.get("route_endpoint_tag").and_then(Value::as_str);
-                (ModelRef::new(&failure.provider, &failure.model_name), tag)
-            }
-        };
-        match tag.filter(|_| model.is_routed()) {
-            Some(tag) => model.pinned(tag),
-            None => model,
         }
     }
 }

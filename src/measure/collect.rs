@@ -36,8 +36,9 @@ impl OutcomeCollector {
         collector
     }
 
-    pub fn add(&mut self, outcome: &Outcome) {
-        let place = self.place(outcome.lane());
+    /// Adds an outcome of a model as it was asked for, with its pinned endpoint.
+    pub fn add(&mut self, model: &ModelRef, outcome: &Outcome) {
+        let place = self.place(model.clone());
         self.tallies[place].add(outcome);
     }
 
@@ -192,8 +193,8 @@ mod tests {
     fn models_keep_their_order_and_silent_ones_are_listed() {
         let (a, b) = (ModelRef::new("z", "1"), ModelRef::new("a", "2"));
         let mut collector = OutcomeCollector::expecting([&a, &b]);
-        collector.add(&success(run("new", "3", 0.1)));
-        collector.add(&success(run("a", "2", 0.1)));
+        collector.add(&ModelRef::new("new", "3"), &success(run("new", "3", 0.1)));
+        collector.add(&b, &success(run("a", "2", 0.1)));
         let reports = collector.finish();
         let names: Vec<String> = reports.iter().map(|report| report.model.to_string()).collect();
         assert_eq!(names, ["z:1", "a:2", "new:3"]);

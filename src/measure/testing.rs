@@ -2,7 +2,7 @@
 
 use crate::domain::failure::{Failure, fingerprint, normalize};
 use crate::domain::run::{Connection, ConnectionInfo, Phases, Quality, Speeds, StreamShape, Tokens};
-use crate::domain::{FailureKind, FailureStage, Outcome, Run};
+use crate::domain::{FailureKind, FailureStage, ModelRef, Outcome, Run};
 use crate::measure::collect::OutcomeCollector;
 use crate::measure::report::{LoadReport, Report, RunParameters};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -164,7 +164,13 @@ pub fn report() -> Report {
     ));
     outcomes.push(failure("openai", hostile, FailureKind::HardModel, "no such model: \x1b[31mred"));
     let mut collector = OutcomeCollector::default();
-    outcomes.iter().for_each(|outcome| collector.add(outcome));
+    for outcome in &outcomes {
+        let (provider, model) = match outcome {
+            Outcome::Success(run) => (&run.provider, &run.model_name),
+            Outcome::Failure(failure) => (&failure.provider, &failure.model_name),
+        };
+        collector.add(&ModelRef::new(provider, model), outcome);
+    }
     Report {
         started_at: moment(),
         ended_at: moment() + TimeDelta::milliseconds(12_345),

@@ -120,7 +120,7 @@ fn spread(sorted: &[f64], (low, high): (f64, f64), unicode: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{FailureKind, Outcome};
+    use crate::domain::{FailureKind, ModelRef, Outcome};
     use crate::measure::collect::OutcomeCollector;
     use crate::measure::testing::{failure, run};
 
@@ -128,10 +128,12 @@ mod tests {
         let mut collector = OutcomeCollector::expecting(&[]);
         for (name, ttft) in [("slow", 0.9), ("fast", 0.1), ("also", 0.1)] {
             for n in 0..6 {
-                collector.add(&Outcome::Success(Box::new(run("groq", name, ttft + f64::from(n) * 0.01))));
+                let outcome = Outcome::Success(Box::new(run("groq", name, ttft + f64::from(n) * 0.01)));
+                collector.add(&ModelRef::new("groq", name), &outcome);
             }
         }
-        collector.add(&failure("groq", "dead", FailureKind::Auth, "no"));
+        let dead = failure("groq", "dead", FailureKind::Auth, "no");
+        collector.add(&ModelRef::new("groq", "dead"), &dead);
         collector.finish()
     }
 

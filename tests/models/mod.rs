@@ -2,6 +2,7 @@
 
 mod choosing;
 mod enabling;
+mod endpoints;
 mod operator;
 mod terminal;
 

@@ -148,7 +148,12 @@ impl ResultRecorder {
                 continue;
             }
             failed = matches!(attempted.outcome, Outcome::Failure(_));
-            self.count(&attempted.outcome, failed);
+            self.count(model, &attempted.outcome, failed);
+            if let Outcome::Success(run) = &attempted.outcome
+                && let Some(mismatch) = &run.endpoint_mismatch
+            {
+                self.progress.note(&format!("warning: {model}: {mismatch}; its row names no endpoint"));
+            }
         }
         failed
     }
@@ -158,8 +163,8 @@ impl ResultRecorder {
         self.progress.note(text);
     }
 
-    fn count(&self, outcome: &Outcome, failed: bool) {
-        self.collector.borrow_mut().add(outcome);
+    fn count(&self, model: &ModelRef, outcome: &Outcome, failed: bool) {
+        self.collector.borrow_mut().add(model, outcome);
         self.progress.finished(outcome);
         let delay = match outcome {
             Outcome::Success(run) => run.quality.dispatch_delay_seconds,

@@ -80,6 +80,9 @@ fn finished(slot: &Slot, outcome: &Outcome, took: Duration) {
             let ttft_seconds = run.speeds.time_to_first_token;
             let (tokens_per_second, suspect) = (run.speeds.tokens_per_second, run.quality.suspect);
             info!(provider, model, profile, seconds, ttft_seconds, tokens_per_second, suspect, "measured");
+            if let Some(why) = &run.endpoint_mismatch {
+                warn!(provider, model, why, "a row names no endpoint");
+            }
         }
         Outcome::Failure(failure) => {
             let (kind, stage) = (failure.error_kind.as_str(), failure.stage.as_str());

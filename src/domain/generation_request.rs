@@ -15,7 +15,7 @@ pub struct GenerationRequest {
     pub temperature: Option<f64>,
     /// The reasoning effort to send; `None` sends none.
     pub reasoning_effort: Option<String>,
-    /// Request quirks of this model from the catalog (`omit_temperature`, `additional_model_request_fields`, …).
+    /// Request quirks of this model from the catalog (`omit_temperature`, `region`, …).
     pub metadata: Map<String, Value>,
 }
 
@@ -25,5 +25,7 @@ pub const OMIT_TEMPERATURE: &str = "omit_temperature";
 pub const REASONING_EFFORT: &str = "reasoning_effort";
 /// A quirk: the model's own request fields, merged into the body.
 pub const EXTRA_FIELDS: &str = "additional_model_request_fields";
+/// A quirk: the region (Bedrock) or location (Vertex) that serves the model, overriding the host's.
+pub const REGION: &str = "region";
 /// Every quirk that requests obey.
-pub const QUIRKS: [&str; 3] = [OMIT_TEMPERATURE, REASONING_EFFORT, EXTRA_FIELDS];
+pub const QUIRKS: [&str; 4] = [OMIT_TEMPERATURE, REASONING_EFFORT, EXTRA_FIELDS, REGION];

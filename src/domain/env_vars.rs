@@ -124,6 +124,8 @@ pub const GOOGLE_VERTEX_LOCATION: &str = "GOOGLE_VERTEX_LOCATION";
 pub const VERTEXAI_PROJECT: &str = "VERTEXAI_PROJECT";
 /// Location of Vertex under litellm's name.
 pub const VERTEXAI_LOCATION: &str = "VERTEXAI_LOCATION";
+/// Location of Google's own models on Vertex under the name in the Python runner.
+pub const VERTEX_LOCATION: &str = "VERTEX_LOCATION";
 /// Base URL of Vertex without `/v1`, for all of its models.
 pub const VERTEX_BASE_URL: &str = "VERTEX_BASE_URL";
 /// Base URL of Vertex under the name in Google's SDK.
@@ -294,6 +296,7 @@ pub const ALL: &[&str] = &[
     GOOGLE_VERTEX_LOCATION,
     VERTEXAI_PROJECT,
     VERTEXAI_LOCATION,
+    VERTEX_LOCATION,
     VERTEX_BASE_URL,
     GOOGLE_VERTEX_BASE_URL,
     ANTHROPIC_VERTEX_BASE_URL,

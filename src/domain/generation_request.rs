@@ -15,7 +15,7 @@ pub struct GenerationRequest {
     pub temperature: Option<f64>,
     /// The reasoning effort to send; `None` sends none.
     pub reasoning_effort: Option<String>,
-    /// Request quirks of this model from the catalog (`omit_temperature`, `additional_model_request_fields`, …).
+    /// Request quirks of this model from the catalog (`omit_temperature`, `region`, …).
     pub metadata: Map<String, Value>,
 }
 
@@ -34,5 +34,7 @@ pub const ENDPOINT_TAG: &str = "endpoint_tag";
 pub const ENDPOINTS: &str = "endpoints";
 /// In the facts of a pinned endpoint: the name under which its provider answers, for example `DeepInfra`.
 pub const PROVIDER_NAME: &str = "provider_name";
+/// A quirk: the region (Bedrock) or location (Vertex) that serves the model, overriding the host's.
+pub const REGION: &str = "region";
 /// Every quirk that requests obey.
-pub const QUIRKS: [&str; 3] = [OMIT_TEMPERATURE, REASONING_EFFORT, EXTRA_FIELDS];
+pub const QUIRKS: [&str; 4] = [OMIT_TEMPERATURE, REASONING_EFFORT, EXTRA_FIELDS, REGION];

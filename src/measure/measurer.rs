@@ -138,7 +138,7 @@ impl Measurer {
             Ok(recording) => recording,
             Err(gone) => return self.never_sent(&spec, broken(&gone)),
         };
-        let region = subject.route.region();
+        let region = subject.route.region_for(&plan.ask);
         let (redactor, judged_sheet, judged_plan) = (Arc::clone(&self.redactor), spec.clone(), plan.clone());
         let judged = self
             .decode_thread

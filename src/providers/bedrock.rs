@@ -12,7 +12,7 @@ use crate::domain::failure::{FailureDetail, FailureKind, FailureStage};
 use crate::wire::{Origin, WireRequest};
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_bedrockruntime::Client;
-use aws_sdk_bedrockruntime::config::Config;
+use aws_sdk_bedrockruntime::config::{Config, Region};
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
@@ -81,9 +81,13 @@ impl Signer {
     /// the SDK signs.
     ///
     /// # Errors
-    /// Kind `auth`, stage `prepare`, if no credentials or no region can be found.
-    pub async fn sign(&self, plan: &RequestPlan) -> Result<WireRequest, FailureDetail> {
+    /// Kind `auth`, stage `prepare`, if no credentials or no region can be found, or if `region` can be none.
+    pub async fn sign(&self, plan: &RequestPlan, region: Option<&str>) -> Result<WireRequest, FailureDetail> {
         let taken = CaptureConnector::default();
+        let mut config = Config::builder().http_client(taken.clone());
+        if let Some(region) = region {
+            config = config.region(Region::new(checked_region(region)?));
+        }
         let body = Bytes::from(plan.dialect.body(&plan.ask, &plan.quirks).to_string());
         let outcome = self
             .client
@@ -94,7 +98,7 @@ impl Signer {
                 request.headers_mut().insert("content-length", body.len().to_string());
                 *request.body_mut() = SdkBody::from(body.clone());
             })
-            .config_override(Config::builder().http_client(taken.clone()))
+            .config_override(config)
             .send()
             .await;
         let outcome = outcome.map(drop).map_err(|error| explain(&error, self.profile.as_deref()));
@@ -130,6 +134,22 @@ impl Signer {
         let outcome = outcome.map(drop).map_err(|error| explain(&error, self.profile.as_deref()));
         wire_request("GET", &taken.request(outcome)?)
     }
+}
+
+/// A region that a request names, which becomes part of a host name.
+///
+/// # Errors
+/// Stage `prepare` if it holds a character that no region has.
+fn checked_region(region: &str) -> Result<String, FailureDetail> {
+    let fits = |ch: char| ch.is_ascii_lowercase() || ch.is_ascii_digit() || ch == '-';
+    if region.len() <= 40 && region.chars().all(fits) {
+        return Ok(region.to_owned());
+    }
+    let message = format!(
+        "`{}` cannot be an AWS region: correct the model's `region` (llmbench models set MODEL --metadata region=us-west-2)",
+        region.escape_debug()
+    );
+    Err(FailureDetail::new(FailureKind::Unknown, FailureStage::Prepare, message))
 }
 
 /// The SDK's settings for a profile that exists.
@@ -226,7 +246,7 @@ mod tests {
     use super::*;
     use crate::domain::GenerationRequest;
     use crate::providers::protocols::{Dialect, Quirks};
-    use aws_sdk_bedrockruntime::config::{Credentials, Region};
+    use aws_sdk_bedrockruntime::config::Credentials;
     use serde_json::{Value, json};
 
     fn signer(endpoint: &str) -> Signer {
@@ -254,7 +274,7 @@ mod tests {
     #[tokio::test]
     async fn the_signed_request_is_taken_over_whole() {
         let fields = json!({"additional_model_request_fields": {"thinking": {"type": "enabled", "budget_tokens": 1024}}});
-        let request = signer("http://127.0.0.1:8123").sign(&plan(fields)).await.unwrap();
+        let request = signer("http://127.0.0.1:8123").sign(&plan(fields), None).await.unwrap();
         assert_eq!(request.target, Origin { tls: false, host: "127.0.0.1".to_owned(), port: 8123 });
         assert_eq!(request.path, "/model/us.amazon.nova-pro-v1%3A0/converse-stream");
         let header =
@@ -265,6 +285,28 @@ mod tests {
         assert_eq!(body["messages"][0]["content"][0]["text"], "Tell");
         assert_eq!(body["inferenceConfig"], json!({"maxTokens": 64, "temperature": 0.1}));
         assert_eq!(body["additionalModelRequestFields"]["thinking"]["budget_tokens"], 1024);
+    }
+
+    #[tokio::test]
+    async fn a_request_goes_to_its_own_region() {
+        let config = Config::builder()
+            .behavior_version_latest()
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::for_tests())
+            .build();
+        let signer = Signer { client: Client::from_conf(config), profile: None };
+        let request = signer.sign(&plan(json!({})), Some("us-west-2")).await.unwrap();
+        assert_eq!(request.target.host, "bedrock-runtime.us-west-2.amazonaws.com");
+        let signed = request.headers.iter().find(|(name, _)| name == "authorization").unwrap();
+        assert!(signed.1.contains("/us-west-2/bedrock/aws4_request"), "{}", signed.1);
+        let other = signer.sign(&plan(json!({})), None).await.unwrap();
+        assert_eq!(other.target.host, "bedrock-runtime.us-east-1.amazonaws.com");
+        let refused = signer.sign(&plan(json!({})), Some("evil.example/")).await.unwrap_err();
+        assert!(
+            refused.message.starts_with("`evil.example/` cannot be an AWS region"),
+            "{}",
+            refused.message
+        );
     }
 
     #[tokio::test]
@@ -304,9 +346,11 @@ mod tests {
             use sha2::Digest;
             sha2::Sha256::digest(&request.body).iter().map(|byte| format!("{byte:02x}")).collect::<String>()
         };
-        let one = signer("http://127.0.0.1:8123").sign(&plan(json!({}))).await.unwrap();
-        let other =
-            signer("http://127.0.0.1:8123").sign(&plan(json!({"omit_temperature": true}))).await.unwrap();
+        let one = signer("http://127.0.0.1:8123").sign(&plan(json!({})), None).await.unwrap();
+        let other = signer("http://127.0.0.1:8123")
+            .sign(&plan(json!({"omit_temperature": true})), None)
+            .await
+            .unwrap();
         let signature = |request: &WireRequest| {
             let found = request.headers.iter().find(|(name, _)| name == "authorization");
             found.unwrap().1.rsplit("Signature=").next().unwrap().to_owned()

@@ -4,8 +4,6 @@
 //! Pinning at OpenRouter: <https://openrouter.ai/docs/features/provider-routing>
 
 use super::hosts::{Auth, Host};
-use super::model_rules::DialectRule;
-use super::vertex;
 use crate::domain::GenerationRequest;
 use crate::domain::generation_request::{ENDPOINT_TAG, EXTRA_FIELDS, PROVIDER_NAME, QUANTIZATION};
 use crate::domain::model::{ROUTERS, quantization};
@@ -108,7 +106,6 @@ fn pin_of(metadata: &Map<String, Value>) -> Option<String> {
 fn direct_tag(host: &Host, region: Option<&str>) -> Option<String> {
     let place = match region {
         Some(region) => region,
-        None if host.dialects == DialectRule::Vertex => vertex::DEFAULT_LOCATION,
         // The SDK did not say which region it calls.
         None if host.keys.auth == Auth::AwsChain => return None,
         None => "direct",
@@ -157,7 +154,6 @@ mod tests {
     fn direct_providers_have_a_tag_of_their_own() {
         for (name, region, metadata, tag) in [
             ("groq", None, json!({}), "groq/direct"),
-            ("vertex", None, json!({}), "vertex/global"),
             ("vertex", Some("us-east5"), json!({}), "vertex/us-east5"),
             ("bedrock", Some("us-west-2"), json!({}), "bedrock/us-west-2"),
             ("groq", None, json!({"endpoint_tag": "groq/eu"}), "groq/eu"),

@@ -137,7 +137,7 @@ fn vertex_endpoint(
     path: &str,
     credential: &Credential,
 ) -> Result<(Origin, String), PrepareError> {
-    let location = host.region.as_ref().map_or(vertex::DEFAULT_LOCATION, |region| region.value.as_str());
+    let location = host.region_for(&plan.ask).unwrap_or(vertex::DEFAULT_LOCATION);
     let path = vertex::path(plan.dialect, &plan.ask.model_id, project(host, credential), location, path)?;
     let own = host.messages_base_url.as_ref().filter(|_| plan.dialect == Dialect::Messages);
     match own.or(host.base_url.as_ref()) {

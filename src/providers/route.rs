@@ -55,7 +55,8 @@ impl ProviderRoute {
         let plan = prepare::plan(&self.host, ask, learned);
         let credential = match &self.access {
             RouteAccess::Aws(signer) => {
-                let request = self.through_proxy(signer.sign(&plan).await?);
+                let region = self.host.region_for(&plan.ask);
+                let request = self.through_proxy(signer.sign(&plan, region).await?);
                 return Ok(PreparedRequest { plan, request });
             }
             RouteAccess::Google(login) => login.credential().await.map_err(no_token)?,
@@ -97,7 +98,7 @@ impl ProviderRoute {
 
     /// The endpoint to which a request goes.
     pub fn endpoint(&self, ask: &GenerationRequest) -> RouteEndpoint {
-        RouteEndpoint::of(&self.host, self.region().as_deref(), ask)
+        RouteEndpoint::of(&self.host, self.region_for(ask).as_deref(), ask)
     }
 
     /// The region that requests go to, if the host has regions.
@@ -106,6 +107,11 @@ impl ProviderRoute {
             RouteAccess::Aws(signer) => signer.region(),
             _ => self.host.region.as_ref().map(|region| region.value.clone()),
         }
+    }
+
+    /// The region that one request goes to; see [`Host::region_for`].
+    pub fn region_for(&self, ask: &GenerationRequest) -> Option<String> {
+        self.host.region_for(ask).map(str::to_owned).or_else(|| self.region())
     }
 }
 

@@ -28,6 +28,7 @@ const LOCATIONS: &[&str] = &[
     env_vars::CLOUD_ML_REGION,
     env_vars::GOOGLE_VERTEX_LOCATION,
     env_vars::VERTEXAI_LOCATION,
+    env_vars::VERTEX_LOCATION,
 ];
 
 /// Variables of Bedrock's region, in the AWS SDK's order.

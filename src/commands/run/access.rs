@@ -8,7 +8,9 @@ use crate::providers::auth::ProviderLogin;
 use crate::providers::bedrock::{AwsOverrides, Signer};
 use crate::providers::google::{GoogleLogin, GoogleSearch};
 use crate::providers::hosts::Host;
+use crate::providers::model_rules::DialectRule;
 use crate::providers::route::{ProviderRoute, RouteAccess};
+use crate::providers::vertex;
 use crate::simulator;
 use crate::simulator::RunningSimulator;
 use std::path::PathBuf;
@@ -46,6 +48,7 @@ pub async fn enter(host: &Host, login: ProviderLogin, context: &Context) -> Resu
     let (access, secret) = match login {
         ProviderLogin::Ready(credential) => {
             let secret = credential.secret().cloned();
+            at_global(&mut host);
             (RouteAccess::Known(credential), secret)
         }
         ProviderLogin::GoogleAdc(file) => {
@@ -54,10 +57,20 @@ pub async fn enter(host: &Host, login: ProviderLogin, context: &Context) -> Resu
         }
         ProviderLogin::AwsChain => {
             let signer = Signer::new(&aws(&host, context)).await.map_err(|error| error.to_string())?;
+            // The profile's region, or the instance's: requests take it from the host.
+            let found = || signer.region().map(|region| Sourced::new(region, Source::Default));
+            host.region = host.region.take().or_else(found);
             (RouteAccess::Aws(signer), None)
         }
     };
     Ok(ProviderAccess { route: Arc::new(ProviderRoute { host, access }), secret, simulator })
+}
+
+/// Vertex in express mode (a key instead of a project) has one location alone.
+fn at_global(host: &mut Host) {
+    if host.dialects == DialectRule::Vertex && host.region.is_none() {
+        host.region = Some(Sourced::new(vertex::DEFAULT_LOCATION.to_owned(), Source::Default));
+    }
 }
 
 /// Starts a simulator in this process, unless the host has an address already.

@@ -119,8 +119,10 @@ fn vertex_follows_project_and_location() {
     assert!(!request.headers.iter().any(|(name, _)| name == "x-goog-user-project"));
     let named = Host { project: given("mine"), ..host("vertex") };
     let request = sent(&named, "claude-x", "/messages", &google(Some("own"), true)).unwrap();
-    assert_eq!(request.target.host, "aiplatform.googleapis.com");
-    assert!(request.path.contains("/projects/mine/locations/global/publishers/anthropic/models/claude-x:"));
+    assert_eq!(request.target.host, "us-central1-aiplatform.googleapis.com");
+    assert!(
+        request.path.contains("/projects/mine/locations/us-central1/publishers/anthropic/models/claude-x:")
+    );
     assert!(request.headers.contains(&("x-goog-user-project".into(), "mine".into())));
 }
 
@@ -142,7 +144,7 @@ fn claude_on_vertex_may_have_a_base_url_of_its_own() {
     assert_eq!(sent(&vertex, "claude-x", "/messages", &key()).unwrap().target.host, "claude.example");
     assert_eq!(
         sent(&vertex, "gemini-x", "/models/g:x", &key()).unwrap().target.host,
-        "aiplatform.googleapis.com"
+        "us-central1-aiplatform.googleapis.com"
     );
 }
 

@@ -9,16 +9,6 @@ use crate::measure::metrics::{METRIC_COUNT, METRICS};
 use crate::measure::report::{DISTINCT, FailureGroup, MetricSamples, ModelReport, RunLabels};
 use std::collections::{BTreeMap, HashMap};
 
-impl ModelReport {
-    /// Builds the report from the outcomes of one model; outcomes of other models are skipped.
-    pub fn from_outcomes(model: &ModelRef, outcomes: &[Outcome]) -> Self {
-        let mut tally = ModelAccumulator::new(model.clone());
-        let ours = |outcome: &&Outcome| outcome.lane() == *model;
-        outcomes.iter().filter(ours).for_each(|outcome| tally.add(outcome));
-        tally.finish()
-    }
-}
-
 #[derive(Debug, Default)]
 pub struct OutcomeCollector {
     places: HashMap<ModelRef, usize>,
@@ -139,7 +129,7 @@ impl ModelAccumulator {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::testing::{failure, run, suspect};
+    use crate::measure::testing::{failure, report_of, run, suspect};
 
     fn success(run: Run) -> Outcome {
         Outcome::Success(Box::new(run))
@@ -154,9 +144,8 @@ mod tests {
             failure("groq", "m", FailureKind::RateLimit, "slow down, request 12345678"),
             failure("groq", "m", FailureKind::RateLimit, "slow down, request 87654321"),
             failure("groq", "m", FailureKind::BudgetExhausted, "64 tokens of reasoning"),
-            success(run("groq", "other", 9.0)),
         ];
-        let report = ModelReport::from_outcomes(&model, &outcomes);
+        let report = report_of(&model, &outcomes);
         assert_eq!((report.successes, report.failed()), (2, 3));
         assert_eq!(report.error_rate(), Some(0.6));
         assert_eq!(report.figure("ttft").unwrap().sorted, [0.2, 0.4]);
@@ -169,10 +158,10 @@ mod tests {
     fn suspects_stay_out_unless_there_is_nothing_else() {
         let model = ModelRef::new("groq", "m");
         let starved = || success(suspect(run("groq", "m", 5.0), "the loop was late"));
-        let mixed = ModelReport::from_outcomes(&model, &[success(run("groq", "m", 0.2)), starved()]);
+        let mixed = report_of(&model, &[success(run("groq", "m", 0.2)), starved()]);
         assert_eq!(mixed.figure("ttft").unwrap().sorted, [0.2]);
         assert_eq!((mixed.successes, mixed.suspects, mixed.figures_are_suspect), (2, 1, false));
-        let only = ModelReport::from_outcomes(&model, &[starved(), starved()]);
+        let only = report_of(&model, &[starved(), starved()]);
         assert_eq!(only.figure("ttft").unwrap().sorted, [5.0, 5.0]);
         assert!(only.figures_are_suspect);
         assert_eq!(only.labels.suspect_reason["the loop was late"], 2);
@@ -183,7 +172,7 @@ mod tests {
         let mut silent = run("groq", "m", 0.2);
         silent.speeds.time_to_first_token = None;
         silent.speeds.tokens_per_second = f64::NAN;
-        let report = ModelReport::from_outcomes(&ModelRef::new("groq", "m"), &[success(silent)]);
+        let report = report_of(&ModelRef::new("groq", "m"), &[success(silent)]);
         assert_eq!(report.figure("ttft").unwrap().summary, None);
         assert_eq!(report.figure("tps").unwrap().summary, None);
         assert_eq!(report.figure("total").unwrap().summary.unwrap().n, 1);

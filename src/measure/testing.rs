@@ -4,7 +4,7 @@ use crate::domain::failure::{Failure, fingerprint, normalize};
 use crate::domain::run::{Connection, ConnectionInfo, Phases, Quality, Speeds, StreamShape, Tokens};
 use crate::domain::{FailureKind, FailureStage, ModelRef, Outcome, Run};
 use crate::measure::collect::OutcomeCollector;
-use crate::measure::report::{LoadReport, Report, RunParameters};
+use crate::measure::report::{LoadReport, ModelReport, Report, RunParameters};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, json};
 
@@ -192,4 +192,11 @@ pub fn report() -> Report {
         },
         models: collector.finish(),
     }
+}
+
+/// The report on one model.
+pub fn report_of(model: &ModelRef, outcomes: &[Outcome]) -> ModelReport {
+    let mut collector = OutcomeCollector::expecting([model]);
+    outcomes.iter().for_each(|outcome| collector.add(model, outcome));
+    collector.finish().remove(0)
 }

@@ -70,12 +70,20 @@ impl StoreLocation {
             return file(path.strip_prefix("//").unwrap_or(path));
         }
         match text.split_once("://") {
-            Some((scheme, _)) => Err(LocationError::Scheme(scheme.to_owned())),
+            // What stands before `://` may also be a user and a password.
+            Some((scheme, _)) if is_scheme(scheme) => Err(LocationError::Scheme(scheme.to_owned())),
+            Some(_) => Err(LocationError::Hidden),
             None if [".db", ".sqlite", ".sqlite3"].iter().any(|end| text.ends_with(end)) => file(text),
             None if text.contains(['@', ':']) => Err(LocationError::Hidden),
             None => Err(LocationError::Bare(text.to_owned())),
         }
     }
+}
+
+/// True if a text can be the scheme of a URL (RFC 3986, section 3.1).
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|ch: char| ch.is_ascii_alphabetic())
+        && text.chars().all(|ch| ch.is_ascii_alphanumeric() || "+-.".contains(ch))
 }
 
 fn file(path: &str) -> Result<StoreLocation, LocationError> {
@@ -181,6 +189,7 @@ mod tests {
         assert_eq!(StoreLocation::parse(" "), Err(LocationError::Empty));
         assert_eq!(StoreLocation::parse("postgres://u:pw@h"), Err(LocationError::Scheme("postgres".into())));
         assert_eq!(StoreLocation::parse("u:pw@h"), Err(LocationError::Hidden));
+        assert_eq!(StoreLocation::parse("u:pw://@h"), Err(LocationError::Hidden));
         for wrong in ["", "foo:", "foo:x", "foo://x", "runs"] {
             let said = StoreLocation::parse(wrong).unwrap_err().to_string();
             assert!(said.contains(FORMS), "{wrong}: {said}");

@@ -101,7 +101,7 @@ async fn measuring(router: &Router) {
     for row in &rows {
         assert_eq!((&row["provider"], &row["model_name"]), (&json!("openrouter"), &json!("sim/early-stop")));
     }
-    let ids: BTreeSet<&Value> = rows.iter().map(|row| &row["_id"]).collect();
+    let ids: BTreeSet<&str> = rows.iter().filter_map(|row| row["_id"].as_str()).collect();
     assert_eq!(ids.len(), rows.len(), "{ids:?}");
     // The simulator knows no such endpoint, and somebody else answers.
     let said = router.done(&["run", "-m", &format!("{MODEL}@nobody/fp8"), "--json", "--role", "spot"]);

@@ -9,6 +9,7 @@ use llmbench::domain::run::{Outcome, Run};
 use llmbench::domain::{GenerationRequest, ModelRef};
 use llmbench::measure::judge::judge;
 use llmbench::measure::outcome_row::AttemptSpec;
+use llmbench::providers::endpoint::RouteEndpoint;
 use llmbench::providers::prepare::RequestPlan;
 use llmbench::providers::protocols::{Dialect, Quirks};
 use llmbench::wire::{ExchangeEnd, ResponseHead};
@@ -112,6 +113,7 @@ fn outcome(dialect: Dialect, body: &[u8]) -> Outcome {
     let sheet = AttemptSpec {
         id: "id".to_owned(),
         model: ModelRef::new("p", "m"),
+        endpoint: RouteEndpoint::default(),
         profile,
         sample_role: "published".to_owned(),
         group: "g".to_owned(),

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::{FailureKind, Outcome};
-use crate::measure::testing::{failure, run};
+use crate::measure::testing::{failure, report_of, run};
 use proptest::prelude::*;
 
 fn gate(text: &str) -> Gate {
@@ -17,7 +17,7 @@ fn report(ttfts: &[f64], failures: usize) -> ModelReport {
     let model = ModelRef::new("groq", "m");
     let successes = ttfts.iter().map(|ttft| Outcome::Success(Box::new(run("groq", "m", *ttft))));
     let failures = (0..failures).map(|_| failure("groq", "m", FailureKind::Timeout, "no first byte"));
-    ModelReport::from_outcomes(&model, &successes.chain(failures).collect::<Vec<_>>())
+    report_of(&model, &successes.chain(failures).collect::<Vec<_>>())
 }
 
 #[test]

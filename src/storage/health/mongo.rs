@@ -5,6 +5,7 @@ use super::{
     Baseline, Cadences, Heartbeat, ModelHealth, ModelStatus, SelfCheckResult, SelfCheckRun, model_health,
 };
 use crate::domain::ModelRef;
+use crate::storage::catalog::endpoint_lanes::pinned_endpoints;
 use crate::storage::catalog::mongo::work_list;
 use crate::storage::mongo::bson::{date, natural, to_document};
 use crate::storage::mongo::errors::MongoCallError;
@@ -149,9 +150,11 @@ pub async fn refresh_health(shared: &MongoContext, cadences: &Cadences) -> Resul
         let row: Document = cursor.deserialize_current()?;
         known.extend(row.get_str("_id").ok().map(str::to_owned));
     }
-    let fields = doc! { "provider": 1, "model_id": 1, "enabled": 1, "deprecated": 1 };
+    let fields =
+        doc! { "provider": 1, "model_id": 1, "enabled": 1, "deprecated": 1, "metadata.endpoints": 1 };
     let mut cursor = shared.collection(&shared.names.models).find(doc! {}).projection(fields).await?;
     let (mut groups, mut new) = (BTreeMap::<(bool, u32), Vec<String>>::new(), Vec::new());
+    let mut tags = Vec::new();
     let nobody = ModelRef::new("", "");
     let never = to_document(&model_health::fields(&nobody, &HealthInputs::default(), DateTime::UNIX_EPOCH));
     while cursor.advance().await? {
@@ -161,6 +164,7 @@ pub async fn refresh_health(shared: &MongoContext, cadences: &Cadences) -> Resul
         if !known.contains(&id) {
             new.push(first_row(&never, &id, &model));
         }
+        tags.extend(model.is_routed().then(|| endpoint_tag(&id, &entry)));
         groups.entry((work_list::wanted(&entry), cadences.of(&model))).or_default().push(id);
     }
     let statement = |enabled: bool, cadence: u32, ids: &[String]| {
@@ -174,7 +178,19 @@ pub async fn refresh_health(shared: &MongoContext, cadences: &Cadences) -> Resul
         .collect();
     bulk_update::update(shared, &shared.names.model_health, &new).await?;
     bulk_update::update(shared, &shared.names.model_health, &refreshed).await?;
+    bulk_update::update(shared, &shared.names.model_health, &tags).await?;
     Ok(groups.values().map(|ids| ids.len() as u64).sum())
+}
+
+/// Names the endpoint of a router's model for the dashboard. Its index allows one row for a model, so a model with several
+/// pinned endpoints has none there; `bench_endpoints` has them.
+fn endpoint_tag(id: &str, entry: &Document) -> Document {
+    let metadata = entry.get_document("metadata").map(to_json::fields).unwrap_or_default();
+    let tag = match pinned_endpoints(&metadata).as_slice() {
+        [only] => Some(only.tag.clone()),
+        _ => None,
+    };
+    doc! { "q": { "_id": id }, "u": { "$set": { "endpoint_tag": tag } } }
 }
 
 /// Inserts the row of a model that never ran, if it has none.

@@ -52,6 +52,8 @@ pub const MONGODB_COLLECTION_PROVIDER_CATALOG: &str = "MONGODB_COLLECTION_PROVID
 pub const MONGODB_COLLECTION_MODEL_ADAPTATIONS: &str = "MONGODB_COLLECTION_MODEL_ADAPTATIONS";
 /// Collection of the notices sent to each recipient about providers' lists (`bench_notices`).
 pub const MONGODB_COLLECTION_NOTICES: &str = "MONGODB_COLLECTION_NOTICES";
+/// Endpoints of a router's models.
+pub const MONGODB_COLLECTION_ENDPOINTS: &str = "MONGODB_COLLECTION_ENDPOINTS";
 
 /// Mail server for notices: `smtp://USER@HOST:PORT` or `smtps://…`; may contain a password.
 pub const LLMBENCH_SMTP_URL: &str = "LLMBENCH_SMTP_URL";
@@ -259,6 +261,7 @@ pub const ALL: &[&str] = &[
     MONGODB_COLLECTION_PROVIDER_CATALOG,
     MONGODB_COLLECTION_MODEL_ADAPTATIONS,
     MONGODB_COLLECTION_NOTICES,
+    MONGODB_COLLECTION_ENDPOINTS,
     LLMBENCH_SMTP_URL,
     LLMBENCH_SMTP_PASSWORD,
     LLMBENCH_NOTIFY_FROM,

@@ -15,6 +15,8 @@ pub const AWS_PROFILE: &str = "The AWS profile does not exist";
 /// No credentials, no region, or expired ones.
 pub const AWS_LOGIN: &str = "No AWS request could be signed";
 pub const GOOGLE_LOGIN: &str = "No Google credentials were found";
+/// No key, no application, no managed identity, or a refused one.
+pub const AZURE_LOGIN: &str = "No login for Azure";
 pub const GOOGLE_PROJECT: &str = "Vertex needs a Google Cloud project";
 pub const STORE_AWAY: &str = "The store cannot be reached";
 pub const RUNNER: &str = "The runner behind a bridge";

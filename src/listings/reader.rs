@@ -249,7 +249,7 @@ mod tests {
         let part = |label: &str| ListingEndpoint {
             shape: ListingFormat::Plain,
             base: String::new(),
-            path: "/models",
+            path: "/models".into(),
             label: label.to_owned(),
         };
         assert_eq!(placed(&part(""), 1, "no"), "no");

@@ -1,6 +1,7 @@
 //! Providers: the table of hosts, their quirks as data, wire protocols without I/O, keys and tokens, and the meaning
 //! of errors. Nothing here holds a clock.
 
+mod access_token;
 pub mod adapt;
 pub mod allowance;
 pub mod auth;
@@ -9,6 +10,8 @@ mod aws_http;
 pub mod bedrock;
 pub mod bedrock_ids;
 pub mod builtin_hosts;
+pub mod endpoint_path;
+pub mod entra;
 pub mod errors;
 pub mod google;
 pub mod hosts;
@@ -20,4 +23,5 @@ mod proxy_bypass;
 pub mod retry_after;
 pub mod route;
 pub mod suitability;
+mod token_client;
 pub mod vertex;

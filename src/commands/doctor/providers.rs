@@ -49,6 +49,11 @@ pub enum HostCheckOutcome {
 }
 
 impl HostCheck {
+    /// True if it was not asked because no source has a key.
+    pub fn lacks_key(&self) -> bool {
+        matches!(self.seen, HostCheckOutcome::NoKey(KeyError::Missing { .. }))
+    }
+
     /// The host's clock, if its answer contained a time.
     pub fn clock(&self) -> Option<ClockOffset> {
         match &self.seen {
@@ -139,6 +144,19 @@ pub fn findings(check: &HostCheck, enabled: Option<usize>, unicode: bool) -> Vec
     }
 }
 
+/// One finding about all hosts without a key whose models could not be looked up: one for each would hide the others.
+pub fn without_keys(checks: &[&HostCheck]) -> Option<Finding> {
+    let names: Vec<&str> = checks.iter().map(|check| check.host.name.as_str()).collect();
+    let subject = match names.as_slice() {
+        [] => return None,
+        [name] => return Some(Finding::unknown(HERE, *name, UNKNOWN_MODELS)),
+        names => names.join(", "),
+    };
+    Some(Finding::unknown(HERE, subject, "no keys; whether they have enabled models could not be looked up"))
+}
+
+const UNKNOWN_MODELS: &str = "no key; whether it has enabled models could not be looked up";
+
 fn no_key(name: &str, error: &KeyError, enabled: Option<usize>) -> Finding {
     let KeyError::Missing { vars, .. } = error else {
         let (fix, heading) = mend(name, error);
@@ -155,10 +173,7 @@ fn no_key(name: &str, error: &KeyError, enabled: Option<usize>) -> Finding {
             let fix = format!("`export {}=…`, or `{disable}`", vars.first().map_or("KEY", String::as_str));
             Finding::wrong(HERE, name, sentence, fix, troubleshooting::NO_KEY)
         }
-        None => {
-            let why = "no key; whether it has enabled models could not be looked up";
-            Finding::unknown(HERE, name, why)
-        }
+        None => Finding::unknown(HERE, name, UNKNOWN_MODELS),
     }
 }
 
@@ -228,6 +243,11 @@ fn refused(host: &Host, kind: FailureKind, reason: &str, look: &ListingRead) -> 
     if kind == FailureKind::Auth && signs && look.touch.is_none() {
         // The section of that vendor reports it in full.
         return Some(Finding::note(HERE, name, "not asked: no request could be signed, see below"));
+    }
+    if kind == FailureKind::Auth && host.keys.auth == Auth::Entra && look.touch.is_none() {
+        let fix =
+            "set AZURE_OPENAI_API_KEY, or mend AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET";
+        return Some(Finding::wrong(HERE, name, reason, fix, troubleshooting::AZURE_LOGIN));
     }
     let source = || match (host.key_names().first(), &host.keys.file, &host.keys.command) {
         (_, Some(file), _) => file.display().to_string(),

@@ -6,6 +6,7 @@ use crate::domain::secret::Secret;
 use crate::domain::sourced::{Source, Sourced};
 use crate::providers::auth::ProviderLogin;
 use crate::providers::bedrock::{AwsOverrides, Signer};
+use crate::providers::entra::EntraLogin;
 use crate::providers::google::{GoogleLogin, GoogleSearch};
 use crate::providers::hosts::Host;
 use crate::providers::route::{ProviderRoute, RouteAccess};
@@ -51,6 +52,14 @@ pub async fn enter(host: &Host, login: ProviderLogin, context: &Context) -> Resu
         ProviderLogin::GoogleAdc(file) => {
             let login = GoogleLogin::open(&google(file, context)).await.map_err(|error| error.to_string())?;
             (RouteAccess::Google(Arc::new(login)), None)
+        }
+        ProviderLogin::Entra(identity) => {
+            // A proxy variable that cannot be used is told by `doctor`.
+            let proxies = context.settings.proxies().unwrap_or_default();
+            let ca = context.extra_ca();
+            let login =
+                EntraLogin::new(identity, ca.as_deref(), proxies).map_err(|error| error.to_string())?;
+            (RouteAccess::Entra(Arc::new(login)), None)
         }
         ProviderLogin::AwsChain => {
             let signer = Signer::new(&aws(&host, context)).await.map_err(|error| error.to_string())?;

@@ -9,10 +9,10 @@ use serde_json::Value;
 
 /// The endpoints of both lists.
 pub fn parts() -> Vec<ListingEndpoint> {
-    let part = |shape, path, label: &str| ListingEndpoint {
+    let part = |shape, path: &'static str, label: &str| ListingEndpoint {
         shape,
         base: String::new(),
-        path,
+        path: path.into(),
         label: label.to_owned(),
     };
     vec![

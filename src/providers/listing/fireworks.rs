@@ -16,7 +16,7 @@ pub fn part(base: &str) -> Option<ListingEndpoint> {
     Some(ListingEndpoint {
         shape: ListingFormat::Fireworks,
         base: format!("{root}/v1"),
-        path: "/accounts/fireworks/models",
+        path: "/accounts/fireworks/models".into(),
         label,
     })
 }

@@ -59,7 +59,7 @@ pub fn vertex_parts(host: &Host) -> Vec<ListingEndpoint> {
     let part = |(place, base): &(String, String), publisher: &'static str| ListingEndpoint {
         shape: ListingFormat::Publisher(publisher),
         base: base.clone(),
-        path: "/models",
+        path: "/models".into(),
         label: format!("{publisher} {place}").trim_end().to_owned(),
     };
     bases.iter().flat_map(|base| PUBLISHERS.iter().map(move |publisher| part(base, publisher))).collect()

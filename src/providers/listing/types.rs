@@ -2,6 +2,7 @@
 
 use crate::domain::listing::{ListedModel, ModelFacts};
 use serde_json::{Value, json};
+use std::borrow::Cow;
 
 /// The paging and the shape of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +25,10 @@ pub enum ListingFormat {
     Fireworks,
     /// Pages by offset.
     OpenRouter,
+    /// Cohere's own API: `models[]`, pages by token.
+    Cohere,
+    /// The serving endpoints of a workspace of Databricks, on one page.
+    ServingEndpoints,
 }
 
 /// One address of a list. Some lists have several, which are read in parallel.
@@ -32,8 +37,8 @@ pub struct ListingEndpoint {
     pub shape: ListingFormat,
     /// Base URL; empty if the AWS SDK knows it.
     pub base: String,
-    /// Path below the base URL, without a query.
-    pub path: &'static str,
+    /// Path below the base URL; without a query, or with one if its shape has none.
+    pub path: Cow<'static, str>,
     /// The publisher's or the location's name, if a provider has several parts, for messages.
     pub label: String,
 }

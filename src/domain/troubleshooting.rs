@@ -5,6 +5,8 @@ pub const COULD_NOT_LOOK: &str = "A check could not look";
 pub const LOOK_ALIKE: &str = "A variable that nobody reads";
 pub const EXPOSED_FILE: &str = "The key file can be read by others";
 pub const NO_KEY: &str = "No key for provider";
+/// A provider without an address of its own, as Azure and Databricks are.
+pub const NO_ADDRESS: &str = "No base URL for provider";
 pub const UNUSABLE_KEY: &str = "The key is unusable";
 pub const KEY_COMMAND: &str = "The key command failed";
 pub const TLS: &str = "TLS failed";

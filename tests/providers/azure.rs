@@ -147,6 +147,7 @@ fn what_is_missing_is_named() {
     let home = Home::new();
     let mut command = home.llmbench(&["run", "--no-store", "-m", "azure:x"]);
     let said = command.env("AZURE_OPENAI_API_KEY", KEY).output().unwrap();
+    assert_eq!(said.status.code(), Some(2));
     let stderr = String::from_utf8_lossy(&said.stderr) + String::from_utf8_lossy(&said.stdout);
     assert!(stderr.contains("AZURE_OPENAI_ENDPOINT") && !stderr.contains(KEY), "{stderr}");
 }

@@ -169,7 +169,8 @@ impl CheckContext {
         for host in later {
             // If the enabled models are unknown, only checks that cost nothing run.
             let enabled = results.store.enabled(&host.name);
-            let search = matches!(host.keys.auth, Auth::AwsChain | Auth::GoogleAdc | Auth::Entra);
+            let search = host.has_address()
+                && matches!(host.keys.auth, Auth::AwsChain | Auth::GoogleAdc | Auth::Entra);
             if !search || enabled.is_some_and(|enabled| enabled > 0) {
                 self.start(host, &mut tasks);
             }

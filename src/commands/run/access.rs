@@ -9,6 +9,7 @@ use crate::providers::bedrock::{AwsOverrides, Signer};
 use crate::providers::entra::EntraLogin;
 use crate::providers::google::{GoogleLogin, GoogleSearch};
 use crate::providers::hosts::Host;
+use crate::providers::prepare::no_base_url;
 use crate::providers::route::{ProviderRoute, RouteAccess};
 use crate::simulator;
 use crate::simulator::RunningSimulator;
@@ -44,6 +45,9 @@ pub async fn open(host: &Host, context: &Context) -> Result<ProviderAccess, Stri
 pub async fn enter(host: &Host, login: ProviderLogin, context: &Context) -> Result<ProviderAccess, String> {
     let mut host = host.clone();
     let simulator = start_simulator(&mut host)?;
+    if !host.has_address() {
+        return Err(no_base_url(&host).to_string());
+    }
     let (access, secret) = match login {
         ProviderLogin::Ready(credential) => {
             let secret = credential.secret().cloned();

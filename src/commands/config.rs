@@ -95,6 +95,13 @@ fn of_host(host: &Host, settings: &Settings) -> Vec<SettingRow> {
         .filter(|(_, sourced)| sourced.source != Source::Default)
         .map(|(what, sourced)| of(&name(what), sourced))
         .collect();
+    for (what, value) in [("path", &host.path), ("models_path", &host.models_path)] {
+        let told = value.as_ref().filter(|sourced| sourced.source != Source::Default);
+        found.extend(told.map(|sourced| of(&name(what), sourced)));
+    }
+    for pair in host.query.iter().filter(|pair| pair.value.source != Source::Default) {
+        found.push(of(&name(&format!("query.{}", pair.name)), &pair.value));
+    }
     if let Some(proxy) = &host.proxy {
         found.push(of(&name("proxy"), proxy));
     }

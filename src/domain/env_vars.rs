@@ -1,5 +1,9 @@
 //! The names of all environment variables that the program reads, once each. The use of a value is documented where
-//! the constant is used; only `settings::env` reads values.
+//! the constant is used; only `settings::env` reads values. `env_vars/providers.rs` has those of providers.
+
+mod providers;
+
+pub use providers::*;
 
 /// The store of outcomes: `sqlite:PATH`, `mongodb://…`.
 pub const LLMBENCH_STORE: &str = "LLMBENCH_STORE";
@@ -65,88 +69,6 @@ pub const LLMBENCH_NOTIFY_FROM: &str = "LLMBENCH_NOTIFY_FROM";
 pub const LLMBENCH_NOTIFY_TO: &str = "LLMBENCH_NOTIFY_TO";
 /// Webhook that receives notices as JSON; the whole URL is a secret.
 pub const LLMBENCH_WEBHOOK_URL: &str = "LLMBENCH_WEBHOOK_URL";
-
-pub const OPENAI_API_KEY: &str = "OPENAI_API_KEY";
-/// Base URL of OpenAI, including the path: `https://api.openai.com/v1`.
-pub const OPENAI_BASE_URL: &str = "OPENAI_BASE_URL";
-/// Organization that OpenAI bills.
-pub const OPENAI_ORG_ID: &str = "OPENAI_ORG_ID";
-/// Project that OpenAI bills.
-pub const OPENAI_PROJECT_ID: &str = "OPENAI_PROJECT_ID";
-
-/// Key of Anthropic, sent as `x-api-key`.
-pub const ANTHROPIC_API_KEY: &str = "ANTHROPIC_API_KEY";
-/// Token of Anthropic, sent as `Authorization: Bearer`; used if there is no key.
-pub const ANTHROPIC_AUTH_TOKEN: &str = "ANTHROPIC_AUTH_TOKEN";
-/// Base URL of Anthropic without `/v1`: `https://api.anthropic.com`.
-pub const ANTHROPIC_BASE_URL: &str = "ANTHROPIC_BASE_URL";
-
-pub const GROQ_API_KEY: &str = "GROQ_API_KEY";
-/// Base URL of Groq without `/openai/v1`: `https://api.groq.com`.
-pub const GROQ_BASE_URL: &str = "GROQ_BASE_URL";
-pub const TOGETHER_API_KEY: &str = "TOGETHER_API_KEY";
-/// Key of Together under litellm's name.
-pub const TOGETHERAI_API_KEY: &str = "TOGETHERAI_API_KEY";
-/// Base URL of Together, with or without `/v1`.
-pub const TOGETHER_BASE_URL: &str = "TOGETHER_BASE_URL";
-pub const CEREBRAS_API_KEY: &str = "CEREBRAS_API_KEY";
-/// Base URL of Cerebras without `/v1`: `https://api.cerebras.ai`.
-pub const CEREBRAS_BASE_URL: &str = "CEREBRAS_BASE_URL";
-pub const FIREWORKS_API_KEY: &str = "FIREWORKS_API_KEY";
-/// Base URL of Fireworks, with or without `/v1`, which is all that its SDK appends.
-pub const FIREWORKS_BASE_URL: &str = "FIREWORKS_BASE_URL";
-pub const DEEPINFRA_API_KEY: &str = "DEEPINFRA_API_KEY";
-/// Key of DeepInfra under the name on some of its own pages.
-pub const DEEPINFRA_TOKEN: &str = "DEEPINFRA_TOKEN";
-/// Base URL of DeepInfra, including the path.
-pub const DEEPINFRA_BASE_URL: &str = "DEEPINFRA_BASE_URL";
-pub const OPENROUTER_API_KEY: &str = "OPENROUTER_API_KEY";
-/// Base URL of OpenRouter, including the path.
-pub const OPENROUTER_BASE_URL: &str = "OPENROUTER_BASE_URL";
-
-/// Key of Vertex in express mode (Gemini only, no project).
-pub const GOOGLE_API_KEY: &str = "GOOGLE_API_KEY";
-/// Path of a JSON file with Google credentials.
-pub const GOOGLE_APPLICATION_CREDENTIALS: &str = "GOOGLE_APPLICATION_CREDENTIALS";
-/// `HOST` or `HOST:PORT` of Google's metadata server.
-pub const GCE_METADATA_HOST: &str = "GCE_METADATA_HOST";
-/// Google Cloud project of Vertex.
-pub const GOOGLE_CLOUD_PROJECT: &str = "GOOGLE_CLOUD_PROJECT";
-/// Location of Vertex: `global`, `us`, `eu` or a region.
-pub const GOOGLE_CLOUD_LOCATION: &str = "GOOGLE_CLOUD_LOCATION";
-/// Project of Vertex under the name in Anthropic's SDK.
-pub const ANTHROPIC_VERTEX_PROJECT_ID: &str = "ANTHROPIC_VERTEX_PROJECT_ID";
-/// Location of Vertex under the name in Anthropic's SDK.
-pub const CLOUD_ML_REGION: &str = "CLOUD_ML_REGION";
-/// Project of Vertex under the name in Vercel's SDK.
-pub const GOOGLE_VERTEX_PROJECT: &str = "GOOGLE_VERTEX_PROJECT";
-/// Location of Vertex under the name in Vercel's SDK.
-pub const GOOGLE_VERTEX_LOCATION: &str = "GOOGLE_VERTEX_LOCATION";
-/// Project of Vertex under litellm's name.
-pub const VERTEXAI_PROJECT: &str = "VERTEXAI_PROJECT";
-/// Location of Vertex under litellm's name.
-pub const VERTEXAI_LOCATION: &str = "VERTEXAI_LOCATION";
-/// Location of Google's own models on Vertex under the name in the Python runner.
-pub const VERTEX_LOCATION: &str = "VERTEX_LOCATION";
-/// Base URL of Vertex without `/v1`, for all of its models.
-pub const VERTEX_BASE_URL: &str = "VERTEX_BASE_URL";
-/// Base URL of Vertex under the name in Google's SDK.
-pub const GOOGLE_VERTEX_BASE_URL: &str = "GOOGLE_VERTEX_BASE_URL";
-/// Base URL of Vertex for Claude only, `/v1` included, as in Anthropic's SDK.
-pub const ANTHROPIC_VERTEX_BASE_URL: &str = "ANTHROPIC_VERTEX_BASE_URL";
-
-/// Region of Bedrock.
-pub const AWS_REGION: &str = "AWS_REGION";
-/// Region of Bedrock if `AWS_REGION` is unset.
-pub const AWS_DEFAULT_REGION: &str = "AWS_DEFAULT_REGION";
-/// Profile of the AWS configuration: the AWS SDK reads it; we check it to see if Bedrock is configured.
-pub const AWS_PROFILE: &str = "AWS_PROFILE";
-/// Secret half of an AWS key: the AWS SDK reads it; we redact it in messages.
-pub const AWS_SECRET_ACCESS_KEY: &str = "AWS_SECRET_ACCESS_KEY";
-/// Session token of a temporary AWS key: the AWS SDK reads it; we redact it in messages.
-pub const AWS_SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
-/// Bedrock's own API key: the AWS SDK reads it; we redact it in messages.
-pub const AWS_BEARER_TOKEN_BEDROCK: &str = "AWS_BEARER_TOKEN_BEDROCK";
 
 /// Minutes from one measurement of a model to the next, as in the Python scheduler (30).
 pub const FRESH_MINUTES: &str = "FRESH_MINUTES";
@@ -227,6 +149,25 @@ pub const SECRETS: &[&str] = &[
     DEEPINFRA_TOKEN,
     OPENROUTER_API_KEY,
     GOOGLE_API_KEY,
+    AZURE_OPENAI_API_KEY,
+    AZURE_OPENAI_AD_TOKEN,
+    AZURE_CLIENT_SECRET,
+    GEMINI_API_KEY,
+    CO_API_KEY,
+    COHERE_API_KEY,
+    SAMBANOVA_API_KEY,
+    HF_TOKEN,
+    DATABRICKS_TOKEN,
+    MISTRAL_API_KEY,
+    DEEPSEEK_API_KEY,
+    XAI_API_KEY,
+    PERPLEXITY_API_KEY,
+    NEBIUS_API_KEY,
+    NOVITA_API_KEY,
+    MOONSHOT_API_KEY,
+    ZAI_API_KEY,
+    NVIDIA_API_KEY,
+    LAMBDA_API_KEY,
     AWS_SECRET_ACCESS_KEY,
     AWS_SESSION_TOKEN,
     AWS_BEARER_TOKEN_BEDROCK,
@@ -288,6 +229,47 @@ pub const ALL: &[&str] = &[
     DEEPINFRA_BASE_URL,
     OPENROUTER_API_KEY,
     OPENROUTER_BASE_URL,
+    AZURE_OPENAI_API_KEY,
+    AZURE_OPENAI_AD_TOKEN,
+    AZURE_OPENAI_ENDPOINT,
+    OPENAI_API_VERSION,
+    AZURE_TENANT_ID,
+    AZURE_CLIENT_ID,
+    AZURE_CLIENT_SECRET,
+    AZURE_FEDERATED_TOKEN_FILE,
+    AZURE_AUTHORITY_HOST,
+    AZURE_POD_IDENTITY_AUTHORITY_HOST,
+    GEMINI_API_KEY,
+    GOOGLE_GEMINI_BASE_URL,
+    CO_API_KEY,
+    COHERE_API_KEY,
+    CO_API_URL,
+    SAMBANOVA_API_KEY,
+    SAMBA_NOVA_BASE_URL,
+    HF_TOKEN,
+    HUGGINGFACE_BASE_URL,
+    DATABRICKS_TOKEN,
+    DATABRICKS_HOST,
+    MISTRAL_API_KEY,
+    MISTRAL_BASE_URL,
+    DEEPSEEK_API_KEY,
+    DEEPSEEK_BASE_URL,
+    XAI_API_KEY,
+    XAI_BASE_URL,
+    PERPLEXITY_API_KEY,
+    PERPLEXITY_BASE_URL,
+    NEBIUS_API_KEY,
+    NEBIUS_BASE_URL,
+    NOVITA_API_KEY,
+    NOVITA_BASE_URL,
+    MOONSHOT_API_KEY,
+    MOONSHOT_BASE_URL,
+    ZAI_API_KEY,
+    ZAI_BASE_URL,
+    NVIDIA_API_KEY,
+    NVIDIA_BASE_URL,
+    LAMBDA_API_KEY,
+    LAMBDA_BASE_URL,
     GOOGLE_API_KEY,
     GOOGLE_APPLICATION_CREDENTIALS,
     GCE_METADATA_HOST,
@@ -350,7 +332,9 @@ mod tests {
 
     #[test]
     fn the_list_has_every_name() {
-        let written = include_str!("env_vars.rs").lines().filter_map(|line| line.strip_prefix("pub const "));
+        let texts = [include_str!("env_vars.rs"), include_str!("env_vars/providers.rs")];
+        let lines = texts.iter().flat_map(|text| text.lines());
+        let written = lines.filter_map(|line| line.strip_prefix("pub const "));
         let named = written.filter_map(|rest| rest.split_once(": &str = ")).map(|(name, _)| name);
         let missing: Vec<&str> =
             named.filter(|name| !ALL.iter().any(|known| known.trim_end_matches('_') == *name)).collect();

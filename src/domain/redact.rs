@@ -9,8 +9,10 @@ use std::ops::Range;
 pub const MASK: &str = "[redacted]";
 
 /// Prefixes of keys: OpenAI and many others, ours, AWS, Groq, Google, Google tokens, Cerebras, Fireworks, Together.
-const KEY_PREFIXES: &[&str] =
-    &["sk-", "sk_", "lb_", "AKIA", "ASIA", "gsk_", "AIza", "ya29.", "csk-", "fw_", "tgp_v1_", "ABSK"];
+const KEY_PREFIXES: &[&str] = &[
+    "sk-", "sk_", "lb_", "AKIA", "ASIA", "gsk_", "AIza", "ya29.", "csk-", "fw_", "tgp_v1_", "ABSK", "pplx-",
+    "xai-", "nvapi-", "hf_", "dapi",
+];
 
 /// Words before a secret, in lower case.
 const SCHEMES: &[&str] = &["bearer ", "basic "];

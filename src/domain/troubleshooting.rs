@@ -5,6 +5,8 @@ pub const COULD_NOT_LOOK: &str = "A check could not look";
 pub const LOOK_ALIKE: &str = "A variable that nobody reads";
 pub const EXPOSED_FILE: &str = "The key file can be read by others";
 pub const NO_KEY: &str = "No key for provider";
+/// A provider without an address of its own, as Azure and Databricks are.
+pub const NO_ADDRESS: &str = "No base URL for provider";
 pub const UNUSABLE_KEY: &str = "The key is unusable";
 pub const KEY_COMMAND: &str = "The key command failed";
 pub const TLS: &str = "TLS failed";
@@ -15,6 +17,8 @@ pub const AWS_PROFILE: &str = "The AWS profile does not exist";
 /// No credentials, no region, or expired ones.
 pub const AWS_LOGIN: &str = "No AWS request could be signed";
 pub const GOOGLE_LOGIN: &str = "No Google credentials were found";
+/// No key, no application, no managed identity, or a refused one.
+pub const AZURE_LOGIN: &str = "No login for Azure";
 pub const GOOGLE_PROJECT: &str = "Vertex needs a Google Cloud project";
 pub const STORE_AWAY: &str = "The store cannot be reached";
 pub const RUNNER: &str = "The runner behind a bridge";

@@ -190,7 +190,7 @@ fn first_token(run: &Run) -> Option<f64> {
 /// llama.cpp's `prompt` lasts until the first token is drawn, without the wait for a slot.
 fn provider_ttft(run: &Run) -> Option<f64> {
     let timing = run.provider_timing.as_ref()?;
-    let named = ["server-time-to-first-token", "firstByteLatency", "prompt"];
+    let named = ["server-time-to-first-token", "firstByteLatency", "time_to_first_token", "prompt"];
     named.iter().find_map(|name| number(timing, name)).or_else(|| {
         let prompt = number(timing, "prompt_time")?;
         Some(prompt + number(timing, "queue_time").unwrap_or(0.0))

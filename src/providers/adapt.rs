@@ -71,7 +71,7 @@ const PARAMETERS: [(&str, Adaptation); 10] = [
 ];
 
 /// Words (lower case) that refuse a parameter as such, instead of its value's size or the length of a prompt.
-const REFUSALS: [&str; 14] = [
+const REFUSALS: [&str; 15] = [
     "unsupported",
     "not supported",
     "does not support",
@@ -85,6 +85,8 @@ const REFUSALS: [&str; 14] = [
     "unexpected",
     "may only be",
     "only the default",
+    // Moonshot: "invalid temperature: only 1 is allowed for this model".
+    "is allowed for this model",
     "property is invalid",
 ];
 

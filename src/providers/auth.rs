@@ -1,6 +1,7 @@
 //! Credentials of a request. `settings::keys` finds the keys; `providers::google` fetches
 //! Google's tokens before any clock starts.
 
+use super::entra::EntraIdentity;
 use super::hosts::Auth;
 use crate::domain::secret::Secret;
 use std::path::PathBuf;
@@ -12,6 +13,8 @@ pub enum ProviderLogin {
     Ready(Credential),
     /// A token must be fetched from Google, with the credentials file that the environment names, if it names one.
     GoogleAdc(Option<PathBuf>),
+    /// A token must be fetched from Entra ID.
+    Entra(EntraIdentity),
     /// The AWS SDK finds the credentials.
     AwsChain,
 }
@@ -40,6 +43,8 @@ impl Credential {
             // A file or command yields an access token for Vertex.
             Auth::Bearer | Auth::GoogleAdc => Some(Credential::Bearer(key)),
             Auth::Header(name) => Some(Credential::Header(name.clone(), key)),
+            Auth::Entra if is_token(&key) => Some(Credential::Bearer(key)),
+            Auth::Entra => Some(Credential::Header(AZURE_KEY_HEADER.to_owned(), key)),
             Auth::AwsChain | Auth::None => None,
         }
     }
@@ -64,6 +69,15 @@ impl Credential {
     }
 }
 
+/// The header of a key of Azure.
+pub const AZURE_KEY_HEADER: &str = "api-key";
+
+/// True for a JSON web token, which is what Entra ID gives; keys of Azure hold letters and digits alone.
+fn is_token(key: &Secret) -> bool {
+    let text = key.expose();
+    text.starts_with("eyJ") && text.matches('.').count() == 2
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,6 +92,9 @@ mod tests {
         assert_eq!(shown(Auth::Bearer), header("Authorization", "Bearer k"));
         assert_eq!(shown(Auth::Header("x-api-key".into())), header("x-api-key", "k"));
         assert_eq!(shown(Auth::GoogleAdc), header("Authorization", "Bearer k"));
+        assert_eq!(shown(Auth::Entra), header("api-key", "k"));
+        let token = Credential::from_key(&Auth::Entra, Secret::new("eyJ0.eyJh.c2ln")).unwrap();
+        assert_eq!(Some(token.headers()), header("Authorization", "Bearer eyJ0.eyJh.c2ln"));
         assert_eq!((shown(Auth::None), shown(Auth::AwsChain)), (None, None));
         assert!(Credential::None.headers().is_empty());
     }

@@ -9,6 +9,9 @@ use crate::domain::generation_request::{ENDPOINT_TAG, EXTRA_FIELDS, PROVIDER_NAM
 use crate::domain::model::{ROUTERS, quantization};
 use serde_json::{Map, Value, json};
 
+/// Routers whose requests cannot be pinned by a tag: it is not known which endpoint answers.
+const UNPINNED: [&str; 1] = ["huggingface"];
+
 /// The longest tag or quantization, in characters; longer ones are not stated.
 const LONGEST: usize = 100;
 
@@ -38,11 +41,12 @@ impl RouteEndpoint {
     /// The endpoint of a request to `host`. `region` is the one that the request goes to, if the host has regions.
     pub fn of(host: &Host, region: Option<&str>, ask: &GenerationRequest) -> Self {
         let fact = |name: &str| ask.metadata.get(name).and_then(Value::as_str).and_then(stated);
-        let is_routed = ROUTERS.contains(&host.name.as_str());
-        let tag = if is_routed {
+        let name = host.name.as_str();
+        let is_routed = ROUTERS.contains(&name) || UNPINNED.contains(&name);
+        let tag = if ROUTERS.contains(&name) {
             pin_of(&ask.metadata)
         } else {
-            fact(ENDPOINT_TAG).or_else(|| direct_tag(host, region))
+            fact(ENDPOINT_TAG).or_else(|| direct_tag(host, region).filter(|_| !is_routed))
         };
         Self {
             transport_provider: is_routed.then(|| host.name.clone()),

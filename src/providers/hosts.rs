@@ -1,6 +1,7 @@
 //! A host that is called: one row of the table, with all its differences from other hosts as data.
 //! `providers::builtin_hosts` has the built-in rows; environment and configuration change rows in `settings::hosts`.
 
+use super::endpoint_path::QueryPair;
 use super::model_rules::{DialectRule, TemperatureRule, published_effort};
 use super::protocols::{Dialect, Quirks};
 use crate::domain::nearest::did_you_mean;
@@ -20,6 +21,8 @@ pub enum Auth {
     GoogleAdc,
     /// The AWS SDK's own chain of credentials.
     AwsChain,
+    /// A token of Microsoft Entra ID, as bearer. A key that is no token goes alone into `api-key`.
+    Entra,
     None,
 }
 
@@ -78,12 +81,22 @@ pub struct Host {
     pub name: String,
     /// The name for users: `Groq`.
     pub title: String,
-    /// Base URL, including the path, without a trailing slash. `None`: Vertex computes it, Bedrock's SDK knows it.
+    /// Base URL, including the path, without a trailing slash. `None`: Vertex computes it, Bedrock's SDK knows it,
+    /// each customer of Azure and Databricks has an own one.
     pub base_url: Option<Sourced<String>>,
     /// Another base URL for Messages only (Claude on Vertex).
     pub messages_base_url: Option<Sourced<String>>,
     /// Variables that override `base_url`, in order of precedence.
     pub base_url_vars: Vec<BaseUrlVar>,
+    /// The path below `base_url` of requests in the host's own dialect, with `{model}` for the model's id; `None` for
+    /// the dialect's own path.
+    pub path: Option<Sourced<String>>,
+    /// The path of its list of models, below `base_url`; `None` for the usual one.
+    pub models_path: Option<Sourced<String>>,
+    /// Names and values in the query of every request.
+    pub query: Vec<QueryPair>,
+    /// Names of the query with values from environment variables, if those are set: `(name, variable)`.
+    pub query_vars: Vec<(&'static str, &'static str)>,
     /// The proxy of its requests, if one is configured.
     pub proxy: Option<Sourced<ForwardProxy>>,
     /// True if plain HTTP to another machine is allowed.
@@ -117,6 +130,10 @@ impl Host {
             base_url: None,
             messages_base_url: None,
             base_url_vars: Vec::new(),
+            path: None,
+            models_path: None,
+            query: Vec::new(),
+            query_vars: Vec::new(),
             proxy: None,
             allow_plain_http: false,
             dialects: DialectRule::Fixed(dialect),
@@ -149,6 +166,12 @@ impl Host {
     pub fn default_effort(&self, model_id: &str, dialect: Dialect) -> Option<&'static str> {
         let applies = self.published_effort && dialect == Dialect::Responses;
         published_effort(model_id).filter(|_| applies)
+    }
+
+    /// True if the host is known by an address of its own, as all are whose address nothing else tells.
+    pub fn has_address(&self) -> bool {
+        let told = self.dialects == DialectRule::Vertex || self.keys.auth == Auth::AwsChain;
+        told || self.base_url.is_some() || self.keys.auth == Auth::None
     }
 
     /// The variables that may contain a key, in order of precedence.

@@ -1,6 +1,7 @@
 //! Providers: the table of hosts, their quirks as data, wire protocols without I/O, keys and tokens, and the meaning
 //! of errors. Nothing here holds a clock.
 
+mod access_token;
 pub mod adapt;
 pub mod allowance;
 pub mod auth;
@@ -10,6 +11,8 @@ pub mod bedrock;
 pub mod bedrock_ids;
 pub mod builtin_hosts;
 pub mod endpoint;
+pub mod endpoint_path;
+pub mod entra;
 pub mod errors;
 pub mod google;
 pub mod hosts;
@@ -22,4 +25,5 @@ mod regions;
 pub mod retry_after;
 pub mod route;
 pub mod suitability;
+mod token_client;
 pub mod vertex;

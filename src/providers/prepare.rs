@@ -3,6 +3,7 @@
 
 use super::adapt::{self, Adaptation};
 use super::auth::Credential;
+use super::endpoint_path::{expanded, with_query};
 use super::hosts::Host;
 use super::model_rules::DialectRule;
 use super::protocols::{Dialect, Quirks};
@@ -28,8 +29,12 @@ pub struct RequestPlan {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PrepareError {
     /// The host's address is not known.
-    #[error("provider `{0}` has no base URL: set base_url under [providers.{0}]")]
-    NoBaseUrl(String),
+    #[error("provider `{host}` has no base URL: set {variables}base_url under [providers.{host}]")]
+    NoBaseUrl {
+        host: String,
+        /// The variables that can hold it, each before an `or`.
+        variables: String,
+    },
     /// The address cannot be parsed, or contains a forbidden part.
     #[error("the base URL of provider `{host}` is unusable: {reason}")]
     BadBaseUrl { host: String, reason: String },
@@ -77,6 +82,15 @@ pub fn plan(host: &Host, mut ask: GenerationRequest, learned: &[Adaptation]) -> 
     adapt::apply(learned, &mut ask, &mut quirks, &mut dialect);
     ask.max_output_tokens = ask.max_output_tokens.max(dialect.smallest_budget());
     RequestPlan { ask, dialect, quirks }
+}
+
+/// The path of a planned request below its base URL: the host's template in its own dialect, else the dialect's path;
+/// with the host's query.
+pub fn path(host: &Host, plan: &RequestPlan) -> String {
+    let model = plan.ask.model_id.as_str();
+    let own = host.path.as_ref().filter(|_| host.dialects == DialectRule::Fixed(plan.dialect));
+    let path = own.map_or_else(|| plan.dialect.path(model), |template| expanded(&template.value, model));
+    with_query(&path, &host.query)
 }
 
 /// Builds the generation request. `path` is the dialect's own path below a base URL, percent-encoded, with its query.
@@ -127,8 +141,14 @@ pub fn endpoint(
     if host.dialects == DialectRule::Vertex {
         return vertex_endpoint(host, plan, path, credential);
     }
-    let base = host.base_url.as_ref().ok_or_else(|| PrepareError::NoBaseUrl(host.name.clone()))?;
+    let base = host.base_url.as_ref().ok_or_else(|| no_base_url(host))?;
     join(host, &base.value, path)
+}
+
+/// The error of a host without an address.
+pub fn no_base_url(host: &Host) -> PrepareError {
+    let variables: String = host.base_url_vars.iter().map(|var| format!("{}, or ", var.name)).collect();
+    PrepareError::NoBaseUrl { host: host.name.clone(), variables }
 }
 
 fn vertex_endpoint(

@@ -5,6 +5,8 @@ use super::adapt::Adaptation;
 use super::auth::Credential;
 use super::bedrock::Signer;
 use super::endpoint::RouteEndpoint;
+use super::endpoint_path::with_query;
+use super::entra::{EntraError, EntraLogin};
 use super::google::{GoogleError, GoogleLogin};
 use super::hosts::Host;
 use super::listing::ListingEndpoint;
@@ -22,6 +24,8 @@ pub enum RouteAccess {
     Known(Credential),
     /// A token that Google issues and renews.
     Google(Arc<GoogleLogin>),
+    /// A token that Entra ID issues and renews.
+    Entra(Arc<EntraLogin>),
     /// A signature of the AWS SDK.
     Aws(Signer),
 }
@@ -59,11 +63,10 @@ impl ProviderRoute {
                 let request = self.through_proxy(signer.sign(&plan, region).await?);
                 return Ok(PreparedRequest { plan, request });
             }
-            RouteAccess::Google(login) => login.credential().await.map_err(no_token)?,
-            RouteAccess::Known(credential) => credential.clone(),
+            access => access.credential().await?,
         };
         let body = Bytes::from(plan.dialect.body(&plan.ask, &plan.quirks).to_string());
-        let path = plan.dialect.path(&plan.ask.model_id);
+        let path = prepare::path(&self.host, &plan);
         let request = prepare::request(&self.host, &plan, &path, body, &credential)?;
         let request = self.through_proxy(request);
         Ok(PreparedRequest { plan, request })
@@ -78,13 +81,12 @@ impl ProviderRoute {
         part: &ListingEndpoint,
         cursor: Option<&str>,
     ) -> Result<WireRequest, FailureDetail> {
-        let path = part.page_path(cursor);
+        let path = with_query(&part.page_path(cursor), &self.host.query);
         let credential = match &self.access {
             RouteAccess::Aws(signer) => {
                 return Ok(self.through_proxy(signer.sign_list(&path).await?));
             }
-            RouteAccess::Google(login) => login.credential().await.map_err(no_token)?,
-            RouteAccess::Known(credential) => credential.clone(),
+            access => access.credential().await?,
         };
         Ok(self.through_proxy(prepare::list_request(&self.host, &part.base, &path, &credential)?))
     }
@@ -115,6 +117,19 @@ impl ProviderRoute {
     }
 }
 
-fn no_token(error: GoogleError) -> FailureDetail {
-    FailureDetail::new(FailureKind::Auth, FailureStage::Prepare, error.to_string())
+impl RouteAccess {
+    /// The credential of a request; none where the AWS SDK signs.
+    async fn credential(&self) -> Result<Credential, FailureDetail> {
+        let no_token = |said: String| FailureDetail::new(FailureKind::Auth, FailureStage::Prepare, said);
+        match self {
+            RouteAccess::Known(credential) => Ok(credential.clone()),
+            RouteAccess::Google(login) => {
+                login.credential().await.map_err(|error: GoogleError| no_token(error.to_string()))
+            }
+            RouteAccess::Entra(login) => {
+                login.credential().await.map_err(|error: EntraError| no_token(error.to_string()))
+            }
+            RouteAccess::Aws(_) => Ok(Credential::None),
+        }
+    }
 }

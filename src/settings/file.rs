@@ -91,6 +91,12 @@ pub struct ProviderEntry {
     pub dialect: Option<DialectWord>,
     /// Base URL, including the path.
     pub base_url: Option<String>,
+    /// Path of requests below `base_url`, with `{model}` for the model's id; empty for the dialect's own path.
+    pub path: Option<String>,
+    /// Path of its list of models below `base_url`; empty for the usual one.
+    pub models_path: Option<String>,
+    /// Names and values in the query of every request; replaces those of a built-in provider.
+    pub query: Option<BTreeMap<String, String>>,
     /// Proxy of its requests, `http://HOST:PORT`; may contain a password.
     pub proxy: Option<Secret>,
     /// True if plain http to another machine is allowed.

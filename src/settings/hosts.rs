@@ -6,6 +6,7 @@ use super::{Env, SettingsError};
 use crate::domain::env_vars;
 use crate::domain::secret::Secret;
 use crate::domain::sourced::{Source, Sourced};
+use crate::providers::endpoint_path::{QueryPair, check_path, check_query_name};
 use crate::providers::hosts::{Auth, Header, Host, Hosts, KeyVar};
 use crate::providers::model_rules::{DialectRule, TemperatureRule};
 use crate::providers::prepare::{checked, is_header};
@@ -136,6 +137,8 @@ fn change(host: &mut Host, entry: &ProviderEntry, path: &Path) -> Result<(), Str
             return Err("its dialects follow from its models: dialect cannot be set".into());
         }
         host.dialects = DialectRule::Fixed(dialect.into());
+        // The path of a built-in provider is that of its own dialect.
+        host.path = None;
     }
     if let Some(title) = &entry.title {
         host.title.clone_from(title);
@@ -146,6 +149,7 @@ fn change(host: &mut Host, entry: &ProviderEntry, path: &Path) -> Result<(), Str
         host.proxy = Some(Sourced::new(named, Source::File(path.to_owned())));
     }
     host.base_url = given(&entry.base_url).or(host.base_url.take());
+    change_paths(host, entry, path)?;
     host.project = given(&entry.project).or(host.project.take());
     host.region = given(&entry.region).or(host.region.take());
     change_keys(host, entry, path)?;
@@ -157,6 +161,38 @@ fn change(host: &mut Host, entry: &ProviderEntry, path: &Path) -> Result<(), Str
     quirks.output_excludes_reasoning =
         entry.output_excludes_reasoning.unwrap_or(quirks.output_excludes_reasoning);
     quirks.body.extend(entry.body.clone());
+    Ok(())
+}
+
+/// Applies the paths and the query of an entry.
+fn change_paths(host: &mut Host, entry: &ProviderEntry, file: &Path) -> Result<(), String> {
+    let given = entry.path.is_some() || entry.models_path.is_some() || entry.query.is_some();
+    if given && (host.dialects == DialectRule::Vertex || host.keys.auth == Auth::AwsChain) {
+        return Err("its addresses follow from its models: path, models_path and query cannot be set".into());
+    }
+    let set = |what: &str, text: &String| {
+        check_path(text).map_err(|reason| format!("{what}: {reason}"))?;
+        Ok::<_, String>(Sourced::new(text.clone(), Source::File(file.to_owned())))
+    };
+    if let Some(text) = &entry.path {
+        if matches!(host.dialects, DialectRule::OpenAi) {
+            return Err("path: its models speak several dialects, so it needs a dialect, too".into());
+        }
+        host.path = if text.is_empty() { None } else { Some(set("path", text)?) };
+    }
+    if let Some(text) = &entry.models_path {
+        if text.contains("{model}") {
+            return Err("models_path: a list is not that of one model, so {model} cannot be filled in".into());
+        }
+        host.models_path = if text.is_empty() { None } else { Some(set("models_path", text)?) };
+    }
+    if let Some(pairs) = &entry.query {
+        for name in pairs.keys() {
+            check_query_name(name).map_err(|reason| format!("query: {reason}"))?;
+        }
+        let source = || Source::File(file.to_owned());
+        host.query = pairs.iter().map(|(name, value)| QueryPair::new(name, value, source())).collect();
+    }
     Ok(())
 }
 
@@ -209,7 +245,8 @@ fn from_env(host: &mut Host, env: &Env) -> Result<(), SettingsError> {
     };
     for var in host.base_url_vars.clone() {
         if let Some(value) = env.get(var.name) {
-            host.base_url = Some(Sourced::new(with_suffix(value, var.suffix), Source::Env(var.name.into())));
+            let value = with_scheme(var.name, value);
+            host.base_url = Some(Sourced::new(with_suffix(&value, var.suffix), Source::Env(var.name.into())));
             break;
         }
     }
@@ -221,6 +258,13 @@ fn from_env(host: &mut Host, env: &Env) -> Result<(), SettingsError> {
         }
         host.headers.push(Header::new(header, value));
     }
+    for (name, variable) in host.query_vars.clone() {
+        let Some(value) = env.get(variable) else { continue };
+        // Where the file has taken the name away, as for Azure's v1 API, the variable does not bring it back.
+        for pair in host.query.iter_mut().filter(|pair| pair.name == name) {
+            *pair = QueryPair::new(name, value, Source::Env(variable.into()));
+        }
+    }
     if host.dialects == DialectRule::Vertex {
         host.project = set(PROJECTS).or(host.project.take());
         host.region = set(LOCATIONS).or(host.region.take());
@@ -230,6 +274,12 @@ fn from_env(host: &mut Host, env: &Env) -> Result<(), SettingsError> {
         host.region = set(REGIONS).or(host.region.take());
     }
     Ok(())
+}
+
+/// The SDK of Databricks takes the name of a machine for its address.
+fn with_scheme(variable: &str, value: &str) -> String {
+    let bare = variable == env_vars::DATABRICKS_HOST && !value.contains("://");
+    if bare { format!("https://{value}") } else { value.to_owned() }
 }
 
 /// The result of a vendor's SDK for its variable: the suffix is appended unless it is already there.

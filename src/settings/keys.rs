@@ -3,11 +3,14 @@
 use super::error::KeyError;
 use super::{Env, key_command};
 use crate::domain::env_vars::{
-    AWS_BEARER_TOKEN_BEDROCK, AWS_PROFILE, AWS_SECRET_ACCESS_KEY, GOOGLE_APPLICATION_CREDENTIALS, SECRETS,
+    AWS_BEARER_TOKEN_BEDROCK, AWS_PROFILE, AWS_SECRET_ACCESS_KEY, AZURE_AUTHORITY_HOST, AZURE_CLIENT_ID,
+    AZURE_CLIENT_SECRET, AZURE_FEDERATED_TOKEN_FILE, AZURE_POD_IDENTITY_AUTHORITY_HOST, AZURE_TENANT_ID,
+    GOOGLE_APPLICATION_CREDENTIALS, SECRETS,
 };
 use crate::domain::redact::Redactor;
 use crate::domain::secret::{InvalidKey, Secret};
 use crate::providers::auth::{Credential, ProviderLogin};
+use crate::providers::entra::{EntraIdentity, EntraProof, METADATA, PUBLIC_AUTHORITY};
 use crate::providers::hosts::{Auth, Host};
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
@@ -42,6 +45,7 @@ pub fn login(host: &Host, env: &Env) -> Result<ProviderLogin, KeyError> {
         Auth::GoogleAdc => {
             Ok(ProviderLogin::GoogleAdc(env.get(GOOGLE_APPLICATION_CREDENTIALS).map(Into::into)))
         }
+        Auth::Entra => Ok(ProviderLogin::Entra(entra(env))),
         Auth::Bearer | Auth::Header(_) => Err(KeyError::Missing {
             provider: host.name.clone(),
             vars: host.key_names().into_iter().map(str::to_owned).collect(),
@@ -49,15 +53,42 @@ pub fn login(host: &Host, env: &Env) -> Result<ProviderLogin, KeyError> {
     }
 }
 
-/// True if a host is configured for use: it has a key if it needs one, else there is a sign of a login that the
+/// The identity that Azure's own library would take: an application with its secret, a token of workload identity, else
+/// the machine itself.
+fn entra(env: &Env) -> EntraIdentity {
+    let text = |name: &str| env.get(name).map(str::to_owned);
+    let proof = match (text(AZURE_CLIENT_SECRET), text(AZURE_FEDERATED_TOKEN_FILE)) {
+        (Some(secret), _) => EntraProof::Secret(Secret::new(secret)),
+        (None, Some(file)) => EntraProof::Federated(file.into()),
+        (None, None) => EntraProof::ManagedIdentity,
+    };
+    let address = |name: &str, usual: &str| {
+        let given = text(name).unwrap_or_else(|| usual.to_owned());
+        let whole = if given.contains("://") { given } else { format!("https://{given}") };
+        whole.trim_end_matches('/').to_owned()
+    };
+    EntraIdentity {
+        tenant: text(AZURE_TENANT_ID),
+        client: text(AZURE_CLIENT_ID),
+        proof,
+        authority: address(AZURE_AUTHORITY_HOST, PUBLIC_AUTHORITY),
+        metadata: address(AZURE_POD_IDENTITY_AUTHORITY_HOST, METADATA),
+    }
+}
+
+/// True if a host is configured for use: it has an address, and it has a key if it needs one, else there is a sign of a login that the
 /// vendor's own library would find.
 pub fn is_configured(host: &Host, env: &Env) -> bool {
     let set = |names: &[&str]| env.first(names).is_some();
+    if !host.has_address() {
+        return false;
+    }
     if set(&host.key_names()) || host.keys.file.is_some() || host.keys.command.is_some() {
         return true;
     }
     match host.keys.auth {
-        Auth::None => true,
+        // Nobody else sets the address of a resource of Azure; the login is searched.
+        Auth::None | Auth::Entra => true,
         Auth::Bearer | Auth::Header(_) => false,
         Auth::GoogleAdc => host.project.is_some() || set(&[GOOGLE_APPLICATION_CREDENTIALS]),
         Auth::AwsChain => {

@@ -11,7 +11,18 @@ use std::fs;
 use std::path::Path;
 
 fn built_in(name: &str) -> Host {
-    Hosts::new(builtin_hosts::built_in()).find(name).unwrap().clone()
+    addressed(Hosts::new(builtin_hosts::built_in()).find(name).unwrap().clone())
+}
+
+/// A customer's own address where a provider has none of its own.
+fn addressed(mut host: Host) -> Host {
+    let own = match host.name.as_str() {
+        "azure" => "https://resource.openai.azure.com/openai",
+        "databricks" => "https://workspace.cloud.databricks.com/serving-endpoints",
+        _ => return host,
+    };
+    host.base_url = Some(Sourced::new(own.to_owned(), Source::Default));
+    host
 }
 
 fn own(dialect: Dialect) -> Host {
@@ -72,6 +83,12 @@ fn one_page_of_openais_shape() {
             insta::assert_snapshot!(name, play(&built_in(name), &[("", &[&file])]));
         });
     }
+    for name in ["azure", "mistral", "xai", "sambanova", "novita", "huggingface", "databricks"] {
+        let file = format!("{name}.json");
+        insta::with_settings!({ omit_expression => true }, {
+            insta::assert_snapshot!(name, play(&built_in(name), &[("", &[&file])]));
+        });
+    }
     picture!("vllm", play(&own(Dialect::Chat), &[("", &["vllm.json"])]));
 }
 
@@ -79,6 +96,7 @@ fn one_page_of_openais_shape() {
 fn pages_that_name_the_next() {
     picture!("anthropic", play(&built_in("anthropic"), &[("", &["anthropic_1.json", "anthropic_2.json"])]));
     picture!("fireworks", play(&built_in("fireworks"), &[("", &["fireworks_1.json", "fireworks_2.json"])]));
+    picture!("cohere", play(&built_in("cohere"), &[("", &["cohere_1.json", "cohere_2.json"])]));
     picture!("gemini", play(&own(Dialect::Gemini), &[("", &["gemini_1.json", "gemini_2.json"])]));
 }
 
@@ -112,7 +130,7 @@ fn vertex_publishers() {
 
 /// Every part of every shape, as hosts have them.
 fn all_parts() -> Vec<ListingEndpoint> {
-    let hosts = builtin_hosts::built_in().into_iter().filter(|host| host.name != "sim");
+    let hosts = builtin_hosts::built_in().into_iter().filter(|host| host.name != "sim").map(addressed);
     let own = [own(Dialect::Gemini), own(Dialect::Chat)];
     hosts.chain(own).flat_map(|host| parts(&host).unwrap()).collect()
 }

@@ -1,4 +1,4 @@
-//! AWS and Google: which login is found, whose it is, and what is said where there is none.
+//! AWS, Google and Azure: which login is found, whose it is, and what is said where there is none.
 
 use super::{KEY, Said, asked, doctor};
 use crate::providers::bench;
@@ -163,4 +163,35 @@ fn who_calls_google() {
     let said = asked(&mut doctor(&home, &["-p", "vertex"], &missing));
     let check = said.about("google", "token");
     assert!(check["sentence"].as_str().unwrap().contains("/nonexistent/key.json"), "{check}");
+}
+
+#[test]
+fn a_login_of_azure_that_is_refused_is_told_with_what_to_do() {
+    let (address, kept) = http::serve(|_| {
+        let said =
+            json!({"error": "invalid_client", "error_description": "AADSTS7000215: Invalid client secret."});
+        http::answer("401 Unauthorized", "", &said.to_string())
+    });
+    let home = Home::new();
+    let mut command =
+        doctor(&home, &["-p", "azure"], &[("AZURE_TENANT_ID", "t-1"), ("AZURE_CLIENT_ID", "c-1")]);
+    command.env("AZURE_CLIENT_SECRET", KEY).env("AZURE_AUTHORITY_HOST", format!("http://{address}"));
+    let said = asked(command.env("AZURE_OPENAI_ENDPOINT", "https://resource.invalid"));
+    let check = said.about("providers", "azure");
+    assert_eq!(
+        (&check["severity"], &check["heading"]),
+        (&"finding".into(), &"No login for Azure".into()),
+        "{check}"
+    );
+    assert!(check["sentence"].as_str().unwrap().contains("AADSTS7000215"), "{check}");
+    assert_eq!(kept.only().path, "/t-1/oauth2/v2.0/token");
+}
+
+#[test]
+fn a_key_without_an_address_is_a_note() {
+    let home = Home::new();
+    let said = asked(&mut doctor(&home, &["-p", "databricks"], &[("DATABRICKS_TOKEN", KEY)]));
+    let (severity, sentence) = said.told("providers", "databricks");
+    assert!(severity == "note" && sentence.contains("DATABRICKS_HOST"), "{sentence}");
+    assert_eq!(said.ran.code, 0, "{:#}", said.document);
 }

@@ -110,6 +110,55 @@ fn headers_body_and_quirks_of_its_own() {
 }
 
 #[test]
+fn a_path_a_query_and_a_header_for_the_key() {
+    let section = format!(
+        "dialect = \"chat\"\nbase_url = \"http://ADDRESS/gateway\"\nkey_env = \"OWN_KEY\"\nkey_header = \"x-key\"\n\
+         path = \"/of/{{model}}/chat/completions\"\nquery = {{ version = \"2 b\", tenant = \"ä\" }}"
+    );
+    let measured = measure(&section, |_| {});
+    measured.row();
+    let request = measured.request();
+    assert_eq!(request.path, "/gateway/of/own-model/chat/completions?tenant=%C3%A4&version=2%20b");
+    assert_eq!((request.header("x-key"), request.header("authorization")), (Some(KEY), None));
+    assert_eq!(request.json()["model"], MODEL);
+}
+
+#[test]
+fn the_list_of_a_host_has_its_own_path_and_the_same_query() {
+    let (address, kept) = http::serve(|_| http::json(&json!({"data": [{"id": "a"}, {"id": "b"}]})));
+    let home = Home::new();
+    let config = format!(
+        "[providers.own]\ndialect = \"chat\"\nbase_url = \"http://{address}/v1\"\nmodels_path = \"/deployments\"\n\
+         query = {{ v = \"1\" }}\n"
+    );
+    std::fs::write(home.path().join("own.toml"), config).unwrap();
+    let mut command =
+        home.llmbench(&["catalog", "sync", "--config", "own.toml", "-p", "own", "--store", "sqlite:s.db"]);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(kept.only().path, "/v1/deployments?v=1");
+}
+
+#[test]
+fn what_cannot_be_a_path_or_a_query_is_refused_with_its_reason() {
+    for (line, said) in [
+        ("path = \"no\"", "path: it must begin with /"),
+        ("path = \"/a?b=c\"", "belong into query"),
+        ("path = \"/{deployment}\"", "{model}"),
+        ("models_path = \"/of/{model}\"", "models_path:"),
+        ("query = { api_key = \"canary-7f3a91c2\" }", "looks like a key"),
+    ] {
+        let measured = measure(&format!("{CHAT}{line}"), |_| {});
+        assert_eq!(measured.output.status.code(), Some(2), "{line}");
+        assert!(
+            measured.stderr().contains("[providers.own]") && measured.stderr().contains(said),
+            "{}",
+            measured.stderr()
+        );
+    }
+}
+
+#[test]
 fn the_older_budget_word_is_the_usual_one() {
     let body = measure(CHAT, |_| {}).request().json();
     assert_eq!((&body["max_tokens"], &body["max_completion_tokens"]), (&json!(64), &Value::Null));

@@ -23,6 +23,14 @@ const AWS: [&str; 4] = [
     env_vars::AWS_BEARER_TOKEN_BEDROCK,
 ];
 
+/// Variables of Azure's login; shown only as set or unset.
+const AZURE: [&str; 4] = [
+    env_vars::AZURE_TENANT_ID,
+    env_vars::AZURE_CLIENT_ID,
+    env_vars::AZURE_CLIENT_SECRET,
+    env_vars::AZURE_FEDERATED_TOKEN_FILE,
+];
+
 /// All findings about the configuration. `hosts` are those that are checked.
 pub fn findings(context: &Context, hosts: &[Host]) -> Vec<Finding> {
     let settings = &context.settings;
@@ -133,6 +141,12 @@ fn of_host(host: &Host, env: &Env) -> Vec<Finding> {
     if let Some(proxy) = &host.proxy {
         found.push(value(&format!("proxy of {}", host.name), &proxy.value, &proxy.source));
     }
+    found.extend(said("path", &host.path));
+    found.extend(said("path of the list", &host.models_path));
+    for pair in host.query.iter().filter(|pair| pair.value.source != Source::Default) {
+        let subject = format!("{} of {}", pair.name, host.name);
+        found.push(value(&subject, &pair.value.value, &pair.value.source));
+    }
     found.extend(said("project", &host.project));
     found.extend(said("region", &host.region));
     if host.keys.auth != Auth::None || !host.keys.vars.is_empty() {
@@ -158,6 +172,11 @@ fn key(host: &Host, env: &Env) -> Finding {
             let name = env_vars::GOOGLE_APPLICATION_CREDENTIALS;
             let file = env.get(name).map_or("unset".to_owned(), str::to_owned);
             format!("Google's own search: {name} {file}, {} unset", host.key_names().join(", "))
+        }
+        (None, None, None) if host.keys.auth == Auth::Entra => {
+            let one =
+                |name: &str| format!("{name} {}", if env.get(name).is_some() { "set" } else { "unset" });
+            format!("Azure's own search: {}", AZURE.map(one).join(", "))
         }
         (None, None, None) => format!("unset ({})", host.key_names().join(", ")),
     };

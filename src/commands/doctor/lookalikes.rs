@@ -7,7 +7,6 @@ const ALIASES: &[(&str, &str)] = &[
     ("OPENAI_API_BASE", env_vars::OPENAI_BASE_URL),
     ("OPENAI_ORGANIZATION", env_vars::OPENAI_ORG_ID),
     ("CLAUDE_API_KEY", env_vars::ANTHROPIC_API_KEY),
-    ("GEMINI_API_KEY", env_vars::GOOGLE_API_KEY),
     ("GCLOUD_PROJECT", env_vars::GOOGLE_CLOUD_PROJECT),
     ("GCP_PROJECT", env_vars::GOOGLE_CLOUD_PROJECT),
     ("GOOGLE_CREDENTIALS", env_vars::GOOGLE_APPLICATION_CREDENTIALS),

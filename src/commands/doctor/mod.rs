@@ -169,7 +169,8 @@ impl CheckContext {
         for host in later {
             // If the enabled models are unknown, only checks that cost nothing run.
             let enabled = results.store.enabled(&host.name);
-            let search = matches!(host.keys.auth, Auth::AwsChain | Auth::GoogleAdc);
+            let search = host.has_address()
+                && matches!(host.keys.auth, Auth::AwsChain | Auth::GoogleAdc | Auth::Entra);
             if !search || enabled.is_some_and(|enabled| enabled > 0) {
                 self.start(host, &mut tasks);
             }
@@ -268,7 +269,11 @@ fn said(checks: &CheckContext, wanted: &[Host], results: &DoctorResults) -> Vec<
     let unicode = context.terminal.unicode;
     let mut found: Vec<Finding> = first_steps(context).into_iter().collect();
     found.extend(configuration::findings(context, wanted));
-    for check in &results.hosts {
+    let enabled = |check: &providers::HostCheck| results.store.enabled(&check.host.name);
+    let (idle, rest): (Vec<_>, Vec<_>) =
+        results.hosts.iter().partition(|check| check.lacks_key() && enabled(check).is_none());
+    found.extend(providers::without_keys(&idle));
+    for check in rest {
         found.extend(providers::findings(check, results.store.enabled(&check.host.name), unicode));
     }
     found.extend(results.aws.iter().flat_map(aws::findings));

@@ -33,6 +33,8 @@ pub struct HostCheck {
 pub enum HostCheckOutcome {
     /// Not checked, because no check was requested.
     NotAsked,
+    /// Each customer has an address of its own there, and none is configured. True if there is a key all the same.
+    NoAddress(bool),
     /// There is no key, or none that can be used.
     NoKey(KeyError),
     /// The vendor's own search found no usable login; the section of that vendor reports it.
@@ -49,6 +51,11 @@ pub enum HostCheckOutcome {
 }
 
 impl HostCheck {
+    /// True if it was not asked because no source has a key.
+    pub fn lacks_key(&self) -> bool {
+        matches!(self.seen, HostCheckOutcome::NoKey(KeyError::Missing { .. }))
+    }
+
     /// The host's clock, if its answer contained a time.
     pub fn clock(&self) -> Option<ClockOffset> {
         match &self.seen {
@@ -71,6 +78,12 @@ pub fn limits(configured: ExchangeLimits) -> ExchangeLimits {
 }
 
 pub async fn look(host: Host, reader: ListingReader, context: Arc<Context>, offline: bool) -> HostCheck {
+    if !host.has_address() {
+        let keyed = context.settings.env().first(&host.key_names()).is_some()
+            || host.keys.file.is_some()
+            || host.keys.command.is_some();
+        return HostCheck { host, seen: HostCheckOutcome::NoAddress(keyed) };
+    }
     if offline {
         return HostCheck { seen: offline_look(&host, &context), host };
     }
@@ -129,6 +142,7 @@ pub fn findings(check: &HostCheck, enabled: Option<usize>, unicode: bool) -> Vec
         HostCheckOutcome::NotAsked => {
             vec![Finding::note(HERE, name, "has a key or login; not asked (--offline)")]
         }
+        HostCheckOutcome::NoAddress(keyed) => vec![no_address(&check.host, *keyed, enabled)],
         HostCheckOutcome::NoKey(error) => vec![no_key(name, error, enabled)],
         HostCheckOutcome::NoLogin => {
             let section = if check.host.keys.auth == Auth::AwsChain { "aws" } else { "google" };
@@ -136,6 +150,36 @@ pub fn findings(check: &HostCheck, enabled: Option<usize>, unicode: bool) -> Vec
         }
         HostCheckOutcome::Failed(reason) => vec![Finding::unknown(HERE, name, reason)],
         HostCheckOutcome::Asked { look, proof } => asked(&check.host, look, proof.as_ref(), unicode),
+    }
+}
+
+/// One finding about all hosts without a key whose models could not be looked up: one for each would hide the others.
+pub fn without_keys(checks: &[&HostCheck]) -> Option<Finding> {
+    let names: Vec<&str> = checks.iter().map(|check| check.host.name.as_str()).collect();
+    let subject = match names.as_slice() {
+        [] => return None,
+        [name] => return Some(Finding::unknown(HERE, *name, UNKNOWN_MODELS)),
+        names => names.join(", "),
+    };
+    Some(Finding::unknown(HERE, subject, "no keys; whether they have enabled models could not be looked up"))
+}
+
+const UNKNOWN_MODELS: &str = "no key; whether it has enabled models could not be looked up";
+
+/// A key alone is no mistake: the variables of Azure and Databricks are those of other programs, too.
+fn no_address(host: &Host, keyed: bool, enabled: Option<usize>) -> Finding {
+    let name = host.name.as_str();
+    let variable = host.base_url_vars.first().map_or("base_url", |var| var.name);
+    let fix = format!("`export {variable}=https://…`, or base_url under [providers.{name}]");
+    let key = if keyed { "a key, and no address" } else { "no address" };
+    match enabled {
+        Some(enabled) if enabled > 0 => {
+            let sentence =
+                format!("{key}, and {} in the catalog", units::counted(enabled as u64, "enabled model"));
+            Finding::wrong(HERE, name, sentence, fix, troubleshooting::NO_ADDRESS)
+        }
+        _ if keyed => Finding::note(HERE, name, format!("{key} ({variable} unset)")).fix(fix),
+        _ => Finding::ok(HERE, name, format!("no address ({variable} unset)")),
     }
 }
 
@@ -155,10 +199,7 @@ fn no_key(name: &str, error: &KeyError, enabled: Option<usize>) -> Finding {
             let fix = format!("`export {}=…`, or `{disable}`", vars.first().map_or("KEY", String::as_str));
             Finding::wrong(HERE, name, sentence, fix, troubleshooting::NO_KEY)
         }
-        None => {
-            let why = "no key; whether it has enabled models could not be looked up";
-            Finding::unknown(HERE, name, why)
-        }
+        None => Finding::unknown(HERE, name, UNKNOWN_MODELS),
     }
 }
 
@@ -228,6 +269,11 @@ fn refused(host: &Host, kind: FailureKind, reason: &str, look: &ListingRead) -> 
     if kind == FailureKind::Auth && signs && look.touch.is_none() {
         // The section of that vendor reports it in full.
         return Some(Finding::note(HERE, name, "not asked: no request could be signed, see below"));
+    }
+    if kind == FailureKind::Auth && host.keys.auth == Auth::Entra && look.touch.is_none() {
+        let fix =
+            "set AZURE_OPENAI_API_KEY, or mend AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET";
+        return Some(Finding::wrong(HERE, name, reason, fix, troubleshooting::AZURE_LOGIN));
     }
     let source = || match (host.key_names().first(), &host.keys.file, &host.keys.command) {
         (_, Some(file), _) => file.display().to_string(),
@@ -309,6 +355,17 @@ mod tests {
             Some(troubleshooting::TLS)
         );
         assert_eq!(said("groq", FailureKind::HardModel, "HTTP 404").severity, Severity::Unknown);
+    }
+
+    #[test]
+    fn a_missing_address_counts_where_models_are_enabled() {
+        let severity = |keyed, enabled| {
+            let check = HostCheck { host: host("azure"), seen: HostCheckOutcome::NoAddress(keyed) };
+            findings(&check, enabled, true)[0].severity
+        };
+        assert_eq!(severity(true, Some(2)), Severity::Finding);
+        assert_eq!((severity(true, Some(0)), severity(true, None)), (Severity::Note, Severity::Note));
+        assert_eq!((severity(false, Some(0)), severity(false, None)), (Severity::Ok, Severity::Ok));
     }
 
     #[test]

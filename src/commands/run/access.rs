@@ -6,9 +6,11 @@ use crate::domain::secret::Secret;
 use crate::domain::sourced::{Source, Sourced};
 use crate::providers::auth::ProviderLogin;
 use crate::providers::bedrock::{AwsOverrides, Signer};
+use crate::providers::entra::EntraLogin;
 use crate::providers::google::{GoogleLogin, GoogleSearch};
 use crate::providers::hosts::Host;
 use crate::providers::model_rules::DialectRule;
+use crate::providers::prepare::no_base_url;
 use crate::providers::route::{ProviderRoute, RouteAccess};
 use crate::providers::vertex;
 use crate::simulator;
@@ -45,6 +47,9 @@ pub async fn open(host: &Host, context: &Context) -> Result<ProviderAccess, Stri
 pub async fn enter(host: &Host, login: ProviderLogin, context: &Context) -> Result<ProviderAccess, String> {
     let mut host = host.clone();
     let simulator = start_simulator(&mut host)?;
+    if !host.has_address() {
+        return Err(no_base_url(&host).to_string());
+    }
     let (access, secret) = match login {
         ProviderLogin::Ready(credential) => {
             let secret = credential.secret().cloned();
@@ -54,6 +59,14 @@ pub async fn enter(host: &Host, login: ProviderLogin, context: &Context) -> Resu
         ProviderLogin::GoogleAdc(file) => {
             let login = GoogleLogin::open(&google(file, context)).await.map_err(|error| error.to_string())?;
             (RouteAccess::Google(Arc::new(login)), None)
+        }
+        ProviderLogin::Entra(identity) => {
+            // A proxy variable that cannot be used is told by `doctor`.
+            let proxies = context.settings.proxies().unwrap_or_default();
+            let ca = context.extra_ca();
+            let login =
+                EntraLogin::new(identity, ca.as_deref(), proxies).map_err(|error| error.to_string())?;
+            (RouteAccess::Entra(Arc::new(login)), None)
         }
         ProviderLogin::AwsChain => {
             let signer = Signer::new(&aws(&host, context)).await.map_err(|error| error.to_string())?;

@@ -27,12 +27,19 @@ const SAYINGS: &[MessageRule] = &[
     saying("credit balance is too low", FailureKind::Billing),
     // Anthropic's 400 for a spend limit that the organization set itself.
     saying("reached your specified api usage limits", FailureKind::Billing),
+    // The Gemini API says so of its limits by the minute, too.
+    of("google", "exceeded your current quota", FailureKind::RateLimit),
     saying("exceeded your current quota, please check your plan and billing", FailureKind::Billing),
     // DeepInfra, 402 or 403.
     saying("please enter a payment method", FailureKind::Billing),
     saying("inference prohibited", FailureKind::Billing),
     saying("insufficient credits", FailureKind::Billing),
     saying("insufficient balance", FailureKind::Billing),
+    // Novita, 403.
+    saying("not enough balance", FailureKind::Billing),
+    // xAI, 403 or 429; and its 400 for a bad key.
+    saying("used all available credits", FailureKind::Billing),
+    saying("incorrect api key provided", FailureKind::Auth),
     // Google answers a bad key with 400 INVALID_ARGUMENT.
     saying("api key not valid", FailureKind::Auth),
     saying("api key expired", FailureKind::Auth),
@@ -66,6 +73,12 @@ const SAYINGS: &[MessageRule] = &[
         text: "tokens",
         kind: FailureKind::HardCapability,
     },
+    // Hugging Face's router: no provider that the account has switched on serves it (400).
+    saying("is not supported by any provider", FailureKind::HardModel),
+    // Z.ai, 400 with the code 1211.
+    saying("unknown model, please check the model code", FailureKind::HardModel),
+    // Azure: a deployment of a model that is asked otherwise (400 OperationNotSupported).
+    saying("operation does not work with the specified model", FailureKind::HardCapability),
     // LiteLLM's proxy, 400.
     saying("invalid model name passed in model=", FailureKind::HardModel),
     // The model exists, in another API family.
@@ -143,6 +156,17 @@ const CODES: &[(&str, FailureKind)] = &[
     // Together.
     ("model_not_available", FailureKind::HardModel),
     ("dedicated_endpoint_not_running", FailureKind::HardModel),
+    // Mistral and Perplexity, 400.
+    ("invalid_model", FailureKind::HardModel),
+    // Moonshot's types.
+    ("exceeded_current_quota_error", FailureKind::Billing),
+    ("engine_overloaded_error", FailureKind::TransientProvider),
+    ("invalid_authentication_error", FailureKind::Auth),
+    // Azure.
+    ("DeploymentNotFound", FailureKind::HardModel),
+    // Databricks.
+    ("RESOURCE_DOES_NOT_EXIST", FailureKind::HardModel),
+    ("REQUEST_LIMIT_EXCEEDED", FailureKind::RateLimit),
     // Google.
     ("RESOURCE_EXHAUSTED", FailureKind::RateLimit),
     ("UNAUTHENTICATED", FailureKind::Auth),
@@ -224,6 +248,12 @@ pub(super) fn hint_for(provider: &str, kind: FailureKind) -> Option<&'static str
     match (provider, kind) {
         ("vertex", FailureKind::HardModel) => {
             Some("listing is not serving: try another location, or enable the model in Model Garden")
+        }
+        ("azure", FailureKind::HardModel) => {
+            Some("Azure's models are called by the names of deployments, not of models")
+        }
+        ("databricks", FailureKind::HardModel) => {
+            Some("models of Databricks are called by the names of serving endpoints")
         }
         _ => None,
     }

@@ -4,9 +4,9 @@
 use super::error::GoogleError;
 use super::service_account::ServiceAccountKey;
 use super::subject_token::SubjectSource;
-use super::token_client::shown;
 use crate::domain::secret::Secret;
 use crate::providers::proxy_bypass::is_local;
+use crate::providers::token_client::shown;
 use serde::Deserialize;
 use serde_json::Value;
 use std::path::Path;

@@ -1,16 +1,13 @@
 //! The reasons why there is no token, and what every way to one needs to know.
 
 use crate::domain::env_vars::GOOGLE_APPLICATION_CREDENTIALS;
+use crate::providers::token_client::{DEADLINE, TokenRefused};
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// The only scope of Vertex.
 pub(super) const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 
 pub(super) const METADATA_HOST: &str = "metadata.google.internal";
-
-/// Deadline of one step (finding a login, fetching a token).
-pub(super) const DEADLINE: Duration = Duration::from_secs(20);
 
 /// Alternatives to an unsupported login.
 pub(super) const OTHER_WAY: &str =
@@ -55,4 +52,10 @@ pub enum GoogleError {
     /// No answer came in time.
     #[error("Google's token server did not answer within {} s", DEADLINE.as_secs())]
     Late,
+}
+
+impl From<TokenRefused> for GoogleError {
+    fn from(refused: TokenRefused) -> Self {
+        GoogleError::Refused(refused.0)
+    }
 }

@@ -1,8 +1,8 @@
 //! Runs the gcloud command, the last resort of the search for a login.
 
 use super::error::GoogleError;
-use super::grants::AccessToken;
 use crate::domain::secret::Secret;
+use crate::providers::access_token::AccessToken;
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::process::Command;

@@ -1,12 +1,14 @@
 //! A login at Google: finds it, keeps its token until it expires, and determines its project.
 
 use super::credentials_file::{self, GoogleGrant};
-use super::error::{DEADLINE, GoogleError, METADATA_HOST};
-use super::grants::{self, AccessToken};
-use super::token_client::TokenClient;
+use super::error::{GoogleError, METADATA_HOST};
+use super::grants;
 use crate::domain::secret::Secret;
 use crate::http::ProxyRules;
+use crate::providers::access_token::AccessToken;
 use crate::providers::auth::Credential;
+use crate::providers::token_client::DEADLINE;
+use crate::providers::token_client::TokenClient;
 use std::path::PathBuf;
 use std::time::SystemTime;
 use tokio::sync::Mutex;

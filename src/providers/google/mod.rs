@@ -11,7 +11,6 @@ mod service_account;
 mod subject_token;
 #[cfg(test)]
 mod tests;
-mod token_client;
 
 pub use error::GoogleError;
 pub use login::{GoogleLogin, GoogleSearch};

@@ -2,8 +2,8 @@
 //! address.
 
 use super::error::GoogleError;
-use super::token_client::{TokenClient, TokenRequest, shown};
 use crate::domain::secret::Secret;
+use crate::providers::token_client::{TokenClient, TokenRequest, shown};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;

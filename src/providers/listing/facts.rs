@@ -16,6 +16,7 @@ const CONTEXT: &[&str] = &[
     "/max_input_tokens",
     "/inputTokenLimit",
     "/max_model_len",
+    "/context_size",
     "/meta/n_ctx_train",
 ];
 
@@ -30,6 +31,7 @@ const OUTPUT: &[&str] = &[
 const ENDS: &[&str] = &[
     "/shutdown_date",
     "/deprecation_date",
+    "/deprecation",
     "/deprecationDate",
     "/expiration_date",
     "/modelLifecycle/endOfLifeTime",

@@ -6,6 +6,8 @@
 
 mod anthropic;
 mod bedrock;
+mod cohere;
+mod databricks;
 mod deepinfra;
 mod facts;
 mod fireworks;
@@ -19,10 +21,12 @@ use types::{page, token};
 
 use super::hosts::{Auth, Host};
 use super::model_rules::DialectRule;
+use super::prepare::no_base_url;
 use super::protocols::{Dialect, error_body};
 use crate::domain::listing::{ListedEndpoint, ListedModel};
 use crate::domain::model::ROUTERS;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 /// The addresses of a host's list.
@@ -37,20 +41,26 @@ pub fn parts(host: &Host) -> Result<Vec<ListingEndpoint>, String> {
         return Ok(google::vertex_parts(host));
     }
     let base = host.base_url.as_ref().map(|base| base.value.clone());
-    let base = base.ok_or_else(|| {
-        format!("provider `{0}` has no base URL: set base_url under [providers.{0}]", host.name)
-    })?;
-    let part = |shape| ListingEndpoint::new(shape, &base, "/models", "");
+    let base = base.ok_or_else(|| no_base_url(host).to_string())?;
+    let path: Cow<'static, str> =
+        host.models_path.as_ref().map_or("/models".into(), |path| path.value.clone().into());
+    let part = |shape| ListingEndpoint::new(shape, &base, Cow::clone(&path), "");
+    if host.models_path.is_some() {
+        return Ok(vec![part(of_dialect(host.dialects))]);
+    }
     let main = match (host.name.as_str(), host.dialects) {
+        ("azure", _) if base.ends_with("/openai") => {
+            ListingEndpoint { path: AZURE_DEPLOYMENTS.into(), ..part(ListingFormat::Plain) }
+        }
+        ("cohere", _) => cohere::part(&base).unwrap_or_else(|| part(ListingFormat::Plain)),
+        ("databricks", _) => databricks::part(&base).unwrap_or_else(|| part(ListingFormat::Plain)),
         ("fireworks", _) => fireworks::part(&base).unwrap_or_else(|| part(ListingFormat::Plain)),
         ("together", _) if base == TOGETHER_INFERENCE => {
             ListingEndpoint { base: TOGETHER_LIST.to_owned(), ..part(ListingFormat::Plain) }
         }
         ("openrouter", _) => part(ListingFormat::OpenRouter),
         ("deepinfra", _) => part(ListingFormat::DeepInfra),
-        (_, DialectRule::Fixed(Dialect::Messages)) => part(ListingFormat::Anthropic),
-        (_, DialectRule::Fixed(Dialect::Gemini)) => part(ListingFormat::Gemini),
-        _ => part(ListingFormat::Plain),
+        (_, dialects) => part(of_dialect(dialects)),
     };
     Ok(std::iter::once(main).chain(supplement(host, &base)).collect())
 }
@@ -65,6 +75,18 @@ fn supplement(host: &Host, base: &str) -> Option<ListingEndpoint> {
     };
     Some(ListingEndpoint { supplements: true, ..ListingEndpoint::new(shape, above, path, "quantizations") })
 }
+
+/// The shape of a list that a server of this dialect has.
+fn of_dialect(dialects: DialectRule) -> ListingFormat {
+    match dialects {
+        DialectRule::Fixed(Dialect::Messages) => ListingFormat::Anthropic,
+        DialectRule::Fixed(Dialect::Gemini) => ListingFormat::Gemini,
+        _ => ListingFormat::Plain,
+    }
+}
+
+/// Azure's deployments, whose names are the ids to call; versions from 2023-05-15 on list the models behind them alone.
+const AZURE_DEPLOYMENTS: &str = "/deployments?api-version=2023-03-15-preview";
 
 /// Together's addresses for generation and for its list, from its SDK (3.1).
 const TOGETHER_INFERENCE: &str = "https://api-inference.together.ai/v1";
@@ -84,7 +106,10 @@ pub fn key_proof(host: &Host) -> Option<ListingEndpoint> {
 
 /// True if a host's list is public, so that reading it does not test the key.
 pub fn is_public(host: &Host) -> bool {
-    matches!(host.name.as_str(), "openrouter" | "deepinfra")
+    matches!(
+        host.name.as_str(),
+        "openrouter" | "deepinfra" | "sambanova" | "novita" | "nvidia" | "huggingface"
+    )
 }
 
 impl ListingEndpoint {
@@ -94,7 +119,9 @@ impl ListingEndpoint {
             ListingFormat::Plain
             | ListingFormat::DeepInfra
             | ListingFormat::DeepInfraFacts
-            | ListingFormat::FoundationModels => String::new(),
+            | ListingFormat::FoundationModels
+            | ListingFormat::ServingEndpoints => String::new(),
+            ListingFormat::Cohere => cohere::query(cursor),
             ListingFormat::Anthropic => anthropic::query(cursor),
             ListingFormat::Gemini => google::gemini_query(cursor),
             ListingFormat::Publisher(_) => google::publisher_query(cursor),
@@ -126,6 +153,8 @@ impl ListingEndpoint {
             ListingFormat::InferenceProfiles => bedrock::profiles_page(&document),
             ListingFormat::Fireworks => fireworks::page(&document),
             ListingFormat::OpenRouter => openrouter::page(&document, cursor),
+            ListingFormat::Cohere => cohere::page(&document),
+            ListingFormat::ServingEndpoints => databricks::page(&document),
         }?;
         if page.next.is_some() && page.next.as_deref() == cursor {
             return Err("its next page is the page itself".to_owned());
@@ -172,7 +201,8 @@ pub fn settle(mut entries: Vec<ListingEntry>) -> Vec<ListedModel> {
     .collect()
 }
 
-/// The id under which a measured model is listed: Vertex dates ids behind an `@`, OpenRouter appends ways of routing.
+/// The id under which a measured model is listed: Vertex dates ids behind an `@`, OpenRouter appends ways of routing,
+/// Hugging Face the provider that serves.
 pub fn listed_id<'a>(provider: &str, model_id: &'a str) -> &'a str {
     match provider {
         "vertex" => model_id.split('@').next().unwrap_or(model_id),
@@ -180,6 +210,7 @@ pub fn listed_id<'a>(provider: &str, model_id: &'a str) -> &'a str {
             .iter()
             .find_map(|suffix| model_id.strip_suffix(suffix))
             .unwrap_or(model_id),
+        "huggingface" => model_id.split(':').next().unwrap_or(model_id),
         _ => model_id,
     }
 }

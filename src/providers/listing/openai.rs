@@ -1,6 +1,7 @@
 //! OpenAI's shape, `{"data":[{"id":…}]}`, on one page: OpenAI, Groq, Cerebras, self-hosted servers; Together
-//! leaves the object out and names a type. <https://platform.openai.com/docs/api-reference/models/list>,
-//! <https://docs.together.ai/reference/models-1>
+//! leaves the object out and names a type, Mistral names what a model can do, Azure names a deployment and how it stands.
+//! <https://platform.openai.com/docs/api-reference/models/list>, <https://docs.together.ai/reference/models-1>,
+//! <https://docs.mistral.ai/api/endpoint/models>, <https://novita.ai/docs/api-reference/model-apis-llm-list-models>
 
 use super::facts;
 use super::types::{ListingEntry, ListingPage, entry, items};
@@ -22,8 +23,18 @@ fn read(raw: &Value) -> Option<ListingEntry> {
         .or_else(|| facts::price(raw.pointer("/pricing/prompt"), 1e6));
     found.output_price = facts::price(raw.pointer("/pricing/output"), 1.0)
         .or_else(|| facts::price(raw.pointer("/pricing/completion"), 1e6));
-    let mut entry = entry(raw, id, name, found)?;
-    let kind = raw.get("type").and_then(Value::as_str);
-    entry.writes_text = kind.is_none_or(|kind| !OTHER_TYPES.contains(&kind));
+    // Novita states ten-thousandths of a dollar per million tokens.
+    let novita = |name: &str| facts::price(raw.get(name), 1e-4);
+    found.input_price = found.input_price.or_else(|| novita("input_token_price_per_m"));
+    found.output_price = found.output_price.or_else(|| novita("output_token_price_per_m"));
+    let mut entry = entry(raw, id, name.or(raw.get("title").and_then(Value::as_str)), found)?;
+    let text = |name: &str| raw.get(name).and_then(Value::as_str);
+    let chats = raw.pointer("/capabilities/completion_chat").and_then(Value::as_bool);
+    entry.writes_text =
+        text("type").or_else(|| text("model_type")).is_none_or(|kind| !OTHER_TYPES.contains(&kind))
+            && chats != Some(false);
+    // A deployment of Azure that is still being made, or was not.
+    entry.callable =
+        text("object") != Some("deployment") || text("status").is_none_or(|status| status == "succeeded");
     Some(entry)
 }

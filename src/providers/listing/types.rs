@@ -27,6 +27,10 @@ pub enum ListingFormat {
     Fireworks,
     /// Pages by offset.
     OpenRouter,
+    /// Cohere's own API: `models[]`, pages by token.
+    Cohere,
+    /// The serving endpoints of a workspace of Databricks, on one page.
+    ServingEndpoints,
 }
 
 /// One address of a list. Some lists have several, which are read in parallel.
@@ -35,7 +39,7 @@ pub struct ListingEndpoint {
     pub shape: ListingFormat,
     /// Base URL; empty if the AWS SDK knows it.
     pub base: String,
-    /// Path below the base URL, without a query.
+    /// Path below the base URL; without a query, or with one if its shape has none.
     pub path: Cow<'static, str>,
     /// The publisher's or the location's name, if a provider has several parts, for messages.
     pub label: String,

@@ -84,7 +84,10 @@ fn plain_http_can_be_allowed() {
 #[test]
 fn a_host_without_address_says_so() {
     let error = sent(&host("sim"), "m", "/x", &Credential::None).unwrap_err();
-    assert_eq!(error.to_string(), "provider `sim` has no base URL: set base_url under [providers.sim]");
+    assert_eq!(
+        error.to_string(),
+        "provider `sim` has no base URL: set LLMBENCH_SIM_URL, or base_url under [providers.sim]"
+    );
     assert_eq!(FailureDetail::from(error).stage, FailureStage::Prepare);
 }
 

@@ -3,6 +3,7 @@
 //! shapes.
 
 mod chunk;
+mod content;
 
 use super::collector::{DecodedStreamBuilder, StreamFormat, decode as decode_events, keep};
 use super::think_tags::ThinkSplitter;
@@ -53,7 +54,10 @@ impl StreamFormat for ChatFormat {
         out: &mut DecodedStreamBuilder<'_>,
     ) -> serde_json::Result<()> {
         let mut chunk: ChatChunk<'_> = serde_json::from_slice(data)?;
-        let choice = chunk.choices.0.take();
+        let mut choice = chunk.choices.0.take();
+        if chunk.usage.is_none() {
+            chunk.usage = choice.as_mut().and_then(|choice| choice.usage.take());
+        }
         if choice.is_none() && chunk.is_bare() {
             // vLLM and Cerebras have written flat errors into streams.
             error_body(data).into_iter().for_each(|error| out.error(error));
@@ -83,7 +87,7 @@ impl ChatFormat {
         let told = choice.tokens();
         let reasoning = choice.reasoning();
         let calls = choice.calls();
-        let plain = choice.text.into_text() + choice.delta.content.into_text();
+        let plain = choice.text.into_text() + choice.delta.content.visible;
         let refusal = choice.delta.refusal.into_text();
         let pieces = [&reasoning, &plain, &refusal, &calls].iter().filter(|text| !text.is_empty()).count();
         let counted = self.count(usage, pieces > 0);

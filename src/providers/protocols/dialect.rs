@@ -74,7 +74,8 @@ impl Dialect {
 
     /// True if every whole answer reports its counts, always or because the request asks for them.
     pub fn promises_usage(self, quirks: &Quirks) -> bool {
-        !(matches!(self, Dialect::Chat | Dialect::Completions) && quirks.no_usage_option)
+        let asked = !(matches!(self, Dialect::Chat | Dialect::Completions) && quirks.no_usage_option);
+        asked || quirks.usage_unasked
     }
 
     /// The `token_source` of a row whose output count the provider reported.
@@ -117,7 +118,7 @@ fn packed(recording: &Recording) -> Option<DecodedStream> {
 }
 
 /// Percent-encodes everything but RFC 3986's unreserved characters, as AWS signs paths.
-fn percent_encoded(text: &str) -> String {
+pub(crate) fn percent_encoded(text: &str) -> String {
     text.bytes().fold(String::with_capacity(text.len()), |mut path, byte| {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
@@ -139,6 +140,16 @@ mod tests {
         assert_eq!(Dialect::Chat.request_mode("groq"), "groq_chat_completions_stream");
         assert_eq!(Dialect::Messages.request_mode("anthropic"), "anthropic_messages_stream");
         assert_eq!(Dialect::Converse.request_mode("bedrock"), "bedrock_converse_stream");
+    }
+
+    #[test]
+    fn usage_is_promised_where_it_is_asked_for_or_always_sent() {
+        let quirks =
+            |no_usage_option, usage_unasked| Quirks { no_usage_option, usage_unasked, ..Quirks::default() };
+        assert!(Dialect::Chat.promises_usage(&quirks(false, false)));
+        assert!(!Dialect::Chat.promises_usage(&quirks(true, false)));
+        assert!(Dialect::Chat.promises_usage(&quirks(true, true)));
+        assert!(Dialect::Gemini.promises_usage(&quirks(true, false)));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde_json::Value;
 /// Shapes: OpenAI and its copies `{"error":{message,type,param,code}}`; Anthropic
 /// `{"type":"error","error":{…}}`; Google the same with a numeric code and `status`, also inside an array;
 /// Fireworks and DeepInfra `{"error":"…"}`; DeepInfra `{"detail":…}` with an object, a text or FastAPI's list;
-/// Cerebras and Bedrock flat `{"message":…}`; OpenRouter with `metadata`. Bedrock names the type in a header,
+/// Cerebras, Bedrock and Cohere flat `{"message":…}`, Databricks with an `error_code`, Mistral with FastAPI's list in it; OpenRouter with `metadata`. Bedrock names the type in a header,
 /// `x-amzn-errortype`, which the caller has to add. Any of them may stand in the data of a server-sent event: some
 /// hosts open the stream before they know that they refuse.
 pub fn error_body(body: &[u8]) -> Option<StreamError> {
@@ -37,6 +37,11 @@ pub(super) fn from_document(document: &Value) -> Option<StreamError> {
         }
         Some(Value::Array(list)) => return Some(from_validation(list)),
         _ => {}
+    }
+    // Mistral wraps that list once more, and writes its own type and code around it.
+    let wrapped = document.pointer("/message/detail").or_else(|| document.get("message"));
+    if let Some(list) = wrapped.and_then(Value::as_array) {
+        return Some(from_validation(list));
     }
     let flat = ["message", "Message"].iter().any(|key| word(document, key).is_some());
     flat.then(|| from_value(document, &Value::Null))
@@ -93,6 +98,7 @@ fn code(error: &Value) -> Option<String> {
     let metadata = error.get("metadata");
     detail
         .or_else(|| word(error, "code"))
+        .or_else(|| word(error, "error_code"))
         .or_else(|| word(error, "type").filter(|kind| *kind != "error"))
         .or_else(|| word(error, "status"))
         .or_else(|| metadata.and_then(|metadata| word(metadata, "error_type")))
@@ -177,6 +183,24 @@ mod tests {
         assert_eq!(read(google), wanted);
         assert_eq!(read(&format!("[{google}\n]")), wanted);
         assert_eq!(read(&format!("[{google}")), wanted);
+    }
+
+    #[test]
+    fn mistral_and_databricks_in_their_own_shapes() {
+        let forbidden = r#"{"object":"error","message":{"detail":[{"type":"extra_forbidden",
+            "loc":["body","stream_options","include_usage"],"msg":"Extra inputs are not permitted","input":true}]},
+            "type":"invalid_request_error","param":null,"code":null}"#;
+        let wanted =
+            expected(Some("extra_forbidden"), "Extra inputs are not permitted", None, Some("include_usage"));
+        assert_eq!(read(forbidden), wanted);
+        let plain = r#"{"object":"error","message":"Invalid model: x","type":"invalid_model","param":null,"code":"1500"}"#;
+        assert_eq!(read(plain), expected(Some("1500"), "Invalid model: x", None, None));
+        assert_eq!(error_body(plain.as_bytes()).unwrap().family.as_deref(), Some("invalid_model"));
+        let missing =
+            r#"{"error_code":"RESOURCE_DOES_NOT_EXIST","message":"The given endpoint does not exist"}"#;
+        let wanted =
+            expected(Some("RESOURCE_DOES_NOT_EXIST"), "The given endpoint does not exist", None, None);
+        assert_eq!(read(missing), wanted);
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod think_tags;
 mod timing;
 mod usage;
 
+pub(crate) use dialect::percent_encoded;
 pub use encoding::unpacked;
 pub use error_body::error_body;
 
@@ -46,6 +47,8 @@ pub struct Quirks {
     pub max_tokens_field: bool,
     /// Do not send `stream_options.include_usage`.
     pub no_usage_option: bool,
+    /// Every answer reports its counts without being asked, so an answer without them is not whole.
+    pub usage_unasked: bool,
     /// Reported output counts leave reasoning out.
     pub output_excludes_reasoning: bool,
     pub omit_temperature: bool,

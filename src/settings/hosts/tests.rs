@@ -43,6 +43,29 @@ fn variables_hold_what_the_vendors_sdk_expects() {
         ("deepinfra", "DEEPINFRA_BASE_URL", "https://h/x", "https://h/x"),
         ("openrouter", "OPENROUTER_BASE_URL", "https://h/api/v1", "https://h/api/v1"),
         ("vertex", "VERTEX_BASE_URL", "https://h", "https://h"),
+        (
+            "azure",
+            "AZURE_OPENAI_ENDPOINT",
+            "https://r.openai.azure.com/",
+            "https://r.openai.azure.com/openai",
+        ),
+        ("google", "GOOGLE_GEMINI_BASE_URL", "https://h", "https://h/v1"),
+        ("mistral", "MISTRAL_BASE_URL", "https://h/v1", "https://h/v1"),
+        ("cohere", "CO_API_URL", "https://api.cohere.com", "https://api.cohere.com/compatibility/v1"),
+        ("sambanova", "SAMBA_NOVA_BASE_URL", "https://h/v1", "https://h/v1"),
+        (
+            "zai",
+            "ZAI_BASE_URL",
+            "https://open.bigmodel.cn/api/paas/v4",
+            "https://open.bigmodel.cn/api/paas/v4",
+        ),
+        (
+            "databricks",
+            "DATABRICKS_HOST",
+            "w.cloud.databricks.com",
+            "https://w.cloud.databricks.com/serving-endpoints",
+        ),
+        ("databricks", "DATABRICKS_HOST", "https://w/", "https://w/serving-endpoints"),
         ("sim", "LLMBENCH_SIM_URL", "http://127.0.0.1:1/v1", "http://127.0.0.1:1/v1"),
     ];
     for (name, variable, value, expected) in cases {
@@ -81,6 +104,27 @@ fn a_built_in_provider_changed() {
     );
     let version = "[providers.anthropic.headers]\nAnthropic-Version = 'x'";
     assert_eq!(host("anthropic", version, &[]).headers, [Header::new("Anthropic-Version", "x")]);
+}
+
+#[test]
+fn paths_and_queries() {
+    let own = "[providers.x]\ndialect = 'chat'\nbase_url = 'https://h'\n";
+    let x =
+        host("x", &format!("{own}path = '/of/{{model}}'\nmodels_path = '/all'\nquery = {{ v = '1' }}"), &[]);
+    let given = |text: &str| Some(Sourced::new(text.to_owned(), Source::File("/c/c.toml".into())));
+    assert_eq!((&x.path, &x.models_path), (&given("/of/{model}"), &given("/all")));
+    assert_eq!(x.query, [QueryPair::new("v", "1", Source::File("/c/c.toml".into()))]);
+    // A query of the file replaces the built-in one; the variable changes what is there, and brings nothing back.
+    let version = |text: &str, env: &[(&str, &str)]| host("azure", text, env).query;
+    assert_eq!(version("", &[]), [QueryPair::new("api-version", "2024-10-21", Source::Default)]);
+    let variable = [("OPENAI_API_VERSION", "preview")];
+    let source = Source::Env("OPENAI_API_VERSION".into());
+    assert_eq!(version("", &variable), [QueryPair::new("api-version", "preview", source)]);
+    assert_eq!(version("[providers.azure]\nquery = {}", &variable), []);
+    // The path is that of the built-in dialect.
+    assert!(host("azure", "", &[]).path.is_some());
+    assert_eq!(host("azure", "[providers.azure]\ndialect = 'responses'", &[]).path, None);
+    assert_eq!(host("azure", "[providers.azure]\npath = ''", &[]).path, None);
 }
 
 #[test]
@@ -126,6 +170,11 @@ fn mistakes_are_named() {
         ("[providers.groq.headers]\nx-a = \"canary\\u0000\"", "header `x-a` holds a character"),
         ("[providers.bedrock]\nkey_env = 'X'", "its login is the AWS SDK's"),
         ("[providers.bedrock]\ndialect = 'chat'", "dialect cannot be set"),
+        ("[providers.bedrock]\nquery = { v = '1' }", "query cannot be set"),
+        ("[providers.openai]\npath = '/x'", "so it needs a dialect, too"),
+        ("[providers.groq]\npath = 'x'", "[providers.groq]: path: it must begin with /"),
+        ("[providers.groq]\nmodels_path = '/{model}'", "models_path: a list is not that of one model"),
+        ("[providers.groq]\nquery = { key = 'canary' }", "query: `key` looks like a key"),
         ("[providers.vertex]\nregion = 'a/b'", "project or location of provider `vertex`"),
     ];
     for (text, expected) in cases {

@@ -81,6 +81,49 @@ fn vertex_takes_an_api_key_where_no_project_is_named() {
 }
 
 #[test]
+fn azure_takes_a_key_then_a_token_then_the_login_that_its_own_library_would_find() {
+    let key = Env::from_pairs([("AZURE_OPENAI_AD_TOKEN", "t"), ("AZURE_OPENAI_API_KEY", "k")]);
+    assert_eq!(login(&host("azure"), &key), Ok(header("api-key", "k")));
+    let token = Env::from_pairs([("AZURE_OPENAI_AD_TOKEN", "t"), ("AZURE_CLIENT_SECRET", "s")]);
+    assert_eq!(login(&host("azure"), &token), Ok(bearer("t")));
+    let found = |pairs: &[(&str, &str)]| match login(&host("azure"), &Env::from_pairs(pairs.iter().copied()))
+    {
+        Ok(ProviderLogin::Entra(identity)) => identity,
+        other => panic!("{other:?}"),
+    };
+    let machine = found(&[]);
+    assert_eq!((machine.proof, machine.tenant), (EntraProof::ManagedIdentity, None));
+    assert_eq!((machine.authority.as_str(), machine.metadata.as_str()), (PUBLIC_AUTHORITY, METADATA));
+    let file =
+        found(&[("AZURE_FEDERATED_TOKEN_FILE", "/t"), ("AZURE_AUTHORITY_HOST", "login.microsoftonline.us/")]);
+    assert_eq!(file.proof, EntraProof::Federated("/t".into()));
+    assert_eq!(file.authority, "https://login.microsoftonline.us");
+    let both = found(&[
+        ("AZURE_FEDERATED_TOKEN_FILE", "/t"),
+        ("AZURE_CLIENT_SECRET", "s"),
+        ("AZURE_TENANT_ID", "d"),
+    ]);
+    assert_eq!((both.proof, both.tenant.as_deref()), (EntraProof::Secret(Secret::new("s")), Some("d")));
+}
+
+#[test]
+fn a_provider_without_an_address_is_not_configured() {
+    let set = |name: &str, pairs: &[(&str, &str)]| {
+        is_configured(&host(name), &Env::from_pairs(pairs.iter().copied()))
+    };
+    // The variables of Azure's login are those of other programs, too; the address of a resource is not.
+    assert!(!set("azure", &[("AZURE_OPENAI_API_KEY", "k"), ("AZURE_CLIENT_SECRET", "s")]));
+    assert!(!set("databricks", &[("DATABRICKS_TOKEN", "k")]));
+    let addressed =
+        |name: &str| Host { base_url: Some(Sourced::new("https://h".into(), Source::Default)), ..host(name) };
+    assert!(is_configured(&addressed("azure"), &no_env()), "its login is searched");
+    assert!(!is_configured(&addressed("databricks"), &no_env()));
+    assert!(is_configured(&addressed("databricks"), &Env::from_pairs([("DATABRICKS_TOKEN", "k")])));
+    // A key of Vertex switches on no second provider.
+    assert!(!set("google", &[("GOOGLE_API_KEY", "k")]) && set("vertex", &[("GOOGLE_API_KEY", "k")]));
+}
+
+#[test]
 fn a_broken_key_is_not_repeated() {
     let env = Env::from_pairs([("GROQ_API_KEY", "canary canary")]);
     let said = login(&host("groq"), &env).unwrap_err().to_string();

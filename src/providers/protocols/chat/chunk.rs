@@ -3,6 +3,7 @@
 
 use super::super::Usage;
 use super::super::lenient::{ArrayLength, Count, First, LenientString, or_default};
+use super::content::ChunkContent;
 use super::joined;
 use serde::Deserialize;
 use serde_json::Value;
@@ -67,6 +68,8 @@ pub(super) struct ChatChoice<'a> {
     native_finish_reason: LenientString<'a>,
     /// Set if `return_token_ids` was requested.
     token_ids: ArrayLength,
+    /// Moonshot: the counts, in the last choice.
+    pub usage: Option<Box<ChatUsage>>,
 }
 
 /// The addition of a chunk to the message.
@@ -74,10 +77,10 @@ pub(super) struct ChatChoice<'a> {
 #[serde(default)]
 pub(super) struct ChunkDelta<'a> {
     #[serde(borrow)]
-    pub content: LenientString<'a>,
+    pub content: ChunkContent<'a>,
     #[serde(borrow)]
     pub refusal: LenientString<'a>,
-    /// Used by Fireworks, DeepInfra.
+    /// Used by Fireworks, DeepInfra, DeepSeek, xAI, Moonshot, Z.ai.
     #[serde(borrow)]
     reasoning_content: LenientString<'a>,
     /// Groq, Cerebras, Together, OpenRouter.
@@ -136,6 +139,7 @@ impl<'a> ChatChoice<'a> {
         let plain = [&delta.reasoning_content, &delta.reasoning].into_iter().find(|word| !word.is_empty());
         match plain {
             Some(word) => word.clone().into_text(),
+            None if !delta.content.reasoning.is_empty() => delta.content.reasoning.clone(),
             None => joined(delta.reasoning_details.iter().map(|detail| {
                 let word = if detail.text.is_empty() { &detail.summary } else { &detail.text };
                 word.clone().into_text()
@@ -167,6 +171,13 @@ pub(super) struct ChatUsage {
     prompt_time: Option<f64>,
     completion_time: Option<f64>,
     total_time: Option<f64>,
+    /// DeepSeek: prompt tokens that its cache answered.
+    prompt_cache_hit_tokens: Count,
+    /// Moonshot: the same.
+    cached_tokens: Count,
+    /// SambaNova's clock, in seconds.
+    time_to_first_token: Option<f64>,
+    total_latency: Option<f64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -177,21 +188,25 @@ struct ChatTokenDetails {
 }
 
 impl ChatUsage {
-    /// Groq's times, in seconds; the total leaves the queue out.
-    pub fn times(&self) -> [(&'static str, Option<f64>); 4] {
+    /// The provider's times, in seconds. Groq's total leaves the queue out.
+    pub fn times(&self) -> [(&'static str, Option<f64>); 6] {
         [
             ("queue_time", self.queue_time),
             ("prompt_time", self.prompt_time),
             ("completion_time", self.completion_time),
             ("total_time", self.total_time),
+            ("time_to_first_token", self.time_to_first_token),
+            ("total_latency", self.total_latency),
         ]
     }
 }
 
 impl From<&ChatUsage> for Usage {
     fn from(usage: &ChatUsage) -> Self {
-        let (cached, reasoning) =
-            (usage.prompt_tokens_details.cached_tokens, usage.completion_tokens_details.reasoning_tokens);
+        let told =
+            [usage.prompt_tokens_details.cached_tokens, usage.cached_tokens, usage.prompt_cache_hit_tokens];
+        let cached = told.into_iter().find(|count| *count != Count::Absent).unwrap_or_default();
+        let reasoning = usage.completion_tokens_details.reasoning_tokens;
         let (input, output, total) = (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens);
         Usage::counted(input, cached, output, reasoning, total)
     }

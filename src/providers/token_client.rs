@@ -1,10 +1,9 @@
 //! Token requests over the client for unmeasured HTTP: bounded answers, tries, and no secret in a message. This machine
 //! and metadata servers are asked without a proxy.
 
-use super::error::{DEADLINE, GoogleError};
+use super::proxy_bypass::is_local;
 use crate::domain::secret::Secret;
 use crate::http::{HttpClient, ProxyRules};
-use crate::providers::proxy_bypass::is_local;
 use crate::wire::tls::client_config;
 use crate::wire::{ExchangeEnd, ExchangeLimits, Origin, WireRequest};
 use bytes::Bytes;
@@ -13,6 +12,9 @@ use std::path::Path;
 use std::time::Duration;
 use url::Url;
 use url::form_urlencoded::Serializer;
+
+/// Deadline of one step (finding a login, fetching a token).
+pub(super) const DEADLINE: Duration = Duration::from_secs(20);
 
 /// The largest answer, in bytes; tokens and refusals are smaller.
 const MOST_BYTES: usize = 64 * 1024;
@@ -50,6 +52,11 @@ pub(super) fn shown(address: &str) -> String {
     url.to_string()
 }
 
+/// The reason why a server gave no token: its words, without any secret of the request.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct TokenRefused(pub(super) String);
+
 /// One request. Without a body it is a GET, with one a POST.
 #[derive(Default)]
 pub(super) struct TokenRequest {
@@ -81,20 +88,20 @@ impl TokenClient {
     /// Creates the client, with TLS settings that include the operator's authorities.
     ///
     /// # Errors
-    /// [`GoogleError::Refused`] if the operator's certificate authorities cannot be used.
-    pub(super) fn new(extra_ca: Option<&Path>, proxies: ProxyRules) -> Result<Self, GoogleError> {
-        let tls = client_config(extra_ca).map_err(|error| GoogleError::Refused(error.to_string()))?;
-        let proxied = HttpClient::new(&tls, proxies, DEADLINE).map_err(GoogleError::Refused)?;
+    /// [`TokenRefused`] if the operator's certificate authorities cannot be used.
+    pub(super) fn new(extra_ca: Option<&Path>, proxies: ProxyRules) -> Result<Self, TokenRefused> {
+        let tls = client_config(extra_ca).map_err(|error| TokenRefused(error.to_string()))?;
+        let proxied = HttpClient::new(&tls, proxies, DEADLINE).map_err(TokenRefused)?;
         let direct = HttpClient::new(&tls, ProxyRules::default(), METADATA_CONNECT);
-        Ok(Self { proxied, direct: direct.map_err(GoogleError::Refused)? })
+        Ok(Self { proxied, direct: direct.map_err(TokenRefused)? })
     }
 
     /// The text of a successful answer.
     ///
     /// # Errors
-    /// [`GoogleError::Refused`] with the server's message, without any secret of the request.
-    pub(super) async fn ask(&self, request: TokenRequest) -> Result<String, GoogleError> {
-        let refused = |words: String| GoogleError::Refused(words);
+    /// [`TokenRefused`] with the server's message, without any secret of the request.
+    pub(super) async fn ask(&self, request: TokenRequest) -> Result<String, TokenRefused> {
+        let refused = |words: String| TokenRefused(words);
         let url =
             Url::parse(&request.url).map_err(|error| refused(format!("{}: {error}", shown(&request.url))))?;
         let server = url.host_str().unwrap_or_default().to_owned();
@@ -164,8 +171,10 @@ impl TokenRequest {
             Some(RequestBody::Form(fields)) => fields.as_slice(),
             _ => &[],
         };
-        let secret =
-            |name: &str| ["assertion", "client_secret", "refresh_token", "subject_token"].contains(&name);
+        let secret = |name: &str| {
+            ["assertion", "client_assertion", "client_secret", "refresh_token", "subject_token"]
+                .contains(&name)
+        };
         let of_form = form.iter().filter(|(name, _)| secret(name)).map(|(_, value)| value.expose());
         let of_headers = self.headers.iter().map(|(_, value)| {
             let value = value.expose();

@@ -201,6 +201,7 @@ const OUTCOMES: &[RowField] = &[
         .run()
         .failure(42)
         .csv(72),
+    count("attempts_count", "requests of the measurement so far, under the Python runner's name").run(),
     time("ts", "when it failed").failure(4).csv(64),
     text("stage", "`prepare`, `connect`, `request`, `response`, `stream` or `validate`").failure(5).csv(65),
     text("message", "for people, free of secrets, at most 4,000 characters").failure(6).csv(69),

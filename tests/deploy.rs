@@ -18,10 +18,10 @@ fn deploy(name: &str) -> String {
 }
 
 /// An empty root with the binary, the libraries that it links, and a state directory.
-struct Image(tempfile::TempDir);
+pub struct Image(tempfile::TempDir);
 
 impl Image {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let image = Self(tempfile::tempdir().unwrap());
         fs::set_permissions(image.0.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let binary = Path::new(env!("CARGO_BIN_EXE_llmbench"));
@@ -46,6 +46,11 @@ impl Image {
 
     /// Runs the binary with this root, as the image's user where the test may choose one.
     fn llmbench(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// Its command line, with the image's environment.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = if is_root() {
             let mut command = Command::new("chroot");
             command.arg(format!("--userspec={USER}:{USER}"));
@@ -60,9 +65,8 @@ impl Image {
         command
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .env("HOME", state)
-            .env("LLMBENCH_STATE_DIR", state)
-            .output()
-            .unwrap()
+            .env("LLMBENCH_STATE_DIR", state);
+        command
     }
 }
 

@@ -37,6 +37,7 @@ mod simulator;
 mod status;
 mod stores;
 mod support;
+mod switch;
 mod telemetry;
 mod terminal;
 mod wire;

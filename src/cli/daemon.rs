@@ -43,6 +43,9 @@ pub struct DaemonArgs {
     #[arg(long, value_name = "LEVEL", value_enum, default_value_t, help_heading = "What it tells")]
     pub log_level: LogLevelArg,
 
+    /// Create no missing collections and indexes at the start: `llmbench db init` does
+    #[arg(long, help_heading = "How it runs")]
+    pub no_init: bool,
     /// Measure what is due now, then end
     #[arg(long, help_heading = "How it runs")]
     pub once: bool,

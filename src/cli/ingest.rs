@@ -41,6 +41,9 @@ pub struct IngestServeArgs {
     /// Serve without TLS on an address that is not loopback: keys can be read on the way
     #[arg(long, conflicts_with = "tls_cert")]
     pub plain_http: bool,
+    /// Create no missing collections and indexes at the start: `llmbench db init` does
+    #[arg(long)]
+    pub no_init: bool,
     /// How often runners are told to measure, in minutes
     #[arg(long, value_name = "MINUTES", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=10_080))]
     pub interval: u32,

@@ -7,12 +7,14 @@ use crate::bridge::client::{BridgeAddresses, BridgeClient, BridgeKeys};
 use crate::commands::context::Context;
 use crate::commands::exit::CommandError;
 use crate::daemon::store_handle::StoreHandle;
+use crate::domain::ModelRef;
 use crate::domain::daemon_config::DaemonConfig;
 use crate::domain::env_vars::LLMBENCH_BRIDGE_PLAIN_HTTP;
 use crate::domain::sourced::{Source, Sourced};
 use crate::settings::BridgeSettings;
-use crate::storage::{BridgeUrl, StoreLocation};
+use crate::storage::{BridgeUrl, StoreLocation, WorkItem};
 use crate::wire::tls::client_config;
+use serde_json::Map;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -67,7 +69,8 @@ pub fn open(context: &Context, providers: Vec<String>) -> Result<Option<Arc<Brid
     let keys = BridgeKeys { posts: settings.posts, lists: settings.lists };
     let times = (settings.timeout, settings.grace);
     let kept = WorkListCache::open(settings.list_file);
-    Ok(Some(Arc::new(BridgeClient::new(addresses, keys, client, providers, times, kept))))
+    let models = context.settings.python.models.as_deref().map(|models| emergency(models, &providers));
+    Ok(Some(Arc::new(BridgeClient::new(addresses, keys, client, providers, times, kept).instead(models))))
 }
 
 /// A handle to a bridge, and to a local file for the records that a database would keep: turns, and facts learned about
@@ -84,13 +87,31 @@ pub fn settings(context: &Context, source: &Source) -> Result<BridgeSettings, Co
     context.settings.bridge(source).map_err(|error| CommandError::usage(error).hint(HEADING))
 }
 
+/// The provider of a runner that names none: that of the address of its work list, else [`PROVIDER`].
+pub fn default_provider(context: &Context) -> String {
+    let named = context.settings.provider_of_lists();
+    let known = named.filter(|name| context.settings.hosts.find(name).is_ok());
+    known.unwrap_or_else(|| PROVIDER.to_owned())
+}
+
+/// The models of the emergency list. A name with a provider of this runner before a colon belongs to that one, all
+/// others to the first.
+fn emergency(models: &[String], providers: &[String]) -> Vec<WorkItem> {
+    let item = |text: &String| {
+        let parts = text.split_once(':').filter(|(provider, _)| providers.iter().any(|one| one == provider));
+        let (provider, id) = parts.unwrap_or((providers.first().map_or(PROVIDER, String::as_str), text));
+        WorkItem { model: ModelRef::new(provider, id), display_name: id.to_owned(), metadata: Map::new() }
+    };
+    models.iter().map(item).collect()
+}
+
 /// Adapts the daemon's settings to a runner: turns off decisions that belong to the catalog's owner, and sets defaults
 /// that suit a host of its own.
 pub fn adapt(context: &mut Context) {
-    let named = context.settings.named;
+    let (named, provider) = (context.settings.named, default_provider(context));
     let daemon_config: &mut DaemonConfig = &mut context.settings.daemon_config;
     if daemon_config.only.is_empty() {
-        daemon_config.only = vec![PROVIDER.to_owned()];
+        daemon_config.only = vec![provider];
     }
     if !named.vantage {
         // The server's own daemons measure from another place, and their slots are separate.

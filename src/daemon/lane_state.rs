@@ -91,7 +91,12 @@ impl LaneState {
         let before = std::mem::take(&mut self.entries);
         let entry = |work: Arc<SeriesWork>| {
             let series = &work.plan.series;
-            let stays = place(&before, series).map(|place| before[place].turn.clone());
+            let stays = place(&before, series).map(|place| {
+                let ScheduledWork { work: known, turn } = &before[place];
+                // Another request may get another answer.
+                let terminal = if known.item.metadata == work.item.metadata { turn.terminal } else { 0 };
+                SeriesProgress { terminal, ..turn.clone() }
+            });
             let turn = stays.or_else(|| known.get(series).cloned()).unwrap_or_default();
             ScheduledWork { work, turn }
         };
@@ -220,6 +225,7 @@ impl LaneState {
         let slot_at = order.slot.starts_at;
         let spent = match end {
             OrderOutcome::Measured { began_at, verdict, next, attempt, spent, learned, allowance } => {
+                turn.told(verdict.kind);
                 match next {
                     SlotOutcome::Again(at) => turn.rest(slot_at, at, attempt, Some(now)),
                     SlotOutcome::Done | SlotOutcome::GivenUp => turn.settle(slot_at, now),

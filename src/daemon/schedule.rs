@@ -3,10 +3,28 @@
 //! sorted by age before as many are taken as there is room for. Missed turns are not made up: after a pause each series
 //! has one turn, not one for each missed slot.
 
+use crate::domain::FailureKind;
 use crate::domain::clock_skew;
 use crate::domain::slot::{self, Series, Slot};
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest, Sha256};
+
+/// The number of terminal answers in a row after which a series is asked more rarely.
+pub const ENOUGH: u32 = 2;
+
+/// The longest time from one attempt to the next that such answers lead to.
+const RAREST: TimeDelta = TimeDelta::days(1);
+
+/// True if this kind of failure means that another attempt at the same request brings the same answer.
+pub fn is_terminal(kind: FailureKind) -> bool {
+    matches!(
+        kind,
+        FailureKind::HardModel
+            | FailureKind::HardCapability
+            | FailureKind::BudgetExhausted
+            | FailureKind::Truncated
+    )
+}
 
 /// A series and the times of its turns.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,9 +79,21 @@ pub struct SeriesProgress {
     pub finished_at: Option<DateTime<Utc>>,
     /// Number of attempts at that slot.
     pub attempts: u32,
+    /// Terminal answers in a row: the model does not exist, or cannot be measured so.
+    pub terminal: u32,
 }
 
 impl SeriesProgress {
+    /// Records the kind of an attempt's end. A success ends the row of terminal answers; other failures say nothing
+    /// about it.
+    pub fn told(&mut self, kind: Option<FailureKind>) {
+        match kind {
+            None => self.terminal = 0,
+            Some(kind) if is_terminal(kind) => self.terminal = self.terminal.saturating_add(1),
+            Some(_) => {}
+        }
+    }
+
     /// Marks the slot as complete.
     pub fn settle(&mut self, slot_at: DateTime<Utc>, now: DateTime<Utc>) {
         let attempts = self.attempts_at(slot_at);
@@ -73,6 +103,7 @@ impl SeriesProgress {
             not_before: None,
             finished_at: Some(now),
             attempts,
+            terminal: self.terminal,
         };
     }
 
@@ -85,8 +116,14 @@ impl SeriesProgress {
         finished_at: Option<DateTime<Utc>>,
     ) {
         let finished_at = finished_at.or(self.finished_at);
-        *self =
-            Self { slot_at: Some(slot_at), settled: false, not_before: Some(until), finished_at, attempts };
+        *self = Self {
+            slot_at: Some(slot_at),
+            settled: false,
+            not_before: Some(until),
+            finished_at,
+            attempts,
+            terminal: self.terminal,
+        };
     }
 
     /// Moves past times after the daemon's clock moved, so that they keep their distance from now. Slots belong to
@@ -95,6 +132,16 @@ impl SeriesProgress {
         for moment in [&mut self.not_before, &mut self.finished_at].into_iter().flatten() {
             *moment += by;
         }
+    }
+
+    /// The time from one attempt to the next that terminal answers add: none after the first, which may be a mistake,
+    /// then twice the cadence, four times, and so on up to a day.
+    fn patience(&self, cadence: TimeDelta) -> TimeDelta {
+        if self.terminal < ENOUGH {
+            return TimeDelta::zero();
+        }
+        let doublings = (self.terminal - ENOUGH + 1).min(20);
+        cadence.checked_mul(1 << doublings).unwrap_or(RAREST).min(RAREST.max(cadence))
     }
 
     /// Number of attempts at this slot so far.
@@ -132,6 +179,9 @@ pub fn due(plan: &SeriesSchedule, turn: &SeriesProgress, now: DateTime<Utc>) -> 
             None => starts_at,
         },
     };
+    // A model that will not answer, however long one waits, is asked ever more rarely.
+    let patient = finished_at.map(|finished| finished + turn.patience(plan.cadence()));
+    let opens_at = patient.map_or(opens_at, |at| opens_at.max(at));
     if opens_at <= now { DueTime::Since(opens_at) } else { DueTime::At(opens_at) }
 }
 

@@ -2,9 +2,9 @@
 
 use crate::daemon::catalog_policy::ROLE;
 use crate::daemon::roster::ProviderRoster;
-use crate::daemon::schedule::{SeriesProgress, SeriesSchedule};
+use crate::daemon::schedule::{self, SeriesProgress, SeriesSchedule};
 use crate::domain::daemon_config::{DaemonConfig, Price};
-use crate::domain::{ModelRef, Series};
+use crate::domain::{FailureKind, ModelRef, Series};
 use crate::measure::measurer::RequestSpec;
 use crate::storage::WorkItem;
 use crate::storage::claims::{JobState, JobStatus, PROBE};
@@ -100,6 +100,19 @@ pub fn turn(job: &JobState, owner: Option<&str>, rest: TimeDelta, now: DateTime<
         not_before: until.or(job.not_before).filter(|_| !settled && !job.is_ahead(now)),
         finished_at: job.finished_at.or(job.last_success_at),
         attempts: job.slot_attempts,
+        terminal: terminal(job),
+    }
+}
+
+/// Terminal answers in a row, as far as the job says: it counts failures of any kind and names the last one. A dead
+/// letter of the Python runner, which counts none, had its attempts and was asked no more.
+fn terminal(job: &JobState) -> u32 {
+    let named = |kind: &&FailureKind| job.error_kind.as_deref() == Some(kind.as_str());
+    let kind = FailureKind::ALL.iter().find(named);
+    match (kind.is_some_and(|kind| schedule::is_terminal(*kind)), job.status) {
+        (false, _) => 0,
+        (true, JobStatus::DeadLetter) if job.slot_at.is_none() => schedule::ENOUGH,
+        (true, _) => job.failures,
     }
 }
 

@@ -31,8 +31,9 @@ const PRICES_EVERY: Duration = Duration::from_secs(3600);
 /// The catalog is reviewed once in this many ticks.
 const JUDGED_TICKS: u32 = 6;
 
-/// Name of the heartbeat that is not specific to a daemon.
-const SCHEDULER: &str = "scheduler";
+/// Name of the heartbeat that is not specific to a daemon. `scheduler` is the Python scheduler's own: with one name,
+/// each would hide the other's death.
+const SCHEDULER: &str = "llmbench";
 
 /// The work for the engine, sent after a change.
 #[derive(Debug, Default)]
@@ -277,7 +278,7 @@ pub fn cadences<'a>(daemon_config: &DaemonConfig, models: impl Iterator<Item = &
     Cadences { default_seconds: daemon_config.cadence_seconds, by_model: models.filter_map(own).collect() }
 }
 
-/// The heartbeat that readers of the Python runner's heartbeats expect. With several daemons the last writer wins.
+/// The heartbeat of all daemons together, with what the Python scheduler's says. The last writer wins.
 fn scheduler(daemon_status: &DaemonStatus) -> Value {
     let sum = |of: fn(&LaneReport) -> u64| daemon_status.lanes.iter().map(of).sum::<u64>();
     json!({

@@ -70,12 +70,19 @@ pub const LLMBENCH_NOTIFY_TO: &str = "LLMBENCH_NOTIFY_TO";
 /// Webhook that receives notices as JSON; the whole URL is a secret.
 pub const LLMBENCH_WEBHOOK_URL: &str = "LLMBENCH_WEBHOOK_URL";
 
-/// Minutes from one measurement of a model to the next, as in the Python scheduler (30).
+/// Minutes for which a model counts as fresh, as in the Python scheduler (30): it is measured again after one and a half
+/// times as long.
 pub const FRESH_MINUTES: &str = "FRESH_MINUTES";
-/// A daemon's providers, separated by commas; all if unset.
+/// A daemon's providers, separated by commas; all if unset, or if it is `all`.
 pub const BENCHMARK_PROVIDERS: &str = "BENCHMARK_PROVIDERS";
-/// Providers that a daemon does not measure, separated by commas.
+/// Providers that a daemon does not measure, separated by commas; `none` for no provider.
 pub const BENCHMARK_EXCLUDED_PROVIDERS: &str = "BENCHMARK_EXCLUDED_PROVIDERS";
+/// Number of attempts at one turn of a model, as in the Python scheduler (2).
+pub const BENCHMARK_MAX_ATTEMPTS: &str = "BENCHMARK_MAX_ATTEMPTS";
+/// A runner's emergency work list: model ids separated by commas, or `1` for the list in `BENCHMARK_MODELS`.
+pub const BENCHMARK_MODELS_OVERRIDE: &str = "BENCHMARK_MODELS_OVERRIDE";
+/// A runner's models, separated by commas, if no URL of work lists is set or the override says so.
+pub const BENCHMARK_MODELS: &str = "BENCHMARK_MODELS";
 /// Deadline of one of a daemon's measurements, seconds.
 pub const BENCHMARK_DEADLINE_SECONDS: &str = "BENCHMARK_DEADLINE_SECONDS";
 /// Prefix, followed by a provider's name in capitals: the number of its simultaneous measurements
@@ -319,6 +326,9 @@ pub const ALL: &[&str] = &[
     FRESH_MINUTES,
     BENCHMARK_PROVIDERS,
     BENCHMARK_EXCLUDED_PROVIDERS,
+    BENCHMARK_MAX_ATTEMPTS,
+    BENCHMARK_MODELS_OVERRIDE,
+    BENCHMARK_MODELS,
     BENCHMARK_DEADLINE_SECONDS,
     BENCHMARK_CONCURRENCY,
     SCHEDULER_TICK_SECONDS,

@@ -42,10 +42,12 @@ pub enum FindingSection {
     Catalog,
     /// Files of this machine.
     State,
+    /// What differs from the Python containers.
+    Switch,
 }
 
 impl FindingSection {
-    pub const ALL: [FindingSection; 7] = [
+    pub const ALL: [FindingSection; 8] = [
         FindingSection::Configuration,
         FindingSection::Providers,
         FindingSection::Aws,
@@ -53,6 +55,7 @@ impl FindingSection {
         FindingSection::Store,
         FindingSection::Catalog,
         FindingSection::State,
+        FindingSection::Switch,
     ];
 
     /// The word in documents.
@@ -65,6 +68,7 @@ impl FindingSection {
             FindingSection::Store => "store",
             FindingSection::Catalog => "catalogue",
             FindingSection::State => "state",
+            FindingSection::Switch => "switch",
         }
     }
 }

@@ -208,6 +208,7 @@ const OUTCOMES: &[RowField] = &[
         .failure(42)
         .csv(72),
     text("endpoint_mismatch", "why a pinned request has no tag: another provider answered").run().csv(76),
+    count("attempts_count", "requests of the measurement so far, under the Python runner's name").run(),
     time("ts", "when it failed").failure(4).csv(64),
     text("stage", "`prepare`, `connect`, `request`, `response`, `stream` or `validate`").failure(5).csv(65),
     text("message", "for people, free of secrets, at most 4,000 characters").failure(6).csv(69),

@@ -207,6 +207,9 @@ pub struct Run {
     pub attempt_group: String,
     /// 1 for the first attempt; higher only after a learned adaptation.
     pub attempt: u32,
+    /// Requests of this measurement so far, under the Python runner's name.
+    #[serde(default)]
+    pub attempts_count: u32,
     /// Adaptations applied to this request (`omit_temperature`, …).
     pub adaptations: Vec<String>,
     /// The router that carried the request; null for direct providers.

@@ -3,6 +3,8 @@
 
 pub const COULD_NOT_LOOK: &str = "A check could not look";
 pub const LOOK_ALIKE: &str = "A variable that nobody reads";
+/// Variables of the Python runner's containers, and what takes their place.
+pub const PYTHON_VARIABLES: &str = "Variables of the Python runner";
 pub const EXPOSED_FILE: &str = "The key file can be read by others";
 pub const NO_KEY: &str = "No key for provider";
 /// A provider without an address of its own, as Azure and Databricks are.
@@ -77,6 +79,7 @@ pub const CONTRACT: &[(&str, &str)] = &[
 pub const ALL: &[&str] = &[
     COULD_NOT_LOOK,
     LOOK_ALIKE,
+    PYTHON_VARIABLES,
     EXPOSED_FILE,
     NO_KEY,
     UNUSABLE_KEY,

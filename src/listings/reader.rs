@@ -58,6 +58,8 @@ struct EndpointRead {
     touch: Option<HostContact>,
     /// True if the list is whole without this part.
     supplements: bool,
+    /// True if the login has no right to this part, and the list is complete without it.
+    forgone: bool,
 }
 
 impl ListingReader {
@@ -118,7 +120,11 @@ impl ListingReader {
         let mut gots = reads.join_all().await;
         gots.sort_by_key(|(place, _)| *place);
         let mut all = EndpointRead::default();
-        for (_, got) in gots {
+        let read = gots.iter().any(|(_, got)| got.error.is_none() && got.raw_count > 0);
+        for (_, mut got) in gots {
+            if read && got.forgone {
+                (got.error, got.kind) = (None, None);
+            }
             all.raw_count += got.raw_count;
             all.entries.extend(got.entries);
             // Only the first error is reported: the others are mostly the same.
@@ -138,6 +144,7 @@ impl ListingReader {
             let page = self.page(route, part, cursor.as_deref(), &mut connection, &mut got.touch).await;
             match page {
                 Err(wrong) => {
+                    got.forgone = part.shape.is_forgone() && wrong.kind == FailureKind::Auth;
                     (got.error, got.kind) = (Some(placed(part, number, &wrong.reason)), Some(wrong.kind));
                     return got;
                 }

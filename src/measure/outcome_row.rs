@@ -20,6 +20,9 @@ const SCHEMA_VERSION: u32 = 2;
 /// The rule by which a success is accepted: visible text came.
 const VALIDATION_POLICY: &str = "visible_nonzero";
 
+/// The request mode of OpenAI's Chat API.
+const OPENAI_CHAT: &str = "openai_chat_completions_stream";
+
 /// The program that measured, as rows store it.
 pub fn measured_by() -> String {
     format!("llmbench/{}", env!("CARGO_PKG_VERSION"))
@@ -60,6 +63,8 @@ pub fn run(
     let doubts = quality::doubts(&answer, &tokens, usage_promised);
     let quality = quality::doubted(quality::of(recording, speeds.time_to_first_token), doubts);
     let endpoint = attempt.endpoint.answered_by(answer.observed_provider.as_deref());
+    let (finish_reason, response_status) =
+        ending(&attempt.request_mode, answer.finish_reason.clone(), answer.response_status.clone());
     Outcome::Success(Box::new(Run {
         id: attempt.id.clone(),
         provider: attempt.model.provider.clone(),
@@ -78,10 +83,10 @@ pub fn run(
         quality,
         metrics_schema_version: SCHEMA_VERSION,
         request_mode: attempt.request_mode.clone(),
-        finish_reason: answer.finish_reason,
+        finish_reason,
         response_id: answer.response_id,
         provider_request_id: request_id(recording).map(str::to_owned),
-        response_status: answer.response_status,
+        response_status,
         response_model: answer.response_model,
         reasoning_effort: attempt.ask.reasoning_effort.clone(),
         validation_policy: VALIDATION_POLICY.to_owned(),
@@ -91,6 +96,7 @@ pub fn run(
         protocol_version: PROTOCOL_VERSION,
         attempt_group: attempt.group.clone(),
         attempt: attempt.number,
+        attempts_count: attempt.number,
         adaptations: attempt.adaptations.clone(),
         transport_provider: attempt.endpoint.transport_provider.clone(),
         observed_provider: answer.observed_provider,
@@ -103,6 +109,22 @@ pub fn run(
         misc: attempt.ask.metadata.clone(),
         extra: Map::new(),
     }))
+}
+
+/// Finish reason and status in the words of OpenAI's Responses API, also where its Chat API was asked: the Python runner
+/// asks the former for all of OpenAI's models, and readers group rows by these words.
+fn ending(
+    request_mode: &str,
+    reason: Option<String>,
+    status: Option<String>,
+) -> (Option<String>, Option<String>) {
+    match (request_mode, reason.as_deref(), &status) {
+        (OPENAI_CHAT, Some("length"), None) => {
+            (Some("max_output_tokens".to_owned()), Some("incomplete".to_owned()))
+        }
+        (OPENAI_CHAT, Some("stop"), None) => (reason, Some("completed".to_owned())),
+        _ => (reason, status),
+    }
 }
 
 /// Builds the row of a failure. `recording` is `None` if the attempt failed before a request could be sent.

@@ -50,6 +50,7 @@ pub fn run(provider: &str, model: &str, ttft: f64) -> Run {
         protocol_version: 1,
         attempt_group: "01K3BV8Q5V0000000000000000".into(),
         attempt: 1,
+        attempts_count: 1,
         adaptations: Vec::new(),
         transport_provider: None,
         observed_provider: None,

@@ -77,6 +77,7 @@ fn title(section: FindingSection) -> &'static str {
         FindingSection::Store => "Store",
         FindingSection::Catalog => "Catalog",
         FindingSection::State => "This machine",
+        FindingSection::Switch => "From the Python containers",
     }
 }
 

@@ -21,7 +21,7 @@ pub mod model_rules;
 pub mod prepare;
 pub mod protocols;
 mod proxy_bypass;
-mod regions;
+pub mod regions;
 pub mod retry_after;
 pub mod route;
 pub mod suitability;

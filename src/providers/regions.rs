@@ -41,6 +41,23 @@ impl Host {
     }
 }
 
+/// The region in which the Python runner calls a model, by its own rules; `None` for providers without regions.
+pub fn python_region(provider: &str, model_id: &str) -> Option<&'static str> {
+    let lower = model_id.to_lowercase();
+    let has = |parts: &[&str]| parts.iter().any(|part| lower.contains(part));
+    match provider {
+        "bedrock" => {
+            let default = BEDROCK_DEFAULTS.iter().find(|(part, _)| lower.contains(part));
+            Some(default.map_or(BEDROCK_HOME, |(_, region)| region))
+        }
+        "vertex" if has(&["llama"]) || !has(&["claude"]) => Some(CENTRAL),
+        "vertex" if has(&["claude-4", "sonnet-4", "opus-4"]) => Some(vertex::DEFAULT_LOCATION),
+        "vertex" if has(&["opus", "3-5"]) => Some(EAST),
+        "vertex" => Some(CENTRAL),
+        _ => None,
+    }
+}
+
 /// The configured region, apart from models that the Python runner calls elsewhere from the same containers.
 fn bedrock_region<'a>(configured: Option<&'a Sourced<String>>, model_id: &str) -> Option<&'a str> {
     let configured = configured?;
@@ -176,6 +193,21 @@ mod tests {
         let python = || Some(("europe-west4", env("VERTEX_LOCATION")));
         assert_eq!(region("vertex", python(), "gemini-2.5-pro", json!({})).as_deref(), Some("europe-west4"));
         assert_eq!(region("vertex", python(), "claude-sonnet-4", json!({})).as_deref(), Some("global"));
+    }
+
+    #[test]
+    fn the_python_runners_own_rules() {
+        for (provider, model, wanted) in [
+            ("bedrock", "us.anthropic.claude-opus-4-7", Some("us-west-2")),
+            ("bedrock", "us.amazon.nova-pro-v1:0", Some("us-east-1")),
+            ("vertex", "gemini-3-pro-preview", Some("us-central1")),
+            ("vertex", "claude-haiku-4-5@20251001", Some("us-central1")),
+            ("vertex", "claude-sonnet-4-5@20250929", Some("global")),
+            ("vertex", "claude-3-5-haiku@20241022", Some("us-east5")),
+            ("groq", "m", None),
+        ] {
+            assert_eq!(python_region(provider, model), wanted, "{model}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Settings of a bridge that is configured as the store: keys, addresses, deadlines, the cache file of its work list.
 //! Variables of the Python runner keep their meaning, so that a container is migrated by changing its image.
 
-use super::{Env, SettingsError};
+use super::{Env, SettingsError, python_runner};
 use crate::domain::env_vars::{
     INGEST_API_KEY, INGEST_API_URL, INGEST_CATALOG_URL, INGEST_ERROR_URL, LLMBENCH_BRIDGE_KEY,
     LLMBENCH_BRIDGE_PLAIN_HTTP, RUNNER_CATALOG_INTERVAL_SECONDS, RUNNER_CONFIG_CACHE_PATH,
@@ -71,7 +71,11 @@ pub(super) fn resolve(
     }
     Ok(BridgeSettings {
         posts: one(INGEST_API_KEY)?,
-        lists: one(RUNNER_CONFIG_TOKEN)?,
+        // An emergency list replaces the bridge's, so there is nothing to ask for.
+        lists: match python_runner::models(env) {
+            Some(_) => one(RUNNER_CONFIG_TOKEN).or_else(|_| one(INGEST_API_KEY))?,
+            None => one(RUNNER_CONFIG_TOKEN)?,
+        },
         // The address of a whole bridge has its lists at the default paths.
         config_url: url(RUNNER_CONFIG_URL)?.filter(|url| url.path() != "/"),
         catalog_url: url(INGEST_CATALOG_URL)?,

@@ -6,12 +6,13 @@ mod overrides;
 
 use super::file::ConfigFile;
 use super::profiles::Profiles;
+use super::python_runner::{self, ProviderNames};
 use super::{Env, SettingsError};
 use crate::domain::admission_config::{AdmissionConfig, QuarantineConfig};
 use crate::domain::daemon_config::DaemonConfig;
 use crate::domain::env_vars::{
-    BENCHMARK_DEADLINE_SECONDS, BENCHMARK_EXCLUDED_PROVIDERS, BENCHMARK_PROVIDERS, FRESH_MINUTES,
-    LLMBENCH_VANTAGE, SCHEDULER_TICK_SECONDS,
+    BENCHMARK_DEADLINE_SECONDS, BENCHMARK_EXCLUDED_PROVIDERS, BENCHMARK_MAX_ATTEMPTS, BENCHMARK_PROVIDERS,
+    FRESH_MINUTES, LLMBENCH_VANTAGE, SCHEDULER_TICK_SECONDS,
 };
 use crate::domain::sourced::{Source, Sourced};
 use crate::providers::hosts::Hosts;
@@ -21,6 +22,9 @@ use std::time::Duration;
 
 /// The longest cadence and the longest time that can be set, seconds: 31 days.
 const LONGEST: f64 = 31.0 * 86_400.0;
+
+/// The multiple of `FRESH_MINUTES` after which the Python scheduler asks again.
+const STALE: f64 = 1.5;
 
 /// The values of the daemon's flags.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -62,7 +66,7 @@ pub(super) fn daemon_config(given: &DaemonInputs<'_>) -> Result<DaemonConfig, Se
         Some(0) => Err(given.wrong("", &format!("{name} must be 1 or more"))),
         value => Ok(value.unwrap_or(default)),
     };
-    let attempts = table.attempts.map(|attempts| attempts as usize);
+    let attempts = given.attempts()?;
     let share = table.spread.unwrap_or(standard.spread);
     if !(0.0..=1.0).contains(&share) {
         return Err(given.wrong("", "spread must be from 0 to 1"));
@@ -152,7 +156,8 @@ impl DaemonInputs<'_> {
     }
 
     /// Names of providers: flag, variable, file. Each must be known; otherwise a typing error would lead to no
-    /// measurements.
+    /// measurements. Containers name providers that are retired since, so of a variable they are only told
+    /// ([`python_runner::PythonVariables`]).
     fn providers(
         &self,
         flag: &'static str,
@@ -163,8 +168,9 @@ impl DaemonInputs<'_> {
         let (names, source) = if !flagged.is_empty() {
             (flagged.to_vec(), Source::Flag(flag))
         } else if let Some(list) = self.env.get(variable) {
-            let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
-            (names.map(str::to_owned).collect(), Source::Env(variable.to_owned()))
+            let ProviderNames { known, unknown } = python_runner::providers(list, self.hosts);
+            // With unknown names alone nothing is measured, and not everything.
+            return Ok(if known.is_empty() { unknown } else { known });
         } else {
             (written.cloned().unwrap_or_default(), Source::File(self.path.to_owned()))
         };
@@ -215,16 +221,27 @@ impl DaemonInputs<'_> {
         }
     }
 
-    /// Seconds; the Python runner's variable is in minutes, the file in seconds.
-    fn cadence(&self, default: u32) -> Result<u32, SettingsError> {
-        let Some(text) = self.env.get(FRESH_MINUTES) else {
-            return self.cadence_of("", self.file.daemon.cadence).map(|cadence| cadence.unwrap_or(default));
+    /// Number of attempts: variable, file.
+    fn attempts(&self) -> Result<Option<usize>, SettingsError> {
+        let Some(text) = self.env.get(BENCHMARK_MAX_ATTEMPTS) else {
+            return Ok(self.file.daemon.attempts.map(|attempts| attempts as usize));
         };
+        let number = text.parse::<usize>().ok().filter(|number| (1..=100).contains(number));
+        let wrong =
+            || self.variable(BENCHMARK_MAX_ATTEMPTS, "it is no whole number from 1 to 100".to_owned());
+        number.ok_or_else(wrong).map(Some)
+    }
+
+    /// Seconds. The Python runner's variable is in minutes, and says for how long a model is fresh: the Python scheduler
+    /// asks again after one and a half times as long. A cadence of the file is the daemon's own, and wins.
+    fn cadence(&self, default: u32) -> Result<u32, SettingsError> {
+        let own = self.cadence_of("", self.file.daemon.cadence)?;
+        let Some(text) = self.env.get(FRESH_MINUTES) else { return Ok(own.unwrap_or(default)) };
         let minutes = text.parse::<f64>().ok().filter(|minutes| (1.0..=LONGEST).contains(&(minutes * 60.0)));
         let minutes = minutes.ok_or_else(|| {
             self.variable(FRESH_MINUTES, "it is no number of minutes from 1 second to 31 days".to_owned())
         })?;
-        Ok((minutes * 60.0).round() as u32)
+        Ok(own.unwrap_or((minutes * 60.0 * STALE).round() as u32))
     }
 
     fn cadence_of(&self, table: &str, cadence: Option<u32>) -> Result<Option<u32>, SettingsError> {

@@ -7,9 +7,10 @@ use super::file::NotifyEntry;
 use super::resolve::Settings;
 use crate::domain::daemon_config::DaemonConfig;
 use crate::domain::env_vars::{
-    BENCHMARK_CONCURRENCY, BENCHMARK_DEADLINE_SECONDS, BENCHMARK_EXCLUDED_PROVIDERS, BENCHMARK_PROVIDERS,
-    FRESH_MINUTES, LLMBENCH_LISTEN, LLMBENCH_NOTIFY_FROM, LLMBENCH_NOTIFY_TO, LLMBENCH_SMTP_PASSWORD,
-    LLMBENCH_SMTP_URL, LLMBENCH_VANTAGE, LLMBENCH_WEBHOOK_URL, SCHEDULER_TICK_SECONDS,
+    BENCHMARK_CONCURRENCY, BENCHMARK_DEADLINE_SECONDS, BENCHMARK_EXCLUDED_PROVIDERS, BENCHMARK_MAX_ATTEMPTS,
+    BENCHMARK_PROVIDERS, FRESH_MINUTES, LLMBENCH_LISTEN, LLMBENCH_NOTIFY_FROM, LLMBENCH_NOTIFY_TO,
+    LLMBENCH_SMTP_PASSWORD, LLMBENCH_SMTP_URL, LLMBENCH_VANTAGE, LLMBENCH_WEBHOOK_URL,
+    SCHEDULER_TICK_SECONDS,
 };
 use crate::domain::sourced::Source;
 use chrono::TimeDelta;
@@ -101,7 +102,9 @@ impl Settings {
     }
 
     fn rule(&self, name: &str, variable: &str, value: SettingValue) -> EffectiveSetting {
-        let source = if !variable.is_empty() && self.env().get(variable).is_some() {
+        // The file's cadence is the daemon's own, and wins over the Python runner's variable.
+        let own = name == "cadence" && self.daemon_in_file.contains_key(name);
+        let source = if !own && !variable.is_empty() && self.env().get(variable).is_some() {
             Source::Env(variable.to_owned())
         } else if self.daemon_in_file.contains_key(name) {
             Source::File(self.config_path())
@@ -136,7 +139,7 @@ pub(super) fn general(daemon_config: &DaemonConfig) -> Vec<(&'static str, &'stat
         ("cadence", FRESH_MINUTES, daemon_config.cadence_seconds.to_string()),
         ("spread", "", daemon_config.spread.to_string()),
         ("concurrency", "", daemon_config.concurrency.to_string()),
-        ("attempts", "", daemon_config.attempts.to_string()),
+        ("attempts", BENCHMARK_MAX_ATTEMPTS, daemon_config.attempts.to_string()),
         ("deadline", BENCHMARK_DEADLINE_SECONDS, seconds(daemon_config.deadline)),
         ("tick", SCHEDULER_TICK_SECONDS, seconds(daemon_config.tick)),
         ("grace", "", seconds(daemon_config.grace)),

@@ -22,6 +22,7 @@ mod listen;
 mod notify;
 pub mod profiles;
 mod proxies;
+pub mod python_runner;
 mod resolve;
 mod state_dir;
 mod store;

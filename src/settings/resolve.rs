@@ -5,12 +5,14 @@ use super::display::EffectiveSetting;
 use super::file::{self, ConfigFile, NotifyEntry};
 use super::limits::{self, Deadlines, LimitFlags};
 use super::profiles::{self, Profiles};
+use super::python_runner::PythonVariables;
 use super::{
     BridgeSettings, DaemonFlags, Env, KeyError, SettingsError, bridge, daemon, display, hosts, keys, listen,
-    notify, proxies, state_dir, store,
+    notify, proxies, python_runner, state_dir, store,
 };
 use crate::domain::Profile;
 use crate::domain::daemon_config::DaemonConfig;
+use crate::domain::env_vars::RUNNER_CONFIG_URL;
 use crate::domain::listen::ListenAddress;
 use crate::domain::redact::Redactor;
 use crate::domain::secret::Secret;
@@ -19,7 +21,7 @@ use crate::http::ProxyRules;
 use crate::notify::NotifyConfig;
 use crate::providers::auth::ProviderLogin;
 use crate::providers::hosts::{Host, Hosts};
-use crate::storage::StoreLocation;
+use crate::storage::{BridgeUrl, StoreLocation};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -49,6 +51,8 @@ pub struct Settings {
     pub daemon_config: DaemonConfig,
     /// The rules that are set explicitly, as far as that makes a difference.
     pub named: daemon::ExplicitSettings,
+    /// What the Python runner's variables say.
+    pub python: PythonVariables,
     /// Address of a daemon's monitoring endpoints, if one is set.
     pub listen: Option<ListenAddress>,
     env: Env,
@@ -92,7 +96,9 @@ fn combine(
     let (flags, file_ref) = (&overrides.daemon, &file);
     let given =
         daemon::DaemonInputs { flags, env: &env, file: file_ref, path, hosts: &hosts, profiles: &profiles };
-    Ok(Settings {
+    let excluded = !flags.exclude.is_empty() || file_ref.daemon.exclude.is_some();
+    let mut settings = Settings {
+        python: PythonVariables::default(),
         deadlines: limits::resolve(overrides.limits, &file.defaults, path)?,
         daemon_config: daemon::daemon_config(&given)?,
         named: daemon::named(&given),
@@ -116,10 +122,27 @@ fn combine(
         notify_in_file: file.notify,
         config,
         env,
-    })
+    };
+    settings.follow_python(excluded);
+    Ok(settings)
 }
 
 impl Settings {
+    /// Reads what the Python runner's variables say, and excludes the provider that its scheduler excludes.
+    fn follow_python(&mut self, excluded: bool) {
+        // A store that cannot be resolved is reported by whatever opens it.
+        let bridge = self.store().is_ok_and(|store| BridgeUrl::is_meant(store.value.expose()));
+        self.python = python_runner::read(&self.env, &self.hosts, excluded, !bridge);
+        if self.python.excluded_by_default {
+            self.daemon_config.exclude.push(python_runner::EXCLUDED.to_owned());
+        }
+    }
+
+    /// The provider that the address of the Python runner's work list names.
+    pub fn provider_of_lists(&self) -> Option<String> {
+        BridgeUrl::provider_in(self.env.get(RUNNER_CONFIG_URL)?)
+    }
+
     /// The profile to measure.
     ///
     /// # Errors

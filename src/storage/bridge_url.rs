@@ -4,7 +4,10 @@ use std::fmt;
 use url::{Host, Url};
 
 /// Paths below the address for posting results and reading work lists.
-const KNOWN: [&str; 2] = ["/ingest", "/runner-config"];
+const KNOWN: [&str; 2] = ["/ingest", LISTS];
+
+/// The path of work lists. The Python runner's address of it names the provider in its query.
+const LISTS: &str = "/runner-config";
 
 /// The address of a bridge, or of one of its paths. It can hold no secret: one with a user or a query is invalid.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +36,8 @@ impl BridgeUrl {
     /// them, are the same as `https://HOST`.
     ///
     /// # Errors
-    /// [`BridgeUrlError`] if it is no URL, has another scheme, a user, a query or a fragment.
+    /// [`BridgeUrlError`] if it is no URL, has another scheme, a user, a fragment, or a query that is not the provider
+    /// of a work list.
     pub fn parse(text: &str) -> Result<Self, BridgeUrlError> {
         let mut whole = Self::exactly(text)?;
         let base = KNOWN.iter().find_map(|path| whole.path.strip_suffix(path)).map(str::to_owned);
@@ -56,7 +60,8 @@ impl BridgeUrl {
         if !url.username().is_empty() || url.password().is_some() {
             return Err(wrong("it holds a user or a password; the key goes into LLMBENCH_BRIDGE_KEY"));
         }
-        if url.query().is_some() || url.fragment().is_some() {
+        let of_lists = url.query().is_none() || provider(&url).is_some();
+        if !of_lists || url.fragment().is_some() {
             return Err(wrong("it holds a query or a fragment"));
         }
         let local = match url.host() {
@@ -73,6 +78,12 @@ impl BridgeUrl {
             path: url.path().trim_end_matches('/').to_owned(),
             local,
         })
+    }
+
+    /// The provider that an address of work lists names, as the Python runner has it:
+    /// `https://HOST/runner-config?provider=bedrock`.
+    pub fn provider_in(text: &str) -> Option<String> {
+        provider(&Url::parse(text.trim()).ok()?)
     }
 
     /// The address of a path below this one; `path` begins with a slash.
@@ -113,6 +124,14 @@ impl BridgeUrl {
     }
 }
 
+/// The provider in the query of an address of work lists, if the query holds nothing else.
+fn provider(url: &Url) -> Option<String> {
+    let name = url.query()?.strip_prefix("provider=")?;
+    let fits = |ch: char| ch.is_ascii_alphanumeric() || ch == '-' || ch == '_';
+    let sound = !name.is_empty() && name.chars().all(fits);
+    (sound && url.path().trim_end_matches('/').ends_with(LISTS)).then(|| name.to_owned())
+}
+
 impl fmt::Display for BridgeUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (scheme, known) = if self.tls { ("https", 443) } else { ("http", 80) };
@@ -149,6 +168,23 @@ mod tests {
         assert_eq!((base.join("/ingest/batch").path(), base.port()), ("/a/ingest/batch", 443));
         let config = BridgeUrl::exactly("https://h/runner-config").unwrap();
         assert_eq!((config.path(), config.without("/runner-config").path()), ("/runner-config", "/"));
+    }
+
+    #[test]
+    fn the_python_runners_address_of_lists_names_a_provider() {
+        let text = "https://h/a/runner-config?provider=bedrock";
+        assert_eq!(BridgeUrl::parse(text).unwrap().to_string(), "https://h/a");
+        assert_eq!(BridgeUrl::exactly(text).unwrap().path(), "/a/runner-config");
+        assert_eq!(BridgeUrl::provider_in(text).as_deref(), Some("bedrock"));
+        for other in [
+            "https://h/ingest?provider=bedrock",
+            "https://h/runner-config?provider=",
+            "https://h/runner-config?provider=a&key=canary",
+            "https://h/runner-config?provider=a%20canary",
+        ] {
+            assert_eq!(BridgeUrl::provider_in(other), None, "{other}");
+            assert!(!BridgeUrl::parse(other).unwrap_err().to_string().contains("canary"), "{other}");
+        }
     }
 
     #[test]

@@ -172,7 +172,7 @@ fn checks_are_kept_and_the_scheduler_is_heard_of() {
             .as_array()
             .unwrap()
             .iter()
-            .find(|heartbeat| heartbeat["component"] == "scheduler")
+            .find(|heartbeat| heartbeat["component"] == "llmbench")
             .cloned()
     };
     assert_eq!(scheduler(&seen).unwrap()["details"]["lanes"], 1);

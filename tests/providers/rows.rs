@@ -56,7 +56,7 @@ fn every_provider_counts_exactly() {
 /// The scenario ends where the budget does.
 fn finish(case: &Case) -> Value {
     let word = match case.request_mode {
-        "openai_responses_stream" => "max_output_tokens",
+        "openai_responses_stream" | "openai_chat_completions_stream" => "max_output_tokens",
         "vertex_gemini_stream" => "MAX_TOKENS",
         mode if mode.ends_with("messages_stream") || mode.ends_with("converse_stream") => "max_tokens",
         _ => "length",

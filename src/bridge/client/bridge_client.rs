@@ -14,7 +14,7 @@ use crate::storage::{BridgeUrl, OutcomeSink, RecordOutcome, StoreError, WorkItem
 use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -22,6 +22,8 @@ use tokio::time::sleep;
 
 /// Deadline of a batch: below the sender's own deadline.
 const BATCH: Duration = Duration::from_secs(25);
+/// Time for which rows are posted one by one before a batch is tried again.
+const SINGLE: Duration = Duration::from_secs(600);
 /// Deadline of the post of a provider's list.
 const LISTING: Duration = Duration::from_secs(60);
 /// The client waits itself for a requested pause up to this length; for a longer one, rows stay in the outbox.
@@ -59,6 +61,8 @@ struct BridgeClientState {
     posts: Option<String>,
     lists: Option<String>,
     rests_until: Option<Instant>,
+    /// Until then, rows are posted one by one: the bridge is older than batches.
+    single_until: Option<Instant>,
 }
 
 pub struct BridgeClient {
@@ -71,6 +75,7 @@ pub struct BridgeClient {
     kept: tokio::sync::Mutex<WorkListCache>,
     state: Mutex<BridgeClientState>,
     backlog: AtomicU64,
+    emergency: Option<Vec<WorkItem>>,
 }
 
 impl BridgeClient {
@@ -84,7 +89,13 @@ impl BridgeClient {
         kept: WorkListCache,
     ) -> Self {
         let (kept, state, backlog) = (tokio::sync::Mutex::new(kept), Mutex::default(), AtomicU64::new(0));
-        Self { addresses, keys, client, providers, timeout, grace, kept, state, backlog }
+        Self { addresses, keys, client, providers, timeout, grace, kept, state, backlog, emergency: None }
+    }
+
+    /// The same, with these models instead of the bridge's work lists, if there are any.
+    #[must_use]
+    pub fn instead(self, models: Option<Vec<WorkItem>>) -> Self {
+        Self { emergency: models, ..self }
     }
 
     pub fn heard(&self) -> BridgeReachability {
@@ -114,11 +125,13 @@ impl BridgeClient {
         });
         let answer = self.post(&self.addresses.catalog, document.to_string(), LISTING).await;
         let answer = answer.map_err(StoreError::Unavailable)?;
-        let said = serde_json::from_slice::<Value>(&answer.body).unwrap_or_default();
-        match said.get("status").and_then(Value::as_str) {
-            Some("accepted") if answer.status == 200 => Ok(()),
-            _ => Err(replies::refusal(&answer)),
-        }
+        replies::single(&answer).map(|_| ())
+    }
+
+    /// The provider's models of the emergency list, if there is one.
+    pub(super) fn emergency(&self, provider: &str) -> Option<Vec<WorkItem>> {
+        let models = self.emergency.as_ref()?;
+        Some(models.iter().filter(|item| item.model.provider == provider).cloned().collect())
     }
 
     pub(super) fn addresses(&self) -> &BridgeAddresses {
@@ -185,7 +198,14 @@ impl BridgeClient {
         waiting.reverse();
         while let Some(body) = waiting.pop() {
             match self.post_body(body).await {
-                Ok(told) => answers.extend(told),
+                Ok(told) => {
+                    let all = told.len() == body.len();
+                    answers.extend(told);
+                    // The rest has no answer, and waits.
+                    if !all {
+                        break;
+                    }
+                }
                 Err(PostError::Smaller(_)) if body.len() > 1 => {
                     let (first, second) = body.split_at(body.len() / 2);
                     waiting.extend([second, first]);
@@ -213,11 +233,40 @@ impl BridgeClient {
             }
             sleep(rest).await;
         }
+        if self.state().single_until.is_some_and(|until| until > Instant::now()) {
+            return Ok(self.post_single(body).await);
+        }
         let url = self.addresses.base.join("/ingest/batch");
         match self.post(&url, post_items::body(body), BATCH).await {
+            Ok(answer) if replies::knows_no_batch(&answer) => {
+                self.state().single_until = Some(Instant::now() + SINGLE);
+                Ok(self.post_single(body).await)
+            }
             Ok(answer) => replies::kept(&answer, body),
             Err(why) => Err(PostError::Store(StoreError::Unavailable(why))),
         }
+    }
+
+    /// Posts items one by one, as the Python runner does, until an answer says that the bridge itself does not take them,
+    /// or until the time of a batch is used up. Returns the answers so far.
+    async fn post_single(&self, body: &[PostItem]) -> Vec<Result<RecordOutcome, StoreError>> {
+        let (begun, mut answers) = (Instant::now(), Vec::with_capacity(body.len()));
+        for item in body {
+            let answer = match post_items::single(item) {
+                Err(flaw) => Err(flaw),
+                Ok((path, json)) => {
+                    let url = self.addresses.base.join(path);
+                    let answer = self.post(&url, json, self.timeout).await;
+                    answer.map_err(StoreError::Unavailable).and_then(|answer| replies::single(&answer))
+                }
+            };
+            let stops = answer.as_ref().err().is_some_and(|error| !error.is_about_the_row());
+            answers.push(answer);
+            if stops || begun.elapsed() + self.timeout > BATCH {
+                break;
+            }
+        }
+        answers
     }
 
     /// Posts the rows that became items; the answers are in the order of the rows.

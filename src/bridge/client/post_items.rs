@@ -5,7 +5,9 @@ use crate::domain::Outcome;
 use crate::storage::StoreError;
 use crate::storage::outcomes::document;
 use crate::storage::outcomes::document::Row;
+use crate::storage::outcomes::field_types::parse_date;
 use crate::storage::outcomes::payload::OutcomePayload;
+use serde_json::{Map, Value};
 
 /// The largest number of items in one body; the bridge accepts 1,000.
 const MOST_ITEMS: usize = 500;
@@ -41,6 +43,35 @@ fn written(row: Row) -> PostItem {
     PostItem { id: row.text("_id").to_owned(), json: row.json() }
 }
 
+/// The path and the body of an item that is posted alone to an older bridge, as the Python runner posts it: dates in
+/// whole seconds without a zone, and no id.
+///
+/// # Errors
+/// [`StoreError::Rejected`] if the item is no object.
+pub fn single(item: &PostItem) -> Result<(&'static str, String), StoreError> {
+    let Ok(mut row) = serde_json::from_str::<Map<String, Value>>(&item.json) else {
+        return Err(StoreError::Rejected("the row is no JSON object".to_owned()));
+    };
+    let failure = row.contains_key("error_kind") && row.contains_key("stage");
+    if let Some(id) = row.remove("_id") {
+        row.insert("attempt_id".to_owned(), id);
+    }
+    for name in DATES {
+        let at = row.get(name).and_then(Value::as_str).and_then(parse_date);
+        if let Some(at) = at {
+            row.insert(name.to_owned(), Value::String(at.format("%Y-%m-%d %H:%M:%S").to_string()));
+        }
+    }
+    if failure {
+        row.entry("exc_type").or_insert_with(|| Value::String(String::new()));
+    }
+    let path = if failure { "/ingest/error" } else { "/ingest" };
+    Ok((path, Value::Object(row).to_string()))
+}
+
+/// Dates of a row that the Python runner posts.
+const DATES: [&str; 3] = ["run_ts", "gen_ts", "ts"];
+
 /// Splits items into bodies, in order.
 pub fn bodies(mut items: &[PostItem]) -> Vec<&[PostItem]> {
     let mut bodies = Vec::new();
@@ -67,6 +98,7 @@ pub fn body(items: &[PostItem]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     fn item(bytes: usize) -> PostItem {
         PostItem { id: "i".to_owned(), json: "x".repeat(bytes) }
@@ -79,6 +111,26 @@ mod tests {
         assert_eq!(sizes(&vec![item(10); 1201]), [500, 500, 201]);
         assert_eq!(sizes(&[item(MOST_BYTES * 2), item(1), item(MOST_BYTES)]), [1, 1, 1]);
         assert_eq!(sizes(&vec![item(300 * 1024 - 1); 7]), [3, 3, 1]);
+    }
+
+    #[test]
+    fn an_old_bridge_gets_rows_as_the_python_runner_posts_them() {
+        let one = |json: Value| {
+            let (path, body) = single(&PostItem { id: "i".to_owned(), json: json.to_string() }).unwrap();
+            (path, serde_json::from_str::<Value>(&body).unwrap())
+        };
+        let run = json!({"_id": "01X", "run_ts": "2026-11-29T10:00:00.123Z", "model_name": "m", "odd": [1]});
+        let posted =
+            json!({"attempt_id": "01X", "run_ts": "2026-11-29 10:00:00", "model_name": "m", "odd": [1]});
+        assert_eq!(one(run), ("/ingest", posted));
+        let failure =
+            json!({"_id": "01Y", "ts": "2026-11-29T10:00:00Z", "stage": "stream", "error_kind": "timeout"});
+        let (path, posted) = one(failure);
+        assert_eq!(
+            (path, &posted["ts"], &posted["exc_type"]),
+            ("/ingest/error", &json!("2026-11-29 10:00:00"), &json!(""))
+        );
+        assert!(single(&PostItem { id: String::new(), json: "[]".to_owned() }).is_err());
     }
 
     #[test]

@@ -83,6 +83,40 @@ fn refused(answer: &BridgeReply) -> PostError {
     }
 }
 
+/// True if an answer to a batch comes from a bridge that is older than batches: it has no such path, or understands no
+/// array.
+pub fn knows_no_batch(answer: &BridgeReply) -> bool {
+    match answer.status {
+        404 | 405 => own(answer).is_none(),
+        // The error format of the Python bridge's framework.
+        400 | 422 => {
+            serde_json::from_slice::<Value>(&answer.body).is_ok_and(|body| body.get("detail").is_some())
+        }
+        _ => false,
+    }
+}
+
+/// The result of one row or list that was posted alone, by the rules of the Python runner: a success with an object that
+/// does not say `rejected`. Such a bridge tells no duplicate.
+///
+/// # Errors
+/// [`StoreError`] if it was not taken.
+pub fn single(answer: &BridgeReply) -> Result<RecordOutcome, StoreError> {
+    let body = serde_json::from_slice::<Value>(&answer.body).ok().filter(Value::is_object);
+    match (answer.status, body) {
+        (200..=299, Some(body)) if body.get("status").and_then(Value::as_str) == Some("rejected") => {
+            let why = body.get("reason").and_then(Value::as_str).map_or("without a reason".to_owned(), shown);
+            Err(StoreError::Rejected(format!("the bridge does not take it: {why}")))
+        }
+        (200..=299, Some(body)) if body.get("error").is_none() => Ok(RecordOutcome::Stored),
+        (400 | 413 | 422, Some(body)) => {
+            let why = shown(&body.get("detail").unwrap_or(&body).to_string());
+            Err(StoreError::Rejected(format!("the bridge cannot take it: {why}")))
+        }
+        _ => Err(refusal(answer)),
+    }
+}
+
 /// The meaning of an unexpected status for the bridge as a whole.
 pub fn refusal(answer: &BridgeReply) -> StoreError {
     let status = answer.status;
@@ -224,6 +258,34 @@ mod tests {
         for (status, body) in [(413, "<html>".to_owned()), (422, own("schema")), (400, own("syntax"))] {
             assert!(matches!(kept(&answer(status, body), &items(&["a"])), Err(PostError::Smaller(_))));
         }
+    }
+
+    #[test]
+    fn an_old_bridge_is_known_by_its_answer_to_a_batch() {
+        let own = json!({"error": {"code": "not_found", "message": "m", "request_id": "r"}});
+        let detail = json!({"detail": [{"msg": "Input should be a valid dictionary"}]});
+        for (status, body, old) in [
+            (404, json!({"detail": "Not Found"}), true),
+            (405, json!("x"), true),
+            (422, detail, true),
+            (404, own.clone(), false),
+            (422, own, false),
+            (200, json!({}), false),
+            (503, json!({"detail": "x"}), false),
+        ] {
+            assert_eq!(knows_no_batch(&answer(status, &body)), old, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn a_single_row_is_stored_by_the_python_runners_rules() {
+        let said = |status, body: Value| word(&single(&answer(status, body)));
+        assert_eq!(said(200, json!({"status": "accepted"})), "stored");
+        assert_eq!(said(201, json!({"inserted": 1})), "stored");
+        assert_eq!(said(202, json!({"status": "rejected", "reason": "r"})), "rejected");
+        assert_eq!((said(200, json!([])), said(200, json!("ok"))), ("unavailable", "unavailable"));
+        assert_eq!((said(422, json!({"detail": "x"})), said(401, json!({}))), ("rejected", "denied"));
+        assert_eq!((said(404, json!({"detail": "x"})), said(500, json!({}))), ("broken", "unavailable"));
     }
 
     #[test]

@@ -85,6 +85,9 @@ impl BridgeClient {
     /// [`StoreError::Denied`] if the key is refused, [`StoreError::Broken`] if the answer is no work list, and
     /// [`StoreError::Unavailable`] if the bridge is unreachable and no recent list is cached.
     pub(super) async fn listed(&self, provider: &str) -> Result<WorkListWithNote, StoreError> {
+        if let Some(items) = self.emergency(provider) {
+            return Ok(WorkListWithNote { list: WorkList { items, cadence_seconds: None }, note: None });
+        }
         if let Some(rest) = self.rest() {
             // The bridge is reachable and busy: its last list stays valid.
             let known = self.remembered(provider, &left_alone(rest)).await?;

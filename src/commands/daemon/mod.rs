@@ -27,6 +27,7 @@ use crate::measure::measurer::RequestSpec;
 use crate::outbox::{OpenReport, Outbox, OutboxCapacity, OutboxError};
 use crate::output::log::LogFormat;
 use crate::output::terminal::{Terminal, TerminalEnv};
+use crate::settings::python_runner::PythonNote;
 use crate::storage::{StoreError, prepare_private_dir};
 use crate::wire::fd_table;
 use log_setup::LogSetup;
@@ -112,6 +113,7 @@ fn listen(args: &DaemonArgs, context: &Context) -> Result<ListenAddress, Command
 
 /// Measures until it is told to stop, or through one pass.
 async fn work(args: &DaemonArgs, context: Context, log_setup: &LogSetup) -> Result<Exit, CommandError> {
+    tell_python(&context);
     let listen = listen(args, &context)?;
     let questions = questions(&context)?;
     fd_table::make_room();
@@ -122,6 +124,9 @@ async fn work(args: &DaemonArgs, context: Context, log_setup: &LogSetup) -> Resu
     // An unreachable store takes seconds to report it, and a long backlog takes as long to open.
     let (usable, opened) = tokio::join!(usable(&store_handle, args.once), open_outbox(&state_dir));
     usable?;
+    if !args.no_init && store_handle.bridge().is_none() {
+        initialize(&store_handle).await;
+    }
     let (outbox, opening) = opened.map_err(outbox_error)?;
     tell_opening(&opening);
     endpoints.watch(outbox.clone());
@@ -239,6 +244,18 @@ async fn usable(store_handle: &Arc<StoreHandle>, once: bool) -> Result<(), Comma
     }
 }
 
+/// Creates collections and indexes that are missing. A store that is away, or that refuses it, is measured for all the
+/// same: the log says what is missing. Large collections are indexed by the database itself, beyond this deadline.
+async fn initialize(store_handle: &Arc<StoreHandle>) {
+    let made = store_handle.ask(|store| async move { store.init().await }).await;
+    if let Err(error @ (StoreError::Denied(_) | StoreError::Broken(_) | StoreError::Conflict(_))) = made {
+        warn!(
+            "collections or indexes may be missing, and creating them failed: {error}. `llmbench doctor` names them, \
+             `llmbench db init` creates them"
+        );
+    }
+}
+
 /// The handle to the store, or to the bridge in front of one.
 fn store_handle(context: &Context, state_dir: &Path) -> Result<StoreHandle, CommandError> {
     let Sourced { value: location, source } = context.store_location()?;
@@ -287,6 +304,17 @@ fn outbox_error(error: OutboxError) -> CommandError {
         Exit::Usage
     };
     CommandError::usage(error).exit(exit).hint("TROUBLESHOOTING.md, \"Around the clock\"")
+}
+
+/// Tells once what the Python runner's variables mean here, and which of them mean nothing.
+fn tell_python(context: &Context) {
+    for PythonNote { sentence, fix, warning, .. } in context.settings.python.notes() {
+        if warning {
+            warn!("{sentence} ({fix})");
+        } else {
+            info!("{sentence} ({fix})");
+        }
+    }
 }
 
 fn tell_opening(opening: &OpenReport) {

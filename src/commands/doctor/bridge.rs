@@ -43,7 +43,7 @@ impl BridgeCheck {
 
 pub async fn look(context: &Context) -> BridgeCheck {
     let wanted = context.settings.daemon_config.wanted();
-    let providers = if wanted.is_empty() { vec![bridge::PROVIDER.to_owned()] } else { wanted };
+    let providers = if wanted.is_empty() { vec![bridge::default_provider(context)] } else { wanted };
     let bridge = match bridge::open(context, providers.clone()) {
         Ok(Some(bridge)) => bridge,
         Ok(None) => return BridgeCheck::Unusable { why: "no bridge is configured".to_owned(), fix: None },

@@ -9,6 +9,7 @@ use crate::domain::sourced::{Source, Sourced};
 use crate::domain::{env_vars, troubleshooting};
 use crate::providers::hosts::{Auth, Host};
 use crate::settings::display::SettingValue;
+use crate::settings::python_runner::PythonNote;
 use crate::settings::{Env, Settings};
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
@@ -38,6 +39,7 @@ pub fn findings(context: &Context, hosts: &[Host]) -> Vec<Finding> {
     found.extend(told(settings));
     found.extend(proxies(settings));
     found.extend(hosts.iter().flat_map(|host| of_host(host, settings.env())));
+    found.extend(python(settings));
     found.extend(not_read(settings));
     found.extend(exposed(settings));
     found
@@ -196,6 +198,15 @@ fn shadowed(host: &Host, env: &Env) -> Option<Finding> {
     let sentence = format!("{first} is set and wins over {}", others.join(" and "));
     let note = Finding::note(HERE, format!("key of {}", host.name), sentence);
     Some(note.fix(format!("if that key is stale: `unset {first}`")).heading("auth"))
+}
+
+/// What the Python runner's variables mean here, and which of them mean nothing.
+fn python(settings: &Settings) -> Vec<Finding> {
+    let told = |note: PythonNote| {
+        let found = Finding::note(HERE, note.subject, note.sentence).fix(note.fix);
+        found.heading(troubleshooting::PYTHON_VARIABLES)
+    };
+    settings.python.notes().into_iter().map(told).collect()
 }
 
 fn not_read(settings: &Settings) -> Vec<Finding> {

@@ -13,6 +13,7 @@ mod lookalikes;
 mod providers;
 mod state;
 mod store;
+mod switch;
 
 use crate::cli::doctor::DoctorArgs;
 use crate::commands::context::Context;
@@ -26,6 +27,7 @@ use crate::http::{HttpClient, ProxyRules};
 use crate::listings::reader::ListingReader;
 use crate::listings::transport::PageTransport;
 use crate::output::task_progress::Steps;
+use crate::output::terminal::Terminal;
 use crate::output::{ReportView, doctor as shown};
 use crate::providers::hosts::{Auth, Host};
 use crate::wire::tls::client_config;
@@ -44,6 +46,10 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// # Errors
 /// Wrong usage: an unknown provider.
 pub async fn run(args: DoctorArgs, context: Context) -> Result<Exit, CommandError> {
+    if args.switch {
+        let found = switch::findings(&context).await;
+        return told(&found, &args, context.terminal, Utc::now());
+    }
     let wanted = wanted(&args.providers, &context)?;
     let (tls, untrusted) = trust(&context)?;
     let redactor = Arc::new(context.settings.redactor());
@@ -55,8 +61,17 @@ pub async fn run(args: DoctorArgs, context: Context) -> Result<Exit, CommandErro
     let results = checks.all(&wanted, args.providers.is_empty()).await;
     let found: Vec<Finding> =
         untrusted.into_iter().chain(no_proxy).chain(said(&checks, &wanted, &results)).collect();
-    let view = ReportView::new(checks.context.terminal, args.verbose);
-    let text = if args.json { shown::json(&found, now) } else { shown::text(&found, &view) };
+    told(&found, &args, checks.context.terminal, now)
+}
+
+fn told(
+    found: &[Finding],
+    args: &DoctorArgs,
+    terminal: Terminal,
+    now: DateTime<Utc>,
+) -> Result<Exit, CommandError> {
+    let view = ReportView::new(terminal, args.verbose);
+    let text = if args.json { shown::json(found, now) } else { shown::text(found, &view) };
     stdout::text(&text)?;
     Ok(if found.iter().any(Finding::is_open) { Exit::No } else { Exit::Yes })
 }

@@ -19,6 +19,7 @@ use crate::domain::env_vars::{INGEST_API_KEY, RUNNER_CONFIG_TOKEN};
 use crate::domain::model::{ROUTERS, is_endpoint_tag};
 use crate::output::{print, units};
 use crate::settings::ingest::legacy_keys;
+use crate::storage::Store;
 use crate::storage::posts::ingest_keys::Action;
 use crate::wire::fd_table;
 use std::collections::BTreeMap;
@@ -32,6 +33,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Time for writing accepted posts after the last connection has ended.
 const LAST_WRITES: Duration = Duration::from_secs(10);
+/// Time that a start waits for missing indexes; the database completes them by itself.
+const INIT: Duration = Duration::from_secs(30);
 /// Interval of the checks for memory to release.
 const MEMORY_LOOK: Duration = Duration::from_secs(5);
 /// Most connections of operators at once.
@@ -47,6 +50,9 @@ pub async fn run(args: IngestServeArgs, context: Context) -> Result<Exit, Comman
     fd_table::make_room();
     let interrupt = Interrupt::listen().map_err(CommandError::usage)?;
     let store = context.open_store().await?;
+    if !args.no_init {
+        initialize(store.as_ref()).await;
+    }
     let (log, sink) = BridgeLog::start(context.terminal.stderr_tty).map_err(CommandError::usage)?;
     let policy = BridgePolicy {
         interval_minutes: args.interval,
@@ -91,6 +97,16 @@ fn endpoint_tags(pairs: &[String]) -> Result<BTreeMap<String, String>, CommandEr
         Ok((provider.to_owned(), tag.to_owned()))
     };
     pairs.iter().map(pair).collect()
+}
+
+/// Creates collections and indexes that are missing; without a right to do so the bridge serves all the same.
+async fn initialize(store: &dyn Store) {
+    if let Ok(Err(error)) = timeout(INIT, store.init()).await {
+        print::note(&format!(
+            "warning: collections or indexes may be missing, and creating them failed: {error}; `llmbench db init` \
+             creates them where the right is there"
+        ));
+    }
 }
 
 fn no_key() -> CommandError {

@@ -32,6 +32,36 @@ fn numbered<'a>(
 }
 
 #[test]
+fn terminal_answers_make_a_series_ever_rarer_and_a_success_ends_it() {
+    let plan = plan("m", 60, 0.0);
+    let (mut turn, mut asked) = (SeriesProgress::default(), Vec::new());
+    let run = |turn: &mut SeriesProgress, asked: &mut Vec<i64>, from: i64, kind| {
+        for second in from..from + 4000 {
+            if matches!(due(&plan, turn, at(second)), DueTime::Since(_)) {
+                asked.push(second);
+                turn.told(kind);
+                turn.settle(slot(&plan, at(second)).starts_at, at(second));
+            }
+        }
+    };
+    run(&mut turn, &mut asked, 0, Some(FailureKind::HardModel));
+    let pauses: Vec<i64> = asked.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert_eq!(
+        pauses,
+        [60, 120, 240, 480, 960, 1920],
+        "one answer may be a mistake, then twice as long each time"
+    );
+    turn.told(Some(FailureKind::Timeout));
+    assert_eq!(turn.terminal, 7, "a failure that is not the model's says nothing");
+    turn.told(None);
+    asked.clear();
+    run(&mut turn, &mut asked, 10_000, None);
+    assert_eq!(asked.len(), 67, "every minute again");
+    let forever = SeriesProgress { terminal: u32::MAX, ..settled(0) };
+    assert_eq!(due(&plan, &forever, at(10)), DueTime::At(at(86_400)), "once a day at the rarest");
+}
+
+#[test]
 fn moments_are_stable_and_spread() {
     let phases: Vec<i64> = (0..1000).map(|n| plan(&format!("m{n}"), 1800, 0.8).phase.num_seconds()).collect();
     assert_eq!(plan("m7", 1800, 0.8), plan("m7", 1800, 0.8));

@@ -33,6 +33,14 @@ pub enum ListingFormat {
     ServingEndpoints,
 }
 
+impl ListingFormat {
+    /// True if a list is complete without this part where the login has no right to it: a role may be meant to call models
+    /// alone, and the Python runner lists no inference profiles.
+    pub fn is_forgone(self) -> bool {
+        self == ListingFormat::InferenceProfiles
+    }
+}
+
 /// One address of a list. Some lists have several, which are read in parallel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListingEndpoint {

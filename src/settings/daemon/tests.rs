@@ -36,11 +36,34 @@ fn the_python_runners_variables_keep_their_meaning() {
         (BENCHMARK_DEADLINE_SECONDS, "60"),
         ("BENCHMARK_CONCURRENCY_OPENAI", "4"),
         (SCHEDULER_TICK_SECONDS, "5"),
+        (BENCHMARK_MAX_ATTEMPTS, "3"),
     ];
-    let found = settle("[daemon]\ncadence = 7\ntick = 9", &env, &DaemonFlags::default()).unwrap();
-    assert_eq!((found.cadence_seconds, found.tick), (900, Duration::from_secs(5)));
+    let found = settle("[daemon]\ntick = 9", &env, &DaemonFlags::default()).unwrap();
+    assert_eq!(
+        (found.cadence_seconds, found.tick),
+        (1350, Duration::from_secs(5)),
+        "stale after 1.5 x 15 min"
+    );
+    assert_eq!(found.attempts, 3);
+    let own = settle("[daemon]\ncadence = 7", &env, &DaemonFlags::default()).unwrap();
+    assert_eq!(own.cadence_seconds, 7, "the daemon's own setting wins");
     assert_eq!((found.deadline, found.concurrency("openai")), (Duration::from_secs(60), 4));
     assert!(found.covers("groq") && !found.covers("bedrock") && !found.covers("together"));
+}
+
+#[test]
+fn names_that_are_no_provider_measure_nothing_and_all_measures_everything() {
+    let settled = |value: &str| settle("", &[(BENCHMARK_PROVIDERS, value)], &DaemonFlags::default()).unwrap();
+    assert!(settled("all").covers("groq"));
+    let some = settled("openai,anyscale,lambda");
+    assert!(some.covers("openai") && !some.covers("groq"));
+    assert!(!settled("anyscale").covers("groq"));
+    let excluded = [(BENCHMARK_EXCLUDED_PROVIDERS, "databricks,groq")];
+    let found = settle("", &excluded, &DaemonFlags::default()).unwrap();
+    assert!(!found.covers("groq") && found.covers("openai"));
+    let flags = DaemonFlags { only: vec!["anyscale".to_owned()], ..DaemonFlags::default() };
+    let said = settle("", &[], &flags).unwrap_err();
+    assert!(said.contains("flag --providers") && said.contains("unknown provider `anyscale`"), "{said}");
 }
 
 #[test]
@@ -106,7 +129,7 @@ fn mistakes_are_named_with_their_place() {
         (BENCHMARK_DEADLINE_SECONDS, "-3"),
         (SCHEDULER_TICK_SECONDS, "nan"),
         ("BENCHMARK_CONCURRENCY_GROQ", "0"),
-        (BENCHMARK_PROVIDERS, "grok"),
+        (BENCHMARK_MAX_ATTEMPTS, "0"),
     ];
     for (name, value) in variables {
         let said = settle("", &[(name, value)], &DaemonFlags::default()).unwrap_err();

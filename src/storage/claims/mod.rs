@@ -99,6 +99,16 @@ pub struct JobState {
     pub error_message: Option<String>,
 }
 
+/// A queued job of another program, such as one that was enqueued by hand for the Python scheduler.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForeignJob {
+    pub id: String,
+    pub model: ModelRef,
+    /// The other program's word: `ad_hoc`, ….
+    pub kind: String,
+    pub created_at: Option<DateTime<Utc>>,
+}
+
 impl JobState {
     /// True if it was written while the clock was ahead: then it has no holder, and no claim waits for a time in it.
     pub fn is_ahead(&self, now: DateTime<Utc>) -> bool {
@@ -187,6 +197,11 @@ pub trait ClaimStore: Send + Sync {
     /// Every series that was ever claimed, of some providers or of all, sorted by id. Leaves out rows that
     /// belong to no series.
     async fn jobs(&self, providers: Option<&[String]>) -> Result<Vec<JobState>, StoreError>;
+
+    /// Queued jobs that belong to no series: other programs enqueued them, and no daemon here works on them. Oldest first.
+    async fn foreign_jobs(&self) -> Result<Vec<ForeignJob>, StoreError> {
+        Ok(Vec::new())
+    }
 
     /// Claims a slot: granted to exactly one of all callers, in one atomic step, by the store's clock.
     ///

@@ -3,8 +3,8 @@
 //! explained by the same rule.
 
 use super::{
-    ClaimResult, DEFAULT_PROFILE, Grant, JobOutcome, JobState, JobStatus, LONGEST_REST, Lease, SlotClaim, id,
-    other_series, refusal, rest_milliseconds, shortened,
+    ClaimResult, DEFAULT_PROFILE, ForeignJob, Grant, JobOutcome, JobState, JobStatus, LONGEST_REST, Lease,
+    PROBE, SlotClaim, id, other_series, refusal, rest_milliseconds, shortened,
 };
 use crate::domain::clock_skew::BEARABLE;
 use crate::domain::slot::DEFAULT_VANTAGE;
@@ -12,7 +12,7 @@ use crate::domain::{ModelRef, Series};
 use crate::storage::catalog::mongo::work_list;
 use crate::storage::mongo::bson::date;
 use crate::storage::mongo::errors::{MongoCallError, is_duplicate};
-use crate::storage::mongo::to_json::{instant, whole};
+use crate::storage::mongo::to_json::{instant, whole, words};
 use crate::storage::mongo::{MongoContext, MongoStore};
 use crate::storage::{ClaimStore, StoreError};
 use async_trait::async_trait;
@@ -31,6 +31,11 @@ impl ClaimStore for MongoStore {
     async fn jobs(&self, providers: Option<&[String]>) -> Result<Vec<JobState>, StoreError> {
         let (shared, providers) = (Arc::clone(&self.shared), providers.map(<[String]>::to_vec));
         self.caller.call(async move { jobs(&shared, providers.as_deref()).await }).await
+    }
+
+    async fn foreign_jobs(&self) -> Result<Vec<ForeignJob>, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        self.caller.call(async move { foreign(&shared).await }).await
     }
 
     async fn claim(&self, claim: &SlotClaim) -> Result<ClaimResult, StoreError> {
@@ -88,6 +93,20 @@ pub async fn of_refusing(shared: &MongoContext, kinds: &[String]) -> Result<Vec<
         found.extend(those(shared, doc! { "provider": provider, "model_id": { "$in": models } }).await?);
     }
     found.sort_by_cached_key(|job| id(&job.series));
+    Ok(found)
+}
+
+/// Queued jobs of other programs that belong to no series, oldest first.
+async fn foreign(shared: &MongoContext) -> Result<Vec<ForeignJob>, MongoCallError> {
+    let mut cursor = rows(shared).find(doc! { "status": "queued" }).sort(doc! { "created_at": 1 }).await?;
+    let mut found = Vec::new();
+    while cursor.advance().await? {
+        let row: Document = cursor.deserialize_current()?;
+        let id = words(row.get("_id")).unwrap_or_default();
+        let Some(job) = read(&row).filter(|job| id != super::id(&job.series)) else { continue };
+        let kind = row.get_str("job_kind").unwrap_or("unknown").to_owned();
+        found.push(ForeignJob { id, model: job.series.model, kind, created_at: instant(&row, "created_at") });
+    }
     Ok(found)
 }
 
@@ -229,7 +248,7 @@ fn int(number: u32) -> i32 {
 fn pipeline(claim: &SlotClaim, lease_id: &str) -> Vec<Document> {
     let Series { model, profile_id, vantage } = &claim.slot.series;
     let or = |name: &str, value: Bson| Bson::Document(doc! { "$ifNull": [format!("${name}"), value] });
-    let identity = doc! {
+    let mut identity = doc! {
         "provider": or("provider", literal(&model.provider)),
         "model_id": or("model_id", literal(&model.model_id)),
         "profile_id": or("profile_id", literal(profile_id)),
@@ -249,10 +268,19 @@ fn pipeline(claim: &SlotClaim, lease_id: &str) -> Vec<Document> {
         "last_attempt_error_kind": or("last_attempt_error_kind", Bson::Null),
         "last_attempt_error_message": or("last_attempt_error_message", Bson::Null),
     };
+    if let Some(role) = role(profile_id) {
+        identity.insert("sample_role", or("sample_role", role.into()));
+    }
     let taken = doc! { "lease_id": { "$cond": [may_have(claim), lease_id, "$lease_id"] } };
     let ours = doc! { "$eq": ["$lease_id", lease_id] };
     let row = doc! { "$cond": [ours, { "$mergeObjects": ["$$ROOT", taken_fields(claim)] }, "$$ROOT"] };
     vec![doc! { "$set": identity }, doc! { "$set": taken }, doc! { "$replaceWith": row }]
+}
+
+/// The role in the job of a series that is not published. The Python scheduler takes every queued job of a provider, and
+/// measures one without a role for publication.
+fn role(profile_id: &str) -> Option<&'static str> {
+    (profile_id != DEFAULT_PROFILE).then_some(PROBE)
 }
 
 /// `storage::claims::refusal` as an aggregation: true if it refuses nothing.

@@ -12,16 +12,25 @@ use serde_json::{Map, Number, Value};
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+/// The time of a slot in rows and jobs.
+pub const SLOT_AT: &str = "slot_at";
+
 /// A row's fields, or some of them, as a document.
 pub fn to_document(fields: &Map<String, Value>) -> Document {
     fields.iter().map(|(name, value)| (escape_key(name).into_owned(), top_level(name, value))).collect()
 }
 
 fn top_level(name: &str, value: &Value) -> Bson {
-    match (field_type(name), value.as_str().and_then(parse_date)) {
-        (Some(FieldType::Date), Some(instant)) => date(instant),
-        _ => natural(value),
+    match value.as_str().filter(|_| is_date(name)).and_then(parse_date) {
+        Some(instant) => date(instant),
+        None => natural(value),
     }
+}
+
+/// True if a row's field is a date in BSON. A slot's time is text elsewhere, because it is part of ids; here it has the
+/// type that it has in jobs.
+fn is_date(name: &str) -> bool {
+    name == SLOT_AT || field_type(name) == Some(FieldType::Date)
 }
 
 /// The fields of a document inside a row, which holds no dates.
@@ -68,7 +77,7 @@ pub fn to_raw(fields: &Map<String, Value>) -> Result<RawDocumentBuf, Error> {
     within(&mut bytes, |bytes| {
         for (name, value) in fields {
             match value {
-                Value::String(text) if field_type(name) == Some(FieldType::Date) => {
+                Value::String(text) if is_date(name) => {
                     write_date_or_text(bytes, name, text);
                 }
                 _ => write(bytes, &escape_key(name), value),

@@ -147,11 +147,15 @@ pub(in crate::storage) fn wanted(names: &CollectionNames) -> Vec<(&str, IndexMod
 
 /// Creates the indexes that are missing, and with them their collections.
 pub(super) async fn create(shared: &MongoContext) -> Result<(), MongoCallError> {
+    let mut failed = None;
     for index in &INDEXES {
         let collection = shared.collection((index.collection)(&shared.names));
-        collection.create_index(index.model()).await?;
+        // One that cannot be created, for example beside doubled rows, keeps no other from being there.
+        if let Err(error) = collection.create_index(index.model()).await {
+            failed = failed.or(Some(error));
+        }
     }
-    Ok(())
+    failed.map_or(Ok(()), |error| Err(error.into()))
 }
 
 impl Index {

@@ -1,7 +1,8 @@
 //! Documents of any writer as JSON for readers: dates as RFC 3339, ids as hex, and types that JSON lacks as text.
 //! Refuses nothing and guesses nothing.
 
-use super::bson::moment;
+use super::bson::{SLOT_AT, moment};
+use crate::domain::slot;
 use crate::storage::outcomes::field_types::date_value;
 use chrono::{DateTime, Utc};
 use mongodb::bson::raw::CStr;
@@ -12,8 +13,15 @@ use std::borrow::Cow;
 /// A document borrowed from the server's answer, with its keys as they were sent. Ends before a field
 /// that cannot be read.
 pub fn document(document: &RawDocument) -> Map<String, Value> {
-    let field =
-        |(key, value): (&CStr, RawBsonRef<'_>)| (unescape_key(key.as_str()).into_owned(), plain(value));
+    let field = |(key, value): (&CStr, RawBsonRef<'_>)| {
+        let value = match (key.as_str(), value) {
+            // As ids and the other store spell it.
+            (SLOT_AT, RawBsonRef::DateTime(at)) => moment(at).map(|at| slot::spelt(at).into()),
+            _ => None,
+        }
+        .unwrap_or_else(|| plain(value));
+        (unescape_key(key.as_str()).into_owned(), value)
+    };
     document.iter().map_while(Result::ok).map(field).collect()
 }
 

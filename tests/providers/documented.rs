@@ -39,7 +39,7 @@ pub const AZURE: Case = row(
     "azure_chat_completions_stream",
 );
 
-const GOOGLE: Case = Case {
+pub const GOOGLE: Case = Case {
     token_source: "provider_usage_candidates_tokens",
     ..row(
         "google",

@@ -1,6 +1,7 @@
 //! Every built-in provider in every wire format that it speaks.
 
 use super::bench::{Case, Login};
+use super::documented::{AZURE, GOOGLE};
 
 const COMPLETION_TOKENS: &str = "provider_usage_completion_tokens";
 const OUTPUT_TOKENS: &str = "provider_usage_output_tokens";
@@ -162,8 +163,8 @@ pub const OPENROUTER: Case = chat(
     "openrouter_chat_completions_stream",
 );
 
-/// All of them.
-pub const ALL: [&Case; 15] = [
+/// All of them, and two of those added from their documents whose addresses are of another kind.
+pub const ALL: [&Case; 17] = [
     &OPENAI_CHAT,
     &OPENAI_RESPONSES,
     &OPENAI_COMPLETIONS,
@@ -179,4 +180,6 @@ pub const ALL: [&Case; 15] = [
     &FIREWORKS,
     &DEEPINFRA,
     &OPENROUTER,
+    &AZURE,
+    &GOOGLE,
 ];

@@ -111,11 +111,9 @@ fn headers_body_and_quirks_of_its_own() {
 
 #[test]
 fn a_path_a_query_and_a_header_for_the_key() {
-    let section = format!(
-        "dialect = \"chat\"\nbase_url = \"http://ADDRESS/gateway\"\nkey_env = \"OWN_KEY\"\nkey_header = \"x-key\"\n\
-         path = \"/of/{{model}}/chat/completions\"\nquery = {{ version = \"2 b\", tenant = \"ä\" }}"
-    );
-    let measured = measure(&section, |_| {});
+    let section = "dialect = \"chat\"\nbase_url = \"http://ADDRESS/gateway\"\nkey_env = \"OWN_KEY\"\nkey_header = \"x-key\"\n\
+         path = \"/of/{model}/chat/completions\"\nquery = { version = \"2 b\", tenant = \"ä\" }";
+    let measured = measure(section, |_| {});
     measured.row();
     let request = measured.request();
     assert_eq!(request.path, "/gateway/of/own-model/chat/completions?tenant=%C3%A4&version=2%20b");

@@ -57,7 +57,7 @@ fn every_provider_counts_exactly() {
 fn finish(case: &Case) -> Value {
     let word = match case.request_mode {
         "openai_responses_stream" | "openai_chat_completions_stream" => "max_output_tokens",
-        "vertex_gemini_stream" => "MAX_TOKENS",
+        "vertex_gemini_stream" | "google_gemini_stream" => "MAX_TOKENS",
         mode if mode.ends_with("messages_stream") || mode.ends_with("converse_stream") => "max_tokens",
         _ => "length",
     };

@@ -78,6 +78,10 @@ pub const HF_TOKEN: &str = "HF_TOKEN";
 pub const HUGGINGFACE_BASE_URL: &str = "HUGGINGFACE_BASE_URL";
 /// Token of a Databricks workspace.
 pub const DATABRICKS_TOKEN: &str = "DATABRICKS_TOKEN";
+/// The same under the Python runner's name.
+pub const DATABRICKS_API_KEY: &str = "DATABRICKS_API_KEY";
+/// Base URL of Databricks, including the path, under the Python runner's name.
+pub const DATABRICKS_BASE_URL: &str = "DATABRICKS_BASE_URL";
 /// Address of a Databricks workspace, with or without `https://`.
 pub const DATABRICKS_HOST: &str = "DATABRICKS_HOST";
 pub const MISTRAL_API_KEY: &str = "MISTRAL_API_KEY";

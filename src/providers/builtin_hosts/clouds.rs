@@ -68,8 +68,11 @@ pub(super) fn azure() -> Host {
 /// names of serving endpoints. Usage comes with the chunks; `stream_options` is not documented.
 pub(super) fn databricks() -> Host {
     Host {
-        base_url_vars: vec![url_var(env_vars::DATABRICKS_HOST, "/serving-endpoints")],
-        keys: keys(&[env_vars::DATABRICKS_TOKEN]),
+        base_url_vars: vec![
+            url_var(env_vars::DATABRICKS_HOST, "/serving-endpoints"),
+            url_var(env_vars::DATABRICKS_BASE_URL, ""),
+        ],
+        keys: keys(&[env_vars::DATABRICKS_TOKEN, env_vars::DATABRICKS_API_KEY]),
         quirks: Quirks {
             max_tokens_field: true,
             no_usage_option: true,

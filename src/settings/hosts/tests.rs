@@ -66,6 +66,7 @@ fn variables_hold_what_the_vendors_sdk_expects() {
             "https://w.cloud.databricks.com/serving-endpoints",
         ),
         ("databricks", "DATABRICKS_HOST", "https://w/", "https://w/serving-endpoints"),
+        ("databricks", "DATABRICKS_BASE_URL", "https://w/serving-endpoints", "https://w/serving-endpoints"),
         ("sim", "LLMBENCH_SIM_URL", "http://127.0.0.1:1/v1", "http://127.0.0.1:1/v1"),
     ];
     for (name, variable, value, expected) in cases {

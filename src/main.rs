@@ -30,7 +30,7 @@ fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            llmbench::output::print::note(&format!("error: no event loop can be had: {error}"));
+            llmbench::output::print::note(&format!("error: the event loop cannot be started: {error}"));
             return ExitCode::from(70);
         }
     };

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-/// What providers list, against what is measured
+/// Models that providers list, against those that are measured
 #[derive(Debug, Args)]
 pub struct CatalogArgs {
     /// What to do.
@@ -122,7 +122,7 @@ pub struct CatalogListArgs {
     /// provider:model_id, one a line
     #[arg(long, group = "form")]
     pub ids: bool,
-    /// How many there are, by provider, and how old the lists are (also with --json)
+    /// Numbers of models by provider, and the age of the lists (also with --json)
     #[arg(long, conflicts_with_all = ["pattern", "csv", "ids"])]
     pub counts: bool,
 }

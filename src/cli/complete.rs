@@ -4,7 +4,7 @@
 use super::Cli;
 use clap::{Arg, Args, Command, CommandFactory};
 
-/// What may stand at the cursor; the completions of shells ask
+/// Words that may stand at the cursor; the completions of shells ask
 #[derive(Debug, Args)]
 pub struct CompleteArgs {
     /// The line is bash's, the only word below, up to the cursor; these characters cut its words (COMP_WORDBREAKS)

@@ -23,7 +23,7 @@ pub struct DaemonArgs {
     /// Where outbox, lock and pulse are [env: LLMBENCH_STATE_DIR] [default: the user's state directory]
     #[arg(long, value_name = "DIR", help_heading = "How it runs")]
     pub state_dir: Option<PathBuf>,
-    /// How long measurements may go on after the first signal [default: 20s]
+    /// Longest time that measurements may go on after the first signal [default: 20s]
     #[arg(long, value_name = "TIME", value_parser = values::duration, help_heading = "How it runs")]
     pub grace: Option<Duration>,
     /// With --once: how long a store that is away is waited for before the status is 75 [default: 60s]
@@ -36,7 +36,7 @@ pub struct DaemonArgs {
     /// Answer probes on an address that is not loopback: without TLS and without a login
     #[arg(long, help_heading = "What it tells")]
     pub plain_http: bool,
-    /// How log lines are written to standard error
+    /// Form of log lines on standard error
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t, help_heading = "What it tells")]
     pub log_format: LogFormatArg,
     /// The least important lines that are written
@@ -72,9 +72,9 @@ pub enum LogFormatArg {
 /// How much is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum LogLevelArg {
-    /// What somebody has to mend
+    /// Problems that somebody has to mend
     Error,
-    /// What somebody should know
+    /// Events that somebody should know
     Warn,
     /// Each measurement
     #[default]

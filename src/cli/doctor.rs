@@ -16,7 +16,7 @@ pub struct DoctorArgs {
     /// Ask no provider and run no key command; the store is looked at all the same
     #[arg(long)]
     pub offline: bool,
-    /// What will differ once this takes the place of the Python containers whose environment and database it sees
+    /// Differences once this takes the place of the Python containers whose environment and database it sees
     #[arg(long, conflicts_with_all = ["providers", "offline"])]
     pub switch: bool,
     /// Every check, not only what is wrong, missing or worth knowing

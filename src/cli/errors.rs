@@ -3,7 +3,7 @@
 use crate::cli::values;
 use clap::{Args, Subcommand, ValueEnum};
 
-/// What failed
+/// Failures
 #[derive(Debug, Args)]
 pub struct ErrorsArgs {
     /// What to do.
@@ -29,11 +29,11 @@ pub enum GroupByArg {
     Provider,
     /// Provider and model
     Model,
-    /// What went wrong
+    /// Kind of the failure
     Kind,
-    /// What the message is about, whoever wrote it: aws_profile, rate_limit, token_mismatch, not_found, other
+    /// Subject of the message, whoever wrote it: aws_profile, rate_limit, token_mismatch, not_found, other
     Cause,
-    /// How far the attempt had come
+    /// Stage that the attempt had reached
     Stage,
     /// The same failure of the same model
     Fingerprint,
@@ -72,7 +72,7 @@ pub struct ErrorsSummaryArgs {
     /// Which models.
     #[command(flatten)]
     pub of: ModelArgs,
-    /// What errors are grouped by [default: provider; model with --model, --only-failing or --enabled]
+    /// Key by which errors are grouped [default: provider; model with --model, --only-failing or --enabled]
     #[arg(long, value_enum, value_name = "WHAT")]
     pub by: Option<GroupByArg>,
     /// Only models that failed and never succeeded in the window
@@ -117,7 +117,7 @@ pub struct ErrorsShowArgs {
     /// When.
     #[command(flatten)]
     pub window: WindowArgs,
-    /// How many of the newest errors are told in full
+    /// Number of the newest errors that are told in full
     #[arg(long, short_alias = 'n', alias = "lines", value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=1000))]
     pub limit: u32,
     /// One JSON document on standard output
@@ -134,7 +134,7 @@ pub struct ErrorsTailArgs {
     /// Which models.
     #[command(flatten)]
     pub of: ModelArgs,
-    /// How many earlier errors are printed first
+    /// Number of earlier errors that are printed first
     #[arg(long, short_alias = 'n', alias = "lines", value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(0..=10_000))]
     pub limit: u32,
     /// One JSON line an error: the row as it is stored

@@ -44,17 +44,17 @@ pub struct IngestServeArgs {
     /// Create no missing collections and indexes at the start: `llmbench db init` does
     #[arg(long)]
     pub no_init: bool,
-    /// How often runners are told to measure, in minutes
+    /// Interval at which runners are told to measure, in minutes
     #[arg(long, value_name = "MINUTES", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=10_080))]
     pub interval: u32,
     /// Endpoint of a direct provider's rows that name none, as those of the Python runner: bedrock=bedrock/us-east-1
     /// (repeatable)
     #[arg(long = "endpoint-tag", value_name = "PROVIDER=TAG")]
     pub endpoint_tags: Vec<String>,
-    /// How many runs and errors a key may post in a second
+    /// Number of runs and errors that a key may post in a second
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub rate: u32,
-    /// How many connections may be open
+    /// Number of connections that may be open
     #[arg(long, value_name = "N", default_value_t = 8192, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub max_connections: u32,
 }

@@ -47,7 +47,7 @@ pub enum ActionArg {
 /// Make a key for a runner and print it, this one time
 #[derive(Debug, Args)]
 pub struct IngestKeyAddArgs {
-    /// What the runner is called; `status` shows it under this name
+    /// Name of the runner, as `status` shows it
     #[arg(value_name = "NAME", value_parser = name)]
     pub name: String,
     /// A provider that it is for (repeatable)
@@ -59,7 +59,7 @@ pub struct IngestKeyAddArgs {
     /// It is for all providers
     #[arg(long, conflicts_with = "providers")]
     pub all_providers: bool,
-    /// What it allows (repeatable) [default: everything that a runner does]
+    /// Action that the key allows (repeatable) [default: everything that a runner does]
     #[arg(long = "allow", value_enum, value_name = "ACTION")]
     pub actions: Vec<ActionArg>,
     /// When it ends by itself, from now: 90d, 12h [default: never]
@@ -90,7 +90,7 @@ pub struct IngestKeyRotateArgs {
     /// The runner's name, or the id of its key
     #[arg(value_name = "NAME|ID")]
     pub key: String,
-    /// How long the present key still counts: 24h, 7d
+    /// Time for which the present key still counts: 24h, 7d
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = days)]
     pub overlap: Duration,
     /// One JSON document on standard output

@@ -92,7 +92,7 @@ pub enum CliCommand {
     Daemon(daemon::DaemonArgs),
     /// The catalog: which models are measured
     Models(models::ModelsArgs),
-    /// What providers list, against what is measured
+    /// Models that providers list, against those that are measured
     Catalog(catalog::CatalogArgs),
     /// The built-in simulated provider
     Sim(sim::SimArgs),
@@ -102,7 +102,7 @@ pub enum CliCommand {
     Config(config::ConfigArgs),
     /// Look whether everything is in order, and say how to mend what is not
     Doctor(doctor::DoctorArgs),
-    /// What failed: in groups, one by one, as it happens
+    /// Failures: in groups, one by one, as they happen
     Errors(errors::ErrorsArgs),
     /// The bridge: runners post results over HTTP, without access to the database
     Ingest(ingest::IngestArgs),
@@ -110,9 +110,9 @@ pub enum CliCommand {
     Outbox(outbox::OutboxArgs),
     /// Stored runs: the newest, and one with its timeline
     Results(results::ResultsArgs),
-    /// How measuring goes: what is wrong first, then every provider, daemons and lanes
+    /// State of the measuring: problems first, then every provider, daemons and lanes
     Status(status::StatusArgs),
-    /// What may stand at the cursor; the completions of shells ask
+    /// Words that may stand at the cursor; the completions of shells ask
     #[command(name = "__complete", hide = true)]
     Complete(complete::CompleteArgs),
 }

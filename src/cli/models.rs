@@ -31,7 +31,7 @@ pub enum ModelsCommand {
     Set(ModelsSetArgs),
     /// All that is known about models
     Show(ModelsShowArgs),
-    /// Who changed what, when and why
+    /// Changes of the catalog: who made them, when and why
     History(ModelsHistoryArgs),
     /// Give every model of a batch the values back that it had before
     Undo(ModelsUndoArgs),
@@ -108,7 +108,7 @@ pub struct ModelsAddArgs {
     /// Put them into the catalog disabled, with the status probing, and call nobody
     #[arg(long)]
     pub no_probe: bool,
-    /// What people read instead of the id; for one model
+    /// Name for people instead of the id; for one model
     #[arg(long, value_name = "TEXT", value_parser = values::name)]
     pub display_name: Option<String>,
     /// Measure a router's models at this endpoint, without fallbacks, as MODEL@TAG does (repeatable: each is measured)
@@ -120,10 +120,10 @@ pub struct ModelsAddArgs {
     /// Keep request quirks that nothing here obeys, for other programs
     #[arg(long, requires = "metadata")]
     pub force: bool,
-    /// Why, for the history
+    /// Reason, for the history
     #[arg(long, value_name = "TEXT", value_parser = values::reason)]
     pub reason: Option<String>,
-    /// Whether to ask.
+    /// Consent to the change.
     #[command(flatten)]
     pub consent: ConfirmArgs,
 }
@@ -140,10 +140,10 @@ At a terminal and without a model it asks for a provider and for models of its l
 /// Stop measuring models, with a reason; nothing is deleted
 #[derive(Debug, Args)]
 pub struct ModelsDisableArgs {
-    /// Which
+    /// Models: provider:model_id, a bare id that is unique, or a pattern
     #[arg(value_name = "SELECTOR", required = true)]
     pub selectors: Vec<String>,
-    /// Why, for everybody who wonders later
+    /// Reason, for everybody who wonders later
     #[arg(long, value_name = "TEXT", value_parser = values::reason)]
     pub reason: String,
     /// Kind of reason, one word: hard_model, billing, unsuitable, quota, …
@@ -152,7 +152,7 @@ pub struct ModelsDisableArgs {
     /// Day (UTC) or instant until which it is meant to be off; the daemon enables it again then
     #[arg(long, value_name = "DATE", value_parser = values::instant)]
     pub until: Option<DateTime<Utc>>,
-    /// Whether to ask.
+    /// Consent to the change.
     #[command(flatten)]
     pub consent: ConfirmArgs,
 }
@@ -160,16 +160,16 @@ pub struct ModelsDisableArgs {
 /// Measure models again, after one real call each
 #[derive(Debug, Args)]
 pub struct ModelsEnableArgs {
-    /// Which
+    /// Models: provider:model_id, a bare id that is unique, or a pattern
     #[arg(value_name = "SELECTOR", required = true)]
     pub selectors: Vec<String>,
     /// Call nobody, and enable them whether they answer or not
     #[arg(long)]
     pub no_probe: bool,
-    /// Why, for the history
+    /// Reason, for the history
     #[arg(long, value_name = "TEXT", value_parser = values::reason)]
     pub reason: Option<String>,
-    /// Whether to ask.
+    /// Consent to the change.
     #[command(flatten)]
     pub consent: ConfirmArgs,
 }
@@ -178,13 +178,13 @@ pub struct ModelsEnableArgs {
 #[derive(Debug, Args)]
 #[command(after_help = REMOVING)]
 pub struct ModelsRemoveArgs {
-    /// Which
+    /// Models: provider:model_id, a bare id that is unique, or a pattern
     #[arg(value_name = "SELECTOR", required = true)]
     pub selectors: Vec<String>,
-    /// Why, for the history
+    /// Reason, for the history
     #[arg(long, value_name = "TEXT", value_parser = values::reason)]
     pub reason: Option<String>,
-    /// Whether to ask.
+    /// Consent to the change.
     #[command(flatten)]
     pub consent: ConfirmArgs,
 }
@@ -202,10 +202,10 @@ the batch keeps the whole entry, so that `llmbench models undo` puts it back as 
     .required(true)
     .multiple(true))]
 pub struct ModelsSetArgs {
-    /// Which
+    /// Models: provider:model_id, a bare id that is unique, or a pattern
     #[arg(value_name = "SELECTOR", required = true)]
     pub selectors: Vec<String>,
-    /// What people read instead of the id; for one model
+    /// Name for people instead of the id; for one model
     #[arg(long, value_name = "TEXT", value_parser = values::name)]
     pub display_name: Option<String>,
     /// Request quirk such as omit_temperature=true; the value is JSON or else text (repeatable)
@@ -229,10 +229,10 @@ pub struct ModelsSetArgs {
     /// Request quirk that is taken away (repeatable)
     #[arg(long, value_name = "KEY")]
     pub unset: Vec<String>,
-    /// Why, for the history
+    /// Reason, for the history
     #[arg(long, value_name = "TEXT", value_parser = values::reason)]
     pub reason: Option<String>,
-    /// Whether to ask.
+    /// Consent to the change.
     #[command(flatten)]
     pub consent: ConfirmArgs,
 }
@@ -240,7 +240,7 @@ pub struct ModelsSetArgs {
 /// All that is known about models
 #[derive(Debug, Args)]
 pub struct ModelsShowArgs {
-    /// Which
+    /// Models: provider:model_id, a bare id that is unique, or a pattern
     #[arg(value_name = "SELECTOR", required = true)]
     pub selectors: Vec<String>,
     /// One JSON document
@@ -248,7 +248,7 @@ pub struct ModelsShowArgs {
     pub json: bool,
 }
 
-/// Who changed what, when and why
+/// Changes of the catalog: who made them, when and why
 #[derive(Debug, Args)]
 pub struct ModelsHistoryArgs {
     /// Changes of these models alone
@@ -272,10 +272,10 @@ pub struct ModelsUndoArgs {
     /// The batch, as `llmbench models history` shows it
     #[arg(value_name = "BATCH")]
     pub batch: String,
-    /// Why, for the history
+    /// Reason, for the history
     #[arg(long, value_name = "TEXT", value_parser = values::reason)]
     pub reason: Option<String>,
-    /// Whether to ask.
+    /// Consent to the change.
     #[command(flatten)]
     pub consent: ConfirmArgs,
 }

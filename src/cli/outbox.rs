@@ -52,7 +52,7 @@ pub struct OutboxListArgs {
     /// Only rows in this state (repeatable) [default: pending and quarantined]
     #[arg(long = "state", value_enum, value_name = "STATE")]
     pub states: Vec<OutboxStateArg>,
-    /// How many of each state [default: 20 at a terminal; in a pipe, and as a document, all, up to 10000]
+    /// Number of rows of each state [default: 20 at a terminal; in a pipe, and as a document, all, up to 10000]
     #[arg(long, short_alias = 'n', alias = "lines", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub limit: Option<u32>,
     /// One JSON document on standard output

@@ -35,10 +35,10 @@ pub struct ResultsListArgs {
     /// When.
     #[command(flatten)]
     pub window: WindowArgs,
-    /// How many [default: 20 at a terminal; in a pipe, and as a document, all, up to 10000]
+    /// Number of runs [default: 20 at a terminal; in a pipe, and as a document, all, up to 10000]
     #[arg(long, short_alias = 'n', alias = "lines", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub limit: Option<u32>,
-    /// How many runs each model has and its newest instead, most first
+    /// Number of runs of each model and its newest run instead, most first
     #[arg(long, conflicts_with = "limit")]
     pub counts: bool,
     /// Only runs of the published series, which the dashboard shows
@@ -173,7 +173,7 @@ pub enum RunsArg {
 #[derive(Debug, Args)]
 #[command(after_help = COMPARED)]
 pub struct ResultsCompareArgs {
-    /// What B is held against: provider:model_id, a provider, or one of them or nothing with a window of its own behind it,
+    /// Side that B is held against: provider:model_id, a provider, or one of them or nothing with a window of its own behind it,
     /// WHAT@FROM..TO, where FROM and TO are times as --since takes them, either may be missing
     #[arg(value_name = "A")]
     pub a: String,
@@ -192,7 +192,7 @@ pub struct ResultsCompareArgs {
     /// The same as --series published
     #[arg(long, conflicts_with = "series")]
     pub published: bool,
-    /// How sure an answer has to be: 0.95 or 95%
+    /// Confidence that an answer needs: 0.95 or 95%
     #[arg(long, value_name = "SHARE", default_value = "0.95", value_parser = values::confidence)]
     pub confidence: f64,
     /// A smaller difference (5% or 0.05) is none, however sure it is

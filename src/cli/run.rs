@@ -60,7 +60,7 @@ pub struct RunArgs {
     /// Open loop: start N requests a second per provider, whether or not earlier ones have ended
     #[arg(long, value_name = "N", value_parser = values::positive, help_heading = "How much")]
     pub rate: Option<f64>,
-    /// How the starts of an open loop are spread
+    /// Spread of the starts of an open loop
     #[arg(long, value_enum, default_value_t = ArrivalsArg::Poisson, requires = "rate", help_heading = "How much")]
     pub arrivals: ArrivalsArg,
     /// Start no request after this long (30s, 5m)
@@ -89,7 +89,7 @@ pub struct RunArgs {
     #[arg(long, help_heading = "How much")]
     pub cold: bool,
 
-    /// What the models stand sorted by, side by side, where there are several
+    /// Order of several models, side by side
     #[arg(long, value_enum, value_name = "BY", default_value_t = SortArg::Ttft, help_heading = "What comes out")]
     pub sort: SortArg,
     /// One JSON document on standard output
@@ -119,7 +119,7 @@ pub struct RunArgs {
     pub fail_if: Vec<String>,
 }
 
-/// How the starts of an open loop are spread.
+/// Spread of the starts of an open loop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ArrivalsArg {
     /// Exponential gaps, as independent users arrive

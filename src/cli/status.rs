@@ -5,7 +5,7 @@ use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How measuring goes: what is wrong first, then every provider, daemons and lanes
+/// State of the measuring: problems first, then every provider, daemons and lanes
 ///
 /// Reads the store, and the pulse of this machine's daemon where there is one. Needs no daemon.
 #[derive(Debug, Args)]

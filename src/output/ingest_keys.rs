@@ -55,7 +55,7 @@ fn list<'a>(rows: &'a [IngestKeyRow], view: &'a ReportView) -> ListReport<'a, In
         .column(Column::new("ALLOWS").rank(3).free(), |row| row.actions.join(","))
         .column(Column::new("USED").rank(1), move |row| time(row.last_used_at, "never"))
         .column(Column::new("ENDS").rank(2), move |row| time(row.revoked_at.or(row.not_after), "-"))
-        .column(Column::new("MADE").rank(4), move |row| time(Some(row.created_at), ""))
+        .column(Column::new("CREATED").rank(4), move |row| time(Some(row.created_at), ""))
         .column(Column::new("BY").rank(5), |row| row.created_by.clone())
 }
 

@@ -35,7 +35,7 @@ pub fn table(rows: &[OutboxRowSummary], now: DateTime<Utc>, view: &ReportView) -
         .column(Column::new("MEASURED").rank(2), |row| row_fields::short_time(row.measured_at, view.zone))
         .column(Column::number("TRIES").rank(1), |row| row.attempts.to_string())
         .column(Column::new("NEXT").rank(3), next)
-        .column(Column::new("SAID").free(), said)
+        .column(Column::new("ERROR").free(), said)
         .column(Column::new("ID").rank(5), |row| row.id.clone());
     list.screen(view)
 }

@@ -63,7 +63,10 @@ fn a_row_that_nobody_takes_is_printed_however_quiet() {
         .map(|line| serde_json::from_str(line.split_once("): ").unwrap().1).unwrap())
         .collect();
     assert!(
-        full.err.contains(&format!("error: {} results are nowhere but above", printed.len())),
+        full.err.contains(&format!(
+            "error: {} results were stored nowhere; they are printed above",
+            printed.len()
+        )),
         "{}",
         full.err
     );

@@ -68,7 +68,7 @@ pub fn format(args: &DaemonArgs, stderr_tty: bool) -> LogFormat {
 
 /// The error if the system starts no thread.
 pub fn no_thread(error: std::io::Error) -> CommandError {
-    CommandError::usage(format!("no thread can be had: {error}"))
+    CommandError::usage(format!("a thread cannot be started: {error}"))
 }
 
 fn level(level: LogLevelArg) -> LevelFilter {

@@ -27,7 +27,7 @@ pub fn clients(context: Context) -> Result<Arc<ConfiguredClients>, CommandError>
     let tls = client_config(context.extra_ca().as_deref())
         .map_err(|error| CommandError::usage(error).hint("SSL_CERT_FILE names a PEM file, or is unset"))?;
     let clock_thread = ClockThread::start(tls)
-        .map_err(|error| CommandError::usage(format!("no measuring thread can be had: {error}")))?;
+        .map_err(|error| CommandError::usage(format!("the measuring thread cannot be started: {error}")))?;
     let redactor = context.settings.redactor();
     Ok(Arc::new(ConfiguredClients { context: Arc::new(context), clock_thread, redactor }))
 }
@@ -43,6 +43,6 @@ impl ProviderClients for ConfiguredClients {
         let keep = opened.simulator.map(|simulator| Box::new(simulator) as _);
         let opened = AuthorizedRoute { route: opened.route, secret: opened.secret, keep };
         let client = MeasuringClient::new(opened, self.clock_thread.clone(), &self.redactor);
-        Ok(Arc::new(client.map_err(|error| format!("no decoding thread can be had: {error}"))?))
+        Ok(Arc::new(client.map_err(|error| format!("the decoding thread cannot be started: {error}"))?))
     }
 }

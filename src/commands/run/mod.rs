@@ -133,6 +133,6 @@ pub(super) fn measurer(
         .map_err(|error| CommandError::usage(error).hint("SSL_CERT_FILE names a PEM file, or is unset"))?;
     let start = || Ok::<_, std::io::Error>((ClockThread::start(tls)?, DecodeThread::start()?));
     let (clock_thread, decode_thread) =
-        start().map_err(|error| CommandError::usage(format!("no thread can be had: {error}")))?;
+        start().map_err(|error| CommandError::usage(format!("a thread cannot be started: {error}")))?;
     Ok(Measurer { clock_thread, decode_thread, redactor: Arc::new(redactor) })
 }

@@ -227,7 +227,10 @@ fn report_delivery(delivery: &DeliverySummary, quiet: bool) {
         print::note(&format!("the store was away for a while ({why}); {results} waited and are stored now"));
     }
     if delivery.lost > 0 {
-        print::note(&format!("error: {} results are nowhere but above ({why})", delivery.lost));
+        print::note(&format!(
+            "error: {} results were stored nowhere; they are printed above ({why})",
+            delivery.lost
+        ));
     }
     if let Some(first) = delivery.waiting.first() {
         let more = match delivery.waiting.len() {

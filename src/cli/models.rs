@@ -214,7 +214,8 @@ pub struct ModelsSetArgs {
     /// Keep request quirks that nothing here obeys, for other programs
     #[arg(long, requires = "metadata")]
     pub force: bool,
-    /// The numbers in which the weights are kept, as the provider says: fp8, bf16; rows are grouped by it
+    /// The numbers in which the weights are kept, as the provider says: fp8, bf16; or `listed`, for what the provider's list
+    /// states; rows are grouped by it
     #[arg(long, value_name = "WORD")]
     pub quantization: Option<String>,
     /// With --quantization: the pinned endpoint of a router's model that it is true of

@@ -28,7 +28,9 @@ pub fn scope(args: &ModelArgs, window: Window) -> Result<HistoryFilter, CommandE
         ..HistoryFilter::default()
     };
     // Beside --provider a model is a bare id, which may hold colons of its own; it may also be written in full.
+    // Rows carry the model without its pinned endpoint.
     let full = args.model.as_deref().and_then(|text| text.parse::<ModelRef>().ok());
+    let full = full.map(|model| model.unpinned());
     match (full, &args.provider) {
         (Some(model), None) => (scope.provider, scope.model) = (Some(model.provider), Some(model.model_id)),
         (Some(model), Some(provider)) if model.provider == *provider => scope.model = Some(model.model_id),

@@ -80,9 +80,12 @@ impl Roster {
         &self.0
     }
 
-    /// Number of measured models by provider.
+    /// Number of measured models by provider; a model counts once, however many endpoints it is pinned to.
     pub fn counts(&self) -> BTreeMap<String, u64> {
-        self.0.iter().map(|(provider, asked)| (provider.clone(), asked.measured.len() as u64)).collect()
+        let models = |asked: &ProviderRoster| {
+            asked.measured.iter().map(|item| item.model.unpinned()).collect::<BTreeSet<_>>().len() as u64
+        };
+        self.0.iter().map(|(provider, asked)| (provider.clone(), models(asked))).collect()
     }
 
     /// True if no model is measured.

@@ -268,14 +268,16 @@ async fn prices(shared: &Arc<DaemonContext>) -> Result<HashMap<ModelRef, Price>,
     Ok(listed(rows))
 }
 
-/// The cadences of the published series of these models.
+/// The cadences of the published series of these models; of a model with pinned endpoints that of the quickest.
 pub fn cadences<'a>(daemon_config: &DaemonConfig, models: impl Iterator<Item = &'a ModelRef>) -> Cadences {
     let [published, ..] = built_in();
-    let own = |model: &ModelRef| {
+    let mut by_model: HashMap<ModelRef, u32> = HashMap::new();
+    for model in models {
         let cadence = daemon_config.cadence(model, &published.id);
-        (cadence != daemon_config.cadence_seconds).then(|| (model.clone(), cadence))
-    };
-    Cadences { default_seconds: daemon_config.cadence_seconds, by_model: models.filter_map(own).collect() }
+        by_model.entry(model.unpinned()).and_modify(|known| *known = cadence.min(*known)).or_insert(cadence);
+    }
+    by_model.retain(|_, cadence| *cadence != daemon_config.cadence_seconds);
+    Cadences { default_seconds: daemon_config.cadence_seconds, by_model }
 }
 
 /// The heartbeat of all daemons together, with what the Python scheduler's says. The last writer wins.

@@ -83,9 +83,9 @@ impl ModelFacts {
         let (before, now) = (self.named(), after.named());
         let change = |(fact, to): (String, Value)| {
             let from = before.get(&fact).cloned().unwrap_or_default();
-            // A quantization that is stated for the first time is no other quantization.
-            let is_first = fact == QUANTIZATION && from.is_null();
-            (fact != ENDPOINTS && !is_first && from != to).then(|| FactChange { at, fact, from, to })
+            // A quantization that is stated for the first time, or not this time, is no other quantization.
+            let is_silent = fact == QUANTIZATION && (from.is_null() || to.is_null());
+            (fact != ENDPOINTS && !is_silent && from != to).then(|| FactChange { at, fact, from, to })
         };
         let mut found: Vec<FactChange> = now.into_iter().filter_map(change).collect();
         if let (Some(before), Some(after)) = (&self.endpoints, &after.endpoints) {

@@ -70,7 +70,9 @@ impl ModelRef {
     }
 
     fn parts(&self) -> (&str, Option<&str>) {
-        match self.model_id.split_once(PIN).filter(|_| self.is_routed()) {
+        // A router's preset is part of the id: `openai/gpt-4o@preset/short`, `@preset/short`.
+        let is_pin = |(_, tag): &(&str, &str)| self.is_routed() && !tag.starts_with("preset/");
+        match self.model_id.split_once(PIN).filter(is_pin) {
             Some((id, tag)) => (id, Some(tag)),
             None => (&self.model_id, None),
         }
@@ -133,6 +135,8 @@ mod tests {
         assert_eq!(model.pinned("novita").endpoint_tag(), Some("novita"));
         let dated: ModelRef = "vertex:claude-3-5-sonnet@20240620".parse().unwrap();
         assert_eq!((dated.served_id(), dated.endpoint_tag()), ("claude-3-5-sonnet@20240620", None));
+        let preset: ModelRef = "openrouter:@preset/short".parse().unwrap();
+        assert_eq!((preset.served_id(), preset.endpoint_tag()), ("@preset/short", None));
         for wrong in ["openrouter:a/b@", "openrouter:@novita"] {
             assert_eq!(wrong.parse::<ModelRef>(), Err(ModelRefError::EmptyPin(wrong.into())));
         }

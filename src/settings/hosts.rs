@@ -137,8 +137,12 @@ fn change(host: &mut Host, entry: &ProviderEntry, path: &Path) -> Result<(), Str
             return Err("its dialects follow from its models: dialect cannot be set".into());
         }
         host.dialects = DialectRule::Fixed(dialect.into());
-        // The path of a built-in provider is that of its own dialect.
-        host.path = None;
+        // The address of a built-in provider, and the header of its key, are those of its own dialect.
+        if host.path.take().is_some() {
+            host.query.clear();
+            host.query_vars.clear();
+            host.keys.auth = Auth::Bearer;
+        }
     }
     if let Some(title) = &entry.title {
         host.title.clone_from(title);

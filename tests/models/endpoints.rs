@@ -57,6 +57,8 @@ async fn each_pinned_endpoint_is_called_measured_and_named_in_either_store() {
         measuring(&router).await;
         listing(&router).await;
         unpinning(&router);
+        let store = router.office.backend.open(&[]).await;
+        assert!(store.endpoints(None).await.unwrap().iter().all(|row| !row.enabled));
     }
 }
 
@@ -130,7 +132,6 @@ async fn listing(router: &Router) {
         (Some(0), Some(99.5), Some(80.5))
     );
     assert!(rows.iter().all(|row| row.last_seen_at.is_some()));
-    // An endpoint whose weights change, and one that goes, as an earlier list would have had them.
     let listed = store.listed(Some("openrouter")).await.unwrap();
     let known = listed.iter().find(|row| row.model_id == "sim/early-stop").unwrap();
     assert_eq!(known.facts.endpoints.as_ref().unwrap().len(), 3);
@@ -141,7 +142,8 @@ fn unpinning(router: &Router) {
     assert_eq!(router.entry()["metadata"]["endpoints"][1]["quantization"], "bf16");
     let said = router.say(&["models", "set", MODEL, "--quantization", "bf16"]);
     assert!(said.status == 2 && said.err.contains("say of which endpoint"), "{said:?}");
-    router.done(&["models", "disable", MODEL, "--reason", "enough"]);
+    router.done(&["models", "disable", &format!("{MODEL}@novita/fp8"), "--reason", "enough"]);
+    router.done(&["catalog", "sync", "--provider", "openrouter"]);
     router.done(&["models", "enable", MODEL]);
     router.done(&["models", "set", MODEL, "--unpin", "novita/fp8", "--unpin", "deepinfra/fp4"]);
     assert_eq!(router.entry().get("metadata").cloned().unwrap_or_default(), Value::Null);

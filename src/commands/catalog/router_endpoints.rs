@@ -8,9 +8,10 @@ use crate::providers::listing::listed_id;
 use crate::providers::route::ProviderRoute;
 use crate::storage::catalog::CatalogEntry;
 use crate::storage::catalog::endpoint_lanes::pinned_endpoints;
-use crate::storage::endpoints::rows_of;
+use crate::storage::endpoints::{EndpointRow, rows_of};
 use crate::storage::{Store, StoreError};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -18,31 +19,35 @@ use tokio::task::JoinSet;
 /// Requests for endpoints at once.
 const AT_ONCE: usize = 4;
 
-/// A measured model of a router, as the catalog has it.
+/// A model of a router, as the catalog has it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RoutedModel {
     /// The id under which it is listed.
     pub listed_id: String,
-    /// The tags to which its measurements are pinned.
+    /// True if it is enabled.
+    pub measured: bool,
+    /// The tags to which its measurements are pinned; none if it is not measured.
     pub pinned: Vec<String>,
 }
 
-/// The measured models of a provider; none if it is no router.
+/// The catalog's models of a provider; none if it is no router.
 ///
 /// # Errors
 /// The store's.
-pub async fn measured(provider: &str, store: &dyn Store) -> Result<Vec<RoutedModel>, StoreError> {
+pub async fn routed_models(provider: &str, store: &dyn Store) -> Result<Vec<RoutedModel>, StoreError> {
     if !ROUTERS.contains(&provider) {
         return Ok(Vec::new());
     }
     let entries = store.entries(Some(provider)).await?;
-    Ok(entries.iter().filter(|entry| entry.sound && entry.is_enabled()).map(routed).collect())
+    Ok(entries.iter().filter(|entry| entry.sound).map(routed).collect())
 }
 
 fn routed(entry: &CatalogEntry) -> RoutedModel {
-    let metadata = entry.fields.get("metadata").and_then(Value::as_object);
+    let measured = entry.is_enabled();
+    let metadata = entry.fields.get("metadata").and_then(Value::as_object).filter(|_| measured);
     let endpoints = metadata.map(pinned_endpoints).unwrap_or_default();
     RoutedModel {
+        measured,
         listed_id: listed_id(&entry.model.provider, &entry.model.model_id).to_owned(),
         pinned: endpoints.into_iter().map(|endpoint| endpoint.tag).collect(),
     }
@@ -52,14 +57,14 @@ fn routed(entry: &CatalogEntry) -> RoutedModel {
 /// be read; what is known of those stays.
 pub async fn read(
     listing: &mut Listing,
-    measured: &[RoutedModel],
+    known: &[RoutedModel],
     reader: &ListingReader,
     route: &Arc<ProviderRoute>,
 ) -> Vec<String> {
     let places = Arc::new(Semaphore::new(AT_ONCE));
     let mut reads = JoinSet::new();
     for (number, model) in listing.models.iter().enumerate() {
-        if measured.iter().any(|wanted| wanted.listed_id == model.model_id) {
+        if known.iter().any(|known| known.measured && known.listed_id == model.model_id) {
             let (reader, route, places) = (reader.clone(), Arc::clone(route), Arc::clone(&places));
             let id = model.model_id.clone();
             reads.spawn(async move {
@@ -83,17 +88,21 @@ pub async fn read(
     troubles
 }
 
-/// Stores the endpoints that were read.
+/// Stores the endpoints that were read, and of every model of the catalog which endpoints are measured.
 ///
 /// # Errors
 /// The store's.
-pub async fn keep(listing: &Listing, measured: &[RoutedModel], store: &dyn Store) -> Result<(), StoreError> {
-    let mut rows = Vec::new();
-    for model in &listing.models {
-        let Some(endpoints) = &model.endpoints else { continue };
-        let of_model = measured.iter().filter(|wanted| wanted.listed_id == model.model_id);
-        let pinned: Vec<String> = of_model.flat_map(|wanted| wanted.pinned.iter().cloned()).collect();
-        rows.extend(rows_of(&model.model_id, endpoints, &pinned, listing.finished_at));
+pub async fn keep(listing: &Listing, known: &[RoutedModel], store: &dyn Store) -> Result<(), StoreError> {
+    let mut pinned: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for model in known {
+        pinned.entry(&model.listed_id).or_default().extend(model.pinned.iter().cloned());
     }
-    if rows.is_empty() { Ok(()) } else { store.keep_endpoints(&rows).await }
+    let read = |id: &str| {
+        let model = listing.models.iter().find(|model| model.model_id == id);
+        model.and_then(|model| model.endpoints.as_deref()).unwrap_or_default()
+    };
+    let rows = pinned.iter().flat_map(|(id, tags)| rows_of(id, read(id), tags, listing.finished_at));
+    let rows: Vec<EndpointRow> = rows.collect();
+    let models: Vec<String> = pinned.into_keys().map(str::to_owned).collect();
+    if models.is_empty() { Ok(()) } else { store.keep_endpoints(&models, &rows).await }
 }

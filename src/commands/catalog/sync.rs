@@ -75,9 +75,9 @@ pub async fn run(args: CatalogSyncArgs, context: Context) -> Result<Exit, Comman
 /// Certificates that cannot be read. Errors of the list are in the result.
 pub async fn one(host: &Host, context: &Context, store: &dyn Store) -> Result<SyncedListing, CommandError> {
     let reader = reader(context)?;
-    let measured = measured(&host.name, store).await;
-    let read = listed(&host.name, access::open(host, context).await, reader, &measured).await;
-    Ok(keep(read, &measured, store).await.synced)
+    let known = routed_models(&host.name, store).await;
+    let read = listed(&host.name, access::open(host, context).await, reader, &known).await;
+    Ok(keep(read, &known, store).await.synced)
 }
 
 /// The same away from the caller's thread, which a key command or a login may block.
@@ -151,23 +151,23 @@ async fn sync_one(
     context: Arc<Context>,
     store: Arc<dyn Store>,
 ) -> SyncResult {
-    let measured = measured(&host.name, &*store).await;
-    let read = read(host, reader, context, &measured).await;
-    keep(read, &measured, &*store).await
+    let known = routed_models(&host.name, &*store).await;
+    let read = read(host, reader, context, &known).await;
+    keep(read, &known, &*store).await
 }
 
-/// A router's measured models. Without them its list is read all the same.
-async fn measured(provider: &str, store: &dyn Store) -> Vec<RoutedModel> {
-    router_endpoints::measured(provider, store).await.unwrap_or_default()
+/// The catalog's models of a router. Without them its list is read all the same.
+async fn routed_models(provider: &str, store: &dyn Store) -> Vec<RoutedModel> {
+    router_endpoints::routed_models(provider, store).await.unwrap_or_default()
 }
 
-async fn keep(read: ReadListing, measured: &[RoutedModel], store: &dyn Store) -> SyncResult {
-    let (listing, notes) = read;
-    let mut kept = store.keep_listing(&listing).await;
+async fn keep(read: ReadListing, known: &[RoutedModel], store: &dyn Store) -> SyncResult {
+    let (listing, mut notes) = read;
+    let kept = store.keep_listing(&listing).await;
     if kept.is_ok()
-        && let Err(error) = router_endpoints::keep(&listing, measured, store).await
+        && let Err(error) = router_endpoints::keep(&listing, known, store).await
     {
-        kept = Err(error);
+        notes.push(format!("its endpoints could not be stored: {error}"));
     }
     let unavailable = matches!(kept, Err(StoreError::Unavailable(_)));
     if kept.is_ok() {
@@ -185,21 +185,21 @@ async fn read(
     host: Host,
     reader: ListingReader,
     context: Arc<Context>,
-    measured: &[RoutedModel],
+    known: &[RoutedModel],
 ) -> ReadListing {
     let name = host.name.clone();
     // A key command may take seconds and must not block other providers.
     let handle = Handle::current();
     let opening = move || handle.block_on(access::open(&host, &context));
     let opened = tokio::task::spawn_blocking(opening).await;
-    listed(&name, opened.unwrap_or_else(|error| Err(error.to_string())), reader, measured).await
+    listed(&name, opened.unwrap_or_else(|error| Err(error.to_string())), reader, known).await
 }
 
 async fn listed(
     name: &str,
     opened: Result<ProviderAccess, String>,
     mut reader: ListingReader,
-    measured: &[RoutedModel],
+    known: &[RoutedModel],
 ) -> ReadListing {
     let opened = match opened {
         Ok(opened) => opened,
@@ -212,7 +212,7 @@ async fn listed(
     }
     // `opened` keeps the simulator, if there is one, alive.
     let mut listing = reader.read(Arc::clone(&opened.route)).await;
-    let troubles = router_endpoints::read(&mut listing, measured, &reader, &opened.route).await;
+    let troubles = router_endpoints::read(&mut listing, known, &reader, &opened.route).await;
     (listing, troubles)
 }
 

@@ -88,7 +88,7 @@ fn endpoint_tags(pairs: &[String]) -> Result<BTreeMap<String, String>, CommandEr
                 .hint("for example --endpoint-tag bedrock=bedrock/us-east-1")
         };
         let (provider, tag) = text.split_once('=').ok_or_else(|| wrong("write PROVIDER=TAG"))?;
-        if ROUTERS.contains(&provider) {
+        if ROUTERS.contains(&provider) || provider == "huggingface" {
             return Err(wrong("the rows of a router can be of any endpoint"));
         }
         if provider.is_empty() || !is_endpoint_tag(tag) {

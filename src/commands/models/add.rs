@@ -11,6 +11,8 @@ use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::prompts::ask_about;
 use crate::commands::unknown_names;
+use crate::domain::generation_request::QUANTIZATION;
+use crate::domain::listing::ModelFacts;
 use crate::domain::{Failure, ModelRef};
 use crate::output::advice::told;
 use crate::output::{print, prompt, units};
@@ -19,7 +21,7 @@ use crate::storage::catalog::enabled_fields::{DisableDetails, off, on};
 use crate::storage::catalog::endpoint_lanes::{PinnedEndpoint, pinned_endpoints, put_endpoints};
 use crate::storage::catalog::{CatalogEntry, PROBING};
 use serde_json::{Map, Value, json};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// Options for adding models.
 #[derive(Debug, Clone)]
@@ -69,7 +71,9 @@ pub async fn add(
     pins::complete(&mut wanted, context, session.store, !adding.no_probe).await?;
     let entries =
         session.store.entries(None).await.map_err(|error| store_error("reading the catalog", error))?;
-    let listed = listed(&wanted, session.store).await?;
+    let rows = listed(&wanted, session.store).await?;
+    take_listed_quantizations(&mut wanted, &rows);
+    let listed: HashSet<ModelRef> = rows.into_keys().collect();
     let hosts = &context.settings.hosts;
     let against = CandidateContext { hosts, entries: &entries, listed: &listed, called: !adding.no_probe };
     let mut checked = Vec::new();
@@ -84,14 +88,27 @@ pub async fn add(
     Ok(if refused && ended == Exit::Yes { Exit::No } else { ended })
 }
 
+/// A direct provider's model takes the quantization that its list states, unless the operator says another.
+fn take_listed_quantizations(wanted: &mut [ModelCandidate], listed: &HashMap<ModelRef, ModelFacts>) {
+    for candidate in wanted.iter_mut().filter(|candidate| !candidate.model.is_routed()) {
+        let stated = listed.get(&candidate.model).and_then(|facts| facts.quantization.clone());
+        if let (Some(word), false) = (stated, candidate.metadata.contains_key(QUANTIZATION)) {
+            candidate.metadata.insert(QUANTIZATION.to_owned(), json!(word));
+        }
+    }
+}
+
 /// The last lists of the candidates' providers.
-async fn listed(wanted: &[ModelCandidate], store: &dyn Store) -> Result<HashSet<ModelRef>, CommandError> {
+async fn listed(
+    wanted: &[ModelCandidate],
+    store: &dyn Store,
+) -> Result<HashMap<ModelRef, ModelFacts>, CommandError> {
     let providers: BTreeSet<&String> = wanted.iter().map(|one| &one.model.provider).collect();
-    let mut listed = HashSet::new();
+    let mut listed = HashMap::new();
     for provider in providers {
         let rows = store.listed(Some(provider)).await;
         let rows = rows.map_err(|error| store_error("reading the lists", error))?;
-        listed.extend(rows.into_iter().map(|row| ModelRef::new(row.provider, row.model_id)));
+        listed.extend(rows.into_iter().map(|row| (ModelRef::new(row.provider, row.model_id), row.facts)));
     }
     Ok(listed)
 }
@@ -144,7 +161,9 @@ async fn admit(
         return Ok(Exit::Yes);
     }
     let (changes, silent) = if adding.no_probe {
-        let staged = |checked| planned(checked, if is_measured(checked) { Map::new() } else { staged() });
+        let staged = |checked: &CheckedCandidate| {
+            planned(&completed(checked), if is_measured(checked) { Map::new() } else { staged() })
+        };
         (going.iter().map(staged).collect(), 0)
     } else {
         probed(&going, context, session).await?
@@ -210,14 +229,15 @@ fn judged(
         probed.iter().filter(|probed| probed.answer.is_ok()).map(|probed| &probed.model).collect();
     if answered.is_empty() {
         let why = failure.filter(|_| !is_measured(checked))?;
-        return Some(planned(checked, failed(why, who)));
+        return Some(planned(&completed(checked), failed(why, who)));
     }
     let mut kept = checked.clone();
     let silent = |endpoint: &PinnedEndpoint| {
         let lane = checked.candidate.model.pinned(&endpoint.tag);
         probed.iter().any(|probed| probed.model == lane && probed.answer.is_err())
     };
-    let mut endpoints = pinned_endpoints(&checked.candidate.metadata);
+    kept.candidate = with_its_metadata(checked);
+    let mut endpoints = pinned_endpoints(&kept.candidate.metadata);
     endpoints.retain(|endpoint| !silent(endpoint));
     put_endpoints(&mut kept.candidate.metadata, &endpoints);
     Some(planned(&kept, if is_measured(checked) { Map::new() } else { on(checked.entry.as_ref()) }))
@@ -249,6 +269,11 @@ pub fn say_answer(model: &ModelRef, answer: TrialTimings, context: &Context) {
 pub fn say_failure(model: &ModelRef, failure: &Failure) {
     print::note(&format!("error: {model} did not answer: {}", why(failure)));
     print::note(&format!("hint: {}", told(failure.error_kind)));
+}
+
+/// The candidate with the quirks of its entry.
+fn completed(checked: &CheckedCandidate) -> CheckedCandidate {
+    CheckedCandidate { candidate: with_its_metadata(checked), ..checked.clone() }
 }
 
 /// A staged model keeps the quirks that it was staged with.
@@ -295,7 +320,7 @@ fn planned(checked: &CheckedCandidate, mut set: Map<String, Value>) -> PlannedCh
     if display_name.is_some() || named.is_none() {
         set.insert("display_name".to_owned(), json!(display_name.as_ref().unwrap_or(&model.model_id)));
     }
-    let ModelCandidate { metadata, .. } = with_its_metadata(checked);
+    let metadata = checked.candidate.metadata.clone();
     if !metadata.is_empty() {
         set.insert("metadata".to_owned(), Value::Object(metadata));
     }

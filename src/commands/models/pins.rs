@@ -109,10 +109,19 @@ fn fill(endpoint: &mut PinnedEndpoint, listed: &[ListedEndpoint]) {
     endpoint.provider_name = endpoint.provider_name.take().or_else(|| Some(known.provider_name.clone()));
 }
 
-/// The endpoints of both, each tag once; what the second says of a tag counts.
+/// The endpoints of both, each tag once. What is known of a tag stays, because rows are grouped by it, and gaps are filled.
 pub fn joined(before: &[PinnedEndpoint], new: &[PinnedEndpoint]) -> Vec<PinnedEndpoint> {
-    let is_new = |endpoint: &&PinnedEndpoint| new.iter().all(|other| other.tag != endpoint.tag);
-    before.iter().filter(is_new).chain(new).cloned().collect()
+    let mut all = before.to_vec();
+    for endpoint in new {
+        match all.iter_mut().find(|known| known.tag == endpoint.tag) {
+            Some(known) => {
+                known.quantization = known.quantization.take().or_else(|| endpoint.quantization.clone());
+                known.provider_name = known.provider_name.take().or_else(|| endpoint.provider_name.clone());
+            }
+            None => all.push(endpoint.clone()),
+        }
+    }
+    all
 }
 
 #[cfg(test)]
@@ -146,7 +155,10 @@ mod tests {
         let mut said = endpoint("x", Some("fp8"));
         fill(&mut said, &listed);
         assert_eq!((said.quantization.as_deref(), said.provider_name.as_deref()), (Some("fp8"), Some("X")));
-        let all = joined(&[endpoint("x", None), endpoint("y", None)], &[endpoint("x", Some("fp8"))]);
-        assert_eq!(all, [endpoint("y", None), endpoint("x", Some("fp8"))]);
+        let all = joined(
+            &[endpoint("x", None), endpoint("y", Some("int4"))],
+            &[endpoint("x", Some("fp8")), endpoint("y", Some("fp4"))],
+        );
+        assert_eq!(all, [endpoint("x", Some("fp8")), endpoint("y", Some("int4"))]);
     }
 }

@@ -4,6 +4,7 @@
 use crate::commands::exit::{CommandError, Exit};
 use crate::commands::unknown_names::near_or;
 use crate::domain::glob;
+use crate::domain::model::ModelRef;
 use crate::domain::nearest::nearest;
 use crate::storage::catalog::CatalogEntry;
 use std::collections::BTreeSet;
@@ -42,7 +43,10 @@ fn places(
     entries: &[CatalogEntry],
     names: &[String],
 ) -> Result<(Vec<usize>, bool), CommandError> {
-    let selector = selector.trim();
+    // Logs and jobs name a model with its pinned endpoint.
+    let model = selector.trim().parse::<ModelRef>().ok().filter(|model| model.endpoint_tag().is_some());
+    let whole = model.map(|model| model.unpinned().to_string());
+    let selector = whole.as_deref().unwrap_or(selector.trim());
     if let Some(place) = names.iter().position(|name| name == selector) {
         return Ok((vec![place], false));
     }

@@ -6,16 +6,22 @@ use super::change::{ChangeSession, PlannedBatch, PlannedChange};
 use super::pins;
 use super::switch::{ask_and_do, chosen};
 use crate::cli::models::ModelsSetArgs;
-use crate::commands::context::Context;
+use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
 use crate::domain::generation_request::{ENDPOINT_TAG, QUANTIZATION};
-use crate::domain::model::quantization;
+use crate::domain::model::{ModelRef, quantization};
 use crate::output::print;
+use crate::providers::listing::listed_id;
+use crate::storage::Store;
 use crate::storage::catalog::endpoint_lanes::{pinned_endpoints, put_endpoints};
 use crate::storage::catalog::{CatalogEntry, QUIRKS_AT_THE_TOP};
 use serde_json::{Map, Value, json};
 
+/// The word for the quantization that the provider lists.
+const LISTED: &str = "listed";
+
 /// The edits for every chosen entry.
+#[derive(Clone)]
 struct ModelEdits {
     display_name: Option<String>,
     metadata: Map<String, Value>,
@@ -53,12 +59,18 @@ pub async fn run(args: &ModelsSetArgs, context: &Context) -> Result<Exit, Comman
         display_name: args.display_name.clone(),
         metadata,
         unset: args.unset.clone(),
-        quantization: args.quantization.as_deref().map(word).transpose()?,
+        quantization: args.quantization.as_deref().filter(|text| *text != LISTED).map(word).transpose()?,
         endpoint: args.endpoint.clone(),
         unpin: args.unpin.clone(),
     };
+    let takes_listed = args.quantization.as_deref() == Some(LISTED);
     let mut changes = Vec::new();
     for entry in &selection.entries {
+        let mut wanted = wanted.clone();
+        if takes_listed {
+            wanted.quantization =
+                listed_quantization(&entry.model, wanted.endpoint.as_deref(), store.as_ref()).await?;
+        }
         let set = fields(entry, &wanted).map_err(|why| {
             CommandError::usage(format!("{}: {why}", entry.model))
                 .hint(format!("llmbench models show '{}' lists its endpoints", entry.model))
@@ -71,6 +83,30 @@ pub async fn run(args: &ModelsSetArgs, context: &Context) -> Result<Exit, Comman
     }
     let intent = PlannedBatch { action: "set", why: args.reason.clone(), undoes: None, changes };
     ask_and_do(&session, intent, selection.must_ask).await
+}
+
+/// The quantization that the newest list states of a model, or of a router's endpoint; `None`, with a note, if it states
+/// none.
+async fn listed_quantization(
+    model: &ModelRef,
+    endpoint: Option<&str>,
+    store: &dyn Store,
+) -> Result<Option<String>, CommandError> {
+    let rows = store.listed(Some(&model.provider)).await;
+    let rows = rows.map_err(|error| store_error("reading the lists", error))?;
+    let id = listed_id(&model.provider, &model.model_id);
+    let facts = rows.into_iter().find(|row| row.model_id == id).map(|row| row.facts).unwrap_or_default();
+    let found = match endpoint {
+        Some(tag) => {
+            let endpoints = facts.endpoints.into_iter().flatten();
+            endpoints.filter(|known| known.tag == tag).find_map(|known| known.quantization)
+        }
+        None => facts.quantization,
+    };
+    if found.is_none() {
+        print::note(&format!("{model}: its provider's list states no quantization"));
+    }
+    Ok(found)
 }
 
 /// A quantization as rows have it.

@@ -268,7 +268,7 @@ fn pipeline(claim: &SlotClaim, lease_id: &str) -> Vec<Document> {
         "last_attempt_error_kind": or("last_attempt_error_kind", Bson::Null),
         "last_attempt_error_message": or("last_attempt_error_message", Bson::Null),
     };
-    if let Some(role) = role(profile_id) {
+    if let Some(role) = role(model, profile_id) {
         identity.insert("sample_role", or("sample_role", role.into()));
     }
     let taken = doc! { "lease_id": { "$cond": [may_have(claim), lease_id, "$lease_id"] } };
@@ -277,10 +277,10 @@ fn pipeline(claim: &SlotClaim, lease_id: &str) -> Vec<Document> {
     vec![doc! { "$set": identity }, doc! { "$set": taken }, doc! { "$replaceWith": row }]
 }
 
-/// The role in the job of a series that is not published. The Python scheduler takes every queued job of a provider, and
-/// measures one without a role for publication.
-fn role(profile_id: &str) -> Option<&'static str> {
-    (profile_id != DEFAULT_PROFILE).then_some(PROBE)
+/// The role in the job of a series that is not published, or whose model it does not know by that name: a pinned
+/// endpoint's. The Python scheduler takes every queued job of a provider, and measures one without a role for publication.
+fn role(model: &ModelRef, profile_id: &str) -> Option<&'static str> {
+    (profile_id != DEFAULT_PROFILE || model.endpoint_tag().is_some()).then_some(PROBE)
 }
 
 /// `storage::claims::refusal` as an aggregation: true if it refuses nothing.

@@ -59,9 +59,9 @@ pub fn rows_of(
 /// The stored endpoints.
 #[async_trait]
 pub trait EndpointStore: Send + Sync {
-    /// Stores the endpoints of models, each in place of its previous state. A row without `last_seen_at` changes nothing
-    /// of a stored one but `enabled`. A stored row of one of these models that is not among `rows` is no longer enabled.
-    async fn keep_endpoints(&self, rows: &[EndpointRow]) -> Result<(), StoreError>;
+    /// Stores the endpoints of `models`, each in place of its previous state. A row without `last_seen_at` changes nothing
+    /// of a stored one but `enabled`. A stored row of one of the models that is not among `rows` is no longer enabled.
+    async fn keep_endpoints(&self, models: &[String], rows: &[EndpointRow]) -> Result<(), StoreError>;
 
     /// All endpoints, or those of one model, by model and tag.
     async fn endpoints(&self, model_id: Option<&str>) -> Result<Vec<EndpointRow>, StoreError>;

@@ -14,9 +14,9 @@ use std::sync::Arc;
 
 #[async_trait]
 impl EndpointStore for MongoStore {
-    async fn keep_endpoints(&self, rows: &[EndpointRow]) -> Result<(), StoreError> {
-        let (shared, rows) = (Arc::clone(&self.shared), rows.to_vec());
-        self.caller.patiently(async move { keep(&shared, &rows).await }).await
+    async fn keep_endpoints(&self, models: &[String], rows: &[EndpointRow]) -> Result<(), StoreError> {
+        let (shared, models, rows) = (Arc::clone(&self.shared), models.to_vec(), rows.to_vec());
+        self.caller.patiently(async move { keep(&shared, &models, &rows).await }).await
     }
 
     async fn endpoints(&self, model_id: Option<&str>) -> Result<Vec<EndpointRow>, StoreError> {
@@ -25,8 +25,9 @@ impl EndpointStore for MongoStore {
     }
 }
 
-async fn keep(shared: &MongoContext, rows: &[EndpointRow]) -> Result<(), MongoCallError> {
-    let mut tags: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+async fn keep(shared: &MongoContext, models: &[String], rows: &[EndpointRow]) -> Result<(), MongoCallError> {
+    let mut tags: BTreeMap<&str, Vec<&str>> =
+        models.iter().map(|model_id| (model_id.as_str(), Vec::new())).collect();
     for row in rows {
         tags.entry(&row.model_id).or_default().push(&row.listed.tag);
     }

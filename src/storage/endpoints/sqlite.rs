@@ -8,13 +8,12 @@ use crate::storage::sqlite::errors::SqliteCallError;
 use async_trait::async_trait;
 use chrono::DateTime;
 use rusqlite::{Connection, Row, TransactionBehavior, params};
-use std::collections::BTreeSet;
 
 #[async_trait]
 impl EndpointStore for SqliteStore {
-    async fn keep_endpoints(&self, rows: &[EndpointRow]) -> Result<(), StoreError> {
-        let rows = rows.to_vec();
-        self.ask(move |connection| keep(connection, &rows)).await
+    async fn keep_endpoints(&self, models: &[String], rows: &[EndpointRow]) -> Result<(), StoreError> {
+        let (models, rows) = (models.to_vec(), rows.to_vec());
+        self.ask(move |connection| keep(connection, &models, &rows)).await
     }
 
     async fn endpoints(&self, model_id: Option<&str>) -> Result<Vec<EndpointRow>, StoreError> {
@@ -40,9 +39,8 @@ pub const TABLE: &str = "
     ) STRICT;
 ";
 
-fn keep(connection: &mut Connection, rows: &[EndpointRow]) -> Result<(), SqliteCallError> {
+fn keep(connection: &mut Connection, models: &[String], rows: &[EndpointRow]) -> Result<(), SqliteCallError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let models: BTreeSet<&str> = rows.iter().map(|row| row.model_id.as_str()).collect();
     for model_id in models {
         let sql = "UPDATE bench_endpoints SET enabled = 0 WHERE model_id = ? AND enabled = 1";
         transaction.prepare_cached(sql)?.execute([model_id])?;

@@ -57,10 +57,15 @@ pub fn changes_after(
     (all, changed)
 }
 
-/// The facts to store of a model after a read: endpoints that were not read now stay as they were.
+/// The facts to store of a model after a read. Endpoints and quantization come from requests beside the list, which may
+/// fail: what was not read now stays as it was.
 pub fn facts_after(before: Option<&ListedModelHistory>, model: &ListedModel) -> ModelFacts {
-    let known = || before?.facts.as_ref()?.endpoints.clone();
-    ModelFacts { endpoints: model.facts.endpoints.clone().or_else(known), ..model.facts.clone() }
+    let before = before.and_then(|before| before.facts.clone()).unwrap_or_default();
+    ModelFacts {
+        endpoints: model.facts.endpoints.clone().or(before.endpoints),
+        quantization: model.facts.quantization.clone().or(before.quantization),
+        ..model.facts.clone()
+    }
 }
 
 #[cfg(test)]

@@ -2,10 +2,10 @@
 //! field that only the server may set (the id, the sender) is moved under `posted` if a client sets it.
 
 use super::{PostOrigin, Posted, plausibility};
-use crate::domain::failure;
 use crate::domain::listing::{ListedModel, Listing, ModelFacts, ReadStatus};
 use crate::domain::name_rules::{check_name, is_hidden};
 use crate::domain::row_fields::{FieldType, field_type};
+use crate::domain::{ModelRef, failure};
 use crate::storage::StoreError;
 use crate::storage::outcomes::document::{DEEPEST, Row, holdable, is_ours};
 use crate::storage::outcomes::payload::OutcomeKind;
@@ -222,12 +222,15 @@ fn provider_code(message: &str) -> Option<String> {
     (!code.is_empty() && code.len() <= 100).then(|| code.to_owned())
 }
 
-/// The id that a runner gave, if it can only be its own: a slot of the posted model, or a ULID, which nobody can guess.
+/// The id that a runner gave, if it can only be its own: a slot of the posted model or of one of its pinned endpoints, or
+/// a ULID, which nobody can guess.
 fn given(id: String, fields: &Map<String, Value>) -> Result<String, Flaw> {
     let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default();
-    let slot = format!("{}/{}/", text("provider"), text("model_name"));
+    let model = ModelRef::new(text("provider"), text("model_name"));
+    let of_slot = |lane: &ModelRef| id.starts_with(&format!("{}/{}/", lane.provider, lane.model_id));
+    let of_pin = || model.is_routed() && id.starts_with(&format!("{}/{}@", model.provider, model.model_id));
     let ulid = id.len() == 26 && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    if id.len() > LONGEST_ID || id.chars().any(is_hidden) || !(ulid || id.starts_with(slot.as_str())) {
+    if id.len() > LONGEST_ID || id.chars().any(is_hidden) || !(ulid || of_slot(&model) || of_pin()) {
         return Err(Flaw::new("id", "must be a ULID, or begin with `PROVIDER/MODEL/` of this post"));
     }
     Ok(id)

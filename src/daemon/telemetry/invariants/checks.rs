@@ -153,8 +153,8 @@ fn discovery_is_recent(evidence: &Evidence) -> Observation<Vec<String>> {
 fn no_job_is_stuck_in_queue(evidence: &Evidence) -> Observation<Vec<String>> {
     let enabled: BTreeSet<&ModelRef> = enabled(evidence)?.into_iter().map(|entry| &entry.model).collect();
     let jobs = evidence.jobs.as_ref().map_err(Clone::clone)?;
-    let stuck = jobs.iter().filter(|job| enabled.contains(&job.series.model)).filter(|job| {
-        let turn = TimeDelta::seconds(i64::from(evidence.cadences.of(&job.series.model))) * 2;
+    let stuck = jobs.iter().filter(|job| enabled.contains(&job.series.model.unpinned())).filter(|job| {
+        let turn = TimeDelta::seconds(i64::from(evidence.cadences.of(&job.series.model.unpinned()))) * 2;
         let since = |at: Option<DateTime<Utc>>| at.map_or(TimeDelta::MAX, |at| evidence.now - at);
         match (job.status, &job.lease) {
             (JobStatus::Queued, _) => since(job.not_before) > QUEUE.max(turn),
@@ -186,6 +186,6 @@ fn no_work_for_disabled_models(evidence: &Evidence) -> Observation<Vec<String>> 
     let jobs = evidence.jobs.as_ref().map_err(Clone::clone)?;
     let waits = jobs.iter().filter(|job| matches!(job.status, JobStatus::Queued | JobStatus::Running));
     let waits = waits.filter(|job| job.series.profile_id != PROBE);
-    let unwanted = waits.filter(|job| !wanted.contains(&job.series.model));
+    let unwanted = waits.filter(|job| !wanted.contains(&job.series.model.unpinned()));
     Ok(unwanted.map(|job| crate::storage::claims::id(&job.series)).collect())
 }

@@ -262,3 +262,17 @@ fn a_direct_provider_s_row_has_the_endpoint_that_the_operator_named_unless_it_st
     assert_eq!(tag_of("tagged", "transport_provider", json!("openrouter")), "");
     assert_eq!(tag_of("other", "route_endpoint_tag", Value::Null), "");
 }
+
+#[test]
+fn a_slot_of_a_pinned_endpoint_is_an_id_of_its_model() {
+    let posted = |provider: &str, id: &str| {
+        let document = with(with(run(), "provider", json!(provider)), "model_name", json!("a/b"));
+        let Value::Object(document) = document else { panic!() };
+        let post = Posted { kind: OutcomeKind::Run, document, id: Some(id.to_owned()), stamps: stamps() };
+        row(post, &published()).map(|row| row.text("_id").to_owned())
+    };
+    let id = "openrouter/a/b@deepinfra/fp4/cloud-default-v1/main/2026-11-29T16:00:00Z";
+    assert_eq!(posted("openrouter", id).as_deref(), Ok(id));
+    assert!(posted("groq", &id.replace("openrouter", "groq")).is_err());
+    assert!(posted("openrouter", "openrouter/a/bc@x/main").is_err());
+}

@@ -171,6 +171,8 @@ mod tests {
             "traceback",
             "route_endpoint_tag",
             "quantization",
+            // The same as `attempt`.
+            "attempts_count",
         ];
         for outcome in &outcomes {
             for (name, value) in ndjson::document(outcome).unwrap() {

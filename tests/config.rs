@@ -52,7 +52,7 @@ fn settings_are_shown_with_their_sources_and_secrets_as_set() {
     );
     for (name, value) in [
         ("daemon.grace", Some("7")),
-        ("daemon.cadence", Some("300")),
+        ("daemon.cadence", Some("450")),
         ("daemon.admission.apart", Some("3600")),
         ("daemon.providers.groq.runs_per_day", Some("40")),
         ("notify.to", Some("ann@example.com")),

@@ -137,10 +137,7 @@ impl SeriesProgress {
     /// The time from one attempt to the next that terminal answers add: none after the first, which may be a mistake,
     /// then twice the cadence, four times, and so on up to a day.
     fn patience(&self, cadence: TimeDelta) -> TimeDelta {
-        if self.terminal < ENOUGH {
-            return TimeDelta::zero();
-        }
-        let doublings = (self.terminal - ENOUGH + 1).min(20);
+        let doublings = self.terminal.saturating_sub(ENOUGH - 1).min(20);
         cadence.checked_mul(1 << doublings).unwrap_or(RAREST).min(RAREST.max(cadence))
     }
 
@@ -180,8 +177,8 @@ pub fn due(plan: &SeriesSchedule, turn: &SeriesProgress, now: DateTime<Utc>) -> 
         },
     };
     // A model that will not answer, however long one waits, is asked ever more rarely.
-    let patient = finished_at.map(|finished| finished + turn.patience(plan.cadence()));
-    let opens_at = patient.map_or(opens_at, |at| opens_at.max(at));
+    let rarer = finished_at.filter(|_| turn.terminal >= ENOUGH);
+    let opens_at = rarer.map_or(opens_at, |at| opens_at.max(at + turn.patience(plan.cadence())));
     if opens_at <= now { DueTime::Since(opens_at) } else { DueTime::At(opens_at) }
 }
 

@@ -119,21 +119,7 @@ impl ListingReader {
         }
         let mut gots = reads.join_all().await;
         gots.sort_by_key(|(place, _)| *place);
-        let mut all = EndpointRead::default();
-        let read = gots.iter().any(|(_, got)| got.error.is_none() && got.raw_count > 0);
-        for (_, mut got) in gots {
-            if read && got.forgone {
-                (got.error, got.kind) = (None, None);
-            }
-            all.raw_count += got.raw_count;
-            all.entries.extend(got.entries);
-            // Only the first error is reported: the others are mostly the same.
-            if all.error.is_none() && !got.supplements {
-                (all.error, all.kind) = (got.error, got.kind);
-            }
-            all.touch = all.touch.or(got.touch);
-        }
-        all
+        merged(gots.into_iter().map(|(_, got)| got).collect())
     }
 
     async fn part(&self, route: &ProviderRoute, part: &ListingEndpoint) -> EndpointRead {
@@ -209,6 +195,25 @@ impl ListingReader {
     }
 }
 
+/// All parts of a list as one. A part that the login may not read is forgone where another part was read.
+fn merged(gots: Vec<EndpointRead>) -> EndpointRead {
+    let mut all = EndpointRead::default();
+    let read = gots.iter().any(|got| got.error.is_none() && got.raw_count > 0);
+    for mut got in gots {
+        if read && got.forgone {
+            (got.error, got.kind) = (None, None);
+        }
+        all.raw_count += got.raw_count;
+        all.entries.extend(got.entries);
+        // Only the first error is reported: the others are mostly the same.
+        if all.error.is_none() && !got.supplements {
+            (all.error, all.kind) = (got.error, got.kind);
+        }
+        all.touch = all.touch.or(got.touch);
+    }
+    all
+}
+
 /// The reason, after the part's label and the number of a later page, if there are any.
 fn placed(part: &ListingEndpoint, number: usize, reason: &str) -> String {
     let page = if number > 1 { format!("page {number}") } else { String::new() };
@@ -271,6 +276,24 @@ mod tests {
         let useless = judged(EndpointRead { raw_count: 3, ..EndpointRead::default() });
         assert_eq!(useless.status, ReadStatus::Failed);
         assert!(useless.error.unwrap().starts_with("none of the 3 entries"));
+    }
+
+    #[test]
+    fn a_part_without_a_right_is_forgone_where_the_rest_was_read() {
+        let models = || EndpointRead { raw_count: 3, ..EndpointRead::default() };
+        let profiles = |forgone| EndpointRead {
+            error: Some("inference profiles: HTTP 403".to_owned()),
+            kind: Some(FailureKind::Auth),
+            forgone,
+            ..EndpointRead::default()
+        };
+        assert_eq!(merged(vec![models(), profiles(true)]).error, None, "complete by design");
+        assert!(merged(vec![models(), profiles(false)]).error.is_some(), "another failure");
+        let none = merged(vec![profiles(true), profiles(true)]);
+        assert_eq!(none.kind, Some(FailureKind::Auth), "nothing was read at all");
+        assert!(
+            ListingFormat::InferenceProfiles.is_forgone() && !ListingFormat::FoundationModels.is_forgone()
+        );
     }
 
     #[test]

@@ -169,6 +169,8 @@ mod tests {
             "visible_text_empty",
             "protocol_version",
             "traceback",
+            // The same as `attempt`.
+            "attempts_count",
         ];
         for outcome in &outcomes {
             for (name, value) in ndjson::document(outcome).unwrap() {

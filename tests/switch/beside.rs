@@ -95,7 +95,7 @@ fn neither_starves_the_others_published_work() {
     block_on(async {
         let trial = doc! { "provider": "beta", "model_id": "steady-ttft4-gap1-n4", "enabled": false, "status": "probing",
         "created_at": DateTime::now() };
-        left.database.collection::<Document>("models").insert_one(trial).await.unwrap();
+        left.database().await.collection::<Document>("models").insert_one(trial).await.unwrap();
     });
     let (home, simulator) = (Home::new(), simulator::start_in_process().unwrap());
     let provider = |name: &str| {

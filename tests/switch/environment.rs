@@ -7,6 +7,7 @@ use crate::ingest::served::{CONFIG_TOKEN, INGEST_KEY, Served, open};
 use crate::support::Home;
 use crate::support::catalog::put_model;
 use crate::support::peers::{Mongod, fresh_name};
+use crate::support::ran::ran;
 use llmbench::domain::ModelRef;
 use llmbench::simulator;
 use mongodb::bson::doc;
@@ -46,7 +47,7 @@ fn the_servers_container_measures_stores_and_is_healthy() {
     assert!(unused[0].contains("BENCHMARK_RETRY_BACKOFF_SECONDS"), "{said}");
     assert!(!unused[0].contains("FRESH_MINUTES") && !unused[0].contains("BENCHMARK_PROVIDERS"), "{said}");
     block_on(async {
-        let jobs = left.database.collection::<mongodb::bson::Document>("bench_jobs");
+        let jobs = left.database().await.collection::<mongodb::bson::Document>("bench_jobs");
         assert!(jobs.list_index_names().await.unwrap().len() > 1, "indexes are made at the start");
         let slot = doc! { "slot_at": { "$type": "date" }, "attempts_count": 1 };
         assert!(left.count("metrics_cloud_v2", slot).await >= 2, "the types of jobs and rows are one");
@@ -122,4 +123,27 @@ fn the_emergency_list_takes_the_place_of_the_bridges() {
     until("the named model is stored", || stored(&database, QUICK) > 0);
     assert_eq!(stored(&database, "steady-ttft3-gap1-n4"), 0);
     assert!(daemon.said().contains("these 1 models are measured instead of the bridge's work list"));
+}
+
+#[test]
+fn indexes_are_made_at_the_start_unless_told_otherwise_and_jobs_by_hand_are_told() {
+    let model = format!("sim:{QUICK}");
+    let left = block_on(Left::with(&[&model]));
+    block_on(left.job("ad_hoc:66f0", &model, doc! { "job_kind": "ad_hoc" }));
+    let home = Home::new();
+    let indexes = || {
+        block_on(async {
+            let jobs = left.database().await.collection::<mongodb::bson::Document>("bench_jobs");
+            jobs.list_index_names().await.unwrap().len()
+        })
+    };
+    let pass = |arguments: &[&str]| {
+        let mut command = home.llmbench(&[&["daemon", "--once", "--log-format", "text"], arguments].concat());
+        ran(command.env("MONGODB_URI", left.uri()).env("MONGODB_DB", &left.name))
+    };
+    let without = pass(&["--no-init"]);
+    assert_eq!((without.code, indexes()), (0, 1), "{without:?}");
+    let with = pass(&[]);
+    assert!(with.code == 0 && indexes() > 1, "{with:?}");
+    assert!(with.err.contains("1 queued jobs belong to no series, the oldest is `ad_hoc:66f0`"), "{with:?}");
 }

@@ -43,7 +43,6 @@ fn pairs<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<(String, String)> {
 /// A database as the Python runner leaves it, with these models of the catalog and no index of ours.
 struct Left {
     name: String,
-    database: Database,
 }
 
 impl Left {
@@ -56,7 +55,12 @@ impl Left {
             "deprecated": false, "created_at": DateTime::now() };
             database.collection::<Document>("models").insert_one(entry).await.unwrap();
         }
-        Self { name, database }
+        Self { name }
+    }
+
+    /// The database; each runtime has its own connection.
+    async fn database(&self) -> Database {
+        Mongod::start().database(&self.name).await
     }
 
     fn uri(&self) -> String {
@@ -72,10 +76,10 @@ impl Left {
         "updated_at": now, "started_at": null, "lease_expires_at": null, "worker_id": null,
         "last_attempt_error_kind": null, "last_attempt_error_message": null, "job_kind": "scheduled" };
         job.extend(fields);
-        self.database.collection::<Document>("bench_jobs").insert_one(job).await.unwrap();
+        self.database().await.collection::<Document>("bench_jobs").insert_one(job).await.unwrap();
     }
 
     async fn count(&self, collection: &str, filter: Document) -> u64 {
-        self.database.collection::<Document>(collection).count_documents(filter).await.unwrap()
+        self.database().await.collection::<Document>(collection).count_documents(filter).await.unwrap()
     }
 }

@@ -127,6 +127,7 @@ async fn work(args: &DaemonArgs, context: Context, log_setup: &LogSetup) -> Resu
     if !args.no_init && store_handle.bridge().is_none() {
         initialize(&store_handle).await;
     }
+    tell_foreign_jobs(&store_handle).await;
     let (outbox, opening) = opened.map_err(outbox_error)?;
     tell_opening(&opening);
     endpoints.watch(outbox.clone());
@@ -252,6 +253,21 @@ async fn initialize(store_handle: &Arc<StoreHandle>) {
         warn!(
             "collections or indexes may be missing, and creating them failed: {error}. `llmbench doctor` names them, \
              `llmbench db init` creates them"
+        );
+    }
+}
+
+/// Tells of jobs that were enqueued for the Python scheduler, by hand for example: no daemon works on them.
+async fn tell_foreign_jobs(store_handle: &Arc<StoreHandle>) {
+    if store_handle.bridge().is_some() {
+        return;
+    }
+    // A store that is away is told of elsewhere.
+    let found = store_handle.ask(|store| async move { store.foreign_jobs().await }).await.unwrap_or_default();
+    if let Some(first) = found.first() {
+        let (jobs, id) = (found.len(), first.id.escape_debug());
+        warn!(
+            "{jobs} queued jobs belong to no series, the oldest is `{id}`: no daemon works on them (`llmbench doctor --switch`)"
         );
     }
 }

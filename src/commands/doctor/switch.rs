@@ -93,7 +93,7 @@ fn of_environment(context: &Context) -> Vec<Finding> {
 
 fn of_database(facts: &SwitchFacts, context: &Context) -> Vec<Finding> {
     let (config, hosts) = (&context.settings.daemon_config, &context.settings.hosts);
-    let mut found = vec![cadence(facts, config, context.settings.env().get(FRESH_MINUTES))];
+    let mut found = vec![cadence(facts, config, hosts, context.settings.env().get(FRESH_MINUTES))];
     found.extend(nobody(facts, config, hosts));
     found.extend(again(facts, config));
     found.extend(regions(facts, config, hosts));
@@ -110,10 +110,14 @@ fn of_database(facts: &SwitchFacts, context: &Context) -> Vec<Finding> {
 }
 
 /// The cadence, and the calls of a day.
-fn cadence(facts: &SwitchFacts, config: &DaemonConfig, fresh: Option<&str>) -> Finding {
+fn cadence(facts: &SwitchFacts, config: &DaemonConfig, hosts: &Hosts, fresh: Option<&str>) -> Finding {
     let calls = |cadence: u32| 86_400.0 / f64::from(cadence.max(1));
-    let covered: Vec<&ModelRef> =
-        facts.enabled.iter().map(|(model, _)| model).filter(|model| config.covers(&model.provider)).collect();
+    let covered: Vec<&ModelRef> = facts
+        .enabled
+        .iter()
+        .map(|(model, _)| model)
+        .filter(|model| config.covers(&model.provider) && hosts.find(&model.provider).is_ok())
+        .collect();
     let ours: f64 = covered
         .iter()
         .map(|model| config.profiles.iter().map(|profile| calls(config.cadence(model, profile))).sum::<f64>())

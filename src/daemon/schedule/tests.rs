@@ -56,7 +56,7 @@ fn terminal_answers_make_a_series_ever_rarer_and_a_success_ends_it() {
     turn.told(None);
     asked.clear();
     run(&mut turn, &mut asked, 10_000, None);
-    assert_eq!(asked.len(), 67, "every minute again");
+    assert_eq!(asked.len(), 68, "every minute again");
     let forever = SeriesProgress { terminal: u32::MAX, ..settled(0) };
     assert_eq!(due(&plan, &forever, at(10)), DueTime::At(at(86_400)), "once a day at the rarest");
 }

@@ -4,6 +4,7 @@
 
 pub mod chores;
 pub(super) mod mongo;
+pub(super) mod mongo_lists;
 pub(super) mod sqlite;
 
 use crate::domain::slot::DEFAULT_VANTAGE;

@@ -4,7 +4,7 @@
 
 use super::{
     ClaimResult, DEFAULT_PROFILE, ForeignJob, Grant, JobOutcome, JobState, JobStatus, LONGEST_REST, Lease,
-    PROBE, SlotClaim, id, other_series, refusal, rest_milliseconds, shortened,
+    PROBE, SlotClaim, id, mongo_lists, other_series, refusal, rest_milliseconds, shortened,
 };
 use crate::domain::clock_skew::BEARABLE;
 use crate::domain::slot::DEFAULT_VANTAGE;
@@ -12,7 +12,7 @@ use crate::domain::{ModelRef, Series};
 use crate::storage::catalog::mongo::work_list;
 use crate::storage::mongo::bson::date;
 use crate::storage::mongo::errors::{MongoCallError, is_duplicate};
-use crate::storage::mongo::to_json::{instant, whole, words};
+use crate::storage::mongo::to_json::{instant, whole};
 use crate::storage::mongo::{MongoContext, MongoStore};
 use crate::storage::{ClaimStore, StoreError};
 use async_trait::async_trait;
@@ -21,7 +21,6 @@ use mongodb::Collection;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::Error;
 use mongodb::options::ReturnDocument;
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use ulid::Ulid;
@@ -35,7 +34,7 @@ impl ClaimStore for MongoStore {
 
     async fn foreign_jobs(&self) -> Result<Vec<ForeignJob>, StoreError> {
         let shared = Arc::clone(&self.shared);
-        self.caller.call(async move { foreign(&shared).await }).await
+        self.caller.call(async move { mongo_lists::foreign(&shared).await }).await
     }
 
     async fn claim(&self, claim: &SlotClaim) -> Result<ClaimResult, StoreError> {
@@ -62,7 +61,7 @@ impl ClaimStore for MongoStore {
 /// Tries of a claim if the row changes meanwhile.
 const ASKS: usize = 3;
 
-fn rows(shared: &MongoContext) -> Collection<Document> {
+pub(super) fn rows(shared: &MongoContext) -> Collection<Document> {
     shared.collection(&shared.names.bench_jobs)
 }
 
@@ -75,42 +74,7 @@ pub async fn jobs(
     those(shared, filter).await
 }
 
-/// All jobs of models of which one failed last with one of `kinds`.
-pub async fn of_refusing(shared: &MongoContext, kinds: &[String]) -> Result<Vec<JobState>, MongoCallError> {
-    let fields = doc! { "provider": 1, "model_id": 1 };
-    let refusing = doc! { "last_attempt_error_kind": { "$in": kinds } };
-    let mut cursor = rows(shared).find(refusing).projection(fields).await?;
-    let mut models: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    while cursor.advance().await? {
-        let row = cursor.current();
-        if let (Ok(provider), Ok(model)) = (row.get_str("provider"), row.get_str("model_id")) {
-            models.entry(provider.to_owned()).or_default().insert(model.to_owned());
-        }
-    }
-    let mut found = Vec::new();
-    for (provider, models) in models {
-        let models: Vec<String> = models.into_iter().collect();
-        found.extend(those(shared, doc! { "provider": provider, "model_id": { "$in": models } }).await?);
-    }
-    found.sort_by_cached_key(|job| id(&job.series));
-    Ok(found)
-}
-
-/// Queued jobs of other programs that belong to no series, oldest first.
-async fn foreign(shared: &MongoContext) -> Result<Vec<ForeignJob>, MongoCallError> {
-    let mut cursor = rows(shared).find(doc! { "status": "queued" }).sort(doc! { "created_at": 1 }).await?;
-    let mut found = Vec::new();
-    while cursor.advance().await? {
-        let row: Document = cursor.deserialize_current()?;
-        let id = words(row.get("_id")).unwrap_or_default();
-        let Some(job) = read(&row).filter(|job| id != super::id(&job.series)) else { continue };
-        let kind = row.get_str("job_kind").unwrap_or("unknown").to_owned();
-        found.push(ForeignJob { id, model: job.series.model, kind, created_at: instant(&row, "created_at") });
-    }
-    Ok(found)
-}
-
-async fn those(shared: &MongoContext, filter: Document) -> Result<Vec<JobState>, MongoCallError> {
+pub(super) async fn those(shared: &MongoContext, filter: Document) -> Result<Vec<JobState>, MongoCallError> {
     let mut cursor = rows(shared).find(filter).sort(doc! { "_id": 1 }).await?;
     let mut found = Vec::new();
     while cursor.advance().await? {
@@ -122,7 +86,7 @@ async fn those(shared: &MongoContext, filter: Document) -> Result<Vec<JobState>,
 }
 
 /// Reads a row of any writer. The Python runner's have neither profile nor vantage.
-fn read(row: &Document) -> Option<JobState> {
+pub(super) fn read(row: &Document) -> Option<JobState> {
     let text = |name: &str| row.get_str(name).ok().map(str::to_owned);
     let count = |name: &str| whole(row, name).and_then(|number| u32::try_from(number).ok()).unwrap_or(0);
     let owner = || text("worker_id").unwrap_or_default();

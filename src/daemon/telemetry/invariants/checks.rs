@@ -163,7 +163,10 @@ fn no_job_is_stuck_in_queue(evidence: &Evidence) -> Observation<Vec<String>> {
             _ => false,
         }
     });
-    Ok(stuck.map(|job| crate::storage::claims::id(&job.series)).collect())
+    let stuck = stuck.map(|job| crate::storage::claims::id(&job.series));
+    let foreign = evidence.foreign.as_ref().map_err(Clone::clone)?.iter();
+    let foreign = foreign.filter(|job| job.created_at.is_none_or(|at| evidence.now - at > QUEUE));
+    Ok(stuck.chain(foreign.map(|job| job.id.clone())).collect())
 }
 
 fn no_case_duplicate_models(evidence: &Evidence) -> Observation<Vec<String>> {

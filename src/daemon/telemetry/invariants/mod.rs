@@ -7,7 +7,7 @@ pub mod checks;
 use crate::domain::Batch;
 use crate::domain::listing::ReadRow;
 use crate::storage::catalog::entry_status::CatalogEntryStatus;
-use crate::storage::claims::JobState;
+use crate::storage::claims::{ForeignJob, JobState};
 use crate::storage::health::{Baseline, Cadences, ModelHealth, SelfCheckResult, SelfCheckRun};
 use crate::storage::{Store, StoreError};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -37,6 +37,8 @@ pub struct Evidence {
     pub discovers: bool,
     pub entries: Observation<Vec<CatalogEntryStatus>>,
     pub jobs: Observation<Vec<JobState>>,
+    /// Queued jobs of other programs, on which no daemon works.
+    pub foreign: Observation<Vec<ForeignJob>>,
     pub health: Observation<Vec<ModelHealth>>,
     /// Reads of the providers' lists.
     pub reads: Observation<Vec<ReadRow>>,
@@ -58,6 +60,7 @@ pub async fn look(store: &dyn Store, cadences: &Cadences, discovers: bool) -> Re
         discovers,
         entries: seen(store.places().await),
         jobs: seen(store.jobs(None).await),
+        foreign: seen(store.foreign_jobs().await),
         health: seen(store.health().await),
         reads: seen(store.list_reads(None).await),
         before: seen(store.latest_check_run().await),

@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::{ModelRef, Series};
 use crate::storage::catalog::CatalogEntry;
-use crate::storage::claims::{JobStatus, Lease};
+use crate::storage::claims::{ForeignJob, JobStatus, Lease};
 use serde_json::json;
 
 fn now() -> DateTime<Utc> {
@@ -92,6 +92,7 @@ fn well() -> Evidence {
         discovers: true,
         entries: Ok(vec![entry("groq:a", true), entry("groq:b", true), entry("groq:off", false)]),
         jobs: Ok(vec![job("groq:a", JobStatus::Queued), job("groq:b", JobStatus::Success)]),
+        foreign: Ok(Vec::new()),
         health: Ok(vec![health("groq:a", 20, 20), health("groq:b", 100, 10)]),
         reads: Ok(vec![read("groq", 20, true), read("groq", 1, false), read("elsewhere", 900, true)]),
         before: Ok(None),
@@ -121,6 +122,7 @@ fn what_could_not_be_looked_at_is_not_fine() {
     let broken = || "no answer".to_owned();
     let evidence = Evidence {
         entries: Err(broken()),
+        foreign: Err(broken()),
         jobs: Err(broken()),
         health: Err(broken()),
         reads: Err(broken()),
@@ -205,9 +207,18 @@ fn stuck_work_and_work_for_nobody_are_found() {
     orphan.lease = Some(Lease { owner: "gone".to_owned(), expires_at: minutes_ago(90) });
     evidence.jobs =
         Ok(vec![waits, orphan, job("groq:off", JobStatus::Queued), job("groq:c", JobStatus::Cancelled)]);
-    let expected =
-        [one("no_job_is_stuck_in_queue", "groq:a,groq:b"), one("no_work_for_disabled_models", "groq:off")]
-            .concat();
+    let by_hand = |id: &str, minutes| ForeignJob {
+        id: id.to_owned(),
+        model: "groq:a".parse().unwrap(),
+        kind: "ad_hoc".to_owned(),
+        created_at: Some(minutes_ago(minutes)),
+    };
+    evidence.foreign = Ok(vec![by_hand("ad_hoc:old", 7 * 60), by_hand("ad_hoc:new", 5)]);
+    let expected = [
+        one("no_job_is_stuck_in_queue", "groq:a,groq:b,ad_hoc:old"),
+        one("no_work_for_disabled_models", "groq:off"),
+    ]
+    .concat();
     assert_eq!(violated(&evidence), expected);
 }
 

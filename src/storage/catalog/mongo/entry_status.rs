@@ -46,7 +46,7 @@ impl StandingStore for MongoStore {
     async fn jobs_of_refusing(&self, kinds: &[&str]) -> Result<Vec<JobState>, StoreError> {
         let shared = Arc::clone(&self.shared);
         let kinds: Vec<String> = kinds.iter().map(|kind| (*kind).to_owned()).collect();
-        self.caller.call(async move { claims::mongo::of_refusing(&shared, &kinds).await }).await
+        self.caller.call(async move { claims::mongo_lists::of_refusing(&shared, &kinds).await }).await
     }
 }
 

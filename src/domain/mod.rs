@@ -19,6 +19,7 @@ pub mod glob;
 pub mod listen;
 pub mod listing;
 pub mod model;
+pub mod model_lifecycle;
 pub mod name_rules;
 pub mod nearest;
 pub mod notice;

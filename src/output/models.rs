@@ -57,6 +57,8 @@ pub struct ModelDetails {
     pub row: ModelRow,
     /// Every field of the entry.
     pub entry: Map<String, Value>,
+    /// The key under which readers draw it with other providers' models, and since when.
+    pub identity: Option<(String, DateTime<Utc>)>,
     /// The newest changes of the model.
     pub changes: Vec<ChangeView>,
 }
@@ -246,10 +248,13 @@ fn details_lines(details: &ModelDetails, now: DateTime<Utc>, view: &ReportView) 
             if row.last_error_kind.is_some() && row.enabled { last_error(row) } else { "-".to_owned() },
         ),
     ];
+    let identity = details.identity.as_ref().map(|(key, since)| {
+        ("canonical key", format!("{} (since {})", text::one_line(key), run_report::time(*since, view.zone)))
+    });
     let fields = details.entry.iter().filter(|(name, _)| !matches!(name.as_str(), "provider" | "model_id"));
     let fields: Vec<(&str, String)> =
         fields.map(|(name, value)| (name.as_str(), text::one_line(&plain(value)))).collect();
-    for (title, value) in freshness.into_iter().chain(figures).chain(fields) {
+    for (title, value) in freshness.into_iter().chain(figures).chain(identity).chain(fields) {
         lines.extend(text::wrap(&format!("{}: {value}", text::escape(title)), width, 2));
     }
     if !details.changes.is_empty() {
@@ -278,7 +283,10 @@ fn plain(value: &Value) -> String {
 pub fn stories_json(stories: &[ModelDetails], now: DateTime<Utc>) -> String {
     let details = |details: &ModelDetails| {
         let changes: Vec<Value> = details.changes.iter().map(catalog_changes::change).collect();
-        json!({ "model": details.row, "entry": details.entry, "changes": changes })
+        let identity = details.identity.as_ref();
+        let identity = identity
+            .map(|(key, since)| json!({ "canonical_key": key, "effective_from": document::time(*since) }));
+        json!({ "model": details.row, "identity": identity, "entry": details.entry, "changes": changes })
     };
     let stories: Vec<Value> = stories.iter().map(details).collect();
     format!("{:#}\n", json!({ "schema": DETAILS_SCHEMA, "as_of": document::time(now), "models": stories }))

@@ -126,7 +126,8 @@ fn details() -> ModelDetails {
     let row = rows().remove(2);
     let entry = json!({"provider": "openai", "model_id": "gpt-4.5-preview", "enabled": false,
         "created_at": "2026-01-02T03:04:05.000Z", "notes": {"deep": [1, "\u{1b}[2J"]}});
-    ModelDetails { row, entry: fields(&entry), changes: changes() }
+    let identity = Some(("gpt-4.5".to_owned(), now() - TimeDelta::days(3)));
+    ModelDetails { row, entry: fields(&entry), identity, changes: changes() }
 }
 
 const FIGURES: ModelsTableOptions = ModelsTableOptions { off: false, wide: false };

@@ -23,6 +23,8 @@ pub struct CollectionNames {
     pub check_runs: String,
     /// Lifecycle status, one row per model.
     pub model_status: String,
+    /// Keys under which models of several providers are one.
+    pub model_identity: String,
     /// Reads of providers' lists.
     pub discovery_runs: String,
     /// Models that providers list.
@@ -63,6 +65,7 @@ impl CollectionNames {
             scheduler_heartbeats: named("SCHEDULER_HEARTBEATS", "bench_scheduler_heartbeats"),
             check_runs: named("CHECK_RUNS", "bench_check_runs"),
             model_status: named("MODEL_STATUS", "model_status"),
+            model_identity: named("MODEL_IDENTITY", "bench_model_identity"),
             discovery_runs: named("DISCOVERY_RUNS", "bench_discovery_runs"),
             provider_catalog: named("PROVIDER_CATALOG", "provider_catalog"),
             model_adaptations: named("MODEL_ADAPTATIONS", "bench_model_adaptations"),
@@ -73,7 +76,7 @@ impl CollectionNames {
         }
     }
 
-    pub fn all(&self) -> [&str; 17] {
+    pub fn all(&self) -> [&str; 18] {
         [
             &self.models,
             &self.cloud,
@@ -85,6 +88,7 @@ impl CollectionNames {
             &self.scheduler_heartbeats,
             &self.check_runs,
             &self.model_status,
+            &self.model_identity,
             &self.discovery_runs,
             &self.provider_catalog,
             &self.model_adaptations,

@@ -8,7 +8,9 @@ use super::error::StoreError;
 use super::health::HealthStore;
 use super::history::HistoryStore;
 use super::history::row_pages::RowStore;
+use super::identities::IdentityStore;
 use super::inspect::InspectStore;
+use super::lifecycle::LifecycleStore;
 use super::listings::ListingStore;
 use super::notices::NoticeStore;
 use super::outcomes::OutcomeSink;
@@ -31,6 +33,8 @@ pub trait Store:
     + ClaimStore
     + HealthStore
     + StandingStore
+    + LifecycleStore
+    + IdentityStore
     + ChoreStore
     + PostStore
     + IngestKeyStore

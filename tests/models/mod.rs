@@ -2,6 +2,7 @@
 
 mod choosing;
 mod enabling;
+mod lifecycle;
 mod operator;
 mod terminal;
 

@@ -7,6 +7,7 @@ pub mod change;
 mod check;
 pub mod choose;
 mod history;
+mod identity;
 mod list;
 mod probe;
 mod remove;

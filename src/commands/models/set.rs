@@ -1,18 +1,22 @@
-//! `llmbench models set`: edits an entry apart from being enabled: its display name and its request quirks.
+//! `llmbench models set`: edits an entry apart from being enabled: its display name, its key across providers and its
+//! request quirks.
 
 use super::candidates::metadata;
 use super::change::{ChangeSession, PlannedBatch, PlannedChange};
+use super::identity;
 use super::switch::{ask_and_do, chosen};
 use crate::cli::models::ModelsSetArgs;
-use crate::commands::context::Context;
+use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
 use crate::output::print;
 use crate::storage::catalog::{CatalogEntry, QUIRKS_AT_THE_TOP};
+use crate::storage::identities::CANONICAL_KEY;
 use serde_json::{Map, Value, json};
 
 /// The edits for every chosen entry.
 struct ModelEdits {
     display_name: Option<String>,
+    canonical: Option<String>,
     metadata: Map<String, Value>,
     unset: Vec<String>,
 }
@@ -34,11 +38,28 @@ pub async fn run(args: &ModelsSetArgs, context: &Context) -> Result<Exit, Comman
     if args.display_name.is_some() && selection.entries.len() > 1 {
         return Err(CommandError::usage("--display-name is for one model").hint("name them one by one"));
     }
+    if let Some(key) = &args.canonical {
+        let models: Vec<_> = selection.entries.iter().map(|entry| &entry.model).collect();
+        identity::check_keys(store.as_ref(), &models, key).await?;
+    }
     let session = ChangeSession::new(store.as_ref(), context, args.consent)?;
-    let wanted = ModelEdits { display_name: args.display_name.clone(), metadata, unset: args.unset.clone() };
+    let wanted = ModelEdits {
+        display_name: args.display_name.clone(),
+        canonical: args.canonical.clone(),
+        metadata,
+        unset: args.unset.clone(),
+    };
     let mut changes = Vec::new();
     for entry in &selection.entries {
-        let set = fields(entry, &wanted);
+        let mut set = fields(entry, &wanted);
+        if let Some(key) = &args.canonical {
+            // The entry may say it alone, after a change that was cut off.
+            let known = identity::present(store.as_ref(), &entry.model).await;
+            let known = known.map_err(|error| store_error("reading the models' identities", error))?;
+            if known.is_none_or(|known| known.canonical_key != *key) {
+                set.insert(CANONICAL_KEY.to_owned(), json!(key));
+            }
+        }
         if set.is_empty() {
             print::note(&format!("{} says so already and stays as it is", entry.model));
         } else {
@@ -54,6 +75,9 @@ fn fields(entry: &CatalogEntry, wanted: &ModelEdits) -> Map<String, Value> {
     let mut set = Map::new();
     if let Some(name) = &wanted.display_name {
         set.insert("display_name".to_owned(), json!(name));
+    }
+    if let Some(key) = &wanted.canonical {
+        set.insert(CANONICAL_KEY.to_owned(), json!(key));
     }
     let present = entry.fields.get("metadata").and_then(Value::as_object).cloned().unwrap_or_default();
     let mut quirks = present.clone();
@@ -80,6 +104,7 @@ mod tests {
     fn changed(entry: &Value, name: Option<&str>, metadata: &Value, unset: &[&str]) -> Value {
         let wanted = ModelEdits {
             display_name: name.map(str::to_owned),
+            canonical: None,
             metadata: metadata.as_object().unwrap().clone(),
             unset: unset.iter().map(|key| (*key).to_owned()).collect(),
         };

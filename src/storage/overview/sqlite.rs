@@ -161,7 +161,7 @@ mod tests {
             assert!(line.contains(index), "{line}");
         }
         let failures = plan(FAILURES).join("; ");
-        let index = "COVERING INDEX errors_of_day (moves_health=? AND ts_ms>? AND ts_ms<?)";
+        let index = "COVERING INDEX errors_of_window (moves_health=? AND ts_ms>? AND ts_ms<?)";
         assert!(failures.contains(index), "{failures}");
     }
 }

@@ -3,7 +3,7 @@
 
 use super::errors::SqliteCallError;
 use crate::storage::catalog::sqlite::entries;
-use crate::storage::{StoreError, claims, history, listings, notices, posts};
+use crate::storage::{StoreError, claims, history, identities, lifecycle, listings, notices, posts};
 use rusqlite::{Connection, TransactionBehavior};
 
 /// The migrations from an empty file to the present; `user_version` counts those done. Never change a
@@ -125,6 +125,8 @@ const STEPS: &[&str] = &[
     claims::sqlite::TABLES,
     entries::INDEXES,
     posts::sqlite::TABLES,
+    lifecycle::sqlite::TABLES,
+    identities::sqlite::TABLE,
 ];
 
 /// The objects that [`migrate`] creates, for people.

@@ -4,6 +4,7 @@ mod choosing;
 mod enabling;
 mod lifecycle;
 mod operator;
+mod publishing;
 mod terminal;
 
 use crate::stores::backend::Backend;

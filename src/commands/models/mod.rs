@@ -10,6 +10,7 @@ mod history;
 mod identity;
 mod list;
 mod probe;
+mod ranking;
 mod remove;
 mod select;
 mod set;

@@ -131,6 +131,7 @@ fn check(connection: &Connection) -> rusqlite::Result<Option<Map<String, Value>>
             ("checked_at", json!(DateTime::from_timestamp_millis(row.get(0)?).map(date_value))),
             ("threshold_version", json!(row.get::<_, i64>(1)?)),
             ("cadence_seconds", json!(row.get::<_, i64>(2)?)),
+            ("audits", json!([])),
             ("results", serde_json::from_str(&results).unwrap_or(Value::String(results))),
         ];
         Ok(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())

@@ -1,4 +1,4 @@
-//! `llmbench db`: prepares a store.
+//! `llmbench db`: prepares a store, and derives anew what is derived.
 
 use clap::{Args, Subcommand};
 
@@ -15,6 +15,16 @@ pub struct DbArgs {
 pub enum DbCommand {
     /// Create what is missing, after printing it; what exists is left alone
     Init(DbInitArgs),
+    /// Judge anew where every model is in its lifecycle (model_status), as a daemon does hourly
+    Refresh(DbRefreshArgs),
+}
+
+/// Judge anew where every model is in its lifecycle (model_status), as a daemon does hourly
+#[derive(Debug, Args)]
+pub struct DbRefreshArgs {
+    /// One JSON document: the number of models by state
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Create what is missing, after printing it

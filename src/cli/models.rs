@@ -198,7 +198,7 @@ the batch keeps the whole entry, so that `llmbench models undo` puts it back as 
 /// Name models for people, say how their weights are kept, or change their request quirks
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("what")
-    .args(["display_name", "quantization", "endpoint_tag", "unpin", "metadata", "unset"])
+    .args(["display_name", "canonical", "quantization", "endpoint_tag", "unpin", "metadata", "unset"])
     .required(true)
     .multiple(true))]
 pub struct ModelsSetArgs {
@@ -208,6 +208,10 @@ pub struct ModelsSetArgs {
     /// Name for people instead of the id; for one model
     #[arg(long, value_name = "TEXT", value_parser = values::name)]
     pub display_name: Option<String>,
+    /// Key under which readers draw models of several providers as one, such as llama-3.3-70b; for one model of each
+    /// provider
+    #[arg(long, value_name = "KEY", value_parser = values::canonical_key)]
+    pub canonical: Option<String>,
     /// Request quirk such as omit_temperature=true; the value is JSON or else text (repeatable)
     #[arg(long, value_name = "KEY=VALUE")]
     pub metadata: Vec<String>,

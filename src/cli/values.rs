@@ -40,6 +40,20 @@ pub fn share(text: &str) -> Result<f64, String> {
     if (0.0..=1.0).contains(&share) { Ok(share) } else { Err("must lie between 0% and 100%".to_owned()) }
 }
 
+/// A key of a model across providers: lower-case letters, digits, `.`, `-` and `_`, at most 128.
+///
+/// # Errors
+/// A sentence with the accepted characters.
+pub fn canonical_key(text: &str) -> Result<String, String> {
+    let may_be = |ch: char| ch.is_ascii_lowercase() || ch.is_ascii_digit() || ".-_".contains(ch);
+    let begins = text.starts_with(|ch: char| ch.is_ascii_lowercase() || ch.is_ascii_digit());
+    if begins && text.len() <= 128 && text.chars().all(may_be) && !text.contains("..") {
+        Ok(text.to_owned())
+    } else {
+        Err("write lower-case letters, digits, `.`, `-` and `_`, such as llama-3.3-70b".to_owned())
+    }
+}
+
 /// A confidence: a share from 0.5 to 0.9999.
 ///
 /// # Errors

@@ -51,7 +51,11 @@ fn show(args: &ConfigShowArgs, context: &Context) -> Result<Exit, CommandError> 
 fn plain(context: &Context) -> Result<Vec<SettingRow>, CommandError> {
     let settings = &context.settings;
     let state_dir = settings.state_dir().map_err(CommandError::usage)?;
-    let published = settings.profiles.published.clone().map(|ids| ids.join(", "));
+    let without_rate = &settings.profiles.without_rate;
+    let how =
+        |id: &String| if without_rate.contains(id) { format!("{id} (without rate)") } else { id.clone() };
+    let published = settings.profiles.published.clone();
+    let published = published.map(|ids| ids.iter().map(how).collect::<Vec<_>>().join(", "));
     let mut found = vec![
         settings.config.as_ref().map_or_else(
             || SettingRow::unset("config", Source::Default),

@@ -71,14 +71,14 @@ impl Context {
     pub async fn open_store(&self) -> Result<Arc<dyn Store>, CommandError> {
         let Sourced { value: location, source } = self.store_location()?;
         self.make_default_store_dir(&location, &source)?;
-        open(&location, &self.names(), &self.settings.profiles.published.value)
+        open(&location, &self.names(), self.settings.profiles.published_profiles())
             .await
             .map_err(|error| store_error(&format!("store ({source})"), error))
     }
 
     /// A handle to the store at this location, which may be unreachable. Opens nothing yet.
     pub fn store_handle(&self, location: StoreLocation) -> StoreHandle {
-        StoreHandle::new(location, self.names(), self.settings.profiles.published.value.clone())
+        StoreHandle::new(location, self.names(), self.settings.profiles.published_profiles())
     }
 
     /// Creates the directory of the default store.

@@ -6,7 +6,8 @@
 //! watches one [`lane`] per provider; a lane begins [`order_execution`]s on a [`provider_client`]. [`catalog_policy`]
 //! decides which models are measured, [`store_handle`] is the store that may be unreachable, and [`store_sync`] polls
 //! it. [`event`]s report progress, [`telemetry`] presents them, [`liveness`] connects the engine to it and to the
-//! [`watchdog`], which ends a process that hangs. [`self_check`] checks the stored data as a whole.
+//! [`watchdog`], which ends a process that hangs. [`self_check`] checks the stored data as a whole, and [`model_status`] keeps where
+//! each model is in its lifecycle.
 
 pub mod admission;
 pub mod budget;
@@ -23,6 +24,7 @@ pub mod lane_status;
 pub mod liveness;
 pub mod measurement_order;
 pub mod memory_trim;
+pub mod model_status;
 pub mod order_execution;
 pub mod owner_id;
 pub mod pacing;

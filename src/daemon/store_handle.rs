@@ -5,7 +5,7 @@
 use crate::bridge::client;
 use crate::bridge::client::BridgeClient;
 use crate::daemon::catalog_cache::CatalogCache;
-use crate::domain::{ModelRef, Outcome};
+use crate::domain::{ModelRef, Outcome, PublishedProfiles};
 use crate::storage::aggregates::PendingAggregates;
 use crate::storage::outcomes::payload::OutcomePayload;
 use crate::storage::{
@@ -50,7 +50,7 @@ struct OpenedStore {
 pub struct StoreHandle {
     location: StoreLocation,
     names: CollectionNames,
-    published: Vec<String>,
+    published: PublishedProfiles,
     opened: tokio::sync::Mutex<Option<OpenedStore>>,
     heard: Mutex<StoreReachability>,
     bridge: Option<Arc<BridgeClient>>,
@@ -61,7 +61,7 @@ pub struct StoreHandle {
 
 impl StoreHandle {
     /// Creates a handle for the store at `location`. `published` names the published profiles. Opens nothing yet.
-    pub fn new(location: StoreLocation, names: CollectionNames, published: Vec<String>) -> Self {
+    pub fn new(location: StoreLocation, names: CollectionNames, published: PublishedProfiles) -> Self {
         let (opened, heard) = (tokio::sync::Mutex::new(None), Mutex::default());
         Self {
             location,

@@ -42,6 +42,8 @@ pub const MONGODB_COLLECTION_SCHEDULER_HEARTBEATS: &str = "MONGODB_COLLECTION_SC
 pub const MONGODB_COLLECTION_CHECK_RUNS: &str = "MONGODB_COLLECTION_CHECK_RUNS";
 /// Collection of the lifecycle states of models (`model_status`).
 pub const MONGODB_COLLECTION_MODEL_STATUS: &str = "MONGODB_COLLECTION_MODEL_STATUS";
+/// Collection of the keys under which models of several providers are one (`bench_model_identity`).
+pub const MONGODB_COLLECTION_MODEL_IDENTITY: &str = "MONGODB_COLLECTION_MODEL_IDENTITY";
 /// Collection of reads of what providers list (`bench_discovery_runs`).
 pub const MONGODB_COLLECTION_DISCOVERY_RUNS: &str = "MONGODB_COLLECTION_DISCOVERY_RUNS";
 /// Collection of batches of catalog changes (`bench_catalog_batches`).
@@ -326,6 +328,7 @@ pub const ALL: &[&str] = &[
     LLMBENCH_STATE_DIR,
     LLMBENCH_VANTAGE,
     MONGODB_COLLECTION_MODEL_STATUS,
+    MONGODB_COLLECTION_MODEL_IDENTITY,
     FRESH_MINUTES,
     BENCHMARK_PROVIDERS,
     BENCHMARK_EXCLUDED_PROVIDERS,

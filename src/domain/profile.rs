@@ -26,6 +26,61 @@ pub struct Profile {
     pub cache_bust: bool,
 }
 
+/// The profiles whose rows go to the public collection, and how.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PublishedProfiles {
+    ids: Vec<String>,
+    /// Those of `ids` whose rows get an explicit null as `tokens_per_second`.
+    without_rate: Vec<String>,
+}
+
+impl PublishedProfiles {
+    /// `without_rate` names some of `ids`.
+    pub fn new(ids: Vec<String>, without_rate: Vec<String>) -> Self {
+        Self { ids, without_rate }
+    }
+
+    /// The ids of all of them.
+    pub fn ids(&self) -> &[String] {
+        &self.ids
+    }
+
+    /// True if rows of this profile are published.
+    pub fn has(&self, id: &str) -> bool {
+        self.ids.iter().any(|known| known == id)
+    }
+
+    /// True if rows of this profile are published without a rate: readers that draw rates do not tell profiles apart, and
+    /// a null drops the row there, while figures that follow the text still use it.
+    pub fn without_rate(&self, id: Option<&str>) -> bool {
+        id.is_some_and(|id| self.without_rate.iter().any(|known| known == id))
+    }
+}
+
+impl From<&[String]> for PublishedProfiles {
+    fn from(ids: &[String]) -> Self {
+        Self::new(ids.to_vec(), Vec::new())
+    }
+}
+
+impl From<&Vec<String>> for PublishedProfiles {
+    fn from(ids: &Vec<String>) -> Self {
+        Self::from(ids.as_slice())
+    }
+}
+
+impl<const N: usize> From<&[String; N]> for PublishedProfiles {
+    fn from(ids: &[String; N]) -> Self {
+        Self::from(ids.as_slice())
+    }
+}
+
+impl From<&PublishedProfiles> for PublishedProfiles {
+    fn from(profiles: &PublishedProfiles) -> Self {
+        profiles.clone()
+    }
+}
+
 /// The profiles that exist without configuration. Only `default` is published: the dashboard filters no profiles.
 pub fn built_in() -> [Profile; 3] {
     let profile = |name: &str, id: &str, max_output_tokens, published| Profile {

@@ -5,6 +5,7 @@ use super::catalog_changes::{self, ChangeView};
 use super::list_report::{Column, ListReport};
 use super::view::ReportView;
 use super::{csv as cells, json as document, run_report, text, units};
+use crate::domain::publication::{LaneCoverage, RankingPlace};
 use crate::domain::window::ago;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -52,11 +53,48 @@ struct ModelListDocument<'a> {
     models: &'a [ModelRow],
 }
 
+/// The coverage of a model's published rows, and what keeps it from the next place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RankingView {
+    pub coverage: LaneCoverage,
+    /// Sentences for people.
+    pub missing: Vec<String>,
+}
+
+impl RankingView {
+    fn json(&self) -> Value {
+        let LaneCoverage { samples, span, dates, blocks } = self.coverage;
+        json!({
+            "place": self.coverage.place().map(RankingPlace::as_str),
+            "samples": samples,
+            "span_seconds": span.num_seconds(),
+            "dates": dates,
+            "blocks": blocks,
+            "missing": self.missing,
+        })
+    }
+
+    fn line(&self) -> String {
+        let place = self.coverage.place().map_or("no place yet", RankingPlace::as_str);
+        let next = self.coverage.next().map(|next| format!("; for {}: ", next.as_str()));
+        let next = next.filter(|_| !self.missing.is_empty()).unwrap_or_else(|| "; ".to_owned());
+        if self.missing.is_empty() {
+            place.to_owned()
+        } else {
+            format!("{place}{next}{}", self.missing.join(", "))
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelDetails {
     pub row: ModelRow,
     /// Every field of the entry.
     pub entry: Map<String, Value>,
+    /// The key under which readers draw it with other providers' models, and since when.
+    pub identity: Option<(String, DateTime<Utc>)>,
+    /// How far it is from a place in the dashboard's ranking.
+    pub ranking: RankingView,
     /// The newest changes of the model.
     pub changes: Vec<ChangeView>,
 }
@@ -246,10 +284,14 @@ fn details_lines(details: &ModelDetails, now: DateTime<Utc>, view: &ReportView) 
             if row.last_error_kind.is_some() && row.enabled { last_error(row) } else { "-".to_owned() },
         ),
     ];
+    let identity = details.identity.as_ref().map(|(key, since)| {
+        ("canonical key", format!("{} (since {})", text::one_line(key), run_report::time(*since, view.zone)))
+    });
     let fields = details.entry.iter().filter(|(name, _)| !matches!(name.as_str(), "provider" | "model_id"));
     let fields: Vec<(&str, String)> =
         fields.map(|(name, value)| (name.as_str(), text::one_line(&plain(value)))).collect();
-    for (title, value) in freshness.into_iter().chain(figures).chain(fields) {
+    let ranking = [("ranking", details.ranking.line())];
+    for (title, value) in freshness.into_iter().chain(figures).chain(ranking).chain(identity).chain(fields) {
         lines.extend(text::wrap(&format!("{}: {value}", text::escape(title)), width, 2));
     }
     if !details.changes.is_empty() {
@@ -278,7 +320,11 @@ fn plain(value: &Value) -> String {
 pub fn stories_json(stories: &[ModelDetails], now: DateTime<Utc>) -> String {
     let details = |details: &ModelDetails| {
         let changes: Vec<Value> = details.changes.iter().map(catalog_changes::change).collect();
-        json!({ "model": details.row, "entry": details.entry, "changes": changes })
+        let identity = details.identity.as_ref();
+        let identity = identity
+            .map(|(key, since)| json!({ "canonical_key": key, "effective_from": document::time(*since) }));
+        json!({ "model": details.row, "identity": identity, "ranking": details.ranking.json(),
+            "entry": details.entry, "changes": changes })
     };
     let stories: Vec<Value> = stories.iter().map(details).collect();
     format!("{:#}\n", json!({ "schema": DETAILS_SCHEMA, "as_of": document::time(now), "models": stories }))

@@ -1,11 +1,12 @@
 //! Snapshots of the catalog's output at several widths, and checks of the documents against their schemas.
 
 use super::catalog_changes::{self, BatchView, ChangeView};
-use super::models::{self, ModelDetails, ModelRow, ModelsTableOptions};
+use super::models::{self, ModelDetails, ModelRow, ModelsTableOptions, RankingView};
 use super::schema_check::violations;
 use super::snapshots::{assert_picture, view};
 use super::text;
 use crate::domain::Batch;
+use crate::domain::publication::{LaneCoverage, RankingPlace};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 
@@ -126,7 +127,12 @@ fn details() -> ModelDetails {
     let row = rows().remove(2);
     let entry = json!({"provider": "openai", "model_id": "gpt-4.5-preview", "enabled": false,
         "created_at": "2026-01-02T03:04:05.000Z", "notes": {"deep": [1, "\u{1b}[2J"]}});
-    ModelDetails { row, entry: fields(&entry), changes: changes() }
+    let identity = Some(("gpt-4.5".to_owned(), now() - TimeDelta::days(3)));
+    let times = (0..30).map(|hours| now() - TimeDelta::hours(hours));
+    let coverage = LaneCoverage::of(times, now());
+    let missing = coverage.missing(RankingPlace::Official);
+    let ranking = RankingView { coverage, missing };
+    ModelDetails { row, entry: fields(&entry), identity, ranking, changes: changes() }
 }
 
 const FIGURES: ModelsTableOptions = ModelsTableOptions { off: false, wide: false };

@@ -77,8 +77,18 @@ pub struct ProfileEntry {
     pub reasoning_effort: Option<String>,
     /// True if rows go to the public collection.
     pub published: bool,
+    /// How rows go to the public collection; the one key that a built-in profile takes.
+    pub publish: Option<PublishWord>,
     /// True if every prompt starts with a nonce; by default, only for profiles that are not published.
     pub cache_bust: Option<bool>,
+}
+
+/// How rows of a profile are published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PublishWord {
+    /// With null as `tokens_per_second`, so that charts which do not tell profiles apart leave them out.
+    WithoutRate,
 }
 
 /// `[providers.NAME]`: changes to a built-in provider, or a user's own provider.

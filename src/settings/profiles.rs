@@ -1,11 +1,11 @@
 //! The existing profiles and the published ones: the built-in ones and those of the configuration file.
 
 use super::SettingsError;
-use super::file::{ConfigFile, ProfileEntry};
-use crate::domain::Profile;
+use super::file::{ConfigFile, ProfileEntry, PublishWord};
 use crate::domain::nearest::did_you_mean;
 use crate::domain::profile::{PUBLISHED_PROMPT, built_in};
 use crate::domain::sourced::{Source, Sourced};
+use crate::domain::{Profile, PublishedProfiles};
 use std::path::Path;
 
 /// Output budget of a profile without one: that of the published profile.
@@ -16,6 +16,8 @@ pub struct Profiles {
     rows: Vec<Profile>,
     /// Ids of the profiles whose rows go to the public collection.
     pub published: Sourced<Vec<String>>,
+    /// Those of them whose rows get null as their rate.
+    pub without_rate: Vec<String>,
 }
 
 impl Profiles {
@@ -40,6 +42,11 @@ impl Profiles {
         })
     }
 
+    /// The published profiles as stores and bridges need them.
+    pub fn published_profiles(&self) -> PublishedProfiles {
+        PublishedProfiles::new(self.published.value.clone(), self.without_rate.clone())
+    }
+
     /// All profiles: built-in ones first.
     pub fn iter(&self) -> impl Iterator<Item = &Profile> {
         self.rows.iter()
@@ -53,7 +60,14 @@ impl Profiles {
 /// [`SettingsError`] if a profile lacks its id, uses another's, or contains a number out of range.
 pub(super) fn resolve(file: &ConfigFile, path: &Path) -> Result<Profiles, SettingsError> {
     let mut rows: Vec<Profile> = built_in().into();
+    let mut without_rate = Vec::new();
     for (name, entry) in &file.profiles {
+        if let Some(id) = without_rate_of(name, entry, path)? {
+            without_rate.push(id);
+        }
+        if only_says_how(entry) && rows.iter().any(|row| row.name == *name) {
+            continue;
+        }
         let profile = profile(name, entry, path)?;
         if let Some(other) = rows.iter().find(|row| row.name == profile.name || row.id == profile.id) {
             return Err(mistake(
@@ -64,11 +78,37 @@ pub(super) fn resolve(file: &ConfigFile, path: &Path) -> Result<Profiles, Settin
         }
         rows.push(profile);
     }
-    let published = published(file, path, &rows)?;
+    let published = published(file, path, &rows, &without_rate)?;
     for row in &mut rows {
         row.published = published.value.contains(&row.id);
+        // Published rows compare with other programs' only if the prompt is sent as it is.
+        if built_in().iter().any(|built| built.id == row.id) && without_rate.contains(&row.id) {
+            row.cache_bust = false;
+        }
     }
-    Ok(Profiles { rows, published })
+    Ok(Profiles { rows, published, without_rate })
+}
+
+/// True if an entry says nothing but how rows are published.
+fn only_says_how(entry: &ProfileEntry) -> bool {
+    entry.publish.is_some() && *entry == ProfileEntry { publish: entry.publish, ..ProfileEntry::default() }
+}
+
+/// The id of a profile whose rows are published without a rate.
+fn without_rate_of(name: &str, entry: &ProfileEntry, path: &Path) -> Result<Option<String>, SettingsError> {
+    let Some(PublishWord::WithoutRate) = entry.publish else { return Ok(None) };
+    if entry.published {
+        let why =
+            "`published = true` and `publish = \"without_rate\"` exclude each other: leave one of them out";
+        return Err(mistake(path, name, why));
+    }
+    match built_in().into_iter().find(|profile| profile.name == name) {
+        Some(profile) if profile.published => {
+            Err(mistake(path, name, "its rows are what charts draw: they are published with their rate"))
+        }
+        Some(profile) => Ok(Some(profile.id)),
+        None => Ok(entry.id.clone()),
+    }
 }
 
 fn profile(name: &str, entry: &ProfileEntry, path: &Path) -> Result<Profile, SettingsError> {
@@ -89,7 +129,7 @@ fn profile(name: &str, entry: &ProfileEntry, path: &Path) -> Result<Profile, Set
         temperature: entry.temperature,
         reasoning_effort: entry.reasoning_effort.clone(),
         published: entry.published,
-        cache_bust: entry.cache_bust.unwrap_or(!entry.published),
+        cache_bust: entry.cache_bust.unwrap_or(!entry.published && entry.publish.is_none()),
     })
 }
 
@@ -122,22 +162,21 @@ fn published(
     file: &ConfigFile,
     path: &Path,
     rows: &[Profile],
+    without_rate: &[String],
 ) -> Result<Sourced<Vec<String>>, SettingsError> {
     let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
     let own = || file.profiles.values().filter(|entry| entry.published).filter_map(|entry| entry.id.clone());
     let built = || built_in().into_iter().filter(|profile| profile.published).map(|profile| profile.id);
-    let source = if file.published_profiles.is_none() && own().next().is_none() {
-        Source::Default
-    } else {
-        Source::File(path.to_owned())
-    };
+    let unset = file.published_profiles.is_none() && without_rate.is_empty();
+    let source =
+        if unset && own().next().is_none() { Source::Default } else { Source::File(path.to_owned()) };
     let mut all = file.published_profiles.clone().unwrap_or_else(|| built().collect());
     if let Some(unknown) = all.iter().find(|id| !ids.contains(&id.as_str())) {
         let near = did_you_mean(unknown, ids.iter().copied());
         let message = format!("published_profiles: no profile has the id `{unknown}`{near}");
         return Err(SettingsError::File { path: path.to_owned(), line: None, message });
     }
-    for id in own() {
+    for id in own().chain(without_rate.iter().cloned()) {
         if !all.contains(&id) {
             all.push(id);
         }
@@ -188,6 +227,20 @@ mod tests {
     }
 
     #[test]
+    fn rows_may_be_published_without_a_rate() {
+        let text =
+            "[profiles.long]\npublish = 'without_rate'\n[profiles.a]\nid = 'a-v1'\npublish = 'without_rate'";
+        let profiles = read(text).unwrap();
+        assert_eq!(published(&profiles), ["cloud-default-v1", "cloud-long-v1", "a-v1"]);
+        let long = find(&profiles, "long").unwrap();
+        assert!(long.published && !long.cache_bust && long.max_output_tokens == 512);
+        let stored = profiles.published_profiles();
+        assert!(stored.without_rate(Some("cloud-long-v1")) && stored.without_rate(Some("a-v1")));
+        assert!(!stored.without_rate(Some("cloud-default-v1")) && !stored.without_rate(None));
+        assert!(matches!(profiles.published.source, Source::File(_)));
+    }
+
+    #[test]
     fn publishing_is_said_in_either_way() {
         let listed = read("published_profiles = ['cloud-default-v1', 'cloud-long-v1']").unwrap();
         assert_eq!(published(&listed), ["cloud-default-v1", "cloud-long-v1"]);
@@ -208,6 +261,9 @@ mod tests {
             ("[profiles.a]\nid = 'x'\nprompt = ' '", "prompt is empty"),
             ("[profiles.a]\nid = 'x'\nprompt = 'p'\nprompt_file = 'f'", "exclude each other"),
             ("[profiles.a]\nid = 'x'\nprompt_file = 'nonexistent'", "/c/nonexistent cannot be read"),
+            ("[profiles.default]\npublish = 'without_rate'", "published with their rate"),
+            ("[profiles.long]\npublish = 'without_rate'\nmax_output_tokens = 9", "it needs an id"),
+            ("[profiles.a]\nid = 'x'\npublished = true\npublish = 'without_rate'", "exclude each other"),
             ("published_profiles = ['cloud-defualt-v1']", "did you mean cloud-default-v1?"),
         ];
         for (text, expected) in cases {

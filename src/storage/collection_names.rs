@@ -23,6 +23,8 @@ pub struct CollectionNames {
     pub check_runs: String,
     /// Lifecycle status, one row per model.
     pub model_status: String,
+    /// Keys under which models of several providers are one.
+    pub model_identity: String,
     /// Reads of providers' lists.
     pub discovery_runs: String,
     /// Models that providers list.
@@ -65,6 +67,7 @@ impl CollectionNames {
             scheduler_heartbeats: named("SCHEDULER_HEARTBEATS", "bench_scheduler_heartbeats"),
             check_runs: named("CHECK_RUNS", "bench_check_runs"),
             model_status: named("MODEL_STATUS", "model_status"),
+            model_identity: named("MODEL_IDENTITY", "bench_model_identity"),
             discovery_runs: named("DISCOVERY_RUNS", "bench_discovery_runs"),
             provider_catalog: named("PROVIDER_CATALOG", "provider_catalog"),
             endpoints: named("ENDPOINTS", "bench_endpoints"),
@@ -89,6 +92,7 @@ impl CollectionNames {
             &self.scheduler_heartbeats,
             &self.check_runs,
             &self.model_status,
+            &self.model_identity,
             &self.discovery_runs,
             &self.provider_catalog,
             &self.model_adaptations,

@@ -1,6 +1,7 @@
 //! Opens a store from its location. The store is reached and, if it has a login, logged in to before this returns: an
 //! unusable store should be known before a paid request is sent.
 
+use crate::domain::PublishedProfiles;
 use crate::storage::mongo::MongoStore;
 use crate::storage::sqlite::SqliteStore;
 use crate::storage::{
@@ -17,11 +18,15 @@ use std::sync::Arc;
 pub async fn open(
     location: &StoreLocation,
     names: &CollectionNames,
-    published_profiles: &[String],
+    published_profiles: impl Into<PublishedProfiles>,
 ) -> Result<Arc<dyn Store>, StoreError> {
     match location {
-        StoreLocation::Sqlite(path) => Ok(Arc::new(SqliteStore::open(path, published_profiles).await?)),
-        StoreLocation::Mongo(uri) => Ok(Arc::new(MongoStore::open(uri, names, published_profiles).await?)),
+        StoreLocation::Sqlite(path) => {
+            Ok(Arc::new(SqliteStore::open(path, published_profiles.into()).await?))
+        }
+        StoreLocation::Mongo(uri) => {
+            Ok(Arc::new(MongoStore::open(uri, names, published_profiles.into()).await?))
+        }
         StoreLocation::Bridge(url) => Err(no_database(url)),
     }
 }
@@ -41,10 +46,12 @@ pub fn no_database(url: &BridgeUrl) -> StoreError {
 pub async fn look(
     location: &StoreLocation,
     names: &CollectionNames,
-    published_profiles: &[String],
+    published_profiles: impl Into<PublishedProfiles>,
 ) -> Result<Arc<dyn Store>, StoreError> {
     match location {
-        StoreLocation::Sqlite(path) => Ok(Arc::new(SqliteStore::look(path, published_profiles).await?)),
+        StoreLocation::Sqlite(path) => {
+            Ok(Arc::new(SqliteStore::look(path, published_profiles.into()).await?))
+        }
         StoreLocation::Mongo(_) | StoreLocation::Bridge(_) => open(location, names, published_profiles).await,
     }
 }

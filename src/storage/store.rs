@@ -9,7 +9,9 @@ use super::error::StoreError;
 use super::health::HealthStore;
 use super::history::HistoryStore;
 use super::history::row_pages::RowStore;
+use super::identities::IdentityStore;
 use super::inspect::InspectStore;
+use super::lifecycle::LifecycleStore;
 use super::listings::ListingStore;
 use super::notices::NoticeStore;
 use super::outcomes::OutcomeSink;
@@ -33,6 +35,8 @@ pub trait Store:
     + ClaimStore
     + HealthStore
     + StandingStore
+    + LifecycleStore
+    + IdentityStore
     + ChoreStore
     + PostStore
     + IngestKeyStore

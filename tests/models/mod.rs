@@ -3,7 +3,9 @@
 mod choosing;
 mod enabling;
 mod endpoints;
+mod lifecycle;
 mod operator;
+mod publishing;
 mod terminal;
 
 use crate::stores::backend::Backend;

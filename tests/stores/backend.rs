@@ -26,6 +26,8 @@ pub enum Kind {
     Health,
     Catalog,
     Reads,
+    Status,
+    Identity,
 }
 
 impl Backend {
@@ -57,6 +59,45 @@ impl Backend {
         match self {
             Backend::Sqlite(directory) => sqlite_rows(&Connection::open(file(directory)).unwrap(), kind),
             Backend::Mongo(database) => mongo_rows(database, kind).await,
+        }
+    }
+
+    /// Puts many enabled models of groq there, each with published runs spread over the last 30 days; not through the
+    /// store, because that takes minutes.
+    pub async fn fill(&self, models: i64, runs: i64) {
+        let (month, now) = (30 * 24 * 3600 * 1000, chrono::Utc::now().timestamp_millis());
+        match self {
+            Backend::Sqlite(directory) => {
+                let connection = Connection::open(file(directory)).unwrap();
+                let numbers = |most: i64| {
+                    format!(
+                        "(WITH RECURSIVE n(i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {most}) SELECT i FROM n)"
+                    )
+                };
+                let sql = format!(
+                    "INSERT INTO models (provider, model_id, display_name, enabled, created_at_ms)
+                        SELECT 'groq', 'm' || i, 'M', 1, 0 FROM {};
+                    INSERT INTO runs (id, published, provider, model_name, run_ts_ms, gen_ts_ms, benchmark_profile_id,
+                        sample_role, tokens_per_second, doc)
+                        SELECT 'r' || m.i || '-' || r.i, 1, 'groq', 'm' || m.i, {now} - r.i * {month} / {runs},
+                        {now} - r.i * {month} / {runs}, 'cloud-default-v1', 'published', 1.0, '{{}}'
+                        FROM {} AS m, {} AS r;",
+                    numbers(models), numbers(models), numbers(runs)
+                );
+                connection.execute_batch(&sql).unwrap();
+            }
+            Backend::Mongo(database) => {
+                let at = |run: i64| mongodb::bson::DateTime::from_millis(now - run * month / runs);
+                let name = |model: i64| format!("m{model}");
+                let entry = |model| doc! { "provider": "groq", "model_id": name(model), "enabled": true };
+                database.collection("models").insert_many((0..models).map(entry)).await.unwrap();
+                for run in 0..runs {
+                    let row =
+                        |model| doc! { "provider": "groq", "model_name": name(model), "run_ts": at(run) };
+                    let rows = database.collection::<Document>("metrics_cloud_v2");
+                    rows.insert_many((0..models).map(row)).await.unwrap();
+                }
+            }
         }
     }
 
@@ -98,6 +139,18 @@ fn sqlite_rows(connection: &Connection, kind: Kind) -> Vec<Map<String, Value>> {
                 'accepted_count', accepted_count, 'new_count', new_count, 'source_version', source_version,
                 'pagination_complete', json(iif(pagination_complete, 'true', 'false'))) FROM discovery_runs"
         }
+        Kind::Status => {
+            "SELECT json_object('provider', provider, 'model_id', model_id, 'status', status, 'confidence', confidence,
+                'computed_at', strftime('%Y-%m-%dT%H:%M:%fZ', computed_at_ms / 1000.0, 'unixepoch'),
+                'reasons', json(reasons), 'recommended_actions', json(recommended_actions),
+                'catalog_state', catalog_state, 'display_name', display_name, 'metrics', json(metrics)) FROM model_status"
+        }
+        Kind::Identity => {
+            "SELECT json_object('provider', provider, 'model_id', model_id, 'canonical_key', canonical_key,
+                'effective_from', strftime('%Y-%m-%dT%H:%M:%fZ', effective_from_ms / 1000.0, 'unixepoch'),
+                'policy_version', policy_version, 'resolved', json(iif(resolved, 'true', 'false')))
+            FROM bench_model_identity"
+        }
     };
     let mut statement = connection.prepare(sql).unwrap();
     let rows = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
@@ -113,6 +166,8 @@ async fn mongo_rows(database: &Database, kind: Kind) -> Vec<Map<String, Value>> 
         Kind::Health => "bench_model_health",
         Kind::Catalog => "provider_catalog",
         Kind::Reads => "bench_discovery_runs",
+        Kind::Status => "model_status",
+        Kind::Identity => "bench_model_identity",
     };
     let mut cursor = database.collection::<Document>(name).find(doc! {}).await.unwrap();
     let mut rows = Vec::new();

@@ -4,6 +4,7 @@ pub mod backend;
 mod batches;
 mod catalog;
 mod jobs;
+mod lifecycle;
 mod listings;
 mod mongo;
 mod notices;

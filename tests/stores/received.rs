@@ -5,6 +5,7 @@ use crate::support::catalog::put_model;
 use crate::support::samples::{failure, now, run};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use llmbench::domain::ModelRef;
+use llmbench::domain::PublishedProfiles;
 use llmbench::domain::failure::fingerprint;
 use llmbench::storage::outcomes::document;
 use llmbench::storage::outcomes::payload::OutcomeKind;
@@ -97,7 +98,7 @@ async fn keep(store: &dyn Store, post: &Posted) -> Result<RecordOutcome, StoreEr
 async fn keep_all(store: &dyn Store, posts: &[Posted]) -> Vec<Result<RecordOutcome, StoreError>> {
     let (sound, flaws) = document::sound(posts.iter().map(|post| {
         let published: Vec<String> = PUBLISHED.iter().map(|profile| (*profile).to_owned()).collect();
-        posted_row::row(post.clone(), &published).map_err(StoreError::from)
+        posted_row::row(post.clone(), &PublishedProfiles::from(&published)).map_err(StoreError::from)
     }));
     let (kept, moved) = store.keep_posted(sound).await;
     store.derive(&moved).await.unwrap();

@@ -2,13 +2,11 @@
 
 use super::backend::{Backend, Kind};
 use crate::support::catalog::put_model;
-use crate::support::peers::{Mongod, fresh_name};
 use crate::support::samples::{self, now};
 use chrono::TimeDelta;
 use llmbench::domain::{ModelRef, fleet};
 use llmbench::storage::Store;
-use llmbench::storage::health::{Baseline, Cadences, Heartbeat, ModelStatus, SelfCheckResult, SelfCheckRun};
-use mongodb::bson::{Document, doc};
+use llmbench::storage::health::{Baseline, Cadences, Heartbeat, SelfCheckResult, SelfCheckRun};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 
@@ -146,35 +144,4 @@ async fn freshness(backend: &Backend, store: &dyn Store) {
     store.record(&samples::failed(&samples::failure("03", "groq", "never"))).await.unwrap();
     let failed = backend.row(Kind::Health, "model_id", "never").await.unwrap();
     assert_eq!((&failed["failures_24h"], &failed["consecutive_failures"]), (&json!(1), &json!(1)));
-}
-
-fn status(word: &str, minutes_ago: i64) -> ModelStatus {
-    ModelStatus {
-        model: ModelRef::new("groq", "$m"),
-        status: word.to_owned(),
-        computed_at: now() - TimeDelta::minutes(minutes_ago),
-        reasons: vec!["$NOW it fails".to_owned()],
-        confidence: "high".to_owned(),
-        recommended_actions: Vec::new(),
-    }
-}
-
-/// Readers of the lifecycle collection know one row a model; the Python runner's row is that row.
-#[tokio::test]
-async fn a_models_newest_status_wins() {
-    let database = Mongod::start().database(&fresh_name()).await;
-    let store = Backend::Mongo(database.clone()).open(PUBLISHED).await;
-    let rows = database.collection::<Document>("model_status");
-    rows.insert_one(doc! { "provider": "groq", "model_id": "$m", "metrics": { "a": 1 } }).await.unwrap();
-    for status in [status("failing", 1), status("active", 5)] {
-        store.keep_model_status(&[status]).await.unwrap();
-    }
-    let row = rows.find_one(doc! { "model_id": "$m" }).await.unwrap().unwrap();
-    assert_eq!(rows.count_documents(doc! {}).await.unwrap(), 1);
-    assert_eq!((row.get_str("status").unwrap(), row.get_str("confidence").unwrap()), ("failing", "high"));
-    assert!(row.get_datetime("computed_at").is_ok() && row.get_document("metrics").is_ok());
-    assert_eq!(row.get_array("reasons").unwrap(), &vec!["$NOW it fails".into()]);
-    let sqlite = Backend::sqlite();
-    let store = sqlite.open(PUBLISHED).await;
-    store.keep_model_status(&[status("failing", 1), status("active", 5)]).await.unwrap();
 }

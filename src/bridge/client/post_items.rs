@@ -1,7 +1,7 @@
 //! Outcomes in the form in which they are posted: the row that a store would get, one JSON object each, in bodies
 //! that the bridge accepts. Pure.
 
-use crate::domain::Outcome;
+use crate::domain::{Outcome, PublishedProfiles};
 use crate::storage::StoreError;
 use crate::storage::outcomes::document;
 use crate::storage::outcomes::document::Row;
@@ -28,7 +28,7 @@ pub struct PostItem {
 /// [`StoreError::Rejected`] if no store could keep it.
 pub fn item(outcome: &Outcome) -> Result<PostItem, StoreError> {
     // The module with the collections decides to which of them a row belongs.
-    document::row(outcome, &[]).map(written)
+    document::row(outcome, &PublishedProfiles::default()).map(written)
 }
 
 /// Turns the document of an outcome into an item.
@@ -36,7 +36,7 @@ pub fn item(outcome: &Outcome) -> Result<PostItem, StoreError> {
 /// # Errors
 /// As [`item`].
 pub fn item_of(payload: &OutcomePayload) -> Result<PostItem, StoreError> {
-    document::row_of(payload, &[]).map(written)
+    document::row_of(payload, &PublishedProfiles::default()).map(written)
 }
 
 fn written(row: Row) -> PostItem {

@@ -12,6 +12,7 @@ use super::rate_limits::{GuessLimiter, KeyRateLimiter};
 use super::runner_activity::RunnerActivityLog;
 use super::tls::{CertificateReload, TlsIdentity};
 use super::write_queue::{QueueWriters, WriteQueue};
+use crate::domain::PublishedProfiles;
 use crate::storage::{Store, StoreError};
 use chrono::Utc;
 use serde_json::json;
@@ -36,7 +37,7 @@ pub struct BridgePolicy {
     /// Maximum number of items that a key may post per second.
     pub items_per_second: f64,
     /// Ids of the published profiles in the store.
-    pub published_profiles: Vec<String>,
+    pub published_profiles: PublishedProfiles,
     /// The endpoint of each direct provider whose runners state none.
     pub endpoint_tags: Arc<BTreeMap<String, String>>,
 }

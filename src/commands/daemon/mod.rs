@@ -17,6 +17,7 @@ use crate::daemon::catalog_cache::CatalogCache;
 use crate::daemon::clock::DaemonClock;
 use crate::daemon::engine::{self, DaemonSetup, ShutdownReport};
 use crate::daemon::event::EventBus;
+use crate::daemon::model_status;
 use crate::daemon::self_check::SelfChecker;
 use crate::daemon::status_file;
 use crate::daemon::store_handle::StoreHandle;
@@ -221,6 +222,7 @@ fn beside(
         }
         return beside;
     }
+    beside.spawn(model_status::run(Arc::clone(store_handle), daemon_config.tick));
     let (events, liveness) = (events.clone(), Arc::clone(&endpoints.liveness));
     beside
         .spawn(SelfChecker { store_handle: Arc::clone(store_handle), daemon_config, events, liveness }.run());

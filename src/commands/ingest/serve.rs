@@ -57,7 +57,7 @@ pub async fn run(args: IngestServeArgs, context: Context) -> Result<Exit, Comman
     let policy = BridgePolicy {
         interval_minutes: args.interval,
         items_per_second: f64::from(args.rate),
-        published_profiles: context.settings.profiles.published.value.clone(),
+        published_profiles: context.settings.profiles.published_profiles(),
         endpoint_tags: Arc::new(endpoint_tags(&args.endpoint_tags)?),
     };
     let legacy = legacy(&context)?;

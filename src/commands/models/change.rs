@@ -1,6 +1,7 @@
 //! A change of the catalog from plan to history: shown, confirmed if necessary, and made model by model, each with its
 //! values before. A concurrent change is detected and asked about, never overwritten.
 
+use super::identity;
 use crate::cli::models::ConfirmArgs;
 use crate::commands::context::{Context, store_error};
 use crate::commands::exit::{CommandError, Exit};
@@ -11,7 +12,7 @@ use crate::domain::ModelRef;
 use crate::domain::env_vars::{LOGNAME, USER};
 use crate::output::{catalog_changes, print, prompt, units};
 use crate::storage::catalog::{Batch, CatalogEntry, ChangeOutcome, ChangeRequest, ChangesOf};
-use crate::storage::{Store, StoreError};
+use crate::storage::{Store, StoreError, lifecycle};
 use chrono::Utc;
 use serde_json::{Map, Value};
 
@@ -123,6 +124,7 @@ impl<'a> ChangeSession<'a> {
                 return Err(error);
             }
         }
+        self.judge_anew(&told.changed).await;
         let interrupted = self.interrupt.stop.is_cancelled() && told.seen < intent.changes.len();
         if !interrupted {
             let finished = self.store.finish_batch(&batch.id, Utc::now()).await;
@@ -134,6 +136,16 @@ impl<'a> ChangeSession<'a> {
             (false, 0) => Exit::Yes,
             _ => Exit::No,
         })
+    }
+
+    /// Keeps the lifecycle of changed models, so that its readers need not wait for a daemon.
+    async fn judge_anew(&self, changed: &[ModelRef]) {
+        if let Err(error) = lifecycle::refresh_models(self.store, changed, None, Utc::now()).await {
+            print::note(&format!(
+                "warning: the change is made, and model_status does not show it yet: {error}; `llmbench db refresh` tries \
+                 again"
+            ));
+        }
     }
 
     fn say(&self, told: &ChangeTotals, intent: &PlannedBatch, batch: &Batch) -> Result<(), CommandError> {
@@ -175,9 +187,16 @@ impl<'a> ChangeSession<'a> {
             set: planned.set.clone(),
         };
         loop {
-            let present = match self.store.change(&order).await {
+            let changed = match identity::before_change(self.store, planned).await {
+                Ok(()) => self.store.change(&order).await,
+                Err(error) => Err(error),
+            };
+            let present = match changed {
                 Ok(ChangeOutcome::Done { cancelled_jobs }) => {
+                    let kept = identity::after_change(self.store, planned).await;
+                    kept.map_err(|error| store_error(&format!("keeping the key of {}", order.model), error))?;
                     told.done += 1;
+                    told.changed.push(order.model);
                     told.enabled += usize::from(planned.set.get("enabled") == Some(&Value::Bool(true)));
                     told.cancelled_jobs += cancelled_jobs;
                     return Ok(());
@@ -237,6 +256,8 @@ struct ChangeTotals {
     seen: usize,
     /// Models that were changed.
     done: usize,
+    /// Their names.
+    changed: Vec<ModelRef>,
     /// Changed models that are measured from now on.
     enabled: usize,
     /// Models left unchanged, with a reported reason.

@@ -1,8 +1,9 @@
-//! `llmbench models set`: edits an entry apart from being enabled: its display name, what is said of its endpoints and
-//! weights, and its request quirks.
+//! `llmbench models set`: edits an entry apart from being enabled: its display name, its key across providers, what is
+//! said of its endpoints and weights, and its request quirks.
 
 use super::candidates::metadata;
 use super::change::{ChangeSession, PlannedBatch, PlannedChange};
+use super::identity;
 use super::pins;
 use super::switch::{ask_and_do, chosen};
 use crate::cli::models::ModelsSetArgs;
@@ -15,6 +16,7 @@ use crate::providers::listing::listed_id;
 use crate::storage::Store;
 use crate::storage::catalog::endpoint_lanes::{pinned_endpoints, put_endpoints};
 use crate::storage::catalog::{CatalogEntry, QUIRKS_AT_THE_TOP};
+use crate::storage::identities::CANONICAL_KEY;
 use serde_json::{Map, Value, json};
 
 /// The word for the quantization that the provider lists.
@@ -24,6 +26,7 @@ const LISTED: &str = "listed";
 #[derive(Clone)]
 struct ModelEdits {
     display_name: Option<String>,
+    canonical: Option<String>,
     metadata: Map<String, Value>,
     unset: Vec<String>,
     /// The quantization of the model, or of one of its pinned endpoints.
@@ -54,9 +57,14 @@ pub async fn run(args: &ModelsSetArgs, context: &Context) -> Result<Exit, Comman
     if args.display_name.is_some() && selection.entries.len() > 1 {
         return Err(CommandError::usage("--display-name is for one model").hint("name them one by one"));
     }
+    if let Some(key) = &args.canonical {
+        let models: Vec<_> = selection.entries.iter().map(|entry| &entry.model).collect();
+        identity::check_keys(store.as_ref(), &models, key).await?;
+    }
     let session = ChangeSession::new(store.as_ref(), context, args.consent)?;
     let wanted = ModelEdits {
         display_name: args.display_name.clone(),
+        canonical: args.canonical.clone(),
         metadata,
         unset: args.unset.clone(),
         quantization: args.quantization.as_deref().filter(|text| *text != LISTED).map(word).transpose()?,
@@ -71,10 +79,18 @@ pub async fn run(args: &ModelsSetArgs, context: &Context) -> Result<Exit, Comman
             wanted.quantization =
                 listed_quantization(&entry.model, wanted.endpoint.as_deref(), store.as_ref()).await?;
         }
-        let set = fields(entry, &wanted).map_err(|why| {
+        let mut set = fields(entry, &wanted).map_err(|why| {
             CommandError::usage(format!("{}: {why}", entry.model))
                 .hint(format!("llmbench models show '{}' lists its endpoints", entry.model))
         })?;
+        if let Some(key) = &args.canonical {
+            // The entry may say it alone, after a change that was cut off.
+            let known = identity::present(store.as_ref(), &entry.model).await;
+            let known = known.map_err(|error| store_error("reading the models' identities", error))?;
+            if known.is_none_or(|known| known.canonical_key != *key) {
+                set.insert(CANONICAL_KEY.to_owned(), json!(key));
+            }
+        }
         if set.is_empty() {
             print::note(&format!("{} says so already and stays as it is", entry.model));
         } else {
@@ -128,6 +144,9 @@ fn fields(entry: &CatalogEntry, wanted: &ModelEdits) -> Result<Map<String, Value
     let mut set = Map::new();
     if let Some(name) = &wanted.display_name {
         set.insert("display_name".to_owned(), json!(name));
+    }
+    if let Some(key) = &wanted.canonical {
+        set.insert(CANONICAL_KEY.to_owned(), json!(key));
     }
     let present = pins::metadata(entry).unwrap_or_default();
     let mut quirks = present.clone();
@@ -183,6 +202,7 @@ mod tests {
     fn changed(entry: &Value, name: Option<&str>, metadata: &Value, unset: &[&str]) -> Value {
         let wanted = ModelEdits {
             display_name: name.map(str::to_owned),
+            canonical: None,
             metadata: metadata.as_object().unwrap().clone(),
             unset: unset.iter().map(|key| (*key).to_owned()).collect(),
             quantization: None,
@@ -196,6 +216,7 @@ mod tests {
     fn weights_are_said_of_a_model_or_of_one_of_its_endpoints() {
         let edits = |quantization: Option<&str>, endpoint: Option<&str>, unpin: &[&str]| ModelEdits {
             display_name: None,
+            canonical: None,
             metadata: Map::new(),
             unset: Vec::new(),
             quantization: quantization.map(str::to_owned),

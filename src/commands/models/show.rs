@@ -1,7 +1,9 @@
 //! `llmbench models show`: shows every field of the entry, the figures of its last day, and its newest changes.
 
 use super::history::{batches_of, change_view};
+use super::identity;
 use super::list::row;
+use super::ranking::ranking;
 use super::select::select;
 use crate::cli::models::ModelsShowArgs;
 use crate::commands::context::{Context, store_error};
@@ -48,5 +50,9 @@ async fn details(
     let changes = store.changes(&ChangesOf::Model(entry.model.clone(), CHANGES)).await.map_err(read)?;
     let batches = batches_of(&changes, store).await?;
     let changes = changes.iter().map(|change| change_view(change, batches.get(&change.batch))).collect();
-    Ok(ModelDetails { row: row(entry, figures, now), entry: entry.fields.clone(), changes })
+    let identity = identity::present(store, &entry.model).await.map_err(read)?;
+    let identity = identity.map(|identity| (identity.canonical_key, identity.effective_from));
+    let ranking = ranking(store, &entry.model, now).await.map_err(read)?;
+    let (row, entry) = (row(entry, figures, now), entry.fields.clone());
+    Ok(ModelDetails { row, entry, identity, ranking, changes })
 }

@@ -1,10 +1,10 @@
 //! Changes the catalog in recorded batches: a daily number of models, and no entry that changed since it was read.
 
 use super::CatalogPolicy;
-use crate::domain::Batch;
+use crate::domain::{Batch, ModelRef};
 use crate::storage::StoreError;
 use crate::storage::catalog::{CatalogEntry, ChangeOutcome, ChangeRequest};
-use crate::storage::health::ModelStatus;
+use crate::storage::lifecycle;
 use chrono::Utc;
 use serde_json::{Map, Value};
 
@@ -17,7 +17,7 @@ pub(super) struct PolicyDecision {
     /// Prefix of the reason in the history: `quarantine`, `recheck`, `admission` or `until`.
     pub part: &'static str,
     pub why: &'static str,
-    pub changes: Vec<(CatalogEntry, Map<String, Value>, ModelStatus)>,
+    pub changes: Vec<(CatalogEntry, Map<String, Value>)>,
 }
 
 impl CatalogPolicy<'_> {
@@ -32,22 +32,6 @@ impl CatalogPolicy<'_> {
         };
         let used: u64 = batches.iter().filter(of_part).map(|batch| batch.planned).sum();
         Ok(u64::from(per_day).saturating_sub(used) as usize)
-    }
-
-    pub(super) fn status(&self, entry: &CatalogEntry, status: &str, reason: &str) -> ModelStatus {
-        let model = &entry.model;
-        ModelStatus {
-            model: model.clone(),
-            status: status.to_owned(),
-            computed_at: self.now,
-            reasons: vec![reason.to_owned()],
-            confidence: "high".to_owned(),
-            recommended_actions: vec![format!("llmbench models history {model}")],
-        }
-    }
-
-    pub(super) async fn keep(&self, statuses: Vec<ModelStatus>) -> Result<(), StoreError> {
-        self.store_handle.ask(move |store| async move { store.keep_model_status(&statuses).await }).await
     }
 
     /// Makes one batch, which is recorded before its first change. Entries that changed in the meantime are skipped.
@@ -70,18 +54,31 @@ impl CatalogPolicy<'_> {
         let (id, begun) = (batch.id.clone(), batch);
         let store_handle = self.store_handle;
         store_handle.ask(move |store| async move { store.begin_batch(&begun).await }).await?;
-        let mut statuses = Vec::new();
-        for (entry, set, status) in changes {
+        let mut changed = Vec::new();
+        for (entry, set) in changes {
+            let model = entry.model.clone();
             let expected = Some(entry.values(set.keys()));
             let order = ChangeRequest { batch: id.clone(), model: entry.model, expected, set };
             match store_handle.ask(move |store| async move { store.change(&order).await }).await {
-                Ok(ChangeOutcome::Done { .. }) => statuses.push(status),
+                Ok(ChangeOutcome::Done { .. }) => changed.push(model),
                 // A person or another daemon was faster, or the model is already measured under another spelling.
                 Ok(ChangeOutcome::Overtaken(_)) | Err(StoreError::Conflict(_)) => {}
                 Err(error) => return Err(error),
             }
         }
         store_handle.ask(move |store| async move { store.finish_batch(&id, Utc::now()).await }).await?;
-        self.keep(statuses).await
+        self.judge_anew(changed, None).await
+    }
+
+    /// Keeps the lifecycle of models that have just changed, and this note beside its reasons.
+    pub(super) async fn judge_anew(
+        &self,
+        models: Vec<ModelRef>,
+        note: Option<&'static str>,
+    ) -> Result<(), StoreError> {
+        let now = self.now;
+        self.store_handle
+            .ask(move |store| async move { lifecycle::refresh_models(&*store, &models, note, now).await })
+            .await
     }
 }

@@ -91,10 +91,7 @@ impl<'a> CatalogPolicy<'a> {
     async fn return_on_their_day(&self, waiting: &[CatalogEntry]) -> Result<(), StoreError> {
         let come =
             |entry: &&CatalogEntry| entry.instant("disabled_until").is_some_and(|until| until <= self.now);
-        let back = |entry: &CatalogEntry| {
-            let status = self.status(entry, "active", "the day has come until which it was disabled");
-            (entry.clone(), on(Some(entry)), status)
-        };
+        let back = |entry: &CatalogEntry| (entry.clone(), on(Some(entry)));
         let changes = waiting.iter().filter(come).map(back).collect();
         let why = "the day has come until which they were disabled";
         self.carry_out(PolicyDecision { action: "enable", part: "until", why, changes }).await

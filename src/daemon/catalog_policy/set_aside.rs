@@ -32,8 +32,7 @@ impl CatalogPolicy<'_> {
             if let Some(entry) = self.measured_entry(&model).await?
                 && let Some(found) = self.verdict(&entry, success).await?
             {
-                let status = self.status(&entry, "quarantined", &found.reason);
-                changes.push((entry, self.off(&found), status));
+                changes.push((entry, self.off(&found)));
             }
         }
         let why = "terminal answers alone (hard_model)";

@@ -84,8 +84,7 @@ impl CatalogPolicy<'_> {
         for (entry, at) in due.take(MODELS) {
             let RecheckResult { returns, next } = self.rechecked(entry, at).await?;
             if returns {
-                let status = self.status(entry, "active", "it answers again");
-                changes.push((entry.clone(), on(Some(entry)), status));
+                changes.push((entry.clone(), on(Some(entry))));
             } else if next <= self.now {
                 tried.push(item(entry));
             }
@@ -132,15 +131,12 @@ impl CatalogPolicy<'_> {
         let ready: BTreeSet<&ModelRef> =
             admission::admit(&candidates, let_in, rule, self.now).into_iter().collect();
         let ready = waiting.iter().filter(|entry| ready.contains(&entry.model));
-        let reason = format!("{} probes succeeded, spaced over time", rule.successes);
         if rule.dry_run {
-            let reason = format!("{reason}; not enabled: admission is a dry run");
-            let statuses: Vec<_> = ready.map(|entry| self.status(entry, PROBING, &reason)).collect();
-            return self.keep(statuses).await;
+            let note = "it would be enabled now; admission is a dry run";
+            let ready = ready.map(|entry| entry.model.clone()).collect();
+            return self.judge_anew(ready, Some(note)).await;
         }
-        let let_in =
-            |entry: &CatalogEntry| (entry.clone(), on(Some(entry)), self.status(entry, "active", &reason));
-        let changes = ready.map(let_in).collect();
+        let changes = ready.map(|entry| (entry.clone(), on(Some(entry)))).collect();
         let why = "they keep answering";
         self.carry_out(PolicyDecision { action: "enable", part: "admission", why, changes }).await
     }

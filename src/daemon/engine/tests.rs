@@ -3,6 +3,7 @@
 use super::*;
 use crate::daemon::provider_client::ProviderClient;
 use crate::daemon::status_file;
+use crate::domain::PublishedProfiles;
 use crate::domain::profile::built_in;
 use crate::domain::{ModelRef, Outcome};
 use crate::measure::measurer::AttemptResult;
@@ -50,8 +51,11 @@ impl ProviderClient for Scripted {
 
 async fn setup(home: &Path, providers: &[&str]) -> DaemonSetup {
     let location = StoreLocation::parse(&format!("sqlite:{}", home.join("runs.db").display())).unwrap();
-    let store_handle =
-        Arc::new(StoreHandle::new(location, CollectionNames::default(), vec!["cloud-default-v1".to_owned()]));
+    let store_handle = Arc::new(StoreHandle::new(
+        location,
+        CollectionNames::default(),
+        PublishedProfiles::from(&["cloud-default-v1".to_owned()]),
+    ));
     let store = store_handle.store().await.unwrap();
     for provider in providers {
         enable(&*store, &ModelRef::new(*provider, "m")).await;
@@ -116,7 +120,8 @@ async fn the_first_pulse_knows_what_waits() {
     before.outbox.accept("none", &[waiting], Spend::default()).await.unwrap();
     // An unreachable store keeps it waiting.
     let nowhere = StoreLocation::parse(&format!("sqlite:{}/runs.db/none.db", home.path().display())).unwrap();
-    let store_handle = Arc::new(StoreHandle::new(nowhere, CollectionNames::default(), Vec::new()));
+    let store_handle =
+        Arc::new(StoreHandle::new(nowhere, CollectionNames::default(), PublishedProfiles::default()));
     let setup = DaemonSetup { store_handle, once: false, ..before };
     let (state_dir, stop) = (setup.state_dir.clone(), CancellationToken::new());
     let running = tokio::spawn(run(setup, stop.clone()));

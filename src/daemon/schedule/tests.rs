@@ -234,3 +234,36 @@ proptest! {
         prop_assert!(worked.len() as i64 <= usual + 3, "{} turns in {usual} slots", worked.len());
     }
 }
+
+/// A series' turns within a week by UTC 4-hour block of the day, where every turn is taken when it is due.
+fn blocks(plan: &SeriesSchedule) -> [u32; 6] {
+    use chrono::Timelike;
+    let (mut turn, mut taken) = (SeriesProgress::default(), [0; 6]);
+    let (mut now, end) = (at(0), at(7 * 86_400));
+    while now < end {
+        match due(plan, &turn, now) {
+            DueTime::At(later) => now = later,
+            DueTime::Since(_) => {
+                taken[(now.hour() / 4) as usize] += 1;
+                turn.settle(slot(plan, now).starts_at, now);
+            }
+        }
+    }
+    taken
+}
+
+/// Readers rank a lane only if all six 4-hour blocks of the day have samples. A turn in each slot fills them evenly for
+/// every cadence that gives enough samples in a week.
+#[test]
+fn turns_fill_all_blocks_of_the_day_evenly() {
+    for cadence in [600, 900, 1800, 3600, 5400, 7200, 10_800, 14_400] {
+        for number in 0..20 {
+            let plan = plan(&format!("m{number}"), cadence, 0.8);
+            let taken = blocks(&plan);
+            let (least, most) = (taken.iter().min().unwrap(), taken.iter().max().unwrap());
+            let of_block = 7 * 14_400 / cadence;
+            assert!(*least >= of_block.saturating_sub(8).max(6), "{cadence}: {taken:?}");
+            assert!(most - least <= 8, "{cadence}: {taken:?}");
+        }
+    }
+}

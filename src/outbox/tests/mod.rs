@@ -6,6 +6,7 @@ mod damage;
 mod machine;
 
 use super::*;
+use crate::domain::PublishedProfiles;
 use crate::domain::{FailureKind, ModelRef, Series};
 use crate::storage::fixtures;
 use chrono::TimeDelta;
@@ -143,7 +144,13 @@ async fn a_call_whose_process_died_is_a_failure_without_figures() {
         let Ok(Outcome::Failure(failure)) = payload.outcome() else { panic!() };
         assert_eq!((failure.error_kind, failure.id.as_str()), (FailureKind::Interrupted, "interrupted-01A"));
         assert_eq!((failure.ts, &failure.extra["sample_role"]), (intent("").at, &json!("published")));
-        assert!(crate::storage::outcomes::document::row_of(&queued_rows[0].payload, &[]).is_ok());
+        assert!(
+            crate::storage::outcomes::document::row_of(
+                &queued_rows[0].payload,
+                &PublishedProfiles::default()
+            )
+            .is_ok()
+        );
         after.close().await.unwrap();
     }
 }

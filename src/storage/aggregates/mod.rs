@@ -137,7 +137,11 @@ mod tests {
     fn aggregates(outcomes: &[Outcome]) -> PendingAggregates {
         let mut aggregates = PendingAggregates::default();
         for outcome in outcomes {
-            let row = document::row(outcome, &["cloud-default-v1".to_owned()]).unwrap();
+            let row = document::row(
+                outcome,
+                &crate::domain::PublishedProfiles::from(&["cloud-default-v1".to_owned()]),
+            )
+            .unwrap();
             aggregates.add(&row, Utc::now());
         }
         aggregates

@@ -218,7 +218,7 @@ impl PublishedRowFilter<'_> {
 /// Filters for failures of the published series, without those caused by the measuring side. The Python runner's carry
 /// neither role nor profile, and all of them count.
 pub fn published(shared: &MongoContext) -> Document {
-    let profiles = shared.published_profiles.iter().cloned().map(Bson::String);
+    let profiles = shared.published_profiles.ids().iter().cloned().map(Bson::String);
     let profiles: Vec<Bson> = profiles.chain([Bson::Null]).collect();
     let ours: Vec<&str> = our_kinds().collect();
     doc! {

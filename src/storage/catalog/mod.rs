@@ -17,7 +17,7 @@ use crate::storage::health::model_health;
 use crate::storage::health::model_health::DEFAULT_CADENCE_SECONDS;
 use crate::storage::outcomes::field_types::parse_date;
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 
@@ -71,6 +71,13 @@ impl CatalogEntry {
     /// A field that is an instant.
     pub fn instant(&self, name: &str) -> Option<DateTime<Utc>> {
         self.fields.get(name)?.as_str().and_then(parse_date)
+    }
+
+    /// A field that is an instant or a day, which begins at midnight UTC.
+    pub fn day(&self, name: &str) -> Option<DateTime<Utc>> {
+        let text = self.fields.get(name)?.as_str()?.trim();
+        let day = || text.parse::<NaiveDate>().ok().map(|day| day.and_time(NaiveTime::MIN).and_utc());
+        parse_date(text).or_else(day)
     }
 
     /// The present values of these fields; null for missing ones.

@@ -1,5 +1,5 @@
-//! Heartbeats and self-checks as stores keep them for operators and existing readers, with the freshness of all models
-//! and their lifecycle. Judging them happens elsewhere.
+//! Heartbeats and self-checks as stores keep them for operators and existing readers, with the freshness of all models.
+//! Judging them happens elsewhere.
 
 pub mod model_health;
 pub(super) mod mongo;
@@ -96,22 +96,6 @@ impl ModelHealth {
     }
 }
 
-/// The lifecycle status of a model; the newest replaces older ones.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ModelStatus {
-    pub model: ModelRef,
-    /// One word: `active`, `failing`, `quarantined`.
-    pub status: String,
-    /// The time of the judgement.
-    pub computed_at: DateTime<Utc>,
-    /// The reasons, in sentences.
-    pub reasons: Vec<String>,
-    /// One of `high`, `medium`, `low`.
-    pub confidence: String,
-    /// Actions that an operator could take.
-    pub recommended_actions: Vec<String>,
-}
-
 /// Cadences of models, in seconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cadences {
@@ -151,9 +135,6 @@ pub trait HealthStore: Send + Sync {
 
     /// The state of every model, from the present health rows, sorted by id.
     async fn health(&self) -> Result<Vec<ModelHealth>, StoreError>;
-
-    /// Stores the status of models, each in place of the previous one.
-    async fn keep_model_status(&self, statuses: &[ModelStatus]) -> Result<(), StoreError>;
 
     /// The store's clock, in milliseconds, which leases and slots use.
     async fn server_time(&self) -> Result<DateTime<Utc>, StoreError>;

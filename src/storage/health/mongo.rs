@@ -1,9 +1,7 @@
-//! Heartbeats, check runs, the freshness of all models and their lifecycle in MongoDB, by the server's clock.
+//! Heartbeats, check runs and the freshness of all models in MongoDB, by the server's clock.
 
 use super::model_health::{HealthInputs, WINDOW};
-use super::{
-    Baseline, Cadences, Heartbeat, ModelHealth, ModelStatus, SelfCheckResult, SelfCheckRun, model_health,
-};
+use super::{Baseline, Cadences, Heartbeat, ModelHealth, SelfCheckResult, SelfCheckRun, model_health};
 use crate::domain::ModelRef;
 use crate::storage::catalog::endpoint_lanes::pinned_endpoints;
 use crate::storage::catalog::mongo::work_list;
@@ -44,11 +42,6 @@ impl HealthStore for MongoStore {
     async fn health(&self) -> Result<Vec<ModelHealth>, StoreError> {
         let shared = Arc::clone(&self.shared);
         self.caller.call(async move { health(&shared).await }).await
-    }
-
-    async fn keep_model_status(&self, statuses: &[ModelStatus]) -> Result<(), StoreError> {
-        let (shared, statuses) = (Arc::clone(&self.shared), statuses.to_vec());
-        self.caller.patiently(async move { keep_model_status(&shared, &statuses).await }).await
     }
 
     async fn server_time(&self) -> Result<DateTime<Utc>, StoreError> {
@@ -92,6 +85,8 @@ pub async fn keep_check_run(shared: &MongoContext, run: &SelfCheckRun) -> Result
         "threshold_version": count(run.threshold_version.into()),
         "cadence_seconds": count(run.cadence_seconds.into()),
         "baseline": baseline,
+        // Readers expect the array; what it lists is audited by hand elsewhere.
+        "audits": Vec::<Bson>::new(),
         "results": run.results.iter().map(result).collect::<Vec<_>>(),
     };
     shared.collection(&shared.names.check_runs).insert_one(row).await?;
@@ -241,36 +236,6 @@ pub async fn health(shared: &MongoContext) -> Result<Vec<ModelHealth>, MongoCall
         found.extend(ModelHealth::read(&to_json::document(cursor.current())));
     }
     Ok(found)
-}
-
-/// Stores the status of models, under the Python runner's key: provider and model.
-pub async fn keep_model_status(
-    shared: &MongoContext,
-    statuses: &[ModelStatus],
-) -> Result<(), MongoCallError> {
-    let update = |status: &ModelStatus| {
-        let literal = |value: Bson| Bson::Document(doc! { "$literal": value });
-        let ModelRef { provider, model_id } = &status.model;
-        let at = date(status.computed_at);
-        let fields = doc! {
-            "provider": literal(provider.into()),
-            "model_id": literal(model_id.into()),
-            "status": literal((&status.status).into()),
-            "computed_at": at.clone(),
-            "reasons": literal(Bson::from(status.reasons.clone())),
-            "confidence": literal((&status.confidence).into()),
-            "recommended_actions": literal(Bson::from(status.recommended_actions.clone())),
-        };
-        let newer = doc! { "$gt": ["$computed_at", at] };
-        let row = doc! { "$cond": [newer, "$$ROOT", { "$mergeObjects": ["$$ROOT", fields] }] };
-        doc! {
-            "q": { "provider": provider, "model_id": model_id },
-            "u": [{ "$replaceWith": row }],
-            "upsert": true,
-        }
-    };
-    let updates: Vec<_> = statuses.iter().map(update).collect();
-    bulk_update::update(shared, &shared.names.model_status, &updates).await.map(drop)
 }
 
 pub async fn server_time(shared: &MongoContext) -> Result<DateTime<Utc>, MongoCallError> {

@@ -1,6 +1,6 @@
-//! Heartbeats, check runs, the freshness of all models and their lifecycle, in SQLite.
+//! Heartbeats, check runs and the freshness of all models, in SQLite.
 
-use super::{Baseline, Cadences, Heartbeat, ModelHealth, ModelStatus, SelfCheckRun, model_health};
+use super::{Baseline, Cadences, Heartbeat, ModelHealth, SelfCheckRun, model_health};
 use crate::domain::ModelRef;
 use crate::storage::aggregates::sqlite::put_health;
 use crate::storage::catalog::sqlite::entries::object;
@@ -36,11 +36,6 @@ impl HealthStore for SqliteStore {
 
     async fn health(&self) -> Result<Vec<ModelHealth>, StoreError> {
         self.ask(health).await
-    }
-
-    async fn keep_model_status(&self, statuses: &[ModelStatus]) -> Result<(), StoreError> {
-        let statuses = statuses.to_vec();
-        self.ask(move |connection| keep_model_status(connection, &statuses)).await
     }
 
     async fn server_time(&self) -> Result<DateTime<Utc>, StoreError> {
@@ -137,26 +132,4 @@ pub fn health(connection: &mut Connection) -> Result<Vec<ModelHealth>, SqliteCal
     let read = |row: &Row<'_>| Ok(ModelHealth::read(&object(&row.get::<_, String>(0)?)));
     let rows = statement.query_map([], read)?;
     Ok(rows.filter_map(Result::transpose).collect::<rusqlite::Result<_>>()?)
-}
-
-pub fn keep_model_status(
-    connection: &mut Connection,
-    statuses: &[ModelStatus],
-) -> Result<(), SqliteCallError> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let sql = "INSERT INTO model_status VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (provider, model_id) DO UPDATE SET
-        computed_at_ms = ?3, status = ?4, reasons = ?5, confidence = ?6, recommended_actions = ?7
-        WHERE computed_at_ms <= ?3";
-    for status in statuses {
-        transaction.prepare_cached(sql)?.execute(params![
-            status.model.provider,
-            status.model.model_id,
-            status.computed_at.timestamp_millis(),
-            status.status,
-            json(&status.reasons)?,
-            status.confidence,
-            json(&status.recommended_actions)?,
-        ])?;
-    }
-    Ok(transaction.commit()?)
 }

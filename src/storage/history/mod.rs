@@ -7,11 +7,13 @@ pub mod merged_rows;
 pub(super) mod mongo;
 pub(super) mod mongo_batches;
 pub(super) mod mongo_pages;
+mod mongo_times;
 pub mod row_pages;
 pub(super) mod sqlite;
 pub(super) mod sqlite_pages;
+mod sqlite_times;
 
-use crate::domain::{ErrorGroup, Window};
+use crate::domain::{ErrorGroup, ModelRef, Window};
 use crate::storage::StoreError;
 use crate::storage::outcomes::field_types::parse_date;
 use async_trait::async_trait;
@@ -136,6 +138,13 @@ pub trait HistoryStore {
         series: RunSeries,
         limit: u32,
     ) -> Result<Vec<StoredRow>, StoreError>;
+
+    /// When the published runs of a model began since a moment, from an index alone; newest first.
+    async fn run_times(
+        &self,
+        model: &ModelRef,
+        since: DateTime<Utc>,
+    ) -> Result<Vec<DateTime<Utc>>, StoreError>;
 
     /// The run with this id, of either series.
     async fn run(&self, id: &str) -> Result<Option<StoredRow>, StoreError>;

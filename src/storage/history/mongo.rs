@@ -1,8 +1,8 @@
 //! Queries about stored runs and errors, as aggregations: bounded, without files on the server's disk, and with a limit
 //! on the server's time, so that a query without its index cannot slow down writers.
 
-use crate::domain::ErrorGroup;
 use crate::domain::error_cause::{CAUSES, OTHER};
+use crate::domain::{ErrorGroup, ModelRef};
 use crate::storage::history::{
     ErrorGranularity, HistoryFilter, HistoryStore, MOST_GROUPS, MOST_ROWS, RunSeries, SAMPLE, StoredRow,
     Successes,
@@ -13,6 +13,7 @@ use crate::storage::mongo::to_json::instant;
 use crate::storage::mongo::{MongoContext, MongoStore, to_json};
 use crate::storage::{StoreError, aggregates};
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::Error;
@@ -53,6 +54,15 @@ impl HistoryStore for MongoStore {
     ) -> Result<Vec<StoredRow>, StoreError> {
         let (shared, scope) = (Arc::clone(&self.shared), scope.clone());
         self.caller.call(async move { runs(&shared, &scope, series, limit).await }).await
+    }
+
+    async fn run_times(
+        &self,
+        model: &ModelRef,
+        since: DateTime<Utc>,
+    ) -> Result<Vec<DateTime<Utc>>, StoreError> {
+        let (shared, model) = (Arc::clone(&self.shared), model.clone());
+        self.caller.call(async move { super::mongo_times::run_times(&shared, &model, since).await }).await
     }
 
     async fn run(&self, id: &str) -> Result<Option<StoredRow>, StoreError> {

@@ -1,8 +1,8 @@
 //! Queries for stored runs and errors. Groups are folded here and not by SQL: rows come newest first from an index, so
 //! that the first row of a group has its sample message and nothing is sorted.
 
-use crate::domain::ErrorGroup;
 use crate::domain::error_cause::cause;
+use crate::domain::{ErrorGroup, ModelRef};
 use crate::storage::StoreError;
 use crate::storage::history::{
     ErrorGranularity, HistoryFilter, HistoryStore, MOST_GROUPS, MOST_ROWS, RunSeries, SAMPLE, StoredRow,
@@ -12,7 +12,7 @@ use crate::storage::outcomes::field_types::date_value;
 use crate::storage::sqlite::SqliteStore;
 use crate::storage::sqlite::errors::SqliteCallError;
 use async_trait::async_trait;
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use rusqlite::types::Value as Parameter;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 use serde_json::Value;
@@ -54,6 +54,15 @@ impl HistoryStore for SqliteStore {
         self.ask(move |connection| runs(connection, &scope, series, limit)).await
     }
 
+    async fn run_times(
+        &self,
+        model: &ModelRef,
+        since: DateTime<Utc>,
+    ) -> Result<Vec<DateTime<Utc>>, StoreError> {
+        let model = model.clone();
+        self.ask(move |connection| Ok(super::sqlite_times::run_times(connection, &model, since)?)).await
+    }
+
     async fn run(&self, id: &str) -> Result<Option<StoredRow>, StoreError> {
         let id = id.to_owned();
         self.ask(move |connection| run(connection, &id)).await
@@ -92,9 +101,8 @@ impl SqlCondition {
         let by_time = scope.model.is_none() && scope.window.from.is_some();
         let provider = if by_time { "+provider = ?" } else { "provider = ?" };
         let text = |value: &Option<String>| value.clone().map(Parameter::Text);
-        let at = |at: Option<DateTime<_>>| {
-            at.map(|at: DateTime<chrono::Utc>| Parameter::Integer(at.timestamp_millis()))
-        };
+        let at =
+            |at: Option<DateTime<_>>| at.map(|at: DateTime<Utc>| Parameter::Integer(at.timestamp_millis()));
         condition.and(provider, text(&scope.provider));
         condition.and("model_name = ?", text(&scope.model));
         condition.and("fingerprint = ?", text(&scope.fingerprint));

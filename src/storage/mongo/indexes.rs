@@ -43,6 +43,19 @@ const BY_MODEL: &[(&str, i32)] = &[("provider", 1), ("model_id", 1)];
 const RUNS_IN_ORDER: &[(&str, i32)] = &[("run_ts", 1), ("_id", 1), ("provider", 1), ("model_name", 1)];
 const ERRORS_IN_ORDER: &[(&str, i32)] = &[("ts", 1), ("_id", 1), ("provider", 1), ("model_name", 1)];
 
+/// Failures of a window, counted by model and kind: with every field of the filter, so that no row is read.
+const FAILURES_OF_WINDOW: &str =
+    "ts_1_provider_1_model_name_1_error_kind_1_sample_role_1_benchmark_profile_id_1_proxy_1";
+const BY_TIME_AND_KIND: &[(&str, i32)] = &[
+    ("ts", 1),
+    ("provider", 1),
+    ("model_name", 1),
+    ("error_kind", 1),
+    ("sample_role", 1),
+    ("benchmark_profile_id", 1),
+    ("proxy", 1),
+];
+
 /// Rows that came through a bridge, by arrival; rows that came directly cost nothing.
 pub(in crate::storage) const RECEIVED: &str = "received_at_1";
 const BY_RECEIPT: &[(&str, i32)] = &[("received_at", 1)];
@@ -67,6 +80,7 @@ static INDEXES: [Index; 30] = [
         &[("provider", 1), ("model_name", 1), ("ts", -1), ("error_kind", 1)],
         IndexKind::Plain,
     ),
+    index(|n| &n.errors, FAILURES_OF_WINDOW, BY_TIME_AND_KIND, IndexKind::Plain),
     index(|n| &n.errors, "ts_-1", &[("ts", -1)], IndexKind::Plain),
     index(|n| &n.errors, "fingerprint_1", &[("fingerprint", 1)], IndexKind::Plain),
     index(|n| &n.cloud, RECEIVED, BY_RECEIPT, IndexKind::Sparse),

@@ -10,6 +10,7 @@ pub(super) mod indexes;
 pub(super) mod to_json;
 pub(super) mod write_command;
 
+use crate::domain::PublishedProfiles;
 use crate::storage::{CollectionNames, MongoUri, Store, StoreError};
 use async_trait::async_trait;
 use call::Caller;
@@ -21,7 +22,7 @@ use std::sync::Arc;
 pub struct MongoStore {
     pub(super) shared: Arc<MongoContext>,
     pub(super) caller: Caller,
-    pub(super) published_profiles: Vec<String>,
+    pub(super) published_profiles: PublishedProfiles,
     pub(super) shown: String,
 }
 
@@ -29,7 +30,7 @@ pub struct MongoStore {
 pub(super) struct MongoContext {
     pub(super) database: Database,
     pub(super) names: CollectionNames,
-    pub(super) published_profiles: Vec<String>,
+    pub(super) published_profiles: PublishedProfiles,
 }
 
 impl MongoContext {
@@ -47,7 +48,7 @@ impl MongoStore {
     pub async fn open(
         uri: &MongoUri,
         names: &CollectionNames,
-        published_profiles: &[String],
+        published_profiles: PublishedProfiles,
     ) -> Result<Self, StoreError> {
         if let Some(name) = names.shared() {
             return Err(StoreError::Broken(format!(
@@ -60,8 +61,8 @@ impl MongoStore {
             caller.call(async move { connect::database(&uri_of_task, database.as_deref()).await }).await?;
         let shown = format!("{uri}/{}", database.name());
         let shared =
-            MongoContext { database, names: names.clone(), published_profiles: published_profiles.to_vec() };
-        Ok(Self { shared: Arc::new(shared), caller, published_profiles: published_profiles.to_vec(), shown })
+            MongoContext { database, names: names.clone(), published_profiles: published_profiles.clone() };
+        Ok(Self { shared: Arc::new(shared), caller, published_profiles, shown })
     }
 }
 

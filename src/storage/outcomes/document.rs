@@ -4,7 +4,7 @@
 use super::field_types;
 use super::finite_check::check_finite;
 use super::payload::{OutcomeKind, OutcomePayload};
-use crate::domain::{Failure, FailureKind, Outcome, Run};
+use crate::domain::{Failure, FailureKind, Outcome, PublishedProfiles, Run};
 use crate::storage::{RecordOutcome, StoreError};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -33,8 +33,13 @@ pub struct Row {
 impl Row {
     /// Places a row. `counts` is true if it is of the published series: its run is published unless it is in doubt or
     /// went through a proxy, which is another route than the others'; health follows it, but for a failure through a
-    /// proxy, because the proxy may be what failed.
-    pub fn placed(kind: OutcomeKind, fields: Arc<Map<String, Value>>, counts: bool) -> Self {
+    /// proxy, because the proxy may be what failed. A published row of a profile without a rate gets an explicit null.
+    pub fn placed(
+        kind: OutcomeKind,
+        mut fields: Arc<Map<String, Value>>,
+        counts: bool,
+        published_profiles: &PublishedProfiles,
+    ) -> Self {
         let is = |name: &str| fields.get(name) == Some(&Value::Bool(true));
         let proxied = fields.get("proxy").is_some_and(|proxy| !proxy.is_null());
         // A row with a doubtful clock would appear at a wrong place of every list, or on top of it.
@@ -44,6 +49,10 @@ impl Row {
             OutcomeKind::Run if counts && !apart => RowDestination::Published,
             OutcomeKind::Run => RowDestination::Probe,
         };
+        let profile = fields.get("benchmark_profile_id").and_then(Value::as_str);
+        if place == RowDestination::Published && published_profiles.without_rate(profile) {
+            Arc::make_mut(&mut fields).insert("tokens_per_second".to_owned(), Value::Null);
+        }
         let moves_health = counts && !(kind == OutcomeKind::Failure && proxied);
         Self { place, fields, moves_health }
     }
@@ -68,7 +77,7 @@ pub const DEEPEST: usize = 32;
 /// # Errors
 /// [`StoreError::Rejected`] if the row cannot be stored unchanged: no id, provider or model; a rate that is no finite
 /// positive number; a number that JSON or BSON cannot represent; a field of the wrong type; a duplicate field.
-pub fn row(outcome: &Outcome, published_profiles: &[String]) -> Result<Row, StoreError> {
+pub fn row(outcome: &Outcome, published_profiles: &PublishedProfiles) -> Result<Row, StoreError> {
     let (kind, fields) = match outcome {
         Outcome::Success(run) => (OutcomeKind::Run, run_fields(run)),
         Outcome::Failure(failure) => (OutcomeKind::Failure, failure_fields(failure)),
@@ -82,7 +91,7 @@ pub fn row(outcome: &Outcome, published_profiles: &[String]) -> Result<Row, Stor
 ///
 /// # Errors
 /// As [`row`].
-pub fn row_of(payload: &OutcomePayload, published_profiles: &[String]) -> Result<Row, StoreError> {
+pub fn row_of(payload: &OutcomePayload, published_profiles: &PublishedProfiles) -> Result<Row, StoreError> {
     complete(payload.kind, Arc::clone(&payload.fields), published_profiles)
         .map_err(|why| rejected(payload.id(), &why))
 }
@@ -94,14 +103,14 @@ fn rejected(id: &str, why: &str) -> StoreError {
 fn complete(
     kind: OutcomeKind,
     mut fields: Arc<Map<String, Value>>,
-    published_profiles: &[String],
+    published_profiles: &PublishedProfiles,
 ) -> Result<Row, String> {
     bring_into_types(&mut fields)?;
     if kind == OutcomeKind::Run {
         check_rates(&fields)?;
     }
     let counts = counts(&fields, published_profiles);
-    Ok(Row::placed(kind, fields, counts))
+    Ok(Row::placed(kind, fields, counts, published_profiles))
 }
 
 /// The valid rows, and the errors of the others; [`answers`] combines the two again.
@@ -138,10 +147,9 @@ pub fn is_ours(fields: &Map<String, Value>) -> bool {
 }
 
 /// True for role `published` under a published profile, unless the measuring side failed.
-fn counts(fields: &Map<String, Value>, published_profiles: &[String]) -> bool {
+fn counts(fields: &Map<String, Value>, published_profiles: &PublishedProfiles) -> bool {
     let text = |name: &str| fields.get(name).and_then(Value::as_str);
-    let profile_counts =
-        text("benchmark_profile_id").is_none_or(|id| published_profiles.iter().any(|known| known == id));
+    let profile_counts = text("benchmark_profile_id").is_none_or(|id| published_profiles.has(id));
     text("sample_role") == Some("published") && profile_counts && !is_ours(fields)
 }
 
@@ -229,8 +237,30 @@ mod tests {
     use crate::storage::fixtures;
     use serde_json::json;
 
-    fn published() -> Vec<String> {
-        vec!["cloud-default-v1".to_owned()]
+    fn published() -> PublishedProfiles {
+        PublishedProfiles::from(&["cloud-default-v1".to_owned()])
+    }
+
+    #[test]
+    fn a_profile_without_a_rate_is_published_with_a_null() {
+        let ids = ["cloud-default-v1", "cloud-long-v1"].map(str::to_owned);
+        let profiles = PublishedProfiles::new(ids.to_vec(), vec![ids[1].clone()]);
+        let stored = |change: fn(&mut Run)| row(&success(change), &profiles).unwrap();
+        let default = stored(|_| ());
+        assert!(
+            default.fields["tokens_per_second"].is_number() && default.place == RowDestination::Published
+        );
+        let long = stored(|run| run.benchmark_profile_id = "cloud-long-v1".into());
+        assert_eq!(
+            (long.place, &long.fields["tokens_per_second"]),
+            (RowDestination::Published, &Value::Null)
+        );
+        assert!(long.fields["generated_tokens_per_second"].is_number() && long.moves_health);
+        // What is not published keeps its rate, because nobody draws it.
+        let manual = stored(|run| {
+            (run.benchmark_profile_id, run.sample_role) = ("cloud-long-v1".into(), "manual".into());
+        });
+        assert!(manual.fields["tokens_per_second"].is_number() && manual.place == RowDestination::Probe);
     }
 
     fn success(change: impl FnOnce(&mut Run)) -> Outcome {

@@ -198,7 +198,8 @@ mod tests {
 
     fn row(id: &str) -> Row {
         let outcome = Outcome::Success(Box::new(fixtures::run(id, "groq", "m")));
-        document::row(&outcome, &["cloud-default-v1".to_owned()]).unwrap()
+        document::row(&outcome, &crate::domain::PublishedProfiles::from(&["cloud-default-v1".to_owned()]))
+            .unwrap()
     }
 
     #[test]

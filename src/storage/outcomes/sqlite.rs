@@ -169,7 +169,8 @@ fn insert_run(connection: &Connection, row: &Row) -> rusqlite::Result<()> {
         ":gen_ts": milliseconds(row, "gen_ts"),
         ":profile": row.text("benchmark_profile_id"),
         ":role": row.text("sample_role"),
-        ":rate": number(row, "tokens_per_second"),
+        // The column takes no null, and readers of figures pass over 0; the document says null.
+        ":rate": number(row, "tokens_per_second").unwrap_or(0.0),
         ":visible_rate": number(row, "visible_tokens_per_second"),
         ":first_token": number(row, "time_to_first_token"),
         ":doc": row.json(),

@@ -131,6 +131,7 @@ fn check(connection: &Connection) -> rusqlite::Result<Option<Map<String, Value>>
             ("checked_at", json!(DateTime::from_timestamp_millis(row.get(0)?).map(date_value))),
             ("threshold_version", json!(row.get::<_, i64>(1)?)),
             ("cadence_seconds", json!(row.get::<_, i64>(2)?)),
+            ("audits", json!([])),
             ("results", serde_json::from_str(&results).unwrap_or(Value::String(results))),
         ];
         Ok(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
@@ -161,7 +162,7 @@ mod tests {
             assert!(line.contains(index), "{line}");
         }
         let failures = plan(FAILURES).join("; ");
-        let index = "COVERING INDEX errors_of_day (moves_health=? AND ts_ms>? AND ts_ms<?)";
+        let index = "COVERING INDEX errors_of_window (moves_health=? AND ts_ms>? AND ts_ms<?)";
         assert!(failures.contains(index), "{failures}");
     }
 }

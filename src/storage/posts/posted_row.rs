@@ -2,6 +2,7 @@
 //! field that only the server may set (the id, the sender) is moved under `posted` if a client sets it.
 
 use super::{PostOrigin, Posted, plausibility};
+use crate::domain::PublishedProfiles;
 use crate::domain::listing::{ListedModel, Listing, ModelFacts, ReadStatus};
 use crate::domain::name_rules::{check_name, is_hidden};
 use crate::domain::row_fields::{FieldType, field_type};
@@ -22,7 +23,9 @@ pub const OWN_FIELDS: [&str; 4] = ["received_at", "key_id", "runner", "clock_sus
 const ASIDE: &str = "posted";
 
 /// Required fields of a run, beside provider and model.
-const RUN_FIELDS: [&str; 4] = ["run_ts", "gen_ts", "generate_time", "tokens_per_second"];
+const RUN_FIELDS: [&str; 4] = ["run_ts", "gen_ts", "generate_time", RATE];
+
+const RATE: &str = "tokens_per_second";
 
 /// Required fields of a failure, beside provider and model.
 const FAILURE_FIELDS: [&str; 3] = ["stage", "message", "error_kind"];
@@ -61,7 +64,7 @@ impl From<Flaw> for StoreError {
 /// # Errors
 /// The first [`Flaw`]: a field missing or of the wrong type, a value that no measurement can give or no store can hold,
 /// an invalid name, an id that does not belong to the posted model.
-pub fn row(posted: Posted, published_profiles: &[String]) -> Result<Row, Flaw> {
+pub fn row(posted: Posted, published_profiles: &PublishedProfiles) -> Result<Row, Flaw> {
     let Posted { kind, document, id, stamps } = posted;
     let mut fields = typed(document, id.as_deref())?;
     for (name, value) in &fields {
@@ -69,7 +72,10 @@ pub fn row(posted: Posted, published_profiles: &[String]) -> Result<Row, Flaw> {
     }
     check_names(&fields)?;
     match kind {
-        OutcomeKind::Run => check_run(&fields)?,
+        OutcomeKind::Run => {
+            let profile = fields.get("benchmark_profile_id").and_then(Value::as_str);
+            check_run(&fields, published_profiles.without_rate(profile))?;
+        }
         OutcomeKind::Failure => complete_failure(&mut fields, &stamps)?,
     }
     let id = match id {
@@ -79,15 +85,14 @@ pub fn row(posted: Posted, published_profiles: &[String]) -> Result<Row, Flaw> {
     fields.insert("_id".to_owned(), Value::String(id));
     stamp(&mut fields, kind, &stamps);
     let counts = counts(&fields, published_profiles);
-    Ok(Row::placed(kind, Arc::new(fields), counts))
+    Ok(Row::placed(kind, Arc::new(fields), counts, published_profiles))
 }
 
 /// True if it is of the published series. The Python runners set neither role nor profile, and all of their rows are.
-fn counts(fields: &Map<String, Value>, published_profiles: &[String]) -> bool {
+fn counts(fields: &Map<String, Value>, published_profiles: &PublishedProfiles) -> bool {
     let named = |name: &str| fields.get(name).and_then(Value::as_str);
     named("sample_role").is_none_or(|role| role == "published")
-        && named("benchmark_profile_id")
-            .is_none_or(|profile| published_profiles.iter().any(|one| one == profile))
+        && named("benchmark_profile_id").is_none_or(|profile| published_profiles.has(profile))
         && !is_ours(fields)
 }
 
@@ -157,14 +162,16 @@ pub fn instant(text: &str) -> Option<DateTime<Utc>> {
     })
 }
 
-fn check_run(fields: &Map<String, Value>) -> Result<(), Flaw> {
+/// A run of a profile without a rate may say null as its rate; leaving the field out is a flaw of every run.
+fn check_run(fields: &Map<String, Value>, without_rate: bool) -> Result<(), Flaw> {
+    let says_null = |name: &str| without_rate && name == RATE && fields.get(name) == Some(&Value::Null);
     for name in RUN_FIELDS {
-        if fields.get(name).is_none_or(Value::is_null) {
+        if fields.get(name).is_none_or(Value::is_null) && !says_null(name) {
             return Err(Flaw::new(name, format!("is missing: it {}", must_be(name))));
         }
     }
-    for name in ["generate_time", "tokens_per_second"] {
-        if fields.get(name).and_then(Value::as_f64).is_none_or(|number| number <= 0.0) {
+    for name in ["generate_time", RATE] {
+        if !says_null(name) && fields.get(name).and_then(Value::as_f64).is_none_or(|number| number <= 0.0) {
             return Err(Flaw::new(name, "must be more than 0"));
         }
     }

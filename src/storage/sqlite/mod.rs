@@ -11,6 +11,7 @@ pub(super) mod schema;
 mod tests;
 pub(crate) mod worker;
 
+use crate::domain::PublishedProfiles;
 use crate::storage::{Store, StoreError};
 use async_trait::async_trait;
 use errors::{SqliteCallError, explain};
@@ -28,7 +29,7 @@ const CLEARING: Duration = Duration::from_millis(500);
 /// A store in one file.
 pub struct SqliteStore {
     pub(super) path: PathBuf,
-    pub(super) published_profiles: Vec<String>,
+    pub(super) published_profiles: PublishedProfiles,
     worker: Worker<Connection>,
     /// Opened by [`SqliteStore::look`]: no file of SQLite may be left behind.
     only_looks: bool,
@@ -48,20 +49,20 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::Broken`] if the directory is missing or read-only, the disk is full, the file is no database or
     /// comes from a newer version, or the SQLite library is too old; [`StoreError::Unavailable`] if it is locked.
-    pub async fn open(path: &Path, published_profiles: &[String]) -> Result<Self, StoreError> {
+    pub async fn open(path: &Path, published_profiles: PublishedProfiles) -> Result<Self, StoreError> {
         let path = file::prepare(path)?;
         let worker = start(&path, connect::connect).await?;
-        Ok(Self { path, published_profiles: published_profiles.to_vec(), worker, only_looks: false })
+        Ok(Self { path, published_profiles, worker, only_looks: false })
     }
 
     /// Opens the file at `path` for reading: it is neither created nor migrated, and nothing can be written.
     ///
     /// # Errors
     /// As [`SqliteStore::open`], and if there is no file.
-    pub async fn look(path: &Path, published_profiles: &[String]) -> Result<Self, StoreError> {
+    pub async fn look(path: &Path, published_profiles: PublishedProfiles) -> Result<Self, StoreError> {
         let path = file::existing(path)?;
         let worker = start(&path, connect::look).await?;
-        Ok(Self { path, published_profiles: published_profiles.to_vec(), worker, only_looks: true })
+        Ok(Self { path, published_profiles, worker, only_looks: true })
     }
 
     /// Has `work` done on the connection, after what was asked before.

@@ -3,7 +3,9 @@
 
 use super::errors::SqliteCallError;
 use crate::storage::catalog::sqlite::entries;
-use crate::storage::{StoreError, claims, endpoints, history, listings, notices, posts};
+use crate::storage::{
+    StoreError, claims, endpoints, history, identities, lifecycle, listings, notices, posts,
+};
 use rusqlite::{Connection, TransactionBehavior};
 
 /// The migrations from an empty file to the present; `user_version` counts those done. Never change a
@@ -126,6 +128,8 @@ const STEPS: &[&str] = &[
     entries::INDEXES,
     posts::sqlite::TABLES,
     endpoints::sqlite::TABLE,
+    lifecycle::sqlite::TABLES,
+    identities::sqlite::TABLE,
 ];
 
 /// The objects that [`migrate`] creates, for people.

@@ -2,11 +2,14 @@
 
 use super::*;
 use crate::domain::Outcome;
+use crate::domain::PublishedProfiles;
 use crate::storage::fixtures;
 use crate::storage::{OutcomeSink, RecordOutcome};
 
 async fn store(directory: &Path) -> SqliteStore {
-    SqliteStore::open(&directory.join("runs.db"), &["cloud-default-v1".to_owned()]).await.unwrap()
+    SqliteStore::open(&directory.join("runs.db"), PublishedProfiles::from(&["cloud-default-v1".to_owned()]))
+        .await
+        .unwrap()
 }
 
 fn success(number: usize) -> Outcome {

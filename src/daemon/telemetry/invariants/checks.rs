@@ -1,6 +1,6 @@
 //! The checks. Each returns the subjects that violate it, or the reason why it could not read its data.
 
-use super::{Evidence, Observation};
+use super::{EndpointTarget, Evidence, Observation};
 use crate::domain::ModelRef;
 use crate::storage::catalog::entry_status::CatalogEntryStatus;
 use crate::storage::claims::{JobStatus, PROBE};
@@ -18,6 +18,7 @@ pub const ALL: &[(&str, InvariantCheck)] = &[
     ("no_job_is_stuck_in_queue", no_job_is_stuck_in_queue),
     ("no_case_duplicate_models", no_case_duplicate_models),
     ("no_work_for_disabled_models", no_work_for_disabled_models),
+    ("endpoint_targets_are_being_measured", endpoint_targets_are_being_measured),
 ];
 
 /// Number of turns that a model may miss in a row before it counts as not measured.
@@ -191,4 +192,14 @@ fn no_work_for_disabled_models(evidence: &Evidence) -> Observation<Vec<String>> 
     let waits = waits.filter(|job| job.series.profile_id != PROBE);
     let unwanted = waits.filter(|job| !wanted.contains(&job.series.model.unpinned()));
     Ok(unwanted.map(|job| crate::storage::claims::id(&job.series)).collect())
+}
+
+/// Pinned endpoints without a success within their model's horizon. Without targets nothing is missed.
+fn endpoint_targets_are_being_measured(evidence: &Evidence) -> Observation<Vec<String>> {
+    let targets = evidence.endpoints.as_ref().map_err(Clone::clone)?;
+    let late = |target: &&EndpointTarget| {
+        let since = target.last_success_at.max(target.since);
+        since.is_none_or(|at| evidence.now - at > horizon(evidence, &target.model))
+    };
+    Ok(targets.iter().filter(late).map(|target| format!("{}@{}", target.model, target.tag)).collect())
 }

@@ -4,8 +4,8 @@
 
 pub mod checks;
 
-use crate::domain::Batch;
 use crate::domain::listing::ReadRow;
+use crate::domain::{Batch, ModelRef};
 use crate::storage::catalog::entry_status::CatalogEntryStatus;
 use crate::storage::claims::{ForeignJob, JobState};
 use crate::storage::health::{Baseline, Cadences, ModelHealth, SelfCheckResult, SelfCheckRun};
@@ -46,6 +46,20 @@ pub struct Evidence {
     pub before: Observation<Option<SelfCheckRun>>,
     /// The newest changes of the catalog.
     pub batches: Observation<Vec<Batch>>,
+    /// Endpoints to which requests are pinned, on top of the models.
+    pub endpoints: Observation<Vec<EndpointTarget>>,
+}
+
+/// An endpoint of a router that is measured as a lane of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndpointTarget {
+    pub model: ModelRef,
+    /// For example `deepinfra/fp4`.
+    pub tag: String,
+    /// When it became a target, if known.
+    pub since: Option<DateTime<Utc>>,
+    /// End of the newest success of a request that was pinned to it.
+    pub last_success_at: Option<DateTime<Utc>>,
 }
 
 /// Reads all data that can be read, by the store's clock.
@@ -65,6 +79,8 @@ pub async fn look(store: &dyn Store, cadences: &Cadences, discovers: bool) -> Re
         reads: seen(store.list_reads(None).await),
         before: seen(store.latest_check_run().await),
         batches: seen(store.batches(BATCHES).await),
+        // No store has endpoints of its own yet, so there is no target that could be missed.
+        endpoints: Ok(Vec::new()),
     })
 }
 

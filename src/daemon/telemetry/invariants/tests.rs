@@ -97,7 +97,27 @@ fn well() -> Evidence {
         reads: Ok(vec![read("groq", 20, true), read("groq", 1, false), read("elsewhere", 900, true)]),
         before: Ok(None),
         batches: Ok(Vec::new()),
+        endpoints: Ok(Vec::new()),
     }
+}
+
+#[test]
+fn a_pinned_endpoint_that_is_not_measured_is_named() {
+    let target = |tag: &str, since: i64, success: Option<i64>| EndpointTarget {
+        model: "openrouter:m".parse().unwrap(),
+        tag: tag.to_owned(),
+        since: Some(minutes_ago(since)),
+        last_success_at: success.map(minutes_ago),
+    };
+    let targets = vec![
+        target("fresh", 900, Some(20)),
+        target("new", 30, None),
+        target("never", 900, None),
+        target("late/fp4", 900, Some(300)),
+    ];
+    let evidence = Evidence { endpoints: Ok(targets), ..well() };
+    let subjects = "openrouter:m@never,openrouter:m@late/fp4";
+    assert_eq!(violated(&evidence), one("endpoint_targets_are_being_measured", subjects));
 }
 
 /// The violated checks and their subjects.
@@ -114,7 +134,7 @@ fn one(name: &str, subject: &str) -> Vec<(String, String)> {
 fn what_is_well_is_called_well() {
     let run = judge(&well());
     assert!(run.results.iter().all(|result| result.ok && result.evaluated), "{run:?}");
-    assert_eq!((run.results.len(), run.baseline.unwrap().models), (7, 2));
+    assert_eq!((run.results.len(), run.baseline.unwrap().models), (8, 2));
 }
 
 #[test]
@@ -128,6 +148,7 @@ fn what_could_not_be_looked_at_is_not_fine() {
         reads: Err(broken()),
         before: Err(broken()),
         batches: Err(broken()),
+        endpoints: Err(broken()),
         ..well()
     };
     let run = judge(&evidence);

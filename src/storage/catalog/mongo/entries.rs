@@ -284,9 +284,12 @@ impl<'a> RunFigures<'a> {
         };
         samples.runs += 1;
         samples.newest = samples.newest.max(self.ended);
-        samples.ttft.extend(self.ttft);
-        samples.rate.extend(self.rate);
-        samples.visible_rate.extend(self.visible_rate);
+        // A run that was published without a rate is of another profile than the others.
+        if let Some(rate) = self.rate {
+            samples.ttft.extend(self.ttft);
+            samples.rate.push(rate);
+            samples.visible_rate.extend(self.visible_rate);
+        }
     }
 }
 

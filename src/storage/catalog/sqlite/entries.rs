@@ -137,9 +137,13 @@ impl DayQuery<'_> {
             let samples = all.entry(model(row)?).or_default();
             samples.runs += 1;
             samples.newest = samples.newest.max(DateTime::from_timestamp_millis(row.get(2)?));
-            samples.ttft.extend(row.get::<_, Option<f64>>(3)?);
-            samples.rate.push(row.get(4)?);
-            samples.visible_rate.extend(row.get::<_, Option<f64>>(5)?);
+            // A run that was published without a rate is of another profile than the others.
+            let rate: f64 = row.get(4)?;
+            if rate > 0.0 {
+                samples.ttft.extend(row.get::<_, Option<f64>>(3)?);
+                samples.rate.push(rate);
+                samples.visible_rate.extend(row.get::<_, Option<f64>>(5)?);
+            }
             Ok(())
         })?;
         Ok(all)

@@ -1,6 +1,7 @@
 //! Tests of posted rows: every field under its name, in the types that readers know, under an id of its own.
 
 use super::*;
+use crate::domain::PublishedProfiles;
 use crate::storage::outcomes::document::RowDestination;
 use proptest::prelude::*;
 
@@ -34,8 +35,8 @@ fn failure() -> Value {
     })
 }
 
-fn published() -> Vec<String> {
-    vec!["cloud-default-v1".to_owned()]
+fn published() -> PublishedProfiles {
+    PublishedProfiles::from(&["cloud-default-v1".to_owned()])
 }
 
 fn row_of(kind: OutcomeKind, document: Value) -> Row {
@@ -275,4 +276,28 @@ fn a_slot_of_a_pinned_endpoint_is_an_id_of_its_model() {
     assert_eq!(posted("openrouter", id).as_deref(), Ok(id));
     assert!(posted("groq", &id.replace("openrouter", "groq")).is_err());
     assert!(posted("openrouter", "openrouter/a/bc@x/main").is_err());
+}
+
+#[test]
+fn a_run_of_a_profile_without_a_rate_may_say_null() {
+    let ids = ["cloud-default-v1", "cloud-long-v1"].map(str::to_owned);
+    let profiles = PublishedProfiles::new(ids.to_vec(), vec![ids[1].clone()]);
+    let long = with(run(), "benchmark_profile_id", json!("cloud-long-v1"));
+    for rate in [json!(40.0), Value::Null] {
+        let document = with(long.clone(), "tokens_per_second", rate);
+        let row = super::row(posted(OutcomeKind::Run, document), &profiles).unwrap();
+        let stored = (row.place, &row.fields["tokens_per_second"]);
+        assert_eq!(stored, (RowDestination::Published, &Value::Null));
+    }
+    let mut without = long.clone();
+    without.as_object_mut().unwrap().remove("tokens_per_second");
+    for (document, field) in [
+        (without, "tokens_per_second"),
+        (with(run(), "tokens_per_second", Value::Null), "tokens_per_second"),
+        (with(long.clone(), "tokens_per_second", json!(0)), "tokens_per_second"),
+        (with(long, "generate_time", Value::Null), "generate_time"),
+    ] {
+        let flaw = super::row(posted(OutcomeKind::Run, document), &profiles).unwrap_err();
+        assert_eq!(flaw.field, field);
+    }
 }

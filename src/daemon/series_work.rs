@@ -104,15 +104,16 @@ pub fn turn(job: &JobState, owner: Option<&str>, rest: TimeDelta, now: DateTime<
     }
 }
 
-/// Terminal answers in a row, as far as the job says: it counts failures of any kind and names the last one. A dead
-/// letter of the Python runner, which counts none, had its attempts and was asked no more.
+/// Terminal answers in a row, as far as the job says: it counts failures of any kind and names the last one, so that no
+/// more than the fewest that make a series rarer are taken from it. A dead letter of the Python runner, which counts none,
+/// had its attempts and was asked no more.
 fn terminal(job: &JobState) -> u32 {
     let named = |kind: &&FailureKind| job.error_kind.as_deref() == Some(kind.as_str());
     let kind = FailureKind::ALL.iter().find(named);
     match (kind.is_some_and(|kind| schedule::is_terminal(*kind)), job.status) {
         (false, _) => 0,
         (true, JobStatus::DeadLetter) if job.slot_at.is_none() => schedule::ENOUGH,
-        (true, _) => job.failures,
+        (true, _) => job.failures.min(schedule::ENOUGH),
     }
 }
 

@@ -168,7 +168,7 @@ impl DaemonInputs<'_> {
         let (names, source) = if !flagged.is_empty() {
             (flagged.to_vec(), Source::Flag(flag))
         } else if let Some(list) = self.env.get(variable) {
-            let ProviderNames { known, unknown } = python_runner::providers(list, self.hosts);
+            let ProviderNames { known, unknown } = python_runner::providers(variable, list, self.hosts);
             // With unknown names alone nothing is measured, and not everything.
             return Ok(if known.is_empty() { unknown } else { known });
         } else {

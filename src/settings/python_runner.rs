@@ -123,13 +123,15 @@ fn ignored(variable: &str, names: &[String]) -> PythonNote {
     }
 }
 
-/// The providers in a variable's value. `all` is every provider; `none` is no name at all.
-pub fn providers(value: &str, hosts: &Hosts) -> ProviderNames {
+/// The providers in a variable's value. Without a name, all are measured and none is excluded; `all` says the one, `none`
+/// the other. In the wrong variable each of them is an unknown name, because it would mean that nothing is measured.
+pub fn providers(variable: &str, value: &str, hosts: &Hosts) -> ProviderNames {
     let names: Vec<&str> = value.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
-    if names.iter().any(|name| name.eq_ignore_ascii_case(ALL)) {
+    let nobody = if variable == BENCHMARK_EXCLUDED_PROVIDERS { NONE } else { ALL };
+    if names.iter().any(|name| name.eq_ignore_ascii_case(nobody)) {
         return ProviderNames::default();
     }
-    let names = names.into_iter().filter(|name| !name.eq_ignore_ascii_case(NONE)).map(str::to_owned);
+    let names = names.into_iter().map(str::to_owned);
     let (known, unknown) = names.partition(|name| hosts.find(name).is_ok());
     ProviderNames { known, unknown }
 }
@@ -138,7 +140,8 @@ pub fn providers(value: &str, hosts: &Hosts) -> ProviderNames {
 /// is false for a runner behind a bridge, which exists for one provider.
 pub fn read(env: &Env, hosts: &Hosts, excluded: bool, beside_database: bool) -> PythonVariables {
     let listed = [BENCHMARK_PROVIDERS, BENCHMARK_EXCLUDED_PROVIDERS];
-    let unknown = listed.iter().filter_map(|name| Some((*name, providers(env.get(name)?, hosts).unknown)));
+    let unknown =
+        listed.iter().filter_map(|name| Some((*name, providers(name, env.get(name)?, hosts).unknown)));
     let scheduler = is_scheduler(env);
     PythonVariables {
         scheduler,
@@ -205,13 +208,16 @@ mod tests {
 
     #[test]
     fn names_that_are_no_provider_are_told() {
-        let names = |value: &str| {
-            let ProviderNames { known, unknown } = providers(value, &hosts());
+        let named = |variable: &str, value: &str| {
+            let ProviderNames { known, unknown } = providers(variable, value, &hosts());
             (known.join(" "), unknown.join(" "))
         };
+        let names = |value: &str| named(BENCHMARK_PROVIDERS, value);
         assert_eq!(names("all"), (String::new(), String::new()));
         assert_eq!(names(" ALL "), (String::new(), String::new()));
-        assert_eq!(names("none"), (String::new(), String::new()));
+        assert_eq!(names("none"), (String::new(), "none".to_owned()));
+        assert_eq!(named(BENCHMARK_EXCLUDED_PROVIDERS, "None"), (String::new(), String::new()));
+        assert_eq!(named(BENCHMARK_EXCLUDED_PROVIDERS, "all"), (String::new(), "all".to_owned()));
         assert_eq!(names("openai, anyscale,,groq"), ("openai groq".to_owned(), "anyscale".to_owned()));
         let found =
             read(&env(&[(BENCHMARK_EXCLUDED_PROVIDERS, "bedrock,anyscale,runpod")]), &hosts(), false, true);

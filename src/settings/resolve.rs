@@ -96,7 +96,7 @@ fn combine(
     let (flags, file_ref) = (&overrides.daemon, &file);
     let given =
         daemon::DaemonInputs { flags, env: &env, file: file_ref, path, hosts: &hosts, profiles: &profiles };
-    let excluded = !flags.exclude.is_empty() || file_ref.daemon.exclude.is_some();
+    let said = !flags.exclude.is_empty() || file_ref.daemon.exclude.is_some();
     let mut settings = Settings {
         python: PythonVariables::default(),
         deadlines: limits::resolve(overrides.limits, &file.defaults, path)?,
@@ -123,7 +123,9 @@ fn combine(
         config,
         env,
     };
-    settings.follow_python(excluded);
+    // A provider that is asked for by name is measured.
+    let is_named = settings.daemon_config.only.iter().any(|name| name == python_runner::EXCLUDED);
+    settings.follow_python(said || is_named);
     Ok(settings)
 }
 

@@ -79,7 +79,7 @@ impl CollectionNames {
         }
     }
 
-    pub fn all(&self) -> [&str; 18] {
+    pub fn all(&self) -> [&str; 19] {
         [
             &self.models,
             &self.endpoints,

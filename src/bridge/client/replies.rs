@@ -86,14 +86,11 @@ fn refused(answer: &BridgeReply) -> PostError {
 /// True if an answer to a batch comes from a bridge that is older than batches: it has no such path, or understands no
 /// array.
 pub fn knows_no_batch(answer: &BridgeReply) -> bool {
-    match answer.status {
-        404 | 405 => own(answer).is_none(),
-        // The error format of the Python bridge's framework.
-        400 | 422 => {
-            serde_json::from_slice::<Value>(&answer.body).is_ok_and(|body| body.get("detail").is_some())
-        }
-        _ => false,
-    }
+    // The error format of the Python bridge's framework. A page of a proxy in between, while a bridge is replaced, says
+    // nothing about the bridge.
+    let is_its_error =
+        || serde_json::from_slice::<Value>(&answer.body).is_ok_and(|body| body.get("detail").is_some());
+    matches!(answer.status, 400 | 404 | 405 | 422) && is_its_error()
 }
 
 /// The result of one row or list that was posted alone, by the rules of the Python runner: a success with an object that
@@ -266,7 +263,8 @@ mod tests {
         let detail = json!({"detail": [{"msg": "Input should be a valid dictionary"}]});
         for (status, body, old) in [
             (404, json!({"detail": "Not Found"}), true),
-            (405, json!("x"), true),
+            (405, json!("x"), false),
+            (405, json!({"detail": "Method Not Allowed"}), true),
             (422, detail, true),
             (404, own.clone(), false),
             (422, own, false),

@@ -38,7 +38,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -247,11 +247,18 @@ async fn usable(store_handle: &Arc<StoreHandle>, once: bool) -> Result<(), Comma
     }
 }
 
+/// Time for creating collections and indexes. The database goes on beyond it.
+const INIT: Duration = Duration::from_secs(30);
+
 /// Creates collections and indexes that are missing. A store that is away, or that refuses it, is measured for all the
 /// same: the log says what is missing. Large collections are indexed by the database itself, beyond this deadline.
 async fn initialize(store_handle: &Arc<StoreHandle>) {
-    let made = store_handle.ask(|store| async move { store.init().await }).await;
-    if let Err(error @ (StoreError::Denied(_) | StoreError::Broken(_) | StoreError::Conflict(_))) = made {
+    // Not through the handle's calls: a right that is missing here says nothing about the store's use.
+    let Ok(store) = store_handle.store().await else { return };
+    let made = timeout(INIT, store.init()).await.unwrap_or_else(|_| {
+        Err(StoreError::Unavailable(format!("it takes longer than {} s", INIT.as_secs())))
+    });
+    if let Err(error) = made {
         warn!(
             "collections or indexes may be missing, and creating them failed: {error}. `llmbench doctor` names them, \
              `llmbench db init` creates them"

@@ -4,7 +4,7 @@ use crate::commands::context::Context;
 use crate::domain::env_vars::{AWS_PROFILE, GCE_METADATA_HOST};
 use crate::domain::secret::Secret;
 use crate::domain::sourced::{Source, Sourced};
-use crate::providers::auth::ProviderLogin;
+use crate::providers::auth::{Credential, ProviderLogin};
 use crate::providers::bedrock::{AwsOverrides, Signer};
 use crate::providers::entra::EntraLogin;
 use crate::providers::google::{GoogleLogin, GoogleSearch};
@@ -53,7 +53,9 @@ pub async fn enter(host: &Host, login: ProviderLogin, context: &Context) -> Resu
     let (access, secret) = match login {
         ProviderLogin::Ready(credential) => {
             let secret = credential.secret().cloned();
-            at_global(&mut host);
+            if matches!(credential, Credential::Header(..)) {
+                at_global(&mut host);
+            }
             (RouteAccess::Known(credential), secret)
         }
         ProviderLogin::GoogleAdc(file) => {

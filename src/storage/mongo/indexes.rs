@@ -60,7 +60,7 @@ const BY_TIME_AND_KIND: &[(&str, i32)] = &[
 pub(in crate::storage) const RECEIVED: &str = "received_at_1";
 const BY_RECEIPT: &[(&str, i32)] = &[("received_at", 1)];
 
-static INDEXES: [Index; 30] = [
+static INDEXES: [Index; 31] = [
     index(|n| &n.cloud, "provider_1_model_name_1_run_ts_-1", BY_MODEL_AND_TIME, IndexKind::Plain),
     index(
         |n| &n.cloud,

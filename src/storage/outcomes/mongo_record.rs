@@ -3,9 +3,11 @@
 
 use super::document::{Row, RowDestination};
 use crate::storage::aggregates::PendingAggregates;
+use crate::storage::mongo::bson::date;
 use crate::storage::mongo::bulk_update::upsert;
 use crate::storage::mongo::errors::MongoCallError;
 use crate::storage::mongo::{MongoContext, bson};
+use crate::storage::outcomes::field_types::parse_date;
 use crate::storage::posts::OWN_FIELDS;
 use crate::storage::{RecordOutcome, StoreError, aggregates};
 use chrono::Utc;
@@ -102,5 +104,13 @@ pub fn is_same(found: &Document, sent: &Document) -> bool {
     let counts = |(name, _): &(&String, &Bson)| !OWN_FIELDS.contains(&name.as_str());
     let sent: Vec<_> = sent.iter().filter(counts).collect();
     found.iter().filter(counts).count() == sent.len()
-        && sent.into_iter().all(|(name, value)| found.get(name) == Some(value))
+        && sent
+            .into_iter()
+            .all(|(name, value)| found.get(name) == Some(value) || is_older_slot(name, found, value))
+}
+
+/// True if a row of an earlier version spells the time of its slot as text, and means the same.
+fn is_older_slot(name: &str, found: &Document, sent: &Bson) -> bool {
+    let stored = (name == "slot_at").then(|| found.get_str(name).ok()).flatten().and_then(parse_date);
+    stored.is_some_and(|at| Some(&date(at)) == Some(sent))
 }

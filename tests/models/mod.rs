@@ -6,6 +6,7 @@ mod endpoints;
 mod lifecycle;
 mod operator;
 mod publishing;
+mod seven_days;
 mod terminal;
 
 use crate::stores::backend::Backend;

@@ -82,8 +82,8 @@ impl CountedWindows {
     async fn moved(mut self, store: &dyn Store, now: DateTime<Utc>) -> Result<Self, StoreError> {
         let (starts, end) = (SPANS.map(|span| now - span), now - ARRIVING);
         apply(store, &range(self.end, end), Passage::Enters, 0..3, &mut self.by_model).await?;
-        for at in 0..3 {
-            let left = range(self.starts[at], starts[at]);
+        for (at, start) in starts.into_iter().enumerate() {
+            let left = range(self.starts[at], start);
             apply(store, &left, Passage::Leaves, at..at + 1, &mut self.by_model).await?;
         }
         (self.starts, self.end) = (starts, end);

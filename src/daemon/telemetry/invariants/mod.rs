@@ -5,7 +5,10 @@
 pub mod checks;
 
 use crate::domain::listing::ReadRow;
+use crate::domain::model::ROUTERS;
 use crate::domain::{Batch, ModelRef};
+use crate::storage::catalog::ChangesOf;
+use crate::storage::catalog::endpoint_lanes::endpoint_lanes;
 use crate::storage::catalog::entry_status::CatalogEntryStatus;
 use crate::storage::claims::{ForeignJob, JobState};
 use crate::storage::health::{Baseline, Cadences, ModelHealth, SelfCheckResult, SelfCheckRun};
@@ -68,20 +71,44 @@ pub struct EndpointTarget {
 /// The store cannot even tell its time.
 pub async fn look(store: &dyn Store, cadences: &Cadences, discovers: bool) -> Result<Evidence, StoreError> {
     let now = store.server_time().await?;
+    let jobs = seen(store.jobs(None).await);
+    let endpoints = match &jobs {
+        Ok(jobs) => seen(endpoint_targets(store, jobs).await),
+        Err(error) => Err(error.clone()),
+    };
     Ok(Evidence {
         now,
         cadences: cadences.clone(),
         discovers,
         entries: seen(store.places().await),
-        jobs: seen(store.jobs(None).await),
+        jobs,
         foreign: seen(store.foreign_jobs().await),
         health: seen(store.health().await),
         reads: seen(store.list_reads(None).await),
         before: seen(store.latest_check_run().await),
         batches: seen(store.batches(BATCHES).await),
-        // No store has endpoints of its own yet, so there is no target that could be missed.
-        endpoints: Ok(Vec::new()),
+        endpoints,
     })
+}
+
+/// The endpoints that the catalog pins, with the newest success of each one's own series.
+async fn endpoint_targets(store: &dyn Store, jobs: &[JobState]) -> Result<Vec<EndpointTarget>, StoreError> {
+    let mut targets = Vec::new();
+    for router in ROUTERS {
+        for lane in endpoint_lanes(store.work_list(Some(router)).await?) {
+            let Some(tag) = lane.model.endpoint_tag() else { continue };
+            let model = lane.model.unpinned();
+            let changes = store.changes(&ChangesOf::Model(model.clone(), 1)).await?;
+            let of_lane = jobs.iter().filter(|job| job.series.model == lane.model);
+            targets.push(EndpointTarget {
+                tag: tag.to_owned(),
+                since: changes.first().map(|change| change.at),
+                last_success_at: of_lane.filter_map(|job| job.last_success_at).max(),
+                model,
+            });
+        }
+    }
+    Ok(targets)
 }
 
 fn seen<T>(asked: Result<T, StoreError>) -> Observation<T> {

@@ -1,11 +1,12 @@
 //! Stores one outcome under its `_id`, at most once, and updates its aggregates. Safe to repeat at any point: a
 //! repetition finds the row, compares, and derives again.
 
-use super::document::{Row, RowDestination};
+use super::document::RowDestination;
+use super::mongo_row::BsonRow;
 use crate::storage::aggregates::PendingAggregates;
+use crate::storage::mongo::MongoContext;
 use crate::storage::mongo::bulk_update::upsert;
 use crate::storage::mongo::errors::MongoCallError;
-use crate::storage::mongo::{MongoContext, bson};
 use crate::storage::posts::OWN_FIELDS;
 use crate::storage::{RecordOutcome, StoreError, aggregates};
 use chrono::Utc;
@@ -15,7 +16,7 @@ use mongodb::error::Error;
 use mongodb::options::ReadConcern;
 
 /// Stores a row and updates rollup and health.
-pub async fn record(shared: &MongoContext, row: &Row) -> Result<RecordOutcome, MongoCallError> {
+pub async fn record(shared: &MongoContext, row: &BsonRow) -> Result<RecordOutcome, MongoCallError> {
     let recorded = place(shared, row).await?;
     let mut aggregates = PendingAggregates::default();
     aggregates.add(row, Utc::now());
@@ -25,11 +26,11 @@ pub async fn record(shared: &MongoContext, row: &Row) -> Result<RecordOutcome, M
 }
 
 /// Stores a row without updating aggregates.
-pub async fn place(shared: &MongoContext, row: &Row) -> Result<RecordOutcome, MongoCallError> {
-    let document = bson::to_document(&row.fields);
+pub async fn place(shared: &MongoContext, row: &BsonRow) -> Result<RecordOutcome, MongoCallError> {
+    let document = row.fields().map_err(Error::from)?;
     match elsewhere(shared, row, &document).await? {
         Some(found) => Ok(found),
-        None => put(&shared.collection(home(shared, row.place)), row.text("_id"), document).await,
+        None => put(&shared.collection(home(shared, row.place)), row.id(), document).await,
     }
 }
 
@@ -46,10 +47,10 @@ pub fn home(shared: &MongoContext, place: RowDestination) -> &str {
 /// profiles have changed, and must not be counted in both.
 async fn elsewhere(
     shared: &MongoContext,
-    row: &Row,
+    row: &BsonRow,
     document: &Document,
 ) -> Result<Option<RecordOutcome>, MongoCallError> {
-    let id = row.text("_id");
+    let id = row.id();
     let [one, other] = others(row.place).map(|place| shared.collection(home(shared, place)));
     let found = tokio::try_join!(read_back(&one, id), read_back(&other, id))?;
     found.0.or(found.1).map(|found| same(&found, document, id)).transpose()

@@ -2,7 +2,6 @@
 //! `run --csv` and of exports, and the tables of docs/output.md follow from it. Unit tests compare the models
 //! ([`Run`](super::Run), [`Failure`](super::Failure)) with it.
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
 
 /// The type of a field. Null is allowed everywhere and stays null.
@@ -269,13 +268,63 @@ fn all() -> impl Iterator<Item = &'static RowField> {
     [OUTCOMES, POSTS, HEALTH, CATALOG, ROLLUPS].into_iter().flatten()
 }
 
-/// The table by name; the type of every field of every row is looked up in it.
-static BY_NAME: LazyLock<HashMap<&str, FieldType>> =
-    LazyLock::new(|| all().map(|field| (field.name, field.field_type)).collect());
+/// The table by name, as an open hash table: the type of every field of every row is looked up in it, a hundred times a
+/// row, and the standard hash takes most of such a look-up.
+static BY_NAME: LazyLock<Vec<Option<(&str, FieldType)>>> = LazyLock::new(|| {
+    let mut slots = vec![None; SLOTS];
+    for field in all() {
+        let mut slot = first_slot(name_hash(field.name));
+        while slots[slot].is_some_and(|(name, _)| name != field.name) {
+            slot = (slot + 1) % SLOTS;
+        }
+        slots[slot] = Some((field.name, field.field_type));
+    }
+    slots
+});
+
+/// Several times the number of fields, and a power of two.
+const SLOTS: usize = 1024;
+
+fn first_slot(hash: u64) -> usize {
+    (hash >> 32) as usize % SLOTS
+}
+
+/// A hash of a field's name. Different names may share one, and who wants can find them: never enough to tell two names
+/// apart.
+pub fn name_hash(name: &str) -> u64 {
+    let bytes = name.as_bytes();
+    let word =
+        |at: usize| bytes.get(at..at + 8).and_then(|word| word.try_into().ok()).map_or(0, u64::from_le_bytes);
+    let mix = |hash: u64, word: u64| {
+        let mixed = (hash ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        mixed ^ (mixed >> 32)
+    };
+    let whole = bytes.len() / 8 * 8;
+    let hash = (0..whole).step_by(8).fold(bytes.len() as u64, |hash, at| mix(hash, word(at)));
+    let rest = match bytes.len().checked_sub(8) {
+        // The last eight bytes, some of them a second time.
+        Some(at) => word(at),
+        None => bytes.iter().fold(0, |rest, byte| rest << 8 | u64::from(*byte)),
+    };
+    mix(hash, rest)
+}
 
 /// The type of a field; `None` if the contract does not define it.
 pub fn field_type(name: &str) -> Option<FieldType> {
-    BY_NAME.get(name).copied()
+    field_type_by(name, name_hash(name))
+}
+
+/// The same for a caller that has the hash of the name.
+pub fn field_type_by(name: &str, hash: u64) -> Option<FieldType> {
+    let slots = &*BY_NAME;
+    let mut slot = first_slot(hash);
+    while let Some((known, field_type)) = slots[slot] {
+        if known == name {
+            return Some(field_type);
+        }
+        slot = (slot + 1) % SLOTS;
+    }
+    None
 }
 
 /// The fields of a success, in order.
@@ -302,10 +351,25 @@ fn numbered(column: fn(&RowField) -> Option<u8>) -> impl Iterator<Item = &'stati
 #[cfg(test)]
 mod tests {
     use super::*;
+
     use crate::domain::{FailureKind, Outcome};
     use crate::measure::testing::{failure, run};
     use serde_json::{Map, Value};
     use std::collections::BTreeSet;
+
+    #[test]
+    fn every_field_is_found_and_nothing_else() {
+        for field in all() {
+            assert_eq!(field_type(field.name), Some(field.field_type), "{}", field.name);
+            assert_eq!(field_type(&field.name[1..]), None, "{}", field.name);
+        }
+        assert!(
+            ["", "_", "x", "run_tt", "nobody knows this one"]
+                .into_iter()
+                .all(|name| field_type(name).is_none())
+        );
+        assert!(all().count() * 3 < SLOTS);
+    }
 
     #[test]
     fn each_name_is_declared_once() {

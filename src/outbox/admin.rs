@@ -8,7 +8,6 @@ use crate::domain::Window;
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{Connection, Row, Transaction, params};
 use serde_json::Value;
-use std::sync::Arc;
 
 /// Maximum number of delivered rows that one confirmation prunes, so that none waits for the removal of thousands.
 const PRUNED_AT_ONCE: u32 = 400;
@@ -58,7 +57,7 @@ pub fn show(
         let body: Option<Vec<u8>> = row.get("body")?;
         let sha256: String = row.get("sha256")?;
         let sound = rows::open(&item.kind, &sha256, row.get("format")?, body);
-        Ok((item, sound.map(|(payload, _)| Value::Object(Arc::unwrap_or_clone(payload.fields)))))
+        Ok((item, sound.and_then(|(payload, _)| payload.fields().map(Value::Object))))
     })?;
     Ok(found.collect::<Result<_, _>>()?)
 }

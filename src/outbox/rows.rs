@@ -239,7 +239,8 @@ pub fn due(
     max_items: u32,
     max_bytes: u64,
 ) -> Result<Vec<QueuedRow>, OutboxCallError> {
-    let sql = "SELECT i.seq, i.kind, i.sha256, i.attempts, i.measured_at_ms, p.format, p.body, i.next_at_ms
+    let sql = "SELECT i.seq, i.kind, i.sha256, i.attempts, i.measured_at_ms, p.format, p.body, i.next_at_ms,
+            i.id, i.provider
         FROM items i LEFT JOIN payloads p USING (seq)
         WHERE i.state = 'pending' AND (i.next_at_ms, i.seq) > (?4, ?5)
             AND (i.next_at_ms <= ?1 OR i.next_at_ms > ?2)
@@ -274,7 +275,10 @@ fn unpack(row: &Row<'_>) -> Result<Result<QueuedRow, (OutboxKey, String)>, rusql
     let (attempts, measured_at) = (row.get(3)?, moment(row.get(4)?));
     let turn = QueuePosition { next_at_ms: row.get(7)?, key };
     Ok(match open(&kind, &sha256, format, body) {
-        Ok((payload, bytes)) => Ok(QueuedRow { key, payload, bytes, attempts, measured_at, turn }),
+        Ok((payload, bytes)) => {
+            let (id, provider) = (row.get(8)?, row.get(9)?);
+            Ok(QueuedRow { key, id, provider, payload, bytes, attempts, measured_at, turn })
+        }
         Err(why) => Err((key, why)),
     })
 }
@@ -295,7 +299,8 @@ pub fn open(
     if checksum(kind, &body) != sha256 {
         return Err("its checksum is wrong".to_owned());
     }
-    Ok((OutcomePayload::read(kind, &body)?, body.len() as u64))
+    let bytes = body.len() as u64;
+    Ok((OutcomePayload { kind, json: body }, bytes))
 }
 
 /// Marks rows as confirmed by the store. Returns the number that were not confirmed before.

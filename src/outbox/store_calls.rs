@@ -150,15 +150,14 @@ async fn keep_all(
 /// A success whose slot has another row, because two daemons measured it without the store. The first row counts; this
 /// one is stored beside it, because it was paid for, under a derived id, so sending it twice has no effect.
 fn superseded(payload: &OutcomePayload) -> Option<OutcomePayload> {
-    let text = |name: &str| payload.fields.get(name).and_then(Value::as_str);
-    let (slot_at, owner) = (text("slot_at")?, text("daemon_owner")?);
-    if payload.kind != OutcomeKind::Run || !payload.id().ends_with(&format!("/{slot_at}")) {
+    let mut fields = payload.fields().ok()?;
+    let text = |name: &str| fields.get(name).and_then(Value::as_str);
+    let (id, slot_at, owner) = (text("_id")?, text("slot_at")?, text("daemon_owner")?);
+    if payload.kind != OutcomeKind::Run || !id.ends_with(&format!("/{slot_at}")) {
         return None;
     }
-    let id = format!("{}#{owner}", payload.id());
-    let mut kept = payload.clone();
-    let fields = Arc::make_mut(&mut kept.fields);
+    let id = format!("{id}#{owner}");
     fields.insert("_id".to_owned(), id.into());
     fields.insert("sample_role".to_owned(), SUPERSEDED.into());
-    Some(kept)
+    Some(OutcomePayload { kind: payload.kind, json: Value::Object(fields).to_string() })
 }

@@ -96,6 +96,9 @@ pub struct CallIntent {
 #[derive(Debug, Clone, PartialEq)]
 pub struct QueuedRow {
     pub key: OutboxKey,
+    /// Id of the outcome.
+    pub id: String,
+    pub provider: String,
     /// The outcome's document, verified to be as it was written.
     pub payload: OutcomePayload,
     /// Size of the payload, in bytes.

@@ -49,7 +49,7 @@ impl OutcomeSink for Noting {
         self.asked.lock().unwrap().push(Asked::Keep(payloads.len()));
         let mut moved = PendingAggregates::default();
         for payload in payloads {
-            let model = ModelRef::new(payload.text("provider"), payload.id());
+            let model = ModelRef::new(payload.fields().unwrap()["provider"].as_str().unwrap(), payload.id());
             moved.models.insert(model, NewestAttempts::default());
         }
         (payloads.iter().map(|_| Ok(RecordOutcome::Stored)).collect(), moved)

@@ -8,8 +8,7 @@ use llmbench::domain::{ModelRef, Outcome};
 use llmbench::storage::aggregates::PendingAggregates;
 use llmbench::storage::outcomes::payload::OutcomePayload;
 use llmbench::storage::{RecordOutcome, Store, StoreError};
-use serde_json::{Map, Value};
-use std::sync::Arc;
+use serde_json::{Map, Value, json};
 
 const PUBLISHED: &[&str] = &["cloud-default-v1"];
 /// Enough that a store would rather ask for all of them at once than for each.
@@ -116,8 +115,11 @@ async fn comparable(backend: &Backend, kind: Kind) -> Vec<Map<String, Value>> {
 async fn one_bad_row_holds_up_no_other(store: &dyn Store) {
     let mut payloads =
         ["x1", "x2", "x3", "x4"].map(|id| OutcomePayload::of(&success(&run(id, "groq", "batch-1"))).unwrap());
-    Arc::make_mut(&mut payloads[1].fields).insert("tokens_per_second".to_owned(), Value::from(0));
-    Arc::make_mut(&mut payloads[2].fields).insert("_id".to_owned(), Value::from("b1"));
+    for (place, name, value) in [(1, "tokens_per_second", json!(0)), (2, "_id", json!("b1"))] {
+        let mut fields = payloads[place].fields().unwrap();
+        fields.insert(name.to_owned(), value);
+        payloads[place].json = Value::Object(fields).to_string();
+    }
     let (answers, moved) = store.keep_all(&payloads.iter().collect::<Vec<_>>()).await;
     let [
         Ok(RecordOutcome::Stored),

@@ -100,7 +100,8 @@ async fn keep_all(store: &dyn Store, posts: &[Posted]) -> Vec<Result<RecordOutco
         let published: Vec<String> = PUBLISHED.iter().map(|profile| (*profile).to_owned()).collect();
         posted_row::row(post.clone(), &PublishedProfiles::from(&published)).map_err(StoreError::from)
     }));
-    let (kept, moved) = store.keep_posted(sound).await;
+    let packed = sound.into_iter().map(|row| store.pack(row)).collect();
+    let (kept, moved) = store.keep_posted(packed).await;
     store.derive(&moved).await.unwrap();
     document::answers(flaws, Ok(kept))
 }

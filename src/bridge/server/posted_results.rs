@@ -7,8 +7,9 @@ use super::bridge_server::BridgeServer;
 use super::journal::JournalLevel;
 use super::metrics::ItemOutcome;
 use super::response::BridgeResponse;
-use super::strict_json::{MOST_KEYS_OF_ITEM, has_few_keys};
-use crate::storage::outcomes::document::Row;
+use super::strict_json::{self, LIST_PATH, MOST_KEYS_OF_ITEM, has_few_keys};
+use crate::domain::ModelRef;
+use crate::storage::outcomes::document::PackedRow;
 use crate::storage::outcomes::payload::OutcomeKind;
 use crate::storage::posts::ingest_keys::Action;
 use crate::storage::posts::{PostOrigin, Posted, posted_row};
@@ -34,9 +35,9 @@ enum ItemVerdict {
 /// One item after its checks.
 struct ParsedItem {
     id: Option<String>,
-    row: Result<Row, ItemVerdict>,
-    /// True if its model must be enabled, as for runs of the published series.
-    wants_enabled: bool,
+    row: Result<PackedRow, ItemVerdict>,
+    /// Its model, if that must be enabled, as for runs of the published series.
+    wants_enabled: Option<ModelRef>,
 }
 
 /// Stores one posted run.
@@ -93,23 +94,26 @@ async fn one(
 pub async fn batch(
     bridge: &BridgeServer,
     who: &PostContext,
-    document: Value,
+    body: &[u8],
 ) -> Result<AuditedResponse, BridgeError> {
-    let (items, path) = match document {
-        Value::Array(items) => (items, "$"),
-        Value::Object(mut fields) => match fields.remove("results") {
-            Some(Value::Array(items)) => (items, "$.results"),
-            _ => return Err(BridgeError::schema("$.results", "must be an array of runs and failures")),
-        },
-        _ => return Err(BridgeError::schema("$", "must be an array, or an object with an array `results`")),
-    };
+    let mut items = Vec::new();
+    // Each item becomes a packed row before the next one is read: a whole body as a tree is many times its size.
+    let is_list = strict_json::read_items(body, &mut |list, document| {
+        if items.len() <= MOST_ITEMS {
+            items.push(item(bridge, who, document, None, &format!("{list}[{}]", items.len()), true));
+        }
+    })?;
+    if !is_list {
+        return Err(match body.trim_ascii_start().first() {
+            Some(b'{') => BridgeError::schema(LIST_PATH, "must be an array of runs and failures"),
+            _ => BridgeError::schema("$", "must be an array, or an object with an array `results`"),
+        });
+    }
     if items.len() > MOST_ITEMS {
         let why = format!("a batch may have {MOST_ITEMS} items; send this one in parts");
         return Err(BridgeError::new(413, "too_many_items", why));
     }
     bridge.rates.charge(&who.key.id, items.len().saturating_sub(1), Instant::now());
-    let look = |(place, document)| item(bridge, who, document, None, &format!("{path}[{place}]"), true);
-    let items = items.into_iter().enumerate().map(look).collect();
     let verdicts = decide(bridge, who, items).await?;
     let audit = audit(&verdicts);
     let later = verdicts
@@ -148,7 +152,7 @@ fn item(
     names_itself: bool,
 ) -> ParsedItem {
     let refused =
-        |id, refusal| ParsedItem { id, row: Err(ItemVerdict::Refused(refusal)), wants_enabled: false };
+        |id, refusal| ParsedItem { id, row: Err(ItemVerdict::Refused(refusal)), wants_enabled: None };
     let fields = match check_keys(&document, path).and_then(|()| object(document, path)) {
         Ok(fields) => fields,
         Err(refusal) => return refused(None, refusal),
@@ -185,7 +189,9 @@ fn item(
         };
         return refused(id, refusal);
     }
-    ParsedItem { id, wants_enabled: kind == OutcomeKind::Run && row.moves_health, row: Ok(row) }
+    let wants_enabled = (kind == OutcomeKind::Run && row.moves_health)
+        .then(|| ModelRef::new(row.text("provider"), row.text("model_name")));
+    ParsedItem { id, wants_enabled, row: Ok(bridge.store.pack(row)) }
 }
 
 /// Writes all items that may be written, and returns the result of each.
@@ -194,7 +200,7 @@ async fn decide(
     who: &PostContext,
     items: Vec<ParsedItem>,
 ) -> Result<Vec<(Option<String>, ItemVerdict)>, BridgeError> {
-    let set = match items.iter().any(|item| item.wants_enabled) {
+    let set = match items.iter().any(|item| item.wants_enabled.is_some()) {
         true => Some(bridge.work.current().await.map_err(|error| store_refusal(bridge, &error))?),
         false => None,
     };
@@ -202,10 +208,12 @@ async fn decide(
     let mut verdicts = Vec::with_capacity(items.len());
     for item in items {
         let enabled =
-            |row: &Row| set.as_ref().is_some_and(|set| set.has(row.text("provider"), row.text("model_name")));
+            |model: &ModelRef| set.as_ref().is_some_and(|set| set.has(&model.provider, &model.model_id));
         let verdict = match item.row {
             Err(verdict) => Some(verdict),
-            Ok(row) if item.wants_enabled && !enabled(&row) => Some(ItemVerdict::NotEnabled),
+            Ok(_) if item.wants_enabled.is_some_and(|model| !enabled(&model)) => {
+                Some(ItemVerdict::NotEnabled)
+            }
             Ok(row) => {
                 rows.push(row);
                 None

@@ -151,11 +151,13 @@ impl BridgeServer {
         let started = Instant::now();
         let (bridge, asked) = (self.clone(), who.clone());
         let work = tokio::spawn(async move {
+            if route.does == RouteAction::Batch {
+                return posted_results::batch(&bridge, &asked, &taken.bytes).await;
+            }
             let document = super::strict_json::read(&taken.bytes).map_err(BridgeError::from)?;
             match route.does {
                 RouteAction::Run => posted_results::run(&bridge, &asked, document).await,
                 RouteAction::Failure => posted_results::failure(&bridge, &asked, document).await,
-                RouteAction::Batch => posted_results::batch(&bridge, &asked, document).await,
                 _ => posted_listing::keep(&bridge, &asked, document).await,
             }
         });

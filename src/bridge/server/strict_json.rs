@@ -3,7 +3,10 @@
 //!
 //! `serde_json` alone keeps the last of two equal keys, and turns an integer that is too long into a nearby double.
 
+mod items;
+
 use crate::domain::name_rules::{PROTOTYPE, is_hidden};
+pub use items::{LIST_PATH, read_items};
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
@@ -20,6 +23,8 @@ pub const MOST_KEYS_OF_ONE: usize = 1_000;
 pub const MOST_KEYS_OF_ITEM: usize = 1_000;
 /// Maximum length of a key, in bytes.
 pub const LONGEST_KEY: usize = 256;
+
+const TWICE: &str = "this key is there twice";
 
 /// Lower bound of numbers that do not fit into a signed 64-bit integer; no metric comes near it.
 const BEYOND_I64: f64 = 9_223_372_036_854_775_808.0;
@@ -41,6 +46,15 @@ pub struct BodyError {
 /// [`BodyError`]: no UTF-8, a byte order mark, no JSON, something after the value; a key that is duplicate, begins with
 /// `$`, contains `.` or NUL, is empty or too long; a number beyond 64 signed bits; too many keys, too deep nesting.
 pub fn read(bytes: &[u8]) -> Result<Value, BodyError> {
+    let progress = RefCell::new(JsonReadState::default());
+    read_by(bytes, StrictVisitor { progress: &progress, depth: 0 }, &progress)
+}
+
+fn read_by<'de, S: DeserializeSeed<'de>>(
+    bytes: &'de [u8],
+    seed: S,
+    progress: &RefCell<JsonReadState>,
+) -> Result<S::Value, BodyError> {
     let syntax = |message: String| BodyError { syntax: true, message, path: String::new() };
     if bytes.starts_with(b"\xEF\xBB\xBF") {
         return Err(syntax("the body begins with a byte order mark; send JSON without one".to_owned()));
@@ -50,13 +64,8 @@ pub fn read(bytes: &[u8]) -> Result<Value, BodyError> {
     if text.trim_ascii().is_empty() {
         return Err(syntax("the body is empty; send one JSON value".to_owned()));
     }
-    let progress = RefCell::new(JsonReadState::default());
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let read = StrictVisitor { progress: &progress, depth: 0 }.deserialize(&mut deserializer);
-    let value = match read {
-        Ok(value) => value,
-        Err(error) => return Err(told(&error, &progress.into_inner())),
-    };
+    let value = seed.deserialize(&mut deserializer).map_err(|error| told(&error, &progress.borrow()))?;
     deserializer.end().map_err(|error| {
         let (line, column) = (error.line(), error.column());
         syntax(format!("there is something after the JSON value, at line {line}, column {column}"))
@@ -103,7 +112,13 @@ struct JsonReadState {
     steps: Vec<JsonPathSegment>,
     keys: usize,
     refused: Option<String>,
+    /// The length of the last list or object at each depth. Items of a body are alike, so the next one at this depth
+    /// probably needs as much memory, and growing into it costs more than reading.
+    lengths: Vec<usize>,
 }
+
+/// The longest list or object for which memory is reserved before it is read.
+const RESERVED: usize = 128;
 
 enum JsonPathSegment {
     Key(String),
@@ -132,6 +147,11 @@ fn is_plain(key: &str) -> bool {
     !key.is_empty() && key.len() <= 64 && key.bytes().all(fits)
 }
 
+/// True for nearly all keys, without a look at each character.
+fn is_printable_ascii(key: &str) -> bool {
+    key.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+}
+
 /// Reads a value and refuses input that serde_json would accept.
 #[derive(Clone, Copy)]
 struct StrictVisitor<'a> {
@@ -151,6 +171,19 @@ impl StrictVisitor<'_> {
             return self.refuse(format!("it is nested deeper than {DEEPEST} levels"));
         }
         Ok(Self { depth: self.depth + 1, ..self })
+    }
+
+    /// The number of entries for which a list or an object at this depth gets memory.
+    fn expected(&self) -> usize {
+        self.progress.borrow().lengths.get(self.depth).copied().unwrap_or(0).min(RESERVED)
+    }
+
+    fn note_length(&self, length: usize) {
+        let lengths = &mut self.progress.borrow_mut().lengths;
+        if lengths.len() <= self.depth {
+            lengths.resize(self.depth + 1, 0);
+        }
+        lengths[self.depth] = length;
     }
 
     /// Adds a step to the path of an error.
@@ -174,7 +207,9 @@ impl StrictVisitor<'_> {
             _ if key.len() > LONGEST_KEY => "this key is longer than 256 bytes",
             _ if key.starts_with('$') => "a key must not begin with `$`",
             _ if key.contains('.') => "a key must not hold a `.`",
-            _ if key.chars().any(is_hidden) => "a key must not hold control characters or invisible ones",
+            _ if !is_printable_ascii(key) && key.chars().any(is_hidden) => {
+                "a key must not hold control characters or invisible ones"
+            }
             PROTOTYPE => "a key must not be `__proto__`",
             _ => return Ok(()),
         };
@@ -230,11 +265,14 @@ impl<'de> Visitor<'de> for StrictVisitor<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let inner = self.deeper()?;
-        let mut out = Vec::new();
+        let mut out = Vec::with_capacity(inner.expected());
         loop {
             match items.next_element_seed(inner) {
                 Ok(Some(item)) => out.push(item),
-                Ok(None) => return Ok(Value::Array(out)),
+                Ok(None) => {
+                    inner.note_length(out.len());
+                    return Ok(Value::Array(out));
+                }
                 Err(error) => {
                     self.inside(JsonPathSegment::Index(out.len()));
                     return Err(error);
@@ -245,14 +283,14 @@ impl<'de> Visitor<'de> for StrictVisitor<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
         let inner = self.deeper()?;
-        let mut out = Map::new();
+        let mut out = Map::with_capacity(inner.expected());
         while let Some(key) = fields.next_key::<String>()? {
             self.check_key::<A::Error>(&key, out.len())?;
             let place = match out.entry(key) {
                 Entry::Vacant(place) => place,
                 Entry::Occupied(first) => {
                     self.inside(JsonPathSegment::Key(first.key().clone()));
-                    return self.refuse("this key is there twice");
+                    return self.refuse(TWICE);
                 }
             };
             match fields.next_value_seed(inner) {
@@ -263,6 +301,7 @@ impl<'de> Visitor<'de> for StrictVisitor<'_> {
                 }
             }
         }
+        inner.note_length(out.len());
         Ok(Value::Object(out))
     }
 }

@@ -4,7 +4,7 @@
 use super::aggregator::{Aggregator, PendingReply, RowResult};
 use super::bridge_error::BridgeError;
 use super::journal::Journal;
-use crate::storage::outcomes::document::Row;
+use crate::storage::outcomes::document::PackedRow;
 use crate::storage::{Store, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ const _: () = assert!(PATIENCE.as_secs() < 10);
 
 /// One post with its rows.
 struct WriteJob {
-    rows: Vec<Row>,
+    rows: Vec<PackedRow>,
     done: oneshot::Sender<Vec<RowResult>>,
     /// The room of its rows in the queue.
     _room: OwnedSemaphorePermit,
@@ -88,7 +88,7 @@ impl WriteQueue {
     /// # Errors
     /// 503 if too many rows wait already: none of these was taken. A row whose writing takes too long gives
     /// [`StoreError::Unavailable`]: it may be stored or not, and posting it again is harmless.
-    pub async fn keep(&self, rows: Vec<Row>) -> Result<Vec<RowResult>, BridgeError> {
+    pub async fn keep(&self, rows: Vec<PackedRow>) -> Result<Vec<RowResult>, BridgeError> {
         if rows.is_empty() {
             return Ok(Vec::new());
         }

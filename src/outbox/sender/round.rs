@@ -157,7 +157,7 @@ impl OutboxSender {
         let (at_fault, failed): (Vec<_>, Vec<_>) =
             refused.into_iter().partition(|(_, error)| error.is_about_the_row());
         for (queued, error) in at_fault {
-            let (id, why) = (queued.payload.id().to_owned(), error.to_string());
+            let (id, why) = (queued.id.clone(), error.to_string());
             self.outbox.quarantine(queued.key, &why).await?;
             (self.news)(DeliveryEvent::SetAside { id, why });
             round.quarantined += 1;
@@ -266,10 +266,9 @@ impl AcceptedRows {
                 Err(error) => refused.push((queued, error)),
                 Ok(_) => {
                     self.keys.push(queued.key);
-                    let provider = queued.payload.text("provider");
-                    match self.of.get_mut(provider) {
+                    match self.of.get_mut(&queued.provider) {
                         Some(rows) => *rows += 1,
-                        None => drop(self.of.insert(provider.to_owned(), 1)),
+                        None => drop(self.of.insert(queued.provider, 1)),
                     }
                 }
             }

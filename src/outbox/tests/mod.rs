@@ -64,7 +64,7 @@ async fn due(outbox: &Outbox) -> Vec<QueuedRow> {
 }
 
 fn ids(queued_rows: &[QueuedRow]) -> Vec<&str> {
-    queued_rows.iter().map(|queued| queued.payload.id()).collect()
+    queued_rows.iter().map(|queued| queued.id.as_str()).collect()
 }
 
 /// Copies the directory in the state that a kill would leave now.

@@ -9,8 +9,7 @@ pub(super) mod sqlite;
 
 use crate::domain::ModelRef;
 use crate::storage::health::model_health::{CLOCK_SLACK, LastError};
-use crate::storage::outcomes::document::{Row, RowDestination};
-use crate::storage::outcomes::field_types;
+use crate::storage::outcomes::document::{RowDestination, RowView};
 use chrono::{DateTime, Utc};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -52,18 +51,18 @@ impl PendingAggregates {
         self.errors.is_empty() && self.models.is_empty()
     }
 
-    pub fn add(&mut self, row: &Row, now: DateTime<Utc>) {
-        if row.place == RowDestination::Errors {
+    pub fn add(&mut self, row: &impl RowView, now: DateTime<Utc>) {
+        if row.place() == RowDestination::Errors {
             self.add_error(row);
         }
-        if row.moves_health {
+        if row.moves_health() {
             let model = ModelRef::new(row.text("provider"), row.text("model_name"));
             self.models.entry(model).or_default().take(newest(row, now));
         }
     }
 
-    fn add_error(&mut self, row: &Row) {
-        let seen = field_types::parse_date(row.text("ts"));
+    fn add_error(&mut self, row: &impl RowView) {
+        let seen = row.instant("ts");
         let text = |name: &str| row.text(name).to_owned();
         let errors = ErrorRollup {
             provider: text("provider"),
@@ -110,11 +109,11 @@ impl NewestAttempts {
 }
 
 /// The attempt of a row that affects the health of its model.
-pub fn newest(row: &Row, now: DateTime<Utc>) -> NewestAttempts {
-    let at = |name: &str| field_types::parse_date(row.text(name));
+pub fn newest(row: &impl RowView, now: DateTime<Utc>) -> NewestAttempts {
+    let at = |name: &str| row.instant(name);
     let present = |at: &DateTime<Utc>| *at <= now + CLOCK_SLACK;
     let ended = || at("run_ts").filter(present).and_then(|_| at("gen_ts"));
-    match row.place {
+    match row.place() {
         RowDestination::Published => NewestAttempts { success_at: ended(), ..NewestAttempts::default() },
         RowDestination::Errors => {
             let text = |name: &str| row.text(name).to_owned();

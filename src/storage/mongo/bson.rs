@@ -10,7 +10,6 @@ use mongodb::bson::spec::ElementType;
 use mongodb::bson::{Bson, DateTime, Document, RawDocumentBuf};
 use serde_json::{Map, Number, Value};
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 /// The time of a slot in rows and jobs.
 pub const SLOT_AT: &str = "slot_at";
@@ -80,6 +79,8 @@ pub fn to_raw(fields: &Map<String, Value>) -> Result<RawDocumentBuf, Error> {
                 Value::String(text) if is_date(name) => {
                     write_date_or_text(bytes, name, text);
                 }
+                // Keys of the contract are stored as they are.
+                _ if field_type(name).is_some() => write(bytes, name, value),
                 _ => write(bytes, &escape_key(name), value),
             }
         }
@@ -87,8 +88,8 @@ pub fn to_raw(fields: &Map<String, Value>) -> Result<RawDocumentBuf, Error> {
     RawDocumentBuf::from_bytes(bytes)
 }
 
-/// Initial capacity: about the length of a row.
-const FIRST_BYTES: usize = 2048;
+/// Initial capacity: the length of nearly all rows.
+const FIRST_BYTES: usize = 3072;
 
 /// Writes a document or an array: its length, its elements and its end.
 fn within(bytes: &mut Vec<u8>, elements: impl FnOnce(&mut Vec<u8>)) {
@@ -133,13 +134,8 @@ fn write(bytes: &mut Vec<u8>, key: &str, value: &Value) {
         Value::Array(items) => {
             begin(bytes, ElementType::Array, key);
             within(bytes, |bytes| {
-                let mut key = String::new();
-                for (place, item) in items.iter().enumerate() {
-                    key.clear();
-                    // Writing to a string does not fail.
-                    let _ = write!(key, "{place}");
-                    write(bytes, &key, item);
-                }
+                let mut keys = ArrayKeys::default();
+                items.iter().for_each(|item| write(bytes, keys.next(), item));
             });
         }
         Value::Object(fields) => {
@@ -168,7 +164,28 @@ fn write_number(bytes: &mut Vec<u8>, key: &str, number: &Number) {
     }
 }
 
-fn escape_key(key: &str) -> Cow<'_, str> {
+/// The keys of an array: "0", "1", "2", …
+#[derive(Default)]
+pub struct ArrayKeys(String);
+
+impl ArrayKeys {
+    /// The next key. Counts in decimal digits, which is much faster than formatting a number for each item.
+    pub fn next(&mut self) -> &str {
+        let nines = self.0.bytes().rev().take_while(|digit| *digit == b'9').count();
+        let kept = self.0.len() - nines;
+        self.0.truncate(kept);
+        match (self.0.pop(), nines) {
+            (Some(digit), _) => self.0.push(char::from(digit as u8 + 1)),
+            (None, 0) => self.0.push('0'),
+            (None, _) => self.0.push('1'),
+        }
+        self.0.extend(std::iter::repeat_n('0', nines));
+        &self.0
+    }
+}
+
+/// The key under which a field is stored.
+pub fn escape_key(key: &str) -> Cow<'_, str> {
     if key.is_empty() {
         return Cow::Borrowed("%");
     }
@@ -203,6 +220,12 @@ mod tests {
         );
         assert!(document.get_str("note").is_ok());
         assert_eq!(document.get("null"), Some(&Bson::Null));
+    }
+
+    #[test]
+    fn keys_of_an_array_are_its_indexes() {
+        let mut keys = ArrayKeys::default();
+        assert!((0..12_345).all(|index| keys.next() == index.to_string()));
     }
 
     #[test]

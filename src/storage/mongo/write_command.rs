@@ -5,7 +5,7 @@ use super::MongoContext;
 use super::connect::WRITE_TIMEOUT;
 use super::errors::is_duplicate_code;
 use crate::storage::StoreError;
-use mongodb::bson::{self, Bson, Document, RawArrayBuf, RawDocumentBuf, cstr, rawdoc};
+use mongodb::bson::{self, Bson, Document, RawArrayBuf, RawDocument, RawDocumentBuf, cstr, rawdoc};
 use mongodb::error::Error;
 use std::ops::Range;
 
@@ -46,15 +46,16 @@ pub async fn send(
 pub async fn insert(
     shared: &MongoContext,
     collection: &str,
-    documents: Vec<RawDocumentBuf>,
+    documents: Vec<&RawDocument>,
 ) -> Result<BulkOutcome, Error> {
     let mut answer = BulkOutcome::default();
     let lengths: Vec<usize> = documents.iter().map(|document| document.as_bytes().len()).collect();
-    let mut documents = documents.into_iter();
     for part in parts(&lengths) {
+        let mut items = RawArrayBuf::new();
+        documents[part.clone()].iter().for_each(|document| items.push(*document));
         let mut command = RawDocumentBuf::new();
         command.append(cstr!("insert"), collection);
-        command.append(cstr!("documents"), array(documents.by_ref().take(part.len()).map(Ok))?);
+        command.append(cstr!("documents"), items);
         let BulkOutcome { refused, unconfirmed, .. } = run(shared, command).await?;
         let placed = |one: FailedUpdate| FailedUpdate { place: part.start + one.place, ..one };
         answer.refused.extend(refused.into_iter().map(placed));

@@ -6,6 +6,7 @@ use super::finite_check::check_finite;
 use super::payload::{OutcomeKind, OutcomePayload};
 use crate::domain::{Failure, FailureKind, Outcome, PublishedProfiles, Run};
 use crate::storage::{RecordOutcome, StoreError};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -43,17 +44,12 @@ impl Row {
         let is = |name: &str| fields.get(name) == Some(&Value::Bool(true));
         let proxied = fields.get("proxy").is_some_and(|proxy| !proxy.is_null());
         // A row with a doubtful clock would appear at a wrong place of every list, or on top of it.
-        let apart = is("suspect") || is("clock_suspect") || proxied;
-        let place = match kind {
-            OutcomeKind::Failure => RowDestination::Errors,
-            OutcomeKind::Run if counts && !apart => RowDestination::Published,
-            OutcomeKind::Run => RowDestination::Probe,
-        };
+        let doubtful = is("suspect") || is("clock_suspect");
+        let (place, moves_health) = placement(kind, counts, doubtful, proxied);
         let profile = fields.get("benchmark_profile_id").and_then(Value::as_str);
         if place == RowDestination::Published && published_profiles.without_rate(profile) {
             Arc::make_mut(&mut fields).insert("tokens_per_second".to_owned(), Value::Null);
         }
-        let moves_health = counts && !(kind == OutcomeKind::Failure && proxied);
         Self { place, fields, moves_health }
     }
 
@@ -67,6 +63,57 @@ impl Row {
         // All values are JSON, so this cannot fail.
         serde_json::to_string(&*self.fields).unwrap_or_default()
     }
+}
+
+/// The collection of a row, and whether it updates the model's health; [`Row::placed`] says why.
+pub fn placement(kind: OutcomeKind, counts: bool, doubtful: bool, proxied: bool) -> (RowDestination, bool) {
+    let place = match kind {
+        OutcomeKind::Failure => RowDestination::Errors,
+        OutcomeKind::Run if counts && !doubtful && !proxied => RowDestination::Published,
+        OutcomeKind::Run => RowDestination::Probe,
+    };
+    (place, counts && !(kind == OutcomeKind::Failure && proxied))
+}
+
+/// What aggregates and collections need of a row, whatever holds it.
+pub trait RowView {
+    fn place(&self) -> RowDestination;
+    /// True if the row updates the model's health.
+    fn moves_health(&self) -> bool;
+    /// A text field; empty if it is missing, null or no text.
+    fn text(&self, name: &str) -> &str;
+    /// A date field.
+    fn instant(&self, name: &str) -> Option<DateTime<Utc>>;
+}
+
+impl RowView for Row {
+    fn place(&self) -> RowDestination {
+        self.place
+    }
+
+    fn moves_health(&self) -> bool {
+        self.moves_health
+    }
+
+    fn text(&self, name: &str) -> &str {
+        Row::text(self, name)
+    }
+
+    fn instant(&self, name: &str) -> Option<DateTime<Utc>> {
+        field_types::parse_date(Row::text(self, name))
+    }
+}
+
+/// A row on its way to a store: its fields, or the bytes that the store writes, which take a fraction of the memory.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PackedRow {
+    Fields(Row),
+    /// In the format of the store that packed it.
+    Bytes {
+        place: RowDestination,
+        moves_health: bool,
+        bytes: Vec<u8>,
+    },
 }
 
 /// The deepest nesting that a row may have; MongoDB's limit is 100, that of most drivers and shells is lower.
@@ -92,8 +139,10 @@ pub fn row(outcome: &Outcome, published_profiles: &PublishedProfiles) -> Result<
 /// # Errors
 /// As [`row`].
 pub fn row_of(payload: &OutcomePayload, published_profiles: &PublishedProfiles) -> Result<Row, StoreError> {
-    complete(payload.kind, Arc::clone(&payload.fields), published_profiles)
-        .map_err(|why| rejected(payload.id(), &why))
+    payload
+        .fields()
+        .and_then(|fields| complete(payload.kind, Arc::new(fields), published_profiles))
+        .map_err(|why| rejected(&payload.id(), &why))
 }
 
 fn rejected(id: &str, why: &str) -> StoreError {
@@ -109,12 +158,12 @@ fn complete(
     if kind == OutcomeKind::Run {
         check_rates(&fields)?;
     }
-    let counts = counts(&fields, published_profiles);
+    let counts = counts(|name| fields.get(name).and_then(Value::as_str), published_profiles);
     Ok(Row::placed(kind, fields, counts, published_profiles))
 }
 
 /// The valid rows, and the errors of the others; [`answers`] combines the two again.
-pub fn sound(rows: impl Iterator<Item = Result<Row, StoreError>>) -> (Vec<Row>, Vec<Option<StoreError>>) {
+pub fn sound<T>(rows: impl Iterator<Item = Result<T, StoreError>>) -> (Vec<T>, Vec<Option<StoreError>>) {
     let mut sound = Vec::new();
     let flaws = rows.map(|row| row.map(|row| sound.push(row)).err()).collect();
     (sound, flaws)
@@ -142,15 +191,19 @@ pub fn our_kinds() -> impl Iterator<Item = &'static str> {
 
 /// True if the row is a failure of the measuring side.
 pub fn is_ours(fields: &Map<String, Value>) -> bool {
-    let kind = fields.get("error_kind").and_then(Value::as_str);
-    kind.is_some_and(|kind| our_kinds().any(|ours| ours == kind))
+    fields.get("error_kind").and_then(Value::as_str).is_some_and(is_our_kind)
 }
 
-/// True for role `published` under a published profile, unless the measuring side failed.
-fn counts(fields: &Map<String, Value>, published_profiles: &PublishedProfiles) -> bool {
-    let text = |name: &str| fields.get(name).and_then(Value::as_str);
+/// True for a stored kind of failure of the measuring side.
+fn is_our_kind(kind: &str) -> bool {
+    our_kinds().any(|ours| ours == kind)
+}
+
+/// True for role `published` under a published profile, unless the measuring side failed. `text` gives a field if it
+/// is a text.
+pub fn counts<'a>(text: impl Fn(&str) -> Option<&'a str>, published_profiles: &PublishedProfiles) -> bool {
     let profile_counts = text("benchmark_profile_id").is_none_or(|id| published_profiles.has(id));
-    text("sample_role") == Some("published") && profile_counts && !is_ours(fields)
+    text("sample_role") == Some("published") && profile_counts && !text("error_kind").is_some_and(is_our_kind)
 }
 
 fn run_fields(run: &Run) -> Result<Map<String, Value>, String> {
@@ -184,8 +237,11 @@ fn joined(mut known: Map<String, Value>, extra: &Map<String, Value>) -> Result<M
     Ok(known)
 }
 
+/// The figures of a run that must be more than 0.
+pub const RATES: [&str; 2] = ["tokens_per_second", "generate_time"];
+
 fn check_rates(fields: &Map<String, Value>) -> Result<(), String> {
-    for name in ["tokens_per_second", "generate_time"] {
+    for name in RATES {
         if fields.get(name).and_then(Value::as_f64).is_none_or(|rate| rate <= 0.0) {
             return Err(format!("field `{name}` must be more than 0"));
         }
@@ -207,13 +263,21 @@ fn bring_into_types(fields: &mut Arc<Map<String, Value>>) -> Result<(), String> 
             *value = field_types::coerce(&name, value.take())?;
         }
     }
-    for name in ["_id", "provider", "model_name"] {
+    for name in NAMES {
         let text = fields.get(name).and_then(Value::as_str).unwrap_or_default();
-        if text.trim().is_empty() || text.chars().any(char::is_control) {
+        if !is_sound_name(text) {
             return Err(format!("field `{name}` must be a text without control characters"));
         }
     }
     Ok(())
+}
+
+/// The texts that every row has.
+pub const NAMES: [&str; 3] = ["_id", "provider", "model_name"];
+
+/// True for a text without control characters that is not blank.
+pub fn is_sound_name(text: &str) -> bool {
+    !text.trim().is_empty() && !text.chars().any(char::is_control)
 }
 
 /// Checks limits of all stores: whole numbers within 64 signed bits, and limited nesting.

@@ -6,7 +6,7 @@ use crate::domain::row_fields::FieldType::{
     self, Date, Double, DoubleList, Flag, Integer, Object, Text, TextList,
 };
 use crate::domain::row_fields::field_type;
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use serde_json::{Number, Value};
 
 /// Converts the value of a top-level field to its type: `1` in a double field becomes `1.0`, a date is truncated to
@@ -79,11 +79,31 @@ fn is_date_value(text: &str) -> bool {
     is_shape && parse_date(text).is_some()
 }
 
+/// Milliseconds since 1970 of a text in the format of [`date_value`], as stores write it: several times faster than
+/// [`parse_date`]. `None` for all others, and for a leap second.
+pub fn milliseconds(text: &str) -> Option<i64> {
+    const SHAPE: &[u8; DATE_LENGTH] = b"0000-00-00T00:00:00.000Z";
+    let bytes: &[u8; DATE_LENGTH] = text.as_bytes().try_into().ok()?;
+    let fits = |(byte, shape): (&u8, &u8)| if *shape == b'0' { byte.is_ascii_digit() } else { byte == shape };
+    if !bytes.iter().zip(SHAPE).all(fits) {
+        return None;
+    }
+    let number = |from: usize, to: usize| {
+        bytes[from..to].iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0'))
+    };
+    let day = NaiveDate::from_ymd_opt(number(0, 4) as i32, number(5, 7), number(8, 10))?;
+    let at = day.and_hms_milli_opt(number(11, 13), number(14, 16), number(17, 19), number(20, 23))?;
+    Some(at.and_utc().timestamp_millis())
+}
+
 /// Length of such a text, for a year with four digits.
 const DATE_LENGTH: usize = 24;
 
 /// Parses RFC 3339 with an offset. A local time without one is refused, because it is ambiguous.
 pub fn parse_date(text: &str) -> Option<DateTime<Utc>> {
+    if let Some(at) = milliseconds(text) {
+        return DateTime::from_timestamp_millis(at);
+    }
     DateTime::parse_from_rfc3339(text).ok().map(|instant| instant.to_utc())
 }
 
@@ -129,6 +149,23 @@ mod tests {
             ("2026-08-01T12:00:00.1+0Z", false),
         ] {
             assert_eq!(fits("run_ts", &json!(text)), fitting, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn dates_of_stores_are_read_as_all_are(at in -62_167_219_200_000..253_402_300_800_000_i64) {
+            let at = DateTime::from_timestamp_millis(at).unwrap();
+            let Value::String(text) = date_value(at) else { panic!() };
+            prop_assert_eq!(milliseconds(&text), Some(at.timestamp_millis()));
+            prop_assert_eq!(DateTime::parse_from_rfc3339(&text).unwrap(), at);
+        }
+
+        #[test]
+        fn what_is_read_quickly_means_the_same(text in "[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-6][0-9]:[0-6][0-9][.,][0-9]{3}[Zz]") {
+            if let Some(at) = milliseconds(&text) {
+                prop_assert_eq!(DateTime::parse_from_rfc3339(&text).unwrap().timestamp_millis(), at);
+            }
         }
     }
 

@@ -5,7 +5,9 @@ pub mod field_types;
 mod finite_check;
 pub(super) mod mongo;
 pub(super) mod mongo_bulk;
+mod mongo_json;
 pub(super) mod mongo_record;
+pub(super) mod mongo_row;
 pub mod payload;
 pub(super) mod sqlite;
 

@@ -1,7 +1,7 @@
 //! A runner's operations on the store: the work list, single rows or many at once, learned adaptations. Each is one
 //! call.
 
-use super::document::Row;
+use super::mongo_row::BsonRow;
 use super::payload::OutcomePayload;
 use super::{document, mongo_bulk, mongo_record};
 use crate::domain::{ModelRef, Outcome};
@@ -16,7 +16,7 @@ impl MongoStore {
     /// Stores rows, and returns their answers, in order, and the pending aggregates.
     pub(in crate::storage) async fn keep_rows(
         &self,
-        rows: Vec<Row>,
+        rows: Vec<BsonRow>,
     ) -> (Vec<Result<RecordOutcome, StoreError>>, PendingAggregates) {
         let (shared, uri, count) = (Arc::clone(&self.shared), self.caller.uri().clone(), rows.len());
         let kept = self.caller.call(async move { Ok(mongo_bulk::keep_all(&shared, rows, &uri).await) }).await;
@@ -32,7 +32,7 @@ impl OutcomeSink for MongoStore {
     }
 
     async fn record(&self, outcome: &Outcome) -> Result<RecordOutcome, StoreError> {
-        let row = document::row(outcome, &self.published_profiles)?;
+        let row = BsonRow::of(&document::row(outcome, &self.published_profiles)?)?;
         let shared = Arc::clone(&self.shared);
         self.caller.call(async move { mongo_record::record(&shared, &row).await }).await
     }
@@ -41,7 +41,7 @@ impl OutcomeSink for MongoStore {
         &self,
         payloads: &[&OutcomePayload],
     ) -> (Vec<Result<RecordOutcome, StoreError>>, PendingAggregates) {
-        let rows = payloads.iter().map(|payload| document::row_of(payload, &self.published_profiles));
+        let rows = payloads.iter().map(|payload| BsonRow::read(payload, &self.published_profiles));
         let (sound, flaws) = document::sound(rows);
         let (kept, aggregates) = self.keep_rows(sound).await;
         (document::answers(flaws, Ok(kept)), aggregates)

@@ -1,15 +1,17 @@
 //! Stores many rows at once, each under its `_id` and at most once, with a few commands instead of some for each row.
 //! Their aggregates are left pending (`pending_aggregates`). As safe to repeat as storing one row.
 
-use super::document::{Row, RowDestination};
+use super::document::RowDestination;
 use super::mongo_record;
+use super::mongo_row::BsonRow;
 use crate::storage::aggregates::PendingAggregates;
 use crate::storage::mongo::errors::MongoCallError;
 use crate::storage::mongo::write_command::BulkOutcome;
-use crate::storage::mongo::{MongoContext, bson, errors, write_command};
+use crate::storage::mongo::{MongoContext, errors, write_command};
 use crate::storage::{MongoUri, RecordOutcome, StoreError};
 use chrono::Utc;
 use mongodb::bson::{Document, doc};
+use mongodb::error::Error;
 use mongodb::options::ReadConcern;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,7 +28,7 @@ type BulkInsertResult = Result<RecordOutcome, StoreError>;
 /// Stores rows, and returns their answers, in order, and the pending aggregates.
 pub async fn keep_all(
     shared: &Arc<MongoContext>,
-    rows: Vec<Row>,
+    rows: Vec<BsonRow>,
     uri: &MongoUri,
 ) -> (Vec<BulkInsertResult>, PendingAggregates) {
     let rows = Arc::new(rows);
@@ -36,14 +38,14 @@ pub async fn keep_all(
 }
 
 /// The aggregates that the stored rows change.
-fn aggregates(rows: &[Row], answers: &[BulkInsertResult]) -> PendingAggregates {
+fn aggregates(rows: &[BsonRow], answers: &[BulkInsertResult]) -> PendingAggregates {
     let (mut aggregates, now) = (PendingAggregates::default(), Utc::now());
     let there = rows.iter().zip(answers).filter(|(_, kept)| kept.is_ok());
     there.for_each(|(row, _)| aggregates.add(row, now));
     aggregates
 }
 
-async fn kept(shared: &Arc<MongoContext>, rows: &Arc<Vec<Row>>, uri: &MongoUri) -> Vec<BulkInsertResult> {
+async fn kept(shared: &Arc<MongoContext>, rows: &Arc<Vec<BsonRow>>, uri: &MongoUri) -> Vec<BulkInsertResult> {
     let mut answers: Vec<Option<BulkInsertResult>> = rows.iter().map(|_| None).collect();
     let mut waiting = portions(rows).into_iter();
     let mut under_way = JoinSet::new();
@@ -69,7 +71,7 @@ async fn kept(shared: &Arc<MongoContext>, rows: &Arc<Vec<Row>>, uri: &MongoUri) 
 }
 
 /// The indexes of rows that are sent together: of one collection, limited in number.
-fn portions(rows: &[Row]) -> Vec<Vec<usize>> {
+fn portions(rows: &[BsonRow]) -> Vec<Vec<usize>> {
     let places = |home| (0..rows.len()).filter(|place| rows[*place].place == home).collect::<Vec<_>>();
     let homes = [RowDestination::Published, RowDestination::Probe, RowDestination::Errors].map(places);
     homes.iter().flat_map(|home| home.chunks(ROWS).map(<[usize]>::to_vec)).collect()
@@ -77,11 +79,11 @@ fn portions(rows: &[Row]) -> Vec<Vec<usize>> {
 
 async fn keep(
     shared: &MongoContext,
-    rows: &[Row],
+    rows: &[BsonRow],
     portion: &[usize],
     uri: &MongoUri,
 ) -> Vec<BulkInsertResult> {
-    let rows: Vec<&Row> = portion.iter().map(|place| &rows[*place]).collect();
+    let rows: Vec<&BsonRow> = portion.iter().map(|place| &rows[*place]).collect();
     match put(shared, &rows).await.map_err(|call_error| errors::explain(call_error, uri)) {
         Ok(put) => {
             let mut kept = Vec::with_capacity(rows.len());
@@ -106,7 +108,7 @@ async fn keep(
 }
 
 /// Stores a single row, so that the driver's message describes its error.
-async fn alone(shared: &MongoContext, row: &Row, uri: &MongoUri) -> BulkInsertResult {
+async fn alone(shared: &MongoContext, row: &BsonRow, uri: &MongoUri) -> BulkInsertResult {
     mongo_record::place(shared, row).await.map_err(|call_error| errors::explain(call_error, uri))
 }
 
@@ -115,10 +117,10 @@ async fn alone(shared: &MongoContext, row: &Row, uri: &MongoUri) -> BulkInsertRe
 ///
 /// New rows, nearly all, are inserted, which is much faster for a server than upserts. An insert that finds its id
 /// taken does not show if a majority has the other row; an upsert of it waits for that (see `mongo_record::place`).
-async fn put(shared: &MongoContext, rows: &[&Row]) -> Result<Vec<Option<RecordOutcome>>, MongoCallError> {
+async fn put(shared: &MongoContext, rows: &[&BsonRow]) -> Result<Vec<Option<RecordOutcome>>, MongoCallError> {
     let Some(home) = rows.first().map(|row| row.place) else { return Ok(Vec::new()) };
     let collection = mongo_record::home(shared, home);
-    let ids: Vec<&str> = rows.iter().map(|row| row.text("_id")).collect();
+    let ids: Vec<&str> = rows.iter().map(|row| row.id()).collect();
     let [one, other] = mongo_record::others(home);
     let (one, other) = tokio::try_join!(found(shared, one, &ids), found(shared, other, &ids))?;
     let elsewhere = |place: &usize| one.contains_key(ids[*place]) || other.contains_key(ids[*place]);
@@ -127,9 +129,7 @@ async fn put(shared: &MongoContext, rows: &[&Row]) -> Result<Vec<Option<RecordOu
     if sent.is_empty() {
         return Ok(kept);
     }
-    let documents =
-        sent.iter().map(|place| bson::to_raw(&rows[*place].fields)).collect::<Result<Vec<_>, _>>();
-    let documents = documents.map_err(mongodb::error::Error::from)?;
+    let documents = sent.iter().map(|place| &*rows[*place].document).collect();
     let BulkOutcome { refused, unconfirmed, .. } =
         write_command::insert(shared, collection, documents).await?;
     confirmed(unconfirmed)?;
@@ -144,7 +144,7 @@ async fn put(shared: &MongoContext, rows: &[&Row]) -> Result<Vec<Option<RecordOu
     if taken.is_empty() {
         return Ok(kept);
     }
-    let statements = taken.iter().map(|place| statement(rows[*place])).collect();
+    let statements = taken.iter().map(|place| statement(rows[*place])).collect::<Result<Vec<_>, _>>()?;
     let answer = write_command::send(shared, collection, statements).await?;
     confirmed(answer.unconfirmed)?;
     for place in answer.new {
@@ -153,7 +153,7 @@ async fn put(shared: &MongoContext, rows: &[&Row]) -> Result<Vec<Option<RecordOu
     let matched: Vec<usize> = taken.into_iter().filter(|place| kept[*place].is_none()).collect();
     let there = found(shared, home, &matched.iter().map(|place| ids[*place]).collect::<Vec<_>>()).await?;
     for place in matched {
-        let sent = bson::to_document(&rows[place].fields);
+        let sent = rows[place].fields().map_err(Error::from)?;
         let same = there.get(ids[place]).is_some_and(|found| mongo_record::is_same(found, &sent));
         kept[place] = same.then_some(RecordOutcome::Duplicate);
     }
@@ -166,10 +166,10 @@ fn confirmed(unconfirmed: Option<String>) -> Result<(), StoreError> {
 }
 
 /// `mongo_record::put` explains why this is no insert.
-fn statement(row: &Row) -> Document {
-    let mut fields = bson::to_document(&row.fields);
+fn statement(row: &BsonRow) -> Result<Document, Error> {
+    let mut fields = row.fields().map_err(Error::from)?;
     let id = fields.remove("_id");
-    doc! { "q": { "_id": id }, "u": { "$setOnInsert": fields }, "upsert": true }
+    Ok(doc! { "q": { "_id": id }, "u": { "$setOnInsert": fields }, "upsert": true })
 }
 
 /// Rows of a collection by their ids, as acknowledged by a majority.
@@ -196,15 +196,15 @@ mod tests {
     use crate::storage::fixtures;
     use crate::storage::outcomes::document;
 
-    fn row(id: &str) -> Row {
+    fn row(id: &str) -> BsonRow {
         let outcome = Outcome::Success(Box::new(fixtures::run(id, "groq", "m")));
-        document::row(&outcome, &crate::domain::PublishedProfiles::from(&["cloud-default-v1".to_owned()]))
-            .unwrap()
+        let profiles = crate::domain::PublishedProfiles::from(&["cloud-default-v1".to_owned()]);
+        BsonRow::of(&document::row(&outcome, &profiles).unwrap()).unwrap()
     }
 
     #[test]
     fn portions_are_bounded_and_hold_each_row_once() {
-        let mut rows: Vec<Row> = (0..450).map(|number| row(&number.to_string())).collect();
+        let mut rows: Vec<BsonRow> = (0..450).map(|number| row(&number.to_string())).collect();
         rows[7].place = RowDestination::Errors;
         let portions = portions(&rows);
         let sizes: Vec<usize> = portions.iter().map(Vec::len).collect();

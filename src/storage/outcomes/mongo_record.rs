@@ -1,12 +1,13 @@
 //! Stores one outcome under its `_id`, at most once, and updates its aggregates. Safe to repeat at any point: a
 //! repetition finds the row, compares, and derives again.
 
-use super::document::{Row, RowDestination};
+use super::document::RowDestination;
+use super::mongo_row::BsonRow;
 use crate::storage::aggregates::PendingAggregates;
-use crate::storage::mongo::bson::date;
+use crate::storage::mongo::MongoContext;
+use crate::storage::mongo::bson::{SLOT_AT, date};
 use crate::storage::mongo::bulk_update::upsert;
 use crate::storage::mongo::errors::MongoCallError;
-use crate::storage::mongo::{MongoContext, bson};
 use crate::storage::outcomes::field_types::parse_date;
 use crate::storage::posts::OWN_FIELDS;
 use crate::storage::{RecordOutcome, StoreError, aggregates};
@@ -17,7 +18,7 @@ use mongodb::error::Error;
 use mongodb::options::ReadConcern;
 
 /// Stores a row and updates rollup and health.
-pub async fn record(shared: &MongoContext, row: &Row) -> Result<RecordOutcome, MongoCallError> {
+pub async fn record(shared: &MongoContext, row: &BsonRow) -> Result<RecordOutcome, MongoCallError> {
     let recorded = place(shared, row).await?;
     let mut aggregates = PendingAggregates::default();
     aggregates.add(row, Utc::now());
@@ -27,11 +28,11 @@ pub async fn record(shared: &MongoContext, row: &Row) -> Result<RecordOutcome, M
 }
 
 /// Stores a row without updating aggregates.
-pub async fn place(shared: &MongoContext, row: &Row) -> Result<RecordOutcome, MongoCallError> {
-    let document = bson::to_document(&row.fields);
+pub async fn place(shared: &MongoContext, row: &BsonRow) -> Result<RecordOutcome, MongoCallError> {
+    let document = row.fields().map_err(Error::from)?;
     match elsewhere(shared, row, &document).await? {
         Some(found) => Ok(found),
-        None => put(&shared.collection(home(shared, row.place)), row.text("_id"), document).await,
+        None => put(&shared.collection(home(shared, row.place)), row.id(), document).await,
     }
 }
 
@@ -48,10 +49,10 @@ pub fn home(shared: &MongoContext, place: RowDestination) -> &str {
 /// profiles have changed, and must not be counted in both.
 async fn elsewhere(
     shared: &MongoContext,
-    row: &Row,
+    row: &BsonRow,
     document: &Document,
 ) -> Result<Option<RecordOutcome>, MongoCallError> {
-    let id = row.text("_id");
+    let id = row.id();
     let [one, other] = others(row.place).map(|place| shared.collection(home(shared, place)));
     let found = tokio::try_join!(read_back(&one, id), read_back(&other, id))?;
     found.0.or(found.1).map(|found| same(&found, document, id)).transpose()
@@ -111,6 +112,6 @@ pub fn is_same(found: &Document, sent: &Document) -> bool {
 
 /// True if a row of an earlier version spells the time of its slot as text, and means the same.
 fn is_older_slot(name: &str, found: &Document, sent: &Bson) -> bool {
-    let stored = (name == "slot_at").then(|| found.get_str(name).ok()).flatten().and_then(parse_date);
+    let stored = (name == SLOT_AT).then(|| found.get_str(name).ok()).flatten().and_then(parse_date);
     stored.is_some_and(|at| Some(&date(at)) == Some(sent))
 }

@@ -5,8 +5,6 @@ use crate::domain::{Failure, Outcome, Run};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
-use std::fmt::Write as _;
-use std::sync::Arc;
 
 /// The kind of an outcome, because its document does not contain it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,42 +29,36 @@ impl OutcomeKind {
     }
 }
 
-/// An outcome as its document, without conversion to typed fields: a store needs only the document, and most outcomes
-/// are on their way to one.
+/// An outcome as the JSON text of its document. Most outcomes are on their way to a store, which needs no more.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OutcomePayload {
     pub kind: OutcomeKind,
-    /// All of its fields, shared with its row.
-    pub fields: Arc<Map<String, Value>>,
+    /// The document, an object. Nothing in it is checked before it is used.
+    pub json: String,
 }
 
 impl OutcomePayload {
-    /// Parses a document.
-    ///
-    /// # Errors
-    /// One sentence with the mistake in it.
-    pub fn read(kind: OutcomeKind, text: &str) -> Result<Self, String> {
-        let fields: Map<String, Value> =
-            serde_json::from_str(text).map_err(|error| format!("its document cannot be read: {error}"))?;
-        Ok(Self { kind, fields: Arc::new(fields) })
-    }
-
     /// The document of an outcome that [`write()`] would accept.
     ///
     /// # Errors
     /// The reason why there is none.
     pub fn of(outcome: &Outcome) -> Result<Self, String> {
-        let (kind, text) = write(outcome)?;
-        Self::read(kind, &text)
+        let (kind, json) = write(outcome)?;
+        Ok(Self { kind, json })
     }
 
-    /// A text field; empty if it is missing or no text.
-    pub fn text(&self, name: &str) -> &str {
-        self.fields.get(name).and_then(Value::as_str).unwrap_or_default()
+    /// Parses the document.
+    ///
+    /// # Errors
+    /// One sentence with the mistake in it.
+    pub fn fields(&self) -> Result<Map<String, Value>, String> {
+        serde_json::from_str(&self.json).map_err(|error| format!("its document cannot be read: {error}"))
     }
 
-    pub fn id(&self) -> &str {
-        self.text("_id")
+    /// The id, for messages; empty if there is none. Parses the document.
+    pub fn id(&self) -> String {
+        let fields = self.fields().unwrap_or_default();
+        fields.get("_id").and_then(Value::as_str).unwrap_or_default().to_owned()
     }
 
     /// Converts the document to the outcome.
@@ -74,14 +66,7 @@ impl OutcomePayload {
     /// # Errors
     /// One sentence with the mistake in its fields.
     pub fn outcome(&self) -> Result<Outcome, String> {
-        let fields = Value::Object(Map::clone(&self.fields));
-        let outcome = match self.kind {
-            OutcomeKind::Run => Run::deserialize(fields).map(|run| Outcome::Success(Box::new(run))),
-            OutcomeKind::Failure => {
-                Failure::deserialize(fields).map(|failure| Outcome::Failure(Box::new(failure)))
-            }
-        };
-        outcome.map_err(unreadable)
+        read(self.kind, &self.json)
     }
 }
 
@@ -139,8 +124,9 @@ pub fn sha256_of(texts: &[&str]) -> String {
     texts.iter().for_each(|text| digest.update(text.as_bytes()));
     let mut hex = String::with_capacity(64);
     for byte in digest.finalize() {
-        // Writing to a string does not fail.
-        let _ = write!(hex, "{byte:02x}");
+        for digit in [byte >> 4, byte & 15] {
+            hex.push(char::from(b"0123456789abcdef"[usize::from(digit)]));
+        }
     }
     hex
 }

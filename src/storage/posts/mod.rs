@@ -10,7 +10,7 @@ pub(super) mod sqlite;
 
 use super::aggregates::PendingAggregates;
 use crate::domain::runner::COMPONENT;
-use crate::storage::outcomes::document::Row;
+use crate::storage::outcomes::document::{PackedRow, Row};
 use crate::storage::outcomes::payload::OutcomeKind;
 use crate::storage::{RecordOutcome, StoreError};
 use async_trait::async_trait;
@@ -95,8 +95,13 @@ pub trait PostStore: Send + Sync {
     /// with other content, the others if the store cannot work.
     async fn keep_posted(
         &self,
-        rows: Vec<Row>,
+        rows: Vec<PackedRow>,
     ) -> (Vec<Result<RecordOutcome, StoreError>>, PendingAggregates);
+
+    /// Brings a row into the form in which it waits for [`PostStore::keep_posted`] of the same store.
+    fn pack(&self, row: Row) -> PackedRow {
+        PackedRow::Fields(row)
+    }
 
     /// Updates the aggregates for rows that bridges have stored since the last call: a bridge may have ended between
     /// storing rows and updating. Bounded by the rows since then; safe to repeat and to run concurrently. Does nothing

@@ -7,7 +7,8 @@ use crate::storage::mongo::bson::{date, natural};
 use crate::storage::mongo::errors::{MongoCallError, is_duplicate};
 use crate::storage::mongo::to_json::instant;
 use crate::storage::mongo::{MongoContext, MongoStore, write_command};
-use crate::storage::outcomes::document::Row;
+use crate::storage::outcomes::document::{self, PackedRow, Row};
+use crate::storage::outcomes::mongo_row::BsonRow;
 use crate::storage::posts::ingest_keys::IngestKeyStore;
 use crate::storage::posts::{PostStore, RunnerActivity};
 use crate::storage::{RecordOutcome, StoreError};
@@ -21,9 +22,16 @@ use std::sync::Arc;
 impl PostStore for MongoStore {
     async fn keep_posted(
         &self,
-        rows: Vec<Row>,
+        rows: Vec<PackedRow>,
     ) -> (Vec<Result<RecordOutcome, StoreError>>, PendingAggregates) {
-        self.keep_rows(rows).await
+        let (sound, flaws) = document::sound(rows.into_iter().map(BsonRow::unpacked));
+        let (kept, aggregates) = self.keep_rows(sound).await;
+        (document::answers(flaws, Ok(kept)), aggregates)
+    }
+
+    fn pack(&self, row: Row) -> PackedRow {
+        // What cannot be written is refused with the others' answers.
+        BsonRow::of(&row).map_or(PackedRow::Fields(row), BsonRow::packed)
     }
 
     async fn catch_up(&self) -> Result<(), StoreError> {

@@ -3,7 +3,7 @@
 use super::ingest_keys::IngestKey;
 use crate::storage::aggregates::PendingAggregates;
 use crate::storage::catalog::sqlite::entries::object;
-use crate::storage::outcomes::document::Row;
+use crate::storage::outcomes::document::PackedRow;
 use crate::storage::outcomes::field_types::{date_value, parse_date};
 use crate::storage::posts::ingest_keys::IngestKeyStore;
 use crate::storage::posts::{PostStore, RunnerActivity};
@@ -19,10 +19,16 @@ use serde_json::Value;
 impl PostStore for SqliteStore {
     async fn keep_posted(
         &self,
-        rows: Vec<Row>,
+        rows: Vec<PackedRow>,
     ) -> (Vec<Result<RecordOutcome, StoreError>>, PendingAggregates) {
+        let rows = rows.into_iter().map(|row| match row {
+            PackedRow::Fields(row) => Ok(row),
+            PackedRow::Bytes { .. } => {
+                Err(StoreError::Broken("the row is packed for another store".to_owned()))
+            }
+        });
         // Aggregates are updated in the transaction of the rows.
-        (self.keep_rows(rows.into_iter().map(Ok)).await, PendingAggregates::default())
+        (self.keep_rows(rows).await, PendingAggregates::default())
     }
 
     async fn keep_runner_activity(&self, activities: &[RunnerActivity]) -> Result<(), StoreError> {

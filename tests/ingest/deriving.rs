@@ -151,7 +151,7 @@ async fn without_its_index_nothing_is_scanned_and_the_way_out_is_named() {
     let (served, database) = on_mongod().await;
     let cloud = database.collection::<Document>(&CollectionNames::default().cloud);
     cloud.drop_index("received_at_1").await.unwrap();
-    let served = served.killed_and_started_again();
+    let served = served.with("--no-init").killed_and_started_again();
     served.until_said("llmbench db init");
     assert_eq!(served.post("/ingest", &posts().0).status, 200);
 }

@@ -86,6 +86,12 @@ impl Served {
         Ok(Self { address, metrics, url, arguments, child, home, stderr, reader: Some(reader) })
     }
 
+    /// One more argument, for the next process.
+    pub fn with(mut self, argument: &str) -> Self {
+        self.arguments.push(argument.to_owned());
+        self
+    }
+
     /// Kills the process and starts another one like it, again and again until it stays: its store may be away.
     pub fn killed_and_started_again(mut self) -> Self {
         self.child.kill().unwrap();
